@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * afxdp.h - one AF_XDP socket on one queue with its own UMEM: fill, rx, tx, completion ring.
+ * (libxdp owns the prefix xsk_.) The picture of who owns a frame when stands in afxdp.c.
+ */
+#ifndef WGXDP_AFXDP_H
+#define WGXDP_AFXDP_H
+
+#include "io/outside.h"
+#include "util/fault.h"
+
+enum afxdp_zc { AFXDP_ZC_AUTO, AFXDP_ZC_ON, AFXDP_ZC_OFF };
+
+struct afxdp_config {
+	const char *nic;
+	uint32_t ifindex;
+	uint32_t queue;
+	uint32_t mtu;	     /* of the NIC; decides 2048 or 4096 bytes a frame */
+	uint32_t rx_frames;  /* powers of two; 0 = 4096 */
+	uint32_t tx_frames;
+	enum afxdp_zc zero_copy;
+	bool generic;	     /* attached in generic (skb) mode */
+};
+
+/* Largest NIC MTU that fits a frame without fragments (multi-buffer). */
+#define AFXDP_MTU_MAX (4096 - 256 - 18)
+
+/* Opens the socket; the XDP program is the loader's, xsks is filled by the caller with o->fd.
+ * A queue that was closed a moment ago is retried for up to 1 s. Returns 0 and *@o, or -errno with
+ * @f filled: -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
+int afxdp_new(struct outside **o, const struct afxdp_config *config, struct fault *f);
+
+/* Did the kernel choose zero-copy (read back from XDP_OPTIONS)? */
+bool afxdp_zero_copy(const struct outside *o);
+
+/* Adds the kernel's own counters (XDP_STATISTICS) for the ledger. Any thread. */
+struct afxdp_drops {
+	uint64_t rx_dropped, rx_invalid_descs, tx_invalid_descs;
+	uint64_t rx_ring_full, rx_fill_ring_empty, tx_ring_empty;
+};
+int afxdp_drops(const struct outside *o, struct afxdp_drops *d);
+
+#endif

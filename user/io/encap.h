@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * encap.h - where a peer's messages go, resolved: endpoint, source, and, when the next hop is
+ * known on an attached NIC, the ready Ethernet/IP/UDP headers. Made by the control thread
+ * (io/neigh.c resolves), published through peer->encap, immutable, retired like a session.
+ */
+#ifndef WGXDP_ENCAP_H
+#define WGXDP_ENCAP_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wg/endpoint.h"
+
+#define ENCAP_HEADER_MAX (14 + 40 + 8) /* Ethernet, IPv6, UDP */
+
+struct encap {
+	struct endpoint endpoint; /* with its source resolved where a route is known */
+	uint16_t mtu;		  /* of the path, bytes of IP packet; 0 = unknown */
+	bool direct;		  /* @header is good: may leave by AF_XDP on @ifindex */
+	uint32_t ifindex;
+	uint8_t header_len;	  /* 42 (IPv4) or 62 (IPv6) */
+	uint8_t header[ENCAP_HEADER_MAX]; /* lengths and checksums zero */
+};
+
+/* What a direct path needs beside the endpoint. */
+struct encap_hop {
+	uint32_t ifindex;
+	uint8_t source_mac[6], next_hop_mac[6];
+	__be16 source_port;
+	uint8_t ttl;
+	uint8_t dscp_ecn;
+};
+
+/* A new encap for @e on the UDP path only. NULL when out of memory; free() it. */
+struct encap *encap_new(const struct endpoint *e, uint16_t mtu);
+
+/* Adds the direct path; e->endpoint must have its local address. */
+void encap_set_direct(struct encap *e, const struct encap_hop *hop);
+
+/* Bytes that IP and UDP add to a payload sent to @e: 28 or 48. */
+static inline unsigned encap_overhead(const struct encap *e)
+{
+	return e->endpoint.remote.sa.sa_family == AF_INET ? 28 : 48;
+}
+
+/* Writes the headers before @payload of @len bytes (e->header_len bytes must be free there), with
+ * lengths, IP ID @id (IPv4), and checksums; the UDP checksum is computed over the payload.
+ * Worker. */
+void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id);
+
+/* Do the IP and UDP checksums of a received datagram fit? IPv4 UDP: zero, full, or the sum over the
+ * pseudo header only (a NIC or veth that would have finished it, afxdp.md 1). @l3 points at the IP
+ * header; @udp at the UDP header; bounds are checked by the caller. [contract] 4.5 */
+bool encap_checksum_fits(const uint8_t *l3, const uint8_t *udp);
+
+#endif

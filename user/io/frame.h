@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.h - a datagram on its way in or out, in memory that belongs to whichever outside path it
+ * came from. Batches are plain arrays of these.
+ */
+#ifndef WGXDP_FRAME_H
+#define WGXDP_FRAME_H
+
+#include <linux/types.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "wg/endpoint.h"
+
+#define FRAME_BATCH 64 /* datagrams a worker handles at a time */
+
+/* Bytes free before a payload to be sent: Ethernet + IPv6 + UDP = 62. (A received payload needs
+ * none: tun.h puts its vnet header over the data message's own.) */
+#define FRAME_HEADROOM 64
+
+struct rx_frame {
+	uint8_t *payload;   /* UDP payload; writable; valid until the path's sweep() */
+	uint32_t len;	    /* of the payload */
+	uint16_t family;    /* AF_INET, AF_INET6 */
+	__be16 source_port;
+	const uint8_t *source, *destination; /* addresses, network order; 4 or 16 bytes */
+	uint32_t ifindex;   /* on which it came; 0 = unknown */
+	const uint8_t *l3;  /* the IP header where the path has it (AF_XDP), else NULL */
+};
+
+struct encap;
+
+struct tx_frame {
+	uint8_t *payload;   /* where the UDP payload goes; FRAME_HEADROOM bytes before it are free */
+	uint32_t room;	    /* bytes at payload */
+	uint32_t len;	    /* of the UDP payload; set by the caller before send() */
+	const struct encap *encap; /* where to; set by the caller; valid until send() returns */
+	uint64_t handle;    /* the path's own */
+};
+
+/* The sender of @f and the address it used of ours, as an endpoint. */
+static inline struct endpoint frame_endpoint(const struct rx_frame *f)
+{
+	struct endpoint e;
+
+	memset(&e, 0, sizeof(e));
+	if (f->family == AF_INET) {
+		e.remote.v4.sin_family = AF_INET;
+		e.remote.v4.sin_port = f->source_port;
+		memcpy(&e.remote.v4.sin_addr, f->source, 4);
+		memcpy(&e.local.v4, f->destination, 4);
+	} else {
+		e.remote.v6.sin6_family = AF_INET6;
+		e.remote.v6.sin6_port = f->source_port;
+		memcpy(&e.remote.v6.sin6_addr, f->source, 16);
+		memcpy(&e.local.v6, f->destination, 16);
+		if (IN6_IS_ADDR_LINKLOCAL(&e.remote.v6.sin6_addr))
+			e.remote.v6.sin6_scope_id = f->ifindex;
+	}
+	e.ifindex = f->ifindex;
+	return e;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netlink.h - what we ask of and tell rtnetlink (by libmnl), in one network namespace: the one in
+ * which the handle was opened. Link facts come from here, never from /sys.
+ */
+#ifndef WGXDP_NETLINK_H
+#define WGXDP_NETLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wg/allowedips.h"
+#include "wg/endpoint.h"
+
+struct netlink; /* a request socket; one thread */
+
+struct netlink *netlink_open(void); /* NULL: errno */
+void netlink_close(struct netlink *nl);
+
+struct netlink_link {
+	uint32_t ifindex;
+	char name[16];
+	uint8_t mac[6];
+	bool has_mac; /* an Ethernet device */
+	uint32_t mtu;
+	bool up, running, loopback;
+	uint32_t rx_queues; /* IFLA_NUM_RX_QUEUES as created; real ones: netlink_queues() */
+	uint32_t xdp_prog_id; /* of the program attached, any mode; 0 = none */
+	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
+	char kind[16];	      /* "veth", "tun", "" */
+};
+
+/* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
+int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out);
+
+/* Combined (or rx) channels in use, by ethtool; 1 where the driver cannot tell. */
+uint32_t netlink_queues(const char *name);
+
+int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up);
+int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
+int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
+int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination);
+int netlink_delete_link(struct netlink *nl, uint32_t ifindex);
+
+/* Calls @fn for every unicast address of the host, own loopback included. */
+int netlink_addresses(struct netlink *nl, int (*fn)(void *ctx, uint32_t ifindex, uint8_t family,
+						    const uint8_t *addr), void *ctx);
+
+struct netlink_route {
+	uint32_t ifindex;
+	bool has_gateway, local; /* local: it is one of our own addresses */
+	uint8_t gateway_family;  /* AF_INET6 for IPv4 via IPv6 */
+	uint8_t gateway[16];
+	bool has_source;
+	uint8_t source[16];
+	uint32_t mtu; /* of the route (RTAX_MTU) or else the link's; 0 = unknown */
+};
+
+/* The route to @e->remote, from e->local and e->ifindex where they are set, under @fwmark.
+ * 0, -ENETUNREACH, -EHOSTUNREACH, -EINVAL (local address gone), -errno. */
+int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
+		  struct netlink_route *out);
+
+/* The neighbour's MAC if the kernel holds it valid now: 0; -ENOENT when it does not. */
+int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
+		      uint8_t mac[static 6]);
+
+/* Asks the kernel to resolve and keep the neighbour (NTF_EXT_MANAGED; NTF_USE where refused). */
+int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
+			     const uint8_t *addr);
+
+/* A socket that becomes readable when something changed. */
+struct netlink_watch;
+enum netlink_changed {
+	NETLINK_LINK = 1 << 0,
+	NETLINK_ADDRESS = 1 << 1,
+	NETLINK_ROUTE = 1 << 2, /* routes, rules, next hops */
+	NETLINK_NEIGHBOUR = 1 << 3,
+};
+struct netlink_watch *netlink_watch_open(void);
+void netlink_watch_close(struct netlink_watch *w);
+int netlink_watch_fd(const struct netlink_watch *w);
+
+/* Reads what has come. Returns the set of enum netlink_changed (all of them after an overrun).
+ * @link is called for each link that changed or went (@gone), with its name. */
+unsigned netlink_watch_read(struct netlink_watch *w,
+			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
+			    void *ctx);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nexthop.h - from an endpoint to an encap: route, source, neighbour, and whether an attached NIC
+ * can take it directly. Control thread.
+ */
+#ifndef WGXDP_NEXTHOP_H
+#define WGXDP_NEXTHOP_H
+
+#include "io/encap.h"
+#include "io/netlink.h"
+
+struct nexthop_env {
+	struct netlink *nl;
+	uint32_t fwmark;
+	__be16 source_port;
+	const uint32_t *nics; /* ifindices that take AF_XDP tx */
+	unsigned nic_count;
+};
+
+/* Resolves @e. Always makes an encap: without a route or neighbour it is one for the UDP path.
+ * *@pending is set when a neighbour is being resolved (a NETLINK_NEIGHBOUR change will follow).
+ * *@why (static text) says why it is not direct, or NULL. Returns NULL when out of memory. */
+struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e,
+			      bool *pending, const char **why);
+
+#endif

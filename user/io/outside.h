@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outside.h - the six operations of a way to the outer network, filled in by afxdp.c and udp.c.
+ * The worker's loop knows nothing else of them. All calls are from the worker that owns the path,
+ * but init and deinit, which are the control thread's while that worker does not run.
+ *
+ *        recv ──▶ frames are the worker's ──▶ sweep        rx: looked at in place, given back at once
+ *        alloc ─▶ frames are the worker's ──▶ send         tx: all that was allocated must be sent
+ *                                                             (len 0 = changed my mind, just free it)
+ */
+#ifndef WGXDP_OUTSIDE_H
+#define WGXDP_OUTSIDE_H
+
+#include "io/frame.h"
+
+struct outside;
+
+struct outside_stats { /* counts since init; single writer, read by anyone (relaxed) */
+	_Atomic uint64_t rx_packets, tx_packets; /* data messages (type 4 with contents) */
+	_Atomic uint64_t tx_refused;  /* send: the kernel refused or dropped it */
+	_Atomic uint64_t rx_oversized; /* recv: did not fit the buffer, or cut short */
+};
+
+struct outside_ops {
+	const char *name; /* "xdp" or "udp" */
+	/* Undoes init. */
+	void (*deinit)(struct outside *o);
+	/* Up to @max datagrams that have come. 0 = none. Never blocks. */
+	unsigned (*recv)(struct outside *o, struct rx_frame *frames, unsigned max);
+	/* Up to @n frames to fill. Fewer = the ring is full. */
+	unsigned (*alloc)(struct outside *o, struct tx_frame *frames, unsigned n);
+	/* Adds outer headers and hands over; frames are the path's again whatever happens.
+	 * Returns how many (of those with len > 0) the kernel took. */
+	unsigned (*send)(struct outside *o, struct tx_frame *frames, unsigned n);
+	/* Gives back what recv() lent, reaps what was sent, wakes the kernel where it asked for it. */
+	void (*sweep)(struct outside *o);
+};
+
+struct outside {
+	const struct outside_ops *ops;
+	int fd;		  /* readable when recv() has something: for poll(); -1 = none */
+	uint32_t ifindex; /* of the NIC; 0 = any (udp) */
+	struct outside_stats stats;
+};
+
+#endif

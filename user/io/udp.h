@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * udp.h - the UDP sockets of the listen port: an IPv4 and an IPv6 one behind one outside path.
+ * They carry handshakes and keepalives always, data when XDP does not.
+ */
+#ifndef WGXDP_UDP_H
+#define WGXDP_UDP_H
+
+#include "io/outside.h"
+#include "util/fault.h"
+
+/* Opens both sockets on @port (host order; 0 = the kernel chooses, the same for both, told in
+ * *@port). A host without IPv6 gets the IPv4 one only. o->fd is an epoll fd over both.
+ * Returns 0, or -errno with @f filled: -EADDRINUSE with the port in the sentence. */
+int udp_new(struct outside **o, uint16_t *port, uint32_t fwmark, struct fault *f);
+
+/* SO_MARK on both. Any thread. */
+int udp_set_fwmark(struct outside *o, uint32_t fwmark);
+
+/* Sends one message from the address e->local, if it is set and still ours. Any thread: handshakes
+ * and keepalives of the control thread. Returns 0/-errno; when the kernel does not know the local
+ * address any more (-EINVAL) it is sent again without it and *@local_gone set. */
+int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, size_t len,
+		 bool *local_gone);
+
+/* Datagrams that the kernel dropped at the sockets (SO_MEMINFO), for the ledger. Any thread. */
+uint64_t udp_socket_drops(const struct outside *o);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.h - a data-path thread. It owns its outside paths (AF_XDP sockets, UDP sockets), its TUN
+ * queue and its buffers, and runs to completion: recv -> open chain (ingress.c) -> TUN;
+ * TUN -> seal chain (egress.c) -> send; sweep; and sleeps only when nothing came.
+ *
+ * Control thread only, but for what the thread itself runs.
+ */
+#ifndef WGXDP_WORKER_H
+#define WGXDP_WORKER_H
+
+#include "io/outside.h"
+#include "io/tun.h"
+#include "path/grace.h"
+#include "path/handoff.h"
+#include "wg/device.h"
+#include "wgxdp/reasons.h"
+
+#define WORKER_PORTS_MAX 64 /* AF_XDP sockets of one worker */
+
+struct worker;
+
+struct worker_config {
+	unsigned id; /* its reader number in grace.h */
+	const struct device *device; /* its tables: indices, allowed */
+	struct grace *grace;
+	struct handoff *handoff;
+	const struct tun *tun;	 /* borrowed */
+	bool tx_xdp;		 /* data may leave by AF_XDP */
+};
+
+/* Returns 0 and *@w, stopped and without ports; or -errno. */
+int worker_new(struct worker **w, const struct worker_config *config);
+void worker_free(struct worker *w); /* stops it first; NULL is fine; ports are not freed */
+
+/* Gives the stopped worker a path, or takes all of them away. @udp replaces the UDP path (may be NULL). */
+int worker_add_port(struct worker *w, struct outside *port);
+void worker_set_udp(struct worker *w, struct outside *udp);
+void worker_clear_ports(struct worker *w);
+
+int worker_start(struct worker *w);
+void worker_stop(struct worker *w); /* returns when the thread has ended */
+
+/* Asks it to seal what waits for @p, which has a session now. Queue of its own, never blocks; what
+ * does not fit is found by the worker's sweep over its list of waiting peers. */
+void worker_flush(struct worker *w, struct peer *p);
+
+/* Counts since it was made; any thread. */
+void worker_drops(const struct worker *w, uint64_t packets[static REASON_COUNT]);
+
+#endif

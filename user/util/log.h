@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.h - messages of the daemon and the commands, on stderr (a journal adds time and priority:
+ * with JOURNAL_STREAM set each line begins with <N>). Never a secret. Any thread.
+ */
+#ifndef WGXDP_LOG_H
+#define WGXDP_LOG_H
+
+enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* @prefix (borrowed for good) begins each line: "wgxdp" or "wgxdp: wg0". */
+void log_open(const char *prefix, enum log_level level);
+void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
