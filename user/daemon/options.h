@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.h - what was asked of a daemon, from the command line; plain values, no ownership.
+ */
+#ifndef WGXDP_OPTIONS_H
+#define WGXDP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/loader.h"
+#include "io/afxdp.h"
+#include "wgxdp/limits.h"
+
+#define OPTIONS_NICS_MAX 16
+
+enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
+
+struct options {
+	char interface[IFNAME_MAX + 1];
+	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none = chosen from the routes */
+	unsigned nic_count;
+	enum options_path rx, tx;
+	enum loader_mode xdp_mode;
+	enum afxdp_zc zero_copy;
+	const char *aead;	 /* NULL = auto */
+	uint32_t handshake_rate; /* per second and proven source */
+	bool strict;		 /* drop what is ours but unknown even when the host forwards */
+	bool foreground;
+	int tun_fd, uapi_fd;	 /* inherited, or -1 */
+};
+
+#endif
