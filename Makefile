@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+#
+# wgxdp: one Makefile, no recursion. `make help` lists the targets.
+#
+#   bpf/X.bpf.c ──clang──▶ build/bpf/X.bpf.o ──bpftool──▶ build/bpf/X.skel.h ─┐
+#   user/{wg,crypto,util}/*.c ──▶ libwgcore.a ─┐                              │
+#   user/{io,path,daemon,conf,cli}/*.c ──▶ libwgxdp.a (includes X.skel.h) ◀───┘
+#   user/cli/wgxdp.c (main) + libwgxdp.a + libwgcore.a ──▶ build/wgxdp
+#   tests/{unit,bpf,net,interop}/*.c + the libraries + cmocka ──▶ build/tests/.../*
+#
+# New files are picked up by themselves. SAN=asan|tsan|fuzz builds all of user/ and tests/ a second
+# time, instrumented, under build/$(SAN).
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+B := build
+O := $(B)$(if $(SAN),/$(SAN))
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/wgxdp
+
+CC := $(if $(filter fuzz,$(SAN)),clang,$(if $(filter default,$(origin CC)),gcc,$(CC)))
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+PKG_CONFIG ?= pkg-config
+WERROR ?= -Werror
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
+
+# --- flags --------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
+LIBS := libbpf libxdp libsodium libmnl jansson
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
+TEST_LDLIBS := $(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
+
+CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu11 $(WARNINGS) -pthread -fPIE
+
+ifeq ($(SAN),)
+  override CFLAGS += -fstack-protector-strong
+  CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+  LDFLAGS += -pie -Wl,-z,relro,-z,now
+else ifeq ($(SAN),asan)
+  SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(SAN),tsan)
+  SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+else ifeq ($(SAN),fuzz)
+  SANFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+else
+  $(error SAN=$(SAN): one of asan, tsan, fuzz)
+endif
+override CFLAGS += $(SANFLAGS)
+LDFLAGS += $(SANFLAGS) $(if $(SAN),-pie)
+
+# clang's BPF target does not look where Debian keeps asm/types.h.
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow $(WERROR) \
+	-Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
+
+ifeq ($(V),1)
+  say = @:
+  Q :=
+else
+  say = @printf '  %-7s %s\n' $(1) $(2);
+  Q := @
+endif
+
+# --- files --------------------------------------------------------------------------------------
+
+objects = $(patsubst %.c,$(O)/%.o,$(1))
+
+MAIN := user/cli/wgxdp.c
+CORE_SRC := $(sort $(wildcard user/wg/*.c user/crypto/*.c user/util/*.c))
+REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(foreach d,io path daemon conf cli,user/$(d)/*.c))))
+BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
+SKELETONS := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
+CORE := $(O)/libwgcore.a
+REST := $(O)/libwgxdp.a
+WGXDP := $(O)/wgxdp
+
+unit_src := $(sort $(wildcard tests/unit/test_*.c))
+bpf_src := $(sort $(wildcard tests/bpf/test_*.c))
+net_src := $(sort $(wildcard tests/net/test_*.c tests/interop/test_*.c))
+tests_of = $(patsubst %.c,$(O)/%,$(1))
+
+UNIT_TESTS := $(call tests_of,$(unit_src))
+BPF_TESTS := $(call tests_of,$(bpf_src))
+NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard tests/net/*.sh \
+	tests/interop/*.sh)))
+LONG_TESTS := $(sort $(wildcard tests/long/*.sh)) \
+	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
+FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+# Programs that tests and people run beside wgxdp: tools/X.c -> build/tools/X.
+TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tools/*.c)))
+TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(filter-out $(net_src),$(wildcard tests/net/*.c))))
+
+SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/interop/*.sh tests/long/*.sh \
+	$(shell grep -lE '^\#!.*(bash|/sh)' tools/* 2>/dev/null)))
+MANPAGES := $(sort $(wildcard man/*.[1-8]))
+C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
+
+RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests
+
+# --- build --------------------------------------------------------------------------------------
+
+.PHONY: all check check-unit check-bpf check-net check-san check-tsan check-valgrind check-long \
+	fuzz bench lint format install clean help tests skeletons FORCE
+
+all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
+
+tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) ## build every test
+
+skeletons: $(SKELETONS)
+
+# Rewritten only when it changes, so that a commit does not rebuild everything.
+$(B)/version.h: FORCE | $(B)/
+	@printf '#define WGXDP_VERSION "%s"\n' '$(VERSION)' >$@.new
+	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/bpf/
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf >$@
+
+# What is generated must exist before the first compilation; after it the .d files know who
+# includes it.
+$(call objects,$(wildcard user/daemon/*.c tests/bpf/*.c)): | $(SKELETONS)
+
+$(O)/%.o: %.c | $(B)/version.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(CORE): $(call objects,$(CORE_SRC))
+$(REST): $(call objects,$(REST_SRC))
+$(CORE) $(REST):
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(WGXDP): $(call objects,$(MAIN)) $(REST) $(CORE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(O)/tests/%: $(O)/tests/%.o $(REST) $(CORE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_EXTRA) $^ $(TEST_LDLIBS) -o $@
+
+$(O)/tools/%: $(O)/tools/%.o $(REST) $(CORE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) $(TOOL_LIBS) -o $@
+
+$(B)/tools/bench-aead: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
+$(O)/tests/fuzz/%: LINK_EXTRA = -fsanitize=fuzzer
+
+%/:
+	@mkdir -p $@
+
+# --- check --------------------------------------------------------------------------------------
+
+check: tests ## every test but the long set; those that need root are skipped, loudly, without it
+	@$(RUN_TESTS) $(UNIT_TESTS) $(BPF_TESTS) $(NET_TESTS)
+
+check-unit: $(UNIT_TESTS) ## unit tests; no root
+	@$(RUN_TESTS) $(UNIT_TESTS)
+
+check-bpf: $(BPF_TESTS) ## the BPF programs, frame in, verdict and frame out; root
+	@$(RUN_TESTS) $(BPF_TESTS)
+
+check-net: tests ## the real thing in network namespaces; root
+	@$(RUN_TESTS) $(NET_TESTS)
+
+check-san: ## unit and namespace tests under ASan and UBSan; root
+	@$(MAKE) --no-print-directory SAN=asan tests
+	@$(MAKE) --no-print-directory SAN=asan check-san-run
+
+check-san-run: tests
+	@$(RUN_TESTS) --suffix=' (asan)' $(UNIT_TESTS) $(NET_TESTS)
+
+# Only what has threads: everything else would tell nothing new, ten times slower.
+THREADED = $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' $(unit_src) /dev/null))
+
+check-tsan: ## unit tests with threads, under TSan
+	@$(MAKE) --no-print-directory SAN=tsan check-tsan-run
+
+check-tsan-run: $(THREADED)
+	@$(if $(THREADED),$(RUN_TESTS) --suffix=' (tsan)' $(THREADED),echo '0 passed, 0 failed')
+
+# The core: what the unit tests of user/wg and user/crypto touch.
+CORE_TESTS = $(filter $(patsubst %.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC))),$(UNIT_TESTS))
+
+check-valgrind: $(UNIT_TESTS) ## unit tests of the core under valgrind
+	@$(RUN_TESTS) --suffix=' (valgrind)' --wrap='valgrind --quiet --error-exitcode=99 \
+		--leak-check=full --errors-for-leak-kinds=definite,indirect' $(CORE_TESTS)
+
+check-long: tests fuzz ## real-time timers, 10^6 fuzzing runs, soak; hours
+	@$(if $(LONG_TESTS),$(RUN_TESTS) --timeout=14400 $(LONG_TESTS),:)
+
+FUZZ_RUNS ?= 1000000
+fuzz: ## every fuzzer, FUZZ_RUNS runs each
+	@$(MAKE) --no-print-directory SAN=fuzz fuzz-run
+
+fuzz-run: $(FUZZERS)
+	@set -e; for f in $(FUZZERS); do \
+		echo "$$(basename $$f): $(FUZZ_RUNS) runs"; \
+		mkdir -p $$f.corpus; \
+		$$f -runs=$(FUZZ_RUNS) -timeout=10 -verbosity=0 -print_final_stats=0 \
+			-artifact_prefix=$$f. $$f.corpus; \
+	done
+
+bench: all ## what a packet costs, and the tunnel's throughput; root
+	@tools/bench.sh
+
+lint: skeletons $(B)/version.h ## cppcheck, clang-tidy, clang-format, shellcheck, mandoc
+	@tools/lint $(C_FILES) -- $(SCRIPTS) -- $(MANPAGES)
+
+format: ## clang-format everything, in place
+	clang-format -i $(C_FILES)
+
+# --- install ------------------------------------------------------------------------------------
+
+install: all ## into $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(WGXDP) $(DESTDIR)$(SBINDIR)/wgxdp
+	$(foreach m,$(MANPAGES),install -D -m 0644 $(m) \
+		$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m));)
+	install -d $(DESTDIR)$(DOCDIR)
+	install -m 0644 README.md $(wildcard LICENSE* configs/*.conf) $(DESTDIR)$(DOCDIR)
+
+clean: ## remove build/
+	rm -rf $(B)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+# A file that is gone must not stop the next build: -MP gives each header an empty rule.
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
