@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aead.c - the choice of a backend: by name or by what the CPU can do, and only after it has
+ * given the known answers. docs/aead.md explains the backends.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "crypto/aead_backends.h"
+
+/* Best first. The last one is the reference; it runs everywhere. */
+static const struct aead_backend *const backends[] = {
+	&aead_libsodium,
+};
+
+#define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
+
+/* Written by aead_select() only, before there are other threads. */
+static const struct aead_backend *current = &aead_libsodium;
+
+const struct aead_backend *aead_backend(size_t i)
+{
+	return i < N_BACKENDS ? backends[i] : NULL;
+}
+
+/* The best backend that is usable and gives the known answers; *@failed as in aead_select(). */
+static int select_best(const char **failed)
+{
+	for (size_t i = 0; i < N_BACKENDS; i++) {
+		if (!backends[i]->usable())
+			continue;
+		if (aead_selftest(backends[i])) {
+			current = backends[i];
+			return 0;
+		}
+		if (!*failed)
+			*failed = backends[i]->name;
+	}
+	return -EIO;
+}
+
+static int select_named(const char *name, const char **failed)
+{
+	const struct aead_backend *b;
+
+	for (size_t i = 0; (b = aead_backend(i)) != NULL; i++) {
+		if (strcmp(b->name, name) != 0)
+			continue;
+		if (!b->usable())
+			return -ENOTSUP;
+		if (!aead_selftest(b)) {
+			*failed = b->name;
+			return -EIO;
+		}
+		current = b;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int aead_select(const char *name, const char **failed)
+{
+	const char *first_failed = NULL;
+	int err;
+
+	if (!name || strcmp(name, "auto") == 0)
+		err = select_best(&first_failed);
+	else
+		err = select_named(name, &first_failed);
+	if (failed)
+		*failed = first_failed;
+	return err;
+}
+
+const char *aead_name(void)
+{
+	return current->name;
+}
+
+void aead_seal_batch(struct aead_job *jobs, size_t n)
+{
+	current->seal_batch(jobs, n);
+}
+
+size_t aead_open_batch(struct aead_job *jobs, size_t n)
+{
+	size_t ok = 0;
+
+	current->open_batch(jobs, n);
+	for (size_t i = 0; i < n; i++)
+		ok += jobs[i].ok;
+	return ok;
+}

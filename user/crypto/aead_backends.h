@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* aead_backends.h - the backends that aead.c chooses from. Private to user/crypto/aead*.c. */
+#ifndef WGXDP_AEAD_BACKENDS_H
+#define WGXDP_AEAD_BACKENDS_H
+
+#include "crypto/aead.h"
+
+/* aead_libsodium.c: the reference; runs everywhere. */
+extern const struct aead_backend aead_libsodium;
+
+#endif
