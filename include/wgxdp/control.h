@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * control.h - what daemon and commands say to each other on /run/wgxdp/<interface>.sock.
+ * Directory 0700, socket 0600. One JSON object per line each way; several requests may follow each
+ * other on a connection and are answered in order. Unknown members are ignored.
+ *
+ *   {"op":"show"}     the object below
+ *   {"op":"detach"}   {"ok":true} when everything is torn down; the daemon then ends
+ *   anything else     {"error":"<sentence>"}
+ *
+ * The object of show, and of `wgxdp show --json`:
+ *
+ *   interface         "wg0"
+ *   public_key        base64, or null when no private key is set
+ *   listen_port       number
+ *   fwmark            number, 0 = off
+ *   mtu               number
+ *   path              nic (name or null; "eth0,eth1"), queues, workers (numbers),
+ *                     rx, tx ("xdp", "udp"), xdp_mode ("native", "generic", null),
+ *                     zero_copy (bool), aead (name), why (sentence or null: why it is not xdp),
+ *                     pinned (directory of the maps or null),
+ *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages
+ *   drops             {name of a reason (reasons.h): packets}, those that are not 0
+ *   peers             in the order in which they were added, each:
+ *                     public_key, name ("" = none), endpoint ("" = none), allowed_ips ["a/n"],
+ *                     latest_handshake (Unix time in s, 0 = never),
+ *                     rx_bytes, tx_bytes, rx_packets, tx_packets (authenticated),
+ *                     persistent_keepalive (s, 0 = off)
+ *
+ * Private and preshared keys never pass here.
+ */
+#ifndef WGXDP_CONTROL_H
+#define WGXDP_CONTROL_H
+
+#define CONTROL_DIRECTORY "/run/wgxdp"
+#define CONTROL_SUFFIX ".sock"
+#define CONTROL_REQUEST_MAX 4096 /* bytes of a request, without its newline */
+
+/* The configuration socket of wg(8), [contract] 1. */
+#define UAPI_DIRECTORY "/var/run/wireguard"
+
+#define CONTROL_OP "op"
+#define CONTROL_OP_SHOW "show"
+#define CONTROL_OP_DETACH "detach"
+#define CONTROL_OK "ok"
+#define CONTROL_ERROR "error"
+
+#endif

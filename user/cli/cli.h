@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli.h - the verbs of the command. Each X_main gets argv beginning with its own verb and returns
+ * the exit code.
+ */
+#ifndef WGXDP_CLI_H
+#define WGXDP_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "daemon/options.h"
+#include "util/fault.h"
+
+#ifndef WGXDP_VERSION
+#define WGXDP_VERSION "0.1"
+#endif
+
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+int attach_main(int argc, char **argv); /* attach.c */
+int detach_main(int argc, char **argv); /* detach.c */
+int show_main(int argc, char **argv);	/* show.c */
+int check_main(int argc, char **argv);	/* check.c */
+int genkey_main(int argc, char **argv); /* keys.c */
+int genpsk_main(int argc, char **argv);
+int pubkey_main(int argc, char **argv);
+/* `wgxdp [-f|--foreground] IFACE`, iface.c; argv begins with the program's name. */
+int iface_main(int argc, char **argv);
+
+/* "wgxdp: SENTENCE\n" on stderr; returns @exit. */
+int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A conf_warn_fn: "wgxdp: warning: SENTENCE\n" on stderr. */
+void cli_warn(void *ctx, const char *sentence);
+
+/* Sets every option to what holds when none is given. */
+void options_default(struct options *o);
+
+/* Parses the arguments of attach, argv[0] being the verb: options anywhere, then [NIC[,NIC...]]
+ * CONF. *@conf points into argv. o->interface is left alone. Returns 0, or CLI_USAGE with @f. */
+int options_parse(struct options *o, int argc, char **argv, const char **conf, struct fault *f);
+
+/* Writes the object of control.h for people; @now is the Unix time. */
+void show_print(FILE *out, const json_t *interface, long long now);
+
+#endif
