@@ -26,24 +26,25 @@ struct worker_config {
 	struct grace *grace;
 	struct handoff *handoff;
 	const struct tun *tun;	 /* borrowed */
-	bool tx_xdp;		 /* data may leave by AF_XDP */
 };
 
 /* Returns 0 and *@w, stopped and without ports; or -errno. */
 int worker_new(struct worker **w, const struct worker_config *config);
 void worker_free(struct worker *w); /* stops it first; NULL is fine; ports are not freed */
 
-/* Gives the stopped worker a path, or takes all of them away. @udp replaces the UDP path (may be NULL). */
-int worker_add_port(struct worker *w, struct outside *port);
+/* The paths of a stopped worker; borrowed. @tx: data may leave by it, too (--tx). A worker that is
+ * started needs a UDP path. -ENOSPC at WORKER_PORTS_MAX. */
+int worker_add_port(struct worker *w, struct outside *port, bool tx);
 void worker_set_udp(struct worker *w, struct outside *udp);
-void worker_clear_ports(struct worker *w);
 
-int worker_start(struct worker *w);
-void worker_stop(struct worker *w); /* returns when the thread has ended */
+/* MTU of the tunnel interface: no packet is padded beyond it. */
+void worker_set_mtu(struct worker *w, uint32_t mtu);
 
-/* Asks it to seal what waits for @p, which has a session now. Queue of its own, never blocks; what
- * does not fit is found by the worker's sweep over its list of waiting peers. */
-void worker_flush(struct worker *w, struct peer *p);
+int worker_start(struct worker *w); /* 0 or -errno */
+void worker_stop(struct worker *w); /* returns when the thread has ended; fine if there is none */
+
+/* Asks it to seal and send what waits for the peer of the session with receiver index @index. */
+void worker_flush(struct worker *w, uint32_t index);
 
 /* Counts since it was made; any thread. */
 void worker_drops(const struct worker *w, uint64_t packets[static REASON_COUNT]);

@@ -40,6 +40,7 @@ struct peer {
 	_Atomic uint64_t rx_bytes, rx_packets; /* authenticated: UDP payload, handshakes included */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket (conntrack) */
+	_Atomic uint64_t wanted_ns; /* workers: when a handshake was last asked for (chain_want_handshake) */
 
 	/* cold: control thread only */
 	struct noise_remote remote;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chain.h - what the worker's thread and its two chains share; private to path/.
+ *
+ *   worker.c   the loop, its wakeups, the control thread's side
+ *   ingress.c  lookup_sessions -> open -> accept_counters -> note_arrivals -> check_sources -> write_tun
+ *   egress.c   read_tun -> choose_peers -> choose_sessions -> take_counters -> place -> seal -> transmit
+ *
+ * Each step works on a whole batch and marks a packet dead by giving it a reason.
+ */
+#ifndef WGXDP_CHAIN_H
+#define WGXDP_CHAIN_H
+
+#include <pthread.h>
+
+#include "crypto/aead.h"
+#include "path/spsc.h"
+#include "path/worker.h"
+
+/* A data message on its way in. */
+struct in_packet {
+	const struct rx_frame *frame;
+	struct session *session;
+	uint64_t counter;
+	uint32_t len; /* of the plaintext, later of the IP packet without padding; 0 = keepalive */
+	enum reason reason;
+};
+
+struct ingress {
+	struct rx_frame frames[FRAME_BATCH];
+	struct in_packet packets[FRAME_BATCH];
+	struct aead_job jobs[FRAME_BATCH];
+};
+
+/* An inner packet on its way out. */
+struct out_packet {
+	uint8_t *data;
+	uint32_t len;
+	uint32_t padded;
+	struct peer *peer;
+	struct session *session; /* NULL: it waits, or is dead */
+	const struct encap *encap;
+	uint64_t counter;
+	enum reason reason;
+};
+
+/* Frames that leave by one path in this batch. */
+struct lane {
+	struct outside *path;
+	unsigned count;
+	struct tx_frame frames[FRAME_BATCH];
+};
+
+struct egress {
+	uint8_t *buffers; /* FRAME_BATCH of EGRESS_BUFFER_LEN; what tun_read fills */
+	struct out_packet packets[FRAME_BATCH];
+	struct out_packet waiting[FRAME_BATCH]; /* the same for packets that waited for a session */
+	struct aead_job jobs[FRAME_BATCH];
+	struct lane udp;
+	struct lane *lanes; /* of the ports with tx, beside their places in worker.ports */
+};
+
+#define EGRESS_BUFFER_LEN (65536 + WIRE_PADDING)
+
+struct port {
+	struct outside *path;
+	bool tx;
+};
+
+struct worker {
+	struct worker_config config;
+	struct port ports[WORKER_PORTS_MAX];
+	unsigned port_count;
+	struct outside *udp;
+	uint64_t now_ns; /* BOOTTIME, read once a turn */
+	struct ingress ingress;
+	struct egress egress;
+	_Atomic uint32_t mtu;
+	_Atomic uint64_t drops[REASON_COUNT]; /* single writer: the thread */
+	/* from the control thread */
+	struct spsc flushes; /* receiver indices */
+	int wake_fd;
+	_Atomic bool stop;
+	pthread_t thread;
+	bool running;
+};
+
+/* One batch each. Return how many packets they moved; 0 = nothing to do. */
+unsigned ingress_run(struct worker *w, struct outside *path);
+unsigned egress_run(struct worker *w);
+
+/* Seals and sends what waits for @p, in order, if it has a session. */
+void egress_flush(struct worker *w, struct peer *p);
+
+/* Counts a packet that ends here. */
+static inline void chain_drop(struct worker *w, enum reason reason, uint64_t packets)
+{
+	atomic_fetch_add_explicit(&w->drops[reason], packets, memory_order_relaxed);
+}
+
+/* Tells the control thread; a note that does not fit is made again by the next packet. */
+void chain_note(struct worker *w, enum note_kind kind, const struct peer *p, uint32_t index,
+		const struct endpoint *from);
+
+/* NOTE_WANT_HANDSHAKE, but for one peer not more often than every WANT_INTERVAL_NS. */
+void chain_want_handshake(struct worker *w, struct peer *p);
+
+#endif

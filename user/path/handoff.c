@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "path/handoff.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "path/spsc.h"
+#include "wgxdp/limits.h"
+
+#define NOTES_LEN 4096
+
+struct handoff {
+	struct spsc notes, messages;
+	int event_fd;
+	_Atomic bool kicked;		    /* event_fd has been written since the last clear */
+	_Atomic uint64_t messages_dropped;  /* single writer: the worker */
+	bool dirty;			    /* worker: something was put in since the last kick */
+};
+
+struct handoff *handoff_new(void)
+{
+	struct handoff *h = aligned_alloc(64, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	memset(h, 0, sizeof(*h));
+	h->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (h->event_fd < 0 || !spsc_init(&h->notes, NOTES_LEN, sizeof(struct note)) ||
+	    !spsc_init(&h->messages, HANDSHAKE_QUEUE_LEN, sizeof(struct handshake_message))) {
+		handoff_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void handoff_free(struct handoff *h)
+{
+	if (!h)
+		return;
+	if (h->event_fd >= 0)
+		close(h->event_fd);
+	spsc_done(&h->notes);
+	spsc_done(&h->messages);
+	free(h);
+}
+
+int handoff_fd(const struct handoff *h)
+{
+	return h->event_fd;
+}
+
+bool handoff_note(struct handoff *h, const struct note *n)
+{
+	h->dirty = true;
+	return spsc_put(&h->notes, n);
+}
+
+bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len)
+{
+	struct handshake_message m;
+
+	if (len > sizeof(m.data))
+		return false;
+	m.from = *from;
+	m.len = len;
+	memcpy(m.data, msg, len);
+	memset(m.data + len, 0, sizeof(m.data) - len);
+	h->dirty = true;
+	if (spsc_put(&h->messages, &m))
+		return true;
+	atomic_fetch_add_explicit(&h->messages_dropped, 1, memory_order_relaxed);
+	return false;
+}
+
+void handoff_kick(struct handoff *h)
+{
+	if (!h->dirty)
+		return;
+	h->dirty = false;
+	/* Fails only when the counter is full, hence readable: just as good. */
+	if (!atomic_exchange_explicit(&h->kicked, true, memory_order_acq_rel))
+		eventfd_write(h->event_fd, 1);
+}
+
+void handoff_clear(struct handoff *h)
+{
+	eventfd_t count;
+
+	/* First the eventfd, then the flag: the other way round a kick in between would be read away
+	 * with the flag left true, and no later one would write. The exchange pairs with the one in
+	 * handoff_kick: whoever found the flag true has its item seen by the taking that follows. */
+	eventfd_read(h->event_fd, &count); /* EAGAIN when nothing was written is no matter */
+	atomic_exchange_explicit(&h->kicked, false, memory_order_acq_rel);
+}
+
+bool handoff_take_note(struct handoff *h, struct note *n)
+{
+	return spsc_take(&h->notes, n);
+}
+
+bool handoff_take_message(struct handoff *h, struct handshake_message *m)
+{
+	return spsc_take(&h->messages, m);
+}
+
+unsigned handoff_messages_waiting(const struct handoff *h)
+{
+	return spsc_count(&h->messages);
+}
+
+uint64_t handoff_messages_dropped(const struct handoff *h)
+{
+	return atomic_load_explicit(&h->messages_dropped, memory_order_relaxed);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The open chain. What is done to a batch, a step a function, in ingress_run() at the foot.
+ *
+ *   frame: | type 4, index, counter | ciphertext ................ | tag |      [W] 5.4.6
+ *   after:        | vnet header 10  | IP packet ........ | padding |           opened in place; the
+ *                                                                              header makes the room
+ *
+ * Nothing of a packet is believed before its tag is: the index only chooses the key.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "io/encap.h"
+#include "path/chain.h"
+#include "wgxdp/limits.h"
+
+/* Handshake messages that came by a worker's path are the control thread's. */
+static enum reason hand_over(struct worker *w, const struct rx_frame *f)
+{
+	struct endpoint from = frame_endpoint(f);
+
+	if (f->len > sizeof(struct wire_initiation))
+		return REASON_malformed;
+	return handoff_message(w->config.handoff, &from, f->payload, (uint16_t)f->len) ?
+		       REASON_none :
+		       REASON_queue_full;
+}
+
+static enum reason lookup_session(struct worker *w, const struct rx_frame *f, struct in_packet *p)
+{
+	const struct wire_data *msg = (const void *)f->payload;
+
+	if (f->len < wire_data_len(0))
+		return REASON_malformed;
+	p->frame = f;
+	p->counter = le64toh(msg->counter);
+	p->len = f->len - (uint32_t)wire_data_len(0);
+	p->session = indextab_session(w->config.device->indices, le32toh(msg->receiver_index));
+	p->reason = REASON_none;
+	if (!p->session)
+		return REASON_unknown_index;
+	if (!session_may_receive(p->session, w->now_ns) || p->counter >= REJECT_AFTER_MESSAGES)
+		return REASON_expired;
+	return REASON_none;
+}
+
+/* Sorts @n frames: data messages of live sessions become w->ingress.packets; returns how many. */
+static unsigned lookup_sessions(struct worker *w, unsigned n)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct rx_frame *f = &w->ingress.frames[i];
+		static const uint8_t reserved[3];
+		enum reason reason = REASON_malformed;
+
+		if (f->len >= sizeof(struct wire_header) && !memcmp(f->payload + 1, reserved, 3)) {
+			if (f->payload[0] == WIRE_DATA) {
+				reason = lookup_session(w, f, &w->ingress.packets[count]);
+				count += reason == REASON_none;
+			} else if (f->payload[0] >= WIRE_INITIATION && f->payload[0] < WIRE_DATA) {
+				reason = hand_over(w, f);
+			}
+		}
+		if (reason != REASON_none)
+			chain_drop(w, reason, 1);
+	}
+	return count;
+}
+
+static void open_batch(struct worker *w, unsigned n)
+{
+	struct ingress *in = &w->ingress;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *text = in->packets[i].frame->payload + sizeof(struct wire_data);
+
+		in->jobs[i] = (struct aead_job){
+			.key = in->packets[i].session->recv_key,
+			.counter = in->packets[i].counter,
+			.src = text,
+			.dst = text,
+			.len = in->packets[i].len,
+		};
+	}
+	if (aead_open_batch(in->jobs, n) == n)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if (!in->jobs[i].ok)
+			in->packets[i].reason = REASON_bad_tag;
+}
+
+/* One lock for each run of packets of one session. */
+static void accept_counters(struct worker *w, unsigned n)
+{
+	struct in_packet *p = w->ingress.packets, *end = p + n;
+
+	while (p < end) {
+		struct session *s = p->session;
+
+		session_lock(s);
+		for (; p < end && p->session == s; p++) {
+			if (p->reason != REASON_none)
+				continue;
+			switch (replay_accept(&s->replay, p->counter)) {
+			case 0:
+				break;
+			case -EALREADY:
+				p->reason = REASON_replayed;
+				break;
+			default:
+				p->reason = REASON_too_old;
+				break;
+			}
+		}
+		session_unlock(s);
+	}
+}
+
+/* [W] 2.1: the endpoint follows the newest authenticated packet. Only a change looks at the outer
+ * checksums: a header that was altered on its way must not redirect a peer. */
+static void note_endpoint(struct worker *w, const struct peer *p, const struct rx_frame *f)
+{
+	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
+	struct endpoint from = frame_endpoint(f);
+	bool same = e && endpoint_same_remote(&e->endpoint, &from) &&
+		    !memcmp(&e->endpoint.local, &from.local, sizeof(from.local));
+
+	if (same || endpoint_martian(&from))
+		return;
+	if (f->l3 && !encap_checksum_fits(f->l3, f->payload - 8))
+		return;
+	chain_note(w, NOTE_MOVED, p, 0, &from);
+}
+
+/* What an authenticated run of one session means for its peer: counters, timers, endpoint. */
+static void note_run(struct worker *w, struct session *s, const struct in_packet *last,
+		     unsigned packets, uint64_t bytes, bool data)
+{
+	struct peer *p = s->peer;
+
+	if (peer_received(p, packets, bytes, data, w->now_ns))
+		chain_note(w, NOTE_WATCH, p, 0, NULL);
+	if (atomic_load_explicit(&p->next, memory_order_acquire) == s)
+		chain_note(w, NOTE_CONFIRMED, p, s->local_index, NULL);
+	if (session_renew_after_receive(s, w->now_ns))
+		chain_want_handshake(w, p);
+	note_endpoint(w, p, last->frame);
+}
+
+static void note_arrivals(struct worker *w, unsigned n)
+{
+	struct in_packet *p = w->ingress.packets, *end = p + n;
+
+	while (p < end) {
+		struct session *s = p->session;
+		const struct in_packet *last = NULL;
+		unsigned packets = 0;
+		uint64_t bytes = 0;
+		bool data = false;
+
+		for (; p < end && p->session == s; p++) {
+			if (p->reason != REASON_none)
+				continue;
+			last = p;
+			packets++;
+			bytes += p->frame->len;
+			data |= p->len > 0;
+		}
+		if (last)
+			note_run(w, s, last, packets, bytes, data);
+	}
+}
+
+/* Is it an IP packet whose source is its sender's? Sets its length without the padding. The match
+ * is the longest over all peers, never a walk over the sender's own list. */
+static enum reason check_source(const struct allowedips *allowed, struct in_packet *p)
+{
+	const uint8_t *ip = p->frame->payload + sizeof(struct wire_data);
+	const struct peer *holder;
+	uint32_t len;
+
+	if (p->len >= 20 && ip[0] >> 4 == 4) {
+		len = (uint32_t)ip[2] << 8 | ip[3];
+		if (len < 20 || len > p->len)
+			return REASON_bad_inner;
+		holder = allowedips_lookup4(allowed, ip + 12);
+	} else if (p->len >= 40 && ip[0] >> 4 == 6) {
+		len = 40 + ((uint32_t)ip[4] << 8 | ip[5]);
+		if (len > p->len)
+			return REASON_bad_inner;
+		holder = allowedips_lookup6(allowed, ip + 8);
+	} else {
+		return REASON_bad_inner;
+	}
+	p->len = len;
+	return holder == p->session->peer ? REASON_none : REASON_unallowed_source;
+}
+
+static void check_sources(struct worker *w, unsigned n)
+{
+	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++)
+		if (p->reason == REASON_none && p->len)
+			p->reason = check_source(w->config.device->allowed, p);
+}
+
+static void write_tun(struct worker *w, unsigned n)
+{
+	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++) {
+		int err;
+
+		if (p->reason == REASON_none && p->len) {
+			err = tun_write(w->config.tun,
+					p->frame->payload + sizeof(struct wire_data), p->len);
+			if (err)
+				p->reason = err == -EIO ? REASON_down : REASON_tun_full;
+		}
+		if (p->reason != REASON_none)
+			chain_drop(w, p->reason, 1);
+	}
+}
+
+unsigned ingress_run(struct worker *w, struct outside *path)
+{
+	unsigned received = path->ops->recv(path, w->ingress.frames, FRAME_BATCH), n;
+
+	if (!received)
+		return 0;
+	n = lookup_sessions(w, received);
+	open_batch(w, n);
+	accept_counters(w, n);
+	note_arrivals(w, n);
+	check_sources(w, n);
+	write_tun(w, n);
+	path->ops->sweep(path);
+	return received;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop, one turn:
+ *
+ *   flush commands ─▶ each port: open chain ─▶ UDP: open chain ─▶ TUN: seal chain ─▶ sweep
+ *        ▲                                                                            │
+ *        └── quiescent ◀── kick the control thread ◀──────────────────────────────────┘
+ *                             └ nothing moved: offline, poll, online
+ */
+#include "path/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "path/chain.h"
+#include "wgxdp/limits.h"
+
+#define FLUSHES_LEN 8192
+/* While AF_XDP carries the data, the UDP sockets are looked at every so many busy turns. */
+#define UDP_EVERY_TURNS 16
+/* For one peer a handshake is asked for at most this often. */
+#define WANT_INTERVAL_NS (100 * NS_PER_MS)
+/* A path that could not hand everything to the kernel is swept again after this. */
+#define RETRY_MS 1
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* The thread ---------------------------------------------------------------------------------- */
+
+void chain_note(struct worker *w, enum note_kind kind, const struct peer *p, uint32_t index,
+		const struct endpoint *from)
+{
+	struct note n = { .kind = kind, .slot = p->slot, .peer = p, .index = index };
+
+	if (from)
+		n.from = *from;
+	handoff_note(w->config.handoff, &n);
+}
+
+void chain_want_handshake(struct worker *w, struct peer *p)
+{
+	uint64_t last_ns = atomic_load_explicit(&p->wanted_ns, memory_order_relaxed);
+
+	if (last_ns && w->now_ns - last_ns < WANT_INTERVAL_NS)
+		return;
+	atomic_store_explicit(&p->wanted_ns, w->now_ns, memory_order_relaxed);
+	chain_note(w, NOTE_WANT_HANDSHAKE, p, 0, NULL);
+}
+
+static unsigned run_flushes(struct worker *w)
+{
+	unsigned n = 0;
+	uint32_t index;
+
+	while (n < FRAME_BATCH && spsc_take(&w->flushes, &index)) {
+		struct session *s = indextab_session(w->config.device->indices, index);
+
+		if (s)
+			egress_flush(w, s->peer);
+		n++;
+	}
+	return n;
+}
+
+enum { POLL_WAKE, POLL_TUN, POLL_UDP, POLL_PORTS };
+
+static void sleep_until_ready(struct worker *w, bool retry)
+{
+	struct pollfd fds[POLL_PORTS + WORKER_PORTS_MAX] = {
+		[POLL_WAKE] = { .fd = w->wake_fd, .events = POLLIN },
+		[POLL_TUN] = { .fd = w->config.tun->fd, .events = POLLIN },
+		[POLL_UDP] = { .fd = w->udp->fd, .events = POLLIN },
+	};
+	eventfd_t count;
+
+	for (unsigned i = 0; i < w->port_count; i++)
+		fds[POLL_PORTS + i] = (struct pollfd){ .fd = w->ports[i].path->fd,
+						       .events = POLLIN };
+	handoff_kick(w->config.handoff);
+	grace_offline(w->config.grace, w->config.id);
+	poll(fds, POLL_PORTS + w->port_count, retry ? RETRY_MS : -1);
+	grace_online(w->config.grace, w->config.id);
+	if (fds[POLL_WAKE].revents)
+		eventfd_read(w->wake_fd, &count);
+	/* A deleted interface is an error for ever; the control thread is about to stop us. */
+	if (fds[POLL_TUN].revents & (POLLERR | POLLHUP | POLLNVAL))
+		poll(&fds[POLL_WAKE], 1, RETRY_MS);
+}
+
+/* One turn. Returns how many packets moved. */
+static unsigned turn(struct worker *w, unsigned number, bool *retry)
+{
+	static _Thread_local bool udp_hot;
+	unsigned moved = run_flushes(w);
+
+	*retry = false;
+	for (unsigned i = 0; i < w->port_count; i++)
+		moved += ingress_run(w, w->ports[i].path);
+	if (udp_hot || !moved || number % UDP_EVERY_TURNS == 0) {
+		unsigned n = ingress_run(w, w->udp);
+
+		udp_hot = n > 0;
+		moved += n;
+	}
+	moved += egress_run(w);
+	for (unsigned i = 0; i < w->port_count; i++) {
+		w->ports[i].path->ops->sweep(w->ports[i].path);
+		*retry |= w->ports[i].path->unsent > 0;
+	}
+	return moved;
+}
+
+static void *thread_main(void *arg)
+{
+	struct worker *w = arg;
+	bool retry;
+
+	grace_online(w->config.grace, w->config.id);
+	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
+		w->now_ns = now_ns();
+		if (!turn(w, number, &retry))
+			sleep_until_ready(w, retry);
+		handoff_kick(w->config.handoff);
+		grace_quiescent(w->config.grace, w->config.id);
+	}
+	grace_offline(w->config.grace, w->config.id);
+	return NULL;
+}
+
+/* The control thread -------------------------------------------------------------------------- */
+
+int worker_new(struct worker **out, const struct worker_config *config)
+{
+	struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
+
+	if (!w)
+		return -ENOMEM;
+	memset(w, 0, sizeof(*w));
+	w->config = *config;
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->egress.buffers = malloc((size_t)FRAME_BATCH * EGRESS_BUFFER_LEN);
+	w->egress.lanes = calloc(WORKER_PORTS_MAX, sizeof(*w->egress.lanes));
+	if (w->wake_fd < 0 || !w->egress.buffers || !w->egress.lanes ||
+	    !spsc_init(&w->flushes, FLUSHES_LEN, sizeof(uint32_t))) {
+		worker_free(w);
+		return -ENOMEM;
+	}
+	*out = w;
+	return 0;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	worker_stop(w);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	spsc_done(&w->flushes);
+	free(w->egress.lanes);
+	free(w->egress.buffers);
+	free(w);
+}
+
+int worker_add_port(struct worker *w, struct outside *port, bool tx)
+{
+	if (w->port_count == WORKER_PORTS_MAX)
+		return -ENOSPC;
+	w->egress.lanes[w->port_count].path = port;
+	w->ports[w->port_count++] = (struct port){ .path = port, .tx = tx };
+	return 0;
+}
+
+void worker_set_udp(struct worker *w, struct outside *udp)
+{
+	w->udp = udp;
+	w->egress.udp.path = udp;
+}
+
+void worker_set_mtu(struct worker *w, uint32_t mtu)
+{
+	atomic_store_explicit(&w->mtu, mtu, memory_order_relaxed);
+}
+
+int worker_start(struct worker *w)
+{
+	sigset_t all, before;
+	char name[16];
+	int err;
+
+	if (w->running)
+		return 0;
+	atomic_store_explicit(&w->stop, false, memory_order_release);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the control thread's */
+	err = pthread_create(&w->thread, NULL, thread_main, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return -err;
+	snprintf(name, sizeof(name), "wgxdp/%u", w->config.id);
+	pthread_setname_np(w->thread, name);
+	w->running = true;
+	return 0;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w->running)
+		return;
+	atomic_store_explicit(&w->stop, true, memory_order_release);
+	eventfd_write(w->wake_fd, 1);
+	pthread_join(w->thread, NULL);
+	w->running = false;
+}
+
+void worker_flush(struct worker *w, uint32_t index)
+{
+	if (!w->running)
+		return;
+	/* Room is certain to come: the thread empties the ring in each turn and is woken for it. */
+	while (!spsc_put(&w->flushes, &index)) {
+		eventfd_write(w->wake_fd, 1);
+		sched_yield();
+	}
+	eventfd_write(w->wake_fd, 1);
+}
+
+void worker_drops(const struct worker *w, uint64_t packets[static REASON_COUNT])
+{
+	for (unsigned i = 0; i < REASON_COUNT; i++)
+		packets[i] = atomic_load_explicit(&w->drops[i], memory_order_relaxed);
+}
