@@ -10,12 +10,18 @@
  *   peers       hash                 control        people
  *   peer_stats  per-CPU hash         XDP            CLI (control creates and deletes elements)
  *   drops       per-CPU array        XDP            CLI
+ *   passes      per-CPU array        XDP            CLI
+ *   nics        hash                 control        XDP
  *   xsks        XSKMAP (no BTF)      control        XDP
  */
 #ifndef WGXDP_MAPS_H
 #define WGXDP_MAPS_H
 
 #include <linux/types.h>
+
+#define LISTEN_MAX (1U << 16) /* a Kubernetes node holds thousands of local addresses */
+#define NICS_MAX 16	      /* that one interface attaches to */
+#define NIC_QUEUES_MAX 64     /* of one NIC; frames of later queues pass to the UDP socket */
 
 /* listen: a local unicast address on which the port is open. IPv4 is written as ::ffff:a.b.c.d. */
 struct listen_key {
@@ -54,14 +60,29 @@ struct peer_stats_value {
 	__u64 tx_bytes;
 };
 
-/* drops: indexed by enum reason (reasons.h). */
+/* drops: indexed by enum reason (reasons.h).
+ * passes: likewise, what failed the same check but went on to the stack, since the host forwards
+ * and may hold a translated flow for it. */
 struct drops_value {
 	__u64 packets;
 	__u64 bytes; /* of the frame as XDP saw it */
 };
 
+/* nics: what the program must know of a NIC that it is attached to; the key is its ifindex. */
+struct nic_value {
+	__u8 mac[6]; /* frames to any other are not ours */
+	__u16 number; /* 0..NICS_MAX-1, its place in xsks */
+};
+
+/* xsks: the key of the socket for @queue of the NIC with @number. */
+static inline __u32 xsks_key(__u32 number, __u32 queue)
+{
+	return number * NIC_QUEUES_MAX + queue;
+}
+
 _Static_assert(sizeof(struct listen_key) == 20, "no hidden padding");
 _Static_assert(sizeof(struct session_value) == 8, "no hidden padding");
 _Static_assert(sizeof(struct peer_value) == 152, "no hidden padding");
+_Static_assert(sizeof(struct nic_value) == 8, "no hidden padding");
 
 #endif

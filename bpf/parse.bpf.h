@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * parse.bpf.h - from the first byte of a frame to its UDP header, by a cursor that never passes
+ * the end. What is no plain, whole UDP datagram is simply not one: parse_frame() says false, and
+ * the caller lets the frame go its way.
+ *
+ *   Ethernet ─ untagged ┬─ IPv4: checksum, options, no fragment ─┬─ UDP header
+ *                       └─ IPv6: no extension headers ───────────┘
+ *
+ * A packet ends where its IP header says. The frame may be longer (Ethernet pads to 60 bytes), and
+ * is no datagram when it is shorter. An IPv6 packet with extension headers passes: the stack
+ * handles them, and its UDP socket is ours too.
+ */
+#ifndef WGXDP_PARSE_BPF_H
+#define WGXDP_PARSE_BPF_H
+
+#include <stdbool.h>
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "wgxdp/maps.h"
+
+#define IPV4_MORE_FRAGMENTS 0x2000
+#define IPV4_FRAGMENT_OFFSET 0x1fff
+
+struct cursor {
+	const void *pos;
+	const void *end;
+};
+
+struct datagram {
+	const struct ethhdr *eth;
+	const struct udphdr *udp;
+	struct listen_key to; /* destination address and port, as the map has it */
+	__u32 udp_room;	      /* bytes from the UDP header to the end of the IP packet */
+	bool ipv6;
+};
+
+/* The next @len bytes, or NULL when the frame ends before. */
+static __always_inline const void *cursor_take(struct cursor *c, __u32 len)
+{
+	const void *p = c->pos;
+
+	if (p + len > c->end)
+		return NULL;
+	c->pos = p + len;
+	return p;
+}
+
+/* Bytes from @p to the end of the frame. */
+static __always_inline __u32 cursor_room(const struct cursor *c, const void *p)
+{
+	return c->end - p;
+}
+
+/* RFC 1071 over the whole header, its checksum field included, gives all ones. */
+static __always_inline bool ipv4_checksum_right(const struct cursor *c, const struct iphdr *ip)
+{
+	const __u32 *word = (const void *)ip;
+	__u64 sum = 0;
+
+	for (int i = 0; i < 15; i++, word++) {
+		if (i >= ip->ihl)
+			break;
+		if ((const void *)(word + 1) > c->end)
+			return false;
+		sum += *word;
+	}
+	sum = (sum >> 32) + (sum & 0xffffffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	return sum == 0xffff;
+}
+
+/* Sources that the stack refuses too: "this network", loopback, multicast, reserved, ourselves. */
+static __always_inline bool ipv4_martian(const struct iphdr *ip)
+{
+	__u8 first = bpf_ntohl(ip->saddr) >> 24;
+
+	return first == 0 || first == 127 || first >= 224 || ip->saddr == ip->daddr;
+}
+
+static __always_inline bool parse_ipv4(struct cursor *c, struct datagram *d)
+{
+	const struct iphdr *ip = cursor_take(c, sizeof(*ip));
+	__u32 header_len, total_len;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5 || ip->protocol != IPPROTO_UDP)
+		return false;
+	header_len = ip->ihl * 4;
+	total_len = bpf_ntohs(ip->tot_len);
+	if (total_len < header_len || total_len > cursor_room(c, ip))
+		return false;
+	if (ip->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
+		return false;
+	if (ipv4_martian(ip) || !ipv4_checksum_right(c, ip))
+		return false;
+
+	d->ipv6 = false;
+	d->to.address[10] = d->to.address[11] = 0xff;
+	__builtin_memcpy(d->to.address + 12, &ip->daddr, sizeof(ip->daddr));
+	d->udp_room = total_len - header_len;
+	c->pos += header_len - sizeof(*ip);
+	return true;
+}
+
+/* Likewise: unspecified and loopback (::, ::1), multicast, IPv4 in disguise, ourselves. */
+static __always_inline bool ipv6_martian(const struct ipv6hdr *ip)
+{
+	const __be32 *s = ip->saddr.in6_u.u6_addr32, *d = ip->daddr.in6_u.u6_addr32;
+
+	if (ip->saddr.in6_u.u6_addr8[0] == 0xff)
+		return true;
+	if (!s[0] && !s[1] && (s[2] == bpf_htonl(0xffff) || (!s[2] && bpf_ntohl(s[3]) <= 1)))
+		return true;
+	return s[0] == d[0] && s[1] == d[1] && s[2] == d[2] && s[3] == d[3];
+}
+
+static __always_inline bool parse_ipv6(struct cursor *c, struct datagram *d)
+{
+	const struct ipv6hdr *ip = cursor_take(c, sizeof(*ip));
+	__u32 payload_len;
+
+	if (!ip || ip->version != 6 || ip->nexthdr != IPPROTO_UDP)
+		return false;
+	payload_len = bpf_ntohs(ip->payload_len);
+	if (payload_len > cursor_room(c, c->pos) || ipv6_martian(ip))
+		return false;
+
+	d->ipv6 = true;
+	__builtin_memcpy(d->to.address, &ip->daddr, sizeof(d->to.address));
+	d->udp_room = payload_len;
+	return true;
+}
+
+/* Fills @d and leaves the cursor at the UDP payload. False: not a whole UDP datagram that someone
+ * could answer to. The UDP length is not looked at: whose datagram it is must be known first. */
+static __always_inline bool parse_frame(struct cursor *c, struct datagram *d)
+{
+	__builtin_memset(d, 0, sizeof(*d));
+	d->eth = cursor_take(c, sizeof(*d->eth));
+	if (!d->eth)
+		return false;
+	switch (d->eth->h_proto) {
+	case bpf_htons(ETH_P_IP):
+		if (!parse_ipv4(c, d))
+			return false;
+		break;
+	case bpf_htons(ETH_P_IPV6):
+		if (!parse_ipv6(c, d))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	if (d->udp_room < sizeof(*d->udp))
+		return false;
+	d->udp = cursor_take(c, sizeof(*d->udp));
+	if (!d->udp || !d->udp->source)
+		return false;
+	d->to.port = d->udp->dest;
+	return true;
+}
+
+#endif
