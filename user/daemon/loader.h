@@ -4,7 +4,7 @@
  *
  *   loader_new ──▶ maps created and pinned in /sys/fs/bpf/wgxdp/<interface>/ (0700, root)
  *   loader_attach ─▶ XDP program on a NIC by bpf_link: dies with us, is never displaced by accident
- *   loader_map_* ──▶ the maps, kept equal to the peers' state by daemon/mapsync.c
+ *   loader_set_*, _session_*, _peer_* ─▶ the maps, kept equal to the state of peers and host
  *   loader_free ───▶ everything gone again
  */
 #ifndef WGXDP_LOADER_H
@@ -30,9 +30,9 @@ void loader_free(struct loader *l); /* NULL is fine */
 /* Directory of the pins, or NULL when unpinned. */
 const char *loader_pinned(const struct loader *l);
 
-/* Attaches the ingress program to the NIC. AUTO tries native, then generic; *@native says which it
- * became. Returns 0 or -errno with @f: -EBUSY (another program sits there: its id and name are in
- * the sentence), -EOPNOTSUPP, -EPERM. */
+/* Attaches the ingress program to the NIC, up to NICS_MAX of them. AUTO tries native, then generic;
+ * *@native says which it became. Returns 0 or -errno with @f: -EBUSY (another program sits there:
+ * its id and name are in the sentence), -EALREADY (ours does), -EOPNOTSUPP, -EPERM, -ENODEV. */
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 void loader_detach(struct loader *l, uint32_t ifindex);
@@ -40,15 +40,24 @@ void loader_detach(struct loader *l, uint32_t ifindex);
 /* Is our program still attached there (it may have been torn off by force)? */
 bool loader_attached(const struct loader *l, uint32_t ifindex);
 
-/* xsks: frames of @queue go to socket @fd. The kernel removes the entry when the socket closes. */
+/* The NIC's MAC address changed: frames to @mac are ours now. loader_attach() takes the one it
+ * finds. -ENOENT: not attached there. */
+int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 6]);
+
+/* xsks: frames of @queue go to socket @fd, from now on to the stack where @fd is -1. The kernel
+ * removes the entry when the socket closes. -ENOENT: not attached there. -ERANGE: @queue is not
+ * below NIC_QUEUES_MAX; its frames take the UDP socket. */
 int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd);
 
-/* listen: makes the map equal to the @n keys. */
+/* listen: makes the map equal to the @n keys; what is in both stays in force throughout. -ENOSPC:
+ * more than LISTEN_MAX, with nothing changed. */
 int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned n);
 
-/* Does the host forward? Then what is ours but unknown passes to the stack, counted. */
+/* Does the host forward? Then what is addressed to us but fails a check passes to the stack,
+ * counted in passes. For --strict say false for both. */
 void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6);
 
+/* -ENOSPC: full. */
 int loader_session_set(struct loader *l, uint32_t index, const struct session_value *v);
 void loader_session_del(struct loader *l, uint32_t index);
 
@@ -57,9 +66,9 @@ void loader_session_del(struct loader *l, uint32_t index);
 int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v);
 void loader_peer_del(struct loader *l, uint32_t slot);
 
-/* Sums over CPUs. */
+/* Sums over CPUs; -ENOENT: no such slot. */
 int loader_peer_stats(const struct loader *l, uint32_t slot, struct peer_stats_value *sum);
 int loader_drops(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
-/* Packets that XDP saw as ours but passed to the stack since no socket took them, and the like. */
+int loader_passes(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
 
 #endif
