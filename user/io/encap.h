@@ -2,7 +2,7 @@
 /*
  * encap.h - where a peer's messages go, resolved: endpoint, source, and, when the next hop is
  * known on an attached NIC, the ready Ethernet/IP/UDP headers. Made by the control thread
- * (io/neigh.c resolves), published through peer->encap, immutable, retired like a session.
+ * (io/nexthop.c resolves), published through peer->encap, immutable, retired like a session.
  */
 #ifndef WGXDP_ENCAP_H
 #define WGXDP_ENCAP_H
@@ -21,8 +21,9 @@ struct encap {
 	uint16_t mtu;		  /* of the path, bytes of IP packet; 0 = unknown */
 	bool direct;		  /* @header is good: may leave by AF_XDP on @ifindex */
 	uint32_t ifindex;
-	uint8_t header_len;	  /* 42 (IPv4) or 62 (IPv6) */
+	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
 	uint8_t header[ENCAP_HEADER_MAX]; /* lengths and checksums zero */
+	uint16_t ip_sum, udp_sum; /* of the IPv4 header; of pseudo header and ports: see encap.c */
 };
 
 /* What a direct path needs beside the endpoint. */
@@ -47,13 +48,14 @@ static inline unsigned encap_overhead(const struct encap *e)
 }
 
 /* Writes the headers before @payload of @len bytes (e->header_len bytes must be free there), with
- * lengths, IP ID @id (IPv4), and checksums; the UDP checksum is computed over the payload.
- * Worker. */
+ * lengths, IP ID @id (IPv4), and checksums; the UDP checksum is computed over the payload. @len
+ * fits the path's MTU. Worker. */
 void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id);
 
-/* Do the IP and UDP checksums of a received datagram fit? IPv4 UDP: zero, full, or the sum over the
- * pseudo header only (a NIC or veth that would have finished it, afxdp.md 1). @l3 points at the IP
- * header; @udp at the UDP header; bounds are checked by the caller. [contract] 4.5 */
+/* Do the IP and UDP checksums of a received datagram fit? UDP: full, or the sum over the pseudo
+ * header only (of a veth's or VM's other side, that left the rest to a NIC), or over IPv4 none (zero).
+ * @l3 points at the IP header, @udp at the UDP header; that the IPv4 header and as many bytes as the
+ * UDP length says are there has the caller checked. [contract] 4.5 */
 bool encap_checksum_fits(const uint8_t *l3, const uint8_t *udp);
 
 #endif

@@ -24,6 +24,7 @@ struct netlink_link {
 	bool has_mac; /* an Ethernet device */
 	uint32_t mtu;
 	bool up, running, loopback;
+	bool no_arp;	    /* IFF_NOARP or point-to-point: its neighbours have no MAC to ask for */
 	uint32_t rx_queues; /* IFLA_NUM_RX_QUEUES as created; real ones: netlink_queues() */
 	uint32_t xdp_prog_id; /* of the program attached, any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
@@ -38,26 +39,31 @@ uint32_t netlink_queues(const char *name);
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up);
 int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
+/* -EEXIST when there is one already. An address keeps its host bits, a destination has none. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination);
 int netlink_delete_link(struct netlink *nl, uint32_t ifindex);
 
-/* Calls @fn for every unicast address of the host, own loopback included. */
-int netlink_addresses(struct netlink *nl, int (*fn)(void *ctx, uint32_t ifindex, uint8_t family,
-						    const uint8_t *addr), void *ctx);
+/* Calls @fn for every unicast address of the host, loopback included, but those whose duplicate
+ * detection failed or is under way. What @fn returns other than 0 ends it and is returned. */
+int netlink_addresses(struct netlink *nl,
+		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
+		      void *ctx);
 
 struct netlink_route {
 	uint32_t ifindex;
 	bool has_gateway, local; /* local: it is one of our own addresses */
-	uint8_t gateway_family;  /* AF_INET6 for IPv4 via IPv6 */
+	uint8_t gateway_family;	 /* AF_INET6 for IPv4 via IPv6 */
 	uint8_t gateway[16];
 	bool has_source;
-	uint8_t source[16];
-	uint32_t mtu; /* of the route (RTAX_MTU) or else the link's; 0 = unknown */
+	uint8_t source[16]; /* e->local, or what the kernel would choose */
+	bool encapsulated;  /* the route adds headers of its own (ip route ... encap) */
+	uint32_t mtu; /* the lesser of the route's, cached path MTU included, and the link's; 0 = unknown */
 };
 
-/* The route to @e->remote, from e->local and e->ifindex where they are set, under @fwmark.
- * 0, -ENETUNREACH, -EHOSTUNREACH, -EINVAL (local address gone), -errno. */
+/* The route to @e->remote, from e->local where it is set, under @fwmark; e->ifindex counts only for
+ * link-local addresses. 0, -ENETUNREACH (no route, blackhole), -EHOSTUNREACH (unreachable), -EACCES
+ * (prohibited, broadcast), -EINVAL (e->local is not ours any more), -errno. */
 int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 		  struct netlink_route *out);
 
@@ -65,24 +71,26 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 		      uint8_t mac[static 6]);
 
-/* Asks the kernel to resolve and keep the neighbour (NTF_EXT_MANAGED; NTF_USE where refused). */
+/* Asks the kernel to resolve and keep the neighbour (NTF_EXT_MANAGED; NTF_USE where refused). What
+ * is managed already, or permanent, is left alone. */
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr);
 
 /* A socket that becomes readable when something changed. */
 struct netlink_watch;
 enum netlink_changed {
-	NETLINK_LINK = 1 << 0,
-	NETLINK_ADDRESS = 1 << 1,
-	NETLINK_ROUTE = 1 << 2, /* routes, rules, next hops */
-	NETLINK_NEIGHBOUR = 1 << 3,
+	NETLINK_CHANGED_LINK = 1 << 0,
+	NETLINK_CHANGED_ADDRESS = 1 << 1,
+	NETLINK_CHANGED_ROUTE = 1 << 2, /* routes, rules, next hops */
+	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
 };
 struct netlink_watch *netlink_watch_open(void);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);
 
 /* Reads what has come. Returns the set of enum netlink_changed (all of them after an overrun).
- * @link is called for each link that changed or went (@gone), with its name. */
+ * @link (may be NULL) is called for each link that changed or went (@gone), with its name; after an
+ * overrun it may have missed some. */
 unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx);

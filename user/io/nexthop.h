@@ -18,7 +18,7 @@ struct nexthop_env {
 };
 
 /* Resolves @e. Always makes an encap: without a route or neighbour it is one for the UDP path.
- * *@pending is set when a neighbour is being resolved (a NETLINK_NEIGHBOUR change will follow).
+ * *@pending is set when a neighbour is being resolved (a NETLINK_CHANGED_NEIGHBOUR change will follow).
  * *@why (static text) says why it is not direct, or NULL. Returns NULL when out of memory. */
 struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e,
 			      bool *pending, const char **why);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * encap.c - outer Ethernet, IP and UDP headers, and their checksums.
+ *
+ * encap_set_direct() writes a header that lacks only what differs from packet to packet, and its two
+ * partial sums; encap_write() copies it and adds those parts:
+ *
+ *   template   Ethernet | IP: addresses, TTL          | UDP: ports          ip_sum, udp_sum
+ *   per packet            total length, ID (IPv4)       length, checksum
+ *
+ * Sums are one's complement sums (RFC 1071) over 16-bit words as they lie in memory: such a sum is
+ * the same in either byte order, so nothing is swapped but what comes from host integers.
+ */
+#include "io/encap.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sums --------------------------------------------------------------------------------------- */
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	a += b;
+	return a + (a < b);
+}
+
+static uint64_t load(const uint8_t *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* Two chains, so that one's carry does not wait for the other's. */
+static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
+{
+	uint64_t other = 0, tail = 0;
+
+	for (; n >= 32; n -= 32, p += 32) {
+		sum = add(sum, load(p));
+		other = add(other, load(p + 8));
+		sum = add(sum, load(p + 16));
+		other = add(other, load(p + 24));
+	}
+	for (; n >= 8; n -= 8, p += 8)
+		sum = add(sum, load(p));
+	memcpy(&tail, p, n); /* an odd byte is the first of its word, the second is zero */
+	return add(add(sum, other), tail);
+}
+
+static uint16_t fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* Addresses and protocol of the pseudo header; the UDP length is the caller's to add. */
+static uint64_t sum_pseudo(const uint8_t *addresses, size_t n)
+{
+	return sum_bytes(addresses, n, htons(IPPROTO_UDP));
+}
+
+/* Encapsulation ------------------------------------------------------------------------------ */
+
+struct encap *encap_new(const struct endpoint *e, uint16_t mtu)
+{
+	struct encap *new = calloc(1, sizeof(*new));
+
+	if (new) {
+		new->endpoint = *e;
+		new->mtu = mtu;
+	}
+	return new;
+}
+
+static void put_ipv4(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
+{
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = sizeof(ip) / 4,
+		.tos = hop->dscp_ecn,
+		.ttl = hop->ttl,
+		.protocol = IPPROTO_UDP,
+		.saddr = e->endpoint.local.v4.s_addr,
+		.daddr = e->endpoint.remote.v4.sin_addr.s_addr,
+	};
+
+	memcpy(l3, &ip, sizeof(ip));
+	e->ip_sum = fold(sum_bytes(l3, sizeof(ip), 0));
+	e->udp_sum = fold(sum_pseudo(l3 + offsetof(struct iphdr, saddr), 8));
+}
+
+static void put_ipv6(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
+{
+	struct ipv6hdr ip = {
+		.version = 6,
+		.priority = hop->dscp_ecn >> 4,
+		.flow_lbl = {(uint8_t)(hop->dscp_ecn << 4)},
+		.nexthdr = IPPROTO_UDP,
+		.hop_limit = hop->ttl,
+		.saddr = e->endpoint.local.v6,
+		.daddr = e->endpoint.remote.v6.sin6_addr,
+	};
+
+	memcpy(l3, &ip, sizeof(ip));
+	e->ip_sum = 0;
+	e->udp_sum = fold(sum_pseudo(l3 + offsetof(struct ipv6hdr, saddr), 32));
+}
+
+void encap_set_direct(struct encap *e, const struct encap_hop *hop)
+{
+	bool v4 = e->endpoint.remote.sa.sa_family == AF_INET;
+	struct ethhdr eth = {.h_proto = htons(v4 ? ETH_P_IP : ETH_P_IPV6)};
+	struct udphdr udp = {
+		.source = hop->source_port,
+		.dest = v4 ? e->endpoint.remote.v4.sin_port : e->endpoint.remote.v6.sin6_port,
+	};
+	uint8_t *l3 = e->header + sizeof(eth);
+
+	memcpy(eth.h_source, hop->source_mac, sizeof(eth.h_source));
+	memcpy(eth.h_dest, hop->next_hop_mac, sizeof(eth.h_dest));
+	memcpy(e->header, &eth, sizeof(eth));
+	e->header_len = (uint8_t)(sizeof(eth) + encap_overhead(e));
+	if (v4)
+		put_ipv4(e, l3, hop);
+	else
+		put_ipv6(e, l3, hop);
+	memcpy(e->header + e->header_len - sizeof(udp), &udp, sizeof(udp));
+	e->udp_sum = fold((uint64_t)e->udp_sum + udp.source + udp.dest);
+	e->ifindex = hop->ifindex;
+	e->direct = true;
+}
+
+void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id)
+{
+	uint8_t *header = payload - e->header_len;
+	uint8_t *l3 = header + sizeof(struct ethhdr);
+	uint8_t *udp = payload - sizeof(struct udphdr);
+	__be16 udp_len = htons((uint16_t)(sizeof(struct udphdr) + len));
+	__be16 total_len, ip_id = htons(id);
+	uint16_t check;
+
+	memcpy(header, e->header, e->header_len);
+	if (e->endpoint.remote.sa.sa_family == AF_INET) {
+		total_len = htons((uint16_t)(sizeof(struct iphdr) + sizeof(struct udphdr) + len));
+		check = (uint16_t)~fold((uint64_t)e->ip_sum + total_len + ip_id);
+		memcpy(l3 + offsetof(struct iphdr, tot_len), &total_len, sizeof(total_len));
+		memcpy(l3 + offsetof(struct iphdr, id), &ip_id, sizeof(ip_id));
+		memcpy(l3 + offsetof(struct iphdr, check), &check, sizeof(check));
+	} else {
+		memcpy(l3 + offsetof(struct ipv6hdr, payload_len), &udp_len, sizeof(udp_len));
+	}
+
+	/* The length stands in the pseudo header and in the UDP header. */
+	check = (uint16_t)~fold(sum_bytes(payload, len, (uint64_t)e->udp_sum + udp_len + udp_len));
+	if (!check)
+		check = 0xffff; /* zero would say "no checksum", RFC 768 */
+	memcpy(udp + offsetof(struct udphdr, len), &udp_len, sizeof(udp_len));
+	memcpy(udp + offsetof(struct udphdr, check), &check, sizeof(check));
+}
+
+/* Received datagrams -------------------------------------------------------------------------- */
+
+bool encap_checksum_fits(const uint8_t *l3, const uint8_t *udp)
+{
+	bool v4 = l3[0] >> 4 == 4;
+	uint64_t pseudo;
+	struct udphdr u;
+
+	memcpy(&u, udp, sizeof(u));
+	if (ntohs(u.len) < sizeof(u))
+		return false;
+	if (v4 && fold(sum_bytes(l3, (size_t)(l3[0] & 15) * 4, 0)) != 0xffff)
+		return false;
+	if (!u.check)
+		return v4; /* IPv6 has no "no checksum" here, RFC 8200 8.1 */
+	pseudo = v4 ? sum_pseudo(l3 + offsetof(struct iphdr, saddr), 8)
+		    : sum_pseudo(l3 + offsetof(struct ipv6hdr, saddr), 32);
+	pseudo = add(pseudo, u.len);
+	return u.check == fold(pseudo) || fold(sum_bytes(udp, ntohs(u.len), pseudo)) == 0xffff;
+}

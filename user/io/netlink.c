@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netlink.c - the request socket; links and addresses. Routes and neighbours: netlink_route.c.
+ */
+#include "io/netlink.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/netlink_private.h"
+
+#define DUMP_ATTEMPTS 16 /* while links and addresses come and go under us */
+
+/* Requests ------------------------------------------------------------------------------------ */
+
+struct netlink *netlink_open(void)
+{
+	struct netlink *nl = calloc(1, sizeof(*nl));
+
+	if (!nl)
+		return NULL;
+	nl->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (!nl->socket)
+		goto free_nl;
+	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID))
+		goto close_socket;
+	nl->seq = (uint32_t)time(NULL);
+	return nl;
+
+close_socket:
+	mnl_socket_close(nl->socket);
+free_nl:
+	free(nl);
+	return NULL;
+}
+
+void netlink_close(struct netlink *nl)
+{
+	if (!nl)
+		return;
+	mnl_socket_close(nl->socket);
+	free(nl);
+}
+
+struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(nl->request);
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	if ((flags & NLM_F_DUMP) != NLM_F_DUMP)
+		nlh->nlmsg_flags |= NLM_F_ACK;
+	nlh->nlmsg_seq = ++nl->seq;
+	return nlh;
+}
+
+int netlink_receive(int fd, void *buf)
+{
+	struct sockaddr_nl from;
+	socklen_t from_len = sizeof(from);
+	ssize_t n;
+
+	do {
+		n = recvfrom(fd, buf, NETLINK_BUFFER, MSG_TRUNC, (struct sockaddr *)&from,
+			     &from_len);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n > NETLINK_BUFFER)
+		return -ENOBUFS;
+	return from_len == sizeof(from) && from.nl_pid == 0 ? (int)n : 0;
+}
+
+struct talk {
+	netlink_fn fn;
+	void *ctx;
+	bool done, interrupted;
+	int err;
+};
+
+static void take(struct talk *t, const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+	const int *dump_err = mnl_nlmsg_get_payload(nlh);
+	int err = 0;
+
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		t->interrupted = true;
+
+	switch (nlh->nlmsg_type) {
+	case NLMSG_ERROR: /* the acknowledgement, too */
+		t->done = true;
+		err = mnl_nlmsg_get_payload_len(nlh) >= sizeof(*e) ? e->error : -EBADMSG;
+		break;
+	case NLMSG_DONE:
+		t->done = true;
+		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(*dump_err))
+			err = *dump_err;
+		break;
+	case NLMSG_NOOP:
+	case NLMSG_OVERRUN:
+		break;
+	default:
+		if (t->fn)
+			err = t->fn(nlh, t->ctx);
+	}
+	if (err < 0 && !t->err)
+		t->err = err;
+}
+
+int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, void *ctx)
+{
+	struct talk t = {.fn = fn, .ctx = ctx};
+	int fd = mnl_socket_get_fd(nl->socket);
+	uint32_t port = mnl_socket_get_portid(nl->socket);
+	const struct nlmsghdr *m;
+	int n;
+
+	while (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
+		if (errno != EINTR)
+			return -errno;
+
+	/* The kernel answers within sendto(), so this never waits for long. What an earlier request
+	 * that failed half-way has left behind carries another sequence number. */
+	while (!t.done) {
+		n = netlink_receive(fd, nl->answer);
+		if (n < 0)
+			return n;
+		for (m = (const struct nlmsghdr *)nl->answer; mnl_nlmsg_ok(m, n);
+		     m = mnl_nlmsg_next(m, &n))
+			if (m->nlmsg_seq == nlh->nlmsg_seq && m->nlmsg_pid == port && !t.done)
+				take(&t, m);
+	}
+	return !t.err && t.interrupted ? -EINTR : t.err;
+}
+
+const struct nlattr *netlink_attr(const struct nlmsghdr *nlh, size_t header, uint16_t type,
+				  size_t min)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, nlh, header) if (mnl_attr_get_type(a) ==
+					      type) return mnl_attr_get_payload_len(a) >= min
+		? a
+		: NULL;
+	return NULL;
+}
+
+const struct nlattr *netlink_nested(const struct nlattr *nest, uint16_t type, size_t min)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest) if (mnl_attr_get_type(a) ==
+					      type) return mnl_attr_get_payload_len(a) >= min
+		? a
+		: NULL;
+	return NULL;
+}
+
+/* Links --------------------------------------------------------------------------------------- */
+
+static void copy_text(char *to, size_t room, const struct nlattr *a)
+{
+	size_t n = strnlen(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+
+	if (n >= room)
+		n = room - 1;
+	memcpy(to, mnl_attr_get_payload(a), n);
+	to[n] = '\0';
+}
+
+static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
+{
+	/* With one program the kernel gives PROG_ID; with several (MULTI) one for each mode. */
+	static const uint16_t ids[] = {IFLA_XDP_PROG_ID, IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID,
+				       IFLA_XDP_HW_PROG_ID};
+	const struct nlattr *a = netlink_nested(xdp, IFLA_XDP_ATTACHED, 1);
+
+	if (a)
+		l->xdp_mode = mnl_attr_get_u8(a);
+	for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]) && !l->xdp_prog_id; i++) {
+		a = netlink_nested(xdp, ids[i], 4);
+		if (a)
+			l->xdp_prog_id = mnl_attr_get_u32(a);
+	}
+}
+
+bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *name, *a;
+	struct netlink_link l = {0};
+
+	/* AF_BRIDGE: a port's bridge side. Its RTM_DELLINK means that the port left the bridge. */
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
+		return false;
+	name = netlink_attr(nlh, sizeof(*ifi), IFLA_IFNAME, 1);
+	if (!name)
+		return false;
+
+	l.ifindex = (uint32_t)ifi->ifi_index;
+	l.up = ifi->ifi_flags & IFF_UP;
+	l.running = ifi->ifi_flags & IFF_RUNNING;
+	l.loopback = ifi->ifi_flags & IFF_LOOPBACK;
+	l.no_arp = ifi->ifi_flags & (IFF_NOARP | IFF_POINTOPOINT);
+	copy_text(l.name, sizeof(l.name), name);
+
+	a = netlink_attr(nlh, sizeof(*ifi), IFLA_ADDRESS, sizeof(l.mac));
+	if (a && ifi->ifi_type == ARPHRD_ETHER) {
+		l.has_mac = true;
+		memcpy(l.mac, mnl_attr_get_payload(a), sizeof(l.mac));
+	}
+	a = netlink_attr(nlh, sizeof(*ifi), IFLA_MTU, 4);
+	if (a)
+		l.mtu = mnl_attr_get_u32(a);
+	a = netlink_attr(nlh, sizeof(*ifi), IFLA_NUM_RX_QUEUES, 4);
+	if (a)
+		l.rx_queues = mnl_attr_get_u32(a);
+	a = netlink_attr(nlh, sizeof(*ifi), IFLA_XDP, 0);
+	if (a)
+		parse_xdp(a, &l);
+	a = netlink_attr(nlh, sizeof(*ifi), IFLA_LINKINFO, 0);
+	if (a)
+		a = netlink_nested(a, IFLA_INFO_KIND, 1);
+	if (a)
+		copy_text(l.kind, sizeof(l.kind), a);
+	*out = l;
+	return true;
+}
+
+static int take_link(const struct nlmsghdr *nlh, void *ctx)
+{
+	if (nlh->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	return netlink_parse_link(nlh, ctx) ? 0 : -EBADMSG;
+}
+
+int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETLINK, 0);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	struct netlink_link found = {0};
+	int err;
+
+	if (name && (!*name || strlen(name) >= IFNAMSIZ))
+		return -ENODEV;
+	if (name)
+		mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	else
+		ifi->ifi_index = (int)ifindex;
+	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	err = netlink_talk(nl, nlh, take_link, &found);
+	if (!name && err == -EINVAL) /* index 0 or below */
+		err = -ENODEV;
+	if (!err && !found.ifindex)
+		err = -ENODEV;
+	if (!err)
+		*out = found;
+	return err;
+}
+
+uint32_t netlink_queues(const char *name)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq request = {.ifr_data = (void *)&channels};
+	uint32_t queues = 0;
+	int fd;
+
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return 1;
+	memcpy(request.ifr_name, name, strlen(name));
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 1;
+	if (ioctl(fd, SIOCETHTOOL, &request) == 0)
+		queues = channels.combined_count + channels.rx_count;
+	close(fd);
+	return queues ? queues : 1;
+}
+
+static struct nlmsghdr *begin_link(struct netlink *nl, uint16_t type, uint32_t ifindex,
+				   unsigned change, unsigned flags)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, type, 0);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_index = (int)ifindex;
+	ifi->ifi_change = change;
+	ifi->ifi_flags = flags;
+	return nlh;
+}
+
+int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up)
+{
+	return netlink_talk(nl, begin_link(nl, RTM_NEWLINK, ifindex, IFF_UP, up ? IFF_UP : 0), NULL,
+			    NULL);
+}
+
+int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
+{
+	struct nlmsghdr *nlh = begin_link(nl, RTM_NEWLINK, ifindex, 0, 0);
+
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	return netlink_talk(nl, nlh, NULL, NULL);
+}
+
+int netlink_delete_link(struct netlink *nl, uint32_t ifindex)
+{
+	/* Index 0 with no name would be a request about nothing; a group delete must never be. */
+	if (!ifindex)
+		return -ENODEV;
+	return netlink_talk(nl, begin_link(nl, RTM_DELLINK, ifindex, 0, 0), NULL, NULL);
+}
+
+/* Addresses ----------------------------------------------------------------------------------- */
+
+int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
+	size_t len = netlink_addr_len(address->family);
+
+	ifa->ifa_family = address->family;
+	ifa->ifa_prefixlen = address->length;
+	ifa->ifa_index = ifindex;
+	mnl_attr_put(nlh, IFA_LOCAL, len, address->addr);
+	mnl_attr_put(nlh, IFA_ADDRESS, len, address->addr);
+	return netlink_talk(nl, nlh, NULL, NULL);
+}
+
+struct address {
+	uint32_t ifindex;
+	uint8_t family;
+	uint8_t addr[16];
+};
+
+struct addresses {
+	struct address *list;
+	size_t count, room;
+};
+
+static int grow(struct addresses *all)
+{
+	size_t room = all->room ? all->room * 2 : 64;
+	struct address *list = reallocarray(all->list, room, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	all->list = list;
+	all->room = room;
+	return 0;
+}
+
+static int take_address(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a, *flags_attr;
+	struct addresses *all = ctx;
+	struct address *new;
+	uint32_t flags;
+	size_t len;
+	int err;
+
+	if (nlh->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifa))
+		return 0;
+	if (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6)
+		return 0;
+	len = netlink_addr_len(ifa->ifa_family);
+	/* On a point-to-point link IFA_ADDRESS is the other side's. */
+	a = netlink_attr(nlh, sizeof(*ifa), IFA_LOCAL, len);
+	if (!a)
+		a = netlink_attr(nlh, sizeof(*ifa), IFA_ADDRESS, len);
+	if (!a)
+		return 0;
+
+	/* Until duplicate detection is over an address is not ours; its end is a change of its own. */
+	flags_attr = netlink_attr(nlh, sizeof(*ifa), IFA_FLAGS, 4);
+	flags = flags_attr ? mnl_attr_get_u32(flags_attr) : ifa->ifa_flags;
+	if (flags & IFA_F_DADFAILED ||
+	    (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) == IFA_F_TENTATIVE)
+		return 0;
+
+	if (all->count == all->room) {
+		err = grow(all);
+		if (err)
+			return err;
+	}
+	new = &all->list[all->count++];
+	*new = (struct address){.ifindex = ifa->ifa_index, .family = ifa->ifa_family};
+	memcpy(new->addr, mnl_attr_get_payload(a), len);
+	return 0;
+}
+
+/* Collected first: an interrupted dump is begun again, and @fn may use @nl. */
+int netlink_addresses(struct netlink *nl,
+		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
+		      void *ctx)
+{
+	struct addresses all = {0};
+	struct nlmsghdr *nlh;
+	int err = -EINTR;
+
+	for (int i = 0; i < DUMP_ATTEMPTS && err == -EINTR; i++) {
+		all.count = 0;
+		nlh = netlink_begin(nl, RTM_GETADDR, NLM_F_DUMP);
+		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
+		err = netlink_talk(nl, nlh, take_address, &all);
+	}
+	for (size_t i = 0; i < all.count && !err; i++)
+		err = fn(ctx, all.list[i].ifindex, all.list[i].family, all.list[i].addr);
+	free(all.list);
+	return err;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netlink_route.c - routes and neighbours: where a packet to an endpoint would go, and the MAC of
+ * the next hop. The socket and the rest: netlink.c.
+ */
+#include <errno.h>
+#include <linux/neighbour.h>
+
+#include "io/netlink.h"
+#include "io/netlink_private.h"
+
+int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+
+	rtm->rtm_family = destination->family;
+	rtm->rtm_dst_len = destination->length;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_protocol = RTPROT_BOOT; /* as ip(8) does, so that routing daemons leave it alone */
+	rtm->rtm_scope = destination->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	rtm->rtm_type = RTN_UNICAST;
+	mnl_attr_put(nlh, RTA_DST, netlink_addr_len(destination->family), destination->addr);
+	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
+	return netlink_talk(nl, nlh, NULL, NULL);
+}
+
+/* Route queries ------------------------------------------------------------------------------- */
+
+struct query {
+	uint8_t family;
+	const uint8_t *to, *from; /* @from: NULL = the route decides */
+	__be16 port;		  /* of @to, UDP; 0 = none */
+	uint32_t ifindex;	  /* 0 = any */
+	uint32_t fwmark;
+};
+
+static int parse_type(const struct rtmsg *rtm, struct netlink_route *r)
+{
+	switch (rtm->rtm_type) {
+	case RTN_UNICAST:
+		return 0;
+	case RTN_LOCAL:
+	case RTN_ANYCAST:
+		r->local = true;
+		return 0;
+	case RTN_UNREACHABLE:
+		return -EHOSTUNREACH;
+	case RTN_BLACKHOLE:
+	case RTN_THROW:
+		return -ENETUNREACH;
+	default: /* prohibited; broadcast and multicast, where no peer can be */
+		return -EACCES;
+	}
+}
+
+static void parse_gateway(const struct nlmsghdr *nlh, const struct rtmsg *rtm,
+			  struct netlink_route *r)
+{
+	const struct nlattr *a;
+	const struct rtvia *via;
+	size_t len = netlink_addr_len(rtm->rtm_family);
+
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_GATEWAY, len);
+	if (a) {
+		r->has_gateway = true;
+		r->gateway_family = rtm->rtm_family;
+		memcpy(r->gateway, mnl_attr_get_payload(a), len);
+		return;
+	}
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_VIA, sizeof(*via) + 16);
+	via = a ? mnl_attr_get_payload(a) : NULL;
+	if (via && via->rtvia_family == AF_INET6) {
+		r->has_gateway = true;
+		r->gateway_family = AF_INET6;
+		memcpy(r->gateway, via->rtvia_addr, 16);
+	}
+}
+
+static int take_route(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+	struct netlink_route *r = ctx;
+	const struct nlattr *a;
+	size_t len;
+	int err;
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE)
+		return 0;
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm))
+		return -EBADMSG;
+	err = parse_type(rtm, r);
+	if (err)
+		return err;
+	len = netlink_addr_len(rtm->rtm_family);
+	parse_gateway(nlh, rtm, r);
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_OIF, 4);
+	if (a)
+		r->ifindex = mnl_attr_get_u32(a);
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_PREFSRC, len);
+	if (a) {
+		r->has_source = true;
+		memcpy(r->source, mnl_attr_get_payload(a), len);
+	}
+	r->encapsulated = netlink_attr(nlh, sizeof(*rtm), RTA_ENCAP_TYPE, 2) != NULL;
+	/* The kernel shows a cached path MTU in the route's place, so this covers both. */
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_METRICS, 0);
+	if (a)
+		a = netlink_nested(a, RTAX_MTU, 4);
+	if (a)
+		r->mtu = mnl_attr_get_u32(a);
+	return 0;
+}
+
+static int query(struct netlink *nl, const struct query *q, struct netlink_route *out)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETROUTE, 0);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	size_t len = netlink_addr_len(q->family);
+
+	rtm->rtm_family = q->family;
+	rtm->rtm_dst_len = 8 * len;
+	mnl_attr_put(nlh, RTA_DST, len, q->to);
+	if (q->from) {
+		rtm->rtm_src_len = 8 * len;
+		mnl_attr_put(nlh, RTA_SRC, len, q->from);
+	}
+	if (q->ifindex)
+		mnl_attr_put_u32(nlh, RTA_OIF, q->ifindex);
+	if (q->fwmark)
+		mnl_attr_put_u32(nlh, RTA_MARK, q->fwmark);
+	if (q->port) { /* rules may look at them */
+		mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
+		mnl_attr_put_u16(nlh, RTA_DPORT, q->port);
+	}
+	*out = (struct netlink_route){0};
+	return netlink_talk(nl, nlh, take_route, out);
+}
+
+/* IPv6 routes packets from any source, and the error for a foreign IPv4 one is that of a blackhole
+ * route, too: so ask for the source itself, which is ours if packets to it come back to us. */
+static bool is_ours(struct netlink *nl, const struct query *q)
+{
+	struct query back = {.family = q->family, .to = q->from, .ifindex = q->ifindex};
+	struct netlink_route r;
+
+	return query(nl, &back, &r) == 0 && r.local;
+}
+
+static struct query query_for(const struct endpoint *e, uint32_t fwmark)
+{
+	bool v4 = e->remote.sa.sa_family == AF_INET;
+	struct query q = {.family = v4 ? AF_INET : AF_INET6, .fwmark = fwmark};
+
+	if (v4) {
+		q.to = (const uint8_t *)&e->remote.v4.sin_addr;
+		q.port = e->remote.v4.sin_port;
+		if (e->local.v4.s_addr)
+			q.from = (const uint8_t *)&e->local.v4;
+		return q;
+	}
+	q.to = e->remote.v6.sin6_addr.s6_addr;
+	q.port = e->remote.v6.sin6_port;
+	if (!IN6_IS_ADDR_UNSPECIFIED(&e->local.v6))
+		q.from = e->local.v6.s6_addr;
+	/* Only a link-local address needs its link; for others the route may have moved. */
+	if (IN6_IS_ADDR_LINKLOCAL(&e->remote.v6.sin6_addr))
+		q.ifindex = e->remote.v6.sin6_scope_id ? e->remote.v6.sin6_scope_id : e->ifindex;
+	return q;
+}
+
+int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
+		  struct netlink_route *out)
+{
+	sa_family_t family = e->remote.sa.sa_family;
+	struct netlink_route r;
+	struct netlink_link link;
+	struct query q;
+	int err;
+
+	if (family != AF_INET && family != AF_INET6)
+		return -EAFNOSUPPORT;
+	q = query_for(e, fwmark);
+	err = query(nl, &q, &r);
+	if (q.from && (family == AF_INET6 || err == -EINVAL) && !is_ours(nl, &q))
+		return -EINVAL;
+	if (err)
+		return err == -EINVAL ? -ENETUNREACH : err; /* a blackhole's */
+
+	if (q.from) {
+		r.has_source = true;
+		memcpy(r.source, q.from, netlink_addr_len(q.family));
+	}
+	if (netlink_link(nl, NULL, r.ifindex, &link) == 0 && (!r.mtu || link.mtu < r.mtu))
+		r.mtu = link.mtu;
+	*out = r;
+	return 0;
+}
+
+/* Neighbours ---------------------------------------------------------------------------------- */
+
+struct neighbour {
+	bool valid, fixed, managed; /* fixed: permanent, or of a kind that is never resolved */
+	uint8_t mac[6];
+};
+
+static int take_neighbour(const struct nlmsghdr *nlh, void *ctx)
+{
+	static const uint16_t usable =
+		NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
+	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+	struct neighbour *n = ctx;
+	const struct nlattr *a;
+
+	if (nlh->nlmsg_type != RTM_NEWNEIGH)
+		return 0;
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ndm))
+		return -EBADMSG;
+	a = netlink_attr(nlh, sizeof(*ndm), NDA_FLAGS_EXT, 4);
+	n->managed = a && mnl_attr_get_u32(a) & NTF_EXT_MANAGED;
+	n->fixed = ndm->ndm_state & (NUD_PERMANENT | NUD_NOARP);
+	a = netlink_attr(nlh, sizeof(*ndm), NDA_LLADDR, sizeof(n->mac));
+	if (a && mnl_attr_get_payload_len(a) == sizeof(n->mac) && ndm->ndm_state & usable) {
+		n->valid = true;
+		memcpy(n->mac, mnl_attr_get_payload(a), sizeof(n->mac));
+	}
+	return 0;
+}
+
+static struct nlmsghdr *begin_neighbour(struct netlink *nl, uint16_t type, uint16_t flags,
+					uint32_t ifindex, uint8_t family, const uint8_t *addr)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, type, flags);
+	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+
+	ndm->ndm_family = family;
+	ndm->ndm_ifindex = (int)ifindex;
+	mnl_attr_put(nlh, NDA_DST, netlink_addr_len(family), addr);
+	return nlh;
+}
+
+static int get_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
+			 struct neighbour *out)
+{
+	*out = (struct neighbour){0};
+	return netlink_talk(nl, begin_neighbour(nl, RTM_GETNEIGH, 0, ifindex, family, addr),
+			    take_neighbour, out);
+}
+
+int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
+		      uint8_t mac[static 6])
+{
+	struct neighbour n;
+	int err = get_neighbour(nl, ifindex, family, addr, &n);
+
+	if (err)
+		return err;
+	if (!n.valid)
+		return -ENOENT;
+	memcpy(mac, n.mac, sizeof(n.mac));
+	return 0;
+}
+
+static int use_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
+			 bool managed)
+{
+	struct nlmsghdr *nlh =
+		begin_neighbour(nl, RTM_NEWNEIGH, NLM_F_CREATE, ifindex, family, addr);
+	struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+
+	if (managed)
+		mnl_attr_put_u32(nlh, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
+	else
+		ndm->ndm_flags = NTF_USE;
+	return netlink_talk(nl, nlh, NULL, NULL);
+}
+
+int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
+			     const uint8_t *addr)
+{
+	struct neighbour n;
+	int err = get_neighbour(nl, ifindex, family, addr, &n);
+
+	if (err && err != -ENOENT)
+		return err;
+	/* To manage a permanent entry would take its permanence from it. */
+	if (!err && (n.managed || n.fixed))
+		return 0;
+	err = use_neighbour(nl, ifindex, family, addr, true);
+	if (err == -EINVAL || err == -EOPNOTSUPP) /* before Linux 5.16 */
+		err = use_neighbour(nl, ifindex, family, addr, false);
+	return err;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netlink_watch.c - what changed, told by rtnetlink's multicast groups. Only that something of a kind
+ * changed is kept; the caller asks again for what it needs, so lost messages cost nothing but that.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "io/netlink.h"
+#include "io/netlink_private.h"
+
+#define READS_MAX 256 /* a call, so that a flapping link cannot hold the control thread */
+#define RECEIVE_BUFFER (1 << 20)
+
+enum {
+	ALL = NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |
+	      NETLINK_CHANGED_NEIGHBOUR
+};
+
+struct netlink_watch {
+	struct mnl_socket *socket;
+	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
+};
+
+static int join(struct netlink_watch *w)
+{
+	static const int groups[] = {
+		RTNLGRP_LINK,	     RTNLGRP_NEIGH,	 RTNLGRP_IPV4_IFADDR,
+		RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+		RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,	 RTNLGRP_NEXTHOP,
+	};
+	int group;
+
+	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		group = groups[i];
+		if (mnl_socket_setsockopt(w->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+			return -1;
+	}
+	return 0;
+}
+
+struct netlink_watch *netlink_watch_open(void)
+{
+	struct netlink_watch *w = calloc(1, sizeof(*w));
+	int size = RECEIVE_BUFFER;
+
+	if (!w)
+		return NULL;
+	w->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!w->socket)
+		goto free_watch;
+	if (mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) || join(w))
+		goto close_socket;
+	/* A bonus: without the right to it the watch overruns sooner, which is no harm. */
+	(void)setsockopt(netlink_watch_fd(w), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return w;
+
+close_socket:
+	mnl_socket_close(w->socket);
+free_watch:
+	free(w);
+	return NULL;
+}
+
+void netlink_watch_close(struct netlink_watch *w)
+{
+	if (!w)
+		return;
+	mnl_socket_close(w->socket);
+	free(w);
+}
+
+int netlink_watch_fd(const struct netlink_watch *w)
+{
+	return mnl_socket_get_fd(w->socket);
+}
+
+struct listener {
+	void (*link)(void *ctx, const struct netlink_link *l, bool gone);
+	void *ctx;
+};
+
+static unsigned take_link(const struct nlmsghdr *nlh, const struct listener *to)
+{
+	struct netlink_link l;
+
+	if (!netlink_parse_link(nlh, &l))
+		return 0;
+	if (to->link)
+		to->link(to->ctx, &l, nlh->nlmsg_type == RTM_DELLINK);
+	return NETLINK_CHANGED_LINK;
+}
+
+/* A bridge's table of MACs comes by the same group. */
+static unsigned take_neighbour(const struct nlmsghdr *nlh)
+{
+	const struct rtgenmsg *g = mnl_nlmsg_get_payload(nlh);
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*g))
+		return 0;
+	return g->rtgen_family == AF_INET || g->rtgen_family == AF_INET6 ? NETLINK_CHANGED_NEIGHBOUR
+									 : 0;
+}
+
+static unsigned take(const struct nlmsghdr *nlh, const struct listener *to)
+{
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		return take_link(nlh, to);
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		return NETLINK_CHANGED_ADDRESS;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		return take_neighbour(nlh);
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		return NETLINK_CHANGED_ROUTE;
+	default:
+		return 0;
+	}
+}
+
+unsigned netlink_watch_read(struct netlink_watch *w,
+			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
+			    void *ctx)
+{
+	const struct listener to = {.link = link, .ctx = ctx};
+	const struct nlmsghdr *m;
+	unsigned changed = 0;
+	int n;
+
+	for (int i = 0; i < READS_MAX; i++) {
+		n = netlink_receive(netlink_watch_fd(w), w->buf);
+		if (n == -ENOBUFS) { /* an overrun; what is still queued is read as usual */
+			changed = ALL;
+			continue;
+		}
+		if (n < 0)
+			break;
+		for (m = (const struct nlmsghdr *)w->buf; mnl_nlmsg_ok(m, n);
+		     m = mnl_nlmsg_next(m, &n))
+			changed |= take(m, &to);
+	}
+	return changed;
+}
