@@ -30,7 +30,7 @@ BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
 WERROR ?= -Werror
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
+VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
 # --- flags --------------------------------------------------------------------------------------
 
@@ -121,6 +121,7 @@ tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_o
 skeletons: $(SKELETONS)
 
 # Rewritten only when it changes, so that a commit does not rebuild everything.
+$(O)/user/cli/%.o: CPPFLAGS += -include $(B)/version.h
 $(B)/version.h: FORCE | $(B)/
 	@printf '#define WGXDP_VERSION "%s"\n' '$(VERSION)' >$@.new
 	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@

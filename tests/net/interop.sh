@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 300
+#
+# wgxdp against wireguard-go, which shares no line with it, and against itself.
+#
+#   ┌────────────── a ──────────────┐            ┌────────────── b ──────────────┐
+#   │ wgxdp        10.99.0.1 fd99::1 │            │ wireguard-go 10.99.0.2 fd99::2 │
+#   │        192.0.2.1  2001:db8::1 eth0 ════ eth0 192.0.2.2  2001:db8::2        │
+#   └───────────────────────────────┘    veth    └───────────────────────────────┘
+#
+# Outer v4 and v6, inner v4 and v6, each side as initiator, with and without a preshared key, by XDP
+# and by UDP. The initiator is the side that has the other's endpoint and sends first: the responder
+# has none and must learn it. Counters prove which way the data went.
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wireguard-go wg iperf3 jq bpftool ping
+
+ns_add a b
+join a eth0 b eth0
+A=${ID}a B=${ID}b
+keys a b
+PSK=$(wg genpsk)
+
+endpoint() # FAMILY HOST
+{
+	[ "$1" = 4 ] && echo "Endpoint = 192.0.2.$2:5182$2" || echo "Endpoint = [2001:db8::$2]:5182$2"
+}
+
+interface() # SIDE NUMBER
+{
+	printf '[Interface]\nPrivateKey = %s\nListenPort = 5182%s\n' "$(key "$1")" "$2"
+}
+
+peer() # SIDE NUMBER FAMILY PSK? INITIATOR
+{
+	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32, fd99::%s/128\n' "$(pub "$1")" "$2" "$2"
+	[ "$4" = no ] || echo "PresharedKey = $PSK"
+	[ "$5" = "$1" ] || endpoint "$3" "$2"
+}
+
+up_a() # PATH FAMILY PSK? INITIATOR
+{
+	ours a "$A" --rx "$1" --tx "$1" <<-EOF
+		$(interface a 1)
+		Address = 10.99.0.1/24, fd99::1/64
+		$(peer b 2 "$2" "$3" "$4")
+	EOF
+}
+
+up_b_go() # FAMILY PSK? INITIATOR
+{
+	foreign b "$B" <<-EOF && in_ns b ip address add 10.99.0.2/24 dev "$B" &&
+		$(interface b 2)
+		$(peer a 1 "$1" "$2" "$3")
+	EOF
+		in_ns b ip address add fd99::2/64 dev "$B" nodad &&
+		in_ns b ip link set "$B" mtu 1420 up
+}
+
+up_b_ours() # PATH FAMILY PSK? INITIATOR
+{
+	ours b "$B" --rx "$1" --tx "$1" <<-EOF
+		$(interface b 2)
+		Address = 10.99.0.2/24, fd99::2/64
+		$(peer a 1 "$2" "$3" "$4")
+	EOF
+}
+
+down_all()
+{
+	down a "$A"
+	if [ "$1" = go ]; then foreign_down "$B"; else down b "$B"; fi
+} >/dev/null 2>&1
+
+no_loss() # NS ADDRESS
+{
+	in_ns "$1" ping -q -i 0.05 -c 20 -W 5 "$2" | grep -q ' 0% packet loss'
+}
+
+pings() # WHAT INITIATOR
+{
+	local other=b n=2
+	[ "$2" = a ] || { other=a n=1; }
+	ok "$1: inner v4 from ${2}" no_loss "$2" "10.99.0.$n"
+	ok "$1: inner v6 from ${2}" no_loss "$2" "fd99::$n"
+	ok "$1: and back from ${other}" no_loss "$other" "10.99.0.$((3 - n))"
+}
+
+stream() # WHAT ADDRESS OPTIONS...: at least 100 kB arrive
+{
+	local what=$1 address=$2 bytes
+	shift 2
+	in_ns b iperf3 -s -1 -p 5201 >/dev/null 2>&1 &
+	wait_for 5 eval "in_ns b ss -Hltn | grep -q :5201"
+	in_ns a iperf3 -J -c "$address" -p 5201 -t 2 "$@" >"$TMP/iperf" 2>&1
+	bytes=$(jq '.end | (.sum_received // .sum).bytes * (100 - (.sum.lost_percent // 0)) / 100 | floor' \
+		"$TMP/iperf" 2>/dev/null)
+	holds "$what: bytes arrived" "${bytes:-0}" -ge 100000
+	wait $!
+}
+
+streams() # WHAT
+{
+	local address
+	for address in 10.99.0.2 fd99::2; do
+		stream "$1: TCP to $address" $address
+		stream "$1: TCP from $address" $address -R
+		stream "$1: UDP to $address" $address -u -b 20M -l 1200
+		stream "$1: UDP from $address" $address -u -b 20M -l 1200 -R
+	done
+}
+
+# Data goes by XSK alone, but for one message per peer and 20 s that keeps firewalls' entries alive.
+by_xdp() # WHAT NS INTERFACE BEGAN
+{
+	local counters
+	counters=$(show "$2" "$3" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')
+	is "$1: rx and tx are xdp, native" "$counters" "xdp xdp native"
+	is "$1: nothing came by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" 0
+	holds "$1: packets came by XSK" "$(show "$2" "$3" .path.rx_packets.xsk)" -ge 40
+	holds "$1: packets left by XSK" "$(show "$2" "$3" .path.tx_packets.xsk)" -ge 40
+	holds "$1: by UDP one in 20 s" "$(show "$2" "$3" .path.tx_packets.udp)" -le \
+		$(((SECONDS - $4 + 1) / 20 + 1))
+	holds "$1: map peer_stats saw them" "$(bpftool -j map dump pinned "$PINS/$3/peer_stats" |
+		jq '[.. | objects | .rx_packets? // empty] | add')" -ge 40
+}
+
+by_udp() # WHAT NS INTERFACE
+{
+	is "$1: rx and tx are udp" "$(show "$2" "$3" '.path | "\(.rx) \(.tx)"')" "udp udp"
+	is "$1: nothing by XSK" "$(show "$2" "$3" '.path | .rx_packets.xsk + .tx_packets.xsk')" 0
+	holds "$1: packets came by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" -ge 40
+	holds "$1: packets left by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -ge 40
+}
+
+for path in xdp udp; do
+	for outer in 4 6; do
+		for psk in no yes; do
+			for initiator in a b; do
+				what="$path, outer v$outer, psk $psk, $initiator begins"
+				began=$SECONDS
+				ok "$what: wgxdp up" up_a $path $outer $psk $initiator
+				ok "$what: wireguard-go up" up_b_go $outer $psk $initiator
+				pings "$what" $initiator
+				[ $psk$initiator != yesa ] || streams "$what"
+				by_$path "$what" a "$A" $began
+				down_all go
+			done
+		done
+	done
+done
+
+for path in xdp udp; do
+	what="wgxdp to wgxdp by $path"
+	began=$SECONDS
+	ok "$what: a up" up_a $path 4 yes a
+	ok "$what: b up" up_b_ours $path 4 yes a
+	pings "$what" a
+	stream "$what: TCP" 10.99.0.2
+	by_$path "$what, a" a "$A" $began
+	by_$path "$what, b" b "$B" $began
+	down_all ours
+	clean "$what: nothing left in a" a "$A"
+	clean "$what: nothing left in b" b "$B"
+done
+
+done_testing

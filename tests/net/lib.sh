@@ -1,0 +1,287 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# lib.sh - what the namespace tests share; sourced first. It gives TAP, namespaces with names that
+# are unique to the process, two kinds of node (ours, wireguard-go), and a clean-up that leaves
+# nothing, whatever happens.
+#
+#   ns_add a b; join a eth0 b eth0       namespaces $ID-a, $ID-b, a veth pair, outer addresses
+#   ours a "$A" --rx xdp <<EOF           writes $TMP/$A.conf and attaches it to eth0 in a
+#   foreign b "$B" <<EOF                 wireguard-go with what `wg setconf` takes
+#   ok "what" command ...                the command succeeds
+#   is "what" got want                   equal
+#   refuses "what" status regex command  exit status and message
+#   done_testing                         the plan; the last line of every test
+#
+# Interface names, namespaces and sockets are all prefixed by $ID: several tests may run at once.
+
+set -u
+
+# Pins need a bpffs. Where the host has none (containers), this process gets one of its own.
+if [ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] && [ -z "${BPFFS-}" ]; then
+	export BPFFS=private
+	# shellcheck disable=SC2016
+	exec unshare --mount --propagation slave bash -c \
+		'mount -t bpf bpf /sys/fs/bpf; exec "$0" "$@"' "$0" "$@"
+fi
+
+WGXDP=${WGXDP:-$PWD/build/wgxdp}
+ID=wx$$
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/$ID.XXXXXX")
+RUN=/run/wgxdp
+SOCKETS=/var/run/wireguard
+PINS=/sys/fs/bpf/wgxdp
+tests=0
+failures=0
+namespaces=()
+
+PATH=$(dirname "$WGXDP"):/usr/sbin:/sbin:$PATH
+export PATH LC_ALL=C
+
+# --- TAP ------------------------------------------------------------------------------------------
+
+diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
+
+pass() { printf 'ok %d - %s\n' $((tests += 1)) "$1"; }
+
+fail()
+{
+	printf 'not ok %d - %s\n' $((tests += 1)) "$1"
+	failures=$((failures + 1))
+	shift
+	[ $# -eq 0 ] || diag "$*"
+}
+
+ok()
+{
+	local what=$1 status=0
+	shift
+	"$@" >"$TMP/out" 2>&1 || status=$?
+	if [ $status -eq 0 ]; then
+		pass "$what"
+	else
+		fail "$what" "exit status $status: $*" "$(cat "$TMP/out")"
+	fi
+}
+
+is()
+{
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		fail "$1" "got:  $2"$'\n'"want: $3"
+	fi
+}
+
+# holds WHAT VALUE OPERATOR LIMIT, integers
+holds()
+{
+	if test "$2" "$3" "$4" 2>/dev/null; then
+		pass "$1 ($2)"
+	else
+		fail "$1" "$2 $3 $4 does not hold"
+	fi
+}
+
+# refuses WHAT STATUS REGEX COMMAND...: it fails with that status and says so
+refuses()
+{
+	local what=$1 want=$2 regex=$3 status=0
+	shift 3
+	timeout 20 "$@" >"$TMP/out" 2>&1 </dev/null || status=$?
+	if [ "$status" -ne "$want" ]; then
+		fail "$what" "exit status $status, not $want: $(cat "$TMP/out")"
+	elif ! grep -qE -- "$regex" "$TMP/out"; then
+		fail "$what" "no /$regex/ in: $(cat "$TMP/out")"
+	else
+		pass "$what"
+	fi
+}
+
+done_testing()
+{
+	echo "1..$tests"
+	exit $((failures > 0))
+}
+
+skip_all()
+{
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+need_root() { [ "$(id -u)" -eq 0 ] || skip_all "needs root"; }
+
+need_cmd()
+{
+	local cmd
+	for cmd; do
+		command -v "$cmd" >/dev/null || skip_all "needs $cmd; see docs/dependencies.md"
+	done
+}
+
+# wait_for SECONDS COMMAND...: polls until it succeeds
+wait_for()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# --- namespaces -----------------------------------------------------------------------------------
+
+# Not `ip netns exec`: that mounts a fresh sysfs, which hides bpffs.
+in_ns()
+{
+	local ns=$1
+	shift
+	nsenter --net="/run/netns/$ID-$ns" -- "$@"
+}
+
+ns_add()
+{
+	local ns
+	for ns; do
+		ip netns add "$ID-$ns"
+		namespaces+=("$ID-$ns")
+		in_ns "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+		in_ns "$ns" ip link set lo up
+	done
+}
+
+# join NS NIC NS NIC: a veth pair, 192.0.2.{1,2}/24 and 2001:db8::{1,2}/64
+join()
+{
+	ip link add "$2" netns "$ID-$1" type veth peer name "$4" netns "$ID-$3"
+	in_ns "$1" ip address add 192.0.2.1/24 dev "$2"
+	in_ns "$1" ip address add 2001:db8::1/64 dev "$2" nodad
+	in_ns "$3" ip address add 192.0.2.2/24 dev "$4"
+	in_ns "$3" ip address add 2001:db8::2/64 dev "$4" nodad
+	in_ns "$1" ip link set "$2" up
+	in_ns "$3" ip link set "$4" up
+	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 192.0.2.2
+	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
+}
+
+# --- nodes ----------------------------------------------------------------------------------------
+
+keys() # NAME...: $TMP/NAME.key, $TMP/NAME.pub, by somebody else's tool
+{
+	local name
+	umask 077
+	for name; do
+		wg genkey | tee "$TMP/$name.key" | wg pubkey >"$TMP/$name.pub"
+	done
+}
+
+key() { cat "$TMP/$1.key"; }
+pub() { cat "$TMP/$1.pub"; }
+
+conf() # INTERFACE < text: prints the path
+{
+	local path=$TMP/$1.conf
+	(umask 077 && cat >"$path")
+	echo "$path"
+}
+
+ours() # NS INTERFACE OPTIONS... < config
+{
+	local ns=$1 path
+	path=$(conf "$2")
+	shift 2
+	in_ns "$ns" "$WGXDP" attach eth0 "$path" "$@" </dev/null
+}
+
+# FOREIGN_PID is the daemon's afterwards.
+foreign() # NS INTERFACE < wg setconf text
+{
+	local path
+	path=$(conf "$2")
+	WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error in_ns "$1" wireguard-go -f "$2" >"$TMP/$2.log" 2>&1 &
+	FOREIGN_PID=$!
+	wait_for 10 test -S "$SOCKETS/$2.sock" || return 1
+	in_ns "$1" wg setconf "$2" "$path"
+}
+
+down() # NS INTERFACE
+{
+	in_ns "$1" "$WGXDP" detach "$2"
+}
+
+foreign_down() # INTERFACE
+{
+	rm -f "$SOCKETS/$1.sock"
+	wait_for 5 test ! -e "/proc/$FOREIGN_PID" || kill "$FOREIGN_PID"
+	wait "$FOREIGN_PID" 2>/dev/null
+}
+
+show() # NS INTERFACE JQ-FILTER
+{
+	in_ns "$1" "$WGXDP" show "$2" --json | jq -r "$3"
+}
+
+daemon_pid() # NS INTERFACE
+{
+	local pid
+	for pid in $(ip netns pids "$ID-$1"); do
+		if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
+			grep -qE "wgxdp.*(\b|/)$2(\b|\.conf)"; then
+			echo "$pid"
+		fi
+	done
+}
+
+# What is left of an interface, of all that it could leave. Prints nothing when all is clean.
+leftovers() # NS INTERFACE
+{
+	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 2 -name "$2*" 2>/dev/null
+	in_ns "$1" ip -o link show dev "$2" 2>/dev/null
+	in_ns "$1" ip -d link show dev eth0 2>/dev/null | grep -o 'prog/xdp.*'
+	in_ns "$1" ip -o address | grep "10\.99\."
+	in_ns "$1" ip route show table all | grep -F "dev $2"
+	in_ns "$1" ss -Hlun
+	ip netns pids "$ID-$1" | while read -r pid; do
+		echo "process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+	done
+}
+
+clean() # WHAT NS INTERFACE: nothing is left, within two seconds
+{
+	wait_for 2 no_leftovers "$2" "$3"
+	is "$1" "$(leftovers "$2" "$3")" ""
+}
+
+no_leftovers() { [ -z "$(leftovers "$@")" ]; }
+
+cleanup()
+{
+	local ns pid signal
+	trap '' INT TERM
+	for signal in TERM KILL; do
+		for ns in "${namespaces[@]}"; do
+			for pid in $(ip netns pids "$ns" 2>/dev/null); do
+				kill "-$signal" "$pid" 2>/dev/null
+			done
+		done
+		wait_for 3 nobody_in && break
+	done
+	for ns in "${namespaces[@]}"; do
+		ip netns delete "$ns" 2>/dev/null
+	done
+	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$ID*" -exec rm -rf {} + 2>/dev/null
+	rm -rf "$TMP"
+}
+
+nobody_in()
+{
+	local ns
+	for ns in "${namespaces[@]}"; do
+		[ -z "$(ip netns pids "$ns" 2>/dev/null)" ] || return 1
+	done
+}
+
+trap cleanup EXIT
+trap 'exit 143' INT TERM
