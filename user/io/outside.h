@@ -11,7 +11,11 @@
 #ifndef WGXDP_OUTSIDE_H
 #define WGXDP_OUTSIDE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "io/frame.h"
+#include "wgxdp/wire.h"
 
 struct outside;
 
@@ -19,6 +23,7 @@ struct outside_stats { /* counts since init; single writer, read by anyone (rela
 	_Atomic uint64_t rx_packets, tx_packets; /* data messages (type 4 with contents) */
 	_Atomic uint64_t tx_refused;  /* send: the kernel refused or dropped it */
 	_Atomic uint64_t rx_oversized; /* recv: did not fit the buffer, or cut short */
+	_Atomic uint64_t rx_malformed; /* recv: not a UDP datagram in an IP packet, whole */
 };
 
 struct outside_ops {
@@ -40,7 +45,23 @@ struct outside {
 	const struct outside_ops *ops;
 	int fd;		  /* readable when recv() has something: for poll(); -1 = none */
 	uint32_t ifindex; /* of the NIC; 0 = any (udp) */
+	/* Set by sweep(): messages handed over that the kernel has not taken yet (its own limits, not
+	 * ours). Nothing will wake a sleeper for them: while it is not 0, sweep again soon. Worker. */
+	unsigned unsent;
 	struct outside_stats stats;
 };
+
+/* A data message with contents, which is what rx_packets and tx_packets count; a keepalive is not. */
+static inline bool outside_is_data(const uint8_t *payload, uint32_t len)
+{
+	return len > wire_data_len(0) && payload[0] == WIRE_DATA;
+}
+
+/* Adds to a count of which the caller is the only writer. */
+static inline void outside_count(_Atomic uint64_t *count, uint64_t n)
+{
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
 
 #endif

@@ -18,11 +18,13 @@ struct tun {
 	int fd; /* non-blocking */
 	uint32_t ifindex;
 	char name[16];
+	uint8_t vnet_len; /* TUN_VNET_LEN; 0 for a given descriptor without IFF_VNET_HDR */
 };
 
 /* Creates @name (multi-queue, IFF_VNET_HDR, no offloads yet), or with @given_fd >= 0 takes over an
  * open one (WG_TUN_FD). Sets addr_gen_mode none, txqueuelen; send_redirects is off. The interface
- * is down, MTU @mtu. Returns 0/-errno with @f: -EBUSY (name taken), -EPERM, -ENOENT (/dev/net/tun). */
+ * is down (a given one: as it was), MTU @mtu. Returns 0/-errno with @f: -EBUSY (name taken), -EPERM,
+ * -ENOENT (/dev/net/tun), -EINVAL. On failure a given descriptor stays open. */
 int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct fault *f);
 void tun_close(struct tun *t);
 

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * afxdp.c - one AF_XDP socket on one queue, its UMEM and its four rings.
+ *
+ * The UMEM is cut into chunks; the first rx_frames of them only ever receive, the rest only ever
+ * send, so that no burst out can starve the way in. A chunk is in exactly one place at a time:
+ *
+ *      receiving                                  sending
+ *
+ *      ┌──▶ fill ring ──▶ kernel ──┐              ┌──▶ tx ring ──▶ kernel ──┐
+ *      │     (we → K)              ▼              │     (we → K)            ▼
+ *    sweep()                    rx ring         send()                completion ring
+ *      │                       (K → we)           │                     (K → we)
+ *      └── lent[] ◀── recv() ──────┘            worker ◀─ alloc() ─ idle[] ◀─ reap()
+ *
+ *   fill        all rx chunks that are neither lent nor filled by the kernel; an empty one drops
+ *   rx          filled by the kernel; the worker reads and writes them in place after recv()
+ *   lent[]      what recv() took off the rx ring, until sweep() in the same turn of the loop
+ *   idle[]      tx chunks of nobody; alloc() and send() with len 0 are all that moves them here
+ *   tx          written, headers and all; the kernel reads them when it is woken (sweep())
+ *   completion  sent; its room is the back pressure in copy mode: full = the kernel takes no more
+ *
+ * Each ring is as large as the chunks that can be in it, yet may look full: the kernel publishes
+ * its consumer index lazily, after the chunk has already turned up at the other end. So both
+ * producers here put in what fits and keep the rest (fill) or give it up (tx).
+ *
+ * No fragments (XDP_USE_SG): a frame that does not fit a chunk less 256 bytes of kernel headroom is
+ * dropped by the kernel and counted as rx_dropped.
+ */
+#include "io/afxdp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_xdp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <xdp/xsk.h>
+
+#include "io/decap.h"
+#include "io/encap.h"
+#include "wgxdp/limits.h"
+
+#define FRAMES_DEFAULT 4096
+#define KERNEL_HEADROOM 256 /* XDP_PACKET_HEADROOM, taken from each chunk */
+#define LINK_HEADER_MAX 18  /* Ethernet and one VLAN tag */
+
+/* Queue release is deferred in the kernel: 16 to 29 ms were measured. */
+#define BIND_PATIENCE_MS 1000
+#define BIND_PAUSE_MS 10
+
+_Static_assert(ENCAP_HEADER_MAX <= FRAME_HEADROOM, "headers go before the payload");
+
+struct afxdp {
+	struct outside outside;
+	/* each turn of the loop */
+	struct xsk_ring_cons rx, completion;
+	struct xsk_ring_prod fill, tx;
+	uint8_t *area;
+	uint32_t chunk;	    /* bytes, a power of two */
+	uint32_t frame_max; /* bytes on the wire that the NIC sends */
+	uint32_t lent_count, idle_count;
+	uint64_t *lent, *idle; /* addresses of chunks */
+	uint16_t ip_id;
+	bool zero_copy;
+	/* setup */
+	uint32_t rx_frames, tx_frames;
+	struct xsk_umem *umem;
+	struct xsk_socket *socket;
+};
+
+static struct afxdp *self(const struct outside *o)
+{
+	return (struct afxdp *)o; /* its first member */
+}
+
+static uint64_t chunk_of(const struct afxdp *a, uint64_t addr)
+{
+	return addr & ~(uint64_t)(a->chunk - 1);
+}
+
+static size_t area_bytes(const struct afxdp *a)
+{
+	return (size_t)(a->rx_frames + a->tx_frames) * a->chunk;
+}
+
+/* ---- receiving ---- */
+
+static unsigned recv_frames(struct outside *o, struct rx_frame *frames, unsigned max)
+{
+	struct afxdp *a = self(o);
+	unsigned n = 0, data = 0, malformed = 0;
+	uint32_t idx, count;
+
+	count = xsk_ring_cons__peek(&a->rx, max, &idx);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&a->rx, idx + i);
+
+		a->lent[a->lent_count++] = chunk_of(a, d->addr);
+		if (!decap_parse(xsk_umem__get_data(a->area, d->addr), d->len, &frames[n])) {
+			malformed++;
+			continue;
+		}
+		frames[n].ifindex = o->ifindex;
+		data += outside_is_data(frames[n].payload, frames[n].len);
+		n++;
+	}
+	if (count)
+		xsk_ring_cons__release(&a->rx, count);
+	outside_count(&o->stats.rx_packets, data);
+	outside_count(&o->stats.rx_malformed, malformed);
+	return n;
+}
+
+/* lent[] to the fill ring; the newest first, since they are warm in the cache. */
+static void refill(struct afxdp *a)
+{
+	uint32_t n = xsk_prod_nb_free(&a->fill, a->lent_count), idx;
+
+	if (n > a->lent_count)
+		n = a->lent_count;
+	if (!n || xsk_ring_prod__reserve(&a->fill, n, &idx) != n)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		*xsk_ring_prod__fill_addr(&a->fill, idx + i) = a->lent[--a->lent_count];
+	xsk_ring_prod__submit(&a->fill, n);
+}
+
+/* ---- sending ---- */
+
+static void reap(struct afxdp *a)
+{
+	uint32_t idx, n = xsk_ring_cons__peek(&a->completion, a->tx_frames, &idx);
+
+	for (uint32_t i = 0; i < n; i++)
+		a->idle[a->idle_count++] =
+			chunk_of(a, *xsk_ring_cons__comp_addr(&a->completion, idx + i));
+	if (n)
+		xsk_ring_cons__release(&a->completion, n);
+}
+
+static unsigned alloc_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+{
+	struct afxdp *a = self(o);
+
+	if (a->idle_count < n)
+		reap(a);
+	if (n > a->idle_count)
+		n = a->idle_count;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t addr = a->idle[--a->idle_count];
+
+		frames[i] = (struct tx_frame){
+			.payload = a->area + addr + FRAME_HEADROOM,
+			.room = a->chunk - FRAME_HEADROOM,
+			.handle = addr,
+		};
+	}
+	return n;
+}
+
+/* May @f leave by this NIC as it is? */
+static bool sendable(const struct afxdp *a, const struct tx_frame *f)
+{
+	return f->encap && f->encap->direct && f->encap->ifindex == a->outside.ifindex &&
+	       f->len <= f->room && f->encap->header_len + f->len <= a->frame_max;
+}
+
+static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+{
+	struct afxdp *a = self(o);
+	unsigned sent = 0, data = 0, refused = 0;
+	struct xdp_desc *d;
+	uint32_t idx;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct tx_frame *f = &frames[i];
+
+		if (!f->len || !sendable(a, f) || !xsk_ring_prod__reserve(&a->tx, 1, &idx)) {
+			refused += f->len != 0;
+			a->idle[a->idle_count++] = f->handle;
+			continue;
+		}
+		encap_write(f->encap, f->payload, f->len, a->ip_id++);
+		d = xsk_ring_prod__tx_desc(&a->tx, idx);
+		d->addr = f->handle + FRAME_HEADROOM - f->encap->header_len;
+		d->len = f->encap->header_len + f->len;
+		d->options = 0;
+		data += outside_is_data(f->payload, f->len);
+		sent++;
+	}
+	if (sent)
+		xsk_ring_prod__submit(&a->tx, sent);
+	outside_count(&o->stats.tx_packets, data);
+	outside_count(&o->stats.tx_refused, refused);
+	return sent;
+}
+
+/* Descriptors on the tx ring that the kernel has not taken. */
+static uint32_t unsent(const struct afxdp *a)
+{
+	return a->tx.cached_prod - __atomic_load_n(a->tx.consumer, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * In zero-copy mode one call makes the driver look. In copy mode the frames leave within sendto(),
+ * 32 at a time, until:
+ *   EAGAIN   after 32, or the completion ring is full, or the device is busy: the last two show as
+ *            no progress and wait for the next sweep; so do ENOBUFS and ENETDOWN
+ *   EBUSY    the device dropped one frame (which is completed): it is progress, though the consumer
+ *            index may not show it
+ * Each turn but the last takes a frame off the ring, so the loop is bounded by what is on it.
+ */
+static void wake_tx(struct afxdp *a)
+{
+	uint32_t left = unsent(a), before;
+	int fd = a->outside.fd;
+	bool dropped;
+
+	for (uint32_t turns = left; turns && left && xsk_ring_prod__needs_wakeup(&a->tx); turns--) {
+		dropped = sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == EBUSY &&
+			  !a->zero_copy;
+		if (dropped)
+			outside_count(&a->outside.stats.tx_refused, 1);
+		before = left;
+		left = unsent(a);
+		if (a->zero_copy || (left == before && !dropped))
+			break;
+	}
+	a->outside.unsent = left;
+}
+
+static void sweep(struct outside *o)
+{
+	struct afxdp *a = self(o);
+
+	if (a->lent_count)
+		refill(a);
+	if (xsk_ring_prod__needs_wakeup(&a->fill))
+		(void)!recvfrom(o->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	wake_tx(a);
+	reap(a);
+}
+
+/* ---- setup ---- */
+
+/* The socket goes before the UMEM, and is closed only with it: they share a descriptor. */
+static void close_socket(struct afxdp *a)
+{
+	if (a->socket)
+		xsk_socket__delete(a->socket);
+	if (a->umem)
+		xsk_umem__delete(a->umem);
+	a->socket = NULL;
+	a->umem = NULL;
+}
+
+static void deinit(struct outside *o)
+{
+	struct afxdp *a = self(o);
+
+	close_socket(a);
+	if (a->area)
+		munmap(a->area, area_bytes(a));
+	free(a->lent);
+	free(a->idle);
+	free(a);
+}
+
+static const struct outside_ops afxdp_ops = {
+	.name = "xdp",
+	.deinit = deinit,
+	.recv = recv_frames,
+	.alloc = alloc_frames,
+	.send = send_frames,
+	.sweep = sweep,
+};
+
+/* Every rx chunk into the fill ring, every tx chunk idle. */
+static void deal_chunks(struct afxdp *a)
+{
+	a->lent_count = a->idle_count = 0;
+	for (uint32_t i = 0; i < a->rx_frames; i++)
+		a->lent[a->lent_count++] = (uint64_t)i * a->chunk;
+	for (uint32_t i = 0; i < a->tx_frames; i++)
+		a->idle[a->idle_count++] = (uint64_t)(a->rx_frames + i) * a->chunk;
+	refill(a);
+}
+
+static int open_socket(struct afxdp *a, const struct afxdp_config *config)
+{
+	const struct xsk_umem_config umem = {
+		.fill_size = a->rx_frames,
+		.comp_size = a->tx_frames,
+		.frame_size = a->chunk,
+	};
+	struct xsk_socket_config socket = {
+		.rx_size = a->rx_frames,
+		.tx_size = a->tx_frames,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = XDP_USE_NEED_WAKEUP,
+	};
+	int err;
+
+	if (config->zero_copy == AFXDP_ZC_ON)
+		socket.bind_flags |= XDP_ZEROCOPY;
+	else if (config->zero_copy == AFXDP_ZC_OFF || config->generic)
+		socket.bind_flags |= XDP_COPY;
+
+	/* libxdp sets only some members, and this may be the second try */
+	memset(&a->rx, 0, sizeof(a->rx));
+	memset(&a->tx, 0, sizeof(a->tx));
+	memset(&a->fill, 0, sizeof(a->fill));
+	memset(&a->completion, 0, sizeof(a->completion));
+	err = xsk_umem__create(&a->umem, a->area, area_bytes(a), &a->fill, &a->completion, &umem);
+	if (err)
+		return err;
+	deal_chunks(a);
+	err = xsk_socket__create(&a->socket, config->nic, config->queue, a->umem, &a->rx, &a->tx,
+				 &socket);
+	if (err)
+		close_socket(a);
+	return err;
+}
+
+static int open_patiently(struct afxdp *a, const struct afxdp_config *config)
+{
+	const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * NS_PER_MS};
+	int err = open_socket(a, config);
+
+	for (int waited = 0; err == -EBUSY && waited < BIND_PATIENCE_MS; waited += BIND_PAUSE_MS) {
+		nanosleep(&pause, NULL);
+		err = open_socket(a, config);
+	}
+	return err;
+}
+
+static int explain(int err, const struct afxdp_config *c, struct fault *f)
+{
+	switch (err) {
+	case -EBUSY:
+		return fault(f, err,
+			     "%s queue %u: another AF_XDP socket has it; stop its owner or "
+			     "use --rx udp",
+			     c->nic, c->queue);
+	case -EPERM:
+	case -EACCES:
+		return fault(f, err,
+			     "%s queue %u: no right to open an AF_XDP socket; run as root "
+			     "or with CAP_NET_RAW",
+			     c->nic, c->queue);
+	case -ENOBUFS:
+		return fault(f, err,
+			     "%s queue %u: the locked-memory limit is too low for its "
+			     "frames; raise `ulimit -l` or add CAP_IPC_LOCK",
+			     c->nic, c->queue);
+	case -EAFNOSUPPORT:
+		return fault(f, err,
+			     "this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS); use "
+			     "--rx udp --tx udp");
+	case -ENODEV:
+		return fault(f, err, "%s: no such interface; see `ip link`", c->nic);
+	case -EINVAL:
+		if (c->zero_copy != AFXDP_ZC_ON)
+			return fault(f, err,
+				     "%s queue %u: the kernel refuses an AF_XDP socket: "
+				     "no such queue; see `ethtool -l %s`",
+				     c->nic, c->queue, c->nic);
+		/* fallthrough */
+	case -EOPNOTSUPP:
+		if (c->zero_copy == AFXDP_ZC_ON)
+			return fault(f, -EOPNOTSUPP,
+				     "%s queue %u: its driver has no zero-copy; "
+				     "use --zero-copy auto",
+				     c->nic, c->queue);
+		/* fallthrough */
+	default:
+		return fault(f, err, "%s queue %u: cannot open an AF_XDP socket: %s", c->nic,
+			     c->queue, strerror(-err));
+	}
+}
+
+/* Settings without which it works too, and what the kernel chose. */
+static void tune(struct afxdp *a)
+{
+	int fd = xsk_socket__fd(a->socket);
+	/* In copy mode each frame becomes an skb on the socket's account; the default of 208 KiB
+	 * holds some 90. The completion ring is the bound that is meant. */
+	int sndbuf = (int)(a->tx_frames * 2 * a->chunk);
+	struct xdp_options options = {0};
+	socklen_t len = sizeof(options);
+
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	if (!getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &len))
+		a->zero_copy = options.flags & XDP_OPTIONS_ZEROCOPY;
+	a->outside.fd = fd;
+}
+
+/* Bytes a chunk for this MTU; 0 = none is large enough. */
+static uint32_t chunk_for(uint32_t mtu)
+{
+	if (mtu + LINK_HEADER_MAX <= 2048 - KERNEL_HEADROOM)
+		return 2048;
+	return mtu <= AFXDP_MTU_MAX ? 4096 : 0;
+}
+
+static bool power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static struct afxdp *allocate(const struct afxdp_config *config)
+{
+	struct afxdp *a = calloc(1, sizeof(*a));
+	void *area;
+
+	if (!a)
+		return NULL;
+	a->outside.ops = &afxdp_ops;
+	a->outside.fd = -1;
+	a->outside.ifindex = config->ifindex;
+	a->chunk = chunk_for(config->mtu);
+	a->frame_max = config->mtu + ETH_HLEN;
+	a->rx_frames = config->rx_frames ?: FRAMES_DEFAULT;
+	a->tx_frames = config->tx_frames ?: FRAMES_DEFAULT;
+	a->lent = calloc(a->rx_frames, sizeof(*a->lent));
+	a->idle = calloc(a->tx_frames, sizeof(*a->idle));
+	area = mmap(NULL, area_bytes(a), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	if (area != MAP_FAILED)
+		a->area = area;
+	if (!a->lent || !a->idle || !a->area) {
+		deinit(&a->outside);
+		return NULL;
+	}
+	madvise(a->area, area_bytes(a), MADV_DONTDUMP); /* plaintext passes through it */
+	return a;
+}
+
+int afxdp_new(struct outside **o, const struct afxdp_config *config, struct fault *f)
+{
+	struct afxdp *a;
+	int err;
+
+	if (!chunk_for(config->mtu))
+		return fault(f, -EMSGSIZE,
+			     "%s: MTU %u is larger than the %u that one frame of "
+			     "AF_XDP holds; lower it or use --rx udp",
+			     config->nic, config->mtu, AFXDP_MTU_MAX);
+	if ((config->rx_frames && !power_of_two(config->rx_frames)) ||
+	    (config->tx_frames && !power_of_two(config->tx_frames)))
+		return fault(f, -EINVAL, "%s: %u rx and %u tx frames are not powers of two",
+			     config->nic, config->rx_frames, config->tx_frames);
+	a = allocate(config);
+	if (!a)
+		return fault(f, -ENOMEM, "%s queue %u: out of memory", config->nic, config->queue);
+	err = open_patiently(a, config);
+	if (err) {
+		deinit(&a->outside);
+		return explain(err, config, f);
+	}
+	tune(a);
+	*o = &a->outside;
+	return 0;
+}
+
+bool afxdp_zero_copy(const struct outside *o)
+{
+	return self(o)->zero_copy;
+}
+
+int afxdp_drops(const struct outside *o, struct afxdp_drops *d)
+{
+	struct xdp_statistics s = {0};
+	socklen_t len = sizeof(s);
+
+	if (getsockopt(o->fd, SOL_XDP, XDP_STATISTICS, &s, &len))
+		return -errno;
+	d->rx_dropped += s.rx_dropped;
+	d->rx_invalid_descs += s.rx_invalid_descs;
+	d->tx_invalid_descs += s.tx_invalid_descs;
+	d->rx_ring_full += s.rx_ring_full;
+	d->rx_fill_ring_empty += s.rx_fill_ring_empty_descs;
+	d->tx_ring_empty += s.tx_ring_empty_descs;
+	return 0;
+}

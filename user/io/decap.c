@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decap.c - Ethernet, IP and UDP headers, read with every length checked. The XDP program has
+ * checked them already; it is not believed, since a frame that it never saw (another program in the
+ * chain, a map entry left over) would be read beyond its end.
+ *
+ *   frame ─▶ Ethernet ─▶ IPv4 (IHL 5..15) ──────────────────┬─▶ UDP ─▶ payload
+ *                    └─▶ IPv6 ─▶ extension headers (≤ 8) ───┘
+ */
+#include "io/decap.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+
+#define EXTENSIONS_MAX 8     /* IPv6 extension headers in a row; more is nobody's honest packet */
+#define FRAGMENT_BITS 0x3fff /* IPv4: more fragments, and the offset */
+
+struct cursor {
+	uint8_t *pos, *end;
+};
+
+/* The next @len bytes, or NULL when there are fewer. */
+static uint8_t *take(struct cursor *c, size_t len)
+{
+	uint8_t *at = c->pos;
+
+	if ((size_t)(c->end - at) < len)
+		return NULL;
+	c->pos += len;
+	return at;
+}
+
+/* Bytes behind what the IP header says are padding of Ethernet. False when they are too few. */
+static bool cut(struct cursor *c, size_t len)
+{
+	if ((size_t)(c->end - c->pos) < len)
+		return false;
+	c->end = c->pos + len;
+	return true;
+}
+
+static bool parse_ipv4(struct cursor *c, struct rx_frame *out)
+{
+	const uint8_t *at = take(c, sizeof(struct iphdr));
+	struct iphdr ip; /* a copy: behind 14 bytes of Ethernet nothing is aligned */
+	size_t header_len, total_len;
+
+	if (!at)
+		return false;
+	memcpy(&ip, at, sizeof(ip));
+	header_len = ip.ihl * 4u;
+	total_len = ntohs(ip.tot_len);
+	if (ip.version != 4 || ip.protocol != IPPROTO_UDP || (ip.frag_off & htons(FRAGMENT_BITS)) ||
+	    header_len < sizeof(ip) || total_len < header_len)
+		return false;
+	if (!cut(c, total_len - sizeof(ip)) || !take(c, header_len - sizeof(ip)))
+		return false;
+	out->family = AF_INET;
+	out->l3 = at;
+	out->source = at + offsetof(struct iphdr, saddr);
+	out->destination = at + offsetof(struct iphdr, daddr);
+	return true;
+}
+
+/* Leaves the cursor behind the extension headers; false when no UDP header follows. */
+static bool skip_extensions(struct cursor *c, uint8_t next)
+{
+	const uint8_t *extension;
+
+	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
+		switch (next) {
+		case IPPROTO_UDP:
+			return true;
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_ROUTING:
+		case IPPROTO_DSTOPTS:
+			/* RFC 8200 4.3: next header, length in 8 bytes without the first 8 */
+			extension = take(c, 8);
+			if (!extension || !take(c, extension[1] * 8u))
+				return false;
+			next = extension[0];
+			break;
+		default:
+			return false;
+		}
+	}
+	return false;
+}
+
+static bool parse_ipv6(struct cursor *c, struct rx_frame *out)
+{
+	const uint8_t *at = take(c, sizeof(struct ipv6hdr));
+	struct ipv6hdr ip;
+
+	if (!at)
+		return false;
+	memcpy(&ip, at, sizeof(ip));
+	if (ip.version != 6 || !cut(c, ntohs(ip.payload_len)) || !skip_extensions(c, ip.nexthdr))
+		return false;
+	out->family = AF_INET6;
+	out->l3 = at;
+	out->source = at + offsetof(struct ipv6hdr, saddr);
+	out->destination = at + offsetof(struct ipv6hdr, daddr);
+	return true;
+}
+
+bool decap_parse(uint8_t *frame, uint32_t len, struct rx_frame *out)
+{
+	struct cursor c = {frame, frame + len};
+	const uint8_t *ethernet = take(&c, sizeof(struct ethhdr)), *at;
+	struct rx_frame found = {0};
+	__be16 ethertype;
+	struct udphdr udp;
+
+	if (!ethernet)
+		return false;
+	memcpy(&ethertype, ethernet + offsetof(struct ethhdr, h_proto), sizeof(ethertype));
+	if (ethertype == htons(ETH_P_IP)) {
+		if (!parse_ipv4(&c, &found))
+			return false;
+	} else if (ethertype == htons(ETH_P_IPV6)) {
+		if (!parse_ipv6(&c, &found))
+			return false;
+	} else {
+		return false;
+	}
+	at = take(&c, sizeof(udp));
+	if (!at)
+		return false;
+	memcpy(&udp, at, sizeof(udp));
+	if (ntohs(udp.len) < sizeof(udp) || !cut(&c, ntohs(udp.len) - sizeof(udp)))
+		return false;
+	found.source_port = udp.source;
+	found.payload = c.pos;
+	found.len = (uint32_t)(c.end - c.pos);
+	*out = found;
+	return true;
+}

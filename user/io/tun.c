@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tun.c - the TUN device behind the tunnel's interface.
+ *
+ *   fd:  │ vnet header 10 B │ IP packet │   one packet a read() or write()
+ *
+ * The vnet header comes with offloads, which are off as yet: then it is all zero when written and
+ * says nothing when read.
+ */
+#include "io/tun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define TUN_DEVICE "/dev/net/tun"
+#define REQUEST_BYTES 128 /* of a link message with two attributes */
+#define REPLY_BYTES 1024
+#define TX_QUEUE_LEN 1000 /* packets; a full one drops, there is no back pressure */
+
+int tun_read(const struct tun *t, uint8_t *buf, size_t room)
+{
+	uint8_t header[TUN_VNET_LEN], beyond;
+	/* The kernel cuts what does not fit and says nothing: the last byte tells. */
+	struct iovec iov[] = {{header, t->vnet_len}, {buf, room}, {&beyond, 1}};
+	ssize_t n = readv(t->fd, iov, 3);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n <= t->vnet_len)
+		return 0;
+	n -= t->vnet_len;
+	return (size_t)n > room ? -EMSGSIZE : (int)n;
+}
+
+int tun_write(const struct tun *t, uint8_t *packet, size_t len)
+{
+	uint8_t *start = packet - t->vnet_len;
+
+	memset(start, 0, t->vnet_len);
+	return write(t->fd, start, len + t->vnet_len) < 0 ? -errno : 0;
+}
+
+/* ---- setup ---- */
+
+/* Sends one request to rtnetlink and waits for the answer. */
+static int request(struct nlmsghdr *nlh)
+{
+	_Alignas(struct nlmsghdr) char buf[REPLY_BYTES];
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int err = 0;
+	ssize_t n;
+
+	if (!nl)
+		return -errno;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	nlh->nlmsg_seq = 1;
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
+		err = -errno;
+		goto out;
+	}
+	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+	if (n < 0 || mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(nl), NULL, NULL) < 0)
+		err = -errno;
+out:
+	mnl_socket_close(nl);
+	return err;
+}
+
+static struct nlmsghdr *begin(char *buf, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *link;
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	link = mnl_nlmsg_put_extra_header(nlh, sizeof(*link));
+	link->ifi_index = (int)ifindex;
+	return nlh;
+}
+
+static int set_mtu_and_queue(uint32_t ifindex, uint32_t mtu)
+{
+	_Alignas(struct nlmsghdr) char buf[REQUEST_BYTES];
+	struct nlmsghdr *nlh = begin(buf, ifindex);
+
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	mnl_attr_put_u32(nlh, IFLA_TXQLEN, TX_QUEUE_LEN);
+	return request(nlh);
+}
+
+/* No link-local address, hence no router solicitations into the tunnel. */
+static int set_addr_gen_none(uint32_t ifindex)
+{
+	_Alignas(struct nlmsghdr) char buf[REQUEST_BYTES];
+	struct nlmsghdr *nlh = begin(buf, ifindex);
+	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, inet6);
+	mnl_attr_nest_end(nlh, families);
+	return request(nlh);
+}
+
+/* A relay sends packets out where they came in: no ICMP redirects for that. The kernel sends them
+ * if `all` or the interface says so, hence both, as the kernel's WireGuard does. Where /proc is
+ * read-only we live with the redirects. */
+static void send_no_redirects(const char *name)
+{
+	const char *const interfaces[] = {"all", name};
+	char path[64];
+	int fd;
+
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/send_redirects",
+			 interfaces[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		(void)!write(fd, "0", 1);
+		close(fd);
+	}
+}
+
+static int create(int fd, const char *name, struct fault *f)
+{
+	struct ifreq ifr = {0};
+
+	/* EXCL: whatever has the name already is not ours */
+	ifr.ifr_flags =
+		(short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_TUN_EXCL);
+	strcpy(ifr.ifr_name, name);
+	if (!ioctl(fd, TUNSETIFF, &ifr))
+		return 0;
+	switch (errno) {
+	case EBUSY:
+		return fault(f, -EBUSY,
+			     "%s: an interface of this name exists; `ip link delete %s` "
+			     "or choose another name",
+			     name, name);
+	case EPERM:
+		return fault(f, -EPERM,
+			     "%s: not permitted to create a TUN interface; run as root "
+			     "or with CAP_NET_ADMIN",
+			     name);
+	case EINVAL:
+		return fault(f, -EINVAL, "%s: not a valid interface name", name);
+	default:
+		return fault(f, -errno, "%s: cannot create a TUN interface: %s", name,
+			     strerror(errno));
+	}
+}
+
+/* A descriptor that we were given may be unattached or anybody's TUN device. */
+static int adopt(int fd, const char *name, struct fault *f)
+{
+	struct ifreq ifr = {0};
+
+	if (ioctl(fd, TUNGETIFF, &ifr)) {
+		if (errno == EBADFD)
+			return create(fd, name, f);
+		return fault(f, -errno, "descriptor %d is no TUN device: %s", fd, strerror(errno));
+	}
+	if (!(ifr.ifr_flags & IFF_TUN) || !(ifr.ifr_flags & IFF_NO_PI))
+		return fault(f, -EINVAL,
+			     "descriptor %d (%s) is a TAP device or lacks IFF_NO_PI; "
+			     "open it with IFF_TUN|IFF_NO_PI",
+			     fd, ifr.ifr_name);
+	return 0;
+}
+
+/* Reads back what the device is, and sets what belongs to the descriptor. */
+static int settle(struct tun *t)
+{
+	int vnet_len = TUN_VNET_LEN, flags = fcntl(t->fd, F_GETFL);
+	struct ifreq ifr = {0};
+
+	if (flags < 0 || fcntl(t->fd, F_SETFL, flags | O_NONBLOCK) ||
+	    fcntl(t->fd, F_SETFD, FD_CLOEXEC) || ioctl(t->fd, TUNGETIFF, &ifr))
+		return -errno;
+	memcpy(t->name, ifr.ifr_name, sizeof(t->name));
+	t->vnet_len = ifr.ifr_flags & IFF_VNET_HDR ? TUN_VNET_LEN : 0;
+	if (t->vnet_len && ioctl(t->fd, TUNSETVNETHDRSZ, &vnet_len))
+		return -errno;
+	if (ioctl(t->fd, TUNSETOFFLOAD, 0))
+		return -errno;
+	t->ifindex = if_nametoindex(t->name);
+	return t->ifindex ? 0 : -errno;
+}
+
+static int configure(const struct tun *t, uint32_t mtu, struct fault *f)
+{
+	int err = set_mtu_and_queue(t->ifindex, mtu);
+
+	if (err)
+		return fault(f, err, "%s: MTU %u: %s", t->name, mtu, strerror(-err));
+	err = set_addr_gen_none(t->ifindex);
+	if (err && err != -EAFNOSUPPORT && err != -EOPNOTSUPP) /* a host without IPv6 */
+		return fault(f, err, "%s: cannot set addrgenmode none: %s", t->name,
+			     strerror(-err));
+	send_no_redirects(t->name);
+	return 0;
+}
+
+int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct fault *f)
+{
+	struct tun opened = {.fd = given_fd};
+	int err;
+
+	if (strlen(name) >= sizeof(opened.name))
+		return fault(f, -ENAMETOOLONG, "%s: an interface name has at most %zu bytes", name,
+			     sizeof(opened.name) - 1);
+	if (given_fd < 0)
+		opened.fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC);
+	if (opened.fd < 0)
+		return fault(f, -errno, TUN_DEVICE ": %s; %s", strerror(errno),
+			     errno == ENOENT ? "`modprobe tun`, or give the container the device"
+					     : "run as root or with CAP_NET_ADMIN");
+	err = given_fd < 0 ? create(opened.fd, name, f) : adopt(opened.fd, name, f);
+	if (err)
+		goto out_close;
+	err = settle(&opened);
+	if (err) {
+		fault(f, err, "%s: cannot set up the TUN device: %s", name, strerror(-err));
+		goto out_close;
+	}
+	err = configure(&opened, mtu, f);
+	if (err)
+		goto out_close;
+	*t = opened;
+	return 0;
+
+out_close:
+	if (given_fd < 0)
+		close(opened.fd);
+	return err;
+}
+
+void tun_close(struct tun *t)
+{
+	close(t->fd);
+	t->fd = -1;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * udp.c - the listen port's UDP sockets as an outside path.
+ *
+ *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots 0..63 ──▶ worker ──▶ sweep() forgets them all
+ *   IPv6 socket ──┘  fd
+ *                 ◀─────── sendmmsg ◀── frames ◀─────── worker ◀── alloc() from idle[]
+ *
+ * One socket a family: an IPv6 one that also spoke IPv4 would need mapped addresses in every
+ * control message. Each carries the local address of a datagram as packet info, in both directions
+ * ("sticky source"); the interface goes with it only where an address means nothing without, since
+ * an interface that is named overrides the routes.
+ *
+ * IP_RECVERR is off: with it an ICMP error caused by one peer fails the next send to another.
+ *
+ * udp_send_one(), udp_set_fwmark() and udp_socket_drops() use nothing but the descriptors.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/udp_private.h"
+
+#define SOCKET_BUFFER_BYTES (7 << 20) /* a burst of one scheduling gap at 10 Gb/s */
+#define PORT_TRIES 16		      /* to find one port that is free in both families */
+
+/* ---- setup ---- */
+
+static void deinit(struct outside *o)
+{
+	struct udp *u = udp_self(o);
+
+	for (unsigned i = 0; i < UDP_FAMILIES; i++)
+		if (u->fds[i] >= 0)
+			close(u->fds[i]);
+	if (o->fd >= 0)
+		close(o->fd);
+	if (u->area)
+		munmap(u->area, UDP_AREA_BYTES);
+	free(u);
+}
+
+static const struct outside_ops udp_ops = {
+	.name = "udp",
+	.deinit = deinit,
+	.recv = udp_recv,
+	.alloc = udp_alloc,
+	.send = udp_send,
+	.sweep = udp_sweep,
+};
+
+static int set_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) ? -errno : 0;
+}
+
+static void set_buffer(int fd, int force, int plain)
+{
+	if (set_int(fd, SOL_SOCKET, force, SOCKET_BUFFER_BYTES))
+		set_int(fd, SOL_SOCKET, plain, SOCKET_BUFFER_BYTES);
+}
+
+/* The outer packet may be fragmented on its way (DF = 0): the tunnel's MTU is what keeps it from
+ * that, and a path that shrinks must not become a black hole. */
+static int set_options(int fd, int family, uint32_t fwmark)
+{
+	int err;
+
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	if (family == AF_INET) {
+		err = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1)
+			      ?: set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	} else {
+		err = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) ?:
+		      set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) ?:
+		      set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+	}
+	if (!err && fwmark)
+		err = set_int(fd, SOL_SOCKET, SO_MARK, (int)fwmark);
+	return err;
+}
+
+/* A socket of @family bound to *@port (0: the kernel chooses and it is told). Without SO_REUSEPORT
+ * and SO_REUSEADDR, so that a port in use is refused. Returns the descriptor or -errno. */
+static int open_bound(int family, uint16_t *port, uint32_t fwmark)
+{
+	union udp_address a = {0};
+	socklen_t len = family == AF_INET ? sizeof(a.v4) : sizeof(a.v6);
+	int err, fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	err = set_options(fd, family, fwmark);
+	if (err)
+		goto out_close;
+	a.sa.sa_family = (sa_family_t)family;
+	if (family == AF_INET)
+		a.v4.sin_port = htons(*port);
+	else
+		a.v6.sin6_port = htons(*port);
+	if (bind(fd, &a.sa, len) || getsockname(fd, &a.sa, &len)) {
+		err = -errno;
+		goto out_close;
+	}
+	*port = ntohs(family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+	return fd;
+
+out_close:
+	close(fd);
+	return err;
+}
+
+/* Both sockets on one port. */
+static int open_pair(struct udp *u, uint16_t *port, uint32_t fwmark)
+{
+	uint16_t chosen;
+	int fd;
+
+	for (int tries = *port ? 1 : PORT_TRIES; tries; tries--) {
+		chosen = *port;
+		fd = open_bound(AF_INET, &chosen, fwmark);
+		if (fd < 0)
+			return fd;
+		u->fds[UDP_V4] = fd;
+		fd = open_bound(AF_INET6, &chosen, fwmark);
+		if (fd >= 0 || fd == -EAFNOSUPPORT) {
+			u->fds[UDP_V6] = fd >= 0 ? fd : -1;
+			*port = chosen;
+			return 0;
+		}
+		close(u->fds[UDP_V4]);
+		u->fds[UDP_V4] = -1;
+		if (fd != -EADDRINUSE)
+			return fd;
+	}
+	return -EADDRINUSE;
+}
+
+static int open_epoll(struct udp *u)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	u->outside.fd = epoll_create1(EPOLL_CLOEXEC);
+	if (u->outside.fd < 0)
+		return -errno;
+	for (unsigned i = 0; i < UDP_FAMILIES; i++)
+		if (u->fds[i] >= 0 && epoll_ctl(u->outside.fd, EPOLL_CTL_ADD, u->fds[i], &event))
+			return -errno;
+	return 0;
+}
+
+static int allocate(struct udp **out)
+{
+	struct udp *u = calloc(1, sizeof(*u));
+	void *area;
+
+	if (!u)
+		return -ENOMEM;
+	area = mmap(NULL, UDP_AREA_BYTES, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (area == MAP_FAILED) {
+		free(u);
+		return -ENOMEM;
+	}
+	madvise(area, UDP_AREA_BYTES, MADV_DONTDUMP); /* plaintext passes through it */
+	u->area = area;
+	u->outside.ops = &udp_ops;
+	u->outside.fd = u->fds[UDP_V4] = u->fds[UDP_V6] = -1;
+	for (unsigned i = 0; i < UDP_TX_SLOTS; i++)
+		u->idle[u->idle_count++] = (uint16_t)(FRAME_BATCH + i);
+	*out = u;
+	return 0;
+}
+
+int udp_new(struct outside **o, uint16_t *port, uint32_t fwmark, struct fault *f)
+{
+	struct udp *u;
+	int err = allocate(&u);
+
+	if (err)
+		return fault(f, err, "UDP port %u: out of memory", *port);
+	err = open_pair(u, port, fwmark) ?: open_epoll(u);
+	if (!err) {
+		*o = &u->outside;
+		return 0;
+	}
+	deinit(&u->outside);
+	if (err == -EADDRINUSE)
+		return fault(f, err,
+			     "UDP port %u is in use; see `ss -lunp`, or choose another "
+			     "ListenPort",
+			     *port);
+	if (err == -EPERM)
+		return fault(f, err,
+			     "UDP port %u, fwmark 0x%x: not permitted; run as root or with "
+			     "CAP_NET_ADMIN",
+			     *port, fwmark);
+	return fault(f, err, "UDP port %u: cannot open a socket: %s", *port, strerror(-err));
+}
+
+/* ---- any thread ---- */
+
+int udp_set_fwmark(struct outside *o, uint32_t fwmark)
+{
+	struct udp *u = udp_self(o);
+	int err = 0;
+
+	for (unsigned i = 0; i < UDP_FAMILIES; i++)
+		if (u->fds[i] >= 0)
+			err = err ?: set_int(u->fds[i], SOL_SOCKET, SO_MARK, (int)fwmark);
+	return err;
+}
+
+int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, size_t len,
+		 bool *local_gone)
+{
+	struct udp *u = udp_self(o);
+	struct iovec iov = {(void *)msg, len};
+	union udp_control control;
+	struct msghdr m;
+	int err = 0, fd;
+
+	if (e->remote.sa.sa_family != AF_INET && e->remote.sa.sa_family != AF_INET6)
+		return -EDESTADDRREQ;
+	fd = u->fds[e->remote.sa.sa_family == AF_INET ? UDP_V4 : UDP_V6];
+	if (fd < 0)
+		return -EAFNOSUPPORT;
+	udp_address_msg(&m, e, &iov, &control);
+	if (sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		err = -errno;
+	if (err == -EINVAL && m.msg_controllen) {
+		err = udp_resend(fd, &m);
+		*local_gone = true;
+	}
+	return err;
+}
+
+uint64_t udp_socket_drops(const struct outside *o)
+{
+	const struct udp *u = udp_self(o);
+	uint32_t info[SK_MEMINFO_VARS];
+	uint64_t drops = 0;
+
+	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
+		socklen_t len = sizeof(info);
+
+		if (u->fds[i] >= 0 && !getsockopt(u->fds[i], SOL_SOCKET, SO_MEMINFO, info, &len) &&
+		    len > SK_MEMINFO_DROPS * sizeof(info[0]))
+			drops += info[SK_MEMINFO_DROPS];
+	}
+	return drops;
+}

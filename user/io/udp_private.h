@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * udp_private.h - what udp.c (sockets, setup, what any thread may call) and udp_batch.c (the
+ * worker's operations) share.
+ */
+#ifndef WGXDP_UDP_PRIVATE_H
+#define WGXDP_UDP_PRIVATE_H
+
+#include <sys/socket.h>
+
+#include "io/udp.h"
+
+/* Room for the largest datagram; a test that wants to see truncation makes it smaller. */
+#ifndef UDP_ROOM
+#define UDP_ROOM 65536
+#endif
+/* Between slots: one cache line off a power of two, so that the headers of a batch do not all fall
+ * into one set of the cache. Only pages that are touched cost memory. */
+#define UDP_STRIDE (UDP_ROOM + FRAME_HEADROOM)
+#define UDP_TX_SLOTS (2 * FRAME_BATCH)
+#define UDP_AREA_BYTES ((size_t)(FRAME_BATCH + UDP_TX_SLOTS) * UDP_STRIDE)
+
+enum { UDP_V4, UDP_V6, UDP_FAMILIES };
+
+union udp_control { /* one packet info, either family */
+	char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	struct cmsghdr align;
+};
+
+union udp_address {
+	struct sockaddr sa;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+struct udp {
+	struct outside outside;
+	int fds[UDP_FAMILIES]; /* -1 = none */
+	unsigned turn;	       /* the family that is read first; they take turns */
+	unsigned lent;	       /* rx slots with the worker */
+	unsigned idle_count;
+	uint16_t idle[UDP_TX_SLOTS];
+	uint8_t *area; /* FRAME_BATCH rx slots, then UDP_TX_SLOTS */
+	/* per rx slot */
+	union udp_address from[FRAME_BATCH];
+	struct in6_addr to[FRAME_BATCH];
+	/* for one recvmmsg() or sendmmsg() */
+	struct mmsghdr msgs[FRAME_BATCH];
+	struct iovec iovs[FRAME_BATCH];
+	union udp_control controls[FRAME_BATCH];
+};
+
+static inline struct udp *udp_self(const struct outside *o)
+{
+	return (struct udp *)o; /* its first member */
+}
+
+/* udp_batch.c: the operations of outside.h */
+unsigned udp_recv(struct outside *o, struct rx_frame *frames, unsigned max);
+unsigned udp_alloc(struct outside *o, struct tx_frame *frames, unsigned n);
+unsigned udp_send(struct outside *o, struct tx_frame *frames, unsigned n);
+void udp_sweep(struct outside *o);
+
+/* Fills @m for one message to @e from its local address; @iov and @control are borrowed. */
+void udp_address_msg(struct msghdr *m, const struct endpoint *e, struct iovec *iov,
+		     union udp_control *control);
+
+/* Sends @m, which the kernel refused with EINVAL, without its source address, if it had one: that
+ * is what the kernel may not know any more. 0 or -errno. */
+int udp_resend(int fd, struct msghdr *m);
+
+#endif
