@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frames.h - builds the frames of test_ingress.c: a good one for a family and a message type, then
+ * whatever the row of the table does to it. Knows nothing of the program under test.
+ *
+ *   L2 Ethernet │ L3 IPv4 or IPv6 │ L4 UDP │ MSG WireGuard │ padding
+ */
+#ifndef TESTS_BPF_FRAMES_H
+#define TESTS_BPF_FRAMES_H
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "wgxdp/wire.h"
+
+#define FRAME_MAX 2048
+#define POKES_MAX 17
+
+enum layer { END, L2, L3, L4, MSG };
+
+/* Writes one byte, at an offset from the layer's start. */
+struct poke {
+	enum layer layer; /* END ends the list */
+	uint16_t offset;
+	uint8_t value;
+};
+
+struct frame_spec {
+	int family;	   /* 4 or 6 */
+	uint8_t type;	   /* of the message; sets a good length */
+	uint32_t receiver; /* index */
+	int payload_len;   /* instead of the good length; -1 = none at all */
+	uint8_t options;   /* bytes of IPv4 options (no-ops) */
+	uint8_t padding;   /* bytes after the IP packet */
+	uint16_t vlan;	   /* ethertype of a tag to put in, with tag 5 */
+	bool old_checksum; /* the pokes do not get a right IPv4 checksum */
+	struct poke pokes[POKES_MAX];
+};
+
+struct frame {
+	uint8_t data[FRAME_MAX];
+	uint32_t len;
+	uint32_t at[MSG + 1]; /* offset of each layer */
+	uint32_t payload_len;
+};
+
+static const uint8_t frame_nic_mac[6] = { 0x02, 0x57, 0x47, 0x00, 0x00, 0x01 };
+static const uint8_t frame_peer_mac[6] = { 0x02, 0x57, 0x47, 0x00, 0x00, 0x02 };
+static const uint8_t frame_to4[4] = { 192, 0, 2, 1 }, frame_from4[4] = { 198, 51, 100, 7 };
+static const uint8_t frame_to6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+static const uint8_t frame_from6[16] = { 0x20, 0x01, 0x0d, 0xb8, [7] = 9, [15] = 7 };
+#define FRAME_PORT 51820
+#define FRAME_FROM_PORT 40000
+
+static inline void frame_put16(uint8_t *p, uint32_t v)
+{
+	p[0] = v >> 8;
+	p[1] = v;
+}
+
+static inline void frame_checksum4(uint8_t *ip)
+{
+	uint32_t sum = 0;
+
+	frame_put16(ip + 10, 0);
+	for (unsigned i = 0; i < (ip[0] & 15) * 4U; i += 2)
+		sum += ip[i] << 8 | ip[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	frame_put16(ip + 10, ~sum);
+}
+
+static inline uint32_t frame_good_len(uint8_t type)
+{
+	switch (type) {
+	case WIRE_INITIATION:
+		return sizeof(struct wire_initiation);
+	case WIRE_RESPONSE:
+		return sizeof(struct wire_response);
+	case WIRE_COOKIE:
+		return sizeof(struct wire_cookie);
+	default:
+		return wire_data_len(96);
+	}
+}
+
+static inline void frame_ip(struct frame *f, const struct frame_spec *s)
+{
+	uint8_t *ip = f->data + f->at[L3];
+	uint32_t udp_len = 8 + f->payload_len;
+
+	if (s->family == 4) {
+		ip[0] = 0x45 + s->options / 4;
+		frame_put16(ip + 2, 20 + s->options + udp_len);
+		ip[8] = 64;
+		ip[9] = IPPROTO_UDP;
+		memcpy(ip + 12, frame_from4, 4);
+		memcpy(ip + 16, frame_to4, 4);
+		memset(ip + 20, 1, s->options);
+		frame_checksum4(ip);
+	} else {
+		ip[0] = 0x60;
+		frame_put16(ip + 4, udp_len);
+		ip[6] = IPPROTO_UDP;
+		ip[7] = 64;
+		memcpy(ip + 8, frame_from6, 16);
+		memcpy(ip + 24, frame_to6, 16);
+	}
+}
+
+static inline void frame_message(struct frame *f, const struct frame_spec *s)
+{
+	uint8_t *msg = f->data + f->at[MSG];
+	uint32_t receiver = s->receiver;
+
+	msg[0] = s->type;
+	/* Where the index lies is written down here once more, so that a wrong struct shows. */
+	for (int i = 0; i < 4; i++, receiver >>= 8)
+		msg[(s->type == WIRE_RESPONSE ? 8 : 4) + i] = receiver;
+	/* A cut payload's rest is beyond the packet: it must not matter. */
+	memset(msg + 32, 0xa5, f->payload_len > 32 ? f->payload_len - 32 : 0);
+}
+
+static inline void frame_build(struct frame *f, const struct frame_spec *s)
+{
+	uint32_t ip_header = s->family == 4 ? 20 + s->options : 40;
+	uint8_t *udp;
+
+	memset(f, 0, sizeof(*f));
+	f->payload_len = s->payload_len < 0 ? 0 : s->payload_len;
+	if (!s->payload_len)
+		f->payload_len = frame_good_len(s->type);
+	f->at[L3] = ETH_HLEN + (s->vlan ? 4 : 0);
+	f->at[L4] = f->at[L3] + ip_header;
+	f->at[MSG] = f->at[L4] + 8;
+	f->len = f->at[MSG] + f->payload_len + s->padding;
+
+	memcpy(f->data, frame_nic_mac, 6);
+	memcpy(f->data + 6, frame_peer_mac, 6);
+	frame_put16(f->data + f->at[L3] - 2, s->family == 4 ? ETH_P_IP : ETH_P_IPV6);
+	if (s->vlan) {
+		frame_put16(f->data + 12, s->vlan);
+		frame_put16(f->data + 14, 5);
+	}
+	frame_message(f, s);
+	udp = f->data + f->at[L4];
+	frame_put16(udp, FRAME_FROM_PORT);
+	frame_put16(udp + 2, FRAME_PORT);
+	frame_put16(udp + 4, 8 + f->payload_len);
+	/* The UDP checksum stays as it came from a veth: whatever it is, nobody looks (design 5). */
+	frame_put16(udp + 6, 0xbad1);
+	frame_ip(f, s);
+	for (const struct poke *p = s->pokes; p->layer != END; p++)
+		f->data[f->at[p->layer] + p->offset] = p->value;
+	if (s->family == 4 && !s->old_checksum)
+		frame_checksum4(f->data + f->at[L3]);
+}
+
+#endif
