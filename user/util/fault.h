@@ -6,21 +6,26 @@
 #ifndef WGXDP_FAULT_H
 #define WGXDP_FAULT_H
 
+#include <stdarg.h>
 #include <stdio.h>
 
 struct fault {
-	char text[512];
+	char text[512]; /* a longer sentence is cut */
 };
 
 /* Writes the sentence (printf style), without newline or program name, and returns @err. @f may be
- * NULL. Example: fault(f, -ENODEV, "%s: no such interface; see `ip link`", name) */
-#define fault(f, err, ...)                                                                         \
-	({                                                                                         \
-		int fault_err_ = (err);                                                            \
-		struct fault *fault_f_ = (f);                                                      \
-		if (fault_f_)                                                                      \
-			snprintf(fault_f_->text, sizeof(fault_f_->text), __VA_ARGS__);             \
-		fault_err_;                                                                        \
-	})
+ * NULL. Example: return fault(f, -ENODEV, "%s: no such interface; see `ip link`", name) */
+static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, int err,
+							      const char *format, ...)
+{
+	va_list args;
+
+	if (!f)
+		return err;
+	va_start(args, format);
+	vsnprintf(f->text, sizeof(f->text), format, args);
+	va_end(args);
+	return err;
+}
 
 #endif

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lines become settings of a block; a block that ends is merged into the peer of its key; at the end
+ * of the file settle.c says who has which prefix.
+ *
+ *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf.peers[] ─▶ settle ─▶ peer.allowed
+ *
+ * As for wg, white space counts for nothing, also within a key or a value.
+ */
+#include "conf/conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/conf_private.h"
+#include "conf/keytext.h"
+#include "conf/valuetext.h"
+#include "crypto/wipe.h"
+#include "crypto/x25519.h"
+
+#define WARNINGS_MAX 100
+#define KEY_SHOWN_MAX 32 /* a longer unknown key may be a secret out of place */
+
+/* In the tree of peers by key. */
+struct conf_entry {
+	uint8_t key[WIRE_KEY_LEN];
+	uint32_t peer;
+};
+
+/* Messages ----------------------------------------------------------------------------------- */
+
+/* What a file says goes to a terminal: no control characters. */
+static void printable(char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
+/* "file:line: value: what" */
+int conf_bad(struct conf_parser *p, int err, const char *value, const char *what)
+{
+	fault(p->f, err, "%s:%u: %.100s: %s", p->c->path, p->line, value, what);
+	if (p->f)
+		printable(p->f->text);
+	return err;
+}
+
+int conf_no_memory(struct conf_parser *p)
+{
+	return fault(p->f, -ENOMEM, "%s: out of memory", p->c->path);
+}
+
+void conf_warn(struct conf_parser *p, unsigned line, const char *value, const char *what)
+{
+	struct fault sentence;
+
+	if (!p->warn || p->warnings > WARNINGS_MAX)
+		return;
+	if (p->warnings++ == WARNINGS_MAX)
+		fault(&sentence, 0, "%s: more warnings are not shown", p->c->path);
+	else
+		fault(&sentence, 0, "%s:%u: %.100s: %s", p->c->path, line, value, what);
+	printable(sentence.text);
+	p->warn(p->warn_ctx, sentence.text);
+}
+
+/* Text --------------------------------------------------------------------------------------- */
+
+static char *trim(char *text)
+{
+	size_t len;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	len = strlen(text);
+	while (len && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+static void squeeze(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (!isspace((unsigned char)*text))
+			*to++ = *text;
+	*to = '\0';
+}
+
+/* Blocks ------------------------------------------------------------------------------------- */
+
+static int compare_entries(const void *a, const void *b)
+{
+	return memcmp(((const struct conf_entry *)a)->key, ((const struct conf_entry *)b)->key,
+		      WIRE_KEY_LEN);
+}
+
+static void begin_block(struct conf_parser *p)
+{
+	memset(&p->block, 0, sizeof(p->block));
+	p->has_key = p->has_psk = p->has_keepalive = p->incremental = false;
+	p->block_step = p->step_count;
+	p->block.line = p->line;
+	memcpy(p->block.name, p->name, sizeof(p->name));
+	p->name[0] = '\0';
+}
+
+/* Finds the peer of the block's key, or makes it: *@peer. */
+static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
+{
+	struct conf *c = p->c;
+	struct conf_entry *entry = malloc(sizeof(*entry));
+	struct conf_entry **at;
+	struct conf_peer *grown;
+	uint32_t size = p->peer_size ? 2 * p->peer_size : 16;
+
+	if (!entry)
+		return conf_no_memory(p);
+	memcpy(entry->key, p->block.public_key, WIRE_KEY_LEN);
+	entry->peer = c->peer_count;
+	at = tsearch(entry, &p->by_key, compare_entries);
+	*found = at && *at != entry;
+	if (!at || *found)
+		free(entry);
+	if (!at)
+		return conf_no_memory(p);
+	*peer = (*at)->peer;
+	if (*found)
+		return 0;
+	if (c->peer_count == PEERS_MAX)
+		return conf_bad(p, -E2BIG, "[Peer]", "these are more peers than a device holds");
+	if (c->peer_count == p->peer_size) {
+		grown = calloc(size, sizeof(*grown)); /* not realloc(): preshared keys */
+		if (!grown)
+			return conf_no_memory(p);
+		if (c->peers) {
+			memcpy(grown, c->peers, c->peer_count * sizeof(*grown));
+			wipe(c->peers, c->peer_count * sizeof(*grown));
+			free(c->peers);
+		}
+		c->peers = grown;
+		p->peer_size = size;
+	}
+	memset(&c->peers[c->peer_count++], 0, sizeof(*grown));
+	return 0;
+}
+
+/* A second block of a peer: what it sets replaces what the first one set. */
+static void merge_block(struct conf_parser *p, struct conf_peer *peer)
+{
+	struct conf_peer *b = &p->block;
+
+	if (p->has_psk)
+		memcpy(peer->preshared_key, b->preshared_key, WIRE_KEY_LEN);
+	if (p->has_keepalive)
+		peer->keepalive_s = b->keepalive_s;
+	if (b->name[0])
+		memcpy(peer->name, b->name, sizeof(b->name));
+	if (b->host) {
+		free(peer->host);
+		free(peer->port);
+		peer->host = b->host;
+		peer->port = b->port;
+		peer->endpoint = b->endpoint;
+		b->host = b->port = NULL;
+	}
+}
+
+/* The allowed IPs of a second block replace those of the first, as if it began by taking them all:
+ * such steps are put before its own. */
+static int replace_steps(struct conf_parser *p, uint32_t peer)
+{
+	size_t own = p->step_count - p->block_step, taken = 0;
+	struct settle_step *moved;
+	int err = 0;
+
+	for (size_t i = 0; i < p->block_step && !err; i++) {
+		struct settle_step step = p->steps[i];
+
+		if (step.peer != peer || step.take || step.replaced)
+			continue;
+		p->steps[i].replaced = true;
+		step.take = true;
+		err = conf_add_step(p, &step);
+		taken++;
+	}
+	if (err || !own || !taken)
+		return err;
+	moved = malloc(own * sizeof(*moved));
+	if (!moved)
+		return conf_no_memory(p);
+	memcpy(moved, p->steps + p->block_step, own * sizeof(*moved));
+	memmove(p->steps + p->block_step, p->steps + p->block_step + own, taken * sizeof(*moved));
+	memcpy(p->steps + p->block_step + taken, moved, own * sizeof(*moved));
+	free(moved);
+	return 0;
+}
+
+static int end_block(struct conf_parser *p)
+{
+	char text[KEYTEXT_BASE64_LEN + 1], sentence[128];
+	struct conf_peer *peer;
+	uint32_t number = 0;
+	bool found = false;
+	int err;
+
+	if (p->section != CONF_PEER)
+		return 0;
+	if (!p->has_key) {
+		p->line = p->block.line;
+		return conf_bad(p, -EINVAL, "[Peer]", "its PublicKey is missing");
+	}
+	err = find_peer(p, &number, &found);
+	if (err)
+		return err;
+	peer = &p->c->peers[number];
+	if (!found) {
+		*peer = p->block;
+		p->block.host = p->block.port = NULL;
+	} else {
+		keytext_to_base64(text, peer->public_key);
+		snprintf(sentence, sizeof(sentence), "the peer of line %u again; what both set, and "
+			 "the allowed IPs, are those of the later one", peer->line);
+		conf_warn(p, p->block.line, text, sentence);
+		merge_block(p, peer);
+		if (!p->incremental)
+			err = replace_steps(p, number);
+	}
+	for (size_t i = p->block_step; i < p->step_count; i++)
+		p->steps[i].peer = number;
+	return err;
+}
+
+/* Names -------------------------------------------------------------------------------------- */
+
+/* "# Name = value" -> @name, cut at a whole UTF-8 character. False: it is another comment. */
+static bool read_name(char *comment, char name[static PEER_NAME_LEN])
+{
+	size_t len;
+
+	comment += strspn(comment, "# \t");
+	if (strncasecmp(comment, "name", 4) != 0)
+		return false;
+	comment += 4 + strspn(comment + 4, " \t");
+	if (*comment != '=')
+		return false;
+	comment = trim(comment + 1);
+	printable(comment);
+	len = strlen(comment);
+	if (len >= PEER_NAME_LEN)
+		for (len = PEER_NAME_LEN - 1; len && (comment[len] & 0xc0) == 0x80; len--)
+			;
+	memcpy(name, comment, len);
+	memset(name + len, 0, PEER_NAME_LEN - len);
+	return true;
+}
+
+/* A name waits for what the next line shows: [Peer] takes it for the new peer. Else it is for the
+ * peer whose block it stands in. */
+static void give_name(struct conf_parser *p)
+{
+	if (p->section == CONF_PEER && p->name[0] && !p->block.name[0])
+		memcpy(p->block.name, p->name, sizeof(p->name));
+	p->name[0] = '\0';
+}
+
+/* Lines -------------------------------------------------------------------------------------- */
+
+static int read_section(struct conf_parser *p, const char *line)
+{
+	int err;
+
+	if (strcasecmp(line, "[Interface]") == 0) {
+		give_name(p);
+		err = end_block(p);
+		p->section = CONF_INTERFACE;
+		return err;
+	}
+	if (strcasecmp(line, "[Peer]") != 0)
+		return conf_bad(p, -EINVAL, line, "there are only [Interface] and [Peer]");
+	err = end_block(p);
+	if (err)
+		return err;
+	begin_block(p);
+	p->section = CONF_PEER;
+	return 0;
+}
+
+static int unknown_key(struct conf_parser *p, const char *name)
+{
+	if (strlen(name) > KEY_SHOWN_MAX)
+		return fault(p->f, -EINVAL, "%s:%u: this line is not understood; a line is Key = Value",
+			     p->c->path, p->line);
+	if (conf_key(name, CONF_PEER))
+		return conf_bad(p, -EINVAL, name, "belongs below a [Peer]");
+	if (conf_key(name, CONF_INTERFACE))
+		return conf_bad(p, -EINVAL, name, "belongs below [Interface]");
+	return conf_bad(p, -EINVAL, name, "there is no such key; see wgxdp.conf(5)");
+}
+
+static int read_setting(struct conf_parser *p, char *line)
+{
+	char *value = strchr(line, '=');
+	const struct conf_key *key;
+
+	if (!value)
+		return fault(p->f, -EINVAL, "%s:%u: there is no '='; a line is Key = Value",
+			     p->c->path, p->line);
+	*value++ = '\0';
+	squeeze(line);
+	value = trim(value);
+	key = conf_key(line, p->section);
+	if (!key)
+		return unknown_key(p, line);
+	p->key = key->name;
+	if (!key->words)
+		squeeze(value);
+	if (!*value && strcmp(key->name, "AllowedIPs") != 0 && strcmp(key->name, "Address") != 0)
+		return conf_bad(p, -EINVAL, key->name, "the value is missing");
+	give_name(p);
+	return key->set(p, value);
+}
+
+/* Reads a line without its newline; writes all over it. */
+static int read_line(struct conf_parser *p, char *line)
+{
+	char *comment = strchr(line, '#'), name[PEER_NAME_LEN];
+	bool named = comment && read_name(comment, name);
+	int err = 0;
+
+	if (comment)
+		*comment = '\0';
+	line = trim(line);
+	if (*line == '[') {
+		squeeze(line);
+		err = read_section(p, line);
+	} else if (*line) {
+		err = read_setting(p, line);
+	} else if (!comment && p->name_below) {
+		give_name(p); /* it ends the block; the next [Peer] stands apart from it */
+	}
+	if (named) {
+		memcpy(p->name, name, sizeof(name));
+		p->name_below = p->below && p->section == CONF_PEER;
+		if (*line)
+			give_name(p);
+	} else if (*line || !comment) {
+		p->name_below = false;
+	}
+	p->below = *line;
+	return err;
+}
+
+/* The end ------------------------------------------------------------------------------------ */
+
+static void warn_moved(void *ctx, const struct settle_step *step)
+{
+	struct conf_parser *p = ctx;
+	char text[VALUETEXT_PREFIX_LEN];
+
+	conf_warn(p, step->line, valuetext_prefix_text(&step->prefix, text),
+		  "another peer has it in its allowed IPs, too; it goes to the later one");
+}
+
+/* A default route needs a table and rules of its own. */
+static int check_default(struct conf_parser *p, const struct settle_step *step)
+{
+	char text[VALUETEXT_PREFIX_LEN];
+
+	if (step->prefix.length || p->c->table == CONF_TABLE_OFF)
+		return 0;
+	p->line = step->line;
+	return conf_bad(p, -ENOTSUP, valuetext_prefix_text(&step->prefix, text),
+			"a default route with Table = auto is not supported yet; write Table = off "
+			"and add the route yourself");
+}
+
+/* Gives each peer its list of the prefixes that it keeps. */
+static int list_prefixes(struct conf_parser *p)
+{
+	struct conf *c = p->c;
+
+	for (size_t i = 0; i < p->step_count; i++)
+		c->peers[p->steps[i].peer].allowed_count += p->steps[i].kept;
+	for (uint32_t i = 0; i < c->peer_count; i++) {
+		c->peers[i].allowed = calloc(c->peers[i].allowed_count + 1, sizeof(struct prefix));
+		if (!c->peers[i].allowed)
+			return conf_no_memory(p);
+		c->peers[i].allowed_count = 0;
+	}
+	for (size_t i = 0; i < p->step_count; i++) {
+		struct conf_peer *peer = &c->peers[p->steps[i].peer];
+		int err = p->steps[i].kept ? check_default(p, &p->steps[i]) : 0;
+
+		if (err)
+			return err;
+		if (p->steps[i].kept)
+			peer->allowed[peer->allowed_count++] = p->steps[i].prefix;
+	}
+	return 0;
+}
+
+static int finish(struct conf_parser *p)
+{
+	struct conf *c = p->c;
+	uint8_t public[WIRE_KEY_LEN];
+	bool *ignored = calloc(c->peer_count + 1, sizeof(*ignored));
+	int err;
+
+	if (!ignored)
+		return conf_no_memory(p);
+	if (c->has_private_key) {
+		x25519_public(public, c->private_key);
+		for (uint32_t i = 0; i < c->peer_count; i++)
+			ignored[i] = c->peers[i].own =
+				memcmp(c->peers[i].public_key, public, sizeof(public)) == 0;
+	}
+	err = settle(p->steps, p->step_count, ignored, warn_moved, p);
+	free(ignored);
+	return err ? conf_no_memory(p) : list_prefixes(p);
+}
+
+static int read_lines(struct conf_parser *p, char *text, size_t len)
+{
+	char *end = text + len, *next;
+	int err = 0;
+
+	for (; text < end && !err; text = next) {
+		next = memchr(text, '\n', (size_t)(end - text));
+		next = next ? next : end;
+		*next++ = '\0';
+		p->line++;
+		if (text + strlen(text) + 1 != next)
+			err = fault(p->f, -EINVAL, "%s:%u: there is a NUL byte; this is no config file",
+				    p->c->path, p->line);
+		else
+			err = read_line(p, text);
+	}
+	if (err)
+		return err;
+	give_name(p);
+	err = end_block(p);
+	p->section = CONF_NOWHERE;
+	return err;
+}
+
+int conf_parse(struct conf *c, const char *text, size_t len, const char *path, conf_warn_fn warn,
+	       void *ctx, struct fault *f)
+{
+	struct conf out = { .path = strdup(path) };
+	struct conf_parser p = { .c = &out, .warn = warn, .warn_ctx = ctx, .f = f };
+	char *copy = malloc(len + 1);
+	int err;
+
+	if (!copy || !out.path) {
+		err = fault(f, -ENOMEM, "%s: out of memory", path);
+		goto out;
+	}
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	err = read_lines(&p, copy, len);
+	wipe(copy, len);
+	if (!err)
+		err = finish(&p);
+	if (!err)
+		*c = out;
+out:
+	free(copy);
+	tdestroy(p.by_key, free);
+	free(p.steps);
+	free(p.block.host);
+	free(p.block.port);
+	wipe(&p, sizeof(p));
+	if (err)
+		conf_done(&out);
+	else
+		wipe(&out, sizeof(out));
+	return err;
+}
+
+void conf_done(struct conf *c)
+{
+	for (uint32_t i = 0; i < c->peer_count; i++) {
+		free(c->peers[i].host);
+		free(c->peers[i].port);
+		free(c->peers[i].allowed);
+	}
+	if (c->peers)
+		wipe(c->peers, c->peer_count * sizeof(*c->peers));
+	free(c->peers);
+	free(c->addresses);
+	free(c->path);
+	wipe(c, sizeof(*c));
+}

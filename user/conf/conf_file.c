@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "conf/valuetext.h"
+#include "util/buffer.h"
+
+#define SUFFIX ".conf"
+#define SUFFIX_LEN (sizeof(SUFFIX) - 1)
+
+static const char *const directories[] = { "/etc/wireguard", "/etc/wgxdp" };
+
+int conf_check_interface(const char *name, struct fault *f)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-";
+	size_t len = strlen(name), good = strspn(name, allowed);
+
+	if (!len)
+		return fault(f, -EINVAL, "the name of the interface is empty; write for example wg0");
+	if (name[good])
+		return fault(f, -EINVAL, "%.64s: a name of an interface has only letters, digits and "
+			     "_ = + . -", name);
+	if (len > IFNAME_MAX)
+		return fault(f, -EINVAL, "%.64s: a name of an interface has at most %d characters, "
+			     "this has %zu", name, IFNAME_MAX, len);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return fault(f, -EINVAL, "%s: is no name for an interface; write for example wg0", name);
+	return 0;
+}
+
+static bool has_suffix(const char *text, size_t len)
+{
+	return len >= SUFFIX_LEN && strcmp(text + len - SUFFIX_LEN, SUFFIX) == 0;
+}
+
+int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struct fault *f)
+{
+	const char *slash = strrchr(arg, '/'), *base = slash ? slash + 1 : arg;
+	char name[NAME_MAX + 1];
+	size_t len = strlen(base);
+	int err;
+
+	if (has_suffix(base, len))
+		len -= SUFFIX_LEN;
+	else if (slash)
+		return fault(f, -EINVAL, "%s: the name of a config file ends in .conf; what stands "
+			     "before it names the interface", arg);
+	if (len > NAME_MAX)
+		return fault(f, -ENAMETOOLONG, "%.64s...: this name is too long for a file", base);
+	memcpy(name, base, len);
+	name[len] = '\0';
+	err = conf_check_interface(name, f);
+	if (!err)
+		memcpy(interface, name, len + 1);
+	return err;
+}
+
+int conf_find(const char *arg, char path[static PATH_MAX], char interface[static IFNAME_MAX + 1],
+	      struct fault *f)
+{
+	char name[IFNAME_MAX + 1], found[PATH_MAX];
+	size_t len = strlen(arg);
+	int err = conf_interface(arg, name, f);
+
+	if (err)
+		return err;
+	if (len >= sizeof(found))
+		return fault(f, -ENAMETOOLONG, "%.64s...: this path is too long", arg);
+	if (strchr(arg, '/') || has_suffix(arg, len)) {
+		memcpy(found, arg, len + 1);
+		if (access(found, F_OK) != 0)
+			return fault(f, -errno, "%s: %s", arg, strerror(errno));
+		goto out;
+	}
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		snprintf(found, sizeof(found), "%s/%s" SUFFIX, directories[i], name);
+		if (access(found, F_OK) == 0)
+			goto out;
+		if (errno != ENOENT && errno != ENOTDIR)
+			return fault(f, -errno, "%s: %s", found, strerror(errno));
+	}
+	return fault(f, -ENOENT, "%s: there is no %s/%s" SUFFIX " and no %s/%s" SUFFIX
+		     "; give a path that ends in .conf, or make one of them", arg, directories[0],
+		     name, directories[1], name);
+out:
+	strcpy(path, found);
+	strcpy(interface, name);
+	return 0;
+}
+
+/* As wg-quick: neither the file nor the way to it keeps others out. */
+static bool others_may_read(int fd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
+	struct stat file, directory;
+	char parent[PATH_MAX];
+
+	if (len >= sizeof(parent) || fstat(fd, &file) != 0)
+		return false;
+	memcpy(parent, slash ? path : ".", len);
+	parent[len] = '\0';
+	return stat(parent, &directory) == 0 && (file.st_mode & directory.st_mode & 07);
+}
+
+static int read_all(int fd, struct buffer *text)
+{
+	ssize_t n;
+
+	do {
+		if (!buffer_reserve(text, 65536))
+			return -ENOMEM;
+		n = read(fd, text->data + text->end, 65536);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		text->end += n > 0 ? (size_t)n : 0;
+		if (buffer_len(text) > CONF_FILE_MAX)
+			return -EFBIG;
+	} while (n != 0);
+	return 0;
+}
+
+int conf_read(struct conf *c, const char *path, conf_warn_fn warn, void *ctx, struct fault *f)
+{
+	struct buffer text = { 0 };
+	struct fault sentence;
+	int fd, err;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fault(f, -errno, "%s: %s", path, strerror(errno));
+	err = read_all(fd, &text);
+	if (err) {
+		fault(f, err, "%s: %s", path, strerror(-err));
+		goto out;
+	}
+	err = conf_parse(c, text.data, buffer_len(&text), path, warn, ctx, f);
+	if (err)
+		goto out;
+	if (warn && c->has_private_key && others_may_read(fd, path)) {
+		fault(&sentence, 0, "%s: others may read the private key in it; run chmod 600 %s", path,
+		      path);
+		warn(ctx, sentence.text);
+	}
+out:
+	buffer_done(&text);
+	close(fd);
+	return err;
+}
+
+int conf_resolve(struct conf_peer *peer, struct fault *f)
+{
+	int err;
+
+	if (!peer->host)
+		return 0;
+	err = valuetext_resolve(&peer->endpoint, peer->host, peer->port, false);
+	if (err == -EAGAIN)
+		fault(f, err, "%s: the name cannot be looked up now", peer->host);
+	else if (err)
+		fault(f, err, "%s: there is no such host; look at the Endpoint", peer->host);
+	return err;
+}

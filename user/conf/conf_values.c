@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/conf_private.h"
+#include "conf/keytext.h"
+#include "conf/valuetext.h"
+#include "crypto/wipe.h"
+
+#define STEPS_MAX (3 * ALLOWED_IPS_MAX)
+
+/* A key is never shown, only what is wrong with it: which of them are secret is not worth a risk. */
+static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN])
+{
+	size_t len = strlen(value);
+
+	if (keytext_from_base64(key, value, len))
+		return 0;
+	if (len != KEYTEXT_BASE64_LEN)
+		return fault(p->f, -EINVAL, "%s:%u: %s: has %zu characters; a key has 44 of base64, "
+			     "the last is '='", p->c->path, p->line, p->key, len);
+	return conf_bad(p, -EINVAL, p->key, "is no base64 of 32 bytes; copy the whole key, which ends in '='");
+}
+
+/* A port by number or, as wg takes it, by name of a service. */
+static bool read_port(const char *value, uint32_t *port)
+{
+	const struct servent *service;
+
+	if (valuetext_number(value, 10, UINT16_MAX, port))
+		return true;
+	if (!isalpha((unsigned char)*value))
+		return false;
+	service = getservbyname(value, "udp");
+	if (service)
+		*port = ntohs((uint16_t)service->s_port);
+	return service;
+}
+
+static int set_private_key(struct conf_parser *p, char *value)
+{
+	int err = read_key(p, value, p->c->private_key);
+
+	if (!err)
+		p->c->has_private_key = !is_zero_ct(p->c->private_key, WIRE_KEY_LEN);
+	return err;
+}
+
+static int set_listen_port(struct conf_parser *p, char *value)
+{
+	uint32_t port;
+
+	if (!read_port(value, &port))
+		return conf_bad(p, -EINVAL, value, "ListenPort must be a number from 0 to 65535");
+	p->c->listen_port = (uint16_t)port;
+	return 0;
+}
+
+static int set_fwmark(struct conf_parser *p, char *value)
+{
+	bool hex = strncmp(value, "0x", 2) == 0;
+
+	if (strcasecmp(value, "off") == 0)
+		p->c->fwmark = 0;
+	else if (!valuetext_number(hex ? value + 2 : value, hex ? 16 : 10, UINT32_MAX,
+				   &p->c->fwmark))
+		return conf_bad(p, -EINVAL, value, "FwMark must be off or a number up to 0xffffffff, "
+			   "decimal or with 0x before it");
+	return 0;
+}
+
+static int set_mtu(struct conf_parser *p, char *value)
+{
+	uint32_t mtu;
+
+	if (!valuetext_number(value, 10, 65535, &mtu) || mtu < 68)
+		return conf_bad(p, -EINVAL, value, "MTU must be a number from 68 to 65535; without the "
+			   "line it is chosen");
+	p->c->mtu = mtu;
+	return 0;
+}
+
+static int set_table(struct conf_parser *p, char *value)
+{
+	uint32_t number;
+
+	if (strcasecmp(value, "off") == 0)
+		p->c->table = CONF_TABLE_OFF;
+	else if (strcasecmp(value, "auto") == 0)
+		p->c->table = CONF_TABLE_AUTO;
+	else if (valuetext_number(value, 10, UINT32_MAX, &number) ||
+		 valuetext_number(value + (strncmp(value, "0x", 2) ? 0 : 2), 16, UINT32_MAX, &number))
+		return conf_bad(p, -ENOTSUP, value, "a Table by number is not supported yet; write off "
+			   "and add the routes to it yourself");
+	else
+		return conf_bad(p, -EINVAL, value, "Table must be auto or off");
+	return 0;
+}
+
+static int add_address(struct conf_parser *p, char *text)
+{
+	struct conf *c = p->c;
+	struct prefix *grown;
+	const char *what;
+
+	grown = reallocarray(c->addresses, c->address_count + 1, sizeof(*grown));
+	if (!grown)
+		return conf_no_memory(p);
+	c->addresses = grown;
+	what = valuetext_prefix(text, &c->addresses[c->address_count]);
+	if (what)
+		return conf_bad(p, -EINVAL, text, what);
+	c->address_count++;
+	return 0;
+}
+
+static int set_address(struct conf_parser *p, char *value)
+{
+	char *rest = NULL, *word;
+	int err = 0;
+
+	for (word = strtok_r(value, ", \t\r\v\f", &rest); word && !err;
+	     word = strtok_r(NULL, ", \t\r\v\f", &rest))
+		err = add_address(p, word);
+	return err;
+}
+
+static int set_save_config(struct conf_parser *p, char *value)
+{
+	if (strcasecmp(value, "false") == 0)
+		return 0;
+	return conf_bad(p, strcasecmp(value, "true") ? -EINVAL : -ENOTSUP, "SaveConfig",
+		   "is not supported yet; remove the line, or set it to false");
+}
+
+static int refuse_hook(struct conf_parser *p, char *value)
+{
+	(void)value;
+	return conf_bad(p, -ENOTSUP, p->key, "hooks are not supported yet; remove the line and run its "
+		   "command before or after wgxdp");
+}
+
+static int refuse_dns(struct conf_parser *p, char *value)
+{
+	return conf_bad(p, -ENOTSUP, value, "DNS is not supported yet; remove the line and set the name "
+		   "server yourself");
+}
+
+static int set_public_key(struct conf_parser *p, char *value)
+{
+	int err = read_key(p, value, p->block.public_key);
+
+	p->has_key |= !err;
+	return err;
+}
+
+static int set_preshared_key(struct conf_parser *p, char *value)
+{
+	p->has_psk = true;
+	return read_key(p, value, p->block.preshared_key);
+}
+
+static int set_keepalive(struct conf_parser *p, char *value)
+{
+	uint32_t interval_s = 0;
+
+	if (strcasecmp(value, "off") != 0 &&
+	    !valuetext_number(value, 10, UINT16_MAX, &interval_s))
+		return conf_bad(p, -EINVAL, value, "PersistentKeepalive must be off or a number of "
+			   "seconds from 0 to 65535");
+	p->block.keepalive_s = (uint16_t)interval_s;
+	p->has_keepalive = true;
+	return 0;
+}
+
+static int set_endpoint(struct conf_parser *p, char *value)
+{
+	struct conf_peer *b = &p->block;
+	struct endpoint e = { 0 };
+	char *whole = strdup(value), *host, *port;
+	const char *what;
+	uint32_t number;
+	int err = 0;
+
+	if (!whole)
+		return conf_no_memory(p);
+	what = valuetext_split_endpoint(value, &host, &port);
+	if (!what && !read_port(port, &number))
+		what = "the port must be a number from 0 to 65535";
+	if (!what && valuetext_resolve(&e, host, port, true) && strchr(host, ':') &&
+	    !strchr(host, '%'))
+		what = "it is no IPv6 address with a port; write [address]:port";
+	if (what) {
+		err = conf_bad(p, -EINVAL, whole, what);
+		goto out;
+	}
+	if (number == 0)
+		conf_warn(p, p->line, whole, "nothing can be sent to port 0");
+	free(b->host);
+	free(b->port);
+	b->endpoint = e;
+	b->host = strdup(host);
+	b->port = strdup(port);
+	if (!b->host || !b->port)
+		err = conf_no_memory(p);
+out:
+	free(whole);
+	return err;
+}
+
+int conf_add_step(struct conf_parser *p, const struct settle_step *step)
+{
+	struct settle_step *grown;
+	size_t size;
+
+	if (p->step_count == STEPS_MAX)
+		return conf_bad(p, -E2BIG, p->key, "these are more allowed IPs than a device holds");
+	if (p->step_count == p->step_size) {
+		size = p->step_size ? 2 * p->step_size : 64;
+		grown = reallocarray(p->steps, size, sizeof(*grown));
+		if (!grown)
+			return conf_no_memory(p);
+		p->steps = grown;
+		p->step_size = size;
+	}
+	p->steps[p->step_count++] = *step;
+	return 0;
+}
+
+static int add_allowed_ip(struct conf_parser *p, char *text)
+{
+	bool sign = *text == '+' || *text == '-';
+	struct settle_step step = { .take = *text == '-', .line = p->line };
+	const char *what = valuetext_prefix(text + sign, &step.prefix);
+	char masked[VALUETEXT_PREFIX_LEN], sentence[VALUETEXT_PREFIX_LEN + 64];
+
+	if (what)
+		return conf_bad(p, -EINVAL, *text ? text : p->key,
+			   *text ? what : "between and after commas must stand an address");
+	p->incremental |= sign;
+	if (valuetext_mask(&step.prefix)) {
+		snprintf(sentence, sizeof(sentence), "has host bits set; taken as %s",
+			 valuetext_prefix_text(&step.prefix, masked));
+		conf_warn(p, p->line, text, sentence);
+	}
+	return conf_add_step(p, &step);
+}
+
+static int set_allowed_ips(struct conf_parser *p, char *value)
+{
+	char *word;
+	int err = 0;
+
+	if (!*value)
+		return 0;
+	while (!err && (word = strsep(&value, ",")))
+		err = add_allowed_ip(p, word);
+	return err;
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
+static const struct conf_key keys[] = {
+	{ "PrivateKey", CONF_INTERFACE, false, set_private_key },
+	{ "ListenPort", CONF_INTERFACE, false, set_listen_port },
+	{ "FwMark", CONF_INTERFACE, false, set_fwmark },
+	{ "Address", CONF_INTERFACE, true, set_address },
+	{ "MTU", CONF_INTERFACE, false, set_mtu },
+	{ "Table", CONF_INTERFACE, false, set_table },
+	{ "DNS", CONF_INTERFACE, true, refuse_dns },
+	{ "PreUp", CONF_INTERFACE, true, refuse_hook },
+	{ "PostUp", CONF_INTERFACE, true, refuse_hook },
+	{ "PreDown", CONF_INTERFACE, true, refuse_hook },
+	{ "PostDown", CONF_INTERFACE, true, refuse_hook },
+	{ "SaveConfig", CONF_INTERFACE, false, set_save_config },
+	{ "PublicKey", CONF_PEER, false, set_public_key },
+	{ "PresharedKey", CONF_PEER, false, set_preshared_key },
+	{ "AllowedIPs", CONF_PEER, false, set_allowed_ips },
+	{ "Endpoint", CONF_PEER, false, set_endpoint },
+	{ "PersistentKeepalive", CONF_PEER, false, set_keepalive },
+};
+
+const struct conf_key *conf_key(const char *name, enum conf_section section)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].section == section && strcasecmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}

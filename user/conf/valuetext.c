@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "conf/valuetext.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 16;
+}
+
+bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *out)
+{
+	uint64_t value = 0;
+
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		unsigned d = (unsigned)digit(*text);
+
+		if (d >= base)
+			return false;
+		value = value * base + d;
+		if (value > max)
+			return false;
+	}
+	*out = (uint32_t)value;
+	return true;
+}
+
+const char *valuetext_prefix(const char *text, struct prefix *out)
+{
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	struct prefix p = { .family = memchr(text, ':', len) ? AF_INET6 : AF_INET };
+	uint32_t bits = p.family == AF_INET ? 32 : 128;
+	char address[INET6_ADDRSTRLEN];
+
+	if (!len)
+		return "an address is missing";
+	if (len >= sizeof(address))
+		return "the address is too long";
+	memcpy(address, text, len);
+	address[len] = '\0';
+	if (inet_pton(p.family, address, p.addr) != 1)
+		return "it is no IPv4 or IPv6 address";
+	if (slash && !valuetext_number(slash + 1, 10, bits, &bits))
+		return p.family == AF_INET ? "after the '/' must stand a number from 0 to 32" :
+					     "after the '/' must stand a number from 0 to 128";
+	p.length = (uint8_t)bits;
+	*out = p;
+	return NULL;
+}
+
+bool valuetext_mask(struct prefix *p)
+{
+	unsigned bytes = p->family == AF_INET ? 4 : 16;
+	bool any = false;
+
+	for (unsigned i = p->length / 8; i < bytes; i++) {
+		uint8_t keep = i == p->length / 8 ? (uint8_t)(0xff00 >> p->length % 8) : 0;
+
+		any |= p->addr[i] & (uint8_t)~keep;
+		p->addr[i] &= keep;
+	}
+	return any;
+}
+
+char *valuetext_prefix_text(const struct prefix *p, char text[static VALUETEXT_PREFIX_LEN])
+{
+	char address[INET6_ADDRSTRLEN];
+
+	inet_ntop(p->family, p->addr, address, sizeof(address));
+	snprintf(text, VALUETEXT_PREFIX_LEN, "%s/%u", address, p->length);
+	return text;
+}
+
+const char *valuetext_split_endpoint(char *text, char **host, char **port)
+{
+	char *end;
+
+	if (*text == '[') {
+		*host = text + 1;
+		end = strchr(text, ']');
+		if (!end)
+			return "the ']' is missing";
+		*end++ = '\0';
+		if (*end != ':')
+			return "after the ']' must stand ':' and a port";
+	} else {
+		*host = text;
+		end = strrchr(text, ':');
+		if (!end)
+			return "the port is missing; write host:port";
+	}
+	*end++ = '\0';
+	if (!**host)
+		return "the host is missing; write host:port";
+	if (!*end)
+		return "the port is missing; write host:port";
+	*port = end;
+	return NULL;
+}
+
+int valuetext_resolve(struct endpoint *e, const char *host, const char *port, bool numeric)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM,
+				  .ai_protocol = IPPROTO_UDP,
+				  .ai_flags = numeric ? AI_NUMERICHOST : 0 };
+	struct addrinfo *list = NULL;
+	int err = getaddrinfo(host, port, &hints, &list);
+
+	if (err)
+		return err == EAI_AGAIN || err == EAI_SYSTEM || err == EAI_MEMORY ? -EAGAIN : -ENOENT;
+	err = -ENOENT;
+	for (const struct addrinfo *a = list; a && err; a = a->ai_next)
+		if (endpoint_from_sockaddr(e, a->ai_addr))
+			err = 0;
+	freeaddrinfo(list);
+	return err;
+}
