@@ -13,6 +13,7 @@
 #ifndef WGXDP_DEVICE_H
 #define WGXDP_DEVICE_H
 
+#include "wg/heap.h"
 #include "wg/peer.h"
 #include "wg/ratelimit.h"
 #include "wgxdp/reasons.h"
@@ -65,13 +66,13 @@ struct device {
 	struct peer *first, *last; /* in the order in which they were added */
 	uint32_t peer_count;
 	bool up; /* nothing is sent while it is false */
-	uint64_t last_tai64n_unix_ns; /* of the newest initiation sent, so that it never goes back */
+	uint64_t last_tai64n_unix_ns; /* of the newest initiation sent to any peer */
 	struct peer **by_key; /* hash of public key, keyed with hash_secret */
 	uint8_t hash_secret[16];
-	struct peer **heap; /* by deadline_ns */
-	uint32_t heap_len, heap_cap, by_key_cap;
-	uint32_t *free_slots, free_slot_count, next_slot;
-	uint64_t counts[REASON_COUNT]; /* handshake messages that died here, by reason */
+	uint32_t by_key_cap; /* a power of two, never less than peer_count */
+	struct heap deadlines;
+	uint32_t *free_slots, free_slot_count, next_slot; /* a stack; as large as deadlines */
+	uint64_t counts[REASON_COUNT]; /* handshake messages and staged packets that died here */
 };
 
 /* Empty, down, no key. Returns 0 or -ENOMEM. @ops and @ctx must outlive it. */
@@ -122,7 +123,7 @@ void device_confirmed(struct device *d, struct peer *p, const struct session *s,
 /* An authenticated data message came from @from. */
 void device_moved(struct device *d, struct peer *p, const struct endpoint *from);
 
-/* Looks at the peer's timers and schedules it anew (note TIMER_WATCH). */
+/* Looks at the peer's timers and schedules it anew (NOTE_WATCH). */
 void device_watch(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Does all that is due. */

@@ -51,10 +51,11 @@ struct peer {
 	struct allowedips_list allowed;
 	uint64_t latest_handshake_unix_ns; /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; flood guard, [W] 5.1 */
+	uint64_t last_tai64n_unix_ns; /* of the newest initiation sent to it */
 	char name[PEER_NAME_LEN];	   /* from "# Name ="; "" = none */
 	struct peer *list_next, *list_prev; /* device order: as added */
 	struct peer *hash_next;
-	uint64_t deadline_ns; /* key in the device's heap; TIMERS_NEVER = not in it */
+	uint64_t deadline_ns; /* heap.h; TIMERS_NEVER = not in it */
 	uint32_t heap_at;
 };
 

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * allowedips.c - a path-compressed binary trie for each family. A node stands for a prefix; its
+ * children are longer prefixes that begin with it and differ in the bit that follows it:
+ *
+ *        10.0.0.0/8 A                a node without a peer ("fork") joins two prefixes that
+ *        /          \                part where nobody's prefix ends; it always has two
+ *   10.0.0.0/14 -   10.192.0.0/16 C  children, so there are fewer forks than prefixes
+ *    /        \
+ *  10.1.0.0/16 B  10.2.0.0/16 A
+ *
+ * Readers go down from the root as long as the address matches, and keep the last peer they saw.
+ * The writer completes a node before it hangs it into the trie (release, pairs with the acquire in
+ * child()); a node that it takes out keeps its children, so a reader who stands on it goes on, and
+ * is retired, not freed. What readers do not look at (parent, list) is the writer's alone.
+ */
+#include "wg/allowedips.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wgxdp/limits.h"
+
+/* An address of either family, leftmost bit first. */
+struct bits {
+	uint64_t high, low;
+};
+
+struct allowedips_node {
+	/* hot: readers */
+	struct bits bits;
+	uint8_t length;
+	uint8_t family;
+	_Atomic(struct peer *) peer; /* NULL: a fork */
+	_Atomic(struct allowedips_node *) child[2];
+	/* cold: writer */
+	struct allowedips_node *parent; /* NULL: the root */
+	struct allowedips_list *list;	/* on which it is, by the two below */
+	struct allowedips_node *list_next, *list_prev;
+};
+
+struct trie {
+	_Atomic(struct allowedips_node *) root;
+	uint32_t count; /* prefixes, without forks */
+};
+
+struct allowedips {
+	struct trie v4, v6;
+	retire_fn retire;
+	void *ctx;
+};
+
+static struct bits bits4(const uint8_t addr[static 4])
+{
+	uint32_t word;
+
+	memcpy(&word, addr, sizeof(word));
+	return (struct bits){ .high = (uint64_t)be32toh(word) << 32 };
+}
+
+static struct bits bits6(const uint8_t addr[static 16])
+{
+	uint64_t words[2];
+
+	memcpy(words, addr, sizeof(words));
+	return (struct bits){ be64toh(words[0]), be64toh(words[1]) };
+}
+
+/* The first @n bits of @b, then zeros. */
+static struct bits truncated(struct bits b, unsigned n)
+{
+	b.high &= n >= 64 ? ~0ULL : ~(~0ULL >> n);
+	b.low &= n >= 128 ? ~0ULL : n <= 64 ? 0 : ~(~0ULL >> (n - 64));
+	return b;
+}
+
+/* Bit @n of @b, counted from the left; n < 128. */
+static unsigned bit(struct bits b, unsigned n)
+{
+	return n < 64 ? b.high >> (63 - n) & 1 : b.low >> (127 - n) & 1;
+}
+
+/* How many bits @a and @b have in common from the left, 0..128. */
+static unsigned common(struct bits a, struct bits b)
+{
+	if (a.high != b.high)
+		return __builtin_clzll(a.high ^ b.high);
+	return a.low != b.low ? 64 + __builtin_clzll(a.low ^ b.low) : 128;
+}
+
+static struct allowedips_node *child(const struct allowedips_node *n, unsigned which)
+{
+	return atomic_load_explicit(&n->child[which], memory_order_acquire);
+}
+
+static struct peer *holder(const struct allowedips_node *n)
+{
+	return atomic_load_explicit(&n->peer, memory_order_acquire);
+}
+
+static struct peer *lookup(const struct trie *t, struct bits key, unsigned length)
+{
+	struct allowedips_node *n = atomic_load_explicit(&t->root, memory_order_acquire);
+	struct peer *found = NULL, *p;
+
+	while (n && common(n->bits, key) >= n->length) {
+		p = holder(n);
+		if (p)
+			found = p;
+		if (n->length == length)
+			break;
+		n = child(n, bit(key, n->length));
+	}
+	return found;
+}
+
+struct peer *allowedips_lookup4(const struct allowedips *a, const uint8_t addr[static 4])
+{
+	return lookup(&a->v4, bits4(addr), 32);
+}
+
+struct peer *allowedips_lookup6(const struct allowedips *a, const uint8_t addr[static 16])
+{
+	return lookup(&a->v6, bits6(addr), 128);
+}
+
+struct allowedips *allowedips_new(retire_fn retire, void *ctx)
+{
+	struct allowedips *a = calloc(1, sizeof(*a));
+
+	if (a) {
+		a->retire = retire;
+		a->ctx = ctx;
+	}
+	return a;
+}
+
+/* Not deeper than an address has bits. */
+static void free_below(struct allowedips_node *n)
+{
+	if (!n)
+		return;
+	free_below(child(n, 0));
+	free_below(child(n, 1));
+	free(n);
+}
+
+void allowedips_free(struct allowedips *a)
+{
+	if (!a)
+		return;
+	free_below(atomic_load_explicit(&a->v4.root, memory_order_relaxed));
+	free_below(atomic_load_explicit(&a->v6.root, memory_order_relaxed));
+	free(a);
+}
+
+static struct trie *trie_of(const struct allowedips *a, uint8_t family)
+{
+	return (struct trie *)(family == AF_INET ? &a->v4 : &a->v6);
+}
+
+/* @p with its host bits cleared. False for what is no prefix. */
+static bool read_prefix(const struct prefix *p, struct bits *bits)
+{
+	if ((p->family != AF_INET || p->length > 32) && (p->family != AF_INET6 || p->length > 128))
+		return false;
+	*bits = p->family == AF_INET ? bits4(p->addr) : bits6(p->addr);
+	*bits = truncated(*bits, p->length);
+	return true;
+}
+
+static void list_append(struct allowedips_list *list, struct allowedips_node *n)
+{
+	n->list = list;
+	n->list_next = NULL;
+	n->list_prev = list->last;
+	if (list->last)
+		list->last->list_next = n;
+	else
+		list->first = n;
+	list->last = n;
+	list->count++;
+}
+
+static void list_unlink(struct allowedips_node *n)
+{
+	struct allowedips_list *list = n->list;
+
+	if (n->list_prev)
+		n->list_prev->list_next = n->list_next;
+	else
+		list->first = n->list_next;
+	if (n->list_next)
+		n->list_next->list_prev = n->list_prev;
+	else
+		list->last = n->list_prev;
+	list->count--;
+	n->list = NULL;
+}
+
+static struct allowedips_node *node_new(uint8_t family, struct bits bits, unsigned length)
+{
+	struct allowedips_node *n = calloc(1, sizeof(*n));
+
+	if (n) {
+		n->bits = truncated(bits, length);
+		n->length = length;
+		n->family = family;
+	}
+	return n;
+}
+
+/* The place in @parent, or the root, where what lies below it in the direction of @bits hangs. */
+static _Atomic(struct allowedips_node *) *place(struct trie *t, struct allowedips_node *parent,
+						struct bits bits)
+{
+	return parent ? &parent->child[bit(bits, parent->length)] : &t->root;
+}
+
+/* Hangs @n, complete with its children, under @parent in place of what was there. */
+static void hang(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
+{
+	n->parent = parent;
+	atomic_store_explicit(place(t, parent, n->bits), n, memory_order_release);
+}
+
+/* Before @parent is hung in itself. */
+static void adopt(struct allowedips_node *parent, struct allowedips_node *n)
+{
+	atomic_init(&parent->child[bit(n->bits, parent->length)], n);
+	n->parent = parent;
+}
+
+/* The longest node that begins @bits/@length, itself included; NULL if there is none. */
+static struct allowedips_node *deepest(struct trie *t, struct bits bits, unsigned length)
+{
+	struct allowedips_node *n = atomic_load_explicit(&t->root, memory_order_relaxed);
+	struct allowedips_node *last = NULL;
+
+	while (n && n->length <= length && common(n->bits, bits) >= n->length) {
+		last = n;
+		if (n->length == length)
+			break;
+		n = child(n, bit(bits, n->length));
+	}
+	return last;
+}
+
+/* Hangs the new node @n below @parent, which is deepest() for it. */
+static int enter(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
+{
+	struct allowedips_node *below, *fork;
+	unsigned shared;
+
+	below = atomic_load_explicit(place(t, parent, n->bits), memory_order_relaxed);
+	if (!below) {
+		hang(t, parent, n);
+		return 0;
+	}
+	shared = common(below->bits, n->bits);
+	if (shared >= n->length) {
+		adopt(n, below);
+		hang(t, parent, n);
+		return 0;
+	}
+	fork = node_new(n->family, n->bits, shared);
+	if (!fork)
+		return -ENOMEM;
+	adopt(fork, below);
+	adopt(fork, n);
+	hang(t, parent, fork);
+	return 0;
+}
+
+static int add(struct trie *t, struct allowedips_node *parent, const struct prefix *p,
+	       struct bits bits, struct peer *peer, struct allowedips_list *list)
+{
+	struct allowedips_node *n;
+	int err;
+
+	if (t->count >= ALLOWED_IPS_MAX)
+		return -ENOSPC;
+	n = node_new(p->family, bits, p->length);
+	if (!n)
+		return -ENOMEM;
+	atomic_init(&n->peer, peer);
+	err = enter(t, parent, n);
+	if (err) {
+		free(n);
+		return err;
+	}
+	t->count++;
+	list_append(list, n);
+	return 0;
+}
+
+int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
+		      struct allowedips_list *list)
+{
+	struct allowedips_node *n;
+	struct trie *t;
+	struct bits bits;
+
+	if (!read_prefix(p, &bits))
+		return -EINVAL;
+	t = trie_of(a, p->family);
+	n = deepest(t, bits, p->length);
+	if (!n || n->length != p->length)
+		return add(t, n, p, bits, peer, list);
+	if (!holder(n)) { /* a fork becomes a prefix */
+		if (t->count >= ALLOWED_IPS_MAX)
+			return -ENOSPC;
+		t->count++;
+	} else if (holder(n) == peer) {
+		return 0;
+	} else {
+		list_unlink(n);
+	}
+	list_append(list, n);
+	atomic_store_explicit(&n->peer, peer, memory_order_release);
+	return 0;
+}
+
+/* Takes @n out if it is of no more use: no prefix, and not two children that it keeps apart. */
+static void prune(struct allowedips *a, struct trie *t, struct allowedips_node *n)
+{
+	struct allowedips_node *only;
+
+	if (holder(n) || (child(n, 0) && child(n, 1)))
+		return;
+	only = child(n, 0) ? child(n, 0) : child(n, 1);
+	if (only)
+		hang(t, n->parent, only);
+	else
+		atomic_store_explicit(place(t, n->parent, n->bits), NULL, memory_order_release);
+	a->retire(a->ctx, n, free);
+}
+
+static void take(struct allowedips *a, struct allowedips_node *n)
+{
+	struct trie *t = trie_of(a, n->family);
+	struct allowedips_node *parent = n->parent;
+
+	list_unlink(n);
+	atomic_store_explicit(&n->peer, NULL, memory_order_release);
+	t->count--;
+	prune(a, t, n);
+	if (parent)
+		prune(a, t, parent); /* a fork that has lost one of its two */
+}
+
+bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer)
+{
+	struct allowedips_node *n;
+	struct bits bits;
+
+	if (!read_prefix(p, &bits))
+		return false;
+	n = deepest(trie_of(a, p->family), bits, p->length);
+	if (!n || n->length != p->length || !peer || holder(n) != peer)
+		return false;
+	take(a, n);
+	return true;
+}
+
+void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list)
+{
+	while (list->first)
+		take(a, list->first);
+}
+
+static void write_prefix(const struct allowedips_node *n, struct prefix *p)
+{
+	uint64_t words[2] = { htobe64(n->bits.high), htobe64(n->bits.low) };
+
+	*p = (struct prefix){ .family = n->family, .length = n->length };
+	memcpy(p->addr, words, n->family == AF_INET ? 4 : 16);
+}
+
+int allowedips_each(const struct allowedips_list *list,
+		    int (*fn)(void *ctx, const struct prefix *p), void *ctx)
+{
+	struct prefix p;
+	int ret = 0;
+
+	for (struct allowedips_node *n = list->first; n && !ret; n = n->list_next) {
+		write_prefix(n, &p);
+		ret = fn(ctx, &p);
+	}
+	return ret;
+}
+
+uint32_t allowedips_count(const struct allowedips *a, uint8_t family)
+{
+	return trie_of(a, family)->count;
+}

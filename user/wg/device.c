@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* device.c - what a device is configured to be: its identity, its peers and their settings. */
+#include "wg/device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/wipe.h"
+#include "wg/engine.h"
+#include "wgxdp/limits.h"
+
+#define PEERS_MIN 16 /* room at the start; a power of two */
+
+_Static_assert(crypto_shorthash_KEYBYTES == sizeof(((struct device *)0)->hash_secret),
+	       "SipHash-2-4");
+
+/* Peers by key and slot ------------------------------------------------------------------------ */
+
+static struct peer **bucket(const struct device *d, const uint8_t public[static WIRE_KEY_LEN])
+{
+	uint64_t hash;
+
+	crypto_shorthash((uint8_t *)&hash, public, WIRE_KEY_LEN, d->hash_secret);
+	return &d->by_key[hash & (d->by_key_cap - 1)];
+}
+
+struct peer *device_find(const struct device *d, const uint8_t public[static WIRE_KEY_LEN])
+{
+	struct peer *p = *bucket(d, public);
+
+	while (p && memcmp(p->remote.public, public, WIRE_KEY_LEN))
+		p = p->hash_next;
+	return p;
+}
+
+static void hash_insert(struct device *d, struct peer *p)
+{
+	struct peer **head = bucket(d, p->remote.public);
+
+	p->hash_next = *head;
+	*head = p;
+}
+
+static void hash_remove(struct device *d, struct peer *p)
+{
+	struct peer **link = bucket(d, p->remote.public);
+
+	while (*link != p)
+		link = &(*link)->hash_next;
+	*link = p->hash_next;
+}
+
+static void list_append(struct device *d, struct peer *p)
+{
+	p->list_next = NULL;
+	p->list_prev = d->last;
+	if (d->last)
+		d->last->list_next = p;
+	else
+		d->first = p;
+	d->last = p;
+	d->peer_count++;
+}
+
+static void list_unlink(struct device *d, struct peer *p)
+{
+	if (p->list_prev)
+		p->list_prev->list_next = p->list_next;
+	else
+		d->first = p->list_next;
+	if (p->list_next)
+		p->list_next->list_prev = p->list_prev;
+	else
+		d->last = p->list_prev;
+	d->peer_count--;
+}
+
+/* Makes every table large enough for one more peer, so that nothing after this can fail. */
+static int make_room(struct device *d)
+{
+	uint32_t cap = d->by_key_cap ? d->by_key_cap * 2 : PEERS_MIN, *slots;
+	struct peer **by_key;
+
+	if (d->peer_count < d->by_key_cap)
+		return 0;
+	if (heap_reserve(&d->deadlines, cap))
+		return -ENOMEM;
+	slots = reallocarray(d->free_slots, cap, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	d->free_slots = slots;
+	by_key = calloc(cap, sizeof(struct peer *));
+	if (!by_key)
+		return -ENOMEM;
+	free(d->by_key);
+	d->by_key = by_key;
+	d->by_key_cap = cap;
+	for (struct peer *p = d->first; p; p = p->list_next)
+		hash_insert(d, p);
+	return 0;
+}
+
+static uint32_t take_slot(struct device *d)
+{
+	return d->free_slot_count ? d->free_slots[--d->free_slot_count] : d->next_slot++;
+}
+
+static void give_slot(struct device *d, uint32_t slot)
+{
+	d->free_slots[d->free_slot_count++] = slot;
+}
+
+/* The device ----------------------------------------------------------------------------------- */
+
+int device_init(struct device *d, const struct device_ops *ops, void *ctx)
+{
+	uint8_t secret[16];
+
+	*d = (struct device){ .ops = ops, .ctx = ctx };
+	ops->random(ctx, d->hash_secret, sizeof(d->hash_secret));
+	ops->random(ctx, secret, sizeof(secret));
+	d->indices = indextab_new(ops->retire, ctx);
+	d->allowed = allowedips_new(ops->retire, ctx);
+	d->limiter = ratelimit_new(HANDSHAKE_RATE_PER_S, HANDSHAKE_BURST, secret);
+	wipe(secret, sizeof(secret));
+	if (d->indices && d->allowed && d->limiter && !make_room(d))
+		return 0;
+	device_done(d);
+	return -ENOMEM;
+}
+
+void device_done(struct device *d)
+{
+	device_peers_clear(d);
+	ratelimit_free(d->limiter);
+	allowedips_free(d->allowed);
+	indextab_free(d->indices);
+	heap_done(&d->deadlines);
+	free(d->free_slots);
+	free(d->by_key);
+	wipe(d, sizeof(*d));
+}
+
+/* A new identity: everything that was derived from the old one goes. */
+static void renew_peer(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	upkeep_forget(d, p);
+	noise_remote_set(&p->remote, &d->identity, p->remote.public);
+	upkeep_resume(d, p, now_ns);
+}
+
+void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_LEN], uint64_t now_ns)
+{
+	struct noise_identity new;
+	struct peer *self;
+
+	noise_identity_set(&new, key);
+	if (equal_ct(new.private, d->identity.private, sizeof(new.private)))
+		goto out;
+	self = new.set ? device_find(d, new.public) : NULL;
+	if (self)
+		device_peer_remove(d, self);
+	d->identity = new;
+	cookie_checker_wipe(&d->checker);
+	if (new.set)
+		cookie_checker_init(&d->checker, new.public);
+	for (struct peer *p = d->first; p; p = p->list_next)
+		renew_peer(d, p, now_ns);
+out:
+	noise_identity_wipe(&new);
+}
+
+static void peer_down(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	upkeep_forget(d, p);
+	d->counts[REASON_down] += stage_purge(&p->stage);
+	upkeep_schedule(d, p, now_ns);
+}
+
+void device_set_up(struct device *d, bool up, uint64_t now_ns)
+{
+	if (d->up == up)
+		return;
+	d->up = up;
+	for (struct peer *p = d->first; p; p = p->list_next) {
+		if (up)
+			upkeep_resume(d, p, now_ns);
+		else
+			peer_down(d, p, now_ns);
+	}
+}
+
+/* Peers ---------------------------------------------------------------------------------------- */
+
+int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN], struct peer **peer)
+{
+	struct peer *p;
+	int err;
+
+	if (d->identity.set && equal_ct(public, d->identity.public, WIRE_KEY_LEN))
+		return -EADDRINUSE;
+	if (device_find(d, public))
+		return -EEXIST;
+	if (d->peer_count >= PEERS_MAX)
+		return -ENOSPC;
+	if (make_room(d))
+		return -ENOMEM;
+	p = peer_new(&d->identity, public);
+	if (!p)
+		return -ENOMEM;
+	p->slot = take_slot(d);
+	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns; /* it may have been here before */
+	err = d->ops->peer_begin(d->ctx, p);
+	if (err) {
+		give_slot(d, p->slot);
+		peer_free(p);
+		return err;
+	}
+	hash_insert(d, p);
+	list_append(d, p);
+	*peer = p;
+	return 0;
+}
+
+void device_peer_remove(struct device *d, struct peer *p)
+{
+	hash_remove(d, p);
+	list_unlink(d, p);
+	allowedips_remove_all(d->allowed, &p->allowed);
+	upkeep_forget(d, p);
+	heap_set(&d->deadlines, p, TIMERS_NEVER);
+	d->ops->peer_end(d->ctx, p);
+	give_slot(d, p->slot);
+	d->ops->retire(d->ctx, p, peer_free);
+}
+
+void device_peers_clear(struct device *d)
+{
+	while (d->last)
+		device_peer_remove(d, d->last);
+}
+
+void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[static WIRE_KEY_LEN])
+{
+	(void)d;
+	memcpy(p->remote.psk, psk, WIRE_KEY_LEN);
+}
+
+void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e)
+{
+	if (endpoint_same(&p->endpoint, e))
+		return;
+	p->endpoint = *e;
+	d->ops->peer_changed(d->ctx, p, true);
+}
+
+void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s, uint64_t now_ns)
+{
+	bool begins = interval_s && !p->timers.persistent_s;
+
+	p->timers.persistent_s = interval_s;
+	if (begins)
+		upkeep_keepalive(d, p, now_ns);
+	upkeep_schedule(d, p, now_ns);
+}
+
+void device_peer_set_name(struct device *d, struct peer *p, const char *name)
+{
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	d->ops->peer_changed(d->ctx, p, false);
+}
+
+int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix)
+{
+	return allowedips_insert(d->allowed, prefix, p, &p->allowed);
+}
+
+void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix)
+{
+	allowedips_remove(d->allowed, prefix, p);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handshake.c - messages of types 1 to 3. What is cheap to check is checked first, and nothing
+ * changes before the message has authenticated:
+ *
+ *   form ─▶ index known ─▶ mac1 ─▶ under load: mac2 or cookie reply ─▶ rate of the source ─▶ noise
+ *
+ * An initiation is answered from a handshake on the stack, so our own pending one lives on: when
+ * both sides begin at once both handshakes succeed, instead of each overwriting the other.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "crypto/wipe.h"
+#include "wg/engine.h"
+#include "wgxdp/limits.h"
+
+union message {
+	struct wire_header header;
+	struct wire_initiation initiation;
+	struct wire_response response;
+	struct wire_cookie cookie;
+};
+
+/* Out ---------------------------------------------------------------------------------------- */
+
+/* Never at or below what this peer was sent before, even if the wall clock steps back, or the peer
+ * was removed and added again. Rounded down to 2^24 ns on the wire, so that much is the step. */
+static uint64_t next_tai64n(struct device *d, struct peer *p)
+{
+	uint64_t unix_ns = d->ops->unix_ns(d->ctx), least = p->last_tai64n_unix_ns + (1 << 24);
+
+	if (unix_ns < least)
+		unix_ns = least;
+	p->last_tai64n_unix_ns = unix_ns;
+	if (d->last_tai64n_unix_ns < unix_ns)
+		d->last_tai64n_unix_ns = unix_ns;
+	return unix_ns;
+}
+
+void handshake_drop(struct device *d, struct peer *p)
+{
+	if (p->handshake.state != NOISE_NONE) {
+		indextab_del(d->indices, p->handshake.local_index);
+		d->ops->index_end(d->ctx, p->handshake.local_index);
+	}
+	noise_handshake_clear(&p->handshake);
+}
+
+/* [W] 5.4.2. Makes the message and makes its index known; false if that cannot be. */
+static bool create_initiation(struct device *d, struct peer *p, struct wire_initiation *msg)
+{
+	uint8_t ephemeral[WIRE_KEY_LEN], timestamp[WIRE_TIMESTAMP_LEN];
+	uint32_t index;
+	bool ok = false;
+
+	if (keyring_new_index(d, &index))
+		return false;
+	d->ops->random(d->ctx, ephemeral, sizeof(ephemeral));
+	noise_tai64n(timestamp, next_tai64n(d, p));
+	if (!noise_create_initiation(msg, &p->handshake, &d->identity, &p->remote, ephemeral,
+				     timestamp, index))
+		goto out;
+	if (indextab_add(d->indices, index, p, NULL))
+		goto clear;
+	if (d->ops->index_begin(d->ctx, index, p, true))
+		goto forget;
+	ok = true;
+	goto out;
+
+forget:
+	indextab_del(d->indices, index);
+clear:
+	noise_handshake_clear(&p->handshake);
+out:
+	wipe(ephemeral, sizeof(ephemeral));
+	return ok;
+}
+
+/* What fails here, from memory to a full map, may be better at the next try. */
+void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	struct wire_initiation msg;
+	uint32_t jitter;
+
+	d->ops->random(d->ctx, &jitter, sizeof(jitter));
+	timers_initiation_sent(&p->timers, now_ns, jitter % (REKEY_TIMEOUT_JITTER_MS + 1));
+	handshake_drop(d, p);
+	if (!create_initiation(d, p, &msg))
+		return;
+	cookie_sign(&p->cookie, &msg, sizeof(msg), now_ns);
+	upkeep_send(d, p, &msg, sizeof(msg), now_ns);
+}
+
+void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	if (!upkeep_reachable(d, p))
+		return;
+	if (!p->timers.retry_at_ns && timers_may_initiate(&p->timers, now_ns))
+		handshake_initiate(d, p, now_ns);
+	else
+		timers_handshake_wanted(&p->timers, now_ns);
+}
+
+/* [W] 5.4.3. Answers the initiation in @hs; the session exists before the response leaves. */
+static bool respond(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns)
+{
+	uint8_t ephemeral[WIRE_KEY_LEN];
+	struct wire_response msg;
+	uint32_t index;
+	bool ok = false;
+
+	if (keyring_new_index(d, &index))
+		return false;
+	d->ops->random(d->ctx, ephemeral, sizeof(ephemeral));
+	if (!noise_create_response(&msg, hs, &p->remote, ephemeral, index))
+		goto out;
+	cookie_sign(&p->cookie, &msg, sizeof(msg), now_ns);
+	if (keyring_begin(d, p, hs, now_ns))
+		goto out;
+	timers_response_sent(&p->timers, now_ns);
+	upkeep_send(d, p, &msg, sizeof(msg), now_ns);
+	ok = true;
+out:
+	wipe(ephemeral, sizeof(ephemeral));
+	return ok;
+}
+
+/* In ----------------------------------------------------------------------------------------- */
+
+static void accepted(struct device *d, struct peer *p, const struct endpoint *from, size_t len,
+		     uint64_t now_ns)
+{
+	device_moved(d, p, from);
+	peer_received(p, 1, len, false, now_ns);
+}
+
+static enum reason consume_initiation(struct device *d, const struct wire_initiation *msg,
+				      const struct endpoint *from, uint64_t now_ns)
+{
+	struct noise_handshake hs = { .state = NOISE_NONE };
+	enum reason why = REASON_bad_handshake;
+	enum noise_verdict verdict;
+	struct noise_incoming in;
+	struct peer *p;
+
+	if (!noise_open_initiation(msg, &d->identity, &in))
+		goto out;
+	p = device_find(d, in.remote_static);
+	if (!p)
+		goto out;
+	if (p->last_initiation_consumed_ns &&
+	    now_ns < p->last_initiation_consumed_ns + NS_PER_S / INITIATIONS_PER_SECOND) {
+		why = REASON_rate_limited;
+		goto out;
+	}
+	verdict = noise_consume_initiation(msg, &in, &p->remote, &hs);
+	if (verdict != NOISE_OK) {
+		why = verdict == NOISE_OLD ? REASON_old_timestamp : REASON_bad_handshake;
+		goto out;
+	}
+	p->last_initiation_consumed_ns = now_ns;
+	accepted(d, p, from, sizeof(*msg), now_ns);
+	why = upkeep_reachable(d, p) && respond(d, p, &hs, now_ns) ? REASON_none :
+								       REASON_send_failed;
+	upkeep_schedule(d, p, now_ns);
+out:
+	noise_handshake_clear(&hs);
+	wipe(&in, sizeof(in));
+	return why;
+}
+
+/* Is @index that of our pending initiation to @p? */
+static bool pending(const struct peer *p, uint32_t index)
+{
+	return p->handshake.state == NOISE_CREATED_INITIATION && p->handshake.local_index == index;
+}
+
+static enum reason consume_response(struct device *d, struct peer *p,
+				    const struct wire_response *msg, const struct endpoint *from,
+				    uint64_t now_ns)
+{
+	if (!noise_consume_response(msg, &p->handshake, &d->identity, &p->remote))
+		return REASON_bad_handshake;
+	accepted(d, p, from, sizeof(*msg), now_ns);
+	if (keyring_begin(d, p, &p->handshake, now_ns)) {
+		upkeep_schedule(d, p, now_ns);
+		return REASON_bad_handshake;
+	}
+	upkeep_handshake_done(d, p);
+	/* [W] 6.1: the responder may not send before we did. What waits confirms as well. */
+	upkeep_keepalive(d, p, now_ns);
+	upkeep_schedule(d, p, now_ns);
+	return REASON_none;
+}
+
+/* [W] 5.4.7. Sent to whom it came from, who is not proven to be anybody: changes nothing. */
+static void send_cookie(struct device *d, const void *msg, size_t len, __le32 sender_index,
+			const struct endpoint *from, uint64_t now_ns)
+{
+	uint8_t nonce[WIRE_COOKIE_NONCE_LEN], secret[WIRE_HASH_LEN];
+	struct wire_cookie reply;
+
+	if (endpoint_martian(from))
+		return;
+	if (cookie_secret_due(&d->checker, now_ns)) {
+		d->ops->random(d->ctx, secret, sizeof(secret));
+		cookie_secret_set(&d->checker, secret, now_ns);
+		wipe(secret, sizeof(secret));
+	}
+	d->ops->random(d->ctx, nonce, sizeof(nonce));
+	cookie_reply(&reply, &d->checker, msg, len, from, sender_index, nonce);
+	d->ops->send(d->ctx, NULL, from, &reply, sizeof(reply));
+	d->ops->event(d->ctx, DEVICE_COOKIE_SENT, NULL, from);
+}
+
+static enum reason check_form(const union message *m, size_t len)
+{
+	static const size_t lengths[] = {
+		[WIRE_INITIATION] = sizeof(m->initiation),
+		[WIRE_RESPONSE] = sizeof(m->response),
+		[WIRE_COOKIE] = sizeof(m->cookie),
+	};
+	const uint8_t *reserved = m->header.reserved;
+
+	if (m->header.type < WIRE_INITIATION || m->header.type > WIRE_COOKIE ||
+	    len != lengths[m->header.type] || reserved[0] || reserved[1] || reserved[2])
+		return REASON_malformed;
+	return REASON_none;
+}
+
+/* Whose index a response or cookie reply names. A cookie reply may also answer a response of ours,
+ * and then names a session's. */
+static enum reason find_receiver(const struct device *d, const union message *m, struct peer **p)
+{
+	uint32_t index;
+
+	if (m->header.type == WIRE_INITIATION)
+		return REASON_none;
+	index = le32toh(m->header.type == WIRE_RESPONSE ? m->response.receiver_index :
+							    m->cookie.receiver_index);
+	*p = indextab_peer(d->indices, index);
+	if (!*p)
+		return REASON_unknown_index;
+	if (m->header.type == WIRE_RESPONSE && !pending(*p, index))
+		return REASON_not_pending;
+	return REASON_none;
+}
+
+static enum reason check_macs(struct device *d, const union message *m, size_t len,
+			      const struct endpoint *from, bool under_load, uint64_t now_ns)
+{
+	/* sender_index lies at the same place in both. */
+	__le32 sender_index = m->initiation.sender_index;
+
+	_Static_assert(offsetof(struct wire_initiation, sender_index) ==
+			       offsetof(struct wire_response, sender_index),
+		       "[W] 5.4.2, 5.4.3");
+	if (m->header.type == WIRE_COOKIE)
+		return REASON_none;
+	switch (cookie_check(&d->checker, m, len, from, now_ns)) {
+	case COOKIE_BAD_MAC1:
+		d->ops->event(d->ctx, DEVICE_BAD_MAC1, NULL, from);
+		return REASON_bad_mac1;
+	case COOKIE_MAC1_ONLY:
+		if (!under_load)
+			return REASON_none;
+		send_cookie(d, m, len, sender_index, from, now_ns);
+		return REASON_no_mac2;
+	case COOKIE_MAC2_VALID:
+		if (under_load && !ratelimit_take(d->limiter, from, now_ns))
+			return REASON_rate_limited;
+		break;
+	}
+	return REASON_none;
+}
+
+static enum reason consume(struct device *d, struct peer *p, const union message *m,
+			   const struct endpoint *from, uint64_t now_ns)
+{
+	enum reason why;
+
+	switch (m->header.type) {
+	case WIRE_INITIATION:
+		why = consume_initiation(d, &m->initiation, from, now_ns);
+		break;
+	case WIRE_RESPONSE:
+		why = consume_response(d, p, &m->response, from, now_ns);
+		break;
+	default:
+		return cookie_consume(&p->cookie, &m->cookie, now_ns) ? REASON_none :
+									  REASON_bad_cookie;
+	}
+	if (why == REASON_bad_handshake || why == REASON_old_timestamp)
+		d->ops->event(d->ctx, DEVICE_BAD_INITIATION, p, from);
+	return why;
+}
+
+enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,
+			 bool under_load, uint64_t now_ns)
+{
+	enum reason why = REASON_malformed;
+	struct peer *p = NULL;
+	union message m; /* a copy, aligned as its members want to be */
+
+	if (len < sizeof(m.header) || len > sizeof(m))
+		goto out;
+	memcpy(&m, msg, len);
+	why = check_form(&m, len);
+	if (why)
+		goto out;
+	why = d->up && d->identity.set ? REASON_none : REASON_down;
+	if (why)
+		goto out;
+	why = find_receiver(d, &m, &p);
+	if (why)
+		goto out;
+	why = check_macs(d, &m, len, from, under_load, now_ns);
+	if (why)
+		goto out;
+	why = consume(d, p, &m, from, now_ns);
+out:
+	if (why)
+		d->counts[why]++;
+	return why;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * indextab.c - open addressing, at most half full. Indices are random numbers of our own choice,
+ * so their low bits are the hash and nobody can make them collide.
+ *
+ *   table ──▶ slots[]: NULL | gone | ──▶ entry { index, peer, session }
+ *
+ * Readers load the table (A), then slots (B), then the session (C), each with acquire; the writer
+ * stores them with release after what they point to is complete. An entry never changes but for
+ * its session. A deleted slot becomes `gone`, so that what was entered behind it is still found.
+ * When live and gone slots fill half of a table, a new one takes the live entries over.
+ */
+#include "wg/indextab.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "wgxdp/limits.h"
+
+#define SLOTS_MIN 64
+
+struct entry {
+	uint32_t index;
+	struct peer *peer;
+	_Atomic(struct session *) session; /* NULL: a handshake */
+};
+
+struct table {
+	uint32_t mask;
+	uint32_t used; /* slots that are not NULL; writer only */
+	_Atomic(struct entry *) slots[];
+};
+
+struct indextab {
+	_Atomic(struct table *) table;
+	uint32_t count;
+	retire_fn retire;
+	void *ctx;
+};
+
+static struct entry gone; /* its address marks a deleted slot */
+
+static struct table *table_new(uint32_t slots)
+{
+	struct table *t = calloc(1, sizeof(*t) + slots * sizeof(t->slots[0]));
+
+	if (t)
+		t->mask = slots - 1;
+	return t;
+}
+
+struct indextab *indextab_new(retire_fn retire, void *ctx)
+{
+	struct indextab *t = calloc(1, sizeof(*t));
+	struct table *table = table_new(SLOTS_MIN);
+
+	if (!t || !table)
+		goto fail;
+	t->retire = retire;
+	t->ctx = ctx;
+	atomic_init(&t->table, table);
+	return t;
+fail:
+	free(table);
+	free(t);
+	return NULL;
+}
+
+/* B */
+static struct entry *at(const struct table *t, uint32_t i)
+{
+	return atomic_load_explicit(&t->slots[i & t->mask], memory_order_acquire);
+}
+
+void indextab_free(struct indextab *t)
+{
+	struct table *table;
+
+	if (!t)
+		return;
+	table = atomic_load_explicit(&t->table, memory_order_relaxed);
+	for (uint32_t i = 0; i <= table->mask; i++)
+		if (at(table, i) != &gone)
+			free(at(table, i));
+	free(table);
+	free(t);
+}
+
+/* The entry of @index and, if @slot is given, its place. */
+static struct entry *find(const struct indextab *t, uint32_t index, uint32_t *slot)
+{
+	/* A */
+	struct table *table = atomic_load_explicit(&t->table, memory_order_acquire);
+	struct entry *e;
+
+	for (uint32_t i = index; (e = at(table, i)); i++) {
+		if (e == &gone || e->index != index)
+			continue;
+		if (slot)
+			*slot = i & table->mask;
+		return e;
+	}
+	return NULL;
+}
+
+/* Puts @e into the first slot that is free for it; there is one. */
+static void place(struct table *table, struct entry *e)
+{
+	struct entry *old;
+	uint32_t i = e->index;
+
+	while ((old = at(table, i)) && old != &gone)
+		i++;
+	if (!old)
+		table->used++;
+	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release); /* B */
+}
+
+/* Makes sure that one more entry leaves the table at most half full. Also shrinks. */
+static int make_room(struct indextab *t)
+{
+	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;
+	uint32_t slots = SLOTS_MIN;
+
+	if ((old->used + 1) * 2 <= old->mask + 1)
+		return 0;
+	while (slots < (t->count + 1) * 4)
+		slots *= 2;
+	new = table_new(slots);
+	if (!new)
+		return -ENOMEM;
+	for (uint32_t i = 0; i <= old->mask; i++)
+		if (at(old, i) && at(old, i) != &gone)
+			place(new, at(old, i));
+	atomic_store_explicit(&t->table, new, memory_order_release); /* A */
+	t->retire(t->ctx, old, free);
+	return 0;
+}
+
+int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session)
+{
+	struct entry *e;
+
+	if (find(t, index, NULL))
+		return -EEXIST;
+	if (t->count >= SESSIONS_MAX)
+		return -ENOSPC;
+	if (make_room(t))
+		return -ENOMEM;
+	e = malloc(sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->index = index;
+	e->peer = peer;
+	atomic_init(&e->session, session);
+	place(atomic_load_explicit(&t->table, memory_order_relaxed), e);
+	t->count++;
+	return 0;
+}
+
+void indextab_promote(struct indextab *t, uint32_t index, struct session *session)
+{
+	struct entry *e = find(t, index, NULL);
+
+	if (e)
+		atomic_store_explicit(&e->session, session, memory_order_release); /* C */
+}
+
+void indextab_del(struct indextab *t, uint32_t index)
+{
+	uint32_t slot;
+	struct entry *e = find(t, index, &slot);
+	struct table *table;
+
+	if (!e)
+		return;
+	table = atomic_load_explicit(&t->table, memory_order_relaxed);
+	atomic_store_explicit(&table->slots[slot], &gone, memory_order_release);
+	t->count--;
+	t->retire(t->ctx, e, free);
+}
+
+struct session *indextab_session(const struct indextab *t, uint32_t index)
+{
+	struct entry *e = find(t, index, NULL);
+
+	/* C */
+	return e ? atomic_load_explicit(&e->session, memory_order_acquire) : NULL;
+}
+
+struct peer *indextab_peer(const struct indextab *t, uint32_t index)
+{
+	struct entry *e = find(t, index, NULL);
+
+	return e ? e->peer : NULL;
+}
+
+bool indextab_has(const struct indextab *t, uint32_t index)
+{
+	return find(t, index, NULL);
+}
+
+size_t indextab_count(const struct indextab *t)
+{
+	return t->count;
+}

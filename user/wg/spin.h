@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spin.h - a lock for sections of a few hundred instructions, hardly ever contended: stage.c and
+ * session.c. No system call, so that wg/ makes none. Never held over anything that may sleep.
+ */
+#ifndef WGXDP_SPIN_H
+#define WGXDP_SPIN_H
+
+#include <stdatomic.h>
+
+static inline void spin_lock(atomic_flag *lock)
+{
+	while (atomic_flag_test_and_set_explicit(lock, memory_order_acquire)) {
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#endif
+	}
+}
+
+static inline void spin_unlock(atomic_flag *lock)
+{
+	atomic_flag_clear_explicit(lock, memory_order_release);
+}
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers.c - see timers.h for the picture.
+ *
+ * The one subtle thing is the hand-over of a new deadline to the control thread:
+ *
+ *     worker:   time := now        (A)            control:  exchange(watched, false)  (C)
+ *               exchange(watched, true)  (B)                read the times            (D)
+ *
+ * Both exchanges are acquire-release on one variable. If B comes first, C reads what B wrote, and
+ * D sees A. If C comes first, B returns false and the worker tells the control thread to look.
+ */
+#include "wg/timers.h"
+
+#include "wgxdp/limits.h"
+
+#define RETRY_NS (REKEY_TIMEOUT_S * NS_PER_S)
+#define ATTEMPT_NS (REKEY_ATTEMPT_TIME_S * NS_PER_S)
+#define UNANSWERED_NS ((KEEPALIVE_TIMEOUT_S + REKEY_TIMEOUT_S) * NS_PER_S)
+#define OWED_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S)
+#define ZERO_NS (ZERO_AFTER_TIME_S * NS_PER_S)
+
+static uint64_t load(const _Atomic uint64_t *time)
+{
+	return atomic_load_explicit(time, memory_order_relaxed);
+}
+
+static void store(_Atomic uint64_t *time, uint64_t value)
+{
+	atomic_store_explicit(time, value, memory_order_relaxed);
+}
+
+/* Sets a time that is unset. True if the control thread has to be told. */
+static bool begin(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
+{
+	uint64_t unset = 0;
+
+	/* A */
+	if (load(time) || !atomic_compare_exchange_strong_explicit(
+				  time, &unset, now_ns, memory_order_relaxed, memory_order_relaxed))
+		return false;
+	/* B, pairs with C */
+	return !atomic_exchange_explicit(&t->watched, true, memory_order_acq_rel);
+}
+
+/* Unsets a time, and leaves its cache line alone if it is unset. */
+static void end(_Atomic uint64_t *time)
+{
+	if (load(time))
+		store(time, 0);
+}
+
+bool timers_sent(struct timers *t, bool data, uint64_t now_ns)
+{
+	store(&t->last_traffic_ns, now_ns);
+	end(&t->owed_since_ns);
+	return data && begin(t, &t->unanswered_since_ns, now_ns);
+}
+
+bool timers_received(struct timers *t, bool data, uint64_t now_ns)
+{
+	store(&t->last_traffic_ns, now_ns);
+	end(&t->unanswered_since_ns);
+	return data && begin(t, &t->owed_since_ns, now_ns);
+}
+
+void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms)
+{
+	if (!t->attempts)
+		t->attempt_began_ns = now_ns;
+	t->attempts++;
+	t->last_initiation_ns = now_ns;
+	t->retry_at_ns = now_ns + RETRY_NS + jitter_ms * NS_PER_MS;
+}
+
+void timers_response_sent(struct timers *t, uint64_t now_ns)
+{
+	t->last_initiation_ns = now_ns;
+}
+
+void timers_handshake_wanted(struct timers *t, uint64_t now_ns)
+{
+	t->attempt_began_ns = now_ns;
+	if (!t->retry_at_ns)
+		t->retry_at_ns = t->last_initiation_ns + RETRY_NS;
+}
+
+void timers_session_begun(struct timers *t, uint64_t now_ns)
+{
+	t->zero_at_ns = now_ns + ZERO_NS;
+}
+
+void timers_handshake_done(struct timers *t)
+{
+	t->retry_at_ns = 0;
+	t->attempt_began_ns = 0;
+	t->attempts = 0;
+}
+
+void timers_reset(struct timers *t)
+{
+	store(&t->unanswered_since_ns, 0);
+	store(&t->owed_since_ns, 0);
+	store(&t->last_traffic_ns, 0);
+	atomic_store_explicit(&t->watched, false, memory_order_relaxed);
+	timers_handshake_done(t);
+	t->last_initiation_ns = 0;
+	t->zero_at_ns = 0;
+	t->index_reap_ns = 0;
+}
+
+bool timers_may_initiate(const struct timers *t, uint64_t now_ns)
+{
+	return !t->last_initiation_ns || now_ns >= t->last_initiation_ns + RETRY_NS;
+}
+
+static uint64_t persistent_at(const struct timers *t)
+{
+	uint64_t last = load(&t->last_traffic_ns);
+
+	if (!t->persistent_s)
+		return TIMERS_NEVER;
+	return last ? last + t->persistent_s * NS_PER_S : 0;
+}
+
+/* Has the deadline of the control thread's own come? It is disarmed then. */
+static bool take(uint64_t *at, uint64_t now_ns)
+{
+	if (!*at || now_ns < *at)
+		return false;
+	*at = 0;
+	return true;
+}
+
+/* Has @span passed since @time? Then it is unset, but not if a worker was quicker and it is a new
+ * time already: that one has its own deadline. */
+static bool take_shared(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
+{
+	uint64_t since = load(time);
+
+	return since && now_ns >= since + span &&
+	       atomic_compare_exchange_strong_explicit(time, &since, 0, memory_order_relaxed,
+						       memory_order_relaxed);
+}
+
+/* [W] 6.4: tries go on for REKEY_ATTEMPT_TIME_S since data last asked for a session. */
+static unsigned retry_due(struct timers *t, uint64_t now_ns)
+{
+	if (!take(&t->retry_at_ns, now_ns))
+		return 0;
+	if (now_ns < t->attempt_began_ns + ATTEMPT_NS)
+		return TIMERS_RETRY;
+	timers_handshake_done(t);
+	store(&t->owed_since_ns, 0);
+	if (!t->zero_at_ns)
+		t->zero_at_ns = now_ns + ZERO_NS;
+	return TIMERS_GIVE_UP;
+}
+
+unsigned timers_due(struct timers *t, uint64_t now_ns)
+{
+	unsigned due = retry_due(t, now_ns);
+
+	if (take_shared(&t->unanswered_since_ns, UNANSWERED_NS, now_ns))
+		due |= TIMERS_NEW_HANDSHAKE;
+	if (take_shared(&t->owed_since_ns, OWED_NS, now_ns))
+		due |= TIMERS_KEEPALIVE;
+	if (now_ns >= persistent_at(t)) {
+		store(&t->last_traffic_ns, now_ns);
+		due |= TIMERS_PERSISTENT;
+	}
+	if (take(&t->zero_at_ns, now_ns))
+		due |= TIMERS_ZERO;
+	if (take(&t->index_reap_ns, now_ns))
+		due |= TIMERS_REAP;
+	return due;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* @at, or @since + @span, with 0 for none. */
+static uint64_t deadline(uint64_t since, uint64_t span)
+{
+	return since ? since + span : TIMERS_NEVER;
+}
+
+uint64_t timers_next(struct timers *t)
+{
+	uint64_t next;
+
+	/* C, pairs with B; then D */
+	atomic_exchange_explicit(&t->watched, false, memory_order_acq_rel);
+	next = earlier(deadline(t->retry_at_ns, 0), deadline(t->zero_at_ns, 0));
+	next = earlier(next, deadline(t->index_reap_ns, 0));
+	next = earlier(next, deadline(load(&t->unanswered_since_ns), UNANSWERED_NS));
+	next = earlier(next, deadline(load(&t->owed_since_ns), OWED_NS));
+	return earlier(next, persistent_at(t));
+}
