@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# How an interface comes and goes, and that nothing of it stays.
+#
+#   a: eth0 ═══ eth0 :b      wgxdp in a only; b is there to have a cable
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg jq
+
+ns_add a b
+join a eth0 b eth0
+A=${ID}a
+keys a b
+
+config()
+{
+	cat <<-EOF
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51821
+		Address = 10.99.0.1/24, fd99::1/64
+		[Peer]
+		PublicKey = $(pub b)
+		AllowedIPs = 10.99.7.0/24, fd99:7::/64
+		Endpoint = 192.0.2.2:51822
+	EOF
+}
+
+up() { config | ours a "$A" "$@"; }
+
+state() { in_ns a ip -o link show dev "$A" | grep -o '<.*>' | tr '<,>' '\n' | grep -x UP; }
+
+# --- up means up ----------------------------------------------------------------------------------
+
+ok "attach" up
+is "the interface is up" "$(state)" UP
+is "with its addresses" "$(in_ns a ip -o address show dev "$A" scope global | awk '{ print $4 }' | xargs)" \
+	"10.99.0.1/24 fd99::1/64"
+is "MTU: the endpoint's route less 80" "$(show a "$A" .mtu)" 1420
+is "a route for each allowed IP" "$(in_ns a ip route get 10.99.7.9 | grep -c "dev $A")
+$(in_ns a ip -6 route get fd99:7::9 | grep -c "dev $A")" $'1\n1'
+is "the configuration socket answers" "$(in_ns a wg show "$A" listen-port)" 51821
+is "path: xdp, native" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic) \(.why)"')" \
+	"xdp xdp native eth0 null"
+is "nothing was dropped" "$(show a "$A" '.drops | length')" 0
+ok "pinned maps" test -e "$PINS/$A/sessions"
+is "the pin directory is root's alone" "$(stat -c '%a %U' "$PINS/$A")" "700 root"
+ok "one XDP program on the NIC" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+ok "show for people" eval "in_ns a '$WGXDP' show '$A' | grep -q native"
+refuses "attach again" 1 "$A.*(in use|already)" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
+is "... did no harm" "$(state)" UP
+ok "detach" down a "$A"
+clean "detach leaves nothing" a "$A"
+refuses "detach again" 1 "$A" in_ns a "$WGXDP" detach "$A"
+
+# --- the ways to end it ---------------------------------------------------------------------------
+
+ends() # WHAT COMMAND...
+{
+	local what=$1
+	shift
+	ok "up, to be ended by $what" up
+	ok "$what" "$@"
+	clean "$what leaves nothing" a "$A"
+}
+
+by_signal() { kill "-$1" "$(daemon_pid a "$A")"; }
+
+ends "SIGTERM" by_signal TERM
+ends "SIGINT" by_signal INT
+ends "ip link delete" in_ns a ip link delete "$A"
+ends "rm of the configuration socket" rm "$SOCKETS/$A.sock"
+ends "detach by path of the config" in_ns a "$WGXDP" detach "$TMP/$A.conf"
+
+# A daemon in the foreground is what a unit starts.
+spawn a "$WGXDP" attach eth0 "$TMP/$A.conf" --foreground >"$TMP/log" 2>&1
+foreground=$!
+ok "attach --foreground" wait_for 10 eval "in_ns a ip -o address show dev $A | grep -q 10.99.0.1"
+ok "... stays there" test -e /proc/$foreground
+kill -TERM $foreground
+wait $foreground
+is "... SIGTERM: exit status" $? 0
+clean "... leaves nothing" a "$A"
+
+# --- kill -9 --------------------------------------------------------------------------------------
+
+murder()
+{
+	local pid
+	pid=$(daemon_pid a "$A")
+	kill -KILL "$pid" && wait_for 5 test ! -e "/proc/$pid"
+}
+
+no_program() { ! in_ns a ip -d link show dev eth0 | grep -q prog/xdp; }
+
+ok "up" up
+ok "kill -9" murder
+ok "... takes the XDP program with it" wait_for 2 no_program
+ok "... the NIC goes on" in_ns a ping -q -c 1 -W 2 192.0.2.2
+ok "... attach again" up
+is "... is up" "$(state) $(show a "$A" .path.rx)" "UP xdp"
+ok "kill -9 again" murder
+ok "... detach cleans up after the dead" down a "$A"
+clean "... nothing left" a "$A"
+
+# --- the world moves on ---------------------------------------------------------------------------
+
+ok "up" up
+ok "NIC down and up" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 up"
+is "... still attached" "$(show a "$A" .path.rx)" xdp
+ok "NIC deleted" in_ns b ip link delete eth0
+is "... the daemon lives" "$(in_ns a wg show "$A" listen-port)" 51821
+ok "... and detaches" down a "$A"
+clean "... nothing left" a "$A"
+
+done_testing

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_netlink.c - rtnetlink's links, addresses and routes against what `ip -j` says.
+ */
+#include "netns.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+
+static const char *text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static int64_t number(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static struct prefix prefix(const char *address, uint8_t length)
+{
+	struct prefix p = {.family = strchr(address, ':') ? AF_INET6 : AF_INET, .length = length};
+
+	memcpy(p.addr, addr(address), p.family == AF_INET ? 4 : 16);
+	return p;
+}
+
+static int route(const char *remote, const char *local, uint32_t fwmark, struct netlink_route *r)
+{
+	struct endpoint e = to(remote, local);
+
+	return netlink_route(nl, &e, fwmark, r);
+}
+
+/* Links and addresses ------------------------------------------------------------------------- */
+
+static void test_link(void **state)
+{
+	json_t *want = ip("link show a0");
+	struct netlink_link l, again, kept = {.ifindex = 77};
+	char mac[18];
+
+	(void)state;
+	assert_int_equal(netlink_link(nl, "a0", 0, &l), 0);
+	assert_int_equal(l.ifindex, number(want, "ifindex"));
+	assert_int_equal(l.mtu, number(want, "mtu"));
+	assert_int_equal(l.rx_queues, number(want, "num_rx_queues"));
+	assert_string_equal(l.name, "a0");
+	assert_string_equal(l.kind, "veth");
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", l.mac[0], l.mac[1], l.mac[2],
+		 l.mac[3], l.mac[4], l.mac[5]);
+	assert_string_equal(mac, text(want, "address"));
+	assert_true(l.has_mac && l.up && l.running && !l.loopback && !l.no_arp);
+	assert_int_equal(l.xdp_prog_id, 0);
+	assert_int_equal(l.xdp_mode, XDP_ATTACHED_NONE);
+	assert_int_equal(netlink_link(nl, NULL, l.ifindex, &again), 0);
+	assert_memory_equal(&l, &again, sizeof(l));
+	json_decref(want);
+
+	assert_int_equal(netlink_link(nl, "lo", 0, &l), 0);
+	assert_true(l.loopback && !l.has_mac);
+	assert_int_equal(netlink_link(nl, "tun0", 0, &l), 0);
+	assert_true(l.no_arp && !l.has_mac && !l.up);
+	assert_string_equal(l.kind, "tun");
+
+	assert_int_equal(netlink_link(nl, "none0", 0, &kept), -ENODEV);
+	assert_int_equal(netlink_link(nl, "a-name-of-16-by.", 0, &kept), -ENODEV);
+	assert_int_equal(netlink_link(nl, "", 0, &kept), -ENODEV);
+	assert_int_equal(netlink_link(nl, NULL, 99999, &kept), -ENODEV);
+	assert_int_equal(netlink_link(nl, NULL, 0, &kept), -ENODEV);
+	assert_int_equal(kept.ifindex, 77);
+}
+
+static void test_link_xdp(void **state)
+{
+	static const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	static const struct {
+		uint32_t flags;
+		uint8_t mode;
+	} cases[] = {
+		{XDP_FLAGS_DRV_MODE, XDP_ATTACHED_DRV},
+		{XDP_FLAGS_SKB_MODE, XDP_ATTACHED_SKB},
+	};
+	struct bpf_prog_info info = {0};
+	uint32_t info_len = sizeof(info);
+	struct netlink_link l;
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "MIT", pass, 2, NULL);
+
+	(void)state;
+	if (fd < 0) {
+		print_message("# SKIP test_link_xdp: no right to load BPF programs\n");
+		skip();
+	}
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &info_len), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(bpf_xdp_attach((int)a0, fd, cases[i].flags, NULL), 0);
+		assert_int_equal(netlink_link(nl, "a0", 0, &l), 0);
+		assert_int_equal(bpf_xdp_detach((int)a0, cases[i].flags, NULL), 0);
+		assert_int_equal(l.xdp_prog_id, info.id);
+		assert_int_equal(l.xdp_mode, cases[i].mode);
+	}
+	close(fd);
+}
+
+static void test_queues(void **state)
+{
+	(void)state;
+	assert_int_equal(netlink_queues("a0"), 4);
+	sh("ethtool -L a0 rx 2 2>/dev/null");
+	assert_int_equal(netlink_queues("a0"), 2);
+	sh("ethtool -L a0 rx 4 2>/dev/null");
+	assert_int_equal(netlink_queues("lo"), 1);
+	assert_int_equal(netlink_queues("none0"), 1);
+	assert_int_equal(netlink_queues("a-name-of-16-by."), 1);
+}
+
+static void test_change_link(void **state)
+{
+	struct prefix p4 = prefix("10.9.8.7", 24), p6 = prefix("2001:db8:55::7", 64);
+	struct prefix r4 = prefix("10.77.0.0", 16), r6 = prefix("2001:db8:77::", 48);
+	json_t *o;
+	uint32_t i;
+
+	(void)state;
+	sh("ip link add x0 type veth peer name x1");
+	i = index_of("x0");
+	assert_int_equal(netlink_set_mtu(nl, i, 1280), 0);
+	assert_int_equal(netlink_set_up(nl, i, true), 0);
+	assert_int_equal(netlink_add_address(nl, i, &p4), 0);
+	assert_int_equal(netlink_add_address(nl, i, &p6), 0);
+	assert_int_equal(netlink_add_address(nl, i, &p4), -EEXIST);
+	assert_int_equal(netlink_add_route(nl, i, &r4), 0);
+	assert_int_equal(netlink_add_route(nl, i, &r6), 0);
+	assert_int_equal(netlink_add_route(nl, i, &r4), -EEXIST);
+	assert_int_equal(netlink_set_mtu(nl, i, 3), -EINVAL);
+
+	o = ip("link show x0 up");
+	assert_int_equal(number(o, "mtu"), 1280);
+	json_decref(o);
+	sh("ip addr show x0 | grep -q 'inet 10.9.8.7/24 scope global x0'");
+	sh("ip addr show x0 | grep -q 'inet6 2001:db8:55::7/64 scope global'");
+	o = ip("-4 route show 10.77.0.0/16");
+	assert_string_equal(text(o, "dev"), "x0");
+	assert_string_equal(text(o, "scope"), "link");
+	json_decref(o);
+	o = ip("-6 route show 2001:db8:77::/48");
+	assert_string_equal(text(o, "dev"), "x0");
+	json_decref(o);
+
+	assert_int_equal(netlink_set_up(nl, i, false), 0);
+	o = ip("link show x0 up");
+	assert_int_equal(number(o, "mtu"), 0);
+	json_decref(o);
+	assert_int_equal(netlink_delete_link(nl, i), 0);
+	assert_int_equal(netlink_delete_link(nl, i), -ENODEV);
+	assert_int_equal(netlink_delete_link(nl, 0), -ENODEV);
+}
+
+struct seen {
+	unsigned count;
+	bool ours4, ours6, lo;
+};
+
+static int see(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
+{
+	struct seen *s = ctx;
+
+	s->count++;
+	s->lo |= ifindex == 1 && family == AF_INET && !memcmp(a, addr("127.0.0.1"), 4);
+	s->ours4 |= ifindex == a0 && family == AF_INET && !memcmp(a, addr("192.0.2.1"), 4);
+	s->ours6 |= ifindex == a0 && family == AF_INET6 && !memcmp(a, addr("2001:db8::1"), 16);
+	return 0;
+}
+
+static int stop(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
+{
+	(void)ctx, (void)ifindex, (void)family, (void)a;
+	return -ECANCELED;
+}
+
+static void test_addresses(void **state)
+{
+	struct seen s = {0};
+	FILE *f = popen("ip -o addr show -tentative | wc -l", "r");
+	unsigned want = 0;
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%u", &want), 1);
+	pclose(f);
+	assert_int_equal(netlink_addresses(nl, see, &s), 0);
+	assert_true(s.ours4 && s.ours6 && s.lo);
+	assert_int_equal(s.count, want);
+	assert_int_equal(netlink_addresses(nl, stop, NULL), -ECANCELED);
+	/* Many answers, over several reads. */
+	sh("for i in $(seq 1 250); do for j in 1 2 3 4; do echo addr add 10.1.$j.$i/32 dev d1; "
+	   "done; done | ip -batch -");
+	s = (struct seen){0};
+	assert_int_equal(netlink_addresses(nl, see, &s), 0);
+	assert_int_equal(s.count, want + 1000);
+	sh("ip addr flush dev d1 to 10.1.0.0/16");
+}
+
+/* Routes -------------------------------------------------------------------------------------- */
+
+static void test_route_errors(void **state)
+{
+	static const struct {
+		const char *remote, *local;
+		int err;
+	} cases[] = {
+		/*  0: no route */ {"198.18.0.1", NULL, -ENETUNREACH},
+		/*  1 */ {"2001:db8:ffff::1", NULL, -ENETUNREACH},
+		/*  2 */ {"198.51.100.1", NULL, -EHOSTUNREACH},
+		/*  3 */ {"2001:db8:a::1", NULL, -EHOSTUNREACH},
+		/*  4: blackholes */ {"198.51.100.65", NULL, -ENETUNREACH},
+		/*  5 */ {"2001:db8:b::1", NULL, -ENETUNREACH},
+		/*  6: ... with a source that is ours */ {"198.51.100.65", "192.0.2.1", -ENETUNREACH},
+		/*  7: prohibited */ {"198.51.100.129", NULL, -EACCES},
+		/*  8: broadcast */ {"192.0.2.255", NULL, -EACCES},
+		/*  9: sources that are not ours */ {"192.0.2.2", "192.0.2.77", -EINVAL},
+		/* 10 */ {"2001:db8::2", "2001:db8::77", -EINVAL},
+		/* 11 */ {"192.0.2.2", "192.0.2.1", 0},
+		/* 12 */ {"2001:db8::2", "2001:db8::1", 0},
+	};
+	struct netlink_route r;
+	struct endpoint none = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int err = route(cases[i].remote, cases[i].local, 0, &r);
+
+		if (err != cases[i].err)
+			fail_msg("case %u: %d, not %d", i, err, cases[i].err);
+	}
+	assert_int_equal(netlink_route(nl, &none, 0, &r), -EAFNOSUPPORT);
+}
+
+static void test_route(void **state)
+{
+	struct netlink_route r;
+	struct endpoint e;
+
+	(void)state;
+	assert_int_equal(route("192.0.2.2", NULL, 0, &r), 0); /* on the link */
+	assert_int_equal(r.ifindex, a0);
+	assert_true(!r.has_gateway && !r.local && r.has_source && !r.encapsulated);
+	assert_memory_equal(r.source, addr("192.0.2.1"), 4);
+	assert_int_equal(r.mtu, 1500);
+
+	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0); /* by a gateway, MTU of its own */
+	assert_true(r.has_gateway);
+	assert_int_equal(r.gateway_family, AF_INET);
+	assert_memory_equal(r.gateway, addr("192.0.2.2"), 4);
+	assert_memory_equal(r.source, addr("192.0.2.3"), 4);
+	assert_int_equal(route("203.0.113.9", "192.0.2.1", 0, &r), 0);
+	assert_memory_equal(r.source, addr("192.0.2.1"), 4);
+
+	assert_int_equal(route("10.60.0.1", NULL, 0, &r), 0); /* IPv4 via IPv6 */
+	assert_int_equal(r.gateway_family, AF_INET6);
+	assert_memory_equal(r.gateway, addr("2001:db8::2"), 16);
+	assert_int_equal(r.mtu, 1400);
+
+	assert_int_equal(route("2001:db8:9::9", NULL, 0, &r), 0);
+	assert_true(r.has_gateway);
+	assert_memory_equal(r.gateway, addr("2001:db8::2"), 16);
+	assert_memory_equal(r.source, addr("2001:db8::1"), 16);
+	assert_int_equal(r.mtu, 1450);
+
+	assert_int_equal(route("10.61.0.1", NULL, 0, &r), 0); /* MTU above the link's */
+	assert_int_equal(r.mtu, 1500);
+
+	assert_int_equal(route("192.0.2.1", NULL, 0, &r), 0);
+	assert_true(r.local);
+	assert_int_equal(route("2001:db8::1", NULL, 0, &r), 0);
+	assert_true(r.local);
+	assert_int_equal(route("127.0.0.1", NULL, 0, &r), 0);
+	assert_true(r.local);
+
+	/* Link-local: the scope, else the interface of arrival, decides. */
+	e = to("fe80::2", "fe80::1");
+	e.ifindex = a0;
+	assert_int_equal(netlink_route(nl, &e, 0, &r), 0);
+	assert_int_equal(r.ifindex, a0);
+	e.remote.v6.sin6_scope_id = index_of("d1");
+	assert_int_equal(netlink_route(nl, &e, 0, &r), -EINVAL); /* fe80::1 is a0's */
+	e = to("fe80::2", NULL);
+	e.remote.v6.sin6_scope_id = index_of("d1");
+	assert_int_equal(netlink_route(nl, &e, 0, &r), 0);
+	assert_int_equal(r.ifindex, index_of("d1"));
+	/* Of other addresses it does not. */
+	e = to("192.0.2.2", NULL);
+	e.ifindex = index_of("d1");
+	assert_int_equal(netlink_route(nl, &e, 0, &r), 0);
+	assert_int_equal(r.ifindex, a0);
+}
+
+static void test_route_rules(void **state)
+{
+	uint32_t d1 = index_of("d1");
+	struct netlink_route r;
+
+	(void)state;
+	sh("ip route add 192.0.2.2 dev d1 table 99");
+	sh("ip route add 2001:db8::2 dev d1 table 99");
+	sh("ip rule add fwmark 0x51 table 99; ip -6 rule add fwmark 0x51 table 99");
+	assert_int_equal(route("192.0.2.2", NULL, 0x51, &r), 0);
+	assert_int_equal(r.ifindex, d1);
+	assert_int_equal(route("2001:db8::2", NULL, 0x51, &r), 0);
+	assert_int_equal(r.ifindex, d1);
+	assert_int_equal(route("192.0.2.2", NULL, 0x52, &r), 0);
+	assert_int_equal(r.ifindex, a0);
+	assert_int_equal(route("2001:db8::2", "2001:db8::1", 0, &r), 0);
+	assert_int_equal(r.ifindex, a0);
+	sh("ip rule del table 99; ip -6 rule del table 99");
+
+	sh("ip rule add ipproto udp dport 51820 table 99");
+	assert_int_equal(route("192.0.2.2", NULL, 0, &r), 0);
+	assert_int_equal(r.ifindex, d1);
+	sh("ip rule del table 99; ip route flush table 99; ip -6 route flush table 99");
+}
+
+/* Nobody is told of a path MTU that the kernel has learned, but a query shows it. */
+static void test_route_cached_mtu(void **state)
+{
+	struct netlink_route r;
+
+	(void)state;
+	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0);
+	assert_int_equal(r.mtu, 1500);
+	sh("ping -q -c2 -W1 -M do -s 1400 203.0.113.9 >/dev/null || true");
+	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0);
+	assert_int_equal(r.mtu, 1300);
+	sh("ping -q -c2 -W1 -M do -s 1390 2001:db8:9::9 >/dev/null || true");
+	assert_int_equal(route("2001:db8:9::9", NULL, 0, &r), 0);
+	assert_int_equal(r.mtu, 1300);
+}
+
+static int setup(void **state)
+{
+	netns_setup(state);
+	sh("ip route add unreachable 198.51.100.0/26; ip route add blackhole 198.51.100.64/26; "
+	   "ip route add prohibit 198.51.100.128/26; "
+	   "ip route add unreachable 2001:db8:a::/48; ip route add blackhole 2001:db8:b::/48");
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link_xdp),
+		cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_change_link),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_route_errors),
+		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_route_rules),
+		cmocka_unit_test(test_route_cached_mtu),
+	};
+
+	if (netns_skip())
+		return 0;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, netns_teardown);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_nexthop.c - neighbours, the watch, and from endpoints to ready headers.
+ */
+#include "netns.h"
+
+#include <poll.h>
+
+#include "io/nexthop.h"
+
+static uint8_t peer_mac[6];
+
+static int setup(void **state)
+{
+	char line[128];
+	FILE *f;
+
+	netns_setup(state);
+	snprintf(line, sizeof(line),
+		 "nsenter --net=/proc/%d/ns/net ip -o link show b0 | sed 's/.*ether //'", peer);
+	f = popen(line, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &peer_mac[0], &peer_mac[1],
+				&peer_mac[2], &peer_mac[3], &peer_mac[4], &peer_mac[5]),
+			 6);
+	pclose(f);
+	return 0;
+}
+
+/* Makes the kernel know the other side's MAC under each of its addresses. */
+static void resolve_peer(void)
+{
+	sh("for a in 192.0.2.2 2001:db8::2 fe80::2%%a0; do ping -q -c1 -W2 $a >/dev/null; done");
+}
+
+/* Neighbours ---------------------------------------------------------------------------------- */
+
+static bool flagged(const char *address, const char *flag)
+{
+	char arguments[128];
+	json_t *o;
+	bool found;
+
+	snprintf(arguments, sizeof(arguments), "neigh show to %s dev a0", address);
+	o = ip(arguments);
+	found = json_object_get(o, flag) != NULL;
+	json_decref(o);
+	return found;
+}
+
+static void wait_for_neighbour(struct netlink_watch *w)
+{
+	struct pollfd p = {.fd = netlink_watch_fd(w), .events = POLLIN};
+
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(poll(&p, 1, 5000), 1);
+		if (netlink_watch_read(w, NULL, NULL) & NETLINK_CHANGED_NEIGHBOUR)
+			return;
+	}
+	fail_msg("no neighbour changed");
+}
+
+static void test_neighbour(void **state)
+{
+	static const char *const peers[] = {"192.0.2.2", "2001:db8::2"};
+	static const uint8_t fixed[6] = {2, 0, 0, 0, 0, 9};
+	struct netlink_watch *w = netlink_watch_open();
+	uint8_t mac[6] = {0};
+
+	(void)state;
+	assert_non_null(w);
+	sh("ip neigh flush dev a0; ip -6 neigh flush dev a0");
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t family = i ? AF_INET6 : AF_INET;
+
+		assert_int_equal(netlink_neighbour(nl, a0, family, addr(peers[i]), mac), -ENOENT);
+		netlink_watch_read(w, NULL, NULL);
+		assert_int_equal(netlink_neighbour_manage(nl, a0, family, addr(peers[i])), 0);
+		while (netlink_neighbour(nl, a0, family, addr(peers[i]), mac))
+			wait_for_neighbour(w);
+		assert_memory_equal(mac, peer_mac, 6);
+		assert_true(flagged(peers[i], "managed"));
+		assert_int_equal(netlink_neighbour_manage(nl, a0, family, addr(peers[i])), 0);
+	}
+	netlink_watch_close(w);
+
+	/* Asked for, but nobody answers. */
+	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.99")), 0);
+	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.99"), mac), -ENOENT);
+	/* By ping; not managed until told. */
+	sh("ip neigh flush dev a0; ping -q -c1 -W2 192.0.2.2 >/dev/null");
+	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.2"), mac), 0);
+	assert_memory_equal(mac, peer_mac, 6);
+	/* Set by hand: permanent it stays. */
+	sh("ip neigh replace 192.0.2.50 lladdr 02:00:00:00:00:09 dev a0");
+	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.50"), mac), 0);
+	assert_memory_equal(mac, fixed, 6);
+	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.50")), 0);
+	assert_false(flagged("192.0.2.50", "managed"));
+	sh("ip neigh show 192.0.2.50 dev a0 | grep -q PERMANENT");
+	assert_true(netlink_neighbour_manage(nl, 99999, AF_INET, addr("192.0.2.2")) < 0);
+}
+/* Next hops ----------------------------------------------------------------------------------- */
+
+static struct encap *resolve(const struct endpoint *e, bool *pending, const char **why)
+{
+	struct nexthop_env env = {
+		.nl = nl, .source_port = htons(51820), .nics = &a0, .nic_count = 1};
+	struct encap *n = nexthop_resolve(&env, e, pending, why);
+
+	assert_non_null(n);
+	return n;
+}
+
+/* What the headers of a packet by @n say; its addresses as text. */
+static void check_header(const struct encap *n, const char *source, const char *destination)
+{
+	bool v4 = strchr(source, ':') == NULL;
+	size_t len = v4 ? 4 : 16, at = v4 ? 26 : 22;
+	struct netlink_link l;
+
+	assert_int_equal(n->header_len, v4 ? 42 : 62);
+	assert_int_equal(n->ifindex, a0);
+	assert_int_equal(netlink_link(nl, NULL, a0, &l), 0);
+	assert_memory_equal(n->header, peer_mac, 6);
+	assert_memory_equal(n->header + 6, l.mac, 6);
+	assert_memory_equal(n->header + at, addr(source), len);
+	assert_memory_equal(n->header + at + len, addr(destination), len);
+	assert_int_equal(n->header[v4 ? 22 : 21], 64);
+}
+
+static void test_direct(void **state)
+{
+	static const struct {
+		const char *remote, *local, *want;
+		uint16_t mtu;
+	} cases[] = {
+		/* 0: on the link */ {"192.0.2.2", NULL, "192.0.2.1", 1500},
+		/* 1: a sticky source */ {"192.0.2.2", "192.0.2.3", "192.0.2.3", 1500},
+		/* 2: one that has gone */ {"192.0.2.2", "192.0.2.77", "192.0.2.1", 1500},
+		/* 3: by a gateway */ {"203.0.113.9", NULL, "192.0.2.3", 1500},
+		/* 4: IPv4 via IPv6 */ {"10.60.0.1", NULL, "192.0.2.1", 1400},
+		/* 5 */ {"2001:db8::2", NULL, "2001:db8::1", 1500},
+		/* 6 */ {"2001:db8::2", "2001:db8::77", "2001:db8::1", 1500},
+		/* 7 */ {"2001:db8:9::9", NULL, "2001:db8::1", 1450},
+		/* 8: its link is known by ifindex */ {"fe80::2", NULL, "fe80::1", 1500},
+		/* 9 */ {"fe80::2", "fe80::1", "fe80::1", 1500},
+	};
+
+	(void)state;
+	resolve_peer();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct endpoint e = to(cases[i].remote, cases[i].local);
+		bool pending = true;
+		const char *why = "";
+		struct encap *n;
+
+		e.ifindex = a0;
+		n = resolve(&e, &pending, &why);
+		if (!n->direct || why || pending)
+			fail_msg("case %u: %s", i, why ? why : "pending");
+		check_header(n, cases[i].want, cases[i].remote);
+		assert_int_equal(n->mtu, cases[i].mtu);
+		free(n);
+	}
+	assert_true(flagged("192.0.2.2", "managed"));
+	assert_true(flagged("2001:db8::2", "managed"));
+}
+
+static void test_not_direct(void **state)
+{
+	static const struct {
+		const char *remote, *why;
+		uint16_t mtu;
+	} cases[] = {
+		/* 0 */ {"198.18.0.1", "there is no route to the endpoint", 0},
+		/* 1 */ {"192.0.2.1", "the endpoint is this host", UINT16_MAX},
+		/* 2 */ {"127.0.0.1", "the endpoint is this host", UINT16_MAX},
+		/* 3 */ {"198.19.0.2", "the route leaves by an interface without AF_XDP", 1500},
+		/* 4 */ {"2001:db8:ffff::1", "there is no route to the endpoint", 0},
+		/* 5 */ {"10.62.0.1", "the route adds headers of its own", 1500},
+	};
+
+	(void)state;
+	sh("ip route add 10.62.0.0/16 encap ip id 7 dst 192.0.2.2 dev a0");
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct endpoint e = to(cases[i].remote, NULL);
+		bool pending = true;
+		const char *why = NULL;
+		struct encap *n = resolve(&e, &pending, &why);
+
+		if (n->direct || pending || !why || strcmp(why, cases[i].why))
+			fail_msg("case %u: %s", i, why ? why : "direct");
+		assert_int_equal(n->mtu, cases[i].mtu);
+		assert_true(endpoint_same_remote(&n->endpoint, &e));
+		free(n);
+	}
+}
+
+/* When the route leaves by another interface than the source's, the source is forgotten. */
+static void test_better_route(void **state)
+{
+	struct endpoint e = to("192.0.2.2", "192.0.2.3");
+	const char *why;
+	struct encap *n;
+	bool pending;
+
+	(void)state;
+	e.ifindex = a0;
+	sh("ip route add 192.0.2.2/32 dev d1");
+	n = resolve(&e, &pending, &why);
+	assert_false(n->direct);
+	assert_memory_equal(&n->endpoint.local.v4, addr("198.19.0.1"), 4);
+	free(n);
+	sh("ip route del 192.0.2.2/32 dev d1");
+	n = resolve(&e, &pending, &why);
+	assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.3"), 4);
+	free(n);
+}
+
+static void test_pending(void **state)
+{
+	struct netlink_watch *w = netlink_watch_open();
+	struct endpoint e = to("192.0.2.2", NULL);
+	struct encap *n;
+	const char *why;
+	bool pending;
+
+	(void)state;
+	assert_non_null(w);
+	sh("ip neigh del 192.0.2.2 dev a0 2>/dev/null || true");
+	for (n = resolve(&e, &pending, &why); !n->direct; n = resolve(&e, &pending, &why)) {
+		assert_true(pending);
+		assert_string_equal(why, "the next hop's MAC is being resolved");
+		/* The source is known for the UDP path, though. */
+		assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.1"), 4);
+		free(n);
+		wait_for_neighbour(w);
+	}
+	assert_false(pending);
+	free(n);
+	netlink_watch_close(w);
+
+	sh("ip link set a0 arp off");
+	n = resolve(&e, &pending, &why);
+	assert_string_equal(why, "the interface has no Ethernet neighbours");
+	free(n);
+	sh("ip link set a0 arp on");
+	peer_sh("ip link set b0 down");
+	n = resolve(&e, &pending, &why);
+	assert_false(n->direct || pending);
+	assert_string_equal(why, "the interface is down");
+	free(n);
+	peer_sh("ip link set b0 up");
+}
+
+/* The watch ----------------------------------------------------------------------------------- */
+
+struct links {
+	char changed[16], gone[16];
+};
+
+static void note_link(void *ctx, const struct netlink_link *l, bool gone)
+{
+	struct links *s = ctx;
+
+	memcpy(gone ? s->gone : s->changed, l->name, sizeof(l->name));
+}
+
+static void test_watch(void **state)
+{
+	static const struct {
+		const char *command;
+		unsigned want; /* at least, and no kind beside these and @also */
+		unsigned also;
+	} cases[] = {
+		/*  0 */ {"ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE},
+		/*  1 */
+		{"ip addr add 10.3.3.3/32 dev d1", NETLINK_CHANGED_ADDRESS, NETLINK_CHANGED_ROUTE},
+		/*  2 */
+		{"ip addr del 10.3.3.3/32 dev d1", NETLINK_CHANGED_ADDRESS, NETLINK_CHANGED_ROUTE},
+		/*  3 */
+		{"ip addr add 2001:db8:3::3/128 dev d1", NETLINK_CHANGED_ADDRESS,
+		 NETLINK_CHANGED_ROUTE},
+		/*  4 */ {"ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE, 0},
+		/*  5 */ {"ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0},
+		/*  6 */ {"ip route add 2001:db8:4::/48 dev d1", NETLINK_CHANGED_ROUTE, 0},
+		/*  7 */ {"ip rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0},
+		/*  8 */ {"ip rule del fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0},
+		/*  9 */ {"ip -6 rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0},
+		/* 10 */ {"ip nexthop add id 5 dev d1", NETLINK_CHANGED_ROUTE, 0},
+		/* 11 */ {"ip nexthop del id 5", NETLINK_CHANGED_ROUTE, 0},
+		/* 12 */
+		{"ip neigh add 198.19.0.9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR, 0},
+		/* 13 */ {"ip neigh del 198.19.0.9 dev d1", NETLINK_CHANGED_NEIGHBOUR, 0},
+		/* 14 */
+		{"ip neigh add 2001:db8:3::9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR,
+		 0},
+		/* 15: a bridge's own table */
+		{"bridge fdb add 2:0:0:0:0:7 dev v0 dst 192.0.2.2", 0, 0},
+	};
+	struct netlink_watch *w;
+	struct links s = {0};
+
+	(void)state;
+	sh("ip -4 neigh flush all nud all; ip -6 neigh flush all nud all; ip link set a0 down");
+	sh("ip link add v0 type vxlan id 1 dstport 4789 local 192.0.2.1");
+	w = netlink_watch_open();
+	assert_non_null(w);
+	assert_int_equal(netlink_watch_read(w, NULL, NULL), 0);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned got;
+
+		sh("%s", cases[i].command);
+		got = netlink_watch_read(w, note_link, &s);
+		if ((got & cases[i].want) != cases[i].want ||
+		    got & ~(cases[i].want | cases[i].also))
+			fail_msg("case %u: %#x", i, got);
+		if (i == 0)
+			assert_string_equal(s.changed, "d1");
+	}
+	sh("ip link del v0");
+	assert_true(netlink_watch_read(w, note_link, &s) & NETLINK_CHANGED_LINK);
+	assert_string_equal(s.gone, "v0");
+	netlink_watch_close(w);
+}
+
+/* A port that leaves its bridge says RTM_DELLINK, too, but it is still there. */
+static void test_watch_bridge_port(void **state)
+{
+	struct netlink_watch *w;
+	struct links s = {0};
+
+	(void)state;
+	sh("ip link add br0 type bridge; ip link add p0 type veth peer name p1; ip link set p0 master br0");
+	w = netlink_watch_open();
+	assert_non_null(w);
+	sh("ip link set p0 nomaster");
+	assert_true(netlink_watch_read(w, note_link, &s) & NETLINK_CHANGED_LINK);
+	assert_string_equal(s.gone, "");
+	sh("ip link del br0; ip link del p0");
+	netlink_watch_close(w);
+}
+
+static void test_watch_overrun(void **state)
+{
+	struct netlink_watch *w = netlink_watch_open();
+	int size = 4096;
+
+	(void)state;
+	assert_non_null(w);
+	assert_int_equal(
+		setsockopt(netlink_watch_fd(w), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+	sh("for i in $(seq 1 200); do echo route add 10.5.$i.0/24 dev d1; done | ip -batch -");
+	assert_int_equal(netlink_watch_read(w, NULL, NULL),
+			 NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |
+				 NETLINK_CHANGED_NEIGHBOUR);
+	assert_int_equal(netlink_watch_read(w, NULL, NULL), 0);
+	netlink_watch_close(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_neighbour),	  cmocka_unit_test(test_direct),
+		cmocka_unit_test(test_not_direct),	  cmocka_unit_test(test_better_route),
+		cmocka_unit_test(test_pending),		  cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_watch_bridge_port), cmocka_unit_test(test_watch_overrun),
+	};
+
+	if (netns_skip())
+		return 0;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, netns_teardown);
+}

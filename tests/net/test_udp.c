@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_udp.c - the UDP path against plain sockets in another namespace: every datagram once and
+ * whole, from and to the addresses it should, and the failures that must stay with one message.
+ */
+#include <stddef.h>
+
+static size_t room = 65536;
+#define UDP_ROOM room
+
+#include "../../user/io/udp.c"
+#include "../../user/io/udp_batch.c"
+
+#include <net/if.h>
+
+#include "netpair.h"
+
+#define PORT 51820
+#define FAR_PORT 40000
+
+static struct fault why;
+static struct outside *path;
+static struct rx_frame rx[FRAME_BATCH];
+static struct tx_frame tx[FRAME_BATCH];
+static struct encap encaps[FRAME_BATCH];
+
+static int open_path(void **state)
+{
+	uint16_t port = PORT;
+
+	(void)state;
+	room = 65536;
+	path = NULL;
+	return udp_new(&path, &port, 0, &why);
+}
+
+static int close_path(void **state)
+{
+	(void)state;
+	if (path)
+		path->ops->deinit(path);
+	return 0;
+}
+
+/* Waits for @n datagrams and takes them in one go. */
+static unsigned receive(unsigned n)
+{
+	unsigned got = 0;
+
+	while (got < n && netpair_readable(path->fd, 2000))
+		got += path->ops->recv(path, rx + got, FRAME_BATCH - got);
+	return got;
+}
+
+static struct endpoint to(const char *remote, uint16_t port, const char *local)
+{
+	struct endpoint e = {0};
+	union netpair_address a;
+
+	netpair_address(&a, remote, port);
+	memcpy(&e.remote, &a, sizeof(e.remote));
+	if (local)
+		assert_int_equal(inet_pton(a.sa.sa_family, local, &e.local), 1);
+	return e;
+}
+
+/* Puts a message of @len bytes of @fill into frame @i. */
+static void fill(unsigned i, struct endpoint e, int fill_byte, uint32_t len)
+{
+	encaps[i] = (struct encap){.endpoint = e};
+	tx[i].encap = &encaps[i];
+	tx[i].len = len;
+	memset(tx[i].payload, fill_byte, len);
+}
+
+static unsigned open_descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void one_port_in_both_families(void **state)
+{
+	uint16_t port = 0;
+	struct outside *other;
+	union udp_address a;
+	socklen_t len;
+
+	(void)state;
+	assert_int_equal(udp_new(&other, &port, 0, &why), 0);
+	assert_int_not_equal(port, 0);
+	for (int i = 0; i < UDP_FAMILIES; i++) {
+		len = sizeof(a);
+		assert_int_equal(getsockname(udp_self(other)->fds[i], &a.sa, &len), 0);
+		assert_int_equal(a.sa.sa_family, i == UDP_V4 ? AF_INET : AF_INET6);
+		assert_int_equal(ntohs(i == UDP_V4 ? a.v4.sin_port : a.v6.sin6_port), port);
+	}
+	other->ops->deinit(other);
+}
+
+static void port_in_use(void **state)
+{
+	static const char *const addresses[] = {"10.9.0.1", "fd09::1"};
+	struct outside *other = (void *)77;
+	unsigned before;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		union netpair_address a;
+		socklen_t len = netpair_address(&a, addresses[i], PORT + 1);
+		int fd = socket(a.sa.sa_family, SOCK_DGRAM, 0);
+		uint16_t port = PORT + 1;
+
+		assert_int_equal(bind(fd, &a.sa, len), 0);
+		before = open_descriptors();
+		assert_int_equal(udp_new(&other, &port, 0, &why), -EADDRINUSE);
+		assert_non_null(strstr(why.text, "51821"));
+		assert_ptr_equal(other, (void *)77);
+		assert_int_equal(port, PORT + 1);
+		assert_int_equal(open_descriptors(), before);
+		close(fd);
+	}
+}
+
+/* The far socket is connected: it takes an answer only from the address that it wrote to. */
+static void answers_leave_from_the_address_used(void **state)
+{
+	static const struct {
+		const char *far, *near;
+	} table[] = {
+		{"10.9.0.2", "10.9.0.1"},
+		{"10.9.0.2", "10.9.0.11"}, /* not the one a route would choose */
+		{"fd09::2", "fd09::1"},
+	};
+	char got[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		int fd = netpair_far_socket(table[i].far, FAR_PORT, table[i].near, PORT);
+		union netpair_address far, near;
+		struct endpoint e;
+
+		assert_int_equal(send(fd, "hello", 5, 0), 5);
+		assert_int_equal(receive(1), 1);
+		netpair_address(&far, table[i].far, FAR_PORT);
+		netpair_address(&near, table[i].near, PORT);
+		e = frame_endpoint(&rx[0]);
+		assert_memory_equal(&e.remote, &far, endpoint_len(&e));
+		assert_memory_equal(&e.local,
+				    far.sa.sa_family == AF_INET ? (void *)&near.v4.sin_addr
+								: (void *)&near.v6.sin6_addr,
+				    far.sa.sa_family == AF_INET ? 4 : 16);
+		assert_int_equal(rx[0].ifindex, if_nametoindex("near0"));
+		assert_int_equal(rx[0].len, 5);
+		assert_memory_equal(rx[0].payload, "hello", 5);
+		assert_null(rx[0].l3);
+		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		fill(0, e, 'x', 7);
+		assert_int_equal(path->ops->send(path, tx, 1), 1);
+		assert_int_equal(recv(fd, got, sizeof(got), 0), 7);
+		assert_memory_equal(got, "xxxxxxx", 7);
+		path->ops->sweep(path);
+		close(fd);
+	}
+}
+
+static void link_local_has_its_scope(void **state)
+{
+	struct endpoint e = {0};
+	char got[8];
+	int fd;
+
+	(void)state;
+	netpair_run("ip addr replace fe80::1/64 dev near0 nodad");
+	netpair_enter(netpair_far);
+	netpair_run("ip addr replace fe80::2/64 dev far0 nodad");
+	fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	e.remote.v6 = (struct sockaddr_in6){
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(PORT),
+		.sin6_scope_id = if_nametoindex("far0"),
+	};
+	netpair_enter(netpair_near);
+	inet_pton(AF_INET6, "fe80::1", &e.remote.v6.sin6_addr);
+	assert_int_equal(connect(fd, &e.remote.sa, sizeof(e.remote.v6)), 0);
+	assert_int_equal(send(fd, "ll", 2, 0), 2);
+	assert_int_equal(receive(1), 1);
+	e = frame_endpoint(&rx[0]);
+	assert_int_equal(e.remote.v6.sin6_scope_id, if_nametoindex("near0"));
+	assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+	fill(0, e, 'y', 3);
+	assert_int_equal(path->ops->send(path, tx, 1), 1);
+	assert_true(netpair_readable(fd, 2000));
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 3);
+	path->ops->sweep(path);
+	close(fd);
+}
+
+static void broadcast_names_our_own_address(void **state)
+{
+	const int yes = 1;
+	union netpair_address a;
+	socklen_t len = netpair_address(&a, "10.9.0.255", PORT);
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
+
+	(void)state;
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof(yes));
+	assert_int_equal(sendto(fd, "b", 1, 0, &a.sa, len), 1);
+	assert_int_equal(receive(1), 1);
+	netpair_address(&a, "10.9.0.1", 0);
+	assert_memory_equal(rx[0].destination, &a.v4.sin_addr, 4);
+	path->ops->sweep(path);
+	close(fd);
+}
+
+static void many_in_and_out(void **state)
+{
+	int fds[] = {netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT),
+		     netpair_far_socket("fd09::2", FAR_PORT, "fd09::1", PORT)};
+	uint32_t got, sum[2] = {0, 0};
+	const unsigned rounds = 50;
+
+	(void)state;
+	for (unsigned round = 0; round < rounds; round++) {
+		unsigned n;
+
+		for (uint32_t i = 0; i < FRAME_BATCH; i++)
+			assert_int_equal(send(fds[i % 2], &i, sizeof(i), 0), sizeof(i));
+		assert_int_equal(receive(FRAME_BATCH), FRAME_BATCH);
+		n = path->ops->alloc(path, tx, FRAME_BATCH);
+		assert_int_equal(n, FRAME_BATCH);
+		for (unsigned i = 0; i < n; i++) {
+			fill(i, frame_endpoint(&rx[i]), 0, 4);
+			memcpy(tx[i].payload, rx[i].payload, 4);
+		}
+		assert_int_equal(path->ops->send(path, tx, n), n);
+		path->ops->sweep(path);
+		for (uint32_t i = 0; i < FRAME_BATCH; i++) {
+			assert_int_equal(recv(fds[i % 2], &got, sizeof(got), 0), sizeof(got));
+			assert_int_equal(got, i); /* in order, each once */
+			sum[i % 2]++;
+		}
+	}
+	assert_int_equal(sum[0] + sum[1], rounds * FRAME_BATCH);
+	assert_int_equal(udp_self(path)->idle_count, UDP_TX_SLOTS);
+	assert_int_equal(udp_socket_drops(path), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void nothing_new_before_sweep(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+
+	(void)state;
+	for (unsigned i = 0; i < FRAME_BATCH + 1; i++)
+		assert_int_equal(send(fd, "aaaa", 4, 0), 4);
+	assert_int_equal(receive(FRAME_BATCH), FRAME_BATCH);
+	assert_int_equal(path->ops->recv(path, rx, FRAME_BATCH), 0); /* all slots are lent */
+	path->ops->sweep(path);
+	assert_int_equal(path->ops->recv(path, rx, FRAME_BATCH), 1);
+	path->ops->sweep(path);
+	close(fd);
+}
+
+static void a_flood_in_one_family_does_not_starve_the_other(void **state)
+{
+	int v4 = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	int v6 = netpair_far_socket("fd09::2", FAR_PORT, "fd09::1", PORT);
+	bool seen = false;
+
+	(void)state;
+	for (unsigned i = 0; i < 5 * FRAME_BATCH; i++)
+		assert_int_equal(send(v4, "four", 4, 0), 4);
+	assert_int_equal(send(v6, "six", 3, 0), 3);
+	for (int turn = 0; turn < 2; turn++) {
+		unsigned n = receive(1);
+
+		for (unsigned i = 0; i < n; i++)
+			seen = seen || rx[i].family == AF_INET6;
+		path->ops->sweep(path);
+	}
+	assert_true(seen);
+	close(v4);
+	close(v6);
+}
+
+static void larger_than_a_slot_is_dropped_alone(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	static uint8_t big[65507];
+
+	(void)state;
+	room = 2048; /* path was made with slots of 64 KiB: it may use less of them */
+	memset(big, WIRE_DATA, sizeof(big));
+	assert_int_equal(send(fd, big, 2048, 0), 2048);
+	assert_int_equal(send(fd, big, 2049, 0), 2049);
+	assert_int_equal(send(fd, big, sizeof(big), 0), sizeof(big));
+	assert_int_equal(send(fd, "small", 5, 0), 5);
+	usleep(100000);
+	assert_int_equal(receive(2), 2);
+	assert_int_equal(rx[0].len, 2048);
+	assert_int_equal(rx[1].len, 5);
+	assert_memory_equal(rx[1].payload, "small", 5);
+	assert_int_equal(path->stats.rx_oversized, 2);
+	assert_int_equal(path->stats.rx_packets, 1);
+	path->ops->sweep(path);
+	room = 65536;
+	close(fd);
+}
+
+static void the_largest_datagram_passes_both_ways(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	static uint8_t big[65507], back[65536];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (uint8_t)(i * 7);
+	assert_int_equal(send(fd, big, sizeof(big), 0), sizeof(big));
+	assert_int_equal(receive(1), 1);
+	assert_int_equal(rx[0].len, sizeof(big));
+	assert_memory_equal(rx[0].payload, big, sizeof(big));
+	assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+	assert_true(tx[0].room >= sizeof(big));
+	fill(0, frame_endpoint(&rx[0]), 0, sizeof(big));
+	memcpy(tx[0].payload, big, sizeof(big));
+	assert_int_equal(path->ops->send(path, tx, 1), 1);
+	assert_int_equal(recv(fd, back, sizeof(back), 0), sizeof(big));
+	assert_memory_equal(back, big, sizeof(big));
+	path->ops->sweep(path);
+	close(fd);
+}
+
+static void one_refused_does_not_stop_the_rest(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
+	char got[8];
+
+	(void)state;
+	assert_int_equal(path->ops->alloc(path, tx, 6), 6);
+	for (unsigned i = 0; i < 6; i++)
+		fill(i, to("10.9.0.2", FAR_PORT, NULL), 'a' + (int)i, 1);
+	fill(0, to("198.51.100.1", FAR_PORT, NULL), 'a', 1);	/* no route */
+	fill(2, to("10.9.0.2", FAR_PORT, "10.9.0.99"), 'c', 1); /* source is not ours */
+	fill(3, to("198.51.100.1", 9, "10.9.0.99"), 'd', 1);	/* neither */
+	tx[4].len = 0;						/* changed its mind */
+	assert_int_equal(path->ops->send(path, tx, 6), 3);
+	assert_int_equal(path->stats.tx_refused, 2);
+	for (const char *expected = "bcf"; *expected; expected++) {
+		assert_int_equal(recv(fd, got, sizeof(got), 0), 1);
+		assert_int_equal(got[0], *expected);
+	}
+	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), -1);
+	assert_int_equal(udp_self(path)->idle_count, UDP_TX_SLOTS);
+	close(fd);
+}
+
+static void single_messages(void **state)
+{
+	static const char *const far[] = {"10.9.0.2", "fd09::2"};
+	static const char *const gone[] = {"10.9.0.99", "fd09::99"};
+	static const char *const ours[] = {"10.9.0.11", "fd09::1"};
+	struct endpoint e;
+	char got[8];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int fd = netpair_far_socket(far[i], FAR_PORT, NULL, 0);
+		bool local_gone = false;
+
+		e = to(far[i], FAR_PORT, ours[i]);
+		assert_int_equal(udp_send_one(path, &e, "one", 3, &local_gone), 0);
+		assert_false(local_gone);
+		assert_int_equal(recv(fd, got, sizeof(got), 0), 3);
+		e = to(far[i], FAR_PORT, gone[i]);
+		assert_int_equal(udp_send_one(path, &e, "four", 4, &local_gone), 0);
+		assert_true(local_gone);
+		assert_int_equal(recv(fd, got, sizeof(got), 0), 4);
+		close(fd);
+	}
+	e = to("198.51.100.1", 9, NULL);
+	assert_int_equal(udp_send_one(path, &e, "x", 1, &(bool){false}), -ENETUNREACH);
+	memset(&e, 0, sizeof(e));
+	assert_int_equal(udp_send_one(path, &e, "x", 1, &(bool){false}), -EDESTADDRREQ);
+}
+
+static void data_messages_are_counted(void **state)
+{
+	static const struct {
+		uint8_t type;
+		uint32_t len;
+		unsigned counts;
+	} table[] = {{4, 33, 1}, {4, 48, 1}, {4, 32, 0}, {4, 1, 0}, {1, 148, 0}, {2, 92, 0}};
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	uint8_t msg[148];
+	uint64_t expected = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		memset(msg, table[i].type, sizeof(msg));
+		assert_int_equal(send(fd, msg, table[i].len, 0), table[i].len);
+		assert_int_equal(receive(1), 1);
+		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		fill(0, frame_endpoint(&rx[0]), table[i].type, table[i].len);
+		assert_int_equal(path->ops->send(path, tx, 1), 1);
+		path->ops->sweep(path);
+		expected += table[i].counts;
+		assert_int_equal(path->stats.rx_packets, expected);
+		assert_int_equal(path->stats.tx_packets, expected);
+	}
+	close(fd);
+}
+
+static void frames_run_out_and_come_back(void **state)
+{
+	static struct tx_frame all[UDP_TX_SLOTS + 1];
+
+	(void)state;
+	assert_int_equal(path->ops->alloc(path, all, UDP_TX_SLOTS + 1), UDP_TX_SLOTS);
+	assert_int_equal(path->ops->alloc(path, tx, 1), 0);
+	for (unsigned i = 0; i < UDP_TX_SLOTS; i++) {
+		memset(all[i].payload - FRAME_HEADROOM, (int)i, FRAME_HEADROOM + all[i].room);
+		all[i].len = 0;
+	}
+	assert_int_equal(path->ops->send(path, all, UDP_TX_SLOTS), 0);
+	assert_int_equal(path->ops->alloc(path, all, UDP_TX_SLOTS + 1), UDP_TX_SLOTS);
+	assert_int_equal(path->ops->send(path, all, UDP_TX_SLOTS), 0);
+	assert_int_equal(path->stats.tx_refused, 0);
+}
+
+static void fwmark_chooses_the_route(void **state)
+{
+	struct endpoint e = to("10.9.0.2", FAR_PORT, NULL);
+	bool local_gone = false;
+
+	(void)state;
+	netpair_run("ip rule add fwmark 0x77 prohibit");
+	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), 0);
+	assert_int_equal(udp_set_fwmark(path, 0x77), 0);
+	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), -EACCES);
+	assert_int_equal(udp_set_fwmark(path, 0), 0);
+	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), 0);
+	netpair_run("ip rule del fwmark 0x77 prohibit");
+}
+
+static void kernel_drops_are_told(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	const int small = 4096;
+	uint8_t msg[1000] = {0};
+
+	(void)state;
+	setsockopt(udp_self(path)->fds[UDP_V4], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(send(fd, msg, sizeof(msg), 0), sizeof(msg));
+	usleep(100000);
+	assert_true(udp_socket_drops(path) > 50);
+	close(fd);
+}
+
+#define with_path(f) cmocka_unit_test_setup_teardown(f, open_path, close_path)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_path(one_port_in_both_families),
+		with_path(port_in_use),
+		with_path(answers_leave_from_the_address_used),
+		with_path(link_local_has_its_scope),
+		with_path(broadcast_names_our_own_address),
+		with_path(many_in_and_out),
+		with_path(nothing_new_before_sweep),
+		with_path(a_flood_in_one_family_does_not_starve_the_other),
+		with_path(larger_than_a_slot_is_dropped_alone),
+		with_path(the_largest_datagram_passes_both_ways),
+		with_path(one_refused_does_not_stop_the_rest),
+		with_path(single_messages),
+		with_path(data_messages_are_counted),
+		with_path(frames_run_out_and_come_back),
+		with_path(fwmark_chooses_the_route),
+		with_path(kernel_drops_are_told),
+	};
+
+	return netpair_main(tests);
+}
