@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/ctlclient.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/buffer.h"
+#include "wgxdp/control.h"
+
+#define READ_SIZE 65536
+#define REPLY_MAX (1U << 30) /* a full device: 2 million allowed IPs of 45 bytes, and peers */
+
+static int open_socket(const char *interface, unsigned timeout_s, struct fault *f)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = timeout_s };
+	int fd, err;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%.32s%s", CONTROL_DIRECTORY,
+		 interface, CONTROL_SUFFIX);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fault(f, -errno, "%s: %s", interface, strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	err = errno == ECONNREFUSED ? -ENOENT : -errno;
+	close(fd);
+	if (err == -ENOENT)
+		return fault(f, err, "%s: no wgxdp serves this interface; `wgxdp show` lists those "
+			     "that are there", interface);
+	if (err == -EACCES)
+		return fault(f, err, "%s: permission denied; run it as root", interface);
+	return fault(f, err, "%s: %s: %s", interface, address.sun_path, strerror(-err));
+}
+
+/* Sends the request and reads one line. 0 or -errno. */
+static int talk(int fd, const char *op, struct buffer *in)
+{
+	struct buffer out = { 0 };
+	ssize_t n;
+	int err = 0;
+
+	buffer_printf(&out, "{\"" CONTROL_OP "\":\"%s\"}\n", op);
+	if (out.failed)
+		err = -ENOMEM;
+	else if (send(fd, out.data, out.end, MSG_NOSIGNAL) != (ssize_t)out.end)
+		err = -errno;
+	buffer_done(&out);
+	while (!err) {
+		if (buffer_len(in) > REPLY_MAX)
+			return -EMSGSIZE;
+		if (!buffer_reserve(in, READ_SIZE))
+			return -ENOMEM;
+		n = recv(fd, in->data + in->end, READ_SIZE, 0);
+		if (n == 0)
+			return -EPROTO;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		in->end += n > 0 ? (size_t)n : 0;
+		if (n > 0 && in->data[in->end - 1] == '\n')
+			return 0;
+	}
+	return err;
+}
+
+int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
+		      struct fault *f)
+{
+	struct buffer in = { 0 };
+	json_t *object = NULL;
+	const char *refusal;
+	int err, fd = open_socket(interface, timeout_s, f);
+
+	if (fd < 0)
+		return fd;
+	err = talk(fd, op, &in);
+	if (err == -EAGAIN) {
+		err = fault(f, -ETIMEDOUT, "%s: no answer within %u s; is its daemon stopped?",
+			    interface, timeout_s);
+		goto out;
+	}
+	if (!err)
+		object = json_loadb(in.data, buffer_len(&in), 0, NULL);
+	if (!json_is_object(object)) {
+		err = fault(f, err ? err : -EPROTO, "%s: the daemon's answer broke off (%s)",
+			    interface, strerror(err ? -err : EPROTO));
+		goto out;
+	}
+	refusal = json_string_value(json_object_get(object, CONTROL_ERROR));
+	if (refusal) {
+		err = fault(f, -EREMOTEIO, "%s: %s", interface, refusal);
+		goto out;
+	}
+	*reply = json_incref(object);
+out:
+	json_decref(object);
+	buffer_done(&in);
+	close(fd);
+	return err;
+}
+
+static int is_socket_name(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name), suffix = sizeof(CONTROL_SUFFIX) - 1;
+
+	return len > suffix && len - suffix <= IFNAME_MAX &&
+	       strcmp(entry->d_name + len - suffix, CONTROL_SUFFIX) == 0;
+}
+
+int ctlclient_interfaces(char (**names)[IFNAME_MAX + 1], struct fault *f)
+{
+	struct dirent **list;
+	int n = scandir(CONTROL_DIRECTORY, &list, is_socket_name, alphasort);
+
+	if (n < 0 && errno == ENOENT) {
+		*names = NULL;
+		return 0;
+	}
+	if (n < 0)
+		return fault(f, -errno, "%s: %s%s", CONTROL_DIRECTORY, strerror(errno),
+			     errno == EACCES ? "; run it as root" : "");
+	*names = calloc((size_t)n + 1, sizeof(**names));
+	for (int i = 0; i < n; i++) {
+		if (*names)
+			memcpy((*names)[i], list[i]->d_name,
+			       strlen(list[i]->d_name) - (sizeof(CONTROL_SUFFIX) - 1));
+		free(list[i]);
+	}
+	free(list);
+	return *names ? n : fault(f, -ENOMEM, "out of memory");
+}
