@@ -207,7 +207,8 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 
 	l.ifindex = (uint32_t)ifi->ifi_index;
 	l.up = ifi->ifi_flags & IFF_UP;
-	l.running = ifi->ifi_flags & IFF_RUNNING;
+	/* RUNNING follows the carrier, LOWER_UP, with a delay. */
+	l.running = (ifi->ifi_flags & IFF_RUNNING) && (ifi->ifi_flags & IFF_LOWER_UP);
 	l.loopback = ifi->ifi_flags & IFF_LOOPBACK;
 	l.no_arp = ifi->ifi_flags & (IFF_NOARP | IFF_POINTOPOINT);
 	copy_text(l.name, sizeof(l.name), name);

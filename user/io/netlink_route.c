@@ -137,8 +137,8 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 	return netlink_talk(nl, nlh, take_route, out);
 }
 
-/* IPv6 routes packets from any source, and the error for a foreign IPv4 one is that of a blackhole
- * route, too: so ask for the source itself, which is ours if packets to it come back to us. */
+/* IPv6 routes packets from any source, and what IPv4 says of a foreign one differs with the kernel
+ * and may mean the route, too: so ask for the source, ours if packets to it come back to us. */
 static bool is_ours(struct netlink *nl, const struct query *q)
 {
 	struct query back = {.family = q->family, .to = q->from, .ifindex = q->ifindex};
@@ -182,7 +182,7 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 		return -EAFNOSUPPORT;
 	q = query_for(e, fwmark);
 	err = query(nl, &q, &r);
-	if (q.from && (family == AF_INET6 || err == -EINVAL) && !is_ours(nl, &q))
+	if (q.from && (family == AF_INET6 || err) && !is_ours(nl, &q))
 		return -EINVAL;
 	if (err)
 		return err == -EINVAL ? -ENETUNREACH : err; /* a blackhole's */
