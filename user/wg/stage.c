@@ -7,6 +7,7 @@
 
 #include "wg/spin.h"
 #include "wgxdp/limits.h"
+#include "wgxdp/wire.h"
 
 static _Atomic uint32_t total; /* packets on the heap, taken ones included until dropped */
 
@@ -61,7 +62,7 @@ static void append(struct stage *s, struct staged *packet)
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len)
 {
 	bool reserved = reserve();
-	struct staged *new = malloc(sizeof(*new) + len), *old = NULL;
+	struct staged *new = malloc(sizeof(*new) + len + WIRE_PADDING), *old = NULL;
 	bool pushed = false;
 
 	if (new) {

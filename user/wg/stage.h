@@ -14,7 +14,7 @@
 struct staged {
 	struct staged *next;
 	uint32_t len;
-	uint8_t data[]; /* an inner IP packet */
+	uint8_t data[]; /* an inner IP packet, and WIRE_PADDING writable bytes after it */
 };
 
 struct stage {

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wgxdp attach: reads the config, starts the daemon, sets up addresses and routes, and lets go of
+ * the daemon only when all of that is done (daemon/lease.h): until then any end of this command,
+ * Ctrl-C included, undoes everything.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/setup.h"
+#include "daemon/lease.h"
+#include "util/log.h"
+
+static int resolve_endpoints(struct conf *conf, struct fault *f)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < conf->peer_count && !err; i++)
+		if (!conf->peers[i].own)
+			err = conf_resolve(&conf->peers[i], f);
+	return err;
+}
+
+/* From a daemon that is ready to a tunnel that is up. */
+static int bring_up(int lease, const struct conf *conf, struct fault *f)
+{
+	uint32_t ifindex, port;
+	int err = lease_wait(lease, "ready", &ifindex, f);
+
+	if (!err)
+		err = setup_link(ifindex, conf, f);
+	if (!err)
+		err = lease_wait(lease, "up", &port, f);
+	if (!err)
+		err = setup_routes(ifindex, conf, cli_warn, f);
+	if (err) {
+		lease_cancel(lease);
+		return err;
+	}
+	err = lease_commit(lease);
+	return err ? fault(f, err, "the daemon has gone; try --foreground") : 0;
+}
+
+int attach_main(int argc, char **argv)
+{
+	struct conf conf = { 0 };
+	struct options options;
+	struct fault f = { "" };
+	char path[PATH_MAX];
+	const char *arg;
+	int lease;
+
+	options_default(&options);
+	if (options_parse(&options, argc, argv, &arg, &f))
+		return cli_fail(CLI_USAGE, "%s", f.text);
+	if (conf_find(arg, path, options.interface, &f) || conf_read(&conf, path, cli_warn, NULL, &f))
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	if (resolve_endpoints(&conf, &f))
+		goto failed;
+	lease = lease_start(&options, &conf, &f);
+	if (lease < 0 || bring_up(lease, &conf, &f))
+		goto failed;
+	conf_done(&conf);
+	return CLI_OK;
+failed:
+	conf_done(&conf);
+	return cli_fail(CLI_FAILED, "%s", f.text);
+}

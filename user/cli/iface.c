@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wgxdp [-f|--foreground] IFACE: a userspace implementation as wg-quick starts one ([contract] 2).
+ * It returns once the configuration socket answers; `wg` and `ip` do the rest.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "conf/conf.h"
+#include "daemon/lease.h"
+#include "daemon/node.h"
+#include "util/log.h"
+
+static int inherited_fd(const char *variable)
+{
+	const char *text = getenv(variable);
+	char *end;
+	long fd;
+
+	if (!text || !*text)
+		return -1;
+	errno = 0;
+	fd = strtol(text, &end, 10);
+	return errno || *end || fd < 0 || fd > 1 << 20 ? -1 : (int)fd;
+}
+
+static int start(const struct options *options, struct fault *f)
+{
+	uint32_t ifindex;
+	int lease = lease_start(options, NULL, f), err;
+
+	if (lease < 0)
+		return lease;
+	err = lease_wait(lease, "ready", &ifindex, f);
+	if (err) {
+		lease_cancel(lease);
+		return err;
+	}
+	err = lease_commit(lease);
+	return err ? fault(f, err, "the daemon has gone; try --foreground") : 0;
+}
+
+int iface_main(int argc, char **argv)
+{
+	const char *foreground = getenv("WG_PROCESS_FOREGROUND"), *name = NULL;
+	struct options options;
+	struct fault f = { "" };
+
+	options_default(&options);
+	options.rx = options.tx = OPTIONS_PATH_UDP;
+	options.foreground = foreground && !strcmp(foreground, "1");
+	options.tun_fd = inherited_fd("WG_TUN_FD");
+	options.uapi_fd = inherited_fd("WG_UAPI_FD");
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "-f") || !strcmp(argv[i], "--foreground"))
+			options.foreground = true;
+		else if (!name && argv[i][0] != '-')
+			name = argv[i];
+		else
+			return cli_fail(CLI_USAGE, "%s: unexpected; see wgxdp --help", argv[i]);
+	}
+	if (!name)
+		return cli_fail(CLI_USAGE, "no interface is named; see wgxdp --help");
+	if (conf_check_interface(name, &f))
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	strcpy(options.interface, name);
+	if (options.foreground)
+		return node_run(&options, NULL, -1);
+	return start(&options, &f) ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;
+}

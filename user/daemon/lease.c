@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/lease.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/node.h"
+
+/* One message is one datagram of a SOCK_SEQPACKET pair: nothing to split or join. */
+#define MESSAGE_MAX (sizeof(struct fault) + 16)
+
+/* A daemon keeps nothing of its caller's terminal. LOG_LEVEL asks for the messages to stay. */
+static void leave_terminal(void)
+{
+	const char *level = getenv("LOG_LEVEL");
+	bool quiet = !level || (strcmp(level, "verbose") && strcmp(level, "debug"));
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	if (chdir("/") || null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	if (quiet) {
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+	}
+	close(null);
+}
+
+int lease_start(const struct options *options, const struct conf *conf, struct fault *f)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return fault(f, -errno, "cannot make a socket pair: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0) {
+		int err = -errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		return fault(f, err, "cannot start the daemon: %s", strerror(-err));
+	}
+	if ((pid == 0) == options->foreground) { /* the command */
+		close(pair[1]);
+		return pair[0];
+	}
+	close(pair[0]);
+	if (!options->foreground)
+		leave_terminal();
+	else
+		signal(SIGCHLD, SIG_IGN); /* the command is our child; its end is seen by the lease */
+	exit(node_run(options, conf, pair[1]));
+}
+
+int lease_wait(int fd, const char *word, uint32_t *number, struct fault *f)
+{
+	char message[MESSAGE_MAX + 1];
+	size_t len = strlen(word);
+	ssize_t n;
+
+	do {
+		n = recv(fd, message, MESSAGE_MAX, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return fault(f, -EPIPE, "the daemon ended without saying why; try --foreground");
+	message[n] = '\0';
+	if (!strncmp(message, "error ", 6))
+		return fault(f, -EREMOTEIO, "%s", message + 6);
+	if (strncmp(message, word, len) || message[len] != ' ')
+		return fault(f, -EPROTO, "the daemon said \"%.40s\" instead of \"%s\"", message,
+			     word);
+	*number = (uint32_t)strtoul(message + len + 1, NULL, 10);
+	return 0;
+}
+
+int lease_commit(int fd)
+{
+	int err = send(fd, "commit", 6, MSG_NOSIGNAL) == 6 ? 0 : -errno;
+
+	close(fd);
+	return err;
+}
+
+void lease_cancel(int fd)
+{
+	char message[MESSAGE_MAX];
+	ssize_t n;
+
+	shutdown(fd, SHUT_WR);
+	do {
+		n = recv(fd, message, sizeof(message), 0);
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	close(fd);
+}
+
+static void tell(int fd, const char *message)
+{
+	/* If the command has gone, reading the lease says so. */
+	if (fd >= 0 && send(fd, message, strlen(message), MSG_NOSIGNAL) < 0)
+		return;
+}
+
+void lease_tell(int fd, const char *word, uint32_t number)
+{
+	char message[64];
+
+	snprintf(message, sizeof(message), "%s %u", word, number);
+	tell(fd, message);
+}
+
+void lease_tell_error(int fd, const struct fault *f)
+{
+	char message[MESSAGE_MAX];
+
+	snprintf(message, sizeof(message), "error %s", f->text);
+	tell(fd, message);
+}
+
+int lease_read(int fd)
+{
+	char message[MESSAGE_MAX];
+	ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
+
+	if (n == 6 && !memcmp(message, "commit", 6))
+		return 1;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	return -EPIPE;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lease.h - a command starts a daemon and holds a lease on it: a socket pair over which
+ *
+ *   daemon ─▶ command   "ready <ifindex>"      the interface is there, configured, and down
+ *   daemon ─▶ command   "up <port>"            ... is up: its sockets answer, its worker runs
+ *   daemon ─▶ command   "error <sentence>"     ... and the daemon ends
+ *   command ─▶ daemon   "commit"               from here on the daemon stands on its own
+ *
+ * If the command ends before it commits (an error, Ctrl-C, kill -9), the daemon sees the other end
+ * closed and undoes everything.
+ */
+#ifndef WGXDP_LEASE_H
+#define WGXDP_LEASE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/fault.h"
+
+struct conf;
+struct options;
+
+/* Starts the daemon in a process of its own and returns the command's end of the lease, or -errno
+ * with @f. @foreground: the calling process becomes the daemon (and exits with its code), and it is
+ * a child that returns from here as the command. */
+int lease_start(const struct options *options, const struct conf *conf, struct fault *f);
+
+/* Command: waits for "ready" or "up" (@word) and returns its number, or -errno with the daemon's
+ * sentence. */
+int lease_wait(int fd, const char *word, uint32_t *number, struct fault *f);
+int lease_commit(int fd); /* closes @fd */
+/* Command: gives up; returns when the daemon has undone everything. Closes @fd. */
+void lease_cancel(int fd);
+
+/* Daemon: tells the command; fine if @fd is -1. */
+void lease_tell(int fd, const char *word, uint32_t number);
+void lease_tell_error(int fd, const struct fault *f);
+
+/* Daemon: the fd is readable. 1: committed; 0: not yet; -EPIPE: the command has gone. */
+int lease_read(int fd);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * State of the peers -> BPF maps; the only writer. What it is asked for has happened in the maps
+ * when it returns, so that an index is there before the message that carries it leaves.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/keytext.h"
+#include "daemon/node.h"
+#include "util/log.h"
+
+/* The switches in /proc say nothing when they change. */
+#define FORWARDING_EVERY_NS (2 * NS_PER_S)
+
+struct listen_list {
+	struct listen_key *keys;
+	unsigned count, cap;
+	__be16 port;
+};
+
+static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
+{
+	struct listen_list *list = ctx;
+	struct listen_key *key;
+
+	(void)ifindex;
+	if (list->count == list->cap) {
+		unsigned cap = list->cap ? list->cap * 2 : 32;
+
+		key = realloc(list->keys, cap * sizeof(*key));
+		if (!key)
+			return -ENOMEM;
+		list->keys = key;
+		list->cap = cap;
+	}
+	key = &list->keys[list->count++];
+	*key = (struct listen_key){ .port = list->port };
+	if (family == AF_INET) {
+		memset(key->address + 10, 0xff, 2);
+		memcpy(key->address + 12, addr, 4);
+	} else {
+		memcpy(key->address, addr, 16);
+	}
+	return 0;
+}
+
+void mapsync_listen(struct node *n)
+{
+	struct listen_list list = { .port = htons(n->bound_port) };
+	int err = 0;
+
+	if (!n->loader)
+		return;
+	if (n->up && n->bound_port)
+		err = netlink_addresses(n->netlink, add_listen, &list);
+	if (!err)
+		err = loader_set_listen(n->loader, list.keys, list.count);
+	if (err)
+		log_error("cannot tell XDP the addresses of this host: %s; what comes to new ones takes the UDP socket",
+			  strerror(-err));
+	free(list.keys);
+}
+
+static bool switched_on(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	int value = 0;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%d", &value) != 1)
+		value = 0;
+	fclose(file);
+	return value != 0;
+}
+
+void mapsync_forwarding(struct node *n, uint64_t now_ns)
+{
+	if (!n->loader || now_ns < n->forwarding_at_ns)
+		return;
+	n->forwarding_at_ns = now_ns + FORWARDING_EVERY_NS;
+	if (n->options->strict)
+		loader_set_forwarding(n->loader, false, false);
+	else
+		loader_set_forwarding(n->loader, switched_on("/proc/sys/net/ipv4/ip_forward"),
+				      switched_on("/proc/sys/net/ipv6/conf/all/forwarding"));
+}
+
+int mapsync_peer(struct node *n, const struct peer *p)
+{
+	struct peer_value v = {
+		.latest_handshake = p->latest_handshake_unix_ns / NS_PER_S,
+	};
+
+	if (!n->loader)
+		return 0;
+	keytext_to_base64(v.public_key, p->remote.public);
+	endpoint_text(&p->endpoint, v.endpoint);
+	memcpy(v.name, p->name, sizeof(v.name));
+	return loader_peer_set(n->loader, p->slot, &v);
+}
+
+void mapsync_peer_end(struct node *n, const struct peer *p)
+{
+	if (n->loader)
+		loader_peer_del(n->loader, p->slot);
+}
+
+int mapsync_index(struct node *n, uint32_t index, const struct peer *p, bool pending)
+{
+	struct session_value v = {
+		.slot = p->slot,
+		.kind = pending ? SESSION_PENDING : SESSION_DATA,
+	};
+
+	return n->loader ? loader_session_set(n->loader, index, &v) : 0;
+}
+
+void mapsync_index_end(struct node *n, uint32_t index)
+{
+	if (n->loader)
+		loader_session_del(n->loader, index);
+}

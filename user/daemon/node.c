@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of an interface.
+ *
+ *   start: name ─▶ core ─▶ TUN ─▶ NICs (XDP, AF_XDP) ─▶ sockets ─▶ config ─▶ "ready"
+ *   link up ─▶ UDP sockets, worker, listen map ─▶ "up"      link down ─▶ the same backwards
+ *   end:   SIGTERM, SIGINT, `wgxdp detach`, interface deleted, wg's socket file deleted, or the
+ *          command that started us went away before it committed
+ */
+#include "daemon/node.h"
+
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "daemon/lease.h"
+#include "io/udp.h"
+#include "util/log.h"
+#include "util/secure.h"
+#include "wgxdp/control.h"
+
+/* Handshake messages taken in one go, so that timers and configuration get their turn. */
+#define MESSAGES_PER_TURN 256
+/* What could not be freed yet is looked at again after this. */
+#define COLLECT_NS (10 * NS_PER_MS)
+#define SOCKET_PATH_LEN 64
+
+void node_stop(struct node *n, int exit_code)
+{
+	n->stopping = true;
+	n->exit_code = exit_code;
+}
+
+/* Up and down --------------------------------------------------------------------------------- */
+
+static uint64_t load(const _Atomic uint64_t *at)
+{
+	return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+/* The worker must not run. */
+static void replace_udp(struct node *n, struct outside *udp, uint16_t port)
+{
+	if (n->udp) {
+		n->udp_closed_rx += load(&n->udp->stats.rx_packets);
+		n->udp_closed_tx += load(&n->udp->stats.tx_packets);
+		n->udp->ops->deinit(n->udp);
+	}
+	n->udp = udp;
+	n->bound_port = port;
+	worker_set_udp(n->worker, udp);
+}
+
+int node_up(struct node *n, struct fault *f)
+{
+	uint16_t port = n->wanted_port;
+	struct outside *udp;
+	int err;
+
+	if (n->up)
+		return 0;
+	err = udp_new(&udp, &port, n->fwmark, f);
+	if (err)
+		return err;
+	replace_udp(n, udp, port);
+	err = worker_start(n->worker);
+	if (err) {
+		replace_udp(n, NULL, 0);
+		return fault(f, err, "cannot start a thread: %s", strerror(-err));
+	}
+	n->up = true;
+	mapsync_listen(n);
+	n->reach_at_ns = 0;
+	reach_tick(n, loop_now_ns());
+	device_set_up(&n->device, true, loop_now_ns());
+	log_info("up, port %u", port);
+	return 0;
+}
+
+void node_down(struct node *n)
+{
+	if (!n->up)
+		return;
+	device_set_up(&n->device, false, loop_now_ns());
+	n->up = false;
+	mapsync_listen(n);
+	worker_stop(n->worker);
+	replace_udp(n, NULL, 0);
+	log_info("down");
+}
+
+int node_set_listen_port(struct node *n, uint16_t port)
+{
+	struct outside *udp;
+	uint16_t bound = port;
+	int err;
+
+	if (!n->up || (port && port == n->bound_port)) {
+		n->wanted_port = port;
+		return 0;
+	}
+	err = udp_new(&udp, &bound, n->fwmark, NULL);
+	if (err)
+		return err;
+	worker_stop(n->worker);
+	replace_udp(n, udp, bound);
+	n->wanted_port = port;
+	mapsync_listen(n);
+	reach_changed(n);
+	return worker_start(n->worker);
+}
+
+int node_set_fwmark(struct node *n, uint32_t fwmark)
+{
+	int err = n->udp ? udp_set_fwmark(n->udp, fwmark) : 0;
+
+	if (err)
+		return err;
+	n->fwmark = fwmark;
+	reach_changed(n);
+	return 0;
+}
+
+static void link_is_up(struct node *n)
+{
+	struct fault f;
+
+	if (n->up)
+		return;
+	if (node_up(n, &f)) {
+		log_error("%s", f.text);
+		lease_tell_error(n->lease_fd, &f);
+		netlink_set_up(n->netlink, n->tun.ifindex, false);
+		if (n->lease_fd >= 0)
+			node_stop(n, 1);
+		return;
+	}
+	lease_tell(n->lease_fd, "up", n->bound_port);
+}
+
+/* Events -------------------------------------------------------------------------------------- */
+
+/* It went from this namespace: deleted, or moved to another? */
+static bool tun_deleted(const struct node *n)
+{
+	struct ifreq request = { 0 };
+
+	return ioctl(n->tun.fd, TUNGETIFF, &request) != 0;
+}
+
+static void on_link(void *ctx, const struct netlink_link *link, bool gone)
+{
+	struct node *n = ctx;
+
+	for (unsigned i = 0; i < n->nic_count && !gone; i++)
+		if (link->ifindex == n->nics[i].ifindex && n->nics[i].attached)
+			loader_set_mac(n->loader, link->ifindex, link->mac);
+	if (link->ifindex != n->tun.ifindex)
+		return;
+	if (gone && tun_deleted(n)) {
+		log_info("the interface was deleted");
+		node_stop(n, 0);
+	} else if (gone) {
+		link_is_up(n); /* in another namespace, whose link events do not reach us */
+	} else {
+		n->tun_mtu = link->mtu;
+		worker_set_mtu(n->worker, link->mtu);
+		if (link->up)
+			link_is_up(n);
+		else
+			node_down(n);
+	}
+}
+
+static void on_netlink(void *ctx, int fd, uint32_t events)
+{
+	struct node *n = ctx;
+	unsigned changed = netlink_watch_read(n->watch, on_link, n);
+
+	(void)fd;
+	(void)events;
+	if (changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_LINK))
+		mapsync_listen(n);
+	if (changed)
+		reach_changed(n);
+}
+
+static void take_note(struct node *n, const struct note *note, uint64_t now_ns)
+{
+	struct peer *p = upcalls_peer(n, note);
+	struct session *s;
+
+	if (!p)
+		return;
+	switch (note->kind) {
+	case NOTE_WANT_HANDSHAKE:
+		device_want_handshake(&n->device, p, now_ns);
+		break;
+	case NOTE_CONFIRMED:
+		s = indextab_session(n->device.indices, note->index);
+		if (s)
+			device_confirmed(&n->device, p, s, now_ns);
+		break;
+	case NOTE_MOVED:
+		device_moved(&n->device, p, &note->from);
+		break;
+	case NOTE_WATCH:
+		device_watch(&n->device, p, now_ns);
+		break;
+	}
+}
+
+static void on_handoff(void *ctx, int fd, uint32_t events)
+{
+	struct node *n = ctx;
+	uint64_t now_ns = loop_now_ns();
+	struct handshake_message m;
+	struct note note;
+
+	(void)fd;
+	(void)events;
+	handoff_clear(n->handoff);
+	while (handoff_take_note(n->handoff, &note))
+		take_note(n, &note, now_ns);
+	n->messages_left = false;
+	for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
+		if (handoff_messages_waiting(n->handoff) >= UNDER_LOAD_QUEUE_LEN)
+			n->under_load_until_ns = now_ns + UNDER_LOAD_AFTER_S * NS_PER_S;
+		if (!handoff_take_message(n->handoff, &m))
+			return;
+		device_input(&n->device, m.data, m.len, &m.from, now_ns < n->under_load_until_ns,
+			     now_ns);
+	}
+	n->messages_left = true;
+}
+
+static void on_signal(void *ctx, int fd, uint32_t events)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(fd, &info, sizeof(info)) == sizeof(info))
+		log_info("%s, leaving", strsignal((int)info.ssi_signo));
+	node_stop(ctx, 0);
+}
+
+static void close_lease(struct node *n)
+{
+	if (n->lease_fd >= 0)
+		close(n->lease_fd);
+	n->lease_fd = -1;
+}
+
+static void on_lease(void *ctx, int fd, uint32_t events)
+{
+	struct node *n = ctx;
+	int answer = lease_read(fd);
+
+	(void)events;
+	if (answer)
+		loop_delete(n->loop, fd);
+	if (answer > 0)
+		close_lease(n);
+	if (answer < 0)
+		node_stop(n, 1); /* the command waits for our end to close: last of all in end() */
+}
+
+static void on_socket_deleted(void *ctx)
+{
+	const struct uapi *uapi = ctx;
+
+	log_info("the socket file was deleted, leaving");
+	node_stop(uapi->ctx, 0);
+}
+
+/* What the configuration socket asks of the node ----------------------------------------------- */
+
+static int uapi_set_listen_port(void *ctx, uint16_t port)
+{
+	return node_set_listen_port(ctx, port);
+}
+
+static int uapi_set_fwmark(void *ctx, uint32_t fwmark)
+{
+	return node_set_fwmark(ctx, fwmark);
+}
+
+static uint16_t uapi_listen_port(void *ctx)
+{
+	const struct node *n = ctx;
+
+	return n->up ? n->bound_port : n->wanted_port;
+}
+
+static uint32_t uapi_fwmark(void *ctx)
+{
+	return ((const struct node *)ctx)->fwmark;
+}
+
+static uint64_t uapi_now_ns(void *ctx)
+{
+	(void)ctx;
+	return loop_now_ns();
+}
+
+static const struct uapi_ops uapi_ops = {
+	.set_listen_port = uapi_set_listen_port,
+	.set_fwmark = uapi_set_fwmark,
+	.listen_port = uapi_listen_port,
+	.fwmark = uapi_fwmark,
+	.now_ns = uapi_now_ns,
+};
+
+/* Start and end -------------------------------------------------------------------------------- */
+
+static int start_core(struct node *n, struct fault *f)
+{
+	const char *failed = NULL;
+	int err = secure_memory();
+
+	if (err)
+		log_info("memory cannot be locked (%s): keys may reach the swap device",
+			 strerror(-err));
+	err = aead_select(n->options->aead, &failed);
+	if (failed)
+		log_error("AEAD backend %s fails its self-test and is not used", failed);
+	if (err)
+		return fault(f, err, "--aead %s: %s", n->options->aead,
+			     err == -ENOENT ? "there is no such backend; try auto" :
+					      "it does not work on this CPU; try auto");
+	n->loop = loop_new();
+	n->grace = grace_new();
+	n->handoff = handoff_new();
+	if (!n->loop || !n->grace || !n->handoff)
+		return fault(f, -ENOMEM, "out of memory or file descriptors");
+	err = device_init(&n->device, &upcalls, n);
+	if (err)
+		return fault(f, err, "out of memory");
+	n->netlink = netlink_open();
+	n->watch = netlink_watch_open();
+	if (!n->netlink || !n->watch)
+		return fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
+	return 0;
+}
+
+static int start_data_path(struct node *n, const struct conf *conf, struct fault *f)
+{
+	struct worker_config config = {
+		.device = &n->device,
+		.grace = n->grace,
+		.handoff = n->handoff,
+		.tun = &n->tun,
+	};
+	int err = tun_open(&n->tun, n->options->interface, n->options->tun_fd,
+			   n->tun_mtu, f);
+
+	if (err)
+		return err;
+	err = worker_new(&n->worker, &config);
+	if (err)
+		return fault(f, err, "out of memory");
+	worker_set_mtu(n->worker, n->tun_mtu);
+	err = paths_open(n, conf, f);
+	if (err)
+		return err;
+	mapsync_forwarding(n, loop_now_ns());
+	return conf ? apply_conf(n, conf, f) : 0;
+}
+
+static int start_sockets(struct node *n, struct fault *f)
+{
+	char path[SOCKET_PATH_LEN];
+	struct server_config config = {
+		.loop = n->loop,
+		.path = path,
+		.directory_mode = 0755,
+		.inherited_fd = n->options->uapi_fd,
+		.protocol = &uapi_protocol,
+		.ctx = &n->uapi,
+		.deleted = on_socket_deleted,
+	};
+	int err = ctlserver_new(&n->control, n->loop, n->tun.name, &report_ops, n, f);
+
+	n->uapi = (struct uapi){ .device = &n->device, .ops = &uapi_ops, .ctx = n };
+	snprintf(path, sizeof(path), UAPI_DIRECTORY "/%s.sock", n->tun.name);
+	return err ? err : server_new(&n->uapi_server, &config, f);
+}
+
+static int start_events(struct node *n, struct fault *f)
+{
+	sigset_t signals;
+	int err;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	n->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	err = loop_add(n->loop, n->signal_fd, EPOLLIN, on_signal, n);
+	if (!err)
+		err = loop_add(n->loop, netlink_watch_fd(n->watch), EPOLLIN, on_netlink, n);
+	if (!err)
+		err = loop_add(n->loop, handoff_fd(n->handoff), EPOLLIN, on_handoff, n);
+	if (!err && n->lease_fd >= 0)
+		err = loop_add(n->loop, n->lease_fd, EPOLLIN, on_lease, n);
+	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
+}
+
+static int start(struct node *n, const struct conf *conf, struct fault *f)
+{
+	int err = instance_take(n->options->interface, &n->lock_fd, f);
+
+	if (!err)
+		err = start_core(n, f);
+	if (!err)
+		err = start_data_path(n, conf, f);
+	if (!err)
+		err = start_sockets(n, f);
+	if (!err)
+		err = start_events(n, f);
+	return err;
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void run(struct node *n)
+{
+	while (!n->stopping) {
+		uint64_t until_ns = earliest(device_next(&n->device), n->reach_at_ns);
+		uint64_t now_ns = loop_now_ns();
+		int err;
+
+		if (n->loader)
+			until_ns = earliest(until_ns, n->forwarding_at_ns);
+		if (grace_collect(n->grace))
+			until_ns = earliest(until_ns, now_ns + COLLECT_NS);
+		if (n->messages_left)
+			until_ns = 0;
+		err = loop_once(n->loop, until_ns);
+		if (err) {
+			log_error("event loop: %s", strerror(-err));
+			node_stop(n, 1);
+			return;
+		}
+		now_ns = loop_now_ns();
+		if (n->messages_left)
+			on_handoff(n, -1, 0);
+		device_tick(&n->device, now_ns);
+		reach_tick(n, now_ns);
+		mapsync_forwarding(n, now_ns);
+	}
+}
+
+/* Undoes start(), wherever it stopped. */
+static void end(struct node *n)
+{
+	if (n->worker)
+		node_down(n);
+	server_free(n->uapi_server);
+	if (n->device.ops)
+		device_done(&n->device);
+	if (n->worker)
+		worker_free(n->worker);
+	grace_free(n->grace);
+	paths_close(n);
+	if (n->tun.fd >= 0)
+		tun_close(&n->tun);
+	handoff_free(n->handoff);
+	if (n->watch)
+		netlink_watch_close(n->watch);
+	if (n->netlink)
+		netlink_close(n->netlink);
+	free(n->slots);
+	if (n->control)
+		ctlserver_detached(n->control);
+	ctlserver_free(n->control);
+	if (n->signal_fd >= 0)
+		close(n->signal_fd);
+	loop_free(n->loop);
+	instance_release(n->options->interface, n->lock_fd);
+	close_lease(n);
+}
+
+int node_run(const struct options *options, const struct conf *conf, int lease_fd)
+{
+	static struct node n;
+	struct fault f = { "" };
+	int err;
+
+	n = (struct node){
+		.options = options,
+		.lease_fd = lease_fd,
+		.lock_fd = -1,
+		.signal_fd = -1,
+		.tun.fd = -1,
+		.tun_mtu = 1420,
+		.reach_at_ns = UINT64_MAX,
+	};
+	err = start(&n, conf, &f);
+	if (err) {
+		if (lease_fd < 0)
+			log_error("%s", f.text);
+		lease_tell_error(lease_fd, &f);
+		n.exit_code = 1;
+	} else {
+		lease_tell(lease_fd, "ready", n.tun.ifindex);
+		run(&n);
+	}
+	end(&n);
+	return n.exit_code;
+}

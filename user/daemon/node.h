@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * node.h - one WireGuard interface and the process that is it. Private to user/daemon but for
+ * node_run(). The control thread owns everything here; see user/README.md for the threads.
+ *
+ *   node.c     life: start, the loop, up and down, stop
+ *   instance.c the name: one daemon an interface, by a lock in /run/wgxdp
+ *   lease.c    the command that started us waits for us, and may change its mind
+ *   apply.c    the config file -> device
+ *   upcalls.c  what the protocol core asks for (struct device_ops)
+ *   paths.c    the NICs: XDP, AF_XDP, or the UDP sockets, and why
+ *   reach.c    endpoint -> outer headers, kept true as routes and neighbours change
+ *   mapsync.c  BPF maps = state of the peers
+ *   report.c   what `wgxdp show` shows
+ */
+#ifndef WGXDP_NODE_H
+#define WGXDP_NODE_H
+
+#include "conf/conf.h"
+#include "daemon/ctlserver.h"
+#include "daemon/loader.h"
+#include "daemon/loop.h"
+#include "daemon/options.h"
+#include "daemon/server.h"
+#include "daemon/uapi.h"
+#include "io/netlink.h"
+#include "io/tun.h"
+#include "path/worker.h"
+#include "wg/device.h"
+
+#define NODE_QUEUES_MAX 64 /* of one NIC */
+
+struct node_nic {
+	char name[IFNAME_MAX + 1];
+	uint32_t ifindex;
+	bool attached, native;
+	unsigned queue_count;
+	struct outside *queues[NODE_QUEUES_MAX];
+};
+
+struct node {
+	const struct options *options;
+	struct loop *loop;
+	struct device device;
+	struct tun tun;
+	uint32_t tun_mtu;
+	bool up; /* the interface is up, sockets are open, the worker runs */
+	bool stopping;
+	int exit_code;
+
+	struct netlink *netlink;
+	struct netlink_watch *watch;
+
+	/* data path */
+	struct grace *grace;
+	struct handoff *handoff;
+	struct worker *worker;
+	struct outside *udp;
+	uint64_t udp_closed_rx, udp_closed_tx; /* data messages of sockets that were closed since */
+	uint16_t wanted_port, bound_port; /* 0 = the kernel chooses; not bound */
+	uint32_t fwmark;
+	uint64_t under_load_until_ns;
+	bool messages_left; /* the hand-off was not emptied in one go */
+
+	/* paths.c */
+	struct loader *loader; /* NULL without BPF */
+	struct node_nic nics[OPTIONS_NICS_MAX];
+	unsigned nic_count;
+	bool rx_xdp, tx_xdp, zero_copy;
+	char why[512]; /* why it is not xdp; "" = it is, or was not asked for */
+
+	/* upcalls.c: slot -> peer, for notes of workers */
+	struct peer **slots;
+	uint32_t slot_cap;
+
+	/* reach.c */
+	uint64_t reach_at_ns; /* all peers are resolved anew then; UINT64_MAX = no need */
+	uint64_t reached_ns;  /* when that was last done */
+
+	/* mapsync.c */
+	uint64_t forwarding_at_ns; /* the host's forwarding switches are read again then */
+
+	/* sockets */
+	struct uapi uapi;
+	struct server *uapi_server;
+	struct ctlserver *control;
+	int lease_fd; /* -1: none, or committed */
+	int lock_fd;
+	int signal_fd;
+};
+
+/* Runs the interface until it is told to stop; everything it made is gone when it returns. @conf may
+ * be NULL. @lease_fd: see lease.h, or -1. Returns the exit code. */
+int node_run(const struct options *options, const struct conf *conf, int lease_fd);
+
+/* Ends the loop. */
+void node_stop(struct node *n, int exit_code);
+
+/* Opens the sockets on n->wanted_port and starts the worker; fine if it is up. 0/-errno with @f. */
+int node_up(struct node *n, struct fault *f);
+void node_down(struct node *n);
+
+/* Changes port or mark while up or down; what was stays on failure. 0/-errno. */
+int node_set_listen_port(struct node *n, uint16_t port);
+int node_set_fwmark(struct node *n, uint32_t fwmark);
+
+/* instance.c: takes the name. 0 and *@lock_fd; -EBUSY (held by whom is in the sentence), -errno. */
+int instance_take(const char *interface, int *lock_fd, struct fault *f);
+void instance_release(const char *interface, int lock_fd);
+
+/* apply.c: 0/-errno with @f. */
+int apply_conf(struct node *n, const struct conf *conf, struct fault *f);
+
+/* upcalls.c */
+extern const struct device_ops upcalls;
+/* The peer of a note, or NULL if it has gone. */
+struct peer *upcalls_peer(const struct node *n, const struct note *note);
+
+/* paths.c: opens what options ask for and the host has. 0/-errno with @f only if XDP was forced. */
+int paths_open(struct node *n, const struct conf *conf, struct fault *f);
+void paths_close(struct node *n);
+
+/* reach.c */
+void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
+void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
+void reach_changed(struct node *n);		 /* something changed: all peers, soon */
+void reach_tick(struct node *n, uint64_t now_ns);
+
+/* mapsync.c: no-ops without a loader. */
+void mapsync_listen(struct node *n); /* the host's addresses, or nothing while down */
+void mapsync_forwarding(struct node *n, uint64_t now_ns);
+int mapsync_peer(struct node *n, const struct peer *p);
+void mapsync_peer_end(struct node *n, const struct peer *p);
+int mapsync_index(struct node *n, uint32_t index, const struct peer *p, bool pending);
+void mapsync_index_end(struct node *n, uint32_t index);
+
+/* report.c: answers on the control socket. */
+extern const struct ctlserver_ops report_ops;
+
+#endif

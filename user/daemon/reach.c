@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peer->endpoint -> peer->encap, published for workers and kept true:
+ *
+ *   endpoint set or moved, session begun ──▶ reach_peer, at once
+ *   links, addresses, routes, rules, neighbours changed ──▶ reach_changed ──▶ all peers, at once and
+ *                                             then not more often than every REACH_INTERVAL_NS
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/node.h"
+#include "io/nexthop.h"
+#include "util/log.h"
+
+#define REACH_INTERVAL_NS (50 * NS_PER_MS)
+
+static void publish(struct node *n, struct peer *p, struct encap *e)
+{
+	const struct encap *old = atomic_load_explicit(&p->encap, memory_order_relaxed);
+
+	if (old == e || (old && e && !memcmp(old, e, sizeof(*e)))) {
+		free(e);
+		return;
+	}
+	atomic_store_explicit(&p->encap, e, memory_order_release);
+	if (old)
+		grace_retire(n->grace, (void *)old, free);
+}
+
+void reach_forget(struct node *n, struct peer *p)
+{
+	publish(n, p, NULL);
+}
+
+void reach_peer(struct node *n, struct peer *p)
+{
+	uint32_t nics[OPTIONS_NICS_MAX];
+	struct nexthop_env env = {
+		.nl = n->netlink,
+		.fwmark = n->fwmark,
+		.source_port = htons(n->bound_port),
+		.nics = nics,
+	};
+	struct encap *e = NULL;
+	const char *why = NULL;
+	bool pending = false;
+
+	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC) {
+		reach_forget(n, p);
+		return;
+	}
+	for (unsigned i = 0; i < n->nic_count && n->tx_xdp && n->up; i++)
+		if (n->nics[i].queue_count)
+			nics[env.nic_count++] = n->nics[i].ifindex;
+	e = nexthop_resolve(&env, &p->endpoint, &pending, &why);
+	if (!e) {
+		log_error("out of memory: the next hop of a peer is not followed");
+		return;
+	}
+	publish(n, p, e);
+}
+
+void reach_changed(struct node *n)
+{
+	uint64_t now_ns = loop_now_ns(), earliest_ns = n->reached_ns + REACH_INTERVAL_NS;
+
+	if (n->reach_at_ns == UINT64_MAX)
+		n->reach_at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
+}
+
+void reach_tick(struct node *n, uint64_t now_ns)
+{
+	if (now_ns < n->reach_at_ns)
+		return;
+	n->reach_at_ns = UINT64_MAX;
+	n->reached_ns = now_ns;
+	for (struct peer *p = n->device.first; p; p = p->list_next)
+		reach_peer(n, p);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* What the protocol core asks of the world: struct device_ops. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "conf/keytext.h"
+#include "daemon/node.h"
+#include "io/encap.h"
+#include "io/udp.h"
+#include "util/log.h"
+
+static void up_random(void *ctx, void *out, size_t n)
+{
+	(void)ctx;
+	randombytes_buf(out, n);
+}
+
+static uint64_t up_unix_ns(void *ctx)
+{
+	struct timespec ts;
+
+	(void)ctx;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* Both ways out use one source address: what reach.c resolved, if it is for this endpoint. */
+static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
+		   size_t len)
+{
+	struct node *n = ctx;
+	struct endpoint via = *to;
+	bool local_gone = false;
+	int err;
+
+	if (!n->udp)
+		return -ENETDOWN;
+	if (peer) {
+		const struct encap *e = atomic_load_explicit(&peer->encap, memory_order_relaxed);
+
+		if (e && endpoint_same_remote(&e->endpoint, to))
+			via = e->endpoint;
+	}
+	err = udp_send_one(n->udp, &via, msg, len, &local_gone);
+	if (!peer)
+		return err;
+	atomic_store_explicit(&peer->last_udp_ns, loop_now_ns(), memory_order_relaxed);
+	if (local_gone) {
+		endpoint_forget_local(&peer->endpoint);
+		reach_peer(n, peer);
+	}
+	return err;
+}
+
+static int up_index_begin(void *ctx, uint32_t index, const struct peer *peer, bool pending)
+{
+	return mapsync_index(ctx, index, peer, pending);
+}
+
+static void up_index_end(void *ctx, uint32_t index)
+{
+	mapsync_index_end(ctx, index);
+}
+
+static int up_peer_begin(void *ctx, const struct peer *peer)
+{
+	struct node *n = ctx;
+	int err;
+
+	if (peer->slot >= n->slot_cap) {
+		uint32_t cap = n->slot_cap ? n->slot_cap * 2 : 64;
+		struct peer **slots;
+
+		while (cap <= peer->slot)
+			cap *= 2;
+		slots = realloc(n->slots, cap * sizeof(*slots));
+		if (!slots)
+			return -ENOMEM;
+		memset(slots + n->slot_cap, 0, (cap - n->slot_cap) * sizeof(*slots));
+		n->slots = slots;
+		n->slot_cap = cap;
+	}
+	err = mapsync_peer(n, peer);
+	if (err)
+		return err;
+	n->slots[peer->slot] = (struct peer *)peer; /* the device's, which it lets us see as const */
+	return 0;
+}
+
+static void up_peer_end(void *ctx, const struct peer *peer)
+{
+	struct node *n = ctx;
+	struct peer *p = n->slots[peer->slot];
+
+	n->slots[peer->slot] = NULL;
+	reach_forget(n, p);
+	mapsync_peer_end(n, peer);
+}
+
+struct peer *upcalls_peer(const struct node *n, const struct note *note)
+{
+	struct peer *p = note->slot < n->slot_cap ? n->slots[note->slot] : NULL;
+
+	return p == note->peer ? p : NULL;
+}
+
+static void up_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
+{
+	struct node *n = ctx;
+
+	if (endpoint_changed)
+		reach_peer(n, peer);
+	mapsync_peer(n, peer);
+}
+
+static void up_flush(void *ctx, struct peer *peer)
+{
+	struct node *n = ctx;
+	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
+
+	/* The neighbour was perhaps unknown when the endpoint was set; the handshake found it. */
+	reach_peer(n, peer);
+	if (s && n->up)
+		worker_flush(n->worker, s->local_index);
+}
+
+static void up_retire(void *ctx, void *object, void (*free_fn)(void *))
+{
+	struct node *n = ctx;
+
+	grace_retire(n->grace, object, free_fn);
+}
+
+static const char *const event_texts[] = {
+	[DEVICE_HANDSHAKE_RETRY] =
+		"Handshake for peer %s (%s) did not complete after 5 seconds, retrying",
+	[DEVICE_HANDSHAKE_GIVEN_UP] = "Handshake for peer %s (%s) did not complete, giving up",
+	[DEVICE_BAD_INITIATION] = "Invalid handshake initiation from peer %s (%s)",
+	[DEVICE_BAD_MAC1] = "Invalid initiation MAC from peer %s (%s)",
+	[DEVICE_SESSION_BEGUN] = "Session with peer %s (%s) begun",
+	[DEVICE_KEEPALIVE_SENT] = "Keepalive sent to peer %s (%s)",
+	[DEVICE_KEYS_WIPED] = "Keys of peer %s (%s) wiped",
+	[DEVICE_COOKIE_SENT] = "Cookie reply sent to peer %s (%s)",
+};
+
+static void up_event(void *ctx, enum device_event event, const struct peer *peer,
+		     const struct endpoint *from)
+{
+	char key[KEYTEXT_BASE64_LEN + 1] = "unknown", address[ENDPOINT_TEXT_LEN] = "";
+
+	(void)ctx;
+	if (log_get_level() < LOG_LEVEL_DEBUG)
+		return;
+	if (peer)
+		keytext_to_base64(key, peer->remote.public);
+	if (!from && peer)
+		from = &peer->endpoint;
+	if (from)
+		endpoint_text(from, address);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	log_debug(event_texts[event], key, address); /* each of them takes just these two */
+#pragma GCC diagnostic pop
+}
+
+const struct device_ops upcalls = {
+	.random = up_random,
+	.unix_ns = up_unix_ns,
+	.send = up_send,
+	.index_begin = up_index_begin,
+	.index_end = up_index_end,
+	.peer_begin = up_peer_begin,
+	.peer_end = up_peer_end,
+	.peer_changed = up_peer_changed,
+	.flush = up_flush,
+	.retire = up_retire,
+	.event = up_event,
+};
