@@ -338,49 +338,30 @@ static int open_patiently(struct afxdp *a, const struct afxdp_config *config)
 	return err;
 }
 
-static int explain(int err, const struct afxdp_config *c, struct fault *f)
+static int explain(int err, const struct afxdp_config *config, struct fault *f)
 {
-	switch (err) {
-	case -EBUSY:
-		return fault(f, err,
-			     "%s queue %u: another AF_XDP socket has it; stop its owner or "
-			     "use --rx udp",
-			     c->nic, c->queue);
-	case -EPERM:
-	case -EACCES:
-		return fault(f, err,
-			     "%s queue %u: no right to open an AF_XDP socket; run as root "
-			     "or with CAP_NET_RAW",
-			     c->nic, c->queue);
-	case -ENOBUFS:
-		return fault(f, err,
-			     "%s queue %u: the locked-memory limit is too low for its "
-			     "frames; raise `ulimit -l` or add CAP_IPC_LOCK",
-			     c->nic, c->queue);
-	case -EAFNOSUPPORT:
-		return fault(f, err,
-			     "this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS); use "
-			     "--rx udp --tx udp");
-	case -ENODEV:
-		return fault(f, err, "%s: no such interface; see `ip link`", c->nic);
-	case -EINVAL:
-		if (c->zero_copy != AFXDP_ZC_ON)
-			return fault(f, err,
-				     "%s queue %u: the kernel refuses an AF_XDP socket: "
-				     "no such queue; see `ethtool -l %s`",
-				     c->nic, c->queue, c->nic);
-		/* fallthrough */
-	case -EOPNOTSUPP:
-		if (c->zero_copy == AFXDP_ZC_ON)
-			return fault(f, -EOPNOTSUPP,
-				     "%s queue %u: its driver has no zero-copy; "
-				     "use --zero-copy auto",
-				     c->nic, c->queue);
-		/* fallthrough */
-	default:
-		return fault(f, err, "%s queue %u: cannot open an AF_XDP socket: %s", c->nic,
-			     c->queue, strerror(-err));
+	static const struct {
+		int err;
+		const char *why;
+	} table[] = {
+		{-EBUSY, "another AF_XDP socket has it; stop its owner or use --rx udp"},
+		{-EPERM, "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW"},
+		{-ENOBUFS, "its frames exceed the limit of locked memory; raise `ulimit -l`, or "
+			   "add CAP_IPC_LOCK"},
+		{-EAFNOSUPPORT, "this kernel has no AF_XDP sockets; use --rx udp --tx udp"},
+		{-EINVAL, "the NIC has no such queue; see `ethtool -l`"},
+		{-ENETDOWN, "the NIC is down; `ip link set ... up` first"},
+	};
+	const char *why = strerror(-err);
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (err == table[i].err)
+			why = table[i].why;
+	if (config->zero_copy == AFXDP_ZC_ON && (err == -EINVAL || err == -EOPNOTSUPP)) {
+		err = -EOPNOTSUPP;
+		why = "its driver has no zero-copy for AF_XDP; use --zero-copy auto";
 	}
+	return fault(f, err, "%s queue %u: %s", config->nic, config->queue, why);
 }
 
 /* Settings without which it works too, and what the kernel chose. */

@@ -171,10 +171,10 @@ static int adopt(int fd, const char *name, struct fault *f)
 			return create(fd, name, f);
 		return fault(f, -errno, "descriptor %d is no TUN device: %s", fd, strerror(errno));
 	}
-	if (!(ifr.ifr_flags & IFF_TUN) || !(ifr.ifr_flags & IFF_NO_PI))
+	/* IFF_NO_PI is taken for granted: TUNGETIFF reports another thing (IFF_NOFILTER) in its bit */
+	if (!(ifr.ifr_flags & IFF_TUN))
 		return fault(f, -EINVAL,
-			     "descriptor %d (%s) is a TAP device or lacks IFF_NO_PI; "
-			     "open it with IFF_TUN|IFF_NO_PI",
+			     "descriptor %d (%s) is a TAP device; open it with IFF_TUN|IFF_NO_PI",
 			     fd, ifr.ifr_name);
 	return 0;
 }

@@ -29,12 +29,12 @@ int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct
 void tun_close(struct tun *t);
 
 /* Reads one packet, an inner IP packet without its vnet header, into @buf of @room bytes.
- * Returns its length, 0 when there is none, -errno: -EIO (interface is down), -EBADFD (deleted).
- * -EMSGSIZE: larger than @room, lost. */
+ * Returns its length, 0 when there is none (so too while the interface is down), -errno: -EBADFD
+ * (deleted), -EMSGSIZE (larger than @room, lost). */
 int tun_read(const struct tun *t, uint8_t *buf, size_t room);
 
 /* Writes the IP packet of @len bytes at @packet; the TUN_VNET_LEN bytes before it are overwritten.
- * Returns 0 or -errno as above. */
+ * Returns 0 or -errno: -EIO (interface is down), -EBADFD (deleted). */
 int tun_write(const struct tun *t, uint8_t *packet, size_t len);
 
 #endif

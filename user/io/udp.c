@@ -224,7 +224,7 @@ int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, s
 	struct iovec iov = {(void *)msg, len};
 	union udp_control control;
 	struct msghdr m;
-	int err = 0, fd;
+	int err, fd;
 
 	if (e->remote.sa.sa_family != AF_INET && e->remote.sa.sa_family != AF_INET6)
 		return -EDESTADDRREQ;
@@ -232,12 +232,11 @@ int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, s
 	if (fd < 0)
 		return -EAFNOSUPPORT;
 	udp_address_msg(&m, e, &iov, &control);
-	if (sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		err = -errno;
-	if (err == -EINVAL && m.msg_controllen) {
-		err = udp_resend(fd, &m);
+	if (sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	err = udp_resend(fd, &m, -errno);
+	if (!err)
 		*local_gone = true;
-	}
 	return err;
 }
 

@@ -19,7 +19,7 @@ int udp_set_fwmark(struct outside *o, uint32_t fwmark);
 
 /* Sends one message from the address e->local, if it is set and still ours. Any thread: handshakes
  * and keepalives of the control thread. Returns 0/-errno; when the kernel does not know the local
- * address any more (-EINVAL) it is sent again without it and *@local_gone set. */
+ * address any more it is sent without it and *@local_gone set (else left alone). */
 int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, size_t len,
 		 bool *local_gone);
 

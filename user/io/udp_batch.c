@@ -149,10 +149,11 @@ void udp_address_msg(struct msghdr *m, const struct endpoint *e, struct iovec *i
 	};
 }
 
-int udp_resend(int fd, struct msghdr *m)
+int udp_resend(int fd, struct msghdr *m, int err)
 {
-	if (!m->msg_controllen)
-		return -EINVAL;
+	/* EINVAL; from IPv4 of newer kernels (6.18) ENETUNREACH */
+	if (!m->msg_controllen || (err != -EINVAL && err != -ENETUNREACH))
+		return err;
 	m->msg_control = NULL;
 	m->msg_controllen = 0;
 	return sendmsg(fd, m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -174,15 +175,12 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 	unsigned done = 0, sent = 0, data = 0;
 
 	while (done < n) {
-		int err, r = sendmmsg(fd, u->msgs + done, n - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int r = sendmmsg(fd, u->msgs + done, n - done, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (r < 0) {
-			err = -errno;
-			if (err == -EAGAIN)
+			if (errno == EAGAIN)
 				break;
-			if (err == -EINVAL)
-				err = udp_resend(fd, &u->msgs[done].msg_hdr);
-			if (err) {
+			if (udp_resend(fd, &u->msgs[done].msg_hdr, -errno)) {
 				done++;
 				continue;
 			}

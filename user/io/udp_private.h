@@ -65,8 +65,8 @@ void udp_sweep(struct outside *o);
 void udp_address_msg(struct msghdr *m, const struct endpoint *e, struct iovec *iov,
 		     union udp_control *control);
 
-/* Sends @m, which the kernel refused with EINVAL, without its source address, if it had one: that
- * is what the kernel may not know any more. 0 or -errno. */
-int udp_resend(int fd, struct msghdr *m);
+/* The kernel refused @m with @err. If that may be for a source address which is not ours any more,
+ * sends @m without it. 0 or -errno, @err if there was nothing to try. */
+int udp_resend(int fd, struct msghdr *m, int err);
 
 #endif
