@@ -24,10 +24,10 @@ struct cookie_checker {
 };
 
 struct cookie_maker {
-	uint8_t mac1_key[WIRE_HASH_LEN];   /* of the peer's public key */
+	uint8_t mac1_key[WIRE_HASH_LEN]; /* of the peer's public key */
 	uint8_t cookie_key[WIRE_HASH_LEN];
 	uint8_t cookie[WIRE_COOKIE_LEN];
-	uint8_t last_mac1[WIRE_MAC_LEN];   /* of the message that a cookie reply would answer */
+	uint8_t last_mac1[WIRE_MAC_LEN]; /* of the message that a cookie reply would answer */
 	uint64_t cookie_born_ns;
 	bool has_cookie, sent_mac1;
 };
@@ -43,8 +43,8 @@ void cookie_checker_init(struct cookie_checker *c, const uint8_t public[static W
 void cookie_checker_wipe(struct cookie_checker *c);
 
 /* Checks the macs that end the @len bytes of @msg (an initiation or response, length checked).
- * mac2 is bound to @from's remote address and port. */
-enum cookie_verdict cookie_check(struct cookie_checker *c, const void *msg, size_t len,
+ * mac2 is bound to @from's remote address and port; once the secret is due, none is valid. */
+enum cookie_verdict cookie_check(const struct cookie_checker *c, const void *msg, size_t len,
 				 const struct endpoint *from, uint64_t now_ns);
 
 /* True if cookie_reply() would need a new secret now: the caller must pass 32 random bytes then. */
@@ -55,7 +55,7 @@ void cookie_secret_set(struct cookie_checker *c, const uint8_t secret[static WIR
 		       uint64_t now_ns);
 
 /* [W] 5.4.7. Makes the reply to @msg from @from. @nonce: 24 random bytes; @receiver_index: the
- * sender index of msg, as on the wire. A secret must have been set. */
+ * sender index of msg, as on the wire. A secret must have been set and not be due. */
 void cookie_reply(struct wire_cookie *reply, const struct cookie_checker *c, const void *msg,
 		  size_t len, const struct endpoint *from, __le32 receiver_index,
 		  const uint8_t nonce[static WIRE_COOKIE_NONCE_LEN]);

@@ -29,7 +29,7 @@ struct noise_identity {
 /* What is fixed for a peer as long as its key and ours stay. */
 struct noise_remote {
 	uint8_t public[WIRE_KEY_LEN];
-	uint8_t psk[WIRE_KEY_LEN];	  /* all zero = none */
+	uint8_t psk[WIRE_KEY_LEN];	     /* all zero = none */
 	uint8_t static_static[WIRE_KEY_LEN]; /* DH(ours, theirs); all zero = unusable (low order) */
 	uint8_t latest_timestamp[WIRE_TIMESTAMP_LEN]; /* newest TAI64N of theirs, against replay */
 };
@@ -75,8 +75,8 @@ void noise_handshake_clear(struct noise_handshake *hs);
 bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake *hs,
 			     const struct noise_identity *id, const struct noise_remote *r,
 			     const uint8_t ephemeral[static WIRE_KEY_LEN],
-			     const uint8_t timestamp[static WIRE_TIMESTAMP_LEN], uint32_t local_index)
-	__attribute__((warn_unused_result));
+			     const uint8_t timestamp[static WIRE_TIMESTAMP_LEN],
+			     uint32_t local_index) __attribute__((warn_unused_result));
 
 /* What an initiation says before we know whose it is. Wiped by whoever holds it, at its one exit. */
 struct noise_incoming {
@@ -92,31 +92,32 @@ bool noise_open_initiation(const struct wire_initiation *msg, const struct noise
 
 enum noise_verdict {
 	NOISE_OK = 0,
-	NOISE_BAD,	 /* did not authenticate */
-	NOISE_OLD,	 /* authentic, but its timestamp is not newer than the last: a replay */
+	NOISE_BAD, /* did not authenticate */
+	NOISE_OLD, /* authentic, but its timestamp is not newer than the last: a replay */
 };
 
 /* Second half: proves the peer and reads its timestamp. On NOISE_OK @hs is in state
- * NOISE_CONSUMED_INITIATION and r->latest_timestamp is updated; else nothing is changed. */
+ * NOISE_CONSUMED_INITIATION and r->latest_timestamp is updated; else nothing is changed.
+ * hs->local_index is left alone: what it named is the caller's to forget. */
 enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 					    const struct noise_incoming *in, struct noise_remote *r,
 					    struct noise_handshake *hs)
 	__attribute__((warn_unused_result));
 
-/* [W] 5.4.3. Makes the response, all but its macs; @hs must be in NOISE_CONSUMED_INITIATION.
- * Returns false, @hs cleared, on a low-order ephemeral. */
+/* [W] 5.4.3. Makes the response, all but its macs; @hs must be in NOISE_CONSUMED_INITIATION (else
+ * false, nothing changed). Returns false, @hs cleared, on a low-order ephemeral. */
 bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs,
 			   const struct noise_remote *r,
 			   const uint8_t ephemeral[static WIRE_KEY_LEN], uint32_t local_index)
 	__attribute__((warn_unused_result));
 
 /* Consumes the response to our initiation in @hs. Returns false and changes nothing when it does
- * not authenticate: the true response may still come. */
+ * not authenticate, or not name hs->local_index: the true response may still come. */
 bool noise_consume_response(const struct wire_response *msg, struct noise_handshake *hs,
 			    const struct noise_identity *id, const struct noise_remote *r)
 	__attribute__((warn_unused_result));
 
-/* [W] 5.4.5. The transport keys of a completed handshake; @hs is cleared.
+/* [W] 5.4.5. The transport keys of a completed handshake; @hs is cleared, its indices too.
  * The state tells who initiated: NOISE_CONSUMED_RESPONSE does. */
 void noise_derive_keys(struct noise_handshake *hs, struct noise_keys *keys);
 

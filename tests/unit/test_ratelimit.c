@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wg/ratelimit.h"
+#include "wgxdp/limits.h"
+
+#define T0 (5 * NS_PER_S)
+
+static const uint8_t secret[16] = {1, 2, 3};
+
+static struct endpoint v4(uint32_t address, uint16_t port)
+{
+	struct endpoint e = {.remote.v4 = {.sin_family = AF_INET}};
+
+	e.remote.v4.sin_addr.s_addr = htonl(address);
+	e.remote.v4.sin_port = htons(port);
+	return e;
+}
+
+static struct endpoint v6(uint64_t prefix, uint64_t host)
+{
+	struct endpoint e = {.remote.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(9)}};
+
+	for (int i = 0; i < 8; i++) {
+		e.remote.v6.sin6_addr.s6_addr[i] = (uint8_t)(prefix >> 8 * (7 - i));
+		e.remote.v6.sin6_addr.s6_addr[8 + i] = (uint8_t)(host >> 8 * (7 - i));
+	}
+	return e;
+}
+
+/* How many tokens @e gets at @now_ns before it is refused. */
+static unsigned drain(struct ratelimit *r, struct endpoint e, uint64_t now_ns)
+{
+	unsigned n = 0;
+
+	while (ratelimit_take(r, &e, now_ns))
+		n++;
+	return n;
+}
+
+static void test_rate_and_burst(void **state)
+{
+	struct ratelimit *r = ratelimit_new(100, 200, secret);
+	const uint64_t token = NS_PER_S / 100;
+	struct endpoint e = v4(0x0a000001, 1);
+
+	(void)state;
+	assert_non_null(r);
+	assert_int_equal(drain(r, e, T0), 200);
+	assert_int_equal(drain(r, e, T0 + token - 1), 0);
+	assert_int_equal(drain(r, e, T0 + token), 1); /* nothing is lost by asking early */
+	assert_int_equal(drain(r, e, T0 + 2 * token - 1), 0);
+	assert_int_equal(drain(r, e, T0 + 11 * token), 10);
+	assert_int_equal(drain(r, e, T0 + 111 * token), 100);
+	assert_int_equal(drain(r, e, T0 + 1000 * token), 200); /* never more than the burst */
+	assert_int_equal(drain(r, e, T0), 0);		       /* the clock went back */
+	assert_int_equal(drain(r, e, T0 + 1001 * token), 1);
+	assert_int_equal(drain(r, e, UINT64_MAX), 200);
+	ratelimit_free(r);
+	ratelimit_free(NULL);
+}
+
+static void test_extremes(void **state)
+{
+	struct ratelimit *r = ratelimit_new(1, UINT32_MAX, secret);
+	struct endpoint e = v4(1, 1);
+
+	(void)state;
+	assert_non_null(r);
+	for (int i = 0; i < 1000; i++)
+		assert_true(ratelimit_take(r, &e, T0));
+	assert_true(ratelimit_take(r, &e, UINT64_MAX));
+	ratelimit_free(r);
+
+	r = ratelimit_new(NS_PER_S, 1, secret);
+	assert_non_null(r);
+	assert_int_equal(drain(r, e, T0), 1);
+	assert_int_equal(drain(r, e, T0 + 1), 1);
+	ratelimit_free(r);
+}
+
+/* A source is an IPv4 address or an IPv6 /64. */
+static void test_sources(void **state)
+{
+	struct ratelimit *r = ratelimit_new(1, 3, secret);
+
+	(void)state;
+	assert_non_null(r);
+	assert_int_equal(drain(r, v4(0xc0000201, 1), T0), 3);
+	assert_int_equal(drain(r, v4(0xc0000201, 2), T0), 0); /* another port */
+	assert_int_equal(drain(r, v4(0xc0000202, 1), T0), 3);
+	assert_int_equal(drain(r, v6(0x20010db800000000, 1), T0), 3);
+	assert_int_equal(drain(r, v6(0x20010db800000000, 1ULL << 63), T0), 0);
+	assert_int_equal(drain(r, v6(0x20010db800000001, 1), T0), 3);
+	/* the bytes of an IPv4 source, as an IPv6 one */
+	assert_int_equal(drain(r, v6(0xc000020100000000, 1), T0), 3);
+	ratelimit_free(r);
+}
+
+static void test_least_recently_used_goes(void **state)
+{
+	struct ratelimit *r = ratelimit_new(1, 1, secret);
+
+	(void)state;
+	assert_non_null(r);
+	for (uint32_t i = 0; i < RATELIMIT_BUCKETS; i++)
+		assert_int_equal(drain(r, v4(i, 1), T0), 1);
+	assert_int_equal(drain(r, v4(0, 1), T0), 0); /* all are known; 0 is the newest now */
+	assert_int_equal(drain(r, v4(RATELIMIT_BUCKETS, 1), T0), 1); /* in the place of 1 */
+	assert_int_equal(drain(r, v4(0, 1), T0), 0);
+	assert_int_equal(drain(r, v4(2, 1), T0), 0);
+	assert_int_equal(drain(r, v4(1, 1), T0), 1); /* forgotten */
+	assert_int_equal(drain(r, v4(3, 1), T0), 1); /* by that, 3 was */
+	ratelimit_free(r);
+}
+
+/* Beside an obviously right one: no chains, no links, every source has its place. */
+#define SOURCES (RATELIMIT_BUCKETS + 512)
+
+struct model {
+	uint64_t saved_ns, last_ns, used; /* used: when, 0 = has no bucket */
+};
+
+static struct model model[SOURCES];
+
+static bool model_take(uint32_t source, uint64_t now_ns, uint64_t turn, uint64_t token,
+		       uint64_t burst)
+{
+	static unsigned resident;
+	struct model *m = &model[source];
+
+	if (m->used == 0) {
+		struct model *oldest = NULL;
+
+		for (uint32_t i = 0; i < SOURCES && resident == RATELIMIT_BUCKETS; i++) {
+			if (model[i].used && (!oldest || model[i].used < oldest->used))
+				oldest = &model[i];
+		}
+		if (oldest)
+			oldest->used = 0;
+		else
+			resident++;
+		m->saved_ns = burst;
+		m->last_ns = now_ns;
+	}
+	m->used = turn;
+	m->saved_ns += now_ns - m->last_ns;
+	if (m->saved_ns > burst)
+		m->saved_ns = burst;
+	m->last_ns = now_ns;
+	if (m->saved_ns < token)
+		return false;
+	m->saved_ns -= token;
+	return true;
+}
+
+static void test_against_model(void **state)
+{
+	struct ratelimit *r = ratelimit_new(10, 2, secret);
+	uint64_t now_ns = T0;
+	unsigned refused = 0;
+
+	(void)state;
+	assert_non_null(r);
+	srandom(1);
+	for (uint64_t turn = 1; turn <= 40000; turn++) {
+		/* half of the calls from few sources, which run dry; the rest from all */
+		uint32_t source = (uint32_t)random() % (random() % 2 ? 16 : SOURCES);
+		struct endpoint e = source % 2 ? v4(source, 1) : v6(source, turn);
+		bool expected;
+
+		now_ns += (uint64_t)random() % (8 * NS_PER_MS);
+		expected = model_take(source, now_ns, turn, NS_PER_S / 10, 2 * (NS_PER_S / 10));
+		assert_int_equal(ratelimit_take(r, &e, now_ns), expected);
+		refused += !expected;
+	}
+	assert_in_range(refused, 1000, 39000);
+	ratelimit_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rate_and_burst),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_least_recently_used_goes),
+		cmocka_unit_test(test_against_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vectors.h - reads tests/vectors/: blocks of "key = hex" lines parted by empty lines; a line that
+ * begins with '#' is a comment. Whatever is wrong with a file or asked of it in vain fails the test.
+ *
+ *	static struct vectors v;
+ *
+ *	for (vectors_open(&v, "kdf.txt"); vectors_next(&v);)
+ *		vectors_get(&v, "key", key, sizeof(key));
+ *
+ * Include after cmocka.h.
+ */
+#ifndef WGXDP_TESTS_VECTORS_H
+#define WGXDP_TESTS_VECTORS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef VECTORS_DIR
+#define VECTORS_DIR "tests/vectors"
+#endif
+
+#define VECTORS_LINES_MAX 64
+#define VECTORS_LINE_LEN 8192
+
+struct vectors {
+	FILE *file;
+	unsigned count;	 /* lines of this block */
+	unsigned blocks; /* so far */
+	char lines[VECTORS_LINES_MAX][VECTORS_LINE_LEN];
+};
+
+static inline void vectors_open(struct vectors *v, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", VECTORS_DIR, name);
+	v->blocks = 0;
+	v->file = fopen(path, "r");
+	if (!v->file)
+		fail_msg("%s: cannot open; tests run from the top of the tree", path);
+}
+
+/* The next block. False, with the file closed, at its end; a file without any block fails. */
+static inline bool vectors_next(struct vectors *v)
+{
+	v->count = 0;
+	for (;;) {
+		char *line = v->lines[v->count];
+
+		if (!fgets(line, VECTORS_LINE_LEN, v->file))
+			break;
+		assert_non_null(strchr(line, '\n'));
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == '#')
+			continue;
+		if (line[0] == '\0' && v->count > 0)
+			break;
+		if (line[0] != '\0')
+			v->count++;
+		assert_in_range(v->count, 0, VECTORS_LINES_MAX - 1);
+	}
+	if (v->count == 0) {
+		fclose(v->file);
+		assert_int_not_equal(v->blocks, 0);
+		return false;
+	}
+	v->blocks++;
+	return true;
+}
+
+/* The bytes of @key, at most @room of them; returns how many. */
+static inline size_t vectors_get_any(const struct vectors *v, const char *key, void *out,
+				     size_t room)
+{
+	size_t key_len = strlen(key), len = 0;
+	const char *hex = NULL;
+
+	for (unsigned i = 0; i < v->count && !hex; i++) {
+		if (strncmp(v->lines[i], key, key_len) == 0 &&
+		    strncmp(v->lines[i] + key_len, " = ", 3) == 0)
+			hex = v->lines[i] + key_len + 3;
+	}
+	if (!hex)
+		fail_msg("block %u has no \"%s\"", v->blocks, key);
+	for (; *hex; hex += 2, len++) {
+		unsigned byte = 0;
+
+		if (len == room || sscanf(hex, "%2x", &byte) != 1 || !hex[1])
+			fail_msg("block %u: \"%s\" is no hex or longer than %zu", v->blocks, key,
+				 room);
+		((uint8_t *)out)[len] = (uint8_t)byte;
+	}
+	return len;
+}
+
+/* The same, of exactly @len bytes. */
+static inline void vectors_get(const struct vectors *v, const char *key, void *out, size_t len)
+{
+	assert_int_equal(vectors_get_any(v, key, out, len), len);
+}
+
+#endif

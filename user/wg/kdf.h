@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kdf.h - the hashes of the handshake, [W] 5.4 and [N] 4.3: HASH, MAC, HMAC, KDF1..3, all of
+ * BLAKE2s. Nothing secret stays behind on the stack. Any thread.
+ */
+#ifndef WGXDP_KDF_H
+#define WGXDP_KDF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wgxdp/wire.h"
+
+/* HASH(a || b), 32 bytes. @out may be @a or @b. */
+void kdf_hash(uint8_t out[static WIRE_HASH_LEN], const void *a, size_t a_len, const void *b,
+	      size_t b_len);
+
+/* MAC(key, data), 16 bytes: keyed BLAKE2s; @key_len: 1..32. */
+void kdf_mac(uint8_t out[static WIRE_MAC_LEN], const void *key, size_t key_len, const void *data,
+	     size_t len);
+
+/* HMAC-BLAKE2s, RFC 2104, with a key of 32 bytes. @out may be @key. */
+void kdf_hmac(uint8_t out[static WIRE_HASH_LEN], const uint8_t key[static WIRE_HASH_LEN],
+	      const void *data, size_t len);
+
+/* HKDF (RFC 5869) of @input under chaining key @ck, to one, two or three outputs of 32 bytes. Any
+ * output may be @ck; @input must not overlap an output. */
+void kdf1(uint8_t t1[static WIRE_HASH_LEN], const uint8_t ck[static WIRE_HASH_LEN],
+	  const void *input, size_t len);
+void kdf2(uint8_t t1[static WIRE_HASH_LEN], uint8_t t2[static WIRE_HASH_LEN],
+	  const uint8_t ck[static WIRE_HASH_LEN], const void *input, size_t len);
+void kdf3(uint8_t t1[static WIRE_HASH_LEN], uint8_t t2[static WIRE_HASH_LEN],
+	  uint8_t t3[static WIRE_HASH_LEN], const uint8_t ck[static WIRE_HASH_LEN],
+	  const void *input, size_t len);
+
+#endif

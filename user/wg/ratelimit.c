@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ratelimit.c - one block of memory, no allocation after ratelimit_new():
+ *
+ *   heads[hash(source)] ─▶ bucket ─▶ bucket ─▶ NONE       chains by hash_next
+ *   newest ⇄ bucket ⇄ ... ⇄ bucket ⇄ oldest               all buckets, by last use
+ *
+ * A source without a bucket takes the oldest one. The hash is keyed, so that nobody can choose
+ * sources that share a chain. A bucket counts time, not tokens: what has been saved up, in ns, of
+ * which a token costs 1 s / rate; so there is no fraction to lose between two calls.
+ */
+#include "wg/ratelimit.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/wipe.h"
+#include "wgxdp/limits.h"
+
+#define NONE UINT16_MAX
+
+_Static_assert(RATELIMIT_BUCKETS < NONE, "indices are 16 bits");
+_Static_assert((RATELIMIT_BUCKETS & (RATELIMIT_BUCKETS - 1)) == 0, "masked, not divided");
+
+/* The part of an address that one bucket stands for: IPv4 /32, IPv6 /64. */
+struct source {
+	uint8_t family; /* 0 in a bucket never used */
+	uint8_t prefix[8];
+};
+
+struct bucket {
+	uint64_t saved_ns;
+	uint64_t last_ns; /* when saved_ns was true */
+	struct source source;
+	uint16_t hash_next;
+	uint16_t newer, older;
+};
+
+struct ratelimit {
+	uint64_t token_ns, burst_ns;
+	uint8_t secret[crypto_shorthash_KEYBYTES];
+	uint16_t newest, oldest;
+	uint16_t heads[RATELIMIT_BUCKETS];
+	struct bucket buckets[RATELIMIT_BUCKETS];
+};
+
+_Static_assert(crypto_shorthash_KEYBYTES == 16, "ratelimit_new() takes such a secret");
+
+struct ratelimit *ratelimit_new(uint32_t per_s, uint32_t burst, const uint8_t secret[static 16])
+{
+	struct ratelimit *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->token_ns = NS_PER_S / per_s;
+	r->burst_ns = r->token_ns * burst;
+	memcpy(r->secret, secret, sizeof(r->secret));
+	for (unsigned i = 0; i < RATELIMIT_BUCKETS; i++) {
+		r->heads[i] = NONE;
+		r->buckets[i].hash_next = NONE;
+		r->buckets[i].newer = i == 0 ? NONE : i - 1;
+		r->buckets[i].older = i == RATELIMIT_BUCKETS - 1 ? NONE : i + 1;
+	}
+	r->oldest = RATELIMIT_BUCKETS - 1;
+	return r;
+}
+
+void ratelimit_free(struct ratelimit *r)
+{
+	if (r)
+		wipe(r->secret, sizeof(r->secret));
+	free(r);
+}
+
+static struct source source_of(const struct endpoint *e)
+{
+	struct source s = {.family = (uint8_t)e->remote.sa.sa_family};
+
+	if (s.family == AF_INET)
+		memcpy(s.prefix, &e->remote.v4.sin_addr, sizeof(e->remote.v4.sin_addr));
+	else
+		memcpy(s.prefix, &e->remote.v6.sin6_addr, sizeof(s.prefix));
+	return s;
+}
+
+/* Where the chain of @s begins. */
+static uint16_t *head_of(struct ratelimit *r, const struct source *s)
+{
+	uint64_t hash;
+
+	crypto_shorthash((uint8_t *)&hash, (const uint8_t *)s, sizeof(*s), r->secret);
+	return &r->heads[hash & (RATELIMIT_BUCKETS - 1)];
+}
+
+static void touch(struct ratelimit *r, uint16_t i)
+{
+	struct bucket *b = &r->buckets[i];
+
+	if (i == r->newest)
+		return;
+	r->buckets[b->newer].older = b->older;
+	if (i == r->oldest)
+		r->oldest = b->newer;
+	else
+		r->buckets[b->older].newer = b->newer;
+	b->newer = NONE;
+	b->older = r->newest;
+	r->buckets[r->newest].newer = i;
+	r->newest = i;
+}
+
+/* Takes the oldest bucket out of the chain of the source that it stood for. */
+static uint16_t evict(struct ratelimit *r)
+{
+	uint16_t i = r->oldest;
+	struct bucket *b = &r->buckets[i];
+	uint16_t *link;
+
+	if (b->source.family == AF_UNSPEC)
+		return i;
+	for (link = head_of(r, &b->source); *link != i; link = &r->buckets[*link].hash_next)
+		;
+	*link = b->hash_next;
+	return i;
+}
+
+/* The bucket of @s, a full one if it is new. */
+static struct bucket *bucket_of(struct ratelimit *r, const struct source *s, uint64_t now_ns)
+{
+	uint16_t *head = head_of(r, s);
+	uint16_t i = *head;
+
+	while (i != NONE && memcmp(&r->buckets[i].source, s, sizeof(*s)) != 0)
+		i = r->buckets[i].hash_next;
+	if (i == NONE) {
+		i = evict(r);
+		r->buckets[i].source = *s;
+		r->buckets[i].saved_ns = r->burst_ns;
+		r->buckets[i].last_ns = now_ns;
+		r->buckets[i].hash_next = *head;
+		*head = i;
+	}
+	touch(r, i);
+	return &r->buckets[i];
+}
+
+bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t now_ns)
+{
+	struct source s = source_of(from);
+	struct bucket *b = bucket_of(r, &s, now_ns);
+	uint64_t room_ns = r->burst_ns - b->saved_ns;
+	uint64_t passed_ns = now_ns > b->last_ns ? now_ns - b->last_ns : 0;
+
+	b->saved_ns += passed_ns < room_ns ? passed_ns : room_ns;
+	b->last_ns += passed_ns;
+	if (b->saved_ns < r->token_ns)
+		return false;
+	b->saved_ns -= r->token_ns;
+	return true;
+}
