@@ -4,7 +4,7 @@
  * writes them: wgxdp/maps.h. Only programs include this.
  *
  * What may hold a million entries is not preallocated: an interface with three peers must not pin
- * the memory of a million. Only the control thread inserts, so no allocation falls on the data path.
+ * the memory of a million. Only the control thread inserts, so the data path never allocates.
  */
 #ifndef WGXDP_MAPS_BPF_H
 #define WGXDP_MAPS_BPF_H
@@ -80,7 +80,7 @@ struct {
 /* xsks_key() -> AF_XDP socket of that queue. The kind takes no BTF. */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, NICS_MAX * NIC_QUEUES_MAX);
+	__uint(max_entries, XSKS_MAX);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } xsks SEC(".maps");

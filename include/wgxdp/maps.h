@@ -70,9 +70,11 @@ struct drops_value {
 
 /* nics: what the program must know of a NIC that it is attached to; the key is its ifindex. */
 struct nic_value {
-	__u8 mac[6]; /* frames to any other are not ours */
+	__u8 mac[6];  /* frames to any other are not ours */
 	__u16 number; /* 0..NICS_MAX-1, its place in xsks */
 };
+
+#define XSKS_MAX (NICS_MAX * NIC_QUEUES_MAX)
 
 /* xsks: the key of the socket for @queue of the NIC with @number. */
 static inline __u32 xsks_key(__u32 number, __u32 queue)

@@ -29,10 +29,10 @@
 #include "wgxdp/maps.h"
 #include "wgxdp/reasons.h"
 
-#define SESSION 0x89abcdef /* a data index of the peer in SLOT */
-#define PENDING 0x01020304 /* of an initiation that SLOT has sent */
+#define SESSION 0x89abcdef   /* a data index of the peer in SLOT */
+#define PENDING 0x01020304   /* of an initiation that SLOT has sent */
 #define GONE_PEER 0x55555555 /* a data index whose peer has no counters any more */
-#define UNKNOWN 0xefcdab89 /* SESSION with its bytes turned round */
+#define UNKNOWN 0xefcdab89   /* SESSION with its bytes turned round */
 #define SLOT 70000
 #define LO 1 /* ifindex of lo; BPF_PROG_TEST_RUN says that frames came by it */
 #define NIC_NUMBER 3
@@ -55,6 +55,8 @@ struct row {
 #define MALFORMED REFUSED, REASON_malformed
 #define NO_INDEX REFUSED, REASON_unknown_index
 
+/* One row, one line where it fits. */
+/* clang-format off */
 static const struct row rows[] = {
 	/* what goes to the socket */
 	{ "v4 data", { DATA(4) }, STEERED, 0 },
@@ -220,6 +222,7 @@ static const struct row rows[] = {
 	{ "v4 unknown index, martian source",
 	  { ANY(4, WIRE_DATA, UNKNOWN), .pokes = { { L3, 12, 127 } } }, STACK, 0 },
 };
+/* clang-format on */
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -261,7 +264,8 @@ static void read_counters(struct counters *c)
 	sum_reasons(skel->maps.drops, c->drops);
 	sum_reasons(skel->maps.passes, c->passes);
 	assert_int_equal(bpf_map__lookup_elem(skel->maps.peer_stats, &slot, sizeof(slot), v,
-					      sizeof(v), 0), 0);
+					      sizeof(v), 0),
+			 0);
 	for (int i = 0; i < cpus; i++) {
 		c->peer.rx_packets += v[i].rx_packets;
 		c->peer.rx_bytes += v[i].rx_bytes;
@@ -272,7 +276,7 @@ static void read_counters(struct counters *c)
 
 static uint32_t run_on(const uint8_t *data, uint32_t len, uint32_t ifindex, uint32_t queue)
 {
-	struct xdp_md md = { .data_end = len, .ingress_ifindex = ifindex, .rx_queue_index = queue };
+	struct xdp_md md = {.data_end = len, .ingress_ifindex = ifindex, .rx_queue_index = queue};
 	uint8_t out[FRAME_MAX];
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = data, .data_size_in = len, .data_out = out,
 		    .data_size_out = sizeof(out), .ctx_in = &md, .ctx_size_in = sizeof(md));
@@ -320,7 +324,7 @@ static void put(const struct bpf_map *map, const void *key, size_t key_len, cons
 
 static void put_nic(uint32_t ifindex, uint16_t number)
 {
-	struct nic_value nic = { .number = number };
+	struct nic_value nic = {.number = number};
 
 	memcpy(nic.mac, frame_nic_mac, 6);
 	put(skel->maps.nics, &ifindex, sizeof(ifindex), &nic, sizeof(nic));
@@ -340,16 +344,16 @@ static void remove_socket(uint32_t key)
 
 static void put_session(uint32_t index, uint32_t slot, enum session_kind kind)
 {
-	struct session_value v = { .slot = slot, .kind = kind };
+	struct session_value v = {.slot = slot, .kind = kind};
 
 	put(skel->maps.sessions, &index, sizeof(index), &v, sizeof(v));
 }
 
 static void fill_maps(void)
 {
-	struct listen_key v4 = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 1 },
-				 .port = htons(FRAME_PORT) };
-	struct listen_key v6 = { .port = htons(FRAME_PORT) };
+	struct listen_key v4 = {.address = {[10] = 0xff, 0xff, 192, 0, 2, 1},
+				.port = htons(FRAME_PORT)};
+	struct listen_key v6 = {.port = htons(FRAME_PORT)};
 	struct peer_stats_value zero[cpus];
 	uint32_t slot = SLOT;
 	uint8_t one = 1;
@@ -368,7 +372,7 @@ static void fill_maps(void)
 
 static int lo_up(void)
 {
-	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	int err = ioctl(fd, SIOCSIFFLAGS, &r);
 
@@ -379,14 +383,15 @@ static int lo_up(void)
 static int open_xsk(void)
 {
 	const struct xsk_socket_config config = {
-		.rx_size = 64, .tx_size = 64,
+		.rx_size = 64,
+		.tx_size = 64,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 	};
 	const size_t size = 64 * XSK_UMEM__DEFAULT_FRAME_SIZE;
 
 	umem_area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (umem_area == MAP_FAILED || xsk_umem__create(&umem, umem_area, size, &fill, &completion,
-							 NULL))
+	if (umem_area == MAP_FAILED ||
+	    xsk_umem__create(&umem, umem_area, size, &fill, &completion, NULL))
 		return -1;
 	return xsk_socket__create(&xsk, "lo", 0, umem, &rx, &tx, &config);
 }
@@ -454,8 +459,13 @@ static void test_row(void **state)
 static void test_truncation(void **state)
 {
 	static const struct frame_spec specs[] = {
-		{ DATA(4) }, { DATA(4), .options = 40 }, { DATA(6) }, { ANY(4, WIRE_INITIATION, 0) },
-		{ ANY(6, WIRE_RESPONSE, PENDING) }, { ANY(4, WIRE_DATA, UNKNOWN) }, { ANY(6, 9, SESSION) },
+		{DATA(4)},
+		{DATA(4), .options = 40},
+		{DATA(6)},
+		{ANY(4, WIRE_INITIATION, 0)},
+		{ANY(6, WIRE_RESPONSE, PENDING)},
+		{ANY(4, WIRE_DATA, UNKNOWN)},
+		{ANY(6, 9, SESSION)},
 	};
 	struct frame f;
 
@@ -477,8 +487,10 @@ static void test_lengths(void **state)
 	skip_if_denied();
 	for (uint8_t type = 0; type <= 5; type++) {
 		for (int len = 1; len <= 200; len++) {
-			struct frame_spec s = { .family = 4 + len % 2 * 2, .type = type,
-						.receiver = SESSION, .payload_len = len };
+			struct frame_spec s = {.family = 4 + len % 2 * 2,
+					       .type = type,
+					       .receiver = SESSION,
+					       .payload_len = len};
 			enum outcome outcome = REFUSED;
 
 			if (type == WIRE_DATA && len >= 32)
@@ -495,7 +507,7 @@ static void test_lengths(void **state)
 /* One bit turned in the IPv4 header without its checksum following: never ours. */
 static void test_flipped_header_bits(void **state)
 {
-	const struct frame_spec s = { DATA(4), .options = 8 };
+	const struct frame_spec s = {DATA(4), .options = 8};
 	struct frame f;
 
 	(void)state;
@@ -511,7 +523,7 @@ static void test_flipped_header_bits(void **state)
 /* A datagram that ends before its IP packet does: its own length counts. */
 static void test_udp_length_rules(void **state)
 {
-	const struct frame_spec s = { DATA(6) };
+	const struct frame_spec s = {DATA(6)};
 	struct frame f;
 
 	(void)state;
@@ -528,7 +540,7 @@ static void test_udp_length_rules(void **state)
 /* Without a socket the frame goes to the stack, still counted for the peer. */
 static void test_no_socket(void **state)
 {
-	const struct frame_spec s = { DATA(4) };
+	const struct frame_spec s = {DATA(4)};
 	struct counters before, after;
 	struct frame f;
 
@@ -547,7 +559,7 @@ static void test_no_socket(void **state)
 /* A peer just deleted: its packets still find their way, nothing is counted for anybody. */
 static void test_peer_without_counters(void **state)
 {
-	const struct frame_spec s = { ANY(4, WIRE_DATA, GONE_PEER) };
+	const struct frame_spec s = {ANY(4, WIRE_DATA, GONE_PEER)};
 	struct counters before, after;
 	struct frame f;
 
@@ -563,7 +575,7 @@ static void test_peer_without_counters(void **state)
 /* A NIC that the map does not know, as between detach and the link's end: all passes. */
 static void test_unknown_nic(void **state)
 {
-	const struct frame_spec s = { DATA(4) }, bad = { ANY(4, 9, SESSION) };
+	const struct frame_spec s = {DATA(4)}, bad = {ANY(4, 9, SESSION)};
 	uint32_t lo = LO;
 	struct frame f;
 
@@ -580,7 +592,7 @@ static void test_unknown_nic(void **state)
 /* Queues and NICs do not run into each other: queue 65 of one is not queue 1 of the next. */
 static void test_queues(void **state)
 {
-	const struct frame_spec s = { DATA(4) };
+	const struct frame_spec s = {DATA(4)};
 	struct frame f;
 	uint32_t veth;
 
@@ -620,8 +632,9 @@ int main(void)
 	struct CMUnitTest tests[ROWS + sizeof(others) / sizeof(others[0])];
 
 	for (size_t i = 0; i < ROWS; i++)
-		tests[i] = (struct CMUnitTest){ .name = rows[i].name, .test_func = test_row,
-						.initial_state = (void *)&rows[i] };
+		tests[i] = (struct CMUnitTest){.name = rows[i].name,
+					       .test_func = test_row,
+					       .initial_state = (void *)&rows[i]};
 	memcpy(tests + ROWS, others, sizeof(others));
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("ingress", tests, setup, teardown);

@@ -2,13 +2,8 @@
 #include "daemon/loader.h"
 
 #include <errno.h>
-#include <linux/if_link.h>
-#include <net/if.h>
-#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -16,6 +11,7 @@
 
 #include "bpf/ingress.skel.h"
 #include "daemon/pins.h"
+#include "daemon/xdplink.h"
 #include "util/log.h"
 
 struct nic {
@@ -57,13 +53,15 @@ static int load_fault(int err, struct fault *f)
 {
 	switch (err) {
 	case -EPERM:
-		return fault(f, err, "loading the BPF program: not permitted; it takes root, or "
-				     "CAP_BPF and CAP_NET_ADMIN");
+		return fault(f, err,
+			     "loading the BPF program: not permitted; it takes root, or "
+			     "CAP_BPF and CAP_NET_ADMIN");
 	case -ENOMEM:
 		return fault(f, err, "loading the BPF program: out of memory");
 	default:
-		return fault(f, -ENOTSUP, "loading the BPF program: this kernel does not take it "
-					  "(%s); it takes Linux 6.1 or newer with BPF and BTF",
+		return fault(f, -ENOTSUP,
+			     "loading the BPF program: this kernel does not take it "
+			     "(%s); it takes Linux 6.1 or newer with BPF and BTF",
 			     strerror(-err));
 	}
 }
@@ -73,7 +71,7 @@ static int pin_maps(struct loader *l, struct fault *f)
 	struct bpf_map *map;
 	int err;
 
-	bpf_object__for_each_map(map, l->skel->obj) {
+	bpf_object__for_each_map (map, l->skel->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
 		err = pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map), f);
@@ -155,112 +153,9 @@ static int find_attached(const struct loader *l, uint32_t ifindex)
 	return ifindex ? find_nic(l, ifindex) : -ENOENT;
 }
 
-/* The MAC address of an Ethernet device; loopback has one too, all zeros. */
-static int read_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
-{
-	struct ifreq request = { 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
-
-	if (fd < 0)
-		return fault(f, -errno, "%s: socket: %s", nic, strerror(errno));
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", nic);
-	if (ioctl(fd, SIOCGIFHWADDR, &request))
-		err = fault(f, -errno, "%s: reading its MAC address: %s", nic, strerror(errno));
-	else if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER &&
-		 request.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
-		err = fault(f, -EOPNOTSUPP, "%s: not an Ethernet device, so not for XDP; it takes udp",
-			    nic);
-	else
-		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
-	close(fd);
-	return err;
-}
-
-/* Says whose program sits on the NIC. */
-static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
-{
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
-	int fd;
-
-	if (!id) /* it is gone again, or the driver itself is busy */
-		return fault(f, -EBUSY, "%s: taking an XDP program: %s; try again, or take udp",
-			     nic, strerror(EBUSY));
-	fd = bpf_prog_get_fd_by_id(id);
-	if (fd >= 0) {
-		bpf_obj_get_info_by_fd(fd, &info, &len);
-		close(fd);
-	}
-	return fault(f, -EBUSY, "%s: XDP program %u (%s) is attached there and is left alone; "
-				"take udp, or detach it first",
-		     nic, id, info.name[0] ? info.name : "unnamed");
-}
-
-/* Ids of the programs on the NIC, in whatever mode; 0 = none. */
-static uint32_t attached_id(uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, q);
-
-	if (bpf_xdp_query(ifindex, 0, &q))
-		return 0;
-	if (q.prog_id)
-		return q.prog_id;
-	/* XDP_ATTACHED_MULTI: one program a mode */
-	return q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id ? q.skb_prog_id : q.hw_prog_id;
-}
-
-static int create_link(const struct loader *l, uint32_t ifindex, uint32_t flags)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
-	int fd = bpf_link_create(bpf_program__fd(l->skel->progs.wgxdp_ingress), ifindex, BPF_XDP,
-				 &opts);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* Returns the link's fd. Generic is no remedy for a NIC that is taken, gone, or not ours to touch. */
-static int link_by_mode(const struct loader *l, uint32_t ifindex, const char *nic,
-			enum loader_mode mode, bool *native)
-{
-	int fd = -EOPNOTSUPP;
-
-	*native = mode != LOADER_MODE_GENERIC;
-	if (*native) {
-		fd = create_link(l, ifindex, XDP_FLAGS_DRV_MODE);
-		if (fd >= 0 || mode == LOADER_MODE_NATIVE || fd == -EBUSY || fd == -EEXIST ||
-		    fd == -EPERM || fd == -ENODEV)
-			return fd;
-		log_debug("%s: no native XDP: %s", nic, strerror(-fd));
-		*native = false;
-	}
-	return create_link(l, ifindex, XDP_FLAGS_SKB_MODE);
-}
-
-static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_mode mode,
-			struct fault *f)
-{
-	switch (err) {
-	case -EBUSY:
-	case -EEXIST:
-		return foreign_fault(attached_id(ifindex), nic, f);
-	case -EPERM:
-		return fault(f, err, "%s: attaching XDP: not permitted; it takes root, or CAP_BPF "
-				     "and CAP_NET_ADMIN", nic);
-	case -ENODEV:
-	case -EINVAL: /* what bpf_link_create says of an unknown ifindex */
-		if (!if_indextoname(ifindex, (char[IF_NAMESIZE]){ 0 }))
-			return fault(f, -ENODEV, "%s: no such interface; see `ip link`", nic);
-		/* fall through */
-	default:
-		return fault(f, mode == LOADER_MODE_NATIVE ? -EOPNOTSUPP : err,
-			     "%s: takes no XDP program%s: %s; it takes udp", nic,
-			     mode == LOADER_MODE_NATIVE ? " in native mode" : "", strerror(-err));
-	}
-}
-
 static int set_nic(struct loader *l, uint32_t ifindex, uint16_t number, const uint8_t mac[static 6])
 {
-	struct nic_value v = { .number = number };
+	struct nic_value v = {.number = number};
 
 	memcpy(v.mac, mac, sizeof(v.mac));
 	return bpf_map__update_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), &v, sizeof(v),
@@ -271,36 +166,28 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 		  bool *native, struct fault *f)
 {
 	uint8_t mac[6];
-	uint32_t id;
-	bool mode_is_native;
 	int number, fd, err;
 
-	if (!ifindex)
-		return fault(f, -ENODEV, "%s: no such interface; see `ip link`", nic);
 	if (find_attached(l, ifindex) >= 0)
 		return fault(f, -EALREADY, "%s: XDP is attached there already", nic);
 	number = find_nic(l, 0);
 	if (number < 0)
 		return fault(f, -ENOSPC, "%s: no more than %d NICs take XDP for one interface", nic,
 			     NICS_MAX);
-	err = read_mac(nic, mac, f);
+	err = xdplink_mac(nic, mac, f);
 	if (err)
 		return err;
-	id = attached_id(ifindex);
-	if (id)
-		return foreign_fault(id, nic, f);
-
 	/* The map first: the program runs from the moment of the link. */
 	err = set_nic(l, ifindex, number, mac);
 	if (err)
 		return fault(f, err, "%s: writing the map nics: %s", nic, strerror(-err));
-	fd = link_by_mode(l, ifindex, nic, mode, &mode_is_native);
+	fd = xdplink_open(bpf_program__fd(l->skel->progs.wgxdp_ingress), ifindex, nic, mode, native,
+			  f);
 	if (fd < 0) {
 		bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
-		return attach_fault(fd, ifindex, nic, mode, f);
+		return fd;
 	}
-	l->nics[number] = (struct nic){ .ifindex = ifindex, .link_fd = fd };
-	*native = mode_is_native;
+	l->nics[number] = (struct nic){.ifindex = ifindex, .link_fd = fd};
 	return 0;
 }
 
@@ -320,13 +207,8 @@ void loader_detach(struct loader *l, uint32_t ifindex)
 bool loader_attached(const struct loader *l, uint32_t ifindex)
 {
 	int number = find_attached(l, ifindex);
-	struct bpf_link_info info = { 0 };
-	uint32_t len = sizeof(info);
 
-	/* A link whose device is gone, or that was torn off, says ifindex 0. */
-	return number >= 0 &&
-	       !bpf_obj_get_info_by_fd(l->nics[number].link_fd, &info, &len) &&
-	       info.xdp.ifindex == ifindex;
+	return number >= 0 && xdplink_alive(l->nics[number].link_fd);
 }
 
 int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 6])
@@ -449,7 +331,7 @@ void loader_peer_del(struct loader *l, uint32_t slot)
 int loader_peer_stats(const struct loader *l, uint32_t slot, struct peer_stats_value *sum)
 {
 	const struct peer_stats_value *v = l->per_cpu;
-	struct peer_stats_value s = { 0 };
+	struct peer_stats_value s = {0};
 	int err = bpf_map__lookup_elem(l->skel->maps.peer_stats, &slot, sizeof(slot), l->per_cpu,
 				       l->cpus * sizeof(*v), 0);
 
@@ -470,7 +352,7 @@ static int sum_reasons(const struct loader *l, const struct bpf_map *map,
 		       struct drops_value sums[static REASON_COUNT])
 {
 	const struct drops_value *v = l->per_cpu;
-	struct drops_value all[REASON_COUNT] = { 0 };
+	struct drops_value all[REASON_COUNT] = {0};
 
 	for (uint32_t reason = 0; reason < REASON_COUNT; reason++) {
 		int err = bpf_map__lookup_elem(map, &reason, sizeof(reason), l->per_cpu,

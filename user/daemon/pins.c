@@ -76,7 +76,8 @@ int pins_init(struct pins *p, const char *interface, struct fault *f)
 	p->path[0] = '\0';
 	err = write_path(path, interface);
 	if (err)
-		return fault(f, err, "\"%s\" is no interface name: 1 to %d characters, no '/' or ':'",
+		return fault(f, err,
+			     "\"%s\" is no interface name: 1 to %d characters, no '/' or ':'",
 			     interface, IFNAME_MAX);
 	if (!is_bpffs())
 		return 0;
@@ -87,7 +88,8 @@ int pins_init(struct pins *p, const char *interface, struct fault *f)
 			err = take_directory(path);
 	} while (err == -ENOENT && is_bpffs());
 	if (err == -EPERM)
-		return fault(f, err, "%s or its parent is not a directory of ours; remove it", path);
+		return fault(f, err, "%s or its parent is not a directory of ours; remove it",
+			     path);
 	if (err)
 		return fault(f, err, "making %s: %s", path, strerror(-err));
 	remove_contents(path);
