@@ -184,6 +184,12 @@ static int stop(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
 	return -ECANCELED;
 }
 
+static int see_other_side(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
+{
+	(void)ctx, (void)ifindex;
+	return family == AF_INET && !memcmp(a, addr("10.2.0.2"), 4) ? -EEXIST : 0;
+}
+
 static void test_addresses(void **state)
 {
 	struct seen s = {0};
@@ -198,6 +204,10 @@ static void test_addresses(void **state)
 	assert_true(s.ours4 && s.ours6 && s.lo);
 	assert_int_equal(s.count, want);
 	assert_int_equal(netlink_addresses(nl, stop, NULL), -ECANCELED);
+	/* On a point-to-point link: ours, not the other side's. */
+	sh("ip addr add 10.2.0.1 peer 10.2.0.2 dev d1");
+	assert_int_equal(netlink_addresses(nl, see_other_side, NULL), 0);
+	sh("ip addr del 10.2.0.1 peer 10.2.0.2 dev d1");
 	/* Many answers, over several reads. */
 	sh("for i in $(seq 1 250); do for j in 1 2 3 4; do echo addr add 10.1.$j.$i/32 dev d1; "
 	   "done; done | ip -batch -");

@@ -71,8 +71,8 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 		      uint8_t mac[static 6]);
 
-/* Asks the kernel to resolve and keep the neighbour (NTF_EXT_MANAGED; NTF_USE where refused). What
- * is managed already, or permanent, is left alone. */
+/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux 5.16 to
+ * resolve it now, NTF_USE). What is managed already, or permanent, is left alone. */
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr);
 

@@ -261,24 +261,12 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 	return 0;
 }
 
-static int use_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
-			 bool managed)
-{
-	struct nlmsghdr *nlh =
-		begin_neighbour(nl, RTM_NEWNEIGH, NLM_F_CREATE, ifindex, family, addr);
-	struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
-
-	if (managed)
-		mnl_attr_put_u32(nlh, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
-	else
-		ndm->ndm_flags = NTF_USE;
-	return netlink_talk(nl, nlh, NULL, NULL);
-}
-
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr)
 {
 	struct neighbour n;
+	struct nlmsghdr *nlh;
+	struct ndmsg *ndm;
 	int err = get_neighbour(nl, ifindex, family, addr, &n);
 
 	if (err && err != -ENOENT)
@@ -286,8 +274,12 @@ int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t famil
 	/* To manage a permanent entry would take its permanence from it. */
 	if (!err && (n.managed || n.fixed))
 		return 0;
-	err = use_neighbour(nl, ifindex, family, addr, true);
-	if (err == -EINVAL || err == -EOPNOTSUPP) /* before Linux 5.16 */
-		err = use_neighbour(nl, ifindex, family, addr, false);
-	return err;
+
+	/* A kernel before 5.16 ignores the extended flag in silence, and without NTF_USE would take
+	 * the request for one to forget the MAC. */
+	nlh = begin_neighbour(nl, RTM_NEWNEIGH, NLM_F_CREATE, ifindex, family, addr);
+	ndm = mnl_nlmsg_get_payload(nlh);
+	ndm->ndm_flags = NTF_USE;
+	mnl_attr_put_u32(nlh, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
+	return netlink_talk(nl, nlh, NULL, NULL);
 }
