@@ -239,7 +239,22 @@ static int end_block(struct conf_parser *p)
 
 /* Names -------------------------------------------------------------------------------------- */
 
-/* "# Name = value" -> @name, cut at a whole UTF-8 character. False: it is another comment. */
+/* Length of the UTF-8 character at @text, 1 to 4, or 0: it is none. RFC 3629 4. */
+static size_t character(const unsigned char *text)
+{
+	unsigned char c = text[0];
+	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c == 0xe0 && text[1] < 0xa0) || (c == 0xed && text[1] > 0x9f) ||
+	    (c == 0xf0 && text[1] < 0x90) || (c == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+/* "# Name = value" -> @name, in UTF-8 whatever the file is in (it becomes JSON). False: it is another comment. */
 static bool read_name(char *comment, char name[static PEER_NAME_LEN])
 {
 	size_t len;
@@ -251,13 +266,19 @@ static bool read_name(char *comment, char name[static PEER_NAME_LEN])
 	if (*comment != '=')
 		return false;
 	comment = trim(comment + 1);
-	printable(comment);
-	len = strlen(comment);
-	if (len >= PEER_NAME_LEN)
-		for (len = PEER_NAME_LEN - 1; len && (comment[len] & 0xc0) == 0x80; len--)
-			;
-	memcpy(name, comment, len);
-	memset(name + len, 0, PEER_NAME_LEN - len);
+	memset(name, 0, PEER_NAME_LEN);
+	for (size_t at = 0; *comment; comment += len) {
+		len = character((unsigned char *)comment);
+		if (at + (len ? len : 1) >= PEER_NAME_LEN)
+			break;
+		if (len)
+			memcpy(name + at, comment, len);
+		else
+			name[at] = '?';
+		len += !len;
+		at += len;
+	}
+	printable(name);
 	return true;
 }
 

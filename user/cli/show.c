@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/ctlclient.h"
+#include "conf/conf.h"
+#include "wgxdp/control.h"
+#include "wgxdp/reasons.h"
+
+#define TIMEOUT_S 10
+
+static json_int_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* "" when it is not there. */
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "";
+}
+
+/* "1 minute, 5 seconds" */
+static void print_duration(FILE *out, long long s)
+{
+	static const struct {
+		const char *name;
+		long long s;
+	} units[] = { { "year", 365 * 86400 }, { "day", 86400 }, { "hour", 3600 },
+		      { "minute", 60 }, { "second", 1 } };
+	const char *comma = "";
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		long long n = s / units[i].s;
+
+		s %= units[i].s;
+		if (!n)
+			continue;
+		fprintf(out, "%s%lld %s%s", comma, n, units[i].name, n == 1 ? "" : "s");
+		comma = ", ";
+	}
+}
+
+static void print_bytes(FILE *out, json_int_t bytes)
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double n = (double)bytes / 1024;
+	size_t i = 0;
+
+	if (bytes < 1024) {
+		fprintf(out, "%lld B", (long long)bytes);
+		return;
+	}
+	for (; n >= 1024 && i < 3; i++)
+		n /= 1024;
+	fprintf(out, "%.2f %s", n, units[i]);
+}
+
+static void print_path(FILE *out, const json_t *path)
+{
+	const json_t *rx = json_object_get(path, "rx_packets");
+	const json_t *tx = json_object_get(path, "tx_packets");
+	json_int_t queues = number(path, "queues"), workers = number(path, "workers");
+
+	fprintf(out, "  path: rx %s, tx %s", text(path, "rx"), text(path, "tx"));
+	if (*text(path, "xdp_mode"))
+		fprintf(out, ", %s, zero-copy %s", text(path, "xdp_mode"),
+			json_is_true(json_object_get(path, "zero_copy")) ? "on" : "off");
+	if (*text(path, "nic"))
+		fprintf(out, "; %s, %lld queue%s", text(path, "nic"), (long long)queues,
+			queues == 1 ? "" : "s");
+	fprintf(out, "; %lld worker%s; %s\n", (long long)workers, workers == 1 ? "" : "s",
+		text(path, "aead"));
+	if (*text(path, "why"))
+		fprintf(out, "  why: %s\n", text(path, "why"));
+	if (*text(path, "pinned"))
+		fprintf(out, "  maps: %s\n", text(path, "pinned"));
+	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
+		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),
+		(long long)number(tx, "xsk"), (long long)number(tx, "udp"));
+}
+
+static const char *sentence(const char *reason)
+{
+#define X(id, name, words)                                                                         \
+	if (strcmp(reason, #name) == 0)                                                            \
+		return words;
+	FOREACH_REASON(X)
+#undef X
+	return "a reason this version does not know";
+}
+
+static void print_drops(FILE *out, json_t *drops)
+{
+	const char *reason;
+	json_t *packets;
+
+	if (!json_object_size(drops))
+		return;
+	fprintf(out, "  dropped:\n");
+	json_object_foreach(drops, reason, packets)
+		fprintf(out, "    %s: %lld (%s)\n", reason, (long long)json_integer_value(packets),
+			sentence(reason));
+}
+
+static void print_handshake(FILE *out, long long at, long long now)
+{
+	if (!at)
+		return;
+	fprintf(out, "  latest handshake: ");
+	if (at > now)
+		fprintf(out, "in the future; the clock was set back");
+	else if (at == now)
+		fprintf(out, "now");
+	else
+		print_duration(out, now - at);
+	fprintf(out, at < now ? " ago\n" : "\n");
+}
+
+static void print_peer(FILE *out, const json_t *peer, long long now)
+{
+	const json_t *allowed = json_object_get(peer, "allowed_ips");
+	json_int_t keepalive_s = number(peer, "persistent_keepalive");
+	json_int_t rx = number(peer, "rx_bytes"), tx = number(peer, "tx_bytes");
+	const json_t *prefix;
+	size_t i;
+
+	fprintf(out, "\npeer: %s\n", text(peer, "public_key"));
+	if (*text(peer, "name"))
+		fprintf(out, "  name: %s\n", text(peer, "name"));
+	if (*text(peer, "endpoint"))
+		fprintf(out, "  endpoint: %s\n", text(peer, "endpoint"));
+	fprintf(out, "  allowed ips: ");
+	json_array_foreach(allowed, i, prefix)
+		fprintf(out, "%s%s", i ? ", " : "", json_string_value(prefix));
+	fprintf(out, "%s\n", json_array_size(allowed) ? "" : "(none)");
+	print_handshake(out, number(peer, "latest_handshake"), now);
+	if (rx || tx) {
+		fprintf(out, "  transfer: ");
+		print_bytes(out, rx);
+		fprintf(out, " received, ");
+		print_bytes(out, tx);
+		fprintf(out, " sent\n");
+	}
+	if (keepalive_s) {
+		fprintf(out, "  persistent keepalive: every ");
+		print_duration(out, keepalive_s);
+		fprintf(out, "\n");
+	}
+}
+
+void show_print(FILE *out, const json_t *interface, long long now)
+{
+	const json_t *peers = json_object_get(interface, "peers"), *peer;
+	json_int_t mark = number(interface, "fwmark");
+	size_t i;
+
+	fprintf(out, "interface: %s\n", text(interface, "interface"));
+	fprintf(out, "  public key: %s\n",
+		*text(interface, "public_key") ? text(interface, "public_key") :
+						 "(none; no private key is set)");
+	if (number(interface, "listen_port"))
+		fprintf(out, "  listening port: %lld\n", (long long)number(interface, "listen_port"));
+	if (mark)
+		fprintf(out, "  fwmark: 0x%llx\n", (unsigned long long)mark);
+	fprintf(out, "  mtu: %lld\n", (long long)number(interface, "mtu"));
+	print_path(out, json_object_get(interface, "path"));
+	print_drops(out, json_object_get(interface, "drops"));
+	json_array_foreach(peers, i, peer)
+		print_peer(out, peer, now);
+}
+
+/* With --json, one object a line. 0 or -errno. */
+static int show_one(const char *interface, bool json, bool first, struct fault *f)
+{
+	json_t *reply = NULL;
+	int err = ctlclient_request(interface, CONTROL_OP_SHOW, TIMEOUT_S, &reply, f);
+
+	if (err)
+		return err;
+	if (json) {
+		json_dumpf(reply, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		if (!first)
+			putchar('\n');
+		show_print(stdout, reply, (long long)time(NULL));
+	}
+	json_decref(reply);
+	return 0;
+}
+
+static int show_all(bool json)
+{
+	char (*names)[IFNAME_MAX + 1] = NULL;
+	bool first = true;
+	struct fault f;
+	int n = ctlclient_interfaces(&names, &f), code = CLI_OK;
+
+	if (n < 0)
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	for (int i = 0; i < n; i++) {
+		int err = show_one(names[i], json, first, &f);
+
+		if (!err)
+			first = false;
+		else if (err != -ENOENT) /* a socket file whose daemon was killed is no fault */
+			code = cli_fail(CLI_FAILED, "%s", f.text);
+	}
+	free(names);
+	return code;
+}
+
+int show_main(int argc, char **argv)
+{
+	char interface[IFNAME_MAX + 1];
+	const char *name = NULL;
+	bool json = false;
+	struct fault f;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (argv[i][0] == '-' || name)
+			return cli_fail(CLI_USAGE, "%s: unexpected; it is wgxdp show [IFACE] "
+					"[--json]", argv[i]);
+		else
+			name = argv[i];
+	}
+	if (!name)
+		return show_all(json);
+	if (conf_interface(name, interface, &f) || show_one(interface, json, true, &f))
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	return CLI_OK;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include <sodium.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+struct verb {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *arguments, *what;
+};
+
+static const struct verb verbs[] = {
+	{ "attach", attach_main, "[NIC[,NIC...]] CONF", "bring a tunnel up" },
+	{ "detach", detach_main, "IFACE|CONF", "take it down" },
+	{ "show", show_main, "[IFACE] [--json]", "state, paths, drops and peers" },
+	{ "check", check_main, "CONF", "read a config file and say what is wrong" },
+	{ "genkey", genkey_main, "", "a new private key" },
+	{ "genpsk", genpsk_main, "", "a new preshared key" },
+	{ "pubkey", pubkey_main, "", "the public key of the private key on stdin" },
+};
+
+int cli_fail(int exit, const char *format, ...)
+{
+	va_list args;
+
+	fputs("wgxdp: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return exit;
+}
+
+void cli_warn(void *ctx, const char *sentence)
+{
+	(void)ctx;
+	fprintf(stderr, "wgxdp: warning: %s\n", sentence);
+}
+
+static int help(void)
+{
+	char usage[80];
+
+	puts("wgxdp: WireGuard over XDP and AF_XDP, without a kernel module\n");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		snprintf(usage, sizeof(usage), "%s %s", verbs[i].name, verbs[i].arguments);
+		printf("  wgxdp %-28s %s\n", usage, verbs[i].what);
+	}
+	puts("  wgxdp [-f|--foreground] IFACE      serve wg and wg-quick as a userspace implementation\n"
+	     "  wgxdp --version | --help\n"
+	     "\n"
+	     "Options of attach:\n"
+	     "  --foreground                  do not go to the background\n"
+	     "  --rx auto|xdp|udp             how data comes in (auto)\n"
+	     "  --tx auto|xdp|udp             how it goes out (auto)\n"
+	     "  --xdp-mode auto|native|generic\n"
+	     "  --zero-copy auto|on|off\n"
+	     "  --aead NAME                   ChaCha20-Poly1305 implementation (auto)\n"
+	     "  --handshake-rate N            handshakes per second and source under load (100)\n"
+	     "  --strict                      drop unknown WireGuard packets even when forwarding\n"
+	     "\n"
+	     "See wgxdp(8) and wgxdp.conf(5).");
+	return CLI_OK;
+}
+
+/* Words that will be commands: no names of interfaces for `wgxdp IFACE`, lest they seem to work. */
+static const char *const later[] = { "reload", "set", "stats", "monitor", "probe", "trace",
+				     "capture", "logs", "metrics" };
+
+/* `wgxdp -f wg0`, or `wgxdp wg0` as wg-quick says it. */
+static int serve_interface(int argc, char **argv)
+{
+	const char *first = argv[1];
+	bool is_command = argc > 2 && first[0] != '-' && argv[2][0] != '-';
+
+	if (first[0] == '-' && strcmp(first, "-f") != 0 && strcmp(first, "--foreground") != 0)
+		return cli_fail(CLI_USAGE, "%s: there is no such option; see wgxdp --help", first);
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		is_command |= strcmp(first, later[i]) == 0;
+	if (is_command)
+		return cli_fail(CLI_USAGE, "%s: there is no such command; see wgxdp --help", first);
+	return iface_main(argc, argv);
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (sodium_init() < 0)
+		return cli_fail(CLI_FAILED, "libsodium does not start");
+	if (argc < 2) {
+		help();
+		return CLI_USAGE;
+	}
+	if (is_help(argv[1]) || (argc > 2 && is_help(argv[2])))
+		return help();
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("wgxdp " WGXDP_VERSION);
+		return CLI_OK;
+	}
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].main(argc - 1, argv + 1);
+	return serve_interface(argc, argv);
+}
