@@ -161,9 +161,8 @@ $(O)/tests/%: $(O)/tests/%.o $(REST) $(CORE)
 
 $(O)/tools/%: $(O)/tools/%.o $(REST) $(CORE)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) $(TOOL_LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(B)/tools/bench-aead: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 $(O)/tests/fuzz/%: LINK_EXTRA = -fsanitize=fuzzer
 
 %/:

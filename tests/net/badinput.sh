@@ -82,7 +82,7 @@ wrong() # WHAT STATUS REGEX COMMAND...
 	clean "$1: nothing left" a "$A"
 }
 
-wrong "no arguments" 2 '[Uu]sage' in_ns a "$WGXDP"
+wrong "no arguments" 2 'wgxdp attach' in_ns a "$WGXDP"
 wrong "unknown option" 2 '--colour' attach eth0 "$GOOD" --colour
 wrong "--rx of nothing known" 2 'pigeon' attach eth0 "$GOOD" --rx pigeon
 wrong "--rx without value" 2 '--rx' attach eth0 "$GOOD" --rx
