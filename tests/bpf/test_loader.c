@@ -111,8 +111,8 @@ static int pinned_map(const char *name)
 static int attach_foreign(const char *name, uint32_t flags)
 {
 	const struct bpf_insn pass[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, name, "GPL", pass, 2, NULL);
 
@@ -133,8 +133,8 @@ static uint32_t prog_id(void)
 
 static void test_pins_all_maps(void **state)
 {
-	static const char *const maps[] = {"listen", "sessions", "peers", "peer_stats",
-					   "drops",  "passes",	 "nics",  "xsks"};
+	static const char *const maps[] = { "listen", "sessions", "peers", "peer_stats",
+					    "drops",  "passes",	  "nics",  "xsks" };
 	struct stat s;
 
 	(void)state;
@@ -180,7 +180,7 @@ static void test_two_interfaces(void **state)
 /* kill -9: the link dies with the process, the pins stay; the next one finds a clean house. */
 static void test_after_a_crash(void **state)
 {
-	const struct session_value v = {.slot = 7};
+	const struct session_value v = { .slot = 7 };
 	uint32_t key;
 	int status, fd;
 	bool native;
@@ -223,7 +223,7 @@ static void test_foreign_directory(void **state)
 
 static void test_bad_names(void **state)
 {
-	static const char *const names[] = {"", "a/b", "..x/", "0123456789abcdef", "wg:0"};
+	static const char *const names[] = { "", "a/b", "..x/", "0123456789abcdef", "wg:0" };
 
 	(void)state;
 	if (denied)
@@ -259,9 +259,9 @@ static void test_attach_modes(void **state)
 		bool native;
 		uint8_t attached;
 	} modes[] = {
-		{LOADER_MODE_AUTO, true, XDP_ATTACHED_DRV},
-		{LOADER_MODE_NATIVE, true, XDP_ATTACHED_DRV},
-		{LOADER_MODE_GENERIC, false, XDP_ATTACHED_SKB},
+		{ LOADER_MODE_AUTO, true, XDP_ATTACHED_DRV },
+		{ LOADER_MODE_NATIVE, true, XDP_ATTACHED_DRV },
+		{ LOADER_MODE_GENERIC, false, XDP_ATTACHED_SKB },
 	};
 
 	(void)state;
@@ -303,9 +303,9 @@ static void test_lo_is_generic(void **state)
 /* In whichever mode it sits: named, and left where it is. */
 static void test_foreign_program(void **state)
 {
-	static const uint32_t flags[] = {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
-	static const enum loader_mode modes[] = {LOADER_MODE_AUTO, LOADER_MODE_NATIVE,
-						 LOADER_MODE_GENERIC};
+	static const uint32_t flags[] = { XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE };
+	static const enum loader_mode modes[] = { LOADER_MODE_AUTO, LOADER_MODE_NATIVE,
+						  LOADER_MODE_GENERIC };
 
 	(void)state;
 	make_loader();
@@ -354,7 +354,7 @@ static int link_of_prog(uint32_t id)
 	uint32_t link = 0;
 
 	while (!bpf_link_get_next_id(link, &link)) {
-		struct bpf_link_info info = {0};
+		struct bpf_link_info info = { 0 };
 		uint32_t len = sizeof(info);
 		int fd = bpf_link_get_fd_by_id(link);
 
@@ -419,8 +419,8 @@ static void test_no_ethernet(void **state)
 
 static void test_nics_map(void **state)
 {
-	const uint8_t other[6] = {2, 0, 0, 0, 0, 9};
-	const uint8_t first[6] = {2, 0x57, 0x47, 0, 0, 1};
+	const uint8_t other[6] = { 2, 0, 0, 0, 0, 9 };
+	const uint8_t first[6] = { 2, 0x57, 0x47, 0, 0, 1 };
 	struct nic_value v;
 	bool native;
 	int fd;
@@ -458,7 +458,7 @@ static void test_set_socket_bounds(void **state)
 
 static struct listen_key key_of(unsigned i)
 {
-	struct listen_key k = {.port = htons(51820)};
+	struct listen_key k = { .port = htons(51820) };
 
 	k.address[14] = i >> 8;
 	k.address[15] = i;
@@ -506,7 +506,7 @@ static void test_listen_follows(void **state)
 
 static void test_sessions(void **state)
 {
-	struct session_value v = {.slot = 3, .kind = SESSION_PENDING}, got;
+	struct session_value v = { .slot = 3, .kind = SESSION_PENDING }, got;
 	uint32_t index = 0xfffffffe;
 	int fd;
 
@@ -526,8 +526,8 @@ static void test_sessions(void **state)
 
 static void test_peers(void **state)
 {
-	struct peer_value v = {.public_key = "key", .endpoint = "192.0.2.1:1", .name = "a"};
-	struct peer_stats_value sum = {.rx_packets = 99};
+	struct peer_value v = { .public_key = "key", .endpoint = "192.0.2.1:1", .name = "a" };
+	struct peer_stats_value sum = { .rx_packets = 99 };
 	int peers, stats, cpus = libbpf_num_possible_cpus();
 	struct peer_stats_value each[cpus];
 	uint32_t slot = PEERS_MAX - 1;
@@ -544,7 +544,7 @@ static void test_peers(void **state)
 
 	/* An update leaves the counters alone; they are summed over the CPUs. */
 	for (int i = 0; i < cpus; i++)
-		each[i] = (struct peer_stats_value){1, 20, 300, 4000};
+		each[i] = (struct peer_stats_value){ 1, 20, 300, 4000 };
 	assert_int_equal(bpf_map_update_elem(stats, &slot, each, BPF_ANY), 0);
 	v.latest_handshake = 5;
 	assert_int_equal(loader_peer_set(loader, slot, &v), 0);
@@ -564,17 +564,19 @@ static void test_peers(void **state)
 /* Room for PEERS_MAX and not one more. The map is filled from outside, through its pin. */
 static void test_full_map_changes_nothing(void **state)
 {
-	struct peer_value v = {.name = "last"};
-	uint32_t *keys = malloc(PEERS_MAX * sizeof(*keys)), n = PEERS_MAX, slot = PEERS_MAX + 7;
-	struct peer_value *values = calloc(PEERS_MAX, sizeof(*values));
+	struct peer_value v = { .name = "last" };
+	uint32_t *keys, n = PEERS_MAX, slot = PEERS_MAX + 7;
+	struct peer_value *values;
 	struct peer_stats_value sum;
 	int fd;
 
 	(void)state;
+	make_loader();
+	keys = malloc(PEERS_MAX * sizeof(*keys));
+	values = calloc(PEERS_MAX, sizeof(*values));
 	assert_true(keys && values);
 	for (uint32_t i = 0; i < PEERS_MAX; i++)
 		keys[i] = i;
-	make_loader();
 	fd = pinned_map("peers");
 	assert_int_equal(bpf_map_update_batch(fd, keys, values, &n, NULL), 0);
 	assert_int_equal(n, PEERS_MAX);
@@ -591,7 +593,8 @@ static void test_full_map_changes_nothing(void **state)
 static void test_counters_from_the_wire(void **state)
 {
 	static const char *const send_junk = "bash -c 'printf junk >/dev/udp/192.0.2.1/51820'";
-	struct listen_key k = {.address = {[10] = 0xff, 0xff, 192, 0, 2, 1}, .port = htons(51820)};
+	struct listen_key k = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 1 },
+				.port = htons(51820) };
 	struct drops_value drops[REASON_COUNT], passes[REASON_COUNT];
 	bool native;
 
