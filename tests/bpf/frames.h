@@ -47,11 +47,11 @@ struct frame {
 	uint32_t payload_len;
 };
 
-static const uint8_t frame_nic_mac[6] = {0x02, 0x57, 0x47, 0x00, 0x00, 0x01};
-static const uint8_t frame_peer_mac[6] = {0x02, 0x57, 0x47, 0x00, 0x00, 0x02};
-static const uint8_t frame_to4[4] = {192, 0, 2, 1}, frame_from4[4] = {198, 51, 100, 7};
-static const uint8_t frame_to6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
-static const uint8_t frame_from6[16] = {0x20, 0x01, 0x0d, 0xb8, [7] = 9, [15] = 7};
+static const uint8_t frame_nic_mac[6] = { 0x02, 0x57, 0x47, 0x00, 0x00, 0x01 };
+static const uint8_t frame_peer_mac[6] = { 0x02, 0x57, 0x47, 0x00, 0x00, 0x02 };
+static const uint8_t frame_to4[4] = { 192, 0, 2, 1 }, frame_from4[4] = { 198, 51, 100, 7 };
+static const uint8_t frame_to6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+static const uint8_t frame_from6[16] = { 0x20, 0x01, 0x0d, 0xb8, [7] = 9, [15] = 7 };
 #define FRAME_PORT 51820
 #define FRAME_FROM_PORT 40000
 

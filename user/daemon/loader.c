@@ -155,7 +155,7 @@ static int find_attached(const struct loader *l, uint32_t ifindex)
 
 static int set_nic(struct loader *l, uint32_t ifindex, uint16_t number, const uint8_t mac[static 6])
 {
-	struct nic_value v = {.number = number};
+	struct nic_value v = { .number = number };
 
 	memcpy(v.mac, mac, sizeof(v.mac));
 	return bpf_map__update_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), &v, sizeof(v),
@@ -187,7 +187,7 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 		bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
 		return fd;
 	}
-	l->nics[number] = (struct nic){.ifindex = ifindex, .link_fd = fd};
+	l->nics[number] = (struct nic){ .ifindex = ifindex, .link_fd = fd };
 	return 0;
 }
 
@@ -331,7 +331,7 @@ void loader_peer_del(struct loader *l, uint32_t slot)
 int loader_peer_stats(const struct loader *l, uint32_t slot, struct peer_stats_value *sum)
 {
 	const struct peer_stats_value *v = l->per_cpu;
-	struct peer_stats_value s = {0};
+	struct peer_stats_value s = { 0 };
 	int err = bpf_map__lookup_elem(l->skel->maps.peer_stats, &slot, sizeof(slot), l->per_cpu,
 				       l->cpus * sizeof(*v), 0);
 
@@ -352,7 +352,7 @@ static int sum_reasons(const struct loader *l, const struct bpf_map *map,
 		       struct drops_value sums[static REASON_COUNT])
 {
 	const struct drops_value *v = l->per_cpu;
-	struct drops_value all[REASON_COUNT] = {0};
+	struct drops_value all[REASON_COUNT] = { 0 };
 
 	for (uint32_t reason = 0; reason < REASON_COUNT; reason++) {
 		int err = bpf_map__lookup_elem(map, &reason, sizeof(reason), l->per_cpu,

@@ -22,7 +22,7 @@ static int no_interface(const char *nic, struct fault *f)
 
 int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
 {
-	struct ifreq request = {0};
+	struct ifreq request = { 0 };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
 
 	if (fd < 0)
@@ -45,7 +45,7 @@ int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
 /* Says whose program sits on the NIC. */
 static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 {
-	struct bpf_prog_info info = {0};
+	struct bpf_prog_info info = { 0 };
 	uint32_t len = sizeof(info);
 	int fd;
 
@@ -117,7 +117,7 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_
 			     nic);
 	case -ENODEV:
 	case -EINVAL: /* what bpf_link_create says of an unknown ifindex */
-		if (!if_indextoname(ifindex, (char[IF_NAMESIZE]){0}))
+		if (!if_indextoname(ifindex, (char[IF_NAMESIZE]){ 0 }))
 			return no_interface(nic, f);
 		/* fall through */
 	default:
@@ -148,7 +148,7 @@ int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mod
 
 bool xdplink_alive(int fd)
 {
-	struct bpf_link_info info = {0};
+	struct bpf_link_info info = { 0 };
 	uint32_t len = sizeof(info);
 
 	/* A link whose device is gone, or that was torn off, says ifindex 0. */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sandbox.h - where the tests of the loader run: a network and a mount namespace of their own, so
+ * that nothing of the host's bpffs or NICs is touched.
+ *
+ *   lt0 ══ veth ══ lt1      /sys/fs/bpf: a bpffs of the test's
+ *
+ * Needs root; without it every test is skipped.
+ */
+#ifndef TESTS_BPF_SANDBOX_H
+#define TESTS_BPF_SANDBOX_H
+
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "daemon/loader.h"
+#include "daemon/pins.h"
+
+static const char *denied;
+static uint32_t lt0;
+static struct loader *loader; /* of the running test */
+static struct fault f;
+
+static inline void run(const char *command)
+{
+	if (system(command))
+		fail_msg("%s", command);
+}
+
+static inline int setup(void **state)
+{
+	(void)state;
+	if (geteuid() || unshare(CLONE_NEWNET | CLONE_NEWNS)) {
+		denied = "no root";
+		print_message("# skipping everything: %s\n", denied);
+		return 0;
+	}
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("bpf", PINS_ROOT, "bpf", 0, NULL)) {
+		print_error("# setup: %s\n", strerror(errno));
+		return -1;
+	}
+	run("ip link set lo up");
+	run("ip link add lt0 address 02:57:47:00:00:01 up type veth peer name lt1");
+	run("ip link set lt1 up");
+	lt0 = if_nametoindex("lt0");
+	return 0;
+}
+
+static inline int begin(void **state)
+{
+	(void)state;
+	loader = NULL;
+	f.text[0] = '\0';
+	return 0;
+}
+
+static inline int end(void **state)
+{
+	(void)state;
+	loader_free(loader);
+	return 0;
+}
+
+static inline void make_loader(void)
+{
+	if (denied)
+		skip();
+	if (loader_new(&loader, "wg0", &f))
+		fail_msg("%s", f.text);
+}
+
+static inline bool exists(const char *path)
+{
+	return !access(path, F_OK);
+}
+
+/* A pinned map as an outsider gets at it. */
+static inline int pinned_map(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", loader_pinned(loader), name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+static inline uint32_t prog_id(void)
+{
+	uint32_t id = 0;
+
+	bpf_xdp_query_id(lt0, 0, &id);
+	return id;
+}
+
+/* A test of a group with setup(). */
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
+
+#endif

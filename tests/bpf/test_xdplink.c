@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_xdplink.c - the loader's program on a NIC: modes, neighbours, and NICs that go away.
+ */
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+
+#include "sandbox.h"
+
+/* Attaches a program that passes everything, by netlink; returns its fd. */
+static int attach_foreign(const char *name, uint32_t flags)
+{
+	const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, name, "GPL", pass, 2, NULL);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_xdp_attach(lt0, fd, flags, NULL), 0);
+	return fd;
+}
+
+static void test_attach_modes(void **state)
+{
+	static const struct {
+		enum loader_mode mode;
+		bool native;
+		uint8_t attached;
+	} modes[] = {
+		{ LOADER_MODE_AUTO, true, XDP_ATTACHED_DRV },
+		{ LOADER_MODE_NATIVE, true, XDP_ATTACHED_DRV },
+		{ LOADER_MODE_GENERIC, false, XDP_ATTACHED_SKB },
+	};
+
+	(void)state;
+	make_loader();
+	assert_false(loader_attached(loader, lt0));
+	for (unsigned i = 0; i < 3; i++) {
+		LIBBPF_OPTS(bpf_xdp_query_opts, q);
+		bool native = !modes[i].native;
+
+		assert_int_equal(loader_attach(loader, lt0, "lt0", modes[i].mode, &native, &f), 0);
+		assert_int_equal(native, modes[i].native);
+		assert_true(loader_attached(loader, lt0));
+		assert_int_equal(bpf_xdp_query(lt0, 0, &q), 0);
+		assert_int_equal(q.attach_mode, modes[i].attached);
+		assert_int_equal(loader_attach(loader, lt0, "lt0", modes[i].mode, &native, &f),
+				 -EALREADY);
+		loader_detach(loader, lt0);
+		assert_false(loader_attached(loader, lt0));
+		assert_int_equal(prog_id(), 0);
+	}
+	loader_detach(loader, lt0);
+	loader_detach(loader, 0);
+}
+
+static void test_lo_is_generic(void **state)
+{
+	bool native = true;
+
+	(void)state;
+	make_loader();
+	assert_int_equal(loader_attach(loader, 1, "lo", LOADER_MODE_NATIVE, &native, &f),
+			 -EOPNOTSUPP);
+	assert_non_null(strstr(f.text, "lo: "));
+	assert_true(native);
+	assert_int_equal(loader_attach(loader, 1, "lo", LOADER_MODE_AUTO, &native, &f), 0);
+	assert_false(native);
+}
+
+/* In whichever mode it sits: named, and left where it is. */
+static void test_foreign_program(void **state)
+{
+	static const uint32_t flags[] = { XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE };
+	static const enum loader_mode modes[] = { LOADER_MODE_AUTO, LOADER_MODE_NATIVE,
+						  LOADER_MODE_GENERIC };
+
+	(void)state;
+	make_loader();
+	for (unsigned i = 0; i < 6; i++) {
+		int fd = attach_foreign("neighbour", flags[i % 2]);
+		uint32_t id = prog_id();
+		char text[32];
+		bool native;
+
+		snprintf(text, sizeof(text), "program %u (neighbour)", id);
+		assert_int_equal(loader_attach(loader, lt0, "lt0", modes[i / 2], &native, &f),
+				 -EBUSY);
+		assert_non_null(strstr(f.text, text));
+		assert_non_null(strstr(f.text, "lt0: "));
+		assert_int_equal(prog_id(), id);
+		assert_int_equal(bpf_xdp_detach(lt0, flags[i % 2], NULL), 0);
+		close(fd);
+	}
+}
+
+/* Ours is not displaced either, by netlink or by another wgxdp. */
+static void test_not_displaced(void **state)
+{
+	struct loader *other;
+	uint32_t id;
+	bool native;
+
+	(void)state;
+	make_loader();
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	id = prog_id();
+	assert_int_not_equal(bpf_xdp_detach(lt0, XDP_FLAGS_DRV_MODE, NULL), 0);
+	assert_int_equal(loader_new(&other, "wg1", &f), 0);
+	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
+	assert_non_null(strstr(f.text, "wgxdp_ingress"));
+	assert_int_equal(prog_id(), id);
+	/* It takes over when the first goes. */
+	loader_detach(loader, lt0);
+	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	loader_free(other);
+}
+
+/* The fd of the link by which program @id is attached. */
+static int link_of_prog(uint32_t id)
+{
+	uint32_t link = 0;
+
+	while (!bpf_link_get_next_id(link, &link)) {
+		struct bpf_link_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_link_get_fd_by_id(link);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && info.prog_id == id)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
+/* As `bpftool link detach` does. It can be attached again. */
+static void test_torn_off(void **state)
+{
+	bool native;
+	int fd;
+
+	(void)state;
+	make_loader();
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	fd = link_of_prog(prog_id());
+	assert_int_equal(bpf_link_detach(fd), 0);
+	close(fd);
+	assert_int_equal(prog_id(), 0);
+	assert_false(loader_attached(loader, lt0));
+	loader_detach(loader, lt0);
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	assert_true(loader_attached(loader, lt0));
+}
+
+static void test_nic_goes_away(void **state)
+{
+	uint32_t index;
+	bool native;
+
+	(void)state;
+	make_loader();
+	run("ip link add lt2 up type veth peer name lt3");
+	index = if_nametoindex("lt2");
+	assert_int_equal(loader_attach(loader, index, "lt2", LOADER_MODE_AUTO, &native, &f), 0);
+	run("ip link del lt2");
+	assert_false(loader_attached(loader, index));
+	loader_detach(loader, index);
+	assert_int_equal(loader_attach(loader, index, "lt2", LOADER_MODE_AUTO, &native, &f),
+			 -ENODEV);
+	assert_non_null(strstr(f.text, "lt2: no such interface"));
+	assert_int_equal(loader_attach(loader, 0, "lt2", LOADER_MODE_AUTO, &native, &f), -ENODEV);
+}
+
+static void test_no_ethernet(void **state)
+{
+	bool native;
+
+	(void)state;
+	make_loader();
+	run("ip tuntap add ltun mode tun");
+	assert_int_equal(loader_attach(loader, if_nametoindex("ltun"), "ltun", LOADER_MODE_AUTO,
+				       &native, &f),
+			 -EOPNOTSUPP);
+	run("ip link del ltun");
+}
+
+static void test_nics_map(void **state)
+{
+	const uint8_t other[6] = { 2, 0, 0, 0, 0, 9 };
+	const uint8_t first[6] = { 2, 0x57, 0x47, 0, 0, 1 };
+	struct nic_value v;
+	bool native;
+	int fd;
+
+	(void)state;
+	make_loader();
+	fd = pinned_map("nics");
+	assert_int_equal(loader_set_mac(loader, lt0, other), -ENOENT);
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &lt0, &v), 0);
+	assert_memory_equal(v.mac, first, 6);
+	assert_int_equal(v.number, 0);
+	assert_int_equal(loader_set_mac(loader, lt0, other), 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &lt0, &v), 0);
+	assert_memory_equal(v.mac, other, 6);
+	loader_detach(loader, lt0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &lt0, &v), -ENOENT);
+	close(fd);
+}
+
+static void test_set_socket_bounds(void **state)
+{
+	bool native;
+
+	(void)state;
+	make_loader();
+	assert_int_equal(loader_set_socket(loader, lt0, 0, 0), -ENOENT);
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	assert_int_equal(loader_set_socket(loader, lt0, NIC_QUEUES_MAX, 0), -ERANGE);
+	assert_int_equal(loader_set_socket(loader, lt0, 0, -1), 0);
+	assert_true(loader_set_socket(loader, lt0, 0, 0) < 0); /* stdin is no XSK */
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(attach_modes),  TEST(lo_is_generic), TEST(foreign_program),
+		TEST(not_displaced), TEST(torn_off),	  TEST(nic_goes_away),
+		TEST(no_ethernet),   TEST(nics_map),	  TEST(set_socket_bounds),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("xdplink", tests, setup, NULL);
+}
