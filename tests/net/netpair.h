@@ -27,8 +27,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const uint8_t netpair_near_mac[6] = {2, 0, 0, 0, 0, 1};
-static const uint8_t netpair_far_mac[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t netpair_near_mac[6] = { 2, 0, 0, 0, 0, 1 };
+static const uint8_t netpair_far_mac[6] = { 2, 0, 0, 0, 0, 2 };
 
 static int netpair_near = -1, netpair_far = -1;
 
@@ -115,7 +115,7 @@ static inline socklen_t netpair_address(union netpair_address *a, const char *te
 static inline int netpair_far_socket(const char *text, uint16_t port, const char *peer,
 				     uint16_t peer_port)
 {
-	const struct timeval wait = {.tv_sec = 2};
+	const struct timeval wait = { .tv_sec = 2 };
 	const int buffer = 32 << 20;
 	union netpair_address a;
 	socklen_t len = netpair_address(&a, text, port);
@@ -138,20 +138,20 @@ static inline int netpair_far_socket(const char *text, uint16_t port, const char
 /* Waits until @fd is readable; false after @ms. */
 static inline int netpair_readable(int fd, int ms)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, ms) == 1;
 }
 
 /* The whole of main(): TAP; without root one loud skip. */
-#define netpair_main(tests)                                                                        \
+#define netpair_main(tests, setup, teardown)                                                       \
 	({                                                                                         \
 		int result_ = 0;                                                                   \
 		if (geteuid()) {                                                                   \
 			puts("1..0 # SKIP needs root: network namespaces");                        \
 		} else {                                                                           \
 			cmocka_set_message_output(CM_OUTPUT_TAP);                                  \
-			result_ = cmocka_run_group_tests(tests, netpair_setup, netpair_teardown);  \
+			result_ = cmocka_run_group_tests(tests, setup, teardown);                  \
 		}                                                                                  \
 		result_;                                                                           \
 	})

@@ -121,8 +121,8 @@ static void silent_when_fresh(void **state)
 
 static void out_byte_for_byte(void **state)
 {
-	static const size_t sizes[] = {1, 5, 100, MTU - 28};
-	uint8_t payload[MTU] = {0}, got[2000], seen[2000];
+	static const size_t sizes[] = { 1, 5, 100, MTU - 28 };
+	uint8_t payload[MTU] = { 0 }, got[2000], seen[2000];
 	struct tun t = open_tun();
 	int inner, packets;
 
@@ -171,7 +171,7 @@ static void in_byte_for_byte(void **state)
 
 static void larger_than_room_is_lost_alone(void **state)
 {
-	uint8_t payload[200] = {7}, got[228], *beyond = got + 128;
+	uint8_t payload[200] = { 7 }, got[228], *beyond = got + 128;
 	struct tun t = open_tun();
 	int inner;
 
@@ -214,7 +214,7 @@ static void down_then_deleted(void **state)
 
 static void name_taken(void **state)
 {
-	struct tun t = open_tun(), other = {.fd = 77};
+	struct tun t = open_tun(), other = { .fd = 77 };
 
 	(void)state;
 	assert_int_equal(tun_open(&other, NAME, -1, MTU, &why), -EBUSY);
@@ -228,7 +228,7 @@ static void name_taken(void **state)
 
 static void bad_arguments(void **state)
 {
-	struct tun t = {.fd = 77};
+	struct tun t = { .fd = 77 };
 
 	(void)state;
 	assert_int_equal(tun_open(&t, "sixteen-bytes-ab", -1, MTU, &why), -ENAMETOOLONG);
@@ -242,7 +242,7 @@ static void bad_arguments(void **state)
 /* A TUN descriptor of the caller's making, attached with @flags unless they are 0. */
 static int given(int flags)
 {
-	struct ifreq ifr = {.ifr_flags = (short)flags};
+	struct ifreq ifr = { .ifr_flags = (short)flags };
 	int fd = open("/dev/net/tun", O_RDWR);
 
 	assert_true(fd >= 0);
@@ -257,17 +257,17 @@ static void descriptor_taken_over(void **state)
 	static const struct {
 		int flags, err, vnet_len;
 	} table[] = {
-		{0, 0, TUN_VNET_LEN}, /* not attached yet */
-		{IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, 0, TUN_VNET_LEN},
-		{IFF_TUN | IFF_NO_PI, 0, 0},
-		{IFF_TAP | IFF_NO_PI, -EINVAL, 0},
+		{ 0, 0, TUN_VNET_LEN }, /* not attached yet */
+		{ IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, 0, TUN_VNET_LEN },
+		{ IFF_TUN | IFF_NO_PI, 0, 0 },
+		{ IFF_TAP | IFF_NO_PI, -EINVAL, 0 },
 	};
 	uint8_t buf[TUN_VNET_LEN + sizeof(incoming)], seen[100];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		int fd = given(table[i].flags), inner;
-		struct tun t = {0};
+		struct tun t = { 0 };
 
 		assert_int_equal(tun_open(&t, NAME, fd, MTU, &why), table[i].err);
 		if (table[i].err) {
@@ -293,7 +293,7 @@ static void descriptor_taken_over(void **state)
 
 static void not_a_tun_descriptor(void **state)
 {
-	struct tun t = {.fd = 77};
+	struct tun t = { .fd = 77 };
 
 	(void)state;
 	assert_true(tun_open(&t, NAME, 0, MTU, &why) < 0); /* stdin */
@@ -323,5 +323,5 @@ int main(void)
 		cmocka_unit_test_teardown(not_a_tun_descriptor, remove_tun),
 	};
 
-	return netpair_main(tests);
+	return netpair_main(tests, netpair_setup, netpair_teardown);
 }

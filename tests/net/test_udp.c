@@ -54,7 +54,7 @@ static unsigned receive(unsigned n)
 
 static struct endpoint to(const char *remote, uint16_t port, const char *local)
 {
-	struct endpoint e = {0};
+	struct endpoint e = { 0 };
 	union netpair_address a;
 
 	netpair_address(&a, remote, port);
@@ -67,7 +67,7 @@ static struct endpoint to(const char *remote, uint16_t port, const char *local)
 /* Puts a message of @len bytes of @fill into frame @i. */
 static void fill(unsigned i, struct endpoint e, int fill_byte, uint32_t len)
 {
-	encaps[i] = (struct encap){.endpoint = e};
+	encaps[i] = (struct encap){ .endpoint = e };
 	tx[i].encap = &encaps[i];
 	tx[i].len = len;
 	memset(tx[i].payload, fill_byte, len);
@@ -103,7 +103,7 @@ static void one_port_in_both_families(void **state)
 
 static void port_in_use(void **state)
 {
-	static const char *const addresses[] = {"10.9.0.1", "fd09::1"};
+	static const char *const addresses[] = { "10.9.0.1", "fd09::1" };
 	struct outside *other = (void *)77;
 	unsigned before;
 
@@ -131,9 +131,9 @@ static void answers_leave_from_the_address_used(void **state)
 	static const struct {
 		const char *far, *near;
 	} table[] = {
-		{"10.9.0.2", "10.9.0.1"},
-		{"10.9.0.2", "10.9.0.11"}, /* not the one a route would choose */
-		{"fd09::2", "fd09::1"},
+		{ "10.9.0.2", "10.9.0.1" },
+		{ "10.9.0.2", "10.9.0.11" }, /* not the one a route would choose */
+		{ "fd09::2", "fd09::1" },
 	};
 	char got[16];
 
@@ -169,7 +169,7 @@ static void answers_leave_from_the_address_used(void **state)
 
 static void link_local_has_its_scope(void **state)
 {
-	struct endpoint e = {0};
+	struct endpoint e = { 0 };
 	char got[8];
 	int fd;
 
@@ -218,9 +218,9 @@ static void broadcast_names_our_own_address(void **state)
 
 static void many_in_and_out(void **state)
 {
-	int fds[] = {netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT),
-		     netpair_far_socket("fd09::2", FAR_PORT, "fd09::1", PORT)};
-	uint32_t got, sum[2] = {0, 0};
+	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT),
+		      netpair_far_socket("fd09::2", FAR_PORT, "fd09::1", PORT) };
+	uint32_t got, sum[2] = { 0, 0 };
 	const unsigned rounds = 50;
 
 	(void)state;
@@ -361,9 +361,9 @@ static void one_refused_does_not_stop_the_rest(void **state)
 
 static void single_messages(void **state)
 {
-	static const char *const far[] = {"10.9.0.2", "fd09::2"};
-	static const char *const gone[] = {"10.9.0.99", "fd09::99"};
-	static const char *const ours[] = {"10.9.0.11", "fd09::1"};
+	static const char *const far[] = { "10.9.0.2", "fd09::2" };
+	static const char *const gone[] = { "10.9.0.99", "fd09::99" };
+	static const char *const ours[] = { "10.9.0.11", "fd09::1" };
 	bool local_gone = false;
 	struct endpoint e;
 	char got[8];
@@ -397,7 +397,8 @@ static void data_messages_are_counted(void **state)
 		uint8_t type;
 		uint32_t len;
 		unsigned counts;
-	} table[] = {{4, 33, 1}, {4, 48, 1}, {4, 32, 0}, {4, 1, 0}, {1, 148, 0}, {2, 92, 0}};
+	} table[] = { { 4, 33, 1 }, { 4, 48, 1 },  { 4, 32, 0 },
+		      { 4, 1, 0 },  { 1, 148, 0 }, { 2, 92, 0 } };
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
 	uint8_t msg[148];
 	uint64_t expected = 0;
@@ -454,7 +455,7 @@ static void kernel_drops_are_told(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
 	const int small = 4096;
-	uint8_t msg[1000] = {0};
+	uint8_t msg[1000] = { 0 };
 
 	(void)state;
 	setsockopt(udp_self(path)->fds[UDP_V4], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
@@ -488,5 +489,5 @@ int main(void)
 		with_path(kernel_drops_are_told),
 	};
 
-	return netpair_main(tests);
+	return netpair_main(tests, netpair_setup, netpair_teardown);
 }

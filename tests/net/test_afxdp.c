@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_afxdp.c - the AF_XDP path against plain UDP sockets at the other end of a veth. A program of
+ * a few instructions redirects all UDP into the socket, so that nothing of bpf/ is needed.
+ *
+ *   far socket ──▶ far0 ══ near0 ─ XDP ─▶ XSK ─▶ recv()      ring accounting: every chunk of the
+ *              ◀── far0 ══ near0 ◀─────── XSK ◀─ send()      UMEM is in exactly one place
+ */
+#include "../../user/io/afxdp.c"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+
+#include "netpair.h"
+
+#define PORT 51820
+#define FAR_PORT 40000
+#define RX_FRAMES 256 /* few, so that the rings wrap many times */
+#define TX_FRAMES 128
+
+static struct fault why;
+static struct outside *path;
+static struct rx_frame rx[FRAME_BATCH];
+static struct tx_frame tx[TX_FRAMES + 1];
+static int xsks = -1, link_fd = -1;
+
+/* ---- the XDP program ---- */
+
+#define INSN(c, d, s, o, i)                                                                        \
+	{                                                                                          \
+		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)                \
+	}
+#define MOV_REG(d, s) INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
+#define MOV_IMM(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
+#define LOAD(size, d, s, o) INSN(BPF_LDX | BPF_MEM | (size), d, s, o, 0)
+#define JUMP_IMM(op, d, i, to) INSN(BPF_JMP | BPF_K | (op), d, 0, to, i)
+
+static void attach(void)
+{
+	char log[4096] = "";
+	int prog;
+
+	xsks = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xsks", 4, 4, 4, NULL);
+	assert_true(xsks >= 0);
+	{
+		const struct bpf_insn insns[] = {
+			LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, data)),
+			LOAD(BPF_W, 3, 1, offsetof(struct xdp_md, data_end)),
+			MOV_REG(4, 2),
+			INSN(BPF_ALU64 | BPF_ADD | BPF_K, 4, 0, 0, 34),
+			INSN(BPF_JMP | BPF_JGT | BPF_X, 4, 3, 14, 0), /* pass */
+			LOAD(BPF_H, 5, 2, 12),
+			JUMP_IMM(BPF_JEQ, 5, htons(ETH_P_IP), 4), /* v4 */
+			JUMP_IMM(BPF_JNE, 5, htons(ETH_P_IPV6), 11),
+			LOAD(BPF_B, 5, 2, 20),
+			JUMP_IMM(BPF_JEQ, 5, IPPROTO_DSTOPTS, 3), /* redirect */
+			JUMP_IMM(BPF_JA, 0, 0, 1),
+			/* v4: */ LOAD(BPF_B, 5, 2, 23),
+			JUMP_IMM(BPF_JNE, 5, IPPROTO_UDP, 6),
+			/* redirect: */ LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, rx_queue_index)),
+			INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, xsks),
+			INSN(0, 0, 0, 0, 0),
+			MOV_IMM(3, XDP_PASS),
+			INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map),
+			INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+			/* pass: */ MOV_IMM(0, XDP_PASS),
+			INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		};
+		LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = sizeof(log));
+
+		prog = bpf_prog_load(BPF_PROG_TYPE_XDP, "to_xsk", "GPL", insns,
+				     sizeof(insns) / sizeof(insns[0]), &opts);
+	}
+	if (prog < 0)
+		print_error("%s\n", log);
+	assert_true(prog >= 0);
+	link_fd = bpf_link_create(prog, (int)if_nametoindex("near0"), BPF_XDP, NULL);
+	assert_true(link_fd >= 0);
+	close(prog);
+}
+
+static int setup(void **state)
+{
+	netpair_setup(state);
+	attach();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	close(link_fd);
+	close(xsks);
+	return netpair_teardown(state);
+}
+
+/* ---- helpers ---- */
+
+static struct afxdp_config near_config(void)
+{
+	return (struct afxdp_config){
+		.nic = "near0",
+		.ifindex = if_nametoindex("near0"),
+		.mtu = 1500,
+		.rx_frames = RX_FRAMES,
+		.tx_frames = TX_FRAMES,
+	};
+}
+
+static int open_path(void **state)
+{
+	const struct afxdp_config config = near_config();
+	const uint32_t queue = 0;
+
+	(void)state;
+	path = NULL;
+	if (afxdp_new(&path, &config, &why)) {
+		print_error("%s\n", why.text);
+		return -1;
+	}
+	return bpf_map_update_elem(xsks, &queue, &path->fd, 0);
+}
+
+static int close_path(void **state)
+{
+	(void)state;
+	if (path)
+		path->ops->deinit(path);
+	return 0;
+}
+
+static struct encap *encap_to(struct endpoint e)
+{
+	struct encap_hop hop = { .ifindex = path->ifindex, .source_port = htons(PORT), .ttl = 64 };
+	struct encap *encap = encap_new(&e, 1500);
+
+	assert_non_null(encap);
+	memcpy(hop.source_mac, netpair_near_mac, 6);
+	memcpy(hop.next_hop_mac, netpair_far_mac, 6);
+	encap_set_direct(encap, &hop);
+	return encap;
+}
+
+static struct encap *encap_to_far(void)
+{
+	union netpair_address a;
+	struct endpoint e = { 0 };
+
+	netpair_address(&a, "10.9.0.2", FAR_PORT);
+	e.remote.v4 = a.v4;
+	inet_pton(AF_INET, "10.9.0.1", &e.local.v4);
+	return encap_to(e);
+}
+
+static unsigned receive(unsigned max)
+{
+	return netpair_readable(path->fd, 2000) ? path->ops->recv(path, rx, max) : 0;
+}
+
+/* Every chunk once: idle, lent, in the fill or the rx ring, on the tx or the completion ring. */
+static void assert_chunks_accounted(void)
+{
+	const struct afxdp *a = self(path);
+	uint8_t seen[RX_FRAMES + TX_FRAMES] = { 0 };
+
+#define SEE(addr) seen[(addr) / a->chunk]++
+	for (uint32_t i = 0; i < a->idle_count; i++)
+		SEE(a->idle[i]);
+	for (uint32_t i = 0; i < a->lent_count; i++)
+		SEE(a->lent[i]);
+	for (uint32_t i = *a->fill.consumer; i != *a->fill.producer; i++)
+		SEE(((uint64_t *)a->fill.ring)[i & a->fill.mask]);
+	for (uint32_t i = *a->rx.consumer; i != *a->rx.producer; i++)
+		SEE(((struct xdp_desc *)a->rx.ring)[i & a->rx.mask].addr);
+	for (uint32_t i = *a->tx.consumer; i != *a->tx.producer; i++)
+		SEE(((struct xdp_desc *)a->tx.ring)[i & a->tx.mask].addr);
+	for (uint32_t i = *a->completion.consumer; i != *a->completion.producer; i++)
+		SEE(((uint64_t *)a->completion.ring)[i & a->completion.mask]);
+#undef SEE
+	for (unsigned i = 0; i < RX_FRAMES + TX_FRAMES; i++)
+		assert_int_equal(seen[i], 1);
+}
+
+static void assert_rings_at_rest(void)
+{
+	const struct afxdp *a = self(path);
+
+	path->ops->sweep(path);
+	assert_int_equal(path->unsent, 0);
+	assert_int_equal(a->lent_count, 0);
+	assert_int_equal(a->idle_count, TX_FRAMES);
+	assert_int_equal(*a->fill.producer - *a->fill.consumer, RX_FRAMES);
+	assert_chunks_accounted();
+}
+
+/* ---- tests ---- */
+
+/* One turn of a worker that sends everything back. Returns how many. */
+static unsigned echo(struct encap *encap)
+{
+	unsigned n = receive(FRAME_BATCH), room;
+
+	room = path->ops->alloc(path, tx, n);
+	assert_int_equal(room, n);
+	for (unsigned i = 0; i < n; i++) {
+		tx[i].encap = encap;
+		tx[i].len = rx[i].len;
+		memcpy(tx[i].payload, rx[i].payload, rx[i].len);
+	}
+	assert_int_equal(path->ops->send(path, tx, n), n);
+	path->ops->sweep(path);
+	return n;
+}
+
+static void ten_thousand_echoed(const char *far, const char *near)
+{
+	enum { TOTAL = 10000, BURST = 128 };
+	int fd = netpair_far_socket(far, FAR_PORT, near, PORT);
+	static uint8_t seen[TOTAL];
+	struct encap *encap = NULL;
+	uint32_t msg[350] = { 0 };
+
+	memset(seen, 0, sizeof(seen));
+	for (uint32_t sent = 0, back = 0; back < TOTAL;) {
+		for (unsigned i = 0; i < BURST && sent < TOTAL; i++) {
+			size_t len = 4 + sent % (sizeof(msg) - 4); /* sizes of all kinds */
+
+			msg[0] = sent++;
+			assert_int_equal(send(fd, msg, len, 0), len);
+		}
+		if (!encap) {
+			assert_int_equal(receive(1), 1);
+			encap = encap_to(frame_endpoint(&rx[0]));
+			path->ops->sweep(path);
+			assert_int_equal(send(fd, (uint32_t[]){ 0 }, 4, 0), 4); /* that one again */
+		}
+		while (back < sent) {
+			for (unsigned n = echo(encap); n; n--, back++) {
+				ssize_t len = recv(fd, msg, sizeof(msg), 0);
+
+				assert_true(len >= 4 && msg[0] < TOTAL);
+				assert_int_equal(len, 4 + msg[0] % (sizeof(msg) - 4));
+				assert_int_equal(seen[msg[0]]++, 0);
+			}
+		}
+	}
+	assert_int_equal(recv(fd, msg, sizeof(msg), MSG_DONTWAIT), -1);
+	for (unsigned i = 0; i < TOTAL; i++)
+		assert_int_equal(seen[i], 1);
+	assert_rings_at_rest();
+	assert_int_equal(path->stats.tx_refused, 0);
+	assert_int_equal(path->stats.rx_malformed, 0);
+	free(encap);
+	close(fd);
+}
+
+static void ten_thousand_over_ipv4(void **state)
+{
+	(void)state;
+	ten_thousand_echoed("10.9.0.2", "10.9.0.1");
+}
+
+static void ten_thousand_over_ipv6(void **state)
+{
+	(void)state;
+	ten_thousand_echoed("fd09::2", "fd09::1");
+}
+
+static void frames_say_where_they_come_from(void **state)
+{
+	static const char *const far[] = { "10.9.0.2", "fd09::2" };
+	static const char *const near[] = { "10.9.0.11", "fd09::1" };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int fd = netpair_far_socket(far[i], FAR_PORT, near[i], PORT);
+		union netpair_address from, to;
+		bool v4 = i == 0;
+
+		netpair_address(&from, far[i], FAR_PORT);
+		netpair_address(&to, near[i], PORT);
+		assert_int_equal(send(fd, "hello", 5, 0), 5);
+		assert_int_equal(receive(FRAME_BATCH), 1);
+		assert_int_equal(rx[0].len, 5);
+		assert_memory_equal(rx[0].payload, "hello", 5);
+		assert_int_equal(rx[0].family, from.sa.sa_family);
+		assert_int_equal(rx[0].source_port, htons(FAR_PORT));
+		assert_int_equal(rx[0].ifindex, path->ifindex);
+		assert_memory_equal(rx[0].source,
+				    v4 ? (void *)&from.v4.sin_addr : (void *)&from.v6.sin6_addr,
+				    v4 ? 4 : 16);
+		assert_memory_equal(rx[0].destination,
+				    v4 ? (void *)&to.v4.sin_addr : (void *)&to.v6.sin6_addr,
+				    v4 ? 4 : 16);
+		assert_int_equal(rx[0].payload - rx[0].l3, v4 ? 28 : 48);
+		assert_true(encap_checksum_fits(rx[0].l3, rx[0].payload - 8));
+		path->ops->sweep(path);
+		close(fd);
+	}
+	assert_rings_at_rest();
+}
+
+static void options_and_extension_headers(void **state)
+{
+	static const uint8_t ip_options[8] = { 1, 1, 1, 1, 1, 1, 1, 0 };
+	static const uint8_t dst_options[16] = { 0, 1, 1, 12 };
+	int v4 = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	int v6 = netpair_far_socket("fd09::2", FAR_PORT, "fd09::1", PORT);
+
+	(void)state;
+	assert_int_equal(setsockopt(v4, IPPROTO_IP, IP_OPTIONS, ip_options, 8), 0);
+	assert_int_equal(setsockopt(v6, IPPROTO_IPV6, IPV6_DSTOPTS, dst_options, 16), 0);
+	assert_int_equal(send(v4, "options", 7, 0), 7);
+	assert_int_equal(receive(FRAME_BATCH), 1);
+	assert_int_equal(rx[0].payload - rx[0].l3, 20 + 8 + 8);
+	assert_memory_equal(rx[0].payload, "options", 7);
+	path->ops->sweep(path);
+	assert_int_equal(send(v6, "extension", 9, 0), 9);
+	assert_int_equal(receive(FRAME_BATCH), 1);
+	assert_int_equal(rx[0].payload - rx[0].l3, 40 + 16 + 8);
+	assert_memory_equal(rx[0].payload, "extension", 9);
+	assert_rings_at_rest();
+	close(v4);
+	close(v6);
+}
+
+static void malformed_is_dropped_and_counted(void **state)
+{
+	uint8_t frame[60] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 46 };
+	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_halen = 6 };
+	int fd;
+
+	(void)state;
+	frame[23] = IPPROTO_UDP;
+	frame[39] = 100; /* UDP says more than IP has */
+	netpair_enter(netpair_far);
+	a.sll_ifindex = (int)if_nametoindex("far0");
+	fd = socket(AF_PACKET, SOCK_RAW, 0);
+	netpair_enter(netpair_near);
+	for (int i = 0; i < RX_FRAMES + 10; i++) {
+		assert_int_equal(sendto(fd, frame, 60, 0, (void *)&a, sizeof(a)), 60);
+		assert_int_equal(receive(FRAME_BATCH), 0);
+		path->ops->sweep(path);
+	}
+	assert_int_equal(path->stats.rx_malformed, RX_FRAMES + 10);
+	assert_rings_at_rest();
+	close(fd);
+}
+
+static void data_messages_are_counted(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	struct encap *encap = encap_to_far();
+	uint8_t msg[148];
+
+	(void)state;
+	memset(msg, WIRE_DATA, sizeof(msg));
+	send(fd, msg, 33, 0); /* the first that counts */
+	send(fd, msg, 32, 0); /* a keepalive */
+	msg[0] = WIRE_INITIATION;
+	send(fd, msg, 148, 0);
+	for (unsigned n = 0; n < 3;)
+		n += echo(encap);
+	assert_int_equal(path->stats.rx_packets, 1);
+	assert_int_equal(path->stats.tx_packets, 1);
+	free(encap);
+	close(fd);
+}
+
+static void a_full_rx_ring_recovers(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	struct afxdp_drops drops = { 0 };
+	unsigned got = 0, n;
+
+	(void)state;
+	for (int i = 0; i < 3 * RX_FRAMES; i++)
+		assert_int_equal(send(fd, "flood", 5, 0), 5);
+	assert_chunks_accounted();
+	while ((n = netpair_readable(path->fd, 100) ? path->ops->recv(path, rx, 7) : 0)) {
+		got += n;
+		assert_chunks_accounted();
+	}
+	assert_int_equal(got, RX_FRAMES); /* all lent, none given back */
+	assert_rings_at_rest();
+	assert_int_equal(afxdp_drops(path, &drops), 0);
+	assert_true(drops.rx_fill_ring_empty + drops.rx_dropped > 0);
+	assert_int_equal(send(fd, "again", 5, 0), 5);
+	assert_int_equal(receive(FRAME_BATCH), 1);
+	assert_rings_at_rest();
+	close(fd);
+}
+
+static void more_than_a_wakeup_sends(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
+	struct encap *encap = encap_to_far();
+	uint32_t got;
+
+	(void)state;
+	assert_int_equal(path->ops->alloc(path, tx, TX_FRAMES + 1), TX_FRAMES);
+	for (uint32_t i = 0; i < TX_FRAMES; i++) {
+		tx[i].encap = encap;
+		tx[i].len = sizeof(i);
+		memcpy(tx[i].payload, &i, sizeof(i));
+	}
+	assert_int_equal(path->ops->send(path, tx, TX_FRAMES), TX_FRAMES);
+	path->ops->sweep(path); /* one: four calls of 32 */
+	for (uint32_t i = 0; i < TX_FRAMES; i++) {
+		assert_int_equal(recv(fd, &got, sizeof(got), 0), sizeof(got));
+		assert_int_equal(got, i);
+	}
+	assert_rings_at_rest();
+	free(encap);
+	close(fd);
+}
+
+static void unsendable_is_refused_and_freed(void **state)
+{
+	struct encap *encap = encap_to_far(), *far_away = encap_to_far(), *slow = encap_to_far();
+
+	(void)state;
+	far_away->ifindex++;
+	slow->direct = false;
+	assert_int_equal(path->ops->alloc(path, tx, 6), 6);
+	for (unsigned i = 0; i < 6; i++) {
+		tx[i].encap = encap;
+		tx[i].len = 100;
+	}
+	tx[0].len = 0; /* no refusal: it changed its mind */
+	tx[1].encap = far_away;
+	tx[2].encap = slow;
+	tx[3].encap = NULL;
+	tx[4].len = 1500 - 28 + 1;
+	tx[5].len = 1500 - 28;
+	assert_int_equal(path->ops->send(path, tx, 6), 1);
+	assert_int_equal(path->stats.tx_refused, 4);
+	assert_rings_at_rest();
+	free(encap);
+	free(far_away);
+	free(slow);
+}
+
+static void a_link_down_holds_frames_until_it_is_up(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
+	struct encap *encap = encap_to_far();
+	char got[8];
+
+	(void)state;
+	netpair_run("ip link set near0 down");
+	assert_int_equal(path->ops->alloc(path, tx, TX_FRAMES), TX_FRAMES);
+	for (unsigned i = 0; i < TX_FRAMES; i++) {
+		tx[i].encap = encap;
+		tx[i].len = i < 50 ? 5 : 0;
+	}
+	assert_int_equal(path->ops->send(path, tx, TX_FRAMES), 50);
+	path->ops->sweep(path);
+	assert_int_equal(path->unsent, 50);
+	assert_chunks_accounted();
+	netpair_run("ip link set near0 up");
+	path->ops->sweep(path);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(recv(fd, got, sizeof(got), 0), 5);
+	assert_rings_at_rest();
+	netpair_run("ip addr replace fd09::1/64 dev near0 nodad"); /* lost with the link */
+	free(encap);
+	close(fd);
+}
+
+static void larger_than_a_chunk_is_dropped_by_the_kernel(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
+	struct afxdp_drops drops = { 0 };
+	uint8_t big[2500] = { 0 };
+
+	(void)state;
+	netpair_run("ip link set near0 mtu 3000");
+	netpair_enter(netpair_far);
+	netpair_run("ip link set far0 mtu 3000");
+	netpair_enter(netpair_near);
+	assert_int_equal(send(fd, big, sizeof(big), 0), sizeof(big));
+	assert_int_equal(send(fd, "small", 5, 0), 5);
+	assert_int_equal(receive(FRAME_BATCH), 1);
+	assert_int_equal(rx[0].len, 5);
+	assert_int_equal(afxdp_drops(path, &drops), 0);
+	assert_int_equal(drops.rx_dropped, 1);
+	assert_rings_at_rest();
+	netpair_run("ip link set near0 mtu 1500");
+	netpair_enter(netpair_far);
+	netpair_run("ip link set far0 mtu 1500");
+	netpair_enter(netpair_near);
+	close(fd);
+}
+
+static unsigned open_descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void a_queue_closed_a_moment_ago_opens_again(void **state)
+{
+	const struct afxdp_config config = near_config();
+	unsigned before = open_descriptors();
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(afxdp_new(&path, &config, &why), 0);
+		assert_int_equal(open_descriptors(), before + 1);
+		path->ops->deinit(path);
+		assert_int_equal(open_descriptors(), before);
+	}
+	path = NULL;
+}
+
+static void a_queue_in_use_is_busy(void **state)
+{
+	const struct afxdp_config config = near_config();
+	struct outside *other = (void *)77;
+	unsigned before = open_descriptors();
+
+	(void)state;
+	assert_int_equal(afxdp_new(&other, &config, &why), -EBUSY);
+	assert_non_null(strstr(why.text, "near0 queue 0"));
+	assert_ptr_equal(other, (void *)77);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void refusals_have_a_sentence(void **state)
+{
+	static const struct {
+		const char *nic;
+		uint32_t queue, mtu, rx_frames;
+		enum afxdp_zc zc;
+		int err;
+		const char *word;
+	} table[] = {
+		{ "near0", 0, AFXDP_MTU_MAX + 1, 0, AFXDP_ZC_AUTO, -EMSGSIZE, "3823" },
+		{ "near0", 0, 9001, 0, AFXDP_ZC_AUTO, -EMSGSIZE, "9001" },
+		{ "near0", 99, 1500, 0, AFXDP_ZC_AUTO, -EINVAL, "queue 99" },
+		{ "near0", 0, 1500, 100, AFXDP_ZC_AUTO, -EINVAL, "powers of two" },
+		{ "near0", 0, 1500, 0, AFXDP_ZC_ON, -EOPNOTSUPP, "zero-copy" },
+		{ "nonesuch0", 0, 1500, 0, AFXDP_ZC_AUTO, -ENODEV, "nonesuch0" },
+	};
+	struct outside *o = (void *)77;
+	unsigned before = open_descriptors();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct afxdp_config config = near_config();
+
+		config.nic = table[i].nic;
+		config.queue = table[i].queue;
+		config.mtu = table[i].mtu;
+		config.rx_frames = table[i].rx_frames;
+		config.zero_copy = table[i].zc;
+		assert_int_equal(afxdp_new(&o, &config, &why), table[i].err);
+		if (!strstr(why.text, table[i].word))
+			fail_msg("\"%s\" lacks \"%s\"", why.text, table[i].word);
+		assert_ptr_equal(o, (void *)77);
+		assert_int_equal(open_descriptors(), before);
+	}
+}
+
+static void chunks_fit_the_mtu(void **state)
+{
+	static const struct {
+		uint32_t mtu, room;
+	} table[] = {
+		{ 1280, 2048 - FRAME_HEADROOM }, { 1500, 2048 - FRAME_HEADROOM },
+		{ 1774, 2048 - FRAME_HEADROOM }, { 1775, 4096 - FRAME_HEADROOM },
+		{ 3000, 4096 - FRAME_HEADROOM }, { AFXDP_MTU_MAX, 4096 - FRAME_HEADROOM },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct afxdp_config config = near_config();
+
+		config.mtu = table[i].mtu;
+		assert_int_equal(afxdp_new(&path, &config, &why), 0);
+		assert_false(afxdp_zero_copy(path)); /* veth has none; read back, not assumed */
+		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		assert_int_equal(tx[0].room, table[i].room);
+		tx[0].len = 0;
+		path->ops->send(path, tx, 1);
+		path->ops->deinit(path);
+	}
+	path = NULL;
+}
+
+#define with_path(f) cmocka_unit_test_setup_teardown(f, open_path, close_path)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_path(ten_thousand_over_ipv4),
+		with_path(ten_thousand_over_ipv6),
+		with_path(frames_say_where_they_come_from),
+		with_path(options_and_extension_headers),
+		with_path(malformed_is_dropped_and_counted),
+		with_path(data_messages_are_counted),
+		with_path(a_full_rx_ring_recovers),
+		with_path(more_than_a_wakeup_sends),
+		with_path(unsendable_is_refused_and_freed),
+		with_path(a_link_down_holds_frames_until_it_is_up),
+		with_path(larger_than_a_chunk_is_dropped_by_the_kernel),
+		cmocka_unit_test(a_queue_closed_a_moment_ago_opens_again),
+		with_path(a_queue_in_use_is_busy),
+		cmocka_unit_test(refusals_have_a_sentence),
+		cmocka_unit_test(chunks_fit_the_mtu),
+	};
+
+	return netpair_main(tests, setup, teardown);
+}
