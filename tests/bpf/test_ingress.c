@@ -32,6 +32,7 @@
 
 #define LO 1 /* ifindex of lo; BPF_PROG_TEST_RUN says that frames came by it */
 #define NIC_NUMBER 3
+#define CPUS_MAX 4096
 
 /* --- the bench ------------------------------------------------------------------------------- */
 
@@ -43,6 +44,9 @@ static struct xsk_ring_prod fill, tx;
 static struct xsk_ring_cons completion, rx;
 static void *umem_area;
 static int cpus;
+/* An element of a per-CPU map. */
+static struct drops_value each_drops[CPUS_MAX];
+static struct peer_stats_value each_peer[CPUS_MAX];
 
 struct counters {
 	struct drops_value drops[REASON_COUNT], passes[REASON_COUNT];
@@ -51,10 +55,12 @@ struct counters {
 
 static void sum_reasons(const struct bpf_map *map, struct drops_value sums[REASON_COUNT])
 {
-	struct drops_value v[cpus];
+	const struct drops_value *v = each_drops;
 
 	for (uint32_t r = 0; r < REASON_COUNT; r++) {
-		assert_int_equal(bpf_map__lookup_elem(map, &r, sizeof(r), v, sizeof(v), 0), 0);
+		assert_int_equal(bpf_map__lookup_elem(map, &r, sizeof(r), each_drops,
+						      cpus * sizeof(*v), 0),
+				 0);
 		for (int i = 0; i < cpus; i++) {
 			sums[r].packets += v[i].packets;
 			sums[r].bytes += v[i].bytes;
@@ -64,14 +70,14 @@ static void sum_reasons(const struct bpf_map *map, struct drops_value sums[REASO
 
 static void read_counters(struct counters *c)
 {
-	struct peer_stats_value v[cpus];
+	const struct peer_stats_value *v = each_peer;
 	uint32_t slot = SLOT;
 
 	memset(c, 0, sizeof(*c));
 	sum_reasons(skel->maps.drops, c->drops);
 	sum_reasons(skel->maps.passes, c->passes);
-	assert_int_equal(bpf_map__lookup_elem(skel->maps.peer_stats, &slot, sizeof(slot), v,
-					      sizeof(v), 0),
+	assert_int_equal(bpf_map__lookup_elem(skel->maps.peer_stats, &slot, sizeof(slot), each_peer,
+					      cpus * sizeof(*v), 0),
 			 0);
 	for (int i = 0; i < cpus; i++) {
 		c->peer.rx_packets += v[i].rx_packets;
@@ -161,15 +167,13 @@ static void fill_maps(void)
 	struct listen_key v4 = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 1 },
 				 .port = htons(FRAME_PORT) };
 	struct listen_key v6 = { .port = htons(FRAME_PORT) };
-	struct peer_stats_value zero[cpus];
 	uint32_t slot = SLOT;
 	uint8_t one = 1;
 
 	memcpy(v6.address, frame_to6, 16);
 	put(skel->maps.listen, &v4, sizeof(v4), &one, sizeof(one));
 	put(skel->maps.listen, &v6, sizeof(v6), &one, sizeof(one));
-	memset(zero, 0, sizeof(zero));
-	put(skel->maps.peer_stats, &slot, sizeof(slot), zero, sizeof(zero));
+	put(skel->maps.peer_stats, &slot, sizeof(slot), each_peer, cpus * sizeof(each_peer[0]));
 	put_session(SESSION, SLOT, SESSION_DATA);
 	put_session(PENDING, SLOT, SESSION_PENDING);
 	put_session(GONE_PEER, SLOT + 1, SESSION_DATA);
@@ -217,7 +221,7 @@ static int setup(void **state)
 		print_message("# skipping everything: %s\n", denied);
 		return 0;
 	}
-	if (!skel || lo_up() || open_xsk()) {
+	if (!skel || cpus < 1 || cpus > CPUS_MAX || lo_up() || open_xsk()) {
 		print_error("# setup: %s\n", strerror(errno));
 		return -1;
 	}

@@ -63,7 +63,7 @@ static void remove_contents(const char *path)
 	if (!dir)
 		return;
 	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			unlinkat(dirfd(dir), e->d_name, 0);
 	closedir(dir);
 }
