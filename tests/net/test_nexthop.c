@@ -50,7 +50,7 @@ static bool flagged(const char *address, const char *flag)
 
 static void wait_for_neighbour(struct netlink_watch *w)
 {
-	struct pollfd p = {.fd = netlink_watch_fd(w), .events = POLLIN};
+	struct pollfd p = { .fd = netlink_watch_fd(w), .events = POLLIN };
 
 	for (int i = 0; i < 50; i++) {
 		assert_int_equal(poll(&p, 1, 5000), 1);
@@ -62,10 +62,10 @@ static void wait_for_neighbour(struct netlink_watch *w)
 
 static void test_neighbour(void **state)
 {
-	static const char *const peers[] = {"192.0.2.2", "2001:db8::2"};
-	static const uint8_t fixed[6] = {2, 0, 0, 0, 0, 9};
+	static const char *const peers[] = { "192.0.2.2", "2001:db8::2" };
+	static const uint8_t fixed[6] = { 2, 0, 0, 0, 0, 9 };
 	struct netlink_watch *w = netlink_watch_open();
-	uint8_t mac[6] = {0};
+	uint8_t mac[6] = { 0 };
 
 	(void)state;
 	assert_non_null(w);
@@ -75,17 +75,20 @@ static void test_neighbour(void **state)
 
 		assert_int_equal(netlink_neighbour(nl, a0, family, addr(peers[i]), mac), -ENOENT);
 		netlink_watch_read(w, NULL, NULL);
-		assert_int_equal(netlink_neighbour_manage(nl, a0, family, addr(peers[i])), 0);
+		assert_int_equal(netlink_neighbour_manage(nl, a0, family, addr(peers[i])), 1);
 		while (netlink_neighbour(nl, a0, family, addr(peers[i]), mac))
 			wait_for_neighbour(w);
 		assert_memory_equal(mac, peer_mac, 6);
 		assert_true(flagged(peers[i], "managed"));
 		assert_int_equal(netlink_neighbour_manage(nl, a0, family, addr(peers[i])), 0);
+		assert_int_equal(netlink_neighbour_release(nl, a0, family, addr(peers[i])), 0);
+		assert_false(flagged(peers[i], "managed"));
+		assert_int_equal(netlink_neighbour(nl, a0, family, addr(peers[i]), mac), 0);
 	}
 	netlink_watch_close(w);
 
 	/* Asked for, but nobody answers. */
-	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.99")), 0);
+	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.99")), 1);
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.99"), mac), -ENOENT);
 	/* By ping; not managed until told. */
 	sh("ip neigh flush dev a0; ping -q -c1 -W2 192.0.2.2 >/dev/null");
@@ -102,10 +105,14 @@ static void test_neighbour(void **state)
 }
 /* Next hops ----------------------------------------------------------------------------------- */
 
+static struct nexthop_managed managed;
+
 static struct encap *resolve(const struct endpoint *e, bool *pending, const char **why)
 {
 	struct nexthop_env env = {
-		.nl = nl, .source_port = htons(51820), .nics = &a0, .nic_count = 1};
+		.nl = nl, .source_port = htons(51820), .nics = &a0, .nic_count = 1,
+		.managed = &managed
+	};
 	struct encap *n = nexthop_resolve(&env, e, pending, why);
 
 	assert_non_null(n);
@@ -135,16 +142,16 @@ static void test_direct(void **state)
 		const char *remote, *local, *want;
 		uint16_t mtu;
 	} cases[] = {
-		/* 0: on the link */ {"192.0.2.2", NULL, "192.0.2.1", 1500},
-		/* 1: a sticky source */ {"192.0.2.2", "192.0.2.3", "192.0.2.3", 1500},
-		/* 2: one that has gone */ {"192.0.2.2", "192.0.2.77", "192.0.2.1", 1500},
-		/* 3: by a gateway */ {"203.0.113.9", NULL, "192.0.2.3", 1500},
-		/* 4: IPv4 via IPv6 */ {"10.60.0.1", NULL, "192.0.2.1", 1400},
-		/* 5 */ {"2001:db8::2", NULL, "2001:db8::1", 1500},
-		/* 6 */ {"2001:db8::2", "2001:db8::77", "2001:db8::1", 1500},
-		/* 7 */ {"2001:db8:9::9", NULL, "2001:db8::1", 1450},
-		/* 8: its link is known by ifindex */ {"fe80::2", NULL, "fe80::1", 1500},
-		/* 9 */ {"fe80::2", "fe80::1", "fe80::1", 1500},
+		/* 0: on the link */ { "192.0.2.2", NULL, "192.0.2.1", 1500 },
+		/* 1: a sticky source */ { "192.0.2.2", "192.0.2.3", "192.0.2.3", 1500 },
+		/* 2: one that has gone */ { "192.0.2.2", "192.0.2.77", "192.0.2.1", 1500 },
+		/* 3: by a gateway */ { "203.0.113.9", NULL, "192.0.2.3", 1500 },
+		/* 4: IPv4 via IPv6 */ { "10.60.0.1", NULL, "192.0.2.1", 1400 },
+		/* 5 */ { "2001:db8::2", NULL, "2001:db8::1", 1500 },
+		/* 6 */ { "2001:db8::2", "2001:db8::77", "2001:db8::1", 1500 },
+		/* 7 */ { "2001:db8:9::9", NULL, "2001:db8::1", 1450 },
+		/* 8: its link is known by ifindex */ { "fe80::2", NULL, "fe80::1", 1500 },
+		/* 9 */ { "fe80::2", "fe80::1", "fe80::1", 1500 },
 	};
 
 	(void)state;
@@ -173,12 +180,12 @@ static void test_not_direct(void **state)
 		const char *remote, *why;
 		uint16_t mtu;
 	} cases[] = {
-		/* 0 */ {"198.18.0.1", "there is no route to the endpoint", 0},
-		/* 1 */ {"192.0.2.1", "the endpoint is this host", UINT16_MAX},
-		/* 2 */ {"127.0.0.1", "the endpoint is this host", UINT16_MAX},
-		/* 3 */ {"198.19.0.2", "the route leaves by an interface without AF_XDP", 1500},
-		/* 4 */ {"2001:db8:ffff::1", "there is no route to the endpoint", 0},
-		/* 5 */ {"10.62.0.1", "the route adds headers of its own", 1500},
+		/* 0 */ { "198.18.0.1", "there is no route to the endpoint", 0 },
+		/* 1 */ { "192.0.2.1", "the endpoint is this host", UINT16_MAX },
+		/* 2 */ { "127.0.0.1", "the endpoint is this host", UINT16_MAX },
+		/* 3 */ { "198.19.0.2", "the route leaves by an interface without AF_XDP", 1500 },
+		/* 4 */ { "2001:db8:ffff::1", "there is no route to the endpoint", 0 },
+		/* 5 */ { "10.62.0.1", "the route adds headers of its own", 1500 },
 	};
 
 	(void)state;
@@ -274,33 +281,36 @@ static void test_watch(void **state)
 		unsigned want; /* at least, and no kind beside these and @also */
 		unsigned also;
 	} cases[] = {
-		/*  0 */ {"ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE},
+		/*  0 */ { "ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE },
 		/*  1 */
-		{"ip addr add 10.3.3.3/32 dev d1", NETLINK_CHANGED_ADDRESS, NETLINK_CHANGED_ROUTE},
+		{ "ip addr add 10.3.3.3/32 dev d1", NETLINK_CHANGED_ADDRESS,
+		  NETLINK_CHANGED_ROUTE },
 		/*  2 */
-		{"ip addr del 10.3.3.3/32 dev d1", NETLINK_CHANGED_ADDRESS, NETLINK_CHANGED_ROUTE},
+		{ "ip addr del 10.3.3.3/32 dev d1", NETLINK_CHANGED_ADDRESS,
+		  NETLINK_CHANGED_ROUTE },
 		/*  3 */
-		{"ip addr add 2001:db8:3::3/128 dev d1", NETLINK_CHANGED_ADDRESS,
-		 NETLINK_CHANGED_ROUTE},
-		/*  4 */ {"ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE, 0},
-		/*  5 */ {"ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0},
-		/*  6 */ {"ip route add 2001:db8:4::/48 dev d1", NETLINK_CHANGED_ROUTE, 0},
-		/*  7 */ {"ip rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0},
-		/*  8 */ {"ip rule del fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0},
-		/*  9 */ {"ip -6 rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0},
-		/* 10 */ {"ip nexthop add id 5 dev d1", NETLINK_CHANGED_ROUTE, 0},
-		/* 11 */ {"ip nexthop del id 5", NETLINK_CHANGED_ROUTE, 0},
+		{ "ip addr add 2001:db8:3::3/128 dev d1", NETLINK_CHANGED_ADDRESS,
+		  NETLINK_CHANGED_ROUTE },
+		/*  4 */ { "ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE, 0 },
+		/*  5 */ { "ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0 },
+		/*  6 */ { "ip route add 2001:db8:4::/48 dev d1", NETLINK_CHANGED_ROUTE, 0 },
+		/*  7 */ { "ip rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0 },
+		/*  8 */ { "ip rule del fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0 },
+		/*  9 */ { "ip -6 rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0 },
+		/* 10 */ { "ip nexthop add id 5 dev d1", NETLINK_CHANGED_ROUTE, 0 },
+		/* 11 */ { "ip nexthop del id 5", NETLINK_CHANGED_ROUTE, 0 },
 		/* 12 */
-		{"ip neigh add 198.19.0.9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR, 0},
-		/* 13 */ {"ip neigh del 198.19.0.9 dev d1", NETLINK_CHANGED_NEIGHBOUR, 0},
+		{ "ip neigh add 198.19.0.9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR,
+		  0 },
+		/* 13 */ { "ip neigh del 198.19.0.9 dev d1", NETLINK_CHANGED_NEIGHBOUR, 0 },
 		/* 14 */
-		{"ip neigh add 2001:db8:3::9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR,
-		 0},
+		{ "ip neigh add 2001:db8:3::9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR,
+		  0 },
 		/* 15: a bridge's own table */
-		{"bridge fdb add 2:0:0:0:0:7 dev v0 dst 192.0.2.2", 0, 0},
+		{ "bridge fdb add 2:0:0:0:0:7 dev v0 dst 192.0.2.2", 0, 0 },
 	};
 	struct netlink_watch *w;
-	struct links s = {0};
+	struct links s = { 0 };
 
 	(void)state;
 	sh("ip -4 neigh flush all nud all; ip -6 neigh flush all nud all; ip link set a0 down");
@@ -329,7 +339,7 @@ static void test_watch(void **state)
 static void test_watch_bridge_port(void **state)
 {
 	struct netlink_watch *w;
-	struct links s = {0};
+	struct links s = { 0 };
 
 	(void)state;
 	sh("ip link add br0 type bridge; ip link add p0 type veth peer name p1; ip link set p0 master br0");

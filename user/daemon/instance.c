@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The name of an interface belongs to one daemon of the host, whatever namespace it is in: to who
- * holds the lock on /run/wgxdp/<interface>.lock. The file holds its pid, for people; the lock goes
- * with the process, so a dead owner needs no cleaning up here.
- */
+#include "daemon/instance.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,9 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/node.h"
 #include "wgxdp/control.h"
+#include "wgxdp/limits.h"
 
+#define POLL_MS 10
 #define LOCK_PATH_LEN (sizeof(CONTROL_DIRECTORY) + IFNAME_MAX + 8)
 
 static void lock_path(char path[static LOCK_PATH_LEN], const char *interface)
@@ -79,4 +77,21 @@ void instance_release(const char *interface, int lock_fd)
 	lock_path(path, interface);
 	unlink(path); /* before the lock goes: who takes it next makes a file of its own */
 	close(lock_fd);
+}
+
+bool instance_wait_free(const char *interface, unsigned timeout_ms)
+{
+	char path[LOCK_PATH_LEN];
+
+	lock_path(path, interface);
+	for (unsigned waited_ms = 0;; waited_ms += POLL_MS) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		bool available = fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0;
+
+		if (fd >= 0)
+			close(fd);
+		if (available || waited_ms >= timeout_ms)
+			return available;
+		usleep(POLL_MS * 1000);
+	}
 }

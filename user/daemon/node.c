@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "daemon/instance.h"
 #include "daemon/lease.h"
 #include "io/udp.h"
 #include "util/log.h"
@@ -179,6 +180,22 @@ static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 	}
 }
 
+/* What the watch missed: the links that we follow are asked for. */
+static void look_at_links(struct node *n)
+{
+	struct netlink_link link = { .ifindex = n->tun.ifindex };
+	int err;
+
+	for (unsigned i = 0; i < n->nic_count; i++)
+		if (!netlink_link(n->netlink, NULL, n->nics[i].ifindex, &link))
+			on_link(n, &link, false);
+	err = netlink_link(n->netlink, NULL, n->tun.ifindex, &link);
+	if (err == -ENODEV)
+		link.ifindex = n->tun.ifindex;
+	if (!err || err == -ENODEV)
+		on_link(n, &link, err);
+}
+
 static void on_netlink(void *ctx, int fd, uint32_t events)
 {
 	struct node *n = ctx;
@@ -186,6 +203,8 @@ static void on_netlink(void *ctx, int fd, uint32_t events)
 
 	(void)fd;
 	(void)events;
+	if (changed & NETLINK_CHANGED_LOST)
+		look_at_links(n);
 	if (changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_LINK))
 		mapsync_listen(n);
 	if (changed)
@@ -479,8 +498,10 @@ static void end(struct node *n)
 	handoff_free(n->handoff);
 	if (n->watch)
 		netlink_watch_close(n->watch);
-	if (n->netlink)
+	if (n->netlink) {
+		reach_done(n);
 		netlink_close(n->netlink);
+	}
 	free(n->slots);
 	if (n->control)
 		ctlserver_detached(n->control);

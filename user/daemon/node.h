@@ -23,7 +23,7 @@
 #include "daemon/options.h"
 #include "daemon/server.h"
 #include "daemon/uapi.h"
-#include "io/netlink.h"
+#include "io/nexthop.h"
 #include "io/tun.h"
 #include "path/worker.h"
 #include "wg/device.h"
@@ -74,6 +74,7 @@ struct node {
 	uint32_t slot_cap;
 
 	/* reach.c */
+	struct nexthop_managed managed;
 	uint64_t reach_at_ns; /* all peers are resolved anew then; UINT64_MAX = no need */
 	uint64_t reached_ns;  /* when that was last done */
 
@@ -104,10 +105,6 @@ void node_down(struct node *n);
 int node_set_listen_port(struct node *n, uint16_t port);
 int node_set_fwmark(struct node *n, uint32_t fwmark);
 
-/* instance.c: takes the name. 0 and *@lock_fd; -EBUSY (held by whom is in the sentence), -errno. */
-int instance_take(const char *interface, int *lock_fd, struct fault *f);
-void instance_release(const char *interface, int lock_fd);
-
 /* apply.c: 0/-errno with @f. */
 int apply_conf(struct node *n, const struct conf *conf, struct fault *f);
 
@@ -125,6 +122,7 @@ void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
 void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
 void reach_changed(struct node *n);		 /* something changed: all peers, soon */
 void reach_tick(struct node *n, uint64_t now_ns);
+void reach_done(struct node *n);
 
 /* mapsync.c: no-ops without a loader. */
 void mapsync_listen(struct node *n); /* the host's addresses, or nothing while down */

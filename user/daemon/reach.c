@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "daemon/node.h"
-#include "io/nexthop.h"
 #include "util/log.h"
 
 #define REACH_INTERVAL_NS (50 * NS_PER_MS)
@@ -41,6 +40,7 @@ void reach_peer(struct node *n, struct peer *p)
 		.fwmark = n->fwmark,
 		.source_port = htons(n->bound_port),
 		.nics = nics,
+		.managed = &n->managed,
 	};
 	struct encap *e = NULL;
 	const char *why = NULL;
@@ -77,4 +77,9 @@ void reach_tick(struct node *n, uint64_t now_ns)
 	n->reached_ns = now_ns;
 	for (struct peer *p = n->device.first; p; p = p->list_next)
 		reach_peer(n, p);
+}
+
+void reach_done(struct node *n)
+{
+	nexthop_release(n->netlink, &n->managed);
 }

@@ -15,11 +15,11 @@ struct afxdp_config {
 	const char *nic;
 	uint32_t ifindex;
 	uint32_t queue;
-	uint32_t mtu;	     /* of the NIC; decides 2048 or 4096 bytes a frame */
-	uint32_t rx_frames;  /* powers of two; 0 = 4096 */
+	uint32_t mtu;	    /* of the NIC; decides 2048 or 4096 bytes a frame */
+	uint32_t rx_frames; /* powers of two; 0 = 4096 */
 	uint32_t tx_frames;
 	enum afxdp_zc zero_copy;
-	bool generic;	     /* attached in generic (skb) mode */
+	bool generic; /* attached in generic (skb) mode */
 };
 
 /* Largest NIC MTU that fits a frame without fragments (multi-buffer). */

@@ -19,23 +19,23 @@
 #define FRAME_HEADROOM 64
 
 struct rx_frame {
-	uint8_t *payload;   /* UDP payload; writable; valid until the path's sweep() */
-	uint32_t len;	    /* of the payload */
-	uint16_t family;    /* AF_INET, AF_INET6 */
+	uint8_t *payload; /* UDP payload; writable; valid until the path's sweep() */
+	uint32_t len;	  /* of the payload */
+	uint16_t family;  /* AF_INET, AF_INET6 */
 	__be16 source_port;
 	const uint8_t *source, *destination; /* addresses, network order; 4 or 16 bytes */
-	uint32_t ifindex;   /* on which it came; 0 = unknown */
-	const uint8_t *l3;  /* the IP header where the path has it (AF_XDP), else NULL */
+	uint32_t ifindex;		     /* on which it came; 0 = unknown */
+	const uint8_t *l3; /* the IP header where the path has it (AF_XDP), else NULL */
 };
 
 struct encap;
 
 struct tx_frame {
-	uint8_t *payload;   /* where the UDP payload goes; FRAME_HEADROOM bytes before it are free */
-	uint32_t room;	    /* bytes at payload */
-	uint32_t len;	    /* of the UDP payload; set by the caller before send() */
+	uint8_t *payload; /* where the UDP payload goes; FRAME_HEADROOM bytes before it are free */
+	uint32_t room;	  /* bytes at payload */
+	uint32_t len;	  /* of the UDP payload; set by the caller before send() */
 	const struct encap *encap; /* where to; set by the caller; valid until send() returns */
-	uint64_t handle;    /* the path's own */
+	uint64_t handle;	   /* the path's own */
 };
 
 /* The sender of @f and the address it used of ours, as an endpoint. */

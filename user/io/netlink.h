@@ -72,9 +72,14 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 		      uint8_t mac[static 6]);
 
 /* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux 5.16 to
- * resolve it now, NTF_USE). What is managed already, or permanent, is left alone. */
+ * resolve it now, NTF_USE). What is managed already, or permanent, is left alone: 0. Returns 1 when
+ * this call began it, -errno. */
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr);
+
+/* Ends what returned 1: the kernel keeps the entry as it keeps any other. */
+int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
+			      const uint8_t *addr);
 
 /* A socket that becomes readable when something changed. */
 struct netlink_watch;
@@ -83,6 +88,7 @@ enum netlink_changed {
 	NETLINK_CHANGED_ADDRESS = 1 << 1,
 	NETLINK_CHANGED_ROUTE = 1 << 2, /* routes, rules, next hops */
 	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
+	NETLINK_CHANGED_LOST = 1 << 4, /* an overrun: links must be looked at by whoever follows them */
 };
 struct netlink_watch *netlink_watch_open(void);
 void netlink_watch_close(struct netlink_watch *w);

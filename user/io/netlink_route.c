@@ -261,12 +261,24 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 	return 0;
 }
 
+/* A kernel before 5.16 ignores the extended flags in silence, and without NTF_USE would take the
+ * request for one to forget the MAC. */
+static int tell_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
+			  uint32_t extended)
+{
+	struct nlmsghdr *nlh =
+		begin_neighbour(nl, RTM_NEWNEIGH, NLM_F_CREATE, ifindex, family, addr);
+	struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+
+	ndm->ndm_flags = NTF_USE;
+	mnl_attr_put_u32(nlh, NDA_FLAGS_EXT, extended);
+	return netlink_talk(nl, nlh, NULL, NULL);
+}
+
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr)
 {
 	struct neighbour n;
-	struct nlmsghdr *nlh;
-	struct ndmsg *ndm;
 	int err = get_neighbour(nl, ifindex, family, addr, &n);
 
 	if (err && err != -ENOENT)
@@ -275,11 +287,12 @@ int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t famil
 	if (!err && (n.managed || n.fixed))
 		return 0;
 
-	/* A kernel before 5.16 ignores the extended flag in silence, and without NTF_USE would take
-	 * the request for one to forget the MAC. */
-	nlh = begin_neighbour(nl, RTM_NEWNEIGH, NLM_F_CREATE, ifindex, family, addr);
-	ndm = mnl_nlmsg_get_payload(nlh);
-	ndm->ndm_flags = NTF_USE;
-	mnl_attr_put_u32(nlh, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
-	return netlink_talk(nl, nlh, NULL, NULL);
+	err = tell_neighbour(nl, ifindex, family, addr, NTF_EXT_MANAGED);
+	return err ? err : 1;
+}
+
+int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
+			      const uint8_t *addr)
+{
+	return tell_neighbour(nl, ifindex, family, addr, 0);
 }

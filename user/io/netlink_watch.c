@@ -138,7 +138,7 @@ unsigned netlink_watch_read(struct netlink_watch *w,
 	for (int i = 0; i < READS_MAX; i++) {
 		n = netlink_receive(netlink_watch_fd(w), w->buf);
 		if (n == -ENOBUFS) { /* an overrun; what is still queued is read as usual */
-			changed = ALL;
+			changed = ALL | NETLINK_CHANGED_LOST;
 			continue;
 		}
 		if (n < 0)

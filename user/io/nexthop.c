@@ -12,6 +12,7 @@
 #include "io/nexthop.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TTL 64 /* the kernel's default, which the UDP path has */
@@ -71,6 +72,34 @@ static const char *obstacle(const struct nexthop_env *env, const struct endpoint
 	return NULL;
 }
 
+/* Out of memory the entry stays managed after us: the host loses an ARP request now and then. */
+static void remember(struct nexthop_managed *m, uint32_t ifindex, uint8_t family,
+		     const uint8_t *addr)
+{
+	struct nexthop_neighbour *list = m->list;
+
+	if (m->count == m->cap) {
+		m->cap = m->cap ? m->cap * 2 : 16;
+		list = reallocarray(m->list, m->cap, sizeof(*list));
+		if (!list) {
+			m->cap = m->count;
+			return;
+		}
+		m->list = list;
+	}
+	list[m->count] = (struct nexthop_neighbour){.ifindex = ifindex, .family = family};
+	memcpy(list[m->count++].addr, addr, family == AF_INET ? 4 : 16);
+}
+
+void nexthop_release(struct netlink *nl, struct nexthop_managed *m)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		netlink_neighbour_release(nl, m->list[i].ifindex, m->list[i].family,
+					  m->list[i].addr);
+	free(m->list);
+	*m = (struct nexthop_managed){0};
+}
+
 static const char *find_neighbour(const struct nexthop_env *env, const struct endpoint *e,
 				  const struct netlink_route *r, uint8_t mac[static 6],
 				  bool *pending)
@@ -87,11 +116,13 @@ static const char *find_neighbour(const struct nexthop_env *env, const struct en
 	}
 	/* Managed first: what is valid now must stay so, what is not gets under way. */
 	manage_err = netlink_neighbour_manage(env->nl, r->ifindex, family, addr);
+	if (manage_err == 1)
+		remember(env->managed, r->ifindex, family, addr);
 	err = netlink_neighbour(env->nl, r->ifindex, family, addr, mac);
 	if (!err)
 		return NULL;
-	*pending = !manage_err;
-	return manage_err ? "the next hop's MAC is unknown and may not be asked for"
+	*pending = manage_err >= 0;
+	return manage_err < 0 ? "the next hop's MAC is unknown and may not be asked for"
 			  : "the next hop's MAC is being resolved";
 }
 

@@ -9,12 +9,26 @@
 #include "io/encap.h"
 #include "io/netlink.h"
 
+/* The neighbours that the kernel manages for us. */
+struct nexthop_managed {
+	struct nexthop_neighbour {
+		uint32_t ifindex;
+		uint8_t family;
+		uint8_t addr[16];
+	} *list;
+	unsigned count, cap;
+};
+
+/* Lets go of all of them. */
+void nexthop_release(struct netlink *nl, struct nexthop_managed *managed);
+
 struct nexthop_env {
 	struct netlink *nl;
 	uint32_t fwmark;
 	__be16 source_port;
 	const uint32_t *nics; /* ifindices that take AF_XDP tx */
 	unsigned nic_count;
+	struct nexthop_managed *managed; /* grows; see nexthop_release() */
 };
 
 /* Resolves @e. Always makes an encap: without a route or neighbour it is one for the UDP path.
