@@ -39,16 +39,16 @@ void cli_warn(void *ctx, const char *sentence)
 	fprintf(stderr, "wgxdp: warning: %s\n", sentence);
 }
 
-static int help(void)
+static int help(FILE *out)
 {
 	char usage[80];
 
-	puts("wgxdp: WireGuard over XDP and AF_XDP, without a kernel module\n");
+	fputs("wgxdp: WireGuard over XDP and AF_XDP, without a kernel module\n\n", out);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		snprintf(usage, sizeof(usage), "%s %s", verbs[i].name, verbs[i].arguments);
-		printf("  wgxdp %-28s %s\n", usage, verbs[i].what);
+		fprintf(out, "  wgxdp %-28s %s\n", usage, verbs[i].what);
 	}
-	puts("  wgxdp [-f|--foreground] IFACE      serve wg and wg-quick as a userspace implementation\n"
+	fputs("  wgxdp [-f|--foreground] IFACE      serve wg and wg-quick as a userspace implementation\n"
 	     "  wgxdp --version | --help\n"
 	     "\n"
 	     "Options of attach:\n"
@@ -61,7 +61,7 @@ static int help(void)
 	     "  --handshake-rate N            handshakes per second and source under load (100)\n"
 	     "  --strict                      drop unknown WireGuard packets even when forwarding\n"
 	     "\n"
-	     "See wgxdp(8) and wgxdp.conf(5).");
+	     "See wgxdp(8) and wgxdp.conf(5).\n", out);
 	return CLI_OK;
 }
 
@@ -94,11 +94,11 @@ int main(int argc, char **argv)
 	if (sodium_init() < 0)
 		return cli_fail(CLI_FAILED, "libsodium does not start");
 	if (argc < 2) {
-		help();
+		help(stderr);
 		return CLI_USAGE;
 	}
 	if (is_help(argv[1]) || (argc > 2 && is_help(argv[2])))
-		return help();
+		return help(stdout);
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("wgxdp " WGXDP_VERSION);
 		return CLI_OK;

@@ -316,8 +316,7 @@ static int read_section(struct conf_parser *p, const char *line)
 static int unknown_key(struct conf_parser *p, const char *name)
 {
 	if (strlen(name) > KEY_SHOWN_MAX)
-		return fault(p->f, -EINVAL, "%s:%u: this line is not understood; a line is Key = Value",
-			     p->c->path, p->line);
+		return conf_bad(p, -EINVAL, "...", "there is no such key; a line is Key = Value");
 	if (conf_key(name, CONF_PEER))
 		return conf_bad(p, -EINVAL, name, "belongs below a [Peer]");
 	if (conf_key(name, CONF_INTERFACE))
@@ -331,8 +330,8 @@ static int read_setting(struct conf_parser *p, char *line)
 	const struct conf_key *key;
 
 	if (!value)
-		return fault(p->f, -EINVAL, "%s:%u: there is no '='; a line is Key = Value",
-			     p->c->path, p->line);
+		return conf_bad(p, -EINVAL, strlen(line) > KEY_SHOWN_MAX ? "..." : line,
+				"there is no '='; a line is Key = Value");
 	*value++ = '\0';
 	squeeze(line);
 	value = trim(value);

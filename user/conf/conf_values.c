@@ -13,17 +13,22 @@
 
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 
-/* A key is never shown, only what is wrong with it: which of them are secret is not worth a risk. */
-static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN])
+/* A @secret is never shown, only what is wrong with it. */
+static int read_key(struct conf_parser *p, const char *value, bool secret,
+		    uint8_t key[static WIRE_KEY_LEN])
 {
 	size_t len = strlen(value);
+	char what[128];
 
 	if (keytext_from_base64(key, value, len))
 		return 0;
 	if (len != KEYTEXT_BASE64_LEN)
-		return fault(p->f, -EINVAL, "%s:%u: %s: has %zu characters; a key has 44 of base64, "
-			     "the last is '='", p->c->path, p->line, p->key, len);
-	return conf_bad(p, -EINVAL, p->key, "is no base64 of 32 bytes; copy the whole key, which ends in '='");
+		snprintf(what, sizeof(what), "%s has %zu characters; a key has 44 of base64, the "
+			 "last is '='", secret ? "it" : p->key, len);
+	else
+		snprintf(what, sizeof(what), "%s is no base64 of 32 bytes; copy the whole key",
+			 secret ? "it" : p->key);
+	return conf_bad(p, -EINVAL, secret ? p->key : value, what);
 }
 
 /* A port by number or, as wg takes it, by name of a service. */
@@ -43,7 +48,7 @@ static bool read_port(const char *value, uint32_t *port)
 
 static int set_private_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, p->c->private_key);
+	int err = read_key(p, value, true, p->c->private_key);
 
 	if (!err)
 		p->c->has_private_key = !is_zero_ct(p->c->private_key, WIRE_KEY_LEN);
@@ -152,7 +157,7 @@ static int refuse_dns(struct conf_parser *p, char *value)
 
 static int set_public_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, p->block.public_key);
+	int err = read_key(p, value, false, p->block.public_key);
 
 	p->has_key |= !err;
 	return err;
@@ -161,7 +166,7 @@ static int set_public_key(struct conf_parser *p, char *value)
 static int set_preshared_key(struct conf_parser *p, char *value)
 {
 	p->has_psk = true;
-	return read_key(p, value, p->block.preshared_key);
+	return read_key(p, value, true, p->block.preshared_key);
 }
 
 static int set_keepalive(struct conf_parser *p, char *value)

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Config files: what they mean, and what is said about bad ones. The values were compared with
+ * those that wireguard-tools 1.0.20210914 writes to the socket for the same text.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conf/conf.h"
+#include "conf/keytext.h"
+#include "conf/valuetext.h"
+
+#define KEY_A "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+#define KEY_B "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+#define KEY_C "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA="
+#define SECRET "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+#define SECRET_PUBLIC "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw="
+#define IF "[Interface]\n"
+#define PEER(key) "[Peer]\nPublicKey = " key "\n"
+
+struct told {
+	unsigned count;
+	char all[4096];
+};
+
+static void remember(void *ctx, const char *sentence)
+{
+	struct told *t = ctx;
+
+	t->count++;
+	snprintf(t->all + strlen(t->all), sizeof(t->all) - strlen(t->all), "%s\n", sentence);
+}
+
+static int parse(struct conf *c, const char *text, struct told *t, struct fault *f)
+{
+	memset(t, 0, sizeof(*t));
+	memset(f, 0, sizeof(*f));
+	return conf_parse(c, text, strlen(text), "t.conf", remember, t, f);
+}
+
+/* "KEY-LETTER[name]: prefix prefix" of each peer, for comparison. */
+static char *peers_text(const struct conf *c, char *out, size_t room)
+{
+	char key[KEYTEXT_BASE64_LEN + 1], prefix[VALUETEXT_PREFIX_LEN];
+
+	*out = '\0';
+	for (uint32_t i = 0; i < c->peer_count; i++) {
+		const struct conf_peer *p = &c->peers[i];
+		size_t at = strlen(out);
+
+		keytext_to_base64(key, p->public_key);
+		at += (size_t)snprintf(out + at, room - at, "%s%c[%s]%s:", i ? " | " : "",
+				       !strcmp(key, KEY_A) ? 'A' : !strcmp(key, KEY_B) ? 'B' : 'C',
+				       p->name, p->own ? "own" : "");
+		for (uint32_t j = 0; j < p->allowed_count; j++)
+			at += (size_t)snprintf(out + at, room - at, " %s",
+					       valuetext_prefix_text(&p->allowed[j], prefix));
+	}
+	return out;
+}
+
+static const struct good {
+	const char *text;
+	const char *peers;
+	unsigned warnings;
+} good[] = {
+	/*  0 */ { "", "", 0 },
+	/*  1 */ { "\n  \n# comment\n\t#\n", "", 0 },
+	/*  2 */ { PEER(KEY_A), "A[]:", 0 },
+	/*  3 */ { PEER(KEY_A) "AllowedIPs =\n", "A[]:", 0 },
+	/*  4 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1, ::1 ,10.0.0.0/8\n",
+		   "A[]: 10.0.0.1/32 ::1/128 10.0.0.0/8", 0 },
+	/*  5 */ { PEER(KEY_A) "allowedips=10.0.0.9/8\nALLOWEDIPS=fd00::1/08\n",
+		   "A[]: 10.0.0.0/8 fd00::/8", 2 },
+	/*  6 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1\nAllowedIPs = 10.0.0.2, 10.0.0.1\n",
+		   "A[]: 10.0.0.1/32 10.0.0.2/32", 0 },
+	/*  7: the allowed IPs of the last block of a peer win */
+	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A) "AllowedIPs=10.0.0.2\n",
+	  "A[]: 10.0.0.2/32", 1 },
+	/*  8 */ { PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A), "A[]:", 1 },
+	/*  9 */ { PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A) "AllowedIPs=10.0.0.1\n",
+		   "A[]: 10.0.0.1/32", 1 },
+	/* 10: a sign makes it incremental */
+	{ PEER(KEY_A) "AllowedIPs=10.0.0.1,10.0.0.2\n" PEER(KEY_A)
+	  "AllowedIPs=-10.0.0.1/32, +10.0.0.3\n", "A[]: 10.0.0.2/32 10.0.0.3/32", 1 },
+	/* 11 */ { PEER(KEY_A) "AllowedIPs=+10.0.0.1,-10.0.0.1,-10.9.0.0/16\n", "A[]:", 0 },
+	/* 12: a prefix is moved to the later peer, in the order of the lines */
+	{ PEER(KEY_A) "AllowedIPs=10.0.0.1,10.0.0.2\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n",
+	  "A[]: 10.0.0.2/32 | B[]: 10.0.0.1/32", 1 },
+	/* 13: and back again */
+	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n" PEER(KEY_A)
+	  "AllowedIPs=10.0.0.1\n", "A[]: 10.0.0.1/32 | B[]:", 3 },
+	/* 14: what was moved and then given up belongs to nobody */
+	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n" PEER(KEY_B),
+	  "A[]: | B[]:", 2 },
+	/* 15: only its holder can give it up */
+	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=-10.0.0.1\n",
+	  "A[]: 10.0.0.1/32 | B[]:", 0 },
+	/* 16: our own peer is skipped, and takes nothing from others */
+	{ IF "PrivateKey=" SECRET "\n" PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(SECRET_PUBLIC)
+	  "AllowedIPs=10.0.0.1,0.0.0.0/0\n", "A[]: 10.0.0.1/32 | C[]own:", 0 },
+	/* 17: a default route is fine when no route is asked for */
+	{ IF "Table=off\n" PEER(KEY_A) "AllowedIPs=0.0.0.0/0, ::/0\n", "A[]: 0.0.0.0/0 ::/0", 0 },
+	/* 18 */ { PEER(KEY_A) "AllowedIPs=0.0.0.0/0\n" IF "table = OFF\n", "A[]: 0.0.0.0/0", 0 },
+	/* 19: names */
+	{ "# Name = alice\n" PEER(KEY_A) "# Name=bob\n\n" PEER(KEY_B) "\n#name =  carl  \n"
+	  PEER(KEY_C), "A[alice]: | B[]: | C[carl]:", 0 },
+	/* 20 */ { "[Peer]\n# Name = alice\nPublicKey=" KEY_A "\n[Peer] # Name = bob\nPublicKey="
+		   KEY_B "\n", "A[alice]: | B[bob]:", 0 },
+	/* 21 */ { PEER(KEY_A) "AllowedIPs=\n# Name = alice\n\n# Name = bob\n" PEER(KEY_B),
+		   "A[alice]: | B[bob]:", 0 },
+	/* 22 */ { PEER(KEY_A) "# Name = alice", "A[alice]:", 0 },
+	/* 23 */ { "# Name = 0123456789012345678901234567890123456789\n" PEER(KEY_A),
+		   "A[0123456789012345678901234567890]:", 0 },
+	/* 24: never half a character, never a byte that is none */
+	{ "# Name = 012345678901234567890123456789\xc3\xa4\n" PEER(KEY_A),
+	  "A[012345678901234567890123456789]:", 0 },
+	/* 25 */ { "# Name = a\xff\x1b[1m\xc3\xa4\xed\xa0\x80\n" PEER(KEY_A),
+		   "A[a??[1m\xc3\xa4???]:", 0 },
+	/* 26 */ { "# Names = a\n# Name\n#\n" PEER(KEY_A), "A[]:", 0 },
+	/* 27: white space counts for nothing, lines may end in CR */
+	{ "[ Peer ]\r\n\tPublic Key\t= " KEY_A "\r\nAllowedIPs = 10. 0.0.1 / 32\r\n",
+	  "A[]: 10.0.0.1/32", 0 },
+	/* 28 */ { PEER(KEY_B) "PublicKey = " KEY_A "# the last one wins\n", "A[]:", 0 },
+	/* 29 */ { PEER(KEY_A) "Endpoint = 192.0.2.1:0\n", "A[]:", 1 },
+};
+
+static void meanings(void **state)
+{
+	char text[1024];
+	struct told told;
+	struct fault f;
+	struct conf c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (parse(&c, good[i].text, &told, &f))
+			fail_msg("%zu: %s", i, f.text);
+		if (strcmp(peers_text(&c, text, sizeof(text)), good[i].peers) != 0)
+			fail_msg("%zu: %s instead of %s", i, text, good[i].peers);
+		if (good[i].warnings != told.count)
+			fail_msg("%zu: warnings: %s", i, told.all);
+		conf_done(&c);
+	}
+}
+
+static const struct bad {
+	const char *text;
+	int err;
+	const char *says; /* all of it after "t.conf:" up to here */
+} bad[] = {
+	/*  0 */ { IF "Colour = blue\n", -EINVAL, "2: Colour: there is no such key" },
+	/*  1 */ { IF "AllowedIPs = ::1\n", -EINVAL, "2: AllowedIPs: belongs below a [Peer]" },
+	/*  2 */ { PEER(KEY_A) "MTU = 1400\n", -EINVAL, "3: MTU: belongs below [Interface]" },
+	/*  3 */ { "MTU = 1400\n", -EINVAL, "1: MTU: belongs below [Interface]" },
+	/*  4 */ { "[Pear]\n", -EINVAL, "1: [Pear]: there are only" },
+	/*  5 */ { "\xef\xbb\xbf[Interface]\n", -EINVAL, "1: \xef\xbb\xbf[Interface]: there is no" },
+	/*  6 */ { IF "Address\n", -EINVAL, "2: Address: there is no '='" },
+	/*  7 */ { IF "PrivateKey =\n", -EINVAL, "2: PrivateKey: the value is missing" },
+	/*  8 */ { IF "PrivateKey = sosecret\n", -EINVAL, "2: PrivateKey: it has 8 characters" },
+	/*  9 */ { IF "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmn=\n", -EINVAL,
+		   "2: PrivateKey: it is no base64" },
+	/* 10 */ { PEER(KEY_A) "PresharedKey = sosecret!!\n", -EINVAL,
+		   "3: PresharedKey: it has 10 characters" },
+	/* 11 */ { "[Peer]\nPublicKey = notbase64!\n", -EINVAL, "2: notbase64!: PublicKey has 10" },
+	/* 12 */ { IF "ListenPort = 99999\n", -EINVAL, "2: 99999: ListenPort must be" },
+	/* 13 */ { IF "ListenPort = -1\n", -EINVAL, "2: -1: ListenPort" },
+	/* 14 */ { IF "ListenPort = 12000;\n", -EINVAL, "2: 12000;: ListenPort" },
+	/* 15 */ { IF "FwMark = 0x\n", -EINVAL, "2: 0x: FwMark" },
+	/* 16 */ { IF "FwMark = 4294967296\n", -EINVAL, "2: 4294967296: FwMark" },
+	/* 17 */ { IF "FwMark = 0X10\n", -EINVAL, "2: 0X10: FwMark" },
+	/* 18 */ { IF "MTU = 12\n", -EINVAL, "2: 12: MTU" },
+	/* 19 */ { IF "MTU = 65536\n", -EINVAL, "2: 65536: MTU" },
+	/* 20 */ { IF "Address = 10.0.0.1/240\n", -EINVAL, "2: 10.0.0.1/240: after the '/'" },
+	/* 21 */ { IF "Address = 10.0.0.1, tunnel\n", -EINVAL, "2: tunnel: it is no" },
+	/* 22 */ { IF "Table = on\n", -EINVAL, "2: on: Table must be auto or off" },
+	/* 23 */ { IF "Table = 1234\n", -ENOTSUP, "2: 1234: a Table by number is not supported yet" },
+	/* 24 */ { IF "DNS = 192.0.2.53\n", -ENOTSUP, "2: 192.0.2.53: DNS is not supported yet" },
+	/* 25 */ { IF "PreUp = a\n", -ENOTSUP, "2: PreUp: hooks are not supported yet" },
+	/* 26 */ { IF "PostUp = a = b # c\n", -ENOTSUP, "2: PostUp: hooks" },
+	/* 27 */ { IF "predown = a\n", -ENOTSUP, "2: PreDown: hooks" },
+	/* 28 */ { IF "PostDown = a\n", -ENOTSUP, "2: PostDown: hooks" },
+	/* 29 */ { IF "SaveConfig = true\n", -ENOTSUP, "2: SaveConfig: is not supported yet" },
+	/* 30 */ { PEER(KEY_A) "AllowedIPs = 0.0.0.0/0\n", -ENOTSUP, "3: 0.0.0.0/0: a default route" },
+	/* 31 */ { PEER(KEY_A) "AllowedIPs = ::1\nAllowedIPs = ::/0\n", -ENOTSUP, "4: ::/0: a default" },
+	/* 32 */ { "[Peer]\nAllowedIPs = ::1\n\n" IF, -EINVAL, "1: [Peer]: its PublicKey is missing" },
+	/* 33 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/33\n", -EINVAL, "3: 10.0.0.2/33: after the '/'" },
+	/* 34 */ { PEER(KEY_A) "AllowedIPs = ::/129\n", -EINVAL, "3: ::/129: after the '/'" },
+	/* 35 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/\n", -EINVAL, "3: 10.0.0.2/: after the '/'" },
+	/* 36 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/8/4\n", -EINVAL, "3: 10.0.0.2/8/4: after" },
+	/* 37 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2,\n", -EINVAL, "3: AllowedIPs: between and after" },
+	/* 38 */ { PEER(KEY_A) "AllowedIPs = 10.1/8\n", -EINVAL, "3: 10.1/8: it is no IPv4" },
+	/* 39 */ { PEER(KEY_A) "AllowedIPs = tunnel\n", -EINVAL, "3: tunnel: it is no IPv4" },
+	/* 40 */ { PEER(KEY_A) "Endpoint = 192.0.2.2\n", -EINVAL, "3: 192.0.2.2: the port is missing" },
+	/* 41 */ { PEER(KEY_A) "Endpoint = 192.0.2.2:x\n", -EINVAL, "3: 192.0.2.2:x: the port must" },
+	/* 42 */ { PEER(KEY_A) "Endpoint = 192.0.2.2:99999\n", -EINVAL, "3: 192.0.2.2:99999: the port" },
+	/* 43 */ { PEER(KEY_A) "Endpoint = [::1\n", -EINVAL, "3: [::1: the ']' is missing" },
+	/* 44 */ { PEER(KEY_A) "Endpoint = [::1]5\n", -EINVAL, "3: [::1]5: after the ']'" },
+	/* 45 */ { PEER(KEY_A) "Endpoint = :5\n", -EINVAL, "3: :5: the host is missing" },
+	/* 46 */ { PEER(KEY_A) "Endpoint = 2001:db8::1:g:5\n", -EINVAL, "3: 2001:db8::1:g:5: it is no" },
+	/* 47 */ { PEER(KEY_A) "PersistentKeepalive = 65536\n", -EINVAL, "3: 65536: Persistent" },
+	/* 48 */ { PEER(KEY_A) "PersistentKeepalive = 0x10\n", -EINVAL, "3: 0x10: Persistent" },
+	/* 49: what stands in the wrong place may be a secret */
+	{ IF "sosecretsosecretsosecretsosecretsosecret123=\n", -EINVAL, "2: ...: there is no such" },
+	/* 50 */ { "sosecretsosecretsosecretsosecretsosecret1234\n", -EINVAL, "1: ...: there is no '='" },
+	/* 51 */ { IF "PrivatKey = sosecretsosecretsosecretsosecretsosecret123=\n", -EINVAL,
+		   "2: PrivatKey: there is no such key" },
+	/* 52: no escape sequence reaches the terminal */
+	{ IF "MTU = 1\x1b[31m2\n", -EINVAL, "2: 1?[31m2: MTU" },
+};
+
+static void refusals(void **state)
+{
+	struct told told;
+	struct fault f;
+	struct conf c;
+	char says[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int err = parse(&c, bad[i].text, &told, &f);
+
+		snprintf(says, sizeof(says), "t.conf:%s", bad[i].says);
+		if (err != bad[i].err || strncmp(f.text, says, strlen(says)) != 0)
+			fail_msg("%zu: %d %s", i, err, f.text);
+		assert_null(strstr(f.text, "sosecret"));
+		assert_null(strstr(f.text, "yAnz"));
+	}
+}
+
+static void interface_values(void **state)
+{
+	static const char text[] = IF "PrivateKey = " SECRET "\nListenPort = 51820\nFwMark = 0xCa6c\n"
+		"Address = 10.0.0.1/24, fd00::1 192.0.2.7\nAddress = 10.0.0.2\nMTU = 1380\nTable = off\n"
+		"SaveConfig = false\n";
+	char prefix[VALUETEXT_PREFIX_LEN], key[KEYTEXT_BASE64_LEN + 1];
+	static const char *const addresses[] = { "10.0.0.1/24", "fd00::1/128", "192.0.2.7/32",
+						 "10.0.0.2/32" };
+	struct told told;
+	struct fault f;
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(parse(&c, text, &told, &f), 0);
+	keytext_to_base64(key, c.private_key);
+	assert_string_equal(key, SECRET);
+	assert_true(c.has_private_key);
+	assert_int_equal(c.listen_port, 51820);
+	assert_int_equal(c.fwmark, 0xca6c);
+	assert_int_equal(c.mtu, 1380);
+	assert_int_equal(c.table, CONF_TABLE_OFF);
+	assert_int_equal(c.address_count, 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_string_equal(valuetext_prefix_text(&c.addresses[i], prefix), addresses[i]);
+	conf_done(&c);
+
+	assert_int_equal(parse(&c, IF "ListenPort=1\nListenPort=domain\nFwMark=9\n" IF "fwmark=OFF\n",
+			       &told, &f), 0);
+	assert_int_equal(c.listen_port, 53);
+	assert_int_equal(c.fwmark, 0);
+	assert_false(c.has_private_key);
+	assert_int_equal(c.table, CONF_TABLE_AUTO);
+	conf_done(&c);
+
+	/* zeros clear the key, as for wg */
+	assert_int_equal(parse(&c, IF "PrivateKey=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", &told,
+			       &f), 0);
+	assert_false(c.has_private_key);
+	conf_done(&c);
+}
+
+static void peer_values(void **state)
+{
+	static const struct {
+		const char *written, *host, *port, *endpoint;
+	} endpoints[] = {
+		{ "192.0.2.1:51820", "192.0.2.1", "51820", "192.0.2.1:51820" },
+		{ "[2001:db8::1]:51820", "2001:db8::1", "51820", "[2001:db8::1]:51820" },
+		{ "2001:db8::1:51820", "2001:db8::1", "51820", "[2001:db8::1]:51820" },
+		{ "[192.0.2.1]:domain", "192.0.2.1", "domain", "192.0.2.1:53" },
+		{ "vpn.example.org:51820", "vpn.example.org", "51820", "" },
+	};
+	struct told told;
+	struct fault f;
+	struct conf c;
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+		snprintf(text, sizeof(text), PEER(KEY_A) "Endpoint = %s\n", endpoints[i].written);
+		assert_int_equal(parse(&c, text, &told, &f), 0);
+		assert_string_equal(c.peers[0].host, endpoints[i].host);
+		assert_string_equal(c.peers[0].port, endpoints[i].port);
+		assert_string_equal(endpoint_text(&c.peers[0].endpoint, text), endpoints[i].endpoint);
+		conf_done(&c);
+	}
+	/* A later block changes what it sets, and nothing else. */
+	assert_int_equal(parse(&c, PEER(KEY_A) "PresharedKey=" KEY_B "\nPersistentKeepalive=25\n"
+			       "Endpoint=192.0.2.1:1\n" PEER(KEY_A) "PersistentKeepalive=off\n", &told,
+			       &f), 0);
+	assert_int_equal(c.peer_count, 1);
+	assert_int_equal(c.peers[0].keepalive_s, 0);
+	assert_int_equal(c.peers[0].line, 1);
+	assert_string_equal(endpoint_text(&c.peers[0].endpoint, text), "192.0.2.1:1");
+	keytext_to_base64(text, c.peers[0].preshared_key);
+	assert_string_equal(text, KEY_B);
+	assert_int_equal(conf_resolve(&c.peers[0], &f), 0);
+	conf_done(&c);
+}
+
+static void nul_bytes(void **state)
+{
+	struct conf c;
+	struct fault f;
+
+	(void)state;
+	assert_int_equal(conf_parse(&c, IF "MTU\0=1", sizeof(IF "MTU\0=1") - 1, "t.conf", NULL, NULL,
+				    &f), -EINVAL);
+	assert_string_equal(f.text, "t.conf:2: there is a NUL byte; this is no config file");
+}
+
+/* 255 x 256 x 2 prefixes on one peer, and 2000 peers: every one is kept, in order. */
+static void many(void **state)
+{
+	size_t room = 8 << 20, at = 0;
+	char *text = malloc(room), key[KEYTEXT_BASE64_LEN + 1];
+	struct told told;
+	struct fault f;
+	struct conf c;
+	uint8_t raw[32] = { 9 };
+
+	(void)state;
+	assert_non_null(text);
+	at += (size_t)sprintf(text + at, PEER(KEY_A) "AllowedIPs = 10.255.255.255");
+	for (unsigned i = 0; i < 255 * 256; i++)
+		at += (size_t)sprintf(text + at, ", 10.%u.%u.0/24, fd00:%x::/32", i >> 8, i & 255, i);
+	for (unsigned i = 0; i < 2000; i++) {
+		memcpy(raw, &i, sizeof(i));
+		keytext_to_base64(key, raw);
+		at += (size_t)sprintf(text + at, "\n[Peer]\nPublicKey=%s\nAllowedIPs=192.0.2.%u", key,
+				      i & 255);
+	}
+	assert_int_equal(parse(&c, text, &told, &f), 0);
+	assert_int_equal(c.peer_count, 2001);
+	assert_int_equal(c.peers[0].allowed_count, 1 + 255 * 256 * 2);
+	assert_int_equal(c.peers[0].allowed[2 * 65279 + 1].addr[1], 65279 >> 8);
+	assert_int_equal(c.peers[1999].allowed_count, 1);
+	assert_int_equal(c.peers[1].allowed_count, 0);
+	assert_true(told.count == 101); /* then no more are shown */
+	conf_done(&c);
+	free(text);
+}
+
+static void names_of_interfaces(void **state)
+{
+	static const struct {
+		const char *name;
+		bool good;
+	} names[] = { { "wg0", 1 }, { "a_=+.-Z", 1 }, { "123456789012345", 1 }, { "...", 1 },
+		      { "", 0 }, { "1234567890123456", 0 }, { ".", 0 }, { "..", 0 }, { "a/b", 0 },
+		      { "a b", 0 }, { "w\xc3\xa4", 0 } };
+	struct fault f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(conf_check_interface(names[i].name, &f), names[i].good ? 0 : -EINVAL);
+}
+
+static void finding(void **state)
+{
+	char path[PATH_MAX], interface[IFNAME_MAX + 1], directory[] = "/tmp/test_conf.XXXXXX";
+	struct fault f;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chdir(directory), 0);
+	fclose(fopen("home.conf", "w"));
+	assert_int_equal(conf_find("home.conf", path, interface, &f), 0);
+	assert_string_equal(path, "home.conf");
+	assert_string_equal(interface, "home");
+	assert_int_equal(conf_find("./home.conf", path, interface, &f), 0);
+	assert_int_equal(conf_find("./none.conf", path, interface, &f), -ENOENT);
+	assert_int_equal(conf_find("no-such-cfg", path, interface, &f), -ENOENT);
+	assert_non_null(strstr(f.text, "/etc/wireguard/no-such-cfg.conf"));
+	assert_non_null(strstr(f.text, "/etc/wgxdp/no-such-cfg.conf"));
+	assert_int_equal(conf_find("./home", path, interface, &f), -EINVAL);
+	assert_int_equal(conf_find("/etc/abcdefghijklmnop.conf", path, interface, &f), -EINVAL);
+	assert_int_equal(conf_interface("/nowhere/wg7.conf", interface, &f), 0);
+	assert_string_equal(interface, "wg7");
+	assert_int_equal(conf_interface("wg8", interface, &f), 0);
+	assert_string_equal(interface, "wg8");
+	assert_int_equal(conf_interface(".conf", interface, &f), -EINVAL);
+	unlink("home.conf");
+	assert_int_equal(chdir("/"), 0);
+	rmdir(directory);
+}
+
+/* As wg-quick: only a private key is worth the warning, and only when the way to it is open. */
+static void readable_by_others(void **state)
+{
+	static const struct {
+		mode_t file, directory;
+		bool secret;
+		unsigned warnings;
+	} cases[] = { { 0644, 0755, true, 1 }, { 0600, 0755, true, 0 }, { 0644, 0700, true, 0 },
+		      { 0644, 0755, false, 0 }, { 0602, 0703, true, 1 } };
+	char directory[] = "/tmp/test_conf.XXXXXX", path[64];
+	struct told told;
+	struct fault f;
+	struct conf c;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/wg0.conf", directory);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *file = fopen(path, "w");
+
+		assert_non_null(file);
+		fputs(cases[i].secret ? IF "PrivateKey=" SECRET "\n" : IF, file);
+		fclose(file);
+		assert_int_equal(chmod(path, cases[i].file), 0);
+		assert_int_equal(chmod(directory, cases[i].directory), 0);
+		memset(&told, 0, sizeof(told));
+		assert_int_equal(conf_read(&c, path, remember, &told, &f), 0);
+		assert_int_equal(told.count, cases[i].warnings);
+		conf_done(&c);
+	}
+	unlink(path);
+	assert_int_equal(conf_read(&c, path, NULL, NULL, &f), -ENOENT);
+	assert_int_equal(conf_read(&c, directory, NULL, NULL, &f), -EISDIR);
+	rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(meanings),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(interface_values),
+		cmocka_unit_test(peer_values),
+		cmocka_unit_test(nul_bytes),
+		cmocka_unit_test(many),
+		cmocka_unit_test(names_of_interfaces),
+		cmocka_unit_test(finding),
+		cmocka_unit_test(readable_by_others),
+	};
+
+	return sodium_init() < 0 || cmocka_run_group_tests(tests, NULL, NULL);
+}
