@@ -4,7 +4,14 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
+#include <xdp/xsk.h>
+
+#include "frames.h"
 #include "sandbox.h"
 
 /* Attaches a program that passes everything, by netlink; returns its fd. */
@@ -223,12 +230,120 @@ static void test_set_socket_bounds(void **state)
 	assert_true(loader_set_socket(loader, lt0, 0, 0) < 0); /* stdin is no XSK */
 }
 
+/* --- a real frame into a real socket --------------------------------------------------------- */
+
+#define XSK_FRAMES 64U
+#define WAIT_MS 5000
+
+struct socket_on_lt0 {
+	struct xsk_umem *umem;
+	struct xsk_socket *xsk;
+	struct xsk_ring_prod fill, tx;
+	struct xsk_ring_cons completion, rx;
+	uint8_t *area;
+};
+
+static void open_socket(struct socket_on_lt0 *s)
+{
+	const struct xsk_socket_config config = {
+		.rx_size = XSK_FRAMES,
+		.tx_size = XSK_FRAMES,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+	};
+	const size_t size = XSK_FRAMES * XSK_UMEM__DEFAULT_FRAME_SIZE;
+	uint32_t at = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(s->area, MAP_FAILED);
+	assert_int_equal(xsk_umem__create(&s->umem, s->area, size, &s->fill, &s->completion, NULL),
+			 0);
+	assert_int_equal(xsk_socket__create(&s->xsk, "lt0", 0, s->umem, &s->rx, &s->tx, &config),
+			 0);
+	assert_int_equal(xsk_ring_prod__reserve(&s->fill, XSK_FRAMES, &at), XSK_FRAMES);
+	for (uint32_t i = 0; i < XSK_FRAMES; i++)
+		*xsk_ring_prod__fill_addr(&s->fill, at + i) = i * XSK_UMEM__DEFAULT_FRAME_SIZE;
+	xsk_ring_prod__submit(&s->fill, XSK_FRAMES);
+}
+
+static void close_socket(struct socket_on_lt0 *s)
+{
+	xsk_socket__delete(s->xsk);
+	xsk_umem__delete(s->umem);
+	munmap(s->area, XSK_FRAMES * XSK_UMEM__DEFAULT_FRAME_SIZE);
+}
+
+/* Lets @frame out of the far end. */
+static void send_frame(const struct frame *frame)
+{
+	const struct sockaddr_ll to = { .sll_family = AF_PACKET,
+					.sll_ifindex = if_nametoindex("lt1") };
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	assert_int_equal(sendto(fd, frame->data, frame->len, 0, (const void *)&to, sizeof(to)),
+			 frame->len);
+	close(fd);
+}
+
+/* Waits until XDP has counted @n packets for the peer in slot 0. */
+static void wait_for_count(uint64_t n)
+{
+	struct peer_stats_value sum = { 0 };
+
+	for (int ms = 0; ms < WAIT_MS && sum.rx_packets < n; ms += 10) {
+		assert_int_equal(loader_peer_stats(loader, 0, &sum), 0);
+		usleep(10000);
+	}
+	assert_int_equal(sum.rx_packets, n);
+}
+
+/* In it arrives, byte for byte; once the socket is closed the next one passes to the stack. */
+static void test_into_a_socket(void **state)
+{
+	const struct frame_spec spec = { .family = 4, .type = WIRE_DATA, .receiver = 0x89abcdef };
+	const struct session_value session = { .slot = 0, .kind = SESSION_DATA };
+	const struct peer_value peer = { .name = "a" };
+	struct listen_key key = { .address = { [10] = 0xff, 0xff }, .port = htons(FRAME_PORT) };
+	const struct xdp_desc *desc;
+	struct socket_on_lt0 s;
+	struct pollfd wait = { .events = POLLIN };
+	struct frame frame;
+	uint32_t at = 0;
+	bool native;
+
+	(void)state;
+	make_loader();
+	memcpy(key.address + 12, frame_to4, 4);
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	assert_int_equal(loader_set_listen(loader, &key, 1), 0);
+	assert_int_equal(loader_peer_set(loader, 0, &peer), 0);
+	assert_int_equal(loader_session_set(loader, spec.receiver, &session), 0);
+	open_socket(&s);
+	wait.fd = xsk_socket__fd(s.xsk);
+	assert_int_equal(loader_set_socket(loader, lt0, 0, wait.fd), 0);
+
+	frame_build(&frame, &spec);
+	send_frame(&frame);
+	assert_int_equal(poll(&wait, 1, WAIT_MS), 1);
+	assert_int_equal(xsk_ring_cons__peek(&s.rx, 1, &at), 1);
+	desc = xsk_ring_cons__rx_desc(&s.rx, at);
+	assert_int_equal(desc->len, frame.len);
+	assert_memory_equal(s.area + desc->addr, frame.data, frame.len);
+	wait_for_count(1);
+
+	close_socket(&s);
+	send_frame(&frame);
+	wait_for_count(2);
+	assert_int_equal(loader_set_socket(loader, lt0, 0, -1), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(attach_modes),  TEST(lo_is_generic), TEST(foreign_program),
 		TEST(not_displaced), TEST(torn_off),	  TEST(nic_goes_away),
 		TEST(no_ethernet),   TEST(nics_map),	  TEST(set_socket_bounds),
+		TEST(into_a_socket),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
