@@ -6,7 +6,7 @@
  *   far socket ──▶ far0 ══ near0 ─ XDP ─▶ XSK ─▶ recv()      ring accounting: every chunk of the
  *              ◀── far0 ══ near0 ◀─────── XSK ◀─ send()      UMEM is in exactly one place
  */
-#include "../../user/io/afxdp.c"
+#include "../../user/io/afxdp.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -512,6 +512,7 @@ static void a_queue_closed_a_moment_ago_opens_again(void **state)
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(afxdp_new(&path, &config, &why), 0);
 		assert_int_equal(open_descriptors(), before + 1);
+		assert_true(fcntl(path->fd, F_GETFD) & FD_CLOEXEC);
 		path->ops->deinit(path);
 		assert_int_equal(open_descriptors(), before);
 	}

@@ -246,7 +246,7 @@ static int given(int flags)
 	int fd = open("/dev/net/tun", O_RDWR);
 
 	assert_true(fd >= 0);
-	strcpy(ifr.ifr_name, NAME);
+	memcpy(ifr.ifr_name, NAME, sizeof(NAME));
 	if (flags)
 		assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
 	return fd;

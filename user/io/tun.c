@@ -31,7 +31,7 @@ int tun_read(const struct tun *t, uint8_t *buf, size_t room)
 {
 	uint8_t header[TUN_VNET_LEN], beyond;
 	/* The kernel cuts what does not fit and says nothing: the last byte tells. */
-	struct iovec iov[] = {{header, t->vnet_len}, {buf, room}, {&beyond, 1}};
+	struct iovec iov[] = { { header, t->vnet_len }, { buf, room }, { &beyond, 1 } };
 	ssize_t n = readv(t->fd, iov, 3);
 
 	if (n < 0)
@@ -117,7 +117,7 @@ static int set_addr_gen_none(uint32_t ifindex)
  * read-only we live with the redirects. */
 static void send_no_redirects(const char *name)
 {
-	const char *const interfaces[] = {"all", name};
+	const char *const interfaces[] = { "all", name };
 	char path[64];
 	int fd;
 
@@ -134,12 +134,12 @@ static void send_no_redirects(const char *name)
 
 static int create(int fd, const char *name, struct fault *f)
 {
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 
 	/* EXCL: whatever has the name already is not ours */
 	ifr.ifr_flags =
 		(short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_TUN_EXCL);
-	strcpy(ifr.ifr_name, name);
+	memcpy(ifr.ifr_name, name, strlen(name) + 1); /* tun_open() looked at its length */
 	if (!ioctl(fd, TUNSETIFF, &ifr))
 		return 0;
 	switch (errno) {
@@ -164,7 +164,7 @@ static int create(int fd, const char *name, struct fault *f)
 /* A descriptor that we were given may be unattached or anybody's TUN device. */
 static int adopt(int fd, const char *name, struct fault *f)
 {
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 
 	if (ioctl(fd, TUNGETIFF, &ifr)) {
 		if (errno == EBADFD)
@@ -183,7 +183,7 @@ static int adopt(int fd, const char *name, struct fault *f)
 static int settle(struct tun *t)
 {
 	int vnet_len = TUN_VNET_LEN, flags = fcntl(t->fd, F_GETFL);
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 
 	if (flags < 0 || fcntl(t->fd, F_SETFL, flags | O_NONBLOCK) ||
 	    fcntl(t->fd, F_SETFD, FD_CLOEXEC) || ioctl(t->fd, TUNGETIFF, &ifr))
@@ -214,7 +214,7 @@ static int configure(const struct tun *t, uint32_t mtu, struct fault *f)
 
 int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct fault *f)
 {
-	struct tun opened = {.fd = given_fd};
+	struct tun opened = { .fd = given_fd };
 	int err;
 
 	if (strlen(name) >= sizeof(opened.name))
