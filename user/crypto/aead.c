@@ -10,6 +10,9 @@
 
 /* Best first. The last one is the reference; it runs everywhere. */
 static const struct aead_backend *const backends[] = {
+#if defined(__x86_64__)
+	&aead_avx2,
+#endif
 	&aead_libsodium,
 };
 

@@ -30,12 +30,12 @@
 #define AEAD_LEN_MAX ((1U << 30) - 1) /* keeps every 32-bit block counter from wrapping */
 
 struct aead_job {
-	const uint8_t *key;  /* AEAD_KEY_LEN bytes; borrowed until the call returns */
-	uint64_t counter;    /* host order; never twice under one key when sealing */
+	const uint8_t *key; /* AEAD_KEY_LEN bytes; borrowed until the call returns */
+	uint64_t counter;   /* host order; never twice under one key when sealing */
 	const uint8_t *src;
 	uint8_t *dst;
-	uint32_t len;	     /* of the plaintext, bytes, 0..AEAD_LEN_MAX; the tag is not counted */
-	bool ok;	     /* out, open only: the tag was right and dst holds the plaintext */
+	uint32_t len; /* of the plaintext, bytes, 0..AEAD_LEN_MAX; the tag is not counted */
+	bool ok;      /* out, open only: the tag was right and dst holds the plaintext */
 };
 
 struct aead_backend {

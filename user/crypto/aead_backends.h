@@ -8,4 +8,9 @@
 /* aead_libsodium.c: the reference; runs everywhere. */
 extern const struct aead_backend aead_libsodium;
 
+#if defined(__x86_64__)
+/* aead_avx2.c: 8 lanes of 32 bits. */
+extern const struct aead_backend aead_avx2;
+#endif
+
 #endif

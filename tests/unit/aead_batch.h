@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aead_batch.h - random batches of AEAD jobs, held against libsodium's one-by-one functions.
+ *
+ *      actual:    ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   what the backend writes to
+ *      expected:  ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   the same, made by libsodium
+ *
+ * Between the packets there is filler, of random length so that every alignment occurs. The two must
+ * be equal as a whole: a byte written next to a packet is found like a wrong one inside.
+ *
+ * Include after cmocka.h.
+ */
+#ifndef WGXDP_TESTS_AEAD_BATCH_H
+#define WGXDP_TESTS_AEAD_BATCH_H
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/aead.h"
+
+#define BATCH_MAX 64
+#define BATCH_LEN_MAX 9216
+#define BATCH_KEYS 8
+#define BATCH_GAP 48
+#define BATCH_ARENA (BATCH_MAX * (BATCH_LEN_MAX + AEAD_TAG_LEN + BATCH_GAP))
+#define BATCH_FILLER 0xa5
+
+struct batch {
+	size_t n;
+	bool in_place;
+	struct aead_job jobs[BATCH_MAX];
+	bool altered[BATCH_MAX];
+	size_t used; /* of the arenas */
+	uint8_t keys[BATCH_KEYS][AEAD_KEY_LEN];
+	uint8_t pool[2 * BATCH_LEN_MAX]; /* plaintext is taken from */
+	uint8_t source[BATCH_ARENA], source_before[BATCH_ARENA];
+	uint8_t actual[BATCH_ARENA], expected[BATCH_ARENA];
+};
+
+static uint64_t batch_seed = 1;
+
+/* xorshift64*: the tests must be the same on every run. */
+static inline uint32_t batch_random(uint32_t below)
+{
+	batch_seed ^= batch_seed >> 12;
+	batch_seed ^= batch_seed << 25;
+	batch_seed ^= batch_seed >> 27;
+	return (uint32_t)((batch_seed * 0x2545f4914f6cdd1d >> 32) * below >> 32);
+}
+
+static inline void batch_fill(uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)batch_random(256);
+}
+
+static inline struct batch *batch_new(void)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	assert_non_null(b);
+	assert_true(sodium_init() >= 0);
+	batch_fill(b->keys[0], sizeof(b->keys));
+	batch_fill(b->pool, sizeof(b->pool));
+	return b;
+}
+
+static inline void batch_nonce(uint8_t nonce[static 12], uint64_t counter)
+{
+	memset(nonce, 0, 4);
+	for (int i = 0; i < 8; i++)
+		nonce[4 + i] = (uint8_t)(counter >> 8 * i);
+}
+
+/* Places @n packets of the @lengths into the arenas. Their contents are still to be written. */
+static inline void batch_lay_out(struct batch *b, const uint32_t *lengths, size_t n, bool in_place)
+{
+	size_t at = 0;
+
+	b->n = n;
+	b->in_place = in_place;
+	for (size_t i = 0; i < n; i++) {
+		at += 8 + batch_random(BATCH_GAP - 16);
+		b->altered[i] = false;
+		b->jobs[i] = (struct aead_job){
+			.key = b->keys[batch_random(BATCH_KEYS)],
+			.counter =
+				(uint64_t)batch_random(UINT32_MAX) << 32 | batch_random(UINT32_MAX),
+			.src = (in_place ? b->actual : b->source) + at,
+			.dst = b->actual + at,
+			.len = lengths[i],
+		};
+		at += lengths[i] + AEAD_TAG_LEN;
+	}
+	b->used = at + 8;
+	memset(b->actual, BATCH_FILLER, b->used);
+	memset(b->expected, BATCH_FILLER, b->used);
+	memset(b->source, BATCH_FILLER, b->used);
+}
+
+static inline size_t batch_at(const struct batch *b, size_t i)
+{
+	return (size_t)(b->jobs[i].dst - b->actual);
+}
+
+static inline const uint8_t *batch_plain(const struct batch *b, size_t i)
+{
+	return b->pool + (b->jobs[i].counter % BATCH_LEN_MAX);
+}
+
+static inline void batch_reference_seal(const struct batch *b, size_t i, uint8_t *out)
+{
+	const struct aead_job *j = &b->jobs[i];
+	uint8_t nonce[12];
+
+	batch_nonce(nonce, j->counter);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+		out, out + j->len, NULL, batch_plain(b, i), j->len, NULL, 0, NULL, nonce, j->key);
+}
+
+/* The arenas as a whole, and the sources as they were. */
+static inline void batch_compare(const struct batch *b)
+{
+	assert_memory_equal(b->actual, b->expected, b->used);
+	if (!b->in_place)
+		assert_memory_equal(b->source, b->source_before, b->used);
+}
+
+static inline void batch_seal(struct batch *b, const struct aead_backend *backend)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		size_t at = batch_at(b, i);
+
+		memcpy((b->in_place ? b->actual : b->source) + at, batch_plain(b, i),
+		       b->jobs[i].len);
+		batch_reference_seal(b, i, b->expected + at);
+	}
+	memcpy(b->source_before, b->source, b->used);
+	backend->seal_batch(b->jobs, b->n);
+	batch_compare(b);
+}
+
+/* Opens what libsodium sealed, after each packet was altered with a chance of 1 in @one_in. */
+static inline void batch_open(struct batch *b, const struct aead_backend *backend, uint32_t one_in)
+{
+	memset(b->actual, BATCH_FILLER, b->used);
+	memset(b->expected, BATCH_FILLER, b->used);
+	for (size_t i = 0; i < b->n; i++) {
+		size_t at = batch_at(b, i), len = b->jobs[i].len;
+		uint8_t *sealed = (b->in_place ? b->actual : b->source) + at;
+
+		b->jobs[i].ok = batch_random(2); /* must be written in either case */
+		batch_reference_seal(b, i, sealed);
+		b->altered[i] = batch_random(one_in) == 0;
+		if (b->altered[i])
+			sealed[batch_random((uint32_t)len + AEAD_TAG_LEN)] ^= 1U << batch_random(8);
+		if (b->in_place)
+			memcpy(b->expected + at + len, sealed + len, AEAD_TAG_LEN);
+		if (b->altered[i])
+			memset(b->expected + at, 0, len);
+		else
+			memcpy(b->expected + at, batch_plain(b, i), len);
+	}
+	memcpy(b->source_before, b->source, b->used);
+	backend->open_batch(b->jobs, b->n);
+	for (size_t i = 0; i < b->n; i++)
+		assert_int_equal(b->jobs[i].ok, !b->altered[i]);
+	batch_compare(b);
+}
+
+#endif

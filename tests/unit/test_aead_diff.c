@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_aead_diff.c - every backend against libsodium called directly. With AEAD_LONG=1 in the
+ * environment ten million random packets, else few enough for every run; AEAD_SEED=N varies them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "aead_batch.h"
+
+#define LONG_PACKETS 10000000
+#define SHORT_PACKETS 30000
+
+static struct batch *batch;
+
+#define FOR_EACH_BACKEND(b)                                                                        \
+	for (size_t i_ = 0; ((b) = aead_backend(i_)) != NULL; i_++)                                \
+		if ((b)->usable())
+
+/* 1. Every length 0-2048 and around 9000, alone; in place and not. */
+static void test_each_length_alone(void **state)
+{
+	const struct aead_backend *backend;
+
+	(void)state;
+	FOR_EACH_BACKEND(backend)
+	{
+		for (uint32_t len = 0; len < 9010; len += len == 2048 ? 8990 - 2048 : 1) {
+			for (int in_place = 0; in_place < 2; in_place++) {
+				batch_lay_out(batch, &len, 1, in_place);
+				batch_seal(batch, backend);
+				batch_open(batch, backend, 1 + batch_random(2));
+			}
+		}
+	}
+}
+
+/* 2. Every length 0-2048, in batches of neighbours: lanes end one after the other. */
+static void test_each_length_among_others(void **state)
+{
+	const struct aead_backend *backend;
+	uint32_t lengths[16];
+
+	(void)state;
+	FOR_EACH_BACKEND(backend)
+	{
+		for (uint32_t from = 0; from <= 2048 - 15; from += 11) {
+			for (uint32_t i = 0; i < 16; i++)
+				lengths[i] = from + (from % 2 ? i : 15 - i);
+			batch_lay_out(batch, lengths, 16, from % 4 < 2);
+			batch_seal(batch, backend);
+			batch_open(batch, backend, 4);
+		}
+	}
+}
+
+/* 3. Every batch size 1-64, of equal lengths: 64 bytes, one that ends inside a block, a full MTU. */
+static void test_each_batch_size(void **state)
+{
+	static const uint32_t equal[] = { 0, 64, 100, 1424 };
+	const struct aead_backend *backend;
+	uint32_t lengths[BATCH_MAX];
+
+	(void)state;
+	FOR_EACH_BACKEND(backend)
+	{
+		for (size_t n = 1; n <= BATCH_MAX; n++) {
+			for (size_t e = 0; e < sizeof(equal) / sizeof(equal[0]); e++) {
+				for (size_t i = 0; i < n; i++)
+					lengths[i] = equal[e];
+				batch_lay_out(batch, lengths, n, e % 2);
+				batch_seal(batch, backend);
+				batch_open(batch, backend, 5);
+			}
+		}
+	}
+}
+
+static uint32_t random_length(void)
+{
+	switch (batch_random(8)) {
+	case 0:
+		return batch_random(65);
+	case 1:
+		return 16 * batch_random(129);
+	case 2:
+		return 64 * batch_random(33);
+	case 3:
+		return batch_random(300);
+	default:
+		return batch_random(2049);
+	}
+}
+
+/* 4. Anything with anything. */
+static void test_random(void **state)
+{
+	size_t packets = getenv("AEAD_LONG") ? LONG_PACKETS : SHORT_PACKETS;
+	const struct aead_backend *backend;
+	uint32_t lengths[BATCH_MAX];
+
+	(void)state;
+	FOR_EACH_BACKEND(backend)
+	{
+		for (size_t done = 0; done < packets; done += batch->n) {
+			size_t n = 1 + batch_random(BATCH_MAX);
+
+			for (size_t i = 0; i < n; i++)
+				lengths[i] = batch_random(500) ? random_length()
+							       : batch_random(BATCH_LEN_MAX + 1);
+			batch_lay_out(batch, lengths, n, batch_random(2));
+			batch_seal(batch, backend);
+			batch_open(batch, backend, 1 + batch_random(20));
+		}
+	}
+}
+
+/* 5. An empty batch touches nothing. */
+static void test_no_jobs(void **state)
+{
+	const struct aead_backend *backend;
+
+	(void)state;
+	FOR_EACH_BACKEND(backend)
+	{
+		backend->seal_batch(NULL, 0);
+		backend->open_batch(NULL, 0);
+	}
+}
+
+static int setup(void **state)
+{
+	const char *seed = getenv("AEAD_SEED");
+
+	(void)state;
+	if (seed && atoll(seed) != 0)
+		batch_seed = (uint64_t)atoll(seed);
+	batch = batch_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(batch);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_length_alone),
+		cmocka_unit_test(test_each_length_among_others),
+		cmocka_unit_test(test_each_batch_size),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_no_jobs),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
