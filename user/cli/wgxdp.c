@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <sodium.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -20,24 +19,6 @@ static const struct verb verbs[] = {
 	{ "genpsk", genpsk_main, "", "a new preshared key" },
 	{ "pubkey", pubkey_main, "", "the public key of the private key on stdin" },
 };
-
-int cli_fail(int exit, const char *format, ...)
-{
-	va_list args;
-
-	fputs("wgxdp: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return exit;
-}
-
-void cli_warn(void *ctx, const char *sentence)
-{
-	(void)ctx;
-	fprintf(stderr, "wgxdp: warning: %s\n", sentence);
-}
 
 static int help(FILE *out)
 {

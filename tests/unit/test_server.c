@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c over real sockets in a directory of its own; the loop is turned by hand. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/server.h"
+
+#define BIG (1 << 20)
+
+/* "echo X" -> "X", "big" -> BIG bytes, "end" -> "bye" and the end, "later" -> answered by the test */
+static struct server_client *later;
+static unsigned opened, closed, deleted;
+
+static int on_open(void *ctx, void *session)
+{
+	(void)ctx;
+	assert_int_equal(*(char *)session, 0);
+	*(char *)session = 'o';
+	opened++;
+	return 0;
+}
+
+static int on_line(void *ctx, void *session, struct server_client *client, char *line, size_t len,
+		   struct buffer *reply)
+{
+	(void)ctx;
+	assert_int_equal(*(char *)session, 'o');
+	assert_int_equal(strlen(line), len);
+	if (strncmp(line, "echo ", 5) == 0)
+		buffer_printf(reply, "%s\n", line + 5);
+	if (strcmp(line, "later") == 0)
+		later = client;
+	if (strcmp(line, "big") == 0 && buffer_reserve(reply, BIG)) {
+		memset(reply->data + reply->end, 'x', BIG);
+		reply->end += BIG;
+	}
+	if (strcmp(line, "end") != 0)
+		return 0;
+	buffer_printf(reply, "bye\n");
+	return -EPROTO;
+}
+
+static void on_close(void *ctx, void *session, struct server_client *client)
+{
+	(void)ctx, (void)session;
+	closed++;
+	if (client == later)
+		later = NULL;
+}
+
+static void on_deleted(void *ctx)
+{
+	(void)ctx;
+	deleted++;
+}
+
+static const struct server_protocol protocol = { 100, 1, on_open, on_line, on_close };
+
+struct world {
+	char directory[64], path[108];
+	struct loop *loop;
+	struct server *server;
+};
+
+static int serve(struct world *w, struct server **s, struct fault *f)
+{
+	struct server_config config = { .loop = w->loop, .path = w->path, .directory_mode = 0750,
+					.inherited_fd = -1, .protocol = &protocol,
+					.deleted = on_deleted };
+
+	return server_new(s, &config, f);
+}
+
+static int begin(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct fault f;
+
+	strcpy(w->directory, "/tmp/test_server.XXXXXX");
+	assert_non_null(mkdtemp(w->directory));
+	snprintf(w->path, sizeof(w->path), "%s/run/wg0.sock", w->directory);
+	w->loop = loop_new();
+	assert_non_null(w->loop);
+	opened = closed = deleted = 0;
+	assert_int_equal(serve(w, &w->server, &f), 0);
+	*state = w;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct world *w = *state;
+	char run[80];
+
+	server_free(w->server);
+	loop_free(w->loop);
+	assert_int_equal(access(w->path, F_OK), -1);
+	snprintf(run, sizeof(run), "%s/run", w->directory);
+	assert_int_equal(rmdir(run), 0);
+	assert_int_equal(rmdir(w->directory), 0);
+	assert_int_equal(opened, closed);
+	free(w);
+	return 0;
+}
+
+/* Turns the loop until nothing is left to do. */
+static void turn(struct world *w)
+{
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(loop_once(w->loop, 0), 0);
+}
+
+static int dial(struct world *w)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	strcpy(address.sun_path, w->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	turn(w);
+	return fd;
+}
+
+static void say(struct world *w, int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
+	turn(w);
+}
+
+/* What has come: "" = nothing yet, NULL = it is closed. */
+static const char *hear(int fd)
+{
+	static char text[4096];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		return NULL;
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+static void modes(void **state)
+{
+	struct world *w = *state;
+	char run[80];
+	struct stat st;
+
+	assert_int_equal(stat(w->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	snprintf(run, sizeof(run), "%s/run", w->directory);
+	assert_int_equal(stat(run, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+}
+
+static void lines(void **state)
+{
+	struct world *w = *state;
+	int a = dial(w), b = dial(w);
+
+	say(w, a, "echo one\necho t");
+	say(w, b, "echo b\n");
+	assert_string_equal(hear(a), "one\n");
+	say(w, a, "wo\n\necho three\n");
+	assert_string_equal(hear(a), "two\nthree\n");
+	assert_string_equal(hear(b), "b\n");
+	/* what it said before it hung up halfway is answered */
+	say(w, a, "echo four\nech");
+	shutdown(a, SHUT_WR);
+	turn(w);
+	assert_string_equal(hear(a), "four\n");
+	assert_null(hear(a));
+	/* the protocol hangs up, what follows is not read */
+	say(w, b, "end\necho x\n");
+	assert_string_equal(hear(b), "bye\n");
+	assert_null(hear(b));
+	close(a);
+	close(b);
+	close(dial(w)); /* a probe */
+	turn(w);
+	assert_int_equal(closed, 3);
+}
+
+static void bounded_lines(void **state)
+{
+	struct world *w = *state;
+	char text[200];
+	int a = dial(w), b = dial(w);
+
+	memset(text, 'x', sizeof(text));
+	text[101] = '\0';
+	memcpy(text, "echo ", 5);
+	text[100] = '\n'; /* exactly 100 */
+	say(w, a, text);
+	assert_int_equal(strlen(hear(a)), 96);
+	memset(text + 100, 'x', 2);
+	text[102] = '\0';
+	say(w, a, text); /* no newline in sight */
+	assert_null(hear(a));
+	text[101] = '\n';
+	say(w, b, text);
+	assert_null(hear(b));
+	close(a);
+	close(b);
+}
+
+/* A client that asks for much and takes nothing costs a bounded amount and hinders nobody. */
+static void slow_reader(void **state)
+{
+	struct world *w = *state;
+	int slow = dial(w), other = dial(w);
+	size_t got = 0;
+
+	for (int i = 0; i < 10; i++)
+		say(w, slow, "big\n");
+	say(w, other, "echo here\n");
+	assert_string_equal(hear(other), "here\n");
+	shutdown(slow, SHUT_WR);
+	for (const char *text; (text = hear(slow)); turn(w))
+		got += strlen(text);
+	assert_int_equal(got, 10 * BIG); /* all answered in the end, nothing lost by the hangup */
+	close(slow);
+	close(other);
+}
+
+static void answers_later(void **state)
+{
+	struct world *w = *state;
+	int a = dial(w), b = dial(w);
+
+	say(w, a, "later\n");
+	assert_string_equal(hear(a), "");
+	server_send(later, "now\n", 4);
+	server_flush(w->server, 1000);
+	assert_string_equal(hear(a), "now\n");
+	say(w, b, "later\n");
+	close(b);
+	turn(w);
+	assert_null(later);
+	close(a);
+}
+
+static void too_many(void **state)
+{
+	struct world *w = *state;
+	int fds[SERVER_CLIENTS_MAX], extra;
+
+	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
+		fds[i] = dial(w);
+	extra = dial(w);
+	assert_null(hear(extra)); /* nobody is idle for long enough */
+	say(w, fds[0], "echo still\n");
+	assert_string_equal(hear(fds[0]), "still\n");
+	close(extra);
+	close(fds[0]);
+	turn(w);
+	extra = dial(w);
+	say(w, extra, "echo in\n");
+	assert_string_equal(hear(extra), "in\n");
+	close(extra);
+	for (int i = 1; i < SERVER_CLIENTS_MAX; i++)
+		close(fds[i]);
+}
+
+static void in_use_and_stale(void **state)
+{
+	struct world *w = *state, second = *w;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct server *s;
+	struct fault f;
+	int dead;
+
+	assert_int_equal(serve(&second, &s, &f), -EADDRINUSE);
+	assert_non_null(strstr(f.text, "in use"));
+	assert_int_equal(access(w->path, F_OK), 0);
+	snprintf(second.path, sizeof(second.path), "%s/run/stale.sock", w->directory);
+	strcpy(address.sun_path, second.path);
+	dead = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(dead, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(dead);
+	assert_int_equal(serve(&second, &s, &f), 0);
+	close(dial(&second));
+	server_free(s);
+	assert_int_equal(access(second.path, F_OK), -1);
+}
+
+static void deletion(void **state)
+{
+	struct world *w = *state;
+	char other[120];
+
+	snprintf(other, sizeof(other), "%s.other", w->path);
+	fclose(fopen(other, "w"));
+	unlink(other);
+	turn(w);
+	assert_int_equal(deleted, 0);
+	unlink(w->path);
+	turn(w);
+	assert_int_equal(deleted, 1);
+	/* what is there now is another's and stays */
+	fclose(fopen(w->path, "w"));
+	server_free(w->server);
+	w->server = NULL;
+	assert_int_equal(unlink(w->path), 0);
+}
+
+static void bad_places(void **state)
+{
+	struct world *w = *state, second = *w;
+	char open[100];
+	struct server *s;
+	struct fault f;
+
+	snprintf(open, sizeof(open), "%s/open", w->directory);
+	assert_int_equal(mkdir(open, 0700), 0);
+	assert_int_equal(chmod(open, 0777), 0);
+	snprintf(second.path, sizeof(second.path), "%s/open/a.sock", w->directory);
+	assert_int_equal(serve(&second, &s, &f), -EACCES);
+	rmdir(open);
+	snprintf(second.path, sizeof(second.path), "%s/none/at/all", w->directory);
+	assert_int_equal(serve(&second, &s, &f), -ENOENT);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(modes),	    TEST(lines),    TEST(bounded_lines),    TEST(slow_reader),
+		TEST(answers_later), TEST(too_many), TEST(in_use_and_stale), TEST(deletion),
+		TEST(bad_places),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

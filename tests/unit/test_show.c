@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* What `wgxdp show` prints for an object of the control socket. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/cli.h"
+
+#define NOW 1700000000LL
+#define HEAD "{\"interface\":\"wg0\",\"public_key\":\"PUB=\",\"listen_port\":51820,\"fwmark\":0,\"mtu\":1420,"
+#define PATH_XDP                                                                                   \
+	"\"path\":{\"nic\":\"eth0\",\"queues\":1,\"workers\":1,\"rx\":\"xdp\",\"tx\":\"udp\","     \
+	"\"xdp_mode\":\"native\",\"zero_copy\":false,\"aead\":\"libsodium\",\"why\":null,"         \
+	"\"pinned\":\"/sys/fs/bpf/wgxdp/wg0\",\"rx_packets\":{\"xsk\":7,\"udp\":0},"               \
+	"\"tx_packets\":{\"xsk\":0,\"udp\":9}},"
+#define TEXT_HEAD                                                                                  \
+	"interface: wg0\n  public key: PUB=\n  listening port: 51820\n  mtu: 1420\n"               \
+	"  path: rx xdp, tx udp, native, zero-copy off; eth0, 1 queue; 1 worker; libsodium\n"      \
+	"  maps: /sys/fs/bpf/wgxdp/wg0\n"                                                          \
+	"  data messages: received 7 xsk, 0 udp; sent 0 xsk, 9 udp\n"
+
+static const struct {
+	const char *json, *text;
+} cases[] = {
+	{ HEAD PATH_XDP "\"drops\":{},\"peers\":[]}", TEXT_HEAD },
+	{ HEAD PATH_XDP "\"drops\":{\"bad_tag\":3,\"novel\":1},\"peers\":[]}",
+	  TEXT_HEAD "  dropped:\n    bad_tag: 3 (did not authenticate)\n"
+		    "    novel: 1 (a reason this version does not know)\n" },
+	{ HEAD PATH_XDP
+	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"name\":\"alice\",\"endpoint\":\"192.0.2.1:5\","
+	  "\"allowed_ips\":[\"10.0.0.1/32\",\"::/0\"],\"latest_handshake\":1699996339,"
+	  "\"rx_bytes\":1023,\"tx_bytes\":1572864,\"persistent_keepalive\":25},"
+	  "{\"public_key\":\"B=\",\"name\":\"\",\"endpoint\":\"\",\"allowed_ips\":[],"
+	  "\"latest_handshake\":0,\"rx_bytes\":0,\"tx_bytes\":0,\"persistent_keepalive\":0}]}",
+	  TEXT_HEAD "\npeer: A=\n  name: alice\n  endpoint: 192.0.2.1:5\n"
+		    "  allowed ips: 10.0.0.1/32, ::/0\n"
+		    "  latest handshake: 1 hour, 1 minute, 1 second ago\n"
+		    "  transfer: 1023 B received, 1.50 MiB sent\n"
+		    "  persistent keepalive: every 25 seconds\n"
+		    "\npeer: B=\n  allowed ips: (none)\n" },
+	{ "{\"interface\":\"wg1\",\"public_key\":null,\"listen_port\":0,\"fwmark\":51820,\"mtu\":1280,"
+	  "\"path\":{\"nic\":null,\"queues\":0,\"workers\":2,\"rx\":\"udp\",\"tx\":\"udp\","
+	  "\"xdp_mode\":null,\"zero_copy\":false,\"aead\":\"avx2\",\"why\":\"lo takes no XDP\","
+	  "\"pinned\":null,\"rx_packets\":{\"xsk\":0,\"udp\":0},\"tx_packets\":{\"xsk\":0,\"udp\":0}},"
+	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"allowed_ips\":[],"
+	  "\"latest_handshake\":1700000000},{\"public_key\":\"B=\",\"latest_handshake\":1700000001}]}",
+	  "interface: wg1\n  public key: (none; no private key is set)\n  fwmark: 0xca6c\n  mtu: 1280\n"
+	  "  path: rx udp, tx udp; 2 workers; avx2\n  why: lo takes no XDP\n"
+	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n"
+	  "\npeer: A=\n  allowed ips: (none)\n  latest handshake: now\n"
+	  "\npeer: B=\n  allowed ips: (none)\n"
+	  "  latest handshake: in the future; the clock was set back\n" },
+	{ "{}", "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
+		"  path: rx , tx ; 0 workers; \n"
+		"  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
+};
+
+static void prints(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *object = json_loads(cases[i].json, 0, NULL);
+		char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		assert_non_null(object);
+		show_print(out, object, NOW);
+		fclose(out);
+		if (strcmp(text, cases[i].text) != 0)
+			fail_msg("%zu: %s", i, text);
+		free(text);
+		json_decref(object);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(prints) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

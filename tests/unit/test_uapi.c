@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration protocol, [contract] 1, as a conversation: what is said, what is answered, and
+ * what a get shows afterwards. The device is the real one, the world around it is not.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/uapi.h"
+
+#define HEX(c) c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c
+#define A HEX("a1")
+#define B HEX("b2")
+#define C HEX("c3")
+#define ZERO HEX("00")
+/* A private key, clamped. */
+#define OWN "c8" HEX_28("11") "111151"
+#define HEX_28(c) c c c c c c c c c c c c c c c c c c c c c c c c c c c c
+
+/* Device ops ---------------------------------------------------------------------------------- */
+
+static unsigned sent;
+
+static void op_random(void *ctx, void *out, size_t n)
+{
+	(void)ctx;
+	randombytes_buf(out, n);
+}
+
+static uint64_t op_unix_ns(void *ctx)
+{
+	(void)ctx;
+	return 1700000000 * NS_PER_S;
+}
+
+static int op_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg, size_t len)
+{
+	(void)ctx, (void)peer, (void)to, (void)msg, (void)len;
+	sent++;
+	return 0;
+}
+
+static int op_index_begin(void *ctx, uint32_t index, const struct peer *peer, bool pending)
+{
+	(void)ctx, (void)index, (void)peer, (void)pending;
+	return 0;
+}
+
+static void op_index_end(void *ctx, uint32_t index)
+{
+	(void)ctx, (void)index;
+}
+
+static unsigned peers_max; /* room in the map of peers */
+static unsigned peers;
+
+static int op_peer_begin(void *ctx, const struct peer *peer)
+{
+	(void)ctx, (void)peer;
+	if (peers == peers_max)
+		return -ENOSPC;
+	peers++;
+	return 0;
+}
+
+static void op_peer_end(void *ctx, const struct peer *peer)
+{
+	(void)ctx, (void)peer;
+	peers--;
+}
+
+static void op_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
+{
+	(void)ctx, (void)peer, (void)endpoint_changed;
+}
+
+static void op_flush(void *ctx, struct peer *peer)
+{
+	(void)ctx, (void)peer;
+}
+
+static void op_retire(void *ctx, void *object, void (*release)(void *object))
+{
+	(void)ctx;
+	release(object);
+}
+
+static void op_event(void *ctx, enum device_event event, const struct peer *peer,
+		     const struct endpoint *from)
+{
+	(void)ctx, (void)event, (void)peer, (void)from;
+}
+
+static const struct device_ops device_ops = {
+	.random = op_random, .unix_ns = op_unix_ns, .send = op_send,
+	.index_begin = op_index_begin, .index_end = op_index_end,
+	.peer_begin = op_peer_begin, .peer_end = op_peer_end, .peer_changed = op_peer_changed,
+	.flush = op_flush, .retire = op_retire, .event = op_event,
+};
+
+/* Node ops ------------------------------------------------------------------------------------ */
+
+struct node {
+	uint16_t port;
+	uint32_t mark;
+};
+
+static int set_listen_port(void *ctx, uint16_t port)
+{
+	struct node *n = ctx;
+
+	if (port == 666) /* somebody has it */
+		return -EACCES;
+	n->port = port;
+	return 0;
+}
+
+static int set_fwmark(void *ctx, uint32_t mark)
+{
+	struct node *n = ctx;
+
+	if (mark == 666)
+		return -EPERM;
+	n->mark = mark;
+	return 0;
+}
+
+static uint16_t listen_port(void *ctx)
+{
+	return ((struct node *)ctx)->port;
+}
+
+static uint32_t fwmark(void *ctx)
+{
+	return ((struct node *)ctx)->mark;
+}
+
+static uint64_t now_ns(void *ctx)
+{
+	(void)ctx;
+	return 1000 * NS_PER_S;
+}
+
+static const struct uapi_ops uapi_ops = { set_listen_port, set_fwmark, listen_port, fwmark, now_ns };
+
+/* Conversations ------------------------------------------------------------------------------- */
+
+struct world {
+	struct device device;
+	struct node node;
+	struct uapi uapi;
+	struct uapi_session session;
+	struct buffer reply;
+};
+
+static void begin(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	peers = sent = 0;
+	peers_max = 1000;
+	assert_int_equal(device_init(&w->device, &device_ops, w), 0);
+	w->uapi = (struct uapi){ &w->device, &uapi_ops, &w->node };
+	w->session.uapi = &w->uapi;
+}
+
+static void end(struct world *w)
+{
+	device_done(&w->device);
+	buffer_done(&w->reply);
+}
+
+/* Says @text, lines ended by newlines. Returns what uapi_line said of the last one that it got. */
+static int say(struct world *w, const char *text)
+{
+	int err = 0;
+
+	while (*text && !err) {
+		size_t len = strcspn(text, "\n");
+		char *line = strndup(text, len);
+
+		err = uapi_line(&w->session, line, len, &w->reply);
+		free(line);
+		text += len + (text[len] == '\n');
+	}
+	return err;
+}
+
+/* All that was answered since. */
+static const char *heard(struct world *w)
+{
+	static char text[65536];
+	size_t len = buffer_len(&w->reply);
+
+	assert_true(len < sizeof(text));
+	if (len)
+		memcpy(text, w->reply.data + w->reply.at, len);
+	text[len] = '\0';
+	if (len)
+		buffer_consume(&w->reply, len);
+	return text;
+}
+
+#define PEER_HEAD(key) "public_key=" key "\npreshared_key=" ZERO "\nprotocol_version=1\n"
+#define PEER_TIMES                                                                                 \
+	"last_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\nrx_bytes=0\n"
+#define PEER_TAIL PEER_TIMES "persistent_keepalive_interval=0\n"
+#define OK "errno=0\n\n"
+
+static const struct conversation {
+	const char *said;
+	const char *answered;
+	const char *got; /* by a get afterwards, but its errno */
+} conversations[] = {
+	/*  0 */ { "set=1\n\n", OK, "" },
+	/*  1: order of get */
+	{ "set=1\nfwmark=51820\nlisten_port=5\nprivate_key=" OWN "\npublic_key=" A
+	  "\nallowed_ip=10.0.0.9/8\nallowed_ip=fd00::/8\npersistent_keepalive_interval=25\n"
+	  "endpoint=[2001:db8::1]:5\npreshared_key=" B "\nprotocol_version=1\n\n", OK,
+	  "private_key=" OWN "\nlisten_port=5\nfwmark=51820\npublic_key=" A "\npreshared_key=" B
+	  "\nprotocol_version=1\nendpoint=[2001:db8::1]:5\n" PEER_TIMES
+	  "persistent_keepalive_interval=25\nallowed_ip=10.0.0.0/8\nallowed_ip=fd00::/8\n" },
+	/*  2: peers in the order in which they came */
+	{ "set=1\npublic_key=" C "\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n", OK,
+	  PEER_HEAD(C) PEER_TAIL PEER_HEAD(A) PEER_TAIL PEER_HEAD(B) PEER_TAIL },
+	/*  3: allowed IPs move, go, are replaced */
+	{ "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\nallowed_ip=10.0.0.2/32\nallowed_ip=10.0.0.3/32\n"
+	  "public_key=" B "\nallowed_ip=10.0.0.2/32\nallowed_ip=-10.0.0.1/32\npublic_key=" A
+	  "\nallowed_ip=-10.0.0.3/32\n\n", OK,
+	  PEER_HEAD(A) PEER_TAIL "allowed_ip=10.0.0.1/32\n" PEER_HEAD(B) PEER_TAIL
+	  "allowed_ip=10.0.0.2/32\n" },
+	/*  4 */ { "set=1\npublic_key=" A "\nallowed_ip=::/0\nallowed_ip=0.0.0.0/0\nreplace_allowed_ips=true\n"
+		   "allowed_ip=0.0.0.0/0\n\n", OK,
+		   PEER_HEAD(A) PEER_TAIL "allowed_ip=0.0.0.0/0\n" },
+	/*  5: after remove the peer's other lines have no effect */
+	{ "set=1\npublic_key=" A "\nremove=true\nallowed_ip=10.0.0.1/32\npreshared_key=" B
+	  "\nendpoint=192.0.2.1:1\npersistent_keepalive_interval=1\nreplace_allowed_ips=true\n"
+	  "remove=true\nupdate_only=true\npublic_key=" B "\n\n", OK, PEER_HEAD(B) PEER_TAIL },
+	/*  6: update_only */
+	{ "set=1\npublic_key=" A "\nupdate_only=true\nallowed_ip=10.0.0.1/32\npublic_key=" B
+	  "\npublic_key=" B "\nupdate_only=true\nallowed_ip=10.0.0.2/32\n\n", OK,
+	  PEER_HEAD(B) PEER_TAIL "allowed_ip=10.0.0.2/32\n" },
+	/*  7 */ { "set=1\npublic_key=" A "\nreplace_peers=true\n\n", "errno=-22\n\n",
+		   PEER_HEAD(A) PEER_TAIL },
+	/*  8 */ { "set=1\npublic_key=" A "\n\nset=1\nreplace_peers=true\npublic_key=" B "\n\n", OK OK,
+		   PEER_HEAD(B) PEER_TAIL },
+	/*  9: keys are cleared by zeros */
+	{ "set=1\nprivate_key=" OWN "\npublic_key=" A "\npreshared_key=" B "\n\nset=1\nprivate_key=" ZERO
+	  "\npublic_key=" A "\npreshared_key=" ZERO "\n\n", OK OK, PEER_HEAD(A) PEER_TAIL },
+	/* 10: what was applied before an error stays, what follows has no effect */
+	{ "set=1\nlisten_port=7\nfwmark=x\nfwmark=8\npublic_key=" A "\n\n", "errno=-22\n\n",
+	  "listen_port=7\n" },
+	/* 11 */ { "set=1\nlisten_port\nfwmark=8\n\n", "errno=-71\n\n", "" },
+	/* 12 */ { "set=1\nlisten_port=666\n\n", "errno=-98\n\n", "" },
+	/* 13 */ { "set=1\nfwmark=666\n\n", "errno=-98\n\n", "" },
+	/* 14 */ { "set=1\nlisten_port=65536\n\n", "errno=-22\n\n", "" },
+	/* 15 */ { "set=1\nlisten_port=\n\n", "errno=-22\n\n", "" },
+	/* 16 */ { "set=1\nfwmark=4294967295\nfwmark=4294967296\n\n", "errno=-22\n\n",
+		   "fwmark=4294967295\n" },
+	/* 17 */ { "set=1\nprivate_key=" A "0\n\n", "errno=-22\n\n", "" },
+	/* 18 */ { "set=1\npublic_key=xx\n\n", "errno=-22\n\n", "" },
+	/* 19 */ { "set=1\nallowed_ip=10.0.0.0/8\n\n", "errno=-22\n\n", "" },
+	/* 20 */ { "set=1\nno_such_key=1\n\n", "errno=-22\n\n", "" },
+	/* 21 */ { "set=1\nreplace_peers=false\n\n", "errno=-22\n\n", "" },
+	/* 22 */ { "set=1\npublic_key=" A "\nremove=1\n\n", "errno=-22\n\n", PEER_HEAD(A) PEER_TAIL },
+	/* 23 */ { "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1\n\n", "errno=-22\n\n",
+		   PEER_HEAD(A) PEER_TAIL },
+	/* 24 */ { "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/33\n\n", "errno=-22\n\n",
+		   PEER_HEAD(A) PEER_TAIL },
+	/* 25 */ { "set=1\npublic_key=" A "\nprotocol_version=2\n\n", "errno=-22\n\n",
+		   PEER_HEAD(A) PEER_TAIL },
+	/* 26 */ { "set=1\npublic_key=" A "\nendpoint=name.invalid:1\n\n", "errno=-22\n\n",
+		   PEER_HEAD(A) PEER_TAIL },
+	/* 27 */ { "set=1\npublic_key=" A "\nendpoint=192.0.2.1:99999\n\n", "errno=-22\n\n",
+		   PEER_HEAD(A) PEER_TAIL },
+	/* 28 */ { "set=1\npublic_key=" A "\npersistent_keepalive_interval=off\n\n", "errno=-22\n\n",
+		   PEER_HEAD(A) PEER_TAIL },
+	/* 29: an error ends with its operation */
+	{ "set=1\nx\n\nset=1\nlisten_port=7\n\n", "errno=-71\n\n" OK, "listen_port=7\n" },
+	/* 30: even lines of a peer that is not there must be right */
+	{ "set=1\npublic_key=" A "\nremove=true\nallowed_ip=x/8\n\n", "errno=-22\n\n", "" },
+};
+
+static void talks(void **state)
+{
+	struct world w;
+	char got[8192];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(conversations) / sizeof(conversations[0]); i++) {
+		const struct conversation *c = &conversations[i];
+		const char *answer;
+
+		begin(&w);
+		assert_int_equal(say(&w, c->said), 0);
+		answer = heard(&w);
+		if (strcmp(answer, c->answered) != 0)
+			fail_msg("%zu: answered %s", i, answer);
+		snprintf(got, sizeof(got), "%s" OK, c->got);
+		assert_int_equal(say(&w, "get=1\n\n"), 0);
+		answer = heard(&w);
+		if (strcmp(answer, got) != 0)
+			fail_msg("%zu: got %s", i, answer);
+		end(&w);
+	}
+}
+
+/* Everything else ends the connection without a word. */
+static void closes(void **state)
+{
+	static const char *const said[] = { "\n", "get=2\n", "set=1 \n", "hello\n", "get=1\nx\n" };
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		begin(&w);
+		assert_true(say(&w, said[i]) < 0);
+		assert_string_equal(heard(&w), "");
+		end(&w);
+	}
+	begin(&w);
+	assert_true(uapi_line(&w.session, (char[]){ "set=1\0x" }, 7, &w.reply) < 0);
+	end(&w);
+}
+
+static void own_key(void **state)
+{
+	char text[512], hex[65];
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
+	sodium_bin2hex(hex, sizeof(hex), w.device.identity.public, 32);
+	/* ignored, with all its lines */
+	snprintf(text, sizeof(text), "set=1\npublic_key=%s\nallowed_ip=10.0.0.1/32\nendpoint=192.0.2.1:1\n"
+		 "public_key=" A "\n\n", hex);
+	assert_int_equal(say(&w, text), 0);
+	assert_string_equal(heard(&w), OK OK);
+	assert_int_equal(w.device.peer_count, 1);
+	assert_int_equal(allowedips_count(w.device.allowed, AF_INET), 0);
+	/* the device takes the key of a peer that is there: the peer goes */
+	assert_int_equal(say(&w, "set=1\nprivate_key=" ZERO "\n\n"), 0);
+	assert_int_equal(say(&w, text), 0);
+	assert_int_equal(w.device.peer_count, 2);
+	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
+	assert_int_equal(w.device.peer_count, 1);
+	end(&w);
+}
+
+/* Another connection takes the peer away between two lines. */
+static void peer_vanishes(void **state)
+{
+	struct uapi_session first;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(say(&w, "set=1\npublic_key=" A "\n"), 0);
+	first = w.session;
+	w.session = (struct uapi_session){ .uapi = &w.uapi };
+	assert_int_equal(say(&w, "set=1\nreplace_peers=true\n\n"), 0);
+	w.session = first;
+	assert_int_equal(say(&w, "allowed_ip=10.0.0.1/32\nremove=true\npreshared_key=" B "\n\n"), 0);
+	assert_string_equal(heard(&w), OK OK);
+	assert_int_equal(w.device.peer_count, 0);
+	end(&w);
+}
+
+static void full_map(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	peers_max = 1;
+	assert_int_equal(say(&w, "set=1\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n"), 0);
+	assert_string_equal(heard(&w), "errno=-28\n\n");
+	assert_int_equal(w.device.peer_count, 1);
+	end(&w);
+}
+
+/* Turned on while the device is up: one is sent at once, which takes a handshake. */
+static void keepalive_at_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	device_set_up(&w.device, true, now_ns(NULL));
+	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\npublic_key=" A "\nendpoint=192.0.2.1:1\n\n"), 0);
+	assert_int_equal(sent, 0);
+	assert_int_equal(say(&w, "set=1\npublic_key=" A "\npersistent_keepalive_interval=5\n\n"), 0);
+	assert_int_equal(sent, 1);
+	end(&w);
+}
+
+/* 255 x 256 x 2 on one peer: all listed, in order. */
+static void many_allowed_ips(void **state)
+{
+	const char *at, *lines[2] = { "allowed_ip=10.%u.%u.0/24\n", "allowed_ip=fd00:%x:%x::/48\n" };
+	struct world w;
+	char line[64];
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(say(&w, "set=1\npublic_key=" A "\n"), 0);
+	for (unsigned i = 0; i < 255 * 256 * 2; i++) {
+		snprintf(line, sizeof(line), lines[i % 2], i / 2 >> 8, i / 2 & 255);
+		assert_int_equal(say(&w, line), 0);
+	}
+	assert_int_equal(say(&w, "\nget=1\n\n"), 0);
+	buffer_append(&w.reply, "", 1);
+	at = strstr(w.reply.data + w.reply.at, "allowed_ip=");
+	for (unsigned i = 0; i < 255 * 256 * 2; i++) {
+		unsigned a, b, c, d;
+
+		assert_non_null(at);
+		if (i % 2 == 0) {
+			assert_int_equal(sscanf(at, "allowed_ip=%u.%u.%u.%u/24\n", &a, &b, &c, &d), 4);
+			assert_int_equal(a == 10 && b << 8 == (i / 2 & ~255U) && c == (i / 2 & 255), 1);
+		}
+		at = strchr(at, '\n') + 1;
+	}
+	assert_string_equal(at, OK);
+	end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(talks),
+		cmocka_unit_test(closes),
+		cmocka_unit_test(own_key),
+		cmocka_unit_test(peer_vanishes),
+		cmocka_unit_test(full_map),
+		cmocka_unit_test(keepalive_at_once),
+		cmocka_unit_test(many_allowed_ips),
+	};
+
+	return sodium_init() < 0 || cmocka_run_group_tests(tests, NULL, NULL);
+}
