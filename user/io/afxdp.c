@@ -328,7 +328,7 @@ static int open_socket(struct afxdp *a, const struct afxdp_config *config)
 
 static int open_patiently(struct afxdp *a, const struct afxdp_config *config)
 {
-	const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * NS_PER_MS};
+	const struct timespec pause = { .tv_nsec = BIND_PAUSE_MS * NS_PER_MS };
 	int err = open_socket(a, config);
 
 	for (int waited = 0; err == -EBUSY && waited < BIND_PATIENCE_MS; waited += BIND_PAUSE_MS) {
@@ -344,13 +344,13 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 		int err;
 		const char *why;
 	} table[] = {
-		{-EBUSY, "another AF_XDP socket has it; stop its owner or use --rx udp"},
-		{-EPERM, "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW"},
-		{-ENOBUFS, "its frames exceed the limit of locked memory; raise `ulimit -l`, or "
-			   "add CAP_IPC_LOCK"},
-		{-EAFNOSUPPORT, "this kernel has no AF_XDP sockets; use --rx udp --tx udp"},
-		{-EINVAL, "the NIC has no such queue; see `ethtool -l`"},
-		{-ENETDOWN, "the NIC is down; `ip link set ... up` first"},
+		{ -EBUSY, "another AF_XDP socket has it; stop its owner or use --rx udp" },
+		{ -EPERM,
+		  "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW" },
+		{ -ENOBUFS, "its frames exceed the limit of locked memory; raise `ulimit -l`, or "
+			    "add CAP_IPC_LOCK" },
+		{ -EAFNOSUPPORT, "this kernel has no AF_XDP sockets; use --rx udp --tx udp" },
+		{ -EINVAL, "the NIC has no such queue; see `ethtool -l`" },
 	};
 	const char *why = strerror(-err);
 
@@ -371,7 +371,7 @@ static void tune(struct afxdp *a)
 	/* In copy mode each frame becomes an skb on the socket's account; the default of 208 KiB
 	 * holds some 90. The completion ring is the bound that is meant. */
 	int sndbuf = (int)(a->tx_frames * 2 * a->chunk);
-	struct xdp_options options = {0};
+	struct xdp_options options = { 0 };
 	socklen_t len = sizeof(options);
 
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -457,7 +457,7 @@ bool afxdp_zero_copy(const struct outside *o)
 
 int afxdp_drops(const struct outside *o, struct afxdp_drops *d)
 {
-	struct xdp_statistics s = {0};
+	struct xdp_statistics s = { 0 };
 	socklen_t len = sizeof(s);
 
 	if (getsockopt(o->fd, SOL_XDP, XDP_STATISTICS, &s, &len))

@@ -111,9 +111,9 @@ static bool parse_ipv6(struct cursor *c, struct rx_frame *out)
 
 bool decap_parse(uint8_t *frame, uint32_t len, struct rx_frame *out)
 {
-	struct cursor c = {frame, frame + len};
+	struct cursor c = { frame, frame + len };
 	const uint8_t *ethernet = take(&c, sizeof(struct ethhdr)), *at;
-	struct rx_frame found = {0};
+	struct rx_frame found = { 0 };
 	__be16 ethertype;
 	struct udphdr udp;
 

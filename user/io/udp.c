@@ -90,7 +90,7 @@ static int set_options(int fd, int family, uint32_t fwmark)
  * and SO_REUSEADDR, so that a port in use is refused. Returns the descriptor or -errno. */
 static int open_bound(int family, uint16_t *port, uint32_t fwmark)
 {
-	union udp_address a = {0};
+	union udp_address a = { 0 };
 	socklen_t len = family == AF_INET ? sizeof(a.v4) : sizeof(a.v6);
 	int err, fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -144,7 +144,7 @@ static int open_pair(struct udp *u, uint16_t *port, uint32_t fwmark)
 
 static int open_epoll(struct udp *u)
 {
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = { .events = EPOLLIN };
 
 	u->outside.fd = epoll_create1(EPOLL_CLOEXEC);
 	if (u->outside.fd < 0)
@@ -221,7 +221,7 @@ int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, s
 		 bool *local_gone)
 {
 	struct udp *u = udp_self(o);
-	struct iovec iov = {(void *)msg, len};
+	struct iovec iov = { (void *)msg, len };
 	union udp_control control;
 	struct msghdr m;
 	int err, fd;

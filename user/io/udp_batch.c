@@ -113,21 +113,21 @@ static size_t write_pktinfo(const struct endpoint *e, union udp_control *control
 
 	memset(control, 0, sizeof(*control));
 	if (e->remote.sa.sa_family == AF_INET) {
-		const struct in_pktinfo info = {.ipi_spec_dst = e->local.v4};
+		const struct in_pktinfo info = { .ipi_spec_dst = e->local.v4 };
 
 		if (!e->local.v4.s_addr)
 			return 0;
-		*c = (struct cmsghdr){CMSG_LEN(sizeof(info)), IPPROTO_IP, IP_PKTINFO};
+		*c = (struct cmsghdr){ CMSG_LEN(sizeof(info)), IPPROTO_IP, IP_PKTINFO };
 		memcpy(CMSG_DATA(c), &info, sizeof(info));
 		return CMSG_SPACE(sizeof(info));
 	} else {
-		struct in6_pktinfo info = {.ipi6_addr = e->local.v6};
+		struct in6_pktinfo info = { .ipi6_addr = e->local.v6 };
 
 		if (IN6_IS_ADDR_UNSPECIFIED(&e->local.v6))
 			return 0;
 		if (IN6_IS_ADDR_LINKLOCAL(&e->local.v6))
 			info.ipi6_ifindex = e->ifindex;
-		*c = (struct cmsghdr){CMSG_LEN(sizeof(info)), IPPROTO_IPV6, IPV6_PKTINFO};
+		*c = (struct cmsghdr){ CMSG_LEN(sizeof(info)), IPPROTO_IPV6, IPV6_PKTINFO };
 		memcpy(CMSG_DATA(c), &info, sizeof(info));
 		return CMSG_SPACE(sizeof(info));
 	}
@@ -205,7 +205,7 @@ static unsigned send_family(struct udp *u, int family, const struct tx_frame *fr
 
 		if (!f->len || !f->encap || f->encap->endpoint.remote.sa.sa_family != family)
 			continue;
-		u->iovs[queued] = (struct iovec){f->payload, f->len};
+		u->iovs[queued] = (struct iovec){ f->payload, f->len };
 		udp_address_msg(&u->msgs[queued].msg_hdr, &f->encap->endpoint, &u->iovs[queued],
 				&u->controls[queued]);
 		if (++queued == FRAME_BATCH) {
