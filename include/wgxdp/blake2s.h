@@ -64,6 +64,7 @@
 
 /* RFC 7693 3.2: compresses block @m into @h; @t: bytes so far, this block's included, padding and
  * all for a key block. */
+/* NOLINTNEXTLINE(readability-function-size): ten rounds, written out on purpose */
 BLAKE2S_INLINE void blake2s_compress(__u32 h[8], const __u32 m[BLAKE2S_BLOCK_WORDS], __u64 t,
 				     int last)
 {
@@ -193,8 +194,8 @@ static inline void blake2s_update(struct blake2s *s, const void *data, size_t le
 static inline void blake2s_init_key(struct blake2s *s, size_t out_len, const void *key,
 				    size_t key_len)
 {
-	const __u32 iv[8] = {BLAKE2S_IV0, BLAKE2S_IV1, BLAKE2S_IV2, BLAKE2S_IV3,
-			     BLAKE2S_IV4, BLAKE2S_IV5, BLAKE2S_IV6, BLAKE2S_IV7};
+	const __u32 iv[8] = { BLAKE2S_IV0, BLAKE2S_IV1, BLAKE2S_IV2, BLAKE2S_IV3,
+			      BLAKE2S_IV4, BLAKE2S_IV5, BLAKE2S_IV6, BLAKE2S_IV7 };
 
 	memset(s, 0, sizeof(*s));
 	memcpy(s->h, iv, sizeof(iv));

@@ -59,7 +59,8 @@ static void test_rfc_selftest(void **state)
 		0xa6, 0x41, 0x45, 0x1c, 0xec, 0x53, 0xc5, 0x98, 0xb2, 0x4f, 0x4f,
 		0xc7, 0x87, 0xfb, 0xdc, 0x88, 0x79, 0x7f, 0x4c, 0x1d, 0xfe,
 	};
-	static const size_t out_lens[] = {16, 20, 28, 32}, in_lens[] = {0, 3, 64, 65, 255, 1024};
+	static const size_t out_lens[] = { 16, 20, 28, 32 },
+			    in_lens[] = { 0, 3, 64, 65, 255, 1024 };
 	uint8_t in[1024], md[32], key[32];
 	struct blake2s all;
 

@@ -127,7 +127,8 @@ static void test_transcripts(void **state)
 /* Each byte of an initiation counts, and each of a response. */
 static void test_flipped(void **state)
 {
-	static const size_t lens[] = {sizeof(struct wire_initiation), sizeof(struct wire_response)};
+	static const size_t lens[] = { sizeof(struct wire_initiation),
+				       sizeof(struct wire_response) };
 	uint8_t *bytes = (uint8_t *)&msg;
 
 	(void)state;
@@ -166,7 +167,7 @@ static void test_bound_to_source(void **state)
 	from.ifindex = 7;
 	assert_int_equal(check_at(T0), COOKIE_MAC2_VALID);
 
-	from = (struct endpoint){.remote.v6.sin6_family = AF_INET6};
+	from = (struct endpoint){ .remote.v6.sin6_family = AF_INET6 };
 	from.remote.v6.sin6_port = right.remote.v4.sin_port;
 	memcpy(&from.remote.v6.sin6_addr, &right.remote.v4.sin_addr, 4);
 	assert_int_equal(check_at(T0), COOKIE_MAC1_ONLY);

@@ -10,6 +10,7 @@
 #include "crypto/wipe.h"
 #include "vectors.h"
 #include "wg/cookie.h"
+#include "wg/kdf.h"
 #include "wg/noise.h"
 #include "wgxdp/limits.h"
 
@@ -52,7 +53,7 @@ static void meet(struct node *a, const struct node *b, const uint8_t psk[static 
 static void pair_from_vector(struct pair *p)
 {
 	uint8_t private[WIRE_KEY_LEN], psk[WIRE_KEY_LEN];
-	__le32 index;
+	__le32 index = 0;
 
 	memset(p, 0, sizeof(*p));
 	vectors_get(&v, "initiator_private", private, sizeof(private));
@@ -236,15 +237,15 @@ static void test_replay(void **state)
 		int byte, delta;
 		enum noise_verdict verdict;
 	} table[] = {
-		/* 1 */ {11, 0, NOISE_OLD},
-		/* 2 */ {11, -1, NOISE_OLD},
-		/* 3 */ {8, -1, NOISE_OLD},
-		/* 4 */ {7, -1, NOISE_OLD},
-		/* 5 */ {0, -1, NOISE_OLD},
-		/* 6 */ {11, 1, NOISE_OK},
-		/* 7 */ {8, 1, NOISE_OK},
-		/* 8 */ {7, 1, NOISE_OK},
-		/* 9 */ {0, 1, NOISE_OK},
+		/* 1 */ { 11, 0, NOISE_OLD },
+		/* 2 */ { 11, -1, NOISE_OLD },
+		/* 3 */ { 8, -1, NOISE_OLD },
+		/* 4 */ { 7, -1, NOISE_OLD },
+		/* 5 */ { 0, -1, NOISE_OLD },
+		/* 6 */ { 11, 1, NOISE_OK },
+		/* 7 */ { 8, 1, NOISE_OK },
+		/* 8 */ { 7, 1, NOISE_OK },
+		/* 9 */ { 0, 1, NOISE_OK },
 	};
 	struct pair p, before;
 
@@ -270,7 +271,7 @@ static void test_replay(void **state)
 /* A key that does not belong: each one alone is enough to end it. */
 static void test_wrong_keys(void **state)
 {
-	static const uint8_t other_private[WIRE_KEY_LEN] = {0x42};
+	static const uint8_t other_private[WIRE_KEY_LEN] = { 0x42 };
 	struct node other;
 	struct pair p;
 
@@ -355,7 +356,7 @@ static void test_crossed(void **state)
 	(void)state;
 	pair_at(&p, 0);
 	assert_true(send_initiation(&p));
-	assert_true(noise_create_initiation(&(struct wire_initiation){0}, &p.r.hs, &p.r.id,
+	assert_true(noise_create_initiation(&(struct wire_initiation){ 0 }, &p.r.hs, &p.r.id,
 					    &p.r.remote, p.r.ephemeral, p.timestamp, 77));
 	assert_int_equal(receive_initiation(&p), NOISE_OK);
 	assert_int_equal(p.r.hs.state, NOISE_CONSUMED_INITIATION);
@@ -409,12 +410,12 @@ static void test_identity(void **state)
 static void test_low_order(void **state)
 {
 	static const uint8_t low[][WIRE_KEY_LEN] = {
-		/* 1 */ {0},
-		/* 2 */ {1},
+		/* 1 */ { 0 },
+		/* 2 */ { 1 },
 		/* 3: of order 8 */
-		{0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
-		 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
-		 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+		{ 0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+		  0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+		  0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00 },
 	};
 	struct noise_remote before;
 	struct pair p;
@@ -457,22 +458,45 @@ static void test_low_order(void **state)
 	}
 }
 
+/* [contract] 4.16: who has no private key at all may claim a low-order public key, for which DH(s, s)
+ * would be zeros, and seal a timestamp under what follows from them. */
+static void test_forged_low_order(void **state)
+{
+	static const uint8_t zeros[WIRE_KEY_LEN];
+	uint8_t key[AEAD_KEY_LEN], chaining_key[WIRE_HASH_LEN];
+	struct pair p;
+
+	(void)state;
+	pair_at(&p, 0);
+	memset(p.i.id.public, 0, WIRE_KEY_LEN);
+	assert_true(send_initiation(&p));
+	assert_true(noise_open_initiation(&p.initiation, &p.r.id, &p.incoming));
+	assert_memory_equal(p.incoming.remote_static, zeros, WIRE_KEY_LEN);
+	kdf2(chaining_key, key, p.incoming.chaining_key, zeros, sizeof(zeros));
+	aead_seal_ad(p.initiation.encrypted_timestamp, p.timestamp, sizeof(p.timestamp),
+		     p.incoming.hash, WIRE_HASH_LEN, 0, key);
+
+	noise_remote_set(&p.r.remote, &p.r.id, zeros);
+	assert_int_equal(receive_initiation(&p), NOISE_BAD);
+	assert_cleared(&p.r.hs);
+}
+
 static void test_tai64n(void **state)
 {
 	static const struct {
 		uint64_t unix_ns;
 		uint8_t out[WIRE_TIMESTAMP_LEN];
 	} table[] = {
-		/* 1 */ {0, {0x40, 0, 0, 0, 0, 0, 0, 0x0a}},
-		/* 2 */ {(1 << 24) - 1, {0x40, 0, 0, 0, 0, 0, 0, 0x0a}},
-		/* 3 */ {1 << 24, {0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x01}},
+		/* 1 */ { 0, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
+		/* 2 */ { (1 << 24) - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
+		/* 3 */ { 1 << 24, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x01 } },
 		/* 4: the last grain of a second is a short one */
-		{NS_PER_S - 1, {0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x3b}},
-		/* 5 */ {NS_PER_S, {0x40, 0, 0, 0, 0, 0, 0, 0x0b}},
+		{ NS_PER_S - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x3b } },
+		/* 5 */ { NS_PER_S, { 0x40, 0, 0, 0, 0, 0, 0, 0x0b } },
 		/* 6: 2021-01-01 00:00:00.5 */
-		{1609459200ULL * NS_PER_S + NS_PER_S / 2,
-		 {0x40, 0, 0, 0, 0x5f, 0xee, 0x66, 0x0a, 0x1d}},
-		/* 7 */ {UINT64_MAX, {0x40, 0, 0, 0x04, 0x4b, 0x82, 0xfa, 0x13, 0x2a}},
+		{ 1609459200ULL * NS_PER_S + NS_PER_S / 2,
+		  { 0x40, 0, 0, 0, 0x5f, 0xee, 0x66, 0x0a, 0x1d } },
+		/* 7 */ { UINT64_MAX, { 0x40, 0, 0, 0x04, 0x4b, 0x82, 0xfa, 0x13, 0x2a } },
 	};
 	uint8_t out[WIRE_TIMESTAMP_LEN], last[WIRE_TIMESTAMP_LEN];
 
@@ -500,7 +524,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_keys),	 cmocka_unit_test(test_wrong_state),
 		cmocka_unit_test(test_crossed),		 cmocka_unit_test(test_no_identity),
 		cmocka_unit_test(test_identity),	 cmocka_unit_test(test_low_order),
-		cmocka_unit_test(test_tai64n),
+		cmocka_unit_test(test_forged_low_order), cmocka_unit_test(test_tai64n),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,13 +21,13 @@ static void test_rfc_single(void **state)
 		const char *scalar, *u, *out;
 	} table[] = {
 		/* 1 */
-		{"a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
-		 "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
-		 "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"},
+		{ "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+		  "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+		  "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552" },
 		/* 2: the top bit of u is set */
-		{"4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
-		 "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
-		 "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
+		{ "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+		  "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+		  "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957" },
 	};
 
 	(void)state;
@@ -49,10 +49,10 @@ static void test_rfc_iterated(void **state)
 		unsigned iterations;
 		const char *k;
 	} table[] = {
-		{1, "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079"},
-		{1000, "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51"},
+		{ 1, "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079" },
+		{ 1000, "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51" },
 	};
-	uint8_t k[32] = {9}, u[32] = {9}, out[32], expected[32];
+	uint8_t k[32] = { 9 }, u[32] = { 9 }, out[32], expected[32];
 	unsigned done = 0;
 
 	(void)state;
@@ -92,7 +92,7 @@ static void test_oracle(void **state)
 
 static void test_clamp(void **state)
 {
-	uint8_t ones[32], zeros[32] = {0};
+	uint8_t ones[32], zeros[32] = { 0 };
 
 	(void)state;
 	memset(ones, 0xff, sizeof(ones));
@@ -137,7 +137,7 @@ static void test_low_order(void **state)
 
 static void test_wipe(void **state)
 {
-	uint8_t a[4] = {1, 2, 3, 4}, b[4] = {1, 2, 3, 5};
+	uint8_t a[4] = { 1, 2, 3, 4 }, b[4] = { 1, 2, 3, 5 };
 
 	(void)state;
 	assert_true(equal_ct(a, b, 3));

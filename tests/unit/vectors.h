@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef VECTORS_DIR
@@ -71,24 +72,33 @@ static inline bool vectors_next(struct vectors *v)
 	return true;
 }
 
+/* The digits of @key in this block. */
+static inline const char *vectors_find(const struct vectors *v, const char *key)
+{
+	size_t key_len = strlen(key);
+
+	for (unsigned i = 0; i < v->count; i++) {
+		const char *line = v->lines[i];
+
+		if (strncmp(line, key, key_len) == 0 && strncmp(line + key_len, " = ", 3) == 0)
+			return line + key_len + 3;
+	}
+	fail_msg("block %u has no \"%s\"", v->blocks, key);
+	return "";
+}
+
 /* The bytes of @key, at most @room of them; returns how many. */
 static inline size_t vectors_get_any(const struct vectors *v, const char *key, void *out,
 				     size_t room)
 {
-	size_t key_len = strlen(key), len = 0;
-	const char *hex = NULL;
+	const char *hex = vectors_find(v, key);
+	size_t len = 0;
 
-	for (unsigned i = 0; i < v->count && !hex; i++) {
-		if (strncmp(v->lines[i], key, key_len) == 0 &&
-		    strncmp(v->lines[i] + key_len, " = ", 3) == 0)
-			hex = v->lines[i] + key_len + 3;
-	}
-	if (!hex)
-		fail_msg("block %u has no \"%s\"", v->blocks, key);
 	for (; *hex; hex += 2, len++) {
-		unsigned byte = 0;
+		char digits[3] = { hex[0], hex[1], '\0' }, *end;
+		unsigned long byte = strtoul(digits, &end, 16);
 
-		if (len == room || sscanf(hex, "%2x", &byte) != 1 || !hex[1])
+		if (len == room || end != digits + 2)
 			fail_msg("block %u: \"%s\" is no hex or longer than %zu", v->blocks, key,
 				 room);
 		((uint8_t *)out)[len] = (uint8_t)byte;

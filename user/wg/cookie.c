@@ -140,7 +140,7 @@ void cookie_reply(struct wire_cookie *reply, const struct cookie_checker *c, con
 	uint8_t cookie[WIRE_COOKIE_LEN];
 
 	make_cookie(cookie, c, from);
-	reply->header = (struct wire_header){.type = WIRE_COOKIE};
+	reply->header = (struct wire_header){ .type = WIRE_COOKIE };
 	reply->receiver_index = receiver_index;
 	memcpy(reply->nonce, nonce, WIRE_COOKIE_NONCE_LEN);
 	aead_xseal(reply->encrypted_cookie, cookie, sizeof(cookie), macs_of(msg, len)->mac1,

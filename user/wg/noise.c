@@ -5,7 +5,7 @@
  *
  *   token   [N] 5, 9                         here
  *   e       MixHash(e), MixKey(e)            mix_ephemeral()
- *   s, {}   EncryptAndHash, DecryptAndHash   seal(), open()
+ *   s, {}   EncryptAndHash, DecryptAndHash   encrypt_and_hash(), decrypt_and_hash()
  *   es..se  MixKey(DH)                       mix_dh()
  *   ss      MixKey(DH), computed once        mix_static()
  *   psk     MixKeyAndHash(psk)               mix_psk()
@@ -103,14 +103,15 @@ static void mix_psk(struct symmetric *s, const uint8_t psk[static WIRE_KEY_LEN])
 	wipe(tau, sizeof(tau));
 }
 
-static void seal(struct symmetric *s, uint8_t *dst, const void *src, size_t len)
+static void encrypt_and_hash(struct symmetric *s, uint8_t *dst, const void *src, size_t len)
 {
 	aead_seal_ad(dst, src, len, s->hash, WIRE_HASH_LEN, 0, s->key);
 	mix_hash(s, dst, len + WIRE_TAG_LEN);
 }
 
 /* @src: @len bytes, tag included. */
-static MUST_CHECK bool open(struct symmetric *s, uint8_t *dst, const uint8_t *src, size_t len)
+static MUST_CHECK bool decrypt_and_hash(struct symmetric *s, uint8_t *dst, const uint8_t *src,
+					size_t len)
 {
 	if (!aead_open_ad(dst, src, len, s->hash, WIRE_HASH_LEN, 0, s->key))
 		return false;
@@ -164,7 +165,7 @@ bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake
 		goto out;
 	memcpy(hs->ephemeral_private, ephemeral, WIRE_KEY_LEN);
 	x25519_clamp(hs->ephemeral_private);
-	msg->header = (struct wire_header){.type = WIRE_INITIATION};
+	msg->header = (struct wire_header){ .type = WIRE_INITIATION };
 	msg->sender_index = htole32(local_index);
 	begin(&s, r->public);
 
@@ -175,12 +176,12 @@ bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake
 	if (!mix_dh(&s, hs->ephemeral_private, r->public))
 		goto out;
 	/* s */
-	seal(&s, msg->encrypted_static, id->public, WIRE_KEY_LEN);
+	encrypt_and_hash(&s, msg->encrypted_static, id->public, WIRE_KEY_LEN);
 	/* ss */
 	if (!mix_static(&s, r))
 		goto out;
 	/* {t} */
-	seal(&s, msg->encrypted_timestamp, timestamp, WIRE_TIMESTAMP_LEN);
+	encrypt_and_hash(&s, msg->encrypted_timestamp, timestamp, WIRE_TIMESTAMP_LEN);
 
 	hs->local_index = local_index;
 	store(&s, hs, NOISE_CREATED_INITIATION);
@@ -209,7 +210,8 @@ bool noise_open_initiation(const struct wire_initiation *msg, const struct noise
 	if (!mix_dh(&s, id->private, msg->ephemeral))
 		goto out;
 	/* s */
-	if (!open(&s, remote_static, msg->encrypted_static, sizeof(msg->encrypted_static)))
+	if (!decrypt_and_hash(&s, remote_static, msg->encrypted_static,
+			      sizeof(msg->encrypted_static)))
 		goto out;
 
 	memcpy(in->remote_static, remote_static, WIRE_KEY_LEN);
@@ -236,7 +238,8 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 	if (!mix_static(&s, r))
 		goto out;
 	/* {t} */
-	if (!open(&s, timestamp, msg->encrypted_timestamp, sizeof(msg->encrypted_timestamp)))
+	if (!decrypt_and_hash(&s, timestamp, msg->encrypted_timestamp,
+			      sizeof(msg->encrypted_timestamp)))
 		goto out;
 
 	/* TAI64N is big endian: later is greater, byte by byte. */
@@ -268,7 +271,7 @@ bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs
 		return false;
 	memcpy(ephemeral_private, ephemeral, WIRE_KEY_LEN);
 	x25519_clamp(ephemeral_private);
-	msg->header = (struct wire_header){.type = WIRE_RESPONSE};
+	msg->header = (struct wire_header){ .type = WIRE_RESPONSE };
 	msg->sender_index = htole32(local_index);
 	msg->receiver_index = htole32(hs->remote_index);
 	load(&s, hs->chaining_key, hs->hash);
@@ -285,7 +288,7 @@ bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs
 	/* psk */
 	mix_psk(&s, r->psk);
 	/* {} */
-	seal(&s, msg->encrypted_nothing, NULL, 0);
+	encrypt_and_hash(&s, msg->encrypted_nothing, NULL, 0);
 
 	hs->local_index = local_index;
 	store(&s, hs, NOISE_CREATED_RESPONSE);
@@ -321,7 +324,7 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
 	/* psk */
 	mix_psk(&s, r->psk);
 	/* {} */
-	if (!open(&s, &nothing, msg->encrypted_nothing, sizeof(msg->encrypted_nothing)))
+	if (!decrypt_and_hash(&s, &nothing, msg->encrypted_nothing, sizeof(msg->encrypted_nothing)))
 		goto out;
 
 	memcpy(hs->remote_ephemeral, msg->ephemeral, WIRE_KEY_LEN);

@@ -75,7 +75,7 @@ void ratelimit_free(struct ratelimit *r)
 
 static struct source source_of(const struct endpoint *e)
 {
-	struct source s = {.family = (uint8_t)e->remote.sa.sa_family};
+	struct source s = { .family = (uint8_t)e->remote.sa.sa_family };
 
 	if (s.family == AF_INET)
 		memcpy(s.prefix, &e->remote.v4.sin_addr, sizeof(e->remote.v4.sin_addr));
