@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* test_timers.c - each deadline of [W] 6 on a clock that is a number. T0 is where each test begins. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "wg/timers.h"
+#include "wgxdp/limits.h"
+
+#define T0 (5000 * NS_PER_S)
+#define AT(s) (T0 + (uint64_t)((s) * 1e9))
+
+static struct timers fresh(void)
+{
+	struct timers t;
+
+	memset(&t, 0xff, sizeof(t));
+	t.persistent_s = 0;
+	atomic_init(&t.watched, false);
+	timers_reset(&t);
+	t.attempts = 0;
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+	return t;
+}
+
+/* Nothing before @at, exactly @due then, and only once. */
+static void expect(struct timers *t, uint64_t at, unsigned due)
+{
+	assert_int_equal(timers_next(t), at);
+	assert_int_equal(timers_due(t, at - 1), 0);
+	assert_int_equal(timers_due(t, at), due);
+	assert_int_equal(timers_due(t, at), 0);
+}
+
+static void nothing(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	assert_int_equal(timers_due(&t, TIMERS_NEVER - 1), 0);
+	assert_true(timers_may_initiate(&t, 1));
+	assert_false(timers_sent(&t, false, T0)); /* a keepalive asks for nothing */
+	assert_false(timers_received(&t, false, T0));
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+}
+
+static void unanswered(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	assert_true(timers_sent(&t, true, T0));
+	assert_false(timers_sent(&t, true, AT(3))); /* counts from the first */
+	expect(&t, AT(15), TIMERS_NEW_HANDSHAKE);
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+
+	assert_true(timers_sent(&t, true, AT(20)));
+	assert_false(timers_received(&t, false, AT(21))); /* a keepalive answers */
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+	assert_int_equal(timers_due(&t, AT(100)), 0);
+	assert_true(timers_sent(&t, true, AT(30)));
+	expect(&t, AT(45), TIMERS_NEW_HANDSHAKE);
+}
+
+static void passive_keepalive(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	assert_true(timers_received(&t, true, T0));
+	assert_false(timers_received(&t, true, AT(9)));
+	expect(&t, AT(10), TIMERS_KEEPALIVE);
+	timers_sent(&t, false, AT(10));
+	assert_int_equal(timers_next(&t), TIMERS_NEVER); /* and none in return for one */
+
+	assert_true(timers_received(&t, true, AT(20)));
+	timers_sent(&t, true, AT(22)); /* data of ours does as well */
+	assert_int_equal(timers_next(&t), AT(22 + 15));
+}
+
+static void persistent_keepalive(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	t.persistent_s = 25;
+	assert_int_equal(timers_next(&t), 0); /* nothing ever went: at once */
+	assert_int_equal(timers_due(&t, T0), TIMERS_PERSISTENT);
+	expect(&t, AT(25), TIMERS_PERSISTENT); /* not earlier, even if nothing could be sent */
+	timers_sent(&t, false, AT(30));
+	assert_int_equal(timers_due(&t, AT(50)), 0);
+	timers_received(&t, false, AT(40)); /* traffic either way puts it off */
+	expect(&t, AT(65), TIMERS_PERSISTENT);
+	t.persistent_s = 0;
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+	assert_int_equal(timers_due(&t, AT(1000)), 0);
+	t.persistent_s = UINT16_MAX;
+	timers_sent(&t, false, AT(1000));
+	expect(&t, AT(1000 + UINT16_MAX), TIMERS_PERSISTENT);
+}
+
+static void retries(void **state)
+{
+	struct timers t = fresh();
+	uint64_t now = T0;
+	unsigned tries = 1;
+
+	(void)state;
+	timers_initiation_sent(&t, now, 0);
+	assert_false(timers_may_initiate(&t, AT(5) - 1));
+	assert_true(timers_may_initiate(&t, AT(5)));
+	for (;; tries++) {
+		uint64_t at = now + 5 * NS_PER_S + (tries == 1 ? 0 : 100 * NS_PER_MS);
+
+		if (at >= AT(90))
+			break;
+		expect(&t, at, TIMERS_RETRY);
+		now = at;
+		timers_initiation_sent(&t, now, 100);
+		assert_int_equal(t.attempts, tries + 1);
+	}
+	assert_in_range(tries, 17, 18);
+	assert_int_equal(timers_due(&t, now + 6 * NS_PER_S), TIMERS_GIVE_UP);
+	expect(&t, now + (6 + ZERO_AFTER_TIME_S) * NS_PER_S, TIMERS_ZERO);
+	assert_int_equal(t.attempts, 0);
+
+	timers_initiation_sent(&t, AT(2000), REKEY_TIMEOUT_JITTER_MS); /* a new attempt has all its time */
+	expect(&t, AT(2005.334), TIMERS_RETRY);
+}
+
+/* [W] 6.4: data that asks for a session gives the attempt its full time again. */
+static void retries_go_on_for_data(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	timers_initiation_sent(&t, T0, 0);
+	timers_handshake_wanted(&t, AT(4));
+	assert_int_equal(timers_next(&t), AT(5)); /* not earlier, not later */
+	t.retry_at_ns = AT(93.9);
+	assert_int_equal(timers_due(&t, AT(93.9)), TIMERS_RETRY);
+	t.retry_at_ns = AT(94);
+	assert_int_equal(timers_due(&t, AT(94)), TIMERS_GIVE_UP);
+}
+
+/* Between REKEY_TIMEOUT_S and a finished handshake a wish is put off, not lost. */
+static void wanted_too_early(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	timers_response_sent(&t, T0);
+	assert_false(timers_may_initiate(&t, AT(1)));
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+	timers_handshake_wanted(&t, AT(1));
+	expect(&t, AT(5), TIMERS_RETRY);
+	timers_handshake_wanted(&t, AT(2));
+	timers_handshake_done(&t);
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+}
+
+static void give_up_owes_nothing(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	timers_initiation_sent(&t, T0, 0);
+	t.retry_at_ns = AT(91);
+	timers_received(&t, true, AT(90));
+	assert_int_equal(timers_due(&t, AT(91)), TIMERS_GIVE_UP);
+	expect(&t, AT(91 + 540), TIMERS_ZERO);
+}
+
+static void zero(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	timers_session_begun(&t, T0);
+	timers_session_begun(&t, AT(120)); /* the newest counts */
+	expect(&t, AT(120 + 540), TIMERS_ZERO);
+	t.index_reap_ns = AT(700);
+	expect(&t, AT(700), TIMERS_REAP);
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+}
+
+static void several_at_once(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	t.persistent_s = 1;
+	timers_sent(&t, true, T0);
+	timers_session_begun(&t, T0);
+	atomic_store(&t.owed_since_ns, T0);
+	timers_initiation_sent(&t, AT(0), 0);
+	t.index_reap_ns = AT(185);
+	assert_int_equal(timers_next(&t), AT(1));
+	assert_int_equal(timers_due(&t, AT(600)),
+			 TIMERS_GIVE_UP | TIMERS_NEW_HANDSHAKE | TIMERS_PERSISTENT | TIMERS_ZERO |
+				 TIMERS_REAP);
+}
+
+static void reset(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	t.persistent_s = 7;
+	timers_sent(&t, true, T0);
+	timers_received(&t, true, T0);
+	timers_initiation_sent(&t, T0, 0);
+	timers_session_begun(&t, T0);
+	t.index_reap_ns = T0;
+	timers_reset(&t);
+	assert_int_equal(t.persistent_s, 7);
+	assert_true(timers_may_initiate(&t, T0));
+	t.persistent_s = 0;
+	assert_int_equal(timers_next(&t), TIMERS_NEVER);
+}
+
+/* The worker speaks up once a look, and again after it. */
+static void watched(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	assert_true(timers_sent(&t, true, T0));
+	assert_false(timers_received(&t, true, AT(1)));
+	assert_int_equal(timers_next(&t), AT(11));
+	timers_sent(&t, false, AT(2));
+	assert_true(timers_received(&t, true, AT(3)));
+}
+
+enum { ROUNDS = 20000 };
+
+static struct {
+	struct timers t;
+	_Atomic bool noted, done;
+} shared;
+
+static void *worker(void *arg)
+{
+	(void)arg;
+	for (uint64_t i = 1; i <= ROUNDS; i++) {
+		if (timers_received(&shared.t, true, i))
+			atomic_store(&shared.noted, true);
+		timers_sent(&shared.t, false, i);
+	}
+	if (timers_received(&shared.t, true, ROUNDS + 1))
+		atomic_store(&shared.noted, true);
+	atomic_store(&shared.done, true);
+	return NULL;
+}
+
+/* Whatever the order, the last deadline is known to the control thread or noted to it. */
+static void no_deadline_is_lost(void **state)
+{
+	uint64_t next = TIMERS_NEVER;
+	pthread_t thread;
+	bool done;
+
+	(void)state;
+	shared.t = fresh();
+	assert_int_equal(pthread_create(&thread, NULL, worker, NULL), 0);
+	do {
+		done = atomic_load(&shared.done);
+		if (atomic_exchange(&shared.noted, false))
+			next = timers_next(&shared.t);
+	} while (!done);
+	pthread_join(thread, NULL);
+	assert_int_equal(next, ROUNDS + 1 + 10 * NS_PER_S);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing),
+		cmocka_unit_test(unanswered),
+		cmocka_unit_test(passive_keepalive),
+		cmocka_unit_test(persistent_keepalive),
+		cmocka_unit_test(retries),
+		cmocka_unit_test(retries_go_on_for_data),
+		cmocka_unit_test(wanted_too_early),
+		cmocka_unit_test(give_up_owes_nothing),
+		cmocka_unit_test(zero),
+		cmocka_unit_test(several_at_once),
+		cmocka_unit_test(reset),
+		cmocka_unit_test(watched),
+		cmocka_unit_test(no_deadline_is_lost),
+	};
+
+	return cmocka_run_group_tests_name("timers", tests, NULL, NULL);
+}
