@@ -8,12 +8,11 @@
  */
 #include "../../user/io/afxdp.c" /* NOLINT(bugprone-suspicious-include) */
 
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 
 #include "netpair.h"
+#include "to_xsk.h"
 
 #define PORT 51820
 #define FAR_PORT 40000
@@ -24,74 +23,17 @@ static struct fault why;
 static struct outside *path;
 static struct rx_frame rx[FRAME_BATCH];
 static struct tx_frame tx[TX_FRAMES + 1];
-static int xsks = -1, link_fd = -1;
-
-/* ---- the XDP program ---- */
-
-#define INSN(c, d, s, o, i)                                                                        \
-	{                                                                                          \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)                \
-	}
-#define MOV_REG(d, s) INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
-#define MOV_IMM(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
-#define LOAD(size, d, s, o) INSN(BPF_LDX | BPF_MEM | (size), d, s, o, 0)
-#define JUMP_IMM(op, d, i, to) INSN(BPF_JMP | BPF_K | (op), d, 0, to, i)
-
-static void attach(void)
-{
-	char log[4096] = "";
-	int prog;
-
-	xsks = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xsks", 4, 4, 4, NULL);
-	assert_true(xsks >= 0);
-	{
-		const struct bpf_insn insns[] = {
-			LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, data)),
-			LOAD(BPF_W, 3, 1, offsetof(struct xdp_md, data_end)),
-			MOV_REG(4, 2),
-			INSN(BPF_ALU64 | BPF_ADD | BPF_K, 4, 0, 0, 34),
-			INSN(BPF_JMP | BPF_JGT | BPF_X, 4, 3, 14, 0), /* pass */
-			LOAD(BPF_H, 5, 2, 12),
-			JUMP_IMM(BPF_JEQ, 5, htons(ETH_P_IP), 4), /* v4 */
-			JUMP_IMM(BPF_JNE, 5, htons(ETH_P_IPV6), 11),
-			LOAD(BPF_B, 5, 2, 20),
-			JUMP_IMM(BPF_JEQ, 5, IPPROTO_DSTOPTS, 3), /* redirect */
-			JUMP_IMM(BPF_JA, 0, 0, 1),
-			/* v4: */ LOAD(BPF_B, 5, 2, 23),
-			JUMP_IMM(BPF_JNE, 5, IPPROTO_UDP, 6),
-			/* redirect: */ LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, rx_queue_index)),
-			INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, xsks),
-			INSN(0, 0, 0, 0, 0),
-			MOV_IMM(3, XDP_PASS),
-			INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map),
-			INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
-			/* pass: */ MOV_IMM(0, XDP_PASS),
-			INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
-		};
-		LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = sizeof(log));
-
-		prog = bpf_prog_load(BPF_PROG_TYPE_XDP, "to_xsk", "GPL", insns,
-				     sizeof(insns) / sizeof(insns[0]), &opts);
-	}
-	if (prog < 0)
-		print_error("%s\n", log);
-	assert_true(prog >= 0);
-	link_fd = bpf_link_create(prog, (int)if_nametoindex("near0"), BPF_XDP, NULL);
-	assert_true(link_fd >= 0);
-	close(prog);
-}
 
 static int setup(void **state)
 {
 	netpair_setup(state);
-	attach();
+	to_xsk_attach("near0");
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	close(link_fd);
-	close(xsks);
+	to_xsk_detach();
 	return netpair_teardown(state);
 }
 
@@ -119,7 +61,7 @@ static int open_path(void **state)
 		print_error("%s\n", why.text);
 		return -1;
 	}
-	return bpf_map_update_elem(xsks, &queue, &path->fd, 0);
+	return bpf_map_update_elem(to_xsk_sockets, &queue, &path->fd, 0);
 }
 
 static int close_path(void **state)
