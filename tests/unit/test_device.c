@@ -1,0 +1,958 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_device.c - each behaviour of the handshake engine by itself, on the simulated clock and
+ * network of world.h: two devices, `a` at 10.0.0.1 and `b` at 10.0.0.2, 1 ms apart.
+ */
+#include "world.h"
+
+#include <stdio.h>
+
+struct pair {
+	struct world *w;
+	struct node *a, *b;
+	struct peer *ab, *ba; /* what a calls b; what b calls a (without an endpoint at first) */
+};
+
+static struct pair meet(void)
+{
+	struct pair t = { .w = world_new(2, 1) };
+
+	t.a = &t.w->nodes[0];
+	t.b = &t.w->nodes[1];
+	t.ab = world_meet(t.a, t.b, true);
+	t.ba = world_meet(t.b, t.a, false);
+	return t;
+}
+
+/* ... with a session that a has begun, used once either way. */
+static struct pair connected(void)
+{
+	struct pair t = meet();
+
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.1);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.a->received_data, 1);
+	assert_int_equal(t.b->received_data, 1);
+	return t;
+}
+
+static unsigned initiations(const struct pair *t)
+{
+	return t->a->sent[WIRE_INITIATION] + t->b->sent[WIRE_INITIATION];
+}
+
+/* Both directions work at once. */
+static void assert_talking(struct pair *t)
+{
+	unsigned a = t->a->received_data, b = t->b->received_data, before = initiations(t);
+
+	node_send(t->a, t->ab);
+	node_send(t->b, t->ba);
+	world_pass(t->w, 0.1);
+	assert_int_equal(t->a->received_data, a + 1);
+	assert_int_equal(t->b->received_data, b + 1);
+	assert_int_equal(initiations(t), before);
+}
+
+/* Takes what is on its way out of the network. */
+static struct datagram intercept(struct world *w, uint8_t type)
+{
+	struct datagram dg = { 0 }, *first = w->queue;
+
+	assert_non_null(first);
+	w->queue = first->next;
+	dg = *first;
+	free(first);
+	assert_int_equal(dg.data[0], type);
+	return dg;
+}
+
+/* Handshakes ----------------------------------------------------------------------------------- */
+
+/* Ten pings of 84 bytes, as `wg show transfer` counts them: contract 4.3. */
+static void ten_pings(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		node_send_len(t.a, t.ab, 84);
+		world_pass(t.w, 0.01);
+		node_send_len(t.b, t.ba, 84);
+		world_pass(t.w, 0.01);
+	}
+	assert_int_equal(t.ab->tx_bytes, 1428);
+	assert_int_equal(t.ab->rx_bytes, 1372);
+	assert_int_equal(t.ba->rx_bytes, 1428);
+	assert_int_equal(t.ba->tx_bytes, 1372);
+	assert_int_equal(t.ab->tx_packets, 11);
+	assert_int_equal(t.b->received_data, 10);
+	assert_int_equal(t.a->flushes, 1);
+	assert_int_equal(t.a->events[DEVICE_KEEPALIVE_SENT], 0); /* the first ping confirmed */
+	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address)); /* learnt */
+	world_pass(t.w, 15); /* b answered last; a owes a keepalive */
+	assert_int_equal(t.ba->rx_bytes, 1460);
+	world_free(t.w);
+}
+
+static void when_a_handshake_counts(void **state)
+{
+	struct pair t = meet();
+	struct datagram response;
+
+	(void)state;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.0015);
+	assert_int_equal(t.b->sent[WIRE_RESPONSE], 1);
+	assert_non_null(atomic_load(&t.ba->next)); /* not confirmed: nothing to send with */
+	assert_null(atomic_load(&t.ba->current));
+	assert_int_equal(t.ba->latest_handshake_unix_ns, 0);
+	response = intercept(t.w, WIRE_RESPONSE);
+	t.w->now_ns += SECONDS(1);
+	node_input(t.a, &response);
+	assert_int_equal(t.ab->latest_handshake_unix_ns, node_unix_ns(t.a));
+	assert_int_equal(t.ba->latest_handshake_unix_ns, 0);
+	world_pass(t.w, 1);
+	assert_non_null(atomic_load(&t.ba->current));
+	assert_null(atomic_load(&t.ba->next));
+	assert_int_equal(t.ba->latest_handshake_unix_ns, node_unix_ns(t.b) - SECONDS(0.999));
+	world_free(t.w);
+}
+
+/* With nothing to send, a keepalive confirms the session. */
+static void confirmed_by_keepalive(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.a->sent[WIRE_DATA], 1);
+	assert_int_equal(t.b->received_empty, 1);
+	assert_non_null(atomic_load(&t.ba->current));
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+/* Each would overwrite the other if there were one handshake state for both roles. */
+static void crossing_initiations(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	device_peer_set_endpoint(&t.b->device, t.ba, &t.a->address);
+	node_send(t.a, t.ab);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.a->received_data, 1);
+	assert_int_equal(t.b->received_data, 1);
+	assert_talking(&t);
+	assert_int_equal(initiations(&t), 2);
+	world_free(t.w);
+}
+
+/* While its response is under way, the responder does not begin a handshake of its own. */
+static void responder_waits(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.0015);
+	free(t.w->queue); /* the response is lost */
+	t.w->queue = NULL;
+	node_send(t.b, t.ba);
+	world_pass(t.w, 4.9);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
+	world_pass(t.w, 1);
+	assert_int_equal(t.a->received_data, 1);
+	assert_int_equal(t.b->received_data, 1);
+	world_free(t.w);
+}
+
+/* A note that is older than the session it asked for only lets out what was staged since. */
+static void late_wish(void **state)
+{
+	struct pair t = connected();
+	struct payload packet = { .serial = 4711 };
+
+	(void)state;
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	stage_push(&t.ab->stage, &packet, sizeof(packet));
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.b->last_serial, 4711);
+	device_confirmed(&t.a->device, t.ab, NULL, t.w->now_ns); /* notes of what is gone */
+	device_confirmed(&t.a->device, t.ab, atomic_load(&t.ab->current), t.w->now_ns);
+	assert_int_equal(initiations(&t), 1);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+static void nothing_to_nobody(void **state)
+{
+	struct pair t = meet();
+	uint8_t none[WIRE_KEY_LEN] = { 0 };
+
+	(void)state;
+	device_want_handshake(&t.b->device, t.ba, t.w->now_ns); /* no endpoint */
+	device_peer_set_keepalive(&t.b->device, t.ba, 5, t.w->now_ns);
+	world_pass(t.w, 20);
+	assert_int_equal(initiations(&t), 0);
+
+	device_set_private_key(&t.a->device, none, t.w->now_ns);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns);
+	device_set_up(&t.a->device, false, t.w->now_ns);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	world_pass(t.w, 20);
+	assert_int_equal(initiations(&t), 0);
+	device_set_up(&t.a->device, true, t.w->now_ns);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	assert_int_equal(initiations(&t), 1);
+	world_free(t.w);
+}
+
+static void from_hex(uint8_t key[WIRE_KEY_LEN], const char *hex)
+{
+	for (unsigned i = 0; i < WIRE_KEY_LEN; i++)
+		assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &key[i]), 1);
+}
+
+/* RFC 7748 6.1: points whose product with anything is zero. */
+static void low_order_keys(void **state)
+{
+	static const char *const points[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+	struct pair t = meet();
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		uint8_t key[WIRE_KEY_LEN];
+		struct peer *p;
+
+		from_hex(key, points[i]);
+		assert_int_equal(device_peer_add(&t.a->device, key, &p), 0);
+		device_peer_set_endpoint(&t.a->device, p, &t.b->address);
+		device_peer_set_keepalive(&t.a->device, p, 1, t.w->now_ns);
+		node_send(t.a, p);
+	}
+	world_pass(t.w, 30);
+	assert_int_equal(initiations(&t), 0);
+	assert_null(t.w->queue);
+	world_free(t.w);
+}
+
+/* What is refused ------------------------------------------------------------------------------ */
+
+static enum reason input(struct node *n, const struct endpoint *from, const void *msg, size_t len)
+{
+	return device_input(&n->device, msg, len, from, n->under_load, n->world->now_ns);
+}
+
+static void malformed(void **state)
+{
+	struct pair t = meet();
+	struct datagram dg;
+
+	(void)state;
+	node_send(t.a, t.ab);
+	dg = intercept(t.w, WIRE_INITIATION);
+	for (size_t len = 0; len < sizeof(dg.data); len++)
+		if (len != sizeof(struct wire_initiation))
+			assert_int_equal(input(t.b, &dg.from, dg.data, len), REASON_malformed);
+	for (unsigned i = 1; i < 4; i++) {
+		dg.data[i] = 1;
+		assert_int_equal(node_input(t.b, &dg), REASON_malformed);
+		dg.data[i] = 0;
+	}
+	for (unsigned type = 0; type < 256; type++) {
+		dg.data[0] = (uint8_t)type;
+		if (type != WIRE_INITIATION)
+			assert_int_equal(node_input(t.b, &dg), REASON_malformed);
+	}
+	dg.data[0] = WIRE_INITIATION;
+	device_set_up(&t.b->device, false, t.w->now_ns);
+	assert_int_equal(node_input(t.b, &dg), REASON_down);
+	device_set_up(&t.b->device, true, t.w->now_ns);
+	assert_int_equal(node_input(t.b, &dg), REASON_none);
+	assert_int_equal(t.b->device.counts[REASON_down], 1);
+	assert_true(t.b->device.counts[REASON_malformed] > 255);
+	world_free(t.w);
+}
+
+/* Every single bit matters, and nothing wrong changes anything. */
+static void damaged(void **state)
+{
+	struct pair t = meet();
+	struct datagram good, bad;
+
+	(void)state;
+	node_send(t.a, t.ab);
+	good = intercept(t.w, WIRE_INITIATION);
+	for (unsigned i = sizeof(struct wire_header); i < good.len - WIRE_MAC_LEN; i++) {
+		bad = good;
+		bad.data[i] ^= 0x10;
+		assert_int_equal(node_input(t.b, &bad), REASON_bad_mac1);
+	}
+	assert_int_equal(t.ba->rx_bytes, 0);
+	assert_int_equal(t.ba->endpoint.remote.sa.sa_family, AF_UNSPEC);
+	assert_int_equal(node_input(t.b, &good), REASON_none);
+
+	good = intercept(t.w, WIRE_RESPONSE);
+	bad = good;
+	bad.data[8] ^= 1; /* receiver index */
+	assert_int_equal(node_input(t.a, &bad), REASON_unknown_index);
+	for (unsigned i = 12; i < good.len - WIRE_MAC_LEN; i++) {
+		bad = good;
+		bad.data[i] ^= 0x10;
+		assert_int_equal(node_input(t.a, &bad), REASON_bad_mac1);
+	}
+	assert_int_equal(t.ab->rx_bytes, 0);
+	assert_int_equal(node_input(t.a, &good), REASON_none);
+	assert_int_equal(node_input(t.a, &good), REASON_not_pending); /* once */
+	world_pass(t.w, 1);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+/* A stranger with a right mac1 gets nothing for it. */
+static void strangers(void **state)
+{
+	struct world *w = world_new(3, 1);
+	struct peer *p = world_meet(&w->nodes[2], &w->nodes[0], true);
+
+	(void)state;
+	world_meet(&w->nodes[0], &w->nodes[1], true);
+	node_send(&w->nodes[2], p);
+	world_pass(w, 0.1);
+	assert_int_equal(w->nodes[0].last, REASON_bad_handshake);
+	assert_int_equal(w->nodes[0].sent[WIRE_RESPONSE], 0);
+	assert_int_equal(w->nodes[0].events[DEVICE_BAD_INITIATION], 1);
+	world_free(w);
+}
+
+static void replayed_initiation(void **state)
+{
+	struct pair t = meet();
+	struct datagram first, second;
+
+	(void)state;
+	node_send(t.a, t.ab);
+	first = intercept(t.w, WIRE_INITIATION);
+	assert_int_equal(node_input(t.b, &first), REASON_none);
+	assert_int_equal(node_input(t.b, &first), REASON_rate_limited); /* 20 a second at most */
+	t.w->now_ns += 49 * NS_PER_MS;
+	assert_int_equal(node_input(t.b, &first), REASON_rate_limited);
+	t.w->now_ns += 1 * NS_PER_MS;
+	first.from = world_address(99, 99);
+	assert_int_equal(node_input(t.b, &first), REASON_old_timestamp);
+	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address)); /* not moved by it */
+	world_pass(t.w, 1);
+
+	/* the wall clock steps back an hour: what is sent is newer all the same */
+	t.a->unix_offset_ns -= SECONDS(3600);
+	device_zero_all(&t.a->device, t.w->now_ns);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	second = intercept(t.w, WIRE_INITIATION);
+	assert_int_equal(node_input(t.b, &second), REASON_none);
+
+	/* also after the peer was removed and added again */
+	device_peer_remove(&t.a->device, t.ab);
+	t.ab = world_meet(t.a, t.b, true);
+	world_pass(t.w, 1);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	second = intercept(t.w, WIRE_INITIATION);
+	assert_int_equal(node_input(t.b, &second), REASON_none);
+	world_pass(t.w, 1);
+	world_free(t.w);
+}
+
+/* Under load ----------------------------------------------------------------------------------- */
+
+static void cookies(void **state)
+{
+	struct pair t = meet();
+	struct datagram initiation, reply;
+	uint64_t born;
+
+	(void)state;
+	t.b->under_load = true;
+	node_send(t.a, t.ab);
+	initiation = intercept(t.w, WIRE_INITIATION);
+	assert_int_equal(node_input(t.b, &initiation), REASON_no_mac2);
+	reply = intercept(t.w, WIRE_COOKIE);
+	assert_true(endpoint_same_remote(&reply.to, &t.a->address));
+	assert_int_equal(t.ba->rx_bytes, 0);
+
+	/* it moves no endpoint, and works once */
+	reply.from = world_address(77, 7);
+	reply.data[40] ^= 1;
+	assert_int_equal(node_input(t.a, &reply), REASON_bad_cookie);
+	reply.data[40] ^= 1;
+	assert_int_equal(node_input(t.a, &reply), REASON_none);
+	assert_int_equal(node_input(t.a, &reply), REASON_bad_cookie);
+	reply.data[4] ^= 1;
+	assert_int_equal(node_input(t.a, &reply), REASON_unknown_index);
+	assert_true(endpoint_same_remote(&t.ab->endpoint, &t.b->address));
+	assert_int_equal(t.ab->rx_bytes, 0);
+
+	/* not at once, but with the next try: and that one is bound to address and port */
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
+	born = t.w->now_ns;
+	while (!t.w->queue)
+		world_run(t.w, world_next(t.w));
+	assert_in_range(t.w->now_ns - born, SECONDS(4.9), SECONDS(5.4));
+	initiation = intercept(t.w, WIRE_INITIATION);
+	initiation.from = world_address(1, 51821);
+	assert_int_equal(node_input(t.b, &initiation), REASON_no_mac2);
+	initiation.from = world_address(3, 51820);
+	assert_int_equal(node_input(t.b, &initiation), REASON_no_mac2);
+	initiation.from = t.a->address;
+	assert_int_equal(node_input(t.b, &initiation), REASON_none);
+	world_pass(t.w, 1);
+	assert_int_equal(t.b->received_data, 1);
+	assert_int_equal(t.b->events[DEVICE_COOKIE_SENT], 3);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+/* Both under load: the cookie for the response names a session's index, not a pending one. */
+static void cookies_both_ways(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	t.a->under_load = t.b->under_load = true;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 12);
+	assert_int_equal(t.b->received_data, 1);
+	assert_int_equal(t.a->sent[WIRE_COOKIE], 1);
+	assert_int_equal(t.b->sent[WIRE_COOKIE], 1);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 3);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+/* Only a proven source has a bucket, and junk without a cookie takes nothing from it. */
+static void rate_of_a_proven_source(void **state)
+{
+	struct pair t = meet();
+	struct datagram initiation;
+
+	(void)state;
+	t.b->under_load = true;
+	node_send(t.a, t.ab);
+	initiation = intercept(t.w, WIRE_INITIATION);
+	for (unsigned i = 0; i < 3 * HANDSHAKE_BURST; i++)
+		assert_int_equal(node_input(t.b, &initiation), REASON_no_mac2);
+	while (t.a->sent[WIRE_INITIATION] == 1)
+		world_run(t.w, world_next(t.w));
+	initiation = intercept(t.w, WIRE_INITIATION);
+	for (unsigned i = 0; i < HANDSHAKE_BURST; i++) /* the peer's own limit is not the source's */
+		assert_int_equal(node_input(t.b, &initiation), i ? REASON_rate_limited : REASON_none);
+	t.w->now_ns += 60 * NS_PER_MS; /* six tokens; past the peer's own limit */
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(node_input(t.b, &initiation), REASON_old_timestamp);
+	assert_int_equal(node_input(t.b, &initiation), REASON_rate_limited);
+	t.b->under_load = false;
+	assert_int_equal(node_input(t.b, &initiation), REASON_old_timestamp);
+	world_free(t.w);
+}
+
+/* Timers --------------------------------------------------------------------------------------- */
+
+static void retries_and_gives_up(void **state)
+{
+	struct pair t = meet();
+	uint64_t last, gap;
+
+	(void)state;
+	t.w->loss_percent = 100;
+	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
+	for (unsigned i = 0; i < STAGED_PER_PEER; i++)
+		node_send(t.a, t.ab);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
+	for (unsigned tries = 2; tries <= 17; tries++) {
+		last = t.w->now_ns;
+		while (t.a->sent[WIRE_INITIATION] < tries)
+			world_run(t.w, device_next(&t.a->device));
+		gap = t.w->now_ns - last;
+		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
+		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
+	}
+	assert_int_equal(t.a->endpoint_changes, 2); /* set, and its local side forgotten once */
+	assert_int_equal(t.ab->stage.count, STAGED_PER_PEER);
+	world_pass(t.w, 12);
+	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 1);
+	assert_int_equal(t.ab->stage.count, 0);
+	assert_int_equal(t.a->device.counts[REASON_no_session], STAGED_PER_PEER);
+	assert_in_range(t.a->sent[WIRE_INITIATION], 17, 18);
+	assert_int_equal(t.a->begun_count, 1);
+	world_pass(t.w, ZERO_AFTER_TIME_S);
+	assert_int_equal(t.a->begun_count, 0); /* the half-open handshake is gone too */
+	assert_in_range(t.a->sent[WIRE_INITIATION], 17, 18);
+
+	t.w->loss_percent = 0;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.b->received_data, 1);
+	world_free(t.w);
+}
+
+/* One packet every second from @n for @seconds. */
+static void chatter(struct pair *t, struct node *n, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		node_send(n, n == t->a ? t->ab : t->ba);
+		world_pass(t->w, 1);
+	}
+}
+
+static void renewed_by_the_initiator(void **state)
+{
+	struct pair t = connected();
+	uint64_t born = atomic_load(&t.ab->current)->born_ns;
+
+	(void)state;
+	chatter(&t, t.a, 119);
+	assert_int_equal(initiations(&t), 1);
+	chatter(&t, t.a, 3);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
+	assert_true(atomic_load(&t.ab->current)->born_ns >= born + SECONDS(120));
+	assert_int_equal(t.a->begun_count, 2); /* previous and current */
+	assert_int_equal(t.b->begun_count, 2);
+	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* none lost over it */
+	chatter(&t, t.a, 70);
+	assert_int_equal(t.a->begun_count, 1); /* previous is past its end and grace */
+	assert_int_equal(t.b->begun_count, 1);
+	world_free(t.w);
+}
+
+/* A receiver that never sends renews late, at 165 s; keepalives do not count for that. */
+static void renewed_after_receiving(void **state)
+{
+	struct pair t = connected();
+
+	(void)state;
+	world_pass(t.w, 160);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 4);
+	assert_int_equal(initiations(&t), 1);
+	world_pass(t.w, 1.5);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 0.5);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
+	world_free(t.w);
+}
+
+static void expires(void **state)
+{
+	struct pair t = connected();
+	struct session *s = atomic_load(&t.ab->current);
+
+	(void)state;
+	world_run(t.w, s->born_ns + SECONDS(180));
+	assert_false(session_may_send(s, t.w->now_ns));
+	assert_int_equal(t.a->begun_count, 1); /* stragglers are still known */
+	world_pass(t.w, INDEX_GRACE_S);
+	assert_int_equal(t.a->begun_count, 0);
+	assert_null(atomic_load(&t.ab->current));
+	world_run(t.w, SECONDS(1000 + 540));
+	assert_int_equal(t.a->events[DEVICE_KEYS_WIPED], 0);
+	world_pass(t.w, 1);
+	assert_int_equal(t.a->events[DEVICE_KEYS_WIPED], 1);
+	assert_int_equal(device_next(&t.a->device), TIMERS_NEVER);
+	chatter(&t, t.b, 1); /* begins anew */
+	assert_int_equal(t.a->received_data, 2);
+	world_free(t.w);
+}
+
+static void passive_keepalive(void **state)
+{
+	struct pair t = connected();
+
+	(void)state;
+	world_pass(t.w, 30);
+	t.a->received_empty = t.b->received_empty = 0;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 9.9);
+	assert_int_equal(t.a->received_empty, 0);
+	world_pass(t.w, 0.2);
+	assert_int_equal(t.a->received_empty, 1);
+	world_pass(t.w, 60); /* and none in return */
+	assert_int_equal(t.a->received_empty, 1);
+	assert_int_equal(t.b->received_empty, 0);
+	assert_int_equal(initiations(&t), 1);
+	world_free(t.w);
+}
+
+static void unanswered(void **state)
+{
+	struct pair t = connected();
+	uint64_t since;
+
+	(void)state;
+	world_pass(t.w, 20);
+	device_zero_all(&t.b->device, t.w->now_ns); /* b forgets; a does not know */
+	since = t.w->now_ns;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 14.9);
+	assert_int_equal(initiations(&t), 1);
+	while (initiations(&t) == 1)
+		world_run(t.w, world_next(t.w));
+	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.4));
+	world_pass(t.w, 0.1);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+static void persistent_keepalive(void **state)
+{
+	struct pair t = meet();
+	unsigned before;
+
+	(void)state;
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a handshake */
+	world_pass(t.w, 1);
+	assert_int_equal(t.a->sent[WIRE_DATA], 1);
+	world_pass(t.w, 23.9);
+	assert_int_equal(t.a->sent[WIRE_DATA], 1);
+	world_pass(t.w, 0.2);
+	assert_int_equal(t.a->sent[WIRE_DATA], 2);
+	node_send(t.b, t.ba); /* traffic either way puts it off */
+	world_pass(t.w, 9);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 24.9); /* only the passive one in between */
+	assert_int_equal(t.a->sent[WIRE_DATA], 3);
+	assert_int_equal(t.b->sent[WIRE_DATA], 2);
+
+	device_peer_set_keepalive(&t.a->device, t.ab, 0, t.w->now_ns);
+	world_pass(t.w, 100);
+	assert_int_equal(t.a->sent[WIRE_DATA], 3);
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a keepalive */
+	assert_int_equal(t.a->sent[WIRE_DATA], 4);
+	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* was on */
+	assert_int_equal(t.a->sent[WIRE_DATA], 4);
+
+	device_set_up(&t.a->device, false, t.w->now_ns);
+	world_pass(t.w, 100);
+	assert_int_equal(t.a->sent[WIRE_DATA], 4);
+	before = initiations(&t);
+	device_set_up(&t.a->device, true, t.w->now_ns);
+	assert_int_equal(initiations(&t), before + 1);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
+	world_free(t.w);
+}
+
+/* It never ends: an attempt of 90 s, an interval after its last initiation, the next attempt. */
+static void persistent_through_an_outage(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	t.w->loss_percent = 100;
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns);
+	world_pass(t.w, 3600);
+	assert_in_range(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 3600 / 120, 3600 / 105);
+	assert_in_range(t.a->sent[WIRE_INITIATION], 17 * 3600 / 120, 18 * 3600 / 105);
+	t.w->loss_percent = 0;
+	world_pass(t.w, 25.1);
+	assert_non_null(atomic_load(&t.ba->current));
+	world_free(t.w);
+}
+
+/* Configuration -------------------------------------------------------------------------------- */
+
+static void roaming(void **state)
+{
+	struct pair t = connected();
+	struct endpoint martian = world_address(0, 0);
+
+	(void)state;
+	t.a->address = world_address(200, 1234);
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.1);
+	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address));
+	assert_talking(&t);
+	t.b->endpoint_changes = 0;
+	device_moved(&t.b->device, t.ba, &martian);
+	martian = world_address(5, 5);
+	martian.remote.v4.sin_addr.s_addr = htonl(0xe0000001);
+	device_moved(&t.b->device, t.ba, &martian);
+	assert_int_equal(t.b->endpoint_changes, 0);
+	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address));
+	world_free(t.w);
+}
+
+static void private_key_changed(void **state)
+{
+	struct pair t = connected();
+	struct session *old = atomic_load(&t.ab->current);
+	unsigned sent;
+
+	(void)state;
+	node_new_key(t.a);
+	assert_true(old->revoked);
+	assert_int_equal(t.a->begun_count, 0);
+	sent = t.a->sent[WIRE_DATA];
+	node_send(t.a, t.ab); /* a handshake at once, though the last began 0.2 s ago */
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
+	assert_int_equal(t.a->sent[WIRE_DATA], sent);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.b->last, REASON_bad_handshake);
+
+	device_peer_remove(&t.b->device, t.ba);
+	t.ba = world_meet(t.b, t.a, false);
+	world_pass(t.w, 6);
+	assert_int_equal(t.b->received_data, 2);
+	assert_talking(&t);
+
+	sent = initiations(&t); /* the same key again changes nothing */
+	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns);
+	assert_talking(&t);
+
+	device_peer_set_keepalive(&t.a->device, t.ab, 100, t.w->now_ns);
+	device_set_private_key(&t.a->device, (uint8_t[WIRE_KEY_LEN]){ 0 }, t.w->now_ns);
+	world_pass(t.w, 10);
+	assert_int_equal(initiations(&t), sent);
+	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns); /* keepalive due */
+	assert_int_equal(initiations(&t), sent + 1);
+	world_free(t.w);
+}
+
+static void own_key(void **state)
+{
+	struct pair t = connected();
+	struct peer *p = NULL;
+
+	(void)state;
+	assert_int_equal(device_peer_add(&t.a->device, t.a->device.identity.public, &p), -EADDRINUSE);
+	assert_null(p);
+	device_set_private_key(&t.a->device, t.b->private, t.w->now_ns); /* takes the peer's */
+	assert_int_equal(t.a->device.peer_count, 0);
+	assert_null(device_find(&t.a->device, t.b->device.identity.public));
+	world_free(t.w);
+}
+
+static void psk_changed(void **state)
+{
+	struct pair t = connected();
+	uint8_t psk[WIRE_KEY_LEN] = { 1, 2, 3 };
+
+	(void)state;
+	device_peer_set_psk(&t.a->device, t.ab, psk);
+	assert_talking(&t);
+	chatter(&t, t.a, 3);
+	device_peer_set_psk(&t.b->device, t.ba, psk);
+	assert_talking(&t);
+	chatter(&t, t.a, 125);
+	assert_int_equal(initiations(&t), 2);
+	assert_talking(&t);
+
+	psk[0] = 9; /* only one side: the next handshake fails */
+	device_peer_set_psk(&t.a->device, t.ab, psk);
+	device_zero_all(&t.a->device, t.w->now_ns);
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.a->last, REASON_bad_handshake);
+	assert_null(atomic_load(&t.ab->current));
+	device_peer_set_psk(&t.b->device, t.ba, psk); /* heals by itself */
+	world_pass(t.w, 6);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+static void zero_all(void **state)
+{
+	struct pair t = connected();
+
+	(void)state;
+	device_peer_set_keepalive(&t.a->device, t.ab, 30, t.w->now_ns);
+	device_zero_all(&t.a->device, t.w->now_ns);
+	assert_int_equal(t.a->events[DEVICE_KEYS_WIPED], 1);
+	assert_null(atomic_load(&t.ab->current));
+	assert_null(t.ab->previous);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2); /* for the keepalive */
+	world_pass(t.w, 1);
+	assert_talking(&t);
+	device_zero_all(&t.b->device, t.w->now_ns);
+	node_check(t.b);
+	assert_int_equal(t.b->begun_count, 0);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0); /* nothing asks for one */
+	world_free(t.w);
+}
+
+static void peers_and_slots(void **state)
+{
+	enum { MANY = 1000 };
+	struct world *w = world_new(1, 1);
+	struct node *n = &w->nodes[0];
+	struct device *d = &n->device;
+	struct peer **peers = calloc(MANY, sizeof(*peers)), *p;
+	uint8_t key[WIRE_KEY_LEN];
+	unsigned i = 0;
+
+	(void)state;
+	assert_non_null(peers);
+	for (i = 0; i < MANY; i++) {
+		node_random(n, key, sizeof(key));
+		assert_int_equal(device_peer_add(d, key, &peers[i]), 0);
+		assert_int_equal(peers[i]->slot, i);
+		assert_ptr_equal(device_find(d, key), peers[i]);
+	}
+	assert_int_equal(device_peer_add(d, key, &p), -EEXIST);
+	for (i = 0, p = d->first; p; p = p->list_next)
+		assert_ptr_equal(p, peers[i++]);
+	assert_int_equal(i, MANY);
+	memcpy(key, peers[500]->remote.public, sizeof(key));
+	device_peer_remove(d, peers[500]);
+	assert_null(device_find(d, key));
+	n->peer_error = -ENOSPC; /* the map is full: nothing has changed */
+	assert_int_equal(device_peer_add(d, key, &p), -ENOSPC);
+	assert_int_equal(d->peer_count, MANY - 1);
+	n->peer_error = 0;
+	assert_int_equal(device_peer_add(d, key, &p), 0);
+	assert_int_equal(p->slot, 500); /* used again */
+	assert_ptr_equal(d->last, p);	/* but last in order */
+	device_peer_set_name(d, p, "a name that is much longer than the room there is for it");
+	assert_int_equal(strlen(p->name), PEER_NAME_LEN - 1);
+	device_peers_clear(d);
+	assert_int_equal(d->peer_count, 0);
+	assert_null(d->first);
+	assert_int_equal(n->peers_begun, 0);
+	free(peers);
+	world_free(w);
+}
+
+static void prefixes(void **state)
+{
+	struct pair t = connected();
+	struct prefix p = { .family = AF_INET, .length = 8, .addr = { 10 } };
+	uint8_t addr[4] = { 10, 1, 2, 3 };
+
+	(void)state;
+	assert_int_equal(device_peer_allow(&t.a->device, t.ab, &p), 0);
+	assert_ptr_equal(allowedips_lookup4(t.a->device.allowed, addr), t.ab);
+	device_peer_disallow(&t.a->device, t.ab, &p);
+	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
+	assert_int_equal(device_peer_allow(&t.a->device, t.ab, &p), 0);
+	device_peer_remove(&t.a->device, t.ab); /* with all that it has */
+	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
+	assert_int_equal(t.a->begun_count, 0);
+	world_free(t.w);
+}
+
+/* What the world refuses ----------------------------------------------------------------------- */
+
+/* No message with an index that is not known leaves; the next try may work. */
+static void full_maps(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	t.a->index_error = -ENOSPC;
+	node_send(t.a, t.ab);
+	assert_int_equal(initiations(&t), 0);
+	node_check(t.a);
+	t.a->index_error = 0;
+	t.b->index_error = -ENOSPC;
+	world_pass(t.w, 6);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
+	assert_int_equal(t.b->sent[WIRE_RESPONSE], 0);
+	assert_int_equal(t.b->last, REASON_send_failed);
+	t.b->index_error = 0;
+	world_pass(t.w, 6);
+	assert_int_equal(t.b->received_data, 1);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+/* The session cannot be published when the response comes: as if it had not come. */
+static void full_map_at_response(void **state)
+{
+	struct pair t = meet();
+	struct datagram response;
+
+	(void)state;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.0015);
+	response = intercept(t.w, WIRE_RESPONSE);
+	t.a->index_error = -ENOSPC;
+	assert_int_equal(node_input(t.a, &response), REASON_bad_handshake);
+	assert_int_equal(t.a->begun_count, 0);
+	node_check(t.a);
+	t.a->index_error = 0;
+	world_pass(t.w, 6);
+	assert_int_equal(t.b->received_data, 1);
+	world_free(t.w);
+}
+
+static void unreachable_network(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	t.a->send_error = -ENETUNREACH;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 12);
+	assert_int_equal(t.ab->tx_bytes, 0); /* nothing went, nothing is counted */
+	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_RETRY], 2);
+	t.a->send_error = 0;
+	world_pass(t.w, 5);
+	assert_int_equal(t.b->received_data, 1);
+	world_free(t.w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ten_pings),
+		cmocka_unit_test(when_a_handshake_counts),
+		cmocka_unit_test(confirmed_by_keepalive),
+		cmocka_unit_test(crossing_initiations),
+		cmocka_unit_test(responder_waits),
+		cmocka_unit_test(late_wish),
+		cmocka_unit_test(nothing_to_nobody),
+		cmocka_unit_test(low_order_keys),
+		cmocka_unit_test(malformed),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(strangers),
+		cmocka_unit_test(replayed_initiation),
+		cmocka_unit_test(cookies),
+		cmocka_unit_test(cookies_both_ways),
+		cmocka_unit_test(rate_of_a_proven_source),
+		cmocka_unit_test(retries_and_gives_up),
+		cmocka_unit_test(renewed_by_the_initiator),
+		cmocka_unit_test(renewed_after_receiving),
+		cmocka_unit_test(expires),
+		cmocka_unit_test(passive_keepalive),
+		cmocka_unit_test(unanswered),
+		cmocka_unit_test(persistent_keepalive),
+		cmocka_unit_test(persistent_through_an_outage),
+		cmocka_unit_test(roaming),
+		cmocka_unit_test(private_key_changed),
+		cmocka_unit_test(own_key),
+		cmocka_unit_test(psk_changed),
+		cmocka_unit_test(zero_all),
+		cmocka_unit_test(peers_and_slots),
+		cmocka_unit_test(prefixes),
+		cmocka_unit_test(full_maps),
+		cmocka_unit_test(full_map_at_response),
+		cmocka_unit_test(unreachable_network),
+	};
+
+	return cmocka_run_group_tests_name("device", tests, NULL, NULL);
+}
