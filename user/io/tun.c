@@ -246,6 +246,25 @@ out_close:
 	return err;
 }
 
+int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f)
+{
+	struct tun opened = { .fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC) };
+	struct ifreq ifr = { 0 };
+	int err;
+
+	if (opened.fd < 0)
+		return fault(f, -errno, TUN_DEVICE ": %s", strerror(errno));
+	ifr.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
+	memcpy(ifr.ifr_name, first->name, sizeof(first->name));
+	err = ioctl(opened.fd, TUNSETIFF, &ifr) ? -errno : settle(&opened);
+	if (err) {
+		close(opened.fd);
+		return fault(f, err, "%s: cannot add a queue: %s", first->name, strerror(-err));
+	}
+	*queue = opened;
+	return 0;
+}
+
 void tun_close(struct tun *t)
 {
 	close(t->fd);

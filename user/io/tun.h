@@ -28,6 +28,10 @@ struct tun {
 int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct fault *f);
 void tun_close(struct tun *t);
 
+/* One more queue of the interface of @first, for another worker: @queue is a struct tun of its own.
+ * Queues are closed all together, never singly: the kernel would number them anew. 0/-errno. */
+int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f);
+
 /* Reads one packet, an inner IP packet without its vnet header, into @buf of @room bytes.
  * Returns its length, 0 when there is none (so too while the interface is down), -errno: -EBADFD
  * (deleted), -EMSGSIZE (larger than @room, lost). */

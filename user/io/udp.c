@@ -86,9 +86,9 @@ static int set_options(int fd, int family, uint32_t fwmark)
 	return err;
 }
 
-/* A socket of @family bound to *@port (0: the kernel chooses and it is told). Without SO_REUSEPORT
- * and SO_REUSEADDR, so that a port in use is refused. Returns the descriptor or -errno. */
-static int open_bound(int family, uint16_t *port, uint32_t fwmark)
+/* A socket of @family bound to *@port (0: the kernel chooses and it is told). Without @shared
+ * (SO_REUSEPORT) a port in use is refused. Returns the descriptor or -errno. */
+static int open_bound(int family, uint16_t *port, uint32_t fwmark, bool shared)
 {
 	union udp_address a = { 0 };
 	socklen_t len = family == AF_INET ? sizeof(a.v4) : sizeof(a.v6);
@@ -97,6 +97,8 @@ static int open_bound(int family, uint16_t *port, uint32_t fwmark)
 	if (fd < 0)
 		return -errno;
 	err = set_options(fd, family, fwmark);
+	if (!err && shared)
+		err = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (err)
 		goto out_close;
 	a.sa.sa_family = (sa_family_t)family;
@@ -124,11 +126,11 @@ static int open_pair(struct udp *u, uint16_t *port, uint32_t fwmark)
 
 	for (int tries = *port ? 1 : PORT_TRIES; tries; tries--) {
 		chosen = *port;
-		fd = open_bound(AF_INET, &chosen, fwmark);
+		fd = open_bound(AF_INET, &chosen, fwmark, false);
 		if (fd < 0)
 			return fd;
 		u->fds[UDP_V4] = fd;
-		fd = open_bound(AF_INET6, &chosen, fwmark);
+		fd = open_bound(AF_INET6, &chosen, fwmark, false);
 		if (fd >= 0 || fd == -EAFNOSUPPORT) {
 			u->fds[UDP_V6] = fd >= 0 ? fd : -1;
 			*port = chosen;
@@ -204,7 +206,68 @@ int udp_new(struct outside **o, uint16_t *port, uint32_t fwmark, struct fault *f
 	return fault(f, err, "UDP port %u: cannot open a socket: %s", *port, strerror(-err));
 }
 
+/* The same families as the leader has, on its port and with its mark. */
+static int open_members(struct udp *u, const struct udp *leader)
+{
+	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
+		uint32_t fwmark = 0;
+		socklen_t len = sizeof(fwmark);
+		union udp_address a = {0};
+		socklen_t a_len = sizeof(a);
+		uint16_t port;
+		int fd, err;
+
+		if (leader->fds[i] < 0)
+			continue;
+		err = set_int(leader->fds[i], SOL_SOCKET, SO_REUSEPORT, 1);
+		if (err)
+			return err;
+		if (getsockopt(leader->fds[i], SOL_SOCKET, SO_MARK, &fwmark, &len) ||
+		    getsockname(leader->fds[i], &a.sa, &a_len))
+			return -errno;
+		port = ntohs(i == UDP_V4 ? a.v4.sin_port : a.v6.sin6_port);
+		fd = open_bound(i == UDP_V4 ? AF_INET : AF_INET6, &port, fwmark, true);
+		if (fd < 0)
+			return fd;
+		u->fds[i] = fd;
+	}
+	return 0;
+}
+
+int udp_join(struct outside **o, struct outside *leader, struct fault *f)
+{
+	struct udp *u;
+	int err = allocate(&u);
+
+	if (err)
+		return fault(f, err, "UDP socket of a worker: out of memory");
+	err = open_members(u, udp_self(leader)) ?: open_epoll(u);
+	if (!err) {
+		*o = &u->outside;
+		return 0;
+	}
+	deinit(&u->outside);
+	return fault(f, err, "UDP socket of a worker: %s", strerror(-err));
+}
+
+int udp_steer(struct outside *leader, int prog_fd)
+{
+	const struct udp *u = udp_self(leader);
+	int err = 0;
+
+	for (unsigned i = 0; i < UDP_FAMILIES; i++)
+		if (u->fds[i] >= 0)
+			err = err ?: set_int(u->fds[i], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF,
+					     prog_fd);
+	return err;
+}
+
 /* ---- any thread ---- */
+
+int udp_socket(const struct outside *o, int family)
+{
+	return udp_self(o)->fds[family == AF_INET ? UDP_V4 : UDP_V6];
+}
 
 int udp_set_fwmark(struct outside *o, uint32_t fwmark)
 {

@@ -14,6 +14,17 @@
  * Returns 0, or -errno with @f filled: -EADDRINUSE with the port in the sentence. */
 int udp_new(struct outside **o, uint16_t *port, uint32_t fwmark, struct fault *f);
 
+/* Opens sockets of their own on the port of @leader, which becomes the first of a group
+ * (SO_REUSEPORT): each datagram reaches one member. The leader itself was bound without, so that a
+ * port which somebody else has is still refused. The mark is the leader's. 0/-errno with @f. */
+int udp_join(struct outside **o, struct outside *leader, struct fault *f);
+
+/* Lets the BPF program @prog_fd choose the member; @leader must have been joined. 0/-errno. */
+int udp_steer(struct outside *leader, int prog_fd);
+
+/* The socket of @family (AF_INET, AF_INET6), or -1. */
+int udp_socket(const struct outside *o, int family);
+
 /* SO_MARK on both. Any thread. */
 int udp_set_fwmark(struct outside *o, uint32_t fwmark);
 

@@ -225,14 +225,12 @@ unsigned ingress_run(struct worker *w, struct outside *path)
 {
 	unsigned received = path->ops->recv(path, w->ingress.frames, FRAME_BATCH), n;
 
-	if (!received)
-		return 0;
 	n = lookup_sessions(w, received);
 	open_batch(w, n);
 	accept_counters(w, n);
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	path->ops->sweep(path);
+	path->ops->sweep(path); /* even after nothing: what recv() found bad it still holds */
 	return received;
 }
