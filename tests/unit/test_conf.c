@@ -59,7 +59,9 @@ static char *peers_text(const struct conf *c, char *out, size_t room)
 
 		keytext_to_base64(key, p->public_key);
 		at += (size_t)snprintf(out + at, room - at, "%s%c[%s]%s:", i ? " | " : "",
-				       !strcmp(key, KEY_A) ? 'A' : !strcmp(key, KEY_B) ? 'B' : 'C',
+				       !strcmp(key, KEY_A)   ? 'A'
+				       : !strcmp(key, KEY_B) ? 'B'
+							     : 'C',
 				       p->name, p->own ? "own" : "");
 		for (uint32_t j = 0; j < p->allowed_count; j++)
 			at += (size_t)snprintf(out + at, room - at, " %s",
@@ -68,6 +70,7 @@ static char *peers_text(const struct conf *c, char *out, size_t room)
 	return out;
 }
 
+/* clang-format off */
 static const struct good {
 	const char *text;
 	const char *peers;
@@ -133,6 +136,7 @@ static const struct good {
 	/* 28 */ { PEER(KEY_B) "PublicKey = " KEY_A "# the last one wins\n", "A[]:", 0 },
 	/* 29 */ { PEER(KEY_A) "Endpoint = 192.0.2.1:0\n", "A[]:", 1 },
 };
+/* clang-format on */
 
 static void meanings(void **state)
 {
@@ -153,6 +157,7 @@ static void meanings(void **state)
 	}
 }
 
+/* clang-format off */
 static const struct bad {
 	const char *text;
 	int err;
@@ -217,6 +222,7 @@ static const struct bad {
 	/* 52: no escape sequence reaches the terminal */
 	{ IF "MTU = 1\x1b[31m2\n", -EINVAL, "2: 1?[31m2: MTU" },
 };
+/* clang-format on */
 
 static void refusals(void **state)
 {
@@ -239,7 +245,8 @@ static void refusals(void **state)
 
 static void interface_values(void **state)
 {
-	static const char text[] = IF "PrivateKey = " SECRET "\nListenPort = 51820\nFwMark = 0xCa6c\n"
+	static const char text[] = IF
+		"PrivateKey = " SECRET "\nListenPort = 51820\nFwMark = 0xCa6c\n"
 		"Address = 10.0.0.1/24, fd00::1 192.0.2.7\nAddress = 10.0.0.2\nMTU = 1380\nTable = off\n"
 		"SaveConfig = false\n";
 	char prefix[VALUETEXT_PREFIX_LEN], key[KEYTEXT_BASE64_LEN + 1];
@@ -263,8 +270,10 @@ static void interface_values(void **state)
 		assert_string_equal(valuetext_prefix_text(&c.addresses[i], prefix), addresses[i]);
 	conf_done(&c);
 
-	assert_int_equal(parse(&c, IF "ListenPort=1\nListenPort=domain\nFwMark=9\n" IF "fwmark=OFF\n",
-			       &told, &f), 0);
+	assert_int_equal(parse(&c,
+			       IF "ListenPort=1\nListenPort=domain\nFwMark=9\n" IF "fwmark=OFF\n",
+			       &told, &f),
+			 0);
 	assert_int_equal(c.listen_port, 53);
 	assert_int_equal(c.fwmark, 0);
 	assert_false(c.has_private_key);
@@ -272,8 +281,9 @@ static void interface_values(void **state)
 	conf_done(&c);
 
 	/* zeros clear the key, as for wg */
-	assert_int_equal(parse(&c, IF "PrivateKey=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", &told,
-			       &f), 0);
+	assert_int_equal(parse(&c, IF "PrivateKey=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+			       &told, &f),
+			 0);
 	assert_false(c.has_private_key);
 	conf_done(&c);
 }
@@ -300,13 +310,17 @@ static void peer_values(void **state)
 		assert_int_equal(parse(&c, text, &told, &f), 0);
 		assert_string_equal(c.peers[0].host, endpoints[i].host);
 		assert_string_equal(c.peers[0].port, endpoints[i].port);
-		assert_string_equal(endpoint_text(&c.peers[0].endpoint, text), endpoints[i].endpoint);
+		assert_string_equal(endpoint_text(&c.peers[0].endpoint, text),
+				    endpoints[i].endpoint);
 		conf_done(&c);
 	}
 	/* A later block changes what it sets, and nothing else. */
-	assert_int_equal(parse(&c, PEER(KEY_A) "PresharedKey=" KEY_B "\nPersistentKeepalive=25\n"
-			       "Endpoint=192.0.2.1:1\n" PEER(KEY_A) "PersistentKeepalive=off\n", &told,
-			       &f), 0);
+	assert_int_equal(
+		parse(&c,
+		      PEER(KEY_A) "PresharedKey=" KEY_B "\nPersistentKeepalive=25\n"
+				  "Endpoint=192.0.2.1:1\n" PEER(KEY_A) "PersistentKeepalive=off\n",
+		      &told, &f),
+		0);
 	assert_int_equal(c.peer_count, 1);
 	assert_int_equal(c.peers[0].keepalive_s, 0);
 	assert_int_equal(c.peers[0].line, 1);
@@ -323,8 +337,9 @@ static void nul_bytes(void **state)
 	struct fault f;
 
 	(void)state;
-	assert_int_equal(conf_parse(&c, IF "MTU\0=1", sizeof(IF "MTU\0=1") - 1, "t.conf", NULL, NULL,
-				    &f), -EINVAL);
+	assert_int_equal(conf_parse(&c, IF "MTU\0=1", sizeof(IF "MTU\0=1") - 1, "t.conf", NULL,
+				    NULL, &f),
+			 -EINVAL);
 	assert_string_equal(f.text, "t.conf:2: there is a NUL byte; this is no config file");
 }
 
@@ -342,12 +357,13 @@ static void many(void **state)
 	assert_non_null(text);
 	at += (size_t)sprintf(text + at, PEER(KEY_A) "AllowedIPs = 10.255.255.255");
 	for (unsigned i = 0; i < 255 * 256; i++)
-		at += (size_t)sprintf(text + at, ", 10.%u.%u.0/24, fd00:%x::/32", i >> 8, i & 255, i);
+		at += (size_t)sprintf(text + at, ", 10.%u.%u.0/24, fd00:%x::/32", i >> 8, i & 255,
+				      i);
 	for (unsigned i = 0; i < 2000; i++) {
 		memcpy(raw, &i, sizeof(i));
 		keytext_to_base64(key, raw);
-		at += (size_t)sprintf(text + at, "\n[Peer]\nPublicKey=%s\nAllowedIPs=192.0.2.%u", key,
-				      i & 255);
+		at += (size_t)sprintf(text + at, "\n[Peer]\nPublicKey=%s\nAllowedIPs=192.0.2.%u",
+				      key, i & 255);
 	}
 	assert_int_equal(parse(&c, text, &told, &f), 0);
 	assert_int_equal(c.peer_count, 2001);
@@ -365,14 +381,16 @@ static void names_of_interfaces(void **state)
 	static const struct {
 		const char *name;
 		bool good;
-	} names[] = { { "wg0", 1 }, { "a_=+.-Z", 1 }, { "123456789012345", 1 }, { "...", 1 },
-		      { "", 0 }, { "1234567890123456", 0 }, { ".", 0 }, { "..", 0 }, { "a/b", 0 },
+	} names[] = { { "wg0", 1 }, { "a_=+.-Z", 1 },  { "123456789012345", 1 },
+		      { "...", 1 }, { "", 0 },	       { "1234567890123456", 0 },
+		      { ".", 0 },   { "..", 0 },       { "a/b", 0 },
 		      { "a b", 0 }, { "w\xc3\xa4", 0 } };
 	struct fault f;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_int_equal(conf_check_interface(names[i].name, &f), names[i].good ? 0 : -EINVAL);
+		assert_int_equal(conf_check_interface(names[i].name, &f),
+				 names[i].good ? 0 : -EINVAL);
 }
 
 static void finding(void **state)
@@ -411,8 +429,11 @@ static void readable_by_others(void **state)
 		mode_t file, directory;
 		bool secret;
 		unsigned warnings;
-	} cases[] = { { 0644, 0755, true, 1 }, { 0600, 0755, true, 0 }, { 0644, 0700, true, 0 },
-		      { 0644, 0755, false, 0 }, { 0602, 0703, true, 1 } };
+	} cases[] = { { 0644, 0755, true, 1 },
+		      { 0600, 0755, true, 0 },
+		      { 0644, 0700, true, 0 },
+		      { 0644, 0755, false, 0 },
+		      { 0602, 0703, true, 1 } };
 	char directory[] = "/tmp/test_conf.XXXXXX", path[64];
 	struct told told;
 	struct fault f;

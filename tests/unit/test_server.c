@@ -75,8 +75,11 @@ struct world {
 
 static int serve(struct world *w, struct server **s, struct fault *f)
 {
-	struct server_config config = { .loop = w->loop, .path = w->path, .directory_mode = 0750,
-					.inherited_fd = -1, .protocol = &protocol,
+	struct server_config config = { .loop = w->loop,
+					.path = w->path,
+					.directory_mode = 0750,
+					.inherited_fd = -1,
+					.protocol = &protocol,
 					.deleted = on_deleted };
 
 	return server_new(s, &config, f);
@@ -126,7 +129,7 @@ static int dial(struct world *w)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	strcpy(address.sun_path, w->path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", w->path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	turn(w);
 	return fd;
@@ -284,7 +287,7 @@ static void in_use_and_stale(void **state)
 	assert_non_null(strstr(f.text, "in use"));
 	assert_int_equal(access(w->path, F_OK), 0);
 	snprintf(second.path, sizeof(second.path), "%s/run/stale.sock", w->directory);
-	strcpy(address.sun_path, second.path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", second.path);
 	dead = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(dead, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(dead);
@@ -335,7 +338,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),	    TEST(lines),    TEST(bounded_lines),    TEST(slow_reader),
+		TEST(modes),	     TEST(lines),    TEST(bounded_lines),    TEST(slow_reader),
 		TEST(answers_later), TEST(too_many), TEST(in_use_and_stale), TEST(deletion),
 		TEST(bad_places),
 	};

@@ -11,7 +11,8 @@
 #include "cli/cli.h"
 
 #define NOW 1700000000LL
-#define HEAD "{\"interface\":\"wg0\",\"public_key\":\"PUB=\",\"listen_port\":51820,\"fwmark\":0,\"mtu\":1420,"
+#define HEAD                                                                                       \
+	"{\"interface\":\"wg0\",\"public_key\":\"PUB=\",\"listen_port\":51820,\"fwmark\":0,\"mtu\":1420,"
 #define PATH_XDP                                                                                   \
 	"\"path\":{\"nic\":\"eth0\",\"queues\":1,\"workers\":1,\"rx\":\"xdp\",\"tx\":\"udp\","     \
 	"\"xdp_mode\":\"native\",\"zero_copy\":false,\"aead\":\"libsodium\",\"why\":null,"         \
@@ -23,6 +24,7 @@
 	"  maps: /sys/fs/bpf/wgxdp/wg0\n"                                                          \
 	"  data messages: received 7 xsk, 0 udp; sent 0 xsk, 9 udp\n"
 
+/* clang-format off */
 static const struct {
 	const char *json, *text;
 } cases[] = {
@@ -58,6 +60,7 @@ static const struct {
 		"  path: rx , tx ; 0 workers; \n"
 		"  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
 };
+/* clang-format on */
 
 static void prints(void **state)
 {

@@ -41,7 +41,8 @@ static uint64_t op_unix_ns(void *ctx)
 	return 1700000000 * NS_PER_S;
 }
 
-static int op_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg, size_t len)
+static int op_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
+		   size_t len)
 {
 	(void)ctx, (void)peer, (void)to, (void)msg, (void)len;
 	sent++;
@@ -100,10 +101,17 @@ static void op_event(void *ctx, enum device_event event, const struct peer *peer
 }
 
 static const struct device_ops device_ops = {
-	.random = op_random, .unix_ns = op_unix_ns, .send = op_send,
-	.index_begin = op_index_begin, .index_end = op_index_end,
-	.peer_begin = op_peer_begin, .peer_end = op_peer_end, .peer_changed = op_peer_changed,
-	.flush = op_flush, .retire = op_retire, .event = op_event,
+	.random = op_random,
+	.unix_ns = op_unix_ns,
+	.send = op_send,
+	.index_begin = op_index_begin,
+	.index_end = op_index_end,
+	.peer_begin = op_peer_begin,
+	.peer_end = op_peer_end,
+	.peer_changed = op_peer_changed,
+	.flush = op_flush,
+	.retire = op_retire,
+	.event = op_event,
 };
 
 /* Node ops ------------------------------------------------------------------------------------ */
@@ -149,7 +157,8 @@ static uint64_t now_ns(void *ctx)
 	return 1000 * NS_PER_S;
 }
 
-static const struct uapi_ops uapi_ops = { set_listen_port, set_fwmark, listen_port, fwmark, now_ns };
+static const struct uapi_ops uapi_ops = { set_listen_port, set_fwmark, listen_port, fwmark,
+					  now_ns };
 
 /* Conversations ------------------------------------------------------------------------------- */
 
@@ -209,11 +218,11 @@ static const char *heard(struct world *w)
 }
 
 #define PEER_HEAD(key) "public_key=" key "\npreshared_key=" ZERO "\nprotocol_version=1\n"
-#define PEER_TIMES                                                                                 \
-	"last_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\nrx_bytes=0\n"
+#define PEER_TIMES "last_handshake_time_sec=0\nlast_handshake_time_nsec=0\ntx_bytes=0\nrx_bytes=0\n"
 #define PEER_TAIL PEER_TIMES "persistent_keepalive_interval=0\n"
 #define OK "errno=0\n\n"
 
+/* clang-format off */
 static const struct conversation {
 	const char *said;
 	const char *answered;
@@ -287,6 +296,7 @@ static const struct conversation {
 	/* 30: even lines of a peer that is not there must be right */
 	{ "set=1\npublic_key=" A "\nremove=true\nallowed_ip=x/8\n\n", "errno=-22\n\n", "" },
 };
+/* clang-format on */
 
 static void talks(void **state)
 {
@@ -340,8 +350,10 @@ static void own_key(void **state)
 	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
 	sodium_bin2hex(hex, sizeof(hex), w.device.identity.public, 32);
 	/* ignored, with all its lines */
-	snprintf(text, sizeof(text), "set=1\npublic_key=%s\nallowed_ip=10.0.0.1/32\nendpoint=192.0.2.1:1\n"
-		 "public_key=" A "\n\n", hex);
+	snprintf(text, sizeof(text),
+		 "set=1\npublic_key=%s\nallowed_ip=10.0.0.1/32\nendpoint=192.0.2.1:1\n"
+		 "public_key=" A "\n\n",
+		 hex);
 	assert_int_equal(say(&w, text), 0);
 	assert_string_equal(heard(&w), OK OK);
 	assert_int_equal(w.device.peer_count, 1);
@@ -368,7 +380,8 @@ static void peer_vanishes(void **state)
 	w.session = (struct uapi_session){ .uapi = &w.uapi };
 	assert_int_equal(say(&w, "set=1\nreplace_peers=true\n\n"), 0);
 	w.session = first;
-	assert_int_equal(say(&w, "allowed_ip=10.0.0.1/32\nremove=true\npreshared_key=" B "\n\n"), 0);
+	assert_int_equal(say(&w, "allowed_ip=10.0.0.1/32\nremove=true\npreshared_key=" B "\n\n"),
+			 0);
 	assert_string_equal(heard(&w), OK OK);
 	assert_int_equal(w.device.peer_count, 0);
 	end(&w);
@@ -381,7 +394,8 @@ static void full_map(void **state)
 	(void)state;
 	begin(&w);
 	peers_max = 1;
-	assert_int_equal(say(&w, "set=1\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n"), 0);
+	assert_int_equal(say(&w, "set=1\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n"),
+			 0);
 	assert_string_equal(heard(&w), "errno=-28\n\n");
 	assert_int_equal(w.device.peer_count, 1);
 	end(&w);
@@ -395,9 +409,12 @@ static void keepalive_at_once(void **state)
 	(void)state;
 	begin(&w);
 	device_set_up(&w.device, true, now_ns(NULL));
-	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\npublic_key=" A "\nendpoint=192.0.2.1:1\n\n"), 0);
+	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\npublic_key=" A
+				 "\nendpoint=192.0.2.1:1\n\n"),
+			 0);
 	assert_int_equal(sent, 0);
-	assert_int_equal(say(&w, "set=1\npublic_key=" A "\npersistent_keepalive_interval=5\n\n"), 0);
+	assert_int_equal(say(&w, "set=1\npublic_key=" A "\npersistent_keepalive_interval=5\n\n"),
+			 0);
 	assert_int_equal(sent, 1);
 	end(&w);
 }
@@ -405,7 +422,8 @@ static void keepalive_at_once(void **state)
 /* 255 x 256 x 2 on one peer: all listed, in order. */
 static void many_allowed_ips(void **state)
 {
-	const char *at, *lines[2] = { "allowed_ip=10.%u.%u.0/24\n", "allowed_ip=fd00:%x:%x::/48\n" };
+	const char *at,
+		*lines[2] = { "allowed_ip=10.%u.%u.0/24\n", "allowed_ip=fd00:%x:%x::/48\n" };
 	struct world w;
 	char line[64];
 
@@ -424,8 +442,10 @@ static void many_allowed_ips(void **state)
 
 		assert_non_null(at);
 		if (i % 2 == 0) {
-			assert_int_equal(sscanf(at, "allowed_ip=%u.%u.%u.%u/24\n", &a, &b, &c, &d), 4);
-			assert_int_equal(a == 10 && b << 8 == (i / 2 & ~255U) && c == (i / 2 & 255), 1);
+			assert_int_equal(sscanf(at, "allowed_ip=%u.%u.%u.%u/24\n", &a, &b, &c, &d),
+					 4);
+			assert_int_equal(a == 10 && b << 8 == (i / 2 & ~255U) && c == (i / 2 & 255),
+					 1);
 		}
 		at = strchr(at, '\n') + 1;
 	}

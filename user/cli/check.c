@@ -23,7 +23,8 @@ static void report(const struct conf *c, const char *interface, unsigned warning
 	}
 	printf("%s: fine%s\n", c->path, warnings ? ", with warnings" : "");
 	printf("  interface: %s\n", interface);
-	printf("  private key: %s\n", c->has_private_key ? "(hidden)" : "none; the tunnel waits for wg set");
+	printf("  private key: %s\n",
+	       c->has_private_key ? "(hidden)" : "none; the tunnel waits for wg set");
 	if (c->listen_port)
 		printf("  listening port: %u\n", c->listen_port);
 	else

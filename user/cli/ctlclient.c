@@ -34,8 +34,10 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 	err = errno == ECONNREFUSED ? -ENOENT : -errno;
 	close(fd);
 	if (err == -ENOENT)
-		return fault(f, err, "%s: no wgxdp serves this interface; `wgxdp show` lists those "
-			     "that are there", interface);
+		return fault(f, err,
+			     "%s: no wgxdp serves this interface; `wgxdp show` lists those "
+			     "that are there",
+			     interface);
 	if (err == -EACCES)
 		return fault(f, err, "%s: permission denied; run it as root", interface);
 	return fault(f, err, "%s: %s: %s", interface, address.sun_path, strerror(-err));

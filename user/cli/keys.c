@@ -12,8 +12,9 @@
 
 static int no_arguments(int argc, char **argv)
 {
-	return argc == 1 ? CLI_OK : cli_fail(CLI_USAGE, "%s takes no arguments, this is one: %s",
-					     argv[0], argv[1]);
+	return argc == 1 ? CLI_OK
+			 : cli_fail(CLI_USAGE, "%s takes no arguments, this is one: %s", argv[0],
+				    argv[1]);
 }
 
 /* A key that goes to a file which everyone may read is hardly meant so. */
@@ -23,7 +24,7 @@ static void warn_of_readers(void)
 
 	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IRWXO))
 		cli_warn(NULL, "writing to a world accessible file; consider setting the umask to "
-			 "077 and trying again");
+			       "077 and trying again");
 }
 
 static int print_key(const uint8_t key[static WIRE_KEY_LEN])
@@ -74,11 +75,12 @@ static int read_key(uint8_t key[static WIRE_KEY_LEN])
 	if (fread(text, 1, sizeof(text), stdin) != sizeof(text) ||
 	    !keytext_from_base64(key, text, sizeof(text)))
 		code = cli_fail(CLI_FAILED, "stdin: this is no key; a key has 44 characters of "
-				"base64, as wgxdp genkey prints it");
+					    "base64, as wgxdp genkey prints it");
 	wipe(text, sizeof(text));
 	while (code == CLI_OK && (c = getchar()) != EOF)
 		if (!isspace(c))
-			code = cli_fail(CLI_FAILED, "stdin: something follows the key; give one key "
+			code = cli_fail(CLI_FAILED,
+					"stdin: something follows the key; give one key "
 					"and nothing else");
 	return code;
 }

@@ -57,8 +57,10 @@ static int set_aead(struct options *o, const char *value, struct fault *f)
 		for (size_t i = 0; (b = aead_backend(i)); i++)
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), ", %s",
 				 b->name);
-		return fault(f, CLI_USAGE, "--aead %s: there is no such implementation; there are "
-			     "%s", value, names);
+		return fault(f, CLI_USAGE,
+			     "--aead %s: there is no such implementation; there are "
+			     "%s",
+			     value, names);
 	}
 	o->aead = strcmp(value, "auto") == 0 ? NULL : value;
 	return 0;
@@ -101,8 +103,10 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 		return set_aead(o, value, f);
 	case HANDSHAKE_RATE:
 		if (!valuetext_number(value, 10, RATE_MAX, &rate) || !rate)
-			return fault(f, CLI_USAGE, "--handshake-rate %s: must be a number from 1 to "
-				     "%u", value, RATE_MAX);
+			return fault(f, CLI_USAGE,
+				     "--handshake-rate %s: must be a number from 1 to "
+				     "%u",
+				     value, RATE_MAX);
 		o->handshake_rate = rate;
 		return 0;
 	default:
@@ -133,7 +137,8 @@ static int parse_option(struct options *o, int argc, char **argv, int *i, struct
 	else if (has_value(kind))
 		value = ++*i < argc ? argv[*i] : NULL;
 	if (!value && has_value(kind))
-		return fault(f, CLI_USAGE, "%s: its value is missing; see wgxdp --help", kind->name);
+		return fault(f, CLI_USAGE, "%s: its value is missing; see wgxdp --help",
+			     kind->name);
 	return set(o, kind, value, f);
 }
 
@@ -143,8 +148,10 @@ static int parse_nics(struct options *o, const char *list, struct fault *f)
 		size_t len = strcspn(list, ",");
 
 		if (!len || len > IFNAME_MAX || memchr(list, '/', len))
-			return fault(f, CLI_USAGE, "%.*s: is no name of a network interface; see ip "
-				     "link", (int)len, list);
+			return fault(f, CLI_USAGE,
+				     "%.*s: is no name of a network interface; see ip "
+				     "link",
+				     (int)len, list);
 		if (o->nic_count == OPTIONS_NICS_MAX)
 			return fault(f, CLI_USAGE, "%s: at most %d network interfaces can be given",
 				     list, OPTIONS_NICS_MAX);
@@ -158,7 +165,9 @@ static int parse_nics(struct options *o, const char *list, struct fault *f)
 
 void options_default(struct options *o)
 {
-	*o = (struct options){ .handshake_rate = HANDSHAKE_RATE_PER_S, .tun_fd = -1, .uapi_fd = -1 };
+	*o = (struct options){ .handshake_rate = HANDSHAKE_RATE_PER_S,
+			       .tun_fd = -1,
+			       .uapi_fd = -1 };
 }
 
 int options_parse(struct options *o, int argc, char **argv, const char **conf, struct fault *f)
@@ -175,13 +184,16 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 		else if (n < 2)
 			words[n++] = argv[i];
 		else
-			err = fault(f, CLI_USAGE, "%s: too many arguments; it is wgxdp attach "
-				    "[NIC[,NIC...]] CONF", argv[i]);
+			err = fault(f, CLI_USAGE,
+				    "%s: too many arguments; it is wgxdp attach "
+				    "[NIC[,NIC...]] CONF",
+				    argv[i]);
 	}
 	if (err)
 		return err;
 	if (!n)
-		return fault(f, CLI_USAGE, "no config is given; it is wgxdp attach [NIC[,NIC...]] CONF");
+		return fault(f, CLI_USAGE,
+			     "no config is given; it is wgxdp attach [NIC[,NIC...]] CONF");
 	if (n == 2)
 		err = parse_nics(o, words[0], f);
 	if (!err)

@@ -31,8 +31,11 @@ static void print_duration(FILE *out, long long s)
 	static const struct {
 		const char *name;
 		long long s;
-	} units[] = { { "year", 365 * 86400 }, { "day", 86400 }, { "hour", 3600 },
-		      { "minute", 60 }, { "second", 1 } };
+	} units[] = { { "year", 365 * 86400 },
+		      { "day", 86400 },
+		      { "hour", 3600 },
+		      { "minute", 60 },
+		      { "second", 1 } };
 	const char *comma = "";
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -103,7 +106,7 @@ static void print_drops(FILE *out, json_t *drops)
 	if (!json_object_size(drops))
 		return;
 	fprintf(out, "  dropped:\n");
-	json_object_foreach(drops, reason, packets)
+	json_object_foreach (drops, reason, packets)
 		fprintf(out, "    %s: %lld (%s)\n", reason, (long long)json_integer_value(packets),
 			sentence(reason));
 }
@@ -136,7 +139,7 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 	if (*text(peer, "endpoint"))
 		fprintf(out, "  endpoint: %s\n", text(peer, "endpoint"));
 	fprintf(out, "  allowed ips: ");
-	json_array_foreach(allowed, i, prefix)
+	json_array_foreach (allowed, i, prefix)
 		fprintf(out, "%s%s", i ? ", " : "", json_string_value(prefix));
 	fprintf(out, "%s\n", json_array_size(allowed) ? "" : "(none)");
 	print_handshake(out, number(peer, "latest_handshake"), now);
@@ -162,16 +165,17 @@ void show_print(FILE *out, const json_t *interface, long long now)
 
 	fprintf(out, "interface: %s\n", text(interface, "interface"));
 	fprintf(out, "  public key: %s\n",
-		*text(interface, "public_key") ? text(interface, "public_key") :
-						 "(none; no private key is set)");
+		*text(interface, "public_key") ? text(interface, "public_key")
+					       : "(none; no private key is set)");
 	if (number(interface, "listen_port"))
-		fprintf(out, "  listening port: %lld\n", (long long)number(interface, "listen_port"));
+		fprintf(out, "  listening port: %lld\n",
+			(long long)number(interface, "listen_port"));
 	if (mark)
 		fprintf(out, "  fwmark: 0x%llx\n", (unsigned long long)mark);
 	fprintf(out, "  mtu: %lld\n", (long long)number(interface, "mtu"));
 	print_path(out, json_object_get(interface, "path"));
 	print_drops(out, json_object_get(interface, "drops"));
-	json_array_foreach(peers, i, peer)
+	json_array_foreach (peers, i, peer)
 		print_peer(out, peer, now);
 }
 
@@ -197,7 +201,7 @@ static int show_one(const char *interface, bool json, bool first, struct fault *
 
 static int show_all(bool json)
 {
-	char (*names)[IFNAME_MAX + 1] = NULL;
+	char(*names)[IFNAME_MAX + 1] = NULL;
 	bool first = true;
 	struct fault f;
 	int n = ctlclient_interfaces(&names, &f), code = CLI_OK;
@@ -227,8 +231,10 @@ int show_main(int argc, char **argv)
 		if (strcmp(argv[i], "--json") == 0)
 			json = true;
 		else if (argv[i][0] == '-' || name)
-			return cli_fail(CLI_USAGE, "%s: unexpected; it is wgxdp show [IFACE] "
-					"[--json]", argv[i]);
+			return cli_fail(CLI_USAGE,
+					"%s: unexpected; it is wgxdp show [IFACE] "
+					"[--json]",
+					argv[i]);
 		else
 			name = argv[i];
 	}

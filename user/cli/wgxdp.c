@@ -30,25 +30,26 @@ static int help(FILE *out)
 		fprintf(out, "  wgxdp %-28s %s\n", usage, verbs[i].what);
 	}
 	fputs("  wgxdp [-f|--foreground] IFACE      serve wg and wg-quick as a userspace implementation\n"
-	     "  wgxdp --version | --help\n"
-	     "\n"
-	     "Options of attach:\n"
-	     "  --foreground                  do not go to the background\n"
-	     "  --rx auto|xdp|udp             how data comes in (auto)\n"
-	     "  --tx auto|xdp|udp             how it goes out (auto)\n"
-	     "  --xdp-mode auto|native|generic\n"
-	     "  --zero-copy auto|on|off\n"
-	     "  --aead NAME                   ChaCha20-Poly1305 implementation (auto)\n"
-	     "  --handshake-rate N            handshakes per second and source under load (100)\n"
-	     "  --strict                      drop unknown WireGuard packets even when forwarding\n"
-	     "\n"
-	     "See wgxdp(8) and wgxdp.conf(5).\n", out);
+	      "  wgxdp --version | --help\n"
+	      "\n"
+	      "Options of attach:\n"
+	      "  --foreground                  do not go to the background\n"
+	      "  --rx auto|xdp|udp             how data comes in (auto)\n"
+	      "  --tx auto|xdp|udp             how it goes out (auto)\n"
+	      "  --xdp-mode auto|native|generic\n"
+	      "  --zero-copy auto|on|off\n"
+	      "  --aead NAME                   ChaCha20-Poly1305 implementation (auto)\n"
+	      "  --handshake-rate N            handshakes per second and source under load (100)\n"
+	      "  --strict                      drop unknown WireGuard packets even when forwarding\n"
+	      "\n"
+	      "See wgxdp(8) and wgxdp.conf(5).\n",
+	      out);
 	return CLI_OK;
 }
 
 /* Words that will be commands: no names of interfaces for `wgxdp IFACE`, lest they seem to work. */
-static const char *const later[] = { "reload", "set", "stats", "monitor", "probe", "trace",
-				     "capture", "logs", "metrics" };
+static const char *const later[] = { "reload", "set",	  "stats", "monitor", "probe",
+				     "trace",  "capture", "logs",  "metrics" };
 
 /* `wgxdp -f wg0`, or `wgxdp wg0` as wg-quick says it. */
 static int serve_interface(int argc, char **argv)

@@ -225,8 +225,10 @@ static int end_block(struct conf_parser *p)
 		p->block.host = p->block.port = NULL;
 	} else {
 		keytext_to_base64(text, peer->public_key);
-		snprintf(sentence, sizeof(sentence), "the peer of line %u again; what both set, and "
-			 "the allowed IPs, are those of the later one", peer->line);
+		snprintf(sentence, sizeof(sentence),
+			 "the peer of line %u again; what both set, and "
+			 "the allowed IPs, are those of the later one",
+			 peer->line);
 		conf_warn(p, p->block.line, text, sentence);
 		merge_block(p, peer);
 		if (!p->incremental)
@@ -457,7 +459,8 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 		*next++ = '\0';
 		p->line++;
 		if (text + strlen(text) + 1 != next)
-			err = fault(p->f, -EINVAL, "%s:%u: there is a NUL byte; this is no config file",
+			err = fault(p->f, -EINVAL,
+				    "%s:%u: there is a NUL byte; this is no config file",
 				    p->c->path, p->line);
 		else
 			err = read_line(p, text);

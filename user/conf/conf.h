@@ -34,24 +34,24 @@ enum conf_table {
 struct conf_peer {
 	uint8_t public_key[WIRE_KEY_LEN];
 	uint8_t preshared_key[WIRE_KEY_LEN]; /* secret; all zero = none */
-	bool own;		/* it has our own public key: to be skipped */
-	uint16_t keepalive_s;	/* 0 = off */
-	char name[PEER_NAME_LEN]; /* from "# Name = "; "" = none */
-	char *host, *port;	/* of Endpoint, as written; NULL = none */
+	bool own;			     /* it has our own public key: to be skipped */
+	uint16_t keepalive_s;		     /* 0 = off */
+	char name[PEER_NAME_LEN];	     /* from "# Name = "; "" = none */
+	char *host, *port;		     /* of Endpoint, as written; NULL = none */
 	struct endpoint endpoint; /* remote side; AF_UNSPEC until host is resolved, or no Endpoint.
 				   * Numeric ones are filled in when the file is read. */
-	struct prefix *allowed; /* masked; in the order in which `wg show` lists them */
+	struct prefix *allowed;	  /* masked; in the order in which `wg show` lists them */
 	uint32_t allowed_count;
-	unsigned line;		/* of its [Peer] */
+	unsigned line; /* of its [Peer] */
 };
 
 struct conf {
-	char *path;		/* as given to conf_read/conf_parse; for messages */
+	char *path;			   /* as given to conf_read/conf_parse; for messages */
 	uint8_t private_key[WIRE_KEY_LEN]; /* secret */
-	bool has_private_key;	/* else the tunnel waits for `wg set` */
-	uint16_t listen_port;	/* 0 = the kernel chooses */
-	uint32_t fwmark;	/* 0 = off */
-	uint32_t mtu;		/* 0 = to be derived */
+	bool has_private_key;		   /* else the tunnel waits for `wg set` */
+	uint16_t listen_port;		   /* 0 = the kernel chooses */
+	uint32_t fwmark;		   /* 0 = off */
+	uint32_t mtu;			   /* 0 = to be derived */
 	enum conf_table table;
 	struct prefix *addresses; /* of the interface, host bits kept */
 	uint32_t address_count;

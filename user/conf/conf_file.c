@@ -17,19 +17,26 @@ static const char *const directories[] = { "/etc/wireguard", "/etc/wgxdp" };
 
 int conf_check_interface(const char *name, struct fault *f)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-";
 	size_t len = strlen(name), good = strspn(name, allowed);
 
 	if (!len)
-		return fault(f, -EINVAL, "the name of the interface is empty; write for example wg0");
+		return fault(f, -EINVAL,
+			     "the name of the interface is empty; write for example wg0");
 	if (name[good])
-		return fault(f, -EINVAL, "%.64s: a name of an interface has only letters, digits and "
-			     "_ = + . -", name);
+		return fault(f, -EINVAL,
+			     "%.64s: a name of an interface has only letters, digits and "
+			     "_ = + . -",
+			     name);
 	if (len > IFNAME_MAX)
-		return fault(f, -EINVAL, "%.64s: a name of an interface has at most %d characters, "
-			     "this has %zu", name, IFNAME_MAX, len);
+		return fault(f, -EINVAL,
+			     "%.64s: a name of an interface has at most %d characters, "
+			     "this has %zu",
+			     name, IFNAME_MAX, len);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return fault(f, -EINVAL, "%s: is no name for an interface; write for example wg0", name);
+		return fault(f, -EINVAL, "%s: is no name for an interface; write for example wg0",
+			     name);
 	return 0;
 }
 
@@ -48,8 +55,10 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 	if (has_suffix(base, len))
 		len -= SUFFIX_LEN;
 	else if (slash)
-		return fault(f, -EINVAL, "%s: the name of a config file ends in .conf; what stands "
-			     "before it names the interface", arg);
+		return fault(f, -EINVAL,
+			     "%s: the name of a config file ends in .conf; what stands "
+			     "before it names the interface",
+			     arg);
 	if (len > NAME_MAX)
 		return fault(f, -ENAMETOOLONG, "%.64s...: this name is too long for a file", base);
 	memcpy(name, base, len);
@@ -84,12 +93,13 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 		if (errno != ENOENT && errno != ENOTDIR)
 			return fault(f, -errno, "%s: %s", found, strerror(errno));
 	}
-	return fault(f, -ENOENT, "%s: there is no %s/%s" SUFFIX " and no %s/%s" SUFFIX
-		     "; give a path that ends in .conf, or make one of them", arg, directories[0],
-		     name, directories[1], name);
+	return fault(f, -ENOENT,
+		     "%s: there is no %s/%s" SUFFIX " and no %s/%s" SUFFIX
+		     "; give a path that ends in .conf, or make one of them",
+		     arg, directories[0], name, directories[1], name);
 out:
-	strcpy(path, found);
-	strcpy(interface, name);
+	memcpy(path, found, strlen(found) + 1);
+	memcpy(interface, name, strlen(name) + 1);
 	return 0;
 }
 
@@ -143,8 +153,8 @@ int conf_read(struct conf *c, const char *path, conf_warn_fn warn, void *ctx, st
 	if (err)
 		goto out;
 	if (warn && c->has_private_key && others_may_read(fd, path)) {
-		fault(&sentence, 0, "%s: others may read the private key in it; run chmod 600 %s", path,
-		      path);
+		fault(&sentence, 0, "%s: others may read the private key in it; run chmod 600 %s",
+		      path, path);
 		warn(ctx, sentence.text);
 	}
 out:

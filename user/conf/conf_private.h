@@ -20,7 +20,7 @@ struct conf_parser {
 
 	struct conf_peer block; /* the [Peer] at hand; allowed is not used */
 	bool has_key, has_psk, has_keepalive;
-	bool incremental; /* it has an allowed IP with '+' or '-' */
+	bool incremental;  /* it has an allowed IP with '+' or '-' */
 	size_t block_step; /* its first step */
 
 	struct settle_step *steps;

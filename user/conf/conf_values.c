@@ -23,8 +23,10 @@ static int read_key(struct conf_parser *p, const char *value, bool secret,
 	if (keytext_from_base64(key, value, len))
 		return 0;
 	if (len != KEYTEXT_BASE64_LEN)
-		snprintf(what, sizeof(what), "%s has %zu characters; a key has 44 of base64, the "
-			 "last is '='", secret ? "it" : p->key, len);
+		snprintf(what, sizeof(what),
+			 "%s has %zu characters; a key has 44 of base64, the "
+			 "last is '='",
+			 secret ? "it" : p->key, len);
 	else
 		snprintf(what, sizeof(what), "%s is no base64 of 32 bytes; copy the whole key",
 			 secret ? "it" : p->key);
@@ -73,8 +75,9 @@ static int set_fwmark(struct conf_parser *p, char *value)
 		p->c->fwmark = 0;
 	else if (!valuetext_number(hex ? value + 2 : value, hex ? 16 : 10, UINT32_MAX,
 				   &p->c->fwmark))
-		return conf_bad(p, -EINVAL, value, "FwMark must be off or a number up to 0xffffffff, "
-			   "decimal or with 0x before it");
+		return conf_bad(p, -EINVAL, value,
+				"FwMark must be off or a number up to 0xffffffff, "
+				"decimal or with 0x before it");
 	return 0;
 }
 
@@ -83,8 +86,9 @@ static int set_mtu(struct conf_parser *p, char *value)
 	uint32_t mtu;
 
 	if (!valuetext_number(value, 10, 65535, &mtu) || mtu < 68)
-		return conf_bad(p, -EINVAL, value, "MTU must be a number from 68 to 65535; without the "
-			   "line it is chosen");
+		return conf_bad(p, -EINVAL, value,
+				"MTU must be a number from 68 to 65535; without the "
+				"line it is chosen");
 	p->c->mtu = mtu;
 	return 0;
 }
@@ -98,9 +102,11 @@ static int set_table(struct conf_parser *p, char *value)
 	else if (strcasecmp(value, "auto") == 0)
 		p->c->table = CONF_TABLE_AUTO;
 	else if (valuetext_number(value, 10, UINT32_MAX, &number) ||
-		 valuetext_number(value + (strncmp(value, "0x", 2) ? 0 : 2), 16, UINT32_MAX, &number))
-		return conf_bad(p, -ENOTSUP, value, "a Table by number is not supported yet; write off "
-			   "and add the routes to it yourself");
+		 valuetext_number(value + (strncmp(value, "0x", 2) ? 0 : 2), 16, UINT32_MAX,
+				  &number))
+		return conf_bad(p, -ENOTSUP, value,
+				"a Table by number is not supported yet; write off "
+				"and add the routes to it yourself");
 	else
 		return conf_bad(p, -EINVAL, value, "Table must be auto or off");
 	return 0;
@@ -139,20 +145,22 @@ static int set_save_config(struct conf_parser *p, char *value)
 	if (strcasecmp(value, "false") == 0)
 		return 0;
 	return conf_bad(p, strcasecmp(value, "true") ? -EINVAL : -ENOTSUP, "SaveConfig",
-		   "is not supported yet; remove the line, or set it to false");
+			"is not supported yet; remove the line, or set it to false");
 }
 
 static int refuse_hook(struct conf_parser *p, char *value)
 {
 	(void)value;
-	return conf_bad(p, -ENOTSUP, p->key, "hooks are not supported yet; remove the line and run its "
-		   "command before or after wgxdp");
+	return conf_bad(p, -ENOTSUP, p->key,
+			"hooks are not supported yet; remove the line and run its "
+			"command before or after wgxdp");
 }
 
 static int refuse_dns(struct conf_parser *p, char *value)
 {
-	return conf_bad(p, -ENOTSUP, value, "DNS is not supported yet; remove the line and set the name "
-		   "server yourself");
+	return conf_bad(p, -ENOTSUP, value,
+			"DNS is not supported yet; remove the line and set the name "
+			"server yourself");
 }
 
 static int set_public_key(struct conf_parser *p, char *value)
@@ -173,10 +181,10 @@ static int set_keepalive(struct conf_parser *p, char *value)
 {
 	uint32_t interval_s = 0;
 
-	if (strcasecmp(value, "off") != 0 &&
-	    !valuetext_number(value, 10, UINT16_MAX, &interval_s))
-		return conf_bad(p, -EINVAL, value, "PersistentKeepalive must be off or a number of "
-			   "seconds from 0 to 65535");
+	if (strcasecmp(value, "off") != 0 && !valuetext_number(value, 10, UINT16_MAX, &interval_s))
+		return conf_bad(p, -EINVAL, value,
+				"PersistentKeepalive must be off or a number of "
+				"seconds from 0 to 65535");
 	p->block.keepalive_s = (uint16_t)interval_s;
 	p->has_keepalive = true;
 	return 0;
@@ -223,7 +231,8 @@ int conf_add_step(struct conf_parser *p, const struct settle_step *step)
 	size_t size;
 
 	if (p->step_count == STEPS_MAX)
-		return conf_bad(p, -E2BIG, p->key, "these are more allowed IPs than a device holds");
+		return conf_bad(p, -E2BIG, p->key,
+				"these are more allowed IPs than a device holds");
 	if (p->step_count == p->step_size) {
 		size = p->step_size ? 2 * p->step_size : 64;
 		grown = reallocarray(p->steps, size, sizeof(*grown));
@@ -245,7 +254,7 @@ static int add_allowed_ip(struct conf_parser *p, char *text)
 
 	if (what)
 		return conf_bad(p, -EINVAL, *text ? text : p->key,
-			   *text ? what : "between and after commas must stand an address");
+				*text ? what : "between and after commas must stand an address");
 	p->incremental |= sign;
 	if (valuetext_mask(&step.prefix)) {
 		snprintf(sentence, sizeof(sentence), "has host bits set; taken as %s",

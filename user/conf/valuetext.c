@@ -54,8 +54,8 @@ const char *valuetext_prefix(const char *text, struct prefix *out)
 	if (inet_pton(p.family, address, p.addr) != 1)
 		return "it is no IPv4 or IPv6 address";
 	if (slash && !valuetext_number(slash + 1, 10, bits, &bits))
-		return p.family == AF_INET ? "after the '/' must stand a number from 0 to 32" :
-					     "after the '/' must stand a number from 0 to 128";
+		return p.family == AF_INET ? "after the '/' must stand a number from 0 to 32"
+					   : "after the '/' must stand a number from 0 to 128";
 	p.length = (uint8_t)bits;
 	*out = p;
 	return NULL;
@@ -113,14 +113,16 @@ const char *valuetext_split_endpoint(char *text, char **host, char **port)
 
 int valuetext_resolve(struct endpoint *e, const char *host, const char *port, bool numeric)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM,
+	struct addrinfo hints = { .ai_family = AF_UNSPEC,
+				  .ai_socktype = SOCK_DGRAM,
 				  .ai_protocol = IPPROTO_UDP,
 				  .ai_flags = numeric ? AI_NUMERICHOST : 0 };
 	struct addrinfo *list = NULL;
 	int err = getaddrinfo(host, port, &hints, &list);
 
 	if (err)
-		return err == EAI_AGAIN || err == EAI_SYSTEM || err == EAI_MEMORY ? -EAGAIN : -ENOENT;
+		return err == EAI_AGAIN || err == EAI_SYSTEM || err == EAI_MEMORY ? -EAGAIN
+										  : -ENOENT;
 	err = -ENOENT;
 	for (const struct addrinfo *a = list; a && err; a = a->ai_next)
 		if (endpoint_from_sockaddr(e, a->ai_addr))

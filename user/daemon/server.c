@@ -149,7 +149,7 @@ static void serve(struct server_client *c, bool readable)
 	if (!err)
 		err = loop_modify(c->server->config.loop, c->fd,
 				  (is_full(c) || c->eof || c->ending ? 0 : EPOLLIN) |
-				  (buffer_len(&c->out) ? EPOLLOUT : 0));
+					  (buffer_len(&c->out) ? EPOLLOUT : 0));
 	if (err)
 		close_client(c);
 }
@@ -176,7 +176,7 @@ static bool evict(struct server *s)
 	for (struct server_client *c = s->clients; c; c = c->next)
 		if (c->active_ns < oldest->active_ns)
 			oldest = c;
-	if (loop_now_ns() - oldest->active_ns < IDLE_NS)
+	if (!oldest || loop_now_ns() - oldest->active_ns < IDLE_NS)
 		return false;
 	close_client(oldest);
 	return true;
@@ -220,7 +220,8 @@ static bool file_is_ours(const struct server *s)
 {
 	struct stat st;
 
-	return s->has_file && lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+	return s->has_file && lstat(s->path, &st) == 0 && st.st_dev == s->dev &&
+	       st.st_ino == s->ino;
 }
 
 static void on_watch(void *ctx, int fd, uint32_t events)
@@ -257,8 +258,10 @@ static int make_directory(const struct server *s, struct fault *f)
 	if (stat(directory, &st) != 0)
 		return fault(f, -errno, "%s: %s", directory, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
-		return fault(f, -EACCES, "%s: must be a directory that only its owner, user %u, can "
-			     "write to; remove it or change its mode", directory, geteuid());
+		return fault(f, -EACCES,
+			     "%s: must be a directory that only its owner, user %u, can "
+			     "write to; remove it or change its mode",
+			     directory, geteuid());
 	return 0;
 }
 
@@ -293,8 +296,10 @@ static int bind_socket(struct server *s, struct fault *f)
 		return 0;
 	if (errno == EADDRINUSE) {
 		if (is_answered(&address))
-			return fault(f, -EADDRINUSE, "%s: in use: another process serves this "
-				     "interface; detach it or choose another name", s->path);
+			return fault(f, -EADDRINUSE,
+				     "%s: in use: another process serves this "
+				     "interface; detach it or choose another name",
+				     s->path);
 		if (unlink(s->path) == 0 &&
 		    bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 			return 0;
@@ -318,8 +323,9 @@ static int watch_file(struct server *s)
 		return -errno;
 	strcpy(directory, s->path);
 	*strrchr(directory, '/') = '\0';
-	if (inotify_add_watch(s->watch_fd, directory, IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
-			      IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+	if (inotify_add_watch(s->watch_fd, directory,
+			      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
+				      IN_MOVE_SELF) < 0)
 		return -errno;
 	return loop_add(s->config.loop, s->watch_fd, EPOLLIN, on_watch, s);
 }

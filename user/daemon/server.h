@@ -38,11 +38,11 @@ struct server_protocol {
 
 struct server_config {
 	struct loop *loop;
-	const char *path;	/* absolute; at most 107 bytes */
-	mode_t directory_mode;	/* of the last directory, made when it is missing */
-	int inherited_fd;	/* a listening socket bound to @path, or -1 */
+	const char *path;      /* absolute; at most 107 bytes */
+	mode_t directory_mode; /* of the last directory, made when it is missing */
+	int inherited_fd;      /* a listening socket bound to @path, or -1 */
 	const struct server_protocol *protocol;
-	void *ctx;		/* for protocol and deleted */
+	void *ctx; /* for protocol and deleted */
 	/* The socket file is gone or is another's; called once from the loop. May be NULL. */
 	void (*deleted)(void *ctx);
 };

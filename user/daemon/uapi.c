@@ -193,12 +193,9 @@ static int protocol_version(struct uapi_session *s, const char *value)
 }
 
 static const struct setter device_setters[] = {
-	{ "private_key", set_private_key },
-	{ "listen_port", set_listen_port },
-	{ "fwmark", set_fwmark },
-	{ "replace_peers", replace_peers },
-	{ "public_key", public_key },
-	{ NULL, NULL },
+	{ "private_key", set_private_key }, { "listen_port", set_listen_port },
+	{ "fwmark", set_fwmark },	    { "replace_peers", replace_peers },
+	{ "public_key", public_key },	    { NULL, NULL },
 };
 
 static const struct setter peer_setters[] = {

@@ -42,10 +42,10 @@ enum uapi_operation { UAPI_NONE, UAPI_GET, UAPI_SET };
 struct uapi_session {
 	struct uapi *uapi;
 	enum uapi_operation operation;
-	int error;	   /* 0 or the first -errno of this operation */
-	bool has_peer;	   /* lines are for the peer @peer_key ... */
-	bool skip;	   /* ... which is not there (removed, own key, update_only): no effect */
-	bool fresh;	   /* ... which this operation made, by the line "public_key=" just before */
+	int error;     /* 0 or the first -errno of this operation */
+	bool has_peer; /* lines are for the peer @peer_key ... */
+	bool skip;     /* ... which is not there (removed, own key, update_only): no effect */
+	bool fresh;    /* ... which this operation made, by the line "public_key=" just before */
 	uint8_t peer_key[WIRE_KEY_LEN];
 };
 
