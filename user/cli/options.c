@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "conf/conf.h"
 #include "conf/valuetext.h"
 #include "crypto/aead.h"
+#include "daemon/workers.h"
 
 #define RATE_MAX 1000000
 
-enum option_id { FOREGROUND, RX, TX, XDP_MODE, ZERO_COPY, AEAD, HANDSHAKE_RATE, STRICT };
+enum option_id { FOREGROUND, RX, TX, XDP_MODE, ZERO_COPY, AEAD, HANDSHAKE_RATE, STRICT, WORKERS, CPUS };
 
 /* One option: "--name", "--name value" or "--name=value". */
 struct option_kind {
@@ -27,6 +30,8 @@ static const struct option_kind kinds[] = {
 	{ "--aead", AEAD, { NULL } },
 	{ "--handshake-rate", HANDSHAKE_RATE, { NULL } },
 	{ "--strict", STRICT, { NULL } },
+	{ "--workers", WORKERS, { NULL } },
+	{ "--cpus", CPUS, { NULL } },
 };
 
 _Static_assert(OPTIONS_PATH_XDP == 1 && OPTIONS_PATH_UDP == 2, "order of choices");
@@ -87,6 +92,36 @@ static int set_choice(struct options *o, const struct option_kind *kind, const c
 	return 0;
 }
 
+/* "0,2-3" */
+static int set_cpus(struct options *o, const char *list, struct fault *f)
+{
+	const char *at = list;
+	char *end;
+
+	o->cpu_count = 0;
+	do {
+		unsigned long first = strtoul(at, &end, 10), last = first;
+
+		if (end == at)
+			goto bad;
+		if (*end == '-') {
+			at = end + 1;
+			last = strtoul(at, &end, 10);
+			if (end == at)
+				goto bad;
+		}
+		if (first > last || last >= CPU_SETSIZE)
+			goto bad;
+		for (; first <= last && o->cpu_count < OPTIONS_CPUS_MAX; first++)
+			o->cpus[o->cpu_count++] = (int)first;
+		at = end + 1;
+	} while (*end == ',');
+	if (!*end)
+		return 0;
+bad:
+	return fault(f, CLI_USAGE, "--cpus %s: must be a list of CPUs such as 0,2-3", list);
+}
+
 static int set(struct options *o, const struct option_kind *kind, const char *value,
 	       struct fault *f)
 {
@@ -109,6 +144,14 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 				     value, RATE_MAX);
 		o->handshake_rate = rate;
 		return 0;
+	case WORKERS:
+		if (!valuetext_number(value, 10, WORKERS_MAX, &rate) || !rate)
+			return fault(f, CLI_USAGE, "--workers %s: must be a number from 1 to %u",
+				     value, WORKERS_MAX);
+		o->workers = rate;
+		return 0;
+	case CPUS:
+		return set_cpus(o, value, f);
 	default:
 		return set_choice(o, kind, value, f);
 	}
