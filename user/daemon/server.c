@@ -240,14 +240,19 @@ static void on_watch(void *ctx, int fd, uint32_t events)
 		s->config.deleted(s->config.ctx);
 }
 
+static void parent_of(const struct server *s, char directory[static sizeof(s->path)])
+{
+	memcpy(directory, s->path, sizeof(s->path));
+	*strrchr(directory, '/') = '\0';
+}
+
 /* Makes the directory and refuses one that others could play with. */
 static int make_directory(const struct server *s, struct fault *f)
 {
 	char directory[sizeof(s->path)];
 	struct stat st;
 
-	strcpy(directory, s->path);
-	*strrchr(directory, '/') = '\0';
+	parent_of(s, directory);
 	if (mkdir(directory, s->config.directory_mode) == 0) {
 		if (chmod(directory, s->config.directory_mode) != 0) /* whatever the umask is */
 			return fault(f, -errno, "%s: %s", directory, strerror(errno));
@@ -287,7 +292,7 @@ static int bind_socket(struct server *s, struct fault *f)
 
 	if (err)
 		return err;
-	strcpy(address.sun_path, s->path);
+	memcpy(address.sun_path, s->path, sizeof(address.sun_path));
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* Linux takes the file's mode from the socket, so it is never open to others. */
 	if (s->fd < 0 || fchmod(s->fd, 0600) != 0)
@@ -321,8 +326,7 @@ static int watch_file(struct server *s)
 	s->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (s->watch_fd < 0)
 		return -errno;
-	strcpy(directory, s->path);
-	*strrchr(directory, '/') = '\0';
+	parent_of(s, directory);
 	if (inotify_add_watch(s->watch_fd, directory,
 			      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
 				      IN_MOVE_SELF) < 0)
@@ -343,7 +347,7 @@ int server_new(struct server **s, const struct server_config *config, struct fau
 	if (!n)
 		return fault(f, -ENOMEM, "%s: out of memory", config->path);
 	n->config = *config;
-	strcpy(n->path, config->path);
+	memcpy(n->path, config->path, strlen(config->path) + 1);
 	n->fd = config->inherited_fd;
 	n->watch_fd = -1;
 	if (n->fd < 0)
