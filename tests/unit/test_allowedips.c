@@ -143,23 +143,42 @@ static void table(void **state)
 		const char *prefix;
 		unsigned peer;
 	} entries[] = {
-		{ "192.168.4.0/24", 0 },   { "192.168.4.4/32", 1 }, { "192.168.0.0/16", 2 },
-		{ "192.95.5.64/27", 3 },   { "192.95.5.65/27", 2 }, /* the same: moves */
-		{ "0.0.0.0/0", 4 },	   { "10.0.0.0/15", 5 },    { "10.1.0.20/29", 6 },
-		{ "64.15.112.0/20", 6 },   { "64.15.123.211/25", 7 },
-		{ "2607:5300:60:6b0::c05f:543/128", 3 }, { "2607:5300:60:6b0::/64", 2 },
-		{ "::/0", 4 },		   { "2404:6800::/32", 5 }, { "2404:6800:4004:800::/56", 6 },
+		{ "192.168.4.0/24", 0 },
+		{ "192.168.4.4/32", 1 },
+		{ "192.168.0.0/16", 2 },
+		{ "192.95.5.64/27", 3 },
+		{ "192.95.5.65/27", 2 }, /* the same: moves */
+		{ "0.0.0.0/0", 4 },
+		{ "10.0.0.0/15", 5 },
+		{ "10.1.0.20/29", 6 },
+		{ "64.15.112.0/20", 6 },
+		{ "64.15.123.211/25", 7 },
+		{ "2607:5300:60:6b0::c05f:543/128", 3 },
+		{ "2607:5300:60:6b0::/64", 2 },
+		{ "::/0", 4 },
+		{ "2404:6800::/32", 5 },
+		{ "2404:6800:4004:800::/56", 6 },
 		{ "2404:6800:4004:800:1:2:3:4/126", 7 },
 	};
 	static const struct {
 		const char *addr;
 		int peer;
 	} lookups[] = {
-		{ "192.168.4.20", 0 },	{ "192.168.4.4", 1 },	 { "192.168.200.182", 2 },
-		{ "192.95.5.68", 2 },	{ "192.95.5.96", 4 },	 { "192.95.5.63", 4 },
-		{ "10.1.0.20", 6 },	{ "10.1.0.24", 5 },	 { "10.1.255.255", 5 },
-		{ "10.2.0.0", 4 },	{ "64.15.116.26", 6 },	 { "64.15.123.128", 7 },
-		{ "64.15.123.127", 6 }, { "255.255.255.255", 4 }, { "0.0.0.0", 4 },
+		{ "192.168.4.20", 0 },
+		{ "192.168.4.4", 1 },
+		{ "192.168.200.182", 2 },
+		{ "192.95.5.68", 2 },
+		{ "192.95.5.96", 4 },
+		{ "192.95.5.63", 4 },
+		{ "10.1.0.20", 6 },
+		{ "10.1.0.24", 5 },
+		{ "10.1.255.255", 5 },
+		{ "10.2.0.0", 4 },
+		{ "64.15.116.26", 6 },
+		{ "64.15.123.128", 7 },
+		{ "64.15.123.127", 6 },
+		{ "255.255.255.255", 4 },
+		{ "0.0.0.0", 4 },
 		{ "2607:5300:60:6b0::c05f:543", 3 },
 		{ "2607:5300:60:6b0::c02e:1ee", 2 },
 		{ "2607:5300:60:6b1::", 4 },
@@ -248,7 +267,8 @@ static void refused(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(allowedips_insert(f->trie, &bad[i], PEER(0), &f->lists[0]), -EINVAL);
+		assert_int_equal(allowedips_insert(f->trie, &bad[i], PEER(0), &f->lists[0]),
+				 -EINVAL);
 		assert_false(allowedips_remove(f->trie, &bad[i], PEER(0)));
 	}
 	assert_int_equal(f->lists[0].count, 0);
@@ -371,8 +391,8 @@ static void compare(struct fixture *f, const struct linear *l, unsigned addresse
 {
 	for (unsigned i = 0; i < addresses; i++) {
 		struct prefix p = random_prefix();
-		struct peer *got = p.family == AF_INET ? allowedips_lookup4(f->trie, p.addr) :
-							 allowedips_lookup6(f->trie, p.addr);
+		struct peer *got = p.family == AF_INET ? allowedips_lookup4(f->trie, p.addr)
+						       : allowedips_lookup6(f->trie, p.addr);
 
 		assert_int_equal(peer_number(got), linear_lookup(l, p.family, p.addr));
 	}

@@ -378,6 +378,24 @@ static void replayed_initiation(void **state)
 	world_free(t.w);
 }
 
+/* Even from who knows the keys: an address that nobody can answer to is not learnt. */
+static void martian_initiation(void **state)
+{
+	struct pair t = meet();
+	struct datagram dg;
+
+	(void)state;
+	node_send(t.a, t.ab);
+	dg = intercept(t.w, WIRE_INITIATION);
+	dg.from = world_address(1, 0);
+	assert_int_equal(node_input(t.b, &dg), REASON_no_endpoint);
+	assert_int_equal(t.b->sent[WIRE_RESPONSE], 0);
+	t.b->under_load = true;
+	assert_int_equal(node_input(t.b, &dg), REASON_no_mac2); /* and no cookie either */
+	assert_int_equal(t.b->sent[WIRE_COOKIE], 0);
+	world_free(t.w);
+}
+
 /* Under load ----------------------------------------------------------------------------------- */
 
 static void cookies(void **state)
@@ -459,8 +477,10 @@ static void rate_of_a_proven_source(void **state)
 	while (t.a->sent[WIRE_INITIATION] == 1)
 		world_run(t.w, world_next(t.w));
 	initiation = intercept(t.w, WIRE_INITIATION);
-	for (unsigned i = 0; i < HANDSHAKE_BURST; i++) /* the peer's own limit is not the source's */
-		assert_int_equal(node_input(t.b, &initiation), i ? REASON_rate_limited : REASON_none);
+	for (unsigned i = 0; i < HANDSHAKE_BURST;
+	     i++) /* the peer's own limit is not the source's */
+		assert_int_equal(node_input(t.b, &initiation),
+				 i ? REASON_rate_limited : REASON_none);
 	t.w->now_ns += 60 * NS_PER_MS; /* six tokens; past the peer's own limit */
 	for (unsigned i = 0; i < 6; i++)
 		assert_int_equal(node_input(t.b, &initiation), REASON_old_timestamp);
@@ -739,7 +759,8 @@ static void own_key(void **state)
 	struct peer *p = NULL;
 
 	(void)state;
-	assert_int_equal(device_peer_add(&t.a->device, t.a->device.identity.public, &p), -EADDRINUSE);
+	assert_int_equal(device_peer_add(&t.a->device, t.a->device.identity.public, &p),
+			 -EADDRINUSE);
 	assert_null(p);
 	device_set_private_key(&t.a->device, t.b->private, t.w->now_ns); /* takes the peer's */
 	assert_int_equal(t.a->device.peer_count, 0);
@@ -931,6 +952,7 @@ int main(void)
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(replayed_initiation),
+		cmocka_unit_test(martian_initiation),
 		cmocka_unit_test(cookies),
 		cmocka_unit_test(cookies_both_ways),
 		cmocka_unit_test(rate_of_a_proven_source),

@@ -84,7 +84,10 @@ static void life_of_an_index(void **state)
 static void random_against_array(void **state)
 {
 	enum { KEYS = 2048 };
-	struct { uint32_t index; int thing; } *all = calloc(KEYS, sizeof(*all));
+	struct {
+		uint32_t index;
+		int thing;
+	} *all = calloc(KEYS, sizeof(*all));
 	struct retired *retired = NULL;
 	struct indextab *t = indextab_new(retire, &retired);
 	size_t count = 0;

@@ -78,8 +78,9 @@ static void far_ahead(void **state)
 static void limit(void **state)
 {
 	(void)state;
-	PLAY({ REJECT_AFTER_MESSAGES, -ERANGE }, { UINT64_MAX, -ERANGE }, { UINT64_MAX - 1, -ERANGE },
-	     { REJECT_AFTER_MESSAGES + 1, -ERANGE }, { 0, 0 }); /* refused ones changed nothing */
+	PLAY({ REJECT_AFTER_MESSAGES, -ERANGE }, { UINT64_MAX, -ERANGE },
+	     { UINT64_MAX - 1, -ERANGE }, { REJECT_AFTER_MESSAGES + 1, -ERANGE },
+	     { 0, 0 }); /* refused ones changed nothing */
 	PLAY({ LAST, 0 }, { LAST, -EALREADY }, { LAST - 1, 0 }, { LAST - WINDOW, 0 },
 	     { LAST - WINDOW - 1, -ERANGE }, { REJECT_AFTER_MESSAGES, -ERANGE }, { 0, -ERANGE });
 }

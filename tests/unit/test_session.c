@@ -14,7 +14,7 @@
 #include "wgxdp/limits.h"
 
 #define BORN (1000 * NS_PER_S)
-#define AFTER(s) (BORN + (s) * NS_PER_S)
+#define AFTER(s) (BORN + (s)*NS_PER_S)
 
 static struct session *make(bool initiator)
 {

@@ -17,7 +17,7 @@
 
 struct sim {
 	struct world *w;
-	struct peer *hub_of[NODES_MAX];	 /* what client i calls the hub */
+	struct peer *hub_of[NODES_MAX];	   /* what client i calls the hub */
 	struct peer *client_of[NODES_MAX]; /* what the hub calls client i */
 	uint8_t psk[NODES_MAX][WIRE_KEY_LEN];
 };
@@ -142,9 +142,9 @@ static void attack(struct sim *s)
 }
 
 static void (*const knobs[])(struct sim *) = {
-	traffic,    traffic,	traffic,    traffic,	      idle,	  idle,
-	idle,	    change_loss, change_load, roam,	      change_psk, change_keepalive,
-	change_key, suspend,	down_and_up, wall_clock,      attack,	  attack,
+	traffic,    traffic,	 traffic,     traffic,	  idle,	      idle,
+	idle,	    change_loss, change_load, roam,	  change_psk, change_keepalive,
+	change_key, suspend,	 down_and_up, wall_clock, attack,     attack,
 };
 
 /* Nobody may be stuck. The worst case: one side has wiped its sessions and both are under load. Then

@@ -13,7 +13,7 @@
 #include "wgxdp/limits.h"
 
 #define T0 (5000 * NS_PER_S)
-#define AT(s) (T0 + (uint64_t)((s) * 1e9))
+#define AT(s) (T0 + (uint64_t)((s)*1e9))
 
 static struct timers fresh(void)
 {
@@ -129,7 +129,8 @@ static void retries(void **state)
 	expect(&t, now + (6 + ZERO_AFTER_TIME_S) * NS_PER_S, TIMERS_ZERO);
 	assert_int_equal(t.attempts, 0);
 
-	timers_initiation_sent(&t, AT(2000), REKEY_TIMEOUT_JITTER_MS); /* a new attempt has all its time */
+	timers_initiation_sent(&t, AT(2000),
+			       REKEY_TIMEOUT_JITTER_MS); /* a new attempt has all its time */
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }
 
@@ -201,9 +202,9 @@ static void several_at_once(void **state)
 	timers_initiation_sent(&t, AT(0), 0);
 	t.index_reap_ns = AT(185);
 	assert_int_equal(timers_next(&t), AT(1));
-	assert_int_equal(timers_due(&t, AT(600)),
-			 TIMERS_GIVE_UP | TIMERS_NEW_HANDSHAKE | TIMERS_PERSISTENT | TIMERS_ZERO |
-				 TIMERS_REAP);
+	assert_int_equal(timers_due(&t, AT(600)), TIMERS_GIVE_UP | TIMERS_NEW_HANDSHAKE |
+							  TIMERS_PERSISTENT | TIMERS_ZERO |
+							  TIMERS_REAP);
 }
 
 static void reset(void **state)

@@ -34,7 +34,7 @@
 #define INDICES_MAX 64
 #define NONCES_MAX (1U << 17)
 #define PACKET_MAX 128
-#define SECONDS(n) ((uint64_t)((n) * 1e9))
+#define SECONDS(n) ((uint64_t)((n)*1e9))
 
 struct datagram {
 	struct datagram *next;
@@ -50,7 +50,7 @@ struct retired {
 	void (*free_fn)(void *object);
 };
 
-struct payload { /* the inner packet */
+struct payload {		    /* the inner packet */
 	uint8_t from[WIRE_KEY_LEN]; /* public key under which it was sealed */
 	uint32_t serial;
 };
@@ -336,7 +336,8 @@ static inline void node_deliver(struct node *n, const struct peer *p, const uint
 static inline void node_open(struct node *n, struct datagram *dg)
 {
 	struct wire_data header;
-	struct aead_job job = { .src = dg->data + sizeof(header), .dst = dg->data + sizeof(header) };
+	struct aead_job job = { .src = dg->data + sizeof(header),
+				.dst = dg->data + sizeof(header) };
 	uint64_t now = n->world->now_ns;
 	struct session *s;
 	bool data;

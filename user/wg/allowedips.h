@@ -19,8 +19,8 @@ struct peer;
 struct allowedips;
 
 struct prefix {
-	uint8_t family;	 /* AF_INET or AF_INET6 */
-	uint8_t length;	 /* bits, 0..32 or 0..128 */
+	uint8_t family;	  /* AF_INET or AF_INET6 */
+	uint8_t length;	  /* bits, 0..32 or 0..128 */
 	uint8_t addr[16]; /* network order; IPv4 in the first four; host bits are zero */
 };
 

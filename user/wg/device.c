@@ -151,7 +151,8 @@ static void renew_peer(struct device *d, struct peer *p, uint64_t now_ns)
 	upkeep_resume(d, p, now_ns);
 }
 
-void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_LEN], uint64_t now_ns)
+void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_LEN],
+			    uint64_t now_ns)
 {
 	struct noise_identity new;
 	struct peer *self;
@@ -256,7 +257,8 @@ void device_peer_set_endpoint(struct device *d, struct peer *p, const struct end
 	d->ops->peer_changed(d->ctx, p, true);
 }
 
-void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s, uint64_t now_ns)
+void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s,
+			       uint64_t now_ns)
 {
 	bool begins = interval_s && !p->timers.persistent_s;
 

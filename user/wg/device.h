@@ -18,11 +18,12 @@
 #include "wg/ratelimit.h"
 #include "wgxdp/reasons.h"
 
-enum device_event { /* for debug messages, [contract] 5; never for decisions */
-	DEVICE_HANDSHAKE_RETRY,	    /* "Handshake for peer X did not complete after 5 seconds, retrying" */
+/* For debug messages, [contract] 5; never for decisions. */
+enum device_event {
+	DEVICE_HANDSHAKE_RETRY, /* "... did not complete after 5 seconds, retrying" */
 	DEVICE_HANDSHAKE_GIVEN_UP,
-	DEVICE_BAD_INITIATION,	    /* "Invalid handshake initiation" */
-	DEVICE_BAD_MAC1,	    /* "Invalid initiation MAC" */
+	DEVICE_BAD_INITIATION, /* "Invalid handshake initiation" */
+	DEVICE_BAD_MAC1,       /* "Invalid initiation MAC" */
 	DEVICE_SESSION_BEGUN,
 	DEVICE_KEEPALIVE_SENT,
 	DEVICE_KEYS_WIPED,
@@ -65,9 +66,9 @@ struct device {
 	struct ratelimit *limiter;
 	struct peer *first, *last; /* in the order in which they were added */
 	uint32_t peer_count;
-	bool up; /* nothing is sent while it is false */
+	bool up;		      /* nothing is sent while it is false */
 	uint64_t last_tai64n_unix_ns; /* of the newest initiation sent to any peer */
-	struct peer **by_key; /* hash of public key, keyed with hash_secret */
+	struct peer **by_key;	      /* hash of public key, keyed with hash_secret */
 	uint8_t hash_secret[16];
 	uint32_t by_key_cap; /* a power of two, never less than peer_count */
 	struct heap deadlines;
@@ -84,7 +85,8 @@ void device_done(struct device *d);
 
 /* Sets (or with zeros clears) the private key: sessions stop at once and are begun anew by the next
  * packet; a peer with the device's own new public key is removed. [contract] 1, 4.7 */
-void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_LEN], uint64_t now_ns);
+void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_LEN],
+			    uint64_t now_ns);
 
 /* Up: persistent keepalives begin. Down: sessions and handshakes are wiped. */
 void device_set_up(struct device *d, bool up, uint64_t now_ns);
@@ -93,7 +95,8 @@ struct peer *device_find(const struct device *d, const uint8_t public[static WIR
 
 /* A new peer at the end of the list. Returns 0 and *@peer; -EEXIST; -EADDRINUSE for our own key
  * (to be ignored by callers, [contract] 1); -ENOSPC; -ENOMEM, or what peer_begin said. */
-int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN], struct peer **peer);
+int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
+		    struct peer **peer);
 void device_peer_remove(struct device *d, struct peer *p);
 void device_peers_clear(struct device *d);
 
@@ -101,7 +104,8 @@ void device_peers_clear(struct device *d);
 void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[static WIRE_KEY_LEN]);
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
 /* From off to on sends a keepalive at once when the device is up. */
-void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s, uint64_t now_ns);
+void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s,
+			       uint64_t now_ns);
 void device_peer_set_name(struct device *d, struct peer *p, const char *name);
 int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix);
 void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix);

@@ -161,10 +161,14 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	}
 	p->last_initiation_consumed_ns = now_ns;
 	accepted(d, p, from, sizeof(*msg), now_ns);
-	why = upkeep_reachable(d, p) && respond(d, p, &hs, now_ns) ? REASON_none :
-								       REASON_send_failed;
+	if (!upkeep_reachable(d, p)) /* a martian sent it, and no better address is known */
+		why = REASON_no_endpoint;
+	else
+		why = respond(d, p, &hs, now_ns) ? REASON_none : REASON_send_failed;
 	upkeep_schedule(d, p, now_ns);
 out:
+	if (why == REASON_bad_handshake || why == REASON_old_timestamp)
+		d->ops->event(d->ctx, DEVICE_BAD_INITIATION, NULL, from);
 	noise_handshake_clear(&hs);
 	wipe(&in, sizeof(in));
 	return why;
@@ -237,8 +241,8 @@ static enum reason find_receiver(const struct device *d, const union message *m,
 
 	if (m->header.type == WIRE_INITIATION)
 		return REASON_none;
-	index = le32toh(m->header.type == WIRE_RESPONSE ? m->response.receiver_index :
-							    m->cookie.receiver_index);
+	index = le32toh(m->header.type == WIRE_RESPONSE ? m->response.receiver_index
+							: m->cookie.receiver_index);
 	*p = indextab_peer(d->indices, index);
 	if (!*p)
 		return REASON_unknown_index;
@@ -278,22 +282,13 @@ static enum reason check_macs(struct device *d, const union message *m, size_t l
 static enum reason consume(struct device *d, struct peer *p, const union message *m,
 			   const struct endpoint *from, uint64_t now_ns)
 {
-	enum reason why;
-
 	switch (m->header.type) {
 	case WIRE_INITIATION:
-		why = consume_initiation(d, &m->initiation, from, now_ns);
-		break;
+		return consume_initiation(d, &m->initiation, from, now_ns);
 	case WIRE_RESPONSE:
-		why = consume_response(d, p, &m->response, from, now_ns);
-		break;
-	default:
-		return cookie_consume(&p->cookie, &m->cookie, now_ns) ? REASON_none :
-									  REASON_bad_cookie;
+		return consume_response(d, p, &m->response, from, now_ns);
 	}
-	if (why == REASON_bad_handshake || why == REASON_old_timestamp)
-		d->ops->event(d->ctx, DEVICE_BAD_INITIATION, p, from);
-	return why;
+	return cookie_consume(&p->cookie, &m->cookie, now_ns) ? REASON_none : REASON_bad_cookie;
 }
 
 enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,

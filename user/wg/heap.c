@@ -41,8 +41,7 @@ static void sift(struct heap *h, uint32_t i, struct peer *p)
 	for (; i && h->at[(i - 1) / 2]->deadline_ns > p->deadline_ns; i = (i - 1) / 2)
 		put(h, i, h->at[(i - 1) / 2]);
 	for (; (child = 2 * i + 1) < h->len; i = child) {
-		if (child + 1 < h->len &&
-		    h->at[child + 1]->deadline_ns < h->at[child]->deadline_ns)
+		if (child + 1 < h->len && h->at[child + 1]->deadline_ns < h->at[child]->deadline_ns)
 			child++;
 		if (h->at[child]->deadline_ns >= p->deadline_ns)
 			break;

@@ -157,7 +157,8 @@ static bool ended(struct peer *p, const struct session *s, uint64_t now_ns)
 	return false;
 }
 
-static void reap(struct device *d, struct peer *p, _Atomic(struct session *) *place, uint64_t now_ns)
+static void reap(struct device *d, struct peer *p, _Atomic(struct session *) *place,
+		 uint64_t now_ns)
 {
 	struct session *s = get(place);
 

@@ -34,13 +34,14 @@ struct peer {
 	_Atomic(struct session *) current;
 	_Atomic(struct session *) next; /* workers only compare it with the session that opened */
 	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or no route to it */
-	uint32_t slot;			/* 0..PEERS_MAX-1, the key of the BPF maps */
+	uint32_t slot;			     /* 0..PEERS_MAX-1, the key of the BPF maps */
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes, rx_packets; /* authenticated: UDP payload, handshakes included */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket (conntrack) */
-	_Atomic uint64_t wanted_ns; /* workers: when a handshake was last asked for (chain_want_handshake) */
+	_Atomic uint64_t
+		wanted_ns; /* workers: when a handshake was last asked for (chain_want_handshake) */
 
 	/* cold: control thread only */
 	struct noise_remote remote;
@@ -49,11 +50,11 @@ struct peer {
 	struct session *previous;
 	struct endpoint endpoint; /* AF_UNSPEC = none */
 	struct allowedips_list allowed;
-	uint64_t latest_handshake_unix_ns; /* 0 = never */
+	uint64_t latest_handshake_unix_ns;    /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; flood guard, [W] 5.1 */
-	uint64_t last_tai64n_unix_ns; /* of the newest initiation sent to it */
-	char name[PEER_NAME_LEN];	   /* from "# Name ="; "" = none */
-	struct peer *list_next, *list_prev; /* device order: as added */
+	uint64_t last_tai64n_unix_ns;	      /* of the newest initiation sent to it */
+	char name[PEER_NAME_LEN];	      /* from "# Name ="; "" = none */
+	struct peer *list_next, *list_prev;   /* device order: as added */
 	struct peer *hash_next;
 	uint64_t deadline_ns; /* heap.h; TIMERS_NEVER = not in it */
 	uint32_t heap_at;

@@ -62,8 +62,8 @@ bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	do {
 		if (next > REJECT_AFTER_MESSAGES || n > REJECT_AFTER_MESSAGES - next)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&s->send_counter, &next, next + n,
-							memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&s->send_counter, &next, next + n, memory_order_relaxed, memory_order_relaxed));
 	*first = next;
 	return true;
 }

@@ -71,7 +71,8 @@ unsigned stage_push(struct stage *s, const void *packet, uint32_t len)
 		memcpy(new->data, packet, len);
 		spin_lock(&s->lock);
 		/* Without room in all, only in the place of an older packet of the same peer. */
-		if (!reserved || atomic_load_explicit(&s->count, memory_order_relaxed) >= STAGED_PER_PEER)
+		if (!reserved ||
+		    atomic_load_explicit(&s->count, memory_order_relaxed) >= STAGED_PER_PEER)
 			old = pop(s);
 		pushed = reserved || old;
 		if (pushed)
