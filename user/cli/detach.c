@@ -1,23 +1,54 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <unistd.h>
+
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
 #include "conf/conf.h"
 #include "daemon/instance.h"
+#include "daemon/pins.h"
 #include "wgxdp/control.h"
 
 #define LEAVE_MS 5000
 #define TIMEOUT_S 30 /* a daemon that takes longer than this is not going to */
+
+/* Removes what the daemon of @interface left if it was killed. False: nothing of it is there, or
+ * somebody lives there. The interface itself goes with its daemon, and so does the XDP program. */
+static bool clean_up_dead(const char *interface)
+{
+	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
+	struct pins pins;
+	int lock_fd;
+
+	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
+	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
+	if (access(control, F_OK) != 0 || instance_take(interface, &lock_fd, NULL) != 0)
+		return false;
+	if (pins_init(&pins, interface, NULL) == 0)
+		pins_done(&pins);
+	unlink(uapi);
+	unlink(control);
+	instance_release(interface, lock_fd);
+	return true;
+}
 
 int detach_main(int argc, char **argv)
 {
 	char interface[IFNAME_MAX + 1];
 	json_t *reply = NULL;
 	struct fault f;
+	int err;
 
 	if (argc != 2 || argv[1][0] == '-')
 		return cli_fail(CLI_USAGE, "usage: wgxdp detach IFACE|CONF");
-	if (conf_interface(argv[1], interface, &f) ||
-	    ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f))
+	err = conf_interface(argv[1], interface, &f);
+	if (!err)
+		err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
+	if (err == -ENOENT && clean_up_dead(interface)) {
+		cli_warn(NULL, "its daemon had been killed; what it left is removed");
+		return CLI_OK;
+	}
+	if (err)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	json_decref(reply);
 	/* It said so a moment before it ends; an attach that follows must find the name free. */
