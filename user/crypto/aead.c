@@ -11,6 +11,7 @@
 /* Best first. The last one is the reference; it runs everywhere. */
 static const struct aead_backend *const backends[] = {
 #if defined(__x86_64__)
+	&aead_avx512,
 	&aead_avx2,
 #endif
 	&aead_libsodium,

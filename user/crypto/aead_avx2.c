@@ -23,7 +23,7 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2")
-#pragma GCC optimize("O3")
+#pragma GCC optimize("O3", "no-tree-loop-vectorize")
 #endif
 
 #define LANES 8

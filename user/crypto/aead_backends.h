@@ -9,8 +9,8 @@
 extern const struct aead_backend aead_libsodium;
 
 #if defined(__x86_64__)
-/* aead_avx2.c: 8 lanes of 32 bits. */
-extern const struct aead_backend aead_avx2;
+/* aead_avx512.c: 16 lanes of 32 bits; aead_avx2.c: 8. */
+extern const struct aead_backend aead_avx512, aead_avx2;
 #endif
 
 #endif

@@ -27,7 +27,7 @@ struct output {
 struct window {
 	/* Secret, to be wiped: */
 	alignas(64) uint8_t stream[SLOTS][BLOCK_LEN];
-	uint8_t keys[WINDOW][POLY_KEY_LEN];
+	uint8_t keys[WINDOW][BLOCK_LEN]; /* the first half is used */
 	uint8_t tags[WINDOW][AEAD_TAG_LEN];
 	struct poly poly;
 	/* Public: */
@@ -39,22 +39,26 @@ struct window {
 
 static const uint8_t zeros[BLOCK_LEN];
 
-static inline void xor_out(const struct output *o, const uint8_t *stream)
+static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *stream)
 {
-	uint8_t last[BLOCK_LEN];
+	for (int i = 0; i < BLOCK_LEN; i += 32) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(src + i));
+
+		x = _mm256_xor_si256(x, _mm256_load_si256((const __m256i *)(stream + i)));
+		_mm256_storeu_si256((__m256i *)(dst + i), x);
+	}
+}
+
+static INLINE void xor_out(const struct output *o, const uint8_t *stream)
+{
+	uint8_t last[BLOCK_LEN] = { 0 };
 
 	if (o->len == BLOCK_LEN) {
-		for (int i = 0; i < BLOCK_LEN; i += 32) {
-			__m256i x = _mm256_loadu_si256((const __m256i *)(o->src + i));
-
-			x = _mm256_xor_si256(x, _mm256_load_si256((const __m256i *)(stream + i)));
-			_mm256_storeu_si256((__m256i *)(o->dst + i), x);
-		}
+		xor_block(o->dst, o->src, stream);
 		return;
 	}
 	memcpy(last, o->src, o->len);
-	for (int i = 0; i < BLOCK_LEN; i++)
-		last[i] ^= stream[i];
+	xor_block(last, last, stream);
 	memcpy(o->dst, last, o->len);
 }
 
@@ -96,7 +100,7 @@ static INLINE void push(struct window *w, const struct aead_job *job, uint32_t n
 
 static void push_key(struct window *w, const struct aead_job *job, uint8_t *key)
 {
-	push(w, job, 0, zeros, key, POLY_KEY_LEN);
+	push(w, job, 0, zeros, key, BLOCK_LEN);
 }
 
 static void push_data(struct window *w, const struct aead_job *job)

@@ -21,11 +21,10 @@
 #define WGXDP_AEAD_LANES_POLY_H
 
 #define STRIPS (LANES / 2)
-#define POLY_KEY_LEN 32
 #define POLY_BLOCK_LEN 16
 #define LIMB_BITS 26
 #define LIMB_MASK ((1U << LIMB_BITS) - 1)
-#define SPLIT_MIN_BLOCKS (4 * STRIPS) /* of a packet that is worth cutting into strips */
+#define SPLIT_MIN_BLOCKS (6 * STRIPS) /* of a packet that is worth cutting into strips */
 
 /* Five limbs in each lane. */
 union number {
@@ -40,7 +39,7 @@ struct factor {
 
 /* A packet to be authenticated: Poly1305 over data, padding and lengths, without AAD. RFC 8439 2.8 */
 struct mac {
-	const uint8_t *key; /* POLY_KEY_LEN bytes: r, s */
+	const uint8_t *key; /* 32 bytes: r, s */
 	const uint8_t *data;
 	size_t len;
 	uint8_t *tag; /* out */
@@ -124,7 +123,7 @@ static INLINE void split(v64 m[5], v64 low, v64 high)
 	m[4] = high >> 40 | ((v64){ 0 } + (1U << 24));
 }
 
-/* Two blocks from each of the @at. */
+/* Two blocks from each of the @at: rows of low, high, low, high become columns. */
 static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[STRIPS], size_t offset)
 {
 	__m256i low1[LANES / 8], high1[LANES / 8], low2[LANES / 8], high2[LANES / 8];
@@ -147,15 +146,23 @@ static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[STRIPS], 
 	split(m2, (v64)join(low2), (v64)join(high2));
 }
 
+/* One block from each. */
 static INLINE void load1(v64 m[5], const uint8_t *const at[STRIPS], size_t offset)
 {
-	v64 low, high;
+	__m256i low[LANES / 8], high[LANES / 8];
 
-	for (int i = 0; i < STRIPS; i++) {
-		low[i] = load64(at[i] + offset);
-		high[i] = load64(at[i] + offset + 8);
+	for (int p = 0; p < LANES / 8; p++) {
+		__m128i a[4];
+		__m256i even, odd;
+
+		for (int i = 0; i < 4; i++)
+			a[i] = _mm_loadu_si128((const __m128i *)(at[4 * p + i] + offset));
+		even = _mm256_inserti128_si256(_mm256_castsi128_si256(a[0]), a[2], 1);
+		odd = _mm256_inserti128_si256(_mm256_castsi128_si256(a[1]), a[3], 1);
+		low[p] = _mm256_unpacklo_epi64(even, odd);
+		high[p] = _mm256_unpackhi_epi64(even, odd);
 	}
-	split(m, low, high);
+	split(m, (v64)join(low), (v64)join(high));
 }
 
 /* Takes @blocks blocks from each of the @at into h. */

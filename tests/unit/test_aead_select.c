@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* test_aead_select.c - which backend is chosen, and that a wrong one is found out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+/* The backends at the head of the table are ours to break. */
+#define aead_avx512 first
+#define aead_avx2 second
+#include "crypto/aead.c"
+#undef aead_avx512
+#undef aead_avx2
+
+static enum fault {
+	NONE,
+	SEALS_WRONG_TAG,
+	SEALS_WRONG_LONG,
+	OPENS_FORGED,
+	OPENS_NOTHING,
+	OPENS_WRONG,
+	LEAVES_FORGED,
+	WRONG_ALONE,
+	N_FAULTS
+} fault;
+static bool first_usable, second_usable;
+
+static void broken_seal(struct aead_job *jobs, size_t n)
+{
+	aead_libsodium.seal_batch(jobs, n);
+	if (fault == SEALS_WRONG_TAG)
+		jobs[n - 1].dst[jobs[n - 1].len] ^= 1;
+	for (size_t i = 0; i < n; i++) {
+		if (fault == SEALS_WRONG_LONG && jobs[i].len > 1024)
+			jobs[i].dst[1024] ^= 0x80;
+	}
+	if (fault == WRONG_ALONE && n == 1)
+		jobs[0].dst[jobs[0].len + 15] ^= 1;
+}
+
+static void broken_open(struct aead_job *jobs, size_t n)
+{
+	aead_libsodium.open_batch(jobs, n);
+	for (size_t i = 0; i < n; i++) {
+		if (fault == OPENS_FORGED)
+			jobs[i].ok = true;
+		else if (fault == OPENS_NOTHING)
+			jobs[i].ok = false;
+		else if (fault == OPENS_WRONG && jobs[i].ok && jobs[i].len)
+			jobs[i].dst[jobs[i].len - 1] ^= 1;
+		else if (fault == LEAVES_FORGED && !jobs[i].ok && jobs[i].len)
+			jobs[i].dst[jobs[i].len - 1] = jobs[i].src[jobs[i].len - 1] | 1;
+	}
+}
+
+static bool is_first_usable(void)
+{
+	return first_usable;
+}
+
+static bool is_second_usable(void)
+{
+	return second_usable;
+}
+
+const struct aead_backend first = { "first", is_first_usable, broken_seal, broken_open };
+const struct aead_backend second = { "second", is_second_usable, NULL, NULL };
+
+/* 1. A backend without fault passes, one with any fault does not. */
+static void test_selftest(void **state)
+{
+	(void)state;
+	assert_true(aead_selftest(&aead_libsodium));
+	for (fault = NONE; fault < N_FAULTS; fault++)
+		assert_int_equal(aead_selftest(&first), fault == NONE);
+}
+
+/* 2. Automatic choice: the best that is usable and right; the first that failed is named. */
+static void test_auto(void **state)
+{
+	static const char *const names[] = { NULL, "auto" };
+	const char *failed = "untouched";
+
+	(void)state;
+	second_usable = false;
+	for (size_t i = 0; i < 2; i++) {
+		first_usable = true;
+		fault = NONE;
+		assert_int_equal(aead_select(names[i], &failed), 0);
+		assert_string_equal(aead_name(), "first");
+		assert_null(failed);
+
+		fault = OPENS_FORGED;
+		assert_int_equal(aead_select(names[i], &failed), 0);
+		assert_string_equal(aead_name(), "libsodium");
+		assert_string_equal(failed, "first");
+		assert_int_equal(aead_select(names[i], NULL), 0);
+
+		first_usable = false;
+		assert_int_equal(aead_select(names[i], &failed), 0);
+		assert_string_equal(aead_name(), "libsodium");
+		assert_null(failed);
+	}
+}
+
+/* 3. By name: refused for three reasons, and then the one in force stays. */
+static void test_named(void **state)
+{
+	const char *failed;
+
+	(void)state;
+	first_usable = true;
+	fault = NONE;
+	assert_int_equal(aead_select("libsodium", &failed), 0);
+	assert_string_equal(aead_name(), "libsodium");
+	assert_int_equal(aead_select("first", &failed), 0);
+	assert_string_equal(aead_name(), "first");
+
+	assert_int_equal(aead_select("third", &failed), -ENOENT);
+	assert_null(failed);
+	assert_int_equal(aead_select("", &failed), -ENOENT);
+	assert_int_equal(aead_select("second", &failed), -ENOTSUP);
+	assert_null(failed);
+	assert_string_equal(aead_name(), "first");
+
+	assert_int_equal(aead_select("libsodium", &failed), 0);
+	fault = SEALS_WRONG_TAG;
+	assert_int_equal(aead_select("first", &failed), -EIO);
+	assert_string_equal(failed, "first");
+	assert_string_equal(aead_name(), "libsodium");
+}
+
+/* 4. What is chosen is what runs; how many are right is counted. */
+static void test_batch(void **state)
+{
+	uint8_t key[AEAD_KEY_LEN] = { 1 }, sealed[3][64], out[3][64];
+	struct aead_job jobs[3];
+
+	(void)state;
+	fault = NONE;
+	first_usable = true;
+	assert_int_equal(aead_select("first", NULL), 0);
+	for (int i = 0; i < 3; i++)
+		jobs[i] = (struct aead_job){ .key = key, .src = key, .dst = sealed[i], .len = 32 };
+	aead_seal_batch(jobs, 3);
+	sealed[1][5] ^= 1;
+	for (int i = 0; i < 3; i++) {
+		jobs[i].src = sealed[i];
+		jobs[i].dst = out[i];
+	}
+	assert_int_equal(aead_open_batch(jobs, 3), 2);
+	assert_false(jobs[1].ok);
+	assert_memory_equal(out[2], key, 32);
+	fault = OPENS_NOTHING;
+	assert_int_equal(aead_open_batch(jobs, 3), 0);
+}
+
+/* 5. The table: names differ, the last is the reference and runs everywhere. */
+static void test_table(void **state)
+{
+	const struct aead_backend *b, *other, *last = NULL;
+
+	(void)state;
+	for (size_t i = 0; (b = aead_backend(i)) != NULL; i++) {
+		last = b;
+		for (size_t k = 0; k < i; k++) {
+			other = aead_backend(k);
+			assert_string_not_equal(b->name, other->name);
+		}
+	}
+	assert_ptr_equal(last, &aead_libsodium);
+	assert_true(last->usable());
+	assert_null(aead_backend(1000));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_selftest), cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_named),	 cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aead_avx512.c - 16 ChaCha20 blocks and 8 Poly1305 packets side by side, in the 512-bit registers.
+ *
+ * As aead_avx2.c, with registers twice as wide, twice as many, and with a rotation.
+ */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "crypto/aead_backends.h"
+#include "crypto/ct.h"
+#include "crypto/wipe.h"
+
+/* Short loops over the words and limbs must be unrolled for them to live in registers: clang does
+ * that at -O2, gcc at -O3. */
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl")
+#pragma GCC optimize("O3", "no-tree-loop-vectorize")
+#endif
+
+#define LANES 16
+#define INLINE inline __attribute__((always_inline))
+
+typedef uint32_t v32 __attribute__((vector_size(4 * LANES)));
+typedef uint64_t v64 __attribute__((vector_size(4 * LANES)));
+
+/* The product of the low halves of each lane. */
+static INLINE v64 mul32(v64 a, v64 b)
+{
+	return (v64)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+}
+
+static INLINE v32 rotl16(v32 x)
+{
+	return (v32)_mm512_rol_epi32((__m512i)x, 16);
+}
+
+static INLINE v32 rotl8(v32 x)
+{
+	return (v32)_mm512_rol_epi32((__m512i)x, 8);
+}
+
+/* The 256-bit parts of a register. */
+static INLINE v32 join(const __m256i part[static LANES / 8])
+{
+	return (v32)_mm512_inserti64x4(_mm512_castsi256_si512(part[0]), part[1], 1);
+}
+
+static INLINE __m256i part(v32 x, int i)
+{
+	return i == 0 ? _mm512_castsi512_si256((__m512i)x)
+		      : _mm512_extracti64x4_epi64((__m512i)x, 1);
+}
+
+#include "crypto/aead_lanes_batch.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static bool usable(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+}
+
+const struct aead_backend aead_avx512 = {
+	.name = "avx512",
+	.usable = usable,
+	.seal_batch = seal_batch,
+	.open_batch = open_batch,
+};
+
+#endif
