@@ -297,6 +297,8 @@ static bool run(struct poly *poly)
 		at[l] = poly->strips[l].mac ? poly->strips[l].at : shortest->at;
 	absorb(poly, at, blocks);
 	for (int l = 0; l < STRIPS; l++) {
+		if (!poly->strips[l].mac)
+			continue;
 		poly->strips[l].at += blocks * POLY_BLOCK_LEN;
 		poly->strips[l].blocks -= blocks;
 	}

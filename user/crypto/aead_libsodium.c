@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "crypto/aead_backends.h"
+#include "crypto/ct.h"
 #include "crypto/wipe.h"
 
 #define NONCE_LEN crypto_aead_chacha20poly1305_ietf_NPUBBYTES
@@ -63,12 +64,14 @@ static void open_batch(struct aead_job *jobs, size_t n)
 
 	init();
 	for (struct aead_job *j = jobs; j < jobs + n; j++) {
+		int wrong;
+
 		make_nonce(nonce, j->counter);
-		j->ok = crypto_aead_chacha20poly1305_ietf_decrypt_detached(j->dst, NULL, j->src,
-									   j->len, j->src + j->len,
-									   NULL, 0, nonce,
-									   j->key) == 0;
-		if (!j->ok)
+		wrong = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+			j->dst, NULL, j->src, j->len, j->src + j->len, NULL, 0, nonce, j->key);
+		declassify(&wrong, sizeof(wrong));
+		j->ok = wrong == 0;
+		if (wrong)
 			memset(j->dst, 0, j->len);
 	}
 }
@@ -95,17 +98,18 @@ bool aead_open_ad(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *a
 		  uint64_t counter, const uint8_t key[static AEAD_KEY_LEN])
 {
 	uint8_t nonce[NONCE_LEN];
-	bool ok;
+	int wrong;
 
 	init();
 	if (len < AEAD_TAG_LEN)
 		return false;
 	make_nonce(nonce, counter);
-	ok = crypto_aead_chacha20poly1305_ietf_decrypt(dst, NULL, NULL, src, len, ad, ad_len, nonce,
-						       key) == 0;
-	if (!ok)
+	wrong = crypto_aead_chacha20poly1305_ietf_decrypt(dst, NULL, NULL, src, len, ad, ad_len,
+							  nonce, key);
+	declassify(&wrong, sizeof(wrong));
+	if (wrong)
 		wipe(dst, len - AEAD_TAG_LEN);
-	return ok;
+	return wrong == 0;
 }
 
 void aead_xseal(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *ad, size_t ad_len,
@@ -119,14 +123,15 @@ void aead_xseal(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *ad,
 bool aead_xopen(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *ad, size_t ad_len,
 		const uint8_t nonce[static 24], const uint8_t key[static AEAD_KEY_LEN])
 {
-	bool ok;
+	int wrong;
 
 	init();
 	if (len < AEAD_TAG_LEN)
 		return false;
-	ok = crypto_aead_xchacha20poly1305_ietf_decrypt(dst, NULL, NULL, src, len, ad, ad_len,
-							nonce, key) == 0;
-	if (!ok)
+	wrong = crypto_aead_xchacha20poly1305_ietf_decrypt(dst, NULL, NULL, src, len, ad, ad_len,
+							   nonce, key);
+	declassify(&wrong, sizeof(wrong));
+	if (wrong)
 		wipe(dst, len - AEAD_TAG_LEN);
-	return ok;
+	return wrong == 0;
 }
