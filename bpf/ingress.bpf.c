@@ -1,73 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * ingress.bpf.c - what a NIC with a WireGuard port sees first.
+ * ingress.bpf.c - what a NIC with a WireGuard port sees first: XDP, or where that is not to be had
+ * TC, behind GRO. The checks are the same (judge.bpf.h); what becomes of the packet:
  *
- *   frame ─▶ whole UDP datagram? ─ no ──────────────────────────────────────────────▶ PASS
- *              └▶ to an address and port of ours, to our MAC? ─ no ─────────────────▶ PASS
- *                   └▶ one of the four messages? ─ no ──────────────────────────────▶ refuse
- *                        ├▶ type 1 ─────────────────────────────────────────────────▶ PASS
- *                        ├▶ type 2, 3: index ours? ─ yes ─▶ PASS     no ────────────▶ refuse
- *                        └▶ type 4: index of a session? ─ yes ─▶ XSK   no ──────────▶ refuse
+ *              XDP                                     TC
+ *   foreign    PASS                                    on
+ *   handshake  PASS, to the UDP socket and the daemon  on
+ *   data       the AF_XDP socket of the queue          on, to the UDP socket and a worker
+ *   bad        DROP, counted in `drops`                likewise
  *
- * PASS takes a handshake to the UDP socket and the daemon. XSK becomes PASS where the queue has no
- * socket, so that the UDP socket takes over from a worker that died.
+ * Data passes, too, where the queue has no AF_XDP socket or its worker hangs, so that the UDP socket
+ * takes over.
  *
- * refuse is DROP, counted in `drops`. Only while the host forwards it is PASS, counted in `passes`:
- * NAT keeps a masqueraded client's source port, so the answer to a client's query, of whatever
- * protocol, may come to our address and our port, and only conntrack knows whose it is.
+ * While the host forwards, bad is PASS, counted in `passes`: NAT keeps a masqueraded client's source
+ * port, so the answer to a client's query, of whatever protocol, may come to our address and our
+ * port, and only conntrack knows whose it is.
  */
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 
 #include <bpf/bpf_helpers.h>
 
-#include "classify.bpf.h"
+#include "beat.bpf.h"
 #include "count.bpf.h"
+#include "judge.bpf.h"
 #include "maps.bpf.h"
-#include "parse.bpf.h"
+#include "sample.bpf.h"
+#include "skb.bpf.h"
 
 /* Does the host forward? Set by the daemon at any time (loader_set_forwarding()). */
 bool forwarding4, forwarding6;
 
-static __always_inline __u32 frame_len(const struct xdp_md *ctx)
+static __always_inline bool forwards(const struct judged *j)
 {
-	return ctx->data_end - ctx->data;
+	return j->d.ipv6 ? forwarding6 : forwarding4;
 }
 
-static __always_inline int refuse(const struct xdp_md *ctx, const struct datagram *d,
-				  enum reason reason)
+/* --- XDP ------------------------------------------------------------------------------------- */
+
+static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct judged *j)
 {
-	if (d->ipv6 ? forwarding6 : forwarding4) {
-		count_pass(reason, frame_len(ctx));
+	__u32 bytes = ctx->data_end - ctx->data, head_len;
+	struct event *e;
+
+	if (forwards(j)) {
+		count_pass(j->reason, bytes);
 		return XDP_PASS;
 	}
-	count_drop(reason, frame_len(ctx));
+	count_drops(j->reason, 1, bytes);
+	e = sample_begin(j->reason, EVENT_XDP, ctx->ingress_ifindex, bytes);
+	if (!e)
+		return XDP_DROP;
+	/* Whole headers are there, or it would not be ours. */
+	head_len = sample_head_len(bytes - ETH_HLEN);
+	if (head_len && !bpf_xdp_load_bytes(ctx, ETH_HLEN, e->head, head_len))
+		e->head_len = head_len;
+	bpf_ringbuf_submit(e, 0);
 	return XDP_DROP;
-}
-
-/* The NIC that @d came in by, if it is addressed to us there. A host with our address may still
- * bridge or route a frame to another MAC, as VRRP does: that one is not ours. */
-static __always_inline const struct nic_value *ours(const struct xdp_md *ctx,
-						    const struct datagram *d)
-{
-	const __u16 *to = (const void *)d->eth->h_dest, *mac;
-	const struct nic_value *nic;
-	__u32 ifindex = ctx->ingress_ifindex;
-
-	if (!bpf_map_lookup_elem(&listen, &d->to))
-		return NULL;
-	nic = bpf_map_lookup_elem(&nics, &ifindex);
-	if (!nic)
-		return NULL;
-	mac = (const void *)nic->mac;
-	return to[0] == mac[0] && to[1] == mac[1] && to[2] == mac[2] ? nic : NULL;
 }
 
 /* Into the socket of the queue. Returns XDP_REDIRECT, or XDP_PASS where there is none. */
 static __always_inline int steer(const struct xdp_md *ctx, const struct nic_value *nic)
 {
-	if (ctx->rx_queue_index >= NIC_QUEUES_MAX)
+	__u32 queue = ctx->rx_queue_index;
+
+	if (queue >= NIC_QUEUES_MAX || !beat_fresh(nic->workers[queue], bpf_ktime_get_boot_ns()))
 		return XDP_PASS;
-	return bpf_redirect_map(&xsks, xsks_key(nic->number, ctx->rx_queue_index), XDP_PASS);
+	return bpf_redirect_map(&xsks, xsks_key(nic->number, queue), XDP_PASS);
 }
 
 SEC("xdp")
@@ -77,33 +77,73 @@ int wgxdp_ingress(struct xdp_md *ctx)
 		.pos = (const void *)(long)ctx->data,
 		.end = (const void *)(long)ctx->data_end,
 	};
-	const struct session_value *session;
-	const struct nic_value *nic;
-	struct datagram d;
-	struct message m;
-	enum reason reason;
+	struct judged j;
 
-	if (!parse_frame(&c, &d))
+	switch (judge(&c, ctx->ingress_ifindex, &j)) {
+	case JUDGED_DATA:
+		count_peer_rx(j.slot, 1, j.m.len);
+		return steer(ctx, j.nic);
+	case JUDGED_BAD:
+		return xdp_refuse(ctx, &j);
+	default:
 		return XDP_PASS;
-	nic = ours(ctx, &d);
-	if (!nic)
-		return XDP_PASS;
-	reason = classify(&c, &d, &m);
-	if (reason != REASON_none)
-		return refuse(ctx, &d, reason);
-	if (m.type == WIRE_INITIATION)
-		return XDP_PASS;
+	}
+}
 
-	session = bpf_map_lookup_elem(&sessions, &m.receiver);
-	if (!session)
-		return refuse(ctx, &d, REASON_unknown_index);
-	if (m.type != WIRE_DATA)
-		return XDP_PASS;
-	/* Nobody can have sealed anything for an index whose handshake is not done. */
-	if (session->kind != SESSION_DATA)
-		return refuse(ctx, &d, REASON_unknown_index);
-	count_peer(session->slot, m.len);
-	return steer(ctx, nic);
+/* --- TC -------------------------------------------------------------------------------------- */
+
+/* What judge() reads of a packet with few extension headers. */
+#define HEAD_LEN 256
+
+/* Not every packet of the host is worth the copy that makes it linear. */
+static __always_inline bool may_be_udp(const struct __sk_buff *skb)
+{
+	__u8 next = 0xff;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return skb_read_ip(skb, offsetof(struct iphdr, protocol), &next, 1) &&
+		       next == IPPROTO_UDP;
+	return skb->protocol == bpf_htons(ETH_P_IPV6) &&
+	       skb_read_ip(skb, offsetof(struct ipv6hdr, nexthdr), &next, 1) &&
+	       (next == IPPROTO_UDP || parse_is_extension(next));
+}
+
+/* To what has the bytes of an aggregated packet the judgement applies is not known: only the first
+ * of its messages was looked at. And a filter may outlive its daemon: without a worker that beats,
+ * nobody has asked for anything to be refused. */
+static __always_inline int nic_refuse(const struct __sk_buff *skb, const struct judged *j)
+{
+	if (skb->gso_size || !beat_fresh(0, bpf_ktime_get_boot_ns()))
+		return TC_ACT_UNSPEC;
+	if (!forwards(j))
+		return skb_drop(skb, EVENT_NIC, j->reason);
+	count_pass(j->reason, skb->len);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int wgxdp_nic(struct __sk_buff *skb)
+{
+	__u32 head_len = skb->len < HEAD_LEN ? skb->len : HEAD_LEN;
+	struct judged j;
+	struct cursor c;
+
+	if (skb->vlan_present || !may_be_udp(skb))
+		return TC_ACT_UNSPEC;
+	if (skb->data_end - skb->data < head_len)
+		bpf_skb_pull_data(skb, head_len);
+	c.pos = (const void *)(long)skb->data;
+	c.end = (const void *)(long)skb->data_end;
+	c.beyond = skb->len - (skb->data_end - skb->data);
+	switch (judge(&c, skb->ifindex, &j)) {
+	case JUDGED_DATA:
+		count_peer_rx(j.slot, skb_packets(skb), j.m.len);
+		return TC_ACT_UNSPEC;
+	case JUDGED_BAD:
+		return nic_refuse(skb, &j);
+	default:
+		return TC_ACT_UNSPEC;
+	}
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -53,6 +53,41 @@ struct {
 	__type(value, struct peer_stats_value);
 } peer_stats SEC(".maps");
 
+/* slot -> what of it authenticated. No program reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PEERS_MAX);
+	__type(key, __u32);
+	__type(value, struct peer_stats_value);
+} peer_auth SEC(".maps");
+
+/* allowed IPs -> peer slot. One more than the daemon ever puts in: kernels before 6.13 refuse to
+ * replace an entry of a full trie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, ALLOWED_IPS_MAX + 1);
+	__type(key, struct allowed4_key);
+	__type(value, __u32);
+} allowed4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, ALLOWED_IPS_MAX + 1);
+	__type(key, struct allowed6_key);
+	__type(value, __u32);
+} allowed6 SEC(".maps");
+
+/* 0 -> what handshakes are checked with */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mac_keys_value);
+} mac_keys SEC(".maps");
+
 /* enum reason -> what died here for it */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -69,6 +104,30 @@ struct {
 	__type(value, struct drops_value);
 } passes SEC(".maps");
 
+/* struct event, one after the other */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EVENTS_BYTES);
+} events SEC(".maps");
+
+/* worker -> slot it writes for */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WORKERS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} inject SEC(".maps");
+
+/* worker -> when it was last seen alive */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WORKERS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} beat SEC(".maps");
+
 /* ifindex -> MAC address and number of a NIC we are attached to */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -84,5 +143,13 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } xsks SEC(".maps");
+
+/* socks_key() -> UDP socket. No BTF either. */
+struct {
+	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
+	__uint(max_entries, SOCKS_MAX);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u64));
+} socks SEC(".maps");
 
 #endif

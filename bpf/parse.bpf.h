@@ -5,11 +5,12 @@
  * the caller lets the frame go its way.
  *
  *   Ethernet ─ untagged ┬─ IPv4: checksum, options, no fragment ─┬─ UDP header
- *                       └─ IPv6: no extension headers ───────────┘
+ *                       └─ IPv6: a few extension headers ────────┘
  *
  * A packet ends where its IP header says. The frame may be longer (Ethernet pads to 60 bytes), and
- * is no datagram when it is shorter. An IPv6 packet with extension headers passes: the stack
- * handles them, and its UDP socket is ours too.
+ * is no datagram when it is shorter. The extension headers are those that may stand before UDP
+ * (RFC 8200 4.1): hop-by-hop options, destination options, a routing header that has been followed
+ * to its end. A chain of another kind or longer is the stack's, whose UDP socket is ours too.
  */
 #ifndef WGXDP_PARSE_BPF_H
 #define WGXDP_PARSE_BPF_H
@@ -31,9 +32,21 @@
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
+#define IPV6_EXTENSIONS_MAX 4 /* in one packet, as RFC 8200 recommends them */
+
 struct cursor {
 	const void *pos;
-	const void *end;
+	const void *end; /* of what can be read */
+	__u32 beyond;	 /* bytes of the frame after that; XDP sees it all */
+};
+
+/* How the extension headers begin that may stand before UDP. */
+struct extension {
+	__u8 next;
+	__u8 units; /* of 8 bytes, after the first 8 */
+	__u8 routing_type;
+	__u8 segments_left; /* of a routing header */
+	__u8 rest[4];
 };
 
 struct datagram {
@@ -58,7 +71,7 @@ static __always_inline const void *cursor_take(struct cursor *c, __u32 len)
 /* Bytes from @p to the end of the frame. */
 static __always_inline __u32 cursor_room(const struct cursor *c, const void *p)
 {
-	return c->end - p;
+	return c->end - p + c->beyond;
 }
 
 /* RFC 1071 over the whole header, its checksum field included, gives all ones. */
@@ -125,21 +138,48 @@ static __always_inline bool ipv6_martian(const struct ipv6hdr *ip)
 	return s[0] == d[0] && s[1] == d[1] && s[2] == d[2] && s[3] == d[3];
 }
 
+static __always_inline bool parse_is_extension(__u8 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
+}
+
+/* From the end of the IPv6 header to the UDP header, which @next or one of the headers announces.
+ * Their options are not read: none of them makes it someone else's datagram. */
+static __always_inline bool skip_extensions(struct cursor *c, struct datagram *d, __u8 next)
+{
+	const struct extension *e;
+	__u32 len;
+
+	for (int i = 0; i < IPV6_EXTENSIONS_MAX && next != IPPROTO_UDP; i++) {
+		/* Hop-by-hop options come first or not at all. */
+		if (!parse_is_extension(next) || (next == IPPROTO_HOPOPTS && i))
+			return false;
+		e = cursor_take(c, sizeof(*e));
+		if (!e || (next == IPPROTO_ROUTING && e->segments_left))
+			return false;
+		len = sizeof(*e) + e->units * 8;
+		if (len > d->udp_room)
+			return false;
+		d->udp_room -= len;
+		c->pos += len - sizeof(*e);
+		next = e->next;
+	}
+	return next == IPPROTO_UDP;
+}
+
 static __always_inline bool parse_ipv6(struct cursor *c, struct datagram *d)
 {
 	const struct ipv6hdr *ip = cursor_take(c, sizeof(*ip));
-	__u32 payload_len;
 
-	if (!ip || ip->version != 6 || ip->nexthdr != IPPROTO_UDP)
+	if (!ip || ip->version != 6)
 		return false;
-	payload_len = bpf_ntohs(ip->payload_len);
-	if (payload_len > cursor_room(c, c->pos) || ipv6_martian(ip))
+	d->udp_room = bpf_ntohs(ip->payload_len);
+	if (d->udp_room > cursor_room(c, c->pos) || ipv6_martian(ip))
 		return false;
 
 	d->ipv6 = true;
 	__builtin_memcpy(d->to.address, &ip->daddr, sizeof(d->to.address));
-	d->udp_room = payload_len;
-	return true;
+	return skip_extensions(c, d, ip->nexthdr);
 }
 
 /* Fills @d and leaves the cursor at the UDP payload. False: not a whole UDP datagram that someone

@@ -40,7 +40,9 @@
 	X(24, send_failed, "the kernel refused to send it")                                         \
 	X(25, tx_full, "no free frame to send it in")                                               \
 	X(26, down, "the interface is down or has no private key")                                  \
-	X(27, loop, "it would go out by the tunnel that it came from")
+	X(27, loop, "it would go out by the tunnel that it came from")              \
+	/* inside, where the kernel checks the worker */                                            \
+	X(28, inject_mismatch, "its inner source is not the peer's under whom the worker wrote it")
 
 enum reason {
 #define X(id, name, sentence) REASON_##name = (id),

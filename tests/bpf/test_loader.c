@@ -15,8 +15,10 @@
 
 static void test_pins_all_maps(void **state)
 {
-	static const char *const maps[] = { "listen", "sessions", "peers", "peer_stats",
-					    "drops",  "passes",	  "nics",  "xsks" };
+	static const char *const maps[] = { "listen",	 "sessions", "peers",	 "peer_stats",
+					    "drops",	 "passes",   "nics",	 "xsks",
+					    "peer_auth", "allowed4", "allowed6", "mac_keys",
+					    "events",	 "inject",   "beat",	 "socks" };
 	struct stat s;
 
 	(void)state;

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * skb.bpf.h - what the TC programs have in common. Their verdicts leave other programs on the hook
+ * their turn: TC_ACT_UNSPEC is TCX_NEXT.
+ */
+#ifndef WGXDP_SKB_BPF_H
+#define WGXDP_SKB_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "count.bpf.h"
+#include "sample.bpf.h"
+
+/* Offsets are from the IP header, wherever the packet begins. */
+static __always_inline bool skb_read_ip(const struct __sk_buff *skb, __u32 offset, void *to,
+					__u32 len)
+{
+	return !bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET);
+}
+
+/* Packets that a GSO packet will become, or that GRO made it of. */
+static __always_inline __u64 skb_packets(const struct __sk_buff *skb)
+{
+	return skb->gso_segs ? skb->gso_segs : 1;
+}
+
+static __always_inline int skb_drop(const struct __sk_buff *skb, enum event_hook hook,
+				    enum reason reason)
+{
+	struct event *e = sample_begin(reason, hook, skb->ifindex, skb->len);
+	__u32 head_len = sample_head_len(skb->len);
+
+	if (e) {
+		/* Shorter than its frame by the Ethernet header: then a short one has no sample of
+		 * its head, and no more. */
+		if (head_len && skb_read_ip(skb, 0, e->head, head_len))
+			e->head_len = head_len;
+		bpf_ringbuf_submit(e, 0);
+	}
+	count_drops(reason, skb_packets(skb), skb->len);
+	return TC_ACT_SHOT;
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * tunnel.bpf.c - allowed IPs, at both ends of the tunnel interface.
+ *
+ *   host ──▶ wg0 ─ egress: destination has a peer? ─ yes, counted as offered ─▶ queue ─▶ worker
+ *                    └─ no: a few a second go on, for the worker's ICMP errors; the rest die here,
+ *                       before they cost a wakeup
+ *
+ *   worker ─ inject[queue] = slot; write ─▶ wg0 ─ ingress: does the source's peer have that slot? ─▶ host
+ *                                                  └─ no: dies here. Trie and worker disagree.
+ *
+ * A write into a TUN queue runs ingress within the same system call, so inject[] is the slot of just
+ * this packet. It is no defence against a worker that lies, but one against a worker that errs.
+ *
+ * The packets have no Ethernet header here, but one under BPF_PROG_TEST_RUN: all offsets are from
+ * the IP header.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "count.bpf.h"
+#include "maps.bpf.h"
+#include "skb.bpf.h"
+
+/* <linux/icmp.h> drags in the C library's headers. */
+enum { ICMP_DEST_UNREACH = 3, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETERPROB = 12 };
+
+/* Packets without a peer that the worker may see. It answers fewer than that. */
+#define NO_PEER_PER_S 50
+
+static __u64 no_peer_limit;
+
+/* The peer that has the address at offset @at4 or @at6 of the IP header, by the longest prefix. */
+static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6)
+{
+	struct allowed4_key key4 = { .length = 32 };
+	struct allowed6_key key6 = { .length = 128 };
+	__u32 *slot = NULL;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (skb_read_ip(skb, at4, key4.address, sizeof(key4.address)))
+			slot = bpf_map_lookup_elem(&allowed4, &key4);
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		if (skb_read_ip(skb, at6, key6.address, sizeof(key6.address)))
+			slot = bpf_map_lookup_elem(&allowed6, &key6);
+	}
+	return slot ? *slot : SLOT_NONE;
+}
+
+/* --- egress ---------------------------------------------------------------------------------- */
+
+/* Is it to a group or to everybody? Such a packet is never answered. */
+static __always_inline bool to_many(struct __sk_buff *skb)
+{
+	__u8 first = 0xff;
+
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return !skb_read_ip(skb, offsetof(struct ipv6hdr, daddr), &first, 1) ||
+		       first == 0xff;
+	return !skb_read_ip(skb, offsetof(struct iphdr, daddr), &first, 1) || first >= 224;
+}
+
+SEC("tc")
+int wgxdp_egress(struct __sk_buff *skb)
+{
+	__u32 slot = peer_of(skb, offsetof(struct iphdr, daddr), offsetof(struct ipv6hdr, daddr));
+
+	if (slot != SLOT_NONE) {
+		count_peer_tx(slot, skb_packets(skb), skb->len);
+		return TC_ACT_UNSPEC;
+	}
+	if (!to_many(skb) && limit_take(&no_peer_limit, NO_PEER_PER_S))
+		return TC_ACT_UNSPEC;
+	return skb_drop(skb, EVENT_EGRESS, REASON_no_peer);
+}
+
+/* --- ingress --------------------------------------------------------------------------------- */
+
+/* Is it an ICMP error, as the worker makes them: without options and never in fragments? */
+static __always_inline bool is_icmp4_error(struct __sk_buff *skb)
+{
+	struct iphdr ip;
+	__u8 type;
+
+	if (!skb_read_ip(skb, 0, &ip, sizeof(ip)) || ip.ihl != 5 || ip.protocol != IPPROTO_ICMP ||
+	    ip.frag_off & bpf_htons(0x3fff) || !skb_read_ip(skb, sizeof(ip), &type, sizeof(type)))
+		return false;
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETERPROB;
+}
+
+/* RFC 4443 2.1: errors have the first bit of their type clear. */
+static __always_inline bool is_icmp6_error(struct __sk_buff *skb)
+{
+	__u8 next, type;
+
+	return skb_read_ip(skb, offsetof(struct ipv6hdr, nexthdr), &next, sizeof(next)) &&
+	       next == IPPROTO_ICMPV6 &&
+	       skb_read_ip(skb, sizeof(struct ipv6hdr), &type, sizeof(type)) && type < 128;
+}
+
+static __always_inline bool is_icmp_error(struct __sk_buff *skb)
+{
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return is_icmp4_error(skb);
+	return skb->protocol == bpf_htons(ETH_P_IPV6) && is_icmp6_error(skb);
+}
+
+/* The slot for which the worker of the packet's queue says it writes. */
+static __always_inline __u32 injected_slot(const struct __sk_buff *skb)
+{
+	__u32 queue = skb->queue_mapping - 1; /* 0, of no queue, becomes none of the map */
+	__u64 *slot = bpf_map_lookup_elem(&inject, &queue);
+
+	return slot ? *(volatile __u64 *)slot : SLOT_NONE;
+}
+
+SEC("tc")
+int wgxdp_inject(struct __sk_buff *skb)
+{
+	__u32 slot = injected_slot(skb);
+	bool right;
+
+	if (slot == SLOT_LOCAL)
+		right = is_icmp_error(skb);
+	else
+		right = slot != SLOT_NONE && slot == peer_of(skb, offsetof(struct iphdr, saddr),
+							     offsetof(struct ipv6hdr, saddr));
+	return right ? TC_ACT_UNSPEC : skb_drop(skb, EVENT_INGRESS, REASON_inject_mismatch);
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
