@@ -83,6 +83,22 @@ static void op_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
 	(void)ctx, (void)peer, (void)endpoint_changed;
 }
 
+static void op_identity_changed(void *ctx)
+{
+	(void)ctx;
+}
+
+static int op_allowed_begin(void *ctx, const struct prefix *prefix, const struct peer *peer)
+{
+	(void)ctx, (void)prefix, (void)peer;
+	return 0;
+}
+
+static void op_allowed_end(void *ctx, const struct prefix *prefix)
+{
+	(void)ctx, (void)prefix;
+}
+
 static void op_flush(void *ctx, struct peer *peer)
 {
 	(void)ctx, (void)peer;
@@ -108,6 +124,9 @@ static const struct device_ops device_ops = {
 	.index_end = op_index_end,
 	.peer_begin = op_peer_begin,
 	.peer_end = op_peer_end,
+	.identity_changed = op_identity_changed,
+	.allowed_begin = op_allowed_begin,
+	.allowed_end = op_allowed_end,
 	.peer_changed = op_peer_changed,
 	.flush = op_flush,
 	.retire = op_retire,

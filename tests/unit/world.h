@@ -55,6 +55,8 @@ struct payload {		    /* the inner packet */
 	uint32_t serial;
 };
 
+#define MAP_MAX 256
+
 struct node {
 	struct world *world;
 	struct device device;
@@ -62,16 +64,21 @@ struct node {
 	struct endpoint address;
 	int64_t unix_offset_ns;
 	bool under_load;
-	int send_error, index_error, peer_error; /* what the ops say, 0 or -errno */
+	int send_error, index_error, peer_error, allowed_error; /* what the ops say, 0 or -errno */
 	struct {
 		uint32_t index;
 		bool pending;
 	} begun[INDICES_MAX];
 	unsigned begun_count, peers_begun;
+	struct { /* the twin of the trie that the ops are told of */
+		struct prefix prefix;
+		uint32_t slot;
+	} map[MAP_MAX];
+	unsigned map_count;
 	struct retired *retired;
 	unsigned sent[WIRE_DATA + 1]; /* by type */
 	unsigned received_data, received_empty, last_serial;
-	unsigned events[DEVICE_COOKIE_SENT + 1], flushes, endpoint_changes;
+	unsigned events[DEVICE_COOKIE_SENT + 1], flushes, endpoint_changes, identity_changes;
 	enum reason last; /* of the last message given to device_input */
 };
 
@@ -233,6 +240,44 @@ static inline void node_peer_end(void *ctx, const struct peer *peer)
 	((struct node *)ctx)->peers_begun--;
 }
 
+static inline void node_identity_changed(void *ctx)
+{
+	((struct node *)ctx)->identity_changes++;
+}
+
+static inline unsigned node_map_find(const struct node *n, const struct prefix *prefix)
+{
+	unsigned at = 0;
+
+	while (at < n->map_count && memcmp(&n->map[at].prefix, prefix, sizeof(*prefix)))
+		at++;
+	return at;
+}
+
+static inline int node_allowed_begin(void *ctx, const struct prefix *prefix,
+				     const struct peer *peer)
+{
+	struct node *n = ctx;
+	unsigned at = node_map_find(n, prefix);
+
+	if (n->allowed_error)
+		return n->allowed_error;
+	assert_in_range(at, 0, MAP_MAX - 1);
+	n->map[at].prefix = *prefix;
+	n->map[at].slot = peer->slot;
+	n->map_count += at == n->map_count;
+	return 0;
+}
+
+static inline void node_allowed_end(void *ctx, const struct prefix *prefix)
+{
+	struct node *n = ctx;
+	unsigned at = node_map_find(n, prefix);
+
+	assert_in_range(at, 0, n->map_count - 1);
+	n->map[at] = n->map[--n->map_count];
+}
+
 static inline void node_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
 {
 	(void)peer;
@@ -373,6 +418,9 @@ static const struct device_ops node_ops = {
 	.index_end = node_index_end,
 	.peer_begin = node_peer_begin,
 	.peer_end = node_peer_end,
+	.identity_changed = node_identity_changed,
+	.allowed_begin = node_allowed_begin,
+	.allowed_end = node_allowed_end,
 	.peer_changed = node_peer_changed,
 	.flush = node_flush,
 	.retire = node_retire,

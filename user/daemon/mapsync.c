@@ -15,6 +15,8 @@
 /* The switches in /proc say nothing when they change. */
 #define FORWARDING_EVERY_NS (2 * NS_PER_S)
 
+#define COUNTERS_EVERY_NS NS_PER_S
+
 struct listen_list {
 	struct listen_key *keys;
 	unsigned count, cap;
@@ -49,12 +51,12 @@ static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t
 
 void mapsync_listen(struct node *n)
 {
-	struct listen_list list = { .port = htons(n->bound_port) };
+	struct listen_list list = { .port = htons(n->udp.port) };
 	int err = 0;
 
 	if (!n->loader)
 		return;
-	if (n->up && n->bound_port)
+	if (n->up)
 		err = netlink_addresses(n->netlink, add_listen, &list);
 	if (!err)
 		err = loader_set_listen(n->loader, list.keys, list.count);
@@ -113,6 +115,7 @@ int mapsync_index(struct node *n, uint32_t index, const struct peer *p, bool pen
 {
 	struct session_value v = {
 		.slot = p->slot,
+		.worker = (uint16_t)(p->slot % n->worker_count),
 		.kind = pending ? SESSION_PENDING : SESSION_DATA,
 	};
 
@@ -123,4 +126,53 @@ void mapsync_index_end(struct node *n, uint32_t index)
 {
 	if (n->loader)
 		loader_session_del(n->loader, index);
+}
+
+int mapsync_allowed(struct node *n, const struct prefix *prefix, const struct peer *p)
+{
+	return n->loader ? loader_allowed_set(n->loader, prefix, p->slot) : 0;
+}
+
+void mapsync_allowed_end(struct node *n, const struct prefix *prefix)
+{
+	if (n->loader)
+		loader_allowed_del(n->loader, prefix);
+}
+
+void mapsync_identity(struct node *n)
+{
+	int err = 0;
+
+	if (n->loader)
+		err = loader_set_mac1_key(n->loader, n->device.identity.set ?
+							     n->device.checker.mac1_key :
+							     NULL);
+	if (err)
+		log_error("cannot tell XDP the key of mac1: %s", strerror(-err));
+}
+
+static uint64_t load(const _Atomic uint64_t *at)
+{
+	return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+/* Workers count in memory; people read the map. */
+void mapsync_counters(struct node *n, uint64_t now_ns)
+{
+	if (!n->loader || now_ns < n->counters_at_ns)
+		return;
+	n->counters_at_ns = now_ns + COUNTERS_EVERY_NS;
+	for (struct peer *p = n->device.first; p; p = p->list_next) {
+		struct peer_stats_value v = {
+			.rx_packets = load(&p->rx_packets),
+			.rx_bytes = load(&p->rx_bytes),
+			.tx_packets = load(&p->tx_packets),
+			.tx_bytes = load(&p->tx_bytes),
+		};
+
+		if (v.rx_packets + v.tx_packets == p->counted_packets)
+			continue;
+		if (!loader_peer_auth_set(n->loader, p->slot, &v))
+			p->counted_packets = v.rx_packets + v.tx_packets;
+	}
 }

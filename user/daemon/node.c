@@ -10,13 +10,10 @@
 #include "daemon/node.h"
 
 #include <errno.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -27,8 +24,6 @@
 #include "util/secure.h"
 #include "wgxdp/control.h"
 
-/* Handshake messages taken in one go, so that timers and configuration get their turn. */
-#define MESSAGES_PER_TURN 256
 /* What could not be freed yet is looked at again after this. */
 #define COLLECT_NS (10 * NS_PER_MS)
 #define SOCKET_PATH_LEN 64
@@ -41,87 +36,76 @@ void node_stop(struct node *n, int exit_code)
 
 /* Up and down --------------------------------------------------------------------------------- */
 
-static uint64_t load(const _Atomic uint64_t *at)
-{
-	return atomic_load_explicit(at, memory_order_relaxed);
-}
-
-/* The worker must not run. */
-static void replace_udp(struct node *n, struct outside *udp, uint16_t port)
-{
-	if (n->udp) {
-		n->udp_closed_rx += load(&n->udp->stats.rx_packets);
-		n->udp_closed_tx += load(&n->udp->stats.tx_packets);
-		n->udp->ops->deinit(n->udp);
-	}
-	n->udp = udp;
-	n->bound_port = port;
-	worker_set_udp(n->worker, udp);
-}
-
 int node_up(struct node *n, struct fault *f)
 {
-	uint16_t port = n->wanted_port;
-	struct outside *udp;
+	static const struct node_udp none;
+	struct node_udp udp;
 	int err;
 
 	if (n->up)
 		return 0;
-	err = udp_new(&udp, &port, n->fwmark, f);
+	err = workers_open_udp(n, n->wanted_port, &udp, f);
 	if (err)
 		return err;
-	replace_udp(n, udp, port);
-	err = worker_start(n->worker);
+	workers_use_udp(n, &udp);
+	err = intake_watch_leader(n);
+	if (!err)
+		err = workers_start(n);
 	if (err) {
-		replace_udp(n, NULL, 0);
-		return fault(f, err, "cannot start a thread: %s", strerror(-err));
+		workers_use_udp(n, &none);
+		return fault(f, err, "cannot start the workers: %s", strerror(-err));
 	}
 	n->up = true;
 	mapsync_listen(n);
 	n->reach_at_ns = 0;
 	reach_tick(n, loop_now_ns());
 	device_set_up(&n->device, true, loop_now_ns());
-	log_info("up, port %u", port);
+	log_info("up, port %u", udp.port);
 	return 0;
 }
 
 void node_down(struct node *n)
 {
+	static const struct node_udp none;
+
 	if (!n->up)
 		return;
 	device_set_up(&n->device, false, loop_now_ns());
 	n->up = false;
 	mapsync_listen(n);
-	worker_stop(n->worker);
-	replace_udp(n, NULL, 0);
+	workers_stop(n);
+	workers_use_udp(n, &none);
 	log_info("down");
 }
 
 int node_set_listen_port(struct node *n, uint16_t port)
 {
-	struct outside *udp;
-	uint16_t bound = port;
+	struct node_udp udp;
 	int err;
 
-	if (!n->up || (port && port == n->bound_port)) {
+	if (!n->up || (port && port == n->udp.port)) {
 		n->wanted_port = port;
 		return 0;
 	}
-	err = udp_new(&udp, &bound, n->fwmark, NULL);
+	err = workers_open_udp(n, port, &udp, NULL);
 	if (err)
 		return err;
-	worker_stop(n->worker);
-	replace_udp(n, udp, bound);
+	workers_stop(n);
+	workers_use_udp(n, &udp);
 	n->wanted_port = port;
 	mapsync_listen(n);
 	reach_changed(n);
-	return worker_start(n->worker);
+	err = intake_watch_leader(n);
+	return err ? err : workers_start(n);
 }
 
 int node_set_fwmark(struct node *n, uint32_t fwmark)
 {
-	int err = n->udp ? udp_set_fwmark(n->udp, fwmark) : 0;
+	int err = n->udp.leader ? udp_set_fwmark(n->udp.leader, fwmark) : 0;
 
+	for (unsigned i = 0; i < n->worker_count && !err; i++)
+		if (n->udp.members[i])
+			err = udp_set_fwmark(n->udp.members[i], fwmark);
 	if (err)
 		return err;
 	n->fwmark = fwmark;
@@ -129,32 +113,7 @@ int node_set_fwmark(struct node *n, uint32_t fwmark)
 	return 0;
 }
 
-static void link_is_up(struct node *n)
-{
-	struct fault f;
-
-	if (n->up)
-		return;
-	if (node_up(n, &f)) {
-		log_error("%s", f.text);
-		lease_tell_error(n->lease_fd, &f);
-		netlink_set_up(n->netlink, n->tun.ifindex, false);
-		if (n->lease_fd >= 0)
-			node_stop(n, 1);
-		return;
-	}
-	lease_tell(n->lease_fd, "up", n->bound_port);
-}
-
 /* Events -------------------------------------------------------------------------------------- */
-
-/* It went from this namespace: deleted, or moved to another? */
-static bool tun_deleted(const struct node *n)
-{
-	struct ifreq request = { 0 };
-
-	return ioctl(n->tun.fd, TUNGETIFF, &request) != 0;
-}
 
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 {
@@ -163,37 +122,16 @@ static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 	for (unsigned i = 0; i < n->nic_count && !gone; i++)
 		if (link->ifindex == n->nics[i].ifindex && n->nics[i].attached)
 			loader_set_mac(n->loader, link->ifindex, link->mac);
-	if (link->ifindex != n->tun.ifindex)
-		return;
-	if (gone && tun_deleted(n)) {
-		log_info("the interface was deleted");
-		node_stop(n, 0);
-	} else if (gone) {
-		link_is_up(n); /* in another namespace, whose link events do not reach us */
-	} else {
-		n->tun_mtu = link->mtu;
-		worker_set_mtu(n->worker, link->mtu);
-		if (link->up)
-			link_is_up(n);
-		else
-			node_down(n);
-	}
 }
 
 /* What the watch missed: the links that we follow are asked for. */
 static void look_at_links(struct node *n)
 {
-	struct netlink_link link = { .ifindex = n->tun.ifindex };
-	int err;
+	struct netlink_link link;
 
 	for (unsigned i = 0; i < n->nic_count; i++)
 		if (!netlink_link(n->netlink, NULL, n->nics[i].ifindex, &link))
 			on_link(n, &link, false);
-	err = netlink_link(n->netlink, NULL, n->tun.ifindex, &link);
-	if (err == -ENODEV)
-		link.ifindex = n->tun.ifindex;
-	if (!err || err == -ENODEV)
-		on_link(n, &link, err);
 }
 
 static void on_netlink(void *ctx, int fd, uint32_t events)
@@ -209,55 +147,6 @@ static void on_netlink(void *ctx, int fd, uint32_t events)
 		mapsync_listen(n);
 	if (changed)
 		reach_changed(n);
-}
-
-static void take_note(struct node *n, const struct note *note, uint64_t now_ns)
-{
-	struct peer *p = upcalls_peer(n, note);
-	struct session *s;
-
-	if (!p)
-		return;
-	switch (note->kind) {
-	case NOTE_WANT_HANDSHAKE:
-		device_want_handshake(&n->device, p, now_ns);
-		break;
-	case NOTE_CONFIRMED:
-		s = indextab_session(n->device.indices, note->index);
-		if (s)
-			device_confirmed(&n->device, p, s, now_ns);
-		break;
-	case NOTE_MOVED:
-		device_moved(&n->device, p, &note->from);
-		break;
-	case NOTE_WATCH:
-		device_watch(&n->device, p, now_ns);
-		break;
-	}
-}
-
-static void on_handoff(void *ctx, int fd, uint32_t events)
-{
-	struct node *n = ctx;
-	uint64_t now_ns = loop_now_ns();
-	struct handshake_message m;
-	struct note note;
-
-	(void)fd;
-	(void)events;
-	handoff_clear(n->handoff);
-	while (handoff_take_note(n->handoff, &note))
-		take_note(n, &note, now_ns);
-	n->messages_left = false;
-	for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
-		if (handoff_messages_waiting(n->handoff) >= UNDER_LOAD_QUEUE_LEN)
-			n->under_load_until_ns = now_ns + UNDER_LOAD_AFTER_S * NS_PER_S;
-		if (!handoff_take_message(n->handoff, &m))
-			return;
-		device_input(&n->device, m.data, m.len, &m.from, now_ns < n->under_load_until_ns,
-			     now_ns);
-	}
-	n->messages_left = true;
 }
 
 static void on_signal(void *ctx, int fd, uint32_t events)
@@ -315,7 +204,7 @@ static uint16_t uapi_listen_port(void *ctx)
 {
 	const struct node *n = ctx;
 
-	return n->up ? n->bound_port : n->wanted_port;
+	return n->up ? n->udp.port : n->wanted_port;
 }
 
 static uint32_t uapi_fwmark(void *ctx)
@@ -356,10 +245,12 @@ static int start_core(struct node *n, struct fault *f)
 					      "it does not work on this CPU; try auto");
 	n->loop = loop_new();
 	n->grace = grace_new();
-	n->handoff = handoff_new();
-	if (!n->loop || !n->grace || !n->handoff)
+	n->inbox = handoff_new();
+	if (!n->loop || !n->grace || !n->inbox)
 		return fault(f, -ENOMEM, "out of memory or file descriptors");
 	err = device_init(&n->device, &upcalls, n);
+	if (!err)
+		err = device_set_handshake_rate(&n->device, n->options->handshake_rate);
 	if (err)
 		return fault(f, err, "out of memory");
 	n->netlink = netlink_open();
@@ -371,25 +262,14 @@ static int start_core(struct node *n, struct fault *f)
 
 static int start_data_path(struct node *n, const struct conf *conf, struct fault *f)
 {
-	struct worker_config config = {
-		.device = &n->device,
-		.grace = n->grace,
-		.handoff = n->handoff,
-		.tun = &n->tun,
-	};
-	int err = tun_open(&n->tun, n->options->interface, n->options->tun_fd,
-			   n->tun_mtu, f);
+	int err = tun_open(&n->tun, n->options->interface, n->options->tun_fd, n->tun_mtu, f);
 
-	if (err)
-		return err;
-	err = worker_new(&n->worker, &config);
-	if (err)
-		return fault(f, err, "out of memory");
-	worker_set_mtu(n->worker, n->tun_mtu);
-	err = paths_open(n, conf, f);
+	if (!err)
+		err = paths_open(n, conf, f);
 	if (err)
 		return err;
 	mapsync_forwarding(n, loop_now_ns());
+	mapsync_identity(n);
 	return conf ? apply_conf(n, conf, f) : 0;
 }
 
@@ -427,7 +307,9 @@ static int start_events(struct node *n, struct fault *f)
 	if (!err)
 		err = loop_add(n->loop, netlink_watch_fd(n->watch), EPOLLIN, on_netlink, n);
 	if (!err)
-		err = loop_add(n->loop, handoff_fd(n->handoff), EPOLLIN, on_handoff, n);
+		err = intake_watch(n);
+	if (!err)
+		err = tunnel_watch(n);
 	if (!err && n->lease_fd >= 0)
 		err = loop_add(n->loop, n->lease_fd, EPOLLIN, on_lease, n);
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
@@ -461,7 +343,8 @@ static void run(struct node *n)
 		int err;
 
 		if (n->loader)
-			until_ns = earliest(until_ns, n->forwarding_at_ns);
+			until_ns = earliest(until_ns,
+					    earliest(n->forwarding_at_ns, n->counters_at_ns));
 		if (grace_collect(n->grace))
 			until_ns = earliest(until_ns, now_ns + COLLECT_NS);
 		if (n->messages_left)
@@ -473,29 +356,28 @@ static void run(struct node *n)
 			return;
 		}
 		now_ns = loop_now_ns();
-		if (n->messages_left)
-			on_handoff(n, -1, 0);
+		intake_go_on(n);
 		device_tick(&n->device, now_ns);
 		reach_tick(n, now_ns);
 		mapsync_forwarding(n, now_ns);
+		mapsync_counters(n, now_ns);
 	}
 }
 
 /* Undoes start(), wherever it stopped. */
 static void end(struct node *n)
 {
-	if (n->worker)
-		node_down(n);
+	node_down(n);
 	server_free(n->uapi_server);
 	if (n->device.ops)
 		device_done(&n->device);
-	if (n->worker)
-		worker_free(n->worker);
+	tunnel_unwatch(n);
+	workers_free(n);
 	grace_free(n->grace);
 	paths_close(n);
 	if (n->tun.fd >= 0)
 		tun_close(&n->tun);
-	handoff_free(n->handoff);
+	handoff_free(n->inbox);
 	if (n->watch)
 		netlink_watch_close(n->watch);
 	if (n->netlink) {
@@ -536,6 +418,7 @@ int node_run(const struct options *options, const struct conf *conf, int lease_f
 		n.exit_code = 1;
 	} else {
 		lease_tell(lease_fd, "ready", n.tun.ifindex);
+		tunnel_look(&n); /* one that we were given may be up */
 		run(&n);
 	}
 	end(&n);

@@ -7,7 +7,10 @@
  *   instance.c the name: one daemon an interface, by a lock in /run/wgxdp
  *   lease.c    the command that started us waits for us, and may change its mind
  *   apply.c    the config file -> device
+ *   intake.c   what comes from workers and the UDP group: notes, handshake messages
  *   upcalls.c  what the protocol core asks for (struct device_ops)
+ *   workers.c  the threads, what each owns, the UDP sockets
+ *   tunnel.c   the tunnel interface: up, down, deleted, moved
  *   paths.c    the NICs: XDP, AF_XDP, or the UDP sockets, and why
  *   reach.c    endpoint -> outer headers, kept true as routes and neighbours change
  *   mapsync.c  BPF maps = state of the peers
@@ -23,9 +26,9 @@
 #include "daemon/options.h"
 #include "daemon/server.h"
 #include "daemon/uapi.h"
+#include "daemon/workers.h"
 #include "io/nexthop.h"
 #include "io/tun.h"
-#include "path/worker.h"
 #include "wg/device.h"
 
 #define NODE_QUEUES_MAX 64 /* of one NIC */
@@ -44,6 +47,9 @@ struct node {
 	struct device device;
 	struct tun tun;
 	uint32_t tun_mtu;
+	struct netlink *tun_netlink; /* in the namespace where the interface is now */
+	struct netlink_watch *tun_watch;
+	bool tun_gone; /* its link has gone from there, which is yet to be looked at */
 	bool up; /* the interface is up, sockets are open, the worker runs */
 	bool stopping;
 	int exit_code;
@@ -53,14 +59,15 @@ struct node {
 
 	/* data path */
 	struct grace *grace;
-	struct handoff *handoff;
-	struct worker *worker;
-	struct outside *udp;
+	struct node_worker workers[WORKERS_MAX];
+	unsigned worker_count;
+	struct node_udp udp;
 	uint64_t udp_closed_rx, udp_closed_tx; /* data messages of sockets that were closed since */
-	uint16_t wanted_port, bound_port; /* 0 = the kernel chooses; not bound */
+	struct handoff *inbox; /* messages that came to the leader of the UDP group */
+	uint16_t wanted_port;  /* 0 = the kernel chooses; what it is stands in udp.port */
 	uint32_t fwmark;
 	uint64_t under_load_until_ns;
-	bool messages_left; /* the hand-off was not emptied in one go */
+	bool messages_left; /* not all queues of messages were emptied in one go */
 
 	/* paths.c */
 	struct loader *loader; /* NULL without BPF */
@@ -80,6 +87,7 @@ struct node {
 
 	/* mapsync.c */
 	uint64_t forwarding_at_ns; /* the host's forwarding switches are read again then */
+	uint64_t counters_at_ns;   /* peer_auth is brought up to date again then */
 
 	/* sockets */
 	struct uapi uapi;
@@ -108,6 +116,16 @@ int node_set_fwmark(struct node *n, uint32_t fwmark);
 /* apply.c: 0/-errno with @f. */
 int apply_conf(struct node *n, const struct conf *conf, struct fault *f);
 
+/* tunnel.c: follows the interface, by n->tun_netlink and n->tun_watch. 0/-errno. */
+int tunnel_watch(struct node *n);
+void tunnel_look(struct node *n);    /* acts on what it is now */
+void tunnel_unwatch(struct node *n); /* fine if it is not watched */
+
+/* intake.c */
+int intake_watch(struct node *n);	 /* 0/-errno */
+int intake_watch_leader(struct node *n); /* after each change of the UDP sockets; 0/-errno */
+void intake_go_on(struct node *n);	 /* with what was left */
+
 /* upcalls.c */
 extern const struct device_ops upcalls;
 /* The peer of a note, or NULL if it has gone. */
@@ -129,6 +147,10 @@ void mapsync_listen(struct node *n); /* the host's addresses, or nothing while d
 void mapsync_forwarding(struct node *n, uint64_t now_ns);
 int mapsync_peer(struct node *n, const struct peer *p);
 void mapsync_peer_end(struct node *n, const struct peer *p);
+void mapsync_identity(struct node *n); /* mac1's key */
+void mapsync_counters(struct node *n, uint64_t now_ns);
+int mapsync_allowed(struct node *n, const struct prefix *prefix, const struct peer *p);
+void mapsync_allowed_end(struct node *n, const struct prefix *prefix);
 int mapsync_index(struct node *n, uint32_t index, const struct peer *p, bool pending);
 void mapsync_index_end(struct node *n, uint32_t index);
 

@@ -13,6 +13,7 @@
 #include "wgxdp/limits.h"
 
 #define OPTIONS_NICS_MAX 16
+#define OPTIONS_CPUS_MAX 64
 
 enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
@@ -24,6 +25,9 @@ struct options {
 	enum loader_mode xdp_mode;
 	enum afxdp_zc zero_copy;
 	const char *aead;	 /* NULL = auto */
+	unsigned workers;	 /* 0 = min(queues, cores, 4) */
+	int cpus[OPTIONS_CPUS_MAX]; /* worker i is pinned to the i-th; none = not pinned */
+	unsigned cpu_count;
 	uint32_t handshake_rate; /* per second and proven source */
 	bool strict;		 /* drop what is ours but unknown even when the host forwards */
 	bool foreground;

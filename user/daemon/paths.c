@@ -144,13 +144,17 @@ static int add_ports(struct node *n)
 {
 	int err = 0;
 
-	n->zero_copy = n->nic_count > 0;
+	n->zero_copy = n->rx_xdp || n->tx_xdp;
 	for (unsigned i = 0; i < n->nic_count; i++) {
 		struct node_nic *nic = &n->nics[i];
 
 		for (unsigned q = 0; q < nic->queue_count && !err; q++) {
-			err = worker_add_port(n->worker, nic->queues[q], n->tx_xdp);
+			err = worker_add_port(n->workers[q % n->worker_count].worker,
+					      nic->queues[q], n->tx_xdp);
 			n->zero_copy &= afxdp_zero_copy(nic->queues[q]);
+			if (!err && nic->attached)
+				err = loader_set_queue_worker(n->loader, nic->ifindex, q,
+							      q % n->worker_count);
 		}
 	}
 	return err;
@@ -158,33 +162,24 @@ static int add_ports(struct node *n)
 
 static int open_nics(struct node *n, struct fault *f)
 {
-	int err;
+	int err = 0;
 
 	if (!n->nic_count)
 		return fault(f, -ENODEV, "no NIC leads to the endpoints or to a default route; "
 					 "name one: wgxdp attach NIC CONF");
-	for (unsigned i = 0; i < n->nic_count; i++) {
+	for (unsigned i = 0; i < n->nic_count && !err; i++)
 		err = open_nic(n, &n->nics[i], f);
-		if (err)
-			goto undo;
-	}
-	err = add_ports(n);
-	if (!err)
-		return 0;
-	fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX);
-undo:
-	for (unsigned i = 0; i < n->nic_count; i++)
+	for (unsigned i = 0; i < n->nic_count && err; i++)
 		close_nic(n, &n->nics[i]);
 	return err;
 }
 
-int paths_open(struct node *n, const struct conf *conf, struct fault *f)
+/* XDP for the directions that ask for it, or n->why. */
+static int open_xdp(struct node *n, const struct conf *conf, struct fault *f)
 {
 	bool forced = n->options->rx == OPTIONS_PATH_XDP || n->options->tx == OPTIONS_PATH_XDP;
-	int err = named_nics(n, f);
+	int err;
 
-	if (err)
-		return err;
 	n->rx_xdp = n->options->rx != OPTIONS_PATH_UDP;
 	n->tx_xdp = n->options->tx != OPTIONS_PATH_UDP;
 	if (!n->options->nic_count)
@@ -199,15 +194,74 @@ int paths_open(struct node *n, const struct conf *conf, struct fault *f)
 		err = open_nics(n, f);
 	if (!err)
 		return 0;
-	n->rx_xdp = n->tx_xdp = n->zero_copy = false;
-	if (forced) {
-		loader_free(n->loader);
-		n->loader = NULL;
+	n->rx_xdp = n->tx_xdp = false;
+	if (forced)
 		return err;
-	}
 	snprintf(n->why, sizeof(n->why), "%s", f->text);
 	log_info("data takes the UDP socket: %s", n->why);
 	return 0;
+}
+
+/* The fewest queues of a NIC, so that each worker has one on every NIC; 0 = no NIC matters. */
+static unsigned fewest_queues(const struct node *n)
+{
+	unsigned fewest = 0;
+
+	for (unsigned i = 0; i < n->nic_count; i++)
+		if (n->nics[i].queue_count && (!fewest || n->nics[i].queue_count < fewest))
+			fewest = n->nics[i].queue_count;
+	return fewest;
+}
+
+static int make_workers(struct node *n, struct fault *f)
+{
+	unsigned queues = fewest_queues(n), count = workers_wanted(n, queues);
+	int err;
+
+	if (n->options->workers && queues && count > queues)
+		return fault(f, -EINVAL, "--workers %u: a NIC has only %u queues; `ethtool -L` may give it more",
+			     count, queues);
+	if (count > 1 && (!n->loader || loader_reuseport_prog(n->loader) < 0)) {
+		if (n->options->workers)
+			return fault(f, -ENOTSUP, "--workers %u: more than one needs BPF to steer the UDP sockets",
+				     count);
+		count = 1;
+	}
+	err = workers_make(n, count, f);
+	if (err)
+		return err;
+	err = add_ports(n);
+	return err ? fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX) : 0;
+}
+
+/* Where XDP does not look at what comes in, TC on the NIC does, and TC on the tunnel always: where
+ * the kernel or our rights lack it, the workers' own checks stand alone, and that is said. */
+static void open_tc(struct node *n)
+{
+	struct fault f;
+	bool tcx;
+
+	if (!n->loader)
+		return;
+	if (loader_attach_tunnel(n->loader, n->tun.ifindex, false, &tcx, &f))
+		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
+	for (unsigned i = 0; i < n->nic_count && !n->rx_xdp; i++)
+		if (loader_attach_nic_tc(n->loader, n->nics[i].ifindex, n->nics[i].name, false,
+					 &tcx, &f))
+			log_info("what comes in is checked by the daemon alone: %s", f.text);
+}
+
+int paths_open(struct node *n, const struct conf *conf, struct fault *f)
+{
+	int err = named_nics(n, f);
+
+	if (!err)
+		err = open_xdp(n, conf, f);
+	if (!err)
+		err = make_workers(n, f);
+	if (!err)
+		open_tc(n);
+	return err;
 }
 
 void paths_close(struct node *n)

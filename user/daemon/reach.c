@@ -38,7 +38,7 @@ void reach_peer(struct node *n, struct peer *p)
 	struct nexthop_env env = {
 		.nl = n->netlink,
 		.fwmark = n->fwmark,
-		.source_port = htons(n->bound_port),
+		.source_port = htons(n->udp.port),
 		.nics = nics,
 		.managed = &n->managed,
 	};

@@ -63,7 +63,7 @@ static json_t *describe_drops(const struct node *n)
 	uint64_t worker[REASON_COUNT];
 	json_t *drops = json_object();
 
-	worker_drops(n->worker, worker);
+	workers_drops(n, worker);
 	if (n->loader && loader_drops(n->loader, kernel))
 		memset(kernel, 0, sizeof(kernel));
 	for (unsigned i = 1; i < REASON_COUNT; i++) {
@@ -99,7 +99,7 @@ static json_t *describe_mode(const struct node *n)
 
 static json_t *describe_path(const struct node *n)
 {
-	uint64_t rx_xsk = 0, tx_xsk = 0, rx_udp = 0, tx_udp = 0;
+	uint64_t rx_xsk = 0, tx_xsk = 0, rx_udp, tx_udp;
 	unsigned queues = 0;
 
 	for (unsigned i = 0; i < n->nic_count; i++) {
@@ -111,19 +111,16 @@ static json_t *describe_path(const struct node *n)
 			tx_xsk += count(&nic->queues[q]->stats.tx_packets);
 		}
 	}
-	if (n->udp) {
-		rx_udp = count(&n->udp->stats.rx_packets);
-		tx_udp = count(&n->udp->stats.tx_packets);
-	}
+	workers_udp_count(n, &rx_udp, &tx_udp);
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?,"
 			 " s:{s:o, s:o}, s:{s:o, s:o}}",
-			 "nic", describe_nics(n), "queues", (int)queues, "workers", 1, "rx",
+			 "nic", describe_nics(n), "queues", (int)queues, "workers", (int)n->worker_count, "rx",
 			 n->rx_xdp ? "xdp" : "udp", "tx", n->tx_xdp ? "xdp" : "udp", "xdp_mode",
 			 describe_mode(n), "zero_copy", n->zero_copy, "aead", aead_name(), "why",
 			 *n->why ? n->why : NULL, "pinned",
 			 n->loader ? loader_pinned(n->loader) : NULL, "rx_packets", "xsk",
-			 number(rx_xsk), "udp", number(n->udp_closed_rx + rx_udp), "tx_packets",
-			 "xsk", number(tx_xsk), "udp", number(n->udp_closed_tx + tx_udp));
+			 number(rx_xsk), "udp", number(rx_udp), "tx_packets",
+			 "xsk", number(tx_xsk), "udp", number(tx_udp));
 }
 
 static json_t *describe(void *ctx)
@@ -134,7 +131,7 @@ static json_t *describe(void *ctx)
 	keytext_to_base64(key, n->device.identity.public);
 	return json_pack("{s:s, s:s?, s:i, s:I, s:i, s:o, s:o, s:o}", "interface", n->tun.name,
 			 "public_key", n->device.identity.set ? key : NULL, "listen_port",
-			 (int)(n->bound_port ? n->bound_port : n->wanted_port), "fwmark",
+			 (int)(n->up ? n->udp.port : n->wanted_port), "fwmark",
 			 (json_int_t)n->fwmark, "mtu", (int)n->tun_mtu, "path", describe_path(n),
 			 "drops", describe_drops(n), "peers", describe_peers(n));
 }

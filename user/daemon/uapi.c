@@ -165,7 +165,7 @@ static int replace_allowed_ips(struct uapi_session *s, const char *value)
 	if (!is_true(value))
 		return -EINVAL;
 	if (peer)
-		allowedips_remove_all(s->uapi->device->allowed, &peer->allowed);
+		device_peer_disallow_all(s->uapi->device, peer);
 	return 0;
 }
 

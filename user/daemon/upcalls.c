@@ -36,7 +36,7 @@ static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, cons
 	bool local_gone = false;
 	int err;
 
-	if (!n->udp)
+	if (!n->udp.leader)
 		return -ENETDOWN;
 	if (peer) {
 		const struct encap *e = atomic_load_explicit(&peer->encap, memory_order_relaxed);
@@ -44,7 +44,7 @@ static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, cons
 		if (e && endpoint_same_remote(&e->endpoint, to))
 			via = e->endpoint;
 	}
-	err = udp_send_one(n->udp, &via, msg, len, &local_gone);
+	err = udp_send_one(n->udp.leader, &via, msg, len, &local_gone);
 	if (!peer)
 		return err;
 	atomic_store_explicit(&peer->last_udp_ns, loop_now_ns(), memory_order_relaxed);
@@ -100,6 +100,21 @@ static void up_peer_end(void *ctx, const struct peer *peer)
 	mapsync_peer_end(n, peer);
 }
 
+static void up_identity_changed(void *ctx)
+{
+	mapsync_identity(ctx);
+}
+
+static int up_allowed_begin(void *ctx, const struct prefix *prefix, const struct peer *peer)
+{
+	return mapsync_allowed(ctx, prefix, peer);
+}
+
+static void up_allowed_end(void *ctx, const struct prefix *prefix)
+{
+	mapsync_allowed_end(ctx, prefix);
+}
+
 struct peer *upcalls_peer(const struct node *n, const struct note *note)
 {
 	struct peer *p = note->slot < n->slot_cap ? n->slots[note->slot] : NULL;
@@ -124,7 +139,7 @@ static void up_flush(void *ctx, struct peer *peer)
 	/* The neighbour was perhaps unknown when the endpoint was set; the handshake found it. */
 	reach_peer(n, peer);
 	if (s && n->up)
-		worker_flush(n->worker, s->local_index);
+		worker_flush(n->workers[peer->slot % n->worker_count].worker, s->local_index);
 }
 
 static void up_retire(void *ctx, void *object, void (*free_fn)(void *))
@@ -174,6 +189,9 @@ const struct device_ops upcalls = {
 	.index_end = up_index_end,
 	.peer_begin = up_peer_begin,
 	.peer_end = up_peer_end,
+	.identity_changed = up_identity_changed,
+	.allowed_begin = up_allowed_begin,
+	.allowed_end = up_allowed_end,
 	.peer_changed = up_peer_changed,
 	.flush = up_flush,
 	.retire = up_retire,

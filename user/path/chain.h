@@ -16,6 +16,8 @@
 #include "crypto/aead.h"
 #include "path/spsc.h"
 #include "path/worker.h"
+#include "wgxdp/limits.h"
+#include "wgxdp/maps.h"
 
 /* A data message on its way in. */
 struct in_packet {
@@ -67,12 +69,21 @@ struct port {
 	bool tx;
 };
 
+/* ICMP errors: a bucket of ICMP_BURST, filled by one every ICMP_INTERVAL_NS. */
+#define ICMP_BURST 50
+#define ICMP_INTERVAL_NS (NS_PER_S / 100)
+
+struct icmp_budget {
+	uint64_t full_at_ns; /* when the bucket is, or will be, full */
+};
+
 struct worker {
 	struct worker_config config;
 	struct port ports[WORKER_PORTS_MAX];
 	unsigned port_count;
 	struct outside *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn */
+	struct icmp_budget icmp;
 	struct ingress ingress;
 	struct egress egress;
 	_Atomic uint32_t mtu;
@@ -92,6 +103,10 @@ unsigned egress_run(struct worker *w);
 /* Seals and sends what waits for @p, in order, if it has a session. */
 void egress_flush(struct worker *w, struct peer *p);
 
+/* Writes an IP packet into the tunnel interface on behalf of the peer in @slot, or of ourselves
+ * (SLOT_LOCAL): TC looks there in the same moment. TUN_VNET_LEN bytes before it are overwritten. */
+int chain_inject(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
+
 /* Counts a packet that ends here. */
 static inline void chain_drop(struct worker *w, enum reason reason, uint64_t packets)
 {
@@ -99,7 +114,7 @@ static inline void chain_drop(struct worker *w, enum reason reason, uint64_t pac
 }
 
 /* Tells the control thread; a note that does not fit is made again by the next packet. */
-void chain_note(struct worker *w, enum note_kind kind, const struct peer *p, uint32_t index,
+void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
 
 /* NOTE_WANT_HANDSHAKE, but for one peer not more often than every WANT_INTERVAL_NS. */

@@ -14,6 +14,7 @@
 
 #include "io/encap.h"
 #include "path/chain.h"
+#include "path/icmp.h"
 #include "wgxdp/limits.h"
 
 /* So often a data message takes the UDP socket, that a stateful firewall of the host keeps the
@@ -39,6 +40,24 @@ static unsigned read_tun(struct worker *w)
 	return n;
 }
 
+/* The sender is told, at a limited rate, that its packet goes nowhere. */
+static void answer_unreachable(struct worker *w, const struct out_packet *p)
+{
+	uint8_t error[TUN_VNET_LEN + ICMP_ERROR_MAX];
+	uint64_t window_ns = ICMP_BURST * ICMP_INTERVAL_NS;
+	size_t len;
+
+	if (w->icmp.full_at_ns < w->now_ns)
+		w->icmp.full_at_ns = w->now_ns;
+	if (w->icmp.full_at_ns - w->now_ns + ICMP_INTERVAL_NS > window_ns)
+		return;
+	len = icmp_unreachable(error + TUN_VNET_LEN, p->data, p->len);
+	if (!len)
+		return;
+	w->icmp.full_at_ns += ICMP_INTERVAL_NS;
+	chain_inject(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
+}
+
 /* [W] 2: the destination chooses the peer. */
 static void choose_peers(struct worker *w, unsigned n)
 {
@@ -55,11 +74,14 @@ static void choose_peers(struct worker *w, unsigned n)
 		}
 		if (!p->peer) {
 			p->reason = REASON_no_peer;
+			answer_unreachable(w, p);
 			continue;
 		}
 		p->encap = atomic_load_explicit(&p->peer->encap, memory_order_acquire);
-		if (!p->encap)
+		if (!p->encap) {
 			p->reason = REASON_no_endpoint;
+			answer_unreachable(w, p);
+		}
 	}
 }
 

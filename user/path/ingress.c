@@ -120,7 +120,7 @@ static void accept_counters(struct worker *w, unsigned n)
 
 /* [W] 2.1: the endpoint follows the newest authenticated packet. Only a change looks at the outer
  * checksums: a header that was altered on its way must not redirect a peer. */
-static void note_endpoint(struct worker *w, const struct peer *p, const struct rx_frame *f)
+static void note_endpoint(struct worker *w, struct peer *p, const struct rx_frame *f)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
 	struct endpoint from = frame_endpoint(f);
@@ -211,8 +211,8 @@ static void write_tun(struct worker *w, unsigned n)
 		int err;
 
 		if (p->reason == REASON_none && p->len) {
-			err = tun_write(w->config.tun,
-					p->frame->payload + sizeof(struct wire_data), p->len);
+			err = chain_inject(w, p->session->peer->slot,
+					   p->frame->payload + sizeof(struct wire_data), p->len);
 			if (err)
 				p->reason = err == -EIO ? REASON_down : REASON_tun_full;
 		}

@@ -29,6 +29,8 @@
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
 /* A path that could not hand everything to the kernel is swept again after this. */
 #define RETRY_MS 1
+/* The heartbeat: XDP gives a worker's data to the stack when it is BEAT_STALE_NS old. */
+#define BEAT_MS 500
 
 static uint64_t now_ns(void)
 {
@@ -40,14 +42,23 @@ static uint64_t now_ns(void)
 
 /* The thread ---------------------------------------------------------------------------------- */
 
-void chain_note(struct worker *w, enum note_kind kind, const struct peer *p, uint32_t index,
+void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from)
 {
 	struct note n = { .kind = kind, .slot = p->slot, .peer = p, .index = index };
 
 	if (from)
 		n.from = *from;
-	handoff_note(w->config.handoff, &n);
+	/* The other kinds are noted again by the next packet; this one only if nobody looks. */
+	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
+		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
+}
+
+int chain_inject(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
+{
+	if (w->config.inject)
+		*w->config.inject = slot;
+	return tun_write(w->config.tun, packet, len);
 }
 
 void chain_want_handshake(struct worker *w, struct peer *p)
@@ -91,7 +102,7 @@ static void sleep_until_ready(struct worker *w, bool retry)
 						       .events = POLLIN };
 	handoff_kick(w->config.handoff);
 	grace_offline(w->config.grace, w->config.id);
-	poll(fds, POLL_PORTS + w->port_count, retry ? RETRY_MS : -1);
+	poll(fds, POLL_PORTS + w->port_count, retry ? RETRY_MS : w->config.beat ? BEAT_MS : -1);
 	grace_online(w->config.grace, w->config.id);
 	if (fds[POLL_WAKE].revents)
 		eventfd_read(w->wake_fd, &count);
@@ -131,11 +142,15 @@ static void *thread_main(void *arg)
 	grace_online(w->config.grace, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
 		w->now_ns = now_ns();
+		if (w->config.beat && w->now_ns - *w->config.beat > BEAT_MS * NS_PER_MS / 2)
+			*w->config.beat = w->now_ns;
 		if (!turn(w, number, &retry))
 			sleep_until_ready(w, retry);
 		handoff_kick(w->config.handoff);
 		grace_quiescent(w->config.grace, w->config.id);
 	}
+	if (w->config.beat)
+		*w->config.beat = 0;
 	grace_offline(w->config.grace, w->config.id);
 	return NULL;
 }
@@ -198,6 +213,7 @@ void worker_set_mtu(struct worker *w, uint32_t mtu)
 int worker_start(struct worker *w)
 {
 	sigset_t all, before;
+	cpu_set_t cpus;
 	char name[16];
 	int err;
 
@@ -212,8 +228,15 @@ int worker_start(struct worker *w)
 		return -err;
 	snprintf(name, sizeof(name), "wgxdp/%u", w->config.id);
 	pthread_setname_np(w->thread, name);
+	if (w->config.cpu >= 0) {
+		CPU_ZERO(&cpus);
+		CPU_SET((unsigned)w->config.cpu, &cpus);
+		err = pthread_setaffinity_np(w->thread, sizeof(cpus), &cpus);
+	}
 	w->running = true;
-	return 0;
+	if (err)
+		worker_stop(w);
+	return -err;
 }
 
 void worker_stop(struct worker *w)

@@ -25,7 +25,10 @@ struct worker_config {
 	const struct device *device; /* its tables: indices, allowed */
 	struct grace *grace;
 	struct handoff *handoff;
-	const struct tun *tun;	 /* borrowed */
+	const struct tun *tun;	 /* borrowed; its own queue */
+	/* Its elements of the maps of these names, or NULL without BPF. */
+	volatile uint64_t *inject, *beat;
+	int cpu;		 /* to be pinned to; -1 = none */
 };
 
 /* Returns 0 and *@w, stopped and without ports; or -errno. */

@@ -380,6 +380,19 @@ static void write_prefix(const struct allowedips_node *n, struct prefix *p)
 	memcpy(p->addr, words, n->family == AF_INET ? 4 : 16);
 }
 
+bool allowedips_mask(struct prefix *p)
+{
+	struct bits bits;
+	uint64_t words[2];
+
+	if (!read_prefix(p, &bits))
+		return false;
+	words[0] = htobe64(bits.high);
+	words[1] = htobe64(bits.low);
+	memcpy(p->addr, words, p->family == AF_INET ? 4 : 16);
+	return true;
+}
+
 int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx)
 {

@@ -33,6 +33,9 @@ struct allowedips_list {
 struct allowedips *allowedips_new(retire_fn retire, void *ctx);
 void allowedips_free(struct allowedips *a);
 
+/* Clears the host bits of @p. False, with @p untouched, for what is no prefix. Any thread. */
+bool allowedips_mask(struct prefix *p);
+
 /* Gives @p (host bits are masked here) to @peer, taking it from whoever has it; @list is @peer's.
  * Given to its holder again it stays where it was in the order; moved, it goes to the end of the new
  * holder's list and leaves the old one's.

@@ -116,16 +116,12 @@ static void give_slot(struct device *d, uint32_t slot)
 
 int device_init(struct device *d, const struct device_ops *ops, void *ctx)
 {
-	uint8_t secret[16];
-
 	*d = (struct device){ .ops = ops, .ctx = ctx };
 	ops->random(ctx, d->hash_secret, sizeof(d->hash_secret));
-	ops->random(ctx, secret, sizeof(secret));
 	d->indices = indextab_new(ops->retire, ctx);
 	d->allowed = allowedips_new(ops->retire, ctx);
-	d->limiter = ratelimit_new(HANDSHAKE_RATE_PER_S, HANDSHAKE_BURST, secret);
-	wipe(secret, sizeof(secret));
-	if (d->indices && d->allowed && d->limiter && !make_room(d))
+	if (d->indices && d->allowed && !device_set_handshake_rate(d, HANDSHAKE_RATE_PER_S) &&
+	    !make_room(d))
 		return 0;
 	device_done(d);
 	return -ENOMEM;
@@ -141,6 +137,21 @@ void device_done(struct device *d)
 	free(d->free_slots);
 	free(d->by_key);
 	wipe(d, sizeof(*d));
+}
+
+int device_set_handshake_rate(struct device *d, uint32_t per_s)
+{
+	struct ratelimit *limiter;
+	uint8_t secret[16];
+
+	d->ops->random(d->ctx, secret, sizeof(secret));
+	limiter = ratelimit_new(per_s, HANDSHAKE_BURST, secret);
+	wipe(secret, sizeof(secret));
+	if (!limiter)
+		return -ENOMEM;
+	ratelimit_free(d->limiter);
+	d->limiter = limiter;
+	return 0;
 }
 
 /* A new identity: everything that was derived from the old one goes. */
@@ -167,6 +178,7 @@ void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_
 	cookie_checker_wipe(&d->checker);
 	if (new.set)
 		cookie_checker_init(&d->checker, new.public);
+	d->ops->identity_changed(d->ctx);
 	for (struct peer *p = d->first; p; p = p->list_next)
 		renew_peer(d, p, now_ns);
 out:
@@ -229,7 +241,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 {
 	hash_remove(d, p);
 	list_unlink(d, p);
-	allowedips_remove_all(d->allowed, &p->allowed);
+	device_peer_disallow_all(d, p);
 	upkeep_forget(d, p);
 	heap_set(&d->deadlines, p, TIMERS_NEVER);
 	d->ops->peer_end(d->ctx, p);
@@ -276,10 +288,38 @@ void device_peer_set_name(struct device *d, struct peer *p, const char *name)
 
 int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix)
 {
-	return allowedips_insert(d->allowed, prefix, p, &p->allowed);
+	struct prefix masked = *prefix;
+	int err;
+
+	if (!allowedips_mask(&masked))
+		return -EINVAL;
+	err = d->ops->allowed_begin(d->ctx, &masked, p);
+	if (err)
+		return err;
+	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
+	if (err) /* only a prefix that nobody had can fail */
+		d->ops->allowed_end(d->ctx, &masked);
+	return err;
 }
 
 void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix)
 {
-	allowedips_remove(d->allowed, prefix, p);
+	struct prefix masked = *prefix;
+
+	if (allowedips_mask(&masked) && allowedips_remove(d->allowed, &masked, p))
+		d->ops->allowed_end(d->ctx, &masked);
+}
+
+static int end_allowed(void *ctx, const struct prefix *prefix)
+{
+	struct device *d = ctx;
+
+	d->ops->allowed_end(d->ctx, prefix);
+	return 0;
+}
+
+void device_peer_disallow_all(struct device *d, struct peer *p)
+{
+	allowedips_each(&p->allowed, end_allowed, d);
+	allowedips_remove_all(d->allowed, &p->allowed);
 }

@@ -45,6 +45,12 @@ struct device_ops {
 	/* A slot begins or ends to stand for a peer; what begins may fail with -errno (map full). */
 	int (*peer_begin)(void *ctx, const struct peer *peer);
 	void (*peer_end)(void *ctx, const struct peer *peer);
+	/* The private key is another one, or none: d->identity and d->checker are new. */
+	void (*identity_changed)(void *ctx);
+	/* A prefix (masked) begins to lead to @peer, from another peer or from none; or to none. begin
+	 * may fail with -errno (map full) and then has changed nothing. */
+	int (*allowed_begin)(void *ctx, const struct prefix *prefix, const struct peer *peer);
+	void (*allowed_end)(void *ctx, const struct prefix *prefix);
 	/* Endpoint, name or last handshake changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
 	/* peer->current is new and there are staged packets: a worker should send them. */
@@ -78,6 +84,8 @@ struct device {
 
 /* Empty, down, no key. Returns 0 or -ENOMEM. @ops and @ctx must outlive it. */
 int device_init(struct device *d, const struct device_ops *ops, void *ctx);
+/* Limits handshakes of proven sources while under load, from now on. 0 or -ENOMEM. */
+int device_set_handshake_rate(struct device *d, uint32_t per_s);
 /* Removes all peers and wipes. Objects given to retire are the caller's to flush. */
 void device_done(struct device *d);
 
@@ -109,6 +117,7 @@ void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interv
 void device_peer_set_name(struct device *d, struct peer *p, const char *name);
 int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix);
 void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix);
+void device_peer_disallow_all(struct device *d, struct peer *p);
 
 /* Messages and notes ------------------------------------------------------------------------- */
 

@@ -53,6 +53,7 @@ struct peer {
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; flood guard, [W] 5.1 */
 	uint64_t last_tai64n_unix_ns;	      /* of the newest initiation sent to it */
+	uint64_t counted_packets; /* rx_packets + tx_packets when last told to the map peer_auth */
 	char name[PEER_NAME_LEN];	      /* from "# Name ="; "" = none */
 	struct peer *list_next, *list_prev;   /* device order: as added */
 	struct peer *hash_next;

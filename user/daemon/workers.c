@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/workers.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "daemon/node.h"
+#include "io/udp.h"
+
+static uint64_t load(const _Atomic uint64_t *at)
+{
+	return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+unsigned workers_wanted(const struct node *n, unsigned queues)
+{
+	unsigned count = WORKERS_DEFAULT_MAX;
+	cpu_set_t cpus;
+
+	if (n->options->workers)
+		return n->options->workers;
+	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && (unsigned)CPU_COUNT(&cpus) < count)
+		count = (unsigned)CPU_COUNT(&cpus);
+	if (queues && queues < count)
+		count = queues;
+	return count ? count : 1;
+}
+
+static int make_one(struct node *n, unsigned id, struct fault *f)
+{
+	struct node_worker *nw = &n->workers[id];
+	struct worker_config config = {
+		.id = id,
+		.device = &n->device,
+		.grace = n->grace,
+		.tun = &nw->tun,
+		.inject = n->loader ? loader_inject(n->loader) + id : NULL,
+		.beat = n->loader ? loader_beat(n->loader) + id : NULL,
+		.cpu = n->options->cpu_count ?
+			       n->options->cpus[id % n->options->cpu_count] :
+			       -1,
+	};
+	int err = 0;
+
+	*nw = (struct node_worker){ .node = n, .tun.fd = -1 };
+	if (id)
+		err = tun_add_queue(&nw->tun, &n->tun, f);
+	else
+		nw->tun = n->tun;
+	if (err)
+		return err;
+	n->worker_count = id + 1;
+	nw->handoff = config.handoff = handoff_new();
+	err = nw->handoff ? worker_new(&nw->worker, &config) : -ENOMEM;
+	if (err)
+		return fault(f, err, "worker %u: %s", id, strerror(-err));
+	worker_set_mtu(nw->worker, n->tun_mtu);
+	return 0;
+}
+
+int workers_make(struct node *n, unsigned count, struct fault *f)
+{
+	int err = 0;
+
+	for (unsigned id = 0; id < count && !err; id++)
+		err = make_one(n, id, f);
+	return err;
+}
+
+void workers_free(struct node *n)
+{
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		worker_free(n->workers[i].worker);
+		handoff_free(n->workers[i].handoff);
+		if (i)
+			tun_close(&n->workers[i].tun);
+	}
+	n->worker_count = 0;
+}
+
+int workers_start(struct node *n)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < n->worker_count && !err; i++)
+		err = worker_start(n->workers[i].worker);
+	if (err)
+		workers_stop(n);
+	return err;
+}
+
+void workers_stop(struct node *n)
+{
+	for (unsigned i = 0; i < n->worker_count; i++)
+		worker_stop(n->workers[i].worker);
+}
+
+/* UDP ------------------------------------------------------------------------------------------ */
+
+static void close_udp(struct node_udp *udp)
+{
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		if (udp->members[i])
+			udp->members[i]->ops->deinit(udp->members[i]);
+	if (udp->leader)
+		udp->leader->ops->deinit(udp->leader);
+	*udp = (struct node_udp){ 0 };
+}
+
+/* One member's two sockets into the map that the program chooses from. */
+static int enter(struct node *n, unsigned place, const struct outside *o)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int err = 0;
+
+	for (unsigned i = 0; i < 2 && !err; i++) {
+		int fd = udp_socket(o, families[i]);
+
+		if (fd >= 0)
+			err = loader_set_reuseport_socket(n->loader, place, families[i], fd);
+	}
+	return err;
+}
+
+static int open_group(struct node *n, struct node_udp *udp, struct fault *f)
+{
+	int err;
+
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		err = udp_join(&udp->members[i], udp->leader, f);
+		if (err)
+			return err;
+	}
+	err = enter(n, SOCKS_DAEMON, udp->leader);
+	for (unsigned i = 0; i < n->worker_count && !err; i++)
+		err = enter(n, SOCKS_WORKER(i), udp->members[i]);
+	if (!err)
+		err = udp_steer(udp->leader, loader_reuseport_prog(n->loader));
+	if (err)
+		fault(f, err, "the UDP sockets of %u workers cannot be steered: %s; --workers 1 does without",
+		      n->worker_count, strerror(-err));
+	return err;
+}
+
+int workers_open_udp(struct node *n, uint16_t port, struct node_udp *udp, struct fault *f)
+{
+	int err;
+
+	*udp = (struct node_udp){ .port = port };
+	err = udp_new(&udp->leader, &udp->port, n->fwmark, f);
+	if (!err && n->worker_count > 1)
+		err = open_group(n, udp, f);
+	if (err)
+		close_udp(udp);
+	return err;
+}
+
+static void keep_counts(struct node *n, const struct outside *o)
+{
+	n->udp_closed_rx += load(&o->stats.rx_packets);
+	n->udp_closed_tx += load(&o->stats.tx_packets);
+}
+
+void workers_use_udp(struct node *n, const struct node_udp *udp)
+{
+	if (n->udp.leader && n->worker_count > 1)
+		loop_delete(n->loop, n->udp.leader->fd);
+	if (n->udp.leader)
+		keep_counts(n, n->udp.leader);
+	for (unsigned i = 0; i < n->worker_count; i++)
+		if (n->udp.members[i])
+			keep_counts(n, n->udp.members[i]);
+	close_udp(&n->udp);
+	n->udp = *udp;
+	for (unsigned i = 0; i < n->worker_count; i++)
+		worker_set_udp(n->workers[i].worker,
+			       udp->members[i] ? udp->members[i] : udp->leader);
+}
+
+/* All ----------------------------------------------------------------------------------------- */
+
+void workers_set_mtu(struct node *n, uint32_t mtu)
+{
+	for (unsigned i = 0; i < n->worker_count; i++)
+		worker_set_mtu(n->workers[i].worker, mtu);
+}
+
+void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT])
+{
+	uint64_t one[REASON_COUNT];
+
+	memset(packets, 0, REASON_COUNT * sizeof(*packets));
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		worker_drops(n->workers[i].worker, one);
+		for (unsigned r = 0; r < REASON_COUNT; r++)
+			packets[r] += one[r];
+	}
+}
+
+void workers_udp_count(const struct node *n, uint64_t *rx, uint64_t *tx)
+{
+	*rx = n->udp_closed_rx;
+	*tx = n->udp_closed_tx;
+	if (n->udp.leader) {
+		*rx += load(&n->udp.leader->stats.rx_packets);
+		*tx += load(&n->udp.leader->stats.tx_packets);
+	}
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		if (!n->udp.members[i])
+			continue;
+		*rx += load(&n->udp.members[i]->stats.rx_packets);
+		*tx += load(&n->udp.members[i]->stats.tx_packets);
+	}
+}
