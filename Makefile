@@ -22,6 +22,7 @@ O := $(B)$(if $(SAN),/$(SAN))
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 DOCDIR ?= $(PREFIX)/share/doc/wgxdp
 
 CC := $(if $(filter fuzz,$(SAN)),clang,$(if $(filter default,$(origin CC)),gcc,$(CC)))
@@ -94,6 +95,7 @@ UNIT_TESTS := $(call tests_of,$(unit_src))
 BPF_TESTS := $(call tests_of,$(bpf_src))
 NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard tests/net/*.sh \
 	tests/interop/*.sh)))
+CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(sort $(wildcard tests/long/*.sh)) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
 FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -102,7 +104,7 @@ FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tools/*.c)))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(filter-out $(net_src),$(wildcard tests/net/*.c))))
 
-SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/interop/*.sh tests/long/*.sh \
+SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/interop/*.sh tests/long/*.sh tests/ct/*.sh \
 	$(shell grep -lE '^\#!.*(bash|/sh)' tools/* 2>/dev/null)))
 MANPAGES := $(sort $(wildcard man/*.[1-8]))
 C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
@@ -111,8 +113,8 @@ RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests
 
 # --- build --------------------------------------------------------------------------------------
 
-.PHONY: all check check-unit check-bpf check-net check-san check-tsan check-valgrind check-long \
-	fuzz bench lint format install clean help tests skeletons FORCE
+.PHONY: all check check-unit check-bpf check-net check-san check-tsan check-valgrind check-ct \
+	check-long fuzz bench lint format install clean help tests skeletons FORCE
 
 all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
 
@@ -126,11 +128,12 @@ $(B)/version.h: FORCE | $(B)/
 	@printf '#define WGXDP_VERSION "%s"\n' '$(VERSION)' >$@.new
 	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
 
-$(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/bpf/
+# Static: for a bare tree make would prefer the rule for user space, which needs no directory.
+$(BPF_SRC:%.c=$(B)/%.o): $(B)/%.o: %.c | $(B)/bpf/
 	$(call say,BPF,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
-$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+$(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf >$@
 
@@ -165,7 +168,7 @@ $(O)/tools/%: $(O)/tools/%.o $(REST) $(CORE)
 
 $(O)/tests/fuzz/%: LINK_EXTRA = -fsanitize=fuzzer
 
-%/:
+$(B)/ $(B)/bpf/:
 	@mkdir -p $@
 
 # --- check --------------------------------------------------------------------------------------
@@ -207,6 +210,9 @@ VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
 check-valgrind: $(UNIT_TESTS) ## unit tests of the core under valgrind
 	@$(RUN_TESTS) --suffix=' (valgrind)' --wrap='$(VALGRIND)' $(CORE_TESTS)
 
+check-ct: ## no branch and no index depends on a secret: memcheck with the keys undefined
+	@$(RUN_TESTS) $(CT_TESTS)
+
 check-long: tests fuzz ## real-time timers, 10^6 fuzzing runs, soak; hours
 	@$(if $(LONG_TESTS),$(RUN_TESTS) --timeout=14400 $(LONG_TESTS),:)
 
@@ -218,11 +224,12 @@ fuzz-run: $(FUZZERS)
 	@set -e; for f in $(FUZZERS); do \
 		echo "$$(basename $$f): $(FUZZ_RUNS) runs"; \
 		mkdir -p $$f.corpus; \
-		$$f -runs=$(FUZZ_RUNS) -timeout=10 -verbosity=0 -print_final_stats=0 \
-			-artifact_prefix=$$f. $$f.corpus; \
+		$$f -runs=$(FUZZ_RUNS) -timeout=10 -artifact_prefix=$$f. $$f.corpus \
+			>$$f.log 2>&1 || { tail -n 40 $$f.log; exit 1; }; \
 	done
 
 bench: all ## what a packet costs, and the tunnel's throughput; root
+	@tools/bench-aead
 	@tools/bench.sh
 
 lint: skeletons $(B)/version.h ## cppcheck, clang-tidy, clang-format, shellcheck, mandoc
@@ -237,7 +244,9 @@ install: all ## into $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(WGXDP) $(DESTDIR)$(SBINDIR)/wgxdp
 	$(foreach m,$(MANPAGES),install -D -m 0644 $(m) \
 		$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m));)
-	install -d $(DESTDIR)$(DOCDIR)
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)
+	$(foreach u,$(wildcard configs/*.service),sed 's|/usr/local/sbin|$(SBINDIR)|' $(u) \
+		>$(DESTDIR)$(UNITDIR)/$(notdir $(u));)
 	install -m 0644 README.md $(wildcard LICENSE* configs/*.conf) $(DESTDIR)$(DOCDIR)
 
 clean: ## remove build/
