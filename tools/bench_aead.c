@@ -87,7 +87,7 @@ static double median(const double *values, size_t n)
 /* The median over the rounds of @a / @b. */
 static double median_ratio(const double *a, const double *b, size_t n)
 {
-	double ratios[MAX_ROUNDS];
+	double ratios[MAX_ROUNDS] = { 0 };
 
 	for (size_t i = 0; i < n; i++)
 		ratios[i] = a[i] / b[i];
@@ -175,7 +175,7 @@ static double time_bulk(struct bench *b, const struct cell *cell, size_t times)
 
 static void measure(struct bench *b, struct cell *cell)
 {
-	size_t sweeps[MAX_BACKENDS];
+	size_t sweeps[MAX_BACKENDS] = { 0 };
 
 	prepare(b, cell);
 	for (size_t i = 0; i < b->n_backends; i++) {
@@ -305,7 +305,7 @@ int main(int argc, char **argv)
 			b.json = true;
 			break;
 		case 'r':
-			b.rounds = (unsigned int)atoi(optarg);
+			b.rounds = (unsigned int)strtoul(optarg, NULL, 10);
 			break;
 		default:
 			return 2;

@@ -31,7 +31,7 @@ static void test_chacha20(void **state)
 	alignas(64) static uint8_t stream[SLOTS][BLOCK_LEN];
 	static uint8_t plain[ROOM], cipher[ROOM], key[32], noise[32];
 	static struct vectors v;
-	uint8_t number[4], nonce[8];
+	uint8_t number[4] = { 0 }, nonce[8] = { 0 };
 
 	need(*state);
 	memset(noise, 0xa5, sizeof(noise));

@@ -40,7 +40,7 @@ struct message {
 static void read_message(struct message *m)
 {
 	static struct vectors v;
-	uint8_t nonce[8];
+	uint8_t nonce[8] = { 0 };
 
 	vectors_open(&v, "rfc8439.txt");
 	assert_true(vectors_next(&v));
@@ -161,7 +161,7 @@ static size_t n_packets;
 static int read_packets(void **state)
 {
 	static struct vectors v;
-	uint8_t nonce[8];
+	uint8_t nonce[8] = { 0 };
 
 	(void)state;
 	for (vectors_open(&v, "wycheproof.txt"); vectors_next(&v); n_packets++) {

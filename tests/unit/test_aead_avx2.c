@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "crypto/aead_avx2.c"
+#include "crypto/aead_avx2.c" /* NOLINT(bugprone-suspicious-include) */
 
 #if defined(__x86_64__)
 

@@ -136,8 +136,8 @@ static int setup(void **state)
 	const char *seed = getenv("AEAD_SEED");
 
 	(void)state;
-	if (seed && atoll(seed) != 0)
-		batch_seed = (uint64_t)atoll(seed);
+	if (seed && strtoull(seed, NULL, 10) != 0)
+		batch_seed = strtoull(seed, NULL, 10);
 	batch = batch_new();
 	return 0;
 }

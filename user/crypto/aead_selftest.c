@@ -117,7 +117,7 @@ static bool opens(const struct aead_backend *b, struct scratch *s, size_t first,
 
 bool aead_selftest(const struct aead_backend *b)
 {
-	struct scratch s;
+	struct scratch s = { 0 };
 
 	fill(s.keys[0], sizeof(s.keys), 1);
 	fill(s.plain, sizeof(s.plain), 2);
