@@ -3,7 +3,7 @@
  * frames.h - builds the frames of test_ingress.c: a good one for a family and a message type, then
  * whatever the row of the table does to it. Knows nothing of the program under test.
  *
- *   L2 Ethernet │ L3 IPv4 or IPv6 │ L4 UDP │ MSG WireGuard │ padding
+ *   L2 Ethernet │ L3 IPv4 or IPv6 and its options or extension headers │ L4 UDP │ MSG WireGuard │ padding
  */
 #ifndef TESTS_BPF_FRAMES_H
 #define TESTS_BPF_FRAMES_H
@@ -18,6 +18,7 @@
 
 #define FRAME_MAX 2048
 #define POKES_MAX 17
+#define EXTENSIONS_MAX 6
 
 enum layer { END, L2, L3, L4, MSG };
 
@@ -28,14 +29,22 @@ struct poke {
 	uint8_t value;
 };
 
+/* An IPv6 extension header. */
+struct extension {
+	uint8_t type;
+	uint8_t units; /* of 8 bytes, after the first 8 */
+};
+
 struct frame_spec {
 	int family;	   /* 4 or 6 */
 	uint8_t type;	   /* of the message; sets a good length */
 	uint32_t receiver; /* index */
 	int payload_len;   /* instead of the good length; -1 = none at all */
 	uint8_t options;   /* bytes of IPv4 options (no-ops) */
-	uint8_t padding;   /* bytes after the IP packet */
-	uint16_t vlan;	   /* ethertype of a tag to put in, with tag 5 */
+	uint8_t extension_count;
+	struct extension extensions[EXTENSIONS_MAX]; /* IPv6; all zeros: Pad1, no segments left */
+	uint8_t padding;			     /* bytes after the IP packet */
+	uint16_t vlan;				     /* ethertype of a tag to put in, with tag 5 */
 	bool old_checksum; /* the pokes do not get a right IPv4 checksum */
 	struct poke pokes[POKES_MAX];
 };
@@ -87,6 +96,32 @@ static inline uint32_t frame_good_len(uint8_t type)
 	}
 }
 
+/* Bytes from L3 to L4. */
+static inline uint32_t frame_ip_len(const struct frame_spec *s)
+{
+	uint32_t len = 40;
+
+	if (s->family == 4)
+		return 20 + s->options;
+	for (unsigned i = 0; i < s->extension_count; i++)
+		len += 8 + s->extensions[i].units * 8;
+	return len;
+}
+
+/* @next: where the type of the first one is to be written. */
+static inline void frame_extensions(const struct frame_spec *s, uint8_t *next, uint8_t *at)
+{
+	for (unsigned i = 0; i < s->extension_count; i++) {
+		uint32_t len = 8 + s->extensions[i].units * 8;
+
+		*next = s->extensions[i].type;
+		next = at;
+		at[1] = s->extensions[i].units;
+		at += len;
+	}
+	*next = IPPROTO_UDP;
+}
+
 static inline void frame_ip(struct frame *f, const struct frame_spec *s)
 {
 	uint8_t *ip = f->data + f->at[L3];
@@ -103,8 +138,8 @@ static inline void frame_ip(struct frame *f, const struct frame_spec *s)
 		frame_checksum4(ip);
 	} else {
 		ip[0] = 0x60;
-		frame_put16(ip + 4, udp_len);
-		ip[6] = IPPROTO_UDP;
+		frame_put16(ip + 4, frame_ip_len(s) - 40 + udp_len);
+		frame_extensions(s, ip + 6, ip + 40);
 		ip[7] = 64;
 		memcpy(ip + 8, frame_from6, 16);
 		memcpy(ip + 24, frame_to6, 16);
@@ -126,7 +161,6 @@ static inline void frame_message(struct frame *f, const struct frame_spec *s)
 
 static inline void frame_build(struct frame *f, const struct frame_spec *s)
 {
-	uint32_t ip_header = s->family == 4 ? 20 + s->options : 40;
 	uint8_t *udp;
 
 	memset(f, 0, sizeof(*f));
@@ -134,7 +168,7 @@ static inline void frame_build(struct frame *f, const struct frame_spec *s)
 	if (!s->payload_len)
 		f->payload_len = frame_good_len(s->type);
 	f->at[L3] = ETH_HLEN + (s->vlan ? 4 : 0);
-	f->at[L4] = f->at[L3] + ip_header;
+	f->at[L4] = f->at[L3] + frame_ip_len(s);
 	f->at[MSG] = f->at[L4] + 8;
 	f->len = f->at[MSG] + f->payload_len + s->padding;
 

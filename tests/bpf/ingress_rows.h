@@ -32,6 +32,19 @@ struct row {
 
 #define ANY(f, t, index) .family = (f), .type = (t), .receiver = (index)
 #define DATA(f) ANY(f, WIRE_DATA, SESSION)
+#define EXT(count, ...) .extension_count = (count), .extensions = { __VA_ARGS__ }
+#define HBH                                                                                        \
+	{                                                                                          \
+		IPPROTO_HOPOPTS, 0                                                                 \
+	}
+#define DST                                                                                        \
+	{                                                                                          \
+		IPPROTO_DSTOPTS, 0                                                                 \
+	}
+#define RT                                                                                         \
+	{                                                                                          \
+		IPPROTO_ROUTING, 0                                                                 \
+	}
 #define MALFORMED REFUSED, REASON_malformed
 #define NO_INDEX REFUSED, REASON_unknown_index
 
@@ -62,6 +75,37 @@ static const struct row rows[] = {
 	  STEERED, 0 },
 	{ "v4 counter all ones",
 	  { DATA(4), .pokes = { { MSG, 8, 255 }, { MSG, 15, 255 } } }, STEERED, 0 },
+
+	/* behind extension headers */
+	{ "v6 hop-by-hop options", { DATA(6), EXT(1, HBH) }, STEERED, 0 },
+	{ "v6 destination options", { DATA(6), EXT(1, DST) }, STEERED, 0 },
+	{ "v6 routing header, at its end", { DATA(6), EXT(1, RT) }, STEERED, 0 },
+	{ "v6 all of them in their order",
+	  { DATA(6), EXT(4, HBH, DST, RT, DST) }, STEERED, 0 },
+	{ "v6 long ones", { DATA(6), EXT(2, { IPPROTO_HOPOPTS, 3 }, { IPPROTO_DSTOPTS, 9 }) },
+	  STEERED, 0 },
+	{ "v6 destination options and padding of the frame",
+	  { DATA(6), EXT(1, DST), .padding = 5 }, STEERED, 0 },
+	{ "v6 initiation, hop-by-hop options",
+	  { ANY(6, WIRE_INITIATION, 0), EXT(1, HBH) }, STACK, 0 },
+	{ "v6 unknown index, destination options",
+	  { ANY(6, WIRE_DATA, UNKNOWN), EXT(1, DST) }, NO_INDEX },
+	{ "v6 malformed, routing header", { ANY(6, 9, SESSION), EXT(1, RT) }, MALFORMED },
+	{ "v6 routing header with a segment left",
+	  { DATA(6), EXT(1, RT), .pokes = { { L3, 43, 1 } } }, STACK, 0 },
+	{ "v6 unknown index, a segment left",
+	  { ANY(6, WIRE_DATA, UNKNOWN), EXT(1, RT), .pokes = { { L3, 43, 1 } } }, STACK, 0 },
+	{ "v6 hop-by-hop options in second place", { DATA(6), EXT(2, DST, HBH) }, STACK, 0 },
+	{ "v6 five of them", { DATA(6), EXT(5, HBH, DST, DST, RT, DST) }, STACK, 0 },
+	{ "v6 TCP behind options", { DATA(6), EXT(1, DST), .pokes = { { L3, 40, IPPROTO_TCP } } },
+	  STACK, 0 },
+	{ "v6 fragment header behind options",
+	  { DATA(6), EXT(2, DST, { IPPROTO_FRAGMENT, 0 }) }, STACK, 0 },
+	{ "v6 authentication header", { DATA(6), EXT(1, { IPPROTO_AH, 0 }) }, STACK, 0 },
+	{ "v6 options beyond the packet",
+	  { DATA(6), EXT(1, DST), .pokes = { { L3, 41, 17 } } }, STACK, 0 },
+	{ "v6 options to the packet's last byte",
+	  { DATA(6), .payload_len = 32, EXT(1, DST), .pokes = { { L3, 41, 5 } } }, STACK, 0 },
 
 	/* what goes to the daemon */
 	{ "v4 initiation", { ANY(4, WIRE_INITIATION, 0) }, STACK, 0 },
@@ -161,7 +205,7 @@ static const struct row rows[] = {
 	{ "v4 UDP-Lite", { DATA(4), .pokes = { { L3, 9, IPPROTO_UDPLITE } } }, STACK, 0 },
 	{ "v6 TCP", { DATA(6), .pokes = { { L3, 6, IPPROTO_TCP } } }, STACK, 0 },
 	{ "v6 fragment header", { DATA(6), .pokes = { { L3, 6, IPPROTO_FRAGMENT } } }, STACK, 0 },
-	{ "v6 hop-by-hop options", { DATA(6), .pokes = { { L3, 6, 0 } } }, STACK, 0 },
+	{ "v6 extension header for a UDP header", { DATA(6), .pokes = { { L3, 6, 60 } } }, STACK, 0 },
 	{ "v4 other address", { DATA(4), .pokes = { { L3, 19, 2 } } }, STACK, 0 },
 	{ "v6 other address", { DATA(6), .pokes = { { L3, 39, 2 } } }, STACK, 0 },
 	{ "v6 other address, first byte", { DATA(6), .pokes = { { L3, 24, 0x24 } } }, STACK, 0 },

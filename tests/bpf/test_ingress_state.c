@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_ingress_state.c - what the programs of a NIC make of more than the frame: the key of mac1, the
+ * worker's heartbeat, aggregated packets, the limit on samples.
+ */
+#include "ingress_bench.h"
+#include "wgxdp/blake2s.h"
+
+/* --- mac1 ------------------------------------------------------------------------------------ */
+
+static const uint8_t mac1_key[32] = { 1, 2, 3, 0xfe, [31] = 0x80 };
+
+static void put_key(bool has)
+{
+	struct mac_keys_value v = { .has_mac1 = has };
+	uint32_t zero = 0;
+
+	blake2s_midstate(v.mac1, WIRE_MAC_LEN, mac1_key, sizeof(mac1_key));
+	put(skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v));
+}
+
+/* Where mac1 lies in the message, by [W] 5.4.2 and 5.4.3; it covers all before it. */
+static uint32_t mac1_at(uint8_t type)
+{
+	return type == WIRE_INITIATION ? 116 : 60;
+}
+
+/* Puts the right mac1 in. */
+static void seal(struct frame *f, uint8_t type)
+{
+	uint8_t *msg = f->data + f->at[MSG];
+	struct blake2s s;
+
+	blake2s_init_key(&s, WIRE_MAC_LEN, mac1_key, sizeof(mac1_key));
+	blake2s_update(&s, msg, mac1_at(type));
+	blake2s_final(&s, msg + mac1_at(type));
+}
+
+static const struct frame_spec handshakes[] = {
+	{ ANY(4, WIRE_INITIATION, 0) },
+	{ ANY(6, WIRE_INITIATION, 0) },
+	{ ANY(4, WIRE_INITIATION, 0), .options = 4 },
+	{ ANY(6, WIRE_INITIATION, 0), EXT(1, HBH) },
+	{ ANY(4, WIRE_RESPONSE, PENDING) },
+	{ ANY(6, WIRE_RESPONSE, SESSION) },
+};
+#define HANDSHAKES (sizeof(handshakes) / sizeof(handshakes[0]))
+
+static void test_mac1_right(void **state)
+{
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	put_key(true);
+	for (unsigned i = 0; i < HANDSHAKES; i++) {
+		frame_build(&f, &handshakes[i]);
+		expect(f.data, f.len, REFUSED, REASON_bad_mac1, 0, false);
+		seal(&f, handshakes[i].type);
+		expect(f.data, f.len, STACK, 0, 0, false);
+	}
+	put_key(false);
+}
+
+/* One bit of any byte that it covers, or of itself: refused, like an unknown index. mac2 is not
+ * looked at. */
+static void test_mac1_wrong(void **state)
+{
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	put_key(true);
+	for (unsigned i = 0; i < HANDSHAKES; i++) {
+		const uint8_t type = handshakes[i].type;
+		uint8_t *msg = f.data;
+
+		frame_build(&f, &handshakes[i]);
+		seal(&f, type);
+		msg += f.at[MSG];
+		/* Type, reserved bytes and the receiver index have their own reasons. */
+		for (uint32_t at = type == WIRE_RESPONSE ? 12 : 4; at < f.payload_len; at++) {
+			msg[at] ^= 1 << at % 8;
+			expect(f.data, f.len, at < mac1_at(type) + 16 ? REFUSED : STACK,
+			       REASON_bad_mac1, 0, false);
+			msg[at] ^= 1 << at % 8;
+		}
+		msg[mac1_at(type)] ^= 1;
+		set_forwarding(true, true);
+		expect(f.data, f.len, REFUSED, REASON_bad_mac1, 0, true);
+		set_forwarding(false, false);
+	}
+	put_key(false);
+}
+
+/* The index is asked first; what has no mac1 needs none; without a key all pass. */
+static void test_mac1_order(void **state)
+{
+	static const struct {
+		struct frame_spec frame;
+		bool key;
+		enum outcome outcome;
+		enum reason reason;
+	} cases[] = {
+		{ { ANY(4, WIRE_RESPONSE, UNKNOWN) }, true, REFUSED, REASON_unknown_index },
+		{ { ANY(4, WIRE_COOKIE, PENDING) }, true, STACK, 0 },
+		{ { DATA(4) }, true, STEERED, 0 },
+		{ { ANY(4, WIRE_INITIATION, 0) }, false, STACK, 0 },
+		{ { ANY(6, WIRE_RESPONSE, PENDING) }, false, STACK, 0 },
+	};
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put_key(cases[i].key);
+		frame_build(&f, &cases[i].frame);
+		expect(f.data, f.len, cases[i].outcome, cases[i].reason, f.payload_len, false);
+	}
+	put_key(false);
+}
+
+/* --- heartbeat ------------------------------------------------------------------------------- */
+
+/* A worker not seen for a while does not get data, which pass, still counted for the peer; nor does
+ * one that never began. */
+static void test_beat(void **state)
+{
+	static const struct {
+		int64_t ago_ms;
+		bool fresh;
+	} cases[] = {
+		{ 0, true }, { 1000, true }, { 2000, true }, { 3000, false }, { 3600000, false },
+	};
+	const struct frame_spec data = { DATA(4) }, bad = { ANY(6, 9, SESSION) };
+	const uint64_t never = 0;
+	uint32_t worker = 0;
+	struct frame f, malformed;
+
+	(void)state;
+	skip_if_denied();
+	frame_build(&f, &data);
+	frame_build(&malformed, &bad);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put_beat(cases[i].ago_ms * (int64_t)NS_PER_MS);
+		assert_int_equal(run_on(f.data, f.len, LO, 0),
+				 cases[i].fresh ? XDP_REDIRECT : XDP_PASS);
+		/* XDP's link dies with its owner, a TC filter may not: it must harm nobody. */
+		assert_int_equal(run_on(malformed.data, malformed.len, LO, 0), XDP_DROP);
+		assert_int_equal(run_nic(malformed.data, malformed.len, NULL),
+				 cases[i].fresh ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC);
+	}
+	put(skel->maps.beat, &worker, sizeof(worker), &never, sizeof(never));
+	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
+	assert_int_equal(run_nic(malformed.data, malformed.len, NULL), (uint32_t)TC_ACT_UNSPEC);
+	put_beat(-BEATS_FOR_NS);
+}
+
+/* It is the beat of the worker that serves the queue. */
+static void test_beat_of_the_queue(void **state)
+{
+	const struct frame_spec s = { DATA(4) };
+	struct nic_value nic = { .number = NIC_NUMBER, .workers = { [0] = 63 } };
+	const uint64_t forever = INT64_MAX / 2, never = 0;
+	uint32_t lo = LO, worker = 63;
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	frame_build(&f, &s);
+	memcpy(nic.mac, frame_nic_mac, 6);
+	put(skel->maps.nics, &lo, sizeof(lo), &nic, sizeof(nic));
+	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
+	put(skel->maps.beat, &worker, sizeof(worker), &forever, sizeof(forever));
+	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_REDIRECT);
+	put(skel->maps.beat, &worker, sizeof(worker), &never, sizeof(never));
+	put_nic(LO, NIC_NUMBER);
+}
+
+/* --- behind GRO ------------------------------------------------------------------------------ */
+
+/* Ten messages in one packet: never dropped for the first of them, and counted as ten. */
+static void test_aggregated(void **state)
+{
+	const struct __sk_buff gso = { .gso_size = 128, .gso_segs = 10 };
+	const struct frame_spec data = { DATA(4), .payload_len = 1280 };
+	const struct frame_spec bad[] = { { ANY(4, 9, SESSION), .payload_len = 1280 },
+					  { ANY(6, WIRE_DATA, UNKNOWN), .payload_len = 1280 } };
+	struct counters before, after;
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	read_counters(&before);
+	for (unsigned i = 0; i < 2; i++) {
+		frame_build(&f, &bad[i]);
+		assert_int_equal(run_nic(f.data, f.len, &gso), (uint32_t)TC_ACT_UNSPEC);
+	}
+	frame_build(&f, &data);
+	assert_int_equal(run_nic(f.data, f.len, &gso), (uint32_t)TC_ACT_UNSPEC);
+	read_counters(&after);
+	before.peer.rx_packets += 10;
+	before.peer.rx_bytes += 1280;
+	assert_memory_equal(&before, &after, sizeof(before));
+}
+
+/* --- samples --------------------------------------------------------------------------------- */
+
+struct seen {
+	unsigned count[REASON_COUNT];
+	struct event last[REASON_COUNT];
+};
+
+static int see(void *ctx, void *data, size_t len)
+{
+	const struct event *e = data;
+	struct seen *seen = ctx;
+
+	if (len >= sizeof(*e) && e->reason < REASON_COUNT) {
+		seen->count[e->reason]++;
+		seen->last[e->reason] = *e;
+	}
+	return 0;
+}
+
+/* A flood is counted to the last packet and sampled a few times, for each reason by itself. It may
+ * fall into two seconds, or three on a slow machine. */
+static void test_samples(void **state)
+{
+	const struct frame_spec specs[] = { { ANY(4, 9, SESSION) },
+					    { ANY(6, WIRE_DATA, UNKNOWN), EXT(1, DST) } };
+	const enum reason reasons[] = { REASON_malformed, REASON_unknown_index };
+	static struct seen seen;
+	struct ring_buffer *ring;
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	ring = ring_buffer__new(bpf_map__fd(skel->maps.events), see, &seen, NULL);
+	assert_non_null(ring);
+	assert_true(ring_buffer__consume(ring) >= 0);
+	sleep(1); /* what earlier tests have used up comes back */
+	memset(&seen, 0, sizeof(seen));
+	for (unsigned i = 0; i < 2; i++) {
+		const struct event *e = &seen.last[reasons[i]];
+
+		frame_build(&f, &specs[i]);
+		for (unsigned n = 0; n < 500; n++)
+			assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_DROP);
+		assert_true(ring_buffer__consume(ring) > 0);
+		assert_in_range(seen.count[reasons[i]], EVENTS_PER_S, 3 * EVENTS_PER_S);
+		assert_int_equal(e->hook, EVENT_XDP);
+		assert_int_equal(e->ifindex, LO);
+		assert_int_equal(e->bytes, f.len);
+		assert_int_equal(e->head_len, EVENT_HEAD_LEN);
+		assert_memory_equal(e->head, f.data + f.at[L3], EVENT_HEAD_LEN);
+		assert_true(e->boot_ns > 0);
+	}
+	ring_buffer__free(ring);
+}
+
+/* One shorter than a head is not filled up with anything. */
+static void test_short_sample(void **state)
+{
+	const struct frame_spec s = { DATA(4), .payload_len = 1 };
+	static struct seen seen;
+	const struct event *e = &seen.last[REASON_malformed];
+	struct ring_buffer *ring;
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	frame_build(&f, &s);
+	ring = ring_buffer__new(bpf_map__fd(skel->maps.events), see, &seen, NULL);
+	assert_non_null(ring);
+	sleep(1);
+	assert_int_equal(run_nic(f.data, f.len, NULL), TC_ACT_SHOT);
+	assert_true(ring_buffer__consume(ring) > 0);
+	assert_int_equal(e->hook, EVENT_NIC);
+	assert_int_equal(e->bytes, f.len);
+	ring_buffer__free(ring);
+	/* From XDP, which knows how much is there. */
+	memset(&seen, 0, sizeof(seen));
+	ring = ring_buffer__new(bpf_map__fd(skel->maps.events), see, &seen, NULL);
+	assert_non_null(ring);
+	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_DROP);
+	assert_int_equal(ring_buffer__consume(ring), 1);
+	assert_int_equal(e->head_len, 20 + 8 + 1);
+	assert_memory_equal(e->head, f.data + f.at[L3], e->head_len);
+	for (unsigned i = e->head_len; i < EVENT_HEAD_LEN; i++)
+		assert_int_equal(e->head[i], 0);
+	ring_buffer__free(ring);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mac1_right),	  cmocka_unit_test(test_mac1_wrong),
+		cmocka_unit_test(test_mac1_order),	  cmocka_unit_test(test_beat),
+		cmocka_unit_test(test_beat_of_the_queue), cmocka_unit_test(test_aggregated),
+		cmocka_unit_test(test_samples),		  cmocka_unit_test(test_short_sample),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("ingress_state", tests, setup, teardown);
+}
