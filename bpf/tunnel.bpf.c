@@ -56,15 +56,15 @@ static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6
 
 /* --- egress ---------------------------------------------------------------------------------- */
 
-/* Is it to a group or to everybody? Such a packet is never answered. */
-static __always_inline bool to_many(struct __sk_buff *skb)
+/* May the worker answer it? Nothing to a group or to everybody is ever answered. */
+static __always_inline bool answerable(struct __sk_buff *skb)
 {
-	__u8 first = 0xff;
+	__u8 first;
 
-	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return !skb_read_ip(skb, offsetof(struct ipv6hdr, daddr), &first, 1) ||
-		       first == 0xff;
-	return !skb_read_ip(skb, offsetof(struct iphdr, daddr), &first, 1) || first >= 224;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return skb_read_ip(skb, offsetof(struct iphdr, daddr), &first, 1) && first < 224;
+	return skb->protocol == bpf_htons(ETH_P_IPV6) &&
+	       skb_read_ip(skb, offsetof(struct ipv6hdr, daddr), &first, 1) && first != 0xff;
 }
 
 SEC("tc")
@@ -76,7 +76,7 @@ int wgxdp_egress(struct __sk_buff *skb)
 		count_peer_tx(slot, skb_packets(skb), skb->len);
 		return TC_ACT_UNSPEC;
 	}
-	if (!to_many(skb) && limit_take(&no_peer_limit, NO_PEER_PER_S))
+	if (answerable(skb) && limit_take(&no_peer_limit, NO_PEER_PER_S))
 		return TC_ACT_UNSPEC;
 	return skb_drop(skb, EVENT_EGRESS, REASON_no_peer);
 }
