@@ -3,7 +3,7 @@
  * chain.h - what the worker's thread and its two chains share; private to path/.
  *
  *   worker.c   the loop, its wakeups, the control thread's side
- *   ingress.c  lookup_sessions -> open -> accept_counters -> note_arrivals -> check_sources -> write_tun
+ *   ingress.c  lookup_sessions -> compare_endpoints -> open -> accept_counters -> note_arrivals -> check_sources -> write_tun
  *   egress.c   read_tun -> choose_peers -> choose_sessions -> take_counters -> place -> seal -> transmit
  *
  * Each step works on a whole batch and marks a packet dead by giving it a reason.
@@ -25,6 +25,7 @@ struct in_packet {
 	struct session *session;
 	uint64_t counter;
 	uint32_t len; /* of the plaintext, later of the IP packet without padding; 0 = keepalive */
+	bool moved;   /* it came from elsewhere than its peer's endpoint, with a header to be believed */
 	enum reason reason;
 };
 

@@ -69,6 +69,26 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 	return count;
 }
 
+/* [W] 2.1: the endpoint follows the newest authenticated packet. Only a change looks at the outer
+ * checksums: a header that was altered on its way must not redirect a peer. They cover the
+ * ciphertext, so this comes before it is opened in place. */
+static bool has_moved(const struct peer *p, const struct rx_frame *f)
+{
+	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
+	struct endpoint from = frame_endpoint(f);
+
+	if (e && endpoint_same_remote(&e->endpoint, &from) &&
+	    !memcmp(&e->endpoint.local, &from.local, sizeof(from.local)))
+		return false;
+	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
+}
+
+static void compare_endpoints(struct worker *w, unsigned n)
+{
+	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++)
+		p->moved = has_moved(p->session->peer, p->frame);
+}
+
 static void open_batch(struct worker *w, unsigned n)
 {
 	struct ingress *in = &w->ingress;
@@ -118,22 +138,6 @@ static void accept_counters(struct worker *w, unsigned n)
 	}
 }
 
-/* [W] 2.1: the endpoint follows the newest authenticated packet. Only a change looks at the outer
- * checksums: a header that was altered on its way must not redirect a peer. */
-static void note_endpoint(struct worker *w, struct peer *p, const struct rx_frame *f)
-{
-	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
-	struct endpoint from = frame_endpoint(f);
-	bool same = e && endpoint_same_remote(&e->endpoint, &from) &&
-		    !memcmp(&e->endpoint.local, &from.local, sizeof(from.local));
-
-	if (same || endpoint_martian(&from))
-		return;
-	if (f->l3 && !encap_checksum_fits(f->l3, f->payload - 8))
-		return;
-	chain_note(w, NOTE_MOVED, p, 0, &from);
-}
-
 /* What an authenticated run of one session means for its peer: counters, timers, endpoint. */
 static void note_run(struct worker *w, struct session *s, const struct in_packet *last,
 		     unsigned packets, uint64_t bytes, bool data)
@@ -146,7 +150,11 @@ static void note_run(struct worker *w, struct session *s, const struct in_packet
 		chain_note(w, NOTE_CONFIRMED, p, s->local_index, NULL);
 	if (session_renew_after_receive(s, w->now_ns))
 		chain_want_handshake(w, p);
-	note_endpoint(w, p, last->frame);
+	if (last->moved) {
+		struct endpoint from = frame_endpoint(last->frame);
+
+		chain_note(w, NOTE_MOVED, p, 0, &from);
+	}
 }
 
 static void note_arrivals(struct worker *w, unsigned n)
@@ -226,6 +234,7 @@ unsigned ingress_run(struct worker *w, struct outside *path)
 	unsigned received = path->ops->recv(path, w->ingress.frames, FRAME_BATCH), n;
 
 	n = lookup_sessions(w, received);
+	compare_endpoints(w, n);
 	open_batch(w, n);
 	accept_counters(w, n);
 	note_arrivals(w, n);
