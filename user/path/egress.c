@@ -103,7 +103,7 @@ static void choose_sessions(struct worker *w, unsigned n)
 	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++) {
 		if (p->reason != REASON_none)
 			continue;
-		p->session = atomic_load_explicit(&p->peer->current, memory_order_acquire);
+		p->session = peer_session(p->peer);
 		if (!p->session || !session_may_send(p->session, w->now_ns)) {
 			wait_for_session(w, p);
 			continue;
@@ -311,7 +311,7 @@ static void flush_some(struct worker *w, struct peer *p, struct session *s,
 void egress_flush(struct worker *w, struct peer *p)
 {
 	for (;;) {
-		struct session *s = atomic_load_explicit(&p->current, memory_order_acquire);
+		struct session *s = peer_session(p);
 		const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
 		struct staged *list;
 		unsigned n;

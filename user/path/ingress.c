@@ -146,8 +146,10 @@ static void note_run(struct worker *w, struct session *s, const struct in_packet
 
 	if (peer_received(p, packets, bytes, data, w->now_ns))
 		chain_note(w, NOTE_WATCH, p, 0, NULL);
-	if (atomic_load_explicit(&p->next, memory_order_acquire) == s)
+	if (atomic_load_explicit(&p->next, memory_order_acquire) == s) {
+		atomic_store_explicit(&s->confirmed, true, memory_order_release);
 		chain_note(w, NOTE_CONFIRMED, p, s->local_index, NULL);
+	}
 	if (session_renew_after_receive(s, w->now_ns))
 		chain_want_handshake(w, p);
 	if (last->moved) {

@@ -67,6 +67,18 @@ struct peer *peer_new(const struct noise_identity *id, const uint8_t public[stat
 /* Wipes and frees, with its sessions and staged packets; a retire callback. NULL is fine. */
 void peer_free(void *peer);
 
+/* The session to send under, or NULL. A next one counts from the moment in which a message opened
+ * under it: the answer to that message must not leave under the one before, which the other side
+ * may have lost. The control thread makes it current a moment later. Any thread. */
+static inline struct session *peer_session(const struct peer *p)
+{
+	struct session *next = atomic_load_explicit(&p->next, memory_order_acquire);
+
+	if (next && atomic_load_explicit(&next->confirmed, memory_order_acquire))
+		return next;
+	return atomic_load_explicit(&p->current, memory_order_acquire);
+}
+
 /* Data path: an authenticated data message of @bytes UDP payload went out or came in.
  * Both are called once per run of messages of one peer in a batch: @packets of them, of which some
  * carried data if @data. Return true when the control thread should look at the timers. */

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# One side begins anew, the other still holds the session from before: not one packet is lost. The
+# first answer must leave under the new session, in the very moment in which it is confirmed.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq ping
+
+attach() # NS PEER ADDRESS OPTIONS...
+{
+	local ns=$1 peer=$2 host=$3 other=$((3 - $3))
+	shift 3
+	ours "$ns" "$ID$ns" "$@" <<-EOF
+		[Interface]
+		PrivateKey = $(key "$ns")
+		ListenPort = 51820
+		Address = 10.99.0.$host/24
+		[Peer]
+		PublicKey = $(pub "$peer")
+		AllowedIPs = 10.99.0.$other/32
+		Endpoint = 192.0.2.$other:51820
+	EOF
+}
+
+received() # COUNT: of as many pings in a row
+{
+	in_ns a ping -q -c "$1" -i 0.05 -W 1 10.99.0.2 | sed -n 's/.* \([0-9]*\) received.*/\1/p'
+}
+
+ns_add a b
+join a eth0 b eth0
+keys a b
+for path in xdp udp; do
+	attach b a 2 --rx $path --tx $path
+	for round in 1 2 3; do
+		attach a b 1 --rx $path --tx $path
+		is "$path, attached for the ${round}. time: answers" "$(received 5)" 5
+		if [ $round = 3 ]; then
+			in_ns a ip link set "${ID}a" down
+			in_ns a ip link set "${ID}a" up
+			is "$path, set down and up: answers" "$(received 5)" 5
+		fi
+		down a "${ID}a"
+	done
+	is "$path: b dropped nothing" "$(show b "${ID}b" '.drops | length')" 0
+	down b "${ID}b"
+done
+done_testing
