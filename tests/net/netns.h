@@ -100,7 +100,7 @@ static const uint8_t *addr(const char *address)
 
 static struct endpoint to(const char *remote, const char *local)
 {
-	struct endpoint e = {0};
+	struct endpoint e = { 0 };
 
 	if (strchr(remote, ':')) {
 		e.remote.v6.sin6_family = AF_INET6;

@@ -22,7 +22,7 @@ static int64_t number(const json_t *o, const char *key)
 
 static struct prefix prefix(const char *address, uint8_t length)
 {
-	struct prefix p = {.family = strchr(address, ':') ? AF_INET6 : AF_INET, .length = length};
+	struct prefix p = { .family = strchr(address, ':') ? AF_INET6 : AF_INET, .length = length };
 
 	memcpy(p.addr, addr(address), p.family == AF_INET ? 4 : 16);
 	return p;
@@ -40,7 +40,7 @@ static int route(const char *remote, const char *local, uint32_t fwmark, struct 
 static void test_link(void **state)
 {
 	json_t *want = ip("link show a0");
-	struct netlink_link l, again, kept = {.ifindex = 77};
+	struct netlink_link l, again, kept = { .ifindex = 77 };
 	char mac[18];
 
 	(void)state;
@@ -77,17 +77,17 @@ static void test_link(void **state)
 static void test_link_xdp(void **state)
 {
 	static const struct bpf_insn pass[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	static const struct {
 		uint32_t flags;
 		uint8_t mode;
 	} cases[] = {
-		{XDP_FLAGS_DRV_MODE, XDP_ATTACHED_DRV},
-		{XDP_FLAGS_SKB_MODE, XDP_ATTACHED_SKB},
+		{ XDP_FLAGS_DRV_MODE, XDP_ATTACHED_DRV },
+		{ XDP_FLAGS_SKB_MODE, XDP_ATTACHED_SKB },
 	};
-	struct bpf_prog_info info = {0};
+	struct bpf_prog_info info = { 0 };
 	uint32_t info_len = sizeof(info);
 	struct netlink_link l;
 	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "MIT", pass, 2, NULL);
@@ -192,7 +192,7 @@ static int see_other_side(void *ctx, uint32_t ifindex, uint8_t family, const uin
 
 static void test_addresses(void **state)
 {
-	struct seen s = {0};
+	struct seen s = { 0 };
 	FILE *f = popen("ip -o addr show -tentative | wc -l", "r");
 	unsigned want = 0;
 
@@ -211,7 +211,7 @@ static void test_addresses(void **state)
 	/* Many answers, over several reads. */
 	sh("for i in $(seq 1 250); do for j in 1 2 3 4; do echo addr add 10.1.$j.$i/32 dev d1; "
 	   "done; done | ip -batch -");
-	s = (struct seen){0};
+	s = (struct seen){ 0 };
 	assert_int_equal(netlink_addresses(nl, see, &s), 0);
 	assert_int_equal(s.count, want + 1000);
 	sh("ip addr flush dev d1 to 10.1.0.0/16");
@@ -225,22 +225,22 @@ static void test_route_errors(void **state)
 		const char *remote, *local;
 		int err;
 	} cases[] = {
-		/*  0: no route */ {"198.18.0.1", NULL, -ENETUNREACH},
-		/*  1 */ {"2001:db8:ffff::1", NULL, -ENETUNREACH},
-		/*  2 */ {"198.51.100.1", NULL, -EHOSTUNREACH},
-		/*  3 */ {"2001:db8:a::1", NULL, -EHOSTUNREACH},
-		/*  4: blackholes */ {"198.51.100.65", NULL, -ENETUNREACH},
-		/*  5 */ {"2001:db8:b::1", NULL, -ENETUNREACH},
-		/*  6: ... with a source that is ours */ {"198.51.100.65", "192.0.2.1", -ENETUNREACH},
-		/*  7: prohibited */ {"198.51.100.129", NULL, -EACCES},
-		/*  8: broadcast */ {"192.0.2.255", NULL, -EACCES},
-		/*  9: sources that are not ours */ {"192.0.2.2", "192.0.2.77", -EINVAL},
-		/* 10 */ {"2001:db8::2", "2001:db8::77", -EINVAL},
-		/* 11 */ {"192.0.2.2", "192.0.2.1", 0},
-		/* 12 */ {"2001:db8::2", "2001:db8::1", 0},
+		/*  0: no route */ { "198.18.0.1", NULL, -ENETUNREACH },
+		/*  1 */ { "2001:db8:ffff::1", NULL, -ENETUNREACH },
+		/*  2 */ { "198.51.100.1", NULL, -EHOSTUNREACH },
+		/*  3 */ { "2001:db8:a::1", NULL, -EHOSTUNREACH },
+		/*  4: blackholes */ { "198.51.100.65", NULL, -ENETUNREACH },
+		/*  5 */ { "2001:db8:b::1", NULL, -ENETUNREACH },
+		/*  6: ... with a source that is ours */ { "198.51.100.65", "192.0.2.1", -ENETUNREACH },
+		/*  7: prohibited */ { "198.51.100.129", NULL, -EACCES },
+		/*  8: broadcast */ { "192.0.2.255", NULL, -EACCES },
+		/*  9: sources that are not ours */ { "192.0.2.2", "192.0.2.77", -EINVAL },
+		/* 10 */ { "2001:db8::2", "2001:db8::77", -EINVAL },
+		/* 11 */ { "192.0.2.2", "192.0.2.1", 0 },
+		/* 12 */ { "2001:db8::2", "2001:db8::1", 0 },
 	};
 	struct netlink_route r;
-	struct endpoint none = {0};
+	struct endpoint none = { 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

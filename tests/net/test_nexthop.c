@@ -109,10 +109,11 @@ static struct nexthop_managed managed;
 
 static struct encap *resolve(const struct endpoint *e, bool *pending, const char **why)
 {
-	struct nexthop_env env = {
-		.nl = nl, .source_port = htons(51820), .nics = &a0, .nic_count = 1,
-		.managed = &managed
-	};
+	struct nexthop_env env = { .nl = nl,
+				   .source_port = htons(51820),
+				   .nics = &a0,
+				   .nic_count = 1,
+				   .managed = &managed };
 	struct encap *n = nexthop_resolve(&env, e, pending, why);
 
 	assert_non_null(n);
