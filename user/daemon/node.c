@@ -310,6 +310,8 @@ static int start_events(struct node *n, struct fault *f)
 		err = intake_watch(n);
 	if (!err)
 		err = tunnel_watch(n);
+	if (!err)
+		err = events_watch(n);
 	if (!err && n->lease_fd >= 0)
 		err = loop_add(n->loop, n->lease_fd, EPOLLIN, on_lease, n);
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;

@@ -14,6 +14,7 @@
  *   paths.c    the NICs: XDP, AF_XDP, or the UDP sockets, and why
  *   reach.c    endpoint -> outer headers, kept true as routes and neighbours change
  *   mapsync.c  BPF maps = state of the peers
+ *   events.c   samples of what died in BPF
  *   report.c   what `wgxdp show` shows
  */
 #ifndef WGXDP_NODE_H
@@ -125,6 +126,9 @@ void tunnel_unwatch(struct node *n); /* fine if it is not watched */
 int intake_watch(struct node *n);	 /* 0/-errno */
 int intake_watch_leader(struct node *n); /* after each change of the UDP sockets; 0/-errno */
 void intake_go_on(struct node *n);	 /* with what was left */
+
+/* events.c: 0/-errno. */
+int events_watch(struct node *n);
 
 /* upcalls.c */
 extern const struct device_ops upcalls;
