@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "daemon/tclink.h"
 #include "frames.h"
 #include "sandbox.h"
 
@@ -193,38 +194,77 @@ static void test_two_interfaces(void **state)
 		loader_detach(other, lt0);
 		assert_true(loader_attached(loader, lt0));
 		loader_detach(loader, lt0);
+		/* Whoever is last removes the qdisc, made by either. */
+		assert_int_equal(attach_nic(loader, clsact), 0);
+		assert_int_equal(attach_nic(other, clsact), 0);
+		loader_detach(loader, lt0);
+		assert_int_equal(filters_named(OURS), clsact);
+		loader_detach(other, lt0);
+		assert_false(has_clsact());
 	}
 	loader_free(other);
 }
 
-/* kill -9: tcx leaves nothing; a clsact filter is replaced by the next owner of the name. */
+/* A process that attaches and dies. */
+static void crash(bool clsact)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		bool tcx;
+
+		_exit(loader_new(&loader, "wg0", &f) ||
+		      loader_attach_nic_tc(loader, lt0, "lt0", clsact, &tcx, &f));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(filters_named(OURS), clsact);
+}
+
+/* kill -9: tcx leaves nothing; a clsact filter is replaced by the next owner of the name, and goes
+ * with it as if it had never died: the qdisc, too, unless it was there before. */
 static void test_after_a_crash(void **state)
 {
 	(void)state;
 	if (denied)
 		skip();
-	for (int clsact = 0; clsact < 2; clsact++) {
-		pid_t child = fork();
-		int status;
+	for (int i = 0; i < 3; i++) {
+		bool clsact = i > 0, found = i > 1;
 
-		if (!child) {
-			bool tcx;
-
-			_exit(loader_new(&loader, "wg0", &f) ||
-			      loader_attach_nic_tc(loader, lt0, "lt0", clsact, &tcx, &f));
-		}
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_int_equal(status, 0);
-		assert_int_equal(filters_named(OURS), clsact);
+		if (found)
+			run("tc qdisc add dev lt0 clsact");
+		crash(clsact);
 		make_loader();
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_int_equal(filters_named(OURS), clsact);
 		loader_detach(loader, lt0);
 		assert_int_equal(filters_named(OURS), 0);
+		assert_int_equal(has_clsact(), found);
 		loader_free(loader);
 		loader = NULL;
 	}
-	remove_foreign(); /* whose qdisc it was is not remembered */
+	remove_foreign();
+}
+
+/* Without another attach. */
+static void test_clean(void **state)
+{
+	(void)state;
+	if (denied)
+		skip();
+	for (int found = 0; found < 2; found++) {
+		if (found)
+			run("tc qdisc add dev lt0 clsact");
+		crash(true);
+		tclink_clean("wg1");
+		assert_int_equal(filters_named(OURS), 1);
+		tclink_clean("wg0");
+		assert_int_equal(filters_named(OURS), 0);
+		assert_int_equal(has_clsact(), found);
+		tclink_clean("wg0");
+	}
+	remove_foreign();
 }
 
 /* As `bpftool link detach` or `tc filter del` do. */
@@ -315,6 +355,7 @@ int main(void)
 		TEST(foreign_qdisc),
 		TEST(two_interfaces),
 		TEST(after_a_crash),
+		TEST(clean),
 		TEST(torn_off),
 		TEST(drops),
 	};

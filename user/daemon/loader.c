@@ -60,16 +60,6 @@ static int pin_maps(struct loader *l, struct fault *f)
 	return 0;
 }
 
-/* FNV-1a; netlink takes no handle 0. */
-static uint32_t handle_of(const char *interface)
-{
-	uint32_t hash = 2166136261;
-
-	for (; *interface; interface++)
-		hash = (hash ^ (uint8_t)*interface) * 16777619;
-	return (hash & 0x7fffffff) ?: 1;
-}
-
 int loader_new(struct loader **l, const char *interface, struct fault *f)
 {
 	struct loader *new = calloc(1, sizeof(*new));
@@ -82,7 +72,7 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 		goto free_loader;
 	}
 	new->cpus = cpus;
-	new->handle = handle_of(interface);
+	new->handle = tclink_handle(interface);
 	new->per_cpu = calloc(cpus, PER_CPU_VALUE);
 	if (!new->per_cpu) {
 		err = fault(f, -ENOMEM, "loading the BPF program: out of memory");

@@ -32,7 +32,7 @@ struct loader {
 	struct pins pins;
 	struct nic nics[NICS_MAX]; /* a NIC's place is its number in the maps */
 	struct tclink egress, inject;
-	uint32_t handle; /* of our clsact filters, by the interface's name: what a dead owner left is found */
+	uint32_t handle;				/* of our clsact filters */
 	volatile uint64_t *inject_values, *beat_values; /* mmapped */
 	unsigned cpus;
 	void *per_cpu; /* room for one element of a per-CPU map: cpus times its value */
