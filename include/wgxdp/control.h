@@ -20,7 +20,14 @@
  *                     zero_copy (bool), aead (name), why (sentence or null: why it is not xdp),
  *                     pinned (directory of the maps or null),
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages
- *   drops             {name of a reason (reasons.h): packets}, those that are not 0
+ *   drops             {name of a reason (reasons.h): packets} that our programs, workers and the
+ *                     handshake engine dropped; those that are not 0
+ *   lost              {name (FOREACH_LOSS below): packets} that the kernel dropped on their way
+ *                     between us and the NIC or the host; those that are not 0
+ *   dropped           the sum of both: of what came to us or was given to us, each packet either
+ *                     went on or stands here, once
+ *   passes            {name of a reason: packets} that failed the same check and went on to the
+ *                     stack, since the host forwards; those that are not 0. They are no drops
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none), allowed_ips ["a/n"],
  *                     latest_handshake (Unix time in s, 0 = never),
@@ -38,6 +45,14 @@
 
 /* The configuration socket of wg(8), [contract] 1. */
 #define UAPI_DIRECTORY "/var/run/wireguard"
+
+/* X(name, sentence): the kernel's drops. Names are JSON keys: append, never rename. */
+#define FOREACH_LOSS(X)                                                                            \
+	X(xsk_rx, "an AF_XDP socket had no room, or the frame was too large for it")               \
+	X(xsk_tx, "the NIC did not take it from an AF_XDP socket")                                 \
+	X(udp_rx, "a UDP socket had no room, or the checksum was wrong")                           \
+	X(tun_rx, "the host did not take it from the tunnel interface")                            \
+	X(tun_tx, "the queue of the tunnel interface was full")
 
 #define CONTROL_OP "op"
 #define CONTROL_OP_SHOW "show"

@@ -29,9 +29,15 @@ static const struct {
 	const char *json, *text;
 } cases[] = {
 	{ HEAD PATH_XDP "\"drops\":{},\"peers\":[]}", TEXT_HEAD },
-	{ HEAD PATH_XDP "\"drops\":{\"bad_tag\":3,\"novel\":1},\"peers\":[]}",
-	  TEXT_HEAD "  dropped:\n    bad_tag: 3 (did not authenticate)\n"
-		    "    novel: 1 (a reason this version does not know)\n" },
+	{ HEAD PATH_XDP "\"drops\":{\"bad_tag\":3,\"novel\":1},\"lost\":{\"xsk_rx\":2},"
+	  "\"dropped\":6,\"passes\":{\"unknown_index\":5},\"peers\":[]}",
+	  TEXT_HEAD "  dropped: 6\n    bad_tag: 3 (did not authenticate)\n"
+		    "    novel: 1 (a reason this version does not know)\n"
+		    "    xsk_rx: 2 (an AF_XDP socket had no room, or the frame was too large for it)\n"
+		    "  passed on, since this host forwards:\n"
+		    "    unknown_index: 5 (its receiver index is none that we issued)\n" },
+	{ HEAD PATH_XDP "\"drops\":{},\"lost\":{\"udp_rx\":1},\"dropped\":1,\"passes\":{},\"peers\":[]}",
+	  TEXT_HEAD "  dropped: 1\n    udp_rx: 1 (a UDP socket had no room, or the checksum was wrong)\n" },
 	{ HEAD PATH_XDP
 	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"name\":\"alice\",\"endpoint\":\"192.0.2.1:5\","
 	  "\"allowed_ips\":[\"10.0.0.1/32\",\"::/0\"],\"latest_handshake\":1699996339,"

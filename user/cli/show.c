@@ -95,20 +95,39 @@ static const char *sentence(const char *reason)
 		return words;
 	FOREACH_REASON(X)
 #undef X
+#define X(name, words)                                                                             \
+	if (strcmp(reason, #name) == 0)                                                            \
+		return words;
+	FOREACH_LOSS(X)
+#undef X
 	return "a reason this version does not know";
 }
 
-static void print_drops(FILE *out, json_t *drops)
+static void print_reasons(FILE *out, json_t *reasons)
 {
 	const char *reason;
 	json_t *packets;
 
-	if (!json_object_size(drops))
-		return;
-	fprintf(out, "  dropped:\n");
-	json_object_foreach (drops, reason, packets)
+	json_object_foreach (reasons, reason, packets)
 		fprintf(out, "    %s: %lld (%s)\n", reason, (long long)json_integer_value(packets),
 			sentence(reason));
+}
+
+static void print_ledger(FILE *out, const json_t *interface)
+{
+	json_t *drops = json_object_get(interface, "drops");
+	json_t *lost = json_object_get(interface, "lost");
+	json_t *passes = json_object_get(interface, "passes");
+
+	if (json_object_size(drops) || json_object_size(lost)) {
+		fprintf(out, "  dropped: %lld\n", (long long)number(interface, "dropped"));
+		print_reasons(out, drops);
+		print_reasons(out, lost);
+	}
+	if (json_object_size(passes)) {
+		fprintf(out, "  passed on, since this host forwards:\n");
+		print_reasons(out, passes);
+	}
 }
 
 static void print_handshake(FILE *out, long long at, long long now)
@@ -174,7 +193,7 @@ void show_print(FILE *out, const json_t *interface, long long now)
 		fprintf(out, "  fwmark: 0x%llx\n", (unsigned long long)mark);
 	fprintf(out, "  mtu: %lld\n", (long long)number(interface, "mtu"));
 	print_path(out, json_object_get(interface, "path"));
-	print_drops(out, json_object_get(interface, "drops"));
+	print_ledger(out, interface);
 	json_array_foreach (peers, i, peer)
 		print_peer(out, peer, now);
 }

@@ -15,13 +15,14 @@
  *   reach.c    endpoint -> outer headers, kept true as routes and neighbours change
  *   mapsync.c  BPF maps = state of the peers
  *   events.c   samples of what died in BPF
- *   report.c   what `wgxdp show` shows
+ *   report.c   what `wgxdp show` shows; ledger.c adds up what died at the paths
  */
 #ifndef WGXDP_NODE_H
 #define WGXDP_NODE_H
 
 #include "conf/conf.h"
 #include "daemon/ctlserver.h"
+#include "daemon/ledger.h"
 #include "daemon/loader.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
@@ -63,7 +64,7 @@ struct node {
 	struct node_worker workers[WORKERS_MAX];
 	unsigned worker_count;
 	struct node_udp udp;
-	uint64_t udp_closed_rx, udp_closed_tx; /* data messages of sockets that were closed since */
+	struct ledger closed; /* what paths counted that were closed since */
 	struct handoff *inbox; /* messages that came to the leader of the UDP group */
 	uint16_t wanted_port;  /* 0 = the kernel chooses; what it is stands in udp.port */
 	uint32_t fwmark;

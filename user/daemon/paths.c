@@ -89,8 +89,10 @@ static void close_nic(struct node *n, struct node_nic *nic)
 	if (nic->attached)
 		loader_detach(n->loader, nic->ifindex);
 	nic->attached = false;
-	for (unsigned q = 0; q < nic->queue_count; q++)
+	for (unsigned q = 0; q < nic->queue_count; q++) {
+		ledger_close_xsk(n, nic->queues[q]);
 		nic->queues[q]->ops->deinit(nic->queues[q]);
+	}
 	nic->queue_count = 0;
 }
 

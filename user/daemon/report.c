@@ -51,28 +51,66 @@ static json_t *describe_peers(const struct node *n)
 	return peers;
 }
 
-/* What died anywhere: in BPF, in the worker, in the handshake engine. */
-static json_t *describe_drops(const struct node *n)
+/* What died anywhere, by reason: in BPF, in the workers, in the handshake engine, at the paths. */
+static void sum_drops(const struct node *n, struct ledger *l, uint64_t sums[static REASON_COUNT])
 {
-	static const char *const names[REASON_COUNT] = {
-#define X(id, name, sentence) [id] = #name,
-		FOREACH_REASON(X)
-#undef X
-	};
 	struct drops_value kernel[REASON_COUNT] = { 0 };
-	uint64_t worker[REASON_COUNT];
-	json_t *drops = json_object();
 
-	workers_drops(n, worker);
+	workers_drops(n, sums);
+	ledger_sum(n, sums[REASON_tun_full] + sums[REASON_down], l);
 	if (n->loader && loader_drops(n->loader, kernel))
 		memset(kernel, 0, sizeof(kernel));
-	for (unsigned i = 1; i < REASON_COUNT; i++) {
-		uint64_t sum = kernel[i].packets + worker[i] + n->device.counts[i];
+	for (unsigned i = 0; i < REASON_COUNT; i++)
+		sums[i] += kernel[i].packets + n->device.counts[i];
+	sums[REASON_oversized] += l->oversized;
+	sums[REASON_malformed] += l->malformed;
+}
 
-		if (sum)
-			json_object_set_new(drops, names[i], number(sum));
-	}
-	return drops;
+static uint64_t add_named(json_t *object, const char *name, uint64_t packets)
+{
+	if (packets)
+		json_object_set_new(object, name, number(packets));
+	return packets;
+}
+
+static const char *const reason_names[REASON_COUNT] = {
+#define X(id, name, sentence) [id] = #name,
+	FOREACH_REASON(X)
+#undef X
+};
+
+/* The ledger: `drops`, `lost`, and in `dropped` what they come to. */
+static void describe_dead(const struct node *n, struct ledger *l, json_t *to)
+{
+	static const char *const loss_names[LOSS_COUNT] = {
+#define X(name, sentence) #name,
+		FOREACH_LOSS(X)
+#undef X
+	};
+	json_t *drops = json_object(), *lost = json_object();
+	uint64_t sums[REASON_COUNT], dropped = 0;
+
+	sum_drops(n, l, sums);
+	for (unsigned i = 1; i < REASON_COUNT; i++)
+		dropped += add_named(drops, reason_names[i], sums[i]);
+	for (unsigned i = 0; i < LOSS_COUNT; i++)
+		dropped += add_named(lost, loss_names[i], l->lost[i]);
+	json_object_set_new(to, "drops", drops);
+	json_object_set_new(to, "lost", lost);
+	json_object_set_new(to, "dropped", number(dropped));
+}
+
+/* What would have been dropped, but went on to the stack. */
+static json_t *describe_passes(const struct node *n)
+{
+	struct drops_value sums[REASON_COUNT] = { 0 };
+	json_t *passes = json_object();
+
+	if (n->loader && loader_passes(n->loader, sums))
+		memset(sums, 0, sizeof(sums));
+	for (unsigned i = 1; i < REASON_COUNT; i++)
+		add_named(passes, reason_names[i], sums[i].packets);
+	return passes;
 }
 
 static json_t *describe_nics(const struct node *n)
@@ -97,43 +135,41 @@ static json_t *describe_mode(const struct node *n)
 	return json_null();
 }
 
-static json_t *describe_path(const struct node *n)
+static json_t *describe_path(const struct node *n, const struct ledger *l)
 {
-	uint64_t rx_xsk = 0, tx_xsk = 0, rx_udp, tx_udp;
 	unsigned queues = 0;
 
-	for (unsigned i = 0; i < n->nic_count; i++) {
-		const struct node_nic *nic = &n->nics[i];
-
-		queues += nic->queue_count;
-		for (unsigned q = 0; q < nic->queue_count; q++) {
-			rx_xsk += count(&nic->queues[q]->stats.rx_packets);
-			tx_xsk += count(&nic->queues[q]->stats.tx_packets);
-		}
-	}
-	workers_udp_count(n, &rx_udp, &tx_udp);
+	for (unsigned i = 0; i < n->nic_count; i++)
+		queues += n->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?,"
 			 " s:{s:o, s:o}, s:{s:o, s:o}}",
-			 "nic", describe_nics(n), "queues", (int)queues, "workers", (int)n->worker_count, "rx",
-			 n->rx_xdp ? "xdp" : "udp", "tx", n->tx_xdp ? "xdp" : "udp", "xdp_mode",
-			 describe_mode(n), "zero_copy", n->zero_copy, "aead", aead_name(), "why",
-			 *n->why ? n->why : NULL, "pinned",
-			 n->loader ? loader_pinned(n->loader) : NULL, "rx_packets", "xsk",
-			 number(rx_xsk), "udp", number(rx_udp), "tx_packets",
-			 "xsk", number(tx_xsk), "udp", number(tx_udp));
+			 "nic", describe_nics(n), "queues", (int)queues, "workers",
+			 (int)n->worker_count, "rx", n->rx_xdp ? "xdp" : "udp", "tx",
+			 n->tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(n), "zero_copy",
+			 n->zero_copy, "aead", aead_name(), "why", *n->why ? n->why : NULL,
+			 "pinned", n->loader ? loader_pinned(n->loader) : NULL, "rx_packets", "xsk",
+			 number(l->xsk_rx_packets), "udp", number(l->udp_rx_packets), "tx_packets",
+			 "xsk", number(l->xsk_tx_packets), "udp", number(l->udp_tx_packets));
 }
 
 static json_t *describe(void *ctx)
 {
 	const struct node *n = ctx;
 	char key[KEYTEXT_BASE64_LEN + 1];
+	struct ledger ledger;
+	json_t *dead = json_object(), *all;
 
 	keytext_to_base64(key, n->device.identity.public);
-	return json_pack("{s:s, s:s?, s:i, s:I, s:i, s:o, s:o, s:o}", "interface", n->tun.name,
-			 "public_key", n->device.identity.set ? key : NULL, "listen_port",
-			 (int)(n->up ? n->udp.port : n->wanted_port), "fwmark",
-			 (json_int_t)n->fwmark, "mtu", (int)n->tun_mtu, "path", describe_path(n),
-			 "drops", describe_drops(n), "peers", describe_peers(n));
+	describe_dead(n, &ledger, dead);
+	all = json_pack("{s:s, s:s?, s:i, s:I, s:i, s:o, s:o, s:o}", "interface", n->tun.name,
+			"public_key", n->device.identity.set ? key : NULL, "listen_port",
+			(int)(n->up ? n->udp.port : n->wanted_port), "fwmark",
+			(json_int_t)n->fwmark, "mtu", (int)n->tun_mtu, "path",
+			describe_path(n, &ledger), "passes", describe_passes(n), "peers",
+			describe_peers(n));
+	json_object_update(all, dead);
+	json_decref(dead);
+	return all;
 }
 
 static void detach(void *ctx)

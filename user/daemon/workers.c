@@ -9,11 +9,6 @@
 #include "daemon/node.h"
 #include "io/udp.h"
 
-static uint64_t load(const _Atomic uint64_t *at)
-{
-	return atomic_load_explicit(at, memory_order_relaxed);
-}
-
 unsigned workers_wanted(const struct node *n, unsigned queues)
 {
 	unsigned count = WORKERS_DEFAULT_MAX;
@@ -157,21 +152,15 @@ int workers_open_udp(struct node *n, uint16_t port, struct node_udp *udp, struct
 	return err;
 }
 
-static void keep_counts(struct node *n, const struct outside *o)
-{
-	n->udp_closed_rx += load(&o->stats.rx_packets);
-	n->udp_closed_tx += load(&o->stats.tx_packets);
-}
-
 void workers_use_udp(struct node *n, const struct node_udp *udp)
 {
 	if (n->udp.leader && n->worker_count > 1)
 		loop_delete(n->loop, n->udp.leader->fd);
 	if (n->udp.leader)
-		keep_counts(n, n->udp.leader);
+		ledger_close_udp(n, n->udp.leader);
 	for (unsigned i = 0; i < n->worker_count; i++)
 		if (n->udp.members[i])
-			keep_counts(n, n->udp.members[i]);
+			ledger_close_udp(n, n->udp.members[i]);
 	close_udp(&n->udp);
 	n->udp = *udp;
 	for (unsigned i = 0; i < n->worker_count; i++)
@@ -196,21 +185,5 @@ void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT])
 		worker_drops(n->workers[i].worker, one);
 		for (unsigned r = 0; r < REASON_COUNT; r++)
 			packets[r] += one[r];
-	}
-}
-
-void workers_udp_count(const struct node *n, uint64_t *rx, uint64_t *tx)
-{
-	*rx = n->udp_closed_rx;
-	*tx = n->udp_closed_tx;
-	if (n->udp.leader) {
-		*rx += load(&n->udp.leader->stats.rx_packets);
-		*tx += load(&n->udp.leader->stats.tx_packets);
-	}
-	for (unsigned i = 0; i < n->worker_count; i++) {
-		if (!n->udp.members[i])
-			continue;
-		*rx += load(&n->udp.members[i]->stats.rx_packets);
-		*tx += load(&n->udp.members[i]->stats.tx_packets);
 	}
 }

@@ -224,7 +224,7 @@ static void wake_tx(struct afxdp *a)
 		dropped = sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == EBUSY &&
 			  !a->zero_copy;
 		if (dropped)
-			outside_count(&a->outside.stats.tx_refused, 1);
+			outside_count(&a->outside.stats.tx_dropped, 1);
 		before = left;
 		left = unsent(a);
 		if (a->zero_copy || (left == before && !dropped))

@@ -267,6 +267,32 @@ int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct 
 	return err;
 }
 
+static int take_drops(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct nlattr *a = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_STATS64,
+					      offsetof(struct rtnl_link_stats64, multicast));
+	struct netlink_drops *out = ctx;
+	struct rtnl_link_stats64 stats; /* a copy: attributes are aligned to 4 bytes */
+
+	if (!a)
+		return -EBADMSG;
+	memcpy(&stats, mnl_attr_get_payload(a), offsetof(struct rtnl_link_stats64, multicast));
+	*out = (struct netlink_drops){ .rx_dropped = stats.rx_dropped,
+				       .tx_dropped = stats.tx_dropped };
+	return 0;
+}
+
+int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drops *out)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETLINK, 0);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	int err;
+
+	ifi->ifi_index = (int)ifindex;
+	err = netlink_talk(nl, nlh, take_drops, out);
+	return err == -EINVAL ? -ENODEV : err; /* index 0 or below */
+}
+
 uint32_t netlink_queues(const char *name)
 {
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};

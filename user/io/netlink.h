@@ -37,6 +37,13 @@ int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct 
 /* Combined (or rx) channels in use, by ethtool; 1 where the driver cannot tell. */
 uint32_t netlink_queues(const char *name);
 
+struct netlink_drops {
+	uint64_t rx_dropped, tx_dropped;
+};
+
+/* What the link itself dropped since it was made (IFLA_STATS64). 0, -ENODEV, -errno. */
+int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drops *out);
+
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up);
 int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 /* -EEXIST when there is one already. An address keeps its host bits, a destination has none. */

@@ -21,7 +21,8 @@ struct outside;
 
 struct outside_stats { /* counts since init; single writer, read by anyone (relaxed) */
 	_Atomic uint64_t rx_packets, tx_packets; /* data messages (type 4 with contents) */
-	_Atomic uint64_t tx_refused;		 /* send: the kernel refused or dropped it */
+	_Atomic uint64_t tx_refused;		 /* send() did not take it */
+	_Atomic uint64_t tx_dropped;		 /* send() took it, the kernel dropped it after */
 	_Atomic uint64_t rx_oversized;		 /* recv: did not fit the buffer, or cut short */
 	_Atomic uint64_t rx_malformed; /* recv: not a UDP datagram in an IP packet, whole */
 };

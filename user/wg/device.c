@@ -243,6 +243,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 	list_unlink(d, p);
 	device_peer_disallow_all(d, p);
 	upkeep_forget(d, p);
+	d->counts[REASON_no_session] += stage_purge(&p->stage);
 	heap_set(&d->deadlines, p, TIMERS_NEVER);
 	d->ops->peer_end(d->ctx, p);
 	give_slot(d, p->slot);

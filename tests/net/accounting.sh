@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 300
+#
+# Every packet that came to the tunnel, or was given to it, went on or was counted as dropped, once.
+#
+#   ┌───────────── a ─────────────┐            ┌────────── b ──────────┐
+#   │ wgxdp   10.99.0.1  fd99::1  │            │ accounting.py, a node │
+#   │ :51821  192.0.2.1       eth0 ════════ eth0 192.0.2.2  of wgpeer.py│
+#   └─────────────────────────────┘    veth    └───────────────────────┘
+#
+# First 100,000 packets, in and out, good and bad, on each combination of paths; then an instance of
+# each reason and of each kind of loss by the kernel. Those that cannot be brought about here:
+#
+#   oversized     the receive buffer holds the largest datagram there is
+#   tun_full      a TUN device has no bound for what is written into it
+#   tx_full       the worker reaps before it gives up, and veth never keeps a frame
+#   tun_rx        no handler of the host refuses an IP packet
+#   loop          nothing in the tree gives this reason yet
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg jq bpftool ip
+/usr/bin/python3 -c 'import cryptography' 2>/dev/null || skip_all "needs python3-cryptography"
+
+HERE=$(dirname "$0")
+ns_add a b
+join a eth0 b eth0
+A=${ID}a
+keys a forger silent lost
+wg genpsk >"$TMP/psk"
+
+up() # RX TX
+{
+	ours a "$A" --rx "$1" --tx "$2" <<-EOC
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51821
+		Address = 10.99.0.1/24, fd99::1/64
+		[Peer]
+		PublicKey = $(pub forger)
+		PresharedKey = $(cat "$TMP/psk")
+		AllowedIPs = 10.99.0.2/32, fd99::2/128
+		[Peer]
+		PublicKey = $(pub silent)
+		AllowedIPs = 10.99.0.3/32, fd99::3/128
+		Endpoint = 192.0.2.2:9
+		[Peer]
+		PublicKey = $(pub lost)
+		AllowedIPs = 10.99.0.4/32
+	EOC
+}
+
+sender() # PREFIX VERB ARGUMENT: its lines become ours
+{
+	local line status prefix=$1
+	shift
+	/usr/bin/python3 "$HERE/accounting.py" "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP" \
+		"$@" >"$TMP/sender" 2>"$TMP/sender.err"
+	status=$?
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) pass "$prefix: ${line#ok }" ;;
+		"not ok "*) fail "$prefix: ${line#not ok }" ;;
+		esac
+	done <"$TMP/sender"
+	[ $status -eq 0 ] || fail "$prefix: the sender ended" "$(cat "$TMP/sender.err")"
+}
+
+for rx in xdp udp; do
+	for tx in xdp udp; do
+		ok "rx $rx, tx $tx: up" up $rx $tx
+		sender "rx $rx, tx $tx" mixed "${PACKETS:-100000}"
+		down a "$A"
+	done
+done
+
+for path in xdp udp; do
+	ok "$path: up" up $path $path
+	sender "$path" reasons $path
+	down a "$A"
+	clean "$path: nothing left" a "$A"
+done
+
+done_testing

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+"""A WireGuard node of the tests' own, made to misbehave: every field of every message is the caller's.
+
+    f = Node(private, remote_public, psk)          keys are 32 bytes
+    s = f.finish(response to f.initiation())       as initiator: a Session
+    s, response = f.answer(initiation)             as responder
+    s.seal(ipv4(...), counter=7)                   a data message; s.open(message) -> what was inside
+
+It shares no line with wgxdp: Noise_IKpsk2 straight from [W] 5.4 over python3-cryptography and
+hashlib. Besides: inner packets, network namespaces, a thread of another process held still.
+"""
+
+import ctypes
+import hashlib
+import hmac
+import ipaddress
+import os
+import struct
+import time
+from contextlib import contextmanager
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+INITIATION, RESPONSE, COOKIE, DATA = 1, 2, 3, 4
+CONSTRUCTION = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s"
+IDENTIFIER = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
+REJECT_AFTER_MESSAGES = 2**64 - 2**13 - 1
+
+
+def hash_of(*parts):
+    return hashlib.blake2s(b"".join(parts)).digest()
+
+
+def mac_of(key, data):
+    return hashlib.blake2s(data, key=key, digest_size=16).digest()
+
+
+def kdf(n, key, data):
+    """[W] 5.4: KDF_n, HKDF with HMAC-BLAKE2s."""
+    secret = hmac.digest(key, data, "blake2s")
+    out, last = [], b""
+    for i in range(1, n + 1):
+        last = hmac.digest(secret, last + bytes([i]), "blake2s")
+        out.append(last)
+    return out
+
+
+def public_of(private):
+    public = X25519PrivateKey.from_private_bytes(private).public_key()
+    return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def dh(private, public):
+    ours = X25519PrivateKey.from_private_bytes(private)
+    return ours.exchange(X25519PublicKey.from_public_bytes(public))
+
+
+def nonce(counter):
+    return bytes(4) + struct.pack("<Q", counter)
+
+
+def seal(key, counter, text, associated):
+    return ChaCha20Poly1305(key).encrypt(nonce(counter), text, associated)
+
+
+def unseal(key, counter, text, associated):
+    return ChaCha20Poly1305(key).decrypt(nonce(counter), text, associated)
+
+
+def tai64n(unix_ns):
+    return struct.pack(">QI", 2**62 + 10 + unix_ns // 10**9, unix_ns % 10**9)
+
+
+def with_macs(message, receiver_public, mac1=None):
+    """Ends a message of type 1 or 2 with a right mac1, or @mac1, and no mac2."""
+    if mac1 is None:
+        mac1 = mac_of(hash_of(b"mac1----", receiver_public), message)
+    return message + mac1 + bytes(16)
+
+
+def data_message(index, counter, sealed):
+    return struct.pack("<IIQ", DATA, index, counter) + sealed
+
+
+class Session:
+    def __init__(self, send_key, receive_key, local_index, remote_index):
+        self.sender, self.receiver = ChaCha20Poly1305(send_key), ChaCha20Poly1305(receive_key)
+        self.local_index, self.remote_index = local_index, remote_index
+        self.counter = 0
+
+    def seal(self, inner, counter=None, index=None, pad=True):
+        """The next counter, or @counter, which leaves the next one alone."""
+        if counter is None:
+            counter, self.counter = self.counter, self.counter + 1
+        if pad:
+            inner += bytes(-len(inner) % 16)
+        sealed = self.sender.encrypt(nonce(counter), inner, None)
+        return data_message(self.remote_index if index is None else index, counter, sealed)
+
+    def open(self, message):
+        """What was inside, or None."""
+        kind, index, counter = struct.unpack("<IIQ", message[:16])
+        if kind != DATA or index != self.local_index:
+            return None
+        try:
+            return self.receiver.decrypt(nonce(counter), message[16:], None)
+        except InvalidTag:
+            return None
+
+
+class Node:
+    """One end of a tunnel. A handshake changes only what it returns and self.pending."""
+
+    def __init__(self, private, remote_public, psk=bytes(32)):
+        self.private, self.public = private, public_of(private)
+        self.remote, self.psk = remote_public, psk
+        self.stamp_ns = 0
+        self.pending = None
+
+    def index(self):
+        return int.from_bytes(os.urandom(4), "little")
+
+    def next_stamp(self):
+        self.stamp_ns = max(time.time_ns(), self.stamp_ns + 2**24)
+        return tai64n(self.stamp_ns)
+
+    def initiation(self):
+        """[W] 5.4.2"""
+        ephemeral, index = os.urandom(32), self.index()
+        chain = hash_of(CONSTRUCTION)
+        digest = hash_of(hash_of(chain, IDENTIFIER), self.remote)
+        public = public_of(ephemeral)
+        (chain,) = kdf(1, chain, public)
+        digest = hash_of(digest, public)
+        chain, key = kdf(2, chain, dh(ephemeral, self.remote))
+        static = seal(key, 0, self.public, digest)
+        digest = hash_of(digest, static)
+        chain, key = kdf(2, chain, dh(self.private, self.remote))
+        stamp = seal(key, 0, self.next_stamp(), digest)
+        digest = hash_of(digest, stamp)
+        self.pending = (ephemeral, index, chain, digest)
+        message = struct.pack("<II", INITIATION, index) + public + static + stamp
+        return with_macs(message, self.remote)
+
+    def finish(self, response):
+        """[W] 5.4.3, as initiator."""
+        ephemeral, index, chain, digest = self.pending
+        kind, remote_index, receiver = struct.unpack("<III", response[:12])
+        if kind != RESPONSE or receiver != index or len(response) != 92:
+            raise ValueError("not the response to our initiation")
+        public, empty = response[12:44], response[44:60]
+        (chain,) = kdf(1, chain, public)
+        digest = hash_of(digest, public)
+        (chain,) = kdf(1, chain, dh(ephemeral, public))
+        (chain,) = kdf(1, chain, dh(self.private, public))
+        chain, mixed, key = kdf(3, chain, self.psk)
+        digest = hash_of(digest, mixed)
+        unseal(key, 0, empty, digest)
+        first, second = kdf(2, chain, b"")
+        return Session(first, second, index, remote_index)
+
+    def answer(self, initiation):
+        """[W] 5.4.3, as responder: the session and the response."""
+        kind, remote_index = struct.unpack("<II", initiation[:8])
+        if kind != INITIATION or len(initiation) != 148:
+            raise ValueError("no initiation")
+        public, static, stamp = initiation[8:40], initiation[40:88], initiation[88:116]
+        chain = hash_of(CONSTRUCTION)
+        digest = hash_of(hash_of(chain, IDENTIFIER), self.public)
+        (chain,) = kdf(1, chain, public)
+        digest = hash_of(digest, public)
+        chain, key = kdf(2, chain, dh(self.private, public))
+        if unseal(key, 0, static, digest) != self.remote:
+            raise ValueError("an initiation of somebody else")
+        digest = hash_of(digest, static)
+        chain, key = kdf(2, chain, dh(self.private, self.remote))
+        unseal(key, 0, stamp, digest)
+        digest = hash_of(digest, stamp)
+
+        ephemeral, index = os.urandom(32), self.index()
+        ours = public_of(ephemeral)
+        (chain,) = kdf(1, chain, ours)
+        digest = hash_of(digest, ours)
+        (chain,) = kdf(1, chain, dh(ephemeral, public))
+        (chain,) = kdf(1, chain, dh(ephemeral, self.remote))
+        chain, mixed, key = kdf(3, chain, self.psk)
+        digest = hash_of(digest, mixed)
+        empty = seal(key, 0, b"", digest)
+        message = struct.pack("<III", RESPONSE, index, remote_index) + ours + empty
+        first, second = kdf(2, chain, b"")
+        return Session(second, first, index, remote_index), with_macs(message, self.remote)
+
+    def connect(self, sock, to, timeout=5):
+        """A handshake over @sock, and the keepalive that confirms it."""
+        sock.settimeout(timeout)
+        sock.sendto(self.initiation(), to)
+        while True:
+            message = sock.recv(65536)
+            if message[0] == RESPONSE:
+                break
+        session = self.finish(message)
+        sock.sendto(session.seal(b""), to)
+        return session
+
+
+# --- inner packets --------------------------------------------------------------------------------
+
+
+def checksum(data):
+    total = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def udp_header(source, destination, ports, payload):
+    """@source, @destination: packed addresses."""
+    length = 8 + len(payload)
+    head = struct.pack(">HHHH", *ports, length, 0)
+    pseudo = source + destination + struct.pack(">II", length, 17)
+    return head[:6] + struct.pack(">H", checksum(pseudo + head + payload) or 0xFFFF)
+
+
+def ipv4(source, destination, ports, payload=b""):
+    """A UDP datagram in an IPv4 packet."""
+    source, destination = (ipaddress.IPv4Address(a).packed for a in (source, destination))
+    length = 28 + len(payload)
+    head = struct.pack(">BBHHHBBH", 0x45, 0, length, 0, 0, 64, 17, 0) + source + destination
+    head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]
+    return head + udp_header(source, destination, ports, payload) + payload
+
+
+def ipv6(source, destination, ports, payload=b""):
+    source, destination = (ipaddress.IPv6Address(a).packed for a in (source, destination))
+    head = struct.pack(">IHBB", 6 << 28, 8 + len(payload), 17, 64) + source + destination
+    return head + udp_header(source, destination, ports, payload) + payload
+
+
+# --- the machine ----------------------------------------------------------------------------------
+
+libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+
+
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+@contextmanager
+def namespace(name):
+    """What is opened within belongs to the network namespace /run/netns/@name."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    check(libc.setns(there, CLONE_NEWNET))
+    try:
+        yield
+    finally:
+        check(libc.setns(home, CLONE_NEWNET))
+        os.close(there)
+        os.close(home)
+
+
+def thread_of(pid, name):
+    """The thread of process @pid with this name."""
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as f:
+            if f.read().strip() == name:
+                return int(tid)
+    raise LookupError(name)
+
+
+@contextmanager
+def held(tid):
+    """Thread @tid of another process stands still; its other threads run on."""
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    check(libc.ptrace(PTRACE_SEIZE, tid, None, None))
+    try:
+        check(libc.ptrace(PTRACE_INTERRUPT, tid, None, None))
+        os.waitpid(tid, WALL)
+        yield
+    finally:
+        check(libc.ptrace(PTRACE_DETACH, tid, None, None))
