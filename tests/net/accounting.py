@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""accounting.py PID INTERFACE A B KEYS [mixed N | reasons | sources] - the sender of accounting.sh.
+"""accounting.py PID INTERFACE A B KEYS mixed N | reasons PATH | sources PATH - the sender of accounting.sh.
 
 Prints "ok WHAT" and "not ok WHAT: why". A and B are namespaces; KEYS a directory with a.pub,
 forger.key, second.key and psk. The daemon under test listens in A at 192.0.2.1:51821.
@@ -95,6 +95,9 @@ class Bench:
             got += sum(1 for s in (self.inner4, self.inner6) for _ in drain(s))
             time.sleep(0.002)
         return got
+
+    def wait_now(self):
+        return sum(1 for s in (self.inner4, self.inner6) for _ in drain(s))
 
     def veth_drops(self):
         total = 0
@@ -401,6 +404,18 @@ class Reasons:
                 subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
         self.expect("a NIC that takes nothing", {"xsk_tx": 20}, act)
 
+    def other_port(self):
+        """Counts of sockets that are closed stay."""
+        b, before = self.b, self.b.show()
+        self.wg("listen-port", "51822")
+        self.wg("listen-port", str(TO[1]))
+        after = b.show()
+        say("another port and back: no count is lost",
+            all(after[k] == before[k] for k in ("drops", "lost", "dropped")) and
+            after["path"]["rx_packets"] == before["path"]["rx_packets"], f"{before} {after}")
+        b.send(b.good())
+        say("and the session goes on", b.wait_inner(1) == 1)
+
     def without_us(self):
         b = self.b
         self.wg("private-key", "/dev/null")
@@ -415,7 +430,76 @@ class Reasons:
         self.losses()
         if self.path == "xdp":
             self.link_lost()
+        self.other_port()
         self.without_us()
+
+
+# --- sources --------------------------------------------------------------------------------------
+
+
+class Sources:
+    """Who may send from which address: the longest prefix over all peers decides, contract 4.6.
+
+    The forger has 10.99.0.0/24 and fd99::/64, the second one 10.99.0.5 and fd99::5 out of them."""
+
+    def __init__(self, bench):
+        self.b = bench
+        self.second = wgpeer.Node(bench.key("second.key"), bench.key("a.pub"))
+        with wgpeer.namespace(bench.b):
+            self.second_outer, self.roamed = bound(), bound()
+        self.second_session = self.second.connect(self.second_outer, TO)
+
+    def endpoint_port(self, node):
+        with wgpeer.namespace(self.b.a):
+            lines = subprocess.check_output(["wg", "show", self.b.interface, "endpoints"], text=True)
+        ends = dict(line.split("\t") for line in lines.splitlines())
+        return int(ends[base64.b64encode(node.public).decode()].rpartition(":")[2])
+
+    def follows(self, what, node, sock, want=True):
+        port, end = sock.getsockname()[1], time.monotonic() + (PATIENCE_S if want else 0.3)
+        while (self.endpoint_port(node) == port) != want or not want:
+            if time.monotonic() > end:
+                break
+            time.sleep(0.02)
+        say(what, (self.endpoint_port(node) == port) == want, f"{self.endpoint_port(node)}, {port}")
+
+    def try_from(self, what, session, sock, source, goes):
+        make, ours = (wgpeer.ipv6, OURS6) if ":" in source else (wgpeer.ipv4, OURS)
+        before = self.b.drops().get("unallowed_source", 0)
+        sock.sendto(session.seal(make(source, ours, (1, INNER))), TO)
+        if goes:
+            say(f"{what} {source}: goes on", self.b.wait_inner(1) == 1)
+            return
+        end = time.monotonic() + PATIENCE_S
+        while self.b.drops().get("unallowed_source", 0) == before and time.monotonic() < end:
+            time.sleep(0.02)
+        say(f"{what} {source}: is dropped and counted once", not self.b.wait_now() and
+            self.b.drops().get("unallowed_source", 0) == before + 1)
+
+    def run(self):
+        b = self.b
+        for net in ("10.99.0.", "fd99::"):
+            self.try_from("the wide prefix, from", b.session, b.outer, net + "6", True)
+            self.try_from("the wide prefix, from", b.session, b.outer, net + "5", False)
+            self.try_from("the narrow prefix, from", self.second_session, self.second_outer,
+                          net + "5", True)
+            self.try_from("the narrow prefix, from", self.second_session, self.second_outer,
+                          net + "6", False)
+        self.follows("the endpoint is where it was", b.node, b.outer)
+        forged = bytearray(b.good())
+        forged[20] ^= 1
+        self.roamed.sendto(bytes(forged), TO)
+        twice = b.good()
+        b.send(twice)
+        self.roamed.sendto(twice, TO)
+        self.follows("it follows neither forgery nor replay", b.node, self.roamed, False)
+        b.wait_inner(1)
+        self.try_from("from another port,", b.session, self.roamed, "10.99.0.5", False)
+        self.follows("the endpoint follows what was dropped for its source", b.node, self.roamed)
+        key = base64.b64encode(self.second.public).decode()
+        b.run_in_a("wg", "set", b.interface, "peer", key, "remove")
+        for net in ("10.99.0.", "fd99::"):
+            self.try_from("without the narrow one, from", b.session, b.outer, net + "5", True)
 
 
 def SILENT_KEY(b):
@@ -428,7 +512,10 @@ def main(pid, interface, a, b, keys, what, argument):
         mixed(bench, int(argument))
     else:
         bench.connect()
-        Reasons(bench, argument).run()
+        if what == "reasons":
+            Reasons(bench, argument).run()
+        else:
+            Sources(bench).run()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ HERE=$(dirname "$0")
 ns_add a b
 join a eth0 b eth0
 A=${ID}a
-keys a forger silent lost
+B=${ID}b
+keys a b forger second silent lost
 wg genpsk >"$TMP/psk"
 
 up() # RX TX
@@ -48,6 +49,24 @@ up() # RX TX
 		[Peer]
 		PublicKey = $(pub lost)
 		AllowedIPs = 10.99.0.4/32
+	EOC
+}
+
+# The second one has a part of what the forger has.
+up_nested() # PATH
+{
+	ours a "$A" --rx "$1" --tx "$1" <<-EOC
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51821
+		Address = 10.99.0.1/24, fd99::1/64
+		[Peer]
+		PublicKey = $(pub second)
+		AllowedIPs = 10.99.0.5/32, fd99::5/128
+		[Peer]
+		PublicKey = $(pub forger)
+		PresharedKey = $(cat "$TMP/psk")
+		AllowedIPs = 10.99.0.0/24, fd99::/64
 	EOC
 }
 
@@ -80,6 +99,54 @@ for path in xdp udp; do
 	sender "$path" reasons $path
 	down a "$A"
 	clean "$path: nothing left" a "$A"
+done
+
+for path in xdp udp; do
+	ok "$path: up" up_nested $path
+	sender "$path" sources $path
+	down a "$A"
+done
+
+# --- what wg shows, contract 4.3 ------------------------------------------------------------------
+
+up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER PORT
+{
+	ours "$1" "$2" --rx "$4" --tx "$4" <<-EOC
+		[Interface]
+		PrivateKey = $(key "$1")
+		ListenPort = 5182$3
+		Address = 10.99.0.$3/24
+		[Peer]
+		PublicKey = $(pub "$5")
+		AllowedIPs = 10.99.0.$6/32
+		Endpoint = 192.0.2.$6:5182$6
+	EOC
+}
+
+transfer() { in_ns "$1" wg show "$2" transfer | cut -f 2,3 | tr '\t' ' '; }
+
+inner_bytes()
+{
+	in_ns "$1" ip -j -s link show dev "$2" | jq -r '.[0].stats64 | "\(.rx.bytes) \(.tx.bytes)"'
+}
+
+# A handshake of 148 and 92 bytes, ten pings of 84 that become 128 each way. The initiator's first
+# packet confirms, or a keepalive of 32 does.
+for path in xdp udp; do
+	ok "$path: a up" up_pair a "$A" 1 $path b 2
+	ok "$path: b up" up_pair b "$B" 2 $path a 1
+	ok "$path: ten pings" in_ns a ping -q -c 10 -i 0.02 -W 5 10.99.0.2
+	case $(transfer a "$A") in
+	"1372 1428") keepalive=0 ;;
+	*) keepalive=32 ;;
+	esac
+	is "$path: transfer of the initiator" "$(transfer a "$A")" "1372 $((1428 + keepalive))"
+	is "$path: of the responder" "$(transfer b "$B")" "$((1428 + keepalive)) 1372"
+	is "$path: within the tunnel" "$(inner_bytes a "$A")" "840 840"
+	is "$path: and at the other end" "$(inner_bytes b "$B")" "840 840"
+	is "$path: nothing was dropped" "$(show a "$A" .dropped) $(show b "$B" .dropped)" "0 0"
+	down a "$A"
+	down b "$B"
 done
 
 done_testing
