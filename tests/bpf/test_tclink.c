@@ -27,16 +27,15 @@ static int attach_nic(struct loader *l, bool force_clsact)
 /* How many lines of `tc filter` on lt0 name @name. */
 static int filters_named(const char *name)
 {
-	char command[128];
+	char command[128], line[16] = "";
 	FILE *pipe;
-	int n = -1;
 
 	snprintf(command, sizeof(command), "tc filter show dev lt0 ingress | grep -c '%s'", name);
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
-	assert_int_equal(fscanf(pipe, "%d", &n), 1);
+	assert_non_null(fgets(line, sizeof(line), pipe));
 	pclose(pipe);
-	return n;
+	return (int)strtol(line, NULL, 10);
 }
 
 static bool has_clsact(void)
