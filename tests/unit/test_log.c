@@ -52,10 +52,10 @@ static void test_levels(void **state)
 		enum log_level level;
 		const char *want;
 	} table[] = {
-		{LOG_LEVEL_SILENT, ""},
-		{LOG_LEVEL_ERROR, "wgxdp: wg0: e 1\n"},
-		{LOG_LEVEL_INFO, "wgxdp: wg0: e 1\nwgxdp: wg0: i 2\n"},
-		{LOG_LEVEL_DEBUG, "wgxdp: wg0: e 1\nwgxdp: wg0: i 2\nwgxdp: wg0: d 3\n"},
+		{ LOG_LEVEL_SILENT, "" },
+		{ LOG_LEVEL_ERROR, "wgxdp: wg0: e 1\n" },
+		{ LOG_LEVEL_INFO, "wgxdp: wg0: e 1\nwgxdp: wg0: i 2\n" },
+		{ LOG_LEVEL_DEBUG, "wgxdp: wg0: e 1\nwgxdp: wg0: i 2\nwgxdp: wg0: d 3\n" },
 	};
 
 	(void)state;

@@ -53,7 +53,7 @@ static void test_no_dumps(void **state)
 /* A finite limit and no right to exceed it: refused, and memory can still be had. */
 static int limited(void)
 {
-	struct rlimit small = {65536, 65536};
+	struct rlimit small = { 65536, 65536 };
 	void *p;
 
 	if (setrlimit(RLIMIT_MEMLOCK, &small) != 0)
