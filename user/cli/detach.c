@@ -44,7 +44,7 @@ int detach_main(int argc, char **argv)
 	err = conf_interface(argv[1], interface, &f);
 	if (!err)
 		err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
-	if (err == -ENOENT && clean_up_dead(interface)) {
+	if (err && clean_up_dead(interface)) {
 		cli_warn(NULL, "its daemon had been killed; what it left is removed");
 		return CLI_OK;
 	}

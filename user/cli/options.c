@@ -209,6 +209,7 @@ static int parse_nics(struct options *o, const char *list, struct fault *f)
 void options_default(struct options *o)
 {
 	*o = (struct options){ .handshake_rate = HANDSHAKE_RATE_PER_S,
+			       .force_clsact = getenv("WGXDP_FORCE_CLSACT") != NULL,
 			       .tun_fd = -1,
 			       .uapi_fd = -1 };
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #include "wgxdp/limits.h"
 
 #define POLL_MS 10
+#define DYING_MS 5000
+#define PID_LEN 16
+#define FLAG_EXITING 4 /* PF_EXITING, include/linux/sched.h */
 #define LOCK_PATH_LEN (sizeof(CONTROL_DIRECTORY) + IFNAME_MAX + 8)
 
 static void lock_path(char path[static LOCK_PATH_LEN], const char *interface)
@@ -21,19 +25,53 @@ static void lock_path(char path[static LOCK_PATH_LEN], const char *interface)
 	snprintf(path, LOCK_PATH_LEN, CONTROL_DIRECTORY "/%s.lock", interface);
 }
 
-static int in_use(const char *interface, int fd, struct fault *f)
+static void read_pid(int fd, char pid[static PID_LEN])
 {
-	char pid[16] = "";
-	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+	ssize_t n = pread(fd, pid, PID_LEN - 1, 0);
 
-	pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
-	return fault(f, -EBUSY, "%s: in use by wgxdp, process %s; `wgxdp detach %s` ends it",
-		     interface, *pid ? pid : "unknown", interface);
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strspn(pid, "0123456789")] = '\0';
+}
+
+/* Was it killed, and is not gone yet? What it holds is closed only at its very end. See proc(5): the
+ * process's state, flags, and the signals that wait for it. */
+static bool is_dying(const char *pid)
+{
+	char path[32 + PID_LEN], line[512] = "", state;
+	unsigned long long waiting;
+	unsigned flags;
+	const char *at;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	stat = *pid ? fopen(path, "re") : NULL;
+	if (!stat)
+		return true;
+	at = fgets(line, sizeof(line), stat) ? strrchr(line, ')') : NULL;
+	fclose(stat);
+	if (!at || sscanf(at, ") %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+			      "%*d %*d %*u %*u %*d %*u %*u %*u %*u %*u %*u %llu",
+			  &state, &flags, &waiting) != 3)
+		return true;
+	return state == 'Z' || state == 'X' || flags & FLAG_EXITING ||
+	       waiting & 1ULL << (SIGKILL - 1);
+}
+
+/* Takes the lock; waits for an owner who is dying. */
+static int take_lock(int fd, char pid[static PID_LEN])
+{
+	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += POLL_MS) {
+		read_pid(fd, pid);
+		if (waited_ms >= DYING_MS || !is_dying(pid))
+			return -EBUSY;
+		usleep(POLL_MS * 1000);
+	}
+	return 0;
 }
 
 int instance_take(const char *interface, int *lock_fd, struct fault *f)
 {
-	char path[LOCK_PATH_LEN], pid[16];
+	char path[LOCK_PATH_LEN], pid[PID_LEN];
 	struct stat held, named;
 	int fd, len;
 
@@ -46,11 +84,10 @@ retry:
 	if (fd < 0)
 		return fault(f, -errno, "%s: %s%s", path, strerror(errno),
 			     errno == EACCES ? "; wgxdp needs to run as root" : "");
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		int err = in_use(interface, fd, f);
-
+	if (take_lock(fd, pid)) {
 		close(fd);
-		return err;
+		return fault(f, -EBUSY, "%s: in use by wgxdp, process %s; `wgxdp detach %s` ends it",
+			     interface, *pid ? pid : "unknown", interface);
 	}
 	/* The former owner may have removed the file between open and flock. */
 	if (fstat(fd, &held) || stat(path, &named) || held.st_ino != named.st_ino) {

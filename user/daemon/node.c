@@ -345,10 +345,12 @@ static void run(struct node *n)
 		int err;
 
 		if (n->loader)
-			until_ns = earliest(until_ns,
+			until_ns = earliest(earliest(until_ns, n->paths_at_ns),
 					    earliest(n->forwarding_at_ns, n->counters_at_ns));
 		if (grace_collect(n->grace))
 			until_ns = earliest(until_ns, now_ns + COLLECT_NS);
+		if (!n->tun_watch)
+			until_ns = earliest(until_ns, n->tunnel_at_ns);
 		if (n->messages_left)
 			until_ns = 0;
 		err = loop_once(n->loop, until_ns);
@@ -363,6 +365,8 @@ static void run(struct node *n)
 		reach_tick(n, now_ns);
 		mapsync_forwarding(n, now_ns);
 		mapsync_counters(n, now_ns);
+		paths_tick(n, now_ns);
+		tunnel_tick(n, now_ns);
 	}
 }
 

@@ -11,7 +11,8 @@
  *   upcalls.c  what the protocol core asks for (struct device_ops)
  *   workers.c  the threads, what each owns, the UDP sockets
  *   tunnel.c   the tunnel interface: up, down, deleted, moved
- *   paths.c    the NICs: XDP, AF_XDP, or the UDP sockets, and why
+ *   paths.c    which NICs, and whether they go by XDP or the UDP sockets, now and later
+ *   nics.c     one NIC: XDP, AF_XDP, TC, and why
  *   reach.c    endpoint -> outer headers, kept true as routes and neighbours change
  *   mapsync.c  BPF maps = state of the peers
  *   events.c   samples of what died in BPF
@@ -25,6 +26,7 @@
 #include "daemon/ledger.h"
 #include "daemon/loader.h"
 #include "daemon/loop.h"
+#include "daemon/nics.h"
 #include "daemon/options.h"
 #include "daemon/server.h"
 #include "daemon/uapi.h"
@@ -33,24 +35,16 @@
 #include "io/tun.h"
 #include "wg/device.h"
 
-#define NODE_QUEUES_MAX 64 /* of one NIC */
-
-struct node_nic {
-	char name[IFNAME_MAX + 1];
-	uint32_t ifindex;
-	bool attached, native;
-	unsigned queue_count;
-	struct outside *queues[NODE_QUEUES_MAX];
-};
-
 struct node {
 	const struct options *options;
 	struct loop *loop;
 	struct device device;
 	struct tun tun;
 	uint32_t tun_mtu;
-	struct netlink *tun_netlink; /* in the namespace where the interface is now */
-	struct netlink_watch *tun_watch;
+	struct netlink *tun_netlink;	 /* in its namespace; NULL: it was moved to another ... */
+	struct netlink_watch *tun_watch; /* likewise */
+	uint64_t tun_netns;		 /* which, by inode number; 0 = unknown */
+	uint64_t tunnel_at_ns;		 /* it is looked at there again then */
 	bool tun_gone; /* its link has gone from there, which is yet to be looked at */
 	bool up; /* the interface is up, sockets are open, the worker runs */
 	bool stopping;
@@ -77,6 +71,7 @@ struct node {
 	unsigned nic_count;
 	bool rx_xdp, tx_xdp, zero_copy;
 	char why[512]; /* why it is not xdp; "" = it is, or was not asked for */
+	uint64_t paths_at_ns; /* the NICs are looked at again then */
 
 	/* upcalls.c: slot -> peer, for notes of workers */
 	struct peer **slots;
@@ -118,8 +113,9 @@ int node_set_fwmark(struct node *n, uint32_t fwmark);
 /* apply.c: 0/-errno with @f. */
 int apply_conf(struct node *n, const struct conf *conf, struct fault *f);
 
-/* tunnel.c: follows the interface, by n->tun_netlink and n->tun_watch. 0/-errno. */
+/* tunnel.c: follows the interface. 0/-errno. */
 int tunnel_watch(struct node *n);
+void tunnel_tick(struct node *n, uint64_t now_ns);
 void tunnel_look(struct node *n);    /* acts on what it is now */
 void tunnel_unwatch(struct node *n); /* fine if it is not watched */
 
@@ -139,6 +135,8 @@ struct peer *upcalls_peer(const struct node *n, const struct note *note);
 /* paths.c: opens what options ask for and the host has. 0/-errno with @f only if XDP was forced. */
 int paths_open(struct node *n, const struct conf *conf, struct fault *f);
 void paths_close(struct node *n);
+/* Follows what becomes of the NICs and of other people's programs on them. */
+void paths_tick(struct node *n, uint64_t now_ns);
 
 /* reach.c */
 void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */

@@ -31,6 +31,7 @@ struct options {
 	uint32_t handshake_rate; /* per second and proven source */
 	bool strict;		 /* drop what is ours but unknown even when the host forwards */
 	bool foreground;
+	bool force_clsact; /* for tests: TC as on kernels without tcx */
 	int tun_fd, uapi_fd;	 /* inherited, or -1 */
 };
 

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which way packets take outside, chosen at attach for each direction:
+ * Which way packets take outside, chosen for each NIC and direction:
  *
- *   --rx, --tx    auto: XDP where every NIC takes it, else the UDP sockets, and n->why says why
+ *   --rx, --tx    auto: XDP if the NIC takes it, else the UDP sockets, and n->why says why
  *                 xdp:  XDP, or the attach fails
  *                 udp:  the UDP sockets
+ *
+ * Later a NIC may go and come back, another's program may leave it, ours may be torn off: each is
+ * looked at every LOOK_EVERY_NS, since the kernel tells nobody when a bpf_link comes or goes.
+ *
+ *   open ──▶ has XDP ── our program or the NIC is gone ──▶ by UDP, with TC
+ *     └────▶ by UDP, with TC ── whose XDP was in the way has gone; NIC made anew ──▶ opened again
  *
  * The UDP sockets themselves are opened when the interface comes up (node.c); they are always there.
  */
@@ -15,6 +21,8 @@
 
 #include "daemon/node.h"
 #include "util/log.h"
+
+#define LOOK_EVERY_NS NS_PER_S
 
 static bool has_nic(const struct node *n, const char *name)
 {
@@ -84,123 +92,88 @@ static void routed_nics(struct node *n, const struct conf *conf)
 	add_nic_towards(n, &nobody6);
 }
 
-static void close_nic(struct node *n, struct node_nic *nic)
+/* NICs ----------------------------------------------------------------------------------------- */
+
+/* What stands in struct node for all of them. */
+static void settle(struct node *n)
 {
-	if (nic->attached)
-		loader_detach(n->loader, nic->ifindex);
-	nic->attached = false;
-	for (unsigned q = 0; q < nic->queue_count; q++) {
-		ledger_close_xsk(n, nic->queues[q]);
-		nic->queues[q]->ops->deinit(nic->queues[q]);
+	size_t len = 0;
+
+	n->rx_xdp = n->tx_xdp = false;
+	n->zero_copy = true;
+	n->why[0] = '\0';
+	for (unsigned i = 0; i < n->nic_count; i++) {
+		const struct node_nic *nic = &n->nics[i];
+
+		n->rx_xdp |= nic->attached;
+		n->tx_xdp |= nic->queue_count && n->options->tx != OPTIONS_PATH_UDP;
+		for (unsigned q = 0; q < nic->queue_count; q++)
+			n->zero_copy &= afxdp_zero_copy(nic->queues[q]);
+		if (*nic->why && len < sizeof(n->why))
+			len += (size_t)snprintf(n->why + len, sizeof(n->why) - len, "%s%s",
+						len ? "; " : "", nic->why);
 	}
-	nic->queue_count = 0;
+	n->zero_copy &= n->rx_xdp || n->tx_xdp;
 }
 
-/* All queues of a NIC, or none. */
-static int open_nic(struct node *n, struct node_nic *nic, struct fault *f)
-{
-	struct afxdp_config config = {
-		.nic = nic->name,
-		.ifindex = nic->ifindex,
-		.zero_copy = n->options->zero_copy,
-	};
-	uint32_t queues = netlink_queues(nic->name);
-	struct netlink_link link;
-	int err = netlink_link(n->netlink, NULL, nic->ifindex, &link);
-
-	if (err)
-		return fault(f, err, "%s: %s", nic->name, strerror(-err));
-	config.mtu = link.mtu;
-	if (n->rx_xdp) {
-		err = loader_attach(n->loader, nic->ifindex, nic->name, n->options->xdp_mode,
-				    &nic->native, f);
-		if (err)
-			return err;
-		nic->attached = true;
-		config.generic = !nic->native;
-	}
-	if (queues > NODE_QUEUES_MAX)
-		queues = NODE_QUEUES_MAX;
-	for (config.queue = 0; config.queue < queues; config.queue++) {
-		err = afxdp_new(&nic->queues[config.queue], &config, f);
-		if (err)
-			goto undo;
-		nic->queue_count++;
-		if (!nic->attached)
-			continue;
-		err = loader_set_socket(n->loader, nic->ifindex, config.queue,
-					nic->queues[config.queue]->fd);
-		if (err) {
-			fault(f, err, "%s: queue %u cannot be entered in the map xsks: %s",
-			      nic->name, config.queue, strerror(-err));
-			goto undo;
-		}
-	}
-	return 0;
-undo:
-	close_nic(n, nic);
-	return err;
-}
-
-static int add_ports(struct node *n)
+/* Each worker its queues; they are stopped. */
+static int give_ports(struct node *n)
 {
 	int err = 0;
 
-	n->zero_copy = n->rx_xdp || n->tx_xdp;
+	for (unsigned i = 0; i < n->worker_count; i++)
+		worker_drop_ports(n->workers[i].worker);
 	for (unsigned i = 0; i < n->nic_count; i++) {
 		struct node_nic *nic = &n->nics[i];
 
 		for (unsigned q = 0; q < nic->queue_count && !err; q++) {
-			err = worker_add_port(n->workers[q % n->worker_count].worker,
-					      nic->queues[q], n->tx_xdp);
-			n->zero_copy &= afxdp_zero_copy(nic->queues[q]);
+			unsigned w = q % n->worker_count;
+
+			err = worker_add_port(n->workers[w].worker, nic->queues[q], n->tx_xdp);
 			if (!err && nic->attached)
-				err = loader_set_queue_worker(n->loader, nic->ifindex, q,
-							      q % n->worker_count);
+				err = loader_set_queue_worker(n->loader, nic->ifindex, q, w);
 		}
 	}
 	return err;
 }
 
-static int open_nics(struct node *n, struct fault *f)
+static int no_xdp(struct node *n, int err, const struct fault *f)
 {
-	int err = 0;
-
-	if (!n->nic_count)
-		return fault(f, -ENODEV, "no NIC leads to the endpoints or to a default route; "
-					 "name one: wgxdp attach NIC CONF");
-	for (unsigned i = 0; i < n->nic_count && !err; i++)
-		err = open_nic(n, &n->nics[i], f);
-	for (unsigned i = 0; i < n->nic_count && err; i++)
-		close_nic(n, &n->nics[i]);
-	return err;
+	if (n->options->rx == OPTIONS_PATH_XDP || n->options->tx == OPTIONS_PATH_XDP)
+		return err;
+	if (n->options->rx == OPTIONS_PATH_UDP && n->options->tx == OPTIONS_PATH_UDP)
+		return 0;
+	snprintf(n->why, sizeof(n->why), "%s", f->text);
+	log_info("data takes the UDP socket: %s", n->why);
+	return 0;
 }
 
 /* XDP for the directions that ask for it, or n->why. */
-static int open_xdp(struct node *n, const struct conf *conf, struct fault *f)
+static int open_nics(struct node *n, const struct conf *conf, struct fault *f)
 {
-	bool forced = n->options->rx == OPTIONS_PATH_XDP || n->options->tx == OPTIONS_PATH_XDP;
 	int err;
 
-	n->rx_xdp = n->options->rx != OPTIONS_PATH_UDP;
-	n->tx_xdp = n->options->tx != OPTIONS_PATH_UDP;
 	if (!n->options->nic_count)
 		routed_nics(n, conf);
 	/* The maps show the peers even where XDP carries nothing. */
 	err = loader_new(&n->loader, n->options->interface, f);
-	if (err)
+	if (err) {
 		n->loader = NULL;
-	if (!n->rx_xdp && !n->tx_xdp)
-		return 0;
-	if (!err)
-		err = open_nics(n, f);
-	if (!err)
-		return 0;
-	n->rx_xdp = n->tx_xdp = false;
-	if (forced)
-		return err;
-	snprintf(n->why, sizeof(n->why), "%s", f->text);
-	log_info("data takes the UDP socket: %s", n->why);
+		return no_xdp(n, err, f);
+	}
+	if (!n->nic_count)
+		return no_xdp(n,
+			      fault(f, -ENODEV, "no NIC leads to the endpoints or to a default "
+						"route; name one: wgxdp attach NIC CONF"),
+			      f);
+	for (unsigned i = 0; i < n->nic_count; i++) {
+		err = nics_open(n, &n->nics[i], f);
+		if (err)
+			err = no_xdp(n, err, f);
+		if (err)
+			return err;
+	}
+	settle(n);
 	return 0;
 }
 
@@ -232,25 +205,19 @@ static int make_workers(struct node *n, struct fault *f)
 	err = workers_make(n, count, f);
 	if (err)
 		return err;
-	err = add_ports(n);
+	err = give_ports(n);
 	return err ? fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX) : 0;
 }
 
-/* Where XDP does not look at what comes in, TC on the NIC does, and TC on the tunnel always: where
- * the kernel or our rights lack it, the workers' own checks stand alone, and that is said. */
-static void open_tc(struct node *n)
+/* Where the kernel or our rights lack it the workers' own checks stand alone, and that is said. */
+static void open_tunnel(struct node *n)
 {
 	struct fault f;
 	bool tcx;
 
-	if (!n->loader)
-		return;
-	if (loader_attach_tunnel(n->loader, n->tun.ifindex, false, &tcx, &f))
+	if (n->loader && loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact,
+					      &tcx, &f))
 		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
-	for (unsigned i = 0; i < n->nic_count && !n->rx_xdp; i++)
-		if (loader_attach_nic_tc(n->loader, n->nics[i].ifindex, n->nics[i].name, false,
-					 &tcx, &f))
-			log_info("what comes in is checked by the daemon alone: %s", f.text);
 }
 
 int paths_open(struct node *n, const struct conf *conf, struct fault *f)
@@ -258,18 +225,66 @@ int paths_open(struct node *n, const struct conf *conf, struct fault *f)
 	int err = named_nics(n, f);
 
 	if (!err)
-		err = open_xdp(n, conf, f);
+		err = open_nics(n, conf, f);
 	if (!err)
 		err = make_workers(n, f);
 	if (!err)
-		open_tc(n);
+		open_tunnel(n);
 	return err;
 }
 
 void paths_close(struct node *n)
 {
 	for (unsigned i = 0; i < n->nic_count; i++)
-		close_nic(n, &n->nics[i]);
+		nics_close(n, &n->nics[i]);
 	loader_free(n->loader);
 	n->loader = NULL;
+}
+
+/* Later ---------------------------------------------------------------------------------------- */
+
+/* While the workers stand, what comes waits in the UDP sockets: XDP sees that nobody beats. */
+static bool follow(struct node *n, struct node_nic *nic)
+{
+	struct fault f;
+
+	switch (nics_look(n, nic)) {
+	case NICS_LOST:
+		workers_stop(n);
+		nics_leave(n, nic);
+		log_info("data takes the UDP socket: %s", nic->why);
+		return true;
+	case NICS_READY:
+		if (nics_open(n, nic, &f))
+			log_info("data takes the UDP socket: %s", nic->why);
+		else
+			log_info("%s: is ours now", nic->name);
+		return true;
+	default:
+		return false;
+	}
+}
+
+void paths_tick(struct node *n, uint64_t now_ns)
+{
+	bool changed = false;
+	int err;
+
+	if (!n->loader || now_ns < n->paths_at_ns)
+		return;
+	n->paths_at_ns = now_ns + LOOK_EVERY_NS;
+	for (unsigned i = 0; i < n->nic_count; i++)
+		changed |= follow(n, &n->nics[i]);
+	if (!changed)
+		return;
+	workers_stop(n);
+	settle(n);
+	err = give_ports(n);
+	if (!err && n->up)
+		err = workers_start(n);
+	if (err) {
+		log_error("the workers cannot go on: %s", strerror(-err));
+		node_stop(n, 1);
+	}
+	reach_changed(n);
 }

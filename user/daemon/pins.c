@@ -118,3 +118,40 @@ int pins_add(const struct pins *p, const char *name, int fd, struct fault *f)
 		return fault(f, -errno, "pinning %s: %s", path, strerror(errno));
 	return 0;
 }
+
+static uint32_t pinned_id(const char *path)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = bpf_obj_get(path);
+
+	if (fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.id = 0;
+	close(fd);
+	return info.id;
+}
+
+bool pins_find(const char *name, uint32_t map_id, char interface[static IFNAME_MAX + 1])
+{
+	DIR *dir = is_bpffs() ? opendir(PARENT) : NULL;
+	char path[PINS_PATH_MAX + 32];
+	struct dirent *e;
+	bool found = false;
+
+	while (dir && !found && (e = readdir(dir))) {
+		if (strlen(e->d_name) > IFNAME_MAX)
+			continue;
+		snprintf(path, sizeof(path), PARENT "/%.*s/%s", IFNAME_MAX, e->d_name, name);
+		found = pinned_id(path) == map_id;
+		if (found)
+			snprintf(interface, IFNAME_MAX + 1, "%.*s", IFNAME_MAX, e->d_name);
+	}
+	for (char *c = interface; found && *c; c++)
+		if (*c == ':')
+			*c = '.';
+	if (dir)
+		closedir(dir);
+	return found;
+}

@@ -6,7 +6,11 @@
 #ifndef WGXDP_PINS_H
 #define WGXDP_PINS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "util/fault.h"
+#include "wgxdp/limits.h"
 
 #define PINS_ROOT "/sys/fs/bpf"
 #define PINS_PATH_MAX 64 /* PINS_ROOT "/wgxdp/" interface, and its NUL */
@@ -25,5 +29,8 @@ void pins_done(struct pins *p);
 
 /* Pins @fd as @name. Nothing to do when unpinned. */
 int pins_add(const struct pins *p, const char *name, int fd, struct fault *f);
+
+/* Which interface's pins are there with the map of id @map_id as @name? */
+bool pins_find(const char *name, uint32_t map_id, char interface[static IFNAME_MAX + 1]);
 
 #endif

@@ -2,11 +2,14 @@
 /*
  * The tunnel interface as seen from the control thread: up, down, deleted, and where it is.
  *
- *   watch of its namespace ─▶ its link changed ─▶ node_up / node_down, MTU
- *                          └▶ its link has gone ─┬─▶ TUNGETIFF fails: deleted, we leave
- *                                                └─▶ moved: netlink sockets and watch are opened anew
- *                                                    in the namespace where it is now (`ip link set
- *                                                    ... netns`), TC is attached again if it was lost
+ *   at home    in our namespace: a netlink watch tells of changes
+ *   abroad     it was moved (`ip link set ... netns`): a thread of ours visits it there every VISIT_NS.
+ *              A socket left there would keep a deleted namespace, and the interface in it, alive
+ *
+ *   its link changed ─▶ node_up / node_down, MTU
+ *   its link has gone ─┬─▶ TUNGETIFF fails: deleted, we leave
+ *                      └─▶ moved: down until it was seen where it is now, and TC, if the move removed
+ *                          it, is there again
  *
  * The outer sockets stay where they were born.
  */
@@ -16,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/lease.h"
@@ -23,8 +27,82 @@
 #include "io/netns.h"
 #include "util/log.h"
 
+#define VISIT_NS (200 * NS_PER_MS)
+
+static bool deleted(const struct node *n)
+{
+	struct ifreq request = { 0 };
+
+	return ioctl(n->tun.fd, TUNGETIFF, &request) != 0;
+}
+
+/* What is done in the interface's namespace, at home or abroad ----------------------------------- */
+
+struct visit {
+	struct node *n;
+	struct netlink *netlink;
+	int (*fn)(struct visit *v);
+	struct netlink_link link; /* as look() found it */
+};
+
+static int set_down(struct visit *v)
+{
+	return netlink_set_up(v->netlink, v->n->tun.ifindex, false);
+}
+
+static int look(struct visit *v)
+{
+	struct node *n = v->n;
+	struct ifreq request = { 0 };
+	struct fault f;
+	bool tcx;
+	int err;
+
+	if (ioctl(n->tun.fd, TUNGETIFF, &request))
+		return -ENODEV;
+	err = netlink_link(v->netlink, request.ifr_name, 0, &v->link);
+	if (err)
+		return err;
+	memcpy(n->tun.name, v->link.name, sizeof(n->tun.name));
+	n->tun.ifindex = v->link.ifindex;
+	if (n->loader && !loader_tunnel_attached(n->loader) &&
+	    loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact, &tcx, &f))
+		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
+	return 0;
+}
+
+static int there(void *ctx)
+{
+	struct visit *v = ctx;
+	int err;
+
+	v->netlink = netlink_open();
+	if (!v->netlink)
+		return -errno;
+	err = v->fn(v);
+	netlink_close(v->netlink);
+	return err;
+}
+
+static int visit(struct visit *v)
+{
+	int fd, err;
+
+	if (v->n->tun_watch)
+		return there(v);
+	fd = netns_of_tun(v->n->tun.fd);
+	if (fd < 0)
+		return deleted(v->n) ? -ENODEV : fd;
+	err = netns_call(fd, there, v);
+	close(fd);
+	return err;
+}
+
+/* Up and down ---------------------------------------------------------------------------------- */
+
 static void link_is_up(struct node *n)
 {
+	struct visit v = { .n = n, .fn = set_down };
 	struct fault f;
 
 	if (n->up)
@@ -32,7 +110,7 @@ static void link_is_up(struct node *n)
 	if (node_up(n, &f)) {
 		log_error("%s", f.text);
 		lease_tell_error(n->lease_fd, &f);
-		netlink_set_up(n->tun_netlink, n->tun.ifindex, false);
+		visit(&v);
 		if (n->lease_fd >= 0)
 			node_stop(n, 1);
 		return;
@@ -50,60 +128,10 @@ static void link_changed(struct node *n, const struct netlink_link *link)
 		node_down(n);
 }
 
-/* In the namespace of the interface. */
-static int open_there(void *ctx)
-{
-	struct node *n = ctx;
-	struct ifreq request = { 0 };
-	struct fault f;
-	bool tcx;
-
-	if (ioctl(n->tun.fd, TUNGETIFF, &request))
-		return -errno;
-	memcpy(n->tun.name, request.ifr_name, sizeof(n->tun.name));
-	n->tun.ifindex = if_nametoindex(n->tun.name);
-	n->tun_netlink = netlink_open();
-	n->tun_watch = netlink_watch_open();
-	if (!n->tun.ifindex || !n->tun_netlink || !n->tun_watch)
-		return -errno;
-	if (n->loader && !loader_tunnel_attached(n->loader) &&
-	    loader_attach_tunnel(n->loader, n->tun.ifindex, false, &tcx, &f))
-		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
-	return 0;
-}
-
-static void on_event(void *ctx, int fd, uint32_t events);
-
-static int follow(struct node *n)
-{
-	struct netlink_link link;
-	int fd = netns_of_tun(n->tun.fd), err;
-
-	if (fd < 0)
-		return fd;
-	tunnel_unwatch(n);
-	err = netns_call(fd, open_there, n);
-	close(fd);
-	if (!err)
-		err = loop_add(n->loop, netlink_watch_fd(n->tun_watch), EPOLLIN, on_event, n);
-	if (!err)
-		err = netlink_link(n->tun_netlink, NULL, n->tun.ifindex, &link);
-	if (!err)
-		link_changed(n, &link);
-	return err;
-}
-
-static bool deleted(const struct node *n)
-{
-	struct ifreq request = { 0 };
-
-	return ioctl(n->tun.fd, TUNGETIFF, &request) != 0;
-}
+/* Where it is ---------------------------------------------------------------------------------- */
 
 static void link_gone(struct node *n)
 {
-	int err;
-
 	if (deleted(n)) {
 		log_info("the interface was deleted, leaving");
 		node_stop(n, 0);
@@ -112,8 +140,21 @@ static void link_gone(struct node *n)
 	/* Its packets must not come out where TC does not look yet. */
 	node_down(n);
 	log_info("the interface was moved to another namespace");
-	err = follow(n);
-	if (err) {
+	tunnel_unwatch(n);
+	n->tunnel_at_ns = 0;
+}
+
+void tunnel_look(struct node *n)
+{
+	struct visit v = { .n = n, .fn = look };
+	int err = visit(&v);
+
+	if (!err) {
+		link_changed(n, &v.link);
+	} else if (err == -ENODEV) {
+		if (n->tun_watch || deleted(n)) /* else it is just being moved on */
+			link_gone(n);
+	} else {
 		log_error("the interface cannot be followed to its new namespace (%s), leaving",
 			  strerror(-err));
 		node_stop(n, 1);
@@ -139,22 +180,12 @@ static void on_event(void *ctx, int fd, uint32_t events)
 
 	(void)fd;
 	(void)events;
-	if (changed & NETLINK_CHANGED_LOST)
-		tunnel_look(n);
 	if (n->tun_gone) {
 		n->tun_gone = false;
 		link_gone(n);
+	} else if (changed & NETLINK_CHANGED_LOST) {
+		tunnel_look(n);
 	}
-}
-
-void tunnel_look(struct node *n)
-{
-	struct netlink_link link;
-	int err = netlink_link(n->tun_netlink, NULL, n->tun.ifindex, &link);
-
-	if (!err)
-		link_changed(n, &link);
-	n->tun_gone |= err == -ENODEV;
 }
 
 int tunnel_watch(struct node *n)
@@ -176,4 +207,36 @@ void tunnel_unwatch(struct node *n)
 		netlink_close(n->tun_netlink);
 	n->tun_watch = NULL;
 	n->tun_netlink = NULL;
+	n->tun_netns = 0;
+}
+
+/* The number of the namespace where the interface is; 0: unknown. */
+static ino_t whereabouts(const struct node *n)
+{
+	int fd = netns_of_tun(n->tun.fd);
+	struct stat s = { 0 };
+
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &s))
+		s.st_ino = 0;
+	close(fd);
+	return s.st_ino;
+}
+
+void tunnel_tick(struct node *n, uint64_t now_ns)
+{
+	struct stat home = { 0 };
+	ino_t netns;
+
+	if (n->tun_watch || now_ns < n->tunnel_at_ns)
+		return;
+	n->tunnel_at_ns = now_ns + VISIT_NS;
+	netns = whereabouts(n);
+	if (netns != n->tun_netns)
+		node_down(n); /* moved on */
+	n->tun_netns = netns;
+	if (!stat("/proc/self/ns/net", &home) && netns == home.st_ino && tunnel_watch(n))
+		log_error("cannot watch the interface: %s", strerror(errno));
+	tunnel_look(n);
 }

@@ -13,7 +13,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "daemon/pins.h"
 #include "util/log.h"
+
+#define PROGRAM_MAPS_MAX 32
 
 static int no_interface(const char *nic, struct fault *f)
 {
@@ -42,9 +45,27 @@ int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
 	return err;
 }
 
+/* If program @fd is that of another interface of ours, known by a map that it uses and that is pinned:
+ * which. Else @interface is left alone. */
+static void find_owner(int fd, char interface[static IFNAME_MAX + 1])
+{
+	uint32_t maps[PROGRAM_MAPS_MAX], len = sizeof(struct bpf_prog_info);
+	struct bpf_prog_info info = {
+		.map_ids = (uintptr_t)maps,
+		.nr_map_ids = PROGRAM_MAPS_MAX,
+	};
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < PROGRAM_MAPS_MAX; i++)
+		if (pins_find("xsks", maps[i], interface))
+			return;
+}
+
 /* Says whose program sits on the NIC. */
 static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 {
+	char interface[IFNAME_MAX + 1] = "";
 	struct bpf_prog_info info = { 0 };
 	uint32_t len = sizeof(info);
 	int fd;
@@ -54,8 +75,14 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	fd = bpf_prog_get_fd_by_id(id);
 	if (fd >= 0) {
 		bpf_obj_get_info_by_fd(fd, &info, &len);
+		find_owner(fd, interface);
 		close(fd);
 	}
+	if (*interface)
+		return fault(f, -EBUSY,
+			     "%s: the interface %s has its XDP program there; XDP is taken over "
+			     "when that one is detached",
+			     nic, interface);
 	return fault(f, -EBUSY,
 		     "%s: XDP program %u (%s) is attached there and is left alone; "
 		     "use --rx udp, or detach it first",

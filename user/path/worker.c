@@ -199,6 +199,11 @@ int worker_add_port(struct worker *w, struct outside *port, bool tx)
 	return 0;
 }
 
+void worker_drop_ports(struct worker *w)
+{
+	w->port_count = 0;
+}
+
 void worker_set_udp(struct worker *w, struct outside *udp)
 {
 	w->udp = udp;

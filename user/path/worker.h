@@ -38,6 +38,7 @@ void worker_free(struct worker *w); /* stops it first; NULL is fine; ports are n
 /* The paths of a stopped worker; borrowed. @tx: data may leave by it, too (--tx). A worker that is
  * started needs a UDP path. -ENOSPC at WORKER_PORTS_MAX. */
 int worker_add_port(struct worker *w, struct outside *port, bool tx);
+void worker_drop_ports(struct worker *w); /* all of them */
 void worker_set_udp(struct worker *w, struct outside *udp);
 
 /* MTU of the tunnel interface: no packet is padded beyond it. */

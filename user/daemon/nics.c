@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/nics.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/node.h"
+#include "util/log.h"
+
+#define OCCUPANT_UNKNOWN UINT32_MAX /* no program's id */
+
+static bool wants_rx(const struct node *n)
+{
+	return n->options->rx != OPTIONS_PATH_UDP;
+}
+
+static bool wants_xdp(const struct node *n)
+{
+	return wants_rx(n) || n->options->tx != OPTIONS_PATH_UDP;
+}
+
+static int attach(struct node *n, struct node_nic *nic, struct fault *f)
+{
+	int err = loader_attach(n->loader, nic->ifindex, nic->name, n->options->xdp_mode,
+				&nic->native, f);
+
+	nic->attached = !err;
+	return err;
+}
+
+static int open_queue(struct node *n, struct node_nic *nic, const struct afxdp_config *config,
+		      struct fault *f)
+{
+	struct outside **queue = &nic->queues[config->queue];
+	int err = afxdp_new(queue, config, f);
+
+	if (err)
+		return err;
+	nic->queue_count++;
+	if (!nic->attached)
+		return 0;
+	err = loader_set_socket(n->loader, nic->ifindex, config->queue, (*queue)->fd);
+	return err ? fault(f, err, "%s: queue %u cannot be entered in the map xsks: %s", nic->name,
+			   config->queue, strerror(-err)) :
+		     0;
+}
+
+/* The program and all queues, or nothing. */
+static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
+{
+	struct afxdp_config config = {
+		.nic = nic->name,
+		.ifindex = nic->ifindex,
+		.zero_copy = n->options->zero_copy,
+	};
+	uint32_t queues = netlink_queues(nic->name);
+	struct netlink_link link;
+	int err = netlink_link(n->netlink, NULL, nic->ifindex, &link);
+
+	if (err)
+		return fault(f, err, "%s: %s", nic->name, strerror(-err));
+	config.mtu = link.mtu;
+	nic->occupant = link.xdp_prog_id;
+	if (wants_rx(n))
+		err = attach(n, nic, f);
+	config.generic = nic->attached && !nic->native;
+	for (; config.queue < queues && config.queue < NIC_QUEUES_MAX && !err; config.queue++)
+		err = open_queue(n, nic, &config, f);
+	if (err)
+		nics_close(n, nic);
+	return err;
+}
+
+/* Where XDP does not look at what comes in, TC does. */
+static void open_tc(struct node *n, struct node_nic *nic)
+{
+	struct fault f;
+	bool tcx;
+
+	if (loader_attach_nic_tc(n->loader, nic->ifindex, nic->name, n->options->force_clsact, &tcx,
+				 &f))
+		log_info("what comes in is checked by the daemon alone: %s", f.text);
+	else
+		nic->tc = true;
+}
+
+int nics_open(struct node *n, struct node_nic *nic, struct fault *f)
+{
+	int err = 0;
+
+	nics_close(n, nic); /* TC may be there */
+	if (wants_xdp(n))
+		err = open_xdp(n, nic, f);
+	nic->waiting = err == -EBUSY;
+	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
+	if (!nic->attached)
+		open_tc(n, nic);
+	return err;
+}
+
+void nics_close(struct node *n, struct node_nic *nic)
+{
+	if (nic->attached || nic->tc)
+		loader_detach(n->loader, nic->ifindex);
+	nic->attached = nic->tc = false;
+	for (unsigned q = 0; q < nic->queue_count; q++) {
+		ledger_close_xsk(n, nic->queues[q]);
+		nic->queues[q]->ops->deinit(nic->queues[q]);
+	}
+	nic->queue_count = 0;
+}
+
+void nics_leave(struct node *n, struct node_nic *nic)
+{
+	struct netlink_link link;
+
+	nics_close(n, nic);
+	if (netlink_link(n->netlink, NULL, nic->ifindex, &link)) {
+		nic->ifindex = 0;
+		snprintf(nic->why, sizeof(nic->why), "%s: it was deleted, or moved away", nic->name);
+		return;
+	}
+	nic->waiting = true;
+	nic->occupant = OCCUPANT_UNKNOWN;
+	snprintf(nic->why, sizeof(nic->why), "%s: our XDP program was detached by force", nic->name);
+	open_tc(n, nic);
+}
+
+enum nics_change nics_look(struct node *n, struct node_nic *nic)
+{
+	const char *name = nic->ifindex ? NULL : nic->name;
+	struct netlink_link link;
+	int err = netlink_link(n->netlink, name, nic->ifindex, &link);
+
+	if (err)
+		return err == -ENODEV && nic->ifindex ? NICS_LOST : NICS_SAME;
+	if (!nic->ifindex) {
+		nic->ifindex = link.ifindex;
+		return NICS_READY;
+	}
+	memcpy(nic->name, link.name, sizeof(nic->name));
+	if (nic->attached && !loader_attached(n->loader, nic->ifindex))
+		return NICS_LOST;
+	return nic->waiting && link.xdp_prog_id != nic->occupant ? NICS_READY : NICS_SAME;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nics.h - one NIC of a node: XDP and AF_XDP sockets where the options ask for them and it takes
+ * them, else TC ingress, and why. Private to user/daemon; control thread.
+ */
+#ifndef WGXDP_NICS_H
+#define WGXDP_NICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/outside.h"
+#include "util/fault.h"
+#include "wgxdp/limits.h"
+#include "wgxdp/maps.h"
+
+struct node;
+
+#define NICS_WHY_LEN 256
+
+struct node_nic {
+	char name[IFNAME_MAX + 1];
+	uint32_t ifindex; /* 0: there is none of that name now */
+	bool attached;	  /* our XDP program is there */
+	bool native;
+	bool tc; /* our TC program is, in its place */
+	bool waiting;	  /* another was in our way: it is opened again when ... */
+	uint32_t occupant; /* ... this is not the id of the XDP program there any more */
+	unsigned queue_count;
+	struct outside *queues[NIC_QUEUES_MAX];
+	char why[NICS_WHY_LEN]; /* it has no XDP, though that was asked for; "" = it has, or was not */
+};
+
+/* Opens what the options ask for. If that fails it is left with TC, or nothing, and nic->why: -errno
+ * with @f. */
+int nics_open(struct node *n, struct node_nic *nic, struct fault *f);
+/* The workers must not run if it has queues. */
+void nics_close(struct node *n, struct node_nic *nic);
+
+enum nics_change {
+	NICS_SAME,
+	NICS_LOST,  /* it, or our program on it, is gone: nics_leave() once the workers stand */
+	NICS_READY, /* nics_open() may do now what it could not do before */
+};
+
+/* What has become of it since; follows its name, and finds it again when it is made anew. */
+enum nics_change nics_look(struct node *n, struct node_nic *nic);
+void nics_leave(struct node *n, struct node_nic *nic);
+
+#endif
