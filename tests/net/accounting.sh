@@ -21,9 +21,7 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 need_cmd wg jq bpftool ip
-/usr/bin/python3 -c 'import cryptography' 2>/dev/null || skip_all "needs python3-cryptography"
-
-HERE=$(dirname "$0")
+need_cryptography
 ns_add a b
 join a eth0 b eth0
 A=${ID}a
@@ -70,20 +68,11 @@ up_nested() # PATH
 	EOC
 }
 
-sender() # PREFIX VERB ARGUMENT: its lines become ours
+sender() # PREFIX VERB ARGUMENT
 {
-	local line status prefix=$1
+	local prefix=$1
 	shift
-	/usr/bin/python3 "$HERE/accounting.py" "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP" \
-		"$@" >"$TMP/sender" 2>"$TMP/sender.err"
-	status=$?
-	while IFS= read -r line; do
-		case $line in
-		"ok "*) pass "$prefix: ${line#ok }" ;;
-		"not ok "*) fail "$prefix: ${line#not ok }" ;;
-		esac
-	done <"$TMP/sender"
-	[ $status -eq 0 ] || fail "$prefix: the sender ended" "$(cat "$TMP/sender.err")"
+	python_tap "$prefix: " accounting.py "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP" "$@"
 }
 
 for rx in xdp udp; do

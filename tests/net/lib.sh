@@ -121,6 +121,28 @@ need_cmd()
 	done
 }
 
+need_cryptography()
+{
+	/usr/bin/python3 -c 'import cryptography' 2>/dev/null ||
+		skip_all "needs python3-cryptography; see docs/dependencies.md"
+}
+
+# python_tap PREFIX SCRIPT ARGUMENT...: the lines of a script beside us, "ok WHAT" or "not ok WHAT",
+# become tests of ours; so does its end
+python_tap()
+{
+	local line status=0 prefix=$1
+	shift
+	/usr/bin/python3 "$(dirname "$0")/$1" "${@:2}" >"$TMP/tap" 2>"$TMP/tap.err" || status=$?
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) pass "$prefix${line#ok }" ;;
+		"not ok "*) fail "$prefix${line#not ok }" ;;
+		esac
+	done <"$TMP/tap"
+	is "$prefix$1 came to its end" "$status$(cat "$TMP/tap.err")" 0
+}
+
 # wait_for SECONDS COMMAND...: polls until it succeeds
 wait_for()
 {

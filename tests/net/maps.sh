@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 120
+#
+# The BPF maps are the state of the peers: `bpftool map dump` against `wg show dump` field by field,
+# against what was set, and against what packets show of the worker's tries. A node of the test's own
+# and a tap see each index that goes over the wire.
+#
+#   ┌───────────── a ─────────────┐            ┌────────── b ──────────┐
+#   │ wgxdp   10.99.0.1  fd99::1  │            │ maps.py: a node of    │
+#   │ :51821  192.0.2.1       eth0 ════════ eth0 wgpeer.py; a tap      │
+#   └─────────────────────────────┘    veth    └───────────────────────┘
+#
+# With LONG set it waits for sessions to expire: 190 s more.
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg jq bpftool ip
+need_cryptography
+ns_add a b
+join a eth0 b eth0
+in_ns a sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+A=${ID}a
+keys a forger second
+wg genpsk >"$TMP/psk"
+
+# shellcheck disable=SC2119
+ok "up" ours a "$A" --rx xdp --tx xdp <<-EOC
+	[Interface]
+	PrivateKey = $(key a)
+	ListenPort = 51821
+	Address = 10.99.0.1/24, fd99::1/64
+	[Peer]
+	# Name = the forger, a name that is longer than there is room
+	PublicKey = $(pub forger)
+	PresharedKey = $(cat "$TMP/psk")
+	AllowedIPs = 10.99.0.2/32, fd99::2/128
+	[Peer]
+	# Name = second
+	PublicKey = $(pub second)
+	AllowedIPs = 10.99.0.0/24, fd99::/64
+EOC
+in_ns a ip route add 10.16.0.0/12 dev "$A"
+in_ns a ip -6 route add fd10::/16 dev "$A"
+
+python_tap "" maps.py "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP"
+down a "$A"
+clean "nothing left" a "$A"
+
+done_testing
