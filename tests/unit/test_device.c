@@ -390,13 +390,43 @@ static void martian_initiation(void **state)
 	dg.from = world_address(1, 0);
 	assert_int_equal(node_input(t.b, &dg), REASON_no_endpoint);
 	assert_int_equal(t.b->sent[WIRE_RESPONSE], 0);
-	t.b->under_load = true;
-	assert_int_equal(node_input(t.b, &dg), REASON_no_mac2); /* and no cookie either */
-	assert_int_equal(t.b->sent[WIRE_COOKIE], 0);
 	world_free(t.w);
 }
 
 /* Under load ----------------------------------------------------------------------------------- */
+
+/* A right mac1 proves no address: where nobody can be, no cookie goes. */
+static void no_cookie_to_martians(void **state)
+{
+	static const struct {
+		uint32_t address;
+		uint16_t port;
+		unsigned cookies;
+	} sources[] = {
+		{ 0x0a000001, 51820, 1 }, /* so that the rest says something */
+		{ 0x0a000001, 0, 0 },
+		{ 0x00000000, 51820, 0 },
+		{ 0xe0000001, 51820, 0 },
+		{ 0xefffffff, 51820, 0 },
+		{ 0xffffffff, 51820, 0 },
+	};
+	struct pair t = meet();
+	struct datagram dg;
+
+	(void)state;
+	t.b->under_load = true;
+	node_send(t.a, t.ab);
+	dg = intercept(t.w, WIRE_INITIATION);
+	for (unsigned i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		dg.from = world_address(0, sources[i].port);
+		dg.from.remote.v4.sin_addr.s_addr = htonl(sources[i].address);
+		t.b->sends = t.b->events[DEVICE_COOKIE_SENT] = 0;
+		assert_int_equal(node_input(t.b, &dg), REASON_no_mac2);
+		assert_int_equal(t.b->sends, sources[i].cookies);
+		assert_int_equal(t.b->events[DEVICE_COOKIE_SENT], sources[i].cookies);
+	}
+	world_free(t.w);
+}
 
 static void cookies(void **state)
 {
@@ -627,13 +657,21 @@ static void unanswered(void **state)
 	(void)state;
 	world_pass(t.w, 20);
 	device_zero_all(&t.b->device, t.w->now_ns); /* b forgets; a does not know */
+	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
+	t.ab->endpoint.ifindex = 7;
 	since = t.w->now_ns;
 	node_send(t.a, t.ab);
 	world_pass(t.w, 14.9);
 	assert_int_equal(initiations(&t), 1);
+	assert_int_equal(t.ab->endpoint.local.v4.s_addr, htonl(0x0a000001));
+	t.w->loss_percent = 100; /* no answer could set it again */
 	while (initiations(&t) == 1)
 		world_run(t.w, world_next(t.w));
-	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.4));
+	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.334));
+	assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
+	assert_int_equal(t.ab->endpoint.ifindex, 0);
+	t.w->loss_percent = 0;
+	world_pass(t.w, 5.4);
 	world_pass(t.w, 0.1);
 	assert_talking(&t);
 	world_free(t.w);
@@ -953,6 +991,7 @@ int main(void)
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(replayed_initiation),
 		cmocka_unit_test(martian_initiation),
+		cmocka_unit_test(no_cookie_to_martians),
 		cmocka_unit_test(cookies),
 		cmocka_unit_test(cookies_both_ways),
 		cmocka_unit_test(rate_of_a_proven_source),

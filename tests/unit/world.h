@@ -76,6 +76,7 @@ struct node {
 	} map[MAP_MAX];
 	unsigned map_count;
 	struct retired *retired;
+	unsigned sends;		      /* calls of the op, refused ones included */
 	unsigned sent[WIRE_DATA + 1]; /* by type */
 	unsigned received_data, received_empty, last_serial;
 	unsigned events[DEVICE_COOKIE_SENT + 1], flushes, endpoint_changes, identity_changes;
@@ -177,6 +178,7 @@ static inline int node_ops_send(void *ctx, struct peer *peer, const struct endpo
 	struct node *n = ctx;
 	int at;
 
+	n->sends++;
 	assert_in_range(m->header.type, WIRE_INITIATION, WIRE_DATA);
 	assert_false(endpoint_martian(to));
 	assert_int_equal(!peer, m->header.type == WIRE_COOKIE);
