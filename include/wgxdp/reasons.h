@@ -43,7 +43,10 @@
 	X(26, down, "the interface is down or has no private key")                                 \
 	X(27, loop, "it would go out by the tunnel that it came from")                             \
 	/* inside, where the kernel checks the worker */                                           \
-	X(28, inject_mismatch, "its inner source is not the peer's under whom the worker wrote it")
+	X(28, inject_mismatch,                                                                     \
+	  "its inner source is not the peer's under whom the worker wrote it")                     \
+	/* handshake messages again */                                                             \
+	X(29, no_resources, "authentic, but there was no memory or index left for its session")
 
 /* clang-format off */
 enum reason {

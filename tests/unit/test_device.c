@@ -931,7 +931,7 @@ static void full_maps(void **state)
 	world_pass(t.w, 6);
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
 	assert_int_equal(t.b->sent[WIRE_RESPONSE], 0);
-	assert_int_equal(t.b->last, REASON_send_failed);
+	assert_int_equal(t.b->last, REASON_no_resources);
 	t.b->index_error = 0;
 	world_pass(t.w, 6);
 	assert_int_equal(t.b->received_data, 1);
@@ -950,7 +950,7 @@ static void full_map_at_response(void **state)
 	world_pass(t.w, 0.0015);
 	response = intercept(t.w, WIRE_RESPONSE);
 	t.a->index_error = -ENOSPC;
-	assert_int_equal(node_input(t.a, &response), REASON_bad_handshake);
+	assert_int_equal(node_input(t.a, &response), REASON_no_resources);
 	assert_int_equal(t.a->begun_count, 0);
 	node_check(t.a);
 	t.a->index_error = 0;

@@ -103,27 +103,29 @@ void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
 }
 
 /* [W] 5.4.3. Answers the initiation in @hs; the session exists before the response leaves. */
-static bool respond(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns)
+static enum reason respond(struct device *d, struct peer *p, struct noise_handshake *hs,
+			   uint64_t now_ns)
 {
+	enum reason why = REASON_bad_handshake;
 	uint8_t ephemeral[WIRE_KEY_LEN];
 	struct wire_response msg;
 	uint32_t index;
-	bool ok = false;
 
 	if (keyring_new_index(d, &index))
-		return false;
+		return REASON_no_resources;
 	d->ops->random(d->ctx, ephemeral, sizeof(ephemeral));
 	if (!noise_create_response(&msg, hs, &p->remote, ephemeral, index))
 		goto out;
 	cookie_sign(&p->cookie, &msg, sizeof(msg), now_ns);
+	why = REASON_no_resources;
 	if (keyring_begin(d, p, hs, now_ns))
 		goto out;
 	timers_response_sent(&p->timers, now_ns);
 	upkeep_send(d, p, &msg, sizeof(msg), now_ns);
-	ok = true;
+	why = REASON_none;
 out:
 	wipe(ephemeral, sizeof(ephemeral));
-	return ok;
+	return why;
 }
 
 /* In ----------------------------------------------------------------------------------------- */
@@ -164,7 +166,7 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	if (!upkeep_reachable(d, p)) /* a martian sent it, and no better address is known */
 		why = REASON_no_endpoint;
 	else
-		why = respond(d, p, &hs, now_ns) ? REASON_none : REASON_send_failed;
+		why = respond(d, p, &hs, now_ns);
 	upkeep_schedule(d, p, now_ns);
 out:
 	if (why == REASON_bad_handshake || why == REASON_old_timestamp)
@@ -189,7 +191,7 @@ static enum reason consume_response(struct device *d, struct peer *p,
 	accepted(d, p, from, sizeof(*msg), now_ns);
 	if (keyring_begin(d, p, &p->handshake, now_ns)) {
 		upkeep_schedule(d, p, now_ns);
-		return REASON_bad_handshake;
+		return REASON_no_resources;
 	}
 	upkeep_handshake_done(d, p);
 	/* [W] 6.1: the responder may not send before we did. What waits confirms as well. */
