@@ -67,6 +67,28 @@ static void unanswered(void **state)
 	expect(&t, AT(45), TIMERS_NEW_HANDSHAKE);
 }
 
+/* Two sides that hear nothing of each other do not begin in the same millisecond again and again:
+ * the jitter is that of the last initiation. */
+static void unanswered_with_jitter(void **state)
+{
+	struct timers t = fresh();
+
+	(void)state;
+	timers_initiation_sent(&t, T0, 123);
+	timers_handshake_done(&t); /* ends the retries, not the jitter */
+	timers_sent(&t, true, AT(1));
+	expect(&t, AT(16.123), TIMERS_NEW_HANDSHAKE);
+	timers_sent(&t, true, AT(20));
+	timers_initiation_sent(&t, AT(21), REKEY_TIMEOUT_JITTER_MS); /* moves it */
+	timers_handshake_done(&t);
+	expect(&t, AT(35.334), TIMERS_NEW_HANDSHAKE);
+	timers_received(&t, true, AT(40)); /* what is owed has none */
+	expect(&t, AT(50), TIMERS_KEEPALIVE);
+	timers_reset(&t);
+	timers_sent(&t, true, AT(60));
+	expect(&t, AT(75), TIMERS_NEW_HANDSHAKE);
+}
+
 static void passive_keepalive(void **state)
 {
 	struct timers t = fresh();
@@ -283,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing),
 		cmocka_unit_test(unanswered),
+		cmocka_unit_test(unanswered_with_jitter),
 		cmocka_unit_test(passive_keepalive),
 		cmocka_unit_test(persistent_keepalive),
 		cmocka_unit_test(retries),

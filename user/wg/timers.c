@@ -70,7 +70,8 @@ void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_m
 		t->attempt_began_ns = now_ns;
 	t->attempts++;
 	t->last_initiation_ns = now_ns;
-	t->retry_at_ns = now_ns + RETRY_NS + jitter_ms * NS_PER_MS;
+	t->jitter_ns = jitter_ms * NS_PER_MS;
+	t->retry_at_ns = now_ns + RETRY_NS + t->jitter_ns;
 }
 
 void timers_response_sent(struct timers *t, uint64_t now_ns)
@@ -105,6 +106,7 @@ void timers_reset(struct timers *t)
 	atomic_store_explicit(&t->watched, false, memory_order_relaxed);
 	timers_handshake_done(t);
 	t->last_initiation_ns = 0;
+	t->jitter_ns = 0;
 	t->zero_at_ns = 0;
 	t->index_reap_ns = 0;
 }
@@ -161,7 +163,7 @@ unsigned timers_due(struct timers *t, uint64_t now_ns)
 {
 	unsigned due = retry_due(t, now_ns);
 
-	if (take_shared(&t->unanswered_since_ns, UNANSWERED_NS, now_ns))
+	if (take_shared(&t->unanswered_since_ns, UNANSWERED_NS + t->jitter_ns, now_ns))
 		due |= TIMERS_NEW_HANDSHAKE;
 	if (take_shared(&t->owed_since_ns, OWED_NS, now_ns))
 		due |= TIMERS_KEEPALIVE;
@@ -195,7 +197,7 @@ uint64_t timers_next(struct timers *t)
 	atomic_exchange_explicit(&t->watched, false, memory_order_acq_rel);
 	next = earlier(deadline(t->retry_at_ns, 0), deadline(t->zero_at_ns, 0));
 	next = earlier(next, deadline(t->index_reap_ns, 0));
-	next = earlier(next, deadline(load(&t->unanswered_since_ns), UNANSWERED_NS));
+	next = earlier(next, deadline(load(&t->unanswered_since_ns), UNANSWERED_NS + t->jitter_ns));
 	next = earlier(next, deadline(load(&t->owed_since_ns), OWED_NS));
 	return earlier(next, persistent_at(t));
 }

@@ -7,7 +7,7 @@
  * them when it looks. So a data packet never arms or cancels anything, and a worker needs to wake
  * the control thread once at most per look (@watched), not per packet:
  *
- *   unanswered_since  first data sent since we last heard the peer   -> +15 s new handshake
+ *   unanswered_since  first data sent since we last heard the peer   -> +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent         -> +10 s passive keepalive
  *   last_traffic      newest authenticated packet either way         -> +interval persistent keepalive
  *
@@ -33,6 +33,7 @@ struct timers {
 	uint64_t retry_at_ns;	     /* an initiation is sent then; 0 = no handshake under way */
 	uint64_t attempt_began_ns;   /* first initiation, or newest packet that asked for one */
 	uint64_t last_initiation_ns; /* when we last sent an initiation or response; 0 = never */
+	uint64_t jitter_ns;	     /* as drawn for the last initiation */
 	uint64_t zero_at_ns;	     /* all keys are wiped then; 0 = nothing to wipe */
 	uint64_t index_reap_ns;	     /* the next expired session is forgotten then; 0 = none */
 	uint16_t attempts;	     /* initiations sent in this attempt */
@@ -43,7 +44,7 @@ struct timers {
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying: purge what waits, [W] 6.4 */
-	TIMERS_NEW_HANDSHAKE = 1 << 2, /* 15 s without an answer: begin one, [W] 6.5 */
+	TIMERS_NEW_HANDSHAKE = 1 << 2, /* 15 s + jitter without an answer: begin one, [W] 6.5 */
 	TIMERS_KEEPALIVE = 1 << 3,     /* passive keepalive, [W] 6.5 */
 	TIMERS_PERSISTENT = 1 << 4,    /* persistent keepalive */
 	TIMERS_ZERO = 1 << 5,	       /* wipe all keys, [W] 6.3 */
@@ -56,7 +57,9 @@ enum timers_due {
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns);
 bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
-/* Control thread. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. */
+/* Control thread. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. It puts off the retry, and every
+ * new handshake for want of an answer until the next initiation: that a draw serves for both keeps
+ * this free of randomness, and all that it is for is that two sides do not begin at once. */
 void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
 void timers_response_sent(struct timers *t, uint64_t now_ns); /* counts as an initiation of ours */
 /* Data asks for a session while an initiation is under way or not allowed yet: tries go on for the
