@@ -116,11 +116,29 @@ static void test_not_displaced(void **state)
 	assert_int_not_equal(bpf_xdp_detach(lt0, XDP_FLAGS_DRV_MODE, NULL), 0);
 	assert_int_equal(loader_new(&other, "wg1", &f), 0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
-	assert_non_null(strstr(f.text, "wgxdp_ingress"));
+	assert_non_null(strstr(f.text, "lt0: the interface wg0 has its XDP program there"));
 	assert_int_equal(prog_id(), id);
 	/* It takes over when the first goes. */
 	loader_detach(loader, lt0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	loader_free(other);
+}
+
+/* An interface with a dot, whose pins have a colon; and one that is not pinned. */
+static void test_owner_is_named(void **state)
+{
+	struct loader *other;
+	bool native;
+
+	(void)state;
+	make_loader();
+	assert_int_equal(loader_new(&other, "wg.1", &f), 0);
+	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
+	assert_non_null(strstr(f.text, "the interface wg.1 has"));
+	assert_int_equal(unlink(PINS_ROOT "/wgxdp/wg:1/xsks"), 0);
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
+	assert_non_null(strstr(f.text, "(wgxdp_ingress) is attached there"));
 	loader_free(other);
 }
 
@@ -341,10 +359,10 @@ static void test_into_a_socket(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(attach_modes),  TEST(lo_is_generic), TEST(foreign_program),
-		TEST(not_displaced), TEST(torn_off),	  TEST(nic_goes_away),
-		TEST(no_ethernet),   TEST(nics_map),	  TEST(set_socket_bounds),
-		TEST(into_a_socket),
+		TEST(attach_modes),	 TEST(lo_is_generic),  TEST(foreign_program),
+		TEST(not_displaced),	 TEST(owner_is_named), TEST(torn_off),
+		TEST(nic_goes_away),	 TEST(no_ethernet),    TEST(nics_map),
+		TEST(set_socket_bounds), TEST(into_a_socket),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
