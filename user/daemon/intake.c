@@ -17,6 +17,7 @@
 
 /* Taken in one go, so that timers and configuration get their turn. */
 #define MESSAGES_PER_TURN 256
+#define NOTES_PER_TURN 256
 
 static void take_note(struct node *n, const struct note *note, uint64_t now_ns)
 {
@@ -57,19 +58,28 @@ static bool take_messages(struct node *n, struct handoff *h, uint64_t now_ns)
 	return true;
 }
 
+/* True if there is more. */
+static bool take_all(struct node *n, struct handoff *h, uint64_t now_ns)
+{
+	struct note note;
+	unsigned notes = 0;
+
+	while (notes < NOTES_PER_TURN && handoff_take_note(h, &note)) {
+		take_note(n, &note, now_ns);
+		notes++;
+	}
+	return take_messages(n, h, now_ns) || notes == NOTES_PER_TURN;
+}
+
 static void on_handoff(void *ctx, int fd, uint32_t events)
 {
 	struct node_worker *nw = ctx;
 	struct node *n = nw->node;
-	uint64_t now_ns = loop_now_ns();
-	struct note note;
 
 	(void)fd;
 	(void)events;
 	handoff_clear(nw->handoff);
-	while (handoff_take_note(nw->handoff, &note))
-		take_note(n, &note, now_ns);
-	n->messages_left |= take_messages(n, nw->handoff, now_ns);
+	n->messages_left |= take_all(n, nw->handoff, loop_now_ns());
 }
 
 /* Into the inbox with all that waits at the leader's sockets; what does not fit is dropped and
@@ -124,5 +134,5 @@ void intake_go_on(struct node *n)
 		return;
 	n->messages_left = take_messages(n, n->inbox, loop_now_ns());
 	for (unsigned i = 0; i < n->worker_count; i++)
-		n->messages_left |= take_messages(n, n->workers[i].handoff, loop_now_ns());
+		n->messages_left |= take_all(n, n->workers[i].handoff, loop_now_ns());
 }

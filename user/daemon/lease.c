@@ -14,14 +14,42 @@
 /* One message is one datagram of a SOCK_SEQPACKET pair: nothing to split or join. */
 #define MESSAGE_MAX (sizeof(struct fault) + 16)
 
-/* A daemon keeps nothing of its caller's terminal. LOG_LEVEL asks for the messages to stay. */
-static void leave_terminal(void)
+/* Closes what the caller had open, but for stdio and @keep (-1 = none): a daemon that held a lock's
+ * or a pipe's descriptor would hold up others for as long as it lives. */
+static void close_inherited(int keep[static 3])
+{
+	unsigned from = STDERR_FILENO + 1;
+
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned j = i + 1; j < 3; j++)
+			if (keep[j] < keep[i]) {
+				int swap = keep[i];
+
+				keep[i] = keep[j];
+				keep[j] = swap;
+			}
+	for (unsigned i = 0; i < 3; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from)
+			close_range(from, (unsigned)keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	close_range(from, ~0U, 0);
+}
+
+/* A daemon keeps nothing of its caller's terminal. Messages stay where a journal takes them, or where
+ * LOG_LEVEL asks for them. */
+static void leave_terminal(const struct options *options, int lease)
 {
 	const char *level = getenv("LOG_LEVEL");
-	bool quiet = !level || (strcmp(level, "verbose") && strcmp(level, "debug"));
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	bool quiet = !getenv("JOURNAL_STREAM") &&
+		     (!level || (strcmp(level, "verbose") && strcmp(level, "debug")));
+	int null, keep[3] = { lease, options->tun_fd, options->uapi_fd };
 
 	setsid();
+	close_inherited(keep);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (chdir("/") || null < 0)
 		return;
 	dup2(null, STDIN_FILENO);
@@ -32,7 +60,7 @@ static void leave_terminal(void)
 	close(null);
 }
 
-int lease_start(const struct options *options, const struct conf *conf, struct fault *f)
+int lease_start(const struct options *options, struct conf *conf, struct fault *f)
 {
 	int pair[2];
 	pid_t pid;
@@ -53,7 +81,7 @@ int lease_start(const struct options *options, const struct conf *conf, struct f
 	}
 	close(pair[0]);
 	if (!options->foreground)
-		leave_terminal();
+		leave_terminal(options, pair[1]);
 	else
 		signal(SIGCHLD, SIG_IGN); /* the command is our child; its end is seen by the lease */
 	exit(node_run(options, conf, pair[1]));
@@ -128,6 +156,9 @@ int lease_read(int fd)
 	char message[MESSAGE_MAX];
 	ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 
+	/* Said once if the command closed with something of ours unread; what it sent is behind that. */
+	if (n < 0 && errno == ECONNRESET)
+		n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 	if (n == 6 && !memcmp(message, "commit", 6))
 		return 1;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))

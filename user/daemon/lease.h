@@ -24,7 +24,7 @@ struct options;
 /* Starts the daemon in a process of its own and returns the command's end of the lease, or -errno
  * with @f. @foreground: the calling process becomes the daemon (and exits with its code), and it is
  * a child that returns from here as the command. */
-int lease_start(const struct options *options, const struct conf *conf, struct fault *f);
+int lease_start(const struct options *options, struct conf *conf, struct fault *f);
 
 /* Command: waits for "ready" or "up" (@word) and returns its number, or -errno with the daemon's
  * sentence. */

@@ -90,6 +90,7 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 	err = pins_init(&new->pins, interface, f);
 	if (err)
 		goto free_loader;
+	tclink_clean(interface);
 	err = pin_maps(new, f);
 	if (err)
 		goto free_loader;

@@ -47,7 +47,7 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 /* Attaches the TC ingress program to the NIC instead: what loader_attach() would refuse is dropped,
  * all else goes to the stack. By tcx where the kernel has it (6.6), unless @force_clsact; *@tcx says
  * which. A clsact filter outlives a killed owner, but passes everything once the beat of worker 0 is
- * stale; the next attach under the same interface name replaces it. Returns 0 or -errno with @f:
+ * stale; the next loader_new() of the same interface removes it. Returns 0 or -errno with @f:
  * -EALREADY, -EOPNOTSUPP (no Ethernet), -ENOTSUP, -EPERM, -ENODEV. */
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f);

@@ -16,6 +16,8 @@
 #define FORWARDING_EVERY_NS (2 * NS_PER_S)
 
 #define COUNTERS_EVERY_NS NS_PER_S
+/* A host that starts containers changes its links all the time. */
+#define LISTEN_DELAY_NS (50 * NS_PER_MS)
 
 struct listen_list {
 	struct listen_key *keys;
@@ -54,6 +56,7 @@ void mapsync_listen(struct node *n)
 	struct listen_list list = { .port = htons(n->udp.port) };
 	int err = 0;
 
+	n->listen_at_ns = UINT64_MAX;
 	if (!n->loader)
 		return;
 	if (n->up)
@@ -79,10 +82,8 @@ static bool switched_on(const char *path)
 	return value != 0;
 }
 
-void mapsync_forwarding(struct node *n, uint64_t now_ns)
+static void sync_forwarding(struct node *n, uint64_t now_ns)
 {
-	if (!n->loader || now_ns < n->forwarding_at_ns)
-		return;
 	n->forwarding_at_ns = now_ns + FORWARDING_EVERY_NS;
 	if (n->options->strict)
 		loader_set_forwarding(n->loader, false, false);
@@ -157,10 +158,8 @@ static uint64_t load(const _Atomic uint64_t *at)
 }
 
 /* Workers count in memory; people read the map. */
-void mapsync_counters(struct node *n, uint64_t now_ns)
+static void sync_counters(struct node *n, uint64_t now_ns)
 {
-	if (!n->loader || now_ns < n->counters_at_ns)
-		return;
 	n->counters_at_ns = now_ns + COUNTERS_EVERY_NS;
 	for (struct peer *p = n->device.first; p; p = p->list_next) {
 		struct peer_stats_value v = {
@@ -175,4 +174,33 @@ void mapsync_counters(struct node *n, uint64_t now_ns)
 		if (!loader_peer_auth_set(n->loader, p->slot, &v))
 			p->counted_packets = v.rx_packets + v.tx_packets;
 	}
+}
+
+void mapsync_addresses_changed(struct node *n)
+{
+	if (n->listen_at_ns == UINT64_MAX)
+		n->listen_at_ns = loop_now_ns() + LISTEN_DELAY_NS;
+}
+
+void mapsync_tick(struct node *n, uint64_t now_ns)
+{
+	if (!n->loader)
+		return;
+	if (now_ns >= n->forwarding_at_ns)
+		sync_forwarding(n, now_ns);
+	if (now_ns >= n->counters_at_ns)
+		sync_counters(n, now_ns);
+	if (now_ns >= n->listen_at_ns)
+		mapsync_listen(n);
+}
+
+uint64_t mapsync_next(const struct node *n)
+{
+	uint64_t next_ns = n->forwarding_at_ns;
+
+	if (!n->loader)
+		return UINT64_MAX;
+	if (n->counters_at_ns < next_ns)
+		next_ns = n->counters_at_ns;
+	return n->listen_at_ns < next_ns ? n->listen_at_ns : next_ns;
 }

@@ -70,10 +70,10 @@ void node_down(struct node *n)
 
 	if (!n->up)
 		return;
-	device_set_up(&n->device, false, loop_now_ns());
 	n->up = false;
 	mapsync_listen(n);
-	workers_stop(n);
+	workers_stop(n); /* before the sessions end, or what they read then would wait for the next */
+	device_set_up(&n->device, false, loop_now_ns());
 	workers_use_udp(n, &none);
 	log_info("down");
 }
@@ -96,7 +96,14 @@ int node_set_listen_port(struct node *n, uint16_t port)
 	mapsync_listen(n);
 	reach_changed(n);
 	err = intake_watch_leader(n);
-	return err ? err : workers_start(n);
+	if (!err)
+		err = workers_start(n);
+	if (err) {
+		log_error("cannot go on with port %u: %s", port, strerror(-err));
+		node_down(n);
+		netlink_set_up(n->tun_netlink, n->tun.ifindex, false);
+	}
+	return err;
 }
 
 int node_set_fwmark(struct node *n, uint32_t fwmark)
@@ -134,6 +141,11 @@ static void look_at_links(struct node *n)
 			on_link(n, &link, false);
 }
 
+static void on_neighbour(void *ctx, const struct netlink_neighbour_event *event)
+{
+	reach_neighbour(ctx, event);
+}
+
 static void on_netlink(void *ctx, int fd, uint32_t events)
 {
 	struct node *n = ctx;
@@ -144,7 +156,7 @@ static void on_netlink(void *ctx, int fd, uint32_t events)
 	if (changed & NETLINK_CHANGED_LOST)
 		look_at_links(n);
 	if (changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_LINK))
-		mapsync_listen(n);
+		mapsync_addresses_changed(n);
 	if (changed)
 		reach_changed(n);
 }
@@ -255,6 +267,8 @@ static int start_core(struct node *n, struct fault *f)
 		return fault(f, err, "out of memory");
 	n->netlink = netlink_open();
 	n->watch = netlink_watch_open();
+	if (n->watch)
+		netlink_watch_neighbours(n->watch, on_neighbour, n);
 	if (!n->netlink || !n->watch)
 		return fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
 	return 0;
@@ -262,13 +276,16 @@ static int start_core(struct node *n, struct fault *f)
 
 static int start_data_path(struct node *n, const struct conf *conf, struct fault *f)
 {
-	int err = tun_open(&n->tun, n->options->interface, n->options->tun_fd, n->tun_mtu, f);
+	int err;
+
+	n->fwmark = conf ? conf->fwmark : 0; /* routes to endpoints are looked up under it */
+	err = tun_open(&n->tun, n->options->interface, n->options->tun_fd, n->tun_mtu, f);
 
 	if (!err)
 		err = paths_open(n, conf, f);
 	if (err)
 		return err;
-	mapsync_forwarding(n, loop_now_ns());
+	mapsync_tick(n, loop_now_ns());
 	mapsync_identity(n);
 	return conf ? apply_conf(n, conf, f) : 0;
 }
@@ -292,16 +309,36 @@ static int start_sockets(struct node *n, struct fault *f)
 	return err ? err : server_new(&n->uapi_server, &config, f);
 }
 
-static int start_events(struct node *n, struct fault *f)
+/* From the first moment on: one that comes while we start is read when we have. A daemon has no
+ * terminal that could hang up. */
+static sigset_t signals_of(const struct node *n)
 {
 	sigset_t signals;
-	int err;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGQUIT);
+	if (n->options->foreground)
+		sigaddset(&signals, SIGHUP);
+	return signals;
+}
+
+static void hold_signals(const struct node *n)
+{
+	sigset_t signals = signals_of(n);
+
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	if (!n->options->foreground)
+		signal(SIGHUP, SIG_IGN);
+}
+
+static int start_events(struct node *n, struct fault *f)
+{
+	sigset_t signals = signals_of(n);
+	int err;
+
 	n->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 	err = loop_add(n->loop, n->signal_fd, EPOLLIN, on_signal, n);
 	if (!err)
@@ -340,13 +377,11 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 static void run(struct node *n)
 {
 	while (!n->stopping) {
-		uint64_t until_ns = earliest(device_next(&n->device), n->reach_at_ns);
+		uint64_t until_ns = earliest(device_next(&n->device), reach_next(n));
 		uint64_t now_ns = loop_now_ns();
 		int err;
 
-		if (n->loader)
-			until_ns = earliest(earliest(until_ns, n->paths_at_ns),
-					    earliest(n->forwarding_at_ns, n->counters_at_ns));
+		until_ns = earliest(earliest(until_ns, n->paths_at_ns), mapsync_next(n));
 		if (grace_collect(n->grace))
 			until_ns = earliest(until_ns, now_ns + COLLECT_NS);
 		if (!n->tun_watch)
@@ -363,8 +398,7 @@ static void run(struct node *n)
 		intake_go_on(n);
 		device_tick(&n->device, now_ns);
 		reach_tick(n, now_ns);
-		mapsync_forwarding(n, now_ns);
-		mapsync_counters(n, now_ns);
+		mapsync_tick(n, now_ns);
 		paths_tick(n, now_ns);
 		tunnel_tick(n, now_ns);
 	}
@@ -401,8 +435,21 @@ static void end(struct node *n)
 	close_lease(n);
 }
 
-int node_run(const struct options *options, const struct conf *conf, int lease_fd)
+/* [contract] 2; a person who watches in the foreground wants to see more. */
+static enum log_level level_wanted(const struct options *options, const struct conf *conf)
 {
+	const char *level = getenv("LOG_LEVEL");
+
+	if (level && (!strcmp(level, "verbose") || !strcmp(level, "debug")))
+		return LOG_LEVEL_DEBUG;
+	if (level && !strcmp(level, "silent"))
+		return LOG_LEVEL_SILENT;
+	return !level && conf && options->foreground ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
+}
+
+int node_run(const struct options *options, struct conf *conf, int lease_fd)
+{
+	static char prefix[sizeof("wgxdp: ") + IFNAME_MAX];
 	static struct node n;
 	struct fault f = { "" };
 	int err;
@@ -415,10 +462,16 @@ int node_run(const struct options *options, const struct conf *conf, int lease_f
 		.tun.fd = -1,
 		.tun_mtu = 1420,
 		.reach_at_ns = UINT64_MAX,
+		.listen_at_ns = UINT64_MAX,
 	};
+	snprintf(prefix, sizeof(prefix), "wgxdp: %s", options->interface);
+	log_open(prefix, level_wanted(options, conf));
+	hold_signals(&n);
 	err = start(&n, conf, &f);
+	if (conf)
+		conf_done(conf); /* its keys are the device's now, which can be told to forget them */
 	if (err) {
-		if (lease_fd < 0)
+		if (lease_fd < 0 || options->foreground)
 			log_error("%s", f.text);
 		lease_tell_error(lease_fd, &f);
 		n.exit_code = 1;

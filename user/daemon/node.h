@@ -45,6 +45,7 @@ struct node {
 	struct netlink_watch *tun_watch; /* likewise */
 	uint64_t tun_netns;		 /* which, by inode number; 0 = unknown */
 	uint64_t tunnel_at_ns;		 /* it is looked at there again then */
+	bool tun_changed; /* its link did, which is yet to be looked at */
 	bool tun_gone; /* its link has gone from there, which is yet to be looked at */
 	bool up; /* the interface is up, sockets are open, the worker runs */
 	bool stopping;
@@ -81,10 +82,12 @@ struct node {
 	struct nexthop_managed managed;
 	uint64_t reach_at_ns; /* all peers are resolved anew then; UINT64_MAX = no need */
 	uint64_t reached_ns;  /* when that was last done */
+	uint32_t reach_slot;  /* the next one of a round that is not finished; else slot_cap */
 
 	/* mapsync.c */
 	uint64_t forwarding_at_ns; /* the host's forwarding switches are read again then */
 	uint64_t counters_at_ns;   /* peer_auth is brought up to date again then */
+	uint64_t listen_at_ns;	   /* the map listen likewise; UINT64_MAX = it is */
 
 	/* sockets */
 	struct uapi uapi;
@@ -96,8 +99,8 @@ struct node {
 };
 
 /* Runs the interface until it is told to stop; everything it made is gone when it returns. @conf may
- * be NULL. @lease_fd: see lease.h, or -1. Returns the exit code. */
-int node_run(const struct options *options, const struct conf *conf, int lease_fd);
+ * be NULL; it is wiped once it is applied. @lease_fd: see lease.h, or -1. Returns the exit code. */
+int node_run(const struct options *options, struct conf *conf, int lease_fd);
 
 /* Ends the loop. */
 void node_stop(struct node *n, int exit_code);
@@ -141,17 +144,20 @@ void paths_tick(struct node *n, uint64_t now_ns);
 /* reach.c */
 void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
 void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
+void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event);
 void reach_changed(struct node *n);		 /* something changed: all peers, soon */
 void reach_tick(struct node *n, uint64_t now_ns);
+uint64_t reach_next(const struct node *n); /* when reach_tick() wants to be called */
 void reach_done(struct node *n);
 
 /* mapsync.c: no-ops without a loader. */
 void mapsync_listen(struct node *n); /* the host's addresses, or nothing while down */
-void mapsync_forwarding(struct node *n, uint64_t now_ns);
+void mapsync_addresses_changed(struct node *n);
+void mapsync_tick(struct node *n, uint64_t now_ns);
+uint64_t mapsync_next(const struct node *n); /* when mapsync_tick() wants to be called */
 int mapsync_peer(struct node *n, const struct peer *p);
 void mapsync_peer_end(struct node *n, const struct peer *p);
 void mapsync_identity(struct node *n); /* mac1's key */
-void mapsync_counters(struct node *n, uint64_t now_ns);
 int mapsync_allowed(struct node *n, const struct prefix *prefix, const struct peer *p);
 void mapsync_allowed_end(struct node *n, const struct prefix *prefix);
 int mapsync_index(struct node *n, uint32_t index, const struct peer *p, bool pending);

@@ -3,8 +3,9 @@
  * peer->endpoint -> peer->encap, published for workers and kept true:
  *
  *   endpoint set or moved, session begun ──▶ reach_peer, at once
- *   links, addresses, routes, rules, neighbours changed ──▶ reach_changed ──▶ all peers, at once and
- *                                             then not more often than every REACH_INTERVAL_NS
+ *   a neighbour became valid, invalid, another MAC ──▶ reach_neighbour ──▶ the peers behind it
+ *   links, addresses, routes, rules changed ──▶ reach_changed ──▶ all peers, some at a time, and not
+ *                                               more often than every REACH_INTERVAL_NS
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "util/log.h"
 
 #define REACH_INTERVAL_NS (50 * NS_PER_MS)
+#define REACH_TURN_NS (5 * NS_PER_MS)
 
 static void publish(struct node *n, struct peer *p, struct encap *e)
 {
@@ -61,6 +63,22 @@ void reach_peer(struct node *n, struct peer *p)
 	publish(n, p, e);
 }
 
+void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event)
+{
+	struct encap_next next = { .ifindex = event->ifindex, .family = event->family };
+
+	memcpy(next.addr, event->addr, sizeof(next.addr));
+	for (struct peer *p = n->device.first; p; p = p->list_next) {
+		const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
+
+		if (!e || memcmp(&e->next, &next, sizeof(next)) != 0)
+			continue;
+		if (e->direct != event->valid ||
+		    (e->direct && memcmp(e->header, event->mac, sizeof(event->mac)) != 0))
+			reach_peer(n, p);
+	}
+}
+
 void reach_changed(struct node *n)
 {
 	uint64_t now_ns = loop_now_ns(), earliest_ns = n->reached_ns + REACH_INTERVAL_NS;
@@ -69,14 +87,29 @@ void reach_changed(struct node *n)
 		n->reach_at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
 }
 
+/* Goes over all slots, as many in a turn as REACH_TURN_NS allows; what changes meanwhile makes for
+ * another round after this one. */
 void reach_tick(struct node *n, uint64_t now_ns)
 {
-	if (now_ns < n->reach_at_ns)
-		return;
-	n->reach_at_ns = UINT64_MAX;
-	n->reached_ns = now_ns;
-	for (struct peer *p = n->device.first; p; p = p->list_next)
+	if (n->reach_slot == n->slot_cap && now_ns >= n->reach_at_ns) {
+		n->reach_at_ns = UINT64_MAX;
+		n->reach_slot = 0;
+	}
+	while (n->reach_slot < n->slot_cap) {
+		struct peer *p = n->slots[n->reach_slot++];
+
+		if (!p)
+			continue;
 		reach_peer(n, p);
+		if (loop_now_ns() - now_ns > REACH_TURN_NS)
+			return;
+	}
+	n->reached_ns = now_ns;
+}
+
+uint64_t reach_next(const struct node *n)
+{
+	return n->reach_slot < n->slot_cap ? 0 : n->reach_at_ns;
 }
 
 void reach_done(struct node *n)

@@ -167,10 +167,11 @@ static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 
 	if (link->ifindex != n->tun.ifindex || n->tun_gone)
 		return;
+	/* Acted on when all is read: what an event says may be past by then. */
 	if (gone)
-		n->tun_gone = true; /* looked at when the watch is not being read any more */
+		n->tun_gone = true;
 	else
-		link_changed(n, link);
+		n->tun_changed = true;
 }
 
 static void on_event(void *ctx, int fd, uint32_t events)
@@ -180,6 +181,10 @@ static void on_event(void *ctx, int fd, uint32_t events)
 
 	(void)fd;
 	(void)events;
+	if (n->tun_changed && !n->tun_gone) {
+		n->tun_changed = false;
+		tunnel_look(n);
+	}
 	if (n->tun_gone) {
 		n->tun_gone = false;
 		link_gone(n);

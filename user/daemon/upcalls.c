@@ -45,10 +45,7 @@ static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, cons
 			via = e->endpoint;
 	}
 	err = udp_send_one(n->udp.leader, &via, msg, len, &local_gone);
-	if (!peer)
-		return err;
-	atomic_store_explicit(&peer->last_udp_ns, loop_now_ns(), memory_order_relaxed);
-	if (local_gone) {
+	if (peer && local_gone) {
 		endpoint_forget_local(&peer->endpoint);
 		reach_peer(n, peer);
 	}
@@ -119,7 +116,7 @@ struct peer *upcalls_peer(const struct node *n, const struct note *note)
 {
 	struct peer *p = note->slot < n->slot_cap ? n->slots[note->slot] : NULL;
 
-	return p == note->peer ? p : NULL;
+	return p && p->serial == note->serial ? p : NULL;
 }
 
 static void up_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)

@@ -177,10 +177,11 @@ static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned
 	uint32_t idx;
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct tx_frame *f = &frames[i];
+		struct tx_frame *f = &frames[i];
 
 		if (!f->len || !sendable(a, f) || !xsk_ring_prod__reserve(&a->tx, 1, &idx)) {
 			refused += f->len != 0;
+			f->len = 0;
 			a->idle[a->idle_count++] = f->handle;
 			continue;
 		}
@@ -209,7 +210,7 @@ static uint32_t unsent(const struct afxdp *a)
  * In zero-copy mode one call makes the driver look. In copy mode the frames leave within sendto(),
  * 32 at a time, until:
  *   EAGAIN   after 32, or the completion ring is full, or the device is busy: the last two show as
- *            no progress and wait for the next sweep; so do ENOBUFS and ENETDOWN
+ *            no progress and wait for the next sweep; so do ENOBUFS, ENETDOWN and ENXIO
  *   EBUSY    the device dropped one frame (which is completed): it is progress, though the consumer
  *            index may not show it
  * Each turn but the last takes a frame off the ring, so the loop is bounded by what is on it.
@@ -407,6 +408,7 @@ static struct afxdp *allocate(const struct afxdp_config *config)
 	a->outside.ifindex = config->ifindex;
 	a->chunk = chunk_for(config->mtu);
 	a->frame_max = config->mtu + ETH_HLEN;
+	a->outside.mtu = config->mtu;
 	a->rx_frames = config->rx_frames ?: FRAMES_DEFAULT;
 	a->tx_frames = config->tx_frames ?: FRAMES_DEFAULT;
 	a->lent = calloc(a->rx_frames, sizeof(*a->lent));

@@ -97,9 +97,23 @@ enum netlink_changed {
 	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
 	NETLINK_CHANGED_LOST = 1 << 4, /* an overrun: links must be looked at by whoever follows them */
 };
+/* A neighbour as it is now. */
+struct netlink_neighbour_event {
+	uint32_t ifindex;
+	uint8_t family, addr[16];
+	bool valid;
+	uint8_t mac[6]; /* if it is valid */
+};
+
 struct netlink_watch *netlink_watch_open(void);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);
+
+/* From now on changed neighbours are given to @fn instead of setting NETLINK_CHANGED_NEIGHBOUR; after
+ * an overrun that is set all the same. */
+void netlink_watch_neighbours(struct netlink_watch *w,
+			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
+			      void *ctx);
 
 /* Reads what has come. Returns the set of enum netlink_changed (all of them after an overrun).
  * @link (may be NULL) is called for each link that changed or went (@gone), with its name; after an

@@ -48,6 +48,9 @@ const struct nlattr *netlink_nested(const struct nlattr *nest, uint16_t type, si
 /* A RTM_NEWLINK or RTM_DELLINK. False when it is malformed or not of a link as such. */
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
 
+/* A RTM_NEWNEIGH or RTM_DELNEIGH. False when it is malformed or of another family than IP. */
+bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbour_event *out);
+
 /* Bytes of an address of @family, AF_INET or AF_INET6. */
 static inline size_t netlink_addr_len(uint8_t family)
 {

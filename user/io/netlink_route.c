@@ -227,6 +227,28 @@ static int take_neighbour(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
+bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbour_event *out)
+{
+	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+	struct neighbour n = { .valid = false };
+	const struct nlattr *a;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ndm) ||
+	    (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6))
+		return false;
+	a = netlink_attr(nlh, sizeof(*ndm), NDA_DST, netlink_addr_len(ndm->ndm_family));
+	if (!a || take_neighbour(nlh, &n)) /* which takes nothing from a deletion */
+		return false;
+	*out = (struct netlink_neighbour_event){
+		.ifindex = (uint32_t)ndm->ndm_ifindex,
+		.family = ndm->ndm_family,
+		.valid = n.valid,
+	};
+	memcpy(out->addr, mnl_attr_get_payload(a), netlink_addr_len(ndm->ndm_family));
+	memcpy(out->mac, n.mac, sizeof(out->mac));
+	return true;
+}
+
 static struct nlmsghdr *begin_neighbour(struct netlink *nl, uint16_t type, uint16_t flags,
 					uint32_t ifindex, uint8_t family, const uint8_t *addr)
 {

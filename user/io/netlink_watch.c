@@ -20,6 +20,8 @@ enum {
 struct netlink_watch {
 	struct mnl_socket *socket;
 	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
+	void (*neighbour)(void *ctx, const struct netlink_neighbour_event *e); /* NULL = nobody */
+	void *neighbour_ctx;
 };
 
 static int join(struct netlink_watch *w)
@@ -92,17 +94,28 @@ static unsigned take_link(const struct nlmsghdr *nlh, const struct listener *to)
 }
 
 /* A bridge's table of MACs comes by the same group. */
-static unsigned take_neighbour(const struct nlmsghdr *nlh)
+static unsigned take_neighbour(const struct nlmsghdr *nlh, const struct netlink_watch *w)
 {
-	const struct rtgenmsg *g = mnl_nlmsg_get_payload(nlh);
+	struct netlink_neighbour_event e;
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*g))
+	if (!netlink_parse_neighbour(nlh, &e))
 		return 0;
-	return g->rtgen_family == AF_INET || g->rtgen_family == AF_INET6 ? NETLINK_CHANGED_NEIGHBOUR
-									 : 0;
+	if (!w->neighbour)
+		return NETLINK_CHANGED_NEIGHBOUR;
+	w->neighbour(w->neighbour_ctx, &e);
+	return 0;
 }
 
-static unsigned take(const struct nlmsghdr *nlh, const struct listener *to)
+void netlink_watch_neighbours(struct netlink_watch *w,
+			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
+			      void *ctx)
+{
+	w->neighbour = fn;
+	w->neighbour_ctx = ctx;
+}
+
+static unsigned take(const struct netlink_watch *w, const struct nlmsghdr *nlh,
+		     const struct listener *to)
 {
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -113,7 +126,7 @@ static unsigned take(const struct nlmsghdr *nlh, const struct listener *to)
 		return NETLINK_CHANGED_ADDRESS;
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
-		return take_neighbour(nlh);
+		return take_neighbour(nlh, w);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 	case RTM_NEWRULE:
@@ -145,7 +158,7 @@ unsigned netlink_watch_read(struct netlink_watch *w,
 			break;
 		for (m = (const struct nlmsghdr *)w->buf; mnl_nlmsg_ok(m, n);
 		     m = mnl_nlmsg_next(m, &n))
-			changed |= take(m, &to);
+			changed |= take(w, m, &to);
 	}
 	return changed;
 }

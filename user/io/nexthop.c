@@ -73,22 +73,21 @@ static const char *obstacle(const struct nexthop_env *env, const struct endpoint
 }
 
 /* Out of memory the entry stays managed after us: the host loses an ARP request now and then. */
-static void remember(struct nexthop_managed *m, uint32_t ifindex, uint8_t family,
-		     const uint8_t *addr)
+static void remember(struct nexthop_managed *m, const struct encap_next *next)
 {
-	struct nexthop_neighbour *list = m->list;
+	struct encap_next *list = m->list;
 
-	if (m->count == m->cap) {
-		m->cap = m->cap ? m->cap * 2 : 16;
-		list = reallocarray(m->list, m->cap, sizeof(*list));
-		if (!list) {
-			m->cap = m->count;
+	for (unsigned i = 0; i < m->count; i++)
+		if (!memcmp(&list[i], next, sizeof(*next)))
 			return;
-		}
+	if (m->count == m->cap) {
+		list = reallocarray(m->list, m->cap ? m->cap * 2 : 16, sizeof(*list));
+		if (!list)
+			return;
+		m->cap = m->cap ? m->cap * 2 : 16;
 		m->list = list;
 	}
-	list[m->count] = (struct nexthop_neighbour){.ifindex = ifindex, .family = family};
-	memcpy(list[m->count++].addr, addr, family == AF_INET ? 4 : 16);
+	list[m->count++] = *next;
 }
 
 void nexthop_release(struct netlink *nl, struct nexthop_managed *m)
@@ -100,30 +99,36 @@ void nexthop_release(struct netlink *nl, struct nexthop_managed *m)
 	*m = (struct nexthop_managed){0};
 }
 
-static const char *find_neighbour(const struct nexthop_env *env, const struct endpoint *e,
-				  const struct netlink_route *r, uint8_t mac[static 6],
-				  bool *pending)
+static struct encap_next next_of(const struct endpoint *e, const struct netlink_route *r)
 {
 	bool v4 = e->remote.sa.sa_family == AF_INET;
-	uint8_t family = v4 ? AF_INET : AF_INET6;
-	const uint8_t *addr =
-		v4 ? (const uint8_t *)&e->remote.v4.sin_addr : e->remote.v6.sin6_addr.s6_addr;
-	int err, manage_err;
+	struct encap_next next = {
+		.ifindex = r->ifindex,
+		.family = r->has_gateway ? r->gateway_family : v4 ? AF_INET : AF_INET6,
+	};
 
-	if (r->has_gateway) {
-		family = r->gateway_family;
-		addr = r->gateway;
-	}
+	if (r->has_gateway)
+		memcpy(next.addr, r->gateway, sizeof(next.addr));
+	else if (v4)
+		memcpy(next.addr, &e->remote.v4.sin_addr, 4);
+	else
+		memcpy(next.addr, &e->remote.v6.sin6_addr, 16);
+	return next;
+}
+
+static const char *find_neighbour(const struct nexthop_env *env, const struct encap_next *next,
+				  uint8_t mac[static 6], bool *pending)
+{
 	/* Managed first: what is valid now must stay so, what is not gets under way. */
-	manage_err = netlink_neighbour_manage(env->nl, r->ifindex, family, addr);
-	if (manage_err == 1)
-		remember(env->managed, r->ifindex, family, addr);
-	err = netlink_neighbour(env->nl, r->ifindex, family, addr, mac);
-	if (!err)
+	int managed = netlink_neighbour_manage(env->nl, next->ifindex, next->family, next->addr);
+
+	if (managed == 1)
+		remember(env->managed, next);
+	if (!netlink_neighbour(env->nl, next->ifindex, next->family, next->addr, mac))
 		return NULL;
-	*pending = manage_err >= 0;
-	return manage_err < 0 ? "the next hop's MAC is unknown and may not be asked for"
-			  : "the next hop's MAC is being resolved";
+	*pending = managed >= 0;
+	return managed < 0 ? "the next hop's MAC is unknown and may not be asked for" :
+			     "the next hop's MAC is being resolved";
 }
 
 struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e,
@@ -133,18 +138,23 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 	struct endpoint to = *e;
 	struct netlink_route r = {0};
 	struct netlink_link link = {0};
+	struct encap_next next = {0};
 	const char *obstructed = "there is no route to the endpoint";
 	bool resolving = false;
 	struct encap *new;
 
 	if (find_route(env, &to, &r) == 0)
 		obstructed = obstacle(env, &to, &r, &link);
-	if (!obstructed)
-		obstructed = find_neighbour(env, &to, &r, hop.next_hop_mac, &resolving);
+	if (!obstructed) {
+		next = next_of(&to, &r);
+		obstructed = find_neighbour(env, &next, hop.next_hop_mac, &resolving);
+	}
 
 	new = encap_new(&to, r.mtu < UINT16_MAX ? (uint16_t)r.mtu : UINT16_MAX);
 	if (!new)
 		return NULL;
+	memcpy(&new->learned, &e->local, sizeof(new->learned));
+	new->next = next;
 	if (!obstructed) {
 		hop.ifindex = r.ifindex;
 		memcpy(hop.source_mac, link.mac, sizeof(hop.source_mac));

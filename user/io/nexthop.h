@@ -11,11 +11,7 @@
 
 /* The neighbours that the kernel manages for us. */
 struct nexthop_managed {
-	struct nexthop_neighbour {
-		uint32_t ifindex;
-		uint8_t family;
-		uint8_t addr[16];
-	} *list;
+	struct encap_next *list;
 	unsigned count, cap;
 };
 

@@ -36,7 +36,7 @@ struct outside_ops {
 	/* Up to @n frames to fill. Fewer = the ring is full. */
 	unsigned (*alloc)(struct outside *o, struct tx_frame *frames, unsigned n);
 	/* Adds outer headers and hands over; frames are the path's again whatever happens.
-	 * Returns how many (of those with len > 0) the kernel took. */
+	 * Returns how many (of those with len > 0) the kernel took; the others have len 0 then. */
 	unsigned (*send)(struct outside *o, struct tx_frame *frames, unsigned n);
 	/* Gives back what recv() lent, reaps what was sent, wakes the kernel where it asked for it. */
 	void (*sweep)(struct outside *o);
@@ -46,6 +46,7 @@ struct outside {
 	const struct outside_ops *ops;
 	int fd;		  /* readable when recv() has something: for poll(); -1 = none */
 	uint32_t ifindex; /* of the NIC; 0 = any (udp) */
+	uint32_t mtu;	  /* what it sends whole, bytes of IP packet; 0 = any size (udp) */
 	/* Set by sweep(): messages handed over that the kernel has not taken yet (its own limits, not
 	 * ours). Nothing will wake a sleeper for them: while it is not 0, sweep again soon. Worker. */
 	unsigned unsent;

@@ -181,7 +181,7 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 			if (errno == EAGAIN)
 				break;
 			if (udp_resend(fd, &u->msgs[done].msg_hdr, -errno)) {
-				done++;
+				u->queued[done++]->len = 0;
 				continue;
 			}
 			r = 1;
@@ -190,21 +190,28 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 		sent += (unsigned)r;
 		done += (unsigned)r;
 	}
+	for (; done < n; done++)
+		u->queued[done]->len = 0;
 	outside_count(&u->outside.stats.tx_packets, data);
 	return sent;
 }
 
 /* Those of @frames that go to @family, in batches of u->msgs. */
-static unsigned send_family(struct udp *u, int family, const struct tx_frame *frames, unsigned n)
+static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, unsigned n)
 {
 	int fd = u->fds[family == AF_INET ? UDP_V4 : UDP_V6];
 	unsigned queued = 0, sent = 0;
 
-	for (unsigned i = 0; i < n && fd >= 0; i++) {
-		const struct tx_frame *f = &frames[i];
+	for (unsigned i = 0; i < n; i++) {
+		struct tx_frame *f = &frames[i];
 
 		if (!f->len || !f->encap || f->encap->endpoint.remote.sa.sa_family != family)
 			continue;
+		if (fd < 0) {
+			f->len = 0;
+			continue;
+		}
+		u->queued[queued] = f;
 		u->iovs[queued] = (struct iovec){ f->payload, f->len };
 		udp_address_msg(&u->msgs[queued].msg_hdr, &f->encap->endpoint, &u->iovs[queued],
 				&u->controls[queued]);
@@ -223,9 +230,10 @@ unsigned udp_send(struct outside *o, struct tx_frame *frames, unsigned n)
 	struct udp *u = udp_self(o);
 	unsigned sent, meant = 0;
 
+	for (unsigned i = 0; i < n; i++)
+		meant += frames[i].len != 0;
 	sent = send_family(u, AF_INET, frames, n) + send_family(u, AF_INET6, frames, n);
 	for (unsigned i = 0; i < n; i++) {
-		meant += frames[i].len != 0;
 		u->idle[u->idle_count++] = (uint16_t)frames[i].handle;
 	}
 	outside_count(&o->stats.tx_refused, meant - sent);

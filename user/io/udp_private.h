@@ -46,6 +46,7 @@ struct udp {
 	struct in6_addr to[FRAME_BATCH];
 	/* for one recvmmsg() or sendmmsg() */
 	struct mmsghdr msgs[FRAME_BATCH];
+	struct tx_frame *queued[FRAME_BATCH]; /* whose they are, while sending */
 	struct iovec iovs[FRAME_BATCH];
 	union udp_control controls[FRAME_BATCH];
 };

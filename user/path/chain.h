@@ -44,6 +44,7 @@ struct out_packet {
 	struct session *session; /* NULL: it waits, or is dead */
 	const struct encap *encap;
 	uint64_t counter;
+	struct tx_frame *frame;
 	enum reason reason;
 };
 
@@ -117,6 +118,9 @@ static inline void chain_drop(struct worker *w, enum reason reason, uint64_t pac
 /* Tells the control thread; a note that does not fit is made again by the next packet. */
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
+
+/* NOTE_MOVED, but for one peer not more often than every MOVED_INTERVAL_NS: a later packet says it. */
+void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to);
 
 /* NOTE_WANT_HANDSHAKE, but for one peer not more often than every WANT_INTERVAL_NS. */
 void chain_want_handshake(struct worker *w, struct peer *p);

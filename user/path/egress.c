@@ -85,6 +85,11 @@ static void choose_peers(struct worker *w, unsigned n)
 	}
 }
 
+static bool session_usable(const struct worker *w, const struct session *s)
+{
+	return s && session_may_send(s, w->now_ns);
+}
+
 /* The packet waits for a session, and the handshake for it is asked for. */
 static void wait_for_session(struct worker *w, struct out_packet *p)
 {
@@ -93,7 +98,13 @@ static void wait_for_session(struct worker *w, struct out_packet *p)
 	p->session = NULL;
 	if (dropped)
 		chain_drop(w, REASON_staged_full, dropped);
-	chain_want_handshake(w, p->peer);
+	/* A session may have begun since we looked. Either we see it now, or whoever publishes it sees
+	 * the packet: the exchange of the count in stage_push() and of peer->current are both
+	 * sequentially consistent. */
+	if (session_usable(w, peer_session(p->peer)))
+		egress_flush(w, p->peer);
+	else
+		chain_want_handshake(w, p->peer);
 }
 
 static void choose_sessions(struct worker *w, unsigned n)
@@ -104,7 +115,7 @@ static void choose_sessions(struct worker *w, unsigned n)
 		if (p->reason != REASON_none)
 			continue;
 		p->session = peer_session(p->peer);
-		if (!p->session || !session_may_send(p->session, w->now_ns)) {
+		if (!session_usable(w, p->session)) {
 			wait_for_session(w, p);
 			continue;
 		}
@@ -177,7 +188,8 @@ static struct lane *choose_lane(struct worker *w, const struct out_packet *p)
 		return &w->egress.udp;
 	}
 	for (unsigned i = 0; i < w->port_count; i++)
-		if (w->ports[i].tx && w->ports[i].path->ifindex == e->ifindex)
+		if (w->ports[i].tx && w->ports[i].path->ifindex == e->ifindex &&
+		    outer <= w->ports[i].path->mtu)
 			return &w->egress.lanes[i];
 	return &w->egress.udp;
 }
@@ -224,6 +236,7 @@ static unsigned place(struct worker *w, struct out_packet *packets, unsigned n)
 		};
 		f->len = (uint32_t)wire_data_len(p->padded);
 		f->encap = p->encap;
+		p->frame = f;
 		w->egress.jobs[jobs++] = (struct aead_job){
 			.key = p->session->send_key,
 			.counter = p->counter,
@@ -235,17 +248,10 @@ static unsigned place(struct worker *w, struct out_packet *packets, unsigned n)
 	return jobs;
 }
 
-static void transmit_lane(struct worker *w, struct lane *lane)
+static void transmit_lane(struct lane *lane)
 {
-	unsigned sent, live = 0;
-
-	if (!lane->count)
-		return;
-	for (unsigned i = 0; i < lane->count; i++)
-		live += lane->frames[i].len > 0;
-	sent = lane->path->ops->send(lane->path, lane->frames, lane->count);
-	if (sent < live)
-		chain_drop(w, REASON_send_failed, live - sent);
+	if (lane->count)
+		lane->path->ops->send(lane->path, lane->frames, lane->count);
 	lane->count = 0;
 }
 
@@ -253,8 +259,16 @@ static void transmit(struct worker *w)
 {
 	for (unsigned i = 0; i < w->port_count; i++)
 		if (w->ports[i].tx)
-			transmit_lane(w, &w->egress.lanes[i]);
-	transmit_lane(w, &w->egress.udp);
+			transmit_lane(&w->egress.lanes[i]);
+	transmit_lane(&w->egress.udp);
+}
+
+/* What the kernel did not take is dead; send() says which by a length of 0. */
+static void find_refused(struct out_packet *packets, unsigned n)
+{
+	for (struct out_packet *p = packets; p < packets + n; p++)
+		if (p->reason == REASON_none && p->frame && !p->frame->len)
+			p->reason = REASON_send_failed;
 }
 
 /* What a run that left means for its peer: counters, timers, renewal; and the dead are counted. */
@@ -285,6 +299,7 @@ static void seal_and_send(struct worker *w, struct out_packet *packets, unsigned
 	take_counters(w, packets, packets + n);
 	aead_seal_batch(w->egress.jobs, place(w, packets, n));
 	transmit(w);
+	find_refused(packets, n);
 	note_departures(w, packets, packets + n);
 }
 
@@ -316,7 +331,7 @@ void egress_flush(struct worker *w, struct peer *p)
 		struct staged *list;
 		unsigned n;
 
-		if (!s || !e || !session_may_send(s, w->now_ns))
+		if (!e || !session_usable(w, s))
 			return;
 		list = stage_take(&p->stage, FRAME_BATCH, &n);
 		if (!n)

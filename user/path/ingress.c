@@ -78,7 +78,8 @@ static bool has_moved(const struct peer *p, const struct rx_frame *f)
 	struct endpoint from = frame_endpoint(f);
 
 	if (e && endpoint_same_remote(&e->endpoint, &from) &&
-	    !memcmp(&e->endpoint.local, &from.local, sizeof(from.local)))
+	    (!memcmp(&e->endpoint.local, &from.local, sizeof(from.local)) ||
+	     !memcmp(&e->learned, &from.local, sizeof(e->learned))))
 		return false;
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }
@@ -155,7 +156,7 @@ static void note_run(struct worker *w, struct session *s, const struct in_packet
 	if (last->moved) {
 		struct endpoint from = frame_endpoint(last->frame);
 
-		chain_note(w, NOTE_MOVED, p, 0, &from);
+		chain_moved(w, p, &from);
 	}
 }
 

@@ -27,7 +27,10 @@
 #define UDP_EVERY_TURNS 16
 /* For one peer a handshake is asked for at most this often. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
-/* A path that could not hand everything to the kernel is swept again after this. */
+/* ... and said that it moved: a peer that alternates addresses must not occupy the control thread. */
+#define MOVED_INTERVAL_NS (10 * NS_PER_MS)
+/* A path that could not hand everything to the kernel is swept again after this, and twice as long
+ * each time that it does not help: the NIC may be down, or gone. */
 #define RETRY_MS 1
 /* The heartbeat: XDP gives a worker's data to the stack when it is BEAT_STALE_NS old. */
 #define BEAT_MS 500
@@ -45,13 +48,23 @@ static uint64_t now_ns(void)
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from)
 {
-	struct note n = { .kind = kind, .slot = p->slot, .peer = p, .index = index };
+	struct note n = { .kind = kind, .slot = p->slot, .serial = p->serial, .index = index };
 
 	if (from)
 		n.from = *from;
 	/* The other kinds are noted again by the next packet; this one only if nobody looks. */
 	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
+}
+
+void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to)
+{
+	uint64_t last_ns = atomic_load_explicit(&p->moved_ns, memory_order_relaxed);
+
+	if (last_ns && w->now_ns - last_ns < MOVED_INTERVAL_NS)
+		return;
+	atomic_store_explicit(&p->moved_ns, w->now_ns, memory_order_relaxed);
+	chain_note(w, NOTE_MOVED, p, 0, to);
 }
 
 int chain_inject(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
@@ -88,7 +101,7 @@ static unsigned run_flushes(struct worker *w)
 
 enum { POLL_WAKE, POLL_TUN, POLL_UDP, POLL_PORTS };
 
-static void sleep_until_ready(struct worker *w, bool retry)
+static void sleep_until_ready(struct worker *w, int timeout_ms)
 {
 	struct pollfd fds[POLL_PORTS + WORKER_PORTS_MAX] = {
 		[POLL_WAKE] = { .fd = w->wake_fd, .events = POLLIN },
@@ -102,7 +115,7 @@ static void sleep_until_ready(struct worker *w, bool retry)
 						       .events = POLLIN };
 	handoff_kick(w->config.handoff);
 	grace_offline(w->config.grace, w->config.id);
-	poll(fds, POLL_PORTS + w->port_count, retry ? RETRY_MS : w->config.beat ? BEAT_MS : -1);
+	poll(fds, POLL_PORTS + w->port_count, timeout_ms);
 	grace_online(w->config.grace, w->config.id);
 	if (fds[POLL_WAKE].revents)
 		eventfd_read(w->wake_fd, &count);
@@ -137,6 +150,8 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 static void *thread_main(void *arg)
 {
 	struct worker *w = arg;
+	int retry_ms = RETRY_MS;
+	unsigned moved;
 	bool retry;
 
 	grace_online(w->config.grace, w->config.id);
@@ -144,8 +159,10 @@ static void *thread_main(void *arg)
 		w->now_ns = now_ns();
 		if (w->config.beat && w->now_ns - *w->config.beat > BEAT_MS * NS_PER_MS / 2)
 			*w->config.beat = w->now_ns;
-		if (!turn(w, number, &retry))
-			sleep_until_ready(w, retry);
+		moved = turn(w, number, &retry);
+		retry_ms = moved || !retry ? RETRY_MS : retry_ms < BEAT_MS ? retry_ms * 2 : BEAT_MS;
+		if (!moved)
+			sleep_until_ready(w, retry ? retry_ms : w->config.beat ? BEAT_MS : -1);
 		handoff_kick(w->config.handoff);
 		grace_quiescent(w->config.grace, w->config.id);
 	}

@@ -224,6 +224,7 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 	if (!p)
 		return -ENOMEM;
 	p->slot = take_slot(d);
+	p->serial = ++d->last_serial;
 	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns; /* it may have been here before */
 	err = d->ops->peer_begin(d->ctx, p);
 	if (err) {

@@ -40,7 +40,7 @@ static struct session *get(_Atomic(struct session *) *place)
 
 static void set(_Atomic(struct session *) *place, struct session *s)
 {
-	atomic_store_explicit(place, s, memory_order_release);
+	atomic_store_explicit(place, s, memory_order_seq_cst); /* see peer_session() */
 }
 
 /* @s has left its place. NULL is fine. */

@@ -34,14 +34,15 @@ struct peer {
 	_Atomic(struct session *) current;
 	_Atomic(struct session *) next; /* workers only compare it with the session that opened */
 	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or no route to it */
+	uint64_t serial; /* never that of another peer of the device */
 	uint32_t slot;			     /* 0..PEERS_MAX-1, the key of the BPF maps */
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes, rx_packets; /* authenticated: UDP payload, handshakes included */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket (conntrack) */
-	_Atomic uint64_t
-		wanted_ns; /* workers: when a handshake was last asked for (chain_want_handshake) */
+	_Atomic uint64_t wanted_ns; /* workers: when a handshake was last asked for */
+	_Atomic uint64_t moved_ns;  /* workers: when it was last said that the peer moved */
 
 	/* cold: control thread only */
 	struct noise_remote remote;
@@ -69,14 +70,16 @@ void peer_free(void *peer);
 
 /* The session to send under, or NULL. A next one counts from the moment in which a message opened
  * under it: the answer to that message must not leave under the one before, which the other side
- * may have lost. The control thread makes it current a moment later. Any thread. */
+ * may have lost. The control thread makes it current a moment later. Sequentially consistent, as
+ * the stage's count is: of a packet pushed and a session published at once, one sees the other.
+ * Any thread. */
 static inline struct session *peer_session(const struct peer *p)
 {
-	struct session *next = atomic_load_explicit(&p->next, memory_order_acquire);
+	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);
 
 	if (next && atomic_load_explicit(&next->confirmed, memory_order_acquire))
 		return next;
-	return atomic_load_explicit(&p->current, memory_order_acquire);
+	return atomic_load_explicit(&p->current, memory_order_seq_cst);
 }
 
 /* Data path: an authenticated data message of @bytes UDP payload went out or came in.

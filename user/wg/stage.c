@@ -56,7 +56,7 @@ static void append(struct stage *s, struct staged *packet)
 	else
 		s->first = packet;
 	s->last = packet;
-	atomic_fetch_add_explicit(&s->count, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->count, 1, memory_order_seq_cst); /* see peer_session() */
 }
 
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len)

@@ -24,7 +24,7 @@ void upkeep_send(struct device *d, struct peer *p, const void *msg, size_t len, 
 
 bool upkeep_flush(struct device *d, struct peer *p)
 {
-	if (!atomic_load_explicit(&p->stage.count, memory_order_relaxed))
+	if (!atomic_load_explicit(&p->stage.count, memory_order_seq_cst)) /* see peer_session() */
 		return false;
 	d->ops->flush(d->ctx, p);
 	return true;

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A key that was replaced is nowhere in the daemon's memory; keys are never said, whatever the level.
+# And LOG_LEVEL means what the manual says.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: nobody
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg ping
+
+not() { ! "$@"; }
+
+memory_holds() # PID BASE64: 0 if the 32 bytes are anywhere in its writable memory
+{
+	/usr/bin/python3 - "$1" "$2" <<-'EOF'
+		import base64, sys
+		pid, key = sys.argv[1], base64.b64decode(sys.argv[2])
+		found = False
+		with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+		    for line in maps:
+		        span, mode, *rest = line.split()
+		        if not mode.startswith("rw") or "s" in mode:
+		            continue
+		        start, end = (int(x, 16) for x in span.split("-"))
+		        mem.seek(start)
+		        try:
+		            found |= key in mem.read(end - start)
+		        except OSError:
+		            pass
+		sys.exit(not found)
+	EOF
+}
+
+config()
+{
+	cat <<-EOF
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51820
+		Address = 10.99.0.1/24
+		[Peer]
+		PublicKey = $(pub b)
+		PresharedKey = $(key psk)
+		AllowedIPs = 10.99.0.2/32
+		Endpoint = 192.0.2.2:51820
+	EOF
+}
+
+ns_add a b
+join a eth0 b eth0
+keys a b psk new
+
+ok "attach" ours a "${ID}a" < <(config)
+pid=$(daemon_pid a "${ID}a")
+# The private key itself is clamped before it is kept; the public half shows that we can find one.
+ok "the peer's public key is found, so the search works" memory_holds "$pid" "$(pub b)"
+ok "the preshared key is found while it is set" memory_holds "$pid" "$(key psk)"
+in_ns a wg set "${ID}a" private-key "$TMP/new.key" peer "$(pub b)" preshared-key /dev/null
+ok "the old private key is gone" not memory_holds "$pid" "$(key a)"
+ok "the old preshared key is gone" not memory_holds "$pid" "$(key psk)"
+down a "${ID}a"
+
+level() # LEVEL: what the daemon says of a handshake that nobody answers
+{
+	local path
+	path=$(conf "${ID}a" < <(config))
+	: >"$TMP/log"
+	spawn a env LOG_LEVEL="$1" "$WGXDP" attach eth0 "$path" --foreground >"$TMP/log" 2>&1
+	wait_for 5 in_ns a "$WGXDP" show "${ID}a"
+	in_ns a ping -q -c 1 -W 1 10.99.0.2 >/dev/null
+	wait_for 7 grep -q "did not complete after 5 seconds" "$TMP/log"
+	down a "${ID}a"
+}
+
+level debug
+ok "debug: a handshake that is not answered is said, with the peer" \
+	grep -q "Handshake for peer $(pub b) (192.0.2.2:51820) did not complete after 5 seconds, retrying" "$TMP/log"
+ok "debug: no secret in it" not grep -qF -e "$(key a)" -e "$(key psk)" "$TMP/log"
+level silent
+is "silent: nothing is said" "$(cat "$TMP/log")" ""
+done_testing
