@@ -221,8 +221,8 @@ static void crash(bool clsact)
 	assert_int_equal(filters_named(OURS), clsact);
 }
 
-/* kill -9: tcx leaves nothing; a clsact filter is replaced by the next owner of the name, and goes
- * with it as if it had never died: the qdisc, too, unless it was there before. */
+/* kill -9: tcx leaves nothing; a clsact filter goes when the next owner of the name comes: the qdisc,
+ * too, unless it was there before. */
 static void test_after_a_crash(void **state)
 {
 	(void)state;
@@ -235,6 +235,8 @@ static void test_after_a_crash(void **state)
 			run("tc qdisc add dev lt0 clsact");
 		crash(clsact);
 		make_loader();
+		assert_int_equal(filters_named(OURS), 0);
+		assert_int_equal(has_clsact(), found);
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_int_equal(filters_named(OURS), clsact);
 		loader_detach(loader, lt0);
