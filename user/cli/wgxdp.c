@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -39,8 +41,8 @@ static int help(FILE *out)
 	      "  --xdp-mode auto|native|generic\n"
 	      "  --zero-copy auto|on|off\n"
 	      "  --workers N                   data-path threads (min of queues, cores, 4)\n"
-	"  --cpus LIST                   pin them, such as 0,2-3\n"
-	"  --aead NAME                   ChaCha20-Poly1305 implementation (auto)\n"
+	      "  --cpus LIST                   pin them, such as 0,2-3\n"
+	      "  --aead NAME                   ChaCha20-Poly1305 implementation (auto)\n"
 	      "  --handshake-rate N            handshakes per second and source under load (100)\n"
 	      "  --strict                      drop unknown WireGuard packets even when forwarding\n"
 	      "\n"
@@ -73,8 +75,24 @@ static bool is_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
 }
 
+/* Whoever starts us without stdio must not find that a socket of ours took its place. */
+static bool fill_stdio(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
+	if (!fill_stdio())
+		return CLI_FAILED;
 	if (sodium_init() < 0)
 		return cli_fail(CLI_FAILED, "libsodium does not start");
 	if (argc < 2) {

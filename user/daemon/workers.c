@@ -14,6 +14,8 @@ unsigned workers_wanted(const struct node *n, unsigned queues)
 	unsigned count = WORKERS_DEFAULT_MAX;
 	cpu_set_t cpus;
 
+	if (!n->tun.multi_queue) /* we were given it */
+		return 1;
 	if (n->options->workers)
 		return n->options->workers;
 	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && (unsigned)CPU_COUNT(&cpus) < count)

@@ -189,6 +189,7 @@ static int settle(struct tun *t)
 	    fcntl(t->fd, F_SETFD, FD_CLOEXEC) || ioctl(t->fd, TUNGETIFF, &ifr))
 		return -errno;
 	memcpy(t->name, ifr.ifr_name, sizeof(t->name));
+	t->multi_queue = ifr.ifr_flags & IFF_MULTI_QUEUE;
 	t->vnet_len = ifr.ifr_flags & IFF_VNET_HDR ? TUN_VNET_LEN : 0;
 	if (t->vnet_len && ioctl(t->fd, TUNSETVNETHDRSZ, &vnet_len))
 		return -errno;

@@ -18,6 +18,7 @@ struct tun {
 	int fd; /* non-blocking */
 	uint32_t ifindex;
 	char name[16];
+	bool multi_queue; /* more queues can be added: not to every given descriptor */
 	uint8_t vnet_len; /* TUN_VNET_LEN; 0 for a given descriptor without IFF_VNET_HDR */
 };
 
