@@ -135,6 +135,19 @@ static json_t *describe_mode(const struct node *n)
 	return json_null();
 }
 
+static json_t *describe_workers(const struct node *n)
+{
+	json_t *workers = json_array();
+	uint64_t rx, tx;
+
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		workers_packets(n, i, &rx, &tx);
+		json_array_append_new(workers, json_pack("{s:o, s:o}", "rx_packets", number(rx),
+							 "tx_packets", number(tx)));
+	}
+	return workers;
+}
+
 static json_t *describe_path(const struct node *n, const struct ledger *l)
 {
 	unsigned queues = 0;
@@ -142,14 +155,15 @@ static json_t *describe_path(const struct node *n, const struct ledger *l)
 	for (unsigned i = 0; i < n->nic_count; i++)
 		queues += n->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?,"
-			 " s:{s:o, s:o}, s:{s:o, s:o}}",
+			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o}",
 			 "nic", describe_nics(n), "queues", (int)queues, "workers",
 			 (int)n->worker_count, "rx", n->rx_xdp ? "xdp" : "udp", "tx",
 			 n->tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(n), "zero_copy",
 			 n->zero_copy, "aead", aead_name(), "why", *n->why ? n->why : NULL,
 			 "pinned", n->loader ? loader_pinned(n->loader) : NULL, "rx_packets", "xsk",
 			 number(l->xsk_rx_packets), "udp", number(l->udp_rx_packets), "tx_packets",
-			 "xsk", number(l->xsk_tx_packets), "udp", number(l->udp_tx_packets));
+			 "xsk", number(l->xsk_tx_packets), "udp", number(l->udp_tx_packets),
+			 "per_worker", describe_workers(n));
 }
 
 static json_t *describe(void *ctx)

@@ -25,6 +25,22 @@ unsigned workers_wanted(const struct node *n, unsigned queues)
 	return count ? count : 1;
 }
 
+/* May a thread of ours run there? */
+static int check_cpu(int cpu, struct fault *f)
+{
+	cpu_set_t before, wanted;
+
+	CPU_ZERO(&wanted);
+	CPU_SET((unsigned)cpu, &wanted);
+	if (sched_getaffinity(0, sizeof(before), &before) ||
+	    sched_setaffinity(0, sizeof(wanted), &wanted))
+		return fault(f, -errno, "--cpus %d: %s; `nproc --all` tells how many there are", cpu,
+			     errno == EINVAL ? "there is no such CPU, or it is not ours to use" :
+					       strerror(errno));
+	sched_setaffinity(0, sizeof(before), &before);
+	return 0;
+}
+
 static int make_one(struct node *n, unsigned id, struct fault *f)
 {
 	struct node_worker *nw = &n->workers[id];
@@ -42,6 +58,10 @@ static int make_one(struct node *n, unsigned id, struct fault *f)
 	int err = 0;
 
 	*nw = (struct node_worker){ .node = n, .tun.fd = -1 };
+	if (config.cpu >= 0)
+		err = check_cpu(config.cpu, f);
+	if (err)
+		return err;
 	if (id)
 		err = tun_add_queue(&nw->tun, &n->tun, f);
 	else
@@ -188,4 +208,22 @@ void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT])
 		for (unsigned r = 0; r < REASON_COUNT; r++)
 			packets[r] += one[r];
 	}
+}
+
+static void add_packets(const struct outside *o, uint64_t *rx, uint64_t *tx)
+{
+	*rx += atomic_load_explicit(&o->stats.rx_packets, memory_order_relaxed);
+	*tx += atomic_load_explicit(&o->stats.tx_packets, memory_order_relaxed);
+}
+
+void workers_packets(const struct node *n, unsigned id, uint64_t *rx, uint64_t *tx)
+{
+	const struct outside *udp = n->udp.members[id] ? n->udp.members[id] : n->udp.leader;
+
+	*rx = *tx = 0;
+	if (udp)
+		add_packets(udp, rx, tx);
+	for (unsigned i = 0; i < n->nic_count; i++)
+		for (unsigned q = id; q < n->nics[i].queue_count; q += n->worker_count)
+			add_packets(n->nics[i].queues[q], rx, tx);
 }

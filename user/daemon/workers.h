@@ -52,5 +52,7 @@ void workers_use_udp(struct node *n, const struct node_udp *udp);
 void workers_set_mtu(struct node *n, uint32_t mtu);
 /* Drops of all of them, added up. */
 void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT]);
+/* Data messages by the paths that worker @id has now. */
+void workers_packets(const struct node *n, unsigned id, uint64_t *rx, uint64_t *tx);
 
 #endif

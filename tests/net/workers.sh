@@ -1,0 +1,191 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Several queues, workers and NICs, each with a wireguard-go at the other end.
+#
+#                       ┌ queue 0 ── 51822 wireguard-go 10.99.0.2 ┐
+#   a: wgxdp   eth0 ════╪                                    eth0 :b
+#      10.99.0.1        └ queue 1 ── 51823 wireguard-go 10.99.0.3 ┘
+#              eth1 ═══════════════ 51824 wireguard-go 10.99.0.4, eth0 :c
+#
+# b's TC gives what each of the two sends a queue of its own: who carried what can be counted.
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wireguard-go wg iperf3 jq ping tc ethtool taskset
+
+ns_add a b c
+ip link add eth0 netns "$ID-a" numrxqueues 2 numtxqueues 2 type veth \
+	peer name eth0 netns "$ID-b" numrxqueues 2 numtxqueues 2
+ip link add eth1 netns "$ID-a" type veth peer name eth0 netns "$ID-c"
+address() { in_ns "$1" ip address add "$3" dev "$2" && in_ns "$1" ip link set "$2" up; }
+address a eth0 192.0.2.1/24
+address b eth0 192.0.2.2/24
+address a eth1 198.51.100.1/24
+address c eth0 198.51.100.2/24
+ok "queue of each peer, by port" eval "in_ns b tc qdisc add dev eth0 clsact &&
+	in_ns b tc filter add dev eth0 egress protocol ip u32 match ip protocol 17 0xff \
+		match ip sport 51822 0xffff action skbedit queue_mapping 0 &&
+	in_ns b tc filter add dev eth0 egress protocol ip u32 match ip protocol 17 0xff \
+		match ip sport 51823 0xffff action skbedit queue_mapping 1"
+
+A=${ID}a B0=${ID}b0 B1=${ID}b1 C=${ID}c
+keys a b0 b1 c
+
+config() # PEER...: NAME:HOST:OUTER
+{
+	local peer name host outer
+	printf '[Interface]\nPrivateKey = %s\nListenPort = 51821\nAddress = 10.99.0.1/24\n' "$(key a)"
+	for peer; do
+		IFS=: read -r name host outer <<<"$peer"
+		printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = %s:5182%s\n' \
+			"$(pub "$name")" "$host" "$outer" "$host"
+	done
+}
+
+attach() # NICS OPTIONS...
+{
+	local nics=$1 path
+	shift
+	path=$(config b0:2:192.0.2.2 b1:3:192.0.2.2 c:4:198.51.100.2 | conf "$A")
+	in_ns a "$WGXDP" attach "$nics" "$path" "$@"
+}
+
+stranger() # NS INTERFACE KEYS HOST OUTER
+{
+	foreign "$1" "$2" <<-EOF &&
+		[Interface]
+		PrivateKey = $(key "$3")
+		ListenPort = 5182$4
+		[Peer]
+		PublicKey = $(pub a)
+		AllowedIPs = 10.99.0.1/32
+		Endpoint = $5:51821
+	EOF
+		in_ns "$1" ip address add "10.99.0.$4/32" dev "$2" &&
+		in_ns "$1" ip link set "$2" mtu 1420 up &&
+		in_ns "$1" ip route add 10.99.0.1 src "10.99.0.$4" dev "$2" table "$4" &&
+		in_ns "$1" ip rule add from "10.99.0.$4" lookup "$4"
+}
+
+ok "wireguard-go of queue 0" stranger b "$B0" b0 2 192.0.2.1
+ok "wireguard-go of queue 1" stranger b "$B1" b1 3 192.0.2.1
+ok "wireguard-go of the second NIC" stranger c "$C" c 4 198.51.100.1
+for host in 2 3 4; do
+	[ $host = 4 ] && ns=c || ns=b
+	spawn $ns iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
+done
+
+no_loss() { in_ns a ping -q -i 0.02 -c 50 -W 5 "$1" | grep -q ' 0% packet loss'; }
+
+# Several streams with each of the hosts at once, both ways.
+streams() # WHAT HOST...
+{
+	local what=$1 host
+	shift
+	for host; do
+		in_ns a iperf3 -J -c "10.99.0.$host" -P 4 --bidir -t "${SECONDS_PER_STREAM:-2}" \
+			>"$TMP/iperf.$host" 2>&1 &
+		pids[host]=$!
+	done
+	for host; do
+		wait "${pids[host]}"
+		is "$what: streams with 10.99.0.$host, both ways, carried data" "$(jq '.end |
+			[.sum_sent, .sum_received, .sum_sent_bidir_reverse, .sum_received_bidir_reverse] |
+			all(.bytes > 100000)' "$TMP/iperf.$host" 2>&1)" true
+	done
+}
+pids=()
+
+# worker_packets WHAT LEAST: each worker carried so many, in and out
+carried() # WHAT
+{
+	is "$1: each worker received and sent data" \
+		"$(show a "$A" '.path.per_worker | map(.rx_packets >= 100 and .tx_packets >= 100) | all')" true
+}
+
+threads() # FIELD: of the workers' threads, by name
+{
+	local task
+	for task in "/proc/$(daemon_pid a "$A")/task"/*; do
+		grep -q '^wgxdp/' "$task/comm" && echo "$(<"$task/comm") $(grep -oP "^$1:\s*\K.*" "$task/status")"
+	done | sort
+}
+
+# --- two queues, two workers --------------------------------------------------------------------
+
+for path in xdp udp; do
+	what="two workers, $path"
+	ok "$what: attach" attach eth0 --rx $path --tx $path --workers 2 --cpus 0,1
+	is "$what: what show says" "$(show a "$A" '.path | "\(.rx) \(.workers) \(.queues)"')" \
+		"$path 2 $([ $path = xdp ] && echo 2 || echo 0)"
+	is "$what: each on its CPU" "$(threads Cpus_allowed_list)" "wgxdp/0 0"$'\n'"wgxdp/1 1"
+	for host in 2 3; do
+		ok "$what: ping 10.99.0.$host, no loss" no_loss 10.99.0.$host
+	done
+	streams "$what" 2 3
+	carried "$what"
+	if [ $path = xdp ]; then
+		is "$what: nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+	else
+		is "$what: nothing came by XSK" "$(show a "$A" .path.rx_packets.xsk)" 0
+	fi
+
+	# Port and mark, under load: what is on its way may die, what follows may not.
+	in_ns a iperf3 -J -c 10.99.0.2 --bidir -t 3 >"$TMP/load" 2>&1 &
+	load=$!
+	in_ns a ping -q -i 0.02 -c 100 -W 2 10.99.0.3 >"$TMP/ping" &
+	pinging=$!
+	sleep 0.5
+	ok "$what: wg set listen-port" in_ns a wg set "$A" listen-port 51831
+	sleep 0.5
+	ok "$what: wg set fwmark" in_ns a wg set "$A" fwmark 0x1234
+	sleep 0.5
+	ok "$what: wg set listen-port back" in_ns a wg set "$A" listen-port 51821
+	ok "$what: wg set fwmark off" in_ns a wg set "$A" fwmark 0
+	wait $pinging
+	holds "$what: pings meanwhile, of 100" "$(grep -oP '\d+(?= received)' "$TMP/ping")" -ge 90
+	wait $load
+	is "$what: the stream lived" "$(jq '.end.sum_received.bytes > 100000' "$TMP/load" 2>&1)" true
+	ok "$what: ping after it, no loss" no_loss 10.99.0.3
+	ok "$what: detach" down a "$A"
+	clean "$what: nothing left" a "$A"
+done
+
+# --- as many as there is use for ----------------------------------------------------------------
+
+ok "auto: attach" attach eth0
+is "auto: workers, no more than queues or CPUs" "$(show a "$A" .path.workers)" $(($(nproc) > 1 ? 2 : 1))
+down a "$A"
+ok "one worker for two queues" attach eth0 --workers 1
+ok "... ping by queue 0" no_loss 10.99.0.2
+ok "... ping by queue 1" no_loss 10.99.0.3
+is "... nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+down a "$A"
+refuses "more workers than queues" 1 'queues' attach eth0 --workers 3
+clean "... nothing left" a "$A"
+refuses "a CPU that is not there" 1 'cpus|CPU' attach eth0 --cpus 1000
+clean "... nothing left" a "$A"
+ok "fewer queues by ethtool" in_ns a ethtool -L eth0 rx 1 tx 1
+ok "... attach" attach eth0
+is "... one queue, one worker" "$(show a "$A" '.path | "\(.queues) \(.workers)"')" "1 1"
+down a "$A"
+ok "... and back" in_ns a ethtool -L eth0 rx 2 tx 2
+
+# --- two NICs -----------------------------------------------------------------------------------
+
+for path in xdp udp; do
+	what="two NICs, $path"
+	ok "$what: attach" attach eth0,eth1 --rx $path --tx $path
+	is "$what: what show says" "$(show a "$A" '.path | "\(.nic) \(.rx) \(.tx)"')" "eth0,eth1 $path $path"
+	for host in 2 3 4; do
+		ok "$what: ping 10.99.0.$host, no loss" no_loss 10.99.0.$host
+	done
+	streams "$what" 2 4
+	[ $path = udp ] ||
+		is "$what: nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+	ok "$what: detach" down a "$A"
+	clean "$what: nothing left" a "$A"
+done
+
+done_testing
