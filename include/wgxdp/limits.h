@@ -35,6 +35,7 @@
 
 #define STAGED_PER_PEER 128	     /* packets that wait for a session; the oldest is dropped */
 #define STAGED_TOTAL (1U << 16)	     /* over all peers */
+#define STAGED_BYTES (64U << 20)     /* ... of memory */
 
 #define HANDSHAKE_QUEUE_LEN 4096     /* messages of types 1-3 from workers to the control thread */
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)

@@ -130,6 +130,46 @@ static void total(void **state)
 	free(stages);
 }
 
+static unsigned push_big(struct stage *s)
+{
+	static const char packet[65535];
+
+	return stage_push(s, packet, sizeof(packet));
+}
+
+/* Bytes are bounded as well: the largest packets of eight peers are all that there is. */
+static void bytes(void **state)
+{
+	enum { PEERS = STAGED_BYTES / 65536 / STAGED_PER_PEER };
+	struct stage stages[PEERS], late, small;
+	unsigned pushed = 0;
+
+	(void)state;
+	stage_init(&late);
+	stage_init(&small);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(push(&small, i), 0);
+	for (unsigned i = 0; i < PEERS; i++) {
+		stage_init(&stages[i]);
+		while (stages[i].count < STAGED_PER_PEER && push_big(&stages[i]) == 0)
+			pushed++;
+	}
+	assert_in_range(pushed, STAGED_BYTES / 65536 - 2, STAGED_BYTES / 65535);
+	assert_int_equal(push_big(&late), 1);
+	assert_int_equal(late.count, 0);
+	assert_int_equal(push_big(&stages[0]), 1); /* in the place of its own */
+	assert_int_equal(stages[0].count, STAGED_PER_PEER);
+	assert_int_equal(push_big(&small), 4); /* three small ones are not enough */
+	stage_purge(&stages[0]);
+	assert_int_equal(push_big(&late), 0);
+	for (uint32_t i = 0; i < STAGED_PER_PEER; i++)
+		assert_int_equal(push(&small, i), 0);
+	stage_purge(&small);
+	stage_purge(&late);
+	for (unsigned i = 1; i < PEERS; i++)
+		stage_purge(&stages[i]);
+}
+
 enum { PUSHES = 20000 };
 
 static void *push_many(void *arg)
@@ -171,7 +211,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(oldest_goes),
-		cmocka_unit_test(total),
+		cmocka_unit_test(bytes),
+		cmocka_unit_test(total), /* after bytes: finds what was not given back */
 		cmocka_unit_test(two_threads),
 	};
 

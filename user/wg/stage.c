@@ -9,7 +9,8 @@
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 
-static _Atomic uint32_t total; /* packets on the heap, taken ones included until dropped */
+/* What all packets on the heap cost, taken ones included until dropped. */
+static _Atomic uint32_t total;
 
 void stage_init(struct stage *s)
 {
@@ -18,19 +19,37 @@ void stage_init(struct stage *s)
 	s->first = s->last = NULL;
 }
 
-/* Has STAGED_TOTAL room for one more? If so it is taken. */
-static bool reserve(void)
+static size_t size_of(uint32_t len)
 {
-	if (atomic_fetch_add_explicit(&total, 1, memory_order_relaxed) < STAGED_TOTAL)
+	return sizeof(struct staged) + len + WIRE_PADDING;
+}
+
+/* Its bytes; those of a small one are more, so that STAGED_TOTAL of them cost STAGED_BYTES. */
+static uint32_t cost_of(uint32_t len)
+{
+	const uint32_t least = STAGED_BYTES / STAGED_TOTAL;
+
+	return size_of(len) > least ? (uint32_t)size_of(len) : least;
+}
+
+static void release(uint32_t cost)
+{
+	atomic_fetch_sub_explicit(&total, cost, memory_order_relaxed);
+}
+
+/* Is there room for @cost more? If so it is taken. */
+static bool reserve(uint32_t cost)
+{
+	if (atomic_fetch_add_explicit(&total, cost, memory_order_relaxed) <= STAGED_BYTES - cost)
 		return true;
-	atomic_fetch_sub_explicit(&total, 1, memory_order_relaxed);
+	release(cost);
 	return false;
 }
 
 void stage_drop(struct staged *packet)
 {
+	release(cost_of(packet->len));
 	free(packet);
-	atomic_fetch_sub_explicit(&total, 1, memory_order_relaxed);
 }
 
 /* Under the lock. NULL when empty. */
@@ -59,38 +78,49 @@ static void append(struct stage *s, struct staged *packet)
 	atomic_fetch_add_explicit(&s->count, 1, memory_order_seq_cst); /* see peer_session() */
 }
 
+/* Takes @cost, where there is no other room from @s's own oldest packets. Counts in @dropped what had
+ * to go. Nobody else can take the room of those meanwhile. */
+static bool make_room(struct stage *s, uint32_t cost, unsigned *dropped)
+{
+	uint32_t have = 0;
+
+	while (have < cost && !reserve(cost - have)) {
+		unsigned n;
+		struct staged *old = stage_take(s, 1, &n);
+
+		if (!old) {
+			release(have);
+			return false;
+		}
+		have += cost_of(old->len);
+		free(old);
+		++*dropped;
+	}
+	if (have > cost)
+		release(have - cost);
+	return true;
+}
+
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len)
 {
-	bool reserved = reserve();
-	struct staged *new = malloc(sizeof(*new) + len + WIRE_PADDING), *old = NULL;
-	bool pushed = false;
+	struct staged *new = malloc(size_of(len)), *old = NULL;
+	unsigned dropped = 0;
 
-	if (new) {
-		new->next = NULL;
-		new->len = len;
-		memcpy(new->data, packet, len);
-		spin_lock(&s->lock);
-		/* Without room in all, only in the place of an older packet of the same peer. */
-		if (!reserved ||
-		    atomic_load_explicit(&s->count, memory_order_relaxed) >= STAGED_PER_PEER)
-			old = pop(s);
-		pushed = reserved || old;
-		if (pushed)
-			append(s, new);
-		spin_unlock(&s->lock);
-	}
-
-	if (pushed && !old)
-		return 0;
-	if (!pushed)
+	if (!new || !make_room(s, cost_of(len), &dropped)) {
 		free(new);
-	if (!pushed && reserved)
-		atomic_fetch_sub_explicit(&total, 1, memory_order_relaxed);
-	if (pushed && reserved)
+		return dropped + 1;
+	}
+	new->next = NULL;
+	new->len = len;
+	memcpy(new->data, packet, len);
+	spin_lock(&s->lock);
+	if (atomic_load_explicit(&s->count, memory_order_relaxed) >= STAGED_PER_PEER)
+		old = pop(s);
+	append(s, new);
+	spin_unlock(&s->lock);
+	if (old)
 		stage_drop(old);
-	else
-		free(old); /* its place in the total is the new one's now */
-	return 1;
+	return dropped + !!old;
 }
 
 struct staged *stage_take(struct stage *s, unsigned max, unsigned *n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stage.h - packets that wait for a session: at most STAGED_PER_PEER a peer, STAGED_TOTAL in all,
- * oldest dropped first; copies on the heap, never UMEM frames. A small lock each: workers push and
+ * stage.h - packets that wait for a session: at most STAGED_PER_PEER a peer, STAGED_TOTAL and
+ * STAGED_BYTES in all, oldest dropped first; copies on the heap, never UMEM frames. A small lock each: workers push and
  * take, the control thread counts and purges; no data message of a live session comes here.
  */
 #ifndef WGXDP_STAGE_H
@@ -25,8 +25,8 @@ struct stage {
 
 void stage_init(struct stage *s);
 
-/* Copies @len bytes of @packet to the end. Returns how many packets were dropped for it: 0, 1 (the
- * oldest, or this one itself when memory or STAGED_TOTAL leaves no other way). Any thread. */
+/* Copies @len bytes of @packet to the end. Returns how many packets were dropped for it: the oldest
+ * of this peer that had to make room, and this one itself when that was not enough. Any thread. */
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len);
 
 /* Takes up to @max packets from the front as a list, in order; *@n says how many. The caller frees
