@@ -45,9 +45,12 @@ fault() # WHAT LINE SED-EDIT REGEX
 
 fault "unknown key" 3 '3s/.*/Colour = blue/' Colour
 fault "unknown section" 6 '6s/.*/[Pear]/' Pear
+fault "key as section" 6 '6s/.*/[sosecretsosecretsosecretsosecretsosecret123=]/' '\[\.\.\.\]'
+ok "... is not printed" eval "! grep -q sosecret '$TMP/out'"
 fault "line without =" 4 '4s/.*/Address/' Address
 fault "key before any section" 1 '1s/.*/MTU = 1420/' MTU
-fault "public key, bad base64" 7 '7s/= .*/= notbase64!/' 'notbase64!'
+fault "public key, bad base64" 7 '7s/= .*/= sosecret!!/' 'PublicKey: it has 10 characters'
+ok "... is not printed" eval "! grep -q sosecret '$TMP/out'"
 fault "public key, one character short" 7 '7s/.=$/=/' 'PublicKey|key'
 fault "private key, bad base64" 2 '2s/= .*/= sosecret!/' 'PrivateKey'
 ok "... is not printed" eval "! grep -q sosecret '$TMP/out'"

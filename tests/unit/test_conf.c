@@ -173,10 +173,11 @@ static const struct bad {
 	/*  7 */ { IF "PrivateKey =\n", -EINVAL, "2: PrivateKey: the value is missing" },
 	/*  8 */ { IF "PrivateKey = sosecret\n", -EINVAL, "2: PrivateKey: it has 8 characters" },
 	/*  9 */ { IF "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmn=\n", -EINVAL,
-		   "2: PrivateKey: it is no base64" },
+		   "2: PrivateKey: it is no base64 of 32 bytes" },
 	/* 10 */ { PEER(KEY_A) "PresharedKey = sosecret!!\n", -EINVAL,
 		   "3: PresharedKey: it has 10 characters" },
-	/* 11 */ { "[Peer]\nPublicKey = notbase64!\n", -EINVAL, "2: notbase64!: PublicKey has 10" },
+	/* 11 */ { "[Peer]\nPublicKey = sosecret!!\n", -EINVAL,
+		   "2: PublicKey: it has 10 characters; a key has 44" },
 	/* 12 */ { IF "ListenPort = 99999\n", -EINVAL, "2: 99999: ListenPort must be" },
 	/* 13 */ { IF "ListenPort = -1\n", -EINVAL, "2: -1: ListenPort" },
 	/* 14 */ { IF "ListenPort = 12000;\n", -EINVAL, "2: 12000;: ListenPort" },
@@ -219,7 +220,18 @@ static const struct bad {
 	/* 50 */ { "sosecretsosecretsosecretsosecretsosecret1234\n", -EINVAL, "1: ...: there is no '='" },
 	/* 51 */ { IF "PrivatKey = sosecretsosecretsosecretsosecretsosecret123=\n", -EINVAL,
 		   "2: PrivatKey: there is no such key" },
-	/* 52: no escape sequence reaches the terminal */
+	/* 52: nor is it known whose key that is */
+	{ "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret1#4=\n", -EINVAL,
+	  "2: PublicKey: it has 41 characters" },
+	/* 53 */ { "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret1!4=\n", -EINVAL,
+		   "2: PublicKey: its character 42 is '!'" },
+	/* 54 */ { "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret1\x1b[=\n", -EINVAL,
+		   "2: PublicKey: its character 42 is '?'" },
+	/* 55 */ { "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret123n\n", -EINVAL,
+		   "2: PublicKey: its character 44 is 'n'" },
+	/* 56 */ { "[sosecretsosecretsosecretsosecretsosecret123=]\n", -EINVAL,
+		   "1: [...]: there are only [Interface] and [Peer]" },
+	/* 57: no escape sequence reaches the terminal */
 	{ IF "MTU = 1\x1b[31m2\n", -EINVAL, "2: 1?[31m2: MTU" },
 };
 /* clang-format on */

@@ -23,7 +23,7 @@
 #include "crypto/x25519.h"
 
 #define WARNINGS_MAX 100
-#define KEY_SHOWN_MAX 32 /* a longer unknown key may be a secret out of place */
+#define KEY_SHOWN_MAX 32 /* a longer unknown word may be a secret out of place */
 
 /* In the tree of peers by key. */
 struct conf_entry {
@@ -306,7 +306,8 @@ static int read_section(struct conf_parser *p, const char *line)
 		return err;
 	}
 	if (strcasecmp(line, "[Peer]") != 0)
-		return conf_bad(p, -EINVAL, line, "there are only [Interface] and [Peer]");
+		return conf_bad(p, -EINVAL, strlen(line) > KEY_SHOWN_MAX ? "[...]" : line,
+				"there are only [Interface] and [Peer]");
 	err = end_block(p);
 	if (err)
 		return err;

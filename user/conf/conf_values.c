@@ -13,24 +13,28 @@
 
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 
-/* A @secret is never shown, only what is wrong with it. */
-static int read_key(struct conf_parser *p, const char *value, bool secret,
-		    uint8_t key[static WIRE_KEY_LEN])
+/* A key is never shown, only what is wrong with it: in the place of a public one may be a secret. */
+static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN])
 {
-	size_t len = strlen(value);
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = strlen(value), at;
 	char what[128];
 
 	if (keytext_from_base64(key, value, len))
 		return 0;
+	at = strspn(value, digits);
+	at = at < KEYTEXT_BASE64_LEN ? at : KEYTEXT_BASE64_LEN - 1;
 	if (len != KEYTEXT_BASE64_LEN)
 		snprintf(what, sizeof(what),
-			 "%s has %zu characters; a key has 44 of base64, the "
-			 "last is '='",
-			 secret ? "it" : p->key, len);
+			 "it has %zu characters; a key has 44 of base64, the last is '='", len);
+	else if (at != KEYTEXT_BASE64_LEN - 1 || value[at] != '=')
+		snprintf(what, sizeof(what),
+			 "its character %zu is '%c'; a key has 43 of base64 and then '='", at + 1,
+			 isprint((unsigned char)value[at]) ? value[at] : '?');
 	else
-		snprintf(what, sizeof(what), "%s is no base64 of 32 bytes; copy the whole key",
-			 secret ? "it" : p->key);
-	return conf_bad(p, -EINVAL, secret ? p->key : value, what);
+		snprintf(what, sizeof(what), "it is no base64 of 32 bytes; copy the whole key");
+	return conf_bad(p, -EINVAL, p->key, what);
 }
 
 /* A port by number or, as wg takes it, by name of a service. */
@@ -50,7 +54,7 @@ static bool read_port(const char *value, uint32_t *port)
 
 static int set_private_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, true, p->c->private_key);
+	int err = read_key(p, value, p->c->private_key);
 
 	if (!err)
 		p->c->has_private_key = !is_zero_ct(p->c->private_key, WIRE_KEY_LEN);
@@ -165,7 +169,7 @@ static int refuse_dns(struct conf_parser *p, char *value)
 
 static int set_public_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, false, p->block.public_key);
+	int err = read_key(p, value, p->block.public_key);
 
 	p->has_key |= !err;
 	return err;
@@ -174,7 +178,7 @@ static int set_public_key(struct conf_parser *p, char *value)
 static int set_preshared_key(struct conf_parser *p, char *value)
 {
 	p->has_psk = true;
-	return read_key(p, value, true, p->block.preshared_key);
+	return read_key(p, value, p->block.preshared_key);
 }
 
 static int set_keepalive(struct conf_parser *p, char *value)
