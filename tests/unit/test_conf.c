@@ -19,11 +19,12 @@
 #include "conf/keytext.h"
 #include "conf/valuetext.h"
 
-#define KEY_A "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
-#define KEY_B "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
-#define KEY_C "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA="
-#define SECRET "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
-#define SECRET_PUBLIC "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw="
+/* Made for this file, used nowhere else. */
+#define KEY_A "YhJ+ih9fHOB0LsEePKuygUS1v9mX7qpRIaLUhQ2RBEQ="
+#define KEY_B "lvkfOWHcUIjKSXd9aB9OWLXzJmkrd1CKSGq7TcNaPkE="
+#define KEY_C "F9BX+tSz67hqWVSrGUwOkR87Yruxg/BFxdjaYk0kviI="
+#define SECRET "0LQzGeQ4CLWln00nM6JAGq4axbXvElQY9yMVdNtOnVQ="
+#define SECRET_PUBLIC "DCuP0At1uM5wkqeGIziFXLWKjs2qCop7+sEqHmqA9l8="
 #define IF "[Interface]\n"
 #define PEER(key) "[Peer]\nPublicKey = " key "\n"
 
@@ -172,7 +173,7 @@ static const struct bad {
 	/*  6 */ { IF "Address\n", -EINVAL, "2: Address: there is no '='" },
 	/*  7 */ { IF "PrivateKey =\n", -EINVAL, "2: PrivateKey: the value is missing" },
 	/*  8 */ { IF "PrivateKey = sosecret\n", -EINVAL, "2: PrivateKey: it has 8 characters" },
-	/*  9 */ { IF "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmn=\n", -EINVAL,
+	/*  9 */ { IF "PrivateKey = 0LQzGeQ4CLWln00nM6JAGq4axbXvElQY9yMVdNtOnVn=\n", -EINVAL,
 		   "2: PrivateKey: it is no base64 of 32 bytes" },
 	/* 10 */ { PEER(KEY_A) "PresharedKey = sosecret!!\n", -EINVAL,
 		   "3: PresharedKey: it has 10 characters" },
@@ -251,7 +252,7 @@ static void refusals(void **state)
 		if (err != bad[i].err || strncmp(f.text, says, strlen(says)) != 0)
 			fail_msg("%zu: %d %s", i, err, f.text);
 		assert_null(strstr(f.text, "sosecret"));
-		assert_null(strstr(f.text, "yAnz"));
+		assert_null(strstr(f.text, "0LQzG"));
 	}
 }
 
