@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,22 +52,67 @@ static int help(FILE *out)
 	return CLI_OK;
 }
 
-/* Words that will be commands: no names of interfaces for `wgxdp IFACE`, lest they seem to work. */
-static const char *const later[] = { "reload", "set",	  "stats", "monitor", "probe",
-				     "trace",  "capture", "logs",  "metrics" };
+/* What people type for a command, and words that will be one: as `wgxdp IFACE` they would make an
+ * interface of that name and seem to work. */
+static const char *const commands[] = { "reload",  "set",  "stats",   "monitor", "probe", "trace",
+					"capture", "logs", "metrics", "version", "list",  "status",
+					"up",	   "down", "stop",    "start" };
+
+/* Letters to insert, remove or replace to make @name of @verb. */
+static unsigned distance(const char *verb, const char *name)
+{
+	size_t len = strlen(name);
+	unsigned row[IFNAME_MAX + 1], corner, above;
+
+	if (len > IFNAME_MAX)
+		return UINT_MAX;
+	for (unsigned i = 0; i <= len; i++)
+		row[i] = i;
+	for (; *verb; verb++) {
+		corner = row[0]++;
+		for (unsigned i = 0; i < len; i++) {
+			above = row[i + 1];
+			corner += *verb != name[i];
+			row[i + 1] = above < row[i] ? above + 1 : row[i] + 1;
+			if (corner < row[i + 1])
+				row[i + 1] = corner;
+			corner = above;
+		}
+	}
+	return row[len];
+}
+
+/* The verb that @name is a slip of the fingers for, or NULL. A short name is hardly one with two. */
+static const char *meant(const char *name)
+{
+	unsigned most = strlen(name) < 4 ? 1 : 2;
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (distance(verbs[i].name, name) <= most)
+			return verbs[i].name;
+	return NULL;
+}
 
 /* `wgxdp -f wg0`, or `wgxdp wg0` as wg-quick says it. */
 static int serve_interface(int argc, char **argv)
 {
-	const char *first = argv[1];
-	bool is_command = argc > 2 && first[0] != '-' && argv[2][0] != '-';
+	const char *first = argv[1], *verb = meant(first);
+	bool is_command = argc > 2 && first[0] != '-' && argv[2][0] != '-', is_word = false;
 
 	if (first[0] == '-' && strcmp(first, "-f") != 0 && strcmp(first, "--foreground") != 0)
 		return cli_fail(CLI_USAGE, "%s: there is no such option; see wgxdp --help", first);
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		is_command |= strcmp(first, later[i]) == 0;
-	if (is_command)
-		return cli_fail(CLI_USAGE, "%s: there is no such command; see wgxdp --help", first);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		is_word |= strcmp(first, commands[i]) == 0;
+	if (verb && !is_word)
+		return cli_fail(CLI_USAGE,
+				"%s: did you mean wgxdp %s? For an interface of that name run "
+				"wgxdp -f %s",
+				first, verb, first);
+	if (is_word || is_command)
+		return cli_fail(CLI_USAGE,
+				"%s: there is no such command, see wgxdp --help; for an interface "
+				"of that name run wgxdp -f %s",
+				first, first);
 	return iface_main(argc, argv);
 }
 
@@ -89,7 +135,7 @@ static bool fill_stdio(void)
 	return true;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	if (!fill_stdio())
 		return CLI_FAILED;
@@ -109,4 +155,14 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return verbs[i].main(argc - 1, argv + 1);
 	return serve_interface(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int code = run(argc, argv);
+
+	/* What was told is not told until it is written; who pipes it somewhere has to know. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK)
+		code = cli_fail(CLI_FAILED, "the output could not be written; is the disk full?");
+	return code;
 }
