@@ -8,11 +8,12 @@
 #      10.99.0.1        └ queue 1 ── 51823 wireguard-go 10.99.0.3 ┘
 #              eth1 ═══════════════ 51824 wireguard-go 10.99.0.4, eth0 :c
 #
-# b's TC gives what each of the two sends a queue of its own: who carried what can be counted.
+# A veth chooses the queue by a hash of the flow: wireguard-go's second port is one that comes by the
+# other queue than the first.
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd wireguard-go wg iperf3 jq ping tc ethtool taskset
+need_cmd wireguard-go wg iperf3 jq ping ethtool
 
 ns_add a b c
 ip link add eth0 netns "$ID-a" numrxqueues 2 numtxqueues 2 type veth \
@@ -23,14 +24,9 @@ address a eth0 192.0.2.1/24
 address b eth0 192.0.2.2/24
 address a eth1 198.51.100.1/24
 address c eth0 198.51.100.2/24
-ok "queue of each peer, by port" eval "in_ns b tc qdisc add dev eth0 clsact &&
-	in_ns b tc filter add dev eth0 egress protocol ip u32 match ip protocol 17 0xff \
-		match ip sport 51822 0xffff action skbedit queue_mapping 0 &&
-	in_ns b tc filter add dev eth0 egress protocol ip u32 match ip protocol 17 0xff \
-		match ip sport 51823 0xffff action skbedit queue_mapping 1"
-
 A=${ID}a B0=${ID}b0 B1=${ID}b1 C=${ID}c
 keys a b0 b1 c
+ports=([2]=51822 [3]=51823 [4]=51824)
 
 config() # PEER...: NAME:HOST:OUTER
 {
@@ -38,8 +34,8 @@ config() # PEER...: NAME:HOST:OUTER
 	printf '[Interface]\nPrivateKey = %s\nListenPort = 51821\nAddress = 10.99.0.1/24\n' "$(key a)"
 	for peer; do
 		IFS=: read -r name host outer <<<"$peer"
-		printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = %s:5182%s\n' \
-			"$(pub "$name")" "$host" "$outer" "$host"
+		printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = %s:%s\n' \
+			"$(pub "$name")" "$host" "$outer" "${ports[host]}"
 	done
 }
 
@@ -56,7 +52,7 @@ stranger() # NS INTERFACE KEYS HOST OUTER
 	foreign "$1" "$2" <<-EOF &&
 		[Interface]
 		PrivateKey = $(key "$3")
-		ListenPort = 5182$4
+		ListenPort = ${ports[$4]}
 		[Peer]
 		PublicKey = $(pub a)
 		AllowedIPs = 10.99.0.1/32
@@ -76,7 +72,23 @@ for host in 2 3 4; do
 	spawn $ns iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
 done
 
-no_loss() { in_ns a ping -q -i 0.02 -c 50 -W 5 "$1" | grep -q ' 0% packet loss'; }
+# Gives the second wireguard-go a port that reaches another worker than the first does.
+another_queue()
+{
+	local worker
+	attach eth0 --workers 2 || return
+	no_loss 10.99.0.2 || return
+	worker=$(show a "$A" '.path.per_worker | map(.rx_packets) | if .[0] > .[1] then 1 else 0 end')
+	while [ "$(show a "$A" ".path.per_worker[$worker].rx_packets")" = 0 ]; do
+		[ $((ports[3] += 1)) -lt 51900 ] && in_ns b wg set "$B1" listen-port ${ports[3]} || return
+		in_ns b ping -q -c 2 -i 0.02 -W 2 -I 10.99.0.3 10.99.0.1 || return
+	done
+	down a "$A"
+}
+
+no_loss() { in_ns a ping -q -i 0.01 -c 30 -W 5 "$1" | grep -q ' 0% packet loss'; }
+
+ok "the two reach different queues" another_queue
 
 # Several streams with each of the hosts at once, both ways.
 streams() # WHAT HOST...
@@ -84,7 +96,7 @@ streams() # WHAT HOST...
 	local what=$1 host
 	shift
 	for host; do
-		in_ns a iperf3 -J -c "10.99.0.$host" -P 4 --bidir -t "${SECONDS_PER_STREAM:-2}" \
+		in_ns a iperf3 -J -c "10.99.0.$host" -P 4 --bidir -t "${SECONDS_PER_STREAM:-1}" \
 			>"$TMP/iperf.$host" 2>&1 &
 		pids[host]=$!
 	done
@@ -97,8 +109,7 @@ streams() # WHAT HOST...
 }
 pids=()
 
-# worker_packets WHAT LEAST: each worker carried so many, in and out
-carried() # WHAT
+carried() # WHAT: by each worker, in and out
 {
 	is "$1: each worker received and sent data" \
 		"$(show a "$A" '.path.per_worker | map(.rx_packets >= 100 and .tx_packets >= 100) | all')" true
@@ -132,15 +143,15 @@ for path in xdp udp; do
 	fi
 
 	# Port and mark, under load: what is on its way may die, what follows may not.
-	in_ns a iperf3 -J -c 10.99.0.2 --bidir -t 3 >"$TMP/load" 2>&1 &
+	in_ns a iperf3 -J -c 10.99.0.2 --bidir -t 2 >"$TMP/load" 2>&1 &
 	load=$!
-	in_ns a ping -q -i 0.02 -c 100 -W 2 10.99.0.3 >"$TMP/ping" &
+	in_ns a ping -q -i 0.02 -c 100 -W 1 10.99.0.3 >"$TMP/ping" &
 	pinging=$!
-	sleep 0.5
+	sleep 0.4
 	ok "$what: wg set listen-port" in_ns a wg set "$A" listen-port 51831
-	sleep 0.5
+	sleep 0.4
 	ok "$what: wg set fwmark" in_ns a wg set "$A" fwmark 0x1234
-	sleep 0.5
+	sleep 0.4
 	ok "$what: wg set listen-port back" in_ns a wg set "$A" listen-port 51821
 	ok "$what: wg set fwmark off" in_ns a wg set "$A" fwmark 0
 	wait $pinging
