@@ -3,6 +3,7 @@
  * State of the peers -> BPF maps; the only writer. What it is asked for has happened in the maps
  * when it returns, so that an index is there before the message that carries it leaves.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,14 +83,41 @@ static bool switched_on(const char *path)
 	return value != 0;
 }
 
+/* May the host forward what comes in by any of its interfaces? @conf: the directory of a family with
+ * one for each of them. Those who forward by interface alone (systemd-networkd can) leave the common
+ * switch off; IPv6 has another for it (force_forwarding, Linux 6.17). */
+static bool forwards(const char *conf)
+{
+	static const char *const names[] = { "forwarding", "force_forwarding" };
+	const struct dirent *e;
+	char path[320];
+	bool on;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/all/forwarding", conf);
+	on = switched_on(path);
+	dir = on ? NULL : opendir(conf);
+	while (dir && !on && (e = readdir(dir))) {
+		if (e->d_name[0] == '.' || !strcmp(e->d_name, "default"))
+			continue;
+		for (unsigned i = 0; i < 2 && !on; i++) {
+			snprintf(path, sizeof(path), "%s/%s/%s", conf, e->d_name, names[i]);
+			on = switched_on(path);
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return on;
+}
+
 static void sync_forwarding(struct node *n, uint64_t now_ns)
 {
 	n->forwarding_at_ns = now_ns + FORWARDING_EVERY_NS;
 	if (n->options->strict)
 		loader_set_forwarding(n->loader, false, false);
 	else
-		loader_set_forwarding(n->loader, switched_on("/proc/sys/net/ipv4/ip_forward"),
-				      switched_on("/proc/sys/net/ipv6/conf/all/forwarding"));
+		loader_set_forwarding(n->loader, forwards("/proc/sys/net/ipv4/conf"),
+				      forwards("/proc/sys/net/ipv6/conf"));
 }
 
 int mapsync_peer(struct node *n, const struct peer *p)

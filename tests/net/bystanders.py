@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""bystanders.py C S COUNT LINE... - what looks like WireGuard, between hosts of other people.
+
+Each LINE is "FROM TO REPLY": in namespace C a socket on FROM:51820 sends COUNT datagrams to the one
+on TO:51820 in S, which answers with as many to REPLY. All must arrive, unaltered; with a fourth
+word, "strict", no answer may, of those that are no fragments."""
+
+import collections
+import random
+import socket
+import struct
+import sys
+import time
+
+import wgpeer
+from accounting import PATIENCE_S, say
+
+PORT = 51820
+
+
+def shapes(rng, count):
+    """All that a WireGuard node may send, to indices of nobody; what none would send; fragments."""
+    for i in range(count):
+        kind = rng.choice((1, 2, 3, 4, 4, 4, 4, 5, 255))
+        length = {1: 148, 2: 92, 3: 64}.get(kind, 16 * rng.randrange(2, 90))
+        if i % 10 == 9:
+            length = rng.choice((4, 31, 33, 147, 149, 1500, 3000))
+        reserved = 1 << 8 if i % 10 == 8 else 0
+        yield struct.pack("<I", kind | reserved) + rng.randbytes(length - 4)
+
+
+def opened(namespace, address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with wgpeer.namespace(namespace):
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, 33, 1 << 26)
+        s.bind((address, PORT))
+    s.setblocking(False)
+    return s
+
+
+def exchange(sender, to, receiver, messages, patience_s=PATIENCE_S):
+    """Sends them all. Returns how many are lost, how many came that nobody sent, and their source."""
+    want, got, source = collections.Counter(messages), collections.Counter(), None
+
+    def take():
+        nonlocal source
+        try:
+            while True:
+                data, source = receiver.recvfrom(65536)
+                got[data] += 1
+        except BlockingIOError:
+            return
+
+    for message in messages:
+        sender.sendto(message, (to, PORT))
+        take()
+    end = time.monotonic() + patience_s
+    while got != want and time.monotonic() < end:
+        time.sleep(0.01)
+        take()
+    return sum((want - got).values()), sum((got - want).values()), source
+
+
+def main(c, s, count, *lines):
+    for line in lines:
+        rng = random.Random(line)
+        own, to, reply, *strict = line.split()
+        client, server = opened(c, own), opened(s, to)
+        messages = list(shapes(rng, int(count)))
+        lost, odd, source = exchange(client, to, server, messages)
+        say(f"{own} to {to}: {count} datagrams, all arrive", lost == odd == 0,
+            f"{lost} lost, {odd} that nobody sent")
+        say(f"they come from {reply} port {PORT}", source and source[:2] == (reply, PORT), source)
+        if strict:
+            messages = [m for m in messages if len(m) <= 1472]
+        lost, odd, source = exchange(server, reply, client, messages,
+                                     0.5 if strict else PATIENCE_S)
+        if strict:
+            say(f"{to} to {reply}: {len(messages)} datagrams, none arrives", lost == len(messages),
+                f"{lost} lost")
+        else:
+            say(f"{to} to {reply}: {count} datagrams, all arrive", lost == odd == 0,
+                f"{lost} lost, {odd} that nobody sent")
+        client.close()
+        server.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,224 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 180
+#
+# A host that is a gateway or a bridge for other people's WireGuard, on the port that wgxdp has:
+# theirs passes untouched and uncounted. Only what comes back to a masqueraded client is addressed
+# to us, and counted as passed. wgxdp's own tunnel goes on meanwhile.
+#
+#   ┌────── c ──────┐          ┌──────────── h ────────────┐          ┌────────── s ─────────┐
+#   │ client    eth0 ═════ eth1 routes, masquerades, bridges eth0 ════ eth0 server, port 51820 │
+#   │ port 51820    │          │ wgxdp on both, port 51820 │          │ wgxdp, port 51822    │
+#   └───────────────┘          └───────────────────────────┘          └──────────────────────┘
+#       10.1.0.2           10.1.0.1                  192.0.2.1           192.0.2.2
+#      2001:db8:1::2     2001:db8:1::1              2001:db8::1         2001:db8::2
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg wireguard-go jq ip ping nft
+need_cryptography
+
+COUNT=${COUNT:-2000}
+H=${ID}h S=${ID}s CLIENT=${ID}c SERVER=${ID}d
+keys h s client server
+
+gateway_links()
+{
+	ns_add c h s
+	join h eth0 s eth0
+	ip link add eth1 netns "$ID-h" type veth peer name eth0 netns "$ID-c"
+	in_ns h ip address add 10.1.0.1/24 dev eth1
+	in_ns h ip address add 2001:db8:1::1/64 dev eth1 nodad
+	in_ns c ip address add 10.1.0.2/24 dev eth0
+	in_ns c ip address add 2001:db8:1::2/64 dev eth0 nodad
+	in_ns h ip link set eth1 up
+	in_ns c ip link set eth0 up
+	in_ns c ip route add default via 10.1.0.1
+	in_ns c ip -6 route add default via 2001:db8:1::1
+}
+
+# Both anew: what is left of a session with an earlier h is for an index of nobody.
+up_s()
+{
+	ours s "$S" --rx udp --tx udp <<-EOC
+		[Interface]
+		PrivateKey = $(key s)
+		ListenPort = 51822
+		Address = 10.99.0.2/24
+		[Peer]
+		PublicKey = $(pub h)
+		AllowedIPs = 10.99.0.1/32
+	EOC
+}
+
+up_h() # NICS OPTIONS...
+{
+	local path
+	down s "$S" 2>/dev/null
+	up_s || return 1
+	path=$(conf "$H" <<-EOC
+		[Interface]
+		PrivateKey = $(key h)
+		ListenPort = 51820
+		Address = 10.99.0.1/24
+		[Peer]
+		PublicKey = $(pub s)
+		AllowedIPs = 10.99.0.2/32
+		Endpoint = 192.0.2.2:51822
+	EOC
+	)
+	in_ns h "$WGXDP" attach "$1" "$path" "${@:2}" </dev/null
+}
+
+counts() { show h "$H" "[(.drops | del(.no_peer)), .passes, .lost] | tojson"; }
+
+passed() { show h "$H" '.passes | add // 0'; }
+
+own_tunnel() { ok "$1: our own tunnel goes on" in_ns h ping -q -c 5 -i 0.02 -W 5 10.99.0.2; }
+
+traffic() # WHAT LINE...
+{
+	python_tap "$1: " bystanders.py "$ID-c" "$ID-s" "$COUNT" "${@:2}"
+}
+
+uncounted() # WHAT LINE...
+{
+	local before
+	own_tunnel "$1"
+	before=$(counts)
+	traffic "$@"
+	is "$1: not counted" "$(counts)" "$before"
+	own_tunnel "$1, afterwards"
+}
+
+# --- a router -------------------------------------------------------------------------------------
+
+forwarding() # V4 V6, then per interface
+{
+	in_ns h sysctl -qw "net.ipv4.ip_forward=$1" "net.ipv6.conf.all.forwarding=$2"
+}
+
+gateway_links
+in_ns s ip route add 10.1.0.0/24 via 192.0.2.1
+in_ns s ip -6 route add 2001:db8:1::/64 via 2001:db8::1
+forwarding 1 1
+ROUTED=("10.1.0.2 192.0.2.2 10.1.0.2" "2001:db8:1::2 2001:db8::2 2001:db8:1::2")
+
+for rx in xdp udp; do
+	ok "a router, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	uncounted "a router, rx $rx" "${ROUTED[@]}"
+	down h "$H"
+done
+
+# --- one that masquerades -------------------------------------------------------------------------
+
+in_ns h nft -f - <<-EOR
+	table inet gateway {
+		chain out {
+			type nat hook postrouting priority srcnat
+			iifname "eth1" oifname "eth0" masquerade
+		}
+	}
+EOR
+MASQUERADED=("10.1.0.2 192.0.2.2 192.0.2.1" "2001:db8:1::2 2001:db8::2 2001:db8::1")
+
+# Fragments are nobody's business before they are whole; the rest of what comes back is ours to judge.
+masqueraded() # WHAT LINE...
+{
+	local before
+	own_tunnel "$1"
+	before=$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')
+	traffic "$@"
+	is "$1: not counted as dropped" "$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')" "$before"
+	holds "$1: counted as passed" "$(passed)" -ge $((COUNT * ($# - 1) * 9 / 10))
+	holds "$1: and once" "$(passed)" -le $((COUNT * ($# - 1)))
+	own_tunnel "$1, afterwards"
+}
+
+for rx in xdp udp; do
+	ok "masquerade, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	masqueraded "masquerade, rx $rx" "${MASQUERADED[@]}"
+	down h "$H"
+
+	# systemd-networkd and others set it by interface
+	forwarding 0 0
+	in_ns h sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv4.conf.eth1.forwarding=1
+	ok "forwarding by interface, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	masqueraded "forwarding by interface, rx $rx" "${MASQUERADED[0]}"
+	down h "$H"
+	forwarding 1 1
+
+	ok "--strict, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx --strict
+	own_tunnel "--strict, rx $rx"
+	traffic "--strict, rx $rx" "${MASQUERADED[0]} strict"
+	holds "--strict, rx $rx: what it would pass it drops" "$(show h "$H" .dropped)" -ge \
+		$((COUNT * 9 / 10))
+	is "--strict, rx $rx: and passes nothing" "$(passed)" 0
+	own_tunnel "--strict, rx $rx, afterwards"
+	down h "$H"
+done
+
+# --- a real node behind it ------------------------------------------------------------------------
+
+node() # NS INTERFACE SELF OTHER NUMBER OTHERS ENDPOINT?
+{
+	foreign "$1" "$2" <<-EOC && in_ns "$1" ip address add "10.98.0.$5/24" dev "$2" &&
+		[Interface]
+		PrivateKey = $(key "$3")
+		ListenPort = 51820
+		[Peer]
+		PublicKey = $(pub "$4")
+		AllowedIPs = 10.98.0.$6/32
+		${7:+Endpoint = $7}
+	EOC
+		in_ns "$1" ip link set "$2" up
+}
+
+ok "wireguard-go at c" node c "$CLIENT" client server 2 1 192.0.2.2:51820
+ok "wireguard-go at s" node s "$SERVER" server client 1 2
+for rx in xdp udp; do
+	what="wireguard-go through us, rx $rx"
+	ok "$what: up" up_h eth0,eth1 --rx $rx --tx $rx
+	own_tunnel "$what"
+	in_ns c ping -q -c 100 -i 0.005 -W 5 10.98.0.1 >"$TMP/ping"
+	is "$what: no ping is lost" "$(grep -o '[0-9.]*% packet loss' "$TMP/ping")" "0% packet loss"
+	is "$what: nothing is dropped" "$(show h "$H" "[(.drops | del(.no_peer)), .lost] | tojson")" "[{},{}]"
+	holds "$what: the answers are counted as passed" "$(passed)" -ge 100
+	down h "$H"
+done
+for link in "c $CLIENT" "s $SERVER"; do
+	# shellcheck disable=SC2086
+	set -- $link
+	in_ns "$1" ip link delete "$2"
+done
+
+# --- a bridge -------------------------------------------------------------------------------------
+
+# The host's addresses go to the bridge, the client gets some in the server's network.
+in_ns h nft flush ruleset
+forwarding 0 0
+for link in "h eth0" "h eth1" "c eth0"; do
+	# shellcheck disable=SC2086
+	set -- $link
+	in_ns "$1" ip address flush dev "$2"
+done
+in_ns h ip link add br0 type bridge
+in_ns h ip link set eth0 master br0
+in_ns h ip link set eth1 master br0
+in_ns h ip link set br0 address "$(in_ns h ip -j link show eth0 | jq -r '.[0].address')" up
+in_ns h ip address add 192.0.2.1/24 dev br0
+in_ns h ip address add 2001:db8::1/64 dev br0 nodad
+in_ns c ip address add 192.0.2.3/24 dev eth0
+in_ns c ip address add 2001:db8::3/64 dev eth0 nodad
+wait_for 5 in_ns c ping -q -c 1 -W 1 192.0.2.2
+wait_for 5 in_ns c ping -q -c 1 -W 1 2001:db8::2
+BRIDGED=("192.0.2.3 192.0.2.2 192.0.2.3" "2001:db8::3 2001:db8::2 2001:db8::3")
+
+for rx in xdp udp; do
+	ok "a bridge, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	uncounted "a bridge, rx $rx" "${BRIDGED[@]}"
+	down h "$H"
+done
+down s "$S"
+
+done_testing
