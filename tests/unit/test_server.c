@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c over real sockets in a directory of its own; the loop is turned by hand. */
+/* server.c over real sockets in a directory of its own; the loop is turned by hand, and so is its
+ * clock. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,18 @@
 
 #include <cmocka.h>
 
-#include "daemon/server.h"
+#include "daemon/loop.h"
+
+static uint64_t skipped_ns;
+
+static uint64_t test_now_ns(void)
+{
+	return loop_now_ns() + skipped_ns;
+}
+
+#define loop_now_ns test_now_ns
+#include "daemon/server.c"
+#undef loop_now_ns
 
 #define BIG (1 << 20)
 
@@ -73,7 +85,7 @@ struct world {
 	struct server *server;
 };
 
-static int serve(struct world *w, struct server **s, struct fault *f)
+static int start_server(struct world *w, struct server **s, struct fault *f)
 {
 	struct server_config config = { .loop = w->loop,
 					.path = w->path,
@@ -96,7 +108,7 @@ static int begin(void **state)
 	w->loop = loop_new();
 	assert_non_null(w->loop);
 	opened = closed = deleted = 0;
-	assert_int_equal(serve(w, &w->server, &f), 0);
+	assert_int_equal(start_server(w, &w->server, &f), 0);
 	*state = w;
 	return 0;
 }
@@ -275,6 +287,55 @@ static void too_many(void **state)
 		close(fds[i]);
 }
 
+/* Takes what the socket holds now; the rest of a big answer follows it. */
+static void take(struct world *w, int fd)
+{
+	while (*hear(fd))
+		;
+	turn(w);
+}
+
+/* Who is idle makes room: those first who have all that they asked for. */
+static void eviction(void **state)
+{
+	struct world *w = *state;
+	int fds[SERVER_CLIENTS_MAX], extra;
+
+	for (int i = 0; i < SERVER_CLIENTS_MAX; i++) {
+		fds[i] = dial(w);
+		say(w, fds[i], i == 2 ? "echo x\n" : "big\n"); /* all but one read nothing yet */
+	}
+	skipped_ns += IDLE_NS / 2;
+	take(w, fds[0]); /* the oldest, but not idle: it is at its answer */
+	skipped_ns += IDLE_NS / 2;
+	extra = dial(w);
+	assert_int_equal(closed, 1);
+	say(w, extra, "big\n");
+	assert_string_equal(hear(fds[2]), "x\n");
+	assert_null(hear(fds[2])); /* younger than 1, but nothing waits for it */
+	close(fds[2]);
+	fds[2] = extra;
+
+	/* no more like it: the one that has been idle for longest */
+	extra = dial(w);
+	assert_int_equal(closed, 2);
+	say(w, extra, "big\n");
+	while (hear(fds[1]))
+		;
+	close(fds[1]);
+	fds[1] = extra;
+
+	/* nobody is idle */
+	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
+		take(w, fds[i]);
+	extra = dial(w);
+	assert_null(hear(extra));
+	assert_int_equal(closed, 2);
+	close(extra);
+	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
+		close(fds[i]);
+}
+
 static void in_use_and_stale(void **state)
 {
 	struct world *w = *state, second = *w;
@@ -283,7 +344,7 @@ static void in_use_and_stale(void **state)
 	struct fault f;
 	int dead;
 
-	assert_int_equal(serve(&second, &s, &f), -EADDRINUSE);
+	assert_int_equal(start_server(&second, &s, &f), -EADDRINUSE);
 	assert_non_null(strstr(f.text, "in use"));
 	assert_int_equal(access(w->path, F_OK), 0);
 	snprintf(second.path, sizeof(second.path), "%s/run/stale.sock", w->directory);
@@ -291,7 +352,7 @@ static void in_use_and_stale(void **state)
 	dead = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(dead, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(dead);
-	assert_int_equal(serve(&second, &s, &f), 0);
+	assert_int_equal(start_server(&second, &s, &f), 0);
 	close(dial(&second));
 	server_free(s);
 	assert_int_equal(access(second.path, F_OK), -1);
@@ -328,19 +389,19 @@ static void bad_places(void **state)
 	assert_int_equal(mkdir(open, 0700), 0);
 	assert_int_equal(chmod(open, 0777), 0);
 	snprintf(second.path, sizeof(second.path), "%s/open/a.sock", w->directory);
-	assert_int_equal(serve(&second, &s, &f), -EACCES);
+	assert_int_equal(start_server(&second, &s, &f), -EACCES);
 	rmdir(open);
 	snprintf(second.path, sizeof(second.path), "%s/none/at/all", w->directory);
-	assert_int_equal(serve(&second, &s, &f), -ENOENT);
+	assert_int_equal(start_server(&second, &s, &f), -ENOENT);
 }
 
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),	     TEST(lines),    TEST(bounded_lines),    TEST(slow_reader),
-		TEST(answers_later), TEST(too_many), TEST(in_use_and_stale), TEST(deletion),
-		TEST(bad_places),
+		TEST(modes),	     TEST(lines),      TEST(bounded_lines), TEST(slow_reader),
+		TEST(answers_later), TEST(too_many),   TEST(eviction),	    TEST(in_use_and_stale),
+		TEST(deletion),	     TEST(bad_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,7 @@ static int write_out(struct server_client *c)
 		if (n < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		buffer_consume(&c->out, (size_t)n);
+		c->active_ns = loop_now_ns();
 	}
 	return 0;
 }
@@ -166,19 +167,28 @@ static void on_client(void *ctx, int fd, uint32_t events)
 		serve(c, events & (EPOLLIN | EPOLLHUP));
 }
 
+/* Would @a rather go than @b? One that has its answers loses nothing by it. */
+static bool goes_before(const struct server_client *a, const struct server_client *b)
+{
+	bool done_a = !buffer_len(&a->out), done_b = !buffer_len(&b->out);
+
+	return done_a != done_b ? done_a : a->active_ns < b->active_ns;
+}
+
 /* Makes room for one more client. False: all are busy. */
 static bool evict(struct server *s)
 {
-	struct server_client *oldest = s->clients;
+	uint64_t now_ns = loop_now_ns();
+	struct server_client *victim = NULL;
 
 	if (s->client_count < SERVER_CLIENTS_MAX)
 		return true;
 	for (struct server_client *c = s->clients; c; c = c->next)
-		if (c->active_ns < oldest->active_ns)
-			oldest = c;
-	if (!oldest || loop_now_ns() - oldest->active_ns < IDLE_NS)
+		if (now_ns - c->active_ns >= IDLE_NS && (!victim || goes_before(c, victim)))
+			victim = c;
+	if (!victim)
 		return false;
-	close_client(oldest);
+	close_client(victim);
 	return true;
 }
 
