@@ -10,7 +10,8 @@
 
 /* Of a data message in IPv6, rounded up to the padding: [wg-quick] takes the same 80 bytes. */
 #define OVERHEAD 80
-#define MTU_DEFAULT 1500
+#define PATH_MTU_DEFAULT 1500
+#define MTU_MIN 1280 /* RFC 8200 5 */
 /* What fits a UDP datagram after the overhead. */
 #define MTU_MAX (65535 - OVERHEAD)
 
@@ -31,7 +32,16 @@ static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e, uint32_t
 	return route.mtu;
 }
 
-/* The smallest of the paths to the endpoints, or else of the default route, less the overhead. */
+uint32_t setup_mtu(uint32_t path_mtu)
+{
+	if (!path_mtu)
+		path_mtu = PATH_MTU_DEFAULT;
+	if (path_mtu < MTU_MIN + OVERHEAD)
+		return MTU_MIN;
+	return path_mtu < MTU_MAX + OVERHEAD ? path_mtu - OVERHEAD : MTU_MAX;
+}
+
+/* Of the smallest of the paths to the endpoints, or else of the default route. */
 static uint32_t derived_mtu(struct netlink *nl, const struct conf *conf)
 {
 	struct endpoint nobody = { .remote.v4 = { .sin_family = AF_INET,
@@ -46,9 +56,7 @@ static uint32_t derived_mtu(struct netlink *nl, const struct conf *conf)
 	}
 	if (!mtu)
 		mtu = route_mtu(nl, &nobody, conf->fwmark);
-	if (!mtu)
-		mtu = MTU_DEFAULT;
-	return mtu - OVERHEAD < MTU_MAX ? mtu - OVERHEAD : MTU_MAX;
+	return setup_mtu(mtu);
 }
 
 int setup_link(uint32_t ifindex, const struct conf *conf, struct fault *f)

@@ -8,6 +8,10 @@
 
 #include "conf/conf.h"
 
+/* What fits into packets of @path_mtu bytes, 0 = unknown: at least the 1280 that IPv6 needs, even if
+ * they are fragmented then, and at most what fits into a datagram. */
+uint32_t setup_mtu(uint32_t path_mtu);
+
 /* Before the interface is up: addresses, MTU; then sets it up. 0/-errno with @f. */
 int setup_link(uint32_t ifindex, const struct conf *conf, struct fault *f);
 

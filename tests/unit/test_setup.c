@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* setup.c - the MTU that a tunnel gets when its config gives none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/setup.h"
+
+static void mtu(void **state)
+{
+	static const struct {
+		uint32_t path, mtu;
+	} rows[] = {
+		{ 0, 1420 },			       /* unknown: Ethernet's */
+		{ 1500, 1420 },	       { 1492, 1412 }, /* PPPoE */
+		{ 9000, 8920 },	       { 1361, 1281 },
+		{ 1360, 1280 },	       { 1359, 1280 }, /* what IPv6 needs, RFC 8200 5 */
+		{ 1280, 1280 },	       { 576, 1280 },
+		{ 80, 1280 },	       { 79, 1280 }, /* no underflow */
+		{ 1, 1280 },	       { 65535, 65455 },
+		{ 65536, 65455 }, /* what a datagram holds */
+		{ UINT32_MAX, 65455 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(setup_mtu(rows[i].path), rows[i].mtu);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mtu),
+	};
+
+	return cmocka_run_group_tests_name("setup", tests, NULL, NULL);
+}
