@@ -84,6 +84,39 @@ wait $foreground
 is "... SIGTERM: exit status" $? 0
 clean "... leaves nothing" a "$A"
 
+# --- a name before DNS is up -------------------------------------------------------------------------
+
+# As at boot: the name server does not answer, and then the name is known. Both files lie in a mount
+# namespace of the command's own.
+echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
+: >"$TMP/hosts"
+config | sed 's/192.0.2.2:/peer.example:/' | conf "$A" >/dev/null
+
+early()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	spawn a env --default-signal=INT unshare -m sh -c 'mount --bind "$1/hosts" /etc/hosts &&
+		mount --bind "$1/resolv.conf" /etc/resolv.conf && shift && exec "$@"' - \
+		"$TMP" "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/log" 2>&1
+	early=$!
+	wait_for 20 grep -q "peer.example.*looked up" "$TMP/log"
+}
+
+ok "attach before DNS is up waits, and says for what" early
+sleep 2
+is "... once" "$(grep -c . "$TMP/log")" 1
+kill -INT "$early"
+wait "$early"
+is "... Ctrl-C ends it" $? 130
+clean "... nothing was begun" a "$A"
+ok "again" early
+echo "192.0.2.2 peer.example" >>"$TMP/hosts"
+wait "$early"
+is "... when DNS is up it goes on" $? 0
+is "... with the address" "$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
+ok "... detach" down a "$A"
+clean "... nothing left" a "$A"
+
 # --- kill -9 --------------------------------------------------------------------------------------
 
 murder()

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -13,13 +14,33 @@
 #include "daemon/lease.h"
 #include "util/log.h"
 
+/* At boot DNS may be later than we are: as often as wg tries, a minute in all. */
+#define RESOLVE_TRIES 15
+
+/* Nothing is begun yet, so that any signal may end the wait. */
 static int resolve_endpoints(struct conf *conf, struct fault *f)
 {
+	uint64_t wait_ns = NS_PER_S;
+	unsigned tries = 1;
+	struct timespec ts;
 	int err = 0;
 
-	for (uint32_t i = 0; i < conf->peer_count && !err; i++)
-		if (!conf->peers[i].own)
-			err = conf_resolve(&conf->peers[i], f);
+	for (uint32_t i = 0; i < conf->peer_count && !err; i++) {
+		if (conf->peers[i].own)
+			continue;
+		while ((err = conf_resolve(&conf->peers[i], f)) == -EAGAIN &&
+		       tries < RESOLVE_TRIES) {
+			if (tries++ == 1) {
+				fault(f, 0, "%s: the name cannot be looked up now; waiting for DNS",
+				      conf->peers[i].host);
+				cli_warn(NULL, f->text);
+			}
+			ts.tv_sec = (time_t)(wait_ns / NS_PER_S);
+			ts.tv_nsec = (long)(wait_ns % NS_PER_S);
+			nanosleep(&ts, NULL);
+			wait_ns += wait_ns / 5;
+		}
+	}
 	return err;
 }
 
@@ -55,7 +76,8 @@ int attach_main(int argc, char **argv)
 	options_default(&options);
 	if (options_parse(&options, argc, argv, &arg, &f))
 		return cli_fail(CLI_USAGE, "%s", f.text);
-	if (conf_find(arg, path, options.interface, &f) || conf_read(&conf, path, cli_warn, NULL, &f))
+	if (conf_find(arg, path, options.interface, &f) ||
+	    conf_read(&conf, path, cli_warn, NULL, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	if (resolve_endpoints(&conf, &f))
 		goto failed;
