@@ -55,10 +55,12 @@ measure() # WHAT ADDRESS
 printf '%-24s %8s %8s %10s %10s\n' "" "TCP out" "TCP in" "UDP 64 B" "round trip"
 printf '%-24s %8s %8s %10s %10s\n' "" "Mbit/s" "Mbit/s" "kpps" "ms"
 measure "bare cable" 192.0.2.2
-for path in xdp udp; do
-	config a 1 b 2 | with_address 1 | ours a "$A" --rx $path --tx $path
-	config b 2 a 1 | with_address 2 | ours b "$B" --rx $path --tx $path
-	measure "wgxdp, $path" 10.99.0.2
+for options in "--rx xdp --tx xdp" "--rx xdp --tx xdp --aead libsodium" "--rx udp --tx udp"; do
+	# shellcheck disable=SC2086 # several words
+	config a 1 b 2 | with_address 1 | ours a "$A" $options
+	# shellcheck disable=SC2086
+	config b 2 a 1 | with_address 2 | ours b "$B" $options
+	measure "wgxdp $(sed 's/--rx \(...\) --tx .../\1/' <<<"$options")" 10.99.0.2
 	down a "$A"
 	down b "$B"
 done
