@@ -195,11 +195,11 @@ check-san-run: tests
 # Only what has threads: everything else would tell nothing new, ten times slower.
 THREADED = $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' $(unit_src) /dev/null))
 
-check-tsan: ## unit tests with threads, under TSan
+check-tsan: ## unit tests with threads, and two workers under load, under TSan; root
 	@$(MAKE) --no-print-directory SAN=tsan check-tsan-run
 
-check-tsan-run: $(THREADED)
-	@$(if $(THREADED),$(RUN_TESTS) --suffix=' (tsan)' $(THREADED),echo '0 passed, 0 failed')
+check-tsan-run: $(THREADED) $(WGXDP)
+	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) tests/net/workers.sh
 
 # The core: what is named like a file of user/{wg,crypto,util}. (Not the simulation: 90 s; ASan has it.)
 CORE_TESTS = $(filter $(patsubst %.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC)) blake2s.c), \
