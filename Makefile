@@ -248,6 +248,7 @@ install: all ## into $(DESTDIR)$(PREFIX)
 	$(foreach u,$(wildcard configs/*.service),sed 's|/usr/local/sbin|$(SBINDIR)|' $(u) \
 		>$(DESTDIR)$(UNITDIR)/$(notdir $(u));)
 	install -m 0644 README.md $(wildcard LICENSE* configs/*.conf) $(DESTDIR)$(DOCDIR)
+	install -D -m 0644 -t $(DESTDIR)$(DOCDIR)/docs docs/*.md
 
 clean: ## remove build/
 	rm -rf $(B)
