@@ -83,6 +83,8 @@ static void print_path(FILE *out, const json_t *path)
 		fprintf(out, "  why: %s\n", text(path, "why"));
 	if (*text(path, "pinned"))
 		fprintf(out, "  maps: %s\n", text(path, "pinned"));
+	else if (json_is_true(json_object_get(path, "bpf")))
+		fprintf(out, "  maps: not pinned, since /sys/fs/bpf is no BPF file system there\n");
 	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
 		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),
 		(long long)number(tx, "xsk"), (long long)number(tx, "udp"));

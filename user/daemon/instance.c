@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/record.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
 
@@ -72,8 +73,9 @@ static int take_lock(int fd, char pid[static PID_LEN])
 int instance_take(const char *interface, int *lock_fd, struct fault *f)
 {
 	char path[LOCK_PATH_LEN], pid[PID_LEN];
+	const struct nexthop_managed nothing = { 0 };
 	struct stat held, named;
-	int fd, len;
+	int fd, err;
 
 	lock_path(path, interface);
 	if (mkdir(CONTROL_DIRECTORY, 0700) && errno != EEXIST)
@@ -94,12 +96,11 @@ retry:
 		close(fd);
 		goto retry;
 	}
-	len = snprintf(pid, sizeof(pid), "%d\n", getpid());
-	if (ftruncate(fd, 0) || pwrite(fd, pid, (size_t)len, 0) != len) {
-		int err = fault(f, -errno, "%s: %s", path, strerror(errno));
-
+	record_undo(interface, fd);
+	err = record_write(fd, &nothing);
+	if (err) {
 		close(fd);
-		return err;
+		return fault(f, err, "%s: %s", path, strerror(-err));
 	}
 	*lock_fd = fd;
 	return 0;

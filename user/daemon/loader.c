@@ -35,6 +35,10 @@ int loader_load_fault(int err, struct fault *f)
 		return fault(f, err,
 			     "loading the BPF program: not permitted; it takes root, or "
 			     "CAP_BPF and CAP_NET_ADMIN");
+	case -EACCES: /* what the verifier says */
+		return fault(f, -EPERM,
+			     "loading the BPF program: not permitted; besides CAP_BPF it takes "
+			     "CAP_PERFMON");
 	case -ENOMEM:
 		return fault(f, err, "loading the BPF program: out of memory");
 	default:

@@ -19,6 +19,7 @@
 
 #include "daemon/instance.h"
 #include "daemon/lease.h"
+#include "daemon/record.h"
 #include "io/udp.h"
 #include "util/log.h"
 #include "util/secure.h"
@@ -374,6 +375,16 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* So that whoever comes after us can let go of the neighbours if we are killed. */
+static void keep_record(struct node *n)
+{
+	if (n->managed.count == n->recorded)
+		return;
+	n->recorded = n->managed.count;
+	if (record_write(n->lock_fd, &n->managed))
+		log_info("the record of what to undo cannot be written: %s", strerror(errno));
+}
+
 static void run(struct node *n)
 {
 	while (!n->stopping) {
@@ -401,6 +412,7 @@ static void run(struct node *n)
 		mapsync_tick(n, now_ns);
 		paths_tick(n, now_ns);
 		tunnel_tick(n, now_ns);
+		keep_record(n);
 	}
 }
 

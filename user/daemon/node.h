@@ -5,6 +5,7 @@
  *
  *   node.c     life: start, the loop, up and down, stop
  *   instance.c the name: one daemon an interface, by a lock in /run/wgxdp
+ *   record.c   what is to be undone if we are killed
  *   lease.c    the command that started us waits for us, and may change its mind
  *   apply.c    the config file -> device
  *   intake.c   what comes from workers and the UDP group: notes, handshake messages
@@ -80,6 +81,7 @@ struct node {
 
 	/* reach.c */
 	struct nexthop_managed managed;
+	unsigned recorded; /* how many of them stand in the record */
 	uint64_t reach_at_ns; /* all peers are resolved anew then; UINT64_MAX = no need */
 	uint64_t reached_ns;  /* when that was last done */
 	uint32_t reach_slot;  /* the next one of a round that is not finished; else slot_cap */

@@ -155,7 +155,7 @@ static json_t *describe_path(const struct node *n, const struct ledger *l)
 	for (unsigned i = 0; i < n->nic_count; i++)
 		queues += n->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?,"
-			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o}",
+			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:b}",
 			 "nic", describe_nics(n), "queues", (int)queues, "workers",
 			 (int)n->worker_count, "rx", n->rx_xdp ? "xdp" : "udp", "tx",
 			 n->tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(n), "zero_copy",
@@ -163,7 +163,7 @@ static json_t *describe_path(const struct node *n, const struct ledger *l)
 			 "pinned", n->loader ? loader_pinned(n->loader) : NULL, "rx_packets", "xsk",
 			 number(l->xsk_rx_packets), "udp", number(l->udp_rx_packets), "tx_packets",
 			 "xsk", number(l->xsk_tx_packets), "udp", number(l->udp_tx_packets),
-			 "per_worker", describe_workers(n));
+			 "per_worker", describe_workers(n), "bpf", n->loader != NULL);
 }
 
 static json_t *describe(void *ctx)

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A daemon that hangs. Its heartbeat goes stale after 2.5 s: then XDP gives its packets to the stack,
+# where they wait for it in the UDP sockets; the host's other traffic passes all the time.
+#
+#   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wireguard-go wg jq ping
+
+ns_add a b
+join a eth0 b eth0
+A=${ID}a B=${ID}b
+keys a b
+
+ok "attach" ours a "$A" <<EOF
+[Interface]
+PrivateKey = $(key a)
+ListenPort = 51821
+Address = 10.99.0.1/24
+[Peer]
+PublicKey = $(pub b)
+AllowedIPs = 10.99.0.2/32
+Endpoint = 192.0.2.2:51822
+EOF
+ok "wireguard-go" foreign b "$B" <<EOF
+[Interface]
+PrivateKey = $(key b)
+ListenPort = 51822
+[Peer]
+PublicKey = $(pub a)
+AllowedIPs = 10.99.0.1/32
+EOF
+in_ns b ip address add 10.99.0.2/24 dev "$B"
+in_ns b ip link set "$B" mtu 1420 up
+
+no_loss() { in_ns a ping -q -i 0.02 -c 20 -W 5 10.99.0.2 | grep -q ' 0% packet loss'; }
+others_pass() { in_ns b ping -q -i 0.02 -c 10 -W 1 192.0.2.1 | grep -q ' 0% packet loss'; }
+from_b() { in_ns b ping -q -i 0.02 -c 10 -W 1 10.99.0.1 >/dev/null; }
+received() { show a "$A" ".path.rx_packets.$1"; }
+
+ok "ping, no loss" no_loss
+is "... not by UDP" "$(received udp)" 0
+pid=$(daemon_pid a "$A")
+kill -STOP "$pid"
+ok "stopped: the NIC passes what is others'" others_pass
+sleep 2.6
+from_b
+ok "stale: the NIC passes what is others'" others_pass
+kill -CONT "$pid"
+ok "continued: ping, no loss" no_loss
+is "... what came meanwhile waited in the UDP socket" "$(received udp)" 10
+before=$(received xsk)
+ok "... ping, no loss" no_loss
+holds "... by XSK again" $(($(received xsk) - before)) -ge 20
+kill -STOP "$pid"
+kill -KILL "$pid"
+ok "stopped and killed: the NIC passes what is others'" others_pass
+ok "... attach at once" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
+ok "... ping, no loss" no_loss
+ok "detach" down a "$A"
+clean "nothing left" a "$A"
+
+done_testing
