@@ -290,7 +290,7 @@ static void test_watch(void **state)
 		{ "ip addr del 10.3.3.3/32 dev d1", NETLINK_CHANGED_ADDRESS,
 		  NETLINK_CHANGED_ROUTE },
 		/*  3 */
-		{ "ip addr add 2001:db8:3::3/128 dev d1", NETLINK_CHANGED_ADDRESS,
+		{ "ip addr add 2001:db8:3::3/128 dev d1 nodad", NETLINK_CHANGED_ADDRESS,
 		  NETLINK_CHANGED_ROUTE },
 		/*  4 */ { "ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE, 0 },
 		/*  5 */ { "ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0 },
