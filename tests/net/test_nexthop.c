@@ -292,7 +292,9 @@ static void test_watch(void **state)
 		/*  3 */
 		{ "ip addr add 2001:db8:3::3/128 dev d1 nodad", NETLINK_CHANGED_ADDRESS,
 		  NETLINK_CHANGED_ROUTE },
-		/*  4 */ { "ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE, 0 },
+		/*  4: what is left of 3 comes from a work queue */
+		{ "ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE,
+		  NETLINK_CHANGED_ADDRESS },
 		/*  5 */ { "ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0 },
 		/*  6 */ { "ip route add 2001:db8:4::/48 dev d1", NETLINK_CHANGED_ROUTE, 0 },
 		/*  7 */ { "ip rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0 },
@@ -324,6 +326,9 @@ static void test_watch(void **state)
 
 		sh("%s", cases[i].command);
 		got = netlink_watch_read(w, note_link, &s);
+		while ((got & cases[i].want) != cases[i].want &&
+		       poll(&(struct pollfd){ netlink_watch_fd(w), POLLIN, 0 }, 1, 1000) == 1)
+			got |= netlink_watch_read(w, note_link, &s);
 		if ((got & cases[i].want) != cases[i].want ||
 		    got & ~(cases[i].want | cases[i].also))
 			fail_msg("case %u: %#x", i, got);
