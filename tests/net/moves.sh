@@ -52,8 +52,8 @@ move() # FROM TO [NAME]
 		in_ns "$2" ip link set "$A" up
 }
 
-no_loss() { in_ns "$1" ping -q -i 0.02 -c 20 -W 5 10.99.0.2 | grep -q ' 0% packet loss'; }
-back_no_loss() { in_ns b ping -q -i 0.02 -c 20 -W 5 10.99.0.1 | grep -q ' 0% packet loss'; }
+no_loss() { in_ns "$1" ping -q -i 0.005 -c 20 -W 5 10.99.0.2 | grep -q ' 0% packet loss'; }
+back_no_loss() { in_ns b ping -q -i 0.005 -c 20 -W 5 10.99.0.1 | grep -q ' 0% packet loss'; }
 mismatches() { show a "$A" '.drops.inject_mismatch // 0'; }
 hex() { printf '%s ' "$@"; }
 
@@ -64,7 +64,7 @@ strict() # NS
 	before=$(mismatches)
 	# shellcheck disable=SC2046
 	bpftool map delete pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0
-	in_ns b ping -q -c 3 -i 0.02 -W 1 -I 10.98.0.2 10.99.0.1 >/dev/null
+	in_ns b ping -q -c 3 -i 0.005 -W 0.1 -I 10.98.0.2 10.99.0.1 >/dev/null
 	is "... TC refuses what the worker let through" $(($(mismatches) - before)) 3
 	bpftool map update pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0 value "${slot[@]}"
 	ok "... and passes what it must" no_loss "$1"

@@ -81,7 +81,7 @@ another_queue()
 	worker=$(show a "$A" '.path.per_worker | map(.rx_packets) | if .[0] > .[1] then 1 else 0 end')
 	while [ "$(show a "$A" ".path.per_worker[$worker].rx_packets")" = 0 ]; do
 		[ $((ports[3] += 1)) -lt 51900 ] && in_ns b wg set "$B1" listen-port ${ports[3]} || return
-		in_ns b ping -q -c 2 -i 0.02 -W 2 -I 10.99.0.3 10.99.0.1 || return
+		in_ns b ping -q -c 1 -i 0.05 -w 2 -I 10.99.0.3 10.99.0.1 || return
 	done
 	down a "$A"
 }

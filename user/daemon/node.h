@@ -44,7 +44,6 @@ struct node {
 	uint32_t tun_mtu;
 	struct netlink *tun_netlink;	 /* in its namespace; NULL: it was moved to another ... */
 	struct netlink_watch *tun_watch; /* likewise */
-	uint64_t tun_netns;		 /* which, by inode number; 0 = unknown */
 	uint64_t tunnel_at_ns;		 /* it is looked at there again then */
 	bool tun_changed; /* its link did, which is yet to be looked at */
 	bool tun_gone; /* its link has gone from there, which is yet to be looked at */

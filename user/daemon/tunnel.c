@@ -27,7 +27,7 @@
 #include "io/netns.h"
 #include "util/log.h"
 
-#define VISIT_NS (200 * NS_PER_MS)
+#define VISIT_NS (100 * NS_PER_MS)
 
 static bool deleted(const struct node *n)
 {
@@ -212,36 +212,30 @@ void tunnel_unwatch(struct node *n)
 		netlink_close(n->tun_netlink);
 	n->tun_watch = NULL;
 	n->tun_netlink = NULL;
-	n->tun_netns = 0;
 }
 
-/* The number of the namespace where the interface is; 0: unknown. */
-static ino_t whereabouts(const struct node *n)
+static bool is_home(const struct node *n)
 {
+	struct stat here, there;
 	int fd = netns_of_tun(n->tun.fd);
-	struct stat s = { 0 };
+	bool home;
 
 	if (fd < 0)
-		return 0;
-	if (fstat(fd, &s))
-		s.st_ino = 0;
+		return false;
+	home = !fstat(fd, &there) && !stat("/proc/self/ns/net", &here) &&
+	       there.st_ino == here.st_ino;
 	close(fd);
-	return s.st_ino;
+	return home;
 }
 
+/* Moved on within VISIT_NS, and up again, it was never down for us: sessions live on. Where TC is by
+ * clsact the workers' own check stands alone for that time. */
 void tunnel_tick(struct node *n, uint64_t now_ns)
 {
-	struct stat home = { 0 };
-	ino_t netns;
-
 	if (n->tun_watch || now_ns < n->tunnel_at_ns)
 		return;
 	n->tunnel_at_ns = now_ns + VISIT_NS;
-	netns = whereabouts(n);
-	if (netns != n->tun_netns)
-		node_down(n); /* moved on */
-	n->tun_netns = netns;
-	if (!stat("/proc/self/ns/net", &home) && netns == home.st_ino && tunnel_watch(n))
+	if (is_home(n) && tunnel_watch(n))
 		log_error("cannot watch the interface: %s", strerror(errno));
 	tunnel_look(n);
 }
