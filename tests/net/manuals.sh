@@ -1,0 +1,237 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 180
+#
+# What two texts in the field tell people to type, typed: the unofficial WireGuard documentation and
+# OpenBSD's wg(4). wgxdp stands in the place of wg-quick and of the kernel; docs/verification.md has
+# a row for each command and says which section here is its test.
+#
+#   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
+#   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
+#   └──────────────────┘          └───────relays────────┘          └──────────────────┘
+#                    198.51.100.2  .1               203.0.113.1  .2
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg iperf3 openssl ss
+
+ns_add a b c
+A=${ID}a B=${ID}b C=${ID}c
+
+cable() # NIC-OF-A NS NETWORK
+{
+	ip link add "$1" netns "$ID-a" type veth peer name eth0 netns "$ID-$2"
+	in_ns a ip address add "$3.1/24" dev "$1"
+	in_ns "$2" ip address add "$3.2/24" dev eth0
+	in_ns a ip link set "$1" up
+	in_ns "$2" ip link set eth0 up
+	wait_for 5 in_ns "$2" ping -q -c 1 -W 1 "$3.1"
+}
+
+cable eth0 b 198.51.100
+cable eth1 c 203.0.113
+cd "$TMP" || exit 1
+umask 077
+
+pings() { in_ns "$1" ping -q -c 3 -i 0.1 -W 5 "$2"; }
+
+# --- keys -------------------------------------------------------------------------------------------
+
+for tool in wg "$WGXDP"; do
+	ok "${tool##*/} genkey > example.key" eval "'$tool' genkey > example.key"
+	ok "${tool##*/} pubkey < example.key > example.key.pub" eval "'$tool' pubkey < example.key > example.key.pub"
+	is "... the same by either" "$(wg pubkey <example.key)" "$("$WGXDP" pubkey <example.key)"
+done
+ok "openssl rand -base64 32: any 32 bytes are a key" eval "openssl rand -base64 32 > a.key"
+for name in b c; do
+	wg genkey >"$name.key"
+done
+for name in a b c; do
+	wg pubkey <"$name.key" >"$name.pub"
+done
+
+# --- config -----------------------------------------------------------------------------------------
+
+accepts() # WHAT WARNINGS < config
+{
+	local path
+	path=$(conf "$A")
+	ok "config: $1" eval "'$WGXDP' check '$path' >/dev/null 2>err"
+	is "config: $1: warnings" "$(grep -c warning err)" "$2"
+}
+
+accepts "a client that routes only for itself" 0 <<-X
+	[Interface]
+	# Name = phone.example-vpn.dev
+	Address = 192.0.2.5/32
+	PrivateKey = $(key a)
+X
+accepts "several subnets, IPv6, custom port, MTU" 0 <<-X
+	[Interface]
+	Address = 192.0.2.1/24,2001:DB8::/64
+	ListenPort = 7000
+	MTU = 1500
+	PrivateKey = $(key a)
+X
+accepts "a public peer by name, one by address" 0 <<-X
+	[Interface]
+	PrivateKey = $(key a)
+	[Peer]
+	# Name = public-server2.example-vpn.dev
+	Endpoint = public-server2.example-vpn.dev:51820
+	PublicKey = $(pub b)
+	AllowedIPs = 192.0.2.2/32
+	[Peer]
+	Endpoint = 123.124.125.126:51820
+	PublicKey = $(pub c)
+	AllowedIPs = 192.0.2.3/32,192.0.2.4/32
+X
+accepts "a relay; its host bits are masked" 2 <<-X
+	[Interface]
+	PrivateKey = $(key a)
+	[Peer]
+	# Name = public-server1.example-vpn.tld
+	Endpoint = public-server1.example-vpn.tld:51820
+	PublicKey = $(pub b)
+	# routes traffic to itself and entire subnet of peers as bounce server
+	AllowedIPs = 192.0.2.1/24
+	PersistentKeepalive = 25
+	[Peer]
+	PublicKey = $(pub c)
+	AllowedIPs = 192.0.3.3/32,192.168.1.1/24
+X
+
+not_yet() # LINE
+{
+	conf "$A" >/dev/null <<-X
+		[Interface]
+		PrivateKey = $(key a)
+		$1
+	X
+	refuses "config, not yet: $1" 1 "$A.conf:3: .*not supported yet" "$WGXDP" check "$A.conf"
+}
+
+not_yet "DNS = 1.1.1.1,8.8.8.8"
+not_yet "Table = 1234"
+not_yet "PreUp = ip rule add ipproto tcp dport 22 table 1234"
+# shellcheck disable=SC2016 # for bash -c, one day
+not_yet 'PostUp = echo "$(date +%s) WireGuard Started" >> /var/log/wireguard.log'
+not_yet "PreDown = /bin/example arg1 arg2 %i"
+not_yet "PostDown = curl https://events.example.dev/wireguard/stopped/?key=abcdefg"
+printf '[Interface]\nListenPort 12000\n' | conf "$A" >/dev/null
+refuses "config: ListenPort 12000, without =, as wg refuses it" 1 "$A.conf:2: .*no '='" "$WGXDP" check "$A.conf"
+
+# --- start and stop -----------------------------------------------------------------------------------
+
+conf "$A" >/dev/null <<-X
+	[Interface]
+	# Name = public-server1.example-vpn.tld
+	Address = 192.0.2.1/24
+	ListenPort = 51820
+	PrivateKey = $(key a)
+	[Peer]
+	# Name = home-server.example-vpn.dev
+	PublicKey = $(pub b)
+	AllowedIPs = 192.0.2.3/32
+	[Peer]
+	# Name = laptop.example-vpn.dev
+	PublicKey = $(pub c)
+	AllowedIPs = 192.0.2.4/32
+X
+
+client() # NS ADDRESS ENDPOINT
+{
+	conf "$ID$1" <<-X
+		[Interface]
+		Address = $2/32
+		PrivateKey = $(key "$1")
+		[Peer]
+		# Name = public-server1.example-vpn.tld
+		Endpoint = $3:51820
+		PublicKey = $(pub a)
+		AllowedIPs = 192.0.2.1/24
+		PersistentKeepalive = 25
+	X
+}
+
+client b 192.0.2.3 198.51.100.1 >/dev/null
+client c 192.0.2.4 203.0.113.1 >/dev/null
+in_ns a sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.proxy_arp=1
+ok "wg-quick up, on the relay: attach" in_ns a "$WGXDP" attach eth0,eth1 "$TMP/$A.conf"
+ok "wg-quick up, on a client: attach" in_ns b "$WGXDP" attach "$TMP/$B.conf"
+ok "... and another" in_ns c "$WGXDP" attach "$TMP/$C.conf"
+
+# --- testing ------------------------------------------------------------------------------------------
+
+ok "ping the relay directly" pings b 198.51.100.1
+ok "ping the relay by the tunnel" pings b 192.0.2.1
+ok "... from the laptop" pings c 192.0.2.1
+ok "ping a peer behind the relay" pings b 192.0.2.4
+ok "... and back" pings c 192.0.2.3
+spawn a iperf3 -s -1 >/dev/null 2>&1
+wait_for 5 eval "in_ns a ss -Hltn | grep -q :5201"
+ok "iperf -c 192.0.2.1" in_ns b iperf3 -c 192.0.2.1 -t 1
+
+# --- inspect ------------------------------------------------------------------------------------------
+
+for command in "wg show" "wg show all" "wg show $A" "wg show $A allowed-ips" "ip address show $A" \
+	"ip link show $A" "ip address show" "ip address show eth0" "ip route show table main" \
+	"ip route show table local" "ip route get 192.0.2.3" "$WGXDP show $A"; do
+	# shellcheck disable=SC2086 # words
+	in_ns a $command >said 2>&1
+	is "${command##*/}" "$?" 0
+	case $command in
+	*eth0) ok "... says where we are" grep -q 198.51.100.1 said ;;
+	*) ok "... knows $A" grep -q "$A\|$(pub b)" said ;;
+	esac
+done
+
+# --- by hand ------------------------------------------------------------------------------------------
+
+ok "wg-quick down: detach" in_ns b "$WGXDP" detach "$B"
+clean "... nothing left" b "$B"
+ok "ip link add dev wg0 type wireguard: wgxdp wg0" in_ns b "$WGXDP" "$B"
+ok "ip address add dev wg0 192.0.2.3/32" in_ns b ip address add dev "$B" 192.0.2.3/32
+ok "ip link set wg0 up" in_ns b ip link set "$B" up
+ok "ip route add 192.0.2.0/24 dev wg0" in_ns b ip route add 192.0.2.0/24 dev "$B"
+ok "wg set" in_ns b wg set "$B" private-key b.key peer "$(pub a)" endpoint 198.51.100.1:51820 \
+	allowed-ips 192.0.2.1/24
+ok "... the relay answers" pings b 192.0.2.1
+ok "wg set wg0 private-key FILE, while it is up" in_ns b wg set "$B" private-key c.key
+is "... is another now" "$(in_ns b wg show "$B" public-key)" "$(pub c)"
+printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.9/32\n' "$(pub b)" >peers.conf
+printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.8/32\n' "$(pub c)" >>peers.conf
+ok "wg addconf wg0 peers.conf, one list for everybody" in_ns b wg addconf "$B" peers.conf
+is "... without ourselves" "$(in_ns b wg show "$B" peers | sort)" "$(sort a.pub b.pub)"
+ok "ip route delete 192.0.2.0/24 dev wg0" in_ns b ip route delete 192.0.2.0/24 dev "$B"
+ok "ip address delete dev wg0 192.0.2.3/32" in_ns b ip address delete dev "$B" 192.0.2.3/32
+ok "ip link set wg0 down" in_ns b ip link set "$B" down
+ok "ip link delete dev wg0" in_ns b ip link delete dev "$B"
+clean "... nothing left" b "$B"
+down c "$C"
+down a "$A"
+
+# --- wg(4): two interfaces on one machine, each in a routing domain of its own ----------------------
+
+ns_add d
+D=${ID}d
+ok "wg1 and wg2, in one namespace" eval "in_ns a '$WGXDP' '$A' && in_ns a '$WGXDP' '$D'"
+ok "ifconfig wg1 wgport 111 wgkey ... wgpeer ... wgendpoint 127.0.0.1 222" in_ns a wg set "$A" \
+	listen-port 111 private-key b.key peer "$(pub c)" endpoint 127.0.0.1:222 allowed-ips 192.168.5.2/32
+ok "ifconfig wg2 the other way round" in_ns a wg set "$D" \
+	listen-port 222 private-key c.key peer "$(pub b)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
+ok "rdomain 1: wg1 moves" in_ns a ip link set "$A" netns "$ID-b"
+ok "rdomain 2: wg2 moves" in_ns a ip link set "$D" netns "$ID-d"
+in_ns b ip address add 192.168.5.1/24 dev "$A"
+in_ns d ip address add 192.168.5.2/24 dev "$D"
+in_ns b ip link set "$A" up
+in_ns d ip link set "$D" up
+# The daemon hears from another namespace that wg2 is up: the first initiation may come before that.
+ok "route -T1 exec ping 192.168.5.2" wait_for 10 pings b 192.168.5.2
+is "netstat -ln: ss -lun" "$(in_ns a ss -Hlun | grep -oE ':(111|222) ' | sort -u | xargs)" ":111 :222"
+is "wgpubkey" "$(in_ns a wg show "$A" public-key)" "$(pub b)"
+in_ns b ip link delete "$A"
+in_ns d ip link delete "$D"
+clean "... nothing left" a "$A"
+
+done_testing
