@@ -260,11 +260,14 @@ class Reasons:
     def __init__(self, bench, path):
         self.b, self.path = bench, path
 
-    def expect(self, what, want, act):
-        """@want: {reason: packets} that act() brings about, or what tells whether they are right."""
+    def expect(self, what, want, act, goes=0):
+        """@want: {reason: packets} that act() brings about, or what tells whether they are right;
+        @goes: datagrams that reach the host."""
         right = want if callable(want) else lambda got: got == want
+        self.b.wait_now()
         before = self.b.drops()
         act()
+        came = self.b.wait_inner(goes)
         end = time.monotonic() + PATIENCE_S
         while True:
             after = self.b.drops()
@@ -272,7 +275,8 @@ class Reasons:
             if right(got) or time.monotonic() > end:
                 break
             time.sleep(0.02)
-        say(f"{what}: {got}", right(got), f"want {want}")
+        came += self.b.wait_now()
+        say(f"{what}: {got}", right(got) and came == goes, f"want {want}; {came} went on")
 
     def from_a(self, to, times, size=8):
         for _ in range(times):
@@ -304,9 +308,9 @@ class Reasons:
         forged[-1] ^= 1
         self.expect("a forged tag", {"bad_tag": 3}, lambda: b.send(bytes(forged), 3))
         twice = b.good()
-        self.expect("a message twice", {"replayed": 1}, lambda: b.send(twice, 2))
+        self.expect("a message twice", {"replayed": 1}, lambda: b.send(twice, 2), 1)
         s.counter += 20000
-        self.expect("a jump ahead", {}, lambda: b.send(b.good()))
+        self.expect("a jump ahead", {}, lambda: b.send(b.good()), 1)
         self.expect("behind the window", {"too_old": 2}, lambda: (
             b.send(b.good(counter=s.counter - 8200)), b.send(b.good(counter=100))))
         self.expect("no IP packet inside", {"bad_inner": 2}, lambda: (
@@ -367,7 +371,7 @@ class Reasons:
         self.expect("trie and map disagree", {"inject_mismatch": 1}, lambda: b.send(b.good()))
         subprocess.run(["bpftool", "map", "update", "pinned", pin, *key, "value", "hex",
                         *(v[2:] for v in slot)], check=True, stdout=subprocess.DEVNULL)
-        self.expect("and agree again", {}, lambda: b.send(b.good()))
+        self.expect("and agree again", {}, lambda: b.send(b.good()), 1)
 
     def losses(self):
         """What the kernel drops while a thread of ours does not look: how much is its affair, that

@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""bystanders.py C S COUNT LINE... - what looks like WireGuard, between hosts of other people.
+"""What looks like WireGuard, between hosts of other people.
 
-Each LINE is "FROM TO REPLY": in namespace C a socket on FROM:51820 sends COUNT datagrams to the one
-on TO:51820 in S, which answers with as many to REPLY. All must arrive, unaltered; with a fourth
+bystanders.py stream C S UNTIL LINE: an answer every half millisecond until the file UNTIL is there.
+bystanders.py COUNT C S LINE...: COUNT datagrams each way.
+
+Each LINE is "FROM TO REPLY": in namespace C a socket on FROM:51820 sends to the one on TO:51820 in S,
+which answers to REPLY. All must arrive, unaltered; with a fourth
 word, "strict", no answer may, of those that are no fragments."""
 
 import collections
+import os
 import random
 import socket
 import struct
@@ -63,7 +67,27 @@ def exchange(sender, to, receiver, messages, patience_s=PATIENCE_S):
     return sum((want - got).values()), sum((got - want).values()), source
 
 
-def main(c, s, count, *lines):
+def stream(c, s, until, line):
+    own, to, reply = line.split()
+    client, server = opened(c, own), opened(s, to)
+    client.sendto(b"the mapping", (to, PORT))
+    sent = got = 0
+    end, latest = None, time.monotonic() + 60
+    while end is None or got < sent and time.monotonic() < end:
+        if end is None:
+            server.sendto(struct.pack("<IIQ", 4, sent, 0) + bytes(48), (reply, PORT))
+            sent += 1
+            if os.path.exists(until) or time.monotonic() > latest:
+                end = time.monotonic() + 1
+        try:
+            while client.recv(65536):
+                got += 1
+        except BlockingIOError:
+            time.sleep(0.0005)
+    say(f"{sent} answers meanwhile, none is lost", got == sent, f"{sent - got} lost")
+
+
+def exchanges(count, c, s, *lines):
     for line in lines:
         rng = random.Random(line)
         own, to, reply, *strict = line.split()
@@ -88,4 +112,7 @@ def main(c, s, count, *lines):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "stream":
+        stream(*sys.argv[2:])
+    else:
+        exchanges(*sys.argv[1:])

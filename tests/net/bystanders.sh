@@ -78,7 +78,7 @@ own_tunnel() { ok "$1: our own tunnel goes on" in_ns h ping -q -c 5 -i 0.02 -W 5
 
 traffic() # WHAT LINE...
 {
-	python_tap "$1: " bystanders.py "$ID-c" "$ID-s" "$COUNT" "${@:2}"
+	python_tap "$1: " bystanders.py "$COUNT" "$ID-c" "$ID-s" "${@:2}"
 }
 
 uncounted() # WHAT LINE...
@@ -156,6 +156,28 @@ for rx in xdp udp; do
 	is "--strict, rx $rx: and passes nothing" "$(passed)" 0
 	own_tunnel "--strict, rx $rx, afterwards"
 	down h "$H"
+done
+
+# From the first instant on, and to the last.
+come_and_go() # RX
+{
+	local i drops=""
+	for i in 1 2 3; do
+		up_h eth0,eth1 --rx "$1" --tx "$1" && sleep 0.1 &&
+			drops=$drops$(show h "$H" '.drops | del(.no_peer) | tojson')
+		down h "$H"
+	done
+	touch "$TMP/gone"
+	echo "$drops"
+}
+
+for rx in xdp udp; do
+	rm -f "$TMP/gone"
+	come_and_go $rx >"$TMP/drops" 2>&1 &
+	python_tap "comes and goes, rx $rx: " bystanders.py stream "$ID-c" "$ID-s" "$TMP/gone" \
+		"${MASQUERADED[0]}"
+	wait $!
+	is "comes and goes, rx $rx: nothing dropped" "$(cat "$TMP/drops")" "{}{}{}"
 done
 
 # --- a real node behind it ------------------------------------------------------------------------

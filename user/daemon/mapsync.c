@@ -52,24 +52,6 @@ static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t
 	return 0;
 }
 
-void mapsync_listen(struct node *n)
-{
-	struct listen_list list = { .port = htons(n->udp.port) };
-	int err = 0;
-
-	n->listen_at_ns = UINT64_MAX;
-	if (!n->loader)
-		return;
-	if (n->up)
-		err = netlink_addresses(n->netlink, add_listen, &list);
-	if (!err)
-		err = loader_set_listen(n->loader, list.keys, list.count);
-	if (err)
-		log_error("cannot tell XDP the addresses of this host: %s; what comes to new ones takes the UDP socket",
-			  strerror(-err));
-	free(list.keys);
-}
-
 static bool switched_on(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -118,6 +100,26 @@ static void sync_forwarding(struct node *n, uint64_t now_ns)
 	else
 		loader_set_forwarding(n->loader, forwards("/proc/sys/net/ipv4/conf"),
 				      forwards("/proc/sys/net/ipv6/conf"));
+}
+
+void mapsync_listen(struct node *n)
+{
+	struct listen_list list = { .port = htons(n->udp.port) };
+	int err = 0;
+
+	n->listen_at_ns = UINT64_MAX;
+	if (!n->loader)
+		return;
+	if (!n->forwarding_at_ns) /* before the first packet is judged */
+		sync_forwarding(n, loop_now_ns());
+	if (n->up)
+		err = netlink_addresses(n->netlink, add_listen, &list);
+	if (!err)
+		err = loader_set_listen(n->loader, list.keys, list.count);
+	if (err)
+		log_error("cannot tell XDP the addresses of this host: %s; what comes to new ones takes the UDP socket",
+			  strerror(-err));
+	free(list.keys);
 }
 
 int mapsync_peer(struct node *n, const struct peer *p)
