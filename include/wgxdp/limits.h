@@ -14,8 +14,8 @@
 #define REJECT_AFTER_MESSAGES (~0ULL - (1ULL << 13)) /* 2^64 - 2^13 - 1 */
 #define REKEY_AFTER_TIME_S 120
 #define REJECT_AFTER_TIME_S 180
-#define REKEY_ATTEMPT_TIME_S 90	   /* a handshake is given up after this long */
-#define REKEY_TIMEOUT_S 5	   /* an initiation is repeated after this long, plus jitter */
+#define REKEY_ATTEMPT_TIME_S 90 /* a handshake is given up after this long */
+#define REKEY_TIMEOUT_S 5	/* an initiation is repeated after this long, plus jitter */
 #define REKEY_TIMEOUT_JITTER_MS 334
 #define KEEPALIVE_TIMEOUT_S 10
 /* All keys and half-open handshakes are wiped this long after the newest session began. */
@@ -23,27 +23,27 @@
 /* After its session's end a receiver index stays known, so that stragglers are ours. */
 #define INDEX_GRACE_S 5
 
-#define COOKIE_SECRET_MAX_AGE_S 120  /* [W] 5.4.7: Rm changes every two minutes */
-#define COOKIE_SECRET_LATENCY_S 5    /* a received cookie is used this much shorter than that */
-#define INITIATIONS_PER_SECOND 20    /* per peer, before a repeated one is "flood" ([W] 5.1) */
+#define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: Rm changes every two minutes */
+#define COOKIE_SECRET_LATENCY_S 5   /* a received cookie is used this much shorter than that */
+#define INITIATIONS_PER_SECOND 20   /* per peer, before a repeated one is "flood" ([W] 5.1) */
 
-#define REPLAY_WINDOW_BITS 8192	     /* RFC 6479; the usable window is one 64-bit word less */
+#define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
 
-#define PEERS_MAX (1U << 20)	     /* also the slots; entries of the peers map */
-#define ALLOWED_IPS_MAX (1U << 20)   /* per family */
-#define SESSIONS_MAX (1U << 20)	     /* receiver indices, pending and data */
+#define PEERS_MAX (1U << 20)	   /* also the slots; entries of the peers map */
+#define ALLOWED_IPS_MAX (1U << 20) /* per family */
+#define SESSIONS_MAX (1U << 20)	   /* receiver indices, pending and data */
 
-#define STAGED_PER_PEER 128	     /* packets that wait for a session; the oldest is dropped */
-#define STAGED_TOTAL (1U << 16)	     /* over all peers */
-#define STAGED_BYTES (64U << 20)     /* ... of memory */
+#define STAGED_PER_PEER 128	 /* packets that wait for a session; the oldest is dropped */
+#define STAGED_TOTAL (1U << 16)	 /* over all peers */
+#define STAGED_BYTES (64U << 20) /* ... of memory */
 
-#define HANDSHAKE_QUEUE_LEN 4096     /* messages of types 1-3 from workers to the control thread */
+#define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 from workers to the control thread */
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)
-#define UNDER_LOAD_AFTER_S 1	     /* under load lasts this long after the queue was last so full */
-#define HANDSHAKE_RATE_PER_S 100     /* of a proven source, default of --handshake-rate */
+#define UNDER_LOAD_AFTER_S 1	 /* under load lasts this long after the queue was last so full */
+#define HANDSHAKE_RATE_PER_S 100 /* of a proven source, default of --handshake-rate */
 #define HANDSHAKE_BURST 200
 
-#define IFNAME_MAX 15		     /* bytes of an interface name, without the NUL */
+#define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */
 #define DATAGRAM_MAX 65535
 
 #endif

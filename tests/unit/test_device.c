@@ -404,11 +404,8 @@ static void no_cookie_to_martians(void **state)
 		unsigned cookies;
 	} sources[] = {
 		{ 0x0a000001, 51820, 1 }, /* so that the rest says something */
-		{ 0x0a000001, 0, 0 },
-		{ 0x00000000, 51820, 0 },
-		{ 0xe0000001, 51820, 0 },
-		{ 0xefffffff, 51820, 0 },
-		{ 0xffffffff, 51820, 0 },
+		{ 0x0a000001, 0, 0 },	  { 0x00000000, 51820, 0 }, { 0xe0000001, 51820, 0 },
+		{ 0xefffffff, 51820, 0 }, { 0xffffffff, 51820, 0 },
 	};
 	struct pair t = meet();
 	struct datagram dg;

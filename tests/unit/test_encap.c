@@ -29,7 +29,7 @@ static uint32_t plain_sum(const uint8_t *p, size_t n, uint32_t sum)
 
 static struct endpoint endpoint_v4(const char *remote, uint16_t port, const char *local)
 {
-	struct endpoint e = {0};
+	struct endpoint e = { 0 };
 
 	e.remote.v4.sin_family = AF_INET;
 	e.remote.v4.sin_port = htons(port);
@@ -40,7 +40,7 @@ static struct endpoint endpoint_v4(const char *remote, uint16_t port, const char
 
 static struct endpoint endpoint_v6(const char *remote, uint16_t port, const char *local)
 {
-	struct endpoint e = {0};
+	struct endpoint e = { 0 };
 
 	e.remote.v6.sin6_family = AF_INET6;
 	e.remote.v6.sin6_port = htons(port);
@@ -51,8 +51,8 @@ static struct endpoint endpoint_v6(const char *remote, uint16_t port, const char
 
 static const struct encap_hop hop = {
 	.ifindex = 7,
-	.source_mac = {0x02, 0, 0, 0, 0, 0x0a},
-	.next_hop_mac = {0x02, 0, 0, 0, 0, 0x0b},
+	.source_mac = { 0x02, 0, 0, 0, 0, 0x0a },
+	.next_hop_mac = { 0x02, 0, 0, 0, 0, 0x0b },
 	.source_port = 0, /* set by direct() */
 	.ttl = 64,
 	.dscp_ecn = 0xb9,
@@ -85,7 +85,7 @@ static void fill(uint8_t *p, size_t n, unsigned seed)
 static uint32_t udp_total(bool v4, const uint8_t *l3, const uint8_t *udp, uint32_t udp_len)
 {
 	uint32_t sum = v4 ? plain_sum(l3 + 12, 8, 0) : plain_sum(l3 + 8, 32, 0);
-	uint8_t tail[4] = {0, 17, (uint8_t)(udp_len >> 8), (uint8_t)udp_len};
+	uint8_t tail[4] = { 0, 17, (uint8_t)(udp_len >> 8), (uint8_t)udp_len };
 
 	return plain_sum(udp, udp_len, plain_sum(tail, 4, sum));
 }
@@ -101,7 +101,7 @@ static void test_ipv4_bytes(void **state)
 	};
 	struct endpoint e = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
 	struct encap *n = direct(&e, 51820);
-	uint8_t got[sizeof(want)] = {0};
+	uint8_t got[sizeof(want)] = { 0 };
 	uint8_t *payload = got + 42;
 
 	(void)state;
@@ -127,7 +127,7 @@ static void test_ipv6_bytes(void **state)
 	};
 	struct endpoint e = endpoint_v6("2001:db8::2", 6667, "2001:db8::1");
 	struct encap *n = direct(&e, 51820);
-	uint8_t got[sizeof(want)] = {0};
+	uint8_t got[sizeof(want)] = { 0 };
 	uint8_t *payload = got + 62;
 
 	(void)state;
@@ -144,10 +144,10 @@ static void test_ipv6_bytes(void **state)
 /* Every length over several turns of the sum's loops, then large ones; nothing outside is touched. */
 static void test_lengths(void **state)
 {
-	static const uint32_t large[] = {1420, 1421, 1439, 1440, 8999, 65507};
+	static const uint32_t large[] = { 1420, 1421, 1439, 1440, 8999, 65507 };
 	struct endpoint e4 = endpoint_v4("203.0.113.255", 1, "10.255.255.254");
 	struct endpoint e6 = endpoint_v6("fe80::ffff:ffff", 65535, "fe80::1");
-	struct encap *n[2] = {direct(&e4, 65535), direct(&e6, 1)};
+	struct encap *n[2] = { direct(&e4, 65535), direct(&e6, 1) };
 
 	(void)state;
 	for (unsigned i = 0; i < 200 + sizeof(large) / sizeof(large[0]); i++) {
@@ -187,7 +187,7 @@ static void test_zero_is_sent_as_ones(void **state)
 {
 	struct endpoint e4 = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
 	struct endpoint e6 = endpoint_v6("2001:db8::2", 6667, "2001:db8::1");
-	struct encap *n[2] = {direct(&e4, 51820), direct(&e6, 51820)};
+	struct encap *n[2] = { direct(&e4, 51820), direct(&e6, 51820) };
 
 	(void)state;
 	for (unsigned v = 0; v < 2; v++) {
@@ -210,7 +210,7 @@ enum damage { INTACT, PAYLOAD, CHECK, ZERO, PSEUDO, PSEUDO_OFF, ADDRESS, TTL_BYT
 
 static void damage(enum damage d, bool v4, uint8_t *l3, uint8_t *udp, uint32_t udp_len)
 {
-	uint8_t tail[4] = {0, 17, (uint8_t)(udp_len >> 8), (uint8_t)udp_len};
+	uint8_t tail[4] = { 0, 17, (uint8_t)(udp_len >> 8), (uint8_t)udp_len };
 	uint32_t pseudo = v4 ? plain_sum(l3 + 12, 8, 0) : plain_sum(l3 + 8, 32, 0);
 
 	pseudo = plain_sum(tail, 4, pseudo);
@@ -252,19 +252,19 @@ static void test_fits(void **state)
 		enum damage damage;
 		bool v4_fits, v6_fits;
 	} cases[] = {
-		/* 0 */ {INTACT, true, true},
-		/* 1 */ {PAYLOAD, false, false},
-		/* 2 */ {CHECK, false, false},
-		/* 3 */ {ZERO, true, false},
-		/* 4: left to a NIC that never came */ {PSEUDO, true, true},
-		/* 5 */ {PSEUDO_OFF, false, false},
-		/* 6 */ {ADDRESS, false, false},
-		/* 7: only IPv4 sums its header */ {TTL_BYTE, false, true},
-		/* 8: shorter than its own header */ {SHORT, false, false},
+		/* 0 */ { INTACT, true, true },
+		/* 1 */ { PAYLOAD, false, false },
+		/* 2 */ { CHECK, false, false },
+		/* 3 */ { ZERO, true, false },
+		/* 4: left to a NIC that never came */ { PSEUDO, true, true },
+		/* 5 */ { PSEUDO_OFF, false, false },
+		/* 6 */ { ADDRESS, false, false },
+		/* 7: only IPv4 sums its header */ { TTL_BYTE, false, true },
+		/* 8: shorter than its own header */ { SHORT, false, false },
 	};
 	struct endpoint e4 = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
 	struct endpoint e6 = endpoint_v6("2001:db8::2", 6667, "2001:db8::1");
-	struct encap *n[2] = {direct(&e4, 51820), direct(&e6, 51820)};
+	struct encap *n[2] = { direct(&e4, 51820), direct(&e6, 51820) };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

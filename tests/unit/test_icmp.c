@@ -89,7 +89,8 @@ static void test_ipv6(void **state)
 		assert_memory_equal(out + 24, packet + 8, 16);
 		assert_int_equal(out[40], 1);
 		assert_int_equal(out[41], 3);
-		assert_int_equal(ones(ones(ones(0, out + 8, 32), pseudo, 4), out + 40, n - 40), 0xffff);
+		assert_int_equal(ones(ones(ones(0, out + 8, 32), pseudo, 4), out + 40, n - 40),
+				 0xffff);
 		assert_memory_equal(out + 48, packet, quoted);
 	}
 }

@@ -11,7 +11,18 @@
 
 #define RATE_MAX 1000000
 
-enum option_id { FOREGROUND, RX, TX, XDP_MODE, ZERO_COPY, AEAD, HANDSHAKE_RATE, STRICT, WORKERS, CPUS };
+enum option_id {
+	FOREGROUND,
+	RX,
+	TX,
+	XDP_MODE,
+	ZERO_COPY,
+	AEAD,
+	HANDSHAKE_RATE,
+	STRICT,
+	WORKERS,
+	CPUS
+};
 
 /* One option: "--name", "--name value" or "--name=value". */
 struct option_kind {

@@ -50,8 +50,9 @@ static bool is_dying(const char *pid)
 		return true;
 	at = fgets(line, sizeof(line), stat) ? strrchr(line, ')') : NULL;
 	fclose(stat);
-	if (!at || sscanf(at, ") %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-			      "%*d %*d %*u %*u %*d %*u %*u %*u %*u %*u %*u %llu",
+	if (!at || sscanf(at,
+			  ") %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+			  "%*d %*d %*u %*u %*d %*u %*u %*u %*u %*u %*u %llu",
 			  &state, &flags, &waiting) != 3)
 		return true;
 	return state == 'Z' || state == 'X' || flags & FLAG_EXITING ||
@@ -88,7 +89,8 @@ retry:
 			     errno == EACCES ? "; wgxdp needs to run as root" : "");
 	if (take_lock(fd, pid)) {
 		close(fd);
-		return fault(f, -EBUSY, "%s: in use by wgxdp, process %s; `wgxdp detach %s` ends it",
+		return fault(f, -EBUSY,
+			     "%s: in use by wgxdp, process %s; `wgxdp detach %s` ends it",
 			     interface, *pid ? pid : "unknown", interface);
 	}
 	/* The former owner may have removed the file between open and flock. */

@@ -30,8 +30,8 @@ static void take_note(struct node *n, const struct note *note, uint64_t now_ns)
 		device_want_handshake(&n->device, p, now_ns);
 		break;
 	case NOTE_CONFIRMED:
-		device_confirmed(&n->device, p,
-				 indextab_session(n->device.indices, note->index), now_ns);
+		device_confirmed(&n->device, p, indextab_session(n->device.indices, note->index),
+				 now_ns);
 		break;
 	case NOTE_MOVED:
 		device_moved(&n->device, p, &note->from);

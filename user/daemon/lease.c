@@ -83,7 +83,8 @@ int lease_start(const struct options *options, struct conf *conf, struct fault *
 	if (!options->foreground)
 		leave_terminal(options, pair[1]);
 	else
-		signal(SIGCHLD, SIG_IGN); /* the command is our child; its end is seen by the lease */
+		signal(SIGCHLD,
+		       SIG_IGN); /* the command is our child; its end is seen by the lease */
 	exit(node_run(options, conf, pair[1]));
 }
 

@@ -117,8 +117,9 @@ void mapsync_listen(struct node *n)
 	if (!err)
 		err = loader_set_listen(n->loader, list.keys, list.count);
 	if (err)
-		log_error("cannot tell XDP the addresses of this host: %s; what comes to new ones takes the UDP socket",
-			  strerror(-err));
+		log_error(
+			"cannot tell XDP the addresses of this host: %s; what comes to new ones takes the UDP socket",
+			strerror(-err));
 	free(list.keys);
 }
 
@@ -175,9 +176,8 @@ void mapsync_identity(struct node *n)
 	int err = 0;
 
 	if (n->loader)
-		err = loader_set_mac1_key(n->loader, n->device.identity.set ?
-							     n->device.checker.mac1_key :
-							     NULL);
+		err = loader_set_mac1_key(
+			n->loader, n->device.identity.set ? n->device.checker.mac1_key : NULL);
 	if (err)
 		log_error("cannot tell XDP the key of mac1: %s", strerror(-err));
 }

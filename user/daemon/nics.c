@@ -41,8 +41,8 @@ static int open_queue(struct node *n, struct node_nic *nic, const struct afxdp_c
 		return 0;
 	err = loader_set_socket(n->loader, nic->ifindex, config->queue, (*queue)->fd);
 	return err ? fault(f, err, "%s: queue %u cannot be entered in the map xsks: %s", nic->name,
-			   config->queue, strerror(-err)) :
-		     0;
+			   config->queue, strerror(-err))
+		   : 0;
 }
 
 /* The program and all queues, or nothing. */
@@ -117,12 +117,14 @@ void nics_leave(struct node *n, struct node_nic *nic)
 	nics_close(n, nic);
 	if (netlink_link(n->netlink, NULL, nic->ifindex, &link)) {
 		nic->ifindex = 0;
-		snprintf(nic->why, sizeof(nic->why), "%s: it was deleted, or moved away", nic->name);
+		snprintf(nic->why, sizeof(nic->why), "%s: it was deleted, or moved away",
+			 nic->name);
 		return;
 	}
 	nic->waiting = true;
 	nic->occupant = OCCUPANT_UNKNOWN;
-	snprintf(nic->why, sizeof(nic->why), "%s: our XDP program was detached by force", nic->name);
+	snprintf(nic->why, sizeof(nic->why), "%s: our XDP program was detached by force",
+		 nic->name);
 	open_tc(n, nic);
 }
 

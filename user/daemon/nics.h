@@ -23,8 +23,8 @@ struct node_nic {
 	uint32_t ifindex; /* 0: there is none of that name now */
 	bool attached;	  /* our XDP program is there */
 	bool native;
-	bool tc; /* our TC program is, in its place */
-	bool waiting;	  /* another was in our way: it is opened again when ... */
+	bool tc;	   /* our TC program is, in its place */
+	bool waiting;	   /* another was in our way: it is opened again when ... */
 	uint32_t occupant; /* ... this is not the id of the XDP program there any more */
 	unsigned queue_count;
 	struct outside *queues[NIC_QUEUES_MAX];

@@ -73,7 +73,8 @@ void node_down(struct node *n)
 		return;
 	n->up = false;
 	mapsync_listen(n);
-	workers_stop(n); /* before the sessions end, or what they read then would wait for the next */
+	workers_stop(
+		n); /* before the sessions end, or what they read then would wait for the next */
 	device_set_up(&n->device, false, loop_now_ns());
 	workers_use_udp(n, &none);
 	log_info("down");
@@ -254,8 +255,8 @@ static int start_core(struct node *n, struct fault *f)
 		log_error("AEAD backend %s fails its self-test and is not used", failed);
 	if (err)
 		return fault(f, err, "--aead %s: %s", n->options->aead,
-			     err == -ENOENT ? "there is no such backend; try auto" :
-					      "it does not work on this CPU; try auto");
+			     err == -ENOENT ? "there is no such backend; try auto"
+					    : "it does not work on this CPU; try auto");
 	n->loop = loop_new();
 	n->grace = grace_new();
 	n->inbox = handoff_new();
@@ -481,7 +482,8 @@ int node_run(const struct options *options, struct conf *conf, int lease_fd)
 	hold_signals(&n);
 	err = start(&n, conf, &f);
 	if (conf)
-		conf_done(conf); /* its keys are the device's now, which can be told to forget them */
+		conf_done(
+			conf); /* its keys are the device's now, which can be told to forget them */
 	if (err) {
 		if (lease_fd < 0 || options->foreground)
 			log_error("%s", f.text);

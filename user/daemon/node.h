@@ -45,9 +45,9 @@ struct node {
 	struct netlink *tun_netlink;	 /* in its namespace; NULL: it was moved to another ... */
 	struct netlink_watch *tun_watch; /* likewise */
 	uint64_t tunnel_at_ns;		 /* it is looked at there again then */
-	bool tun_changed; /* its link did, which is yet to be looked at */
+	bool tun_changed;		 /* its link did, which is yet to be looked at */
 	bool tun_gone; /* its link has gone from there, which is yet to be looked at */
-	bool up; /* the interface is up, sockets are open, the worker runs */
+	bool up;       /* the interface is up, sockets are open, the worker runs */
 	bool stopping;
 	int exit_code;
 
@@ -59,7 +59,7 @@ struct node {
 	struct node_worker workers[WORKERS_MAX];
 	unsigned worker_count;
 	struct node_udp udp;
-	struct ledger closed; /* what paths counted that were closed since */
+	struct ledger closed;  /* what paths counted that were closed since */
 	struct handoff *inbox; /* messages that came to the leader of the UDP group */
 	uint16_t wanted_port;  /* 0 = the kernel chooses; what it is stands in udp.port */
 	uint32_t fwmark;
@@ -71,7 +71,7 @@ struct node {
 	struct node_nic nics[OPTIONS_NICS_MAX];
 	unsigned nic_count;
 	bool rx_xdp, tx_xdp, zero_copy;
-	char why[512]; /* why it is not xdp; "" = it is, or was not asked for */
+	char why[512];	      /* why it is not xdp; "" = it is, or was not asked for */
 	uint64_t paths_at_ns; /* the NICs are looked at again then */
 
 	/* upcalls.c: slot -> peer, for notes of workers */
@@ -80,7 +80,7 @@ struct node {
 
 	/* reach.c */
 	struct nexthop_managed managed;
-	unsigned recorded; /* how many of them stand in the record */
+	unsigned recorded;    /* how many of them stand in the record */
 	uint64_t reach_at_ns; /* all peers are resolved anew then; UINT64_MAX = no need */
 	uint64_t reached_ns;  /* when that was last done */
 	uint32_t reach_slot;  /* the next one of a round that is not finished; else slot_cap */
@@ -143,10 +143,10 @@ void paths_close(struct node *n);
 void paths_tick(struct node *n, uint64_t now_ns);
 
 /* reach.c */
-void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
+void reach_peer(struct node *n, struct peer *p);   /* resolve and publish now */
 void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
 void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event);
-void reach_changed(struct node *n);		 /* something changed: all peers, soon */
+void reach_changed(struct node *n); /* something changed: all peers, soon */
 void reach_tick(struct node *n, uint64_t now_ns);
 uint64_t reach_next(const struct node *n); /* when reach_tick() wants to be called */
 void reach_done(struct node *n);

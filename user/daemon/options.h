@@ -24,15 +24,15 @@ struct options {
 	enum options_path rx, tx;
 	enum loader_mode xdp_mode;
 	enum afxdp_zc zero_copy;
-	const char *aead;	 /* NULL = auto */
-	unsigned workers;	 /* 0 = min(queues, cores, 4) */
+	const char *aead;	    /* NULL = auto */
+	unsigned workers;	    /* 0 = min(queues, cores, 4) */
 	int cpus[OPTIONS_CPUS_MAX]; /* worker i is pinned to the i-th; none = not pinned */
 	unsigned cpu_count;
 	uint32_t handshake_rate; /* per second and proven source */
 	bool strict;		 /* drop what is ours but unknown even when the host forwards */
 	bool foreground;
-	bool force_clsact; /* for tests: TC as on kernels without tcx */
-	int tun_fd, uapi_fd;	 /* inherited, or -1 */
+	bool force_clsact;   /* for tests: TC as on kernels without tcx */
+	int tun_fd, uapi_fd; /* inherited, or -1 */
 };
 
 #endif

@@ -53,8 +53,8 @@ static int named_nics(struct node *n, struct fault *f)
 
 		if (err)
 			return fault(f, err, "%s: %s; `ip link` lists the interfaces", name,
-				     err == -ENODEV ? "there is no such interface" :
-						      strerror(-err));
+				     err == -ENODEV ? "there is no such interface"
+						    : strerror(-err));
 		if (!strcmp(name, n->options->interface))
 			return fault(f, -EINVAL, "%s: the tunnel cannot be its own NIC", name);
 		add_nic(n, &link);
@@ -80,8 +80,8 @@ static void routed_nics(struct node *n, const struct conf *conf)
 	struct endpoint nobody4 = { .remote.v4 = { .sin_family = AF_INET,
 						   .sin_addr.s_addr = htonl(0xc0000201) } };
 	struct endpoint nobody6 = { .remote.v6 = { .sin6_family = AF_INET6,
-						   .sin6_addr.s6_addr = { 0x20, 0x01, 0x0d, 0xb8,
-									  [15] = 1 } } };
+						   .sin6_addr.s6_addr = { 0x20, 0x01, 0x0d,
+									  0xb8, [15] = 1 } } };
 
 	for (uint32_t i = 0; conf && i < conf->peer_count; i++)
 		if (conf->peers[i].endpoint.remote.sa.sa_family != AF_UNSPEC)
@@ -163,8 +163,9 @@ static int open_nics(struct node *n, const struct conf *conf, struct fault *f)
 	}
 	if (!n->nic_count)
 		return no_xdp(n,
-			      fault(f, -ENODEV, "no NIC leads to the endpoints or to a default "
-						"route; name one: wgxdp attach NIC CONF"),
+			      fault(f, -ENODEV,
+				    "no NIC leads to the endpoints or to a default "
+				    "route; name one: wgxdp attach NIC CONF"),
 			      f);
 	for (unsigned i = 0; i < n->nic_count; i++) {
 		err = nics_open(n, &n->nics[i], f);
@@ -194,12 +195,16 @@ static int make_workers(struct node *n, struct fault *f)
 	int err;
 
 	if (n->options->workers && queues && count > queues)
-		return fault(f, -EINVAL, "--workers %u: a NIC has only %u queues; `ethtool -L` may give it more",
-			     count, queues);
+		return fault(
+			f, -EINVAL,
+			"--workers %u: a NIC has only %u queues; `ethtool -L` may give it more",
+			count, queues);
 	if (count > 1 && (!n->loader || loader_reuseport_prog(n->loader) < 0)) {
 		if (n->options->workers)
-			return fault(f, -ENOTSUP, "--workers %u: more than one needs BPF to steer the UDP sockets",
-				     count);
+			return fault(
+				f, -ENOTSUP,
+				"--workers %u: more than one needs BPF to steer the UDP sockets",
+				count);
 		count = 1;
 	}
 	err = workers_make(n, count, f);
@@ -215,8 +220,8 @@ static void open_tunnel(struct node *n)
 	struct fault f;
 	bool tcx;
 
-	if (n->loader && loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact,
-					      &tcx, &f))
+	if (n->loader &&
+	    loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact, &tcx, &f))
 		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
 }
 

@@ -83,7 +83,8 @@ static int up_peer_begin(void *ctx, const struct peer *peer)
 	err = mapsync_peer(n, peer);
 	if (err)
 		return err;
-	n->slots[peer->slot] = (struct peer *)peer; /* the device's, which it lets us see as const */
+	n->slots[peer->slot] =
+		(struct peer *)peer; /* the device's, which it lets us see as const */
 	return 0;
 }
 

@@ -34,9 +34,10 @@ static int check_cpu(int cpu, struct fault *f)
 	CPU_SET((unsigned)cpu, &wanted);
 	if (sched_getaffinity(0, sizeof(before), &before) ||
 	    sched_setaffinity(0, sizeof(wanted), &wanted))
-		return fault(f, -errno, "--cpus %d: %s; `nproc --all` tells how many there are", cpu,
-			     errno == EINVAL ? "there is no such CPU, or it is not ours to use" :
-					       strerror(errno));
+		return fault(f, -errno, "--cpus %d: %s; `nproc --all` tells how many there are",
+			     cpu,
+			     errno == EINVAL ? "there is no such CPU, or it is not ours to use"
+					     : strerror(errno));
 	sched_setaffinity(0, sizeof(before), &before);
 	return 0;
 }
@@ -51,9 +52,7 @@ static int make_one(struct node *n, unsigned id, struct fault *f)
 		.tun = &nw->tun,
 		.inject = n->loader ? loader_inject(n->loader) + id : NULL,
 		.beat = n->loader ? loader_beat(n->loader) + id : NULL,
-		.cpu = n->options->cpu_count ?
-			       n->options->cpus[id % n->options->cpu_count] :
-			       -1,
+		.cpu = n->options->cpu_count ? n->options->cpus[id % n->options->cpu_count] : -1,
 	};
 	int err = 0;
 
@@ -156,7 +155,8 @@ static int open_group(struct node *n, struct node_udp *udp, struct fault *f)
 	if (!err)
 		err = udp_steer(udp->leader, loader_reuseport_prog(n->loader));
 	if (err)
-		fault(f, err, "the UDP sockets of %u workers cannot be steered: %s; --workers 1 does without",
+		fault(f, err,
+		      "the UDP sockets of %u workers cannot be steered: %s; --workers 1 does without",
 		      n->worker_count, strerror(-err));
 	return err;
 }

@@ -23,13 +23,13 @@ struct node_worker {
 	struct node *node;
 	struct worker *worker;
 	struct handoff *handoff;
-	struct tun tun; /* of the first: the node's own */
+	struct tun tun;	     /* of the first: the node's own */
 	struct outside *udp; /* NULL: it is the first, and reads the leader */
 };
 
 /* The UDP sockets of the listen port. */
 struct node_udp {
-	struct outside *leader;		       /* NULL: none open */
+	struct outside *leader;		      /* NULL: none open */
 	struct outside *members[WORKERS_MAX]; /* NULL without a group */
 	uint16_t port;
 };

@@ -103,7 +103,7 @@ static void put_ipv6(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 	struct ipv6hdr ip = {
 		.version = 6,
 		.priority = hop->dscp_ecn >> 4,
-		.flow_lbl = {(uint8_t)(hop->dscp_ecn << 4)},
+		.flow_lbl = { (uint8_t)(hop->dscp_ecn << 4) },
 		.nexthdr = IPPROTO_UDP,
 		.hop_limit = hop->ttl,
 		.saddr = e->endpoint.local.v6,
@@ -118,7 +118,7 @@ static void put_ipv6(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 void encap_set_direct(struct encap *e, const struct encap_hop *hop)
 {
 	bool v4 = e->endpoint.remote.sa.sa_family == AF_INET;
-	struct ethhdr eth = {.h_proto = htons(v4 ? ETH_P_IP : ETH_P_IPV6)};
+	struct ethhdr eth = { .h_proto = htons(v4 ? ETH_P_IP : ETH_P_IPV6) };
 	struct udphdr udp = {
 		.source = hop->source_port,
 		.dest = v4 ? e->endpoint.remote.v4.sin_port : e->endpoint.remote.v6.sin6_port,

@@ -18,13 +18,13 @@
 
 struct encap {
 	struct endpoint endpoint; /* with its source resolved where a route is known */
-	struct in6_addr learned;  /* the local address asked for, which the route may have overruled */
-	struct encap_next {	  /* the neighbour that it hangs on; ifindex 0 = none */
+	struct in6_addr learned; /* the local address asked for, which the route may have overruled */
+	struct encap_next {	 /* the neighbour that it hangs on; ifindex 0 = none */
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;
-	uint16_t mtu;		  /* of the path, bytes of IP packet; 0 = unknown */
-	bool direct;		  /* @header is good: may leave by AF_XDP on @ifindex */
+	uint16_t mtu; /* of the path, bytes of IP packet; 0 = unknown */
+	bool direct;  /* @header is good: may leave by AF_XDP on @ifindex */
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
 	uint8_t header[ENCAP_HEADER_MAX]; /* lengths and checksums zero */

@@ -117,7 +117,7 @@ static void take(struct talk *t, const struct nlmsghdr *nlh)
 
 int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, void *ctx)
 {
-	struct talk t = {.fn = fn, .ctx = ctx};
+	struct talk t = { .fn = fn, .ctx = ctx };
 	int fd = mnl_socket_get_fd(nl->socket);
 	uint32_t port = mnl_socket_get_portid(nl->socket);
 	const struct nlmsghdr *m;
@@ -179,8 +179,8 @@ static void copy_text(char *to, size_t room, const struct nlattr *a)
 static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
 {
 	/* With one program the kernel gives PROG_ID; with several (MULTI) one for each mode. */
-	static const uint16_t ids[] = {IFLA_XDP_PROG_ID, IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID,
-				       IFLA_XDP_HW_PROG_ID};
+	static const uint16_t ids[] = { IFLA_XDP_PROG_ID, IFLA_XDP_DRV_PROG_ID,
+					IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID };
 	const struct nlattr *a = netlink_nested(xdp, IFLA_XDP_ATTACHED, 1);
 
 	if (a)
@@ -196,7 +196,7 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *name, *a;
-	struct netlink_link l = {0};
+	struct netlink_link l = { 0 };
 
 	/* AF_BRIDGE: a port's bridge side. Its RTM_DELLINK means that the port left the bridge. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
@@ -247,7 +247,7 @@ int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct 
 {
 	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETLINK, 0);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	struct netlink_link found = {0};
+	struct netlink_link found = { 0 };
 	int err;
 
 	if (name && (!*name || strlen(name) >= IFNAMSIZ))
@@ -295,8 +295,8 @@ int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drop
 
 uint32_t netlink_queues(const char *name)
 {
-	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
-	struct ifreq request = {.ifr_data = (void *)&channels};
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq request = { .ifr_data = (void *)&channels };
 	uint32_t queues = 0;
 	int fd;
 
@@ -420,7 +420,7 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 			return err;
 	}
 	new = &all->list[all->count++];
-	*new = (struct address){.ifindex = ifa->ifa_index, .family = ifa->ifa_family};
+	*new = (struct address){ .ifindex = ifa->ifa_index, .family = ifa->ifa_family };
 	memcpy(new->addr, mnl_attr_get_payload(a), len);
 	return 0;
 }
@@ -430,7 +430,7 @@ int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx)
 {
-	struct addresses all = {0};
+	struct addresses all = { 0 };
 	struct nlmsghdr *nlh;
 	int err = -EINTR;
 

@@ -133,7 +133,7 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 		mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
 		mnl_attr_put_u16(nlh, RTA_DPORT, q->port);
 	}
-	*out = (struct netlink_route){0};
+	*out = (struct netlink_route){ 0 };
 	return netlink_talk(nl, nlh, take_route, out);
 }
 
@@ -141,7 +141,7 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
  * and may mean the route, too: so ask for the source, ours if packets to it come back to us. */
 static bool is_ours(struct netlink *nl, const struct query *q)
 {
-	struct query back = {.family = q->family, .to = q->from, .ifindex = q->ifindex};
+	struct query back = { .family = q->family, .to = q->from, .ifindex = q->ifindex };
 	struct netlink_route r;
 
 	return query(nl, &back, &r) == 0 && r.local;
@@ -150,7 +150,7 @@ static bool is_ours(struct netlink *nl, const struct query *q)
 static struct query query_for(const struct endpoint *e, uint32_t fwmark)
 {
 	bool v4 = e->remote.sa.sa_family == AF_INET;
-	struct query q = {.family = v4 ? AF_INET : AF_INET6, .fwmark = fwmark};
+	struct query q = { .family = v4 ? AF_INET : AF_INET6, .fwmark = fwmark };
 
 	if (v4) {
 		q.to = (const uint8_t *)&e->remote.v4.sin_addr;
@@ -264,7 +264,7 @@ static struct nlmsghdr *begin_neighbour(struct netlink *nl, uint16_t type, uint1
 static int get_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 			 struct neighbour *out)
 {
-	*out = (struct neighbour){0};
+	*out = (struct neighbour){ 0 };
 	return netlink_talk(nl, begin_neighbour(nl, RTM_GETNEIGH, 0, ifindex, family, addr),
 			    take_neighbour, out);
 }

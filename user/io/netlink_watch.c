@@ -143,7 +143,7 @@ unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx)
 {
-	const struct listener to = {.link = link, .ctx = ctx};
+	const struct listener to = { .link = link, .ctx = ctx };
 	const struct nlmsghdr *m;
 	unsigned changed = 0;
 	int n;

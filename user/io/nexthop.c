@@ -96,7 +96,7 @@ void nexthop_release(struct netlink *nl, struct nexthop_managed *m)
 		netlink_neighbour_release(nl, m->list[i].ifindex, m->list[i].family,
 					  m->list[i].addr);
 	free(m->list);
-	*m = (struct nexthop_managed){0};
+	*m = (struct nexthop_managed){ 0 };
 }
 
 static struct encap_next next_of(const struct endpoint *e, const struct netlink_route *r)
@@ -104,7 +104,9 @@ static struct encap_next next_of(const struct endpoint *e, const struct netlink_
 	bool v4 = e->remote.sa.sa_family == AF_INET;
 	struct encap_next next = {
 		.ifindex = r->ifindex,
-		.family = r->has_gateway ? r->gateway_family : v4 ? AF_INET : AF_INET6,
+		.family = r->has_gateway ? r->gateway_family
+			  : v4		 ? AF_INET
+					 : AF_INET6,
 	};
 
 	if (r->has_gateway)
@@ -127,18 +129,18 @@ static const char *find_neighbour(const struct nexthop_env *env, const struct en
 	if (!netlink_neighbour(env->nl, next->ifindex, next->family, next->addr, mac))
 		return NULL;
 	*pending = managed >= 0;
-	return managed < 0 ? "the next hop's MAC is unknown and may not be asked for" :
-			     "the next hop's MAC is being resolved";
+	return managed < 0 ? "the next hop's MAC is unknown and may not be asked for"
+			   : "the next hop's MAC is being resolved";
 }
 
 struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e,
 			      bool *pending, const char **why)
 {
-	struct encap_hop hop = {.source_port = env->source_port, .ttl = TTL};
+	struct encap_hop hop = { .source_port = env->source_port, .ttl = TTL };
 	struct endpoint to = *e;
-	struct netlink_route r = {0};
-	struct netlink_link link = {0};
-	struct encap_next next = {0};
+	struct netlink_route r = { 0 };
+	struct netlink_link link = { 0 };
+	struct encap_next next = { 0 };
 	const char *obstructed = "there is no route to the endpoint";
 	bool resolving = false;
 	struct encap *new;

@@ -212,7 +212,7 @@ static int open_members(struct udp *u, const struct udp *leader)
 	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
 		uint32_t fwmark = 0;
 		socklen_t len = sizeof(fwmark);
-		union udp_address a = {0};
+		union udp_address a = { 0 };
 		socklen_t a_len = sizeof(a);
 		uint16_t port;
 		int fd, err;
@@ -257,8 +257,9 @@ int udp_steer(struct outside *leader, int prog_fd)
 
 	for (unsigned i = 0; i < UDP_FAMILIES; i++)
 		if (u->fds[i] >= 0)
-			err = err ?: set_int(u->fds[i], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF,
-					     prog_fd);
+			err = err
+				      ?: set_int(u->fds[i], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF,
+						 prog_fd);
 	return err;
 }
 

@@ -25,7 +25,7 @@ struct in_packet {
 	struct session *session;
 	uint64_t counter;
 	uint32_t len; /* of the plaintext, later of the IP packet without padding; 0 = keepalive */
-	bool moved;   /* it came from elsewhere than its peer's endpoint, with a header to be believed */
+	bool moved; /* it came from elsewhere than its peer's endpoint, with a header to be believed */
 	enum reason reason;
 };
 

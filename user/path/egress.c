@@ -311,11 +311,9 @@ static void flush_some(struct worker *w, struct peer *p, struct session *s,
 	unsigned n = 0;
 
 	for (struct staged *at = list; at; at = at->next)
-		packets[n++] = (struct out_packet){ .data = at->data,
-						    .len = at->len,
-						    .peer = p,
-						    .session = s,
-						    .encap = encap };
+		packets[n++] = (struct out_packet){
+			.data = at->data, .len = at->len, .peer = p, .session = s, .encap = encap
+		};
 	seal_and_send(w, packets, n);
 	for (struct staged *at = list; at; at = next) {
 		next = at->next;

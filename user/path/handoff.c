@@ -14,9 +14,9 @@
 struct handoff {
 	struct spsc notes, messages;
 	int event_fd;
-	_Atomic bool kicked;		    /* event_fd has been written since the last clear */
-	_Atomic uint64_t messages_dropped;  /* single writer: the worker */
-	bool dirty;			    /* worker: something was put in since the last kick */
+	_Atomic bool kicked;		   /* event_fd has been written since the last clear */
+	_Atomic uint64_t messages_dropped; /* single writer: the worker */
+	bool dirty;			   /* worker: something was put in since the last kick */
 };
 
 struct handoff *handoff_new(void)

@@ -24,10 +24,10 @@ enum note_kind {
 
 struct note {
 	enum note_kind kind;
-	uint32_t slot;		/* of the peer: a peer may be gone when the note is read */
-	uint64_t serial;	/* of the peer, to compare with whom the slot holds by then */
-	uint32_t index;		/* NOTE_CONFIRMED: local index of the session */
-	struct endpoint from;	/* NOTE_MOVED */
+	uint32_t slot;	      /* of the peer: a peer may be gone when the note is read */
+	uint64_t serial;      /* of the peer, to compare with whom the slot holds by then */
+	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session */
+	struct endpoint from; /* NOTE_MOVED */
 };
 
 struct handshake_message {

@@ -22,9 +22,9 @@ static enum reason hand_over(struct worker *w, const struct rx_frame *f)
 
 	if (f->len > sizeof(struct wire_initiation))
 		return REASON_malformed;
-	return handoff_message(w->config.handoff, &from, f->payload, (uint16_t)f->len) ?
-		       REASON_none :
-		       REASON_queue_full;
+	return handoff_message(w->config.handoff, &from, f->payload, (uint16_t)f->len)
+		       ? REASON_none
+		       : REASON_queue_full;
 }
 
 static enum reason lookup_session(struct worker *w, const struct rx_frame *f, struct in_packet *p)

@@ -111,8 +111,8 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 	eventfd_t count;
 
 	for (unsigned i = 0; i < w->port_count; i++)
-		fds[POLL_PORTS + i] = (struct pollfd){ .fd = w->ports[i].path->fd,
-						       .events = POLLIN };
+		fds[POLL_PORTS + i] =
+			(struct pollfd){ .fd = w->ports[i].path->fd, .events = POLLIN };
 	handoff_kick(w->config.handoff);
 	grace_offline(w->config.grace, w->config.id);
 	poll(fds, POLL_PORTS + w->port_count, timeout_ms);

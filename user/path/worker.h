@@ -21,14 +21,14 @@
 struct worker;
 
 struct worker_config {
-	unsigned id; /* its reader number in grace.h */
+	unsigned id;		     /* its reader number in grace.h */
 	const struct device *device; /* its tables: indices, allowed */
 	struct grace *grace;
 	struct handoff *handoff;
-	const struct tun *tun;	 /* borrowed; its own queue */
+	const struct tun *tun; /* borrowed; its own queue */
 	/* Its elements of the maps of these names, or NULL without BPF. */
 	volatile uint64_t *inject, *beat;
-	int cpu;		 /* to be pinned to; -1 = none */
+	int cpu; /* to be pinned to; -1 = none */
 };
 
 /* Returns 0 and *@w, stopped and without ports; or -errno. */

@@ -73,7 +73,7 @@ struct device {
 	struct peer *first, *last; /* in the order in which they were added */
 	uint32_t peer_count;
 	bool up;		      /* nothing is sent while it is false */
-	uint64_t last_serial; /* of the peer added last */
+	uint64_t last_serial;	      /* of the peer added last */
 	uint64_t last_tai64n_unix_ns; /* of the newest initiation sent to any peer */
 	struct peer **by_key;	      /* hash of public key, keyed with hash_secret */
 	uint8_t hash_secret[16];

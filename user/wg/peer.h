@@ -34,15 +34,15 @@ struct peer {
 	_Atomic(struct session *) current;
 	_Atomic(struct session *) next; /* workers only compare it with the session that opened */
 	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or no route to it */
-	uint64_t serial; /* never that of another peer of the device */
+	uint64_t serial;		     /* never that of another peer of the device */
 	uint32_t slot;			     /* 0..PEERS_MAX-1, the key of the BPF maps */
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes, rx_packets; /* authenticated: UDP payload, handshakes included */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket (conntrack) */
-	_Atomic uint64_t wanted_ns; /* workers: when a handshake was last asked for */
-	_Atomic uint64_t moved_ns;  /* workers: when it was last said that the peer moved */
+	_Atomic uint64_t wanted_ns;   /* workers: when a handshake was last asked for */
+	_Atomic uint64_t moved_ns;    /* workers: when it was last said that the peer moved */
 
 	/* cold: control thread only */
 	struct noise_remote remote;
@@ -55,8 +55,8 @@ struct peer {
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; flood guard, [W] 5.1 */
 	uint64_t last_tai64n_unix_ns;	      /* of the newest initiation sent to it */
 	uint64_t counted_packets; /* rx_packets + tx_packets when last told to the map peer_auth */
-	char name[PEER_NAME_LEN];	      /* from "# Name ="; "" = none */
-	struct peer *list_next, *list_prev;   /* device order: as added */
+	char name[PEER_NAME_LEN]; /* from "# Name ="; "" = none */
+	struct peer *list_next, *list_prev; /* device order: as added */
 	struct peer *hash_next;
 	uint64_t deadline_ns; /* heap.h; TIMERS_NEVER = not in it */
 	uint32_t heap_at;

@@ -24,12 +24,12 @@ struct session {
 	uint8_t send_key[AEAD_KEY_LEN];
 	uint8_t recv_key[AEAD_KEY_LEN];
 	struct peer *peer;
-	uint64_t born_ns;      /* BOOTTIME */
-	uint32_t local_index;  /* host order; the receiver index of what we get */
-	uint32_t remote_index; /* host order; the receiver index of what we send */
-	bool initiator;	       /* we sent the initiation: renewing it is our part */
-	_Atomic bool revoked;  /* sends and accepts nothing any more (key changed, peer gone) */
-	_Atomic bool confirmed;	       /* as peer->next: a message came under it, see peer_session() */
+	uint64_t born_ns;	/* BOOTTIME */
+	uint32_t local_index;	/* host order; the receiver index of what we get */
+	uint32_t remote_index;	/* host order; the receiver index of what we send */
+	bool initiator;		/* we sent the initiation: renewing it is our part */
+	_Atomic bool revoked;	/* sends and accepts nothing any more (key changed, peer gone) */
+	_Atomic bool confirmed; /* as peer->next: a message came under it, see peer_session() */
 	_Atomic uint64_t send_counter; /* next counter to use */
 	/* receive side, under @lock */
 	atomic_flag lock;
