@@ -135,7 +135,8 @@ $(BPF_SRC:%.c=$(B)/%.o): $(B)/%.o: %.c | $(B)/bpf/
 
 $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf >$@
+	$(Q){ echo '/* NOLINTBEGIN: not ours */'; \
+		$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf; } >$@
 
 # What is generated must exist before the first compilation; after it the .d files know who
 # includes it.

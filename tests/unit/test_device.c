@@ -59,7 +59,7 @@ static void assert_talking(struct pair *t)
 /* Takes what is on its way out of the network. */
 static struct datagram intercept(struct world *w, uint8_t type)
 {
-	struct datagram dg = { 0 }, *first = w->queue;
+	struct datagram dg, *first = w->queue;
 
 	assert_non_null(first);
 	w->queue = first->next;
@@ -893,6 +893,21 @@ static void peers_and_slots(void **state)
 	world_free(w);
 }
 
+/* What waited for a peer that is removed is counted, with what was dropped before. */
+static void removal_counts_what_waited(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	t.w->loss_percent = 100;
+	for (unsigned i = 0; i < 7; i++)
+		node_send(t.a, t.ab);
+	assert_int_equal(t.ab->stage.count, 7);
+	device_peer_remove(&t.a->device, t.ab);
+	assert_int_equal(t.a->device.counts[REASON_no_session], 7);
+	world_free(t.w);
+}
+
 static void prefixes(void **state)
 {
 	struct pair t = connected();
@@ -1006,6 +1021,7 @@ int main(void)
 		cmocka_unit_test(psk_changed),
 		cmocka_unit_test(zero_all),
 		cmocka_unit_test(peers_and_slots),
+		cmocka_unit_test(removal_counts_what_waited),
 		cmocka_unit_test(prefixes),
 		cmocka_unit_test(full_maps),
 		cmocka_unit_test(full_map_at_response),

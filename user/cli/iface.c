@@ -65,7 +65,7 @@ int iface_main(int argc, char **argv)
 		return cli_fail(CLI_USAGE, "no interface is named; see wgxdp --help");
 	if (conf_check_interface(name, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
-	strcpy(options.interface, name);
+	snprintf(options.interface, sizeof(options.interface), "%s", name);
 	if (options.foreground)
 		return node_run(&options, NULL, -1);
 	return start(&options, &f) ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;

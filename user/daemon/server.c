@@ -384,8 +384,10 @@ void server_free(struct server *s)
 {
 	if (!s)
 		return;
-	while (s->clients)
-		close_client(s->clients);
+	for (struct server_client *c = s->clients, *next; c; c = next) {
+		next = c->next;
+		close_client(c);
+	}
 	if (file_is_ours(s))
 		unlink(s->path);
 	if (s->watch_fd >= 0) {
