@@ -74,6 +74,31 @@ static void test_link(void **state)
 	assert_int_equal(kept.ifindex, 77);
 }
 
+/* Two packets for a TUN device that nobody reads. */
+static void test_link_drops(void **state)
+{
+	struct netlink_drops drops, kept = { .rx_dropped = 77, .tx_dropped = 78 };
+	json_t *before = ip("link show tun0");
+	uint32_t ifindex = (uint32_t)number(before, "ifindex");
+
+	(void)state;
+	assert_int_equal(netlink_link_drops(nl, ifindex, &drops), 0);
+	assert_int_equal(drops.rx_dropped, 0);
+	assert_int_equal(drops.tx_dropped, 0);
+	sh("ip address add 198.18.0.1/24 dev tun0; ip link set tun0 up");
+	sh("ping -q -c2 -i0.01 -W0.01 198.18.0.2 >/dev/null || true");
+	assert_int_equal(netlink_link_drops(nl, ifindex, &drops), 0);
+	assert_int_equal(drops.rx_dropped, 0);
+	assert_int_equal(drops.tx_dropped, 2);
+	sh("ip link set tun0 down; ip address delete 198.18.0.1/24 dev tun0");
+	json_decref(before);
+
+	assert_int_equal(netlink_link_drops(nl, 99999, &kept), -ENODEV);
+	assert_int_equal(netlink_link_drops(nl, 0, &kept), -ENODEV);
+	assert_int_equal(kept.rx_dropped, 77);
+	assert_int_equal(kept.tx_dropped, 78);
+}
+
 static void test_link_xdp(void **state)
 {
 	static const struct bpf_insn pass[] = {
@@ -365,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link_drops),
 		cmocka_unit_test(test_link_xdp),
 		cmocka_unit_test(test_queues),
 		cmocka_unit_test(test_change_link),
