@@ -3,71 +3,7 @@
  * test_device.c - each behaviour of the handshake engine by itself, on the simulated clock and
  * network of world.h: two devices, `a` at 10.0.0.1 and `b` at 10.0.0.2, 1 ms apart.
  */
-#include "world.h"
-
-#include <stdio.h>
-
-struct pair {
-	struct world *w;
-	struct node *a, *b;
-	struct peer *ab, *ba; /* what a calls b; what b calls a (without an endpoint at first) */
-};
-
-static struct pair meet(void)
-{
-	struct pair t = { .w = world_new(2, 1) };
-
-	t.a = &t.w->nodes[0];
-	t.b = &t.w->nodes[1];
-	t.ab = world_meet(t.a, t.b, true);
-	t.ba = world_meet(t.b, t.a, false);
-	return t;
-}
-
-/* ... with a session that a has begun, used once either way. */
-static struct pair connected(void)
-{
-	struct pair t = meet();
-
-	node_send(t.a, t.ab);
-	world_pass(t.w, 0.1);
-	node_send(t.b, t.ba);
-	world_pass(t.w, 0.1);
-	assert_int_equal(t.a->received_data, 1);
-	assert_int_equal(t.b->received_data, 1);
-	return t;
-}
-
-static unsigned initiations(const struct pair *t)
-{
-	return t->a->sent[WIRE_INITIATION] + t->b->sent[WIRE_INITIATION];
-}
-
-/* Both directions work at once. */
-static void assert_talking(struct pair *t)
-{
-	unsigned a = t->a->received_data, b = t->b->received_data, before = initiations(t);
-
-	node_send(t->a, t->ab);
-	node_send(t->b, t->ba);
-	world_pass(t->w, 0.1);
-	assert_int_equal(t->a->received_data, a + 1);
-	assert_int_equal(t->b->received_data, b + 1);
-	assert_int_equal(initiations(t), before);
-}
-
-/* Takes what is on its way out of the network. */
-static struct datagram intercept(struct world *w, uint8_t type)
-{
-	struct datagram dg, *first = w->queue;
-
-	assert_non_null(first);
-	w->queue = first->next;
-	dg = *first;
-	free(first);
-	assert_int_equal(dg.data[0], type);
-	return dg;
-}
+#include "pair.h"
 
 /* Handshakes ----------------------------------------------------------------------------------- */
 
@@ -218,8 +154,11 @@ static void nothing_to_nobody(void **state)
 
 static void from_hex(uint8_t key[WIRE_KEY_LEN], const char *hex)
 {
-	for (unsigned i = 0; i < WIRE_KEY_LEN; i++)
-		assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &key[i]), 1);
+	for (unsigned i = 0; i < WIRE_KEY_LEN; i++) {
+		const char digits[] = { hex[2 * i], hex[2 * i + 1], '\0' };
+
+		key[i] = (uint8_t)strtoul(digits, NULL, 16);
+	}
 }
 
 /* RFC 7748 6.1: points whose product with anything is zero. */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* pair.h - two nodes of world.h that are peers: `a` knows where `b` is. */
+#ifndef WGXDP_TEST_PAIR_H
+#define WGXDP_TEST_PAIR_H
+
+#include "world.h"
+
+struct pair {
+	struct world *w;
+	struct node *a, *b;
+	struct peer *ab, *ba; /* what a calls b; what b calls a (without an endpoint at first) */
+};
+
+static inline struct pair meet(void)
+{
+	struct pair t = { .w = world_new(2, 1) };
+
+	t.a = &t.w->nodes[0];
+	t.b = &t.w->nodes[1];
+	t.ab = world_meet(t.a, t.b, true);
+	t.ba = world_meet(t.b, t.a, false);
+	return t;
+}
+
+/* ... with a session that a has begun, used once either way. */
+static inline struct pair connected(void)
+{
+	struct pair t = meet();
+
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.1);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.a->received_data, 1);
+	assert_int_equal(t.b->received_data, 1);
+	return t;
+}
+
+static inline unsigned initiations(const struct pair *t)
+{
+	return t->a->sent[WIRE_INITIATION] + t->b->sent[WIRE_INITIATION];
+}
+
+/* Both directions work at once. */
+static inline void assert_talking(struct pair *t)
+{
+	unsigned a = t->a->received_data, b = t->b->received_data, before = initiations(t);
+
+	node_send(t->a, t->ab);
+	node_send(t->b, t->ba);
+	world_pass(t->w, 0.1);
+	assert_int_equal(t->a->received_data, a + 1);
+	assert_int_equal(t->b->received_data, b + 1);
+	assert_int_equal(initiations(t), before);
+}
+
+/* Takes what is on its way out of the network. */
+static inline struct datagram intercept(struct world *w, uint8_t type)
+{
+	struct datagram dg, *first = w->queue;
+
+	assert_non_null(first);
+	w->queue = first->next;
+	dg = *first;
+	free(first);
+	assert_int_equal(dg.data[0], type);
+	return dg;
+}
+
+#endif
