@@ -459,13 +459,14 @@ class Sources:
         ends = dict(line.split("\t") for line in lines.splitlines())
         return int(ends[base64.b64encode(node.public).decode()].rpartition(":")[2])
 
-    def follows(self, what, node, sock, want=True):
-        port, end = sock.getsockname()[1], time.monotonic() + (PATIENCE_S if want else 0.3)
-        while (self.endpoint_port(node) == port) != want or not want:
+    def moved_to(self, node, sock, patience_s):
+        """Is @node's endpoint @sock, within that time?"""
+        port, end = sock.getsockname()[1], time.monotonic() + patience_s
+        while self.endpoint_port(node) != port:
             if time.monotonic() > end:
-                break
+                return False
             time.sleep(0.02)
-        say(what, (self.endpoint_port(node) == port) == want, f"{self.endpoint_port(node)}, {port}")
+        return True
 
     def try_from(self, what, session, sock, source, goes):
         make, ours = (wgpeer.ipv6, OURS6) if ":" in source else (wgpeer.ipv4, OURS)
@@ -489,17 +490,18 @@ class Sources:
                           net + "5", True)
             self.try_from("the narrow prefix, from", self.second_session, self.second_outer,
                           net + "6", False)
-        self.follows("the endpoint is where it was", b.node, b.outer)
+        say("the endpoint is where it was", self.moved_to(b.node, b.outer, 0))
         forged = bytearray(b.good())
         forged[20] ^= 1
         self.roamed.sendto(bytes(forged), TO)
         twice = b.good()
         b.send(twice)
         self.roamed.sendto(twice, TO)
-        self.follows("it follows neither forgery nor replay", b.node, self.roamed, False)
+        say("it follows neither forgery nor replay", not self.moved_to(b.node, self.roamed, 0.3))
         b.wait_inner(1)
         self.try_from("from another port,", b.session, self.roamed, "10.99.0.5", False)
-        self.follows("the endpoint follows what was dropped for its source", b.node, self.roamed)
+        say("the endpoint follows what was dropped for its source",
+            self.moved_to(b.node, self.roamed, PATIENCE_S))
         key = base64.b64encode(self.second.public).decode()
         b.run_in_a("wg", "set", b.interface, "peer", key, "remove")
         for net in ("10.99.0.", "fd99::"):

@@ -18,7 +18,7 @@ need_root
 need_cmd wg wireguard-go jq ip ping nft
 need_cryptography
 
-COUNT=${COUNT:-2000}
+COUNT=${COUNT:-1000}
 H=${ID}h S=${ID}s CLIENT=${ID}c SERVER=${ID}d
 keys h s client server
 
