@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is retired is freed when, and only when, no online reader can hold it. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <pthread.h>
 #include <stdlib.h>

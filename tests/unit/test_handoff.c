@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Notes and messages cross whole and in order, full rings refuse and count, no wakeup is lost. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <poll.h>
 #include <pthread.h>
