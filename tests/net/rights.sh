@@ -60,6 +60,7 @@ ends "ip netns exec"
 # As in a container: /sys and /proc/sys read-only, no bpffs.
 contained()
 {
+	# shellcheck disable=SC2016
 	in_ns a unshare --mount --propagation private sh -c \
 		'mount -t sysfs -o ro sysfs /sys && mount -o bind,ro /proc/sys /proc/sys; exec "$0" "$@"' "$@"
 }

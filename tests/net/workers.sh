@@ -69,7 +69,7 @@ ok "wireguard-go of queue 1" stranger b "$B1" b1 3 192.0.2.1
 ok "wireguard-go of the second NIC" stranger c "$C" c 4 198.51.100.1
 for host in 2 3 4; do
 	[ $host = 4 ] && ns=c || ns=b
-	spawn $ns iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
+	spawn "$ns" iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
 done
 
 # Gives the second wireguard-go a port that reaches another worker than the first does.
@@ -80,7 +80,7 @@ another_queue()
 	no_loss 10.99.0.2 || return
 	worker=$(show a "$A" '.path.per_worker | map(.rx_packets) | if .[0] > .[1] then 1 else 0 end')
 	while [ "$(show a "$A" ".path.per_worker[$worker].rx_packets")" = 0 ]; do
-		[ $((ports[3] += 1)) -lt 51900 ] && in_ns b wg set "$B1" listen-port ${ports[3]} || return
+		[ $((ports[3] += 1)) -lt 51900 ] && in_ns b wg set "$B1" listen-port "${ports[3]}" || return
 		in_ns b ping -q -c 1 -i 0.05 -w 2 -I 10.99.0.3 10.99.0.1 || return
 	done
 	down a "$A"

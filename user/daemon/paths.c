@@ -116,23 +116,25 @@ static void settle(struct node *n)
 	n->zero_copy &= n->rx_xdp || n->tx_xdp;
 }
 
+static int give_queue(struct node *n, const struct node_nic *nic, unsigned queue, unsigned worker)
+{
+	int err = worker_add_port(n->workers[worker].worker, nic->queues[queue], n->tx_xdp);
+
+	if (err || !nic->attached)
+		return err;
+	return loader_set_queue_worker(n->loader, nic->ifindex, queue, worker);
+}
+
 /* Each worker its queues; they are stopped. */
 static int give_ports(struct node *n)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < n->worker_count; i++)
-		worker_drop_ports(n->workers[i].worker);
-	for (unsigned i = 0; i < n->nic_count; i++) {
-		struct node_nic *nic = &n->nics[i];
-
-		for (unsigned q = 0; q < nic->queue_count && !err; q++) {
-			unsigned w = q % n->worker_count;
-
-			err = worker_add_port(n->workers[w].worker, nic->queues[q], n->tx_xdp);
-			if (!err && nic->attached)
-				err = loader_set_queue_worker(n->loader, nic->ifindex, q, w);
-		}
+	for (unsigned w = 0; w < n->worker_count; w++) {
+		worker_drop_ports(n->workers[w].worker);
+		for (unsigned i = 0; i < n->nic_count; i++)
+			for (unsigned q = w; q < n->nics[i].queue_count; q += n->worker_count)
+				err = err ?: give_queue(n, &n->nics[i], q, w);
 	}
 	return err;
 }
