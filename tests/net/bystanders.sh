@@ -161,8 +161,8 @@ done
 # From the first instant on, and to the last.
 come_and_go() # RX
 {
-	local i drops=""
-	for i in 1 2 3; do
+	local drops=""
+	for _ in 1 2 3; do
 		up_h eth0,eth1 --rx "$1" --tx "$1" && sleep 0.1 &&
 			drops=$drops$(show h "$H" '.drops | del(.no_peer) | tojson')
 		down h "$H"
