@@ -191,7 +191,7 @@ check-san: ## unit and namespace tests under ASan and UBSan; root
 	@$(MAKE) --no-print-directory SAN=asan check-san-run
 
 check-san-run: tests
-	@BRIEF=1 $(RUN_TESTS) --suffix=' (asan)' $(UNIT_TESTS) $(NET_TESTS)
+	@BRIEF=1 SEQUENCES=6 CYCLES=10 $(RUN_TESTS) --suffix=' (asan)' $(UNIT_TESTS) $(NET_TESTS)
 
 # Only what has threads: everything else would tell nothing new, ten times slower.
 THREADED = $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' $(unit_src) /dev/null))

@@ -58,8 +58,7 @@ int node_up(struct node *n, struct fault *f)
 	}
 	n->up = true;
 	mapsync_listen(n);
-	n->reach_at_ns = 0;
-	reach_tick(n, loop_now_ns());
+	reach_now(n);
 	device_set_up(&n->device, true, loop_now_ns());
 	log_info("up, port %u", udp.port);
 	return 0;
@@ -96,7 +95,7 @@ int node_set_listen_port(struct node *n, uint16_t port)
 	workers_use_udp(n, &udp);
 	n->wanted_port = port;
 	mapsync_listen(n);
-	reach_changed(n);
+	reach_now(n);
 	err = intake_watch_leader(n);
 	if (!err)
 		err = workers_start(n);

@@ -147,6 +147,7 @@ void reach_peer(struct node *n, struct peer *p);   /* resolve and publish now */
 void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
 void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event);
 void reach_changed(struct node *n); /* something changed: all peers, soon */
+void reach_now(struct node *n); /* all peers, beginning at once */
 void reach_tick(struct node *n, uint64_t now_ns);
 uint64_t reach_next(const struct node *n); /* when reach_tick() wants to be called */
 void reach_done(struct node *n);

@@ -87,6 +87,13 @@ void reach_changed(struct node *n)
 		n->reach_at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
 }
 
+void reach_now(struct node *n)
+{
+	n->reach_at_ns = UINT64_MAX;
+	n->reach_slot = 0;
+	reach_tick(n, loop_now_ns());
+}
+
 /* Goes over all slots, as many in a turn as REACH_TURN_NS allows; what changes meanwhile makes for
  * another round after this one. */
 void reach_tick(struct node *n, uint64_t now_ns)
