@@ -37,6 +37,9 @@ static __always_inline bool forwards(const struct judged *j)
 	return j->d.ipv6 ? forwarding6 : forwarding4;
 }
 
+/* In libxdp's dispatcher, where the program outlives a daemon that is killed (chainlink.h). */
+const volatile bool chained;
+
 /* --- XDP ------------------------------------------------------------------------------------- */
 
 static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct judged *j)
@@ -44,6 +47,8 @@ static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct judged *j
 	__u32 bytes = ctx->data_end - ctx->data, head_len;
 	struct event *e;
 
+	if (chained && !beat_fresh(0, bpf_ktime_get_boot_ns()))
+		return XDP_PASS; /* nobody has asked for anything to be refused */
 	if (forwards(j)) {
 		count_pass(j->reason, bytes);
 		return XDP_PASS;

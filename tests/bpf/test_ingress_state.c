@@ -177,6 +177,36 @@ static void test_beat_of_the_queue(void **state)
 	put_nic(LO, NIC_NUMBER);
 }
 
+/* In a dispatcher XDP, too, may outlive its daemon. */
+static void test_beat_in_a_dispatcher(void **state)
+{
+	const struct frame_spec bad = { ANY(6, 9, SESSION) };
+	struct ingress_bpf *const alone = skel;
+	struct bpf_map *map;
+	struct frame f;
+
+	(void)state;
+	skip_if_denied();
+	frame_build(&f, &bad);
+	skel = ingress_bpf__open();
+	assert_non_null(skel);
+	skel->rodata->chained = true;
+	bpf_object__for_each_map (map, skel->obj)
+		if (map != skel->maps.rodata)
+			assert_int_equal(bpf_map__reuse_fd(map,
+							   bpf_object__find_map_fd_by_name(
+								   alone->obj, bpf_map__name(map))),
+					 0);
+	assert_int_equal(ingress_bpf__load(skel), 0);
+	put_beat(0);
+	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_DROP);
+	put_beat(3600 * (int64_t)NS_PER_S);
+	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
+	put_beat(-BEATS_FOR_NS);
+	ingress_bpf__destroy(skel);
+	skel = alone;
+}
+
 /* --- behind GRO ------------------------------------------------------------------------------ */
 
 /* Ten messages in one packet: never dropped for the first of them, and counted as ten. */
@@ -295,10 +325,15 @@ static void test_short_sample(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mac1_right),	  cmocka_unit_test(test_mac1_wrong),
-		cmocka_unit_test(test_mac1_order),	  cmocka_unit_test(test_beat),
-		cmocka_unit_test(test_beat_of_the_queue), cmocka_unit_test(test_aggregated),
-		cmocka_unit_test(test_samples),		  cmocka_unit_test(test_short_sample),
+		cmocka_unit_test(test_mac1_right),
+		cmocka_unit_test(test_mac1_wrong),
+		cmocka_unit_test(test_mac1_order),
+		cmocka_unit_test(test_beat),
+		cmocka_unit_test(test_beat_of_the_queue),
+		cmocka_unit_test(test_beat_in_a_dispatcher),
+		cmocka_unit_test(test_aggregated),
+		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_short_sample),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -21,7 +21,8 @@ enum option_id {
 	HANDSHAKE_RATE,
 	STRICT,
 	WORKERS,
-	CPUS
+	CPUS,
+	CHAIN
 };
 
 /* One option: "--name", "--name value" or "--name=value". */
@@ -43,6 +44,7 @@ static const struct option_kind kinds[] = {
 	{ "--strict", STRICT, { NULL } },
 	{ "--workers", WORKERS, { NULL } },
 	{ "--cpus", CPUS, { NULL } },
+	{ "--chain", CHAIN, { NULL } },
 };
 
 _Static_assert(OPTIONS_PATH_XDP == 1 && OPTIONS_PATH_UDP == 2, "order of choices");
@@ -51,7 +53,7 @@ _Static_assert(AFXDP_ZC_ON == 1 && AFXDP_ZC_OFF == 2, "order of choices");
 
 static bool has_value(const struct option_kind *kind)
 {
-	return kind->id != FOREGROUND && kind->id != STRICT;
+	return kind->id != FOREGROUND && kind->id != STRICT && kind->id != CHAIN;
 }
 
 static bool is_backend(const char *value)
@@ -144,6 +146,9 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 		return 0;
 	case STRICT:
 		o->strict = true;
+		return 0;
+	case CHAIN:
+		o->chain = true;
 		return 0;
 	case AEAD:
 		return set_aead(o, value, f);
@@ -246,6 +251,10 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 	}
 	if (err)
 		return err;
+	if (o->chain && o->rx == OPTIONS_PATH_UDP)
+		return fault(f, CLI_USAGE,
+			     "--chain: it shares a NIC's XDP, which --rx udp does not use; leave "
+			     "out one of the two");
 	if (!n)
 		return fault(f, CLI_USAGE,
 			     "no config is given; it is wgxdp attach [NIC[,NIC...]] CONF");

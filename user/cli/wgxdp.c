@@ -41,6 +41,7 @@ static int help(FILE *out)
 	      "  --tx auto|xdp|udp             how it goes out (auto)\n"
 	      "  --xdp-mode auto|native|generic\n"
 	      "  --zero-copy auto|on|off\n"
+	      "  --chain                       share the NIC with other XDP programs (libxdp)\n"
 	      "  --workers N                   data-path threads (min of queues, cores, 4)\n"
 	      "  --cpus LIST                   pin them, such as 0,2-3\n"
 	      "  --aead NAME                   ChaCha20-Poly1305 implementation (auto)\n"

@@ -196,6 +196,28 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 	return 0;
 }
 
+int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
+			  enum loader_mode mode, bool *native, struct fault *f)
+{
+	int number, err;
+
+	if (!loader_pinned(l))
+		return fault(f, -ENOTSUP,
+			     "%s: sharing a NIC takes a BPF file system at " PINS_ROOT
+			     ", which is not there; leave out --chain",
+			     nic);
+	number = take_place(l, ifindex, nic, f);
+	if (number < 0)
+		return number;
+	err = chainlink_open(&l->nics[number].chain, l->skel, ifindex, nic, mode, native, f);
+	if (err) {
+		erase_nic(l, ifindex);
+		return err;
+	}
+	l->nics[number].ifindex = ifindex;
+	return 0;
+}
+
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f)
 {
@@ -223,6 +245,7 @@ void loader_detach(struct loader *l, uint32_t ifindex)
 		return;
 	if (l->nics[number].link_fd >= 0)
 		close(l->nics[number].link_fd); /* the last reference: this detaches */
+	chainlink_close(l->nics[number].chain);
 	tclink_close(&l->nics[number].tc);
 	for (uint32_t queue = 0; queue < NIC_QUEUES_MAX; queue++)
 		loader_set_socket(l, ifindex, queue, -1);
@@ -238,6 +261,8 @@ bool loader_attached(const struct loader *l, uint32_t ifindex)
 	if (number < 0)
 		return false;
 	nic = &l->nics[number];
+	if (nic->chain)
+		return chainlink_alive(nic->chain);
 	return nic->link_fd >= 0 ? xdplink_alive(nic->link_fd) : tclink_where(&nic->tc) == ifindex;
 }
 

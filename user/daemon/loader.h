@@ -4,6 +4,7 @@
  *
  *   loader_new ──▶ maps created and pinned in /sys/fs/bpf/wgxdp/<interface>/ (0700, root)
  *   loader_attach ─▶ XDP program on a NIC by bpf_link: dies with us, is never displaced by accident
+ *   loader_attach_chained ─▶ the same in libxdp's dispatcher, beside programs of others
  *   loader_attach_nic_tc ─▶ the same checks behind GRO, for a NIC whose rx is udp
  *   loader_attach_tunnel ─▶ both TC programs on wg0
  *   loader_reuseport_prog ─▶ for the UDP sockets of the port
@@ -44,6 +45,12 @@ const char *loader_pinned(const struct loader *l);
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 
+/* Attaches it so that other programs can share the NIC, by libxdp's dispatcher; what a killed owner
+ * leaves there passes everything, and chainlink_clean() removes it. Returns as above, and -ENOTSUP:
+ * the kernel or libxdp cannot, or the maps are not pinned, by which the program is known as ours. */
+int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
+			  enum loader_mode mode, bool *native, struct fault *f);
+
 /* Attaches the TC ingress program to the NIC instead: what loader_attach() would refuse is dropped,
  * all else goes to the stack. By tcx where the kernel has it (6.6), unless @force_clsact; *@tcx says
  * which. A clsact filter outlives a killed owner, but passes everything once the beat of worker 0 is
@@ -52,7 +59,7 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f);
 
-/* Removes what either of the two attached. */
+/* Removes what any of the three attached. */
 void loader_detach(struct loader *l, uint32_t ifindex);
 
 /* Is our program still attached there (it may have been torn off by force)? */

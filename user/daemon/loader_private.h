@@ -14,13 +14,15 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/ingress.skel.h"
+#include "daemon/chainlink.h"
 #include "daemon/loader.h"
 #include "daemon/pins.h"
 #include "daemon/tclink.h"
 
 struct nic {
-	uint32_t ifindex; /* 0: free */
-	int link_fd;	  /* of XDP; -1: attached by TC */
+	uint32_t ifindex;	 /* 0: free */
+	int link_fd;		 /* of XDP; -1: attached otherwise */
+	struct chainlink *chain; /* of XDP in a dispatcher, or NULL */
 	struct tclink tc;
 	struct nic_value value; /* what the map has */
 };

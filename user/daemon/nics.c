@@ -21,8 +21,11 @@ static bool wants_xdp(const struct node *n)
 
 static int attach(struct node *n, struct node_nic *nic, struct fault *f)
 {
-	int err = loader_attach(n->loader, nic->ifindex, nic->name, n->options->xdp_mode,
-				&nic->native, f);
+	enum loader_mode mode = n->options->xdp_mode;
+	int err = n->options->chain ? loader_attach_chained(n->loader, nic->ifindex, nic->name,
+							    mode, &nic->native, f)
+				    : loader_attach(n->loader, nic->ifindex, nic->name, mode,
+						    &nic->native, f);
 
 	nic->attached = !err;
 	return err;

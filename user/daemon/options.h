@@ -30,6 +30,7 @@ struct options {
 	unsigned cpu_count;
 	uint32_t handshake_rate; /* per second and proven source */
 	bool strict;		 /* drop what is ours but unknown even when the host forwards */
+	bool chain;		 /* share the NICs with programs of others, or fail */
 	bool foreground;
 	bool force_clsact;   /* for tests: TC as on kernels without tcx */
 	int tun_fd, uapi_fd; /* inherited, or -1 */

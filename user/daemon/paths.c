@@ -5,6 +5,7 @@
  *   --rx, --tx    auto: XDP if the NIC takes it, else the UDP sockets, and n->why says why
  *                 xdp:  XDP, or the attach fails
  *                 udp:  the UDP sockets
+ *   --chain       XDP beside programs of others, or the attach fails, with auto, too
  *
  * Later a NIC may go and come back, another's program may leave it, ours may be torn off: each is
  * looked at every LOOK_EVERY_NS, since the kernel tells nobody when a bpf_link comes or goes.
@@ -141,7 +142,8 @@ static int give_ports(struct node *n)
 
 static int no_xdp(struct node *n, int err, const struct fault *f)
 {
-	if (n->options->rx == OPTIONS_PATH_XDP || n->options->tx == OPTIONS_PATH_XDP)
+	if (n->options->rx == OPTIONS_PATH_XDP || n->options->tx == OPTIONS_PATH_XDP ||
+	    n->options->chain)
 		return err;
 	if (n->options->rx == OPTIONS_PATH_UDP && n->options->tx == OPTIONS_PATH_UDP)
 		return 0;

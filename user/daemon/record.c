@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/chainlink.h"
 #include "daemon/tclink.h"
 
 static unsigned long long our_netns(void)
@@ -89,6 +90,7 @@ void record_undo(const char *interface, int lock_fd)
 	if (fstat(lock_fd, &s) || !s.st_size) /* its owner, if any, cleaned up */
 		return;
 	tclink_clean(interface);
+	chainlink_clean(interface);
 	fd = dup(lock_fd);
 	record = fd >= 0 ? fdopen(fd, "r") : NULL;
 	if (record) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * record.h - what outlives a daemon that is killed, and undoing it. Most has its name on it: pins,
- * sockets, TC filters. What has not stands in the file of the instance's lock, as it comes:
+ * sockets, TC filters, entries in libxdp's dispatchers. What has not stands in the file of the instance's lock, as it comes:
  *
  *   /run/wgxdp/wg0.lock    1234                    pid of the owner
  *                          netns 4026531840        where it lived

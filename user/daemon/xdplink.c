@@ -45,9 +45,7 @@ int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
 	return err;
 }
 
-/* If program @fd is that of another interface of ours, known by a map that it uses and that is pinned:
- * which. Else @interface is left alone. */
-static void find_owner(int fd, char interface[static IFNAME_MAX + 1])
+void xdplink_owner(int fd, char interface[static IFNAME_MAX + 1])
 {
 	uint32_t maps[PROGRAM_MAPS_MAX], len = sizeof(struct bpf_prog_info);
 	struct bpf_prog_info info = {
@@ -75,7 +73,7 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	fd = bpf_prog_get_fd_by_id(id);
 	if (fd >= 0) {
 		bpf_obj_get_info_by_fd(fd, &info, &len);
-		find_owner(fd, interface);
+		xdplink_owner(fd, interface);
 		close(fd);
 	}
 	if (*interface)
@@ -157,15 +155,21 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_
 	}
 }
 
+int xdplink_vacant(uint32_t ifindex, const char *nic, struct fault *f)
+{
+	uint32_t id = attached_id(ifindex);
+
+	return id ? foreign_fault(id, nic, f) : 0;
+}
+
 int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		 bool *native, struct fault *f)
 {
-	uint32_t id = attached_id(ifindex);
 	bool mode_is_native;
-	int fd;
+	int fd = xdplink_vacant(ifindex, nic, f);
 
-	if (id)
-		return foreign_fault(id, nic, f);
+	if (fd)
+		return fd;
 	fd = link_by_mode(prog_fd, ifindex, nic, mode, &mode_is_native);
 	if (fd < 0)
 		return attach_fault(fd, ifindex, nic, mode, f);
