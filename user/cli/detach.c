@@ -17,12 +17,16 @@
 static bool clean_up_dead(const char *interface)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
+	char lock[sizeof(CONTROL_DIRECTORY) + 32];
 	struct pins pins;
 	int lock_fd;
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
-	if (access(control, F_OK) != 0 || instance_take(interface, &lock_fd, NULL) != 0)
+	snprintf(lock, sizeof(lock), CONTROL_DIRECTORY "/%s.lock", interface);
+	if (access(control, F_OK) != 0 && access(lock, F_OK) != 0) /* it may have died in between */
+		return false;
+	if (instance_take(interface, &lock_fd, NULL) != 0)
 		return false;
 	if (pins_init(&pins, interface, NULL) == 0)
 		pins_done(&pins);

@@ -19,6 +19,7 @@
 #define COUNTERS_EVERY_NS NS_PER_S
 /* A host that starts containers changes its links all the time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
+#define LISTEN_RETRY_NS NS_PER_S
 
 struct listen_list {
 	struct listen_key *keys;
@@ -116,10 +117,14 @@ void mapsync_listen(struct node *n)
 		err = netlink_addresses(n->netlink, add_listen, &list);
 	if (!err)
 		err = loader_set_listen(n->loader, list.keys, list.count);
-	if (err)
+	if (err) {
 		log_error(
 			"cannot tell XDP the addresses of this host: %s; what comes to new ones takes the UDP socket",
 			strerror(-err));
+		/* Rather none than those of a port that may be somebody else's by now. */
+		loader_set_listen(n->loader, NULL, 0);
+		n->listen_at_ns = loop_now_ns() + LISTEN_RETRY_NS;
+	}
 	free(list.keys);
 }
 

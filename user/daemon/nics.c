@@ -62,7 +62,7 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 
 	if (err)
 		return fault(f, err, "%s: %s", nic->name, strerror(-err));
-	config.mtu = link.mtu;
+	config.mtu = nic->mtu = link.mtu;
 	nic->occupant = link.xdp_prog_id;
 	if (wants_rx(n))
 		err = attach(n, nic, f);
@@ -126,8 +126,9 @@ void nics_leave(struct node *n, struct node_nic *nic)
 	}
 	nic->waiting = true;
 	nic->occupant = OCCUPANT_UNKNOWN;
-	snprintf(nic->why, sizeof(nic->why), "%s: our XDP program was detached by force",
-		 nic->name);
+	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
+		 link.mtu > nic->mtu ? "its MTU grew, the queues are opened anew" :
+				       "our XDP program was detached by force");
 	open_tc(n, nic);
 }
 
@@ -145,6 +146,8 @@ enum nics_change nics_look(struct node *n, struct node_nic *nic)
 	}
 	memcpy(nic->name, link.name, sizeof(nic->name));
 	if (nic->attached && !loader_attached(n->loader, nic->ifindex))
+		return NICS_LOST;
+	if (nic->queue_count && link.mtu > nic->mtu)
 		return NICS_LOST;
 	return nic->waiting && link.xdp_prog_id != nic->occupant ? NICS_READY : NICS_SAME;
 }

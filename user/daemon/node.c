@@ -128,7 +128,7 @@ static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 	struct node *n = ctx;
 
 	for (unsigned i = 0; i < n->nic_count && !gone; i++)
-		if (link->ifindex == n->nics[i].ifindex && n->nics[i].attached)
+		if (link->ifindex == n->nics[i].ifindex && (n->nics[i].attached || n->nics[i].tc))
 			loader_set_mac(n->loader, link->ifindex, link->mac);
 }
 

@@ -45,6 +45,7 @@ struct node {
 	struct netlink *tun_netlink;	 /* in its namespace; NULL: it was moved to another ... */
 	struct netlink_watch *tun_watch; /* likewise */
 	uint64_t tunnel_at_ns;		 /* it is looked at there again then */
+	bool tc_refused; /* the tunnel's TC programs could not be attached when last tried */
 	bool tun_changed;		 /* its link did, which is yet to be looked at */
 	bool tun_gone; /* its link has gone from there, which is yet to be looked at */
 	bool up;       /* the interface is up, sockets are open, the worker runs */

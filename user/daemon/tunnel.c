@@ -65,9 +65,13 @@ static int look(struct visit *v)
 		return err;
 	memcpy(n->tun.name, v->link.name, sizeof(n->tun.name));
 	n->tun.ifindex = v->link.ifindex;
-	if (n->loader && !loader_tunnel_attached(n->loader) &&
-	    loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact, &tcx, &f))
-		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
+	if (n->loader && !loader_tunnel_attached(n->loader)) {
+		err = loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact,
+					   &tcx, &f);
+		if (err && !n->tc_refused) /* once, not at each visit */
+			log_error("allowed IPs are enforced by the workers alone: %s", f.text);
+		n->tc_refused = err;
+	}
 	return 0;
 }
 
@@ -193,8 +197,23 @@ static void on_event(void *ctx, int fd, uint32_t events)
 	}
 }
 
+/* With RPS a packet passes TC on another CPU, when inject says who the next one is from: both would be
+ * dropped there. A new interface gets this mask. */
+static void warn_of_rps(void)
+{
+	FILE *file = fopen("/proc/sys/net/core/rps_default_mask", "re");
+	char mask[256] = "";
+
+	if (!file)
+		return; /* before Linux 6.3 there is none */
+	if (fgets(mask, sizeof(mask), file) && strspn(mask, "0,\n") != strlen(mask))
+		log_error("net.core.rps_default_mask is set: TC will drop what several peers send at once; `sysctl net.core.rps_default_mask=0` before attach");
+	fclose(file);
+}
+
 int tunnel_watch(struct node *n)
 {
+	warn_of_rps();
 	n->tun_netlink = netlink_open();
 	n->tun_watch = netlink_watch_open();
 	if (!n->tun_netlink || !n->tun_watch)

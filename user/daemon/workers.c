@@ -140,6 +140,15 @@ static int enter(struct node *n, unsigned place, const struct outside *o)
 	return err;
 }
 
+static int enter_group(struct node *n, const struct node_udp *udp)
+{
+	int err = enter(n, SOCKS_DAEMON, udp->leader);
+
+	for (unsigned i = 0; i < n->worker_count && !err; i++)
+		err = enter(n, SOCKS_WORKER(i), udp->members[i]);
+	return err;
+}
+
 static int open_group(struct node *n, struct node_udp *udp, struct fault *f)
 {
 	int err;
@@ -149,11 +158,11 @@ static int open_group(struct node *n, struct node_udp *udp, struct fault *f)
 		if (err)
 			return err;
 	}
-	err = enter(n, SOCKS_DAEMON, udp->leader);
-	for (unsigned i = 0; i < n->worker_count && !err; i++)
-		err = enter(n, SOCKS_WORKER(i), udp->members[i]);
+	err = udp_steer(udp->leader, loader_reuseport_prog(n->loader));
 	if (!err)
-		err = udp_steer(udp->leader, loader_reuseport_prog(n->loader));
+		err = enter_group(n, udp);
+	if (err && n->udp.leader) /* those that go on have their places back */
+		enter_group(n, &n->udp);
 	if (err)
 		fault(f, err,
 		      "the UDP sockets of %u workers cannot be steered: %s; --workers 1 does without",

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The NIC's MTU grows while the tunnel is up: frames larger than the AF_XDP buffers were made for must
+# not vanish, in either direction.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
+#                          MTU 1500 ─▶ 3000 on both
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq ping
+
+attach() # NS PEER NUMBER
+{
+	ours "$1" "$ID$1" --rx xdp --tx xdp <<-EOF
+		[Interface]
+		PrivateKey = $(key "$1")
+		ListenPort = 51820
+		Address = 10.99.0.$3/24
+		[Peer]
+		PublicKey = $(pub "$2")
+		AllowedIPs = 10.99.0.$((3 - $3))/32
+		Endpoint = 192.0.2.$((3 - $3)):51820
+	EOF
+}
+
+large() { in_ns "$1" ping -q -c 2 -i 0.2 -W 1 -s 2000 -M "do" "$2"; }
+
+ns_add a b
+join a eth0 b eth0
+keys a b
+ok "attach" attach a b 1
+ok "attach" attach b a 2
+ok "ping" in_ns a ping -q -c 1 -W 2 10.99.0.2
+for ns in a b; do
+	in_ns $ns ip link set eth0 mtu 3000
+	in_ns $ns ip link set "$ID$ns" mtu 2900
+done
+ok "2000 bytes from a arrive" wait_for 5 large a 10.99.0.2
+ok "2000 bytes from b arrive" wait_for 5 large b 10.99.0.1
+for ns in a b; do
+	ok "$ns: by XDP again" wait_for 5 eval "[ \"\$(show $ns $ID$ns '.path | \"\\(.rx) \\(.tx) \\(.why)\"')\" = 'xdp xdp null' ]"
+done
+before=$(show b "${ID}b" .path.rx_packets.xsk)
+ok "and again 2000 bytes" large a 10.99.0.2
+holds "they came by XSK" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
+done_testing
