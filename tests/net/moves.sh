@@ -99,7 +99,8 @@ for way in tcx clsact; do
 	ok "... and back" eval "in_ns a ip link set ren0 down && in_ns a ip link set ren0 name '$A' && in_ns a ip link set '$A' up"
 	ok "... ping, no loss" no_loss a
 	ok "$way: down in c" eval "in_ns a ip link set '$A' netns '$ID-c'"
-	is "... no socket while it is down" "$(in_ns a ss -Hlun 'sport = 51821')" ""
+	ok "... no socket while it is down" wait_for 5 eval \
+		"[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]"
 	ok "... detach from a" down a "$A"
 	clean "... nothing left" a "$A"
 	is "... nor in c" "$(in_ns c ip -o link show dev "$A" 2>/dev/null)" ""

@@ -127,8 +127,8 @@ void nics_leave(struct node *n, struct node_nic *nic)
 	nic->waiting = true;
 	nic->occupant = OCCUPANT_UNKNOWN;
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
-		 link.mtu > nic->mtu ? "its MTU grew, the queues are opened anew" :
-				       "our XDP program was detached by force");
+		 link.mtu > nic->mtu ? "its MTU grew, the queues are opened anew"
+				     : "our XDP program was detached by force");
 	open_tc(n, nic);
 }
 

@@ -45,10 +45,10 @@ struct node {
 	struct netlink *tun_netlink;	 /* in its namespace; NULL: it was moved to another ... */
 	struct netlink_watch *tun_watch; /* likewise */
 	uint64_t tunnel_at_ns;		 /* it is looked at there again then */
-	bool tc_refused; /* the tunnel's TC programs could not be attached when last tried */
-	bool tun_changed;		 /* its link did, which is yet to be looked at */
-	bool tun_gone; /* its link has gone from there, which is yet to be looked at */
-	bool up;       /* the interface is up, sockets are open, the worker runs */
+	bool tc_refused;  /* the tunnel's TC programs could not be attached when last tried */
+	bool tun_changed; /* its link did, which is yet to be looked at */
+	bool tun_gone;	  /* its link has gone from there, which is yet to be looked at */
+	bool up;	  /* the interface is up, sockets are open, the worker runs */
 	bool stopping;
 	int exit_code;
 
@@ -148,7 +148,7 @@ void reach_peer(struct node *n, struct peer *p);   /* resolve and publish now */
 void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
 void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event);
 void reach_changed(struct node *n); /* something changed: all peers, soon */
-void reach_now(struct node *n); /* all peers, beginning at once */
+void reach_now(struct node *n);	    /* all peers, beginning at once */
 void reach_tick(struct node *n, uint64_t now_ns);
 uint64_t reach_next(const struct node *n); /* when reach_tick() wants to be called */
 void reach_done(struct node *n);

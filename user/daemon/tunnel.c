@@ -207,7 +207,8 @@ static void warn_of_rps(void)
 	if (!file)
 		return; /* before Linux 6.3 there is none */
 	if (fgets(mask, sizeof(mask), file) && strspn(mask, "0,\n") != strlen(mask))
-		log_error("net.core.rps_default_mask is set: TC will drop what several peers send at once; `sysctl net.core.rps_default_mask=0` before attach");
+		log_error(
+			"net.core.rps_default_mask is set: TC will drop what several peers send at once; `sysctl net.core.rps_default_mask=0` before attach");
 	fclose(file);
 }
 

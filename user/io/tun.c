@@ -173,10 +173,11 @@ static int adopt(int fd, const char *name, struct fault *f)
 	}
 	/* IFF_NO_PI is taken for granted: TUNGETIFF reports another thing (IFF_NOFILTER) in its bit */
 	if (ifr.ifr_flags & IFF_NAPI)
-		return fault(f, -EINVAL,
-			     "descriptor %d (%s) has IFF_NAPI, with which a write returns before TC saw "
-			     "the packet; open it without",
-			     fd, ifr.ifr_name);
+		return fault(
+			f, -EINVAL,
+			"descriptor %d (%s) has IFF_NAPI, with which a write returns before TC saw "
+			"the packet; open it without",
+			fd, ifr.ifr_name);
 	if (!(ifr.ifr_flags & IFF_TUN))
 		return fault(f, -EINVAL,
 			     "descriptor %d (%s) is a TAP device; open it with IFF_TUN|IFF_NO_PI",
