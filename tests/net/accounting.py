@@ -376,18 +376,19 @@ class Reasons:
     def losses(self):
         """What the kernel drops while a thread of ours does not look: how much is its affair, that
         all is accounted for ours."""
-        b, worker = self.b, wgpeer.thread_of(self.b.pid, "wgxdp/0")
+        b = self.b
         full = b.session.seal(wgpeer.ipv4(FORGER, OURS, (1, INNER), bytes(1372)))
-        self.lose("the way in", {"xdp": "xsk_rx", "udp": "udp_rx"}[self.path], worker, 10000,
+        self.lose("the way in", {"xdp": "xsk_rx", "udp": "udp_rx"}[self.path], 10000,
                   lambda i: b.send(full if i else b.good()))
-        self.lose("the way out", "tun_tx", worker, 1500, lambda i: self.from_a(FORGER, 1))
+        self.lose("the way out", "tun_tx", 1500, lambda i: self.from_a(FORGER, 1))
 
-    def lose(self, what, name, thread, count, act):
+    def lose(self, what, name, count, act):
+        """All workers stand still: the kernel chooses the TUN queue of a flow, hence whose it is."""
         b, tally = self.b, Tally(self.b)
         tally.collect()
         tally.arrived = tally.left = 0
         before, veth = b.show(), b.veth_drops()
-        with wgpeer.held(thread):
+        with wgpeer.held(*wgpeer.workers_of(b.pid)):
             for i in range(count):
                 act(i)
         tally.sent = count

@@ -17,7 +17,7 @@ import ipaddress
 import os
 import struct
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -264,18 +264,29 @@ def namespace(name):
         os.close(home)
 
 
-def thread_of(pid, name):
-    """The thread of process @pid with this name."""
+def workers_of(pid):
+    """The threads of daemon @pid that carry packets, one or several."""
+    tids = []
     for tid in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as f:
-            if f.read().strip() == name:
-                return int(tid)
-    raise LookupError(name)
+            if f.read().startswith("wgxdp/"):
+                tids.append(int(tid))
+    if not tids:
+        raise LookupError(f"process {pid} has no workers")
+    return tids
 
 
 @contextmanager
-def held(tid):
-    """Thread @tid of another process stands still; its other threads run on."""
+def held(*tids):
+    """These threads of another process stand still; its other threads run on."""
+    with ExitStack() as stack:
+        for tid in tids:
+            stack.enter_context(held_one(tid))
+        yield
+
+
+@contextmanager
+def held_one(tid):
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     check(libc.ptrace(PTRACE_SEIZE, tid, None, None))
     try:
