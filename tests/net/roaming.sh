@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The endpoint of a peer follows its newest authenticated packet, on both paths, v4 and v6.
+# The endpoint of a peer follows its newest authenticated packet, on both paths, v4 and v6, and from
+# one to the other; and nothing else: no forgery, replay, cookie reply, martian, no header that was
+# altered on its way. First two nodes, then a node of wgpeer.py in b that forges (roaming.py).
 #
 #   ┌─ a: wgxdp ──────────┐               ┌─ b: wgxdp ─────────┐
 #   │ 10.99.0.1   eth0    │───────────────│ eth0   10.99.0.2   │
@@ -76,9 +78,34 @@ ns_add a b
 join a eth0 b eth0
 # Else the deletion of the first address of a subnet deletes the others as well.
 in_ns a sysctl -qw net.ipv4.conf.all.promote_secondaries=1
-keys a b
+keys a b silent
 for outer in v4 v6; do
 	roam $outer --rx xdp --tx xdp
 	roam $outer --rx udp --tx udp
+done
+
+# --- one that forges ------------------------------------------------------------------------------
+
+need_cryptography
+in_ns a ip address add 192.0.2.12/24 dev eth0
+in_ns b ip address add 192.0.2.3/24 dev eth0
+in_ns b ip address add 2001:db8::3/64 dev eth0 nodad
+for path in xdp udp; do
+	ok "$path: attach" ours a "${ID}a" --rx $path --tx $path <<-EOF
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51820
+		Address = 10.99.0.1/24
+		[Peer]
+		PublicKey = $(pub b)
+		AllowedIPs = 10.99.0.2/32
+		[Peer]
+		PublicKey = $(pub silent)
+		AllowedIPs = 10.99.0.3/32
+		Endpoint = 192.0.2.2:9
+	EOF
+	python_tap "$path: " roaming.py "${ID}a" "$ID-a" "$ID-b" "$TMP" $path
+	down a "${ID}a"
+	clean "$path: nothing left" a "${ID}a"
 done
 done_testing

@@ -81,6 +81,36 @@ def with_macs(message, receiver_public, mac1=None):
     return message + mac1 + bytes(16)
 
 
+def rotate(word, n):
+    return (word << n | word >> (32 - n)) & 0xFFFFFFFF
+
+
+def hchacha20(key, nonce16):
+    """draft-irtf-cfrg-xchacha 2.2"""
+    x = list(struct.unpack("<16I", b"expand 32-byte k" + key + nonce16))
+
+    def quarter(a, b, c, d):
+        for first, second, third, n in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            x[first] = (x[first] + x[second]) & 0xFFFFFFFF
+            x[third] = rotate(x[third] ^ x[first], n)
+
+    for _ in range(10):
+        for i in range(4):
+            quarter(i, 4 + i, 8 + i, 12 + i)
+        for i in range(4):
+            quarter(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
+    return struct.pack("<8I", *x[:4], *x[12:])
+
+
+def cookie_reply(public, message, cookie):
+    """[W] 5.4.7: the answer of the owner of @public to @message, of type 1 or 2."""
+    unique = os.urandom(24)
+    key = hchacha20(hash_of(b"cookie--", public), unique[:16])
+    mac1 = message[-32:-16]
+    sealed = ChaCha20Poly1305(key).encrypt(bytes(4) + unique[16:], cookie, mac1)
+    return struct.pack("<I", COOKIE) + message[4:8] + unique + sealed
+
+
 def data_message(index, counter, sealed):
     return struct.pack("<IIQ", DATA, index, counter) + sealed
 

@@ -159,6 +159,8 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 		fprintf(out, "  name: %s\n", text(peer, "name"));
 	if (*text(peer, "endpoint"))
 		fprintf(out, "  endpoint: %s\n", text(peer, "endpoint"));
+	if (*text(peer, "why"))
+		fprintf(out, "  data to it goes by udp: %s\n", text(peer, "why"));
 	fprintf(out, "  allowed ips: ");
 	json_array_foreach (allowed, i, prefix)
 		fprintf(out, "%s%s", i ? ", " : "", json_string_value(prefix));

@@ -144,7 +144,9 @@ void paths_close(struct node *n);
 void paths_tick(struct node *n, uint64_t now_ns);
 
 /* reach.c */
-void reach_peer(struct node *n, struct peer *p);   /* resolve and publish now */
+void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
+/* Can somebody other than this host be at @from? */
+bool reach_answerable(struct node *n, const struct endpoint *from);
 void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
 void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event);
 void reach_changed(struct node *n); /* something changed: all peers, soon */

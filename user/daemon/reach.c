@@ -7,6 +7,7 @@
  *   links, addresses, routes, rules changed ──▶ reach_changed ──▶ all peers, some at a time, and not
  *                                               more often than every REACH_INTERVAL_NS
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,20 @@ void reach_peer(struct node *n, struct peer *p)
 		return;
 	}
 	publish(n, p, e);
+}
+
+/* One of our own addresses is right for two nodes of one host alone, who meet on the loopback. */
+bool reach_answerable(struct node *n, const struct endpoint *from)
+{
+	struct netlink_route route;
+	struct netlink_link link;
+	int err = netlink_route(n->netlink, from, n->fwmark, &route);
+
+	if (err)
+		return err != -EACCES; /* a broadcast; without a route there may be one soon */
+	if (!route.local)
+		return true;
+	return !netlink_link(n->netlink, NULL, from->ifindex, &link) && link.loopback;
 }
 
 void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event)

@@ -6,6 +6,7 @@
 
 #include "conf/keytext.h"
 #include "daemon/node.h"
+#include "io/encap.h"
 
 static uint64_t count(const _Atomic uint64_t *at)
 {
@@ -25,21 +26,33 @@ static int add_allowed(void *ctx, const struct prefix *p)
 	return json_array_append_new(ctx, json_sprintf("%s/%u", address, p->length));
 }
 
-static json_t *describe_peer(const struct peer *p)
+/* Which way data to the peer goes; why is said where another could be hoped for. */
+static void describe_tx(const struct node *n, const struct peer *p, json_t *to)
+{
+	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
+	bool by_udp = e && !e->direct;
+
+	json_object_set_new(to, "tx", e ? json_string(by_udp ? "udp" : "xdp") : json_null());
+	json_object_set_new(to, "why", by_udp && n->tx_xdp ? json_string(e->why) : json_null());
+}
+
+static json_t *describe_peer(const struct node *n, const struct peer *p)
 {
 	char key[KEYTEXT_BASE64_LEN + 1], endpoint[ENDPOINT_TEXT_LEN];
-	json_t *allowed = json_array();
+	json_t *allowed = json_array(), *peer;
 
 	keytext_to_base64(key, p->remote.public);
 	endpoint_text(&p->endpoint, endpoint);
 	allowedips_each(&p->allowed, add_allowed, allowed);
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "public_key", key,
+	peer = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "public_key", key,
 			 "name", p->name, "endpoint", endpoint, "allowed_ips", allowed,
 			 "latest_handshake", number(p->latest_handshake_unix_ns / NS_PER_S),
 			 "rx_bytes", number(count(&p->rx_bytes)), "tx_bytes",
 			 number(count(&p->tx_bytes)), "rx_packets", number(count(&p->rx_packets)),
 			 "tx_packets", number(count(&p->tx_packets)), "persistent_keepalive",
 			 p->timers.persistent_s);
+	describe_tx(n, p, peer);
+	return peer;
 }
 
 static json_t *describe_peers(const struct node *n)
@@ -47,7 +60,7 @@ static json_t *describe_peers(const struct node *n)
 	json_t *peers = json_array();
 
 	for (const struct peer *p = n->device.first; p; p = p->list_next)
-		json_array_append_new(peers, describe_peer(p));
+		json_array_append_new(peers, describe_peer(n, p));
 	return peers;
 }
 

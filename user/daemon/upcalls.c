@@ -120,6 +120,11 @@ struct peer *upcalls_peer(const struct node *n, const struct note *note)
 	return p && p->serial == note->serial ? p : NULL;
 }
 
+static bool up_answerable(void *ctx, const struct endpoint *from)
+{
+	return reach_answerable(ctx, from);
+}
+
 static void up_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
 {
 	struct node *n = ctx;
@@ -190,6 +195,7 @@ const struct device_ops upcalls = {
 	.identity_changed = up_identity_changed,
 	.allowed_begin = up_allowed_begin,
 	.allowed_end = up_allowed_end,
+	.answerable = up_answerable,
 	.peer_changed = up_peer_changed,
 	.flush = up_flush,
 	.retire = up_retire,

@@ -23,8 +23,9 @@ struct encap {
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;
-	uint16_t mtu; /* of the path, bytes of IP packet; 0 = unknown */
-	bool direct;  /* @header is good: may leave by AF_XDP on @ifindex */
+	uint16_t mtu;	 /* of the path, bytes of IP packet; 0 = unknown */
+	bool direct;	 /* @header is good: may leave by AF_XDP on @ifindex */
+	const char *why; /* static text: why not; NULL if it is */
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
 	uint8_t header[ENCAP_HEADER_MAX]; /* lengths and checksums zero */

@@ -157,6 +157,7 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 		return NULL;
 	memcpy(&new->learned, &e->local, sizeof(new->learned));
 	new->next = next;
+	new->why = obstructed;
 	if (!obstructed) {
 		hop.ifindex = r.ifindex;
 		memcpy(hop.source_mac, link.mac, sizeof(hop.source_mac));

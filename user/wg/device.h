@@ -51,6 +51,9 @@ struct device_ops {
 	 * may fail with -errno (map full) and then has changed nothing. */
 	int (*allowed_begin)(void *ctx, const struct prefix *prefix, const struct peer *peer);
 	void (*allowed_end)(void *ctx, const struct prefix *prefix);
+	/* Can anybody be at @from, from where an authenticated message came? One of our own addresses
+	 * and a broadcast are known only to the routes. NULL: yes. */
+	bool (*answerable)(void *ctx, const struct endpoint *from);
 	/* Endpoint, name or last handshake changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
 	/* peer->current is new and there are staged packets: a worker should send them. */

@@ -70,12 +70,13 @@ bool endpoint_martian(const struct endpoint *e)
 
 	switch (e->remote.sa.sa_family) {
 	case AF_INET:
-		return v4->sin_port == 0 || v4->sin_addr.s_addr == htonl(INADDR_ANY) ||
+		return v4->sin_port == 0 || ntohl(v4->sin_addr.s_addr) >> 24 == 0 ||
 		       v4->sin_addr.s_addr == htonl(INADDR_BROADCAST) ||
 		       IN_MULTICAST(ntohl(v4->sin_addr.s_addr));
 	case AF_INET6:
 		return v6->sin6_port == 0 || IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) ||
-		       IN6_IS_ADDR_MULTICAST(&v6->sin6_addr);
+		       IN6_IS_ADDR_MULTICAST(&v6->sin6_addr) ||
+		       IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
 	default:
 		return true;
 	}

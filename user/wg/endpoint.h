@@ -42,7 +42,9 @@ bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 /* Drops what is remembered of the local side, so that the route decides again. */
 void endpoint_forget_local(struct endpoint *e);
 
-/* True for addresses nobody can answer from: unspecified, multicast, broadcast, port 0. */
+/* True for addresses that nobody can be answered at: of "this network" (RFC 1122 3.2.1.3),
+ * unspecified, multicast, broadcast, IPv4 in disguise, and port 0. Loopback is not among them: two
+ * nodes of one host use it. */
 bool endpoint_martian(const struct endpoint *e);
 
 /* "192.0.2.1:51820", "[2001:db8::1]:51820" or "" when there is none. Returns @text. */

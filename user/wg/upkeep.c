@@ -204,6 +204,9 @@ void device_moved(struct device *d, struct peer *p, const struct endpoint *from)
 {
 	if (endpoint_martian(from) || endpoint_same(&p->endpoint, from))
 		return;
+	if (d->ops->answerable && !endpoint_same_remote(&p->endpoint, from) &&
+	    !d->ops->answerable(d->ctx, from))
+		return;
 	p->endpoint = *from;
 	d->ops->peer_changed(d->ctx, p, true);
 }

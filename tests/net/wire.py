@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""What tests that look at single messages on the wire have in common.
+
+    d = Daemon(interface, namespace)      show(), endpoint(key), wg("set", ...), set("private_key=...")
+    raw = Raw(namespace, nic, to_mac)     raw.udp(source, sport, destination, dport, payload, checksum)
+    say("what", good, why)                a line of TAP, numbered by python_tap of lib.sh
+"""
+
+import base64
+import ipaddress
+import json
+import socket
+import struct
+import subprocess
+import time
+
+import wgpeer
+
+PATIENCE_S = 10
+SILENCE_S = 0.2  # what has not happened by then is taken not to happen
+
+
+def say(what, good, why=""):
+    print(f"ok {what}" if good else f"not ok {what}: {why}", flush=True)
+
+
+def wait_until(true, patience_s=PATIENCE_S):
+    """Polls until @true() is. Returns the last answer."""
+    end = time.monotonic() + patience_s
+    while not (answer := true()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return answer
+
+
+def key_file(path):
+    with open(path, encoding="ascii") as f:
+        return base64.b64decode(f.read())
+
+
+def text_of(key):
+    return base64.b64encode(key).decode()
+
+
+def bound(namespace, address, port=0, buffer=1 << 24):
+    """A UDP socket in @namespace at @address, IPv4 or IPv6 ("%nic" allowed)."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with wgpeer.namespace(namespace):
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, 33, buffer)  # SO_RCVBUFFORCE
+        s.bind(socket.getaddrinfo(address, port, family, socket.SOCK_DGRAM)[0][4])
+    return s
+
+
+def drain(sock):
+    """Everything that waits at @sock, as (message, from)."""
+    sock.setblocking(False)
+    while True:
+        try:
+            yield sock.recvfrom(65536)
+        except BlockingIOError:
+            return
+
+
+def receive(sock, patience_s=PATIENCE_S, kind=None):
+    """The next message at @sock, or the next of type @kind; None if there is none."""
+    end = time.monotonic() + patience_s
+    while (left := end - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            message = sock.recv(65536)
+        except socket.timeout:
+            break
+        if kind is None or message[0] == kind:
+            return message
+    return None
+
+
+class Daemon:
+    """The daemon under test."""
+
+    def __init__(self, interface, namespace):
+        self.interface, self.namespace = interface, namespace
+        self.control = socket.socket(socket.AF_UNIX)
+        self.control.connect(f"/run/wgxdp/{interface}.sock")
+        self.lines = self.control.makefile("r")
+
+    def show(self):
+        self.control.sendall(b'{"op":"show"}\n')
+        return json.loads(self.lines.readline())
+
+    def drops(self):
+        return self.show()["drops"]
+
+    def peer(self, public):
+        return next(p for p in self.show()["peers"] if p["public_key"] == text_of(public))
+
+    def endpoint(self, public):
+        return self.peer(public)["endpoint"]
+
+    def run(self, *command):
+        with wgpeer.namespace(self.namespace):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def wg(self, *words):
+        self.run("wg", "set", self.interface, *words)
+
+    def set(self, *lines):
+        """Lines to the configuration socket, with no time lost on a process. Keys are bytes."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(f"/var/run/wireguard/{self.interface}.sock")
+            s.sendall(("\n".join(("set=1", *lines)) + "\n\n").encode())
+            answer = s.makefile("r").readline().strip()
+        if answer != "errno=0":
+            raise OSError(answer)
+
+
+def mac_of_link(namespace, nic):
+    with wgpeer.namespace(namespace):
+        link = json.loads(subprocess.check_output(["ip", "-j", "link", "show", "dev", nic]))[0]
+    return bytes.fromhex(link["address"].replace(":", ""))
+
+
+class Raw:
+    """Frames of any kind, from a NIC of @namespace to @to_mac."""
+
+    def __init__(self, namespace, nic, to_mac):
+        with wgpeer.namespace(namespace):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            self.socket.bind((nic, 0))
+        self.to_mac, self.own_mac = to_mac, mac_of_link(namespace, nic)
+
+    def udp(self, source, sport, destination, dport, payload, checksum="full"):
+        """@checksum: full, none (0), pseudo (what a NIC would have finished), wrong."""
+        source, destination = ipaddress.ip_address(source), ipaddress.ip_address(destination)
+        length = 8 + len(payload)
+        head = struct.pack(">HHHH", sport, dport, length, 0)
+        pseudo = source.packed + destination.packed + struct.pack(">II", length, 17)
+        check = {
+            "full": lambda: wgpeer.checksum(pseudo + head + payload) or 0xFFFF,
+            "none": lambda: 0,
+            "pseudo": lambda: ~wgpeer.checksum(pseudo) & 0xFFFF,
+            "wrong": lambda: wgpeer.checksum(pseudo + head + payload) ^ 0x5555 or 1,
+        }[checksum]()
+        head = head[:6] + struct.pack(">H", check)
+        if source.version == 4:
+            ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, 17, 0)
+            ip += source.packed + destination.packed
+            ip = ip[:10] + struct.pack(">H", wgpeer.checksum(ip)) + ip[12:]
+            kind = 0x0800
+        else:
+            ip = struct.pack(">IHBB", 6 << 28, length, 17, 64) + source.packed + destination.packed
+            kind = 0x86DD
+        frame = self.to_mac + self.own_mac + struct.pack(">H", kind) + ip + head + payload
+        self.socket.send(frame)
