@@ -76,7 +76,7 @@ int chain_inject(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
 
 void chain_want_handshake(struct worker *w, struct peer *p)
 {
-	uint64_t last_ns = atomic_load_explicit(&p->wanted_ns, memory_order_relaxed);
+	uint64_t last_ns = atomic_load_explicit(&p->wanted_ns, memory_order_seq_cst);
 
 	if (last_ns && w->now_ns - last_ns < WANT_INTERVAL_NS)
 		return;

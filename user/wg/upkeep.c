@@ -73,11 +73,20 @@ void upkeep_handshake_done(struct device *d, struct peer *p)
 	d->ops->peer_changed(d->ctx, p, false);
 }
 
+/* From now on the next packet asks for a handshake, however short a time ago another one did: that
+ * handshake is no more. Sequentially consistent, as the stage's count is: a packet that comes just now
+ * sees this, or is seen by who looks at the stage next. */
+static void forget_want(struct peer *p)
+{
+	atomic_store_explicit(&p->wanted_ns, 0, memory_order_seq_cst);
+}
+
 void upkeep_forget(struct device *d, struct peer *p)
 {
 	keyring_clear(d, p);
 	handshake_drop(d, p);
 	timers_reset(&p->timers);
+	forget_want(p);
 }
 
 void upkeep_schedule(struct device *d, struct peer *p, uint64_t now_ns)
@@ -93,7 +102,7 @@ void upkeep_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	if (p->timers.persistent_s)
 		upkeep_keepalive(d, p, now_ns);
-	else if (atomic_load_explicit(&p->stage.count, memory_order_relaxed))
+	else if (atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
 		handshake_begin(d, p, now_ns);
 	upkeep_schedule(d, p, now_ns);
 }
@@ -125,6 +134,7 @@ static void retry(struct device *d, struct peer *p, uint64_t now_ns)
 
 static void give_up(struct device *d, struct peer *p)
 {
+	forget_want(p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
 	d->ops->event(d->ctx, DEVICE_HANDSHAKE_GIVEN_UP, p, &p->endpoint);
 }

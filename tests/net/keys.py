@@ -1,0 +1,283 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""keys.py INTERFACE A B KEYS - keys that change while traffic flows, or are no keys; keepalives.
+
+Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A at 192.0.2.1:51820; it knows the
+peer of b.pub at 192.0.2.2:51822, where we are, in B, and is the only one to begin handshakes there.
+"""
+
+import sys
+import threading
+import time
+
+import wgpeer
+from wgpeer import DATA, INITIATION
+from wire import (PATIENCE_S, SILENCE_S, Daemon, bound, drain, key_file, receive, say, text_of,
+                  wait_until)
+
+TO, PORT, INNER = ("192.0.2.1", 51820), 51822, 7000
+SETTLE_S = 0.1  # what a worker had in hand when a key changed has left by then
+BEFORE_RETRY_S = 4  # sooner than REKEY_TIMEOUT: no timer was waited for
+ZEROS = bytes(32)
+
+# Points of small order, and their other encodings: libsodium's list, as far as clamped scalars go.
+LOW_ORDER = [
+    ZEROS, b"\1" + bytes(31),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+    b"\xec" + b"\xff" * 30 + b"\x7f", b"\xed" + b"\xff" * 30 + b"\x7f",
+    b"\xee" + b"\xff" * 30 + b"\x7f",
+]
+
+
+class Flow:
+    """The host sends to the peer all the time."""
+
+    def __init__(self, inner):
+        self.inner, self.stop = inner, threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.stop.wait(0.001):
+            try:
+                self.inner.sendto(bytes(8), ("10.99.0.2", 9))
+            except OSError:
+                pass  # an ICMP error that we asked for
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+class Keys:
+    def __init__(self, interface, a, b, keys):
+        self.d, self.a, self.b_ns = Daemon(interface, a), a, b
+        self.own = [key_file(f"{keys}/{name}.key") for name in ("a", "a2")]
+        self.b = key_file(f"{keys}/b.key")
+        self.peer = "public_key=" + wgpeer.public_of(self.b).hex()
+        self.inner = bound(a, "10.99.0.1", INNER)
+        self.outer = bound(b, "192.0.2.2", PORT)
+        self.use(0)
+
+    # --- helpers ---
+
+    def use(self, which, psk=ZEROS):
+        """Which of its private keys the daemon has now, and what is shared with it."""
+        self.node = wgpeer.Node(self.b, wgpeer.public_of(self.own[which]), psk)
+
+    def set_key(self, which):
+        self.d.set("private_key=" + self.own[which].hex())
+
+    def send(self):
+        self.inner.sendto(b"hello", ("10.99.0.2", 9))
+
+    def await_initiation(self, patience_s=BEFORE_RETRY_S):
+        """One that opens with the keys in use. Others were under way."""
+        end = time.monotonic() + patience_s
+        while message := receive(self.outer, end - time.monotonic(), INITIATION):
+            try:
+                return self.node.answer(message)
+            except (ValueError, wgpeer.InvalidTag):
+                continue
+        return None
+
+    def establish(self, trigger=True):
+        """A session that the daemon began, and the first message under it; or None."""
+        if trigger:
+            self.send()
+        answer = self.await_initiation()
+        if not answer:
+            return None
+        session, response = answer
+        self.outer.sendto(response, TO)
+        return session if self.opens(session) else None
+
+    def opens(self, session):
+        """Does a message come that opens under @session?"""
+        end = time.monotonic() + PATIENCE_S
+        while message := receive(self.outer, end - time.monotonic(), DATA):
+            if session.open(message) is not None:
+                return True
+        return False
+
+    def reaches_host(self, session):
+        for _ in drain(self.inner):
+            pass
+        packet = wgpeer.ipv4("10.99.0.2", "10.99.0.1", (9, INNER), b"to you")
+        self.outer.sendto(session.seal(packet), TO)
+        return wait_until(lambda: any(m == b"to you" for m, _ in drain(self.inner)))
+
+    def sent_in(self, seconds):
+        """The types of what comes within that time."""
+        time.sleep(seconds)
+        return [m[0] for m, _ in drain(self.outer)]
+
+    def begin(self, what):
+        """The daemon forgets all about us, and makes a session."""
+        self.set_key(0)
+        for lines in (("remove=true",), ("endpoint=192.0.2.2:51822", "allowed_ip=10.99.0.2/32")):
+            self.d.set(self.peer, *lines)
+        self.use(0)
+        self.sent_in(0)
+        session = self.establish()
+        say(f"{what}: a session", session is not None and self.reaches_host(session))
+        return session
+
+    # --- the private key ---
+
+    def private_key(self):
+        old = self.begin("private key changed")
+        with Flow(self.inner):
+            opened = self.opens(old)
+            self.set_key(1)
+            self.use(1)
+            answer = self.await_initiation()
+            time.sleep(SETTLE_S)
+            self.sent_in(0)
+            after = self.sent_in(SILENCE_S)
+        say("... under traffic: a handshake at once", opened and answer is not None)
+        say("... the old session sends nothing more", DATA not in after, after)
+        unknown = self.d.drops().get("unknown_index", 0)
+        self.outer.sendto(old.seal(b""), TO)
+        say("... and opens nothing more", wait_until(
+            lambda: self.d.drops().get("unknown_index", 0) == unknown + 1), self.d.drops())
+        session, response = answer
+        self.outer.sendto(response, TO)
+        say("... what waited leaves under the new one", self.opens(session))
+        say("... the other way, too", self.reaches_host(session))
+
+        # Right after a session began, since who wakes whom is decided by what was done last.
+        good = 0
+        for round_ in range(10):
+            which = round_ % 2
+            self.set_key(which)
+            self.use(which)
+            good += self.establish() is not None
+        say("... ten times, each a handshake for the one next packet", good == 10, good)
+
+    def due_keepalive(self):
+        self.begin("with persistent keepalive")
+        self.d.set(self.peer, "persistent_keepalive_interval=25")
+        self.sent_in(SETTLE_S)
+        self.set_key(1)
+        self.use(1)
+        session = self.establish(trigger=False)
+        say("... private key changed: a handshake without any packet", session is not None)
+        self.set_key(0)
+        self.d.set(self.peer, "persistent_keepalive_interval=0")
+
+    def cleared(self):
+        session = self.begin("private key cleared")
+        with Flow(self.inner):
+            self.opens(session)
+            self.d.wg("private-key", "/dev/null")
+            self.sent_in(SETTLE_S)
+            after = self.sent_in(2 * SILENCE_S)
+        say("... under traffic: nothing is sent any more", not after, after)
+        down = self.d.drops().get("down", 0)
+        self.outer.sendto(self.node.initiation(), TO)
+        say("... an initiation is not answered", wait_until(
+            lambda: self.d.drops().get("down", 0) == down + 1) and not self.sent_in(SILENCE_S))
+        self.set_key(0)
+        session = self.establish(trigger=False)
+        say("... set again: what waited asks for a handshake", session is not None)
+        self.d.wg("peer", text_of(self.node.public), "preshared-key", "/dev/null")
+        say("... a preshared key cleared that was not set: the session lives",
+            self.reaches_host(session))
+
+    # --- the preshared key ---
+
+    def preshared_key(self):
+        session = self.begin("preshared key changed")
+        psk = bytes(range(32))
+        self.d.set(self.peer, "preshared_key=" + psk.hex())
+        self.send()
+        say("... the session goes on", self.opens(session) and self.reaches_host(session))
+        without, fresh = self.node, wgpeer.Node(self.b, self.node.remote, psk)
+        try:
+            without.connect(self.outer, TO)
+            say("... a handshake without it", False, "it was made")
+        except wgpeer.InvalidTag:
+            say("... a handshake without it fails", True)
+        time.sleep(0.06)  # the daemon takes 20 initiations a second of one peer
+        self.send()
+        say("... and leaves the session", self.opens(session) and self.reaches_host(session))
+        session = fresh.connect(self.outer, TO)
+        say("... with it, as responder", self.reaches_host(session))
+        self.d.run("ip", "link", "set", self.d.interface, "down")
+        self.d.run("ip", "link", "set", self.d.interface, "up")
+        self.node = fresh
+        session = self.establish()
+        say("... with it, as initiator", session is not None and self.reaches_host(session))
+        self.d.wg("peer", text_of(self.node.public), "preshared-key", "/dev/null")
+        self.send()
+        say("... cleared: the session goes on", self.opens(session) and self.reaches_host(session))
+        time.sleep(0.06)
+        self.use(0)
+        session = self.node.connect(self.outer, TO)
+        say("... the next one is without", self.reaches_host(session))
+
+    # --- keepalives ---
+
+    def keepalives(self):
+        """Persistent ones: at once when they are turned on, the link comes up or a key is set; none
+        when they are off."""
+        self.d.set(self.peer, "remove=true")
+        self.d.set("private_key=" + ZEROS.hex(), self.peer, "endpoint=192.0.2.2:51822",
+                   "allowed_ip=10.99.0.2/32", "persistent_keepalive_interval=1")
+        self.sent_in(0)
+        say("keepalive, no private key: silence", not self.sent_in(1.5))
+        self.set_key(0)
+        self.use(0)
+        session = self.establish(trigger=False)
+        say("... it is set: a handshake at once, and a keepalive", session is not None)
+        say("... and another after a second", self.opens(session))
+        self.d.run("ip", "link", "set", self.d.interface, "down")
+        self.sent_in(0)
+        say("... link down: silence", not self.sent_in(1.5))
+        self.d.run("ip", "link", "set", self.d.interface, "up")
+        say("... up: a handshake at once", self.establish(trigger=False) is not None)
+        self.d.wg("peer", text_of(self.node.public), "persistent-keepalive", "off")
+        self.sent_in(SETTLE_S)
+        say("... off: silence", not self.sent_in(2.2))
+        self.d.wg("peer", text_of(self.node.public), "persistent-keepalive", "60")
+        say("... on: a keepalive at once", receive(self.outer, SILENCE_S * 5, DATA) is not None)
+
+    # --- no keys at all ---
+
+    def low_order(self):
+        sockets = [bound(self.b_ns, "192.0.2.2", 52000 + i) for i in range(len(LOW_ORDER))]
+        for i, key in enumerate(LOW_ORDER):
+            self.d.set("public_key=" + key.hex(), f"endpoint=192.0.2.2:{52000 + i}",
+                       f"allowed_ip=10.99.0.{100 + i}/32", "persistent_keepalive_interval=1")
+        for i in range(len(LOW_ORDER)):
+            self.inner.sendto(b"hello", (f"10.99.0.{100 + i}", 9))
+        time.sleep(1.2)
+        got = sum(1 for s in sockets for _ in drain(s))
+        sent = [self.d.peer(key)["tx_packets"] for key in LOW_ORDER]
+        say("seven low-order public keys: nothing is sent to them", got == 0 and not any(sent),
+            f"{got} came, counted {sent}")
+        self.d.run("ip", "link", "set", self.d.interface, "down")
+        self.d.run("ip", "link", "set", self.d.interface, "up")
+        self.set_key(1)
+        time.sleep(SILENCE_S)
+        got = sum(1 for s in sockets for _ in drain(s))
+        say("... nor with another key of ours, and the link anew", got == 0, got)
+        self.set_key(0)
+        for key in LOW_ORDER:
+            self.d.set("public_key=" + key.hex(), "remove=true")
+
+    def run(self):
+        self.private_key()
+        self.due_keepalive()
+        self.preshared_key()
+        self.cleared()
+        self.keepalives()
+        self.low_order()
+
+
+if __name__ == "__main__":
+    Keys(*sys.argv[1:]).run()
