@@ -111,6 +111,7 @@ static struct encap *resolve(const struct endpoint *e, bool *pending, const char
 {
 	struct nexthop_env env = { .nl = nl,
 				   .source_port = htons(51820),
+				   .ttl = 63,
 				   .nics = &a0,
 				   .nic_count = 1,
 				   .managed = &managed };
@@ -134,7 +135,7 @@ static void check_header(const struct encap *n, const char *source, const char *
 	assert_memory_equal(n->header + 6, l.mac, 6);
 	assert_memory_equal(n->header + at, addr(source), len);
 	assert_memory_equal(n->header + at + len, addr(destination), len);
-	assert_int_equal(n->header[v4 ? 22 : 21], 64);
+	assert_int_equal(n->header[v4 ? 22 : 21], v4 ? 63 : 64);
 }
 
 static void test_direct(void **state)
@@ -173,6 +174,41 @@ static void test_direct(void **state)
 	}
 	assert_true(flagged("192.0.2.2", "managed"));
 	assert_true(flagged("2001:db8::2", "managed"));
+}
+
+/* The route's, else the link's (IPv6), else the host's (63, as resolve() has it). */
+static void test_ttl(void **state)
+{
+	static const struct {
+		const char *command, *remote;
+		uint8_t want;
+	} cases[] = {
+		/* 0 */ { "true", "192.0.2.2", 63 },
+		/* 1 */ { "ip route add 192.0.2.2/32 dev a0 hoplimit 9", "192.0.2.2", 9 },
+		/* 2 */ { "ip route del 192.0.2.2/32 dev a0 hoplimit 9", "192.0.2.2", 63 },
+		/* 3 */ { "sysctl -qw net.ipv6.conf.a0.hop_limit=77", "2001:db8::2", 77 },
+		/* 4 */
+		{ "ip route add 2001:db8::2/128 dev a0 hoplimit 8", "2001:db8::2", 8 },
+		/* 5 */
+		{ "ip route del 2001:db8::2/128 dev a0; sysctl -qw net.ipv6.conf.a0.hop_limit=64",
+		  "2001:db8::2", 64 },
+	};
+
+	(void)state;
+	resolve_peer();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct endpoint e = to(cases[i].remote, NULL);
+		const char *why;
+		struct encap *n;
+		bool pending;
+
+		sh("%s", cases[i].command);
+		n = resolve(&e, &pending, &why);
+		assert_true(n->direct);
+		if (n->header[strchr(cases[i].remote, ':') ? 21 : 22] != cases[i].want)
+			fail_msg("case %u", i);
+		free(n);
+	}
 }
 
 static void test_not_direct(void **state)
@@ -378,10 +414,11 @@ static void test_watch_overrun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_neighbour),	  cmocka_unit_test(test_direct),
-		cmocka_unit_test(test_not_direct),	  cmocka_unit_test(test_better_route),
-		cmocka_unit_test(test_pending),		  cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_watch_bridge_port), cmocka_unit_test(test_watch_overrun),
+		cmocka_unit_test(test_neighbour),     cmocka_unit_test(test_direct),
+		cmocka_unit_test(test_ttl),	      cmocka_unit_test(test_not_direct),
+		cmocka_unit_test(test_better_route),  cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_watch),	      cmocka_unit_test(test_watch_bridge_port),
+		cmocka_unit_test(test_watch_overrun),
 	};
 
 	if (netns_skip())

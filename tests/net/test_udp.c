@@ -374,21 +374,104 @@ static void single_messages(void **state)
 
 		local_gone = false;
 		e = to(far[i], FAR_PORT, ours[i]);
-		assert_int_equal(udp_send_one(path, &e, "one", 3, &local_gone), 0);
+		assert_int_equal(udp_send_one(path, &e, 0, "one", 3, &local_gone), 0);
 		assert_false(local_gone);
 		assert_int_equal(recv(fd, got, sizeof(got), 0), 3);
 		e = to(far[i], FAR_PORT, gone[i]);
-		assert_int_equal(udp_send_one(path, &e, "four", 4, &local_gone), 0);
+		assert_int_equal(udp_send_one(path, &e, 0, "four", 4, &local_gone), 0);
 		assert_true(local_gone);
 		assert_int_equal(recv(fd, got, sizeof(got), 0), 4);
 		close(fd);
 	}
 	local_gone = false;
 	e = to("198.51.100.1", 9, "10.9.0.11"); /* no route is not the source's fault */
-	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), -ENETUNREACH);
+	assert_int_equal(udp_send_one(path, &e, 0, "x", 1, &local_gone), -ENETUNREACH);
 	assert_false(local_gone);
 	memset(&e, 0, sizeof(e));
-	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), -EDESTADDRREQ);
+	assert_int_equal(udp_send_one(path, &e, 0, "x", 1, &local_gone), -EDESTADDRREQ);
+}
+
+/* The class of the next datagram at @fd. */
+static int class_at(int fd)
+{
+	char data[8], control[256];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	int tclass = -1;
+
+	assert_true(recvmsg(fd, &m, 0) > 0);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+			tclass = *CMSG_DATA(c);
+		else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)
+			memcpy(&tclass, CMSG_DATA(c), sizeof(tclass));
+	}
+	return tclass;
+}
+
+static void classes_out_and_in(void **state)
+{
+	static const char *const far[] = { "10.9.0.2", "fd09::2" };
+	static const char *const near[] = { "10.9.0.1", "fd09::1" };
+	static const char *const gone[] = { "10.9.0.99", "fd09::99" };
+	static const uint8_t classes[] = { 0, 2, 0x88, 0, 1, 0xff };
+	static const int on = 1;
+	bool local_gone = false;
+
+	(void)state;
+	for (int v = 0; v < 2; v++) {
+		int fd = netpair_far_socket(far[v], FAR_PORT, near[v], PORT);
+
+		assert_int_equal(setsockopt(fd, v ? IPPROTO_IPV6 : IPPROTO_IP,
+					    v ? IPV6_RECVTCLASS : IP_RECVTOS, &on, sizeof(on)),
+				 0);
+		/* out, of one batch, with a source and without */
+		assert_int_equal(path->ops->alloc(path, tx, sizeof(classes)), sizeof(classes));
+		for (unsigned i = 0; i < sizeof(classes); i++) {
+			fill(i, to(far[v], FAR_PORT, i % 2 ? near[v] : NULL), 'x', 1);
+			tx[i].tclass = classes[i];
+		}
+		assert_int_equal(path->ops->send(path, tx, sizeof(classes)), sizeof(classes));
+		for (unsigned i = 0; i < sizeof(classes); i++)
+			assert_int_equal(class_at(fd), classes[i]);
+		/* the class is kept when the source must go */
+		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		fill(0, to(far[v], FAR_PORT, gone[v]), 'x', 1);
+		tx[0].tclass = 2;
+		assert_int_equal(path->ops->send(path, tx, 1), 1);
+		assert_int_equal(class_at(fd), 2);
+		encaps[0].endpoint = to(far[v], FAR_PORT, gone[v]);
+		assert_int_equal(udp_send_one(path, &encaps[0].endpoint, 0x88, "x", 1, &local_gone),
+				 0);
+		assert_int_equal(class_at(fd), 0x88);
+		/* in */
+		for (unsigned i = 0; i < sizeof(classes); i++) {
+			int tclass = classes[i];
+
+			assert_int_equal(setsockopt(fd, v ? IPPROTO_IPV6 : IPPROTO_IP,
+						    v ? IPV6_TCLASS : IP_TOS, &tclass,
+						    sizeof(tclass)),
+					 0);
+			assert_int_equal(send(fd, "x", 1, 0), 1);
+			assert_int_equal(receive(1), 1);
+			assert_int_equal(rx[0].tclass, classes[i]);
+			path->ops->sweep(path);
+		}
+		close(fd);
+	}
+}
+
+/* Of the host, until a route says otherwise: the socket sets none. */
+static void ttl_is_the_hosts(void **state)
+{
+	(void)state;
+	netpair_run("sysctl -qw net.ipv4.ip_default_ttl=37");
+	assert_int_equal(udp_default_ttl(path), 37);
+	netpair_run("sysctl -qw net.ipv4.ip_default_ttl=64");
+	assert_int_equal(udp_default_ttl(path), 64);
 }
 
 static void data_messages_are_counted(void **state)
@@ -443,11 +526,11 @@ static void fwmark_chooses_the_route(void **state)
 
 	(void)state;
 	netpair_run("ip rule add fwmark 0x77 prohibit");
-	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), 0);
+	assert_int_equal(udp_send_one(path, &e, 0, "x", 1, &local_gone), 0);
 	assert_int_equal(udp_set_fwmark(path, 0x77), 0);
-	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), -EACCES);
+	assert_int_equal(udp_send_one(path, &e, 0, "x", 1, &local_gone), -EACCES);
 	assert_int_equal(udp_set_fwmark(path, 0), 0);
-	assert_int_equal(udp_send_one(path, &e, "x", 1, &local_gone), 0);
+	assert_int_equal(udp_send_one(path, &e, 0, "x", 1, &local_gone), 0);
 	netpair_run("ip rule del fwmark 0x77 prohibit");
 }
 
@@ -483,6 +566,8 @@ int main(void)
 		with_path(the_largest_datagram_passes_both_ways),
 		with_path(one_refused_does_not_stop_the_rest),
 		with_path(single_messages),
+		with_path(classes_out_and_in),
+		with_path(ttl_is_the_hosts),
 		with_path(data_messages_are_counted),
 		with_path(frames_run_out_and_come_back),
 		with_path(fwmark_chooses_the_route),

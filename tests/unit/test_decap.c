@@ -155,6 +155,24 @@ static void good_frames(void **state)
 	assert_found(&b, b.len, AF_INET6);
 }
 
+static void classes(void **state)
+{
+	(void)state;
+	for (unsigned tclass = 0; tclass < 256; tclass++) {
+		for (unsigned v6 = 0; v6 < 2; v6++) {
+			struct built b = v6 ? build_ipv6(no_extension) : build_ipv4(0);
+			struct rx_frame out;
+			uint8_t *copy;
+
+			b.bytes[b.l3] |= v6 ? (uint8_t)(tclass >> 4) : 0;
+			b.bytes[b.l3 + 1] = (uint8_t)(v6 ? tclass << 4 | 0xf : tclass);
+			assert_true(parse(&b, b.len, &out, &copy));
+			assert_int_equal(out.tclass, tclass);
+			free(copy);
+		}
+	}
+}
+
 static void refused_extensions(void **state)
 {
 	const uint8_t *const lists[] = { too_many, fragment, authentication };
@@ -268,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_frames),
+		cmocka_unit_test(classes),
 		cmocka_unit_test(refused_extensions),
 		cmocka_unit_test(every_prefix_is_too_short),
 		cmocka_unit_test(single_damages),

@@ -55,7 +55,6 @@ static const struct encap_hop hop = {
 	.next_hop_mac = { 0x02, 0, 0, 0, 0, 0x0b },
 	.source_port = 0, /* set by direct() */
 	.ttl = 64,
-	.dscp_ecn = 0xb9,
 };
 
 static struct encap *direct(const struct endpoint *e, uint16_t port)
@@ -108,7 +107,7 @@ static void test_ipv4_bytes(void **state)
 	assert_int_equal(n->header_len, 42);
 	assert_int_equal(encap_overhead(n), 28);
 	memcpy(payload, "hijk", 4);
-	encap_write(n, payload, 4, 0x1234);
+	encap_write(n, payload, 4, 0x1234, 0xb9);
 	assert_int_equal(plain_sum(got + 14, 20, 0), 0xffff);
 	assert_int_equal(udp_total(true, got + 14, got + 34, 12), 0xffff);
 	assert_true(encap_checksum_fits(got + 14, got + 34));
@@ -134,7 +133,7 @@ static void test_ipv6_bytes(void **state)
 	assert_int_equal(n->header_len, 62);
 	assert_int_equal(encap_overhead(n), 48);
 	memcpy(payload, "odd", 3);
-	encap_write(n, payload, 3, 0x1234);
+	encap_write(n, payload, 3, 0x1234, 0xb9);
 	assert_int_equal(udp_total(false, got + 14, got + 54, 11), 0xffff);
 	assert_true(encap_checksum_fits(got + 14, got + 54));
 	assert_memory_equal(got, want, sizeof(want));
@@ -163,7 +162,7 @@ static void test_lengths(void **state)
 			space[0] = 0xa5;
 			fill(payload, len, i);
 			payload[len] = 0x5a;
-			encap_write(n[v], payload, len, (uint16_t)(i * 641));
+			encap_write(n[v], payload, len, (uint16_t)(i * 641), (uint8_t)(i * 37));
 			assert_int_equal(space[0], 0xa5);
 			assert_int_equal(payload[len], 0x5a);
 			assert_int_equal(udp[4] << 8 | udp[5], len + 8);
@@ -194,11 +193,11 @@ static void test_zero_is_sent_as_ones(void **state)
 		uint8_t *payload = space + n[v]->header_len, *l3 = space + 14, *udp = payload - 8;
 
 		memset(payload, 0, 2);
-		encap_write(n[v], payload, 2, 0);
+		encap_write(n[v], payload, 2, 0, 0);
 		assert_false(udp[6] == 0xff && udp[7] == 0xff);
 		/* The checksum of a zero payload, put into the payload, fills the sum up to ffff. */
 		memcpy(payload, udp + 6, 2);
-		encap_write(n[v], payload, 2, 0);
+		encap_write(n[v], payload, 2, 0, 0);
 		assert_int_equal(udp[6], 0xff);
 		assert_int_equal(udp[7], 0xff);
 		assert_true(encap_checksum_fits(l3, udp));
@@ -273,7 +272,7 @@ static void test_fits(void **state)
 			bool fits;
 
 			fill(payload, 77, i + 1);
-			encap_write(n[v], payload, 77, 9);
+			encap_write(n[v], payload, 77, 9, 2);
 			damage(cases[i].damage, !v, space + 14, payload - 8, 85);
 			fits = encap_checksum_fits(space + 14, payload - 8);
 			if (fits != (v ? cases[i].v6_fits : cases[i].v4_fits))

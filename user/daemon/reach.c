@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/node.h"
+#include "io/udp.h"
 #include "util/log.h"
 
 #define REACH_INTERVAL_NS (50 * NS_PER_MS)
@@ -42,6 +43,7 @@ void reach_peer(struct node *n, struct peer *p)
 		.nl = n->netlink,
 		.fwmark = n->fwmark,
 		.source_port = htons(n->udp.port),
+		.ttl = n->up ? udp_default_ttl(n->udp.leader) : 0,
 		.nics = nics,
 		.managed = &n->managed,
 	};

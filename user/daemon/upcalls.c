@@ -27,6 +27,17 @@ static uint64_t up_unix_ns(void *ctx)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+/* AF41, "multimedia conferencing", which the kernel's WireGuard gives to handshakes. */
+#define HANDSHAKE_TCLASS 0x88
+
+static uint8_t tclass_of(const void *msg)
+{
+	const struct wire_header *header = msg;
+
+	return header->type == WIRE_INITIATION || header->type == WIRE_RESPONSE ? HANDSHAKE_TCLASS
+										: 0;
+}
+
 /* Both ways out use one source address: what reach.c resolved, if it is for this endpoint. */
 static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 		   size_t len)
@@ -44,7 +55,7 @@ static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, cons
 		if (e && endpoint_same_remote(&e->endpoint, to))
 			via = e->endpoint;
 	}
-	err = udp_send_one(n->udp.leader, &via, msg, len, &local_gone);
+	err = udp_send_one(n->udp.leader, &via, tclass_of(msg), msg, len, &local_gone);
 	if (peer && local_gone) {
 		endpoint_forget_local(&peer->endpoint);
 		reach_peer(n, peer);

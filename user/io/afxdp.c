@@ -185,7 +185,7 @@ static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned
 			a->idle[a->idle_count++] = f->handle;
 			continue;
 		}
-		encap_write(f->encap, f->payload, f->len, a->ip_id++);
+		encap_write(f->encap, f->payload, f->len, a->ip_id++, f->tclass);
 		d = xsk_ring_prod__tx_desc(&a->tx, idx);
 		d->addr = f->handle + FRAME_HEADROOM - f->encap->header_len;
 		d->len = f->encap->header_len + f->len;

@@ -61,6 +61,7 @@ static bool parse_ipv4(struct cursor *c, struct rx_frame *out)
 	if (!cut(c, total_len - sizeof(ip)) || !take(c, header_len - sizeof(ip)))
 		return false;
 	out->family = AF_INET;
+	out->tclass = ip.tos;
 	out->l3 = at;
 	out->source = at + offsetof(struct iphdr, saddr);
 	out->destination = at + offsetof(struct iphdr, daddr);
@@ -103,6 +104,7 @@ static bool parse_ipv6(struct cursor *c, struct rx_frame *out)
 	if (ip.version != 6 || !cut(c, ntohs(ip.payload_len)) || !skip_extensions(c, ip.nexthdr))
 		return false;
 	out->family = AF_INET6;
+	out->tclass = (uint8_t)(ip.priority << 4 | ip.flow_lbl[0] >> 4);
 	out->l3 = at;
 	out->source = at + offsetof(struct ipv6hdr, saddr);
 	out->destination = at + offsetof(struct ipv6hdr, daddr);

@@ -5,8 +5,8 @@
  * encap_set_direct() writes a header that lacks only what differs from packet to packet, and its two
  * partial sums; encap_write() copies it and adds those parts:
  *
- *   template   Ethernet | IP: addresses, TTL          | UDP: ports          ip_sum, udp_sum
- *   per packet            total length, ID (IPv4)       length, checksum
+ *   template   Ethernet | IP: addresses, TTL               | UDP: ports          ip_sum, udp_sum
+ *   per packet            class, total length, ID (IPv4)     length, checksum
  *
  * Sums are one's complement sums (RFC 1071) over 16-bit words as they lie in memory: such a sum is
  * the same in either byte order, so nothing is swapped but what comes from host integers.
@@ -86,7 +86,6 @@ static void put_ipv4(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 	struct iphdr ip = {
 		.version = 4,
 		.ihl = sizeof(ip) / 4,
-		.tos = hop->dscp_ecn,
 		.ttl = hop->ttl,
 		.protocol = IPPROTO_UDP,
 		.saddr = e->endpoint.local.v4.s_addr,
@@ -102,8 +101,6 @@ static void put_ipv6(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 {
 	struct ipv6hdr ip = {
 		.version = 6,
-		.priority = hop->dscp_ecn >> 4,
-		.flow_lbl = { (uint8_t)(hop->dscp_ecn << 4) },
 		.nexthdr = IPPROTO_UDP,
 		.hop_limit = hop->ttl,
 		.saddr = e->endpoint.local.v6,
@@ -139,7 +136,7 @@ void encap_set_direct(struct encap *e, const struct encap_hop *hop)
 	e->direct = true;
 }
 
-void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id)
+void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id, uint8_t tclass)
 {
 	uint8_t *header = payload - e->header_len;
 	uint8_t *l3 = header + sizeof(struct ethhdr);
@@ -151,11 +148,14 @@ void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t
 	memcpy(header, e->header, e->header_len);
 	if (e->endpoint.remote.sa.sa_family == AF_INET) {
 		total_len = htons((uint16_t)(sizeof(struct iphdr) + sizeof(struct udphdr) + len));
-		check = (uint16_t)~fold((uint64_t)e->ip_sum + total_len + ip_id);
+		check = (uint16_t)~fold((uint64_t)e->ip_sum + htons(tclass) + total_len + ip_id);
+		l3[offsetof(struct iphdr, tos)] = tclass;
 		memcpy(l3 + offsetof(struct iphdr, tot_len), &total_len, sizeof(total_len));
 		memcpy(l3 + offsetof(struct iphdr, id), &ip_id, sizeof(ip_id));
 		memcpy(l3 + offsetof(struct iphdr, check), &check, sizeof(check));
 	} else {
+		l3[0] |= tclass >> 4; /* between the version and the flow label, which is 0 */
+		l3[1] = (uint8_t)(tclass << 4);
 		memcpy(l3 + offsetof(struct ipv6hdr, payload_len), &udp_len, sizeof(udp_len));
 	}
 

@@ -28,7 +28,7 @@ struct encap {
 	const char *why; /* static text: why not; NULL if it is */
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
-	uint8_t header[ENCAP_HEADER_MAX]; /* lengths and checksums zero */
+	uint8_t header[ENCAP_HEADER_MAX]; /* class, lengths and checksums zero */
 	uint16_t ip_sum, udp_sum; /* of the IPv4 header; of pseudo header and ports: see encap.c */
 };
 
@@ -38,7 +38,6 @@ struct encap_hop {
 	uint8_t source_mac[6], next_hop_mac[6];
 	__be16 source_port;
 	uint8_t ttl;
-	uint8_t dscp_ecn;
 };
 
 /* A new encap for @e on the UDP path only. NULL when out of memory; free() it. */
@@ -54,9 +53,10 @@ static inline unsigned encap_overhead(const struct encap *e)
 }
 
 /* Writes the headers before @payload of @len bytes (e->header_len bytes must be free there), with
- * lengths, IP ID @id (IPv4), and checksums; the UDP checksum is computed over the payload. @len
- * fits the path's MTU. Worker. */
-void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id);
+ * lengths, class (DSCP and ECN), IP ID @id (IPv4), and checksums; the UDP checksum is computed over
+ * the payload. @len fits the path's MTU. Worker. */
+void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id,
+		 uint8_t tclass);
 
 /* Do the IP and UDP checksums of a received datagram fit? UDP: full, or the sum over the pseudo
  * header only (of a veth's or VM's other side, that left the rest to a NIC), or over IPv4 none (zero).

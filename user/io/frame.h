@@ -25,6 +25,7 @@ struct rx_frame {
 	__be16 source_port;
 	const uint8_t *source, *destination; /* addresses, network order; 4 or 16 bytes */
 	uint32_t ifindex;		     /* on which it came; 0 = unknown */
+	uint8_t tclass;	   /* of the IP header: DSCP and ECN, as in all of these files */
 	const uint8_t *l3; /* the IP header where the path has it (AF_XDP), else NULL */
 };
 
@@ -35,6 +36,7 @@ struct tx_frame {
 	uint32_t room;	  /* bytes at payload */
 	uint32_t len;	  /* of the UDP payload; set by the caller before send() */
 	const struct encap *encap; /* where to; set by the caller; valid until send() returns */
+	uint8_t tclass;		   /* alloc() sets it to 0 */
 	uint64_t handle;	   /* the path's own */
 };
 

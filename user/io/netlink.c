@@ -8,6 +8,7 @@
 #include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
+#include <linux/ipv6.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,7 @@
 #include "io/netlink_private.h"
 
 #define DUMP_ATTEMPTS 16 /* while links and addresses come and go under us */
+#define HOP_LIMIT_DEFAULT 64
 
 /* Requests ------------------------------------------------------------------------------------ */
 
@@ -192,6 +194,22 @@ static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
 	}
 }
 
+/* net.ipv6.conf.NAME.hop_limit, which a router's advertisement may have set. */
+static uint8_t parse_hop_limit6(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *a = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_AF_SPEC, 0);
+	int32_t conf[DEVCONF_HOPLIMIT + 1];
+
+	if (a)
+		a = netlink_nested(a, AF_INET6, 0);
+	if (a)
+		a = netlink_nested(a, IFLA_INET6_CONF, sizeof(conf));
+	if (!a)
+		return HOP_LIMIT_DEFAULT;
+	memcpy(conf, mnl_attr_get_payload(a), sizeof(conf));
+	return (uint8_t)conf[DEVCONF_HOPLIMIT];
+}
+
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
@@ -232,6 +250,7 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 		a = netlink_nested(a, IFLA_INFO_KIND, 1);
 	if (a)
 		copy_text(l.kind, sizeof(l.kind), a);
+	l.hop_limit6 = parse_hop_limit6(nlh);
 	*out = l;
 	return true;
 }

@@ -29,6 +29,7 @@ struct netlink_link {
 	uint32_t xdp_prog_id; /* of the program attached, any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
 	char kind[16];	      /* "veth", "tun", "" */
+	uint8_t hop_limit6;   /* of IPv6 packets by it whose route says nothing */
 };
 
 /* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
@@ -65,6 +66,7 @@ struct netlink_route {
 	bool has_source;
 	uint8_t source[16]; /* e->local, or what the kernel would choose */
 	bool encapsulated;  /* the route adds headers of its own (ip route ... encap) */
+	uint8_t hoplimit;   /* the route's own TTL; 0 = it says nothing */
 	uint32_t mtu; /* the lesser of the route's, cached path MTU included, and the link's; 0 = unknown */
 };
 

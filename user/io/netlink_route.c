@@ -81,7 +81,7 @@ static int take_route(const struct nlmsghdr *nlh, void *ctx)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct netlink_route *r = ctx;
-	const struct nlattr *a;
+	const struct nlattr *a, *metrics;
 	size_t len;
 	int err;
 
@@ -103,12 +103,14 @@ static int take_route(const struct nlmsghdr *nlh, void *ctx)
 		memcpy(r->source, mnl_attr_get_payload(a), len);
 	}
 	r->encapsulated = netlink_attr(nlh, sizeof(*rtm), RTA_ENCAP_TYPE, 2) != NULL;
+	metrics = netlink_attr(nlh, sizeof(*rtm), RTA_METRICS, 0);
 	/* The kernel shows a cached path MTU in the route's place, so this covers both. */
-	a = netlink_attr(nlh, sizeof(*rtm), RTA_METRICS, 0);
-	if (a)
-		a = netlink_nested(a, RTAX_MTU, 4);
+	a = metrics ? netlink_nested(metrics, RTAX_MTU, 4) : NULL;
 	if (a)
 		r->mtu = mnl_attr_get_u32(a);
+	a = metrics ? netlink_nested(metrics, RTAX_HOPLIMIT, 4) : NULL;
+	if (a)
+		r->hoplimit = (uint8_t)mnl_attr_get_u32(a);
 	return 0;
 }
 

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TTL 64 /* the kernel's default, which the UDP path has */
-
 static bool has_local(const struct endpoint *e)
 {
 	return e->remote.sa.sa_family == AF_INET ? e->local.v4.s_addr != 0
@@ -118,6 +116,15 @@ static struct encap_next next_of(const struct endpoint *e, const struct netlink_
 	return next;
 }
 
+/* What the kernel gives to packets of the UDP sockets: the route's, the link's (IPv6), the host's. */
+static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
+		      const struct netlink_route *r, const struct netlink_link *link)
+{
+	if (r->hoplimit)
+		return r->hoplimit;
+	return e->remote.sa.sa_family == AF_INET ? env->ttl : link->hop_limit6;
+}
+
 static const char *find_neighbour(const struct nexthop_env *env, const struct encap_next *next,
 				  uint8_t mac[static 6], bool *pending)
 {
@@ -136,7 +143,7 @@ static const char *find_neighbour(const struct nexthop_env *env, const struct en
 struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e,
 			      bool *pending, const char **why)
 {
-	struct encap_hop hop = { .source_port = env->source_port, .ttl = TTL };
+	struct encap_hop hop = { .source_port = env->source_port };
 	struct endpoint to = *e;
 	struct netlink_route r = { 0 };
 	struct netlink_link link = { 0 };
@@ -160,6 +167,7 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 	new->why = obstructed;
 	if (!obstructed) {
 		hop.ifindex = r.ifindex;
+		hop.ttl = ttl_of(env, &to, &r, &link);
 		memcpy(hop.source_mac, link.mac, sizeof(hop.source_mac));
 		encap_set_direct(new, &hop);
 	}

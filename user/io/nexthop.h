@@ -22,6 +22,7 @@ struct nexthop_env {
 	struct netlink *nl;
 	uint32_t fwmark;
 	__be16 source_port;
+	uint8_t ttl;	      /* of IPv4 packets where the route says nothing */
 	const uint32_t *nics; /* ifindices that take AF_XDP tx */
 	unsigned nic_count;
 	struct nexthop_managed *managed; /* grows; see nexthop_release() */

@@ -28,6 +28,7 @@
 
 #define SOCKET_BUFFER_BYTES (7 << 20) /* a burst of one scheduling gap at 10 Gb/s */
 #define PORT_TRIES 16		      /* to find one port that is free in both families */
+#define TTL_FALLBACK 64		      /* RFC 1700; the kernel's own default */
 
 /* ---- setup ---- */
 
@@ -66,7 +67,9 @@ static void set_buffer(int fd, int force, int plain)
 }
 
 /* The outer packet may be fragmented on its way (DF = 0): the tunnel's MTU is what keeps it from
- * that, and a path that shrinks must not become a black hole. */
+ * that, and a path that shrinks must not become a black hole. No flow label, as by AF_XDP: routers
+ * that choose among paths by it must not part what leaves by the one way from what leaves by the
+ * other. */
 static int set_options(int fd, int family, uint32_t fwmark)
 {
 	int err;
@@ -74,11 +77,14 @@ static int set_options(int fd, int family, uint32_t fwmark)
 	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
 	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
 	if (family == AF_INET) {
-		err = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1)
-			      ?: set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+		err = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) ?:
+		      set_int(fd, IPPROTO_IP, IP_RECVTOS, 1) ?:
+		      set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	} else {
 		err = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) ?:
 		      set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) ?:
+		      set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) ?:
+		      set_int(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0) ?:
 		      set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 	}
 	if (!err && fwmark)
@@ -281,8 +287,8 @@ int udp_set_fwmark(struct outside *o, uint32_t fwmark)
 	return err;
 }
 
-int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, size_t len,
-		 bool *local_gone)
+int udp_send_one(struct outside *o, const struct endpoint *e, uint8_t tclass, const void *msg,
+		 size_t len, bool *local_gone)
 {
 	struct udp *u = udp_self(o);
 	struct iovec iov = { (void *)msg, len };
@@ -295,13 +301,22 @@ int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, s
 	fd = u->fds[e->remote.sa.sa_family == AF_INET ? UDP_V4 : UDP_V6];
 	if (fd < 0)
 		return -EAFNOSUPPORT;
-	udp_address_msg(&m, e, &iov, &control);
+	udp_address_msg(&m, e, tclass, &iov, &control);
 	if (sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
 	err = udp_resend(fd, &m, -errno);
 	if (!err)
 		*local_gone = true;
 	return err;
+}
+
+uint8_t udp_default_ttl(const struct outside *o)
+{
+	int ttl = TTL_FALLBACK;
+	socklen_t len = sizeof(ttl);
+
+	(void)getsockopt(udp_self(o)->fds[UDP_V4], IPPROTO_IP, IP_TTL, &ttl, &len);
+	return (uint8_t)ttl;
 }
 
 uint64_t udp_socket_drops(const struct outside *o)

@@ -28,11 +28,15 @@ int udp_socket(const struct outside *o, int family);
 /* SO_MARK on both. Any thread. */
 int udp_set_fwmark(struct outside *o, uint32_t fwmark);
 
-/* Sends one message from the address e->local, if it is set and still ours. Any thread: handshakes
- * and keepalives of the control thread. Returns 0/-errno; when the kernel does not know the local
- * address any more it is sent without it and *@local_gone set (else left alone). */
-int udp_send_one(struct outside *o, const struct endpoint *e, const void *msg, size_t len,
-		 bool *local_gone);
+/* Sends one message from the address e->local, if it is set and still ours, with @tclass (DSCP and
+ * ECN) in its IP header. Any thread: handshakes and keepalives of the control thread. Returns
+ * 0/-errno; when the kernel does not know the local address any more it is sent without it and
+ * *@local_gone set (else left alone). */
+int udp_send_one(struct outside *o, const struct endpoint *e, uint8_t tclass, const void *msg,
+		 size_t len, bool *local_gone);
+
+/* The TTL of its IPv4 packets where their route says nothing: net.ipv4.ip_default_ttl. Any thread. */
+uint8_t udp_default_ttl(const struct outside *o);
 
 /* Datagrams that the kernel dropped at the sockets (SO_MEMINFO), for the ledger. Any thread. */
 uint64_t udp_socket_drops(const struct outside *o);

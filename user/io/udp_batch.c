@@ -11,8 +11,8 @@
 
 /* ---- receiving ---- */
 
-/* The address of ours that @msg came to, and by which interface. */
-static void read_pktinfo(struct msghdr *msg, struct rx_frame *frame, struct in6_addr *to)
+/* The address of ours that @msg came to, by which interface, and its class. */
+static void read_control(struct msghdr *msg, struct rx_frame *frame, struct in6_addr *to)
 {
 	memset(to, 0, sizeof(*to));
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -30,6 +30,14 @@ static void read_pktinfo(struct msghdr *msg, struct rx_frame *frame, struct in6_
 			if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
 				*to = info.ipi6_addr;
 			frame->ifindex = info.ipi6_ifindex;
+		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+			frame->tclass =
+				*CMSG_DATA(c); /* a byte here, but an int where it is told */
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+			int tclass;
+
+			memcpy(&tclass, CMSG_DATA(c), sizeof(tclass));
+			frame->tclass = (uint8_t)tclass;
 		}
 	}
 }
@@ -51,7 +59,7 @@ static void describe(struct udp *u, unsigned slot, struct mmsghdr *m, struct rx_
 		frame->source = from->v6.sin6_addr.s6_addr;
 		frame->source_port = from->v6.sin6_port;
 	}
-	read_pktinfo(&m->msg_hdr, frame, &u->to[slot]);
+	read_control(&m->msg_hdr, frame, &u->to[slot]);
 }
 
 static unsigned recv_family(struct udp *u, int fd, struct rx_frame *frames, unsigned max)
@@ -106,12 +114,21 @@ unsigned udp_recv(struct outside *o, struct rx_frame *frames, unsigned max)
 
 /* ---- sending ---- */
 
-/* Writes the packet info that makes @e's local address the source. Returns its length, 0 = none. */
-static size_t write_pktinfo(const struct endpoint *e, union udp_control *control)
+/* Writes the class, first of all. Returns its length; 0, which the socket has anyway, costs none. */
+static size_t write_tclass(int family, int tclass, struct cmsghdr *c)
 {
-	struct cmsghdr *c = &control->align;
+	if (!tclass)
+		return 0;
+	*c = family == AF_INET
+		     ? (struct cmsghdr){ CMSG_LEN(sizeof(tclass)), IPPROTO_IP, IP_TOS }
+		     : (struct cmsghdr){ CMSG_LEN(sizeof(tclass)), IPPROTO_IPV6, IPV6_TCLASS };
+	memcpy(CMSG_DATA(c), &tclass, sizeof(tclass));
+	return CMSG_SPACE(sizeof(tclass));
+}
 
-	memset(control, 0, sizeof(*control));
+/* Writes the packet info that makes @e's local address the source. Returns its length, 0 = none. */
+static size_t write_pktinfo(const struct endpoint *e, struct cmsghdr *c)
+{
 	if (e->remote.sa.sa_family == AF_INET) {
 		const struct in_pktinfo info = { .ipi_spec_dst = e->local.v4 };
 
@@ -133,11 +150,14 @@ static size_t write_pktinfo(const struct endpoint *e, union udp_control *control
 	}
 }
 
-void udp_address_msg(struct msghdr *m, const struct endpoint *e, struct iovec *iov,
+void udp_address_msg(struct msghdr *m, const struct endpoint *e, uint8_t tclass, struct iovec *iov,
 		     union udp_control *control)
 {
-	size_t len = write_pktinfo(e, control);
+	size_t len;
 
+	memset(control, 0, sizeof(*control));
+	len = write_tclass(e->remote.sa.sa_family, tclass, &control->align);
+	len += write_pktinfo(e, (struct cmsghdr *)(control->bytes + len));
 	*m = (struct msghdr){
 		.msg_name = (void *)&e->remote,
 		.msg_namelen = e->remote.sa.sa_family == AF_INET ? sizeof(e->remote.v4)
@@ -151,11 +171,15 @@ void udp_address_msg(struct msghdr *m, const struct endpoint *e, struct iovec *i
 
 int udp_resend(int fd, struct msghdr *m, int err)
 {
+	const struct cmsghdr *first = CMSG_FIRSTHDR(m);
+	bool has_class =
+		first && first->cmsg_type != IP_PKTINFO && first->cmsg_type != IPV6_PKTINFO;
+	size_t kept = has_class ? CMSG_SPACE(sizeof(int)) : 0;
+
 	/* EINVAL; from IPv4 of newer kernels (6.18) ENETUNREACH */
-	if (!m->msg_controllen || (err != -EINVAL && err != -ENETUNREACH))
+	if (m->msg_controllen == kept || (err != -EINVAL && err != -ENETUNREACH))
 		return err;
-	m->msg_control = NULL;
-	m->msg_controllen = 0;
+	m->msg_controllen = kept;
 	return sendmsg(fd, m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
@@ -213,8 +237,8 @@ static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, 
 		}
 		u->queued[queued] = f;
 		u->iovs[queued] = (struct iovec){ f->payload, f->len };
-		udp_address_msg(&u->msgs[queued].msg_hdr, &f->encap->endpoint, &u->iovs[queued],
-				&u->controls[queued]);
+		udp_address_msg(&u->msgs[queued].msg_hdr, &f->encap->endpoint, f->tclass,
+				&u->iovs[queued], &u->controls[queued]);
 		if (++queued == FRAME_BATCH) {
 			sent += flush(u, fd, queued);
 			queued = 0;

@@ -22,8 +22,8 @@
 
 enum { UDP_V4, UDP_V6, UDP_FAMILIES };
 
-union udp_control { /* one packet info, either family */
-	char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+union udp_control { /* class and packet info, either family */
+	char bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	struct cmsghdr align;
 };
 
@@ -62,8 +62,9 @@ unsigned udp_alloc(struct outside *o, struct tx_frame *frames, unsigned n);
 unsigned udp_send(struct outside *o, struct tx_frame *frames, unsigned n);
 void udp_sweep(struct outside *o);
 
-/* Fills @m for one message to @e from its local address; @iov and @control are borrowed. */
-void udp_address_msg(struct msghdr *m, const struct endpoint *e, struct iovec *iov,
+/* Fills @m for one message to @e from its local address, with @tclass in its IP header; @iov and
+ * @control are borrowed. */
+void udp_address_msg(struct msghdr *m, const struct endpoint *e, uint8_t tclass, struct iovec *iov,
 		     union udp_control *control);
 
 /* The kernel refused @m with @err. If that may be for a source address which is not ours any more,

@@ -14,6 +14,7 @@
 
 #include "io/encap.h"
 #include "path/chain.h"
+#include "path/ecn.h"
 #include "path/icmp.h"
 #include "wgxdp/limits.h"
 
@@ -236,6 +237,7 @@ static unsigned place(struct worker *w, struct out_packet *packets, unsigned n)
 		};
 		f->len = (uint32_t)wire_data_len(p->padded);
 		f->encap = p->encap;
+		f->tclass = ecn_encapsulate(p->data);
 		p->frame = f;
 		w->egress.jobs[jobs++] = (struct aead_job){
 			.key = p->session->send_key,

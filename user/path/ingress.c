@@ -13,6 +13,7 @@
 
 #include "io/encap.h"
 #include "path/chain.h"
+#include "path/ecn.h"
 #include "wgxdp/limits.h"
 
 /* Handshake messages that came by a worker's path are the control thread's. */
@@ -219,11 +220,12 @@ static void check_sources(struct worker *w, unsigned n)
 static void write_tun(struct worker *w, unsigned n)
 {
 	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++) {
+		uint8_t *ip = p->frame->payload + sizeof(struct wire_data);
 		int err;
 
 		if (p->reason == REASON_none && p->len) {
-			err = chain_inject(w, p->session->peer->slot,
-					   p->frame->payload + sizeof(struct wire_data), p->len);
+			ecn_decapsulate(ip, p->frame->tclass);
+			err = chain_inject(w, p->session->peer->slot, ip, p->len);
 			if (err)
 				p->reason = err == -EIO ? REASON_down : REASON_tun_full;
 		}

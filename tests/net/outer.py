@@ -1,0 +1,256 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""outer.py A B INTERFACE KEYS OUTER PATH TEST... - the far end of outer.sh: a node of wgpeer.py in
+namespace B, and readers of whole frames on its NIC and on the tunnel's interface in A.
+
+OUTER is 4 or 6, PATH xdp or udp; the tests are the functions at the foot. Prints "ok WHAT" and
+"not ok WHAT: why".
+"""
+
+import base64
+import ipaddress
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import wgpeer
+
+OURS = {4: "10.99.0.1", 6: "fd99::1"}
+THEIRS = {4: "10.99.0.2", 6: "fd99::2"}
+OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+PORT, FAR_PORT = 51821, 51822
+TTL = {4: 37, 6: 41}  # of the host, as outer.sh sets them
+PATIENCE_S = 10
+SILENCE_S = 0.3  # what has not come by then is taken not to come
+HANDSHAKE_CLASS = 0x88
+NOT_ECT, ECT1, ECT0, CE = range(4)
+
+
+def say(what, good, why=""):
+    print(f"ok {what}" if good else f"not ok {what}: {why}", flush=True)
+
+
+def same(what, got, want):
+    say(what, got == want, f"got {got}, want {want}")
+
+
+class Tap:
+    """Every packet that comes in by @nic of @namespace, from its IP header on."""
+
+    def __init__(self, namespace, nic):
+        with wgpeer.namespace(namespace):
+            # 3 = ETH_P_ALL; DGRAM: without the Ethernet header, if there is one
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+            self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
+            self.socket.bind((nic, 3))
+
+    def packets(self, patience_s):
+        """As they come, until none has come for @patience_s."""
+        self.socket.settimeout(patience_s)
+        while True:
+            try:
+                packet, (_, _, kind, _, _) = self.socket.recvfrom(65536)
+            except socket.timeout:
+                return
+            if kind != 4:  # PACKET_OUTGOING
+                yield packet
+
+    def forget(self):
+        self.socket.setblocking(False)
+        try:
+            while True:
+                self.socket.recv(65536)
+        except BlockingIOError:
+            pass
+
+
+class Packet:
+    """An IP packet, taken apart."""
+
+    def __init__(self, data):
+        self.data, self.version = data, data[0] >> 4
+        if self.version == 4:
+            header = (data[0] & 15) * 4
+            self.tclass, self.ttl, self.protocol = data[1], data[8], data[9]
+            self.fragment = struct.unpack(">H", data[6:8])[0]  # DF is 0x4000
+            self.sum_fits = wgpeer.checksum(data[:header]) == 0
+            self.flow = 0
+        else:
+            header = 40
+            self.tclass, self.ttl, self.protocol = (data[0] & 15) << 4 | data[1] >> 4, data[7], data[6]
+            self.fragment, self.sum_fits = 0, True
+            self.flow = struct.unpack(">I", data[:4])[0] & 0xFFFFF
+        self.payload = data[header:]
+
+    def message(self, sport, dport):
+        """The payload of a UDP datagram between these ports, or None."""
+        if self.protocol != 17 or struct.unpack(">HH", self.payload[:4]) != (sport, dport):
+            return None
+        return self.payload[8:]
+
+
+def with_class(ip, tclass):
+    """The IP packet @ip with another class, and if it is IPv4 a right checksum."""
+    if ip[0] >> 4 == 6:
+        return bytes([0x60 | tclass >> 4, tclass << 4 & 0xFF | ip[1] & 15]) + ip[2:]
+    head = bytes([ip[0], tclass]) + ip[2:10] + bytes(2) + ip[12:20]
+    return head[:10] + struct.pack(">H", wgpeer.checksum(head)) + head[12:] + ip[20:]
+
+
+class Bench:
+    def __init__(self, a, b, interface, keys, outer, path):
+        self.a, self.b, self.interface, self.keys = a, b, interface, keys
+        self.outer, self.path = int(outer), path
+        self.family = {4: socket.AF_INET, 6: socket.AF_INET6}
+        self.wire, self.tunnel = Tap(b, "eth0"), Tap(a, interface)
+        with wgpeer.namespace(b):
+            self.sock = socket.socket(self.family[self.outer], socket.SOCK_DGRAM)
+            self.sock.bind((OUTER[self.outer][1], FAR_PORT))
+        with wgpeer.namespace(a):
+            self.host = {v: socket.socket(f, socket.SOCK_DGRAM) for v, f in self.family.items()}
+            for version, s in self.host.items():
+                s.bind((OURS[version], 0))
+        self.to = (OUTER[self.outer][0], PORT)
+        self.node = wgpeer.Node(self.key("b.key"), self.key("a.pub"))
+        self.session = None
+
+    def key(self, name):
+        with open(os.path.join(self.keys, name), encoding="ascii") as f:
+            return base64.b64decode(f.read())
+
+    def show(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(f"/run/wgxdp/{self.interface}.sock")
+            s.sendall(b'{"op":"show"}\n')
+            return json.loads(s.makefile("r").readline())
+
+    def in_a(self, *command):
+        with wgpeer.namespace(self.a):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def say_class(self, version, tclass):
+        """The class of what the host sends from now on."""
+        if version == 4:
+            self.host[4].setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tclass)
+        else:
+            self.host[6].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tclass)
+
+    def host_sends(self, version, inner_len=100, to=None):
+        """A packet of @inner_len bytes, its IP header included."""
+        payload = bytes(inner_len - {4: 28, 6: 48}[version])
+        self.host[version].sendto(payload, (to or THEIRS[version], 9))
+
+    def outer_packets(self, patience_s=SILENCE_S):
+        """What comes from the daemon: (Packet, message)."""
+        for data in self.wire.packets(patience_s):
+            packet = Packet(data)
+            message = packet.message(PORT, FAR_PORT)
+            if message is not None:
+                yield packet, message
+
+    def next(self, kind):
+        """The next message of this type."""
+        for packet, message in self.outer_packets(PATIENCE_S):
+            if message[0] == kind:
+                return packet, message
+        raise TimeoutError(f"no message of type {kind}")
+
+    def connect(self):
+        if not self.session:
+            self.session = self.node.connect(self.sock, self.to)
+            self.sock.sendto(self.session.seal(wgpeer.ipv4(THEIRS[4], OURS[4], (1, 9))), self.to)
+            next(self.tunnel.packets(PATIENCE_S))  # so the session is confirmed
+        self.wire.forget()
+        self.tunnel.forget()
+
+    def sent(self):
+        return self.show()["path"]["tx_packets"]["xsk" if self.path == "xdp" else "udp"]
+
+
+def check_header(bench, what, packet, tclass):
+    got = (packet.tclass, packet.ttl, packet.fragment, packet.flow, packet.sum_fits)
+    same(f"{what}: class, TTL, no DF, no flow label, checksum", got,
+         (tclass, TTL[bench.outer], 0, 0, True))
+
+
+# --- headers --------------------------------------------------------------------------------------
+
+
+def handshakes(bench):
+    """Initiation and response are AF41, a keepalive is nothing special."""
+    bench.host_sends(4)
+    packet, initiation = bench.next(wgpeer.INITIATION)
+    check_header(bench, "initiation", packet, HANDSHAKE_CLASS)
+    session, response = bench.node.answer(initiation)
+    bench.sock.sendto(response, bench.to)
+    packet, message = bench.next(wgpeer.DATA)
+    check_header(bench, "the packet that waited", packet, 0)
+    same("it is what the host sent", len(session.open(message)), 112)
+    bench.sock.sendto(bench.node.initiation(), bench.to)
+    packet, response = bench.next(wgpeer.RESPONSE)
+    check_header(bench, "response", packet, HANDSHAKE_CLASS)
+    bench.session = bench.node.finish(response)
+    bench.sock.sendto(bench.session.seal(b""), bench.to)
+
+
+def keepalive(bench):
+    bench.connect()
+    bench.in_a("wg", "set", bench.interface, "peer", base64.b64encode(bench.node.public).decode(),
+               "persistent-keepalive", "1000")
+    packet, message = bench.next(wgpeer.DATA)
+    same("keepalive: of 32 bytes", len(message), 32)
+    check_header(bench, "keepalive", packet, 0)
+
+
+def classes_out(bench):
+    """DSCP never leaves, ECN does; CE as ECT(0). Each pair of inner class and what is to be outside."""
+    bench.connect()
+    before = bench.sent()
+    classes = [(0, 0), (ECT1, ECT1), (ECT0, ECT0), (CE, ECT0), (0xB8, 0), (0xFD, ECT1),
+               (0x22, ECT0), (0xFF, ECT0)]
+    for version in (4, 6):
+        for inner, want in classes:
+            bench.say_class(version, inner)
+            bench.host_sends(version)
+            packet, message = bench.next(wgpeer.DATA)
+            what = f"inner IPv{version}, class {inner:#x}"
+            check_header(bench, what, packet, want)
+            inside = Packet(bench.session.open(message))
+            same(f"{what}: inside as it was", (inside.version, inside.tclass), (version, inner))
+    same("each of them by this path", bench.sent() - before, 2 * len(classes))
+
+
+def classes_in(bench):
+    """RFC 6040 for all pairs of marks; DSCPs stay as they are."""
+    bench.connect()
+    for version, make in ((4, wgpeer.ipv4), (6, wgpeer.ipv6)):
+        for inner in range(4):
+            for outer in range(4):
+                want = inner
+                if outer == CE and inner != NOT_ECT:
+                    want = CE
+                elif outer == ECT1 and inner == ECT0:
+                    want = ECT1
+                plain = make(THEIRS[version], OURS[version], (1, 9), b"marks")
+                if bench.outer == 4:
+                    bench.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x48 | outer)
+                else:
+                    bench.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x48 | outer)
+                bench.sock.sendto(bench.session.seal(with_class(plain, 0xB8 | inner)), bench.to)
+                got = next(bench.tunnel.packets(PATIENCE_S), b"")
+                same(f"IPv{version}, {inner:02b} inside, {outer:02b} outside: {want:02b}, byte for byte",
+                     got.hex(), with_class(plain, 0xB8 | want).hex())
+    same("nothing was dropped", bench.show()["dropped"], 0)
+
+
+def main():
+    bench = Bench(*sys.argv[1:7])
+    for test in sys.argv[7:]:
+        globals()[test](bench)
+
+
+main()

@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What an outer packet looks like, and what it may tell the packet inside: class (DSCP and ECN), TTL,
+# fragmentation, length. Byte for byte, by both paths, outside IPv4 and IPv6.
+#
+#   ┌───────────── a ─────────────┐            ┌──────── b ────────┐
+#   │ wgxdp   10.99.0.1  fd99::1  │            │ outer.py, a node  │
+#   │ :51821  192.0.2.1       eth0 ════════ eth0 192.0.2.2:51822   │
+#   │         2001:db8::1         │    veth    │ 2001:db8::2       │
+#   └─ read here: the tunnel ─────┘            └─ read here: eth0 ─┘
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg jq ip
+need_cryptography
+ns_add a b
+join a eth0 b eth0
+A=${ID}a
+keys a b
+in_ns a sysctl -qw net.ipv4.ip_default_ttl=37 net.ipv6.conf.eth0.hop_limit=41
+
+up() # PATH ENDPOINT
+{
+	ours a "$A" --rx "$1" --tx "$1" <<-EOC
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51821
+		Address = 10.99.0.1/24, fd99::1/64
+		[Peer]
+		PublicKey = $(pub b)
+		AllowedIPs = 10.99.0.0/24, fd99::/64
+		Endpoint = $2:51822
+	EOC
+}
+
+far() # PATH OUTER TEST...
+{
+	python_tap "$1, outer IPv$2: " outer.py "$ID-a" "$ID-b" "$A" "$TMP" "$2" "$1" "${@:3}"
+}
+
+for path in xdp udp; do
+	ok "$path, outer IPv4: up" up $path 192.0.2.2
+	far $path 4 handshakes keepalive classes_out classes_in
+	down a "$A"
+	ok "$path, outer IPv6: up" up $path '[2001:db8::2]'
+	far $path 6 handshakes keepalive classes_out classes_in
+	down a "$A"
+	clean "$path: nothing left" a "$A"
+done
+
+done_testing
