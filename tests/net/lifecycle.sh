@@ -84,6 +84,27 @@ wait $foreground
 is "... SIGTERM: exit status" $? 0
 clean "... leaves nothing" a "$A"
 
+# --- Ctrl-C in the middle ----------------------------------------------------------------------------
+
+# Wherever it hits: when the command has ended all is undone, or it was done before. Without timeout's
+# --foreground it would hit the daemon, too.
+interrupt() # SECONDS
+{
+	local status=0 left
+	in_ns a timeout --foreground -s INT "$1" "$WGXDP" attach eth0 "$TMP/$A.conf" 2>"$TMP/log" || status=$?
+	left=$(leftovers a "$A")
+	case $status-$left in
+	124-) interrupted=$((interrupted + 1)) ;;
+	0-*) down a "$A" ;;
+	*) fail "attach interrupted after $1 s" "status $status, left: $left, said: $(cat "$TMP/log")" ;;
+	esac
+}
+
+config | conf "$A" >/dev/null
+interrupted=0
+for delay in 0.01 0.02 0.03 0.05 0.07 0.1 0.13 0.16 0.2 0.3; do interrupt $delay; done
+holds "Ctrl-C, at some moment of an attach: nothing is left when it returns" $interrupted -ge 1
+
 # --- a name before DNS is up -------------------------------------------------------------------------
 
 # As at boot: the name server does not answer, and then the name is known. Both files lie in a mount

@@ -60,23 +60,84 @@ static void leave_terminal(const struct options *options, int lease)
 	close(null);
 }
 
+/* Signals: the command's ----------------------------------------------------------------------- */
+
+static const int enders[] = { SIGINT, SIGTERM, SIGHUP };
+static int guarded = -1; /* the lease that they give up */
+static volatile sig_atomic_t ender;
+
+/* The daemon sees the lease end and undoes everything; so the command's calls fail, and lease_cancel()
+ * waits. Whoever does not want to wait says it twice. */
+static void give_up(int number)
+{
+	int saved = errno;
+
+	if (ender) {
+		signal(number, SIG_DFL);
+		raise(number);
+	}
+	ender = number;
+	shutdown(guarded, SHUT_WR);
+	errno = saved;
+}
+
+/* Holds them back, so that none comes between the daemon's beginning and guard(). */
+static void block_enders(sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
+		sigaddset(&set, enders[i]);
+	sigprocmask(SIG_BLOCK, &set, before);
+}
+
+static void guard(int lease, const sigset_t *before)
+{
+	struct sigaction action = { .sa_handler = give_up, .sa_flags = SA_RESTART }, was;
+
+	guarded = lease;
+	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
+		if (!sigaction(enders[i], NULL, &was) && was.sa_handler != SIG_IGN)
+			sigaction(enders[i], &action, NULL);
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+static void unguard(void)
+{
+	struct sigaction was;
+
+	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
+		if (!sigaction(enders[i], NULL, &was) && was.sa_handler == give_up)
+			signal(enders[i], SIG_DFL);
+	guarded = -1;
+	if (ender)
+		raise(ender);
+}
+
+/* The command ---------------------------------------------------------------------------------- */
+
 int lease_start(const struct options *options, struct conf *conf, struct fault *f)
 {
+	sigset_t before;
 	int pair[2];
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return fault(f, -errno, "cannot make a socket pair: %s", strerror(errno));
+	block_enders(&before);
 	pid = fork();
 	if (pid < 0) {
 		int err = -errno;
 
 		close(pair[0]);
 		close(pair[1]);
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		return fault(f, err, "cannot start the daemon: %s", strerror(-err));
 	}
 	if ((pid == 0) == options->foreground) { /* the command */
 		close(pair[1]);
+		guard(pair[0], &before);
 		return pair[0];
 	}
 	close(pair[0]);
@@ -111,10 +172,16 @@ int lease_wait(int fd, const char *word, uint32_t *number, struct fault *f)
 
 int lease_commit(int fd)
 {
-	int err = send(fd, "commit", 6, MSG_NOSIGNAL) == 6 ? 0 : -errno;
+	if (send(fd, "commit", 6, MSG_NOSIGNAL) != 6) {
+		int err = -errno;
 
+		lease_cancel(fd);
+		return err;
+	}
+	ender = 0; /* it came too late */
+	unguard();
 	close(fd);
-	return err;
+	return 0;
 }
 
 void lease_cancel(int fd)
@@ -126,8 +193,11 @@ void lease_cancel(int fd)
 	do {
 		n = recv(fd, message, sizeof(message), 0);
 	} while (n > 0 || (n < 0 && errno == EINTR));
+	unguard();
 	close(fd);
 }
+
+/* The daemon ----------------------------------------------------------------------------------- */
 
 static void tell(int fd, const char *message)
 {

@@ -7,8 +7,10 @@
  *   daemon ─▶ command   "error <sentence>"     ... and the daemon ends
  *   command ─▶ daemon   "commit"               from here on the daemon stands on its own
  *
- * If the command ends before it commits (an error, Ctrl-C, kill -9), the daemon sees the other end
- * closed and undoes everything.
+ * If the command ends before it commits (an error, kill -9), the daemon sees the other end closed and
+ * undoes everything. SIGINT, SIGTERM and SIGHUP do not end the command at once: they give the lease
+ * up, so that what waits for the daemon fails and lease_cancel() is called, which waits for it and then
+ * ends the process by that signal. A second one ends it without waiting.
  */
 #ifndef WGXDP_LEASE_H
 #define WGXDP_LEASE_H
@@ -29,8 +31,10 @@ int lease_start(const struct options *options, struct conf *conf, struct fault *
 /* Command: waits for "ready" or "up" (@word) and returns its number, or -errno with the daemon's
  * sentence. */
 int lease_wait(int fd, const char *word, uint32_t *number, struct fault *f);
-int lease_commit(int fd); /* closes @fd */
-/* Command: gives up; returns when the daemon has undone everything. Closes @fd. */
+/* Command: 0, or -errno if the daemon has gone or a signal came before: as lease_cancel(). Closes @fd. */
+int lease_commit(int fd);
+/* Command: gives up; returns when the daemon has undone everything, if no signal was the cause. Closes
+ * @fd. */
 void lease_cancel(int fd);
 
 /* Daemon: tells the command; fine if @fd is -1. */
