@@ -87,6 +87,14 @@ static void open_tc(struct node *n, struct node_nic *nic)
 		nic->tc = true;
 }
 
+static void open_tc_again(struct node *n, struct node_nic *nic)
+{
+	log_error("%s: our TC program was detached by somebody; attaching it again", nic->name);
+	loader_detach(n->loader, nic->ifindex);
+	nic->tc = false;
+	open_tc(n, nic);
+}
+
 int nics_open(struct node *n, struct node_nic *nic, struct fault *f)
 {
 	int err = 0;
@@ -149,5 +157,7 @@ enum nics_change nics_look(struct node *n, struct node_nic *nic)
 		return NICS_LOST;
 	if (nic->queue_count && link.mtu > nic->mtu)
 		return NICS_LOST;
+	if (nic->tc && !loader_attached(n->loader, nic->ifindex))
+		open_tc_again(n, nic);
 	return nic->waiting && link.xdp_prog_id != nic->occupant ? NICS_READY : NICS_SAME;
 }

@@ -395,8 +395,7 @@ static void run(struct node *n)
 		until_ns = earliest(earliest(until_ns, n->paths_at_ns), mapsync_next(n));
 		if (grace_collect(n->grace))
 			until_ns = earliest(until_ns, now_ns + COLLECT_NS);
-		if (!n->tun_watch)
-			until_ns = earliest(until_ns, n->tunnel_at_ns);
+		until_ns = earliest(until_ns, n->tunnel_at_ns);
 		if (n->messages_left)
 			until_ns = 0;
 		err = loop_once(n->loop, until_ns);

@@ -224,8 +224,10 @@ static void open_tunnel(struct node *n)
 	struct fault f;
 	bool tcx;
 
-	if (n->loader &&
-	    loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact, &tcx, &f))
+	if (n->loader)
+		n->tc_refused = loader_attach_tunnel(n->loader, n->tun.ifindex,
+						     n->options->force_clsact, &tcx, &f);
+	if (n->tc_refused)
 		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
 }
 

@@ -11,6 +11,8 @@
  *                      └─▶ moved: down until it was seen where it is now, and TC, if the move removed
  *                          it, is there again
  *
+ *   TC was detached by force ─▶ it is attached again
+ *
  * The outer sockets stay where they were born.
  */
 #include <errno.h>
@@ -28,6 +30,8 @@
 #include "util/log.h"
 
 #define VISIT_NS (100 * NS_PER_MS)
+/* At home only TC is looked at so often: nobody tells when a program is detached by force. */
+#define TC_LOOK_NS NS_PER_S
 
 static bool deleted(const struct node *n)
 {
@@ -248,12 +252,25 @@ static bool is_home(const struct node *n)
 	return home;
 }
 
+static void look_at_tc(struct node *n)
+{
+	if (!n->loader || n->tc_refused || loader_tunnel_attached(n->loader))
+		return;
+	log_error("TC programs of the interface were detached by somebody; attaching them again");
+	tunnel_look(n);
+}
+
 /* Moved on within VISIT_NS, and up again, it was never down for us: sessions live on. Where TC is by
  * clsact the workers' own check stands alone for that time. */
 void tunnel_tick(struct node *n, uint64_t now_ns)
 {
-	if (n->tun_watch || now_ns < n->tunnel_at_ns)
+	if (now_ns < n->tunnel_at_ns)
 		return;
+	if (n->tun_watch) {
+		n->tunnel_at_ns = now_ns + TC_LOOK_NS;
+		look_at_tc(n);
+		return;
+	}
 	n->tunnel_at_ns = now_ns + VISIT_NS;
 	if (is_home(n) && tunnel_watch(n))
 		log_error("cannot watch the interface: %s", strerror(errno));
