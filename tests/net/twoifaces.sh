@@ -96,6 +96,23 @@ ok "detach of the dead" down a "$A2"
 is "... nothing left of it" "$(find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$A2*")" ""
 is "... nor taken from the living" "$(path "$A1")" "xdp xdp null"
 
+# --- a queue that has an AF_XDP socket already ----------------------------------------------------
+
+down a "$A1"
+ok "the first only sends by XDP" attach 1 --rx udp --tx xdp
+is "... so" "$(path "$A1")" "udp xdp null"
+ok "the second meets its socket" attach 2
+is "... goes by udp" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
+ok "... and says why" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
+ok "... XDP is not left there" eval "! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+pinging 10.99.2.2
+ok "the first is detached" down a "$A1"
+ok "... the second takes the queue" wait_for 5 is_path "$A2" "xdp xdp null"
+ok "... and no packet was lost" all_came
+grows "... pings, no loss" "$A2" xsk no_loss 10.99.2.2
+ok "detach" down a "$A2"
+ok "the first once more" attach 1
+
 # --- torn off by force, and somebody else's -----------------------------------------------------
 
 clang -target bpf -O2 -g -x c -c - -o "$TMP/somebody.o" <<-EOF

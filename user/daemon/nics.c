@@ -37,6 +37,8 @@ static int open_queue(struct node *n, struct node_nic *nic, const struct afxdp_c
 	struct outside **queue = &nic->queues[config->queue];
 	int err = afxdp_new(queue, config, f);
 
+	if (err == -EBUSY)
+		nic->busy_queue = (int)config->queue;
 	if (err)
 		return err;
 	nic->queue_count++;
@@ -64,6 +66,7 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 		return fault(f, err, "%s: %s", nic->name, strerror(-err));
 	config.mtu = nic->mtu = link.mtu;
 	nic->occupant = link.xdp_prog_id;
+	nic->busy_queue = -1;
 	if (wants_rx(n))
 		err = attach(n, nic, f);
 	config.generic = nic->attached && !nic->native;
@@ -134,10 +137,25 @@ void nics_leave(struct node *n, struct node_nic *nic)
 	}
 	nic->waiting = true;
 	nic->occupant = OCCUPANT_UNKNOWN;
+	nic->busy_queue = -1;
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
 		 link.mtu > nic->mtu ? "its MTU grew, the queues are opened anew"
 				     : "our XDP program was detached by force");
 	open_tc(n, nic);
+}
+
+/* Is what was in our way gone? */
+static bool is_free(const struct node_nic *nic, const struct netlink_link *link)
+{
+	const struct afxdp_config config = {
+		.nic = nic->name,
+		.ifindex = nic->ifindex,
+		.queue = (uint32_t)nic->busy_queue,
+	};
+
+	if (nic->busy_queue >= 0)
+		return afxdp_vacant(&config);
+	return link->xdp_prog_id != nic->occupant;
 }
 
 enum nics_change nics_look(struct node *n, struct node_nic *nic)
@@ -159,5 +177,5 @@ enum nics_change nics_look(struct node *n, struct node_nic *nic)
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(n->loader, nic->ifindex))
 		open_tc_again(n, nic);
-	return nic->waiting && link.xdp_prog_id != nic->occupant ? NICS_READY : NICS_SAME;
+	return nic->waiting && is_free(nic, &link) ? NICS_READY : NICS_SAME;
 }

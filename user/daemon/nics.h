@@ -25,8 +25,9 @@ struct node_nic {
 	bool native;
 	bool tc;	   /* our TC program is, in its place */
 	bool waiting;	   /* another was in our way: it is opened again when ... */
-	uint32_t occupant; /* ... this is not the id of the XDP program there any more */
-	uint32_t mtu;	   /* that its queues were opened for: larger frames would not fit */
+	uint32_t occupant; /* ... this is not the id of the XDP program there any more, ... */
+	int busy_queue; /* ... or this queue has no AF_XDP socket any more; -1: it was not that */
+	uint32_t mtu;	/* that its queues were opened for: larger frames would not fit */
 	unsigned queue_count;
 	struct outside *queues[NIC_QUEUES_MAX];
 	char why[NICS_WHY_LEN]; /* it has no XDP, though that was asked for; "" = it has, or was not */

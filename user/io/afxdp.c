@@ -45,6 +45,7 @@
 #include "wgxdp/limits.h"
 
 #define FRAMES_DEFAULT 4096
+#define PROBE_FRAMES 64
 #define KERNEL_HEADROOM 256 /* XDP_PACKET_HEADROOM, taken from each chunk */
 #define LINK_HEADER_MAX 18  /* Ethernet and one VLAN tag */
 
@@ -345,7 +346,7 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 		int err;
 		const char *why;
 	} table[] = {
-		{ -EBUSY, "another AF_XDP socket has it; stop its owner or use --rx udp" },
+		{ -EBUSY, "another AF_XDP socket has it; stop its owner, or use --rx udp" },
 		{ -EPERM,
 		  "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW" },
 		{ -ENOBUFS, "its frames exceed the limit of locked memory; raise `ulimit -l`, or "
@@ -450,6 +451,26 @@ int afxdp_new(struct outside **o, const struct afxdp_config *config, struct faul
 	tune(a);
 	*o = &a->outside;
 	return 0;
+}
+
+bool afxdp_vacant(const struct afxdp_config *config)
+{
+	const struct afxdp_config probe = {
+		.nic = config->nic,
+		.ifindex = config->ifindex,
+		.queue = config->queue,
+		.rx_frames = PROBE_FRAMES,
+		.tx_frames = PROBE_FRAMES,
+		.zero_copy = AFXDP_ZC_OFF,
+	};
+	struct afxdp *a = allocate(&probe);
+	bool vacant;
+
+	if (!a)
+		return false;
+	vacant = open_socket(a, &probe) == 0;
+	deinit(&a->outside);
+	return vacant;
 }
 
 bool afxdp_zero_copy(const struct outside *o)

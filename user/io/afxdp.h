@@ -30,6 +30,10 @@ struct afxdp_config {
  * @f filled: -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
 int afxdp_new(struct outside **o, const struct afxdp_config *config, struct fault *f);
 
+/* Has no AF_XDP socket @config->queue? Tried with a small one of our own, in copy mode, which does not
+ * touch the NIC and is gone some 30 ms later. */
+bool afxdp_vacant(const struct afxdp_config *config);
+
 /* Did the kernel choose zero-copy (read back from XDP_OPTIONS)? */
 bool afxdp_zero_copy(const struct outside *o);
 
