@@ -164,6 +164,27 @@ clean "... nothing left" a "$A"
 ok "up" up
 ok "NIC down and up" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 up"
 is "... still attached" "$(show a "$A" .path.rx)" xdp
+in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # which went with the link
+
+# What cannot be a message of ours is dropped, or passed on when the host begins to forward.
+counts_as() # drops|passes ADDRESS
+{
+	local before
+	before=$(show a "$A" ".$1.malformed // 0")
+	in_ns b bash -c "printf x >/dev/udp/$2/51821"
+	wait_for 1 eval "[ \$(show a '$A' '.$1.malformed // 0') -gt $before ]"
+}
+for switch in net.ipv4.ip_forward net.ipv4.conf.eth0.forwarding net.ipv6.conf.all.forwarding \
+	net.ipv6.conf.eth0.forwarding net.ipv6.conf.eth0.force_forwarding; do
+	address=192.0.2.1
+	[[ $switch = net.ipv4* ]] || address=2001:db8::1
+	in_ns a sysctl -n $switch >"$TMP/out" 2>&1 || continue # force_forwarding: Linux 6.17
+	ok "the host does not forward: junk is dropped" wait_for 5 counts_as drops $address
+	in_ns a sysctl -qw $switch=1
+	ok "$switch: it is passed on" wait_for 5 counts_as passes $address
+	in_ns a sysctl -qw $switch=0
+done
+ok "the host does not forward: junk is dropped" wait_for 5 counts_as drops 192.0.2.1
 ok "NIC deleted" in_ns b ip link delete eth0
 is "... the daemon lives" "$(in_ns a wg show "$A" listen-port)" 51821
 ok "... and detaches" down a "$A"

@@ -13,9 +13,6 @@
 #include "daemon/node.h"
 #include "util/log.h"
 
-/* The switches in /proc say nothing when they change. */
-#define FORWARDING_EVERY_NS (2 * NS_PER_S)
-
 #define COUNTERS_EVERY_NS NS_PER_S
 /* A host that starts containers changes its links all the time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
@@ -93,9 +90,10 @@ static bool forwards(const char *conf)
 	return on;
 }
 
-static void sync_forwarding(struct node *n, uint64_t now_ns)
+void mapsync_forwarding(struct node *n)
 {
-	n->forwarding_at_ns = now_ns + FORWARDING_EVERY_NS;
+	if (!n->loader)
+		return;
 	if (n->options->strict)
 		loader_set_forwarding(n->loader, false, false);
 	else
@@ -111,8 +109,7 @@ void mapsync_listen(struct node *n)
 	n->listen_at_ns = UINT64_MAX;
 	if (!n->loader)
 		return;
-	if (!n->forwarding_at_ns) /* before the first packet is judged */
-		sync_forwarding(n, loop_now_ns());
+	mapsync_forwarding(n); /* before the first packet is judged; a new link may forward */
 	if (n->up)
 		err = netlink_addresses(n->netlink, add_listen, &list);
 	if (!err)
@@ -221,8 +218,6 @@ void mapsync_tick(struct node *n, uint64_t now_ns)
 {
 	if (!n->loader)
 		return;
-	if (now_ns >= n->forwarding_at_ns)
-		sync_forwarding(n, now_ns);
 	if (now_ns >= n->counters_at_ns)
 		sync_counters(n, now_ns);
 	if (now_ns >= n->listen_at_ns)
@@ -231,11 +226,7 @@ void mapsync_tick(struct node *n, uint64_t now_ns)
 
 uint64_t mapsync_next(const struct node *n)
 {
-	uint64_t next_ns = n->forwarding_at_ns;
-
 	if (!n->loader)
 		return UINT64_MAX;
-	if (n->counters_at_ns < next_ns)
-		next_ns = n->counters_at_ns;
-	return n->listen_at_ns < next_ns ? n->listen_at_ns : next_ns;
+	return n->listen_at_ns < n->counters_at_ns ? n->listen_at_ns : n->counters_at_ns;
 }

@@ -158,7 +158,9 @@ static void on_netlink(void *ctx, int fd, uint32_t events)
 		look_at_links(n);
 	if (changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_LINK))
 		mapsync_addresses_changed(n);
-	if (changed)
+	if (changed & NETLINK_CHANGED_FORWARDING)
+		mapsync_forwarding(n);
+	if (changed & ~NETLINK_CHANGED_FORWARDING)
 		reach_changed(n);
 }
 
@@ -286,7 +288,6 @@ static int start_data_path(struct node *n, const struct conf *conf, struct fault
 		err = paths_open(n, conf, f);
 	if (err)
 		return err;
-	mapsync_tick(n, loop_now_ns());
 	mapsync_identity(n);
 	return conf ? apply_conf(n, conf, f) : 0;
 }

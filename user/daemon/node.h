@@ -87,9 +87,8 @@ struct node {
 	uint32_t reach_slot;  /* the next one of a round that is not finished; else slot_cap */
 
 	/* mapsync.c */
-	uint64_t forwarding_at_ns; /* the host's forwarding switches are read again then */
-	uint64_t counters_at_ns;   /* peer_auth is brought up to date again then */
-	uint64_t listen_at_ns;	   /* the map listen likewise; UINT64_MAX = it is */
+	uint64_t counters_at_ns; /* peer_auth is brought up to date again then */
+	uint64_t listen_at_ns;	 /* the map listen likewise; UINT64_MAX = it is */
 
 	/* sockets */
 	struct uapi uapi;
@@ -158,6 +157,7 @@ void reach_done(struct node *n);
 /* mapsync.c: no-ops without a loader. */
 void mapsync_listen(struct node *n); /* the host's addresses, or nothing while down */
 void mapsync_addresses_changed(struct node *n);
+void mapsync_forwarding(struct node *n); /* the host's switches, as they are now */
 void mapsync_tick(struct node *n, uint64_t now_ns);
 uint64_t mapsync_next(const struct node *n); /* when mapsync_tick() wants to be called */
 int mapsync_peer(struct node *n, const struct peer *p);

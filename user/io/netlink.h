@@ -97,8 +97,9 @@ enum netlink_changed {
 	NETLINK_CHANGED_ADDRESS = 1 << 1,
 	NETLINK_CHANGED_ROUTE = 1 << 2, /* routes, rules, next hops */
 	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
+	NETLINK_CHANGED_FORWARDING = 1 << 4, /* or another switch of that kind */
 	NETLINK_CHANGED_LOST =
-		1 << 4, /* an overrun: links must be looked at by whoever follows them */
+		1 << 5, /* an overrun: links must be looked at by whoever follows them */
 };
 /* A neighbour as it is now. */
 struct netlink_neighbour_event {
