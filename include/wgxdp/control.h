@@ -6,6 +6,9 @@
  *
  *   {"op":"show"}     the object below
  *   {"op":"detach"}   {"ok":true} when everything is torn down; the daemon then ends
+ *   {"op":"set","debug":true|false}
+ *                     {"ok":true,"log":"journal"|"syslog"|"stderr"|"nowhere","stderr":"<what it
+ *                     is>","pid":number}: where the messages of debugging go
  *   anything else     {"error":"<sentence>"}
  *
  * The object of show, and of `wgxdp show --json`:
@@ -15,6 +18,7 @@
  *   listen_port       number
  *   fwmark            number, 0 = off
  *   mtu               number
+ *   debug             bool: debugging is on
  *   path              nic (name or null; "eth0,eth1"), queues, workers (numbers),
  *                     rx, tx ("xdp", "udp"), xdp_mode ("native", "generic", null),
  *                     zero_copy (bool), aead (name), why (sentence or null: why it is not xdp),
@@ -57,6 +61,8 @@
 #define CONTROL_OP "op"
 #define CONTROL_OP_SHOW "show"
 #define CONTROL_OP_DETACH "detach"
+#define CONTROL_OP_SET "set"
+#define CONTROL_DEBUG "debug"
 #define CONTROL_OK "ok"
 #define CONTROL_ERROR "error"
 

@@ -215,7 +215,10 @@ down a "$A"
 
 ns_add d
 D=${ID}d
-ok "wg1 and wg2, in one namespace" eval "in_ns a '$WGXDP' '$A' && in_ns a '$WGXDP' '$D'"
+for name in "$A" "$D"; do # in the foreground, so that what they say has a place
+	spawn a env WG_PROCESS_FOREGROUND=1 "$WGXDP" "$name" >"$name.log" 2>&1
+done
+ok "wg1 and wg2, in one namespace" wait_for 10 eval "wg show '$A' && wg show '$D'"
 ok "ifconfig wg1 wgport 111 wgkey ... wgpeer ... wgendpoint 127.0.0.1 222" in_ns a wg set "$A" \
 	listen-port 111 private-key b.key peer "$(pub c)" endpoint 127.0.0.1:222 allowed-ips 192.168.5.2/32
 ok "ifconfig wg2 the other way round" in_ns a wg set "$D" \
@@ -225,10 +228,42 @@ ok "rdomain 2: wg2 moves" in_ns a ip link set "$D" netns "$ID-d"
 in_ns b ip address add 192.168.5.1/24 dev "$A"
 in_ns d ip address add 192.168.5.2/24 dev "$D"
 in_ns b ip link set "$A" up
+
+says() # WHAT REGEX: wg1 does
+{
+	wait_for 8 grep -qE -- "$2" "$A.log"
+	is "$1" "$(grep -cE -- "$2" "$A.log")" 1
+	: >"$A.log"
+}
+
+PEER="peer $(pub c | sed 's/[+/]/\\&/g')"
+ok "ifconfig wg1 debug" "$WGXDP" set "$A" debug on
+: >"$A.log"
+in_ns b ping -q -c 1 -W 1 192.168.5.2 >said
+says "... while wg2 is down" \
+	"Handshake for $PEER \(127\.0\.0\.1:222\) did not complete after 5 seconds, retrying$"
 in_ns d ip link set "$D" up
 # The daemon hears from another namespace that wg2 is up: the first initiation may come before that.
 ok "route -T1 exec ping 192.168.5.2" wait_for 10 pings b 192.168.5.2
 is "netstat -ln: ss -lun" "$(in_ns a ss -Hlun | grep -oE ':(111|222) ' | sort -u | xargs)" ":111 :222"
+in_ns d ip address add 192.168.5.99/24 dev "$D"
+: >"$A.log"
+in_ns d ping -q -c 1 -W 1 -I 192.168.5.99 192.168.5.1 >said
+says "... a packet from an address that is not wg2's" \
+	"Packet has unallowed src IP \(192\.168\.5\.99\) from $PEER \(127\.0\.0\.1:222\)$"
+in_ns a wg set "$D" private-key a.key
+in_ns d ping -q -c 1 -W 1 192.168.5.1 >said
+says "... wg2 has a key that wg1 does not know" \
+	"Invalid handshake initiation from 127\.0\.0\.1:222$"
+in_ns a wg set "$D" peer "$(pub b)" remove peer "$(pub c)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
+in_ns d ping -q -c 1 -W 1 192.168.5.1 >said
+says "... wg2 takes wg1 for somebody else" "Invalid initiation MAC from 127\.0\.0\.1:222$"
+ok "ifconfig wg1 -debug" "$WGXDP" set "$A" debug off
+in_ns a wg set "$D" private-key c.key peer "$(pub c)" remove peer "$(pub b)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
+: >"$A.log"
+in_ns d ping -q -c 1 -W 1 -I 192.168.5.99 192.168.5.1 >said
+ok "... all is well again" wait_for 10 pings d 192.168.5.1
+is "... and nothing is said" "$(cat "$A.log")" ""
 is "wgpubkey" "$(in_ns a wg show "$A" public-key)" "$(pub b)"
 in_ns b ip link delete "$A"
 in_ns d ip link delete "$D"

@@ -14,7 +14,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "util/log.h"
+/* Not /dev/log: that one is the machine's. */
+#define SYSLOG_PATH "wgxdp-test-log.socket"
+#include "util/log.c" /* NOLINT(bugprone-suspicious-include) */
 
 static int saved_stderr, memory;
 static char seen[4096];
@@ -117,6 +119,45 @@ static void test_errno_is_kept(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+/* What a daemon without a terminal says. Whether there is a syslog may change while it runs, and one
+ * that does not read holds up nobody. */
+static void test_syslog(void **state)
+{
+	int listener = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char line[2048], want[64], date[16];
+	ssize_t n;
+
+	(void)state;
+	unlink(SYSLOG_PATH);
+	log_open("wgxdp: wg0", LOG_LEVEL_DEBUG);
+	assert_string_equal(log_where(), "stderr");
+	log_use_syslog();
+	assert_string_equal(log_where(), "nowhere");
+	log_error("to nobody");
+	assert_int_equal(bind(listener, (const struct sockaddr *)&syslog_address,
+			      sizeof(syslog_address)),
+			 0);
+	assert_string_equal(log_where(), "syslog");
+	log_error("e\n%d", 1);
+	log_debug("d");
+	n = recv(listener, line, sizeof(line) - 1, MSG_DONTWAIT);
+	assert_in_range(n, 1, sizeof(line) - 1);
+	line[n] = '\0';
+	memcpy(date, line + 4, 15);
+	date[15] = '\0';
+	snprintf(want, sizeof(want), "<27>%s wgxdp[%d]: wg0: e?1", date, (int)getpid());
+	assert_string_equal(line, want);
+	n = recv(listener, line, sizeof(line), MSG_DONTWAIT);
+	assert_memory_equal(line, "<31>", 4);
+	for (unsigned i = 0; i < 10000; i++)
+		log_info("flood");
+	assert_string_equal(written(), "");
+	close(listener);
+	unlink(SYSLOG_PATH);
+	close(syslog_fd);
+	syslog_fd = -1;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +165,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_journal_priorities, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_control_characters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_message_is_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_syslog, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errno_is_kept, setup, teardown),
 	};
 

@@ -79,7 +79,7 @@ struct node {
 	unsigned sends;		      /* calls of the op, refused ones included */
 	unsigned sent[WIRE_DATA + 1]; /* by type */
 	unsigned received_data, received_empty, last_serial;
-	unsigned events[DEVICE_COOKIE_SENT + 1], flushes, endpoint_changes, identity_changes;
+	unsigned events[DEVICE_EVENTS], flushes, endpoint_changes, identity_changes;
 	enum reason last; /* of the last message given to device_input */
 };
 

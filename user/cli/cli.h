@@ -22,6 +22,7 @@ enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 int attach_main(int argc, char **argv); /* attach.c */
 int detach_main(int argc, char **argv); /* detach.c */
 int show_main(int argc, char **argv);	/* show.c */
+int set_main(int argc, char **argv);	/* set.c */
 int check_main(int argc, char **argv);	/* check.c */
 int genkey_main(int argc, char **argv); /* keys.c */
 int genpsk_main(int argc, char **argv);

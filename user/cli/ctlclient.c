@@ -44,13 +44,15 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 }
 
 /* Sends the request and reads one line. 0 or -errno. */
-static int talk(int fd, const char *op, struct buffer *in)
+static int talk(int fd, const json_t *request, struct buffer *in)
 {
+	char *text = json_dumps(request, JSON_COMPACT);
 	struct buffer out = { 0 };
 	ssize_t n;
 	int err = 0;
 
-	buffer_printf(&out, "{\"" CONTROL_OP "\":\"%s\"}\n", op);
+	buffer_printf(&out, "%s\n", text ? text : "");
+	free(text);
 	if (out.failed)
 		err = -ENOMEM;
 	else if (send(fd, out.data, out.end, MSG_NOSIGNAL) != (ssize_t)out.end)
@@ -76,14 +78,22 @@ static int talk(int fd, const char *op, struct buffer *in)
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
 		      struct fault *f)
 {
+	return ctlclient_ask(interface, json_pack("{s:s}", CONTROL_OP, op), timeout_s, reply, f);
+}
+
+int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, json_t **reply,
+		  struct fault *f)
+{
 	struct buffer in = { 0 };
 	json_t *object = NULL;
 	const char *refusal;
 	int err, fd = open_socket(interface, timeout_s, f);
 
-	if (fd < 0)
+	if (fd < 0) {
+		json_decref(request);
 		return fd;
-	err = talk(fd, op, &in);
+	}
+	err = talk(fd, request, &in);
 	if (err == -EAGAIN) {
 		err = fault(f, -ETIMEDOUT, "%s: no answer within %u s; is its daemon stopped?",
 			    interface, timeout_s);
@@ -104,6 +114,7 @@ int ctlclient_request(const char *interface, const char *op, unsigned timeout_s,
 	*reply = json_incref(object);
 out:
 	json_decref(object);
+	json_decref(request);
 	buffer_done(&in);
 	close(fd);
 	return err;

@@ -14,6 +14,10 @@
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
 		      struct fault *f);
 
+/* The same with a request of more members; @request is released. */
+int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, json_t **reply,
+		  struct fault *f);
+
 /* Names of the interfaces that have a control socket, sorted. Returns how many, with *@names to be
  * freed by free(), or -errno with @f. */
 int ctlclient_interfaces(char (**names)[IFNAME_MAX + 1], struct fault *f);

@@ -196,6 +196,8 @@ void show_print(FILE *out, const json_t *interface, long long now)
 	if (mark)
 		fprintf(out, "  fwmark: 0x%llx\n", (unsigned long long)mark);
 	fprintf(out, "  mtu: %lld\n", (long long)number(interface, "mtu"));
+	if (json_is_true(json_object_get(interface, "debug")))
+		fprintf(out, "  debugging: on\n");
 	print_path(out, json_object_get(interface, "path"));
 	print_ledger(out, interface);
 	json_array_foreach (peers, i, peer)

@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
 	{ "attach", attach_main, "[NIC[,NIC...]] CONF", "bring a tunnel up" },
 	{ "detach", detach_main, "IFACE|CONF", "take it down" },
 	{ "show", show_main, "[IFACE] [--json]", "state, paths, drops and peers" },
+	{ "set", set_main, "IFACE|CONF debug on|off", "say more of what goes wrong" },
 	{ "check", check_main, "CONF", "read a config file and say what is wrong" },
 	{ "genkey", genkey_main, "", "a new private key" },
 	{ "genpsk", genpsk_main, "", "a new preshared key" },
@@ -55,9 +56,9 @@ static int help(FILE *out)
 
 /* What people type for a command, and words that will be one: as `wgxdp IFACE` they would make an
  * interface of that name and seem to work. */
-static const char *const commands[] = { "reload",  "set",  "stats",   "monitor", "probe", "trace",
-					"capture", "logs", "metrics", "version", "list",  "status",
-					"up",	   "down", "stop",    "start" };
+static const char *const commands[] = { "reload",  "stats", "monitor", "probe",	  "trace",
+					"capture", "logs",  "metrics", "version", "list",
+					"status",  "up",    "down",    "stop",	  "start" };
 
 /* Letters to insert, remove or replace to make @name of @verb. */
 static unsigned distance(const char *verb, const char *name)

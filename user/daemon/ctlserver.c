@@ -34,6 +34,16 @@ static void answer(struct buffer *reply, json_t *object)
 	json_decref(object);
 }
 
+static json_t *set(struct ctlserver *c, const json_t *request)
+{
+	const json_t *debug = json_object_get(request, CONTROL_DEBUG);
+
+	if (!json_is_boolean(debug))
+		return json_pack("{s:s}", CONTROL_ERROR,
+				 "what this daemon can set is \"debug\": true or false");
+	return c->ops->set_debug(c->ctx, json_is_true(debug));
+}
+
 static int on_line(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		   struct buffer *reply)
 {
@@ -46,6 +56,8 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR, "a request is {\"op\":\"...\"}"));
 	} else if (strcmp(op, CONTROL_OP_SHOW) == 0) {
 		answer(reply, c->ops->show(c->ctx));
+	} else if (strcmp(op, CONTROL_OP_SET) == 0) {
+		answer(reply, set(c, request));
 	} else if (strcmp(op, CONTROL_OP_DETACH) != 0) {
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR,
 					"this version of the daemon does not know that request"));

@@ -13,6 +13,8 @@
 struct ctlserver_ops {
 	/* A new object with the fields of control.h; NULL when out of memory. */
 	json_t *(*show)(void *ctx);
+	/* Debugging on or off; likewise. */
+	json_t *(*set_debug)(void *ctx, bool on);
 	/* Leave. Answered by ctlserver_detached() when the teardown is done. */
 	void (*detach)(void *ctx);
 };

@@ -1,51 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples of what died in BPF, for `LOG_LEVEL=debug`: reason, hook, and between whom. */
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <stdio.h>
+/* Samples of what died in BPF: for debugging, else thrown away. */
 #include <sys/epoll.h>
 
 #include "daemon/node.h"
-#include "util/log.h"
 
-static const char *const hooks[] = {
-	[EVENT_XDP] = "XDP",
-	[EVENT_NIC] = "TC on the NIC",
-	[EVENT_EGRESS] = "TC egress",
-	[EVENT_INGRESS] = "TC ingress",
-};
-
-static const char *const sentences[REASON_COUNT] = {
-#define X(id, name, sentence) [id] = sentence,
-	FOREACH_REASON(X)
-#undef X
-};
-
-/* Source and destination of the packet that begins with @e->head, as far as it says. */
-static void addresses(const struct event *e, char from[static INET6_ADDRSTRLEN],
-		      char to[static INET6_ADDRSTRLEN])
+static void on_sample(void *ctx, const struct event *e)
 {
-	snprintf(from, INET6_ADDRSTRLEN, "?");
-	snprintf(to, INET6_ADDRSTRLEN, "?");
-	if (e->head_len >= 20 && e->head[0] >> 4 == 4) {
-		inet_ntop(AF_INET, e->head + 12, from, INET6_ADDRSTRLEN);
-		inet_ntop(AF_INET, e->head + 16, to, INET6_ADDRSTRLEN);
-	} else if (e->head_len >= 40 && e->head[0] >> 4 == 6) {
-		inet_ntop(AF_INET6, e->head + 8, from, INET6_ADDRSTRLEN);
-		inet_ntop(AF_INET6, e->head + 24, to, INET6_ADDRSTRLEN);
-	}
-}
-
-static void say(void *ctx, const struct event *e)
-{
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
-
-	(void)ctx;
-	if (e->reason >= REASON_COUNT || e->hook >= sizeof(hooks) / sizeof(*hooks))
-		return;
-	addresses(e, from, to);
-	log_debug("%s dropped a packet of %u bytes from %s to %s: %s", hooks[e->hook], e->bytes,
-		  from, to, sentences[e->reason]);
+	diag_sample(ctx, e);
 }
 
 static void on_events(void *ctx, int fd, uint32_t events)
@@ -54,7 +15,7 @@ static void on_events(void *ctx, int fd, uint32_t events)
 
 	(void)fd;
 	(void)events;
-	loader_events_read(n->loader, log_get_level() >= LOG_LEVEL_DEBUG ? say : NULL, n);
+	loader_events_read(n->loader, diag_is_on() ? on_sample : NULL, n);
 }
 
 int events_watch(struct node *n)

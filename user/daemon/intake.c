@@ -39,6 +39,9 @@ static void take_note(struct node *n, const struct note *note, uint64_t now_ns)
 	case NOTE_WATCH:
 		device_watch(&n->device, p, now_ns);
 		break;
+	case NOTE_UNALLOWED:
+		diag_unallowed(n, p, &note->from);
+		break;
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/node.h"
+#include "util/log.h"
 
 /* One message is one datagram of a SOCK_SEQPACKET pair: nothing to split or join. */
 #define MESSAGE_MAX (sizeof(struct fault) + 16)
@@ -39,7 +40,7 @@ static void close_inherited(int keep[static 3])
 }
 
 /* A daemon keeps nothing of its caller's terminal. Messages stay where a journal takes them, or where
- * LOG_LEVEL asks for them. */
+ * LOG_LEVEL asks for them; else they go to syslog. */
 static void leave_terminal(const struct options *options, int lease)
 {
 	const char *level = getenv("LOG_LEVEL");
@@ -56,6 +57,7 @@ static void leave_terminal(const struct options *options, int lease)
 	if (quiet) {
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);
+		log_use_syslog();
 	}
 	close(null);
 }

@@ -394,6 +394,7 @@ static void run(struct node *n)
 		int err;
 
 		until_ns = earliest(earliest(until_ns, n->paths_at_ns), mapsync_next(n));
+		until_ns = earliest(until_ns, diag_next(n));
 		if (grace_collect(n->grace))
 			until_ns = earliest(until_ns, now_ns + COLLECT_NS);
 		until_ns = earliest(until_ns, n->tunnel_at_ns);
@@ -412,6 +413,7 @@ static void run(struct node *n)
 		mapsync_tick(n, now_ns);
 		paths_tick(n, now_ns);
 		tunnel_tick(n, now_ns);
+		diag_tick(n, now_ns);
 		keep_record(n);
 	}
 }
@@ -478,6 +480,7 @@ int node_run(const struct options *options, struct conf *conf, int lease_fd)
 	};
 	snprintf(prefix, sizeof(prefix), "wgxdp: %s", options->interface);
 	log_open(prefix, level_wanted(options, conf));
+	n.quiet_level = diag_is_on() ? LOG_LEVEL_INFO : log_get_level();
 	hold_signals(&n);
 	err = start(&n, conf, &f);
 	if (conf)
@@ -490,6 +493,8 @@ int node_run(const struct options *options, struct conf *conf, int lease_fd)
 		n.exit_code = 1;
 	} else {
 		lease_tell(lease_fd, "ready", n.tun.ifindex);
+		if (diag_is_on())
+			diag_set(&n, true);
 		tunnel_look(&n); /* one that we were given may be up */
 		run(&n);
 	}

@@ -17,6 +17,7 @@
  *   reach.c    endpoint -> outer headers, kept true as routes and neighbours change
  *   mapsync.c  BPF maps = state of the peers
  *   events.c   samples of what died in BPF
+ *   diag.c     what is said while debugging is on
  *   report.c   what `wgxdp show` shows; ledger.c adds up what died at the paths
  */
 #ifndef WGXDP_NODE_H
@@ -24,6 +25,7 @@
 
 #include "conf/conf.h"
 #include "daemon/ctlserver.h"
+#include "daemon/diag.h"
 #include "daemon/ledger.h"
 #include "daemon/loader.h"
 #include "daemon/loop.h"
@@ -34,6 +36,7 @@
 #include "daemon/workers.h"
 #include "io/nexthop.h"
 #include "io/tun.h"
+#include "util/log.h"
 #include "wg/device.h"
 
 struct node {
@@ -89,6 +92,9 @@ struct node {
 	/* mapsync.c */
 	uint64_t counters_at_ns; /* peer_auth is brought up to date again then */
 	uint64_t listen_at_ns;	 /* the map listen likewise; UINT64_MAX = it is */
+
+	struct diag diag;
+	enum log_level quiet_level; /* while debugging is off */
 
 	/* sockets */
 	struct uapi uapi;
@@ -170,5 +176,7 @@ void mapsync_index_end(struct node *n, uint32_t index);
 
 /* report.c: answers on the control socket. */
 extern const struct ctlserver_ops report_ops;
+/* What died by reason, but for what the paths count. */
+void report_drops(const struct node *n, uint64_t sums[static REASON_COUNT]);
 
 #endif

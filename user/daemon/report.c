@@ -3,10 +3,13 @@
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/keytext.h"
 #include "daemon/node.h"
 #include "io/encap.h"
+#include "util/log.h"
+#include "wgxdp/control.h"
 
 static uint64_t count(const _Atomic uint64_t *at)
 {
@@ -64,17 +67,29 @@ static json_t *describe_peers(const struct node *n)
 	return peers;
 }
 
-/* What died anywhere, by reason: in BPF, in the workers, in the handshake engine, at the paths. */
-static void sum_drops(const struct node *n, struct ledger *l, uint64_t sums[static REASON_COUNT])
+/* In BPF and in the handshake engine. */
+static void add_drops(const struct node *n, uint64_t sums[static REASON_COUNT])
 {
 	struct drops_value kernel[REASON_COUNT] = { 0 };
 
-	workers_drops(n, sums);
-	ledger_sum(n, sums[REASON_tun_full] + sums[REASON_down], l);
 	if (n->loader && loader_drops(n->loader, kernel))
 		memset(kernel, 0, sizeof(kernel));
 	for (unsigned i = 0; i < REASON_COUNT; i++)
 		sums[i] += kernel[i].packets + n->device.counts[i];
+}
+
+void report_drops(const struct node *n, uint64_t sums[static REASON_COUNT])
+{
+	workers_drops(n, sums);
+	add_drops(n, sums);
+}
+
+/* What died anywhere, by reason: the above, and at the paths. */
+static void sum_drops(const struct node *n, struct ledger *l, uint64_t sums[static REASON_COUNT])
+{
+	workers_drops(n, sums);
+	ledger_sum(n, sums[REASON_tun_full] + sums[REASON_down], l);
+	add_drops(n, sums);
 	sums[REASON_oversized] += l->oversized;
 	sums[REASON_malformed] += l->malformed;
 }
@@ -188,15 +203,27 @@ static json_t *describe(void *ctx)
 
 	keytext_to_base64(key, n->device.identity.public);
 	describe_dead(n, &ledger, dead);
-	all = json_pack("{s:s, s:s?, s:i, s:I, s:i, s:o, s:o, s:o}", "interface", n->tun.name,
+	all = json_pack("{s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o, s:o}", "interface", n->tun.name,
 			"public_key", n->device.identity.set ? key : NULL, "listen_port",
 			(int)(n->up ? n->udp.port : n->wanted_port), "fwmark",
-			(json_int_t)n->fwmark, "mtu", (int)n->tun_mtu, "path",
-			describe_path(n, &ledger), "passes", describe_passes(n), "peers",
+			(json_int_t)n->fwmark, "mtu", (int)n->tun_mtu, "debug", diag_is_on(),
+			"path", describe_path(n, &ledger), "passes", describe_passes(n), "peers",
 			describe_peers(n));
 	json_object_update(all, dead);
 	json_decref(dead);
 	return all;
+}
+
+/* Says where its messages are to be found. */
+static json_t *set_debug(void *ctx, bool on)
+{
+	char file[256];
+	ssize_t n = readlink("/proc/self/fd/2", file, sizeof(file) - 1);
+
+	file[n > 0 ? n : 0] = '\0';
+	diag_set(ctx, on);
+	return json_pack("{s:b, s:s, s:s, s:i}", CONTROL_OK, 1, "log", log_where(), "stderr", file,
+			 "pid", (int)getpid());
 }
 
 static void detach(void *ctx)
@@ -206,5 +233,6 @@ static void detach(void *ctx)
 
 const struct ctlserver_ops report_ops = {
 	.show = describe,
+	.set_debug = set_debug,
 	.detach = detach,
 };

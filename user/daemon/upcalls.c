@@ -6,11 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "conf/keytext.h"
 #include "daemon/node.h"
 #include "io/encap.h"
 #include "io/udp.h"
-#include "util/log.h"
 
 static void up_random(void *ctx, void *out, size_t n)
 {
@@ -163,36 +161,10 @@ static void up_retire(void *ctx, void *object, void (*free_fn)(void *))
 	grace_retire(n->grace, object, free_fn);
 }
 
-static const char *const event_texts[] = {
-	[DEVICE_HANDSHAKE_RETRY] =
-		"Handshake for peer %s (%s) did not complete after 5 seconds, retrying",
-	[DEVICE_HANDSHAKE_GIVEN_UP] = "Handshake for peer %s (%s) did not complete, giving up",
-	[DEVICE_BAD_INITIATION] = "Invalid handshake initiation from peer %s (%s)",
-	[DEVICE_BAD_MAC1] = "Invalid initiation MAC from peer %s (%s)",
-	[DEVICE_SESSION_BEGUN] = "Session with peer %s (%s) begun",
-	[DEVICE_KEEPALIVE_SENT] = "Keepalive sent to peer %s (%s)",
-	[DEVICE_KEYS_WIPED] = "Keys of peer %s (%s) wiped",
-	[DEVICE_COOKIE_SENT] = "Cookie reply sent to peer %s (%s)",
-};
-
 static void up_event(void *ctx, enum device_event event, const struct peer *peer,
 		     const struct endpoint *from)
 {
-	char key[KEYTEXT_BASE64_LEN + 1] = "unknown", address[ENDPOINT_TEXT_LEN] = "";
-
-	(void)ctx;
-	if (log_get_level() < LOG_LEVEL_DEBUG)
-		return;
-	if (peer)
-		keytext_to_base64(key, peer->remote.public);
-	if (!from && peer)
-		from = &peer->endpoint;
-	if (from)
-		endpoint_text(from, address);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	log_debug(event_texts[event], key, address); /* each of them takes just these two */
-#pragma GCC diagnostic pop
+	diag_event(ctx, event, peer, from);
 }
 
 const struct device_ops upcalls = {

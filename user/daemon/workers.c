@@ -207,6 +207,12 @@ void workers_set_mtu(struct node *n, uint32_t mtu)
 		worker_set_mtu(n->workers[i].worker, mtu);
 }
 
+void workers_set_debug(struct node *n, bool on)
+{
+	for (unsigned i = 0; i < n->worker_count; i++)
+		worker_set_debug(n->workers[i].worker, on);
+}
+
 void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT])
 {
 	uint64_t one[REASON_COUNT];

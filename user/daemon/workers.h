@@ -50,6 +50,7 @@ int workers_open_udp(struct node *n, uint16_t port, struct node_udp *udp, struct
 void workers_use_udp(struct node *n, const struct node_udp *udp);
 
 void workers_set_mtu(struct node *n, uint32_t mtu);
+void workers_set_debug(struct node *n, bool on);
 /* Drops of all of them, added up. */
 void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT]);
 /* Data messages by the paths that worker @id has now. */

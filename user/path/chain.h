@@ -86,9 +86,12 @@ struct worker {
 	struct outside *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn */
 	struct icmp_budget icmp;
+	uint64_t unallowed_second; /* of BOOTTIME, when packets were last noted ... */
+	unsigned unallowed_noted;  /* ... and how many in it */
 	struct ingress ingress;
 	struct egress egress;
 	_Atomic uint32_t mtu;
+	_Atomic bool debug;
 	_Atomic uint64_t drops[REASON_COUNT]; /* single writer: the thread */
 	/* from the control thread */
 	struct spsc flushes; /* receiver indices */
@@ -121,6 +124,9 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 
 /* NOTE_MOVED, but for one peer not more often than every MOVED_INTERVAL_NS: a later packet says it. */
 void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to);
+
+/* NOTE_UNALLOWED, while debugging is on: @p sent the IP packet that begins at @ip. */
+void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip);
 
 /* NOTE_WANT_HANDSHAKE, but for one peer not more often than every WANT_INTERVAL_NS. */
 void chain_want_handshake(struct worker *w, struct peer *p);

@@ -20,6 +20,7 @@ enum note_kind {
 	NOTE_CONFIRMED,	     /* peer->next opened a message */
 	NOTE_MOVED,	     /* authenticated from another endpoint */
 	NOTE_WATCH,	     /* timers: look at this peer */
+	NOTE_UNALLOWED,	     /* debugging: it sent a packet from an address that is not its own */
 };
 
 struct note {
@@ -27,7 +28,7 @@ struct note {
 	uint32_t slot;	      /* of the peer: a peer may be gone when the note is read */
 	uint64_t serial;      /* of the peer, to compare with whom the slot holds by then */
 	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session */
-	struct endpoint from; /* NOTE_MOVED */
+	struct endpoint from; /* NOTE_MOVED; NOTE_UNALLOWED: that address, port 0 */
 };
 
 struct handshake_message {

@@ -212,9 +212,14 @@ static enum reason check_source(const struct allowedips *allowed, struct in_pack
 
 static void check_sources(struct worker *w, unsigned n)
 {
-	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++)
-		if (p->reason == REASON_none && p->len)
-			p->reason = check_source(w->config.device->allowed, p);
+	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++) {
+		if (p->reason != REASON_none || !p->len)
+			continue;
+		p->reason = check_source(w->config.device->allowed, p);
+		if (p->reason == REASON_unallowed_source)
+			chain_unallowed(w, p->session->peer,
+					p->frame->payload + sizeof(struct wire_data));
+	}
 }
 
 static void write_tun(struct worker *w, unsigned n)

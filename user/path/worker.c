@@ -29,6 +29,8 @@
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
 /* ... and said that it moved: a peer that alternates addresses must not occupy the control thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
+/* So many packets from unallowed sources are noted; the rest is in the counter only. */
+#define UNALLOWED_PER_S 10
 /* A path that could not hand everything to the kernel is swept again after this, and twice as long
  * each time that it does not help: the NIC may be down, or gone. */
 #define RETRY_MS 1
@@ -65,6 +67,27 @@ void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to)
 		return;
 	atomic_store_explicit(&p->moved_ns, w->now_ns, memory_order_relaxed);
 	chain_note(w, NOTE_MOVED, p, 0, to);
+}
+
+void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)
+{
+	struct endpoint source = { 0 };
+
+	if (!atomic_load_explicit(&w->debug, memory_order_relaxed))
+		return;
+	if (w->unallowed_second != w->now_ns / NS_PER_S)
+		w->unallowed_noted = 0;
+	w->unallowed_second = w->now_ns / NS_PER_S;
+	if (w->unallowed_noted++ >= UNALLOWED_PER_S)
+		return;
+	if (ip[0] >> 4 == 4) {
+		source.remote.v4.sin_family = AF_INET;
+		memcpy(&source.remote.v4.sin_addr, ip + 12, sizeof(source.remote.v4.sin_addr));
+	} else {
+		source.remote.v6.sin6_family = AF_INET6;
+		memcpy(&source.remote.v6.sin6_addr, ip + 8, sizeof(source.remote.v6.sin6_addr));
+	}
+	chain_note(w, NOTE_UNALLOWED, p, 0, &source);
 }
 
 int chain_inject(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
@@ -230,6 +253,11 @@ void worker_set_udp(struct worker *w, struct outside *udp)
 void worker_set_mtu(struct worker *w, uint32_t mtu)
 {
 	atomic_store_explicit(&w->mtu, mtu, memory_order_relaxed);
+}
+
+void worker_set_debug(struct worker *w, bool on)
+{
+	atomic_store_explicit(&w->debug, on, memory_order_relaxed);
 }
 
 int worker_start(struct worker *w)

@@ -44,6 +44,9 @@ void worker_set_udp(struct worker *w, struct outside *udp);
 /* MTU of the tunnel interface: no packet is padded beyond it. */
 void worker_set_mtu(struct worker *w, uint32_t mtu);
 
+/* While debugging is on it notes packets from unallowed sources, a few a second. */
+void worker_set_debug(struct worker *w, bool on);
+
 int worker_start(struct worker *w); /* 0 or -errno */
 void worker_stop(struct worker *w); /* returns when the thread has ended; fine if there is none */
 

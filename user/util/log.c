@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c - one message is one write(2), so that lines of several threads never mix.
+ * log.c - one message is one write(2) or sendto(2), so that lines of several threads never mix.
+ *
+ * Not syslog(3): that waits for as long as the other side does not read, and a flood of messages must
+ * not hold up the control thread.
  */
 #include "util/log.h"
 
@@ -11,13 +14,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 1024
+#ifndef SYSLOG_PATH
+#define SYSLOG_PATH "/dev/log"
+#endif
 
 static const char *line_prefix = "wgxdp";
 static atomic_int current_level = LOG_LEVEL_INFO;
 static bool journal;
+static int syslog_fd = -1; /* >= 0: there, and not to stderr */
+
+static const struct sockaddr_un syslog_address = { .sun_family = AF_UNIX, .sun_path = SYSLOG_PATH };
 
 void log_open(const char *prefix, enum log_level level)
 {
@@ -36,6 +49,27 @@ enum log_level log_get_level(void)
 	return atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
+void log_use_syslog(void)
+{
+	syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* Whether anybody listens is asked with a socket of its own: one that is connected would not follow
+ * a syslog that is started anew. */
+const char *log_where(void)
+{
+	int fd, err;
+
+	if (syslog_fd < 0)
+		return journal ? "journal" : "stderr";
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return "nowhere";
+	err = connect(fd, (const struct sockaddr *)&syslog_address, sizeof(syslog_address));
+	close(fd);
+	return err ? "nowhere" : "syslog";
+}
+
 /* Values quoted from files and sockets may hold anything: nothing of it may start a new line or
  * drive a terminal. */
 static void tame(char *text, size_t len)
@@ -48,6 +82,49 @@ static void tame(char *text, size_t len)
 	}
 }
 
+/* "<30>Nov 25 10:00:00 wgxdp[123]: " as syslog's socket takes it, "<6>" for a journal, or "". */
+static size_t begin_line(char line[static LINE_MAX_BYTES], int priority)
+{
+	char date[sizeof("Nov 25 10:00:00")] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+	int n = 0;
+
+	if (syslog_fd >= 0) {
+		if (localtime_r(&now, &tm))
+			strftime(date, sizeof(date), "%b %e %T", &tm);
+		n = snprintf(line, LINE_MAX_BYTES, "<%d>%s wgxdp[%d]: ", LOG_DAEMON | priority,
+			     date, (int)getpid());
+	} else if (journal) {
+		n = snprintf(line, LINE_MAX_BYTES, "<%d>", priority);
+	}
+	return (size_t)n;
+}
+
+/* There is nobody to tell that telling failed. */
+static void end_line(char *line, size_t len)
+{
+	if (syslog_fd >= 0) {
+		if (sendto(syslog_fd, line, len, MSG_NOSIGNAL,
+			   (const struct sockaddr *)&syslog_address, sizeof(syslog_address)) < 0)
+			return;
+	} else {
+		line[len++] = '\n';
+		if (write(STDERR_FILENO, line, len) < 0)
+			return;
+	}
+}
+
+/* Syslog has the name before the process number. */
+static const char *prefix(void)
+{
+	static const char name[] = "wgxdp: ";
+
+	return syslog_fd >= 0 && !strncmp(line_prefix, name, sizeof(name) - 1)
+		       ? line_prefix + sizeof(name) - 1
+		       : line_prefix;
+}
+
 static void emit(enum log_level level, int priority, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
@@ -55,15 +132,13 @@ static void emit(enum log_level level, int priority, const char *format, va_list
 {
 	int saved_errno = errno;
 	char line[LINE_MAX_BYTES];
-	size_t len = 0, start;
+	size_t len, start;
 	int n;
 
 	if (level > log_get_level())
 		return;
-	if (journal)
-		len += (size_t)snprintf(line, sizeof(line), "<%d>", priority);
-	start = len;
-	n = snprintf(line + len, sizeof(line) - len, "%s: ", line_prefix);
+	start = len = begin_line(line, priority);
+	n = snprintf(line + len, sizeof(line) - len, "%s: ", prefix());
 	len += (size_t)n;
 	n = vsnprintf(line + len, sizeof(line) - len, format, args);
 	if (n < 0)
@@ -74,10 +149,7 @@ static void emit(enum log_level level, int priority, const char *format, va_list
 		memcpy(line + len - 3, "...", 3);
 	}
 	tame(line + start, len - start);
-	line[len++] = '\n';
-	/* There is nobody to tell that telling failed. */
-	if (write(STDERR_FILENO, line, len) < 0)
-		goto out;
+	end_line(line, len);
 out:
 	errno = saved_errno;
 }
@@ -87,7 +159,7 @@ void log_error(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	emit(LOG_LEVEL_ERROR, 3, format, args);
+	emit(LOG_LEVEL_ERROR, LOG_ERR, format, args);
 	va_end(args);
 }
 
@@ -96,7 +168,7 @@ void log_info(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	emit(LOG_LEVEL_INFO, 6, format, args);
+	emit(LOG_LEVEL_INFO, LOG_INFO, format, args);
 	va_end(args);
 }
 
@@ -105,6 +177,6 @@ void log_debug(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	emit(LOG_LEVEL_DEBUG, 7, format, args);
+	emit(LOG_LEVEL_DEBUG, LOG_DEBUG, format, args);
 	va_end(args);
 }

@@ -24,10 +24,12 @@ enum device_event {
 	DEVICE_HANDSHAKE_GIVEN_UP,
 	DEVICE_BAD_INITIATION, /* "Invalid handshake initiation" */
 	DEVICE_BAD_MAC1,       /* "Invalid initiation MAC" */
+	DEVICE_BAD_RESPONSE,   /* in mac1 or in what is sealed */
 	DEVICE_SESSION_BEGUN,
 	DEVICE_KEEPALIVE_SENT,
 	DEVICE_KEYS_WIPED,
 	DEVICE_COOKIE_SENT,
+	DEVICE_EVENTS
 };
 
 struct device_ops {
@@ -60,7 +62,7 @@ struct device_ops {
 	void (*flush)(void *ctx, struct peer *peer);
 	/* See retire_fn. */
 	retire_fn retire;
-	/* Says what happened; @peer or @from may be NULL. */
+	/* Says what happened; @peer or @from may be NULL. A peer that is named has proven to be it. */
 	void (*event)(void *ctx, enum device_event event, const struct peer *peer,
 		      const struct endpoint *from);
 };

@@ -142,9 +142,9 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 {
 	struct noise_handshake hs = { .state = NOISE_NONE };
 	enum reason why = REASON_bad_handshake;
+	struct peer *p, *proven = NULL;
 	enum noise_verdict verdict;
 	struct noise_incoming in;
-	struct peer *p;
 
 	if (!noise_open_initiation(msg, &d->identity, &in))
 		goto out;
@@ -159,6 +159,7 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	verdict = noise_consume_initiation(msg, &in, &p->remote, &hs);
 	if (verdict != NOISE_OK) {
 		why = verdict == NOISE_OLD ? REASON_old_timestamp : REASON_bad_handshake;
+		proven = verdict == NOISE_OLD ? p : NULL; /* it once sent it, whoever does now */
 		goto out;
 	}
 	p->last_initiation_consumed_ns = now_ns;
@@ -170,7 +171,7 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	upkeep_schedule(d, p, now_ns);
 out:
 	if (why == REASON_bad_handshake || why == REASON_old_timestamp)
-		d->ops->event(d->ctx, DEVICE_BAD_INITIATION, NULL, from);
+		d->ops->event(d->ctx, DEVICE_BAD_INITIATION, proven, from);
 	noise_handshake_clear(&hs);
 	wipe(&in, sizeof(in));
 	return why;
@@ -186,8 +187,10 @@ static enum reason consume_response(struct device *d, struct peer *p,
 				    const struct wire_response *msg, const struct endpoint *from,
 				    uint64_t now_ns)
 {
-	if (!noise_consume_response(msg, &p->handshake, &d->identity, &p->remote))
+	if (!noise_consume_response(msg, &p->handshake, &d->identity, &p->remote)) {
+		d->ops->event(d->ctx, DEVICE_BAD_RESPONSE, NULL, from);
 		return REASON_bad_handshake;
+	}
 	accepted(d, p, from, sizeof(*msg), now_ns);
 	if (keyring_begin(d, p, &p->handshake, now_ns)) {
 		upkeep_schedule(d, p, now_ns);
@@ -266,7 +269,10 @@ static enum reason check_macs(struct device *d, const union message *m, size_t l
 		return REASON_none;
 	switch (cookie_check(&d->checker, m, len, from, now_ns)) {
 	case COOKIE_BAD_MAC1:
-		d->ops->event(d->ctx, DEVICE_BAD_MAC1, NULL, from);
+		d->ops->event(d->ctx,
+			      m->header.type == WIRE_INITIATION ? DEVICE_BAD_MAC1
+								: DEVICE_BAD_RESPONSE,
+			      NULL, from);
 		return REASON_bad_mac1;
 	case COOKIE_MAC1_ONLY:
 		if (!under_load)

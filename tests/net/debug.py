@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Provokes what a node says while debugging is on: debug.py NAMESPACE KEY PUBLIC ACTION [COUNT]
+
+From 192.0.2.2, port 51820, to 192.0.2.1:51820, as the peer with private key KEY (base64):
+
+    stranger  initiations of somebody whom nobody knows
+    replay    an initiation that was answered, again
+    mac       initiations with a wrong mac1
+    spoof     a session, and data from 10.99.0.77 in it, which is not ours
+"""
+
+import base64
+import os
+import socket
+import sys
+import time
+
+from wgpeer import Node, ipv4, ipv6, namespace
+
+TO = ("192.0.2.1", 51820)
+
+
+def mac(node, sock, count):
+    for _ in range(count):
+        message = bytearray(node.initiation())
+        message[116] ^= 1
+        sock.sendto(message, TO)
+
+
+def stranger(node, sock, count):
+    other = Node(os.urandom(32), node.remote)
+    for _ in range(count):
+        sock.sendto(other.initiation(), TO)
+
+
+def replay(node, sock, count):
+    message = node.initiation()
+    sock.sendto(message, TO)
+    sock.recv(65536)
+    for _ in range(count):
+        time.sleep(0.06)  # more often than 20 times a second is another reason
+        sock.sendto(message, TO)
+
+
+def spoof(node, sock, count):
+    session = node.connect(sock, TO)
+    for i in range(count):
+        inner = ipv4("10.99.0.77", "10.99.0.1", (1, 9)) if i % 2 == 0 else \
+            ipv6("fd00::77", "fd00::1", (1, 9))
+        sock.sendto(session.seal(inner), TO)
+
+
+def main():
+    name, key, public, action = sys.argv[1:5]
+    count = int(sys.argv[5]) if len(sys.argv) > 5 else 1
+    node = Node(base64.b64decode(key), base64.b64decode(public))
+    with namespace(name):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("192.0.2.2", 51820))
+    sock.settimeout(5)
+    {"mac": mac, "stranger": stranger, "replay": replay, "spoof": spoof}[action](node, sock, count)
+
+
+main()

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* wgxdp set IFACE debug on|off: what wg(4) does by `ifconfig wg0 debug`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/ctlclient.h"
+#include "conf/conf.h"
+#include "wgxdp/control.h"
+
+#define TIMEOUT_S 10
+
+/* Messages that nobody finds are none. */
+static void say_where(const char *interface, const json_t *reply)
+{
+	const char *log = json_string_value(json_object_get(reply, "log"));
+	const char *file = json_string_value(json_object_get(reply, "stderr"));
+	int pid = (int)json_integer_value(json_object_get(reply, "pid"));
+
+	printf("%s: debugging is on; ", interface);
+	if (log && !strcmp(log, "journal"))
+		printf("see `journalctl -f _PID=%d`\n", pid);
+	else if (log && !strcmp(log, "syslog"))
+		printf("see `journalctl -f _PID=%d`, or wgxdp[%d] in syslog's file for daemon.debug\n",
+		       pid, pid);
+	else if (log && !strcmp(log, "stderr"))
+		printf("see the standard error of process %d: %s\n", pid, file ? file : "unknown");
+	else
+		printf("but nobody listens on /dev/log, so what it says is lost: start a syslog "
+		       "service, or attach with --foreground\n");
+}
+
+int set_main(int argc, char **argv)
+{
+	char interface[IFNAME_MAX + 1];
+	json_t *reply = NULL;
+	struct fault f;
+	bool on;
+	int err;
+
+	if (argc != 4 || argv[1][0] == '-' || strcmp(argv[2], "debug") != 0 ||
+	    (strcmp(argv[3], "on") != 0 && strcmp(argv[3], "off") != 0))
+		return cli_fail(CLI_USAGE, "usage: wgxdp set IFACE|CONF debug on|off");
+	on = !strcmp(argv[3], "on");
+	err = conf_interface(argv[1], interface, &f);
+	if (!err)
+		err = ctlclient_ask(interface,
+				    json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_SET,
+					      CONTROL_DEBUG, on),
+				    TIMEOUT_S, &reply, &f);
+	if (err)
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	if (on)
+		say_where(interface, reply);
+	json_decref(reply);
+	return CLI_OK;
+}
