@@ -180,8 +180,14 @@ clean "... nothing left" a "$A"
 ok "fewer queues by ethtool" in_ns a ethtool -L eth0 rx 1 tx 1
 ok "... attach" attach eth0
 is "... one queue, one worker" "$(show a "$A" '.path | "\(.queues) \(.workers)"')" "1 1"
-down a "$A"
+has_queues() { [ "$(show a "$A" .path.queues)" = "$1" ]; }
 ok "... and back" in_ns a ethtool -L eth0 rx 2 tx 2
+ok "... the second is taken, too" wait_for 5 has_queues 2
+before=$(show a "$A" .path.rx_packets.udp)
+ok "... ping by queue 0" no_loss 10.99.0.2
+ok "... ping by queue 1" no_loss 10.99.0.3
+is "... nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" "$before"
+down a "$A"
 
 # --- two NICs -----------------------------------------------------------------------------------
 

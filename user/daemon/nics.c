@@ -50,6 +50,13 @@ static int open_queue(struct node *n, struct node_nic *nic, const struct afxdp_c
 		   : 0;
 }
 
+static unsigned queues_of(const struct node_nic *nic)
+{
+	uint32_t queues = netlink_queues(nic->name);
+
+	return queues < NIC_QUEUES_MAX ? queues : NIC_QUEUES_MAX;
+}
+
 /* The program and all queues, or nothing. */
 static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 {
@@ -58,7 +65,7 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 		.ifindex = nic->ifindex,
 		.zero_copy = n->options->zero_copy,
 	};
-	uint32_t queues = netlink_queues(nic->name);
+	unsigned queues = queues_of(nic);
 	struct netlink_link link;
 	int err = netlink_link(n->netlink, NULL, nic->ifindex, &link);
 
@@ -70,7 +77,7 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 	if (wants_rx(n))
 		err = attach(n, nic, f);
 	config.generic = nic->attached && !nic->native;
-	for (; config.queue < queues && config.queue < NIC_QUEUES_MAX && !err; config.queue++)
+	for (; config.queue < queues && !err; config.queue++)
 		err = open_queue(n, nic, &config, f);
 	if (err)
 		nics_close(n, nic);
@@ -124,12 +131,20 @@ void nics_close(struct node *n, struct node_nic *nic)
 	nic->queue_count = 0;
 }
 
+/* Has it more queues than we opened, or larger frames? What comes by those takes the UDP socket. */
+static bool outgrown(const struct node_nic *nic, const struct netlink_link *link)
+{
+	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count;
+}
+
 void nics_leave(struct node *n, struct node_nic *nic)
 {
 	struct netlink_link link;
+	bool gone = netlink_link(n->netlink, NULL, nic->ifindex, &link) != 0;
+	bool more = !gone && outgrown(nic, &link);
 
 	nics_close(n, nic);
-	if (netlink_link(n->netlink, NULL, nic->ifindex, &link)) {
+	if (gone) {
 		nic->ifindex = 0;
 		snprintf(nic->why, sizeof(nic->why), "%s: it was deleted, or moved away",
 			 nic->name);
@@ -139,8 +154,8 @@ void nics_leave(struct node *n, struct node_nic *nic)
 	nic->occupant = OCCUPANT_UNKNOWN;
 	nic->busy_queue = -1;
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
-		 link.mtu > nic->mtu ? "its MTU grew, the queues are opened anew"
-				     : "our XDP program was detached by force");
+		 more ? "it has more queues or a larger MTU; they are opened anew"
+		      : "our XDP program was detached by force");
 	open_tc(n, nic);
 }
 
@@ -173,7 +188,7 @@ enum nics_change nics_look(struct node *n, struct node_nic *nic)
 	memcpy(nic->name, link.name, sizeof(nic->name));
 	if (nic->attached && !loader_attached(n->loader, nic->ifindex))
 		return NICS_LOST;
-	if (nic->queue_count && link.mtu > nic->mtu)
+	if (nic->queue_count && outgrown(nic, &link))
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(n->loader, nic->ifindex))
 		open_tc_again(n, nic);
