@@ -50,6 +50,8 @@ is "the pin directory is root's alone" "$(stat -c '%a %U' "$PINS/$A")" "700 root
 ok "one XDP program on the NIC" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 ok "show for people" eval "in_ns a '$WGXDP' show '$A' | grep -q native"
 refuses "attach again" 1 "$A.*(in use|already)" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
+refuses "... from another namespace" 1 "$A.*in use by.* in network namespace $ID-a" \
+	in_ns b "$WGXDP" attach eth0 "$TMP/$A.conf"
 is "... did no harm" "$(state)" UP
 ok "detach" down a "$A"
 clean "detach leaves nothing" a "$A"
@@ -158,6 +160,14 @@ is "... is up" "$(state) $(show a "$A" .path.rx)" "UP xdp"
 ok "kill -9 again" murder
 ok "... detach cleans up after the dead" down a "$A"
 clean "... nothing left" a "$A"
+ok "up, with clsact" eval "config | WGXDP_FORCE_CLSACT=1 ours a '$A' --rx udp --tx xdp"
+managed() { in_ns a ip -d neighbour show | grep managed; }
+ok "... a neighbour is managed" wait_for 5 managed
+ok "kill -9 once more" murder
+ok "... detach from another namespace cleans up where it was" down b "$A"
+clean "... nothing left" a "$A"
+is "... no filter, no qdisc" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
+ok "... no neighbour" eval "! managed"
 
 # --- the world moves on ---------------------------------------------------------------------------
 

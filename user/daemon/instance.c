@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/record.h"
+#include "io/netns.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
 
@@ -71,6 +73,20 @@ static int take_lock(int fd, char pid[static PID_LEN])
 	return 0;
 }
 
+static int in_use(const char *interface, const char *pid, struct fault *f)
+{
+	uint64_t ns = netns_of_process(pid);
+	char name[NETNS_NAME_LEN], where[NETNS_NAME_LEN + 32] = "";
+
+	if (ns && ns != netns_of_process("self")) {
+		if (!netns_name(ns, name))
+			snprintf(name, sizeof(name), "net:[%" PRIu64 "]", ns);
+		snprintf(where, sizeof(where), " in network namespace %s", name);
+	}
+	return fault(f, -EBUSY, "%s: in use by wgxdp, process %s%s; `wgxdp detach %s` ends it",
+		     interface, *pid ? pid : "unknown", where, interface);
+}
+
 int instance_take(const char *interface, int *lock_fd, struct fault *f)
 {
 	char path[LOCK_PATH_LEN], pid[PID_LEN];
@@ -89,9 +105,7 @@ retry:
 			     errno == EACCES ? "; wgxdp needs to run as root" : "");
 	if (take_lock(fd, pid)) {
 		close(fd);
-		return fault(f, -EBUSY,
-			     "%s: in use by wgxdp, process %s; `wgxdp detach %s` ends it",
-			     interface, *pid ? pid : "unknown", interface);
+		return in_use(interface, pid, f);
 	}
 	/* The former owner may have removed the file between open and flock. */
 	if (fstat(fd, &held) || stat(path, &named) || held.st_ino != named.st_ino) {

@@ -2,6 +2,7 @@
 #include "daemon/record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,7 @@
 
 #include "daemon/chainlink.h"
 #include "daemon/tclink.h"
-
-static unsigned long long our_netns(void)
-{
-	struct stat s;
-
-	return stat("/proc/self/ns/net", &s) ? 0 : s.st_ino;
-}
+#include "io/netns.h"
 
 static void print_neighbour(FILE *out, const struct encap_next *next)
 {
@@ -38,7 +33,7 @@ int record_write(int lock_fd, const struct nexthop_managed *managed)
 
 	if (!out)
 		return -errno;
-	fprintf(out, "%d\nnetns %llu\n", getpid(), our_netns());
+	fprintf(out, "%d\nnetns %" PRIu64 "\n", getpid(), netns_of_process("self"));
 	for (unsigned i = 0; i < managed->count; i++)
 		print_neighbour(out, &managed->list[i]);
 	if (fclose(out))
@@ -66,37 +61,65 @@ static bool parse_neighbour(const char *line, struct encap_next *next)
 	return true;
 }
 
-static void release_neighbours(FILE *record)
+struct undo {
+	const char *interface;
+	FILE *record;
+};
+
+/* In the calling thread's namespace. */
+static int undo(void *ctx)
 {
+	const struct undo *u = ctx;
 	struct netlink *nl = netlink_open();
-	unsigned long long netns = 0;
 	struct encap_next next;
 	char line[96];
 
-	while (nl && fgets(line, sizeof(line), record)) {
-		sscanf(line, "netns %llu", &netns);
-		if (netns && netns == our_netns() && parse_neighbour(line, &next))
+	tclink_clean(u->interface);
+	chainlink_clean(u->interface);
+	rewind(u->record);
+	while (nl && fgets(line, sizeof(line), u->record))
+		if (parse_neighbour(line, &next))
 			netlink_neighbour_release(nl, next.ifindex, next.family, next.addr);
-	}
 	netlink_close(nl);
+	return 0;
+}
+
+static uint64_t netns_of_record(FILE *record)
+{
+	uint64_t ns = 0;
+	char line[96];
+
+	rewind(record);
+	while (!ns && fgets(line, sizeof(line), record))
+		sscanf(line, "netns %" SCNu64, &ns);
+	return ns;
 }
 
 void record_undo(const char *interface, int lock_fd)
 {
+	struct undo u = { .interface = interface };
 	struct stat s;
-	FILE *record;
+	uint64_t ns;
 	int fd;
 
 	if (fstat(lock_fd, &s) || !s.st_size) /* its owner, if any, cleaned up */
 		return;
-	tclink_clean(interface);
-	chainlink_clean(interface);
 	fd = dup(lock_fd);
-	record = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (record) {
-		release_neighbours(record);
-		fclose(record);
-	} else if (fd >= 0) {
-		close(fd);
+	u.record = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (!u.record) {
+		if (fd >= 0)
+			close(fd);
+		return;
 	}
+	ns = netns_of_record(u.record);
+	if (!ns || ns == netns_of_process("self")) {
+		undo(&u);
+	} else {
+		fd = netns_open(ns); /* else it went, and what was in it */
+		if (fd >= 0) {
+			netns_call(fd, undo, &u);
+			close(fd);
+		}
+	}
+	fclose(u.record);
 }

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/netns.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define NAMED "/run/netns" /* ip-netns(8) */
 
 struct call {
 	int fd;
@@ -38,5 +48,61 @@ int netns_of_tun(int tun_fd)
 {
 	int fd = ioctl(tun_fd, TUNGETDEVNETNS);
 
+	return fd < 0 ? -errno : fd;
+}
+
+/* The inode of the namespace that @path is, 0 if it is none. */
+static uint64_t inode(const char *path)
+{
+	struct statfs fs;
+	struct stat s;
+
+	if (statfs(path, &fs) || fs.f_type != NSFS_MAGIC || stat(path, &s))
+		return 0;
+	return s.st_ino;
+}
+
+uint64_t netns_of_process(const char *pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
+	return inode(path);
+}
+
+/* Finds in @directory the first entry for which @directory/entry@suffix is the namespace @ns. */
+static bool find(const char *directory, const char *suffix, uint64_t ns, char path[static PATH_MAX])
+{
+	const struct dirent *e;
+	bool found = false;
+	DIR *d = opendir(directory);
+
+	while (d && !found && (e = readdir(d)))
+		found = snprintf(path, PATH_MAX, "%s/%s%s", directory, e->d_name, suffix) <
+				PATH_MAX &&
+			inode(path) == ns;
+	if (d)
+		closedir(d);
+	return found;
+}
+
+bool netns_name(uint64_t ns, char name[static NETNS_NAME_LEN])
+{
+	char path[PATH_MAX];
+
+	if (!ns || !find(NAMED, "", ns, path))
+		return false;
+	snprintf(name, NETNS_NAME_LEN, "%.*s", NAME_MAX, path + sizeof(NAMED));
+	return true;
+}
+
+int netns_open(uint64_t ns)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (!ns || (!find(NAMED, "", ns, path) && !find("/proc", "/ns/net", ns, path)))
+		return -ENOENT;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
