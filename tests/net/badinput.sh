@@ -57,6 +57,7 @@ ok "... is not printed" eval "! grep -q sosecret '$TMP/out'"
 fault "allowed IPs, bad prefix length" 8 '8s/32$/33/' '10.99.0.2/33'
 fault "allowed IPs, no address" 8 '8s/= .*/= tunnel/' tunnel
 fault "address, bad prefix length" 4 '4s/24$/240/' '10.99.0.1/240'
+fault "address given twice" 4 '3s/.*/Address = 10.99.0.1\/24/' '10.99.0.1/24: the Address is given twice'
 fault "port 99999" 3 '3s/51821/99999/' 99999
 fault "port that is no number" 3 '3s/51821/http/' http
 fault "endpoint without port" 9 '9s/:51822//' 192.0.2.2
@@ -91,6 +92,7 @@ wrong "--rx of nothing known" 2 'pigeon' attach eth0 "$GOOD" --rx pigeon
 wrong "--rx without value" 2 '--rx' attach eth0 "$GOOD" --rx
 wrong "three arguments" 2 '[Uu]sage|too many|eth1' attach eth0 eth1 "$GOOD"
 wrong "no such NIC" 1 'nosuch0' attach nosuch0 "$GOOD"
+wrong "--zero-copy on, which a veth has not" 1 'zero-copy' attach eth0 "$GOOD" --zero-copy on
 wrong "no such file" 1 'nofile.conf' attach eth0 "$TMP/nofile.conf"
 wrong "no such name" 1 "$ID-none" attach eth0 "$ID-none"
 cp "$GOOD" "$TMP/abcdefghijklmnop.conf"

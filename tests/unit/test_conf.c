@@ -234,6 +234,9 @@ static const struct bad {
 		   "1: [...]: there are only [Interface] and [Peer]" },
 	/* 57: no escape sequence reaches the terminal */
 	{ IF "MTU = 1\x1b[31m2\n", -EINVAL, "2: 1?[31m2: MTU" },
+	/* 58: what the kernel would refuse */
+	{ IF "Address = 10.0.0.1/8, 10.0.0.1/9\nAddress = 10.0.0.1/8\n", -EINVAL, "3: 10.0.0.1/8: the" },
+	/* 59 */ { IF "Address = fd00::1/64 fd00:0::1\n", -EINVAL, "2: fd00:0::1: the Address is given" },
 };
 /* clang-format on */
 

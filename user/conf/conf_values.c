@@ -116,6 +116,19 @@ static int set_table(struct conf_parser *p, char *value)
 	return 0;
 }
 
+/* The kernel takes an IPv6 address once, an IPv4 address once with each length. */
+static bool has_address(const struct conf *c, const struct prefix *a)
+{
+	for (uint32_t i = 0; i < c->address_count; i++) {
+		const struct prefix *b = &c->addresses[i];
+
+		if (a->family == b->family && !memcmp(a->addr, b->addr, sizeof(a->addr)) &&
+		    (a->family == AF_INET6 || a->length == b->length))
+			return true;
+	}
+	return false;
+}
+
 static int add_address(struct conf_parser *p, char *text)
 {
 	struct conf *c = p->c;
@@ -127,6 +140,8 @@ static int add_address(struct conf_parser *p, char *text)
 		return conf_no_memory(p);
 	c->addresses = grown;
 	what = valuetext_prefix(text, &c->addresses[c->address_count]);
+	if (!what && has_address(c, &c->addresses[c->address_count]))
+		what = "the Address is given twice";
 	if (what)
 		return conf_bad(p, -EINVAL, text, what);
 	c->address_count++;

@@ -142,11 +142,11 @@ static int give_ports(struct node *n)
 
 static int no_xdp(struct node *n, int err, const struct fault *f)
 {
-	if (n->options->rx == OPTIONS_PATH_XDP || n->options->tx == OPTIONS_PATH_XDP ||
-	    n->options->chain)
-		return err;
 	if (n->options->rx == OPTIONS_PATH_UDP && n->options->tx == OPTIONS_PATH_UDP)
 		return 0;
+	if (n->options->rx == OPTIONS_PATH_XDP || n->options->tx == OPTIONS_PATH_XDP ||
+	    n->options->chain || n->options->zero_copy == AFXDP_ZC_ON)
+		return err;
 	snprintf(n->why, sizeof(n->why), "%s", f->text);
 	log_info("data takes the UDP socket: %s", n->why);
 	return 0;
@@ -201,8 +201,8 @@ static int make_workers(struct node *n, struct fault *f)
 	if (n->options->workers && queues && count > queues)
 		return fault(
 			f, -EINVAL,
-			"--workers %u: a NIC has only %u queues; `ethtool -L` may give it more",
-			count, queues);
+			"--workers %u: a NIC has only %u queue%s; `ethtool -L` may give it more",
+			count, queues, queues == 1 ? "" : "s");
 	if (count > 1 && (!n->loader || loader_reuseport_prog(n->loader) < 0)) {
 		if (n->options->workers)
 			return fault(

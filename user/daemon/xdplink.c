@@ -69,7 +69,11 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	int fd;
 
 	if (!id) /* it is gone again, or the driver itself is busy */
-		return fault(f, -EBUSY, "%s: its driver is busy; try again, or use --rx udp", nic);
+		return fault(
+			f, -EBUSY,
+			"%s: it is busy: an interface above it, a bridge or a bond, may have an XDP program; "
+			"name that one, or use --rx udp",
+			nic);
 	fd = bpf_prog_get_fd_by_id(id);
 	if (fd >= 0) {
 		bpf_obj_get_info_by_fd(fd, &info, &len);
