@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 3600
+#
+# mutants.sh - can the simulation fail? Each line of MUTANTS breaks one thing in the protocol core; the
+# simulation must notice within SEEDS seeds (30).
+#
+#   user/wg/X.c ──sed──▶ X.c, broken ──▶ X.o ─┐
+#   test_simulation.c ─────────────────────────┴─▶ libwgcore.a without its own X.o ──▶ must not pass
+
+cd "$(dirname "$0")/../.." || exit 1
+BUILD=${BUILD:-build}
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/mutants.XXXXXX")
+trap 'rm -rf "$TMP"' EXIT
+export SIMULATION_SEEDS=${SEEDS:-30} CMOCKA_MESSAGE_OUTPUT=STDOUT
+tests=0 failures=0
+
+# file | what is broken | how
+MUTANTS='
+keyring.c|a responder sends before its session is confirmed|s/^\tif (initiator)$/\tif (true)/
+peer.h|next is sent under though nothing came under it|s/if (next \&\& .*/if (next)/
+session.c|a counter is used twice|s/next, next + n,/next, next,/
+session.c|no session is ever too old|s/!older_than(s, REJECT_AFTER_TIME_S, now_ns);/true;/
+noise.c|an old timestamp is as good as a new one|s/if (memcmp(timestamp, r->latest_timestamp.*/if (false)/
+noise.c|a response that does not authenticate is accepted|s/if (!decrypt_and_hash(&s, &nothing,.*/if (decrypt_and_hash(\&s, \&nothing, msg->encrypted_nothing, sizeof(msg->encrypted_nothing)) \&\& false)/
+replay.c|a message is accepted twice|s/return -EALREADY;/return 0;/
+handshake.c|the endpoint follows a cookie reply|s/return cookie_consume(/return device_moved(d, p, from), cookie_consume(/
+handshake.c|the response leaves before its index is known|s/if (keyring_begin(d, p, hs, now_ns))/upkeep_send(d, p, \&msg, sizeof(msg), now_ns);\n&/
+handshake.c|the time that peers are told steps back with the clock|s/if (unix_ns < least)/if (false)/
+handshake.c|the index of a dropped handshake stays|/indextab_del(d->indices, p->handshake.local_index);/d
+keyring.c|a session is dropped and its index stays|/d->ops->index_end(d->ctx, s->local_index);/d
+keyring.c|an unconfirmed session stays beside the next one|/drop(d, unconfirmed);/d
+keyring.c|a fourth session stays|/drop(d, previous);/d
+upkeep.c|nothing is wiped|/keyring_clear(d, p);/d
+upkeep.c|what waits goes on waiting when the handshake is given up|/d->counts\[REASON_no_session\] += stage_purge/d
+cookie.c|a cookie is never used|s/if (m->has_cookie)$/if (false)/
+timers.c|no handshake for want of an answer|s/due |= TIMERS_NEW_HANDSHAKE;/;/
+timers.c|no initiation is repeated|s/return TIMERS_RETRY;/return 0;/
+timers.c|a keepalive answers a keepalive|s/return data \&\& begin(t, &t->owed/return begin(t, \&t->owed/
+timers.c|keys are never wiped|s/due |= TIMERS_ZERO;/;/
+heap.c|a deadline in the middle is lost|s/^\t\tif (last != p)$/\t\tif (false)/
+'
+
+build() # FILE: $TMP/simulation, with that file from $TMP/wg
+{
+	local sources=("$TMP/wg/$1")
+	case $1 in
+	*.h) sources=("$TMP"/wg/*.c) ;;
+	esac
+	gcc -O1 -std=gnu11 -pthread -D_GNU_SOURCE -I"$TMP" -Iinclude -Iuser -Itests/unit \
+		tests/unit/test_simulation.c "${sources[@]}" "$BUILD/libwgcore.a" \
+		-lcmocka -lsodium -o "$TMP/simulation" >"$TMP/log" 2>&1
+}
+
+try() # FILE WHAT HOW
+{
+	local verdict=ok
+	rm -rf "$TMP/wg"
+	cp -r user/wg "$TMP/wg"
+	sed -i "$3" "$TMP/wg/$1"
+	if cmp -s "user/wg/$1" "$TMP/wg/$1"; then
+		verdict="not ok"
+		echo "# nothing in $1 to be broken by: $3"
+	elif ! build "$1"; then
+		verdict="not ok"
+		sed 's/^/# /' "$TMP/log"
+	elif timeout 600 "$TMP/simulation" >"$TMP/log" 2>&1; then
+		verdict="not ok"
+	else
+		grep -aoE '^# seed.*' "$TMP/log" | tail -n 1
+	fi
+	[ "$verdict" = ok ] || failures=$((failures + 1))
+	echo "$verdict $((tests += 1)) - $1: $2"
+}
+
+while IFS='|' read -r file what how; do
+	[ -z "$file" ] || try "$file" "$what" "$how"
+done <<<"$MUTANTS"
+echo "1..$tests"
+exit $((failures > 0))

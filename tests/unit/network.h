@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * network.h - a simulated clock, randomness and network, driven by one seed: it loses, delays, reorders
+ * and repeats. Part of world.h.
+ */
+#ifndef WGXDP_TEST_NETWORK_H
+#define WGXDP_TEST_NETWORK_H
+
+#include "wg/device.h"
+#include "wgxdp/wire.h"
+#include "witness.h"
+
+#define NODES_MAX 3
+#define INDICES_MAX 64
+#define PACKET_MAX 128
+#define HISTORY_LEN 64 /* a power of two */
+#define SECONDS(n) ((uint64_t)((n)*1e9))
+
+struct node;
+
+/* What a worker tells the control thread, or the other way round, a moment later. */
+enum note_kind { NOTE_NONE, NOTE_WANT, NOTE_CONFIRMED, NOTE_MOVED, NOTE_WATCH, NOTE_FLUSH };
+
+struct datagram {
+	struct datagram *next;
+	uint64_t at_ns;
+	struct endpoint from, to; /* of a note: where the peer moved */
+	/* a note */
+	enum note_kind note;
+	struct node *node;
+	uint64_t peer_serial;
+	uint32_t index;
+	/* a message */
+	uint64_t number; /* one for each sent, kept when it is repeated */
+	unsigned sender;
+	bool forged;   /* damaged by somebody: nothing may come of it */
+	bool accepted; /* in the history: it has had its effect */
+	size_t len;
+	uint8_t data[wire_data_len(PACKET_MAX)];
+};
+
+struct retired {
+	struct retired *next;
+	void *object;
+	void (*free_fn)(void *object);
+};
+
+#define MAP_MAX 256
+
+struct node {
+	struct world *world;
+	struct device device;
+	unsigned id; /* its place in world->nodes */
+	uint8_t private[WIRE_KEY_LEN];
+	struct endpoint address;
+	int64_t unix_offset_ns;
+	bool under_load;
+	int send_error, index_error, peer_error, allowed_error; /* what the ops say, 0 or -errno */
+	struct {
+		uint32_t index;
+		bool pending;
+	} begun[INDICES_MAX];
+	unsigned begun_count, peers_begun;
+	struct { /* the twin of the trie that the ops are told of */
+		struct prefix prefix;
+		uint32_t slot;
+	} map[MAP_MAX];
+	unsigned map_count;
+	struct retired *retired;
+	uint64_t heard[NODES_MAX];    /* number of the newest initiation accepted from each node */
+	unsigned sends;		      /* calls of the op, refused ones included */
+	unsigned sent[WIRE_DATA + 1]; /* by type */
+	unsigned received_data, received_empty, last_serial, staged_full;
+	unsigned heard_data[NODES_MAX]; /* by who sealed it */
+	unsigned events[DEVICE_EVENTS], flushes, endpoint_changes, identity_changes;
+	enum reason last; /* of the last message given to device_input */
+};
+
+struct world {
+	uint64_t now_ns;
+	uint64_t random;
+	unsigned loss_percent, repeat_percent, late_percent;
+	uint64_t delay_ns, delay_jitter_ns, late_ns; /* late: the delay's long tail */
+	uint64_t note_delay_ns;			     /* 0: notes are heard at once */
+	unsigned index_bits;			     /* 32; fewer, and indices collide */
+	struct node nodes[NODES_MAX];
+	unsigned node_count;
+	struct datagram *queue; /* by time of arrival */
+	struct datagram history[HISTORY_LEN];
+	uint64_t number;
+	uint64_t calm;	       /* the number when the network became good */
+	uint64_t disturbed_ns; /* when something from before that last arrived */
+	uint64_t forgot;       /* the number when a node last forgot what it had heard */
+	struct witness witness;
+	uint32_t serial;
+};
+
+/* xorshift64*: repeatable, which is all that is asked of it. */
+static inline uint64_t world_random(struct world *w)
+{
+	w->random ^= w->random >> 12;
+	w->random ^= w->random << 25;
+	w->random ^= w->random >> 27;
+	return w->random * 0x2545f4914f6cdd1dULL;
+}
+
+static inline bool world_chance(struct world *w, unsigned percent)
+{
+	return world_random(w) % 100 < percent;
+}
+
+/* Takes @dg over. */
+static inline void world_enqueue(struct world *w, struct datagram *dg)
+{
+	struct datagram **link = &w->queue;
+
+	while (*link && (*link)->at_ns <= dg->at_ns)
+		link = &(*link)->next;
+	dg->next = *link;
+	*link = dg;
+}
+
+static inline struct datagram *world_copy(const struct datagram *dg)
+{
+	struct datagram *copy = malloc(sizeof(*copy));
+
+	assert_non_null(copy);
+	*copy = *dg;
+	return copy;
+}
+
+static inline void world_deliver(struct world *w, const struct datagram *dg)
+{
+	struct datagram *copy = world_copy(dg);
+
+	copy->at_ns = w->now_ns + w->delay_ns;
+	if (w->delay_jitter_ns)
+		copy->at_ns += world_random(w) % w->delay_jitter_ns;
+	if (w->late_percent && world_chance(w, w->late_percent))
+		copy->at_ns += world_random(w) % w->late_ns;
+	world_enqueue(w, copy);
+}
+
+/* Gives a message of @n to the network. */
+static inline void world_transmit(struct world *w, const struct node *n, const struct endpoint *to,
+				  const void *msg, size_t len)
+{
+	struct datagram dg = { .from = n->address, .to = *to, .len = len, .sender = n->id };
+
+	assert_in_range(len, 1, sizeof(dg.data));
+	memcpy(dg.data, msg, len);
+	dg.number = ++w->number;
+	w->history[dg.number % HISTORY_LEN] = dg;
+	if (!world_chance(w, w->loss_percent))
+		world_deliver(w, &dg);
+	if (w->repeat_percent && world_chance(w, w->repeat_percent))
+		world_deliver(w, &dg);
+}
+
+#endif
