@@ -197,6 +197,15 @@ join()
 	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
 }
 
+# answers COUNT NS ADDRESS...: how many of COUNT pings, sent at once, are answered. At the usual pace ping
+# would wait for the last one for no more than two round trips.
+answers()
+{
+	local count=$1 ns=$2
+	shift 2
+	in_ns "$ns" ping -q -c "$count" -l "$count" -i 2 -W 5 "$@" | grep -oP '\d+(?= received)'
+}
+
 # --- nodes ----------------------------------------------------------------------------------------
 
 keys() # NAME...: $TMP/NAME.key, $TMP/NAME.pub, by somebody else's tool

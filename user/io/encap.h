@@ -18,8 +18,8 @@
 
 struct encap {
 	struct endpoint endpoint; /* with its source resolved where a route is known */
-	struct in6_addr learned; /* the local address asked for, which the route may have overruled */
-	struct encap_next {	 /* the neighbour that it hangs on; ifindex 0 = none */
+	struct endpoint learned;  /* as asked for: the route may have overruled its source */
+	struct encap_next {	  /* the neighbour that it hangs on; ifindex 0 = none */
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;

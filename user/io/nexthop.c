@@ -162,7 +162,7 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 	new = encap_new(&to, r.mtu < UINT16_MAX ? (uint16_t)r.mtu : UINT16_MAX);
 	if (!new)
 		return NULL;
-	memcpy(&new->learned, &e->local, sizeof(new->learned));
+	new->learned = *e;
 	new->next = next;
 	new->why = obstructed;
 	if (!obstructed) {

@@ -78,9 +78,7 @@ static bool has_moved(const struct peer *p, const struct rx_frame *f)
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
 	struct endpoint from = frame_endpoint(f);
 
-	if (e && endpoint_same_remote(&e->endpoint, &from) &&
-	    (!memcmp(&e->endpoint.local, &from.local, sizeof(from.local)) ||
-	     !memcmp(&e->learned, &from.local, sizeof(e->learned))))
+	if (e && endpoint_same(&e->learned, &from))
 		return false;
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }

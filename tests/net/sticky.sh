@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# From which of its addresses a host with several answers, and by which NIC: the one that the peer used
+# while it has it, another when that goes; and by the better route as soon as there is one. On both
+# paths, outer v4 and v6. What b shows as the endpoint of a is the source of the newest packet of a's.
+#
+#   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
+#   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
+#   │ 10.99.0.1         192.0.2.11 │               │              wgxdp 10.99.0.2 │
+#   │                198.51.100.1  eth1 ═════════ eth1 198.51.100.2                │
+#   └──────────────────────────────┘               │ lo: 203.0.113.2, its endpoint │
+#      v6: 2001:db8::, 2001:db8:1::                └──────────────────────────────┘
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd ip wg jq ping
+
+ns_add a b
+join a eth0 b eth0
+ip link add eth1 netns "$ID-a" type veth peer name eth1 netns "$ID-b"
+in_ns a ip address add 198.51.100.1/24 dev eth1
+in_ns a ip address add 2001:db8:1::1/64 dev eth1 nodad
+in_ns b ip address add 198.51.100.2/24 dev eth1
+in_ns b ip address add 2001:db8:1::2/64 dev eth1 nodad
+in_ns a ip link set eth1 up
+in_ns b ip link set eth1 up
+in_ns b ip address add 203.0.113.2/32 dev lo
+in_ns b ip address add 2001:db8:9::2/128 dev lo
+in_ns a sysctl -qw net.ipv4.conf.all.promote_secondaries=1
+A=${ID}a B=${ID}b
+keys a b
+
+# What the families call things: the addresses of a, those of b, how an endpoint is written.
+family()
+{
+	if [ "$1" = v4 ]; then
+		A0=192.0.2.1 A0X=192.0.2.11 A1=198.51.100.1 len=24
+		B0=192.0.2.2 B1=198.51.100.2 BLO=203.0.113.2 whole=32 ip="ip -4"
+	else
+		A0=2001:db8::1 A0X=2001:db8::11 A1=2001:db8:1::1 len=64
+		B0=2001:db8::2 B1=2001:db8:1::2 BLO=2001:db8:9::2 whole=128 ip="ip -6"
+	fi
+}
+
+at() { if [[ $1 == *:* ]]; then echo "[$1]:51820"; else echo "$1:51820"; fi; }
+
+up() # NS INTERFACE NUMBER PATH [ENDPOINT]
+{
+	local other=b path
+	[ "$1" = a ] || other=a
+	path=$(conf "$2" <<-EOC
+		[Interface]
+		PrivateKey = $(key "$1")
+		ListenPort = 51820
+		Address = 10.99.0.$3/24
+		[Peer]
+		PublicKey = $(pub $other)
+		AllowedIPs = 10.99.0.$((3 - $3))/32
+		${5:+Endpoint = $(at "$5")}
+	EOC
+	)
+	in_ns "$1" "$WGXDP" attach eth0,eth1 "$path" --rx "$4" --tx "$4" </dev/null
+}
+
+both_up() # PATH A-ENDPOINT B-ENDPOINT
+{
+	up a "$A" 1 "$1" "$2" && up b "$B" 2 "$1" "$3"
+}
+
+seen() { show b "$B" '.peers[0].endpoint'; }
+is_seen() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2 && [ "$(seen)" = "$(at "$1")" ]; }
+left_by() { in_ns a ip -j -s link show dev "$1" | jq '.[0].stats64.tx.packets'; }
+
+# a has ADDRESS in use, by NIC: both ways without loss, and the NIC carried it.
+uses() # WHAT ADDRESS NIC
+{
+	local tx
+	ok "$1: a sends from $2" wait_for 5 is_seen "$2"
+	tx=$(left_by "$3")
+	is "... answers to a" "$(answers 10 a 10.99.0.2)" 10
+	is "... and to b" "$(answers 10 b 10.99.0.1)" 10
+	holds "... by $3" $(($(left_by "$3") - tx)) -ge 20
+	is "... still from $2" "$(seen)" "$(at "$2")"
+	is "... and by $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
+}
+
+# b speaks to that address of a: a keepalive, which a does not answer. (An answer that is on its way
+# already leaves from the address before.)
+speak_to()
+{
+	in_ns b wg set "$B" peer "$(pub a)" endpoint "$(at "$1")" persistent-keepalive 60
+	in_ns b wg set "$B" peer "$(pub a)" persistent-keepalive off
+	sleep 0.2
+}
+
+# One session sees it all. $ip is of two words.
+# shellcheck disable=SC2086
+{
+	for path in xdp udp; do
+		for family in v4 v6; do
+			family $family
+			what="$path, $family"
+			in_ns a $ip address add $A0X/$len dev eth0
+			in_ns a $ip route add $BLO/$whole via $B0 metric 20
+			for address in $A0 $A0X; do
+				in_ns b $ip route replace $address/$whole dev eth0 src $BLO
+			done
+			in_ns b $ip route replace $A1/$whole dev eth1 src $BLO
+			ok "$what: up" both_up $path $BLO $A0X
+
+			# b chooses the address.
+			is "$what: b begins, at a's second address" "$(answers 1 b 10.99.0.1)" 1
+			uses "$what, second address" $A0X eth0
+			in_ns a $ip address del $A0X/$len dev eth0
+			uses "$what, it is deleted" $A0 eth0
+
+			# The route chooses the NIC.
+			in_ns a $ip route add $BLO/$whole via $B1 metric 10
+			uses "$what, a better route" $A1 eth1
+			in_ns a ip link set eth1 down
+			uses "$what, its NIC is down" $A0 eth0
+			in_ns a ip link set eth1 up
+			in_ns a ip address add 2001:db8:1::1/64 dev eth1 nodad
+			in_ns a $ip route add $BLO/$whole via $B1 metric 10
+			uses "$what, up again" $A1 eth1
+			in_ns a $ip route del $BLO/$whole via $B1
+			uses "$what, the better route goes" $A0 eth0
+			is "... the endpoint is what it was" "$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"
+
+			# b uses the address of another NIC, and comes by the one that the route back leaves
+			# by: that address is kept. When it comes by that other NIC the route wins, with a
+			# source of its own, as with the kernel's driver.
+			in_ns b $ip route replace $A1/$whole via $A0 src $BLO
+			speak_to $A1
+			uses "$what, by this NIC to the other's address" $A1 eth0
+			in_ns b $ip route replace $A1/$whole dev eth1 src $BLO
+			speak_to $A1
+			uses "$what, by the other NIC: the route wins" $A0 eth0
+
+			in_ns a $ip route del $BLO/$whole via $B0
+			in_ns b $ip route del $A1/$whole dev eth1
+			down a "$A"
+			down b "$B"
+		done
+	done
+}
+clean "nothing left" a "$A"
+
+done_testing
