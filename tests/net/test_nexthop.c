@@ -406,7 +406,8 @@ static void test_watch_overrun(void **state)
 	sh("for i in $(seq 1 200); do echo route add 10.5.$i.0/24 dev d1; done | ip -batch -");
 	assert_int_equal(netlink_watch_read(w, NULL, NULL),
 			 NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |
-				 NETLINK_CHANGED_NEIGHBOUR | NETLINK_CHANGED_LOST);
+				 NETLINK_CHANGED_NEIGHBOUR | NETLINK_CHANGED_FORWARDING |
+				 NETLINK_CHANGED_LOST);
 	assert_int_equal(netlink_watch_read(w, NULL, NULL), 0);
 	netlink_watch_close(w);
 }
