@@ -126,7 +126,7 @@ static void test_twins(void **state)
 	/* Peer by peer they go. */
 	for (unsigned slot = 0; slot < PEERS; slot++) {
 		allowedips_each(&lists[slot], forget, NULL);
-		allowedips_remove_all(trie, &lists[slot]);
+		allowedips_remove_all(trie, &lists[slot], NULL, NULL);
 		for (unsigned n = 0; n < 100; n++)
 			compare(fd4, fd6);
 	}

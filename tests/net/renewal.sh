@@ -47,6 +47,22 @@ for path in xdp udp; do
 		fi
 		down a "${ID}a"
 	done
+	# The same configuration over and over, as whoever manages it may say it: no packet notices.
+	attach a b 1 --rx $path --tx $path
+	{
+		printf '[Interface]\nPrivateKey = %s\nListenPort = 51820\n' "$(key a)"
+		printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.2/32' "$(pub b)"
+		printf ', 10.98.%d.0/24' {0..255}
+		printf ', 10.%d.0.0/16' {100..200}
+		printf '\nEndpoint = 192.0.2.2:51820\n'
+	} | conf sync >/dev/null
+	in_ns a wg syncconf "${ID}a" "$TMP/sync.conf"
+	in_ns a ping -q -c 300 -i 0.002 -W 2 10.99.0.2 >"$TMP/ping" &
+	pinging=$!
+	while kill -0 $pinging 2>/dev/null; do in_ns a wg syncconf "${ID}a" "$TMP/sync.conf"; done
+	is "$path, wg syncconf all the time: answers" "$(grep -o '[0-9]* received' "$TMP/ping")" "300 received"
+	is "$path, ...: nothing was dropped" "$(show a "${ID}a" '.drops | length')" 0
+	down a "${ID}a"
 	is "$path: b dropped nothing" "$(show b "${ID}b" '.drops | length')" 0
 	down b "${ID}b"
 done

@@ -203,10 +203,33 @@ static void table(void **state)
 
 	expect_list(f, 2, "192.168.0.0/16 192.95.5.64/27 2607:5300:60:6b0::/64 ");
 	expect_list(f, 3, "2607:5300:60:6b0::c05f:543/128 ");
-	allowedips_remove_all(f->trie, &f->lists[4]);
+	allowedips_remove_all(f->trie, &f->lists[4], NULL, NULL);
 	assert_int_equal(lookup(f, "255.255.255.255"), -1);
 	assert_int_equal(lookup(f, "::"), -1);
 	assert_int_equal(lookup(f, "10.1.0.24"), 5);
+}
+
+/* Put aside and given again: lookups see nothing of it, the order is the new one. */
+static void listed_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct allowedips_list aside = { 0 };
+
+	give(f, "10.0.0.0/8", 0);
+	give(f, "10.1.0.0/16", 0);
+	give(f, "fd00::/8", 0);
+	allowedips_relist(&f->lists[0], &aside);
+	assert_int_equal(aside.count, 3);
+	assert_int_equal(f->lists[0].count, 0);
+	assert_int_equal(lookup(f, "10.1.0.1"), 0);
+	give(f, "fd00::/8", 0);
+	give(f, "10.1.0.0/16", 1);
+	give(f, "10.0.0.0/8", 0);
+	assert_int_equal(aside.count, 0);
+	expect_list(f, 0, "fd00::/8 10.0.0.0/8 ");
+	expect_list(f, 1, "10.1.0.0/16 ");
+	assert_int_equal(lookup(f, "10.1.0.1"), 1);
+	assert_int_equal(lookup(f, "10.2.0.1"), 0);
 }
 
 static void who_holds_what(void **state)
@@ -300,7 +323,7 @@ static void many(void **state)
 	assert_int_equal(lookup(f, "fd00::fe03"), 0);
 	assert_int_equal(allowedips_each(&f->lists[0], stop_at_three, &seen), 42);
 	assert_int_equal(seen, 3);
-	allowedips_remove_all(f->trie, &f->lists[0]);
+	allowedips_remove_all(f->trie, &f->lists[0], NULL, NULL);
 	assert_int_equal(f->lists[0].count, 0);
 	assert_null(f->lists[0].first);
 	assert_int_equal(lookup(f, "10.0.254.255"), -1);
@@ -442,7 +465,7 @@ static void random_against_linear(void **state)
 
 	/* and away, peer by peer */
 	for (unsigned i = 0; i < PEERS; i++) {
-		allowedips_remove_all(f->trie, &f->lists[i]);
+		allowedips_remove_all(f->trie, &f->lists[i], NULL, NULL);
 		for (unsigned j = 0; j < l->count;)
 			if (l->entries[j].peer == (int)i)
 				l->entries[j] = l->entries[--l->count];
@@ -508,6 +531,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(table),
+		TEST(listed_anew),
 		TEST(who_holds_what),
 		TEST(forks),
 		TEST(refused),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "conf/valuetext.h"
 #include "daemon/uapi.h"
 
 #define HEX(c) c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c
@@ -94,9 +95,16 @@ static int op_allowed_begin(void *ctx, const struct prefix *prefix, const struct
 	return 0;
 }
 
+static char ended[256]; /* prefixes that came to their end, one after the other */
+
 static void op_allowed_end(void *ctx, const struct prefix *prefix)
 {
-	(void)ctx, (void)prefix;
+	char text[VALUETEXT_PREFIX_LEN];
+
+	(void)ctx;
+	valuetext_prefix_text(prefix, text);
+	if (strlen(ended) + strlen(text) + 2 < sizeof(ended))
+		strcat(strcat(ended, text), " ");
 }
 
 static void op_flush(void *ctx, struct peer *peer)
@@ -193,6 +201,7 @@ static void begin(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
 	peers = sent = 0;
+	ended[0] = '\0';
 	peers_max = 1000;
 	assert_int_equal(device_init(&w->device, &device_ops, w), 0);
 	w->uapi = (struct uapi){ &w->device, &uapi_ops, &w->node };
@@ -406,6 +415,65 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
+/* What stays in force ends for no moment; what does not, at the end of its peer's lines. */
+static void replaced(void **state)
+{
+	static const struct {
+		const char *said, *ended, *got;
+	} table[] = {
+		{ "public_key=" A
+		  "\nreplace_allowed_ips=true\nallowed_ip=fd00::3/128\nallowed_ip=10.0.0.1/32\n\n",
+		  "10.0.0.2/32 ", "allowed_ip=fd00::3/128\nallowed_ip=10.0.0.1/32\n" },
+		{ "public_key=" A "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.4/32\n", "",
+		  "allowed_ip=10.0.0.4/32\n" },
+		{ "public_key=" A
+		  "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.2/32\npublic_key=" B "\n",
+		  "10.0.0.1/32 fd00::3/128 ", "allowed_ip=10.0.0.2/32\n" },
+		/* a fault ends nothing early, and nothing stays */
+		{ "public_key=" A
+		  "\nreplace_allowed_ips=true\nallowed_ip=x\nallowed_ip=10.0.0.1/32\n\n",
+		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
+		/* to another peer, back, away, and twice */
+		{ "public_key=" A "\nreplace_allowed_ips=true\npublic_key=" B
+		  "\nallowed_ip=10.0.0.1/32\n\n",
+		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
+		{ "public_key=" A
+		  "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.1/32\nallowed_ip=-10.0.0.1/32\n\n",
+		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
+		{ "public_key=" A
+		  "\nreplace_allowed_ips=true\nallowed_ip=-10.0.0.2/32\nallowed_ip=10.0.0.5/32\n"
+		  "replace_allowed_ips=true\nallowed_ip=fd00::3/128\n\n",
+		  "10.0.0.2/32 10.0.0.1/32 10.0.0.5/32 ", "allowed_ip=fd00::3/128\n" },
+		{ "public_key=" A "\nreplace_allowed_ips=true\nremove=true\n\n",
+		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", NULL },
+	};
+	struct world w;
+	char *at;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		begin(&w);
+		say(&w, "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\nallowed_ip=10.0.0.2/32\n"
+			"allowed_ip=fd00::3/128\n\nset=1\n");
+		say(&w, table[i].said);
+		assert_string_equal(ended, table[i].ended);
+		heard(&w);
+		w.session = (struct uapi_session){ .uapi = &w.uapi };
+		say(&w, "get=1\n\n");
+		at = strstr(heard(&w), "allowed_ip=") ?: "";
+		if (table[i].got)
+			assert_memory_equal(at, table[i].got, strlen(table[i].got));
+		end(&w);
+	}
+	/* The connection breaks off. */
+	begin(&w);
+	say(&w, "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\n\nset=1\npublic_key=" A
+		"\nreplace_allowed_ips=true\nallowed_ip=10.0.0.6/32\n");
+	uapi_protocol.close(&w.uapi, &w.session, NULL);
+	assert_string_equal(ended, "10.0.0.1/32 ");
+	end(&w);
+}
+
 static void full_map(void **state)
 {
 	struct world w;
@@ -477,6 +545,7 @@ int main(void)
 		cmocka_unit_test(closes),
 		cmocka_unit_test(own_key),
 		cmocka_unit_test(peer_vanishes),
+		cmocka_unit_test(replaced),
 		cmocka_unit_test(full_map),
 		cmocka_unit_test(keepalive_at_once),
 		cmocka_unit_test(many_allowed_ips),

@@ -75,6 +75,16 @@ static int replace_peers(struct uapi_session *s, const char *value)
 	return 0;
 }
 
+/* The lines of the peer are over, by whatever end. */
+static void end_peer(struct uapi_session *s)
+{
+	struct peer *peer = s->replaces ? device_find(s->uapi->device, s->peer_key) : NULL;
+
+	if (peer)
+		device_peer_replace_end(s->uapi->device, peer);
+	s->replaces = false;
+}
+
 /* Begins a peer's lines; the peer is made if it is not there. */
 static int public_key(struct uapi_session *s, const char *value)
 {
@@ -84,6 +94,7 @@ static int public_key(struct uapi_session *s, const char *value)
 
 	if (err)
 		return err;
+	end_peer(s);
 	memcpy(s->peer_key, key, sizeof(key));
 	s->has_peer = true;
 	s->skip = s->fresh = false;
@@ -164,8 +175,10 @@ static int replace_allowed_ips(struct uapi_session *s, const char *value)
 
 	if (!is_true(value))
 		return -EINVAL;
-	if (peer)
-		device_peer_disallow_all(s->uapi->device, peer);
+	if (!peer)
+		return 0;
+	device_peer_replace_begin(peer);
+	s->replaces = true;
 	return 0;
 }
 
@@ -312,6 +325,7 @@ int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *rep
 			s->error = set_line(s, line);
 		return 0;
 	}
+	end_peer(s);
 	if (s->operation == UAPI_GET)
 		get(s->uapi, reply);
 	else
@@ -334,9 +348,17 @@ static int session_line(void *ctx, void *session, struct server_client *client, 
 	return uapi_line(session, line, len, reply);
 }
 
+static void session_close(void *ctx, void *session, struct server_client *client)
+{
+	(void)ctx;
+	(void)client;
+	end_peer(session);
+}
+
 const struct server_protocol uapi_protocol = {
 	.line_max = UAPI_LINE_MAX,
 	.session_size = sizeof(struct uapi_session),
 	.open = session_open,
 	.line = session_line,
+	.close = session_close,
 };

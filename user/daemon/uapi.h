@@ -7,7 +7,8 @@
  *   "get=1" ""                ─▶ the whole configuration         ─▶ ... "errno=N\n\n", N = 0 or positive
  *   anything else             ─▶ the connection is closed without a word
  *
- * After an error the rest of that operation is read and has no effect. Control thread.
+ * After an error the rest of that operation is read and has no effect. What replace_allowed_ips=true
+ * replaces goes when the lines of its peer end, less what they give to it again. Control thread.
  */
 #ifndef WGXDP_UAPI_H
 #define WGXDP_UAPI_H
@@ -46,6 +47,7 @@ struct uapi_session {
 	bool has_peer; /* lines are for the peer @peer_key ... */
 	bool skip;     /* ... which is not there (removed, own key, update_only): no effect */
 	bool fresh;    /* ... which this operation made, by the line "public_key=" just before */
+	bool replaces; /* ... whose allowed IPs are being replaced */
 	uint8_t peer_key[WIRE_KEY_LEN];
 };
 

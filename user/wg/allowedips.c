@@ -314,7 +314,7 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 		if (t->count >= ALLOWED_IPS_MAX)
 			return -ENOSPC;
 		t->count++;
-	} else if (holder(n) == peer) {
+	} else if (n->list == list) {
 		return 0;
 	} else {
 		list_unlink(n);
@@ -366,18 +366,35 @@ bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer
 	return true;
 }
 
-void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list)
-{
-	while (list->first)
-		take(a, list->first);
-}
-
 static void write_prefix(const struct allowedips_node *n, struct prefix *p)
 {
 	uint64_t words[2] = { htobe64(n->bits.high), htobe64(n->bits.low) };
 
 	*p = (struct prefix){ .family = n->family, .length = n->length };
 	memcpy(p->addr, words, n->family == AF_INET ? 4 : 16);
+}
+
+void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
+			   void (*fn)(void *ctx, const struct prefix *p), void *ctx)
+{
+	struct prefix p;
+
+	while (list->first) {
+		write_prefix(list->first, &p);
+		take(a, list->first);
+		if (fn)
+			fn(ctx, &p);
+	}
+}
+
+void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to)
+{
+	struct allowedips_node *n;
+
+	while ((n = from->first)) {
+		list_unlink(n);
+		list_append(to, n);
+	}
 }
 
 bool allowedips_mask(struct prefix *p)

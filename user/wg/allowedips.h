@@ -24,7 +24,7 @@ struct prefix {
 	uint8_t addr[16]; /* network order; IPv4 in the first four; host bits are zero */
 };
 
-/* The list of one peer's prefixes, in the order in which it got them; a member of struct peer. */
+/* A list of one peer's prefixes, in the order in which it got them; a member of struct peer. */
 struct allowedips_list {
 	struct allowedips_node *first, *last;
 	uint32_t count;
@@ -37,8 +37,8 @@ void allowedips_free(struct allowedips *a);
 bool allowedips_mask(struct prefix *p);
 
 /* Gives @p (host bits are masked here) to @peer, taking it from whoever has it; @list is @peer's.
- * Given to its holder again it stays where it was in the order; moved, it goes to the end of the new
- * holder's list and leaves the old one's.
+ * Given to its holder again it stays where it was in the order; if that is on another list, it goes to
+ * the end of @list, and lookups see nothing of that.
  * Returns 0, -EINVAL for a bad family or length, -ENOMEM, -ENOSPC at ALLOWED_IPS_MAX; on error
  * nothing has changed. Control thread. */
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
@@ -47,8 +47,12 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 /* Takes exactly @p from @peer, if it is the holder. Returns true if it was. Control thread. */
 bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer);
 
-/* Takes all prefixes on @list. Control thread. */
-void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list);
+/* Takes all prefixes on @list, and calls @fn (may be NULL) for each that is gone. Control thread. */
+void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
+			   void (*fn)(void *ctx, const struct prefix *p), void *ctx);
+
+/* Puts all of @from at the end of @to; who holds what stays. Control thread. */
+void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to);
 
 /* Calls @fn for each prefix on @list, in order, until it returns non-zero; returns that or 0. */
 int allowedips_each(const struct allowedips_list *list,

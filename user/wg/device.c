@@ -312,16 +312,25 @@ void device_peer_disallow(struct device *d, struct peer *p, const struct prefix 
 		d->ops->allowed_end(d->ctx, &masked);
 }
 
-static int end_allowed(void *ctx, const struct prefix *prefix)
+void device_peer_replace_begin(struct peer *p)
+{
+	allowedips_relist(&p->allowed, &p->leaving);
+}
+
+static void end_allowed(void *ctx, const struct prefix *prefix)
 {
 	struct device *d = ctx;
 
 	d->ops->allowed_end(d->ctx, prefix);
-	return 0;
+}
+
+void device_peer_replace_end(struct device *d, struct peer *p)
+{
+	allowedips_remove_all(d->allowed, &p->leaving, end_allowed, d);
 }
 
 void device_peer_disallow_all(struct device *d, struct peer *p)
 {
-	allowedips_each(&p->allowed, end_allowed, d);
-	allowedips_remove_all(d->allowed, &p->allowed);
+	device_peer_replace_begin(p);
+	device_peer_replace_end(d, p);
 }

@@ -124,6 +124,11 @@ void device_peer_set_name(struct device *d, struct peer *p, const char *name);
 int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix);
 void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix);
 void device_peer_disallow_all(struct device *d, struct peer *p);
+/* From begin to end: all that the peer has is to be replaced. It stays in force meanwhile; what is given
+ * to the peer again never ceases to be, so that a configuration that is repeated, as `wg syncconf` does,
+ * disturbs no packet. A second begin before the end takes what was given since with it. */
+void device_peer_replace_begin(struct peer *p);
+void device_peer_replace_end(struct device *d, struct peer *p);
 
 /* Messages and notes ------------------------------------------------------------------------- */
 

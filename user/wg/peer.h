@@ -51,6 +51,7 @@ struct peer {
 	struct session *previous;
 	struct endpoint endpoint; /* AF_UNSPEC = none */
 	struct allowedips_list allowed;
+	struct allowedips_list leaving;	      /* being replaced: still in force, see device.h */
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; flood guard, [W] 5.1 */
 	uint64_t last_tai64n_unix_ns;	      /* of the newest initiation sent to it */
