@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""unreachable.py INTERFACE A C KEYS - who sends where nobody is gets told so, at a limited rate.
+
+Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A; C is a host behind it. Of the
+peers "lost" has no endpoint, and "gone" is removed on the way.
+"""
+
+import errno
+import ipaddress
+import socket
+import struct
+import sys
+import time
+
+import wgpeer
+from wire import SILENCE_S, Daemon, bound, drain, key_file, say, text_of, wait_until
+
+NOBODY, LOST, GONE = ("10.99.0.77", "fd99::77"), ("10.99.0.3", "fd99::3"), ("10.99.0.4", "fd99::4")
+LIMIT_PER_S, BURST = 50, 1000
+
+
+class Host:
+    """One that sends into the tunnel, and listens to what it is told."""
+
+    def __init__(self, namespace, address4, address6):
+        self.udp = {4: bound(namespace, address4), 6: bound(namespace, address6)}
+        with wgpeer.namespace(namespace):
+            self.icmp = {
+                4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+                6: socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6),
+            }
+
+    def errors(self, to, port):
+        """How many errors wait that quote a datagram to @to, @port; None if one is not as it should."""
+        version, count = ipaddress.ip_address(to).version, 0
+        packed = ipaddress.ip_address(to).packed
+        for message, source in drain(self.icmp[version]):
+            if version == 4:
+                message = message[(message[0] & 15) * 4:]
+                want, destination, ports = (3, 1), message[24:28], message[28:32]
+            else:
+                want, destination, ports = (1, 3), message[32:48], message[48:52]
+            if version == 6 and message[0] >= 128 or version == 4 and message[0] != 3:
+                continue  # neighbour discovery and the like
+            if (destination, struct.unpack(">HH", ports)[1]) != (packed, port):
+                continue
+            if tuple(message[:2]) != want or source[0] != to:
+                return None
+            count += 1
+        return count
+
+    def send(self, to, port, times=1):
+        s = self.udp[ipaddress.ip_address(to).version]
+        for _ in range(times):
+            try:
+                s.sendto(b"anybody there?", (to, port))
+            except OSError as e:  # of the datagram before
+                if e.errno != errno.EHOSTUNREACH:
+                    raise
+                s.sendto(b"anybody there?", (to, port))
+
+
+class Unreachable:
+    def __init__(self, interface, a, c, keys):
+        self.d, self.gone = Daemon(interface, a), key_file(f"{keys}/gone.pub")
+        self.own = Host(a, "10.99.0.1", "fd99::1")
+        self.behind = Host(c, "10.1.0.2", "fd01::2")
+        self.port = 20000
+
+    def told(self, what, host, to, reason):
+        """One datagram, one error, counted once."""
+        self.port += 1
+        before = self.d.drops().get(reason, 0)
+        host.send(to, self.port)
+        got = []
+        wait_until(lambda: got.append(host.errors(to, self.port)) or got[-1] != 0)
+        counted = self.d.drops().get(reason, 0) - before
+        say(f"{what}, {to}: told, and counted as {reason}", (got[-1], counted) == (1, 1),
+            f"{got[-1]} errors, {counted} counted")
+
+    def silent(self, what, send, family):
+        for s in self.own.icmp.values():
+            list(drain(s))
+        before = self.d.show()["dropped"]
+        send()
+        counted = wait_until(lambda: self.d.show()["dropped"] == before + 1)
+        time.sleep(SILENCE_S)
+        errors = [m for m, _ in drain(self.own.icmp[family]) if m[20 if family == 4 else 0] == 3]
+        say(f"no answer to {what}, but a count", counted and not errors, errors)
+
+    def never_answered(self):
+        """RFC 1122 3.2.2, RFC 4443 2.4 (e); all cases: test_icmp.c."""
+        with wgpeer.namespace(self.d.namespace):
+            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+            many = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            many.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
+                            socket.inet_aton("10.99.0.1"))
+        error = struct.pack(">BBHI", 3, 3, 0, 0) + wgpeer.ipv4("10.99.0.77", "10.99.0.1", (1, 2))
+        error = error[:2] + struct.pack(">H", wgpeer.checksum(error)) + error[4:]
+        self.silent("an ICMP error", lambda: raw.sendto(error, ("10.99.0.77", 0)), 4)
+        self.silent("a multicast", lambda: many.sendto(b"all", ("239.1.2.3", 9)), 4)
+
+    def rate(self, to):
+        self.port += 1
+        before, began = self.d.drops().get("no_peer", 0), time.monotonic()
+        self.own.send(to, self.port, BURST)
+        counted = wait_until(lambda: self.d.drops()["no_peer"] - before == BURST)
+        seconds = int(time.monotonic() - began) + 2
+        time.sleep(SILENCE_S)
+        errors = self.own.errors(to, self.port)
+        say(f"{BURST} at once to {to}: all counted, no more than {LIMIT_PER_S} a second told",
+            counted and errors is not None and 0 < errors <= LIMIT_PER_S * seconds,
+            f"{errors} errors in {seconds} s; {self.d.drops()}")
+        time.sleep(1.1)  # the limit is of a second
+        self.told("... and afterwards", self.own, to, "no_peer")
+
+    def connect(self, to):
+        with wgpeer.namespace(self.d.namespace):
+            s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET)
+        s.settimeout(5)
+        heard = s.connect_ex((to, 80))
+        say(f"a TCP connection to {to} fails at once: EHOSTUNREACH", heard == errno.EHOSTUNREACH,
+            heard)
+
+    def run(self):
+        """IPv6 second: a new interface sends its own multicasts for a moment."""
+        for family in 0, 1:
+            for who, host in (("the host", self.own), ("one behind it", self.behind)):
+                self.told(f"{who} to nobody", host, NOBODY[family], "no_peer")
+                self.told(f"{who} to a peer without endpoint", host, LOST[family], "no_endpoint")
+            self.connect(NOBODY[family])
+            if not family:
+                self.never_answered()
+                self.d.wg("peer", text_of(self.gone), "remove")
+            self.told("to a peer that was removed", self.own, GONE[family], "no_peer")
+            self.rate(NOBODY[family])
+
+
+if __name__ == "__main__":
+    Unreachable(*sys.argv[1:]).run()

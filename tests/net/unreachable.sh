@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# No peer for a destination, a peer that was removed, one without an endpoint: the sender hears ICMP or
+# ICMPv6 "unreachable", this host's programs as well as hosts behind it, and not too often.
+#
+#   ┌──── c ────┐            ┌────────────── a ──────────────┐
+#   │ 10.1.0.2  eth0 ════ eth1 forwards   wgxdp 10.99.0.1     │
+#   │ fd01::2   │            │                  fd99::1      eth0 ════ b: nobody
+#   └───────────┘            └───────────────────────────────┘
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd ip wg jq
+need_cryptography
+
+ns_add a b c
+join a eth0 b eth0
+ip link add eth1 netns "$ID-a" type veth peer name eth0 netns "$ID-c"
+for end in "a eth1 1" "c eth0 2"; do
+	read -r ns nic host <<<"$end"
+	in_ns "$ns" ip address add "10.1.0.$host/24" dev "$nic"
+	in_ns "$ns" ip address add "fd01::$host/64" dev "$nic" nodad
+	in_ns "$ns" ip link set "$nic" up
+done
+in_ns c ip route add default via 10.1.0.1
+in_ns c ip -6 route add default via fd01::1
+in_ns a sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+wait_for 5 in_ns c ping -q -c 1 -W 1 10.1.0.1
+wait_for 5 in_ns c ping -q -c 1 -W 1 fd01::1
+A=${ID}a
+keys a lost gone
+
+for path in xdp udp; do
+	ok "$path: attach" ours a "$A" --rx $path --tx $path <<-EOC
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51820
+		Address = 10.99.0.1/24, fd99::1/64
+		[Peer]
+		PublicKey = $(pub lost)
+		AllowedIPs = 10.99.0.3/32, fd99::3/128
+		[Peer]
+		PublicKey = $(pub gone)
+		AllowedIPs = 10.99.0.4/32, fd99::4/128
+		Endpoint = 192.0.2.2:9
+	EOC
+	python_tap "$path: " unreachable.py "$A" "$ID-a" "$ID-c" "$TMP"
+	down a "$A"
+	clean "$path: nothing left" a "$A"
+done
+
+done_testing
