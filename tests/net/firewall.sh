@@ -1,0 +1,269 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 180
+#
+# What docs/firewall.md says of the host's packet filter, statement by statement, on both paths.
+#
+#   ┌────────── a ──────────┐            ┌────── b ──────┐
+#   │ wgxdp, 10.99.0.1      │            │ wgxdp         │
+#   │ nft: counts, drops,   │            │ 10.99.0.2     │
+#   │ SNAT   192.0.2.1 eth0 ════════ eth0 192.0.2.2      │
+#   │  and later .77        │    veth    │               │
+#   └───────────────────────┘            └───────────────┘
+#
+# LONG=1: and how long data goes on where no handshake can.
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg jq ip ping nft bash
+
+A=${ID}a B=${ID}b
+keys a b
+ns_add a b
+join a eth0 b eth0
+
+up_a() # RX TX
+{
+	ours a "$A" --rx "$1" --tx "$2" <<-EOC
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51821
+		Address = 10.99.0.1/24
+		[Peer]
+		PublicKey = $(pub b)
+		AllowedIPs = 10.99.0.2/32
+		Endpoint = 192.0.2.2:51822
+	EOC
+}
+
+up_b() # KNOWS-A
+{
+	ours b "$B" --rx udp --tx udp <<-EOC
+		[Interface]
+		PrivateKey = $(key b)
+		ListenPort = 51822
+		Address = 10.99.0.2/24
+		[Peer]
+		PublicKey = $(pub a)
+		AllowedIPs = 10.99.0.1/32
+		$([ "$1" = no ] || echo "Endpoint = 192.0.2.1:51821")
+	EOC
+}
+
+rule() { in_ns a nft add rule inet host "$@"; }
+
+chains()
+{
+	in_ns a nft -f - <<-EOR
+		flush ruleset
+		table inet host {
+			chain seen_in { type filter hook input priority filter - 10; }
+			chain seen_out { type filter hook output priority filter - 10; }
+			chain in { type filter hook input priority filter; }
+			chain out { type filter hook output priority filter; }
+		}
+	EOR
+}
+
+# The first byte of the payload is the type of the message.
+count_types()
+{
+	local type
+	chains
+	for type in 1 2 4; do
+		rule seen_in udp dport 51821 @th,64,8 $type counter comment "\"i$type\""
+		rule seen_out udp sport 51821 @th,64,8 $type counter comment "\"o$type\""
+	done
+	rule seen_in udp dport 51821 counter comment '"in"'
+}
+
+counted() # WHAT: packets that netfilter saw
+{
+	in_ns a nft -j list table inet host |
+		jq "[.. | .rule? // empty | select(.comment == \"$1\") | .expr[].counter? // empty | .packets] | add"
+}
+
+# How many of COUNT were answered, by the kernel's count: ping does not wait for the last one under load.
+pings() # FROM COUNT
+{
+	local to=10.99.0.2 before
+	[ "$1" = a ] || to=10.99.0.1
+	before=$(replies "$1")
+	if in_ns "$1" ping -q -c "$2" -i 0.01 -W 1 $to >"$TMP/ping"; then
+		wait_for 2 came "$1" $((before + $2))
+	fi
+	echo $(($(replies "$1") - before))
+}
+
+replies()
+{
+	in_ns "$1" cat /proc/net/snmp |
+		awk '/^Icmp:/ { if (n) print $n; else for (i = 2; i <= NF; i++) if ($i == "InEchoReps") n = i }'
+}
+
+came() { [ "$(replies "$1")" -ge "$2" ]; }
+
+answered() { [ "$(pings "$1" 1)" -eq 1 ]; }
+
+dropped() { [ "$(drops "$1")" -eq "$2" ]; }
+drops() { show a "$A" ".drops.$1 // 0"; }
+
+# --- what is seen ---------------------------------------------------------------------------------
+
+seen() # PATH
+{
+	local before
+	count_types
+	ok "$1: b up" up_b no
+	ok "$1: a up" up_a "$1" "$1"
+	is "$1: 101 pings" "$(pings a 101)" 101
+	is "$1: OUTPUT saw our initiation, INPUT the response" "$(counted o1) $(counted i2)" "1 1"
+	if [ "$1" = xdp ]; then
+		is "$1: INPUT saw no data" "$(counted i4)" 0
+		holds "$1: OUTPUT saw one message, for its entry" "$(counted o4)" -le 1
+	else
+		holds "$1: INPUT saw the data" "$(counted i4)" -ge 101
+		holds "$1: OUTPUT likewise" "$(counted o4)" -ge 101
+	fi
+	before=$(counted in)
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		# shellcheck disable=SC2016
+		in_ns b bash -c 'printf junk >/dev/udp/192.0.2.1/51821'
+	done
+	ok "$1: what cannot be ours is dropped, and counted, ..." wait_for 5 dropped malformed 10
+	is "$1: ... before INPUT sees it" "$(counted in)" "$before"
+	chains
+	rule in iifname "$A" drop
+	is "$1: a rule on the tunnel's interface holds" "$(pings b 3)" 0
+	chains
+}
+
+# What a tap shows, by interface: frames of 20 pings that it can see.
+tapped() # NIC
+{
+	in_ns a /usr/bin/python3 -c '
+import socket, subprocess, sys
+tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+tap.bind((sys.argv[1], 3))
+subprocess.run(["ping", "-q", "-c", "20", "-i", "0.01", "-W", "5", "10.99.0.2"], check=True,
+               stdout=subprocess.DEVNULL)
+tap.settimeout(0.5)
+seen = 0
+try:
+    while seen < 40:
+        packet = tap.recv(2000)
+        seen += packet[9] == 1 or packet[9] == 17 and packet[28] == 4
+except TimeoutError:
+    pass
+print(seen)' "$1"
+}
+
+taps() # PATH
+{
+	is "$1: a tap on the tunnel's interface sees all" "$(tapped "$A")" 40
+	if [ "$1" = xdp ]; then
+		is "$1: one on the NIC nothing" "$(tapped eth0)" 0
+	else
+		is "$1: one on the NIC what is sealed" "$(tapped eth0)" 40
+	fi
+}
+
+# --- a late DROP ----------------------------------------------------------------------------------
+
+late_in() # PATH
+{
+	rule in udp dport 51821 counter drop
+	if [ "$1" = xdp ]; then
+		is "$1: DROP in INPUT: data goes on, in" "$(pings b 100)" 100
+		is "$1: and out" "$(pings a 100)" 100
+	else
+		is "$1: DROP in INPUT: data stops" "$(pings a 3)" 0
+	fi
+	down b "$B"
+	up_b yes
+	is "$1: no handshake comes in" "$(pings b 3)" 0
+	chains
+	down b "$B"
+	up_b yes
+	ok "$1: without the rule one does" answered b
+}
+
+late_out() # PATH
+{
+	local before
+	rule out udp sport 51821 counter drop
+	before=$(drops send_failed)
+	if [ "$1" = xdp ]; then
+		# All but the one in 20 s that is to be seen, if it was due.
+		holds "$1: DROP in OUTPUT: data goes on" "$(pings a 100)" -ge 99
+		holds "$1: all but the one in 20 s" "$(($(drops send_failed) - before))" -le 1
+	else
+		is "$1: DROP in OUTPUT: data stops" "$(pings a 3)" 0
+		is "$1: and is counted as refused" "$(($(drops send_failed) - before))" 3
+	fi
+	chains
+}
+
+cut_off() # PATH
+{
+	local received drops
+	received=$(show b "$B" '.peers[0].rx_bytes')
+	drops=$(drops unknown_index)
+	in_ns a wg set "$A" peer "$(pub b)" remove
+	is "$1: a peer that is removed reaches nobody" "$(pings b 3)" 0
+	is "$1: what it sends is dropped" "$(($(drops unknown_index) - drops))" 3
+	is "$1: nor is it reached" "$(pings a 3)" 0
+	is "$1: nothing was sent to it" "$(show b "$B" '.peers[0].rx_bytes')" "$received"
+}
+
+# --- the host translates its own packets ----------------------------------------------------------
+
+in_ns a ip address add 192.0.2.77/24 dev eth0
+
+translated() # RX TX SEEN-AFTER-DATA
+{
+	in_ns a nft -f - <<-EOR
+		table ip translate {
+			chain out {
+				type nat hook postrouting priority srcnat
+				udp sport 51821 snat to 192.0.2.77:6000
+			}
+		}
+	EOR
+	up_b no
+	up_a "$1" "$2"
+	is "SNAT, rx $1, tx $2: pings out" "$(pings a 20)" 20
+	is "SNAT, rx $1, tx $2: b sees it at" "$(in_ns b wg show "$B" endpoints | cut -f 2)" "$3"
+	is "SNAT, rx $1, tx $2: pings in" "$(pings b 20)" 20
+	chains
+	down a "$A"
+	down b "$B"
+}
+
+for path in xdp udp; do
+	seen $path
+	taps $path
+	late_out $path
+	late_in $path
+	cut_off $path
+	down a "$A"
+	down b "$B"
+done
+translated udp udp 192.0.2.77:6000
+translated xdp udp 192.0.2.77:6000
+translated xdp xdp 192.0.2.1:51821
+
+# --- how long -------------------------------------------------------------------------------------
+
+if [ -n "${LONG-}" ]; then
+	up_b no
+	up_a xdp xdp
+	is "a and b meet" "$(pings a 1)" 1
+	rule in udp dport 51821 drop
+	in_ns a ping -q -i 0.5 -w 215 10.99.0.2 >"$TMP/ping"
+	got=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$TMP/ping")
+	# A packet every 0.5 s, until 180 s after the handshake.
+	holds "without handshakes data goes on for 180 s, in packets of 0.5 s" "$got" -le 361
+	holds "and not for less" "$got" -ge 340
+fi
+done_testing
