@@ -159,6 +159,13 @@ class Bench:
                 return packet, message
         raise TimeoutError(f"no message of type {kind}")
 
+    def padded_to(self, version, inner_len):
+        """What a packet is padded to now; 0 if no message is seen whole."""
+        self.host_sends(version, inner_len)
+        for _, message in self.outer_packets():
+            return len(message) - 32
+        return 0
+
     def connect(self):
         if not self.session:
             self.session = self.node.connect(self.sock, self.to)
@@ -244,6 +251,75 @@ def classes_in(bench):
                 got = next(bench.tunnel.packets(PATIENCE_S), b"")
                 same(f"IPv{version}, {inner:02b} inside, {outer:02b} outside: {want:02b}, byte for byte",
                      got.hex(), with_class(plain, 0xB8 | want).hex())
+    same("nothing was dropped", bench.show()["dropped"], 0)
+
+
+# --- padding --------------------------------------------------------------------------------------
+
+
+def lengths(bench, what, version, want):
+    """@want: inner length -> length of the plaintext, padding included."""
+    overhead = {4: 28, 6: 48}[bench.outer] + 32
+    before = bench.sent()
+    for inner, padded in want.items():
+        bench.host_sends(version, inner)
+        packet, message = bench.next(wgpeer.DATA)
+        text = bench.session.open(message)
+        what_of = f"{what}: IPv{version} of {inner} bytes becomes {padded}, {padded + overhead} outside"
+        same(what_of, (len(packet.data), len(text)), (padded + overhead, padded))
+        same(f"{what_of}; zeros", text[inner:], bytes(padded - inner))
+    same(f"{what}: IPv{version}: by this path", bench.sent() - before, len(want))
+
+
+def until(bench, version, inner, padded):
+    """The daemon hears of a route a moment later: sends until it did."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if bench.padded_to(version, inner) == padded:
+            return
+        time.sleep(0.05)
+    say(f"{inner} bytes padded to {padded}", False, "not within the time")
+
+
+def routes_by(bench, version, *words):
+    bench.in_a("ip", f"-{version}", "route", *words)
+
+
+def padding(bench):
+    """To multiples of 16, but never beyond the tunnel's MTU, the inner route's, the outer route's."""
+    bench.connect()
+    bench.in_a("ip", "link", "set", bench.interface, "mtu", "1300")
+    until(bench, 4, 1297, 1300)
+    for version in (4, 6):
+        lengths(bench, "MTU 1300", version, {
+            64: 64, 65: 80, 1279: 1280, 1280: 1280, 1281: 1296, 1296: 1296, 1297: 1300, 1300: 1300})
+    for version, host in ((4, "10.99.0.2/32"), (6, "fd99::2/128")):
+        # contract 4.4: of 1297 bytes an outer packet of 1359, where 1360 would not pass
+        routes_by(bench, version, "add", host, "dev", bench.interface, "mtu", "1299")
+        until(bench, version, 1297, 1299)
+        lengths(bench, "inner route of MTU 1299", version, {
+            65: 80, 1280: 1280, 1281: 1296, 1296: 1296, 1297: 1299, 1298: 1299, 1299: 1299})
+        other = {4: "10.99.0.3", 6: "fd99::3"}[version]
+        bench.host_sends(version, 1297, other)
+        same("another destination is not affected", len(bench.next(wgpeer.DATA)[1]), 1300 + 32)
+        routes_by(bench, version, "change", host, "dev", bench.interface, "mtu", "1285")
+        until(bench, version, 1281, 1285)
+        routes_by(bench, version, "delete", host, "dev", bench.interface)
+        until(bench, version, 1297, 1300)
+    # in a table of its own, by a rule
+    routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1298", "table", "77")
+    until(bench, 4, 1297, 1298)
+    routes_by(bench, 4, "flush", "table", "77")
+    until(bench, 4, 1297, 1300)
+    far = {4: "192.0.2.2/32", 6: "2001:db8::2/128"}[bench.outer]
+    for mtu in (1337, 1350):
+        routes_by(bench, bench.outer, "replace", far, "dev", "eth0", "mtu", str(mtu))
+        most = mtu - {4: 60, 6: 80}[bench.outer]
+        until(bench, 6, most - 3, most)
+        lengths(bench, f"outer route of MTU {mtu}", 6, {
+            100: 112, most - 30: (most - 30 + 15) // 16 * 16, most - 1: most, most: most})
+    routes_by(bench, bench.outer, "delete", far, "dev", "eth0")
+    until(bench, 4, 1297, 1300)
     same("nothing was dropped", bench.show()["dropped"], 0)
 
 

@@ -362,6 +362,55 @@ static void test_route_rules(void **state)
 }
 
 /* Nobody is told of a path MTU that the kernel has learned, but a query shows it. */
+/* Of all tables and families, and only unicast ones; many, so that more than one read is needed. */
+static void test_device_routes(void **state)
+{
+	static const struct {
+		const char *to;
+		uint8_t length;
+		uint32_t table, mtu;
+	} want[] = {
+		{ "10.70.0.0", 16, 254, 0 },	 { "10.71.0.0", 16, 254, 1299 },
+		{ "10.72.0.0", 16, 1000, 1298 }, { "10.73.0.0", 16, 254, 1297 },
+		{ "0.0.0.0", 0, 77, 1296 },	 { "fd70::", 64, 254, 1295 },
+		{ "fd73::", 64, 254, 1293 },
+	};
+	struct netlink_device_route *list = NULL;
+	struct netlink_link d2;
+	size_t count = 0, others = 0;
+
+	(void)state;
+	sh("ip link add d2 type veth peer name d3 && ip link set d3 up && ip link set d2 up && ip addr add 10.79.0.1/32 dev d2");
+	assert_int_equal(netlink_link(nl, "d2", 0, &d2), 0);
+	sh("ip route add 10.70.0.0/16 dev d2; ip route add 10.71.0.0/16 dev d2 mtu 1299");
+	sh("ip route add 10.72.0.0/16 dev d2 table 1000 mtu lock 1298");
+	sh("ip route add 10.73.0.0/16 mtu 1297 nexthop dev d1 nexthop dev d2");
+	sh("ip route add default dev d2 table 77 mtu 1296; ip route add 10.74.0.0/16 dev d1 mtu 1294");
+	sh("ip -6 route add fd70::/64 dev d2 mtu 1295");
+	sh("ip -6 nexthop add id 9 dev d2; ip -6 route add fd73::/64 nhid 9 mtu 1293");
+	sh("for i in $(seq 0 254); do for j in 1 2 3 4; do echo route add 10.8$j.$i.0/24 dev d2; done;"
+	   " done | ip -batch -");
+	assert_int_equal(netlink_device_routes(nl, d2.ifindex, &list, &count), 0);
+	for (unsigned i = 0; i < sizeof(want) / sizeof(*want); i++) {
+		struct prefix p = prefix(want[i].to, want[i].length);
+		unsigned found = 0;
+
+		for (size_t j = 0; j < count; j++)
+			found += !memcmp(&list[j].to, &p, sizeof(p)) &&
+				 list[j].table == want[i].table && list[j].mtu == want[i].mtu;
+		if (found != 1)
+			fail_msg("%s: %u times", want[i].to, found);
+	}
+	for (size_t j = 0; j < count; j++)
+		others += list[j].to.family == AF_INET && list[j].to.addr[1] > 80;
+	assert_int_equal(others, 4 * 255);
+	for (size_t j = 0; j < count; j++)
+		assert_int_not_equal(list[j].mtu, 1294);
+	free(list);
+	sh("ip link del d2");
+	assert_int_equal(netlink_device_routes(nl, d2.ifindex, &list, &count), -ENODEV);
+}
+
 static void test_route_cached_mtu(void **state)
 {
 	struct netlink_route r;
@@ -389,11 +438,17 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_link),	     cmocka_unit_test(test_link_drops),
-		cmocka_unit_test(test_link_xdp),     cmocka_unit_test(test_queues),
-		cmocka_unit_test(test_change_link),  cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_route_errors), cmocka_unit_test(test_route),
-		cmocka_unit_test(test_route_rules),  cmocka_unit_test(test_route_cached_mtu),
+		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link_drops),
+		cmocka_unit_test(test_link_xdp),
+		cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_change_link),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_route_errors),
+		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_device_routes),
+		cmocka_unit_test(test_route_rules),
+		cmocka_unit_test(test_route_cached_mtu),
 	};
 
 	if (netns_skip())

@@ -377,6 +377,42 @@ static void test_watch(void **state)
 	netlink_watch_close(w);
 }
 
+/* Of other links' routes nothing is said. */
+static void test_watch_routes_by(void **state)
+{
+	static const struct {
+		const char *command;
+		bool told;
+	} cases[] = {
+		/*  0 */ { "ip route add 10.44.0.0/16 dev d1", true },
+		/*  1 */ { "ip route change 10.44.0.0/16 dev d1 mtu 1300", true },
+		/*  2 */ { "ip route del 10.44.0.0/16", true },
+		/*  3 */ { "ip route add 10.44.0.0/16 dev lo", false },
+		/*  4 */ { "ip route change 10.44.0.0/16 dev lo mtu 1300", false },
+		/*  5 */ { "ip route change 10.44.0.0/16 nexthop dev lo nexthop dev d1", true },
+		/*  6 */ { "ip route del 10.44.0.0/16", true },
+		/*  7 */ { "ip route add 2001:db8:44::/48 dev d1 table 9", true },
+		/*  8 */ { "ip route del 2001:db8:44::/48 table 9", true },
+		/*  9 */ { "ip route add 2001:db8:44::/48 dev lo", false },
+		/* 10 */ { "ip route del 2001:db8:44::/48", false },
+	};
+	struct netlink_watch *w = netlink_watch_open();
+	struct netlink_link d1;
+
+	(void)state;
+	assert_non_null(w);
+	assert_int_equal(netlink_link(nl, "d1", 0, &d1), 0);
+	netlink_watch_routes_by(w, d1.ifindex);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sh("%s",
+		   cases[i].command); /* the event is there before the command has its answer */
+		if (netlink_watch_read(w, NULL, NULL) !=
+		    (cases[i].told ? NETLINK_CHANGED_ROUTE : 0))
+			fail_msg("case %u", i);
+	}
+	netlink_watch_close(w);
+}
+
 /* A port that leaves its bridge says RTM_DELLINK, too, but it is still there. */
 static void test_watch_bridge_port(void **state)
 {
@@ -415,10 +451,15 @@ static void test_watch_overrun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_neighbour),     cmocka_unit_test(test_direct),
-		cmocka_unit_test(test_ttl),	      cmocka_unit_test(test_not_direct),
-		cmocka_unit_test(test_better_route),  cmocka_unit_test(test_pending),
-		cmocka_unit_test(test_watch),	      cmocka_unit_test(test_watch_bridge_port),
+		cmocka_unit_test(test_neighbour),
+		cmocka_unit_test(test_direct),
+		cmocka_unit_test(test_ttl),
+		cmocka_unit_test(test_not_direct),
+		cmocka_unit_test(test_better_route),
+		cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_watch_routes_by),
+		cmocka_unit_test(test_watch_bridge_port),
 		cmocka_unit_test(test_watch_overrun),
 	};
 

@@ -397,7 +397,7 @@ static void run(struct node *n)
 		until_ns = earliest(until_ns, diag_next(n));
 		if (grace_collect(n->grace))
 			until_ns = earliest(until_ns, now_ns + COLLECT_NS);
-		until_ns = earliest(until_ns, n->tunnel_at_ns);
+		until_ns = earliest(until_ns, tunnel_next(n));
 		if (n->messages_left)
 			until_ns = 0;
 		err = loop_once(n->loop, until_ns);

@@ -48,6 +48,8 @@ struct node {
 	struct netlink *tun_netlink;	 /* in its namespace; NULL: it was moved to another ... */
 	struct netlink_watch *tun_watch; /* likewise */
 	uint64_t tunnel_at_ns;		 /* it is looked at there again then */
+	uint64_t routes_at_ns;		 /* the MTUs of the routes into it are read again then */
+	uint64_t routes_read_ns;	 /* when they were last read */
 	bool tc_refused;  /* the tunnel's TC programs could not be attached when last tried */
 	bool tun_changed; /* its link did, which is yet to be looked at */
 	bool tun_gone;	  /* its link has gone from there, which is yet to be looked at */
@@ -62,6 +64,7 @@ struct node {
 	struct grace *grace;
 	struct node_worker workers[WORKERS_MAX];
 	unsigned worker_count;
+	struct innermtu *route_mtus; /* what the workers have; NULL = none */
 	struct node_udp udp;
 	struct ledger closed;  /* what paths counted that were closed since */
 	struct handoff *inbox; /* messages that came to the leader of the UDP group */
@@ -126,8 +129,9 @@ int apply_conf(struct node *n, const struct conf *conf, struct fault *f);
 /* tunnel.c: follows the interface. 0/-errno. */
 int tunnel_watch(struct node *n);
 void tunnel_tick(struct node *n, uint64_t now_ns);
-void tunnel_look(struct node *n);    /* acts on what it is now */
-void tunnel_unwatch(struct node *n); /* fine if it is not watched */
+uint64_t tunnel_next(const struct node *n); /* when tunnel_tick() wants to be called */
+void tunnel_look(struct node *n);	    /* acts on what it is now */
+void tunnel_unwatch(struct node *n);	    /* fine if it is not watched */
 
 /* intake.c */
 int intake_watch(struct node *n);	 /* 0/-errno */

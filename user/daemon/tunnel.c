@@ -7,6 +7,7 @@
  *              A socket left there would keep a deleted namespace, and the interface in it, alive
  *
  *   its link changed ─▶ node_up / node_down, MTU
+ *   routes into it changed (abroad: every ROUTES_ABROAD_NS) ─▶ their MTUs, for the padding
  *   its link has gone ─┬─▶ TUNGETIFF fails: deleted, we leave
  *                      └─▶ moved: down until it was seen where it is now, and TC, if the move removed
  *                          it, is there again
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -27,11 +29,14 @@
 #include "daemon/lease.h"
 #include "daemon/node.h"
 #include "io/netns.h"
+#include "path/innermtu.h"
 #include "util/log.h"
 
 #define VISIT_NS (100 * NS_PER_MS)
 /* At home only TC is looked at so often: nobody tells when a program is detached by force. */
 #define TC_LOOK_NS NS_PER_S
+#define ROUTES_INTERVAL_NS (50 * NS_PER_MS) /* they are read at most so often */
+#define ROUTES_ABROAD_NS NS_PER_S /* and there, where nothing tells of changes, so often */
 
 static bool deleted(const struct node *n)
 {
@@ -106,6 +111,43 @@ static int visit(struct visit *v)
 	return err;
 }
 
+/* What the workers have stays where it cannot be read: after the next change it is tried again. */
+static int read_routes(struct visit *v)
+{
+	struct netlink_device_route *list = NULL;
+	struct innermtu *table = NULL;
+	struct node *n = v->n;
+	size_t count = 0;
+	int err = netlink_device_routes(v->netlink, n->tun.ifindex, &list, &count);
+
+	if (!err)
+		err = innermtu_new(&table, list, count);
+	free(list);
+	if (err)
+		log_error("the MTUs of routes into the tunnel cannot be read: %s", strerror(-err));
+	else
+		workers_set_route_mtus(n, table);
+	return err;
+}
+
+static void look_at_routes(struct node *n, uint64_t now_ns)
+{
+	struct visit v = { .n = n, .fn = read_routes };
+
+	n->routes_read_ns = now_ns;
+	n->routes_at_ns = n->tun_watch ? UINT64_MAX : now_ns + ROUTES_ABROAD_NS;
+	visit(&v);
+}
+
+static void routes_changed(struct node *n)
+{
+	uint64_t now_ns = loop_now_ns(), earliest_ns = n->routes_read_ns + ROUTES_INTERVAL_NS;
+	uint64_t at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
+
+	if (at_ns < n->routes_at_ns)
+		n->routes_at_ns = at_ns;
+}
+
 /* Up and down ---------------------------------------------------------------------------------- */
 
 static void link_is_up(struct node *n)
@@ -130,6 +172,10 @@ static void link_changed(struct node *n, const struct netlink_link *link)
 {
 	n->tun_mtu = link->mtu;
 	workers_set_mtu(n, link->mtu);
+	if (n->tun_watch) {
+		netlink_watch_routes_by(n->tun_watch, n->tun.ifindex);
+		routes_changed(n); /* IPv4's went without a word if it was down */
+	}
 	if (link->up)
 		link_is_up(n);
 	else
@@ -199,6 +245,8 @@ static void on_event(void *ctx, int fd, uint32_t events)
 	} else if (changed & NETLINK_CHANGED_LOST) {
 		tunnel_look(n);
 	}
+	if (changed & NETLINK_CHANGED_ROUTE)
+		routes_changed(n);
 }
 
 /* With RPS a packet passes TC on another CPU, when inject says who the next one is from: both would be
@@ -223,6 +271,7 @@ int tunnel_watch(struct node *n)
 	n->tun_watch = netlink_watch_open();
 	if (!n->tun_netlink || !n->tun_watch)
 		return -errno;
+	n->routes_at_ns = 0;
 	return loop_add(n->loop, netlink_watch_fd(n->tun_watch), EPOLLIN, on_event, n);
 }
 
@@ -262,7 +311,7 @@ static void look_at_tc(struct node *n)
 
 /* Moved on within VISIT_NS, and up again, it was never down for us: sessions live on. Where TC is by
  * clsact the workers' own check stands alone for that time. */
-void tunnel_tick(struct node *n, uint64_t now_ns)
+static void follow(struct node *n, uint64_t now_ns)
 {
 	if (now_ns < n->tunnel_at_ns)
 		return;
@@ -275,4 +324,16 @@ void tunnel_tick(struct node *n, uint64_t now_ns)
 	if (is_home(n) && tunnel_watch(n))
 		log_error("cannot watch the interface: %s", strerror(errno));
 	tunnel_look(n);
+}
+
+void tunnel_tick(struct node *n, uint64_t now_ns)
+{
+	follow(n, now_ns);
+	if (now_ns >= n->routes_at_ns && !n->stopping)
+		look_at_routes(n, now_ns);
+}
+
+uint64_t tunnel_next(const struct node *n)
+{
+	return n->routes_at_ns < n->tunnel_at_ns ? n->routes_at_ns : n->tunnel_at_ns;
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/node.h"
 #include "io/udp.h"
+#include "path/innermtu.h"
 
 unsigned workers_wanted(const struct node *n, unsigned queues)
 {
@@ -94,6 +95,8 @@ void workers_free(struct node *n)
 			tun_close(&n->workers[i].tun);
 	}
 	n->worker_count = 0;
+	innermtu_free(n->route_mtus);
+	n->route_mtus = NULL;
 }
 
 int workers_start(struct node *n)
@@ -211,6 +214,15 @@ void workers_set_debug(struct node *n, bool on)
 {
 	for (unsigned i = 0; i < n->worker_count; i++)
 		worker_set_debug(n->workers[i].worker, on);
+}
+
+void workers_set_route_mtus(struct node *n, struct innermtu *table)
+{
+	for (unsigned i = 0; i < n->worker_count; i++)
+		worker_set_route_mtus(n->workers[i].worker, table);
+	if (n->route_mtus)
+		grace_retire(n->grace, n->route_mtus, innermtu_free);
+	n->route_mtus = table;
 }
 
 void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT])

@@ -51,6 +51,8 @@ void workers_use_udp(struct node *n, const struct node_udp *udp);
 
 void workers_set_mtu(struct node *n, uint32_t mtu);
 void workers_set_debug(struct node *n, bool on);
+/* The table, NULL for none, is theirs until the next one or workers_free(). */
+void workers_set_route_mtus(struct node *n, struct innermtu *table);
 /* Drops of all of them, added up. */
 void workers_drops(const struct node *n, uint64_t packets[static REASON_COUNT]);
 /* Data messages by the paths that worker @id has now. */

@@ -17,7 +17,6 @@
 
 #include "io/netlink_private.h"
 
-#define DUMP_ATTEMPTS 16 /* while links and addresses come and go under us */
 #define HOP_LIMIT_DEFAULT 64
 
 /* Requests ------------------------------------------------------------------------------------ */

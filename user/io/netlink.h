@@ -76,6 +76,18 @@ struct netlink_route {
 int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 		  struct netlink_route *out);
 
+/* A unicast route whose packets leave by one link. */
+struct netlink_device_route {
+	struct prefix to;
+	uint32_t table;
+	uint32_t mtu; /* its own (RTAX_MTU); 0 = it has none */
+};
+
+/* All routes, of all tables, by which packets leave by the link @ifindex. Returns 0 and *@list of
+ * *@count, to be freed by the caller, in no order; or -errno. */
+int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
+			  size_t *count);
+
 /* The neighbour's MAC if the kernel holds it valid now: 0; -ENOENT when it does not. */
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 		      uint8_t mac[static 6]);
@@ -118,6 +130,10 @@ int netlink_watch_fd(const struct netlink_watch *w);
 void netlink_watch_neighbours(struct netlink_watch *w,
 			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
 			      void *ctx);
+
+/* From now on routes set NETLINK_CHANGED_ROUTE only if packets leave by the link @ifindex by them;
+ * rules and next hops do as before. */
+void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
 /* Reads what has come. Returns the set of enum netlink_changed (all of them after an overrun).
  * @link (may be NULL) is called for each link that changed or went (@gone), with its name; after an

@@ -15,6 +15,8 @@
 
 #include "io/netlink.h"
 
+#define DUMP_ATTEMPTS 16 /* while what is asked for comes and goes */
+
 /* The kernel fills skbs of at most 32 KiB for one read of a dump. */
 #define NETLINK_BUFFER 32768
 
@@ -50,6 +52,10 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
 
 /* A RTM_NEWNEIGH or RTM_DELNEIGH. False when it is malformed or of another family than IP. */
 bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbour_event *out);
+
+/* Do packets leave by the link @ifindex by the route of this RTM_NEWROUTE or RTM_DELROUTE? True for
+ * what names no link, but a next hop that may. */
+bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex);
 
 /* Bytes of an address of @family, AF_INET or AF_INET6. */
 static inline size_t netlink_addr_len(uint8_t family)

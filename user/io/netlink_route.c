@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/neighbour.h>
+#include <stdlib.h>
 
 #include "io/netlink.h"
 #include "io/netlink_private.h"
@@ -196,6 +197,115 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 	if (netlink_link(nl, NULL, r.ifindex, &link) == 0 && (!r.mtu || link.mtu < r.mtu))
 		r.mtu = link.mtu;
 	*out = r;
+	return 0;
+}
+
+/* Routes by a link ----------------------------------------------------------------------------- */
+
+bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex)
+{
+	const struct nlattr *oif = netlink_attr(nlh, sizeof(struct rtmsg), RTA_OIF, 4);
+	const struct nlattr *hops = netlink_attr(nlh, sizeof(struct rtmsg), RTA_MULTIPATH, 0);
+	const uint8_t *at = hops ? mnl_attr_get_payload(hops) : NULL;
+	size_t left = hops ? mnl_attr_get_payload_len(hops) : 0;
+
+	if (oif && mnl_attr_get_u32(oif) == ifindex)
+		return true;
+	while (left >= sizeof(struct rtnexthop)) {
+		const struct rtnexthop *hop = (const void *)at; /* attributes are aligned to 4 */
+		size_t len = RTNH_ALIGN(hop->rtnh_len);
+
+		if ((uint32_t)hop->rtnh_ifindex == ifindex)
+			return true;
+		if (len < sizeof(*hop) || len > left)
+			break;
+		at += len;
+		left -= len;
+	}
+	return !oif && !hops && netlink_attr(nlh, sizeof(struct rtmsg), RTA_NH_ID, 4);
+}
+
+struct device_routes {
+	struct netlink_device_route *list;
+	size_t count, room;
+	uint32_t ifindex;
+};
+
+static int take_device_route(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+	struct device_routes *all = ctx;
+	struct netlink_device_route *r;
+	const struct nlattr *a;
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm) ||
+	    rtm->rtm_type != RTN_UNICAST ||
+	    (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6) ||
+	    !netlink_route_leaves_by(nlh, all->ifindex))
+		return 0;
+	if (all->count == all->room) {
+		size_t room = all->room ? all->room * 2 : 64;
+
+		r = reallocarray(all->list, room, sizeof(*r));
+		if (!r)
+			return -ENOMEM;
+		all->list = r;
+		all->room = room;
+	}
+	r = &all->list[all->count++];
+	*r = (struct netlink_device_route){
+		.to = { .family = rtm->rtm_family, .length = rtm->rtm_dst_len },
+		.table = rtm->rtm_table,
+	};
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_TABLE, 4);
+	if (a)
+		r->table = mnl_attr_get_u32(a);
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_DST, netlink_addr_len(rtm->rtm_family));
+	if (a)
+		memcpy(r->to.addr, mnl_attr_get_payload(a), netlink_addr_len(rtm->rtm_family));
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_METRICS, 0);
+	if (a)
+		a = netlink_nested(a, RTAX_MTU, 4);
+	if (a)
+		r->mtu = mnl_attr_get_u32(a);
+	return 0;
+}
+
+static int dump_device_routes(struct netlink *nl, uint8_t family, struct device_routes *all)
+{
+	size_t before = all->count;
+	int err = -EINTR;
+
+	for (int i = 0; i < DUMP_ATTEMPTS && err == -EINTR; i++) {
+		struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETROUTE, NLM_F_DUMP);
+		struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+
+		all->count = before;
+		rtm->rtm_family = family;
+		mnl_attr_put_u32(nlh, RTA_OIF, all->ifindex);
+		err = netlink_talk(nl, nlh, take_device_route, all);
+	}
+	return err;
+}
+
+/* With strict checking the kernel shows only what is asked for: the host may hold a full table of
+ * the internet's routes. Without, before Linux 4.20, it shows all, and we choose. */
+int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
+			  size_t *count)
+{
+	struct device_routes all = { .ifindex = ifindex };
+	int strict = 1, err;
+
+	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
+	err = dump_device_routes(nl, AF_INET, &all) ?: dump_device_routes(nl, AF_INET6, &all);
+	strict = 0;
+	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
+	if (err) {
+		free(all.list);
+		return err;
+	}
+	*list = all.list;
+	*count = all.count;
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct netlink_watch {
 	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
 	void (*neighbour)(void *ctx, const struct netlink_neighbour_event *e); /* NULL = nobody */
 	void *neighbour_ctx;
+	uint32_t routes_by; /* only routes by this link are told; 0 = all */
 };
 
 static int join(struct netlink_watch *w)
@@ -114,6 +115,11 @@ void netlink_watch_neighbours(struct netlink_watch *w,
 	w->neighbour_ctx = ctx;
 }
 
+void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex)
+{
+	w->routes_by = ifindex;
+}
+
 static unsigned take(const struct netlink_watch *w, const struct nlmsghdr *nlh,
 		     const struct listener *to)
 {
@@ -129,6 +135,9 @@ static unsigned take(const struct netlink_watch *w, const struct nlmsghdr *nlh,
 		return take_neighbour(nlh, w);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
+		return !w->routes_by || netlink_route_leaves_by(nlh, w->routes_by)
+			       ? NETLINK_CHANGED_ROUTE
+			       : 0;
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
 	case RTM_NEWNEXTHOP:

@@ -92,7 +92,8 @@ struct worker {
 	struct egress egress;
 	_Atomic uint32_t mtu;
 	_Atomic bool debug;
-	_Atomic uint64_t drops[REASON_COUNT]; /* single writer: the thread */
+	_Atomic(const struct innermtu *) route_mtus; /* NULL = no route has one */
+	_Atomic uint64_t drops[REASON_COUNT];	     /* single writer: the thread */
 	/* from the control thread */
 	struct spsc flushes; /* receiver indices */
 	int wake_fd;

@@ -16,6 +16,7 @@
 #include "path/chain.h"
 #include "path/ecn.h"
 #include "path/icmp.h"
+#include "path/innermtu.h"
 #include "wgxdp/limits.h"
 
 /* So often a data message takes the UDP socket, that a stateful firewall of the host keeps the
@@ -159,15 +160,20 @@ static void take_counters(struct worker *w, struct out_packet *p, const struct o
 	}
 }
 
-/* To a multiple of 16, but never beyond what the tunnel's MTU or the outer path's takes. */
+/* To a multiple of 16, but never beyond what the tunnel's MTU, that of the route into it, or the
+ * outer path's takes. */
 static uint32_t padded_len(const struct worker *w, const struct out_packet *p)
 {
+	const struct innermtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
 	uint32_t padded = (p->len + WIRE_PADDING - 1) & ~(uint32_t)(WIRE_PADDING - 1);
 	uint32_t mtu = atomic_load_explicit(&w->mtu, memory_order_relaxed);
+	uint32_t route_mtu = routes ? innermtu_of(routes, p->data) : INNERMTU_NONE;
 	uint32_t outer = encap_overhead(p->encap) + (uint32_t)wire_data_len(0);
 
 	if (padded > mtu)
 		padded = mtu;
+	if (padded > route_mtu)
+		padded = route_mtu;
 	if (p->encap->mtu > outer && padded > p->encap->mtu - outer)
 		padded = p->encap->mtu - outer;
 	return padded < p->len ? p->len : padded;

@@ -260,6 +260,11 @@ void worker_set_debug(struct worker *w, bool on)
 	atomic_store_explicit(&w->debug, on, memory_order_relaxed);
 }
 
+void worker_set_route_mtus(struct worker *w, const struct innermtu *table)
+{
+	atomic_store_explicit(&w->route_mtus, table, memory_order_release);
+}
+
 int worker_start(struct worker *w)
 {
 	sigset_t all, before;

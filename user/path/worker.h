@@ -18,6 +18,7 @@
 
 #define WORKER_PORTS_MAX 64 /* AF_XDP sockets of one worker */
 
+struct innermtu;
 struct worker;
 
 struct worker_config {
@@ -46,6 +47,9 @@ void worker_set_mtu(struct worker *w, uint32_t mtu);
 
 /* While debugging is on it notes packets from unallowed sources, a few a second. */
 void worker_set_debug(struct worker *w, bool on);
+
+/* Those of the routes into it, or NULL: likewise. The caller retires the table that it replaces. */
+void worker_set_route_mtus(struct worker *w, const struct innermtu *table);
 
 int worker_start(struct worker *w); /* 0 or -errno */
 void worker_stop(struct worker *w); /* returns when the thread has ended; fine if there is none */
