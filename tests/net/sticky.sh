@@ -103,10 +103,7 @@ speak_to()
 			what="$path, $family"
 			in_ns a $ip address add $A0X/$len dev eth0
 			in_ns a $ip route add $BLO/$whole via $B0 metric 20
-			for address in $A0 $A0X; do
-				in_ns b $ip route replace $address/$whole dev eth0 src $BLO
-			done
-			in_ns b $ip route replace $A1/$whole dev eth1 src $BLO
+			in_ns b $ip route replace $A0X/$whole dev eth0 src $BLO
 			ok "$what: up" both_up $path $BLO $A0X
 
 			# b chooses the address.
@@ -126,11 +123,10 @@ speak_to()
 			uses "$what, up again" $A1 eth1
 			in_ns a $ip route del $BLO/$whole via $B1
 			uses "$what, the better route goes" $A0 eth0
-			is "... the endpoint is what it was" "$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"
 
 			# b uses the address of another NIC, and comes by the one that the route back leaves
 			# by: that address is kept. When it comes by that other NIC the route wins, with a
-			# source of its own, as with the kernel's driver.
+			# source of its own, as with the kernel's driver. All the time b has its loopback's.
 			in_ns b $ip route replace $A1/$whole via $A0 src $BLO
 			speak_to $A1
 			uses "$what, by this NIC to the other's address" $A1 eth0
@@ -138,6 +134,7 @@ speak_to()
 			speak_to $A1
 			uses "$what, by the other NIC: the route wins" $A0 eth0
 
+			is "... the endpoint is what it was" "$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"
 			in_ns a $ip route del $BLO/$whole via $B0
 			in_ns b $ip route del $A1/$whole dev eth1
 			down a "$A"

@@ -241,20 +241,25 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* When the route leaves by another interface than the source's, the source is forgotten. */
+/* When the route leaves by another interface than the source's, the source is forgotten; but not one
+ * that was used by an interface that has no such address. */
 static void test_better_route(void **state)
 {
-	struct endpoint e = to("192.0.2.2", "192.0.2.3");
+	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;
 	const char *why;
 	struct encap *n;
 	bool pending;
 
 	(void)state;
 	e.ifindex = a0;
+	any.ifindex = a0 + 1000;
 	sh("ip route add 192.0.2.2/32 dev d1");
 	n = resolve(&e, &pending, &why);
 	assert_false(n->direct);
 	assert_memory_equal(&n->endpoint.local.v4, addr("198.19.0.1"), 4);
+	free(n);
+	n = resolve(&any, &pending, &why);
+	assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.3"), 4);
 	free(n);
 	sh("ip route del 192.0.2.2/32 dev d1");
 	n = resolve(&e, &pending, &why);

@@ -21,12 +21,36 @@ static bool has_local(const struct endpoint *e)
 						 : !IN6_IS_ADDR_UNSPECIFIED(&e->local.v6);
 }
 
-/* The sticky source is dropped when it is not ours any more, and when the route now leaves by
- * another interface than the one on which it was used: that route has a source of its own. */
+struct wanted {
+	uint32_t ifindex;
+	uint8_t family;
+	const void *addr;
+};
+
+static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
+{
+	const struct wanted *w = ctx;
+
+	return ifindex == w->ifindex && family == w->family &&
+	       !memcmp(addr, w->addr, family == AF_INET ? 4 : 16);
+}
+
+/* Has the interface on which the sticky source was used that address? */
+static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint *e)
+{
+	struct wanted w = { e->ifindex, (uint8_t)e->remote.sa.sa_family, &e->local };
+
+	return netlink_addresses(env->nl, compare_address, &w) == 1;
+}
+
+/* The sticky source is dropped when it is not ours any more, and when it belongs to the interface on
+ * which it was used but the route now leaves by another: that route has a source of its own. An
+ * address of no link in particular, such as one of the loopback's, is the same by all of them. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
 	int err = netlink_route(env->nl, e, env->fwmark, r);
-	bool moved = !err && has_local(e) && e->ifindex && r->ifindex != e->ifindex;
+	bool moved = !err && has_local(e) && e->ifindex && r->ifindex != e->ifindex &&
+		     is_of_its_link(env, e);
 
 	if (err == -EINVAL || moved) {
 		endpoint_forget_local(e);
