@@ -99,6 +99,8 @@ CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(sort $(wildcard tests/long/*.sh)) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
 FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+# They are run elsewhere, but compiled with the tests: else they go stale.
+FUZZ_OBJECTS := $(FUZZERS:%=%.o)
 
 # Programs that tests and people run beside wgxdp: tools/X.c -> build/tools/X.
 TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tools/*.c)))
@@ -118,7 +120,7 @@ RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests
 
 all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
 
-tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) ## build every test
+tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) $(FUZZ_OBJECTS) ## build every test
 
 skeletons: $(SKELETONS)
 
@@ -140,7 +142,7 @@ $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 
 # What is generated must exist before the first compilation; after it the .d files know who
 # includes it.
-$(call objects,$(wildcard user/daemon/*.c tests/bpf/*.c)): | $(SKELETONS)
+$(call objects,$(wildcard user/daemon/*.c tests/bpf/*.c tests/fuzz/fuzz_bpf.c)): | $(SKELETONS)
 
 $(O)/%.o: %.c | $(B)/version.h
 	$(call say,CC,$@)

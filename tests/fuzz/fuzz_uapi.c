@@ -18,13 +18,21 @@ static int op_begin(void *ctx, uint32_t i, const struct peer *p, bool b)
 static void op_end(void *ctx, uint32_t i) { (void)ctx, (void)i; }
 static int op_peer(void *ctx, const struct peer *p) { (void)ctx, (void)p; return 0; }
 static void op_peer_end(void *ctx, const struct peer *p) { (void)ctx, (void)p; }
+static void op_identity(void *ctx) { (void)ctx; }
+static int op_allowed(void *ctx, const struct prefix *x, const struct peer *p)
+{ (void)ctx, (void)x, (void)p; return 0; }
+static void op_allowed_end(void *ctx, const struct prefix *x) { (void)ctx, (void)x; }
 static void op_changed(void *ctx, struct peer *p, bool e) { (void)ctx, (void)p, (void)e; }
 static void op_flush(void *ctx, struct peer *p) { (void)ctx, (void)p; }
 static void op_retire(void *ctx, void *o, void (*release)(void *o)) { (void)ctx; release(o); }
 static void op_event(void *ctx, enum device_event e, const struct peer *p, const struct endpoint *f)
 { (void)ctx, (void)e, (void)p, (void)f; }
-static const struct device_ops device_ops = { op_random, op_time, op_send, op_begin, op_end, op_peer,
-					      op_peer_end, op_changed, op_flush, op_retire, op_event };
+static const struct device_ops device_ops = {
+	.random = op_random, .unix_ns = op_time, .send = op_send,
+	.index_begin = op_begin, .index_end = op_end, .peer_begin = op_peer, .peer_end = op_peer_end,
+	.identity_changed = op_identity, .allowed_begin = op_allowed, .allowed_end = op_allowed_end,
+	.peer_changed = op_changed, .flush = op_flush, .retire = op_retire, .event = op_event,
+};
 static int set_port(void *ctx, uint16_t p) { (void)ctx; return p == 1 ? -1 : 0; }
 static int set_mark(void *ctx, uint32_t m) { (void)ctx; return m == 1 ? -1 : 0; }
 static uint16_t port(void *ctx) { (void)ctx; return 5; }

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_inner.c - any bytes as an inner packet: as what a peer sealed (whose is its source?), and as what
+ * the host wants to send nowhere (which ICMP error is the answer?).
+ */
+#include "path/icmp.h"
+
+#include "path/ingress.c" /* NOLINT(bugprone-suspicious-include) */
+
+#include <stdlib.h>
+
+#include "fuzz_main.h"
+
+static struct allowedips *allowed;
+static struct allowedips_list lists[2];
+static struct peer peers[2];
+
+static void retire(void *ctx, void *object, void (*free_fn)(void *object))
+{
+	(void)ctx;
+	free_fn(object);
+}
+
+static void allow(unsigned peer, uint8_t family, uint8_t first, uint8_t length)
+{
+	struct prefix p = { .family = family, .length = length, .addr = { first } };
+
+	if (allowedips_insert(allowed, &p, &peers[peer], &lists[peer]))
+		abort();
+}
+
+/* [W] 2.1: what is delivered is an IP packet of its own length, from the peer that may send it. */
+static void as_received(const uint8_t *data, uint32_t size)
+{
+	uint8_t *payload = malloc(sizeof(struct wire_data) + size), *ip = payload + 16;
+	struct rx_frame frame = { .payload = payload };
+	struct session s = { .peer = &peers[0] };
+	struct in_packet p = { .frame = &frame, .session = &s, .len = size };
+
+	memcpy(ip, data, size);
+	if (check_source(allowed, &p) == REASON_none) {
+		if (!p.len || p.len > size)
+			abort();
+		if (ip[0] >> 4 == 4 ? ip[12] != 10 || p.len != ((uint32_t)ip[2] << 8 | ip[3])
+				    : ip[8] != 0xfd)
+			abort();
+	}
+	free(payload);
+}
+
+static uint16_t folded(const uint8_t *at, size_t len, uint32_t sum)
+{
+	for (size_t i = 0; i < len; i++)
+		sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/* The error quotes what it is about, goes to who sent that, and its checksums are right. */
+static void as_unreachable(const uint8_t *data, size_t size)
+{
+	uint8_t out[ICMP_ERROR_MAX];
+	size_t len = icmp_unreachable(out, data, size), quoted = 28;
+
+	if (!len)
+		return;
+	if (len > sizeof(out) || out[0] >> 4 != data[0] >> 4)
+		abort();
+	if (out[0] >> 4 == 4) {
+		if (folded(out, 20, 0) != 0xffff || folded(out + 20, len - 20, 0) != 0xffff ||
+		    memcmp(out + 16, data + 12, 4) != 0 || data[12] >= 224)
+			abort();
+	} else {
+		quoted = 48;
+		if (folded(out + 8, len - 8, (uint32_t)(len - 40) + 58) != 0xffff ||
+		    memcmp(out + 24, data + 8, 16) != 0 || data[8] == 0xff)
+			abort();
+	}
+	if (len - quoted > size || memcmp(out + quoted, data, len - quoted) != 0)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!allowed) {
+		allowed = allowedips_new(retire, NULL);
+		allow(0, AF_INET, 10, 8);
+		allow(0, AF_INET6, 0xfd, 8);
+		allow(1, AF_INET, 10, 16); /* 10.0.0.0/16 is another's */
+	}
+	as_received(data, (uint32_t)size);
+	as_unreachable(data, size);
+	return 0;
+}
