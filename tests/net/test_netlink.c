@@ -145,6 +145,20 @@ static void test_queues(void **state)
 	assert_int_equal(netlink_queues("a-name-of-16-by."), 1);
 }
 
+static void test_member(void **state)
+{
+	char name[16];
+
+	(void)state;
+	sh("ip link add m0 type bridge && ip link add m1 type veth peer name m2");
+	assert_int_equal(netlink_member(nl, index_of("m0"), name), -ENOENT);
+	sh("ip link set m2 master m0");
+	assert_int_equal(netlink_member(nl, index_of("m0"), name), 0);
+	assert_string_equal(name, "m2");
+	assert_int_equal(netlink_member(nl, index_of("m2"), name), -ENOENT);
+	sh("ip link delete m1 && ip link delete m0");
+}
+
 static void test_change_link(void **state)
 {
 	struct prefix p4 = prefix("10.9.8.7", 24), p6 = prefix("2001:db8:55::7", 64);
@@ -442,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_link_drops),
 		cmocka_unit_test(test_link_xdp),
 		cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_member),
 		cmocka_unit_test(test_change_link),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_route_errors),

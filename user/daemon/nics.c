@@ -57,6 +57,22 @@ static unsigned queues_of(const struct node_nic *nic)
 	return queues < NIC_QUEUES_MAX ? queues : NIC_QUEUES_MAX;
 }
 
+/* A program in native mode on a bond, or on netvsc, is given to the drivers below: it sees frames that
+ * say to come from there, which no AF_XDP socket of ours is bound to. (A bridge has generic mode only.) */
+static int check_members(struct node *n, const struct node_nic *nic,
+			 const struct netlink_link *link, struct fault *f)
+{
+	char member[sizeof(link->name)];
+
+	if (n->options->xdp_mode == LOADER_MODE_GENERIC || !strcmp(link->kind, "bridge") ||
+	    netlink_member(n->netlink, nic->ifindex, member))
+		return 0;
+	return fault(f, -EOPNOTSUPP,
+		     "%s: its frames come by %s below it, where XDP has to be; name those that are "
+		     "below, or use --xdp-mode generic or --rx udp",
+		     nic->name, member);
+}
+
 /* The program and all queues, or nothing. */
 static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 {
@@ -75,6 +91,8 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 	nic->occupant = link.xdp_prog_id;
 	nic->busy_queue = -1;
 	if (wants_rx(n))
+		err = check_members(n, nic, &link, f);
+	if (wants_rx(n) && !err)
 		err = attach(n, nic, f);
 	config.generic = nic->attached && !nic->native;
 	for (; config.queue < queues && !err; config.queue++)

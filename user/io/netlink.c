@@ -285,6 +285,40 @@ int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct 
 	return err;
 }
 
+struct member {
+	uint32_t master;
+	char name[16]; /* "" = none yet */
+};
+
+static int take_member(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct nlattr *a = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_MASTER, 4);
+	struct member *m = ctx;
+	struct netlink_link l;
+
+	if (a && mnl_attr_get_u32(a) == m->master && netlink_parse_link(nlh, &l))
+		memcpy(m->name, l.name, sizeof(m->name));
+	return 0;
+}
+
+int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16])
+{
+	struct member m = { .master = ifindex };
+	struct nlmsghdr *nlh;
+	int err;
+
+	do {
+		nlh = netlink_begin(nl, RTM_GETLINK, NLM_F_DUMP);
+		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+		mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+		mnl_attr_put_u32(nlh, IFLA_MASTER, ifindex); /* a filter */
+		err = netlink_talk(nl, nlh, take_member, &m);
+	} while (err == -EINTR && !*m.name);
+	if (*m.name)
+		memcpy(name, m.name, sizeof(m.name));
+	return *m.name ? 0 : err ? err : -ENOENT;
+}
+
 static int take_drops(const struct nlmsghdr *nlh, void *ctx)
 {
 	const struct nlattr *a = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_STATS64,

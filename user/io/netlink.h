@@ -35,6 +35,10 @@ struct netlink_link {
 /* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
 int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out);
 
+/* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond, what
+ * netvsc has from the hypervisor. 0, -ENOENT, -errno. */
+int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16]);
+
 /* Combined (or rx) channels in use, by ethtool; 1 where the driver cannot tell. */
 uint32_t netlink_queues(const char *name);
 

@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 300
+#
+# A bond gives its XDP program to its members, and frames then say that they come from those: on the bond
+# itself data goes by UDP, and show says why; the members take XDP, and so does the bond in generic mode.
+#
+#             ┌ eth0 ════ eth0 ┐
+#   a: wgxdp  bond0           bond0 :b  wgxdp, by UDP
+#             └ eth1 ════ eth1 ┘
+
+. "$(dirname "$0")/../net/lib.sh"
+need_root
+need_cmd wg jq ping
+modprobe -q bonding
+A=${ID}a B=${ID}b
+keys a b
+
+ns_add a b
+for i in 0 1; do
+	in_ns a ip link add eth$i type veth peer name eth$i netns "$ID-b"
+done
+host=0
+for ns in a b; do
+	in_ns $ns ip link add bond0 type bond mode active-backup miimon 100 || skip_all "this kernel has no bonds"
+	in_ns $ns ip link set eth0 master bond0
+	in_ns $ns ip link set eth1 master bond0
+	in_ns $ns ip address add 192.0.2.$((host += 1))/24 dev bond0
+	in_ns $ns ip link set bond0 up
+done
+ok "the bonds" wait_for 30 in_ns a ping -q -c 1 -W 1 192.0.2.2
+
+config() # SELF NUMBER PEER NUMBER
+{
+	cat <<-EOC
+		[Interface]
+		PrivateKey = $(key "$1")
+		ListenPort = 5182$2
+		Address = 10.99.0.$2/24
+		[Peer]
+		PublicKey = $(pub "$3")
+		AllowedIPs = 10.99.0.$4/32
+		Endpoint = 192.0.2.$4:5182$4
+	EOC
+}
+config a 1 b 2 | conf "$A" >/dev/null
+config b 2 a 1 | conf "$B" >/dev/null
+ok "b" in_ns b "$WGXDP" attach bond0 "$TMP/$B.conf" --rx udp --tx udp
+
+path() { show a "$A" '.path | "\(.rx) \(.xdp_mode)"'; }
+attach() { in_ns a "$WGXDP" attach "$1" "$TMP/$A.conf" "${@:2}"; }
+pings() { in_ns a ping -q -c 20 -i 0.05 -W 10 10.99.0.2 | grep -q ' 0% packet loss'; }
+carried() # WHAT xsk|udp
+{
+	ok "$1: ping, no loss" pings
+	holds "$1: by $2" "$(show a "$A" ".path.rx_packets.$2")" -ge 19
+	down a "$A"
+	clean "$1: nothing left" a "$A"
+}
+
+ok "the bond" attach bond0
+is "the bond: by UDP" "$(path)" "udp null"
+ok "the bond: show says why" eval "show a '$A' .path.why | grep -q 'bond0.*eth[01] below'"
+carried "the bond" udp
+refuses "the bond, --rx xdp" 1 'eth[01] below' attach bond0 --rx xdp
+clean "... nothing left" a "$A"
+ok "its members" attach eth0,eth1
+is "its members: by XDP" "$(path)" "xdp native"
+carried "its members" xsk
+ok "the bond, generic" attach bond0 --xdp-mode generic
+is "the bond, generic: by XDP" "$(path)" "xdp generic"
+carried "the bond, generic" xsk
+down b "$B"
+
+done_testing
