@@ -289,6 +289,10 @@ class Reasons:
         b, s = self.b, self.b.session
         self.expect("shorter than any message", {"malformed": 1}, lambda: b.send(b"\4\0\0\0"))
         self.expect("an empty datagram", {"malformed": 1}, lambda: b.send(b""))
+        self.expect("the largest datagrams, of junk", {"malformed": 3, "unknown_index": 3}, lambda: (
+            b.send(b"\x05" + bytes(65506), 3), b.send(b"\x04" + bytes(65506), 3)))
+        self.expect("the largest of the session, forged", {"bad_tag": 3}, lambda: b.send(
+            wgpeer.data_message(s.remote_index, 7, bytes(65491)), 3))
         self.expect("a reserved byte", {"malformed": 1}, lambda: b.send(b"\4\1" + bytes(60)))
         self.expect("data for an index of nobody", {"unknown_index": 2}, lambda: b.send(
             b.good(index=s.remote_index ^ 1), 2))

@@ -6,6 +6,7 @@ Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A at 192.0.
 peer of b.pub at 192.0.2.2:51822, where we are, in B, and is the only one to begin handshakes there.
 """
 
+import os
 import sys
 import threading
 import time
@@ -60,6 +61,7 @@ class Keys:
         self.peer = "public_key=" + wgpeer.public_of(self.b).hex()
         self.inner = bound(a, "10.99.0.1", INNER)
         self.outer = bound(b, "192.0.2.2", PORT)
+        self.stamps, self.stamp_file = [], f"{keys}/stamp"
         self.use(0)
 
     # --- helpers ---
@@ -79,9 +81,11 @@ class Keys:
         end = time.monotonic() + patience_s
         while message := receive(self.outer, end - time.monotonic(), INITIATION):
             try:
-                return self.node.answer(message)
+                answer = self.node.answer(message)
             except (ValueError, wgpeer.InvalidTag):
                 continue
+            self.stamps.append(self.node.remote_stamp)
+            return answer
         return None
 
     def establish(self, trigger=True):
@@ -207,8 +211,8 @@ class Keys:
         say("... and leaves the session", self.opens(session) and self.reaches_host(session))
         session = fresh.connect(self.outer, TO)
         say("... with it, as responder", self.reaches_host(session))
-        self.d.run("ip", "link", "set", self.d.interface, "down")
-        self.d.run("ip", "link", "set", self.d.interface, "up")
+        self.d.link_down()
+        self.d.link_up()
         self.node = fresh
         session = self.establish()
         say("... with it, as initiator", session is not None and self.reaches_host(session))
@@ -219,6 +223,42 @@ class Keys:
         self.use(0)
         session = self.node.connect(self.outer, TO)
         say("... the next one is without", self.reaches_host(session))
+
+    # --- sessions that follow each other ---
+
+    def renewals(self):
+        """Twenty handshakes, begun by the peer, while numbered datagrams flow both ways. Every message
+        opens under a session that was made, and no number is missing."""
+        sessions, from_host, at_host = [self.begin("renewed under traffic")], set(), set()
+
+        def collect():
+            for message, _ in drain(self.outer):
+                if message[0] == wgpeer.RESPONSE:
+                    sessions.append(self.node.finish(message))
+                    self.outer.sendto(sessions[-1].seal(b""), TO)
+                elif message[0] == DATA:
+                    opened = [s.open(message) for s in sessions]
+                    text = next((t for t in opened if t), None)
+                    if text:
+                        from_host.add(text[28:36])
+            at_host.update(m for m, _ in drain(self.inner))
+
+        def numbers(count):
+            for number in range(count):
+                text = number.to_bytes(8, "big")
+                self.inner.sendto(text, ("10.99.0.2", 9))
+                packet = wgpeer.ipv4("10.99.0.2", "10.99.0.1", (9, INNER), text)
+                self.outer.sendto(sessions[-1].seal(packet), TO)
+                collect()
+                if number % 60 == 0:
+                    self.outer.sendto(self.node.initiation(), TO)
+                time.sleep(0.001)
+
+        numbers(1200)
+        wait_until(lambda: collect() or (len(from_host), len(at_host)) == (1200, 1200))
+        say("... twenty times, no packet is lost",
+            (len(sessions), len(from_host), len(at_host)) == (21, 1200, 1200),
+            f"{len(sessions)} sessions, {len(from_host)} from the host, {len(at_host)} at it")
 
     # --- keepalives ---
 
@@ -235,10 +275,10 @@ class Keys:
         session = self.establish(trigger=False)
         say("... it is set: a handshake at once, and a keepalive", session is not None)
         say("... and another after a second", self.opens(session))
-        self.d.run("ip", "link", "set", self.d.interface, "down")
+        self.d.link_down()
         self.sent_in(0)
         say("... link down: silence", not self.sent_in(1.5))
-        self.d.run("ip", "link", "set", self.d.interface, "up")
+        self.d.link_up()
         say("... up: a handshake at once", self.establish(trigger=False) is not None)
         self.d.wg("peer", text_of(self.node.public), "persistent-keepalive", "off")
         self.sent_in(SETTLE_S)
@@ -260,8 +300,8 @@ class Keys:
         sent = [self.d.peer(key)["tx_packets"] for key in LOW_ORDER]
         say("seven low-order public keys: nothing is sent to them", got == 0 and not any(sent),
             f"{got} came, counted {sent}")
-        self.d.run("ip", "link", "set", self.d.interface, "down")
-        self.d.run("ip", "link", "set", self.d.interface, "up")
+        self.d.link_down()
+        self.d.link_up()
         self.set_key(1)
         time.sleep(SILENCE_S)
         got = sum(1 for s in sockets for _ in drain(s))
@@ -270,13 +310,26 @@ class Keys:
         for key in LOW_ORDER:
             self.d.set("public_key=" + key.hex(), "remove=true")
 
+    def timestamps(self):
+        """Not even over restarts: the last one of another daemon, of the same keys, is in a file."""
+        if os.path.exists(self.stamp_file):
+            with open(self.stamp_file, "rb") as f:
+                self.stamps.insert(0, f.read())
+        say("timestamps of initiations always grow: keys, peers, links that come and go, restarts",
+            all(a < b for a, b in zip(self.stamps, self.stamps[1:])) and len(self.stamps) > 15,
+            self.stamps)
+        with open(self.stamp_file, "wb") as f:
+            f.write(self.stamps[-1])
+
     def run(self):
         self.private_key()
         self.due_keepalive()
+        self.renewals()
         self.preshared_key()
         self.cleared()
         self.keepalives()
         self.low_order()
+        self.timestamps()
 
 
 if __name__ == "__main__":

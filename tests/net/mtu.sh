@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The NIC's MTU grows while the tunnel is up: frames larger than the AF_XDP buffers were made for must
+# An interface without MTU gets one that the path takes: behind PPPoE (1492) 1412, also where only the
+# route says so. And the NIC's MTU grows while the tunnel is up: frames larger than the AF_XDP buffers were made for must
 # not vanish, in either direction.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
@@ -12,9 +13,17 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq ping
 
-attach() # NS PEER NUMBER
+derived() # WHAT WANT PATH
 {
-	ours "$1" "$ID$1" --rx xdp --tx xdp <<-EOF
+	attach a b 1 "$3"
+	is "$1, $3" "$(show a "${ID}a" .mtu)" "$2"
+	down a "${ID}a"
+}
+
+attach() # NS PEER NUMBER [PATH]
+{
+	local path=${4:-xdp}
+	ours "$1" "$ID$1" --rx "$path" --tx "$path" <<-EOF
 		[Interface]
 		PrivateKey = $(key "$1")
 		ListenPort = 51820
@@ -31,6 +40,15 @@ large() { in_ns "$1" ping -q -c 2 -i 0.2 -W 1 -s 2000 -M "do" "$2"; }
 ns_add a b
 join a eth0 b eth0
 keys a b
+for path in xdp udp; do
+	derived "Ethernet" 1420 $path
+	in_ns a ip link set eth0 mtu 1492
+	derived "PPPoE" 1412 $path
+	in_ns a ip link set eth0 mtu 1500
+	in_ns a ip route add 192.0.2.2/32 dev eth0 mtu 1400
+	derived "a route of 1400" 1320 $path
+	in_ns a ip route del 192.0.2.2/32 dev eth0
+done
 ok "attach" attach a b 1
 ok "attach" attach b a 2
 ok "ping" in_ns a ping -q -c 1 -W 2 10.99.0.2

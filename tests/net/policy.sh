@@ -104,10 +104,10 @@ for path in xdp udp; do
 		ok "... show says why" wait_for 5 eval \
 			"[ \"\$(show a '$A' '.peers[0].why')\" = '$([ $path = xdp ] &&
 				echo 'there is no route to the endpoint' || echo null)' ]"
-		before=$(show a "$A" '.drops.send_failed // 0')
+		failed=$(show a "$A" '.drops.send_failed // 0')
 		is "... no answer" "$(in_ns a ping -q -i 0.01 -c 5 -W 0.2 10.99.0.2 |
 			grep -oP '\d+(?= received)')" 0
-		is "... each is counted" $(($(show a "$A" '.drops.send_failed // 0') - before)) 5
+		is "... each is counted" $(($(show a "$A" '.drops.send_failed // 0') - failed)) 5
 		ok "$what: the mark again" in_ns a wg set "$A" fwmark 100
 		ok "... show says by which way" wait_for 5 eval \
 			"[ \"\$(show a '$A' '.peers[0] | \"\(.tx) \(.why)\"')\" = '$path null' ]"

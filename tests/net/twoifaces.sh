@@ -78,8 +78,16 @@ is "... has XDP" "$(path "$A1")" "xdp xdp null"
 ok "the second" attach 2
 is "... goes by udp" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
 ok "... and says whose XDP it met" eval "why '$A2' | grep -qF '$A1'"
+before=$(in_ns a wg show "$A1" transfer)
 grows "... pings, no loss" "$A2" udp no_loss 10.99.2.2
+is "... nothing of it by the first" "$(in_ns a wg show "$A1" transfer)" "$before"
+before=$(in_ns a wg show "$A2" transfer)
 grows "the first still by XDP" "$A1" xsk no_loss 10.99.1.2
+is "... nothing of it by the second" "$(in_ns a wg show "$A2" transfer)" "$before"
+is "... each has its own port" "$(for n in 1 2; do
+	in_ns a wg show "${ID}a$([ $n = 1 ] && echo .1 || echo 2)" listen-port
+	name=B$n && in_ns b wg show "${!name}" endpoints | cut -d: -f2
+done | xargs)" "51801 51801 51802 51802"
 refuses "the second with --rx xdp" 1 "$A1" eval "down a '$A2' && attach 2 --rx xdp"
 ok "the second again" attach 2
 pinging 10.99.2.2

@@ -148,6 +148,7 @@ class Node:
         self.private, self.public = private, public_of(private)
         self.remote, self.psk = remote_public, psk
         self.stamp_ns = 0
+        self.remote_stamp = b""  # TAI64N of the newest initiation answered
         self.pending = None
 
     def index(self):
@@ -207,7 +208,7 @@ class Node:
             raise ValueError("an initiation of somebody else")
         digest = hash_of(digest, static)
         chain, key = kdf(2, chain, dh(self.private, self.remote))
-        unseal(key, 0, stamp, digest)
+        self.remote_stamp = unseal(key, 0, stamp, digest)
         digest = hash_of(digest, stamp)
 
         ephemeral, index = os.urandom(32), self.index()

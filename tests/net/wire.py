@@ -114,6 +114,21 @@ class Daemon:
             raise OSError(answer)
 
 
+    def link_down(self):
+        """Returns when the daemon has seen it: its sockets are closed."""
+        self.run("ip", "link", "set", self.interface, "down")
+        wait_until(lambda: not self.has_sockets())
+
+    def link_up(self):
+        self.run("ip", "link", "set", self.interface, "up")
+
+    def has_sockets(self):
+        port = f":{self.show()['listen_port']:04X} "
+        with wgpeer.namespace(self.namespace), \
+                open("/proc/thread-self/net/udp", encoding="ascii") as f:
+            return port in f.read()
+
+
 def mac_of_link(namespace, nic):
     with wgpeer.namespace(namespace):
         link = json.loads(subprocess.check_output(["ip", "-j", "link", "show", "dev", nic]))[0]

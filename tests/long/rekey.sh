@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 300
+#
+# Sessions are renewed after 120 seconds of real time while traffic flows both ways, and not one packet
+# is lost: with wireguard-go and with ourselves, whoever began the session, by XDP and by UDP. All at once.
+#
+#   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd wireguard-go wg jq ping
+need_cryptography
+
+LASTS=${LASTS:-132} # seconds
+#      path  other     who begins
+pairs=("xdp  go        a"
+	"xdp  go        b"
+	"udp  go        a"
+	"udp  go        b"
+	"xdp  wgxdp     a"
+	"udp  wgxdp     a")
+keys a b
+
+interface() # SIDE NUMBER
+{
+	printf '[Interface]\nPrivateKey = %s\nListenPort = 5182%s\n' "$(key "$1")" "$2"
+}
+
+peer() # SIDE NUMBER BEGINS
+{
+	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\n' "$(pub "$1")" "$2"
+	[ "$3" = "$1" ] || printf 'Endpoint = 192.0.2.%s:5182%s\n' "$2" "$2"
+}
+
+up() # I PATH OTHER BEGINS
+{
+	local i=$1 path=$2 other=$3 begins=$4
+	ns_add "a$i" "b$i"
+	join "a$i" eth0 "b$i" eth0
+	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" <<-EOC || return
+		$(interface a 1)
+		Address = 10.99.0.1/24
+		$(peer b 2 "$begins")
+	EOC
+	if [ "$other" = wgxdp ]; then
+		ours "b$i" "${ID}b$i" --rx "$path" --tx "$path" <<-EOC
+			$(interface b 2)
+			Address = 10.99.0.2/24
+			$(peer a 1 "$begins")
+		EOC
+		return
+	fi
+	foreign "b$i" "${ID}b$i" <<-EOC || return
+		$(interface b 2)
+		$(peer a 1 "$begins")
+	EOC
+	in_ns "b$i" ip address add 10.99.0.2/24 dev "${ID}b$i"
+	in_ns "b$i" ip link set "${ID}b$i" mtu 1420 up
+}
+
+handshake() { in_ns "a$1" wg show "${ID}a$1" latest-handshakes | cut -f 2; }
+
+flows=() first=()
+for i in "${!pairs[@]}"; do
+	read -r path other begins <<<"${pairs[i]}"
+	what="$path, $other, $begins begins"
+	# shellcheck disable=SC2086
+	ok "$what: up" up "$i" $path $other $begins
+	address=10.99.0.2
+	[ "$begins" = a ] || address=10.99.0.1
+	is "$what: a session" "$(answers 10 "$begins$i" $address)" 10
+	first[i]=$(handshake "$i")
+	flows[i]="$ID-a$i:10.99.0.1,$ID-b$i:10.99.0.2"
+done
+/usr/bin/python3 tests/net/flow.py "$LASTS" "${flows[@]}" >"$TMP/flow" 2>&1
+for i in "${!pairs[@]}"; do
+	read -r path other begins <<<"${pairs[i]}"
+	what="$path, $other, $begins begins"
+	is "$what: $(sed -n "$((i + 2))p" "$TMP/flow" | cut -d' ' -f1,2) each way" \
+		"$(sed -n "$((i + 2))p" "$TMP/flow" | cut -d' ' -f3-)" "lost 0 0"
+	holds "$what: renewed after 120 seconds or a little more" $(($(handshake "$i") - first[i])) -ge 119
+	is "$what: it stayed on its path" "$(show "a$i" "${ID}a$i" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
+done
+
+done_testing

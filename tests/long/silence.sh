@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# One datagram, and then nobody has anything to say: its receiver answers with one keepalive after ten
+# seconds, and then there is silence, instead of two sides keeping each other awake for ever. With
+# wireguard-go and with ourselves, sender and receiver, on both paths; all at once.
+#
+#   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd wireguard-go wg jq
+
+#      path  other  sender
+pairs=("xdp go    a" "xdp go    b" "udp go    a" "udp go    b" "xdp wgxdp a" "udp wgxdp a")
+keys a b
+
+config() # SIDE OTHER NUMBER [Address]
+{
+	printf '[Interface]\nPrivateKey = %s\nListenPort = 5182%s\n%s\n' "$(key "$1")" "$3" "${4-}"
+	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = 192.0.2.%s:5182%s\n' \
+		"$(pub "$2")" $((3 - $3)) $((3 - $3)) $((3 - $3))
+}
+
+up() # I PATH OTHER
+{
+	local i=$1 path=$2
+	ns_add "a$i" "b$i"
+	join "a$i" eth0 "b$i" eth0
+	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" <<<"$(config a b 1 'Address = 10.99.0.1/24')" || return
+	if [ "$3" = wgxdp ]; then
+		ours "b$i" "${ID}b$i" --rx "$path" --tx "$path" <<<"$(config b a 2 'Address = 10.99.0.2/24')"
+		return
+	fi
+	foreign "b$i" "${ID}b$i" <<<"$(config b a 2)" || return
+	in_ns "b$i" ip address add 10.99.0.2/24 dev "${ID}b$i"
+	in_ns "b$i" ip link set "${ID}b$i" mtu 1420 up
+}
+
+# What the sender received and sent, in bytes of UDP payload.
+transfer()
+{
+	local i=$1 side
+	side=$(cut -c 11 <<<"${pairs[i]}")
+	in_ns "$side$i" wg show "$ID$side$i" transfer | cut -f 2,3 | tr '\t' ' '
+}
+
+all_are() # "RECEIVED SENT"
+{
+	local i
+	for i in "${!pairs[@]}"; do [ "$(transfer "$i")" = "$1" ] || return 1; done
+}
+
+for i in "${!pairs[@]}"; do
+	read -r path other sender <<<"${pairs[i]}"
+	ok "$path, $other, $sender sends: up" up "$i" "$path" "$other"
+done
+for i in "${!pairs[@]}"; do
+	read -r _ _ sender <<<"${pairs[i]}"
+	to=10.99.0.2
+	[ "$sender" = a ] || to=10.99.0.1
+	# Multicast and the like finds no peer: this is all that either side sends.
+	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9" # nobody listens: an ICMP error, below
+done
+DATA=$((16 + 48 + 16)) # 34 bytes padded to 48, and the ICMP error of 62 to 64
+ERROR=$((16 + 64 + 16))
+wait_for 5 all_are "$((92 + ERROR)) $((148 + DATA))"
+for i in "${!pairs[@]}"; do
+	is "${pairs[i]}: a handshake, the datagram and the error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA))"
+done
+# The error is the last word with data in it: the sender owes a keepalive.
+sleep 13
+for i in "${!pairs[@]}"; do
+	is "${pairs[i]}: a keepalive for the error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
+done
+sleep 25
+for i in "${!pairs[@]}"; do
+	is "${pairs[i]}: and silence" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
+done
+
+done_testing
