@@ -77,7 +77,7 @@ down_all()
 
 no_loss() # NS ADDRESS
 {
-	in_ns "$1" ping -q -i 0.05 -c 20 -W 5 "$2" | grep -q ' 0% packet loss'
+	pinged "$1" "$2" 20 0.05
 }
 
 pings() # WHAT INITIATOR

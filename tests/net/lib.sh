@@ -26,6 +26,7 @@ if [ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] && [ -z 
 fi
 
 WGXDP=${WGXDP:-$PWD/build/wgxdp}
+LIB=$(dirname "${BASH_SOURCE[0]}")
 ID=wx$$
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/$ID.XXXXXX")
 RUN=/run/wgxdp
@@ -152,6 +153,14 @@ wait_for()
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.1
 	done
+}
+
+# pinged NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S]]]: each of them is answered
+pinged()
+{
+	local ns=$1
+	shift
+	in_ns "$ns" /usr/bin/python3 "$LIB/pings.py" "$@"
 }
 
 # --- namespaces -----------------------------------------------------------------------------------

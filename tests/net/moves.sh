@@ -53,8 +53,8 @@ move() # FROM TO [NAME]
 }
 
 # An initiation that comes within 20 ms of another is ignored by wireguard-go; the next one is 5 s later.
-no_loss() { in_ns "$1" ping -q -i 0.005 -c 20 -W 8 10.99.0.2 | grep -q ' 0% packet loss'; }
-back_no_loss() { in_ns b ping -q -i 0.005 -c 20 -W 8 10.99.0.1 | grep -q ' 0% packet loss'; }
+no_loss() { pinged "$1" 10.99.0.2; }
+back_no_loss() { pinged b 10.99.0.1; }
 mismatches() { show a "$A" '.drops.inject_mismatch // 0'; }
 hex() { printf '%s ' "$@"; }
 

@@ -52,11 +52,11 @@ stranger() # 1|2
 path() { show a "$1" '.path | "\(.rx) \(.tx) \(.why)"'; }
 why() { show a "$1" .path.why; }
 is_path() { [ "$(path "$1")" = "$2" ]; }
-no_loss() { in_ns a ping -q -i 0.005 -c 20 -W 5 "$1" | grep -q ' 0% packet loss'; }
+no_loss() { pinged a "$1"; }
 
 # Pings that begin now; what is done meanwhile must not cost one of them.
-pinging() { in_ns a ping -q -i 0.01 -c 200 -W 5 "$1" >"$TMP/ping" & }
-all_came() { wait $! && grep -q ' 0% packet loss' "$TMP/ping"; }
+pinging() { pinged a "$1" 200 0.01 & }
+all_came() { wait $!; }
 
 received_by() { show a "$1" ".path.rx_packets.$2"; }
 grows() # WHAT INTERFACE xsk|udp COMMAND...: data came that way

@@ -86,7 +86,7 @@ another_queue()
 	down a "$A"
 }
 
-no_loss() { in_ns a ping -q -i 0.01 -c 30 -W 5 "$1" | grep -q ' 0% packet loss'; }
+no_loss() { pinged a "$1" 30 0.01; }
 
 ok "the two reach different queues" another_queue
 
