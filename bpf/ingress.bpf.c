@@ -59,7 +59,7 @@ static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct judged *j
 		return XDP_DROP;
 	/* Whole headers are there, or it would not be ours. */
 	head_len = sample_head_len(bytes - ETH_HLEN);
-	if (head_len && !bpf_xdp_load_bytes(ctx, ETH_HLEN, e->head, head_len))
+	if (!bpf_xdp_load_bytes(ctx, ETH_HLEN, e->head, head_len))
 		e->head_len = head_len;
 	bpf_ringbuf_submit(e, 0);
 	return XDP_DROP;

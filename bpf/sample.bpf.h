@@ -32,10 +32,20 @@ static __always_inline struct event *sample_begin(enum reason reason, enum event
 	return e;
 }
 
-/* How much of a packet of @len bytes fits; the program must see the bound. */
+/*
+ * How much of a packet of @len bytes fits: 1 to EVENT_HEAD_LEN, which the verifier must see. That of
+ * Linux 6.1 learns nothing from a comparison with 0, and forgets a bound that a spilled register gets;
+ * so the bound is a mask, and an empty packet asks for all, which reading it then refuses.
+ */
 static __always_inline __u32 sample_head_len(__u32 len)
 {
-	return len < EVENT_HEAD_LEN ? len : EVENT_HEAD_LEN;
+	__u32 last = len - 1;
+
+	_Static_assert(!(EVENT_HEAD_LEN & (EVENT_HEAD_LEN - 1)), "a mask");
+	if (last >= EVENT_HEAD_LEN)
+		last = EVENT_HEAD_LEN - 1;
+	barrier_var(last); /* which the compiler would find needless */
+	return (last & (EVENT_HEAD_LEN - 1)) + 1;
 }
 
 #endif

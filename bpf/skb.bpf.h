@@ -31,12 +31,13 @@ static __always_inline int skb_drop(const struct __sk_buff *skb, enum event_hook
 				    enum reason reason)
 {
 	struct event *e = sample_begin(reason, hook, skb->ifindex, skb->len);
-	__u32 head_len = sample_head_len(skb->len);
+	__u32 head_len;
 
 	if (e) {
+		head_len = sample_head_len(skb->len);
 		/* Shorter than its frame by the Ethernet header: then a short one has no sample of
 		 * its head, and no more. */
-		if (head_len && skb_read_ip(skb, 0, e->head, head_len))
+		if (skb_read_ip(skb, 0, e->head, head_len))
 			e->head_len = head_len;
 		bpf_ringbuf_submit(e, 0);
 	}

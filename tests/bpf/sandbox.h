@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -110,6 +111,23 @@ static inline uint32_t prog_id(void)
 
 	bpf_xdp_query_id(lt0, 0, &id);
 	return id;
+}
+
+/* Does this kernel have tcx, which came with Linux 6.6? Without it the loader takes clsact by itself. */
+static inline bool has_tcx(void)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname kernel;
+
+	uname(&kernel);
+	assert_int_equal(sscanf(kernel.release, "%u.%u", &major, &minor), 2);
+	return major > 6 || (major == 6 && minor >= 6);
+}
+
+/* Which of the two a TC program comes by. */
+static inline bool by_clsact(bool forced)
+{
+	return forced || !has_tcx();
 }
 
 /* A test of a group with setup(). */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "daemon/loader_private.h"
 #include "sandbox.h"
 #include "wgxdp/limits.h"
 
@@ -103,6 +104,17 @@ static void test_foreign_directory(void **state)
 	assert_null(loader);
 	assert_false(exists(DIR_OF("wg0")));
 	assert_int_equal(rmdir(PINS_ROOT "/wgxdp"), 0);
+}
+
+/* The verifier's EACCES means either: which is told apart by our rights. */
+static void test_refused_by_the_verifier(void **state)
+{
+	(void)state;
+	if (denied)
+		skip();
+	assert_int_equal(loader_load_fault(-EACCES, &f), -ENOTSUP);
+	assert_non_null(strstr(f.text, "verifier refuses it"));
+	assert_int_equal(loader_load_fault(-EPERM, &f), -EPERM);
 }
 
 static void test_bad_names(void **state)
@@ -304,10 +316,19 @@ static void test_counters_from_the_wire(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(pins_all_maps), TEST(free_leaves_nothing),	     TEST(two_interfaces),
-		TEST(after_a_crash), TEST(foreign_directory),	     TEST(bad_names),
-		TEST(without_bpffs), TEST(listen_follows),	     TEST(sessions),
-		TEST(peers),	     TEST(full_map_changes_nothing), TEST(counters_from_the_wire),
+		TEST(pins_all_maps),
+		TEST(free_leaves_nothing),
+		TEST(two_interfaces),
+		TEST(after_a_crash),
+		TEST(foreign_directory),
+		TEST(bad_names),
+		TEST(refused_by_the_verifier),
+		TEST(without_bpffs),
+		TEST(listen_follows),
+		TEST(sessions),
+		TEST(peers),
+		TEST(full_map_changes_nothing),
+		TEST(counters_from_the_wire),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

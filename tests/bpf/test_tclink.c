@@ -20,7 +20,7 @@ static int attach_nic(struct loader *l, bool force_clsact)
 	int err = loader_attach_nic_tc(l, lt0, "lt0", force_clsact, &tcx, &f);
 
 	if (!err)
-		assert_int_equal(tcx, !force_clsact);
+		assert_int_equal(tcx, !by_clsact(force_clsact));
 	return err;
 }
 
@@ -77,8 +77,8 @@ static void test_attach(void **state)
 	for (int clsact = 0; clsact < 2; clsact++) {
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_true(loader_attached(loader, lt0));
-		assert_int_equal(has_clsact(), clsact);
-		assert_int_equal(filters_named(OURS), clsact);
+		assert_int_equal(has_clsact(), by_clsact(clsact));
+		assert_int_equal(filters_named(OURS), by_clsact(clsact));
 		assert_int_equal(attach_nic(loader, clsact), -EALREADY);
 		assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f),
 				 -EALREADY);
@@ -197,7 +197,7 @@ static void test_two_interfaces(void **state)
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_int_equal(attach_nic(other, clsact), 0);
 		loader_detach(loader, lt0);
-		assert_int_equal(filters_named(OURS), clsact);
+		assert_int_equal(filters_named(OURS), by_clsact(clsact));
 		loader_detach(other, lt0);
 		assert_false(has_clsact());
 	}
@@ -218,7 +218,7 @@ static void crash(bool clsact)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_int_equal(filters_named(OURS), clsact);
+	assert_int_equal(filters_named(OURS), by_clsact(clsact));
 }
 
 /* kill -9: tcx leaves nothing; a clsact filter goes when the next owner of the name comes: the qdisc,
@@ -238,7 +238,7 @@ static void test_after_a_crash(void **state)
 		assert_int_equal(filters_named(OURS), 0);
 		assert_int_equal(has_clsact(), found);
 		assert_int_equal(attach_nic(loader, clsact), 0);
-		assert_int_equal(filters_named(OURS), clsact);
+		assert_int_equal(filters_named(OURS), by_clsact(clsact));
 		loader_detach(loader, lt0);
 		assert_int_equal(filters_named(OURS), 0);
 		assert_int_equal(has_clsact(), found);

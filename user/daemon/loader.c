@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "daemon/loader_private.h"
 #include "daemon/xdplink.h"
 #include "util/log.h"
+#include "util/secure.h"
 
 /* --- load ------------------------------------------------------------------------------------ */
 
@@ -35,7 +37,11 @@ int loader_load_fault(int err, struct fault *f)
 		return fault(f, err,
 			     "loading the BPF program: not permitted; it takes root, or "
 			     "CAP_BPF and CAP_NET_ADMIN");
-	case -EACCES: /* what the verifier says */
+	case -EACCES: /* what the verifier says, to whom it does not trust and of what it does not */
+		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
+			return fault(f, -ENOTSUP,
+				     "loading the BPF program: this kernel's verifier refuses it; "
+				     "LOG_LEVEL=debug tells why");
 		return fault(f, -EPERM,
 			     "loading the BPF program: not permitted; besides CAP_BPF it takes "
 			     "CAP_PERFMON");

@@ -8,24 +8,27 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool may_lock_any_amount(void)
+bool secure_capable(unsigned capability)
 {
-	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0)
-		return true;
 	if (syscall(SYS_capget, &header, caps) != 0)
 		return false;
-	return caps[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK);
+	return caps[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+}
+
+static bool may_lock_any_amount(void)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0 || secure_capable(CAP_IPC_LOCK);
 }
 
 int secure_memory(void)
