@@ -19,14 +19,14 @@
 struct node;
 
 /* What a worker tells the control thread, or the other way round, a moment later. */
-enum note_kind { NOTE_NONE, NOTE_WANT, NOTE_CONFIRMED, NOTE_MOVED, NOTE_WATCH, NOTE_FLUSH };
+enum told { TOLD_NONE, TOLD_WANT, TOLD_CONFIRMED, TOLD_MOVED, TOLD_WATCH, TOLD_FLUSH };
 
 struct datagram {
 	struct datagram *next;
 	uint64_t at_ns;
 	struct endpoint from, to; /* of a note: where the peer moved */
 	/* a note */
-	enum note_kind note;
+	enum told note;
 	struct node *node;
 	uint64_t peer_serial;
 	uint32_t index;

@@ -30,34 +30,34 @@ struct payload {		    /* the inner packet */
 
 static inline void node_flush_now(struct node *n, struct peer *p);
 
-static inline void node_hear(struct node *n, struct peer *p, enum note_kind kind, uint32_t index,
+static inline void node_hear(struct node *n, struct peer *p, enum told kind, uint32_t index,
 			     const struct endpoint *from)
 {
 	uint64_t now = n->world->now_ns;
 
 	switch (kind) {
-	case NOTE_NONE:
+	case TOLD_NONE:
 		break;
-	case NOTE_WANT:
+	case TOLD_WANT:
 		device_want_handshake(&n->device, p, now);
 		break;
-	case NOTE_CONFIRMED:
+	case TOLD_CONFIRMED:
 		device_confirmed(&n->device, p, indextab_session(n->device.indices, index), now);
 		break;
-	case NOTE_MOVED:
+	case TOLD_MOVED:
 		device_moved(&n->device, p, from);
 		break;
-	case NOTE_WATCH:
+	case TOLD_WATCH:
 		device_watch(&n->device, p, now);
 		break;
-	case NOTE_FLUSH:
+	case TOLD_FLUSH:
 		node_flush_now(n, p);
 		break;
 	}
 }
 
 /* As in the daemon a note names its peer by number: it may be gone when the note is heard. */
-static inline void node_note(struct node *n, enum note_kind kind, struct peer *p, uint32_t index,
+static inline void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
 			     const struct endpoint *from)
 {
 	struct world *w = n->world;
@@ -110,9 +110,9 @@ static inline bool node_seal(struct node *n, struct peer *p, const void *packet,
 	n->sent[WIRE_DATA]++;
 	world_transmit(n->world, n, &p->endpoint, &msg, wire_data_len(padded));
 	if (peer_sent(p, 1, wire_data_len(padded), true, now))
-		node_note(n, NOTE_WATCH, p, 0, NULL);
+		node_note(n, TOLD_WATCH, p, 0, NULL);
 	if (session_renew_after_send(s, now))
-		node_note(n, NOTE_WANT, p, 0, NULL);
+		node_note(n, TOLD_WANT, p, 0, NULL);
 	return true;
 }
 
@@ -135,7 +135,7 @@ static inline void node_flush_now(struct node *n, struct peer *p)
 
 static inline void node_flush(void *ctx, struct peer *p)
 {
-	node_note(ctx, NOTE_FLUSH, p, 0, NULL);
+	node_note(ctx, TOLD_FLUSH, p, 0, NULL);
 }
 
 /* A packet of @len bytes for @p: sent, staged, or refused for want of an endpoint. */
@@ -148,7 +148,7 @@ static inline void node_send_len(struct node *n, struct peer *p, size_t len)
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC || node_seal(n, p, packet, len))
 		return;
 	n->staged_full += stage_push(&p->stage, packet, (uint32_t)len);
-	node_note(n, NOTE_WANT, p, 0, NULL);
+	node_note(n, TOLD_WANT, p, 0, NULL);
 }
 
 static inline void node_send(struct node *n, struct peer *p)
@@ -204,14 +204,14 @@ static inline void node_open(struct node *n, struct datagram *dg)
 	else
 		n->received_empty++;
 	if (peer_received(s->peer, 1, dg->len, job.len, now))
-		node_note(n, NOTE_WATCH, s->peer, 0, NULL);
-	node_note(n, NOTE_MOVED, s->peer, 0, &dg->from);
+		node_note(n, TOLD_WATCH, s->peer, 0, NULL);
+	node_note(n, TOLD_MOVED, s->peer, 0, &dg->from);
 	if (s == atomic_load(&s->peer->next)) {
 		atomic_store(&s->confirmed, true);
-		node_note(n, NOTE_CONFIRMED, s->peer, s->local_index, NULL);
+		node_note(n, TOLD_CONFIRMED, s->peer, s->local_index, NULL);
 	}
 	if (session_renew_after_receive(s, now))
-		node_note(n, NOTE_WANT, s->peer, 0, NULL);
+		node_note(n, TOLD_WANT, s->peer, 0, NULL);
 }
 
 static const struct device_ops node_ops = {

@@ -25,6 +25,8 @@ struct loop {
 	int epoll_fd;
 	struct entry *entries;
 	bool any_deleted;
+	void (*on_wake)(void *ctx);
+	void *wake_ctx;
 };
 
 static struct entry *find(struct loop *l, int fd)
@@ -76,6 +78,12 @@ void loop_free(struct loop *l)
 	}
 	close(l->epoll_fd);
 	free(l);
+}
+
+void loop_on_wake(struct loop *l, void (*fn)(void *ctx), void *ctx)
+{
+	l->on_wake = fn;
+	l->wake_ctx = ctx;
 }
 
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fn fn, void *ctx)
@@ -134,8 +142,10 @@ int loop_once(struct loop *l, uint64_t until_ns)
 	struct epoll_event events[EVENTS_PER_TURN];
 	int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, timeout_ms(until_ns));
 
-	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	if (l->on_wake)
+		l->on_wake(l->wake_ctx);
 	for (int i = 0; i < n; i++) {
 		struct entry *e = events[i].data.ptr;
 

@@ -16,6 +16,9 @@ typedef void (*loop_fn)(void *ctx, int fd, uint32_t events);
 struct loop *loop_new(void);
 void loop_free(struct loop *l); /* closes none of the descriptors */
 
+/* Called whenever the loop wakes, before anything that it woke for. One; NULL = none. */
+void loop_on_wake(struct loop *l, void (*fn)(void *ctx), void *ctx);
+
 /* 0 or -errno. @fd is borrowed; delete it before closing it. */
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fn fn, void *ctx);
 int loop_modify(struct loop *l, int fd, uint32_t events);

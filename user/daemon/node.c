@@ -121,6 +121,21 @@ int node_set_fwmark(struct node *n, uint32_t fwmark)
 	return 0;
 }
 
+/* The host slept, or is a copy: no key that is in memory may be used again, [contract] 4.23. Workers hold
+ * still since they know of it. */
+static void wipe_if_stale(void *ctx)
+{
+	struct node *n = ctx;
+	struct awake_mark mark;
+
+	if (!awake_stale(&n->awake))
+		return;
+	mark = awake_begin(&n->awake);
+	device_zero_all(&n->device, loop_now_ns());
+	awake_end(&n->awake, mark);
+	log_info("the host slept, or was restored or copied: all keys are wiped");
+}
+
 /* Events -------------------------------------------------------------------------------------- */
 
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
@@ -339,7 +354,7 @@ static void hold_signals(const struct node *n)
 static int start_events(struct node *n, struct fault *f)
 {
 	sigset_t signals = signals_of(n);
-	int err;
+	int err, watched;
 
 	n->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 	err = loop_add(n->loop, n->signal_fd, EPOLLIN, on_signal, n);
@@ -351,6 +366,11 @@ static int start_events(struct node *n, struct fault *f)
 		err = tunnel_watch(n);
 	if (!err)
 		err = events_watch(n);
+	loop_on_wake(n->loop, wipe_if_stale, n);
+	watched = err ? err : vmgenid_watch(n);
+	if (!err && watched)
+		log_info("a restored or copied virtual machine will not be noticed: %s",
+			 strerror(-watched));
 	if (!err && n->lease_fd >= 0)
 		err = loop_add(n->loop, n->lease_fd, EPOLLIN, on_lease, n);
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
@@ -422,6 +442,7 @@ static void run(struct node *n)
 static void end(struct node *n)
 {
 	node_down(n);
+	vmgenid_unwatch(n);
 	server_free(n->uapi_server);
 	if (n->device.ops)
 		device_done(&n->device);
@@ -481,6 +502,7 @@ int node_run(const struct options *options, struct conf *conf, int lease_fd)
 	snprintf(prefix, sizeof(prefix), "wgxdp: %s", options->interface);
 	log_open(prefix, level_wanted(options, conf));
 	n.quiet_level = diag_is_on() ? LOG_LEVEL_INFO : log_get_level();
+	awake_init(&n.awake);
 	hold_signals(&n);
 	err = start(&n, conf, &f);
 	if (conf)

@@ -17,6 +17,7 @@
  *   reach.c    endpoint -> outer headers, kept true as routes and neighbours change
  *   mapsync.c  BPF maps = state of the peers
  *   events.c   samples of what died in BPF
+ *   vmgenid.c  hears whether we are a copy of a virtual machine
  *   diag.c     what is said while debugging is on
  *   report.c   what `wgxdp show` shows; ledger.c adds up what died at the paths
  */
@@ -59,6 +60,8 @@ struct node {
 
 	struct netlink *netlink;
 	struct netlink_watch *watch;
+	struct awake awake;
+	struct vmgenid *vmgenid; /* NULL: nobody would tell us */
 
 	/* data path */
 	struct grace *grace;
@@ -140,6 +143,10 @@ void intake_go_on(struct node *n);	 /* with what was left */
 
 /* events.c: 0/-errno. */
 int events_watch(struct node *n);
+
+/* vmgenid.c: a thread that does nothing but hear of it, so that workers know at once. 0/-errno. */
+int vmgenid_watch(struct node *n);
+void vmgenid_unwatch(struct node *n);
 
 /* upcalls.c */
 extern const struct device_ops upcalls;

@@ -36,6 +36,14 @@ static uint8_t tclass_of(const void *msg)
 										: 0;
 }
 
+/* We may have been held up since the keepalive was sealed, as a worker may: see egress.c. */
+static bool still_good(const struct node *n, const struct peer *peer)
+{
+	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
+
+	return s && session_may_send(s, loop_now_ns()) && !awake_stale(&n->awake);
+}
+
 /* Both ways out use one source address: what reach.c resolved, if it is for this endpoint. */
 static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 		   size_t len)
@@ -47,6 +55,8 @@ static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, cons
 
 	if (!n->udp.leader)
 		return -ENETDOWN;
+	if (peer && ((const struct wire_header *)msg)->type == WIRE_DATA && !still_good(n, peer))
+		return -ETIME;
 	if (peer) {
 		const struct encap *e = atomic_load_explicit(&peer->encap, memory_order_relaxed);
 

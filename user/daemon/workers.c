@@ -50,6 +50,7 @@ static int make_one(struct node *n, unsigned id, struct fault *f)
 		.id = id,
 		.device = &n->device,
 		.grace = n->grace,
+		.awake = &n->awake,
 		.tun = &nw->tun,
 		.inject = n->loader ? loader_inject(n->loader) + id : NULL,
 		.beat = n->loader ? loader_beat(n->loader) + id : NULL,

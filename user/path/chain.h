@@ -84,7 +84,9 @@ struct worker {
 	struct port ports[WORKER_PORTS_MAX];
 	unsigned port_count;
 	struct outside *udp;
-	uint64_t now_ns; /* BOOTTIME, read once a turn */
+	uint64_t now_ns; /* BOOTTIME, read once a turn, and before what was sealed is sent */
+	uint64_t copies; /* awake_copies() at the beginning of the turn */
+	bool stale;	 /* awake_stale(): nothing may be sealed */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* of BOOTTIME, when packets were last noted ... */
 	unsigned unallowed_noted;  /* ... and how many in it */
@@ -122,6 +124,10 @@ static inline void chain_drop(struct worker *w, enum reason reason, uint64_t pac
 /* Tells the control thread; a note that does not fit is made again by the next packet. */
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
+
+/* Looks at the clocks again. True if so much time has passed that what was sealed since the turn began,
+ * or since the last such look, may no longer be sent: session_usable() knows better now. */
+bool chain_time_passed(struct worker *w);
 
 /* NOTE_MOVED, but for one peer not more often than every MOVED_INTERVAL_NS: a later packet says it. */
 void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to);

@@ -89,7 +89,7 @@ static void choose_peers(struct worker *w, unsigned n)
 
 static bool session_usable(const struct worker *w, const struct session *s)
 {
-	return s && session_may_send(s, w->now_ns);
+	return !w->stale && s && session_may_send(s, w->now_ns);
 }
 
 /* The packet waits for a session, and the handshake for it is asked for. */
@@ -301,11 +301,33 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 	}
 }
 
+/* We may have been held up since the turn began, stopped (SIGSTOP) or with the whole host: nothing
+ * leaves under a key that has ended or must be wiped. What is still good goes; the rest waits for a
+ * new session, which is asked for whenever the last one was. */
+static void hold_back(struct worker *w, struct out_packet *packets, unsigned n)
+{
+	for (struct out_packet *p = packets; p < packets + n; p++) {
+		unsigned dropped;
+
+		if (!p->frame || session_usable(w, p->session))
+			continue;
+		p->frame->len = 0;
+		p->frame = NULL;
+		p->session = NULL;
+		dropped = stage_push(&p->peer->stage, p->data, p->len);
+		if (dropped)
+			chain_drop(w, REASON_staged_full, dropped);
+		chain_note(w, NOTE_WANT_HANDSHAKE, p->peer, 0, NULL);
+	}
+}
+
 /* The second half of the chain, for packets that have their sessions. */
 static void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n)
 {
 	take_counters(w, packets, packets + n);
 	aead_seal_batch(w->egress.jobs, place(w, packets, n));
+	if (chain_time_passed(w))
+		hold_back(w, packets, n);
 	transmit(w);
 	find_refused(packets, n);
 	note_departures(w, packets, packets + n);

@@ -84,6 +84,12 @@ void handoff_kick(struct handoff *h)
 		eventfd_write(h->event_fd, 1);
 }
 
+void handoff_wake(struct handoff *h)
+{
+	h->dirty = true;
+	handoff_kick(h);
+}
+
 void handoff_clear(struct handoff *h)
 {
 	eventfd_t count;

@@ -51,6 +51,9 @@ bool handoff_message(struct handoff *h, const struct endpoint *from, const void 
 /* Worker, once a loop: wakes the control thread if anything was put in. */
 void handoff_kick(struct handoff *h);
 
+/* Worker: wakes it now, whether or not anything was put in. */
+void handoff_wake(struct handoff *h);
+
 /* Control thread. False when empty. */
 void handoff_clear(struct handoff *h);
 bool handoff_take_note(struct handoff *h, struct note *n);

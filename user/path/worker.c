@@ -34,6 +34,8 @@
 /* A path that could not hand everything to the kernel is swept again after this, and twice as long
  * each time that it does not help: the NIC may be down, or gone. */
 #define RETRY_MS 1
+/* While keys are to be wiped, a worker looks so often whether they are. */
+#define WIPE_MS 2
 /* The heartbeat: XDP gives a worker's data to the stack when it is BEAT_STALE_NS old. */
 #define BEAT_MS 500
 
@@ -170,6 +172,43 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 	return moved;
 }
 
+/* The clocks at the beginning of a turn. Between two turns of a moment ago nobody slept. */
+static void look_at_clocks(struct worker *w)
+{
+	uint64_t before_ns = w->now_ns, copies = awake_copies(w->config.awake);
+
+	w->now_ns = now_ns();
+	if (w->stale || copies != w->copies || w->now_ns - before_ns >= AWAKE_GAP_NS)
+		w->stale = awake_stale(w->config.awake);
+	w->copies = copies;
+}
+
+bool chain_time_passed(struct worker *w)
+{
+	uint64_t before_ns = w->now_ns, copies = awake_copies(w->config.awake);
+
+	w->now_ns = now_ns();
+	if (copies == w->copies && w->now_ns - before_ns < AWAKE_GAP_NS)
+		return false;
+	w->stale = awake_stale(w->config.awake);
+	return true;
+}
+
+/* The control thread is to wipe all keys, and we do nothing before it has; but it may be waiting for room
+ * among the flushes, which send nothing now. */
+static void wait_for_wipe(struct worker *w)
+{
+	struct pollfd wake = { .fd = w->wake_fd, .events = POLLIN };
+	eventfd_t count;
+
+	run_flushes(w);
+	handoff_wake(w->config.handoff);
+	grace_offline(w->config.grace, w->config.id);
+	if (poll(&wake, 1, WIPE_MS) > 0)
+		eventfd_read(w->wake_fd, &count);
+	grace_online(w->config.grace, w->config.id);
+}
+
 static void *thread_main(void *arg)
 {
 	struct worker *w = arg;
@@ -177,11 +216,16 @@ static void *thread_main(void *arg)
 	unsigned moved;
 	bool retry;
 
+	w->stale = true; /* until it was looked at */
 	grace_online(w->config.grace, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
-		w->now_ns = now_ns();
+		look_at_clocks(w);
 		if (w->config.beat && w->now_ns - *w->config.beat > BEAT_MS * NS_PER_MS / 2)
 			*w->config.beat = w->now_ns;
+		if (w->stale) {
+			wait_for_wipe(w);
+			continue;
+		}
 		moved = turn(w, number, &retry);
 		retry_ms = moved || !retry ? RETRY_MS : retry_ms < BEAT_MS ? retry_ms * 2 : BEAT_MS;
 		if (!moved)

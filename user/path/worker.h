@@ -11,6 +11,7 @@
 
 #include "io/outside.h"
 #include "io/tun.h"
+#include "path/awake.h"
 #include "path/grace.h"
 #include "path/handoff.h"
 #include "wg/device.h"
@@ -26,6 +27,7 @@ struct worker_config {
 	const struct device *device; /* its tables: indices, allowed */
 	struct grace *grace;
 	struct handoff *handoff;
+	const struct awake *awake;
 	const struct tun *tun; /* borrowed; its own queue */
 	/* Its elements of the maps of these names, or NULL without BPF. */
 	volatile uint64_t *inject, *beat;

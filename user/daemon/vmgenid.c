@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual machine that is restored from a snapshot, or cloned, has keys and counters in its memory that
+ * were used, or are being used, elsewhere. Its hypervisor gives it a new generation ID, and the kernel
+ * tells by a uevent of the driver vmgenid, with NEW_VMGENID=1.
+ *
+ *   kernel ─▶ uevent socket ─▶ this thread ─┬▶ awake.copies: workers seal nothing from here on
+ *                                           └▶ eventfd ─▶ control thread: wipes all keys
+ *
+ * The control thread itself may be busy, with a config of thousands of peers or in the verifier.
+ *
+ * What is believed comes from port 0, the kernel, in the name of root. Another process can only send from
+ * a port of its own; with CAP_SYS_ADMIN over the network namespace it can have the kernel say something,
+ * and what it gains is that handshakes are done again. Synthetic events, written to a file in sysfs,
+ * bear other names (SYNTH_ARG_...).
+ */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/node.h"
+
+#define UEVENT_GROUP 1 /* the kernel's own; 2 is udev's */
+#define UEVENT_MAX 8192
+#define BACKLOG_BYTES (1 << 20)
+
+struct vmgenid {
+	struct awake *awake;
+	int uevents, heard, stop; /* the last two are eventfds */
+	pthread_t thread;
+	bool running;
+};
+
+/* "change@/devices/...", then "KEY=value"s, each ended by a NUL. */
+static bool says_copy(const char *text, size_t len)
+{
+	static const char mark[] = "NEW_VMGENID=1";
+
+	while (len) {
+		size_t field = strnlen(text, len);
+
+		if (field == sizeof(mark) - 1 && !memcmp(text, mark, field))
+			return true;
+		if (field == len)
+			break;
+		text += field + 1;
+		len -= field + 1;
+	}
+	return false;
+}
+
+static bool from_kernel(struct msghdr *m)
+{
+	const struct sockaddr_nl *from = m->msg_name;
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	struct ucred sender;
+
+	if (m->msg_namelen != sizeof(*from) || from->nl_pid != 0)
+		return false;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(sender)))
+		return false;
+	memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+	return sender.uid == 0;
+}
+
+/* One message. True if we are a copy, or may be: what was lost could have said so. */
+static bool hear(int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	char text[UEVENT_MAX];
+	struct sockaddr_nl from;
+	struct iovec iov = { text, sizeof(text) };
+	struct msghdr m = { .msg_name = &from,
+			    .msg_namelen = sizeof(from),
+			    .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == ENOBUFS;
+	return from_kernel(&m) && says_copy(text, (size_t)n);
+}
+
+static void *listen_on(void *arg)
+{
+	struct vmgenid *v = arg;
+	struct pollfd fds[] = { { .fd = v->uevents, .events = POLLIN },
+				{ .fd = v->stop, .events = POLLIN } };
+
+	while (!fds[1].revents) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents && hear(v->uevents)) {
+			awake_copied(v->awake);
+			eventfd_write(v->heard, 1);
+		}
+	}
+	return NULL;
+}
+
+/* The work is done by whatever the loop calls whenever it wakes. */
+static void on_heard(void *ctx, int fd, uint32_t events)
+{
+	eventfd_t count;
+
+	(void)ctx;
+	(void)events;
+	eventfd_read(fd, &count);
+}
+
+static int open_uevents(void)
+{
+	struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+	int one = 1, backlog = BACKLOG_BYTES, err;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &backlog, sizeof(backlog));
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) ||
+	    bind(fd, (const struct sockaddr *)&group, sizeof(group))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int start(struct vmgenid *v)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the control thread's */
+	err = pthread_create(&v->thread, NULL, listen_on, v);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return -err;
+	v->running = true;
+	pthread_setname_np(v->thread, "wgxdp/vmgenid");
+	return 0;
+}
+
+int vmgenid_watch(struct node *n)
+{
+	struct vmgenid *v = calloc(1, sizeof(*v));
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	n->vmgenid = v;
+	v->awake = &n->awake;
+	v->heard = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	v->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	v->uevents = open_uevents();
+	err = v->uevents < 0 ? v->uevents : v->heard < 0 || v->stop < 0 ? -EMFILE : 0;
+	if (!err)
+		err = loop_add(n->loop, v->heard, EPOLLIN, on_heard, NULL);
+	if (!err)
+		err = start(v);
+	if (err)
+		vmgenid_unwatch(n);
+	return err;
+}
+
+void vmgenid_unwatch(struct node *n)
+{
+	struct vmgenid *v = n->vmgenid;
+
+	if (!v)
+		return;
+	n->vmgenid = NULL;
+	if (v->running) {
+		eventfd_write(v->stop, 1);
+		pthread_join(v->thread, NULL);
+	}
+	if (v->heard >= 0) {
+		loop_delete(n->loop, v->heard);
+		close(v->heard);
+	}
+	if (v->stop >= 0)
+		close(v->stop);
+	if (v->uevents >= 0)
+		close(v->uevents);
+	free(v);
+}
