@@ -3,7 +3,8 @@
  * Lines become settings of a block; a block that ends is merged into the peer of its key; at the end
  * of the file settle.c says who has which prefix.
  *
- *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf.peers[] ─▶ settle ─▶ peer.allowed
+ *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
+ *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
  *
  * As for wg, white space counts for nothing, also within a key or a value.
  */
@@ -17,19 +18,12 @@
 #include <strings.h>
 
 #include "conf/conf_private.h"
-#include "conf/keytext.h"
 #include "conf/valuetext.h"
 #include "crypto/wipe.h"
 #include "crypto/x25519.h"
 
 #define WARNINGS_MAX 100
 #define KEY_SHOWN_MAX 32 /* a longer unknown word may be a secret out of place */
-
-/* In the tree of peers by key. */
-struct conf_entry {
-	uint8_t key[WIRE_KEY_LEN];
-	uint32_t peer;
-};
 
 /* Messages ----------------------------------------------------------------------------------- */
 
@@ -91,152 +85,6 @@ static void squeeze(char *text)
 		if (!isspace((unsigned char)*text))
 			*to++ = *text;
 	*to = '\0';
-}
-
-/* Blocks ------------------------------------------------------------------------------------- */
-
-static int compare_entries(const void *a, const void *b)
-{
-	return memcmp(((const struct conf_entry *)a)->key, ((const struct conf_entry *)b)->key,
-		      WIRE_KEY_LEN);
-}
-
-static void begin_block(struct conf_parser *p)
-{
-	memset(&p->block, 0, sizeof(p->block));
-	p->has_key = p->has_psk = p->has_keepalive = p->incremental = false;
-	p->block_step = p->step_count;
-	p->block.line = p->line;
-	memcpy(p->block.name, p->name, sizeof(p->name));
-	p->name[0] = '\0';
-}
-
-/* Finds the peer of the block's key, or makes it: *@peer. */
-static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
-{
-	struct conf *c = p->c;
-	struct conf_entry *entry = malloc(sizeof(*entry));
-	struct conf_entry **at;
-	struct conf_peer *grown;
-	uint32_t size = p->peer_size ? 2 * p->peer_size : 16;
-
-	if (!entry)
-		return conf_no_memory(p);
-	memcpy(entry->key, p->block.public_key, WIRE_KEY_LEN);
-	entry->peer = c->peer_count;
-	at = tsearch(entry, &p->by_key, compare_entries);
-	*found = at && *at != entry;
-	if (!at || *found)
-		free(entry);
-	if (!at)
-		return conf_no_memory(p);
-	*peer = (*at)->peer;
-	if (*found)
-		return 0;
-	if (c->peer_count == PEERS_MAX)
-		return conf_bad(p, -E2BIG, "[Peer]", "these are more peers than a device holds");
-	if (c->peer_count == p->peer_size) {
-		grown = calloc(size, sizeof(*grown)); /* not realloc(): preshared keys */
-		if (!grown)
-			return conf_no_memory(p);
-		if (c->peers) {
-			memcpy(grown, c->peers, c->peer_count * sizeof(*grown));
-			wipe(c->peers, c->peer_count * sizeof(*grown));
-			free(c->peers);
-		}
-		c->peers = grown;
-		p->peer_size = size;
-	}
-	memset(&c->peers[c->peer_count++], 0, sizeof(*grown));
-	return 0;
-}
-
-/* A second block of a peer: what it sets replaces what the first one set. */
-static void merge_block(struct conf_parser *p, struct conf_peer *peer)
-{
-	struct conf_peer *b = &p->block;
-
-	if (p->has_psk)
-		memcpy(peer->preshared_key, b->preshared_key, WIRE_KEY_LEN);
-	if (p->has_keepalive)
-		peer->keepalive_s = b->keepalive_s;
-	if (b->name[0])
-		memcpy(peer->name, b->name, sizeof(b->name));
-	if (b->host) {
-		free(peer->host);
-		free(peer->port);
-		peer->host = b->host;
-		peer->port = b->port;
-		peer->endpoint = b->endpoint;
-		b->host = b->port = NULL;
-	}
-}
-
-/* The allowed IPs of a second block replace those of the first, as if it began by taking them all:
- * such steps are put before its own. */
-static int replace_steps(struct conf_parser *p, uint32_t peer)
-{
-	size_t own = p->step_count - p->block_step, taken = 0;
-	struct settle_step *moved;
-	int err = 0;
-
-	for (size_t i = 0; i < p->block_step && !err; i++) {
-		struct settle_step step = p->steps[i];
-
-		if (step.peer != peer || step.take || step.replaced)
-			continue;
-		p->steps[i].replaced = true;
-		step.take = true;
-		err = conf_add_step(p, &step);
-		taken++;
-	}
-	if (err || !own || !taken)
-		return err;
-	moved = malloc(own * sizeof(*moved));
-	if (!moved)
-		return conf_no_memory(p);
-	memcpy(moved, p->steps + p->block_step, own * sizeof(*moved));
-	memmove(p->steps + p->block_step, p->steps + p->block_step + own, taken * sizeof(*moved));
-	memcpy(p->steps + p->block_step + taken, moved, own * sizeof(*moved));
-	free(moved);
-	return 0;
-}
-
-static int end_block(struct conf_parser *p)
-{
-	char text[KEYTEXT_BASE64_LEN + 1], sentence[128];
-	struct conf_peer *peer;
-	uint32_t number = 0;
-	bool found = false;
-	int err;
-
-	if (p->section != CONF_PEER)
-		return 0;
-	if (!p->has_key) {
-		p->line = p->block.line;
-		return conf_bad(p, -EINVAL, "[Peer]", "its PublicKey is missing");
-	}
-	err = find_peer(p, &number, &found);
-	if (err)
-		return err;
-	peer = &p->c->peers[number];
-	if (!found) {
-		*peer = p->block;
-		p->block.host = p->block.port = NULL;
-	} else {
-		keytext_to_base64(text, peer->public_key);
-		snprintf(sentence, sizeof(sentence),
-			 "the peer of line %u again; what both set, and "
-			 "the allowed IPs, are those of the later one",
-			 peer->line);
-		conf_warn(p, p->block.line, text, sentence);
-		merge_block(p, peer);
-		if (!p->incremental)
-			err = replace_steps(p, number);
-	}
-	for (size_t i = p->block_step; i < p->step_count; i++)
-		p->steps[i].peer = number;
-	return err;
 }
 
 /* Names -------------------------------------------------------------------------------------- */
@@ -301,17 +149,17 @@ static int read_section(struct conf_parser *p, const char *line)
 
 	if (strcasecmp(line, "[Interface]") == 0) {
 		give_name(p);
-		err = end_block(p);
+		err = conf_end_block(p);
 		p->section = CONF_INTERFACE;
 		return err;
 	}
 	if (strcasecmp(line, "[Peer]") != 0)
 		return conf_bad(p, -EINVAL, strlen(line) > KEY_SHOWN_MAX ? "[...]" : line,
 				"there are only [Interface] and [Peer]");
-	err = end_block(p);
+	err = conf_end_block(p);
 	if (err)
 		return err;
-	begin_block(p);
+	conf_begin_block(p);
 	p->section = CONF_PEER;
 	return 0;
 }
@@ -469,7 +317,7 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 	if (err)
 		return err;
 	give_name(p);
-	err = end_block(p);
+	err = conf_end_block(p);
 	p->section = CONF_NOWHERE;
 	return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_private.h - shared by conf.c (lines and blocks) and conf_values.c (keys and their values). */
+/* conf_private.h - shared by conf.c (lines), conf_blocks.c and conf_values.c (keys and their values). */
 #ifndef WGXDP_CONF_PRIVATE_H
 #define WGXDP_CONF_PRIVATE_H
 
@@ -44,6 +44,11 @@ struct conf_key {
 
 /* The key named @name in @section, or NULL. */
 const struct conf_key *conf_key(const char *name, enum conf_section section);
+
+/* A [Peer] begins: its settings go to p->block. At its end they are the peer's; fine if none had begun.
+ * 0 or -errno. */
+void conf_begin_block(struct conf_parser *p);
+int conf_end_block(struct conf_parser *p);
 
 /* Appends a step; its peer is set when the block ends. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
