@@ -73,7 +73,11 @@ static int check_members(struct node *n, const struct node_nic *nic,
 		     nic->name, member);
 }
 
-/* The program and all queues, or nothing. */
+/*
+ * The program and all queues, or nothing. virtio-net switches further queues on with a program, one for
+ * each CPU: meant for what XDP sends, but frames arrive on them as well. What AF_XDP is given to send
+ * there in copy mode lies for ever; it sends on the queues that were there before.
+ */
 static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 {
 	struct afxdp_config config = {
@@ -81,13 +85,13 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 		.ifindex = nic->ifindex,
 		.zero_copy = n->options->zero_copy,
 	};
-	unsigned queues = queues_of(nic);
 	struct netlink_link link;
 	int err = netlink_link(n->netlink, NULL, nic->ifindex, &link);
 
 	if (err)
 		return fault(f, err, "%s: %s", nic->name, strerror(-err));
 	config.mtu = nic->mtu = link.mtu;
+	nic->sender_count = queues_of(nic);
 	nic->occupant = link.xdp_prog_id;
 	nic->busy_queue = -1;
 	if (wants_rx(n))
@@ -95,7 +99,7 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 	if (wants_rx(n) && !err)
 		err = attach(n, nic, f);
 	config.generic = nic->attached && !nic->native;
-	for (; config.queue < queues && !err; config.queue++)
+	for (unsigned queues = queues_of(nic); config.queue < queues && !err; config.queue++)
 		err = open_queue(n, nic, &config, f);
 	if (err)
 		nics_close(n, nic);

@@ -28,7 +28,8 @@ struct node_nic {
 	uint32_t occupant; /* ... this is not the id of the XDP program there any more, ... */
 	int busy_queue; /* ... or this queue has no AF_XDP socket any more; -1: it was not that */
 	uint32_t mtu;	/* that its queues were opened for: larger frames would not fit */
-	unsigned queue_count;
+	unsigned queue_count;  /* all that it receives on */
+	unsigned sender_count; /* the first of them, on which it sends, too */
 	struct outside *queues[NIC_QUEUES_MAX];
 	char why[NICS_WHY_LEN]; /* it has no XDP, though that was asked for; "" = it has, or was not */
 };

@@ -119,7 +119,8 @@ static void settle(struct node *n)
 
 static int give_queue(struct node *n, const struct node_nic *nic, unsigned queue, unsigned worker)
 {
-	int err = worker_add_port(n->workers[worker].worker, nic->queues[queue], n->tx_xdp);
+	bool sends = n->tx_xdp && queue < nic->sender_count;
+	int err = worker_add_port(n->workers[worker].worker, nic->queues[queue], sends);
 
 	if (err || !nic->attached)
 		return err;
@@ -182,14 +183,14 @@ static int open_nics(struct node *n, const struct conf *conf, struct fault *f)
 	return 0;
 }
 
-/* The fewest queues of a NIC, so that each worker has one on every NIC; 0 = no NIC matters. */
+/* The fewest queues of a NIC that send, so that each worker has one on every NIC; 0 = no NIC matters. */
 static unsigned fewest_queues(const struct node *n)
 {
 	unsigned fewest = 0;
 
 	for (unsigned i = 0; i < n->nic_count; i++)
-		if (n->nics[i].queue_count && (!fewest || n->nics[i].queue_count < fewest))
-			fewest = n->nics[i].queue_count;
+		if (n->nics[i].queue_count && (!fewest || n->nics[i].sender_count < fewest))
+			fewest = n->nics[i].sender_count;
 	return fewest;
 }
 
