@@ -81,6 +81,7 @@ MAIN := user/cli/wgxdp.c
 CORE_SRC := $(sort $(wildcard user/wg/*.c user/crypto/*.c user/util/*.c))
 REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(foreach d,io path daemon conf cli,user/$(d)/*.c))))
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
+TEST_BPF := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/*/*.bpf.c)))
 SKELETONS := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
 CORE := $(O)/libwgcore.a
 REST := $(O)/libwgxdp.a
@@ -98,6 +99,7 @@ NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard
 CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(sort $(wildcard tests/long/*.sh)) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
+VM_TESTS := $(foreach kernel,6.1 6.12,$(patsubst %,$(kernel):%,$(sort $(wildcard tests/vm/*.sh))))
 FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # They are run elsewhere, but compiled with the tests: else they go stale.
 FUZZ_OBJECTS := $(FUZZERS:%=%.o)
@@ -107,7 +109,7 @@ TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tools/*.c)))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(filter-out $(net_src),$(wildcard tests/net/*.c))))
 
 SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/interop/*.sh tests/long/*.sh tests/ct/*.sh \
-	$(shell grep -lE '^\#!.*(bash|/sh)' tools/* 2>/dev/null)))
+	tests/vm/*.sh $(shell grep -lE '^\#!.*(bash|/sh)' tools/* 2>/dev/null)))
 MANPAGES := $(sort $(wildcard man/*.[1-8]))
 C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
 
@@ -116,11 +118,11 @@ RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests
 # --- build --------------------------------------------------------------------------------------
 
 .PHONY: all check check-unit check-bpf check-net check-san check-tsan check-valgrind check-ct \
-	check-long fuzz bench lint format install clean help tests skeletons FORCE
+	check-long check-vm fuzz bench lint format install clean help tests skeletons FORCE
 
 all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
 
-tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) $(FUZZ_OBJECTS) ## build every test
+tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) $(TEST_BPF) $(FUZZ_OBJECTS) ## build every test
 
 skeletons: $(SKELETONS)
 
@@ -130,9 +132,10 @@ $(B)/version.h: FORCE | $(B)/
 	@printf '#define WGXDP_VERSION "%s"\n' '$(VERSION)' >$@.new
 	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
 
-# Static: for a bare tree make would prefer the rule for user space, which needs no directory.
-$(BPF_SRC:%.c=$(B)/%.o): $(B)/%.o: %.c | $(B)/bpf/
+# Static: make would prefer the rule for user space.
+$(BPF_SRC:%.c=$(B)/%.o) $(TEST_BPF): $(B)/%.o: %.c
 	$(call say,BPF,$@)
+	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
 $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
@@ -220,7 +223,11 @@ check-valgrind: $(UNIT_TESTS) ## unit tests of the core under valgrind
 check-ct: ## no branch and no index depends on a secret: memcheck with the keys undefined
 	@$(RUN_TESTS) $(CT_TESTS)
 
-check-long: tests fuzz ## real-time timers, 10^6 fuzzing runs, soak; hours
+check-vm: tests ## Debian's kernels in QEMU: verifier, kernel WireGuard, virtio-net, --chain; root
+	@tools/install-deps vm
+	@$(RUN_TESTS) --timeout=900 $(VM_TESTS)
+
+check-long: tests fuzz check-vm ## VMs, real-time timers, 10^6 fuzzing runs, soak; hours
 	@$(if $(LONG_TESTS),$(RUN_TESTS) --timeout=14400 $(LONG_TESTS),:)
 	@$(MAKE) --no-print-directory check-san
 

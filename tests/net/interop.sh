@@ -2,21 +2,24 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# wgxdp against wireguard-go, which shares no line with it, and against itself.
+# wgxdp against an implementation that shares no line with it, and against itself. It is wireguard-go,
+# or with FOREIGN=kernel the kernel's (tests/vm/interop.sh), and the link veth or virtio-net.
 #
 #   ┌────────────── a ──────────────┐            ┌────────────── b ──────────────┐
-#   │ wgxdp        10.99.0.1 fd99::1 │            │ wireguard-go 10.99.0.2 fd99::2 │
+#   │ wgxdp        10.99.0.1 fd99::1 │            │ the other    10.99.0.2 fd99::2 │
 #   │        192.0.2.1  2001:db8::1 eth0 ════ eth0 192.0.2.2  2001:db8::2        │
 #   └───────────────────────────────┘    veth    └───────────────────────────────┘
 #
 # Outer v4 and v6, inner v4 and v6, each side as initiator, with and without a preshared key, by XDP
 # and by UDP. The initiator is the side that has the other's endpoint and sends first: the responder
 # has none and must learn it. Counters prove which way the data went. BRIEF=1 (under sanitizers) tries
-# each path and outer family once.
+# each path and outer family once; BRIEF=streams all of them, but few streams.
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd wireguard-go wg iperf3 jq bpftool ping
+need_cmd wg iperf3 jq bpftool ping
+
+[ "$FOREIGN" = kernel ] || need_cmd "$FOREIGN"
 
 ns_add a b
 join a eth0 b eth0
@@ -50,7 +53,7 @@ up_a() # PATH FAMILY PSK? INITIATOR
 	EOF
 }
 
-up_b_go() # FAMILY PSK? INITIATOR
+up_b_foreign() # FAMILY PSK? INITIATOR
 {
 	foreign b "$B" <<-EOF && in_ns b ip address add 10.99.0.2/24 dev "$B" &&
 		$(interface b 2)
@@ -72,7 +75,7 @@ up_b_ours() # PATH FAMILY PSK? INITIATOR
 down_all()
 {
 	down a "$A"
-	if [ "$1" = go ]; then foreign_down "$B"; else down b "$B"; fi
+	if [ "$1" = foreign ]; then foreign_down "$B"; else down b "$B"; fi
 } >/dev/null 2>&1
 
 no_loss() # NS ADDRESS
@@ -142,7 +145,7 @@ by_udp() # WHAT NS INTERFACE
 }
 
 psks="no yes" initiators="a b"
-[ -z "${BRIEF-}" ] || psks=yes initiators=a
+[ "${BRIEF-}" != 1 ] || psks=yes initiators=a
 
 for path in xdp udp; do
 	for outer in 4 6; do
@@ -150,12 +153,12 @@ for path in xdp udp; do
 			for initiator in $initiators; do
 				what="$path, outer v$outer, psk $psk, $initiator begins"
 				began=$SECONDS
-				ok "$what: wgxdp up" up_a $path $outer $psk $initiator
-				ok "$what: wireguard-go up" up_b_go $outer $psk $initiator
-				pings "$what" $initiator
-				[ $psk$initiator != yesa ] || streams "$what"
+				ok "$what: wgxdp up" up_a $path $outer "$psk" "$initiator"
+				ok "$what: $FOREIGN up" up_b_foreign $outer "$psk" "$initiator"
+				pings "$what" "$initiator"
+				[ "$psk$initiator" != yesa ] || streams "$what"
 				by_$path "$what" a "$A" $began
-				down_all go
+				down_all foreign
 			done
 		done
 	done

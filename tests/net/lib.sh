@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 #
 # lib.sh - what the namespace tests share; sourced first. It gives TAP, namespaces with names that
-# are unique to the process, two kinds of node (ours, wireguard-go), and a clean-up that leaves
+# are unique to the process, two kinds of node (ours, a foreign one), and a clean-up that leaves
 # nothing, whatever happens.
 #
 #   ns_add a b; join a eth0 b eth0       namespaces $ID-a, $ID-b, a veth pair, outer addresses
 #   ours a "$A" --rx xdp <<EOF           writes $TMP/$A.conf and attaches it to eth0 in a
-#   foreign b "$B" <<EOF                 wireguard-go with what `wg setconf` takes
+#   foreign b "$B" <<EOF                 somebody else's, with what `wg setconf` takes
 #   ok "what" command ...                the command succeeds
 #   is "what" got want                   equal
 #   refuses "what" status regex command  exit status and message
@@ -27,6 +27,7 @@ fi
 
 WGXDP=${WGXDP:-$PWD/build/wgxdp}
 LIB=$(dirname "${BASH_SOURCE[0]}")
+FOREIGN=${FOREIGN:-wireguard-go}
 ID=wx$$
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/$ID.XXXXXX")
 RUN=/run/wgxdp
@@ -192,10 +193,16 @@ ns_add()
 	done
 }
 
-# join NS NIC NS NIC: a veth pair, 192.0.2.{1,2}/24 and 2001:db8::{1,2}/64
+# join NS NIC NS NIC: a veth pair, 192.0.2.{1,2}/24 and 2001:db8::{1,2}/64; with LINK=virtio the two NICs
+# of a guest of tools/vm
 join()
 {
-	ip link add "$2" netns "$ID-$1" type veth peer name "$4" netns "$ID-$3"
+	if [ "${LINK-}" = virtio ]; then
+		ip link set nic0 netns "$ID-$1" name "$2"
+		ip link set nic1 netns "$ID-$3" name "$4"
+	else
+		ip link add "$2" netns "$ID-$1" type veth peer name "$4" netns "$ID-$3"
+	fi
 	in_ns "$1" ip address add 192.0.2.1/24 dev "$2"
 	in_ns "$1" ip address add 2001:db8::1/64 dev "$2" nodad
 	in_ns "$3" ip address add 192.0.2.2/24 dev "$4"
@@ -244,11 +251,16 @@ ours() # NS INTERFACE OPTIONS... < config
 	in_ns "$ns" "$WGXDP" attach eth0 "$path" "$@" </dev/null
 }
 
-# FOREIGN_PID is the daemon's afterwards.
+# Somebody else's WireGuard: wireguard-go, whose daemon FOREIGN_PID is afterwards, or with
+# FOREIGN=kernel that of the kernel.
 foreign() # NS INTERFACE < wg setconf text
 {
 	local path
 	path=$(conf "$2")
+	if [ "$FOREIGN" = kernel ]; then
+		in_ns "$1" ip link add "$2" type wireguard && in_ns "$1" wg setconf "$2" "$path"
+		return
+	fi
 	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" 2>&1
 	FOREIGN_PID=$!
 	wait_for 10 test -S "$SOCKETS/$2.sock" || return 1
@@ -262,6 +274,13 @@ down() # NS INTERFACE
 
 foreign_down() # INTERFACE
 {
+	local ns
+	if [ "$FOREIGN" = kernel ]; then
+		for ns in "${namespaces[@]}"; do
+			ip -n "$ns" link delete "$1" 2>/dev/null
+		done
+		return
+	fi
 	rm -f "$SOCKETS/$1.sock"
 	wait_for 5 eval "! kill -0 $FOREIGN_PID" || kill "$FOREIGN_PID"
 	wait "$FOREIGN_PID" 2>/dev/null

@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 900
+#
+# wgxdp against the kernel's own WireGuard: both roles, both paths, with and without a preshared key.
+
+FOREIGN=kernel BRIEF=streams exec "$(dirname "$0")/../net/interop.sh"

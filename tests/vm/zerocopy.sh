@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 300
+#
+# --zero-copy off, auto and on with virtio-net: what the sockets say (XDP_OPTIONS) is what show says, and
+# it carries packets; what the driver does not have is refused by name.
+#
+#   a: wgxdp 10.99.0.1  eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0  10.99.0.2 kernel :b
+
+. "$(dirname "$0")/../net/lib.sh"
+need_root
+need_cmd wg jq ethtool
+FOREIGN=kernel LINK=virtio
+
+ns_add a b
+join a eth0 b eth0
+A=${ID}a B=${ID}b
+keys a b
+
+# virtio-net takes sockets' buffers for receiving since Linux 6.11, but says that it has zero-copy only
+# since it sends from them, too; until then the kernel answers EOPNOTSUPP (docs/verification.md).
+case $(uname -r) in
+6.1.* | 6.12.*) OFFERED=false ;;
+*) OFFERED=true ;;
+esac
+
+attach() # MODE
+{
+	ours a "$A" --zero-copy "$1" <<-EOF
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51821
+		Address = 10.99.0.1/24
+		[Peer]
+		PublicKey = $(pub b)
+		AllowedIPs = 10.99.0.2/32
+		Endpoint = 192.0.2.2:51822
+	EOF
+}
+
+foreign b "$B" <<EOF
+[Interface]
+PrivateKey = $(key b)
+ListenPort = 51822
+[Peer]
+PublicKey = $(pub a)
+AllowedIPs = 10.99.0.1/32
+EOF
+in_ns b ip address add 10.99.0.2/24 dev "$B"
+in_ns b ip link set "$B" mtu 1420 up
+
+carries() # MODE ZERO-COPY
+{
+	ok "$1: attach" attach "$1"
+	is "$1: xdp, native" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" "xdp xdp native"
+	is "$1: zero-copy" "$(show a "$A" .path.zero_copy)" "$2"
+	is "$1: all queues, those that XDP brings as well" "$(show a "$A" .path.queues)" \
+		"$(in_ns a ethtool -l eth0 | awk '/^Combined/ { n = $2 } END { print n }')"
+	ok "$1: no loss" pinged a 10.99.0.2 40 0.05
+	is "$1: nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+	holds "$1: packets came by XSK" "$(show a "$A" .path.rx_packets.xsk)" -ge 40
+	holds "$1: packets left by XSK" "$(show a "$A" .path.tx_packets.xsk)" -ge 39
+	ok "$1: detach" down a "$A"
+}
+
+carries off false
+carries auto $OFFERED
+if [ $OFFERED = true ]; then
+	carries on true
+else
+	refuses "on: refused" 1 'eth0 queue 0: its driver has no zero-copy.*--zero-copy auto' attach on
+fi
+foreign_down "$B"
+clean "nothing left" a "$A"
+
+done_testing
