@@ -156,7 +156,7 @@ wait_for()
 	done
 }
 
-# pinged NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S]]]: each of them is answered
+# pinged NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]]: each of them is answered
 pinged()
 {
 	local ns=$1

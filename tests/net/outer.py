@@ -8,16 +8,14 @@ OUTER is 4 or 6, PATH xdp or udp; the tests are the functions at the foot. Print
 """
 
 import base64
-import ipaddress
-import json
 import os
 import socket
 import struct
-import subprocess
 import sys
 import time
 
 import wgpeer
+from wire import Daemon, key_file, say, wait_until
 
 OURS = {4: "10.99.0.1", 6: "fd99::1"}
 THEIRS = {4: "10.99.0.2", 6: "fd99::2"}
@@ -28,10 +26,6 @@ PATIENCE_S = 10
 SILENCE_S = 0.3  # what has not come by then is taken not to come
 HANDSHAKE_CLASS = 0x88
 NOT_ECT, ECT1, ECT0, CE = range(4)
-
-
-def say(what, good, why=""):
-    print(f"ok {what}" if good else f"not ok {what}: {why}", flush=True)
 
 
 def same(what, got, want):
@@ -103,7 +97,8 @@ def with_class(ip, tclass):
 
 class Bench:
     def __init__(self, a, b, interface, keys, outer, path):
-        self.a, self.b, self.interface, self.keys = a, b, interface, keys
+        self.daemon = Daemon(interface, a)
+        self.a, self.b, self.interface = a, b, interface
         self.outer, self.path = int(outer), path
         self.family = {4: socket.AF_INET, 6: socket.AF_INET6}
         self.wire, self.tunnel = Tap(b, "eth0"), Tap(a, interface)
@@ -115,22 +110,18 @@ class Bench:
             for version, s in self.host.items():
                 s.bind((OURS[version], 0))
         self.to = (OUTER[self.outer][0], PORT)
-        self.node = wgpeer.Node(self.key("b.key"), self.key("a.pub"))
+        self.node = wgpeer.Node(*(key_file(os.path.join(keys, f)) for f in ("b.key", "a.pub")))
         self.session = None
+        self.show, self.in_a = self.daemon.show, self.daemon.run
 
-    def key(self, name):
-        with open(os.path.join(self.keys, name), encoding="ascii") as f:
-            return base64.b64decode(f.read())
+    def workers(self):
+        credentials = self.daemon.control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return wgpeer.workers_of(struct.unpack("iII", credentials)[0])
 
-    def show(self):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.connect(f"/run/wgxdp/{self.interface}.sock")
-            s.sendall(b'{"op":"show"}\n')
-            return json.loads(s.makefile("r").readline())
-
-    def in_a(self, *command):
-        with wgpeer.namespace(self.a):
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    def set_mtu(self, mtu):
+        """The daemon knows it when this returns."""
+        self.in_a("ip", "link", "set", self.interface, "mtu", str(mtu))
+        say(f"MTU {mtu}", wait_until(lambda: self.show()["mtu"] == mtu))
 
     def say_class(self, version, tclass):
         """The class of what the host sends from now on."""
@@ -206,8 +197,8 @@ def handshakes(bench):
 
 def keepalive(bench):
     bench.connect()
-    bench.in_a("wg", "set", bench.interface, "peer", base64.b64encode(bench.node.public).decode(),
-               "persistent-keepalive", "1000")
+    bench.daemon.wg("peer", base64.b64encode(bench.node.public).decode(),
+                    "persistent-keepalive", "1000")
     packet, message = bench.next(wgpeer.DATA)
     same("keepalive: of 32 bytes", len(message), 32)
     check_header(bench, "keepalive", packet, 0)
@@ -288,8 +279,7 @@ def routes_by(bench, version, *words):
 def padding(bench):
     """To multiples of 16, but never beyond the tunnel's MTU, the inner route's, the outer route's."""
     bench.connect()
-    bench.in_a("ip", "link", "set", bench.interface, "mtu", "1300")
-    until(bench, 4, 1297, 1300)
+    bench.set_mtu(1300)
     for version in (4, 6):
         lengths(bench, "MTU 1300", version, {
             64: 64, 65: 80, 1279: 1280, 1280: 1280, 1281: 1296, 1296: 1296, 1297: 1300, 1300: 1300})
@@ -321,6 +311,75 @@ def padding(bench):
     routes_by(bench, bench.outer, "delete", far, "dev", "eth0")
     until(bench, 4, 1297, 1300)
     same("nothing was dropped", bench.show()["dropped"], 0)
+
+
+# --- too big --------------------------------------------------------------------------------------
+
+
+def careful_socket(bench, version):
+    """A host's socket that sets DF, if it is IPv4's, and hears of errors."""
+    level = {4: socket.IPPROTO_IP, 6: socket.IPPROTO_IPV6}[version]
+    discover, errors = {4: (10, 11), 6: (23, 25)}[version]  # IP_MTU_DISCOVER, IP_RECVERR
+    with wgpeer.namespace(bench.a):
+        s = socket.socket(bench.family[version], socket.SOCK_DGRAM)
+    s.setsockopt(level, discover, 2)  # IP_PMTUDISC_DO
+    s.setsockopt(level, errors, 1)
+    s.bind((OURS[version], 0))
+    s.connect((THEIRS[version], 9))
+    return s
+
+
+def told_mtu(sock):
+    """What an ICMP error told the sender, or None."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            _, control, _, _ = sock.recvmsg(2048, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            time.sleep(0.01)
+            continue
+        errno, origin, _, _, _, mtu, _ = struct.unpack("=IBBBBII", control[0][2][:16])
+        return (errno, origin > 1, mtu)  # 2, 3: ICMP, ICMPv6
+    return None
+
+
+def too_big(bench):
+    """Queued before the MTU was lowered: what must not be cut up dies, and its sender hears why."""
+    bench.connect()
+    bench.set_mtu(1400)
+    before = bench.show()["drops"].get("too_big", 0)
+    careful = {version: careful_socket(bench, version) for version in (4, 6)}
+    with wgpeer.held(*bench.workers()):
+        for version, s in careful.items():
+            s.send(bytes(1400 - {4: 28, 6: 48}[version]))
+        bench.host[4].setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_PMTUDISC_DONT: without DF
+        bench.host_sends(4, 1400)
+        bench.host_sends(6, 1300)
+        bench.set_mtu(1300)
+    for version, s in careful.items():
+        same(f"IPv{version} of 1400 bytes: EMSGSIZE by ICMP, 1300 pass", told_mtu(s), (90, True, 1300))
+    came = sorted((Packet(bench.session.open(m)).version, len(m) - 32) for _, m in bench.outer_packets())
+    same("1400 bytes of IPv4 without DF, and 1300 of IPv6, went", came, [(4, 1400), (6, 1300)])
+    same("the others are counted", bench.show()["drops"].get("too_big", 0) - before, 2)
+    errors = [Packet(p) for p in bench.tunnel.packets(SILENCE_S)]
+    same("the errors", sorted((e.version, e.payload[0], e.payload[1]) for e in errors),
+         [(4, 3, 4), (6, 2, 0)])
+    # a burst of them is answered by 50, and 100 a second more
+    with wgpeer.held(*bench.workers()):
+        for _ in range(100):
+            careful[4].send(bytes(1300 - 28))
+        bench.set_mtu(1280)
+    say("100 of them are counted",
+        wait_until(lambda: bench.show()["drops"].get("too_big", 0) - before == 102))
+    told = sum(1 for _ in bench.tunnel.packets(SILENCE_S))
+    say(f"and no more than a burst is answered ({told})", 50 <= told < 75)
+    # a route's own MTU may be larger than the interface's
+    routes_by(bench, 6, "add", "fd99::9/128", "dev", bench.interface, "mtu", "1400")
+    routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1270")
+    until(bench, 4, 1265, 1270)  # so the other one is known, too
+    bench.host_sends(6, 1400, "fd99::9")
+    same("1400 bytes by a route of MTU 1400 go", len(bench.next(wgpeer.DATA)[1]), 1400 + 32)
+    same("uncounted", bench.show()["drops"].get("too_big", 0) - before, 102)
 
 
 def main():

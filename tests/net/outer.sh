@@ -41,10 +41,10 @@ far() # PATH OUTER TEST...
 
 for path in xdp udp; do
 	ok "$path, outer IPv4: up" up $path 192.0.2.2
-	far $path 4 handshakes keepalive classes_out classes_in padding
+	far $path 4 handshakes keepalive classes_out classes_in padding too_big
 	down a "$A"
 	ok "$path, outer IPv6: up" up $path '[2001:db8::2]'
-	far $path 6 handshakes keepalive classes_out classes_in padding
+	far $path 6 handshakes keepalive classes_out classes_in padding too_big
 	down a "$A"
 	clean "$path: nothing left" a "$A"
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""pings.py ADDRESS [COUNT [INTERVAL_S [PATIENCE_S]]] - echo requests, each of which is waited for.
+"""pings.py ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]] - echo requests, each of which is waited for.
 
 ping(8) will not do: it waits for its last ones no longer than twice what the slowest answer took, so on
 a busy machine it tells of losses that are none. Prints "N of COUNT"; status 0 if all were answered."""
@@ -20,7 +20,7 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def main(address, count="20", interval_s="0.005", patience_s="8"):
+def main(address, count="20", interval_s="0.005", patience_s="8", length="56"):
     count, v6 = int(count), ":" in address
     family, protocol = (socket.AF_INET6, 58) if v6 else (socket.AF_INET, 1)
     request, reply = (128, 129) if v6 else (8, 0)
@@ -36,7 +36,7 @@ def main(address, count="20", interval_s="0.005", patience_s="8"):
             break
         if sent < count and now >= due:
             head = struct.pack("!BBHHH", request, 0, 0, ident, sent)
-            packet = head + bytes(56)
+            packet = head + bytes(int(length))
             if not v6:
                 packet = packet[:2] + struct.pack("!H", checksum(packet)) + packet[4:]
             try:

@@ -95,6 +95,35 @@ static void test_ipv6(void **state)
 	}
 }
 
+/* Only the words of the error differ. */
+static void test_too_big(void **state)
+{
+	uint8_t unreachable[ICMP_ERROR_MAX];
+	size_t n = icmp_unreachable(unreachable, packet, make4(1500, 17));
+
+	(void)state;
+	assert_int_equal(icmp_too_big(out, packet, 1500, 0x0514), n);
+	assert_memory_equal(out, unreachable, 20);
+	assert_memory_equal(out + 20, ((const uint8_t[]){ 3, 4 }), 2);
+	assert_memory_equal(out + 24, ((const uint8_t[]){ 0, 0, 5, 0x14 }), 4);
+	assert_memory_equal(out + 28, packet, n - 28);
+	assert_int_equal(ones(0, out + 20, n - 20), 0xffff);
+
+	n = icmp_unreachable(unreachable, packet, make6(1500, 17));
+	assert_int_equal(icmp_too_big(out, packet, 1500, 0x0514), n);
+	assert_memory_equal(out, unreachable, 40);
+	assert_memory_equal(out + 40, ((const uint8_t[]){ 2, 0 }), 2);
+	assert_memory_equal(out + 44, ((const uint8_t[]){ 0, 0, 5, 0x14 }), 4);
+	assert_memory_equal(out + 48, packet, n - 48);
+	assert_int_equal(
+		ones(ones(ones(0, out + 8, 32),
+			  ((const uint8_t[]){ (uint8_t)((n - 40) >> 8), (uint8_t)(n - 40), 0, 58 }),
+			  4),
+		     out + 40, n - 40),
+		0xffff);
+	assert_int_equal(icmp_too_big(out, packet, 39, 1280), 0);
+}
+
 /* At @at the byte becomes @value: is there an answer? */
 struct change {
 	size_t at;
@@ -200,9 +229,8 @@ static void test_never6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ipv4),
-		cmocka_unit_test(test_ipv6),
-		cmocka_unit_test(test_never4),
+		cmocka_unit_test(test_ipv4),	cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_too_big), cmocka_unit_test(test_never4),
 		cmocka_unit_test(test_never6),
 	};
 

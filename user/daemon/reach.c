@@ -46,6 +46,7 @@ void reach_peer(struct node *n, struct peer *p)
 		.ttl = n->up ? udp_default_ttl(n->udp.leader) : 0,
 		.nics = nics,
 		.managed = &n->managed,
+		.tunnel = n->tun_watch ? n->tun.ifindex : 0,
 	};
 	struct encap *e = NULL;
 	const char *why = NULL;

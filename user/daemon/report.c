@@ -36,7 +36,8 @@ static void describe_tx(const struct node *n, const struct peer *p, json_t *to)
 	bool by_udp = e && !e->direct;
 
 	json_object_set_new(to, "tx", e ? json_string(by_udp ? "udp" : "xdp") : json_null());
-	json_object_set_new(to, "why", by_udp && n->tx_xdp ? json_string(e->why) : json_null());
+	json_object_set_new(to, "why",
+			    by_udp && (n->tx_xdp || e->inward) ? json_string(e->why) : json_null());
 }
 
 static json_t *describe_peer(const struct node *n, const struct peer *p)

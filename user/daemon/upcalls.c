@@ -9,6 +9,7 @@
 #include "daemon/node.h"
 #include "io/encap.h"
 #include "io/udp.h"
+#include "path/nesting.h"
 
 static void up_random(void *ctx, void *out, size_t n)
 {
@@ -60,8 +61,13 @@ static int up_send(void *ctx, struct peer *peer, const struct endpoint *to, cons
 	if (peer) {
 		const struct encap *e = atomic_load_explicit(&peer->encap, memory_order_relaxed);
 
-		if (e && endpoint_same_remote(&e->endpoint, to))
+		if (e && endpoint_same_remote(&e->endpoint, to)) {
 			via = e->endpoint;
+			if (nesting_loops(n->device.allowed, e)) {
+				n->device.counts[REASON_loop]++;
+				return -ELOOP;
+			}
+		}
 	}
 	err = udp_send_one(n->udp.leader, &via, tclass_of(msg), msg, len, &local_gone);
 	if (peer && local_gone) {

@@ -23,9 +23,11 @@ struct encap {
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;
-	uint16_t mtu;	 /* of the path, bytes of IP packet; 0 = unknown */
-	bool direct;	 /* @header is good: may leave by AF_XDP on @ifindex */
-	const char *why; /* static text: why not; NULL if it is */
+	uint16_t mtu;	    /* of the path, bytes of IP packet; 0 = unknown */
+	bool inward;	    /* the route leads into the tunnel itself */
+	__be16 source_port; /* of what goes there */
+	bool direct;	    /* @header is good: may leave by AF_XDP on @ifindex */
+	const char *why;    /* static text: why not; NULL if it is */
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
 	uint8_t header[ENCAP_HEADER_MAX]; /* class, lengths and checksums zero */

@@ -3,6 +3,7 @@
  * nexthop.c - which way to an endpoint.
  *
  *   endpoint ─▶ route ─┬─▶ none, or to ourselves ───────────────────────────────▶ udp
+ *                      ├─▶ into the tunnel itself ──────────────────────────────▶ udp, inward
  *                      ├─▶ by a link that is no NIC of ours, or has no MACs ────▶ udp
  *                      └─▶ by a NIC of ours ─▶ neighbour ─┬─▶ not valid yet ────▶ udp, pending
  *                                                         └─▶ valid ────────────▶ direct
@@ -79,6 +80,8 @@ static const char *obstacle(const struct nexthop_env *env, const struct endpoint
 {
 	if (r->local)
 		return "the endpoint is this host";
+	if (r->ifindex == env->tunnel)
+		return "the route to the endpoint leads into the tunnel itself";
 	if (!is_nic(env, r->ifindex))
 		return "the route leaves by an interface without AF_XDP";
 	if (r->encapsulated)
@@ -188,6 +191,8 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 		return NULL;
 	new->learned = *e;
 	new->next = next;
+	new->inward = r.ifindex &&r.ifindex == env->tunnel && !r.local;
+	new->source_port = env->source_port;
 	new->why = obstructed;
 	if (!obstructed) {
 		hop.ifindex = r.ifindex;

@@ -25,6 +25,7 @@ struct nexthop_env {
 	uint8_t ttl;	      /* of IPv4 packets where the route says nothing */
 	const uint32_t *nics; /* ifindices that take AF_XDP tx */
 	unsigned nic_count;
+	uint32_t tunnel;		 /* ifindex of our own; 0 = it is in another namespace */
 	struct nexthop_managed *managed; /* grows; see nexthop_release() */
 };
 

@@ -17,6 +17,7 @@
 #include "path/ecn.h"
 #include "path/icmp.h"
 #include "path/innermtu.h"
+#include "path/nesting.h"
 #include "wgxdp/limits.h"
 
 /* So often a data message takes the UDP socket, that a stateful firewall of the host keeps the
@@ -42,8 +43,9 @@ static unsigned read_tun(struct worker *w)
 	return n;
 }
 
-/* The sender is told, at a limited rate, that its packet goes nowhere. */
-static void answer_unreachable(struct worker *w, const struct out_packet *p)
+/* The sender is told, at a limited rate, that its packet goes nowhere; or with @mtu that it is larger
+ * than that. */
+static void answer(struct worker *w, const struct out_packet *p, uint16_t mtu)
 {
 	uint8_t error[TUN_VNET_LEN + ICMP_ERROR_MAX];
 	uint64_t window_ns = ICMP_BURST * ICMP_INTERVAL_NS;
@@ -53,11 +55,46 @@ static void answer_unreachable(struct worker *w, const struct out_packet *p)
 		w->icmp.full_at_ns = w->now_ns;
 	if (w->icmp.full_at_ns - w->now_ns + ICMP_INTERVAL_NS > window_ns)
 		return;
-	len = icmp_unreachable(error + TUN_VNET_LEN, p->data, p->len);
+	len = mtu ? icmp_too_big(error + TUN_VNET_LEN, p->data, p->len, mtu)
+		  : icmp_unreachable(error + TUN_VNET_LEN, p->data, p->len);
 	if (!len)
 		return;
 	w->icmp.full_at_ns += ICMP_INTERVAL_NS;
 	chain_inject(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
+}
+
+/* Larger than the interface's MTU and any route's into it, and it must not be cut up: it was queued
+ * before the MTU was lowered, or came past the host's routes. Without DF it goes, and the outer packet
+ * is fragmented if need be. */
+static bool too_big(const struct worker *w, const struct out_packet *p)
+{
+	const struct innermtu *routes;
+
+	if (p->len <= atomic_load_explicit(&w->mtu, memory_order_relaxed) ||
+	    (p->data[0] >> 4 == 4 && !(p->data[6] & 0x40)))
+		return false;
+	routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
+	return !routes || p->len > innermtu_largest(routes);
+}
+
+/* May the packet go to its peer? */
+static enum reason check_way(struct worker *w, const struct out_packet *p)
+{
+	if (!p->encap) {
+		answer(w, p, 0);
+		return REASON_no_endpoint;
+	}
+	if (nesting_is_own(p->encap, p->data, p->len))
+		return REASON_loop;
+	if (nesting_loops(w->config.device->allowed, p->encap)) {
+		answer(w, p, 0);
+		return REASON_loop;
+	}
+	if (too_big(w, p)) {
+		answer(w, p, (uint16_t)atomic_load_explicit(&w->mtu, memory_order_relaxed));
+		return REASON_too_big;
+	}
+	return REASON_none;
 }
 
 /* [W] 2: the destination chooses the peer. */
@@ -76,14 +113,11 @@ static void choose_peers(struct worker *w, unsigned n)
 		}
 		if (!p->peer) {
 			p->reason = REASON_no_peer;
-			answer_unreachable(w, p);
+			answer(w, p, 0);
 			continue;
 		}
 		p->encap = atomic_load_explicit(&p->peer->encap, memory_order_acquire);
-		if (!p->encap) {
-			p->reason = REASON_no_endpoint;
-			answer_unreachable(w, p);
-		}
+		p->reason = check_way(w, p);
 	}
 }
 

@@ -59,7 +59,21 @@ static bool answerable4(const uint8_t *p, size_t len)
 	}
 }
 
-static size_t unreachable4(uint8_t *out, const uint8_t *packet, size_t len)
+/* What the error says: its type and code, and a word, as it stands behind the checksum. */
+struct error {
+	uint8_t type, code;
+	uint32_t word;
+};
+
+static void put_error(uint8_t *out, const struct error *e)
+{
+	out[0] = e->type;
+	out[1] = e->code;
+	for (unsigned i = 0; i < 4; i++)
+		out[4 + i] = (uint8_t)(e->word >> (24 - 8 * i));
+}
+
+static size_t error4(uint8_t *out, const struct error *e, const uint8_t *packet, size_t len)
 {
 	size_t quoted = len < QUOTED4_MAX ? len : QUOTED4_MAX, total = 20 + 8 + quoted;
 
@@ -75,8 +89,7 @@ static size_t unreachable4(uint8_t *out, const uint8_t *packet, size_t len)
 	memcpy(out + 12, packet + 16, 4);
 	memcpy(out + 16, packet + 12, 4);
 	put_checksum(out + 10, sum(out, 20));
-	out[20] = ICMP_DEST_UNREACH;
-	out[21] = ICMP_HOST_UNREACH;
+	put_error(out + 20, e);
 	memcpy(out + 28, packet, quoted);
 	put_checksum(out + 22, sum(out + 20, 8 + quoted));
 	return total;
@@ -119,7 +132,7 @@ static bool answerable6(const uint8_t *p, size_t len)
 	return len > at && (p[at] & ICMP6_INFOMSG_MASK);
 }
 
-static size_t unreachable6(uint8_t *out, const uint8_t *packet, size_t len)
+static size_t error6(uint8_t *out, const struct error *e, const uint8_t *packet, size_t len)
 {
 	size_t quoted = len < QUOTED6_MAX ? len : QUOTED6_MAX, payload = 8 + quoted;
 
@@ -133,19 +146,36 @@ static size_t unreachable6(uint8_t *out, const uint8_t *packet, size_t len)
 	out[7] = TTL;
 	memcpy(out + 8, packet + 24, 16);
 	memcpy(out + 24, packet + 8, 16);
-	out[40] = ICMP6_DST_UNREACH;
-	out[41] = ICMP6_DST_UNREACH_ADDR;
+	put_error(out + 40, e);
 	memcpy(out + 48, packet, quoted);
 	put_checksum(out + 42, sum(out + 8, 32) + (uint32_t)payload + IPPROTO_ICMPV6 +
 				       sum(out + 40, payload));
 	return 40 + payload;
 }
 
-size_t icmp_unreachable(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len)
+static size_t error(uint8_t *out, const struct error *ipv4, const struct error *ipv6,
+		    const uint8_t *packet, size_t len)
 {
 	if (len >= 20 && packet[0] >> 4 == 4)
-		return unreachable4(out, packet, len);
+		return error4(out, ipv4, packet, len);
 	if (len >= 40 && packet[0] >> 4 == 6)
-		return unreachable6(out, packet, len);
+		return error6(out, ipv6, packet, len);
 	return 0;
+}
+
+size_t icmp_unreachable(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len)
+{
+	static const struct error ipv4 = { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0 };
+	static const struct error ipv6 = { ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADDR, 0 };
+
+	return error(out, &ipv4, &ipv6, packet, len);
+}
+
+size_t icmp_too_big(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len,
+		    uint16_t mtu)
+{
+	const struct error ipv4 = { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu };
+	const struct error ipv6 = { ICMP6_PACKET_TOO_BIG, 0, mtu };
+
+	return error(out, &ipv4, &ipv6, packet, len);
 }

@@ -18,4 +18,9 @@
  * an ICMP error, a later fragment, or to a source that is nobody. Any thread. */
 size_t icmp_unreachable(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len);
 
+/* The same for "fragmentation needed" (IPv4, RFC 1191) and "packet too big" (IPv6): at most @mtu bytes
+ * pass. */
+size_t icmp_too_big(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len,
+		    uint16_t mtu);
+
 #endif

@@ -1,0 +1,255 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 180
+#
+# Where an endpoint's route may lead: by the NIC that is attached, by another NIC, through another
+# tunnel, through another peer of the same tunnel; and into its own tunnel, where packets must die,
+# counted, without a storm.
+#
+#   ┌───────────── a ─────────────┐            ┌──────────── b ─────────────┐
+#   │ A   10.99.0.1 :51820        │            │ B   10.99.0.2 :51820       │
+#   │ A2  10.98.0.1 :51821     eth0 ════════ eth0 192.0.2.2, 2001:db8::2    │
+#   │     192.0.2.1, 2001:db8::1  │            │ B2  10.98.0.2 :5           │
+#   │                          eth1 ════════ eth1 198.51.100.2              │
+#   └─────────────────────────────┘            └────────────────────────────┘
+#
+#   A2 ─▶ 10.99.0.2:5 ─▶ A ─▶ 192.0.2.2 ═▶ B ─▶ 10.99.0.2:5 B2         a tunnel inside a tunnel
+#   A's peer B2 ─▶ 10.99.0.2:5 ─▶ A's peer B ─▶ 192.0.2.2 ═▶ ...       within one interface
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq ping iperf3
+need_cryptography
+
+ns_add a b
+join a eth0 b eth0
+ip link add eth1 netns "$ID-a" type veth peer name eth1 netns "$ID-b"
+for end in "a 1" "b 2"; do
+	read -r ns host <<<"$end"
+	in_ns "$ns" ip address add "198.51.100.$host/24" dev eth1
+	in_ns "$ns" ip link set eth1 up
+done
+A=${ID}a A2=${ID}a2 B=${ID}b B2=${ID}b2
+keys a a2 b b2
+
+up_a() # PATH [ENDPOINT]
+{
+	ours a "$A" --rx "$1" --tx "$1" <<-EOC
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51820
+		Address = 10.99.0.1/24
+		MTU = 1420
+		Table = off
+		[Peer]
+		PublicKey = $(pub b)
+		AllowedIPs = 10.99.0.2/32, 192.0.2.0/24, 2001:db8::/64
+		Endpoint = ${2:-192.0.2.2}:51820
+	EOC
+}
+
+up_b() # PATH
+{
+	ours b "$B" --rx "$1" --tx "$1" <<-EOC
+		[Interface]
+		PrivateKey = $(key b)
+		ListenPort = 51820
+		Address = 10.99.0.2/24
+		MTU = 1420
+		[Peer]
+		PublicKey = $(pub a)
+		AllowedIPs = 10.99.0.1/32
+	EOC
+}
+
+# The inner one: whatever path it can have, which is the UDP sockets.
+up_a2()
+{
+	ours a "$A2" <<-EOC
+		[Interface]
+		PrivateKey = $(key a2)
+		ListenPort = 51821
+		Address = 10.98.0.1/24
+		[Peer]
+		PublicKey = $(pub b2)
+		AllowedIPs = 10.98.0.2/32
+		Endpoint = 10.99.0.2:5
+	EOC
+}
+
+up_b2() # KEY-OF-PEER
+{
+	ours b "$B2" <<-EOC
+		[Interface]
+		PrivateKey = $(key b2)
+		ListenPort = 5
+		Address = 10.98.0.2/24
+		MTU = 1360
+		[Peer]
+		PublicKey = $(pub "$1")
+		AllowedIPs = 10.98.0.1/32
+	EOC
+}
+
+loops() { show a "$A" '.drops.loop // 0'; }
+sent() { show a "$A" '.path.tx_packets | .udp + .xsk'; }
+entered() { in_ns a ip -j -s link show dev "$A" | jq '.[0].stats64.tx.packets'; }
+why() { show a "$A" '.peers[0].why'; }
+reads() { [ "$(why)" = "$1" ]; }
+pings() { pinged a "$1" "${2:-3}"; }
+cpu() { awk '{ print $14 + $15 }' "/proc/$(daemon_pid a "$A")/stat"; } # in 10 ms
+INWARD="the route to the endpoint leads into the tunnel itself"
+
+# twenty WHAT: twenty packets of the host for the tunnel die by loop, and make no others.
+twenty()
+{
+	local before entered sent
+	before=$(loops) entered=$(entered) sent=$(sent)
+	in_ns a ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2 >"$TMP/ping"
+	is "$1: twenty die by loop" $(($(loops) - before)) 20
+	is "$1: nothing else entered the tunnel" $(($(entered) - entered)) 20
+	is "$1: nothing left" $(($(sent) - sent)) 0
+	ok "$1: and the sender hears of it" grep -q '+20 errors' "$TMP/ping"
+}
+
+# blindly SCRIPT: in a, while the daemon's control thread stands still
+blindly()
+{
+	/usr/bin/python3 - "$PWD/tests/net" "$(daemon_pid a "$A")" nsenter --net="/run/netns/$ID-a" sh -c "$1" <<-EOC
+		import subprocess, sys
+		sys.path.insert(0, sys.argv[1])
+		import wgpeer
+		with wgpeer.held(int(sys.argv[2])):
+		    sys.exit(subprocess.call(sys.argv[3:]))
+	EOC
+}
+
+declare -A blind=([xdp]="20 0 20" [udp]="0 20 40")
+
+# --- loops ----------------------------------------------------------------------------------------
+
+for path in xdp udp; do
+	for outer in 192.0.2.2 '[2001:db8::2]'; do
+		what="$path, $outer"
+		host=${outer//[][]/}
+		route=$host/32
+		[[ $host = *:* ]] && route=$host/128
+		ok "$what: up" eval "up_a $path '$outer' && up_b $path"
+		ok "$what: ping" pings 10.99.0.2
+		# Before the route is known what leaves by a socket comes back, and dies then; what leaves by
+		# AF_XDP arrives.
+		before=$(loops) entered=$(entered)
+		blindly "ip route add $route dev $A; ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2" >"$TMP/ping"
+		arrived=$(sed -n 's/.*, \([0-9]*\) received.*/\1/p' "$TMP/ping")
+		is "$what: while it is not known: arrived, died by loop, entered the tunnel" \
+			"$arrived $(($(loops) - before)) $(($(entered) - entered))" "${blind[$path]}"
+		ok "$what: said why" wait_for 5 reads "$INWARD"
+		twenty "$what"
+		ok "$what: route away" in_ns a ip route delete "$route" dev "$A"
+		ok "$what: ping again" wait_for 5 pings 10.99.0.2
+		down a "$A"
+
+		ok "$what: up without a session" up_a $path "$outer"
+		ok "$what: endpoint into the tunnel" in_ns a ip route add "$route" dev "$A"
+		ok "$what: said why" wait_for 5 reads "$INWARD"
+		twenty "$what, no session"
+		is "$what: no handshake" "$(show a "$A" '.peers[0].tx_bytes')" 0
+		down a "$A"
+		down b "$B"
+	done
+
+	# Everybody's mistake: all traffic into the tunnel, the endpoint's, too.
+	in_ns a ip route add default via 192.0.2.2
+	in_ns b ip address add 203.0.113.2/32 dev lo
+	ok "$path: endpoint by the default route: up" eval "up_a $path 203.0.113.2 && up_b $path"
+	ok "$path: ping" pings 10.99.0.2
+	ok "$path: all allowed" in_ns a wg set "$A" peer "$(pub b)" allowed-ips 0.0.0.0/0
+	ok "$path: all into the tunnel" in_ns a ip route replace default dev "$A"
+	ok "$path: said why" wait_for 5 reads "$INWARD"
+	twenty "$path, default route"
+	before=$(cpu)
+	sleep 1
+	holds "$path: and then it sleeps" $(($(cpu) - before)) -le 10
+	ok "$path: the endpoint's own route" in_ns a ip route add 203.0.113.2/32 via 192.0.2.2
+	ok "$path: ping again" wait_for 5 pings 10.99.0.2
+	in_ns a ip route delete 203.0.113.2/32 via 192.0.2.2
+	in_ns b ip address delete 203.0.113.2/32 dev lo
+	down a "$A"
+
+	# Two peers, each reached through the other.
+	ok "$path: up" up_a $path
+	in_ns a wg set "$A" peer "$(pub b)" allowed-ips 10.99.0.2/32,10.97.0.3/32 endpoint 10.97.0.2:9
+	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.97.0.2/32 endpoint 10.97.0.3:9
+	in_ns a ip route add 10.97.0.0/24 dev "$A"
+	ok "$path: said why" wait_for 5 reads "$INWARD"
+	twenty "$path, two by each other"
+	down a "$A"
+	down b "$B"
+	clean "$path: nothing left" a "$A"
+done
+
+# --- nests ----------------------------------------------------------------------------------------
+
+large() { pinged a 10.98.0.2 20 0.01 8 1300; }
+
+stream() # megabytes through the inner tunnel, both ways
+{
+	local pid
+	spawn b iperf3 -s -1 -B 10.98.0.2 >/dev/null
+	pid=$!
+	wait_for 5 eval "in_ns b ss -Hltn 'sport = 5201' | grep -q ." &&
+		in_ns a iperf3 -c 10.98.0.2 -n 4M "$@" >/dev/null
+	local status=$?
+	wait "$pid"
+	return "$status"
+}
+
+for path in xdp udp; do
+	ok "$path: A and B up" eval "up_a $path && up_b $path"
+	ok "$path: A2 and B2 up" eval "up_a2 && up_b2 a2"
+	ok "$path: a tunnel in a tunnel" pings 10.98.0.2
+	ok "$path: large packets through both" large
+	ok "$path: a stream through both" stream
+	ok "$path: and back" stream -R
+	is "$path: no loop" "$(loops) $(show a "$A2" '.drops.loop // 0')" "0 0"
+	down a "$A2"
+	down b "$B2"
+
+	# The same within one interface.
+	ok "$path: B2 up, for A" up_b2 a
+	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.98.0.2/32 endpoint 10.99.0.2:5
+	in_ns a ip address add 10.98.0.1/24 dev "$A"
+	in_ns a ip route change 10.98.0.0/24 dev "$A" mtu 1360 src 10.98.0.1
+	ok "$path: a tunnel in its own interface" pings 10.98.0.2
+	ok "$path: large packets" large
+	ok "$path: a stream" stream
+	ok "$path: and back" stream -R
+	is "$path: no loop" "$(loops)" 0
+	is "$path: show says where it goes" "$(show a "$A" '.peers[1] | "\(.tx) \(.why)"')" "udp $INWARD"
+	ok "$path: its endpoint in itself" in_ns a wg set "$A" peer "$(pub b2)" endpoint 10.98.0.2:5
+	before=$(loops)
+	in_ns a ping -q -c 5 -i 0.01 -W 0.1 10.98.0.2 >/dev/null
+	is "$path: a loop" $(($(loops) - before)) 5
+	ok "$path: the other peer does not mind" pings 10.99.0.2
+	down b "$B2"
+	down a "$A"
+	down b "$B"
+	clean "$path: nothing left" a "$A"
+done
+
+# --- another NIC ----------------------------------------------------------------------------------
+
+for path in xdp auto udp; do
+	ok "$path: endpoint behind eth1, eth0 attached" eval "up_a $path 198.51.100.2 && up_b $path"
+	ok "$path: ping" pings 10.99.0.2 20
+	want="udp the route leaves by an interface without AF_XDP"
+	[ $path = udp ] && want="udp null"
+	is "$path: show says where it goes" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$want"
+	is "$path: all of it did" "$(show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"')" "0 20"
+	ok "$path: people are told, too" eval "in_ns a '$WGXDP' show '$A' | grep -q 'goes by udp' || [ $path = udp ]"
+	down a "$A"
+	down b "$B"
+done
+
+done_testing
