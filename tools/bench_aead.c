@@ -24,6 +24,8 @@
 #define STRIDE (MAX_LEN + 64)
 #define BULK_LEN 16384
 #define TARGET_NS 400000.0 /* of one measurement */
+#define SWEEP_LEN 2048
+#define SWEEP_TARGET_NS 100000.0
 
 static const unsigned int lengths[] = { 64, 128, 256, 576, 1024, 1424, 9000 };
 static const unsigned int batches[] = { 1, 8, 32, 64 };
@@ -46,7 +48,7 @@ struct bench {
 	const struct aead_backend *backends[MAX_BACKENDS];
 	size_t n_backends, reference;
 	unsigned int rounds;
-	bool json;
+	bool json, sweep;
 	struct openssl openssl;
 	uint8_t keys[N_KEYS][AEAD_KEY_LEN];
 	uint8_t *plain, *sealed, *out, *bulk;
@@ -181,7 +183,8 @@ static void measure(struct bench *b, struct cell *cell)
 	for (size_t i = 0; i < b->n_backends; i++) {
 		double ns = time_backend(b, cell, i, 1);
 
-		sweeps[i] = 1 + (size_t)(TARGET_NS / (ns * N_PACKETS));
+		sweeps[i] =
+			1 + (size_t)((b->sweep ? SWEEP_TARGET_NS : TARGET_NS) / (ns * N_PACKETS));
 	}
 	for (size_t r = 0; r < b->rounds; r++) {
 		for (size_t i = 0; i < b->n_backends; i++)
@@ -289,23 +292,60 @@ static void run_all(struct bench *b)
 		printf("\n  ]\n}\n");
 }
 
+/* Every length 0 to SWEEP_LEN alone: where is a backend worst, against libsodium? */
+static void run_sweep(struct bench *b)
+{
+	static struct cell cell = { .batch = 1 };
+	double worst[MAX_BACKENDS] = { 0 }, ratio;
+	unsigned int at[MAX_BACKENDS] = { 0 };
+
+	b->openssl.ctx = NULL;
+	for (int open = 0; open < 2; open++) {
+		for (size_t i = 0; i < b->n_backends; i++)
+			worst[i] = 1e9;
+		for (unsigned int len = 0; len <= SWEEP_LEN; len++) {
+			cell.open = open;
+			cell.len = len;
+			measure(b, &cell);
+			for (size_t i = 0; i < b->n_backends; i++) {
+				ratio = median_ratio(cell.ns[b->reference], cell.ns[i], b->rounds);
+				if (ratio < worst[i]) {
+					worst[i] = ratio;
+					at[i] = len;
+				}
+			}
+		}
+		for (size_t i = 0; i < b->n_backends; i++) {
+			if (i != b->reference)
+				printf("%s, batch 1, every length to %d: %s at worst %.2fx "
+				       "libsodium, at %u bytes\n",
+				       open ? "open" : "seal", SWEEP_LEN, b->backends[i]->name,
+				       worst[i], at[i]);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "rounds", required_argument, NULL, 'r' },
+		{ "sweep", no_argument, NULL, 's' },
 		{ 0 },
 	};
 	static struct bench b = { .rounds = 20 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jr:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jr:s", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			b.json = true;
 			break;
 		case 'r':
 			b.rounds = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 's':
+			b.sweep = true;
 			break;
 		default:
 			return 2;
@@ -319,6 +359,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench-aead: out of memory\n");
 		return 1;
 	}
-	run_all(&b);
+	if (b.sweep)
+		run_sweep(&b);
+	else
+		run_all(&b);
 	return 0;
 }
