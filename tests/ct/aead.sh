@@ -72,12 +72,14 @@ clean gcc
 # Each is what an honest mistake would look like.
 leak "comparing tags stops at the first difference" aead_lanes_batch.h \
 	'/^static uint64_t tags_differ/,/^}/s/return .*/for (int i = 0; i < AEAD_TAG_LEN; i++)\n\t\tif (a[i] != b[i])\n\t\t\treturn 1;\n\treturn 0;/'
-leak "the last reduction asks whether there is a carry" aead_lanes_poly.h \
-	's/^\tkeep = .*/\tif (c) __asm__ volatile("");\n&/'
-leak "a table is indexed by the key" aead_lanes_poly.h \
-	's/^\tuint64_t high = load64(key + 8)/\tstatic const volatile uint8_t table[256];\n\tuint64_t high = table[key[5]] | load64(key + 8)/'
+leak "the last reduction asks whether there is a carry" aead_poly64.c \
+	's/^\tkeep = .*/\tif (g[2] >> 2) __asm__ volatile("");\n&/'
+leak "a carry in the scalar Poly1305 is passed over when there is none" aead_poly64.c \
+	's/^\t_addcarry_u64(c, h2 \& 3, 0, \&h2);/\th2 \&= 3;\n\tif (c)\n\t\t__asm__ volatile("inc %0" : "+r"(h2));/'
+leak "a table is indexed by the key" aead_poly64.h \
+	's/^\treturn load64(key + 8) \& /\tstatic const volatile uint8_t table[256];\n\treturn (table[key[5]] | load64(key + 8)) \& /'
 leak "a block of zeros is passed over" aead_lanes_batch.h \
-	's/^\tmemcpy(last, o->src, o->len);/\tif (o->len \&\& o->src[0] == 0) __asm__ volatile("");\n&/'
+	's/^\tmemcpy(w->scratch\[i\], src, len);/\tif (len \&\& src[0] == 0) __asm__ volatile("");\n&/'
 leak "the verdict of the tag is not declared public" aead_lanes_batch.h '/declassify(/d'
 leak "the reference's verdict is not declared public" aead_libsodium.c '/declassify(&wrong/d'
 

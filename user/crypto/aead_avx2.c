@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "crypto/aead_backends.h"
+#include "crypto/aead_poly64.h"
 #include "crypto/ct.h"
 #include "crypto/wipe.h"
 
@@ -23,7 +24,7 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2")
-#pragma GCC optimize("O3", "no-tree-loop-vectorize")
+#pragma GCC optimize("O3", "no-tree-loop-vectorize", "no-tree-ter")
 #endif
 
 #define LANES 8
@@ -55,6 +56,27 @@ static INLINE v32 rotl8(v32 x)
 				 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
 
 	return (v32)_mm256_shuffle_epi8((__m256i)x, order);
+}
+
+/* The four words of each 128 bits, turned left by one, two, three. */
+static INLINE v32 turn1(v32 x)
+{
+	return (v32)_mm256_shuffle_epi32((__m256i)x, 0x39);
+}
+
+static INLINE v32 turn2(v32 x)
+{
+	return (v32)_mm256_shuffle_epi32((__m256i)x, 0x4e);
+}
+
+static INLINE v32 turn3(v32 x)
+{
+	return (v32)_mm256_shuffle_epi32((__m256i)x, 0x93);
+}
+
+static INLINE void clear_registers(void)
+{
+	_mm256_zeroall();
 }
 
 /* The 256-bit parts of a register; here there is one. */

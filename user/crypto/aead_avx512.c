@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "crypto/aead_backends.h"
+#include "crypto/aead_poly64.h"
 #include "crypto/ct.h"
 #include "crypto/wipe.h"
 
@@ -22,7 +23,7 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512vl")
-#pragma GCC optimize("O3", "no-tree-loop-vectorize")
+#pragma GCC optimize("O3", "no-tree-loop-vectorize", "no-tree-ter")
 #endif
 
 #define LANES 16
@@ -45,6 +46,40 @@ static INLINE v32 rotl16(v32 x)
 static INLINE v32 rotl8(v32 x)
 {
 	return (v32)_mm512_rol_epi32((__m512i)x, 8);
+}
+
+/* The four words of each 128 bits, turned left by one, two, three. */
+static INLINE v32 turn1(v32 x)
+{
+	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x39);
+}
+
+static INLINE v32 turn2(v32 x)
+{
+	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x4e);
+}
+
+static INLINE v32 turn3(v32 x)
+{
+	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x93);
+}
+
+/* zeroall knows the lower sixteen only. */
+static INLINE void clear_registers(void)
+{
+	__asm__ volatile("vpxorq %%zmm16, %%zmm16, %%zmm16\n\tvpxorq %%zmm17, %%zmm17, %%zmm17\n\t"
+			 "vpxorq %%zmm18, %%zmm18, %%zmm18\n\tvpxorq %%zmm19, %%zmm19, %%zmm19\n\t"
+			 "vpxorq %%zmm20, %%zmm20, %%zmm20\n\tvpxorq %%zmm21, %%zmm21, %%zmm21\n\t"
+			 "vpxorq %%zmm22, %%zmm22, %%zmm22\n\tvpxorq %%zmm23, %%zmm23, %%zmm23\n\t"
+			 "vpxorq %%zmm24, %%zmm24, %%zmm24\n\tvpxorq %%zmm25, %%zmm25, %%zmm25\n\t"
+			 "vpxorq %%zmm26, %%zmm26, %%zmm26\n\tvpxorq %%zmm27, %%zmm27, %%zmm27\n\t"
+			 "vpxorq %%zmm28, %%zmm28, %%zmm28\n\tvpxorq %%zmm29, %%zmm29, %%zmm29\n\t"
+			 "vpxorq %%zmm30, %%zmm30, %%zmm30\n\tvpxorq %%zmm31, %%zmm31, %%zmm31"
+			 :
+			 :
+			 : "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",
+			   "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31");
+	_mm256_zeroall();
 }
 
 /* The 256-bit parts of a register. */

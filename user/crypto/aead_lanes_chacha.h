@@ -10,6 +10,13 @@
  *
  * A round is one long chain of dependent steps, and a lane group of it leaves half of the units
  * idle; so two groups run at a time.
+ *
+ * Few blocks would leave most lanes idle. They lie the other way:
+ *
+ *         x[0]    words 0-3 of block 0   words 0-3 of block 1        A quarter round works on whole
+ *         x[1]    words 4-7              words 4-7                   rows; for the diagonals the rows
+ *         x[2]    words 8-11             words 8-11                  are turned and turned back.
+ *         x[3]    words 12-15            words 12-15
  */
 #ifndef WGXDP_AEAD_LANES_CHACHA_H
 #define WGXDP_AEAD_LANES_CHACHA_H
@@ -17,15 +24,21 @@
 #define BLOCK_LEN 64
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
+#define ROWS (LANES / 4) /* blocks in a register that holds a row of each */
+#define ROW_GROUPS 3
 
 /* What goes into the lanes of all groups: the state's words 4-11 are the key, 12 is the number of
  * the block, 13 is zero and 14, 15 are the packet's counter, low word first. [W] 5.4.6 */
 struct blocks {
 	const uint8_t *key[SLOTS];
+	const uint8_t *src[SLOTS]; /* BLOCK_LEN bytes, to which the key stream is added */
+	uint8_t *dst[SLOTS];
 	alignas(64) uint32_t number[SLOTS];
 	alignas(64) uint32_t low[SLOTS];
 	alignas(64) uint32_t high[SLOTS];
 };
+
+static const uint32_t sigma[4] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 
 static INLINE v32 rotl(v32 x, int n)
 {
@@ -77,7 +90,6 @@ static INLINE void transpose8(__m256i r[8])
 
 static INLINE void load_state(v32 x[16], const struct blocks *b, int first_slot)
 {
-	static const uint32_t sigma[4] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 	__m256i rows[LANES / 8][8], word[LANES / 8];
 
 	for (int l = 0; l < LANES; l++)
@@ -97,8 +109,16 @@ static INLINE void load_state(v32 x[16], const struct blocks *b, int first_slot)
 	x[15] = *(const v32 *)(b->high + first_slot);
 }
 
-/* Row l of @out := lane l of @x. */
-static INLINE void store_state(uint8_t out[LANES][BLOCK_LEN], const v32 x[16])
+/* Puts out @stream, which is the bytes from @at on of the key stream of @slot. */
+static INLINE void emit(const struct blocks *b, int slot, int at, __m256i stream)
+{
+	__m256i x = _mm256_loadu_si256((const __m256i *)(b->src[slot] + at));
+
+	_mm256_storeu_si256((__m256i *)(b->dst[slot] + at), _mm256_xor_si256(x, stream));
+}
+
+/* Lane l of @x belongs to slot @first_slot + l. */
+static INLINE void emit_lanes(const struct blocks *b, int first_slot, const v32 x[16])
 {
 	__m256i rows[8];
 
@@ -108,12 +128,12 @@ static INLINE void store_state(uint8_t out[LANES][BLOCK_LEN], const v32 x[16])
 				rows[i] = part(x[w + i], p);
 			transpose8(rows);
 			for (int i = 0; i < 8; i++)
-				_mm256_store_si256((__m256i *)(out[8 * p + i] + 4 * w), rows[i]);
+				emit(b, first_slot + 8 * p + i, 4 * w, rows[i]);
 		}
 	}
 }
 
-static INLINE void compute(uint8_t (*out)[BLOCK_LEN], const struct blocks *b, int groups)
+static INLINE void by_lanes(const struct blocks *b, int groups)
 {
 	v32 x[GROUPS][16], first[GROUPS][16];
 
@@ -131,17 +151,149 @@ static INLINE void compute(uint8_t (*out)[BLOCK_LEN], const struct blocks *b, in
 	for (int g = 0; g < groups; g++) {
 		for (int i = 0; i < 16; i++)
 			x[g][i] += first[g][i];
-		store_state(out + g * LANES, x[g]);
+		emit_lanes(b, g * LANES, x[g]);
 	}
 }
 
-/* @out[i] := the keystream of the block in slot i, for the first @used. RFC 8439 2.3 */
-static void keystream(uint8_t out[SLOTS][BLOCK_LEN], const struct blocks *b, size_t used)
+/* Four quarter rounds, one in each column of the rows. RFC 8439 2.1 */
+static INLINE void row_round(v32 x[4])
 {
-	if (used <= LANES)
-		compute(out, b, 1);
-	else
-		compute(out, b, GROUPS);
+	x[0] += x[1];
+	x[3] = rotl16(x[3] ^ x[0]);
+	x[2] += x[3];
+	x[1] = rotl(x[1] ^ x[2], 12);
+	x[0] += x[1];
+	x[3] = rotl8(x[3] ^ x[0]);
+	x[2] += x[3];
+	x[1] = rotl(x[1] ^ x[2], 7);
+}
+
+static INLINE __m128i load_row(const struct blocks *b, int row, int slot)
+{
+	switch (row) {
+	case 0:
+		return _mm_loadu_si128((const __m128i *)sigma);
+	case 1:
+	case 2:
+		return _mm_loadu_si128((const __m128i *)(b->key[slot] + 16 * (row - 1)));
+	default:
+		return _mm_setr_epi32((int)b->number[slot], 0, (int)b->low[slot],
+				      (int)b->high[slot]);
+	}
+}
+
+static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
+{
+	for (int i = 0; i < 4; i++) {
+		__m256i both[LANES / 8];
+
+		for (int p = 0; p < LANES / 8; p++) {
+			__m128i even = load_row(b, i, first_slot + 2 * p);
+			__m128i odd = load_row(b, i, first_slot + 2 * p + 1);
+
+			both[p] = _mm256_inserti128_si256(_mm256_castsi128_si256(even), odd, 1);
+		}
+		x[i] = join(both);
+	}
+}
+
+static INLINE void emit_rows(const struct blocks *b, int first_slot, const v32 x[4])
+{
+	for (int p = 0; p < LANES / 8; p++) {
+		for (int i = 0; i < 4; i += 2) {
+			__m256i upper = part(x[i], p), lower = part(x[i + 1], p);
+
+			emit(b, first_slot + 2 * p, 16 * i,
+			     _mm256_permute2x128_si256(upper, lower, 0x20));
+			emit(b, first_slot + 2 * p + 1, 16 * i,
+			     _mm256_permute2x128_si256(upper, lower, 0x31));
+		}
+	}
+}
+
+static INLINE void by_rows(const struct blocks *b, int first_slot, int groups)
+{
+	v32 x[ROW_GROUPS][4], first[ROW_GROUPS][4];
+
+	for (int g = 0; g < groups; g++) {
+		load_rows(first[g], b, first_slot + g * ROWS);
+		for (int i = 0; i < 4; i++)
+			x[g][i] = first[g][i];
+	}
+	for (int i = 0; i < 20; i++) {
+		for (int g = 0; g < groups; g++) {
+			row_round(x[g]);
+			x[g][1] = i % 2 ? turn3(x[g][1]) : turn1(x[g][1]);
+			x[g][2] = turn2(x[g][2]);
+			x[g][3] = i % 2 ? turn1(x[g][3]) : turn3(x[g][3]);
+		}
+	}
+	for (int g = 0; g < groups; g++) {
+		for (int i = 0; i < 4; i++)
+			x[g][i] += first[g][i];
+		emit_rows(b, first_slot + g * ROWS, x[g]);
+	}
+}
+
+/* One function for each shape, so that each has a frame of its own size. */
+static __attribute__((noinline)) void by_rows1(const struct blocks *b, int first_slot)
+{
+	by_rows(b, first_slot, 1);
+}
+
+static __attribute__((noinline)) void by_rows2(const struct blocks *b, int first_slot)
+{
+	by_rows(b, first_slot, 2);
+}
+
+static __attribute__((noinline)) void by_rows3(const struct blocks *b, int first_slot)
+{
+	by_rows(b, first_slot, ROW_GROUPS);
+}
+
+static __attribute__((noinline)) void by_lanes1(const struct blocks *b)
+{
+	by_lanes(b, 1);
+}
+
+static __attribute__((noinline)) void by_lanes2(const struct blocks *b)
+{
+	by_lanes(b, GROUPS);
+}
+
+/* How many slots keystream() computes for @used. */
+static size_t slots_for(size_t used)
+{
+	if (used <= ROW_GROUPS * ROWS || (used > LANES && used <= LANES + 2 * ROWS))
+		return (used + ROWS - 1) / ROWS * ROWS;
+	return used <= LANES ? LANES : SLOTS;
+}
+
+/* Computes the blocks in the first slots_for(@used) slots. RFC 8439 2.3 */
+static void keystream(const struct blocks *b, size_t used)
+{
+	int first = 0;
+
+	if (used > LANES + 2 * ROWS) {
+		by_lanes2(b);
+		return;
+	}
+	if (used > ROW_GROUPS * ROWS) {
+		by_lanes1(b);
+		if (used <= LANES)
+			return;
+		first = LANES;
+	}
+	switch ((used - (size_t)first + ROWS - 1) / ROWS) {
+	case 1:
+		by_rows1(b, first);
+		break;
+	case 2:
+		by_rows2(b, first);
+		break;
+	default:
+		by_rows3(b, first);
+	}
 }
 
 #endif

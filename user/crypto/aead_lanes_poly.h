@@ -10,21 +10,27 @@
  * A number is five limbs of 26 bits, each in 64, so that sums of products fit without a carry.
  * Two blocks are taken at once, h := (h + m1) r^2 + m2 r, and carried once.
  *
- * Bounds: r's limbs are below 2^26; a carried limb is below 2^26 + 2^12; 5 r < 2^28.4. A sum of ten
- * products stays below 5 (2^27.1 2^28.4 + 2^26 2^28.4) < 2^59.
+ * Bounds: r's limbs are below 2^26; a carried limb is below 2^26 + 2^12, but the topmost of a power
+ * that comes from aead_poly64.h below 2^26.4. So 5 r < 2^28.7, and a sum of ten products stays below
+ * 5 (2^27.1 2^28.7 + 2^26 2^28.7) < 2^59.
  *
  * A lane runs until its strip ends and then takes the next one, so that packets of different
- * lengths keep the lanes full. A long packet alone is cut into equal strips, one a lane, which
- * are put together with powers of r.
+ * lengths keep the lanes full. A long packet alone is dealt to all lanes, two blocks a turn:
+ *
+ *                  lane 0      lane 1      lane 2      lane 3
+ *      turn 0      m0  m1      m2  m3      m4  m5      m6  m7       h := (h + m) r^8 + m' r^7
+ *      turn 1      m8  m9      m10 m11     m12 m13     m14 m15      the same
+ *      last        m16 m17     m18 m19     m20 m21     m22 m23      h := (h + m) r^8 + m' r^7 in lane 0,
+ *                                                                   r^6, r^5 in lane 1, ...; then summed
  */
 #ifndef WGXDP_AEAD_LANES_POLY_H
 #define WGXDP_AEAD_LANES_POLY_H
 
 #define STRIPS (LANES / 2)
-#define POLY_BLOCK_LEN 16
 #define LIMB_BITS 26
 #define LIMB_MASK ((1U << LIMB_BITS) - 1)
-#define SPLIT_MIN_BLOCKS (6 * STRIPS) /* of a packet that is worth cutting into strips */
+#define TURN (2 * STRIPS)	      /* blocks of a packet that is dealt to all lanes */
+#define DEAL_MIN_BLOCKS (12 * STRIPS) /* of a packet for which that pays */
 
 /* Five limbs in each lane. */
 union number {
@@ -57,15 +63,12 @@ struct poly {
 	union number h;
 	struct factor r, r2;
 	struct strip strips[STRIPS];
+	/* of a packet alone */
+	struct poly64 one; /* the rest was written if lanes_used */
+	struct factor last_r, last_r2;
+	uint64_t powers[TURN][3]; /* of its r, from the first on */
+	bool lanes_used;
 };
-
-static INLINE uint64_t load64(const uint8_t *p)
-{
-	uint64_t x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
-}
 
 /* @d := @a * @f, or added to what is there; not carried. */
 static INLINE void mul_add(v64 d[5], const v64 a[5], const struct factor *f)
@@ -98,6 +101,12 @@ static INLINE void carry(v64 d[5])
 	carry_to(&d[4], &d[3]);
 }
 
+static INLINE void set_x5(struct factor *f)
+{
+	for (int i = 0; i < 5; i++)
+		f->x5.limb[i] = f->x.limb[i] + (f->x.limb[i] << 2);
+}
+
 /* @f := @a * @b, ready to multiply by. */
 static void mul(struct factor *f, const union number *a, const struct factor *b)
 {
@@ -105,10 +114,9 @@ static void mul(struct factor *f, const union number *a, const struct factor *b)
 
 	mul_add(d, a->limb, b);
 	carry(d);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 5; i++)
 		f->x.limb[i] = d[i];
-		f->x5.limb[i] = d[i] + (d[i] << 2);
-	}
+	set_x5(f);
 }
 
 /* @m := the blocks with @low and @high as halves, each with a one above. RFC 8439 2.5 */
@@ -165,57 +173,68 @@ static INLINE void load1(v64 m[5], const uint8_t *const at[STRIPS], size_t offse
 	split(m, (v64)join(low), (v64)join(high));
 }
 
+/* @h := (@h + m1) @r2 + m2 @r with the two blocks at @offset from each of the @at. */
+static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct factor *r,
+			   const uint8_t *const at[STRIPS], size_t offset)
+{
+	v64 m1[5], m2[5];
+
+	load2(m1, m2, at, offset);
+	for (int k = 0; k < 5; k++) {
+		m1[k] += h[k];
+		h[k] = (v64){ 0 };
+	}
+	mul_add(h, m2, r);
+	mul_add(h, m1, r2);
+	carry(h);
+}
+
+/* @h := (@h + m) @r with the block at @offset. */
+static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *const at[STRIPS],
+			   size_t offset)
+{
+	v64 m[5];
+
+	load1(m, at, offset);
+	for (int k = 0; k < 5; k++) {
+		m[k] += h[k];
+		h[k] = (v64){ 0 };
+	}
+	mul_add(h, m, r);
+	carry(h);
+}
+
 /* Takes @blocks blocks from each of the @at into h. */
 static void absorb(struct poly *poly, const uint8_t *const at[STRIPS], size_t blocks)
 {
-	v64 h[5], m1[5], m2[5];
+	v64 h[5];
 	size_t i = 0;
 
 	for (int k = 0; k < 5; k++)
 		h[k] = poly->h.limb[k];
-	for (; i + 2 <= blocks; i += 2) {
-		load2(m1, m2, at, i * POLY_BLOCK_LEN);
-		for (int k = 0; k < 5; k++) {
-			m1[k] += h[k];
-			h[k] = (v64){ 0 };
-		}
-		mul_add(h, m2, &poly->r);
-		mul_add(h, m1, &poly->r2);
-		carry(h);
-	}
-	if (i < blocks) {
-		load1(m1, at, i * POLY_BLOCK_LEN);
-		for (int k = 0; k < 5; k++) {
-			m1[k] += h[k];
-			h[k] = (v64){ 0 };
-		}
-		mul_add(h, m1, &poly->r);
-		carry(h);
-	}
+	for (; i + 2 <= blocks; i += 2)
+		absorb2(h, &poly->r2, &poly->r, at, i * POLY_BLOCK_LEN);
+	if (i < blocks)
+		absorb1(h, &poly->r, at, i * POLY_BLOCK_LEN);
 	for (int k = 0; k < 5; k++)
 		poly->h.limb[k] = h[k];
 }
 
-/* Lane @lane of @r := the clamped r of @key. RFC 8439 2.5 */
-static void set_r(union number *r, int lane, const uint8_t *key)
+/* Lane @lane of @r := @x */
+static INLINE void set_lane(union number *r, int lane, const uint64_t x[3])
 {
-	uint64_t low = load64(key) & 0x0ffffffc0fffffff;
-	uint64_t high = load64(key + 8) & 0x0ffffffc0ffffffc;
-
-	r->lane[0][lane] = low & LIMB_MASK;
-	r->lane[1][lane] = low >> 26 & LIMB_MASK;
-	r->lane[2][lane] = (low >> 52 | high << 12) & LIMB_MASK;
-	r->lane[3][lane] = high >> 14 & LIMB_MASK;
-	r->lane[4][lane] = high >> 40;
+	r->lane[0][lane] = x[0] & LIMB_MASK;
+	r->lane[1][lane] = x[0] >> 26 & LIMB_MASK;
+	r->lane[2][lane] = (x[0] >> 52 | x[1] << 12) & LIMB_MASK;
+	r->lane[3][lane] = x[1] >> 14 & LIMB_MASK;
+	r->lane[4][lane] = x[1] >> 40 | x[2] << 24;
 }
 
-/* Writes the tag: lane @lane of @h in full, plus s. RFC 8439 2.5 */
-static void finish(const struct mac *mac, const union number *h, int lane)
+/* @h := the sum of the limbs @a; below 2^130. */
+static INLINE void from_limbs(uint64_t h[3], uint64_t a[5])
 {
-	uint64_t a[5], g[5], c = 0, keep, low, high, s;
+	uint64_t c = 0;
 
-	for (int i = 0; i < 5; i++)
-		a[i] = h->lane[i][lane];
 	/* Twice round: what leaves the top comes in as 5 times itself and may run up once more. */
 	for (int i = 0; i < 10; i++) {
 		a[i % 5] += c;
@@ -225,35 +244,39 @@ static void finish(const struct mac *mac, const union number *h, int lane)
 			c *= 5;
 	}
 	a[0] += 5 * c;
-	/* g = a + 5 - 2^130 is what is left of an a that is not below p. */
-	c = 5;
-	for (int i = 0; i < 5; i++) {
-		g[i] = a[i] + c;
-		c = g[i] >> LIMB_BITS;
-		g[i] &= LIMB_MASK;
-	}
-	keep = c - 1; /* all ones: a is below p */
-	for (int i = 0; i < 5; i++)
-		a[i] = (a[i] & keep) | (g[i] & ~keep);
-	low = a[0] | a[1] << 26 | a[2] << 52;
-	high = a[2] >> 12 | a[3] << 14 | a[4] << 40;
-	s = load64(mac->key + 16);
-	low += s;
-	high += load64(mac->key + 24) + (low < s);
-	memcpy(mac->tag, &low, 8);
-	memcpy(mac->tag + 8, &high, 8);
+	h[0] = a[0] | a[1] << 26 | a[2] << 52;
+	h[1] = a[2] >> 12 | a[3] << 14 | a[4] << 40;
+	h[2] = a[4] >> 24;
 }
 
-/* The rest of the packet from its last whole block on, then the lengths: AAD none, data. */
+/* Writes the tag of the packet in lane @lane. */
+static void finish(const struct mac *mac, const union number *h, int lane)
+{
+	uint64_t a[5];
+	uint64_t words[3];
+
+	for (int i = 0; i < 5; i++)
+		a[i] = h->lane[i][lane];
+	from_limbs(words, a);
+	poly64_finish(mac->tag, words, mac->key);
+}
+
+/* @tail := the @rest of a packet of @len bytes, padded, then the lengths: AAD none, data.
+ * Returns how many blocks that makes. RFC 8439 2.8 */
+static size_t make_tail(uint8_t tail[2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len)
+{
+	size_t n = len % POLY_BLOCK_LEN ? 2 : 1;
+
+	memset(tail, 0, 2 * POLY_BLOCK_LEN);
+	memcpy(tail, rest, len % POLY_BLOCK_LEN);
+	memcpy(tail + (n - 1) * POLY_BLOCK_LEN + 8, &len, 8);
+	return n;
+}
+
+/* The rest of the packet from its last whole block on. */
 static void enter_tail(struct strip *s)
 {
-	size_t rest = s->mac->len % POLY_BLOCK_LEN;
-	uint64_t len = s->mac->len;
-
-	memset(s->tail, 0, sizeof(s->tail));
-	memcpy(s->tail, s->at, rest);
-	s->blocks = rest ? 2 : 1;
-	memcpy(s->tail + (s->blocks - 1) * POLY_BLOCK_LEN + 8, &len, 8);
+	s->blocks = make_tail(s->tail, s->at, s->mac->len);
 	s->at = s->tail;
 	s->is_tail = true;
 }
@@ -266,7 +289,8 @@ static void enter(struct poly *poly, int lane, const struct mac *mac)
 	s->mac = mac;
 	if (!mac)
 		return;
-	set_r(&poly->r.x, lane, mac->key);
+	set_lane(&poly->r.x, lane,
+		 (const uint64_t[]){ poly64_r_low(mac->key), poly64_r_high(mac->key), 0 });
 	for (int i = 0; i < 5; i++)
 		poly->h.lane[i][lane] = 0;
 	s->at = mac->data;
@@ -308,8 +332,7 @@ static bool run(struct poly *poly)
 /* After r has been set in any lane: what is multiplied by. */
 static void prepare(struct poly *poly)
 {
-	for (int i = 0; i < 5; i++)
-		poly->r.x5.limb[i] = poly->r.x.limb[i] * 5;
+	set_x5(&poly->r);
 	mul(&poly->r2, &poly->r.x, &poly->r);
 }
 
@@ -339,53 +362,62 @@ static void drain(struct poly *poly, const struct mac *macs, size_t n)
 	}
 }
 
-/* h in lane 0 := the value of all strips, each @blocks long:
- * ((h0 p + h1) p + h2) p + h3 = (h0 p + h1) p^2 + (h2 p + h3) with p = r^blocks, pair by pair. */
-static void fold(struct poly *poly, size_t blocks)
+/* The powers of the r of poly->one that the turns multiply by, and the last one. */
+static void set_powers(struct poly *poly)
 {
-	struct factor p = poly->r, shifted;
-	size_t bit = 1;
-
-	while (bit <= blocks / 2)
-		bit *= 2;
-	while (bit /= 2) {
-		mul(&p, &p.x, &p);
-		if (blocks & bit)
-			mul(&p, &p.x, &poly->r);
+	poly64_powers(poly->powers, TURN, &poly->one);
+	for (int l = 0; l < STRIPS; l++) {
+		set_lane(&poly->last_r2.x, l, poly->powers[TURN - 2 * l - 1]);
+		set_lane(&poly->last_r.x, l, poly->powers[TURN - 2 * l - 2]);
 	}
-	for (int left = STRIPS / 2; left > 0; left /= 2) {
-		mul(&shifted, &poly->h, &p);
-		for (int i = 0; i < 5; i++) {
-			for (int l = 0; l < left; l++)
-				poly->h.lane[i][l] =
-					shifted.x.lane[i][2 * l] + poly->h.lane[i][2 * l + 1];
-		}
-		mul(&p, &p.x, &p);
+	for (int i = 0; i < 5; i++) {
+		poly->r2.x.limb[i] = (v64){ 0 } + poly->last_r2.x.lane[i][0];
+		poly->r.x.limb[i] = (v64){ 0 } + poly->last_r.x.lane[i][0];
 	}
-	wipe(&p, sizeof(p));
-	wipe(&shifted, sizeof(shifted));
+	set_x5(&poly->r);
+	set_x5(&poly->r2);
+	set_x5(&poly->last_r);
+	set_x5(&poly->last_r2);
 }
 
-/* Authenticates one long packet with all lanes. */
+/* Takes @turns turns, at least one, of the packet at @data into poly->one.h, which is zero. */
+static void deal(struct poly *poly, const uint8_t *data, size_t turns)
+{
+	const uint8_t *at[STRIPS];
+	uint64_t sum[5] = { 0 };
+	v64 h[5] = { { 0 } };
+	size_t offset = 0;
+
+	for (int l = 0; l < STRIPS; l++)
+		at[l] = data + (size_t)l * 2 * POLY_BLOCK_LEN;
+	poly->lanes_used = true;
+	set_powers(poly);
+	for (; turns > 1; turns--, offset += TURN * POLY_BLOCK_LEN)
+		absorb2(h, &poly->r2, &poly->r, at, offset);
+	absorb2(h, &poly->last_r2, &poly->last_r, at, offset);
+	for (int i = 0; i < 5; i++) {
+		poly->h.limb[i] = h[i];
+		for (int l = 0; l < STRIPS; l++)
+			sum[i] += poly->h.lane[i][l];
+	}
+	from_limbs(poly->one.h, sum);
+}
+
+/* Authenticates a packet alone. */
 static void mac_one(struct poly *poly, const struct mac *mac)
 {
-	size_t each = mac->len / POLY_BLOCK_LEN / STRIPS;
-	const uint8_t *at[STRIPS];
+	size_t blocks = mac->len / POLY_BLOCK_LEN, dealt = 0;
+	uint8_t tail[2 * POLY_BLOCK_LEN];
 
-	for (int l = 0; l < STRIPS; l++) {
-		enter(poly, l, mac);
-		at[l] = mac->data + (size_t)l * each * POLY_BLOCK_LEN;
+	poly64_init(&poly->one, mac->key);
+	if (blocks >= DEAL_MIN_BLOCKS) {
+		dealt = blocks - blocks % TURN;
+		deal(poly, mac->data, dealt / TURN);
 	}
-	prepare(poly);
-	absorb(poly, at, each);
-	fold(poly, each);
-	for (int l = 1; l < STRIPS; l++)
-		enter(poly, l, NULL);
-	poly->strips[0].at += each * STRIPS * POLY_BLOCK_LEN;
-	poly->strips[0].blocks -= each * STRIPS;
-	if (poly->strips[0].blocks == 0)
-		enter_tail(&poly->strips[0]);
-	drain(poly, NULL, 0);
+	poly64_blocks(&poly->one, mac->data + dealt * POLY_BLOCK_LEN, blocks - dealt);
+	poly64_blocks(&poly->one, tail,
+		      make_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
+	poly64_finish(mac->tag, poly->one.h, mac->key);
 }
 
 /* Authenticates the @n packets, side by side where there are enough. */
@@ -393,8 +425,12 @@ static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;
 
-	while (n <= STRIPS / 2 && next < n && macs[next].len / POLY_BLOCK_LEN >= SPLIT_MIN_BLOCKS)
-		mac_one(poly, &macs[next++]);
+	if (n <= STRIPS / 2) {
+		while (next < n)
+			mac_one(poly, &macs[next++]);
+		return;
+	}
+	poly->lanes_used = true;
 	for (int l = 0; l < STRIPS; l++)
 		enter(poly, l, next < n ? &macs[next++] : NULL);
 	prepare(poly);

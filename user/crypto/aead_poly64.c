@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aead_poly64.c - Poly1305 of one packet in the scalar registers: for packets that are too few or too
+ * short for the lanes.
+ */
+#if defined(__x86_64__)
+
+#include "crypto/aead_poly64.h"
+
+#include <x86intrin.h>
+
+__extension__ typedef unsigned __int128 wide;
+typedef unsigned long long word; /* what the carry intrinsics take */
+
+void poly64_init(struct poly64 *p, const uint8_t *key)
+{
+	p->h[0] = p->h[1] = p->h[2] = 0;
+	p->r[0] = poly64_r_low(key);
+	p->r[1] = poly64_r_high(key);
+	p->r1_54 = p->r[1] + (p->r[1] >> 2);
+}
+
+/* @h := @h r */
+static inline void multiply(word h[3], const struct poly64 *p)
+{
+	/* Single variables: gcc leaves an array in memory when its elements' addresses are taken. */
+	word h0 = h[0], h1 = h[1], h2 = h[2];
+	wide d0 = (wide)h0 * p->r[0] + (wide)h1 * p->r1_54;
+	wide d1 = (wide)h0 * p->r[1] + (wide)h1 * p->r[0] + (word)(h2 * p->r1_54);
+	unsigned char c;
+
+	h2 *= p->r[0];
+	c = _addcarry_u64(0, (word)d1, (word)(d0 >> 64), &h1);
+	_addcarry_u64(c, h2, (word)(d1 >> 64), &h2);
+	c = _addcarry_u64(0, (word)d0, (h2 & ~3ULL) + (h2 >> 2), &h0);
+	c = _addcarry_u64(c, h1, 0, &h1);
+	_addcarry_u64(c, h2 & 3, 0, &h2);
+	h[0] = h0;
+	h[1] = h1;
+	h[2] = h2;
+}
+
+/* Takes a block: @h := (@h + block) r, with a one above it. */
+static inline void take_block(word h[3], const struct poly64 *p, const uint8_t *block)
+{
+	word h0 = h[0], h1 = h[1], h2 = h[2];
+	unsigned char c = _addcarry_u64(0, h0, load64(block), &h0);
+
+	c = _addcarry_u64(c, h1, load64(block + 8), &h1);
+	_addcarry_u64(c, h2, 1, &h2);
+	h[0] = h0;
+	h[1] = h1;
+	h[2] = h2;
+	multiply(h, p);
+}
+
+void poly64_blocks(struct poly64 *p, const uint8_t *data, size_t n)
+{
+	const struct poly64 key = *p;
+	word h[3] = { p->h[0], p->h[1], p->h[2] };
+
+	for (; n > 0; n--, data += POLY_BLOCK_LEN)
+		take_block(h, &key, data);
+	for (int i = 0; i < 3; i++)
+		p->h[i] = h[i];
+}
+
+void poly64_powers(uint64_t (*out)[3], size_t n, const struct poly64 *p)
+{
+	word h[3] = { p->r[0], p->r[1], 0 };
+
+	for (size_t k = 0; k < n; k++) {
+		for (int i = 0; i < 3; i++)
+			out[k][i] = h[i];
+		multiply(h, p);
+	}
+}
+
+void poly64_finish(uint8_t *tag, const uint64_t h[static 3], const uint8_t *key)
+{
+	word g[3], low, high, keep;
+	unsigned char c;
+
+	/* g = h + 5; where that reaches 2^130, h is not below p, and g - 2^130 is what is left. */
+	c = _addcarry_u64(0, h[0], 5, &g[0]);
+	c = _addcarry_u64(c, h[1], 0, &g[1]);
+	_addcarry_u64(c, h[2], 0, &g[2]);
+	keep = (g[2] >> 2) - 1; /* all ones: h is below p */
+	low = (h[0] & keep) | (g[0] & ~keep);
+	high = (h[1] & keep) | (g[1] & ~keep);
+	c = _addcarry_u64(0, low, load64(key + 16), &low);
+	_addcarry_u64(c, high, load64(key + 24), &high);
+	memcpy(tag, &low, 8);
+	memcpy(tag + 8, &high, 8);
+}
+
+#endif
