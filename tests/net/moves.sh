@@ -155,7 +155,8 @@ malformed()
 	bpftool -j map lookup pinned "$PINS/$A/drops" key 1 0 0 0 | jq '[.formatted.values[].value.packets] | add'
 }
 for way in tcx clsact; do
-	[ $way = tcx ] && unset WGXDP_FORCE_CLSACT || export WGXDP_FORCE_CLSACT=1
+	unset WGXDP_FORCE_CLSACT
+	[ $way = tcx ] || export WGXDP_FORCE_CLSACT=1
 	ok "$way: attach, rx udp" eval "config | ours a '$A' --rx udp"
 	bpftool map delete pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0
 	ok "... a session" no_loss a

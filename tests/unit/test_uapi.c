@@ -100,11 +100,10 @@ static char ended[256]; /* prefixes that came to their end, one after the other 
 static void op_allowed_end(void *ctx, const struct prefix *prefix)
 {
 	char text[VALUETEXT_PREFIX_LEN];
+	size_t len = strlen(ended);
 
 	(void)ctx;
-	valuetext_prefix_text(prefix, text);
-	if (strlen(ended) + strlen(text) + 2 < sizeof(ended))
-		strcat(strcat(ended, text), " ");
+	snprintf(ended + len, sizeof(ended) - len, "%s ", valuetext_prefix_text(prefix, text));
 }
 
 static void op_flush(void *ctx, struct peer *peer)
