@@ -452,18 +452,12 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_link),
-		cmocka_unit_test(test_link_drops),
-		cmocka_unit_test(test_link_xdp),
-		cmocka_unit_test(test_queues),
-		cmocka_unit_test(test_member),
-		cmocka_unit_test(test_change_link),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_route_errors),
-		cmocka_unit_test(test_route),
-		cmocka_unit_test(test_device_routes),
-		cmocka_unit_test(test_route_rules),
-		cmocka_unit_test(test_route_cached_mtu),
+		cmocka_unit_test(test_link),	    cmocka_unit_test(test_link_drops),
+		cmocka_unit_test(test_link_xdp),    cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_member),	    cmocka_unit_test(test_change_link),
+		cmocka_unit_test(test_addresses),   cmocka_unit_test(test_route_errors),
+		cmocka_unit_test(test_route),	    cmocka_unit_test(test_device_routes),
+		cmocka_unit_test(test_route_rules), cmocka_unit_test(test_route_cached_mtu),
 	};
 
 	if (netns_skip())
