@@ -83,25 +83,12 @@ counted() # WHAT: packets that netfilter saw
 		jq "[.. | .rule? // empty | select(.comment == \"$1\") | .expr[].counter? // empty | .packets] | add"
 }
 
-# How many of COUNT were answered, by the kernel's count: ping does not wait for the last one under load.
-pings() # FROM COUNT
+pings() # FROM COUNT: how many are answered
 {
-	local to=10.99.0.2 before
+	local to=10.99.0.2
 	[ "$1" = a ] || to=10.99.0.1
-	before=$(replies "$1")
-	if in_ns "$1" ping -q -c "$2" -i 0.01 -W 1 $to >"$TMP/ping"; then
-		wait_for 2 came "$1" $((before + $2))
-	fi
-	echo $(($(replies "$1") - before))
+	answers "$2" "$1" -W 1 $to
 }
-
-replies()
-{
-	in_ns "$1" cat /proc/net/snmp |
-		awk '/^Icmp:/ { if (n) print $n; else for (i = 2; i <= NF; i++) if ($i == "InEchoReps") n = i }'
-}
-
-came() { [ "$(replies "$1")" -ge "$2" ]; }
 
 answered() { [ "$(pings "$1" 1)" -eq 1 ]; }
 

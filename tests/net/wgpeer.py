@@ -5,6 +5,7 @@
     s = f.finish(response to f.initiation())       as initiator: a Session
     s, response = f.answer(initiation)             as responder
     s.seal(ipv4(...), counter=7)                   a data message; s.open(message) -> what was inside
+    f.take_cookie(reply to f.initiation())         the next initiation has a mac2
 
 It shares no line with wgxdp: Noise_IKpsk2 straight from [W] 5.4 over python3-cryptography and
 hashlib. Besides: inner packets, network namespaces, a thread of another process held still.
@@ -74,11 +75,12 @@ def tai64n(unix_ns):
     return struct.pack(">QI", 2**62 + 10 + unix_ns // 10**9, unix_ns % 10**9)
 
 
-def with_macs(message, receiver_public, mac1=None):
-    """Ends a message of type 1 or 2 with a right mac1, or @mac1, and no mac2."""
+def with_macs(message, receiver_public, mac1=None, cookie=None):
+    """Ends a message of type 1 or 2 with a right mac1, or @mac1, and a mac2 if there is a @cookie."""
     if mac1 is None:
         mac1 = mac_of(hash_of(b"mac1----", receiver_public), message)
-    return message + mac1 + bytes(16)
+    message += mac1
+    return message + (mac_of(cookie, message) if cookie else bytes(16))
 
 
 def rotate(word, n):
@@ -100,6 +102,11 @@ def hchacha20(key, nonce16):
         for i in range(4):
             quarter(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
     return struct.pack("<8I", *x[:4], *x[12:])
+
+
+def xunseal(key, nonce24, text, associated):
+    subkey = hchacha20(key, nonce24[:16])
+    return ChaCha20Poly1305(subkey).decrypt(bytes(4) + nonce24[16:], text, associated)
 
 
 def cookie_reply(public, message, cookie):
@@ -147,9 +154,11 @@ class Node:
     def __init__(self, private, remote_public, psk=bytes(32)):
         self.private, self.public = private, public_of(private)
         self.remote, self.psk = remote_public, psk
+        self.static_static = dh(private, remote_public)
         self.stamp_ns = 0
         self.remote_stamp = b""  # TAI64N of the newest initiation answered
         self.pending = None
+        self.sent_mac1 = self.cookie = None
 
     def index(self):
         return int.from_bytes(os.urandom(4), "little")
@@ -169,12 +178,22 @@ class Node:
         chain, key = kdf(2, chain, dh(ephemeral, self.remote))
         static = seal(key, 0, self.public, digest)
         digest = hash_of(digest, static)
-        chain, key = kdf(2, chain, dh(self.private, self.remote))
+        chain, key = kdf(2, chain, self.static_static)
         stamp = seal(key, 0, self.next_stamp(), digest)
         digest = hash_of(digest, stamp)
         self.pending = (ephemeral, index, chain, digest)
         message = struct.pack("<II", INITIATION, index) + public + static + stamp
-        return with_macs(message, self.remote)
+        message = with_macs(message, self.remote, cookie=self.cookie)
+        self.sent_mac1 = message[116:132]
+        return message
+
+    def take_cookie(self, reply):
+        """[W] 5.4.7. Raises InvalidTag if it is not the answer to our last initiation."""
+        kind, receiver = struct.unpack("<II", reply[:8])
+        if kind != COOKIE or receiver != self.pending[1] or len(reply) != 64:
+            raise ValueError("no cookie for our initiation")
+        self.cookie = xunseal(hash_of(b"cookie--", self.remote), reply[8:32], reply[32:],
+                              self.sent_mac1)
 
     def finish(self, response):
         """[W] 5.4.3, as initiator."""
@@ -207,7 +226,7 @@ class Node:
         if unseal(key, 0, static, digest) != self.remote:
             raise ValueError("an initiation of somebody else")
         digest = hash_of(digest, static)
-        chain, key = kdf(2, chain, dh(self.private, self.remote))
+        chain, key = kdf(2, chain, self.static_static)
         self.remote_stamp = unseal(key, 0, stamp, digest)
         digest = hash_of(digest, stamp)
 

@@ -428,7 +428,15 @@ static void cookies_both_ways(void **state)
 	world_free(t.w);
 }
 
-/* Only a proven source has a bucket, and junk without a cookie takes nothing from it. */
+/* Another message of @from's, with macs that are right, of no handshake. */
+static void spoil(struct peer *from, struct datagram *initiation, uint64_t now_ns)
+{
+	initiation->data[20]++;
+	cookie_sign(&from->cookie, initiation->data, initiation->len, now_ns);
+}
+
+/* Only a proven source has a bucket; neither junk without a cookie nor a message of the source's that
+ * somebody sends again takes anything from it. */
 static void rate_of_a_proven_source(void **state)
 {
 	struct pair t = meet();
@@ -443,16 +451,25 @@ static void rate_of_a_proven_source(void **state)
 	while (t.a->sent[WIRE_INITIATION] == 1)
 		world_run(t.w, world_next(t.w));
 	initiation = intercept(t.w, WIRE_INITIATION);
-	for (unsigned i = 0; i < HANDSHAKE_BURST;
-	     i++) /* the peer's own limit is not the source's */
-		assert_int_equal(node_input(t.b, &initiation),
-				 i ? REASON_rate_limited : REASON_none);
-	t.w->now_ns += 60 * NS_PER_MS; /* six tokens; past the peer's own limit */
-	for (unsigned i = 0; i < 6; i++)
+	assert_int_equal(node_input(t.b, &initiation), REASON_none);
+	for (unsigned i = 0; i < 3 * HANDSHAKE_BURST; i++)
 		assert_int_equal(node_input(t.b, &initiation), REASON_old_timestamp);
+	for (unsigned i = 1; i < HANDSHAKE_BURST; i++) {
+		spoil(t.ab, &initiation, t.w->now_ns);
+		assert_int_equal(node_input(t.b, &initiation), REASON_bad_handshake);
+	}
+	spoil(t.ab, &initiation, t.w->now_ns);
+	assert_int_equal(node_input(t.b, &initiation), REASON_rate_limited);
+	assert_int_equal(node_input(t.b, &initiation), REASON_rate_limited);
+	t.w->now_ns += 60 * NS_PER_MS; /* six tokens */
+	for (unsigned i = 0; i < 6; i++) {
+		spoil(t.ab, &initiation, t.w->now_ns);
+		assert_int_equal(node_input(t.b, &initiation), REASON_bad_handshake);
+	}
+	spoil(t.ab, &initiation, t.w->now_ns);
 	assert_int_equal(node_input(t.b, &initiation), REASON_rate_limited);
 	t.b->under_load = false;
-	assert_int_equal(node_input(t.b, &initiation), REASON_old_timestamp);
+	assert_int_equal(node_input(t.b, &initiation), REASON_bad_handshake);
 	world_free(t.w);
 }
 

@@ -187,6 +187,41 @@ static void test_against_model(void **state)
 	ratelimit_free(r);
 }
 
+static void mac2_of(uint8_t mac2[16], uint32_t number)
+{
+	memset(mac2, 0, 16);
+	memcpy(mac2 + number % 13, &number, sizeof(number));
+}
+
+static void test_remembers(void **state)
+{
+	struct ratelimit *r = ratelimit_new(1, 1, secret);
+	unsigned known = 0, taken = 0;
+	uint8_t mac2[16];
+
+	(void)state;
+	assert_non_null(r);
+	for (uint32_t i = 1; i <= 1000; i++) {
+		mac2_of(mac2, i);
+		taken += ratelimit_remembers(r, mac2);
+		ratelimit_remember(r, mac2);
+		assert_true(ratelimit_remembers(r, mac2));
+	}
+	assert_int_equal(taken, 0); /* never one that it has not seen */
+	for (uint32_t i = 1; i <= 1000; i++) {
+		mac2_of(mac2, i);
+		known += ratelimit_remembers(r, mac2);
+	}
+	assert_in_range(known, 800, 1000); /* few share a place */
+	for (uint32_t i = 1001; i < 1001 + 16 * RATELIMIT_REMEMBERED; i++) {
+		mac2_of(mac2, i);
+		ratelimit_remember(r, mac2);
+	}
+	mac2_of(mac2, 1);
+	assert_false(ratelimit_remembers(r, mac2));
+	ratelimit_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_least_recently_used_goes),
 		cmocka_unit_test(test_against_model),
+		cmocka_unit_test(test_remembers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

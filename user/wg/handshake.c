@@ -256,6 +256,19 @@ static enum reason find_receiver(const struct device *d, const union message *m,
 	return REASON_none;
 }
 
+/* Under load, of a source that is who it says it is. A message that comes again costs it nothing:
+ * it may be somebody else's who saw it, and would use up the share of all behind that address. */
+static enum reason take_share(struct device *d, const uint8_t mac2[static WIRE_MAC_LEN],
+			      const struct endpoint *from, uint64_t now_ns)
+{
+	if (ratelimit_remembers(d->limiter, mac2))
+		return REASON_old_timestamp;
+	if (!ratelimit_take(d->limiter, from, now_ns))
+		return REASON_rate_limited;
+	ratelimit_remember(d->limiter, mac2);
+	return REASON_none;
+}
+
 static enum reason check_macs(struct device *d, const union message *m, size_t len,
 			      const struct endpoint *from, bool under_load, uint64_t now_ns)
 {
@@ -280,8 +293,8 @@ static enum reason check_macs(struct device *d, const union message *m, size_t l
 		send_cookie(d, m, len, sender_index, from, now_ns);
 		return REASON_no_mac2;
 	case COOKIE_MAC2_VALID:
-		if (under_load && !ratelimit_take(d->limiter, from, now_ns))
-			return REASON_rate_limited;
+		if (under_load)
+			return take_share(d, (const uint8_t *)m + len - WIRE_MAC_LEN, from, now_ns);
 		break;
 	}
 	return REASON_none;

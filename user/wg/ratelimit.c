@@ -22,6 +22,7 @@
 
 _Static_assert(RATELIMIT_BUCKETS < NONE, "indices are 16 bits");
 _Static_assert((RATELIMIT_BUCKETS & (RATELIMIT_BUCKETS - 1)) == 0, "masked, not divided");
+_Static_assert((RATELIMIT_REMEMBERED & (RATELIMIT_REMEMBERED - 1)) == 0, "masked, not divided");
 
 /* The part of an address that one bucket stands for: IPv4 /32, IPv6 /64. */
 struct source {
@@ -43,6 +44,7 @@ struct ratelimit {
 	uint16_t newest, oldest;
 	uint16_t heads[RATELIMIT_BUCKETS];
 	struct bucket buckets[RATELIMIT_BUCKETS];
+	uint64_t remembered[RATELIMIT_REMEMBERED]; /* hashes */
 };
 
 _Static_assert(crypto_shorthash_KEYBYTES == 16, "ratelimit_new() takes such a secret");
@@ -158,4 +160,27 @@ bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t n
 		return false;
 	b->saved_ns -= r->token_ns;
 	return true;
+}
+
+/* Keyed like that of sources: nobody can choose messages that push out a given one. */
+static uint64_t hash_of(const struct ratelimit *r, const uint8_t mac2[static 16])
+{
+	uint64_t hash;
+
+	crypto_shorthash((uint8_t *)&hash, mac2, 16, r->secret);
+	return hash;
+}
+
+void ratelimit_remember(struct ratelimit *r, const uint8_t mac2[static 16])
+{
+	uint64_t hash = hash_of(r, mac2);
+
+	r->remembered[hash & (RATELIMIT_REMEMBERED - 1)] = hash;
+}
+
+bool ratelimit_remembers(const struct ratelimit *r, const uint8_t mac2[static 16])
+{
+	uint64_t hash = hash_of(r, mac2);
+
+	return r->remembered[hash & (RATELIMIT_REMEMBERED - 1)] == hash;
 }
