@@ -212,17 +212,14 @@ static inline void blake2s_init(struct blake2s *s, size_t out_len)
 	blake2s_init_key(s, out_len, NULL, 0);
 }
 
-/* Writes the out_len bytes of the digest. */
+/* Writes the out_len bytes of the digest, and leaves no copy: it may be a key. */
 static inline void blake2s_final(struct blake2s *s, void *out)
 {
-	__u8 digest[BLAKE2S_HASH_LEN];
-
 	s->t += s->used;
 	memset(s->block + s->used, 0, BLAKE2S_BLOCK_LEN - s->used);
 	blake2s_flush(s, 1);
-	for (int i = 0; i < BLAKE2S_HASH_LEN; i++)
-		digest[i] = (__u8)(s->h[i / 4] >> 8 * (i % 4));
-	memcpy(out, digest, s->out_len);
+	for (__u32 i = 0; i < s->out_len; i++)
+		((__u8 *)out)[i] = (__u8)(s->h[i / 4] >> 8 * (i % 4));
 }
 
 /* The state of a keyed hash after its key block, for blake2s_from_midstate(). @key_len: 1..32. */

@@ -34,8 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > NETLINK_BUFFER)
 		return 0;
-	/* The length that the kernel says is checked by mnl_nlmsg_ok(); the rest is the input. */
-	nlh = calloc(1, sizeof(*nlh) + size);
+	/* The length that the kernel says is checked by mnl_nlmsg_ok(); the rest is the input. As in a
+	 * buffer of netlink.c there are bytes up to the alignment, which libmnl may look at. */
+	nlh = calloc(1, MNL_ALIGN(sizeof(*nlh) + size));
 	nlh->nlmsg_len = (uint32_t)(sizeof(*nlh) + size - 1);
 	nlh->nlmsg_type = types[data[0] % (sizeof(types) / sizeof(types[0]))];
 	memcpy(nlh + 1, data + 1, size - 1);

@@ -89,6 +89,28 @@ static void crossing_initiations(void **state)
 	world_free(t.w);
 }
 
+/* A response that somebody kept back must not displace the sessions that came after it: the other side
+ * knows its keys no more, and all that we sent would be lost for 15 s. */
+static void late_response(void **state)
+{
+	struct pair t = meet();
+	struct datagram late;
+
+	(void)state;
+	device_peer_set_endpoint(&t.b->device, t.ba, &t.a->address);
+	node_send(t.a, t.ab);
+	node_send(t.b, t.ba);
+	world_run(t.w, t.w->now_ns + NS_PER_MS);
+	late = intercept(t.w, WIRE_RESPONSE); /* to a */
+	assert_int_equal(late.sender, t.b->id);
+	world_pass(t.w, 1); /* b's handshake is done */
+	assert_int_equal(t.a->received_data, 1);
+	assert_int_equal(t.a->begun_count, 1); /* so a's own is over */
+	assert_int_equal(node_input(t.a, &late), REASON_unknown_index);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
 /* While its response is under way, the responder does not begin a handshake of its own. */
 static void responder_waits(void **state)
 {
@@ -950,6 +972,7 @@ int main(void)
 		cmocka_unit_test(when_a_handshake_counts),
 		cmocka_unit_test(confirmed_by_keepalive),
 		cmocka_unit_test(crossing_initiations),
+		cmocka_unit_test(late_response),
 		cmocka_unit_test(responder_waits),
 		cmocka_unit_test(late_wish),
 		cmocka_unit_test(nothing_to_nobody),

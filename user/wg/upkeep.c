@@ -205,6 +205,8 @@ void device_confirmed(struct device *d, struct peer *p, const struct session *s,
 	if (!s || s != next)
 		return;
 	keyring_confirm(d, p, next);
+	handshake_drop(
+		d, p); /* ours is not needed any more; a late answer would displace this session */
 	upkeep_handshake_done(d, p);
 	upkeep_flush(d, p);
 	upkeep_schedule(d, p, now_ns);
