@@ -120,6 +120,16 @@ static inline void world_enqueue(struct world *w, struct datagram *dg)
 	*link = dg;
 }
 
+/* The next, for the caller to free; there is one. */
+static inline struct datagram *world_unqueue(struct world *w)
+{
+	struct datagram *dg = w->queue;
+
+	assert_non_null(dg);
+	w->queue = dg->next;
+	return dg;
+}
+
 static inline struct datagram *world_copy(const struct datagram *dg)
 {
 	struct datagram *copy = malloc(sizeof(*copy));

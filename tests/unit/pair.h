@@ -57,11 +57,8 @@ static inline void assert_talking(struct pair *t)
 /* Takes what is on its way out of the network. */
 static inline struct datagram intercept(struct world *w, uint8_t type)
 {
-	struct datagram dg, *first = w->queue;
+	struct datagram *first = world_unqueue(w), dg = *first;
 
-	assert_non_null(first);
-	w->queue = first->next;
-	dg = *first;
 	free(first);
 	assert_int_equal(dg.data[0], type);
 	return dg;
