@@ -150,6 +150,43 @@ static void late_wish(void **state)
 	world_free(t.w);
 }
 
+/* All notes of the workers are lost: looking at the peer does what they asked for. */
+static void catching_up(void **state)
+{
+	struct pair t = meet();
+	struct payload packet = { .serial = 4711 };
+	struct session *next;
+
+	(void)state;
+	device_catch_up(&t.a->device, t.ab, t.w->now_ns);
+	assert_int_equal(initiations(&t), 0);
+	memcpy(packet.from, t.a->device.identity.public, sizeof(packet.from));
+	stage_push(&t.ab->stage, &packet, sizeof(packet)); /* wanted */
+	device_catch_up(&t.a->device, t.ab, t.w->now_ns);
+	assert_int_equal(initiations(&t), 1);
+	world_run(t.w, t.w->now_ns + NS_PER_MS);
+	next = atomic_load(&t.ba->next);
+	assert_non_null(next);
+	device_catch_up(&t.b->device, t.ba, t.w->now_ns);
+	assert_ptr_equal(atomic_load(&t.ba->next), next); /* nothing came under it yet */
+	world_pass(t.w, 1);
+	assert_int_equal(t.b->last_serial, 4711);
+
+	device_zero_all(&t.b->device, t.w->now_ns);
+	device_zero_all(&t.a->device, t.w->now_ns);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	world_run(t.w, t.w->now_ns + NS_PER_MS);
+	t.w->loss_percent = 100;
+	world_run(t.w, t.w->now_ns + NS_PER_MS);
+	next = atomic_load(&t.ba->next);
+	atomic_store(&next->confirmed, true);				      /* confirmed */
+	atomic_store(&t.ba->timers.owed_since_ns, t.w->now_ns - SECONDS(11)); /* watch */
+	device_catch_up(&t.b->device, t.ba, t.w->now_ns);
+	assert_ptr_equal(atomic_load(&t.ba->current), next);
+	assert_int_equal(t.b->sent[WIRE_DATA], 1); /* the keepalive that is owed */
+	world_free(t.w);
+}
+
 static void nothing_to_nobody(void **state)
 {
 	struct pair t = meet();
@@ -195,14 +232,16 @@ static void low_order_keys(void **state)
 		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 	};
+	enum { POINTS = sizeof(points) / sizeof(points[0]) };
 	struct pair t = meet();
 
 	(void)state;
-	for (unsigned i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+	for (unsigned i = 0; i < 2 * POINTS; i++) {
 		uint8_t key[WIRE_KEY_LEN];
 		struct peer *p;
 
-		from_hex(key, points[i]);
+		from_hex(key, points[i % POINTS]);
+		key[31] ^= i / POINTS << 7; /* a bit that X25519 does not look at */
 		assert_int_equal(device_peer_add(&t.a->device, key, &p), 0);
 		device_peer_set_endpoint(&t.a->device, p, &t.b->address);
 		device_peer_set_keepalive(&t.a->device, p, 1, t.w->now_ns);
@@ -211,6 +250,14 @@ static void low_order_keys(void **state)
 	world_pass(t.w, 30);
 	assert_int_equal(initiations(&t), 0);
 	assert_null(t.w->queue);
+	/* Also what was sent while nobody could know: nothing waits for such a peer. */
+	device_set_private_key(&t.a->device, (uint8_t[WIRE_KEY_LEN]){ 0 }, t.w->now_ns);
+	t.a->endpoint_changes = 0;
+	node_new_key(t.a);
+	assert_int_equal(t.a->endpoint_changes, 2 * POINTS); /* to none that is used */
+	assert_int_equal(t.a->device.counts[REASON_no_session], 2 * POINTS);
+	for (struct peer *p = t.a->device.first; p; p = p->list_next)
+		assert_int_equal(p->stage.count, 0);
 	world_free(t.w);
 }
 
@@ -975,6 +1022,7 @@ int main(void)
 		cmocka_unit_test(late_response),
 		cmocka_unit_test(responder_waits),
 		cmocka_unit_test(late_wish),
+		cmocka_unit_test(catching_up),
 		cmocka_unit_test(nothing_to_nobody),
 		cmocka_unit_test(low_order_keys),
 		cmocka_unit_test(malformed),

@@ -86,6 +86,29 @@ static void test_full(void **state)
 	handoff_free(h);
 }
 
+/* A note without room is lost, and that is heard once. */
+static void test_notes_lost(void **state)
+{
+	struct handoff *h = handoff_new();
+	struct note n = { .kind = NOTE_WANT_HANDSHAKE };
+	unsigned room = 0;
+
+	(void)state;
+	assert_false(handoff_notes_lost(h));
+	while (handoff_note(h, &n))
+		room++;
+	handoff_kick(h);
+	assert_true(readable(h));
+	assert_true(handoff_notes_lost(h));
+	assert_false(handoff_notes_lost(h));
+	while (handoff_take_note(h, &n))
+		room--;
+	assert_int_equal(room, 0);
+	assert_true(handoff_note(h, &n));
+	assert_false(handoff_notes_lost(h));
+	handoff_free(h);
+}
+
 /* The consumer sleeps whenever it has emptied the ring: a lost wakeup would hang the test. */
 enum { NOTES = 200000 };
 
@@ -126,9 +149,8 @@ static void test_no_lost_wakeup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wakes_once),
-		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_wakes_once),     cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_full),	       cmocka_unit_test(test_notes_lost),
 		cmocka_unit_test(test_no_lost_wakeup),
 	};
 

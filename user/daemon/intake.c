@@ -6,6 +6,9 @@
  *               └▶ hand-off: messages ──┐
  *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
  *
+ * A note that finds no room is lost, and with it perhaps the only word of a packet that waits: then all
+ * peers are looked at, some at a time.
+ *
  * Each of the queues holds HANDSHAKE_QUEUE_LEN messages; one that is UNDER_LOAD_QUEUE_LEN full means
  * that the device is under load, [W] 5.3.
  */
@@ -18,6 +21,7 @@
 /* Taken in one go, so that timers and configuration get their turn. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
+#define CATCH_UP_TURN_NS (5 * NS_PER_MS)
 
 static void take_note(struct node *n, const struct note *note, uint64_t now_ns)
 {
@@ -71,7 +75,24 @@ static bool take_all(struct node *n, struct handoff *h, uint64_t now_ns)
 		take_note(n, &note, now_ns);
 		notes++;
 	}
-	return take_messages(n, h, now_ns) || notes == NOTES_PER_TURN;
+	if (handoff_notes_lost(h))
+		n->catch_up_slot = 0;
+	return take_messages(n, h, now_ns) || notes == NOTES_PER_TURN ||
+	       n->catch_up_slot < n->slot_cap;
+}
+
+/* True if there is more. */
+static bool catch_up(struct node *n, uint64_t now_ns)
+{
+	while (n->catch_up_slot < n->slot_cap) {
+		struct peer *p = n->slots[n->catch_up_slot++];
+
+		if (p)
+			device_catch_up(&n->device, p, now_ns);
+		if (loop_now_ns() - now_ns > CATCH_UP_TURN_NS)
+			return n->catch_up_slot < n->slot_cap;
+	}
+	return false;
 }
 
 static void on_handoff(void *ctx, int fd, uint32_t events)
@@ -138,4 +159,5 @@ void intake_go_on(struct node *n)
 	n->messages_left = take_messages(n, n->inbox, loop_now_ns());
 	for (unsigned i = 0; i < n->worker_count; i++)
 		n->messages_left |= take_all(n, n->workers[i].handoff, loop_now_ns());
+	n->messages_left |= catch_up(n, loop_now_ns());
 }

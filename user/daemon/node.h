@@ -74,7 +74,8 @@ struct node {
 	uint16_t wanted_port;  /* 0 = the kernel chooses; what it is stands in udp.port */
 	uint32_t fwmark;
 	uint64_t under_load_until_ns;
-	bool messages_left; /* not all queues of messages were emptied in one go */
+	bool messages_left;	/* not all queues of messages were emptied in one go */
+	uint32_t catch_up_slot; /* the next peer to be looked at since notes were lost; else slot_cap */
 
 	/* paths.c */
 	struct loader *loader; /* NULL without BPF */

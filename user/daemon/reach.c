@@ -52,7 +52,9 @@ void reach_peer(struct node *n, struct peer *p)
 	const char *why = NULL;
 	bool pending = false;
 
-	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC) {
+	/* A packet for a peer of low order would wait for ever. */
+	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
+	    noise_remote_unusable(&p->remote, &n->device.identity)) {
 		reach_forget(n, p);
 		return;
 	}

@@ -14,7 +14,8 @@
 struct handoff {
 	struct spsc notes, messages;
 	int event_fd;
-	_Atomic bool kicked;		   /* event_fd has been written since the last clear */
+	_Atomic bool kicked; /* event_fd has been written since the last clear */
+	_Atomic bool notes_lost;
 	_Atomic uint64_t messages_dropped; /* single writer: the worker */
 	bool dirty;			   /* worker: something was put in since the last kick */
 };
@@ -54,7 +55,10 @@ int handoff_fd(const struct handoff *h)
 bool handoff_note(struct handoff *h, const struct note *n)
 {
 	h->dirty = true;
-	return spsc_put(&h->notes, n);
+	if (spsc_put(&h->notes, n))
+		return true;
+	atomic_store_explicit(&h->notes_lost, true, memory_order_release);
+	return false;
 }
 
 bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len)
@@ -109,6 +113,12 @@ bool handoff_take_note(struct handoff *h, struct note *n)
 bool handoff_take_message(struct handoff *h, struct handshake_message *m)
 {
 	return spsc_take(&h->messages, m);
+}
+
+bool handoff_notes_lost(struct handoff *h)
+{
+	return atomic_load_explicit(&h->notes_lost, memory_order_relaxed) &&
+	       atomic_exchange_explicit(&h->notes_lost, false, memory_order_acquire);
 }
 
 unsigned handoff_messages_waiting(const struct handoff *h)

@@ -45,7 +45,7 @@ void handoff_free(struct handoff *h);
 /* Readable (an eventfd) when something was put in since handoff_clear(). */
 int handoff_fd(const struct handoff *h);
 
-/* Worker. False when the ring is full; what is lost is counted. */
+/* Worker. False when the ring is full; the control thread hears that something is lost. */
 bool handoff_note(struct handoff *h, const struct note *n);
 bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len);
 /* Worker, once a loop: wakes the control thread if anything was put in. */
@@ -58,6 +58,8 @@ void handoff_wake(struct handoff *h);
 void handoff_clear(struct handoff *h);
 bool handoff_take_note(struct handoff *h, struct note *n);
 bool handoff_take_message(struct handoff *h, struct handshake_message *m);
+/* Did notes find no room since this was last asked? Then any peer may have been meant. */
+bool handoff_notes_lost(struct handoff *h);
 /* Messages waiting now: the measure of load. */
 unsigned handoff_messages_waiting(const struct handoff *h);
 uint64_t handoff_messages_dropped(const struct handoff *h);

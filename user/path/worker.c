@@ -56,7 +56,7 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 
 	if (from)
 		n.from = *from;
-	/* The other kinds are noted again by the next packet; this one only if nobody looks. */
+	/* The control thread will look at everybody; but until then the next packet may say it again. */
 	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }

@@ -159,6 +159,10 @@ static void renew_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	upkeep_forget(d, p);
 	noise_remote_set(&p->remote, &d->identity, p->remote.public);
+	if (noise_remote_unusable(&p->remote, &d->identity)) {
+		d->counts[REASON_no_session] += stage_purge(&p->stage);
+		d->ops->peer_changed(d->ctx, p, true);
+	}
 	upkeep_resume(d, p, now_ns);
 }
 

@@ -150,6 +150,9 @@ void device_moved(struct device *d, struct peer *p, const struct endpoint *from)
 /* Looks at the peer's timers and schedules it anew (NOTE_WATCH). */
 void device_watch(struct device *d, struct peer *p, uint64_t now_ns);
 
+/* Notes of workers were lost, perhaps about @p: does what they may have asked for. */
+void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
+
 /* Does all that is due. */
 void device_tick(struct device *d, uint64_t now_ns);
 

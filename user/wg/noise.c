@@ -146,6 +146,11 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		wipe(r->static_static, WIRE_KEY_LEN);
 }
 
+bool noise_remote_unusable(const struct noise_remote *r, const struct noise_identity *id)
+{
+	return id->set && is_zero_ct(r->static_static, WIRE_KEY_LEN);
+}
+
 void noise_handshake_clear(struct noise_handshake *hs)
 {
 	wipe(hs, sizeof(*hs));

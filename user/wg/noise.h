@@ -67,6 +67,9 @@ void noise_identity_wipe(struct noise_identity *id);
 void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
+/* Is it a key with which, in spite of our having one, no handshake can be? */
+bool noise_remote_unusable(const struct noise_remote *r, const struct noise_identity *id);
+
 void noise_handshake_clear(struct noise_handshake *hs);
 
 /* [W] 5.4.2. Makes an initiation to @r, all but its macs; @hs is begun anew.

@@ -205,11 +205,22 @@ void device_confirmed(struct device *d, struct peer *p, const struct session *s,
 	if (!s || s != next)
 		return;
 	keyring_confirm(d, p, next);
-	handshake_drop(
-		d, p); /* ours is not needed any more; a late answer would displace this session */
+	/* Ours is not needed any more, and a late answer to it would displace this session. */
+	handshake_drop(d, p);
 	upkeep_handshake_done(d, p);
 	upkeep_flush(d, p);
 	upkeep_schedule(d, p, now_ns);
+}
+
+void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	struct session *next = atomic_load_explicit(&p->next, memory_order_relaxed);
+
+	if (next && atomic_load_explicit(&next->confirmed, memory_order_acquire))
+		device_confirmed(d, p, next, now_ns);
+	if (atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
+		device_want_handshake(d, p, now_ns);
+	device_watch(d, p, now_ns);
 }
 
 void device_moved(struct device *d, struct peer *p, const struct endpoint *from)
