@@ -27,11 +27,6 @@ attach() # NS PEER ADDRESS OPTIONS...
 	EOF
 }
 
-received() # COUNT: of as many pings in a row
-{
-	in_ns a ping -q -c "$1" -i 0.05 -W 1 10.99.0.2 | sed -n 's/.* \([0-9]*\) received.*/\1/p'
-}
-
 ns_add a b
 join a eth0 b eth0
 keys a b
@@ -39,11 +34,11 @@ for path in xdp udp; do
 	attach b a 2 --rx $path --tx $path
 	for round in 1 2 3; do
 		attach a b 1 --rx $path --tx $path
-		is "$path, attached for the ${round}. time: answers" "$(received 5)" 5
+		is "$path, attached for the ${round}. time: answers" "$(answers 5 a 10.99.0.2)" 5
 		if [ $round = 3 ]; then
 			in_ns a ip link set "${ID}a" down
 			in_ns a ip link set "${ID}a" up
-			is "$path, set down and up: answers" "$(received 5)" 5
+			is "$path, set down and up: answers" "$(answers 5 a 10.99.0.2)" 5
 		fi
 		down a "${ID}a"
 	done

@@ -8,6 +8,7 @@ Prints "ok WHAT" and "not ok WHAT: why". The daemon under test listens in A at 1
 
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -113,6 +114,31 @@ class Roaming:
                      ELSE4, port, 0)
         receive(s, kind=wgpeer.RESPONSE)
 
+    def answers(self):
+        """Each ping comes from elsewhere than the one before. Its answer goes to where it came from,
+        and from the address that it went to; not one to where the peer was before."""
+        senders = [bound(self.b_ns, source) for source in (B4, ELSE4, B6, ELSE6)]
+        tos = {socket.AF_INET: (A4, OTHER4), socket.AF_INET6: (A6,)}
+        right = wrong = 0
+        for number in range(40):
+            s = senders[number % len(senders)]
+            to = tos[s.family][number // 4 % len(tos[s.family])]
+            time.sleep(0.015)  # a peer that moves more often than every 10 ms is followed later
+            s.sendto(self.session.seal(
+                wgpeer.echo_request("10.99.0.2", "10.99.0.1", number)), (to, PORT))
+            came = select.select(senders, (), (), 5)[0]
+            for at in came:
+                message, source = at.recvfrom(65536)
+                opened = self.session.open(message)
+                if at is s and source[0] == to and opened and opened[26:28] == bytes([0, number]):
+                    right += 1
+                else:
+                    wrong += 1
+        say("forty pings, each from elsewhere: each is answered there", (right, wrong) == (40, 0),
+            f"{right} right, {wrong} wrong")
+        time.sleep(0.015)
+        say("... and back home", self.at_home(), self.endpoint())
+
     # --- what does not ---
 
     def unauthentic(self):
@@ -196,6 +222,7 @@ class Roaming:
 
     def run(self):
         self.sockets()
+        self.answers()
         self.handshake()
         self.unauthentic()
         self.cookie()

@@ -282,6 +282,15 @@ def ipv4(source, destination, ports, payload=b""):
     return head + udp_header(source, destination, ports, payload) + payload
 
 
+def echo_request(source, destination, number):
+    """An ICMP echo request in an IPv4 packet. The host's answer has the number at its byte 26."""
+    source, destination = (ipaddress.IPv4Address(a).packed for a in (source, destination))
+    icmp = struct.pack(">BBHHH", 8, 0, 0, 1, number)
+    icmp = icmp[:2] + struct.pack(">H", checksum(icmp)) + icmp[4:]
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(icmp), 0, 0, 64, 1, 0) + source + destination
+    return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + icmp
+
+
 def ipv6(source, destination, ports, payload=b""):
     source, destination = (ipaddress.IPv6Address(a).packed for a in (source, destination))
     head = struct.pack(">IHBB", 6 << 28, 8 + len(payload), 17, 64) + source + destination

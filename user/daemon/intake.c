@@ -39,6 +39,7 @@ static void take_note(struct node *n, const struct note *note, uint64_t now_ns)
 		break;
 	case NOTE_MOVED:
 		device_moved(&n->device, p, &note->from);
+		reach_moved(n, p);
 		break;
 	case NOTE_WATCH:
 		device_watch(&n->device, p, now_ns);

@@ -164,6 +164,7 @@ void paths_tick(struct node *n, uint64_t now_ns);
 void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
 /* Can somebody other than this host be at @from? */
 bool reach_answerable(struct node *n, const struct endpoint *from);
+void reach_moved(struct node *n, struct peer *p);  /* what workers told is dealt with */
 void reach_forget(struct node *n, struct peer *p); /* nothing leads to it any more */
 void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event);
 void reach_changed(struct node *n); /* something changed: all peers, soon */

@@ -48,6 +48,7 @@ void reach_peer(struct node *n, struct peer *p)
 		.managed = &n->managed,
 		.tunnel = n->tun_watch ? n->tun.ifindex : 0,
 	};
+	uint32_t moved = atomic_load_explicit(&p->moved, memory_order_acquire);
 	struct encap *e = NULL;
 	const char *why = NULL;
 	bool pending = false;
@@ -66,7 +67,17 @@ void reach_peer(struct node *n, struct peer *p)
 		log_error("out of memory: the next hop of a peer is not followed");
 		return;
 	}
+	e->moved = moved;
 	publish(n, p, e);
+}
+
+/* Also where the endpoint is as it was: workers must not go on to send elsewhere. */
+void reach_moved(struct node *n, struct peer *p)
+{
+	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
+
+	if (e && e->moved != atomic_load_explicit(&p->moved, memory_order_acquire))
+		reach_peer(n, p);
 }
 
 /* One of our own addresses is right for two nodes of one host alone, who meet on the loopback. */

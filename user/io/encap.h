@@ -19,6 +19,7 @@
 struct encap {
 	struct endpoint endpoint; /* with its source resolved where a route is known */
 	struct endpoint learned;  /* as asked for: the route may have overruled its source */
+	uint32_t moved;		  /* peer->moved when it was resolved */
 	struct encap_next {	  /* the neighbour that it hangs on; ifindex 0 = none */
 		uint32_t ifindex;
 		uint8_t family, addr[16];

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "crypto/aead.h"
+#include "io/encap.h"
 #include "path/spsc.h"
 #include "path/worker.h"
 #include "wgxdp/limits.h"
@@ -59,6 +60,7 @@ struct egress {
 	uint8_t *buffers; /* FRAME_BATCH of EGRESS_BUFFER_LEN; what tun_read fills */
 	struct out_packet packets[FRAME_BATCH];
 	struct out_packet waiting[FRAME_BATCH]; /* the same for packets that waited for a session */
+	struct encap moved[FRAME_BATCH], moved_waiting; /* of peers that just moved */
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
 	struct lane *lanes; /* of the ports with tx, beside their places in worker.ports */

@@ -17,6 +17,7 @@
 #include "path/ecn.h"
 #include "path/icmp.h"
 #include "path/innermtu.h"
+#include "path/moved.h"
 #include "path/nesting.h"
 #include "wgxdp/limits.h"
 
@@ -116,7 +117,7 @@ static void choose_peers(struct worker *w, unsigned n)
 			answer(w, p, 0);
 			continue;
 		}
-		p->encap = atomic_load_explicit(&p->peer->encap, memory_order_acquire);
+		p->encap = moved_encap(p->peer, &w->egress.moved[p - w->egress.packets]);
 		p->reason = check_way(w, p);
 	}
 }
@@ -389,7 +390,7 @@ void egress_flush(struct worker *w, struct peer *p)
 {
 	for (;;) {
 		struct session *s = peer_session(p);
-		const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
+		const struct encap *e = moved_encap(p, &w->egress.moved_waiting);
 		struct staged *list;
 		unsigned n;
 

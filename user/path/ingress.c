@@ -14,6 +14,7 @@
 #include "io/encap.h"
 #include "path/chain.h"
 #include "path/ecn.h"
+#include "path/moved.h"
 #include "wgxdp/limits.h"
 
 /* Handshake messages that came by a worker's path are the control thread's. */
@@ -73,12 +74,11 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 /* [W] 2.1: the endpoint follows the newest authenticated packet. Only a change looks at the outer
  * checksums: a header that was altered on its way must not redirect a peer. They cover the
  * ciphertext, so this comes before it is opened in place. */
-static bool has_moved(const struct peer *p, const struct rx_frame *f)
+static bool has_moved(struct peer *p, const struct rx_frame *f)
 {
-	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
 	struct endpoint from = frame_endpoint(f);
 
-	if (e && endpoint_same(&e->learned, &from))
+	if (moved_knows(p, &from))
 		return false;
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "path/chain.h"
+#include "path/moved.h"
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
@@ -68,7 +69,7 @@ void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to)
 	if (last_ns && w->now_ns - last_ns < MOVED_INTERVAL_NS)
 		return;
 	atomic_store_explicit(&p->moved_ns, w->now_ns, memory_order_relaxed);
-	chain_note(w, NOTE_MOVED, p, 0, to);
+	moved_tell(p, to, w->config.handoff);
 }
 
 void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)

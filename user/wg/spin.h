@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spin.h - a lock for sections of a few hundred instructions, hardly ever contended: stage.c and
- * session.c. No system call, so that wg/ makes none. Never held over anything that may sleep.
+ * spin.h - a lock for sections of a few hundred instructions, hardly ever contended: stage.c,
+ * session.c and path/moved.c. No system call, so that wg/ makes none. Never held over anything that may sleep.
  */
 #ifndef WGXDP_SPIN_H
 #define WGXDP_SPIN_H
