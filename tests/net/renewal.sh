@@ -37,6 +37,7 @@ for path in xdp udp; do
 		is "$path, attached for the ${round}. time: answers" "$(answers 5 a 10.99.0.2)" 5
 		if [ $round = 3 ]; then
 			in_ns a ip link set "${ID}a" down
+			wait_for 5 eval '[ -z "$(in_ns a ss -Hlun)" ]' # it has been seen
 			in_ns a ip link set "${ID}a" up
 			is "$path, set down and up: answers" "$(answers 5 a 10.99.0.2)" 5
 		fi
