@@ -125,6 +125,7 @@ def data_message(index, counter, sealed):
 class Session:
     def __init__(self, send_key, receive_key, local_index, remote_index):
         self.sender, self.receiver = ChaCha20Poly1305(send_key), ChaCha20Poly1305(receive_key)
+        self.keys = send_key, receive_key
         self.local_index, self.remote_index = local_index, remote_index
         self.counter = 0
 

@@ -876,6 +876,35 @@ static void zero_all(void **state)
 	world_free(t.w);
 }
 
+/* Nobody looks at the clock for 200 s, and then everything is due at once, a keepalive too: it leaves
+ * under no key that has ended. Then the other side, which was not stopped, sends under the old one. */
+static void stopped_for_long(void **state)
+{
+	struct pair t = connected();
+	struct datagram late;
+	unsigned data, initiations_before;
+
+	(void)state;
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns);
+	world_pass(t.w, 1);
+	node_send(t.b, t.ba);
+	late = intercept(t.w, WIRE_DATA);
+	data = t.a->sent[WIRE_DATA];
+	initiations_before = t.a->sent[WIRE_INITIATION];
+	t.w->now_ns += SECONDS(200);
+	device_tick(&t.a->device, t.w->now_ns);
+	assert_int_equal(t.a->sent[WIRE_DATA], data);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], initiations_before + 1);
+	assert_false(node_seal(t.a, t.ab, (uint8_t[sizeof(struct payload)]){ 0 },
+			       sizeof(struct payload)));
+	data = t.a->received_data;
+	node_open(t.a, &late);
+	assert_int_equal(t.a->received_data, data);
+	world_pass(t.w, 1);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
 static void peers_and_slots(void **state)
 {
 	enum { MANY = 1000 };
@@ -1047,6 +1076,7 @@ int main(void)
 		cmocka_unit_test(own_key),
 		cmocka_unit_test(psk_changed),
 		cmocka_unit_test(zero_all),
+		cmocka_unit_test(stopped_for_long),
 		cmocka_unit_test(peers_and_slots),
 		cmocka_unit_test(removal_counts_what_waited),
 		cmocka_unit_test(prefixes),

@@ -33,7 +33,7 @@ static const struct {
 };
 
 static const char *const sentences[REASON_COUNT] = {
-#define X(id, name, sentence) [id] = sentence,
+#define X(id, name, sentence) [id] = (sentence),
 	FOREACH_REASON(X)
 #undef X
 };

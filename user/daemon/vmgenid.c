@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A virtual machine that is restored from a snapshot, or cloned, has keys and counters in its memory that
- * were used, or are being used, elsewhere. Its hypervisor gives it a new generation ID, and the kernel
- * tells by a uevent of the driver vmgenid, with NEW_VMGENID=1.
+ * were used, or are being used, elsewhere. Its hypervisor gives it a new generation ID, and the kernel's
+ * driver vmgenid tells: since Linux 6.10 by a uevent with NEW_VMGENID=1, before that only by a line in
+ * the kernel's log.
  *
- *   kernel ─▶ uevent socket ─▶ this thread ─┬▶ awake.copies: workers seal nothing from here on
- *                                           └▶ eventfd ─▶ control thread: wipes all keys
+ *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ awake.copies: workers seal nothing from here on
+ *           └▶ /dev/kmsg ─────┘               └▶ eventfd ─▶ control thread: wipes all keys
  *
  * The control thread itself may be busy, with a config of thousands of peers or in the verifier.
  *
- * What is believed comes from port 0, the kernel, in the name of root. Another process can only send from
+ * Of uevents, what is believed comes from port 0, the kernel, in the name of root. Another process can only send from
  * a port of its own; with CAP_SYS_ADMIN over the network namespace it can have the kernel say something,
  * and what it gains is that handshakes are done again. Synthetic events, written to a file in sysfs,
- * bear other names (SYNTH_ARG_...).
+ * bear other names (SYNTH_ARG_...). Of the log, lines of the kernel: what others write to /dev/kmsg is of
+ * another facility. It is read only where it must be: a firewall may write as much as a stranger likes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,6 +27,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "daemon/node.h"
@@ -31,10 +36,12 @@
 #define UEVENT_GROUP 1 /* the kernel's own; 2 is udev's */
 #define UEVENT_MAX 8192
 #define BACKLOG_BYTES (1 << 20)
+#define RECORD_MAX 8192
 
 struct vmgenid {
 	struct awake *awake;
-	int uevents, heard, stop; /* the last two are eventfds */
+	int uevents, log;
+	int heard, stop; /* eventfds */
 	pthread_t thread;
 	bool running;
 };
@@ -72,8 +79,40 @@ static bool from_kernel(struct msghdr *m)
 	return sender.uid == 0;
 }
 
+/* A record of /dev/kmsg: "5,1234,987654321,-;text", the first number being facility and level. */
+static bool logs_copy(const char *record, size_t len)
+{
+	static const char mark[] = ";random: crng reseeded due to virtual machine fork\n";
+	const char *text = memchr(record, ';', len);
+	char *end;
+
+	if (!text || (size_t)(record + len - text) < sizeof(mark) - 1 ||
+	    memcmp(text, mark, sizeof(mark) - 1) != 0)
+		return false;
+	return LOG_FAC(strtoul(record, &end, 10)) == LOG_KERN >> 3 && *end == ',';
+}
+
+/* Since when there is a uevent. */
+static bool tells_by_uevent(const char *release)
+{
+	char *end;
+	unsigned long major = strtoul(release, &end, 10);
+	unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+
+	return major > 6 || (major == 6 && minor >= 10);
+}
+
+static bool hear_log(int fd)
+{
+	char record[RECORD_MAX + 1];
+	ssize_t n = read(fd, record, RECORD_MAX);
+
+	record[n > 0 ? n : 0] = '\0';
+	return n > 0 && logs_copy(record, (size_t)n);
+}
+
 /* One message. True if we are a copy, or may be: what was lost could have said so. */
-static bool hear(int fd)
+static bool hear_uevent(int fd)
 {
 	union {
 		struct cmsghdr align;
@@ -98,13 +137,15 @@ static bool hear(int fd)
 static void *listen_on(void *arg)
 {
 	struct vmgenid *v = arg;
-	struct pollfd fds[] = { { .fd = v->uevents, .events = POLLIN },
-				{ .fd = v->stop, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = v->stop, .events = POLLIN },
+				{ .fd = v->uevents, .events = POLLIN },
+				{ .fd = v->log, .events = POLLIN } };
 
-	while (!fds[1].revents) {
-		if (poll(fds, 2, -1) < 0)
+	while (!fds[0].revents) {
+		if (poll(fds, 3, -1) < 0)
 			continue;
-		if (fds[0].revents && hear(v->uevents)) {
+		if ((fds[1].revents && hear_uevent(v->uevents)) ||
+		    (fds[2].revents && hear_log(v->log))) {
 			awake_copied(v->awake);
 			eventfd_write(v->heard, 1);
 		}
@@ -140,6 +181,20 @@ static int open_uevents(void)
 	return fd;
 }
 
+/* From now on; -1 where it is not needed, or not ours to read. */
+static int open_log(void)
+{
+	struct utsname host;
+	int fd;
+
+	if (uname(&host) || tells_by_uevent(host.release))
+		return -1;
+	fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
 static int start(struct vmgenid *v)
 {
 	sigset_t all, before;
@@ -168,6 +223,7 @@ int vmgenid_watch(struct node *n)
 	v->heard = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	v->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	v->uevents = open_uevents();
+	v->log = open_log();
 	err = v->uevents < 0 ? v->uevents : v->heard < 0 || v->stop < 0 ? -EMFILE : 0;
 	if (!err)
 		err = loop_add(n->loop, v->heard, EPOLLIN, on_heard, NULL);
@@ -197,5 +253,7 @@ void vmgenid_unwatch(struct node *n)
 		close(v->stop);
 	if (v->uevents >= 0)
 		close(v->uevents);
+	if (v->log >= 0)
+		close(v->log);
 	free(v);
 }

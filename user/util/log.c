@@ -146,7 +146,7 @@ static void emit(enum log_level level, int priority, const char *format, va_list
 	len += (size_t)n;
 	if (len > sizeof(line) - 1) {
 		len = sizeof(line) - 1;
-		memcpy(line + len - 3, "...", 3);
+		memset(line + len - 3, '.', 3);
 	}
 	tame(line + start, len - start);
 	end_line(line, len);

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""One timer of [W] 6 in real time: timers.py SCENARIO NAMESPACE-A NAMESPACE-B INTERFACE KEYS [ARGUMENT]
+
+INTERFACE is wgxdp's in namespace a, 192.0.2.1 and 10.99.0.1; KEYS the prefix of b.key and a.pub. What is
+at b, 192.0.2.2 and 10.99.0.2, is said at each scenario. Moments are looked at with room around them: what
+is exact is how often a thing happened.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
+
+# pylint: disable=wrong-import-position
+from wgpeer import COOKIE, DATA, INITIATION, RESPONSE, Node, ipv4, namespace
+from wire import Daemon, bound, drain, key_file, say
+
+TO = ("192.0.2.1", 51820)
+ETH_P_ALL, PACKET_OUTGOING, SO_RCVBUFFORCE = 3, 4, 33
+
+
+class Setting:
+    def __init__(self, a, b, interface, keys):
+        self.a, self.b, self.interface = a, b, interface
+        self.node = Node(key_file(f"{keys}b.key"), key_file(f"{keys}a.pub"))
+        self.daemon = Daemon(interface, a)
+        self.log = f"{keys}{interface}.log"
+
+    def pid(self):
+        with open(f"/run/wgxdp/{self.interface}.lock", encoding="ascii") as f:
+            return int(f.readline())
+
+    def ping(self, ns="a", count=1):
+        """Packets into the tunnel from @ns; answers are nobody's business."""
+        name, host = (self.a, 2) if ns == "a" else (self.b, 1)
+        subprocess.run(["nsenter", f"--net=/run/netns/{name}", "ping", "-q", "-c", str(count), "-i",
+                        "1", "-W", "1", f"10.99.0.{host}"], stdout=subprocess.DEVNULL, check=False)
+
+    def drops(self, *reasons):
+        drops = self.daemon.show()["drops"]
+        return sum(drops.get(r, 0) for r in reasons)
+
+
+def until(start, seconds):
+    time.sleep(max(0, start + seconds - time.monotonic()))
+
+
+def count(sock, kind):
+    return sum(m[0] == kind for m, _ in drain(sock))
+
+
+def given_up(s):
+    """b: nobody but a socket that stays mute. An initiation every 5 s and up to 334 ms for 90 s."""
+    sock = bound(s.b, "192.0.2.2", 51820)
+    s.ping()
+    start = time.monotonic()
+    until(start, 3)
+    sent = count(sock, INITIATION)
+    say("the first initiation is sent at once, and once", sent == 1, sent)
+    until(start, 85)
+    sent += count(sock, INITIATION)
+    say("another every 5 to 5.334 seconds", sent in (16, 17), sent)
+    waits = s.drops("no_session")
+    say("meanwhile the packet waits", waits == 0, waits)
+    until(start, 97)
+    sent += count(sock, INITIATION)
+    say("for 90 seconds", sent in (17, 18), sent)
+    waits = s.drops("no_session")
+    say("then what waited is dropped", waits == 1, waits)
+    until(start, 140)
+    sent = count(sock, INITIATION)
+    say("and there is silence", sent == 0, sent)
+    s.ping()
+    time.sleep(2)
+    sent = count(sock, INITIATION)
+    say("until there is a packet again", sent == 1, sent)
+
+
+def unanswered(s):
+    """b: a peer that has a session and goes mute. 15 s after data a new handshake is begun."""
+    sock = bound(s.b, "192.0.2.2", 51820)
+    s.node.connect(sock, TO)
+    time.sleep(1)
+    s.ping()
+    start = time.monotonic()
+    until(start, 12)
+    messages = [m[0] for m, _ in drain(sock)]
+    say("data is sent, and no initiation for 15 seconds", messages == [DATA], messages)
+    until(start, 18)
+    messages = [m[0] for m, _ in drain(sock)]
+    say("then one", messages == [INITIATION], messages)
+
+
+def expires(s):
+    """b: a peer that began a session and can still use it whenever it likes. a writes its log."""
+    sock = bound(s.b, "192.0.2.2", 51820)
+    session = s.node.connect(sock, TO)
+    start = time.monotonic()
+    time.sleep(1)
+
+    def offer():
+        sock.sendto(session.seal(ipv4("10.99.0.2", "10.99.0.1", (1, 9))), TO)
+        time.sleep(1)
+        return s.daemon.show()["peers"][0]["rx_packets"]
+
+    before = offer()
+    say("the keys are found in memory, so the search works", all(held(s, k) for k in session.keys))
+    until(start, 172)
+    list(drain(sock))
+    after = offer()
+    say("data is taken for 180 seconds", after == before + 1, f"{before} {after}")
+    # Held by the responder, received after 165 s: only the initiator renews.
+    time.sleep(2)
+    sent = count(sock, INITIATION)
+    say("the responder renews nothing", sent == 0, sent)
+    until(start, 182)
+    last = offer()
+    say("no longer", last == after, f"{after} {last}")
+    dropped = s.drops("expired", "unknown_index")
+    say("what came then is counted", dropped == 1, dropped)
+    s.ping()
+    time.sleep(1)
+    kinds = [m[0] for m, _ in drain(sock) if m[0] != DATA]
+    say("nor is it sealed under: a packet needs a handshake", kinds[:1] == [INITIATION], kinds)
+    until(start, 192)
+    say("the keys are wiped", not any(held(s, k) for k in session.keys))
+
+
+def zeroed(s):
+    """b: a peer with one session, then nobody. a writes its log."""
+    sock = bound(s.b, "192.0.2.2", 51820)
+    s.node.connect(sock, TO)
+    start = time.monotonic()
+
+    def wiped():
+        with open(s.log, encoding="utf-8") as f:
+            return sum("wiped" in line for line in f)
+
+    until(start, 534)
+    say("for 540 seconds all is not wiped", wiped() == 0, wiped())
+    until(start, 546)
+    say("then it is, once", wiped() == 1, wiped())
+    messages = [m[0] for m, _ in drain(sock)]
+    say("and all the time nothing was sent", messages == [], messages)
+
+
+def held(s, key):
+    """Are these 32 bytes anywhere in the daemon's writable memory?"""
+    pid = s.pid()
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            span, mode, *_ = line.split()
+            start, end = (int(x, 16) for x in span.split("-"))
+            if not mode.startswith("rw") or "s" in mode or end - start > 1 << 30:
+                continue
+            try:
+                mem.seek(start)
+                if key in mem.read(end - start):
+                    return True
+            except OSError:
+                pass
+    return False
+
+
+def tap(name):
+    with namespace(name):
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)
+        sock.bind(("eth0", 0))
+        sock.setblocking(False)
+    return sock
+
+
+def messages_at(sock):
+    """(who, type, message) of what passed b's NIC; who is "a" or "b"."""
+    while True:
+        try:
+            frame, address = sock.recvfrom(65536)
+        except BlockingIOError:
+            return
+        if frame[12:14] != b"\x08\x00" or frame[23] != 17:
+            continue
+        udp = frame[14 + (frame[14] & 15) * 4:]
+        message = udp[8:int.from_bytes(udp[4:6], "big")]
+        if len(message) >= 32 and INITIATION <= message[0] <= DATA:
+            yield "b" if address[2] == PACKET_OUTGOING else "a", message[0], message
+
+
+def renewed(s, begins):
+    """b: wgxdp or wireguard-go. @begins, "a" or "b", sends a packet every second for 310 s."""
+    sock = tap(s.b)
+    s.ping(begins, 310)
+    seen = [(who, kind) for who, kind, _ in messages_at(sock)]
+    other = "b" if begins == "a" else "a"
+    handshakes = [seen.count((begins, INITIATION)), seen.count((other, RESPONSE))]
+    say("a handshake at once, after 120 and after 240 seconds", handshakes == [3, 3], handshakes)
+    strange = [m for m in seen if m in ((other, INITIATION), (begins, RESPONSE)) or m[1] == COOKIE]
+    say("and none the other way", strange == [], strange)
+
+
+def stopped(s):
+    """b: wgxdp. While data flows a's daemon is stopped for 200 s."""
+    sock = tap(s.b)
+    flow = subprocess.Popen(["nsenter", f"--net=/run/netns/{s.a}", "ping", "-q", "-f", "-w", "215",
+                             "10.99.0.2"], stdout=subprocess.DEVNULL)
+    time.sleep(5)
+    pid = s.pid()
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1)
+    before = {m[4:8] for who, kind, m in messages_at(sock) if who == "a" and kind == DATA}
+    time.sleep(199)
+    say("it was stopped", not any(who == "a" for who, _, _ in messages_at(sock)))
+    os.kill(pid, signal.SIGCONT)
+    flow.wait()
+    after = [m for who, kind, m in messages_at(sock) if who == "a" and kind == DATA]
+    late = sum(m[4:8] in before for m in after)
+    say("nothing leaves under the key that expired meanwhile", late == 0, f"{late} of {len(after)}")
+    say("it goes on under another", len(after) > 100, len(after))
+
+
+def main():
+    scenario, a, b, interface, keys, *arguments = sys.argv[1:]
+    globals()[scenario](Setting(a, b, interface, keys), *arguments)
+
+
+main()

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 900
+#
+# The timers of [W] 6 in real time, each on both paths, against wireguard-go, ourselves and a node of the
+# tests' own that goes mute when it likes; all at once, ten minutes. timers.py has a function for each.
+#
+#   a0 ═══ b0   a1 ═══ b1   ...   wgxdp at a; at b what the table says
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd wireguard-go wg jq ping
+need_cryptography
+
+#      scenario   path  at b    who begins
+table=("given_up   xdp  -"
+	"given_up   udp  -"
+	"unanswered xdp  -"
+	"unanswered udp  -"
+	"expires    xdp  -"
+	"expires    udp  -"
+	"zeroed     xdp  -"
+	"zeroed     udp  -"
+	"renewed    xdp  go      a"
+	"renewed    udp  go      b"
+	"renewed    xdp  wgxdp   b"
+	"renewed    udp  wgxdp   a"
+	"stopped    xdp  wgxdp"
+	"stopped    udp  wgxdp")
+keys a b
+
+interface() # SIDE NUMBER
+{
+	printf '[Interface]\nPrivateKey = %s\nListenPort = 51820\n' "$(key "$1")"
+	[ "$2" = - ] || printf 'Address = 10.99.0.%s/24\n' "$2"
+}
+
+peer() # SIDE NUMBER
+{
+	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = 192.0.2.%s:51820\n' "$(pub "$1")" "$2" "$2"
+}
+
+up() # I PATH AT-B
+{
+	local i=$1 path=$2 other=$3 config
+	ns_add "a$i" "b$i"
+	join "a$i" eth0 "b$i" eth0
+	config=$(conf "${ID}a$i" < <(interface a 1 && peer b 2))
+	spawn "a$i" env LOG_LEVEL=debug "$WGXDP" attach eth0 "$config" --foreground --rx "$path" --tx "$path" \
+		>"$TMP/${ID}a$i.log" 2>&1
+	wait_for 20 eval "in_ns 'a$i' ss -Hlun sport = 51820 | grep -q ."
+	case $other in
+	wgxdp) ours "b$i" "${ID}b$i" --rx udp --tx udp < <(interface b 2 && peer a 1) ;;
+	go)
+		foreign "b$i" "${ID}b$i" < <(interface b - && peer a 1) || return
+		in_ns "b$i" ip address add 10.99.0.2/24 dev "${ID}b$i"
+		in_ns "b$i" ip link set "${ID}b$i" mtu 1420 up
+		;;
+	esac
+}
+
+running=()
+for i in "${!table[@]}"; do
+	read -r scenario path other begins <<<"${table[i]}"
+	ok "$scenario, $path, at b $other: up" up "$i" "$path" "$other"
+done
+for i in "${!table[@]}"; do
+	read -r scenario path other begins <<<"${table[i]}"
+	# shellcheck disable=SC2086 # none or one
+	/usr/bin/python3 tests/long/timers.py "$scenario" "$ID-a$i" "$ID-b$i" "${ID}a$i" "$TMP/" $begins \
+		>"$TMP/tap$i" 2>&1 &
+	running[i]=$!
+done
+for i in "${!table[@]}"; do
+	read -r scenario path other begins <<<"${table[i]}"
+	what="$scenario, $path"
+	[ "$other" = - ] || what+=", $other $begins"
+	wait "${running[i]}"
+	is "$what: came to its end" "$?$(grep -v "^ok \|^not ok " "$TMP/tap$i")" 0
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) pass "$what: ${line#ok }" ;;
+		"not ok "*) fail "$what: ${line#not ok }" ;;
+		esac
+	done <"$TMP/tap$i"
+done
+done_testing

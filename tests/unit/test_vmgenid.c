@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* test_vmgenid.c - which words of the kernel mean that we are a copy. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/vmgenid.c" /* NOLINT(bugprone-suspicious-include) */
+
+/* A literal with the NULs in it, without the last one. */
+#define BYTES(text) text, sizeof(text) - 1
+
+static void uevents(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		bool copy;
+	} table[] = {
+		{ BYTES("change@/devices/x\0ACTION=change\0NEW_VMGENID=1\0SEQNUM=7\0"), true },
+		{ BYTES("change@/devices/x\0ACTION=change\0NEW_VMGENID=1\0"), true },
+		{ BYTES("NEW_VMGENID=1\0"), true },
+		{ BYTES("NEW_VMGENID=1"), true }, /* cut off just there */
+		{ BYTES("change@/devices/x\0ACTION=change\0SYNTH_ARG_NEW_VMGENID=1\0"), false },
+		{ BYTES("change@/devices/x\0NEW_VMGENID=10\0"), false },
+		{ BYTES("change@/devices/x\0NEW_VMGENID=\0001\0"), false },
+		{ BYTES("change@/devices/x\0NEW_VMGENID"), false },
+		{ BYTES("change@/devices/x\0NAME=a NEW_VMGENID=1\0"), false },
+		{ BYTES("\0\0\0"), false },
+		{ BYTES(""), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		assert_int_equal(says_copy(table[i].text, table[i].len), table[i].copy);
+}
+
+static void records(void **state)
+{
+	static const struct {
+		const char *text;
+		bool copy;
+	} table[] = {
+		{ "5,339,5140900,-;random: crng reseeded due to virtual machine fork\n", true },
+		{ "5,339,5140900,-;random: crng reseeded due to virtual machine fork\n KEY=x\n",
+		  true },
+		{ "13,339,5140900,-;random: crng reseeded due to virtual machine fork\n", false },
+		{ "5,339,5140900,-;random: crng reseeded on system resumption\n", false },
+		{ "5,3,5,-;a;random: crng reseeded due to virtual machine fork\n", false },
+		{ "x,3,5,-;random: crng reseeded due to virtual machine fork\n", false },
+		{ ";random: crng reseeded due to virtual machine fork\n", false },
+		{ "5,339,5140900,-;random: crng reseeded due to virtual", false },
+		{ "5,339", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		assert_int_equal(logs_copy(table[i].text, strlen(table[i].text)), table[i].copy);
+}
+
+static void releases(void **state)
+{
+	(void)state;
+	assert_false(tells_by_uevent("6.1.0-40-amd64"));
+	assert_false(tells_by_uevent("5.18.0"));
+	assert_false(tells_by_uevent("6.9.12"));
+	assert_false(tells_by_uevent("?"));
+	assert_true(tells_by_uevent("6.10.0"));
+	assert_true(tells_by_uevent("6.18.44-fc"));
+	assert_true(tells_by_uevent("7.0"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(uevents),
+		cmocka_unit_test(records),
+		cmocka_unit_test(releases),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
