@@ -85,6 +85,9 @@ TEST_BPF := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/*/*.bpf.c)))
 SKELETONS := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
 CORE := $(O)/libwgcore.a
 REST := $(O)/libwgxdp.a
+# What several tests share and is no header.
+SHARED := $(O)/tests/libshared.a
+SHARED_SRC := $(sort $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
 WGXDP := $(O)/wgxdp
 
 unit_src := $(sort $(wildcard tests/unit/test_*.c))
@@ -154,7 +157,8 @@ $(O)/%.o: %.c | $(B)/version.h
 
 $(CORE): $(call objects,$(CORE_SRC))
 $(REST): $(call objects,$(REST_SRC))
-$(CORE) $(REST):
+$(SHARED): $(call objects,$(SHARED_SRC))
+$(CORE) $(REST) $(SHARED):
 	$(call say,AR,$@)
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -164,7 +168,7 @@ $(WGXDP): $(call objects,$(MAIN)) $(REST) $(CORE)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(O)/tests/%: $(O)/tests/%.o $(REST) $(CORE)
+$(O)/tests/%: $(O)/tests/%.o $(SHARED) $(REST) $(CORE)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_EXTRA) $^ $(TEST_LDLIBS) -o $@
 

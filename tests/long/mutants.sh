@@ -48,7 +48,7 @@ build() # FILE: $TMP/simulation, with that file from $TMP/wg
 	*.h) sources=("$TMP"/wg/*.c) ;;
 	esac
 	gcc -O1 -std=gnu11 -pthread -D_GNU_SOURCE -I"$TMP" -Iinclude -Iuser -Itests/unit \
-		tests/unit/test_simulation.c "${sources[@]}" "$BUILD/libwgcore.a" \
+		tests/unit/{test_simulation,world,node,network,witness}.c "${sources[@]}" "$BUILD/libwgcore.a" \
 		-lcmocka -lsodium -o "$TMP/simulation" >"$TMP/log" 2>&1
 }
 

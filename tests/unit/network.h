@@ -6,7 +6,17 @@
 #ifndef WGXDP_TEST_NETWORK_H
 #define WGXDP_TEST_NETWORK_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
 #include "wg/device.h"
+#include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 #include "witness.h"
 
@@ -96,75 +106,24 @@ struct world {
 };
 
 /* xorshift64*: repeatable, which is all that is asked of it. */
-static inline uint64_t world_random(struct world *w)
-{
-	w->random ^= w->random >> 12;
-	w->random ^= w->random << 25;
-	w->random ^= w->random >> 27;
-	return w->random * 0x2545f4914f6cdd1dULL;
-}
+uint64_t world_random(struct world *w);
 
-static inline bool world_chance(struct world *w, unsigned percent)
-{
-	return world_random(w) % 100 < percent;
-}
+bool world_chance(struct world *w, unsigned percent);
+
+/* Memory for world_enqueue(). */
+struct datagram *world_copy(const struct datagram *dg);
 
 /* Takes @dg over. */
-static inline void world_enqueue(struct world *w, struct datagram *dg)
-{
-	struct datagram **link = &w->queue;
-
-	while (*link && (*link)->at_ns <= dg->at_ns)
-		link = &(*link)->next;
-	dg->next = *link;
-	*link = dg;
-}
+void world_enqueue(struct world *w, struct datagram *dg);
 
 /* The next, for the caller to free; there is one. */
-static inline struct datagram *world_unqueue(struct world *w)
-{
-	struct datagram *dg = w->queue;
+struct datagram *world_unqueue(struct world *w);
 
-	assert_non_null(dg);
-	w->queue = dg->next;
-	return dg;
-}
-
-static inline struct datagram *world_copy(const struct datagram *dg)
-{
-	struct datagram *copy = malloc(sizeof(*copy));
-
-	assert_non_null(copy);
-	*copy = *dg;
-	return copy;
-}
-
-static inline void world_deliver(struct world *w, const struct datagram *dg)
-{
-	struct datagram *copy = world_copy(dg);
-
-	copy->at_ns = w->now_ns + w->delay_ns;
-	if (w->delay_jitter_ns)
-		copy->at_ns += world_random(w) % w->delay_jitter_ns;
-	if (w->late_percent && world_chance(w, w->late_percent))
-		copy->at_ns += world_random(w) % w->late_ns;
-	world_enqueue(w, copy);
-}
+/* Gives a copy to the network, which does not lose it. */
+void world_deliver(struct world *w, const struct datagram *dg);
 
 /* Gives a message of @n to the network. */
-static inline void world_transmit(struct world *w, const struct node *n, const struct endpoint *to,
-				  const void *msg, size_t len)
-{
-	struct datagram dg = { .from = n->address, .to = *to, .len = len, .sender = n->id };
-
-	assert_in_range(len, 1, sizeof(dg.data));
-	memcpy(dg.data, msg, len);
-	dg.number = ++w->number;
-	w->history[dg.number % HISTORY_LEN] = dg;
-	if (!world_chance(w, w->loss_percent))
-		world_deliver(w, &dg);
-	if (w->repeat_percent && world_chance(w, w->repeat_percent))
-		world_deliver(w, &dg);
-}
+void world_transmit(struct world *w, const struct node *n, const struct endpoint *to,
+		    const void *msg, size_t len);
 
 #endif

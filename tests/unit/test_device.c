@@ -3,6 +3,8 @@
  * test_device.c - each behaviour of the handshake engine by itself, on the simulated clock and
  * network of world.h: two devices, `a` at 10.0.0.1 and `b` at 10.0.0.2, 1 ms apart.
  */
+#include <errno.h>
+
 #include "pair.h"
 
 /* Handshakes ----------------------------------------------------------------------------------- */

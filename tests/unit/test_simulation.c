@@ -12,6 +12,8 @@
  * failure. tests/long/simulation.sh runs a thousand; tests/long/mutants.sh breaks the core in many
  * ways and expects this to fail.
  */
+#include <errno.h>
+
 #include "world.h"
 
 #include <stdio.h>

@@ -16,9 +16,6 @@
 #ifndef WGXDP_WORLD_H
 #define WGXDP_WORLD_H
 
-#include <arpa/inet.h>
-
-#include "crypto/aead.h"
 #include "node.h"
 
 struct payload {		    /* the inner packet */
@@ -28,436 +25,57 @@ struct payload {		    /* the inner packet */
 
 /* Notes between worker and control thread ------------------------------------------------------- */
 
-static inline void node_flush_now(struct node *n, struct peer *p);
-
-static inline void node_hear(struct node *n, struct peer *p, enum told kind, uint32_t index,
-			     const struct endpoint *from)
-{
-	uint64_t now = n->world->now_ns;
-
-	switch (kind) {
-	case TOLD_NONE:
-		break;
-	case TOLD_WANT:
-		device_want_handshake(&n->device, p, now);
-		break;
-	case TOLD_CONFIRMED:
-		device_confirmed(&n->device, p, indextab_session(n->device.indices, index), now);
-		break;
-	case TOLD_MOVED:
-		device_moved(&n->device, p, from);
-		break;
-	case TOLD_WATCH:
-		device_watch(&n->device, p, now);
-		break;
-	case TOLD_FLUSH:
-		node_flush_now(n, p);
-		break;
-	}
-}
-
 /* As in the daemon a note names its peer by number: it may be gone when the note is heard. */
-static inline void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
-			     const struct endpoint *from)
-{
-	struct world *w = n->world;
-	struct datagram note = { .note = kind, .node = n, .index = index };
-
-	if (!w->note_delay_ns) {
-		node_hear(n, p, kind, index, from);
-		return;
-	}
-	note.peer_serial = p->serial;
-	if (from)
-		note.from = *from;
-	note.at_ns = w->now_ns + world_random(w) % w->note_delay_ns;
-	world_enqueue(w, world_copy(&note));
-}
-
-static inline void node_take_note(struct node *n, const struct datagram *note)
-{
-	for (struct peer *p = n->device.first; p; p = p->list_next)
-		if (p->serial == note->peer_serial) {
-			node_hear(n, p, note->note, note->index, &note->from);
-			return;
-		}
-}
+void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
+	       const struct endpoint *from);
 
 /* A worker ------------------------------------------------------------------------------------- */
 
-/* Seals @packet for @p. False if there is no session. */
-static inline bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len)
-{
-	struct {
-		struct wire_data header;
-		uint8_t body[PACKET_MAX + WIRE_TAG_LEN];
-	} msg = { .header.header.type = WIRE_DATA };
-	struct session *s = peer_session(p);
-	size_t padded = (len + WIRE_PADDING - 1) / WIRE_PADDING * WIRE_PADDING;
-	uint64_t now = n->world->now_ns;
-	struct aead_job job = { .src = msg.body, .dst = msg.body, .len = (uint32_t)padded };
-
-	assert_in_range(padded, sizeof(struct payload), PACKET_MAX);
-	if (!s || !session_may_send(s, now) || !session_take_counters(s, 1, &job.counter))
-		return false;
-	memcpy(msg.body, packet, len);
-	memcpy(msg.body + offsetof(struct payload, from), n->device.identity.public, WIRE_KEY_LEN);
-	job.key = s->send_key;
-	aead_seal_batch(&job, 1);
-	witness_sealed(&n->world->witness, s, job.counter, now);
-	msg.header.receiver_index = htole32(s->remote_index);
-	msg.header.counter = htole64(job.counter);
-	n->sent[WIRE_DATA]++;
-	world_transmit(n->world, n, &p->endpoint, &msg, wire_data_len(padded));
-	if (peer_sent(p, 1, wire_data_len(padded), true, now))
-		node_note(n, TOLD_WATCH, p, 0, NULL);
-	if (session_renew_after_send(s, now))
-		node_note(n, TOLD_WANT, p, 0, NULL);
-	return true;
-}
-
-/* Sends what waits, as far as there is a session. */
-static inline void node_flush_now(struct node *n, struct peer *p)
-{
-	struct staged *packet, *next;
-	struct session *s = peer_session(p);
-	unsigned count;
-
-	if (!s || !session_may_send(s, n->world->now_ns))
-		return;
-	n->flushes++;
-	for (packet = stage_take(&p->stage, STAGED_PER_PEER, &count); packet; packet = next) {
-		next = packet->next;
-		node_seal(n, p, packet->data, packet->len);
-		stage_drop(packet);
-	}
-}
-
-static inline void node_flush(void *ctx, struct peer *p)
-{
-	node_note(ctx, TOLD_FLUSH, p, 0, NULL);
-}
-
 /* A packet of @len bytes for @p: sent, staged, or refused for want of an endpoint. */
-static inline void node_send_len(struct node *n, struct peer *p, size_t len)
-{
-	uint8_t packet[PACKET_MAX] = { 0 };
-	struct payload inner = { .serial = ++n->world->serial };
+void node_send_len(struct node *n, struct peer *p, size_t len);
 
-	memcpy(packet, &inner, sizeof(inner));
-	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC || node_seal(n, p, packet, len))
-		return;
-	n->staged_full += stage_push(&p->stage, packet, (uint32_t)len);
-	node_note(n, TOLD_WANT, p, 0, NULL);
-}
+void node_send(struct node *n, struct peer *p); /* the shortest */
 
-static inline void node_send(struct node *n, struct peer *p)
-{
-	node_send_len(n, p, sizeof(struct payload));
-}
-
-/* What came inside must have been sealed by the one whose key the peer has. */
-static inline void node_deliver(struct node *n, const struct peer *p, const struct datagram *dg,
-				const uint8_t *packet)
-{
-	struct payload inner;
-
-	memcpy(&inner, packet, sizeof(inner));
-	assert_memory_equal(inner.from, p->remote.public, WIRE_KEY_LEN);
-	n->received_data++;
-	n->heard_data[dg->sender]++;
-	n->last_serial = inner.serial;
-}
-
-/* It can have no effect again. */
-static inline void world_accepted(struct world *w, const struct datagram *dg)
-{
-	struct datagram *kept = &w->history[dg->number % HISTORY_LEN];
-
-	if (kept->number == dg->number)
-		kept->accepted = true;
-}
-
-static inline void node_open(struct node *n, struct datagram *dg)
-{
-	struct wire_data header;
-	struct aead_job job = { .src = dg->data + sizeof(header),
-				.dst = dg->data + sizeof(header) };
-	uint64_t now = n->world->now_ns;
-	struct session *s;
-
-	memcpy(&header, dg->data, sizeof(header));
-	if (header.header.reserved[0] || header.header.reserved[1] || header.header.reserved[2])
-		return;
-	s = indextab_session(n->device.indices, le32toh(header.receiver_index));
-	if (!s || !session_may_receive(s, now))
-		return;
-	job.key = s->recv_key;
-	job.counter = le64toh(header.counter);
-	job.len = (uint32_t)(dg->len - wire_data_len(0));
-	if (!aead_open_batch(&job, 1) || replay_accept(&s->replay, job.counter))
-		return;
-	witness_opened(&n->world->witness, s, job.counter, now);
-	world_accepted(n->world, dg);
-	if (job.len)
-		node_deliver(n, s->peer, dg, job.dst);
-	else
-		n->received_empty++;
-	if (peer_received(s->peer, 1, dg->len, job.len, now))
-		node_note(n, TOLD_WATCH, s->peer, 0, NULL);
-	node_note(n, TOLD_MOVED, s->peer, 0, &dg->from);
-	if (s == atomic_load(&s->peer->next)) {
-		atomic_store(&s->confirmed, true);
-		node_note(n, TOLD_CONFIRMED, s->peer, s->local_index, NULL);
-	}
-	if (session_renew_after_receive(s, now))
-		node_note(n, TOLD_WANT, s->peer, 0, NULL);
-}
-
-static const struct device_ops node_ops = {
-	.random = node_random,
-	.unix_ns = node_unix_ns,
-	.send = node_ops_send,
-	.index_begin = node_index_begin,
-	.index_end = node_index_end,
-	.peer_begin = node_peer_begin,
-	.peer_end = node_peer_end,
-	.identity_changed = node_identity_changed,
-	.allowed_begin = node_allowed_begin,
-	.allowed_end = node_allowed_end,
-	.peer_changed = node_peer_changed,
-	.flush = node_flush,
-	.retire = node_retire,
-	.event = node_event,
-};
+/* A data message: opened and delivered, if it is good. */
+void node_open(struct node *n, struct datagram *dg);
 
 /* The world ------------------------------------------------------------------------------------ */
 
-static inline struct endpoint world_address(uint8_t host, uint16_t port)
-{
-	struct endpoint e = { 0 };
+/* 10.0.0.@host:@port */
+struct endpoint world_address(uint8_t host, uint16_t port);
 
-	e.remote.v4.sin_family = AF_INET;
-	e.remote.v4.sin_addr.s_addr = htonl(0x0a000000U | host);
-	e.remote.v4.sin_port = htons(port);
-	return e;
-}
+/* A private key that nobody had. */
+void node_new_key(struct node *n);
 
-static inline void node_new_key(struct node *n)
-{
-	node_random(n, n->private, sizeof(n->private));
-	device_set_private_key(&n->device, n->private, n->world->now_ns);
-}
-
-/* Frees what was retired; nobody holds anything now. */
-static inline void node_quiesce(struct node *n)
-{
-	struct retired *r;
-
-	while ((r = n->retired)) {
-		n->retired = r->next;
-		r->free_fn(r->object);
-		free(r);
-	}
-}
-
-static inline unsigned node_indices_of(const struct peer *p)
-{
-	return !!atomic_load(&p->current) + !!atomic_load(&p->next) + !!p->previous +
-	       (p->handshake.state != NOISE_NONE);
-}
-
-static inline void node_check(struct node *n)
-{
-	unsigned indices = 0;
-
-	for (struct peer *p = n->device.first; p; p = p->list_next) {
-		const struct session *s = atomic_load(&p->current);
-
-		indices += node_indices_of(p);
-		assert_true(!s || witness_matched(&n->world->witness, s));
-	}
-	assert_int_equal(indices, n->begun_count);
-	assert_int_equal(indices, indextab_count(n->device.indices));
-	assert_int_equal(n->peers_begun, n->device.peer_count);
-}
+/* Do the tables, what was begun and the sessions agree? Is each current session matched? */
+void node_check(struct node *n);
 
 /* A device without peers, down. */
-static inline void node_start(struct node *n)
-{
-	assert_int_equal(device_init(&n->device, &node_ops, n), 0);
-	memset(n->heard, 0, sizeof(n->heard));
-}
+void node_start(struct node *n);
 
 /* Its end, as of a process: also what was said to it and not heard. */
-static inline void node_stop(struct node *n)
-{
-	struct datagram **link = &n->world->queue, *dg;
-
-	node_check(n);
-	device_done(&n->device);
-	node_quiesce(n);
-	assert_int_equal(n->begun_count, 0);
-	assert_int_equal(n->peers_begun, 0);
-	while ((dg = *link)) {
-		if (dg->node != n) {
-			link = &dg->next;
-			continue;
-		}
-		*link = dg->next;
-		free(dg);
-	}
-}
+void node_stop(struct node *n);
 
 /* @count nodes with keys, up, at 10.0.0.1, 10.0.0.2, …; nobody knows anybody. */
-static inline struct world *world_new(unsigned count, uint64_t seed)
-{
-	struct world *w = calloc(1, sizeof(*w));
+struct world *world_new(unsigned count, uint64_t seed);
 
-	assert_non_null(w);
-	assert_in_range(count, 1, NODES_MAX);
-	witness_init(&w->witness);
-	w->index_bits = 32;
-	w->random = seed * 2 + 1;
-	w->now_ns = SECONDS(1000);
-	w->delay_ns = NS_PER_MS;
-	w->node_count = count;
-	for (struct node *n = w->nodes; n < w->nodes + count; n++) {
-		n->world = w;
-		n->id = (unsigned)(n - w->nodes);
-		n->address = world_address((uint8_t)(n - w->nodes + 1), 51820);
-		node_start(n);
-		node_new_key(n);
-		device_set_up(&n->device, true, w->now_ns);
-	}
-	return w;
-}
-
-static inline void world_free(struct world *w)
-{
-	struct datagram *dg;
-
-	for (struct node *n = w->nodes; n < w->nodes + w->node_count; n++)
-		node_stop(n);
-	while ((dg = w->queue)) {
-		w->queue = dg->next;
-		free(dg);
-	}
-	witness_done(&w->witness);
-	free(w);
-}
+void world_free(struct world *w);
 
 /* Makes @b a peer of @a, with or without its endpoint. */
-static inline struct peer *world_meet(struct node *a, const struct node *b, bool endpoint)
-{
-	struct peer *p;
+struct peer *world_meet(struct node *a, const struct node *b, bool endpoint);
 
-	assert_int_equal(device_peer_add(&a->device, b->device.identity.public, &p), 0);
-	a->heard[b->id] = 0; /* what it knew of b's time is gone */
-	a->world->forgot = a->world->number;
-	if (endpoint)
-		device_peer_set_endpoint(&a->device, p, &b->address);
-	return p;
-}
-
-static inline enum reason node_input(struct node *n, const struct datagram *dg)
-{
-	n->last = device_input(&n->device, dg->data, dg->len, &dg->from, n->under_load,
-			       n->world->now_ns);
-	if (n->last)
-		return n->last;
-	world_accepted(n->world, dg);
-	if (dg->data[0] != WIRE_INITIATION)
-		return n->last;
-	/* [W] 5.1: each initiation once, and none after a later one */
-	assert_true(dg->number > n->heard[dg->sender]);
-	n->heard[dg->sender] = dg->number;
-	return n->last;
-}
+/* A message of types 1 to 3. */
+enum reason node_input(struct node *n, const struct datagram *dg);
 
 /* A number for all that only authentic messages may change. */
-static inline uint64_t node_state(const struct node *n)
-{
-	uint64_t sum = n->device.identity.set;
-
-	for (const struct peer *p = n->device.first; p; p = p->list_next) {
-		uintptr_t parts[] = {
-			p->endpoint.remote.v4.sin_addr.s_addr,
-			p->endpoint.remote.v4.sin_port,
-			atomic_load(&p->rx_bytes),
-			(uintptr_t)atomic_load(&p->current),
-			(uintptr_t)atomic_load(&p->next),
-			(uintptr_t)p->previous,
-			p->handshake.state,
-			p->cookie.cookie_born_ns,
-			p->timers.retry_at_ns,
-		};
-
-		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-			sum = (sum ^ parts[i]) * 0x100000001b3ULL;
-	}
-	return sum;
-}
-
-static inline void world_arrive(struct world *w, struct datagram *dg)
-{
-	if (dg->number <= w->calm)
-		w->disturbed_ns = w->now_ns;
-	for (struct node *n = w->nodes; n < w->nodes + w->node_count; n++) {
-		uint64_t before = node_state(n);
-
-		if (!endpoint_same_remote(&n->address, &dg->to))
-			continue;
-		if (dg->data[0] == WIRE_DATA)
-			node_open(n, dg);
-		else
-			node_input(n, dg);
-		if (dg->forged)
-			assert_int_equal(node_state(n), before);
-	}
-}
+uint64_t node_state(const struct node *n);
 
 /* When something happens next, by itself. */
-static inline uint64_t world_next(const struct world *w)
-{
-	uint64_t next = w->queue ? w->queue->at_ns : TIMERS_NEVER;
-
-	for (const struct node *n = w->nodes; n < w->nodes + w->node_count; n++)
-		if (device_next(&n->device) < next)
-			next = device_next(&n->device);
-	return next;
-}
+uint64_t world_next(const struct world *w);
 
 /* Lets the world go on until @until_ns. */
-static inline void world_run(struct world *w, uint64_t until_ns)
-{
-	struct datagram *dg;
-	uint64_t at;
+void world_run(struct world *w, uint64_t until_ns);
 
-	while ((at = world_next(w)) <= until_ns) {
-		if (at > w->now_ns)
-			w->now_ns = at;
-		for (struct node *n = w->nodes; n < w->nodes + w->node_count; n++)
-			device_tick(&n->device, w->now_ns);
-		while ((dg = w->queue) && dg->at_ns <= w->now_ns) {
-			w->queue = dg->next;
-			if (dg->note)
-				node_take_note(dg->node, dg);
-			else
-				world_arrive(w, dg);
-			free(dg);
-		}
-		for (struct node *n = w->nodes; n < w->nodes + w->node_count; n++) {
-			node_check(n);
-			node_quiesce(n);
-		}
-	}
-	w->now_ns = until_ns;
-}
-
-static inline void world_pass(struct world *w, double seconds)
-{
-	world_run(w, w->now_ns + SECONDS(seconds));
-}
+void world_pass(struct world *w, double seconds);
 
 #endif

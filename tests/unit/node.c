@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "node.h"
+
+#include <endian.h>
+#include <errno.h>
+
+void node_random(void *ctx, void *out, size_t n)
+{
+	struct node *node = ctx;
+
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)out)[i] = (uint8_t)(world_random(node->world) >> 32);
+	if (n == sizeof(uint32_t) && node->world->index_bits < 32)
+		*(uint32_t *)out &= (1U << node->world->index_bits) - 1;
+}
+
+uint64_t node_unix_ns(void *ctx)
+{
+	struct node *n = ctx;
+
+	return 1700000000 * NS_PER_S + n->world->now_ns + n->unix_offset_ns;
+}
+
+static int node_find_begun(const struct node *n, uint32_t index)
+{
+	for (unsigned i = 0; i < n->begun_count; i++)
+		if (n->begun[i].index == index)
+			return (int)i;
+	return -1;
+}
+
+/* A keepalive: under the peer's current session, with a counter of its own. */
+static void node_sealed(struct node *n, struct peer *peer, const struct wire_data *msg)
+{
+	const struct session *s = atomic_load(&peer->current);
+
+	assert_int_equal(le32toh(msg->receiver_index), s->remote_index);
+	witness_sealed(&n->world->witness, s, le64toh(msg->counter), n->world->now_ns);
+}
+
+static int node_ops_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
+			 size_t len)
+{
+	const struct wire_initiation *m = msg; /* all but a cookie reply have their index there */
+	struct node *n = ctx;
+	int at;
+
+	n->sends++;
+	assert_in_range(m->header.type, WIRE_INITIATION, WIRE_DATA);
+	assert_false(endpoint_martian(to));
+	assert_int_equal(!peer, m->header.type == WIRE_COOKIE);
+	if (m->header.type <= WIRE_RESPONSE) {
+		at = node_find_begun(n, le32toh(m->sender_index));
+		assert_true(at >= 0);
+		assert_int_equal(n->begun[at].pending, m->header.type == WIRE_INITIATION);
+	}
+	if (m->header.type == WIRE_DATA)
+		node_sealed(n, peer, msg);
+	if (n->send_error)
+		return n->send_error;
+	n->sent[m->header.type]++;
+	world_transmit(n->world, n, to, msg, len);
+	return 0;
+}
+
+static int node_index_begin(void *ctx, uint32_t index, const struct peer *peer, bool pending)
+{
+	struct node *n = ctx;
+	int at = node_find_begun(n, index);
+
+	(void)peer;
+	if (n->index_error)
+		return n->index_error;
+	if (at < 0) {
+		assert_in_range(n->begun_count, 0, INDICES_MAX - 1);
+		at = (int)n->begun_count++;
+	} else {
+		assert_true(n->begun[at].pending && !pending); /* the only change there is */
+	}
+	n->begun[at].index = index;
+	n->begun[at].pending = pending;
+	return 0;
+}
+
+static void node_index_end(void *ctx, uint32_t index)
+{
+	struct node *n = ctx;
+	int at = node_find_begun(n, index);
+
+	assert_true(at >= 0);
+	n->begun[at] = n->begun[--n->begun_count];
+}
+
+static int node_peer_begin(void *ctx, const struct peer *peer)
+{
+	struct node *n = ctx;
+
+	assert_in_range(peer->slot, 0, PEERS_MAX - 1);
+	if (n->peer_error)
+		return n->peer_error;
+	n->peers_begun++;
+	return 0;
+}
+
+static void node_peer_end(void *ctx, const struct peer *peer)
+{
+	(void)peer;
+	((struct node *)ctx)->peers_begun--;
+}
+
+static void node_identity_changed(void *ctx)
+{
+	((struct node *)ctx)->identity_changes++;
+}
+
+static unsigned node_map_find(const struct node *n, const struct prefix *prefix)
+{
+	unsigned at = 0;
+
+	while (at < n->map_count && memcmp(&n->map[at].prefix, prefix, sizeof(*prefix)))
+		at++;
+	return at;
+}
+
+static int node_allowed_begin(void *ctx, const struct prefix *prefix, const struct peer *peer)
+{
+	struct node *n = ctx;
+	unsigned at = node_map_find(n, prefix);
+
+	if (n->allowed_error)
+		return n->allowed_error;
+	assert_in_range(at, 0, MAP_MAX - 1);
+	n->map[at].prefix = *prefix;
+	n->map[at].slot = peer->slot;
+	n->map_count += at == n->map_count;
+	return 0;
+}
+
+static void node_allowed_end(void *ctx, const struct prefix *prefix)
+{
+	struct node *n = ctx;
+	unsigned at = node_map_find(n, prefix);
+
+	assert_in_range(at, 0, n->map_count - 1);
+	n->map[at] = n->map[--n->map_count];
+}
+
+static void node_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
+{
+	(void)peer;
+	((struct node *)ctx)->endpoint_changes += endpoint_changed;
+}
+
+static void node_retire(void *ctx, void *object, void (*free_fn)(void *))
+{
+	struct node *n = ctx;
+	struct retired *r = malloc(sizeof(*r));
+
+	assert_non_null(r);
+	*r = (struct retired){ n->retired, object, free_fn };
+	n->retired = r;
+}
+
+/* The newest session of @peer, which was not there before. What an initiator has the other side must
+ * have derived already: its response proves it. */
+static void node_begun(struct node *n, const struct peer *peer)
+{
+	struct witness *t = &n->world->witness;
+	const struct session *s = atomic_load(&peer->next);
+
+	if (!s || witness_find(t, s->send_key))
+		s = atomic_load(&peer->current);
+	assert_non_null(s);
+	witness_derived(t, n->id, s, n->device.identity.public, n->world->now_ns);
+	if (s->initiator)
+		assert_true(witness_matched(t, s));
+}
+
+static void node_event(void *ctx, enum device_event event, const struct peer *peer,
+		       const struct endpoint *from)
+{
+	struct node *n = ctx;
+
+	(void)from;
+	n->events[event]++;
+	if (event == DEVICE_SESSION_BEGUN)
+		node_begun(n, peer);
+}
+
+const struct device_ops node_ops = {
+	.random = node_random,
+	.unix_ns = node_unix_ns,
+	.send = node_ops_send,
+	.index_begin = node_index_begin,
+	.index_end = node_index_end,
+	.peer_begin = node_peer_begin,
+	.peer_end = node_peer_end,
+	.identity_changed = node_identity_changed,
+	.allowed_begin = node_allowed_begin,
+	.allowed_end = node_allowed_end,
+	.peer_changed = node_peer_changed,
+	.flush = node_flush,
+	.retire = node_retire,
+	.event = node_event,
+};
