@@ -60,8 +60,7 @@ static void node_take_note(struct node *n, const struct datagram *note)
 		}
 }
 
-/* Seals @packet for @p. False if there is no session. */
-static bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len)
+bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len)
 {
 	struct {
 		struct wire_data header;

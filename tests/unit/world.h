@@ -31,6 +31,9 @@ void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
 
 /* A worker ------------------------------------------------------------------------------------- */
 
+/* Seals @packet for @p and sends it. False if there is no session. */
+bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len);
+
 /* A packet of @len bytes for @p: sent, staged, or refused for want of an endpoint. */
 void node_send_len(struct node *n, struct peer *p, size_t len);
 
