@@ -269,7 +269,7 @@ static void while_flushing(void **state)
 	(void)state;
 	stage_push(&machine->t.ab->stage, packet, sizeof(packet));
 	machine->moment = sleeps;
-	egress_flush(machine->w, machine->t.ab);
+	egress_flush(machine->w, (struct peer *[]){ machine->t.ab }, 1);
 	assert_int_equal(machine->left, 0);
 	assert_int_equal(waiting(machine), 1);
 }

@@ -59,8 +59,12 @@ struct lane {
 struct egress {
 	uint8_t *buffers; /* FRAME_BATCH of EGRESS_BUFFER_LEN; what tun_read fills */
 	struct out_packet packets[FRAME_BATCH];
-	struct out_packet waiting[FRAME_BATCH]; /* the same for packets that waited for a session */
-	struct encap moved[FRAME_BATCH], moved_waiting; /* of peers that just moved */
+	/* the same for packets that waited for a session, of any peers: egress_flush() */
+	struct out_packet waiting[FRAME_BATCH];
+	struct staged *staged[FRAME_BATCH]; /* what each of them is in; ours */
+	unsigned waiting_count;
+	bool flushing;
+	struct encap moved[FRAME_BATCH], moved_waiting[FRAME_BATCH]; /* of peers that just moved */
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
 	struct lane *lanes; /* of the ports with tx, beside their places in worker.ports */
@@ -110,8 +114,9 @@ struct worker {
 unsigned ingress_run(struct worker *w, struct outside *path);
 unsigned egress_run(struct worker *w);
 
-/* Seals and sends what waits for @p, in order, if it has a session. */
-void egress_flush(struct worker *w, struct peer *p);
+/* Seals and sends what waits for the @n peers, each one's in order, if it has a session: together, in
+ * batches that know no peers. */
+void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
 /* Writes an IP packet into the tunnel interface on behalf of the peer in @slot, or of ourselves
  * (SLOT_LOCAL): TC looks there in the same moment. TUN_VNET_LEN bytes before it are overwritten. */

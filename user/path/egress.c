@@ -139,7 +139,7 @@ static void wait_for_session(struct worker *w, struct out_packet *p)
 	 * the packet: the exchange of the count in stage_push() and of peer->current are both
 	 * sequentially consistent. */
 	if (session_usable(w, peer_session(p->peer)))
-		egress_flush(w, p->peer);
+		egress_flush(w, &p->peer, 1);
 	else
 		chain_want_handshake(w, p->peer);
 }
@@ -158,7 +158,7 @@ static void choose_sessions(struct worker *w, unsigned n)
 		}
 		if (p->peer != flushed &&
 		    atomic_load_explicit(&p->peer->stage.count, memory_order_relaxed))
-			egress_flush(w, p->peer);
+			egress_flush(w, &p->peer, 1);
 		flushed = p->peer;
 	}
 }
@@ -368,39 +368,62 @@ static void seal_and_send(struct worker *w, struct out_packet *packets, unsigned
 	note_departures(w, packets, packets + n);
 }
 
-static void flush_some(struct worker *w, struct peer *p, struct session *s,
-		       const struct encap *encap, struct staged *list)
+static void send_gathered(struct worker *w)
 {
-	struct out_packet *packets = w->egress.waiting;
-	struct staged *next;
-	unsigned n = 0;
+	struct egress *e = &w->egress;
 
-	for (struct staged *at = list; at; at = at->next)
-		packets[n++] = (struct out_packet){
-			.data = at->data, .len = at->len, .peer = p, .session = s, .encap = encap
-		};
-	seal_and_send(w, packets, n);
-	for (struct staged *at = list; at; at = next) {
-		next = at->next;
-		stage_drop(at);
-	}
+	seal_and_send(w, e->waiting, e->waiting_count);
+	for (unsigned i = 0; i < e->waiting_count; i++)
+		stage_drop(e->staged[i]);
+	e->waiting_count = 0;
 }
 
-void egress_flush(struct worker *w, struct peer *p)
+/* What waits for @p joins the batch that leaves together; what is full leaves. */
+static void gather(struct worker *w, struct peer *p)
 {
+	struct egress *e = &w->egress;
+
 	for (;;) {
 		struct session *s = peer_session(p);
-		const struct encap *e = moved_encap(p, &w->egress.moved_waiting);
+		const struct encap *encap = moved_encap(p, &e->moved_waiting[e->waiting_count]);
 		struct staged *list;
 		unsigned n;
 
-		if (!e || !session_usable(w, s))
+		if (!encap || !session_usable(w, s))
 			return;
-		list = stage_take(&p->stage, FRAME_BATCH, &n);
+		list = stage_take(&p->stage, FRAME_BATCH - e->waiting_count, &n);
 		if (!n)
 			return;
-		flush_some(w, p, s, e, list);
+		for (; list; list = list->next) {
+			e->staged[e->waiting_count] = list;
+			e->waiting[e->waiting_count++] = (struct out_packet){ .data = list->data,
+									      .len = list->len,
+									      .peer = p,
+									      .session = s,
+									      .encap = encap };
+		}
+		if (e->waiting_count == FRAME_BATCH)
+			send_gathered(w);
 	}
+}
+
+/* A packet whose session was finished meanwhile is staged again while its batch is being sent, which
+ * asks for a flush: that one leaves it to the next round here. */
+void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
+{
+	bool sent;
+
+	if (w->egress.flushing)
+		return;
+	w->egress.flushing = true;
+	do {
+		for (unsigned i = 0; i < n; i++)
+			gather(w, peers[i]);
+		sent = w->egress.waiting_count > 0;
+		if (sent)
+			send_gathered(w);
+	} while (sent);
+	w->egress.flushing = false;
 }
 
 unsigned egress_run(struct worker *w)

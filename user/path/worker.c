@@ -112,16 +112,18 @@ void chain_want_handshake(struct worker *w, struct peer *p)
 
 static unsigned run_flushes(struct worker *w)
 {
-	unsigned n = 0;
+	struct peer *peers[FRAME_BATCH];
+	unsigned n = 0, peer_count = 0;
 	uint32_t index;
 
 	while (n < FRAME_BATCH && spsc_take(&w->flushes, &index)) {
 		struct session *s = indextab_session(w->config.device->indices, index);
 
 		if (s)
-			egress_flush(w, s->peer);
+			peers[peer_count++] = s->peer;
 		n++;
 	}
+	egress_flush(w, peers, peer_count);
 	return n;
 }
 

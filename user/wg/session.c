@@ -57,15 +57,19 @@ bool session_may_send(const struct session *s, uint64_t now_ns)
  * enough it would wrap and give out counters for the second time. */
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 {
-	uint64_t next = atomic_load_explicit(&s->send_counter, memory_order_relaxed);
+	uint64_t next = atomic_load_explicit(&s->send_counter, memory_order_relaxed), after;
+	bool enough;
 
 	do {
-		if (next > REJECT_AFTER_MESSAGES || n > REJECT_AFTER_MESSAGES - next)
+		enough = next <= REJECT_AFTER_MESSAGES && n <= REJECT_AFTER_MESSAGES - next;
+		if (!enough && next >= REJECT_AFTER_MESSAGES)
 			return false;
+		after = enough ? next + n : REJECT_AFTER_MESSAGES;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&s->send_counter, &next, next + n, memory_order_relaxed, memory_order_relaxed));
-	*first = next;
-	return true;
+		&s->send_counter, &next, after, memory_order_relaxed, memory_order_relaxed));
+	if (enough)
+		*first = next;
+	return enough;
 }
 
 bool session_renew_after_send(const struct session *s, uint64_t now_ns)

@@ -49,8 +49,8 @@ bool session_may_receive(const struct session *s, uint64_t now_ns);
 /* May it still seal a message? As above, and below REJECT_AFTER_MESSAGES. Any thread. */
 bool session_may_send(const struct session *s, uint64_t now_ns);
 
-/* Takes @n successive counters. Returns true and the first in *@first; false, with nothing taken
- * that could ever be used, when fewer than @n are left before REJECT_AFTER_MESSAGES. Any thread. */
+/* Takes @n successive counters. Returns true and the first in *@first; false when fewer than @n are left
+ * before REJECT_AFTER_MESSAGES: the session is then finished, it may send nothing more. Any thread. */
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	__attribute__((warn_unused_result));
 

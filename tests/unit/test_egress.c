@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* test_egress.c - packets that waited for a session: they leave together, in order, and once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <endian.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "io/encap.h"
+#include "path/chain.h"
+#include "wg/peer.h"
+
+#define PEERS 5
+#define TEXT_LEN 32
+#define SENT_MAX 512
+
+/* An outside path that keeps what it is given. */
+static uint8_t buffers[FRAME_BATCH][2048];
+static struct {
+	unsigned batches, messages;
+	uint32_t index[SENT_MAX];
+	uint8_t text[SENT_MAX][TEXT_LEN];
+} sent;
+
+static struct worker worker;
+static struct peer peers[PEERS];
+static const struct noise_keys keys = { .send = { 7 }, .recv = { 8 } };
+
+static unsigned alloc_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+{
+	static unsigned next;
+
+	(void)o;
+	for (unsigned i = 0; i < n; i++)
+		frames[i] = (struct tx_frame){ .payload = buffers[next++ % FRAME_BATCH] + 64,
+					       .room = 1900 };
+	return n;
+}
+
+static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+{
+	(void)o;
+	sent.batches++;
+	for (unsigned i = 0; i < n; i++) {
+		const struct wire_data *msg = (const void *)frames[i].payload;
+		struct aead_job job = {
+			.key = keys.send,
+			.counter = le64toh(msg->counter),
+			.src = frames[i].payload + sizeof(*msg),
+			.dst = sent.text[sent.messages],
+			.len = TEXT_LEN,
+		};
+
+		assert_int_equal(frames[i].len, wire_data_len(TEXT_LEN));
+		assert_int_equal(aead_open_batch(&job, 1), 1);
+		sent.index[sent.messages++] = le32toh(msg->receiver_index);
+	}
+	return n;
+}
+
+static void sweep(struct outside *o)
+{
+	(void)o;
+}
+
+static const struct outside_ops ops = {
+	.name = "udp", .alloc = alloc_frames, .send = send_frames, .sweep = sweep
+};
+static struct outside path = { .ops = &ops, .fd = -1 };
+
+static struct session *session(struct peer *p, uint32_t index)
+{
+	struct session *s = session_new(p, &keys, true, index, index, worker.now_ns);
+
+	assert_non_null(s);
+	return s;
+}
+
+static void push(struct peer *p, uint8_t first, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t text[TEXT_LEN] = { (uint8_t)(first + i) };
+
+		assert_int_equal(stage_push(&p->stage, text, sizeof(text)), 0);
+	}
+}
+
+static int setup(void **state)
+{
+	struct endpoint e = { .remote.v4 = { .sin_family = AF_INET } };
+	static struct awake awake;
+	struct timespec now;
+
+	(void)state;
+	memset(&sent, 0, sizeof(sent));
+	memset(&worker, 0, sizeof(worker));
+	memset(peers, 0, sizeof(peers));
+	worker.config.handoff = handoff_new();
+	worker.config.awake = &awake;
+	/* the real one, which is looked at before anything leaves */
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	worker.now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	worker.mtu = 1420;
+	worker_set_udp(&worker, &path);
+	for (uint32_t i = 0; i < PEERS; i++) {
+		stage_init(&peers[i].stage);
+		peers[i].encap = encap_new(&e, 1500);
+		peers[i].current = session(&peers[i], i);
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < PEERS; i++) {
+		stage_purge(&peers[i].stage);
+		free((void *)(uintptr_t)peers[i].encap);
+		session_free(peers[i].current);
+		session_free(peers[i].next);
+	}
+	handoff_free(worker.config.handoff);
+	return 0;
+}
+
+/* 1. What waits for several peers is sealed and handed over as one batch, each peer's in order. */
+static void test_across_peers(void **state)
+{
+	struct peer *all[PEERS];
+	unsigned at = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < PEERS; i++) {
+		all[i] = &peers[i];
+		push(all[i], (uint8_t)(10 * i), i + 1);
+	}
+	egress_flush(&worker, all, PEERS);
+	assert_int_equal(sent.batches, 1);
+	assert_int_equal(sent.messages, 1 + 2 + 3 + 4 + 5);
+	for (unsigned i = 0; i < PEERS; i++) {
+		for (unsigned k = 0; k <= i; k++, at++) {
+			assert_int_equal(sent.index[at], i);
+			assert_int_equal(sent.text[at][0], 10 * i + k);
+		}
+	}
+}
+
+/* 2. More than a batch: as many full ones as there are. */
+static void test_more_than_a_batch(void **state)
+{
+	struct peer *two[] = { &peers[0], &peers[1] };
+
+	(void)state;
+	push(two[0], 0, FRAME_BATCH + 3);
+	push(two[1], 100, 5);
+	egress_flush(&worker, two, 2);
+	assert_int_equal(sent.batches, 2);
+	assert_int_equal(sent.messages, FRAME_BATCH + 8);
+	for (unsigned i = 0; i < FRAME_BATCH + 3; i++)
+		assert_int_equal(sent.text[i][0], i);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(sent.text[FRAME_BATCH + 3 + i][0], 100 + i);
+}
+
+/* 3. Without a session or an endpoint they stay; the others leave. */
+static void test_not_ready(void **state)
+{
+	struct peer *three[] = { &peers[0], &peers[1], &peers[2] };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		push(three[i], (uint8_t)i, 1);
+	((struct session *)peers[0].current)->revoked = true;
+	free((void *)(uintptr_t)peers[1].encap);
+	peers[1].encap = NULL;
+	egress_flush(&worker, three, 3);
+	assert_int_equal(sent.messages, 1);
+	assert_int_equal(sent.index[0], 2);
+	assert_int_equal(peers[0].stage.count, 1);
+	assert_int_equal(peers[1].stage.count, 1);
+}
+
+/* 4. A session with fewer counters left than packets wait is finished: they wait on, and leave in order
+ * under the next one, even if that one is there in the same moment. */
+static void test_no_counters_left(void **state)
+{
+	struct peer *p = &peers[0];
+	struct session *s = p->current;
+
+	(void)state;
+	s->send_counter = REJECT_AFTER_MESSAGES - 2;
+	push(p, 1, 3);
+	egress_flush(&worker, &p, 1);
+	assert_int_equal(sent.messages, 0);
+	assert_int_equal(p->stage.count, 3);
+	assert_false(session_may_send(s, worker.now_ns));
+
+	session_free(s);
+	p->current = session(p, 77);
+	egress_flush(&worker, &p, 1);
+	assert_int_equal(sent.messages, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(sent.text[i][0], 1 + i);
+		assert_int_equal(sent.index[i], 77);
+	}
+	assert_int_equal(p->stage.count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_across_peers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_more_than_a_batch, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_counters_left, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
