@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # An interface without MTU gets one that the path takes: behind PPPoE (1492) 1412, also where only the
-# route says so. And the NIC's MTU grows while the tunnel is up: frames larger than the AF_XDP buffers were made for must
-# not vanish, in either direction.
+# route says so. The NIC's MTU grows while the tunnel is up: frames larger than the AF_XDP buffers were
+# made for must not vanish, in either direction. And one that was too large for AF_XDP is lowered.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
-#                          MTU 1500 ─▶ 3000 on both
+#                          MTU 1500 ─▶ 3000; 9000 ─▶ 1500 on both
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -64,4 +64,16 @@ done
 before=$(show b "${ID}b" .path.rx_packets.xsk)
 ok "and again 2000 bytes" large a 10.99.0.2
 holds "they came by XSK" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
+
+# Frames that AF_XDP cannot hold: by UDP, until the MTU is lowered.
+down a "${ID}a"
+down b "${ID}b"
+for ns in a b; do in_ns $ns ip link set eth0 mtu 9000; done
+ok "b by UDP" attach b a 2 udp
+ok "an MTU of 9000: attach" attach a b 1 auto
+is "... by UDP" "$(show a "${ID}a" '.path | "\(.rx) \(.tx)"')" "udp udp"
+ok "... and why" eval "show a '${ID}a' .path.why | grep -q 'MTU 9000'"
+for ns in a b; do in_ns $ns ip link set eth0 mtu 1500; done
+ok "lowered to 1500: by XDP" wait_for 5 eval "[ \"\$(show a ${ID}a '.path | \"\\(.rx) \\(.tx) \\(.why)\"')\" = 'xdp xdp null' ]"
+ok "... ping" in_ns a ping -q -c 1 -W 5 10.99.0.2
 done_testing

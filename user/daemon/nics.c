@@ -37,8 +37,12 @@ static int open_queue(struct node *n, struct node_nic *nic, const struct afxdp_c
 	struct outside **queue = &nic->queues[config->queue];
 	int err = afxdp_new(queue, config, f);
 
-	if (err == -EBUSY)
-		nic->busy_queue = (int)config->queue;
+	if (err == -EBUSY) {
+		nic->obstacle = NICS_QUEUE;
+		nic->busy_queue = config->queue;
+	}
+	if (err == -EMSGSIZE)
+		nic->obstacle = NICS_MTU;
 	if (err)
 		return err;
 	nic->queue_count++;
@@ -93,11 +97,12 @@ static int open_xdp(struct node *n, struct node_nic *nic, struct fault *f)
 	config.mtu = nic->mtu = link.mtu;
 	nic->sender_count = queues_of(nic);
 	nic->occupant = link.xdp_prog_id;
-	nic->busy_queue = -1;
 	if (wants_rx(n))
 		err = check_members(n, nic, &link, f);
 	if (wants_rx(n) && !err)
 		err = attach(n, nic, f);
+	if (err == -EBUSY)
+		nic->obstacle = NICS_PROGRAM;
 	config.generic = nic->attached && !nic->native;
 	for (unsigned queues = queues_of(nic); config.queue < queues && !err; config.queue++)
 		err = open_queue(n, nic, &config, f);
@@ -132,9 +137,9 @@ int nics_open(struct node *n, struct node_nic *nic, struct fault *f)
 	int err = 0;
 
 	nics_close(n, nic); /* TC may be there */
+	nic->obstacle = NICS_NOTHING;
 	if (wants_xdp(n))
 		err = open_xdp(n, nic, f);
-	nic->waiting = err == -EBUSY;
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->attached)
 		open_tc(n, nic);
@@ -172,27 +177,33 @@ void nics_leave(struct node *n, struct node_nic *nic)
 			 nic->name);
 		return;
 	}
-	nic->waiting = true;
+	nic->obstacle = NICS_PROGRAM;
 	nic->occupant = OCCUPANT_UNKNOWN;
-	nic->busy_queue = -1;
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
 		 more ? "it has more queues or a larger MTU; they are opened anew"
 		      : "our XDP program was detached by force");
 	open_tc(n, nic);
 }
 
-/* Is what was in our way gone? */
+/* Was something in our way, and is gone? */
 static bool is_free(const struct node_nic *nic, const struct netlink_link *link)
 {
 	const struct afxdp_config config = {
 		.nic = nic->name,
 		.ifindex = nic->ifindex,
-		.queue = (uint32_t)nic->busy_queue,
+		.queue = nic->busy_queue,
 	};
 
-	if (nic->busy_queue >= 0)
+	switch (nic->obstacle) {
+	case NICS_PROGRAM:
+		return link->xdp_prog_id != nic->occupant;
+	case NICS_QUEUE:
 		return afxdp_vacant(&config);
-	return link->xdp_prog_id != nic->occupant;
+	case NICS_MTU:
+		return link->mtu <= AFXDP_MTU_MAX;
+	default:
+		return false;
+	}
 }
 
 enum nics_change nics_look(struct node *n, struct node_nic *nic)
@@ -214,5 +225,5 @@ enum nics_change nics_look(struct node *n, struct node_nic *nic)
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(n->loader, nic->ifindex))
 		open_tc_again(n, nic);
-	return nic->waiting && is_free(nic, &link) ? NICS_READY : NICS_SAME;
+	return is_free(nic, &link) ? NICS_READY : NICS_SAME;
 }

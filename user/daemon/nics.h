@@ -18,16 +18,24 @@ struct node;
 
 #define NICS_WHY_LEN 256
 
+/* What was in the way of XDP, and may go by itself. */
+enum nics_obstacle {
+	NICS_NOTHING, /* nothing was, or what was stays */
+	NICS_PROGRAM, /* another XDP program */
+	NICS_QUEUE,   /* another AF_XDP socket */
+	NICS_MTU,     /* frames larger than AF_XDP takes */
+};
+
 struct node_nic {
 	char name[IFNAME_MAX + 1];
 	uint32_t ifindex; /* 0: there is none of that name now */
 	bool attached;	  /* our XDP program is there */
 	bool native;
-	bool tc;	   /* our TC program is, in its place */
-	bool waiting;	   /* another was in our way: it is opened again when ... */
-	uint32_t occupant; /* ... this is not the id of the XDP program there any more, ... */
-	int busy_queue; /* ... or this queue has no AF_XDP socket any more; -1: it was not that */
-	uint32_t mtu;	/* that its queues were opened for: larger frames would not fit */
+	bool tc;		     /* our TC program is, in its place */
+	enum nics_obstacle obstacle; /* it is opened again when that is gone */
+	uint32_t occupant;	     /* NICS_PROGRAM: the id of the XDP program that was there */
+	uint32_t busy_queue;	     /* NICS_QUEUE: which one */
+	uint32_t mtu;	       /* that its queues were opened for: larger frames would not fit */
 	unsigned queue_count;  /* all that it receives on */
 	unsigned sender_count; /* the first of them, on which it sends, too */
 	struct outside *queues[NIC_QUEUES_MAX];
