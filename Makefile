@@ -196,7 +196,8 @@ check-net: tests ## the real thing in network namespaces; root
 	@$(RUN_TESTS) $(NET_TESTS)
 
 # With BRIEF=1 (tools/check) the sanitizers leave out what mostly waits, or tests the host more than us.
-WAITING := bystanders hung manuals maps moves rights secrets sequences twoifaces wgquick workers
+WAITING := bystanders hung manuals maps matrix moves policy recover rights secrets sequences sticky \
+	twoifaces wgquick workers
 SAN_NET_TESTS = $(filter-out $(if $(BRIEF),$(WAITING:%=tests/net/%.sh)),$(NET_TESTS))
 
 check-san: ## unit and namespace tests under ASan and UBSan; BRIEF=1: not all of them; root

@@ -2,24 +2,23 @@
 # SPDX-License-Identifier: MIT
 #
 # Keys that change while traffic flows, are cleared, or are none; persistent keepalives: what leaves
-# then, message by message, and that no timer is waited for. On both paths.
+# then, message by message, and that no timer is waited for. By XDP and by UDP, at once.
 #
-#   ┌──────── a ────────┐             ┌────────── b ──────────┐
-#   │ wgxdp   10.99.0.1 │             │ keys.py, a node of    │
-#   │ :51820  192.0.2.1 eth0 ═════ eth0 wgpeer.py  192.0.2.2  │
-#   └───────────────────┘             └───────────────────────┘
+#   ┌────── ax, au ──────┐             ┌──────── bx, bu ───────┐
+#   │ wgxdp   10.99.0.1  │             │ keys.py, a node of    │
+#   │ :51820  192.0.2.1 eth0 ═════ eth0 wgpeer.py  192.0.2.2   │
+#   └────────────────────┘             └───────────────────────┘
 
 . "$(dirname "$0")/lib.sh"
 need_root
 need_cmd ip wg jq
 need_cryptography
 
-ns_add a b
-join a eth0 b eth0
-A=${ID}a
 keys a a2 b
-for path in xdp udp; do
-	ok "$path: attach" ours a "$A" --rx $path --tx $path <<-EOC
+
+up() # x|u PATH
+{
+	ours "a$1" "${ID}a$1" --rx "$2" --tx "$2" <<-EOC
 		[Interface]
 		PrivateKey = $(key a)
 		ListenPort = 51820
@@ -29,10 +28,31 @@ for path in xdp udp; do
 		AllowedIPs = 10.99.0.2/32
 		Endpoint = 192.0.2.2:51822
 	EOC
-	python_tap "$path: " keys.py "$A" "$ID-a" "$ID-b" "$TMP"
-	is "$path: it took that path" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "$path $path"
-	down a "$A"
-	clean "$path: nothing left" a "$A"
+}
+
+begin() # x|u PATH WHAT
+{
+	ok "$2: attach" up "$1" "$2"
+	python_begin "$2: " keys.py "${ID}a$1" "$ID-a$1" "$ID-b$1" "$TMP" "$3"
+}
+
+end() # x|u PATH
+{
+	python_end "$2: "
+	is "$2: it took that path" "$(show "a$1" "${ID}a$1" '.path | "\(.rx) \(.tx)"')" "$2 $2"
+	down "a$1" "${ID}a$1"
+	clean "$2: nothing left" "a$1" "${ID}a$1"
+}
+
+for i in x u; do
+	ns_add a$i b$i
+	join a$i eth0 b$i eth0
+done
+for what in all again; do # another daemon, with the same keys
+	begin x xdp $what
+	begin u udp $what
+	end x xdp
+	end u udp
 done
 
 done_testing

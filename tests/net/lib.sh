@@ -133,16 +133,30 @@ need_cryptography()
 # become tests of ours; so does its end
 python_tap()
 {
-	local line status=0 prefix=$1
-	shift
-	/usr/bin/python3 "$(dirname "$0")/$1" "${@:2}" >"$TMP/tap" 2>"$TMP/tap.err" || status=$?
+	python_begin "$@"
+	python_end "$1"
+}
+
+# The same in two halves, for several at once; each has its PREFIX.
+declare -A python_pids=() python_scripts=()
+python_begin()
+{
+	local out=$TMP/tap.${1//[^a-zA-Z0-9]/_}
+	/usr/bin/python3 "$(dirname "$0")/$2" "${@:3}" >"$out" 2>"$out.err" &
+	python_pids[$1]=$! python_scripts[$1]=$2
+}
+
+python_end() # PREFIX
+{
+	local line status=0 prefix=$1 out=$TMP/tap.${1//[^a-zA-Z0-9]/_}
+	wait "${python_pids[$1]}" || status=$?
 	while IFS= read -r line; do
 		case $line in
 		"ok "*) pass "$prefix${line#ok }" ;;
 		"not ok "*) fail "$prefix${line#not ok }" ;;
 		esac
-	done <"$TMP/tap"
-	is "$prefix$1 came to its end" "$status$(cat "$TMP/tap.err")" 0
+	done <"$out"
+	is "$prefix${python_scripts[$1]} came to its end" "$status$(cat "$out.err")" 0
 }
 
 # wait_for SECONDS COMMAND...: polls until it succeeds
