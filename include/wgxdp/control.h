@@ -36,7 +36,10 @@
  *                     public_key, name ("" = none), endpoint ("" = none), allowed_ips ["a/n"],
  *                     latest_handshake (Unix time in s, 0 = never),
  *                     rx_bytes, tx_bytes, rx_packets, tx_packets (authenticated),
- *                     persistent_keepalive (s, 0 = off)
+ *                     persistent_keepalive (s, 0 = off),
+ *                     path_mtu (bytes of an outer packet, null = not known),
+ *                     tx ("xdp", "udp", null = no endpoint), why (sentence or null: why data to it
+ *                     alone does not leave by AF_XDP, or that its route leads into the tunnel)
  *
  * Private and preshared keys never pass here.
  */

@@ -15,7 +15,7 @@ import sys
 import time
 
 import wgpeer
-from wire import Daemon, key_file, say, wait_until
+from wire import Packet, Daemon, Tap, key_file, same, say, wait_until
 
 OURS = {4: "10.99.0.1", 6: "fd99::1"}
 THEIRS = {4: "10.99.0.2", 6: "fd99::2"}
@@ -26,65 +26,6 @@ PATIENCE_S = 10
 SILENCE_S = 0.3  # what has not come by then is taken not to come
 HANDSHAKE_CLASS = 0x88
 NOT_ECT, ECT1, ECT0, CE = range(4)
-
-
-def same(what, got, want):
-    say(what, got == want, f"got {got}, want {want}")
-
-
-class Tap:
-    """Every packet that comes in by @nic of @namespace, from its IP header on."""
-
-    def __init__(self, namespace, nic):
-        with wgpeer.namespace(namespace):
-            # 3 = ETH_P_ALL; DGRAM: without the Ethernet header, if there is one
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
-            self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
-            self.socket.bind((nic, 3))
-
-    def packets(self, patience_s):
-        """As they come, until none has come for @patience_s."""
-        self.socket.settimeout(patience_s)
-        while True:
-            try:
-                packet, (_, _, kind, _, _) = self.socket.recvfrom(65536)
-            except socket.timeout:
-                return
-            if kind != 4:  # PACKET_OUTGOING
-                yield packet
-
-    def forget(self):
-        self.socket.setblocking(False)
-        try:
-            while True:
-                self.socket.recv(65536)
-        except BlockingIOError:
-            pass
-
-
-class Packet:
-    """An IP packet, taken apart."""
-
-    def __init__(self, data):
-        self.data, self.version = data, data[0] >> 4
-        if self.version == 4:
-            header = (data[0] & 15) * 4
-            self.tclass, self.ttl, self.protocol = data[1], data[8], data[9]
-            self.fragment = struct.unpack(">H", data[6:8])[0]  # DF is 0x4000
-            self.sum_fits = wgpeer.checksum(data[:header]) == 0
-            self.flow = 0
-        else:
-            header = 40
-            self.tclass, self.ttl, self.protocol = (data[0] & 15) << 4 | data[1] >> 4, data[7], data[6]
-            self.fragment, self.sum_fits = 0, True
-            self.flow = struct.unpack(">I", data[:4])[0] & 0xFFFFF
-        self.payload = data[header:]
-
-    def message(self, sport, dport):
-        """The payload of a UDP datagram between these ports, or None."""
-        if self.protocol != 17 or struct.unpack(">HH", self.payload[:4]) != (sport, dport):
-            return None
-        return self.payload[8:]
 
 
 def with_class(ip, tclass):

@@ -3,6 +3,7 @@
 
     d = Daemon(interface, namespace)      show(), endpoint(key), wg("set", ...), set("private_key=...")
     raw = Raw(namespace, nic, to_mac)     raw.udp(source, sport, destination, dport, payload, checksum)
+    tap = Tap(namespace, nic)             for data in tap.packets(patience_s): Packet(data)
     say("what", good, why)                a line of TAP, numbered by python_tap of lib.sh
 """
 
@@ -22,6 +23,10 @@ SILENCE_S = 0.2  # what has not happened by then is taken not to happen
 
 def say(what, good, why=""):
     print(f"ok {what}" if good else f"not ok {what}: {why}", flush=True)
+
+
+def same(what, got, want):
+    say(what, got == want, f"got {got}, want {want}")
 
 
 def wait_until(true, patience_s=PATIENCE_S):
@@ -167,3 +172,59 @@ class Raw:
             kind = 0x86DD
         frame = self.to_mac + self.own_mac + struct.pack(">H", kind) + ip + head + payload
         self.socket.send(frame)
+
+
+class Tap:
+    """Every packet that comes in by @nic of @namespace, from its IP header on."""
+
+    def __init__(self, namespace, nic):
+        with wgpeer.namespace(namespace):
+            # 3 = ETH_P_ALL; DGRAM: without the Ethernet header, if there is one
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+            self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
+            self.socket.bind((nic, 3))
+
+    def packets(self, patience_s):
+        """As they come, until none has come for @patience_s."""
+        self.socket.settimeout(patience_s)
+        while True:
+            try:
+                packet, (_, _, kind, _, _) = self.socket.recvfrom(65536)
+            except socket.timeout:
+                return
+            if kind != 4:  # PACKET_OUTGOING
+                yield packet
+
+    def forget(self):
+        self.socket.setblocking(False)
+        try:
+            while True:
+                self.socket.recv(65536)
+        except BlockingIOError:
+            pass
+
+
+class Packet:
+    """An IP packet, taken apart."""
+
+    def __init__(self, data):
+        self.data, self.version = data, data[0] >> 4
+        if self.version == 4:
+            header = (data[0] & 15) * 4
+            self.tclass, self.ttl, self.protocol = data[1], data[8], data[9]
+            self.fragment = struct.unpack(">H", data[6:8])[0]  # DF is 0x4000
+            self.sum_fits = wgpeer.checksum(data[:header]) == 0
+            self.flow, self.source = 0, str(ipaddress.IPv4Address(data[12:16]))
+        else:
+            header = 40
+            self.tclass, self.ttl, self.protocol = (data[0] & 15) << 4 | data[1] >> 4, data[7], data[6]
+            self.fragment, self.sum_fits = 0, True
+            self.flow = struct.unpack(">I", data[:4])[0] & 0xFFFFF
+            self.source = str(ipaddress.IPv6Address(data[8:24]))
+        self.payload = data[header:]
+
+    def message(self, sport, dport):
+        """The payload of a UDP datagram between these ports, or None."""
+        if self.protocol != 17 or struct.unpack(">HH", self.payload[:4]) != (sport, dport):
+            return None
+        return self.payload[8:]

@@ -366,6 +366,7 @@ static int start_events(struct node *n, struct fault *f)
 		err = tunnel_watch(n);
 	if (!err)
 		err = events_watch(n);
+	reach_watch(n);
 	loop_on_wake(n->loop, wipe_if_stale, n);
 	watched = err ? err : vmgenid_watch(n);
 	if (!err && watched)
@@ -497,6 +498,7 @@ int node_run(const struct options *options, struct conf *conf, int lease_fd)
 		.tun.fd = -1,
 		.tun_mtu = 1420,
 		.reach_at_ns = UINT64_MAX,
+		.narrowed_at_ns = UINT64_MAX,
 		.listen_at_ns = UINT64_MAX,
 	};
 	snprintf(prefix, sizeof(prefix), "wgxdp: %s", options->interface);

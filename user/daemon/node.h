@@ -36,9 +36,12 @@
 #include "daemon/uapi.h"
 #include "daemon/workers.h"
 #include "io/nexthop.h"
+#include "io/pmtu.h"
 #include "io/tun.h"
 #include "util/log.h"
 #include "wg/device.h"
+
+#define NARROWED_MAX 16
 
 struct node {
 	const struct options *options;
@@ -91,6 +94,10 @@ struct node {
 
 	/* reach.c */
 	struct nexthop_managed managed;
+	struct pmtu_watch *pmtu;		/* NULL: nobody tells us */
+	struct endpoint narrowed[NARROWED_MAX]; /* to be resolved at narrowed_at_ns */
+	unsigned narrowed_count;
+	uint64_t narrowed_at_ns;
 	unsigned recorded;    /* how many of them stand in the record */
 	uint64_t reach_at_ns; /* all peers are resolved anew then; UINT64_MAX = no need */
 	uint64_t reached_ns;  /* when that was last done */
@@ -161,6 +168,7 @@ void paths_close(struct node *n);
 void paths_tick(struct node *n, uint64_t now_ns);
 
 /* reach.c */
+void reach_watch(struct node *n);		 /* for what routers say */
 void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
 /* Can somebody other than this host be at @from? */
 bool reach_answerable(struct node *n, const struct endpoint *from);

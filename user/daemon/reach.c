@@ -6,10 +6,14 @@
  *   a neighbour became valid, invalid, another MAC ──▶ reach_neighbour ──▶ the peers behind it
  *   links, addresses, routes, rules changed ──▶ reach_changed ──▶ all peers, some at a time, and not
  *                                               more often than every REACH_INTERVAL_NS
+ *   nothing at all for REACH_EVERY_NS ──▶ all peers: a path MTU that the kernel learned, or forgot,
+ *                                         a sysctl
+ *   a router says "too big" ──▶ on_narrowed ──▶ the peers there, a moment later
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "daemon/node.h"
 #include "io/udp.h"
@@ -17,6 +21,10 @@
 
 #define REACH_INTERVAL_NS (50 * NS_PER_MS)
 #define REACH_TURN_NS (5 * NS_PER_MS)
+#define REACH_EVERY_NS (30 * NS_PER_S)
+/* After the first "too big" others are waited for so long, and nobody listens: a flood of them costs no
+ * more than that. The kernel, too, has learned by then. */
+#define NARROWED_NS (10 * NS_PER_MS)
 
 static void publish(struct node *n, struct peer *p, struct encap *e)
 {
@@ -113,10 +121,51 @@ void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event
 void reach_changed(struct node *n)
 {
 	uint64_t now_ns = loop_now_ns(), earliest_ns = n->reached_ns + REACH_INTERVAL_NS;
+	uint64_t at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
 
-	if (n->reach_at_ns == UINT64_MAX)
-		n->reach_at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
+	if (at_ns < n->reach_at_ns)
+		n->reach_at_ns = at_ns;
 }
+
+/* Path MTUs ------------------------------------------------------------------------------------- */
+
+static void on_narrowed(void *ctx, int fd, uint32_t events)
+{
+	struct node *n = ctx;
+
+	(void)events;
+	n->narrowed_count = pmtu_read(n->pmtu, htons(n->udp.port), n->narrowed, NARROWED_MAX);
+	loop_delete(n->loop, fd);
+	n->narrowed_at_ns = loop_now_ns() + NARROWED_NS;
+}
+
+static bool is_narrowed(const struct node *n, const struct peer *p)
+{
+	for (unsigned i = 0; i < n->narrowed_count; i++)
+		if (endpoint_same_remote(&p->endpoint, &n->narrowed[i]))
+			return true;
+	return false;
+}
+
+static void resolve_narrowed(struct node *n)
+{
+	for (struct peer *p = n->device.first; p && n->narrowed_count; p = p->list_next)
+		if (is_narrowed(n, p))
+			reach_peer(n, p);
+	n->narrowed_count = 0;
+	n->narrowed_at_ns = UINT64_MAX;
+	if (loop_add(n->loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
+		log_error("path MTUs are followed every 30 s only");
+}
+
+void reach_watch(struct node *n)
+{
+	n->pmtu = pmtu_open();
+	if (!n->pmtu || loop_add(n->loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
+		log_info("path MTUs are followed every 30 s only: %s", strerror(errno));
+}
+
+/* All peers ------------------------------------------------------------------------------------- */
 
 void reach_now(struct node *n)
 {
@@ -129,7 +178,11 @@ void reach_now(struct node *n)
  * another round after this one. */
 void reach_tick(struct node *n, uint64_t now_ns)
 {
-	if (n->reach_slot == n->slot_cap && now_ns >= n->reach_at_ns) {
+	if (now_ns >= n->narrowed_at_ns)
+		resolve_narrowed(n);
+	if (n->reach_slot == n->slot_cap) {
+		if (now_ns < n->reach_at_ns)
+			return;
 		n->reach_at_ns = UINT64_MAX;
 		n->reach_slot = 0;
 	}
@@ -143,14 +196,19 @@ void reach_tick(struct node *n, uint64_t now_ns)
 			return;
 	}
 	n->reached_ns = now_ns;
+	if (n->reach_at_ns == UINT64_MAX && n->slot_cap)
+		n->reach_at_ns = now_ns + REACH_EVERY_NS;
 }
 
 uint64_t reach_next(const struct node *n)
 {
-	return n->reach_slot < n->slot_cap ? 0 : n->reach_at_ns;
+	if (n->reach_slot < n->slot_cap)
+		return 0;
+	return n->narrowed_at_ns < n->reach_at_ns ? n->narrowed_at_ns : n->reach_at_ns;
 }
 
 void reach_done(struct node *n)
 {
 	nexthop_release(n->netlink, &n->managed);
+	pmtu_close(n->pmtu);
 }

@@ -35,6 +35,7 @@ static void describe_tx(const struct node *n, const struct peer *p, json_t *to)
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
 	bool by_udp = e && !e->direct;
 
+	json_object_set_new(to, "path_mtu", e && e->mtu ? json_integer(e->mtu) : json_null());
 	json_object_set_new(to, "tx", e ? json_string(by_udp ? "udp" : "xdp") : json_null());
 	json_object_set_new(to, "why",
 			    by_udp && (n->tx_xdp || e->inward) ? json_string(e->why) : json_null());

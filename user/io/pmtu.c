@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pmtu.c - two raw sockets, whose filters let through just these errors. The kernel gives an IPv4 one
+ * its IP header, too, an IPv6 one begins with ICMPv6:
+ *
+ *   | IP | ICMP: type, code, checksum, MTU | our packet: IP header | UDP header: ports ...
+ */
+#include "io/pmtu.h"
+
+#include <errno.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define ICMP_HEADER_LEN 8
+#define IPV6_HEADER_LEN 40
+#define READ_LEN 512 /* as much of the error as is looked at */
+/* A flood is lost here, not in memory. */
+#define SOCKET_BUFFER_BYTES (64 << 10)
+
+struct pmtu_watch {
+	int fd, ipv4, ipv6; /* epoll over the two; -1 = none */
+};
+
+/* Parsing -------------------------------------------------------------------------------------- */
+
+static bool parse_ports(const uint8_t *udp, __be16 port, __be16 *to)
+{
+	memcpy(to, udp + 2, sizeof(*to));
+	return !memcmp(udp, &port, sizeof(port)) && *to;
+}
+
+static bool parse_ipv4(const uint8_t *p, size_t len, __be16 port, struct endpoint *to)
+{
+	size_t header = len ? (p[0] & 15u) * 4 : 0;
+	struct sockaddr_in found = { .sin_family = AF_INET };
+
+	if (header < 20 || len < header + ICMP_HEADER_LEN + 20 || p[header] != ICMP_DEST_UNREACH ||
+	    p[header + 1] != ICMP_FRAG_NEEDED)
+		return false;
+	p += header + ICMP_HEADER_LEN;
+	len -= header + ICMP_HEADER_LEN;
+	header = (p[0] & 15u) * 4;
+	if (p[0] >> 4 != 4 || header < 20 || len < header + 4 || p[9] != IPPROTO_UDP ||
+	    (p[6] & 0x1f) || p[7])
+		return false;
+	if (!parse_ports(p + header, port, &found.sin_port))
+		return false;
+	memcpy(&found.sin_addr, p + 16, sizeof(found.sin_addr));
+	*to = (struct endpoint){ .remote.v4 = found };
+	return true;
+}
+
+static bool parse_ipv6(const uint8_t *p, size_t len, __be16 port, struct endpoint *to)
+{
+	size_t at = ICMP_HEADER_LEN + IPV6_HEADER_LEN;
+	struct sockaddr_in6 found = { .sin6_family = AF_INET6 };
+	uint8_t next;
+
+	if (len < at + 4 || p[0] != ICMPV6_PKT_TOOBIG || p[ICMP_HEADER_LEN] >> 4 != 6)
+		return false;
+	next = p[ICMP_HEADER_LEN + 6];
+	if (next == IPPROTO_FRAGMENT && len >= at + 8 + 4 && !p[at + 2] && !(p[at + 3] & 0xf8)) {
+		next = p[at];
+		at += 8;
+	}
+	if (next != IPPROTO_UDP || !parse_ports(p + at, port, &found.sin6_port))
+		return false;
+	memcpy(&found.sin6_addr, p + ICMP_HEADER_LEN + 24, sizeof(found.sin6_addr));
+	*to = (struct endpoint){ .remote.v6 = found };
+	return true;
+}
+
+/* Sockets -------------------------------------------------------------------------------------- */
+
+static int open_ipv4(void)
+{
+	const struct icmp_filter filter = { ~(1U << ICMP_DEST_UNREACH) };
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof(filter));
+	return fd;
+}
+
+static int open_ipv6(void)
+{
+	struct icmp6_filter filter;
+	int fd = socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+
+	memset(&filter, 0xff, sizeof(filter)); /* a bit set blocks */
+	filter.data[0] &= ~(1U << ICMPV6_PKT_TOOBIG);
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_ICMPV6, ICMPV6_FILTER, &filter, sizeof(filter));
+	return fd;
+}
+
+static int add(const struct pmtu_watch *w, int fd)
+{
+	const int size = SOCKET_BUFFER_BYTES;
+	struct epoll_event event = { .events = EPOLLIN };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return epoll_ctl(w->fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+struct pmtu_watch *pmtu_open(void)
+{
+	struct pmtu_watch *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (!w)
+		return NULL;
+	w->ipv4 = open_ipv4();
+	w->ipv6 = open_ipv6(); /* -1 on a host without IPv6 */
+	w->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->fd >= 0 && w->ipv4 >= 0 && !add(w, w->ipv4) && (w->ipv6 < 0 || !add(w, w->ipv6)))
+		return w;
+	err = errno;
+	pmtu_close(w);
+	errno = err;
+	return NULL;
+}
+
+void pmtu_close(struct pmtu_watch *w)
+{
+	if (!w)
+		return;
+	if (w->ipv4 >= 0)
+		close(w->ipv4);
+	if (w->ipv6 >= 0)
+		close(w->ipv6);
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+}
+
+int pmtu_fd(const struct pmtu_watch *w)
+{
+	return w->fd;
+}
+
+static bool known(const struct endpoint *e, const struct endpoint *list, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (endpoint_same_remote(e, &list[i]))
+			return true;
+	return false;
+}
+
+unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsigned max)
+{
+	unsigned count = 0;
+	uint8_t msg[READ_LEN];
+	struct endpoint e;
+
+	for (unsigned i = 0; i < PMTU_READS && count < max; i++) {
+		bool v6 = false;
+		ssize_t n = recv(w->ipv4, msg, sizeof(msg), 0);
+
+		if (n < 0 && w->ipv6 >= 0) {
+			v6 = true;
+			n = recv(w->ipv6, msg, sizeof(msg), 0);
+		}
+		if (n < 0)
+			break;
+		if ((v6 ? parse_ipv6(msg, (size_t)n, port, &e)
+			: parse_ipv4(msg, (size_t)n, port, &e)) &&
+		    !known(&e, to, count))
+			to[count++] = e;
+	}
+	return count;
+}
