@@ -76,13 +76,30 @@ static void test_levels(void **state)
 
 static void test_journal_priorities(void **state)
 {
+	char stream[48];
+	struct stat st;
+
 	(void)state;
-	setenv("JOURNAL_STREAM", "8:1", 1);
+	fstat(STDERR_FILENO, &st);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
 	log_open("wgxdp", LOG_LEVEL_DEBUG);
+	assert_string_equal(log_where(), "journal");
 	log_error("e");
 	log_info("i");
 	log_debug("d");
 	assert_string_equal(written(), "<3>wgxdp: e\n<6>wgxdp: i\n<7>wgxdp: d\n");
+}
+
+/* A shell within a service has the variable, and a terminal. */
+static void test_somebody_elses_journal(void **state)
+{
+	(void)state;
+	setenv("JOURNAL_STREAM", "8:1", 1);
+	log_open("wgxdp", LOG_LEVEL_DEBUG);
+	assert_string_equal(log_where(), "stderr");
+	log_error("e");
+	assert_string_equal(written(), "wgxdp: e\n");
 }
 
 /* A value from outside must not forge a line or a terminal sequence; UTF-8 is left alone. */
@@ -163,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_journal_priorities, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_somebody_elses_journal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_control_characters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_message_is_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_syslog, setup, teardown),

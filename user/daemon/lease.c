@@ -44,7 +44,7 @@ static void close_inherited(int keep[static 3])
 static void leave_terminal(const struct options *options, int lease)
 {
 	const char *level = getenv("LOG_LEVEL");
-	bool quiet = !getenv("JOURNAL_STREAM") &&
+	bool quiet = !log_is_journal() &&
 		     (!level || (strcmp(level, "verbose") && strcmp(level, "debug")));
 	int null, keep[3] = { lease, options->tun_fd, options->uapi_fd };
 

@@ -10,11 +10,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -32,10 +33,23 @@ static int syslog_fd = -1; /* >= 0: there, and not to stderr */
 
 static const struct sockaddr_un syslog_address = { .sun_family = AF_UNIX, .sun_path = SYSLOG_PATH };
 
+/* "DEVICE:INODE", systemd.exec(5). */
+bool log_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char found[48];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st))
+		return false;
+	snprintf(found, sizeof(found), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return !strcmp(stream, found);
+}
+
 void log_open(const char *prefix, enum log_level level)
 {
 	line_prefix = prefix;
-	journal = getenv("JOURNAL_STREAM") != NULL;
+	journal = log_is_journal();
 	log_set_level(level);
 }
 
