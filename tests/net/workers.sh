@@ -119,7 +119,7 @@ threads() # FIELD: of the workers' threads, by name
 {
 	local task
 	for task in "/proc/$(daemon_pid a "$A")/task"/*; do
-		grep -q '^wgxdp/' "$task/comm" && echo "$(<"$task/comm") $(grep -oP "^$1:\s*\K.*" "$task/status")"
+		grep -q '^wgxdp/[0-9]' "$task/comm" && echo "$(<"$task/comm") $(grep -oP "^$1:\s*\K.*" "$task/status")"
 	done | sort
 }
 

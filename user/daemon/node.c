@@ -79,48 +79,6 @@ void node_down(struct node *n)
 	log_info("down");
 }
 
-int node_set_listen_port(struct node *n, uint16_t port)
-{
-	struct node_udp udp;
-	int err;
-
-	if (!n->up || (port && port == n->udp.port)) {
-		n->wanted_port = port;
-		return 0;
-	}
-	err = workers_open_udp(n, port, &udp, NULL);
-	if (err)
-		return err;
-	workers_stop(n);
-	workers_use_udp(n, &udp);
-	n->wanted_port = port;
-	mapsync_listen(n);
-	reach_now(n);
-	err = intake_watch_leader(n);
-	if (!err)
-		err = workers_start(n);
-	if (err) {
-		log_error("cannot go on with port %u: %s", port, strerror(-err));
-		node_down(n);
-		netlink_set_up(n->tun_netlink, n->tun.ifindex, false);
-	}
-	return err;
-}
-
-int node_set_fwmark(struct node *n, uint32_t fwmark)
-{
-	int err = n->udp.leader ? udp_set_fwmark(n->udp.leader, fwmark) : 0;
-
-	for (unsigned i = 0; i < n->worker_count && !err; i++)
-		if (n->udp.members[i])
-			err = udp_set_fwmark(n->udp.members[i], fwmark);
-	if (err)
-		return err;
-	n->fwmark = fwmark;
-	reach_changed(n);
-	return 0;
-}
-
 /* The host slept, or is a copy: no key that is in memory may be used again, [contract] 4.23. Workers hold
  * still since they know of it. */
 static void wipe_if_stale(void *ctx)
@@ -220,14 +178,48 @@ static void on_socket_deleted(void *ctx)
 
 /* What the configuration socket asks of the node ----------------------------------------------- */
 
+/* While up or down; what was stays where the port is not to be had. */
 static int uapi_set_listen_port(void *ctx, uint16_t port)
 {
-	return node_set_listen_port(ctx, port);
+	struct node *n = ctx;
+	struct node_udp udp;
+	int err;
+
+	if (!n->up || (port && port == n->udp.port)) {
+		n->wanted_port = port;
+		return 0;
+	}
+	err = workers_open_udp(n, port, &udp, NULL);
+	if (err)
+		return err;
+	workers_stop(n);
+	workers_use_udp(n, &udp);
+	n->wanted_port = port;
+	mapsync_listen(n);
+	reach_now(n);
+	err = intake_watch_leader(n);
+	if (!err)
+		err = workers_start(n);
+	if (err) {
+		log_error("cannot go on with port %u: %s", port, strerror(-err));
+		node_stop(n, 1);
+	}
+	return err;
 }
 
 static int uapi_set_fwmark(void *ctx, uint32_t fwmark)
 {
-	return node_set_fwmark(ctx, fwmark);
+	struct node *n = ctx;
+	int err = n->udp.leader ? udp_set_fwmark(n->udp.leader, fwmark) : 0;
+
+	for (unsigned i = 0; i < n->worker_count && !err; i++)
+		if (n->udp.members[i])
+			err = udp_set_fwmark(n->udp.members[i], fwmark);
+	if (err)
+		return err;
+	n->fwmark = fwmark;
+	reach_changed(n);
+	return 0;
 }
 
 static uint16_t uapi_listen_port(void *ctx)

@@ -130,10 +130,6 @@ void node_stop(struct node *n, int exit_code);
 int node_up(struct node *n, struct fault *f);
 void node_down(struct node *n);
 
-/* Changes port or mark while up or down; what was stays on failure. 0/-errno. */
-int node_set_listen_port(struct node *n, uint16_t port);
-int node_set_fwmark(struct node *n, uint32_t fwmark);
-
 /* apply.c: 0/-errno with @f. */
 int apply_conf(struct node *n, const struct conf *conf, struct fault *f);
 

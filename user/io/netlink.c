@@ -390,14 +390,6 @@ int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
-int netlink_delete_link(struct netlink *nl, uint32_t ifindex)
-{
-	/* Index 0 with no name would be a request about nothing; a group delete must never be. */
-	if (!ifindex)
-		return -ENODEV;
-	return netlink_talk(nl, begin_link(nl, RTM_DELLINK, ifindex, 0, 0), NULL, NULL);
-}
-
 /* Addresses ----------------------------------------------------------------------------------- */
 
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address)

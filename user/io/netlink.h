@@ -54,7 +54,6 @@ int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 /* -EEXIST when there is one already. An address keeps its host bits, a destination has none. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination);
-int netlink_delete_link(struct netlink *nl, uint32_t ifindex);
 
 /* Calls @fn for every unicast address of the host, loopback included, but those whose duplicate
  * detection failed or is under way. What @fn returns other than 0 ends it and is returned. */

@@ -16,8 +16,7 @@ struct handoff {
 	int event_fd;
 	_Atomic bool kicked; /* event_fd has been written since the last clear */
 	_Atomic bool notes_lost;
-	_Atomic uint64_t messages_dropped; /* single writer: the worker */
-	bool dirty;			   /* worker: something was put in since the last kick */
+	bool dirty; /* worker: something was put in since the last kick */
 };
 
 struct handoff *handoff_new(void)
@@ -72,10 +71,7 @@ bool handoff_message(struct handoff *h, const struct endpoint *from, const void 
 	memcpy(m.data, msg, len);
 	memset(m.data + len, 0, sizeof(m.data) - len);
 	h->dirty = true;
-	if (spsc_put(&h->messages, &m))
-		return true;
-	atomic_fetch_add_explicit(&h->messages_dropped, 1, memory_order_relaxed);
-	return false;
+	return spsc_put(&h->messages, &m);
 }
 
 void handoff_kick(struct handoff *h)
@@ -124,9 +120,4 @@ bool handoff_notes_lost(struct handoff *h)
 unsigned handoff_messages_waiting(const struct handoff *h)
 {
 	return spsc_count(&h->messages);
-}
-
-uint64_t handoff_messages_dropped(const struct handoff *h)
-{
-	return atomic_load_explicit(&h->messages_dropped, memory_order_relaxed);
 }

@@ -62,6 +62,5 @@ bool handoff_take_message(struct handoff *h, struct handshake_message *m);
 bool handoff_notes_lost(struct handoff *h);
 /* Messages waiting now: the measure of load. */
 unsigned handoff_messages_waiting(const struct handoff *h);
-uint64_t handoff_messages_dropped(const struct handoff *h);
 
 #endif

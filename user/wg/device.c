@@ -246,7 +246,8 @@ void device_peer_remove(struct device *d, struct peer *p)
 {
 	hash_remove(d, p);
 	list_unlink(d, p);
-	device_peer_disallow_all(d, p);
+	device_peer_replace_begin(p); /* by nothing */
+	device_peer_replace_end(d, p);
 	upkeep_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
 	heap_set(&d->deadlines, p, TIMERS_NEVER);
@@ -331,10 +332,4 @@ static void end_allowed(void *ctx, const struct prefix *prefix)
 void device_peer_replace_end(struct device *d, struct peer *p)
 {
 	allowedips_remove_all(d->allowed, &p->leaving, end_allowed, d);
-}
-
-void device_peer_disallow_all(struct device *d, struct peer *p)
-{
-	device_peer_replace_begin(p);
-	device_peer_replace_end(d, p);
 }

@@ -123,7 +123,6 @@ void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interv
 void device_peer_set_name(struct device *d, struct peer *p, const char *name);
 int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix);
 void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix);
-void device_peer_disallow_all(struct device *d, struct peer *p);
 /* From begin to end: all that the peer has is to be replaced. It stays in force meanwhile; what is given
  * to the peer again never ceases to be, so that a configuration that is repeated, as `wg syncconf` does,
  * disturbs no packet. A second begin before the end takes what was given since with it. */
