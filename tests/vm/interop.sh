@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# timeout: 900
+# timeout: 1800
 #
 # wgxdp against the kernel's own WireGuard: both roles, both paths, with and without a preshared key.
 
