@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_aead_diff.c - every backend against libsodium called directly. With AEAD_LONG=1 in the
- * environment ten million random packets, else few enough for every run; AEAD_SEED=N varies them.
+ * environment ten million random packets, and every length in every batch size, else few enough for
+ * every run; AEAD_SEED=N varies them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -118,7 +119,31 @@ static void test_random(void **state)
 	}
 }
 
-/* 5. An empty batch touches nothing. */
+/* 5. Every length 0-2048 in every batch size 1-64, the others of its batch of any length; in a short run
+ * some of them. */
+static void test_each_length_in_each_batch(void **state)
+{
+	const struct aead_backend *backend;
+	uint32_t lengths[BATCH_MAX];
+	bool all = getenv("AEAD_LONG");
+
+	(void)state;
+	FOR_EACH_BACKEND(backend)
+	{
+		for (uint32_t len = 0; len <= 2048; len += all ? 1 : 97) {
+			for (size_t n = 1; n <= BATCH_MAX; n += all ? 1 : 9) {
+				for (size_t i = 0; i < n; i++)
+					lengths[i] = batch_random(2) ? len : random_length();
+				lengths[batch_random((uint32_t)n)] = len;
+				batch_lay_out(batch, lengths, n, batch_random(2));
+				batch_seal(batch, backend);
+				batch_open(batch, backend, 1 + batch_random(20));
+			}
+		}
+	}
+}
+
+/* 6. An empty batch touches nothing. */
 static void test_no_jobs(void **state)
 {
 	const struct aead_backend *backend;
@@ -156,6 +181,7 @@ int main(void)
 		cmocka_unit_test(test_each_length_among_others),
 		cmocka_unit_test(test_each_batch_size),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_each_length_in_each_batch),
 		cmocka_unit_test(test_no_jobs),
 	};
 
