@@ -57,6 +57,26 @@ ok "detach" down a "$A"
 clean "detach leaves nothing" a "$A"
 refuses "detach again" 1 "$A" in_ns a "$WGXDP" detach "$A"
 
+# --- which AEAD -----------------------------------------------------------------------------------
+
+best_aead()
+{
+	local flag
+	for flag in avx512vl:avx512 avx2:avx2; do
+		! grep -qw "${flag%:*}" /proc/cpuinfo || { echo "${flag#*:}" && return; }
+	done
+	echo libsodium
+}
+
+refuses "an AEAD that nobody knows, and which there are" 2 "--aead fast: .*auto, .*libsodium" \
+	up --aead fast
+ok "attach" up
+is "the best AEAD of this CPU is taken" "$(show a "$A" .path.aead)" "$(best_aead)"
+ok "detach" down a "$A"
+ok "attach --aead libsodium" up --aead libsodium
+is "... is what show says" "$(show a "$A" .path.aead)" libsodium
+ok "detach" down a "$A"
+
 # --- the ways to end it ---------------------------------------------------------------------------
 
 ends() # WHAT COMMAND...

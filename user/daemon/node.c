@@ -262,7 +262,7 @@ static int start_core(struct node *n, struct fault *f)
 	if (failed)
 		log_error("AEAD backend %s fails its self-test and is not used", failed);
 	if (err)
-		return fault(f, err, "--aead %s: %s", n->options->aead,
+		return fault(f, err, "--aead %s: %s", n->options->aead ?: "auto",
 			     err == -ENOENT ? "there is no such backend; try auto"
 					    : "it does not work on this CPU; try auto");
 	n->loop = loop_new();
