@@ -584,6 +584,29 @@ static void retries_and_gives_up(void **state)
 	world_free(t.w);
 }
 
+/* The other side begins again and again and never hears an answer of ours: it puts off our own tries,
+ * but not the end of them. */
+static void gives_up_though_answering(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	device_peer_set_endpoint(&t.b->device, t.ba, &t.a->address);
+	t.w->loss_percent = 100;
+	node_send(t.a, t.ab);
+	for (unsigned i = 0; i < 20; i++) {
+		world_pass(t.w, 5);
+		device_zero_all(&t.b->device, t.w->now_ns);
+		device_want_handshake(&t.b->device, t.ba, t.w->now_ns);
+		assert_int_equal(node_input(t.a, &t.w->history[t.w->number % HISTORY_LEN]),
+				 REASON_none);
+	}
+	assert_int_equal(t.a->sent[WIRE_RESPONSE], 20);
+	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 1);
+	assert_int_equal(t.ab->stage.count, 0);
+	world_free(t.w);
+}
+
 /* One packet every second from @n for @seconds. */
 static void chatter(struct pair *t, struct node *n, unsigned seconds)
 {
@@ -1066,6 +1089,7 @@ int main(void)
 		cmocka_unit_test(cookies_both_ways),
 		cmocka_unit_test(rate_of_a_proven_source),
 		cmocka_unit_test(retries_and_gives_up),
+		cmocka_unit_test(gives_up_though_answering),
 		cmocka_unit_test(renewed_by_the_initiator),
 		cmocka_unit_test(renewed_after_receiving),
 		cmocka_unit_test(expires),

@@ -79,11 +79,16 @@ void timers_response_sent(struct timers *t, uint64_t now_ns)
 	t->last_initiation_ns = now_ns;
 }
 
+void timers_retry_put_off(struct timers *t)
+{
+	t->retry_at_ns = t->last_initiation_ns + RETRY_NS;
+}
+
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns)
 {
 	t->attempt_began_ns = now_ns;
 	if (!t->retry_at_ns)
-		t->retry_at_ns = t->last_initiation_ns + RETRY_NS;
+		timers_retry_put_off(t);
 }
 
 void timers_session_begun(struct timers *t, uint64_t now_ns)

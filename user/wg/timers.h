@@ -65,6 +65,8 @@ void timers_response_sent(struct timers *t, uint64_t now_ns); /* counts as an in
 /* Data asks for a session while an initiation is under way or not allowed yet: tries go on for the
  * full time from now, [W] 6.4, and the next is as soon as timers_may_initiate(). */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
+/* A retry was due and may not be sent yet: it is, as soon as it may. The end of all tries stays. */
+void timers_retry_put_off(struct timers *t);
 void timers_session_begun(struct timers *t, uint64_t now_ns); /* keys derived: zero_at moves */
 void timers_handshake_done(struct timers *t);		      /* confirmed: retries end */
 void timers_reset(struct timers *t); /* peer new, keys wiped; keeps persistent_s */

@@ -122,7 +122,7 @@ static void retry(struct device *d, struct peer *p, uint64_t now_ns)
 	if (!upkeep_reachable(d, p))
 		return;
 	if (!timers_may_initiate(&p->timers, now_ns)) { /* a response of ours went out meanwhile */
-		handshake_begin(d, p, now_ns);
+		timers_retry_put_off(&p->timers);
 		return;
 	}
 	if (p->timers.attempts) {
