@@ -36,9 +36,7 @@ int record_write(int lock_fd, const struct nexthop_managed *managed)
 	fprintf(out, "%d\nnetns %" PRIu64 "\n", getpid(), netns_of_process("self"));
 	for (unsigned i = 0; i < managed->count; i++)
 		print_neighbour(out, &managed->list[i]);
-	if (fclose(out))
-		err = -errno;
-	else if (ftruncate(lock_fd, 0) || pwrite(lock_fd, text, len, 0) != (ssize_t)len)
+	if (fclose(out) || ftruncate(lock_fd, 0) || pwrite(lock_fd, text, len, 0) != (ssize_t)len)
 		err = -errno;
 	free(text);
 	return err;
@@ -91,7 +89,8 @@ static uint64_t netns_of_record(FILE *record)
 
 	rewind(record);
 	while (!ns && fgets(line, sizeof(line), record))
-		sscanf(line, "netns %" SCNu64, &ns);
+		if (!strncmp(line, "netns ", 6))
+			ns = strtoull(line + 6, NULL, 10);
 	return ns;
 }
 
