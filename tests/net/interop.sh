@@ -94,11 +94,12 @@ pings() # WHAT INITIATOR
 
 stream() # WHAT ADDRESS OPTIONS...: at least 100 kB arrive
 {
-	local what=$1 address=$2 bytes
+	local what=$1 address=$2 bytes amount=(-t "${SECONDS_PER_STREAM:-1}")
 	shift 2
+	[ -z "${BYTES_PER_STREAM-}" ] || amount=(-n "$BYTES_PER_STREAM")
 	spawn b iperf3 -s -1 -p 5201 >/dev/null 2>&1
 	wait_for 5 eval "in_ns b ss -Hltn | grep -q :5201"
-	in_ns a iperf3 -J -c "$address" -p 5201 -t "${SECONDS_PER_STREAM:-1}" "$@" >"$TMP/iperf" 2>&1
+	in_ns a iperf3 -J -c "$address" -p 5201 "${amount[@]}" "$@" >"$TMP/iperf" 2>&1
 	bytes=$(jq '.end | (.sum_received // .sum).bytes * (100 - (.sum.lost_percent // 0)) / 100 | floor' \
 		"$TMP/iperf" 2>/dev/null)
 	holds "$what: bytes arrived" "${bytes:-0}" -ge 100000

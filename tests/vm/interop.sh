@@ -4,4 +4,5 @@
 #
 # wgxdp against the kernel's own WireGuard: both roles, both paths, with and without a preshared key.
 
-FOREIGN=kernel BRIEF=streams exec "$(dirname "$0")/../net/interop.sh"
+FOREIGN=kernel BRIEF=streams \
+	BYTES_PER_STREAM=1000000 exec "$(dirname "$0")/../net/interop.sh"

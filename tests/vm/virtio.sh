@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# timeout: 900
+# timeout: 1800
 #
 # Native XDP on virtio-net, against the kernel's WireGuard and against itself. On the other side of each
 # NIC is a tap of the host, and between these a bridge (tools/vm).
 #
 #   a: eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0 :b
 
-LINK=virtio FOREIGN=kernel BRIEF=1 exec "$(dirname "$0")/../net/interop.sh"
+LINK=virtio FOREIGN=kernel BRIEF=1 \
+	BYTES_PER_STREAM=1000000 exec "$(dirname "$0")/../net/interop.sh"
