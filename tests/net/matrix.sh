@@ -27,7 +27,7 @@ up_a() # x|u
 {
 	local path=xdp
 	[ "$1" = x ] || path=udp
-	ours "a$1" "$(name "a$1")" --rx $path --tx $path <<-EOC
+	ours "a$1" "$(name "a$1")" --rx "$path" --tx "$path" <<-EOC
 		[Interface]
 		PrivateKey = $(key a)
 		ListenPort = 51821

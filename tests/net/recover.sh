@@ -49,7 +49,7 @@ up() # NS INTERFACE NUMBER PATH [ENDPOINT]
 		ListenPort = 51820
 		Address = 10.99.0.$3/24
 		[Peer]
-		PublicKey = $(pub $other)
+		PublicKey = $(pub "$other")
 		AllowedIPs = 10.99.0.$((3 - $3))/32
 		${5:+Endpoint = $5:51820}
 	EOC

@@ -27,6 +27,8 @@ attach() # NS PEER ADDRESS OPTIONS...
 	EOF
 }
 
+no_sockets() { [ -z "$(in_ns a ss -Hlun)" ]; }
+
 ns_add a b
 join a eth0 b eth0
 keys a b
@@ -37,7 +39,7 @@ for path in xdp udp; do
 		is "$path, attached for the ${round}. time: answers" "$(answers 5 a 10.99.0.2)" 5
 		if [ $round = 3 ]; then
 			in_ns a ip link set "${ID}a" down
-			wait_for 5 eval '[ -z "$(in_ns a ss -Hlun)" ]' # it has been seen
+			wait_for 5 no_sockets # it has been seen
 			in_ns a ip link set "${ID}a" up
 			is "$path, set down and up: answers" "$(answers 5 a 10.99.0.2)" 5
 		fi

@@ -30,7 +30,7 @@ static void publish(struct node *n, struct peer *p, struct encap *e)
 {
 	const struct encap *old = atomic_load_explicit(&p->encap, memory_order_relaxed);
 
-	if (old == e || (old && e && !memcmp(old, e, sizeof(*e)))) {
+	if (old == e || (old && e && encap_same(old, e))) {
 		free(e);
 		return;
 	}
@@ -110,7 +110,7 @@ void reach_neighbour(struct node *n, const struct netlink_neighbour_event *event
 	for (struct peer *p = n->device.first; p; p = p->list_next) {
 		const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
 
-		if (!e || memcmp(&e->next, &next, sizeof(next)) != 0)
+		if (!e || !encap_next_same(&e->next, &next))
 			continue;
 		if (e->direct != event->valid ||
 		    (e->direct && memcmp(e->header, event->mac, sizeof(event->mac)) != 0))

@@ -81,6 +81,24 @@ struct encap *encap_new(const struct endpoint *e, uint16_t mtu)
 	return new;
 }
 
+bool encap_next_same(const struct encap_next *a, const struct encap_next *b)
+{
+	return a->ifindex == b->ifindex && a->family == b->family &&
+	       !memcmp(a->addr, b->addr, sizeof(a->addr));
+}
+
+bool encap_same(const struct encap *a, const struct encap *b)
+{
+	if (!endpoint_same(&a->endpoint, &b->endpoint) || !endpoint_same(&a->learned, &b->learned))
+		return false;
+	if (a->moved != b->moved || a->mtu != b->mtu || a->inward != b->inward ||
+	    a->source_port != b->source_port || a->why != b->why || a->direct != b->direct)
+		return false;
+	/* The sums are made from the header. */
+	return encap_next_same(&a->next, &b->next) && a->ifindex == b->ifindex &&
+	       a->header_len == b->header_len && !memcmp(a->header, b->header, sizeof(a->header));
+}
+
 static void put_ipv4(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 {
 	struct iphdr ip = {

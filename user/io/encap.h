@@ -49,6 +49,11 @@ struct encap *encap_new(const struct endpoint *e, uint16_t mtu);
 /* Adds the direct path; e->endpoint must have its local address. */
 void encap_set_direct(struct encap *e, const struct encap_hop *hop);
 
+bool encap_next_same(const struct encap_next *a, const struct encap_next *b);
+
+/* Nothing that a worker, or who looks at it, could tell apart: a new member has its place there. */
+bool encap_same(const struct encap *a, const struct encap *b);
+
 /* Bytes that IP and UDP add to a payload sent to @e: 28 or 48. */
 static inline unsigned encap_overhead(const struct encap *e)
 {

@@ -103,7 +103,7 @@ static void remember(struct nexthop_managed *m, const struct encap_next *next)
 	struct encap_next *list = m->list;
 
 	for (unsigned i = 0; i < m->count; i++)
-		if (!memcmp(&list[i], next, sizeof(*next)))
+		if (encap_next_same(&list[i], next))
 			return;
 	if (m->count == m->cap) {
 		list = reallocarray(m->list, m->cap ? m->cap * 2 : 16, sizeof(*list));
