@@ -285,6 +285,38 @@ class Keys:
         self.d.wg("peer", text_of(self.node.public), "persistent-keepalive", "60")
         say("... on: a keepalive at once", receive(self.outer, SILENCE_S * 5, DATA) is not None)
 
+    # --- whose prefix it is ---
+
+    def overlapping(self):
+        """Prefixes within each other, both /0 among them, replaced while the session lives: whose
+        10.99.0.2 is, going out and coming in."""
+        session = self.begin("overlapping prefixes")
+        other = bound(self.b_ns, "192.0.2.2", 51823)
+        key = "public_key=" + wgpeer.public_of(bytes(range(1, 33))).hex()
+        replace, wide = "replace_allowed_ips=true", ("allowed_ip=0.0.0.0/0", "allowed_ip=::/0")
+        narrow = "allowed_ip=10.99.0.2/32"
+        for what, ours, theirs, is_ours in (
+                ("ours is wide, theirs narrow", wide, (narrow,), False),
+                ("ours is wide, theirs elsewhere", wide, ("allowed_ip=10.98.0.0/16",), True),
+                ("theirs is wide, ours narrow", (narrow,), wide, True),
+                ("ours is halves of all, theirs a half of that",
+                 ("allowed_ip=0.0.0.0/1", "allowed_ip=128.0.0.0/1"), ("allowed_ip=0.0.0.0/2",), False),
+                ("ours again, theirs none", (narrow,), (), True)):
+            self.d.set(key, "remove=true")
+            self.d.set(self.peer, replace, *ours, key, "endpoint=192.0.2.2:51823", replace, *theirs)
+            list(drain(other))
+            before = self.d.drops().get("unallowed_source", 0)
+            self.send()
+            went = self.opens(session) if is_ours else receive(other, kind=INITIATION) is not None
+            packet = wgpeer.ipv4("10.99.0.2", "10.99.0.1", (9, INNER), b"to you")
+            self.outer.sendto(session.seal(packet), TO)
+            dropped = int(not is_ours)
+            came = wait_until(lambda want=before + dropped: (
+                self.d.drops().get("unallowed_source", 0) == want and
+                (dropped or any(m == b"to you" for m, _ in drain(self.inner)))))
+            say(f"... {what}", went and came, f"went {went}, came {came}")
+        self.d.set(key, "remove=true")
+
     # --- no keys at all ---
 
     def low_order(self):
@@ -323,6 +355,7 @@ class Keys:
         self.preshared_key()
         self.cleared()
         self.keepalives()
+        self.overlapping()
         self.low_order()
         self.timestamps()
 
