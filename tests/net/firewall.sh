@@ -6,9 +6,8 @@
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ wgxdp, 10.99.0.1      │            │ wgxdp         │
-#   │ nft: counts, drops,   │            │ 10.99.0.2     │
-#   │ SNAT   192.0.2.1 eth0 ════════ eth0 192.0.2.2      │
-#   │  and later .77        │    veth    │               │
+#   │ nft: counts, drops    │            │ 10.99.0.2     │
+#   │ 192.0.2.1        eth0 ════════ eth0 192.0.2.2      │
 #   └───────────────────────┘            └───────────────┘
 #
 # LONG=1: and how long data goes on where no handshake can.
@@ -203,30 +202,6 @@ cut_off() # PATH
 	is "$1: nothing was sent to it" "$(show b "$B" '.peers[0].rx_bytes')" "$received"
 }
 
-# --- the host translates its own packets ----------------------------------------------------------
-
-in_ns a ip address add 192.0.2.77/24 dev eth0
-
-translated() # RX TX SEEN-AFTER-DATA
-{
-	in_ns a nft -f - <<-EOR
-		table ip translate {
-			chain out {
-				type nat hook postrouting priority srcnat
-				udp sport 51821 snat to 192.0.2.77:6000
-			}
-		}
-	EOR
-	up_b no
-	up_a "$1" "$2"
-	is "SNAT, rx $1, tx $2: pings out" "$(pings a 20)" 20
-	is "SNAT, rx $1, tx $2: b sees it at" "$(in_ns b wg show "$B" endpoints | cut -f 2)" "$3"
-	is "SNAT, rx $1, tx $2: pings in" "$(pings b 20)" 20
-	chains
-	down a "$A"
-	down b "$B"
-}
-
 for path in xdp udp; do
 	seen $path
 	taps $path
@@ -236,10 +211,6 @@ for path in xdp udp; do
 	down a "$A"
 	down b "$B"
 done
-translated udp udp 192.0.2.77:6000
-translated xdp udp 192.0.2.77:6000
-translated xdp xdp 192.0.2.1:51821
-
 # --- how long -------------------------------------------------------------------------------------
 
 if [ -n "${LONG-}" ]; then

@@ -94,7 +94,8 @@ struct node {
 
 	/* reach.c */
 	struct nexthop_managed managed;
-	struct pmtu_watch *pmtu;		/* NULL: nobody tells us */
+	struct netlink *netfilter; /* for conntrack.h; NULL: not asked yet, or the kernel has none */
+	struct pmtu_watch *pmtu;   /* NULL: nobody tells us */
 	struct endpoint narrowed[NARROWED_MAX]; /* to be resolved at narrowed_at_ns */
 	unsigned narrowed_count;
 	uint64_t narrowed_at_ns;
@@ -166,6 +167,7 @@ void paths_tick(struct node *n, uint64_t now_ns);
 /* reach.c */
 void reach_watch(struct node *n);		 /* for what routers say */
 void reach_peer(struct node *n, struct peer *p); /* resolve and publish now */
+void reach_met(struct node *n, struct peer *p);	 /* the same, just after a handshake with it */
 /* Can somebody other than this host be at @from? */
 bool reach_answerable(struct node *n, const struct endpoint *from);
 void reach_moved(struct node *n, struct peer *p);  /* what workers told is dealt with */

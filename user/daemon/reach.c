@@ -2,7 +2,7 @@
 /*
  * peer->endpoint -> peer->encap, published for workers and kept true:
  *
- *   endpoint set or moved, session begun ──▶ reach_peer, at once
+ *   endpoint set or moved ──▶ reach_peer, at once; session begun ──▶ reach_met
  *   a neighbour became valid, invalid, another MAC ──▶ reach_neighbour ──▶ the peers behind it
  *   links, addresses, routes, rules changed ──▶ reach_changed ──▶ all peers, some at a time, and not
  *                                               more often than every REACH_INTERVAL_NS
@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 
 #include "daemon/node.h"
+#include "io/conntrack.h"
 #include "io/udp.h"
 #include "util/log.h"
 
@@ -44,7 +45,28 @@ void reach_forget(struct node *n, struct peer *p)
 	publish(n, p, NULL);
 }
 
-void reach_peer(struct node *n, struct peer *p)
+/* What the host translates goes by the UDP socket: AF_XDP would send it as it is. The entry that tells
+ * is made by our first message, and may have expired since: then what it said counts, unless there
+ * has been a handshake @just_now, so that it would be there. */
+static void mind_translation(struct node *n, const struct peer *p, struct encap *e, bool just_now)
+{
+	const struct encap *old = atomic_load_explicit(&p->encap, memory_order_relaxed);
+	int translated;
+
+	if (!e->direct)
+		return;
+	if (!n->netfilter)
+		n->netfilter = netlink_open_netfilter();
+	translated = conntrack_translates(n->netfilter, &e->endpoint, e->source_port);
+	e->translated = translated > 0 || (translated < 0 && !just_now && old && old->translated &&
+					   endpoint_same_remote(&old->endpoint, &e->endpoint));
+	if (e->translated) {
+		e->direct = false;
+		e->why = "the host translates what goes to it (NAT)";
+	}
+}
+
+static void resolve(struct node *n, struct peer *p, bool just_now)
 {
 	uint32_t nics[OPTIONS_NICS_MAX];
 	struct nexthop_env env = {
@@ -76,7 +98,18 @@ void reach_peer(struct node *n, struct peer *p)
 		return;
 	}
 	e->moved = moved;
+	mind_translation(n, p, e, just_now);
 	publish(n, p, e);
+}
+
+void reach_peer(struct node *n, struct peer *p)
+{
+	resolve(n, p, false);
+}
+
+void reach_met(struct node *n, struct peer *p)
+{
+	resolve(n, p, true);
 }
 
 /* Also where the endpoint is as it was: workers must not go on to send elsewhere. */
@@ -211,4 +244,5 @@ void reach_done(struct node *n)
 {
 	nexthop_release(n->netlink, &n->managed);
 	pmtu_close(n->pmtu);
+	netlink_close(n->netfilter);
 }

@@ -156,6 +156,8 @@ static void up_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
 
 	if (endpoint_changed)
 		reach_peer(n, peer);
+	else
+		reach_met(n, peer);
 	mapsync_peer(n, peer);
 }
 

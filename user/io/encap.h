@@ -27,6 +27,7 @@ struct encap {
 	uint16_t mtu;	    /* of the path, bytes of IP packet; 0 = unknown */
 	bool inward;	    /* the route leads into the tunnel itself */
 	__be16 source_port; /* of what goes there */
+	bool translated;    /* the host has a NAT for what goes there */
 	bool direct;	    /* @header is good: may leave by AF_XDP on @ifindex */
 	const char *why;    /* static text: why not; NULL if it is */
 	uint32_t ifindex;

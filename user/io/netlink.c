@@ -21,13 +21,13 @@
 
 /* Requests ------------------------------------------------------------------------------------ */
 
-struct netlink *netlink_open(void)
+static struct netlink *open_protocol(int protocol)
 {
 	struct netlink *nl = calloc(1, sizeof(*nl));
 
 	if (!nl)
 		return NULL;
-	nl->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	nl->socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
 	if (!nl->socket)
 		goto free_nl;
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID))
@@ -40,6 +40,16 @@ close_socket:
 free_nl:
 	free(nl);
 	return NULL;
+}
+
+struct netlink *netlink_open(void)
+{
+	return open_protocol(NETLINK_ROUTE);
+}
+
+struct netlink *netlink_open_netfilter(void)
+{
+	return open_protocol(NETLINK_NETFILTER);
 }
 
 void netlink_close(struct netlink *nl)

@@ -14,7 +14,8 @@
 
 struct netlink; /* a request socket; one thread */
 
-struct netlink *netlink_open(void); /* NULL: errno */
+struct netlink *netlink_open(void);	      /* NULL: errno */
+struct netlink *netlink_open_netfilter(void); /* likewise; for conntrack.h alone */
 void netlink_close(struct netlink *nl);
 
 struct netlink_link {

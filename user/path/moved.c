@@ -42,7 +42,11 @@ bool moved_knows(struct peer *p, const struct endpoint *from)
 
 	if (!e)
 		return false;
-	return endpoint_same(went(p, e, &to, &moved) ? &to : &e->learned, from);
+	if (went(p, e, &to, &moved))
+		return endpoint_same(&to, from);
+	/* By AF_XDP it came to what the host's NAT makes of our address: not one to send from. */
+	return e->translated ? endpoint_same_remote(&e->learned, from)
+			     : endpoint_same(&e->learned, from);
 }
 
 void moved_tell(struct peer *p, const struct endpoint *to, struct handoff *h)
