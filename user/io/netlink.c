@@ -74,7 +74,7 @@ struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags
 
 int netlink_receive(int fd, void *buf)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { 0 };
 	socklen_t from_len = sizeof(from);
 	ssize_t n;
 
