@@ -10,6 +10,8 @@
 #   │ 192.0.2.1, .11      │               │ 192.0.2.2          │
 #   │ port 51820 ▶ 51999  │               │ port 51820         │
 #   └─────────────────────┘               └────────────────────┘
+#
+# The forger is at b; for the other path, at the same time, c and d are as a and b.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -87,11 +89,16 @@ done
 # --- one that forges ------------------------------------------------------------------------------
 
 need_cryptography
-in_ns a ip address add 192.0.2.12/24 dev eth0
-in_ns b ip address add 192.0.2.3/24 dev eth0
-in_ns b ip address add 2001:db8::3/64 dev eth0 nodad
-for path in xdp udp; do
-	ok "$path: attach" ours a "${ID}a" --rx $path --tx $path <<-EOF
+
+# Both paths at once, each between two namespaces of its own.
+ns_add c d
+join c eth0 d eth0
+forged_at() # A B PATH
+{
+	in_ns "$1" ip address add 192.0.2.12/24 dev eth0
+	in_ns "$2" ip address add 192.0.2.3/24 dev eth0
+	in_ns "$2" ip address add 2001:db8::3/64 dev eth0 nodad
+	ok "$3: attach" ours "$1" "$ID$1" --rx "$3" --tx "$3" <<-EOF
 		[Interface]
 		PrivateKey = $(key a)
 		ListenPort = 51820
@@ -104,8 +111,15 @@ for path in xdp udp; do
 		AllowedIPs = 10.99.0.3/32
 		Endpoint = 192.0.2.2:9
 	EOF
-	python_tap "$path: " roaming.py "${ID}a" "$ID-a" "$ID-b" "$TMP" $path
-	down a "${ID}a"
-	clean "$path: nothing left" a "${ID}a"
+	python_begin "$3: " roaming.py "$ID$1" "$ID-$1" "$ID-$2" "$TMP" "$3"
+}
+
+forged_at a b xdp
+forged_at c d udp
+for pair in "a xdp" "c udp"; do
+	read -r ns path <<<"$pair"
+	python_end "$path: "
+	down "$ns" "$ID$ns"
+	clean "$path: nothing left" "$ns" "$ID$ns"
 done
 done_testing
