@@ -41,12 +41,28 @@ far() # PATH OUTER TEST...
 
 for path in xdp udp; do
 	ok "$path, outer IPv4: up" up $path 192.0.2.2
-	far $path 4 handshakes keepalive classes_out classes_in padding too_big
+	far $path 4 handshakes keepalive classes_out classes_in padding padding_outside too_big
 	down a "$A"
 	ok "$path, outer IPv6: up" up $path '[2001:db8::2]'
-	far $path 6 handshakes keepalive classes_out classes_in padding too_big
+	far $path 6 handshakes keepalive classes_out classes_in padding padding_outside too_big
 	down a "$A"
 	clean "$path: nothing left" a "$A"
 done
+
+# --- the tunnel in a namespace of its own, where nothing tells of routes --------------------------------
+
+far_c() { python_tap "elsewhere: " outer.py "$ID-c" "$ID-b" "$A" "$TMP" 4 xdp "$@"; }
+
+ns_add c
+ok "elsewhere: up" up xdp 192.0.2.2
+in_ns a ip link set "$A" netns "$ID-c"
+in_ns c ip address add 10.99.0.1/24 dev "$A"
+in_ns c ip address add fd99::1/64 dev "$A" nodad
+in_ns c ip link set "$A" addrgenmode none # the move has undone it: it would ask for routers
+in_ns c ip link set "$A" up
+ok "elsewhere: up there" wait_for 5 eval "in_ns a ss -Hlun 'sport = 51821' | grep -q ."
+far_c handshakes classes_out classes_in padding too_big
+down a "$A"
+clean "elsewhere: nothing left" a "$A"
 
 done_testing
