@@ -53,7 +53,7 @@ static bool parse(bool v6, const uint8_t *bytes, size_t len, struct endpoint *to
 
 static void check(bool v6, const uint8_t *bytes, size_t len, const struct change *changes, size_t n)
 {
-	struct endpoint to;
+	struct endpoint to = { 0 };
 	uint8_t changed[64];
 
 	for (size_t i = 0; i < n; i++) {
@@ -79,7 +79,7 @@ static void test_ipv4(void **state)
 		/*  9: TCP */ { 37, 6, false },
 		/* 10: another port */ { 49, 0x6d, false },
 	};
-	struct endpoint to;
+	struct endpoint to = { 0 };
 
 	(void)state;
 	check(false, error4, sizeof(error4), changes, sizeof(changes) / sizeof(*changes));
@@ -102,7 +102,7 @@ static void test_ipv6(void **state)
 		/* 5: another port */ { 49, 0x6d, false },
 	};
 	uint8_t cut[sizeof(error6) + 8];
-	struct endpoint to;
+	struct endpoint to = { 0 };
 
 	(void)state;
 	check(true, error6, sizeof(error6), changes, sizeof(changes) / sizeof(*changes));
