@@ -144,7 +144,8 @@ $(BPF_SRC:%.c=$(B)/%.o) $(TEST_BPF): $(B)/%.o: %.c
 $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q){ echo '/* NOLINTBEGIN: not ours */'; \
-		$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf; } >$@
+		$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf; \
+		echo '/* NOLINTEND */'; } >$@
 
 # What is generated must exist before the first compilation; after it the .d files know who
 # includes it.

@@ -79,9 +79,10 @@ static void test_ipv4(void **state)
 		/*  9: TCP */ { 37, 6, false },
 		/* 10: another port */ { 49, 0x6d, false },
 	};
-	struct endpoint to = { 0 };
+	struct endpoint to;
 
 	(void)state;
+	memset(&to, 0, sizeof(to)); /* all of the union */
 	check(false, error4, sizeof(error4), changes, sizeof(changes) / sizeof(*changes));
 	assert_true(parse(false, error4, sizeof(error4), &to));
 	assert_int_equal(to.remote.v4.sin_family, AF_INET);
@@ -102,9 +103,10 @@ static void test_ipv6(void **state)
 		/* 5: another port */ { 49, 0x6d, false },
 	};
 	uint8_t cut[sizeof(error6) + 8];
-	struct endpoint to = { 0 };
+	struct endpoint to;
 
 	(void)state;
+	memset(&to, 0, sizeof(to)); /* all of the union */
 	check(true, error6, sizeof(error6), changes, sizeof(changes) / sizeof(*changes));
 	assert_true(parse(true, error6, sizeof(error6), &to));
 	assert_int_equal(to.remote.v6.sin6_family, AF_INET6);

@@ -145,15 +145,14 @@ static json_t *describe_passes(const struct node *n)
 
 static json_t *describe_nics(const struct node *n)
 {
-	char names[OPTIONS_NICS_MAX * (IFNAME_MAX + 1)] = "";
+	char names[OPTIONS_NICS_MAX * (IFNAME_MAX + 1)];
+	size_t len = 0;
 
 	if (!n->nic_count)
 		return json_null();
-	for (unsigned i = 0; i < n->nic_count; i++) {
-		if (i)
-			strcat(names, ",");
-		strcat(names, n->nics[i].name);
-	}
+	for (unsigned i = 0; i < n->nic_count; i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? "," : "",
+					n->nics[i].name);
 	return json_string(names);
 }
 
