@@ -98,6 +98,8 @@ translated() # RX TX ADDRESS:PORT
 begin_anew()
 {
 	in_ns a ip link set "$A" down
+	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]" # it was seen
+	sleep 0.1 # b takes no second initiation within 50 ms
 	in_ns a ip link set "$A" up
 	[ "$(pings a 1)" -eq 1 ]
 }
