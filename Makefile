@@ -197,9 +197,9 @@ check-net: tests ## the real thing in network namespaces; root
 	@$(RUN_TESTS) $(NET_TESTS)
 
 # With BRIEF=1 (tools/check) the sanitizers leave out what mostly waits, or tests the host more than us.
-WAITING := bystanders established hung loaded manuals maps matrix moves policy recover rights secrets sequences sticky \
-	twoifaces wgquick workers
-# Searches stack frames, and a sanitizer's are not those of the program.
+WAITING := bystanders established hung loaded manuals maps matrix moves policy recover rights secrets \
+	sequences sticky twoifaces wgquick workers
+# test_aead_traces searches stack frames, and a sanitizer's are not those of the program.
 SAN_UNIT_TESTS = $(filter-out %/test_aead_traces,$(UNIT_TESTS))
 SAN_NET_TESTS = $(filter-out $(if $(BRIEF),$(WAITING:%=tests/net/%.sh)),$(NET_TESTS))
 
@@ -211,7 +211,8 @@ check-san-run: tests
 	@SEQUENCES=6 CYCLES=10 BRIEF=1 $(RUN_TESTS) --suffix=' (asan)' $(SAN_UNIT_TESTS) $(SAN_NET_TESTS)
 
 # Only what has threads: everything else would tell nothing new, ten times slower.
-THREADED = $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' $(unit_src) /dev/null))
+THREADED = $(filter $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' \
+	$(unit_src) /dev/null)),$(SAN_UNIT_TESTS))
 
 check-tsan: ## unit tests with threads, and two workers under load, under TSan; root
 	@$(MAKE) --no-print-directory SAN=tsan check-tsan-run
