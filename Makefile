@@ -6,7 +6,7 @@
 #   user/{wg,crypto,util}/*.c ──▶ libwgcore.a ─┐                              │
 #   user/{io,path,daemon,conf,cli}/*.c ──▶ libwgxdp.a (includes X.skel.h) ◀───┘
 #   user/cli/wgxdp.c (main) + libwgxdp.a + libwgcore.a ──▶ build/wgxdp
-#   tests/{unit,bpf,net,interop}/*.c + the libraries + cmocka ──▶ build/tests/.../*
+#   tests/{unit,bpf,net}/*.c + the libraries + cmocka ──▶ build/tests/.../*
 #
 # New files are picked up by themselves. SAN=asan|tsan|fuzz builds all of user/ and tests/ a second
 # time, instrumented, under build/$(SAN).
@@ -236,7 +236,7 @@ check-vm: tests ## Debian's kernels in QEMU: verifier, kernel WireGuard, virtio-
 	@tools/install-deps vm
 	@$(RUN_TESTS) --timeout=900 $(VM_TESTS)
 
-check-long: tests fuzz check-vm ## VMs, real-time timers, 10^6 fuzzing runs, soak; hours
+check-long: tests fuzz check-vm ## VMs, real-time timers, 10^6 runs a fuzzer, all under ASan; hours
 	@$(if $(LONG_TESTS),$(RUN_TESTS) --timeout=14400 $(LONG_TESTS),:)
 	@$(MAKE) --no-print-directory check-san
 
