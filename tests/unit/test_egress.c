@@ -211,6 +211,15 @@ static void test_no_counters_left(void **state)
 	assert_int_equal(p->stage.count, 0);
 }
 
+/* A flush that was held up notices; the batch whose sessions were chosen before it must, too. */
+static void test_held_up_twice(void **state)
+{
+	(void)state;
+	worker.now_ns -= AWAKE_GAP_NS;
+	assert_true(chain_time_passed(&worker));
+	assert_true(chain_time_passed(&worker));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +227,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_more_than_a_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_up_twice, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,7 @@ struct worker {
 	uint64_t now_ns; /* BOOTTIME, read once a turn, and before what was sealed is sent */
 	uint64_t copies; /* awake_copies() at the beginning of the turn */
 	bool stale;	 /* awake_stale(): nothing may be sealed */
+	bool held_up;	 /* time has passed in this turn: see chain_time_passed() */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* of BOOTTIME, when packets were last noted ... */
 	unsigned unallowed_noted;  /* ... and how many in it */
@@ -132,8 +133,9 @@ static inline void chain_drop(struct worker *w, enum reason reason, uint64_t pac
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
 
-/* Looks at the clocks again. True if so much time has passed that what was sealed since the turn began,
- * or since the last such look, may no longer be sent: session_usable() knows better now. */
+/* Looks at the clocks again. True if so much time has passed in this turn that what was sealed in it may
+ * no longer be sent: session_usable() knows better now. From then on to the end of the turn, since a
+ * flush looks, too, and batches whose sessions were chosen before it leave after it. */
 bool chain_time_passed(struct worker *w);
 
 /* NOTE_MOVED, but for one peer not more often than every MOVED_INTERVAL_NS: a later packet says it. */

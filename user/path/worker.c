@@ -123,6 +123,9 @@ static unsigned run_flushes(struct worker *w)
 			peers[peer_count++] = s->peer;
 		n++;
 	}
+	/* What was put in after the wipe is for a session that may send: nobody would flush it again. */
+	if (w->stale && peer_count)
+		w->stale = awake_stale(w->config.awake);
 	egress_flush(w, peers, peer_count);
 	return n;
 }
@@ -184,6 +187,7 @@ static void look_at_clocks(struct worker *w)
 	if (w->stale || copies != w->copies || w->now_ns - before_ns >= AWAKE_GAP_NS)
 		w->stale = awake_stale(w->config.awake);
 	w->copies = copies;
+	w->held_up = false;
 }
 
 bool chain_time_passed(struct worker *w)
@@ -191,7 +195,8 @@ bool chain_time_passed(struct worker *w)
 	uint64_t before_ns = w->now_ns, copies = awake_copies(w->config.awake);
 
 	w->now_ns = now_ns();
-	if (copies == w->copies && w->now_ns - before_ns < AWAKE_GAP_NS)
+	w->held_up |= copies != w->copies || w->now_ns - before_ns >= AWAKE_GAP_NS;
+	if (!w->held_up)
 		return false;
 	w->stale = awake_stale(w->config.awake);
 	return true;
