@@ -92,13 +92,12 @@ WGXDP := $(O)/wgxdp
 
 unit_src := $(sort $(wildcard tests/unit/test_*.c))
 bpf_src := $(sort $(wildcard tests/bpf/test_*.c))
-net_src := $(sort $(wildcard tests/net/test_*.c tests/interop/test_*.c))
+net_src := $(sort $(wildcard tests/net/test_*.c))
 tests_of = $(patsubst %.c,$(O)/%,$(1))
 
 UNIT_TESTS := $(call tests_of,$(unit_src))
 BPF_TESTS := $(call tests_of,$(bpf_src))
-NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard tests/net/*.sh \
-	tests/interop/*.sh)))
+NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard tests/net/*.sh)))
 CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(sort $(wildcard tests/long/*.sh)) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
@@ -111,7 +110,7 @@ FUZZ_OBJECTS := $(FUZZERS:%=%.o)
 TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tools/*.c)))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(filter-out $(net_src),$(wildcard tests/net/*.c))))
 
-SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/interop/*.sh tests/long/*.sh tests/ct/*.sh \
+SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/long/*.sh tests/ct/*.sh \
 	tests/vm/*.sh $(shell grep -lE '^\#!.*(bash|/sh)' tools/* 2>/dev/null)))
 MANPAGES := $(sort $(wildcard man/*.[1-8]))
 C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
