@@ -65,7 +65,7 @@ static void end_second(struct node *n, unsigned kind)
 
 	if (reason) {
 		report_drops(n, drops);
-		all = drops[reason] - d->dropped[reason];
+		all = drops[reason] > d->dropped[reason] ? drops[reason] - d->dropped[reason] : 0;
 		d->dropped[reason] = drops[reason];
 	}
 	if (all > d->said[kind])

@@ -159,12 +159,12 @@ unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsig
 	struct endpoint e;
 
 	for (unsigned i = 0; i < PMTU_READS && count < max; i++) {
-		bool v6 = false;
-		ssize_t n = recv(w->ipv4, msg, sizeof(msg), 0);
+		bool v6 = i % 2; /* in turns: a flood in one family hides nothing of the other */
+		ssize_t n = recv(v6 ? w->ipv6 : w->ipv4, msg, sizeof(msg), 0);
 
-		if (n < 0 && w->ipv6 >= 0) {
-			v6 = true;
-			n = recv(w->ipv6, msg, sizeof(msg), 0);
+		if (n < 0) {
+			v6 = !v6;
+			n = recv(v6 ? w->ipv6 : w->ipv4, msg, sizeof(msg), 0);
 		}
 		if (n < 0)
 			break;
