@@ -74,6 +74,7 @@ attach() # OPTIONS...
 	: >"$LOG"
 	spawn a env "$WGXDP" attach eth0 "$path" --foreground "$@" >>"$LOG" 2>&1
 	wait_for 10 eval 'in_ns a ss -Hlun sport = 51820 | grep -q .'
+	wait_for 5 grep -q ": up, port" "$LOG"
 }
 
 # Of a flood some lines are said, and how many more there were: all of them together. On a busy machine

@@ -143,20 +143,20 @@ python_begin()
 {
 	local out=$TMP/tap.${1//[^a-zA-Z0-9]/_}
 	/usr/bin/python3 "$(dirname "$0")/$2" "${@:3}" >"$out" 2>"$out.err" &
-	python_pids[$1]=$! python_scripts[$1]=$2
+	python_pids[/$1]=$! python_scripts[/$1]=$2 # the slash: a prefix may be empty, a subscript may not
 }
 
 python_end() # PREFIX
 {
 	local line status=0 prefix=$1 out=$TMP/tap.${1//[^a-zA-Z0-9]/_}
-	wait "${python_pids[$1]}" || status=$?
+	wait "${python_pids[/$1]}" || status=$?
 	while IFS= read -r line; do
 		case $line in
 		"ok "*) pass "$prefix${line#ok }" ;;
 		"not ok "*) fail "$prefix${line#not ok }" ;;
 		esac
 	done <"$out"
-	is "$prefix${python_scripts[$1]} came to its end" "$status$(cat "$out.err")" 0
+	is "$prefix${python_scripts[/$1]} came to its end" "$status$(cat "$out.err")" 0
 }
 
 # wait_for SECONDS COMMAND...: polls until it succeeds
