@@ -236,6 +236,9 @@ static int show_all(bool json)
 	for (int i = 0; i < n; i++) {
 		int err = show_one(names[i], json, first, &f);
 
+		/* One that ended while it was asked is gone when it is asked again. */
+		if (err == -ECONNRESET || err == -EPIPE || err == -EPROTO)
+			err = show_one(names[i], json, first, &f);
 		if (!err)
 			first = false;
 		else if (err != -ENOENT) /* a socket file whose daemon was killed is no fault */
