@@ -13,28 +13,12 @@ need_root
 need_cmd ip wg jq ping
 need_cryptography # wgpeer.py does
 
-attach() # NS PEER ADDRESS OPTIONS...
-{
-	local ns=$1 peer=$2 host=$3 other=$((3 - $3))
-	shift 3
-	ours "$ns" "$ID$ns" "$@" <<-EOF
-		[Interface]
-		PrivateKey = $(key "$ns")
-		ListenPort = 51820
-		Address = 10.99.0.$host/24
-		[Peer]
-		PublicKey = $(pub "$peer")
-		AllowedIPs = 10.99.0.$other/32
-		Endpoint = 192.0.2.$other:51820
-	EOF
-}
-
 ns_add a b
 join a eth0 b eth0
 keys a b
 for path in xdp udp; do
-	attach b a 2 --rx udp --tx udp # where a tap sees what comes
-	attach a b 1 --rx $path --tx $path --workers 1
+	twin b a 2 --rx udp --tx udp # where a tap sees what comes
+	twin a b 1 --rx $path --tx $path --workers 1
 	python_tap "$path: " awake.py "$ID-a" "$ID-b"
 	[ $path = udp ] ||
 		holds "$path: data left by AF_XDP" "$(show a "${ID}a" .path.tx_packets.xsk)" -ge 100

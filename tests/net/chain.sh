@@ -17,17 +17,7 @@ keys a b
 SOMEBODY=/sys/fs/bpf/$ID-somebody
 trap 'rm -f "$SOMEBODY"; cleanup' EXIT
 
-CONF=$(conf "$A" <<EOC
-[Interface]
-PrivateKey = $(key a)
-ListenPort = 51821
-Address = 10.99.0.1/24
-[Peer]
-PublicKey = $(pub b)
-AllowedIPs = 10.99.0.2/32
-Endpoint = 192.0.2.2:51822
-EOC
-)
+CONF=$(conf_a | conf "$A")
 
 attach() { in_ns a "$WGXDP" attach eth0 "$CONF" "$@"; }
 on_nic() { in_ns a ip -d -j link show dev eth0 | jq -r '.[0].xdp.prog.name // empty'; }

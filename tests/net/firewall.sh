@@ -21,32 +21,11 @@ keys a b
 ns_add a b
 join a eth0 b eth0
 
-up_a() # RX TX
-{
-	ours a "$A" --rx "$1" --tx "$2" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOC
-}
+up_a() { ours a "$A" --rx "$1" --tx "$2" < <(conf_a); } # RX TX
 
 up_b() # KNOWS-A
 {
-	ours b "$B" --rx udp --tx udp <<-EOC
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51822
-		Address = 10.99.0.2/24
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-		$([ "$1" = no ] || echo "Endpoint = 192.0.2.1:51821")
-	EOC
+	ours b "$B" --rx udp --tx udp < <(conf_b && { [ "$1" = no ] || echo "Endpoint = 192.0.2.1:51821"; })
 }
 
 rule() { in_ns a nft add rule inet host "$@"; }

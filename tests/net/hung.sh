@@ -15,26 +15,8 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 
-ok "attach" ours a "$A" <<EOF
-[Interface]
-PrivateKey = $(key a)
-ListenPort = 51821
-Address = 10.99.0.1/24
-[Peer]
-PublicKey = $(pub b)
-AllowedIPs = 10.99.0.2/32
-Endpoint = 192.0.2.2:51822
-EOF
-ok "wireguard-go" foreign b "$B" <<EOF
-[Interface]
-PrivateKey = $(key b)
-ListenPort = 51822
-[Peer]
-PublicKey = $(pub a)
-AllowedIPs = 10.99.0.1/32
-EOF
-in_ns b ip address add 10.99.0.2/24 dev "$B"
-in_ns b ip link set "$B" mtu 1420 up
+ok "attach" ours a "$A" < <(conf_a)
+ok "wireguard-go" stranger_b "$B"
 
 no_loss() { pinged a 10.99.0.2 20 0.02; }
 others_pass() { pinged b 192.0.2.1 10 0.02; }

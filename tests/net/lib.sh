@@ -281,6 +281,65 @@ foreign() # NS INTERFACE < wg setconf text
 	in_ns "$1" wg setconf "$2" "$path"
 }
 
+# The usual pair over `join`: a has 10.99.0.1 and listens on 51821, b has 10.99.0.2 and listens on 51822;
+# a knows where b is.
+conf_a()
+{
+	cat <<-EOF
+		[Interface]
+		PrivateKey = $(key a)
+		ListenPort = 51821
+		Address = 10.99.0.1/24
+		[Peer]
+		PublicKey = $(pub b)
+		AllowedIPs = 10.99.0.2/32
+		Endpoint = 192.0.2.2:51822
+	EOF
+}
+
+conf_b()
+{
+	cat <<-EOF
+		[Interface]
+		PrivateKey = $(key b)
+		ListenPort = 51822
+		Address = 10.99.0.2/24
+		[Peer]
+		PublicKey = $(pub a)
+		AllowedIPs = 10.99.0.1/32
+	EOF
+}
+
+stranger_b() # INTERFACE: b by somebody else's
+{
+	foreign b "$1" <<-EOF || return
+		[Interface]
+		PrivateKey = $(key b)
+		ListenPort = 51822
+		[Peer]
+		PublicKey = $(pub a)
+		AllowedIPs = 10.99.0.1/32
+	EOF
+	in_ns b ip address add 10.99.0.2/24 dev "$1" && in_ns b ip link set "$1" mtu 1420 up
+}
+
+# Twins: a and b by ours, as ${ID}a and ${ID}b, each on 51820 and knowing where the other is.
+twin() # NS PEER HOST OPTIONS...
+{
+	local ns=$1 peer=$2 host=$3 other=$((3 - $3))
+	shift 3
+	ours "$ns" "$ID$ns" "$@" <<-EOF
+		[Interface]
+		PrivateKey = $(key "$ns")
+		ListenPort = 51820
+		Address = 10.99.0.$host/24
+		[Peer]
+		PublicKey = $(pub "$peer")
+		AllowedIPs = 10.99.0.$other/32
+		Endpoint = 192.0.2.$other:51820
+	EOF
+}
+
 down() # NS INTERFACE
 {
 	in_ns "$1" "$WGXDP" detach "$2"

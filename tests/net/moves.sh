@@ -31,18 +31,7 @@ config()
 	EOF
 }
 
-stranger()
-{
-	foreign b "$B" <<-EOF && in_ns b ip address add 10.99.0.2/24 dev "$B" &&
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51822
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-	EOF
-		in_ns b ip address add 10.98.0.2/32 dev "$B" && in_ns b ip link set "$B" mtu 1420 up
-}
+stranger() { stranger_b "$B" && in_ns b ip address add 10.98.0.2/32 dev "$B"; }
 
 # A move takes the interface down and its addresses away.
 move() # FROM TO [NAME]

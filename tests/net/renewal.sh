@@ -11,31 +11,15 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq ping
 
-attach() # NS PEER ADDRESS OPTIONS...
-{
-	local ns=$1 peer=$2 host=$3 other=$((3 - $3))
-	shift 3
-	ours "$ns" "$ID$ns" "$@" <<-EOF
-		[Interface]
-		PrivateKey = $(key "$ns")
-		ListenPort = 51820
-		Address = 10.99.0.$host/24
-		[Peer]
-		PublicKey = $(pub "$peer")
-		AllowedIPs = 10.99.0.$other/32
-		Endpoint = 192.0.2.$other:51820
-	EOF
-}
-
 no_sockets() { [ -z "$(in_ns a ss -Hlun)" ]; }
 
 ns_add a b
 join a eth0 b eth0
 keys a b
 for path in xdp udp; do
-	attach b a 2 --rx $path --tx $path
+	twin b a 2 --rx $path --tx $path
 	for round in 1 2 3; do
-		attach a b 1 --rx $path --tx $path
+		twin a b 1 --rx $path --tx $path
 		is "$path, attached for the ${round}. time: answers" "$(answers 5 a 10.99.0.2)" 5
 		if [ $round = 3 ]; then
 			sleep 0.1 # the second initiation within 20 ms would not be answered, [W] 5.1
@@ -47,7 +31,7 @@ for path in xdp udp; do
 		down a "${ID}a"
 	done
 	# The same configuration over and over, as whoever manages it may say it: no packet notices.
-	attach a b 1 --rx $path --tx $path
+	twin a b 1 --rx $path --tx $path
 	{
 		printf '[Interface]\nPrivateKey = %s\nListenPort = 51820\n' "$(key a)"
 		printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.2/32' "$(pub b)"

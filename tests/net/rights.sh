@@ -15,27 +15,8 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 
-CONF=$(conf "$A" <<EOF
-[Interface]
-PrivateKey = $(key a)
-ListenPort = 51821
-Address = 10.99.0.1/24
-[Peer]
-PublicKey = $(pub b)
-AllowedIPs = 10.99.0.2/32
-Endpoint = 192.0.2.2:51822
-EOF
-)
-ok "wireguard-go" foreign b "$B" <<EOF
-[Interface]
-PrivateKey = $(key b)
-ListenPort = 51822
-[Peer]
-PublicKey = $(pub a)
-AllowedIPs = 10.99.0.1/32
-EOF
-in_ns b ip address add 10.99.0.2/24 dev "$B"
-in_ns b ip link set "$B" mtu 1420 up
+CONF=$(conf_a | conf "$A")
+ok "wireguard-go" stranger_b "$B"
 
 no_loss() { pinged a 10.99.0.2; }
 path() { show a "$A" '.path | "\(.rx) \(.tx)"'; }

@@ -21,32 +21,9 @@ ns_add a b
 join a eth0 b eth0
 in_ns a ip address add 192.0.2.77/24 dev eth0
 
-up_a() # RX TX
-{
-	ours a "$A" --rx "$1" --tx "$2" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOC
-}
+up_a() { ours a "$A" --rx "$1" --tx "$2" < <(conf_a); } # RX TX
 
-up_b()
-{
-	ours b "$B" --rx udp --tx udp <<-EOC
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51822
-		Address = 10.99.0.2/24
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-	EOC
-}
+up_b() { ours b "$B" --rx udp --tx udp < <(conf_b); }
 
 pings() # FROM COUNT: how many are answered
 {

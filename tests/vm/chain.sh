@@ -24,17 +24,7 @@ keys a b
 trap 'rm -rf "$THEIRS"; cleanup' EXIT
 mkdir "$THEIRS"
 
-CONF=$(conf "$A" <<EOF
-[Interface]
-PrivateKey = $(key a)
-ListenPort = 51821
-Address = 10.99.0.1/24
-[Peer]
-PublicKey = $(pub b)
-AllowedIPs = 10.99.0.2/32
-Endpoint = 192.0.2.2:51822
-EOF
-)
+CONF=$(conf_a | conf "$A")
 
 foreign b "$B" <<EOF
 [Interface]

@@ -24,30 +24,9 @@ case $(uname -r) in
 *) OFFERED=true ;;
 esac
 
-attach() # MODE
-{
-	ours a "$A" --zero-copy "$1" <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOF
-}
+attach() { ours a "$A" --zero-copy "$1" < <(conf_a); } # MODE
 
-foreign b "$B" <<EOF
-[Interface]
-PrivateKey = $(key b)
-ListenPort = 51822
-[Peer]
-PublicKey = $(pub a)
-AllowedIPs = 10.99.0.1/32
-EOF
-in_ns b ip address add 10.99.0.2/24 dev "$B"
-in_ns b ip link set "$B" mtu 1420 up
+stranger_b "$B"
 
 carries() # MODE ZERO-COPY
 {
