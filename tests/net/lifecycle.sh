@@ -108,17 +108,20 @@ clean "... leaves nothing" a "$A"
 
 # --- Ctrl-C in the middle ----------------------------------------------------------------------------
 
-# Wherever it hits: when the command has ended all is undone, or it was done before. Without timeout's
-# --foreground it would hit the daemon, too.
+# Wherever it hits: when the command has ended by it all is undone, or it was done before and the status
+# is 0. Without timeout's --foreground it would hit the daemon, too.
 interrupt() # SECONDS
 {
 	local status=0 left
-	in_ns a timeout --foreground -s INT "$1" "$WGXDP" attach eth0 "$TMP/$A.conf" 2>"$TMP/log" || status=$?
+	in_ns a timeout --foreground --preserve-status -s INT "$1" "$WGXDP" attach eth0 "$TMP/$A.conf" 2>"$TMP/log" || status=$?
 	left=$(leftovers a "$A")
 	case $status-$left in
-	124-) interrupted=$((interrupted + 1)) ;;
+	130-) interrupted=$((interrupted + 1)) ;;
 	0-*) down a "$A" ;;
-	*) fail "attach interrupted after $1 s" "status $status, left: $left, said: $(cat "$TMP/log")" ;;
+	*)
+		fail "attach interrupted after $1 s" "status $status, left: $left, said: $(cat "$TMP/log")"
+		down a "$A"
+		;;
 	esac
 }
 

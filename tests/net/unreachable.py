@@ -123,8 +123,15 @@ class Unreachable:
         say(f"a TCP connection to {to} fails at once: EHOSTUNREACH", heard == errno.EHOSTUNREACH,
             heard)
 
+    def settle(self):
+        """A new interface sends its own multicasts for a moment, which have no peer."""
+        seen = [-1]
+        while seen[-1] != (now := self.d.show()["dropped"]):
+            seen.append(now)
+            time.sleep(1)
+
     def run(self):
-        """IPv6 second: a new interface sends its own multicasts for a moment."""
+        self.settle()
         for family in 0, 1:
             for who, host in (("the host", self.own), ("one behind it", self.behind)):
                 self.told(f"{who} to nobody", host, NOBODY[family], "no_peer")

@@ -105,13 +105,13 @@ static void guard(int lease, const sigset_t *before)
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-static void unguard(void)
+static void unguard(void (*handler)(int))
 {
 	struct sigaction was;
 
 	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
 		if (!sigaction(enders[i], NULL, &was) && was.sa_handler == give_up)
-			signal(enders[i], SIG_DFL);
+			signal(enders[i], handler);
 	guarded = -1;
 	if (ender)
 		raise(ender);
@@ -180,8 +180,9 @@ int lease_commit(int fd)
 		lease_cancel(fd);
 		return err;
 	}
-	ender = 0; /* it came too late */
-	unguard();
+	/* One that comes now is too late: it is done, and the command's status says so. */
+	ender = 0;
+	unguard(SIG_IGN);
 	close(fd);
 	return 0;
 }
@@ -195,7 +196,7 @@ void lease_cancel(int fd)
 	do {
 		n = recv(fd, message, sizeof(message), 0);
 	} while (n > 0 || (n < 0 && errno == EINTR));
-	unguard();
+	unguard(SIG_DFL);
 	close(fd);
 }
 
