@@ -4,7 +4,7 @@
 #
 #   bpf/X.bpf.c ──clang──▶ build/bpf/X.bpf.o ──bpftool──▶ build/bpf/X.skel.h ─┐
 #   user/{wg,crypto,util}/*.c ──▶ libwgcore.a ─┐                              │
-#   user/{io,path,daemon,conf,cli}/*.c ──▶ libwgxdp.a (includes X.skel.h) ◀───┘
+#   user/{io,path,bpf,control,dataplane,sync,daemon,conf,cli}/*.c ──▶ libwgxdp.a (includes X.skel.h) ◀───┘
 #   user/cli/wgxdp.c (main) + libwgxdp.a + libwgcore.a ──▶ build/wgxdp
 #   tests/{unit,bpf,net}/*.c + the libraries + cmocka ──▶ build/tests/.../*
 #
@@ -79,7 +79,7 @@ objects = $(patsubst %.c,$(O)/%.o,$(1))
 
 MAIN := user/cli/wgxdp.c
 CORE_SRC := $(sort $(wildcard user/wg/*.c user/crypto/*.c user/util/*.c))
-REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(foreach d,io path daemon conf cli,user/$(d)/*.c))))
+REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(foreach d,io path bpf control dataplane sync daemon conf cli,user/$(d)/*.c))))
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 TEST_BPF := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/*/*.bpf.c)))
 SKELETONS := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
@@ -148,7 +148,7 @@ $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 
 # What is generated must exist before the first compilation; after it the .d files know who
 # includes it.
-$(call objects,$(wildcard user/daemon/*.c tests/bpf/*.c tests/fuzz/fuzz_bpf.c)): | $(SKELETONS)
+$(call objects,$(wildcard user/bpf/*.c tests/bpf/*.c tests/fuzz/fuzz_bpf.c)): | $(SKELETONS)
 
 $(O)/%.o: %.c | $(B)/version.h
 	$(call say,CC,$@)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * ingress.bpf.c - what a NIC with a WireGuard port sees first: XDP, or where that is not to be had
- * TC, behind GRO. The checks are the same (judge.bpf.h); what becomes of the packet:
+ * TC, behind GRO. The checks are the same (verdict.bpf.h); what becomes of the packet:
  *
  *              XDP                                     TC
  *   foreign    PASS                                    on
@@ -22,17 +22,17 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "beat.bpf.h"
 #include "count.bpf.h"
-#include "judge.bpf.h"
+#include "heartbeat.bpf.h"
 #include "maps.bpf.h"
 #include "sample.bpf.h"
 #include "skb.bpf.h"
+#include "verdict.bpf.h"
 
 /* Does the host forward? Set by the daemon at any time (loader_set_forwarding()). */
 bool forwarding4, forwarding6;
 
-static __always_inline bool forwards(const struct judged *j)
+static __always_inline bool forwards(const struct verdict_packet *j)
 {
 	return j->d.ipv6 ? forwarding6 : forwarding4;
 }
@@ -42,12 +42,12 @@ const volatile bool chained;
 
 /* --- XDP ------------------------------------------------------------------------------------- */
 
-static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct judged *j)
+static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct verdict_packet *j)
 {
 	__u32 bytes = ctx->data_end - ctx->data, head_len;
 	struct event *e;
 
-	if (chained && !beat_fresh(0, bpf_ktime_get_boot_ns()))
+	if (chained && !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))
 		return XDP_PASS; /* nobody has asked for anything to be refused */
 	if (forwards(j)) {
 		count_pass(j->reason, bytes);
@@ -70,7 +70,8 @@ static __always_inline int steer(const struct xdp_md *ctx, const struct nic_valu
 {
 	__u32 queue = ctx->rx_queue_index;
 
-	if (queue >= NIC_QUEUES_MAX || !beat_fresh(nic->workers[queue], bpf_ktime_get_boot_ns()))
+	if (queue >= NIC_QUEUES_MAX ||
+	    !heartbeat_fresh(nic->workers[queue], bpf_ktime_get_boot_ns()))
 		return XDP_PASS;
 	return bpf_redirect_map(&xsks, xsks_key(nic->number, queue), XDP_PASS);
 }
@@ -82,13 +83,13 @@ int wgxdp_ingress(struct xdp_md *ctx)
 		.pos = (const void *)(long)ctx->data,
 		.end = (const void *)(long)ctx->data_end,
 	};
-	struct judged j;
+	struct verdict_packet j;
 
-	switch (judge(&c, ctx->ingress_ifindex, &j)) {
-	case JUDGED_DATA:
+	switch (verdict_of(&c, ctx->ingress_ifindex, &j)) {
+	case VERDICT_DATA:
 		count_peer_rx(j.slot, 1, j.m.len);
 		return steer(ctx, j.nic);
-	case JUDGED_BAD:
+	case VERDICT_BAD:
 		return xdp_refuse(ctx, &j);
 	default:
 		return XDP_PASS;
@@ -97,7 +98,7 @@ int wgxdp_ingress(struct xdp_md *ctx)
 
 /* --- TC -------------------------------------------------------------------------------------- */
 
-/* What judge() reads of a packet with few extension headers. */
+/* What verdict_of() reads of a packet with few extension headers. */
 #define HEAD_LEN 256
 
 /* Not every packet of the host is worth the copy that makes it linear. */
@@ -116,9 +117,9 @@ static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 /* To what has the bytes of an aggregated packet the judgement applies is not known: only the first
  * of its messages was looked at. And a filter may outlive its daemon: without a worker that beats,
  * nobody has asked for anything to be refused. */
-static __always_inline int nic_refuse(const struct __sk_buff *skb, const struct judged *j)
+static __always_inline int nic_refuse(const struct __sk_buff *skb, const struct verdict_packet *j)
 {
-	if (skb->gso_size || !beat_fresh(0, bpf_ktime_get_boot_ns()))
+	if (skb->gso_size || !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))
 		return TC_ACT_UNSPEC;
 	if (!forwards(j))
 		return skb_drop(skb, EVENT_NIC, j->reason);
@@ -130,7 +131,7 @@ SEC("tc")
 int wgxdp_nic(struct __sk_buff *skb)
 {
 	__u32 head_len = skb->len < HEAD_LEN ? skb->len : HEAD_LEN;
-	struct judged j;
+	struct verdict_packet j;
 	struct cursor c;
 
 	if (skb->vlan_present || !may_be_udp(skb))
@@ -140,11 +141,11 @@ int wgxdp_nic(struct __sk_buff *skb)
 	c.pos = (const void *)(long)skb->data;
 	c.end = (const void *)(long)skb->data_end;
 	c.beyond = skb->len - (skb->data_end - skb->data);
-	switch (judge(&c, skb->ifindex, &j)) {
-	case JUDGED_DATA:
+	switch (verdict_of(&c, skb->ifindex, &j)) {
+	case VERDICT_DATA:
 		count_peer_rx(j.slot, skb_packets(skb), j.m.len);
 		return TC_ACT_UNSPEC;
-	case JUDGED_BAD:
+	case VERDICT_BAD:
 		return nic_refuse(skb, &j);
 	default:
 		return TC_ACT_UNSPEC;

@@ -117,7 +117,7 @@ struct {
 	__uint(max_entries, WORKERS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
-} inject SEC(".maps");
+} tun_writer SEC(".maps");
 
 /* worker -> when it was last seen alive */
 struct {
@@ -126,7 +126,7 @@ struct {
 	__uint(max_entries, WORKERS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
-} beat SEC(".maps");
+} heartbeat SEC(".maps");
 
 /* ifindex -> MAC address and number of a NIC we are attached to */
 struct {

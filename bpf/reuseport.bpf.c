@@ -22,7 +22,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "beat.bpf.h"
+#include "heartbeat.bpf.h"
 #include "maps.bpf.h"
 #include "wgxdp/wire.h"
 
@@ -31,10 +31,10 @@ static __always_inline __u32 live_worker(__u32 worker)
 {
 	__u64 now_ns = bpf_ktime_get_boot_ns();
 
-	if (beat_fresh(worker, now_ns))
+	if (heartbeat_fresh(worker, now_ns))
 		return worker;
 	for (__u32 other = 0; other < WORKERS_MAX; other++)
-		if (beat_fresh(other, now_ns))
+		if (heartbeat_fresh(other, now_ns))
 			return other;
 	return worker;
 }

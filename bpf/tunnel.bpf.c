@@ -6,10 +6,10 @@
  *                    └─ no: a few a second go on, for the worker's ICMP errors; the rest die here,
  *                       before they cost a wakeup
  *
- *   worker ─ inject[queue] = slot; write ─▶ wg0 ─ ingress: does the source's peer have that slot? ─▶ host
+ *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: does the source's peer have that slot? ─▶ host
  *                                                  └─ no: dies here. Trie and worker disagree.
  *
- * A write into a TUN queue runs ingress within the same system call, so inject[] is the slot of just
+ * A write into a TUN queue runs ingress within the same system call, so tun_writer[] is the slot of just
  * this packet. It is no defence against a worker that lies, but one against a worker that errs.
  *
  * The packets have no Ethernet header here, but one under BPF_PROG_TEST_RUN: all offsets are from
@@ -117,7 +117,7 @@ static __always_inline bool is_icmp_error(struct __sk_buff *skb)
 static __always_inline __u32 injected_slot(const struct __sk_buff *skb)
 {
 	__u32 queue = skb->queue_mapping - 1; /* 0, of no queue, becomes none of the map */
-	__u64 *slot = bpf_map_lookup_elem(&inject, &queue);
+	__u64 *slot = bpf_map_lookup_elem(&tun_writer, &queue);
 
 	return slot ? *(volatile __u64 *)slot : SLOT_NONE;
 }

@@ -17,8 +17,8 @@
  *   passes      per-CPU array        XDP, NIC's TC  CLI
  *   events      ring buffer          XDP, TC        control
  *   nics        hash                 control        XDP, NIC's TC
- *   inject      mmapable array       workers        wg0's TC
- *   beat        mmapable array       workers        XDP, NIC's TC, reuseport
+ *   tun_writer  mmapable array       workers        wg0's TC
+ *   heartbeat   mmapable array       workers        XDP, NIC's TC, reuseport
  *   xsks        XSKMAP (no BTF)      control        XDP
  *   socks       REUSEPORT_SOCKARRAY  control        reuseport
  */
@@ -143,14 +143,14 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
 	return number * NIC_QUEUES_MAX + queue;
 }
 
-/* inject: queue of the tunnel interface (= worker) -> slot of the peer whose packet the worker is just
+/* tun_writer: queue of the tunnel interface (= worker) -> slot of the peer whose packet the worker is just
  * writing into it, SLOT_LOCAL or SLOT_NONE. Values are 8 bytes apart in the mmapped array.
  *
- * beat: worker -> CLOCK_BOOTTIME in ns of its last turn; 0 = it has not begun or has ended. A worker
- * writes it at least every BEAT_EVERY_NS, with or without traffic; one older than BEAT_STALE_NS is
+ * heartbeat: worker -> CLOCK_BOOTTIME in ns of its last turn; 0 = it has not begun or has ended. A worker
+ * writes it at least every HEARTBEAT_EVERY_NS, with or without traffic; one older than HEARTBEAT_STALE_NS is
  * taken for hung, and its packets go to the UDP socket of another. */
-#define BEAT_EVERY_NS 1000000000ULL
-#define BEAT_STALE_NS 2500000000ULL
+#define HEARTBEAT_EVERY_NS 1000000000ULL
+#define HEARTBEAT_STALE_NS 2500000000ULL
 
 /* socks: the UDP sockets of the port. IPv4 and IPv6 ones are groups of their own. */
 #define SOCKS_DAEMON 0

@@ -40,7 +40,8 @@
 #define LO 1 /* ifindex of lo; BPF_PROG_TEST_RUN says that frames came by it */
 #define NIC_NUMBER 3
 #define CPUS_MAX 4096
-#define BEATS_FOR_NS (3600 * (int64_t)NS_PER_S) /* a beat of the future: the worker never hangs */
+#define HEARTBEAT_FOR_NS                                                                           \
+	(3600 * (int64_t)NS_PER_S) /* a beat of the future: the worker never hangs */
 
 static struct ingress_bpf *skel;
 static const char *denied; /* why no test can run */
@@ -170,7 +171,7 @@ static inline void put_beat(int64_t ago_ns)
 
 	assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &now), 0);
 	ns = now.tv_sec * NS_PER_S + now.tv_nsec - ago_ns;
-	put(skel->maps.beat, &worker, sizeof(worker), &ns, sizeof(ns));
+	put(skel->maps.heartbeat, &worker, sizeof(worker), &ns, sizeof(ns));
 }
 
 static inline void put_nic(uint32_t ifindex, uint16_t number)
@@ -217,7 +218,7 @@ static inline void fill_maps(void)
 	put_session(GONE_PEER, SLOT + 1, SESSION_DATA);
 	put_nic(LO, NIC_NUMBER);
 	put_socket(xsks_key(NIC_NUMBER, 0));
-	put_beat(-BEATS_FOR_NS);
+	put_beat(-HEARTBEAT_FOR_NS);
 }
 
 static inline int lo_up(void)

@@ -30,8 +30,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "daemon/loader.h"
-#include "daemon/pins.h"
+#include "bpf/loader.h"
+#include "bpf/pins.h"
 
 static const char *denied;
 static uint32_t lt0;

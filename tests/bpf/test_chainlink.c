@@ -9,7 +9,7 @@
 #include <linux/if_link.h>
 #include <sys/wait.h>
 
-#include "daemon/chainlink.h"
+#include "bpf/chainlink.h"
 #include "sandbox.h"
 
 /* In the place of libbpf's: what the daemon believes that the kernel takes. */

@@ -150,10 +150,10 @@ static void test_beat(void **state)
 		assert_int_equal(run_nic(malformed.data, malformed.len, NULL),
 				 cases[i].fresh ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC);
 	}
-	put(skel->maps.beat, &worker, sizeof(worker), &never, sizeof(never));
+	put(skel->maps.heartbeat, &worker, sizeof(worker), &never, sizeof(never));
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
 	assert_int_equal(run_nic(malformed.data, malformed.len, NULL), (uint32_t)TC_ACT_UNSPEC);
-	put_beat(-BEATS_FOR_NS);
+	put_beat(-HEARTBEAT_FOR_NS);
 }
 
 /* It is the beat of the worker that serves the queue. */
@@ -171,9 +171,9 @@ static void test_beat_of_the_queue(void **state)
 	memcpy(nic.mac, frame_nic_mac, 6);
 	put(skel->maps.nics, &lo, sizeof(lo), &nic, sizeof(nic));
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
-	put(skel->maps.beat, &worker, sizeof(worker), &forever, sizeof(forever));
+	put(skel->maps.heartbeat, &worker, sizeof(worker), &forever, sizeof(forever));
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_REDIRECT);
-	put(skel->maps.beat, &worker, sizeof(worker), &never, sizeof(never));
+	put(skel->maps.heartbeat, &worker, sizeof(worker), &never, sizeof(never));
 	put_nic(LO, NIC_NUMBER);
 }
 
@@ -202,7 +202,7 @@ static void test_beat_in_a_dispatcher(void **state)
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_DROP);
 	put_beat(3600 * (int64_t)NS_PER_S);
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
-	put_beat(-BEATS_FOR_NS);
+	put_beat(-HEARTBEAT_FOR_NS);
 	ingress_bpf__destroy(skel);
 	skel = alone;
 }

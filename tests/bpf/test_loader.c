@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "daemon/loader_private.h"
+#include "bpf/loader_private.h"
 #include "sandbox.h"
 #include "wgxdp/limits.h"
 
@@ -16,10 +16,10 @@
 
 static void test_pins_all_maps(void **state)
 {
-	static const char *const maps[] = { "listen",	 "sessions", "peers",	 "peer_stats",
-					    "drops",	 "passes",   "nics",	 "xsks",
-					    "peer_auth", "allowed4", "allowed6", "mac_keys",
-					    "events",	 "inject",   "beat",	 "socks" };
+	static const char *const maps[] = { "listen",	 "sessions",   "peers",	    "peer_stats",
+					    "drops",	 "passes",     "nics",	    "xsks",
+					    "peer_auth", "allowed4",   "allowed6",  "mac_keys",
+					    "events",	 "tun_writer", "heartbeat", "socks" };
 	struct stat s;
 
 	(void)state;

@@ -137,28 +137,28 @@ static void test_mac1_key(void **state)
 static void test_mapped_arrays(void **state)
 {
 	uint64_t value;
-	int inject, beat;
+	int tun_writer, heartbeat;
 
 	(void)state;
 	make_loader();
-	inject = pinned_map("inject");
-	beat = pinned_map("beat");
+	tun_writer = pinned_map("tun_writer");
+	heartbeat = pinned_map("heartbeat");
 	for (uint32_t i = 0; i < WORKERS_MAX; i++) {
-		assert_int_equal(bpf_map_lookup_elem(inject, &i, &value), 0);
+		assert_int_equal(bpf_map_lookup_elem(tun_writer, &i, &value), 0);
 		assert_int_equal(value, SLOT_NONE);
-		assert_int_equal(bpf_map_lookup_elem(beat, &i, &value), 0);
+		assert_int_equal(bpf_map_lookup_elem(heartbeat, &i, &value), 0);
 		assert_int_equal(value, 0);
-		loader_inject(loader)[i] = 1000 + i;
-		loader_beat(loader)[i] = (1ULL << 40) + i;
+		loader_tun_writer(loader)[i] = 1000 + i;
+		loader_heartbeat(loader)[i] = (1ULL << 40) + i;
 	}
 	for (uint32_t i = 0; i < WORKERS_MAX; i++) {
-		assert_int_equal(bpf_map_lookup_elem(inject, &i, &value), 0);
+		assert_int_equal(bpf_map_lookup_elem(tun_writer, &i, &value), 0);
 		assert_int_equal(value, 1000 + i);
-		assert_int_equal(bpf_map_lookup_elem(beat, &i, &value), 0);
+		assert_int_equal(bpf_map_lookup_elem(heartbeat, &i, &value), 0);
 		assert_int_equal(value, (1ULL << 40) + i);
 	}
-	close(inject);
-	close(beat);
+	close(tun_writer);
+	close(heartbeat);
 }
 
 /* A queue's worker stays what it is when the MAC address changes, and goes with the NIC. */

@@ -102,8 +102,8 @@ static void put_session(uint32_t index, uint16_t worker, enum session_kind kind)
 
 static void set_beats(bool worker0, bool worker1)
 {
-	loader_beat(loader)[0] = worker0 ? INT64_MAX / 2 : 0;
-	loader_beat(loader)[1] = worker1 ? INT64_MAX / 2 : 1; /* long ago */
+	loader_heartbeat(loader)[0] = worker0 ? INT64_MAX / 2 : 0;
+	loader_heartbeat(loader)[1] = worker1 ? INT64_MAX / 2 : 1; /* long ago */
 }
 
 static void begin_groups(struct group groups[2])

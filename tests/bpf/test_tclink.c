@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "daemon/tclink.h"
+#include "bpf/tclink.h"
 #include "frames.h"
 #include "sandbox.h"
 
@@ -328,7 +328,7 @@ static void test_drops(void **state)
 	make_loader();
 	memcpy(key.address, frame_to6, 16);
 	assert_int_equal(loader_set_listen(loader, &key, 1), 0);
-	loader_beat(loader)[0] = INT64_MAX / 2;
+	loader_heartbeat(loader)[0] = INT64_MAX / 2;
 	frame_build(&frame, &unknown);
 	for (int clsact = 0; clsact < 2; clsact++) {
 		assert_int_equal(attach_nic(loader, clsact), 0);

@@ -4,7 +4,7 @@
  * packets out of it; by tcx and by clsact.
  *
  *   queue 0, queue 1 ─ write ─▶ tun ─ TC ingress ─▶ 10.7.0.1, fd07::1 port INNER_HOST_PORT
- *   inject = slot
+ *   tun_writer = slot
  *
  * Peers: NEAR has 1.*, FAR has 2.*; nobody has 3.*.
  */
@@ -191,8 +191,8 @@ static void check_in(const struct in_row *r, uint8_t family, unsigned queue)
 	struct inner p;
 
 	build(&p, family, r);
-	loader_inject(loader)[!queue] = r->in ? SLOT_NONE : r->from.x == 2 ? FAR : NEAR;
-	loader_inject(loader)[queue] = r->slot;
+	loader_tun_writer(loader)[!queue] = r->in ? SLOT_NONE : r->from.x == 2 ? FAR : NEAR;
+	loader_tun_writer(loader)[queue] = r->slot;
 	assert_int_equal(write(queues[queue], p.data, p.len), p.len);
 	after = dropped(REASON_inject_mismatch);
 	if (after.packets != before.packets + !r->in)
@@ -257,7 +257,7 @@ static void test_many_writes(void **state)
 	for (unsigned i = 0; i < 10000; i++) {
 		unsigned peer = i % 2, queue = i / 2 % 2;
 
-		loader_inject(loader)[queue] = right[peer].slot;
+		loader_tun_writer(loader)[queue] = right[peer].slot;
 		assert_int_equal(write(queues[queue], p[peer].data, p[peer].len), p[peer].len);
 	}
 	assert_int_equal(dropped(REASON_inject_mismatch).packets, 0);
@@ -425,7 +425,7 @@ static uint64_t drops_of_spoofed(void)
 	struct inner p;
 
 	build(&p, 4, &spoofed);
-	loader_inject(loader)[1] = NEAR;
+	loader_tun_writer(loader)[1] = NEAR;
 	assert_int_equal(write(queues[1], p.data, p.len), p.len);
 	return dropped(REASON_inject_mismatch).packets - before;
 }

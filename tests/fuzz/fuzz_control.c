@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any line at the control socket is answered by one line of JSON, or is a wish to be told of the end. */
-#include "daemon/ctlserver.c" /* NOLINT(bugprone-suspicious-include) */
+#include "control/ctlserver.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "fuzz_main.h"
 

@@ -26,7 +26,7 @@ static void send_back(const struct rx_frame *f)
 	struct rx_frame back;
 
 	require(e && frame);
-	encap_set_direct(e, &hop);
+	encap_set_xsk_ok(e, &hop);
 	memcpy(frame + e->header_len, f->payload, f->len);
 	encap_write(e, frame + e->header_len, f->len, (uint16_t)f->len, f->tclass);
 	require(decap_parse(frame, e->header_len + f->len, &back));

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/uapi.h"
+#include "control/uapi.h"
 #include "fuzz_main.h"
 
 /* A world in which everything succeeds and nothing happens. */

@@ -17,7 +17,7 @@ tests=0 failures=0
 
 # file | what is broken | how
 MUTANTS='
-keyring.c|a responder sends before its session is confirmed|s/^\tif (initiator)$/\tif (true)/
+keypairs.c|a responder sends before its session is confirmed|s/^\tif (initiator)$/\tif (true)/
 peer.h|next is sent under though nothing came under it|s/if (next \&\& .*/if (next)/
 session.c|a counter is used twice|s/next, next + n,/next, next,/
 session.c|no session is ever too old|s/!older_than(s, REJECT_AFTER_TIME_S, now_ns);/true;/
@@ -28,11 +28,11 @@ handshake.c|the endpoint follows a cookie reply|s/return cookie_consume(/return 
 handshake.c|the response leaves before its index is known|s/if (keyring_begin(d, p, hs, now_ns))/upkeep_send(d, p, \&msg, sizeof(msg), now_ns);\n&/
 handshake.c|the time that peers are told steps back with the clock|s/if (unix_ns < least)/if (false)/
 handshake.c|the index of a dropped handshake stays|/indextab_del(d->indices, p->handshake.local_index);/d
-keyring.c|a session is dropped and its index stays|/d->ops->index_end(d->ctx, s->local_index);/d
-keyring.c|an unconfirmed session stays beside the next one|/drop(d, unconfirmed);/d
-keyring.c|a fourth session stays|/drop(d, previous);/d
-upkeep.c|nothing is wiped|/keyring_clear(d, p);/d
-upkeep.c|what waits goes on waiting when the handshake is given up|/d->counts\[REASON_no_session\] += stage_purge/d
+keypairs.c|a session is dropped and its index stays|/d->ops->index_end(d->ctx, s->local_index);/d
+keypairs.c|an unconfirmed session stays beside the next one|/drop(d, unconfirmed);/d
+keypairs.c|a fourth session stays|/drop(d, previous);/d
+peer_timers.c|nothing is wiped|/keyring_clear(d, p);/d
+peer_timers.c|what waits goes on waiting when the handshake is given up|/d->counts\[REASON_no_session\] += stage_purge/d
 cookie.c|a cookie is never used|s/if (m->has_cookie)$/if (false)/
 timers.c|no handshake for want of an answer|s/due |= TIMERS_NEW_HANDSHAKE;/;/
 timers.c|no initiation is repeated|s/return TIMERS_RETRY;/return 0;/

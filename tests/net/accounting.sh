@@ -16,7 +16,7 @@
 #   tun_full      a TUN device has no bound for what is written into it
 #   tx_full       the worker reaps before it gives up, and veth never keeps a frame
 #   tun_rx        no handler of the host refuses an IP packet
-#   loop          needs a route to change: nesting.sh
+#   loop          needs a route to change: tunnel_loop.sh
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -20,7 +20,7 @@
 #define TX_FRAMES 128
 
 static struct fault why;
-static struct outside *path;
+static struct transport *path;
 static struct rx_frame rx[FRAME_BATCH];
 static struct tx_frame tx[TX_FRAMES + 1];
 
@@ -80,7 +80,7 @@ static struct encap *encap_to(struct endpoint e)
 	assert_non_null(encap);
 	memcpy(hop.source_mac, netpair_near_mac, 6);
 	memcpy(hop.next_hop_mac, netpair_far_mac, 6);
-	encap_set_direct(encap, &hop);
+	encap_set_xsk_ok(encap, &hop);
 	return encap;
 }
 
@@ -364,7 +364,7 @@ static void unsendable_is_refused_and_freed(void **state)
 
 	(void)state;
 	far_away->ifindex++;
-	slow->direct = false;
+	slow->xsk_ok = false;
 	assert_int_equal(path->ops->alloc(path, tx, 6), 6);
 	for (unsigned i = 0; i < 6; i++) {
 		tx[i].encap = encap;
@@ -464,7 +464,7 @@ static void a_queue_closed_a_moment_ago_opens_again(void **state)
 static void a_queue_in_use_is_busy(void **state)
 {
 	const struct afxdp_config config = near_config();
-	struct outside *other = (void *)77;
+	struct transport *other = (void *)77;
 	unsigned before = open_descriptors();
 
 	(void)state;
@@ -490,7 +490,7 @@ static void refusals_have_a_sentence(void **state)
 		{ "near0", 0, 1500, 0, AFXDP_ZC_ON, -EOPNOTSUPP, "zero-copy" },
 		{ "nonesuch0", 0, 1500, 0, AFXDP_ZC_AUTO, -ENODEV, "nonesuch0" },
 	};
-	struct outside *o = (void *)77;
+	struct transport *o = (void *)77;
 	unsigned before = open_descriptors();
 
 	(void)state;

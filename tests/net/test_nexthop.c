@@ -166,7 +166,7 @@ static void test_direct(void **state)
 
 		e.ifindex = a0;
 		n = resolve(&e, &pending, &why);
-		if (!n->direct || why || pending)
+		if (!n->xsk_ok || why || pending)
 			fail_msg("case %u: %s", i, why ? why : "pending");
 		check_header(n, cases[i].want, cases[i].remote);
 		assert_int_equal(n->mtu, cases[i].mtu);
@@ -204,7 +204,7 @@ static void test_ttl(void **state)
 
 		sh("%s", cases[i].command);
 		n = resolve(&e, &pending, &why);
-		assert_true(n->direct);
+		assert_true(n->xsk_ok);
 		if (n->header[strchr(cases[i].remote, ':') ? 21 : 22] != cases[i].want)
 			fail_msg("case %u", i);
 		free(n);
@@ -233,7 +233,7 @@ static void test_not_direct(void **state)
 		const char *why = NULL;
 		struct encap *n = resolve(&e, &pending, &why);
 
-		if (n->direct || pending || !why || strcmp(why, cases[i].why))
+		if (n->xsk_ok || pending || !why || strcmp(why, cases[i].why))
 			fail_msg("case %u: %s", i, why ? why : "direct");
 		assert_int_equal(n->mtu, cases[i].mtu);
 		assert_true(endpoint_same_remote(&n->endpoint, &e));
@@ -255,7 +255,7 @@ static void test_better_route(void **state)
 	any.ifindex = a0 + 1000;
 	sh("ip route add 192.0.2.2/32 dev d1");
 	n = resolve(&e, &pending, &why);
-	assert_false(n->direct);
+	assert_false(n->xsk_ok);
 	assert_memory_equal(&n->endpoint.local.v4, addr("198.19.0.1"), 4);
 	free(n);
 	n = resolve(&any, &pending, &why);
@@ -278,7 +278,7 @@ static void test_pending(void **state)
 	(void)state;
 	assert_non_null(w);
 	sh("ip neigh del 192.0.2.2 dev a0 2>/dev/null || true");
-	for (n = resolve(&e, &pending, &why); !n->direct; n = resolve(&e, &pending, &why)) {
+	for (n = resolve(&e, &pending, &why); !n->xsk_ok; n = resolve(&e, &pending, &why)) {
 		assert_true(pending);
 		assert_string_equal(why, "the next hop's MAC is being resolved");
 		/* The source is known for the UDP path, though. */
@@ -297,7 +297,7 @@ static void test_pending(void **state)
 	sh("ip link set a0 arp on");
 	peer_sh("ip link set b0 down");
 	n = resolve(&e, &pending, &why);
-	assert_false(n->direct || pending);
+	assert_false(n->xsk_ok || pending);
 	assert_string_equal(why, "the interface is down");
 	free(n);
 	peer_sh("ip link set b0 up");

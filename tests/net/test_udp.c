@@ -19,7 +19,7 @@ static size_t room = 65536;
 #define FAR_PORT 40000
 
 static struct fault why;
-static struct outside *path;
+static struct transport *path;
 static struct rx_frame rx[FRAME_BATCH];
 static struct tx_frame tx[FRAME_BATCH];
 static struct encap encaps[FRAME_BATCH];
@@ -85,7 +85,7 @@ static unsigned open_descriptors(void)
 static void one_port_in_both_families(void **state)
 {
 	uint16_t port = 0;
-	struct outside *other = path;
+	struct transport *other = path;
 	union udp_address a = { 0 };
 	socklen_t len;
 
@@ -104,7 +104,7 @@ static void one_port_in_both_families(void **state)
 static void port_in_use(void **state)
 {
 	static const char *const addresses[] = { "10.9.0.1", "fd09::1" };
-	struct outside *other = (void *)77;
+	struct transport *other = (void *)77;
 	unsigned before;
 
 	(void)state;

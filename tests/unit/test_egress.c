@@ -31,7 +31,7 @@ static struct worker worker;
 static struct peer peers[PEERS];
 static const struct noise_keys keys = { .send = { 7 }, .recv = { 8 } };
 
-static unsigned alloc_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n)
 {
 	static unsigned next;
 
@@ -42,7 +42,7 @@ static unsigned alloc_frames(struct outside *o, struct tx_frame *frames, unsigne
 	return n;
 }
 
-static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsigned n)
 {
 	(void)o;
 	sent.batches++;
@@ -63,15 +63,15 @@ static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned
 	return n;
 }
 
-static void sweep(struct outside *o)
+static void sweep(struct transport *o)
 {
 	(void)o;
 }
 
-static const struct outside_ops ops = {
+static const struct transport_ops ops = {
 	.name = "udp", .alloc = alloc_frames, .send = send_frames, .sweep = sweep
 };
-static struct outside path = { .ops = &ops, .fd = -1 };
+static struct transport path = { .ops = &ops, .fd = -1 };
 
 static struct session *session(struct peer *p, uint32_t index)
 {
@@ -93,7 +93,7 @@ static void push(struct peer *p, uint8_t first, unsigned n)
 static int setup(void **state)
 {
 	struct endpoint e = { .remote.v4 = { .sin_family = AF_INET } };
-	static struct awake awake;
+	static struct suspend suspend;
 	struct timespec now;
 
 	(void)state;
@@ -101,7 +101,7 @@ static int setup(void **state)
 	memset(&worker, 0, sizeof(worker));
 	memset(peers, 0, sizeof(peers));
 	worker.config.handoff = handoff_new();
-	worker.config.awake = &awake;
+	worker.config.suspend = &suspend;
 	/* the real one, which is looked at before anything leaves */
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	worker.now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
@@ -215,7 +215,7 @@ static void test_no_counters_left(void **state)
 static void test_held_up_twice(void **state)
 {
 	(void)state;
-	worker.now_ns -= AWAKE_GAP_NS;
+	worker.now_ns -= SUSPEND_GAP_NS;
 	assert_true(chain_time_passed(&worker));
 	assert_true(chain_time_passed(&worker));
 }

@@ -63,10 +63,10 @@ static struct encap *direct(const struct endpoint *e, uint16_t port)
 	struct encap *n = encap_new(e, 1500);
 
 	assert_non_null(n);
-	assert_false(n->direct);
+	assert_false(n->xsk_ok);
 	h.source_port = htons(port);
-	encap_set_direct(n, &h);
-	assert_true(n->direct);
+	encap_set_xsk_ok(n, &h);
+	assert_true(n->xsk_ok);
 	assert_int_equal(n->ifindex, 7);
 	assert_int_equal(n->mtu, 1500);
 	return n;

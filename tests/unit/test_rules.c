@@ -72,7 +72,7 @@ static void messages_end(void **state)
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->received_data, heard + 1); /* the last there is */
 	node_send(t.a, t.ab);
-	upkeep_keepalive(&t.a->device, t.ab, t.w->now_ns);
+	peer_timers_keepalive(&t.a->device, t.ab, t.w->now_ns);
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->received_data, heard + 1);
 	assert_int_equal(t.ab->stage.count, 1);
@@ -208,10 +208,10 @@ static void keepalives_of_others(void **state)
 	sent = t.a->sent[WIRE_DATA];
 	world_pass(t.w, 5.1); /* ours, as theirs */
 	world_pass(t.w, 10);
-	upkeep_keepalive(&t.b->device, t.ba, t.w->now_ns); /* theirs */
+	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* theirs */
 	for (unsigned i = 0; i < 12; i++) {
 		world_pass(t.w, 5);
-		upkeep_keepalive(&t.b->device, t.ba, t.w->now_ns);
+		peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns);
 	}
 	world_pass(t.w, 1);
 	assert_int_equal(t.a->received_empty, 14);

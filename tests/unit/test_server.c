@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/loop.h"
+#include "util/loop.h"
 
 static uint64_t skipped_ns;
 
@@ -25,7 +25,7 @@ static uint64_t test_now_ns(void)
 }
 
 #define loop_now_ns test_now_ns
-#include "daemon/server.c" /* NOLINT(bugprone-suspicious-include) */
+#include "control/server.c" /* NOLINT(bugprone-suspicious-include) */
 #undef loop_now_ns
 
 #define BIG (1 << 20)

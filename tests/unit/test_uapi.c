@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "conf/valuetext.h"
-#include "daemon/uapi.h"
+#include "control/uapi.h"
 
 #define HEX(c) c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c
 #define A HEX("a1")

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "daemon/options.h"
+#include "conf/options.h"
 #include "util/fault.h"
 
 #ifndef WGXDP_VERSION

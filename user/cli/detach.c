@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "bpf/pins.h"
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
 #include "conf/conf.h"
-#include "daemon/instance.h"
-#include "daemon/pins.h"
+#include "daemon/name_lock.h"
 #include "wgxdp/control.h"
 
 #define LEAVE_MS 5000
@@ -26,13 +26,13 @@ static bool clean_up_dead(const char *interface)
 	snprintf(lock, sizeof(lock), CONTROL_DIRECTORY "/%s.lock", interface);
 	if (access(control, F_OK) != 0 && access(lock, F_OK) != 0) /* it may have died in between */
 		return false;
-	if (instance_take(interface, &lock_fd, NULL) != 0)
+	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
 	if (pins_init(&pins, interface, NULL) == 0)
 		pins_done(&pins);
 	unlink(uapi);
 	unlink(control);
-	instance_release(interface, lock_fd);
+	name_lock_release(interface, lock_fd);
 	return true;
 }
 
@@ -56,7 +56,7 @@ int detach_main(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	json_decref(reply);
 	/* It said so a moment before it ends; an attach that follows must find the name free. */
-	if (!instance_wait_free(interface, LEAVE_MS))
+	if (!name_lock_wait_free(interface, LEAVE_MS))
 		return cli_fail(CLI_FAILED, "%s: everything is undone, but its daemon does not end",
 				interface);
 	return CLI_OK;

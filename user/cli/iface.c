@@ -9,8 +9,8 @@
 
 #include "cli/cli.h"
 #include "conf/conf.h"
+#include "daemon/daemon.h"
 #include "daemon/lease.h"
-#include "daemon/node.h"
 #include "util/log.h"
 
 static int inherited_fd(const char *variable)
@@ -67,6 +67,6 @@ int iface_main(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	snprintf(options.interface, sizeof(options.interface), "%s", name);
 	if (options.foreground)
-		return node_run(&options, NULL, -1);
+		return daemon_run(&options, NULL, -1);
 	return start(&options, &f) ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;
 }

@@ -7,7 +7,7 @@
 #include "conf/conf.h"
 #include "conf/valuetext.h"
 #include "crypto/aead.h"
-#include "daemon/workers.h"
+#include "dataplane/workers.h"
 
 #define RATE_MAX 1000000
 

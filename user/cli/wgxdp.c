@@ -85,7 +85,7 @@ static unsigned distance(const char *verb, const char *name)
 }
 
 /* The verb that @name is a slip of the fingers for, or NULL. A short name is hardly one with two. */
-static const char *meant(const char *name)
+static const char *closest_verb(const char *name)
 {
 	unsigned most = strlen(name) < 4 ? 1 : 2;
 
@@ -98,7 +98,7 @@ static const char *meant(const char *name)
 /* `wgxdp -f wg0`, or `wgxdp wg0` as wg-quick says it. */
 static int serve_interface(int argc, char **argv)
 {
-	const char *first = argv[1], *verb = meant(first);
+	const char *first = argv[1], *verb = closest_verb(first);
 	bool is_command = argc > 2 && first[0] != '-' && argv[2][0] != '-', is_word = false;
 
 	if (first[0] == '-' && strcmp(first, "-f") != 0 && strcmp(first, "--foreground") != 0)

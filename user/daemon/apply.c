@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "conf/keytext.h"
-#include "daemon/node.h"
+#include "daemon/daemon.h"
 
-static int apply_peer(struct node *n, const struct conf *conf, const struct conf_peer *c,
+static int apply_peer(struct daemon *n, const struct conf *conf, const struct conf_peer *c,
 		      uint64_t now_ns, struct fault *f)
 {
 	char key[KEYTEXT_BASE64_LEN + 1];
@@ -33,7 +33,7 @@ static int apply_peer(struct node *n, const struct conf *conf, const struct conf
 	return 0;
 }
 
-int apply_conf(struct node *n, const struct conf *conf, struct fault *f)
+int apply_conf(struct daemon *n, const struct conf *conf, struct fault *f)
 {
 	uint64_t now_ns = loop_now_ns();
 	int err = 0;

@@ -5,7 +5,7 @@
  * driver vmgenid tells: since Linux 6.10 by a uevent with NEW_VMGENID=1, before that only by a line in
  * the kernel's log.
  *
- *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ awake.copies: workers seal nothing from here on
+ *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ suspend.copies: workers seal nothing from here on
  *           └▶ /dev/kmsg ─────┘               └▶ eventfd ─▶ control thread: wipes all keys
  *
  * The control thread itself may be busy, with a config of thousands of peers or in the verifier.
@@ -31,7 +31,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "daemon/node.h"
+#include "daemon/daemon.h"
 
 #define UEVENT_GROUP 1 /* the kernel's own; 2 is udev's */
 #define UEVENT_MAX 8192
@@ -39,7 +39,7 @@
 #define RECORD_MAX 8192
 
 struct vmgenid {
-	struct awake *awake;
+	struct suspend *suspend;
 	int uevents, log;
 	int heard, stop; /* eventfds */
 	pthread_t thread;
@@ -146,7 +146,7 @@ static void *listen_on(void *arg)
 			continue;
 		if ((fds[1].revents && hear_uevent(v->uevents)) ||
 		    (fds[2].revents && hear_log(v->log))) {
-			awake_copied(v->awake);
+			suspend_copied(v->suspend);
 			eventfd_write(v->heard, 1);
 		}
 	}
@@ -211,7 +211,7 @@ static int start(struct vmgenid *v)
 	return 0;
 }
 
-int vmgenid_watch(struct node *n)
+int vmgenid_watch(struct daemon *n)
 {
 	struct vmgenid *v = calloc(1, sizeof(*v));
 	int err;
@@ -219,7 +219,7 @@ int vmgenid_watch(struct node *n)
 	if (!v)
 		return -ENOMEM;
 	n->vmgenid = v;
-	v->awake = &n->awake;
+	v->suspend = &n->suspend;
 	v->heard = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	v->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	v->uevents = open_uevents();
@@ -234,7 +234,7 @@ int vmgenid_watch(struct node *n)
 	return err;
 }
 
-void vmgenid_unwatch(struct node *n)
+void vmgenid_unwatch(struct daemon *n)
 {
 	struct vmgenid *v = n->vmgenid;
 

@@ -56,7 +56,7 @@
 _Static_assert(ENCAP_HEADER_MAX <= FRAME_HEADROOM, "headers go before the payload");
 
 struct afxdp {
-	struct outside outside;
+	struct transport transport;
 	/* each turn of the loop */
 	struct xsk_ring_cons rx, completion;
 	struct xsk_ring_prod fill, tx;
@@ -73,7 +73,7 @@ struct afxdp {
 	struct xsk_socket *socket;
 };
 
-static struct afxdp *self(const struct outside *o)
+static struct afxdp *self(const struct transport *o)
 {
 	return (struct afxdp *)o; /* its first member */
 }
@@ -90,7 +90,7 @@ static size_t area_bytes(const struct afxdp *a)
 
 /* ---- receiving ---- */
 
-static unsigned recv_frames(struct outside *o, struct rx_frame *frames, unsigned max)
+static unsigned recv_frames(struct transport *o, struct rx_frame *frames, unsigned max)
 {
 	struct afxdp *a = self(o);
 	unsigned n = 0, data = 0, malformed = 0;
@@ -106,13 +106,13 @@ static unsigned recv_frames(struct outside *o, struct rx_frame *frames, unsigned
 			continue;
 		}
 		frames[n].ifindex = o->ifindex;
-		data += outside_is_data(frames[n].payload, frames[n].len);
+		data += transport_is_data(frames[n].payload, frames[n].len);
 		n++;
 	}
 	if (count)
 		xsk_ring_cons__release(&a->rx, count);
-	outside_count(&o->stats.rx_packets, data);
-	outside_count(&o->stats.rx_malformed, malformed);
+	transport_count(&o->stats.rx_packets, data);
+	transport_count(&o->stats.rx_malformed, malformed);
 	return n;
 }
 
@@ -143,7 +143,7 @@ static void reap(struct afxdp *a)
 		xsk_ring_cons__release(&a->completion, n);
 }
 
-static unsigned alloc_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n)
 {
 	struct afxdp *a = self(o);
 
@@ -166,11 +166,11 @@ static unsigned alloc_frames(struct outside *o, struct tx_frame *frames, unsigne
 /* May @f leave by this NIC as it is? */
 static bool sendable(const struct afxdp *a, const struct tx_frame *f)
 {
-	return f->encap && f->encap->direct && f->encap->ifindex == a->outside.ifindex &&
+	return f->encap && f->encap->xsk_ok && f->encap->ifindex == a->transport.ifindex &&
 	       f->len <= f->room && f->encap->header_len + f->len <= a->frame_max;
 }
 
-static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned n)
+static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsigned n)
 {
 	struct afxdp *a = self(o);
 	unsigned sent = 0, data = 0, refused = 0;
@@ -191,13 +191,13 @@ static unsigned send_frames(struct outside *o, struct tx_frame *frames, unsigned
 		d->addr = f->handle + FRAME_HEADROOM - f->encap->header_len;
 		d->len = f->encap->header_len + f->len;
 		d->options = 0;
-		data += outside_is_data(f->payload, f->len);
+		data += transport_is_data(f->payload, f->len);
 		sent++;
 	}
 	if (sent)
 		xsk_ring_prod__submit(&a->tx, sent);
-	outside_count(&o->stats.tx_packets, data);
-	outside_count(&o->stats.tx_refused, refused);
+	transport_count(&o->stats.tx_packets, data);
+	transport_count(&o->stats.tx_refused, refused);
 	return sent;
 }
 
@@ -219,23 +219,23 @@ static uint32_t unsent(const struct afxdp *a)
 static void wake_tx(struct afxdp *a)
 {
 	uint32_t left = unsent(a), before;
-	int fd = a->outside.fd;
+	int fd = a->transport.fd;
 	bool dropped;
 
 	for (uint32_t turns = left; turns && left && xsk_ring_prod__needs_wakeup(&a->tx); turns--) {
 		dropped = sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == EBUSY &&
 			  !a->zero_copy;
 		if (dropped)
-			outside_count(&a->outside.stats.tx_dropped, 1);
+			transport_count(&a->transport.stats.tx_dropped, 1);
 		before = left;
 		left = unsent(a);
 		if (a->zero_copy || (left == before && !dropped))
 			break;
 	}
-	a->outside.unsent = left;
+	a->transport.unsent = left;
 }
 
-static void sweep(struct outside *o)
+static void sweep(struct transport *o)
 {
 	struct afxdp *a = self(o);
 
@@ -260,7 +260,7 @@ static void close_socket(struct afxdp *a)
 	a->umem = NULL;
 }
 
-static void deinit(struct outside *o)
+static void deinit(struct transport *o)
 {
 	struct afxdp *a = self(o);
 
@@ -272,7 +272,7 @@ static void deinit(struct outside *o)
 	free(a);
 }
 
-static const struct outside_ops afxdp_ops = {
+static const struct transport_ops afxdp_ops = {
 	.name = "xdp",
 	.deinit = deinit,
 	.recv = recv_frames,
@@ -381,7 +381,7 @@ static void tune(struct afxdp *a)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	if (!getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &len))
 		a->zero_copy = options.flags & XDP_OPTIONS_ZEROCOPY;
-	a->outside.fd = fd;
+	a->transport.fd = fd;
 }
 
 /* Bytes a chunk for this MTU; 0 = none is large enough. */
@@ -404,12 +404,12 @@ static struct afxdp *allocate(const struct afxdp_config *config)
 
 	if (!a)
 		return NULL;
-	a->outside.ops = &afxdp_ops;
-	a->outside.fd = -1;
-	a->outside.ifindex = config->ifindex;
+	a->transport.ops = &afxdp_ops;
+	a->transport.fd = -1;
+	a->transport.ifindex = config->ifindex;
 	a->chunk = chunk_for(config->mtu);
 	a->frame_max = config->mtu + ETH_HLEN;
-	a->outside.mtu = config->mtu;
+	a->transport.mtu = config->mtu;
 	a->rx_frames = config->rx_frames ?: FRAMES_DEFAULT;
 	a->tx_frames = config->tx_frames ?: FRAMES_DEFAULT;
 	a->lent = calloc(a->rx_frames, sizeof(*a->lent));
@@ -419,14 +419,14 @@ static struct afxdp *allocate(const struct afxdp_config *config)
 	if (area != MAP_FAILED)
 		a->area = area;
 	if (!a->lent || !a->idle || !a->area) {
-		deinit(&a->outside);
+		deinit(&a->transport);
 		return NULL;
 	}
 	madvise(a->area, area_bytes(a), MADV_DONTDUMP); /* plaintext passes through it */
 	return a;
 }
 
-int afxdp_new(struct outside **o, const struct afxdp_config *config, struct fault *f)
+int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fault *f)
 {
 	struct afxdp *a;
 	int err;
@@ -445,11 +445,11 @@ int afxdp_new(struct outside **o, const struct afxdp_config *config, struct faul
 		return fault(f, -ENOMEM, "%s queue %u: out of memory", config->nic, config->queue);
 	err = open_patiently(a, config);
 	if (err) {
-		deinit(&a->outside);
+		deinit(&a->transport);
 		return explain(err, config, f);
 	}
 	tune(a);
-	*o = &a->outside;
+	*o = &a->transport;
 	return 0;
 }
 
@@ -469,16 +469,16 @@ bool afxdp_vacant(const struct afxdp_config *config)
 	if (!a)
 		return false;
 	vacant = open_socket(a, &probe) == 0;
-	deinit(&a->outside);
+	deinit(&a->transport);
 	return vacant;
 }
 
-bool afxdp_zero_copy(const struct outside *o)
+bool afxdp_zero_copy(const struct transport *o)
 {
 	return self(o)->zero_copy;
 }
 
-int afxdp_drops(const struct outside *o, struct afxdp_drops *d)
+int afxdp_drops(const struct transport *o, struct afxdp_drops *d)
 {
 	struct xdp_statistics s = { 0 };
 	socklen_t len = sizeof(s);

@@ -6,7 +6,7 @@
 #ifndef WGXDP_AFXDP_H
 #define WGXDP_AFXDP_H
 
-#include "io/outside.h"
+#include "io/transport.h"
 #include "util/fault.h"
 
 enum afxdp_zc { AFXDP_ZC_AUTO, AFXDP_ZC_ON, AFXDP_ZC_OFF };
@@ -28,20 +28,20 @@ struct afxdp_config {
 /* Opens the socket; the XDP program is the loader's, xsks is filled by the caller with o->fd.
  * A queue that was closed a moment ago is retried for up to 1 s. Returns 0 and *@o, or -errno with
  * @f filled: -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
-int afxdp_new(struct outside **o, const struct afxdp_config *config, struct fault *f);
+int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fault *f);
 
 /* Has no AF_XDP socket @config->queue? Tried with a small one of our own, in copy mode, which does not
  * touch the NIC and is gone some 30 ms later. */
 bool afxdp_vacant(const struct afxdp_config *config);
 
 /* Did the kernel choose zero-copy (read back from XDP_OPTIONS)? */
-bool afxdp_zero_copy(const struct outside *o);
+bool afxdp_zero_copy(const struct transport *o);
 
-/* Adds the kernel's own counters (XDP_STATISTICS) for the ledger. Any thread. */
+/* Adds the kernel's own counters (XDP_STATISTICS) for path_stats. Any thread. */
 struct afxdp_drops {
 	uint64_t rx_dropped, rx_invalid_descs, tx_invalid_descs;
 	uint64_t rx_ring_full, rx_fill_ring_empty, tx_ring_empty;
 };
-int afxdp_drops(const struct outside *o, struct afxdp_drops *d);
+int afxdp_drops(const struct transport *o, struct afxdp_drops *d);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * encap.c - outer Ethernet, IP and UDP headers, and their checksums.
  *
- * encap_set_direct() writes a header that lacks only what differs from packet to packet, and its two
+ * encap_set_xsk_ok() writes a header that lacks only what differs from packet to packet, and its two
  * partial sums; encap_write() copies it and adds those parts:
  *
  *   template   Ethernet | IP: addresses, TTL               | UDP: ports          ip_sum, udp_sum
@@ -29,7 +29,7 @@ static uint64_t add(uint64_t a, uint64_t b)
 	return a + (a < b);
 }
 
-static uint64_t load(const uint8_t *p)
+static uint64_t read_word(const uint8_t *p)
 {
 	uint64_t w;
 
@@ -43,13 +43,13 @@ static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
 	uint64_t other = 0, tail = 0;
 
 	for (; n >= 32; n -= 32, p += 32) {
-		sum = add(sum, load(p));
-		other = add(other, load(p + 8));
-		sum = add(sum, load(p + 16));
-		other = add(other, load(p + 24));
+		sum = add(sum, read_word(p));
+		other = add(other, read_word(p + 8));
+		sum = add(sum, read_word(p + 16));
+		other = add(other, read_word(p + 24));
 	}
 	for (; n >= 8; n -= 8, p += 8)
-		sum = add(sum, load(p));
+		sum = add(sum, read_word(p));
 	memcpy(&tail, p, n); /* an odd byte is the first of its word, the second is zero */
 	return add(add(sum, other), tail);
 }
@@ -89,10 +89,11 @@ bool encap_next_same(const struct encap_next *a, const struct encap_next *b)
 
 bool encap_same(const struct encap *a, const struct encap *b)
 {
-	if (!endpoint_same(&a->endpoint, &b->endpoint) || !endpoint_same(&a->learned, &b->learned))
+	if (!endpoint_same(&a->endpoint, &b->endpoint) ||
+	    !endpoint_same(&a->requested, &b->requested))
 		return false;
-	if (a->moved != b->moved || a->mtu != b->mtu || a->inward != b->inward ||
-	    a->source_port != b->source_port || a->why != b->why || a->direct != b->direct)
+	if (a->roam_count != b->roam_count || a->mtu != b->mtu || a->via_tunnel != b->via_tunnel ||
+	    a->source_port != b->source_port || a->why != b->why || a->xsk_ok != b->xsk_ok)
 		return false;
 	/* The sums are made from the header. */
 	return encap_next_same(&a->next, &b->next) && a->ifindex == b->ifindex &&
@@ -130,7 +131,7 @@ static void put_ipv6(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 	e->udp_sum = fold(sum_pseudo(l3 + offsetof(struct ipv6hdr, saddr), 32));
 }
 
-void encap_set_direct(struct encap *e, const struct encap_hop *hop)
+void encap_set_xsk_ok(struct encap *e, const struct encap_hop *hop)
 {
 	bool v4 = e->endpoint.remote.sa.sa_family == AF_INET;
 	struct ethhdr eth = { .h_proto = htons(v4 ? ETH_P_IP : ETH_P_IPV6) };
@@ -151,7 +152,7 @@ void encap_set_direct(struct encap *e, const struct encap_hop *hop)
 	memcpy(e->header + e->header_len - sizeof(udp), &udp, sizeof(udp));
 	e->udp_sum = fold((uint64_t)e->udp_sum + udp.source + udp.dest);
 	e->ifindex = hop->ifindex;
-	e->direct = true;
+	e->xsk_ok = true;
 }
 
 void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id, uint8_t tclass)

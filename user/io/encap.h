@@ -17,18 +17,18 @@
 #define ENCAP_HEADER_MAX (14 + 40 + 8) /* Ethernet, IPv6, UDP */
 
 struct encap {
-	struct endpoint endpoint; /* with its source resolved where a route is known */
-	struct endpoint learned;  /* as asked for: the route may have overruled its source */
-	uint32_t moved;		  /* peer->moved when it was resolved */
-	struct encap_next {	  /* the neighbour that it hangs on; ifindex 0 = none */
+	struct endpoint endpoint;  /* with its source resolved where a route is known */
+	struct endpoint requested; /* as asked for: the route may have overruled its source */
+	uint32_t roam_count;	   /* peer->roam_count when it was resolved */
+	struct encap_next {	   /* the neighbour that it hangs on; ifindex 0 = none */
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;
 	uint16_t mtu;	    /* of the path, bytes of IP packet; 0 = unknown */
-	bool inward;	    /* the route leads into the tunnel itself */
+	bool via_tunnel;    /* the route leads into the tunnel itself */
 	__be16 source_port; /* of what goes there */
 	bool translated;    /* the host has a NAT for what goes there */
-	bool direct;	    /* @header is good: may leave by AF_XDP on @ifindex */
+	bool xsk_ok;	    /* @header is good: may leave by AF_XDP on @ifindex */
 	const char *why;    /* static text: why not; NULL if it is */
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
@@ -48,7 +48,7 @@ struct encap_hop {
 struct encap *encap_new(const struct endpoint *e, uint16_t mtu);
 
 /* Adds the direct path; e->endpoint must have its local address. */
-void encap_set_direct(struct encap *e, const struct encap_hop *hop);
+void encap_set_xsk_ok(struct encap *e, const struct encap_hop *hop);
 
 bool encap_next_same(const struct encap_next *a, const struct encap_next *b);
 

@@ -96,7 +96,7 @@ struct talk {
 	int err;
 };
 
-static void take(struct talk *t, const struct nlmsghdr *nlh)
+static void take_answer(struct talk *t, const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 	const int *dump_err = mnl_nlmsg_get_payload(nlh);
@@ -147,7 +147,7 @@ int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, 
 		for (m = (const struct nlmsghdr *)nl->answer; mnl_nlmsg_ok(m, n);
 		     m = mnl_nlmsg_next(m, &n))
 			if (m->nlmsg_seq == nlh->nlmsg_seq && m->nlmsg_pid == port && !t.done)
-				take(&t, m);
+				take_answer(&t, m);
 	}
 	return !t.err && t.interrupted ? -EINTR : t.err;
 }

@@ -120,8 +120,8 @@ void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex)
 	w->routes_by = ifindex;
 }
 
-static unsigned take(const struct netlink_watch *w, const struct nlmsghdr *nlh,
-		     const struct listener *to)
+static unsigned read_change(const struct netlink_watch *w, const struct nlmsghdr *nlh,
+			    const struct listener *to)
 {
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -169,7 +169,7 @@ unsigned netlink_watch_read(struct netlink_watch *w,
 			break;
 		for (m = (const struct nlmsghdr *)w->buf; mnl_nlmsg_ok(m, n);
 		     m = mnl_nlmsg_next(m, &n))
-			changed |= take(w, m, &to);
+			changed |= read_change(w, m, &to);
 	}
 	return changed;
 }

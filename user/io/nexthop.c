@@ -3,7 +3,7 @@
  * nexthop.c - which way to an endpoint.
  *
  *   endpoint ─▶ route ─┬─▶ none, or to ourselves ───────────────────────────────▶ udp
- *                      ├─▶ into the tunnel itself ──────────────────────────────▶ udp, inward
+ *                      ├─▶ into the tunnel itself ──────────────────────────────▶ udp, via_tunnel
  *                      ├─▶ by a link that is no NIC of ours, or has no MACs ────▶ udp
  *                      └─▶ by a NIC of ours ─▶ neighbour ─┬─▶ not valid yet ────▶ udp, pending
  *                                                         └─▶ valid ────────────▶ direct
@@ -189,16 +189,16 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 	new = encap_new(&to, r.mtu < UINT16_MAX ? (uint16_t)r.mtu : UINT16_MAX);
 	if (!new)
 		return NULL;
-	new->learned = *e;
+	new->requested = *e;
 	new->next = next;
-	new->inward = r.ifindex &&r.ifindex == env->tunnel && !r.local;
+	new->via_tunnel = r.ifindex &&r.ifindex == env->tunnel && !r.local;
 	new->source_port = env->source_port;
 	new->why = obstructed;
 	if (!obstructed) {
 		hop.ifindex = r.ifindex;
 		hop.ttl = ttl_of(env, &to, &r, &link);
 		memcpy(hop.source_mac, link.mac, sizeof(hop.source_mac));
-		encap_set_direct(new, &hop);
+		encap_set_xsk_ok(new, &hop);
 	}
 	*pending = resolving;
 	*why = obstructed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp.c - the listen port's UDP sockets as an outside path.
+ * udp.c - the listen port's UDP sockets as a transport.
  *
  *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots 0..63 ──▶ worker ──▶ sweep() forgets them all
  *   IPv6 socket ──┘  fd
@@ -32,7 +32,7 @@
 
 /* ---- setup ---- */
 
-static void deinit(struct outside *o)
+static void deinit(struct transport *o)
 {
 	struct udp *u = udp_self(o);
 
@@ -46,7 +46,7 @@ static void deinit(struct outside *o)
 	free(u);
 }
 
-static const struct outside_ops udp_ops = {
+static const struct transport_ops udp_ops = {
 	.name = "udp",
 	.deinit = deinit,
 	.recv = udp_recv,
@@ -154,11 +154,11 @@ static int open_epoll(struct udp *u)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
-	u->outside.fd = epoll_create1(EPOLL_CLOEXEC);
-	if (u->outside.fd < 0)
+	u->transport.fd = epoll_create1(EPOLL_CLOEXEC);
+	if (u->transport.fd < 0)
 		return -errno;
 	for (unsigned i = 0; i < UDP_FAMILIES; i++)
-		if (u->fds[i] >= 0 && epoll_ctl(u->outside.fd, EPOLL_CTL_ADD, u->fds[i], &event))
+		if (u->fds[i] >= 0 && epoll_ctl(u->transport.fd, EPOLL_CTL_ADD, u->fds[i], &event))
 			return -errno;
 	return 0;
 }
@@ -178,15 +178,15 @@ static int allocate(struct udp **out)
 	}
 	madvise(area, UDP_AREA_BYTES, MADV_DONTDUMP); /* plaintext passes through it */
 	u->area = area;
-	u->outside.ops = &udp_ops;
-	u->outside.fd = u->fds[UDP_V4] = u->fds[UDP_V6] = -1;
+	u->transport.ops = &udp_ops;
+	u->transport.fd = u->fds[UDP_V4] = u->fds[UDP_V6] = -1;
 	for (unsigned i = 0; i < UDP_TX_SLOTS; i++)
 		u->idle[u->idle_count++] = (uint16_t)(FRAME_BATCH + i);
 	*out = u;
 	return 0;
 }
 
-int udp_new(struct outside **o, uint16_t *port, uint32_t fwmark, struct fault *f)
+int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault *f)
 {
 	struct udp *u;
 	int err = allocate(&u);
@@ -195,10 +195,10 @@ int udp_new(struct outside **o, uint16_t *port, uint32_t fwmark, struct fault *f
 		return fault(f, err, "UDP port %u: out of memory", *port);
 	err = open_pair(u, port, fwmark) ?: open_epoll(u);
 	if (!err) {
-		*o = &u->outside;
+		*o = &u->transport;
 		return 0;
 	}
-	deinit(&u->outside);
+	deinit(&u->transport);
 	if (err == -EADDRINUSE)
 		return fault(f, err,
 			     "UDP port %u is in use; see `ss -lunp`, or choose another "
@@ -240,7 +240,7 @@ static int open_members(struct udp *u, const struct udp *leader)
 	return 0;
 }
 
-int udp_join(struct outside **o, struct outside *leader, struct fault *f)
+int udp_join(struct transport **o, struct transport *leader, struct fault *f)
 {
 	struct udp *u;
 	int err = allocate(&u);
@@ -249,14 +249,14 @@ int udp_join(struct outside **o, struct outside *leader, struct fault *f)
 		return fault(f, err, "UDP socket of a worker: out of memory");
 	err = open_members(u, udp_self(leader)) ?: open_epoll(u);
 	if (!err) {
-		*o = &u->outside;
+		*o = &u->transport;
 		return 0;
 	}
-	deinit(&u->outside);
+	deinit(&u->transport);
 	return fault(f, err, "UDP socket of a worker: %s", strerror(-err));
 }
 
-int udp_steer(struct outside *leader, int prog_fd)
+int udp_steer(struct transport *leader, int prog_fd)
 {
 	const struct udp *u = udp_self(leader);
 	int err = 0;
@@ -271,12 +271,12 @@ int udp_steer(struct outside *leader, int prog_fd)
 
 /* ---- any thread ---- */
 
-int udp_socket(const struct outside *o, int family)
+int udp_socket(const struct transport *o, int family)
 {
 	return udp_self(o)->fds[family == AF_INET ? UDP_V4 : UDP_V6];
 }
 
-int udp_set_fwmark(struct outside *o, uint32_t fwmark)
+int udp_set_fwmark(struct transport *o, uint32_t fwmark)
 {
 	struct udp *u = udp_self(o);
 	int err = 0;
@@ -287,7 +287,7 @@ int udp_set_fwmark(struct outside *o, uint32_t fwmark)
 	return err;
 }
 
-int udp_send_one(struct outside *o, const struct endpoint *e, uint8_t tclass, const void *msg,
+int udp_send_one(struct transport *o, const struct endpoint *e, uint8_t tclass, const void *msg,
 		 size_t len, bool *local_gone)
 {
 	struct udp *u = udp_self(o);
@@ -310,7 +310,7 @@ int udp_send_one(struct outside *o, const struct endpoint *e, uint8_t tclass, co
 	return err;
 }
 
-uint8_t udp_default_ttl(const struct outside *o)
+uint8_t udp_default_ttl(const struct transport *o)
 {
 	int ttl = TTL_FALLBACK;
 	socklen_t len = sizeof(ttl);
@@ -319,7 +319,7 @@ uint8_t udp_default_ttl(const struct outside *o)
 	return (uint8_t)ttl;
 }
 
-uint64_t udp_socket_drops(const struct outside *o)
+uint64_t udp_socket_drops(const struct transport *o)
 {
 	const struct udp *u = udp_self(o);
 	uint32_t info[SK_MEMINFO_VARS];

@@ -86,17 +86,17 @@ static unsigned recv_family(struct udp *u, int fd, struct rx_frame *frames, unsi
 			continue;
 		}
 		describe(u, base + (unsigned)i, &u->msgs[i], &frames[n]);
-		data += outside_is_data(frames[n].payload, frames[n].len);
+		data += transport_is_data(frames[n].payload, frames[n].len);
 		n++;
 	}
 	if (got > 0)
 		u->lent += (unsigned)got;
-	outside_count(&u->outside.stats.rx_packets, data);
-	outside_count(&u->outside.stats.rx_oversized, oversized);
+	transport_count(&u->transport.stats.rx_packets, data);
+	transport_count(&u->transport.stats.rx_oversized, oversized);
 	return n;
 }
 
-unsigned udp_recv(struct outside *o, struct rx_frame *frames, unsigned max)
+unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max)
 {
 	struct udp *u = udp_self(o);
 	unsigned n = 0;
@@ -188,7 +188,7 @@ static unsigned count_data(const struct udp *u, unsigned from, unsigned n)
 	unsigned data = 0;
 
 	for (unsigned i = from; i < from + n; i++)
-		data += outside_is_data(u->iovs[i].iov_base, (uint32_t)u->iovs[i].iov_len);
+		data += transport_is_data(u->iovs[i].iov_base, (uint32_t)u->iovs[i].iov_len);
 	return data;
 }
 
@@ -216,7 +216,7 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 	}
 	for (; done < n; done++)
 		u->queued[done]->len = 0;
-	outside_count(&u->outside.stats.tx_packets, data);
+	transport_count(&u->transport.stats.tx_packets, data);
 	return sent;
 }
 
@@ -249,7 +249,7 @@ static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, 
 	return sent;
 }
 
-unsigned udp_send(struct outside *o, struct tx_frame *frames, unsigned n)
+unsigned udp_send(struct transport *o, struct tx_frame *frames, unsigned n)
 {
 	struct udp *u = udp_self(o);
 	unsigned sent, meant = 0;
@@ -260,11 +260,11 @@ unsigned udp_send(struct outside *o, struct tx_frame *frames, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		u->idle[u->idle_count++] = (uint16_t)frames[i].handle;
 	}
-	outside_count(&o->stats.tx_refused, meant - sent);
+	transport_count(&o->stats.tx_refused, meant - sent);
 	return sent;
 }
 
-unsigned udp_alloc(struct outside *o, struct tx_frame *frames, unsigned n)
+unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n)
 {
 	struct udp *u = udp_self(o);
 
@@ -282,7 +282,7 @@ unsigned udp_alloc(struct outside *o, struct tx_frame *frames, unsigned n)
 	return n;
 }
 
-void udp_sweep(struct outside *o)
+void udp_sweep(struct transport *o)
 {
 	udp_self(o)->lent = 0;
 }

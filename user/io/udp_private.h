@@ -34,7 +34,7 @@ union udp_address {
 };
 
 struct udp {
-	struct outside outside;
+	struct transport transport;
 	int fds[UDP_FAMILIES]; /* -1 = none */
 	unsigned turn;	       /* the family that is read first; they take turns */
 	unsigned lent;	       /* rx slots with the worker */
@@ -51,16 +51,16 @@ struct udp {
 	union udp_control controls[FRAME_BATCH];
 };
 
-static inline struct udp *udp_self(const struct outside *o)
+static inline struct udp *udp_self(const struct transport *o)
 {
 	return (struct udp *)o; /* its first member */
 }
 
-/* udp_batch.c: the operations of outside.h */
-unsigned udp_recv(struct outside *o, struct rx_frame *frames, unsigned max);
-unsigned udp_alloc(struct outside *o, struct tx_frame *frames, unsigned n);
-unsigned udp_send(struct outside *o, struct tx_frame *frames, unsigned n);
-void udp_sweep(struct outside *o);
+/* udp_batch.c: the operations of transport.h */
+unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max);
+unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n);
+unsigned udp_send(struct transport *o, struct tx_frame *frames, unsigned n);
+void udp_sweep(struct transport *o);
 
 /* Fills @m for one message to @e from its local address, with @tclass in its IP header; @iov and
  * @control are borrowed. */

@@ -51,7 +51,7 @@ struct out_packet {
 
 /* Frames that leave by one path in this batch. */
 struct lane {
-	struct outside *path;
+	struct transport *path;
 	unsigned count;
 	struct tx_frame frames[FRAME_BATCH];
 };
@@ -73,7 +73,7 @@ struct egress {
 #define EGRESS_BUFFER_LEN (65536 + WIRE_PADDING)
 
 struct port {
-	struct outside *path;
+	struct transport *path;
 	bool tx;
 };
 
@@ -89,10 +89,10 @@ struct worker {
 	struct worker_config config;
 	struct port ports[WORKER_PORTS_MAX];
 	unsigned port_count;
-	struct outside *udp;
+	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn, and before what was sealed is sent */
-	uint64_t copies; /* awake_copies() at the beginning of the turn */
-	bool stale;	 /* awake_stale(): nothing may be sealed */
+	uint64_t copies; /* suspend_copies() at the beginning of the turn */
+	bool stale;	 /* suspend_stale(): nothing may be sealed */
 	bool held_up;	 /* time has passed in this turn: see chain_time_passed() */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* of BOOTTIME, when packets were last noted ... */
@@ -101,8 +101,8 @@ struct worker {
 	struct egress egress;
 	_Atomic uint32_t mtu;
 	_Atomic bool debug;
-	_Atomic(const struct innermtu *) route_mtus; /* NULL = no route has one */
-	_Atomic uint64_t drops[REASON_COUNT];	     /* single writer: the thread */
+	_Atomic(const struct route_mtu *) route_mtus; /* NULL = no route has one */
+	_Atomic uint64_t drops[REASON_COUNT];	      /* single writer: the thread */
 	/* from the control thread */
 	struct spsc flushes; /* receiver indices */
 	int wake_fd;
@@ -112,7 +112,7 @@ struct worker {
 };
 
 /* One batch each. Return how many packets they moved; 0 = nothing to do. */
-unsigned ingress_run(struct worker *w, struct outside *path);
+unsigned ingress_run(struct worker *w, struct transport *path);
 unsigned egress_run(struct worker *w);
 
 /* Seals and sends what waits for the @n peers, each one's in order, if it has a session: together, in
@@ -121,7 +121,7 @@ void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
 /* Writes an IP packet into the tunnel interface on behalf of the peer in @slot, or of ourselves
  * (SLOT_LOCAL): TC looks there in the same moment. TUN_VNET_LEN bytes before it are overwritten. */
-int chain_inject(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
+int chain_set_tun_writer(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
 /* Counts a packet that ends here. */
 static inline void chain_drop(struct worker *w, enum reason reason, uint64_t packets)

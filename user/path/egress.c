@@ -16,9 +16,9 @@
 #include "path/chain.h"
 #include "path/ecn.h"
 #include "path/icmp.h"
-#include "path/innermtu.h"
-#include "path/moved.h"
-#include "path/nesting.h"
+#include "path/roaming.h"
+#include "path/route_mtu.h"
+#include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
 /* So often a data message takes the UDP socket, that a stateful firewall of the host keeps the
@@ -61,7 +61,7 @@ static void answer(struct worker *w, const struct out_packet *p, uint16_t mtu)
 	if (!len)
 		return;
 	w->icmp.full_at_ns += ICMP_INTERVAL_NS;
-	chain_inject(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
+	chain_set_tun_writer(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
 }
 
 /* Larger than the interface's MTU and any route's into it, and it must not be cut up: it was queued
@@ -69,13 +69,13 @@ static void answer(struct worker *w, const struct out_packet *p, uint16_t mtu)
  * is fragmented if need be. */
 static bool too_big(const struct worker *w, const struct out_packet *p)
 {
-	const struct innermtu *routes;
+	const struct route_mtu *routes;
 
 	if (p->len <= atomic_load_explicit(&w->mtu, memory_order_relaxed) ||
 	    (p->data[0] >> 4 == 4 && !(p->data[6] & 0x40)))
 		return false;
 	routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
-	return !routes || p->len > innermtu_largest(routes);
+	return !routes || p->len > route_mtu_largest(routes);
 }
 
 /* May the packet go to its peer? */
@@ -85,9 +85,9 @@ static enum reason check_way(struct worker *w, const struct out_packet *p)
 		answer(w, p, 0);
 		return REASON_no_endpoint;
 	}
-	if (nesting_is_own(p->encap, p->data, p->len))
+	if (tunnel_loop_is_own(p->encap, p->data, p->len))
 		return REASON_loop;
-	if (nesting_loops(w->config.device->allowed, p->encap)) {
+	if (tunnel_loop_exists(w->config.device->allowed, p->encap)) {
 		answer(w, p, 0);
 		return REASON_loop;
 	}
@@ -117,7 +117,7 @@ static void choose_peers(struct worker *w, unsigned n)
 			answer(w, p, 0);
 			continue;
 		}
-		p->encap = moved_encap(p->peer, &w->egress.moved[p - w->egress.packets]);
+		p->encap = roaming_encap(p->peer, &w->egress.moved[p - w->egress.packets]);
 		p->reason = check_way(w, p);
 	}
 }
@@ -199,10 +199,10 @@ static void take_counters(struct worker *w, struct out_packet *p, const struct o
  * outer path's takes. */
 static uint32_t padded_len(const struct worker *w, const struct out_packet *p)
 {
-	const struct innermtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
+	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
 	uint32_t padded = (p->len + WIRE_PADDING - 1) & ~(uint32_t)(WIRE_PADDING - 1);
 	uint32_t mtu = atomic_load_explicit(&w->mtu, memory_order_relaxed);
-	uint32_t route_mtu = routes ? innermtu_of(routes, p->data) : INNERMTU_NONE;
+	uint32_t route_mtu = routes ? route_mtu_of(routes, p->data) : ROUTE_MTU_NONE;
 	uint32_t outer = encap_overhead(p->encap) + (uint32_t)wire_data_len(0);
 
 	if (padded > mtu)
@@ -222,7 +222,7 @@ static struct lane *choose_lane(struct worker *w, const struct out_packet *p)
 	uint32_t outer = encap_overhead(e) + (uint32_t)wire_data_len(p->padded);
 	uint64_t last_udp_ns;
 
-	if (!e->direct || (e->mtu && outer > e->mtu))
+	if (!e->xsk_ok || (e->mtu && outer > e->mtu))
 		return &w->egress.udp;
 	last_udp_ns = atomic_load_explicit(&p->peer->last_udp_ns, memory_order_relaxed);
 	if (w->now_ns - last_udp_ns >= UDP_REFRESH_NS) {
@@ -251,7 +251,7 @@ static struct tx_frame *lane_add(struct lane *lane)
 }
 
 /* Gives each packet its frame, message header and seal job. Returns the number of jobs. */
-static unsigned place(struct worker *w, struct out_packet *packets, unsigned n)
+static unsigned build_messages(struct worker *w, struct out_packet *packets, unsigned n)
 {
 	unsigned jobs = 0;
 
@@ -360,7 +360,7 @@ static void hold_back(struct worker *w, struct out_packet *packets, unsigned n)
 static void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n)
 {
 	take_counters(w, packets, packets + n);
-	aead_seal_batch(w->egress.jobs, place(w, packets, n));
+	aead_seal_batch(w->egress.jobs, build_messages(w, packets, n));
 	if (chain_time_passed(w))
 		hold_back(w, packets, n);
 	transmit(w);
@@ -385,7 +385,7 @@ static void gather(struct worker *w, struct peer *p)
 
 	for (;;) {
 		struct session *s = peer_session(p);
-		const struct encap *encap = moved_encap(p, &e->moved_waiting[e->waiting_count]);
+		const struct encap *encap = roaming_encap(p, &e->moved_waiting[e->waiting_count]);
 		struct staged *list;
 		unsigned n;
 

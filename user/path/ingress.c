@@ -14,7 +14,7 @@
 #include "io/encap.h"
 #include "path/chain.h"
 #include "path/ecn.h"
-#include "path/moved.h"
+#include "path/roaming.h"
 #include "wgxdp/limits.h"
 
 /* Handshake messages that came by a worker's path are the control thread's. */
@@ -78,7 +78,7 @@ static bool has_moved(struct peer *p, const struct rx_frame *f)
 {
 	struct endpoint from = frame_endpoint(f);
 
-	if (moved_knows(p, &from))
+	if (roaming_knows(p, &from))
 		return false;
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }
@@ -228,7 +228,7 @@ static void write_tun(struct worker *w, unsigned n)
 
 		if (p->reason == REASON_none && p->len) {
 			ecn_decapsulate(ip, p->frame->tclass);
-			err = chain_inject(w, p->session->peer->slot, ip, p->len);
+			err = chain_set_tun_writer(w, p->session->peer->slot, ip, p->len);
 			if (err)
 				p->reason = err == -EIO ? REASON_down : REASON_tun_full;
 		}
@@ -237,7 +237,7 @@ static void write_tun(struct worker *w, unsigned n)
 	}
 }
 
-unsigned ingress_run(struct worker *w, struct outside *path)
+unsigned ingress_run(struct worker *w, struct transport *path)
 {
 	unsigned received = path->ops->recv(path, w->ingress.frames, FRAME_BATCH), n;
 

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "path/chain.h"
-#include "path/moved.h"
+#include "path/roaming.h"
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
@@ -37,8 +37,8 @@
 #define RETRY_MS 1
 /* While keys are to be wiped, a worker looks so often whether they are. */
 #define WIPE_MS 2
-/* The heartbeat: XDP gives a worker's data to the stack when it is BEAT_STALE_NS old. */
-#define BEAT_MS 500
+/* The heartbeat: XDP gives a worker's data to the stack when it is HEARTBEAT_STALE_NS old. */
+#define HEARTBEAT_MS 500
 
 static uint64_t now_ns(void)
 {
@@ -69,7 +69,7 @@ void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to)
 	if (last_ns && w->now_ns - last_ns < MOVED_INTERVAL_NS)
 		return;
 	atomic_store_explicit(&p->moved_ns, w->now_ns, memory_order_relaxed);
-	moved_tell(p, to, w->config.handoff);
+	roaming_tell(p, to, w->config.handoff);
 }
 
 void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)
@@ -93,10 +93,10 @@ void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)
 	chain_note(w, NOTE_UNALLOWED, p, 0, &source);
 }
 
-int chain_inject(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
+int chain_set_tun_writer(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
 {
-	if (w->config.inject)
-		*w->config.inject = slot;
+	if (w->config.tun_writer)
+		*w->config.tun_writer = slot;
 	return tun_write(w->config.tun, packet, len);
 }
 
@@ -125,7 +125,7 @@ static unsigned run_flushes(struct worker *w)
 	}
 	/* What was put in after the wipe is for a session that may send: nobody would flush it again. */
 	if (w->stale && peer_count)
-		w->stale = awake_stale(w->config.awake);
+		w->stale = suspend_stale(w->config.suspend);
 	egress_flush(w, peers, peer_count);
 	return n;
 }
@@ -145,9 +145,9 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 		fds[POLL_PORTS + i] =
 			(struct pollfd){ .fd = w->ports[i].path->fd, .events = POLLIN };
 	handoff_kick(w->config.handoff);
-	grace_offline(w->config.grace, w->config.id);
+	qsbr_offline(w->config.qsbr, w->config.id);
 	poll(fds, POLL_PORTS + w->port_count, timeout_ms);
-	grace_online(w->config.grace, w->config.id);
+	qsbr_online(w->config.qsbr, w->config.id);
 	if (fds[POLL_WAKE].revents)
 		eventfd_read(w->wake_fd, &count);
 	/* A deleted interface is an error for ever; the control thread is about to stop us. */
@@ -181,24 +181,24 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 /* The clocks at the beginning of a turn. Between two turns of a moment ago nobody slept. */
 static void look_at_clocks(struct worker *w)
 {
-	uint64_t before_ns = w->now_ns, copies = awake_copies(w->config.awake);
+	uint64_t before_ns = w->now_ns, copies = suspend_copies(w->config.suspend);
 
 	w->now_ns = now_ns();
-	if (w->stale || copies != w->copies || w->now_ns - before_ns >= AWAKE_GAP_NS)
-		w->stale = awake_stale(w->config.awake);
+	if (w->stale || copies != w->copies || w->now_ns - before_ns >= SUSPEND_GAP_NS)
+		w->stale = suspend_stale(w->config.suspend);
 	w->copies = copies;
 	w->held_up = false;
 }
 
 bool chain_time_passed(struct worker *w)
 {
-	uint64_t before_ns = w->now_ns, copies = awake_copies(w->config.awake);
+	uint64_t before_ns = w->now_ns, copies = suspend_copies(w->config.suspend);
 
 	w->now_ns = now_ns();
-	w->held_up |= copies != w->copies || w->now_ns - before_ns >= AWAKE_GAP_NS;
+	w->held_up |= copies != w->copies || w->now_ns - before_ns >= SUSPEND_GAP_NS;
 	if (!w->held_up)
 		return false;
-	w->stale = awake_stale(w->config.awake);
+	w->stale = suspend_stale(w->config.suspend);
 	return true;
 }
 
@@ -211,10 +211,10 @@ static void wait_for_wipe(struct worker *w)
 
 	run_flushes(w);
 	handoff_wake(w->config.handoff);
-	grace_offline(w->config.grace, w->config.id);
+	qsbr_offline(w->config.qsbr, w->config.id);
 	if (poll(&wake, 1, WIPE_MS) > 0)
 		eventfd_read(w->wake_fd, &count);
-	grace_online(w->config.grace, w->config.id);
+	qsbr_online(w->config.qsbr, w->config.id);
 }
 
 static void *thread_main(void *arg)
@@ -225,25 +225,30 @@ static void *thread_main(void *arg)
 	bool retry;
 
 	w->stale = true; /* until it was looked at */
-	grace_online(w->config.grace, w->config.id);
+	qsbr_online(w->config.qsbr, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
 		look_at_clocks(w);
-		if (w->config.beat && w->now_ns - *w->config.beat > BEAT_MS * NS_PER_MS / 2)
-			*w->config.beat = w->now_ns;
+		if (w->config.heartbeat &&
+		    w->now_ns - *w->config.heartbeat > HEARTBEAT_MS * NS_PER_MS / 2)
+			*w->config.heartbeat = w->now_ns;
 		if (w->stale) {
 			wait_for_wipe(w);
 			continue;
 		}
 		moved = turn(w, number, &retry);
-		retry_ms = moved || !retry ? RETRY_MS : retry_ms < BEAT_MS ? retry_ms * 2 : BEAT_MS;
+		retry_ms = moved || !retry	     ? RETRY_MS
+			   : retry_ms < HEARTBEAT_MS ? retry_ms * 2
+						     : HEARTBEAT_MS;
 		if (!moved)
-			sleep_until_ready(w, retry ? retry_ms : w->config.beat ? BEAT_MS : -1);
+			sleep_until_ready(w, retry		   ? retry_ms
+					     : w->config.heartbeat ? HEARTBEAT_MS
+								   : -1);
 		handoff_kick(w->config.handoff);
-		grace_quiescent(w->config.grace, w->config.id);
+		qsbr_quiescent(w->config.qsbr, w->config.id);
 	}
-	if (w->config.beat)
-		*w->config.beat = 0;
-	grace_offline(w->config.grace, w->config.id);
+	if (w->config.heartbeat)
+		*w->config.heartbeat = 0;
+	qsbr_offline(w->config.qsbr, w->config.id);
 	return NULL;
 }
 
@@ -282,7 +287,7 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
-int worker_add_port(struct worker *w, struct outside *port, bool tx)
+int worker_add_port(struct worker *w, struct transport *port, bool tx)
 {
 	if (w->port_count == WORKER_PORTS_MAX)
 		return -ENOSPC;
@@ -296,7 +301,7 @@ void worker_drop_ports(struct worker *w)
 	w->port_count = 0;
 }
 
-void worker_set_udp(struct worker *w, struct outside *udp)
+void worker_set_udp(struct worker *w, struct transport *udp)
 {
 	w->udp = udp;
 	w->egress.udp.path = udp;
@@ -312,7 +317,7 @@ void worker_set_debug(struct worker *w, bool on)
 	atomic_store_explicit(&w->debug, on, memory_order_relaxed);
 }
 
-void worker_set_route_mtus(struct worker *w, const struct innermtu *table)
+void worker_set_route_mtus(struct worker *w, const struct route_mtu *table)
 {
 	atomic_store_explicit(&w->route_mtus, table, memory_order_release);
 }

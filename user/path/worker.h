@@ -9,28 +9,28 @@
 #ifndef WGXDP_WORKER_H
 #define WGXDP_WORKER_H
 
-#include "io/outside.h"
+#include "io/transport.h"
 #include "io/tun.h"
-#include "path/awake.h"
-#include "path/grace.h"
 #include "path/handoff.h"
+#include "path/qsbr.h"
+#include "path/suspend.h"
 #include "wg/device.h"
 #include "wgxdp/reasons.h"
 
 #define WORKER_PORTS_MAX 64 /* AF_XDP sockets of one worker */
 
-struct innermtu;
+struct route_mtu;
 struct worker;
 
 struct worker_config {
-	unsigned id;		     /* its reader number in grace.h */
+	unsigned id;		     /* its reader number in qsbr.h */
 	const struct device *device; /* its tables: indices, allowed */
-	struct grace *grace;
+	struct qsbr *qsbr;
 	struct handoff *handoff;
-	const struct awake *awake;
+	const struct suspend *suspend;
 	const struct tun *tun; /* borrowed; its own queue */
 	/* Its elements of the maps of these names, or NULL without BPF. */
-	volatile uint64_t *inject, *beat;
+	volatile uint64_t *tun_writer, *heartbeat;
 	int cpu; /* to be pinned to; -1 = none */
 };
 
@@ -40,9 +40,9 @@ void worker_free(struct worker *w); /* stops it first; NULL is fine; ports are n
 
 /* The paths of a stopped worker; borrowed. @tx: data may leave by it, too (--tx). A worker that is
  * started needs a UDP path. -ENOSPC at WORKER_PORTS_MAX. */
-int worker_add_port(struct worker *w, struct outside *port, bool tx);
+int worker_add_port(struct worker *w, struct transport *port, bool tx);
 void worker_drop_ports(struct worker *w); /* all of them */
-void worker_set_udp(struct worker *w, struct outside *udp);
+void worker_set_udp(struct worker *w, struct transport *udp);
 
 /* MTU of the tunnel interface: no packet is padded beyond it. */
 void worker_set_mtu(struct worker *w, uint32_t mtu);
@@ -51,7 +51,7 @@ void worker_set_mtu(struct worker *w, uint32_t mtu);
 void worker_set_debug(struct worker *w, bool on);
 
 /* Those of the routes into it, or NULL: likewise. The caller retires the table that it replaces. */
-void worker_set_route_mtus(struct worker *w, const struct innermtu *table);
+void worker_set_route_mtus(struct worker *w, const struct route_mtu *table);
 
 int worker_start(struct worker *w); /* 0 or -errno */
 void worker_stop(struct worker *w); /* returns when the thread has ended; fine if there is none */

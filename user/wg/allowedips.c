@@ -339,7 +339,7 @@ static void prune(struct allowedips *a, struct trie *t, struct allowedips_node *
 	a->retire(a->ctx, n, free);
 }
 
-static void take(struct allowedips *a, struct allowedips_node *n)
+static void take_peer_prefixes(struct allowedips *a, struct allowedips_node *n)
 {
 	struct trie *t = trie_of(a, n->family);
 	struct allowedips_node *parent = n->parent;
@@ -362,7 +362,7 @@ bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer
 	n = deepest(trie_of(a, p->family), bits, p->length);
 	if (!n || n->length != p->length || !peer || holder(n) != peer)
 		return false;
-	take(a, n);
+	take_peer_prefixes(a, n);
 	return true;
 }
 
@@ -381,7 +381,7 @@ void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 
 	while (list->first) {
 		write_prefix(list->first, &p);
-		take(a, list->first);
+		take_peer_prefixes(a, list->first);
 		if (fn)
 			fn(ctx, &p);
 	}

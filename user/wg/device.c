@@ -157,13 +157,13 @@ int device_set_handshake_rate(struct device *d, uint32_t per_s)
 /* A new identity: everything that was derived from the old one goes. */
 static void renew_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	upkeep_forget(d, p);
+	peer_timers_forget(d, p);
 	noise_remote_set(&p->remote, &d->identity, p->remote.public);
 	if (noise_remote_unusable(&p->remote, &d->identity)) {
 		d->counts[REASON_no_session] += stage_purge(&p->stage);
 		d->ops->peer_changed(d->ctx, p, true);
 	}
-	upkeep_resume(d, p, now_ns);
+	peer_timers_resume(d, p, now_ns);
 }
 
 void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_LEN],
@@ -191,9 +191,9 @@ out:
 
 static void peer_down(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	upkeep_forget(d, p);
+	peer_timers_forget(d, p);
 	d->counts[REASON_down] += stage_purge(&p->stage);
-	upkeep_schedule(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
 }
 
 void device_set_up(struct device *d, bool up, uint64_t now_ns)
@@ -203,7 +203,7 @@ void device_set_up(struct device *d, bool up, uint64_t now_ns)
 	d->up = up;
 	for (struct peer *p = d->first; p; p = p->list_next) {
 		if (up)
-			upkeep_resume(d, p, now_ns);
+			peer_timers_resume(d, p, now_ns);
 		else
 			peer_down(d, p, now_ns);
 	}
@@ -248,7 +248,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 	list_unlink(d, p);
 	device_peer_replace_begin(p); /* by nothing */
 	device_peer_replace_end(d, p);
-	upkeep_forget(d, p);
+	peer_timers_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
 	heap_set(&d->deadlines, p, TIMERS_NEVER);
 	d->ops->peer_end(d->ctx, p);
@@ -283,8 +283,8 @@ void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interv
 
 	p->timers.persistent_s = interval_s;
 	if (begins)
-		upkeep_keepalive(d, p, now_ns);
-	upkeep_schedule(d, p, now_ns);
+		peer_timers_keepalive(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
 }
 
 void device_peer_set_name(struct device *d, struct peer *p, const char *name)

@@ -54,7 +54,7 @@ static bool create_initiation(struct device *d, struct peer *p, struct wire_init
 	uint32_t index;
 	bool ok = false;
 
-	if (keyring_new_index(d, &index))
+	if (keypairs_new_index(d, &index))
 		return false;
 	d->ops->random(d->ctx, ephemeral, sizeof(ephemeral));
 	noise_tai64n(timestamp, next_tai64n(d, p));
@@ -89,12 +89,12 @@ void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns)
 	if (!create_initiation(d, p, &msg))
 		return;
 	cookie_sign(&p->cookie, &msg, sizeof(msg), now_ns);
-	upkeep_send(d, p, &msg, sizeof(msg), now_ns);
+	peer_timers_send(d, p, &msg, sizeof(msg), now_ns);
 }
 
 void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	if (!upkeep_reachable(d, p))
+	if (!peer_timers_reachable(d, p))
 		return;
 	if (!p->timers.retry_at_ns && timers_may_initiate(&p->timers, now_ns))
 		handshake_initiate(d, p, now_ns);
@@ -111,17 +111,17 @@ static enum reason respond(struct device *d, struct peer *p, struct noise_handsh
 	struct wire_response msg;
 	uint32_t index;
 
-	if (keyring_new_index(d, &index))
+	if (keypairs_new_index(d, &index))
 		return REASON_no_resources;
 	d->ops->random(d->ctx, ephemeral, sizeof(ephemeral));
 	if (!noise_create_response(&msg, hs, &p->remote, ephemeral, index))
 		goto out;
 	cookie_sign(&p->cookie, &msg, sizeof(msg), now_ns);
 	why = REASON_no_resources;
-	if (keyring_begin(d, p, hs, now_ns))
+	if (keypairs_begin(d, p, hs, now_ns))
 		goto out;
 	timers_response_sent(&p->timers, now_ns);
-	upkeep_send(d, p, &msg, sizeof(msg), now_ns);
+	peer_timers_send(d, p, &msg, sizeof(msg), now_ns);
 	why = REASON_none;
 out:
 	wipe(ephemeral, sizeof(ephemeral));
@@ -164,11 +164,11 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	}
 	p->last_initiation_consumed_ns = now_ns;
 	accepted(d, p, from, sizeof(*msg), now_ns);
-	if (!upkeep_reachable(d, p)) /* a martian sent it, and no better address is known */
+	if (!peer_timers_reachable(d, p)) /* a martian sent it, and no better address is known */
 		why = REASON_no_endpoint;
 	else
 		why = respond(d, p, &hs, now_ns);
-	upkeep_schedule(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
 out:
 	if (why == REASON_bad_handshake || why == REASON_old_timestamp)
 		d->ops->event(d->ctx, DEVICE_BAD_INITIATION, proven, from);
@@ -192,14 +192,14 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_bad_handshake;
 	}
 	accepted(d, p, from, sizeof(*msg), now_ns);
-	if (keyring_begin(d, p, &p->handshake, now_ns)) {
-		upkeep_schedule(d, p, now_ns);
+	if (keypairs_begin(d, p, &p->handshake, now_ns)) {
+		peer_timers_schedule(d, p, now_ns);
 		return REASON_no_resources;
 	}
-	upkeep_handshake_done(d, p);
+	peer_timers_handshake_done(d, p);
 	/* [W] 6.1: the responder may not send before we did. What waits confirms as well. */
-	upkeep_keepalive(d, p, now_ns);
-	upkeep_schedule(d, p, now_ns);
+	peer_timers_keepalive(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;
 }
 

@@ -105,7 +105,7 @@ static struct entry *find(const struct indextab *t, uint32_t index, uint32_t *sl
 }
 
 /* Puts @e into the first slot that is free for it; there is one. */
-static void place(struct table *table, struct entry *e)
+static void insert_entry(struct table *table, struct entry *e)
 {
 	struct entry *old;
 	uint32_t i = e->index;
@@ -132,7 +132,7 @@ static int make_room(struct indextab *t)
 		return -ENOMEM;
 	for (uint32_t i = 0; i <= old->mask; i++)
 		if (at(old, i) && at(old, i) != &gone)
-			place(new, at(old, i));
+			insert_entry(new, at(old, i));
 	atomic_store_explicit(&t->table, new, memory_order_release); /* A */
 	t->retire(t->ctx, old, free);
 	return 0;
@@ -154,7 +154,7 @@ int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct s
 	e->index = index;
 	e->peer = peer;
 	atomic_init(&e->session, session);
-	place(atomic_load_explicit(&t->table, memory_order_relaxed), e);
+	insert_entry(atomic_load_explicit(&t->table, memory_order_relaxed), e);
 	t->count++;
 	return 0;
 }

@@ -3,7 +3,7 @@
  * indextab.h - receiver index -> handshake or session, [W] 5.4: each index that we gave out and
  * still stand for. One writer (control thread), any number of readers without a lock.
  *
- * Readers must be between two quiescent points (path/grace.h): memory that they may still look at
+ * Readers must be between two quiescent points (path/qsbr.h): memory that they may still look at
  * is given to the retire callback, never freed here.
  */
 #ifndef WGXDP_INDEXTAB_H

@@ -54,8 +54,8 @@ static void begin(struct symmetric *s, const uint8_t responder[static WIRE_KEY_L
 	mix_hash(s, responder, WIRE_KEY_LEN);
 }
 
-static void load(struct symmetric *s, const uint8_t chaining_key[static WIRE_HASH_LEN],
-		 const uint8_t hash[static WIRE_HASH_LEN])
+static void load_keys(struct symmetric *s, const uint8_t chaining_key[static WIRE_HASH_LEN],
+		      const uint8_t hash[static WIRE_HASH_LEN])
 {
 	memcpy(s->chaining_key, chaining_key, WIRE_HASH_LEN);
 	memcpy(s->hash, hash, WIRE_HASH_LEN);
@@ -237,7 +237,7 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 	uint8_t timestamp[WIRE_TIMESTAMP_LEN];
 	struct symmetric s;
 
-	load(&s, in->chaining_key, in->hash);
+	load_keys(&s, in->chaining_key, in->hash);
 
 	/* ss */
 	if (!mix_static(&s, r))
@@ -279,7 +279,7 @@ bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs
 	msg->header = (struct wire_header){ .type = WIRE_RESPONSE };
 	msg->sender_index = htole32(local_index);
 	msg->receiver_index = htole32(hs->remote_index);
-	load(&s, hs->chaining_key, hs->hash);
+	load_keys(&s, hs->chaining_key, hs->hash);
 
 	/* e */
 	x25519_public(msg->ephemeral, ephemeral_private);
@@ -316,7 +316,7 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
 	if (hs->state != NOISE_CREATED_INITIATION ||
 	    hs->local_index != le32toh(msg->receiver_index))
 		return false;
-	load(&s, hs->chaining_key, hs->hash);
+	load_keys(&s, hs->chaining_key, hs->hash);
 
 	/* e */
 	mix_ephemeral(&s, msg->ephemeral);

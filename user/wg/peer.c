@@ -15,7 +15,7 @@ struct peer *peer_new(const struct noise_identity *id, const uint8_t public[stat
 	noise_remote_set(&p->remote, id, public);
 	cookie_maker_init(&p->cookie, public);
 	stage_init(&p->stage);
-	atomic_flag_clear(&p->moved_lock);
+	atomic_flag_clear(&p->roaming_lock);
 	p->slot = UINT32_MAX;
 	p->deadline_ns = TIMERS_NEVER;
 	return p;

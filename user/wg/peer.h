@@ -43,9 +43,9 @@ struct peer {
 	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket (conntrack) */
 	_Atomic uint64_t wanted_ns;   /* workers: when a handshake was last asked for */
 	_Atomic uint64_t moved_ns;    /* workers: when it was last said that the peer moved, */
-	_Atomic uint32_t moved;	      /* how often so far, */
-	atomic_flag moved_lock;	      /* and, under this lock, */
-	struct endpoint moved_to;     /* where to; see path/moved.h */
+	_Atomic uint32_t roam_count;  /* how often so far, */
+	atomic_flag roaming_lock;     /* and, under this lock, */
+	struct endpoint moved_to;     /* where to; see path/roaming.h */
 
 	/* cold: control thread only */
 	struct noise_remote remote;

@@ -12,6 +12,7 @@
  */
 #include "wg/timers.h"
 
+#include "util/counter.h"
 #include "wgxdp/limits.h"
 
 #define RETRY_NS (REKEY_TIMEOUT_S * NS_PER_S)
@@ -19,11 +20,6 @@
 #define UNANSWERED_NS ((KEEPALIVE_TIMEOUT_S + REKEY_TIMEOUT_S) * NS_PER_S)
 #define OWED_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S)
 #define ZERO_NS (ZERO_AFTER_TIME_S * NS_PER_S)
-
-static uint64_t load(const _Atomic uint64_t *time)
-{
-	return atomic_load_explicit(time, memory_order_relaxed);
-}
 
 static void store(_Atomic uint64_t *time, uint64_t value)
 {
@@ -36,8 +32,9 @@ static bool begin(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
 	uint64_t unset = 0;
 
 	/* A */
-	if (load(time) || !atomic_compare_exchange_strong_explicit(
-				  time, &unset, now_ns, memory_order_relaxed, memory_order_relaxed))
+	if (counter_read(time) ||
+	    !atomic_compare_exchange_strong_explicit(time, &unset, now_ns, memory_order_relaxed,
+						     memory_order_relaxed))
 		return false;
 	/* B, pairs with C */
 	return !atomic_exchange_explicit(&t->watched, true, memory_order_acq_rel);
@@ -46,7 +43,7 @@ static bool begin(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
 /* Unsets a time, and leaves its cache line alone if it is unset. */
 static void end(_Atomic uint64_t *time)
 {
-	if (load(time))
+	if (counter_read(time))
 		store(time, 0);
 }
 
@@ -123,7 +120,7 @@ bool timers_may_initiate(const struct timers *t, uint64_t now_ns)
 
 static uint64_t persistent_at(const struct timers *t)
 {
-	uint64_t last = load(&t->last_traffic_ns);
+	uint64_t last = counter_read(&t->last_traffic_ns);
 
 	if (!t->persistent_s)
 		return TIMERS_NEVER;
@@ -131,7 +128,7 @@ static uint64_t persistent_at(const struct timers *t)
 }
 
 /* Has the deadline of the control thread's own come? It is disarmed then. */
-static bool take(uint64_t *at, uint64_t now_ns)
+static bool expire(uint64_t *at, uint64_t now_ns)
 {
 	if (!*at || now_ns < *at)
 		return false;
@@ -143,7 +140,7 @@ static bool take(uint64_t *at, uint64_t now_ns)
  * time already: that one has its own deadline. */
 static bool take_shared(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 {
-	uint64_t since = load(time);
+	uint64_t since = counter_read(time);
 
 	return since && now_ns >= since + span &&
 	       atomic_compare_exchange_strong_explicit(time, &since, 0, memory_order_relaxed,
@@ -153,7 +150,7 @@ static bool take_shared(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 /* [W] 6.4: tries go on for REKEY_ATTEMPT_TIME_S since data last asked for a session. */
 static unsigned retry_due(struct timers *t, uint64_t now_ns)
 {
-	if (!take(&t->retry_at_ns, now_ns))
+	if (!expire(&t->retry_at_ns, now_ns))
 		return 0;
 	if (now_ns < t->attempt_began_ns + ATTEMPT_NS)
 		return TIMERS_RETRY;
@@ -176,9 +173,9 @@ unsigned timers_due(struct timers *t, uint64_t now_ns)
 		store(&t->last_traffic_ns, now_ns);
 		due |= TIMERS_PERSISTENT;
 	}
-	if (take(&t->zero_at_ns, now_ns))
+	if (expire(&t->zero_at_ns, now_ns))
 		due |= TIMERS_ZERO;
-	if (take(&t->index_reap_ns, now_ns))
+	if (expire(&t->index_reap_ns, now_ns))
 		due |= TIMERS_REAP;
 	return due;
 }
@@ -202,7 +199,8 @@ uint64_t timers_next(struct timers *t)
 	atomic_exchange_explicit(&t->watched, false, memory_order_acq_rel);
 	next = earlier(deadline(t->retry_at_ns, 0), deadline(t->zero_at_ns, 0));
 	next = earlier(next, deadline(t->index_reap_ns, 0));
-	next = earlier(next, deadline(load(&t->unanswered_since_ns), UNANSWERED_NS + t->jitter_ns));
-	next = earlier(next, deadline(load(&t->owed_since_ns), OWED_NS));
+	next = earlier(next, deadline(counter_read(&t->unanswered_since_ns),
+				      UNANSWERED_NS + t->jitter_ns));
+	next = earlier(next, deadline(counter_read(&t->owed_since_ns), OWED_NS));
 	return earlier(next, persistent_at(t));
 }

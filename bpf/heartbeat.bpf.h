@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * heartbeat.bpf.h - is a worker alive? One that hangs, or was never started, must not get packets while
+ * another way leads to them.
+ */
+#ifndef WGXDP_BEAT_BPF_H
+#define WGXDP_BEAT_BPF_H
+
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "maps.bpf.h"
+
+/* @now_ns: bpf_ktime_get_boot_ns() */
+static __always_inline bool heartbeat_fresh(__u32 worker, __u64 now_ns)
+{
+	__u64 *last = bpf_map_lookup_elem(&heartbeat, &worker);
+	__u64 last_ns = last ? *(volatile __u64 *)last : 0;
+
+	/* One written since we read the clock is newer than that: the difference has a sign. */
+	return last_ns && (__s64)(now_ns - last_ns) < (__s64)HEARTBEAT_STALE_NS;
+}
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "bpf/chainlink.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
+
+#include "bpf/ingress.skel.h"
+#include "bpf/xdplink.h"
+#include "util/log.h"
+
+#define PROGRAM "wgxdp_ingress"
+
+struct chainlink {
+	struct ingress_bpf *skel; /* whose only program is that of this NIC */
+	struct xdp_program *prog;
+	uint32_t ifindex;
+};
+
+static __attribute__((format(printf, 2, 0))) int to_log(enum libxdp_print_level level,
+							const char *format, va_list args)
+{
+	char line[512];
+
+	if (level == LIBXDP_DEBUG || log_get_level() < LOG_LEVEL_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+/* The dispatcher on the NIC, to be closed; NULL = nothing is there, or a program of another kind. */
+static struct xdp_multiprog *dispatcher(uint32_t ifindex)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
+
+	if (libxdp_get_error(mp))
+		return NULL;
+	if (!xdp_multiprog__is_legacy(mp))
+		return mp;
+	xdp_multiprog__close(mp);
+	return NULL;
+}
+
+/* --- open ------------------------------------------------------------------------------------ */
+
+/* Before libxdp touches the NIC. */
+static int check_kernel(const char *nic, struct fault *f)
+{
+	if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) > 0)
+		return 0;
+	return fault(f, -ENOTSUP,
+		     "%s: this kernel refuses BPF programs of type EXT, which sharing a NIC needs; "
+		     "leave out --chain",
+		     nic);
+}
+
+/* The program of its own, not loaded: libxdp does that, when it knows what it extends. */
+static int prepare(struct chainlink *c, const struct ingress_bpf *owner)
+{
+	LIBBPF_OPTS(xdp_program_opts, opts, .prog_name = PROGRAM);
+	struct bpf_map *map;
+	int err = 0;
+
+	c->skel = ingress_bpf__open();
+	if (!c->skel)
+		return -errno;
+	c->skel->rodata->chained = true;
+	bpf_program__set_autoload(c->skel->progs.wgxdp_nic, false);
+	bpf_object__for_each_map (map, c->skel->obj) {
+		if (map != c->skel->maps.rodata)
+			err = err
+				      ?: bpf_map__reuse_fd(map,
+							   bpf_object__find_map_fd_by_name(
+								   owner->obj, bpf_map__name(map)));
+	}
+	if (err)
+		return err;
+	opts.obj = c->skel->obj;
+	c->prog = xdp_program__create(&opts);
+	err = (int)libxdp_get_error(c->prog);
+	if (err)
+		c->prog = NULL;
+	return err;
+}
+
+static void discard(struct chainlink *c)
+{
+	xdp_program__close(c->prog);
+	ingress_bpf__destroy(c->skel);
+	c->prog = NULL;
+	c->skel = NULL;
+}
+
+/* -ENOSYS: libxdp would not share. */
+static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_attach_mode mode)
+{
+	int err = prepare(c, owner);
+
+	if (!err)
+		err = xdp_program__attach(c->prog, (int)c->ifindex, mode, 0);
+	if (!err &&
+	    !chainlink_alive(c)) { /* it sits there alone, by netlink: it would outlive us */
+		xdp_program__detach(c->prog, (int)c->ifindex, mode, 0);
+		err = -ENOSYS;
+	}
+	if (err)
+		discard(c);
+	return err;
+}
+
+/* As those on the NIC have it, if there are any; else native if it can be, as with xdplink_open(). */
+static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
+			 enum loader_mode mode, bool *native)
+{
+	struct xdp_multiprog *there = dispatcher(c->ifindex);
+	int err = -EOPNOTSUPP;
+
+	if (there && mode == LOADER_MODE_AUTO)
+		mode = xdp_multiprog__attach_mode(there) == XDP_MODE_SKB ? LOADER_MODE_GENERIC
+									 : LOADER_MODE_NATIVE;
+	xdp_multiprog__close(there);
+	*native = mode != LOADER_MODE_GENERIC;
+	if (*native)
+		err = enter(c, owner, XDP_MODE_NATIVE);
+	if (mode == LOADER_MODE_GENERIC || (mode == LOADER_MODE_AUTO && err == -EOPNOTSUPP)) {
+		*native = false;
+		err = enter(c, owner, XDP_MODE_SKB);
+	}
+	return err;
+}
+
+int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32_t ifindex,
+		   const char *nic, enum loader_mode mode, bool *native, struct fault *f)
+{
+	struct xdp_multiprog *there = NULL;
+	struct chainlink *new;
+	bool is_native;
+	int err = check_kernel(nic, f);
+
+	if (err)
+		return err;
+	libxdp_set_print(to_log);
+	there = dispatcher(ifindex);
+	if (!there)
+		err = xdplink_vacant(ifindex, nic, f);
+	xdp_multiprog__close(there);
+	if (err)
+		return err;
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return fault(f, -ENOMEM, "%s: out of memory", nic);
+	new->ifindex = ifindex;
+	err = enter_by_mode(new, owner, mode, &is_native);
+	if (err == -ENOSYS)
+		err = fault(
+			f, -ENOTSUP,
+			"%s: libxdp has no dispatcher for this kernel and would not share the NIC; "
+			"leave out --chain",
+			nic);
+	else if (err)
+		fault(f, err,
+		      "%s: libxdp's dispatcher does not take our program: %s; leave out "
+		      "--chain",
+		      nic, strerror(-err));
+	if (err) {
+		free(new);
+		return err;
+	}
+	*native = is_native;
+	*c = new;
+	return 0;
+}
+
+/* --- afterwards ------------------------------------------------------------------------------ */
+
+bool chainlink_alive(const struct chainlink *c)
+{
+	struct xdp_multiprog *mp = dispatcher(c->ifindex);
+	struct xdp_program *p = NULL;
+	bool found = false;
+
+	while (mp && !found && (p = xdp_multiprog__next_prog(p, mp)))
+		found = xdp_program__id(p) == xdp_program__id(c->prog);
+	xdp_multiprog__close(mp);
+	return found;
+}
+
+static void leave(struct xdp_program *prog, uint32_t ifindex, enum xdp_attach_mode mode)
+{
+	int err = xdp_program__detach(prog, (int)ifindex, mode, 0);
+
+	if (err)
+		log_error("interface %u: our program stays in libxdp's dispatcher, where it passes "
+			  "all packets: %s",
+			  ifindex, strerror(-err));
+}
+
+void chainlink_close(struct chainlink *c)
+{
+	struct xdp_multiprog *mp;
+
+	if (!c)
+		return;
+	if (chainlink_alive(c)) {
+		mp = dispatcher(c->ifindex);
+		leave(c->prog, c->ifindex, mp ? xdp_multiprog__attach_mode(mp) : XDP_MODE_UNSPEC);
+		xdp_multiprog__close(mp);
+	}
+	discard(c);
+	free(c);
+}
+
+static bool is_of(struct xdp_program *prog, const char *interface)
+{
+	char owner[IFNAME_MAX + 1] = "";
+
+	xdplink_owner(xdp_program__fd(prog), owner);
+	return !strcmp(owner, interface);
+}
+
+void chainlink_clean(const char *interface)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	libxdp_set_print(to_log);
+	for (struct if_nameindex *i = all; i && i->if_index; i++) {
+		struct xdp_multiprog *mp = dispatcher(i->if_index);
+		struct xdp_program *p = NULL;
+
+		while (mp && (p = xdp_multiprog__next_prog(p, mp)))
+			if (is_of(p, interface))
+				break;
+		if (p)
+			leave(p, i->if_index, xdp_multiprog__attach_mode(mp));
+		xdp_multiprog__close(mp);
+	}
+	if_freenameindex(all);
+}

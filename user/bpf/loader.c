@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/loader_private.h"
+#include "bpf/xdplink.h"
+#include "util/log.h"
+#include "util/secure.h"
+
+/* --- load ------------------------------------------------------------------------------------ */
+
+static __attribute__((format(printf, 2, 0))) int to_log(enum libbpf_print_level level,
+							const char *format, va_list args)
+{
+	char line[1024];
+	size_t len;
+
+	if (level == LIBBPF_DEBUG || log_get_level() < LOG_LEVEL_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	len = strlen(line);
+	if (len && line[len - 1] == '\n')
+		line[len - 1] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+int loader_load_fault(int err, struct fault *f)
+{
+	switch (err) {
+	case -EPERM:
+		return fault(f, err,
+			     "loading the BPF program: not permitted; it takes root, or "
+			     "CAP_BPF and CAP_NET_ADMIN");
+	case -EACCES: /* what the verifier says, to whom it does not trust and of what it does not */
+		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
+			return fault(f, -ENOTSUP,
+				     "loading the BPF program: this kernel's verifier refuses it; "
+				     "LOG_LEVEL=debug tells why");
+		return fault(f, -EPERM,
+			     "loading the BPF program: not permitted; besides CAP_BPF it takes "
+			     "CAP_PERFMON");
+	case -ENOMEM:
+		return fault(f, err, "loading the BPF program: out of memory");
+	default:
+		return fault(f, -ENOTSUP,
+			     "loading the BPF program: this kernel does not take it "
+			     "(%s); it takes Linux 6.1 or newer with BPF and BTF",
+			     strerror(-err));
+	}
+}
+
+static int pin_maps(struct loader *l, struct fault *f)
+{
+	struct bpf_map *map;
+	int err;
+
+	bpf_object__for_each_map (map, l->skel->obj) {
+		if (bpf_map__is_internal(map))
+			continue;
+		err = pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map), f);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int loader_new(struct loader **l, const char *interface, struct fault *f)
+{
+	struct loader *new = calloc(1, sizeof(*new));
+	int cpus = libbpf_num_possible_cpus(), err;
+
+	libbpf_set_print(to_log);
+	if (!new || cpus < 0) {
+		err = fault(f, new ? cpus : -ENOMEM, "loading the BPF program: %s",
+			    new ? "the number of CPUs is unknown" : "out of memory");
+		goto free_loader;
+	}
+	new->cpus = cpus;
+	new->handle = tclink_handle(interface);
+	new->per_cpu = calloc(cpus, PER_CPU_VALUE);
+	if (!new->per_cpu) {
+		err = fault(f, -ENOMEM, "loading the BPF program: out of memory");
+		goto free_loader;
+	}
+	errno = 0;
+	new->skel = ingress_bpf__open_and_load();
+	if (!new->skel) {
+		err = loader_load_fault(errno ? -errno : -ENOTSUP, f);
+		goto free_loader;
+	}
+	err = loader_maps_init(new, f);
+	if (err)
+		goto free_loader;
+	err = pins_init(&new->pins, interface, f);
+	if (err)
+		goto free_loader;
+	tclink_clean(interface);
+	err = pin_maps(new, f);
+	if (err)
+		goto free_loader;
+	*l = new;
+	return 0;
+
+free_loader:
+	loader_free(new);
+	return err;
+}
+
+void loader_free(struct loader *l)
+{
+	if (!l)
+		return;
+	for (unsigned i = 0; i < NICS_MAX; i++)
+		if (l->nics[i].ifindex)
+			loader_detach(l, l->nics[i].ifindex);
+	loader_parts_done(l);
+	pins_done(&l->pins);
+	loader_maps_done(l);
+	ingress_bpf__destroy(l->skel);
+	free(l->per_cpu);
+	free(l);
+}
+
+const char *loader_pinned(const struct loader *l)
+{
+	return l->pins.path[0] ? l->pins.path : NULL;
+}
+
+/* --- attach ---------------------------------------------------------------------------------- */
+
+/* The number of the NIC with @ifindex, or of a free place for 0; -ENOENT. */
+static int find_nic(const struct loader *l, uint32_t ifindex)
+{
+	for (int i = 0; i < NICS_MAX; i++)
+		if (l->nics[i].ifindex == ifindex)
+			return i;
+	return -ENOENT;
+}
+
+/* Likewise, of one we are attached to. */
+static int find_attached(const struct loader *l, uint32_t ifindex)
+{
+	return ifindex ? find_nic(l, ifindex) : -ENOENT;
+}
+
+static int write_nic(struct loader *l, uint32_t ifindex, const struct nic_value *v)
+{
+	return bpf_map__update_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), v, sizeof(*v),
+				    BPF_ANY);
+}
+
+static void erase_nic(struct loader *l, uint32_t ifindex)
+{
+	bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
+}
+
+/* Finds a place for the NIC and enters it in the map: before the link, from whose moment on the
+ * program runs. Returns the place, or -errno. */
+static int take_place(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
+{
+	struct nic_value v = { 0 };
+	int number, err;
+
+	if (find_attached(l, ifindex) >= 0)
+		return fault(f, -EALREADY, "%s: it is attached already", nic);
+	number = find_nic(l, 0);
+	if (number < 0)
+		return fault(f, -ENOSPC, "%s: no more than %d NICs for one interface", nic,
+			     NICS_MAX);
+	err = xdplink_mac(nic, v.mac, f);
+	if (err)
+		return err;
+	v.number = number;
+	err = write_nic(l, ifindex, &v);
+	if (err)
+		return fault(f, err, "%s: writing the map nics: %s", nic, strerror(-err));
+	l->nics[number] = (struct nic){ .link_fd = -1, .value = v };
+	return number;
+}
+
+int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
+		  bool *native, struct fault *f)
+{
+	int number = take_place(l, ifindex, nic, f), fd;
+
+	if (number < 0)
+		return number;
+	fd = xdplink_open(bpf_program__fd(l->skel->progs.wgxdp_ingress), ifindex, nic, mode, native,
+			  f);
+	if (fd < 0) {
+		erase_nic(l, ifindex);
+		return fd;
+	}
+	l->nics[number].link_fd = fd;
+	l->nics[number].ifindex = ifindex;
+	return 0;
+}
+
+int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
+			  enum loader_mode mode, bool *native, struct fault *f)
+{
+	int number, err;
+
+	if (!loader_pinned(l))
+		return fault(f, -ENOTSUP,
+			     "%s: sharing a NIC takes a BPF file system at " PINS_ROOT
+			     ", which is not there; leave out --chain",
+			     nic);
+	number = take_place(l, ifindex, nic, f);
+	if (number < 0)
+		return number;
+	err = chainlink_open(&l->nics[number].chain, l->skel, ifindex, nic, mode, native, f);
+	if (err) {
+		erase_nic(l, ifindex);
+		return err;
+	}
+	l->nics[number].ifindex = ifindex;
+	return 0;
+}
+
+int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
+			 bool *tcx, struct fault *f)
+{
+	const struct tclink_target target = { ifindex, nic, force_clsact, l->handle };
+	int number = take_place(l, ifindex, nic, f), err;
+
+	if (number < 0)
+		return number;
+	err = tclink_open(&l->nics[number].tc, bpf_program__fd(l->skel->progs.wgxdp_nic),
+			  TCLINK_INGRESS, &target, f);
+	if (err) {
+		erase_nic(l, ifindex);
+		return err;
+	}
+	l->nics[number].ifindex = ifindex;
+	*tcx = l->nics[number].tc.fd >= 0;
+	return 0;
+}
+
+void loader_detach(struct loader *l, uint32_t ifindex)
+{
+	int number = find_attached(l, ifindex);
+
+	if (number < 0)
+		return;
+	if (l->nics[number].link_fd >= 0)
+		close(l->nics[number].link_fd); /* the last reference: this detaches */
+	chainlink_close(l->nics[number].chain);
+	tclink_close(&l->nics[number].tc);
+	for (uint32_t queue = 0; queue < NIC_QUEUES_MAX; queue++)
+		loader_set_socket(l, ifindex, queue, -1);
+	erase_nic(l, ifindex);
+	l->nics[number].ifindex = 0;
+}
+
+bool loader_attached(const struct loader *l, uint32_t ifindex)
+{
+	int number = find_attached(l, ifindex);
+	const struct nic *nic;
+
+	if (number < 0)
+		return false;
+	nic = &l->nics[number];
+	if (nic->chain)
+		return chainlink_alive(nic->chain);
+	return nic->link_fd >= 0 ? xdplink_alive(nic->link_fd) : tclink_where(&nic->tc) == ifindex;
+}
+
+int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 6])
+{
+	int number = find_attached(l, ifindex);
+
+	if (number < 0)
+		return number;
+	memcpy(l->nics[number].value.mac, mac, 6);
+	return write_nic(l, ifindex, &l->nics[number].value);
+}
+
+int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, unsigned worker)
+{
+	int number = find_attached(l, ifindex);
+
+	if (number < 0)
+		return number;
+	if (queue >= NIC_QUEUES_MAX || worker >= WORKERS_MAX)
+		return -ERANGE;
+	l->nics[number].value.workers[queue] = worker;
+	return write_nic(l, ifindex, &l->nics[number].value);
+}
+
+int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd)
+{
+	int number = find_attached(l, ifindex), err;
+	uint32_t key;
+
+	if (number < 0)
+		return number;
+	if (queue >= NIC_QUEUES_MAX)
+		return -ERANGE;
+	key = xsks_key(number, queue);
+	if (fd >= 0)
+		return bpf_map__update_elem(l->skel->maps.xsks, &key, sizeof(key), &fd, sizeof(fd),
+					    BPF_ANY);
+	err = bpf_map__delete_elem(l->skel->maps.xsks, &key, sizeof(key), 0);
+	return err == -ENOENT || err == -EINVAL ? 0 : err;
+}

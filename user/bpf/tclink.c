@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "bpf/tclink.h"
+
+#include <errno.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <libmnl/libmnl.h>
+
+#include "util/log.h"
+
+/* Linux 6.6; the headers of Debian 12 are older. */
+#define TCX_INGRESS ((enum bpf_attach_type)46)
+#define TCX_EGRESS ((enum bpf_attach_type)47)
+
+/* "WG": priorities that nobody else is likely to take. They say how the qdisc came to be there. */
+enum {
+	PRIORITY_MADE = 0x5747,
+	PRIORITY_FOUND = 0x5748,
+};
+
+/* --- clsact ---------------------------------------------------------------------------------- */
+
+uint32_t tclink_handle(const char *interface)
+{
+	uint32_t hash = 2166136261; /* FNV-1a; no filter has handle 0 */
+
+	for (; *interface; interface++)
+		hash = (hash ^ (uint8_t)*interface) * 16777619;
+	return (hash & 0x7fffffff) ?: 1;
+}
+
+static struct bpf_tc_hook hook_of(uint32_t ifindex, enum tclink_side side)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = (int)ifindex,
+		.attach_point = side == TCLINK_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS,
+	};
+}
+
+/* The program of a filter of ours, or 0. */
+static uint32_t filter_prog(uint32_t ifindex, enum tclink_side side, uint32_t handle,
+			    uint32_t priority)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, side);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority);
+
+	return bpf_tc_query(&hook, &opts) ? 0 : opts.prog_id;
+}
+
+static void remove_filter(uint32_t ifindex, enum tclink_side side, uint32_t handle,
+			  uint32_t priority)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, side);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority);
+
+	bpf_tc_detach(&hook, &opts);
+}
+
+struct filters {
+	bool any;
+	bool made; /* by PRIORITY_MADE: of a wgxdp that made the qdisc, or came to one that did */
+};
+
+static int note_filter(const struct nlmsghdr *message, void *filters)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+	struct filters *f = filters;
+
+	f->any = true;
+	f->made |= TC_H_MAJ(tc->tcm_info) >> 16 == PRIORITY_MADE;
+	return MNL_CB_OK;
+}
+
+/* Adds those of one side to @f. Returns 0 or -errno. */
+static int list_filters(struct mnl_socket *netlink, uint32_t ifindex, uint32_t side,
+			struct filters *f)
+{
+	char buffer[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(request, sizeof(*tc));
+	ssize_t len;
+	int more;
+
+	request->nlmsg_type = RTM_GETTFILTER;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = (int)ifindex;
+	tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
+	if (mnl_socket_sendto(netlink, request, request->nlmsg_len) < 0)
+		return -errno;
+	do {
+		len = mnl_socket_recvfrom(netlink, buffer, sizeof(buffer));
+		more = len < 0 ? -1 : mnl_cb_run(buffer, len, 0, 0, note_filter, f);
+	} while (more > 0);
+	return more < 0 ? -errno : 0;
+}
+
+/* The filters of both sides; if that cannot be told, as if there were some. */
+static struct filters all_filters(uint32_t ifindex)
+{
+	struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct filters f = { 0 };
+
+	if (!netlink || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) ||
+	    list_filters(netlink, ifindex, TC_H_MIN_INGRESS, &f) ||
+	    list_filters(netlink, ifindex, TC_H_MIN_EGRESS, &f))
+		f = (struct filters){ .any = true };
+	if (netlink)
+		mnl_socket_close(netlink);
+	return f;
+}
+
+/* Somebody may have put filters into the qdisc that we made: then it stays. */
+static void remove_clsact(uint32_t ifindex)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, TCLINK_INGRESS);
+
+	if (all_filters(ifindex).any)
+		return;
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	bpf_tc_hook_destroy(&hook);
+}
+
+/* The priority for a filter of ours, with the qdisc in place; or -errno. */
+static int make_clsact(uint32_t ifindex, enum tclink_side side, uint32_t handle)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, side);
+	int err;
+
+	/* In the place of what a dead owner left. */
+	if (filter_prog(ifindex, side, handle, PRIORITY_FOUND))
+		return PRIORITY_FOUND;
+	err = bpf_tc_hook_create(&hook);
+	if (err && err != -EEXIST)
+		return err;
+	return !err || all_filters(ifindex).made ? PRIORITY_MADE : PRIORITY_FOUND;
+}
+
+static int open_clsact(struct tclink *t, int prog_fd, enum tclink_side side,
+		       const struct tclink_target *target)
+{
+	struct bpf_tc_hook hook = hook_of(target->ifindex, side);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .flags = BPF_TC_F_REPLACE,
+		    .handle = target->handle);
+	int priority = make_clsact(target->ifindex, side, target->handle), err;
+
+	if (priority < 0)
+		return priority;
+	opts.priority = priority;
+	err = bpf_tc_attach(&hook, &opts);
+	if (err) {
+		if (priority == PRIORITY_MADE)
+			remove_clsact(target->ifindex);
+		return err;
+	}
+	*t = (struct tclink){
+		.ifindex = target->ifindex,
+		.side = side,
+		.fd = -1,
+		.handle = target->handle,
+		.priority = priority,
+		.prog_id = opts.prog_id,
+	};
+	return 0;
+}
+
+static bool clsact_alive(const struct tclink *t)
+{
+	return filter_prog(t->ifindex, t->side, t->handle, t->priority) == t->prog_id;
+}
+
+static void close_clsact(const struct tclink *t)
+{
+	/* After a move the number may be another interface's. */
+	if (!clsact_alive(t))
+		return;
+	remove_filter(t->ifindex, t->side, t->handle, t->priority);
+	if (t->priority == PRIORITY_MADE)
+		remove_clsact(t->ifindex);
+}
+
+static void clean_interface(uint32_t ifindex, uint32_t handle)
+{
+	static const uint32_t priorities[] = { PRIORITY_FOUND, PRIORITY_MADE };
+	bool made = false;
+
+	for (unsigned i = 0; i < 4; i++) {
+		enum tclink_side side = i % 2 ? TCLINK_INGRESS : TCLINK_EGRESS;
+
+		if (!filter_prog(ifindex, side, handle, priorities[i / 2]))
+			continue;
+		remove_filter(ifindex, side, handle, priorities[i / 2]);
+		made |= priorities[i / 2] == PRIORITY_MADE;
+	}
+	if (made)
+		remove_clsact(ifindex);
+}
+
+void tclink_clean(const char *interface)
+{
+	struct if_nameindex *all = if_nameindex();
+	/* Where there is nothing of ours libbpf would tell everybody. */
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
+
+	if (!all)
+		goto restore;
+	for (struct if_nameindex *i = all; i->if_index; i++)
+		clean_interface(i->if_index, tclink_handle(interface));
+	if_freenameindex(all);
+restore:
+	libbpf_set_print(print);
+}
+
+/* --- tcx ------------------------------------------------------------------------------------- */
+
+/* -EINVAL: the kernel does not know the attach type. */
+static int open_tcx(struct tclink *t, int prog_fd, enum tclink_side side, uint32_t ifindex)
+{
+	enum bpf_attach_type type = side == TCLINK_INGRESS ? TCX_INGRESS : TCX_EGRESS;
+	int fd = bpf_link_create(prog_fd, (int)ifindex, type, NULL);
+
+	if (fd < 0)
+		return -errno;
+	*t = (struct tclink){ .ifindex = ifindex, .side = side, .fd = fd };
+	return 0;
+}
+
+static uint32_t tcx_where(const struct tclink *t)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	/* The ifindex of a tcx link lies where that of an XDP link does. */
+	return bpf_obj_get_info_by_fd(t->fd, &info, &len) ? 0 : info.xdp.ifindex;
+}
+
+/* --- either ---------------------------------------------------------------------------------- */
+
+static int attach_fault(int err, const char *name, struct fault *f)
+{
+	switch (err) {
+	case -EPERM:
+		return fault(f, err,
+			     "%s: attaching a TC program: not permitted; it takes root, or CAP_BPF "
+			     "and CAP_NET_ADMIN",
+			     name);
+	case -ENODEV:
+		return fault(f, err, "%s: no such interface; see `ip link`", name);
+	default:
+		return fault(f, -ENOTSUP,
+			     "%s: takes no TC program: %s; it takes tcx (Linux 6.6) or clsact "
+			     "(CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)",
+			     name, strerror(-err));
+	}
+}
+
+int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
+		const struct tclink_target *target, struct fault *f)
+{
+	int err = -EINVAL;
+
+	if (!target->force_clsact)
+		err = open_tcx(t, prog_fd, side, target->ifindex);
+	if (err == -EINVAL || err == -EOPNOTSUPP) {
+		if (!target->force_clsact)
+			log_debug("%s: no tcx: %s", target->name, strerror(-err));
+		err = open_clsact(t, prog_fd, side, target);
+	}
+	return err ? attach_fault(err, target->name, f) : 0;
+}
+
+void tclink_close(struct tclink *t)
+{
+	if (!t->ifindex)
+		return;
+	if (t->fd >= 0)
+		close(t->fd);
+	else
+		close_clsact(t);
+	t->ifindex = 0;
+}
+
+uint32_t tclink_where(const struct tclink *t)
+{
+	if (!t->ifindex)
+		return 0;
+	if (t->fd >= 0)
+		return tcx_where(t);
+	return clsact_alive(t) ? t->ifindex : 0;
+}

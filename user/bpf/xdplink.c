@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "bpf/xdplink.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/pins.h"
+#include "util/log.h"
+
+#define PROGRAM_MAPS_MAX 32
+
+static int no_interface(const char *nic, struct fault *f)
+{
+	return fault(f, -ENODEV, "%s: no such interface; see `ip link`", nic);
+}
+
+int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+
+	if (fd < 0)
+		return fault(f, -errno, "%s: socket: %s", nic, strerror(errno));
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", nic);
+	if (ioctl(fd, SIOCGIFHWADDR, &request))
+		err = errno == ENODEV ? no_interface(nic, f)
+				      : fault(f, -errno, "%s: reading its MAC address: %s", nic,
+					      strerror(errno));
+	else if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER &&
+		 request.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
+		err = fault(f, -EOPNOTSUPP,
+			    "%s: not an Ethernet device, so not for XDP; use --rx udp", nic);
+	else
+		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	close(fd);
+	return err;
+}
+
+void xdplink_owner(int fd, char interface[static IFNAME_MAX + 1])
+{
+	uint32_t maps[PROGRAM_MAPS_MAX], len = sizeof(struct bpf_prog_info);
+	struct bpf_prog_info info = {
+		.map_ids = (uintptr_t)maps,
+		.nr_map_ids = PROGRAM_MAPS_MAX,
+	};
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < PROGRAM_MAPS_MAX; i++)
+		if (pins_find("xsks", maps[i], interface))
+			return;
+}
+
+/* Says whose program sits on the NIC. */
+static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
+{
+	char interface[IFNAME_MAX + 1] = "";
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd;
+
+	if (!id) /* it is gone again, or the driver itself is busy */
+		return fault(
+			f, -EBUSY,
+			"%s: it is busy: an interface above it, a bridge or a bond, may have an XDP program; "
+			"name that one, or use --rx udp",
+			nic);
+	fd = bpf_prog_get_fd_by_id(id);
+	if (fd >= 0) {
+		bpf_obj_get_info_by_fd(fd, &info, &len);
+		xdplink_owner(fd, interface);
+		close(fd);
+	}
+	if (*interface)
+		return fault(f, -EBUSY,
+			     "%s: the interface %s has its XDP program there; XDP is taken over "
+			     "when that one is detached",
+			     nic, interface);
+	return fault(f, -EBUSY,
+		     "%s: XDP program %u (%s) is attached there and is left alone; "
+		     "use --rx udp, or detach it first",
+		     nic, id, info.name[0] ? info.name : "unnamed");
+}
+
+/* Ids of the programs on the NIC, in whatever mode; 0 = none. */
+static uint32_t attached_id(uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+
+	if (bpf_xdp_query(ifindex, 0, &q))
+		return 0;
+	if (q.prog_id)
+		return q.prog_id;
+	/* XDP_ATTACHED_MULTI: one program a mode */
+	return q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id ? q.skb_prog_id : q.hw_prog_id;
+}
+
+static int create_link(int prog_fd, uint32_t ifindex, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	int fd = bpf_link_create(prog_fd, ifindex, BPF_XDP, &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Generic is no remedy for a NIC that is taken, or gone, or that we may not touch. */
+static int link_by_mode(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
+			bool *native)
+{
+	int fd = -EOPNOTSUPP;
+
+	*native = mode != LOADER_MODE_GENERIC;
+	if (*native) {
+		fd = create_link(prog_fd, ifindex, XDP_FLAGS_DRV_MODE);
+		if (fd >= 0 || mode == LOADER_MODE_NATIVE || fd == -EBUSY || fd == -EEXIST ||
+		    fd == -EPERM || fd == -ENODEV)
+			return fd;
+		log_debug("%s: no native XDP: %s", nic, strerror(-fd));
+		*native = false;
+	}
+	return create_link(prog_fd, ifindex, XDP_FLAGS_SKB_MODE);
+}
+
+static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_mode mode,
+			struct fault *f)
+{
+	bool native = mode == LOADER_MODE_NATIVE;
+
+	switch (err) {
+	case -EBUSY:
+	case -EEXIST:
+		return foreign_fault(attached_id(ifindex), nic, f);
+	case -EPERM:
+		return fault(f, err,
+			     "%s: attaching XDP: not permitted; it takes root, or CAP_BPF "
+			     "and CAP_NET_ADMIN",
+			     nic);
+	case -ENODEV:
+	case -EINVAL: /* what bpf_link_create says of an unknown ifindex */
+		if (!if_indextoname(ifindex, (char[IF_NAMESIZE]){ 0 }))
+			return no_interface(nic, f);
+		/* fall through */
+	default:
+		return native ? fault(f, -EOPNOTSUPP,
+				      "%s: takes no XDP program in native mode: %s; use --xdp-mode "
+				      "auto or --rx udp",
+				      nic, strerror(-err))
+			      : fault(f, err, "%s: takes no XDP program: %s; use --rx udp", nic,
+				      strerror(-err));
+	}
+}
+
+int xdplink_vacant(uint32_t ifindex, const char *nic, struct fault *f)
+{
+	uint32_t id = attached_id(ifindex);
+
+	return id ? foreign_fault(id, nic, f) : 0;
+}
+
+int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
+		 bool *native, struct fault *f)
+{
+	bool mode_is_native;
+	int fd = xdplink_vacant(ifindex, nic, f);
+
+	if (fd)
+		return fd;
+	fd = link_by_mode(prog_fd, ifindex, nic, mode, &mode_is_native);
+	if (fd < 0)
+		return attach_fault(fd, ifindex, nic, mode, f);
+	*native = mode_is_native;
+	return fd;
+}
+
+bool xdplink_alive(int fd)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	/* A link whose device is gone, or that was torn off, says ifindex 0. */
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex;
+}

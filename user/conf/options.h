@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.h - what was asked of a daemon, from the command line; plain values, no ownership.
+ */
+#ifndef WGXDP_OPTIONS_H
+#define WGXDP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/loader.h"
+#include "io/afxdp.h"
+#include "wgxdp/limits.h"
+
+#define OPTIONS_NICS_MAX 16
+#define OPTIONS_CPUS_MAX 64
+
+enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
+
+struct options {
+	char interface[IFNAME_MAX + 1];
+	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none = chosen from the routes */
+	unsigned nic_count;
+	enum options_path rx, tx;
+	enum loader_mode xdp_mode;
+	enum afxdp_zc zero_copy;
+	const char *aead;	    /* NULL = auto */
+	unsigned workers;	    /* 0 = min(queues, cores, 4) */
+	int cpus[OPTIONS_CPUS_MAX]; /* worker i is pinned to the i-th; none = not pinned */
+	unsigned cpu_count;
+	uint32_t handshake_rate; /* per second and proven source */
+	bool strict;		 /* drop what is ours but unknown even when the host forwards */
+	bool chain;		 /* share the NICs with programs of others, or fail */
+	bool foreground;
+	bool force_clsact;   /* for tests: TC as on kernels without tcx */
+	int tun_fd, uapi_fd; /* inherited, or -1 */
+};
+
+#endif

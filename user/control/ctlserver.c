@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/ctlserver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wgxdp/control.h"
+
+#define LAST_WORDS_MS 1000
+
+struct ctlserver {
+	struct server *server;
+	const struct ctlserver_ops *ops;
+	void *ctx;
+	struct waiting *waiting;
+};
+
+/* A connection's memory: a place among those who wait for the end. */
+struct waiting {
+	struct waiting *next;
+	struct server_client *client; /* NULL: does not wait */
+};
+
+static void answer(struct buffer *reply, json_t *object)
+{
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	if (text)
+		buffer_printf(reply, "%s\n", text);
+	else
+		buffer_printf(reply, "{\"" CONTROL_ERROR "\":\"out of memory\"}\n");
+	free(text);
+	json_decref(object);
+}
+
+static json_t *set(struct ctlserver *c, const json_t *request)
+{
+	const json_t *debug = json_object_get(request, CONTROL_DEBUG);
+
+	if (!json_is_boolean(debug))
+		return json_pack("{s:s}", CONTROL_ERROR,
+				 "what this daemon can set is \"debug\": true or false");
+	return c->ops->set_debug(c->ctx, json_is_true(debug));
+}
+
+static int on_line(void *ctx, void *session, struct server_client *client, char *line, size_t len,
+		   struct buffer *reply)
+{
+	struct ctlserver *c = ctx;
+	struct waiting *w = session;
+	json_t *request = json_loadb(line, len, 0, NULL);
+	const char *op = json_string_value(json_object_get(request, CONTROL_OP));
+
+	if (!op) {
+		answer(reply, json_pack("{s:s}", CONTROL_ERROR, "a request is {\"op\":\"...\"}"));
+	} else if (strcmp(op, CONTROL_OP_SHOW) == 0) {
+		answer(reply, c->ops->show(c->ctx));
+	} else if (strcmp(op, CONTROL_OP_SET) == 0) {
+		answer(reply, set(c, request));
+	} else if (strcmp(op, CONTROL_OP_DETACH) != 0) {
+		answer(reply, json_pack("{s:s}", CONTROL_ERROR,
+					"this version of the daemon does not know that request"));
+	} else if (!w->client) {
+		w->client = client;
+		w->next = c->waiting;
+		c->waiting = w;
+		c->ops->detach(c->ctx);
+	}
+	json_decref(request);
+	return 0;
+}
+
+static void on_close(void *ctx, void *session, struct server_client *client)
+{
+	struct ctlserver *c = ctx;
+
+	(void)client;
+	for (struct waiting **at = &c->waiting; *at; at = &(*at)->next)
+		if (*at == session) {
+			*at = (*at)->next;
+			break;
+		}
+}
+
+static const struct server_protocol protocol = {
+	.line_max = CONTROL_REQUEST_MAX,
+	.session_size = sizeof(struct waiting),
+	.line = on_line,
+	.close = on_close,
+};
+
+int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface,
+		  const struct ctlserver_ops *ops, void *ctx, struct fault *f)
+{
+	struct ctlserver *n = calloc(1, sizeof(*n));
+	char path[sizeof(CONTROL_DIRECTORY) + 64];
+	struct server_config config = {
+		.loop = loop,
+		.path = path,
+		.directory_mode = 0700,
+		.inherited_fd = -1,
+		.protocol = &protocol,
+		.ctx = n,
+	};
+	int err;
+
+	if (!n)
+		return fault(f, -ENOMEM, "%s: out of memory", interface);
+	n->ops = ops;
+	n->ctx = ctx;
+	snprintf(path, sizeof(path), CONTROL_DIRECTORY "/%.32s" CONTROL_SUFFIX, interface);
+	err = server_new(&n->server, &config, f);
+	if (err) {
+		free(n);
+		return err;
+	}
+	*c = n;
+	return 0;
+}
+
+void ctlserver_detached(struct ctlserver *c)
+{
+	static const char ok[] = "{\"" CONTROL_OK "\":true}\n";
+
+	for (struct waiting *w = c->waiting, *next; w; w = next) {
+		next = w->next; /* a client that is gone takes its own away, no other */
+		server_send(w->client, ok, sizeof(ok) - 1);
+	}
+	server_flush(c->server, LAST_WORDS_MS);
+}
+
+void ctlserver_free(struct ctlserver *c)
+{
+	if (!c)
+		return;
+	server_free(c->server);
+	free(c);
+}

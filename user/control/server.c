@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client's turn:   readable ─▶ in ─▶ lines ─▶ protocol ─▶ out ─▶ writable
+ *                        ▲                                   │
+ *                        └── no reading while out holds more than OUT_ENOUGH
+ */
+#include "control/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "crypto/wipe.h"
+#include "wgxdp/limits.h"
+
+#define READ_SIZE 16384
+#define OUT_ENOUGH 65536
+#define IDLE_NS (10 * NS_PER_S) /* may be put out for another after this long */
+#define BACKLOG 16
+
+struct server_client {
+	struct server *server;
+	struct server_client *next;
+	int fd;
+	bool eof;    /* it will say no more; what it said is still answered */
+	bool ending; /* the protocol wants it closed once out is taken */
+	uint64_t active_ns;
+	struct buffer in, out;
+	char session[]; /* protocol->session_size */
+};
+
+struct server {
+	struct server_config config;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int fd, watch_fd;
+	bool has_file; /* dev and ino are those of the socket file */
+	dev_t dev;
+	ino_t ino;
+	struct server_client *clients;
+	unsigned client_count;
+};
+
+/* Clients ------------------------------------------------------------------------------------ */
+
+static void close_client(struct server_client *c)
+{
+	const struct server_config *config = &c->server->config;
+	struct server_client **at = &c->server->clients;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->server->client_count--;
+	if (config->protocol->close)
+		config->protocol->close(config->ctx, c->session, c);
+	loop_delete(config->loop, c->fd);
+	close(c->fd);
+	buffer_done(&c->in);
+	buffer_done(&c->out);
+	wipe(c->session, config->protocol->session_size);
+	free(c);
+}
+
+/* Gives the client what it takes of out. 0, or -errno: it is gone. */
+static int write_out(struct server_client *c)
+{
+	while (buffer_len(&c->out)) {
+		ssize_t n = send(c->fd, c->out.data + c->out.at, buffer_len(&c->out),
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		buffer_consume(&c->out, (size_t)n);
+		c->active_ns = loop_now_ns();
+	}
+	return 0;
+}
+
+static bool has_line(const struct server_client *c)
+{
+	return buffer_len(&c->in) && memchr(c->in.data + c->in.at, '\n', buffer_len(&c->in));
+}
+
+/* Takes no more from it for now. */
+static bool is_full(const struct server_client *c)
+{
+	return buffer_len(&c->out) >= OUT_ENOUGH;
+}
+
+/* Hands whole lines to the protocol while their answers are taken. 0, or -errno: to be closed. */
+static int read_lines(struct server_client *c)
+{
+	const struct server_config *config = &c->server->config;
+
+	while (!c->ending && !is_full(c) && has_line(c)) {
+		char *line = c->in.data + c->in.at;
+		size_t len = (size_t)((char *)memchr(line, '\n', buffer_len(&c->in)) - line);
+
+		if (len > config->protocol->line_max)
+			return -EMSGSIZE;
+		line[len] = '\0';
+		if (config->protocol->line(config->ctx, c->session, c, line, len, &c->out))
+			c->ending = true;
+		buffer_consume(&c->in, len + 1);
+		if (c->out.failed)
+			return -ENOMEM;
+	}
+	if (!has_line(c) && buffer_len(&c->in) > config->protocol->line_max)
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int read_in(struct server_client *c)
+{
+	ssize_t n;
+
+	if (!buffer_reserve(&c->in, READ_SIZE))
+		return -ENOMEM;
+	n = recv(c->fd, c->in.data + c->in.end, READ_SIZE, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	c->eof = n == 0;
+	c->in.end += (size_t)n;
+	c->active_ns = loop_now_ns();
+	return 0;
+}
+
+/* Moves on what can be moved and says what to wait for; closes a client that is done. */
+static void serve(struct server_client *c, bool readable)
+{
+	int err = 0;
+
+	if (readable && !c->eof && !c->ending && !is_full(c))
+		err = read_in(c);
+	do {
+		err = err ? err : read_lines(c);
+		err = err ? err : write_out(c);
+	} while (!err && !c->ending && !is_full(c) && has_line(c));
+	if (!err && !buffer_len(&c->out) && (c->ending || c->eof))
+		err = -ECONNRESET;
+	if (!err)
+		err = loop_modify(c->server->config.loop, c->fd,
+				  (is_full(c) || c->eof || c->ending ? 0 : EPOLLIN) |
+					  (buffer_len(&c->out) ? EPOLLOUT : 0));
+	if (err)
+		close_client(c);
+}
+
+static void on_client(void *ctx, int fd, uint32_t events)
+{
+	struct server_client *c = ctx;
+
+	(void)fd;
+	/* Not for EPOLLHUP alone: there may be lines to read before the end. */
+	if ((events & EPOLLERR) || ((events & EPOLLHUP) && c->ending))
+		close_client(c);
+	else
+		serve(c, events & (EPOLLIN | EPOLLHUP));
+}
+
+/* Would @a rather go than @b? One that has its answers loses nothing by it. */
+static bool goes_before(const struct server_client *a, const struct server_client *b)
+{
+	bool done_a = !buffer_len(&a->out), done_b = !buffer_len(&b->out);
+
+	return done_a != done_b ? done_a : a->active_ns < b->active_ns;
+}
+
+/* Makes room for one more client. False: all are busy. */
+static bool evict(struct server *s)
+{
+	uint64_t now_ns = loop_now_ns();
+	struct server_client *victim = NULL;
+
+	if (s->client_count < SERVER_CLIENTS_MAX)
+		return true;
+	for (struct server_client *c = s->clients; c; c = c->next)
+		if (now_ns - c->active_ns >= IDLE_NS && (!victim || goes_before(c, victim)))
+			victim = c;
+	if (!victim)
+		return false;
+	close_client(victim);
+	return true;
+}
+
+static void on_listener(void *ctx, int fd, uint32_t events)
+{
+	struct server *s = ctx;
+	const struct server_protocol *protocol = s->config.protocol;
+	int client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct server_client *c = NULL;
+
+	(void)events;
+	if (client_fd < 0)
+		return;
+	if (evict(s))
+		c = calloc(1, sizeof(*c) + protocol->session_size);
+	if (!c)
+		goto refuse;
+	c->server = s;
+	c->fd = client_fd;
+	c->active_ns = loop_now_ns();
+	if (loop_add(s->config.loop, client_fd, EPOLLIN, on_client, c))
+		goto refuse;
+	if (protocol->open && protocol->open(s->config.ctx, c->session)) {
+		loop_delete(s->config.loop, client_fd);
+		goto refuse;
+	}
+	c->next = s->clients;
+	s->clients = c;
+	s->client_count++;
+	return;
+refuse:
+	free(c);
+	close(client_fd);
+}
+
+/* The socket file ---------------------------------------------------------------------------- */
+
+static bool file_is_ours(const struct server *s)
+{
+	struct stat st;
+
+	return s->has_file && lstat(s->path, &st) == 0 && st.st_dev == s->dev &&
+	       st.st_ino == s->ino;
+}
+
+static void on_watch(void *ctx, int fd, uint32_t events)
+{
+	char sink[4096] __attribute__((aligned(8)));
+	struct server *s = ctx;
+
+	(void)events;
+	while (read(fd, sink, sizeof(sink)) > 0)
+		;
+	if (file_is_ours(s))
+		return;
+	loop_delete(s->config.loop, fd);
+	s->has_file = false;
+	if (s->config.deleted)
+		s->config.deleted(s->config.ctx);
+}
+
+static void parent_of(const struct server *s, char directory[static sizeof(s->path)])
+{
+	memcpy(directory, s->path, sizeof(s->path));
+	*strrchr(directory, '/') = '\0';
+}
+
+/* Makes the directory and refuses one that others could play with. */
+static int make_directory(const struct server *s, struct fault *f)
+{
+	char directory[sizeof(s->path)];
+	struct stat st;
+
+	parent_of(s, directory);
+	if (mkdir(directory, s->config.directory_mode) == 0) {
+		if (chmod(directory, s->config.directory_mode) != 0) /* whatever the umask is */
+			return fault(f, -errno, "%s: %s", directory, strerror(errno));
+	} else if (errno != EEXIST) {
+		return fault(f, -errno, "%s: %s; wgxdp needs to run as root", directory,
+			     strerror(errno));
+	}
+	if (stat(directory, &st) != 0)
+		return fault(f, -errno, "%s: %s", directory, strerror(errno));
+	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return fault(f, -EACCES,
+			     "%s: must be a directory that only its owner, user %u, can "
+			     "write to; remove it or change its mode",
+			     directory, geteuid());
+	return 0;
+}
+
+/* Does somebody answer at the socket file? */
+static bool is_answered(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool answered;
+
+	if (fd < 0)
+		return true;
+	/* EAGAIN: its backlog is full, so it lives. */
+	answered = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		   errno == EAGAIN;
+	close(fd);
+	return answered;
+}
+
+static int bind_socket(struct server *s, struct fault *f)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int err = make_directory(s, f);
+
+	if (err)
+		return err;
+	memcpy(address.sun_path, s->path, sizeof(address.sun_path));
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* Linux takes the file's mode from the socket, so it is never open to others. */
+	if (s->fd < 0 || fchmod(s->fd, 0600) != 0)
+		return fault(f, -errno, "%s: %s", s->path, strerror(errno));
+	if (bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return 0;
+	if (errno == EADDRINUSE) {
+		if (is_answered(&address))
+			return fault(f, -EADDRINUSE,
+				     "%s: in use: another process serves this "
+				     "interface; detach it or choose another name",
+				     s->path);
+		if (unlink(s->path) == 0 &&
+		    bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+			return 0;
+	}
+	return fault(f, -errno, "%s: %s", s->path, strerror(errno));
+}
+
+/* Notices that the file goes: that is how wg-quick and people end a userspace implementation. */
+static int watch_file(struct server *s)
+{
+	char directory[sizeof(s->path)];
+	struct stat st;
+
+	if (lstat(s->path, &st) == 0) {
+		s->dev = st.st_dev;
+		s->ino = st.st_ino;
+		s->has_file = true;
+	}
+	s->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (s->watch_fd < 0)
+		return -errno;
+	parent_of(s, directory);
+	if (inotify_add_watch(s->watch_fd, directory,
+			      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
+				      IN_MOVE_SELF) < 0)
+		return -errno;
+	return loop_add(s->config.loop, s->watch_fd, EPOLLIN, on_watch, s);
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
+int server_new(struct server **s, const struct server_config *config, struct fault *f)
+{
+	struct server *n;
+	int err = 0;
+
+	if (strlen(config->path) >= sizeof(n->path))
+		return fault(f, -ENAMETOOLONG, "%s: too long for a socket", config->path);
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return fault(f, -ENOMEM, "%s: out of memory", config->path);
+	n->config = *config;
+	memcpy(n->path, config->path, strlen(config->path) + 1);
+	n->fd = config->inherited_fd;
+	n->watch_fd = -1;
+	if (n->fd < 0)
+		err = bind_socket(n, f);
+	if (err)
+		goto fail;
+	err = watch_file(n);
+	if (!err && listen(n->fd, BACKLOG) != 0)
+		err = -errno;
+	if (!err)
+		err = loop_add(config->loop, n->fd, EPOLLIN, on_listener, n);
+	if (err) {
+		fault(f, err, "%s: %s", n->path, strerror(-err));
+		goto fail;
+	}
+	*s = n;
+	return 0;
+fail:
+	server_free(n);
+	return err;
+}
+
+void server_free(struct server *s)
+{
+	if (!s)
+		return;
+	for (struct server_client *c = s->clients, *next; c; c = next) {
+		next = c->next;
+		close_client(c);
+	}
+	if (file_is_ours(s))
+		unlink(s->path);
+	if (s->watch_fd >= 0) {
+		loop_delete(s->config.loop, s->watch_fd);
+		close(s->watch_fd);
+	}
+	if (s->fd >= 0) {
+		loop_delete(s->config.loop, s->fd);
+		close(s->fd);
+	}
+	free(s);
+}
+
+void server_send(struct server_client *client, const void *data, size_t n)
+{
+	buffer_append(&client->out, data, n);
+	if (client->out.failed)
+		close_client(client);
+	else
+		serve(client, false);
+}
+
+void server_flush(struct server *s, unsigned timeout_ms)
+{
+	uint64_t until_ns = loop_now_ns() + timeout_ms * NS_PER_MS, now_ns;
+	struct server_client *c, *next;
+
+	for (c = s->clients; c; c = next) {
+		struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+
+		next = c->next;
+		while (buffer_len(&c->out) && (now_ns = loop_now_ns()) < until_ns) {
+			poll(&p, 1, (int)((until_ns - now_ns) / NS_PER_MS) + 1);
+			if (write_out(c))
+				break;
+		}
+	}
+}

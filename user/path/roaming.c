@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "path/roaming.h"
+
+#include "wg/spin.h"
+
+/* Where @p went since @e was resolved; false if @e is up to date. */
+static bool roamed_since(struct peer *p, const struct encap *e, struct endpoint *to,
+			 uint32_t *roam_count)
+{
+	*roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
+	if (*roam_count == e->roam_count)
+		return false;
+	spin_lock(&p->roaming_lock);
+	*to = p->moved_to;
+	*roam_count = atomic_load_explicit(&p->roam_count, memory_order_relaxed);
+	spin_unlock(&p->roaming_lock);
+	return *roam_count != e->roam_count && to->remote.sa.sa_family != AF_UNSPEC;
+}
+
+const struct encap *roaming_encap(struct peer *p, struct encap *room)
+{
+	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
+	struct endpoint to;
+	uint32_t roam_count;
+
+	if (!e || !roamed_since(p, e, &to, &roam_count))
+		return e;
+	*room = (struct encap){
+		.endpoint = to,
+		.requested = to,
+		.roam_count = roam_count,
+		.mtu = e->mtu,
+		.source_port = e->source_port,
+	};
+	return room;
+}
+
+bool roaming_knows(struct peer *p, const struct endpoint *from)
+{
+	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_acquire);
+	struct endpoint to;
+	uint32_t roam_count;
+
+	if (!e)
+		return false;
+	if (roamed_since(p, e, &to, &roam_count))
+		return endpoint_same(&to, from);
+	/* By AF_XDP it came to what the host's NAT makes of our address: not one to send from. */
+	return e->translated ? endpoint_same_remote(&e->requested, from)
+			     : endpoint_same(&e->requested, from);
+}
+
+void roaming_tell(struct peer *p, const struct endpoint *to, struct handoff *h)
+{
+	const struct note n = {
+		.kind = NOTE_MOVED, .slot = p->slot, .serial = p->serial, .from = *to
+	};
+
+	/* Counted before it is told: who is told reads the count. */
+	spin_lock(&p->roaming_lock);
+	p->moved_to = *to;
+	atomic_fetch_add_explicit(&p->roam_count, 1, memory_order_release);
+	if (!handoff_note(h, &n))
+		p->moved_to.remote.sa.sa_family = AF_UNSPEC; /* a later packet will say it */
+	spin_unlock(&p->roaming_lock);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "path/suspend.h"
+
+#include <time.h>
+
+#include "wgxdp/limits.h"
+
+/* The two clocks run alike; this is room for rounding, and less than any sleep. */
+#define SLACK_NS ((int64_t)NS_PER_MS)
+
+/* Signed: in a time namespace BOOTTIME may be behind. */
+static int64_t read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
+}
+
+/* How much BOOTTIME is ahead, or less: between the two reads we may be kept waiting, and only in this
+ * order that never looks like a sleep. */
+static int64_t slept_at_least(void)
+{
+	int64_t boot_ns = read_clock(CLOCK_BOOTTIME);
+
+	return boot_ns - read_clock(CLOCK_MONOTONIC);
+}
+
+/* The same, or more. Of several reads the least has waited the least. */
+static int64_t slept_at_most(void)
+{
+	int64_t least_ns = INT64_MAX;
+
+	for (unsigned i = 0; i < 4; i++) {
+		int64_t monotonic_ns = read_clock(CLOCK_MONOTONIC);
+		int64_t ahead_ns = read_clock(CLOCK_BOOTTIME) - monotonic_ns;
+
+		if (ahead_ns < least_ns)
+			least_ns = ahead_ns;
+	}
+	return least_ns;
+}
+
+void suspend_init(struct suspend *a)
+{
+	atomic_init(&a->slept_ns, slept_at_most());
+	atomic_init(&a->copies, 0);
+	atomic_init(&a->wiped, 0);
+}
+
+bool suspend_stale(const struct suspend *a)
+{
+	uint64_t wiped = atomic_load_explicit(&a->wiped, memory_order_acquire); /* B */
+
+	if (suspend_copies(a) != wiped)
+		return true;
+	return slept_at_least() >
+	       atomic_load_explicit(&a->slept_ns, memory_order_acquire) + SLACK_NS; /* B */
+}
+
+void suspend_copied(struct suspend *a)
+{
+	atomic_fetch_add_explicit(&a->copies, 1, memory_order_acq_rel);
+}
+
+struct suspend_mark suspend_begin(const struct suspend *a)
+{
+	return (struct suspend_mark){ .slept_ns = slept_at_most(), .copies = suspend_copies(a) };
+}
+
+void suspend_end(struct suspend *a, struct suspend_mark mark)
+{
+	atomic_store_explicit(&a->slept_ns, mark.slept_ns, memory_order_release); /* A */
+	atomic_store_explicit(&a->wiped, mark.copies, memory_order_release);	  /* A */
+}

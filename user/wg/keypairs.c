@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keypairs.c - the sessions of a peer, [W] 6.3.
+ *
+ *   as initiator:   the response proves that the other side has the keys:
+ *                       previous := next or else current;  current := new
+ *   as responder:   only the first message under the new keys proves that our response arrived:
+ *                       next := new    ... then    previous := current;  current := next
+ *
+ * A session that falls out of its place is forgotten at once: its index ends, and the revoked flag
+ * stops a worker that still holds it. Its memory goes through retire.
+ */
+#include <errno.h>
+
+#include "crypto/wipe.h"
+#include "wg/engine.h"
+#include "wgxdp/limits.h"
+
+/* Of 2^32 at most SESSIONS_MAX = 2^20 are taken: 8 tries fail together once in 2^96 times. */
+#define INDEX_TRIES 8
+
+int keypairs_new_index(const struct device *d, uint32_t *index)
+{
+	uint32_t random;
+
+	for (unsigned i = 0; i < INDEX_TRIES; i++) {
+		d->ops->random(d->ctx, &random, sizeof(random));
+		if (!indextab_has(d->indices, random)) {
+			*index = random;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+static struct session *get(_Atomic(struct session *) *place)
+{
+	return atomic_load_explicit(place, memory_order_relaxed); /* we are the only writer */
+}
+
+static void set(_Atomic(struct session *) *place, struct session *s)
+{
+	atomic_store_explicit(place, s, memory_order_seq_cst); /* see peer_session() */
+}
+
+/* @s has left its place. NULL is fine. */
+static void drop(struct device *d, struct session *s)
+{
+	if (!s)
+		return;
+	atomic_store_explicit(&s->revoked, true, memory_order_relaxed);
+	indextab_del(d->indices, s->local_index);
+	d->ops->index_end(d->ctx, s->local_index);
+	d->ops->retire(d->ctx, s, session_free);
+}
+
+/* The kernel's driver drops previous as well when it gets a new next. We keep it until next is
+ * confirmed: after crossing initiations it is what the other side sends under, and nothing of that
+ * should be lost for a round trip. The paper's bound of three sessions holds. */
+static void add_next(struct device *d, struct peer *p, struct session *new)
+{
+	struct session *unconfirmed = get(&p->next);
+
+	set(&p->next, new);
+	drop(d, unconfirmed);
+}
+
+static void add_current(struct device *d, struct peer *p, struct session *new)
+{
+	struct session *next = get(&p->next), *current = get(&p->current);
+	struct session *previous = p->previous;
+
+	/* An unconfirmed next may be in use by the other side already: better kept than current. */
+	p->previous = next ? next : current;
+	set(&p->next, NULL);
+	set(&p->current, new);
+	drop(d, previous);
+	if (next)
+		drop(d, current);
+}
+
+/* Makes @s known under its index; the initiator's is known as pending already. */
+static int publish(struct device *d, struct peer *p, struct session *s)
+{
+	int err = 0;
+
+	if (s->initiator)
+		indextab_promote(d->indices, s->local_index, s);
+	else
+		err = indextab_add(d->indices, s->local_index, p, s);
+	if (!err)
+		err = d->ops->index_begin(d->ctx, s->local_index, p, false);
+	return err;
+}
+
+int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns)
+{
+	uint32_t local = hs->local_index, remote = hs->remote_index;
+	bool initiator = hs->state == NOISE_CONSUMED_RESPONSE;
+	struct noise_keys keys;
+	struct session *s;
+	int err = 0;
+
+	noise_derive_keys(hs, &keys);
+	s = session_new(p, &keys, initiator, local, remote, now_ns);
+	wipe(&keys, sizeof(keys));
+	if (!s) {
+		err = -ENOMEM;
+		goto forget_index;
+	}
+	err = publish(d, p, s);
+	if (err)
+		goto revoke;
+	if (initiator)
+		add_current(d, p, s);
+	else
+		add_next(d, p, s);
+	timers_session_begun(&p->timers, now_ns);
+	keypairs_reap(d, p, now_ns);
+	d->ops->event(d->ctx, DEVICE_SESSION_BEGUN, p, NULL);
+	return 0;
+
+revoke: /* a worker may have found it by its index */
+	atomic_store_explicit(&s->revoked, true, memory_order_relaxed);
+	d->ops->retire(d->ctx, s, session_free);
+forget_index:
+	indextab_del(d->indices, local);
+	if (initiator) /* its index_begin as a pending one did succeed */
+		d->ops->index_end(d->ctx, local);
+	return err;
+}
+
+void keypairs_confirm(struct device *d, struct peer *p, struct session *s)
+{
+	struct session *previous = p->previous;
+
+	p->previous = get(&p->current);
+	set(&p->current, s);
+	set(&p->next, NULL);
+	drop(d, previous);
+}
+
+static uint64_t end_of(const struct session *s)
+{
+	return s->born_ns + (REJECT_AFTER_TIME_S + INDEX_GRACE_S) * NS_PER_S;
+}
+
+/* True if @s is to go. If it stays, its end counts for the next look. */
+static bool ended(struct peer *p, const struct session *s, uint64_t now_ns)
+{
+	if (!s)
+		return false;
+	if (now_ns >= end_of(s))
+		return true;
+	if (!p->timers.index_reap_ns || end_of(s) < p->timers.index_reap_ns)
+		p->timers.index_reap_ns = end_of(s);
+	return false;
+}
+
+static void reap(struct device *d, struct peer *p, _Atomic(struct session *) *place,
+		 uint64_t now_ns)
+{
+	struct session *s = get(place);
+
+	if (ended(p, s, now_ns)) {
+		set(place, NULL);
+		drop(d, s);
+	}
+}
+
+void keypairs_reap(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	p->timers.index_reap_ns = 0;
+	reap(d, p, &p->current, now_ns);
+	reap(d, p, &p->next, now_ns);
+	if (ended(p, p->previous, now_ns)) {
+		drop(d, p->previous);
+		p->previous = NULL;
+	}
+}
+
+void keypairs_clear(struct device *d, struct peer *p)
+{
+	struct session *current = get(&p->current), *next = get(&p->next);
+	struct session *previous = p->previous;
+
+	set(&p->current, NULL);
+	set(&p->next, NULL);
+	p->previous = NULL;
+	drop(d, previous);
+	drop(d, current);
+	drop(d, next);
+	p->timers.index_reap_ns = 0;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_timers.c - what keeps a peer's sessions alive and fresh: keepalives, deadlines, workers' notes. */
+#include <endian.h>
+#include <string.h>
+
+#include "crypto/aead.h"
+#include "crypto/wipe.h"
+#include "wg/engine.h"
+#include "wgxdp/limits.h"
+
+bool peer_timers_reachable(const struct device *d, const struct peer *p)
+{
+	return d->up && d->identity.set && p->endpoint.remote.sa.sa_family != AF_UNSPEC &&
+	       !is_zero_ct(p->remote.static_static, sizeof(p->remote.static_static));
+}
+
+void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t len,
+		      uint64_t now_ns)
+{
+	if (d->ops->send(d->ctx, p, &p->endpoint, msg, len))
+		return;
+	atomic_store_explicit(&p->last_udp_ns, now_ns, memory_order_relaxed);
+	peer_sent(p, 1, len, false, now_ns);
+}
+
+bool peer_timers_flush(struct device *d, struct peer *p)
+{
+	if (!atomic_load_explicit(&p->stage.count, memory_order_seq_cst)) /* see peer_session() */
+		return false;
+	d->ops->flush(d->ctx, p);
+	return true;
+}
+
+/* A data message of nothing but a tag, [W] 6.5. False if @s is used up. */
+static bool send_empty(struct device *d, struct peer *p, struct session *s, uint64_t now_ns)
+{
+	struct {
+		struct wire_data header;
+		uint8_t tag[WIRE_TAG_LEN];
+	} msg = { .header.header.type = WIRE_DATA };
+	struct aead_job job = { .key = s->send_key, .src = msg.tag, .dst = msg.tag };
+
+	_Static_assert(sizeof(msg) == wire_data_len(0), "[W] 5.4.6");
+	if (!session_take_counters(s, 1, &job.counter))
+		return false;
+	msg.header.receiver_index = htole32(s->remote_index);
+	msg.header.counter = htole64(job.counter);
+	aead_seal_batch(&job, 1);
+	peer_timers_send(d, p, &msg, sizeof(msg), now_ns);
+	d->ops->event(d->ctx, DEVICE_KEEPALIVE_SENT, p, &p->endpoint);
+	return true;
+}
+
+void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	struct session *s = atomic_load_explicit(&p->current, memory_order_relaxed);
+
+	if (!peer_timers_reachable(d, p))
+		return;
+	if (!s || !session_may_send(s, now_ns)) {
+		handshake_begin(d, p, now_ns);
+		return;
+	}
+	if (peer_timers_flush(d, p))
+		return;
+	if (!send_empty(d, p, s, now_ns) || session_renew_after_send(s, now_ns))
+		handshake_begin(d, p, now_ns);
+}
+
+void peer_timers_handshake_done(struct device *d, struct peer *p)
+{
+	timers_handshake_done(&p->timers);
+	p->latest_handshake_unix_ns = d->ops->unix_ns(d->ctx);
+	d->ops->peer_changed(d->ctx, p, false);
+}
+
+/* From now on the next packet asks for a handshake, however short a time ago another one did: that
+ * handshake is no more. Sequentially consistent, as the stage's count is: a packet that comes just now
+ * sees this, or is seen by who looks at the stage next. */
+static void forget_want(struct peer *p)
+{
+	atomic_store_explicit(&p->wanted_ns, 0, memory_order_seq_cst);
+}
+
+void peer_timers_forget(struct device *d, struct peer *p)
+{
+	keypairs_clear(d, p);
+	handshake_drop(d, p);
+	timers_reset(&p->timers);
+	forget_want(p);
+}
+
+void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	uint64_t at = timers_next(&p->timers);
+
+	if (!d->up)
+		at = TIMERS_NEVER;
+	heap_set(&d->deadlines, p, at > now_ns ? at : now_ns + 1);
+}
+
+void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	if (p->timers.persistent_s)
+		peer_timers_keepalive(d, p, now_ns);
+	else if (atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
+		handshake_begin(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
+}
+
+/* The source address that we used may be what is broken: let the route choose. */
+static void forget_local(struct device *d, struct peer *p)
+{
+	struct endpoint before = p->endpoint;
+
+	endpoint_forget_local(&p->endpoint);
+	if (!endpoint_same(&before, &p->endpoint))
+		d->ops->peer_changed(d->ctx, p, true);
+}
+
+static void retry(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	if (!peer_timers_reachable(d, p))
+		return;
+	if (!timers_may_initiate(&p->timers, now_ns)) { /* a response of ours went out meanwhile */
+		timers_retry_put_off(&p->timers);
+		return;
+	}
+	if (p->timers.attempts) {
+		d->ops->event(d->ctx, DEVICE_HANDSHAKE_RETRY, p, &p->endpoint);
+		forget_local(d, p);
+	}
+	handshake_initiate(d, p, now_ns);
+}
+
+static void give_up(struct device *d, struct peer *p)
+{
+	forget_want(p);
+	d->counts[REASON_no_session] += stage_purge(&p->stage);
+	d->ops->event(d->ctx, DEVICE_HANDSHAKE_GIVEN_UP, p, &p->endpoint);
+}
+
+/* Expired things go first, so that nothing below is tried with them. */
+static void act(struct device *d, struct peer *p, unsigned due, uint64_t now_ns)
+{
+	if (due & TIMERS_ZERO) {
+		keypairs_clear(d, p);
+		handshake_drop(d, p);
+		d->ops->event(d->ctx, DEVICE_KEYS_WIPED, p, NULL);
+	}
+	if (due & TIMERS_REAP)
+		keypairs_reap(d, p, now_ns);
+	if (due & TIMERS_GIVE_UP)
+		give_up(d, p);
+	if (due & TIMERS_RETRY)
+		retry(d, p, now_ns);
+	if (due & TIMERS_NEW_HANDSHAKE) {
+		forget_local(d, p);
+		handshake_begin(d, p, now_ns);
+	}
+	if (due & (TIMERS_KEEPALIVE | TIMERS_PERSISTENT))
+		peer_timers_keepalive(d, p, now_ns);
+}
+
+void device_watch(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	if (d->up)
+		act(d, p, timers_due(&p->timers, now_ns), now_ns);
+	peer_timers_schedule(d, p, now_ns);
+}
+
+void device_tick(struct device *d, uint64_t now_ns)
+{
+	struct peer *p;
+
+	while ((p = heap_first(&d->deadlines)) && p->deadline_ns <= now_ns)
+		device_watch(d, p, now_ns);
+}
+
+uint64_t device_next(const struct device *d)
+{
+	struct peer *p = heap_first(&d->deadlines);
+
+	return p ? p->deadline_ns : TIMERS_NEVER;
+}
+
+/* The note may be older than the session that it asked for: then there is only a packet to send,
+ * which was staged after the flush. */
+void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	struct session *s = atomic_load_explicit(&p->current, memory_order_relaxed);
+
+	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
+	    !session_renew_after_receive(s, now_ns)) {
+		peer_timers_flush(d, p);
+		return;
+	}
+	handshake_begin(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
+}
+
+void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns)
+{
+	struct session *next = atomic_load_explicit(&p->next, memory_order_relaxed);
+
+	if (!s || s != next)
+		return;
+	keypairs_confirm(d, p, next);
+	/* Ours is not needed any more, and a late answer to it would displace this session. */
+	handshake_drop(d, p);
+	peer_timers_handshake_done(d, p);
+	peer_timers_flush(d, p);
+	peer_timers_schedule(d, p, now_ns);
+}
+
+void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	struct session *next = atomic_load_explicit(&p->next, memory_order_relaxed);
+
+	if (next && atomic_load_explicit(&next->confirmed, memory_order_acquire))
+		device_confirmed(d, p, next, now_ns);
+	if (atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
+		device_want_handshake(d, p, now_ns);
+	device_watch(d, p, now_ns);
+}
+
+void device_moved(struct device *d, struct peer *p, const struct endpoint *from)
+{
+	if (endpoint_martian(from) || endpoint_same(&p->endpoint, from))
+		return;
+	if (d->ops->answerable && !endpoint_same_remote(&p->endpoint, from) &&
+	    !d->ops->answerable(d->ctx, from))
+		return;
+	p->endpoint = *from;
+	d->ops->peer_changed(d->ctx, p, true);
+}
+
+void device_zero_all(struct device *d, uint64_t now_ns)
+{
+	for (struct peer *p = d->first; p; p = p->list_next) {
+		peer_timers_forget(d, p);
+		d->ops->event(d->ctx, DEVICE_KEYS_WIPED, p, NULL);
+		peer_timers_resume(d, p, now_ns);
+	}
+}
