@@ -6,7 +6,7 @@
 #include <poll.h>
 
 #include "sandbox.h"
-#include "wg/allowedips.h"
+#include "wg/prefix.h"
 #include "wgxdp/blake2s.h"
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"

@@ -51,7 +51,7 @@ static int parse(struct conf *c, const char *text, struct told *t, struct fault 
 /* "KEY-LETTER[name]: prefix prefix" of each peer, for comparison. */
 static char *peers_text(const struct conf *c, char *out, size_t room)
 {
-	char key[KEYTEXT_BASE64_LEN + 1], prefix[VALUETEXT_PREFIX_LEN];
+	char key[KEYTEXT_BASE64_LEN + 1], prefix[PREFIX_TEXT_LEN];
 
 	*out = '\0';
 	for (uint32_t i = 0; i < c->peer_count; i++) {
@@ -66,7 +66,7 @@ static char *peers_text(const struct conf *c, char *out, size_t room)
 				       p->name, p->own ? "own" : "");
 		for (uint32_t j = 0; j < p->allowed_count; j++)
 			at += (size_t)snprintf(out + at, room - at, " %s",
-					       valuetext_prefix_text(&p->allowed[j], prefix));
+					       prefix_text(&p->allowed[j], prefix));
 	}
 	return out;
 }
@@ -265,7 +265,7 @@ static void interface_values(void **state)
 		"PrivateKey = " SECRET "\nListenPort = 51820\nFwMark = 0xCa6c\n"
 		"Address = 10.0.0.1/24, fd00::1 192.0.2.7\nAddress = 10.0.0.2\nMTU = 1380\nTable = off\n"
 		"SaveConfig = false\n";
-	char prefix[VALUETEXT_PREFIX_LEN], key[KEYTEXT_BASE64_LEN + 1];
+	char prefix[PREFIX_TEXT_LEN], key[KEYTEXT_BASE64_LEN + 1];
 	static const char *const addresses[] = { "10.0.0.1/24", "fd00::1/128", "192.0.2.7/32",
 						 "10.0.0.2/32" };
 	struct told told;
@@ -283,7 +283,7 @@ static void interface_values(void **state)
 	assert_int_equal(c.table, CONF_TABLE_OFF);
 	assert_int_equal(c.address_count, 4);
 	for (unsigned i = 0; i < 4; i++)
-		assert_string_equal(valuetext_prefix_text(&c.addresses[i], prefix), addresses[i]);
+		assert_string_equal(prefix_text(&c.addresses[i], prefix), addresses[i]);
 	conf_done(&c);
 
 	assert_int_equal(parse(&c,

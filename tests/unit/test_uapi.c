@@ -99,11 +99,11 @@ static char ended[256]; /* prefixes that came to their end, one after the other 
 
 static void op_allowed_end(void *ctx, const struct prefix *prefix)
 {
-	char text[VALUETEXT_PREFIX_LEN];
+	char text[PREFIX_TEXT_LEN];
 	size_t len = strlen(ended);
 
 	(void)ctx;
-	snprintf(ended + len, sizeof(ended) - len, "%s ", valuetext_prefix_text(prefix, text));
+	snprintf(ended + len, sizeof(ended) - len, "%s ", prefix_text(prefix, text));
 }
 
 static void op_flush(void *ctx, struct peer *peer)

@@ -10,7 +10,7 @@
 
 #include "bpf/loader_private.h"
 #include "crypto/wipe.h"
-#include "wg/allowedips.h"
+#include "wg/prefix.h"
 #include "wgxdp/blake2s.h"
 #include "wgxdp/wire.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/setup.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,14 +13,6 @@
 #define MTU_MIN 1280 /* RFC 8200 5 */
 /* What fits a UDP datagram after the overhead. */
 #define MTU_MAX (65535 - OVERHEAD)
-
-static void prefix_text(char text[static INET6_ADDRSTRLEN + 4], const struct prefix *p)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	inet_ntop(p->family, p->addr, address, sizeof(address));
-	snprintf(text, INET6_ADDRSTRLEN + 4, "%s/%u", address, p->length);
-}
 
 static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e, uint32_t fwmark)
 {
@@ -68,13 +59,13 @@ int setup_link(uint32_t ifindex, const struct conf *conf, struct fault *f)
 	if (!nl)
 		return fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
 	for (uint32_t i = 0; i < conf->address_count; i++) {
-		char text[INET6_ADDRSTRLEN + 4];
+		char text[PREFIX_TEXT_LEN];
 
 		err = netlink_add_address(nl, ifindex, &conf->addresses[i]);
 		if (!err)
 			continue;
-		prefix_text(text, &conf->addresses[i]);
-		fault(f, err, "%s: Address = %s: %s", conf->path, text,
+		fault(f, err, "%s: Address = %s: %s", conf->path,
+		      prefix_text(&conf->addresses[i], text),
 		      err == -EEXIST ? "given twice" : strerror(-err));
 		goto out;
 	}
@@ -116,7 +107,7 @@ static int add_routes(struct netlink *nl, uint32_t ifindex, const struct conf *c
 {
 	for (uint32_t i = 0; i < peer->allowed_count; i++) {
 		const struct prefix *p = &peer->allowed[i];
-		char text[INET6_ADDRSTRLEN + 4];
+		char text[PREFIX_TEXT_LEN];
 		int err;
 
 		if (is_connected(conf, p))
@@ -124,9 +115,8 @@ static int add_routes(struct netlink *nl, uint32_t ifindex, const struct conf *c
 		err = netlink_add_route(nl, ifindex, p);
 		if (!err)
 			continue;
-		prefix_text(text, p);
 		return fault(f, err, "%s: route to %s: %s; `Table = off` leaves routes to you",
-			     conf->path, text,
+			     conf->path, prefix_text(p, text),
 			     err == -EEXIST ? "there is one already" : strerror(-err));
 	}
 	return 0;

@@ -233,21 +233,21 @@ static int read_line(struct conf_parser *p, char *line)
 static void warn_moved(void *ctx, const struct settle_step *step)
 {
 	struct conf_parser *p = ctx;
-	char text[VALUETEXT_PREFIX_LEN];
+	char text[PREFIX_TEXT_LEN];
 
-	conf_warn(p, step->line, valuetext_prefix_text(&step->prefix, text),
+	conf_warn(p, step->line, prefix_text(&step->prefix, text),
 		  "another peer has it in its allowed IPs, too; it goes to the later one");
 }
 
 /* A default route needs a table and rules of its own. */
 static int check_default(struct conf_parser *p, const struct settle_step *step)
 {
-	char text[VALUETEXT_PREFIX_LEN];
+	char text[PREFIX_TEXT_LEN];
 
 	if (step->prefix.length || p->c->table == CONF_TABLE_OFF)
 		return 0;
 	p->line = step->line;
-	return conf_bad(p, -ENOTSUP, valuetext_prefix_text(&step->prefix, text),
+	return conf_bad(p, -ENOTSUP, prefix_text(&step->prefix, text),
 			"a default route with Table = auto is not supported yet; write Table = off "
 			"and add the route yourself");
 }

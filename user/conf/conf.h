@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 #include "util/fault.h"
-#include "wg/allowedips.h"
 #include "wg/endpoint.h"
 #include "wg/peer.h"
+#include "wg/prefix.h"
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 

@@ -269,15 +269,15 @@ static int add_allowed_ip(struct conf_parser *p, char *text)
 	bool sign = *text == '+' || *text == '-';
 	struct settle_step step = { .take = *text == '-', .line = p->line };
 	const char *what = valuetext_prefix(text + sign, &step.prefix);
-	char masked[VALUETEXT_PREFIX_LEN], sentence[VALUETEXT_PREFIX_LEN + 64];
+	char masked[PREFIX_TEXT_LEN], sentence[PREFIX_TEXT_LEN + 64];
 
 	if (what)
 		return conf_bad(p, -EINVAL, *text ? text : p->key,
 				*text ? what : "between and after commas must stand an address");
 	p->incremental |= sign;
-	if (valuetext_mask(&step.prefix)) {
+	if (prefix_mask(&step.prefix)) {
 		snprintf(sentence, sizeof(sentence), "has host bits set; taken as %s",
-			 valuetext_prefix_text(&step.prefix, masked));
+			 prefix_text(&step.prefix, masked));
 		conf_warn(p, p->line, text, sentence);
 	}
 	return conf_add_step(p, &step);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "wg/allowedips.h"
+#include "wg/prefix.h"
 
 /* One step: @peer (a number) is given @prefix, or it is taken from @peer if it has it. */
 struct settle_step {

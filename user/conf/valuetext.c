@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <string.h>
 
 static int digit(char c)
@@ -59,29 +58,6 @@ const char *valuetext_prefix(const char *text, struct prefix *out)
 	p.length = (uint8_t)bits;
 	*out = p;
 	return NULL;
-}
-
-bool valuetext_mask(struct prefix *p)
-{
-	unsigned bytes = p->family == AF_INET ? 4 : 16;
-	bool any = false;
-
-	for (unsigned i = p->length / 8; i < bytes; i++) {
-		uint8_t keep = i == p->length / 8 ? (uint8_t)(0xff00 >> p->length % 8) : 0;
-
-		any |= p->addr[i] & (uint8_t)~keep;
-		p->addr[i] &= keep;
-	}
-	return any;
-}
-
-char *valuetext_prefix_text(const struct prefix *p, char text[static VALUETEXT_PREFIX_LEN])
-{
-	char address[INET6_ADDRSTRLEN];
-
-	inet_ntop(p->family, p->addr, address, sizeof(address));
-	snprintf(text, VALUETEXT_PREFIX_LEN, "%s/%u", address, p->length);
-	return text;
 }
 
 const char *valuetext_split_endpoint(char *text, char **host, char **port)

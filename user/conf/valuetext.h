@@ -9,10 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "wg/allowedips.h"
 #include "wg/endpoint.h"
-
-#define VALUETEXT_PREFIX_LEN 50 /* an IPv6 prefix and its NUL */
+#include "wg/prefix.h"
 
 /* Reads digits of @base (10 or 16) and nothing else, up to @max; @out is untouched on failure. */
 bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *out)
@@ -22,12 +20,6 @@ bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *o
  * the end of a sentence; @out is then untouched. */
 const char *valuetext_prefix(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
-
-/* Zeroes the bits of p->addr beyond p->length; returns true if any was set. */
-bool valuetext_mask(struct prefix *p);
-
-/* "192.0.2.0/24"; returns @text. */
-char *valuetext_prefix_text(const struct prefix *p, char text[static VALUETEXT_PREFIX_LEN]);
 
 /* Cuts "host:port", "[v6]:port" in place as wg does: at the last colon. Returns NULL, or what is
  * wrong with it. */

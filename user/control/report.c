@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The control socket, wgxdp/control.h: what `wgxdp show` shows, and `wgxdp detach`. */
-#include <arpa/inet.h>
 #include <jansson.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,10 +18,9 @@ static json_t *number(uint64_t n)
 
 static int add_allowed(void *ctx, const struct prefix *p)
 {
-	char address[INET6_ADDRSTRLEN];
+	char text[PREFIX_TEXT_LEN];
 
-	inet_ntop(p->family, p->addr, address, sizeof(address));
-	return json_array_append_new(ctx, json_sprintf("%s/%u", address, p->length));
+	return json_array_append_new(ctx, json_string(prefix_text(p, text)));
 }
 
 /* Which way data to the peer goes; why is said where another could be hoped for. */

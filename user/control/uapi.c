@@ -190,7 +190,6 @@ static int allowed_ip(struct uapi_session *s, const char *value)
 
 	if (!strchr(value, '/') || valuetext_prefix(value + take, &p))
 		return -EINVAL;
-	valuetext_mask(&p);
 	if (!peer)
 		return 0;
 	if (!take)
@@ -251,9 +250,9 @@ static void print_key(struct buffer *reply, const char *name, const uint8_t *key
 
 static int print_allowed_ip(void *ctx, const struct prefix *p)
 {
-	char text[VALUETEXT_PREFIX_LEN];
+	char text[PREFIX_TEXT_LEN];
 
-	buffer_printf(ctx, "allowed_ip=%s\n", valuetext_prefix_text(p, text));
+	buffer_printf(ctx, "allowed_ip=%s\n", prefix_text(p, text));
 	return 0;
 }
 

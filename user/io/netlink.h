@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "wg/allowedips.h"
 #include "wg/endpoint.h"
+#include "wg/prefix.h"
 
 struct netlink; /* a request socket; one thread */
 

@@ -165,7 +165,7 @@ static struct trie *trie_of(const struct allowedips *a, uint8_t family)
 /* @p with its host bits cleared. False for what is no prefix. */
 static bool read_prefix(const struct prefix *p, struct bits *bits)
 {
-	if ((p->family != AF_INET || p->length > 32) && (p->family != AF_INET6 || p->length > 128))
+	if (!prefix_valid(p))
 		return false;
 	*bits = p->family == AF_INET ? bits4(p->addr) : bits6(p->addr);
 	*bits = truncated(*bits, p->length);
@@ -395,19 +395,6 @@ void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to)
 		list_unlink(n);
 		list_append(to, n);
 	}
-}
-
-bool allowedips_mask(struct prefix *p)
-{
-	struct bits bits;
-	uint64_t words[2];
-
-	if (!read_prefix(p, &bits))
-		return false;
-	words[0] = htobe64(bits.high);
-	words[1] = htobe64(bits.low);
-	memcpy(p->addr, words, p->family == AF_INET ? 4 : 16);
-	return true;
 }
 
 int allowedips_each(const struct allowedips_list *list,

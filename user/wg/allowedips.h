@@ -9,20 +9,14 @@
 #ifndef WGXDP_ALLOWEDIPS_H
 #define WGXDP_ALLOWEDIPS_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "wg/indextab.h"
+#include "wg/prefix.h"
 
 struct peer;
 struct allowedips;
-
-struct prefix {
-	uint8_t family;	  /* AF_INET or AF_INET6 */
-	uint8_t length;	  /* bits, 0..32 or 0..128 */
-	uint8_t addr[16]; /* network order; IPv4 in the first four; host bits are zero */
-};
 
 /* A list of one peer's prefixes, in the order in which it got them; a member of struct peer. */
 struct allowedips_list {
@@ -32,9 +26,6 @@ struct allowedips_list {
 
 struct allowedips *allowedips_new(retire_fn retire, void *ctx);
 void allowedips_free(struct allowedips *a);
-
-/* Clears the host bits of @p. False, with @p untouched, for what is no prefix. Any thread. */
-bool allowedips_mask(struct prefix *p);
 
 /* Gives @p (host bits are masked here) to @peer, taking it from whoever has it; @list is @peer's.
  * Given to its holder again it stays where it was in the order; if that is on another list, it goes to

@@ -298,8 +298,9 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	struct prefix masked = *prefix;
 	int err;
 
-	if (!allowedips_mask(&masked))
+	if (!prefix_valid(prefix))
 		return -EINVAL;
+	prefix_mask(&masked);
 	err = d->ops->allowed_begin(d->ctx, &masked, p);
 	if (err)
 		return err;
@@ -313,7 +314,10 @@ void device_peer_disallow(struct device *d, struct peer *p, const struct prefix 
 {
 	struct prefix masked = *prefix;
 
-	if (allowedips_mask(&masked) && allowedips_remove(d->allowed, &masked, p))
+	if (!prefix_valid(prefix))
+		return;
+	prefix_mask(&masked);
+	if (allowedips_remove(d->allowed, &masked, p))
 		d->ops->allowed_end(d->ctx, &masked);
 }
 
