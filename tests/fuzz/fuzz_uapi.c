@@ -27,10 +27,12 @@ static void op_flush(void *ctx, struct peer *p) { (void)ctx, (void)p; }
 static void op_retire(void *ctx, void *o, void (*release)(void *o)) { (void)ctx; release(o); }
 static void op_event(void *ctx, enum device_event e, const struct peer *p, const struct endpoint *f)
 { (void)ctx, (void)e, (void)p, (void)f; }
-static const struct device_ops device_ops = {
-	.random = op_random, .unix_ns = op_time, .send = op_send,
+static const struct device_mirror device_mirror = {
 	.index_begin = op_begin, .index_end = op_end, .peer_begin = op_peer, .peer_end = op_peer_end,
 	.identity_changed = op_identity, .allowed_begin = op_allowed, .allowed_end = op_allowed_end,
+};
+static const struct device_ops device_ops = {
+	.random = op_random, .unix_ns = op_time, .send = op_send,
 	.peer_changed = op_changed, .flush = op_flush, .retire = op_retire, .event = op_event,
 };
 static int set_port(void *ctx, uint16_t p) { (void)ctx; return p == 1 ? -1 : 0; }
@@ -66,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct device device;
 	struct uapi u = { &device, &uapi_ops, NULL };
 
-	if (sodium_init() < 0 || device_init(&device, &device_ops, NULL))
+	if (sodium_init() < 0 || device_init(&device, &device_ops, NULL, &device_mirror, NULL))
 		abort();
 	device_set_up(&device, true, NS_PER_S);
 	feed(&u, (const char *)data, size, &reply);

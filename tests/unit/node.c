@@ -187,10 +187,7 @@ static void node_event(void *ctx, enum device_event event, const struct peer *pe
 		node_begun(n, peer);
 }
 
-const struct device_ops node_ops = {
-	.random = node_random,
-	.unix_ns = node_unix_ns,
-	.send = node_ops_send,
+const struct device_mirror node_mirror = {
 	.index_begin = node_index_begin,
 	.index_end = node_index_end,
 	.peer_begin = node_peer_begin,
@@ -198,6 +195,12 @@ const struct device_ops node_ops = {
 	.identity_changed = node_identity_changed,
 	.allowed_begin = node_allowed_begin,
 	.allowed_end = node_allowed_end,
+};
+
+const struct device_ops node_ops = {
+	.random = node_random,
+	.unix_ns = node_unix_ns,
+	.send = node_ops_send,
 	.peer_changed = node_peer_changed,
 	.flush = node_flush,
 	.retire = node_retire,

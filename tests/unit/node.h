@@ -11,6 +11,7 @@
 #include "network.h"
 
 extern const struct device_ops node_ops;
+extern const struct device_mirror node_mirror;
 
 void node_random(void *ctx, void *out, size_t n);
 

@@ -123,10 +123,7 @@ static void op_event(void *ctx, enum device_event event, const struct peer *peer
 	(void)ctx, (void)event, (void)peer, (void)from;
 }
 
-static const struct device_ops device_ops = {
-	.random = op_random,
-	.unix_ns = op_unix_ns,
-	.send = op_send,
+static const struct device_mirror device_mirror = {
 	.index_begin = op_index_begin,
 	.index_end = op_index_end,
 	.peer_begin = op_peer_begin,
@@ -134,6 +131,12 @@ static const struct device_ops device_ops = {
 	.identity_changed = op_identity_changed,
 	.allowed_begin = op_allowed_begin,
 	.allowed_end = op_allowed_end,
+};
+
+static const struct device_ops device_ops = {
+	.random = op_random,
+	.unix_ns = op_unix_ns,
+	.send = op_send,
 	.peer_changed = op_peer_changed,
 	.flush = op_flush,
 	.retire = op_retire,
@@ -202,7 +205,7 @@ static void begin(struct world *w)
 	peers = sent = 0;
 	ended[0] = '\0';
 	peers_max = 1000;
-	assert_int_equal(device_init(&w->device, &device_ops, w), 0);
+	assert_int_equal(device_init(&w->device, &device_ops, w, &device_mirror, w), 0);
 	w->uapi = (struct uapi){ &w->device, &uapi_ops, &w->node };
 	w->session.uapi = &w->uapi;
 }

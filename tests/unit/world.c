@@ -238,7 +238,7 @@ void node_check(struct node *n)
 
 void node_start(struct node *n)
 {
-	assert_int_equal(device_init(&n->device, &node_ops, n), 0);
+	assert_int_equal(device_init(&n->device, &node_ops, n, &node_mirror, n), 0);
 	memset(n->heard, 0, sizeof(n->heard));
 }
 

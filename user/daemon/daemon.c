@@ -271,7 +271,7 @@ static int start_core(struct daemon *n, struct fault *f)
 	n->inbox = handoff_new();
 	if (!n->loop || !n->qsbr || !n->inbox)
 		return fault(f, -ENOMEM, "out of memory or file descriptors");
-	err = device_init(&n->device, &upcalls, n);
+	err = device_init(&n->device, &upcalls, n, &upcalls_mirror, n);
 	if (!err)
 		err = device_set_handshake_rate(&n->device, n->options->handshake_rate);
 	if (err)

@@ -155,6 +155,7 @@ void vmgenid_unwatch(struct daemon *n);
 
 /* device_ops.c */
 extern const struct device_ops upcalls;
+extern const struct device_mirror upcalls_mirror;
 /* The peer of a note, or NULL if it has gone. */
 struct peer *upcalls_peer(const struct daemon *n, const struct note *note);
 

@@ -185,10 +185,7 @@ static void up_event(void *ctx, enum device_event event, const struct peer *peer
 	diag_event(ctx, event, peer, from);
 }
 
-const struct device_ops upcalls = {
-	.random = up_random,
-	.unix_ns = up_unix_ns,
-	.send = up_send,
+const struct device_mirror upcalls_mirror = {
 	.index_begin = up_index_begin,
 	.index_end = up_index_end,
 	.peer_begin = up_peer_begin,
@@ -196,6 +193,12 @@ const struct device_ops upcalls = {
 	.identity_changed = up_identity_changed,
 	.allowed_begin = up_allowed_begin,
 	.allowed_end = up_allowed_end,
+};
+
+const struct device_ops upcalls = {
+	.random = up_random,
+	.unix_ns = up_unix_ns,
+	.send = up_send,
 	.answerable = up_answerable,
 	.peer_changed = up_peer_changed,
 	.flush = up_flush,

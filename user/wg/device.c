@@ -81,7 +81,7 @@ static void list_unlink(struct device *d, struct peer *p)
 static int make_room(struct device *d)
 {
 	uint32_t cap = d->by_key_cap ? d->by_key_cap * 2 : PEERS_MIN, *slots;
-	struct peer **by_key;
+	struct peer **by_key, **by_slot;
 
 	if (d->peer_count < d->by_key_cap)
 		return 0;
@@ -91,6 +91,10 @@ static int make_room(struct device *d)
 	if (!slots)
 		return -ENOMEM;
 	d->free_slots = slots;
+	by_slot = reallocarray(d->by_slot, cap, sizeof(*by_slot));
+	if (!by_slot)
+		return -ENOMEM;
+	d->by_slot = by_slot;
 	by_key = calloc(cap, sizeof(struct peer *));
 	if (!by_key)
 		return -ENOMEM;
@@ -102,21 +106,31 @@ static int make_room(struct device *d)
 	return 0;
 }
 
-static uint32_t take_slot(struct device *d)
+static void take_slot(struct device *d, struct peer *p)
 {
-	return d->free_slot_count ? d->free_slots[--d->free_slot_count] : d->next_slot++;
+	p->slot = d->free_slot_count ? d->free_slots[--d->free_slot_count] : d->next_slot++;
+	d->by_slot[p->slot] = p;
 }
 
 static void give_slot(struct device *d, uint32_t slot)
 {
+	d->by_slot[slot] = NULL;
 	d->free_slots[d->free_slot_count++] = slot;
+}
+
+struct peer *device_peer_at(const struct device *d, uint32_t slot, uint64_t serial)
+{
+	struct peer *p = slot < d->next_slot ? d->by_slot[slot] : NULL;
+
+	return p && p->serial == serial ? p : NULL;
 }
 
 /* The device ----------------------------------------------------------------------------------- */
 
-int device_init(struct device *d, const struct device_ops *ops, void *ctx)
+int device_init(struct device *d, const struct device_ops *ops, void *ctx,
+		const struct device_mirror *mirror, void *mirror_ctx)
 {
-	*d = (struct device){ .ops = ops, .ctx = ctx };
+	*d = (struct device){ .ops = ops, .ctx = ctx, .mirror = mirror, .mirror_ctx = mirror_ctx };
 	ops->random(ctx, d->hash_secret, sizeof(d->hash_secret));
 	d->indices = indextab_new(ops->retire, ctx);
 	d->allowed = allowedips_new(ops->retire, ctx);
@@ -135,6 +149,7 @@ void device_done(struct device *d)
 	indextab_free(d->indices);
 	heap_done(&d->deadlines);
 	free(d->free_slots);
+	free(d->by_slot);
 	free(d->by_key);
 	wipe(d, sizeof(*d));
 }
@@ -182,7 +197,7 @@ void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_
 	cookie_checker_wipe(&d->checker);
 	if (new.set)
 		cookie_checker_init(&d->checker, new.public);
-	d->ops->identity_changed(d->ctx);
+	d->mirror->identity_changed(d->mirror_ctx);
 	for (struct peer *p = d->first; p; p = p->list_next)
 		renew_peer(d, p, now_ns);
 out:
@@ -227,10 +242,10 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 	p = peer_new(&d->identity, public);
 	if (!p)
 		return -ENOMEM;
-	p->slot = take_slot(d);
+	take_slot(d, p);
 	p->serial = ++d->last_serial;
 	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns; /* it may have been here before */
-	err = d->ops->peer_begin(d->ctx, p);
+	err = d->mirror->peer_begin(d->mirror_ctx, p);
 	if (err) {
 		give_slot(d, p->slot);
 		peer_free(p);
@@ -251,7 +266,9 @@ void device_peer_remove(struct device *d, struct peer *p)
 	peer_timers_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
 	heap_set(&d->deadlines, p, TIMERS_NEVER);
-	d->ops->peer_end(d->ctx, p);
+	if (d->ops->peer_removed)
+		d->ops->peer_removed(d->ctx, p);
+	d->mirror->peer_end(d->mirror_ctx, p);
 	give_slot(d, p->slot);
 	d->ops->retire(d->ctx, p, peer_free);
 }
@@ -301,12 +318,12 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (!prefix_valid(prefix))
 		return -EINVAL;
 	prefix_mask(&masked);
-	err = d->ops->allowed_begin(d->ctx, &masked, p);
+	err = d->mirror->allowed_begin(d->mirror_ctx, &masked, p);
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
 	if (err) /* only a prefix that nobody had can fail */
-		d->ops->allowed_end(d->ctx, &masked);
+		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }
 
@@ -318,7 +335,7 @@ void device_peer_disallow(struct device *d, struct peer *p, const struct prefix 
 		return;
 	prefix_mask(&masked);
 	if (allowedips_remove(d->allowed, &masked, p))
-		d->ops->allowed_end(d->ctx, &masked);
+		d->mirror->allowed_end(d->mirror_ctx, &masked);
 }
 
 void device_peer_replace_begin(struct peer *p)
@@ -330,7 +347,7 @@ static void end_allowed(void *ctx, const struct prefix *prefix)
 {
 	struct device *d = ctx;
 
-	d->ops->allowed_end(d->ctx, prefix);
+	d->mirror->allowed_end(d->mirror_ctx, prefix);
 }
 
 void device_peer_replace_end(struct device *d, struct peer *p)

@@ -40,24 +40,13 @@ struct device_ops {
 	/* Sends @len bytes to @to by the UDP socket. @peer is NULL for a cookie reply. Returns 0/-errno. */
 	int (*send)(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 		    size_t len);
-	/* A receiver index begins or ends to be ours. begin is called before any message that
-	 * carries it leaves; a second begin turns a pending index into a data index. */
-	int (*index_begin)(void *ctx, uint32_t index, const struct peer *peer, bool pending);
-	void (*index_end)(void *ctx, uint32_t index);
-	/* A slot begins or ends to stand for a peer; what begins may fail with -errno (map full). */
-	int (*peer_begin)(void *ctx, const struct peer *peer);
-	void (*peer_end)(void *ctx, const struct peer *peer);
-	/* The private key is another one, or none: d->identity and d->checker are new. */
-	void (*identity_changed)(void *ctx);
-	/* A prefix (masked) begins to lead to @peer, from another peer or from none; or to none. begin
-	 * may fail with -errno (map full) and then has changed nothing. */
-	int (*allowed_begin)(void *ctx, const struct prefix *prefix, const struct peer *peer);
-	void (*allowed_end)(void *ctx, const struct prefix *prefix);
 	/* Can anybody be at @from, from where an authenticated message came? One of our own addresses
 	 * and a broadcast are known only to the routes. NULL: yes. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
 	/* Endpoint, name or last handshake changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
+	/* The peer is being removed; its memory is retired afterwards. NULL: nothing to do. */
+	void (*peer_removed)(void *ctx, struct peer *peer);
 	/* peer->current is new and there are staged packets: a worker should send them. */
 	void (*flush)(void *ctx, struct peer *peer);
 	/* See retire_fn. */
@@ -67,9 +56,29 @@ struct device_ops {
 		      const struct endpoint *from);
 };
 
+/* Tables outside of the device that mirror its own: the BPF maps. A change has reached the mirror when
+ * the function returns. A function that returns int may fail with -errno, because a map is full, and
+ * has then changed nothing. */
+struct device_mirror {
+	/* A receiver index becomes valid or ends. begin is called before any message that carries the
+	 * index leaves; a second begin turns a pending index into a data index. */
+	int (*index_begin)(void *ctx, uint32_t index, const struct peer *peer, bool pending);
+	void (*index_end)(void *ctx, uint32_t index);
+	/* peer->slot begins or ends to stand for @peer. */
+	int (*peer_begin)(void *ctx, const struct peer *peer);
+	void (*peer_end)(void *ctx, const struct peer *peer);
+	/* The private key was replaced or cleared: d->identity and d->checker are new. */
+	void (*identity_changed)(void *ctx);
+	/* The masked prefix begins to lead to @peer, whichever peer had it before; or it ends. */
+	int (*allowed_begin)(void *ctx, const struct prefix *prefix, const struct peer *peer);
+	void (*allowed_end)(void *ctx, const struct prefix *prefix);
+};
+
 struct device {
 	const struct device_ops *ops;
-	void *ctx;
+	void *ctx; /* for ops */
+	const struct device_mirror *mirror;
+	void *mirror_ctx;
 	struct noise_identity identity;
 	struct cookie_checker checker;
 	struct indextab *indices;
@@ -85,11 +94,13 @@ struct device {
 	uint32_t by_key_cap; /* a power of two, never less than peer_count */
 	struct heap deadlines;
 	uint32_t *free_slots, free_slot_count, next_slot; /* a stack; as large as deadlines */
+	struct peer **by_slot; /* NULL: the slot is free; next_slot of them have been used */
 	uint64_t counts[REASON_COUNT]; /* handshake messages and staged packets that died here */
 };
 
-/* Empty, down, no key. Returns 0 or -ENOMEM. @ops and @ctx must outlive it. */
-int device_init(struct device *d, const struct device_ops *ops, void *ctx);
+/* Empty, down, no key. Returns 0 or -ENOMEM. All four pointers must outlive the device. */
+int device_init(struct device *d, const struct device_ops *ops, void *ctx,
+		const struct device_mirror *mirror, void *mirror_ctx);
 /* Limits handshakes of proven sources while under load, from now on. 0 or -ENOMEM. */
 int device_set_handshake_rate(struct device *d, uint32_t per_s);
 /* Removes all peers and wipes. Objects given to retire are the caller's to flush. */
@@ -106,6 +117,8 @@ void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_
 void device_set_up(struct device *d, bool up, uint64_t now_ns);
 
 struct peer *device_find(const struct device *d, const uint8_t public[static WIRE_KEY_LEN]);
+/* The peer in @slot if it is still the one with @serial, else NULL. */
+struct peer *device_peer_at(const struct device *d, uint32_t slot, uint64_t serial);
 
 /* A new peer at the end of the list. Returns 0 and *@peer; -EEXIST; -EADDRINUSE for our own key
  * (to be ignored by callers, [contract] 1); -ENOSPC; -ENOMEM, or what peer_begin said. */

@@ -42,7 +42,7 @@ void handshake_drop(struct device *d, struct peer *p)
 {
 	if (p->handshake.state != NOISE_NONE) {
 		indextab_del(d->indices, p->handshake.local_index);
-		d->ops->index_end(d->ctx, p->handshake.local_index);
+		d->mirror->index_end(d->mirror_ctx, p->handshake.local_index);
 	}
 	noise_handshake_clear(&p->handshake);
 }
@@ -63,7 +63,7 @@ static bool create_initiation(struct device *d, struct peer *p, struct wire_init
 		goto out;
 	if (indextab_add(d->indices, index, p, NULL))
 		goto clear;
-	if (d->ops->index_begin(d->ctx, index, p, true))
+	if (d->mirror->index_begin(d->mirror_ctx, index, p, true))
 		goto forget;
 	ok = true;
 	goto out;

@@ -50,7 +50,7 @@ static void drop(struct device *d, struct session *s)
 		return;
 	atomic_store_explicit(&s->revoked, true, memory_order_relaxed);
 	indextab_del(d->indices, s->local_index);
-	d->ops->index_end(d->ctx, s->local_index);
+	d->mirror->index_end(d->mirror_ctx, s->local_index);
 	d->ops->retire(d->ctx, s, session_free);
 }
 
@@ -89,7 +89,7 @@ static int publish(struct device *d, struct peer *p, struct session *s)
 	else
 		err = indextab_add(d->indices, s->local_index, p, s);
 	if (!err)
-		err = d->ops->index_begin(d->ctx, s->local_index, p, false);
+		err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);
 	return err;
 }
 
@@ -126,7 +126,7 @@ revoke: /* a worker may have found it by its index */
 forget_index:
 	indextab_del(d->indices, local);
 	if (initiator) /* its index_begin as a pending one did succeed */
-		d->ops->index_end(d->ctx, local);
+		d->mirror->index_end(d->mirror_ctx, local);
 	return err;
 }
 
