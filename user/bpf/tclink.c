@@ -3,16 +3,14 @@
 
 #include <errno.h>
 #include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <libmnl/libmnl.h>
 
+#include "io/netlink_request.h"
 #include "util/log.h"
 
 /* Linux 6.6; the headers of Debian 12 are older. */
@@ -74,47 +72,35 @@ static int note_filter(const struct nlmsghdr *message, void *filters)
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	struct filters *f = filters;
 
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
+		return -EBADMSG;
 	f->any = true;
 	f->made |= TC_H_MAJ(tc->tcm_info) >> 16 == PRIORITY_MADE;
-	return MNL_CB_OK;
+	return 0;
 }
 
 /* Adds those of one side to @f. Returns 0 or -errno. */
-static int list_filters(struct mnl_socket *netlink, uint32_t ifindex, uint32_t side,
-			struct filters *f)
+static int list_filters(struct netlink *nl, uint32_t ifindex, uint32_t side, struct filters *f)
 {
-	char buffer[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct nlmsghdr *request = netlink_begin(nl, RTM_GETTFILTER, NLM_F_DUMP);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(request, sizeof(*tc));
-	ssize_t len;
-	int more;
 
-	request->nlmsg_type = RTM_GETTFILTER;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
-	if (mnl_socket_sendto(netlink, request, request->nlmsg_len) < 0)
-		return -errno;
-	do {
-		len = mnl_socket_recvfrom(netlink, buffer, sizeof(buffer));
-		more = len < 0 ? -1 : mnl_cb_run(buffer, len, 0, 0, note_filter, f);
-	} while (more > 0);
-	return more < 0 ? -errno : 0;
+	return netlink_talk(nl, request, note_filter, f);
 }
 
 /* The filters of both sides; if that cannot be told, as if there were some. */
 static struct filters all_filters(uint32_t ifindex)
 {
-	struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct netlink *nl = netlink_open();
 	struct filters f = { 0 };
 
-	if (!netlink || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) ||
-	    list_filters(netlink, ifindex, TC_H_MIN_INGRESS, &f) ||
-	    list_filters(netlink, ifindex, TC_H_MIN_EGRESS, &f))
+	if (!nl || list_filters(nl, ifindex, TC_H_MIN_INGRESS, &f) ||
+	    list_filters(nl, ifindex, TC_H_MIN_EGRESS, &f))
 		f = (struct filters){ .any = true };
-	if (netlink)
-		mnl_socket_close(netlink);
+	netlink_close(nl);
 	return f;
 }
 

@@ -7,7 +7,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <unistd.h>
 
-#include "io/netlink_private.h"
+#include "io/netlink_request.h"
 
 /* There while the kernel tracks connections. A request would have it load the module that answers. */
 #define TRACKING "/proc/sys/net/netfilter/nf_conntrack_count"

@@ -72,6 +72,15 @@ struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags
 	return nlh;
 }
 
+struct nlmsghdr *netlink_begin_link(struct netlink *nl, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_NEWLINK, 0);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_index = (int)ifindex;
+	return nlh;
+}
+
 int netlink_receive(int fd, void *buf)
 {
 	struct sockaddr_nl from = { 0 };
@@ -374,27 +383,19 @@ uint32_t netlink_queues(const char *name)
 	return queues ? queues : 1;
 }
 
-static struct nlmsghdr *begin_link(struct netlink *nl, uint16_t type, uint32_t ifindex,
-				   unsigned change, unsigned flags)
-{
-	struct nlmsghdr *nlh = netlink_begin(nl, type, 0);
-	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-
-	ifi->ifi_index = (int)ifindex;
-	ifi->ifi_change = change;
-	ifi->ifi_flags = flags;
-	return nlh;
-}
-
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up)
 {
-	return netlink_talk(nl, begin_link(nl, RTM_NEWLINK, ifindex, IFF_UP, up ? IFF_UP : 0), NULL,
-			    NULL);
+	struct nlmsghdr *nlh = netlink_begin_link(nl, ifindex);
+	struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+
+	ifi->ifi_change = IFF_UP;
+	ifi->ifi_flags = up ? IFF_UP : 0;
+	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
 int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 {
-	struct nlmsghdr *nlh = begin_link(nl, RTM_NEWLINK, ifindex, 0, 0);
+	struct nlmsghdr *nlh = netlink_begin_link(nl, ifindex);
 
 	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
 	return netlink_talk(nl, nlh, NULL, NULL);
@@ -488,7 +489,7 @@ int netlink_addresses(struct netlink *nl,
 	struct nlmsghdr *nlh;
 	int err = -EINTR;
 
-	for (int i = 0; i < DUMP_ATTEMPTS && err == -EINTR; i++) {
+	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
 		all.count = 0;
 		nlh = netlink_begin(nl, RTM_GETADDR, NLM_F_DUMP);
 		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));

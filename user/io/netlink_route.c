@@ -276,7 +276,7 @@ static int dump_device_routes(struct netlink *nl, uint8_t family, struct device_
 	size_t before = all->count;
 	int err = -EINTR;
 
-	for (int i = 0; i < DUMP_ATTEMPTS && err == -EINTR; i++) {
+	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
 		struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETROUTE, NLM_F_DUMP);
 		struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 

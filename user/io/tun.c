@@ -11,10 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +20,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "io/netlink_request.h"
+
 #define TUN_DEVICE "/dev/net/tun"
-#define REQUEST_BYTES 128 /* of a link message with two attributes */
-#define REPLY_BYTES 1024
 #define TX_QUEUE_LEN 1000 /* packets; a full one drops, there is no back pressure */
 
 int tun_read(const struct tun *t, uint8_t *buf, size_t room)
@@ -52,64 +50,26 @@ int tun_write(const struct tun *t, uint8_t *packet, size_t len)
 
 /* ---- setup ---- */
 
-/* Sends one request to rtnetlink and waits for the answer. */
-static int request(struct nlmsghdr *nlh)
+static int set_mtu_and_queue(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 {
-	_Alignas(struct nlmsghdr) char buf[REPLY_BYTES];
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int err = 0;
-	ssize_t n;
-
-	if (!nl)
-		return -errno;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	nlh->nlmsg_seq = 1;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
-		err = -errno;
-		goto out;
-	}
-	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-	if (n < 0 || mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(nl), NULL, NULL) < 0)
-		err = -errno;
-out:
-	mnl_socket_close(nl);
-	return err;
-}
-
-static struct nlmsghdr *begin(char *buf, uint32_t ifindex)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *link;
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	link = mnl_nlmsg_put_extra_header(nlh, sizeof(*link));
-	link->ifi_index = (int)ifindex;
-	return nlh;
-}
-
-static int set_mtu_and_queue(uint32_t ifindex, uint32_t mtu)
-{
-	_Alignas(struct nlmsghdr) char buf[REQUEST_BYTES];
-	struct nlmsghdr *nlh = begin(buf, ifindex);
+	struct nlmsghdr *nlh = netlink_begin_link(nl, ifindex);
 
 	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
 	mnl_attr_put_u32(nlh, IFLA_TXQLEN, TX_QUEUE_LEN);
-	return request(nlh);
+	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
 /* No link-local address, hence no router solicitations into the tunnel. */
-static int set_addr_gen_none(uint32_t ifindex)
+static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 {
-	_Alignas(struct nlmsghdr) char buf[REQUEST_BYTES];
-	struct nlmsghdr *nlh = begin(buf, ifindex);
+	struct nlmsghdr *nlh = netlink_begin_link(nl, ifindex);
 	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
 	struct nlattr *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
 
 	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(nlh, inet6);
 	mnl_attr_nest_end(nlh, families);
-	return request(nlh);
+	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
 /* A relay sends packets out where they came in: no ICMP redirects for that. The kernel sends them
@@ -207,16 +167,28 @@ static int settle(struct tun *t)
 
 static int configure(const struct tun *t, uint32_t mtu, struct fault *f)
 {
-	int err = set_mtu_and_queue(t->ifindex, mtu);
+	struct netlink *nl = netlink_open();
+	int err;
 
-	if (err)
-		return fault(f, err, "%s: MTU %u: %s", t->name, mtu, strerror(-err));
-	err = set_addr_gen_none(t->ifindex);
-	if (err && err != -EAFNOSUPPORT && err != -EOPNOTSUPP) /* a host without IPv6 */
-		return fault(f, err, "%s: cannot set addrgenmode none: %s", t->name,
-			     strerror(-err));
+	if (!nl)
+		return fault(f, -errno, "%s: cannot open a netlink socket: %s", t->name,
+			     strerror(errno));
+	err = set_mtu_and_queue(nl, t->ifindex, mtu);
+	if (err) {
+		fault(f, err, "%s: MTU %u: %s", t->name, mtu, strerror(-err));
+		goto out;
+	}
+	err = set_addr_gen_none(nl, t->ifindex);
+	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* a host without IPv6 */
+		err = 0;
+	if (err) {
+		fault(f, err, "%s: cannot set addrgenmode none: %s", t->name, strerror(-err));
+		goto out;
+	}
 	send_no_redirects(t->name);
-	return 0;
+out:
+	netlink_close(nl);
+	return err;
 }
 
 int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct fault *f)
