@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * classify.bpf.h - is this UDP payload one of the four messages of [W] 5.4, and for which index?
- * Looks at nothing but the bytes, changes nothing: the same file serves XDP and TC.
+ * classify.bpf.h - tells which of the four messages of [W] 5.4 a UDP payload is, and which receiver
+ * index it names. XDP and TC share this file. It reads only the payload and changes nothing.
  *
  *   type 1  148 bytes      type 3  64 bytes
- *   type 2   92 bytes      type 4  32 bytes or more; padding is the sender's affair at the MTU's
- *                                  edge ([W] 5.4.6), so a length that is no multiple of 16 is fine
+ *   type 2   92 bytes      type 4  32 bytes or more. A length that is no multiple of 16 is valid,
+ *                                  because a sender may pad less close to the MTU ([W] 5.4.6).
  */
 #ifndef WGXDP_CLASSIFY_BPF_H
 #define WGXDP_CLASSIFY_BPF_H
@@ -18,11 +18,12 @@
 
 struct message {
 	__u32 len;	/* of the UDP payload */
-	__u32 receiver; /* index of ours that it names, host order; 0 for an initiation */
+	__u32 receiver; /* receiver index in host order; 0 for an initiation */
 	__u8 type;	/* enum wire_type */
 };
 
-/* With the cursor at the payload of @d. Returns REASON_none with @m filled, or REASON_malformed. */
+/* The cursor must be at the payload of @d. Returns REASON_none with @m filled, or
+ * REASON_malformed. */
 static __always_inline enum reason classify(struct cursor *c, const struct datagram *d,
 					    struct message *m)
 {
@@ -32,8 +33,9 @@ static __always_inline enum reason classify(struct cursor *c, const struct datag
 	const struct wire_cookie *cookie = c->pos;
 	const struct wire_data *data = c->pos;
 
-	/* Shorter than the IP packet is legal (RFC 768 says nothing of what follows); the rest is no
-	 * part of the datagram. The shortest message is 32 bytes: that much may be read below. */
+	/* The UDP length may be less than the IP packet's, because RFC 768 does not forbid bytes
+	 * after the datagram. The shortest message has 32 bytes, so the code below may read that
+	 * many. */
 	if (udp_len < sizeof(*d->udp) + wire_data_len(0) || udp_len > d->udp_room ||
 	    !cursor_take(c, wire_data_len(0)))
 		return REASON_malformed;

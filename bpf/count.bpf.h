@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * count.bpf.h - the counters. All are per CPU and a program is not preempted by another run of
- * itself on the same CPU, hence plain additions. After maps.bpf.h.
+ * count.bpf.h - updates the counters. All counters are per CPU, and a program is never preempted by
+ * another run of itself on the same CPU, so plain additions are safe.
  */
 #ifndef WGXDP_COUNT_BPF_H
 #define WGXDP_COUNT_BPF_H
@@ -16,7 +16,7 @@ static __always_inline void count_into(struct drops_value *v, __u64 packets, __u
 	v->bytes += bytes;
 }
 
-/* @packets of together @bytes died here for @reason. */
+/* Counts @packets, @bytes in total, that were dropped for @reason. */
 static __always_inline void count_drops(enum reason reason, __u64 packets, __u64 bytes)
 {
 	__u32 key = reason;
@@ -24,7 +24,7 @@ static __always_inline void count_drops(enum reason reason, __u64 packets, __u64
 	count_into(bpf_map_lookup_elem(&drops, &key), packets, bytes);
 }
 
-/* A frame of @bytes failed a check for @reason, and went on to the stack. */
+/* Counts a frame of @bytes that failed a check for @reason but was passed to the stack. */
 static __always_inline void count_pass(enum reason reason, __u64 bytes)
 {
 	__u32 key = reason;
@@ -32,8 +32,8 @@ static __always_inline void count_pass(enum reason reason, __u64 bytes)
 	count_into(bpf_map_lookup_elem(&passes, &key), 1, bytes);
 }
 
-/* Data messages, or what GRO made of them, bore an index of the peer in @slot. A peer that is just
- * being removed has no element any more: nothing to count then. */
+/* Counts data messages that named an index of the peer in @slot. GRO may have joined them. A peer
+ * that is being removed may have no element any more; then nothing is counted. */
 static __always_inline void count_peer_rx(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct peer_stats_value *v = bpf_map_lookup_elem(&peer_stats, &slot);
@@ -44,7 +44,7 @@ static __always_inline void count_peer_rx(__u32 slot, __u64 packets, __u64 bytes
 	v->rx_bytes += bytes;
 }
 
-/* IP packets are offered to the peer in @slot. */
+/* Counts IP packets that the host sent to the peer in @slot. */
 static __always_inline void count_peer_tx(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct peer_stats_value *v = bpf_map_lookup_elem(&peer_stats, &slot);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * heartbeat.bpf.h - is a worker alive? One that hangs, or was never started, must not get packets while
- * another way leads to them.
+ * heartbeat.bpf.h - tells whether a worker is alive. A worker that hangs or never started must not
+ * get packets that can be received in another way.
  */
-#ifndef WGXDP_BEAT_BPF_H
-#define WGXDP_BEAT_BPF_H
+#ifndef WGXDP_HEARTBEAT_BPF_H
+#define WGXDP_HEARTBEAT_BPF_H
 
 #include <stdbool.h>
 
@@ -18,7 +18,8 @@ static __always_inline bool heartbeat_fresh(__u32 worker, __u64 now_ns)
 	__u64 *last = bpf_map_lookup_elem(&heartbeat, &worker);
 	__u64 last_ns = last ? *(volatile __u64 *)last : 0;
 
-	/* One written since we read the clock is newer than that: the difference has a sign. */
+	/* The worker may have written after the caller read the clock, so the difference is
+	 * signed. */
 	return last_ns && (__s64)(now_ns - last_ns) < (__s64)HEARTBEAT_STALE_NS;
 }
 

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * ingress.bpf.c - what a NIC with a WireGuard port sees first: XDP, or where that is not to be had
- * TC, behind GRO. The checks are the same (verdict.bpf.h); what becomes of the packet:
+ * ingress.bpf.c - the programs that a NIC runs on each packet it receives: XDP, or TC behind GRO
+ * where rx is `udp`. Both use the checks of verdict.bpf.h. The verdict decides what happens to the
+ * packet:
  *
  *              XDP                                     TC
- *   foreign    PASS                                    on
- *   handshake  PASS, to the UDP socket and the daemon  on
- *   data       the AF_XDP socket of the queue          on, to the UDP socket and a worker
- *   bad        DROP, counted in `drops`                likewise
+ *   not ours   PASS                                    next program, then the stack
+ *   handshake  PASS, to the UDP socket and the daemon  the same
+ *   data       the AF_XDP socket of the queue          the same, to the UDP socket and a worker
+ *   invalid    DROP, counted in `drops`                DROP, counted in `drops`
  *
- * Data passes, too, where the queue has no AF_XDP socket or its worker hangs, so that the UDP socket
- * takes over.
+ * Data also passes if the queue has no AF_XDP socket or its worker hangs. The UDP socket then
+ * receives the data.
  *
- * While the host forwards, bad is PASS, counted in `passes`: NAT keeps a masqueraded client's source
- * port, so the answer to a client's query, of whatever protocol, may come to our address and our
- * port, and only conntrack knows whose it is.
+ * While the host forwards, an invalid packet passes and is counted in `passes`. NAT keeps the
+ * source port of a masqueraded client, so a reply to such a client may come to our address and
+ * port, in any protocol. Only conntrack knows that the reply is the client's.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -29,35 +30,36 @@
 #include "skb.bpf.h"
 #include "verdict.bpf.h"
 
-/* Does the host forward? Set by the daemon at any time (loader_set_forwarding()). */
+/* Whether the host forwards. The daemon sets these at any time (loader_set_forwarding()). */
 bool forwarding4, forwarding6;
 
-static __always_inline bool forwards(const struct verdict_packet *j)
+static __always_inline bool host_forwards(const struct verdict_packet *p)
 {
-	return j->d.ipv6 ? forwarding6 : forwarding4;
+	return p->d.ipv6 ? forwarding6 : forwarding4;
 }
 
-/* In libxdp's dispatcher, where the program outlives a daemon that is killed (chainlink.h). */
+/* Whether libxdp's dispatcher runs the program, which then outlives a killed daemon
+ * (chainlink.h). */
 const volatile bool chained;
 
 /* --- XDP ------------------------------------------------------------------------------------- */
 
-static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct verdict_packet *j)
+static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct verdict_packet *p)
 {
 	__u32 bytes = ctx->data_end - ctx->data, head_len;
 	struct event *e;
 
 	if (chained && !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))
-		return XDP_PASS; /* nobody has asked for anything to be refused */
-	if (forwards(j)) {
-		count_pass(j->reason, bytes);
+		return XDP_PASS; /* the daemon is dead */
+	if (host_forwards(p)) {
+		count_pass(p->reason, bytes);
 		return XDP_PASS;
 	}
-	count_drops(j->reason, 1, bytes);
-	e = sample_begin(j->reason, EVENT_XDP, ctx->ingress_ifindex, bytes);
+	count_drops(p->reason, 1, bytes);
+	e = sample_begin(p->reason, EVENT_XDP, ctx->ingress_ifindex, bytes);
 	if (!e)
 		return XDP_DROP;
-	/* Whole headers are there, or it would not be ours. */
+	/* A packet that was parsed as ours has at least its headers. */
 	head_len = sample_head_len(bytes - ETH_HLEN);
 	if (!bpf_xdp_load_bytes(ctx, ETH_HLEN, e->head, head_len))
 		e->head_len = head_len;
@@ -65,7 +67,8 @@ static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct verdict_p
 	return XDP_DROP;
 }
 
-/* Into the socket of the queue. Returns XDP_REDIRECT, or XDP_PASS where there is none. */
+/* Redirects the frame to the AF_XDP socket of its queue. Returns XDP_REDIRECT, or XDP_PASS if the
+ * queue has no socket or its worker hangs. */
 static __always_inline int steer(const struct xdp_md *ctx, const struct nic_value *nic)
 {
 	__u32 queue = ctx->rx_queue_index;
@@ -83,14 +86,14 @@ int wgxdp_ingress(struct xdp_md *ctx)
 		.pos = (const void *)(long)ctx->data,
 		.end = (const void *)(long)ctx->data_end,
 	};
-	struct verdict_packet j;
+	struct verdict_packet p;
 
-	switch (verdict_of(&c, ctx->ingress_ifindex, &j)) {
+	switch (verdict_of(&c, ctx->ingress_ifindex, &p)) {
 	case VERDICT_DATA:
-		count_peer_rx(j.slot, 1, j.m.len);
-		return steer(ctx, j.nic);
-	case VERDICT_BAD:
-		return xdp_refuse(ctx, &j);
+		count_peer_rx(p.slot, 1, p.m.len);
+		return steer(ctx, p.nic);
+	case VERDICT_INVALID:
+		return xdp_refuse(ctx, &p);
 	default:
 		return XDP_PASS;
 	}
@@ -98,10 +101,10 @@ int wgxdp_ingress(struct xdp_md *ctx)
 
 /* --- TC -------------------------------------------------------------------------------------- */
 
-/* What verdict_of() reads of a packet with few extension headers. */
+/* verdict_of() reads no more of a packet that has only a few extension headers. */
 #define HEAD_LEN 256
 
-/* Not every packet of the host is worth the copy that makes it linear. */
+/* Only packets that may be UDP are made linear, because that may copy them. */
 static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 {
 	__u8 next = 0xff;
@@ -114,16 +117,15 @@ static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 	       (next == IPPROTO_UDP || parse_is_extension(next));
 }
 
-/* To what has the bytes of an aggregated packet the judgement applies is not known: only the first
- * of its messages was looked at. And a filter may outlive its daemon: without a worker that beats,
- * nobody has asked for anything to be refused. */
-static __always_inline int nic_refuse(const struct __sk_buff *skb, const struct verdict_packet *j)
+/* Only the first message of an aggregated skb was checked, so the whole skb is never dropped. A
+ * clsact filter can outlive its daemon, so nothing is dropped without a fresh heartbeat either. */
+static __always_inline int nic_refuse(const struct __sk_buff *skb, const struct verdict_packet *p)
 {
 	if (skb->gso_size || !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))
 		return TC_ACT_UNSPEC;
-	if (!forwards(j))
-		return skb_drop(skb, EVENT_NIC, j->reason);
-	count_pass(j->reason, skb->len);
+	if (!host_forwards(p))
+		return skb_drop(skb, EVENT_NIC, p->reason);
+	count_pass(p->reason, skb->len);
 	return TC_ACT_UNSPEC;
 }
 
@@ -131,7 +133,7 @@ SEC("tc")
 int wgxdp_nic(struct __sk_buff *skb)
 {
 	__u32 head_len = skb->len < HEAD_LEN ? skb->len : HEAD_LEN;
-	struct verdict_packet j;
+	struct verdict_packet p;
 	struct cursor c;
 
 	if (skb->vlan_present || !may_be_udp(skb))
@@ -141,12 +143,12 @@ int wgxdp_nic(struct __sk_buff *skb)
 	c.pos = (const void *)(long)skb->data;
 	c.end = (const void *)(long)skb->data_end;
 	c.beyond = skb->len - (skb->data_end - skb->data);
-	switch (verdict_of(&c, skb->ifindex, &j)) {
+	switch (verdict_of(&c, skb->ifindex, &p)) {
 	case VERDICT_DATA:
-		count_peer_rx(j.slot, skb_packets(skb), j.m.len);
+		count_peer_rx(p.slot, skb_packets(skb), p.m.len);
 		return TC_ACT_UNSPEC;
-	case VERDICT_BAD:
-		return nic_refuse(skb, &j);
+	case VERDICT_INVALID:
+		return nic_refuse(skb, &p);
 	default:
 		return TC_ACT_UNSPEC;
 	}

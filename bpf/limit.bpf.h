@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * limit.bpf.h - so many a second and no more, over all CPUs, in one word:
+ * limit.bpf.h - limits events per second over all CPUs. The state is one word:
  *
  *   63            32 31             0
  *   second of BOOTTIME │ used in it
  *
- * Whoever loses the race for the word goes without: the limit is never exceeded.
+ * A CPU that loses the race for the word is refused, so the limit is never exceeded.
  */
 #ifndef WGXDP_LIMIT_BPF_H
 #define WGXDP_LIMIT_BPF_H

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * mac.bpf.h - mac1, [W] 5.4.4: does the sender of a handshake know our public key?
+ * mac.bpf.h - checks mac1 ([W] 5.4.4), which proves that the sender knows our public key.
  *
  *   mac1 = MAC(HASH("mac1----" || our public key), all of the message before mac1)
  *
- * The hash goes on from the state after its key block (blake2s.h): two compressions for an
- * initiation, one for a response. Functions of their own, so that they are not woven into every
- * path of the program: 3 % slower, half the code.
+ * The hash continues from the state after the key block (blake2s.h), so an initiation costs two
+ * compressions and a response one. Both checks are BPF functions, because inlining would copy them
+ * into every path of the program. Not inlining is 3 % slower and halves the code.
  */
 #ifndef WGXDP_MAC_BPF_H
 #define WGXDP_MAC_BPF_H
@@ -18,8 +18,8 @@
 #include "wgxdp/blake2s.h"
 #include "wgxdp/wire.h"
 
-/* @covered: bytes of @msg before mac1; a constant. */
-static __always_inline bool mac1_right(const void *msg, const struct mac_keys_value *keys,
+/* @covered: the bytes of @msg before mac1, a compile-time constant. */
+static __always_inline bool mac1_valid(const void *msg, const struct mac_keys_value *keys,
 				       __u32 covered)
 {
 	__u32 h[8], differ = 0;
@@ -30,20 +30,21 @@ static __always_inline bool mac1_right(const void *msg, const struct mac_keys_va
 	return !differ;
 }
 
-static __noinline bool mac1_right_initiation(const struct wire_initiation *msg,
+static __noinline bool mac1_valid_initiation(const struct wire_initiation *msg,
 					     const struct mac_keys_value *keys)
 {
-	return mac1_right(msg, keys, offsetof(struct wire_initiation, macs));
+	return mac1_valid(msg, keys, offsetof(struct wire_initiation, macs));
 }
 
-static __noinline bool mac1_right_response(const struct wire_response *msg,
+static __noinline bool mac1_valid_response(const struct wire_response *msg,
 					   const struct mac_keys_value *keys)
 {
-	return mac1_right(msg, keys, offsetof(struct wire_response, macs));
+	return mac1_valid(msg, keys, offsetof(struct wire_response, macs));
 }
 
-/* The message of @type at @msg, whose length is that of its type. True as well if it cannot be told:
- * we have no key, or the program does not see all of the packet. The daemon looks again. */
+/* Checks mac1 of the message of @type at @msg. The caller has validated its length. Returns true as
+ * well if mac1 cannot be checked, because we have no key or the packet is not linear. The daemon
+ * checks mac1 again. */
 static __always_inline bool mac1_accepts(const void *msg, const void *end, __u8 type)
 {
 	__u32 zero = 0;
@@ -52,9 +53,9 @@ static __always_inline bool mac1_accepts(const void *msg, const void *end, __u8 
 	if (!keys || !keys->has_mac1)
 		return true;
 	if (type == WIRE_INITIATION && msg + sizeof(struct wire_initiation) <= end)
-		return mac1_right_initiation(msg, keys);
+		return mac1_valid_initiation(msg, keys);
 	if (type == WIRE_RESPONSE && msg + sizeof(struct wire_response) <= end)
-		return mac1_right_response(msg, keys);
+		return mac1_valid_response(msg, keys);
 	return true;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * maps.bpf.h - the maps, BTF-typed so that bpftool prints them by field; keys, values and who
- * writes them: wgxdp/maps.h. Only programs include this.
+ * maps.bpf.h - defines the maps with BTF types, so that bpftool prints them by field. wgxdp/maps.h
+ * describes keys, values and writers. Only BPF programs include this file.
  *
- * What may hold a million entries is not preallocated: an interface with three peers must not pin
- * the memory of a million. Only the control thread inserts, so the data path never allocates.
+ * Maps that can hold a million entries are not preallocated, because an interface with three peers
+ * must not use the memory of a million. Only the control thread inserts, so the data path never
+ * allocates.
  */
 #ifndef WGXDP_MAPS_BPF_H
 #define WGXDP_MAPS_BPF_H
@@ -17,7 +18,7 @@
 #include "wgxdp/maps.h"
 #include "wgxdp/reasons.h"
 
-/* (address, port) that is ours -> 1 */
+/* (address, port) of an open UDP socket of ours -> 1 */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -35,7 +36,7 @@ struct {
 	__type(value, struct session_value);
 } sessions SEC(".maps");
 
-/* slot -> who that is. No program reads it: it is here for people. */
+/* slot -> description of the peer, for people; no program reads it */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -44,7 +45,7 @@ struct {
 	__type(value, struct peer_value);
 } peers SEC(".maps");
 
-/* slot -> what came with one of the peer's indices, before it is authenticated */
+/* slot -> packets and bytes that named one of the peer's indices, before authentication */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -53,7 +54,7 @@ struct {
 	__type(value, struct peer_stats_value);
 } peer_stats SEC(".maps");
 
-/* slot -> what of it authenticated. No program reads it. */
+/* slot -> authenticated packets and bytes, for people; no program reads it */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -62,8 +63,8 @@ struct {
 	__type(value, struct peer_stats_value);
 } peer_auth SEC(".maps");
 
-/* allowed IPs -> peer slot. One more than the daemon ever puts in: kernels before 6.13 refuse to
- * replace an entry of a full trie. */
+/* allowed IPs -> peer slot. There is room for one entry more than the daemon inserts, because
+ * kernels before 6.13 refuse to replace an entry of a full trie. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -80,7 +81,7 @@ struct {
 	__type(value, __u32);
 } allowed6 SEC(".maps");
 
-/* 0 -> what handshakes are checked with */
+/* 0 -> the keys that handshakes are checked with */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -88,7 +89,7 @@ struct {
 	__type(value, struct mac_keys_value);
 } mac_keys SEC(".maps");
 
-/* enum reason -> what died here for it */
+/* enum reason -> packets and bytes that BPF programs dropped for it */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, REASON_COUNT);
@@ -96,7 +97,8 @@ struct {
 	__type(value, struct drops_value);
 } drops SEC(".maps");
 
-/* enum reason -> what would have died here, but passed since the host forwards */
+/* enum reason -> packets and bytes that failed a check but were passed, because the host
+ * forwards */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, REASON_COUNT);
@@ -104,13 +106,13 @@ struct {
 	__type(value, struct drops_value);
 } passes SEC(".maps");
 
-/* struct event, one after the other */
+/* samples of dropped packets, each a struct event */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, EVENTS_BYTES);
 } events SEC(".maps");
 
-/* worker -> slot it writes for */
+/* worker -> slot of the peer whose packets it is writing */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -119,7 +121,7 @@ struct {
 	__type(value, __u64);
 } tun_writer SEC(".maps");
 
-/* worker -> when it was last seen alive */
+/* worker -> time of its last turn */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -128,7 +130,7 @@ struct {
 	__type(value, __u64);
 } heartbeat SEC(".maps");
 
-/* ifindex -> MAC address and number of a NIC we are attached to */
+/* ifindex -> MAC address, number and workers of a NIC that a program is attached to */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, NICS_MAX);
@@ -136,7 +138,7 @@ struct {
 	__type(value, struct nic_value);
 } nics SEC(".maps");
 
-/* xsks_key() -> AF_XDP socket of that queue. The kind takes no BTF. */
+/* xsks_key() -> AF_XDP socket of that queue; this map type takes no BTF */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, XSKS_MAX);
@@ -144,7 +146,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } xsks SEC(".maps");
 
-/* socks_key() -> UDP socket. No BTF either. */
+/* socks_key() -> UDP socket; this map type takes no BTF */
 struct {
 	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
 	__uint(max_entries, SOCKS_MAX);

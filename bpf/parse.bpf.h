@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * parse.bpf.h - from the first byte of a frame to its UDP header, by a cursor that never passes
- * the end. What is no plain, whole UDP datagram is simply not one: parse_frame() says false, and
- * the caller lets the frame go its way.
+ * parse.bpf.h - parses a frame up to its UDP header, with a cursor that never passes the end. If
+ * the frame is not a plain, whole UDP datagram, parse_frame() returns false and the caller passes
+ * the frame on.
  *
  *   Ethernet ─ untagged ┬─ IPv4: checksum, options, no fragment ─┬─ UDP header
  *                       └─ IPv6: a few extension headers ────────┘
  *
- * A packet ends where its IP header says. The frame may be longer (Ethernet pads to 60 bytes), and
- * is no datagram when it is shorter. The extension headers are those that may stand before UDP
- * (RFC 8200 4.1): hop-by-hop options, destination options, a routing header that has been followed
- * to its end. A chain of another kind or longer is the stack's, whose UDP socket is ours too.
+ * A packet ends where its IP header says. The frame may be longer, because Ethernet pads to 60
+ * bytes. A frame that is shorter than its packet is no datagram. Three kinds of extension headers
+ * are accepted before UDP (RFC 8200 4.1): hop-by-hop options, destination options, and a routing
+ * header with no segments left. Packets with other or more extension headers go to the stack, which
+ * delivers them to our UDP socket.
  */
 #ifndef WGXDP_PARSE_BPF_H
 #define WGXDP_PARSE_BPF_H
@@ -32,15 +33,15 @@
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
-#define IPV6_EXTENSIONS_MAX 4 /* in one packet, as RFC 8200 recommends them */
+#define IPV6_EXTENSIONS_MAX 4 /* as many as RFC 8200 recommends before UDP */
 
 struct cursor {
 	const void *pos;
 	const void *end; /* of what can be read */
-	__u32 beyond;	 /* bytes of the frame after that; XDP sees it all */
+	__u32 beyond;	 /* bytes of the frame after @end; always 0 in XDP */
 };
 
-/* How the extension headers begin that may stand before UDP. */
+/* The first 8 bytes of an extension header of the three accepted kinds. */
 struct extension {
 	__u8 next;
 	__u8 units; /* of 8 bytes, after the first 8 */
@@ -52,12 +53,12 @@ struct extension {
 struct datagram {
 	const struct ethhdr *eth;
 	const struct udphdr *udp;
-	struct listen_key to; /* destination address and port, as the map has it */
+	struct listen_key to; /* destination address and port */
 	__u32 udp_room;	      /* bytes from the UDP header to the end of the IP packet */
 	bool ipv6;
 };
 
-/* The next @len bytes, or NULL when the frame ends before. */
+/* Returns the next @len bytes and moves the cursor past them, or NULL if the frame is shorter. */
 static __always_inline const void *cursor_take(struct cursor *c, __u32 len)
 {
 	const void *p = c->pos;
@@ -68,14 +69,14 @@ static __always_inline const void *cursor_take(struct cursor *c, __u32 len)
 	return p;
 }
 
-/* Bytes from @p to the end of the frame. */
+/* Returns the number of bytes from @p to the end of the frame. */
 static __always_inline __u32 cursor_room(const struct cursor *c, const void *p)
 {
 	return c->end - p + c->beyond;
 }
 
-/* RFC 1071 over the whole header, its checksum field included, gives all ones. */
-static __always_inline bool ipv4_checksum_right(const struct cursor *c, const struct iphdr *ip)
+/* The RFC 1071 sum over a valid header, including its checksum field, is all ones. */
+static __always_inline bool ipv4_checksum_valid(const struct cursor *c, const struct iphdr *ip)
 {
 	const __u32 *word = (const void *)ip;
 	__u64 sum = 0;
@@ -94,7 +95,8 @@ static __always_inline bool ipv4_checksum_right(const struct cursor *c, const st
 	return sum == 0xffff;
 }
 
-/* Sources that the stack refuses too: "this network", loopback, multicast, reserved, ourselves. */
+/* The stack refuses these sources as well: "this network", loopback, multicast, reserved, and the
+ * destination itself. */
 static __always_inline bool ipv4_martian(const struct iphdr *ip)
 {
 	__u8 first = bpf_ntohl(ip->saddr) >> 24;
@@ -115,7 +117,7 @@ static __always_inline bool parse_ipv4(struct cursor *c, struct datagram *d)
 		return false;
 	if (ip->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
 		return false;
-	if (ipv4_martian(ip) || !ipv4_checksum_right(c, ip))
+	if (ipv4_martian(ip) || !ipv4_checksum_valid(c, ip))
 		return false;
 
 	d->ipv6 = false;
@@ -126,7 +128,8 @@ static __always_inline bool parse_ipv4(struct cursor *c, struct datagram *d)
 	return true;
 }
 
-/* Likewise: unspecified and loopback (::, ::1), multicast, IPv4 in disguise, ourselves. */
+/* The same for IPv6: unspecified (::), loopback (::1), multicast, IPv4-mapped, and the destination
+ * itself. */
 static __always_inline bool ipv6_martian(const struct ipv6hdr *ip)
 {
 	const __be32 *s = ip->saddr.in6_u.u6_addr32, *d = ip->daddr.in6_u.u6_addr32;
@@ -143,15 +146,15 @@ static __always_inline bool parse_is_extension(__u8 next)
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
 }
 
-/* From the end of the IPv6 header to the UDP header, which @next or one of the headers announces.
- * Their options are not read: none of them makes it someone else's datagram. */
+/* Moves the cursor from the end of the IPv6 header to the UDP header. @next is the type of the
+ * first header. Options are not read, because no option changes the datagram's receiver. */
 static __always_inline bool skip_extensions(struct cursor *c, struct datagram *d, __u8 next)
 {
 	const struct extension *e;
 	__u32 len;
 
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX && next != IPPROTO_UDP; i++) {
-		/* Hop-by-hop options come first or not at all. */
+		/* RFC 8200 4.1: hop-by-hop options may only come first. */
 		if (!parse_is_extension(next) || (next == IPPROTO_HOPOPTS && i))
 			return false;
 		e = cursor_take(c, sizeof(*e));
@@ -182,8 +185,9 @@ static __always_inline bool parse_ipv6(struct cursor *c, struct datagram *d)
 	return skip_extensions(c, d, ip->nexthdr);
 }
 
-/* Fills @d and leaves the cursor at the UDP payload. False: not a whole UDP datagram that someone
- * could answer to. The UDP length is not looked at: whose datagram it is must be known first. */
+/* Fills @d and leaves the cursor at the UDP payload. Returns false if the frame is not a whole UDP
+ * datagram with a source that can be answered. The UDP length is not checked here: a wrong length
+ * is an error only if the datagram is addressed to us. */
 static __always_inline bool parse_frame(struct cursor *c, struct datagram *d)
 {
 	__builtin_memset(d, 0, sizeof(*d));

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * reuseport.bpf.c - which of the port's UDP sockets gets a datagram.
+ * reuseport.bpf.c - chooses the UDP socket of the port that gets a datagram.
  *
  *   type 1, 2, 3 ─▶ the daemon
- *   type 4       ─▶ the worker of its receiver index; while that one hangs, another that does not
- *   all else     ─▶ worker 0, who counts it: junk must not take the daemon's time
+ *   type 4       ─▶ the worker of its receiver index, or a live worker while that worker hangs
+ *   other        ─▶ worker 0, which counts it, so that junk costs the daemon no time
  *
- * IPv4 and IPv6 sockets are groups of their own, each with its places in `socks`. Where the wanted
- * one is empty the kernel chooses by its hash, and whoever gets what is another's hands it over.
+ * The IPv4 and the IPv6 sockets form two groups with places of their own in `socks`. If the wanted
+ * place is empty, the kernel chooses a socket by its hash, and its reader hands the message over.
  *
- * The context begins at the UDP header. Its bytes are read by a helper, since what is linear may be
- * the header alone.
+ * The context begins at the UDP header. The payload is read by a helper, because only the header
+ * may be linear.
  */
 #include <stdbool.h>
 
@@ -26,7 +26,7 @@
 #include "maps.bpf.h"
 #include "wgxdp/wire.h"
 
-/* @worker, or while it hangs the first that does not. */
+/* Returns @worker, or the first live worker while @worker hangs. */
 static __always_inline __u32 live_worker(__u32 worker)
 {
 	__u64 now_ns = bpf_ktime_get_boot_ns();
@@ -39,7 +39,7 @@ static __always_inline __u32 live_worker(__u32 worker)
 	return worker;
 }
 
-/* Whose datagram is it? */
+/* Returns the member of the group that the message is for. */
 static __always_inline __u32 member_for(const struct wire_data *data)
 {
 	__u32 index = __le32_to_cpu(data->receiver_index);
@@ -57,7 +57,7 @@ int wgxdp_reuseport(struct sk_reuseport_md *ctx)
 	struct wire_data data = { 0 };
 	__u32 key;
 
-	/* What is too short for either is as good as zeros: junk. */
+	/* If the datagram is too short, @data stays zero and counts as junk. */
 	bpf_skb_load_bytes(ctx, sizeof(struct udphdr), &data, sizeof(data));
 	key = socks_key(member_for(&data), ctx->eth_protocol == bpf_htons(ETH_P_IPV6));
 	bpf_sk_select_reuseport(ctx, &socks, &key, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * sample.bpf.h - samples of what was dropped, for people: into the ring `events`, a few a second and
- * reason. A full ring, or none that reads it, costs the sample and nothing else.
+ * sample.bpf.h - writes samples of dropped packets to the ring `events`, a few per second and
+ * reason. If the ring is full, only the sample is lost.
  */
 #ifndef WGXDP_SAMPLE_BPF_H
 #define WGXDP_SAMPLE_BPF_H
@@ -9,10 +9,10 @@
 #include "limit.bpf.h"
 #include "maps.bpf.h"
 
-/* Of this object: a reason that two programs of different objects give is sampled by both. */
+/* Each BPF object has limits of its own, so two objects can sample the same reason. */
 static __u64 sample_limits[REASON_COUNT];
 
-/* The event to fill in and submit, or NULL. */
+/* Returns an event for the caller to complete and submit, or NULL. */
 static __always_inline struct event *sample_begin(enum reason reason, enum event_hook hook,
 						  __u32 ifindex, __u32 bytes)
 {
@@ -33,18 +33,19 @@ static __always_inline struct event *sample_begin(enum reason reason, enum event
 }
 
 /*
- * How much of a packet of @len bytes fits: 1 to EVENT_HEAD_LEN, which the verifier must see. That of
- * Linux 6.1 learns nothing from a comparison with 0, and forgets a bound that a spilled register gets;
- * so the bound is a mask, and an empty packet asks for all, which reading it then refuses.
+ * Returns how many bytes of a packet of @len bytes to copy, 1 to EVENT_HEAD_LEN. The verifier must
+ * see these bounds. The verifier of Linux 6.1 learns nothing from a comparison with 0 and forgets
+ * the bound of a spilled register, so the bound is set by a mask. For an empty packet the result is
+ * EVENT_HEAD_LEN; reading so many bytes then fails.
  */
 static __always_inline __u32 sample_head_len(__u32 len)
 {
 	__u32 last = len - 1;
 
-	_Static_assert(!(EVENT_HEAD_LEN & (EVENT_HEAD_LEN - 1)), "a mask");
+	_Static_assert(!(EVENT_HEAD_LEN & (EVENT_HEAD_LEN - 1)), "a power of two");
 	if (last >= EVENT_HEAD_LEN)
 		last = EVENT_HEAD_LEN - 1;
-	barrier_var(last); /* which the compiler would find needless */
+	barrier_var(last); /* else the compiler removes the mask as redundant */
 	return (last & (EVENT_HEAD_LEN - 1)) + 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * skb.bpf.h - what the TC programs have in common. Their verdicts leave other programs on the hook
- * their turn: TC_ACT_UNSPEC is TCX_NEXT.
+ * skb.bpf.h - functions that the TC programs share. A packet that they accept gets TC_ACT_UNSPEC,
+ * which equals TCX_NEXT, so that other programs on the hook run as well.
  */
 #ifndef WGXDP_SKB_BPF_H
 #define WGXDP_SKB_BPF_H
@@ -14,14 +14,14 @@
 #include "count.bpf.h"
 #include "sample.bpf.h"
 
-/* Offsets are from the IP header, wherever the packet begins. */
+/* @offset counts from the IP header, whether or not the packet has an Ethernet header. */
 static __always_inline bool skb_read_ip(const struct __sk_buff *skb, __u32 offset, void *to,
 					__u32 len)
 {
 	return !bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET);
 }
 
-/* Packets that a GSO packet will become, or that GRO made it of. */
+/* Returns how many packets @skb stands for on the wire, before GRO or after GSO. */
 static __always_inline __u64 skb_packets(const struct __sk_buff *skb)
 {
 	return skb->gso_segs ? skb->gso_segs : 1;
@@ -35,8 +35,8 @@ static __always_inline int skb_drop(const struct __sk_buff *skb, enum event_hook
 
 	if (e) {
 		head_len = sample_head_len(skb->len);
-		/* Shorter than its frame by the Ethernet header: then a short one has no sample of
-		 * its head, and no more. */
+		/* skb->len may include the Ethernet header. Then reading a short packet fails, and
+		 * the sample has no head. */
 		if (skb_read_ip(skb, 0, e->head, head_len))
 			e->head_len = head_len;
 		bpf_ringbuf_submit(e, 0);

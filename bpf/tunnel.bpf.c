@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * tunnel.bpf.c - allowed IPs, at both ends of the tunnel interface.
+ * tunnel.bpf.c - enforces allowed IPs in both directions of the tunnel interface.
  *
- *   host ──▶ wg0 ─ egress: destination has a peer? ─ yes, counted as offered ─▶ queue ─▶ worker
- *                    └─ no: a few a second go on, for the worker's ICMP errors; the rest die here,
- *                       before they cost a wakeup
+ *   host ──▶ wg0 ─ egress: has the destination a peer? ─ yes, counted as offered ─▶ worker
+ *                    └─ no: a few a second pass, so that the worker can answer with ICMP errors.
+ *                       The rest are dropped here, before they wake the worker.
  *
- *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: does the source's peer have that slot? ─▶ host
- *                                                  └─ no: dies here. Trie and worker disagree.
+ *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: is the source that peer's? ─▶ host
+ *                                                       └─ no: dropped. Trie and worker disagree.
  *
- * A write into a TUN queue runs ingress within the same system call, so tun_writer[] is the slot of just
- * this packet. It is no defence against a worker that lies, but one against a worker that errs.
+ * A write to a TUN queue runs the ingress hook within the same system call, so tun_writer[] holds
+ * the slot of this packet. The check catches errors of a worker, but not a worker that lies.
  *
- * The packets have no Ethernet header here, but one under BPF_PROG_TEST_RUN: all offsets are from
- * the IP header.
+ * Packets have no Ethernet header here, except under BPF_PROG_TEST_RUN. All offsets therefore count
+ * from the IP header.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -29,15 +29,16 @@
 #include "maps.bpf.h"
 #include "skb.bpf.h"
 
-/* <linux/icmp.h> drags in the C library's headers. */
+/* <linux/icmp.h> would include the C library's headers. */
 enum { ICMP_DEST_UNREACH = 3, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETERPROB = 12 };
 
-/* Packets without a peer that the worker may see. It answers fewer than that. */
+/* Packets without a peer that reach the worker. Its own limit for ICMP errors is lower. */
 #define NO_PEER_PER_S 50
 
 static __u64 no_peer_limit;
 
-/* The peer that has the address at offset @at4 or @at6 of the IP header, by the longest prefix. */
+/* Returns the slot of the peer that owns the address at offset @at4 or @at6 of the IP header, by
+ * the longest prefix, or SLOT_NONE. */
 static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6)
 {
 	struct allowed4_key key4 = { .length = 32 };
@@ -56,7 +57,7 @@ static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6
 
 /* --- egress ---------------------------------------------------------------------------------- */
 
-/* May the worker answer it? Nothing to a group or to everybody is ever answered. */
+/* Whether the worker may answer with an ICMP error: never for multicast or broadcast. */
 static __always_inline bool answerable(struct __sk_buff *skb)
 {
 	__u8 first;
@@ -83,7 +84,7 @@ int wgxdp_egress(struct __sk_buff *skb)
 
 /* --- ingress --------------------------------------------------------------------------------- */
 
-/* Is it an ICMP error, as the worker makes them: without options and never in fragments? */
+/* Whether it is an ICMP error as the worker builds them, without IP options and unfragmented. */
 static __always_inline bool is_icmp4_error(struct __sk_buff *skb)
 {
 	struct iphdr ip;
@@ -96,7 +97,7 @@ static __always_inline bool is_icmp4_error(struct __sk_buff *skb)
 	       type == ICMP_PARAMETERPROB;
 }
 
-/* RFC 4443 2.1: errors have the first bit of their type clear. */
+/* RFC 4443 2.1: error messages have types below 128. */
 static __always_inline bool is_icmp6_error(struct __sk_buff *skb)
 {
 	__u8 next, type;
@@ -113,10 +114,11 @@ static __always_inline bool is_icmp_error(struct __sk_buff *skb)
 	return skb->protocol == bpf_htons(ETH_P_IPV6) && is_icmp6_error(skb);
 }
 
-/* The slot for which the worker of the packet's queue says it writes. */
-static __always_inline __u32 injected_slot(const struct __sk_buff *skb)
+/* Returns the slot that the worker of the packet's TUN queue has stored, or SLOT_NONE. */
+static __always_inline __u32 writer_slot(const struct __sk_buff *skb)
 {
-	__u32 queue = skb->queue_mapping - 1; /* 0, of no queue, becomes none of the map */
+	/* queue_mapping is 0 for a packet of no queue; then the key is not in the map. */
+	__u32 queue = skb->queue_mapping - 1;
 	__u64 *slot = bpf_map_lookup_elem(&tun_writer, &queue);
 
 	return slot ? *(volatile __u64 *)slot : SLOT_NONE;
@@ -125,15 +127,15 @@ static __always_inline __u32 injected_slot(const struct __sk_buff *skb)
 SEC("tc")
 int wgxdp_inject(struct __sk_buff *skb)
 {
-	__u32 slot = injected_slot(skb);
-	bool right;
+	__u32 slot = writer_slot(skb);
+	bool allowed;
 
 	if (slot == SLOT_LOCAL)
-		right = is_icmp_error(skb);
+		allowed = is_icmp_error(skb);
 	else
-		right = slot != SLOT_NONE && slot == peer_of(skb, offsetof(struct iphdr, saddr),
-							     offsetof(struct ipv6hdr, saddr));
-	return right ? TC_ACT_UNSPEC : skb_drop(skb, EVENT_INGRESS, REASON_inject_mismatch);
+		allowed = slot != SLOT_NONE && slot == peer_of(skb, offsetof(struct iphdr, saddr),
+							       offsetof(struct ipv6hdr, saddr));
+	return allowed ? TC_ACT_UNSPEC : skb_drop(skb, EVENT_INGRESS, REASON_inject_mismatch);
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * verdict.bpf.h - the checks of a packet that comes by a NIC, in their order, for XDP and TC alike.
+ * verdict.bpf.h - the checks of a packet that a NIC received, in their order. XDP and TC share
+ * them.
  *
- *   whole UDP datagram? ─ no ─────────────────────────────────▶ foreign
- *     └▶ to an address and port of ours, to our MAC? ─ no ────▶ foreign
- *          └▶ one of the four messages? ─ no ─────────────────▶ bad: malformed
- *               ├▶ type 1 ──────────────────────┬▶ mac1? ─ no ▶ bad: bad_mac1
- *               ├▶ type 2: index ours? ── yes ──┘    └ yes ───▶ handshake
- *               ├▶ type 3: index ours? ── yes ────────────────▶ handshake
+ *   whole UDP datagram? ─ no ─────────────────────────────────▶ not ours
+ *     └▶ to an address and port of ours, to our MAC? ─ no ────▶ not ours
+ *          └▶ one of the four messages? ─ no ─────────────────▶ invalid: malformed
+ *               ├▶ type 1 ──────────────────────┬▶ mac1? ─ no ▶ invalid: bad_mac1
+ *               ├▶ type 2: index known? ── yes ─┘    └ yes ───▶ handshake
+ *               ├▶ type 3: index known? ── yes ───────────────▶ handshake
  *               └▶ type 4: of a session? ─ yes ───────────────▶ data
- *                                 └ no: bad: unknown_index
+ *                    └ no, of types 2, 3 and 4 ───────────────▶ invalid: unknown_index
  */
-#ifndef WGXDP_JUDGE_BPF_H
-#define WGXDP_JUDGE_BPF_H
+#ifndef WGXDP_VERDICT_BPF_H
+#define WGXDP_VERDICT_BPF_H
 
 #include "classify.bpf.h"
 #include "mac.bpf.h"
@@ -20,23 +21,24 @@
 #include "parse.bpf.h"
 
 enum verdict {
-	VERDICT_FOREIGN,   /* none of our business */
+	VERDICT_NOT_OURS,  /* not addressed to us */
 	VERDICT_HANDSHAKE, /* for the daemon */
-	VERDICT_DATA,	   /* of a session */
-	VERDICT_BAD,	   /* addressed to us, but worth nothing */
+	VERDICT_DATA,	   /* names the index of a session */
+	VERDICT_INVALID,   /* addressed to us, but failed a check */
 };
 
 struct verdict_packet {
 	struct datagram d;
 	struct message m;
 	const struct nic_value *nic;
-	__u32 slot;	    /* data: of the peer */
-	enum reason reason; /* bad */
+	__u32 slot;	    /* of the peer, for VERDICT_DATA */
+	enum reason reason; /* for VERDICT_INVALID */
 };
 
-/* The NIC that @d came in by, if it is addressed to us there. A host with our address may still
- * bridge or route a frame to another MAC, as VRRP does: that one is not ours. */
-static __always_inline const struct nic_value *verdict_ours(const struct datagram *d, __u32 ifindex)
+/* Returns the NIC with @ifindex if @d is addressed to us there, else NULL. The destination MAC must
+ * match as well, because a host that has our address may bridge or route a frame to another MAC, as
+ * VRRP does. */
+static __always_inline const struct nic_value *verdict_nic(const struct datagram *d, __u32 ifindex)
 {
 	const __u16 *to = (const void *)d->eth->h_dest, *mac;
 	const struct nic_value *nic;
@@ -50,9 +52,10 @@ static __always_inline const struct nic_value *verdict_ours(const struct datagra
 	return to[0] == mac[0] && to[1] == mac[1] && to[2] == mac[2] ? nic : NULL;
 }
 
-/* The index that the message names. An index whose handshake is not done is none for data: nobody
- * can have sealed any. */
-static __always_inline enum reason verdict_index(const struct message *m, __u32 *slot)
+/* Looks up the receiver index. Data is refused for an index whose handshake is not complete,
+ * because nobody can have sealed data for it. Returns REASON_none with *@slot set, or
+ * REASON_unknown_index. An initiation has no receiver index and leaves *@slot alone. */
+static __always_inline enum reason verdict_check_index(const struct message *m, __u32 *slot)
 {
 	const struct session_value *session;
 
@@ -65,29 +68,30 @@ static __always_inline enum reason verdict_index(const struct message *m, __u32 
 	return REASON_none;
 }
 
-/* With the cursor at the Ethernet header. Looks at packet and maps, counts nothing. */
+/* Returns the verdict on the frame that starts at the cursor, and fills @p. Only reads packet and
+ * maps; the caller counts. */
 static __always_inline enum verdict verdict_of(struct cursor *c, __u32 ifindex,
-					       struct verdict_packet *j)
+					       struct verdict_packet *p)
 {
 	const void *msg;
 
-	if (!parse_frame(c, &j->d))
-		return VERDICT_FOREIGN;
-	j->nic = verdict_ours(&j->d, ifindex);
-	if (!j->nic)
-		return VERDICT_FOREIGN;
+	if (!parse_frame(c, &p->d))
+		return VERDICT_NOT_OURS;
+	p->nic = verdict_nic(&p->d, ifindex);
+	if (!p->nic)
+		return VERDICT_NOT_OURS;
 	msg = c->pos;
-	/* Behind more extension headers than are worth seeing. */
+	/* The extension headers fill the linear part of the skb. The stack can still parse them. */
 	if (c->beyond && msg + wire_data_len(0) > c->end)
-		return VERDICT_FOREIGN;
-	j->reason = classify(c, &j->d, &j->m);
-	if (j->reason == REASON_none)
-		j->reason = verdict_index(&j->m, &j->slot);
-	if (j->reason == REASON_none && !mac1_accepts(msg, c->end, j->m.type))
-		j->reason = REASON_bad_mac1;
-	if (j->reason != REASON_none)
-		return VERDICT_BAD;
-	return j->m.type == WIRE_DATA ? VERDICT_DATA : VERDICT_HANDSHAKE;
+		return VERDICT_NOT_OURS;
+	p->reason = classify(c, &p->d, &p->m);
+	if (p->reason == REASON_none)
+		p->reason = verdict_check_index(&p->m, &p->slot);
+	if (p->reason == REASON_none && !mac1_accepts(msg, c->end, p->m.type))
+		p->reason = REASON_bad_mac1;
+	if (p->reason != REASON_none)
+		return VERDICT_INVALID;
+	return p->m.type == WIRE_DATA ? VERDICT_DATA : VERDICT_HANDSHAKE;
 }
 
 #endif
