@@ -151,12 +151,37 @@ static void node_peer_changed(void *ctx, struct peer *peer, bool endpoint_change
 	((struct node *)ctx)->endpoint_changes += endpoint_changed;
 }
 
+/* A worker that passes a quiescent point after this moment must not find the session again. */
+static void node_check_unpublished(struct node *n, const struct session *s)
+{
+	assert_ptr_not_equal(indextab_session(n->device.indices, s->local_index), s);
+	assert_ptr_not_equal(atomic_load(&s->peer->current), s);
+	assert_ptr_not_equal(atomic_load(&s->peer->next), s);
+	assert_ptr_not_equal(s->peer->previous, s);
+}
+
+/* The same for a peer: no key, index or prefix leads to it. */
+static void node_check_removed(struct node *n, const struct peer *p)
+{
+	assert_ptr_not_equal(device_find(&n->device, p->remote.public), p);
+	for (unsigned i = 0; i < n->begun_count; i++)
+		assert_ptr_not_equal(indextab_peer(n->device.indices, n->begun[i].index), p);
+	for (unsigned i = 0; i < n->map_count; i++)
+		assert_int_not_equal(n->map[i].slot, p->slot);
+	assert_null(p->allowed.first);
+	assert_null(p->leaving.first);
+}
+
 static void node_retire(void *ctx, void *object, void (*free_fn)(void *))
 {
 	struct node *n = ctx;
 	struct retired *r = malloc(sizeof(*r));
 
 	assert_non_null(r);
+	if (free_fn == session_free)
+		node_check_unpublished(n, object);
+	else if (free_fn == peer_free)
+		node_check_removed(n, object);
 	*r = (struct retired){ n->retired, object, free_fn };
 	n->retired = r;
 }

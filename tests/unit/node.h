@@ -3,7 +3,8 @@
  * node.h - what a device asks of its world: struct device_ops of a simulated node. Part of world.h.
  *
  * Checked at each call: a message's sender index was begun before; an index begins and ends once; the
- * keys of a session and the counters under them (witness.h).
+ * keys of a session and the counters under them (witness.h); a session or peer that is retired can no
+ * longer be found.
  */
 #ifndef WGXDP_TEST_NODE_H
 #define WGXDP_TEST_NODE_H

@@ -79,17 +79,21 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 		drop(d, current);
 }
 
-/* Makes @s known under its index; the initiator's is known as pending already. */
+/* Enters @s under its index, the map before the table: if either refuses, no worker can have found @s
+ * and the caller frees it at once. An initiator's index stays known as that of the pending handshake. */
 static int publish(struct device *d, struct peer *p, struct session *s)
 {
-	int err = 0;
+	int err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);
 
-	if (s->initiator)
+	if (err)
+		return err;
+	if (s->initiator) {
 		indextab_promote(d->indices, s->local_index, s);
-	else
-		err = indextab_add(d->indices, s->local_index, p, s);
-	if (!err)
-		err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);
+		return 0;
+	}
+	err = indextab_add(d->indices, s->local_index, p, s);
+	if (err)
+		d->mirror->index_end(d->mirror_ctx, s->local_index);
 	return err;
 }
 
@@ -99,18 +103,14 @@ int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs,
 	bool initiator = hs->state == NOISE_CONSUMED_RESPONSE;
 	struct noise_keys keys;
 	struct session *s;
-	int err = 0;
+	int err;
 
 	noise_derive_keys(hs, &keys);
 	s = session_new(p, &keys, initiator, local, remote, now_ns);
 	wipe(&keys, sizeof(keys));
-	if (!s) {
-		err = -ENOMEM;
-		goto forget_index;
-	}
-	err = publish(d, p, s);
+	err = s ? publish(d, p, s) : -ENOMEM;
 	if (err)
-		goto revoke;
+		goto fail;
 	if (initiator)
 		add_current(d, p, s);
 	else
@@ -120,13 +120,12 @@ int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs,
 	d->ops->event(d->ctx, DEVICE_SESSION_BEGUN, p, NULL);
 	return 0;
 
-revoke: /* a worker may have found it by its index */
-	atomic_store_explicit(&s->revoked, true, memory_order_relaxed);
-	d->ops->retire(d->ctx, s, session_free);
-forget_index:
-	indextab_del(d->indices, local);
-	if (initiator) /* its index_begin as a pending one did succeed */
+fail:
+	session_free(s);
+	if (initiator) { /* Only a responder's index is unknown until publish() succeeds. */
+		indextab_del(d->indices, local);
 		d->mirror->index_end(d->mirror_ctx, local);
+	}
 	return err;
 }
 
@@ -170,12 +169,15 @@ static void reap(struct device *d, struct peer *p, _Atomic(struct session *) *pl
 
 void keypairs_reap(struct device *d, struct peer *p, uint64_t now_ns)
 {
+	struct session *previous;
+
 	p->timers.index_reap_ns = 0;
 	reap(d, p, &p->current, now_ns);
 	reap(d, p, &p->next, now_ns);
-	if (ended(p, p->previous, now_ns)) {
-		drop(d, p->previous);
+	previous = p->previous;
+	if (ended(p, previous, now_ns)) {
 		p->previous = NULL;
+		drop(d, previous);
 	}
 }
 
