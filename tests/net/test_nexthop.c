@@ -107,7 +107,7 @@ static void test_neighbour(void **state)
 
 static struct nexthop_managed managed;
 
-static struct encap *resolve(const struct endpoint *e, bool *pending, const char **why)
+static struct encap *resolve(const struct endpoint *e)
 {
 	struct nexthop_env env = { .nl = nl,
 				   .source_port = htons(51820),
@@ -115,7 +115,7 @@ static struct encap *resolve(const struct endpoint *e, bool *pending, const char
 				   .nics = &a0,
 				   .nic_count = 1,
 				   .managed = &managed };
-	struct encap *n = nexthop_resolve(&env, e, pending, why);
+	struct encap *n = nexthop_resolve(&env, e);
 
 	assert_non_null(n);
 	return n;
@@ -160,14 +160,12 @@ static void test_direct(void **state)
 	resolve_peer();
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct endpoint e = to(cases[i].remote, cases[i].local);
-		bool pending = true;
-		const char *why = "";
 		struct encap *n;
 
 		e.ifindex = a0;
-		n = resolve(&e, &pending, &why);
-		if (!n->xsk_ok || why || pending)
-			fail_msg("case %u: %s", i, why ? why : "pending");
+		n = resolve(&e);
+		if (!n->xsk_ok || n->why)
+			fail_msg("case %u: %s", i, n->why ? n->why : "no reason");
 		check_header(n, cases[i].want, cases[i].remote);
 		assert_int_equal(n->mtu, cases[i].mtu);
 		free(n);
@@ -198,12 +196,10 @@ static void test_ttl(void **state)
 	resolve_peer();
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct endpoint e = to(cases[i].remote, NULL);
-		const char *why;
 		struct encap *n;
-		bool pending;
 
 		sh("%s", cases[i].command);
-		n = resolve(&e, &pending, &why);
+		n = resolve(&e);
 		assert_true(n->xsk_ok);
 		if (n->header[strchr(cases[i].remote, ':') ? 21 : 22] != cases[i].want)
 			fail_msg("case %u", i);
@@ -229,12 +225,10 @@ static void test_not_direct(void **state)
 	sh("ip route add 10.62.0.0/16 encap ip id 7 dst 192.0.2.2 dev a0");
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct endpoint e = to(cases[i].remote, NULL);
-		bool pending = true;
-		const char *why = NULL;
-		struct encap *n = resolve(&e, &pending, &why);
+		struct encap *n = resolve(&e);
 
-		if (n->xsk_ok || pending || !why || strcmp(why, cases[i].why))
-			fail_msg("case %u: %s", i, why ? why : "direct");
+		if (n->xsk_ok || !n->why || strcmp(n->why, cases[i].why))
+			fail_msg("case %u: %s", i, n->why ? n->why : "direct");
 		assert_int_equal(n->mtu, cases[i].mtu);
 		assert_true(endpoint_same_remote(&n->endpoint, &e));
 		free(n);
@@ -246,23 +240,21 @@ static void test_not_direct(void **state)
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;
-	const char *why;
 	struct encap *n;
-	bool pending;
 
 	(void)state;
 	e.ifindex = a0;
 	any.ifindex = a0 + 1000;
 	sh("ip route add 192.0.2.2/32 dev d1");
-	n = resolve(&e, &pending, &why);
+	n = resolve(&e);
 	assert_false(n->xsk_ok);
 	assert_memory_equal(&n->endpoint.local.v4, addr("198.19.0.1"), 4);
 	free(n);
-	n = resolve(&any, &pending, &why);
+	n = resolve(&any);
 	assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.3"), 4);
 	free(n);
 	sh("ip route del 192.0.2.2/32 dev d1");
-	n = resolve(&e, &pending, &why);
+	n = resolve(&e);
 	assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.3"), 4);
 	free(n);
 }
@@ -272,33 +264,29 @@ static void test_pending(void **state)
 	struct netlink_watch *w = netlink_watch_open();
 	struct endpoint e = to("192.0.2.2", NULL);
 	struct encap *n;
-	const char *why;
-	bool pending;
 
 	(void)state;
 	assert_non_null(w);
 	sh("ip neigh del 192.0.2.2 dev a0 2>/dev/null || true");
-	for (n = resolve(&e, &pending, &why); !n->xsk_ok; n = resolve(&e, &pending, &why)) {
-		assert_true(pending);
-		assert_string_equal(why, "the next hop's MAC is being resolved");
+	for (n = resolve(&e); !n->xsk_ok; n = resolve(&e)) {
+		assert_string_equal(n->why, "the next hop's MAC is being resolved");
 		/* The source is known for the UDP path, though. */
 		assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.1"), 4);
 		free(n);
 		wait_for_neighbour(w);
 	}
-	assert_false(pending);
 	free(n);
 	netlink_watch_close(w);
 
 	sh("ip link set a0 arp off");
-	n = resolve(&e, &pending, &why);
-	assert_string_equal(why, "the interface has no Ethernet neighbours");
+	n = resolve(&e);
+	assert_string_equal(n->why, "the interface has no Ethernet neighbours");
 	free(n);
 	sh("ip link set a0 arp on");
 	peer_sh("ip link set b0 down");
-	n = resolve(&e, &pending, &why);
-	assert_false(n->xsk_ok || pending);
-	assert_string_equal(why, "the interface is down");
+	n = resolve(&e);
+	assert_false(n->xsk_ok);
+	assert_string_equal(n->why, "the interface is down");
 	free(n);
 	peer_sh("ip link set b0 up");
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nexthop.c - which way to an endpoint.
+ * nexthop.c - how packets reach an endpoint.
  *
- *   endpoint ─▶ route ─┬─▶ none, or to ourselves ───────────────────────────────▶ udp
- *                      ├─▶ into the tunnel itself ──────────────────────────────▶ udp, via_tunnel
- *                      ├─▶ by a link that is no NIC of ours, or has no MACs ────▶ udp
- *                      └─▶ by a NIC of ours ─▶ neighbour ─┬─▶ not valid yet ────▶ udp, pending
- *                                                         └─▶ valid ────────────▶ direct
+ *   endpoint ─▶ route ─┬─▶ none, or to this host ───────────────────────────────▶ UDP socket
+ *                      ├─▶ into the tunnel itself ──────────────────────────────▶ UDP socket, via_tunnel
+ *                      ├─▶ by a link that is no attached NIC, or has no MACs ───▶ UDP socket
+ *                      └─▶ by an attached NIC ─▶ neighbour ─┬─▶ being resolved ─▶ UDP socket
+ *                                                           └─▶ valid ──────────▶ AF_XDP
  *
- * What leaves directly is seen by nobody who keeps the neighbour fresh, so the kernel is told to.
+ * Packets sent by AF_XDP do not refresh the kernel's neighbour entry, because the kernel does not see
+ * them. The kernel is therefore asked to keep the entry fresh by itself (NTF_EXT_MANAGED).
  */
 #include "io/nexthop.h"
 
@@ -36,7 +37,7 @@ static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const ui
 	       !memcmp(addr, w->addr, family == AF_INET ? 4 : 16);
 }
 
-/* Has the interface on which the sticky source was used that address? */
+/* Does the interface on which the sticky source was used have that address? */
 static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint *e)
 {
 	struct wanted w = { e->ifindex, (uint8_t)e->remote.sa.sa_family, &e->local };
@@ -44,9 +45,10 @@ static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint 
 	return netlink_addresses(env->nl, compare_address, &w) == 1;
 }
 
-/* The sticky source is dropped when it is not ours any more, and when it belongs to the interface on
- * which it was used but the route now leaves by another: that route has a source of its own. An
- * address of no link in particular, such as one of the loopback's, is the same by all of them. */
+/* Queries the route and fills in the source. The sticky source is dropped in two cases: this host no
+ * longer has the address, or the address belongs to the interface on which it was used and the route
+ * now leaves by another interface, which has a source of its own. An address that is on no such
+ * interface, for example one of the loopback's, stays because it suits every interface. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
 	int err = netlink_route(env->nl, e, env->fwmark, r);
@@ -74,7 +76,7 @@ static bool is_nic(const struct nexthop_env *env, uint32_t ifindex)
 	return false;
 }
 
-/* Why packets of this route cannot leave directly whatever the neighbour is, or NULL. */
+/* Why AF_XDP cannot send packets of this route, even if the neighbour is valid; or NULL. */
 static const char *obstacle(const struct nexthop_env *env, const struct endpoint *e,
 			    const struct netlink_route *r, struct netlink_link *link)
 {
@@ -97,7 +99,8 @@ static const char *obstacle(const struct nexthop_env *env, const struct endpoint
 	return NULL;
 }
 
-/* Out of memory the entry stays managed after us: the host loses an ARP request now and then. */
+/* When out of memory, the entry stays managed after the daemon ends, which costs the host an ARP
+ * request now and then. */
 static void remember(struct nexthop_managed *m, const struct encap_next *next)
 {
 	struct encap_next *list = m->list;
@@ -143,7 +146,8 @@ static struct encap_next next_of(const struct endpoint *e, const struct netlink_
 	return next;
 }
 
-/* What the kernel gives to packets of the UDP sockets: the route's, the link's (IPv6), the host's. */
+/* The TTL that the kernel gives to packets of the UDP sockets: the route's, else the link's (IPv6) or
+ * the host's (IPv4). */
 static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
 		      const struct netlink_route *r, const struct netlink_link *link)
 {
@@ -152,38 +156,36 @@ static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
 	return e->remote.sa.sa_family == AF_INET ? env->ttl : link->hop_limit6;
 }
 
+/* Returns NULL with @mac, or why the MAC is not known. */
 static const char *find_neighbour(const struct nexthop_env *env, const struct encap_next *next,
-				  uint8_t mac[static 6], bool *pending)
+				  uint8_t mac[static 6])
 {
-	/* Managed first: what is valid now must stay so, what is not gets under way. */
+	/* Managed first: a valid entry then stays valid, and another begins to be resolved. */
 	int managed = netlink_neighbour_manage(env->nl, next->ifindex, next->family, next->addr);
 
 	if (managed == 1)
 		remember(env->managed, next);
 	if (!netlink_neighbour(env->nl, next->ifindex, next->family, next->addr, mac))
 		return NULL;
-	*pending = managed >= 0;
 	return managed < 0 ? "the next hop's MAC is unknown and may not be asked for"
 			   : "the next hop's MAC is being resolved";
 }
 
-struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e,
-			      bool *pending, const char **why)
+struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e)
 {
 	struct encap_hop hop = { .source_port = env->source_port };
 	struct endpoint to = *e;
 	struct netlink_route r = { 0 };
 	struct netlink_link link = { 0 };
 	struct encap_next next = { 0 };
-	const char *obstructed = "there is no route to the endpoint";
-	bool resolving = false;
+	const char *why = "there is no route to the endpoint";
 	struct encap *new;
 
 	if (find_route(env, &to, &r) == 0)
-		obstructed = obstacle(env, &to, &r, &link);
-	if (!obstructed) {
+		why = obstacle(env, &to, &r, &link);
+	if (!why) {
 		next = next_of(&to, &r);
-		obstructed = find_neighbour(env, &next, hop.next_hop_mac, &resolving);
+		why = find_neighbour(env, &next, hop.next_hop_mac);
 	}
 
 	new = encap_new(&to, r.mtu < UINT16_MAX ? (uint16_t)r.mtu : UINT16_MAX);
@@ -193,14 +195,12 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 	new->next = next;
 	new->via_tunnel = r.ifindex &&r.ifindex == env->tunnel && !r.local;
 	new->source_port = env->source_port;
-	new->why = obstructed;
-	if (!obstructed) {
+	new->why = why;
+	if (!why) {
 		hop.ifindex = r.ifindex;
 		hop.ttl = ttl_of(env, &to, &r, &link);
 		memcpy(hop.source_mac, link.mac, sizeof(hop.source_mac));
 		encap_set_xsk_ok(new, &hop);
 	}
-	*pending = resolving;
-	*why = obstructed;
 	return new;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nexthop.h - from an endpoint to an encap: route, source, neighbour, and whether an attached NIC
- * can take it directly. Control thread.
+ * nexthop.h - turns an endpoint into an encap: asks for route, source and neighbour, and finds out
+ * whether AF_XDP can send on an attached NIC. Control thread.
  */
 #ifndef WGXDP_NEXTHOP_H
 #define WGXDP_NEXTHOP_H
@@ -9,30 +9,29 @@
 #include "io/encap.h"
 #include "io/netlink.h"
 
-/* The neighbours that the kernel manages for us. */
+/* The neighbours whose resolution the kernel manages at our request. */
 struct nexthop_managed {
 	struct encap_next *list;
 	unsigned count, cap;
 };
 
-/* Lets go of all of them. */
+/* Ends the management of all of them and empties the list. */
 void nexthop_release(struct netlink *nl, struct nexthop_managed *managed);
 
 struct nexthop_env {
 	struct netlink *nl;
 	uint32_t fwmark;
 	__be16 source_port;
-	uint8_t ttl;	      /* of IPv4 packets where the route says nothing */
+	uint8_t ttl;	      /* of IPv4 packets whose route sets none */
 	const uint32_t *nics; /* ifindices that take AF_XDP tx */
 	unsigned nic_count;
-	uint32_t tunnel;		 /* ifindex of our own; 0 = it is in another namespace */
-	struct nexthop_managed *managed; /* grows; see nexthop_release() */
+	uint32_t tunnel; /* ifindex of our own interface; 0 = in another namespace */
+	struct nexthop_managed *managed; /* appended to; see nexthop_release() */
 };
 
-/* Resolves @e. Always makes an encap: without a route or neighbour it is one for the UDP path.
- * *@pending is set when a neighbour is being resolved (a NETLINK_CHANGED_NEIGHBOUR change will follow).
- * *@why (static text) says why it is not direct, or NULL. Returns NULL when out of memory. */
-struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e,
-			      bool *pending, const char **why);
+/* Resolves @e. Without a usable route or neighbour the encap is for the UDP path only, and its @why
+ * says so. A neighbour that is being resolved causes a NETLINK_CHANGED_NEIGHBOUR later. Returns NULL
+ * when out of memory. */
+struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e);
 
 #endif

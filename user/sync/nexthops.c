@@ -80,8 +80,6 @@ static void resolve(struct daemon *n, struct peer *p, bool just_now)
 	};
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
 	struct encap *e = NULL;
-	const char *why = NULL;
-	bool pending = false;
 
 	/* A packet for a peer of low order would wait for ever. */
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
@@ -92,7 +90,7 @@ static void resolve(struct daemon *n, struct peer *p, bool just_now)
 	for (unsigned i = 0; i < n->nic_count && n->tx_xdp && n->up; i++)
 		if (n->nics[i].queue_count)
 			nics[env.nic_count++] = n->nics[i].ifindex;
-	e = nexthop_resolve(&env, &p->endpoint, &pending, &why);
+	e = nexthop_resolve(&env, &p->endpoint);
 	if (!e) {
 		log_error("out of memory: the next hop of a peer is not followed");
 		return;
