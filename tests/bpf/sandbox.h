@@ -105,6 +105,26 @@ static inline int pinned_map(const char *name)
 	return fd;
 }
 
+/* Sums the slot's element of the pinned map peer_stats over all CPUs. Returns 0 or -ENOENT. */
+static inline int read_peer_stats(uint32_t slot, struct peer_stats_value *sum)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = pinned_map("peer_stats"), err;
+	struct peer_stats_value each[cpus];
+
+	err = bpf_map_lookup_elem(fd, &slot, each);
+	close(fd);
+	if (err)
+		return err;
+	*sum = (struct peer_stats_value){ 0 };
+	for (int i = 0; i < cpus; i++) {
+		sum->rx_packets += each[i].rx_packets;
+		sum->rx_bytes += each[i].rx_bytes;
+		sum->tx_packets += each[i].tx_packets;
+		sum->tx_bytes += each[i].tx_bytes;
+	}
+	return 0;
+}
+
 static inline uint32_t prog_id(void)
 {
 	uint32_t id = 0;

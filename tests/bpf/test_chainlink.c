@@ -52,7 +52,7 @@ static void test_kernel_without_ext(void **state)
 		skip();
 	assert_int_equal(chain(loader, LOADER_MODE_AUTO), -ENOTSUP);
 	assert_string_equal(f.text, "lt0: this kernel refuses BPF programs of type EXT, which "
-				    "sharing a NIC needs; leave out --chain");
+				    "--chain needs to share a NIC; leave out --chain");
 	assert_false(loader_attached(loader, lt0));
 	assert_nothing_left();
 	assert_false(exists(PINS_ROOT "/xdp"));

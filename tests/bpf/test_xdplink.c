@@ -116,7 +116,7 @@ static void test_not_displaced(void **state)
 	assert_int_not_equal(bpf_xdp_detach(lt0, XDP_FLAGS_DRV_MODE, NULL), 0);
 	assert_int_equal(loader_new(&other, "wg1", &f), 0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
-	assert_non_null(strstr(f.text, "lt0: the interface wg0 has its XDP program there"));
+	assert_non_null(strstr(f.text, "lt0: interface wg0 has its XDP program there"));
 	assert_int_equal(prog_id(), id);
 	/* It takes over when the first goes. */
 	loader_detach(loader, lt0);
@@ -135,7 +135,7 @@ static void test_owner_is_named(void **state)
 	assert_int_equal(loader_new(&other, "wg.1", &f), 0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
-	assert_non_null(strstr(f.text, "the interface wg.1 has"));
+	assert_non_null(strstr(f.text, "interface wg.1 has"));
 	assert_int_equal(unlink(PINS_ROOT "/wgxdp/wg:1/xsks"), 0);
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
 	assert_non_null(strstr(f.text, "(wgxdp_ingress) is attached there"));
@@ -309,7 +309,7 @@ static void wait_for_count(uint64_t n)
 	struct peer_stats_value sum = { 0 };
 
 	for (int ms = 0; ms < WAIT_MS && sum.rx_packets < n; ms += 10) {
-		assert_int_equal(loader_peer_stats(loader, 0, &sum), 0);
+		assert_int_equal(read_peer_stats(0, &sum), 0);
 		usleep(10000);
 	}
 	assert_int_equal(sum.rx_packets, n);

@@ -16,13 +16,13 @@
 #define PROGRAM "wgxdp_ingress"
 
 struct chainlink {
-	struct ingress_bpf *skel; /* whose only program is that of this NIC */
+	struct ingress_bpf *skel; /* contains only the XDP program, for this NIC */
 	struct xdp_program *prog;
 	uint32_t ifindex;
 };
 
-static __attribute__((format(printf, 2, 0))) int to_log(enum libxdp_print_level level,
-							const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) int
+log_libxdp_message(enum libxdp_print_level level, const char *format, va_list args)
 {
 	char line[512];
 
@@ -34,8 +34,9 @@ static __attribute__((format(printf, 2, 0))) int to_log(enum libxdp_print_level 
 	return 0;
 }
 
-/* The dispatcher on the NIC, to be closed; NULL = nothing is there, or a program of another kind. */
-static struct xdp_multiprog *dispatcher(uint32_t ifindex)
+/* Returns the dispatcher on the NIC, which the caller closes. Returns NULL if there is no XDP
+ * program or a program that is no dispatcher. */
+static struct xdp_multiprog *get_dispatcher(uint32_t ifindex)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 
@@ -49,18 +50,19 @@ static struct xdp_multiprog *dispatcher(uint32_t ifindex)
 
 /* --- open ------------------------------------------------------------------------------------ */
 
-/* Before libxdp touches the NIC. */
 static int check_kernel(const char *nic, struct fault *f)
 {
 	if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) > 0)
 		return 0;
-	return fault(f, -ENOTSUP,
-		     "%s: this kernel refuses BPF programs of type EXT, which sharing a NIC needs; "
-		     "leave out --chain",
-		     nic);
+	return fault(
+		f, -ENOTSUP,
+		"%s: this kernel refuses BPF programs of type EXT, which --chain needs to share "
+		"a NIC; leave out --chain",
+		nic);
 }
 
-/* The program of its own, not loaded: libxdp does that, when it knows what it extends. */
+/* Opens a copy of the XDP program that uses the maps of @owner. libxdp loads it, because only
+ * libxdp knows which dispatcher it extends. */
 static int prepare(struct chainlink *c, const struct ingress_bpf *owner)
 {
 	LIBBPF_OPTS(xdp_program_opts, opts, .prog_name = PROGRAM);
@@ -97,15 +99,16 @@ static void discard(struct chainlink *c)
 	c->skel = NULL;
 }
 
-/* -ENOSYS: libxdp would not share. */
+/* Attaches a copy of the program in @mode. Returns 0 or -errno; -ENOSYS if libxdp attached the
+ * program without a dispatcher. */
 static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_attach_mode mode)
 {
 	int err = prepare(c, owner);
 
 	if (!err)
 		err = xdp_program__attach(c->prog, (int)c->ifindex, mode, 0);
-	if (!err &&
-	    !chainlink_alive(c)) { /* it sits there alone, by netlink: it would outlive us */
+	if (!err && !chainlink_alive(c)) {
+		/* libxdp attached the program by netlink, where it would outlive this process. */
 		xdp_program__detach(c->prog, (int)c->ifindex, mode, 0);
 		err = -ENOSYS;
 	}
@@ -114,17 +117,18 @@ static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_
 	return err;
 }
 
-/* As those on the NIC have it, if there are any; else native if it can be, as with xdplink_open(). */
+/* LOADER_MODE_AUTO takes the mode of the dispatcher on the NIC. Without one it tries native, then
+ * generic, as xdplink_open() does. */
 static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
 			 enum loader_mode mode, bool *native)
 {
-	struct xdp_multiprog *there = dispatcher(c->ifindex);
+	struct xdp_multiprog *dispatcher = get_dispatcher(c->ifindex);
 	int err = -EOPNOTSUPP;
 
-	if (there && mode == LOADER_MODE_AUTO)
-		mode = xdp_multiprog__attach_mode(there) == XDP_MODE_SKB ? LOADER_MODE_GENERIC
-									 : LOADER_MODE_NATIVE;
-	xdp_multiprog__close(there);
+	if (dispatcher && mode == LOADER_MODE_AUTO)
+		mode = xdp_multiprog__attach_mode(dispatcher) == XDP_MODE_SKB ? LOADER_MODE_GENERIC
+									      : LOADER_MODE_NATIVE;
+	xdp_multiprog__close(dispatcher);
 	*native = mode != LOADER_MODE_GENERIC;
 	if (*native)
 		err = enter(c, owner, XDP_MODE_NATIVE);
@@ -138,18 +142,18 @@ static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
 int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32_t ifindex,
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f)
 {
-	struct xdp_multiprog *there = NULL;
+	struct xdp_multiprog *dispatcher;
 	struct chainlink *new;
 	bool is_native;
 	int err = check_kernel(nic, f);
 
 	if (err)
 		return err;
-	libxdp_set_print(to_log);
-	there = dispatcher(ifindex);
-	if (!there)
+	libxdp_set_print(log_libxdp_message);
+	dispatcher = get_dispatcher(ifindex);
+	if (!dispatcher)
 		err = xdplink_vacant(ifindex, nic, f);
-	xdp_multiprog__close(there);
+	xdp_multiprog__close(dispatcher);
 	if (err)
 		return err;
 	new = calloc(1, sizeof(*new));
@@ -158,15 +162,12 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 	new->ifindex = ifindex;
 	err = enter_by_mode(new, owner, mode, &is_native);
 	if (err == -ENOSYS)
-		err = fault(
-			f, -ENOTSUP,
-			"%s: libxdp has no dispatcher for this kernel and would not share the NIC; "
-			"leave out --chain",
-			nic);
+		err = fault(f, -ENOTSUP,
+			    "%s: libxdp has no dispatcher for this kernel, so it cannot share the "
+			    "NIC; leave out --chain",
+			    nic);
 	else if (err)
-		fault(f, err,
-		      "%s: libxdp's dispatcher does not take our program: %s; leave out "
-		      "--chain",
+		fault(f, err, "%s: libxdp's dispatcher refused the program: %s; leave out --chain",
 		      nic, strerror(-err));
 	if (err) {
 		free(new);
@@ -181,13 +182,13 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 
 bool chainlink_alive(const struct chainlink *c)
 {
-	struct xdp_multiprog *mp = dispatcher(c->ifindex);
+	struct xdp_multiprog *dispatcher = get_dispatcher(c->ifindex);
 	struct xdp_program *p = NULL;
 	bool found = false;
 
-	while (mp && !found && (p = xdp_multiprog__next_prog(p, mp)))
+	while (dispatcher && !found && (p = xdp_multiprog__next_prog(p, dispatcher)))
 		found = xdp_program__id(p) == xdp_program__id(c->prog);
-	xdp_multiprog__close(mp);
+	xdp_multiprog__close(dispatcher);
 	return found;
 }
 
@@ -196,27 +197,28 @@ static void leave(struct xdp_program *prog, uint32_t ifindex, enum xdp_attach_mo
 	int err = xdp_program__detach(prog, (int)ifindex, mode, 0);
 
 	if (err)
-		log_error("interface %u: our program stays in libxdp's dispatcher, where it passes "
-			  "all packets: %s",
+		log_error("interface %u: removing the program from libxdp's dispatcher: %s; it "
+			  "passes all packets now; see `xdp-loader status`",
 			  ifindex, strerror(-err));
 }
 
 void chainlink_close(struct chainlink *c)
 {
-	struct xdp_multiprog *mp;
+	struct xdp_multiprog *dispatcher;
 
 	if (!c)
 		return;
 	if (chainlink_alive(c)) {
-		mp = dispatcher(c->ifindex);
-		leave(c->prog, c->ifindex, mp ? xdp_multiprog__attach_mode(mp) : XDP_MODE_UNSPEC);
-		xdp_multiprog__close(mp);
+		dispatcher = get_dispatcher(c->ifindex);
+		leave(c->prog, c->ifindex,
+		      dispatcher ? xdp_multiprog__attach_mode(dispatcher) : XDP_MODE_UNSPEC);
+		xdp_multiprog__close(dispatcher);
 	}
 	discard(c);
 	free(c);
 }
 
-static bool is_of(struct xdp_program *prog, const char *interface)
+static bool is_program_of(struct xdp_program *prog, const char *interface)
 {
 	char owner[IFNAME_MAX + 1] = "";
 
@@ -228,17 +230,17 @@ void chainlink_clean(const char *interface)
 {
 	struct if_nameindex *all = if_nameindex();
 
-	libxdp_set_print(to_log);
+	libxdp_set_print(log_libxdp_message);
 	for (struct if_nameindex *i = all; i && i->if_index; i++) {
-		struct xdp_multiprog *mp = dispatcher(i->if_index);
+		struct xdp_multiprog *dispatcher = get_dispatcher(i->if_index);
 		struct xdp_program *p = NULL;
 
-		while (mp && (p = xdp_multiprog__next_prog(p, mp)))
-			if (is_of(p, interface))
+		while (dispatcher && (p = xdp_multiprog__next_prog(p, dispatcher)))
+			if (is_program_of(p, interface))
 				break;
 		if (p)
-			leave(p, i->if_index, xdp_multiprog__attach_mode(mp));
-		xdp_multiprog__close(mp);
+			leave(p, i->if_index, xdp_multiprog__attach_mode(dispatcher));
+		xdp_multiprog__close(dispatcher);
 	}
 	if_freenameindex(all);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chainlink.h - one XDP program on one NIC that others share: an entry of libxdp's dispatcher, which
- * calls one program after the other for as long as they say XDP_PASS.
+ * chainlink.h - one XDP program on a NIC that other XDP programs share. It is an entry of libxdp's
+ * dispatcher, which calls the programs one after the other until one does not return XDP_PASS.
  *
  *   NIC ──▶ xdp_dispatcher ──▶ theirs ──▶ wgxdp_ingress ──▶ theirs ──▶ the stack
  *
- * Unlike a bpf_link (xdplink.h) an entry outlives its owner, pinned by libxdp: the program then
- * passes everything, since nobody beats, and chainlink_clean() removes it.
+ * Unlike a bpf_link (xdplink.h), an entry outlives its owner, because libxdp pins it. The program
+ * then passes everything, because the heartbeat is stale, and chainlink_clean() removes it.
  *
- * The dispatcher calls programs of type EXT. Where the kernel refuses these libxdp attaches the
- * program alone, silently, with nothing shared; here that is an error and leaves nothing.
+ * The dispatcher needs programs of type EXT. If the kernel refuses these, libxdp silently attaches
+ * the program alone, and the NIC is not shared. Here this is an error, and nothing stays attached.
  */
 #ifndef WGXDP_CHAINLINK_H
 #define WGXDP_CHAINLINK_H
@@ -19,18 +19,18 @@
 struct ingress_bpf;
 struct chainlink;
 
-/* Loads the ingress program anew, as an extension of the dispatcher on the NIC, with the maps of
- * @owner, and enters it there. Returns 0 or -errno with @f: -ENOTSUP (the kernel or libxdp cannot),
- * -EBUSY (a program without dispatcher sits there), and as loader_attach() says. */
+/* Loads another copy of the ingress program, which uses the maps of @owner, and adds it to the
+ * dispatcher on the NIC. Returns 0 or -errno with @f: -ENOTSUP (kernel or libxdp lack support),
+ * -EBUSY (a program without a dispatcher is attached), or an error of loader_attach(). */
 int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32_t ifindex,
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f);
 void chainlink_close(struct chainlink *c); /* NULL is fine */
 
-/* Is it still in the dispatcher on its NIC? */
+/* Whether the program is still in the dispatcher on its NIC. */
 bool chainlink_alive(const struct chainlink *c);
 
-/* Removes what a dead owner of @interface left in the dispatchers of this network namespace. Its
- * pins tell which program was its own: they must be there still. */
+/* Removes the programs that a dead owner of @interface left in the dispatchers of this network
+ * namespace. They are recognised by the owner's pins, so the caller must not have removed these. */
 void chainlink_clean(const char *interface);
 
 #endif

@@ -14,8 +14,8 @@
 
 /* --- load ------------------------------------------------------------------------------------ */
 
-static __attribute__((format(printf, 2, 0))) int to_log(enum libbpf_print_level level,
-							const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) int
+log_libbpf_message(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[1024];
 	size_t len;
@@ -35,22 +35,22 @@ int loader_load_fault(int err, struct fault *f)
 	switch (err) {
 	case -EPERM:
 		return fault(f, err,
-			     "loading the BPF program: not permitted; it takes root, or "
-			     "CAP_BPF and CAP_NET_ADMIN");
-	case -EACCES: /* what the verifier says, to whom it does not trust and of what it does not */
+			     "loading the BPF program: not permitted; run as root, or give CAP_BPF "
+			     "and CAP_NET_ADMIN");
+	case -EACCES: /* The verifier refused the program, or lacks CAP_PERFMON to accept it. */
 		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
 			return fault(f, -ENOTSUP,
 				     "loading the BPF program: this kernel's verifier refuses it; "
-				     "LOG_LEVEL=debug tells why");
+				     "LOG_LEVEL=debug shows why");
 		return fault(f, -EPERM,
-			     "loading the BPF program: not permitted; besides CAP_BPF it takes "
-			     "CAP_PERFMON");
+			     "loading the BPF program: not permitted; give CAP_PERFMON in addition "
+			     "to CAP_BPF");
 	case -ENOMEM:
 		return fault(f, err, "loading the BPF program: out of memory");
 	default:
 		return fault(f, -ENOTSUP,
-			     "loading the BPF program: this kernel does not take it "
-			     "(%s); it takes Linux 6.1 or newer with BPF and BTF",
+			     "loading the BPF program: this kernel refuses it (%s); it needs Linux "
+			     "6.1 or newer with BPF and BTF",
 			     strerror(-err));
 	}
 }
@@ -75,7 +75,7 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 	struct loader *new = calloc(1, sizeof(*new));
 	int cpus = libbpf_num_possible_cpus(), err;
 
-	libbpf_set_print(to_log);
+	libbpf_set_print(log_libbpf_message);
 	if (!new || cpus < 0) {
 		err = fault(f, new ? cpus : -ENOMEM, "loading the BPF program: %s",
 			    new ? "the number of CPUs is unknown" : "out of memory");
@@ -134,7 +134,8 @@ const char *loader_pinned(const struct loader *l)
 
 /* --- attach ---------------------------------------------------------------------------------- */
 
-/* The number of the NIC with @ifindex, or of a free place for 0; -ENOENT. */
+/* Returns the number of the NIC with @ifindex, or of a free place if @ifindex is 0; else
+ * -ENOENT. */
 static int find_nic(const struct loader *l, uint32_t ifindex)
 {
 	for (int i = 0; i < NICS_MAX; i++)
@@ -143,7 +144,7 @@ static int find_nic(const struct loader *l, uint32_t ifindex)
 	return -ENOENT;
 }
 
-/* Likewise, of one we are attached to. */
+/* Returns the number of an attached NIC, or -ENOENT. */
 static int find_attached(const struct loader *l, uint32_t ifindex)
 {
 	return ifindex ? find_nic(l, ifindex) : -ENOENT;
@@ -160,18 +161,20 @@ static void erase_nic(struct loader *l, uint32_t ifindex)
 	bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
 }
 
-/* Finds a place for the NIC and enters it in the map: before the link, from whose moment on the
- * program runs. Returns the place, or -errno. */
-static int take_place(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
+/* Reserves a number for the NIC and writes it to the map. This must precede the attachment, because
+ * the program runs from that moment. Returns the number, or -errno with @f. */
+static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
 {
 	struct nic_value v = { 0 };
 	int number, err;
 
 	if (find_attached(l, ifindex) >= 0)
-		return fault(f, -EALREADY, "%s: it is attached already", nic);
+		return fault(f, -EALREADY, "%s: a program of this interface is attached already",
+			     nic);
 	number = find_nic(l, 0);
 	if (number < 0)
-		return fault(f, -ENOSPC, "%s: no more than %d NICs for one interface", nic,
+		return fault(f, -ENOSPC,
+			     "%s: an interface can use at most %d NICs; name fewer NICs", nic,
 			     NICS_MAX);
 	err = xdplink_mac(nic, v.mac, f);
 	if (err)
@@ -187,7 +190,7 @@ static int take_place(struct loader *l, uint32_t ifindex, const char *nic, struc
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f)
 {
-	int number = take_place(l, ifindex, nic, f), fd;
+	int number = reserve_number(l, ifindex, nic, f), fd;
 
 	if (number < 0)
 		return number;
@@ -208,11 +211,12 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 	int number, err;
 
 	if (!loader_pinned(l))
-		return fault(f, -ENOTSUP,
-			     "%s: sharing a NIC takes a BPF file system at " PINS_ROOT
-			     ", which is not there; leave out --chain",
-			     nic);
-	number = take_place(l, ifindex, nic, f);
+		return fault(
+			f, -ENOTSUP,
+			"%s: --chain needs pinned maps, and there is no usable BPF file system "
+			"at " PINS_ROOT "; leave out --chain",
+			nic);
+	number = reserve_number(l, ifindex, nic, f);
 	if (number < 0)
 		return number;
 	err = chainlink_open(&l->nics[number].chain, l->skel, ifindex, nic, mode, native, f);
@@ -228,7 +232,7 @@ int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bo
 			 bool *tcx, struct fault *f)
 {
 	const struct tclink_target target = { ifindex, nic, force_clsact, l->handle };
-	int number = take_place(l, ifindex, nic, f), err;
+	int number = reserve_number(l, ifindex, nic, f), err;
 
 	if (number < 0)
 		return number;

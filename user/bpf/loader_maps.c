@@ -20,7 +20,7 @@ _Static_assert(sizeof(struct drops_value) <= PER_CPU_VALUE && PER_CPU_VALUE % 8 
 
 /* --- begin and end --------------------------------------------------------------------------- */
 
-static int take_event(void *ctx, void *data, size_t len)
+static int forward_event(void *ctx, void *data, size_t len)
 {
 	const struct loader *l = ctx;
 
@@ -29,8 +29,8 @@ static int take_event(void *ctx, void *data, size_t len)
 	return 0;
 }
 
-/* The array that workers write, or NULL. */
-static volatile uint64_t *map_words(const struct bpf_map *map)
+/* Maps an array that workers write into memory. Returns NULL with errno on failure. */
+static volatile uint64_t *map_worker_words(const struct bpf_map *map)
 {
 	void *words = mmap(NULL, WORKER_WORDS_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
 			   bpf_map__fd(map), 0);
@@ -40,15 +40,15 @@ static volatile uint64_t *map_words(const struct bpf_map *map)
 
 int loader_maps_init(struct loader *l, struct fault *f)
 {
-	l->tun_writer_values = map_words(l->skel->maps.tun_writer);
-	l->heartbeat_values = map_words(l->skel->maps.heartbeat);
+	l->tun_writer_values = map_worker_words(l->skel->maps.tun_writer);
+	l->heartbeat_values = map_worker_words(l->skel->maps.heartbeat);
 	if (!l->tun_writer_values || !l->heartbeat_values)
-		return fault(f, -errno, "mapping a BPF map: %s", strerror(errno));
+		return fault(f, -errno, "mmap of a BPF map: %s", strerror(errno));
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		l->tun_writer_values[i] = SLOT_NONE;
-	l->events = ring_buffer__new(bpf_map__fd(l->skel->maps.events), take_event, l, NULL);
+	l->events = ring_buffer__new(bpf_map__fd(l->skel->maps.events), forward_event, l, NULL);
 	if (!l->events)
-		return fault(f, -errno, "mapping the events: %s", strerror(errno));
+		return fault(f, -errno, "mmap of the BPF map events: %s", strerror(errno));
 	return 0;
 }
 
@@ -83,9 +83,9 @@ int loader_events_read(struct loader *l, void (*cb)(void *ctx, const struct even
 	return ring_buffer__consume(l->events);
 }
 
-/* --- what lets packets in -------------------------------------------------------------------- */
+/* --- addresses, sessions, mac1 --------------------------------------------------------------- */
 
-/* A full hash says E2BIG. */
+/* Translates E2BIG, which the kernel returns for a full hash. */
 static int full_is_enospc(int err)
 {
 	return err == -E2BIG ? -ENOSPC : err;
@@ -96,14 +96,14 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct listen_key));
 }
 
-/* Deletes what is in the map and not among the sorted @keys. */
-static void forget_listen(struct bpf_map *map, const struct listen_key *keys, unsigned n)
+/* Deletes the elements of the map that are not among the sorted @keys. */
+static void delete_other_keys(struct bpf_map *map, const struct listen_key *keys, unsigned n)
 {
 	struct listen_key key, next;
 	bool more = !bpf_map__get_next_key(map, NULL, &key, sizeof(key));
 
 	while (more) {
-		/* Step on before the ground goes: after a deletion iteration would begin again. */
+		/* Get the next key first, because the iteration would restart at a deleted key. */
 		more = !bpf_map__get_next_key(map, &key, &next, sizeof(next));
 		if (!bsearch(&key, keys, n, sizeof(key), compare_keys))
 			bpf_map__delete_elem(map, &key, sizeof(key), 0);
@@ -126,7 +126,7 @@ int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned 
 	if (n)
 		memcpy(sorted, keys, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), compare_keys);
-	forget_listen(map, sorted, n);
+	delete_other_keys(map, sorted, n);
 	for (unsigned i = 0; i < n && !err; i++)
 		err = bpf_map__update_elem(map, &sorted[i], sizeof(*sorted), &one, sizeof(one),
 					   BPF_ANY);
@@ -167,14 +167,14 @@ void loader_session_del(struct loader *l, uint32_t index)
 
 /* --- peers ----------------------------------------------------------------------------------- */
 
-/* The trie of the prefix's family and the key in it, of either kind. */
+/* Returns the trie of the prefix's family, with @key filled and *@key_len set. */
 static struct bpf_map *allowed_map(struct loader *l, const struct prefix *p,
 				   struct allowed6_key *key, size_t *key_len)
 {
 	bool ipv4 = p->family == AF_INET;
 	size_t address_len = ipv4 ? 4 : 16;
 
-	/* The keys of both families begin alike. */
+	/* struct allowed4_key is a prefix of struct allowed6_key. */
 	memset(key, 0, sizeof(*key));
 	key->length = p->length;
 	memcpy(key->address, p->addr, address_len);
@@ -235,28 +235,9 @@ void loader_peer_del(struct loader *l, uint32_t slot)
 	bpf_map__delete_elem(l->skel->maps.peer_auth, &slot, sizeof(slot), 0);
 }
 
-int loader_peer_stats(const struct loader *l, uint32_t slot, struct peer_stats_value *sum)
-{
-	const struct peer_stats_value *v = l->per_cpu;
-	struct peer_stats_value s = { 0 };
-	int err = bpf_map__lookup_elem(l->skel->maps.peer_stats, &slot, sizeof(slot), l->per_cpu,
-				       l->cpus * sizeof(*v), 0);
-
-	if (err)
-		return err;
-	for (unsigned i = 0; i < l->cpus; i++) {
-		s.rx_packets += v[i].rx_packets;
-		s.rx_bytes += v[i].rx_bytes;
-		s.tx_packets += v[i].tx_packets;
-		s.tx_bytes += v[i].tx_bytes;
-	}
-	*sum = s;
-	return 0;
-}
-
 /* --- counters -------------------------------------------------------------------------------- */
 
-/* The sums of drops or passes, by reason. */
+/* Sums drops or passes over all CPUs, by reason. */
 static int sum_reasons(const struct loader *l, const struct bpf_map *map,
 		       struct drops_value sums[static REASON_COUNT])
 {

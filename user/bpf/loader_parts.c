@@ -11,51 +11,62 @@
 #include "bpf/tunnel.skel.h"
 #include "util/log.h"
 
-/* Loads @object with the loader's maps in the place of its own. */
-static int load_with_maps(const struct loader *l, struct bpf_object *object, struct fault *f)
+/* Opens an object and loads it with the maps of @owner instead of its own. */
+static int load_with_maps(struct bpf_object **object, const char *name, const void *elf,
+			  size_t elf_len, const struct bpf_object *owner)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	struct bpf_object *new = bpf_object__open_mem(elf, elf_len, &opts);
 	struct bpf_map *map;
-	int err;
+	int err = 0;
 
-	bpf_object__for_each_map (map, object) {
-		if (bpf_map__is_internal(map))
+	if (!new)
+		return -errno;
+	bpf_object__for_each_map (map, new) {
+		if (err || bpf_map__is_internal(map))
 			continue;
-		err = bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(l->skel->obj,
-									     bpf_map__name(map)));
-		if (err)
-			return loader_load_fault(err, f);
+		err = bpf_map__reuse_fd(map,
+					bpf_object__find_map_fd_by_name(owner, bpf_map__name(map)));
 	}
-	err = bpf_object__load(object);
+	if (!err)
+		err = bpf_object__load(new);
+	if (err)
+		bpf_object__close(new);
+	else
+		*object = new;
+	return err;
+}
+
+/* Loads an object unless it is loaded. */
+static int load_part(const struct loader *l, struct bpf_object **object, const char *name,
+		     const void *(*elf_bytes)(size_t *), struct fault *f)
+{
+	const void *elf;
+	size_t elf_len;
+	int err = 0;
+
+	if (!*object) {
+		elf = elf_bytes(&elf_len);
+		err = load_with_maps(object, name, elf, elf_len, l->skel->obj);
+	}
 	return err ? loader_load_fault(err, f) : 0;
+}
+
+static int program_fd(const struct bpf_object *object, const char *name)
+{
+	return bpf_program__fd(bpf_object__find_program_by_name(object, name));
 }
 
 /* --- the tunnel interface -------------------------------------------------------------------- */
 
-static int load_tunnel(struct loader *l, struct fault *f)
-{
-	int err;
-
-	if (l->tunnel_skel)
-		return 0;
-	l->tunnel_skel = tunnel_bpf__open();
-	if (!l->tunnel_skel)
-		return loader_load_fault(-errno, f);
-	err = load_with_maps(l, l->tunnel_skel->obj, f);
-	if (err) {
-		tunnel_bpf__destroy(l->tunnel_skel);
-		l->tunnel_skel = NULL;
-	}
-	return err;
-}
-
-/* Puts @t on the interface if it is not there. */
-static int attach_side(struct tclink *t, const struct bpf_program *prog, enum tclink_side side,
-		       const struct tclink_target *target, struct fault *f)
+/* Attaches program @name to the interface unless it is attached there. */
+static int attach_side(struct tclink *t, const struct bpf_object *object, const char *name,
+		       enum tclink_side side, const struct tclink_target *target, struct fault *f)
 {
 	if (tclink_where(t) == target->ifindex)
 		return 0;
 	tclink_close(t);
-	return tclink_open(t, bpf_program__fd(prog), side, target, f);
+	return tclink_open(t, program_fd(object, name), side, target, f);
 }
 
 int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, bool *tcx,
@@ -63,17 +74,15 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 {
 	char name[IF_NAMESIZE] = "";
 	const struct tclink_target target = { ifindex, name, force_clsact, l->handle };
-	int err = load_tunnel(l, f);
+	int err = load_part(l, &l->tunnel, "tunnel_bpf", tunnel_bpf__elf_bytes, f);
 
 	if (err)
 		return err;
 	if (!if_indextoname(ifindex, name))
 		return fault(f, -ENODEV, "interface %u: no such interface; see `ip link`", ifindex);
-	err = attach_side(&l->ingress, l->tunnel_skel->progs.wgxdp_inject, TCLINK_INGRESS, &target,
-			  f);
+	err = attach_side(&l->ingress, l->tunnel, "wgxdp_inject", TCLINK_INGRESS, &target, f);
 	if (!err)
-		err = attach_side(&l->egress, l->tunnel_skel->progs.wgxdp_egress, TCLINK_EGRESS,
-				  &target, f);
+		err = attach_side(&l->egress, l->tunnel, "wgxdp_egress", TCLINK_EGRESS, &target, f);
 	if (err)
 		loader_detach_tunnel(l);
 	else
@@ -81,7 +90,7 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 	return err;
 }
 
-/* Egress first: ingress may have made the qdisc of both. */
+/* Egress goes first, because ingress may have created the qdisc of both. */
 void loader_detach_tunnel(struct loader *l)
 {
 	tclink_close(&l->egress);
@@ -95,33 +104,16 @@ bool loader_tunnel_attached(const struct loader *l)
 
 /* --- the UDP sockets ------------------------------------------------------------------------- */
 
-static int load_reuseport(struct loader *l, struct fault *f)
-{
-	int err;
-
-	if (l->reuseport_skel)
-		return 0;
-	l->reuseport_skel = reuseport_bpf__open();
-	if (!l->reuseport_skel)
-		return loader_load_fault(-errno, f);
-	err = load_with_maps(l, l->reuseport_skel->obj, f);
-	if (err) {
-		reuseport_bpf__destroy(l->reuseport_skel);
-		l->reuseport_skel = NULL;
-	}
-	return err;
-}
-
 int loader_reuseport_prog(struct loader *l)
 {
 	struct fault f;
-	int err = load_reuseport(l, &f);
+	int err = load_part(l, &l->reuseport, "reuseport_bpf", reuseport_bpf__elf_bytes, &f);
 
 	if (err) {
 		log_debug("%s", f.text);
 		return err;
 	}
-	return bpf_program__fd(l->reuseport_skel->progs.wgxdp_reuseport);
+	return program_fd(l->reuseport, "wgxdp_reuseport");
 }
 
 int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, int fd)
@@ -144,6 +136,6 @@ int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, i
 void loader_parts_done(struct loader *l)
 {
 	loader_detach_tunnel(l);
-	reuseport_bpf__destroy(l->reuseport_skel);
-	tunnel_bpf__destroy(l->tunnel_skel);
+	bpf_object__close(l->reuseport);
+	bpf_object__close(l->tunnel);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loader_private.h - what the files of the loader share:
+ * loader_private.h - shared by the files of the loader:
  *
  *   loader.c         load, pin, NICs
- *   loader_parts.c   what is loaded when first asked for: the tunnel's programs, reuseport's
- *   loader_maps.c    the maps' contents
+ *   loader_parts.c   objects that are loaded when first needed: the tunnel's, reuseport's
+ *   loader_maps.c    contents of the maps
  *
- * The ingress object owns the maps; the others are loaded with the same ones in the place of theirs.
+ * The ingress object owns the maps. The other objects use the same maps instead of their own.
  */
 #ifndef WGXDP_LOADER_PRIVATE_H
 #define WGXDP_LOADER_PRIVATE_H
@@ -21,32 +21,32 @@
 
 struct nic {
 	uint32_t ifindex;	 /* 0: free */
-	int link_fd;		 /* of XDP; -1: attached otherwise */
-	struct chainlink *chain; /* of XDP in a dispatcher, or NULL */
+	int link_fd;		 /* XDP by bpf_link, or -1 */
+	struct chainlink *chain; /* XDP by libxdp's dispatcher, or NULL */
 	struct tclink tc;
-	struct nic_value value; /* what the map has */
+	struct nic_value value; /* the element in the map nics */
 };
 
 struct loader {
 	struct ingress_bpf *skel;
-	struct tunnel_bpf *tunnel_skel;	      /* NULL: not loaded */
-	struct reuseport_bpf *reuseport_skel; /* likewise */
+	struct bpf_object *tunnel, *reuseport; /* NULL until first needed */
 	struct pins pins;
-	struct nic nics[NICS_MAX]; /* a NIC's place is its number in the maps */
+	struct nic nics[NICS_MAX]; /* indexed by the NIC's number in the maps */
 	struct tclink egress, ingress;
 	uint32_t handle;					 /* of our clsact filters */
 	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mmapped */
 	unsigned cpus;
-	void *per_cpu; /* room for one element of a per-CPU map: cpus times its value */
+	void *per_cpu; /* buffer for one element of a per-CPU map: a value for each CPU */
 	struct ring_buffer *events;
 	void (*event_cb)(void *ctx, const struct event *e); /* while loader_events_read() runs */
 	void *event_ctx;
 };
 
-/* The largest value of a per-CPU map; the kernel wants each rounded up to 8 bytes, and it is. */
+/* Size of the largest value of a per-CPU map. The kernel rounds values up to 8 bytes; this is a
+ * multiple of 8. */
 #define PER_CPU_VALUE sizeof(struct peer_stats_value)
 
-/* A load that failed: a sentence, and the error that loader_new() promises. */
+/* Describes a failed load in @f. Returns the error that loader_new() returns for it. */
 int loader_load_fault(int err, struct fault *f);
 
 /* loader_parts.c */

@@ -24,7 +24,8 @@ static bool is_bpffs(void)
 	return !statfs(PINS_ROOT, &s) && s.f_type == BPF_FS_MAGIC;
 }
 
-/* bpffs takes no dots in names, and an interface name no colons: '.' is written ':'. */
+/* Writes the path of the interface's directory. bpffs refuses dots in names, and interface names
+ * have no colons, so '.' is written as ':'. */
 static int write_path(char path[static PINS_PATH_MAX], const char *interface)
 {
 	size_t len = strlen(interface);
@@ -38,9 +39,9 @@ static int write_path(char path[static PINS_PATH_MAX], const char *interface)
 	return 0;
 }
 
-/* Makes @path, or takes it over if it is a directory of our own. Anyone may make directories in
- * some bpffs, hence the question whose it is. */
-static int take_directory(const char *path)
+/* Makes @path, or accepts a directory that this user owns. A bpffs may be writable for everybody,
+ * so the owner must be checked. */
+static int make_directory(const char *path)
 {
 	struct stat s;
 
@@ -77,15 +78,16 @@ int pins_init(struct pins *p, const char *interface, struct fault *f)
 	err = write_path(path, interface);
 	if (err)
 		return fault(f, err,
-			     "\"%s\" is no interface name: 1 to %d characters, no '/' or ':'",
+			     "\"%s\" is no interface name; use 1 to %d characters without '/' and "
+			     "':'",
 			     interface, IFNAME_MAX);
 	if (!is_bpffs())
 		return 0;
-	/* The last interface to go removes the parent, perhaps between our two steps. */
+	/* Another daemon that ends may remove the parent between the two steps. */
 	do {
-		err = take_directory(PARENT);
+		err = make_directory(PARENT);
 		if (!err)
-			err = take_directory(path);
+			err = make_directory(path);
 	} while (err == -ENOENT && is_bpffs());
 	if (err == -EPERM)
 		return fault(f, err, "%s or its parent is not a directory of ours; remove it",
@@ -103,7 +105,7 @@ void pins_done(struct pins *p)
 		return;
 	remove_contents(p->path);
 	rmdir(p->path);
-	rmdir(PARENT); /* fails, rightly, while other interfaces are in it */
+	rmdir(PARENT); /* fails while it holds other interfaces, as it should */
 	p->path[0] = '\0';
 }
 

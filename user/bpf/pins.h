@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pins.h - an interface's directory in the BPF file system, where people find its maps:
- * /sys/fs/bpf/wgxdp/wg0/peers. Belongs to one loader; control thread.
+ * pins.h - the directory of an interface in the BPF file system, where its maps are pinned, such as
+ * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns it. All functions are for the control thread.
  */
 #ifndef WGXDP_PINS_H
 #define WGXDP_PINS_H
@@ -16,21 +16,23 @@
 #define PINS_PATH_MAX 64 /* PINS_ROOT "/wgxdp/" interface, and its NUL */
 
 struct pins {
-	char path[PINS_PATH_MAX]; /* of the directory; empty: unpinned */
+	char path[PINS_PATH_MAX]; /* of the directory; empty if unpinned */
 };
 
-/* Makes the directory for @interface anew, 0700; whatever a dead owner left in it is removed. Where
- * PINS_ROOT is no BPF file system p->path stays empty and all is well. Returns 0 or -errno with @f:
- * -EPERM (it belongs to another user), -EINVAL (no name for an interface). */
+/* Makes an empty directory for @interface with mode 0700. Pins that a dead owner left are removed.
+ * Where PINS_ROOT is no BPF file system, p->path stays empty and the result is 0. Returns 0 or
+ * -errno with
+ * @f: -EPERM (the directory belongs to another user), -EINVAL (not an interface name). */
 int pins_init(struct pins *p, const char *interface, struct fault *f);
 
-/* Removes the directory and all in it. */
+/* Removes the directory and its pins. */
 void pins_done(struct pins *p);
 
-/* Pins @fd as @name. Nothing to do when unpinned. */
+/* Pins map @fd as @name; does nothing if unpinned. Returns 0 or -errno with @f. */
 int pins_add(const struct pins *p, const char *name, int fd, struct fault *f);
 
-/* Which interface's pins are there with the map of id @map_id as @name? */
+/* Finds the interface that has pinned the map of id @map_id as @name. Returns whether there is one,
+ * with its name in @interface. */
 bool pins_find(const char *name, uint32_t map_id, char interface[static IFNAME_MAX + 1]);
 
 #endif

@@ -17,21 +17,22 @@
 #define TCX_INGRESS ((enum bpf_attach_type)46)
 #define TCX_EGRESS ((enum bpf_attach_type)47)
 
-/* "WG": priorities that nobody else is likely to take. They say how the qdisc came to be there. */
+/* The priority of our filters tells whether wgxdp created the qdisc. 0x5747 is "WG", a value that
+ * nobody else is likely to use. */
 enum {
-	PRIORITY_MADE = 0x5747,
-	PRIORITY_FOUND = 0x5748,
+	PRIORITY_QDISC_CREATED = 0x5747,
+	PRIORITY_QDISC_EXISTED = 0x5748,
 };
 
 /* --- clsact ---------------------------------------------------------------------------------- */
 
 uint32_t tclink_handle(const char *interface)
 {
-	uint32_t hash = 2166136261; /* FNV-1a; no filter has handle 0 */
+	uint32_t hash = 2166136261; /* FNV-1a */
 
 	for (; *interface; interface++)
 		hash = (hash ^ (uint8_t)*interface) * 16777619;
-	return (hash & 0x7fffffff) ?: 1;
+	return (hash & 0x7fffffff) ?: 1; /* 0 is no handle */
 }
 
 static struct bpf_tc_hook hook_of(uint32_t ifindex, enum tclink_side side)
@@ -43,7 +44,7 @@ static struct bpf_tc_hook hook_of(uint32_t ifindex, enum tclink_side side)
 	};
 }
 
-/* The program of a filter of ours, or 0. */
+/* Returns the id of the program of a filter of ours, or 0. */
 static uint32_t filter_prog(uint32_t ifindex, enum tclink_side side, uint32_t handle,
 			    uint32_t priority)
 {
@@ -64,7 +65,7 @@ static void remove_filter(uint32_t ifindex, enum tclink_side side, uint32_t hand
 
 struct filters {
 	bool any;
-	bool made; /* by PRIORITY_MADE: of a wgxdp that made the qdisc, or came to one that did */
+	bool created; /* one has PRIORITY_QDISC_CREATED, so a wgxdp created the qdisc */
 };
 
 static int note_filter(const struct nlmsghdr *message, void *filters)
@@ -75,11 +76,11 @@ static int note_filter(const struct nlmsghdr *message, void *filters)
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
 		return -EBADMSG;
 	f->any = true;
-	f->made |= TC_H_MAJ(tc->tcm_info) >> 16 == PRIORITY_MADE;
+	f->created |= TC_H_MAJ(tc->tcm_info) >> 16 == PRIORITY_QDISC_CREATED;
 	return 0;
 }
 
-/* Adds those of one side to @f. Returns 0 or -errno. */
+/* Adds the filters of one side to @f. Returns 0 or -errno. */
 static int list_filters(struct netlink *nl, uint32_t ifindex, uint32_t side, struct filters *f)
 {
 	struct nlmsghdr *request = netlink_begin(nl, RTM_GETTFILTER, NLM_F_DUMP);
@@ -91,7 +92,8 @@ static int list_filters(struct netlink *nl, uint32_t ifindex, uint32_t side, str
 	return netlink_talk(nl, request, note_filter, f);
 }
 
-/* The filters of both sides; if that cannot be told, as if there were some. */
+/* Returns the filters of both sides. If the kernel does not list them, assumes that there are
+ * some. */
 static struct filters all_filters(uint32_t ifindex)
 {
 	struct netlink *nl = netlink_open();
@@ -104,7 +106,7 @@ static struct filters all_filters(uint32_t ifindex)
 	return f;
 }
 
-/* Somebody may have put filters into the qdisc that we made: then it stays. */
+/* Removes the qdisc that we created, unless others have added filters to it. */
 static void remove_clsact(uint32_t ifindex)
 {
 	struct bpf_tc_hook hook = hook_of(ifindex, TCLINK_INGRESS);
@@ -115,19 +117,20 @@ static void remove_clsact(uint32_t ifindex)
 	bpf_tc_hook_destroy(&hook);
 }
 
-/* The priority for a filter of ours, with the qdisc in place; or -errno. */
-static int make_clsact(uint32_t ifindex, enum tclink_side side, uint32_t handle)
+/* Creates the qdisc if it is missing. Returns the priority for our filter, or -errno. */
+static int ensure_clsact(uint32_t ifindex, enum tclink_side side, uint32_t handle)
 {
 	struct bpf_tc_hook hook = hook_of(ifindex, side);
 	int err;
 
-	/* In the place of what a dead owner left. */
-	if (filter_prog(ifindex, side, handle, PRIORITY_FOUND))
-		return PRIORITY_FOUND;
+	/* Replace the filter of a dead owner. */
+	if (filter_prog(ifindex, side, handle, PRIORITY_QDISC_EXISTED))
+		return PRIORITY_QDISC_EXISTED;
 	err = bpf_tc_hook_create(&hook);
 	if (err && err != -EEXIST)
 		return err;
-	return !err || all_filters(ifindex).made ? PRIORITY_MADE : PRIORITY_FOUND;
+	return !err || all_filters(ifindex).created ? PRIORITY_QDISC_CREATED
+						    : PRIORITY_QDISC_EXISTED;
 }
 
 static int open_clsact(struct tclink *t, int prog_fd, enum tclink_side side,
@@ -136,14 +139,14 @@ static int open_clsact(struct tclink *t, int prog_fd, enum tclink_side side,
 	struct bpf_tc_hook hook = hook_of(target->ifindex, side);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .flags = BPF_TC_F_REPLACE,
 		    .handle = target->handle);
-	int priority = make_clsact(target->ifindex, side, target->handle), err;
+	int priority = ensure_clsact(target->ifindex, side, target->handle), err;
 
 	if (priority < 0)
 		return priority;
 	opts.priority = priority;
 	err = bpf_tc_attach(&hook, &opts);
 	if (err) {
-		if (priority == PRIORITY_MADE)
+		if (priority == PRIORITY_QDISC_CREATED)
 			remove_clsact(target->ifindex);
 		return err;
 	}
@@ -165,17 +168,17 @@ static bool clsact_alive(const struct tclink *t)
 
 static void close_clsact(const struct tclink *t)
 {
-	/* After a move the number may be another interface's. */
+	/* After the interface moved, its ifindex may belong to another interface here. */
 	if (!clsact_alive(t))
 		return;
 	remove_filter(t->ifindex, t->side, t->handle, t->priority);
-	if (t->priority == PRIORITY_MADE)
+	if (t->priority == PRIORITY_QDISC_CREATED)
 		remove_clsact(t->ifindex);
 }
 
 static void clean_interface(uint32_t ifindex, uint32_t handle)
 {
-	static const uint32_t priorities[] = { PRIORITY_FOUND, PRIORITY_MADE };
+	static const uint32_t priorities[] = { PRIORITY_QDISC_EXISTED, PRIORITY_QDISC_CREATED };
 	bool made = false;
 
 	for (unsigned i = 0; i < 4; i++) {
@@ -184,7 +187,7 @@ static void clean_interface(uint32_t ifindex, uint32_t handle)
 		if (!filter_prog(ifindex, side, handle, priorities[i / 2]))
 			continue;
 		remove_filter(ifindex, side, handle, priorities[i / 2]);
-		made |= priorities[i / 2] == PRIORITY_MADE;
+		made |= priorities[i / 2] == PRIORITY_QDISC_CREATED;
 	}
 	if (made)
 		remove_clsact(ifindex);
@@ -193,7 +196,7 @@ static void clean_interface(uint32_t ifindex, uint32_t handle)
 void tclink_clean(const char *interface)
 {
 	struct if_nameindex *all = if_nameindex();
-	/* Where there is nothing of ours libbpf would tell everybody. */
+	/* libbpf would print an error for each interface without a filter of ours. */
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
 
 	if (!all)
@@ -207,7 +210,7 @@ restore:
 
 /* --- tcx ------------------------------------------------------------------------------------- */
 
-/* -EINVAL: the kernel does not know the attach type. */
+/* Returns 0 or -errno; -EINVAL if the kernel does not know the attach type. */
 static int open_tcx(struct tclink *t, int prog_fd, enum tclink_side side, uint32_t ifindex)
 {
 	enum bpf_attach_type type = side == TCLINK_INGRESS ? TCX_INGRESS : TCX_EGRESS;
@@ -224,27 +227,29 @@ static uint32_t tcx_where(const struct tclink *t)
 	struct bpf_link_info info = { 0 };
 	uint32_t len = sizeof(info);
 
-	/* The ifindex of a tcx link lies where that of an XDP link does. */
+	/* In bpf_link_info, the ifindex of a tcx link has the same offset as that of an XDP
+	 * link. */
 	return bpf_obj_get_info_by_fd(t->fd, &info, &len) ? 0 : info.xdp.ifindex;
 }
 
-/* --- either ---------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------------------ */
 
 static int attach_fault(int err, const char *name, struct fault *f)
 {
 	switch (err) {
 	case -EPERM:
 		return fault(f, err,
-			     "%s: attaching a TC program: not permitted; it takes root, or CAP_BPF "
-			     "and CAP_NET_ADMIN",
+			     "%s: attaching a TC program: not permitted; run as root, or give "
+			     "CAP_BPF and CAP_NET_ADMIN",
 			     name);
 	case -ENODEV:
 		return fault(f, err, "%s: no such interface; see `ip link`", name);
 	default:
-		return fault(f, -ENOTSUP,
-			     "%s: takes no TC program: %s; it takes tcx (Linux 6.6) or clsact "
-			     "(CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)",
-			     name, strerror(-err));
+		return fault(
+			f, -ENOTSUP,
+			"%s: attaching a TC program: %s; it needs a kernel with tcx (Linux 6.6) or "
+			"clsact (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)",
+			name, strerror(-err));
 	}
 }
 
@@ -257,7 +262,8 @@ int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
 		err = open_tcx(t, prog_fd, side, target->ifindex);
 	if (err == -EINVAL || err == -EOPNOTSUPP) {
 		if (!target->force_clsact)
-			log_debug("%s: no tcx: %s", target->name, strerror(-err));
+			log_debug("%s: attaching by tcx: %s; trying clsact", target->name,
+				  strerror(-err));
 		err = open_clsact(t, prog_fd, side, target);
 	}
 	return err ? attach_fault(err, target->name, f) : 0;

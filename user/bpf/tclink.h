@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tclink.h - one TC program on one side of one interface, beside those of others.
+ * tclink.h - one TC program on one side of one interface. Programs of others stay beside it.
  *
- *   tcx (6.6 and newer)  a bpf_link: dies with its owner, moves with the interface
- *   clsact               a filter that outlives its owner; dies when the interface moves or goes
+ *   tcx (6.6 and newer)  a bpf_link, which dies with its owner and moves with the interface
+ *   clsact               a filter, which outlives its owner and dies with the interface or its move
  *
- * All calls act in the network namespace of the calling thread. The clsact qdisc goes with the last
- * filter if it was wgxdp that made it, and if nobody else has put one in; which it was is remembered
- * in the filters' priority, for those who come after a dead owner.
+ * All functions act in the network namespace of the calling thread. The clsact qdisc is removed
+ * with the last filter if wgxdp created it. The filters' priority records whether wgxdp did, so
+ * that a successor of a dead owner knows as well.
  */
 #ifndef WGXDP_TCLINK_H
 #define WGXDP_TCLINK_H
@@ -20,36 +20,37 @@
 enum tclink_side { TCLINK_INGRESS, TCLINK_EGRESS };
 
 struct tclink {
-	uint32_t ifindex; /* 0: not attached */
+	uint32_t ifindex; /* 0 if not attached */
 	enum tclink_side side;
-	int fd;				    /* of the tcx link; -1: clsact */
-	uint32_t handle, priority, prog_id; /* clsact: of the filter */
+	int fd;				    /* of the tcx link; -1 with clsact */
+	uint32_t handle, priority, prog_id; /* of the clsact filter */
 };
 
-/* What tells the clsact filters of @interface from those of another wgxdp interface: one that a dead
- * owner of it left is replaced. */
+/* Returns the handle of the clsact filters of @interface. It distinguishes them from those of other
+ * wgxdp interfaces, so that a filter of a dead owner is recognised and replaced. */
 uint32_t tclink_handle(const char *interface);
 
 struct tclink_target {
 	uint32_t ifindex;
-	const char *name; /* of the interface, for sentences */
+	const char *name; /* of the interface, for messages */
 	bool force_clsact;
 	uint32_t handle; /* tclink_handle() */
 };
 
-/* Attaches @prog_fd. Returns 0 with @t filled, or -errno with @f: -EPERM, -ENODEV, -ENOTSUP (the
- * kernel has neither way). */
+/* Attaches program @prog_fd. Returns 0 with @t filled, or -errno with @f: -EPERM, -ENODEV, -ENOTSUP
+ * (the kernel has neither tcx nor clsact). */
 int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
 		const struct tclink_target *target, struct fault *f);
 
-/* Detaches. Fine if it is not attached. */
+/* Detaches the program; does nothing if it is not attached. */
 void tclink_close(struct tclink *t);
 
-/* The interface that it is on now, in whatever namespace (tcx) or in ours (clsact); 0: on none, since
- * the interface went away or moved, or the program was torn off by force. */
+/* Returns the ifindex of the interface that has the program, in any namespace (tcx) or in this one
+ * (clsact). Returns 0 if the interface is gone or has moved (clsact), or if somebody detached the
+ * program by force. */
 uint32_t tclink_where(const struct tclink *t);
 
-/* Removes the clsact filters that a dead owner of @interface left, wherever they are. */
+/* Removes the clsact filters that a dead owner of @interface left on any interface. */
 void tclink_clean(const char *interface);
 
 #endif

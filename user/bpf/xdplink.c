@@ -38,7 +38,8 @@ int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
 	else if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER &&
 		 request.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
 		err = fault(f, -EOPNOTSUPP,
-			    "%s: not an Ethernet device, so not for XDP; use --rx udp", nic);
+			    "%s: not an Ethernet device, so XDP is not possible; use --rx udp",
+			    nic);
 	else
 		memcpy(mac, request.ifr_hwaddr.sa_data, 6);
 	close(fd);
@@ -60,7 +61,7 @@ void xdplink_owner(int fd, char interface[static IFNAME_MAX + 1])
 			return;
 }
 
-/* Says whose program sits on the NIC. */
+/* Names the program that is attached to the NIC. */
 static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 {
 	char interface[IFNAME_MAX + 1] = "";
@@ -68,12 +69,11 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	uint32_t len = sizeof(info);
 	int fd;
 
-	if (!id) /* it is gone again, or the driver itself is busy */
-		return fault(
-			f, -EBUSY,
-			"%s: it is busy: an interface above it, a bridge or a bond, may have an XDP program; "
-			"name that one, or use --rx udp",
-			nic);
+	if (!id) /* The program is gone again, or the driver itself is busy. */
+		return fault(f, -EBUSY,
+			     "%s: the driver is busy; if a bridge or bond above it has an XDP "
+			     "program, name that interface instead, or use --rx udp",
+			     nic);
 	fd = bpf_prog_get_fd_by_id(id);
 	if (fd >= 0) {
 		bpf_obj_get_info_by_fd(fd, &info, &len);
@@ -81,17 +81,18 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 		close(fd);
 	}
 	if (*interface)
-		return fault(f, -EBUSY,
-			     "%s: the interface %s has its XDP program there; XDP is taken over "
-			     "when that one is detached",
-			     nic, interface);
+		return fault(
+			f, -EBUSY,
+			"%s: interface %s has its XDP program there; XDP is taken over when %s "
+			"is detached",
+			nic, interface, interface);
 	return fault(f, -EBUSY,
 		     "%s: XDP program %u (%s) is attached there and is left alone; "
-		     "use --rx udp, or detach it first",
+		     "use --rx udp, or detach that program first",
 		     nic, id, info.name[0] ? info.name : "unnamed");
 }
 
-/* Ids of the programs on the NIC, in whatever mode; 0 = none. */
+/* Returns the id of an XDP program on the NIC, in any mode; 0 if there is none. */
 static uint32_t attached_id(uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, q);
@@ -100,7 +101,7 @@ static uint32_t attached_id(uint32_t ifindex)
 		return 0;
 	if (q.prog_id)
 		return q.prog_id;
-	/* XDP_ATTACHED_MULTI: one program a mode */
+	/* With XDP_ATTACHED_MULTI, prog_id is 0 and each mode has a program. */
 	return q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id ? q.skb_prog_id : q.hw_prog_id;
 }
 
@@ -112,7 +113,8 @@ static int create_link(int prog_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Generic is no remedy for a NIC that is taken, or gone, or that we may not touch. */
+/* Generic mode is not tried if the NIC is busy, gone or not permitted, because it would fail as
+ * well. */
 static int link_by_mode(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
 			bool *native)
 {
@@ -124,7 +126,8 @@ static int link_by_mode(int prog_fd, uint32_t ifindex, const char *nic, enum loa
 		if (fd >= 0 || mode == LOADER_MODE_NATIVE || fd == -EBUSY || fd == -EEXIST ||
 		    fd == -EPERM || fd == -ENODEV)
 			return fd;
-		log_debug("%s: no native XDP: %s", nic, strerror(-fd));
+		log_debug("%s: attaching XDP in native mode: %s; trying generic mode", nic,
+			  strerror(-fd));
 		*native = false;
 	}
 	return create_link(prog_fd, ifindex, XDP_FLAGS_SKB_MODE);
@@ -133,29 +136,27 @@ static int link_by_mode(int prog_fd, uint32_t ifindex, const char *nic, enum loa
 static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_mode mode,
 			struct fault *f)
 {
-	bool native = mode == LOADER_MODE_NATIVE;
-
 	switch (err) {
 	case -EBUSY:
 	case -EEXIST:
 		return foreign_fault(attached_id(ifindex), nic, f);
 	case -EPERM:
 		return fault(f, err,
-			     "%s: attaching XDP: not permitted; it takes root, or CAP_BPF "
-			     "and CAP_NET_ADMIN",
+			     "%s: attaching XDP: not permitted; run as root, or give CAP_BPF and "
+			     "CAP_NET_ADMIN",
 			     nic);
 	case -ENODEV:
-	case -EINVAL: /* what bpf_link_create says of an unknown ifindex */
+	case -EINVAL: /* bpf_link_create returns this for an unknown ifindex */
 		if (!if_indextoname(ifindex, (char[IF_NAMESIZE]){ 0 }))
 			return no_interface(nic, f);
 		/* fall through */
 	default:
-		return native ? fault(f, -EOPNOTSUPP,
-				      "%s: takes no XDP program in native mode: %s; use --xdp-mode "
-				      "auto or --rx udp",
-				      nic, strerror(-err))
-			      : fault(f, err, "%s: takes no XDP program: %s; use --rx udp", nic,
-				      strerror(-err));
+		if (mode == LOADER_MODE_NATIVE)
+			return fault(f, -EOPNOTSUPP,
+				     "%s: attaching XDP in native mode: %s; use --xdp-mode auto or "
+				     "--rx udp",
+				     nic, strerror(-err));
+		return fault(f, err, "%s: attaching XDP: %s; use --rx udp", nic, strerror(-err));
 	}
 }
 
@@ -186,6 +187,6 @@ bool xdplink_alive(int fd)
 	struct bpf_link_info info = { 0 };
 	uint32_t len = sizeof(info);
 
-	/* A link whose device is gone, or that was torn off, says ifindex 0. */
+	/* The ifindex is 0 if the device is gone or the link was detached by force. */
 	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex;
 }
