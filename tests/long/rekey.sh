@@ -23,15 +23,16 @@ pairs=("xdp  go        a"
 	"udp  wgxdp     a")
 keys a b
 
-interface() # SIDE NUMBER
+config() # SIDE BEGINS [ADDRESS]: only the side that begins knows the other's endpoint
 {
-	printf '[Interface]\nPrivateKey = %s\nListenPort = 5182%s\n' "$(key "$1")" "$2"
-}
-
-peer() # SIDE NUMBER BEGINS
-{
-	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\n' "$(pub "$1")" "$2"
-	[ "$3" = "$1" ] || printf 'Endpoint = 192.0.2.%s:5182%s\n' "$2" "$2"
+	local other=b n=2
+	[ "$1" = a ] || { other=a n=1; }
+	interface "$1" ListenPort=5182$((3 - n)) Address="${3-}"
+	if [ "$1" = "$2" ]; then
+		peer "$other" AllowedIPs="10.99.0.$n/32" Endpoint="192.0.2.$n:5182$n"
+	else
+		peer "$other" AllowedIPs="10.99.0.$n/32"
+	fi
 }
 
 up() # I PATH OTHER BEGINS
@@ -39,23 +40,12 @@ up() # I PATH OTHER BEGINS
 	local i=$1 path=$2 other=$3 begins=$4
 	ns_add "a$i" "b$i"
 	join "a$i" eth0 "b$i" eth0
-	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" <<-EOC || return
-		$(interface a 1)
-		Address = 10.99.0.1/24
-		$(peer b 2 "$begins")
-	EOC
+	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" < <(config a "$begins" 10.99.0.1/24) || return
 	if [ "$other" = wgxdp ]; then
-		ours "b$i" "${ID}b$i" --rx "$path" --tx "$path" <<-EOC
-			$(interface b 2)
-			Address = 10.99.0.2/24
-			$(peer a 1 "$begins")
-		EOC
+		ours "b$i" "${ID}b$i" --rx "$path" --tx "$path" < <(config b "$begins" 10.99.0.2/24)
 		return
 	fi
-	foreign "b$i" "${ID}b$i" <<-EOC || return
-		$(interface b 2)
-		$(peer a 1 "$begins")
-	EOC
+	foreign "b$i" "${ID}b$i" < <(config b "$begins") || return
 	in_ns "b$i" ip address add 10.99.0.2/24 dev "${ID}b$i"
 	in_ns "b$i" ip link set "${ID}b$i" mtu 1420 up
 }

@@ -16,11 +16,11 @@ need_cmd wireguard-go wg jq
 pairs=("xdp go    a" "xdp go    b" "udp go    a" "udp go    b" "xdp wgxdp a" "udp wgxdp a")
 keys a b
 
-config() # SIDE OTHER NUMBER [Address]
+config() # SIDE OTHER NUMBER [ADDRESS]
 {
-	printf '[Interface]\nPrivateKey = %s\nListenPort = 5182%s\n%s\n' "$(key "$1")" "$3" "${4-}"
-	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = 192.0.2.%s:5182%s\n' \
-		"$(pub "$2")" $((3 - $3)) $((3 - $3)) $((3 - $3))
+	local n=$((3 - $3))
+	interface "$1" ListenPort="5182$3" Address="${4-}"
+	peer "$2" AllowedIPs="10.99.0.$n/32" Endpoint="192.0.2.$n:5182$n"
 }
 
 up() # I PATH OTHER
@@ -28,12 +28,12 @@ up() # I PATH OTHER
 	local i=$1 path=$2
 	ns_add "a$i" "b$i"
 	join "a$i" eth0 "b$i" eth0
-	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" <<<"$(config a b 1 'Address = 10.99.0.1/24')" || return
+	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" < <(config a b 1 10.99.0.1/24) || return
 	if [ "$3" = wgxdp ]; then
-		ours "b$i" "${ID}b$i" --rx "$path" --tx "$path" <<<"$(config b a 2 'Address = 10.99.0.2/24')"
+		ours "b$i" "${ID}b$i" --rx "$path" --tx "$path" < <(config b a 2 10.99.0.2/24)
 		return
 	fi
-	foreign "b$i" "${ID}b$i" <<<"$(config b a 2)" || return
+	foreign "b$i" "${ID}b$i" < <(config b a 2) || return
 	in_ns "b$i" ip address add 10.99.0.2/24 dev "${ID}b$i"
 	in_ns "b$i" ip link set "${ID}b$i" mtu 1420 up
 }

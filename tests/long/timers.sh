@@ -30,30 +30,25 @@ table=("given_up   xdp  -"
 	"stopped    udp  wgxdp")
 keys a b
 
-interface() # SIDE NUMBER
+config() # SELF OTHER NUMBER [ADDRESS]
 {
-	printf '[Interface]\nPrivateKey = %s\nListenPort = 51820\n' "$(key "$1")"
-	[ "$2" = - ] || printf 'Address = 10.99.0.%s/24\n' "$2"
-}
-
-peer() # SIDE NUMBER
-{
-	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = 192.0.2.%s:51820\n' "$(pub "$1")" "$2" "$2"
+	interface "$1" ListenPort=51820 Address="${4-}"
+	peer "$2" AllowedIPs="10.99.0.$3/32" Endpoint="192.0.2.$3:51820"
 }
 
 up() # I PATH AT-B
 {
-	local i=$1 path=$2 other=$3 config
+	local i=$1 path=$2 other=$3 file
 	ns_add "a$i" "b$i"
 	join "a$i" eth0 "b$i" eth0
-	config=$(conf "${ID}a$i" < <(interface a 1 && peer b 2))
-	spawn "a$i" env LOG_LEVEL=debug "$WGXDP" attach eth0 "$config" --foreground --rx "$path" --tx "$path" \
+	file=$(config a b 2 10.99.0.1/24 | conf "${ID}a$i")
+	spawn "a$i" env LOG_LEVEL=debug "$WGXDP" attach eth0 "$file" --foreground --rx "$path" --tx "$path" \
 		>"$TMP/${ID}a$i.log" 2>&1
 	wait_for 20 eval "in_ns 'a$i' ss -Hlun sport = 51820 | grep -q ."
 	case $other in
-	wgxdp) ours "b$i" "${ID}b$i" --rx udp --tx udp < <(interface b 2 && peer a 1) ;;
+	wgxdp) ours "b$i" "${ID}b$i" --rx udp --tx udp < <(config b a 1 10.99.0.2/24) ;;
 	go)
-		foreign "b$i" "${ID}b$i" < <(interface b - && peer a 1) || return
+		foreign "b$i" "${ID}b$i" < <(config b a 1) || return
 		in_ns "b$i" ip address add 10.99.0.2/24 dev "${ID}b$i"
 		in_ns "b$i" ip link set "${ID}b$i" mtu 1420 up
 		;;

@@ -31,41 +31,20 @@ wg genpsk >"$TMP/psk"
 
 up() # RX TX
 {
-	ours a "$A" --rx "$1" --tx "$2" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24, fd99::1/64
-		[Peer]
-		PublicKey = $(pub forger)
-		PresharedKey = $(cat "$TMP/psk")
-		AllowedIPs = 10.99.0.2/32, fd99::2/128
-		[Peer]
-		PublicKey = $(pub silent)
-		AllowedIPs = 10.99.0.3/32, fd99::3/128
-		Endpoint = 192.0.2.2:9
-		[Peer]
-		PublicKey = $(pub lost)
-		AllowedIPs = 10.99.0.4/32
-	EOC
+	ours a "$A" --rx "$1" --tx "$2" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+		peer forger PresharedKey="$(cat "$TMP/psk")" AllowedIPs=10.99.0.2/32,fd99::2/128
+		peer silent AllowedIPs=10.99.0.3/32,fd99::3/128 Endpoint=192.0.2.2:9
+		peer lost AllowedIPs=10.99.0.4/32)
 }
 
 # The second one has a part of what the forger has.
 up_nested() # PATH
 {
-	ours a "$A" --rx "$1" --tx "$1" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24, fd99::1/64
-		[Peer]
-		PublicKey = $(pub second)
-		AllowedIPs = 10.99.0.5/32, fd99::5/128
-		[Peer]
-		PublicKey = $(pub forger)
-		PresharedKey = $(cat "$TMP/psk")
-		AllowedIPs = 10.99.0.0/24, fd99::/64
-	EOC
+	ours a "$A" --rx "$1" --tx "$1" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+		peer second AllowedIPs=10.99.0.5/32,fd99::5/128
+		peer forger PresharedKey="$(cat "$TMP/psk")" AllowedIPs=10.99.0.0/24,fd99::/64)
 }
 
 sender() # PREFIX VERB ARGUMENT
@@ -100,16 +79,9 @@ done
 
 up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER PORT
 {
-	ours "$1" "$2" --rx "$4" --tx "$4" <<-EOC
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 5182$3
-		Address = 10.99.0.$3/24
-		[Peer]
-		PublicKey = $(pub "$5")
-		AllowedIPs = 10.99.0.$6/32
-		Endpoint = 192.0.2.$6:5182$6
-	EOC
+	ours "$1" "$2" --rx "$4" --tx "$4" < <(
+		interface "$1" ListenPort="5182$3" Address="10.99.0.$3/24"
+		peer "$5" AllowedIPs="10.99.0.$6/32" Endpoint="192.0.2.$6:5182$6")
 }
 
 transfer() { in_ns "$1" wg show "$2" transfer | cut -f 2,3 | tr '\t' ' '; }

@@ -19,17 +19,8 @@ attach() { in_ns a "$WGXDP" attach "$@"; }
 
 good()
 {
-	cat <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24
-
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOF
+	interface a ListenPort=51821 Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822
 }
 
 # --- faults in the file: line by line ---------------------------------------------------------------

@@ -40,15 +40,9 @@ gateway_links()
 # Both anew: what is left of a session with an earlier h is for an index of nobody.
 up_s()
 {
-	ours s "$S" --rx udp --tx udp <<-EOC
-		[Interface]
-		PrivateKey = $(key s)
-		ListenPort = 51822
-		Address = 10.99.0.2/24
-		[Peer]
-		PublicKey = $(pub h)
-		AllowedIPs = 10.99.0.1/32
-	EOC
+	ours s "$S" --rx udp --tx udp < <(
+		interface s ListenPort=51822 Address=10.99.0.2/24
+		peer h AllowedIPs=10.99.0.1/32)
 }
 
 up_h() # NICS OPTIONS...
@@ -56,17 +50,10 @@ up_h() # NICS OPTIONS...
 	local path
 	down s "$S" 2>/dev/null
 	up_s || return 1
-	path=$(conf "$H" <<-EOC
-		[Interface]
-		PrivateKey = $(key h)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub s)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOC
-	)
+	path=$({
+		interface h ListenPort=51820 Address=10.99.0.1/24
+		peer s AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822
+	} | conf "$H")
 	in_ns h "$WGXDP" attach "$1" "$path" "${@:2}" </dev/null
 }
 
@@ -184,15 +171,10 @@ done
 
 node() # NS INTERFACE SELF OTHER NUMBER OTHERS ENDPOINT?
 {
-	foreign "$1" "$2" <<-EOC && in_ns "$1" ip address add "10.98.0.$5/24" dev "$2" &&
-		[Interface]
-		PrivateKey = $(key "$3")
-		ListenPort = 51820
-		[Peer]
-		PublicKey = $(pub "$4")
-		AllowedIPs = 10.98.0.$6/32
-		${7:+Endpoint = $7}
-	EOC
+	foreign "$1" "$2" < <(
+		interface "$3" ListenPort=51820
+		peer "$4" AllowedIPs="10.98.0.$6/32" Endpoint="${7-}") &&
+		in_ns "$1" ip address add "10.98.0.$5/24" dev "$2" &&
 		in_ns "$1" ip link set "$2" up
 }
 

@@ -22,17 +22,8 @@ LOG=$TMP/log
 
 config()
 {
-	cat <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		[Peer]
-		# Name = bob
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51820
-	EOF
+	interface a ListenPort=51820 Address=10.99.0.1/24
+	peer b Name=bob AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
 # A /dev with what a daemon needs, and with nothing of the machine's in it.

@@ -44,18 +44,11 @@ refused() # NS: packets
 	in_ns "$1" nft -j list chain inet host in | jq '[.. | .counter? // empty | .packets] | add'
 }
 
-up() # NS SELF NUMBER OTHER NUMBER PATH WITH-ENDPOINT
+up() # NS SELF NUMBER OTHER NUMBER PATH [ENDPOINT]
 {
-	ours "$1" "$ID$1" --rx "$6" --tx "$6" <<-EOC
-		[Interface]
-		PrivateKey = $(key "$2")
-		ListenPort = 5182$3
-		Address = 10.99.0.$3/24
-		[Peer]
-		PublicKey = $(pub "$4")
-		AllowedIPs = 10.99.0.$5/32
-		$([ "$7" = no ] || echo "Endpoint = 192.0.2.$5:5182$5")
-	EOC
+	ours "$1" "$ID$1" --rx "$6" --tx "$6" < <(
+		interface "$2" ListenPort="5182$3" Address="10.99.0.$3/24"
+		peer "$4" AllowedIPs="10.99.0.$5/32" Endpoint="${7-}")
 }
 
 begin() # PAIR PATH ENTRY-S
@@ -67,8 +60,8 @@ begin() # PAIR PATH ENTRY-S
 			"net.netfilter.nf_conntrack_udp_timeout_stream=$3"
 	fi
 	firewall "$1a" "$ID$1a"
-	ok "$1: the server, by $2" up "$1b" b 2 a 1 "$2" no
-	ok "$1: the client, by $2" up "$1a" a 1 b 2 "$2" yes
+	ok "$1: the server, by $2" up "$1b" b 2 a 1 "$2"
+	ok "$1: the client, by $2" up "$1a" a 1 b 2 "$2" 192.0.2.2:51822
 	ok "$1: reaches the server" in_ns "$1a" ping -q -c 1 -W 5 10.99.0.2
 }
 
@@ -78,7 +71,7 @@ reaches() { in_ns "$1" ping -q -c 3 -i 0.2 -W 2 10.99.0.1; }
 restart() # PAIR PATH
 {
 	down "$1b" "$ID$1b"
-	ok "$1: the server begins anew" up "$1b" b 2 a 1 "$2" yes
+	ok "$1: the server begins anew" up "$1b" b 2 a 1 "$2" 192.0.2.1:51821
 }
 
 not() { ! "$@"; }

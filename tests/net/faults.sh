@@ -59,26 +59,29 @@ s.sendall(sys.argv[2].encode())
 print(s.recv(4096).decode(), end="")' "$TMP/box" "$*"
 }
 
-node_conf() # SELF OTHER NUMBER OTHERS OUTER WITH-ADDRESS
+endpoint() # OUTER HOST
 {
-	printf '[Interface]\nPrivateKey = %s\nListenPort = 5182%s\n' "$(key "$1")" "$3"
-	[ "$6" = no ] || echo "Address = 10.99.0.$3/24"
-	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\n' "$(pub "$2")" "$4"
-	[ "$5" = 4 ] && echo "Endpoint = 192.0.2.$4:5182$4" || echo "Endpoint = [2001:db8::$4]:5182$4"
+	[ "$1" = 4 ] && echo "192.0.2.$2:5182$2" || echo "[2001:db8::$2]:5182$2"
 }
 
 up_a() # PATH OUTER
 {
-	ours a "$A" --rx "$1" --tx "$1" <<<"$(node_conf a b 1 2 "$2" yes)"
+	ours a "$A" --rx "$1" --tx "$1" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24
+		peer b AllowedIPs=10.99.0.2/32 Endpoint="$(endpoint "$2" 2)")
 }
 
 up_b() # KIND PATH OUTER
 {
 	if [ "$1" = ours ]; then
-		ours b "$B" --rx "$2" --tx "$2" <<<"$(node_conf b a 2 1 "$3" yes)"
+		ours b "$B" --rx "$2" --tx "$2" < <(
+			interface b ListenPort=51822 Address=10.99.0.2/24
+			peer a AllowedIPs=10.99.0.1/32 Endpoint="$(endpoint "$3" 1)")
 		return
 	fi
-	foreign b "$B" <<<"$(node_conf b a 2 1 "$3" no)" &&
+	foreign b "$B" < <(
+		interface b ListenPort=51822
+		peer a AllowedIPs=10.99.0.1/32 Endpoint="$(endpoint "$3" 1)") &&
 		in_ns b ip address add 10.99.0.2/24 dev "$B" &&
 		in_ns b ip link set "$B" mtu 1420 up
 }

@@ -23,9 +23,9 @@ join a eth0 b eth0
 
 up_a() { ours a "$A" --rx "$1" --tx "$2" < <(conf_a); } # RX TX
 
-up_b() # KNOWS-A
+up_b() # [ENDPOINT]
 {
-	ours b "$B" --rx udp --tx udp < <(conf_b && { [ "$1" = no ] || echo "Endpoint = 192.0.2.1:51821"; })
+	ours b "$B" --rx udp --tx udp < <(conf_b Endpoint="${1-}")
 }
 
 rule() { in_ns a nft add rule inet host "$@"; }
@@ -79,7 +79,7 @@ seen() # PATH
 {
 	local before
 	count_types
-	ok "$1: b up" up_b no
+	ok "$1: b up" up_b
 	ok "$1: a up" up_a "$1" "$1"
 	is "$1: 101 pings" "$(pings a 101)" 101
 	is "$1: OUTPUT saw our initiation, INPUT the response" "$(counted o1) $(counted i2)" "1 1"
@@ -145,11 +145,11 @@ late_in() # PATH
 		is "$1: DROP in INPUT: data stops" "$(pings a 3)" 0
 	fi
 	down b "$B"
-	up_b yes
+	up_b 192.0.2.1:51821
 	is "$1: no handshake comes in" "$(pings b 3)" 0
 	chains
 	down b "$B"
-	up_b yes
+	up_b 192.0.2.1:51821
 	ok "$1: without the rule one does" answered b
 }
 
@@ -193,7 +193,7 @@ done
 # --- how long -------------------------------------------------------------------------------------
 
 if [ -n "${LONG-}" ]; then
-	up_b no
+	up_b
 	up_a xdp xdp
 	is "a and b meet" "$(pings a 1)" 1
 	rule in udp dport 51821 drop

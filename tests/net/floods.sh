@@ -25,19 +25,10 @@ for host in 3 66; do in_ns b ip address add "192.0.2.$host/24" dev eth0; done
 
 hub() # PATH OPTIONS...
 {
-	ours a "$A" --rx "$1" --tx "$1" "${@:2}" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24, fd99::1/64
-		[Peer]
-		PublicKey = $(pub forger)
-		PresharedKey = $(cat "$TMP/psk")
-		AllowedIPs = 10.99.0.2/32, fd99::2/128
-		[Peer]
-		PublicKey = $(pub second)
-		AllowedIPs = 10.99.0.5/32
-	EOC
+	ours a "$A" --rx "$1" --tx "$1" "${@:2}" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+		peer forger PresharedKey="$(cat "$TMP/psk")" AllowedIPs=10.99.0.2/32,fd99::2/128
+		peer second AllowedIPs=10.99.0.5/32)
 }
 
 floods() # PREFIX VERB ARGUMENT...

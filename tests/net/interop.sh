@@ -29,47 +29,40 @@ PSK=$(wg genpsk)
 
 endpoint() # FAMILY HOST
 {
-	[ "$1" = 4 ] && echo "Endpoint = 192.0.2.$2:5182$2" || echo "Endpoint = [2001:db8::$2]:5182$2"
+	[ "$1" = 4 ] && echo "192.0.2.$2:5182$2" || echo "[2001:db8::$2]:5182$2"
 }
 
-interface() # SIDE NUMBER
+# The peer of a side. The initiator knows the other side's endpoint; the responder does not.
+peer_of() # SIDE OTHER NUMBER FAMILY PSK INITIATOR
 {
-	printf '[Interface]\nPrivateKey = %s\nListenPort = 5182%s\n' "$(key "$1")" "$2"
+	local psk='' endpoint=''
+	[ "$5" = no ] || psk=$PSK
+	[ "$6" != "$1" ] || endpoint=$(endpoint "$4" "$3")
+	peer "$2" AllowedIPs="10.99.0.$3/32,fd99::$3/128" PresharedKey="$psk" Endpoint="$endpoint"
 }
 
-peer() # SIDE NUMBER FAMILY PSK? INITIATOR
+up_a() # PATH FAMILY PSK INITIATOR
 {
-	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32, fd99::%s/128\n' "$(pub "$1")" "$2" "$2"
-	[ "$4" = no ] || echo "PresharedKey = $PSK"
-	[ "$5" = "$1" ] || endpoint "$3" "$2"
+	ours a "$A" --rx "$1" --tx "$1" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+		peer_of a b 2 "$2" "$3" "$4")
 }
 
-up_a() # PATH FAMILY PSK? INITIATOR
+up_b_foreign() # FAMILY PSK INITIATOR
 {
-	ours a "$A" --rx "$1" --tx "$1" <<-EOF
-		$(interface a 1)
-		Address = 10.99.0.1/24, fd99::1/64
-		$(peer b 2 "$2" "$3" "$4")
-	EOF
-}
-
-up_b_foreign() # FAMILY PSK? INITIATOR
-{
-	foreign b "$B" <<-EOF && in_ns b ip address add 10.99.0.2/24 dev "$B" &&
-		$(interface b 2)
-		$(peer a 1 "$1" "$2" "$3")
-	EOF
+	foreign b "$B" < <(
+		interface b ListenPort=51822
+		peer_of b a 1 "$1" "$2" "$3") &&
+		in_ns b ip address add 10.99.0.2/24 dev "$B" &&
 		in_ns b ip address add fd99::2/64 dev "$B" nodad &&
 		in_ns b ip link set "$B" mtu 1420 up
 }
 
-up_b_ours() # PATH FAMILY PSK? INITIATOR
+up_b_ours() # PATH FAMILY PSK INITIATOR
 {
-	ours b "$B" --rx "$1" --tx "$1" <<-EOF
-		$(interface b 2)
-		Address = 10.99.0.2/24, fd99::2/64
-		$(peer a 1 "$2" "$3" "$4")
-	EOF
+	ours b "$B" --rx "$1" --tx "$1" < <(
+		interface b ListenPort=51822 Address=10.99.0.2/24,fd99::2/64
+		peer_of b a 1 "$2" "$3" "$4")
 }
 
 down_all()

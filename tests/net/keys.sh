@@ -18,16 +18,9 @@ keys a a2 b
 
 up() # x|u PATH
 {
-	ours "a$1" "${ID}a$1" --rx "$2" --tx "$2" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOC
+	ours "a$1" "${ID}a$1" --rx "$2" --tx "$2" < <(
+		interface a ListenPort=51820 Address=10.99.0.1/24
+		peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822)
 }
 
 begin() # x|u PATH WHAT

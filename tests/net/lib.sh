@@ -250,6 +250,27 @@ keys() # NAME...: $TMP/NAME.key, $TMP/NAME.pub, by somebody else's tool
 key() { cat "$TMP/$1.key"; }
 pub() { cat "$TMP/$1.pub"; }
 
+# The text of a configuration file, one call for each section. The first word names a key that `keys`
+# made; the fields follow as they stand in the file. A field with an empty value is left out.
+#
+#   interface a ListenPort=51821 Address=10.99.0.1/24
+#   peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822
+interface() { section Interface "PrivateKey = $(key "$1")" "${@:2}"; }
+peer() { echo && section Peer "PublicKey = $(pub "$1")" "${@:2}"; }
+
+section() # TITLE LINE FIELD=VALUE...
+{
+	local field
+	printf '[%s]\n%s\n' "$1" "$2"
+	for field in "${@:3}"; do
+		case ${field%%=*}/${field#*=} in
+		*/) ;;
+		Name/*) echo "# Name = ${field#*=}" ;;
+		*) echo "${field%%=*} = ${field#*=}" ;;
+		esac
+	done
+}
+
 conf() # INTERFACE < text: prints the path
 {
 	local path=$TMP/$1.conf
@@ -283,43 +304,23 @@ foreign() # NS INTERFACE < wg setconf text
 
 # The usual pair over `join`: a has 10.99.0.1 and listens on 51821, b has 10.99.0.2 and listens on 51822;
 # a knows where b is.
-conf_a()
+conf_a() # FIELD=VALUE... of the peer
 {
-	cat <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOF
+	interface a ListenPort=51821 Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822 "$@"
 }
 
-conf_b()
+conf_b() # FIELD=VALUE... of the peer
 {
-	cat <<-EOF
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51822
-		Address = 10.99.0.2/24
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-	EOF
+	interface b ListenPort=51822 Address=10.99.0.2/24
+	peer a AllowedIPs=10.99.0.1/32 "$@"
 }
 
 stranger_b() # INTERFACE: b by somebody else's
 {
-	foreign b "$1" <<-EOF || return
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51822
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-	EOF
+	foreign b "$1" < <(
+		interface b ListenPort=51822
+		peer a AllowedIPs=10.99.0.1/32) || return
 	in_ns b ip address add 10.99.0.2/24 dev "$1" && in_ns b ip link set "$1" mtu 1420 up
 }
 
@@ -328,16 +329,9 @@ twin() # NS PEER HOST OPTIONS...
 {
 	local ns=$1 peer=$2 host=$3 other=$((3 - $3))
 	shift 3
-	ours "$ns" "$ID$ns" "$@" <<-EOF
-		[Interface]
-		PrivateKey = $(key "$ns")
-		ListenPort = 51820
-		Address = 10.99.0.$host/24
-		[Peer]
-		PublicKey = $(pub "$peer")
-		AllowedIPs = 10.99.0.$other/32
-		Endpoint = 192.0.2.$other:51820
-	EOF
+	ours "$ns" "$ID$ns" "$@" < <(
+		interface "$ns" ListenPort=51820 Address="10.99.0.$host/24"
+		peer "$peer" AllowedIPs="10.99.0.$other/32" Endpoint="192.0.2.$other:51820")
 }
 
 down() # NS INTERFACE

@@ -16,16 +16,8 @@ keys a b
 
 config()
 {
-	cat <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24, fd99::1/64
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.7.0/24, fd99:7::/64
-		Endpoint = 192.0.2.2:51822
-	EOF
+	interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+	peer b AllowedIPs=10.99.7.0/24,fd99:7::/64 Endpoint=192.0.2.2:51822
 }
 
 up() { config | ours a "$A" "$@"; }

@@ -26,29 +26,17 @@ in_ns a ip address add 192.0.2.67/24 dev eth0
 
 up() # PATH
 {
-	ours a "$A" --rx "$1" --tx "$1" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24, fd99::1/64
-		[Peer]
-		PublicKey = $(pub go)
-		AllowedIPs = 10.99.0.9/32
-		Endpoint = 192.0.2.2:51822
-	EOC
+	ours a "$A" --rx "$1" --tx "$1" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+		peer go AllowedIPs=10.99.0.9/32 Endpoint=192.0.2.2:51822)
 }
 
 go_up()
 {
-	foreign b "$B" <<-EOC && in_ns b ip address add 10.99.0.9/24 dev "$B" && in_ns b ip link set "$B" up
-		[Interface]
-		PrivateKey = $(key go)
-		ListenPort = 51822
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-		Endpoint = 192.0.2.1:51821
-	EOC
+	foreign b "$B" < <(
+		interface go ListenPort=51822
+		peer a AllowedIPs=10.99.0.1/32 Endpoint=192.0.2.1:51821) &&
+		in_ns b ip address add 10.99.0.9/24 dev "$B" && in_ns b ip link set "$B" up
 }
 
 for path in xdp udp; do

@@ -24,22 +24,11 @@ A=${ID}a
 keys a forger second
 wg genpsk >"$TMP/psk"
 
-# shellcheck disable=SC2119
-ok "up" ours a "$A" --rx xdp --tx xdp <<-EOC
-	[Interface]
-	PrivateKey = $(key a)
-	ListenPort = 51821
-	Address = 10.99.0.1/24, fd99::1/64
-	[Peer]
-	# Name = the forger, a name that is longer than there is room
-	PublicKey = $(pub forger)
-	PresharedKey = $(cat "$TMP/psk")
-	AllowedIPs = 10.99.0.2/32, fd99::2/128
-	[Peer]
-	# Name = second
-	PublicKey = $(pub second)
-	AllowedIPs = 10.99.0.0/24, fd99::/64
-EOC
+ok "up" ours a "$A" --rx xdp --tx xdp < <(
+	interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+	peer forger Name="the forger, a name that is longer than there is room" \
+		PresharedKey="$(cat "$TMP/psk")" AllowedIPs=10.99.0.2/32,fd99::2/128
+	peer second Name=second AllowedIPs=10.99.0.0/24,fd99::/64)
 in_ns a ip route add 10.16.0.0/12 dev "$A"
 in_ns a ip -6 route add fd10::/16 dev "$A"
 

@@ -27,31 +27,18 @@ up_a() # x|u
 {
 	local path=xdp
 	[ "$1" = x ] || path=udp
-	ours "a$1" "$(name "a$1")" --rx "$path" --tx "$path" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		PresharedKey = $(cat "$TMP/psk1")
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51822
-	EOC
+	ours "a$1" "$(name "a$1")" --rx "$path" --tx "$path" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24
+		peer b PresharedKey="$(cat "$TMP/psk1")" AllowedIPs=10.99.0.2/32 \
+			Endpoint=192.0.2.2:51822)
 }
 
 up_b() # x|u
 {
-	foreign "b$1" "$(name "b$1")" <<-EOC || return
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51822
-		[Peer]
-		PublicKey = $(pub a)
-		PresharedKey = $(cat "$TMP/psk1")
-		AllowedIPs = 10.99.0.1/32
-		Endpoint = 192.0.2.1:51821
-	EOC
+	foreign "b$1" "$(name "b$1")" < <(
+		interface b ListenPort=51822
+		peer a PresharedKey="$(cat "$TMP/psk1")" AllowedIPs=10.99.0.1/32 \
+			Endpoint=192.0.2.1:51821) || return
 	go_pid[$1]=$FOREIGN_PID
 	in_ns "b$1" ip address add 10.99.0.2/24 dev "$(name "b$1")"
 	in_ns "b$1" ip link set "$(name "b$1")" mtu 1420 up

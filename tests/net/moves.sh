@@ -19,16 +19,8 @@ keys a b
 
 config()
 {
-	cat <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32, 10.98.0.0/24
-		Endpoint = 192.0.2.2:51822
-	EOF
+	interface a ListenPort=51821 Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32,10.98.0.0/24 Endpoint=192.0.2.2:51822
 }
 
 stranger() { stranger_b "$B" && in_ns b ip address add 10.98.0.2/32 dev "$B"; }

@@ -23,16 +23,9 @@ derived() # WHAT WANT PATH
 attach() # NS PEER NUMBER [PATH]
 {
 	local path=${4:-xdp}
-	ours "$1" "$ID$1" --rx "$path" --tx "$path" <<-EOF
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 51820
-		Address = 10.99.0.$3/24
-		[Peer]
-		PublicKey = $(pub "$2")
-		AllowedIPs = 10.99.0.$((3 - $3))/32
-		Endpoint = 192.0.2.$((3 - $3)):51820
-	EOF
+	ours "$1" "$ID$1" --rx "$path" --tx "$path" < <(
+		interface "$1" ListenPort=51820 Address="10.99.0.$3/24"
+		peer "$2" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="192.0.2.$((3 - $3)):51820")
 }
 
 large() { in_ns "$1" ping -q -c 2 -i 0.2 -W 1 -s 2000 -M "do" "$2"; }

@@ -73,33 +73,17 @@ network()
 
 up_hub() # PATH
 {
-	ours h "$H" --rx "$1" --tx "$1" <<-EOC
-		[Interface]
-		PrivateKey = $(key h)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub c)
-		AllowedIPs = 10.99.0.2/32
-		[Peer]
-		PublicKey = $(pub d)
-		AllowedIPs = 10.99.0.3/32
-	EOC
+	ours h "$H" --rx "$1" --tx "$1" < <(
+		interface h ListenPort=51820 Address=10.99.0.1/24
+		peer c AllowedIPs=10.99.0.2/32
+		peer d AllowedIPs=10.99.0.3/32)
 }
 
 up_client() # NS INTERFACE NUMBER KEEPALIVE PATH
 {
-	ours "$1" "$2" --rx "$5" --tx "$5" <<-EOC
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 51820
-		Address = 10.99.0.$3/24
-		[Peer]
-		PublicKey = $(pub h)
-		AllowedIPs = 10.99.0.0/24
-		Endpoint = 192.0.2.1:51820
-		PersistentKeepalive = $4
-	EOC
+	ours "$1" "$2" --rx "$5" --tx "$5" < <(
+		interface "$1" ListenPort=51820 Address="10.99.0.$3/24"
+		peer h AllowedIPs=10.99.0.0/24 Endpoint=192.0.2.1:51820 PersistentKeepalive="$4")
 }
 
 reaches() { in_ns "$1" ping -q -c "${3:-1}" -i 0.05 -W "${4:-5}" "$2"; }

@@ -22,16 +22,9 @@ in_ns a sysctl -qw net.ipv4.ip_default_ttl=37 net.ipv6.conf.eth0.hop_limit=41
 
 up() # PATH ENDPOINT
 {
-	ours a "$A" --rx "$1" --tx "$1" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24, fd99::1/64
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.0/24, fd99::/64
-		Endpoint = $2:51822
-	EOC
+	ours a "$A" --rx "$1" --tx "$1" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
+		peer b AllowedIPs=10.99.0.0/24,fd99::/64 Endpoint="$2:51822")
 }
 
 far() # PATH OUTER TEST...

@@ -37,17 +37,9 @@ keys a b
 
 up() # NS INTERFACE NUMBER PEER ENDPOINT PATH
 {
-	ours "$1" "$2" --rx "$6" --tx "$6" <<-EOC
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 5182$(($3 - 1))
-		Address = 10.99.0.$3/24
-		MTU = 1420
-		[Peer]
-		PublicKey = $(pub "$4")
-		AllowedIPs = 10.99.0.$((3 - $3))/32
-		Endpoint = $5
-	EOC
+	ours "$1" "$2" --rx "$6" --tx "$6" < <(
+		interface "$1" ListenPort="5182$(($3 - 1))" Address="10.99.0.$3/24" MTU=1420
+		peer "$4" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="$5")
 }
 
 # 4 MB through TCP, whose segments fill the tunnel's MTU. The first ones may be lost.

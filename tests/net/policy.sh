@@ -30,27 +30,13 @@ in_ns a ip -6 route add default via 2001:db8::2 table 100
 
 up() # PATH ENDPOINT
 {
-	ours b "$B" --rx "$1" --tx "$1" <<-EOC &&
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51822
-		Address = 10.99.0.2/24, fd99::2/64
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32, fd99::1/128
-	EOC
-		ours a "$A" --rx "$1" --tx "$1" <<-EOC
-			[Interface]
-			PrivateKey = $(key a)
-			ListenPort = 51821
-			Address = 10.99.0.1/24, fd99::1/64
-			FwMark = 0x64
-			Table = off
-			[Peer]
-			PublicKey = $(pub b)
-			AllowedIPs = 0.0.0.0/0, ::/0
-			Endpoint = $2:51822
-		EOC
+	ours b "$B" --rx "$1" --tx "$1" < <(
+		interface b ListenPort=51822 Address=10.99.0.2/24,fd99::2/64
+		peer a AllowedIPs=10.99.0.1/32,fd99::1/128) &&
+		ours a "$A" --rx "$1" --tx "$1" < <(
+			interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64 FwMark=0x64 \
+				Table=off
+			peer b AllowedIPs=0.0.0.0/0,::/0 Endpoint="$2:51822")
 }
 
 sent() { show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"'; }

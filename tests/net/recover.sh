@@ -43,16 +43,9 @@ up() # NS INTERFACE NUMBER PATH [ENDPOINT]
 {
 	local other=b
 	[ "$1" = a ] || other=a
-	ours "$1" "$2" --rx "$4" --tx "$4" <<-EOC
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 51820
-		Address = 10.99.0.$3/24
-		[Peer]
-		PublicKey = $(pub "$other")
-		AllowedIPs = 10.99.0.$((3 - $3))/32
-		${5:+Endpoint = $5:51820}
-	EOC
+	ours "$1" "$2" --rx "$4" --tx "$4" < <(
+		interface "$1" ListenPort=51820 Address="10.99.0.$3/24"
+		peer "$other" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="${5:+$5:51820}")
 }
 
 counts() { show a "$A" '.path | "\(.rx_packets.xsk) \(.tx_packets.xsk) \(.rx_packets.udp) \(.tx_packets.udp)"'; }

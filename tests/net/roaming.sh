@@ -35,25 +35,12 @@ roam() # OUTER OPTIONS...
 	else
 		a='[2001:db8::1]' b='[2001:db8::2]' moved='[2001:db8::11]'
 	fi
-	ours a "${ID}a" "$@" <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = $b:51820
-	EOF
-	ours b "${ID}b" "$@" <<-EOF
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51820
-		Address = 10.99.0.2/24
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-	EOF
+	ours a "${ID}a" "$@" < <(
+		interface a ListenPort=51820 Address=10.99.0.1/24
+		peer b AllowedIPs=10.99.0.2/32 Endpoint="$b:51820")
+	ours b "${ID}b" "$@" < <(
+		interface b ListenPort=51820 Address=10.99.0.2/24
+		peer a AllowedIPs=10.99.0.1/32)
 	ok "$outer $*: ping" in_ns a ping -q -c 1 -W 2 10.99.0.2
 	is "$outer $*: b learned where a is" "$(endpoint_of_a)" "$a:51820"
 	in_ns a wg set "${ID}a" listen-port 51999
@@ -98,19 +85,10 @@ forged_at() # A B PATH
 	in_ns "$1" ip address add 192.0.2.12/24 dev eth0
 	in_ns "$2" ip address add 192.0.2.3/24 dev eth0
 	in_ns "$2" ip address add 2001:db8::3/64 dev eth0 nodad
-	ok "$3: attach" ours "$1" "$ID$1" --rx "$3" --tx "$3" <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32
-		[Peer]
-		PublicKey = $(pub silent)
-		AllowedIPs = 10.99.0.3/32
-		Endpoint = 192.0.2.2:9
-	EOF
+	ok "$3: attach" ours "$1" "$ID$1" --rx "$3" --tx "$3" < <(
+		interface a ListenPort=51820 Address=10.99.0.1/24
+		peer b AllowedIPs=10.99.0.2/32
+		peer silent AllowedIPs=10.99.0.3/32 Endpoint=192.0.2.2:9)
 	python_begin "$3: " roaming.py "$ID$1" "$ID-$1" "$ID-$2" "$TMP" "$3"
 }
 

@@ -38,17 +38,8 @@ memory_holds() # PID BASE64: 0 if the 32 bytes are anywhere in its writable memo
 
 config()
 {
-	cat <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		PresharedKey = $(key psk)
-		AllowedIPs = 10.99.0.2/32
-		Endpoint = 192.0.2.2:51820
-	EOF
+	interface a ListenPort=51820 Address=10.99.0.1/24
+	peer b PresharedKey="$(key psk)" AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
 ns_add a b

@@ -33,32 +33,19 @@ SOMEBODY=/sys/fs/bpf/$ID-somebody
 trap 'rm -f "$SOMEBODY"; cleanup' EXIT
 bpftool prog load "$TMP/somebody.o" "$SOMEBODY"
 
-foreign b "$B" <<EOF
-[Interface]
-PrivateKey = $(key b)
-ListenPort = 51822
-[Peer]
-PublicKey = $(pub a0)
-AllowedIPs = 10.99.0.1/32
-[Peer]
-PublicKey = $(pub a1)
-AllowedIPs = 10.99.1.1/32
-EOF
+foreign b "$B" < <(
+	interface b ListenPort=51822
+	peer a0 AllowedIPs=10.99.0.1/32
+	peer a1 AllowedIPs=10.99.1.1/32)
 in_ns b ip address add 10.99.0.2/24 dev "$B"
 in_ns b ip address add 10.99.1.2/24 dev "$B"
 in_ns b ip link set "$B" mtu 1420 up
 
 for i in 0 1; do
-	conf "${names[i]}" >/dev/null <<-EOF
-		[Interface]
-		PrivateKey = $(key a$i)
-		ListenPort = 5183$i
-		Address = 10.99.$i.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.$i.2/32
-		Endpoint = 192.0.2.2:51822
-	EOF
+	{
+		interface a$i ListenPort=5183$i Address=10.99.$i.1/24
+		peer b AllowedIPs=10.99.$i.2/32 Endpoint=192.0.2.2:51822
+	} | conf "${names[i]}" >/dev/null
 done
 
 # --- what can happen: each acts on interface $i ---------------------------------------------------

@@ -18,16 +18,9 @@ A=${ID}a B=${ID}b
 attach() # NS INTERFACE PEER HOST PATH
 {
 	local other=$((3 - $4))
-	ours "$1" "$2" --rx "$5" --tx "$5" <<-EOF
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 51820
-		Address = 10.99.0.$4/24
-		[Peer]
-		PublicKey = $(pub "$3")
-		AllowedIPs = 10.99.0.$other/32
-		Endpoint = 192.0.2.$other:51820
-	EOF
+	ours "$1" "$2" --rx "$5" --tx "$5" < <(
+		interface "$1" ListenPort=51820 Address="10.99.0.$4/24"
+		peer "$3" AllowedIPs="10.99.0.$other/32" Endpoint="192.0.2.$other:51820")
 }
 
 drops() # INTERFACE REASON

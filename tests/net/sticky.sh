@@ -49,17 +49,10 @@ up() # NS INTERFACE NUMBER PATH [ENDPOINT]
 {
 	local other=b path
 	[ "$1" = a ] || other=a
-	path=$(conf "$2" <<-EOC
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 51820
-		Address = 10.99.0.$3/24
-		[Peer]
-		PublicKey = $(pub "$other")
-		AllowedIPs = 10.99.0.$((3 - $3))/32
-		${5:+Endpoint = $(at "$5")}
-	EOC
-	)
+	path=$({
+		interface "$1" ListenPort=51820 Address="10.99.0.$3/24"
+		peer "$other" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="${5:+$(at "$5")}"
+	} | conf "$2")
 	in_ns "$1" "$WGXDP" attach eth0,eth1 "$path" --rx "$4" --tx "$4" </dev/null
 }
 

@@ -29,13 +29,9 @@ for host in 3 66; do in_ns b ip address add "192.0.2.$host/24" dev eth0; done
 
 hub() # PATH
 {
-	ours a "$A" --rx "$1" --tx "$1" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51821
-		Address = 10.99.0.1/24, fd99::1/64, 10.98.255.1/16
-		$(cat "$TMP/swarm")
-	EOC
+	ours a "$A" --rx "$1" --tx "$1" < <(
+		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64,10.98.255.1/16
+		cat "$TMP/swarm")
 }
 
 swarm() # PREFIX HOW

@@ -35,61 +35,32 @@ keys a a2 b b2
 
 up_a() # PATH [ENDPOINT]
 {
-	ours a "$A" --rx "$1" --tx "$1" <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51820
-		Address = 10.99.0.1/24
-		MTU = 1420
-		Table = off
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.0.2/32, 192.0.2.0/24, 2001:db8::/64
-		Endpoint = ${2:-192.0.2.2}:51820
-	EOC
+	ours a "$A" --rx "$1" --tx "$1" < <(
+		interface a ListenPort=51820 Address=10.99.0.1/24 MTU=1420 Table=off
+		peer b AllowedIPs=10.99.0.2/32,192.0.2.0/24,2001:db8::/64 \
+			Endpoint="${2:-192.0.2.2}:51820")
 }
 
 up_b() # PATH
 {
-	ours b "$B" --rx "$1" --tx "$1" <<-EOC
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 51820
-		Address = 10.99.0.2/24
-		MTU = 1420
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-	EOC
+	ours b "$B" --rx "$1" --tx "$1" < <(
+		interface b ListenPort=51820 Address=10.99.0.2/24 MTU=1420
+		peer a AllowedIPs=10.99.0.1/32)
 }
 
 # The inner one: whatever path it can have, which is the UDP sockets.
 up_a2()
 {
-	ours a "$A2" <<-EOC
-		[Interface]
-		PrivateKey = $(key a2)
-		ListenPort = 51821
-		Address = 10.98.0.1/24
-		[Peer]
-		PublicKey = $(pub b2)
-		AllowedIPs = 10.98.0.2/32
-		Endpoint = 10.99.0.2:5
-	EOC
+	ours a "$A2" < <(
+		interface a2 ListenPort=51821 Address=10.98.0.1/24
+		peer b2 AllowedIPs=10.98.0.2/32 Endpoint=10.99.0.2:5)
 }
 
 up_b2() # KEY-OF-PEER
 {
-	ours b "$B2" <<-EOC
-		[Interface]
-		PrivateKey = $(key b2)
-		ListenPort = 5
-		Address = 10.98.0.2/24
-		MTU = 1360
-		[Peer]
-		PublicKey = $(pub "$1")
-		AllowedIPs = 10.98.0.1/32
-	EOC
+	ours b "$B2" < <(
+		interface b2 ListenPort=5 Address=10.98.0.2/24 MTU=1360
+		peer "$1" AllowedIPs=10.98.0.1/32)
 }
 
 loops() { show a "$A" '.drops.loop // 0'; }

@@ -23,29 +23,18 @@ attach() # 1|2 OPTIONS...
 {
 	local i=$1 name=A$1
 	shift
-	ours a "${!name}" "$@" <<-EOF
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 5180$i
-		Address = 10.99.$i.1/24
-		[Peer]
-		PublicKey = $(pub b)
-		AllowedIPs = 10.99.$i.2/32
-		Endpoint = 192.0.2.2:5181$i
-	EOF
+	ours a "${!name}" "$@" < <(
+		interface a ListenPort="5180$i" Address="10.99.$i.1/24"
+		peer b AllowedIPs="10.99.$i.2/32" Endpoint="192.0.2.2:5181$i")
 }
 
 stranger() # 1|2
 {
 	local name=B$1
-	foreign b "${!name}" <<-EOF && in_ns b ip address add "10.99.$1.2/24" dev "${!name}" &&
-		[Interface]
-		PrivateKey = $(key b)
-		ListenPort = 5181$1
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.$1.1/32
-	EOF
+	foreign b "${!name}" < <(
+		interface b ListenPort="5181$1"
+		peer a AllowedIPs="10.99.$1.1/32") &&
+		in_ns b ip address add "10.99.$1.2/24" dev "${!name}" &&
 		in_ns b ip link set "${!name}" mtu 1420 up
 }
 

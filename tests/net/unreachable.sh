@@ -33,19 +33,10 @@ A=${ID}a
 keys a lost gone
 
 for path in xdp udp; do
-	ok "$path: attach" ours a "$A" --rx $path --tx $path <<-EOC
-		[Interface]
-		PrivateKey = $(key a)
-		ListenPort = 51820
-		Address = 10.99.0.1/24, fd99::1/64
-		[Peer]
-		PublicKey = $(pub lost)
-		AllowedIPs = 10.99.0.3/32, fd99::3/128
-		[Peer]
-		PublicKey = $(pub gone)
-		AllowedIPs = 10.99.0.4/32, fd99::4/128
-		Endpoint = 192.0.2.2:9
-	EOC
+	ok "$path: attach" ours a "$A" --rx $path --tx $path < <(
+		interface a ListenPort=51820 Address=10.99.0.1/24,fd99::1/64
+		peer lost AllowedIPs=10.99.0.3/32,fd99::3/128
+		peer gone AllowedIPs=10.99.0.4/32,fd99::4/128 Endpoint=192.0.2.2:9)
 	python_tap "$path: " unreachable.py "$A" "$ID-a" "$ID-c" "$TMP"
 	down a "$A"
 	clean "$path: nothing left" a "$A"

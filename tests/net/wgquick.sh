@@ -25,26 +25,13 @@ if ip link add "${ID}k" type wireguard 2>/dev/null; then
 	skip_all "the kernel has WireGuard: wg-quick takes no userspace implementation"
 fi
 
-conf "$A" >/dev/null <<-EOF
-	[Interface]
-	PrivateKey = $(key a)
-	ListenPort = 51821
-	Address = 10.99.0.1/24, fd99::1/64
-	PostUp = touch $TMP/%i.up
-	[Peer]
-	PublicKey = $(pub b)
-	AllowedIPs = 10.99.0.0/24, fd99::/64, 10.98.0.0/16
-	Endpoint = 192.0.2.2:51822
-EOF
-ok "b attached" ours b "$B" <<-EOF
-	[Interface]
-	PrivateKey = $(key b)
-	ListenPort = 51822
-	Address = 10.99.0.2/24, fd99::2/64
-	[Peer]
-	PublicKey = $(pub a)
-	AllowedIPs = 10.99.0.1/32, fd99::1/128
-EOF
+{
+	interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64 PostUp="touch $TMP/%i.up"
+	peer b AllowedIPs=10.99.0.0/24,fd99::/64,10.98.0.0/16 Endpoint=192.0.2.2:51822
+} | conf "$A" >/dev/null
+ok "b attached" ours b "$B" < <(
+	interface b ListenPort=51822 Address=10.99.0.2/24,fd99::2/64
+	peer a AllowedIPs=10.99.0.1/32,fd99::1/128)
 
 ok "wg-quick up" quick up
 ok "... hook ran" test -e "$TMP/$A.up"

@@ -31,11 +31,10 @@ ports=([2]=51822 [3]=51823 [4]=51824)
 config() # PEER...: NAME:HOST:OUTER
 {
 	local peer name host outer
-	printf '[Interface]\nPrivateKey = %s\nListenPort = 51821\nAddress = 10.99.0.1/24\n' "$(key a)"
+	interface a ListenPort=51821 Address=10.99.0.1/24
 	for peer; do
 		IFS=: read -r name host outer <<<"$peer"
-		printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.%s/32\nEndpoint = %s:%s\n' \
-			"$(pub "$name")" "$host" "$outer" "${ports[host]}"
+		peer "$name" AllowedIPs="10.99.0.$host/32" Endpoint="$outer:${ports[host]}"
 	done
 }
 
@@ -49,15 +48,9 @@ attach() # NICS OPTIONS...
 
 stranger() # NS INTERFACE KEYS HOST OUTER
 {
-	foreign "$1" "$2" <<-EOF &&
-		[Interface]
-		PrivateKey = $(key "$3")
-		ListenPort = ${ports[$4]}
-		[Peer]
-		PublicKey = $(pub a)
-		AllowedIPs = 10.99.0.1/32
-		Endpoint = $5:51821
-	EOF
+	foreign "$1" "$2" < <(
+		interface "$3" ListenPort="${ports[$4]}"
+		peer a AllowedIPs=10.99.0.1/32 Endpoint="$5:51821") &&
 		in_ns "$1" ip address add "10.99.0.$4/32" dev "$2" &&
 		in_ns "$1" ip link set "$2" mtu 1420 up &&
 		in_ns "$1" ip route add 10.99.0.1 src "10.99.0.$4" dev "$2" table "$4" &&

@@ -32,16 +32,8 @@ ok "the bonds" wait_for 30 in_ns a ping -q -c 1 -W 1 192.0.2.2
 
 config() # SELF NUMBER PEER NUMBER
 {
-	cat <<-EOC
-		[Interface]
-		PrivateKey = $(key "$1")
-		ListenPort = 5182$2
-		Address = 10.99.0.$2/24
-		[Peer]
-		PublicKey = $(pub "$3")
-		AllowedIPs = 10.99.0.$4/32
-		Endpoint = 192.0.2.$4:5182$4
-	EOC
+	interface "$1" ListenPort="5182$2" Address="10.99.0.$2/24"
+	peer "$3" AllowedIPs="10.99.0.$4/32" Endpoint="192.0.2.$4:5182$4"
 }
 config a 1 b 2 | conf "$A" >/dev/null
 config b 2 a 1 | conf "$B" >/dev/null

@@ -55,11 +55,7 @@ keys a
 
 filters() { in_ns a tc filter show dev "$1" "$2" 2>/dev/null | grep -c "$3"; }
 
-ok "attach" ours a "$A" --rx udp --tx udp <<EOF
-[Interface]
-PrivateKey = $(key a)
-ListenPort = 51821
-EOF
+ok "attach" ours a "$A" --rx udp --tx udp < <(interface a ListenPort=51821)
 is "clsact filters on the NIC" "$(filters eth0 ingress wgxdp_nic)" $FILTERS
 is "... on the tunnel, ingress" "$(filters "$A" ingress wgxdp_inject)" $FILTERS
 is "... egress" "$(filters "$A" egress wgxdp_egress)" $FILTERS

@@ -26,15 +26,9 @@ mkdir "$THEIRS"
 
 CONF=$(conf_a | conf "$A")
 
-foreign b "$B" <<EOF
-[Interface]
-PrivateKey = $(key b)
-ListenPort = 51822
-[Peer]
-PublicKey = $(pub a)
-AllowedIPs = 10.99.0.1/32
-Endpoint = 192.0.2.1:51821
-EOF
+foreign b "$B" < <(
+	interface b ListenPort=51822
+	peer a AllowedIPs=10.99.0.1/32 Endpoint=192.0.2.1:51821)
 in_ns b ip address add 10.99.0.2/24 dev "$B"
 in_ns b ip link set "$B" mtu 1420 up
 
