@@ -29,16 +29,32 @@ CC := $(if $(filter fuzz,$(SAN)),clang,$(if $(filter default,$(origin CC)),gcc,$
 CLANG ?= clang
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
-WERROR ?= -Werror
+# WERROR=1 turns warnings into errors. tools/check sets it; another compiler's new warnings must not
+# stop somebody who only wants to build.
+WERROR ?=
 
 VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
 # --- flags --------------------------------------------------------------------------------------
 
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	$(if $(WERROR),-Werror)
+
+# The libraries, as pkg-config names them. Debian has each in a package of nearly that name.
 LIBS := libbpf libxdp libsodium libmnl jansson
-LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
-TEST_LDLIBS := $(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
+package_of = $(patsubst jansson,libjansson,$(patsubst cmocka,libcmocka,$(1)))-dev
+missing_of = $(strip $(foreach lib,$(1),$(if $(shell $(PKG_CONFIG) --exists $(lib) || echo no),$(lib))))
+require = $(if $(shell command -v $(PKG_CONFIG)),,$(error $(PKG_CONFIG) is not installed. \
+	Install the Debian package pkg-config))$(call require_all,$(call missing_of,$(1)))
+require_all = $(if $(1),$(error Not installed: $(1). Install the Debian packages \
+	$(foreach lib,$(1),$(call package_of,$(lib))), or run tools/install-deps))
+# Only what builds needs them: `make help` works without.
+ifneq ($(filter-out help clean format uninstall,$(or $(MAKECMDGOALS),all)),)
+  $(call require,$(LIBS))
+  LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
+endif
+# Expanded when the first test is linked: the program itself builds without cmocka.
+TEST_LDLIBS = $(call require,cmocka)$(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
 CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
 CFLAGS ?= -O2 -g
@@ -62,7 +78,7 @@ LDFLAGS += $(SANFLAGS) $(if $(SAN),-pie)
 
 # clang's BPF target does not look where Debian keeps asm/types.h.
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow $(WERROR) \
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) \
 	-Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
 
 ifeq ($(V),1)
@@ -120,7 +136,7 @@ RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests
 # --- build --------------------------------------------------------------------------------------
 
 .PHONY: all check check-unit check-bpf check-net check-san check-tsan check-valgrind check-ct \
-	check-long check-vm fuzz bench lint format install clean help tests skeletons FORCE
+	check-long check-vm fuzz bench lint format install uninstall clean help tests skeletons FORCE
 
 all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
 
@@ -131,8 +147,8 @@ skeletons: $(SKELETONS)
 # Rewritten only when it changes, so that a commit does not rebuild everything.
 $(O)/user/cli/%.o: CPPFLAGS += -include $(B)/version.h
 $(B)/version.h: FORCE | $(B)/
-	@printf '#define WGXDP_VERSION "%s"\n' '$(VERSION)' >$@.new
-	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+	@printf '#define WGXDP_VERSION "%s"\n' '$(VERSION)' >$@.$$$$; \
+		cmp -s $@ $@.$$$$ && rm $@.$$$$ || mv $@.$$$$ $@
 
 # Static: make would prefer the rule for user space.
 $(BPF_SRC:%.c=$(B)/%.o) $(TEST_BPF): $(B)/%.o: %.c
@@ -263,15 +279,30 @@ format: ## clang-format everything, in place
 
 # --- install ------------------------------------------------------------------------------------
 
-install: all ## into $(DESTDIR)$(PREFIX)
-	install -D -m 0755 $(WGXDP) $(DESTDIR)$(SBINDIR)/wgxdp
-	$(foreach m,$(MANPAGES),install -D -m 0644 $(m) \
-		$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m));)
-	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)
-	$(foreach u,$(wildcard configs/*.service),sed 's|/usr/local/sbin|$(SBINDIR)|' $(u) \
-		>$(DESTDIR)$(UNITDIR)/$(notdir $(u));)
-	install -m 0644 README.md $(wildcard LICENSE* configs/*.conf) $(DESTDIR)$(DOCDIR)
-	install -D -m 0644 -t $(DESTDIR)$(DOCDIR)/docs docs/*.md
+# What is installed, a word for each file: MODE|SOURCE|TARGET. `make uninstall` removes the same.
+UNITS := $(patsubst configs/%,$(B)/units/%,$(wildcard configs/*.service))
+INSTALLS = 0755|$(WGXDP)|$(SBINDIR)/wgxdp \
+	$(foreach m,$(MANPAGES),0644|$(m)|$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
+	$(foreach u,$(UNITS),0644|$(u)|$(UNITDIR)/$(notdir $(u))) \
+	$(foreach f,README.md $(wildcard LICENSE* configs/*.conf),0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
+	$(foreach f,$(wildcard docs/*.md),0644|$(f)|$(DOCDIR)/docs/$(notdir $(f)))
+target_of = $(DESTDIR)$(word 3,$(subst |, ,$(1)))
+
+define install_file
+	install -D -m $(word 1,$(subst |, ,$(1))) $(word 2,$(subst |, ,$(1))) $(call target_of,$(1))
+
+endef
+
+$(B)/units/%.service: configs/%.service FORCE
+	@mkdir -p $(@D)
+	@sed 's|/usr/local/sbin|$(SBINDIR)|' $< >$@
+
+install: all $(UNITS) ## into $(DESTDIR)$(PREFIX)
+	$(foreach i,$(INSTALLS),$(call install_file,$(i)))
+
+uninstall: ## remove what install put there
+	rm -f $(foreach i,$(INSTALLS),$(call target_of,$(i)))
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR) 2>/dev/null || :
 
 clean: ## remove build/
 	rm -rf $(B)
