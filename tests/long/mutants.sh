@@ -19,24 +19,24 @@ tests=0 failures=0
 MUTANTS='
 keypairs.c|a responder sends before its session is confirmed|s/^\tif (initiator)$/\tif (true)/
 peer.h|next is sent under though nothing came under it|s/if (next \&\& .*/if (next)/
-session.c|a counter is used twice|s/next, next + n,/next, next,/
+session.c|a counter is used twice|s/enough ? next + n :/enough ? next :/
 session.c|no session is ever too old|s/!older_than(s, REJECT_AFTER_TIME_S, now_ns);/true;/
 noise.c|an old timestamp is as good as a new one|s/if (memcmp(timestamp, r->latest_timestamp.*/if (false)/
 noise.c|a response that does not authenticate is accepted|s/if (!decrypt_and_hash(&s, &nothing,.*/if (decrypt_and_hash(\&s, \&nothing, msg->encrypted_nothing, sizeof(msg->encrypted_nothing)) \&\& false)/
 replay.c|a message is accepted twice|s/return -EALREADY;/return 0;/
-handshake.c|the endpoint follows a cookie reply|s/return cookie_consume(/return device_moved(d, p, from), cookie_consume(/
-handshake.c|the response leaves before its index is known|s/if (keyring_begin(d, p, hs, now_ns))/upkeep_send(d, p, \&msg, sizeof(msg), now_ns);\n&/
+handshake.c|the endpoint follows a cookie reply|s/return cookie_consume(/return device_roamed(d, p, from), cookie_consume(/
+handshake.c|the response leaves before its index is known|s/if (keypairs_begin(d, p, hs, now_ns))/peer_timers_send(d, p, \&msg, sizeof(msg), now_ns);\n&/
 handshake.c|the time that peers are told steps back with the clock|s/if (unix_ns < least)/if (false)/
 handshake.c|the index of a dropped handshake stays|/indextab_del(d->indices, p->handshake.local_index);/d
-keypairs.c|a session is dropped and its index stays|/d->ops->index_end(d->ctx, s->local_index);/d
-keypairs.c|an unconfirmed session stays beside the next one|/drop(d, unconfirmed);/d
-keypairs.c|a fourth session stays|/drop(d, previous);/d
-peer_timers.c|nothing is wiped|/keyring_clear(d, p);/d
+keypairs.c|a session is dropped and its index stays|/d->mirror->index_end(d->mirror_ctx, s->local_index);/d
+keypairs.c|an unconfirmed session stays beside the next one|/end_session(d, unconfirmed);/d
+keypairs.c|a fourth session stays|/end_session(d, previous);/d
+peer_timers.c|nothing is wiped|/keypairs_clear(d, p);/d
 peer_timers.c|what waits goes on waiting when the handshake is given up|/d->counts\[REASON_no_session\] += stage_purge/d
 cookie.c|a cookie is never used|s/if (m->has_cookie)$/if (false)/
 timers.c|no handshake for want of an answer|s/due |= TIMERS_NEW_HANDSHAKE;/;/
 timers.c|no initiation is repeated|s/return TIMERS_RETRY;/return 0;/
-timers.c|a keepalive answers a keepalive|s/return data \&\& begin(t, &t->owed/return begin(t, \&t->owed/
+timers.c|a keepalive answers a keepalive|s/return data \&\& begin_time(t, &t->owed/return begin_time(t, \&t->owed/
 timers.c|keys are never wiped|s/due |= TIMERS_ZERO;/;/
 heap.c|a deadline in the middle is lost|s/^\t\tif (last != p)$/\t\tif (false)/
 '

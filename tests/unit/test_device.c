@@ -513,10 +513,10 @@ static void roaming(void **state)
 	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address));
 	assert_talking(&t);
 	t.b->endpoint_changes = 0;
-	device_moved(&t.b->device, t.ba, &martian);
+	device_roamed(&t.b->device, t.ba, &martian);
 	martian = world_address(5, 5);
 	martian.remote.v4.sin_addr.s_addr = htonl(0xe0000001);
-	device_moved(&t.b->device, t.ba, &martian);
+	device_roamed(&t.b->device, t.ba, &martian);
 	assert_int_equal(t.b->endpoint_changes, 0);
 	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address));
 	world_free(t.w);

@@ -10,7 +10,7 @@
  */
 #include "pair.h"
 
-#include "wg/engine.h"
+#include "wg/device_private.h"
 
 static struct session *current(const struct peer *p)
 {

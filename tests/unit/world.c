@@ -23,10 +23,10 @@ static void node_hear(struct node *n, struct peer *p, enum told kind, uint32_t i
 		device_confirmed(&n->device, p, indextab_session(n->device.indices, index), now);
 		break;
 	case TOLD_MOVED:
-		device_moved(&n->device, p, from);
+		device_roamed(&n->device, p, from);
 		break;
 	case TOLD_WATCH:
-		device_watch(&n->device, p, now);
+		device_check_timers(&n->device, p, now);
 		break;
 	case TOLD_FLUSH:
 		node_flush_now(n, p);

@@ -2,7 +2,7 @@
 /*
  * What reaches the control thread from outside, and how much of it at a time:
  *
- *   worker 0..n ─▶ hand-off: notes ───────────────────────────▶ device_want_handshake, device_moved, ...
+ *   worker 0..n ─▶ hand-off: notes ───────────────────────────▶ device_want_handshake, device_roamed, ...
  *               └▶ hand-off: messages ──┐
  *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
  *
@@ -38,11 +38,11 @@ static void take_note(struct daemon *n, const struct note *note, uint64_t now_ns
 				 now_ns);
 		break;
 	case NOTE_MOVED:
-		device_moved(&n->device, p, &note->from);
+		device_roamed(&n->device, p, &note->from);
 		nexthops_moved(n, p);
 		break;
 	case NOTE_WATCH:
-		device_watch(&n->device, p, now_ns);
+		device_check_timers(&n->device, p, now_ns);
 		break;
 	case NOTE_UNALLOWED:
 		diag_unallowed(n, p, &note->from);

@@ -86,7 +86,7 @@ const char *log_where(void)
 
 /* Values quoted from files and sockets may hold anything: nothing of it may start a new line or
  * drive a terminal. */
-static void tame(char *text, size_t len)
+static void replace_controls(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
@@ -130,7 +130,7 @@ static void end_line(char *line, size_t len)
 }
 
 /* Syslog has the name before the process number. */
-static const char *prefix(void)
+static const char *message_prefix(void)
 {
 	static const char name[] = "wgxdp: ";
 
@@ -139,10 +139,10 @@ static const char *prefix(void)
 		       : line_prefix;
 }
 
-static void emit(enum log_level level, int priority, const char *format, va_list args)
+static void write_message(enum log_level level, int priority, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
-static void emit(enum log_level level, int priority, const char *format, va_list args)
+static void write_message(enum log_level level, int priority, const char *format, va_list args)
 {
 	int saved_errno = errno;
 	char line[LINE_MAX_BYTES];
@@ -152,7 +152,7 @@ static void emit(enum log_level level, int priority, const char *format, va_list
 	if (level > log_get_level())
 		return;
 	start = len = begin_line(line, priority);
-	n = snprintf(line + len, sizeof(line) - len, "%s: ", prefix());
+	n = snprintf(line + len, sizeof(line) - len, "%s: ", message_prefix());
 	len += (size_t)n;
 	n = vsnprintf(line + len, sizeof(line) - len, format, args);
 	if (n < 0)
@@ -162,7 +162,7 @@ static void emit(enum log_level level, int priority, const char *format, va_list
 		len = sizeof(line) - 1;
 		memset(line + len - 3, '.', 3);
 	}
-	tame(line + start, len - start);
+	replace_controls(line + start, len - start);
 	end_line(line, len);
 out:
 	errno = saved_errno;
@@ -173,7 +173,7 @@ void log_error(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	emit(LOG_LEVEL_ERROR, LOG_ERR, format, args);
+	write_message(LOG_LEVEL_ERROR, LOG_ERR, format, args);
 	va_end(args);
 }
 
@@ -182,7 +182,7 @@ void log_info(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	emit(LOG_LEVEL_INFO, LOG_INFO, format, args);
+	write_message(LOG_LEVEL_INFO, LOG_INFO, format, args);
 	va_end(args);
 }
 
@@ -191,6 +191,6 @@ void log_debug(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	emit(LOG_LEVEL_DEBUG, LOG_DEBUG, format, args);
+	write_message(LOG_LEVEL_DEBUG, LOG_DEBUG, format, args);
 	va_end(args);
 }

@@ -11,7 +11,7 @@
  *
  * Readers go down from the root as long as the address matches, and keep the last peer they saw.
  * The writer completes a node before it hangs it into the trie (release, pairs with the acquire in
- * child()); a node that it takes out keeps its children, so a reader who stands on it goes on, and
+ * child_of()); a node that it takes out keeps its children, so a reader who stands on it goes on, and
  * is retired, not freed. What readers do not look at (parent, list) is the writer's alone.
  */
 #include "wg/allowedips.h"
@@ -70,7 +70,7 @@ static struct bits bits6(const uint8_t addr[static 16])
 }
 
 /* The first @n bits of @b, then zeros. */
-static struct bits truncated(struct bits b, unsigned n)
+static struct bits first_bits(struct bits b, unsigned n)
 {
 	b.high &= n >= 64 ? ~0ULL : ~(~0ULL >> n);
 	b.low &= n >= 128 ? ~0ULL : n <= 64 ? 0 : ~(~0ULL >> (n - 64));
@@ -78,53 +78,53 @@ static struct bits truncated(struct bits b, unsigned n)
 }
 
 /* Bit @n of @b, counted from the left; n < 128. */
-static unsigned bit(struct bits b, unsigned n)
+static unsigned bit_at(struct bits b, unsigned n)
 {
 	return n < 64 ? b.high >> (63 - n) & 1 : b.low >> (127 - n) & 1;
 }
 
 /* How many bits @a and @b have in common from the left, 0..128. */
-static unsigned common(struct bits a, struct bits b)
+static unsigned common_bits(struct bits a, struct bits b)
 {
 	if (a.high != b.high)
 		return __builtin_clzll(a.high ^ b.high);
 	return a.low != b.low ? 64 + __builtin_clzll(a.low ^ b.low) : 128;
 }
 
-static struct allowedips_node *child(const struct allowedips_node *n, unsigned which)
+static struct allowedips_node *child_of(const struct allowedips_node *n, unsigned which)
 {
 	return atomic_load_explicit(&n->child[which], memory_order_acquire);
 }
 
-static struct peer *holder(const struct allowedips_node *n)
+static struct peer *node_peer(const struct allowedips_node *n)
 {
 	return atomic_load_explicit(&n->peer, memory_order_acquire);
 }
 
-static struct peer *lookup(const struct trie *t, struct bits key, unsigned length)
+static struct peer *lookup_trie(const struct trie *t, struct bits key, unsigned length)
 {
 	struct allowedips_node *n = atomic_load_explicit(&t->root, memory_order_acquire);
 	struct peer *found = NULL, *p;
 
-	while (n && common(n->bits, key) >= n->length) {
-		p = holder(n);
+	while (n && common_bits(n->bits, key) >= n->length) {
+		p = node_peer(n);
 		if (p)
 			found = p;
 		if (n->length == length)
 			break;
-		n = child(n, bit(key, n->length));
+		n = child_of(n, bit_at(key, n->length));
 	}
 	return found;
 }
 
 struct peer *allowedips_lookup4(const struct allowedips *a, const uint8_t addr[static 4])
 {
-	return lookup(&a->v4, bits4(addr), 32);
+	return lookup_trie(&a->v4, bits4(addr), 32);
 }
 
 struct peer *allowedips_lookup6(const struct allowedips *a, const uint8_t addr[static 16])
 {
-	return lookup(&a->v6, bits6(addr), 128);
+	return lookup_trie(&a->v6, bits6(addr), 128);
 }
 
 struct allowedips *allowedips_new(retire_fn retire, void *ctx)
@@ -139,12 +139,12 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx)
 }
 
 /* Not deeper than an address has bits. */
-static void free_below(struct allowedips_node *n)
+static void free_nodes(struct allowedips_node *n)
 {
 	if (!n)
 		return;
-	free_below(child(n, 0));
-	free_below(child(n, 1));
+	free_nodes(child_of(n, 0));
+	free_nodes(child_of(n, 1));
 	free(n);
 }
 
@@ -152,8 +152,8 @@ void allowedips_free(struct allowedips *a)
 {
 	if (!a)
 		return;
-	free_below(atomic_load_explicit(&a->v4.root, memory_order_relaxed));
-	free_below(atomic_load_explicit(&a->v6.root, memory_order_relaxed));
+	free_nodes(atomic_load_explicit(&a->v4.root, memory_order_relaxed));
+	free_nodes(atomic_load_explicit(&a->v6.root, memory_order_relaxed));
 	free(a);
 }
 
@@ -163,12 +163,12 @@ static struct trie *trie_of(const struct allowedips *a, uint8_t family)
 }
 
 /* @p with its host bits cleared. False for what is no prefix. */
-static bool read_prefix(const struct prefix *p, struct bits *bits)
+static bool prefix_bits(const struct prefix *p, struct bits *bits)
 {
 	if (!prefix_valid(p))
 		return false;
 	*bits = p->family == AF_INET ? bits4(p->addr) : bits6(p->addr);
-	*bits = truncated(*bits, p->length);
+	*bits = first_bits(*bits, p->length);
 	return true;
 }
 
@@ -206,7 +206,7 @@ static struct allowedips_node *node_new(uint8_t family, struct bits bits, unsign
 	struct allowedips_node *n = calloc(1, sizeof(*n));
 
 	if (n) {
-		n->bits = truncated(bits, length);
+		n->bits = first_bits(bits, length);
 		n->length = length;
 		n->family = family;
 	}
@@ -214,69 +214,69 @@ static struct allowedips_node *node_new(uint8_t family, struct bits bits, unsign
 }
 
 /* The place in @parent, or the root, where what lies below it in the direction of @bits hangs. */
-static _Atomic(struct allowedips_node *) *place(struct trie *t, struct allowedips_node *parent,
-						struct bits bits)
+static _Atomic(struct allowedips_node *) *link_to(struct trie *t, struct allowedips_node *parent,
+						  struct bits bits)
 {
-	return parent ? &parent->child[bit(bits, parent->length)] : &t->root;
+	return parent ? &parent->child[bit_at(bits, parent->length)] : &t->root;
 }
 
 /* Hangs @n, complete with its children, under @parent in place of what was there. */
-static void hang(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
+static void attach_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	n->parent = parent;
-	atomic_store_explicit(place(t, parent, n->bits), n, memory_order_release);
+	atomic_store_explicit(link_to(t, parent, n->bits), n, memory_order_release);
 }
 
 /* Before @parent is hung in itself. */
-static void adopt(struct allowedips_node *parent, struct allowedips_node *n)
+static void set_child(struct allowedips_node *parent, struct allowedips_node *n)
 {
-	atomic_init(&parent->child[bit(n->bits, parent->length)], n);
+	atomic_init(&parent->child[bit_at(n->bits, parent->length)], n);
 	n->parent = parent;
 }
 
 /* The longest node that begins @bits/@length, itself included; NULL if there is none. */
-static struct allowedips_node *deepest(struct trie *t, struct bits bits, unsigned length)
+static struct allowedips_node *deepest_node(struct trie *t, struct bits bits, unsigned length)
 {
 	struct allowedips_node *n = atomic_load_explicit(&t->root, memory_order_relaxed);
 	struct allowedips_node *last = NULL;
 
-	while (n && n->length <= length && common(n->bits, bits) >= n->length) {
+	while (n && n->length <= length && common_bits(n->bits, bits) >= n->length) {
 		last = n;
 		if (n->length == length)
 			break;
-		n = child(n, bit(bits, n->length));
+		n = child_of(n, bit_at(bits, n->length));
 	}
 	return last;
 }
 
-/* Hangs the new node @n below @parent, which is deepest() for it. */
-static int enter(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
+/* Hangs the new node @n below @parent, which is deepest_node() for it. */
+static int insert_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	struct allowedips_node *below, *fork;
 	unsigned shared;
 
-	below = atomic_load_explicit(place(t, parent, n->bits), memory_order_relaxed);
+	below = atomic_load_explicit(link_to(t, parent, n->bits), memory_order_relaxed);
 	if (!below) {
-		hang(t, parent, n);
+		attach_node(t, parent, n);
 		return 0;
 	}
-	shared = common(below->bits, n->bits);
+	shared = common_bits(below->bits, n->bits);
 	if (shared >= n->length) {
-		adopt(n, below);
-		hang(t, parent, n);
+		set_child(n, below);
+		attach_node(t, parent, n);
 		return 0;
 	}
 	fork = node_new(n->family, n->bits, shared);
 	if (!fork)
 		return -ENOMEM;
-	adopt(fork, below);
-	adopt(fork, n);
-	hang(t, parent, fork);
+	set_child(fork, below);
+	set_child(fork, n);
+	attach_node(t, parent, fork);
 	return 0;
 }
 
-static int add(struct trie *t, struct allowedips_node *parent, const struct prefix *p,
-	       struct bits bits, struct peer *peer, struct allowedips_list *list)
+static int add_prefix(struct trie *t, struct allowedips_node *parent, const struct prefix *p,
+		      struct bits bits, struct peer *peer, struct allowedips_list *list)
 {
 	struct allowedips_node *n;
 	int err;
@@ -287,7 +287,7 @@ static int add(struct trie *t, struct allowedips_node *parent, const struct pref
 	if (!n)
 		return -ENOMEM;
 	atomic_init(&n->peer, peer);
-	err = enter(t, parent, n);
+	err = insert_node(t, parent, n);
 	if (err) {
 		free(n);
 		return err;
@@ -304,13 +304,13 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 	struct trie *t;
 	struct bits bits;
 
-	if (!read_prefix(p, &bits))
+	if (!prefix_bits(p, &bits))
 		return -EINVAL;
 	t = trie_of(a, p->family);
-	n = deepest(t, bits, p->length);
+	n = deepest_node(t, bits, p->length);
 	if (!n || n->length != p->length)
-		return add(t, n, p, bits, peer, list);
-	if (!holder(n)) { /* a fork becomes a prefix */
+		return add_prefix(t, n, p, bits, peer, list);
+	if (!node_peer(n)) { /* a fork becomes a prefix */
 		if (t->count >= ALLOWED_IPS_MAX)
 			return -ENOSPC;
 		t->count++;
@@ -325,21 +325,21 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 }
 
 /* Takes @n out if it is of no more use: no prefix, and not two children that it keeps apart. */
-static void prune(struct allowedips *a, struct trie *t, struct allowedips_node *n)
+static void prune_node(struct allowedips *a, struct trie *t, struct allowedips_node *n)
 {
 	struct allowedips_node *only;
 
-	if (holder(n) || (child(n, 0) && child(n, 1)))
+	if (node_peer(n) || (child_of(n, 0) && child_of(n, 1)))
 		return;
-	only = child(n, 0) ? child(n, 0) : child(n, 1);
+	only = child_of(n, 0) ? child_of(n, 0) : child_of(n, 1);
 	if (only)
-		hang(t, n->parent, only);
+		attach_node(t, n->parent, only);
 	else
-		atomic_store_explicit(place(t, n->parent, n->bits), NULL, memory_order_release);
+		atomic_store_explicit(link_to(t, n->parent, n->bits), NULL, memory_order_release);
 	a->retire(a->ctx, n, free);
 }
 
-static void take_peer_prefixes(struct allowedips *a, struct allowedips_node *n)
+static void remove_node_prefix(struct allowedips *a, struct allowedips_node *n)
 {
 	struct trie *t = trie_of(a, n->family);
 	struct allowedips_node *parent = n->parent;
@@ -347,9 +347,9 @@ static void take_peer_prefixes(struct allowedips *a, struct allowedips_node *n)
 	list_unlink(n);
 	atomic_store_explicit(&n->peer, NULL, memory_order_release);
 	t->count--;
-	prune(a, t, n);
+	prune_node(a, t, n);
 	if (parent)
-		prune(a, t, parent); /* a fork that has lost one of its two */
+		prune_node(a, t, parent); /* a fork that has lost one of its two */
 }
 
 bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer)
@@ -357,16 +357,16 @@ bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer
 	struct allowedips_node *n;
 	struct bits bits;
 
-	if (!read_prefix(p, &bits))
+	if (!prefix_bits(p, &bits))
 		return false;
-	n = deepest(trie_of(a, p->family), bits, p->length);
-	if (!n || n->length != p->length || !peer || holder(n) != peer)
+	n = deepest_node(trie_of(a, p->family), bits, p->length);
+	if (!n || n->length != p->length || !peer || node_peer(n) != peer)
 		return false;
-	take_peer_prefixes(a, n);
+	remove_node_prefix(a, n);
 	return true;
 }
 
-static void write_prefix(const struct allowedips_node *n, struct prefix *p)
+static void node_prefix(const struct allowedips_node *n, struct prefix *p)
 {
 	uint64_t words[2] = { htobe64(n->bits.high), htobe64(n->bits.low) };
 
@@ -380,8 +380,8 @@ void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 	struct prefix p;
 
 	while (list->first) {
-		write_prefix(list->first, &p);
-		take_peer_prefixes(a, list->first);
+		node_prefix(list->first, &p);
+		remove_node_prefix(a, list->first);
 		if (fn)
 			fn(ctx, &p);
 	}
@@ -404,7 +404,7 @@ int allowedips_each(const struct allowedips_list *list,
 	int ret = 0;
 
 	for (struct allowedips_node *n = list->first; n && !ret; n = n->list_next) {
-		write_prefix(n, &p);
+		node_prefix(n, &p);
 		ret = fn(ctx, &p);
 	}
 	return ret;

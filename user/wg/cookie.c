@@ -27,7 +27,7 @@
 #define MAKER_COOKIE_AGE_S (COOKIE_SECRET_MAX_AGE_S - COOKIE_SECRET_LATENCY_S)
 
 /* Unsigned: a birth in the future counts as long ago. */
-static bool expired(uint64_t born_ns, uint64_t age_s, uint64_t now_ns)
+static bool is_expired(uint64_t born_ns, uint64_t age_s, uint64_t now_ns)
 {
 	return now_ns - born_ns >= age_s * NS_PER_S;
 }
@@ -40,7 +40,7 @@ static void derive_keys(uint8_t mac1_key[static WIRE_HASH_LEN],
 	kdf_hash(cookie_key, LABEL_COOKIE, LABEL_LEN, public, WIRE_KEY_LEN);
 }
 
-static size_t macs_at(size_t len)
+static size_t macs_offset(size_t len)
 {
 	return len - sizeof(struct wire_macs);
 }
@@ -48,20 +48,20 @@ static size_t macs_at(size_t len)
 /* The macs are bytes only: they may lie anywhere. */
 static const struct wire_macs *macs_of(const void *msg, size_t len)
 {
-	return (const struct wire_macs *)((const uint8_t *)msg + macs_at(len));
+	return (const struct wire_macs *)((const uint8_t *)msg + macs_offset(len));
 }
 
 /* mac1 covers all before it, mac2 all before it, mac1 included. */
 static void compute_mac1(uint8_t mac1[static WIRE_MAC_LEN], const uint8_t key[static WIRE_HASH_LEN],
 			 const void *msg, size_t len)
 {
-	kdf_mac(mac1, key, WIRE_HASH_LEN, msg, macs_at(len));
+	kdf_mac(mac1, key, WIRE_HASH_LEN, msg, macs_offset(len));
 }
 
 static void compute_mac2(uint8_t mac2[static WIRE_MAC_LEN],
 			 const uint8_t cookie[static WIRE_COOKIE_LEN], const void *msg, size_t len)
 {
-	kdf_mac(mac2, cookie, WIRE_COOKIE_LEN, msg, macs_at(len) + WIRE_MAC_LEN);
+	kdf_mac(mac2, cookie, WIRE_COOKIE_LEN, msg, macs_offset(len) + WIRE_MAC_LEN);
 }
 
 /* The cookie of a source: address, then port, both as on the wire. */
@@ -98,7 +98,7 @@ void cookie_checker_wipe(struct cookie_checker *c)
 
 bool cookie_secret_due(const struct cookie_checker *c, uint64_t now_ns)
 {
-	return !c->has_secret || expired(c->secret_born_ns, COOKIE_SECRET_MAX_AGE_S, now_ns);
+	return !c->has_secret || is_expired(c->secret_born_ns, COOKIE_SECRET_MAX_AGE_S, now_ns);
 }
 
 void cookie_secret_set(struct cookie_checker *c, const uint8_t secret[static WIRE_HASH_LEN],
@@ -161,13 +161,13 @@ void cookie_maker_wipe(struct cookie_maker *m)
 
 void cookie_sign(struct cookie_maker *m, void *msg, size_t len, uint64_t now_ns)
 {
-	struct wire_macs *macs = (struct wire_macs *)((uint8_t *)msg + macs_at(len));
+	struct wire_macs *macs = (struct wire_macs *)((uint8_t *)msg + macs_offset(len));
 
 	compute_mac1(macs->mac1, m->mac1_key, msg, len);
 	memcpy(m->last_mac1, macs->mac1, WIRE_MAC_LEN);
 	m->sent_mac1 = true;
 
-	if (m->has_cookie && expired(m->cookie_born_ns, MAKER_COOKIE_AGE_S, now_ns)) {
+	if (m->has_cookie && is_expired(m->cookie_born_ns, MAKER_COOKIE_AGE_S, now_ns)) {
 		wipe(m->cookie, sizeof(m->cookie));
 		m->has_cookie = false;
 	}

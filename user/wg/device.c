@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "crypto/wipe.h"
-#include "wg/engine.h"
+#include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
 #define PEERS_MIN 16 /* room at the start; a power of two */
@@ -18,7 +18,7 @@ _Static_assert(crypto_shorthash_KEYBYTES == sizeof(((struct device *)0)->hash_se
 
 /* Peers by key and slot ------------------------------------------------------------------------ */
 
-static struct peer **bucket(const struct device *d, const uint8_t public[static WIRE_KEY_LEN])
+static struct peer **key_bucket(const struct device *d, const uint8_t public[static WIRE_KEY_LEN])
 {
 	uint64_t hash;
 
@@ -28,7 +28,7 @@ static struct peer **bucket(const struct device *d, const uint8_t public[static 
 
 struct peer *device_find(const struct device *d, const uint8_t public[static WIRE_KEY_LEN])
 {
-	struct peer *p = *bucket(d, public);
+	struct peer *p = *key_bucket(d, public);
 
 	while (p && memcmp(p->remote.public, public, WIRE_KEY_LEN))
 		p = p->hash_next;
@@ -37,7 +37,7 @@ struct peer *device_find(const struct device *d, const uint8_t public[static WIR
 
 static void hash_insert(struct device *d, struct peer *p)
 {
-	struct peer **head = bucket(d, p->remote.public);
+	struct peer **head = key_bucket(d, p->remote.public);
 
 	p->hash_next = *head;
 	*head = p;
@@ -45,7 +45,7 @@ static void hash_insert(struct device *d, struct peer *p)
 
 static void hash_remove(struct device *d, struct peer *p)
 {
-	struct peer **link = bucket(d, p->remote.public);
+	struct peer **link = key_bucket(d, p->remote.public);
 
 	while (*link != p)
 		link = &(*link)->hash_next;
@@ -78,7 +78,7 @@ static void list_unlink(struct device *d, struct peer *p)
 }
 
 /* Makes every table large enough for one more peer, so that nothing after this can fail. */
-static int make_room(struct device *d)
+static int make_room_for_peer(struct device *d)
 {
 	uint32_t cap = d->by_key_cap ? d->by_key_cap * 2 : PEERS_MIN, *slots;
 	struct peer **by_key, **by_slot;
@@ -135,7 +135,7 @@ int device_init(struct device *d, const struct device_ops *ops, void *ctx,
 	d->indices = indextab_new(ops->retire, ctx);
 	d->allowed = allowedips_new(ops->retire, ctx);
 	if (d->indices && d->allowed && !device_set_handshake_rate(d, HANDSHAKE_RATE_PER_S) &&
-	    !make_room(d))
+	    !make_room_for_peer(d))
 		return 0;
 	device_done(d);
 	return -ENOMEM;
@@ -170,7 +170,7 @@ int device_set_handshake_rate(struct device *d, uint32_t per_s)
 }
 
 /* A new identity: everything that was derived from the old one goes. */
-static void renew_peer(struct device *d, struct peer *p, uint64_t now_ns)
+static void rekey_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	peer_timers_forget(d, p);
 	noise_remote_set(&p->remote, &d->identity, p->remote.public);
@@ -199,12 +199,12 @@ void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_
 		cookie_checker_init(&d->checker, new.public);
 	d->mirror->identity_changed(d->mirror_ctx);
 	for (struct peer *p = d->first; p; p = p->list_next)
-		renew_peer(d, p, now_ns);
+		rekey_peer(d, p, now_ns);
 out:
 	noise_identity_wipe(&new);
 }
 
-static void peer_down(struct device *d, struct peer *p, uint64_t now_ns)
+static void shut_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	peer_timers_forget(d, p);
 	d->counts[REASON_down] += stage_purge(&p->stage);
@@ -220,7 +220,7 @@ void device_set_up(struct device *d, bool up, uint64_t now_ns)
 		if (up)
 			peer_timers_resume(d, p, now_ns);
 		else
-			peer_down(d, p, now_ns);
+			shut_peer(d, p, now_ns);
 	}
 }
 
@@ -237,7 +237,7 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		return -EEXIST;
 	if (d->peer_count >= PEERS_MAX)
 		return -ENOSPC;
-	if (make_room(d))
+	if (make_room_for_peer(d))
 		return -ENOMEM;
 	p = peer_new(&d->identity, public);
 	if (!p)
@@ -353,4 +353,96 @@ static void end_allowed(void *ctx, const struct prefix *prefix)
 void device_peer_replace_end(struct device *d, struct peer *p)
 {
 	allowedips_remove_all(d->allowed, &p->leaving, end_allowed, d);
+}
+
+/* Messages and notes --------------------------------------------------------------------------- */
+
+enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,
+			 bool under_load, uint64_t now_ns)
+{
+	enum reason why = handshake_input(d, msg, len, from, under_load, now_ns);
+
+	if (why)
+		d->counts[why]++;
+	return why;
+}
+
+void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	struct session *s = atomic_load_explicit(&p->current, memory_order_relaxed);
+
+	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
+	    !session_renew_after_receive(s, now_ns)) {
+		/* The handshake that the note asked for is complete already. Only a packet that was
+		 * staged after its flush may still wait. */
+		peer_timers_flush(d, p);
+		return;
+	}
+	handshake_begin(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
+}
+
+void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns)
+{
+	struct session *next = atomic_load_explicit(&p->next, memory_order_relaxed);
+
+	if (!s || s != next)
+		return;
+	keypairs_confirm(d, p, next);
+	/* Our own pending handshake is superseded: a late response to it would replace this session. */
+	handshake_drop(d, p);
+	peer_timers_handshake_done(d, p);
+	peer_timers_flush(d, p);
+	peer_timers_schedule(d, p, now_ns);
+}
+
+void device_roamed(struct device *d, struct peer *p, const struct endpoint *from)
+{
+	if (endpoint_martian(from) || endpoint_same(&p->endpoint, from))
+		return;
+	if (d->ops->answerable && !endpoint_same_remote(&p->endpoint, from) &&
+	    !d->ops->answerable(d->ctx, from))
+		return;
+	p->endpoint = *from;
+	d->ops->peer_changed(d->ctx, p, true);
+}
+
+void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	peer_timers_run(d, p, now_ns);
+}
+
+void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	struct session *next = atomic_load_explicit(&p->next, memory_order_relaxed);
+
+	if (next && atomic_load_explicit(&next->confirmed, memory_order_acquire))
+		device_confirmed(d, p, next, now_ns);
+	if (atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
+		device_want_handshake(d, p, now_ns);
+	device_check_timers(d, p, now_ns);
+}
+
+void device_tick(struct device *d, uint64_t now_ns)
+{
+	struct peer *p;
+
+	while ((p = heap_first(&d->deadlines)) && p->deadline_ns <= now_ns)
+		peer_timers_run(d, p, now_ns);
+}
+
+uint64_t device_next(const struct device *d)
+{
+	struct peer *p = heap_first(&d->deadlines);
+
+	return p ? p->deadline_ns : TIMERS_NEVER;
+}
+
+void device_zero_all(struct device *d, uint64_t now_ns)
+{
+	for (struct peer *p = d->first; p; p = p->list_next) {
+		peer_timers_forget(d, p);
+		d->ops->event(d->ctx, DEVICE_KEYS_WIPED, p, NULL);
+		peer_timers_resume(d, p, now_ns);
+	}
 }

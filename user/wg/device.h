@@ -4,7 +4,7 @@
  * them. Makes no system call: what it wants done it asks of struct device_ops.
  *
  *   message of types 1-3 ─▶ device_input ─▶ macs, cookies, limits ─▶ noise ─▶ sessions, indices
- *   notes of workers     ─▶ device_want_handshake, device_confirmed, device_moved, device_watch
+ *   notes of workers     ─▶ device_want_handshake, device_confirmed, device_roamed, device_check_timers
  *   clock                ─▶ device_tick ─▶ retries, keepalives, wiping
  *   configuration        ─▶ device_set_*, device_peer_*
  *
@@ -157,10 +157,10 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
 void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns);
 
 /* An authenticated data message came from @from. */
-void device_moved(struct device *d, struct peer *p, const struct endpoint *from);
+void device_roamed(struct device *d, struct peer *p, const struct endpoint *from);
 
 /* Looks at the peer's timers and schedules it anew (NOTE_WATCH). */
-void device_watch(struct device *d, struct peer *p, uint64_t now_ns);
+void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Notes of workers were lost, perhaps about @p: does what they may have asked for. */
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);

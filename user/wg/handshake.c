@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "crypto/wipe.h"
-#include "wg/engine.h"
+#include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
 union message {
@@ -103,8 +103,8 @@ void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
 }
 
 /* [W] 5.4.3. Answers the initiation in @hs; the session exists before the response leaves. */
-static enum reason respond(struct device *d, struct peer *p, struct noise_handshake *hs,
-			   uint64_t now_ns)
+static enum reason send_response(struct device *d, struct peer *p, struct noise_handshake *hs,
+				 uint64_t now_ns)
 {
 	enum reason why = REASON_bad_handshake;
 	uint8_t ephemeral[WIRE_KEY_LEN];
@@ -130,10 +130,10 @@ out:
 
 /* In ----------------------------------------------------------------------------------------- */
 
-static void accepted(struct device *d, struct peer *p, const struct endpoint *from, size_t len,
-		     uint64_t now_ns)
+static void note_authentic(struct device *d, struct peer *p, const struct endpoint *from,
+			   size_t len, uint64_t now_ns)
 {
-	device_moved(d, p, from);
+	device_roamed(d, p, from);
 	peer_received(p, 1, len, false, now_ns);
 }
 
@@ -163,11 +163,11 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 		goto out;
 	}
 	p->last_initiation_consumed_ns = now_ns;
-	accepted(d, p, from, sizeof(*msg), now_ns);
+	note_authentic(d, p, from, sizeof(*msg), now_ns);
 	if (!peer_timers_reachable(d, p)) /* a martian sent it, and no better address is known */
 		why = REASON_no_endpoint;
 	else
-		why = respond(d, p, &hs, now_ns);
+		why = send_response(d, p, &hs, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 out:
 	if (why == REASON_bad_handshake || why == REASON_old_timestamp)
@@ -178,7 +178,7 @@ out:
 }
 
 /* Is @index that of our pending initiation to @p? */
-static bool pending(const struct peer *p, uint32_t index)
+static bool is_pending(const struct peer *p, uint32_t index)
 {
 	return p->handshake.state == NOISE_CREATED_INITIATION && p->handshake.local_index == index;
 }
@@ -191,7 +191,7 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		d->ops->event(d->ctx, DEVICE_BAD_RESPONSE, NULL, from);
 		return REASON_bad_handshake;
 	}
-	accepted(d, p, from, sizeof(*msg), now_ns);
+	note_authentic(d, p, from, sizeof(*msg), now_ns);
 	if (keypairs_begin(d, p, &p->handshake, now_ns)) {
 		peer_timers_schedule(d, p, now_ns);
 		return REASON_no_resources;
@@ -251,15 +251,15 @@ static enum reason find_receiver(const struct device *d, const union message *m,
 	*p = indextab_peer(d->indices, index);
 	if (!*p)
 		return REASON_unknown_index;
-	if (m->header.type == WIRE_RESPONSE && !pending(*p, index))
+	if (m->header.type == WIRE_RESPONSE && !is_pending(*p, index))
 		return REASON_not_pending;
 	return REASON_none;
 }
 
 /* Under load, of a source that is who it says it is. A message that comes again costs it nothing:
  * it may be somebody else's who saw it, and would use up the share of all behind that address. */
-static enum reason take_share(struct device *d, const uint8_t mac2[static WIRE_MAC_LEN],
-			      const struct endpoint *from, uint64_t now_ns)
+static enum reason charge_source(struct device *d, const uint8_t mac2[static WIRE_MAC_LEN],
+				 const struct endpoint *from, uint64_t now_ns)
 {
 	if (ratelimit_remembers(d->limiter, mac2))
 		return REASON_old_timestamp;
@@ -294,14 +294,15 @@ static enum reason check_macs(struct device *d, const union message *m, size_t l
 		return REASON_no_mac2;
 	case COOKIE_MAC2_VALID:
 		if (under_load)
-			return take_share(d, (const uint8_t *)m + len - WIRE_MAC_LEN, from, now_ns);
+			return charge_source(d, (const uint8_t *)m + len - WIRE_MAC_LEN, from,
+					     now_ns);
 		break;
 	}
 	return REASON_none;
 }
 
-static enum reason consume(struct device *d, struct peer *p, const union message *m,
-			   const struct endpoint *from, uint64_t now_ns)
+static enum reason consume_message(struct device *d, struct peer *p, const union message *m,
+				   const struct endpoint *from, uint64_t now_ns)
 {
 	switch (m->header.type) {
 	case WIRE_INITIATION:
@@ -312,31 +313,24 @@ static enum reason consume(struct device *d, struct peer *p, const union message
 	return cookie_consume(&p->cookie, &m->cookie, now_ns) ? REASON_none : REASON_bad_cookie;
 }
 
-enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,
-			 bool under_load, uint64_t now_ns)
+enum reason handshake_input(struct device *d, const void *msg, size_t len,
+			    const struct endpoint *from, bool under_load, uint64_t now_ns)
 {
 	enum reason why = REASON_malformed;
 	struct peer *p = NULL;
-	union message m; /* a copy, aligned as its members want to be */
+	union message m; /* a copy, because @msg need not be aligned */
 
 	if (len < sizeof(m.header) || len > sizeof(m))
-		goto out;
+		return why;
 	memcpy(&m, msg, len);
 	why = check_form(&m, len);
 	if (why)
-		goto out;
-	why = d->up && d->identity.set ? REASON_none : REASON_down;
-	if (why)
-		goto out;
+		return why;
+	if (!d->up || !d->identity.set)
+		return REASON_down;
 	why = find_receiver(d, &m, &p);
 	if (why)
-		goto out;
+		return why;
 	why = check_macs(d, &m, len, from, under_load, now_ns);
-	if (why)
-		goto out;
-	why = consume(d, p, &m, from, now_ns);
-out:
-	if (why)
-		d->counts[why]++;
-	return why;
+	return why ? why : consume_message(d, p, &m, from, now_ns);
 }

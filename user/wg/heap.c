@@ -27,7 +27,7 @@ void heap_done(struct heap *h)
 	*h = (struct heap){ 0 };
 }
 
-static void put(struct heap *h, uint32_t i, struct peer *p)
+static void place_peer(struct heap *h, uint32_t i, struct peer *p)
 {
 	h->at[i] = p;
 	p->heap_at = i;
@@ -39,15 +39,15 @@ static void sift(struct heap *h, uint32_t i, struct peer *p)
 	uint32_t child;
 
 	for (; i && h->at[(i - 1) / 2]->deadline_ns > p->deadline_ns; i = (i - 1) / 2)
-		put(h, i, h->at[(i - 1) / 2]);
+		place_peer(h, i, h->at[(i - 1) / 2]);
 	for (; (child = 2 * i + 1) < h->len; i = child) {
 		if (child + 1 < h->len && h->at[child + 1]->deadline_ns < h->at[child]->deadline_ns)
 			child++;
 		if (h->at[child]->deadline_ns >= p->deadline_ns)
 			break;
-		put(h, i, h->at[child]);
+		place_peer(h, i, h->at[child]);
 	}
-	put(h, i, p);
+	place_peer(h, i, p);
 }
 
 void heap_set(struct heap *h, struct peer *p, uint64_t deadline_ns)

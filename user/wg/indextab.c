@@ -68,7 +68,7 @@ fail:
 }
 
 /* B */
-static struct entry *at(const struct table *t, uint32_t i)
+static struct entry *slot_at(const struct table *t, uint32_t i)
 {
 	return atomic_load_explicit(&t->slots[i & t->mask], memory_order_acquire);
 }
@@ -81,20 +81,20 @@ void indextab_free(struct indextab *t)
 		return;
 	table = atomic_load_explicit(&t->table, memory_order_relaxed);
 	for (uint32_t i = 0; i <= table->mask; i++)
-		if (at(table, i) != &gone)
-			free(at(table, i));
+		if (slot_at(table, i) != &gone)
+			free(slot_at(table, i));
 	free(table);
 	free(t);
 }
 
 /* The entry of @index and, if @slot is given, its place. */
-static struct entry *find(const struct indextab *t, uint32_t index, uint32_t *slot)
+static struct entry *find_entry(const struct indextab *t, uint32_t index, uint32_t *slot)
 {
 	/* A */
 	struct table *table = atomic_load_explicit(&t->table, memory_order_acquire);
 	struct entry *e;
 
-	for (uint32_t i = index; (e = at(table, i)); i++) {
+	for (uint32_t i = index; (e = slot_at(table, i)); i++) {
 		if (e == &gone || e->index != index)
 			continue;
 		if (slot)
@@ -110,7 +110,7 @@ static void insert_entry(struct table *table, struct entry *e)
 	struct entry *old;
 	uint32_t i = e->index;
 
-	while ((old = at(table, i)) && old != &gone)
+	while ((old = slot_at(table, i)) && old != &gone)
 		i++;
 	if (!old)
 		table->used++;
@@ -118,7 +118,7 @@ static void insert_entry(struct table *table, struct entry *e)
 }
 
 /* Makes sure that one more entry leaves the table at most half full. Also shrinks. */
-static int make_room(struct indextab *t)
+static int make_room_for_entry(struct indextab *t)
 {
 	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;
 	uint32_t slots = SLOTS_MIN;
@@ -131,8 +131,8 @@ static int make_room(struct indextab *t)
 	if (!new)
 		return -ENOMEM;
 	for (uint32_t i = 0; i <= old->mask; i++)
-		if (at(old, i) && at(old, i) != &gone)
-			insert_entry(new, at(old, i));
+		if (slot_at(old, i) && slot_at(old, i) != &gone)
+			insert_entry(new, slot_at(old, i));
 	atomic_store_explicit(&t->table, new, memory_order_release); /* A */
 	t->retire(t->ctx, old, free);
 	return 0;
@@ -142,11 +142,11 @@ int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct s
 {
 	struct entry *e;
 
-	if (find(t, index, NULL))
+	if (find_entry(t, index, NULL))
 		return -EEXIST;
 	if (t->count >= SESSIONS_MAX)
 		return -ENOSPC;
-	if (make_room(t))
+	if (make_room_for_entry(t))
 		return -ENOMEM;
 	e = malloc(sizeof(*e));
 	if (!e)
@@ -161,7 +161,7 @@ int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct s
 
 void indextab_promote(struct indextab *t, uint32_t index, struct session *session)
 {
-	struct entry *e = find(t, index, NULL);
+	struct entry *e = find_entry(t, index, NULL);
 
 	if (e)
 		atomic_store_explicit(&e->session, session, memory_order_release); /* C */
@@ -170,7 +170,7 @@ void indextab_promote(struct indextab *t, uint32_t index, struct session *sessio
 void indextab_del(struct indextab *t, uint32_t index)
 {
 	uint32_t slot;
-	struct entry *e = find(t, index, &slot);
+	struct entry *e = find_entry(t, index, &slot);
 	struct table *table;
 
 	if (!e)
@@ -183,7 +183,7 @@ void indextab_del(struct indextab *t, uint32_t index)
 
 struct session *indextab_session(const struct indextab *t, uint32_t index)
 {
-	struct entry *e = find(t, index, NULL);
+	struct entry *e = find_entry(t, index, NULL);
 
 	/* C */
 	return e ? atomic_load_explicit(&e->session, memory_order_acquire) : NULL;
@@ -191,14 +191,14 @@ struct session *indextab_session(const struct indextab *t, uint32_t index)
 
 struct peer *indextab_peer(const struct indextab *t, uint32_t index)
 {
-	struct entry *e = find(t, index, NULL);
+	struct entry *e = find_entry(t, index, NULL);
 
 	return e ? e->peer : NULL;
 }
 
 bool indextab_has(const struct indextab *t, uint32_t index)
 {
-	return find(t, index, NULL);
+	return find_entry(t, index, NULL);
 }
 
 size_t indextab_count(const struct indextab *t)

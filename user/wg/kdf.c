@@ -52,8 +52,8 @@ void kdf_hmac(uint8_t out[static WIRE_HASH_LEN], const uint8_t key[static WIRE_H
 }
 
 /* T(i) = HMAC(PRK, T(i-1) || i), into @n outputs. */
-static void expand(uint8_t *const out[], int n, const uint8_t ck[static WIRE_HASH_LEN],
-		   const void *input, size_t len)
+static void hkdf(uint8_t *const out[], int n, const uint8_t ck[static WIRE_HASH_LEN],
+		 const void *input, size_t len)
 {
 	uint8_t prk[WIRE_HASH_LEN], t[WIRE_HASH_LEN + 1];
 	size_t t_len = 0;
@@ -72,18 +72,18 @@ static void expand(uint8_t *const out[], int n, const uint8_t ck[static WIRE_HAS
 void kdf1(uint8_t t1[static WIRE_HASH_LEN], const uint8_t ck[static WIRE_HASH_LEN],
 	  const void *input, size_t len)
 {
-	expand((uint8_t *const[]){ t1 }, 1, ck, input, len);
+	hkdf((uint8_t *const[]){ t1 }, 1, ck, input, len);
 }
 
 void kdf2(uint8_t t1[static WIRE_HASH_LEN], uint8_t t2[static WIRE_HASH_LEN],
 	  const uint8_t ck[static WIRE_HASH_LEN], const void *input, size_t len)
 {
-	expand((uint8_t *const[]){ t1, t2 }, 2, ck, input, len);
+	hkdf((uint8_t *const[]){ t1, t2 }, 2, ck, input, len);
 }
 
 void kdf3(uint8_t t1[static WIRE_HASH_LEN], uint8_t t2[static WIRE_HASH_LEN],
 	  uint8_t t3[static WIRE_HASH_LEN], const uint8_t ck[static WIRE_HASH_LEN],
 	  const void *input, size_t len)
 {
-	expand((uint8_t *const[]){ t1, t2, t3 }, 3, ck, input, len);
+	hkdf((uint8_t *const[]){ t1, t2, t3 }, 3, ck, input, len);
 }

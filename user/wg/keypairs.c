@@ -13,7 +13,7 @@
 #include <errno.h>
 
 #include "crypto/wipe.h"
-#include "wg/engine.h"
+#include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
 /* Of 2^32 at most SESSIONS_MAX = 2^20 are taken: 8 tries fail together once in 2^96 times. */
@@ -33,18 +33,18 @@ int keypairs_new_index(const struct device *d, uint32_t *index)
 	return -ENOSPC;
 }
 
-static struct session *get(_Atomic(struct session *) *place)
+static struct session *session_in(_Atomic(struct session *) *place)
 {
 	return atomic_load_explicit(place, memory_order_relaxed); /* we are the only writer */
 }
 
-static void set(_Atomic(struct session *) *place, struct session *s)
+static void set_session(_Atomic(struct session *) *place, struct session *s)
 {
 	atomic_store_explicit(place, s, memory_order_seq_cst); /* see peer_session() */
 }
 
 /* @s has left its place. NULL is fine. */
-static void drop(struct device *d, struct session *s)
+static void end_session(struct device *d, struct session *s)
 {
 	if (!s)
 		return;
@@ -59,29 +59,29 @@ static void drop(struct device *d, struct session *s)
  * should be lost for a round trip. The paper's bound of three sessions holds. */
 static void add_next(struct device *d, struct peer *p, struct session *new)
 {
-	struct session *unconfirmed = get(&p->next);
+	struct session *unconfirmed = session_in(&p->next);
 
-	set(&p->next, new);
-	drop(d, unconfirmed);
+	set_session(&p->next, new);
+	end_session(d, unconfirmed);
 }
 
 static void add_current(struct device *d, struct peer *p, struct session *new)
 {
-	struct session *next = get(&p->next), *current = get(&p->current);
+	struct session *next = session_in(&p->next), *current = session_in(&p->current);
 	struct session *previous = p->previous;
 
 	/* An unconfirmed next may be in use by the other side already: better kept than current. */
 	p->previous = next ? next : current;
-	set(&p->next, NULL);
-	set(&p->current, new);
-	drop(d, previous);
+	set_session(&p->next, NULL);
+	set_session(&p->current, new);
+	end_session(d, previous);
 	if (next)
-		drop(d, current);
+		end_session(d, current);
 }
 
 /* Enters @s under its index, the map before the table: if either refuses, no worker can have found @s
  * and the caller frees it at once. An initiator's index stays known as that of the pending handshake. */
-static int publish(struct device *d, struct peer *p, struct session *s)
+static int publish_session(struct device *d, struct peer *p, struct session *s)
 {
 	int err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);
 
@@ -108,7 +108,7 @@ int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs,
 	noise_derive_keys(hs, &keys);
 	s = session_new(p, &keys, initiator, local, remote, now_ns);
 	wipe(&keys, sizeof(keys));
-	err = s ? publish(d, p, s) : -ENOMEM;
+	err = s ? publish_session(d, p, s) : -ENOMEM;
 	if (err)
 		goto fail;
 	if (initiator)
@@ -122,7 +122,7 @@ int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs,
 
 fail:
 	session_free(s);
-	if (initiator) { /* Only a responder's index is unknown until publish() succeeds. */
+	if (initiator) { /* Only a responder's index is unknown until publish_session() succeeds. */
 		indextab_del(d->indices, local);
 		d->mirror->index_end(d->mirror_ctx, local);
 	}
@@ -133,37 +133,37 @@ void keypairs_confirm(struct device *d, struct peer *p, struct session *s)
 {
 	struct session *previous = p->previous;
 
-	p->previous = get(&p->current);
-	set(&p->current, s);
-	set(&p->next, NULL);
-	drop(d, previous);
+	p->previous = session_in(&p->current);
+	set_session(&p->current, s);
+	set_session(&p->next, NULL);
+	end_session(d, previous);
 }
 
-static uint64_t end_of(const struct session *s)
+static uint64_t grace_end_ns(const struct session *s)
 {
 	return s->born_ns + (REJECT_AFTER_TIME_S + INDEX_GRACE_S) * NS_PER_S;
 }
 
 /* True if @s is to go. If it stays, its end counts for the next look. */
-static bool ended(struct peer *p, const struct session *s, uint64_t now_ns)
+static bool is_past_grace(struct peer *p, const struct session *s, uint64_t now_ns)
 {
 	if (!s)
 		return false;
-	if (now_ns >= end_of(s))
+	if (now_ns >= grace_end_ns(s))
 		return true;
-	if (!p->timers.index_reap_ns || end_of(s) < p->timers.index_reap_ns)
-		p->timers.index_reap_ns = end_of(s);
+	if (!p->timers.index_reap_ns || grace_end_ns(s) < p->timers.index_reap_ns)
+		p->timers.index_reap_ns = grace_end_ns(s);
 	return false;
 }
 
-static void reap(struct device *d, struct peer *p, _Atomic(struct session *) *place,
-		 uint64_t now_ns)
+static void reap_place(struct device *d, struct peer *p, _Atomic(struct session *) *place,
+		       uint64_t now_ns)
 {
-	struct session *s = get(place);
+	struct session *s = session_in(place);
 
-	if (ended(p, s, now_ns)) {
-		set(place, NULL);
-		drop(d, s);
+	if (is_past_grace(p, s, now_ns)) {
+		set_session(place, NULL);
+		end_session(d, s);
 	}
 }
 
@@ -172,25 +172,25 @@ void keypairs_reap(struct device *d, struct peer *p, uint64_t now_ns)
 	struct session *previous;
 
 	p->timers.index_reap_ns = 0;
-	reap(d, p, &p->current, now_ns);
-	reap(d, p, &p->next, now_ns);
+	reap_place(d, p, &p->current, now_ns);
+	reap_place(d, p, &p->next, now_ns);
 	previous = p->previous;
-	if (ended(p, previous, now_ns)) {
+	if (is_past_grace(p, previous, now_ns)) {
 		p->previous = NULL;
-		drop(d, previous);
+		end_session(d, previous);
 	}
 }
 
 void keypairs_clear(struct device *d, struct peer *p)
 {
-	struct session *current = get(&p->current), *next = get(&p->next);
+	struct session *current = session_in(&p->current), *next = session_in(&p->next);
 	struct session *previous = p->previous;
 
-	set(&p->current, NULL);
-	set(&p->next, NULL);
+	set_session(&p->current, NULL);
+	set_session(&p->next, NULL);
 	p->previous = NULL;
-	drop(d, previous);
-	drop(d, current);
-	drop(d, next);
+	end_session(d, previous);
+	end_session(d, current);
+	end_session(d, next);
 	p->timers.index_reap_ns = 0;
 }

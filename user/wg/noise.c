@@ -47,21 +47,22 @@ static void mix_hash(struct symmetric *s, const void *data, size_t len)
 }
 
 /* <- s, before the first message. */
-static void begin(struct symmetric *s, const uint8_t responder[static WIRE_KEY_LEN])
+static void symmetric_begin(struct symmetric *s, const uint8_t responder[static WIRE_KEY_LEN])
 {
 	kdf_hash(s->chaining_key, CONSTRUCTION, sizeof(CONSTRUCTION) - 1, NULL, 0);
 	kdf_hash(s->hash, s->chaining_key, WIRE_HASH_LEN, IDENTIFIER, sizeof(IDENTIFIER) - 1);
 	mix_hash(s, responder, WIRE_KEY_LEN);
 }
 
-static void load_keys(struct symmetric *s, const uint8_t chaining_key[static WIRE_HASH_LEN],
-		      const uint8_t hash[static WIRE_HASH_LEN])
+static void symmetric_load(struct symmetric *s, const uint8_t chaining_key[static WIRE_HASH_LEN],
+			   const uint8_t hash[static WIRE_HASH_LEN])
 {
 	memcpy(s->chaining_key, chaining_key, WIRE_HASH_LEN);
 	memcpy(s->hash, hash, WIRE_HASH_LEN);
 }
 
-static void store(const struct symmetric *s, struct noise_handshake *hs, enum noise_state state)
+static void symmetric_store(const struct symmetric *s, struct noise_handshake *hs,
+			    enum noise_state state)
 {
 	memcpy(hs->chaining_key, s->chaining_key, WIRE_HASH_LEN);
 	memcpy(hs->hash, s->hash, WIRE_HASH_LEN);
@@ -172,7 +173,7 @@ bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake
 	x25519_clamp(hs->ephemeral_private);
 	msg->header = (struct wire_header){ .type = WIRE_INITIATION };
 	msg->sender_index = htole32(local_index);
-	begin(&s, r->public);
+	symmetric_begin(&s, r->public);
 
 	/* e */
 	x25519_public(msg->ephemeral, hs->ephemeral_private);
@@ -189,7 +190,7 @@ bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake
 	encrypt_and_hash(&s, msg->encrypted_timestamp, timestamp, WIRE_TIMESTAMP_LEN);
 
 	hs->local_index = local_index;
-	store(&s, hs, NOISE_CREATED_INITIATION);
+	symmetric_store(&s, hs, NOISE_CREATED_INITIATION);
 	ok = true;
 out:
 	if (!ok)
@@ -207,7 +208,7 @@ bool noise_open_initiation(const struct wire_initiation *msg, const struct noise
 
 	if (!id->set)
 		goto out;
-	begin(&s, id->public);
+	symmetric_begin(&s, id->public);
 
 	/* e */
 	mix_ephemeral(&s, msg->ephemeral);
@@ -237,7 +238,7 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 	uint8_t timestamp[WIRE_TIMESTAMP_LEN];
 	struct symmetric s;
 
-	load_keys(&s, in->chaining_key, in->hash);
+	symmetric_load(&s, in->chaining_key, in->hash);
 
 	/* ss */
 	if (!mix_static(&s, r))
@@ -256,7 +257,7 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 	memcpy(hs->remote_ephemeral, msg->ephemeral, WIRE_KEY_LEN);
 	wipe(hs->ephemeral_private, WIRE_KEY_LEN);
 	hs->remote_index = le32toh(msg->sender_index);
-	store(&s, hs, NOISE_CONSUMED_INITIATION);
+	symmetric_store(&s, hs, NOISE_CONSUMED_INITIATION);
 	verdict = NOISE_OK;
 out:
 	wipe(timestamp, sizeof(timestamp));
@@ -279,7 +280,7 @@ bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs
 	msg->header = (struct wire_header){ .type = WIRE_RESPONSE };
 	msg->sender_index = htole32(local_index);
 	msg->receiver_index = htole32(hs->remote_index);
-	load_keys(&s, hs->chaining_key, hs->hash);
+	symmetric_load(&s, hs->chaining_key, hs->hash);
 
 	/* e */
 	x25519_public(msg->ephemeral, ephemeral_private);
@@ -296,7 +297,7 @@ bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs
 	encrypt_and_hash(&s, msg->encrypted_nothing, NULL, 0);
 
 	hs->local_index = local_index;
-	store(&s, hs, NOISE_CREATED_RESPONSE);
+	symmetric_store(&s, hs, NOISE_CREATED_RESPONSE);
 	ok = true;
 out:
 	if (!ok)
@@ -316,7 +317,7 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
 	if (hs->state != NOISE_CREATED_INITIATION ||
 	    hs->local_index != le32toh(msg->receiver_index))
 		return false;
-	load_keys(&s, hs->chaining_key, hs->hash);
+	symmetric_load(&s, hs->chaining_key, hs->hash);
 
 	/* e */
 	mix_ephemeral(&s, msg->ephemeral);
@@ -335,7 +336,7 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
 	memcpy(hs->remote_ephemeral, msg->ephemeral, WIRE_KEY_LEN);
 	wipe(hs->ephemeral_private, WIRE_KEY_LEN);
 	hs->remote_index = le32toh(msg->sender_index);
-	store(&s, hs, NOISE_CONSUMED_RESPONSE);
+	symmetric_store(&s, hs, NOISE_CONSUMED_RESPONSE);
 	ok = true;
 out:
 	wipe(&s, sizeof(s));

@@ -5,7 +5,7 @@
 
 #include "crypto/aead.h"
 #include "crypto/wipe.h"
-#include "wg/engine.h"
+#include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
 bool peer_timers_reachable(const struct device *d, const struct peer *p)
@@ -77,7 +77,7 @@ void peer_timers_handshake_done(struct device *d, struct peer *p)
 /* From now on the next packet asks for a handshake, however short a time ago another one did: that
  * handshake is no more. Sequentially consistent, as the stage's count is: a packet that comes just now
  * sees this, or is seen by who looks at the stage next. */
-static void forget_want(struct peer *p)
+static void clear_wanted(struct peer *p)
 {
 	atomic_store_explicit(&p->wanted_ns, 0, memory_order_seq_cst);
 }
@@ -87,7 +87,7 @@ void peer_timers_forget(struct device *d, struct peer *p)
 	keypairs_clear(d, p);
 	handshake_drop(d, p);
 	timers_reset(&p->timers);
-	forget_want(p);
+	clear_wanted(p);
 }
 
 void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
@@ -118,7 +118,7 @@ static void forget_local(struct device *d, struct peer *p)
 		d->ops->peer_changed(d->ctx, p, true);
 }
 
-static void retry(struct device *d, struct peer *p, uint64_t now_ns)
+static void retry_initiation(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	if (!peer_timers_reachable(d, p))
 		return;
@@ -133,15 +133,15 @@ static void retry(struct device *d, struct peer *p, uint64_t now_ns)
 	handshake_initiate(d, p, now_ns);
 }
 
-static void give_up(struct device *d, struct peer *p)
+static void give_up_handshake(struct device *d, struct peer *p)
 {
-	forget_want(p);
+	clear_wanted(p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
 	d->ops->event(d->ctx, DEVICE_HANDSHAKE_GIVEN_UP, p, &p->endpoint);
 }
 
 /* Expired things go first, so that nothing below is tried with them. */
-static void act(struct device *d, struct peer *p, unsigned due, uint64_t now_ns)
+static void run_due(struct device *d, struct peer *p, unsigned due, uint64_t now_ns)
 {
 	if (due & TIMERS_ZERO) {
 		keypairs_clear(d, p);
@@ -151,9 +151,9 @@ static void act(struct device *d, struct peer *p, unsigned due, uint64_t now_ns)
 	if (due & TIMERS_REAP)
 		keypairs_reap(d, p, now_ns);
 	if (due & TIMERS_GIVE_UP)
-		give_up(d, p);
+		give_up_handshake(d, p);
 	if (due & TIMERS_RETRY)
-		retry(d, p, now_ns);
+		retry_initiation(d, p, now_ns);
 	if (due & TIMERS_NEW_HANDSHAKE) {
 		forget_local(d, p);
 		handshake_begin(d, p, now_ns);
@@ -162,84 +162,9 @@ static void act(struct device *d, struct peer *p, unsigned due, uint64_t now_ns)
 		peer_timers_keepalive(d, p, now_ns);
 }
 
-void device_watch(struct device *d, struct peer *p, uint64_t now_ns)
+void peer_timers_run(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	if (d->up)
-		act(d, p, timers_due(&p->timers, now_ns), now_ns);
+		run_due(d, p, timers_due(&p->timers, now_ns), now_ns);
 	peer_timers_schedule(d, p, now_ns);
-}
-
-void device_tick(struct device *d, uint64_t now_ns)
-{
-	struct peer *p;
-
-	while ((p = heap_first(&d->deadlines)) && p->deadline_ns <= now_ns)
-		device_watch(d, p, now_ns);
-}
-
-uint64_t device_next(const struct device *d)
-{
-	struct peer *p = heap_first(&d->deadlines);
-
-	return p ? p->deadline_ns : TIMERS_NEVER;
-}
-
-/* The note may be older than the session that it asked for: then there is only a packet to send,
- * which was staged after the flush. */
-void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
-{
-	struct session *s = atomic_load_explicit(&p->current, memory_order_relaxed);
-
-	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
-	    !session_renew_after_receive(s, now_ns)) {
-		peer_timers_flush(d, p);
-		return;
-	}
-	handshake_begin(d, p, now_ns);
-	peer_timers_schedule(d, p, now_ns);
-}
-
-void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns)
-{
-	struct session *next = atomic_load_explicit(&p->next, memory_order_relaxed);
-
-	if (!s || s != next)
-		return;
-	keypairs_confirm(d, p, next);
-	/* Ours is not needed any more, and a late answer to it would displace this session. */
-	handshake_drop(d, p);
-	peer_timers_handshake_done(d, p);
-	peer_timers_flush(d, p);
-	peer_timers_schedule(d, p, now_ns);
-}
-
-void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns)
-{
-	struct session *next = atomic_load_explicit(&p->next, memory_order_relaxed);
-
-	if (next && atomic_load_explicit(&next->confirmed, memory_order_acquire))
-		device_confirmed(d, p, next, now_ns);
-	if (atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
-		device_want_handshake(d, p, now_ns);
-	device_watch(d, p, now_ns);
-}
-
-void device_moved(struct device *d, struct peer *p, const struct endpoint *from)
-{
-	if (endpoint_martian(from) || endpoint_same(&p->endpoint, from))
-		return;
-	if (d->ops->answerable && !endpoint_same_remote(&p->endpoint, from) &&
-	    !d->ops->answerable(d->ctx, from))
-		return;
-	p->endpoint = *from;
-	d->ops->peer_changed(d->ctx, p, true);
-}
-
-void device_zero_all(struct device *d, uint64_t now_ns)
-{
-	for (struct peer *p = d->first; p; p = p->list_next) {
-		peer_timers_forget(d, p);
-		d->ops->event(d->ctx, DEVICE_KEYS_WIPED, p, NULL);
-		peer_timers_resume(d, p, now_ns);
-	}
 }

@@ -95,7 +95,7 @@ static uint16_t *head_of(struct ratelimit *r, const struct source *s)
 	return &r->heads[hash & (RATELIMIT_BUCKETS - 1)];
 }
 
-static void touch(struct ratelimit *r, uint16_t i)
+static void mark_newest(struct ratelimit *r, uint16_t i)
 {
 	struct bucket *b = &r->buckets[i];
 
@@ -113,7 +113,7 @@ static void touch(struct ratelimit *r, uint16_t i)
 }
 
 /* Takes the oldest bucket out of the chain of the source that it stood for. */
-static uint16_t evict(struct ratelimit *r)
+static uint16_t evict_oldest(struct ratelimit *r)
 {
 	uint16_t i = r->oldest;
 	struct bucket *b = &r->buckets[i];
@@ -136,14 +136,14 @@ static struct bucket *bucket_of(struct ratelimit *r, const struct source *s, uin
 	while (i != NONE && memcmp(&r->buckets[i].source, s, sizeof(*s)) != 0)
 		i = r->buckets[i].hash_next;
 	if (i == NONE) {
-		i = evict(r);
+		i = evict_oldest(r);
 		r->buckets[i].source = *s;
 		r->buckets[i].saved_ns = r->burst_ns;
 		r->buckets[i].last_ns = now_ns;
 		r->buckets[i].hash_next = *head;
 		*head = i;
 	}
-	touch(r, i);
+	mark_newest(r, i);
 	return &r->buckets[i];
 }
 
@@ -163,7 +163,7 @@ bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t n
 }
 
 /* Keyed like that of sources: nobody can choose messages that push out a given one. */
-static uint64_t hash_of(const struct ratelimit *r, const uint8_t mac2[static 16])
+static uint64_t mac2_hash(const struct ratelimit *r, const uint8_t mac2[static 16])
 {
 	uint64_t hash;
 
@@ -173,14 +173,14 @@ static uint64_t hash_of(const struct ratelimit *r, const uint8_t mac2[static 16]
 
 void ratelimit_remember(struct ratelimit *r, const uint8_t mac2[static 16])
 {
-	uint64_t hash = hash_of(r, mac2);
+	uint64_t hash = mac2_hash(r, mac2);
 
 	r->remembered[hash & (RATELIMIT_REMEMBERED - 1)] = hash;
 }
 
 bool ratelimit_remembers(const struct ratelimit *r, const uint8_t mac2[static 16])
 {
-	uint64_t hash = hash_of(r, mac2);
+	uint64_t hash = mac2_hash(r, mac2);
 
 	return r->remembered[hash & (RATELIMIT_REMEMBERED - 1)] == hash;
 }

@@ -21,13 +21,13 @@
 #define OWED_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S)
 #define ZERO_NS (ZERO_AFTER_TIME_S * NS_PER_S)
 
-static void store(_Atomic uint64_t *time, uint64_t value)
+static void store_time(_Atomic uint64_t *time, uint64_t value)
 {
 	atomic_store_explicit(time, value, memory_order_relaxed);
 }
 
 /* Sets a time that is unset. True if the control thread has to be told. */
-static bool begin(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
+static bool begin_time(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
 {
 	uint64_t unset = 0;
 
@@ -41,24 +41,24 @@ static bool begin(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
 }
 
 /* Unsets a time, and leaves its cache line alone if it is unset. */
-static void end(_Atomic uint64_t *time)
+static void clear_time(_Atomic uint64_t *time)
 {
 	if (counter_read(time))
-		store(time, 0);
+		store_time(time, 0);
 }
 
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns)
 {
-	store(&t->last_traffic_ns, now_ns);
-	end(&t->owed_since_ns);
-	return data && begin(t, &t->unanswered_since_ns, now_ns);
+	store_time(&t->last_traffic_ns, now_ns);
+	clear_time(&t->owed_since_ns);
+	return data && begin_time(t, &t->unanswered_since_ns, now_ns);
 }
 
 bool timers_received(struct timers *t, bool data, uint64_t now_ns)
 {
-	store(&t->last_traffic_ns, now_ns);
-	end(&t->unanswered_since_ns);
-	return data && begin(t, &t->owed_since_ns, now_ns);
+	store_time(&t->last_traffic_ns, now_ns);
+	clear_time(&t->unanswered_since_ns);
+	return data && begin_time(t, &t->owed_since_ns, now_ns);
 }
 
 void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms)
@@ -102,9 +102,9 @@ void timers_handshake_done(struct timers *t)
 
 void timers_reset(struct timers *t)
 {
-	store(&t->unanswered_since_ns, 0);
-	store(&t->owed_since_ns, 0);
-	store(&t->last_traffic_ns, 0);
+	store_time(&t->unanswered_since_ns, 0);
+	store_time(&t->owed_since_ns, 0);
+	store_time(&t->last_traffic_ns, 0);
 	atomic_store_explicit(&t->watched, false, memory_order_relaxed);
 	timers_handshake_done(t);
 	t->last_initiation_ns = 0;
@@ -128,7 +128,7 @@ static uint64_t persistent_at(const struct timers *t)
 }
 
 /* Has the deadline of the control thread's own come? It is disarmed then. */
-static bool expire(uint64_t *at, uint64_t now_ns)
+static bool take_deadline(uint64_t *at, uint64_t now_ns)
 {
 	if (!*at || now_ns < *at)
 		return false;
@@ -138,7 +138,7 @@ static bool expire(uint64_t *at, uint64_t now_ns)
 
 /* Has @span passed since @time? Then it is unset, but not if a worker was quicker and it is a new
  * time already: that one has its own deadline. */
-static bool take_shared(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
+static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 {
 	uint64_t since = counter_read(time);
 
@@ -150,12 +150,12 @@ static bool take_shared(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 /* [W] 6.4: tries go on for REKEY_ATTEMPT_TIME_S since data last asked for a session. */
 static unsigned retry_due(struct timers *t, uint64_t now_ns)
 {
-	if (!expire(&t->retry_at_ns, now_ns))
+	if (!take_deadline(&t->retry_at_ns, now_ns))
 		return 0;
 	if (now_ns < t->attempt_began_ns + ATTEMPT_NS)
 		return TIMERS_RETRY;
 	timers_handshake_done(t);
-	store(&t->owed_since_ns, 0);
+	store_time(&t->owed_since_ns, 0);
 	if (!t->zero_at_ns)
 		t->zero_at_ns = now_ns + ZERO_NS;
 	return TIMERS_GIVE_UP;
@@ -165,17 +165,17 @@ unsigned timers_due(struct timers *t, uint64_t now_ns)
 {
 	unsigned due = retry_due(t, now_ns);
 
-	if (take_shared(&t->unanswered_since_ns, UNANSWERED_NS + t->jitter_ns, now_ns))
+	if (take_elapsed(&t->unanswered_since_ns, UNANSWERED_NS + t->jitter_ns, now_ns))
 		due |= TIMERS_NEW_HANDSHAKE;
-	if (take_shared(&t->owed_since_ns, OWED_NS, now_ns))
+	if (take_elapsed(&t->owed_since_ns, OWED_NS, now_ns))
 		due |= TIMERS_KEEPALIVE;
 	if (now_ns >= persistent_at(t)) {
-		store(&t->last_traffic_ns, now_ns);
+		store_time(&t->last_traffic_ns, now_ns);
 		due |= TIMERS_PERSISTENT;
 	}
-	if (expire(&t->zero_at_ns, now_ns))
+	if (take_deadline(&t->zero_at_ns, now_ns))
 		due |= TIMERS_ZERO;
-	if (expire(&t->index_reap_ns, now_ns))
+	if (take_deadline(&t->index_reap_ns, now_ns))
 		due |= TIMERS_REAP;
 	return due;
 }
@@ -186,7 +186,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* @at, or @since + @span, with 0 for none. */
-static uint64_t deadline(uint64_t since, uint64_t span)
+static uint64_t deadline_after(uint64_t since, uint64_t span)
 {
 	return since ? since + span : TIMERS_NEVER;
 }
@@ -197,10 +197,10 @@ uint64_t timers_next(struct timers *t)
 
 	/* C, pairs with B; then D */
 	atomic_exchange_explicit(&t->watched, false, memory_order_acq_rel);
-	next = earlier(deadline(t->retry_at_ns, 0), deadline(t->zero_at_ns, 0));
-	next = earlier(next, deadline(t->index_reap_ns, 0));
-	next = earlier(next, deadline(counter_read(&t->unanswered_since_ns),
-				      UNANSWERED_NS + t->jitter_ns));
-	next = earlier(next, deadline(counter_read(&t->owed_since_ns), OWED_NS));
+	next = earlier(deadline_after(t->retry_at_ns, 0), deadline_after(t->zero_at_ns, 0));
+	next = earlier(next, deadline_after(t->index_reap_ns, 0));
+	next = earlier(next, deadline_after(counter_read(&t->unanswered_since_ns),
+					    UNANSWERED_NS + t->jitter_ns));
+	next = earlier(next, deadline_after(counter_read(&t->owed_since_ns), OWED_NS));
 	return earlier(next, persistent_at(t));
 }

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * device_private.h - what the four files that implement struct device call of each other. Control
+ * thread only.
+ *
+ *   device.c       every function of device.h: configuration, messages, notes, the clock
+ *      │
+ *      ├──▶ handshake.c     messages of types 1 to 3, received and sent
+ *      │        │  ▲
+ *      │        ▼  │ a handshake is due
+ *      └──▶ peer_timers.c   keepalives, retries, deadlines of one peer
+ *               │
+ *               ▼
+ *           keypairs.c      the sessions of one peer: previous, current, next
+ */
+#ifndef WGXDP_DEVICE_PRIVATE_H
+#define WGXDP_DEVICE_PRIVATE_H
+
+#include "wg/device.h"
+
+/* handshake.c APIs: */
+
+/* Does the work of device_input(), which counts the reason that is returned. */
+enum reason handshake_input(struct device *d, const void *msg, size_t len,
+			    const struct endpoint *from, bool under_load, uint64_t now_ns);
+
+/* Begins a handshake with @p: at once if timers_may_initiate(), else as soon as it may. Does nothing
+ * if @p cannot be reached. */
+void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
+
+/* Sends an initiation at once. It replaces a pending one. A failure (no memory, a full map) is left to
+ * the next retry. */
+void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns);
+
+/* Wipes our pending initiation and ends its index. Does nothing if none is pending. */
+void handshake_drop(struct device *d, struct peer *p);
+
+/* keypairs.c APIs: */
+
+/* Draws a random index that is not in use. Returns 0 or -ENOSPC. */
+int keypairs_new_index(const struct device *d, uint32_t *index);
+
+/* Turns the completed handshake @hs into a session of @p and wipes @hs. The session of an initiator
+ * becomes current at once, that of a responder becomes next. On success workers and the mirror know
+ * its index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's error; the index is then unknown. */
+int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns);
+
+/* Makes @s, which is peer->next, current, because a message under it has authenticated. */
+void keypairs_confirm(struct device *d, struct peer *p, struct session *s);
+
+/* Ends the sessions that are INDEX_GRACE_S past their end, and sets timers.index_reap_ns to the time
+ * at which the next one will be. */
+void keypairs_reap(struct device *d, struct peer *p, uint64_t now_ns);
+
+/* Ends all sessions of @p. */
+void keypairs_clear(struct device *d, struct peer *p);
+
+/* peer_timers.c APIs: */
+
+/* Returns true if messages can be sent to @p: the device is up and has a private key, and the peer has
+ * an endpoint and a public key that is not of low order. */
+bool peer_timers_reachable(const struct device *d, const struct peer *p);
+
+/* Sends @len bytes to the endpoint of @p, and counts them if the kernel took them. */
+void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t len,
+		      uint64_t now_ns);
+
+/* Sends the staged packets if there are any, else a keepalive. Begins a handshake if no session may
+ * send. */
+void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns);
+
+/* Tells a worker to send the staged packets. Returns false if there are none. */
+bool peer_timers_flush(struct device *d, struct peer *p);
+
+/* Ends the retries and records the time of the handshake, which is complete and confirmed. */
+void peer_timers_handshake_done(struct device *d, struct peer *p);
+
+/* Wipes the sessions, the pending handshake and the timers. Staged packets stay. */
+void peer_timers_forget(struct device *d, struct peer *p);
+
+/* Starts the peer after peer_timers_forget() or when the device comes up: begins a handshake if the
+ * peer has a persistent keepalive or staged packets. Otherwise the peer stays silent until a packet
+ * for it arrives. */
+void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns);
+
+/* Does what is due for @p, then schedules it. */
+void peer_timers_run(struct device *d, struct peer *p, uint64_t now_ns);
+
+/* Enters the next deadline of @p in the heap; it is always later than @now_ns. */
+void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns);
+
+#endif
