@@ -147,9 +147,8 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
  * writing into it, SLOT_LOCAL or SLOT_NONE. Values are 8 bytes apart in the mmapped array.
  *
  * heartbeat: worker -> CLOCK_BOOTTIME in ns of its last turn; 0 = it has not begun or has ended. A worker
- * writes it at least every HEARTBEAT_EVERY_NS, with or without traffic; one older than HEARTBEAT_STALE_NS is
+ * writes it at least every second, with or without traffic; one older than HEARTBEAT_STALE_NS is
  * taken for hung, and its packets go to the UDP socket of another. */
-#define HEARTBEAT_EVERY_NS 1000000000ULL
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
 /* socks: the UDP sockets of the port. IPv4 and IPv6 ones are groups of their own. */

@@ -61,20 +61,20 @@ static void test_the_slowest_decides(void **state)
 	(void)state;
 	freed = 0;
 	qsbr_online(g, 0);
-	qsbr_online(g, GRACE_READERS_MAX - 1);
+	qsbr_online(g, QSBR_READERS_MAX - 1);
 	qsbr_retire(g, malloc(1), count_free);
 	qsbr_quiescent(g, 0);
 	qsbr_retire(g, malloc(1), count_free);
 	assert_true(qsbr_collect(g));
 	assert_int_equal(freed, 0);
-	qsbr_quiescent(g, GRACE_READERS_MAX - 1);
+	qsbr_quiescent(g, QSBR_READERS_MAX - 1);
 	assert_true(qsbr_collect(g)); /* reader 0 may hold the second, not the first */
 	assert_int_equal(freed, 1);
 	qsbr_quiescent(g, 0);
 	assert_false(qsbr_collect(g));
 	assert_int_equal(freed, 2);
 	qsbr_offline(g, 0);
-	qsbr_offline(g, GRACE_READERS_MAX - 1);
+	qsbr_offline(g, QSBR_READERS_MAX - 1);
 	qsbr_free(g);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_awake.c - a host that sleeps, is copied or stands still (SIGSTOP), at the worst moment: between
+ * test_suspend.c - a host that sleeps, is copied or stands still (SIGSTOP), at the worst moment: between
  * the look at the clock and the sealing. A worker's seal chain with a TUN that is a socket pair, a way
  * out whose alloc() is that moment, and the clocks of world.h.
  */
@@ -119,7 +119,7 @@ static int setup(void **state)
 	worker_set_udp(m.w, &m.out);
 	worker_set_mtu(m.w, 1420);
 	m.w->stale = true;
-	look_at_clocks(m.w);
+	read_clocks(m.w);
 	assert_false(m.w->stale);
 	return 0;
 }
@@ -280,7 +280,7 @@ static void between_turns(void **state)
 	(void)state;
 	sleeps(machine);
 	for (unsigned i = 0; i < 3; i++) {
-		look_at_clocks(machine->w);
+		read_clocks(machine->w);
 		assert_true(machine->w->stale);
 		assert_int_equal(offer(machine), 0);
 		a_little(machine);
@@ -289,15 +289,15 @@ static void between_turns(void **state)
 	assert_non_null(atomic_load(&machine->t.ab->current));
 	wipe_all(machine);
 	assert_null(atomic_load(&machine->t.ab->current));
-	look_at_clocks(machine->w);
+	read_clocks(machine->w);
 	assert_false(machine->w->stale);
 	assert_int_equal(offer(machine), 0);
 
 	is_copied(machine); /* while it slept no time passed that the guest could see */
-	look_at_clocks(machine->w);
+	read_clocks(machine->w);
 	assert_true(machine->w->stale);
 	wipe_all(machine);
-	look_at_clocks(machine->w);
+	read_clocks(machine->w);
 	assert_false(machine->w->stale);
 }
 

@@ -2,8 +2,9 @@
 /*
  * afxdp.c - one AF_XDP socket on one queue, its UMEM and its four rings.
  *
- * The UMEM is cut into chunks; the first rx_frames of them only ever receive, the rest only ever
- * send, so that no burst out can starve the way in. A chunk is in exactly one place at a time:
+ * The UMEM is divided into chunks. The first rx_frames of them only receive and the others only
+ * send, so that a burst of sending cannot starve receiving. Each chunk is in exactly one place at
+ * a time:
  *
  *      receiving                                  sending
  *
@@ -13,19 +14,19 @@
  *      │                       (K → we)           │                     (K → we)
  *      └── lent[] ◀── recv() ──────┘            worker ◀─ alloc() ─ idle[] ◀─ reap()
  *
- *   fill        all rx chunks that are neither lent nor filled by the kernel; an empty one drops
+ *   fill        rx chunks that the kernel may fill; while it is empty, the kernel drops packets
  *   rx          filled by the kernel; the worker reads and writes them in place after recv()
- *   lent[]      what recv() took off the rx ring, until sweep() in the same turn of the loop
- *   idle[]      tx chunks of nobody; alloc() and send() with len 0 are all that moves them here
- *   tx          written, headers and all; the kernel reads them when it is woken (sweep())
- *   completion  sent; its room is the back pressure in copy mode: full = the kernel takes no more
+ *   lent[]      taken off the rx ring by recv(), until sweep() in the same turn of the loop
+ *   idle[]      free tx chunks, used last in, first out, because the last are still in the cache
+ *   tx          written, with headers; the kernel reads them when it is woken (sweep())
+ *   completion  sent; when this ring is full, the kernel takes no more in copy mode (back pressure)
  *
- * Each ring is as large as the chunks that can be in it, yet may look full: the kernel publishes
- * its consumer index lazily, after the chunk has already turned up at the other end. So both
- * producers here put in what fits and keep the rest (fill) or give it up (tx).
+ * Each ring has room for all chunks that can be in it, yet may look full: the kernel publishes its
+ * consumer index late, when the chunk has already appeared in the other ring. So both producers
+ * here insert what fits and keep the rest (fill) or drop it (tx).
  *
- * No fragments (XDP_USE_SG): a frame that does not fit a chunk less 256 bytes of kernel headroom is
- * dropped by the kernel and counted as rx_dropped.
+ * Multi-buffer frames (XDP_USE_SG) are not used. The kernel drops a frame that does not fit a
+ * chunk minus 256 bytes of kernel headroom, and counts it as rx_dropped.
  */
 #include "io/afxdp.h"
 
@@ -57,17 +58,17 @@ _Static_assert(ENCAP_HEADER_MAX <= FRAME_HEADROOM, "headers go before the payloa
 
 struct afxdp {
 	struct transport transport;
-	/* each turn of the loop */
+	/* hot: used each turn of the loop */
 	struct xsk_ring_cons rx, completion;
 	struct xsk_ring_prod fill, tx;
 	uint8_t *area;
 	uint32_t chunk;	    /* bytes, a power of two */
-	uint32_t frame_max; /* bytes on the wire that the NIC sends */
+	uint32_t frame_max; /* the largest frame that the NIC sends, with its Ethernet header */
 	uint32_t lent_count, idle_count;
 	uint64_t *lent, *idle; /* addresses of chunks */
 	uint16_t ip_id;
 	bool zero_copy;
-	/* setup */
+	/* cold: setup only */
 	uint32_t rx_frames, tx_frames;
 	struct xsk_umem *umem;
 	struct xsk_socket *socket;
@@ -116,7 +117,7 @@ static unsigned recv_frames(struct transport *o, struct rx_frame *frames, unsign
 	return n;
 }
 
-/* lent[] to the fill ring; the newest first, since they are warm in the cache. */
+/* Moves lent[] to the fill ring, the newest first, because they are still in the cache. */
 static void refill(struct afxdp *a)
 {
 	uint32_t n = xsk_prod_nb_free(&a->fill, a->lent_count), idx;
@@ -163,7 +164,7 @@ static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsig
 	return n;
 }
 
-/* May @f leave by this NIC as it is? */
+/* Can @f be sent by this NIC without fragmenting? */
 static bool sendable(const struct afxdp *a, const struct tx_frame *f)
 {
 	return f->encap && f->encap->xsk_ok && f->encap->ifindex == a->transport.ifindex &&
@@ -201,20 +202,21 @@ static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsign
 	return sent;
 }
 
-/* Descriptors on the tx ring that the kernel has not taken. */
+/* Returns the number of descriptors on the tx ring that the kernel has not taken. */
 static uint32_t unsent(const struct afxdp *a)
 {
 	return a->tx.cached_prod - __atomic_load_n(a->tx.consumer, __ATOMIC_ACQUIRE);
 }
 
 /*
- * In zero-copy mode one call makes the driver look. In copy mode the frames leave within sendto(),
- * 32 at a time, until:
- *   EAGAIN   after 32, or the completion ring is full, or the device is busy: the last two show as
- *            no progress and wait for the next sweep; so do ENOBUFS, ENETDOWN and ENXIO
- *   EBUSY    the device dropped one frame (which is completed): it is progress, though the consumer
- *            index may not show it
- * Each turn but the last takes a frame off the ring, so the loop is bounded by what is on it.
+ * Makes the kernel send what is on the tx ring. In zero-copy mode one call wakes the driver. In
+ * copy mode sendto() sends up to 32 frames per call, so it is repeated until the ring is empty or
+ * a call makes no progress. Its errors:
+ *   EAGAIN   32 frames were sent, or the completion ring is full, or the device is busy; without
+ *            progress the rest waits for the next sweep, as with ENOBUFS, ENETDOWN and ENXIO
+ *   EBUSY    the device dropped one frame, which is completed; this is progress, although the
+ *            consumer index may not show it
+ * Each repetition takes at least one frame off the ring, so the loop is bounded by its length.
  */
 static void wake_tx(struct afxdp *a)
 {
@@ -249,7 +251,7 @@ static void sweep(struct transport *o)
 
 /* ---- setup ---- */
 
-/* The socket goes before the UMEM, and is closed only with it: they share a descriptor. */
+/* Deletes the socket, then the UMEM. They share a descriptor, so the second call closes it. */
 static void close_socket(struct afxdp *a)
 {
 	if (a->socket)
@@ -281,7 +283,7 @@ static const struct transport_ops afxdp_ops = {
 	.sweep = sweep,
 };
 
-/* Every rx chunk into the fill ring, every tx chunk idle. */
+/* Puts every rx chunk into the fill ring and every tx chunk into idle[]. */
 static void deal_chunks(struct afxdp *a)
 {
 	a->lent_count = a->idle_count = 0;
@@ -312,7 +314,7 @@ static int open_socket(struct afxdp *a, const struct afxdp_config *config)
 	else if (config->zero_copy == AFXDP_ZC_OFF || config->generic)
 		socket.bind_flags |= XDP_COPY;
 
-	/* libxdp sets only some members, and this may be the second try */
+	/* libxdp sets only some members, and a previous try may have left others set. */
 	memset(&a->rx, 0, sizeof(a->rx));
 	memset(&a->tx, 0, sizeof(a->tx));
 	memset(&a->fill, 0, sizeof(a->fill));
@@ -366,12 +368,12 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 	return fault(f, err, "%s queue %u: %s", config->nic, config->queue, why);
 }
 
-/* Settings without which it works too, and what the kernel chose. */
+/* Applies optional settings and reads back whether the kernel chose zero-copy. */
 static void tune(struct afxdp *a)
 {
 	int fd = xsk_socket__fd(a->socket);
-	/* In copy mode each frame becomes an skb on the socket's account; the default of 208 KiB
-	 * holds some 90. The completion ring is the bound that is meant. */
+	/* In copy mode each frame becomes an skb charged to the socket. The default of 208 KiB
+	 * allows about 90; the completion ring should be the limit instead. */
 	int sndbuf = (int)(a->tx_frames * 2 * a->chunk);
 	struct xdp_options options = { 0 };
 	socklen_t len = sizeof(options);
@@ -384,7 +386,7 @@ static void tune(struct afxdp *a)
 	a->transport.fd = fd;
 }
 
-/* Bytes a chunk for this MTU; 0 = none is large enough. */
+/* Returns the chunk size for this MTU; 0 if none is large enough. */
 static uint32_t chunk_for(uint32_t mtu)
 {
 	if (mtu + LINK_HEADER_MAX <= 2048 - KERNEL_HEADROOM)

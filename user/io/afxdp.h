@@ -22,22 +22,23 @@ struct afxdp_config {
 	bool generic; /* attached in generic (skb) mode */
 };
 
-/* Largest NIC MTU that fits a frame without fragments (multi-buffer). */
+/* The largest NIC MTU whose packets fit one chunk. */
 #define AFXDP_MTU_MAX (4096 - 256 - 18)
 
-/* Opens the socket; the XDP program is the loader's, xsks is filled by the caller with o->fd.
- * A queue that was closed a moment ago is retried for up to 1 s. Returns 0 and *@o, or -errno with
- * @f filled: -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
+/* Opens the socket. The caller attaches the XDP program and enters o->fd in the map xsks. A queue
+ * that is busy, because it was closed a moment ago, is retried for up to 1 s. Returns 0 and *@o,
+ * or -errno with @f filled: -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM,
+ * -EOPNOTSUPP. */
 int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fault *f);
 
-/* Has no AF_XDP socket @config->queue? Tried with a small one of our own, in copy mode, which does not
- * touch the NIC and is gone some 30 ms later. */
+/* Is @config->queue free of AF_XDP sockets? Opens a small one in copy mode to find out, which does
+ * not reconfigure the NIC. The kernel releases that one some 30 ms later. */
 bool afxdp_vacant(const struct afxdp_config *config);
 
 /* Did the kernel choose zero-copy (read back from XDP_OPTIONS)? */
 bool afxdp_zero_copy(const struct transport *o);
 
-/* Adds the kernel's own counters (XDP_STATISTICS) for path_stats. Any thread. */
+/* Adds the kernel's counters (XDP_STATISTICS) to @d. Any thread. */
 struct afxdp_drops {
 	uint64_t rx_dropped, rx_invalid_descs, tx_invalid_descs;
 	uint64_t rx_ring_full, rx_fill_ring_empty, tx_ring_empty;

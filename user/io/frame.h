@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame.h - a datagram on its way in or out, in memory that belongs to whichever outside path it
- * came from. Batches are plain arrays of these.
+ * frame.h - a received datagram, or one to be sent, in memory of the transport that it belongs to.
+ * Batches are plain arrays of frames.
  */
 #ifndef WGXDP_FRAME_H
 #define WGXDP_FRAME_H
@@ -12,10 +12,10 @@
 
 #include "wg/endpoint.h"
 
-#define FRAME_BATCH 64 /* datagrams a worker handles at a time */
+#define FRAME_BATCH 64 /* datagrams that a worker handles at a time */
 
-/* Bytes free before a payload to be sent: Ethernet + IPv6 + UDP = 62. (A received payload needs
- * none: tun.h puts its vnet header over the data message's own.) */
+/* Bytes free before a payload to be sent: Ethernet + IPv6 + UDP = 62. A received payload needs no
+ * headroom, because the vnet header of the TUN device overwrites the data message's header. */
 #define FRAME_HEADROOM 64
 
 struct rx_frame {
@@ -24,23 +24,24 @@ struct rx_frame {
 	uint16_t family;  /* AF_INET, AF_INET6 */
 	__be16 source_port;
 	const uint8_t *source, *destination; /* addresses, network order; 4 or 16 bytes */
-	uint32_t ifindex;		     /* on which it came; 0 = unknown */
-	uint8_t tclass;	   /* of the IP header: DSCP and ECN, as in all of these files */
-	const uint8_t *l3; /* the IP header where the path has it (AF_XDP), else NULL */
+	uint32_t ifindex;		     /* of the receiving interface; 0 = unknown */
+	uint8_t tclass;			     /* DSCP and ECN of the IP header */
+	const uint8_t *l3; /* the IP header if the transport has it (AF_XDP), else NULL */
 };
 
 struct encap;
 
 struct tx_frame {
-	uint8_t *payload; /* where the UDP payload goes; FRAME_HEADROOM bytes before it are free */
+	uint8_t *payload; /* room for the UDP payload; FRAME_HEADROOM bytes before it are free */
 	uint32_t room;	  /* bytes at payload */
 	uint32_t len;	  /* of the UDP payload; set by the caller before send() */
-	const struct encap *encap; /* where to; set by the caller; valid until send() returns */
-	uint8_t tclass;		   /* alloc() sets it to 0 */
-	uint64_t handle;	   /* the path's own */
+	const struct encap
+		*encap;	 /* the destination; set by the caller; valid until send() returns */
+	uint8_t tclass;	 /* DSCP and ECN; alloc() sets it to 0 */
+	uint64_t handle; /* private to the transport */
 };
 
-/* The sender of @f and the address it used of ours, as an endpoint. */
+/* Returns the sender of @f and the local address that it was sent to, as an endpoint. */
 static inline struct endpoint frame_endpoint(const struct rx_frame *f)
 {
 	struct endpoint e;

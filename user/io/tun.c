@@ -2,10 +2,9 @@
 /*
  * tun.c - the TUN device behind the tunnel's interface.
  *
- *   fd:  │ vnet header 10 B │ IP packet │   one packet a read() or write()
+ *   fd:  │ vnet header 10 B │ IP packet │   one packet per read() or write()
  *
- * The vnet header comes with offloads, which are off as yet: then it is all zero when written and
- * says nothing when read.
+ * Offloads are off, so the vnet header is all zero in both directions.
  */
 #include "io/tun.h"
 
@@ -28,7 +27,7 @@
 int tun_read(const struct tun *t, uint8_t *buf, size_t room)
 {
 	uint8_t header[TUN_VNET_LEN], beyond;
-	/* The kernel cuts what does not fit and says nothing: the last byte tells. */
+	/* The kernel truncates silently. A byte in @beyond shows that the packet did not fit. */
 	struct iovec iov[] = { { header, t->vnet_len }, { buf, room }, { &beyond, 1 } };
 	ssize_t n = readv(t->fd, iov, 3);
 
@@ -59,7 +58,7 @@ static int set_mtu_and_queue(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
-/* No link-local address, hence no router solicitations into the tunnel. */
+/* Without a link-local address the kernel sends no router solicitations into the tunnel. */
 static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 {
 	struct nlmsghdr *nlh = netlink_begin_link(nl, ifindex);
@@ -72,10 +71,11 @@ static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
-/* A relay sends packets out where they came in: no ICMP redirects for that. The kernel sends them
- * if `all` or the interface says so, hence both, as the kernel's WireGuard does. Where /proc is
- * read-only we live with the redirects. */
-static void send_no_redirects(const char *name)
+/* Switches ICMP redirects off, because a relay sends packets out by the interface they came in by.
+ * The kernel sends redirects if either `all` or the interface allows them, so both are set, as the
+ * kernel's WireGuard does. Failure is ignored: where /proc is read-only, redirects are only a
+ * nuisance. */
+static void disable_redirects(const char *name)
 {
 	const char *const interfaces[] = { "all", name };
 	char path[64];
@@ -96,10 +96,10 @@ static int create(int fd, const char *name, struct fault *f)
 {
 	struct ifreq ifr = { 0 };
 
-	/* EXCL: whatever has the name already is not ours */
+	/* TUN_EXCL: an existing interface of this name belongs to another program. */
 	ifr.ifr_flags =
 		(short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_TUN_EXCL);
-	memcpy(ifr.ifr_name, name, strlen(name) + 1); /* tun_open() looked at its length */
+	memcpy(ifr.ifr_name, name, strlen(name) + 1); /* tun_open() has checked the length */
 	if (!ioctl(fd, TUNSETIFF, &ifr))
 		return 0;
 	switch (errno) {
@@ -121,7 +121,7 @@ static int create(int fd, const char *name, struct fault *f)
 	}
 }
 
-/* A descriptor that we were given may be unattached or anybody's TUN device. */
+/* A given descriptor may be unattached or an existing TUN device. */
 static int adopt(int fd, const char *name, struct fault *f)
 {
 	struct ifreq ifr = { 0 };
@@ -129,14 +129,15 @@ static int adopt(int fd, const char *name, struct fault *f)
 	if (ioctl(fd, TUNGETIFF, &ifr)) {
 		if (errno == EBADFD)
 			return create(fd, name, f);
-		return fault(f, -errno, "descriptor %d is no TUN device: %s", fd, strerror(errno));
+		return fault(f, -errno, "descriptor %d is not a TUN device: %s", fd,
+			     strerror(errno));
 	}
-	/* IFF_NO_PI is taken for granted: TUNGETIFF reports another thing (IFF_NOFILTER) in its bit */
+	/* IFF_NO_PI cannot be checked, because TUNGETIFF reports IFF_NOFILTER in the same bit. */
 	if (ifr.ifr_flags & IFF_NAPI)
 		return fault(
 			f, -EINVAL,
 			"descriptor %d (%s) has IFF_NAPI, with which a write returns before TC saw "
-			"the packet; open it without",
+			"the packet; open it without IFF_NAPI",
 			fd, ifr.ifr_name);
 	if (!(ifr.ifr_flags & IFF_TUN))
 		return fault(f, -EINVAL,
@@ -145,8 +146,8 @@ static int adopt(int fd, const char *name, struct fault *f)
 	return 0;
 }
 
-/* Reads back what the device is, and sets what belongs to the descriptor. */
-static int settle(struct tun *t)
+/* Reads back the device's name and flags, and sets the descriptor's options. */
+static int set_up_queue(struct tun *t)
 {
 	int vnet_len = TUN_VNET_LEN, flags = fcntl(t->fd, F_GETFL);
 	struct ifreq ifr = { 0 };
@@ -179,13 +180,13 @@ static int configure(const struct tun *t, uint32_t mtu, struct fault *f)
 		goto out;
 	}
 	err = set_addr_gen_none(nl, t->ifindex);
-	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* a host without IPv6 */
+	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* these mean no IPv6 */
 		err = 0;
 	if (err) {
 		fault(f, err, "%s: cannot set addrgenmode none: %s", t->name, strerror(-err));
 		goto out;
 	}
-	send_no_redirects(t->name);
+	disable_redirects(t->name);
 out:
 	netlink_close(nl);
 	return err;
@@ -208,7 +209,7 @@ int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct
 	err = given_fd < 0 ? create(opened.fd, name, f) : adopt(opened.fd, name, f);
 	if (err)
 		goto out_close;
-	err = settle(&opened);
+	err = set_up_queue(&opened);
 	if (err) {
 		fault(f, err, "%s: cannot set up the TUN device: %s", name, strerror(-err));
 		goto out_close;
@@ -235,7 +236,7 @@ int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f)
 		return fault(f, -errno, TUN_DEVICE ": %s", strerror(errno));
 	ifr.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
 	memcpy(ifr.ifr_name, first->name, sizeof(first->name));
-	err = ioctl(opened.fd, TUNSETIFF, &ifr) ? -errno : settle(&opened);
+	err = ioctl(opened.fd, TUNSETIFF, &ifr) ? -errno : set_up_queue(&opened);
 	if (err) {
 		close(opened.fd);
 		return fault(f, err, "%s: cannot add a queue: %s", first->name, strerror(-err));

@@ -2,18 +2,19 @@
 /*
  * udp.c - the listen port's UDP sockets as a transport.
  *
- *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots 0..63 ──▶ worker ──▶ sweep() forgets them all
+ *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots 0..63 ──▶ worker ──▶ sweep() frees them all
  *   IPv6 socket ──┘  fd
  *                 ◀─────── sendmmsg ◀── frames ◀─────── worker ◀── alloc() from idle[]
  *
- * One socket a family: an IPv6 one that also spoke IPv4 would need mapped addresses in every
- * control message. Each carries the local address of a datagram as packet info, in both directions
- * ("sticky source"); the interface goes with it only where an address means nothing without, since
- * an interface that is named overrides the routes.
+ * There is one socket per family, because one IPv6 socket for both would need mapped addresses in
+ * every control message. Each datagram carries its local address as packet info in both directions
+ * ("sticky source"). The interface is named only for link-local addresses, because it would
+ * override the routes.
  *
- * IP_RECVERR is off: with it an ICMP error caused by one peer fails the next send to another.
+ * IP_RECVERR is off: with it, an ICMP error caused by one peer fails the next send to another.
  *
- * udp_send_one(), udp_set_fwmark() and udp_socket_drops() use nothing but the descriptors.
+ * udp_send_one(), udp_set_fwmark() and udp_socket_drops() use only the descriptors, so that any
+ * thread may call them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,8 +27,8 @@
 
 #include "io/udp_private.h"
 
-#define SOCKET_BUFFER_BYTES (7 << 20) /* a burst of one scheduling gap at 10 Gb/s */
-#define PORT_TRIES 16		      /* to find one port that is free in both families */
+#define SOCKET_BUFFER_BYTES (7 << 20) /* 5.6 ms at 10 Gb/s: one scheduling gap */
+#define PORT_TRIES 16		      /* to find a port that is free in both families */
 #define TTL_FALLBACK 64		      /* RFC 1700; the kernel's own default */
 
 /* ---- setup ---- */
@@ -66,10 +67,9 @@ static void set_buffer(int fd, int force, int plain)
 		set_int(fd, SOL_SOCKET, plain, SOCKET_BUFFER_BYTES);
 }
 
-/* The outer packet may be fragmented on its way (DF = 0): the tunnel's MTU is what keeps it from
- * that, and a path that shrinks must not become a black hole. No flow label, as by AF_XDP: routers
- * that choose among paths by it must not part what leaves by the one way from what leaves by the
- * other. */
+/* Outer packets may be fragmented on their way (DF = 0). The tunnel's MTU normally prevents that,
+ * and a path whose MTU shrinks must not become a black hole. There is no flow label, because
+ * AF_XDP sends none either and routers that balance by it would separate the two. */
 static int set_options(int fd, int family, uint32_t fwmark)
 {
 	int err;
@@ -92,8 +92,8 @@ static int set_options(int fd, int family, uint32_t fwmark)
 	return err;
 }
 
-/* A socket of @family bound to *@port (0: the kernel chooses and it is told). Without @shared
- * (SO_REUSEPORT) a port in use is refused. Returns the descriptor or -errno. */
+/* Opens a socket of @family bound to *@port; if 0, the kernel chooses and *@port is set. Without
+ * @shared (SO_REUSEPORT) a port in use is refused. Returns the descriptor or -errno. */
 static int open_bound(int family, uint16_t *port, uint32_t fwmark, bool shared)
 {
 	union udp_address a = { 0 };
@@ -124,7 +124,7 @@ out_close:
 	return err;
 }
 
-/* Both sockets on one port. */
+/* Opens both sockets on one port. */
 static int open_pair(struct udp *u, uint16_t *port, uint32_t fwmark)
 {
 	uint16_t chosen;
@@ -212,7 +212,7 @@ int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault 
 	return fault(f, err, "UDP port %u: cannot open a socket: %s", *port, strerror(-err));
 }
 
-/* The same families as the leader has, on its port and with its mark. */
+/* Opens a socket for each family that the leader has, on its port and with its fwmark. */
 static int open_members(struct udp *u, const struct udp *leader)
 {
 	for (unsigned i = 0; i < UDP_FAMILIES; i++) {

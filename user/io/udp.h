@@ -9,36 +9,36 @@
 #include "io/transport.h"
 #include "util/fault.h"
 
-/* Opens both sockets on @port (host order; 0 = the kernel chooses, the same for both, told in
- * *@port). A host without IPv6 gets the IPv4 one only. o->fd is an epoll fd over both.
- * Returns 0, or -errno with @f filled: -EADDRINUSE with the port in the sentence. */
+/* Opens both sockets on *@port (host order). With port 0 the kernel chooses a port that is free in
+ * both families, and *@port is set to it. A host without IPv6 gets only the IPv4 socket. o->fd is
+ * an epoll fd over both. Returns 0, or -errno with @f filled, -EADDRINUSE if the port is in use. */
 int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault *f);
 
-/* Opens sockets of their own on the port of @leader, which becomes the first of a group
- * (SO_REUSEPORT): each datagram reaches one member. The leader itself was bound without, so that a
- * port which somebody else has is still refused. The mark is the leader's. 0/-errno with @f. */
+/* Opens further sockets on the port of @leader, which becomes the first of a SO_REUSEPORT group:
+ * each datagram reaches one member. The leader was bound without that option, so that a port of
+ * another program is refused. The fwmark is copied from the leader. 0, or -errno with @f filled. */
 int udp_join(struct transport **o, struct transport *leader, struct fault *f);
 
-/* Lets the BPF program @prog_fd choose the member; @leader must have been joined. 0/-errno. */
+/* Attaches the BPF program @prog_fd that selects the member of the group. 0 or -errno. */
 int udp_steer(struct transport *leader, int prog_fd);
 
 /* The socket of @family (AF_INET, AF_INET6), or -1. */
 int udp_socket(const struct transport *o, int family);
 
-/* SO_MARK on both. Any thread. */
+/* Sets SO_MARK on both sockets. Any thread. */
 int udp_set_fwmark(struct transport *o, uint32_t fwmark);
 
-/* Sends one message from the address e->local, if it is set and still ours, with @tclass (DSCP and
- * ECN) in its IP header. Any thread: handshakes and keepalives of the control thread. Returns
- * 0/-errno; when the kernel does not know the local address any more it is sent without it and
- * *@local_gone set (else left alone). */
+/* Sends one message to @e with @tclass (DSCP and ECN) in its IP header: the control thread's
+ * handshakes and keepalives. The source is e->local if set. If that is no longer a local address,
+ * the message is sent without it and *@local_gone is set; otherwise *@local_gone is untouched. 0
+ * or -errno. Any thread. */
 int udp_send_one(struct transport *o, const struct endpoint *e, uint8_t tclass, const void *msg,
 		 size_t len, bool *local_gone);
 
-/* The TTL of its IPv4 packets where their route says nothing: net.ipv4.ip_default_ttl. Any thread. */
+/* Returns the TTL of IPv4 packets whose route sets none: net.ipv4.ip_default_ttl. Any thread. */
 uint8_t udp_default_ttl(const struct transport *o);
 
-/* Datagrams that the kernel dropped at the sockets (SO_MEMINFO), for path_stats. Any thread. */
+/* Returns how many datagrams the kernel dropped at the sockets (SO_MEMINFO). Any thread. */
 uint64_t udp_socket_drops(const struct transport *o);
 
 #endif

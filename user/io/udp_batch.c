@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_batch.c - the worker's side of the UDP path: many datagrams a system call. The picture stands
- * in udp.c.
+ * udp_batch.c - the worker's side of the UDP transport: many datagrams per system call. udp.c has
+ * the picture.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 /* ---- receiving ---- */
 
-/* The address of ours that @msg came to, by which interface, and its class. */
+/* Reads the local address, the interface and the class of @msg from its control messages. */
 static void read_control(struct msghdr *msg, struct rx_frame *frame, struct in6_addr *to)
 {
 	memset(to, 0, sizeof(*to));
@@ -19,7 +19,7 @@ static void read_control(struct msghdr *msg, struct rx_frame *frame, struct in6_
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
 
-			/* spec_dst is the header's address, or ours if that is a broadcast */
+			/* spec_dst is the destination, or for a broadcast the local address */
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
 			memcpy(to, &info.ipi_spec_dst, sizeof(info.ipi_spec_dst));
 			frame->ifindex = (uint32_t)info.ipi_ifindex;
@@ -32,7 +32,7 @@ static void read_control(struct msghdr *msg, struct rx_frame *frame, struct in6_
 			frame->ifindex = info.ipi6_ifindex;
 		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
 			frame->tclass =
-				*CMSG_DATA(c); /* a byte here, but an int where it is told */
+				*CMSG_DATA(c); /* received as a byte, though sent as an int */
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
 			int tclass;
 
@@ -82,7 +82,7 @@ static unsigned recv_family(struct udp *u, int fd, struct rx_frame *frames, unsi
 	got = recvmmsg(fd, u->msgs, max, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < got; i++) {
 		if (u->msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
-			oversized++; /* its rest is lost: nothing in it may be believed */
+			oversized++; /* truncated, so it cannot be authentic */
 			continue;
 		}
 		describe(u, base + (unsigned)i, &u->msgs[i], &frames[n]);
@@ -101,7 +101,7 @@ unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max)
 	struct udp *u = udp_self(o);
 	unsigned n = 0;
 
-	u->turn = !u->turn; /* so that a flood in one family does not starve the other */
+	u->turn = !u->turn; /* a flood in one family must not starve the other */
 	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
 		int fd = u->fds[(u->turn + i) % UDP_FAMILIES];
 		unsigned slots = FRAME_BATCH - u->lent;
@@ -114,7 +114,8 @@ unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max)
 
 /* ---- sending ---- */
 
-/* Writes the class, first of all. Returns its length; 0, which the socket has anyway, costs none. */
+/* Writes the class as the first control message. Returns its length; class 0 is the socket's
+ * default and needs none. */
 static size_t write_tclass(int family, int tclass, struct cmsghdr *c)
 {
 	if (!tclass)
@@ -126,7 +127,8 @@ static size_t write_tclass(int family, int tclass, struct cmsghdr *c)
 	return CMSG_SPACE(sizeof(tclass));
 }
 
-/* Writes the packet info that makes @e's local address the source. Returns its length, 0 = none. */
+/* Writes the packet info that makes @e's local address the source. Returns its length; 0 = no
+ * source is set. */
 static size_t write_pktinfo(const struct endpoint *e, struct cmsghdr *c)
 {
 	if (e->remote.sa.sa_family == AF_INET) {
@@ -176,7 +178,7 @@ int udp_resend(int fd, struct msghdr *m, int err)
 		first && first->cmsg_type != IP_PKTINFO && first->cmsg_type != IPV6_PKTINFO;
 	size_t kept = has_class ? CMSG_SPACE(sizeof(int)) : 0;
 
-	/* EINVAL; from IPv4 of newer kernels (6.18) ENETUNREACH */
+	/* The kernel refuses a foreign source with EINVAL; IPv4 in 6.18 with ENETUNREACH. */
 	if (m->msg_controllen == kept || (err != -EINVAL && err != -ENETUNREACH))
 		return err;
 	m->msg_controllen = kept;
@@ -192,8 +194,8 @@ static unsigned count_data(const struct udp *u, unsigned from, unsigned n)
 	return data;
 }
 
-/* Sends the first @n of u->msgs. One that fails does not stop those behind it, unless the socket
- * is full. Returns how many the kernel took. */
+/* Sends the first @n of u->msgs. A message that fails does not stop those after it, unless the
+ * socket is full. Returns how many the kernel accepted. */
 static unsigned flush(struct udp *u, int fd, unsigned n)
 {
 	unsigned done = 0, sent = 0, data = 0;
@@ -220,7 +222,7 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 	return sent;
 }
 
-/* Those of @frames that go to @family, in batches of u->msgs. */
+/* Sends those of @frames that go to @family, in batches of u->msgs. */
 static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, unsigned n)
 {
 	int fd = u->fds[family == AF_INET ? UDP_V4 : UDP_V6];

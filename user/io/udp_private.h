@@ -10,12 +10,12 @@
 
 #include "io/udp.h"
 
-/* Room for the largest datagram; a test that wants to see truncation makes it smaller. */
+/* Room for the largest datagram; a test of truncation makes it smaller. */
 #ifndef UDP_ROOM
 #define UDP_ROOM 65536
 #endif
-/* Between slots: one cache line off a power of two, so that the headers of a batch do not all fall
- * into one set of the cache. Only pages that are touched cost memory. */
+/* Distance between slots. It is one cache line more than a power of two, so that the headers of a
+ * batch do not all map to one cache set. Only pages that are touched use memory. */
 #define UDP_STRIDE (UDP_ROOM + FRAME_HEADROOM)
 #define UDP_TX_SLOTS (2 * FRAME_BATCH)
 #define UDP_AREA_BYTES ((size_t)(FRAME_BATCH + UDP_TX_SLOTS) * UDP_STRIDE)
@@ -36,7 +36,7 @@ union udp_address {
 struct udp {
 	struct transport transport;
 	int fds[UDP_FAMILIES]; /* -1 = none */
-	unsigned turn;	       /* the family that is read first; they take turns */
+	unsigned turn;	       /* the family that is read first; alternates */
 	unsigned lent;	       /* rx slots with the worker */
 	unsigned idle_count;
 	uint16_t idle[UDP_TX_SLOTS];
@@ -46,7 +46,7 @@ struct udp {
 	struct in6_addr to[FRAME_BATCH];
 	/* for one recvmmsg() or sendmmsg() */
 	struct mmsghdr msgs[FRAME_BATCH];
-	struct tx_frame *queued[FRAME_BATCH]; /* whose they are, while sending */
+	struct tx_frame *queued[FRAME_BATCH]; /* the frame of each message to be sent */
 	struct iovec iovs[FRAME_BATCH];
 	union udp_control controls[FRAME_BATCH];
 };
@@ -67,8 +67,8 @@ void udp_sweep(struct transport *o);
 void udp_address_msg(struct msghdr *m, const struct endpoint *e, uint8_t tclass, struct iovec *iov,
 		     union udp_control *control);
 
-/* The kernel refused @m with @err. If that may be for a source address which is not ours any more,
- * sends @m without it. 0 or -errno, @err if there was nothing to try. */
+/* Call when the kernel refused @m with @err. If the cause may be a source address that is no longer
+ * local, sends @m without it. Returns 0 or -errno; @err if nothing was tried. */
 int udp_resend(int fd, struct msghdr *m, int err);
 
 #endif

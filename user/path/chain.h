@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chain.h - what the worker's thread and its two chains share; private to path/.
- *
- *   worker.c   the loop, its wakeups, the control thread's side
- *   ingress.c  lookup_sessions -> compare_endpoints -> open -> accept_counters -> note_arrivals -> check_sources -> write_tun
- *   egress.c   read_tun -> choose_peers -> choose_sessions -> take_counters -> place -> seal -> transmit
- *
- * Each step works on a whole batch and marks a packet dead by giving it a reason.
+ * chain.h - shared by the worker's loop and its two chains; private to path/. README.md has the
+ * picture. Each step of a chain works on a whole batch and drops a packet by giving it a reason.
  */
 #ifndef WGXDP_CHAIN_H
 #define WGXDP_CHAIN_H
@@ -20,13 +15,13 @@
 #include "wgxdp/limits.h"
 #include "wgxdp/maps.h"
 
-/* A data message on its way in. */
+/* A received data message. */
 struct in_packet {
 	const struct rx_frame *frame;
 	struct session *session;
 	uint64_t counter;
-	uint32_t len; /* of the plaintext, later of the IP packet without padding; 0 = keepalive */
-	bool moved; /* it came from elsewhere than its peer's endpoint, with a header to be believed */
+	uint32_t len; /* of the plaintext; after check_sources of the IP packet; 0 = keepalive */
+	bool roamed;  /* its source is not its peer's endpoint, and the outer checksums are right */
 	enum reason reason;
 };
 
@@ -36,20 +31,20 @@ struct ingress {
 	struct aead_job jobs[FRAME_BATCH];
 };
 
-/* An inner packet on its way out. */
+/* An inner packet to be sealed and sent. */
 struct out_packet {
 	uint8_t *data;
 	uint32_t len;
 	uint32_t padded;
 	struct peer *peer;
-	struct session *session; /* NULL: it waits, or is dead */
+	struct session *session; /* NULL = staged or dropped */
 	const struct encap *encap;
 	uint64_t counter;
 	struct tx_frame *frame;
 	enum reason reason;
 };
 
-/* Frames that leave by one path in this batch. */
+/* The frames of this batch that one transport sends. */
 struct lane {
 	struct transport *path;
 	unsigned count;
@@ -57,17 +52,17 @@ struct lane {
 };
 
 struct egress {
-	uint8_t *buffers; /* FRAME_BATCH of EGRESS_BUFFER_LEN; what tun_read fills */
+	uint8_t *buffers; /* FRAME_BATCH of EGRESS_BUFFER_LEN; filled by tun_read() */
 	struct out_packet packets[FRAME_BATCH];
-	/* the same for packets that waited for a session, of any peers: egress_flush() */
-	struct out_packet waiting[FRAME_BATCH];
-	struct staged *staged[FRAME_BATCH]; /* what each of them is in; ours */
-	unsigned waiting_count;
-	bool flushing;
-	struct encap moved[FRAME_BATCH], moved_waiting[FRAME_BATCH]; /* of peers that just moved */
+	/* A batch of staged packets of any peers: egress_flush(). */
+	struct out_packet gathered[FRAME_BATCH];
+	struct staged *staged[FRAME_BATCH]; /* holds the data of gathered[]; owned */
+	unsigned gathered_count;
+	/* Encaps of peers that roamed a moment ago, for the two arrays. */
+	struct encap roamed[FRAME_BATCH], roamed_gathered[FRAME_BATCH];
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
-	struct lane *lanes; /* of the ports with tx, beside their places in worker.ports */
+	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused without tx */
 };
 
 #define EGRESS_BUFFER_LEN (65536 + WIRE_PADDING)
@@ -77,12 +72,12 @@ struct port {
 	bool tx;
 };
 
-/* ICMP errors: a bucket of ICMP_BURST, filled by one every ICMP_INTERVAL_NS. */
+/* ICMP errors are limited by a bucket of ICMP_BURST, refilled by one every ICMP_INTERVAL_NS. */
 #define ICMP_BURST 50
 #define ICMP_INTERVAL_NS (NS_PER_S / 100)
 
 struct icmp_budget {
-	uint64_t full_at_ns; /* when the bucket is, or will be, full */
+	uint64_t full_at_ns; /* when the bucket was or will be full */
 };
 
 struct worker {
@@ -90,61 +85,62 @@ struct worker {
 	struct port ports[WORKER_PORTS_MAX];
 	unsigned port_count;
 	struct transport *udp;
-	uint64_t now_ns; /* BOOTTIME, read once a turn, and before what was sealed is sent */
-	uint64_t copies; /* suspend_copies() at the beginning of the turn */
+	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
+	uint64_t copies; /* suspend_copies() at the start of the turn */
 	bool stale;	 /* suspend_stale(): nothing may be sealed */
-	bool held_up;	 /* time has passed in this turn: see chain_time_passed() */
+	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
 	struct icmp_budget icmp;
-	uint64_t unallowed_second; /* of BOOTTIME, when packets were last noted ... */
-	unsigned unallowed_noted;  /* ... and how many in it */
+	uint64_t unallowed_second; /* the second of BOOTTIME of the last NOTE_UNALLOWED */
+	unsigned unallowed_noted;  /* how many were sent in that second */
 	struct ingress ingress;
 	struct egress egress;
 	_Atomic uint32_t mtu;
 	_Atomic bool debug;
-	_Atomic(const struct route_mtu *) route_mtus; /* NULL = no route has one */
-	_Atomic uint64_t drops[REASON_COUNT];	      /* single writer: the thread */
-	/* from the control thread */
-	struct spsc flushes; /* receiver indices */
+	_Atomic(const struct route_mtu *) route_mtus; /* NULL = no route has an MTU */
+	_Atomic uint64_t drops[REASON_COUNT];	      /* single writer: the worker's thread */
+	struct spsc flushes; /* receiver indices; written by the control thread */
 	int wake_fd;
 	_Atomic bool stop;
 	pthread_t thread;
 	bool running;
 };
 
-/* One batch each. Return how many packets they moved; 0 = nothing to do. */
+/* Handle one batch each. Return the number of packets; 0 = there was nothing to do. */
 unsigned ingress_run(struct worker *w, struct transport *path);
 unsigned egress_run(struct worker *w);
 
-/* Seals and sends what waits for the @n peers, each one's in order, if it has a session: together, in
- * batches that know no peers. */
+/* Seals and sends the staged packets of those of the @n peers that have a session, each peer's in
+ * order. Packets of several peers share a batch. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
-/* Writes an IP packet into the tunnel interface on behalf of the peer in @slot, or of ourselves
- * (SLOT_LOCAL): TC looks there in the same moment. TUN_VNET_LEN bytes before it are overwritten. */
-int chain_set_tun_writer(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
+/* Writes an IP packet into the tunnel interface for the peer in @slot, or for wgxdp itself
+ * (SLOT_LOCAL). Names @slot in the map tun_writer first, because the TC program reads it within the
+ * write. TUN_VNET_LEN bytes before the packet are overwritten. */
+int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
-/* Counts a packet that ends here. */
+/* Counts dropped packets. */
 static inline void chain_drop(struct worker *w, enum reason reason, uint64_t packets)
 {
 	atomic_fetch_add_explicit(&w->drops[reason], packets, memory_order_relaxed);
 }
 
-/* Tells the control thread; a note that does not fit is made again by the next packet. */
+/* Sends a note to the control thread. If the ring is full, the note is lost; the next packet
+ * repeats it. */
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
 
-/* Looks at the clocks again. True if so much time has passed in this turn that what was sealed in it may
- * no longer be sent: session_usable() knows better now. From then on to the end of the turn, since a
- * flush looks, too, and batches whose sessions were chosen before it leave after it. */
+/* Reads the clocks again. True if this turn was interrupted for so long that its sessions must be
+ * checked again before anything is sent. Stays true until the end of the turn, because batches
+ * whose sessions were chosen before a flush are sent after it. */
 bool chain_time_passed(struct worker *w);
 
-/* NOTE_MOVED, but for one peer not more often than every MOVED_INTERVAL_NS: a later packet says it. */
-void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to);
+/* Sends NOTE_MOVED, at most once per MOVED_INTERVAL_NS and peer; a later packet repeats it. */
+void chain_note_roaming(struct worker *w, struct peer *p, const struct endpoint *to);
 
-/* NOTE_UNALLOWED, while debugging is on: @p sent the IP packet that begins at @ip. */
-void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip);
+/* Sends NOTE_UNALLOWED while debugging is on: @p sent the IP packet at @ip. */
+void chain_note_unallowed(struct worker *w, struct peer *p, const uint8_t *ip);
 
-/* NOTE_WANT_HANDSHAKE, but for one peer not more often than every WANT_INTERVAL_NS. */
+/* Sends NOTE_WANT_HANDSHAKE, at most once per WANT_INTERVAL_NS and peer. */
 void chain_want_handshake(struct worker *w, struct peer *p);
 
 #endif

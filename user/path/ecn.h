@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ecn.h - congestion marks across the tunnel, RFC 6040, as the kernel's WireGuard has them. A class
- * is the byte of DSCP and ECN: IPv4's TOS, IPv6's traffic class.
+ * ecn.h - congestion marks across the tunnel, RFC 6040, as in the kernel's WireGuard. A class is
+ * the byte of DSCP and ECN: the TOS of IPv4, the traffic class of IPv6.
  *
- *   out   the DSCP stays inside, since it would tell what the traffic is; ECN is copied, but CE, which
- *         was marked before us, becomes ECT(0)
- *   in    outer CE becomes inner CE, outer ECT(1) makes ECT(0) ECT(1); who did not ask for ECN (Not-ECT)
- *         never sees a mark, and is never dropped for one
+ *   out   DSCP is not copied, because it would reveal the kind of traffic. ECN is copied,
+ *         except that CE, a mark set before the tunnel, becomes ECT(0)
+ *   in    outer CE makes the inner packet CE, and outer ECT(1) makes inner ECT(0) ECT(1). A packet
+ *         without ECN (Not-ECT) is never marked and never dropped for a mark
  *
- * Packets are whole IP headers of the version that their first nibble says: 20 or 40 bytes at least.
+ * Every packet passed in holds a whole IPv4 or IPv6 header, as its first nibble says.
  */
 #ifndef WGXDP_ECN_H
 #define WGXDP_ECN_H
@@ -22,7 +22,7 @@ static inline uint8_t ecn_class(const uint8_t *ip)
 	return ip[0] >> 4 == 4 ? ip[1] : (uint8_t)(ip[0] << 4 | ip[1] >> 4);
 }
 
-/* The class of the outer header for the inner packet @ip. */
+/* Returns the class of the outer header for the inner packet @ip. */
 static inline uint8_t ecn_encapsulate(const uint8_t *ip)
 {
 	uint8_t mark = ecn_class(ip) & ECN_MASK;
@@ -30,7 +30,8 @@ static inline uint8_t ecn_encapsulate(const uint8_t *ip)
 	return mark == ECN_CE ? ECN_ECT0 : mark;
 }
 
-/* IPv4's header checksum follows, RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m'). */
+/* Sets the ECN field and updates the IPv4 header checksum, RFC 1624 eqn. 3: HC' = ~(~HC + ~m +
+ * m'). */
 static inline void ecn_set(uint8_t *ip, uint8_t mark)
 {
 	uint32_t sum;
@@ -48,7 +49,7 @@ static inline void ecn_set(uint8_t *ip, uint8_t mark)
 	ip[11] = (uint8_t)sum;
 }
 
-/* Tells the inner packet @ip what its outer header, of class @outer, met on its way. */
+/* Applies the mark in the outer header's class @outer to the inner packet @ip. */
 static inline void ecn_decapsulate(uint8_t *ip, uint8_t outer)
 {
 	uint8_t mark = outer & ECN_MASK, inner = ecn_class(ip) & ECN_MASK;

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seal chain. What is done to a batch, a step a function, in egress_run() at the foot.
+ * egress.c - the seal chain. egress_run() at the end of the file lists its steps; each step works
+ * on a whole batch.
  *
  *   TUN ─▶ buffer: | IP packet | zeros |                    padding, [W] 5.4.6
- *                       └─ sealed into ─▶ | outer headers | type 4, index, counter | ciphertext | tag |
- *                                         └ a frame of the path that it leaves by (a lane)
+ *                       └─ sealed into ─▶ | headers | type, index, counter | ciphertext | tag |
+ *                                         └ a frame of the transport that sends it (a lane)
  *
- * A packet of a peer without a session waits in peer->stage; it leaves before any later packet of
- * that peer.
+ * A packet whose peer has no usable session waits in peer->stage. Staged packets leave before any
+ * later packet of the same peer: egress_run() flushes the stages first, and while a stage is not
+ * empty, later packets join it. Calls only go downward:
+ *
+ *   egress_run ──┬─▶ read_tun, choose_peers, choose_sessions
+ *                ├─▶ egress_flush ─▶ gather_staged ─▶ send_gathered ─▶ seal_and_send
+ *                └─▶ seal_and_send ─▶ take_counters, build_messages, transmit, note_departures
  */
 #include <errno.h>
 #include <string.h>
@@ -21,8 +27,9 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* So often a data message takes the UDP socket, that a stateful firewall of the host keeps the
- * entry which lets the answers in: what leaves by AF_XDP it does not see. */
+/* How often one data message goes through the UDP socket although AF_XDP could carry it. The
+ * host's connection tracking does not see AF_XDP, and its entry must not expire: it lets the
+ * answers in. */
 #define UDP_REFRESH_NS (20 * NS_PER_S)
 
 static unsigned read_tun(struct worker *w)
@@ -44,9 +51,9 @@ static unsigned read_tun(struct worker *w)
 	return n;
 }
 
-/* The sender is told, at a limited rate, that its packet goes nowhere; or with @mtu that it is larger
- * than that. */
-static void answer(struct worker *w, const struct out_packet *p, uint16_t mtu)
+/* Answers the packet with an ICMP error at a limited rate: "unreachable", or with @mtu != 0 "larger
+ * than @mtu". */
+static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16_t mtu)
 {
 	uint8_t error[TUN_VNET_LEN + ICMP_ERROR_MAX];
 	uint64_t window_ns = ICMP_BURST * ICMP_INTERVAL_NS;
@@ -61,13 +68,13 @@ static void answer(struct worker *w, const struct out_packet *p, uint16_t mtu)
 	if (!len)
 		return;
 	w->icmp.full_at_ns += ICMP_INTERVAL_NS;
-	chain_set_tun_writer(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
+	chain_write_tun(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
 }
 
-/* Larger than the interface's MTU and any route's into it, and it must not be cut up: it was queued
- * before the MTU was lowered, or came past the host's routes. Without DF it goes, and the outer packet
- * is fragmented if need be. */
-static bool too_big(const struct worker *w, const struct out_packet *p)
+/* True if the packet exceeds the interface's MTU and every route's, and may not be fragmented.
+ * Such a packet was queued before the MTU was lowered, or was sent without consulting the routes.
+ * A packet without DF is sent anyway; the kernel fragments the outer packet if necessary. */
+static bool exceeds_mtu(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes;
 
@@ -78,27 +85,28 @@ static bool too_big(const struct worker *w, const struct out_packet *p)
 	return !routes || p->len > route_mtu_largest(routes);
 }
 
-/* May the packet go to its peer? */
-static enum reason check_way(struct worker *w, const struct out_packet *p)
+/* Returns why the packet cannot go to its peer, or REASON_none. */
+static enum reason check_route(struct worker *w, const struct out_packet *p)
 {
 	if (!p->encap) {
-		answer(w, p, 0);
+		send_icmp_error(w, p, 0);
 		return REASON_no_endpoint;
 	}
 	if (tunnel_loop_is_own(p->encap, p->data, p->len))
 		return REASON_loop;
 	if (tunnel_loop_exists(w->config.device->allowed, p->encap)) {
-		answer(w, p, 0);
+		send_icmp_error(w, p, 0);
 		return REASON_loop;
 	}
-	if (too_big(w, p)) {
-		answer(w, p, (uint16_t)atomic_load_explicit(&w->mtu, memory_order_relaxed));
+	if (exceeds_mtu(w, p)) {
+		send_icmp_error(w, p,
+				(uint16_t)atomic_load_explicit(&w->mtu, memory_order_relaxed));
 		return REASON_too_big;
 	}
 	return REASON_none;
 }
 
-/* [W] 2: the destination chooses the peer. */
+/* The destination address selects the peer, [W] 2. */
 static void choose_peers(struct worker *w, unsigned n)
 {
 	const struct allowedips *allowed = w->config.device->allowed;
@@ -114,11 +122,11 @@ static void choose_peers(struct worker *w, unsigned n)
 		}
 		if (!p->peer) {
 			p->reason = REASON_no_peer;
-			answer(w, p, 0);
+			send_icmp_error(w, p, 0);
 			continue;
 		}
-		p->encap = roaming_encap(p->peer, &w->egress.moved[p - w->egress.packets]);
-		p->reason = check_way(w, p);
+		p->encap = roaming_encap(p->peer, &w->egress.roamed[p - w->egress.packets]);
+		p->reason = check_route(w, p);
 	}
 }
 
@@ -127,43 +135,75 @@ static bool session_usable(const struct worker *w, const struct session *s)
 	return !w->stale && s && session_may_send(s, w->now_ns);
 }
 
-/* The packet waits for a session, and the handshake for it is asked for. */
-static void wait_for_session(struct worker *w, struct out_packet *p)
+/* Copies the packet into its peer's stage. The caller then flushes that peer or asks for a
+ * handshake.
+ *
+ * The control thread may publish a session at this moment. stage_push() changes the count and the
+ * control thread changes peer->current, both sequentially consistently. So either the caller sees
+ * the new session, or the control thread sees the packet and asks for a flush. */
+static void stage_packet(struct worker *w, struct out_packet *p)
 {
 	unsigned dropped = stage_push(&p->peer->stage, p->data, p->len);
 
 	p->session = NULL;
 	if (dropped)
 		chain_drop(w, REASON_staged_full, dropped);
-	/* A session may have begun since we looked. Either we see it now, or whoever publishes it sees
-	 * the packet: the exchange of the count in stage_push() and of peer->current are both
-	 * sequentially consistent. */
-	if (session_usable(w, peer_session(p->peer)))
-		egress_flush(w, &p->peer, 1);
-	else
-		chain_want_handshake(w, p->peer);
 }
 
+static bool has_staged(const struct peer *p)
+{
+	return atomic_load_explicit(&p->stage.count, memory_order_relaxed) > 0;
+}
+
+/* Adds @p to @peers unless it is the last one already. Returns the new count. */
+static unsigned add_peer(struct peer **peers, unsigned count, struct peer *p)
+{
+	if (!count || peers[count - 1] != p)
+		peers[count++] = p;
+	return count;
+}
+
+/* Sends what is staged for the peers of this batch, so that it leaves before the batch. */
+static void flush_older(struct worker *w, unsigned n)
+{
+	struct peer *peers[FRAME_BATCH];
+	unsigned count = 0;
+
+	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++)
+		if (p->reason == REASON_none && has_staged(p->peer))
+			count = add_peer(peers, count, p->peer);
+	if (count)
+		egress_flush(w, peers, count);
+}
+
+/* Gives each packet its peer's session. Packets without a usable session are staged, and so are
+ * those behind them. */
 static void choose_sessions(struct worker *w, unsigned n)
 {
-	const struct peer *flushed = NULL;
-
 	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++) {
 		if (p->reason != REASON_none)
 			continue;
 		p->session = peer_session(p->peer);
-		if (!session_usable(w, p->session)) {
-			wait_for_session(w, p);
-			continue;
-		}
-		if (p->peer != flushed &&
-		    atomic_load_explicit(&p->peer->stage.count, memory_order_relaxed))
-			egress_flush(w, &p->peer, 1);
-		flushed = p->peer;
+		if (!session_usable(w, p->session) || has_staged(p->peer))
+			stage_packet(w, p);
 	}
 }
 
-/* The end of the run of packets that leave under the session of @p. */
+/* Settles the peers for which this batch staged packets: flushes those that have a session by now,
+ * and asks for a handshake with the others. */
+static void flush_staged(struct worker *w, unsigned n)
+{
+	struct peer *peers[FRAME_BATCH];
+	unsigned count = 0;
+
+	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++)
+		if (p->reason == REASON_none && !p->session)
+			count = add_peer(peers, count, p->peer);
+	if (count)
+		egress_flush(w, peers, count);
+}
+
+/* Returns the end of the run of packets that leave under the session of @p. */
 static struct out_packet *run_end(struct out_packet *p, const struct out_packet *end)
 {
 	const struct session *s = p->session;
@@ -173,8 +213,8 @@ static struct out_packet *run_end(struct out_packet *p, const struct out_packet 
 	return p;
 }
 
-/* One atomic add for each run of packets of one session. A session without enough of them is
- * finished for good: a new one is asked for. */
+/* Takes the counters of each run of packets of one session at once. A session with too few counters
+ * left is finished; its packets are staged for the next session. */
 static void take_counters(struct worker *w, struct out_packet *p, const struct out_packet *end)
 {
 	while (p < end) {
@@ -190,13 +230,13 @@ static void take_counters(struct worker *w, struct out_packet *p, const struct o
 				p->counter = first + (uint64_t)(p - run);
 		} else {
 			for (p = run; p < stop; p++)
-				wait_for_session(w, p);
+				stage_packet(w, p);
 		}
 	}
 }
 
-/* To a multiple of 16, but never beyond what the tunnel's MTU, that of the route into it, or the
- * outer path's takes. */
+/* Returns the padded length: a multiple of WIRE_PADDING, but never above the tunnel's MTU, the MTU
+ * of the route into it, or what fits the outer path's MTU. */
 static uint32_t padded_len(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
@@ -214,8 +254,8 @@ static uint32_t padded_len(const struct worker *w, const struct out_packet *p)
 	return padded < p->len ? p->len : padded;
 }
 
-/* The lane that the packet leaves by. AF_XDP needs a next hop on a NIC of ours and must not
- * fragment; the UDP socket takes the rest, and one message every UDP_REFRESH_NS. */
+/* Returns the lane that sends the packet. AF_XDP needs a resolved next hop on an attached NIC and
+ * cannot fragment. The UDP socket takes everything else, and one message every UDP_REFRESH_NS. */
 static struct lane *choose_lane(struct worker *w, const struct out_packet *p)
 {
 	const struct encap *e = p->encap;
@@ -236,7 +276,7 @@ static struct lane *choose_lane(struct worker *w, const struct out_packet *p)
 	return &w->egress.udp;
 }
 
-/* A frame at the end of @lane, or NULL when the path has none left even after reaping. */
+/* Allocates a frame at the end of @lane. Returns NULL if the transport has none left. */
 static struct tx_frame *lane_add(struct lane *lane)
 {
 	struct tx_frame *f = &lane->frames[lane->count];
@@ -250,7 +290,7 @@ static struct tx_frame *lane_add(struct lane *lane)
 	return f;
 }
 
-/* Gives each packet its frame, message header and seal job. Returns the number of jobs. */
+/* Gives each packet a frame, a message header and a seal job. Returns the number of jobs. */
 static unsigned build_messages(struct worker *w, struct out_packet *packets, unsigned n)
 {
 	unsigned jobs = 0;
@@ -306,7 +346,7 @@ static void transmit(struct worker *w)
 	transmit_lane(&w->egress.udp);
 }
 
-/* What the kernel did not take is dead; send() says which by a length of 0. */
+/* Marks the packets that the kernel refused: send() sets their frame's length to 0. */
 static void find_refused(struct out_packet *packets, unsigned n)
 {
 	for (struct out_packet *p = packets; p < packets + n; p++)
@@ -314,7 +354,7 @@ static void find_refused(struct out_packet *packets, unsigned n)
 			p->reason = REASON_send_failed;
 }
 
-/* What a run that left means for its peer: counters, timers, renewal; and the dead are counted. */
+/* Updates counters, timers and renewal of each peer that sent, and counts the dropped packets. */
 static void note_departures(struct worker *w, struct out_packet *p, const struct out_packet *end)
 {
 	while (p < end) {
@@ -336,33 +376,29 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 	}
 }
 
-/* We may have been held up since the turn began, stopped (SIGSTOP) or with the whole host: nothing
- * leaves under a key that has ended or must be wiped. What is still good goes; the rest waits for a
- * new session, which is asked for whenever the last one was. */
-static void hold_back(struct worker *w, struct out_packet *packets, unsigned n)
+/* The process (SIGSTOP) or the whole host may have been stopped since the turn began. Nothing may
+ * leave under a key that has expired or must be wiped since. Packets of such a session are staged,
+ * and a handshake is requested at once, whenever the last one was requested. */
+static void stage_expired(struct worker *w, struct out_packet *packets, unsigned n)
 {
 	for (struct out_packet *p = packets; p < packets + n; p++) {
-		unsigned dropped;
-
 		if (!p->frame || session_usable(w, p->session))
 			continue;
 		p->frame->len = 0;
 		p->frame = NULL;
-		p->session = NULL;
-		dropped = stage_push(&p->peer->stage, p->data, p->len);
-		if (dropped)
-			chain_drop(w, REASON_staged_full, dropped);
+		stage_packet(w, p);
 		chain_note(w, NOTE_WANT_HANDSHAKE, p->peer, 0, NULL);
 	}
 }
 
-/* The second half of the chain, for packets that have their sessions. */
+/* Sends @n packets that have their sessions. Packets whose session is finished or expired are
+ * staged again, with session NULL. */
 static void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n)
 {
 	take_counters(w, packets, packets + n);
 	aead_seal_batch(w->egress.jobs, build_messages(w, packets, n));
 	if (chain_time_passed(w))
-		hold_back(w, packets, n);
+		stage_expired(w, packets, n);
 	transmit(w);
 	find_refused(packets, n);
 	note_departures(w, packets, packets + n);
@@ -372,58 +408,57 @@ static void send_gathered(struct worker *w)
 {
 	struct egress *e = &w->egress;
 
-	seal_and_send(w, e->waiting, e->waiting_count);
-	for (unsigned i = 0; i < e->waiting_count; i++)
+	seal_and_send(w, e->gathered, e->gathered_count);
+	for (unsigned i = 0; i < e->gathered_count; i++)
 		stage_drop(e->staged[i]);
-	e->waiting_count = 0;
+	e->gathered_count = 0;
 }
 
-/* What waits for @p joins the batch that leaves together; what is full leaves. */
-static void gather(struct worker *w, struct peer *p)
+/* Adds the staged packets of @p to the gathered batch, and sends the batch whenever it is full.
+ * Asks for a handshake if packets wait and there is no usable session. */
+static void gather_staged(struct worker *w, struct peer *p)
 {
 	struct egress *e = &w->egress;
 
-	for (;;) {
+	while (has_staged(p)) {
 		struct session *s = peer_session(p);
-		const struct encap *encap = roaming_encap(p, &e->moved_waiting[e->waiting_count]);
+		const struct encap *encap =
+			roaming_encap(p, &e->roamed_gathered[e->gathered_count]);
 		struct staged *list;
 		unsigned n;
 
+		if (!session_usable(w, s))
+			chain_want_handshake(w, p);
 		if (!encap || !session_usable(w, s))
 			return;
-		list = stage_take(&p->stage, FRAME_BATCH - e->waiting_count, &n);
-		if (!n)
-			return;
+		list = stage_take(&p->stage, FRAME_BATCH - e->gathered_count, &n);
 		for (; list; list = list->next) {
-			e->staged[e->waiting_count] = list;
-			e->waiting[e->waiting_count++] = (struct out_packet){ .data = list->data,
-									      .len = list->len,
-									      .peer = p,
-									      .session = s,
-									      .encap = encap };
+			e->staged[e->gathered_count] = list;
+			e->gathered[e->gathered_count++] = (struct out_packet){ .data = list->data,
+										.len = list->len,
+										.peer = p,
+										.session = s,
+										.encap = encap };
 		}
-		if (e->waiting_count == FRAME_BATCH)
+		if (e->gathered_count == FRAME_BATCH)
 			send_gathered(w);
 	}
 }
 
-/* A packet whose session was finished meanwhile is staged again while its batch is being sent, which
- * asks for a flush: that one leaves it to the next round here. */
+/* Repeats while anything was sent: a batch whose session had too few counters left is staged
+ * again, and its peer may have the next session already. Each repetition empties a stage or
+ * finishes a session. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;
 
-	if (w->egress.flushing)
-		return;
-	w->egress.flushing = true;
 	do {
 		for (unsigned i = 0; i < n; i++)
-			gather(w, peers[i]);
-		sent = w->egress.waiting_count > 0;
+			gather_staged(w, peers[i]);
+		sent = w->egress.gathered_count > 0;
 		if (sent)
 			send_gathered(w);
 	} while (sent);
-	w->egress.flushing = false;
 }
 
 unsigned egress_run(struct worker *w)
@@ -433,7 +468,9 @@ unsigned egress_run(struct worker *w)
 	if (!n)
 		return 0;
 	choose_peers(w, n);
+	flush_older(w, n);
 	choose_sessions(w, n);
 	seal_and_send(w, w->egress.packets, n);
+	flush_staged(w, n);
 	return n;
 }

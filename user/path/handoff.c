@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* handoff.c - see handoff.h. */
 #include "path/handoff.h"
 
 #include <stdlib.h>
@@ -79,7 +80,8 @@ void handoff_kick(struct handoff *h)
 	if (!h->dirty)
 		return;
 	h->dirty = false;
-	/* Fails only when the counter is full, hence readable: just as good. */
+	/* The write fails only when the counter is full, and then the eventfd is readable
+	 * anyway. */
 	if (!atomic_exchange_explicit(&h->kicked, true, memory_order_acq_rel))
 		eventfd_write(h->event_fd, 1);
 }
@@ -94,10 +96,11 @@ void handoff_clear(struct handoff *h)
 {
 	eventfd_t count;
 
-	/* First the eventfd, then the flag: the other way round a kick in between would be read away
-	 * with the flag left true, and no later one would write. The exchange pairs with the one in
-	 * handoff_kick: whoever found the flag true has its item seen by the taking that follows. */
-	eventfd_read(h->event_fd, &count); /* EAGAIN when nothing was written is no matter */
+	/* Read the eventfd before clearing the flag. In the other order, a kick in between would
+	 * be consumed while the flag stays true, and no later kick would write. The exchange pairs
+	 * with the one in handoff_kick(): an item whose kick found the flag true is seen by the
+	 * caller, who empties the rings after this. */
+	eventfd_read(h->event_fd, &count); /* EAGAIN: nothing was written */
 	atomic_exchange_explicit(&h->kicked, false, memory_order_acq_rel);
 }
 

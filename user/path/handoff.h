@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handoff.h - what a worker tells the control thread: two single-producer single-consumer rings,
- * one of small notes and one of whole handshake messages. A full ring drops and counts.
+ * handoff.h - from a worker to the control thread: two single-producer single-consumer rings, one
+ * for small notes and one for whole handshake messages. Items that do not fit are dropped.
  *
  *   worker ──handoff_note()───▶ notes    ──handoff_take_note()────▶ control (woken by eventfd)
  *          ──handoff_message()▶ messages ──handoff_take_message()─▶
@@ -16,19 +16,19 @@
 #include "wgxdp/wire.h"
 
 enum note_kind {
-	NOTE_WANT_HANDSHAKE, /* a packet waits for a session, or one is due for renewal */
+	NOTE_WANT_HANDSHAKE, /* a packet waits for a session, or the session is due for renewal */
 	NOTE_CONFIRMED,	     /* peer->next opened a message */
-	NOTE_MOVED,	     /* authenticated from another endpoint */
-	NOTE_WATCH,	     /* timers: look at this peer */
-	NOTE_UNALLOWED,	     /* debugging: it sent a packet from an address that is not its own */
+	NOTE_MOVED,	     /* an authenticated message came from another endpoint */
+	NOTE_WATCH,	     /* check this peer's timers */
+	NOTE_UNALLOWED,	     /* debugging: the peer sent a packet from an address not its own */
 };
 
 struct note {
 	enum note_kind kind;
-	uint32_t slot;	      /* of the peer: a peer may be gone when the note is read */
-	uint64_t serial;      /* of the peer, to compare with whom the slot holds by then */
+	uint32_t slot;	      /* names the peer, which may be gone when the note is read */
+	uint64_t serial;      /* tells whether the slot still belongs to that peer */
 	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session */
-	struct endpoint from; /* NOTE_MOVED; NOTE_UNALLOWED: that address, port 0 */
+	struct endpoint from; /* NOTE_MOVED: the new endpoint; NOTE_UNALLOWED: the source, port 0 */
 };
 
 struct handshake_message {
@@ -42,25 +42,25 @@ struct handoff;
 struct handoff *handoff_new(void);
 void handoff_free(struct handoff *h);
 
-/* Readable (an eventfd) when something was put in since handoff_clear(). */
+/* An eventfd, readable when something was put in since handoff_clear(). */
 int handoff_fd(const struct handoff *h);
 
-/* Worker. False when the ring is full; the control thread hears that something is lost. */
+/* Worker. False when the ring is full; handoff_notes_lost() then tells the control thread. */
 bool handoff_note(struct handoff *h, const struct note *n);
 bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len);
 /* Worker, once a loop: wakes the control thread if anything was put in. */
 void handoff_kick(struct handoff *h);
 
-/* Worker: wakes it now, whether or not anything was put in. */
+/* Worker: wakes the control thread now, even if nothing was put in. */
 void handoff_wake(struct handoff *h);
 
 /* Control thread. False when empty. */
 void handoff_clear(struct handoff *h);
 bool handoff_take_note(struct handoff *h, struct note *n);
 bool handoff_take_message(struct handoff *h, struct handshake_message *m);
-/* Did notes find no room since this was last asked? Then any peer may have been meant. */
+/* Were notes lost since the last call? They may have concerned any peer. */
 bool handoff_notes_lost(struct handoff *h);
-/* Messages waiting now: the measure of load. */
+/* The number of messages waiting now, which measures the load. */
 unsigned handoff_messages_waiting(const struct handoff *h);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* icmp.c - see icmp.h. */
 #include "path/icmp.h"
 
 #include <netinet/icmp6.h>
@@ -30,7 +31,7 @@ static void put_checksum(uint8_t *at, uint32_t total)
 	at[1] = (uint8_t)~total;
 }
 
-/* RFC 1122 3.2.2: who must never be answered. */
+/* May the packet be answered? RFC 1122 3.2.2. */
 static bool answerable4(const uint8_t *p, size_t len)
 {
 	size_t header = (p[0] & 15u) * 4;
@@ -54,12 +55,12 @@ static bool answerable4(const uint8_t *p, size_t len)
 	case ICMP_TIMESTAMP:
 	case ICMP_TIMESTAMPREPLY:
 		return true;
-	default: /* an error, or unknown and perhaps one */
+	default: /* an ICMP error, or an unknown type that may be one */
 		return false;
 	}
 }
 
-/* What the error says: its type and code, and a word, as it stands behind the checksum. */
+/* Type and code of an ICMP error, and the 32-bit word after its checksum (host order). */
 struct error {
 	uint8_t type, code;
 	uint32_t word;
@@ -95,8 +96,8 @@ static size_t error4(uint8_t *out, const struct error *e, const uint8_t *packet,
 	return total;
 }
 
-/* Finds the transport header behind the extension headers. False for a later fragment or for what
- * cannot be followed. */
+/* Finds the transport header after the extension headers. False for a later fragment or a truncated
+ * chain of headers. */
 static bool find_transport(const uint8_t *p, size_t len, uint8_t *next, size_t *at)
 {
 	*next = p[6];
@@ -115,7 +116,7 @@ static bool find_transport(const uint8_t *p, size_t len, uint8_t *next, size_t *
 	return true;
 }
 
-/* RFC 4443 2.4 (e). */
+/* May the packet be answered? RFC 4443 2.4 (e). */
 static bool answerable6(const uint8_t *p, size_t len)
 {
 	static const uint8_t zero[16];
@@ -153,8 +154,8 @@ static size_t error6(uint8_t *out, const struct error *e, const uint8_t *packet,
 	return 40 + payload;
 }
 
-static size_t error(uint8_t *out, const struct error *ipv4, const struct error *ipv6,
-		    const uint8_t *packet, size_t len)
+static size_t build_error(uint8_t *out, const struct error *ipv4, const struct error *ipv6,
+			  const uint8_t *packet, size_t len)
 {
 	if (len >= 20 && packet[0] >> 4 == 4)
 		return error4(out, ipv4, packet, len);
@@ -168,7 +169,7 @@ size_t icmp_unreachable(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packe
 	static const struct error ipv4 = { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0 };
 	static const struct error ipv6 = { ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADDR, 0 };
 
-	return error(out, &ipv4, &ipv6, packet, len);
+	return build_error(out, &ipv4, &ipv6, packet, len);
 }
 
 size_t icmp_too_big(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len,
@@ -177,5 +178,5 @@ size_t icmp_too_big(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, s
 	const struct error ipv4 = { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu };
 	const struct error ipv6 = { ICMP6_PACKET_TOO_BIG, 0, mtu };
 
-	return error(out, &ipv4, &ipv6, packet, len);
+	return build_error(out, &ipv4, &ipv6, packet, len);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The open chain. What is done to a batch, a step a function, in ingress_run() at the foot.
+ * ingress.c - the open chain. ingress_run() at the end of the file lists its steps; each step
+ * works on a whole batch.
  *
  *   frame: | type 4, index, counter | ciphertext ................ | tag |      [W] 5.4.6
  *   after:        | vnet header 10  | IP packet ........ | padding |           opened in place; the
- *                                                                              header makes the room
+ *                                                              vnet header overwrites the counter
  *
- * Nothing of a packet is believed before its tag is: the index only chooses the key.
+ * Nothing in a packet is trusted before its tag is verified; the index only selects the key.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "path/roaming.h"
 #include "wgxdp/limits.h"
 
-/* Handshake messages that came by a worker's path are the control thread's. */
+/* Passes a handshake message that reached this worker to the control thread. */
 static enum reason hand_over(struct worker *w, const struct rx_frame *f)
 {
 	struct endpoint from = frame_endpoint(f);
@@ -47,7 +48,8 @@ static enum reason lookup_session(struct worker *w, const struct rx_frame *f, st
 	return REASON_none;
 }
 
-/* Sorts @n frames: data messages of live sessions become w->ingress.packets; returns how many. */
+/* Sorts @n frames. Data messages of live sessions go to w->ingress.packets; returns their
+ * number. */
 static unsigned lookup_sessions(struct worker *w, unsigned n)
 {
 	unsigned count = 0;
@@ -71,10 +73,10 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 	return count;
 }
 
-/* [W] 2.1: the endpoint follows the newest authenticated packet. Only a change looks at the outer
- * checksums: a header that was altered on its way must not redirect a peer. They cover the
- * ciphertext, so this comes before it is opened in place. */
-static bool has_moved(struct peer *p, const struct rx_frame *f)
+/* Is @f's source a new endpoint of @p? The endpoint follows the newest authenticated packet, [W]
+ * 2.1. The outer checksums are verified only for a change, so that a corrupted header cannot
+ * redirect a peer. They cover the ciphertext, so this runs before it is decrypted in place. */
+static bool has_roamed(struct peer *p, const struct rx_frame *f)
 {
 	struct endpoint from = frame_endpoint(f);
 
@@ -86,7 +88,7 @@ static bool has_moved(struct peer *p, const struct rx_frame *f)
 static void compare_endpoints(struct worker *w, unsigned n)
 {
 	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++)
-		p->moved = has_moved(p->session->peer, p->frame);
+		p->roamed = has_roamed(p->session->peer, p->frame);
 }
 
 static void open_batch(struct worker *w, unsigned n)
@@ -111,7 +113,7 @@ static void open_batch(struct worker *w, unsigned n)
 			in->packets[i].reason = REASON_bad_tag;
 }
 
-/* One lock for each run of packets of one session. */
+/* Takes the lock once for each run of packets of one session. */
 static void accept_counters(struct worker *w, unsigned n)
 {
 	struct in_packet *p = w->ingress.packets, *end = p + n;
@@ -138,7 +140,7 @@ static void accept_counters(struct worker *w, unsigned n)
 	}
 }
 
-/* What an authenticated run of one session means for its peer: counters, timers, endpoint. */
+/* Updates the peer's counters, timers and endpoint after an authenticated run of one session. */
 static void note_run(struct worker *w, struct session *s, const struct in_packet *last,
 		     unsigned packets, uint64_t bytes, bool data)
 {
@@ -152,10 +154,10 @@ static void note_run(struct worker *w, struct session *s, const struct in_packet
 	}
 	if (session_renew_after_receive(s, w->now_ns))
 		chain_want_handshake(w, p);
-	if (last->moved) {
+	if (last->roamed) {
 		struct endpoint from = frame_endpoint(last->frame);
 
-		chain_moved(w, p, &from);
+		chain_note_roaming(w, p, &from);
 	}
 }
 
@@ -183,8 +185,9 @@ static void note_arrivals(struct worker *w, unsigned n)
 	}
 }
 
-/* Is it an IP packet whose source is its sender's? Sets its length without the padding. The match
- * is the longest over all peers, never a walk over the sender's own list. */
+/* Checks that the plaintext is an IP packet whose source address belongs to its sender. The
+ * longest match over all peers decides, never a walk over the sender's own list. Sets p->len to
+ * the packet's length without padding. */
 static enum reason check_source(const struct allowedips *allowed, struct in_packet *p)
 {
 	const uint8_t *ip = p->frame->payload + sizeof(struct wire_data);
@@ -215,8 +218,8 @@ static void check_sources(struct worker *w, unsigned n)
 			continue;
 		p->reason = check_source(w->config.device->allowed, p);
 		if (p->reason == REASON_unallowed_source)
-			chain_unallowed(w, p->session->peer,
-					p->frame->payload + sizeof(struct wire_data));
+			chain_note_unallowed(w, p->session->peer,
+					     p->frame->payload + sizeof(struct wire_data));
 	}
 }
 
@@ -228,7 +231,7 @@ static void write_tun(struct worker *w, unsigned n)
 
 		if (p->reason == REASON_none && p->len) {
 			ecn_decapsulate(ip, p->frame->tclass);
-			err = chain_set_tun_writer(w, p->session->peer->slot, ip, p->len);
+			err = chain_write_tun(w, p->session->peer->slot, ip, p->len);
 			if (err)
 				p->reason = err == -EIO ? REASON_down : REASON_tun_full;
 		}
@@ -248,6 +251,6 @@ unsigned ingress_run(struct worker *w, struct transport *path)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	path->ops->sweep(path); /* even after nothing: what recv() found bad it still holds */
+	path->ops->sweep(path); /* also after 0 frames: recv() may hold malformed ones */
 	return received;
 }

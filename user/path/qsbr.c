@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * qsbr.c - why an object is never freed while a reader can hold it:
+ *
  *   control                               reader
  *   unpublish(p)                          (A) seen := epoch       online / quiescent
  *   (B) stamp := ++epoch                  (C) epoch += 0
  *   free p when every seen != 0           ... uses what it finds published ...
  *        is >= stamp                      (D) seen := 0           offline
  *
- * B and C are read-modify-writes of one variable, so one comes first. C before B: B acquires A,
- * and the control thread sees a reader that may hold p. B before C: C acquires the unpublishing,
- * and the reader cannot find p. A later A or D releases the reader's uses to the freeing thread.
+ * B and C are read-modify-writes of one variable, so one of them comes first. If C does, B
+ * acquires A, and the control thread sees a reader that may hold p. If B does, C acquires the
+ * unpublishing, and the reader cannot find p. A later A or D releases the reader's accesses to the
+ * freeing thread.
  */
 #include "path/qsbr.h"
 
@@ -28,7 +31,7 @@ struct retired {
 
 struct qsbr {
 	_Alignas(64) _Atomic uint64_t epoch;
-	struct reader readers[GRACE_READERS_MAX];
+	struct reader readers[QSBR_READERS_MAX];
 	struct retired *first, **tail; /* oldest first; control thread only */
 };
 
@@ -39,7 +42,7 @@ struct qsbr *qsbr_new(void)
 	if (!g)
 		return NULL;
 	atomic_init(&g->epoch, 1);
-	for (unsigned i = 0; i < GRACE_READERS_MAX; i++)
+	for (unsigned i = 0; i < QSBR_READERS_MAX; i++)
 		atomic_init(&g->readers[i].seen, 0);
 	g->first = NULL;
 	g->tail = &g->first;
@@ -72,12 +75,12 @@ void qsbr_offline(struct qsbr *g, unsigned id)
 	atomic_store_explicit(&g->readers[id].seen, 0, memory_order_release); /* D */
 }
 
-/* The greatest stamp that no online reader is behind of. */
+/* Returns the greatest epoch that every online reader has reached. */
 static uint64_t safe_stamp(const struct qsbr *g)
 {
 	uint64_t safe = UINT64_MAX;
 
-	for (unsigned i = 0; i < GRACE_READERS_MAX; i++) {
+	for (unsigned i = 0; i < QSBR_READERS_MAX; i++) {
 		uint64_t seen = atomic_load_explicit(&g->readers[i].seen, memory_order_acquire);
 
 		if (seen && seen < safe)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* roaming.c - see roaming.h. */
 #include "path/roaming.h"
 
 #include "wg/spin.h"
 
-/* Where @p went since @e was resolved; false if @e is up to date. */
+/* Gets the endpoint to which @p roamed since @e was resolved. False if @e is up to date. */
 static bool roamed_since(struct peer *p, const struct encap *e, struct endpoint *to,
 			 uint32_t *roam_count)
 {
@@ -45,7 +46,8 @@ bool roaming_knows(struct peer *p, const struct endpoint *from)
 		return false;
 	if (roamed_since(p, e, &to, &roam_count))
 		return endpoint_same(&to, from);
-	/* By AF_XDP it came to what the host's NAT makes of our address: not one to send from. */
+	/* Behind the host's NAT, a packet received by AF_XDP carries the translated address as its
+	 * destination. That is not a local address, so only the remote one is compared. */
 	return e->translated ? endpoint_same_remote(&e->requested, from)
 			     : endpoint_same(&e->requested, from);
 }
@@ -56,11 +58,12 @@ void roaming_tell(struct peer *p, const struct endpoint *to, struct handoff *h)
 		.kind = NOTE_MOVED, .slot = p->slot, .serial = p->serial, .from = *to
 	};
 
-	/* Counted before it is told: who is told reads the count. */
+	/* Count before the note, because the control thread reads the count when it gets the
+	 * note. */
 	spin_lock(&p->roaming_lock);
 	p->moved_to = *to;
 	atomic_fetch_add_explicit(&p->roam_count, 1, memory_order_release);
 	if (!handoff_note(h, &n))
-		p->moved_to.remote.sa.sa_family = AF_UNSPEC; /* a later packet will say it */
+		p->moved_to.remote.sa.sa_family = AF_UNSPEC; /* a later packet tries again */
 	spin_unlock(&p->roaming_lock);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route_mtu.c - prefixes flattened to ranges: a lookup is one binary search, and a thousand routes
- * without an MTU beside one with it are three ranges.
+ * route_mtu.c - prefixes are flattened to ranges, so that a lookup is one binary search. A thousand
+ * routes without an MTU around one with an MTU become three ranges.
  *
  *   10.0.0.0/8            ──────────────────────────      none
  *   10.1.0.0/16 mtu 1299          ─────────
- *   ranges               │none    │1299    │none          each from its start to the next one's
+ *   ranges               │none    │1299    │none          each ends where the next one starts
  */
 #include "path/route_mtu.h"
 
@@ -23,7 +23,7 @@ struct range {
 	uint32_t mtu;
 };
 
-/* Covers all addresses: the first starts at 0. */
+/* Ranges that cover all addresses; the first starts at 0. */
 struct ranges {
 	struct range *list;
 	size_t count, room;
@@ -58,7 +58,8 @@ static struct address address_of(const uint8_t *bytes, bool v6)
 
 /* Building ------------------------------------------------------------------------------------- */
 
-/* From @start on it is @mtu, until somebody says otherwise. Starts do not go back. */
+/* Sets the MTU from @start to the end of the address space. Calls come in ascending order of
+ * @start. */
 static int extend(struct ranges *r, struct address start, uint32_t mtu)
 {
 	struct range *last = r->count ? &r->list[r->count - 1] : NULL;
@@ -84,7 +85,7 @@ static int extend(struct ranges *r, struct address start, uint32_t mtu)
 	return 0;
 }
 
-/* The first address behind @p; false if there is none. */
+/* Gets the first address after @p. False if @p reaches the last address. */
 static bool end_of(const struct prefix *p, struct address *end)
 {
 	struct address a = address_of(p->addr, p->family == AF_INET6);
@@ -100,7 +101,7 @@ static bool end_of(const struct prefix *p, struct address *end)
 		a.high += step;
 	}
 	*end = a;
-	return a.high || a.low; /* else it went round */
+	return a.high || a.low; /* 0: the addition overflowed */
 }
 
 static bool same_prefix(const struct netlink_device_route *a, const struct netlink_device_route *b)
@@ -108,7 +109,7 @@ static bool same_prefix(const struct netlink_device_route *a, const struct netli
 	return a->to.length == b->to.length && !memcmp(a->to.addr, b->to.addr, sizeof(a->to.addr));
 }
 
-static uint32_t lesser(uint32_t a, uint32_t b)
+static uint32_t min_mtu(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
 }
@@ -118,9 +119,10 @@ static uint32_t mtu_of(const struct netlink_device_route *r)
 	return r->mtu ? r->mtu : ROUTE_MTU_NONE;
 }
 
-/* Goes on behind the prefixes on @stack that end at or before @start. */
-static int leave(struct ranges *out, const struct netlink_device_route **stack, unsigned *depth,
-		 const struct address *start)
+/* Pops the prefixes on @stack that end at or before @start (NULL: all), and restores the MTU of the
+ * enclosing prefix after each. */
+static int pop_ended(struct ranges *out, const struct netlink_device_route **stack, unsigned *depth,
+		     const struct address *start)
 {
 	struct address end;
 	int err = 0;
@@ -134,11 +136,11 @@ static int leave(struct ranges *out, const struct netlink_device_route **stack, 
 	return err;
 }
 
-/* One routing table of one family, sorted: the longest prefix decides. Of routes to one prefix,
- * which differ in metric or TOS, the least MTU counts. */
+/* Flattens one sorted routing table of one family. The longest prefix decides. Of several routes to
+ * one prefix, which differ in metric or TOS, the smallest MTU counts. */
 static int flatten(struct ranges *out, struct netlink_device_route *routes, size_t count)
 {
-	const struct netlink_device_route *stack[129]; /* each in the one before it */
+	const struct netlink_device_route *stack[129]; /* each prefix encloses the next one */
 	unsigned depth = 0;
 	int err = extend(out, (struct address){ 0 }, ROUTE_MTU_NONE);
 
@@ -147,17 +149,17 @@ static int flatten(struct ranges *out, struct netlink_device_route *routes, size
 		struct address start = address_of(r->to.addr, r->to.family == AF_INET6);
 
 		while (i + 1 < count && same_prefix(r, &routes[i + 1]))
-			r->mtu = lesser(mtu_of(r), mtu_of(&routes[++i]));
-		err = leave(out, stack, &depth, &start);
+			r->mtu = min_mtu(mtu_of(r), mtu_of(&routes[++i]));
+		err = pop_ended(out, stack, &depth, &start);
 		if (!err)
 			err = extend(out, start, mtu_of(r));
 		stack[depth++] = r;
 	}
-	return err ?: leave(out, stack, &depth, NULL);
+	return err ?: pop_ended(out, stack, &depth, NULL);
 }
 
-/* @out becomes the lesser of @a and @b, everywhere. */
-static int lessen(struct ranges *out, const struct ranges *a, const struct ranges *b)
+/* Sets @out to the minimum of @a and @b at every address. */
+static int merge_min(struct ranges *out, const struct ranges *a, const struct ranges *b)
 {
 	size_t i = 0, j = 0;
 	int err = 0;
@@ -168,7 +170,7 @@ static int lessen(struct ranges *out, const struct ranges *a, const struct range
 					       : a->list[i].start;
 		bool more_a = i + 1 < a->count, more_b = j + 1 < b->count, step_a;
 
-		err = extend(out, start, lesser(a->list[i].mtu, b->list[j].mtu));
+		err = extend(out, start, min_mtu(a->list[i].mtu, b->list[j].mtu));
 		if (!more_a && !more_b)
 			break;
 		step_a = !more_b || (more_a && before(a->list[i + 1].start, b->list[j + 1].start));
@@ -186,7 +188,7 @@ static int add_table(struct ranges *all, struct netlink_device_route *routes, si
 	int err = flatten(&one, routes, count);
 
 	if (!err)
-		err = lessen(&sum, all, &one);
+		err = merge_min(&sum, all, &one);
 	free(one.list);
 	if (err) {
 		free(sum.list);
@@ -197,8 +199,8 @@ static int add_table(struct ranges *all, struct netlink_device_route *routes, si
 	return 0;
 }
 
-/* By family, table, address, length. */
-static int compare(const void *x, const void *y)
+/* Orders routes by family, table, address, length. */
+static int compare_routes(const void *x, const void *y)
 {
 	const struct netlink_device_route *a = x, *b = y;
 
@@ -223,7 +225,7 @@ int route_mtu_new(struct route_mtu **table, struct netlink_device_route *routes,
 	err = extend(&t->ipv4, (struct address){ 0 }, ROUTE_MTU_NONE)
 		      ?: extend(&t->ipv6, (struct address){ 0 }, ROUTE_MTU_NONE);
 	if (count)
-		qsort(routes, count, sizeof(*routes), compare);
+		qsort(routes, count, sizeof(*routes), compare_routes);
 	for (begin = 0; begin < count && t->largest && !err; begin = end) {
 		const struct netlink_device_route *r = &routes[begin];
 

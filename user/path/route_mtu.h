@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route_mtu.h - the MTUs of the host's routes into the tunnel (`ip route add ... dev wg0 mtu 1299`), by
- * destination. Padding must not make of a packet what such a route would not have let through.
+ * route_mtu.h - the MTUs of the host's routes into the tunnel (`ip route add ... dev wg0 mtu
+ * 1299`), by destination. No packet may be padded beyond the MTU of its route.
  *
- *   routes, several tables ─▶ route_mtu_new ─▶ published, immutable ─▶ route_mtu_of, for each packet
+ *   routes, several tables ─▶ route_mtu_new ─▶ published, immutable ─▶ route_mtu_of per packet
  *
- * Which table a packet's route came from is not known any more when it is read from the tunnel's
- * queue: the least MTU counts of those that the tables would have chosen.
+ * When a packet is read from the tunnel's queue, it is no longer known which routing table its
+ * route came from. So each table is searched, and the smallest MTU found counts.
  */
 #ifndef WGXDP_ROUTE_MTU_H
 #define WGXDP_ROUTE_MTU_H
@@ -20,15 +20,16 @@
 
 struct route_mtu;
 
-/* Makes a table of @count routes, which are sorted for it. Returns 0 and *@table, NULL where no route
- * has an MTU; or -ENOMEM. Control thread. */
+/* Builds a table of @count routes and sorts @routes for that. Returns 0 and *@table, which is NULL
+ * if no route has an MTU; or -ENOMEM. Control thread. */
 int route_mtu_new(struct route_mtu **table, struct netlink_device_route *routes, size_t count);
 void route_mtu_free(void *table); /* a retire callback; NULL is fine */
 
-/* The MTU for the IP packet @ip, 20 or 40 bytes at least, or ROUTE_MTU_NONE. Any thread. */
+/* Returns the MTU for the IP packet @ip, which holds a whole IPv4 or IPv6 header, or
+ * ROUTE_MTU_NONE. Any thread. */
 uint32_t route_mtu_of(const struct route_mtu *table, const uint8_t *ip);
 
-/* The largest MTU of any route. Any thread. */
+/* Returns the largest MTU of any route. Any thread. */
 uint32_t route_mtu_largest(const struct route_mtu *table);
 
 #endif

@@ -7,8 +7,8 @@
  *   write items[head]                read  items[tail]
  *   store head, release (A)          store tail, release (C)
  *
- * A pairs with D: an item is whole before it is seen. B pairs with C: a place is read out before
- * it is written again.
+ * A pairs with D: an item is complete before the consumer sees it. B pairs with C: an item is
+ * copied out before its place is written again.
  */
 #ifndef WGXDP_SPSC_H
 #define WGXDP_SPSC_H
@@ -68,7 +68,7 @@ static inline bool spsc_take(struct spsc *r, void *item)
 	return true;
 }
 
-/* Either; for the other thread a moment old. */
+/* Either thread. The other thread may have changed the count already. */
 static inline uint32_t spsc_count(const struct spsc *r)
 {
 	return atomic_load_explicit(&r->head, memory_order_relaxed) -

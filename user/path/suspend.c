@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* suspend.c - see suspend.h. */
 #include "path/suspend.h"
 
 #include <time.h>
 
 #include "wgxdp/limits.h"
 
-/* The two clocks run alike; this is room for rounding, and less than any sleep. */
+/* Both clocks run at the same rate. This allows for rounding and is shorter than any suspend. */
 #define SLACK_NS ((int64_t)NS_PER_MS)
 
 /* Signed: in a time namespace BOOTTIME may be behind. */
@@ -17,8 +18,8 @@ static int64_t read_clock(clockid_t id)
 	return ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
 }
 
-/* How much BOOTTIME is ahead, or less: between the two reads we may be kept waiting, and only in this
- * order that never looks like a sleep. */
+/* Returns at most how far BOOTTIME is ahead. The thread may be preempted between the two reads; in
+ * this order that never looks like a suspend. */
 static int64_t slept_at_least(void)
 {
 	int64_t boot_ns = read_clock(CLOCK_BOOTTIME);
@@ -26,7 +27,8 @@ static int64_t slept_at_least(void)
 	return boot_ns - read_clock(CLOCK_MONOTONIC);
 }
 
-/* The same, or more. Of several reads the least has waited the least. */
+/* Returns at least how far BOOTTIME is ahead. The smallest of several reads had the shortest
+ * preemption. */
 static int64_t slept_at_most(void)
 {
 	int64_t least_ns = INT64_MAX;

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * suspend.h - did the host sleep, or is it a copy of a virtual machine that may run twice? Then nothing may
- * be sealed under the keys that are in memory: elsewhere, or in what was before, their counters have
- * been used.
+ * suspend.h - detects that the host was suspended, or that it is a copy of a virtual machine. In
+ * both cases the keys in memory are stale and nothing may be sealed under them: their counters may
+ * have been used already, by the other copy or by the machine before it was restored.
  *
- *   slept    CLOCK_BOOTTIME went on and CLOCK_MONOTONIC did not: everybody can see it, at any time
- *   a copy   the kernel says so (daemon/vmgenid.c): @copies goes up
+ *   suspended   CLOCK_BOOTTIME advanced and CLOCK_MONOTONIC did not; any thread can see this
+ *   copied      the kernel reports it (daemon/vmgenid.c), and @copies is incremented
  *
- *   anybody    suspend_stale(): does anything of that hold? Seals nothing until it does not
- *   control    suspend_begin(); all sessions and handshakes wiped; suspend_end()
+ *   any thread       suspend_stale(): true in either case; seal nothing until it is false
+ *   control thread   suspend_begin(); wipe all sessions and handshakes; suspend_end()
  *
- * A thread may be put to sleep between any two instructions, so a look before sealing proves nothing. A
- * worker looks again when it has sealed, before it sends (egress.c): what it sends then was sealed
- * before it looked, hence before the host slept. If the control thread has wiped meanwhile, so that
- * nothing is stale any more, the worker sees its sessions revoked: suspend_end() (A) is a release, which
- * suspend_stale() (B) acquires.
+ * A thread can be suspended between any two instructions, so a check before sealing proves
+ * nothing. A worker therefore checks again between sealing and sending (egress.c). What it then
+ * sends was sealed before the check, hence before the suspend. The control thread may have wiped
+ * the keys in between, so that nothing is stale any more. Then the worker sees its sessions
+ * revoked, because suspend_end() (A) is a release that suspend_stale() (B) acquires.
  *
- * A sleep that ends between that look and the system call sends what was sealed before it. Of a copy we
- * know no sooner than the kernel tells: what a worker sends in the moment until then nobody but the
- * hypervisor could stop.
+ * Two gaps remain. A suspend between the check and the system call sends what was sealed before
+ * it. A copy is known only when the kernel reports it; nothing but the hypervisor could stop what
+ * a worker sends before that.
  */
 #ifndef WGXDP_SUSPEND_H
 #define WGXDP_SUSPEND_H
@@ -27,31 +27,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* No sleep is shorter: while less of BOOTTIME has passed, the clocks need no comparison. */
+/* A suspend takes longer than this. While less of BOOTTIME has passed, the clocks need not be
+ * compared. */
 #define SUSPEND_GAP_NS (10 * NS_PER_MS)
 
 struct suspend {
-	_Atomic int64_t slept_ns; /* BOOTTIME - MONOTONIC when all was wiped last */
-	_Atomic uint64_t copies;  /* counted by whoever hears of one; any thread */
-	_Atomic uint64_t wiped;	  /* copies when all was wiped last */
+	_Atomic int64_t slept_ns; /* BOOTTIME - MONOTONIC at the last wipe */
+	_Atomic uint64_t copies;  /* how often the kernel reported a copy; any thread */
+	_Atomic uint64_t wiped;	  /* the value of copies at the last wipe */
 };
 
 void suspend_init(struct suspend *a);
 
-/* True from the moment in which the host has slept or is known to be a copy until all is wiped. Reads two
- * clocks. Any thread. */
+/* True from a suspend or a reported copy until the keys are wiped. Reads two clocks. Any thread. */
 bool suspend_stale(const struct suspend *a);
 
-/* How often a copy was heard of: if it is what it was, there was none. Any thread. */
+/* Returns how often a copy was reported. If this is unchanged, there was none. Any thread. */
 static inline uint64_t suspend_copies(const struct suspend *a)
 {
 	return atomic_load_explicit(&a->copies, memory_order_acquire);
 }
 
+/* Records that the kernel reported a copy. Any thread. */
 void suspend_copied(struct suspend *a);
 
-/* The control thread takes note of what is, wipes, and says that it has. What happens in between is stale
- * again after. */
+/* The control thread calls suspend_begin(), wipes, and calls suspend_end() with the mark. A
+ * suspend or copy in between leaves the keys stale. */
 struct suspend_mark {
 	int64_t slept_ns;
 	uint64_t copies;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* tunnel_loop.c - see tunnel_loop.h. */
 #include "path/tunnel_loop.h"
 
 #include <netinet/in.h>
@@ -25,7 +26,7 @@ bool tunnel_loop_exists(const struct allowedips *allowed, const struct encap *e)
 	return false;
 }
 
-/* The UDP header of @ip, or NULL: not UDP, or not there. */
+/* Returns the UDP header of @ip, or NULL if there is none. */
 static const uint8_t *udp_header(const uint8_t *ip, uint32_t len)
 {
 	uint32_t at = (ip[0] & 15u) * 4;
@@ -36,7 +37,7 @@ static const uint8_t *udp_header(const uint8_t *ip, uint32_t len)
 	if (ip[0] >> 4 == 6) {
 		at = 40;
 		next = ip[6];
-		/* what a socket sends has no other extension header */
+		/* A datagram from a plain socket has no other extension header. */
 		if (next == IPPROTO_FRAGMENT && len >= 48 && !ip[42] && !(ip[43] & 0xf8)) {
 			next = ip[40];
 			at = 48;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop, one turn:
+ * worker.c - the loop. One turn:
  *
  *   flush commands ─▶ each port: open chain ─▶ UDP: open chain ─▶ TUN: seal chain ─▶ sweep
  *        ▲                                                                            │
  *        └── quiescent ◀── kick the control thread ◀──────────────────────────────────┘
- *                             └ nothing moved: offline, poll, online
+ *                             └ no packet moved: offline, poll, online
  */
 #include "path/worker.h"
 
@@ -24,20 +24,22 @@
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
-/* While AF_XDP carries the data, the UDP sockets are looked at every so many busy turns. */
+/* While AF_XDP carries the data, the UDP sockets are read once every so many busy turns. */
 #define UDP_EVERY_TURNS 16
-/* For one peer a handshake is asked for at most this often. */
+/* Limits NOTE_WANT_HANDSHAKE to one per interval and peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
-/* ... and said that it moved: a peer that alternates addresses must not occupy the control thread. */
+/* Limits NOTE_MOVED likewise, so that a peer that alternates between addresses cannot occupy the
+ * control thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
-/* So many packets from unallowed sources are noted; the rest is in the counter only. */
+/* Limits NOTE_UNALLOWED; further packets are only counted. */
 #define UNALLOWED_PER_S 10
-/* A path that could not hand everything to the kernel is swept again after this, and twice as long
- * each time that it does not help: the NIC may be down, or gone. */
+/* A transport with unsent frames is swept again after this time, which doubles as long as nothing
+ * moves, because the NIC may be down or gone. */
 #define RETRY_MS 1
-/* While keys are to be wiped, a worker looks so often whether they are. */
+/* How often a worker checks whether the control thread has wiped the keys. */
 #define WIPE_MS 2
-/* The heartbeat: XDP gives a worker's data to the stack when it is HEARTBEAT_STALE_NS old. */
+/* How often the heartbeat is written. XDP passes a worker's data to the stack when the heartbeat is
+ * HEARTBEAT_STALE_NS old. */
 #define HEARTBEAT_MS 500
 
 static uint64_t now_ns(void)
@@ -48,7 +50,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-/* The thread ---------------------------------------------------------------------------------- */
+/* The worker's thread ------------------------------------------------------------------------- */
 
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from)
@@ -57,12 +59,13 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 
 	if (from)
 		n.from = *from;
-	/* The control thread will look at everybody; but until then the next packet may say it again. */
+	/* The control thread will check all peers. Until then the next packet may repeat the
+	 * note. */
 	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }
 
-void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to)
+void chain_note_roaming(struct worker *w, struct peer *p, const struct endpoint *to)
 {
 	uint64_t last_ns = atomic_load_explicit(&p->moved_ns, memory_order_relaxed);
 
@@ -72,7 +75,7 @@ void chain_moved(struct worker *w, struct peer *p, const struct endpoint *to)
 	roaming_tell(p, to, w->config.handoff);
 }
 
-void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)
+void chain_note_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)
 {
 	struct endpoint source = { 0 };
 
@@ -93,7 +96,7 @@ void chain_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)
 	chain_note(w, NOTE_UNALLOWED, p, 0, &source);
 }
 
-int chain_set_tun_writer(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
+int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len)
 {
 	if (w->config.tun_writer)
 		*w->config.tun_writer = slot;
@@ -123,7 +126,8 @@ static unsigned run_flushes(struct worker *w)
 			peers[peer_count++] = s->peer;
 		n++;
 	}
-	/* What was put in after the wipe is for a session that may send: nobody would flush it again. */
+	/* A command sent after the wipe names a new session and is not repeated, so check again
+	 * whether the keys are still stale. */
 	if (w->stale && peer_count)
 		w->stale = suspend_stale(w->config.suspend);
 	egress_flush(w, peers, peer_count);
@@ -150,12 +154,13 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 	qsbr_online(w->config.qsbr, w->config.id);
 	if (fds[POLL_WAKE].revents)
 		eventfd_read(w->wake_fd, &count);
-	/* A deleted interface is an error for ever; the control thread is about to stop us. */
+	/* A deleted interface reports an error at every poll until the control thread stops this
+	 * worker; do not spin. */
 	if (fds[POLL_TUN].revents & (POLLERR | POLLHUP | POLLNVAL))
 		poll(&fds[POLL_WAKE], 1, RETRY_MS);
 }
 
-/* One turn. Returns how many packets moved. */
+/* Runs one turn. Returns how many packets moved. Sets *@retry if a transport has unsent frames. */
 static unsigned turn(struct worker *w, unsigned number, bool *retry)
 {
 	static _Thread_local bool udp_hot;
@@ -178,8 +183,9 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 	return moved;
 }
 
-/* The clocks at the beginning of a turn. Between two turns of a moment ago nobody slept. */
-static void look_at_clocks(struct worker *w)
+/* Reads the clocks at the start of a turn. Turns less than SUSPEND_GAP_NS apart cannot span a
+ * suspend. */
+static void read_clocks(struct worker *w)
 {
 	uint64_t before_ns = w->now_ns, copies = suspend_copies(w->config.suspend);
 
@@ -202,8 +208,8 @@ bool chain_time_passed(struct worker *w)
 	return true;
 }
 
-/* The control thread is to wipe all keys, and we do nothing before it has; but it may be waiting for room
- * among the flushes, which send nothing now. */
+/* Waits until the control thread has wiped all keys. Still empties the ring of flush commands,
+ * because the control thread may be waiting for room in it; nothing is sent meanwhile. */
 static void wait_for_wipe(struct worker *w)
 {
 	struct pollfd wake = { .fd = w->wake_fd, .events = POLLIN };
@@ -224,10 +230,10 @@ static void *thread_main(void *arg)
 	unsigned moved;
 	bool retry;
 
-	w->stale = true; /* until it was looked at */
+	w->stale = true; /* until read_clocks() has checked */
 	qsbr_online(w->config.qsbr, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
-		look_at_clocks(w);
+		read_clocks(w);
 		if (w->config.heartbeat &&
 		    w->now_ns - *w->config.heartbeat > HEARTBEAT_MS * NS_PER_MS / 2)
 			*w->config.heartbeat = w->now_ns;
@@ -333,7 +339,7 @@ int worker_start(struct worker *w)
 		return 0;
 	atomic_store_explicit(&w->stop, false, memory_order_release);
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the control thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* the control thread handles all signals */
 	err = pthread_create(&w->thread, NULL, thread_main, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
@@ -365,7 +371,7 @@ void worker_flush(struct worker *w, uint32_t index)
 {
 	if (!w->running)
 		return;
-	/* Room is certain to come: the thread empties the ring in each turn and is woken for it. */
+	/* The worker empties the ring each turn and is woken for it, so this loop ends. */
 	while (!spsc_put(&w->flushes, &index)) {
 		eventfd_write(w->wake_fd, 1);
 		sched_yield();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.c - RFC 6479: the bitmap is a ring of words, and moving the window on clears whole words
- * instead of shifting bits. The word of the newest counter is only partly used; hence the window
- * that can be promised is one word less than the bitmap.
+ * replay.c - RFC 6479. The bitmap is a ring of words. Advancing the window clears whole words
+ * instead of shifting bits. The word of the newest counter is only partly used, so the guaranteed
+ * window is one word shorter than the bitmap.
  *
  *      word:   … 126 | 127 |  0  |  1  | 2 …        newest = next - 1, here in word 1:
  *      holds:  old … | old | new | new | oldest …   word 2 is the next to be cleared
@@ -18,7 +18,7 @@
 
 _Static_assert((WORDS & (WORDS - 1)) == 0, "a word's place is its number modulo WORDS");
 
-/* Makes room for @counter, which is newer than all before. */
+/* Moves the window forward to @counter, which is newer than all before. */
 static void advance(struct replay *r, uint64_t counter)
 {
 	uint64_t from = r->next ? (r->next - 1) / WORD_BITS : 0;
@@ -40,7 +40,7 @@ int replay_accept(struct replay *r, uint64_t counter)
 
 	if (counter >= REJECT_AFTER_MESSAGES)
 		return -ERANGE;
-	/* No overflow: the limit above leaves more than the window to 2^64. */
+	/* This cannot overflow, because REJECT_AFTER_MESSAGES is more than WINDOW below 2^64. */
 	if (counter + WINDOW + 1 < r->next)
 		return -ERANGE;
 	if (counter >= r->next)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.h - sliding window over message counters, RFC 6479; [W] 5.4.6. Not locked here: the
- * session's lock covers it, since roaming may move a session between workers.
+ * replay.h - sliding window over message counters, RFC 6479; [W] 5.4.6. The caller holds the
+ * session's lock, because roaming may move a session to another worker.
  */
 #ifndef WGXDP_REPLAY_H
 #define WGXDP_REPLAY_H
@@ -11,13 +11,13 @@
 #include "wgxdp/limits.h"
 
 struct replay {
-	uint64_t next; /* one more than the greatest counter accepted */
+	uint64_t next; /* the greatest accepted counter plus one */
 	uint64_t bitmap[REPLAY_WINDOW_BITS / 64];
 };
 
-/* Accepts @counter once. Call only after the tag verified.
- * Returns 0, -EALREADY if it was seen, -ERANGE if it lies behind the window of
- * REPLAY_WINDOW_BITS - 64 or at or beyond REJECT_AFTER_MESSAGES. */
+/* Accepts @counter once. Call this only after the tag was verified. Returns 0; -EALREADY if
+ * @counter was accepted before; -ERANGE if it is older than the window of REPLAY_WINDOW_BITS - 64,
+ * or not below REJECT_AFTER_MESSAGES. */
 int replay_accept(struct replay *r, uint64_t counter);
 
 #endif

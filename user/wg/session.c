@@ -35,7 +35,7 @@ void session_free(void *session)
 	free(session);
 }
 
-/* A worker's clock may lag behind that of the control thread which set born_ns: never negative. */
+/* A worker's time may lag behind the control thread's, which set born_ns, so do not subtract. */
 static bool older_than(const struct session *s, uint64_t seconds, uint64_t now_ns)
 {
 	return now_ns >= s->born_ns + seconds * NS_PER_S;
@@ -53,8 +53,8 @@ bool session_may_send(const struct session *s, uint64_t now_ns)
 	       atomic_load_explicit(&s->send_counter, memory_order_relaxed) < REJECT_AFTER_MESSAGES;
 }
 
-/* Compare-and-swap, since a plain add that overshoots the limit is still taken: repeated often
- * enough it would wrap and give out counters for the second time. */
+/* Uses compare-and-swap, because a plain add beyond the limit would still take effect. Repeated
+ * often enough, it would wrap, and counters would be used twice. */
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 {
 	uint64_t next = atomic_load_explicit(&s->send_counter, memory_order_relaxed), after;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * spin.h - a lock for sections of a few hundred instructions, hardly ever contended: stage.c,
- * session.c and path/roaming.c. No system call, so that wg/ makes none. Never held over anything that may sleep.
+ * session.c and path/roaming.c. It makes no system call. Never hold it across anything that may sleep.
  */
 #ifndef WGXDP_SPIN_H
 #define WGXDP_SPIN_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stage.c - see stage.h. A plain list under a spin lock; memory is got and freed outside of it. */
+/* stage.c - see stage.h. A list under a spin lock; memory is allocated and freed outside the
+ * lock. */
 #include "wg/stage.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 
-/* What all packets on the heap cost, taken ones included until dropped. */
+/* The cost of all packets on the heap, including taken ones until they are dropped. */
 static _Atomic uint32_t total;
 
 void stage_init(struct stage *s)
@@ -24,7 +25,8 @@ static size_t size_of(uint32_t len)
 	return sizeof(struct staged) + len + WIRE_PADDING;
 }
 
-/* Its bytes; those of a small one are more, so that STAGED_TOTAL of them cost STAGED_BYTES. */
+/* Returns the packet's size, but at least STAGED_BYTES / STAGED_TOTAL, so that STAGED_TOTAL small
+ * packets use up STAGED_BYTES. */
 static uint32_t cost_of(uint32_t len)
 {
 	const uint32_t least = STAGED_BYTES / STAGED_TOTAL;
@@ -37,7 +39,7 @@ static void release(uint32_t cost)
 	atomic_fetch_sub_explicit(&total, cost, memory_order_relaxed);
 }
 
-/* Is there room for @cost more? If so it is taken. */
+/* Reserves @cost within STAGED_BYTES. False if it does not fit. */
 static bool reserve(uint32_t cost)
 {
 	if (atomic_fetch_add_explicit(&total, cost, memory_order_relaxed) <= STAGED_BYTES - cost)
@@ -78,8 +80,8 @@ static void append(struct stage *s, struct staged *packet)
 	atomic_fetch_add_explicit(&s->count, 1, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* Takes @cost, where there is no other room from @s's own oldest packets. Counts in @dropped what had
- * to go. Nobody else can take the room of those meanwhile. */
+/* Reserves @cost. If the total does not allow it, drops the oldest packets of @s, counts them in
+ * @dropped, and keeps their room, so that no other thread can take it in between. */
 static bool make_room(struct stage *s, uint32_t cost, unsigned *dropped)
 {
 	uint32_t have = 0;

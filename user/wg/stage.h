@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stage.h - packets that wait for a session: at most STAGED_PER_PEER a peer, STAGED_TOTAL and
- * STAGED_BYTES in all, oldest dropped first; copies on the heap, never UMEM frames. A small lock each: workers push and
- * take, the control thread counts and purges; no data message of a live session comes here.
+ * stage.h - a peer's packets that wait for a session: at most STAGED_PER_PEER per peer, and
+ * STAGED_TOTAL and STAGED_BYTES over all peers. The oldest is dropped first. Packets are copied to
+ * the heap and never hold UMEM frames. Workers push and take, the control thread counts and
+ * purges, under a spin lock per stage. Packets of a live session do not pass through here.
  */
 #ifndef WGXDP_STAGE_H
 #define WGXDP_STAGE_H
@@ -25,16 +26,16 @@ struct stage {
 
 void stage_init(struct stage *s);
 
-/* Copies @len bytes of @packet to the end. Returns how many packets were dropped for it: the oldest
- * of this peer that had to make room, and this one itself when that was not enough. Any thread. */
+/* Appends a copy of the @len bytes at @packet. Returns how many packets were dropped: the oldest
+ * ones of this peer to make room, and the new one if that was not enough. Any thread. */
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len);
 
-/* Takes up to @max packets from the front as a list, in order; *@n says how many. The caller frees
- * each with stage_drop(). Any thread. */
+/* Takes up to @max packets from the front as a list, in order, and sets *@n to their number. The
+ * caller frees each with stage_drop(). Any thread. */
 struct staged *stage_take(struct stage *s, unsigned max, unsigned *n);
 void stage_drop(struct staged *packet);
 
-/* Drops all. Returns how many. Any thread. */
+/* Drops all packets. Returns their number. Any thread. */
 unsigned stage_purge(struct stage *s);
 
 #endif
