@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_aead.c - what a packet costs with each AEAD backend; run by tools/bench-aead.
+ * bench_aead.c - measures what a packet costs with each AEAD backend. tools/bench-aead runs it.
  *
- * In every round each backend does the same work in turn, and OpenSSL's one-shot 16 KiB too, so
- * that whatever else the machine does hits all alike. What is printed are medians: of the times,
- * and of the ratios within each round. OpenSSL is looked up at run time and left out if missing.
+ * In every round each backend does the same work, and OpenSSL seals messages of 16 KiB, so that
+ * other load on the machine affects all of them alike. The output shows medians of the times, and
+ * medians of the ratios within each round. OpenSSL is loaded at run time and is optional.
  */
 #include <dlfcn.h>
 #include <getopt.h>
@@ -23,7 +23,7 @@
 #define MAX_LEN 9000
 #define STRIDE (MAX_LEN + 64)
 #define BULK_LEN 16384
-#define TARGET_NS 400000.0 /* of one measurement */
+#define TARGET_NS 400000.0 /* duration of one measurement */
 #define SWEEP_LEN 2048
 #define SWEEP_TARGET_NS 100000.0
 
@@ -32,7 +32,7 @@ static const unsigned int batches[] = { 1, 8, 32, 64 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The few functions of OpenSSL's EVP that are needed; types are opaque. */
+/* The functions of OpenSSL's EVP interface that the benchmark calls. */
 struct openssl {
 	void *ctx;
 	int (*cipher_init)(void *ctx, const void *cipher, void *engine, const uint8_t *key,
@@ -59,7 +59,7 @@ struct cell {
 	bool open;
 	unsigned int len, batch;
 	double ns[MAX_BACKENDS][MAX_ROUNDS];
-	double bulk_ns[MAX_ROUNDS]; /* OpenSSL's, for len bytes at its 16 KiB rate */
+	double bulk_ns[MAX_ROUNDS]; /* for len bytes at OpenSSL's 16 KiB rate */
 };
 
 static double now_ns(void)
@@ -86,7 +86,7 @@ static double median(const double *values, size_t n)
 	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* The median over the rounds of @a / @b. */
+/* Returns the median over the rounds of @a / @b. */
 static double median_ratio(const double *a, const double *b, size_t n)
 {
 	double ratios[MAX_ROUNDS] = { 0 };
@@ -143,7 +143,7 @@ static void lay_out(struct bench *b, const struct cell *cell)
 	}
 }
 
-/* Packets opened one by one must have been sealed at this length. */
+/* Seals packets of the cell's length, so that there is something to open. */
 static void prepare(struct bench *b, const struct cell *cell)
 {
 	lay_out(b, &(struct cell){ .len = cell->len });
@@ -292,7 +292,7 @@ static void run_all(struct bench *b)
 		printf("\n  ]\n}\n");
 }
 
-/* Every length 0 to SWEEP_LEN alone: where is a backend worst, against libsodium? */
+/* Finds the length from 0 to SWEEP_LEN at which a backend is worst compared with libsodium. */
 static void run_sweep(struct bench *b)
 {
 	static struct cell cell = { .batch = 1 };
@@ -352,11 +352,11 @@ int main(int argc, char **argv)
 		}
 	}
 	if (b.rounds < 1 || b.rounds > MAX_ROUNDS) {
-		fprintf(stderr, "bench-aead: --rounds: 1 to %d\n", MAX_ROUNDS);
+		fprintf(stderr, "bench-aead: --rounds must be between 1 and %d\n", MAX_ROUNDS);
 		return 2;
 	}
 	if (!setup(&b)) {
-		fprintf(stderr, "bench-aead: out of memory\n");
+		fprintf(stderr, "bench-aead: libsodium failed to start, or memory ran out\n");
 		return 1;
 	}
 	if (b.sweep)

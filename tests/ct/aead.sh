@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# aead.sh - is the AEAD's time independent of its secrets? TAP.
+# aead.sh - tests that the AEAD's running time does not depend on its secrets. TAP.
 #
-# Builds it with the secrets marked as undefined (ct_aead.c) and runs it under memcheck, once as it
-# is and then with one leak each put into a copy of the source: those must be found, or the first
-# result is worth nothing.
+# ct_aead.c marks the secrets as undefined and runs under memcheck, which reports every branch and
+# address that depends on them. Then the script adds one leak at a time to a copy of the source. The
+# test must find each leak; otherwise a clean result would prove nothing.
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -14,8 +14,8 @@ if ! command -v valgrind >/dev/null || [ ! -e /usr/include/valgrind/memcheck.h ]
 	exit 0
 fi
 
-FOUND=99 # exit status of valgrind that says: something depends on a secret
-# valgrind 3.19 cannot read clang's DWARF 5
+FOUND=99 # valgrind's exit status if something depends on a secret
+# valgrind 3.19 cannot read clang's DWARF 5.
 FLAGS=(-std=gnu11 -O2 -gdwarf-4 -D_GNU_SOURCE -DCT_TEST -Iinclude)
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
@@ -33,7 +33,8 @@ result() # STATUS WHAT
 	fi
 }
 
-# The program, built from user/ in the directory SOURCE, under memcheck; its exit status.
+# Builds the program from the directory SOURCE (user/ or a copy) and runs it under memcheck.
+# Returns valgrind's exit status.
 check() # COMPILER SOURCE
 {
 	local sodium
@@ -47,7 +48,7 @@ check() # COMPILER SOURCE
 clean() # COMPILER
 {
 	check "$1" user
-	result $? "$1: nothing depends on a secret"
+	result $? "$1: no branch or address depends on a secret"
 	grep '^# ' "$WORK/log"
 }
 
@@ -57,31 +58,34 @@ leak() # WHAT FILE SED-SCRIPT
 	cp -r user "$WORK/user"
 	sed -i "$3" "$WORK/user/crypto/$2"
 	if cmp -s "user/crypto/$2" "$WORK/user/crypto/$2"; then
-		echo "nothing was changed in $2" >"$WORK/log"
+		echo "the sed script matches nothing in $2; adapt it to the source" >"$WORK/log"
 		result 1 "leak: $1"
 		return
 	fi
 	check gcc "$WORK/user"
 	[ $? -eq $FOUND ]
-	result $? "leak is found: $1"
+	result $? "memcheck finds a leak: $1"
 }
 
 clean gcc
 ! command -v clang >/dev/null || clean clang
 
-# Each is what an honest mistake would look like.
-leak "comparing tags stops at the first difference" aead_lanes_batch.h \
-	'/^static uint64_t tags_differ/,/^}/s/return .*/for (int i = 0; i < AEAD_TAG_LEN; i++)\n\t\tif (a[i] != b[i])\n\t\t\treturn 1;\n\treturn 0;/'
-leak "the last reduction asks whether there is a carry" aead_poly64.c \
+# Each leak is a plausible mistake.
+leak "the comparison of tags stops at the first difference" aead_lanes_batch.h \
+	'/^static uint64_t tags_differ/,/^}/s/return .*/for (int i = 0; i < AEAD_TAG_LEN; i++) \
+		if (a[i] != b[i]) return 1; return 0;/'
+leak "the final reduction branches on the carry" aead_poly_scalar.c \
 	's/^\tkeep = .*/\tif (g[2] >> 2) __asm__ volatile("");\n&/'
-leak "a carry in the scalar Poly1305 is passed over when there is none" aead_poly64.c \
-	's/^\t_addcarry_u64(c, h2 \& 3, 0, \&h2);/\th2 \&= 3;\n\tif (c)\n\t\t__asm__ volatile("inc %0" : "+r"(h2));/'
-leak "a table is indexed by the key" aead_poly64.h \
-	's/^\treturn load64(key + 8) \& /\tstatic const volatile uint8_t table[256];\n\treturn (table[key[5]] | load64(key + 8)) \& /'
-leak "a block of zeros is passed over" aead_lanes_batch.h \
-	's/^\tmemcpy(w->scratch\[i\], src, len);/\tif (len \&\& src[0] == 0) __asm__ volatile("");\n&/'
-leak "the verdict of the tag is not declared public" aead_lanes_batch.h '/declassify(/d'
-leak "the reference's verdict is not declared public" aead_libsodium.c '/declassify(&wrong/d'
+leak "the scalar Poly1305 branches on a carry" aead_poly_scalar.c \
+	's/^\t_addcarry_u64(c, h2 \& 3, 0, \&h2);/h2 \&= 3; if (c) \
+		__asm__ volatile("inc %0" : "+r"(h2));/'
+leak "a table is indexed by the key" aead_poly_scalar.h \
+	's/^\treturn load64(key + 8) \& /static const volatile uint8_t table[256]; \
+		return (table[key[5]] | load64(key + 8)) \& /'
+leak "a plaintext that begins with zero is treated differently" aead_lanes_batch.h \
+	's/^\tmemcpy(w->scratch\[i\], src, len);/if (len \&\& src[0] == 0) __asm__ volatile(""); &/'
+leak "the result of the tag check is not declared public" aead_lanes_batch.h '/declassify(/d'
+leak "libsodium's result is not declared public" aead_libsodium.c '/declassify(&wrong/d'
 
 echo "1..$count"
 exit $failed

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ct_aead.c - the AEAD with undefined secrets. Built and run under memcheck by aead.sh.
+ * ct_aead.c - runs the AEAD with undefined secrets. aead.sh builds it and runs it under memcheck.
  *
- * Keys and plaintexts are marked undefined: memcheck then reports every branch and every address that
- * depends on them. What goes over the wire is public once it is made; so is the verdict.
+ * Keys and plaintexts are marked undefined, so memcheck reports every branch and every address that
+ * depends on them. Sealed packets and the result of the tag check are public.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #include "crypto/aead.h"
 
-#define N 37 /* more than one window of the lanes code, and no multiple of anything */
+#define N 37 /* more than one window of aead_lanes_batch.h, and no multiple of a number of lanes */
 #define ROOM 2048
 
 static const uint32_t lengths[] = { 0, 1, 16, 63, 64, 65, 100, 256, 576, 1023, 1424, 2000 };
@@ -33,7 +33,7 @@ static void expect(bool what, const char *text)
 	exit(1);
 }
 
-/* Is any of the @n bytes undefined? */
+/* True if any of the @n bytes is undefined. */
 static bool is_secret(const void *p, size_t n)
 {
 	static uint8_t bits[ROOM];
@@ -52,7 +52,7 @@ static void make_public(void *p, size_t n)
 	(void)VALGRIND_MAKE_MEM_DEFINED(p, n);
 }
 
-/* @n packets of the @n_lens lengths in turn. */
+/* Seals @n packets, whose lengths cycle through the @n_lens lengths at @lens. */
 static void seal(const struct aead_backend *backend, size_t n, const uint32_t *lens, size_t n_lens)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -68,13 +68,14 @@ static void seal(const struct aead_backend *backend, size_t n, const uint32_t *l
 	}
 	backend->seal_batch(jobs, n);
 	for (size_t i = 0; i < n; i++) {
-		/* Else the marks got lost and nothing was tested. */
-		expect(is_secret(packets[i].sealed + jobs[i].len, AEAD_TAG_LEN), "defined tag");
+		/* If the tag were defined, the marks would have been lost and nothing tested. */
+		expect(is_secret(packets[i].sealed + jobs[i].len, AEAD_TAG_LEN),
+		       "a tag is defined, so the secrets were not tracked");
 		make_public(packets[i].sealed, jobs[i].len + AEAD_TAG_LEN);
 	}
 }
 
-/* Every fifth packet is altered. */
+/* Opens the packets after every fifth one has been altered. */
 static void open_some(const struct aead_backend *backend, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -85,10 +86,11 @@ static void open_some(const struct aead_backend *backend, size_t n)
 	}
 	backend->open_batch(jobs, n);
 	for (size_t i = 0; i < n; i++) {
-		expect(jobs[i].ok == (i % 5 != 1), "wrong verdict");
+		expect(jobs[i].ok == (i % 5 != 1), "a packet was wrongly accepted or refused");
 		expect(!jobs[i].ok || jobs[i].len == 0 || is_secret(packets[i].out, jobs[i].len),
-		       "defined plaintext");
-		expect(jobs[i].ok || !is_secret(packets[i].out, jobs[i].len), "left-over secret");
+		       "a plaintext is defined, so the secrets were not tracked");
+		expect(jobs[i].ok || !is_secret(packets[i].out, jobs[i].len),
+		       "the output of a refused packet still holds secrets");
 	}
 }
 
@@ -107,28 +109,31 @@ static void test_handshake(void)
 	make_secret(plain, sizeof(plain));
 	make_secret(ad, sizeof(ad));
 	aead_seal_ad(sealed, plain, sizeof(plain), ad, sizeof(ad), 5, key);
-	expect(is_secret(sealed, sizeof(sealed)), "defined message");
+	expect(is_secret(sealed, sizeof(sealed)),
+	       "a handshake message is defined, so the secrets were not tracked");
 	make_public(sealed, sizeof(sealed));
-	expect(aead_open_ad(out, sealed, sizeof(sealed), ad, sizeof(ad), 5, key), "own message");
+	expect(aead_open_ad(out, sealed, sizeof(sealed), ad, sizeof(ad), 5, key),
+	       "a handshake message did not open");
 	sealed[3] ^= 1;
 	expect(!aead_open_ad(out, sealed, sizeof(sealed), ad, sizeof(ad), 5, key),
-	       "forged message");
+	       "an altered handshake message opened");
 	aead_xseal(sealed, plain, sizeof(plain), ad, sizeof(ad), nonce, key);
 	make_public(sealed, sizeof(sealed));
-	expect(aead_xopen(out, sealed, sizeof(sealed), ad, sizeof(ad), nonce, key), "own cookie");
+	expect(aead_xopen(out, sealed, sizeof(sealed), ad, sizeof(ad), nonce, key),
+	       "a cookie did not open");
 	sealed[3] ^= 1;
 	expect(!aead_xopen(out, sealed, sizeof(sealed), ad, sizeof(ad), nonce, key),
-	       "forged cookie");
+	       "an altered cookie opened");
 }
 
 int main(void)
 {
 	const struct aead_backend *backend;
 
-	expect(RUNNING_ON_VALGRIND, "run me under valgrind");
+	expect(RUNNING_ON_VALGRIND, "not running under valgrind; run tests/ct/aead.sh");
 	for (size_t i = 0; (backend = aead_backend(i)) != NULL; i++) {
 		if (!backend->usable()) {
-			printf("# %s does not run under this valgrind\n", backend->name);
+			printf("# %s was not tested: this valgrind cannot run it\n", backend->name);
 			continue;
 		}
 		for (size_t l = 0; l < COUNT(lengths); l++) {
@@ -137,7 +142,7 @@ int main(void)
 			test_batch(backend, N, lengths + l, 1);
 		}
 		test_batch(backend, N, lengths, COUNT(lengths));
-		printf("# %s was run\n", backend->name);
+		printf("# %s was tested\n", backend->name);
 	}
 	test_handshake();
 	return 0;

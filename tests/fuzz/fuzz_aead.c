@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_aead.c - arrays of AEAD jobs against libsodium. Five bytes of input make a job: its length,
- * its key, where it begins and what is done to it; the plaintext is the input over again.
+ * fuzz_aead.c - compares batches of AEAD jobs with libsodium. Five bytes of input make a job: its
+ * length (two bytes), key, offset and flags. The plaintext is the input, repeated.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static size_t parse(const uint8_t *data, size_t size)
 	return n;
 }
 
-/* Jobs from src to dst, or within dst after what src holds was copied there. */
+/* Makes jobs from src to dst. For a job in place, src is copied to dst first. */
 static void make_jobs(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -96,7 +96,7 @@ static void fuzz_seal(const struct aead_backend *backend, size_t n)
 		require(memcmp(packets[i].dst, packets[i].expected, STRIDE) == 0);
 }
 
-/* Opens what was sealed to dst; the plaintext is then in expected. */
+/* Opens the packets that fuzz_seal() left in dst. */
 static void fuzz_open(const struct aead_backend *backend, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_batch.h - random batches of AEAD jobs, held against libsodium's one-by-one functions.
+ * aead_batch.h - random batches of AEAD jobs, compared with libsodium's functions for one packet.
  *
- *      actual:    ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   what the backend writes to
- *      expected:  ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   the same, made by libsodium
+ *      actual:    ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   written by the backend
+ *      expected:  ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   written by libsodium
  *
- * Between the packets there is filler, of random length so that every alignment occurs. The two must
- * be equal as a whole: a byte written next to a packet is found like a wrong one inside.
+ * The filler between packets has random lengths, so that every alignment occurs. The two arenas are
+ * compared as a whole, so that a byte written outside a packet is found, too.
  *
  * Include after cmocka.h.
  */
@@ -31,16 +31,16 @@ struct batch {
 	bool in_place;
 	struct aead_job jobs[BATCH_MAX];
 	bool altered[BATCH_MAX];
-	size_t used; /* of the arenas */
+	size_t used; /* bytes of the arenas that are in use */
 	uint8_t keys[BATCH_KEYS][AEAD_KEY_LEN];
-	uint8_t pool[2 * BATCH_LEN_MAX]; /* plaintext is taken from */
+	uint8_t pool[2 * BATCH_LEN_MAX]; /* random bytes that plaintexts are taken from */
 	uint8_t source[BATCH_ARENA], source_before[BATCH_ARENA];
 	uint8_t actual[BATCH_ARENA], expected[BATCH_ARENA];
 };
 
 static uint64_t batch_seed = 1;
 
-/* xorshift64*: the tests must be the same on every run. */
+/* xorshift64*, with a fixed seed so that every run tests the same packets. */
 static inline uint32_t batch_random(uint32_t below)
 {
 	batch_seed ^= batch_seed >> 12;
@@ -73,7 +73,7 @@ static inline void batch_nonce(uint8_t nonce[static 12], uint64_t counter)
 		nonce[4 + i] = (uint8_t)(counter >> 8 * i);
 }
 
-/* Places @n packets of the @lengths into the arenas. Their contents are still to be written. */
+/* Places @n packets of the given @lengths in the arenas. The caller then writes their contents. */
 static inline void batch_lay_out(struct batch *b, const uint32_t *lengths, size_t n, bool in_place)
 {
 	size_t at = 0;
@@ -119,7 +119,7 @@ static inline void batch_reference_seal(const struct batch *b, size_t i, uint8_t
 		out, out + j->len, NULL, batch_plain(b, i), j->len, NULL, 0, NULL, nonce, j->key);
 }
 
-/* The arenas as a whole, and the sources as they were. */
+/* Checks that the arenas are equal and that the sources did not change. */
 static inline void batch_compare(const struct batch *b)
 {
 	assert_memory_equal(b->actual, b->expected, b->used);
@@ -141,7 +141,7 @@ static inline void batch_seal(struct batch *b, const struct aead_backend *backen
 	batch_compare(b);
 }
 
-/* Opens what libsodium sealed, after each packet was altered with a chance of 1 in @one_in. */
+/* Opens packets that libsodium sealed. Each is altered first with a chance of 1 in @one_in. */
 static inline void batch_open(struct batch *b, const struct aead_backend *backend, uint32_t one_in)
 {
 	memset(b->actual, BATCH_FILLER, b->used);
@@ -150,7 +150,8 @@ static inline void batch_open(struct batch *b, const struct aead_backend *backen
 		size_t at = batch_at(b, i), len = b->jobs[i].len;
 		uint8_t *sealed = (b->in_place ? b->actual : b->source) + at;
 
-		b->jobs[i].ok = batch_random(2); /* must be written in either case */
+		b->jobs[i].ok = batch_random(
+			2); /* a wrong value, which must be overwritten in half of the cases */
 		batch_reference_seal(b, i, sealed);
 		b->altered[i] = batch_random(one_in) == 0;
 		if (b->altered[i])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes.h - tests of a lanes backend's insides: ChaCha20 and Poly1305 in each lane. Included by
- * test_aead_avx2.c and test_aead_avx512.c, which include the backend first; after cmocka.h.
+ * aead_lanes.h - tests of the static functions of a backend with lanes: ChaCha20 and Poly1305 in
+ * each lane. The including test must include cmocka.h and the backend's .c file first.
  */
 #ifndef WGXDP_TESTS_AEAD_LANES_H
 #define WGXDP_TESTS_AEAD_LANES_H
@@ -30,7 +30,7 @@ struct chacha_vector {
 	uint8_t plain[ROOM], cipher[ROOM], key[32], number[4], nonce[8];
 };
 
-/* Slot @slot of @used computes the bytes from @at on, the others something else. */
+/* Checks the block at @at, computed in slot @slot while the other slots compute something else. */
 static void check_slot(const struct chacha_vector *v, size_t at, size_t slot, size_t used)
 {
 	alignas(64) static uint8_t out[SLOTS][BLOCK_LEN];
@@ -56,7 +56,7 @@ static void check_slot(const struct chacha_vector *v, size_t at, size_t slot, si
 		assert_int_equal(out[s][0], 0x55);
 }
 
-/* 1. chacha20.txt in each slot, and with each number of slots in use. */
+/* 1. The vectors of chacha20.txt, in each slot and with each number of slots in use. */
 static void test_chacha20(void **state)
 {
 	static struct vectors file;
@@ -76,7 +76,7 @@ static void test_chacha20(void **state)
 	}
 }
 
-/* 2. poly1305.txt in each lane, the others busy with something else; taken in two parts. */
+/* 2. The vectors of poly1305.txt, split in two parts, in each lane while the others are busy. */
 static void test_poly1305(void **state)
 {
 	static uint8_t data[ROOM], noise[ROOM], key[32], tag[16], out[16];
@@ -97,10 +97,10 @@ static void test_poly1305(void **state)
 				struct poly poly;
 
 				for (int l = 0; l < STRIPS; l++) {
-					enter(&poly, l, l == lane ? &mac : &other);
+					strip_start(&poly, l, l == lane ? &mac : &other);
 					at[l] = l == lane ? data : noise;
 				}
-				prepare(&poly);
+				compute_factors(&poly);
 				absorb(&poly, at, first / 16);
 				for (int l = 0; l < STRIPS; l++)
 					at[l] += first;
@@ -112,7 +112,7 @@ static void test_poly1305(void **state)
 	}
 }
 
-/* The AEAD's tag by libsodium's Poly1305. */
+/* Computes the AEAD's tag of the packet with libsodium's Poly1305. */
 static void reference_tag(uint8_t tag[16], const struct mac *mac)
 {
 	const uint8_t zero[16] = { 0 };
@@ -137,7 +137,7 @@ static void fill(uint8_t *p, size_t n, unsigned int how)
 	}
 }
 
-/* 3. One packet alone, dealt to all lanes or not: every length, extreme keys and data among them. */
+/* 3. One packet alone, of every length up to 4096, with random and extreme keys and data. */
 static void test_alone(void **state)
 {
 	static uint8_t data[4096];
@@ -158,7 +158,7 @@ static void test_alone(void **state)
 	}
 }
 
-/* 4. Lanes that fall idle and are taken again: many packets of lengths that fit badly. */
+/* 4. Many packets of different lengths, so that lanes become idle and take another packet. */
 static void test_lanes_refilled(void **state)
 {
 	enum { N = 5 * STRIPS + 3 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_aead.c - every backend against published and chosen vectors; what is refused; bounds. */
+/* test_aead.c - every backend: published vectors, altered packets, and accesses out of bounds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "crypto/aead.h"
 #include "vectors.h"
 
-#define ROOM 1024 /* no vector is longer */
+#define ROOM 1024 /* bytes; no vector is longer */
 #define VECTORS_MAX 512
 
 #define FOR_EACH_BACKEND(b)                                                                        \
@@ -29,7 +29,8 @@ static uint64_t from_little_endian(const uint8_t *p)
 	return x;
 }
 
-/* --- with associated data ----------------------------------------------------------------------- */
+/* --- with associated data
+ * ----------------------------------------------------------------------- */
 
 struct message {
 	uint8_t key[AEAD_KEY_LEN], ad[64], plain[ROOM], sealed[ROOM];
@@ -53,7 +54,7 @@ static void read_message(struct message *m)
 	assert_false(vectors_next(&v));
 }
 
-/* RFC 8439 A.5, and every bit of it altered. */
+/* The vector of RFC 8439 A.5 opens, and does not open with any single bit altered. */
 static void test_ad(void **state)
 {
 	struct message m;
@@ -89,7 +90,8 @@ static void test_ad(void **state)
 				  m.counter ^ 1, m.key));
 }
 
-/* Too short for a tag: refused without touching anything. In place; nothing but a tag. */
+/* A message shorter than a tag is refused and nothing is written. An empty plaintext and sealing in
+ * place work. */
 static void test_ad_limits(void **state)
 {
 	struct message m;
@@ -112,7 +114,7 @@ static void test_ad_limits(void **state)
 	assert_memory_equal(out, m.plain, m.len);
 }
 
-/* draft-irtf-cfrg-xchacha A.3.1 */
+/* The vector of draft-irtf-cfrg-xchacha A.3.1 */
 static void test_xchacha(void **state)
 {
 	static const char plain[] =
@@ -146,7 +148,8 @@ static void test_xchacha(void **state)
 	}
 }
 
-/* --- batches ------------------------------------------------------------------------------------ */
+/* --- batches
+ * ------------------------------------------------------------------------------------ */
 
 struct packet {
 	uint8_t key[AEAD_KEY_LEN], plain[ROOM], sealed[ROOM], out[ROOM];
@@ -201,7 +204,8 @@ static void run(void (*batch)(struct aead_job *, size_t), size_t size)
 		batch(jobs + i, n_packets - i < size ? n_packets - i : size);
 }
 
-/* 1. Sealed and opened alone, in batches that fit no number of lanes, and all at once. */
+/* 1. Wycheproof's vectors, one by one, in batches that do not match the number of lanes, and all in
+ * one batch. */
 static void test_vectors(void **state)
 {
 	static const size_t sizes[] = { 1, 3, 32, 37, VECTORS_MAX };
@@ -262,7 +266,7 @@ static void alter(size_t i, enum alteration how, uint8_t bit)
 	}
 }
 
-/* 2. Every third packet of a batch altered, one way after the other: it alone is refused. */
+/* 2. For each kind of alteration: exactly the altered packets of a batch are refused. */
 static void test_altered(void **state)
 {
 	const struct aead_backend *backend;
@@ -294,7 +298,7 @@ static void test_altered(void **state)
 	}
 }
 
-/* 3. Every single bit of packets of some lengths: refused, nothing of it comes out. */
+/* 3. Packets with any single bit altered are refused, and their output is zero. */
 static void test_each_bit(void **state)
 {
 	static const uint32_t lengths[] = { 0, 1, 16, 17, 64, 129 };
@@ -333,12 +337,13 @@ static void test_each_bit(void **state)
 	}
 }
 
-/* --- bounds ------------------------------------------------------------------------------------- */
+/* --- bounds
+ * ------------------------------------------------------------------------------------- */
 
 #define FENCED 8
 #define FENCE_ROOM 8192
 
-/* FENCE_ROOM bytes between two pages that cannot be touched. */
+/* Allocates FENCE_ROOM bytes between two pages that fault on access. */
 static uint8_t *fenced_new(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -357,7 +362,7 @@ static void fenced_free(uint8_t *p)
 	munmap(p - page, FENCE_ROOM + 2 * page);
 }
 
-/* @len bytes that end, or begin, at a fence. */
+/* Returns @len bytes that end (or begin) at a fence. */
 static uint8_t *against(uint8_t *room, size_t len, bool at_end)
 {
 	return at_end ? room + FENCE_ROOM - len : room;
@@ -386,7 +391,7 @@ static void run_fenced(const struct aead_backend *backend, uint8_t *rooms[3 * FE
 		assert_true(batch[i].ok);
 }
 
-/* 4. No byte before or after key, source and destination is read or written. */
+/* 4. No byte outside of key, source and destination is read or written. */
 static void test_fences(void **state)
 {
 	const struct aead_backend *backend;

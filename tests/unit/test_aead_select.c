@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_aead_select.c - which backend is chosen, and that a wrong one is found out. */
+/* test_aead_select.c - the choice of a backend, and that the self-test finds faulty ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The backends at the head of the table are ours to break. */
+/* The test defines the first two backends of the table itself, so that it can break them. */
 #define aead_avx512 first
 #define aead_avx2 second
 #include "crypto/aead.c" /* NOLINT(bugprone-suspicious-include) */
@@ -69,7 +69,7 @@ static bool is_second_usable(void)
 const struct aead_backend first = { "first", is_first_usable, broken_seal, broken_open };
 const struct aead_backend second = { "second", is_second_usable, NULL, NULL };
 
-/* 1. A backend without fault passes, one with any fault does not. */
+/* 1. A correct backend passes the self-test, and a backend with any of the faults fails it. */
 static void test_selftest(void **state)
 {
 	(void)state;
@@ -78,7 +78,7 @@ static void test_selftest(void **state)
 		assert_int_equal(aead_selftest(&first), fault == NONE);
 }
 
-/* 2. Automatic choice: the best that is usable and right; the first that failed is named. */
+/* 2. "auto" takes the first usable backend that passes, and reports the first one that failed. */
 static void test_auto(void **state)
 {
 	static const char *const names[] = { NULL, "auto" };
@@ -106,7 +106,7 @@ static void test_auto(void **state)
 	}
 }
 
-/* 3. By name: refused for three reasons, and then the one in force stays. */
+/* 3. A named backend is refused for each of three reasons, and then the old one stays in use. */
 static void test_named(void **state)
 {
 	const char *failed;
@@ -133,7 +133,7 @@ static void test_named(void **state)
 	assert_string_equal(aead_name(), "libsodium");
 }
 
-/* 4. What is chosen is what runs; how many are right is counted. */
+/* 4. The chosen backend runs, and aead_open_batch() counts the packets that open. */
 static void test_batch(void **state)
 {
 	uint8_t key[AEAD_KEY_LEN] = { 1 }, sealed[3][64], out[3][64];
@@ -158,7 +158,8 @@ static void test_batch(void **state)
 	assert_int_equal(aead_open_batch(jobs, 3), 0);
 }
 
-/* 5. The table: names differ, the last is the reference and runs everywhere. */
+/* 5. The names in the table differ, and the last backend is the reference, which is always
+ * usable. */
 static void test_table(void **state)
 {
 	const struct aead_backend *b, *other, *last = &first;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_aead_traces.c - what a batch leaves behind. It runs in a thread with a stack of ours, which is
- * then searched, like the vector registers, for the key, for the key stream and for Poly1305's r.
+ * test_aead_traces.c - secrets that a batch leaves behind. The test runs a batch in a thread whose
+ * stack it owns. Then it searches the stack and the vector registers for the key, the key stream
+ * and Poly1305's r.
  *
- * libsodium's own traces are its affair.
+ * The libsodium backend is not tested, because wgxdp cannot wipe libsodium's stack frames.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +24,7 @@
 #define N 40 /* more than one window */
 #define ROOM 2048
 #define STACK_LEN (128 * 1024)
-#define STREAM_WORDS 32 /* of each packet's key stream that are looked for */
+#define STREAM_WORDS 32 /* words of each packet's key stream that the test searches for */
 #define LIMBS 5
 #define FILLER 0x55
 
@@ -36,7 +37,7 @@ struct run {
 	size_t n;
 	bool open;
 	_Alignas(64) uint8_t registers[32][64];
-	const uint8_t *touched; /* the stack from here on was used */
+	const uint8_t *touched; /* lowest address of the stack that was used */
 };
 
 static bool has_avx512(void)
@@ -73,7 +74,7 @@ static void *run_batch(void *arg)
 	return NULL;
 }
 
-/* Is there anywhere, at a multiple of four, this pair of words? */
+/* True if the two words follow each other in @p, at a multiple of four bytes. */
 static bool holds(const void *p, size_t n, uint32_t first, uint32_t second)
 {
 	const uint32_t *words = p;
@@ -91,7 +92,7 @@ static void assert_pair_gone(const struct run *r, uint32_t first, uint32_t secon
 	assert_false(holds(r->registers, sizeof(r->registers), first, second));
 }
 
-/* Words side by side, as in rows and byte strings, and each beside itself, as in lanes. */
+/* Neighbouring words occur in rows and byte strings; a word beside itself occurs in lanes. */
 static void assert_words_gone(const struct run *r, const uint32_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -101,7 +102,7 @@ static void assert_words_gone(const struct run *r, const uint32_t *words, size_t
 	}
 }
 
-/* The limbs of r, each in 64 bits. */
+/* Limbs of r, each in 64 bits. */
 static void assert_r_gone(const struct run *r, const uint8_t *one_time_key)
 {
 	uint64_t low, high, limbs[LIMBS];
@@ -146,7 +147,8 @@ static void run_and_search(const struct aead_backend *backend, size_t n, uint32_
 		};
 	}
 	if (open) {
-		backend->seal_batch(r.jobs, n); /* on this stack, which is not searched */
+		backend->seal_batch(r.jobs,
+				    n); /* runs on the test's own stack, which is not searched */
 		for (size_t i = 0; i < n; i++) {
 			memcpy(text[i], out[i], len + AEAD_TAG_LEN);
 			text[i][0] ^= i % 4 == 3;
@@ -161,11 +163,11 @@ static void run_and_search(const struct aead_backend *backend, size_t n, uint32_
 	for (r.touched = stack; r.touched < stack + STACK_LEN && *r.touched == FILLER;)
 		r.touched += 8;
 	assert_in_range(r.touched - stack, STACK_LEN / 2,
-			STACK_LEN - 4096); /* else it was not ours */
+			STACK_LEN - 4096); /* else the thread used another stack */
 	search(&r);
 }
 
-/* 1. Neither the key nor what was made of it is left, whichever way the batch went. */
+/* 1. No code path leaves the key, the key stream or r behind. */
 static void test_nothing_left(void **state)
 {
 	static const size_t sizes[] = { 1, 2, 3, 5, 9, N };

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead.c - the choice of a backend: by name or by what the CPU can do, and only after it has
- * given the known answers. docs/aead.md explains the backends.
+ * aead.c - chooses the AEAD backend: the one the user named, or the fastest one that this CPU runs.
+ *
+ * No backend is used before it has passed the known-answer test. docs/aead.md explains the
+ * backends.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "crypto/aead_backends.h"
 
-/* Best first. The last one is the reference; it runs everywhere. */
+/* Fastest first. The last one is the reference backend, which runs on every CPU. */
 static const struct aead_backend *const backends[] = {
 #if defined(__x86_64__)
 	&aead_avx512,
@@ -19,7 +21,7 @@ static const struct aead_backend *const backends[] = {
 
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
-/* Written by aead_select() only, before there are other threads. */
+/* Only aead_select() writes this, before other threads are started. */
 static const struct aead_backend *current = &aead_libsodium;
 
 const struct aead_backend *aead_backend(size_t i)
@@ -27,7 +29,7 @@ const struct aead_backend *aead_backend(size_t i)
 	return i < N_BACKENDS ? backends[i] : NULL;
 }
 
-/* The best backend that is usable and gives the known answers; *@failed as in aead_select(). */
+/* Chooses the first usable backend that passes the test. *@failed: as for aead_select(). */
 static int select_best(const char **failed)
 {
 	for (size_t i = 0; i < N_BACKENDS; i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_avx2.c - 8 ChaCha20 blocks and 4 Poly1305 packets side by side, in the 256-bit registers.
+ * aead_avx2.c - the AEAD in 256-bit registers: 8 ChaCha20 blocks or 4 Poly1305 packets at a time.
  *
- * This file tells the lanes code, which it shares with aead_avx512.c, what the registers can do.
- * docs/aead.md draws the lanes.
+ * This file holds the operations that differ between register widths. The algorithms are in
+ * aead_lanes_*.h, which aead_avx512.c compiles for its own width. docs/aead.md draws the lanes.
  */
 #if defined(__x86_64__)
 
@@ -13,12 +13,12 @@
 #include <string.h>
 
 #include "crypto/aead_backends.h"
-#include "crypto/aead_poly64.h"
+#include "crypto/aead_poly_scalar.h"
 #include "crypto/ct.h"
 #include "crypto/wipe.h"
 
-/* Short loops over the words and limbs must be unrolled for them to live in registers: clang does
- * that at -O2, gcc at -O3. */
+/* The compiler must unroll the short loops over words and limbs, because only then do the arrays
+ * live in registers. clang unrolls them at -O2, gcc only at -O3. */
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
 #else
@@ -33,13 +33,13 @@
 typedef uint32_t v32 __attribute__((vector_size(4 * LANES)));
 typedef uint64_t v64 __attribute__((vector_size(4 * LANES)));
 
-/* The product of the low halves of each lane. */
+/* Multiplies the low 32 bits of each 64-bit lane. */
 static INLINE v64 mul32(v64 a, v64 b)
 {
 	return (v64)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 
-/* Rotations by whole bytes are one shuffle; the others are two shifts and an or. */
+/* A rotation by whole bytes is one shuffle; any other rotation is two shifts and an OR. */
 static INLINE v32 rotl16(v32 x)
 {
 	const __m256i order =
@@ -58,7 +58,7 @@ static INLINE v32 rotl8(v32 x)
 	return (v32)_mm256_shuffle_epi8((__m256i)x, order);
 }
 
-/* The four words of each 128 bits, turned left by one, two, three. */
+/* Rotate the four words of each 128 bits to the left by one, two or three words. */
 static INLINE v32 turn1(v32 x)
 {
 	return (v32)_mm256_shuffle_epi32((__m256i)x, 0x39);
@@ -79,7 +79,7 @@ static INLINE void clear_registers(void)
 	_mm256_zeroall();
 }
 
-/* The 256-bit parts of a register; here there is one. */
+/* Makes a register from its 256-bit parts. This width has only one part. */
 static INLINE v32 join(const __m256i part[static LANES / 8])
 {
 	return (v32)part[0];

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_avx512.c - 16 ChaCha20 blocks and 8 Poly1305 packets side by side, in the 512-bit registers.
+ * aead_avx512.c - the AEAD in 512-bit registers: 16 ChaCha20 blocks or 8 Poly1305 packets at a
+ * time.
  *
- * As aead_avx2.c, with registers twice as wide, twice as many, and with a rotation.
+ * Compared with aead_avx2.c the registers are twice as wide, there are twice as many of them, and
+ * one instruction rotates by any number of bits.
  */
 #if defined(__x86_64__)
 
@@ -12,12 +14,12 @@
 #include <string.h>
 
 #include "crypto/aead_backends.h"
-#include "crypto/aead_poly64.h"
+#include "crypto/aead_poly_scalar.h"
 #include "crypto/ct.h"
 #include "crypto/wipe.h"
 
-/* Short loops over the words and limbs must be unrolled for them to live in registers: clang does
- * that at -O2, gcc at -O3. */
+/* The compiler must unroll the short loops over words and limbs, because only then do the arrays
+ * live in registers. clang unrolls them at -O2, gcc only at -O3. */
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl"))), apply_to = function)
 #else
@@ -32,7 +34,7 @@
 typedef uint32_t v32 __attribute__((vector_size(4 * LANES)));
 typedef uint64_t v64 __attribute__((vector_size(4 * LANES)));
 
-/* The product of the low halves of each lane. */
+/* Multiplies the low 32 bits of each 64-bit lane. */
 static INLINE v64 mul32(v64 a, v64 b)
 {
 	return (v64)_mm512_mul_epu32((__m512i)a, (__m512i)b);
@@ -48,7 +50,7 @@ static INLINE v32 rotl8(v32 x)
 	return (v32)_mm512_rol_epi32((__m512i)x, 8);
 }
 
-/* The four words of each 128 bits, turned left by one, two, three. */
+/* Rotate the four words of each 128 bits to the left by one, two or three words. */
 static INLINE v32 turn1(v32 x)
 {
 	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x39);
@@ -64,7 +66,7 @@ static INLINE v32 turn3(v32 x)
 	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x93);
 }
 
-/* zeroall knows the lower sixteen only. */
+/* vzeroall clears only the lower sixteen registers. */
 static INLINE void clear_registers(void)
 {
 	__asm__ volatile("vpxorq %%zmm16, %%zmm16, %%zmm16\n\tvpxorq %%zmm17, %%zmm17, %%zmm17\n\t"
@@ -82,7 +84,7 @@ static INLINE void clear_registers(void)
 	_mm256_zeroall();
 }
 
-/* The 256-bit parts of a register. */
+/* Makes a register from its two 256-bit parts. */
 static INLINE v32 join(const __m256i part[static LANES / 8])
 {
 	return (v32)_mm512_inserti64x4(_mm512_castsi256_si512(part[0]), part[1], 1);

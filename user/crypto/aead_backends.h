@@ -5,11 +5,11 @@
 
 #include "crypto/aead.h"
 
-/* aead_libsodium.c: the reference; runs everywhere. */
+/* aead_libsodium.c: the reference, which runs on every CPU. */
 extern const struct aead_backend aead_libsodium;
 
 #if defined(__x86_64__)
-/* aead_avx512.c: 16 lanes of 32 bits; aead_avx2.c: 8. */
+/* aead_avx512.c: 16 lanes of 32 bits. aead_avx2.c: 8 lanes. */
 extern const struct aead_backend aead_avx512, aead_avx2;
 #endif
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_batch.h - seal and open over the lanes. Included by a backend's file only.
+ * aead_lanes_batch.h - sealing and opening of batches with lanes. Only backends include this file.
  *
- * The blocks of all packets form one queue, and the lanes take from it as they come:
+ * The ChaCha20 blocks of all packets form one queue, and the lanes take blocks from it in order.
+ * Below, K is block 0 of a packet, which is its Poly1305 key; a0, a1 are blocks of packet a:
  *
- *     seal   K0 a0 a1 a2 K1 b0 K2 c0 | c1 c2 c3 ...      K: block 0, the packet's Poly1305 key
- *     open   K0 K1 K2 K3 K4 K5 K6 K7 | ... then, of the packets whose tag was right, a0 a1 a2 b0 ...
+ *     seal   Ka a0 a1 a2 Kb b0 Kc c0 | c1 c2 c3 ...
+ *     open   Ka Kb Kc Kd Ke Kf Kg Kh | ... then the tags are checked, then a0 a1 a2 b0 ...
  *
- * A forged packet is thus never decrypted.
+ * Opening queues the data blocks only of packets whose tag was right, so a forged packet is never
+ * decrypted.
  */
 #ifndef WGXDP_AEAD_LANES_BATCH_H
 #define WGXDP_AEAD_LANES_BATCH_H
@@ -15,43 +17,44 @@
 #include "crypto/aead_lanes_chacha.h"
 #include "crypto/aead_lanes_poly.h"
 
-#define WINDOW 32 /* packets; what they touch should stay near */
+#define WINDOW 32 /* packets at a time, so that their bytes stay in the cache between two passes */
 
-/* What callees use of the stack at most: where lanes were used, and where they were not. */
-#define BURN_BYTES (6 * 1024)
-#define BURN_SHALLOW_BYTES (2 * 1024)
+/* Upper bounds of the stack that callees use: with lanes, and with rows and scalar code only. */
+#define DEEP_STACK_BYTES (6 * 1024)
+#define SHALLOW_STACK_BYTES (2 * 1024)
 
-/* The end of a packet, which is in the slot's scratch. */
+/* Where the bytes of a partial block go, which is computed in the slot's scratch. */
 struct output {
 	uint8_t *dst;
 	size_t len;
 };
 
-/* What a part of the batch needs. */
+/* The working memory for up to WINDOW packets of a batch. */
 struct window {
-	/* Secret; clean() knows how much of it was written: */
-	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* what is no whole block, or waits */
-	uint8_t keys[WINDOW][BLOCK_LEN];	       /* the first half is used */
+	/* Secret. wipe_traces() knows which parts of it were written. */
+	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* partial blocks; unused key stream */
+	uint8_t keys[WINDOW][BLOCK_LEN];	       /* Poly1305 keys, in the first half */
 	uint8_t tags[WINDOW][AEAD_TAG_LEN];
 	struct poly poly;
-	/* Public: */
+	/* Public. */
 	struct mac macs[WINDOW];
 	struct blocks blocks;
 	struct output outputs[SLOTS];
-	size_t used;	/* of the slots */
-	size_t touched; /* of the scratch */
+	size_t used;	/* slots that hold a block */
+	size_t touched; /* slots of the scratch that were written */
 };
 
 static const uint8_t zeros[BLOCK_LEN];
 
-/* Computes what is in the slots. */
+/* Computes the blocks in the slots. */
 static void compute(struct window *w)
 {
 	size_t slots = slots_for(w->used);
 
 	if (slots > w->touched)
 		w->touched = slots;
-	/* A slot without work repeats the first one's. */
+	/* Slots without a block compute the first packet's key stream, and nobody reads the
+	 * result. */
 	for (size_t i = w->used; i < slots; i++) {
 		w->blocks.key[i] = w->blocks.key[0];
 		w->blocks.src[i] = zeros;
@@ -60,7 +63,7 @@ static void compute(struct window *w)
 	keystream(&w->blocks, w->used);
 }
 
-/* Computes and puts out what is in the slots, and empties them. */
+/* Computes the blocks in the slots, writes out the partial ones and empties the slots. */
 static void flush(struct window *w)
 {
 	if (w->used == 0)
@@ -73,9 +76,9 @@ static void flush(struct window *w)
 	w->used = 0;
 }
 
-/* Takes a slot for block @number of the packet: @dst := @src ^ key stream. */
-static INLINE void push(struct window *w, const struct aead_job *job, uint32_t number,
-			const uint8_t *src, uint8_t *dst, size_t len)
+/* Queues block @number of the packet's key stream: @dst := @src ^ block. */
+static INLINE void queue_block(struct window *w, const struct aead_job *job, uint32_t number,
+			       const uint8_t *src, uint8_t *dst, size_t len)
 {
 	size_t i;
 
@@ -96,19 +99,19 @@ static INLINE void push(struct window *w, const struct aead_job *job, uint32_t n
 	w->outputs[i] = (struct output){ .dst = dst, .len = len };
 }
 
-static void push_key(struct window *w, const struct aead_job *job, uint8_t *key)
+static void queue_key(struct window *w, const struct aead_job *job, uint8_t *key)
 {
-	push(w, job, 0, zeros, key, BLOCK_LEN);
+	queue_block(w, job, 0, zeros, key, BLOCK_LEN);
 }
 
-static void push_data(struct window *w, const struct aead_job *job)
+static void queue_data(struct window *w, const struct aead_job *job)
 {
 	uint32_t number = 1;
 
 	for (size_t at = 0; at < job->len; at += BLOCK_LEN) {
 		size_t len = job->len - at < BLOCK_LEN ? job->len - at : BLOCK_LEN;
 
-		push(w, job, number++, job->src + at, job->dst + at, len);
+		queue_block(w, job, number++, job->src + at, job->dst + at, len);
 	}
 }
 
@@ -120,8 +123,8 @@ static size_t data_blocks(const struct aead_job *job)
 static void seal_window(struct window *w, struct aead_job *jobs, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		push_key(w, &jobs[i], w->keys[i]);
-		push_data(w, &jobs[i]);
+		queue_key(w, &jobs[i], w->keys[i]);
+		queue_data(w, &jobs[i]);
 	}
 	flush(w);
 	for (size_t i = 0; i < n; i++)
@@ -130,13 +133,13 @@ static void seal_window(struct window *w, struct aead_job *jobs, size_t n)
 	mac_many(&w->poly, w->macs, n);
 }
 
-/* Constant time: which bit differs is not asked. */
+/* Returns zero if the tags are equal. Constant time, because no bit is looked at alone. */
 static uint64_t tags_differ(const uint8_t *a, const uint8_t *b)
 {
 	return (load64(a) ^ load64(b)) | (load64(a + 8) ^ load64(b + 8));
 }
 
-/* Sets every job's ok. The packets' Poly1305 keys are there. */
+/* Checks the tags and sets the ok of every job. w->keys holds the Poly1305 keys. */
 static void verify(struct window *w, struct aead_job *jobs, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -153,23 +156,23 @@ static void verify(struct window *w, struct aead_job *jobs, size_t n)
 static void open_window(struct window *w, struct aead_job *jobs, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		push_key(w, &jobs[i], w->keys[i]);
+		queue_key(w, &jobs[i], w->keys[i]);
 	flush(w);
 	verify(w, jobs, n);
 	for (size_t i = 0; i < n; i++) {
 		if (jobs[i].ok)
-			push_data(w, &jobs[i]);
+			queue_data(w, &jobs[i]);
 		else
 			memset(jobs[i].dst, 0, jobs[i].len);
 	}
 	flush(w);
 }
 
-/* The packet's key stream, to where it waits for the verdict. */
-static void push_stream(struct window *w, const struct aead_job *job)
+/* Queues the packet's key stream to scratch, where it stays until the tag has been checked. */
+static void queue_stream(struct window *w, const struct aead_job *job)
 {
 	for (uint32_t number = 1; number <= data_blocks(job); number++)
-		push(w, job, number, zeros, w->scratch[w->used], BLOCK_LEN);
+		queue_block(w, job, number, zeros, w->scratch[w->used], BLOCK_LEN);
 }
 
 static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *stream)
@@ -182,10 +185,10 @@ static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *st
 	}
 }
 
-/* Decrypts with the key stream from @slot on. */
+/* Decrypts the packet with the key stream in scratch, which begins at @slot. */
 static void decrypt(struct window *w, const struct aead_job *job, size_t slot)
 {
-	uint8_t *end = w->keys[0]; /* no longer needed */
+	uint8_t *end = w->keys[0]; /* free: the keys are not needed after the tags were checked */
 	size_t at = 0, rest = job->len % BLOCK_LEN;
 
 	for (; at + BLOCK_LEN <= job->len; at += BLOCK_LEN)
@@ -197,15 +200,17 @@ static void decrypt(struct window *w, const struct aead_job *job, size_t slot)
 	memcpy(job->dst + at, end, rest);
 }
 
-/* As above for packets all of whose blocks fit into the slots: computed once, put out later. */
-static void open_few(struct window *w, struct aead_job *jobs, size_t n)
+/* Opens packets whose blocks all fit into the slots. The key stream is computed together with the
+ * Poly1305 keys, because running the lanes twice would cost more than the key stream that is
+ * computed in vain for a forgery. */
+static void open_in_one_pass(struct window *w, struct aead_job *jobs, size_t n)
 {
 	size_t slot = n;
 
 	for (size_t i = 0; i < n; i++)
-		push_key(w, &jobs[i], w->keys[i]);
+		queue_key(w, &jobs[i], w->keys[i]);
 	for (size_t i = 0; i < n; i++)
-		push_stream(w, &jobs[i]);
+		queue_stream(w, &jobs[i]);
 	compute(w);
 	w->used = 0;
 	verify(w, jobs, n);
@@ -218,7 +223,7 @@ static void open_few(struct window *w, struct aead_job *jobs, size_t n)
 	}
 }
 
-static bool are_few(const struct aead_job *jobs, size_t n)
+static bool fit_into_slots(const struct aead_job *jobs, size_t n)
 {
 	size_t blocks = n;
 
@@ -227,24 +232,24 @@ static bool are_few(const struct aead_job *jobs, size_t n)
 	return blocks <= SLOTS;
 }
 
-/* Overwrites what callees' frames held: the state of ChaCha20 and sums, which the compiler keeps on the
- * stack where registers do not suffice. */
-static __attribute__((noinline)) void burn(void)
+/* Overwrites the stack frames of returned callees. Where registers do not suffice, the compiler
+ * keeps parts of the ChaCha20 state and of Poly1305 sums on the stack. */
+static __attribute__((noinline)) void wipe_deep_stack(void)
 {
-	uint8_t below[BURN_BYTES];
+	uint8_t below[DEEP_STACK_BYTES];
 
 	wipe(below, sizeof(below));
 }
 
-static __attribute__((noinline)) void burn_shallow(void)
+static __attribute__((noinline)) void wipe_shallow_stack(void)
 {
-	uint8_t below[BURN_SHALLOW_BYTES];
+	uint8_t below[SHALLOW_STACK_BYTES];
 
 	wipe(below, sizeof(below));
 }
 
-/* Leaves no secret behind after a batch of @n: in the window, below it on the stack, in registers. */
-static INLINE void clean(struct window *w, size_t n)
+/* Wipes the secrets of a batch of @n: in the window, on the stack below it and in the registers. */
+static INLINE void wipe_traces(struct window *w, size_t n)
 {
 	size_t packets = n < WINDOW ? n : WINDOW;
 
@@ -256,13 +261,13 @@ static INLINE void clean(struct window *w, size_t n)
 	else
 		wipe(&w->poly.one, sizeof(w->poly.one));
 	if (w->touched > ROW_GROUPS * ROWS || w->poly.lanes_used)
-		burn();
+		wipe_deep_stack();
 	else
-		burn_shallow();
+		wipe_shallow_stack();
 	clear_registers();
 }
 
-static INLINE void start(struct window *w)
+static INLINE void window_init(struct window *w)
 {
 	w->used = w->touched = 0;
 	w->poly.lanes_used = false;
@@ -272,26 +277,26 @@ static void seal_batch(struct aead_job *jobs, size_t n)
 {
 	struct window w;
 
-	start(&w);
+	window_init(&w);
 	for (size_t at = 0; at < n; at += WINDOW)
 		seal_window(&w, jobs + at, n - at < WINDOW ? n - at : WINDOW);
-	clean(&w, n);
+	wipe_traces(&w, n);
 }
 
 static void open_batch(struct aead_job *jobs, size_t n)
 {
 	struct window w;
 
-	start(&w);
+	window_init(&w);
 	for (size_t at = 0; at < n; at += WINDOW) {
 		size_t count = n - at < WINDOW ? n - at : WINDOW;
 
-		if (are_few(jobs + at, count))
-			open_few(&w, jobs + at, count);
+		if (fit_into_slots(jobs + at, count))
+			open_in_one_pass(&w, jobs + at, count);
 		else
 			open_window(&w, jobs + at, count);
 	}
-	clean(&w, n);
+	wipe_traces(&w, n);
 }
 
 #endif

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_chacha.h - ChaCha20, LANES blocks side by side. Included by a backend's file only.
+ * aead_lanes_chacha.h - ChaCha20, LANES blocks at a time. Only backends include this file.
  *
  *                 lane 0      lane 1      lane 2   ...
- *         x[0]    word 0      word 0      word 0        Each lane is one block of RFC 8439 2.3, of
- *         x[1]    word 1      word 1      word 1        any packet: its own key, counter and nonce.
- *         ...                                           The rounds need no shuffle between lanes;
- *         x[15]   word 15     word 15     word 15       the way in and out is a transposition.
+ *         x[0]    word 0      word 0      word 0        Each lane computes one block (RFC 8439 2.3)
+ *         x[1]    word 1      word 1      word 1        of any packet, with its own key, number and
+ *         ...                                           nonce. The rounds never mix lanes. Keys
+ *         x[15]   word 15     word 15     word 15       and output are transposed.
  *
- * A round is one long chain of dependent steps, and a lane group of it leaves half of the units
- * idle; so two groups run at a time.
+ * In a round each step depends on the one before, so one group of LANES blocks leaves half of the
+ * execution units idle. Therefore two groups run at a time.
  *
- * Few blocks would leave most lanes idle. They lie the other way:
+ * A few blocks would leave most lanes idle. They are laid out in rows instead:
  *
- *         x[0]    words 0-3 of block 0   words 0-3 of block 1        A quarter round works on whole
- *         x[1]    words 4-7              words 4-7                   rows; for the diagonals the rows
- *         x[2]    words 8-11             words 8-11                  are turned and turned back.
- *         x[3]    words 12-15            words 12-15
+ *         x[0]    words 0-3 of block 0   words 0-3 of block 1        A quarter round works on
+ *         x[1]    words 4-7              words 4-7                   whole rows. The rows are
+ *         x[2]    words 8-11             words 8-11                  rotated before and after
+ *         x[3]    words 12-15            words 12-15                 the diagonals.
  */
 #ifndef WGXDP_AEAD_LANES_CHACHA_H
 #define WGXDP_AEAD_LANES_CHACHA_H
@@ -24,18 +24,18 @@
 #define BLOCK_LEN 64
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
-#define ROWS (LANES / 4) /* blocks in a register that holds a row of each */
+#define ROWS (LANES / 4) /* blocks of which one register holds a row */
 #define ROW_GROUPS 3
 
-/* What goes into the lanes of all groups: the state's words 4-11 are the key, 12 is the number of
- * the block, 13 is zero and 14, 15 are the packet's counter, low word first. [W] 5.4.6 */
+/* The blocks to compute, one per lane. Words 4-11 of the state are the key, word 12 is the number
+ * of the block, word 13 is zero, and words 14 and 15 are the packet's counter. [W] 5.4.6 */
 struct blocks {
 	const uint8_t *key[SLOTS];
-	const uint8_t *src[SLOTS]; /* BLOCK_LEN bytes, to which the key stream is added */
+	const uint8_t *src[SLOTS]; /* BLOCK_LEN bytes, XORed with the key stream to dst */
 	uint8_t *dst[SLOTS];
 	alignas(64) uint32_t number[SLOTS];
-	alignas(64) uint32_t low[SLOTS];
-	alignas(64) uint32_t high[SLOTS];
+	alignas(64) uint32_t low[SLOTS];  /* half of the counter */
+	alignas(64) uint32_t high[SLOTS]; /* the other half */
 };
 
 static const uint32_t sigma[4] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
@@ -45,8 +45,8 @@ static INLINE v32 rotl(v32 x, int n)
 	return x << n | x >> (32 - n);
 }
 
-/* Four quarter rounds, step by step so that each has three others to wait behind: down the columns
- * for @k = 0, down the diagonals for 1. RFC 8439 2.3 */
+/* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. Each step is done
+ * for all four, so that their latencies overlap. RFC 8439 2.3 */
 static INLINE void half_round(v32 x[16], int k)
 {
 	for (int i = 0; i < 4; i++) {
@@ -67,7 +67,7 @@ static INLINE void half_round(v32 x[16], int k)
 	}
 }
 
-/* An 8 x 8 matrix of words: row i becomes column i. */
+/* Transposes an 8 x 8 matrix of 32-bit words. */
 static INLINE void transpose8(__m256i r[8])
 {
 	__m256i t[8], u[8];
@@ -109,16 +109,16 @@ static INLINE void load_state(v32 x[16], const struct blocks *b, int first_slot)
 	x[15] = *(const v32 *)(b->high + first_slot);
 }
 
-/* Puts out @stream, which is the bytes from @at on of the key stream of @slot. */
-static INLINE void emit(const struct blocks *b, int slot, int at, __m256i stream)
+/* Writes 32 bytes of output of @slot, from byte @at on: dst := src ^ @stream. */
+static INLINE void write_half(const struct blocks *b, int slot, int at, __m256i stream)
 {
 	__m256i x = _mm256_loadu_si256((const __m256i *)(b->src[slot] + at));
 
 	_mm256_storeu_si256((__m256i *)(b->dst[slot] + at), _mm256_xor_si256(x, stream));
 }
 
-/* Lane l of @x belongs to slot @first_slot + l. */
-static INLINE void emit_lanes(const struct blocks *b, int first_slot, const v32 x[16])
+/* Writes the output of all lanes. Lane l of @x belongs to slot @first_slot + l. */
+static INLINE void write_lanes(const struct blocks *b, int first_slot, const v32 x[16])
 {
 	__m256i rows[8];
 
@@ -128,12 +128,12 @@ static INLINE void emit_lanes(const struct blocks *b, int first_slot, const v32 
 				rows[i] = part(x[w + i], p);
 			transpose8(rows);
 			for (int i = 0; i < 8; i++)
-				emit(b, first_slot + 8 * p + i, 4 * w, rows[i]);
+				write_half(b, first_slot + 8 * p + i, 4 * w, rows[i]);
 		}
 	}
 }
 
-static INLINE void by_lanes(const struct blocks *b, int groups)
+static INLINE void compute_lanes(const struct blocks *b, int groups)
 {
 	v32 x[GROUPS][16], first[GROUPS][16];
 
@@ -151,11 +151,11 @@ static INLINE void by_lanes(const struct blocks *b, int groups)
 	for (int g = 0; g < groups; g++) {
 		for (int i = 0; i < 16; i++)
 			x[g][i] += first[g][i];
-		emit_lanes(b, g * LANES, x[g]);
+		write_lanes(b, g * LANES, x[g]);
 	}
 }
 
-/* Four quarter rounds, one in each column of the rows. RFC 8439 2.1 */
+/* Four quarter rounds, one for each column of the rows. RFC 8439 2.1 */
 static INLINE void row_round(v32 x[4])
 {
 	x[0] += x[1];
@@ -197,21 +197,21 @@ static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
 	}
 }
 
-static INLINE void emit_rows(const struct blocks *b, int first_slot, const v32 x[4])
+static INLINE void write_rows(const struct blocks *b, int first_slot, const v32 x[4])
 {
 	for (int p = 0; p < LANES / 8; p++) {
 		for (int i = 0; i < 4; i += 2) {
 			__m256i upper = part(x[i], p), lower = part(x[i + 1], p);
 
-			emit(b, first_slot + 2 * p, 16 * i,
-			     _mm256_permute2x128_si256(upper, lower, 0x20));
-			emit(b, first_slot + 2 * p + 1, 16 * i,
-			     _mm256_permute2x128_si256(upper, lower, 0x31));
+			write_half(b, first_slot + 2 * p, 16 * i,
+				   _mm256_permute2x128_si256(upper, lower, 0x20));
+			write_half(b, first_slot + 2 * p + 1, 16 * i,
+				   _mm256_permute2x128_si256(upper, lower, 0x31));
 		}
 	}
 }
 
-static INLINE void by_rows(const struct blocks *b, int first_slot, int groups)
+static INLINE void compute_rows(const struct blocks *b, int first_slot, int groups)
 {
 	v32 x[ROW_GROUPS][4], first[ROW_GROUPS][4];
 
@@ -231,37 +231,38 @@ static INLINE void by_rows(const struct blocks *b, int first_slot, int groups)
 	for (int g = 0; g < groups; g++) {
 		for (int i = 0; i < 4; i++)
 			x[g][i] += first[g][i];
-		emit_rows(b, first_slot + g * ROWS, x[g]);
+		write_rows(b, first_slot + g * ROWS, x[g]);
 	}
 }
 
-/* One function for each shape, so that each has a frame of its own size. */
-static __attribute__((noinline)) void by_rows1(const struct blocks *b, int first_slot)
+/* One function for each shape, so that a small shape does not pay for the stack frame of a large
+ * one. */
+static __attribute__((noinline)) void compute_rows1(const struct blocks *b, int first_slot)
 {
-	by_rows(b, first_slot, 1);
+	compute_rows(b, first_slot, 1);
 }
 
-static __attribute__((noinline)) void by_rows2(const struct blocks *b, int first_slot)
+static __attribute__((noinline)) void compute_rows2(const struct blocks *b, int first_slot)
 {
-	by_rows(b, first_slot, 2);
+	compute_rows(b, first_slot, 2);
 }
 
-static __attribute__((noinline)) void by_rows3(const struct blocks *b, int first_slot)
+static __attribute__((noinline)) void compute_rows3(const struct blocks *b, int first_slot)
 {
-	by_rows(b, first_slot, ROW_GROUPS);
+	compute_rows(b, first_slot, ROW_GROUPS);
 }
 
-static __attribute__((noinline)) void by_lanes1(const struct blocks *b)
+static __attribute__((noinline)) void compute_lanes1(const struct blocks *b)
 {
-	by_lanes(b, 1);
+	compute_lanes(b, 1);
 }
 
-static __attribute__((noinline)) void by_lanes2(const struct blocks *b)
+static __attribute__((noinline)) void compute_lanes2(const struct blocks *b)
 {
-	by_lanes(b, GROUPS);
+	compute_lanes(b, GROUPS);
 }
 
-/* How many slots keystream() computes for @used. */
+/* Returns how many slots keystream() computes if @used of them hold a block. */
 static size_t slots_for(size_t used)
 {
 	if (used <= ROW_GROUPS * ROWS || (used > LANES && used <= LANES + 2 * ROWS))
@@ -275,24 +276,24 @@ static void keystream(const struct blocks *b, size_t used)
 	int first = 0;
 
 	if (used > LANES + 2 * ROWS) {
-		by_lanes2(b);
+		compute_lanes2(b);
 		return;
 	}
 	if (used > ROW_GROUPS * ROWS) {
-		by_lanes1(b);
+		compute_lanes1(b);
 		if (used <= LANES)
 			return;
 		first = LANES;
 	}
 	switch ((used - (size_t)first + ROWS - 1) / ROWS) {
 	case 1:
-		by_rows1(b, first);
+		compute_rows1(b, first);
 		break;
 	case 2:
-		by_rows2(b, first);
+		compute_rows2(b, first);
 		break;
 	default:
-		by_rows3(b, first);
+		compute_rows3(b, first);
 	}
 }
 

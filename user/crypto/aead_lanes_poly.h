@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_poly.h - Poly1305, LANES / 2 packets side by side. Included by a backend's file only.
+ * aead_lanes_poly.h - Poly1305, LANES / 2 packets at a time. Only backends include this file.
  *
  *                  lane 0      lane 1      lane 2   ...
  *         h[0]     limb 0      limb 0      limb 0       Each lane evaluates one strip of 16-byte
  *         ...                                           blocks with the r of its own packet:
  *         h[4]     limb 4      limb 4      limb 4       h := (h + block) r  mod 2^130 - 5
  *
- * A number is five limbs of 26 bits, each in 64, so that sums of products fit without a carry.
- * Two blocks are taken at once, h := (h + m1) r^2 + m2 r, and carried once.
+ * A number is five limbs of 26 bits. Each limb has 64 bits of room, so that sums of products need
+ * no carry. A step adds two blocks, h := (h + m1) r^2 + m2 r, and carries once.
  *
- * Bounds: r's limbs are below 2^26; a carried limb is below 2^26 + 2^12, but the topmost of a power
- * that comes from aead_poly64.h below 2^26.4. So 5 r < 2^28.7, and a sum of ten products stays below
- * 5 (2^27.1 2^28.7 + 2^26 2^28.7) < 2^59.
+ * Bounds: the limbs of r are below 2^26. A carried limb is below 2^26 + 2^12, except that the top
+ * limb of a power from aead_poly_scalar.h is only below 2^26.4. So 5 r < 2^28.7, and a sum of ten
+ * products stays below 5 (2^27.1 2^28.7 + 2^26 2^28.7) < 2^59.
  *
- * A lane runs until its strip ends and then takes the next one, so that packets of different
- * lengths keep the lanes full. A long packet alone is dealt to all lanes, two blocks a turn:
+ * A lane whose strip ends takes the next one, so that packets of different lengths keep all lanes
+ * busy. The blocks of a long packet that comes alone are dealt to all lanes, two per turn:
  *
  *                  lane 0      lane 1      lane 2      lane 3
  *      turn 0      m0  m1      m2  m3      m4  m5      m6  m7       h := (h + m) r^8 + m' r^7
  *      turn 1      m8  m9      m10 m11     m12 m13     m14 m15      the same
- *      last        m16 m17     m18 m19     m20 m21     m22 m23      h := (h + m) r^8 + m' r^7 in lane 0,
- *                                                                   r^6, r^5 in lane 1, ...; then summed
+ *      last        m16 m17     m18 m19     m20 m21     m22 m23      lane 0 as before, lane 1 with
+ *                                                                   r^6 and r^5, and so on; then
+ *                                                                   the lanes are added up
  */
 #ifndef WGXDP_AEAD_LANES_POLY_H
 #define WGXDP_AEAD_LANES_POLY_H
@@ -29,33 +30,34 @@
 #define STRIPS (LANES / 2)
 #define LIMB_BITS 26
 #define LIMB_MASK ((1U << LIMB_BITS) - 1)
-#define TURN (2 * STRIPS)	      /* blocks of a packet that is dealt to all lanes */
-#define DEAL_MIN_BLOCKS (12 * STRIPS) /* of a packet for which that pays */
+#define TURN (2 * STRIPS)	      /* blocks per turn of a packet that is dealt to all lanes */
+#define DEAL_MIN_BLOCKS (12 * STRIPS) /* dealing is faster than scalar code from this length on */
 
-/* Five limbs in each lane. */
+/* One number per lane, in five limbs. */
 union number {
 	v64 limb[5];
 	uint64_t lane[5][STRIPS];
 };
 
-/* To multiply by: what goes past 2^130 comes back in as 5 times itself. */
+/* A number to multiply with. x5 is 5 x, which replaces 2^130 x in a product. */
 struct factor {
 	union number x, x5;
 };
 
-/* A packet to be authenticated: Poly1305 over data, padding and lengths, without AAD. RFC 8439 2.8 */
+/* A packet to authenticate: Poly1305 over data, padding and the two lengths. RFC 8439 2.8 */
 struct mac {
-	const uint8_t *key; /* 32 bytes: r, s */
+	const uint8_t *key; /* 32 bytes: r, then s */
 	const uint8_t *data;
 	size_t len;
-	uint8_t *tag; /* out */
+	uint8_t *tag; /* output */
 };
 
+/* The part of a packet that a lane still has to process. */
 struct strip {
 	const struct mac *mac; /* NULL: the lane is idle */
 	const uint8_t *at;
 	size_t blocks;
-	bool is_tail; /* at points into tail */
+	bool is_tail; /* true if at points into tail */
 	uint8_t tail[2 * POLY_BLOCK_LEN];
 };
 
@@ -63,14 +65,14 @@ struct poly {
 	union number h;
 	struct factor r, r2;
 	struct strip strips[STRIPS];
-	/* of a packet alone */
-	struct poly64 one; /* the rest was written if lanes_used */
+	/* The following are for a packet that is processed alone. */
+	struct poly_scalar one; /* the only member that was written unless lanes_used */
 	struct factor last_r, last_r2;
-	uint64_t powers[TURN][3]; /* of its r, from the first on */
+	uint64_t powers[TURN][3]; /* r, r^2, ... */
 	bool lanes_used;
 };
 
-/* @d := @a * @f, or added to what is there; not carried. */
+/* @d := @d + @a * @f, without carrying. */
 static INLINE void mul_add(v64 d[5], const v64 a[5], const struct factor *f)
 {
 	for (int i = 0; i < 5; i++) {
@@ -85,7 +87,7 @@ static INLINE void carry_to(v64 *to, v64 *from)
 	*from &= (v64){ 0 } + LIMB_MASK;
 }
 
-/* Two chains that run side by side: 0 1 2 3, and 3 4 0 1. */
+/* Carries along two chains, 0 1 2 3 and 3 4 0 1, whose latencies overlap. */
 static INLINE void carry(v64 d[5])
 {
 	v64 top;
@@ -107,7 +109,7 @@ static INLINE void set_x5(struct factor *f)
 		f->x5.limb[i] = f->x.limb[i] + (f->x.limb[i] << 2);
 }
 
-/* @f := @a * @b, ready to multiply by. */
+/* @f := @a * @b */
 static void mul(struct factor *f, const union number *a, const struct factor *b)
 {
 	v64 d[5] = { { 0 } };
@@ -119,7 +121,7 @@ static void mul(struct factor *f, const union number *a, const struct factor *b)
 	set_x5(f);
 }
 
-/* @m := the blocks with @low and @high as halves, each with a one above. RFC 8439 2.5 */
+/* Splits blocks, given as halves, into limbs and sets their 2^128 bit. RFC 8439 2.5 */
 static INLINE void split(v64 m[5], v64 low, v64 high)
 {
 	const v64 mask = (v64){ 0 } + LIMB_MASK;
@@ -131,7 +133,7 @@ static INLINE void split(v64 m[5], v64 low, v64 high)
 	m[4] = high >> 40 | ((v64){ 0 } + (1U << 24));
 }
 
-/* Two blocks from each of the @at: rows of low, high, low, high become columns. */
+/* Loads two blocks from each of the @at. */
 static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[STRIPS], size_t offset)
 {
 	__m256i low1[LANES / 8], high1[LANES / 8], low2[LANES / 8], high2[LANES / 8];
@@ -154,7 +156,7 @@ static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[STRIPS], 
 	split(m2, (v64)join(low2), (v64)join(high2));
 }
 
-/* One block from each. */
+/* Loads one block from each of the @at. */
 static INLINE void load1(v64 m[5], const uint8_t *const at[STRIPS], size_t offset)
 {
 	__m256i low[LANES / 8], high[LANES / 8];
@@ -173,7 +175,8 @@ static INLINE void load1(v64 m[5], const uint8_t *const at[STRIPS], size_t offse
 	split(m, (v64)join(low), (v64)join(high));
 }
 
-/* @h := (@h + m1) @r2 + m2 @r with the two blocks at @offset from each of the @at. */
+/* @h := (@h + m1) * @r2 + m2 * @r, where m1 and m2 are the blocks at @offset from each of the
+ * @at. */
 static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct factor *r,
 			   const uint8_t *const at[STRIPS], size_t offset)
 {
@@ -189,7 +192,7 @@ static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct facto
 	carry(h);
 }
 
-/* @h := (@h + m) @r with the block at @offset. */
+/* @h := (@h + m) * @r, where m is the block at @offset from each of the @at. */
 static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *const at[STRIPS],
 			   size_t offset)
 {
@@ -204,7 +207,7 @@ static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *cons
 	carry(h);
 }
 
-/* Takes @blocks blocks from each of the @at into h. */
+/* Adds @blocks blocks from each of the @at to h. */
 static void absorb(struct poly *poly, const uint8_t *const at[STRIPS], size_t blocks)
 {
 	v64 h[5];
@@ -220,7 +223,7 @@ static void absorb(struct poly *poly, const uint8_t *const at[STRIPS], size_t bl
 		poly->h.limb[k] = h[k];
 }
 
-/* Lane @lane of @r := @x */
+/* Sets lane @lane of @r to @x. */
 static INLINE void set_lane(union number *r, int lane, const uint64_t x[3])
 {
 	r->lane[0][lane] = x[0] & LIMB_MASK;
@@ -230,12 +233,13 @@ static INLINE void set_lane(union number *r, int lane, const uint64_t x[3])
 	r->lane[4][lane] = x[1] >> 40 | x[2] << 24;
 }
 
-/* @h := the sum of the limbs @a; below 2^130. */
+/* Converts the limbs @a, which may exceed 26 bits, to @h, which is below 2^130. Changes @a. */
 static INLINE void from_limbs(uint64_t h[3], uint64_t a[5])
 {
 	uint64_t c = 0;
 
-	/* Twice round: what leaves the top comes in as 5 times itself and may run up once more. */
+	/* Carries through the limbs twice, because the carry out of the top limb, times 5, is added
+	 * to the lowest limb and may carry again. */
 	for (int i = 0; i < 10; i++) {
 		a[i % 5] += c;
 		c = a[i % 5] >> LIMB_BITS;
@@ -258,11 +262,12 @@ static void finish(const struct mac *mac, const union number *h, int lane)
 	for (int i = 0; i < 5; i++)
 		a[i] = h->lane[i][lane];
 	from_limbs(words, a);
-	poly64_finish(mac->tag, words, mac->key);
+	poly_scalar_finish(mac->tag, words, mac->key);
 }
 
-/* @tail := the @rest of a packet of @len bytes, padded, then the lengths: AAD none, data.
- * Returns how many blocks that makes. RFC 8439 2.8 */
+/* Makes the last blocks of a packet of @len bytes: the @rest after its last whole block, padded
+ * with zeros, and the block of lengths (0 for the associated data, @len). Returns the number of
+ * blocks. RFC 8439 2.8 */
 static size_t make_tail(uint8_t tail[2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len)
 {
 	size_t n = len % POLY_BLOCK_LEN ? 2 : 1;
@@ -273,16 +278,16 @@ static size_t make_tail(uint8_t tail[2 * POLY_BLOCK_LEN], const uint8_t *rest, u
 	return n;
 }
 
-/* The rest of the packet from its last whole block on. */
-static void enter_tail(struct strip *s)
+/* Continues a strip whose whole blocks are done with the packet's tail. */
+static void strip_start_tail(struct strip *s)
 {
 	s->blocks = make_tail(s->tail, s->at, s->mac->len);
 	s->at = s->tail;
 	s->is_tail = true;
 }
 
-/* Puts @mac, or none for NULL, into lane @lane. */
-static void enter(struct poly *poly, int lane, const struct mac *mac)
+/* Starts the strip of @mac in lane @lane; NULL makes the lane idle. */
+static void strip_start(struct poly *poly, int lane, const struct mac *mac)
 {
 	struct strip *s = &poly->strips[lane];
 
@@ -290,19 +295,20 @@ static void enter(struct poly *poly, int lane, const struct mac *mac)
 	if (!mac)
 		return;
 	set_lane(&poly->r.x, lane,
-		 (const uint64_t[]){ poly64_r_low(mac->key), poly64_r_high(mac->key), 0 });
+		 (const uint64_t[]){ poly_scalar_r_low(mac->key), poly_scalar_r_high(mac->key),
+				     0 });
 	for (int i = 0; i < 5; i++)
 		poly->h.lane[i][lane] = 0;
 	s->at = mac->data;
 	s->blocks = mac->len / POLY_BLOCK_LEN;
 	s->is_tail = false;
 	if (s->blocks == 0)
-		enter_tail(s);
+		strip_start_tail(s);
 }
 
-/* Runs all lanes to the end of the shortest strip. Idle lanes read along with that one; what they
- * make of it is never looked at. Returns false when all are idle. */
-static bool run(struct poly *poly)
+/* Advances all lanes to the end of the shortest strip. Idle lanes process a copy of that strip, and
+ * nobody reads their result. Returns false if all lanes are idle. */
+static bool advance_lanes(struct poly *poly)
 {
 	const struct strip *shortest = NULL;
 	const uint8_t *at[STRIPS];
@@ -329,20 +335,20 @@ static bool run(struct poly *poly)
 	return true;
 }
 
-/* After r has been set in any lane: what is multiplied by. */
-static void prepare(struct poly *poly)
+/* Computes the factors after r has been set in any lane. */
+static void compute_factors(struct poly *poly)
 {
 	set_x5(&poly->r);
 	mul(&poly->r2, &poly->r.x, &poly->r);
 }
 
-/* Runs until every lane is idle, entering those of the @n packets that have no lane yet. */
-static void drain(struct poly *poly, const struct mac *macs, size_t n)
+/* Runs the lanes until all are idle. A lane that becomes idle takes the next of the @n packets. */
+static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;
 
-	while (run(poly)) {
-		bool entered = false;
+	while (advance_lanes(poly)) {
+		bool started = false;
 
 		for (int l = 0; l < STRIPS; l++) {
 			struct strip *s = &poly->strips[l];
@@ -350,22 +356,23 @@ static void drain(struct poly *poly, const struct mac *macs, size_t n)
 			if (!s->mac || s->blocks)
 				continue;
 			if (!s->is_tail) {
-				enter_tail(s);
+				strip_start_tail(s);
 				continue;
 			}
 			finish(s->mac, &poly->h, l);
-			entered |= next < n;
-			enter(poly, l, next < n ? &macs[next++] : NULL);
+			started |= next < n;
+			strip_start(poly, l, next < n ? &macs[next++] : NULL);
 		}
-		if (entered)
-			prepare(poly);
+		if (started)
+			compute_factors(poly);
 	}
 }
 
-/* The powers of the r of poly->one that the turns multiply by, and the last one. */
+/* Computes the powers of poly->one.r that all turns but the last, and the last turn, multiply
+ * with. */
 static void set_powers(struct poly *poly)
 {
-	poly64_powers(poly->powers, TURN, &poly->one);
+	poly_scalar_powers(poly->powers, TURN, &poly->one);
 	for (int l = 0; l < STRIPS; l++) {
 		set_lane(&poly->last_r2.x, l, poly->powers[TURN - 2 * l - 1]);
 		set_lane(&poly->last_r.x, l, poly->powers[TURN - 2 * l - 2]);
@@ -380,7 +387,8 @@ static void set_powers(struct poly *poly)
 	set_x5(&poly->last_r2);
 }
 
-/* Takes @turns turns, at least one, of the packet at @data into poly->one.h, which is zero. */
+/* Adds @turns turns of blocks from @data to poly->one.h, which must be zero. @turns is at least
+ * 1. */
 static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 {
 	const uint8_t *at[STRIPS];
@@ -403,24 +411,24 @@ static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 	from_limbs(poly->one.h, sum);
 }
 
-/* Authenticates a packet alone. */
+/* Authenticates one packet. */
 static void mac_one(struct poly *poly, const struct mac *mac)
 {
 	size_t blocks = mac->len / POLY_BLOCK_LEN, dealt = 0;
 	uint8_t tail[2 * POLY_BLOCK_LEN];
 
-	poly64_init(&poly->one, mac->key);
+	poly_scalar_init(&poly->one, mac->key);
 	if (blocks >= DEAL_MIN_BLOCKS) {
 		dealt = blocks - blocks % TURN;
 		deal(poly, mac->data, dealt / TURN);
 	}
-	poly64_blocks(&poly->one, mac->data + dealt * POLY_BLOCK_LEN, blocks - dealt);
-	poly64_blocks(&poly->one, tail,
-		      make_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
-	poly64_finish(mac->tag, poly->one.h, mac->key);
+	poly_scalar_blocks(&poly->one, mac->data + dealt * POLY_BLOCK_LEN, blocks - dealt);
+	poly_scalar_blocks(&poly->one, tail,
+			   make_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
+	poly_scalar_finish(mac->tag, poly->one.h, mac->key);
 }
 
-/* Authenticates the @n packets, side by side where there are enough. */
+/* Authenticates @n packets, in lanes if there are enough of them. */
 static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;
@@ -432,9 +440,9 @@ static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 	}
 	poly->lanes_used = true;
 	for (int l = 0; l < STRIPS; l++)
-		enter(poly, l, next < n ? &macs[next++] : NULL);
-	prepare(poly);
-	drain(poly, macs + next, n - next);
+		strip_start(poly, l, next < n ? &macs[next++] : NULL);
+	compute_factors(poly);
+	run_lanes(poly, macs + next, n - next);
 }
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_libsodium.c - the reference backend, a loop over libsodium, and the handshake's AEAD.
+ * aead_libsodium.c - the reference backend, which calls libsodium once per packet, and the AEAD for
+ * handshakes and cookies.
  *
- * libsodium opens by checking the tag first, so that a forged packet is never decrypted.
+ * libsodium checks the tag before it decrypts, so a forged packet is never decrypted.
  */
 #include <pthread.h>
 #include <sodium.h>
@@ -17,13 +18,13 @@
 
 static void init_once(void)
 {
-	/* Fails only where its lock does. Going on would be to guess. */
+	/* libsodium must not be used after this fails, and its functions cannot report an error. */
 	if (sodium_init() < 0)
 		abort();
 }
 
-/* Lets libsodium choose its code for this CPU. aead_select() does it at start; this is for tests
- * and tools that come without. */
+/* Lets libsodium choose its code for this CPU. The daemon does this through aead_select(); tests
+ * and tools may call the AEAD without it. */
 static void init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -31,7 +32,7 @@ static void init(void)
 	pthread_once(&once, init_once);
 }
 
-/* Four zero bytes, then the counter in little endian. [W] 5.4.6 */
+/* Writes four zero bytes, then the counter in little endian. [W] 5.4.6 */
 static void make_nonce(uint8_t nonce[static NONCE_LEN], uint64_t counter)
 {
 	memset(nonce, 0, 4);

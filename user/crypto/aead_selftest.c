@@ -2,10 +2,10 @@
 /*
  * aead_selftest.c - the known-answer test that a backend must pass before it is used.
  *
- * Packets of many lengths under three keys are sealed, all in one batch and then in batches of one
- * to seven, so that every way through a backend is gone. The BLAKE2b of all output must be the one
- * that tests/vectors/mkaead.py computes with another implementation. Then all are opened, and
- * opened again with every second one altered.
+ * The test seals packets of many lengths under three keys, first in one batch and then in batches
+ * of one to seven packets, so that every code path of a backend runs. The BLAKE2b of the output
+ * must equal the value that tests/vectors/mkaead.py computes with another implementation. Then
+ * the test opens all packets, and opens them again after it has altered every second one.
  */
 #include <sodium.h>
 #include <string.h>
@@ -16,7 +16,8 @@
 #define DIGEST_LEN 32
 #define ARENA_BYTES 16384
 
-/* Around the blocks of Poly1305 (16) and ChaCha20 (64), and 4, 8 and 16 lanes of the latter. */
+/* Lengths around one block of Poly1305 (16 bytes), and around 1, 4, 8 and 16 blocks of ChaCha20
+ * (64 bytes). */
 static const uint16_t lengths[] = {
 	0,   1,	  15,  16,  17,	 32,  48,  63,	64,  64,  64,  65,   96,   127,	 128,  129,
 	191, 192, 193, 255, 256, 257, 320, 511, 512, 513, 576, 1023, 1024, 1025, 1424, 1440,
@@ -37,10 +38,10 @@ struct scratch {
 	uint8_t sealed[ARENA_BYTES];
 	uint8_t opened[ARENA_BYTES];
 	struct aead_job jobs[N_JOBS];
-	size_t bytes; /* of each arena in use */
+	size_t bytes; /* in use of each of plain, sealed and opened */
 };
 
-/* Public filler; any fixed bytes would do. */
+/* Fills @p with fixed bytes. They need not be random, because the test protects nothing. */
 static void fill(uint8_t *p, size_t n, uint32_t x)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -49,7 +50,7 @@ static void fill(uint8_t *p, size_t n, uint32_t x)
 	}
 }
 
-/* The jobs one behind the other from @src to @dst. */
+/* Lays the packets out one behind another, both from @src on and from @dst on. */
 static void lay_out(struct scratch *s, const uint8_t *src, uint8_t *dst)
 {
 	size_t at = 0;
@@ -67,7 +68,7 @@ static void lay_out(struct scratch *s, const uint8_t *src, uint8_t *dst)
 	s->bytes = at;
 }
 
-/* Runs all jobs, @first of them in the first batch, one more in each that follows. */
+/* Runs all jobs: the first batch has @first of them, and each later batch one more. */
 static void run(void (*batch)(struct aead_job *, size_t), struct scratch *s, size_t first)
 {
 	for (size_t at = 0, n = first; at < N_JOBS; at += n++) {
@@ -88,8 +89,8 @@ static bool seals(const struct aead_backend *b, struct scratch *s, size_t first)
 	return memcmp(digest, answer, sizeof(answer)) == 0;
 }
 
-/* True when all packets open; with @alter, every second one is altered first and must be refused
- * and wiped. */
+/* True if all packets open. With @alter every second packet is altered first; it must then be
+ * refused and its output zeroed. */
 static bool opens(const struct aead_backend *b, struct scratch *s, size_t first, bool alter)
 {
 	bool good = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ct.h - marks for the constant-time test, which runs the code under memcheck with the secrets
- * "undefined" (tests/ct). They compile to nothing but there.
+ * ct.h - marks for the constant-time test (tests/ct), which marks the secrets as undefined and runs
+ * the code under memcheck. In every other build the marks compile to nothing.
  */
 #ifndef WGXDP_CT_H
 #define WGXDP_CT_H
@@ -10,7 +10,7 @@
 #include <valgrind/memcheck.h>
 #endif
 
-/* From here on the @n bytes at @p, made from secrets, are public. */
+/* Declares that the @n bytes at @p are public from here on, although secrets went into them. */
 static inline void declassify(const void *p, unsigned long n)
 {
 #ifdef CT_TEST

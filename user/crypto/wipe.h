@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wipe.h - the handling of secrets that must not be left to the optimiser.
- * Memory itself is kept from swap and core files process-wide: util/secure.h.
+ * wipe.h - operations on secrets that the optimiser must not change.
+ * util/secure.h keeps the memory of the whole process out of swap and core files.
  */
 #ifndef WGXDP_WIPE_H
 #define WGXDP_WIPE_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Overwrites @n bytes, whatever the compiler thinks of it. */
+/* Zeroes @n bytes at @p, even if the compiler sees that nothing reads them afterwards. */
 static inline void wipe(void *p, size_t n)
 {
 	sodium_memzero(p, n);

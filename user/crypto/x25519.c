@@ -13,14 +13,15 @@ void x25519_clamp(uint8_t secret[static X25519_LEN])
 
 void x25519_public(uint8_t public[static X25519_LEN], const uint8_t secret[static X25519_LEN])
 {
-	/* It is declared to return a verdict, but a base point of prime order leaves it none. */
+	/* The return value can be ignored: this cannot fail, because the base point has prime
+	 * order. */
 	(void)crypto_scalarmult_curve25519_base(public, secret);
 }
 
 bool x25519(uint8_t shared[static X25519_LEN], const uint8_t secret[static X25519_LEN],
 	    const uint8_t public[static X25519_LEN])
 {
-	/* libsodium refuses low-order points, for some without writing @shared. */
+	/* libsodium refuses points of low order, and for some of them leaves @shared unwritten. */
 	bool ok = crypto_scalarmult_curve25519(shared, secret, public) == 0;
 
 	if (!ok)

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_poly64.c - Poly1305 of one packet in the scalar registers: for packets that are too few or too
- * short for the lanes.
+ * aead_poly_scalar.c - Poly1305 of one packet in the scalar registers, for packets that are too few
+ * or too short to fill the lanes.
  */
 #if defined(__x86_64__)
 
-#include "crypto/aead_poly64.h"
+#include "crypto/aead_poly_scalar.h"
 
 #include <x86intrin.h>
 
 __extension__ typedef unsigned __int128 wide;
-typedef unsigned long long word; /* what the carry intrinsics take */
+typedef unsigned long long word; /* the type that the carry intrinsics expect */
 
-void poly64_init(struct poly64 *p, const uint8_t *key)
+void poly_scalar_init(struct poly_scalar *p, const uint8_t *key)
 {
 	p->h[0] = p->h[1] = p->h[2] = 0;
-	p->r[0] = poly64_r_low(key);
-	p->r[1] = poly64_r_high(key);
+	p->r[0] = poly_scalar_r_low(key);
+	p->r[1] = poly_scalar_r_high(key);
 	p->r1_54 = p->r[1] + (p->r[1] >> 2);
 }
 
-/* @h := @h r */
-static inline void multiply(word h[3], const struct poly64 *p)
+/* @h := @h * r */
+static inline void multiply(word h[3], const struct poly_scalar *p)
 {
-	/* Single variables: gcc leaves an array in memory when its elements' addresses are taken. */
+	/* Separate variables, because gcc keeps an array in memory if the address of an element is
+	 * taken. */
 	word h0 = h[0], h1 = h[1], h2 = h[2];
 	wide d0 = (wide)h0 * p->r[0] + (wide)h1 * p->r1_54;
 	wide d1 = (wide)h0 * p->r[1] + (wide)h1 * p->r[0] + (word)(h2 * p->r1_54);
@@ -40,8 +41,8 @@ static inline void multiply(word h[3], const struct poly64 *p)
 	h[2] = h2;
 }
 
-/* Takes a block: @h := (@h + block) r, with a one above it. */
-static inline void take_block(word h[3], const struct poly64 *p, const uint8_t *block)
+/* Adds one block with its 2^128 bit: @h := (@h + block + 2^128) * r. */
+static inline void take_block(word h[3], const struct poly_scalar *p, const uint8_t *block)
 {
 	word h0 = h[0], h1 = h[1], h2 = h[2];
 	unsigned char c = _addcarry_u64(0, h0, load64(block), &h0);
@@ -54,9 +55,9 @@ static inline void take_block(word h[3], const struct poly64 *p, const uint8_t *
 	multiply(h, p);
 }
 
-void poly64_blocks(struct poly64 *p, const uint8_t *data, size_t n)
+void poly_scalar_blocks(struct poly_scalar *p, const uint8_t *data, size_t n)
 {
-	const struct poly64 key = *p;
+	const struct poly_scalar key = *p;
 	word h[3] = { p->h[0], p->h[1], p->h[2] };
 
 	for (; n > 0; n--, data += POLY_BLOCK_LEN)
@@ -65,7 +66,7 @@ void poly64_blocks(struct poly64 *p, const uint8_t *data, size_t n)
 		p->h[i] = h[i];
 }
 
-void poly64_powers(uint64_t (*out)[3], size_t n, const struct poly64 *p)
+void poly_scalar_powers(uint64_t (*out)[3], size_t n, const struct poly_scalar *p)
 {
 	word h[3] = { p->r[0], p->r[1], 0 };
 
@@ -76,16 +77,16 @@ void poly64_powers(uint64_t (*out)[3], size_t n, const struct poly64 *p)
 	}
 }
 
-void poly64_finish(uint8_t *tag, const uint64_t h[static 3], const uint8_t *key)
+void poly_scalar_finish(uint8_t *tag, const uint64_t h[static 3], const uint8_t *key)
 {
 	word g[3], low, high, keep;
 	unsigned char c;
 
-	/* g = h + 5; where that reaches 2^130, h is not below p, and g - 2^130 is what is left. */
+	/* g = h + 5. If g reaches 2^130, then h >= 2^130 - 5 and the reduced value is g - 2^130. */
 	c = _addcarry_u64(0, h[0], 5, &g[0]);
 	c = _addcarry_u64(c, h[1], 0, &g[1]);
 	_addcarry_u64(c, h[2], 0, &g[2]);
-	keep = (g[2] >> 2) - 1; /* all ones: h is below p */
+	keep = (g[2] >> 2) - 1; /* all ones if h is below 2^130 - 5 */
 	low = (h[0] & keep) | (g[0] & ~keep);
 	high = (h[1] & keep) | (g[1] & ~keep);
 	c = _addcarry_u64(0, low, load64(key + 16), &low);

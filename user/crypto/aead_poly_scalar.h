@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aead_poly_scalar.h - Poly1305 of one packet in scalar registers. Private to
+ * user/crypto/aead*.[ch].
+ *
+ * A number is h[0] + 2^64 h[1] + 2^128 h[2], with h[2] <= 4 between blocks. r is clamped
+ * (RFC 8439 2.5), so r[1] is a multiple of four. Since 2^130 = 5 mod 2^130 - 5, a product with
+ * 2^128 r[1] is reduced by multiplying with 5/4 r[1] instead. A block takes six multiplications.
+ *
+ * Bounds: h[2] <= 6 after a block has been added, and r[0], r[1] < 2^60. The sums of products stay
+ * below 2^126. The new h[2] stays below 2^63.4, and five times its part above 2^130 below 2^64.
+ */
+#ifndef WGXDP_AEAD_POLY_SCALAR_H
+#define WGXDP_AEAD_POLY_SCALAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define POLY_BLOCK_LEN 16
+
+struct poly_scalar {
+	uint64_t h[3];
+	uint64_t r[2];
+	uint64_t r1_54; /* 5/4 r[1] */
+};
+
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+/* The two halves of r, taken from @key and clamped. RFC 8439 2.5 */
+static inline uint64_t poly_scalar_r_low(const uint8_t *key)
+{
+	return load64(key) & 0x0ffffffc0fffffff;
+}
+
+static inline uint64_t poly_scalar_r_high(const uint8_t *key)
+{
+	return load64(key + 8) & 0x0ffffffc0ffffffc;
+}
+
+/* Sets h to 0 and r to the clamped r of @key, which has 32 bytes. */
+void poly_scalar_init(struct poly_scalar *p, const uint8_t *key);
+
+/* Adds @n blocks of POLY_BLOCK_LEN bytes: h := (h + block + 2^128) * r for each. */
+void poly_scalar_blocks(struct poly_scalar *p, const uint8_t *data, size_t n);
+
+/* @out[i] := r^(i+1) for i < @n. @out[i][2] is at most 4. */
+void poly_scalar_powers(uint64_t (*out)[3], size_t n, const struct poly_scalar *p);
+
+/* Reduces @h fully, adds the s of @key and writes the 16 bytes of @tag. @h is below 2^131.
+ * RFC 8439 2.5 */
+void poly_scalar_finish(uint8_t *tag, const uint64_t h[static 3], const uint8_t *key);
+
+#endif
