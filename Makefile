@@ -284,8 +284,8 @@ UNITS := $(patsubst configs/%,$(B)/units/%,$(wildcard configs/*.service))
 INSTALLS = 0755|$(WGXDP)|$(SBINDIR)/wgxdp \
 	$(foreach m,$(MANPAGES),0644|$(m)|$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
 	$(foreach u,$(UNITS),0644|$(u)|$(UNITDIR)/$(notdir $(u))) \
-	$(foreach f,README.md $(wildcard LICENSE* configs/*.conf),0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
-	$(foreach f,$(wildcard docs/*.md),0644|$(f)|$(DOCDIR)/docs/$(notdir $(f)))
+	$(foreach f,README.md $(wildcard CHANGELOG.md LICENSE* configs/*.conf),0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
+	$(foreach f,$(wildcard docs/*.md docs/*.svg),0644|$(f)|$(DOCDIR)/docs/$(notdir $(f)))
 target_of = $(DESTDIR)$(word 3,$(subst |, ,$(1)))
 
 define install_file
