@@ -11,6 +11,7 @@
 
 #include "cli/cli.h"
 #include "cli/setup.h"
+#include "daemon/daemon.h"
 #include "daemon/lease.h"
 #include "util/log.h"
 
@@ -81,7 +82,7 @@ int attach_main(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	if (resolve_endpoints(&conf, &f))
 		goto failed;
-	lease = lease_start(&options, &conf, &f);
+	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, &conf, &f))
 		goto failed;
 	conf_done(&conf);

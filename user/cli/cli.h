@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "conf/options.h"
+#include "dataplane/options.h"
 #include "util/fault.h"
 
 #ifndef WGXDP_VERSION

@@ -29,7 +29,7 @@ static int inherited_fd(const char *variable)
 static int start(const struct options *options, struct fault *f)
 {
 	uint32_t ifindex;
-	int lease = lease_start(options, NULL, f), err;
+	int lease = lease_start(options, NULL, daemon_run, f), err;
 
 	if (lease < 0)
 		return lease;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket, wgxdp/control.h: what `wgxdp show` shows, and `wgxdp detach`. */
+#include "control/report.h"
+
 #include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/loader.h"
 #include "conf/keytext.h"
-#include "daemon/daemon.h"
 #include "io/encap.h"
 #include "util/counter.h"
 #include "util/log.h"
@@ -23,8 +24,8 @@ static int add_allowed(void *ctx, const struct prefix *p)
 	return json_array_append_new(ctx, json_string(prefix_text(p, text)));
 }
 
-/* Which way data to the peer goes; why is said where another could be hoped for. */
-static void describe_tx(const struct daemon *n, const struct peer *p, json_t *to)
+/* Which way data to the peer leaves. The reason is given where the user could expect another way. */
+static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
 	bool by_udp = e && !e->xsk_ok;
@@ -32,11 +33,12 @@ static void describe_tx(const struct daemon *n, const struct peer *p, json_t *to
 	json_object_set_new(to, "path_mtu", e && e->mtu ? json_integer(e->mtu) : json_null());
 	json_object_set_new(to, "tx", e ? json_string(by_udp ? "udp" : "xdp") : json_null());
 	json_object_set_new(to, "why",
-			    by_udp && (n->tx_xdp || e->via_tunnel) ? json_string(e->why)
-								   : json_null());
+			    by_udp && (r->dataplane->paths.tx_xdp || e->via_tunnel)
+				    ? json_string(e->why)
+				    : json_null());
 }
 
-static json_t *describe_peer(const struct daemon *n, const struct peer *p)
+static json_t *describe_peer(const struct report *r, const struct peer *p)
 {
 	char key[KEYTEXT_BASE64_LEN + 1], endpoint[ENDPOINT_TEXT_LEN];
 	json_t *allowed = json_array(), *peer;
@@ -52,45 +54,46 @@ static json_t *describe_peer(const struct daemon *n, const struct peer *p)
 			 number(counter_read(&p->rx_packets)), "tx_packets",
 			 number(counter_read(&p->tx_packets)), "persistent_keepalive",
 			 p->timers.persistent_s);
-	describe_tx(n, p, peer);
+	describe_tx(r, p, peer);
 	return peer;
 }
 
-static json_t *describe_peers(const struct daemon *n)
+static json_t *describe_peers(const struct report *r)
 {
 	json_t *peers = json_array();
 
-	for (const struct peer *p = n->device.first; p; p = p->list_next)
-		json_array_append_new(peers, describe_peer(n, p));
+	for (const struct peer *p = r->device->first; p; p = p->list_next)
+		json_array_append_new(peers, describe_peer(r, p));
 	return peers;
 }
 
-/* In BPF and in the handshake engine. */
-static void add_drops(const struct daemon *n, uint64_t sums[static REASON_COUNT])
+/* What the kernel dropped at the tunnel interface, less the writes that it @refused: it counts those
+ * as well, and the workers already have. */
+static void add_tunnel_losses(const struct report *r, uint64_t refused, struct path_stats *stats)
 {
-	struct drops_value kernel[REASON_COUNT] = { 0 };
+	struct netlink_drops drops;
 
-	if (n->loader && loader_drops(n->loader, kernel))
-		memset(kernel, 0, sizeof(kernel));
-	for (unsigned i = 0; i < REASON_COUNT; i++)
-		sums[i] += kernel[i].packets + n->device.counts[i];
+	if (!tunnel_drops(r->tunnel, &drops))
+		return;
+	stats->lost[LOSS_tun_tx] += drops.tx_dropped;
+	if (drops.rx_dropped > refused)
+		stats->lost[LOSS_tun_rx] += drops.rx_dropped - refused;
 }
 
-void report_drops(const struct daemon *n, uint64_t sums[static REASON_COUNT])
-{
-	workers_drops(n, sums);
-	add_drops(n, sums);
-}
-
-/* What died anywhere, by reason: the above, and at the paths. */
-static void sum_drops(const struct daemon *n, struct path_stats *l,
+/* Everything that was dropped anywhere: @stats for the transports, @sums by reason. */
+static void sum_drops(const struct report *r, struct path_stats *stats,
 		      uint64_t sums[static REASON_COUNT])
 {
-	workers_drops(n, sums);
-	path_stats_sum(n, sums[REASON_tun_full] + sums[REASON_down], l);
-	add_drops(n, sums);
-	sums[REASON_oversized] += l->oversized;
-	sums[REASON_malformed] += l->malformed;
+	uint64_t refused;
+
+	workers_drops(&r->dataplane->workers, sums);
+	refused = sums[REASON_tun_full] + sums[REASON_down];
+	dataplane_stats(r->dataplane, stats);
+	add_tunnel_losses(r, refused, stats);
+	dataplane_drops(r->dataplane, sums);
+	sums[REASON_oversized] += stats->oversized;
+	sums[REASON_malformed] += stats->malformed;
+	sums[REASON_down] += stats->down;
 }
 
 static uint64_t add_named(json_t *object, const char *name, uint64_t packets)
@@ -106,8 +109,8 @@ static const char *const reason_names[REASON_COUNT] = {
 #undef X
 };
 
-/* The ledger: `drops`, `lost`, and in `dropped` what they come to. */
-static void describe_dead(const struct daemon *n, struct path_stats *l, json_t *to)
+/* `drops`, `lost`, and their sum in `dropped`. */
+static void describe_dropped(const struct report *r, struct path_stats *stats, json_t *to)
 {
 	static const char *const loss_names[LOSS_COUNT] = {
 #define X(name, sentence) #name,
@@ -117,116 +120,122 @@ static void describe_dead(const struct daemon *n, struct path_stats *l, json_t *
 	json_t *drops = json_object(), *lost = json_object();
 	uint64_t sums[REASON_COUNT], dropped = 0;
 
-	sum_drops(n, l, sums);
+	sum_drops(r, stats, sums);
 	for (unsigned i = 1; i < REASON_COUNT; i++)
 		dropped += add_named(drops, reason_names[i], sums[i]);
 	for (unsigned i = 0; i < LOSS_COUNT; i++)
-		dropped += add_named(lost, loss_names[i], l->lost[i]);
+		dropped += add_named(lost, loss_names[i], stats->lost[i]);
 	json_object_set_new(to, "drops", drops);
 	json_object_set_new(to, "lost", lost);
 	json_object_set_new(to, "dropped", number(dropped));
 }
 
-/* What would have been dropped, but went on to the stack. */
-static json_t *describe_passes(const struct daemon *n)
+/* Packets that failed a check but passed to the stack, because the host forwards. */
+static json_t *describe_passes(const struct report *r)
 {
 	struct drops_value sums[REASON_COUNT] = { 0 };
 	json_t *passes = json_object();
 
-	if (n->loader && loader_passes(n->loader, sums))
+	if (r->dataplane->loader && loader_passes(r->dataplane->loader, sums))
 		memset(sums, 0, sizeof(sums));
 	for (unsigned i = 1; i < REASON_COUNT; i++)
 		add_named(passes, reason_names[i], sums[i].packets);
 	return passes;
 }
 
-static json_t *describe_nics(const struct daemon *n)
+static json_t *describe_nics(const struct paths *p)
 {
 	char names[OPTIONS_NICS_MAX * (IFNAME_MAX + 1)];
 	size_t len = 0;
 
-	if (!n->nic_count)
+	if (!p->nic_count)
 		return json_null();
-	for (unsigned i = 0; i < n->nic_count; i++)
+	for (unsigned i = 0; i < p->nic_count; i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? "," : "",
-					n->nics[i].name);
+					p->nics[i].name);
 	return json_string(names);
 }
 
-static json_t *describe_mode(const struct daemon *n)
+static json_t *describe_mode(const struct paths *p)
 {
-	for (unsigned i = 0; i < n->nic_count; i++)
-		if (n->nics[i].attached)
-			return json_string(n->nics[i].native ? "native" : "generic");
+	for (unsigned i = 0; i < p->nic_count; i++)
+		if (p->nics[i].attached)
+			return json_string(p->nics[i].native ? "native" : "generic");
 	return json_null();
 }
 
-static json_t *describe_workers(const struct daemon *n)
+static json_t *describe_workers(const struct dataplane *d)
 {
 	json_t *workers = json_array();
 	uint64_t rx, tx;
 
-	for (unsigned i = 0; i < n->worker_count; i++) {
-		workers_packets(n, i, &rx, &tx);
+	for (unsigned i = 0; i < d->workers.count; i++) {
+		dataplane_worker_packets(d, i, &rx, &tx);
 		json_array_append_new(workers, json_pack("{s:o, s:o}", "rx_packets", number(rx),
 							 "tx_packets", number(tx)));
 	}
 	return workers;
 }
 
-static json_t *describe_path(const struct daemon *n, const struct path_stats *l)
+static json_t *describe_path(const struct dataplane *d, const struct path_stats *stats)
 {
+	const struct paths *p = &d->paths;
 	unsigned queues = 0;
 
-	for (unsigned i = 0; i < n->nic_count; i++)
-		queues += n->nics[i].queue_count;
+	for (unsigned i = 0; i < p->nic_count; i++)
+		queues += p->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?,"
 			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:b}",
-			 "nic", describe_nics(n), "queues", (int)queues, "workers",
-			 (int)n->worker_count, "rx", n->rx_xdp ? "xdp" : "udp", "tx",
-			 n->tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(n), "zero_copy",
-			 n->zero_copy, "aead", aead_name(), "why", *n->why ? n->why : NULL,
-			 "pinned", n->loader ? loader_pinned(n->loader) : NULL, "rx_packets", "xsk",
-			 number(l->xsk_rx_packets), "udp", number(l->udp_rx_packets), "tx_packets",
-			 "xsk", number(l->xsk_tx_packets), "udp", number(l->udp_tx_packets),
-			 "per_worker", describe_workers(n), "bpf", n->loader != NULL);
+			 "nic", describe_nics(p), "queues", (int)queues, "workers",
+			 (int)d->workers.count, "rx", p->rx_xdp ? "xdp" : "udp", "tx",
+			 p->tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(p), "zero_copy",
+			 p->zero_copy, "aead", aead_name(), "why", *p->why ? p->why : NULL,
+			 "pinned", d->loader ? loader_pinned(d->loader) : NULL, "rx_packets", "xsk",
+			 number(stats->xsk_rx_packets), "udp", number(stats->udp_rx_packets),
+			 "tx_packets", "xsk", number(stats->xsk_tx_packets), "udp",
+			 number(stats->udp_tx_packets), "per_worker", describe_workers(d), "bpf",
+			 d->loader != NULL);
 }
 
 static json_t *describe(void *ctx)
 {
-	const struct daemon *n = ctx;
+	const struct report *r = ctx;
+	const struct dataplane *d = r->dataplane;
 	char key[KEYTEXT_BASE64_LEN + 1];
-	struct path_stats ledger;
-	json_t *dead = json_object(), *all;
+	struct path_stats stats;
+	json_t *dropped = json_object(), *all;
 
-	keytext_to_base64(key, n->device.identity.public);
-	describe_dead(n, &ledger, dead);
-	all = json_pack("{s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o, s:o}", "interface", n->tun.name,
-			"public_key", n->device.identity.set ? key : NULL, "listen_port",
-			(int)(n->up ? n->udp.port : n->wanted_port), "fwmark",
-			(json_int_t)n->fwmark, "mtu", (int)n->tun_mtu, "debug", diag_is_on(),
-			"path", describe_path(n, &ledger), "passes", describe_passes(n), "peers",
-			describe_peers(n));
-	json_object_update(all, dead);
-	json_decref(dead);
+	keytext_to_base64(key, r->device->identity.public);
+	describe_dropped(r, &stats, dropped);
+	all = json_pack("{s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o, s:o}", "interface",
+			d->config.tun->name, "public_key", r->device->identity.set ? key : NULL,
+			"listen_port", (int)dataplane_port(d), "fwmark", (json_int_t)d->fwmark,
+			"mtu", (int)r->tunnel->mtu, "debug", diag_is_on(), "path",
+			describe_path(d, &stats), "passes", describe_passes(r), "peers",
+			describe_peers(r));
+	json_object_update(all, dropped);
+	json_decref(dropped);
 	return all;
 }
 
-/* Says where its messages are to be found. */
+/* Also tells the command where the log lines go. */
 static json_t *set_debug(void *ctx, bool on)
 {
+	const struct report *r = ctx;
 	char file[256];
 	ssize_t n = readlink("/proc/self/fd/2", file, sizeof(file) - 1);
 
 	file[n > 0 ? n : 0] = '\0';
-	diag_set(ctx, on);
+	diag_set(r->diag, on);
 	return json_pack("{s:b, s:s, s:s, s:i}", CONTROL_OK, 1, "log", log_where(), "stderr", file,
 			 "pid", (int)getpid());
 }
 
 static void detach(void *ctx)
 {
-	daemon_stop(ctx, 0);
+	const struct report *r = ctx;
+
+	r->detach(r->ctx);
 }
 
 const struct ctlserver_ops report_ops = {

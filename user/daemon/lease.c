@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
+#include "dataplane/options.h"
 #include "util/log.h"
 
 /* One message is one datagram of a SOCK_SEQPACKET pair: nothing to split or join. */
@@ -119,7 +119,7 @@ static void unguard(void (*handler)(int))
 
 /* The command ---------------------------------------------------------------------------------- */
 
-int lease_start(const struct options *options, struct conf *conf, struct fault *f)
+int lease_start(const struct options *options, struct conf *conf, lease_run_fn run, struct fault *f)
 {
 	sigset_t before;
 	int pair[2];
@@ -148,7 +148,7 @@ int lease_start(const struct options *options, struct conf *conf, struct fault *
 	else
 		signal(SIGCHLD,
 		       SIG_IGN); /* the command is our child; its end is seen by the lease */
-	exit(daemon_run(options, conf, pair[1]));
+	exit(run(options, conf, pair[1]));
 }
 
 int lease_wait(int fd, const char *word, uint32_t *number, struct fault *f)

@@ -23,10 +23,14 @@
 struct conf;
 struct options;
 
-/* Starts the daemon in a process of its own and returns the command's end of the lease, or -errno
- * with @f. @foreground: the calling process becomes the daemon (and exits with its code), and it is
- * a child that returns from here as the command. */
-int lease_start(const struct options *options, struct conf *conf, struct fault *f);
+/* Runs the daemon; returns its exit code. */
+typedef int (*lease_run_fn)(const struct options *options, struct conf *conf, int lease_fd);
+
+/* Starts @run in a process of its own and returns the command's end of the lease, or -errno with
+ * @f. With options->foreground the calling process becomes the daemon (and exits with its code), and
+ * a child returns from here as the command. */
+int lease_start(const struct options *options, struct conf *conf, lease_run_fn run,
+		struct fault *f);
 
 /* Command: waits for "ready" or "up" (@word) and returns its number, or -errno with the daemon's
  * sentence. */

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual machine that is restored from a snapshot, or cloned, has keys and counters in its memory that
- * were used, or are being used, elsewhere. Its hypervisor gives it a new generation ID, and the kernel's
- * driver vmgenid tells: since Linux 6.10 by a uevent with NEW_VMGENID=1, before that only by a line in
- * the kernel's log.
+ * A virtual machine that is restored from a snapshot, or cloned, holds keys and counters that were
+ * or are being used elsewhere. Its hypervisor gives it a new generation ID. The kernel's driver
+ * vmgenid announces that: since Linux 6.10 by a uevent with NEW_VMGENID=1, before that only by a
+ * line in the kernel's log.
  *
  *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ suspend.copies: workers seal nothing from here on
  *           └▶ /dev/kmsg ─────┘               └▶ eventfd ─▶ control thread: wipes all keys
  *
- * The control thread itself may be busy, with a config of thousands of peers or in the verifier.
+ * The control thread may be busy with a config of thousands of peers, or in the verifier.
  *
- * Of uevents, what is believed comes from port 0, the kernel, in the name of root. Another process can only send from
- * a port of its own; with CAP_SYS_ADMIN over the network namespace it can have the kernel say something,
- * and what it gains is that handshakes are done again. Synthetic events, written to a file in sysfs,
- * bear other names (SYNTH_ARG_...). Of the log, lines of the kernel: what others write to /dev/kmsg is of
- * another facility. It is read only where it must be: a firewall may write as much as a stranger likes.
+ * A uevent is believed only if its sender is port 0, the kernel, with uid 0. Another process can
+ * only send from a port of its own. A process with CAP_SYS_ADMIN over the network namespace can make
+ * the kernel send an event, and gains nothing but new handshakes. Synthetic events, written to a
+ * file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of facility "kernel" are
+ * believed, because what processes write to /dev/kmsg has another facility. The log is read only on
+ * kernels without the uevent, because strangers can fill it through a firewall's log rule.
  */
+#include "daemon/vmgenid.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -31,14 +34,13 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
-
 #define UEVENT_GROUP 1 /* the kernel's own; 2 is udev's */
 #define UEVENT_MAX 8192
 #define BACKLOG_BYTES (1 << 20)
 #define RECORD_MAX 8192
 
 struct vmgenid {
+	struct loop *loop;
 	struct suspend *suspend;
 	int uevents, log;
 	int heard, stop; /* eventfds */
@@ -92,7 +94,7 @@ static bool logs_copy(const char *record, size_t len)
 	return LOG_FAC(strtoul(record, &end, 10)) == LOG_KERN >> 3 && *end == ',';
 }
 
-/* Since when there is a uevent. */
+/* Linux 6.10 introduced the uevent. */
 static bool tells_by_uevent(const char *release)
 {
 	char *end;
@@ -111,7 +113,7 @@ static bool hear_log(int fd)
 	return n > 0 && logs_copy(record, (size_t)n);
 }
 
-/* One message. True if we are a copy, or may be: what was lost could have said so. */
+/* Reads one message. True if this machine is a copy, or may be: a lost message could have said so. */
 static bool hear_uevent(int fd)
 {
 	union {
@@ -153,7 +155,7 @@ static void *listen_on(void *arg)
 	return NULL;
 }
 
-/* The work is done by whatever the loop calls whenever it wakes. */
+/* Only wakes the loop, whose on_wake function does the work. */
 static void on_heard(void *ctx, int fd, uint32_t events)
 {
 	eventfd_t count;
@@ -181,7 +183,7 @@ static int open_uevents(void)
 	return fd;
 }
 
-/* From now on; -1 where it is not needed, or not ours to read. */
+/* Opens the log at its end. -1: it is not needed, or may not be read. */
 static int open_log(void)
 {
 	struct utsname host;
@@ -201,7 +203,8 @@ static int start(struct vmgenid *v)
 	int err;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the control thread's */
+	/* The control thread takes all signals. */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&v->thread, NULL, listen_on, v);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
@@ -211,42 +214,41 @@ static int start(struct vmgenid *v)
 	return 0;
 }
 
-int vmgenid_watch(struct daemon *n)
+int vmgenid_watch(struct vmgenid **out, struct loop *loop, struct suspend *suspend)
 {
 	struct vmgenid *v = calloc(1, sizeof(*v));
 	int err;
 
 	if (!v)
 		return -ENOMEM;
-	n->vmgenid = v;
-	v->suspend = &n->suspend;
+	v->loop = loop;
+	v->suspend = suspend;
 	v->heard = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	v->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	v->uevents = open_uevents();
 	v->log = open_log();
 	err = v->uevents < 0 ? v->uevents : v->heard < 0 || v->stop < 0 ? -EMFILE : 0;
 	if (!err)
-		err = loop_add(n->loop, v->heard, EPOLLIN, on_heard, NULL);
+		err = loop_add(loop, v->heard, EPOLLIN, on_heard, NULL);
 	if (!err)
 		err = start(v);
 	if (err)
-		vmgenid_unwatch(n);
+		vmgenid_unwatch(v);
+	else
+		*out = v;
 	return err;
 }
 
-void vmgenid_unwatch(struct daemon *n)
+void vmgenid_unwatch(struct vmgenid *v)
 {
-	struct vmgenid *v = n->vmgenid;
-
 	if (!v)
 		return;
-	n->vmgenid = NULL;
 	if (v->running) {
 		eventfd_write(v->stop, 1);
 		pthread_join(v->thread, NULL);
 	}
 	if (v->heard >= 0) {
-		loop_delete(n->loop, v->heard);
+		loop_delete(v->loop, v->heard);
 		close(v->heard);
 	}
 	if (v->stop >= 0)

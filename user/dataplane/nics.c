@@ -4,35 +4,37 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/daemon.h"
+#include "bpf/loader.h"
+#include "io/afxdp.h"
+#include "io/netlink.h"
 #include "util/log.h"
 
 #define OCCUPANT_UNKNOWN UINT32_MAX /* no program's id */
 
-static bool wants_rx(const struct daemon *n)
+static bool wants_rx(const struct nics_env *env)
 {
-	return n->options->rx != OPTIONS_PATH_UDP;
+	return env->options->rx != OPTIONS_PATH_UDP;
 }
 
-static bool wants_xdp(const struct daemon *n)
+static bool wants_xdp(const struct nics_env *env)
 {
-	return wants_rx(n) || n->options->tx != OPTIONS_PATH_UDP;
+	return wants_rx(env) || env->options->tx != OPTIONS_PATH_UDP;
 }
 
-static int attach(struct daemon *n, struct nic *nic, struct fault *f)
+static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
-	enum loader_mode mode = n->options->xdp_mode;
-	int err = n->options->chain ? loader_attach_chained(n->loader, nic->ifindex, nic->name,
-							    mode, &nic->native, f)
-				    : loader_attach(n->loader, nic->ifindex, nic->name, mode,
-						    &nic->native, f);
+	enum loader_mode mode = env->options->xdp_mode;
+	int err = env->options->chain ? loader_attach_chained(env->loader, nic->ifindex, nic->name,
+							      mode, &nic->native, f)
+				      : loader_attach(env->loader, nic->ifindex, nic->name, mode,
+						      &nic->native, f);
 
 	nic->attached = !err;
 	return err;
 }
 
-static int open_queue(struct daemon *n, struct nic *nic, const struct afxdp_config *config,
-		      struct fault *f)
+static int open_queue(const struct nics_env *env, struct nic *nic,
+		      const struct afxdp_config *config, struct fault *f)
 {
 	struct transport **queue = &nic->queues[config->queue];
 	int err = afxdp_new(queue, config, f);
@@ -48,7 +50,7 @@ static int open_queue(struct daemon *n, struct nic *nic, const struct afxdp_conf
 	nic->queue_count++;
 	if (!nic->attached)
 		return 0;
-	err = loader_set_socket(n->loader, nic->ifindex, config->queue, (*queue)->fd);
+	err = loader_set_socket(env->loader, nic->ifindex, config->queue, (*queue)->fd);
 	return err ? fault(f, err, "%s: queue %u cannot be entered in the map xsks: %s", nic->name,
 			   config->queue, strerror(-err))
 		   : 0;
@@ -61,15 +63,15 @@ static unsigned queues_of(const struct nic *nic)
 	return queues < NIC_QUEUES_MAX ? queues : NIC_QUEUES_MAX;
 }
 
-/* A program in native mode on a bond, or on netvsc, is given to the drivers below: it sees frames that
- * say to come from there, which no AF_XDP socket of ours is bound to. (A bridge has generic mode only.) */
-static int check_members(struct daemon *n, const struct nic *nic, const struct netlink_link *link,
-			 struct fault *f)
+/* A bond or netvsc hands a native XDP program down to its member drivers. The program then sees the
+ * member's queues, to which no AF_XDP socket of ours is bound. (A bridge takes generic mode only.) */
+static int check_members(const struct nics_env *env, const struct nic *nic,
+			 const struct netlink_link *link, struct fault *f)
 {
 	char member[sizeof(link->name)];
 
-	if (n->options->xdp_mode == LOADER_MODE_GENERIC || !strcmp(link->kind, "bridge") ||
-	    netlink_member(n->netlink, nic->ifindex, member))
+	if (env->options->xdp_mode == LOADER_MODE_GENERIC || !strcmp(link->kind, "bridge") ||
+	    netlink_member(env->netlink, nic->ifindex, member))
 		return 0;
 	return fault(f, -EOPNOTSUPP,
 		     "%s: its frames come by %s below it, where XDP has to be; name those that are "
@@ -78,99 +80,99 @@ static int check_members(struct daemon *n, const struct nic *nic, const struct n
 }
 
 /*
- * The program and all queues, or nothing. virtio-net switches further queues on with a program, one for
- * each CPU: meant for what XDP sends, but frames arrive on them as well. What AF_XDP is given to send
- * there in copy mode lies for ever; it sends on the queues that were there before.
+ * Opens the program and all queues, or nothing. With a program, virtio-net enables further queues, one
+ * for each CPU. They are meant for XDP_TX, but frames arrive on them as well. What a copy-mode AF_XDP
+ * socket sends on such a queue never completes, so we send only on the queues that existed before.
  */
-static int open_xdp(struct daemon *n, struct nic *nic, struct fault *f)
+static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	struct afxdp_config config = {
 		.nic = nic->name,
 		.ifindex = nic->ifindex,
-		.zero_copy = n->options->zero_copy,
+		.zero_copy = env->options->zero_copy,
 	};
 	struct netlink_link link;
-	int err = netlink_link(n->netlink, NULL, nic->ifindex, &link);
+	int err = netlink_link(env->netlink, NULL, nic->ifindex, &link);
 
 	if (err)
 		return fault(f, err, "%s: %s", nic->name, strerror(-err));
 	config.mtu = nic->mtu = link.mtu;
 	nic->sender_count = queues_of(nic);
 	nic->occupant = link.xdp_prog_id;
-	if (wants_rx(n))
-		err = check_members(n, nic, &link, f);
-	if (wants_rx(n) && !err)
-		err = attach(n, nic, f);
+	if (wants_rx(env))
+		err = check_members(env, nic, &link, f);
+	if (wants_rx(env) && !err)
+		err = attach(env, nic, f);
 	if (err == -EBUSY)
 		nic->obstacle = NICS_PROGRAM;
 	config.generic = nic->attached && !nic->native;
 	for (unsigned queues = queues_of(nic); config.queue < queues && !err; config.queue++)
-		err = open_queue(n, nic, &config, f);
+		err = open_queue(env, nic, &config, f);
 	if (err)
-		nics_close(n, nic);
+		nics_close(env, nic);
 	return err;
 }
 
-/* Where XDP does not look at what comes in, TC does. */
-static void open_tc(struct daemon *n, struct nic *nic)
+/* TC checks incoming packets where XDP does not. */
+static void open_tc(const struct nics_env *env, struct nic *nic)
 {
 	struct fault f;
 	bool tcx;
 
-	if (loader_attach_nic_tc(n->loader, nic->ifindex, nic->name, n->options->force_clsact, &tcx,
-				 &f))
+	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name, env->options->force_clsact,
+				 &tcx, &f))
 		log_info("what comes in is checked by the daemon alone: %s", f.text);
 	else
 		nic->tc = true;
 }
 
-static void open_tc_again(struct daemon *n, struct nic *nic)
+static void open_tc_again(const struct nics_env *env, struct nic *nic)
 {
 	log_error("%s: our TC program was detached by somebody; attaching it again", nic->name);
-	loader_detach(n->loader, nic->ifindex);
+	loader_detach(env->loader, nic->ifindex);
 	nic->tc = false;
-	open_tc(n, nic);
+	open_tc(env, nic);
 }
 
-int nics_open(struct daemon *n, struct nic *nic, struct fault *f)
+int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	int err = 0;
 
-	nics_close(n, nic); /* TC may be there */
+	nics_close(env, nic); /* TC may be attached */
 	nic->obstacle = NICS_NOTHING;
-	if (wants_xdp(n))
-		err = open_xdp(n, nic, f);
+	if (wants_xdp(env))
+		err = open_xdp(env, nic, f);
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->attached)
-		open_tc(n, nic);
+		open_tc(env, nic);
 	return err;
 }
 
-void nics_close(struct daemon *n, struct nic *nic)
+void nics_close(const struct nics_env *env, struct nic *nic)
 {
 	if (nic->attached || nic->tc)
-		loader_detach(n->loader, nic->ifindex);
+		loader_detach(env->loader, nic->ifindex);
 	nic->attached = nic->tc = false;
 	for (unsigned q = 0; q < nic->queue_count; q++) {
-		path_stats_close_xsk(n, nic->queues[q]);
+		path_stats_close_xsk(env->closed, nic->queues[q]);
 		nic->queues[q]->ops->deinit(nic->queues[q]);
 	}
 	nic->queue_count = 0;
 }
 
-/* Has it more queues than we opened, or larger frames? What comes by those takes the UDP socket. */
+/* Frames on queues that we did not open, or too large for ours, take the UDP socket. */
 static bool outgrown(const struct nic *nic, const struct netlink_link *link)
 {
 	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count;
 }
 
-void nics_leave(struct daemon *n, struct nic *nic)
+void nics_leave(const struct nics_env *env, struct nic *nic)
 {
 	struct netlink_link link;
-	bool gone = netlink_link(n->netlink, NULL, nic->ifindex, &link) != 0;
+	bool gone = netlink_link(env->netlink, NULL, nic->ifindex, &link) != 0;
 	bool more = !gone && outgrown(nic, &link);
 
-	nics_close(n, nic);
+	nics_close(env, nic);
 	if (gone) {
 		nic->ifindex = 0;
 		snprintf(nic->why, sizeof(nic->why), "%s: it was deleted, or moved away",
@@ -182,10 +184,10 @@ void nics_leave(struct daemon *n, struct nic *nic)
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
 		 more ? "it has more queues or a larger MTU; they are opened anew"
 		      : "our XDP program was detached by force");
-	open_tc(n, nic);
+	open_tc(env, nic);
 }
 
-/* Was something in our way, and is gone? */
+/* True if an obstacle was found before and is gone now. */
 static bool is_free(const struct nic *nic, const struct netlink_link *link)
 {
 	const struct afxdp_config config = {
@@ -206,11 +208,11 @@ static bool is_free(const struct nic *nic, const struct netlink_link *link)
 	}
 }
 
-enum nics_change nics_look(struct daemon *n, struct nic *nic)
+enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 {
 	const char *name = nic->ifindex ? NULL : nic->name;
 	struct netlink_link link;
-	int err = netlink_link(n->netlink, name, nic->ifindex, &link);
+	int err = netlink_link(env->netlink, name, nic->ifindex, &link);
 
 	if (err)
 		return err == -ENODEV && nic->ifindex ? NICS_LOST : NICS_SAME;
@@ -219,11 +221,11 @@ enum nics_change nics_look(struct daemon *n, struct nic *nic)
 		return NICS_READY;
 	}
 	memcpy(nic->name, link.name, sizeof(nic->name));
-	if (nic->attached && !loader_attached(n->loader, nic->ifindex))
+	if (nic->attached && !loader_attached(env->loader, nic->ifindex))
 		return NICS_LOST;
 	if (nic->queue_count && outgrown(nic, &link))
 		return NICS_LOST;
-	if (nic->tc && !loader_attached(n->loader, nic->ifindex))
-		open_tc_again(n, nic);
+	if (nic->tc && !loader_attached(env->loader, nic->ifindex))
+		open_tc_again(env, nic);
 	return is_free(nic, &link) ? NICS_READY : NICS_SAME;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nics.h - one NIC of a node: XDP and AF_XDP sockets where the options ask for them and it takes
- * them, else TC ingress, and why. Private to user/daemon; control thread.
+ * nics.h - one NIC: XDP and AF_XDP sockets where the options ask for them and the NIC takes them,
+ * else the TC ingress program, and the reason. Control thread.
  */
 #ifndef WGXDP_NICS_H
 #define WGXDP_NICS_H
@@ -9,18 +9,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/options.h"
+#include "dataplane/path_stats.h"
 #include "io/transport.h"
 #include "util/fault.h"
 #include "wgxdp/limits.h"
 #include "wgxdp/maps.h"
 
-struct daemon;
+struct loader;
+struct netlink;
 
 #define NICS_WHY_LEN 256
 
-/* What was in the way of XDP, and may go by itself. */
+/* What prevented XDP and may go away without our doing. */
 enum nics_obstacle {
-	NICS_NOTHING, /* nothing was, or what was stays */
+	NICS_NOTHING, /* no obstacle, or one that stays */
 	NICS_PROGRAM, /* another XDP program */
 	NICS_QUEUE,   /* another AF_XDP socket */
 	NICS_MTU,     /* frames larger than AF_XDP takes */
@@ -28,34 +31,46 @@ enum nics_obstacle {
 
 struct nic {
 	char name[IFNAME_MAX + 1];
-	uint32_t ifindex; /* 0: there is none of that name now */
-	bool attached;	  /* our XDP program is there */
-	bool native;
-	bool tc;		     /* our TC program is, in its place */
-	enum nics_obstacle obstacle; /* it is opened again when that is gone */
-	uint32_t occupant;	     /* NICS_PROGRAM: the id of the XDP program that was there */
-	uint32_t busy_queue;	     /* NICS_QUEUE: which one */
-	uint32_t mtu;	       /* that its queues were opened for: larger frames would not fit */
-	unsigned queue_count;  /* all that it receives on */
-	unsigned sender_count; /* the first of them, on which it sends, too */
+	uint32_t ifindex;	     /* 0: no NIC of that name exists now */
+	bool attached;		     /* our XDP program is attached */
+	bool native;		     /* ... in native mode */
+	bool tc;		     /* our TC program is attached in its place */
+	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
+	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
+	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
+	uint32_t mtu;	       /* for which the queues were opened: larger frames do not fit */
+	unsigned queue_count;  /* queues that AF_XDP receives on */
+	unsigned sender_count; /* AF_XDP sends on the first so many of them */
 	struct transport *queues[NIC_QUEUES_MAX];
-	char why[NICS_WHY_LEN]; /* it has no XDP, though that was asked for; "" = it has, or was not */
+	char why[NICS_WHY_LEN]; /* why XDP was requested but is not used; else "" */
 };
 
-/* Opens what the options ask for. If that fails it is left with TC, or nothing, and nic->why: -errno
- * with @f. */
-int nics_open(struct daemon *n, struct nic *nic, struct fault *f);
-/* The workers must not run if it has queues. */
-void nics_close(struct daemon *n, struct nic *nic);
+/* What all functions of this module need; borrowed. */
+struct nics_env {
+	const struct options *options;
+	struct netlink *netlink;
+	struct loader *loader;
+	struct path_stats *closed; /* takes the counts of queues that are closed */
+};
 
+/* Opens what the options ask for. Returns 0, or -errno with @f and nic->why: the NIC has the TC
+ * program then, or nothing. */
+int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f);
+
+/* Detaches our program and closes the queues. No worker may run that uses them. */
+void nics_close(const struct nics_env *env, struct nic *nic);
+
+/* What has become of a NIC since it was last looked at. */
 enum nics_change {
 	NICS_SAME,
-	NICS_LOST,  /* it, or our program on it, is gone: nics_leave() once the workers stand */
-	NICS_READY, /* nics_open() may do now what it could not do before */
+	NICS_LOST,  /* the NIC or our program on it is gone: stop the workers, then nics_leave() */
+	NICS_READY, /* the obstacle is gone: nics_open() may succeed now */
 };
 
-/* What has become of it since; follows its name, and finds it again when it is made anew. */
-enum nics_change nics_look(struct daemon *n, struct nic *nic);
-void nics_leave(struct daemon *n, struct nic *nic);
+/* Follows renames, and finds a NIC that was deleted and created again. */
+enum nics_change nics_look(const struct nics_env *env, struct nic *nic);
+
+/* Closes what is left of a lost NIC and attaches TC in its place. */
+void nics_leave(const struct nics_env *env, struct nic *nic);
 
 #endif

@@ -4,21 +4,20 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/epoll.h>
 
-#include "daemon/daemon.h"
-#include "io/udp.h"
+#include "bpf/loader.h"
+#include "dataplane/udp_group.h"
 #include "path/route_mtu.h"
 
-unsigned workers_wanted(const struct daemon *n, unsigned queues)
+unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues)
 {
 	unsigned count = WORKERS_DEFAULT_MAX;
 	cpu_set_t cpus;
 
-	if (!n->tun.multi_queue) /* we were given it */
+	if (!tun->multi_queue) /* an inherited descriptor has one queue */
 		return 1;
-	if (n->options->workers)
-		return n->options->workers;
+	if (options->workers)
+		return options->workers;
 	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && (unsigned)CPU_COUNT(&cpus) < count)
 		count = (unsigned)CPU_COUNT(&cpus);
 	if (queues && queues < count)
@@ -26,7 +25,7 @@ unsigned workers_wanted(const struct daemon *n, unsigned queues)
 	return count ? count : 1;
 }
 
-/* May a thread of ours run there? */
+/* Tries whether a thread of this process may run on @cpu. */
 static int check_cpu(int cpu, struct fault *f)
 {
 	cpu_set_t before, wanted;
@@ -43,215 +42,120 @@ static int check_cpu(int cpu, struct fault *f)
 	return 0;
 }
 
-static int make_one(struct daemon *n, unsigned id, struct fault *f)
+static int make_one(struct workers *w, unsigned id, struct fault *f)
 {
-	struct dataplane_worker *nw = &n->workers[id];
+	const struct workers_config *c = &w->config;
+	const struct options *options = c->options;
 	struct worker_config config = {
 		.id = id,
-		.device = &n->device,
-		.qsbr = n->qsbr,
-		.suspend = &n->suspend,
-		.tun = &nw->tun,
-		.tun_writer = n->loader ? loader_tun_writer(n->loader) + id : NULL,
-		.heartbeat = n->loader ? loader_heartbeat(n->loader) + id : NULL,
-		.cpu = n->options->cpu_count ? n->options->cpus[id % n->options->cpu_count] : -1,
+		.device = c->device,
+		.qsbr = c->qsbr,
+		.suspend = c->suspend,
+		.tun = &w->tuns[id],
+		.tun_writer = c->loader ? loader_tun_writer(c->loader) + id : NULL,
+		.heartbeat = c->loader ? loader_heartbeat(c->loader) + id : NULL,
+		.cpu = options->cpu_count ? options->cpus[id % options->cpu_count] : -1,
 	};
 	int err = 0;
 
-	*nw = (struct dataplane_worker){ .node = n, .tun.fd = -1 };
+	w->tuns[id].fd = -1;
 	if (config.cpu >= 0)
 		err = check_cpu(config.cpu, f);
 	if (err)
 		return err;
 	if (id)
-		err = tun_add_queue(&nw->tun, &n->tun, f);
+		err = tun_add_queue(&w->tuns[id], c->tun, f);
 	else
-		nw->tun = n->tun;
+		w->tuns[id] = *c->tun;
 	if (err)
 		return err;
-	n->worker_count = id + 1;
-	nw->handoff = config.handoff = handoff_new();
-	err = nw->handoff ? worker_new(&nw->worker, &config) : -ENOMEM;
-	if (err)
-		return fault(f, err, "worker %u: %s", id, strerror(-err));
-	worker_set_mtu(nw->worker, n->tun_mtu);
-	return 0;
+	w->count = id + 1;
+	w->handoffs[id] = config.handoff = handoff_new();
+	err = config.handoff ? worker_new(&w->list[id], &config) : -ENOMEM;
+	return err ? fault(f, err, "worker %u: %s", id, strerror(-err)) : 0;
 }
 
-int workers_make(struct daemon *n, unsigned count, struct fault *f)
+int workers_make(struct workers *w, const struct workers_config *config, unsigned count,
+		 struct fault *f)
 {
 	int err = 0;
 
+	*w = (struct workers){ .config = *config };
 	for (unsigned id = 0; id < count && !err; id++)
-		err = make_one(n, id, f);
+		err = make_one(w, id, f);
 	return err;
 }
 
-void workers_free(struct daemon *n)
+void workers_free(struct workers *w)
 {
-	for (unsigned i = 0; i < n->worker_count; i++) {
-		worker_free(n->workers[i].worker);
-		handoff_free(n->workers[i].handoff);
+	for (unsigned i = 0; i < w->count; i++) {
+		worker_free(w->list[i]);
+		handoff_free(w->handoffs[i]);
 		if (i)
-			tun_close(&n->workers[i].tun);
+			tun_close(&w->tuns[i]);
 	}
-	n->worker_count = 0;
-	route_mtu_free(n->route_mtus);
-	n->route_mtus = NULL;
+	w->count = 0;
+	route_mtu_free(w->route_mtus);
+	w->route_mtus = NULL;
 }
 
-int workers_start(struct daemon *n)
+int workers_start(struct workers *w)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < n->worker_count && !err; i++)
-		err = worker_start(n->workers[i].worker);
+	for (unsigned i = 0; i < w->count && !err; i++)
+		err = worker_start(w->list[i]);
 	if (err)
-		workers_stop(n);
+		workers_stop(w);
 	return err;
 }
 
-void workers_stop(struct daemon *n)
+void workers_stop(struct workers *w)
 {
-	for (unsigned i = 0; i < n->worker_count; i++)
-		worker_stop(n->workers[i].worker);
+	for (unsigned i = 0; i < w->count; i++)
+		worker_stop(w->list[i]);
 }
 
-/* UDP ------------------------------------------------------------------------------------------ */
-
-static void close_udp(struct udp_group *udp)
+void workers_use_udp(struct workers *w, const struct udp_group *udp)
 {
-	for (unsigned i = 0; i < WORKERS_MAX; i++)
-		if (udp->members[i])
-			udp->members[i]->ops->deinit(udp->members[i]);
-	if (udp->leader)
-		udp->leader->ops->deinit(udp->leader);
-	*udp = (struct udp_group){ 0 };
+	for (unsigned i = 0; i < w->count; i++)
+		worker_set_udp(w->list[i], udp_group_of_worker(udp, i));
 }
 
-/* One member's two sockets into the map that the program chooses from. */
-static int enter(struct daemon *n, unsigned place, const struct transport *o)
+void workers_set_mtu(struct workers *w, uint32_t mtu)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
-	int err = 0;
-
-	for (unsigned i = 0; i < 2 && !err; i++) {
-		int fd = udp_socket(o, families[i]);
-
-		if (fd >= 0)
-			err = loader_set_reuseport_socket(n->loader, place, families[i], fd);
-	}
-	return err;
+	for (unsigned i = 0; i < w->count; i++)
+		worker_set_mtu(w->list[i], mtu);
 }
 
-static int enter_group(struct daemon *n, const struct udp_group *udp)
+void workers_set_debug(struct workers *w, bool on)
 {
-	int err = enter(n, SOCKS_DAEMON, udp->leader);
-
-	for (unsigned i = 0; i < n->worker_count && !err; i++)
-		err = enter(n, SOCKS_WORKER(i), udp->members[i]);
-	return err;
+	for (unsigned i = 0; i < w->count; i++)
+		worker_set_debug(w->list[i], on);
 }
 
-static int open_group(struct daemon *n, struct udp_group *udp, struct fault *f)
+void workers_set_route_mtus(struct workers *w, struct route_mtu *table)
 {
-	int err;
-
-	for (unsigned i = 0; i < n->worker_count; i++) {
-		err = udp_join(&udp->members[i], udp->leader, f);
-		if (err)
-			return err;
-	}
-	err = udp_steer(udp->leader, loader_reuseport_prog(n->loader));
-	if (!err)
-		err = enter_group(n, udp);
-	if (err && n->udp.leader) /* those that go on have their places back */
-		enter_group(n, &n->udp);
-	if (err)
-		fault(f, err,
-		      "the UDP sockets of %u workers cannot be steered: %s; --workers 1 does without",
-		      n->worker_count, strerror(-err));
-	return err;
+	for (unsigned i = 0; i < w->count; i++)
+		worker_set_route_mtus(w->list[i], table);
+	if (w->route_mtus)
+		qsbr_retire(w->config.qsbr, w->route_mtus, route_mtu_free);
+	w->route_mtus = table;
 }
 
-int workers_open_udp(struct daemon *n, uint16_t port, struct udp_group *udp, struct fault *f)
+void workers_flush(struct workers *w, uint32_t slot, uint32_t index)
 {
-	int err;
-
-	*udp = (struct udp_group){ .port = port };
-	err = udp_new(&udp->leader, &udp->port, n->fwmark, f);
-	if (!err && n->worker_count > 1)
-		err = open_group(n, udp, f);
-	if (err)
-		close_udp(udp);
-	return err;
+	worker_flush(w->list[slot % w->count], index);
 }
 
-void workers_use_udp(struct daemon *n, const struct udp_group *udp)
-{
-	if (n->udp.leader && n->worker_count > 1)
-		loop_delete(n->loop, n->udp.leader->fd);
-	if (n->udp.leader)
-		path_stats_close_udp(n, n->udp.leader);
-	for (unsigned i = 0; i < n->worker_count; i++)
-		if (n->udp.members[i])
-			path_stats_close_udp(n, n->udp.members[i]);
-	close_udp(&n->udp);
-	n->udp = *udp;
-	for (unsigned i = 0; i < n->worker_count; i++)
-		worker_set_udp(n->workers[i].worker,
-			       udp->members[i] ? udp->members[i] : udp->leader);
-}
-
-/* All ----------------------------------------------------------------------------------------- */
-
-void workers_set_mtu(struct daemon *n, uint32_t mtu)
-{
-	for (unsigned i = 0; i < n->worker_count; i++)
-		worker_set_mtu(n->workers[i].worker, mtu);
-}
-
-void workers_set_debug(struct daemon *n, bool on)
-{
-	for (unsigned i = 0; i < n->worker_count; i++)
-		worker_set_debug(n->workers[i].worker, on);
-}
-
-void workers_set_route_mtus(struct daemon *n, struct route_mtu *table)
-{
-	for (unsigned i = 0; i < n->worker_count; i++)
-		worker_set_route_mtus(n->workers[i].worker, table);
-	if (n->route_mtus)
-		qsbr_retire(n->qsbr, n->route_mtus, route_mtu_free);
-	n->route_mtus = table;
-}
-
-void workers_drops(const struct daemon *n, uint64_t packets[static REASON_COUNT])
+void workers_drops(const struct workers *w, uint64_t packets[static REASON_COUNT])
 {
 	uint64_t one[REASON_COUNT];
 
 	memset(packets, 0, REASON_COUNT * sizeof(*packets));
-	for (unsigned i = 0; i < n->worker_count; i++) {
-		worker_drops(n->workers[i].worker, one);
+	for (unsigned i = 0; i < w->count; i++) {
+		worker_drops(w->list[i], one);
 		for (unsigned r = 0; r < REASON_COUNT; r++)
 			packets[r] += one[r];
 	}
-}
-
-static void add_packets(const struct transport *o, uint64_t *rx, uint64_t *tx)
-{
-	*rx += atomic_load_explicit(&o->stats.rx_packets, memory_order_relaxed);
-	*tx += atomic_load_explicit(&o->stats.tx_packets, memory_order_relaxed);
-}
-
-void workers_packets(const struct daemon *n, unsigned id, uint64_t *rx, uint64_t *tx)
-{
-	const struct transport *udp = n->udp.members[id] ? n->udp.members[id] : n->udp.leader;
-
-	*rx = *tx = 0;
-	if (udp)
-		add_packets(udp, rx, tx);
-	for (unsigned i = 0; i < n->nic_count; i++)
-		for (unsigned q = id; q < n->nics[i].queue_count; q += n->worker_count)
-			add_packets(n->nics[i].queues[q], rx, tx);
 }

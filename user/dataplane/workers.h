@@ -1,61 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workers.h - the data-path threads of a node and what each owns: its hand-off, its queue of the
- * tunnel interface, its UDP sockets. Private to user/daemon.
- *
- *   one worker:     reads the only UDP socket pair; messages of types 1-3 reach the control thread
- *                   through its hand-off
- *   several:        the sockets form a group; a BPF program gives types 1-3 to the leader, which the
- *                   control thread reads, and type 4 to the worker of its receiver index
+ * workers.h - the data-path threads and what each one owns: its hand-off to the control thread and
+ * its queue of the tunnel interface. Control thread.
  */
 #ifndef WGXDP_WORKERS_H
 #define WGXDP_WORKERS_H
 
+#include "dataplane/options.h"
 #include "io/tun.h"
 #include "path/worker.h"
 #include "wgxdp/maps.h"
 
-struct daemon;
+struct loader;
+struct udp_group;
 
 #define WORKERS_DEFAULT_MAX 4
 
-struct dataplane_worker {
-	struct daemon *node;
-	struct worker *worker;
-	struct handoff *handoff;
-	struct tun tun;	       /* of the first: the node's own */
-	struct transport *udp; /* NULL: it is the first, and reads the leader */
+/* All pointers are borrowed and outlive the workers. */
+struct workers_config {
+	const struct options *options;
+	const struct device *device;
+	struct qsbr *qsbr;
+	const struct suspend *suspend;
+	const struct tun *tun; /* the interface and its first queue */
+	struct loader *loader; /* NULL without BPF */
 };
 
-/* The UDP sockets of the listen port. */
-struct udp_group {
-	struct transport *leader;		/* NULL: none open */
-	struct transport *members[WORKERS_MAX]; /* NULL without a group */
-	uint16_t port;
+struct workers {
+	struct workers_config config;
+	unsigned count;
+	struct worker *list[WORKERS_MAX];
+	struct handoff *handoffs[WORKERS_MAX];
+	struct tun tuns[WORKERS_MAX]; /* the first is a copy of config.tun */
+	struct route_mtu *route_mtus; /* the table that the workers use; NULL: none */
 };
 
-/* How many there shall be: what was asked for, or min(queues, cores, WORKERS_DEFAULT_MAX). */
-unsigned workers_wanted(const struct daemon *n, unsigned queues);
+/* How many workers to make: --workers, or min(@queues, CPUs, WORKERS_DEFAULT_MAX). @queues is the
+ * number of queues of the NIC with the fewest; 0: no NIC matters. */
+unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues);
 
-/* Makes them, stopped and without paths. 0/-errno with @f; what was made is workers_free()'s. */
-int workers_make(struct daemon *n, unsigned count, struct fault *f);
-void workers_free(struct daemon *n);
+/* Makes @count workers, stopped and without ports. Returns 0 or -errno with @f. workers_free()
+ * also releases what a failed call has made. */
+int workers_make(struct workers *w, const struct workers_config *config, unsigned count,
+		 struct fault *f);
+void workers_free(struct workers *w);
 
-int workers_start(struct daemon *n); /* all or none; 0/-errno */
-void workers_stop(struct daemon *n);
+int workers_start(struct workers *w); /* all or none; 0/-errno */
+void workers_stop(struct workers *w);
 
-/* Opens sockets on @port beside those in use. 0/-errno with @f. */
-int workers_open_udp(struct daemon *n, uint16_t port, struct udp_group *udp, struct fault *f);
-/* Gives @udp (may be all zero) to the stopped workers in the place of what they have. */
-void workers_use_udp(struct daemon *n, const struct udp_group *udp);
+/* Gives the stopped workers the sockets of @udp in place of those that they have. */
+void workers_use_udp(struct workers *w, const struct udp_group *udp);
 
-void workers_set_mtu(struct daemon *n, uint32_t mtu);
-void workers_set_debug(struct daemon *n, bool on);
-/* The table, NULL for none, is theirs until the next one or workers_free(). */
-void workers_set_route_mtus(struct daemon *n, struct route_mtu *table);
-/* Drops of all of them, added up. */
-void workers_drops(const struct daemon *n, uint64_t packets[static REASON_COUNT]);
-/* Data messages by the paths that worker @id has now. */
-void workers_packets(const struct daemon *n, unsigned id, uint64_t *rx, uint64_t *tx);
+/* The MTU of the tunnel interface. */
+void workers_set_mtu(struct workers *w, uint32_t mtu);
+void workers_set_debug(struct workers *w, bool on);
+
+/* Publishes the MTUs of routes into the tunnel. Takes @table (NULL: no route has one of its own)
+ * and retires the table that it replaces. */
+void workers_set_route_mtus(struct workers *w, struct route_mtu *table);
+
+/* Asks the worker that serves the peer in @slot to seal and send what waits for the session with
+ * receiver index @index. */
+void workers_flush(struct workers *w, uint32_t slot, uint32_t index);
+
+/* Adds up the drops of all workers. */
+void workers_drops(const struct workers *w, uint64_t packets[static REASON_COUNT]);
 
 #endif

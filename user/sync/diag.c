@@ -4,16 +4,18 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
+#include "bpf/loader.h"
 #include "conf/keytext.h"
-#include "daemon/daemon.h"
+#include "dataplane/dataplane.h"
 #include "util/log.h"
 
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* What is said around the subject; and the reason by which it is counted, if it dies and is no message
- * of a kind that shares it. */
+/* The text around the subject of a line, and the drop reason that counts the same occurrences, unless
+ * that reason also counts occurrences of other kinds. */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;
@@ -50,24 +52,28 @@ bool diag_is_on(void)
 	return log_get_level() >= LOG_LEVEL_DEBUG;
 }
 
-/* So many a second ------------------------------------------------------------------------------- */
+/* Lines a second ------------------------------------------------------------------------------- */
 
 static enum reason reason_of(unsigned kind)
 {
 	return kind < DIAG_DROP ? kinds[kind].reason : (enum reason)(kind - DIAG_DROP);
 }
 
-static void end_second(struct daemon *n, unsigned kind)
+/* The drops of @reason since a second of it last ended. */
+static uint64_t new_drops(struct diag *d, enum reason reason)
+{
+	uint64_t sums[REASON_COUNT], before = d->dropped[reason];
+
+	dataplane_drops(d->dataplane, sums);
+	d->dropped[reason] = sums[reason];
+	return sums[reason] > before ? sums[reason] - before : 0;
+}
+
+static void end_second(struct diag *d, unsigned kind)
 {
 	enum reason reason = reason_of(kind);
-	struct diag *d = &n->diag;
-	uint64_t all = d->all[kind], drops[REASON_COUNT];
+	uint64_t all = reason ? new_drops(d, reason) : d->all[kind];
 
-	if (reason) {
-		report_drops(n, drops);
-		all = drops[reason] > d->dropped[reason] ? drops[reason] - d->dropped[reason] : 0;
-		d->dropped[reason] = drops[reason];
-	}
 	if (all > d->said[kind])
 		log_debug("%s... and %llu more like it",
 			  kind < DIAG_DROP ? kinds[kind].before : sentences[reason],
@@ -75,18 +81,19 @@ static void end_second(struct daemon *n, unsigned kind)
 	d->until_ns[kind] = d->said[kind] = d->all[kind] = 0;
 }
 
-/* May one more of @kind be said? */
-static bool may_say(struct daemon *n, unsigned kind)
+/* Counts one occurrence of @kind; true if a line may be written for it. */
+static bool may_say(struct diag *d, unsigned kind)
 {
 	uint64_t now_ns = loop_now_ns();
-	struct diag *d = &n->diag;
 
 	if (!diag_is_on())
 		return false;
 	if (d->until_ns[kind] && now_ns >= d->until_ns[kind])
-		end_second(n, kind);
-	if (!d->until_ns[kind])
+		end_second(d, kind);
+	if (!d->until_ns[kind]) {
 		d->until_ns[kind] = now_ns + NS_PER_S;
+		loop_timer_arm_sooner(&d->second_timer, d->until_ns[kind]);
+	}
 	d->all[kind]++;
 	if (d->said[kind] == DIAG_PER_S)
 		return false;
@@ -94,40 +101,39 @@ static bool may_say(struct daemon *n, unsigned kind)
 	return true;
 }
 
-void diag_tick(struct daemon *n, uint64_t now_ns)
+/* Ends the seconds that are over. */
+static void end_seconds(void *ctx, uint64_t now_ns)
 {
-	for (unsigned kind = 0; kind < DIAG_KINDS; kind++)
-		if (n->diag.until_ns[kind] && now_ns >= n->diag.until_ns[kind])
-			end_second(n, kind);
+	struct diag *d = ctx;
+
+	for (unsigned kind = 0; kind < DIAG_KINDS; kind++) {
+		if (!d->until_ns[kind])
+			continue;
+		if (now_ns >= d->until_ns[kind])
+			end_second(d, kind);
+		else
+			loop_timer_arm_sooner(&d->second_timer, d->until_ns[kind]);
+	}
 }
 
-uint64_t diag_next(const struct daemon *n)
-{
-	uint64_t next = UINT64_MAX;
-
-	for (unsigned kind = 0; kind < DIAG_KINDS; kind++)
-		if (n->diag.until_ns[kind] && n->diag.until_ns[kind] < next)
-			next = n->diag.until_ns[kind];
-	return next;
-}
-
-void diag_set(struct daemon *n, bool on)
+void diag_set(struct diag *d, bool on)
 {
 	if (on) {
-		report_drops(n, n->diag.dropped);
+		dataplane_drops(d->dataplane, d->dropped);
 		log_set_level(LOG_LEVEL_DEBUG);
 		log_debug("debugging is on");
 	} else {
-		diag_tick(n, UINT64_MAX);
+		end_seconds(d, UINT64_MAX);
 		log_debug("debugging is off");
-		log_set_level(n->quiet_level);
+		log_set_level(d->quiet_level);
 	}
-	workers_set_debug(n, on);
+	workers_set_debug(&d->dataplane->workers, on);
 }
 
-/* What is said ----------------------------------------------------------------------------------- */
+/* Lines ---------------------------------------------------------------------------------------- */
 
-/* The peer if it is known, with the address that it came from or, if @from is NULL, goes to. */
+/* Names the peer if it is known, with the address that the packet came from or, if @from is NULL, the
+ * peer's endpoint. */
 static const char *subject(char text[static SUBJECT_LEN], const struct peer *peer,
 			   const struct endpoint *from)
 {
@@ -147,36 +153,36 @@ static const char *subject(char text[static SUBJECT_LEN], const struct peer *pee
 	return text;
 }
 
-void diag_event(struct daemon *n, enum device_event event, const struct peer *peer,
+void diag_event(struct diag *d, enum device_event event, const struct peer *peer,
 		const struct endpoint *from)
 {
 	char text[SUBJECT_LEN];
 
-	if (may_say(n, event))
+	if (may_say(d, event))
 		log_debug("%s%s%s", kinds[event].before, subject(text, peer, from),
 			  kinds[event].behind);
 }
 
-void diag_unallowed(struct daemon *n, const struct peer *peer, const struct endpoint *source)
+void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source)
 {
 	char text[SUBJECT_LEN], address[INET6_ADDRSTRLEN];
 	const void *ip = source->remote.sa.sa_family == AF_INET
 				 ? (const void *)&source->remote.v4.sin_addr
 				 : (const void *)&source->remote.v6.sin6_addr;
 
-	if (!may_say(n, DIAG_UNALLOWED))
+	if (!may_say(d, DIAG_UNALLOWED))
 		return;
 	inet_ntop(source->remote.sa.sa_family, ip, address, sizeof(address));
 	log_debug("%s(%s) from %s", kinds[DIAG_UNALLOWED].before, address,
 		  subject(text, peer, NULL));
 }
 
-/* Where the sample's packet came from and went to, and the type of a message of ours; what its head
- * does not show is left alone. */
+/* Reads the addresses, the ports and the WireGuard message type from the head of a sampled packet.
+ * Leaves unchanged what the head does not hold. */
 static void read_head(const struct event *e, struct endpoint *from, struct endpoint *to, int *type)
 {
 	const uint8_t *ip = e->head;
-	unsigned at = 0; /* of UDP */
+	unsigned at = 0; /* offset of the UDP header */
 
 	if (e->head_len >= 20 && ip[0] >> 4 == 4) {
 		from->remote.v4.sin_family = to->remote.v4.sin_family = AF_INET;
@@ -191,7 +197,7 @@ static void read_head(const struct event *e, struct endpoint *from, struct endpo
 	}
 	if (!at || at + 8 >= e->head_len)
 		return;
-	memcpy(&from->remote.v4.sin_port, ip + at, 2); /* where IPv6 has it, too */
+	memcpy(&from->remote.v4.sin_port, ip + at, 2); /* IPv6 has it at the same offset */
 	memcpy(&to->remote.v4.sin_port, ip + at + 2, 2);
 	*type = ip[at + 8];
 }
@@ -199,8 +205,9 @@ static void read_head(const struct event *e, struct endpoint *from, struct endpo
 _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
 	       "read_head() writes either");
 
-void diag_sample(struct daemon *n, const struct event *e)
+static void on_sample(void *ctx, const struct event *e)
 {
+	struct diag *d = ctx;
 	struct endpoint from = { 0 }, to = { 0 };
 	char source[ENDPOINT_TEXT_LEN] = "?", destination[ENDPOINT_TEXT_LEN] = "?";
 	int type = 0;
@@ -214,11 +221,40 @@ void diag_sample(struct daemon *n, const struct event *e)
 		endpoint_text(&to, destination);
 	}
 	if (e->reason == REASON_bad_mac1 && type == WIRE_INITIATION) {
-		if (may_say(n, DEVICE_BAD_MAC1))
+		if (may_say(d, DEVICE_BAD_MAC1))
 			log_debug("%s%s (dropped by %s)", kinds[DEVICE_BAD_MAC1].before, source,
 				  hooks[e->hook]);
-	} else if (may_say(n, DIAG_DROP + e->reason)) {
+	} else if (may_say(d, DIAG_DROP + e->reason)) {
 		log_debug("%s dropped a packet of %u bytes from %s to %s: %s", hooks[e->hook],
 			  e->bytes, source, destination, sentences[e->reason]);
 	}
+}
+
+static void on_events(void *ctx, int fd, uint32_t events)
+{
+	struct diag *d = ctx;
+
+	(void)fd;
+	(void)events;
+	loader_events_read(d->dataplane->loader, diag_is_on() ? on_sample : NULL, d);
+}
+
+int diag_watch(struct diag *d)
+{
+	struct loader *loader = d->dataplane->loader;
+	int fd = loader ? loader_events_fd(loader) : -1;
+
+	return fd < 0 ? 0 : loop_add(d->loop, fd, EPOLLIN, on_events, d);
+}
+
+void diag_init(struct diag *d, struct loop *loop, struct dataplane *dataplane,
+	       enum log_level quiet_level)
+{
+	*d = (struct diag){ .loop = loop, .dataplane = dataplane, .quiet_level = quiet_level };
+	loop_timer_init(&d->second_timer, loop, end_seconds, d);
+}
+
+void diag_done(struct diag *d)
+{
+	loop_timer_done(&d->second_timer);
 }

@@ -1,49 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diag.h - what is said while debugging is on: handshakes that fail, packets that are refused, with
+ * diag.h - log lines while debugging is on: handshakes that fail and packets that are refused, with
  * the peer where it is known and the address where it is not. Control thread.
  *
- * Of each kind DIAG_PER_S lines a second are written. What a second had beyond that is said in one line
- * at its end: for a kind that is counted as drops by as many as were counted, also of those that BPF
- * or a worker did not even tell us of.
+ *   protocol core ── diag_event ──────┐
+ *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
+ *   BPF's ring `events` (samples) ────┘   ... and one line for what that second had beyond them
+ *
+ * For a kind that is also counted as drops, that last line states the increase of the count, so that
+ * it includes drops of which BPF or a worker sent no sample.
  */
 #ifndef WGXDP_DIAG_H
 #define WGXDP_DIAG_H
 
-#include "path/handoff.h"
+#include "util/log.h"
+#include "util/loop.h"
 #include "wg/device.h"
 #include "wgxdp/maps.h"
 
 #define DIAG_PER_S 5
 
-/* Kinds: those of device events, then these, of which DIAG_DROP is one for each reason. */
+/* Kinds of lines: the events of the device, then these. DIAG_DROP is one kind for each reason. */
 #define DIAG_UNALLOWED DEVICE_EVENTS
 #define DIAG_DROP (DEVICE_EVENTS + 1)
 #define DIAG_KINDS (DIAG_DROP + REASON_COUNT)
 
-struct daemon;
+struct dataplane;
 
 struct diag {
-	uint64_t until_ns[DIAG_KINDS];	/* the end of the second that is counted; 0 = none is */
-	uint64_t said[DIAG_KINDS];	/* in it */
-	uint64_t all[DIAG_KINDS];	/* in it, told to us */
-	uint64_t dropped[REASON_COUNT]; /* anywhere, when a second of that reason last ended */
+	struct loop *loop;
+	struct dataplane *dataplane;
+	enum log_level quiet_level; /* the level while debugging is off */
+	struct loop_timer second_timer;
+	uint64_t until_ns[DIAG_KINDS];	/* end of the second that is counted; 0: none is */
+	uint64_t said[DIAG_KINDS];	/* lines written in it */
+	uint64_t all[DIAG_KINDS];	/* occurrences told to us in it */
+	uint64_t dropped[REASON_COUNT]; /* total drops when a second of that reason last ended */
 };
 
-/* Debugging on or off, from now on. */
-void diag_set(struct daemon *n, bool on);
+/* @quiet_level: the log level to return to when debugging is turned off. */
+void diag_init(struct diag *d, struct loop *loop, struct dataplane *dataplane,
+	       enum log_level quiet_level);
+void diag_done(struct diag *d); /* fine if never initialized */
+
+/* Reads the samples of BPF from now on. 0/-errno. */
+int diag_watch(struct diag *d);
+
+/* Turns debugging on or off. */
+void diag_set(struct diag *d, bool on);
 bool diag_is_on(void);
 
 /* For struct device_ops. */
-void diag_event(struct daemon *n, enum device_event event, const struct peer *peer,
+void diag_event(struct diag *d, enum device_event event, const struct peer *peer,
 		const struct endpoint *from);
-/* @peer sent an inner packet from @source. */
-void diag_unallowed(struct daemon *n, const struct peer *peer, const struct endpoint *source);
-/* A sample of what died in BPF. */
-void diag_sample(struct daemon *n, const struct event *e);
-
-/* Ends the seconds that are over, and when the next one is; UINT64_MAX = none. */
-void diag_tick(struct daemon *n, uint64_t now_ns);
-uint64_t diag_next(const struct daemon *n);
+/* @peer sent an inner packet from @source, which is not among its allowed IPs. */
+void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
 
 #endif

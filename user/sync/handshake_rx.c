@@ -1,164 +1,210 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What reaches the control thread from outside, and how much of it at a time:
- *
- *   worker 0..n ─▶ hand-off: notes ───────────────────────────▶ device_want_handshake, device_roamed, ...
- *               └▶ hand-off: messages ──┐
- *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
- *
- * A note that finds no room is lost, and with it perhaps the only word of a packet that waits: then all
- * peers are looked at, some at a time.
- *
- * Each of the queues holds HANDSHAKE_QUEUE_LEN messages; one that is UNDER_LOAD_QUEUE_LEN full means
- * that the device is under load, [W] 5.3.
- */
+#include "sync/handshake_rx.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "daemon/daemon.h"
+#include "path/handoff.h"
 
-/* Taken in one go, so that timers and configuration get their turn. */
+/* The most that is handled in one go, so that timers and configuration get their turn. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
 #define CATCH_UP_TURN_NS (5 * NS_PER_MS)
 
-static void take_note(struct daemon *n, const struct note *note, uint64_t now_ns)
+static void handle_note(struct handshake_rx *rx, const struct note *note, uint64_t now_ns)
 {
-	struct peer *p = upcalls_peer(n, note);
+	struct device *device = rx->config.device;
+	struct peer *p = device_peer_at(device, note->slot, note->serial);
 
 	if (!p)
 		return;
 	switch (note->kind) {
 	case NOTE_WANT_HANDSHAKE:
-		device_want_handshake(&n->device, p, now_ns);
+		device_want_handshake(device, p, now_ns);
 		break;
 	case NOTE_CONFIRMED:
-		device_confirmed(&n->device, p, indextab_session(n->device.indices, note->index),
-				 now_ns);
+		device_confirmed(device, p, indextab_session(device->indices, note->index), now_ns);
 		break;
 	case NOTE_MOVED:
-		device_roamed(&n->device, p, &note->from);
-		nexthops_moved(n, p);
+		device_roamed(device, p, &note->from);
+		nexthops_roamed(rx->config.nexthops, p);
 		break;
 	case NOTE_WATCH:
-		device_check_timers(&n->device, p, now_ns);
+		device_check_timers(device, p, now_ns);
 		break;
 	case NOTE_UNALLOWED:
-		diag_unallowed(n, p, &note->from);
+		diag_unallowed(rx->config.diag, p, &note->from);
 		break;
 	}
 }
 
-/* True if messages are left. */
-static bool take_messages(struct daemon *n, struct handoff *h, uint64_t now_ns)
-{
-	struct handshake_message m;
-
-	for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
-		if (handoff_messages_waiting(h) >= UNDER_LOAD_QUEUE_LEN)
-			n->under_load_until_ns = now_ns + UNDER_LOAD_AFTER_S * NS_PER_S;
-		if (!handoff_take_message(h, &m))
-			return false;
-		device_input(&n->device, m.data, m.len, &m.from, now_ns < n->under_load_until_ns,
-			     now_ns);
-	}
-	return true;
-}
-
-/* True if there is more. */
-static bool take_all(struct daemon *n, struct handoff *h, uint64_t now_ns)
+/* True if notes are left. */
+static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
 {
 	struct note note;
 	unsigned notes = 0;
 
 	while (notes < NOTES_PER_TURN && handoff_take_note(h, &note)) {
-		take_note(n, &note, now_ns);
+		handle_note(rx, &note, now_ns);
 		notes++;
 	}
-	if (handoff_notes_lost(h))
-		n->catch_up_slot = 0;
-	return take_messages(n, h, now_ns) || notes == NOTES_PER_TURN ||
-	       n->catch_up_slot < n->slot_cap;
+	if (handoff_notes_lost(h)) {
+		rx->catching_up = true;
+		rx->catch_up_slot = 0;
+	}
+	return notes == NOTES_PER_TURN;
 }
 
-/* True if there is more. */
-static bool catch_up(struct daemon *n, uint64_t now_ns)
+/* True if messages are left. */
+static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
 {
-	while (n->catch_up_slot < n->slot_cap) {
-		struct peer *p = n->slots[n->catch_up_slot++];
+	struct handshake_message m;
 
-		if (p)
-			device_catch_up(&n->device, p, now_ns);
-		if (loop_now_ns() - now_ns > CATCH_UP_TURN_NS)
-			return n->catch_up_slot < n->slot_cap;
+	for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
+		if (handoff_messages_waiting(h) >= UNDER_LOAD_QUEUE_LEN)
+			rx->under_load_until_ns = now_ns + UNDER_LOAD_AFTER_S * NS_PER_S;
+		if (!handoff_take_message(h, &m))
+			return false;
+		device_input(rx->config.device, m.data, m.len, &m.from,
+			     now_ns < rx->under_load_until_ns, now_ns);
 	}
-	return false;
+	return true;
+}
+
+/* Notes and messages of one worker; asks for another turn if some are left. */
+static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
+{
+	uint64_t now_ns = loop_now_ns();
+	bool left = handle_notes(rx, h, now_ns);
+
+	left |= handle_messages(rx, h, now_ns);
+	if (left || rx->catching_up)
+		loop_timer_arm(&rx->rest_timer, 0);
+}
+
+static void handle_inbox(struct handshake_rx *rx)
+{
+	if (handle_messages(rx, rx->inbox, loop_now_ns()))
+		loop_timer_arm(&rx->rest_timer, 0);
+}
+
+static void catch_up(struct handshake_rx *rx)
+{
+	struct device *device = rx->config.device;
+	uint64_t now_ns = loop_now_ns();
+
+	while (rx->catching_up && loop_now_ns() - now_ns <= CATCH_UP_TURN_NS) {
+		struct peer *p;
+
+		rx->catching_up = rx->catch_up_slot < device->next_slot;
+		p = rx->catching_up ? device->by_slot[rx->catch_up_slot++] : NULL;
+		if (p)
+			device_catch_up(device, p, now_ns);
+	}
+	if (rx->catching_up)
+		loop_timer_arm(&rx->rest_timer, 0);
+}
+
+static void handle_rest(void *ctx, uint64_t now_ns)
+{
+	struct handshake_rx *rx = ctx;
+
+	(void)now_ns;
+	handle_inbox(rx);
+	for (unsigned i = 0; i < rx->source_count; i++)
+		handle_handoff(rx, rx->sources[i].handoff);
+	catch_up(rx);
 }
 
 static void on_handoff(void *ctx, int fd, uint32_t events)
 {
-	struct dataplane_worker *nw = ctx;
-	struct daemon *n = nw->node;
+	struct handshake_rx_source *source = ctx;
 
 	(void)fd;
 	(void)events;
-	handoff_clear(nw->handoff);
-	n->messages_left |= take_all(n, nw->handoff, loop_now_ns());
+	handoff_clear(source->handoff);
+	handle_handoff(source->rx, source->handoff);
 }
 
-/* Into the inbox with all that waits at the leader's sockets; what does not fit is dropped and
- * counted there. A data message can only be here in the instant before the group is steered. */
+/* Moves everything that waits at the leader's sockets into the inbox, which drops and counts what
+ * does not fit. A data message can only be here in the instant before the group is steered. */
 static void on_leader(void *ctx, int fd, uint32_t events)
 {
-	struct daemon *n = ctx;
-	struct transport *o = n->udp.leader;
+	struct handshake_rx *rx = ctx;
+	struct transport *leader = rx->config.dataplane->udp.leader;
+	uint64_t *counts = rx->config.device->counts;
 	struct rx_frame frames[FRAME_BATCH];
 	unsigned got;
 
 	(void)fd;
 	(void)events;
 	for (unsigned total = 0; total < HANDSHAKE_QUEUE_LEN; total += got) {
-		got = o->ops->recv(o, frames, FRAME_BATCH);
+		got = leader->ops->recv(leader, frames, FRAME_BATCH);
 		for (unsigned i = 0; i < got; i++) {
 			struct endpoint from = frame_endpoint(&frames[i]);
 
 			if (frames[i].len > sizeof(struct wire_initiation))
-				n->device.counts[REASON_malformed]++;
-			else if (!handoff_message(n->inbox, &from, frames[i].payload,
+				counts[REASON_malformed]++;
+			else if (!handoff_message(rx->inbox, &from, frames[i].payload,
 						  (uint16_t)frames[i].len))
-				n->device.counts[REASON_queue_full]++;
+				counts[REASON_queue_full]++;
 		}
-		o->ops->sweep(o);
+		leader->ops->sweep(leader);
 		if (!got)
 			break;
 	}
-	n->messages_left |= take_messages(n, n->inbox, loop_now_ns());
+	handle_inbox(rx);
 }
 
-int handshake_rx_watch(struct daemon *n)
+int handshake_rx_watch(struct handshake_rx *rx)
 {
+	const struct workers *workers = &rx->config.dataplane->workers;
 	int err = 0;
 
-	for (unsigned i = 0; i < n->worker_count && !err; i++)
-		err = loop_add(n->loop, handoff_fd(n->workers[i].handoff), EPOLLIN, on_handoff,
-			       &n->workers[i]);
+	for (unsigned i = 0; i < workers->count && !err; i++) {
+		struct handshake_rx_source *source = &rx->sources[i];
+
+		*source = (struct handshake_rx_source){ rx, workers->handoffs[i] };
+		err = loop_add(rx->config.loop, handoff_fd(source->handoff), EPOLLIN, on_handoff,
+			       source);
+		if (!err)
+			rx->source_count = i + 1;
+	}
 	return err;
 }
 
-int handshake_rx_watch_leader(struct daemon *n)
+int handshake_rx_watch_leader(struct handshake_rx *rx)
 {
-	if (n->worker_count == 1)
+	const struct udp_group *udp = &rx->config.dataplane->udp;
+	int err;
+
+	if (!udp->member_count) /* the only worker reads it */
 		return 0;
-	return loop_add(n->loop, n->udp.leader->fd, EPOLLIN, on_leader, n);
+	err = loop_add(rx->config.loop, udp->leader->fd, EPOLLIN, on_leader, rx);
+	if (!err)
+		rx->leader_fd = udp->leader->fd;
+	return err;
 }
 
-void handshake_rx_go_on(struct daemon *n)
+void handshake_rx_unwatch_leader(struct handshake_rx *rx)
 {
-	if (!n->messages_left)
-		return;
-	n->messages_left = take_messages(n, n->inbox, loop_now_ns());
-	for (unsigned i = 0; i < n->worker_count; i++)
-		n->messages_left |= take_all(n, n->workers[i].handoff, loop_now_ns());
-	n->messages_left |= catch_up(n, loop_now_ns());
+	if (rx->leader_fd >= 0)
+		loop_delete(rx->config.loop, rx->leader_fd);
+	rx->leader_fd = -1;
+}
+
+int handshake_rx_init(struct handshake_rx *rx, const struct handshake_rx_config *config)
+{
+	*rx = (struct handshake_rx){ .config = *config, .leader_fd = -1 };
+	loop_timer_init(&rx->rest_timer, config->loop, handle_rest, rx);
+	rx->inbox = handoff_new();
+	return rx->inbox ? 0 : -ENOMEM;
+}
+
+void handshake_rx_done(struct handshake_rx *rx)
+{
+	loop_timer_done(&rx->rest_timer);
+	handoff_free(rx->inbox);
+	rx->inbox = NULL;
 }

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * State of the peers -> BPF maps; the only writer. What it is asked for has happened in the maps
- * when it returns, so that an index is there before the message that carries it leaves.
- */
+#include "sync/mapsync.h"
+
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/loader.h"
 #include "conf/keytext.h"
-#include "daemon/daemon.h"
+#include "io/netlink.h"
 #include "util/counter.h"
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
-/* A host that starts containers changes its links all the time. */
+/* Addresses are read at most this often: a host that starts containers changes links all the time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
 #define LISTEN_RETRY_NS NS_PER_S
+
+/* The host ------------------------------------------------------------------------------------- */
 
 struct listen_list {
 	struct listen_key *keys;
@@ -64,9 +66,10 @@ static bool switched_on(const char *path)
 	return value != 0;
 }
 
-/* May the host forward what comes in by any of its interfaces? @conf: the directory of a family with
- * one for each of them. Those who forward by interface alone (systemd-networkd can) leave the common
- * switch off; IPv6 has another for it (force_forwarding, Linux 6.17). */
+/* Does the host forward packets that arrive on any of its interfaces? @conf is the sysctl directory of
+ * a family, which has one directory for each interface. The common switch can be off while single
+ * interfaces forward (systemd-networkd can do that). IPv6 has a second switch for each interface,
+ * force_forwarding (Linux 6.17). */
 static bool forwards(const char *conf)
 {
 	static const char *const names[] = { "forwarding", "force_forwarding" };
@@ -91,105 +94,157 @@ static bool forwards(const char *conf)
 	return on;
 }
 
-void mapsync_forwarding(struct daemon *n)
+void mapsync_forwarding(struct mapsync *m)
 {
-	if (!n->loader)
+	if (!m->config.loader)
 		return;
-	if (n->options->strict)
-		loader_set_forwarding(n->loader, false, false);
+	if (m->config.strict)
+		loader_set_forwarding(m->config.loader, false, false);
 	else
-		loader_set_forwarding(n->loader, forwards("/proc/sys/net/ipv4/conf"),
+		loader_set_forwarding(m->config.loader, forwards("/proc/sys/net/ipv4/conf"),
 				      forwards("/proc/sys/net/ipv6/conf"));
 }
 
-void mapsync_listen(struct daemon *n)
+static void sync_listen(struct mapsync *m)
 {
-	struct listen_list list = { .port = htons(n->udp.port) };
+	struct listen_list list = { .port = htons(m->port) };
 	int err = 0;
 
-	n->listen_at_ns = UINT64_MAX;
-	if (!n->loader)
+	if (!m->config.loader)
 		return;
-	mapsync_forwarding(n); /* before the first packet is judged; a new link may forward */
-	if (n->up)
-		err = netlink_addresses(n->netlink, add_listen, &list);
+	loop_timer_cancel(&m->listen_timer);
+	/* Before the program sees a packet for the new addresses; a new link may forward. */
+	mapsync_forwarding(m);
+	if (m->port)
+		err = netlink_addresses(m->config.netlink, add_listen, &list);
 	if (!err)
-		err = loader_set_listen(n->loader, list.keys, list.count);
+		err = loader_set_listen(m->config.loader, list.keys, list.count);
 	if (err) {
-		log_error(
-			"cannot tell XDP the addresses of this host: %s; what comes to new ones takes the UDP socket",
-			strerror(-err));
-		/* Rather none than those of a port that may be somebody else's by now. */
-		loader_set_listen(n->loader, NULL, 0);
-		n->listen_at_ns = loop_now_ns() + LISTEN_RETRY_NS;
+		log_error("cannot tell XDP the addresses of this host: %s; packets to new ones "
+			  "take the UDP socket",
+			  strerror(-err));
+		/* Clear the map: stale entries could match another process's port. */
+		loader_set_listen(m->config.loader, NULL, 0);
+		loop_timer_arm(&m->listen_timer, loop_now_ns() + LISTEN_RETRY_NS);
 	}
 	free(list.keys);
 }
 
-int mapsync_peer(struct daemon *n, const struct peer *p)
+static void on_listen_timer(void *ctx, uint64_t now_ns)
 {
+	(void)now_ns;
+	sync_listen(ctx);
+}
+
+void mapsync_listen(struct mapsync *m, uint16_t port)
+{
+	m->port = port;
+	sync_listen(m);
+}
+
+void mapsync_addresses_changed(struct mapsync *m)
+{
+	if (m->config.loader && !loop_timer_armed(&m->listen_timer))
+		loop_timer_arm(&m->listen_timer, loop_now_ns() + LISTEN_DELAY_NS);
+}
+
+/* The device ----------------------------------------------------------------------------------- */
+
+static int set_peer(void *ctx, const struct peer *p)
+{
+	const struct mapsync *m = ctx;
 	struct peer_value v = {
 		.latest_handshake = p->latest_handshake_unix_ns / NS_PER_S,
 	};
 
-	if (!n->loader)
+	if (!m->config.loader)
 		return 0;
 	keytext_to_base64(v.public_key, p->remote.public);
 	endpoint_text(&p->endpoint, v.endpoint);
 	memcpy(v.name, p->name, sizeof(v.name));
-	return loader_peer_set(n->loader, p->slot, &v);
+	return loader_peer_set(m->config.loader, p->slot, &v);
 }
 
-void mapsync_peer_end(struct daemon *n, const struct peer *p)
+static void end_peer(void *ctx, const struct peer *p)
 {
-	if (n->loader)
-		loader_peer_del(n->loader, p->slot);
+	const struct mapsync *m = ctx;
+
+	if (m->config.loader)
+		loader_peer_del(m->config.loader, p->slot);
 }
 
-int mapsync_index(struct daemon *n, uint32_t index, const struct peer *p, bool pending)
+void mapsync_peer_changed(struct mapsync *m, const struct peer *p)
 {
+	set_peer(m, p); /* the element exists, so that the map cannot be full */
+}
+
+static int set_index(void *ctx, uint32_t index, const struct peer *p, bool pending)
+{
+	const struct mapsync *m = ctx;
 	struct session_value v = {
 		.slot = p->slot,
-		.worker = (uint16_t)(p->slot % n->worker_count),
 		.kind = pending ? SESSION_PENDING : SESSION_DATA,
 	};
 
-	return n->loader ? loader_session_set(n->loader, index, &v) : 0;
+	if (!m->config.loader)
+		return 0;
+	v.worker = (uint16_t)(p->slot % m->config.worker_count);
+	return loader_session_set(m->config.loader, index, &v);
 }
 
-void mapsync_index_end(struct daemon *n, uint32_t index)
+static void end_index(void *ctx, uint32_t index)
 {
-	if (n->loader)
-		loader_session_del(n->loader, index);
+	const struct mapsync *m = ctx;
+
+	if (m->config.loader)
+		loader_session_del(m->config.loader, index);
 }
 
-int mapsync_allowed(struct daemon *n, const struct prefix *prefix, const struct peer *p)
+static int set_allowed(void *ctx, const struct prefix *prefix, const struct peer *p)
 {
-	return n->loader ? loader_allowed_set(n->loader, prefix, p->slot) : 0;
+	const struct mapsync *m = ctx;
+
+	return m->config.loader ? loader_allowed_set(m->config.loader, prefix, p->slot) : 0;
 }
 
-void mapsync_allowed_end(struct daemon *n, const struct prefix *prefix)
+static void end_allowed(void *ctx, const struct prefix *prefix)
 {
-	if (n->loader)
-		loader_allowed_del(n->loader, prefix);
+	const struct mapsync *m = ctx;
+
+	if (m->config.loader)
+		loader_allowed_del(m->config.loader, prefix);
 }
 
-void mapsync_identity(struct daemon *n)
+static void set_identity(void *ctx)
 {
+	const struct mapsync *m = ctx;
+	const struct device *d = m->config.device;
 	int err = 0;
 
-	if (n->loader)
-		err = loader_set_mac1_key(
-			n->loader, n->device.identity.set ? n->device.checker.mac1_key : NULL);
+	if (m->config.loader)
+		err = loader_set_mac1_key(m->config.loader,
+					  d->identity.set ? d->checker.mac1_key : NULL);
 	if (err)
 		log_error("cannot tell XDP the key of mac1: %s", strerror(-err));
 }
 
+const struct device_mirror mapsync_mirror = {
+	.index_begin = set_index,
+	.index_end = end_index,
+	.peer_begin = set_peer,
+	.peer_end = end_peer,
+	.identity_changed = set_identity,
+	.allowed_begin = set_allowed,
+	.allowed_end = end_allowed,
+};
+
 /* Workers count in memory; people read the map. */
-static void sync_counters(struct daemon *n, uint64_t now_ns)
+static void sync_counters(void *ctx, uint64_t now_ns)
 {
-	n->counters_at_ns = now_ns + COUNTERS_EVERY_NS;
-	for (struct peer *p = n->device.first; p; p = p->list_next) {
+	struct mapsync *m = ctx;
+
+	loop_timer_arm(&m->counters_timer, now_ns + COUNTERS_EVERY_NS);
+	for (struct peer *p = m->config.device->first; p; p = p->list_next) {
 		struct peer_stats_value v = {
 			.rx_packets = counter_read(&p->rx_packets),
 			.rx_bytes = counter_read(&p->rx_bytes),
@@ -199,30 +254,25 @@ static void sync_counters(struct daemon *n, uint64_t now_ns)
 
 		if (v.rx_packets + v.tx_packets == p->counted_packets)
 			continue;
-		if (!loader_peer_auth_set(n->loader, p->slot, &v))
+		if (!loader_peer_auth_set(m->config.loader, p->slot, &v))
 			p->counted_packets = v.rx_packets + v.tx_packets;
 	}
 }
 
-void mapsync_addresses_changed(struct daemon *n)
+void mapsync_init(struct mapsync *m, const struct mapsync_config *config)
 {
-	if (n->listen_at_ns == UINT64_MAX)
-		n->listen_at_ns = loop_now_ns() + LISTEN_DELAY_NS;
-}
-
-void mapsync_tick(struct daemon *n, uint64_t now_ns)
-{
-	if (!n->loader)
+	*m = (struct mapsync){ .config = *config };
+	loop_timer_init(&m->listen_timer, config->loop, on_listen_timer, m);
+	loop_timer_init(&m->counters_timer, config->loop, sync_counters, m);
+	if (!config->loader)
 		return;
-	if (now_ns >= n->counters_at_ns)
-		sync_counters(n, now_ns);
-	if (now_ns >= n->listen_at_ns)
-		mapsync_listen(n);
+	set_identity(m);
+	loop_timer_arm(&m->counters_timer, 0);
 }
 
-uint64_t mapsync_next(const struct daemon *n)
+void mapsync_done(struct mapsync *m)
 {
-	if (!n->loader)
-		return UINT64_MAX;
-	return n->listen_at_ns < n->counters_at_ns ? n->listen_at_ns : n->counters_at_ns;
+	loop_timer_done(&m->listen_timer);
+	loop_timer_done(&m->counters_timer);
+	m->config.loader = NULL; /* the device may still end its peers */
 }

@@ -1,35 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * peer->endpoint -> peer->encap, published for workers and kept true:
- *
- *   endpoint set or moved ──▶ nexthops_peer, at once; session begun ──▶ nexthops_met
- *   a neighbour became valid, invalid, another MAC ──▶ nexthops_neighbour ──▶ the peers behind it
- *   links, addresses, routes, rules changed ──▶ nexthops_changed ──▶ all peers, some at a time, and not
- *                                               more often than every REACH_INTERVAL_NS
- *   nothing at all for REACH_EVERY_NS ──▶ all peers: a path MTU that the kernel learned, or forgot,
- *                                         a sysctl
- *   a router says "too big" ──▶ on_narrowed ──▶ the peers there, a moment later
- */
+#include "sync/nexthops.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "daemon/daemon.h"
 #include "io/conntrack.h"
+#include "io/pmtu.h"
 #include "io/udp.h"
+#include "path/qsbr.h"
 #include "util/log.h"
 
-#define REACH_INTERVAL_NS (50 * NS_PER_MS)
-#define REACH_TURN_NS (5 * NS_PER_MS)
-#define REACH_EVERY_NS (30 * NS_PER_S)
-/* After the first "too big" others are waited for so long, and nobody listens: a flood of them costs no
- * more than that. The kernel, too, has learned by then. */
+/* How long one turn of a round may take, so that handshakes are not held up. */
+#define TURN_NS (5 * NS_PER_MS)
+/* After the first "too big" the ICMP socket is not read for this long, so that a flood of such
+ * messages costs no more than one read each time. The kernel has learned the new MTU by then. */
 #define NARROWED_NS (10 * NS_PER_MS)
 
-static void publish(struct daemon *n, struct peer *p, struct encap *e)
+static const struct encap *encap_of(const struct peer *p)
 {
-	const struct encap *old = atomic_load_explicit(&p->encap, memory_order_relaxed);
+	return atomic_load_explicit(&p->encap, memory_order_relaxed);
+}
+
+static void publish(struct nexthops *n, struct peer *p, struct encap *e)
+{
+	const struct encap *old = encap_of(p);
 
 	if (old == e || (old && e && encap_same(old, e))) {
 		free(e);
@@ -37,20 +33,21 @@ static void publish(struct daemon *n, struct peer *p, struct encap *e)
 	}
 	atomic_store_explicit(&p->encap, e, memory_order_release);
 	if (old)
-		qsbr_retire(n->qsbr, (void *)old, free);
+		qsbr_retire(n->config.qsbr, (void *)old, free);
 }
 
-void nexthops_forget(struct daemon *n, struct peer *p)
+void nexthops_forget(struct nexthops *n, struct peer *p)
 {
 	publish(n, p, NULL);
 }
 
-/* What the host translates goes by the UDP socket: AF_XDP would send it as it is. The entry that tells
- * is made by our first message, and may have expired since: then what it said counts, unless there
- * has been a handshake @just_now, so that it would be there. */
-static void mind_translation(struct daemon *n, const struct peer *p, struct encap *e, bool just_now)
+/* AF_XDP would send a flow that the host translates (NAT) untranslated, so such a peer takes the UDP
+ * socket. The conntrack entry that tells is made by our first message and may have expired since:
+ * then the last known state counts, unless a handshake has @just_now renewed the entry. */
+static void check_translation(struct nexthops *n, const struct peer *p, struct encap *e,
+			      bool just_now)
 {
-	const struct encap *old = atomic_load_explicit(&p->encap, memory_order_relaxed);
+	const struct encap *old = encap_of(p);
 	int translated;
 
 	if (!e->xsk_ok)
@@ -66,80 +63,84 @@ static void mind_translation(struct daemon *n, const struct peer *p, struct enca
 	}
 }
 
-static void resolve(struct daemon *n, struct peer *p, bool just_now)
+static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 {
+	const struct dataplane *d = n->config.dataplane;
 	uint32_t nics[OPTIONS_NICS_MAX];
 	struct nexthop_env env = {
-		.nl = n->netlink,
-		.fwmark = n->fwmark,
-		.source_port = htons(n->udp.port),
-		.ttl = n->up ? udp_default_ttl(n->udp.leader) : 0,
+		.nl = n->config.netlink,
+		.fwmark = d->fwmark,
+		.source_port = htons(d->udp.port),
+		.ttl = d->udp.leader ? udp_default_ttl(d->udp.leader) : 0,
 		.nics = nics,
 		.managed = &n->managed,
-		.tunnel = n->tun_watch ? n->tun.ifindex : 0,
+		.tunnel = n->tunnel,
 	};
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
 	struct encap *e = NULL;
 
-	/* A packet for a peer of low order would wait for ever. */
+	/* No handshake with a low-order key ever succeeds, so its packets would wait for ever. */
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
-	    noise_remote_unusable(&p->remote, &n->device.identity)) {
+	    noise_remote_unusable(&p->remote, &n->config.device->identity)) {
 		nexthops_forget(n, p);
 		return;
 	}
-	for (unsigned i = 0; i < n->nic_count && n->tx_xdp && n->up; i++)
-		if (n->nics[i].queue_count)
-			nics[env.nic_count++] = n->nics[i].ifindex;
+	for (unsigned i = 0; i < d->paths.nic_count && d->paths.tx_xdp && d->up; i++)
+		if (d->paths.nics[i].queue_count)
+			nics[env.nic_count++] = d->paths.nics[i].ifindex;
 	e = nexthop_resolve(&env, &p->endpoint);
 	if (!e) {
 		log_error("out of memory: the next hop of a peer is not followed");
 		return;
 	}
 	e->roam_count = roam_count;
-	mind_translation(n, p, e, just_now);
+	check_translation(n, p, e, just_now);
 	publish(n, p, e);
 }
 
-void nexthops_peer(struct daemon *n, struct peer *p)
+void nexthops_peer(struct nexthops *n, struct peer *p)
 {
 	resolve(n, p, false);
 }
 
-void nexthops_met(struct daemon *n, struct peer *p)
+void nexthops_met(struct nexthops *n, struct peer *p)
 {
 	resolve(n, p, true);
 }
 
-/* Also where the endpoint is as it was: workers must not go on to send elsewhere. */
-void nexthops_moved(struct daemon *n, struct peer *p)
+/* Resolves even if the endpoint is unchanged: workers send elsewhere until they see an encap with
+ * the present roam_count. */
+void nexthops_roamed(struct nexthops *n, struct peer *p)
 {
-	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
+	const struct encap *e = encap_of(p);
 
 	if (e && e->roam_count != atomic_load_explicit(&p->roam_count, memory_order_acquire))
 		nexthops_peer(n, p);
 }
 
-/* One of our own addresses is right for two nodes of one host alone, who meet on the loopback. */
-bool nexthops_answerable(struct daemon *n, const struct endpoint *from)
+/* One of this host's own addresses is a valid endpoint only for two nodes on one host, which meet on
+ * the loopback interface. */
+bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 {
+	struct netlink *nl = n->config.netlink;
 	struct netlink_route route;
 	struct netlink_link link;
-	int err = netlink_route(n->netlink, from, n->fwmark, &route);
+	int err = netlink_route(nl, from, n->config.dataplane->fwmark, &route);
 
 	if (err)
-		return err != -EACCES; /* a broadcast; without a route there may be one soon */
+		return err != -EACCES; /* a broadcast; a missing route may appear soon */
 	if (!route.local)
 		return true;
-	return !netlink_link(n->netlink, NULL, from->ifindex, &link) && link.loopback;
+	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;
 }
 
-void nexthops_neighbour(struct daemon *n, const struct netlink_neighbour_event *event)
+void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event)
 {
 	struct encap_next next = { .ifindex = event->ifindex, .family = event->family };
 
 	memcpy(next.addr, event->addr, sizeof(next.addr));
-	for (struct peer *p = n->device.first; p; p = p->list_next) {
-		const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
+	for (struct peer *p = n->config.device->first; p; p = p->list_next) {
+		const struct encap *e = encap_of(p);
 
 		if (!e || !encap_next_same(&e->next, &next))
 			continue;
@@ -149,28 +150,20 @@ void nexthops_neighbour(struct daemon *n, const struct netlink_neighbour_event *
 	}
 }
 
-void nexthops_changed(struct daemon *n)
-{
-	uint64_t now_ns = loop_now_ns(), earliest_ns = n->reached_ns + REACH_INTERVAL_NS;
-	uint64_t at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
-
-	if (at_ns < n->nexthops_at_ns)
-		n->nexthops_at_ns = at_ns;
-}
-
 /* Path MTUs ------------------------------------------------------------------------------------- */
 
 static void on_narrowed(void *ctx, int fd, uint32_t events)
 {
-	struct daemon *n = ctx;
+	struct nexthops *n = ctx;
 
 	(void)events;
-	n->narrowed_count = pmtu_read(n->pmtu, htons(n->udp.port), n->narrowed, NARROWED_MAX);
-	loop_delete(n->loop, fd);
-	n->narrowed_at_ns = loop_now_ns() + NARROWED_NS;
+	n->narrowed_count = pmtu_read(n->pmtu, htons(n->config.dataplane->udp.port), n->narrowed,
+				      NEXTHOPS_NARROWED_MAX);
+	loop_delete(n->config.loop, fd);
+	loop_timer_arm(&n->narrowed_timer, loop_now_ns() + NARROWED_NS);
 }
 
-static bool is_narrowed(const struct daemon *n, const struct peer *p)
+static bool is_narrowed(const struct nexthops *n, const struct peer *p)
 {
 	for (unsigned i = 0; i < n->narrowed_count; i++)
 		if (endpoint_same_remote(&p->endpoint, &n->narrowed[i]))
@@ -178,69 +171,90 @@ static bool is_narrowed(const struct daemon *n, const struct peer *p)
 	return false;
 }
 
-static void resolve_narrowed(struct daemon *n)
+static void resolve_narrowed(void *ctx, uint64_t now_ns)
 {
-	for (struct peer *p = n->device.first; p && n->narrowed_count; p = p->list_next)
+	struct nexthops *n = ctx;
+
+	(void)now_ns;
+	for (struct peer *p = n->config.device->first; p && n->narrowed_count; p = p->list_next)
 		if (is_narrowed(n, p))
 			nexthops_peer(n, p);
 	n->narrowed_count = 0;
-	n->narrowed_at_ns = UINT64_MAX;
-	if (loop_add(n->loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
+	if (loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
 		log_error("path MTUs are followed every 30 s only");
 }
 
-void nexthops_watch(struct daemon *n)
+void nexthops_watch(struct nexthops *n)
 {
 	n->pmtu = pmtu_open();
-	if (!n->pmtu || loop_add(n->loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
+	if (!n->pmtu || loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
 		log_info("path MTUs are followed every 30 s only: %s", strerror(errno));
 }
 
 /* All peers ------------------------------------------------------------------------------------- */
 
-void nexthops_now(struct daemon *n)
+/* One turn of a round over all slots. A change during a round leads to another round after it. */
+static void resolve_some(void *ctx, uint64_t now_ns)
 {
-	n->nexthops_at_ns = UINT64_MAX;
-	n->nexthops_slot = 0;
-	nexthops_tick(n, loop_now_ns());
-}
+	struct nexthops *n = ctx;
+	const struct device *device = n->config.device;
 
-/* Goes over all slots, as many in a turn as REACH_TURN_NS allows; what changes meanwhile makes for
- * another round after this one. */
-void nexthops_tick(struct daemon *n, uint64_t now_ns)
-{
-	if (now_ns >= n->narrowed_at_ns)
-		resolve_narrowed(n);
-	if (n->nexthops_slot == n->slot_cap) {
-		if (now_ns < n->nexthops_at_ns)
-			return;
-		n->nexthops_at_ns = UINT64_MAX;
-		n->nexthops_slot = 0;
-	}
-	while (n->nexthops_slot < n->slot_cap) {
-		struct peer *p = n->slots[n->nexthops_slot++];
+	while (n->next_slot < device->next_slot) {
+		struct peer *p = device->by_slot[n->next_slot++];
 
 		if (!p)
 			continue;
 		nexthops_peer(n, p);
-		if (loop_now_ns() - now_ns > REACH_TURN_NS)
+		if (loop_now_ns() - now_ns > TURN_NS && n->next_slot < device->next_slot) {
+			loop_timer_arm(&n->round_timer, 0);
 			return;
+		}
 	}
-	n->reached_ns = now_ns;
-	if (n->nexthops_at_ns == UINT64_MAX && n->slot_cap)
-		n->nexthops_at_ns = now_ns + REACH_EVERY_NS;
+	n->next_slot = 0;
+	n->last_round_ns = now_ns;
+	if (n->again) {
+		n->again = false;
+		nexthops_changed(n);
+	} else {
+		loop_timer_arm(&n->round_timer, now_ns + NEXTHOPS_EVERY_NS);
+	}
 }
 
-uint64_t nexthops_next(const struct daemon *n)
+void nexthops_changed(struct nexthops *n)
 {
-	if (n->nexthops_slot < n->slot_cap)
-		return 0;
-	return n->narrowed_at_ns < n->nexthops_at_ns ? n->narrowed_at_ns : n->nexthops_at_ns;
+	uint64_t now_ns = loop_now_ns(), earliest_ns = n->last_round_ns + NEXTHOPS_INTERVAL_NS;
+
+	if (n->next_slot)
+		n->again = true;
+	else
+		loop_timer_arm_sooner(&n->round_timer, now_ns > earliest_ns ? now_ns : earliest_ns);
 }
 
-void nexthops_done(struct daemon *n)
+void nexthops_now(struct nexthops *n)
 {
-	nexthop_release(n->netlink, &n->managed);
+	loop_timer_cancel(&n->round_timer);
+	n->next_slot = 0;
+	n->again = false;
+	resolve_some(n, loop_now_ns());
+}
+
+void nexthops_set_tunnel(struct nexthops *n, uint32_t ifindex)
+{
+	n->tunnel = ifindex;
+}
+
+void nexthops_init(struct nexthops *n, const struct nexthops_config *config)
+{
+	*n = (struct nexthops){ .config = *config };
+	loop_timer_init(&n->round_timer, config->loop, resolve_some, n);
+	loop_timer_init(&n->narrowed_timer, config->loop, resolve_narrowed, n);
+}
+
+void nexthops_done(struct nexthops *n)
+{
+	loop_timer_done(&n->round_timer);
+	loop_timer_done(&n->narrowed_timer);
+	nexthop_release(n->config.netlink, &n->managed);
 	pmtu_close(n->pmtu);
 	netlink_close(n->netfilter);
 }

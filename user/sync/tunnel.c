@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The tunnel interface as seen from the control thread: up, down, deleted, and where it is.
- *
- *   at home    in our namespace: a netlink watch tells of changes
- *   abroad     it was moved (`ip link set ... netns`): a thread of ours visits it there every VISIT_NS.
- *              A socket left there would keep a deleted namespace, and the interface in it, alive
- *
- *   its link changed ─▶ daemon_up / daemon_down, MTU
- *   routes into it changed (abroad: every ROUTES_ABROAD_NS) ─▶ their MTUs, for the padding
- *   its link has gone ─┬─▶ TUNGETIFF fails: deleted, we leave
- *                      └─▶ moved: down until it was seen where it is now, and TC, if the move removed
- *                          it, is there again
- *
- *   TC was detached by force ─▶ it is attached again
- *
- * The outer sockets stay where they were born.
- */
+#include "sync/tunnel.h"
+
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,29 +12,49 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/daemon.h"
-#include "daemon/lease.h"
+#include "bpf/loader.h"
 #include "io/netns.h"
 #include "path/route_mtu.h"
 #include "util/log.h"
 
 #define VISIT_NS (100 * NS_PER_MS)
-/* At home only TC is looked at so often: nobody tells when a program is detached by force. */
-#define TC_LOOK_NS NS_PER_S
-#define ROUTES_INTERVAL_NS (50 * NS_PER_MS) /* they are read at most so often */
-#define ROUTES_ABROAD_NS NS_PER_S /* and there, where nothing tells of changes, so often */
+/* At home, how often TC is checked: nobody tells us when a program is detached by force. */
+#define TC_CHECK_NS NS_PER_S
+#define ROUTES_INTERVAL_NS (50 * NS_PER_MS) /* at home: routes are read at most this often */
+#define ROUTES_ABROAD_NS NS_PER_S	    /* abroad, where nothing tells of changes */
 
-static bool deleted(const struct daemon *n)
+static bool deleted(const struct tunnel *t)
 {
 	struct ifreq request = { 0 };
 
-	return ioctl(n->tun.fd, TUNGETIFF, &request) != 0;
+	return ioctl(t->config.tun->fd, TUNGETIFF, &request) != 0;
 }
 
-/* What is done in the interface's namespace, at home or abroad ----------------------------------- */
+static void end(struct tunnel *t, int exit_code)
+{
+	t->ended = true;
+	t->config.ops->ended(t->config.ctx, exit_code);
+}
+
+static void attach_tc(struct tunnel *t)
+{
+	struct loader *loader = t->config.dataplane->loader;
+	bool force_clsact = t->config.dataplane->config.options->force_clsact;
+	struct fault f;
+	bool tcx, refused;
+
+	if (!loader || loader_tunnel_attached(loader))
+		return;
+	refused = loader_attach_tunnel(loader, t->config.tun->ifindex, force_clsact, &tcx, &f);
+	if (refused && !t->tc_refused) /* said once, not at each visit */
+		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
+	t->tc_refused = refused;
+}
+
+/* Visits: work done in the interface's namespace, at home or abroad ------------------------------ */
 
 struct visit {
-	struct daemon *n;
+	struct tunnel *t;
 	struct netlink *netlink;
 	int (*fn)(struct visit *v);
 	struct netlink_link link; /* as look() found it */
@@ -56,31 +62,23 @@ struct visit {
 
 static int set_down(struct visit *v)
 {
-	return netlink_set_up(v->netlink, v->n->tun.ifindex, false);
+	return netlink_set_up(v->netlink, v->t->config.tun->ifindex, false);
 }
 
 static int look(struct visit *v)
 {
-	struct daemon *n = v->n;
+	struct tun *tun = v->t->config.tun;
 	struct ifreq request = { 0 };
-	struct fault f;
-	bool tcx;
 	int err;
 
-	if (ioctl(n->tun.fd, TUNGETIFF, &request))
+	if (ioctl(tun->fd, TUNGETIFF, &request))
 		return -ENODEV;
 	err = netlink_link(v->netlink, request.ifr_name, 0, &v->link);
 	if (err)
 		return err;
-	memcpy(n->tun.name, v->link.name, sizeof(n->tun.name));
-	n->tun.ifindex = v->link.ifindex;
-	if (n->loader && !loader_tunnel_attached(n->loader)) {
-		err = loader_attach_tunnel(n->loader, n->tun.ifindex, n->options->force_clsact,
-					   &tcx, &f);
-		if (err && !n->tc_refused) /* once, not at each visit */
-			log_error("allowed IPs are enforced by the workers alone: %s", f.text);
-		n->tc_refused = err;
-	}
+	memcpy(tun->name, v->link.name, sizeof(tun->name));
+	tun->ifindex = v->link.ifindex;
+	attach_tc(v->t);
 	return 0;
 }
 
@@ -101,24 +99,25 @@ static int visit(struct visit *v)
 {
 	int fd, err;
 
-	if (v->n->tun_watch)
+	if (v->t->watch)
 		return run_in_netns(v);
-	fd = netns_of_tun(v->n->tun.fd);
+	fd = netns_of_tun(v->t->config.tun->fd);
 	if (fd < 0)
-		return deleted(v->n) ? -ENODEV : fd;
+		return deleted(v->t) ? -ENODEV : fd;
 	err = netns_call(fd, run_in_netns, v);
 	close(fd);
 	return err;
 }
 
-/* What the workers have stays where it cannot be read: after the next change it is tried again. */
+/* MTUs of routes --------------------------------------------------------------------------------- */
+
+/* On failure the workers keep the table that they have; the next change leads to another try. */
 static int read_routes(struct visit *v)
 {
 	struct netlink_device_route *list = NULL;
 	struct route_mtu *table = NULL;
-	struct daemon *n = v->n;
 	size_t count = 0;
-	int err = netlink_device_routes(v->netlink, n->tun.ifindex, &list, &count);
+	int err = netlink_device_routes(v->netlink, v->t->config.tun->ifindex, &list, &count);
 
 	if (!err)
 		err = route_mtu_new(&table, list, count);
@@ -126,171 +125,176 @@ static int read_routes(struct visit *v)
 	if (err)
 		log_error("the MTUs of routes into the tunnel cannot be read: %s", strerror(-err));
 	else
-		workers_set_route_mtus(n, table);
+		workers_set_route_mtus(&v->t->config.dataplane->workers, table);
 	return err;
 }
 
-static void look_at_routes(struct daemon *n, uint64_t now_ns)
+static void on_routes_timer(void *ctx, uint64_t now_ns)
 {
-	struct visit v = { .n = n, .fn = read_routes };
+	struct tunnel *t = ctx;
+	struct visit v = { .t = t, .fn = read_routes };
 
-	n->routes_read_ns = now_ns;
-	n->routes_at_ns = n->tun_watch ? UINT64_MAX : now_ns + ROUTES_ABROAD_NS;
+	if (t->ended)
+		return;
+	t->routes_read_ns = now_ns;
+	if (!t->watch)
+		loop_timer_arm(&t->routes_timer, now_ns + ROUTES_ABROAD_NS);
 	visit(&v);
 }
 
-static void routes_changed(struct daemon *n)
+static void routes_changed(struct tunnel *t)
 {
-	uint64_t now_ns = loop_now_ns(), earliest_ns = n->routes_read_ns + ROUTES_INTERVAL_NS;
-	uint64_t at_ns = now_ns > earliest_ns ? now_ns : earliest_ns;
+	uint64_t now_ns = loop_now_ns(), earliest_ns = t->routes_read_ns + ROUTES_INTERVAL_NS;
 
-	if (at_ns < n->routes_at_ns)
-		n->routes_at_ns = at_ns;
+	loop_timer_arm_sooner(&t->routes_timer, now_ns > earliest_ns ? now_ns : earliest_ns);
 }
 
 /* Up and down ---------------------------------------------------------------------------------- */
 
-static void link_is_up(struct daemon *n)
+static void link_changed(struct tunnel *t, const struct netlink_link *link)
 {
-	struct visit v = { .n = n, .fn = set_down };
-	struct fault f;
+	struct visit v = { .t = t, .fn = set_down };
 
-	if (n->up)
-		return;
-	if (daemon_up(n, &f)) {
-		log_error("%s", f.text);
-		lease_tell_error(n->lease_fd, &f);
+	t->mtu = link->mtu;
+	workers_set_mtu(&t->config.dataplane->workers, link->mtu);
+	if (t->watch) {
+		netlink_watch_routes_by(t->watch, t->config.tun->ifindex);
+		routes_changed(
+			t); /* IPv4 routes of a link that goes down vanish without an event */
+	}
+	if (!link->up)
+		t->config.ops->link_down(t->config.ctx);
+	else if (t->config.ops->link_up(t->config.ctx))
 		visit(&v);
-		if (n->lease_fd >= 0)
-			daemon_stop(n, 1);
-		return;
-	}
-	lease_tell(n->lease_fd, "up", n->udp.port);
-}
-
-static void link_changed(struct daemon *n, const struct netlink_link *link)
-{
-	n->tun_mtu = link->mtu;
-	workers_set_mtu(n, link->mtu);
-	if (n->tun_watch) {
-		netlink_watch_routes_by(n->tun_watch, n->tun.ifindex);
-		routes_changed(n); /* IPv4's went without a word if it was down */
-	}
-	if (link->up)
-		link_is_up(n);
-	else
-		daemon_down(n);
 }
 
 /* Where it is ---------------------------------------------------------------------------------- */
 
-static void link_gone(struct daemon *n)
+static void unwatch(struct tunnel *t)
 {
-	if (deleted(n)) {
-		log_info("the interface was deleted, leaving");
-		daemon_stop(n, 0);
-		return;
+	if (t->watch) {
+		loop_delete(t->config.loop, netlink_watch_fd(t->watch));
+		netlink_watch_close(t->watch);
 	}
-	/* Its packets must not come out where TC does not look yet. */
-	daemon_down(n);
-	log_info("the interface was moved to another namespace");
-	tunnel_unwatch(n);
-	n->tunnel_at_ns = 0;
+	netlink_close(t->netlink);
+	t->watch = NULL;
+	t->netlink = NULL;
 }
 
-void tunnel_look(struct daemon *n)
+static void link_gone(struct tunnel *t)
 {
-	struct visit v = { .n = n, .fn = look };
+	if (deleted(t)) {
+		log_info("the interface was deleted, leaving");
+		end(t, 0);
+		return;
+	}
+	/* No packet may come out where TC is not attached yet. */
+	t->config.ops->link_down(t->config.ctx);
+	log_info("the interface was moved to another namespace");
+	unwatch(t);
+	t->config.ops->at_home(t->config.ctx, 0);
+	loop_timer_arm(&t->follow_timer, 0);
+}
+
+void tunnel_look(struct tunnel *t)
+{
+	struct visit v = { .t = t, .fn = look };
 	int err = visit(&v);
 
 	if (!err) {
-		link_changed(n, &v.link);
+		link_changed(t, &v.link);
 	} else if (err == -ENODEV) {
-		if (n->tun_watch || deleted(n)) /* else it is just being moved on */
-			link_gone(n);
+		if (t->watch || deleted(t)) /* else it is being moved again at this moment */
+			link_gone(t);
 	} else {
 		log_error("the interface cannot be followed to its new namespace (%s), leaving",
 			  strerror(-err));
-		daemon_stop(n, 1);
+		end(t, 1);
 	}
 }
 
+/* Remembers the event. It is acted on when all events are read, because it may be outdated by then. */
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 {
-	struct daemon *n = ctx;
+	struct tunnel *t = ctx;
 
-	if (link->ifindex != n->tun.ifindex || n->tun_gone)
+	if (link->ifindex != t->config.tun->ifindex || t->link_gone)
 		return;
-	/* Acted on when all is read: what an event says may be past by then. */
 	if (gone)
-		n->tun_gone = true;
+		t->link_gone = true;
 	else
-		n->tun_changed = true;
+		t->link_changed = true;
 }
 
 static void on_event(void *ctx, int fd, uint32_t events)
 {
-	struct daemon *n = ctx;
-	unsigned changed = netlink_watch_read(n->tun_watch, on_link, n);
+	struct tunnel *t = ctx;
+	unsigned changed = netlink_watch_read(t->watch, on_link, t);
 
 	(void)fd;
 	(void)events;
-	if (n->tun_changed && !n->tun_gone) {
-		n->tun_changed = false;
-		tunnel_look(n);
+	if (t->link_changed && !t->link_gone) {
+		t->link_changed = false;
+		tunnel_look(t);
 	}
-	if (n->tun_gone) {
-		n->tun_gone = false;
-		link_gone(n);
+	if (t->link_gone) {
+		t->link_gone = false;
+		link_gone(t);
 	} else if (changed & NETLINK_CHANGED_LOST) {
-		tunnel_look(n);
+		tunnel_look(t);
 	}
 	if (changed & NETLINK_CHANGED_ROUTE)
-		routes_changed(n);
+		routes_changed(t);
 }
 
-/* With RPS a packet passes TC on another CPU, when inject says who the next one is from: both would be
- * dropped there. A new interface gets this mask. */
+/* With RPS, a packet passes TC on another CPU, when tun_writer may already name the next peer: TC
+ * would drop both packets. A new interface inherits this mask. */
 static void warn_of_rps(void)
 {
 	FILE *file = fopen("/proc/sys/net/core/rps_default_mask", "re");
 	char mask[256] = "";
 
 	if (!file)
-		return; /* before Linux 6.3 there is none */
+		return; /* Linux 6.3 introduced it */
 	if (fgets(mask, sizeof(mask), file) && strspn(mask, "0,\n") != strlen(mask))
-		log_error(
-			"net.core.rps_default_mask is set: TC will drop what several peers send at once; `sysctl net.core.rps_default_mask=0` before attach");
+		log_error("net.core.rps_default_mask is set: TC will drop what several peers send "
+			  "at once; `sysctl net.core.rps_default_mask=0` before attach");
 	fclose(file);
 }
 
-int tunnel_watch(struct daemon *n)
+static int watch(struct tunnel *t)
+{
+	int err = 0;
+
+	t->netlink = netlink_open();
+	t->watch = netlink_watch_open();
+	if (!t->netlink || !t->watch)
+		err = -errno;
+	if (!err)
+		err = loop_add(t->config.loop, netlink_watch_fd(t->watch), EPOLLIN, on_event, t);
+	if (err) {
+		netlink_watch_close(t->watch);
+		netlink_close(t->netlink);
+		t->watch = NULL;
+		t->netlink = NULL;
+		return err;
+	}
+	t->config.ops->at_home(t->config.ctx, t->config.tun->ifindex);
+	loop_timer_arm(&t->routes_timer, 0);
+	return 0;
+}
+
+int tunnel_watch(struct tunnel *t)
 {
 	warn_of_rps();
-	n->tun_netlink = netlink_open();
-	n->tun_watch = netlink_watch_open();
-	if (!n->tun_netlink || !n->tun_watch)
-		return -errno;
-	n->routes_at_ns = 0;
-	return loop_add(n->loop, netlink_watch_fd(n->tun_watch), EPOLLIN, on_event, n);
+	loop_timer_arm(&t->follow_timer, 0);
+	return watch(t);
 }
 
-void tunnel_unwatch(struct daemon *n)
-{
-	if (n->tun_watch) {
-		loop_delete(n->loop, netlink_watch_fd(n->tun_watch));
-		netlink_watch_close(n->tun_watch);
-	}
-	if (n->tun_netlink)
-		netlink_close(n->tun_netlink);
-	n->tun_watch = NULL;
-	n->tun_netlink = NULL;
-}
-
-static bool is_home(const struct daemon *n)
+static bool is_home(const struct tunnel *t)
 {
 	struct stat here, there;
-	int fd = netns_of_tun(n->tun.fd);
+	int fd = netns_of_tun(t->config.tun->fd);
 	bool home;
 
 	if (fd < 0)
@@ -301,39 +305,55 @@ static bool is_home(const struct daemon *n)
 	return home;
 }
 
-static void look_at_tc(struct daemon *n)
+static void check_tc(struct tunnel *t)
 {
-	if (!n->loader || n->tc_refused || loader_tunnel_attached(n->loader))
+	struct loader *loader = t->config.dataplane->loader;
+
+	if (!loader || t->tc_refused || loader_tunnel_attached(loader))
 		return;
 	log_error("TC programs of the interface were detached by somebody; attaching them again");
-	tunnel_look(n);
+	tunnel_look(t);
 }
 
-/* Moved on within VISIT_NS, and up again, it was never down for us: sessions live on. Where TC is by
- * clsact the workers' own check stands alone for that time. */
-static void follow(struct daemon *n, uint64_t now_ns)
+/* An interface that is moved within VISIT_NS and is up again was never down for us: its sessions
+ * live on. Where TC is attached by clsact, the workers' own check stands alone for that time. */
+static void follow(void *ctx, uint64_t now_ns)
 {
-	if (now_ns < n->tunnel_at_ns)
+	struct tunnel *t = ctx;
+	int err;
+
+	if (t->ended)
 		return;
-	if (n->tun_watch) {
-		n->tunnel_at_ns = now_ns + TC_LOOK_NS;
-		look_at_tc(n);
+	if (t->watch) {
+		loop_timer_arm(&t->follow_timer, now_ns + TC_CHECK_NS);
+		check_tc(t);
 		return;
 	}
-	n->tunnel_at_ns = now_ns + VISIT_NS;
-	if (is_home(n) && tunnel_watch(n))
-		log_error("cannot watch the interface: %s", strerror(errno));
-	tunnel_look(n);
+	loop_timer_arm(&t->follow_timer, now_ns + VISIT_NS);
+	err = is_home(t) ? watch(t) : 0;
+	if (err)
+		log_error("cannot watch the interface: %s", strerror(-err));
+	tunnel_look(t);
+	if (!t->watch)
+		loop_timer_arm_sooner(&t->routes_timer, t->routes_read_ns + ROUTES_ABROAD_NS);
 }
 
-void tunnel_tick(struct daemon *n, uint64_t now_ns)
+bool tunnel_drops(const struct tunnel *t, struct netlink_drops *drops)
 {
-	follow(n, now_ns);
-	if (now_ns >= n->routes_at_ns && !n->stopping)
-		look_at_routes(n, now_ns);
+	return t->netlink && !netlink_link_drops(t->netlink, t->config.tun->ifindex, drops);
 }
 
-uint64_t tunnel_next(const struct daemon *n)
+void tunnel_open(struct tunnel *t, const struct tunnel_config *config, uint32_t mtu)
 {
-	return n->routes_at_ns < n->tunnel_at_ns ? n->routes_at_ns : n->tunnel_at_ns;
+	*t = (struct tunnel){ .config = *config, .mtu = mtu };
+	loop_timer_init(&t->follow_timer, config->loop, follow, t);
+	loop_timer_init(&t->routes_timer, config->loop, on_routes_timer, t);
+	attach_tc(t);
+}
+
+void tunnel_close(struct tunnel *t)
+{
+	loop_timer_done(&t->follow_timer);
+	loop_timer_done(&t->routes_timer);
+	unwatch(t);
 }

@@ -12,8 +12,8 @@
 
 #define EVENTS_PER_TURN 64
 
-/* A callback may delete any descriptor, so an entry dies only at the end of the turn: events that
- * epoll already returned for it find fn == NULL. */
+/* A callback may delete any descriptor, so an entry is freed only at the end of the turn: events
+ * that epoll already returned for it find fn == NULL. */
 struct entry {
 	struct entry *next;
 	int fd;
@@ -25,8 +25,12 @@ struct loop {
 	int epoll_fd;
 	struct entry *entries;
 	bool any_deleted;
+	struct loop_timer *timers;
+	uint64_t turn; /* counts calls of loop_once() */
 	void (*on_wake)(void *ctx);
 	void *wake_ctx;
+	void (*before_wait)(void *ctx);
+	void *wait_ctx;
 };
 
 static struct entry *find(struct loop *l, int fd)
@@ -86,6 +90,12 @@ void loop_on_wake(struct loop *l, void (*fn)(void *ctx), void *ctx)
 	l->wake_ctx = ctx;
 }
 
+void loop_before_wait(struct loop *l, void (*fn)(void *ctx), void *ctx)
+{
+	l->before_wait = fn;
+	l->wait_ctx = ctx;
+}
+
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fn fn, void *ctx)
 {
 	struct entry *e = calloc(1, sizeof(*e));
@@ -124,24 +134,98 @@ void loop_delete(struct loop *l, int fd)
 	l->any_deleted = true;
 }
 
-/* In ms, rounded up, so that it does not wake just before the deadline and spin. */
-static int timeout_ms(uint64_t until_ns)
+/* Timers --------------------------------------------------------------------------------------- */
+
+void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn fn, void *ctx)
 {
+	*t = (struct loop_timer){
+		.loop = l, .next = l->timers, .fn = fn, .ctx = ctx, .at_ns = LOOP_NEVER
+	};
+	l->timers = t;
+}
+
+void loop_timer_done(struct loop_timer *t)
+{
+	struct loop_timer **at;
+
+	if (!t->loop)
+		return;
+	for (at = &t->loop->timers; *at != t; at = &(*at)->next)
+		;
+	*at = t->next;
+	t->loop = NULL;
+}
+
+void loop_timer_arm(struct loop_timer *t, uint64_t at_ns)
+{
+	t->at_ns = at_ns;
+}
+
+void loop_timer_arm_sooner(struct loop_timer *t, uint64_t at_ns)
+{
+	if (at_ns < t->at_ns)
+		t->at_ns = at_ns;
+}
+
+void loop_timer_cancel(struct loop_timer *t)
+{
+	t->at_ns = LOOP_NEVER;
+}
+
+bool loop_timer_armed(const struct loop_timer *t)
+{
+	return t->loop && t->at_ns != LOOP_NEVER;
+}
+
+/* The earliest armed timer that has not fired in this turn, or NULL. */
+static struct loop_timer *earliest_timer(const struct loop *l)
+{
+	struct loop_timer *earliest = NULL;
+
+	for (struct loop_timer *t = l->timers; t; t = t->next)
+		if (t->at_ns != LOOP_NEVER && t->turn != l->turn &&
+		    (!earliest || t->at_ns < earliest->at_ns))
+			earliest = t;
+	return earliest;
+}
+
+static void fire_timers(struct loop *l)
+{
+	uint64_t turn_ns = loop_now_ns();
+	struct loop_timer *t;
+
+	while ((t = earliest_timer(l)) && t->at_ns <= turn_ns) {
+		t->at_ns = LOOP_NEVER;
+		t->turn = l->turn;
+		t->fn(t->ctx, loop_now_ns());
+	}
+}
+
+/* Turns ---------------------------------------------------------------------------------------- */
+
+/* In ms, rounded up, so that the loop does not wake just before the deadline and spin. */
+static int timeout_ms(const struct loop *l)
+{
+	const struct loop_timer *t = earliest_timer(l);
 	uint64_t now_ns = loop_now_ns(), ms;
 
-	if (until_ns == UINT64_MAX)
+	if (!t)
 		return -1;
-	if (until_ns <= now_ns)
+	if (t->at_ns <= now_ns)
 		return 0;
-	ms = (until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+	ms = (t->at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
 	return ms > 60000 ? 60000 : (int)ms;
 }
 
-int loop_once(struct loop *l, uint64_t until_ns)
+int loop_once(struct loop *l)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, timeout_ms(until_ns));
+	int n;
 
+	l->turn++;
+	if (l->before_wait)
+		l->before_wait(l->wait_ctx);
+	n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, timeout_ms(l));
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	if (l->on_wake)
@@ -153,6 +237,7 @@ int loop_once(struct loop *l, uint64_t until_ns)
 			e->fn(e->ctx, e->fd, events[i].events);
 	}
 	free_deleted(l);
+	fire_timers(l);
 	return 0;
 }
 

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop.h - the control thread's event loop: file descriptors (epoll) and one deadline. One thread.
+ * loop.h - the control thread's event loop: file descriptors (epoll) and timers.
+ *
+ * One turn of loop_once():
+ *
+ *   before_wait ─▶ epoll_wait, until the earliest timer ─▶ on_wake ─▶ callbacks of descriptors
+ *                                                                 ─▶ callbacks of due timers
+ *
+ * A timer fires once for each time that it is armed, and at most once a turn: a callback that arms
+ * its own timer for "now" lets descriptors and other timers have their turn first. One thread.
  */
 #ifndef WGXDP_LOOP_H
 #define WGXDP_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#define LOOP_NEVER UINT64_MAX
 
 struct loop;
 
@@ -13,20 +24,50 @@ struct loop;
  * descriptors, its own included. */
 typedef void (*loop_fn)(void *ctx, int fd, uint32_t events);
 
-struct loop *loop_new(void);
-void loop_free(struct loop *l); /* closes none of the descriptors */
+/* @now_ns: CLOCK_BOOTTIME when the callback begins. The timer is no longer armed. The callback may
+ * arm and cancel any timer. */
+typedef void (*loop_timer_fn)(void *ctx, uint64_t now_ns);
 
-/* Called whenever the loop wakes, before anything that it woke for. One; NULL = none. */
+/* A timer lives in the struct of the module that owns it. The members are the loop's. */
+struct loop_timer {
+	struct loop *loop; /* NULL: loop_timer_init() was never called */
+	struct loop_timer *next;
+	loop_timer_fn fn;
+	void *ctx;
+	uint64_t at_ns; /* LOOP_NEVER: not armed */
+	uint64_t turn;	/* the turn in which it last fired */
+};
+
+struct loop *loop_new(void);
+void loop_free(struct loop *l); /* closes none of the descriptors; NULL is fine */
+
+/* @fn is called whenever the loop wakes, before the callbacks of descriptors and timers. There is
+ * one such function; NULL removes it. */
 void loop_on_wake(struct loop *l, void (*fn)(void *ctx), void *ctx);
+
+/* @fn is called before each wait. It arms the timers of modules that know their next deadline but
+ * have no loop, such as the protocol core. There is one such function; NULL removes it. */
+void loop_before_wait(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
 /* 0 or -errno. @fd is borrowed; delete it before closing it. */
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fn fn, void *ctx);
 int loop_modify(struct loop *l, int fd, uint32_t events);
 void loop_delete(struct loop *l, int fd);
 
-/* Waits until BOOTTIME @until_ns (UINT64_MAX = for ever) or an event, and calls what is due.
- * 0 or -errno. */
-int loop_once(struct loop *l, uint64_t until_ns);
+/* Registers a timer with @l, not armed. Its memory must outlive the loop, or loop_timer_done() is
+ * called first. Timers that are due in the same turn fire in the order of their deadlines. */
+void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn fn, void *ctx);
+void loop_timer_done(struct loop_timer *t); /* fine if never initialized */
+
+/* Sets the deadline (CLOCK_BOOTTIME), whether or not the timer is armed. 0: in the next turn. */
+void loop_timer_arm(struct loop_timer *t, uint64_t at_ns);
+/* The same unless the timer is armed for an earlier time. */
+void loop_timer_arm_sooner(struct loop_timer *t, uint64_t at_ns);
+void loop_timer_cancel(struct loop_timer *t);
+bool loop_timer_armed(const struct loop_timer *t);
+
+/* One turn. 0 or -errno. */
+int loop_once(struct loop *l);
 
 /* CLOCK_BOOTTIME, ns. */
 uint64_t loop_now_ns(void);

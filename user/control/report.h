@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.h - the answers on the control socket (wgxdp/control.h): what `wgxdp show` prints, and
+ * debugging on and off. Control thread.
+ */
+#ifndef WGXDP_REPORT_H
+#define WGXDP_REPORT_H
+
+#include "control/ctlserver.h"
+#include "dataplane/dataplane.h"
+#include "sync/diag.h"
+#include "sync/tunnel.h"
+
+/* What is reported on; all borrowed. */
+struct report {
+	const struct device *device;
+	const struct dataplane *dataplane;
+	const struct tunnel *tunnel;
+	struct diag *diag;
+	/* `wgxdp detach`: end the daemon. */
+	void (*detach)(void *ctx);
+	void *ctx;
+};
+
+/* For ctlserver_new(); its context is a struct report. */
+extern const struct ctlserver_ops report_ops;
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* apply.h - a config file -> device, by the same calls as the configuration socket makes. */
+#ifndef WGXDP_APPLY_H
+#define WGXDP_APPLY_H
+
+#include "conf/conf.h"
+#include "util/fault.h"
+#include "wg/device.h"
+
+/* Sets the private key and adds the peers. Port and fwmark are the caller's. 0/-errno with @f. */
+int apply_conf(struct device *d, const struct conf *conf, uint64_t now_ns, struct fault *f);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core.h - the protocol core (user/wg) as this process runs it: its device, the timer that drives
+ * it, the reclamation of what workers may still use, and the wiping of all keys after a suspend or
+ * a copy of the machine. Control thread.
+ */
+#ifndef WGXDP_CORE_H
+#define WGXDP_CORE_H
+
+#include "path/qsbr.h"
+#include "path/suspend.h"
+#include "util/fault.h"
+#include "util/loop.h"
+#include "wg/device.h"
+
+struct device_ops_env;
+struct options;
+struct vmgenid;
+
+struct core {
+	struct loop *loop;
+	struct device device;
+	struct qsbr *qsbr;
+	struct suspend suspend;
+	struct vmgenid *vmgenid;	  /* NULL: copies of the machine go unnoticed */
+	struct loop_timer protocol_timer; /* the device's next deadline */
+	struct loop_timer collect_timer;  /* armed while retired objects wait for a worker */
+};
+
+/* Selects the AEAD backend, locks memory and makes an empty device with device_ops_all, whose
+ * context is @env, and mapsync_mirror, whose context is @mapsync. 0/-errno with @f. */
+int core_init(struct core *c, struct loop *loop, const struct options *options,
+	      struct device_ops_env *env, void *mapsync, struct fault *f);
+
+/* Watches for suspends and copies of the machine. */
+void core_watch(struct core *c);
+
+/* Before each wait of the loop: arms the timers. */
+void core_before_wait(struct core *c);
+
+/* Removes all peers; what they used is still retired only. */
+void core_stop(struct core *c);
+/* Frees everything; no worker is left. Both are fine if core_init() failed or never ran. */
+void core_done(struct core *c);
+
+#endif

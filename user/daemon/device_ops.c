@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/device_ops.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+
+#include "io/encap.h"
+#include "io/udp.h"
+#include "path/qsbr.h"
+#include "path/tunnel_loop.h"
+
+static void fill_random(void *ctx, void *out, size_t n)
+{
+	(void)ctx;
+	randombytes_buf(out, n);
+}
+
+static uint64_t unix_ns(void *ctx)
+{
+	struct timespec ts;
+
+	(void)ctx;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* AF41, "multimedia conferencing": the kernel's WireGuard gives this class to handshakes. */
+#define HANDSHAKE_TCLASS 0x88
+
+static uint8_t type_of(const void *msg)
+{
+	return ((const struct wire_header *)msg)->type;
+}
+
+static uint8_t tclass_of(const void *msg)
+{
+	return type_of(msg) == WIRE_INITIATION || type_of(msg) == WIRE_RESPONSE ? HANDSHAKE_TCLASS
+										: 0;
+}
+
+/* May a keepalive that was sealed a moment ago still be sent? This thread may have been held up
+ * since, as a worker may (egress.c). */
+static bool may_still_send(const struct device_ops_env *env, const struct peer *peer)
+{
+	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
+
+	return s && session_may_send(s, loop_now_ns()) && !suspend_stale(env->suspend);
+}
+
+/* The endpoint with the local address that nexthops resolved, so that both transports use one source
+ * address. -ELOOP: the route leads back into this tunnel. */
+static int choose_source(struct device_ops_env *env, const struct peer *peer,
+			 const struct endpoint *to, struct endpoint *via)
+{
+	const struct encap *e = atomic_load_explicit(&peer->encap, memory_order_relaxed);
+
+	*via = *to;
+	if (!e || !endpoint_same_remote(&e->endpoint, to))
+		return 0;
+	*via = e->endpoint;
+	if (!tunnel_loop_exists(env->device->allowed, e))
+		return 0;
+	env->device->counts[REASON_loop]++;
+	return -ELOOP;
+}
+
+static int send_message(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
+			size_t len)
+{
+	struct device_ops_env *env = ctx;
+	struct transport *leader = env->dataplane->udp.leader;
+	struct endpoint via = *to;
+	bool local_gone = false;
+	int err = 0;
+
+	if (!leader)
+		return -ENETDOWN;
+	if (peer && type_of(msg) == WIRE_DATA && !may_still_send(env, peer))
+		return -ETIME;
+	if (peer)
+		err = choose_source(env, peer, to, &via);
+	if (err)
+		return err;
+	err = udp_send_one(leader, &via, tclass_of(msg), msg, len, &local_gone);
+	if (peer && local_gone) {
+		endpoint_forget_local(&peer->endpoint);
+		nexthops_peer(env->nexthops, peer);
+	}
+	return err;
+}
+
+static bool answerable(void *ctx, const struct endpoint *from)
+{
+	const struct device_ops_env *env = ctx;
+
+	return nexthops_answerable(env->nexthops, from);
+}
+
+static void peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
+{
+	const struct device_ops_env *env = ctx;
+
+	if (endpoint_changed)
+		nexthops_peer(env->nexthops, peer);
+	else
+		nexthops_met(env->nexthops, peer);
+	mapsync_peer_changed(env->mapsync, peer);
+}
+
+static void peer_removed(void *ctx, struct peer *peer)
+{
+	const struct device_ops_env *env = ctx;
+
+	nexthops_forget(env->nexthops, peer);
+}
+
+static void flush(void *ctx, struct peer *peer)
+{
+	const struct device_ops_env *env = ctx;
+	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
+
+	/* The neighbour may have been unknown when the endpoint was set; the handshake found it. */
+	nexthops_peer(env->nexthops, peer);
+	if (s && env->dataplane->up)
+		workers_flush(&env->dataplane->workers, peer->slot, s->local_index);
+}
+
+static void retire(void *ctx, void *object, void (*free_fn)(void *))
+{
+	const struct device_ops_env *env = ctx;
+
+	qsbr_retire(env->qsbr, object, free_fn);
+}
+
+static void report_event(void *ctx, enum device_event event, const struct peer *peer,
+			 const struct endpoint *from)
+{
+	const struct device_ops_env *env = ctx;
+
+	diag_event(env->diag, event, peer, from);
+}
+
+const struct device_ops device_ops_all = {
+	.random = fill_random,
+	.unix_ns = unix_ns,
+	.send = send_message,
+	.answerable = answerable,
+	.peer_changed = peer_changed,
+	.peer_removed = peer_removed,
+	.flush = flush,
+	.retire = retire,
+	.event = report_event,
+};

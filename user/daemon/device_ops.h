@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * device_ops.h - what the protocol core asks of the operating system and of the other modules
+ * (struct device_ops): time, randomness, sending, and news about peers. Control thread.
+ */
+#ifndef WGXDP_DEVICE_OPS_H
+#define WGXDP_DEVICE_OPS_H
+
+#include "dataplane/dataplane.h"
+#include "path/suspend.h"
+#include "sync/diag.h"
+#include "sync/mapsync.h"
+#include "sync/nexthops.h"
+#include "wg/device.h"
+
+/* The context of device_ops_all; all borrowed. */
+struct device_ops_env {
+	struct device *device;
+	struct dataplane *dataplane;
+	struct nexthops *nexthops;
+	struct mapsync *mapsync;
+	struct diag *diag;
+	struct qsbr *qsbr;
+	const struct suspend *suspend;
+};
+
+extern const struct device_ops device_ops_all;
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ending.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "daemon/lease.h"
+#include "util/log.h"
+
+/* A daemon in the background has no terminal that could hang up. */
+static sigset_t signals_of(const struct ending *e)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGQUIT);
+	if (e->foreground)
+		sigaddset(&signals, SIGHUP);
+	return signals;
+}
+
+void ending_init(struct ending *e, bool foreground, int lease_fd)
+{
+	sigset_t signals;
+
+	*e = (struct ending){ .lease_fd = lease_fd, .signal_fd = -1, .foreground = foreground };
+	signals = signals_of(e);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (!foreground)
+		signal(SIGHUP, SIG_IGN);
+}
+
+void ending_stop(struct ending *e, int exit_code)
+{
+	e->stopping = true;
+	e->exit_code = exit_code;
+}
+
+static void on_signal(void *ctx, int fd, uint32_t events)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(fd, &info, sizeof(info)) == sizeof(info))
+		log_info("%s, leaving", strsignal((int)info.ssi_signo));
+	ending_stop(ctx, 0);
+}
+
+static void close_lease(struct ending *e)
+{
+	if (e->lease_fd >= 0)
+		close(e->lease_fd);
+	e->lease_fd = -1;
+}
+
+static void on_lease(void *ctx, int fd, uint32_t events)
+{
+	struct ending *e = ctx;
+	int answer = lease_read(fd);
+
+	(void)events;
+	if (answer)
+		loop_delete(e->loop, fd);
+	if (answer > 0)
+		close_lease(e);
+	if (answer < 0)
+		ending_stop(e, 1); /* ending_done() closes the lease, for which the command waits */
+}
+
+int ending_watch(struct ending *e, struct loop *loop)
+{
+	sigset_t signals = signals_of(e);
+	int err;
+
+	e->loop = loop;
+	e->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (e->signal_fd < 0)
+		return -errno;
+	err = loop_add(loop, e->signal_fd, EPOLLIN, on_signal, e);
+	if (!err && e->lease_fd >= 0)
+		err = loop_add(loop, e->lease_fd, EPOLLIN, on_lease, e);
+	return err;
+}
+
+void ending_tell(struct ending *e, const char *word, uint32_t number)
+{
+	lease_tell(e->lease_fd, word, number);
+}
+
+void ending_tell_error(struct ending *e, const struct fault *f)
+{
+	lease_tell_error(e->lease_fd, f);
+}
+
+void ending_unwatch(struct ending *e)
+{
+	if (e->signal_fd >= 0)
+		close(e->signal_fd);
+	e->signal_fd = -1;
+}
+
+void ending_done(struct ending *e)
+{
+	close_lease(e);
+}

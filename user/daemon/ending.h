@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ending.h - what ends the daemon: a signal, a command that goes away before it commits (lease.h),
+ * or a module that cannot go on. Control thread.
+ */
+#ifndef WGXDP_ENDING_H
+#define WGXDP_ENDING_H
+
+#include <stdbool.h>
+
+#include "util/fault.h"
+#include "util/loop.h"
+
+struct ending {
+	struct loop *loop;
+	int lease_fd;  /* -1: no command waits, or it has committed */
+	int signal_fd; /* -1: not open */
+	bool foreground;
+	bool stopping;
+	int exit_code;
+};
+
+/* Holds signals back from the first moment on: one that arrives during the start is read after it.
+ * @lease_fd is -1 or is closed by ending_done(). */
+void ending_init(struct ending *e, bool foreground, int lease_fd);
+
+/* Reads signals and the lease from now on. 0/-errno. */
+int ending_watch(struct ending *e, struct loop *loop);
+
+/* Ends the loop after this turn. */
+void ending_stop(struct ending *e, int exit_code);
+
+/* Tells the command that waits, if one does: "@word @number", or an error. */
+void ending_tell(struct ending *e, const char *word, uint32_t number);
+void ending_tell_error(struct ending *e, const struct fault *f);
+
+/* The first half closes what the loop watches. The second half is the very last step: the command
+ * waits for the lease to close. */
+void ending_unwatch(struct ending *e);
+void ending_done(struct ending *e);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/sockets.h"
+
+#include <stdio.h>
+
+#include "util/log.h"
+#include "wgxdp/control.h"
+
+#define SOCKET_PATH_LEN 64
+
+static int set_listen_port(void *ctx, uint16_t port)
+{
+	const struct sockets *s = ctx;
+
+	return dataplane_set_port(s->dataplane, port);
+}
+
+static int set_fwmark(void *ctx, uint32_t fwmark)
+{
+	const struct sockets *s = ctx;
+
+	return dataplane_set_fwmark(s->dataplane, fwmark);
+}
+
+static uint16_t listen_port(void *ctx)
+{
+	const struct sockets *s = ctx;
+
+	return dataplane_port(s->dataplane);
+}
+
+static uint32_t fwmark(void *ctx)
+{
+	const struct sockets *s = ctx;
+
+	return s->dataplane->fwmark;
+}
+
+static uint64_t now_ns(void *ctx)
+{
+	(void)ctx;
+	return loop_now_ns();
+}
+
+static const struct uapi_ops uapi_ops = {
+	.set_listen_port = set_listen_port,
+	.set_fwmark = set_fwmark,
+	.listen_port = listen_port,
+	.fwmark = fwmark,
+	.now_ns = now_ns,
+};
+
+static void on_socket_deleted(void *ctx)
+{
+	const struct uapi *uapi = ctx;
+	const struct sockets *s = uapi->ctx;
+
+	log_info("the socket file was deleted, leaving");
+	ending_stop(s->ending, 0);
+}
+
+static void detach(void *ctx)
+{
+	const struct sockets *s = ctx;
+
+	ending_stop(s->ending, 0);
+}
+
+int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *ending,
+		 const struct report *report, int uapi_fd, struct fault *f)
+{
+	char path[SOCKET_PATH_LEN];
+	struct server_config config = {
+		.loop = dataplane->config.loop,
+		.path = path,
+		.directory_mode = 0755,
+		.inherited_fd = uapi_fd,
+		.protocol = &uapi_protocol,
+		.ctx = &s->uapi,
+		.deleted = on_socket_deleted,
+	};
+	const char *interface = dataplane->config.tun->name;
+	int err;
+
+	*s = (struct sockets){ .dataplane = dataplane, .ending = ending, .report = *report };
+	s->report.detach = detach;
+	s->report.ctx = s;
+	s->uapi = (struct uapi){ .device = dataplane->config.device, .ops = &uapi_ops, .ctx = s };
+	snprintf(path, sizeof(path), UAPI_DIRECTORY "/%s.sock", interface);
+	err = ctlserver_new(&s->control, config.loop, interface, &report_ops, &s->report, f);
+	return err ? err : server_new(&s->uapi_server, &config, f);
+}
+
+void sockets_close_uapi(struct sockets *s)
+{
+	server_free(s->uapi_server);
+	s->uapi_server = NULL;
+}
+
+void sockets_close_control(struct sockets *s)
+{
+	if (s->control)
+		ctlserver_detached(s->control);
+	ctlserver_free(s->control);
+	s->control = NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sockets.h - the two sockets by which the daemon is configured and asked:
+ *
+ *   /var/run/wireguard/wg0.sock   wg(8)'s protocol (control/uapi.h)
+ *   /run/wgxdp/wg0.sock           `wgxdp show`, `detach`, `set` (wgxdp/control.h)
+ *
+ * Control thread.
+ */
+#ifndef WGXDP_SOCKETS_H
+#define WGXDP_SOCKETS_H
+
+#include "control/report.h"
+#include "control/uapi.h"
+#include "daemon/ending.h"
+
+struct sockets {
+	struct dataplane *dataplane;
+	struct ending *ending;
+	struct uapi uapi;
+	struct server *uapi_server;
+	struct report report;
+	struct ctlserver *control;
+};
+
+/* Both listen when it returns. @uapi_fd: an inherited listening socket, or -1. @report says what is
+ * reported on; its callback is filled in here. 0/-errno with @f. */
+int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *ending,
+		 const struct report *report, int uapi_fd, struct fault *f);
+
+/* wg(8)'s socket closes before anything is torn down; the control socket at the end, after everyone
+ * who asked for `detach` has been told. Both are fine if sockets_open() failed or never ran. */
+void sockets_close_uapi(struct sockets *s);
+void sockets_close_control(struct sockets *s);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "dataplane/dataplane.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bpf/loader.h"
+#include "conf/conf.h"
+#include "util/counter.h"
+#include "util/log.h"
+
+/* Open ----------------------------------------------------------------------------------------- */
+
+/* How many workers the NICs, the rights and the options allow. 0 or -errno with @f. */
+static int count_workers(const struct dataplane *d, unsigned *count, struct fault *f)
+{
+	const struct options *options = d->config.options;
+	unsigned queues = paths_fewest_queues(&d->paths);
+
+	*count = workers_wanted(options, d->config.tun, queues);
+	if (options->workers && queues && *count > queues)
+		return fault(
+			f, -EINVAL,
+			"--workers %u: a NIC has only %u queue%s; `ethtool -L` may give it more",
+			*count, queues, queues == 1 ? "" : "s");
+	if (*count > 1 && (!d->loader || loader_reuseport_prog(d->loader) < 0)) {
+		if (options->workers)
+			return fault(
+				f, -ENOTSUP,
+				"--workers %u: more than one needs BPF to steer the UDP sockets",
+				*count);
+		*count = 1;
+	}
+	return 0;
+}
+
+static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
+{
+	const struct workers_config config = {
+		.options = d->config.options,
+		.device = d->config.device,
+		.qsbr = d->config.qsbr,
+		.suspend = d->config.suspend,
+		.tun = d->config.tun,
+		.loader = d->loader,
+	};
+	unsigned count;
+	int err = count_workers(d, &count, f);
+
+	if (!err)
+		err = workers_make(&d->workers, &config, count, f);
+	if (err)
+		return err;
+	workers_set_mtu(&d->workers, mtu);
+	err = paths_give_ports(&d->paths, &d->workers);
+	return err ? fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX) : 0;
+}
+
+/* The maps show the peers even where XDP carries nothing, so BPF is loaded in any case. */
+static int open_paths(struct dataplane *d, const struct conf *conf, struct fault *f)
+{
+	const struct nics_env env = {
+		.options = d->config.options,
+		.netlink = d->config.netlink,
+		.closed = &d->closed,
+	};
+	int err = paths_choose(&d->paths, &env, conf, d->fwmark, f);
+
+	if (err)
+		return err;
+	err = loader_new(&d->loader, d->config.options->interface, f);
+	if (err) {
+		d->loader = NULL;
+		return paths_without_xdp(&d->paths, err, f);
+	}
+	return paths_open(&d->paths, d->loader, f);
+}
+
+/* Deals the queues to the stopped workers and starts them again. */
+static int restart(struct dataplane *d)
+{
+	int err = paths_give_ports(&d->paths, &d->workers);
+
+	if (!err && d->up)
+		err = workers_start(&d->workers);
+	return err;
+}
+
+static void follow(void *ctx, uint64_t now_ns)
+{
+	struct dataplane *d = ctx;
+	int err;
+
+	loop_timer_arm(&d->follow_timer, now_ns + PATHS_FOLLOW_NS);
+	if (!paths_follow(&d->paths, &d->workers))
+		return;
+	workers_stop(&d->workers);
+	err = restart(d);
+	if (err) {
+		log_error("the workers cannot go on: %s", strerror(-err));
+		d->config.ops->failed(d->config.ctx);
+	}
+	d->config.ops->changed(d->config.ctx);
+}
+
+int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
+		   const struct conf *conf, uint32_t mtu, struct fault *f)
+{
+	int err;
+
+	*d = (struct dataplane){ .config = *config, .fwmark = conf ? conf->fwmark : 0 };
+	loop_timer_init(&d->follow_timer, config->loop, follow, d);
+	err = open_paths(d, conf, f);
+	if (!err)
+		err = make_workers(d, mtu, f);
+	if (!err)
+		loop_timer_arm(&d->follow_timer, 0);
+	return err;
+}
+
+void dataplane_close(struct dataplane *d)
+{
+	loop_timer_done(&d->follow_timer);
+	workers_free(&d->workers);
+	paths_close(&d->paths);
+	loader_free(d->loader);
+	d->loader = NULL;
+}
+
+/* Up and down ---------------------------------------------------------------------------------- */
+
+/* Gives the stopped workers the sockets @udp in place of those in use. */
+static int use_sockets(struct dataplane *d, const struct udp_group *udp)
+{
+	d->config.ops->sockets_closing(d->config.ctx);
+	udp_group_close(&d->udp, &d->closed);
+	d->udp = *udp;
+	workers_use_udp(&d->workers, udp);
+	return udp->leader ? d->config.ops->sockets_opened(d->config.ctx) : 0;
+}
+
+static int open_sockets(struct dataplane *d, uint16_t port, struct udp_group *udp, struct fault *f)
+{
+	return udp_group_open(udp, d->loader, d->workers.count, port, d->fwmark, &d->udp, f);
+}
+
+int dataplane_up(struct dataplane *d, struct fault *f)
+{
+	static const struct udp_group none;
+	struct udp_group udp;
+	int err;
+
+	if (d->up)
+		return 0;
+	err = open_sockets(d, d->wanted_port, &udp, f);
+	if (err)
+		return err;
+	err = use_sockets(d, &udp);
+	if (!err)
+		err = workers_start(&d->workers);
+	if (err) {
+		use_sockets(d, &none);
+		return fault(f, err, "cannot start the workers: %s", strerror(-err));
+	}
+	d->up = true;
+	return 0;
+}
+
+void dataplane_stop(struct dataplane *d)
+{
+	workers_stop(&d->workers);
+	d->up = false;
+}
+
+void dataplane_down(struct dataplane *d)
+{
+	static const struct udp_group none;
+
+	use_sockets(d, &none);
+}
+
+int dataplane_set_port(struct dataplane *d, uint16_t port)
+{
+	struct udp_group udp;
+	int err;
+
+	if (!d->up || (port && port == d->udp.port)) {
+		d->wanted_port = port;
+		return 0;
+	}
+	err = open_sockets(d, port, &udp, NULL);
+	if (err)
+		return err;
+	workers_stop(&d->workers);
+	d->wanted_port = port;
+	err = use_sockets(d, &udp);
+	if (!err)
+		err = workers_start(&d->workers);
+	if (err) {
+		log_error("cannot go on with port %u: %s", port, strerror(-err));
+		d->config.ops->failed(d->config.ctx);
+	}
+	return err;
+}
+
+int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark)
+{
+	int err = udp_group_set_fwmark(&d->udp, fwmark);
+
+	if (err)
+		return err;
+	d->fwmark = fwmark;
+	d->config.ops->changed(d->config.ctx);
+	return 0;
+}
+
+uint16_t dataplane_port(const struct dataplane *d)
+{
+	return d->up ? d->udp.port : d->wanted_port;
+}
+
+/* Counts --------------------------------------------------------------------------------------- */
+
+void dataplane_stats(const struct dataplane *d, struct path_stats *sum)
+{
+	*sum = d->closed;
+	paths_stats(&d->paths, sum);
+	udp_group_stats(&d->udp, sum);
+}
+
+static void add_packets(const struct transport *transport, uint64_t *rx, uint64_t *tx)
+{
+	*rx += counter_read(&transport->stats.rx_packets);
+	*tx += counter_read(&transport->stats.tx_packets);
+}
+
+void dataplane_worker_packets(const struct dataplane *d, unsigned id, uint64_t *rx, uint64_t *tx)
+{
+	const struct transport *udp = udp_group_of_worker(&d->udp, id);
+	const struct paths *p = &d->paths;
+
+	*rx = *tx = 0;
+	if (udp)
+		add_packets(udp, rx, tx);
+	for (unsigned i = 0; i < p->nic_count; i++)
+		for (unsigned q = id; q < p->nics[i].queue_count; q += d->workers.count)
+			add_packets(p->nics[i].queues[q], rx, tx);
+}
+
+void dataplane_drops(const struct dataplane *d, uint64_t sums[static REASON_COUNT])
+{
+	struct drops_value kernel[REASON_COUNT] = { 0 };
+
+	workers_drops(&d->workers, sums);
+	if (d->loader && loader_drops(d->loader, kernel))
+		memset(kernel, 0, sizeof(kernel));
+	for (unsigned i = 0; i < REASON_COUNT; i++)
+		sums[i] += kernel[i].packets + d->config.device->counts[i];
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "dataplane/udp_group.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf/loader.h"
+#include "dataplane/path_stats.h"
+#include "io/udp.h"
+
+/* Enters the two sockets (IPv4, IPv6) of one member in the map that the program chooses from. */
+static int enter_member(struct loader *loader, unsigned place, const struct transport *member)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int err = 0;
+
+	for (unsigned i = 0; i < 2 && !err; i++) {
+		int fd = udp_socket(member, families[i]);
+
+		if (fd >= 0)
+			err = loader_set_reuseport_socket(loader, place, families[i], fd);
+	}
+	return err;
+}
+
+static int enter_group(struct loader *loader, const struct udp_group *g)
+{
+	int err = enter_member(loader, SOCKS_DAEMON, g->leader);
+
+	for (unsigned i = 0; i < g->member_count && !err; i++)
+		err = enter_member(loader, SOCKS_WORKER(i), g->members[i]);
+	return err;
+}
+
+static int join_members(struct udp_group *g, struct loader *loader, unsigned workers,
+			const struct udp_group *in_use, struct fault *f)
+{
+	int err;
+
+	for (unsigned i = 0; i < workers; i++) {
+		err = udp_join(&g->members[i], g->leader, f);
+		if (err)
+			return err;
+		g->member_count++;
+	}
+	err = udp_steer(g->leader, loader_reuseport_prog(loader));
+	if (!err)
+		err = enter_group(loader, g);
+	if (err && in_use->leader)
+		enter_group(loader, in_use);
+	if (err)
+		fault(f, err,
+		      "the UDP sockets of %u workers cannot be steered: %s; --workers 1 does without",
+		      workers, strerror(-err));
+	return err;
+}
+
+static void deinit_all(struct udp_group *g)
+{
+	for (unsigned i = 0; i < g->member_count; i++)
+		g->members[i]->ops->deinit(g->members[i]);
+	if (g->leader)
+		g->leader->ops->deinit(g->leader);
+	*g = (struct udp_group){ 0 };
+}
+
+int udp_group_open(struct udp_group *g, struct loader *loader, unsigned workers, uint16_t port,
+		   uint32_t fwmark, const struct udp_group *in_use, struct fault *f)
+{
+	int err;
+
+	*g = (struct udp_group){ .port = port };
+	err = udp_new(&g->leader, &g->port, fwmark, f);
+	if (!err && workers > 1)
+		err = join_members(g, loader, workers, in_use, f);
+	if (err)
+		deinit_all(g);
+	return err;
+}
+
+void udp_group_close(struct udp_group *g, struct path_stats *closed)
+{
+	if (g->leader)
+		path_stats_close_udp(closed, g->leader);
+	for (unsigned i = 0; i < g->member_count; i++)
+		path_stats_close_udp(closed, g->members[i]);
+	deinit_all(g);
+}
+
+void udp_group_stats(const struct udp_group *g, struct path_stats *sum)
+{
+	if (g->leader)
+		path_stats_add_udp(sum, g->leader);
+	for (unsigned i = 0; i < g->member_count; i++)
+		path_stats_add_udp(sum, g->members[i]);
+}
+
+int udp_group_set_fwmark(const struct udp_group *g, uint32_t fwmark)
+{
+	int err = g->leader ? udp_set_fwmark(g->leader, fwmark) : 0;
+
+	for (unsigned i = 0; i < g->member_count && !err; i++)
+		err = udp_set_fwmark(g->members[i], fwmark);
+	return err;
+}
+
+struct transport *udp_group_of_worker(const struct udp_group *g, unsigned id)
+{
+	return id < g->member_count ? g->members[id] : g->leader;
+}

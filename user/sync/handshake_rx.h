@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handshake_rx.h - what reaches the control thread from the data plane, and how much of it is
+ * handled at a time:
+ *
+ *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device_want_handshake, ..., nexthops, diag
+ *               └▶ hand-off: messages ──┐
+ *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
+ *
+ * A worker that finds its ring of notes full drops the note, which may have been the only word of
+ * a packet that waits. Then all peers are looked at, some in each turn.
+ *
+ * Each queue of messages holds HANDSHAKE_QUEUE_LEN. One that holds UNDER_LOAD_QUEUE_LEN or more
+ * means that the device is under load, [W] 5.3. Control thread.
+ */
+#ifndef WGXDP_HANDSHAKE_RX_H
+#define WGXDP_HANDSHAKE_RX_H
+
+#include "dataplane/dataplane.h"
+#include "sync/diag.h"
+#include "sync/nexthops.h"
+
+/* All pointers are borrowed and outlive the module. */
+struct handshake_rx_config {
+	struct loop *loop;
+	struct device *device;
+	struct dataplane *dataplane;
+	struct nexthops *nexthops;
+	struct diag *diag;
+};
+
+struct handshake_rx {
+	struct handshake_rx_config config;
+	struct handoff *inbox; /* messages that came to the leader of the UDP group */
+	struct handshake_rx_source {
+		struct handshake_rx *rx;
+		struct handoff *handoff; /* of the worker */
+	} sources[WORKERS_MAX];
+	unsigned source_count;
+	int leader_fd;		      /* -1: not watched */
+	struct loop_timer rest_timer; /* armed while a turn left something in a queue */
+	uint64_t under_load_until_ns;
+	uint32_t catch_up_slot; /* the next peer to look at, because notes were lost */
+	bool catching_up;
+};
+
+/* Returns 0 or -ENOMEM. */
+int handshake_rx_init(struct handshake_rx *rx, const struct handshake_rx_config *config);
+void handshake_rx_done(struct handshake_rx *rx); /* fine if never initialized */
+
+/* Watches the workers' hand-offs. 0/-errno. */
+int handshake_rx_watch(struct handshake_rx *rx);
+
+/* Watches the leader of the group that is in use now, if the control thread is its reader. 0/-errno. */
+int handshake_rx_watch_leader(struct handshake_rx *rx);
+void handshake_rx_unwatch_leader(struct handshake_rx *rx); /* fine if it is not watched */
+
+#endif

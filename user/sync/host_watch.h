@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host_watch.h - changes of the host's network, by netlink, and who hears of them:
+ *
+ *   address, link ─▶ mapsync (addresses that XDP takes packets for), nexthops
+ *   MAC of a NIC  ─▶ the loader, whose program compares it
+ *   forwarding    ─▶ mapsync
+ *   route, rule   ─▶ nexthops
+ *   neighbour     ─▶ nexthops, the peers behind it
+ *
+ * Control thread.
+ */
+#ifndef WGXDP_HOST_WATCH_H
+#define WGXDP_HOST_WATCH_H
+
+#include "dataplane/dataplane.h"
+#include "sync/mapsync.h"
+#include "sync/nexthops.h"
+
+struct host_watch {
+	struct netlink_watch *watch;
+	struct loop *loop;
+	struct dataplane *dataplane;
+	struct mapsync *mapsync;
+	struct nexthops *nexthops;
+};
+
+/* Subscribes now, so that no change is missed while the daemon starts. The three modules may still
+ * be uninitialized. 0/-errno. */
+int host_watch_open(struct host_watch *w, struct loop *loop, struct dataplane *dataplane,
+		    struct mapsync *mapsync, struct nexthops *nexthops);
+/* Begins to deliver. 0/-errno. */
+int host_watch_start(struct host_watch *w);
+void host_watch_close(struct host_watch *w); /* fine if never opened */
+
+#endif
