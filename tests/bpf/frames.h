@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames.h - builds the frames of test_ingress.c: a good one for a family and a message type, then
- * whatever the row of the table does to it. Knows nothing of the program under test.
+ * frames.h - builds the frames of test_ingress.c: a valid frame for a family and a message type,
+ * with the changes of the table's row applied. It uses nothing of the program under test.
  *
- *   L2 Ethernet │ L3 IPv4 or IPv6 and its options or extension headers │ L4 UDP │ MSG WireGuard │ padding
+ *   L2 Ethernet │ L3 IPv4 with options, IPv6 with extensions │ L4 UDP │ MSG WireGuard │ padding
  */
 #ifndef TESTS_BPF_FRAMES_H
 #define TESTS_BPF_FRAMES_H
@@ -45,7 +45,7 @@ struct frame_spec {
 	struct extension extensions[EXTENSIONS_MAX]; /* IPv6; all zeros: Pad1, no segments left */
 	uint8_t padding;			     /* bytes after the IP packet */
 	uint16_t vlan;				     /* ethertype of a tag to put in, with tag 5 */
-	bool old_checksum; /* the pokes do not get a right IPv4 checksum */
+	bool old_checksum; /* the IPv4 checksum is not recomputed after the pokes */
 	struct poke pokes[POKES_MAX];
 };
 
@@ -108,7 +108,7 @@ static inline uint32_t frame_ip_len(const struct frame_spec *s)
 	return len;
 }
 
-/* @next: where the type of the first one is to be written. */
+/* Writes the extension headers to @at, and the type of the first one to *@next. */
 static inline void frame_extensions(const struct frame_spec *s, uint8_t *next, uint8_t *at)
 {
 	for (unsigned i = 0; i < s->extension_count; i++) {
@@ -152,10 +152,10 @@ static inline void frame_message(struct frame *f, const struct frame_spec *s)
 	uint32_t receiver = s->receiver;
 
 	msg[0] = s->type;
-	/* Where the index lies is written down here once more, so that a wrong struct shows. */
+	/* The offset of the index is written out, so that a wrong struct in wire.h is found. */
 	for (int i = 0; i < 4; i++, receiver >>= 8)
 		msg[(s->type == WIRE_RESPONSE ? 8 : 4) + i] = receiver;
-	/* A cut payload's rest is beyond the packet: it must not matter. */
+	/* If the payload is cut short, these bytes lie beyond it and must not matter. */
 	memset(msg + 32, 0xa5, f->payload_len > 32 ? f->payload_len - 32 : 0);
 }
 
@@ -184,7 +184,7 @@ static inline void frame_build(struct frame *f, const struct frame_spec *s)
 	frame_put16(udp, FRAME_FROM_PORT);
 	frame_put16(udp + 2, FRAME_PORT);
 	frame_put16(udp + 4, 8 + f->payload_len);
-	/* The UDP checksum stays as it came from a veth: whatever it is, nobody looks (design 5). */
+	/* A wrong UDP checksum must not matter, because a veth delivers unfinished ones. */
 	frame_put16(udp + 6, 0xbad1);
 	frame_ip(f, s);
 	for (const struct poke *p = s->pokes; p->layer != END; p++)

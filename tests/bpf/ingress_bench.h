@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingress_bench.h - bpf/ingress.bpf.c by BPF_PROG_TEST_RUN: frame in; verdict, counters and the frame
- * untouched out, from XDP and from the NIC's TC program. Needs CAP_BPF, CAP_NET_ADMIN and
- * CAP_SYS_ADMIN (for a namespace of its own, whose lo carries the AF_XDP socket).
+ * ingress_bench.h - runs bpf/ingress.bpf.c by BPF_PROG_TEST_RUN. A frame goes through XDP and the
+ * NIC's TC program; verdict, counters and an unchanged frame are expected. Needs CAP_BPF,
+ * CAP_NET_ADMIN and CAP_SYS_ADMIN, the last for a namespace whose lo has the AF_XDP socket.
  */
 #ifndef TESTS_BPF_INGRESS_BENCH_H
 #define TESTS_BPF_INGRESS_BENCH_H
@@ -37,21 +37,21 @@
 #include "wgxdp/maps.h"
 #include "wgxdp/reasons.h"
 
-#define LO 1 /* ifindex of lo; BPF_PROG_TEST_RUN says that frames came by it */
+#define LO 1 /* ifindex of lo, on which BPF_PROG_TEST_RUN receives frames */
 #define NIC_NUMBER 3
 #define CPUS_MAX 4096
 #define HEARTBEAT_FOR_NS                                                                           \
-	(3600 * (int64_t)NS_PER_S) /* a beat of the future: the worker never hangs */
+	(3600 * (int64_t)NS_PER_S) /* a heartbeat in the future, so that it stays fresh */
 
 static struct ingress_bpf *skel;
-static const char *denied; /* why no test can run */
+static const char *denied; /* why all tests are skipped, or NULL */
 static struct xsk_umem *umem;
 static struct xsk_socket *xsk;
 static struct xsk_ring_prod fill, tx;
 static struct xsk_ring_cons completion, rx;
 static void *umem_area;
 static int cpus;
-/* An element of a per-CPU map. */
+/* One element of a per-CPU map each. */
 static struct drops_value each_drops[CPUS_MAX];
 static struct peer_stats_value each_peer[CPUS_MAX];
 
@@ -112,7 +112,7 @@ static inline uint32_t run_nic(const uint8_t *data, uint32_t len, const struct _
 	return run_skb(bpf_program__fd(skel->progs.wgxdp_nic), data, len, gso);
 }
 
-/* What the counters say after a packet with this outcome. */
+/* Adds a packet with this outcome to the expected counters. */
 static inline void add_outcome(struct counters *c, enum outcome outcome, enum reason reason,
 			       uint32_t len, uint32_t payload_len, bool forwards)
 {
@@ -127,8 +127,8 @@ static inline void add_outcome(struct counters *c, enum outcome outcome, enum re
 	}
 }
 
-/* Runs both programs on @data and checks all that they did and did not do. TC has no socket to steer
- * to: what XDP steers goes on to the stack. */
+/* Runs both programs on @data and checks verdict and counters. Where XDP steers a frame to a
+ * socket, TC passes it to the stack. */
 static inline void expect(const uint8_t *data, uint32_t len, enum outcome outcome,
 			  enum reason reason, uint32_t payload_len, bool forwards)
 {
@@ -142,7 +142,7 @@ static inline void expect(const uint8_t *data, uint32_t len, enum outcome outcom
 									: XDP_PASS);
 	read_counters(&got);
 	assert_memory_equal(&got, &want, sizeof(want));
-	if (len < ETH_HLEN + 40) /* test runs take no skb without an IP header */
+	if (len < ETH_HLEN + 40) /* BPF_PROG_TEST_RUN refuses an skb without an IP header */
 		return;
 	add_outcome(&want, outcome, reason, len, payload_len, forwards);
 	assert_int_equal(run_nic(data, len, NULL), dropped ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC);
@@ -162,8 +162,8 @@ static inline void put(const struct bpf_map *map, const void *key, size_t key_le
 	assert_int_equal(bpf_map__update_elem(map, key, key_len, value, value_len, BPF_ANY), 0);
 }
 
-/* Worker 0, who serves every queue here, was last seen @ago_ns ago. */
-static inline void put_beat(int64_t ago_ns)
+/* Sets the heartbeat of worker 0, which serves every queue here, to @ago_ns ago. */
+static inline void put_heartbeat(int64_t ago_ns)
 {
 	uint32_t worker = 0;
 	struct timespec now;
@@ -218,7 +218,7 @@ static inline void fill_maps(void)
 	put_session(GONE_PEER, SLOT + 1, SESSION_DATA);
 	put_nic(LO, NIC_NUMBER);
 	put_socket(xsks_key(NIC_NUMBER, 0));
-	put_beat(-HEARTBEAT_FOR_NS);
+	put_heartbeat(-HEARTBEAT_FOR_NS);
 }
 
 static inline int lo_up(void)

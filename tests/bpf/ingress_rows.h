@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingress_rows.h - frames and what has to become of them: the table of test_ingress.c.
+ * ingress_rows.h - the table of test_ingress.c: frames and their expected outcome.
  */
 #ifndef TESTS_BPF_INGRESS_ROWS_H
 #define TESTS_BPF_INGRESS_ROWS_H
@@ -12,15 +12,15 @@
 #include "wgxdp/reasons.h"
 
 #define SESSION 0x89abcdef   /* a data index of the peer in SLOT */
-#define PENDING 0x01020304   /* of an initiation that SLOT has sent */
-#define GONE_PEER 0x55555555 /* a data index whose peer has no counters any more */
-#define UNKNOWN 0xefcdab89   /* SESSION with its bytes turned round */
+#define PENDING 0x01020304   /* index of an initiation that we sent to the peer in SLOT */
+#define GONE_PEER 0x55555555 /* a data index of a peer whose counters are deleted */
+#define UNKNOWN 0xefcdab89   /* SESSION in the wrong byte order */
 #define SLOT 70000
 
 enum outcome {
-	STACK,	 /* passes, and nobody counts it: not ours, or a handshake for the daemon */
-	STEERED, /* redirected to the socket of the queue, counted for the peer */
-	REFUSED, /* dropped; passed while the host forwards; counted for a reason either way */
+	STACK,	 /* passed, not counted: not ours, or a handshake for the daemon */
+	STEERED, /* redirected to the socket of the queue and counted for the peer */
+	REFUSED, /* dropped, or passed while the host forwards; counted by reason in both cases */
 };
 
 struct row {
@@ -48,10 +48,10 @@ struct row {
 #define MALFORMED REFUSED, REASON_malformed
 #define NO_INDEX REFUSED, REASON_unknown_index
 
-/* One row, one line where it fits. */
+/* One line a row where it fits. */
 /* clang-format off */
 static const struct row rows[] = {
-	/* what goes to the socket */
+	/* steered to the socket */
 	{ "v4 data", { DATA(4) }, STEERED, 0 },
 	{ "v6 data", { DATA(6) }, STEERED, 0 },
 	{ "v4 keepalive", { DATA(4), .payload_len = 32 }, STEERED, 0 },
@@ -107,7 +107,7 @@ static const struct row rows[] = {
 	{ "v6 options to the packet's last byte",
 	  { DATA(6), .payload_len = 32, EXT(1, DST), .pokes = { { L3, 41, 5 } } }, STACK, 0 },
 
-	/* what goes to the daemon */
+	/* passed to the daemon */
 	{ "v4 initiation", { ANY(4, WIRE_INITIATION, 0) }, STACK, 0 },
 	{ "v6 initiation", { ANY(6, WIRE_INITIATION, 0) }, STACK, 0 },
 	{ "v4 response, pending", { ANY(4, WIRE_RESPONSE, PENDING) }, STACK, 0 },
@@ -119,7 +119,7 @@ static const struct row rows[] = {
 	{ "v4 initiation, options, padding",
 	  { ANY(4, WIRE_INITIATION, 0), .options = 8, .padding = 3 }, STACK, 0 },
 
-	/* indices that are none */
+	/* receiver indices that are unknown or have the wrong kind */
 	{ "v4 data, unknown index", { ANY(4, WIRE_DATA, UNKNOWN) }, NO_INDEX },
 	{ "v6 data, unknown index", { ANY(6, WIRE_DATA, UNKNOWN) }, NO_INDEX },
 	{ "v4 data, index 0", { ANY(4, WIRE_DATA, 0) }, NO_INDEX },
@@ -130,7 +130,7 @@ static const struct row rows[] = {
 	{ "v4 cookie reply, unknown index", { ANY(4, WIRE_COOKIE, UNKNOWN) }, NO_INDEX },
 	{ "v6 cookie reply, unknown index", { ANY(6, WIRE_COOKIE, UNKNOWN) }, NO_INDEX },
 
-	/* no message at all; test_lengths has every length */
+	/* malformed messages; test_lengths tries every length */
 	{ "v4 type 0", { ANY(4, 0, SESSION) }, MALFORMED },
 	{ "v4 type 5", { ANY(4, 5, SESSION) }, MALFORMED },
 	{ "v6 type 255", { ANY(6, 255, SESSION) }, MALFORMED },
@@ -147,9 +147,10 @@ static const struct row rows[] = {
 	  { DATA(4), .payload_len = -1, .padding = 18 }, MALFORMED },
 	{ "v4 data of 31 bytes", { DATA(4), .payload_len = 31, .padding = 9 }, MALFORMED },
 	{ "v6 data of 31 bytes", { DATA(6), .payload_len = 31, .padding = 9 }, MALFORMED },
-	{ "v4 initiation, one more", { ANY(4, WIRE_INITIATION, 0), .payload_len = 149 }, MALFORMED },
-	{ "v4 initiation, one less", { ANY(4, WIRE_INITIATION, 0), .payload_len = 147, .padding = 1 },
-	  MALFORMED },
+	{ "v4 initiation, 149 bytes",
+	  { ANY(4, WIRE_INITIATION, 0), .payload_len = 149 }, MALFORMED },
+	{ "v4 initiation, 147 bytes",
+	  { ANY(4, WIRE_INITIATION, 0), .payload_len = 147, .padding = 1 }, MALFORMED },
 	{ "v4 UDP length 0", { DATA(4), .pokes = { { L4, 4, 0 }, { L4, 5, 0 } } }, MALFORMED },
 	{ "v4 UDP length 7", { DATA(4), .pokes = { { L4, 4, 0 }, { L4, 5, 7 } } }, MALFORMED },
 	{ "v4 UDP length beyond the packet",
@@ -157,9 +158,10 @@ static const struct row rows[] = {
 	{ "v6 UDP length beyond the packet",
 	  { DATA(6), .padding = 8, .pokes = { { L4, 5, 8 + 128 + 1 } } }, MALFORMED },
 	{ "v4 initiation by its UDP length, packet longer",
-	  { ANY(4, WIRE_INITIATION, 0), .payload_len = 160, .pokes = { { L4, 5, 8 + 148 } } }, STACK, 0 },
+	  { ANY(4, WIRE_INITIATION, 0), .payload_len = 160, .pokes = { { L4, 5, 8 + 148 } } },
+	  STACK, 0 },
 
-	/* not ours: data messages that would be steered but for one thing */
+	/* not ours: valid data messages with one header field changed */
 	{ "v4 other MAC", { DATA(4), .pokes = { { L2, 5, 9 } } }, STACK, 0 },
 	{ "v4 other MAC, first byte", { DATA(4), .pokes = { { L2, 0, 0 } } }, STACK, 0 },
 	{ "v4 other MAC, third byte", { DATA(4), .pokes = { { L2, 2, 0 } } }, STACK, 0 },
@@ -189,12 +191,14 @@ static const struct row rows[] = {
 	{ "v4 options changed, checksum not",
 	  { DATA(4), .options = 40, .pokes = { { L3, 59, 0 } }, .old_checksum = true }, STACK, 0 },
 	{ "v4 unknown index, wrong header checksum",
-	  { ANY(4, WIRE_DATA, UNKNOWN), .pokes = { { L3, 8, 63 } }, .old_checksum = true }, STACK, 0 },
+	  { ANY(4, WIRE_DATA, UNKNOWN), .pokes = { { L3, 8, 63 } }, .old_checksum = true },
+	  STACK, 0 },
 	{ "v4 total length beyond the frame", { DATA(4), .pokes = { { L3, 3, 157 } } }, STACK, 0 },
 	{ "v4 total length less than its header", { DATA(4), .pokes = { { L3, 3, 19 } } }, STACK,
 	  0 },
 	{ "v4 total length less than UDP's", { DATA(4), .pokes = { { L3, 3, 27 } } }, STACK, 0 },
-	{ "v6 payload length beyond the frame", { DATA(6), .pokes = { { L3, 5, 137 } } }, STACK, 0 },
+	{ "v6 payload length beyond the frame", { DATA(6), .pokes = { { L3, 5, 137 } } },
+	  STACK, 0 },
 	{ "v6 payload length less than UDP's", { DATA(6), .pokes = { { L3, 5, 7 } } }, STACK, 0 },
 	{ "v6 payload length 0 (jumbogram)", { DATA(6), .pokes = { { L3, 5, 0 } } }, STACK, 0 },
 	{ "v4 first fragment", { DATA(4), .pokes = { { L3, 6, 0x20 } } }, STACK, 0 },
@@ -205,7 +209,8 @@ static const struct row rows[] = {
 	{ "v4 UDP-Lite", { DATA(4), .pokes = { { L3, 9, IPPROTO_UDPLITE } } }, STACK, 0 },
 	{ "v6 TCP", { DATA(6), .pokes = { { L3, 6, IPPROTO_TCP } } }, STACK, 0 },
 	{ "v6 fragment header", { DATA(6), .pokes = { { L3, 6, IPPROTO_FRAGMENT } } }, STACK, 0 },
-	{ "v6 extension header for a UDP header", { DATA(6), .pokes = { { L3, 6, 60 } } }, STACK, 0 },
+	{ "v6 extension header for a UDP header", { DATA(6), .pokes = { { L3, 6, 60 } } },
+	  STACK, 0 },
 	{ "v4 other address", { DATA(4), .pokes = { { L3, 19, 2 } } }, STACK, 0 },
 	{ "v6 other address", { DATA(6), .pokes = { { L3, 39, 2 } } }, STACK, 0 },
 	{ "v6 other address, first byte", { DATA(6), .pokes = { { L3, 24, 0x24 } } }, STACK, 0 },
@@ -213,9 +218,10 @@ static const struct row rows[] = {
 	{ "v6 other port", { DATA(6), .pokes = { { L4, 2, 0 } } }, STACK, 0 },
 	{ "v4 from our port to another",
 	  { DATA(4), .pokes = { { L4, 0, 0xca }, { L4, 1, 0x6c }, { L4, 3, 0x6d } } }, STACK, 0 },
-	{ "v4 malformed, other port", { ANY(4, 9, SESSION), .pokes = { { L4, 3, 0x6d } } }, STACK, 0 },
+	{ "v4 malformed, other port", { ANY(4, 9, SESSION), .pokes = { { L4, 3, 0x6d } } },
+	  STACK, 0 },
 
-	/* not ours: sources that nobody can answer */
+	/* not ours: sources that cannot be answered */
 	{ "v4 source port 0", { DATA(4), .pokes = { { L4, 0, 0 }, { L4, 1, 0 } } }, STACK, 0 },
 	{ "v4 source 0.1.2.3", { DATA(4), .pokes = { { L3, 12, 0 } } }, STACK, 0 },
 	{ "v4 source 127.51.100.7", { DATA(4), .pokes = { { L3, 12, 127 } } }, STACK, 0 },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inner.h - builds the packets inside the tunnel, for test_egress.c and test_tunnel.c: UDP or an ICMP
- * message between two addresses, each of which is given by the last octet in its family's network.
+ * inner.h - builds inner packets for test_egress.c and test_tunnel.c: UDP or an ICMP message
+ * between two addresses. An address is given by x and y:
  *
  *   10.7.x.y  and  fd07::x:y
  */
@@ -60,7 +60,7 @@ static inline uint32_t inner_fold(uint32_t sum)
 	return ~sum & 0xffff;
 }
 
-/* Header for a payload of @len bytes that is written after it. Returns where. */
+/* Writes an IP header for a payload of @len bytes. Returns where the payload goes. */
 static inline uint8_t *inner_ip(struct inner *p, int family, struct inner_address from,
 				struct inner_address to, uint8_t protocol, uint32_t len)
 {
@@ -88,7 +88,8 @@ static inline uint8_t *inner_ip(struct inner *p, int family, struct inner_addres
 	return ip + 20;
 }
 
-/* The checksum over the payload of @len bytes and, but for ICMPv4, the pseudo header. */
+/* Returns the checksum over the payload of @len bytes and the pseudo header, which ICMPv4 has
+ * not. */
 static inline uint32_t inner_checksum(const struct inner *p, int family, uint8_t protocol,
 				      uint32_t len)
 {
@@ -114,7 +115,8 @@ static inline void inner_udp(struct inner *p, int family, struct inner_address f
 	inner_put16(udp + 6, inner_checksum(p, family, IPPROTO_UDP, 12));
 }
 
-/* An ICMP message of @type about a UDP packet from the host at @to to the peer at @from. */
+/* Writes an ICMP message of @type about a UDP packet that the host at @to sent to the peer at
+ * @from. */
 static inline void inner_icmp(struct inner *p, int family, struct inner_address from,
 			      struct inner_address to, uint8_t type, uint8_t code)
 {

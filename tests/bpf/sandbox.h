@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sandbox.h - where the tests of the loader run: a network and a mount namespace of their own, so
- * that nothing of the host's bpffs or NICs is touched.
+ * sandbox.h - runs the tests of the loader in a network and a mount namespace of their own, so that
+ * they do not touch the host's bpffs and NICs.
  *
- *   lt0 ══ veth ══ lt1      /sys/fs/bpf: a bpffs of the test's
+ *   lt0 ══ veth ══ lt1      /sys/fs/bpf: a private bpffs
  *
  * Needs root; without it every test is skipped.
  */
@@ -92,7 +92,7 @@ static inline bool exists(const char *path)
 	return !access(path, F_OK);
 }
 
-/* A pinned map as an outsider gets at it. */
+/* Opens a map by its pin, as another process would. */
 static inline int pinned_map(const char *name)
 {
 	char path[128];
@@ -133,7 +133,7 @@ static inline uint32_t prog_id(void)
 	return id;
 }
 
-/* Does this kernel have tcx, which came with Linux 6.6? Without it the loader takes clsact by itself. */
+/* Whether this kernel has tcx (Linux 6.6). Without tcx the loader uses clsact. */
 static inline bool has_tcx(void)
 {
 	unsigned major = 0, minor = 0;
@@ -144,8 +144,8 @@ static inline bool has_tcx(void)
 	return major > 6 || (major == 6 && minor >= 6);
 }
 
-/* Which of the two a TC program comes by. */
-static inline bool by_clsact(bool forced)
+/* Whether TC programs are attached by clsact here. */
+static inline bool uses_clsact(bool forced)
 {
 	return forced || !has_tcx();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skb_run.h - one run of a TC program by BPF_PROG_TEST_RUN.
+ * skb_run.h - runs a TC program once by BPF_PROG_TEST_RUN.
  */
 #ifndef TESTS_BPF_SKB_RUN_H
 #define TESTS_BPF_SKB_RUN_H
@@ -15,8 +15,8 @@
 
 #include <bpf/bpf.h>
 
-/* @data begins with an Ethernet header. @gso: gso_size and gso_segs that the skb shall have, or NULL.
- * Returns the verdict; the packet must have come out as it went in. */
+/* @data begins with an Ethernet header. @gso holds the skb's gso_size and gso_segs, or is NULL.
+ * Returns the verdict. Asserts that the program left the packet unchanged. */
 static inline uint32_t run_skb(int prog_fd, const uint8_t *data, uint32_t len,
 			       const struct __sk_buff *gso)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_allowed_twin.c - the worker's trie and the kernel's LPM maps, given the same prefixes in the same
- * order, know the same peer for every address: random ones, crowded so that they overlap.
+ * test_allowed_twin.c - inserts the same random prefixes into the worker's trie and the kernel's
+ * LPM maps. Both must return the same peer for every address. The prefixes are close to each other,
+ * so that many overlap.
  */
 #include <netinet/in.h>
 
@@ -12,21 +13,21 @@
 #define STEPS 6000
 #define LOOKUPS 8 /* after each step */
 
-static char names[PEERS]; /* only their addresses matter */
+static char names[PEERS]; /* their addresses stand for the peers */
 #define PEER(i) ((struct peer *)&names[i])
 
 static struct allowedips *trie;
 static struct allowedips_list lists[PEERS];
 static uint32_t seed = 1;
 
-/* Nobody reads while the test writes. */
+/* Frees at once, because no other thread reads the trie. */
 static void free_now(void *ctx, void *object, void (*free_fn)(void *object))
 {
 	(void)ctx;
 	free_fn(object);
 }
 
-/* Xorshift: the same numbers each time. */
+/* Xorshift; every run gets the same numbers. */
 static uint32_t number_below(uint32_t n)
 {
 	seed ^= seed << 13;
@@ -35,7 +36,7 @@ static uint32_t number_below(uint32_t n)
 	return seed % n;
 }
 
-/* An address whose bits are mostly zero: many have a prefix in common. */
+/* Makes an address with mostly zero bits, so that many addresses share a prefix. */
 static void fill_address(uint8_t address[static 16])
 {
 	for (unsigned i = 0; i < 16; i++)
@@ -123,7 +124,7 @@ static void test_twins(void **state)
 	}
 	assert_int_equal(count_keys(fd4), allowedips_count(trie, AF_INET));
 	assert_int_equal(count_keys(fd6), allowedips_count(trie, AF_INET6));
-	/* Peer by peer they go. */
+	/* Remove the peers one by one. */
 	for (unsigned slot = 0; slot < PEERS; slot++) {
 		allowedips_each(&lists[slot], forget, NULL);
 		allowedips_remove_all(trie, &lists[slot], NULL, NULL);

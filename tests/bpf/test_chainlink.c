@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_chainlink.c - sharing a NIC by libxdp's dispatcher. Where the kernel refuses programs of type
- * EXT that is said before anything is touched; where libxdp attaches our program alone, on whichever
- * kernel, that is undone.
+ * test_chainlink.c - sharing a NIC by libxdp's dispatcher. If the kernel refuses programs of type
+ * EXT, chainlink_open() fails before it changes anything. If libxdp attaches our program alone, it
+ * is detached again.
  */
 #include <dlfcn.h>
 #include <linux/bpf.h>
@@ -12,7 +12,7 @@
 #include "bpf/chainlink.h"
 #include "sandbox.h"
 
-/* In the place of libbpf's: what the daemon believes that the kernel takes. */
+/* Replaces libbpf's function, so that the code under test believes in EXT programs. */
 static bool pretend;
 
 int libbpf_probe_bpf_prog_type(enum bpf_prog_type type, const void *opts)
@@ -28,7 +28,7 @@ static bool has_ext(void)
 	return libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) > 0;
 }
 
-/* libxdp keeps its directory, but nothing in it. */
+/* libxdp's directory may stay, but must be empty. */
 static void assert_nothing_left(void)
 {
 	assert_int_equal(prog_id(), 0);
@@ -59,7 +59,7 @@ static void test_kernel_without_ext(void **state)
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 }
 
-/* Alone on the NIC by netlink it would outlive us, and let nobody in. */
+/* A program that libxdp attached alone, by netlink, would outlive us and not share the NIC. */
 static void refused_and_undone(void)
 {
 	static const enum loader_mode modes[] = { LOADER_MODE_AUTO, LOADER_MODE_NATIVE,
@@ -132,8 +132,8 @@ static void test_needs_pins(void **state)
 	assert_int_equal(umount(PINS_ROOT), 0);
 }
 
-/* Two interfaces on one NIC, one of which is killed. A kernel whose verifier does not take us in the
- * dispatcher has to say so, and keep nothing. */
+/* Two interfaces share one NIC, and one of them is killed. If the kernel's verifier refuses our
+ * program in the dispatcher, the error must say so, and nothing may stay attached. */
 static void test_two_in_a_dispatcher(void **state)
 {
 	int status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_egress.c - wg0's TC egress by BPF_PROG_TEST_RUN: destination -> peer, counted as offered; no
- * peer -> a few a second go on, the rest is dropped and counted. Needs CAP_BPF, CAP_NET_ADMIN.
+ * test_egress.c - the tunnel's TC egress by BPF_PROG_TEST_RUN. A packet for a peer is counted as
+ * offered. Of the packets without a peer a few a second pass; the rest are dropped and counted.
+ * Needs CAP_BPF, CAP_NET_ADMIN.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -78,7 +79,7 @@ static void allow(int family, struct inner_address a, uint32_t length, uint32_t 
 				 0);
 }
 
-/* 1.* is NET's but for 1.5, which is HOST's; 2.* is OTHER's. */
+/* Network 1 belongs to NET except 1.5, which belongs to HOST. Network 2 belongs to OTHER. */
 static int setup(void **state)
 {
 	(void)state;
@@ -111,8 +112,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The no-peer limit begins anew. */
-static void refill(void)
+/* Resets the limit of packets without a peer. */
+static void reset_limit(void)
 {
 	sleep(1);
 }
@@ -122,12 +123,12 @@ static void refill(void)
 struct row {
 	const char *name;
 	struct inner_address to;
-	uint32_t slot; /* 0: nobody's */
+	uint32_t slot; /* 0: no peer */
 	struct __sk_buff gso;
-	bool first_of_many; /* the destination becomes multicast, or v4's broadcast */
+	bool to_group; /* the destination is multicast or broadcast */
 };
 
-/* Each runs with IPv4 and IPv6. */
+/* Each row runs with IPv4 and IPv6. */
 static const struct row rows[] = {
 	{ .name = "network", .to = { 1, 1 }, .slot = NET },
 	{ .name = "network's last", .to = { 1, 255 }, .slot = NET },
@@ -138,7 +139,7 @@ static const struct row rows[] = {
 	{ .name = "GSO without segments", .to = { 1, 5 }, .slot = HOST, .gso = { .gso_size = 4 } },
 	{ .name = "nobody's", .to = { 3, 1 } },
 	{ .name = "nobody's GSO", .to = { 3, 1 }, .gso = { .gso_size = 4, .gso_segs = 9 } },
-	{ .name = "multicast", .to = { 1, 1 }, .first_of_many = true },
+	{ .name = "multicast", .to = { 1, 1 }, .to_group = true },
 };
 
 static uint32_t build(uint8_t frame[], int family, const struct row *r)
@@ -146,7 +147,7 @@ static uint32_t build(uint8_t frame[], int family, const struct row *r)
 	struct inner p;
 
 	inner_udp(&p, family, (struct inner_address){ 9, 9 }, r->to);
-	if (r->first_of_many)
+	if (r->to_group)
 		p.data[family == 6 ? 24 : 16] = family == 6 ? 0xff : 239;
 	memset(frame, 0, ETH_HLEN);
 	inner_put16(frame + 12, family == 6 ? ETH_P_IPV6 : ETH_P_IP);
@@ -180,23 +181,23 @@ static void test_row(void **state)
 			want.peers[s].tx_packets += packets;
 			want.peers[s].tx_bytes += len;
 		}
-		/* One or the other way, but never uncounted and dead. */
+		/* The packet may pass or be dropped, but a drop must be counted. */
 		if (verdict == TC_ACT_SHOT) {
 			want.drops[REASON_no_peer].packets += packets;
 			want.drops[REASON_no_peer].bytes += len;
 		}
 		assert_int_equal(verdict, r->slot || verdict != TC_ACT_SHOT ? ON : TC_ACT_SHOT);
-		if (r->first_of_many)
+		if (r->to_group)
 			assert_int_equal(verdict, TC_ACT_SHOT);
 		read_counters(&got);
 		assert_memory_equal(&got, &want, sizeof(want));
 	}
 }
 
-/* --- the rest -------------------------------------------------------------------------------- */
+/* --- limits and odd packets ------------------------------------------------------------------ */
 
-/* Of a flood to nobody so many go on, in total, as the limit says for the seconds it lasted: one or
- * two, three on a slow machine. Peers' packets are not touched by it. */
+/* Of a flood without a peer as many packets pass as the limit allows. The flood touches one or two
+ * seconds, or three on a slow machine. Packets for peers are not limited. */
 static void test_no_peer_limit(void **state)
 {
 	const struct row nobody = { .to = { 3, 1 } }, peer = { .to = { 1, 1 } };
@@ -207,7 +208,7 @@ static void test_no_peer_limit(void **state)
 	(void)state;
 	if (denied)
 		skip();
-	refill();
+	reset_limit();
 	read_counters(&before);
 	for (unsigned i = 0; i < 1000; i++)
 		passed += run_frame(frame, len, &nobody.gso) == ON;
@@ -219,10 +220,10 @@ static void test_no_peer_limit(void **state)
 		assert_int_equal(run_frame(good, good_len, &peer.gso), ON);
 }
 
-/* A group's packets use nothing of the limit. */
+/* Multicast packets do not use up the limit. */
 static void test_multicast_is_apart(void **state)
 {
-	const struct row many = { .to = { 1, 1 }, .first_of_many = true };
+	const struct row many = { .to = { 1, 1 }, .to_group = true };
 	const struct row nobody = { .to = { 3, 1 } };
 	uint8_t frame[ETH_HLEN + INNER_MAX];
 	uint32_t len = build(frame, 6, &many);
@@ -230,14 +231,15 @@ static void test_multicast_is_apart(void **state)
 	(void)state;
 	if (denied)
 		skip();
-	refill();
+	reset_limit();
 	for (unsigned i = 0; i < 2 * LIMIT_PER_S; i++)
 		assert_int_equal(run_frame(frame, len, &many.gso), TC_ACT_SHOT);
 	len = build(frame, 4, &nobody);
 	assert_int_equal(run_frame(frame, len, &nobody.gso), ON);
 }
 
-/* What has no destination is nobody's; test runs want an IP header of 40 bytes, or 20. */
+/* Packets without an IP destination have no peer. BPF_PROG_TEST_RUN needs an IP header of 40 or 20
+ * bytes. */
 static void test_odd_packets(void **state)
 {
 	const struct row peer = { .to = { 1, 1 } };
@@ -255,14 +257,14 @@ static void test_odd_packets(void **state)
 	read_counters(&after);
 	assert_int_equal(after.drops[REASON_no_peer].packets,
 			 before.drops[REASON_no_peer].packets + 2);
-	/* Whole header, nothing behind it. */
+	/* An IP header without a payload. */
 	build(frame, 4, &peer);
 	assert_int_equal(run_frame(frame, ETH_HLEN + 20, &peer.gso), ON);
 	build(frame, 6, &peer);
 	assert_int_equal(run_frame(frame, ETH_HLEN + 40, &peer.gso), ON);
 }
 
-/* A prefix taken back: the next one that holds the address has it again. */
+/* After a prefix is removed, the next longer match applies. */
 static void test_prefix_gone(void **state)
 {
 	const struct row host = { .to = { 1, 5 }, .slot = NET };

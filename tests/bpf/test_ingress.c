@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_ingress.c - frames of all kinds, and what becomes of them. The table is in ingress_rows.h; each
- * row is one test, of XDP and of the NIC's TC program.
+ * test_ingress.c - checks the outcome of frames of all kinds. The table is in ingress_rows.h. Each
+ * row is one test of the XDP program and of the NIC's TC program.
  */
 #include "ingress_bench.h"
 
@@ -15,7 +15,7 @@ static void test_row(void **state)
 	frame_build(&f, &r->frame);
 	set_forwarding(false, false);
 	expect(f.data, f.len, r->outcome, r->reason, f.payload_len, false);
-	/* The other family's forwarding changes nothing. */
+	/* Forwarding of the other family must not matter. */
 	set_forwarding(!v4, v4);
 	expect(f.data, f.len, r->outcome, r->reason, f.payload_len, false);
 	set_forwarding(v4, !v4);
@@ -23,7 +23,7 @@ static void test_row(void **state)
 	set_forwarding(false, false);
 }
 
-/* A frame cut short anywhere is no datagram of ours. */
+/* A frame that is cut short anywhere is not ours. */
 static void test_truncation(void **state)
 {
 	static const struct frame_spec specs[] = {
@@ -48,7 +48,7 @@ static void test_truncation(void **state)
 	}
 }
 
-/* Every payload length for every type: only those of the paper go on. */
+/* Tries every payload length for every type. Only those of [W] 5.4 are accepted. */
 static void test_lengths(void **state)
 {
 	struct frame f;
@@ -74,7 +74,7 @@ static void test_lengths(void **state)
 	}
 }
 
-/* One bit turned in the IPv4 header without its checksum following: never ours. */
+/* A packet with one flipped bit in the IPv4 header and the old checksum is not ours. */
 static void test_flipped_header_bits(void **state)
 {
 	const struct frame_spec s = { DATA(4), .options = 8 };
@@ -90,7 +90,7 @@ static void test_flipped_header_bits(void **state)
 	}
 }
 
-/* A datagram that ends before its IP packet does: its own length counts. */
+/* If a datagram ends before its IP packet, the UDP length counts. */
 static void test_udp_length_rules(void **state)
 {
 	const struct frame_spec s = { DATA(6) };
@@ -107,7 +107,7 @@ static void test_udp_length_rules(void **state)
 	}
 }
 
-/* Without a socket the frame goes to the stack, still counted for the peer. */
+/* Without a socket the frame goes to the stack and is counted for the peer. */
 static void test_no_socket(void **state)
 {
 	const struct frame_spec s = { DATA(4) };
@@ -126,7 +126,7 @@ static void test_no_socket(void **state)
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_REDIRECT);
 }
 
-/* A peer just deleted: its packets still find their way, nothing is counted for anybody. */
+/* Packets of a peer whose counters are deleted are still steered, but counted for no peer. */
 static void test_peer_without_counters(void **state)
 {
 	const struct frame_spec s = { ANY(4, WIRE_DATA, GONE_PEER) };
@@ -142,7 +142,7 @@ static void test_peer_without_counters(void **state)
 	assert_memory_equal(&before, &after, sizeof(before));
 }
 
-/* A NIC that the map does not know, as between detach and the link's end: all passes. */
+/* On a NIC that is not in the map, as while it is being detached, everything passes. */
 static void test_unknown_nic(void **state)
 {
 	const struct frame_spec s = { DATA(4) }, bad = { ANY(4, 9, SESSION) };
@@ -159,7 +159,7 @@ static void test_unknown_nic(void **state)
 	put_nic(LO, NIC_NUMBER);
 }
 
-/* Queues and NICs do not run into each other: queue 65 of one is not queue 1 of the next. */
+/* Queue 65 of one NIC must not get the socket of queue 1 of the next NIC. */
 static void test_queues(void **state)
 {
 	const struct frame_spec s = { DATA(4) };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_ingress_state.c - what the programs of a NIC make of more than the frame: the key of mac1, the
- * worker's heartbeat, aggregated packets, the limit on samples.
+ * test_ingress_state.c - verdicts of a NIC's programs that depend on more than the frame: the key
+ * of mac1, the worker's heartbeat, aggregated packets, the limit of samples.
  */
 #include "ingress_bench.h"
 #include "wgxdp/blake2s.h"
@@ -19,14 +19,14 @@ static void put_key(bool has)
 	put(skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v));
 }
 
-/* Where mac1 lies in the message, by [W] 5.4.2 and 5.4.3; it covers all before it. */
+/* Returns the offset of mac1 by [W] 5.4.2 and 5.4.3. It covers everything before it. */
 static uint32_t mac1_at(uint8_t type)
 {
 	return type == WIRE_INITIATION ? 116 : 60;
 }
 
-/* Puts the right mac1 in. */
-static void seal(struct frame *f, uint8_t type)
+/* Writes a valid mac1. */
+static void write_mac1(struct frame *f, uint8_t type)
 {
 	uint8_t *msg = f->data + f->at[MSG];
 	struct blake2s s;
@@ -46,7 +46,7 @@ static const struct frame_spec handshakes[] = {
 };
 #define HANDSHAKES (sizeof(handshakes) / sizeof(handshakes[0]))
 
-static void test_mac1_right(void **state)
+static void test_mac1_valid(void **state)
 {
 	struct frame f;
 
@@ -56,14 +56,13 @@ static void test_mac1_right(void **state)
 	for (unsigned i = 0; i < HANDSHAKES; i++) {
 		frame_build(&f, &handshakes[i]);
 		expect(f.data, f.len, REFUSED, REASON_bad_mac1, 0, false);
-		seal(&f, handshakes[i].type);
+		write_mac1(&f, handshakes[i].type);
 		expect(f.data, f.len, STACK, 0, 0, false);
 	}
 	put_key(false);
 }
 
-/* One bit of any byte that it covers, or of itself: refused, like an unknown index. mac2 is not
- * looked at. */
+/* A flipped bit in any byte that mac1 covers, or in mac1, is refused. mac2 is not checked. */
 static void test_mac1_wrong(void **state)
 {
 	struct frame f;
@@ -76,9 +75,9 @@ static void test_mac1_wrong(void **state)
 		uint8_t *msg = f.data;
 
 		frame_build(&f, &handshakes[i]);
-		seal(&f, type);
+		write_mac1(&f, type);
 		msg += f.at[MSG];
-		/* Type, reserved bytes and the receiver index have their own reasons. */
+		/* A wrong type, reserved byte or receiver index has another reason. */
 		for (uint32_t at = type == WIRE_RESPONSE ? 12 : 4; at < f.payload_len; at++) {
 			msg[at] ^= 1 << at % 8;
 			expect(f.data, f.len, at < mac1_at(type) + 16 ? REFUSED : STACK,
@@ -93,7 +92,7 @@ static void test_mac1_wrong(void **state)
 	put_key(false);
 }
 
-/* The index is asked first; what has no mac1 needs none; without a key all pass. */
+/* The index is checked before mac1. Messages without a mac1 need none. Without a key all pass. */
 static void test_mac1_order(void **state)
 {
 	static const struct {
@@ -122,9 +121,9 @@ static void test_mac1_order(void **state)
 
 /* --- heartbeat ------------------------------------------------------------------------------- */
 
-/* A worker not seen for a while does not get data, which pass, still counted for the peer; nor does
- * one that never began. */
-static void test_beat(void **state)
+/* A worker with a stale heartbeat, or that never started, gets no data. The data passes and is
+ * counted for the peer. */
+static void test_heartbeat(void **state)
 {
 	static const struct {
 		int64_t ago_ms;
@@ -142,10 +141,11 @@ static void test_beat(void **state)
 	frame_build(&f, &data);
 	frame_build(&malformed, &bad);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		put_beat(cases[i].ago_ms * (int64_t)NS_PER_MS);
+		put_heartbeat(cases[i].ago_ms * (int64_t)NS_PER_MS);
 		assert_int_equal(run_on(f.data, f.len, LO, 0),
 				 cases[i].fresh ? XDP_REDIRECT : XDP_PASS);
-		/* XDP's link dies with its owner, a TC filter may not: it must harm nobody. */
+		/* An XDP link dies with its owner. A TC filter may not, so it must drop nothing
+		 * then. */
 		assert_int_equal(run_on(malformed.data, malformed.len, LO, 0), XDP_DROP);
 		assert_int_equal(run_nic(malformed.data, malformed.len, NULL),
 				 cases[i].fresh ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC);
@@ -153,11 +153,11 @@ static void test_beat(void **state)
 	put(skel->maps.heartbeat, &worker, sizeof(worker), &never, sizeof(never));
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
 	assert_int_equal(run_nic(malformed.data, malformed.len, NULL), (uint32_t)TC_ACT_UNSPEC);
-	put_beat(-HEARTBEAT_FOR_NS);
+	put_heartbeat(-HEARTBEAT_FOR_NS);
 }
 
-/* It is the beat of the worker that serves the queue. */
-static void test_beat_of_the_queue(void **state)
+/* The heartbeat that counts is that of the worker which serves the queue. */
+static void test_heartbeat_of_the_queue(void **state)
 {
 	const struct frame_spec s = { DATA(4) };
 	struct nic_value nic = { .number = NIC_NUMBER, .workers = { [0] = 63 } };
@@ -177,8 +177,8 @@ static void test_beat_of_the_queue(void **state)
 	put_nic(LO, NIC_NUMBER);
 }
 
-/* In a dispatcher XDP, too, may outlive its daemon. */
-static void test_beat_in_a_dispatcher(void **state)
+/* In libxdp's dispatcher the XDP program may outlive its daemon, too. */
+static void test_heartbeat_in_a_dispatcher(void **state)
 {
 	const struct frame_spec bad = { ANY(6, 9, SESSION) };
 	struct ingress_bpf *const alone = skel;
@@ -198,18 +198,18 @@ static void test_beat_in_a_dispatcher(void **state)
 								   alone->obj, bpf_map__name(map))),
 					 0);
 	assert_int_equal(ingress_bpf__load(skel), 0);
-	put_beat(0);
+	put_heartbeat(0);
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_DROP);
-	put_beat(3600 * (int64_t)NS_PER_S);
+	put_heartbeat(3600 * (int64_t)NS_PER_S);
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_PASS);
-	put_beat(-HEARTBEAT_FOR_NS);
+	put_heartbeat(-HEARTBEAT_FOR_NS);
 	ingress_bpf__destroy(skel);
 	skel = alone;
 }
 
-/* --- behind GRO ------------------------------------------------------------------------------ */
+/* --- after GRO ------------------------------------------------------------------------------- */
 
-/* Ten messages in one packet: never dropped for the first of them, and counted as ten. */
+/* An skb of ten messages is not dropped because of its first message, and counts as ten. */
 static void test_aggregated(void **state)
 {
 	const struct __sk_buff gso = { .gso_size = 128, .gso_segs = 10 };
@@ -253,8 +253,8 @@ static int see(void *ctx, void *data, size_t len)
 	return 0;
 }
 
-/* A flood is counted to the last packet and sampled a few times, for each reason by itself. It may
- * fall into two seconds, or three on a slow machine. */
+/* Each packet of a flood is counted, and a few are sampled for each reason. The flood touches one
+ * or two seconds, or three on a slow machine. */
 static void test_samples(void **state)
 {
 	const struct frame_spec specs[] = { { ANY(4, 9, SESSION) },
@@ -269,7 +269,7 @@ static void test_samples(void **state)
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.events), see, &seen, NULL);
 	assert_non_null(ring);
 	assert_true(ring_buffer__consume(ring) >= 0);
-	sleep(1); /* what earlier tests have used up comes back */
+	sleep(1); /* so that earlier tests have used up nothing of the limit */
 	memset(&seen, 0, sizeof(seen));
 	for (unsigned i = 0; i < 2; i++) {
 		const struct event *e = &seen.last[reasons[i]];
@@ -289,7 +289,7 @@ static void test_samples(void **state)
 	ring_buffer__free(ring);
 }
 
-/* One shorter than a head is not filled up with anything. */
+/* The sample of a packet that is shorter than a head has only the packet's bytes. */
 static void test_short_sample(void **state)
 {
 	const struct frame_spec s = { DATA(4), .payload_len = 1 };
@@ -309,7 +309,7 @@ static void test_short_sample(void **state)
 	assert_int_equal(e->hook, EVENT_NIC);
 	assert_int_equal(e->bytes, f.len);
 	ring_buffer__free(ring);
-	/* From XDP, which knows how much is there. */
+	/* XDP knows the packet's length. */
 	memset(&seen, 0, sizeof(seen));
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.events), see, &seen, NULL);
 	assert_non_null(ring);
@@ -325,12 +325,12 @@ static void test_short_sample(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mac1_right),
+		cmocka_unit_test(test_mac1_valid),
 		cmocka_unit_test(test_mac1_wrong),
 		cmocka_unit_test(test_mac1_order),
-		cmocka_unit_test(test_beat),
-		cmocka_unit_test(test_beat_of_the_queue),
-		cmocka_unit_test(test_beat_in_a_dispatcher),
+		cmocka_unit_test(test_heartbeat),
+		cmocka_unit_test(test_heartbeat_of_the_queue),
+		cmocka_unit_test(test_heartbeat_in_a_dispatcher),
 		cmocka_unit_test(test_aggregated),
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_short_sample),

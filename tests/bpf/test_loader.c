@@ -47,7 +47,7 @@ static void test_free_leaves_nothing(void **state)
 	loader_free(NULL);
 }
 
-/* The parent stays as long as another interface is in it. */
+/* The parent directory stays while it holds another interface. */
 static void test_two_interfaces(void **state)
 {
 	struct loader *other;
@@ -62,7 +62,7 @@ static void test_two_interfaces(void **state)
 	assert_true(exists(DIR_OF("wg0") "/peers"));
 }
 
-/* kill -9: the link dies with the process, the pins stay; the next one finds a clean house. */
+/* After kill -9 the link is gone and the pins stay. The next loader of the name removes them. */
 static void test_after_a_crash(void **state)
 {
 	const struct session_value v = { .slot = 7 };
@@ -106,7 +106,8 @@ static void test_foreign_directory(void **state)
 	assert_int_equal(rmdir(PINS_ROOT "/wgxdp"), 0);
 }
 
-/* The verifier's EACCES means either: which is told apart by our rights. */
+/* EACCES from the verifier can mean a refused program or a missing capability. Our capabilities
+ * tell which. */
 static void test_refused_by_the_verifier(void **state)
 {
 	(void)state;
@@ -182,7 +183,7 @@ static void test_listen_follows(void **state)
 		keys[i] = key_of(i);
 	assert_int_equal(loader_set_listen(loader, keys, MANY), 0);
 	assert_int_equal(count_keys(fd, sizeof(*keys)), MANY);
-	/* A window of them, one twice, one new. */
+	/* 20 of the keys, one of them twice and one new. */
 	keys[10] = keys[11];
 	keys[12] = key_of(1000);
 	assert_int_equal(loader_set_listen(loader, keys + 10, 20), 0);
@@ -233,7 +234,7 @@ static void test_peers(void **state)
 	assert_int_equal(read_peer_stats(slot, &sum), 0);
 	assert_int_equal(sum.rx_packets, 0);
 
-	/* An update leaves the counters alone; they are summed over the CPUs. */
+	/* An update does not change the counters. */
 	for (int i = 0; i < cpus; i++)
 		each[i] = (struct peer_stats_value){ 1, 20, 300, 4000 };
 	assert_int_equal(bpf_map_update_elem(stats, &slot, each, BPF_ANY), 0);
@@ -252,7 +253,7 @@ static void test_peers(void **state)
 	close(stats);
 }
 
-/* Room for PEERS_MAX and not one more. The map is filled from outside, through its pin. */
+/* The map takes exactly PEERS_MAX entries. The test fills it through its pin. */
 static void test_full_map_changes_nothing(void **state)
 {
 	struct peer_value v = { .name = "last" };
@@ -280,7 +281,7 @@ static void test_full_map_changes_nothing(void **state)
 	free(keys);
 }
 
-/* Real datagrams, counted where they should be. */
+/* Real datagrams are counted in the expected maps. */
 static void test_counters_from_the_wire(void **state)
 {
 	static const char *const send_junk = "bash -c 'printf junk >/dev/udp/192.0.2.1/51820'";
@@ -291,7 +292,7 @@ static void test_counters_from_the_wire(void **state)
 
 	(void)state;
 	make_loader();
-	/* Over lo, where both ends are ours, with its MAC address of zeros. */
+	/* The datagrams go over lo, whose MAC address is all zeros. */
 	run("ip address add 198.51.100.1/32 dev lo");
 	run("ip route add local 192.0.2.1 dev lo src 198.51.100.1");
 	assert_int_equal(loader_attach(loader, 1, "lo", LOADER_MODE_GENERIC, &native, &f), 0);
@@ -300,7 +301,7 @@ static void test_counters_from_the_wire(void **state)
 	loader_set_forwarding(loader, true, false);
 	run(send_junk);
 	run(send_junk);
-	loader_set_forwarding(loader, false, true); /* the other family's is no matter */
+	loader_set_forwarding(loader, false, true); /* forwarding of IPv6 must not matter */
 	run(send_junk);
 	assert_int_equal(loader_drops(loader, drops), 0);
 	assert_int_equal(loader_passes(loader, passes), 0);

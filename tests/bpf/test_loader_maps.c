@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_loader_maps.c - what the loader writes, as an outsider reads it from the pins.
+ * test_loader_maps.c - reads what the loader writes through the pins, as another process would.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -19,8 +19,8 @@ static struct prefix prefix_of(const char *address, uint8_t length)
 	return p;
 }
 
-/* Whose is @address by the longest match? SLOT_NONE: nobody's. */
-static uint32_t holder(int fd, const char *address)
+/* Returns the slot that owns @address by the longest match, or SLOT_NONE. */
+static uint32_t slot_of(int fd, const char *address)
 {
 	struct prefix p = prefix_of(address, strchr(address, ':') ? 128 : 32);
 	struct allowed6_key key = { .length = p.length };
@@ -49,30 +49,30 @@ static void test_allowed(void **state)
 		struct prefix host = prefix_of(families[i].host, families[i].host_length);
 		int fd = pinned_map(families[i].name);
 
-		assert_int_equal(holder(fd, families[i].host), SLOT_NONE);
+		assert_int_equal(slot_of(fd, families[i].host), SLOT_NONE);
 		assert_int_equal(loader_allowed_set(loader, &net, 7), 0);
 		assert_int_equal(loader_allowed_set(loader, &host, 8), 0);
-		assert_int_equal(holder(fd, families[i].host), 8);
-		assert_int_equal(holder(fd, families[i].net), 7);
-		assert_int_equal(holder(fd, families[i].other), SLOT_NONE);
+		assert_int_equal(slot_of(fd, families[i].host), 8);
+		assert_int_equal(slot_of(fd, families[i].net), 7);
+		assert_int_equal(slot_of(fd, families[i].other), SLOT_NONE);
 		assert_int_equal(loader_allowed_set(loader, &any, 0), 0);
-		assert_int_equal(holder(fd, families[i].other), 0);
-		/* Given to another; taken back; taken back twice. */
+		assert_int_equal(slot_of(fd, families[i].other), 0);
+		/* Assigned to another slot, deleted, deleted twice. */
 		assert_int_equal(loader_allowed_set(loader, &host, 9), 0);
-		assert_int_equal(holder(fd, families[i].host), 9);
+		assert_int_equal(slot_of(fd, families[i].host), 9);
 		loader_allowed_del(loader, &host);
-		assert_int_equal(holder(fd, families[i].host), 7);
+		assert_int_equal(slot_of(fd, families[i].host), 7);
 		loader_allowed_del(loader, &host);
 		loader_allowed_del(loader, &net);
 		loader_allowed_del(loader, &any);
-		assert_int_equal(holder(fd, families[i].net), SLOT_NONE);
+		assert_int_equal(slot_of(fd, families[i].net), SLOT_NONE);
 		any.length = 129;
 		assert_int_equal(loader_allowed_set(loader, &any, 0), -EINVAL);
 		close(fd);
 	}
 }
 
-/* The other family's trie is not touched by 0.0.0.0/0. */
+/* 0.0.0.0/0 does not change the IPv6 trie. */
 static void test_allowed_apart(void **state)
 {
 	struct prefix any = prefix_of("0.0.0.0", 0);
@@ -82,7 +82,7 @@ static void test_allowed_apart(void **state)
 	make_loader();
 	fd = pinned_map("allowed6");
 	assert_int_equal(loader_allowed_set(loader, &any, 1), 0);
-	assert_int_equal(holder(fd, "::1"), SLOT_NONE);
+	assert_int_equal(slot_of(fd, "::1"), SLOT_NONE);
 	close(fd);
 }
 
@@ -102,7 +102,7 @@ static void test_peer_auth(void **state)
 	assert_int_equal(bpf_map_lookup_elem(fd, &slot, &got), 0);
 	assert_int_equal(got.rx_packets | got.tx_bytes, 0);
 	assert_int_equal(loader_peer_auth_set(loader, slot, &v), 0);
-	assert_int_equal(loader_peer_set(loader, slot, &peer), 0); /* leaves it alone */
+	assert_int_equal(loader_peer_set(loader, slot, &peer), 0); /* must not reset peer_auth */
 	assert_int_equal(bpf_map_lookup_elem(fd, &slot, &got), 0);
 	assert_memory_equal(&got, &v, sizeof(v));
 	loader_peer_del(loader, slot);
@@ -133,7 +133,7 @@ static void test_mac1_key(void **state)
 	close(fd);
 }
 
-/* What a worker stores is what the map has, element by element. */
+/* Each element that a worker writes has the same value in the map. */
 static void test_mapped_arrays(void **state)
 {
 	uint64_t value;
@@ -161,7 +161,8 @@ static void test_mapped_arrays(void **state)
 	close(heartbeat);
 }
 
-/* A queue's worker stays what it is when the MAC address changes, and goes with the NIC. */
+/* The worker of a queue survives a change of the MAC address, and is reset when the NIC is
+ * detached. */
 static void test_queue_worker(void **state)
 {
 	const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
@@ -189,7 +190,7 @@ static void test_queue_worker(void **state)
 	close(fd);
 }
 
-/* The descriptor tells of samples, and no more when they are read. */
+/* The fd is readable while there are samples, and not after they are read. */
 static void test_events_fd(void **state)
 {
 	struct listen_key k = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 9 },

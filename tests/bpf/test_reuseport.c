@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_reuseport.c - who gets a datagram, by real sockets on lo, IPv4 and IPv6:
+ * test_reuseport.c - which of several real sockets on lo gets a datagram, for IPv4 and IPv6:
  *
- *   daemon ── bound alone, SO_REUSEPORT set after ─┐
+ *   daemon ── bound alone, SO_REUSEPORT set later ─┐
  *   worker 0, worker 1 ── joined ──────────────────┴─ one port; the loader's program chooses
  */
 #include <linux/filter.h>
@@ -100,7 +100,7 @@ static void put_session(uint32_t index, uint16_t worker, enum session_kind kind)
 	assert_int_equal(loader_session_set(loader, index, &v), 0);
 }
 
-static void set_beats(bool worker0, bool worker1)
+static void set_heartbeats(bool worker0, bool worker1)
 {
 	loader_heartbeat(loader)[0] = worker0 ? INT64_MAX / 2 : 0;
 	loader_heartbeat(loader)[1] = worker1 ? INT64_MAX / 2 : 1; /* long ago */
@@ -112,22 +112,22 @@ static void begin_groups(struct group groups[2])
 	put_session(OF_WORKER0, 0, SESSION_DATA);
 	put_session(OF_WORKER1, 1, SESSION_DATA);
 	put_session(PENDING1, 1, SESSION_PENDING);
-	set_beats(true, true);
+	set_heartbeats(true, true);
 	for (unsigned i = 0; i < 2; i++)
 		open_group(&groups[i], families[i]);
 }
 
-/* Who got the @len bytes at @payload? */
+/* Sends the @len bytes at @payload. Returns the number of the socket that received them. */
 static int receiver_of(const struct group *g, const void *payload, size_t len)
 {
 	char buffer[256];
-	int who = NOBODY;
+	int receiver = NOBODY;
 
 	assert_int_equal(send(g->sender, payload, len, 0), len);
 	for (int i = 0; i < MEMBERS; i++)
 		if (recv(g->fds[i], buffer, sizeof(buffer), 0) >= 0)
-			who = who == NOBODY ? i : -1;
-	return who;
+			receiver = receiver == NOBODY ? i : -1;
+	return receiver;
 }
 
 static int receiver_of_message(const struct group *g, uint8_t type, uint32_t index)
@@ -146,7 +146,7 @@ static void test_by_type_and_index(void **state)
 	static const struct {
 		uint8_t type;
 		uint32_t index;
-		int who;
+		int receiver;
 	} cases[] = {
 		{ WIRE_INITIATION, 0, DAEMON },
 		{ WIRE_RESPONSE, OF_WORKER1, DAEMON },
@@ -164,16 +164,16 @@ static void test_by_type_and_index(void **state)
 	begin_groups(groups);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (unsigned g = 0; g < 2; g++)
-			/* More than once: the kernel's own choice by hash could be right by chance. */
+			/* Repeated, because the kernel's choice by hash can be right by chance. */
 			for (unsigned n = 0; n < 3; n++)
 				assert_int_equal(receiver_of_message(&groups[g], cases[i].type,
 								     cases[i].index),
-						 cases[i].who);
+						 cases[i].receiver);
 	close_group(&groups[0]);
 	close_group(&groups[1]);
 }
 
-/* Junk is no work for the daemon. */
+/* Junk does not go to the daemon. */
 static void test_short_datagrams(void **state)
 {
 	const uint8_t initiation[] = { WIRE_INITIATION, 0, 0, 0 };
@@ -188,12 +188,13 @@ static void test_short_datagrams(void **state)
 	close_group(&groups[1]);
 }
 
-/* A hung worker's data goes to one that lives; if none does, to its own socket, to wait there. */
+/* The data of a hung worker goes to a live worker. If all hang, it waits in the worker's own
+ * socket. */
 static void test_hung_worker(void **state)
 {
 	static const struct {
 		bool alive[2];
-		int who[2]; /* gets the data of worker 0 and 1 */
+		int receivers[2]; /* of the data of workers 0 and 1 */
 	} cases[] = {
 		{ { true, true }, { WORKER0, WORKER1 } },
 		{ { true, false }, { WORKER0, WORKER0 } },
@@ -205,12 +206,12 @@ static void test_hung_worker(void **state)
 	(void)state;
 	begin_groups(groups);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		set_beats(cases[i].alive[0], cases[i].alive[1]);
+		set_heartbeats(cases[i].alive[0], cases[i].alive[1]);
 		for (unsigned g = 0; g < 2; g++) {
 			assert_int_equal(receiver_of_message(&groups[g], WIRE_DATA, OF_WORKER0),
-					 cases[i].who[0]);
+					 cases[i].receivers[0]);
 			assert_int_equal(receiver_of_message(&groups[g], WIRE_DATA, OF_WORKER1),
-					 cases[i].who[1]);
+					 cases[i].receivers[1]);
 			assert_int_equal(receiver_of_message(&groups[g], WIRE_INITIATION, 0),
 					 DAEMON);
 		}
@@ -219,7 +220,7 @@ static void test_hung_worker(void **state)
 	close_group(&groups[1]);
 }
 
-/* Where the place is empty somebody gets it nevertheless; the families do not mix. */
+/* If a place is empty, another socket of the same family gets the datagram. */
 static void test_empty_places(void **state)
 {
 	struct group groups[2];
@@ -230,7 +231,7 @@ static void test_empty_places(void **state)
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET6, -1), 0);
 	assert_in_range(receiver_of_message(&groups[1], WIRE_DATA, OF_WORKER1), 0, MEMBERS - 1);
 	assert_int_equal(receiver_of_message(&groups[0], WIRE_DATA, OF_WORKER1), WORKER1);
-	/* A socket that is closed leaves by itself, and its place can be taken. */
+	/* A closed socket leaves the map, and its place can be used again. */
 	close(groups[0].fds[WORKER1]);
 	groups[0].fds[WORKER1] = open_socket(AF_INET, FRAME_PORT, true);
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tclink.c - the loader's TC program on a NIC: tcx and clsact, what others have there, owners
- * that died; and a frame from the wire that it drops.
+ * test_tclink.c - the loader's TC program on a NIC: tcx and clsact, filters of others, dead owners,
+ * and a real frame that it drops.
  */
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
@@ -20,11 +20,11 @@ static int attach_nic(struct loader *l, bool force_clsact)
 	int err = loader_attach_nic_tc(l, lt0, "lt0", force_clsact, &tcx, &f);
 
 	if (!err)
-		assert_int_equal(tcx, !by_clsact(force_clsact));
+		assert_int_equal(tcx, !uses_clsact(force_clsact));
 	return err;
 }
 
-/* How many lines of `tc filter` on lt0 name @name. */
+/* Returns the number of lines with @name in `tc filter` of lt0. */
 static int filters_named(const char *name)
 {
 	char command[128], line[16] = "";
@@ -43,7 +43,7 @@ static bool has_clsact(void)
 	return !system("tc qdisc show dev lt0 | grep -q clsact");
 }
 
-/* A filter of somebody else's, which lets everything on. */
+/* Adds a foreign filter that passes everything. */
 static void add_foreign(uint32_t handle)
 {
 	const struct bpf_insn on[] = {
@@ -77,8 +77,8 @@ static void test_attach(void **state)
 	for (int clsact = 0; clsact < 2; clsact++) {
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_true(loader_attached(loader, lt0));
-		assert_int_equal(has_clsact(), by_clsact(clsact));
-		assert_int_equal(filters_named(OURS), by_clsact(clsact));
+		assert_int_equal(has_clsact(), uses_clsact(clsact));
+		assert_int_equal(filters_named(OURS), uses_clsact(clsact));
 		assert_int_equal(attach_nic(loader, clsact), -EALREADY);
 		assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f),
 				 -EALREADY);
@@ -86,7 +86,7 @@ static void test_attach(void **state)
 		assert_false(loader_attached(loader, lt0));
 		assert_false(has_clsact());
 	}
-	/* XDP after TC, on the place that became free. */
+	/* After TC is detached, XDP can use the same place. */
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 	assert_int_equal(attach_nic(loader, false), -EALREADY);
 }
@@ -104,7 +104,7 @@ static void test_refusals(void **state)
 	run("ip link del ltun2");
 	assert_int_equal(loader_attach_nic_tc(loader, 9999, "ltun2", false, &tcx, &f), -ENODEV);
 	for (int clsact = 0; clsact < 2; clsact++) {
-		/* A name that is there under a number that is not. */
+		/* The name exists, but the ifindex does not. */
 		assert_int_equal(loader_attach_nic_tc(loader, 9999, "lt0", clsact, &tcx, &f),
 				 -ENODEV);
 		assert_non_null(strstr(f.text, "lt0: no such interface"));
@@ -133,7 +133,7 @@ static void test_nic_goes_away(void **state)
 
 /* --- others ---------------------------------------------------------------------------------- */
 
-/* Their filter stays, and their qdisc. */
+/* A foreign filter and its qdisc stay. */
 static void test_foreign_filter_before(void **state)
 {
 	(void)state;
@@ -147,7 +147,7 @@ static void test_foreign_filter_before(void **state)
 	remove_foreign();
 }
 
-/* In a qdisc that we made; and on its other side. */
+/* A foreign filter in the qdisc that we created stays, on either side. */
 static void test_foreign_filter_after(void **state)
 {
 	(void)state;
@@ -166,7 +166,7 @@ static void test_foreign_filter_after(void **state)
 	remove_foreign();
 }
 
-/* An empty qdisc that was there before stays, too: somebody may be about to fill it. */
+/* An empty foreign qdisc stays, because its owner may be about to add filters. */
 static void test_foreign_qdisc(void **state)
 {
 	(void)state;
@@ -178,7 +178,7 @@ static void test_foreign_qdisc(void **state)
 	remove_foreign();
 }
 
-/* Two interfaces on one NIC, each with its own program. */
+/* Two interfaces attach a program each to one NIC. */
 static void test_two_interfaces(void **state)
 {
 	struct loader *other;
@@ -193,19 +193,19 @@ static void test_two_interfaces(void **state)
 		loader_detach(other, lt0);
 		assert_true(loader_attached(loader, lt0));
 		loader_detach(loader, lt0);
-		/* Whoever is last removes the qdisc, made by either. */
+		/* The last one removes the qdisc, whichever of them created it. */
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_int_equal(attach_nic(other, clsact), 0);
 		loader_detach(loader, lt0);
-		assert_int_equal(filters_named(OURS), by_clsact(clsact));
+		assert_int_equal(filters_named(OURS), uses_clsact(clsact));
 		loader_detach(other, lt0);
 		assert_false(has_clsact());
 	}
 	loader_free(other);
 }
 
-/* A process that attaches and dies. */
-static void crash(bool clsact)
+/* Runs a process that attaches and is killed. */
+static void attach_and_die(bool clsact)
 {
 	pid_t child = fork();
 	int status;
@@ -218,11 +218,11 @@ static void crash(bool clsact)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_int_equal(filters_named(OURS), by_clsact(clsact));
+	assert_int_equal(filters_named(OURS), uses_clsact(clsact));
 }
 
-/* kill -9: tcx leaves nothing; a clsact filter goes when the next owner of the name comes: the qdisc,
- * too, unless it was there before. */
+/* After kill -9 tcx leaves nothing. A clsact filter is removed by the next loader of the name, and
+ * the qdisc as well if we created it. */
 static void test_after_a_crash(void **state)
 {
 	(void)state;
@@ -233,12 +233,12 @@ static void test_after_a_crash(void **state)
 
 		if (found)
 			run("tc qdisc add dev lt0 clsact");
-		crash(clsact);
+		attach_and_die(clsact);
 		make_loader();
 		assert_int_equal(filters_named(OURS), 0);
 		assert_int_equal(has_clsact(), found);
 		assert_int_equal(attach_nic(loader, clsact), 0);
-		assert_int_equal(filters_named(OURS), by_clsact(clsact));
+		assert_int_equal(filters_named(OURS), uses_clsact(clsact));
 		loader_detach(loader, lt0);
 		assert_int_equal(filters_named(OURS), 0);
 		assert_int_equal(has_clsact(), found);
@@ -248,7 +248,7 @@ static void test_after_a_crash(void **state)
 	remove_foreign();
 }
 
-/* Without another attach. */
+/* tclink_clean() removes the filter without another attach. */
 static void test_clean(void **state)
 {
 	(void)state;
@@ -257,7 +257,7 @@ static void test_clean(void **state)
 	for (int found = 0; found < 2; found++) {
 		if (found)
 			run("tc qdisc add dev lt0 clsact");
-		crash(true);
+		attach_and_die(true);
 		tclink_clean("wg1");
 		assert_int_equal(filters_named(OURS), 1);
 		tclink_clean("wg0");
@@ -268,8 +268,8 @@ static void test_clean(void **state)
 	remove_foreign();
 }
 
-/* As `bpftool link detach` or `tc filter del` do. */
-static void test_torn_off(void **state)
+/* Somebody detaches the program by `bpftool link detach` or `tc filter del`. */
+static void test_detached_by_force(void **state)
 {
 	(void)state;
 	make_loader();
@@ -357,7 +357,7 @@ int main(void)
 		TEST(two_interfaces),
 		TEST(after_a_crash),
 		TEST(clean),
-		TEST(torn_off),
+		TEST(detached_by_force),
 		TEST(drops),
 	};
 

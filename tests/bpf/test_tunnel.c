@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tunnel.c - the loader's programs on a tunnel interface, by real writes into its queues and real
- * packets out of it; by tcx and by clsact.
+ * test_tunnel.c - the loader's programs on a tunnel interface, with real writes to its queues and
+ * real packets from it, by tcx and by clsact.
  *
  *   queue 0, queue 1 ─ write ─▶ tun ─ TC ingress ─▶ 10.7.0.1, fd07::1 port INNER_HOST_PORT
  *   tun_writer = slot
  *
- * Peers: NEAR has 1.*, FAR has 2.*; nobody has 3.*.
+ * Network 1 belongs to peer NEAR, network 2 to peer FAR, network 3 to no peer.
  */
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -53,7 +53,7 @@ static void allow(uint8_t family, struct inner_address a, uint8_t length, uint32
 	assert_int_equal(loader_allowed_set(loader, &p, slot), 0);
 }
 
-/* Closes both queues, and the interface goes. */
+/* Closes both queues, which removes the interface. */
 static void close_tunnel(void)
 {
 	for (unsigned q = 0; q < 2; q++) {
@@ -68,7 +68,7 @@ static void open_tunnel(bool force_clsact)
 	bool tcx = force_clsact;
 	const struct peer_value peer = { .name = "a" };
 
-	close_tunnel(); /* of a test that failed */
+	close_tunnel(); /* if the previous test failed */
 	make_loader();
 	for (unsigned q = 0; q < 2; q++)
 		queues[q] = open_queue();
@@ -83,11 +83,11 @@ static void open_tunnel(bool force_clsact)
 	assert_int_equal(loader_peer_set(loader, FAR, &peer), 0);
 	if (loader_attach_tunnel(loader, tun, force_clsact, &tcx, &f))
 		fail_msg("%s", f.text);
-	assert_int_equal(tcx, !by_clsact(force_clsact));
+	assert_int_equal(tcx, !uses_clsact(force_clsact));
 }
 
-/* A socket of ours, with errors of ICMP told, that talks to @peer. */
-static int talk_to(uint8_t family, struct inner_address peer)
+/* Opens a socket that is connected to @peer and reports ICMP errors. */
+static int open_socket(uint8_t family, struct inner_address peer)
 {
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(INNER_HOST_PORT) };
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(INNER_HOST_PORT) };
@@ -160,7 +160,7 @@ static void build(struct inner *p, uint8_t family, const struct in_row *r)
 	case UDP:
 		inner_udp(p, family, r->from, us);
 		return;
-	case ERROR: /* host, or address, unreachable */
+	case ERROR: /* host or address unreachable */
 		inner_icmp(p, family, r->from, us, v6 ? 1 : 3, v6 ? 3 : 1);
 		return;
 	case TOO_BIG:
@@ -172,7 +172,7 @@ static void build(struct inner *p, uint8_t family, const struct in_row *r)
 	}
 }
 
-/* What the socket got: a datagram (4 bytes), or the error of one that it could have sent. */
+/* Whether the socket got the packet: a datagram of 4 bytes, or an ICMP error. */
 static bool arrived(int fd, enum kind kind)
 {
 	char buffer[64];
@@ -183,10 +183,10 @@ static bool arrived(int fd, enum kind kind)
 	return got < 0 && errno == (kind == TOO_BIG ? EMSGSIZE : EHOSTUNREACH);
 }
 
-/* The other queue's slot would give the other verdict: it must not matter. */
-static void check_in(const struct in_row *r, uint8_t family, unsigned queue)
+/* The other queue's slot would give the opposite verdict, and must not matter. */
+static void check_in_row(const struct in_row *r, uint8_t family, unsigned queue)
 {
-	int fd = r->kind == ECHO ? -1 : talk_to(family, r->from);
+	int fd = r->kind == ECHO ? -1 : open_socket(family, r->from);
 	struct drops_value before = dropped(REASON_inject_mismatch), after;
 	struct inner p;
 
@@ -212,7 +212,7 @@ static void check_ingress(bool force_clsact)
 	for (unsigned i = 0; i < sizeof(in_rows) / sizeof(in_rows[0]); i++)
 		for (uint8_t family = 4; family <= 6; family += 2)
 			for (unsigned queue = 0; queue < 2; queue++)
-				check_in(&in_rows[i], family, queue);
+				check_in_row(&in_rows[i], family, queue);
 	close_tunnel();
 }
 
@@ -228,7 +228,7 @@ static void test_ingress_clsact(void **state)
 	check_ingress(true);
 }
 
-/* Whatever the array begins with, it lets nothing in. */
+/* The initial value of the array admits no packet. */
 static void test_inject_begins_closed(void **state)
 {
 	const struct in_row right = { "unset", UDP, { 1, 7 }, 0, false };
@@ -243,7 +243,8 @@ static void test_inject_begins_closed(void **state)
 	close_tunnel();
 }
 
-/* 10,000 packets for two peers over two queues by turns: each is judged by its own slot. */
+/* 10,000 packets of two peers alternate between two queues. Each is checked against its own
+ * slot. */
 static void test_many_writes(void **state)
 {
 	const struct in_row right[2] = { { "", UDP, { 1, 7 }, NEAR, true },
@@ -268,13 +269,13 @@ static void test_many_writes(void **state)
 
 static void send_to(uint8_t family, struct inner_address peer)
 {
-	int fd = talk_to(family, peer);
+	int fd = open_socket(family, peer);
 
 	assert_int_equal(send(fd, "pong", 4, 0), 4);
 	close(fd);
 }
 
-/* Packets that are waiting in the queues. */
+/* Reads the queues empty. Returns the number of packets. */
 static unsigned read_queues(void)
 {
 	unsigned count = 0;
@@ -329,14 +330,14 @@ static void test_attach_again(void **state)
 		open_tunnel(clsact);
 		assert_true(loader_tunnel_attached(loader));
 		assert_int_equal(loader_attach_tunnel(loader, tun, clsact, &tcx, &f), 0);
-		assert_int_equal(tcx, !by_clsact(clsact));
+		assert_int_equal(tcx, !uses_clsact(clsact));
 		assert_true(loader_tunnel_attached(loader));
 		loader_detach_tunnel(loader);
 		assert_false(loader_tunnel_attached(loader));
 		loader_detach_tunnel(loader);
 		assert_int_equal(loader_attach_tunnel(loader, tun, clsact, &tcx, &f), 0);
 		assert_true(loader_tunnel_attached(loader));
-		close_tunnel(); /* and with it the interface */
+		close_tunnel(); /* this removes the interface as well */
 		assert_false(loader_tunnel_attached(loader));
 		assert_int_equal(loader_attach_tunnel(loader, tun, clsact, &tcx, &f), -ENODEV);
 		loader_free(loader);
@@ -344,7 +345,7 @@ static void test_attach_again(void **state)
 	}
 }
 
-/* tcx links on the interface, anybody's. */
+/* Returns the number of tcx links on the interface. */
 static unsigned count_tcx(void)
 {
 	const uint32_t link_type_tcx = 11; /* Linux 6.6 */
@@ -365,13 +366,13 @@ static unsigned count_tcx(void)
 	return n;
 }
 
-/* Detached nothing is left of it, not even the qdisc. */
+/* Detaching removes everything, also the qdisc. */
 static void test_detach_leaves_nothing(void **state)
 {
 	(void)state;
 	for (int clsact = 0; clsact < 2; clsact++) {
 		open_tunnel(clsact);
-		assert_int_equal(count_tcx(), by_clsact(clsact) ? 0 : 2);
+		assert_int_equal(count_tcx(), uses_clsact(clsact) ? 0 : 2);
 		loader_detach_tunnel(loader);
 		assert_int_equal(count_tcx(), 0);
 		run("! tc qdisc show dev ltun | grep -q clsact");
@@ -381,7 +382,7 @@ static void test_detach_leaves_nothing(void **state)
 	}
 }
 
-/* A child in a namespace of its own; takes ltun and puts it up there. */
+/* Starts a child in a namespace of its own, which sets ltun up there. */
 static pid_t move_away(int *net)
 {
 	char command[64], path[64];
@@ -417,7 +418,7 @@ static void end_child(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
-/* By how much a spoofed packet lets the counter grow. */
+/* Returns how much the counter grows when a spoofed packet is written. */
 static uint64_t drops_of_spoofed(void)
 {
 	const struct in_row spoofed = { "", UDP, { 2, 7 }, NEAR, false };
@@ -450,7 +451,8 @@ static void test_move_tcx(void **state)
 	close_tunnel();
 }
 
-/* Clsact is gone with the move, which can be told; it is attached anew from over there. */
+/* The move removes clsact filters, which the loader notices. They are attached again from the new
+ * namespace. */
 static void test_move_clsact(void **state)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), net;

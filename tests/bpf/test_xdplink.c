@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_xdplink.c - the loader's program on a NIC: modes, neighbours, and NICs that go away.
+ * test_xdplink.c - the loader's XDP program on a NIC: modes, programs of others, and removed NICs.
  */
 #include <linux/bpf.h>
 #include <linux/if_link.h>
@@ -14,7 +14,7 @@
 #include "frames.h"
 #include "sandbox.h"
 
-/* Attaches a program that passes everything, by netlink; returns its fd. */
+/* Attaches a program that passes everything, by netlink. Returns its fd. */
 static int attach_foreign(const char *name, uint32_t flags)
 {
 	const struct bpf_insn pass[] = {
@@ -76,7 +76,7 @@ static void test_lo_is_generic(void **state)
 	assert_false(native);
 }
 
-/* In whichever mode it sits: named, and left where it is. */
+/* A foreign program is named in the error and stays, in any mode. */
 static void test_foreign_program(void **state)
 {
 	static const uint32_t flags[] = { XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE };
@@ -102,7 +102,7 @@ static void test_foreign_program(void **state)
 	}
 }
 
-/* Ours is not displaced either, by netlink or by another wgxdp. */
+/* Our program is not displaced by netlink or by another wgxdp either. */
 static void test_not_displaced(void **state)
 {
 	struct loader *other;
@@ -118,13 +118,13 @@ static void test_not_displaced(void **state)
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
 	assert_non_null(strstr(f.text, "lt0: interface wg0 has its XDP program there"));
 	assert_int_equal(prog_id(), id);
-	/* It takes over when the first goes. */
+	/* The second can attach when the first has detached. */
 	loader_detach(loader, lt0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 	loader_free(other);
 }
 
-/* An interface with a dot, whose pins have a colon; and one that is not pinned. */
+/* The owner is named if its name has a dot (its pins have a colon), but not if it is not pinned. */
 static void test_owner_is_named(void **state)
 {
 	struct loader *other;
@@ -142,7 +142,7 @@ static void test_owner_is_named(void **state)
 	loader_free(other);
 }
 
-/* The fd of the link by which program @id is attached. */
+/* Returns an fd of the link that attaches program @id. */
 static int link_of_prog(uint32_t id)
 {
 	uint32_t link = 0;
@@ -160,8 +160,8 @@ static int link_of_prog(uint32_t id)
 	return -1;
 }
 
-/* As `bpftool link detach` does. It can be attached again. */
-static void test_torn_off(void **state)
+/* After `bpftool link detach` the program can be attached again. */
+static void test_detached_by_force(void **state)
 {
 	bool native;
 	int fd;
@@ -245,7 +245,7 @@ static void test_set_socket_bounds(void **state)
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 	assert_int_equal(loader_set_socket(loader, lt0, NIC_QUEUES_MAX, 0), -ERANGE);
 	assert_int_equal(loader_set_socket(loader, lt0, 0, -1), 0);
-	assert_true(loader_set_socket(loader, lt0, 0, 0) < 0); /* stdin is no XSK */
+	assert_true(loader_set_socket(loader, lt0, 0, 0) < 0); /* stdin is no AF_XDP socket */
 }
 
 /* --- a real frame into a real socket --------------------------------------------------------- */
@@ -291,7 +291,7 @@ static void close_socket(struct socket_on_lt0 *s)
 	munmap(s->area, XSK_FRAMES * XSK_UMEM__DEFAULT_FRAME_SIZE);
 }
 
-/* Lets @frame out of the far end. */
+/* Sends @frame from the far end of the veth. */
 static void send_frame(const struct frame *frame)
 {
 	const struct sockaddr_ll to = { .sll_family = AF_PACKET,
@@ -315,7 +315,8 @@ static void wait_for_count(uint64_t n)
 	assert_int_equal(sum.rx_packets, n);
 }
 
-/* In it arrives, byte for byte; once the socket is closed the next one passes to the stack. */
+/* The frame arrives in the socket unchanged. After the socket is closed, the next frame passes to
+ * the stack. */
 static void test_into_a_socket(void **state)
 {
 	const struct frame_spec spec = { .family = 4, .type = WIRE_DATA, .receiver = 0x89abcdef };
@@ -336,7 +337,7 @@ static void test_into_a_socket(void **state)
 	assert_int_equal(loader_set_listen(loader, &key, 1), 0);
 	assert_int_equal(loader_peer_set(loader, 0, &peer), 0);
 	assert_int_equal(loader_session_set(loader, spec.receiver, &session), 0);
-	loader_heartbeat(loader)[0] = INT64_MAX / 2; /* a worker that never hangs */
+	loader_heartbeat(loader)[0] = INT64_MAX / 2; /* stays fresh */
 	open_socket(&s);
 	wait.fd = xsk_socket__fd(s.xsk);
 	assert_int_equal(loader_set_socket(loader, lt0, 0, wait.fd), 0);
@@ -360,7 +361,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(attach_modes),	 TEST(lo_is_generic),  TEST(foreign_program),
-		TEST(not_displaced),	 TEST(owner_is_named), TEST(torn_off),
+		TEST(not_displaced),	 TEST(owner_is_named), TEST(detached_by_force),
 		TEST(nic_goes_away),	 TEST(no_ethernet),    TEST(nics_map),
 		TEST(set_socket_bounds), TEST(into_a_socket),
 	};

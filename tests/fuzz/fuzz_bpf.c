@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_bpf.c - frames near to good ones, by BPF_PROG_TEST_RUN of the XDP program: a verdict there is,
- * and the frame stays as it was; what goes into an AF_XDP socket the worker reads as a data message of a
- * live index; and what is not addressed to us never dies. Needs root; without it nothing is tried.
+ * fuzz_bpf.c - runs the XDP program by BPF_PROG_TEST_RUN on frames that differ little from valid
+ * ones. The program must return a verdict and leave the frame unchanged. The worker's parser must
+ * accept each frame that goes to an AF_XDP socket as a data message of a live index. A frame that
+ * is not addressed to us is never dropped. Needs root; without it nothing is tested.
  *
- * Input: which frame, its end, then pairs of a place and what to change there.
+ * Input: flags that choose the frame, its length, then pairs of an offset and a value to XOR there.
  */
 #include "../bpf/ingress_bench.h"
 #include "fuzz_main.h"
@@ -18,7 +19,7 @@ static void require(bool what)
 		abort();
 }
 
-/* Read without any check of lengths: a datagram of ours may be dropped for these. */
+/* Whether the frame may be addressed to us, read without checking any length. */
 static bool to_us(const uint8_t *data, uint32_t len)
 {
 	if (len < ETH_HLEN + (data[12] == 0x08 ? 20 : 40) || memcmp(data, frame_nic_mac, 6) != 0)

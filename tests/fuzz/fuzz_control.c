@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any line at the control socket is answered by one line of JSON, or is a wish to be told of the end. */
+/* fuzz_control.c - each line at the control socket gets one line of JSON as its answer, or asks to
+ * be told when the daemon ends. */
 #include "control/ctlserver.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "fuzz_main.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_message.c - messages of types 1 to 3, true ones with some bytes changed, and any bytes at all,
- * against two devices in the middle of a handshake. Nothing that is not authentic changes anything, or
- * is answered but by a cookie reply.
+ * fuzz_message.c - sends messages of types 1 to 3 with some bytes changed, and random bytes, to two
+ * devices in the middle of a handshake. A message that is not authentic changes no state, and gets
+ * no answer except a cookie reply.
  *
- * Input: which message and how, then pairs of a place and what to change there.
+ * Input: flags that choose the message, then pairs of an offset and a value to XOR there.
  */
 #include "../unit/pair.h"
 #include "fuzz_main.h"
@@ -13,7 +13,7 @@
 enum { WHICH = 3, UNDER_LOAD = 4, SIGNED = 8, ELSEWHERE = 16 }; /* the first byte */
 
 static struct pair t;
-static struct datagram originals[WHICH + 1]; /* by type; of type 0: none, but any bytes */
+static struct datagram originals[WHICH + 1]; /* by type; type 0 stands for random bytes */
 
 static struct datagram newest(unsigned type)
 {
@@ -23,7 +23,8 @@ static struct datagram newest(unsigned type)
 	abort();
 }
 
-/* a waits for the response to its initiation, or a cookie reply. b has taken the initiation: it is old. */
+/* Node a waits for the response to its initiation, or for a cookie reply. Node b has accepted the
+ * initiation, so a copy of it is a replay. */
 static void begin(void)
 {
 	struct datagram dg;
@@ -37,10 +38,10 @@ static void begin(void)
 	node_input(t.b, &dg);
 	for (unsigned type = WIRE_INITIATION; type <= WIRE_COOKIE; type++)
 		originals[type] = newest(type);
-	t.w->now_ns += NS_PER_S; /* past the limit of one peer */
+	t.w->now_ns += NS_PER_S; /* so that the limit of initiations per peer does not apply */
 }
 
-/* The macs of one who knows @to's public key. */
+/* Computes the macs that a sender who knows @to's public key would write. */
 static void sign(const struct node *to, struct datagram *dg)
 {
 	struct cookie_maker m;
@@ -54,8 +55,9 @@ static unsigned answers(const struct node *n)
 	return n->sends - n->sent[WIRE_COOKIE];
 }
 
-/* Is it the original in all that counts? Not counted are mac2, but under load, and in the handshake the
- * sender's index, which mac1 alone covers ([W] 5.4.3): whoever knows the public key can alter it. */
+/* Whether @dg equals the original where it matters. mac2 matters only under load. The sender's
+ * index in a handshake message does not matter if the macs are recomputed, because only mac1 covers
+ * it ([W] 5.4.3), so anybody who knows the public key can change it. */
 static bool same(uint8_t type, const struct datagram *dg, bool is_signed)
 {
 	size_t from = is_signed && type != WIRE_COOKIE ? 8 : 0;

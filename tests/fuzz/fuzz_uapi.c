@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any lines at the configuration socket leave a device that answers a get. */
+/* fuzz_uapi.c - after any lines at the configuration socket the device still answers a get. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "control/uapi.h"
 #include "fuzz_main.h"
 
-/* A world in which everything succeeds and nothing happens. */
+/* Operations that always succeed and do nothing. */
 /* clang-format off */
 static void op_random(void *ctx, void *out, size_t n) { (void)ctx, memset(out, 1, n); }
 static uint64_t op_time(void *ctx) { (void)ctx; return NS_PER_S; }
@@ -43,7 +43,7 @@ static const struct uapi_ops uapi_ops = { set_port, set_mark, port, mark, op_tim
 
 /* clang-format on */
 
-/* Feeds @text line by line, as server.c does. */
+/* Passes @text to the parser line by line, as server.c does. */
 static void feed(struct uapi *u, const char *text, size_t size, struct buffer *reply)
 {
 	struct uapi_session s = { .uapi = u };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_decap.c - frames built field by field: what is found in good ones, that each single damage is
- * seen, and that no prefix of any frame is read beyond its end (under ASan: exact allocations).
+ * test_decap.c - parses frames that are built field by field. Valid frames give the expected
+ * result, each single damage is found, and a truncated frame is never read beyond its end (ASan
+ * checks this, because the copies have their exact length).
  */
 #include "io/decap.h"
 
@@ -41,7 +42,7 @@ static void put_ethernet(struct built *b, uint8_t high, uint8_t low)
 	b->l3 = b->len;
 }
 
-/* IPv4 with @options bytes of options. */
+/* Builds an IPv4 frame with @options bytes of options. */
 static struct built build_ipv4(uint8_t options)
 {
 	struct built b;
@@ -74,7 +75,7 @@ static struct built build_ipv4(uint8_t options)
 	return b;
 }
 
-/* IPv6 with the extension headers @next, 8 bytes each; ended by 17. */
+/* Builds an IPv6 frame with the extension headers @next, 8 bytes each. 17 (UDP) ends the list. */
 static struct built build_ipv6(const uint8_t *next)
 {
 	static const uint8_t addresses[32] = { [0] = 0xfd, [15] = 2, [16] = 0xfd, [31] = 1 };
@@ -93,7 +94,7 @@ static struct built build_ipv6(const uint8_t *next)
 	return b;
 }
 
-/* Parses an exact copy on the heap, so that a byte too far is seen. */
+/* Parses a copy on the heap with the exact length, so that ASan finds an access beyond it. */
 static bool parse(const struct built *b, uint32_t len, struct rx_frame *out, uint8_t **copy)
 {
 	*copy = malloc(len ?: 1);
@@ -196,7 +197,7 @@ static void every_prefix_is_too_short(void **state)
 			assert_false(parses(&frames[i], len));
 }
 
-/* One byte changed; offsets from the start of the frame. */
+/* Each row changes one byte, at an offset from the start of the frame. */
 static void single_damages(void **state)
 {
 	static const struct {
@@ -261,7 +262,7 @@ static void failure_leaves_the_frame_alone(void **state)
 	free(copy);
 }
 
-/* Any bytes at all: it must not read beyond them, and what it finds lies within. */
+/* With random bytes the parser never reads beyond them, and its result lies within. */
 static void random_frames(void **state)
 {
 	(void)state;

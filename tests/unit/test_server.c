@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c over real sockets in a directory of its own; the loop is turned by hand, and so is its
- * clock. */
+/* test_server.c - server.c over real sockets in a temporary directory. The tests run the loop and
+ * set its clock themselves. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,8 @@ static uint64_t test_now_ns(void)
 
 #define BIG (1 << 20)
 
-/* "echo X" -> "X", "big" -> BIG bytes, "end" -> "bye" and the end, "later" -> answered by the test */
+/* "echo X" -> "X", "big" -> BIG bytes, "end" -> "bye" and the end, "later" -> answered by the
+ * test */
 static struct server_client *later;
 static unsigned opened, closed, deleted;
 
@@ -134,7 +135,7 @@ static void nothing(void *ctx, uint64_t now_ns)
 	(void)ctx, (void)now_ns;
 }
 
-/* Turns the loop until nothing is left to do. A timer that is due keeps it from waiting. */
+/* Runs the loop until nothing is left to do. A timer that is due keeps the loop from waiting. */
 static void turn(struct world *w)
 {
 	struct loop_timer due;
@@ -164,7 +165,7 @@ static void say(struct world *w, int fd, const char *text)
 	turn(w);
 }
 
-/* What has come: "" = nothing yet, NULL = it is closed. */
+/* Returns the received text: "" if there is none yet, NULL if the connection is closed. */
 static const char *hear(int fd)
 {
 	static char text[4096];
@@ -200,19 +201,19 @@ static void lines(void **state)
 	say(w, a, "wo\n\necho three\n");
 	assert_string_equal(hear(a), "two\nthree\n");
 	assert_string_equal(hear(b), "b\n");
-	/* what it said before it hung up halfway is answered */
+	/* Complete lines are answered, even if the client hangs up in the middle of the next. */
 	say(w, a, "echo four\nech");
 	shutdown(a, SHUT_WR);
 	turn(w);
 	assert_string_equal(hear(a), "four\n");
 	assert_null(hear(a));
-	/* the protocol hangs up, what follows is not read */
+	/* Lines after one that ends the connection are not read. */
 	say(w, b, "end\necho x\n");
 	assert_string_equal(hear(b), "bye\n");
 	assert_null(hear(b));
 	close(a);
 	close(b);
-	close(dial(w)); /* a probe */
+	close(dial(w)); /* connects and says nothing */
 	turn(w);
 	assert_int_equal(closed, 3);
 }
@@ -231,7 +232,7 @@ static void bounded_lines(void **state)
 	assert_int_equal(strlen(hear(a)), 96);
 	memset(text + 100, 'x', 2);
 	text[102] = '\0';
-	say(w, a, text); /* no newline in sight */
+	say(w, a, text); /* a line without an end */
 	assert_null(hear(a));
 	text[101] = '\n';
 	say(w, b, text);
@@ -240,7 +241,7 @@ static void bounded_lines(void **state)
 	close(b);
 }
 
-/* A client that asks for much and takes nothing costs a bounded amount and hinders nobody. */
+/* A client that asks for much and reads nothing costs bounded memory and does not delay others. */
 static void slow_reader(void **state)
 {
 	struct world *w = *state;
@@ -254,7 +255,7 @@ static void slow_reader(void **state)
 	shutdown(slow, SHUT_WR);
 	for (const char *text; (text = hear(slow)); turn(w))
 		got += strlen(text);
-	assert_int_equal(got, 10 * BIG); /* all answered in the end, nothing lost by the hangup */
+	assert_int_equal(got, 10 * BIG); /* everything is answered in spite of the hangup */
 	close(slow);
 	close(other);
 }
@@ -284,7 +285,7 @@ static void too_many(void **state)
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 		fds[i] = dial(w);
 	extra = dial(w);
-	assert_null(hear(extra)); /* nobody is idle for long enough */
+	assert_null(hear(extra)); /* no client has been idle for long enough */
 	say(w, fds[0], "echo still\n");
 	assert_string_equal(hear(fds[0]), "still\n");
 	close(extra);
@@ -298,15 +299,15 @@ static void too_many(void **state)
 		close(fds[i]);
 }
 
-/* Takes what the socket holds now; the rest of a big answer follows it. */
-static void take(struct world *w, int fd)
+/* Reads what the socket holds now, so that the server can send more of a big answer. */
+static void read_some(struct world *w, int fd)
 {
 	while (*hear(fd))
 		;
 	turn(w);
 }
 
-/* Who is idle makes room: those first who have all that they asked for. */
+/* Idle clients make room for new ones, first those that have no answer left to read. */
 static void eviction(void **state)
 {
 	struct world *w = *state;
@@ -314,20 +315,20 @@ static void eviction(void **state)
 
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++) {
 		fds[i] = dial(w);
-		say(w, fds[i], i == 2 ? "echo x\n" : "big\n"); /* all but one read nothing yet */
+		say(w, fds[i], i == 2 ? "echo x\n" : "big\n"); /* only client 2 has its answer */
 	}
 	skipped_ns += IDLE_NS / 2;
-	take(w, fds[0]); /* the oldest, but not idle: it is at its answer */
+	read_some(w, fds[0]); /* the oldest client, but not idle, because it reads */
 	skipped_ns += IDLE_NS / 2;
 	extra = dial(w);
 	assert_int_equal(closed, 1);
 	say(w, extra, "big\n");
 	assert_string_equal(hear(fds[2]), "x\n");
-	assert_null(hear(fds[2])); /* younger than 1, but nothing waits for it */
+	assert_null(hear(fds[2])); /* newer than client 1, but has no answer left to read */
 	close(fds[2]);
 	fds[2] = extra;
 
-	/* no more like it: the one that has been idle for longest */
+	/* All others have answers left to read, so the one that was idle for longest goes. */
 	extra = dial(w);
 	assert_int_equal(closed, 2);
 	say(w, extra, "big\n");
@@ -336,9 +337,9 @@ static void eviction(void **state)
 	close(fds[1]);
 	fds[1] = extra;
 
-	/* nobody is idle */
+	/* No client is idle. */
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
-		take(w, fds[i]);
+		read_some(w, fds[i]);
 	extra = dial(w);
 	assert_null(hear(extra));
 	assert_int_equal(closed, 2);

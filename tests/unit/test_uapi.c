@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration protocol, [contract] 1, as a conversation: what is said, what is answered, and
- * what a get shows afterwards. The device is the real one, the world around it is not.
+ * test_uapi.c - the configuration protocol of wg(8), as conversations: the lines that a client sends,
+ * the answers, and the result of a get afterwards. The device is real, everything around it is fake.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -61,7 +61,7 @@ static void op_index_end(void *ctx, uint32_t index)
 	(void)ctx, (void)index;
 }
 
-static unsigned peers_max; /* room in the map of peers */
+static unsigned peers_max; /* size of the peers map */
 static unsigned peers;
 
 static int op_peer_begin(void *ctx, const struct peer *peer)
@@ -95,7 +95,7 @@ static int op_allowed_begin(void *ctx, const struct prefix *prefix, const struct
 	return 0;
 }
 
-static char ended[256]; /* prefixes that came to their end, one after the other */
+static char ended[256]; /* deleted prefixes, one after the other */
 
 static void op_allowed_end(void *ctx, const struct prefix *prefix)
 {
@@ -154,7 +154,7 @@ static int set_listen_port(void *ctx, uint16_t port)
 {
 	struct node *n = ctx;
 
-	if (port == 666) /* somebody has it */
+	if (port == 666) /* stands for a port in use */
 		return -EACCES;
 	n->port = port;
 	return 0;
@@ -216,7 +216,7 @@ static void end(struct world *w)
 	buffer_done(&w->reply);
 }
 
-/* Says @text, lines ended by newlines. Returns what uapi_line said of the last one that it got. */
+/* Sends the lines of @text. Returns the result of uapi_line() for the last line that it got. */
 static int say(struct world *w, const char *text)
 {
 	int err = 0;
@@ -232,7 +232,7 @@ static int say(struct world *w, const char *text)
 	return err;
 }
 
-/* All that was answered since. */
+/* Returns the answers since the last call. */
 static const char *heard(struct world *w)
 {
 	static char text[65536];
@@ -256,7 +256,7 @@ static const char *heard(struct world *w)
 static const struct conversation {
 	const char *said;
 	const char *answered;
-	const char *got; /* by a get afterwards, but its errno */
+	const char *got; /* by a get afterwards, without its errno */
 } conversations[] = {
 	/*  0 */ { "set=1\n\n", OK, "" },
 	/*  1: order of get */
@@ -266,16 +266,18 @@ static const struct conversation {
 	  "private_key=" OWN "\nlisten_port=5\nfwmark=51820\npublic_key=" A "\npreshared_key=" B
 	  "\nprotocol_version=1\nendpoint=[2001:db8::1]:5\n" PEER_TIMES
 	  "persistent_keepalive_interval=25\nallowed_ip=10.0.0.0/8\nallowed_ip=fd00::/8\n" },
-	/*  2: peers in the order in which they came */
+	/*  2: peers in the order in which they were added */
 	{ "set=1\npublic_key=" C "\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n", OK,
 	  PEER_HEAD(C) PEER_TAIL PEER_HEAD(A) PEER_TAIL PEER_HEAD(B) PEER_TAIL },
-	/*  3: allowed IPs move, go, are replaced */
-	{ "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\nallowed_ip=10.0.0.2/32\nallowed_ip=10.0.0.3/32\n"
+	/*  3: allowed IPs move to another peer, are removed, are replaced */
+	{ "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\nallowed_ip=10.0.0.2/32\n"
+	  "allowed_ip=10.0.0.3/32\n"
 	  "public_key=" B "\nallowed_ip=10.0.0.2/32\nallowed_ip=-10.0.0.1/32\npublic_key=" A
 	  "\nallowed_ip=-10.0.0.3/32\n\n", OK,
 	  PEER_HEAD(A) PEER_TAIL "allowed_ip=10.0.0.1/32\n" PEER_HEAD(B) PEER_TAIL
 	  "allowed_ip=10.0.0.2/32\n" },
-	/*  4 */ { "set=1\npublic_key=" A "\nallowed_ip=::/0\nallowed_ip=0.0.0.0/0\nreplace_allowed_ips=true\n"
+	/*  4 */ { "set=1\npublic_key=" A "\nallowed_ip=::/0\nallowed_ip=0.0.0.0/0\n"
+	  "replace_allowed_ips=true\n"
 		   "allowed_ip=0.0.0.0/0\n\n", OK,
 		   PEER_HEAD(A) PEER_TAIL "allowed_ip=0.0.0.0/0\n" },
 	/*  5: after remove the peer's other lines have no effect */
@@ -288,12 +290,14 @@ static const struct conversation {
 	  PEER_HEAD(B) PEER_TAIL "allowed_ip=10.0.0.2/32\n" },
 	/*  7 */ { "set=1\npublic_key=" A "\nreplace_peers=true\n\n", "errno=-22\n\n",
 		   PEER_HEAD(A) PEER_TAIL },
-	/*  8 */ { "set=1\npublic_key=" A "\n\nset=1\nreplace_peers=true\npublic_key=" B "\n\n", OK OK,
+	/*  8 */ { "set=1\npublic_key=" A "\n\nset=1\nreplace_peers=true\npublic_key=" B "\n\n",
+	  OK OK,
 		   PEER_HEAD(B) PEER_TAIL },
-	/*  9: keys are cleared by zeros */
-	{ "set=1\nprivate_key=" OWN "\npublic_key=" A "\npreshared_key=" B "\n\nset=1\nprivate_key=" ZERO
+	/*  9: a key of zeros clears a key */
+	{ "set=1\nprivate_key=" OWN "\npublic_key=" A "\npreshared_key=" B "\n\n"
+	  "set=1\nprivate_key=" ZERO
 	  "\npublic_key=" A "\npreshared_key=" ZERO "\n\n", OK OK, PEER_HEAD(A) PEER_TAIL },
-	/* 10: what was applied before an error stays, what follows has no effect */
+	/* 10: lines before an error stay in effect, lines after it have none */
 	{ "set=1\nlisten_port=7\nfwmark=x\nfwmark=8\npublic_key=" A "\n\n", "errno=-22\n\n",
 	  "listen_port=7\n" },
 	/* 11 */ { "set=1\nlisten_port\nfwmark=8\n\n", "errno=-71\n\n", "" },
@@ -321,9 +325,9 @@ static const struct conversation {
 		   PEER_HEAD(A) PEER_TAIL },
 	/* 28 */ { "set=1\npublic_key=" A "\npersistent_keepalive_interval=off\n\n", "errno=-22\n\n",
 		   PEER_HEAD(A) PEER_TAIL },
-	/* 29: an error ends with its operation */
+	/* 29: an error does not affect the next operation */
 	{ "set=1\nx\n\nset=1\nlisten_port=7\n\n", "errno=-71\n\n" OK, "listen_port=7\n" },
-	/* 30: even lines of a peer that is not there must be right */
+	/* 30: lines of a removed peer must be valid, too */
 	{ "set=1\npublic_key=" A "\nremove=true\nallowed_ip=x/8\n\n", "errno=-22\n\n", "" },
 };
 /* clang-format on */
@@ -352,7 +356,7 @@ static void talks(void **state)
 	}
 }
 
-/* Everything else ends the connection without a word. */
+/* Any other first line ends the connection without an answer. */
 static void closes(void **state)
 {
 	static const char *const said[] = { "\n", "get=2\n", "set=1 \n", "hello\n", "get=1\nx\n" };
@@ -379,7 +383,7 @@ static void own_key(void **state)
 	begin(&w);
 	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
 	sodium_bin2hex(hex, sizeof(hex), w.device.identity.public, 32);
-	/* ignored, with all its lines */
+	/* The peer and all its lines are ignored. */
 	snprintf(text, sizeof(text),
 		 "set=1\npublic_key=%s\nallowed_ip=10.0.0.1/32\nendpoint=192.0.2.1:1\n"
 		 "public_key=" A "\n\n",
@@ -388,7 +392,7 @@ static void own_key(void **state)
 	assert_string_equal(heard(&w), OK OK);
 	assert_int_equal(w.device.peer_count, 1);
 	assert_int_equal(allowedips_count(w.device.allowed, AF_INET), 0);
-	/* the device takes the key of a peer that is there: the peer goes */
+	/* If the device gets the key of an existing peer, the peer is removed. */
 	assert_int_equal(say(&w, "set=1\nprivate_key=" ZERO "\n\n"), 0);
 	assert_int_equal(say(&w, text), 0);
 	assert_int_equal(w.device.peer_count, 2);
@@ -397,7 +401,7 @@ static void own_key(void **state)
 	end(&w);
 }
 
-/* Another connection takes the peer away between two lines. */
+/* Another connection removes the peer between two lines. */
 static void peer_vanishes(void **state)
 {
 	struct uapi_session first;
@@ -417,7 +421,8 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* What stays in force ends for no moment; what does not, at the end of its peer's lines. */
+/* Allowed IPs that stay are never removed in between. The others are removed at the end of their
+ * peer's lines. */
 static void replaced(void **state)
 {
 	static const struct {
@@ -431,11 +436,11 @@ static void replaced(void **state)
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.2/32\npublic_key=" B "\n",
 		  "10.0.0.1/32 fd00::3/128 ", "allowed_ip=10.0.0.2/32\n" },
-		/* a fault ends nothing early, and nothing stays */
+		/* after an error no prefix is removed early, and none stays in the end */
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=x\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
-		/* to another peer, back, away, and twice */
+		/* moved to another peer, removed, listed twice */
 		{ "public_key=" A "\nreplace_allowed_ips=true\npublic_key=" B
 		  "\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
@@ -490,7 +495,7 @@ static void full_map(void **state)
 	end(&w);
 }
 
-/* Turned on while the device is up: one is sent at once, which takes a handshake. */
+/* If keepalives are turned on while the device is up, one is sent at once. It starts a handshake. */
 static void keepalive_at_once(void **state)
 {
 	struct world w;
@@ -508,7 +513,7 @@ static void keepalive_at_once(void **state)
 	end(&w);
 }
 
-/* 255 x 256 x 2 on one peer: all listed, in order. */
+/* A peer with 255 x 256 x 2 allowed IPs lists them all, in order. */
 static void many_allowed_ips(void **state)
 {
 	static const char *const lines[] = { "allowed_ip=10.%u.%u.0/24\n",

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the AEAD's vectors beside itself, and prints the known answer of aead_selftest.c.
+"""Writes the AEAD's vectors to its own directory, and prints the known answer of aead_selftest.c.
 
-    tests/vectors/mkaead.py [--check]      --check: changes nothing, exit status 1 if anything differs
+    tests/vectors/mkaead.py [--check]      --check: writes nothing; exit status 1 on a difference
 
-Nothing of wgxdp is used: ChaCha20 and the AEAD are those of python3-cryptography (OpenSSL), Poly1305
-is RFC 8439 2.5 written down in integers. What an RFC publishes is held against its own text.
+It uses no code of wgxdp: ChaCha20 and the AEAD come from python3-cryptography (OpenSSL), and
+Poly1305 is RFC 8439 2.5 in Python integers. Values that an RFC publishes are compared with its text.
 """
 import hashlib
 import re
@@ -24,7 +24,7 @@ CLAMP = 0x0ffffffc0ffffffc0ffffffc0fffffff
 
 
 def fixed(label, n):
-    """n bytes that look random and never change."""
+    """Returns n pseudorandom bytes, the same in every run."""
     return hashlib.shake_256(label.encode()).digest(n)
 
 
@@ -54,7 +54,7 @@ def poly1305(key, data):
 
 
 def aead_input(sealed):
-    """RFC 8439 2.8: padded, then the lengths; no associated data."""
+    """RFC 8439 2.8 without associated data: the padded text, then the lengths."""
     return sealed + bytes(-len(sealed) % 16) + struct.pack("<QQ", 0, len(sealed))
 
 
@@ -62,7 +62,7 @@ def block(**fields):
     return "".join(f"{k} = {v.hex()}\n" for k, v in fields.items())
 
 
-# -- RFC 8439 ---------------------------------------------------------------------------------------
+# -- RFC 8439 --------------------------------------------------------------------------------------
 
 SUNSCREEN = (b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the "
              b"future, sunscreen would be it.")
@@ -85,7 +85,7 @@ N0, N2 = bytes(8), bytes(7) + b"\2"
 
 
 def chacha20_txt():
-    """Those of the RFC whose nonce begins with four zeros, as all of WireGuard's do: not 2.3.2."""
+    """The RFC's cases whose nonce begins with four zeros, as WireGuard's do. 2.3.2 does not."""
     cases = [  # name, key, number of the block, nonce, text, how the output begins in the RFC
         ("2.4.2", COUNTING, 1, bytes.fromhex("0000004a00000000"), SUNSCREEN, "6e2e359a2568f980"),
         ("2.6.2", bytes(range(0x80, 0xa0)), 0, bytes(range(8)), bytes(32), "8ad5a08b905f81cc"),
@@ -111,7 +111,7 @@ def chacha20_txt():
 
 
 def poly1305_txt():
-    """Whole blocks only, since the AEAD has no others."""
+    """Only whole blocks, because the AEAD pads to whole blocks."""
     rfc = [
         ("A.3 1", bytes(32), bytes(64), "00" * 16),
         ("A.3 5", b"\2" + bytes(31), b"\xff" * 16, "03" + "00" * 15),
@@ -148,8 +148,8 @@ def poly1305_txt():
 # -- the AEAD: chosen sums ----------------------------------------------------------------------------
 
 def plain_for_sum(label, key, nonce, n_blocks, at, want):
-    """Plaintext of n_blocks blocks for which Poly1305's sum, taken over the first @at blocks (0: over
-    everything, lengths too), is @want mod 2^130 - 5; None if r is not invertible."""
+    """Returns a plaintext of n_blocks blocks whose Poly1305 sum over the first @at blocks (0: over
+    all of it and the lengths) is @want mod 2^130 - 5. Returns None if r is not invertible."""
     one_time = chacha(key, 0, nonce, bytes(32))
     r = number(one_time[:16]) & CLAMP
     lengths = (1 << 128) + number(struct.pack("<QQ", 0, 16 * n_blocks))
