@@ -269,7 +269,7 @@ fuzz-run: $(FUZZERS)
 
 bench: all ## what a packet costs, and the tunnel's throughput; root
 	@tools/bench-aead
-	@tools/bench.sh
+	@tools/bench
 
 lint: skeletons $(B)/version.h ## cppcheck, clang-tidy, clang-format, shellcheck, mandoc
 	@tools/lint $(C_FILES) -- $(SCRIPTS) -- $(MANPAGES)

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+"""What tools/bench is made of.
+
+net.py       namespaces, veth pairs, commands in them
+variants.py  the tunnels that are compared, as nodes: wgxdp, the peer implementation, none
+topology.py  which nodes a case needs and how they are joined
+load.py      iperf3 and build/tools/udpblast
+cases.py     what is measured
+report.py    medians, ratios, spread; the table, JSON and the picture
+"""

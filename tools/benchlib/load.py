@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""The load: iperf3 for TCP, build/tools/udpblast for UDP and round trips."""
+
+import json
+import time
+
+from . import net
+
+UDPBLAST = "build/tools/udpblast"
+PEERSWARM = "build/tools/peerswarm"
+PORT = 7000
+LOSS_LIMIT = 0.01
+RATE_LOW, RATE_HIGH, RATE_STEPS = 5e3, 1.2e6, 8  # the search ends within 4 % of the highest rate
+SETTLE_S = 0.25  # after the sender's end; what is still queued arrives in that time
+
+
+class Load:
+    """Load from one namespace to another."""
+
+    def __init__(self, client, server, target):
+        self.client, self.server, self.target = client, server, target
+        self.iperf = server.spawn("iperf3", "-s", output=net.DEVNULL)
+
+    def stop(self):
+        net.stop(self.iperf)
+
+    def tcp(self, seconds, streams=1, reverse=False):
+        """Mbit/s and bytes that the receiver got."""
+        options = ["-P", streams] + (["-R"] if reverse else [])
+        output = self.client.run("iperf3", "-J", "-c", self.target, "-t", seconds, *options,
+                                 check=False)
+        end = json.loads(output).get("end", {})
+        if "sum_received" not in end:
+            raise net.Failure(f"iperf3 to {self.target}: {json.loads(output).get('error', output)}")
+        return end["sum_received"]["bits_per_second"] / 1e6, end["sum_received"]["bytes"]
+
+    def udp(self, seconds, length, rate=0, segment=False):
+        """(packets/s received, packets received, packets sent). Rate 0: without a pause."""
+        receiver = self.server.spawn(UDPBLAST, "recv", PORT)
+        time.sleep(0.1)
+        options = ["--segment"] if segment else []
+        sent = json.loads(self.client.run(UDPBLAST, "send", self.target, PORT, "--length", length,
+                                          "--rate", int(rate), "--seconds", seconds, *options))
+        time.sleep(SETTLE_S)
+        got = json.loads(net.stop(receiver))
+        return got["received"] / max(got["seconds"], seconds), got["received"], sent["sent"]
+
+    def swarm_in(self, seconds, hub_key, active, length):
+        """(packets/s, packets) that the host of a hub gets from that many of its peers."""
+        receiver = self.server.spawn(UDPBLAST, "recv", PORT)
+        time.sleep(0.1)
+        self.client.run(PEERSWARM, "send", hub_key, "192.0.2.2", 51820, "--active", active,
+                        "--length", length, "--seconds", seconds)
+        time.sleep(SETTLE_S)
+        got = json.loads(net.stop(receiver))
+        return got["received"] / max(got["seconds"], seconds), got["received"]
+
+    def swarm_out(self, seconds, hub_key, addresses, length):
+        """(packets/s, packets) that peers get when the host of their hub sends to them in turn."""
+        swarm = self.client.spawn(PEERSWARM, "recv", hub_key, "192.0.2.2", 51820,
+                                  "--active", len(addresses), "--seconds", seconds + 1)
+        if swarm.stdout.readline() != "ready\n":
+            raise net.Failure("peerswarm: the hub does not answer")
+        self.server.run(UDPBLAST, "send", ",".join(addresses), PORT, "--length", length,
+                        "--seconds", seconds)
+        got = json.loads(swarm.communicate()[0])
+        return got["received"] / max(got["seconds"], seconds), got["received"]
+
+    def udp_without_loss(self, seconds, length, segment=False):
+        """The highest rate at which less than 1 % is lost, in packets/s received."""
+        low, high, best = RATE_LOW, RATE_HIGH, 0.0
+        for _ in range(RATE_STEPS):
+            rate = (low * high) ** 0.5
+            pps, received, sent = self.udp(seconds, length, rate, segment)
+            lost = 1 - received / max(sent, 1)
+            behind = sent < 0.97 * rate * seconds
+            if lost < LOSS_LIMIT:
+                best = max(best, pps)
+            if lost < LOSS_LIMIT and not behind:
+                low = rate
+            else:
+                high = rate
+        return best
+
+    def round_trips(self, seconds, rate=1000):
+        """What udpblast says of probes of 64 bytes: p50_us, p99_us, sent, answered."""
+        echo = self.server.spawn(UDPBLAST, "echo", PORT + 1)
+        time.sleep(0.1)
+        result = json.loads(self.client.run(UDPBLAST, "rtt", self.target, PORT + 1,
+                                            "--seconds", seconds, "--rate", rate))
+        net.stop(echo)
+        return result
+
+    def round_trips_under_load(self, seconds):
+        """The same while one TCP stream fills the tunnel."""
+        load = self.client.spawn("iperf3", "-c", self.target, "-t", seconds + 2, output=net.DEVNULL)
+        time.sleep(1)
+        result = self.round_trips(seconds)
+        net.stop(load)
+        time.sleep(SETTLE_S)
+        return result

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Namespaces, veth pairs, and commands in them. Whatever is made here is removed by clean_up()."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ID = f"wb{os.getpid()}"
+TMP = tempfile.TemporaryDirectory(prefix=ID)
+DEVNULL = subprocess.DEVNULL
+_namespaces = []
+_processes = []
+
+
+class Failure(Exception):
+    """A command that had to succeed did not; the text says which, and what it printed."""
+
+
+def private_bpffs():
+    """Pins need a bpffs. Where the host has none, this process gets one of its own."""
+    if os.environ.get("BENCH_BPFFS") == "private":
+        return
+    kind = subprocess.run(["stat", "-f", "-c", "%T", "/sys/fs/bpf"], capture_output=True, text=True)
+    if kind.stdout.strip() == "bpf_fs":
+        return
+    os.environ["BENCH_BPFFS"] = "private"
+    os.execvp("unshare", ["unshare", "--mount", "--propagation", "slave", "sh", "-c",
+                          'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh", *sys.orig_argv])
+
+
+def run(*command, stdin=None, check=True):
+    """The command's output. A failure carries what it said."""
+    done = subprocess.run([str(c) for c in command], input=stdin, capture_output=True, text=True)
+    if check and done.returncode:
+        raise Failure(f"{' '.join(map(str, command))}: exit status {done.returncode}: "
+                      f"{(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def wait_until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {seconds} s")
+        time.sleep(0.05)
+
+
+class Namespace:
+    """A network namespace. Its commands run on one core, which a node and its load thus share."""
+
+    def __init__(self, name, core):
+        self.name, self.core = f"{ID}-{name}", core
+        run("ip", "netns", "add", self.name)
+        _namespaces.append(self)
+        self.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
+                 "net.ipv6.conf.default.accept_dad=0")
+        self.run("ip", "link", "set", "lo", "up")
+
+    def command(self, *command):
+        # Not `ip netns exec`: that mounts a fresh sysfs, which hides bpffs.
+        return ["nsenter", f"--net=/run/netns/{self.name}", "--",
+                "taskset", "-c", str(self.core), *map(str, command)]
+
+    def run(self, *command, stdin=None, check=True):
+        return run(*self.command(*command), stdin=stdin, check=check)
+
+    def spawn(self, *command, output=subprocess.PIPE, **env):
+        process = subprocess.Popen(self.command(*command), env={**os.environ, **env},
+                                   stdout=output, stderr=subprocess.DEVNULL,
+                                   stdin=subprocess.DEVNULL, text=True)
+        _processes.append(process)
+        return process
+
+    def pids(self):
+        return [int(p) for p in run("ip", "netns", "pids", self.name).split()]
+
+    def remove(self):
+        if self in _namespaces:
+            _namespaces.remove(self)
+            run("ip", "netns", "delete", self.name, check=False)
+
+
+def join(a, nic_a, b, nic_b, subnet, queues=1):
+    """A veth pair; a gets subnet.1, b gets subnet.2."""
+    q = ["numtxqueues", str(queues), "numrxqueues", str(queues)] if queues > 1 else []
+    run("ip", "link", "add", nic_a, "netns", a.name, *q, "type", "veth",
+        "peer", "name", nic_b, "netns", b.name, *q)
+    for ns, nic, host in ((a, nic_a, 1), (b, nic_b, 2)):
+        ns.run("ip", "address", "add", f"{subnet}.{host}/24", "dev", nic)
+        ns.run("ip", "link", "set", nic, "up")
+    wait_until(lambda: answers(a, f"{subnet}.2"), 10, f"ping from {a.name} to {b.name}")
+
+
+def thread_napi(ns, nic):
+    """Receives on the namespace's core, as a NIC's interrupt does, and not on the sender's."""
+    ns.run("ethtool", "-K", nic, "gro", "on")
+    before = set(napi_threads(nic))
+    # sysfs shows the namespace of its mount, hence a fresh one
+    ns.run("unshare", "--mount", "sh", "-c",
+           f"mount -t sysfs sysfs /sys && echo 1 >/sys/class/net/{nic}/threaded")
+    for pid in set(napi_threads(nic)) - before:
+        run("taskset", "-p", "-c", ns.core, pid)
+
+
+def napi_threads(nic):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                if file.read().startswith(f"napi/{nic}-"):
+                    yield int(pid)
+        except FileNotFoundError:
+            continue
+
+
+def answers(ns, address):
+    return bool(ns.run("ping", "-q", "-c", 1, "-W", 1, address, check=False)
+                .count("1 received"))
+
+
+def stop(process, with_signal=signal.SIGTERM):
+    """Ends what spawn() began; returns what it printed."""
+    if process.poll() is None:
+        process.send_signal(with_signal)
+    try:
+        output, _ = process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, _ = process.communicate()
+    if process in _processes:
+        _processes.remove(process)
+    return output
+
+
+def clean_up():
+    for process in list(_processes):
+        stop(process)
+    for ns in list(_namespaces):
+        ns.remove()
+    TMP.cleanup()

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Where the time of a packet goes: `perf record` around a case, its samples grouped by purpose.
+
+A sample belongs to the first rule that one of its frames matches, from the innermost frame outward.
+Work that a system call triggers in a softirq thus counts as receiving, whoever paid for it.
+"""
+
+import collections
+import os
+import re
+import signal
+import subprocess
+import time
+
+from . import net
+
+FREQUENCY = 4999
+LOAD = ("iperf3", "udpblast")
+
+RULES = [(what, re.compile(pattern)) for what, pattern in (
+    ("NIC receive: softirq, XDP, IP", r"^(veth_poll|process_backlog|__napi_poll|net_rx_action)$"),
+    ("AF_XDP send", r"^(__)?xsk_(generic_xmit|sendmsg|poll)"),
+    ("UDP send", r"^udpv?6?_sendmsg$"),
+    ("UDP receive", r"^udpv?6?_recvmsg$"),
+    ("TUN read", r"^tun_chr_read_iter$"),
+    ("TUN write, stack up to the socket", r"^tun_chr_write_iter$"),
+    ("sleeping and waking", r"^(do_sys_poll|do_epoll_wait|schedule)$|^__x64_sys_(e?poll|futex)"),
+    ("AEAD", r"chacha|poly1305|aead|^by_lanes|^absorb$|^mac_many$|_avx|^(seal|open)_batch$|^lanes"),
+    ("copying and checksums, own", r"^(__)?mem(cpy|move|set|cmp)|^sum_|csum|checksum"),
+    ("Go runtime", r"^runtime\."),
+)]
+KERNEL_ENTRY = re.compile(r"^(do_syscall_64|entry_SYSCALL|x64_sys_call|syscall_|asm_|__x64_sys)")
+
+
+class Profile:
+    """with Profile() as profile: the load; then profile.lines(packets received)."""
+
+    def __enter__(self):
+        self.path = os.path.join(net.TMP.name, "perf.data")
+        self.perf = subprocess.Popen(
+            ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(FREQUENCY), "-a", "-g",
+             "-o", self.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.3)
+        return self
+
+    def __exit__(self, *_):
+        self.perf.send_signal(signal.SIGINT)
+        self.perf.wait()
+
+    def samples(self):
+        """(command, core, [frames, innermost first]) of each sample."""
+        script = subprocess.Popen(["perf", "script", "-i", self.path, "-F", "comm,cpu,ip,sym"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        command, core, frames = None, None, []
+        for line in script.stdout:
+            if not line.strip():
+                if command:
+                    yield command, core, frames
+                command, frames = None, []
+            elif command is None:
+                command, core = re.match(r"\s*(.+?)\s+\[(\d+)\]", line).groups()
+            else:
+                frames.append(re.sub(r"\+0x.*", "", line.split(None, 1)[1].strip()))
+        if command:
+            yield command, core, frames
+        script.wait()
+
+    def groups(self):
+        """Samples by (core, who, what)."""
+        count = collections.Counter()
+        for command, core, frames in self.samples():
+            if command == "swapper" and not any(RULES[0][1].match(f) for f in frames):
+                continue
+            count[int(core), who(command), what_for(frames)] += 1
+        return count
+
+    def lines(self, packets):
+        """ns per packet received, most expensive first, one table per core."""
+        count = self.groups()
+        per_packet = 1e9 / FREQUENCY / max(packets, 1)
+        for core in sorted({key[0] for key in count}):
+            mine = {key: n for key, n in count.items() if key[0] == core}
+            yield f"core {core}: {sum(mine.values()) * per_packet:.0f} ns per packet"
+            for (_, by, what), n in sorted(mine.items(), key=lambda item: -item[1]):
+                if n * per_packet >= 5:
+                    yield f"  {n * per_packet:6.0f}  {by}: {what}"
+
+
+def who(command):
+    if command.startswith(LOAD):
+        return "load"
+    if command.startswith(("wgxdp", "wireguard")):
+        return "node"
+    return "NAPI thread" if command.startswith("napi/") else "others"
+
+
+def what_for(frames):
+    for frame in frames:
+        for what, pattern in RULES:
+            if pattern.search(frame):
+                return what
+    if frames and any(KERNEL_ENTRY.match(frame) for frame in frames):
+        return "system call entry and exit, other calls"
+    return "own code"

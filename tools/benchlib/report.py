@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Medians, ratios and spread of what a run measured; the table and the JSON."""
+
+import json
+from statistics import median
+
+NOISY = 0.20  # a spread of the case without a tunnel above which nothing should be compared
+
+
+class Results:
+    """values[case][metric][variant] = one number per round."""
+
+    def __init__(self, meta):
+        self.meta, self.titles, self.values = meta, {}, {}
+
+    def add(self, case, variant, measured):
+        for metric in case.metrics:
+            value = measured[metric]
+            of_case = self.values.setdefault(case.name, {}).setdefault(metric, {})
+            of_case.setdefault(variant, []).append(value)
+            title = case.metrics[metric]
+            self.titles.setdefault(case.name, {})[metric] = vars(title)
+
+    def save(self, path):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"meta": self.meta, "titles": self.titles, "values": self.values}, file,
+                      indent=1)
+            file.write("\n")
+
+    @classmethod
+    def load(cls, paths):
+        """One result of several runs with the same options; a later run adds its rounds."""
+        merged = None
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                data = json.load(file)
+            if merged is None:
+                merged = cls(data["meta"])
+            for case, metrics in data["values"].items():
+                merged.titles.setdefault(case, {}).update(data["titles"][case])
+                for metric, variants in metrics.items():
+                    of_case = merged.values.setdefault(case, {}).setdefault(metric, {})
+                    for variant, values in variants.items():
+                        of_case.setdefault(variant, []).extend(values)
+        return merged
+
+    def rows(self):
+        for case, metrics in self.values.items():
+            for metric, variants in metrics.items():
+                yield case, metric, self.titles[case][metric], variants
+
+
+def spread(values):
+    """Half the distance between the extremes, as a share of the median."""
+    middle = median(values)
+    return (max(values) - min(values)) / 2 / middle if middle else 0.0
+
+
+def figure(value):
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def ratio(variants, variant, base):
+    """The ratio of the medians, or None where it says nothing."""
+    if base not in variants or variant == base or not median(variants[base]):
+        return None
+    return median(variants[variant]) / median(variants[base])
+
+
+def cell(title, variants, variant, base):
+    values = variants.get(variant)
+    if not values or not any(values):
+        return ""
+    text = figure(median(values))
+    if len(values) > 1:
+        text += f" ±{100 * abs(spread(values)):.0f}%"
+    times = ratio(variants, variant, base) if title["comparable"] else None
+    return text if times is None else f"{text} {times:.2f}×"
+
+
+def heading(title):
+    return f"{title['title']}, {title['unit']}"
+
+
+def table(results, base):
+    """Lines of a table for a terminal: a row per metric, a column per variant."""
+    names = results.meta["variants"]
+    rows = [["", *names]]
+    for _, _, title, variants in results.rows():
+        rows.append([heading(title), *(cell(title, variants, name, base) for name in names)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(names) + 1)]
+    for row in rows:
+        cells = [text.rjust(width) for text, width in zip(row[1:], widths[1:])]
+        yield "  ".join([row[0].ljust(widths[0]), *cells])
+
+
+def markdown(results, base):
+    names = results.meta["variants"]
+    yield "| | " + " | ".join(names) + " |"
+    yield "|---|" + "---|" * len(names)
+    for _, _, title, variants in results.rows():
+        cells = [cell(title, variants, name, base) for name in names]
+        yield f"| {heading(title)} | " + " | ".join(cells) + " |"
+
+
+def noise(results):
+    """What makes the run unfit for comparison, in sentences."""
+    for _, metric, title, variants in results.rows():
+        values = variants.get("bare", [])
+        if metric == "rate" and len(values) > 1 and spread(values) > NOISY:
+            yield (f"{title['title']}: without a tunnel, rounds differ by ±{100 * spread(values):.0f} %; "
+                   f"the machine was too noisy to compare tunnels")
