@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cookie.c - who must know what, [W] 5.4.4 and 5.4.7:
+ * cookie.c - what each side computes, and what that proves, [W] 5.4.4 and 5.4.7:
  *
  *   maker                                          checker
  *   mac1 = MAC(HASH("mac1----" || Spub), msg) ───▶ the sender knows our public key
@@ -9,7 +9,7 @@
  *   open, keep 115 s ◀─── XAEAD(HASH("cookie--" || Spub), nonce, cookie, ad = that mac1)
  *   mac2 = MAC(cookie, msg || mac1) ─────────────▶ the sender gets what is sent to its address
  *
- * The checker keeps one secret and nothing for any sender.
+ * The checker keeps one secret and no state for any sender.
  */
 #include "wg/cookie.h"
 
@@ -26,7 +26,7 @@
 
 #define MAKER_COOKIE_AGE_S (COOKIE_SECRET_MAX_AGE_S - COOKIE_SECRET_LATENCY_S)
 
-/* Unsigned: a birth in the future counts as long ago. */
+/* The subtraction is unsigned, so a birth in the future counts as expired. */
 static bool is_expired(uint64_t born_ns, uint64_t age_s, uint64_t now_ns)
 {
 	return now_ns - born_ns >= age_s * NS_PER_S;
@@ -45,13 +45,13 @@ static size_t macs_offset(size_t len)
 	return len - sizeof(struct wire_macs);
 }
 
-/* The macs are bytes only: they may lie anywhere. */
+/* struct wire_macs has alignment 1, so the cast is valid at any address. */
 static const struct wire_macs *macs_of(const void *msg, size_t len)
 {
 	return (const struct wire_macs *)((const uint8_t *)msg + macs_offset(len));
 }
 
-/* mac1 covers all before it, mac2 all before it, mac1 included. */
+/* mac1 covers everything before mac1. mac2 covers everything before mac2, including mac1. */
 static void compute_mac1(uint8_t mac1[static WIRE_MAC_LEN], const uint8_t key[static WIRE_HASH_LEN],
 			 const void *msg, size_t len)
 {
@@ -64,7 +64,7 @@ static void compute_mac2(uint8_t mac2[static WIRE_MAC_LEN],
 	kdf_mac(mac2, cookie, WIRE_COOKIE_LEN, msg, macs_offset(len) + WIRE_MAC_LEN);
 }
 
-/* The cookie of a source: address, then port, both as on the wire. */
+/* The cookie of a source is the MAC of its address and port, both in network order. */
 static void make_cookie(uint8_t cookie[static WIRE_COOKIE_LEN], const struct cookie_checker *c,
 			const struct endpoint *from)
 {

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* device.c - what a device is configured to be: its identity, its peers and their settings. */
+/*
+ * device.c - the public functions of a device: its identity, its peers, their settings, and the entry
+ * points for messages, workers' notes and the clock. device_private.h has the picture.
+ *
+ * A peer is in four tables of the device from device_peer_add() to device_peer_remove():
+ *
+ *   by_key[hash(public key)] ─▶ peer ─▶ peer     chains by hash_next
+ *   by_slot[slot]            ─▶ peer             what a worker's note names; the key of the BPF maps
+ *   first ⇄ peer ⇄ last                          order of addition, for `wg show` and passes over all
+ *   deadlines                                    heap by the earliest deadline; only peers that have one
+ */
 #include "wg/device.h"
 
 #include <errno.h>
@@ -11,7 +21,7 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-#define PEERS_MIN 16 /* room at the start; a power of two */
+#define PEERS_MIN 16 /* initial size of the tables; a power of two */
 
 _Static_assert(crypto_shorthash_KEYBYTES == sizeof(((struct device *)0)->hash_secret),
 	       "SipHash-2-4");
@@ -77,7 +87,7 @@ static void list_unlink(struct device *d, struct peer *p)
 	d->peer_count--;
 }
 
-/* Makes every table large enough for one more peer, so that nothing after this can fail. */
+/* Makes every table large enough for one more peer, so that no later step of adding it can fail. */
 static int make_room_for_peer(struct device *d)
 {
 	uint32_t cap = d->by_key_cap ? d->by_key_cap * 2 : PEERS_MIN, *slots;
@@ -169,7 +179,7 @@ int device_set_handshake_rate(struct device *d, uint32_t per_s)
 	return 0;
 }
 
-/* A new identity: everything that was derived from the old one goes. */
+/* The device has a new identity: replaces everything of the peer that was derived from the old one. */
 static void rekey_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	peer_timers_forget(d, p);
@@ -244,7 +254,8 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		return -ENOMEM;
 	take_slot(d, p);
 	p->serial = ++d->last_serial;
-	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns; /* it may have been here before */
+	/* The peer may have been removed and added again. It must not see an older timestamp. */
+	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns;
 	err = d->mirror->peer_begin(d->mirror_ctx, p);
 	if (err) {
 		give_slot(d, p->slot);
@@ -261,7 +272,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 {
 	hash_remove(d, p);
 	list_unlink(d, p);
-	device_peer_replace_begin(p); /* by nothing */
+	device_peer_replace_begin(p); /* replaces the prefixes by none */
 	device_peer_replace_end(d, p);
 	peer_timers_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
@@ -322,7 +333,7 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	if (err) /* only a prefix that nobody had can fail */
+	if (err) /* The trie can refuse only a prefix that no peer had, so the map must not have it. */
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * device.h - a WireGuard device: identity, peers, tables, and the handshake engine that drives
- * them. Makes no system call: what it wants done it asks of struct device_ops.
+ * them. The device makes no system call. It calls struct device_ops for everything outside of it.
  *
  *   message of types 1-3 ─▶ device_input ─▶ macs, cookies, limits ─▶ noise ─▶ sessions, indices
  *   notes of workers     ─▶ device_want_handshake, device_confirmed, device_roamed, device_check_timers
  *   clock                ─▶ device_tick ─▶ retries, keepalives, wiping
  *   configuration        ─▶ device_set_*, device_peer_*
  *
- * Control thread only, but for what peer.h, session.h, indextab.h and allowedips.h give workers.
+ * Control thread only. Workers call only what peer.h, session.h, indextab.h and allowedips.h mark as
+ * "any thread". All times named now_ns are CLOCK_BOOTTIME in ns.
  */
 #ifndef WGXDP_DEVICE_H
 #define WGXDP_DEVICE_H
@@ -18,13 +19,13 @@
 #include "wg/ratelimit.h"
 #include "wgxdp/reasons.h"
 
-/* For debug messages, [contract] 5; never for decisions. */
+/* What is reported for debug messages. No decision depends on an event. */
 enum device_event {
-	DEVICE_HANDSHAKE_RETRY, /* "... did not complete after 5 seconds, retrying" */
-	DEVICE_HANDSHAKE_GIVEN_UP,
-	DEVICE_BAD_INITIATION, /* "Invalid handshake initiation" */
-	DEVICE_BAD_MAC1,       /* "Invalid initiation MAC" */
-	DEVICE_BAD_RESPONSE,   /* in mac1 or in what is sealed */
+	DEVICE_HANDSHAKE_RETRY, /* no response within REKEY_TIMEOUT_S; another initiation is sent */
+	DEVICE_HANDSHAKE_GIVEN_UP, /* no response within REKEY_ATTEMPT_TIME_S */
+	DEVICE_BAD_INITIATION,	   /* an initiation did not authenticate or was replayed */
+	DEVICE_BAD_MAC1,	   /* the mac1 of an initiation is wrong */
+	DEVICE_BAD_RESPONSE,	   /* a response has a wrong mac1 or did not authenticate */
 	DEVICE_SESSION_BEGUN,
 	DEVICE_KEEPALIVE_SENT,
 	DEVICE_KEYS_WIPED,
@@ -37,21 +38,24 @@ struct device_ops {
 	void (*random)(void *ctx, void *out, size_t n);
 	/* CLOCK_REALTIME, ns. */
 	uint64_t (*unix_ns)(void *ctx);
-	/* Sends @len bytes to @to by the UDP socket. @peer is NULL for a cookie reply. Returns 0/-errno. */
+	/* Sends @len bytes to @to by the UDP socket. @peer is NULL for a cookie reply. Returns 0 or
+	 * -errno. */
 	int (*send)(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 		    size_t len);
-	/* Can anybody be at @from, from where an authenticated message came? One of our own addresses
-	 * and a broadcast are known only to the routes. NULL: yes. */
+	/* Returns true if a peer can be at @from, the source of an authenticated message. Only the
+	 * routing table knows our own addresses and broadcast addresses. NULL: every source is valid. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
-	/* Endpoint, name or last handshake changed. */
+	/* The peer's endpoint, name or time of last handshake changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
 	/* The peer is being removed; its memory is retired afterwards. NULL: nothing to do. */
 	void (*peer_removed)(void *ctx, struct peer *peer);
-	/* peer->current is new and there are staged packets: a worker should send them. */
+	/* Staged packets can be sent now, because the peer has a session: tells a worker to do so. */
 	void (*flush)(void *ctx, struct peer *peer);
-	/* See retire_fn. */
+	/* Frees an object when no worker can hold it any more, see retire_fn in indextab.h. The device
+	 * always unpublishes an object before it retires it. */
 	retire_fn retire;
-	/* Says what happened; @peer or @from may be NULL. A peer that is named has proven to be it. */
+	/* Reports an event. @peer or @from may be NULL. @peer is given only if the message that caused
+	 * the event was authentic. */
 	void (*event)(void *ctx, enum device_event event, const struct peer *peer,
 		      const struct endpoint *from);
 };
@@ -84,94 +88,113 @@ struct device {
 	struct indextab *indices;
 	struct allowedips *allowed;
 	struct ratelimit *limiter;
-	struct peer *first, *last; /* in the order in which they were added */
+	struct peer *first, *last; /* the peers, in the order in which they were added */
 	uint32_t peer_count;
 	bool up;		      /* nothing is sent while it is false */
-	uint64_t last_serial;	      /* of the peer added last */
-	uint64_t last_tai64n_unix_ns; /* of the newest initiation sent to any peer */
-	struct peer **by_key;	      /* hash of public key, keyed with hash_secret */
+	uint64_t last_serial;	      /* serial of the peer added last */
+	uint64_t last_tai64n_unix_ns; /* time in the newest initiation sent to any peer */
+	struct peer **by_key;	      /* hash table of public keys, keyed with hash_secret */
 	uint8_t hash_secret[16];
 	uint32_t by_key_cap; /* a power of two, never less than peer_count */
 	struct heap deadlines;
-	uint32_t *free_slots, free_slot_count, next_slot; /* a stack; as large as deadlines */
-	struct peer **by_slot; /* NULL: the slot is free; next_slot of them have been used */
-	uint64_t counts[REASON_COUNT]; /* handshake messages and staged packets that died here */
+	/* Both slot arrays have room for by_key_cap slots. Slots from next_slot on were never used. */
+	uint32_t *free_slots, free_slot_count, next_slot; /* free_slots is a stack */
+	struct peer **by_slot;				  /* NULL: the slot is free */
+	uint64_t counts[REASON_COUNT]; /* handshake messages and staged packets dropped by reason */
 };
 
-/* Empty, down, no key. Returns 0 or -ENOMEM. All four pointers must outlive the device. */
+/* Makes a device that is down and has no key and no peers. All four pointers must outlive the device.
+ * Returns 0 or -ENOMEM; after an error the device needs no device_done(). */
 int device_init(struct device *d, const struct device_ops *ops, void *ctx,
 		const struct device_mirror *mirror, void *mirror_ctx);
-/* Limits handshakes of proven sources while under load, from now on. 0 or -ENOMEM. */
+/* Allows each source whose address is proven @per_s handshakes a second while the device is under
+ * load. Returns 0 or -ENOMEM; the old limit then stays. */
 int device_set_handshake_rate(struct device *d, uint32_t per_s);
-/* Removes all peers and wipes. Objects given to retire are the caller's to flush. */
+/* Removes all peers, frees the tables and wipes the device. No worker may run any more. The caller
+ * frees the objects that were given to retire. */
 void device_done(struct device *d);
 
 /* Configuration ------------------------------------------------------------------------------ */
 
-/* Sets (or with zeros clears) the private key: sessions stop at once and are begun anew by the next
- * packet; a peer with the device's own new public key is removed. [contract] 1, 4.7 */
+/* Sets the private key; 32 zeros clear it. All sessions end at once, because they belong to the old
+ * key; the next packet begins a new handshake. A peer that has the new public key itself is removed.
+ * Setting the key that is set already changes nothing. */
 void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_LEN],
 			    uint64_t now_ns);
 
-/* Up: persistent keepalives begin. Down: sessions and handshakes are wiped. */
+/* Sets the device up or down. Persistent keepalives and handshakes for staged packets begin when it
+ * comes up. When it goes down, sessions, handshakes and staged packets are wiped. */
 void device_set_up(struct device *d, bool up, uint64_t now_ns);
 
+/* Returns the peer with the public key, or NULL. */
 struct peer *device_find(const struct device *d, const uint8_t public[static WIRE_KEY_LEN]);
-/* The peer in @slot if it is still the one with @serial, else NULL. */
+/* Returns the peer in @slot if its serial is @serial, else NULL: the peer was removed. */
 struct peer *device_peer_at(const struct device *d, uint32_t slot, uint64_t serial);
 
-/* A new peer at the end of the list. Returns 0 and *@peer; -EEXIST; -EADDRINUSE for our own key
- * (to be ignored by callers, [contract] 1); -ENOSPC; -ENOMEM, or what peer_begin said. */
+/* Adds a peer at the end of the list. The device owns the peer. Returns 0 and sets *@peer, or returns
+ * -EEXIST, -EADDRINUSE if @public is our own key (wg(8) ignores such a peer, so callers must, too),
+ * -ENOSPC at PEERS_MAX, -ENOMEM, or the error of mirror->peer_begin. */
 int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		    struct peer **peer);
+/* Removes a peer with everything that it has. @p is retired: callers must not use it afterwards. */
 void device_peer_remove(struct device *d, struct peer *p);
 void device_peers_clear(struct device *d);
 
-/* The running session goes on; the next handshake uses the new key. */
+/* Sets the preshared key; 32 zeros clear it. The current session goes on; the next handshake uses the
+ * new key. */
 void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[static WIRE_KEY_LEN]);
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
-/* From off to on sends a keepalive at once when the device is up. */
+/* Sets the persistent keepalive interval; 0 switches it off. Switching it on sends a keepalive at once
+ * if the device is up. */
 void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s,
 			       uint64_t now_ns);
 void device_peer_set_name(struct device *d, struct peer *p, const char *name);
+/* Gives @prefix to @p and takes it from any other peer. Host bits are masked. Returns 0, -EINVAL for
+ * an invalid prefix, or the error of mirror->allowed_begin or allowedips_insert(); nothing has then
+ * changed. */
 int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix);
+/* Takes @prefix from @p, if @p has it. */
 void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix);
-/* From begin to end: all that the peer has is to be replaced. It stays in force meanwhile; what is given
- * to the peer again never ceases to be, so that a configuration that is repeated, as `wg syncconf` does,
- * disturbs no packet. A second begin before the end takes what was given since with it. */
+/* Replaces all prefixes of a peer: begin, device_peer_allow() for each new one, end. The old prefixes
+ * stay in force until end, which removes those that were not given again. So repeating a configuration,
+ * as `wg syncconf` does, disturbs no packet. A second begin before end also marks the prefixes that
+ * were given since the first. */
 void device_peer_replace_begin(struct peer *p);
 void device_peer_replace_end(struct device *d, struct peer *p);
 
 /* Messages and notes ------------------------------------------------------------------------- */
 
-/* A message of types 1-3 from @from (with the local side filled in). @under_load as the caller
- * measures it. Returns REASON_none or why it went no further; counted in d->counts. */
+/* Takes a message of types 1-3 from @from, whose local side is filled in. The caller measures
+ * @under_load. Returns REASON_none, or the reason for the drop, which is counted in d->counts. */
 enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,
 			 bool under_load, uint64_t now_ns);
 
-/* A packet waits, or a session is due for renewal: begin a handshake if none is under way and the
- * last initiation is long enough ago. Purges nothing. */
+/* A worker has staged a packet or used a session that is due for renewal: begins a handshake, unless
+ * one is under way or the last initiation is less than REKEY_TIMEOUT_S old. */
 void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* An authenticated data message came under peer->next: it becomes current. @s may be stale. */
+/* A worker has authenticated a data message under @s: if @s is peer->next, it becomes current. @s may
+ * be NULL or any other session, because the note may be stale. */
 void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns);
 
-/* An authenticated data message came from @from. */
+/* An authenticated message came from @from: makes @from the endpoint if it differs and ops->answerable
+ * accepts it ("roaming", [W] 2.1). */
 void device_roamed(struct device *d, struct peer *p, const struct endpoint *from);
 
-/* Looks at the peer's timers and schedules it anew (NOTE_WATCH). */
+/* Does what is due for the peer and schedules it again. Workers ask for it when they have set a timer
+ * of a peer that the control thread is not watching, see timers.h. */
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Notes of workers were lost, perhaps about @p: does what they may have asked for. */
+/* Notes of workers were lost, and some may have been about @p: does whatever they can have asked for. */
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Does all that is due. */
+/* Does what is due for each peer whose deadline has passed. */
 void device_tick(struct device *d, uint64_t now_ns);
 
-/* When device_tick() wants to be called, or TIMERS_NEVER. */
+/* Returns the time at which device_tick() must be called next, or TIMERS_NEVER. */
 uint64_t device_next(const struct device *d);
 
-/* Suspend, snapshot, clone: every session and handshake is wiped. */
+/* Wipes every session and handshake, because the host was suspended, restored or cloned. */
 void device_zero_all(struct device *d, uint64_t now_ns);
 
 #endif

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint.h - where a peer is reached, and from which address of ours ("sticky source").
- * A value type: copied, compared, never allocated.
+ * endpoint.h - the address and port of a peer, and which of our addresses to use as the source
+ * ("sticky source"). A value type that is copied, compared and never allocated. Any thread.
+ *
+ *        ifindex
+ *   ┌──────────────┐      local ───────────────▶ remote      ┌──────┐
+ *   │ this host    │      address                address     │ peer │
+ *   └──────────────┘                             and port    └──────┘
  */
 #ifndef WGXDP_ENDPOINT_H
 #define WGXDP_ENDPOINT_H
@@ -14,40 +19,40 @@
 #define ENDPOINT_TEXT_LEN 64 /* "[v6%scope]:port" and its NUL */
 
 struct endpoint {
-	union { /* family AF_UNSPEC: no endpoint is known */
+	union { /* family AF_UNSPEC: no endpoint is known; address and port in network order */
 		struct sockaddr sa;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} remote;
-	union { /* all zero: let the route decide */
+	union { /* all zero: the route decides */
 		struct in_addr v4;
 		struct in6_addr v6;
 	} local;
-	uint32_t ifindex; /* the interface on which @local was last used; 0 = any */
+	uint32_t ifindex; /* the interface on which a message to @local last arrived; 0 = any */
 };
 
-/* Fills @e with a remote address from @sa (AF_INET or AF_INET6), nothing else set.
- * Returns false, leaving @e alone, for another family. */
+/* Sets the remote side of @e from @sa (AF_INET or AF_INET6) and clears the rest. Returns false, with
+ * @e unchanged, for another family. */
 bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *sa);
 
-/* Bytes of e->remote that bind/sendto want. */
+/* Returns the length of e->remote as bind(2) and sendto(2) want it. */
 socklen_t endpoint_len(const struct endpoint *e);
 
-/* True when family, address, port and scope of the remote side are equal. */
+/* Returns true if family, address, port and scope of the remote sides are equal. */
 bool endpoint_same_remote(const struct endpoint *a, const struct endpoint *b);
 
-/* True when the above holds and local address and interface are equal too. */
+/* Returns true if the remote sides, the local addresses and the interfaces are equal. */
 bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 
-/* Drops what is remembered of the local side, so that the route decides again. */
+/* Clears the local address and the interface, so that the route decides again. */
 void endpoint_forget_local(struct endpoint *e);
 
-/* True for addresses that nobody can be answered at: of "this network" (RFC 1122 3.2.1.3),
- * unspecified, multicast, broadcast, IPv4 in disguise, and port 0. Loopback is not among them: two
- * nodes of one host use it. */
+/* Returns true if no answer can be sent to the remote side: an address of "this network" (RFC 1122
+ * 3.2.1.3), unspecified, multicast, 255.255.255.255 or IPv4-mapped IPv6, or port 0, or no endpoint at
+ * all. Loopback addresses are valid, because two nodes of one host use them. */
 bool endpoint_martian(const struct endpoint *e);
 
-/* "192.0.2.1:51820", "[2001:db8::1]:51820" or "" when there is none. Returns @text. */
+/* Writes "192.0.2.1:51820", "[2001:db8::1]:51820" or "" (no endpoint) into @text; returns @text. */
 char *endpoint_text(const struct endpoint *e, char text[static ENDPOINT_TEXT_LEN]);
 
 #endif

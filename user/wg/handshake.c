@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handshake.c - messages of types 1 to 3. What is cheap to check is checked first, and nothing
- * changes before the message has authenticated:
+ * handshake.c - messages of types 1 to 3. The cheapest checks come first, and no state changes before
+ * the message has authenticated:
  *
  *   form ─▶ index known ─▶ mac1 ─▶ under load: mac2 or cookie reply ─▶ rate of the source ─▶ noise
  *
- * An initiation is answered from a handshake on the stack, so our own pending one lives on: when
- * both sides begin at once both handshakes succeed, instead of each overwriting the other.
+ * The state for answering an initiation is on the stack, so that our own pending initiation stays
+ * valid. When both sides begin at the same time, both handshakes succeed.
  */
 #include <endian.h>
 #include <string.h>
@@ -24,8 +24,9 @@ union message {
 
 /* Out ---------------------------------------------------------------------------------------- */
 
-/* Never at or below what this peer was sent before, even if the wall clock steps back, or the peer
- * was removed and added again. Rounded down to 2^24 ns on the wire, so that much is the step. */
+/* Returns the time for the next initiation to @p. It is always greater than the last one, even if the
+ * wall clock steps back or the peer was removed and added again. The step is 2^24 ns, because the time
+ * is rounded down to that on the wire. */
 static uint64_t next_tai64n(struct device *d, struct peer *p)
 {
 	uint64_t unix_ns = d->ops->unix_ns(d->ctx), least = p->last_tai64n_unix_ns + (1 << 24);
@@ -47,7 +48,8 @@ void handshake_drop(struct device *d, struct peer *p)
 	noise_handshake_clear(&p->handshake);
 }
 
-/* [W] 5.4.2. Makes the message and makes its index known; false if that cannot be. */
+/* [W] 5.4.2. Makes the initiation and publishes its index. Returns false, with nothing pending, if the
+ * keys are unusable or a table is full. */
 static bool create_initiation(struct device *d, struct peer *p, struct wire_initiation *msg)
 {
 	uint8_t ephemeral[WIRE_KEY_LEN], timestamp[WIRE_TIMESTAMP_LEN];
@@ -77,7 +79,6 @@ out:
 	return ok;
 }
 
-/* What fails here, from memory to a full map, may be better at the next try. */
 void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	struct wire_initiation msg;
@@ -102,7 +103,8 @@ void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
 		timers_handshake_wanted(&p->timers, now_ns);
 }
 
-/* [W] 5.4.3. Answers the initiation in @hs; the session exists before the response leaves. */
+/* [W] 5.4.3. Answers the initiation in @hs. The session is published before the response leaves, so
+ * that the first data message of the peer finds it. */
 static enum reason send_response(struct device *d, struct peer *p, struct noise_handshake *hs,
 				 uint64_t now_ns)
 {
@@ -159,12 +161,13 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	verdict = noise_consume_initiation(msg, &in, &p->remote, &hs);
 	if (verdict != NOISE_OK) {
 		why = verdict == NOISE_OLD ? REASON_old_timestamp : REASON_bad_handshake;
-		proven = verdict == NOISE_OLD ? p : NULL; /* it once sent it, whoever does now */
+		/* The peer did make a replayed initiation, whoever sends it now. */
+		proven = verdict == NOISE_OLD ? p : NULL;
 		goto out;
 	}
 	p->last_initiation_consumed_ns = now_ns;
 	note_authentic(d, p, from, sizeof(*msg), now_ns);
-	if (!peer_timers_reachable(d, p)) /* a martian sent it, and no better address is known */
+	if (!peer_timers_reachable(d, p)) /* its source is invalid and no endpoint is known */
 		why = REASON_no_endpoint;
 	else
 		why = send_response(d, p, &hs, now_ns);
@@ -177,7 +180,7 @@ out:
 	return why;
 }
 
-/* Is @index that of our pending initiation to @p? */
+/* Returns true if @index is the index of our pending initiation to @p. */
 static bool is_pending(const struct peer *p, uint32_t index)
 {
 	return p->handshake.state == NOISE_CREATED_INITIATION && p->handshake.local_index == index;
@@ -197,13 +200,14 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_no_resources;
 	}
 	peer_timers_handshake_done(d, p);
-	/* [W] 6.1: the responder may not send before we did. What waits confirms as well. */
+	/* [W] 6.1: the responder may send only after it has received a message from us. Staged packets
+	 * do as well as a keepalive. */
 	peer_timers_keepalive(d, p, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;
 }
 
-/* [W] 5.4.7. Sent to whom it came from, who is not proven to be anybody: changes nothing. */
+/* [W] 5.4.7. This replies to an unauthenticated source and changes no state of a peer. */
 static void send_cookie(struct device *d, const void *msg, size_t len, __le32 sender_index,
 			const struct endpoint *from, uint64_t now_ns)
 {
@@ -238,8 +242,8 @@ static enum reason check_form(const union message *m, size_t len)
 	return REASON_none;
 }
 
-/* Whose index a response or cookie reply names. A cookie reply may also answer a response of ours,
- * and then names a session's. */
+/* Sets *@p to the peer whose index a response or cookie reply names. A cookie reply may answer a
+ * response of ours; its index is then that of a session. */
 static enum reason find_receiver(const struct device *d, const union message *m, struct peer **p)
 {
 	uint32_t index;
@@ -256,8 +260,9 @@ static enum reason find_receiver(const struct device *d, const union message *m,
 	return REASON_none;
 }
 
-/* Under load, of a source that is who it says it is. A message that comes again costs it nothing:
- * it may be somebody else's who saw it, and would use up the share of all behind that address. */
+/* Charges a handshake to its source, whose address mac2 has proven; called only under load. A message
+ * that was accepted before is refused without a charge, because an observer may have sent it again to
+ * use up the tokens of everybody behind that address. */
 static enum reason charge_source(struct device *d, const uint8_t mac2[static WIRE_MAC_LEN],
 				 const struct endpoint *from, uint64_t now_ns)
 {
@@ -272,7 +277,7 @@ static enum reason charge_source(struct device *d, const uint8_t mac2[static WIR
 static enum reason check_macs(struct device *d, const union message *m, size_t len,
 			      const struct endpoint *from, bool under_load, uint64_t now_ns)
 {
-	/* sender_index lies at the same place in both. */
+	/* Initiations and responses have sender_index at the same offset. */
 	__le32 sender_index = m->initiation.sender_index;
 
 	_Static_assert(offsetof(struct wire_initiation, sender_index) ==

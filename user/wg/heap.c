@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* heap.c - see heap.h. The children of place i are at 2i + 1 and 2i + 2. */
 #include "wg/heap.h"
 
 #include <errno.h>
@@ -33,7 +32,7 @@ static void place_peer(struct heap *h, uint32_t i, struct peer *p)
 	p->heap_at = i;
 }
 
-/* Moves the hole at @i to where @p belongs, and fills it. */
+/* Index @i is free: moves the free index up or down to where @p belongs, and puts @p there. */
 static void sift(struct heap *h, uint32_t i, struct peer *p)
 {
 	uint32_t child;

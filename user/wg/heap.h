@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * heap.h - the peers of a device that have a deadline, earliest first: a binary heap over
- * peer->deadline_ns, with each peer's place in peer->heap_at so that it can be moved in O(log n).
+ * peer->deadline_ns. Each peer knows its index (peer->heap_at), so that it can be moved in O(log n).
+ *
+ *              at[0]                  at[i] is never later than its children
+ *             /     \                 at[2i + 1] and at[2i + 2]
+ *         at[1]     at[2]
+ *
  * Control thread only.
  */
 #ifndef WGXDP_HEAP_H
@@ -16,14 +21,14 @@ struct heap {
 	uint32_t len, cap;
 };
 
-/* Room for @cap peers in all, so that heap_set() cannot fail. Returns 0 or -ENOMEM. */
+/* Makes room for @cap peers in all; heap_set() relies on it and cannot fail. Returns 0 or -ENOMEM. */
 int heap_reserve(struct heap *h, uint32_t cap);
 void heap_done(struct heap *h);
 
-/* Enters, moves or (with TIMERS_NEVER) takes out @p. */
+/* Sets the deadline of @p (BOOTTIME, ns) and enters, moves or, for TIMERS_NEVER, removes it. */
 void heap_set(struct heap *h, struct peer *p, uint64_t deadline_ns);
 
-/* The peer with the earliest deadline, or NULL. */
+/* Returns the peer with the earliest deadline, or NULL. */
 struct peer *heap_first(const struct heap *h);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * indextab.c - open addressing, at most half full. Indices are random numbers of our own choice,
- * so their low bits are the hash and nobody can make them collide.
+ * indextab.c - open addressing, at most half full. We draw the indices at random, so their low bits
+ * serve as the hash, and nobody else can make them collide.
  *
  *   table ──▶ slots[]: NULL | gone | ──▶ entry { index, peer, session }
  *
- * Readers load the table (A), then slots (B), then the session (C), each with acquire; the writer
- * stores them with release after what they point to is complete. An entry never changes but for
- * its session. A deleted slot becomes `gone`, so that what was entered behind it is still found.
- * When live and gone slots fill half of a table, a new one takes the live entries over.
+ * Readers load the table (A), then slots (B), then the session (C), each with acquire. The writer
+ * stores each with release after the object is complete. Only the session of an entry ever changes. A
+ * deleted slot becomes `gone`, so that a search goes on to the entries behind it. When live and gone
+ * slots fill half of a table, the live entries move to a new table.
  */
 #include "wg/indextab.h"
 
@@ -87,7 +87,7 @@ void indextab_free(struct indextab *t)
 	free(t);
 }
 
-/* The entry of @index and, if @slot is given, its place. */
+/* Returns the entry of @index, or NULL. Sets *@slot to its place, unless @slot is NULL. */
 static struct entry *find_entry(const struct indextab *t, uint32_t index, uint32_t *slot)
 {
 	/* A */
@@ -104,7 +104,7 @@ static struct entry *find_entry(const struct indextab *t, uint32_t index, uint32
 	return NULL;
 }
 
-/* Puts @e into the first slot that is free for it; there is one. */
+/* Puts @e into the first free slot of its chain. The table is never full. */
 static void insert_entry(struct table *table, struct entry *e)
 {
 	struct entry *old;
@@ -117,7 +117,7 @@ static void insert_entry(struct table *table, struct entry *e)
 	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release); /* B */
 }
 
-/* Makes sure that one more entry leaves the table at most half full. Also shrinks. */
+/* Replaces the table, by a larger or smaller one, if one more entry would fill more than half of it. */
 static int make_room_for_entry(struct indextab *t)
 {
 	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * indextab.h - receiver index -> handshake or session, [W] 5.4: each index that we gave out and
- * still stand for. One writer (control thread), any number of readers without a lock.
+ * indextab.h - receiver index -> handshake or session, [W] 5.4: every index that we have given out and
+ * that is still valid. One writer (control thread), any number of readers without a lock. indextab.c
+ * has the picture.
  *
- * Readers must be between two quiescent points (path/qsbr.h): memory that they may still look at
- * is given to the retire callback, never freed here.
+ * Readers use the result only until their next quiescent point (path/qsbr.h). Memory that a reader may
+ * still hold is given to the retire callback and never freed here.
  */
 #ifndef WGXDP_INDEXTAB_H
 #define WGXDP_INDEXTAB_H
@@ -17,29 +18,34 @@ struct peer;
 struct session;
 struct indextab;
 
-/* Takes @object and calls @free_fn(@object) once no reader can hold it. */
+/* Takes over @object and calls @free_fn(@object) when no reader can hold it any more. The caller has
+ * removed every pointer by which a reader can find it. */
 typedef void (*retire_fn)(void *ctx, void *object, void (*free_fn)(void *object));
 
+/* Returns an empty table, or NULL when out of memory. @ctx is passed to @retire. */
 struct indextab *indextab_new(retire_fn retire, void *ctx);
+/* Frees the table; no reader may be left. Sessions and peers stay their owner's. NULL is fine. */
 void indextab_free(struct indextab *t);
 
-/* Enters @index for @peer's handshake (session NULL) or @session. Returns 0, -EEXIST if the index
- * is taken, -ENOSPC at SESSIONS_MAX, -ENOMEM. Control thread. */
+/* Enters @index (host order) for the pending handshake of @peer (@session NULL) or for @session.
+ * Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Control thread. */
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
-/* Turns the entry of a handshake into that of @session, in one step for readers. Control thread. */
+/* Turns the entry of a pending handshake into that of @session; readers see either. Control thread. */
 void indextab_promote(struct indextab *t, uint32_t index, struct session *session);
 
-/* Forgets @index; unknown ones are fine. Control thread. */
+/* Removes @index; an unknown index is fine. Control thread. */
 void indextab_del(struct indextab *t, uint32_t index);
 
-/* The session of @index, or NULL if unknown or a handshake. Any thread. */
+/* Returns the session of @index, or NULL if it is unknown or a pending handshake. Any thread. */
 struct session *indextab_session(const struct indextab *t, uint32_t index);
 
-/* The peer of @index, handshake or session, or NULL. Control thread. */
+/* Returns the peer of @index, whether handshake or session, or NULL. Control thread. */
 struct peer *indextab_peer(const struct indextab *t, uint32_t index);
 
+/* Returns true if @index is taken. Control thread. */
 bool indextab_has(const struct indextab *t, uint32_t index);
+/* Returns the number of indices. Control thread. */
 size_t indextab_count(const struct indextab *t);
 
 #endif

@@ -51,7 +51,7 @@ void kdf_hmac(uint8_t out[static WIRE_HASH_LEN], const uint8_t key[static WIRE_H
 	wipe(inner, sizeof(inner));
 }
 
-/* T(i) = HMAC(PRK, T(i-1) || i), into @n outputs. */
+/* Computes @n outputs: T(i) = HMAC(PRK, T(i-1) || i). */
 static void hkdf(uint8_t *const out[], int n, const uint8_t ck[static WIRE_HASH_LEN],
 		 const void *input, size_t len)
 {

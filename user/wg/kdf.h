@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kdf.h - the hashes of the handshake, [W] 5.4 and [N] 4.3: HASH, MAC, HMAC, KDF1..3, all of
- * BLAKE2s. Nothing secret stays behind on the stack. Any thread.
+ * kdf.h - the hash functions of the handshake, [W] 5.4 and [N] 4.3, all built on BLAKE2s. They wipe
+ * their secrets from the stack. Any thread.
+ *
+ *   BLAKE2s ─▶ kdf_hash (HASH)
+ *           ─▶ kdf_mac  (MAC)
+ *           ─▶ kdf_hmac (HMAC) ─▶ kdf1, kdf2, kdf3 (KDF)
  */
 #ifndef WGXDP_KDF_H
 #define WGXDP_KDF_H
@@ -11,20 +15,20 @@
 
 #include "wgxdp/wire.h"
 
-/* HASH(a || b), 32 bytes. @out may be @a or @b. */
+/* Computes HASH(a || b). @out may be @a or @b. */
 void kdf_hash(uint8_t out[static WIRE_HASH_LEN], const void *a, size_t a_len, const void *b,
 	      size_t b_len);
 
-/* MAC(key, data), 16 bytes: keyed BLAKE2s; @key_len: 1..32. */
+/* Computes MAC(key, data), which is keyed BLAKE2s with 16 bytes of output. @key_len: 1..32. */
 void kdf_mac(uint8_t out[static WIRE_MAC_LEN], const void *key, size_t key_len, const void *data,
 	     size_t len);
 
-/* HMAC-BLAKE2s, RFC 2104, with a key of 32 bytes. @out may be @key. */
+/* Computes HMAC-BLAKE2s, RFC 2104. @out may be @key. */
 void kdf_hmac(uint8_t out[static WIRE_HASH_LEN], const uint8_t key[static WIRE_HASH_LEN],
 	      const void *data, size_t len);
 
-/* HKDF (RFC 5869) of @input under chaining key @ck, to one, two or three outputs of 32 bytes. Any
- * output may be @ck; @input must not overlap an output. */
+/* HKDF (RFC 5869) of @input with the chaining key @ck, with one, two or three outputs. Any output may
+ * be @ck. @input must not overlap an output. */
 void kdf1(uint8_t t1[static WIRE_HASH_LEN], const uint8_t ck[static WIRE_HASH_LEN],
 	  const void *input, size_t len);
 void kdf2(uint8_t t1[static WIRE_HASH_LEN], uint8_t t2[static WIRE_HASH_LEN],

@@ -2,13 +2,13 @@
 /*
  * keypairs.c - the sessions of a peer, [W] 6.3.
  *
- *   as initiator:   the response proves that the other side has the keys:
+ *   as initiator:   the response proves that the responder has the keys:
  *                       previous := next or else current;  current := new
  *   as responder:   only the first message under the new keys proves that our response arrived:
  *                       next := new    ... then    previous := current;  current := next
  *
- * A session that falls out of its place is forgotten at once: its index ends, and the revoked flag
- * stops a worker that still holds it. Its memory goes through retire.
+ * A session that loses its place ends at once: its index ends, and the revoked flag stops a worker
+ * that still holds it. Its memory goes through retire, always after the pointers to it are gone.
  */
 #include <errno.h>
 
@@ -16,7 +16,7 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-/* Of 2^32 at most SESSIONS_MAX = 2^20 are taken: 8 tries fail together once in 2^96 times. */
+/* At most SESSIONS_MAX = 2^20 of 2^32 indices are in use, so 8 tries all fail once in 2^96 times. */
 #define INDEX_TRIES 8
 
 int keypairs_new_index(const struct device *d, uint32_t *index)
@@ -35,7 +35,7 @@ int keypairs_new_index(const struct device *d, uint32_t *index)
 
 static struct session *session_in(_Atomic(struct session *) *place)
 {
-	return atomic_load_explicit(place, memory_order_relaxed); /* we are the only writer */
+	return atomic_load_explicit(place, memory_order_relaxed); /* only this thread writes */
 }
 
 static void set_session(_Atomic(struct session *) *place, struct session *s)
@@ -43,7 +43,7 @@ static void set_session(_Atomic(struct session *) *place, struct session *s)
 	atomic_store_explicit(place, s, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* @s has left its place. NULL is fine. */
+/* Ends @s, to which no pointer of the peer leads any more. NULL is fine. */
 static void end_session(struct device *d, struct session *s)
 {
 	if (!s)
@@ -54,9 +54,9 @@ static void end_session(struct device *d, struct session *s)
 	d->ops->retire(d->ctx, s, session_free);
 }
 
-/* The kernel's driver drops previous as well when it gets a new next. We keep it until next is
- * confirmed: after crossing initiations it is what the other side sends under, and nothing of that
- * should be lost for a round trip. The paper's bound of three sessions holds. */
+/* The kernel's driver drops previous as well when it gets a new next. We keep previous until next is
+ * confirmed, because after crossing initiations the other side still sends under it for a round trip.
+ * The paper's bound of three sessions holds. */
 static void add_next(struct device *d, struct peer *p, struct session *new)
 {
 	struct session *unconfirmed = session_in(&p->next);
@@ -70,7 +70,7 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 	struct session *next = session_in(&p->next), *current = session_in(&p->current);
 	struct session *previous = p->previous;
 
-	/* An unconfirmed next may be in use by the other side already: better kept than current. */
+	/* The other side may already send under the unconfirmed next, so keep it rather than current. */
 	p->previous = next ? next : current;
 	set_session(&p->next, NULL);
 	set_session(&p->current, new);
@@ -144,7 +144,7 @@ static uint64_t grace_end_ns(const struct session *s)
 	return s->born_ns + (REJECT_AFTER_TIME_S + INDEX_GRACE_S) * NS_PER_S;
 }
 
-/* True if @s is to go. If it stays, its end counts for the next look. */
+/* Returns true if @s is past its end and grace. Otherwise index_reap_ns becomes no later than that. */
 static bool is_past_grace(struct peer *p, const struct session *s, uint64_t now_ns)
 {
 	if (!s)

@@ -11,7 +11,8 @@
  *   psk     MixKeyAndHash(psk)               mix_psk()
  *
  * All of them work on a struct symmetric on the caller's stack. It is copied to the handshake only
- * when a message is done with, so that a forged one changes nothing, and wiped at the one exit.
+ * when the whole message has authenticated, so that a forged one changes nothing. It is wiped at the
+ * one exit.
  */
 #include "wg/noise.h"
 
@@ -28,13 +29,13 @@
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-#define TAI64_EPOCH 0x400000000000000aULL /* 2^62 + the 10 s that TAI was ahead in 1970 */
-#define TAI64N_GRAIN_NS (1U << 24)	  /* just above 1 s / 60: INITIATIONS_PER_SECOND fit */
+#define TAI64_EPOCH 0x400000000000000aULL /* 2^62 + the 10 s by which TAI was ahead in 1970 */
+#define TAI64N_GRAIN_NS (1U << 24)	  /* 1 s / 59.6 */
 
 _Static_assert(NS_PER_S / TAI64N_GRAIN_NS > INITIATIONS_PER_SECOND,
-	       "stamps of a peer within its rate differ");
+	       "two initiations that respect the rate limit have different timestamps");
 
-/* [N] 5.2: chaining key, hash, and the key of the cipher, whose nonce is always 0 here. */
+/* [N] 5.2: chaining key, hash and cipher key. The nonce is always 0 in this pattern. */
 struct symmetric {
 	uint8_t chaining_key[WIRE_HASH_LEN];
 	uint8_t hash[WIRE_HASH_LEN];
@@ -46,7 +47,7 @@ static void mix_hash(struct symmetric *s, const void *data, size_t len)
 	kdf_hash(s->hash, s->hash, WIRE_HASH_LEN, data, len);
 }
 
-/* <- s, before the first message. */
+/* The pre-message "<- s". */
 static void symmetric_begin(struct symmetric *s, const uint8_t responder[static WIRE_KEY_LEN])
 {
 	kdf_hash(s->chaining_key, CONSTRUCTION, sizeof(CONSTRUCTION) - 1, NULL, 0);
@@ -110,7 +111,7 @@ static void encrypt_and_hash(struct symmetric *s, uint8_t *dst, const void *src,
 	mix_hash(s, dst, len + WIRE_TAG_LEN);
 }
 
-/* @src: @len bytes, tag included. */
+/* @src has @len bytes, the tag included; @dst gets the plaintext. */
 static MUST_CHECK bool decrypt_and_hash(struct symmetric *s, uint8_t *dst, const uint8_t *src,
 					size_t len)
 {
@@ -141,8 +142,7 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN])
 {
 	memmove(r->public, public, WIRE_KEY_LEN);
-	/* Without a key of ours there is no product: the zeros that stand for it, clamped, would
-	 * be a private key that everybody knows. */
+	/* An unset private key is all zeros. Clamped, that would be a private key known to everybody. */
 	if (!id->set || !x25519(r->static_static, id->private, r->public))
 		wipe(r->static_static, WIRE_KEY_LEN);
 }
@@ -248,7 +248,7 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 			      sizeof(msg->encrypted_timestamp)))
 		goto out;
 
-	/* TAI64N is big endian: later is greater, byte by byte. */
+	/* TAI64N is big endian, so memcmp() orders by time. */
 	verdict = NOISE_OLD;
 	if (memcmp(timestamp, r->latest_timestamp, WIRE_TIMESTAMP_LEN) <= 0)
 		goto out;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* peer.c - see peer.h. */
 #include "wg/peer.h"
 
 #include <stdlib.h>

@@ -2,13 +2,16 @@
 /*
  * peer.h - one peer: its keys, sessions, endpoint, prefixes, counters.
  *
- * Life: peer_new() by the control thread -> entered in the device -> removed: unreachable from
- * trie and index table, then retired through device_ops, freed when no worker can hold it.
+ *   peer_new ─▶ entered in the device ─▶ unpublished: no trie, index or key leads to it
+ *                                        ─▶ retired by device_ops ─▶ peer_free, when no worker holds it
  *
- * Sessions, [W] 6.3, newest last:   previous -> current -> next
- *   next     made by us as responder; nothing proves yet that the other side has it
- *   current  used for sending
- *   previous still opens what was under way
+ * Only the control thread adds and removes peers. The sessions of a peer, [W] 6.3:
+ *
+ *   previous ◀── current ◀── next      each session moves to the left
+ *
+ *   next      made by us as responder; nothing proves yet that the initiator has its keys
+ *   current   used to send
+ *   previous  still opens messages that were under way when current replaced it
  */
 #ifndef WGXDP_PEER_H
 #define WGXDP_PEER_H
@@ -27,56 +30,60 @@
 
 #define PEER_NAME_LEN 32
 
-struct encap; /* io/encap.h: outer headers, resolved; opaque here */
+struct encap; /* resolved outer headers, io/encap.h; opaque here */
 
 struct peer {
-	/* hot: read by workers, published by the control thread */
+	/* hot: workers read these; the control thread publishes the pointers */
 	_Atomic(struct session *) current;
 	_Atomic(struct session *) next; /* workers only compare it with the session that opened */
 	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or no route to it */
-	uint64_t serial;		     /* never that of another peer of the device */
-	uint32_t slot;			     /* 0..PEERS_MAX-1, the key of the BPF maps */
+	uint64_t serial;		     /* unique among all peers that the device ever had */
+	uint32_t slot;			     /* 0..PEERS_MAX-1; the key of the BPF maps; reused */
 	struct timers timers;
 	struct stage stage;
-	_Atomic uint64_t rx_bytes, rx_packets; /* authenticated: UDP payload, handshakes included */
+	_Atomic uint64_t rx_bytes,
+		rx_packets; /* UDP payload of authenticated messages of all types */
 	_Atomic uint64_t tx_bytes, tx_packets;
-	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket (conntrack) */
-	_Atomic uint64_t wanted_ns;   /* workers: when a handshake was last asked for */
-	_Atomic uint64_t moved_ns;    /* workers: when it was last said that the peer moved, */
-	_Atomic uint32_t roam_count;  /* how often so far, */
-	atomic_flag roaming_lock;     /* and, under this lock, */
-	struct endpoint moved_to;     /* where to; see path/roaming.h */
+	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket, for conntrack */
+	_Atomic uint64_t wanted_ns;   /* when a worker last asked for a handshake */
+	/* Roaming as workers tell it to each other, see path/roaming.h. */
+	_Atomic uint64_t moved_ns;   /* when a worker last reported that the peer has moved */
+	_Atomic uint32_t roam_count; /* number of reports so far */
+	atomic_flag roaming_lock;    /* covers moved_to */
+	struct endpoint moved_to;    /* the newest endpoint that was reported */
 
 	/* cold: control thread only */
 	struct noise_remote remote;
 	struct noise_handshake handshake;
 	struct cookie_maker cookie;
 	struct session *previous;
-	struct endpoint endpoint; /* AF_UNSPEC = none */
+	struct endpoint endpoint; /* AF_UNSPEC = not known */
 	struct allowedips_list allowed;
-	struct allowedips_list leaving;	      /* being replaced: still in force, see device.h */
+	struct allowedips_list leaving;	      /* still in force until device_peer_replace_end() */
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
-	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; flood guard, [W] 5.1 */
-	uint64_t last_tai64n_unix_ns;	      /* of the newest initiation sent to it */
-	uint64_t counted_packets; /* rx_packets + tx_packets when last told to the map peer_auth */
-	char name[PEER_NAME_LEN]; /* from "# Name ="; "" = none */
-	struct peer *list_next, *list_prev; /* device order: as added */
+	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; limits the rate, [W] 5.1 */
+	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
+	uint64_t counted_packets; /* rx_packets + tx_packets when the map peer_auth was last updated */
+	char name[PEER_NAME_LEN];	    /* from "# Name ="; "" = none */
+	struct peer *list_next, *list_prev; /* order of addition */
 	struct peer *hash_next;
-	uint64_t deadline_ns; /* heap.h; TIMERS_NEVER = not in it */
-	uint32_t heap_at;
+	uint64_t deadline_ns; /* key in device->deadlines; TIMERS_NEVER = not in the heap */
+	uint32_t heap_at;     /* index in the heap */
 };
 
-/* A peer with its public key set; no slot yet. NULL when out of memory. */
+/* Makes a peer with the public key; it has no slot yet. The caller owns it. Returns NULL when out of
+ * memory. */
 struct peer *peer_new(const struct noise_identity *id, const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Wipes and frees, with its sessions and staged packets; a retire callback. NULL is fine. */
+/* Wipes and frees a peer, its sessions and its staged packets. NULL is fine. The argument is void *
+ * so that the function can be given to retire. */
 void peer_free(void *peer);
 
-/* The session to send under, or NULL. A next one counts from the moment in which a message opened
- * under it: the answer to that message must not leave under the one before, which the other side
- * may have lost. The control thread makes it current a moment later. Sequentially consistent, as
- * the stage's count is: of a packet pushed and a session published at once, one sees the other.
- * Any thread. */
+/* Returns the session to send under, or NULL. That is peer->next as soon as a worker has opened a
+ * message under it, because the other side may have lost the keys of current; the control thread makes
+ * next current a moment later. The loads are sequentially consistent, as those of stage->count are: if
+ * a packet is staged while a session is published, at least one of both threads sees the other's
+ * change. Any thread. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);
@@ -86,9 +93,10 @@ static inline struct session *peer_session(const struct peer *p)
 	return atomic_load_explicit(&p->current, memory_order_seq_cst);
 }
 
-/* Data path: an authenticated data message of @bytes UDP payload went out or came in.
- * Both are called once per run of messages of one peer in a batch: @packets of them, of which some
- * carried data if @data. Return true when the control thread should look at the timers. */
+/* Count @packets messages of one peer with @bytes of UDP payload in all, and update its timers. @data:
+ * at least one of the messages carried a packet. Received messages must have authenticated. Workers
+ * call this once per peer and batch. Return true if the control thread must check the timers, see
+ * timers_sent(). Any thread. */
 bool peer_sent(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 bool peer_received(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 

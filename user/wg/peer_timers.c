@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_timers.c - what keeps a peer's sessions alive and fresh: keepalives, deadlines, workers' notes. */
+/*
+ * peer_timers.c - what is done when a timer of a peer expires. timers.h decides when:
+ *
+ *   heap of deadlines ─▶ peer_timers_run ─▶ timers_due ─▶ wipe, retry, give up, keepalive
+ *                              │                            │
+ *                              ▼                            ▼
+ *                     peer_timers_schedule          handshake_*, keypairs_*
+ */
 #include <endian.h>
 #include <string.h>
 
@@ -31,7 +38,7 @@ bool peer_timers_flush(struct device *d, struct peer *p)
 	return true;
 }
 
-/* A data message of nothing but a tag, [W] 6.5. False if @s is used up. */
+/* Sends a data message without a packet, [W] 6.5. Returns false if @s has no counter left. */
 static bool send_empty(struct device *d, struct peer *p, struct session *s, uint64_t now_ns)
 {
 	struct {
@@ -74,9 +81,10 @@ void peer_timers_handshake_done(struct device *d, struct peer *p)
 	d->ops->peer_changed(d->ctx, p, false);
 }
 
-/* From now on the next packet asks for a handshake, however short a time ago another one did: that
- * handshake is no more. Sequentially consistent, as the stage's count is: a packet that comes just now
- * sees this, or is seen by who looks at the stage next. */
+/* Lets the next packet ask for a handshake, however recently another one did, because that handshake
+ * was dropped. The store is sequentially consistent, as stage->count is. So a worker that stages a
+ * packet at the same time sees the store, or the control thread's next look at the stage sees the
+ * packet. */
 static void clear_wanted(struct peer *p)
 {
 	atomic_store_explicit(&p->wanted_ns, 0, memory_order_seq_cst);
@@ -108,7 +116,7 @@ void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 	peer_timers_schedule(d, p, now_ns);
 }
 
-/* The source address that we used may be what is broken: let the route choose. */
+/* Lets the route choose the source address again, because the old one may be why no answer came. */
 static void forget_local(struct device *d, struct peer *p)
 {
 	struct endpoint before = p->endpoint;
@@ -122,7 +130,7 @@ static void retry_initiation(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	if (!peer_timers_reachable(d, p))
 		return;
-	if (!timers_may_initiate(&p->timers, now_ns)) { /* a response of ours went out meanwhile */
+	if (!timers_may_initiate(&p->timers, now_ns)) { /* we have sent a response since */
 		timers_retry_put_off(&p->timers);
 		return;
 	}
@@ -140,7 +148,7 @@ static void give_up_handshake(struct device *d, struct peer *p)
 	d->ops->event(d->ctx, DEVICE_HANDSHAKE_GIVEN_UP, p, &p->endpoint);
 }
 
-/* Expired things go first, so that nothing below is tried with them. */
+/* Wipes expired keys first, so that nothing below uses them. */
 static void run_due(struct device *d, struct peer *p, unsigned due, uint64_t now_ns)
 {
 	if (due & TIMERS_ZERO) {

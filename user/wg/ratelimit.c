@@ -6,8 +6,8 @@
  *   newest ⇄ bucket ⇄ ... ⇄ bucket ⇄ oldest               all buckets, by last use
  *
  * A source without a bucket takes the oldest one. The hash is keyed, so that nobody can choose
- * sources that share a chain. A bucket counts time, not tokens: what has been saved up, in ns, of
- * which a token costs 1 s / rate; so there is no fraction to lose between two calls.
+ * sources that share a chain. A bucket holds saved time in ns instead of tokens, and a token costs
+ * 1 s / rate. So no fraction of a token is lost between two calls.
  */
 #include "wg/ratelimit.h"
 
@@ -21,18 +21,18 @@
 #define NONE UINT16_MAX
 
 _Static_assert(RATELIMIT_BUCKETS < NONE, "indices are 16 bits");
-_Static_assert((RATELIMIT_BUCKETS & (RATELIMIT_BUCKETS - 1)) == 0, "masked, not divided");
-_Static_assert((RATELIMIT_REMEMBERED & (RATELIMIT_REMEMBERED - 1)) == 0, "masked, not divided");
+_Static_assert((RATELIMIT_BUCKETS & (RATELIMIT_BUCKETS - 1)) == 0, "the hash is masked");
+_Static_assert((RATELIMIT_REMEMBERED & (RATELIMIT_REMEMBERED - 1)) == 0, "the hash is masked");
 
 /* The part of an address that one bucket stands for: IPv4 /32, IPv6 /64. */
 struct source {
-	uint8_t family; /* 0 in a bucket never used */
+	uint8_t family; /* 0 in a bucket that was never used */
 	uint8_t prefix[8];
 };
 
 struct bucket {
 	uint64_t saved_ns;
-	uint64_t last_ns; /* when saved_ns was true */
+	uint64_t last_ns; /* BOOTTIME at which saved_ns was computed */
 	struct source source;
 	uint16_t hash_next;
 	uint16_t newer, older;
@@ -44,10 +44,10 @@ struct ratelimit {
 	uint16_t newest, oldest;
 	uint16_t heads[RATELIMIT_BUCKETS];
 	struct bucket buckets[RATELIMIT_BUCKETS];
-	uint64_t remembered[RATELIMIT_REMEMBERED]; /* hashes */
+	uint64_t remembered[RATELIMIT_REMEMBERED]; /* hashes of accepted messages */
 };
 
-_Static_assert(crypto_shorthash_KEYBYTES == 16, "ratelimit_new() takes such a secret");
+_Static_assert(crypto_shorthash_KEYBYTES == 16, "the type of ratelimit_new()");
 
 struct ratelimit *ratelimit_new(uint32_t per_s, uint32_t burst, const uint8_t secret[static 16])
 {
@@ -86,7 +86,7 @@ static struct source source_of(const struct endpoint *e)
 	return s;
 }
 
-/* Where the chain of @s begins. */
+/* Returns the head of the hash chain of @s. */
 static uint16_t *head_of(struct ratelimit *r, const struct source *s)
 {
 	uint64_t hash;
@@ -112,7 +112,7 @@ static void mark_newest(struct ratelimit *r, uint16_t i)
 	r->newest = i;
 }
 
-/* Takes the oldest bucket out of the chain of the source that it stood for. */
+/* Removes the oldest bucket from the hash chain of its source, and returns its index. */
 static uint16_t evict_oldest(struct ratelimit *r)
 {
 	uint16_t i = r->oldest;
@@ -127,7 +127,7 @@ static uint16_t evict_oldest(struct ratelimit *r)
 	return i;
 }
 
-/* The bucket of @s, a full one if it is new. */
+/* Returns the bucket of @s. A new bucket is full. */
 static struct bucket *bucket_of(struct ratelimit *r, const struct source *s, uint64_t now_ns)
 {
 	uint16_t *head = head_of(r, s);
@@ -162,7 +162,7 @@ bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t n
 	return true;
 }
 
-/* Keyed like that of sources: nobody can choose messages that push out a given one. */
+/* The hash is keyed, so that nobody can choose messages that overwrite the record of a given one. */
 static uint64_t mac2_hash(const struct ratelimit *r, const uint8_t mac2[static 16])
 {
 	uint64_t hash;

@@ -2,7 +2,7 @@
 /*
  * timers.c - see timers.h for the picture.
  *
- * The one subtle thing is the hand-over of a new deadline to the control thread:
+ * The only subtle point is how the control thread learns of a new deadline:
  *
  *     worker:   time := now        (A)            control:  exchange(watched, false)  (C)
  *               exchange(watched, true)  (B)                read the times            (D)
@@ -26,7 +26,7 @@ static void store_time(_Atomic uint64_t *time, uint64_t value)
 	atomic_store_explicit(time, value, memory_order_relaxed);
 }
 
-/* Sets a time that is unset. True if the control thread has to be told. */
+/* Sets @time if it is unset. Returns true if the control thread must be told. */
 static bool begin_time(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
 {
 	uint64_t unset = 0;
@@ -40,7 +40,7 @@ static bool begin_time(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns
 	return !atomic_exchange_explicit(&t->watched, true, memory_order_acq_rel);
 }
 
-/* Unsets a time, and leaves its cache line alone if it is unset. */
+/* Unsets @time. Writes only if it is set, because a write takes the cache line from other CPUs. */
 static void clear_time(_Atomic uint64_t *time)
 {
 	if (counter_read(time))
@@ -127,7 +127,7 @@ static uint64_t persistent_at(const struct timers *t)
 	return last ? last + t->persistent_s * NS_PER_S : 0;
 }
 
-/* Has the deadline of the control thread's own come? It is disarmed then. */
+/* Returns true, and clears *@at, if that deadline of the control thread has passed. */
 static bool take_deadline(uint64_t *at, uint64_t now_ns)
 {
 	if (!*at || now_ns < *at)
@@ -136,8 +136,8 @@ static bool take_deadline(uint64_t *at, uint64_t now_ns)
 	return true;
 }
 
-/* Has @span passed since @time? Then it is unset, but not if a worker was quicker and it is a new
- * time already: that one has its own deadline. */
+/* Returns true, and unsets @time, if @span has passed since @time. If a worker has stored a new time
+ * meanwhile, the function returns false, because the new time has a deadline of its own. */
 static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 {
 	uint64_t since = counter_read(time);
@@ -147,7 +147,7 @@ static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 						       memory_order_relaxed);
 }
 
-/* [W] 6.4: tries go on for REKEY_ATTEMPT_TIME_S since data last asked for a session. */
+/* [W] 6.4: retries go on for REKEY_ATTEMPT_TIME_S after a packet last asked for a session. */
 static unsigned retry_due(struct timers *t, uint64_t now_ns)
 {
 	if (!take_deadline(&t->retry_at_ns, now_ns))
@@ -185,7 +185,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* @at, or @since + @span, with 0 for none. */
+/* Returns @since + @span, or TIMERS_NEVER if @since is 0. */
 static uint64_t deadline_after(uint64_t since, uint64_t span)
 {
 	return since ? since + span : TIMERS_NEVER;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.h - the timer state machine of one peer, [W] 6. It has no clock: every call is given
- * BOOTTIME in ns, and timers_next() says when it wants to be called again.
+ * timers.h - the timer state machine of one peer, [W] 6. It has no clock: each call gets BOOTTIME in
+ * ns, and timers_next() returns the time at which timers_due() must be called next.
  *
- * Workers only store three times (relaxed atomics); the control thread derives all deadlines from
- * them when it looks. So a data packet never arms or cancels anything, and a worker needs to wake
- * the control thread once at most per look (@watched), not per packet:
+ * Workers only store three times (relaxed atomics), and the control thread derives all deadlines from
+ * them. So a data packet never arms or cancels a timer. A worker wakes the control thread at most once
+ * for each time that the control thread has checked the timers (@watched), not for each packet:
  *
  *   unanswered_since  first data sent since we last heard the peer   -> +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent         -> +10 s passive keepalive
  *   last_traffic      newest authenticated packet either way         -> +interval persistent keepalive
  *
- *      worker: time := now; if !exchange(watched, true) note NOTE_WATCH to control
- *      control: watched := false, then look, then (re)schedule; a store in between notes again
+ *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
+ *      control:  watched := false, then read the times, then schedule the peer;
+ *                a worker that stores a time in between sends another note
  */
 #ifndef WGXDP_TIMERS_H
 #define WGXDP_TIMERS_H
@@ -28,58 +29,66 @@ struct timers {
 	_Atomic uint64_t unanswered_since_ns; /* 0 = none */
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
-	_Atomic bool watched; /* the control thread knows that there is a deadline */
+	_Atomic bool watched; /* the control thread has a deadline for the times above, or is told */
 	/* control thread only */
-	uint64_t retry_at_ns;	     /* an initiation is sent then; 0 = no handshake under way */
+	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake under way */
 	uint64_t attempt_began_ns;   /* first initiation, or newest packet that asked for one */
 	uint64_t last_initiation_ns; /* when we last sent an initiation or response; 0 = never */
-	uint64_t jitter_ns;	     /* as drawn for the last initiation */
-	uint64_t zero_at_ns;	     /* all keys are wiped then; 0 = nothing to wipe */
-	uint64_t index_reap_ns;	     /* the next expired session is forgotten then; 0 = none */
+	uint64_t jitter_ns;	     /* random delay drawn for the last initiation */
+	uint64_t zero_at_ns;	     /* when all keys are wiped; 0 = nothing to wipe */
+	uint64_t index_reap_ns;	     /* when the next expired session is ended; 0 = none */
 	uint16_t attempts;	     /* initiations sent in this attempt */
 	uint16_t persistent_s;	     /* persistent keepalive interval; 0 = off */
 };
 
-/* What is due; a set. The control thread does it and reports back by the functions below. */
+/* What is due; a set of flags. The control thread acts on it and reports what it did by the functions
+ * below. */
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
-	TIMERS_GIVE_UP = 1 << 1,       /* stop trying: purge what waits, [W] 6.4 */
+	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
 	TIMERS_NEW_HANDSHAKE = 1 << 2, /* 15 s + jitter without an answer: begin one, [W] 6.5 */
 	TIMERS_KEEPALIVE = 1 << 3,     /* passive keepalive, [W] 6.5 */
 	TIMERS_PERSISTENT = 1 << 4,    /* persistent keepalive */
 	TIMERS_ZERO = 1 << 5,	       /* wipe all keys, [W] 6.3 */
-	TIMERS_REAP = 1 << 6,	       /* forget sessions whose index is past its grace */
+	TIMERS_REAP = 1 << 6,	       /* end the sessions whose index is past its grace period */
 };
 
-/* Called by whoever sends or accepts; @data: it carried a packet, not a keepalive. Any thread.
- * Return true when the control thread should be told to look (NOTE_WATCH). Who cannot tell it, for
- * want of room, sets watched to false, so that the next packet tries again. */
+/* An authenticated message was sent or received. @data: it carried a packet and was no keepalive. Any
+ * thread. Return true if the caller must tell the control thread to check the timers (NOTE_WATCH). A
+ * caller whose ring to the control thread is full sets @watched to false instead, so that the next
+ * packet tries again. */
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns);
 bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
-/* Control thread. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. It puts off the retry, and every
- * new handshake for want of an answer until the next initiation: that a draw serves for both keeps
- * this free of randomness, and all that it is for is that two sides do not begin at once. */
-void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
-void timers_response_sent(struct timers *t, uint64_t now_ns); /* counts as an initiation of ours */
-/* Data asks for a session while an initiation is under way or not allowed yet: tries go on for the
- * full time from now, [W] 6.4, and the next is as soon as timers_may_initiate(). */
-void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
-/* A retry was due and may not be sent yet: it is, as soon as it may. The end of all tries stays. */
-void timers_retry_put_off(struct timers *t);
-void timers_session_begun(struct timers *t, uint64_t now_ns); /* keys derived: zero_at moves */
-void timers_handshake_done(struct timers *t);		      /* confirmed: retries end */
-void timers_reset(struct timers *t); /* peer new, keys wiped; keeps persistent_s */
+/* All functions from here on: control thread only. */
 
-/* May an initiation be sent now, i.e. REKEY_TIMEOUT_S after the last one? [W] 6.1. A response counts
- * too: its receiver is about to confirm a session, and must be given the time. */
+/* An initiation was sent. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS; it delays the retry, and
+ * TIMERS_NEW_HANDSHAKE until the next initiation, so that two sides do not begin at once. */
+void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
+/* A response was sent; for timers_may_initiate() it counts as an initiation. */
+void timers_response_sent(struct timers *t, uint64_t now_ns);
+/* A packet needs a session while an initiation is under way or not allowed yet. Retries go on for the
+ * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4; the next one is sent as soon as timers_may_initiate(). */
+void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
+/* A retry is due but not allowed yet: moves it to the time at which timers_may_initiate() holds. The
+ * end of the attempt stays the same. */
+void timers_retry_put_off(struct timers *t);
+/* The keys of a new session were derived: zero_at_ns moves. */
+void timers_session_begun(struct timers *t, uint64_t now_ns);
+/* The handshake is complete and confirmed: retries end. */
+void timers_handshake_done(struct timers *t);
+/* Clears everything except persistent_s; for a new peer, or when its keys were wiped. */
+void timers_reset(struct timers *t);
+
+/* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S after the last one, [W] 6.1, or after
+ * our last response, because its receiver needs that time to confirm the session. */
 bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
 
-/* Which of enum timers_due are due at @now_ns; what is returned is disarmed, so a second call
- * returns 0. */
+/* Returns the enum timers_due flags that are due at @now_ns and disarms them: a second call returns
+ * 0. */
 unsigned timers_due(struct timers *t, uint64_t now_ns);
 
-/* The earliest deadline, or TIMERS_NEVER; clears @watched first, see above. */
+/* Returns the earliest deadline, or TIMERS_NEVER. Clears @watched first, see the picture. */
 uint64_t timers_next(struct timers *t);
 
 #endif
