@@ -7,7 +7,7 @@
 
 #include "wgxdp/control.h"
 
-#define LAST_WORDS_MS 1000
+#define LAST_ANSWERS_MS 1000
 
 struct ctlserver {
 	struct server *server;
@@ -16,10 +16,10 @@ struct ctlserver {
 	struct waiting *waiting;
 };
 
-/* A connection's memory: a place among those who wait for the end. */
+/* The memory of one connection: an entry in the list of clients that wait for the end. */
 struct waiting {
 	struct waiting *next;
-	struct server_client *client; /* NULL: does not wait */
+	struct server_client *client; /* NULL: it does not wait */
 };
 
 static void answer(struct buffer *reply, json_t *object)
@@ -40,7 +40,7 @@ static json_t *set(struct ctlserver *c, const json_t *request)
 
 	if (!json_is_boolean(debug))
 		return json_pack("{s:s}", CONTROL_ERROR,
-				 "what this daemon can set is \"debug\": true or false");
+				 "this daemon can set only \"debug\": true or false");
 	return c->ops->set_debug(c->ctx, json_is_true(debug));
 }
 
@@ -124,10 +124,10 @@ void ctlserver_detached(struct ctlserver *c)
 	static const char ok[] = "{\"" CONTROL_OK "\":true}\n";
 
 	for (struct waiting *w = c->waiting, *next; w; w = next) {
-		next = w->next; /* a client that is gone takes its own away, no other */
+		next = w->next; /* server_send() may close this client, but no other */
 		server_send(w->client, ok, sizeof(ok) - 1);
 	}
-	server_flush(c->server, LAST_WORDS_MS);
+	server_flush(c->server, LAST_ANSWERS_MS);
 }
 
 void ctlserver_free(struct ctlserver *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls on the node out.
+ * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls of struct ctlserver_ops out.
  * Control thread.
  */
 #ifndef WGXDP_CTLSERVER_H
@@ -13,20 +13,20 @@
 struct ctlserver_ops {
 	/* A new object with the fields of control.h; NULL when out of memory. */
 	json_t *(*show)(void *ctx);
-	/* Debugging on or off; likewise. */
+	/* Turns debugging on or off. Returns as show(). */
 	json_t *(*set_debug)(void *ctx, bool on);
-	/* Leave. Answered by ctlserver_detached() when the teardown is done. */
+	/* Ends the daemon. ctlserver_detached() answers when the teardown is done. */
 	void (*detach)(void *ctx);
 };
 
-struct ctlserver; /* one for each node */
+struct ctlserver;
 
 /* Listens on /run/wgxdp/@interface.sock. Returns 0 or -errno with @f, as server_new(). */
 int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface,
 		  const struct ctlserver_ops *ops, void *ctx, struct fault *f);
 
-/* Says {"ok":true} to all who asked for detach, and waits up to 1 s until they took it. Call when
- * everything else is gone and before ctlserver_free(). */
+/* Sends {"ok":true} to all clients that asked for detach, and waits up to 1 s until they have taken
+ * it. Call it when everything else is torn down, before ctlserver_free(). */
 void ctlserver_detached(struct ctlserver *c);
 
 void ctlserver_free(struct ctlserver *c); /* NULL is fine */

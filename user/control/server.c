@@ -22,15 +22,15 @@
 
 #define READ_SIZE 16384
 #define OUT_ENOUGH 65536
-#define IDLE_NS (10 * NS_PER_S) /* may be put out for another after this long */
+#define IDLE_NS (10 * NS_PER_S) /* an idle client may be evicted for a new one after this long */
 #define BACKLOG 16
 
 struct server_client {
 	struct server *server;
 	struct server_client *next;
 	int fd;
-	bool eof;    /* it will say no more; what it said is still answered */
-	bool ending; /* the protocol wants it closed once out is taken */
+	bool eof;    /* the client has finished sending; its last lines are still answered */
+	bool ending; /* the protocol wants it closed once the answers are sent */
 	uint64_t active_ns;
 	struct buffer in, out;
 	char session[]; /* protocol->session_size */
@@ -68,7 +68,7 @@ static void close_client(struct server_client *c)
 	free(c);
 }
 
-/* Gives the client what it takes of out. 0, or -errno: it is gone. */
+/* Sends as much of out as the client takes. 0, or -errno: the client is gone. */
 static int write_out(struct server_client *c)
 {
 	while (buffer_len(&c->out)) {
@@ -90,13 +90,13 @@ static bool has_line(const struct server_client *c)
 	return buffer_len(&c->in) && memchr(c->in.data + c->in.at, '\n', buffer_len(&c->in));
 }
 
-/* Takes no more from it for now. */
+/* True: read nothing more from this client for now. */
 static bool is_full(const struct server_client *c)
 {
 	return buffer_len(&c->out) >= OUT_ENOUGH;
 }
 
-/* Hands whole lines to the protocol while their answers are taken. 0, or -errno: to be closed. */
+/* Hands whole lines to the protocol while the client takes the answers. 0, or -errno: close it. */
 static int read_lines(struct server_client *c)
 {
 	const struct server_config *config = &c->server->config;
@@ -134,7 +134,7 @@ static int read_in(struct server_client *c)
 	return 0;
 }
 
-/* Moves on what can be moved and says what to wait for; closes a client that is done. */
+/* Reads and sends what is possible now, then waits for what is not. Closes a client that is done. */
 static void serve(struct server_client *c, bool readable)
 {
 	int err = 0;
@@ -160,22 +160,22 @@ static void on_client(void *ctx, int fd, uint32_t events)
 	struct server_client *c = ctx;
 
 	(void)fd;
-	/* Not for EPOLLHUP alone: there may be lines to read before the end. */
+	/* EPOLLHUP alone does not close the client, because lines may still be unread. */
 	if ((events & EPOLLERR) || ((events & EPOLLHUP) && c->ending))
 		close_client(c);
 	else
 		serve(c, events & (EPOLLIN | EPOLLHUP));
 }
 
-/* Would @a rather go than @b? One that has its answers loses nothing by it. */
-static bool goes_before(const struct server_client *a, const struct server_client *b)
+/* Should @a be evicted rather than @b? A client that has all its answers loses nothing. */
+static bool evict_before(const struct server_client *a, const struct server_client *b)
 {
 	bool done_a = !buffer_len(&a->out), done_b = !buffer_len(&b->out);
 
 	return done_a != done_b ? done_a : a->active_ns < b->active_ns;
 }
 
-/* Makes room for one more client. False: all are busy. */
+/* Makes room for one more client. False: all clients are active. */
 static bool evict(struct server *s)
 {
 	uint64_t now_ns = loop_now_ns();
@@ -184,7 +184,7 @@ static bool evict(struct server *s)
 	if (s->client_count < SERVER_CLIENTS_MAX)
 		return true;
 	for (struct server_client *c = s->clients; c; c = c->next)
-		if (now_ns - c->active_ns >= IDLE_NS && (!victim || goes_before(c, victim)))
+		if (now_ns - c->active_ns >= IDLE_NS && (!victim || evict_before(c, victim)))
 			victim = c;
 	if (!victim)
 		return false;
@@ -256,7 +256,7 @@ static void parent_of(const struct server *s, char directory[static sizeof(s->pa
 	*strrchr(directory, '/') = '\0';
 }
 
-/* Makes the directory and refuses one that others could play with. */
+/* Creates the directory. Refuses one that another user could change. */
 static int make_directory(const struct server *s, struct fault *f)
 {
 	char directory[sizeof(s->path)];
@@ -264,7 +264,7 @@ static int make_directory(const struct server *s, struct fault *f)
 
 	parent_of(s, directory);
 	if (mkdir(directory, s->config.directory_mode) == 0) {
-		if (chmod(directory, s->config.directory_mode) != 0) /* whatever the umask is */
+		if (chmod(directory, s->config.directory_mode) != 0) /* mkdir() obeyed the umask */
 			return fault(f, -errno, "%s: %s", directory, strerror(errno));
 	} else if (errno != EEXIST) {
 		return fault(f, -errno, "%s: %s; wgxdp needs to run as root", directory,
@@ -280,7 +280,7 @@ static int make_directory(const struct server *s, struct fault *f)
 	return 0;
 }
 
-/* Does somebody answer at the socket file? */
+/* Does a process listen at the socket file? */
 static bool is_answered(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -288,7 +288,7 @@ static bool is_answered(const struct sockaddr_un *address)
 
 	if (fd < 0)
 		return true;
-	/* EAGAIN: its backlog is full, so it lives. */
+	/* EAGAIN: the backlog is full, so the listener is alive. */
 	answered = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
 		   errno == EAGAIN;
 	close(fd);
@@ -304,7 +304,7 @@ static int bind_socket(struct server *s, struct fault *f)
 		return err;
 	memcpy(address.sun_path, s->path, sizeof(address.sun_path));
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Linux takes the file's mode from the socket, so it is never open to others. */
+	/* Linux copies the socket's mode to the file, so no other user can ever connect. */
 	if (s->fd < 0 || fchmod(s->fd, 0600) != 0)
 		return fault(f, -errno, "%s: %s", s->path, strerror(errno));
 	if (bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
@@ -322,7 +322,7 @@ static int bind_socket(struct server *s, struct fault *f)
 	return fault(f, -errno, "%s: %s", s->path, strerror(errno));
 }
 
-/* Notices that the file goes: that is how wg-quick and people end a userspace implementation. */
+/* Watches for the deletion of the file: wg-quick and people end a userspace implementation that way. */
 static int watch_file(struct server *s)
 {
 	char directory[sizeof(s->path)];

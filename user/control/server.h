@@ -4,9 +4,9 @@
  *
  *   connect ─▶ open ─▶ line, line, ... ─▶ appended replies are sent as the client takes them ─▶ close
  *
- * Nothing a client does blocks the thread: sockets are non-blocking, a line is bounded, and while
- * a client does not take its answer no further line of its is read. A client that is idle is put
- * out when another one wants its place.
+ * No client can block the thread: sockets are non-blocking, a line is bounded, and no further line of
+ * a client is read while it does not take its answers. An idle client is evicted when a new one
+ * needs its place.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H
@@ -24,12 +24,12 @@ struct server;
 struct server_client;
 
 struct server_protocol {
-	size_t line_max;     /* bytes of a line without its newline; a longer one closes */
+	size_t line_max; /* bytes of a line without its newline; a longer line closes the connection */
 	size_t session_size; /* bytes of zeroed memory for each connection, at least 1 */
 	/* A connection begins; 0 or -errno (it is closed). May be NULL. */
 	int (*open)(void *ctx, void *session);
-	/* A line has come, its newline replaced by NUL. What is appended to @reply is sent. Returns
-	 * 0, or -errno: what is in @reply is still sent, then the connection is closed. */
+	/* Handles one line, whose newline is replaced by NUL. What is appended to @reply is sent.
+	 * Returns 0, or -errno: @reply is still sent, then the connection is closed. */
 	int (*line)(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		    struct buffer *reply);
 	/* The connection is over. May be NULL. Its memory is wiped. */
@@ -39,25 +39,25 @@ struct server_protocol {
 struct server_config {
 	struct loop *loop;
 	const char *path;      /* absolute; at most 107 bytes */
-	mode_t directory_mode; /* of the last directory, made when it is missing */
+	mode_t directory_mode; /* of the last directory, which is created if it is missing */
 	int inherited_fd;      /* a listening socket bound to @path, or -1 */
 	const struct server_protocol *protocol;
 	void *ctx; /* for protocol and deleted */
-	/* The socket file is gone or is another's; called once from the loop. May be NULL. */
+	/* The socket file was deleted or replaced; called once, from the loop. May be NULL. */
 	void (*deleted)(void *ctx);
 };
 
-/* Listens. A socket file nobody answers at is replaced. Returns 0 or -errno with @f: -EADDRINUSE
- * (somebody answers there), -EACCES, -ENAMETOOLONG. */
+/* Listens. Replaces a stale socket file. Returns 0 or -errno with @f: -EADDRINUSE (another process
+ * listens there), -EACCES, -ENAMETOOLONG. */
 int server_new(struct server **s, const struct server_config *config, struct fault *f);
 
-/* Closes all connections and, when it is still ours, unlinks the socket file. NULL is fine. */
+/* Closes all connections, and unlinks the socket file if it is still ours. NULL is fine. */
 void server_free(struct server *s);
 
-/* Sends @n bytes to a client outside of its line callback; not after close was called for it. */
+/* Sends @n bytes to a client outside of its line callback. Not allowed after its close callback. */
 void server_send(struct server_client *client, const void *data, size_t n);
 
-/* Waits up to @timeout_ms until all answers have been taken: for the last words of a daemon. */
+/* Waits up to @timeout_ms until the clients have taken all answers, for the end of the daemon. */
 void server_flush(struct server *s, unsigned timeout_ms);
 
 #endif

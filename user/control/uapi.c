@@ -30,7 +30,7 @@ static bool is_true(const char *value)
 	return strcmp(value, "true") == 0;
 }
 
-/* The peer that lines are for, or NULL when they are to have no effect. */
+/* The peer that the lines are for, or NULL if the lines have no effect. */
 static struct peer *current_peer(const struct uapi_session *s)
 {
 	return s->skip ? NULL : device_find(s->uapi->device, s->peer_key);
@@ -75,7 +75,7 @@ static int replace_peers(struct uapi_session *s, const char *value)
 	return 0;
 }
 
-/* The lines of the peer are over, by whatever end. */
+/* The lines of the peer end: by another peer, a blank line, or the end of the connection. */
 static void end_peer(struct uapi_session *s)
 {
 	struct peer *peer = s->replaces ? device_find(s->uapi->device, s->peer_key) : NULL;
@@ -85,7 +85,7 @@ static void end_peer(struct uapi_session *s)
 	s->replaces = false;
 }
 
-/* Begins a peer's lines; the peer is made if it is not there. */
+/* Begins the lines of a peer, which is created if it does not exist. */
 static int public_key(struct uapi_session *s, const char *value)
 {
 	uint8_t key[WIRE_KEY_LEN];
@@ -103,7 +103,7 @@ static int public_key(struct uapi_session *s, const char *value)
 	err = device_peer_add(s->uapi->device, key, &peer);
 	s->fresh = !err;
 	s->skip = err;
-	return err == -EADDRINUSE ? 0 : err; /* our own key: read and forget its lines */
+	return err == -EADDRINUSE ? 0 : err; /* the device's own key: its lines have no effect */
 }
 
 /* Peer --------------------------------------------------------------------------------------- */
@@ -120,7 +120,7 @@ static int remove_peer(struct uapi_session *s, const char *value)
 	return 0;
 }
 
-/* A peer that public_key= had to make was not meant to be made. */
+/* public_key= has created the peer, but only an existing one was meant: removes it again. */
 static int update_only(struct uapi_session *s, const char *value)
 {
 	if (!is_true(value))
@@ -313,7 +313,7 @@ static int begin(struct uapi_session *s, const char *line)
 
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply)
 {
-	if (strlen(line) != len) /* a NUL within */
+	if (strlen(line) != len) /* it contains a NUL */
 		return -EPROTO;
 	if (s->operation == UAPI_NONE)
 		return begin(s, line);

@@ -64,7 +64,7 @@ struct undo {
 	FILE *record;
 };
 
-/* In the calling thread's namespace. */
+/* Works in the network namespace of the calling thread. */
 static int undo(void *ctx)
 {
 	const struct undo *u = ctx;
@@ -101,7 +101,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	uint64_t ns;
 	int fd;
 
-	if (fstat(lock_fd, &s) || !s.st_size) /* its owner, if any, cleaned up */
+	if (fstat(lock_fd, &s) || !s.st_size) /* the last owner cleaned up itself */
 		return;
 	fd = dup(lock_fd);
 	u.record = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -114,7 +114,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	if (!ns || ns == netns_of_process("self")) {
 		undo(&u);
 	} else {
-		fd = netns_open(ns); /* else it went, and what was in it */
+		fd = netns_open(ns); /* fails if the namespace is gone, and everything in it */
 		if (fd >= 0) {
 			netns_call(fd, undo, &u);
 			close(fd);

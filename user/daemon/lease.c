@@ -12,11 +12,11 @@
 #include "dataplane/options.h"
 #include "util/log.h"
 
-/* One message is one datagram of a SOCK_SEQPACKET pair: nothing to split or join. */
+/* The pair is SOCK_SEQPACKET, so each message is one datagram. */
 #define MESSAGE_MAX (sizeof(struct fault) + 16)
 
-/* Closes what the caller had open, but for stdio and @keep (-1 = none): a daemon that held a lock's
- * or a pipe's descriptor would hold up others for as long as it lives. */
+/* Closes the descriptors that the caller had open, except stdio and @keep (-1: none). A daemon that
+ * inherits the descriptor of a lock or a pipe would block its other users for as long as it lives. */
 static void close_inherited(int keep[static 3])
 {
 	unsigned from = STDERR_FILENO + 1;
@@ -39,8 +39,8 @@ static void close_inherited(int keep[static 3])
 	close_range(from, ~0U, 0);
 }
 
-/* A daemon keeps nothing of its caller's terminal. Messages stay where a journal takes them, or where
- * LOG_LEVEL asks for them; else they go to syslog. */
+/* Detaches the daemon from the caller's terminal. Messages still go to stderr if a journal reads it or
+ * if LOG_LEVEL asks for them; else they go to syslog. */
 static void leave_terminal(const struct options *options, int lease)
 {
 	const char *level = getenv("LOG_LEVEL");
@@ -62,14 +62,14 @@ static void leave_terminal(const struct options *options, int lease)
 	close(null);
 }
 
-/* Signals: the command's ----------------------------------------------------------------------- */
+/* Signals of the command ----------------------------------------------------------------------- */
 
 static const int enders[] = { SIGINT, SIGTERM, SIGHUP };
-static int guarded = -1; /* the lease that they give up */
+static int guarded = -1; /* the lease that these signals shut down */
 static volatile sig_atomic_t ender;
 
-/* The daemon sees the lease end and undoes everything; so the command's calls fail, and lease_cancel()
- * waits. Whoever does not want to wait says it twice. */
+/* The daemon sees the lease end and undoes everything. The command's calls fail, and lease_cancel()
+ * waits. A second signal ends the command at once. */
 static void give_up(int number)
 {
 	int saved = errno;
@@ -83,7 +83,7 @@ static void give_up(int number)
 	errno = saved;
 }
 
-/* Holds them back, so that none comes between the daemon's beginning and guard(). */
+/* Blocks these signals, so that none arrives between fork() and guard(). */
 static void block_enders(sigset_t *before)
 {
 	sigset_t set;
@@ -146,8 +146,7 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 	if (!options->foreground)
 		leave_terminal(options, pair[1]);
 	else
-		signal(SIGCHLD,
-		       SIG_IGN); /* the command is our child; its end is seen by the lease */
+		signal(SIGCHLD, SIG_IGN); /* the command is our child; the lease tells of its end */
 	exit(run(options, conf, pair[1]));
 }
 
@@ -180,7 +179,7 @@ int lease_commit(int fd)
 		lease_cancel(fd);
 		return err;
 	}
-	/* One that comes now is too late: it is done, and the command's status says so. */
+	/* A signal that arrives now is too late: the interface stays, and the exit status says so. */
 	ender = 0;
 	unguard(SIG_IGN);
 	close(fd);
@@ -204,7 +203,7 @@ void lease_cancel(int fd)
 
 static void tell(int fd, const char *message)
 {
-	/* If the command has gone, reading the lease says so. */
+	/* An error means that the command has ended; reading the lease reports that. */
 	if (fd >= 0 && send(fd, message, strlen(message), MSG_NOSIGNAL) < 0)
 		return;
 }
@@ -230,7 +229,8 @@ int lease_read(int fd)
 	char message[MESSAGE_MAX];
 	ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 
-	/* Said once if the command closed with something of ours unread; what it sent is behind that. */
+	/* ECONNRESET is reported once if the command closed the lease with a message of ours unread. What
+	 * the command sent comes after it. */
 	if (n < 0 && errno == ECONNRESET)
 		n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 	if (n == 6 && !memcmp(message, "commit", 6))

@@ -36,8 +36,8 @@ static void read_pid(int fd, char pid[static PID_LEN])
 	pid[strspn(pid, "0123456789")] = '\0';
 }
 
-/* Was it killed, and is not gone yet? What it holds is closed only at its very end. See proc(5): the
- * process's state, flags, and the signals that wait for it. */
+/* Has the process been killed without having ended yet? The kernel closes its descriptors last. See
+ * proc(5): the state, the flags and the pending signals of the process. */
 static bool is_dying(const char *pid)
 {
 	char path[32 + PID_LEN], line[512] = "", state;
@@ -61,7 +61,7 @@ static bool is_dying(const char *pid)
 	       waiting & 1ULL << (SIGKILL - 1);
 }
 
-/* Takes the lock; waits for an owner who is dying. */
+/* Takes the lock. Waits for an owner that is dying. */
 static int take_lock(int fd, char pid[static PID_LEN])
 {
 	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += POLL_MS) {
@@ -129,7 +129,7 @@ void name_lock_release(const char *interface, int lock_fd)
 	if (lock_fd < 0)
 		return;
 	lock_path(path, interface);
-	unlink(path); /* before the lock goes: who takes it next makes a file of its own */
+	unlink(path); /* while we hold the lock: the next owner creates a new file */
 	close(lock_fd);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * name_lock.h - the name of an interface belongs to one daemon of the host, whatever namespace it is
- * in: to who holds the lock on /run/wgxdp/<interface>.lock. The file holds its pid, for people; the
- * lock goes with the process, so a dead owner needs no cleaning up here.
+ * name_lock.h - one daemon of the host owns the name of an interface, whatever namespace it is in: the
+ * daemon that holds the lock on /run/wgxdp/<interface>.lock. The file holds its pid, for people. The
+ * kernel releases the lock when the process ends, so a dead owner leaves no lock behind.
  */
 #ifndef WGXDP_NAME_LOCK_H
 #define WGXDP_NAME_LOCK_H
@@ -11,13 +11,14 @@
 
 #include "util/fault.h"
 
-/* Takes the name. 0 and *@lock_fd; or with @f -EBUSY (held; by whom is in the sentence), -errno. */
+/* Takes the name, and undoes what a dead owner left (crash_record.h). Returns 0 and *@lock_fd, or
+ * -errno with @f: -EBUSY (held; the sentence names the owner). */
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f);
 
-/* Gives it back; fine if @lock_fd is -1. */
+/* Releases the name; fine if @lock_fd is -1. */
 void name_lock_release(const char *interface, int lock_fd);
 
-/* Waits until nobody holds the name; true if so within @timeout_ms. */
+/* Waits until the name is free. False: @timeout_ms passed before. */
 bool name_lock_wait_free(const char *interface, unsigned timeout_ms);
 
 #endif

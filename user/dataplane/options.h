@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h - what was asked of a daemon, from the command line; plain values, no ownership.
+ * options.h - the command line of a daemon as plain values, without ownership.
  */
 #ifndef WGXDP_OPTIONS_H
 #define WGXDP_OPTIONS_H
@@ -19,18 +19,18 @@ enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
 struct options {
 	char interface[IFNAME_MAX + 1];
-	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none = chosen from the routes */
+	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none: chosen from the routes */
 	unsigned nic_count;
 	enum options_path rx, tx;
 	enum loader_mode xdp_mode;
 	enum afxdp_zc zero_copy;
-	const char *aead;	    /* NULL = auto */
-	unsigned workers;	    /* 0 = min(queues, cores, 4) */
-	int cpus[OPTIONS_CPUS_MAX]; /* worker i is pinned to the i-th; none = not pinned */
+	const char *aead;	    /* NULL: auto */
+	unsigned workers;	    /* 0: min(queues, CPUs, 4) */
+	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on the i-th; none: anywhere */
 	unsigned cpu_count;
-	uint32_t handshake_rate; /* per second and proven source */
-	bool strict;		 /* drop what is ours but unknown even when the host forwards */
-	bool chain;		 /* share the NICs with programs of others, or fail */
+	uint32_t handshake_rate; /* handshakes per second from one proven source */
+	bool strict;		 /* drop what fails a check even if the host forwards */
+	bool chain;		 /* share the NICs with XDP programs of others, or fail */
 	bool foreground;
 	bool force_clsact;   /* for tests: TC as on kernels without tcx */
 	int tun_fd, uapi_fd; /* inherited, or -1 */
