@@ -94,6 +94,18 @@ def join(a, nic_a, b, nic_b, subnet, queues=1):
     wait_until(lambda: answers(a, f"{subnet}.2"), 10, f"ping from {a.name} to {b.name}")
 
 
+def namespace_inodes():
+    return [os.stat(f"/run/netns/{ns.name}").st_ino for ns in _namespaces]
+
+
+def ancestors(pid):
+    """This process, its parent and so on: their waiting for us is no disturbance."""
+    while pid > 1:
+        yield pid
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            pid = int(file.read().rsplit(")", 1)[1].split()[1])
+
+
 def thread_napi(ns, nic):
     """Receives on the namespace's core, as a NIC's interrupt does, and not on the sender's."""
     ns.run("ethtool", "-K", nic, "gro", "on")

@@ -38,7 +38,8 @@ plot {plots}
 
 def times_better(results, case, metric, variant):
     """The ratio to the base, turned over where less is better; None without such a figure."""
-    variants = results.values.get(case, {}).get(metric, {})
+    variants = {name: results.undisturbed(case, name, values)
+                for name, values in results.values.get(case, {}).get(metric, {}).items()}
     base = results.meta["base"]
     if variant not in variants or base not in variants:
         return None

@@ -4,6 +4,8 @@
 import json
 from statistics import median
 
+from . import noise
+
 NOISY = 0.20  # a spread of the case without a tunnel above which nothing should be compared
 
 
@@ -11,7 +13,7 @@ class Results:
     """values[case][metric][variant] = one number per round."""
 
     def __init__(self, meta):
-        self.meta, self.titles, self.values = meta, {}, {}
+        self.meta, self.titles, self.values, self.disturbances = meta, {}, {}, {}
 
     def add(self, case, variant, measured):
         for metric in case.metrics:
@@ -21,10 +23,13 @@ class Results:
             title = case.metrics[metric]
             self.titles.setdefault(case.name, {})[metric] = vars(title)
 
+    def note_disturbance(self, case, variant, share):
+        """What others took of the machine during one measurement, at the last try."""
+        self.disturbances.setdefault(f"{case}, {variant}", []).append(round(share, 4))
+
     def save(self, path):
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({"meta": self.meta, "titles": self.titles, "values": self.values}, file,
-                      indent=1)
+            json.dump(vars(self), file, indent=1)
             file.write("\n")
 
     @classmethod
@@ -36,6 +41,8 @@ class Results:
                 data = json.load(file)
             if merged is None:
                 merged = cls(data["meta"])
+            for name, shares in data["disturbances"].items():
+                merged.disturbances.setdefault(name, []).extend(shares)
             for case, metrics in data["values"].items():
                 merged.titles.setdefault(case, {}).update(data["titles"][case])
                 for metric, variants in metrics.items():
@@ -47,7 +54,15 @@ class Results:
     def rows(self):
         for case, metrics in self.values.items():
             for metric, variants in metrics.items():
-                yield case, metric, self.titles[case][metric], variants
+                kept = {name: self.undisturbed(case, name, values)
+                        for name, values in variants.items()}
+                yield case, metric, self.titles[case][metric], kept
+
+    def undisturbed(self, case, variant, values):
+        """Without the rounds that others disturbed, unless they disturbed all of them."""
+        shares = self.disturbances.get(f"{case}, {variant}", [0.0] * len(values))
+        kept = [v for v, share in zip(values, shares) if share <= noise.LIMIT]
+        return kept or values
 
 
 def spread(values):
@@ -105,10 +120,17 @@ def markdown(results, base):
         yield f"| {heading(title)} | " + " | ".join(cells) + " |"
 
 
-def noise(results):
+def complaints(results):
     """What makes the run unfit for comparison, in sentences."""
+    for name, shares in results.disturbances.items():
+        rounds = sum(share > noise.LIMIT for share in shares)
+        if rounds:
+            what = "all" if rounds == len(shares) else f"{rounds} of {len(shares)}"
+            end = "none is left out" if rounds == len(shares) else "they are left out"
+            yield (f"{name}: others took up to {100 * max(shares):.0f} % of the machine in {what} "
+                   f"rounds, also when repeated; {end}")
     for _, metric, title, variants in results.rows():
         values = variants.get("bare", [])
         if metric == "rate" and len(values) > 1 and spread(values) > NOISY:
-            yield (f"{title['title']}: without a tunnel, rounds differ by ±{100 * spread(values):.0f} %; "
-                   f"the machine was too noisy to compare tunnels")
+            yield (f"{title['title']}: without a tunnel, rounds differ by "
+                   f"±{100 * spread(values):.0f} %; the machine was too noisy to compare tunnels")
