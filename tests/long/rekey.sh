@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# Sessions are renewed after 120 seconds of real time while traffic flows both ways, and not one packet
-# is lost: with wireguard-go and with ourselves, whoever began the session, by XDP and by UDP. All at once.
+# Sessions are renewed after 120 seconds of real time while traffic flows both ways, and no packet is lost:
+# with wireguard-go and with wgxdp, each side as initiator, by XDP and by UDP. All pairs run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
 
@@ -23,7 +23,7 @@ pairs=("xdp  go        a"
 	"udp  wgxdp     a")
 keys a b
 
-config() # SIDE BEGINS [ADDRESS]: only the side that begins knows the other's endpoint
+config() # SIDE INITIATOR [ADDRESS]: only the initiator knows the other's endpoint
 {
 	local other=b n=2
 	[ "$1" = a ] || { other=a n=1; }
@@ -57,10 +57,10 @@ for i in "${!pairs[@]}"; do
 	read -r path other begins <<<"${pairs[i]}"
 	what="$path, $other, $begins begins"
 	# shellcheck disable=SC2086
-	ok "$what: up" up "$i" $path $other $begins
+	ok "$what: both start" up "$i" $path $other $begins
 	address=10.99.0.2
 	[ "$begins" = a ] || address=10.99.0.1
-	is "$what: a session" "$(answers 10 "$begins$i" $address)" 10
+	is "$what: all pings are answered" "$(answers 10 "$begins$i" $address)" 10
 	first[i]=$(handshake "$i")
 	flows[i]="$ID-a$i:10.99.0.1,$ID-b$i:10.99.0.2"
 done
@@ -70,8 +70,8 @@ for i in "${!pairs[@]}"; do
 	what="$path, $other, $begins begins"
 	is "$what: $(sed -n "$((i + 2))p" "$TMP/flow" | cut -d' ' -f1,2) each way" \
 		"$(sed -n "$((i + 2))p" "$TMP/flow" | cut -d' ' -f3-)" "lost 0 0"
-	holds "$what: renewed after 120 seconds or a little more" $(($(handshake "$i") - first[i])) -ge 119
-	is "$what: it stayed on its path" "$(show "a$i" "${ID}a$i" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
+	holds "$what: the session is renewed after 120 seconds or a little more" $(($(handshake "$i") - first[i])) -ge 119
+	is "$what: the path stays the same" "$(show "a$i" "${ID}a$i" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
 done
 
 done_testing

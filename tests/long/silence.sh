@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# One datagram, and then nobody has anything to say: its receiver answers with one keepalive after ten
-# seconds, and then there is silence, instead of two sides keeping each other awake for ever. With
-# wireguard-go and with ourselves, sender and receiver, on both paths; all at once.
+# After one datagram there is no more traffic. Its receiver sends one keepalive after ten seconds, and then
+# both sides are silent; they do not answer keepalives for ever. With wireguard-go and with wgxdp, as
+# sender and as receiver, on both paths. All pairs run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
 
@@ -38,7 +38,7 @@ up() # I PATH OTHER
 	in_ns "b$i" ip link set "${ID}b$i" mtu 1420 up
 }
 
-# What the sender received and sent, in bytes of UDP payload.
+# Prints the bytes of UDP payload that the sender received and sent.
 transfer()
 {
 	local i=$1 side
@@ -54,29 +54,29 @@ all_are() # "RECEIVED SENT"
 
 for i in "${!pairs[@]}"; do
 	read -r path other sender <<<"${pairs[i]}"
-	ok "$path, $other, $sender sends: up" up "$i" "$path" "$other"
+	ok "$path, $other, $sender sends: both start" up "$i" "$path" "$other"
 done
 for i in "${!pairs[@]}"; do
 	read -r _ _ sender <<<"${pairs[i]}"
 	to=10.99.0.2
 	[ "$sender" = a ] || to=10.99.0.1
-	# Multicast and the like finds no peer: this is all that either side sends.
-	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9" # nobody listens: an ICMP error, below
+	# Multicast packets find no peer, so each side sends nothing else.
+	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9" # a closed port: an ICMP error comes back
 done
 DATA=$((16 + 48 + 16)) # 34 bytes padded to 48, and the ICMP error of 62 to 64
 ERROR=$((16 + 64 + 16))
 wait_for 5 all_are "$((92 + ERROR)) $((148 + DATA))"
 for i in "${!pairs[@]}"; do
-	is "${pairs[i]}: a handshake, the datagram and the error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA))"
+	is "${pairs[i]}: there are a handshake, the datagram and an ICMP error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA))"
 done
-# The error is the last word with data in it: the sender owes a keepalive.
-sleep 13
+# The error is the last data, so the sender of the datagram owes a keepalive.
+sleep 13 # the keepalive comes after ten seconds, and nothing may follow it
 for i in "${!pairs[@]}"; do
-	is "${pairs[i]}: a keepalive for the error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
+	is "${pairs[i]}: there is a keepalive for the error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
 done
-sleep 25
+sleep 25 # two more keepalive times without traffic
 for i in "${!pairs[@]}"; do
-	is "${pairs[i]}: and silence" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
+	is "${pairs[i]}: then there is silence" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
 done
 
 done_testing

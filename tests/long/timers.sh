@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # timeout: 900
 #
-# The timers of [W] 6 in real time, each on both paths, against wireguard-go, ourselves and a node of the
-# tests' own that goes mute when it likes; all at once, ten minutes. timers.py has a function for each.
+# The timers of [W] 6 in real time, each on both paths, with wireguard-go, with wgxdp, and with a test node
+# that can fall silent. All run at once, for ten minutes. timers.py has a function for each scenario.
 #
-#   a0 ═══ b0   a1 ═══ b1   ...   wgxdp at a; at b what the table says
+#   a0 ═══ b0   a1 ═══ b1   ...   wgxdp in a; in b the node of the table
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -13,7 +13,7 @@ need_root
 need_cmd wireguard-go wg jq ping
 need_cryptography
 
-#      scenario   path  at b    who begins
+#      scenario   path  in b    initiator
 table=("given_up   xdp  -"
 	"given_up   udp  -"
 	"unanswered xdp  -"
@@ -58,11 +58,11 @@ up() # I PATH AT-B
 running=()
 for i in "${!table[@]}"; do
 	read -r scenario path other begins <<<"${table[i]}"
-	ok "$scenario, $path, at b $other: up" up "$i" "$path" "$other"
+	ok "$scenario, $path, $other in b: both start" up "$i" "$path" "$other"
 done
 for i in "${!table[@]}"; do
 	read -r scenario path other begins <<<"${table[i]}"
-	# shellcheck disable=SC2086 # none or one
+	# shellcheck disable=SC2086 # $begins is empty or one word
 	/usr/bin/python3 tests/long/timers.py "$scenario" "$ID-a$i" "$ID-b$i" "${ID}a$i" "$TMP/" $begins \
 		>"$TMP/tap$i" 2>&1 &
 	running[i]=$!
@@ -72,7 +72,7 @@ for i in "${!table[@]}"; do
 	what="$scenario, $path"
 	[ "$other" = - ] || what+=", $other $begins"
 	wait "${running[i]}"
-	is "$what: came to its end" "$?$(grep -v "^ok \|^not ok " "$TMP/tap$i")" 0
+	is "$what: timers.py runs to its end" "$?$(grep -v "^ok \|^not ok " "$TMP/tap$i")" 0
 	while IFS= read -r line; do
 		case $line in
 		"ok "*) pass "$what: ${line#ok }" ;;

@@ -2,21 +2,21 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# Every packet that came to the tunnel, or was given to it, went on or was counted as dropped, once.
+# Every packet that reaches the tunnel, from either side, is either passed on or counted once as dropped.
 #
 #   ┌───────────── a ─────────────┐            ┌────────── b ──────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ accounting.py, a node │
 #   │ :51821  192.0.2.1       eth0 ════════ eth0 192.0.2.2  of wgpeer.py│
 #   └─────────────────────────────┘    veth    └───────────────────────┘
 #
-# First 100,000 packets, in and out, good and bad, on each combination of paths; then an instance of
-# each reason and of each kind of loss by the kernel. Those that cannot be brought about here:
+# First, 100,000 packets in and out, good and bad, cross each combination of paths. Then each drop
+# reason and each kind of loss by the kernel is caused once. These cannot be caused here:
 #
-#   oversized     the receive buffer holds the largest datagram there is
-#   tun_full      a TUN device has no bound for what is written into it
-#   tx_full       the worker reaps before it gives up, and veth never keeps a frame
+#   oversized     the receive buffer holds the largest possible datagram
+#   tun_full      a TUN device accepts any number of written packets
+#   tx_full       the worker reaps completions before it gives up, and a veth never keeps a frame
 #   tun_rx        no handler of the host refuses an IP packet
-#   loop          needs a route to change: tunnel_loop.sh
+#   loop          a route must change for it; see tunnel_loop.sh
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -38,7 +38,7 @@ up() # RX TX
 		peer lost AllowedIPs=10.99.0.4/32)
 }
 
-# The second one has a part of what the forger has.
+# A part of the forger's prefixes belongs to the second peer.
 up_nested() # PATH
 {
 	ours a "$A" --rx "$1" --tx "$1" < <(
@@ -56,26 +56,26 @@ sender() # PREFIX VERB ARGUMENT
 
 for rx in xdp udp; do
 	for tx in xdp udp; do
-		ok "rx $rx, tx $tx: up" up $rx $tx
+		ok "rx $rx, tx $tx: attach succeeds" up $rx $tx
 		sender "rx $rx, tx $tx" mixed "${PACKETS:-100000}"
 		down a "$A"
 	done
 done
 
 for path in xdp udp; do
-	ok "$path: up" up $path $path
+	ok "$path: attach succeeds" up $path $path
 	sender "$path" reasons $path
 	down a "$A"
-	clean "$path: nothing left" a "$A"
+	clean "$path: nothing is left" a "$A"
 done
 
 for path in xdp udp; do
-	ok "$path: up" up_nested $path
+	ok "$path: attach succeeds" up_nested $path
 	sender "$path" sources $path
 	down a "$A"
 done
 
-# --- what wg shows, contract 4.3 ------------------------------------------------------------------
+# --- the byte counts of `wg show` ---------------------------------------------------------------------
 
 up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER PORT
 {
@@ -91,21 +91,21 @@ inner_bytes()
 	in_ns "$1" ip -j -s link show dev "$2" | jq -r '.[0].stats64 | "\(.rx.bytes) \(.tx.bytes)"'
 }
 
-# A handshake of 148 and 92 bytes, ten pings of 84 that become 128 each way. The initiator's first
-# packet confirms, or a keepalive of 32 does.
+# A handshake takes 148 and 92 bytes. Each of ten pings has 84 bytes and becomes a message of 128. The
+# session is confirmed by the initiator's first packet, or by a keepalive of 32 bytes before it.
 for path in xdp udp; do
-	ok "$path: a up" up_pair a "$A" 1 $path b 2
-	ok "$path: b up" up_pair b "$B" 2 $path a 1
-	ok "$path: ten pings" in_ns a ping -q -c 10 -i 0.02 -W 5 10.99.0.2
+	ok "$path: attach succeeds in a" up_pair a "$A" 1 $path b 2
+	ok "$path: attach succeeds in b" up_pair b "$B" 2 $path a 1
+	ok "$path: ten pings are answered" in_ns a ping -q -c 10 -i 0.02 -W 5 10.99.0.2
 	case $(transfer a "$A") in
 	"1372 1428") keepalive=0 ;;
 	*) keepalive=32 ;;
 	esac
-	is "$path: transfer of the initiator" "$(transfer a "$A")" "1372 $((1428 + keepalive))"
-	is "$path: of the responder" "$(transfer b "$B")" "$((1428 + keepalive)) 1372"
-	is "$path: within the tunnel" "$(inner_bytes a "$A")" "840 840"
-	is "$path: and at the other end" "$(inner_bytes b "$B")" "840 840"
-	is "$path: nothing was dropped" "$(show a "$A" .dropped) $(show b "$B" .dropped)" "0 0"
+	is "$path: wg shows the bytes that the initiator received and sent" "$(transfer a "$A")" "1372 $((1428 + keepalive))"
+	is "$path: wg shows the bytes that the responder received and sent" "$(transfer b "$B")" "$((1428 + keepalive)) 1372"
+	is "$path: the initiator's interface counts the inner bytes" "$(inner_bytes a "$A")" "840 840"
+	is "$path: the responder's interface counts the inner bytes" "$(inner_bytes b "$B")" "840 840"
+	is "$path: neither side drops a packet" "$(show a "$A" .dropped) $(show b "$B" .dropped)" "0 0"
 	down a "$A"
 	down b "$B"
 done

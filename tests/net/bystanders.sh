@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# A host that is a gateway or a bridge for other people's WireGuard, on the port that wgxdp has:
-# theirs passes untouched and uncounted. Only what comes back to a masqueraded client is addressed
-# to us, and counted as passed. wgxdp's own tunnel goes on meanwhile.
+# The host is a gateway or a bridge for other people's WireGuard traffic, on the port that wgxdp uses.
+# That traffic passes unchanged and uncounted. Only the answers to a masqueraded client are addressed
+# to the host itself, and are counted as passed. Meanwhile wgxdp's own tunnel works.
 #
 #   ┌────── c ──────┐          ┌──────────── h ────────────┐          ┌────────── s ─────────┐
 #   │ client    eth0 ═════ eth1 routes, masquerades, bridges eth0 ════ eth0 server, port 51820 │
@@ -37,7 +37,7 @@ gateway_links()
 	in_ns c ip -6 route add default via 2001:db8:1::1
 }
 
-# Both anew: what is left of a session with an earlier h is for an index of nobody.
+# Restarts s with h, because messages of a session with an earlier h carry an unknown index.
 up_s()
 {
 	ours s "$S" --rx udp --tx udp < <(
@@ -61,7 +61,7 @@ counts() { show h "$H" "[(.drops | del(.no_peer)), .passes, .lost] | tojson"; }
 
 passed() { show h "$H" '.passes | add // 0'; }
 
-own_tunnel() { ok "$1: our own tunnel goes on" in_ns h ping -q -c 5 -i 0.02 -W 5 10.99.0.2; }
+own_tunnel() { ok "$1: wgxdp's own tunnel works" in_ns h ping -q -c 5 -i 0.02 -W 5 10.99.0.2; }
 
 traffic() # WHAT LINE...
 {
@@ -74,7 +74,7 @@ uncounted() # WHAT LINE...
 	own_tunnel "$1"
 	before=$(counts)
 	traffic "$@"
-	is "$1: not counted" "$(counts)" "$before"
+	is "$1: nothing of it is counted" "$(counts)" "$before"
 	own_tunnel "$1, afterwards"
 }
 
@@ -92,12 +92,12 @@ forwarding 1 1
 ROUTED=("10.1.0.2 192.0.2.2 10.1.0.2" "2001:db8:1::2 2001:db8::2 2001:db8:1::2")
 
 for rx in xdp udp; do
-	ok "a router, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	ok "a router, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx
 	uncounted "a router, rx $rx" "${ROUTED[@]}"
 	down h "$H"
 done
 
-# --- one that masquerades -------------------------------------------------------------------------
+# --- a router that masquerades -------------------------------------------------------------------------
 
 in_ns h nft -f - <<-EOR
 	table inet gateway {
@@ -109,43 +109,44 @@ in_ns h nft -f - <<-EOR
 EOR
 MASQUERADED=("10.1.0.2 192.0.2.2 192.0.2.1" "2001:db8:1::2 2001:db8::2 2001:db8::1")
 
-# Fragments are nobody's business before they are whole; the rest of what comes back is ours to judge.
+# The program passes fragments uncounted, because only a whole datagram can be judged. It counts the
+# other answers.
 masqueraded() # WHAT LINE...
 {
 	local before
 	own_tunnel "$1"
 	before=$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')
 	traffic "$@"
-	is "$1: not counted as dropped" "$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')" "$before"
-	holds "$1: counted as passed" "$(passed)" -ge $((COUNT * ($# - 1) * 9 / 10))
-	holds "$1: and once" "$(passed)" -le $((COUNT * ($# - 1)))
+	is "$1: nothing of it is counted as dropped" "$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')" "$before"
+	holds "$1: the answers are counted as passed" "$(passed)" -ge $((COUNT * ($# - 1) * 9 / 10))
+	holds "$1: they are counted once" "$(passed)" -le $((COUNT * ($# - 1)))
 	own_tunnel "$1, afterwards"
 }
 
 for rx in xdp udp; do
-	ok "masquerade, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	ok "masquerade, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx
 	masqueraded "masquerade, rx $rx" "${MASQUERADED[@]}"
 	down h "$H"
 
-	# systemd-networkd and others set it by interface
+	# systemd-networkd and others switch forwarding on for each interface.
 	forwarding 0 0
 	in_ns h sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv4.conf.eth1.forwarding=1
-	ok "forwarding by interface, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	ok "forwarding by interface, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx
 	masqueraded "forwarding by interface, rx $rx" "${MASQUERADED[0]}"
 	down h "$H"
 	forwarding 1 1
 
-	ok "--strict, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx --strict
+	ok "--strict, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx --strict
 	own_tunnel "--strict, rx $rx"
 	traffic "--strict, rx $rx" "${MASQUERADED[0]} strict"
-	holds "--strict, rx $rx: what it would pass it drops" "$(show h "$H" .dropped)" -ge \
+	holds "--strict, rx $rx: it drops what it would pass otherwise" "$(show h "$H" .dropped)" -ge \
 		$((COUNT * 9 / 10))
-	is "--strict, rx $rx: and passes nothing" "$(passed)" 0
+	is "--strict, rx $rx: it passes nothing" "$(passed)" 0
 	own_tunnel "--strict, rx $rx, afterwards"
 	down h "$H"
 done
 
-# From the first instant on, and to the last.
+# No packet is dropped while the program comes and goes.
 come_and_go() # RX
 {
 	local drops=""
@@ -164,10 +165,10 @@ for rx in xdp udp; do
 	python_tap "comes and goes, rx $rx: " bystanders.py stream "$ID-c" "$ID-s" "$TMP/gone" \
 		"${MASQUERADED[0]}"
 	wait $!
-	is "comes and goes, rx $rx: nothing dropped" "$(cat "$TMP/drops")" "{}{}{}"
+	is "comes and goes, rx $rx: nothing is dropped" "$(cat "$TMP/drops")" "{}{}{}"
 done
 
-# --- a real node behind it ------------------------------------------------------------------------
+# --- a real node behind the host ------------------------------------------------------------------------
 
 node() # NS INTERFACE SELF OTHER NUMBER OTHERS ENDPOINT?
 {
@@ -178,11 +179,11 @@ node() # NS INTERFACE SELF OTHER NUMBER OTHERS ENDPOINT?
 		in_ns "$1" ip link set "$2" up
 }
 
-ok "wireguard-go at c" node c "$CLIENT" client server 2 1 192.0.2.2:51820
-ok "wireguard-go at s" node s "$SERVER" server client 1 2
+ok "wireguard-go starts in c" node c "$CLIENT" client server 2 1 192.0.2.2:51820
+ok "wireguard-go starts in s" node s "$SERVER" server client 1 2
 for rx in xdp udp; do
-	what="wireguard-go through us, rx $rx"
-	ok "$what: up" up_h eth0,eth1 --rx $rx --tx $rx
+	what="wireguard-go through the host, rx $rx"
+	ok "$what: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx
 	own_tunnel "$what"
 	ok "$what: no ping is lost" pinged c 10.98.0.1 100
 	is "$what: nothing is dropped" "$(show h "$H" "[(.drops | del(.no_peer)), .lost] | tojson")" "[{},{}]"
@@ -197,7 +198,7 @@ done
 
 # --- a bridge -------------------------------------------------------------------------------------
 
-# The host's addresses go to the bridge, the client gets some in the server's network.
+# The host's addresses move to the bridge. The client gets addresses in the server's network.
 in_ns h nft flush ruleset
 forwarding 0 0
 for link in "h eth0" "h eth1" "c eth0"; do
@@ -218,7 +219,7 @@ wait_for 5 in_ns c ping -q -c 1 -W 1 2001:db8::2
 BRIDGED=("192.0.2.3 192.0.2.2 192.0.2.3" "2001:db8::3 2001:db8::2 2001:db8::3")
 
 for rx in xdp udp; do
-	ok "a bridge, rx $rx: up" up_h eth0,eth1 --rx $rx --tx $rx
+	ok "a bridge, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx
 	uncounted "a bridge, rx $rx" "${BRIDGED[@]}"
 	down h "$H"
 done

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# attach --chain: the NIC is shared with other XDP programs by libxdp's dispatcher, or the attach
-# fails and leaves nothing. It never goes on alone.
+# attach --chain shares the NIC with other XDP programs through libxdp's dispatcher. Where that is not
+# possible the attach fails and leaves nothing; it never takes the NIC for itself.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b
 
@@ -21,18 +21,22 @@ CONF=$(conf_a | conf "$A")
 
 attach() { in_ns a "$WGXDP" attach eth0 "$CONF" "$@"; }
 on_nic() { in_ns a ip -d -j link show dev eth0 | jq -r '.[0].xdp.prog.name // empty'; }
-# What libxdp pins for eth0, of whichever number.
-debris() { find /sys/fs/bpf/xdp -name "dispatch-$(in_ns a ip -j link show dev eth0 | jq '.[0].ifindex')-*" 2>/dev/null; }
+debris() # what libxdp has pinned for eth0
+{
+	local index
+	index=$(in_ns a ip -j link show dev eth0 | jq '.[0].ifindex')
+	find /sys/fs/bpf/xdp -name "dispatch-$index-*" 2>/dev/null
+}
 
-refuses "--chain with --rx udp" 2 '--chain.*--rx udp' attach --chain --rx udp
+refuses "--chain is refused with --rx udp" 2 '--chain.*--rx udp' attach --chain --rx udp
 refuses "--chain takes no value" 2 'takes no value' attach --chain=yes
 
-# --- a kernel that has it, or has not -------------------------------------------------------------
+# --- kernels with and without EXT programs -------------------------------------------------------------
 
 nothing() # WHAT
 {
-	clean "$1: nothing left" a "$A"
-	is "$1: nothing pinned by libxdp" "$(debris)" ""
+	clean "$1: nothing is left" a "$A"
+	is "$1: libxdp has nothing pinned" "$(debris)" ""
 }
 
 if bpftool feature probe kernel | grep -q 'program_type ext is available'; then
@@ -44,36 +48,36 @@ fi
 status=0
 attach --chain >"$TMP/chain" 2>&1 </dev/null || status=$?
 if [ $status -eq 0 ]; then
-	is "alone: it sits in a dispatcher" "$(on_nic)" xdp_dispatcher
-	ok "alone: detach" down a "$A"
+	is "alone: the program sits in a dispatcher" "$(on_nic)" xdp_dispatcher
+	ok "alone: detach succeeds" down a "$A"
 else
-	refuses "alone: refused" 1 "$WHY" attach --chain
+	refuses "alone: attach is refused" 1 "$WHY" attach --chain
 	for path in xdp udp; do
-		refuses "--tx $path: refused" 1 "$WHY" attach --chain --tx $path
+		refuses "--tx $path: attach is refused" 1 "$WHY" attach --chain --tx $path
 	done
-	refuses "--rx xdp: refused" 1 "$WHY" attach --chain --rx xdp
-	refuses "generic: refused" 1 "$WHY" attach --chain --xdp-mode generic
+	refuses "--rx xdp: attach is refused" 1 "$WHY" attach --chain --rx xdp
+	refuses "generic: attach is refused" 1 "$WHY" attach --chain --xdp-mode generic
 fi
 nothing "alone"
 
-# --- somebody's program without a dispatcher ------------------------------------------------------
+# --- another program without a dispatcher ------------------------------------------------------
 
 clang -target bpf -O2 -g -x c -c - -o "$TMP/somebody.o" <<-EOC
 	__attribute__((section("xdp"), used)) int somebody(void *c) { return 2; }
 	char gpl[] __attribute__((section("license"), used)) = "GPL";
 EOC
-ok "somebody's program" bpftool prog load "$TMP/somebody.o" "$SOMEBODY"
-ok "is on the NIC" in_ns a bpftool net attach xdpdrv pinned "$SOMEBODY" dev eth0
-refuses "beside somebody: refused" 1 'eth0: ' attach --chain
-is "somebody stays" "$(on_nic)" somebody
+ok "another program is loaded" bpftool prog load "$TMP/somebody.o" "$SOMEBODY"
+ok "the other program is on the NIC" in_ns a bpftool net attach xdpdrv pinned "$SOMEBODY" dev eth0
+refuses "beside another program: attach is refused" 1 'eth0: ' attach --chain
+is "beside another program: that program stays" "$(on_nic)" somebody
 in_ns a bpftool net detach xdpdrv dev eth0
-nothing "beside somebody"
+nothing "beside another program"
 
-# --- without --------------------------------------------------------------------------------------
+# --- without --chain --------------------------------------------------------------------------------------
 
-ok "without --chain: attach" attach
-is "by XDP" "$(on_nic)" wgxdp_ingress
-ok "without --chain: detach" down a "$A"
+ok "without --chain: attach succeeds" attach
+is "without --chain: the program is on the NIC itself" "$(on_nic)" wgxdp_ingress
+ok "without --chain: detach succeeds" down a "$A"
 nothing "without --chain"
 
 done_testing

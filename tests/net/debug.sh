@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `wgxdp set wg0 debug on|off`: the four messages of wg(4), with the peer where it is known and the
-# address where it is not; also for what died in XDP, in TC and in a worker. So many a second, and how
-# many there were besides. And where an operator finds them.
+# `wgxdp set wg0 debug on|off` prints the four messages of wg(4). They name the peer if it is known, and
+# otherwise the address, also for packets that XDP, TC or a worker dropped. A flood is limited to some
+# lines a second and a count of the others. The command says where an operator finds the lines.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
 cd "$(dirname "$0")/../.." || exit 1
-# /dev/log is to be ours: in a mount namespace of this process and its children.
+# This process makes its own /dev/log, in a mount namespace of its own.
 if [ "$(id -u)" -eq 0 ] && [ -z "${OUTSIDE-}" ]; then
 	OUTSIDE=$(readlink /proc/self/ns/mnt) exec unshare --mount --propagation slave bash "$0" "$@"
 fi
@@ -26,7 +26,7 @@ config()
 	peer b Name=bob AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
-# A /dev with what a daemon needs, and with nothing of the machine's in it.
+# Mounts a /dev that holds what a daemon needs, and nothing of the machine's.
 own_dev()
 {
 	[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 1
@@ -47,8 +47,8 @@ debug() { in_ns a "$WGXDP" set "$A" debug "$1" >"$TMP/said"; }
 
 said() { grep -cE -- "$1" "$LOG"; }
 
-# says WHAT REGEX: just one line matches it, before long
-says()
+# Within five seconds exactly one line of the log matches.
+says() # WHAT REGEX
 {
 	wait_for 5 grep -qE -- "$2" "$LOG"
 	is "$1" "$(said "$2")" 1
@@ -68,8 +68,8 @@ attach() # OPTIONS...
 	wait_for 5 grep -q ": up, port" "$LOG"
 }
 
-# Of a flood some lines are said, and how many more there were: all of them together. On a busy machine
-# it may last longer than a second.
+# For each second of a flood, the log has some lines and a count of the others. Prints these numbers,
+# whose sum is the size of the flood.
 told()
 {
 	said "Invalid initiation MAC from 192"
@@ -80,20 +80,19 @@ all_told() { [ "$(($(told | paste -sd +)))" -ge "$1" ]; } # COUNT
 
 flood() # WHAT COUNT
 {
-	sleep 1.1 # the second of what came before is over
+	sleep 1.1 # until the limiter's second with earlier messages is over
 	: >"$LOG"
 	provoke mac "$2"
 	wait_for 8 all_told "$2"
-	is "$1: those said and those not" "$(($(told | paste -sd +)))" "$2"
-	holds "$1: not all are said" "$(told | head -1)" -lt "$2"
+	is "$1: the lines and the counts add up" "$(($(told | paste -sd +)))" "$2"
+	holds "$1: not each has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# It takes a moment until the programs know that the host forwards.
+# The programs know only after a moment that the host forwards.
 passed_on()
 {
 	provoke mac
-	sleep 0.2
-	grep -q "Invalid initiation MAC from 192\.0\.2\.2:51820$" "$LOG"
+	wait_for 1 grep -q "Invalid initiation MAC from 192\.0\.2\.2:51820$" "$LOG"
 }
 
 on_path() # PATH HOOK
@@ -104,41 +103,41 @@ on_path() # PATH HOOK
 	provoke mac
 	provoke stranger
 	wait_for 5 died bad_handshake 1
-	is "$path, off: nothing is said" "$(cat "$LOG")" ""
-	is "$path, off: but counted" "$(dropped bad_mac1) $(dropped bad_handshake)" "1 1"
-	ok "$path: set debug on" debug on
-	ok "... says where to look" \
+	is "$path, off: nothing is logged" "$(cat "$LOG")" ""
+	is "$path, off: the drops are counted" "$(dropped bad_mac1) $(dropped bad_handshake)" "1 1"
+	ok "$path: set debug on succeeds" debug on
+	ok "$path: the command says where to look" \
 		grep -qE "^$A: debugging is on; see the standard error of process [0-9]+: $LOG\$" "$TMP/said"
-	is "... and show knows" "$(show a "$A" .debug)" true
+	is "$path: show says that debugging is on" "$(show a "$A" .debug)" true
 
 	: >"$LOG"
 	provoke mac
-	says "$path: a wrong mac1, dropped by $hook" \
+	says "$path: a message with a wrong mac1 is logged as dropped by $hook" \
 		"Invalid initiation MAC from 192\.0\.2\.2:51820 \(dropped by $hook\)$"
 	provoke stranger
-	says "$path: an initiation of nobody we know" \
+	says "$path: an initiation from an unknown key is logged with its address" \
 		"Invalid handshake initiation from 192\.0\.2\.2:51820$"
 	provoke replay
-	says "$path: one of a peer, replayed" \
+	says "$path: a replayed initiation is logged with its peer" \
 		"Invalid handshake initiation from $BOB \(192\.0\.2\.2:51820\)$"
 	provoke spoof 2
 	wait_for 5 died unallowed_source 2
 	wait_for 5 grep -q fd00::77 "$LOG"
-	is "$path: sources that are not the peer's" "$(
+	is "$path: packets with sources that are not the peer's are logged" "$(
 		said "Packet has unallowed src IP \((10\.99\.0\.77|fd00::77)\) from $BOB \(192\.0\.2\.2:51820\)$"
 	)" 2
 	flood "$path: 40 wrong mac1" 40
 
 	in_ns a sysctl -qw net.ipv4.ip_forward=1
-	ok "$path, forwarding: a wrong mac1 that comes as far as the daemon" wait_for 5 passed_on
+	ok "$path, forwarding: a wrong mac1 that reaches the daemon is logged" wait_for 5 passed_on
 	in_ns a sysctl -qw net.ipv4.ip_forward=0
 
-	ok "$path: set debug off" debug off
+	ok "$path: set debug off succeeds" debug off
 	: >"$LOG"
 	provoke stranger
 	provoke spoof
 	wait_for 5 died unallowed_source 3
-	is "$path, off again: nothing is said" "$(cat "$LOG")" ""
+	is "$path, off again: nothing is logged" "$(cat "$LOG")" ""
 	down a "$A"
 }
 
@@ -150,14 +149,14 @@ BOB="peer $(pub b | sed 's/[+/]/\\&/g') \\(bob\\)"
 on_path xdp XDP
 on_path udp "TC on the NIC"
 
-# --- a handshake that nobody answers ----------------------------------------------------------------
+# --- a handshake without an answer ----------------------------------------------------------------
 
 attach
 debug on
 : >"$LOG"
 in_ns a ping -q -c 1 -W 1 10.99.0.2 >/dev/null
 wait_for 8 grep -q "did not complete" "$LOG"
-says "a handshake that is not answered" \
+says "a handshake that is not answered is logged" \
 	"Handshake for $BOB \(192\.0\.2\.2:51820\) did not complete after 5 seconds, retrying$"
 down a "$A"
 
@@ -165,8 +164,8 @@ down a "$A"
 
 ours a "$A" < <(config)
 own_dev
-ok "nobody listens: it is said" debug on
-ok "... with what to do" grep -q "nobody listens on /dev/log, .*--foreground" "$TMP/said"
+ok "set debug on succeeds where nobody listens on /dev/log" debug on
+ok "the command says so, and what to do" grep -q "nobody listens on /dev/log, .*--foreground" "$TMP/said"
 : >"$LOG"
 spawn a /usr/bin/python3 -c '
 import socket
@@ -175,18 +174,18 @@ s.bind("/dev/log")
 while True:
     print(s.recv(4096).decode(), flush=True)' >>"$LOG"
 wait_for 5 test -S /dev/log
-ok "syslog: set debug on" debug on
+ok "syslog: set debug on succeeds" debug on
 pid=$(daemon_pid a "$A")
-ok "... says where to look" grep -qF "$A: debugging is on; see \`journalctl -f _PID=$pid\`, or wgxdp[$pid] in" "$TMP/said"
+ok "syslog: the command says where to look" grep -qF "$A: debugging is on; see \`journalctl -f _PID=$pid\`, or wgxdp[$pid] in" "$TMP/said"
 provoke stranger
-says "syslog has it, facility daemon, severity debug" \
+says "syslog receives the line, with facility daemon and severity debug" \
 	"^<31>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} wgxdp\[$pid\]: $A: Invalid handshake initiation from 192\.0\.2\.2:51820$"
 down a "$A"
 
-refuses "set: another word than debug" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" fwmark on
-refuses "set: neither on nor off" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" debug yes
-refuses "set: no such interface" 1 "no wgxdp serves this interface" "$WGXDP" set "$A" debug on
-is "set: an unknown member is refused" "$(
+refuses "set refuses another word than debug" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" fwmark on
+refuses "set refuses a value other than on and off" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" debug yes
+refuses "set refuses an interface that does not exist" 1 "no wgxdp serves this interface" "$WGXDP" set "$A" debug on
+is "the daemon refuses an unknown member of set" "$(
 	ours a "$A" < <(config)
 	/usr/bin/python3 - "$RUN/$A.sock" <<-'EOF'
 		import socket, sys

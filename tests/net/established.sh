@@ -1,19 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A host that lets in only what answers: `policy drop` and a rule for established connections. Its
-# peer reaches it after an idle time in which the entry of conntrack would have gone, but for the
-# keepalive that leaves by the UDP socket, on either path.
+# The host's firewall admits only answers: `policy drop`, and a rule for established connections. The
+# peer reaches the host after an idle time longer than the life of a conntrack entry, because the
+# host's keepalive leaves by the UDP socket on both paths and refreshes the entry.
 #
 #   ┌─────── a ────────┐            ┌────── b ──────┐
-#   │ client, wgxdp    │            │ server, wgxdp │     four such pairs at once: by XDP and by UDP,
-#   │ INPUT: drop  eth0 ════════ eth0               │     one that has to last and one that cannot
+#   │ client, wgxdp    │            │ server, wgxdp │     four such pairs at once: XDP and UDP, with
+#   │ INPUT: drop  eth0 ════════ eth0               │     an entry that lasts and one that does not
 #   │ 10.99.0.1        │    veth    │ 10.99.0.2     │
 #   └──────────────────┘            └───────────────┘
 #
-# The client's keepalive comes 10 s after the ping that it had answered. Entries last ENTRY_S without a
-# packet: longer than from there to the end of IDLE_S, shorter than IDLE_S. Where they last 3 s the
-# entry is gone then, so that the test can fail. LONG=1: the kernel's own times, and 60 s.
+# The client sends its keepalive 10 s after the answered ping. An entry lasts ENTRY_S without a packet:
+# longer than from the keepalive to the end of IDLE_S, but shorter than IDLE_S. In the other pairs an
+# entry lasts 3 s and has expired by then, which shows that the test can fail. LONG=1 takes the
+# kernel's own times, and 60 s.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -23,7 +24,7 @@ IDLE_S=16 ENTRY_S=15
 [ -z "${LONG-}" ] || IDLE_S=60 ENTRY_S=
 keys a b
 
-# The tunnel's own interface is another matter.
+# The rules do not cover what comes out of the tunnel.
 firewall() # NS INTERFACE
 {
 	in_ns "$1" nft -f - <<-EOR
@@ -39,7 +40,7 @@ firewall() # NS INTERFACE
 	EOR
 }
 
-refused() # NS: packets
+refused() # NS: how many packets the firewall dropped
 {
 	in_ns "$1" nft -j list chain inet host in | jq '[.. | .counter? // empty | .packets] | add'
 }
@@ -60,18 +61,18 @@ begin() # PAIR PATH ENTRY-S
 			"net.netfilter.nf_conntrack_udp_timeout_stream=$3"
 	fi
 	firewall "$1a" "$ID$1a"
-	ok "$1: the server, by $2" up "$1b" b 2 a 1 "$2"
-	ok "$1: the client, by $2" up "$1a" a 1 b 2 "$2" 192.0.2.2:51822
-	ok "$1: reaches the server" in_ns "$1a" ping -q -c 1 -W 5 10.99.0.2
+	ok "$1: the server attaches, by $2" up "$1b" b 2 a 1 "$2"
+	ok "$1: the client attaches, by $2" up "$1a" a 1 b 2 "$2" 192.0.2.2:51822
+	ok "$1: the client reaches the server" in_ns "$1a" ping -q -c 1 -W 5 10.99.0.2
 }
 
 reaches() { in_ns "$1" ping -q -c 3 -i 0.2 -W 2 10.99.0.1; }
 
-# A server that lost its session has to begin a handshake: that takes the UDP socket on both paths.
+# A server that lost its session must begin a handshake, which takes the UDP socket on both paths.
 restart() # PAIR PATH
 {
 	down "$1b" "$ID$1b"
-	ok "$1: the server begins anew" up "$1b" b 2 a 1 "$2" 192.0.2.1:51821
+	ok "$1: the server attaches again" up "$1b" b 2 a 1 "$2" 192.0.2.1:51821
 }
 
 not() { ! "$@"; }
@@ -87,19 +88,19 @@ sleep $IDLE_S
 for pair in "xl xdp" "ul udp"; do
 	# shellcheck disable=SC2086
 	set -- $pair
-	ok "$1: idle for $IDLE_S s, the client is reached by the server" reaches "$1b"
-	is "$1: the firewall kept nothing of it out" "$(refused "$1a")" 0
+	ok "$1: after $IDLE_S s of silence the server reaches the client" reaches "$1b"
+	is "$1: the firewall dropped nothing" "$(refused "$1a")" 0
 	restart "$1" "$2"
-	ok "$1: its handshake is let in" reaches "$1b"
-	is "$1: and nothing was refused" "$(refused "$1a")" 0
+	ok "$1: the firewall admits the new server's handshake" reaches "$1b"
+	is "$1: the firewall still dropped nothing" "$(refused "$1a")" 0
 done
 if [ -z "${LONG-}" ]; then
 	ok "xg: without an entry, data by AF_XDP still reaches the client" reaches xgb
-	is "xg: as the firewall does not see it" "$(refused xga)" 0
-	ok "ug: without one, data by UDP does not" not reaches ugb
-	holds "ug: which the firewall refused" "$(refused uga)" -ge 3
+	is "xg: the firewall does not see that data" "$(refused xga)" 0
+	ok "ug: without an entry, data by UDP does not reach the client" not reaches ugb
+	holds "ug: the firewall dropped that data" "$(refused uga)" -ge 3
 	restart xg xdp
-	ok "xg: nor does a handshake" not reaches xgb
-	holds "xg: refused" "$(refused xga)" -ge 1
+	ok "xg: without an entry, a handshake does not reach the client" not reaches xgb
+	holds "xg: the firewall dropped the handshake" "$(refused xga)" -ge 1
 fi
 done_testing

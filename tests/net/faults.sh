@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Two nodes with a bad wire between them: what is sent arrives whole, what is forged changes nothing,
-# and every datagram that the wire delivered is delivered on or counted as dropped.
+# Two nodes with a bad wire between them. What is sent arrives whole, and what is forged changes
+# nothing. Every datagram that the wire delivers is passed on or counted as dropped.
 #
 #   ┌────── a ──────┐          ┌─────── m ───────┐          ┌────── b ──────┐
 #   │ wgxdp    eth0 ════ left  middlebox.py  right ════ eth0  wgxdp,        │
@@ -10,9 +10,9 @@
 #   │ 192.0.2.1     │          │  reorder cut ...│          │ 10.99.0.2     │
 #   └───────────────┘          └─────────────────┘          │ 192.0.2.2     │
 #                                                           └───────────────┘
-# SEED (printed) repeats the faults. BYTES and DATAGRAMS are what crosses each way, again until LASTS
-# seconds are over, OUTERS the outer families; FROM_THE_START=1 makes the first handshake cross the
-# faults as well.
+# SEED, which is printed, repeats the faults. BYTES and DATAGRAMS cross in each direction, repeatedly
+# until LASTS seconds are over. OUTERS lists the outer families. With FROM_THE_START=1 the first
+# handshake crosses the faults as well.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -24,7 +24,7 @@ A=${ID}a B=${ID}b
 keys a b
 diag "SEED=$SEED"
 
-# Frames that are what the wire makes of them: nobody cuts, joins or finishes them later.
+# Switches offloads off, so that frames stay as the middlebox makes them.
 plain() # NS NIC
 {
 	in_ns "$1" ethtool -K "$2" tx off tso off gso off gro off >/dev/null
@@ -91,11 +91,11 @@ greet() { in_ns a ping -q -c 1 -W 1 10.99.0.2; }
 through() # KIND PATH OUTER
 {
 	local what="wgxdp by $2 and $1, outer v$3"
-	ok "$what: a up" up_a "$2" "$3"
-	ok "$what: b up" up_b "$@"
+	ok "$what: a attaches" up_a "$2" "$3"
+	ok "$what: b starts" up_b "$@"
 	box forget >/dev/null
 	[ -z "${FROM_THE_START-}" ] || box faults on >/dev/null
-	ok "$what: they meet" wait_for 90 greet
+	ok "$what: a reaches b" wait_for 90 greet
 	box faults off >/dev/null
 	python_tap "$what: " faults.py "$TMP/box" "$ID-a,$A,ours" "$ID-b,$B,$1" "$ID-m" \
 		"${BYTES:-300000}" "${DATAGRAMS:-400}" "$SEED" "${LASTS:-0}"
@@ -110,7 +110,7 @@ for path in xdp udp; do
 		through go $path "$outer"
 	done
 done
-is "no kind of fault was left out, either way" \
+is "each kind of fault happened in each direction" \
 	"$(box counts | jq -c '[.[] | to_entries[] | select(.value == 0).key] - ["refused"]')" "[]"
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 done_testing

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# What docs/firewall.md says of the host's packet filter, statement by statement, on both paths.
+# Tests each statement of docs/firewall.md about the host's packet filter, on both paths.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ wgxdp, 10.99.0.1      │            │ wgxdp         │
@@ -10,7 +10,7 @@
 #   │ 192.0.2.1        eth0 ════════ eth0 192.0.2.2      │
 #   └───────────────────────┘            └───────────────┘
 #
-# LONG=1: and how long data goes on where no handshake can.
+# With LONG=1 it also tests how long data flows after the filter begins to drop handshakes.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -43,7 +43,7 @@ chains()
 	EOR
 }
 
-# The first byte of the payload is the type of the message.
+# The first byte of the UDP payload is the message type.
 count_types()
 {
 	local type
@@ -55,13 +55,13 @@ count_types()
 	rule seen_in udp dport 51821 counter comment '"in"'
 }
 
-counted() # WHAT: packets that netfilter saw
+counted() # COMMENT: how many packets that rule of netfilter saw
 {
 	in_ns a nft -j list table inet host |
 		jq "[.. | .rule? // empty | select(.comment == \"$1\") | .expr[].counter? // empty | .packets] | add"
 }
 
-pings() # FROM COUNT: how many are answered
+pings() # FROM COUNT: prints how many are answered
 {
 	local to=10.99.0.2
 	[ "$1" = a ] || to=10.99.0.1
@@ -73,37 +73,37 @@ answered() { [ "$(pings "$1" 1)" -eq 1 ]; }
 dropped() { [ "$(drops "$1")" -eq "$2" ]; }
 drops() { show a "$A" ".drops.$1 // 0"; }
 
-# --- what is seen ---------------------------------------------------------------------------------
+# --- what netfilter sees ---------------------------------------------------------------------------------
 
 seen() # PATH
 {
 	local before
 	count_types
-	ok "$1: b up" up_b
-	ok "$1: a up" up_a "$1" "$1"
-	is "$1: 101 pings" "$(pings a 101)" 101
-	is "$1: OUTPUT saw our initiation, INPUT the response" "$(counted o1) $(counted i2)" "1 1"
+	ok "$1: b attaches" up_b
+	ok "$1: a attaches" up_a "$1" "$1"
+	is "$1: 101 pings are answered" "$(pings a 101)" 101
+	is "$1: OUTPUT sees the initiation, and INPUT the response" "$(counted o1) $(counted i2)" "1 1"
 	if [ "$1" = xdp ]; then
-		is "$1: INPUT saw no data" "$(counted i4)" 0
-		holds "$1: OUTPUT saw one message, for its entry" "$(counted o4)" -le 1
+		is "$1: INPUT sees no data" "$(counted i4)" 0
+		holds "$1: OUTPUT sees one data message, which refreshes the conntrack entry" "$(counted o4)" -le 1
 	else
-		holds "$1: INPUT saw the data" "$(counted i4)" -ge 101
-		holds "$1: OUTPUT likewise" "$(counted o4)" -ge 101
+		holds "$1: INPUT sees the data" "$(counted i4)" -ge 101
+		holds "$1: OUTPUT sees the data" "$(counted o4)" -ge 101
 	fi
 	before=$(counted in)
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		# shellcheck disable=SC2016
 		in_ns b bash -c 'printf junk >/dev/udp/192.0.2.1/51821'
 	done
-	ok "$1: what cannot be ours is dropped, and counted, ..." wait_for 5 dropped malformed 10
-	is "$1: ... before INPUT sees it" "$(counted in)" "$before"
+	ok "$1: a datagram that is no WireGuard message is dropped and counted" wait_for 5 dropped malformed 10
+	is "$1: INPUT does not see it" "$(counted in)" "$before"
 	chains
 	rule in iifname "$A" drop
-	is "$1: a rule on the tunnel's interface holds" "$(pings b 3)" 0
+	is "$1: a rule on the tunnel's interface takes effect" "$(pings b 3)" 0
 	chains
 }
 
-# What a tap shows, by interface: frames of 20 pings that it can see.
+# Prints how many frames of 20 pings and their answers a tap on the interface sees.
 tapped() # NIC
 {
 	in_ns a /usr/bin/python3 -c '
@@ -125,32 +125,32 @@ print(seen)' "$1"
 
 taps() # PATH
 {
-	is "$1: a tap on the tunnel's interface sees all" "$(tapped "$A")" 40
+	is "$1: a tap on the tunnel's interface sees all packets" "$(tapped "$A")" 40
 	if [ "$1" = xdp ]; then
-		is "$1: one on the NIC nothing" "$(tapped eth0)" 0
+		is "$1: a tap on the NIC sees nothing" "$(tapped eth0)" 0
 	else
-		is "$1: one on the NIC what is sealed" "$(tapped eth0)" 40
+		is "$1: a tap on the NIC sees the encrypted messages" "$(tapped eth0)" 40
 	fi
 }
 
-# --- a late DROP ----------------------------------------------------------------------------------
+# --- a DROP rule that comes later ----------------------------------------------------------------------------------
 
 late_in() # PATH
 {
 	rule in udp dport 51821 counter drop
 	if [ "$1" = xdp ]; then
-		is "$1: DROP in INPUT: data goes on, in" "$(pings b 100)" 100
-		is "$1: and out" "$(pings a 100)" 100
+		is "$1: with DROP in INPUT data still comes in" "$(pings b 100)" 100
+		is "$1: with DROP in INPUT data still goes out" "$(pings a 100)" 100
 	else
-		is "$1: DROP in INPUT: data stops" "$(pings a 3)" 0
+		is "$1: with DROP in INPUT no data comes in" "$(pings a 3)" 0
 	fi
 	down b "$B"
 	up_b 192.0.2.1:51821
-	is "$1: no handshake comes in" "$(pings b 3)" 0
+	is "$1: with DROP in INPUT no handshake comes in" "$(pings b 3)" 0
 	chains
 	down b "$B"
 	up_b 192.0.2.1:51821
-	ok "$1: without the rule one does" answered b
+	ok "$1: without the rule a handshake comes in" answered b
 }
 
 late_out() # PATH
@@ -159,12 +159,12 @@ late_out() # PATH
 	rule out udp sport 51821 counter drop
 	before=$(drops send_failed)
 	if [ "$1" = xdp ]; then
-		# All but the one in 20 s that is to be seen, if it was due.
-		holds "$1: DROP in OUTPUT: data goes on" "$(pings a 100)" -ge 99
-		holds "$1: all but the one in 20 s" "$(($(drops send_failed) - before))" -le 1
+		# One message in 20 s takes the UDP socket, and may have been due.
+		holds "$1: with DROP in OUTPUT data still goes out" "$(pings a 100)" -ge 99
+		holds "$1: at most the one message by the UDP socket is dropped" "$(($(drops send_failed) - before))" -le 1
 	else
-		is "$1: DROP in OUTPUT: data stops" "$(pings a 3)" 0
-		is "$1: and is counted as refused" "$(($(drops send_failed) - before))" 3
+		is "$1: with DROP in OUTPUT no data goes out" "$(pings a 3)" 0
+		is "$1: data that OUTPUT refuses is counted" "$(($(drops send_failed) - before))" 3
 	fi
 	chains
 }
@@ -175,10 +175,10 @@ cut_off() # PATH
 	received=$(show b "$B" '.peers[0].rx_bytes')
 	drops=$(drops unknown_index)
 	in_ns a wg set "$A" peer "$(pub b)" remove
-	is "$1: a peer that is removed reaches nobody" "$(pings b 3)" 0
-	is "$1: what it sends is dropped" "$(($(drops unknown_index) - drops))" 3
-	is "$1: nor is it reached" "$(pings a 3)" 0
-	is "$1: nothing was sent to it" "$(show b "$B" '.peers[0].rx_bytes')" "$received"
+	is "$1: a removed peer gets no answer" "$(pings b 3)" 0
+	is "$1: what the removed peer sends is dropped" "$(($(drops unknown_index) - drops))" 3
+	is "$1: the removed peer is not reached" "$(pings a 3)" 0
+	is "$1: nothing is sent to the removed peer" "$(show b "$B" '.peers[0].rx_bytes')" "$received"
 }
 
 for path in xdp udp; do
@@ -190,17 +190,17 @@ for path in xdp udp; do
 	down a "$A"
 	down b "$B"
 done
-# --- how long -------------------------------------------------------------------------------------
+# --- how long data flows without handshakes -------------------------------------------------------------------------------------
 
 if [ -n "${LONG-}" ]; then
 	up_b
 	up_a xdp xdp
-	is "a and b meet" "$(pings a 1)" 1
+	is "a reaches b" "$(pings a 1)" 1
 	rule in udp dport 51821 drop
 	in_ns a ping -q -i 0.5 -w 215 10.99.0.2 >"$TMP/ping"
 	got=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$TMP/ping")
-	# A packet every 0.5 s, until 180 s after the handshake.
-	holds "without handshakes data goes on for 180 s, in packets of 0.5 s" "$got" -le 361
-	holds "and not for less" "$got" -ge 340
+	# There is a packet every 0.5 s until 180 s after the handshake.
+	holds "without handshakes data flows for no more than 180 s" "$got" -le 361
+	holds "without handshakes data flows for no less" "$got" -ge 340
 fi
 done_testing

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 # timeout: 240
 #
-# Floods of handshakes and of forgeries, also from the address and port of a peer: who has a session
-# keeps it, who wants one gets it, and what the flooder sends is counted.
+# Floods of handshakes and of forgeries, also from a peer's own address and port. A peer with a session
+# keeps it, a peer without one gets it, and what the flooder sends is counted.
 #
 #   ┌──────── a ────────┐            ┌────────────── b ──────────────┐
-#   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2 a peer    │
+#   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2 a peer   │
 #   │ :51821       eth0 ════════ eth0 192.0.2.3 another source        │
 #   │ 192.0.2.1         │    veth    │ 192.0.2.66 the flooder         │
 #   └───────────────────┘            └───────────────────────────────┘
@@ -39,13 +39,13 @@ floods() # PREFIX VERB ARGUMENT...
 }
 
 for path in xdp udp; do
-	ok "$path: up" hub $path
+	ok "$path: attach succeeds" hub $path
 	floods $path established
 	down a "$A"
-	ok "$path: up, --handshake-rate 1" hub $path --handshake-rate 1
+	ok "$path: attach --handshake-rate 1 succeeds" hub $path --handshake-rate 1
 	floods $path cookies
 	down a "$A"
 done
 
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 done_testing

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A daemon that hangs. Its heartbeat goes stale after 2.5 s: then XDP gives its packets to the stack,
-# where they wait for it in the UDP sockets; the host's other traffic passes all the time.
+# The daemon hangs. After 2.5 s its heartbeat is stale, and XDP passes the tunnel's packets to the stack,
+# where they wait in the UDP socket. The host's other traffic passes all the time.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 
@@ -15,34 +15,34 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 
-ok "attach" ours a "$A" < <(conf_a)
-ok "wireguard-go" stranger_b "$B"
+ok "attach succeeds" ours a "$A" < <(conf_a)
+ok "wireguard-go starts" stranger_b "$B"
 
 no_loss() { pinged a 10.99.0.2 20 0.02; }
 others_pass() { pinged b 192.0.2.1 10 0.02; }
 from_b() { in_ns b ping -q -i 0.02 -c 10 -W 1 10.99.0.1 >/dev/null; }
 received() { show a "$A" ".path.rx_packets.$1"; }
 
-ok "ping, no loss" no_loss
-is "... not by UDP" "$(received udp)" 0
+ok "no ping is lost" no_loss
+is "nothing comes by UDP" "$(received udp)" 0
 pid=$(daemon_pid a "$A")
 kill -STOP "$pid"
-ok "stopped: the NIC passes what is others'" others_pass
-sleep 2.6
+ok "stopped: the NIC passes other traffic" others_pass
+sleep 2.6 # the heartbeat is stale after 2.5 s; nothing that the test sees says so
 from_b
-ok "stale: the NIC passes what is others'" others_pass
+ok "stale: the NIC passes other traffic" others_pass
 kill -CONT "$pid"
-ok "continued: ping, no loss" no_loss
-is "... what came meanwhile waited in the UDP socket" "$(received udp)" 10
+ok "continued: no ping is lost" no_loss
+is "continued: ten packets had waited in the UDP socket" "$(received udp)" 10
 before=$(received xsk)
-ok "... ping, no loss" no_loss
-holds "... by XSK again" $(($(received xsk) - before)) -ge 20
+ok "continued: again no ping is lost" no_loss
+holds "continued: packets come by AF_XDP again" $(($(received xsk) - before)) -ge 20
 kill -STOP "$pid"
 kill -KILL "$pid"
-ok "stopped and killed: the NIC passes what is others'" others_pass
-ok "... attach at once" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
-ok "... ping, no loss" no_loss
-ok "detach" down a "$A"
-clean "nothing left" a "$A"
+ok "killed: the NIC passes other traffic" others_pass
+ok "killed: attach succeeds at once" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
+ok "killed: no ping is lost after that" no_loss
+ok "detach succeeds" down a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# wgxdp against an implementation that shares no line with it, and against itself. It is wireguard-go,
-# or with FOREIGN=kernel the kernel's (tests/vm/interop.sh), and the link veth or virtio-net.
+# wgxdp with another implementation, and with itself. The other one is wireguard-go, or with
+# FOREIGN=kernel the kernel's (tests/vm/interop.sh). The link is a veth pair or virtio-net.
 #
 #   ┌────────────── a ──────────────┐            ┌────────────── b ──────────────┐
 #   │ wgxdp        10.99.0.1 fd99::1 │            │ the other    10.99.0.2 fd99::2 │
 #   │        192.0.2.1  2001:db8::1 eth0 ════ eth0 192.0.2.2  2001:db8::2        │
 #   └───────────────────────────────┘    veth    └───────────────────────────────┘
 #
-# Outer v4 and v6, inner v4 and v6, each side as initiator, with and without a preshared key, by XDP
-# and by UDP. The initiator is the side that has the other's endpoint and sends first: the responder
-# has none and must learn it. Counters prove which way the data went. BRIEF=1 (under sanitizers) tries
-# each path and outer family once; BRIEF=streams all of them, but few streams.
+# It covers outer and inner IPv4 and IPv6, each side as initiator, with and without a preshared key, by
+# XDP and by UDP. The initiator knows the other side's endpoint and sends first; the responder must
+# learn the endpoint. Counters show which way the data went. BRIEF=1, for sanitizers, tests each path
+# and outer family once. BRIEF=streams tests all of them, with fewer streams.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -80,12 +80,12 @@ pings() # WHAT INITIATOR
 {
 	local other=b n=2
 	[ "$2" = a ] || { other=a n=1; }
-	ok "$1: inner v4 from ${2}" no_loss "$2" "10.99.0.$n"
-	ok "$1: inner v6 from ${2}" no_loss "$2" "fd99::$n"
-	ok "$1: and back from ${other}" no_loss "$other" "10.99.0.$((3 - n))"
+	ok "$1: no ping is lost, inner IPv4 from $2" no_loss "$2" "10.99.0.$n"
+	ok "$1: no ping is lost, inner IPv6 from $2" no_loss "$2" "fd99::$n"
+	ok "$1: no ping is lost, inner IPv4 from $other" no_loss "$other" "10.99.0.$((3 - n))"
 }
 
-stream() # WHAT ADDRESS OPTIONS...: at least 100 kB arrive
+stream() # WHAT ADDRESS OPTION...: at least 100 kB arrive
 {
 	local what=$1 address=$2 bytes amount=(-t "${SECONDS_PER_STREAM:-1}")
 	shift 2
@@ -95,7 +95,7 @@ stream() # WHAT ADDRESS OPTIONS...: at least 100 kB arrive
 	in_ns a iperf3 -J -c "$address" -p 5201 "${amount[@]}" "$@" >"$TMP/iperf" 2>&1
 	bytes=$(jq '.end | (.sum_received // .sum).bytes * (100 - (.sum.lost_percent // 0)) / 100 | floor' \
 		"$TMP/iperf" 2>/dev/null)
-	holds "$what: bytes arrived" "${bytes:-0}" -ge 100000
+	holds "$what: the bytes arrive" "${bytes:-0}" -ge 100000
 	wait $!
 }
 
@@ -115,27 +115,27 @@ streams() # WHAT
 	done
 }
 
-# Data goes by XSK alone, but for one message per peer and 20 s that keeps firewalls' entries alive.
+# Data takes AF_XDP, except for one message to each peer in 20 s, which keeps conntrack entries alive.
 by_xdp() # WHAT NS INTERFACE BEGAN
 {
 	local counters
 	counters=$(show "$2" "$3" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')
 	is "$1: rx and tx are xdp, native" "$counters" "xdp xdp native"
-	is "$1: nothing came by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" 0
-	holds "$1: packets came by XSK" "$(show "$2" "$3" .path.rx_packets.xsk)" -ge 40
-	holds "$1: packets left by XSK" "$(show "$2" "$3" .path.tx_packets.xsk)" -ge 40
-	holds "$1: by UDP one in 20 s" "$(show "$2" "$3" .path.tx_packets.udp)" -le \
+	is "$1: nothing comes by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" 0
+	holds "$1: packets come by AF_XDP" "$(show "$2" "$3" .path.rx_packets.xsk)" -ge 40
+	holds "$1: packets leave by AF_XDP" "$(show "$2" "$3" .path.tx_packets.xsk)" -ge 40
+	holds "$1: one message in 20 s leaves by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -le \
 		$(((SECONDS - $4 + 1) / 20 + 1))
-	holds "$1: map peer_stats saw them" "$(bpftool -j map dump pinned "$PINS/$3/peer_stats" |
+	holds "$1: the map peer_stats counts them" "$(bpftool -j map dump pinned "$PINS/$3/peer_stats" |
 		jq '[.. | objects | .rx_packets? // empty] | add')" -ge 40
 }
 
 by_udp() # WHAT NS INTERFACE
 {
 	is "$1: rx and tx are udp" "$(show "$2" "$3" '.path | "\(.rx) \(.tx)"')" "udp udp"
-	is "$1: nothing by XSK" "$(show "$2" "$3" '.path | .rx_packets.xsk + .tx_packets.xsk')" 0
-	holds "$1: packets came by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" -ge 40
-	holds "$1: packets left by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -ge 40
+	is "$1: nothing takes AF_XDP" "$(show "$2" "$3" '.path | .rx_packets.xsk + .tx_packets.xsk')" 0
+	holds "$1: packets come by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" -ge 40
+	holds "$1: packets leave by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -ge 40
 }
 
 psks="no yes" initiators="a b"
@@ -147,8 +147,8 @@ for path in xdp udp; do
 			for initiator in $initiators; do
 				what="$path, outer v$outer, psk $psk, $initiator begins"
 				began=$SECONDS
-				ok "$what: wgxdp up" up_a $path $outer "$psk" "$initiator"
-				ok "$what: $FOREIGN up" up_b_foreign $outer "$psk" "$initiator"
+				ok "$what: wgxdp attaches" up_a $path $outer "$psk" "$initiator"
+				ok "$what: $FOREIGN starts" up_b_foreign $outer "$psk" "$initiator"
 				pings "$what" "$initiator"
 				[ "$psk$initiator" != yesa ] || streams "$what"
 				by_$path "$what" a "$A" $began
@@ -161,15 +161,15 @@ done
 for path in xdp udp; do
 	what="wgxdp to wgxdp by $path"
 	began=$SECONDS
-	ok "$what: a up" up_a $path 4 yes a
-	ok "$what: b up" up_b_ours $path 4 yes a
+	ok "$what: a attaches" up_a $path 4 yes a
+	ok "$what: b attaches" up_b_ours $path 4 yes a
 	pings "$what" a
 	stream "$what: TCP" 10.99.0.2
 	by_$path "$what, a" a "$A" $began
 	by_$path "$what, b" b "$B" $began
 	down_all ours
-	clean "$what: nothing left in a" a "$A"
-	clean "$what: nothing left in b" b "$B"
+	clean "$what: nothing is left in a" a "$A"
+	clean "$what: nothing is left in b" b "$B"
 done
 
 done_testing

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Keys that change while traffic flows, are cleared, or are none; persistent keepalives: what leaves
-# then, message by message, and that no timer is waited for. By XDP and by UDP, at once.
+# Keys change while traffic flows, are cleared, or are invalid; persistent keepalives change. The test
+# reads each message that wgxdp sends then, and checks that a change takes effect at once. XDP and UDP
+# run at the same time.
 #
 #   ┌────── ax, au ──────┐             ┌──────── bx, bu ───────┐
 #   │ wgxdp   10.99.0.1  │             │ keys.py, a node of    │
@@ -25,23 +26,23 @@ up() # x|u PATH
 
 begin() # x|u PATH WHAT
 {
-	ok "$2: attach" up "$1" "$2"
+	ok "$2: attach succeeds" up "$1" "$2"
 	python_begin "$2: " keys.py "${ID}a$1" "$ID-a$1" "$ID-b$1" "$TMP" "$3"
 }
 
 end() # x|u PATH
 {
 	python_end "$2: "
-	is "$2: it took that path" "$(show "a$1" "${ID}a$1" '.path | "\(.rx) \(.tx)"')" "$2 $2"
+	is "$2: the tunnel uses that path" "$(show "a$1" "${ID}a$1" '.path | "\(.rx) \(.tx)"')" "$2 $2"
 	down "a$1" "${ID}a$1"
-	clean "$2: nothing left" "a$1" "${ID}a$1"
+	clean "$2: nothing is left" "a$1" "${ID}a$1"
 }
 
 for i in x u; do
 	ns_add a$i b$i
 	join a$i eth0 b$i eth0
 done
-for what in all again; do # another daemon, with the same keys
+for what in all again; do # "again" is another daemon with the same keys
 	begin x xdp $what
 	begin u udp $what
 	end x xdp

@@ -1,23 +1,27 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# lib.sh - what the namespace tests share; sourced first. It gives TAP, namespaces with names that
-# are unique to the process, two kinds of node (ours, a foreign one), and a clean-up that leaves
-# nothing, whatever happens.
+# lib.sh - what all namespace tests share. A test sources it first. It provides TAP output, network
+# namespaces, nodes of two kinds (wgxdp and another implementation), and a clean-up that removes
+# everything, however the test ends.
 #
-#   ns_add a b; join a eth0 b eth0       namespaces $ID-a, $ID-b, a veth pair, outer addresses
-#   ours a "$A" --rx xdp <<EOF           writes $TMP/$A.conf and attaches it to eth0 in a
-#   foreign b "$B" <<EOF                 somebody else's, with what `wg setconf` takes
-#   ok "what" command ...                the command succeeds
-#   is "what" got want                   equal
-#   refuses "what" status regex command  exit status and message
-#   done_testing                         the plan; the last line of every test
+#   ns_add a b; join a eth0 b eth0       makes namespaces $ID-a and $ID-b, and a veth pair with addresses
+#   interface a ListenPort=51821 ...     prints the [Interface] section of a configuration
+#   peer b AllowedIPs=10.99.0.2/32 ...   prints a [Peer] section
+#   ours a "$A" --rx xdp < conf          attaches wgxdp to eth0 in namespace a, as interface $A
+#   foreign b "$B" < conf                starts the other implementation in namespace b, as $B
+#   ok "what holds" command ...          the command succeeds
+#   is "what holds" got want             both are equal
+#   holds "what holds" 5 -ge 3           the comparison is true
+#   refuses "what" status regex command  the command fails with that status and message
+#   wait_for 5 command ...               repeats the command until it succeeds, for at most 5 s
+#   done_testing                         prints the plan; the last line of every test
 #
-# Interface names, namespaces and sockets are all prefixed by $ID: several tests may run at once.
+# Interfaces, namespaces and sockets have names that begin with $ID, so several tests may run at once.
 
 set -u
 
-# Pins need a bpffs. Where the host has none (containers), this process gets one of its own.
+# Maps are pinned in a bpffs. Where the host has none (containers), mount one for this process.
 if [ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] && [ -z "${BPFFS-}" ]; then
 	export BPFFS=private
 	# shellcheck disable=SC2016
@@ -75,8 +79,7 @@ is()
 	fi
 }
 
-# holds WHAT VALUE OPERATOR LIMIT, integers
-holds()
+holds() # WHAT INTEGER OPERATOR INTEGER, with an operator of test(1)
 {
 	if test "$2" "$3" "$4" 2>/dev/null; then
 		pass "$1 ($2)"
@@ -85,8 +88,8 @@ holds()
 	fi
 }
 
-# refuses WHAT STATUS REGEX COMMAND...: it ends with that status and says something that matches
-refuses()
+# The command ends with STATUS, which may be a pattern, and its output matches REGEX.
+refuses() # WHAT STATUS REGEX COMMAND...
 {
 	local what=$1 want=$2 regex=$3 status=0
 	shift 3
@@ -129,21 +132,21 @@ need_cryptography()
 		skip_all "needs python3-cryptography; see docs/dependencies.md"
 }
 
-# python_tap PREFIX SCRIPT ARGUMENT...: the lines of a script beside us, "ok WHAT" or "not ok WHAT",
-# become tests of ours; so does its end
-python_tap()
+# Runs a Python script of this folder. Each of its lines "ok WHAT" or "not ok WHAT" becomes a test, and
+# so does its exit status.
+python_tap() # PREFIX SCRIPT ARGUMENT...
 {
 	python_begin "$@"
 	python_end "$1"
 }
 
-# The same in two halves, for several at once; each has its PREFIX.
+# The same in two halves, for scripts that run at the same time. PREFIX tells them apart.
 declare -A python_pids=() python_scripts=()
 python_begin()
 {
 	local out=$TMP/tap.${1//[^a-zA-Z0-9]/_}
 	/usr/bin/python3 "$(dirname "$0")/$2" "${@:3}" >"$out" 2>"$out.err" &
-	python_pids[/$1]=$! python_scripts[/$1]=$2 # the slash: a prefix may be empty, a subscript may not
+	python_pids[/$1]=$! python_scripts[/$1]=$2 # a subscript must not be empty
 }
 
 python_end() # PREFIX
@@ -156,22 +159,22 @@ python_end() # PREFIX
 		"not ok "*) fail "$prefix${line#not ok }" ;;
 		esac
 	done <"$out"
-	is "$prefix${python_scripts[/$1]} came to its end" "$status$(cat "$out.err")" 0
+	is "$prefix${python_scripts[/$1]} runs to its end" "$status$(cat "$out.err")" 0
 }
 
-# wait_for SECONDS COMMAND...: polls until it succeeds
-wait_for()
+# Repeats the command until it succeeds. Fails if it still does not after SECONDS.
+wait_for() # SECONDS COMMAND...
 {
 	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
+		sleep 0.05
 	done
 }
 
-# pinged NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]]: each of them is answered
-pinged()
+# Each ping is answered.
+pinged() # NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]]
 {
 	local ns=$1
 	shift
@@ -180,15 +183,15 @@ pinged()
 
 # --- namespaces -----------------------------------------------------------------------------------
 
-# Not `ip netns exec`: that mounts a fresh sysfs, which hides bpffs.
-in_ns()
+# `ip netns exec` would mount a fresh sysfs, which hides the bpffs.
+in_ns() # NS COMMAND...
 {
 	local ns=$1
 	shift
 	nsenter --net="/run/netns/$ID-$ns" -- "$@"
 }
 
-# In the background, as one process: what $! names is the command itself.
+# Runs the command in the background. $! is the process of the command itself, not of a shell.
 spawn() # NS COMMAND...
 {
 	local ns=$1
@@ -207,9 +210,9 @@ ns_add()
 	done
 }
 
-# join NS NIC NS NIC: a veth pair, 192.0.2.{1,2}/24 and 2001:db8::{1,2}/64; with LINK=virtio the two NICs
-# of a guest of tools/vm
-join()
+# Joins two namespaces by a veth pair with 192.0.2.1/24 and .2, 2001:db8::1/64 and ::2. With LINK=virtio
+# it takes the two NICs of a guest of tools/vm instead.
+join() # NS NIC NS NIC
 {
 	if [ "${LINK-}" = virtio ]; then
 		ip link set nic0 netns "$ID-$1" name "$2"
@@ -227,9 +230,9 @@ join()
 	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
 }
 
-# answers COUNT NS ADDRESS...: how many of COUNT pings, sent at once, are answered. At the usual pace ping
-# would wait for the last one for no more than two round trips.
-answers()
+# Prints how many of COUNT pings are answered. They are sent at once, because at its usual pace ping(8)
+# waits for the last answer for no more than two round trips.
+answers() # COUNT NS ADDRESS...
 {
 	local count=$1 ns=$2
 	shift 2
@@ -238,7 +241,7 @@ answers()
 
 # --- nodes ----------------------------------------------------------------------------------------
 
-keys() # NAME...: $TMP/NAME.key, $TMP/NAME.pub, by somebody else's tool
+keys() # NAME...: makes $TMP/NAME.key and $TMP/NAME.pub, by wg(8)
 {
 	local name
 	umask 077
@@ -271,14 +274,14 @@ section() # TITLE LINE FIELD=VALUE...
 	done
 }
 
-conf() # INTERFACE < text: prints the path
+conf() # INTERFACE < text: writes the file and prints its path
 {
 	local path=$TMP/$1.conf
 	(umask 077 && cat >"$path")
 	echo "$path"
 }
 
-ours() # NS INTERFACE OPTIONS... < config
+ours() # NS INTERFACE OPTION... < text
 {
 	local ns=$1 path
 	path=$(conf "$2")
@@ -286,9 +289,9 @@ ours() # NS INTERFACE OPTIONS... < config
 	in_ns "$ns" "$WGXDP" attach eth0 "$path" "$@" </dev/null
 }
 
-# Somebody else's WireGuard: wireguard-go, whose daemon FOREIGN_PID is afterwards, or with
-# FOREIGN=kernel that of the kernel.
-foreign() # NS INTERFACE < wg setconf text
+# Starts another implementation: wireguard-go, whose process FOREIGN_PID then names, or with
+# FOREIGN=kernel the kernel's.
+foreign() # NS INTERFACE < text for `wg setconf`
 {
 	local path
 	path=$(conf "$2")
@@ -302,8 +305,8 @@ foreign() # NS INTERFACE < wg setconf text
 	in_ns "$1" wg setconf "$2" "$path"
 }
 
-# The usual pair over `join`: a has 10.99.0.1 and listens on 51821, b has 10.99.0.2 and listens on 51822;
-# a knows where b is.
+# The usual pair over `join`: a has 10.99.0.1 and listens on 51821, b has 10.99.0.2 and listens on 51822.
+# Only a knows the other's endpoint.
 conf_a() # FIELD=VALUE... of the peer
 {
 	interface a ListenPort=51821 Address=10.99.0.1/24
@@ -316,7 +319,7 @@ conf_b() # FIELD=VALUE... of the peer
 	peer a AllowedIPs=10.99.0.1/32 "$@"
 }
 
-stranger_b() # INTERFACE: b by somebody else's
+stranger_b() # INTERFACE: b of the usual pair, by the other implementation
 {
 	foreign b "$1" < <(
 		interface b ListenPort=51822
@@ -324,8 +327,8 @@ stranger_b() # INTERFACE: b by somebody else's
 	in_ns b ip address add 10.99.0.2/24 dev "$1" && in_ns b ip link set "$1" mtu 1420 up
 }
 
-# Twins: a and b by ours, as ${ID}a and ${ID}b, each on 51820 and knowing where the other is.
-twin() # NS PEER HOST OPTIONS...
+# Twins: wgxdp in both a and b, as ${ID}a and ${ID}b, on port 51820. Each knows the other's endpoint.
+twin() # NS PEER HOST OPTION...
 {
 	local ns=$1 peer=$2 host=$3 other=$((3 - $3))
 	shift 3
@@ -369,7 +372,7 @@ daemon_pid() # NS INTERFACE
 	done
 }
 
-# What is left of an interface, of all that it could leave. Prints nothing when all is clean.
+# Prints whatever an interface that ended has left: files, devices, programs, routes, sockets, processes.
 leftovers() # NS INTERFACE
 {
 	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 2 -name "$2*" 2>/dev/null
@@ -383,7 +386,7 @@ leftovers() # NS INTERFACE
 	done
 }
 
-clean() # WHAT NS INTERFACE: nothing is left, within two seconds
+clean() # WHAT NS INTERFACE: within two seconds nothing is left
 {
 	wait_for 2 no_leftovers "$2" "$3"
 	is "$1" "$(leftovers "$2" "$3")" ""

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# How an interface comes and goes, and that nothing of it stays.
+# How an interface begins and ends. Nothing of it stays.
 #
-#   a: eth0 ═══ eth0 :b      wgxdp in a only; b is there to have a cable
+#   a: eth0 ═══ eth0 :b      wgxdp runs in a only; b is the other end of the cable
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -24,30 +24,30 @@ up() { config | ours a "$A" "$@"; }
 
 state() { in_ns a ip -o link show dev "$A" | grep -o '<.*>' | tr '<,>' '\n' | grep -x UP; }
 
-# --- up means up ----------------------------------------------------------------------------------
+# --- attach brings everything up ----------------------------------------------------------------------------------
 
-ok "attach" up
+ok "attach succeeds" up
 is "the interface is up" "$(state)" UP
-is "with its addresses" "$(in_ns a ip -o address show dev "$A" scope global | awk '{ print $4 }' | xargs)" \
+is "the interface has its addresses" "$(in_ns a ip -o address show dev "$A" scope global | awk '{ print $4 }' | xargs)" \
 	"10.99.0.1/24 fd99::1/64"
-is "MTU: the endpoint's route less 80" "$(show a "$A" .mtu)" 1420
-is "a route for each allowed IP" "$(in_ns a ip route get 10.99.7.9 | grep -c "dev $A")
+is "the MTU is that of the endpoint's route less 80" "$(show a "$A" .mtu)" 1420
+is "there is a route for each allowed IP" "$(in_ns a ip route get 10.99.7.9 | grep -c "dev $A")
 $(in_ns a ip -6 route get fd99:7::9 | grep -c "dev $A")" $'1\n1'
 is "the configuration socket answers" "$(in_ns a wg show "$A" listen-port)" 51821
-is "path: xdp, native" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic) \(.why)"')" \
+is "the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic) \(.why)"')" \
 	"xdp xdp native eth0 null"
-is "nothing was dropped" "$(show a "$A" '.drops | length')" 0
-ok "pinned maps" test -e "$PINS/$A/sessions"
-is "the pin directory is root's alone" "$(stat -c '%a %U' "$PINS/$A")" "700 root"
-ok "one XDP program on the NIC" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
-ok "show for people" eval "in_ns a '$WGXDP' show '$A' | grep -q native"
-refuses "attach again" 1 "$A.*(in use|already)" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
-refuses "... from another namespace" 1 "$A.*in use by.* in network namespace $ID-a" \
+is "nothing is dropped" "$(show a "$A" '.drops | length')" 0
+ok "the maps are pinned" test -e "$PINS/$A/sessions"
+is "only root may enter the pin directory" "$(stat -c '%a %U' "$PINS/$A")" "700 root"
+ok "an XDP program is on the NIC" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+ok "show prints text for people" eval "in_ns a '$WGXDP' show '$A' | grep -q native"
+refuses "a second attach is refused" 1 "$A.*(in use|already)" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
+refuses "a second attach is refused in another namespace" 1 "$A.*in use by.* in network namespace $ID-a" \
 	in_ns b "$WGXDP" attach eth0 "$TMP/$A.conf"
-is "... did no harm" "$(state)" UP
-ok "detach" down a "$A"
+is "the refused attach does no harm" "$(state)" UP
+ok "detach succeeds" down a "$A"
 clean "detach leaves nothing" a "$A"
-refuses "detach again" 1 "$A" in_ns a "$WGXDP" detach "$A"
+refuses "a second detach is refused" 1 "$A" in_ns a "$WGXDP" detach "$A"
 
 # --- which AEAD -----------------------------------------------------------------------------------
 
@@ -60,23 +60,23 @@ best_aead()
 	echo libsodium
 }
 
-refuses "an AEAD that nobody knows, and which there are" 2 "--aead fast: .*auto, .*libsodium" \
+refuses "an unknown AEAD is refused with a list of those that exist" 2 "--aead fast: .*auto, .*libsodium" \
 	up --aead fast
-ok "attach" up
-is "the best AEAD of this CPU is taken" "$(show a "$A" .path.aead)" "$(best_aead)"
-ok "detach" down a "$A"
-ok "attach --aead libsodium" up --aead libsodium
-is "... is what show says" "$(show a "$A" .path.aead)" libsodium
-ok "detach" down a "$A"
+ok "attach succeeds" up
+is "the fastest AEAD of this CPU is taken" "$(show a "$A" .path.aead)" "$(best_aead)"
+ok "detach succeeds" down a "$A"
+ok "attach --aead libsodium succeeds" up --aead libsodium
+is "show names that AEAD" "$(show a "$A" .path.aead)" libsodium
+ok "detach succeeds" down a "$A"
 
-# --- the ways to end it ---------------------------------------------------------------------------
+# --- ways to end ---------------------------------------------------------------------------
 
 ends() # WHAT COMMAND...
 {
 	local what=$1
 	shift
-	ok "up, to be ended by $what" up
-	ok "$what" "$@"
+	ok "attach succeeds, to be ended by $what" up
+	ok "$what succeeds" "$@"
 	clean "$what leaves nothing" a "$A"
 }
 
@@ -85,33 +85,35 @@ by_signal() { kill "-$1" "$(daemon_pid a "$A")"; }
 ends "SIGTERM" by_signal TERM
 ends "SIGINT" by_signal INT
 ends "ip link delete" in_ns a ip link delete "$A"
-ends "rm of the configuration socket" rm "$SOCKETS/$A.sock"
-ends "detach by path of the config" in_ns a "$WGXDP" detach "$TMP/$A.conf"
+ends "removal of the configuration socket" rm "$SOCKETS/$A.sock"
+ends "detach by the path of the configuration" in_ns a "$WGXDP" detach "$TMP/$A.conf"
 
-# A daemon in the foreground is what a unit starts.
+# A service unit may start the daemon in the foreground.
 spawn a "$WGXDP" attach eth0 "$TMP/$A.conf" --foreground >"$TMP/log" 2>&1
 foreground=$!
-ok "attach --foreground" wait_for 10 eval "in_ns a ip -o address show dev $A | grep -q 10.99.0.1"
-ok "... stays there" test -e /proc/$foreground
+ok "attach --foreground brings the interface up" wait_for 10 eval "in_ns a ip -o address show dev $A | grep -q 10.99.0.1"
+ok "the command stays in the foreground" test -e /proc/$foreground
 kill -TERM $foreground
 wait $foreground
-is "... SIGTERM: exit status" $? 0
-clean "... leaves nothing" a "$A"
+is "SIGTERM ends it with exit status 0" $? 0
+clean "it leaves nothing" a "$A"
 
 # --- Ctrl-C in the middle ----------------------------------------------------------------------------
 
-# Wherever it hits: when the command has ended by it all is undone, or it was done before and the status
-# is 0. Without timeout's --foreground it would hit the daemon, too.
+# Ctrl-C either ends the command, which then has undone everything, or comes when the attach is done, and
+# the status is 0. Without --foreground timeout(1) would also signal the daemon.
 interrupt() # SECONDS
 {
 	local status=0 left
-	in_ns a timeout --foreground --preserve-status -s INT "$1" "$WGXDP" attach eth0 "$TMP/$A.conf" 2>"$TMP/log" || status=$?
+	in_ns a timeout --foreground --preserve-status -s INT "$1" \
+		"$WGXDP" attach eth0 "$TMP/$A.conf" 2>"$TMP/log" || status=$?
 	left=$(leftovers a "$A")
 	case $status-$left in
 	130-) interrupted=$((interrupted + 1)) ;;
 	0-*) down a "$A" ;;
 	*)
-		fail "attach interrupted after $1 s" "status $status, left: $left, said: $(cat "$TMP/log")"
+		fail "an attach interrupted after $1 s leaves nothing" \
+			"status $status, left: $left, said: $(cat "$TMP/log")"
 		down a "$A"
 		;;
 	esac
@@ -120,19 +122,19 @@ interrupt() # SECONDS
 config | conf "$A" >/dev/null
 interrupted=0
 for delay in 0.01 0.02 0.03 0.05 0.07 0.1 0.13 0.16 0.2 0.3; do interrupt $delay; done
-holds "Ctrl-C, at some moment of an attach: nothing is left when it returns" $interrupted -ge 1
+holds "an attach interrupted by Ctrl-C leaves nothing when it returns" $interrupted -ge 1
 
 # --- a name before DNS is up -------------------------------------------------------------------------
 
-# As at boot: the name server does not answer, and then the name is known. Both files lie in a mount
-# namespace of the command's own.
+# At boot, the name server does not answer at first. Both files are mounted in a mount namespace of the
+# command.
 echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
 : >"$TMP/hosts"
 config | sed 's/192.0.2.2:/peer.example:/' | conf "$A" >/dev/null
 
 early()
 {
-	# shellcheck disable=SC2016 # for the other shell
+	# shellcheck disable=SC2016 # the inner shell expands it
 	spawn a env --default-signal=INT unshare -m sh -c 'mount --bind "$1/hosts" /etc/hosts &&
 		mount --bind "$1/resolv.conf" /etc/resolv.conf && shift && exec "$@"' - \
 		"$TMP" "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/log" 2>&1
@@ -140,20 +142,20 @@ early()
 	wait_for 20 grep -q "peer.example.*looked up" "$TMP/log"
 }
 
-ok "attach before DNS is up waits, and says for what" early
-sleep 2
-is "... once" "$(grep -c . "$TMP/log")" 1
+ok "attach waits for DNS and says which name it looks up" early
+sleep 2 # it tries again every second
+is "it says so once" "$(grep -c . "$TMP/log")" 1
 kill -INT "$early"
 wait "$early"
-is "... Ctrl-C ends it" $? 130
-clean "... nothing was begun" a "$A"
-ok "again" early
+is "Ctrl-C ends the wait" $? 130
+clean "an attach that waited leaves nothing" a "$A"
+ok "attach waits for DNS again" early
 echo "192.0.2.2 peer.example" >>"$TMP/hosts"
 wait "$early"
-is "... when DNS is up it goes on" $? 0
-is "... with the address" "$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
-ok "... detach" down a "$A"
-clean "... nothing left" a "$A"
+is "attach succeeds when DNS answers" $? 0
+is "the endpoint has the address from DNS" "$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
+ok "detach succeeds" down a "$A"
+clean "nothing is left" a "$A"
 
 # --- kill -9 --------------------------------------------------------------------------------------
 
@@ -166,32 +168,32 @@ murder()
 
 no_program() { ! in_ns a ip -d link show dev eth0 | grep -q prog/xdp; }
 
-ok "up" up
-ok "kill -9" murder
-ok "... takes the XDP program with it" wait_for 2 no_program
-ok "... the NIC goes on" in_ns a ping -q -c 1 -W 2 192.0.2.2
-ok "... attach again" up
-is "... is up" "$(state) $(show a "$A" .path.rx)" "UP xdp"
-ok "kill -9 again" murder
-ok "... detach cleans up after the dead" down a "$A"
-clean "... nothing left" a "$A"
-ok "up, with clsact" eval "config | WGXDP_FORCE_CLSACT=1 ours a '$A' --rx udp --tx xdp"
+ok "attach succeeds" up
+ok "the daemon is killed" murder
+ok "the XDP program goes with it" wait_for 2 no_program
+ok "the NIC still works" in_ns a ping -q -c 1 -W 2 192.0.2.2
+ok "attach succeeds again" up
+is "the interface is up again" "$(state) $(show a "$A" .path.rx)" "UP xdp"
+ok "the daemon is killed again" murder
+ok "detach cleans up after a dead daemon" down a "$A"
+clean "nothing is left" a "$A"
+ok "attach succeeds with clsact" eval "config | WGXDP_FORCE_CLSACT=1 ours a '$A' --rx udp --tx xdp"
 managed() { in_ns a ip -d neighbour show | grep managed; }
-ok "... a neighbour is managed" wait_for 5 managed
-ok "kill -9 once more" murder
-ok "... detach from another namespace cleans up where it was" down b "$A"
-clean "... nothing left" a "$A"
-is "... no filter, no qdisc" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
-ok "... no neighbour" eval "! managed"
+ok "a neighbour entry is managed" wait_for 5 managed
+ok "the daemon is killed once more" murder
+ok "detach cleans up in the daemon's namespace, called in another" down b "$A"
+clean "nothing is left" a "$A"
+is "no filter and no qdisc is left" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
+ok "no managed neighbour entry is left" eval "! managed"
 
 # --- the world moves on ---------------------------------------------------------------------------
 
-ok "up" up
-ok "NIC down and up" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 up"
-is "... still attached" "$(show a "$A" .path.rx)" xdp
-in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # which went with the link
+ok "attach succeeds" up
+ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 up"
+is "the interface is still attached" "$(show a "$A" .path.rx)" xdp
+in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # setting the link down removed it
 
-# What cannot be a message of ours is dropped, or passed on when the host begins to forward.
+# A datagram that is no WireGuard message is dropped, and passed when the host begins to forward.
 counts_as() # drops|passes ADDRESS
 {
 	local before
@@ -206,13 +208,13 @@ for switch in net.ipv4.ip_forward net.ipv4.conf.eth0.forwarding net.ipv6.conf.al
 	in_ns a sysctl -n $switch >"$TMP/out" 2>&1 || continue # force_forwarding: Linux 6.17
 	ok "the host does not forward: junk is dropped" wait_for 5 counts_as drops $address
 	in_ns a sysctl -qw $switch=1
-	ok "$switch: it is passed on" wait_for 5 counts_as passes $address
+	ok "$switch: junk is passed" wait_for 5 counts_as passes $address
 	in_ns a sysctl -qw $switch=0
 done
 ok "the host does not forward: junk is dropped" wait_for 5 counts_as drops 192.0.2.1
-ok "NIC deleted" in_ns b ip link delete eth0
-is "... the daemon lives" "$(in_ns a wg show "$A" listen-port)" 51821
-ok "... and detaches" down a "$A"
-clean "... nothing left" a "$A"
+ok "the NIC is deleted" in_ns b ip link delete eth0
+is "the daemon still answers" "$(in_ns a wg show "$A" listen-port)" 51821
+ok "detach succeeds without the NIC" down a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Cookies between wgxdp and wireguard-go, each in its turn under load: the first initiation is answered
-# by a cookie, a later one has a mac2 and is answered by a session.
+# Cookies between wgxdp and wireguard-go, each under load in turn. The first initiation is answered by a
+# cookie reply. A later one carries a mac2 and leads to a session.
 #
 #   ┌──────── a ────────┐            ┌──────── b ────────┐
 #   │ wgxdp             │            │ wireguard-go      │
@@ -40,12 +40,12 @@ go_up()
 }
 
 for path in xdp udp; do
-	ok "$path: wgxdp up" up $path
-	ok "$path: wireguard-go up" go_up
+	ok "$path: wgxdp attaches" up $path
+	ok "$path: wireguard-go starts" go_up
 	python_tap "$path: " floods.py "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP" foreign \
 		"$FOREIGN_PID" "$B"
 	foreign_down "$B"
 	down a "$A"
 done
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 done_testing

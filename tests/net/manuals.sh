@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# What two texts in the field tell people to type, typed: the unofficial WireGuard documentation and
-# OpenBSD's wg(4). wgxdp stands in the place of wg-quick and of the kernel; docs/verification.md has
-# a row for each command and says which section here is its test.
+# Types the commands of two well-known texts: the unofficial WireGuard documentation and OpenBSD's wg(4).
+# wgxdp takes the place of wg-quick and of the kernel. docs/verification.md has a row for each command,
+# which names the section here that tests it.
 #
 #   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
 #   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
@@ -40,9 +40,9 @@ pings() { in_ns "$1" ping -q -c 3 -i 0.1 -W 5 "$2"; }
 for tool in wg "$WGXDP"; do
 	ok "${tool##*/} genkey > example.key" eval "'$tool' genkey > example.key"
 	ok "${tool##*/} pubkey < example.key > example.key.pub" eval "'$tool' pubkey < example.key > example.key.pub"
-	is "... the same by either" "$(wg pubkey <example.key)" "$("$WGXDP" pubkey <example.key)"
+	is "wg and wgxdp derive the same public key" "$(wg pubkey <example.key)" "$("$WGXDP" pubkey <example.key)"
 done
-ok "openssl rand -base64 32: any 32 bytes are a key" eval "openssl rand -base64 32 > a.key"
+ok "openssl rand -base64 32 makes a private key, as any 32 bytes do" eval "openssl rand -base64 32 > a.key"
 for name in b c; do
 	wg genkey >"$name.key"
 done
@@ -52,7 +52,7 @@ done
 
 # --- config -----------------------------------------------------------------------------------------
 
-accepts() # WHAT WARNINGS < config
+accepts() # WHAT WARNINGS < text
 {
 	local path
 	path=$(conf "$A")
@@ -101,25 +101,25 @@ accepts "a relay; its host bits are masked" 2 <<-X
 	AllowedIPs = 192.0.3.3/32,192.168.1.1/24
 X
 
-not_yet() # LINE
+not_yet() # LINE: it is refused as not supported yet
 {
 	conf "$A" >/dev/null <<-X
 		[Interface]
 		PrivateKey = $(key a)
 		$1
 	X
-	refuses "config, not yet: $1" 1 "$A.conf:3: .*not supported yet" "$WGXDP" check "$A.conf"
+	refuses "config, not supported yet: $1" 1 "$A.conf:3: .*not supported yet" "$WGXDP" check "$A.conf"
 }
 
 not_yet "DNS = 1.1.1.1,8.8.8.8"
 not_yet "Table = 1234"
 not_yet "PreUp = ip rule add ipproto tcp dport 22 table 1234"
-# shellcheck disable=SC2016 # for bash -c, one day
+# shellcheck disable=SC2016 # a shell would expand it later
 not_yet 'PostUp = echo "$(date +%s) WireGuard Started" >> /var/log/wireguard.log'
 not_yet "PreDown = /bin/example arg1 arg2 %i"
 not_yet "PostDown = curl https://events.example.dev/wireguard/stopped/?key=abcdefg"
 printf '[Interface]\nListenPort 12000\n' | conf "$A" >/dev/null
-refuses "config: ListenPort 12000, without =, as wg refuses it" 1 "$A.conf:2: .*no '='" "$WGXDP" check "$A.conf"
+refuses "config: a line without = is refused, as wg refuses it" 1 "$A.conf:2: .*no '='" "$WGXDP" check "$A.conf"
 
 # --- start and stop -----------------------------------------------------------------------------------
 
@@ -159,15 +159,15 @@ client c 192.0.2.4 203.0.113.1 >/dev/null
 in_ns a sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.proxy_arp=1
 ok "wg-quick up, on the relay: attach" in_ns a "$WGXDP" attach eth0,eth1 "$TMP/$A.conf"
 ok "wg-quick up, on a client: attach" in_ns b "$WGXDP" attach "$TMP/$B.conf"
-ok "... and another" in_ns c "$WGXDP" attach "$TMP/$C.conf"
+ok "wg-quick up, on another client: attach" in_ns c "$WGXDP" attach "$TMP/$C.conf"
 
 # --- testing ------------------------------------------------------------------------------------------
 
-ok "ping the relay directly" pings b 198.51.100.1
-ok "ping the relay by the tunnel" pings b 192.0.2.1
-ok "... from the laptop" pings c 192.0.2.1
-ok "ping a peer behind the relay" pings b 192.0.2.4
-ok "... and back" pings c 192.0.2.3
+ok "a client reaches the relay directly" pings b 198.51.100.1
+ok "a client reaches the relay through the tunnel" pings b 192.0.2.1
+ok "the laptop reaches the relay through the tunnel" pings c 192.0.2.1
+ok "a client reaches a peer behind the relay" pings b 192.0.2.4
+ok "the peer behind the relay reaches the client" pings c 192.0.2.3
 spawn a iperf3 -s -1 >/dev/null 2>&1
 wait_for 5 eval "in_ns a ss -Hltn | grep -q :5201"
 ok "iperf -c 192.0.2.1" in_ns b iperf3 -c 192.0.2.1 -t 1
@@ -181,33 +181,33 @@ for command in "wg show" "wg show all" "wg show $A" "wg show $A allowed-ips" "ip
 	in_ns a $command >said 2>&1
 	is "${command##*/}" "$?" 0
 	case $command in
-	*eth0) ok "... says where we are" grep -q 198.51.100.1 said ;;
-	*) ok "... knows $A" grep -q "$A\|$(pub b)" said ;;
+	*eth0) ok "the output has the address" grep -q 198.51.100.1 said ;;
+	*) ok "the output has $A" grep -q "$A\|$(pub b)" said ;;
 	esac
 done
 
 # --- by hand ------------------------------------------------------------------------------------------
 
 ok "wg-quick down: detach" in_ns b "$WGXDP" detach "$B"
-clean "... nothing left" b "$B"
+clean "nothing is left" b "$B"
 ok "ip link add dev wg0 type wireguard: wgxdp wg0" in_ns b "$WGXDP" "$B"
 ok "ip address add dev wg0 192.0.2.3/32" in_ns b ip address add dev "$B" 192.0.2.3/32
 ok "ip link set wg0 up" in_ns b ip link set "$B" up
 ok "ip route add 192.0.2.0/24 dev wg0" in_ns b ip route add 192.0.2.0/24 dev "$B"
 ok "wg set" in_ns b wg set "$B" private-key b.key peer "$(pub a)" endpoint 198.51.100.1:51820 \
 	allowed-ips 192.0.2.1/24
-ok "... the relay answers" pings b 192.0.2.1
+ok "the client set by hand reaches the relay" pings b 192.0.2.1
 ok "wg set wg0 private-key FILE, while it is up" in_ns b wg set "$B" private-key c.key
-is "... is another now" "$(in_ns b wg show "$B" public-key)" "$(pub c)"
+is "the interface has the other key" "$(in_ns b wg show "$B" public-key)" "$(pub c)"
 printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.9/32\n' "$(pub b)" >peers.conf
 printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.8/32\n' "$(pub c)" >>peers.conf
 ok "wg addconf wg0 peers.conf, one list for everybody" in_ns b wg addconf "$B" peers.conf
-is "... without ourselves" "$(in_ns b wg show "$B" peers | sort)" "$(sort a.pub b.pub)"
+is "the interface's own key is left out of the peers" "$(in_ns b wg show "$B" peers | sort)" "$(sort a.pub b.pub)"
 ok "ip route delete 192.0.2.0/24 dev wg0" in_ns b ip route delete 192.0.2.0/24 dev "$B"
 ok "ip address delete dev wg0 192.0.2.3/32" in_ns b ip address delete dev "$B" 192.0.2.3/32
 ok "ip link set wg0 down" in_ns b ip link set "$B" down
 ok "ip link delete dev wg0" in_ns b ip link delete dev "$B"
-clean "... nothing left" b "$B"
+clean "nothing is left" b "$B"
 down c "$C"
 down a "$A"
 
@@ -215,7 +215,7 @@ down a "$A"
 
 ns_add d
 D=${ID}d
-for name in "$A" "$D"; do # in the foreground, so that what they say has a place
+for name in "$A" "$D"; do # in the foreground, so that their log is in a file
 	spawn a env WG_PROCESS_FOREGROUND=1 "$WGXDP" "$name" >"$name.log" 2>&1
 done
 ok "wg1 and wg2, in one namespace" wait_for 10 eval "wg show '$A' && wg show '$D'"
@@ -229,7 +229,7 @@ in_ns b ip address add 192.168.5.1/24 dev "$A"
 in_ns d ip address add 192.168.5.2/24 dev "$D"
 in_ns b ip link set "$A" up
 
-says() # WHAT REGEX: wg1 does
+says() # WHAT REGEX: exactly one line of wg1's log matches, within eight seconds
 {
 	wait_for 8 grep -qE -- "$2" "$A.log"
 	is "$1" "$(grep -cE -- "$2" "$A.log")" 1
@@ -240,33 +240,34 @@ PEER="peer $(pub c | sed 's/[+/]/\\&/g')"
 ok "ifconfig wg1 debug" "$WGXDP" set "$A" debug on
 : >"$A.log"
 in_ns b ping -q -c 1 -W 1 192.168.5.2 >said
-says "... while wg2 is down" \
+says "wg1 logs that wg2, which is down, does not answer" \
 	"Handshake for $PEER \(127\.0\.0\.1:222\) did not complete after 5 seconds, retrying$"
 in_ns d ip link set "$D" up
-# The daemon hears from another namespace that wg2 is up: the first initiation may come before that.
+# The daemon learns after a moment that wg2 is up in another namespace. The first initiation may come
+# before that.
 ok "route -T1 exec ping 192.168.5.2" wait_for 10 pings b 192.168.5.2
 is "netstat -ln: ss -lun" "$(in_ns a ss -Hlun | grep -oE ':(111|222) ' | sort -u | xargs)" ":111 :222"
 in_ns d ip address add 192.168.5.99/24 dev "$D"
 : >"$A.log"
 in_ns d ping -q -c 1 -W 1 -I 192.168.5.99 192.168.5.1 >said
-says "... a packet from an address that is not wg2's" \
+says "wg1 logs a packet whose source is not wg2's" \
 	"Packet has unallowed src IP \(192\.168\.5\.99\) from $PEER \(127\.0\.0\.1:222\)$"
 in_ns a wg set "$D" private-key a.key
 in_ns d ping -q -c 1 -W 1 192.168.5.1 >said
-says "... wg2 has a key that wg1 does not know" \
+says "wg1 logs an initiation from an unknown key" \
 	"Invalid handshake initiation from 127\.0\.0\.1:222$"
 in_ns a wg set "$D" peer "$(pub b)" remove peer "$(pub c)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
 in_ns d ping -q -c 1 -W 1 192.168.5.1 >said
-says "... wg2 takes wg1 for somebody else" "Invalid initiation MAC from 127\.0\.0\.1:222$"
+says "wg1 logs an initiation that is meant for another key" "Invalid initiation MAC from 127\.0\.0\.1:222$"
 ok "ifconfig wg1 -debug" "$WGXDP" set "$A" debug off
 in_ns a wg set "$D" private-key c.key peer "$(pub c)" remove peer "$(pub b)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
 : >"$A.log"
 in_ns d ping -q -c 1 -W 1 -I 192.168.5.99 192.168.5.1 >said
-ok "... all is well again" wait_for 10 pings d 192.168.5.1
-is "... and nothing is said" "$(cat "$A.log")" ""
+ok "wg2 reaches wg1 again" wait_for 10 pings d 192.168.5.1
+is "with debug off nothing is logged" "$(cat "$A.log")" ""
 is "wgpubkey" "$(in_ns a wg show "$A" public-key)" "$(pub b)"
 in_ns b ip link delete "$A"
 in_ns d ip link delete "$D"
-clean "... nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

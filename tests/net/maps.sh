@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: MIT
 # timeout: 120
 #
-# The BPF maps are the state of the peers: `bpftool map dump` against `wg show dump` field by field,
-# against what was set, and against what packets show of the worker's tries. A node of the test's own
-# and a tap see each index that goes over the wire.
+# The BPF maps hold the state of the peers. The test compares `bpftool map dump`, field by field, with
+# `wg show dump`, with what was set, and with what packets show of the worker's tries. A test node and a
+# tap see each index that crosses the wire.
 #
 #   ┌───────────── a ─────────────┐            ┌────────── b ──────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ maps.py: a node of    │
 #   │ :51821  192.0.2.1       eth0 ════════ eth0 wgpeer.py; a tap      │
 #   └─────────────────────────────┘    veth    └───────────────────────┘
 #
-# With LONG set it waits for sessions to expire: 190 s more.
+# With LONG=1 it also waits for sessions to expire, which takes 190 s.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -24,7 +24,7 @@ A=${ID}a
 keys a forger second
 wg genpsk >"$TMP/psk"
 
-ok "up" ours a "$A" --rx xdp --tx xdp < <(
+ok "attach succeeds" ours a "$A" --rx xdp --tx xdp < <(
 	interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
 	peer forger Name="the forger, a name that is longer than there is room" \
 		PresharedKey="$(cat "$TMP/psk")" AllowedIPs=10.99.0.2/32,fd99::2/128
@@ -34,6 +34,6 @@ in_ns a ip -6 route add fd10::/16 dev "$A"
 
 python_tap "" maps.py "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP"
 down a "$A"
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

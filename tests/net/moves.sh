@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The tunnel interface is made in one namespace and moved to another, further, and back; the sockets
-# stay where they were born. TC goes with it by tcx, or is put there anew where it is clsact: a source
-# that is not its peer's dies wherever the interface is.
+# The tunnel interface is made in one namespace and moved to a second, a third, and back; the sockets
+# stay in the first. A tcx program moves with the interface, and a clsact filter is attached again: a
+# packet with a source that is not its peer's is dropped wherever the interface is.
 #
 #   a: eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #      wg0 10.99.0.1 ──▶ c ──▶ d ──▶ a
@@ -25,7 +25,7 @@ config()
 
 stranger() { stranger_b "$B" && in_ns b ip address add 10.98.0.2/32 dev "$B"; }
 
-# A move takes the interface down and its addresses away.
+# A move sets the interface down and removes its addresses.
 move() # FROM TO [NAME]
 {
 	in_ns "$1" ip link set "$A" netns "$ID-$2" &&
@@ -34,16 +34,16 @@ move() # FROM TO [NAME]
 		{ [ "$way" = tcx ] || wait_for 5 filtered "$2"; }
 }
 
-# clsact is put there anew, for which the kernel takes the interface's queues away for a moment.
+# While clsact is attached again, the kernel stops the interface's queues for a moment.
 filtered() { in_ns "$1" tc filter show dev "$A" egress | grep -q wgxdp_egress; }
 
-# An initiation that comes within 20 ms of another is ignored by wireguard-go; the next one is 5 s later.
+# wireguard-go ignores an initiation within 20 ms of the last one, and the next one comes 5 s later.
 no_loss() { pinged "$1" 10.99.0.2; }
 back_no_loss() { pinged b 10.99.0.1; }
 mismatches() { show a "$A" '.drops.inject_mismatch // 0'; }
 hex() { printf '%s ' "$@"; }
 
-# The worker's trie says that 10.98.0.2 is the peer's, the map is made to say otherwise.
+# Takes 10.98.0.2 from the peer in the map, but not in the worker's trie.
 strict() # NS
 {
 	local before
@@ -51,61 +51,61 @@ strict() # NS
 	# shellcheck disable=SC2046
 	bpftool map delete pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0
 	in_ns b ping -q -c 3 -i 0.005 -W 0.1 -I 10.98.0.2 10.99.0.1 >/dev/null
-	is "... TC refuses what the worker let through" $(($(mismatches) - before)) 3
+	is "TC drops what the worker accepts" $(($(mismatches) - before)) 3
 	bpftool map update pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0 value "${slot[@]}"
-	ok "... and passes what it must" no_loss "$1"
+	ok "TC passes the peer's packets again" no_loss "$1"
 }
 
-programs() # NS: which TC programs are there, and how
+renamed() # OLD NEW
 {
-	in_ns "$1" bpftool net show dev "$A" 2>/dev/null | grep -oE '(tcx/|clsact/)?(ingress|egress)\b' | sort | xargs
+	in_ns a ip link set "$1" down && in_ns a ip link set "$1" name "$2" && in_ns a ip link set "$2" up
 }
 
-ok "wireguard-go" stranger
+ok "wireguard-go starts" stranger
 for way in tcx clsact; do
 	[ $way = tcx ] || export WGXDP_FORCE_CLSACT=1
-	ok "$way: attach" eval "config | ours a '$A'"
+	ok "$way: attach succeeds" eval "config | ours a '$A'"
 	read -ra slot <<<"$(bpftool -j map lookup pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0 |
 		jq -r '.value | join(" ")')"
 	socket=$(in_ns a ss -Hlun 'sport = 51821' | wc -l)
-	ok "$way: ping, no loss" no_loss a
+	ok "$way: no ping is lost" no_loss a
 	strict a
 	at=a
 	for to in c d a; do
-		ok "$way: from $at to $to" move $at $to
-		ok "... ping, no loss" no_loss $to
-		ok "... and from the other side" back_no_loss
-		is "... the sockets stay" "$(in_ns a ss -Hlun 'sport = 51821' | wc -l)" "$socket"
+		ok "$way: the interface moves from $at to $to" move $at $to
+		ok "no ping is lost" no_loss $to
+		ok "no ping from the other side is lost" back_no_loss
+		is "the sockets stay in a" "$(in_ns a ss -Hlun 'sport = 51821' | wc -l)" "$socket"
 		strict $to
-		is "... by XDP still" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" "xdp xdp null"
+		is "the path is still XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" "xdp xdp null"
 		at=$to
 	done
-	ok "$way: renamed" eval "in_ns a ip link set '$A' down && in_ns a ip link set '$A' name ren0 && in_ns a ip link set ren0 up"
-	ok "... ping, no loss" no_loss a
-	ok "... and back" eval "in_ns a ip link set ren0 down && in_ns a ip link set ren0 name '$A' && in_ns a ip link set '$A' up"
-	ok "... ping, no loss" no_loss a
-	ok "$way: down in c" eval "in_ns a ip link set '$A' netns '$ID-c'"
-	ok "... no socket while it is down" wait_for 5 eval \
+	ok "$way: the interface is renamed" renamed "$A" ren0
+	ok "no ping is lost" no_loss a
+	ok "$way: the interface gets its name back" renamed ren0 "$A"
+	ok "no ping is lost" no_loss a
+	ok "$way: the interface moves to c, where it is down" eval "in_ns a ip link set '$A' netns '$ID-c'"
+	ok "no socket is open while the interface is down" wait_for 5 eval \
 		"[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]"
-	ok "... detach from a" down a "$A"
-	clean "... nothing left" a "$A"
-	is "... nor in c" "$(in_ns c ip -o link show dev "$A" 2>/dev/null)" ""
+	ok "detach in a succeeds" down a "$A"
+	clean "nothing is left in a" a "$A"
+	is "nothing is left in c" "$(in_ns c ip -o link show dev "$A" 2>/dev/null)" ""
 
-	ok "$way: attach" eval "config | ours a '$A'"
-	ok "... moved to c, deleted there" eval "move a c && no_loss c && in_ns c ip link delete '$A'"
-	clean "... nothing left" a "$A"
-	ok "$way: attach" eval "config | ours a '$A'"
-	ok "... moved to c, killed there" eval "move a c && kill -KILL \$(daemon_pid a '$A')"
-	ok "... attach in a at once" eval "config | ours a '$A'"
-	ok "... ping, no loss" no_loss a
+	ok "$way: attach succeeds" eval "config | ours a '$A'"
+	ok "the interface moves to c and is deleted there" eval "move a c && no_loss c && in_ns c ip link delete '$A'"
+	clean "nothing is left in a" a "$A"
+	ok "$way: attach succeeds" eval "config | ours a '$A'"
+	ok "the interface moves to c, and the daemon is killed" eval "move a c && kill -KILL \$(daemon_pid a '$A')"
+	ok "attach in a succeeds at once" eval "config | ours a '$A'"
+	ok "no ping is lost" no_loss a
 	down a "$A"
-	clean "... nothing left" a "$A"
+	clean "nothing is left in a" a "$A"
 done
 
-# --- torn off -------------------------------------------------------------------------------------
+# --- programs that others detach -------------------------------------------------------------------------------------
 
-# What somebody detaches by force is there again within a second.
-links() # its tcx links
+# A program that another user detaches is attached again within a second.
+links() # the ids of the daemon's tcx links
 {
 	local info
 	for info in /proc/"$(daemon_pid a "$A")"/fdinfo/*; do
@@ -121,14 +121,14 @@ tear_off() # WAY NIC
 	fi
 	for id in $(links); do bpftool link detach id "$id" || return; done
 }
-mismatch() # one packet whose source is the peer's for the worker, not for TC
+mismatch() # TC drops one packet that the worker accepts
 {
 	local before
 	before=$(mismatches)
 	in_ns b ping -q -c 1 -W 0.2 -I 10.98.0.2 10.99.0.1 >/dev/null
 	[ $(($(mismatches) - before)) -eq 1 ]
 }
-refused_by_tc() # a message that is none, in the map
+refused_by_tc() # TC on the NIC drops a datagram that is no message
 {
 	local before
 	before=$(malformed)
@@ -142,28 +142,28 @@ malformed()
 for way in tcx clsact; do
 	unset WGXDP_FORCE_CLSACT
 	[ $way = tcx ] || export WGXDP_FORCE_CLSACT=1
-	ok "$way: attach, rx udp" eval "config | ours a '$A' --rx udp"
+	ok "$way: attach --rx udp succeeds" eval "config | ours a '$A' --rx udp"
 	bpftool map delete pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0
-	ok "... a session" no_loss a
-	ok "... the tunnel's TC refuses" mismatch
-	ok "... and the NIC's" refused_by_tc
-	[ $way = clsact ] || is "... three links" "$(links | wc -w)" 3
-	ok "... both torn off" tear_off $way "$A"
-	[ $way = tcx ] || ok "... from the NIC, too" tear_off $way eth0
-	ok "... the tunnel's is there again" wait_for 5 mismatch
-	ok "... and the NIC's" wait_for 5 refused_by_tc
-	ok "... ping, no loss" no_loss a
+	ok "no ping is lost" no_loss a
+	ok "TC on the tunnel drops" mismatch
+	ok "TC on the NIC drops" refused_by_tc
+	[ $way = clsact ] || is "the daemon has three links" "$(links | wc -w)" 3
+	ok "the programs are detached by force" tear_off $way "$A"
+	[ $way = tcx ] || ok "the NIC's filter is removed by force" tear_off $way eth0
+	ok "TC on the tunnel drops again" wait_for 5 mismatch
+	ok "TC on the NIC drops again" wait_for 5 refused_by_tc
+	ok "no ping is lost" no_loss a
 	down a "$A"
-	clean "... nothing left" a "$A"
-	is "... nor a qdisc" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
+	clean "nothing is left in a" a "$A"
+	is "no qdisc is left" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
 done
 unset WGXDP_FORCE_CLSACT
 way=tcx
 
-# A namespace that goes takes the interface with it.
-ok "attach" eval "config | ours a '$A'"
-ok "moved to d" move a d
+# A namespace that is deleted takes the interface with it.
+ok "attach succeeds" eval "config | ours a '$A'"
+ok "the interface moves to d" move a d
 ok "d is deleted" ip netns delete "$ID-d"
-clean "the interface goes, and nothing is left" a "$A"
+clean "the interface is gone, and nothing is left" a "$A"
 
 done_testing

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# An interface without MTU gets one that the path takes: behind PPPoE (1492) 1412, also where only the
-# route says so. The NIC's MTU grows while the tunnel is up: frames larger than the AF_XDP buffers were
-# made for must not vanish, in either direction. And one that was too large for AF_XDP is lowered.
+# An interface without MTU in its configuration gets one that fits the path: 1412 behind PPPoE (1492),
+# also where only the route has that MTU. When the NIC's MTU grows while the tunnel is up, frames that
+# are larger than the AF_XDP buffers must not be lost in either direction. When an MTU that was too
+# large for AF_XDP is lowered, the tunnel takes AF_XDP.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #                          MTU 1500 ─▶ 3000; 9000 ─▶ 1500 on both
@@ -16,7 +17,7 @@ need_cmd ip wg jq ping
 derived() # WHAT WANT PATH
 {
 	attach a b 1 "$3"
-	is "$1, $3" "$(show a "${ID}a" .mtu)" "$2"
+	is "$1, $3: the MTU is $2" "$(show a "${ID}a" .mtu)" "$2"
 	down a "${ID}a"
 }
 
@@ -28,45 +29,47 @@ attach() # NS PEER NUMBER [PATH]
 		peer "$2" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="192.0.2.$((3 - $3)):51820")
 }
 
+by_xdp() { [ "$(show "$1" "$ID$1" '.path | "\(.rx) \(.tx) \(.why)"')" = "xdp xdp null" ]; } # NS
+
 large() { in_ns "$1" ping -q -c 2 -i 0.2 -W 1 -s 2000 -M "do" "$2"; }
 
 ns_add a b
 join a eth0 b eth0
 keys a b
 for path in xdp udp; do
-	derived "Ethernet" 1420 $path
+	derived "behind Ethernet" 1420 $path
 	in_ns a ip link set eth0 mtu 1492
-	derived "PPPoE" 1412 $path
+	derived "behind PPPoE" 1412 $path
 	in_ns a ip link set eth0 mtu 1500
 	in_ns a ip route add 192.0.2.2/32 dev eth0 mtu 1400
-	derived "a route of 1400" 1320 $path
+	derived "by a route with MTU 1400" 1320 $path
 	in_ns a ip route del 192.0.2.2/32 dev eth0
 done
-ok "attach" attach a b 1
-ok "attach" attach b a 2
-ok "ping" in_ns a ping -q -c 1 -W 2 10.99.0.2
+ok "attach in a succeeds" attach a b 1
+ok "attach in b succeeds" attach b a 2
+ok "a reaches b" in_ns a ping -q -c 1 -W 2 10.99.0.2
 for ns in a b; do
 	in_ns $ns ip link set eth0 mtu 3000
 	in_ns $ns ip link set "$ID$ns" mtu 2900
 done
-ok "2000 bytes from a arrive" wait_for 5 large a 10.99.0.2
-ok "2000 bytes from b arrive" wait_for 5 large b 10.99.0.1
+ok "pings of 2000 bytes from a are answered" wait_for 5 large a 10.99.0.2
+ok "pings of 2000 bytes from b are answered" wait_for 5 large b 10.99.0.1
 for ns in a b; do
-	ok "$ns: by XDP again" wait_for 5 eval "[ \"\$(show $ns $ID$ns '.path | \"\\(.rx) \\(.tx) \\(.why)\"')\" = 'xdp xdp null' ]"
+	ok "$ns takes XDP again" wait_for 5 by_xdp $ns
 done
 before=$(show b "${ID}b" .path.rx_packets.xsk)
-ok "and again 2000 bytes" large a 10.99.0.2
-holds "they came by XSK" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
+ok "pings of 2000 bytes are answered again" large a 10.99.0.2
+holds "they come by AF_XDP" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
 
-# Frames that AF_XDP cannot hold: by UDP, until the MTU is lowered.
+# Frames that AF_XDP cannot hold take the UDP socket, until the MTU is lowered.
 down a "${ID}a"
 down b "${ID}b"
 for ns in a b; do in_ns $ns ip link set eth0 mtu 9000; done
-ok "b by UDP" attach b a 2 udp
-ok "an MTU of 9000: attach" attach a b 1 auto
-is "... by UDP" "$(show a "${ID}a" '.path | "\(.rx) \(.tx)"')" "udp udp"
-ok "... and why" eval "show a '${ID}a' .path.why | grep -q 'MTU 9000'"
+ok "attach in b succeeds by UDP" attach b a 2 udp
+ok "with MTU 9000 attach succeeds" attach a b 1 auto
+is "the path is UDP" "$(show a "${ID}a" '.path | "\(.rx) \(.tx)"')" "udp udp"
+ok "show says why" eval "show a '${ID}a' .path.why | grep -q 'MTU 9000'"
 for ns in a b; do in_ns $ns ip link set eth0 mtu 1500; done
-ok "lowered to 1500: by XDP" wait_for 5 eval "[ \"\$(show a ${ID}a '.path | \"\\(.rx) \\(.tx) \\(.why)\"')\" = 'xdp xdp null' ]"
-ok "... ping" in_ns a ping -q -c 1 -W 5 10.99.0.2
+ok "with the MTU lowered to 1500 a takes XDP" wait_for 5 by_xdp a
+ok "a still reaches b" in_ns a ping -q -c 1 -W 5 10.99.0.2
 done_testing

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Nodes behind NAT: kept reachable by keepalives, meeting by a hub that forwards, and without it.
+# Nodes behind NAT. Keepalives keep them reachable. They reach each other through a hub that forwards,
+# and then without the hub.
 #
 #   ┌── c ──────┐     ┌── r ───────────────┐     ┌── w ──┐     ┌── h ──────────┐
 #   │ 10.1.0.2  ═══════ 10.1.0.1   192.0.2.11 ═══         ═══════ 192.0.2.1    │
@@ -12,8 +13,7 @@
 #   │ 10.99.0.3 │     │ NAT, forgets in 3 s │   └────────┘
 #   └───────────┘     └────────────────────┘
 #
-# The NATs keep the source port where it is free, and let in only what answers. c has a keepalive of
-# 1 s, d has none.
+# The NATs keep a source port that is free, and admit only answers. c has a keepalive of 1 s, d has none.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -23,7 +23,7 @@ FORGETS_S=3
 H=${ID}h C=${ID}c D=${ID}d
 keys h c d
 
-plug() # NS NIC: into the bridge
+plug() # NS NIC: connects it to the bridge
 {
 	ip link add "$2" netns "$ID-$1" type veth peer name "to-$1" netns "$ID-w"
 	in_ns w ip link set "to-$1" master br0 up
@@ -90,7 +90,7 @@ reaches() { in_ns "$1" ping -q -c "${3:-1}" -i 0.05 -W "${4:-5}" "$2"; }
 
 not() { ! "$@"; }
 
-refused_by() # ROUTER: packets that its NAT knew nothing of
+refused_by() # ROUTER: how many packets its NAT had no entry for
 {
 	in_ns "$1" nft -j list chain ip nat in | jq '[.. | .counter? // empty | .packets] | add'
 }
@@ -100,7 +100,7 @@ endpoint_at() # NS INTERFACE OTHER
 	in_ns "$1" wg show "$2" endpoints | grep -F "$(pub "$3")" | cut -f 2
 }
 
-meet() # NS INTERFACE OTHER NUMBER ENDPOINT?
+meet() # NS INTERFACE OTHER NUMBER [ENDPOINT]
 {
 	in_ns "$1" wg set "$2" peer "$(pub "$3")" allowed-ips "10.99.0.$4/32" \
 		${5:+endpoint "$5" persistent-keepalive 1}
@@ -111,15 +111,15 @@ kept_alive() # PATH
 	local before
 	ok "$1: c reaches the hub" reaches c 10.99.0.1
 	ok "$1: d reaches the hub" reaches d 10.99.0.1
-	is "$1: the hub sees the NATs" "$(endpoint_at h "$H" c) $(endpoint_at h "$H" d)" \
+	is "$1: the hub sees the addresses of the NATs" "$(endpoint_at h "$H" c) $(endpoint_at h "$H" d)" \
 		"192.0.2.11:51820 192.0.2.12:51820"
-	sleep $((FORGETS_S + 2))
+	sleep $((FORGETS_S + 2)) # until q has forgotten d; asking conntrack would not show that r has not
 	before="$(refused_by r) $(refused_by q)"
 	ok "$1: with keepalives the hub reaches c" reaches h 10.99.0.2
-	ok "$1: without them it does not reach d" not reaches h 10.99.0.3 1 1
-	is "$1: since its NAT has forgotten" "$(refused_by r) $(($(refused_by q) - 1))" "$before"
-	ok "$1: until d speaks" reaches d 10.99.0.1
-	ok "$1: then it does" reaches h 10.99.0.3
+	ok "$1: without keepalives the hub does not reach d" not reaches h 10.99.0.3 1 1
+	is "$1: d's NAT has forgotten it" "$(refused_by r) $(($(refused_by q) - 1))" "$before"
+	ok "$1: d reaches the hub again" reaches d 10.99.0.1
+	ok "$1: after that the hub reaches d" reaches h 10.99.0.3
 }
 
 sent() { show h "$H" '[.peers[].tx_packets] | add'; }
@@ -129,39 +129,39 @@ relayed() # PATH
 {
 	local before
 	before=$(sent)
-	ok "$1: c reaches d by the hub" reaches c 10.99.0.3 10
-	ok "$1: d reaches c by the hub" reaches d 10.99.0.2 10
-	ok "$1: the hub sent them on" wait_for 5 sent_on $((before + 40))
-	is "$1: and nobody was told of a better way" "$(in_ns h cat /proc/net/snmp |
+	ok "$1: c reaches d through the hub" reaches c 10.99.0.3 10
+	ok "$1: d reaches c through the hub" reaches d 10.99.0.2 10
+	ok "$1: the hub forwards the packets" wait_for 5 sent_on $((before + 40))
+	is "$1: the hub sends no ICMP redirect" "$(in_ns h cat /proc/net/snmp |
 		awk '/^Icmp:/ { if (n) print $n; else for (i = 1; i <= NF; i++) if ($i == "OutRedirects") n = i }')" 0
-	is "$1: the hub dropped nothing" "$(show h "$H" '.drops | tojson')" "{}"
+	is "$1: the hub drops nothing" "$(show h "$H" '.drops | tojson')" "{}"
 }
 
-# Each knows where the other's NAT is. The first packet opens the one's, and the other's is shut.
+# Each knows the address of the other's NAT. A first packet opens the sender's NAT; the other is closed.
 punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820
 	meet d "$D" c 2
-	ok "$1: c alone does not get through d's NAT" not reaches c 10.99.0.3 1 1
+	ok "$1: when only c tries it does not pass d's NAT" not reaches c 10.99.0.3 1 1
 	meet d "$D" c 2 192.0.2.11:51820
-	ok "$1: when both try they do" wait_for 20 reaches c 10.99.0.3 1 1
-	ok "$1: and back" reaches d 10.99.0.2 5
-	is "$1: from NAT to NAT" "$(endpoint_at c "$C" d) $(endpoint_at d "$D" c)" \
+	ok "$1: when both try c reaches d" wait_for 20 reaches c 10.99.0.3 1 1
+	ok "$1: when both try d reaches c" reaches d 10.99.0.2 5
+	is "$1: each has the other's NAT as endpoint" "$(endpoint_at c "$C" d) $(endpoint_at d "$D" c)" \
 		"192.0.2.12:51820 192.0.2.11:51820"
 	down h "$H"
-	ok "$1: without the hub" reaches c 10.99.0.3 5
+	ok "$1: c reaches d without the hub" reaches c 10.99.0.3 5
 }
 
 network
 for path in xdp udp; do
-	ok "$path: the hub" up_hub $path
-	ok "$path: c" up_client c "$C" 2 1 $path
-	ok "$path: d" up_client d "$D" 3 off $path
+	ok "$path: the hub attaches" up_hub $path
+	ok "$path: c attaches" up_client c "$C" 2 1 $path
+	ok "$path: d attaches" up_client d "$D" 3 off $path
 	kept_alive $path
 	relayed $path
 	punched $path
 	down c "$C"
 	down d "$D"
 done
-clean "nothing left" c "$C"
+clean "nothing is left" c "$C"
 done_testing

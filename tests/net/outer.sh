@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What an outer packet looks like, and what it may tell the packet inside: class (DSCP and ECN), TTL,
-# fragmentation, length. Byte for byte, by both paths, outside IPv4 and IPv6.
+# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length; and what they
+# pass on to the inner packet. On both paths, with outer IPv4 and IPv6.
 #
 #   ┌───────────── a ─────────────┐            ┌──────── b ────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ outer.py, a node  │
 #   │ :51821  192.0.2.1       eth0 ════════ eth0 192.0.2.2:51822   │
 #   │         2001:db8::1         │    veth    │ 2001:db8::2       │
-#   └─ read here: the tunnel ─────┘            └─ read here: eth0 ─┘
+#   └─ inner packets read here ───┘            └─ outer ones here ─┘
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -33,29 +33,29 @@ far() # PATH OUTER TEST...
 }
 
 for path in xdp udp; do
-	ok "$path, outer IPv4: up" up $path 192.0.2.2
+	ok "$path, outer IPv4: attach succeeds" up $path 192.0.2.2
 	far $path 4 handshakes keepalive classes_out classes_in padding padding_outside too_big
 	down a "$A"
-	ok "$path, outer IPv6: up" up $path '[2001:db8::2]'
+	ok "$path, outer IPv6: attach succeeds" up $path '[2001:db8::2]'
 	far $path 6 handshakes keepalive classes_out classes_in padding padding_outside too_big
 	down a "$A"
-	clean "$path: nothing left" a "$A"
+	clean "$path: nothing is left" a "$A"
 done
 
-# --- the tunnel in a namespace of its own, where nothing tells of routes --------------------------------
+# --- the tunnel in a namespace whose routes the daemon does not see --------------------------------
 
 far_c() { python_tap "elsewhere: " outer.py "$ID-c" "$ID-b" "$A" "$TMP" 4 xdp "$@"; }
 
 ns_add c
-ok "elsewhere: up" up xdp 192.0.2.2
+ok "elsewhere: attach succeeds" up xdp 192.0.2.2
 in_ns a ip link set "$A" netns "$ID-c"
 in_ns c ip address add 10.99.0.1/24 dev "$A"
 in_ns c ip address add fd99::1/64 dev "$A" nodad
-in_ns c ip link set "$A" addrgenmode none # the move has undone it: it would ask for routers
+in_ns c ip link set "$A" addrgenmode none # the move reset it, and the kernel would solicit routers
 in_ns c ip link set "$A" up
-ok "elsewhere: up there" wait_for 5 eval "in_ns a ss -Hlun 'sport = 51821' | grep -q ."
+ok "elsewhere: the socket opens when the interface is up" wait_for 5 eval "in_ns a ss -Hlun 'sport = 51821' | grep -q ."
 far_c handshakes classes_out classes_in padding too_big
 down a "$A"
-clean "elsewhere: nothing left" a "$A"
+clean "elsewhere: nothing is left" a "$A"
 
 done_testing

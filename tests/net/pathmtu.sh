@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A path that is narrower than the NIC: transfers complete, and once the kernel has learned the path MTU,
-# outer packets keep to it.
+# A path whose MTU is smaller than the NIC's. Transfers complete. Once the kernel has learned the path
+# MTU, no outer packet is larger.
 #
 #   ┌───── a ──────┐            ┌───── r ──────┐             ┌────── b ───────┐
 #   │ 10.99.0.1 eth0 ══ 1500 ══ eth0 router eth1 ══ 1400 ══ eth0 10.99.0.2    │
-#   │ 192.0.2.1    │            │ read here:   │             │ 198.51.100.2   │
-#   │ 2001:db8::1  │            │ eth0         │             │ 2001:db8:1::2  │
+#   │ 192.0.2.1    │            │ packets read │             │ 198.51.100.2   │
+#   │ 2001:db8::1  │            │ at eth0      │             │ 2001:db8:1::2  │
 #   └──────────────┘            └──────────────┘             └────────────────┘
 #
-# IPv4's outer packets have no DF: the router cuts them. IPv6's it drops, and says so.
+# Outer IPv4 packets have no DF, so the router fragments them. It drops IPv6 packets and reports that.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -42,7 +42,7 @@ up() # NS INTERFACE NUMBER PEER ENDPOINT PATH
 		peer "$4" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="$5")
 }
 
-# 4 MB through TCP, whose segments fill the tunnel's MTU. The first ones may be lost.
+# 4 MB by TCP, whose segments fill the tunnel's MTU. The first segments may be lost.
 stream()
 {
 	local pid status
@@ -57,21 +57,21 @@ stream()
 
 path_mtu_is() { [ "$(show a "$A" '.peers[0].path_mtu')" = "$1" ]; }
 
-# The kernel may forget again at any time.
+# A ping teaches the kernel the path MTU, which it may forget at any time.
 pinging_learns()
 {
 	in_ns a ping -q -c 1 -W 1 -M "do" -s 1440 "$1"
 	path_mtu_is 1400
 }
 
-# Within the 30 s in which the routes are asked for anyway.
+# Nothing tells the daemon, which asks for its routes every 30 s.
 unheard() # WHAT FAR
 {
 	in_ns a ip route flush cache
 	in_ns a ip -6 route flush cache
 	in_ns r ip link set eth1 mtu 1400
-	ok "$1: forgotten" wait_for 40 path_mtu_is 1500
-	ok "$1: learned from pings" wait_for 40 pinging_learns "${2//[][]/}"
+	ok "$1: the daemon forgets the path MTU" wait_for 40 path_mtu_is 1500
+	ok "$1: the daemon learns the path MTU from pings" wait_for 40 pinging_learns "${2//[][]/}"
 }
 
 for path in xdp udp; do
@@ -79,21 +79,21 @@ for path in xdp udp; do
 		what="$path, outer IPv$outer"
 		near=192.0.2.1 far=198.51.100.2
 		[ $outer = 4 ] || near='[2001:db8::1]' far='[2001:db8:1::2]'
-		ok "$what: up" eval "up a $A 1 b $far:51821 $path && up b $B 2 a $near:51820 $path"
-		ok "$what: ping" pinged a 10.99.0.2
-		ok "$what: a transfer" stream
-		ok "$what: and back" stream -R
+		ok "$what: attach succeeds on both sides" eval "up a $A 1 b $far:51821 $path && up b $B 2 a $near:51820 $path"
+		ok "$what: no ping is lost" pinged a 10.99.0.2
+		ok "$what: a transfer completes" stream
+		ok "$what: a transfer back completes" stream -R
 		python_tap "$what: " pathmtu.py "$ID-a" "$ID-r" "$ID-b" "$A" "$B" $outer $path
-		ok "$what: a transfer, after" stream
+		ok "$what: a transfer completes with the learned MTU" stream
 		[ -z "${LONG-}" ] || unheard "$what" "$far"
 		down a "$A"
 		down b "$B"
-		# What the kernel learned is forgotten.
+		# Make the kernel forget the path MTU.
 		in_ns a ip route flush cache
 		in_ns a ip -6 route flush cache
 		in_ns r ip link set eth1 mtu 1400
 	done
-	clean "$path: nothing left" a "$A"
+	clean "$path: nothing is left" a "$A"
 done
 
 done_testing

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The way to the endpoint hangs on the firewall mark: the main table has none. Data leaves by AF_XDP
-# nevertheless; by it goes a default route that leads through the tunnel, and a mark that changes.
+# The route to the endpoint depends on the firewall mark, and the main table has none. Data leaves by
+# AF_XDP all the same, also with a default route through the tunnel, and after the mark changes.
 #
 #   ┌───────────── a ─────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp  10.99.0.1  fd99::1   │               │ wgxdp   10.99.0.2  fd99::2   │
@@ -41,36 +41,36 @@ up() # PATH ENDPOINT
 
 sent() { show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"'; }
 
-# N pings that all come back, and their N messages left the way they should; a firewall's refresh may
-# be one of them.
+# All N pings are answered, and their N messages leave by the given path. One of them may take the UDP
+# socket, to refresh conntrack.
 by() # WHAT PATH PING-ARGUMENT...
 {
 	local what=$1 path=$2 before after xsk udp
 	shift 2
 	read -ra before <<<"$(sent)"
-	is "$what: answers" "$(answers $N a "$@")" $N
+	is "$what: all pings are answered" "$(answers $N a "$@")" $N
 	read -ra after <<<"$(sent)"
 	xsk=$((after[0] - before[0])) udp=$((after[1] - before[1]))
-	is "... messages" $((xsk + udp)) $N
+	is "$what: each is one message" $((xsk + udp)) $N
 	if [ "$path" = xdp ]; then
-		holds "... by AF_XDP" $xsk -ge $((N - 1))
+		holds "$what: the messages leave by AF_XDP" $xsk -ge $((N - 1))
 	else
-		is "... by UDP" $udp $N
+		is "$what: the messages leave by UDP" $udp $N
 	fi
 }
 
 for path in xdp udp; do
 	for endpoint in 203.0.113.9 '[2001:db8:9::9]'; do
 		what="$path, $endpoint"
-		refuses "$what: the main table has no way" '*' unreachable in_ns a \
+		refuses "$what: the main table has no route" '*' unreachable in_ns a \
 			ip route get "$(tr -d '[]' <<<"$endpoint")"
-		ok "$what: up" up $path "$endpoint"
-		is "$what: data will go by" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
+		ok "$what: attach succeeds on both sides" up $path "$endpoint"
+		is "$what: show names the path that data takes" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 		in_ns a ping -q -c 1 -W 5 10.99.0.2 >/dev/null # the handshake
 		by "$what: ping -I" $path -I "$A" 10.99.0.2
 		by "$what: IPv6, ping -I" $path -I "$A" fd99::2
 
-		# wg-quick's rules, but by hand
+		# The rules that wg-quick would add.
 		for family in -4 -6; do
 			in_ns a ip $family route add default dev "$A" table 200
 			in_ns a ip $family rule add not fwmark 0x64 lookup 200 pref 32000
@@ -84,34 +84,34 @@ for path in xdp udp; do
 			in_ns a ip $family route flush table 200
 		done
 
-		ok "$what: another mark" in_ns a wg set "$A" fwmark 0x65
-		by "$what: its rule" $path 10.99.0.2
-		ok "$what: no mark" in_ns a wg set "$A" fwmark 0
-		ok "... show says why" wait_for 5 eval \
+		ok "$what: another mark is set" in_ns a wg set "$A" fwmark 0x65
+		by "$what: another mark" $path 10.99.0.2
+		ok "$what: the mark is cleared" in_ns a wg set "$A" fwmark 0
+		ok "$what: without a mark show says that there is no route" wait_for 5 eval \
 			"[ \"\$(show a '$A' '.peers[0].why')\" = '$([ $path = xdp ] &&
 				echo 'there is no route to the endpoint' || echo null)' ]"
 		failed=$(show a "$A" '.drops.send_failed // 0')
-		is "... no answer" "$(in_ns a ping -q -i 0.01 -c 5 -W 0.2 10.99.0.2 |
+		is "$what: without a route no ping is answered" "$(in_ns a ping -q -i 0.01 -c 5 -W 0.2 10.99.0.2 |
 			grep -oP '\d+(?= received)')" 0
-		is "... each is counted" $(($(show a "$A" '.drops.send_failed // 0') - failed)) 5
-		ok "$what: the mark again" in_ns a wg set "$A" fwmark 100
-		ok "... show says by which way" wait_for 5 eval \
+		is "$what: each unsent message is counted" $(($(show a "$A" '.drops.send_failed // 0') - failed)) 5
+		ok "$what: the mark is set again" in_ns a wg set "$A" fwmark 100
+		ok "$what: show names the path again" wait_for 5 eval \
 			"[ \"\$(show a '$A' '.peers[0] | \"\(.tx) \(.why)\"')\" = '$path null' ]"
-		by "$what: it goes on" $path 10.99.0.2
+		by "$what: the first mark again" $path 10.99.0.2
 
-		# The rules themselves change
+		# The rules themselves change.
 		in_ns a ip rule del fwmark 0x64
 		in_ns a ip -6 rule del fwmark 0x64
-		ok "$what: its rule is deleted" wait_for 5 eval \
+		ok "$what: without the rule data takes the UDP socket" wait_for 5 eval \
 			"[ \"\$(show a '$A' '.peers[0].tx')\" = udp ]"
 		in_ns a ip rule add fwmark 0x64 lookup 100
 		in_ns a ip -6 rule add fwmark 0x64 lookup 100
-		ok "... and added" wait_for 5 eval "[ \"\$(show a '$A' '.peers[0].tx')\" = $path ]"
-		by "$what: and goes on" $path 10.99.0.2
+		ok "$what: with the rule data takes its path again" wait_for 5 eval "[ \"\$(show a '$A' '.peers[0].tx')\" = $path ]"
+		by "$what: the rule again" $path 10.99.0.2
 		down a "$A"
 		down b "$B"
 	done
 done
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What befalls the links under a tunnel, and that it recovers by itself: on both paths, back on the path
-# that it had, without a packet lost afterwards. (A NIC of which others want the XDP, made anew or renamed:
-# twoifaces.sh; port and mark under load: workers.sh; addresses: roaming.sh, sticky.sh.)
+# The links under a tunnel fail or change, and the tunnel recovers by itself, on both paths: it returns to
+# the path that it had, and loses no packet afterwards. (twoifaces.sh has NICs whose XDP is contested,
+# remade or renamed; workers.sh has port and mark under load; roaming.sh and sticky.sh have addresses.)
 #
 #   ┌────────── a ──────────┐                         ┌────────── b ──────────┐
 #   │ wgxdp on eth0  192.0.2.1 eth0 ══ 1-2 queues ══ eth0 192.0.2.2  wgxdp    │
@@ -51,29 +51,30 @@ up() # NS INTERFACE NUMBER PATH [ENDPOINT]
 counts() { show a "$A" '.path | "\(.rx_packets.xsk) \(.tx_packets.xsk) \(.rx_packets.udp) \(.tx_packets.udp)"'; }
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# Pings both ways, all answered; by which way the 40 messages went. One may have refreshed a firewall.
+# All pings in both directions are answered, and their 40 messages take the given path. One of them may
+# take the UDP socket, to refresh conntrack.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp
-	ok "$1: reached again" wait_for 15 reached
-	[ "$way" = udp ] || ok "... tx is xdp" wait_for 5 eval \
+	ok "$1: a reaches b" wait_for 15 reached
+	[ "$way" = udp ] || ok "$1: tx is xdp" wait_for 5 eval \
 		"[ \"\$(show a '$A' '\"\(.path.rx) \(.path.tx) \(.peers[0].tx)\"')\" = 'xdp xdp xdp' ]"
-	in_ns a ping -q -c 2 -i 0.1 -W 5 10.99.0.2 >/dev/null # b follows a moment later
+	in_ns a ping -q -c 2 -i 0.1 -W 5 10.99.0.2 >/dev/null # b changes its path a moment later than a
 	read -ra before <<<"$(counts)"
-	is "... answers" "$(answers 10 a 10.99.0.2) $(answers 10 b 10.99.0.1)" "10 10"
+	is "$1: all pings are answered in both directions" "$(answers 10 a 10.99.0.2) $(answers 10 b 10.99.0.1)" "10 10"
 	read -ra after <<<"$(counts)"
 	xsk="$((after[0] - before[0])) $((after[1] - before[1]))"
 	udp="$((after[2] - before[2])) $((after[3] - before[3]))"
 	if [ "$way" = xdp ]; then
-		is "... by AF_XDP" "$xsk $udp" "$([ "$xsk" = "20 19" ] && echo "20 19 0 1" || echo "20 20 0 0")"
+		is "$1: the messages take AF_XDP" "$xsk $udp" "$([ "$xsk" = "20 19" ] && echo "20 19 0 1" || echo "20 20 0 0")"
 	else
-		is "... sent by UDP" "${udp#* }" 20
+		is "$1: the messages are sent by UDP" "${udp#* }" 20
 	fi
 }
 
-# Pings that begin now, ten a tenth of a second; how many of them came back
+# Begins a second of 100 pings.
 pinging() { in_ns a ping -q -i 0.01 -c 100 -W 5 10.99.0.2 >"$TMP/ping" & }
-came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # after a wait
+came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # of the 100, after a wait
 
 mac() { in_ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
 
@@ -83,53 +84,53 @@ links()
 	in_ns a ping -q -c 3 -i 0.05 -W 0.1 10.99.0.2 >/dev/null
 	in_ns a ip link set eth0 up
 	in_ns a ip route replace 203.0.113.2 via 192.0.2.2
-	works "$path: a's NIC down and up"
+	works "$path: a's NIC went down and up"
 	in_ns b ip link set eth0 down
 	in_ns a ping -q -c 3 -i 0.05 -W 0.1 10.99.0.2 >/dev/null
 	in_ns b ip link set eth0 up
-	works "$path: b's NIC down and up"
+	works "$path: b's NIC went down and up"
 	in_ns a ip link set "$A" down
 	in_ns a ip link set "$A" up
 	in_ns a ip route replace 10.99.0.0/24 dev "$A" src 10.99.0.1
-	works "$path: the tunnel down and up"
+	works "$path: the tunnel went down and up"
 
-	# The path's MTU below the tunnel's: fragments, which AF_XDP does not make.
+	# The NIC's MTU is below the tunnel's. AF_XDP cannot fragment, the UDP socket can.
 	in_ns a ip link set eth0 mtu 1300
 	in_ns b ip link set eth0 mtu 1300
 	works "$path: MTU 1300"
-	is "... large packets in fragments" "$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
+	is "$path, MTU 1300: large packets arrive in fragments" "$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
 	in_ns a ip link set eth0 mtu 1500
 	in_ns b ip link set eth0 mtu 1500
 	works "$path: MTU 1500"
-	is "... large packets" "$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
+	is "$path, MTU 1500: large packets arrive" "$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
 }
 
-# Nobody is told: no gratuitous ARP, no carrier lost.
+# A MAC changes without gratuitous ARP and without loss of carrier.
 macs()
 {
 	local before_a before_b
 	before_a=$(mac a) before_b=$(mac b)
 	in_ns b ip link set eth0 address 02:00:00:00:00:0b
-	works "$path: b has another MAC, which it does not tell"
+	works "$path: b has another MAC"
 	in_ns a ip link set eth0 address 02:00:00:00:00:0a
-	works "$path: so has a"
+	works "$path: a has another MAC as well"
 	in_ns a ip link set eth0 address "$before_a"
 	in_ns b ip link set eth0 address "$before_b"
-	works "$path: both have their old ones"
+	works "$path: both have their first MACs"
 }
 
 routes()
 {
 	in_ns a ip route replace 203.0.113.2 via 198.51.100.2
-	ok "$path: the route leaves by a NIC that is not attached" wait_for 5 eval \
+	ok "$path: show says that the route leaves by a NIC that is not attached" wait_for 5 eval \
 		"[ \"\$(show a '$A' '.peers[0].why')\" = '$([ $path = xdp ] &&
 			echo 'the route leaves by an interface without AF_XDP' || echo null)' ]"
-	works "... it works" udp
-	is "... for this peer alone" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
-	[ $path = udp ] || ok "... and people read it" eval \
+	works "$path: the route leaves by another NIC" udp
+	is "$path: only this peer is affected" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
+	[ $path = udp ] || ok "$path: show tells people, too" eval \
 		"in_ns a '$WGXDP' show '$A' | grep -q 'by udp: the route leaves by'"
 	in_ns a ip route replace 203.0.113.2 via 192.0.2.2
-	works "$path: it is back"
+	works "$path: the route is back"
 }
 
 queues()
@@ -138,21 +139,21 @@ queues()
 	in_ns a ethtool -L eth0 rx 2 tx 2
 	in_ns b ethtool -L eth0 rx 2 tx 2
 	wait $!
-	holds "$path: another queue under load, pings of 100" "$(came_back)" -ge 90
-	works "$path: another queue"
+	holds "$path: nine of ten pings survive a new queue" "$(came_back)" -ge 90
+	works "$path: the NIC has a second queue"
 	if [ $path = udp ]; then
 		in_ns a ethtool -L eth0 rx 1 tx 1
-		works "$path: and away again"
+		works "$path: the second queue is gone"
 		return
 	fi
-	refuses "$path: what has a socket the kernel keeps" '*' AF_XDP in_ns a ethtool -L eth0 rx 1 tx 1
-	# What has no socket goes to the stack, and from there to the UDP socket.
+	refuses "$path: the kernel keeps a queue that has a socket" '*' AF_XDP in_ns a ethtool -L eth0 rx 1 tx 1
+	# Packets of a queue without socket go to the stack, and from there to the UDP socket.
 	pinging
 	sleep 0.2
-	ok "$path: an XSK leaves the map under load" bpftool map delete pinned "$PINS/$A/xsks" key 0 0 0 0
+	ok "$path: a socket is removed from the map under load" bpftool map delete pinned "$PINS/$A/xsks" key 0 0 0 0
 	wait $!
-	is "... no ping is lost" "$(came_back)" 100
-	holds "... they came by UDP" "$(counts | cut -d' ' -f3)" -ge 50
+	is "$path: no ping is lost" "$(came_back)" 100
+	holds "$path: the packets come by UDP" "$(counts | cut -d' ' -f3)" -ge 50
 }
 
 remade()
@@ -160,16 +161,16 @@ remade()
 	in_ns b ip link delete eth0
 	in_ns a ping -q -c 3 -i 0.05 -W 0.1 10.99.0.2 >/dev/null
 	make_nic 0 192.0.2
-	works "$path: the NIC is deleted and made anew"
+	works "$path: the NIC was deleted and made again"
 	[ $path = xdp ] || return
-	ok "... a program of ours is on it" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+	ok "$path: the new NIC has an XDP program" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 }
 
 make_nic 0 192.0.2
 make_nic 1 198.51.100
 in_ns b ip address add 203.0.113.2/32 dev lo
 for path in xdp udp; do
-	ok "$path: up" eval "up b '$B' 2 udp && up a '$A' 1 $path 203.0.113.2"
+	ok "$path: attach succeeds on both sides" eval "up b '$B' 2 udp && up a '$A' 1 $path 203.0.113.2"
 	works "$path: at first"
 	links
 	macs
@@ -179,6 +180,6 @@ for path in xdp udp; do
 	down a "$A"
 	down b "$B"
 done
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

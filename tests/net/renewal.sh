@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# One side begins anew, the other still holds the session from before: not one packet is lost. The
-# first answer must leave under the new session, in the very moment in which it is confirmed.
+# One side restarts while the other still holds the old session. No packet is lost, because the first
+# answer leaves under the new session at the moment in which that is confirmed.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 
@@ -20,33 +20,31 @@ for path in xdp udp; do
 	twin b a 2 --rx $path --tx $path
 	for round in 1 2 3; do
 		twin a b 1 --rx $path --tx $path
-		is "$path, attached for the ${round}. time: answers" "$(answers 5 a 10.99.0.2)" 5
+		is "$path, attach number $round: all pings are answered" "$(answers 5 a 10.99.0.2)" 5
 		if [ $round = 3 ]; then
-			sleep 0.1 # the second initiation within 20 ms would not be answered, [W] 5.1
+			sleep 0.1 # b ignores a second initiation within 20 ms, [W] 5.1
 			in_ns a ip link set "${ID}a" down
-			wait_for 5 no_sockets # it has been seen
+			wait_for 5 no_sockets # the daemon has seen the change
 			in_ns a ip link set "${ID}a" up
-			is "$path, set down and up: answers" "$(answers 5 a 10.99.0.2)" 5
+			is "$path, set down and up: all pings are answered" "$(answers 5 a 10.99.0.2)" 5
 		fi
 		down a "${ID}a"
 	done
-	# The same configuration over and over, as whoever manages it may say it: no packet notices.
+	# A management tool may set the same configuration again and again. No packet is lost by it.
 	twin a b 1 --rx $path --tx $path
+	many=$(printf ',10.98.%d.0/24' {0..255})$(printf ',10.%d.0.0/16' {100..200})
 	{
-		printf '[Interface]\nPrivateKey = %s\nListenPort = 51820\n' "$(key a)"
-		printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.99.0.2/32' "$(pub b)"
-		printf ', 10.98.%d.0/24' {0..255}
-		printf ', 10.%d.0.0/16' {100..200}
-		printf '\nEndpoint = 192.0.2.2:51820\n'
+		interface a ListenPort=51820
+		peer b AllowedIPs="10.99.0.2/32$many" Endpoint=192.0.2.2:51820
 	} | conf sync >/dev/null
 	in_ns a wg syncconf "${ID}a" "$TMP/sync.conf"
 	pinged a 10.99.0.2 300 0.002 >"$TMP/pings" &
 	pinging=$!
 	while kill -0 $pinging 2>/dev/null; do in_ns a wg syncconf "${ID}a" "$TMP/sync.conf"; done
-	is "$path, wg syncconf all the time: answers" "$(cat "$TMP/pings")" "300 of 300"
-	is "$path, ...: nothing was dropped" "$(show a "${ID}a" '.drops | length')" 0
+	is "$path, repeated wg syncconf: all pings are answered" "$(cat "$TMP/pings")" "300 of 300"
+	is "$path, repeated wg syncconf: nothing is dropped" "$(show a "${ID}a" '.drops | length')" 0
 	down a "${ID}a"
-	is "$path: b dropped nothing" "$(show b "${ID}b" '.drops | length')" 0
+	is "$path: b drops nothing" "$(show b "${ID}b" '.drops | length')" 0
 	down b "${ID}b"
 done
 done_testing

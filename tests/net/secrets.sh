@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A key that was replaced is nowhere in the daemon's memory; keys are never said, whatever the level.
-# And LOG_LEVEL means what the manual says.
+# A replaced key is nowhere in the daemon's memory. No log level prints a key. LOG_LEVEL works as the
+# manual says.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: nobody
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -13,7 +13,7 @@ need_cmd ip wg ping
 
 not() { ! "$@"; }
 
-memory_holds() # PID BASE64: 0 if the 32 bytes are anywhere in its writable memory
+memory_holds() # PID BASE64: the 32 bytes are somewhere in the writable memory of the process
 {
 	/usr/bin/python3 - "$1" "$2" <<-'EOF'
 		import base64, sys
@@ -46,17 +46,17 @@ ns_add a b
 join a eth0 b eth0
 keys a b psk new
 
-ok "attach" ours a "${ID}a" < <(config)
+ok "attach succeeds" ours a "${ID}a" < <(config)
 pid=$(daemon_pid a "${ID}a")
-# The private key itself is clamped before it is kept; the public half shows that we can find one.
-ok "the peer's public key is found, so the search works" memory_holds "$pid" "$(pub b)"
-ok "the preshared key is found while it is set" memory_holds "$pid" "$(key psk)"
+# The daemon clamps the private key before it keeps it, so the search is tried with a public key first.
+ok "the search finds the peer's public key" memory_holds "$pid" "$(pub b)"
+ok "the search finds the preshared key while it is set" memory_holds "$pid" "$(key psk)"
 in_ns a wg set "${ID}a" private-key "$TMP/new.key" peer "$(pub b)" preshared-key /dev/null
 ok "the old private key is gone" not memory_holds "$pid" "$(key a)"
 ok "the old preshared key is gone" not memory_holds "$pid" "$(key psk)"
 down a "${ID}a"
 
-level() # LEVEL: what the daemon says of a handshake that nobody answers
+level() # LEVEL: writes to $TMP/log what the daemon logs of a handshake without an answer
 {
 	local path
 	path=$(conf "${ID}a" < <(config))
@@ -69,9 +69,9 @@ level() # LEVEL: what the daemon says of a handshake that nobody answers
 }
 
 level debug
-ok "debug: a handshake that is not answered is said, with the peer" \
+ok "debug: a handshake that is not answered is logged with its peer" \
 	grep -q "Handshake for peer $(pub b) (192.0.2.2:51820) did not complete after 5 seconds, retrying" "$TMP/log"
-ok "debug: no secret in it" not grep -qF -e "$(key a)" -e "$(key psk)" "$TMP/log"
+ok "debug: the log holds no secret" not grep -qF -e "$(key a)" -e "$(key psk)" "$TMP/log"
 level silent
-is "silent: nothing is said" "$(cat "$TMP/log")" ""
+is "silent: nothing is logged" "$(cat "$TMP/log")" ""
 done_testing

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # timeout: 1200
 #
-# Random sequences of all that can befall two interfaces on one NIC, while `wg set` goes on all the
-# time. Each attach that should work works; the NIC passes the host's other traffic after every step;
-# at the end nothing is left. Then cycles: nothing grows.
+# Random sequences of events at two interfaces on one NIC, while `wg set` runs all the time. Each attach
+# that should succeed does, the NIC passes the host's other traffic after each step, and nothing is left
+# at the end. Then the same steps are repeated in cycles, and nothing grows.
 #
-#   a: wgxdp, wgxdp ── eth0 ═══ eth0 :b  wireguard-go      c: where interfaces are moved to
+#   a: wgxdp, wgxdp ── eth0 ═══ eth0 :b  wireguard-go      c: interfaces are moved here
 #
 #   SEQUENCES=200 CYCLES=500   the long run
-#   SEED=17 SEQUENCES=1        that sequence again
+#   SEED=17 SEQUENCES=1        repeats that sequence
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -48,17 +48,17 @@ for i in 0 1; do
 	} | conf "${names[i]}" >/dev/null
 done
 
-# --- what can happen: each acts on interface $i ---------------------------------------------------
+# --- the steps; each acts on interface $i ---------------------------------------------------
 
-# none, live, stopped or dead; the namespace of the interface; its daemon
+# Of each interface: none, live, stopped or dead; its namespace; its daemon.
 state=(none none) where=(a a) pids=()
 errors=() story=()
 
 wrong() { errors+=("after ${story[*]}: $*"); }
-roll() { roll=$((RANDOM % $1)); } # not in a subshell: that would roll the same again
+roll() { roll=$((RANDOM % $1)); } # a subshell would repeat the numbers
 
-# The port changes ten times a second: a response that comes to the one just left is lost, and the next
-# initiation goes out 5 s later. Three in a row are not lost by chance.
+# The port changes ten times a second. A response to a port that was just closed is lost, and the next
+# initiation follows 5 s later. In 20 s chance does not lose three of them.
 answers() { in_ns "$1" ping -q -c 1 -i 0.2 -w 20 "10.99.$i.2" >/dev/null; }
 
 attach()
@@ -71,7 +71,7 @@ attach()
 		pids[i]=$(daemon_pid a "${names[i]}")
 		answers a || wrong "no ping after attach"
 		;;
-	1-live | 1-stopped) ;; # refused, as it must be
+	1-live | 1-stopped) ;; # the attach must be refused
 	*) wrong "attach with ${state[i]}: $log" ;;
 	esac
 }
@@ -121,7 +121,7 @@ updown()
 	in_ns "${where[i]}" ip link set "${names[i]}" up
 }
 
-# Attaches weigh more: without any, little can go wrong.
+# Attach has a greater weight, because most steps need an interface.
 steps=(attach attach attach detach murder stop cont move remake_nic somebody_comes somebody_goes updown)
 
 makes_sense() # STEP
@@ -132,7 +132,7 @@ makes_sense() # STEP
 	esac
 }
 
-# `wg set` all the time, at whoever is there.
+# Runs `wg set` all the time, on each interface that exists.
 disturb()
 {
 	local key port=0
@@ -193,7 +193,7 @@ sequence() # SEED
 		return
 	fi
 	fail "sequence $1: ${story[*]}" "$(printf '%s\n' "${errors[@]}")"
-	for i in 0 1; do # the next one begins clean
+	for i in 0 1; do # so that the next sequence begins clean
 		[ "${state[i]}" = none ] || kill -KILL "${pids[i]}"
 		in_ns a "$WGXDP" detach "${names[i]}"
 	done 2>/dev/null
@@ -219,8 +219,8 @@ bad=0
 for ((n = 0; n < CYCLES; n++)); do
 	in_ns a "$WGXDP" attach eth0 "$TMP/${names[0]}.conf" && in_ns a "$WGXDP" detach "${names[0]}" || bad=$((bad + 1))
 done
-is "$CYCLES times attach and detach" $bad 0
-is "... nothing left" "$(scan)" ""
+is "attach and detach succeed $CYCLES times" $bad 0
+is "nothing is left" "$(scan)" ""
 
 attach
 pid=${pids[0]}
@@ -239,12 +239,12 @@ before="$(fds) fds, $(pins) pins"
 rss_before=$(rss)
 for ((n = 0; n < CYCLES; n++)); do cycle; done
 sleep 0.2
-is "$CYCLES times down, up, set, show" "$(fds) fds, $(pins) pins" "$before"
+is "$CYCLES cycles of down, up, set and show leave as many files and pins" "$(fds) fds, $(pins) pins" "$before"
 limit=1024
-grep -q libasan "/proc/$pid/maps" && limit=65536 # which keeps what is freed for a while
-holds "... KiB more memory" $(($(rss) - rss_before)) -le $limit
-ok "... it still works" in_ns a ping -q -c 1 -i 0.2 -w 8 10.99.0.2
+grep -q libasan "/proc/$pid/maps" && limit=65536 # ASan keeps freed memory for a while
+holds "memory grows by few KiB" $(($(rss) - rss_before)) -le $limit
+ok "the interface still works" in_ns a ping -q -c 1 -i 0.2 -w 8 10.99.0.2
 detach
-is "... nothing left" "$(scan)" ""
+is "nothing is left" "$(scan)" ""
 
 done_testing

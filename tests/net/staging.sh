@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Packets for a peer without a session wait for it: 128 of them, in order; the 129th takes the place of
-# the oldest. LONG=1 (tests/long/staging.sh): nothing waits when the handshake is given up, and 10,000
-# peers that never answer cost bounded memory, every packet counted.
+# Packets for a peer without a session are staged: up to 128, in order. The 129th replaces the oldest.
+# With LONG=1 (tests/long/staging.sh) the test also shows that staged packets are dropped when the
+# handshake is given up, and that 10,000 peers which never answer cost bounded memory, with each packet
+# counted.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: nothing at first, then wgxdp 10.99.0.2
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node at first, then wgxdp 10.99.0.2
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -30,7 +31,7 @@ drops() # INTERFACE REASON
 
 dropped() { [ "$(drops "$1" "$2")" = "$3" ]; }
 
-listen() # COUNT: in b; $TMP/received
+listen() # COUNT: receives so many datagrams in b, and prints their numbers to $TMP/received
 {
 	spawn b /usr/bin/python3 tests/net/staging.py receive "$1" 20 >"$TMP/received" 2>"$TMP/ready"
 	listener=$!
@@ -44,29 +45,29 @@ for path in xdp udp; do
 	attach a "$A" b 1 $path
 	listen $STAGED_PER_PEER
 	in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.2 1 $STAGED_PER_PEER
-	ok "$path: $STAGED_PER_PEER wait" dropped "$A" staged_full 0
+	ok "$path: $STAGED_PER_PEER packets are staged" dropped "$A" staged_full 0
 	in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.2 $((STAGED_PER_PEER + 1)) 1
-	ok "$path: one more takes the place of one" wait_for 5 dropped "$A" staged_full 1
+	ok "$path: one more packet replaces another" wait_for 5 dropped "$A" staged_full 1
 	attach b "$B" a 2 $path
 	wait $listener
-	is "$path: all but the oldest arrive, in order" "$(cat "$TMP/received")" \
+	is "$path: all packets but the oldest arrive in order" "$(cat "$TMP/received")" \
 		"$(seq -s' ' 2 $((STAGED_PER_PEER + 1)))"
-	ok "$path: no other was dropped" dropped "$A" staged_full 1
-	ok "$path: none was given up" dropped "$A" no_session 0
+	ok "$path: no other packet is dropped" dropped "$A" staged_full 1
+	ok "$path: no packet is given up" dropped "$A" no_session 0
 	down a "$A"
 	down b "$B"
 done
 
-# Of low order: no handshake with it can be, so nothing waits for one. The sender is told.
+# No handshake is possible with a public key of low order, so nothing is staged and the sender is told.
 attach a "$A" b 1 udp
 in_ns a wg set "$A" peer "$(printf '\1%.0s' 1 | cat - <(head -c 31 /dev/zero) | base64)" \
 	allowed-ips 10.99.0.3/32 endpoint 192.0.2.2:51820
 in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.3 1 1
-ok "a peer with a key of low order: refused at once" wait_for 5 dropped "$A" no_endpoint 1
+ok "a packet for a peer with a key of low order is refused at once" wait_for 5 dropped "$A" no_endpoint 1
 in_ns a wg set "$A" private-key /dev/null
 in_ns a wg set "$A" private-key "$TMP/b.key"
 in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.3 1 1
-ok "... also under another key of ours" wait_for 5 dropped "$A" no_endpoint 2
+ok "it is also refused after the private key changes" wait_for 5 dropped "$A" no_endpoint 2
 down a "$A"
 [ "${LONG-}" ] || done_testing
 
@@ -75,13 +76,13 @@ down a "$A"
 for path in xdp udp; do
 	attach a "$A" b 1 $path
 	in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.2 1 7
-	ok "$path: seven wait, and are dropped when the handshake is given up" \
+	ok "$path: seven staged packets are dropped when the handshake is given up" \
 		wait_for 110 dropped "$A" no_session 7
 	attach b "$B" a 2 $path
 	listen 2
 	in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.2 100 2
 	wait $listener
-	is "$path: what comes later finds nothing before it" "$(cat "$TMP/received")" "100 101"
+	is "$path: later packets arrive first" "$(cat "$TMP/received")" "100 101"
 	down a "$A"
 	down b "$B"
 done
@@ -89,12 +90,12 @@ done
 # --- 10,000 peers ---------------------------------------------------------------------------------
 
 PEERS=10000 ROUNDS=10 BYTES=1000
-COST=$((16 + 28 + BYTES + 16))                # of a packet that waits: stage.c
+COST=$((16 + 28 + BYTES + 16))                # of a staged packet, see stage.c
 HELD=$((64 * 1024 * 1024 / COST))             # STAGED_BYTES
 
 many_peers()
 {
-	printf '[Interface]\nPrivateKey = %s\nTable = off\nAddress = 10.98.0.1/32\n' "$(key a)"
+	interface a Table=off Address=10.98.0.1/32
 	/usr/bin/python3 - $PEERS <<-'EOF'
 		import base64, os, sys
 		for i in range(int(sys.argv[1])):
@@ -118,16 +119,16 @@ for ((round = 0; round < ROUNDS; round++)); do
 	in_ns a /usr/bin/python3 tests/net/staging.py many $PEERS $BYTES
 done
 sent=$(offered)
-is "$PEERS peers, $ROUNDS packets for each: all reached the tunnel" "$sent" $((PEERS * ROUNDS))
-ok "as many as the bound of all allows wait, the others are counted" \
+is "$ROUNDS packets for each of $PEERS peers reach the tunnel" "$sent" $((PEERS * ROUNDS))
+ok "packets beyond the common bound are counted as dropped" \
 	wait_for 10 dropped "$A" staged_full $((sent - HELD))
 after=$(rss_kib)
-diag "VmRSS: $before KiB before, $after KiB while $HELD packets wait"
-holds "memory grew by 64 MiB and what 10,000 handshakes take, in KiB" $((after - before)) -le 102400
-ok "given up, every packet is counted" wait_for 240 all_counted "$sent"
+diag "VmRSS: $before KiB before, $after KiB while $HELD packets are staged"
+holds "memory grows by 64 MiB and the cost of 10,000 handshakes, in KiB" $((after - before)) -le 102400
+ok "when the handshakes are given up every packet is counted" wait_for 240 all_counted "$sent"
 in_ns a /usr/bin/python3 tests/net/staging.py many $PEERS $BYTES
-ok "one packet for each peer: given up, every packet is counted" \
+ok "of one packet more for each peer every one is counted, too" \
 	wait_for 240 all_counted $((sent + PEERS))
-holds "memory has not grown further, in KiB" $(($(rss_kib) - after)) -le 10240
+holds "memory does not grow further, in KiB" $(($(rss_kib) - after)) -le 10240
 down a "$A"
 done_testing

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# From which of its addresses a host with several answers, and by which NIC: the one that the peer used
-# while it has it, another when that goes; and by the better route as soon as there is one. On both
-# paths, outer v4 and v6. What b shows as the endpoint of a is the source of the newest packet of a's.
+# A host with several addresses answers from the one that the peer used, for as long as the host has it,
+# and then from another; it takes a better route at once. On both paths, with outer IPv4 and IPv6. The
+# endpoint of a that b shows is the source of a's newest packet.
 #
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
@@ -31,7 +31,7 @@ in_ns a sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 A=${ID}a B=${ID}b
 keys a b
 
-# What the families call things: the addresses of a, those of b, how an endpoint is written.
+# Sets the addresses of a and of b, prefix lengths, and the command for an address family.
 family()
 {
 	if [ "$1" = v4 ]; then
@@ -65,29 +65,29 @@ seen() { show b "$B" '.peers[0].endpoint'; }
 is_seen() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2 && [ "$(seen)" = "$(at "$1")" ]; }
 left_by() { in_ns a ip -j -s link show dev "$1" | jq '.[0].stats64.tx.packets'; }
 
-# a has ADDRESS in use, by NIC: both ways without loss, and the NIC carried it.
+# a sends from ADDRESS by NIC, and all pings are answered in both directions.
 uses() # WHAT ADDRESS NIC
 {
 	local tx
 	ok "$1: a sends from $2" wait_for 5 is_seen "$2"
 	tx=$(left_by "$3")
-	is "... answers to a" "$(answers 10 a 10.99.0.2)" 10
-	is "... and to b" "$(answers 10 b 10.99.0.1)" 10
-	holds "... by $3" $(($(left_by "$3") - tx)) -ge 20
-	is "... still from $2" "$(seen)" "$(at "$2")"
-	is "... and by $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
+	is "$1: a's pings are answered" "$(answers 10 a 10.99.0.2)" 10
+	is "$1: b's pings are answered" "$(answers 10 b 10.99.0.1)" 10
+	holds "$1: a sends by $3" $(($(left_by "$3") - tx)) -ge 20
+	is "$1: a still sends from $2" "$(seen)" "$(at "$2")"
+	is "$1: data takes $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 }
 
-# b speaks to that address of a: a keepalive, which a does not answer. (An answer that is on its way
-# already leaves from the address before.)
+# b sends a keepalive to that address of a, which a does not answer. (An answer that was already under way
+# would leave from the earlier address.)
 speak_to()
 {
 	in_ns b wg set "$B" peer "$(pub a)" endpoint "$(at "$1")" persistent-keepalive 60
 	in_ns b wg set "$B" peer "$(pub a)" persistent-keepalive off
-	sleep 0.2
+	sleep 0.2 # until a has received the keepalive
 }
 
-# One session sees it all. $ip is of two words.
+# One session lasts throughout. $ip is two words.
 # shellcheck disable=SC2086
 {
 	for path in xdp udp; do
@@ -97,37 +97,38 @@ speak_to()
 			in_ns a $ip address add $A0X/$len dev eth0
 			in_ns a $ip route add $BLO/$whole via $B0 metric 20
 			in_ns b $ip route replace $A0X/$whole dev eth0 src $BLO
-			ok "$what: up" both_up $path $BLO $A0X
+			ok "$what: attach succeeds on both sides" both_up $path $BLO $A0X
 
 			# b chooses the address.
-			is "$what: b begins, at a's second address" "$(answers 1 b 10.99.0.1)" 1
+			is "$what: b reaches a's second address" "$(answers 1 b 10.99.0.1)" 1
 			uses "$what, second address" $A0X eth0
 			in_ns a $ip address del $A0X/$len dev eth0
-			uses "$what, it is deleted" $A0 eth0
+			uses "$what, the second address is deleted" $A0 eth0
 
 			# The route chooses the NIC.
 			in_ns a $ip route add $BLO/$whole via $B1 metric 10
 			uses "$what, a better route" $A1 eth1
 			in_ns a ip link set eth1 down
-			uses "$what, its NIC is down" $A0 eth0
+			uses "$what, the NIC of the better route is down" $A0 eth0
 			in_ns a ip link set eth1 up
 			in_ns a ip address add 2001:db8:1::1/64 dev eth1 nodad
 			in_ns a $ip route add $BLO/$whole via $B1 metric 10
-			uses "$what, up again" $A1 eth1
+			uses "$what, that NIC is up again" $A1 eth1
 			in_ns a $ip route del $BLO/$whole via $B1
-			uses "$what, the better route goes" $A0 eth0
+			uses "$what, the better route is deleted" $A0 eth0
 
-			# b uses the address of another NIC, and comes by the one that the route back leaves
-			# by: that address is kept. When it comes by that other NIC the route wins, with a
-			# source of its own, as with the kernel's driver. All the time b has its loopback's.
+			# b sends to the address of a's other NIC. If the packet comes by the NIC of the
+			# route back, a answers from that address. If it comes by the other NIC, a takes
+			# the route and its source address, as the kernel's driver does. b always sends
+			# from its loopback address.
 			in_ns b $ip route replace $A1/$whole via $A0 src $BLO
 			speak_to $A1
-			uses "$what, by this NIC to the other's address" $A1 eth0
+			uses "$what, b reaches the other NIC's address by this NIC" $A1 eth0
 			in_ns b $ip route replace $A1/$whole dev eth1 src $BLO
 			speak_to $A1
-			uses "$what, by the other NIC: the route wins" $A0 eth0
+			uses "$what, b comes by the other NIC" $A0 eth0
 
-			is "... the endpoint is what it was" "$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"
+			is "$what: b's endpoint stays the same" "$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"
 			in_ns a $ip route del $BLO/$whole via $B0
 			in_ns b $ip route del $A1/$whole dev eth1
 			down a "$A"
@@ -135,6 +136,6 @@ speak_to()
 		done
 	done
 }
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

@@ -1,27 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A virtual machine that is restored or cloned: its new generation ID makes all keys void at once,
-# while data flows; on both paths. Hosts that sleep are in unit/test_awake.c: nothing but sleep moves
-# one clock against the other.
+# A virtual machine is restored or cloned: its new generation ID makes wgxdp discard all keys at once, while
+# data flows, on both paths. unit/test_suspend.c tests a host that slept, because only sleep makes the two
+# clocks differ.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2, looked at by a tap
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2, with a tap
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping
-need_cryptography # wgpeer.py does
+need_cryptography # for wgpeer.py
 
 ns_add a b
 join a eth0 b eth0
 keys a b
 for path in xdp udp; do
-	twin b a 2 --rx udp --tx udp # where a tap sees what comes
+	twin b a 2 --rx udp --tx udp # the tap would not see what AF_XDP receives
 	twin a b 1 --rx $path --tx $path --workers 1
 	python_tap "$path: " suspend.py "$ID-a" "$ID-b"
 	[ $path = udp ] ||
-		holds "$path: data left by AF_XDP" "$(show a "${ID}a" .path.tx_packets.xsk)" -ge 100
+		holds "$path: data leaves by AF_XDP" "$(show a "${ID}a" .path.tx_packets.xsk)" -ge 100
 	down a "${ID}a"
 	down b "${ID}b"
 done

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# A hub begins, and all its peers, behind one NAT and hence at one address, want it at once: it is
-# under load, gives cookies, and has all of them back within 30 s, which is six attempts of each.
+# A hub starts, and all its peers handshake at once. They are behind one NAT, and so have one address. The
+# hub is under load and sends cookies. Within 30 s, which is six attempts, each peer has a session.
 #
 #   ┌──────── a ────────┐            ┌──────────── b ────────────┐
 #   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2       │
@@ -11,7 +11,7 @@
 #   │ 192.0.2.1         │    veth    │ 192.0.2.66 a flooder       │
 #   └───────────────────┘            └───────────────────────────┘
 #
-# LONG=1: and while a flood keeps the hub under load, so that the rate of that address counts.
+# With LONG=1 a flood also keeps the hub under load, so that the limit for the one address applies.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -40,14 +40,14 @@ swarm() # PREFIX HOW
 }
 
 for path in xdp udp; do
-	ok "$path: a hub of $SWARM" hub $path
+	ok "$path: a hub of $SWARM peers attaches" hub $path
 	swarm $path quick
 	down a "$A"
 	if [ -n "${LONG-}" ]; then
-		ok "$path: it begins again, in a flood" hub $path
+		ok "$path: the hub attaches again, in a flood" hub $path
 		swarm "$path, flooded" loaded
 		down a "$A"
 	fi
 done
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 done_testing

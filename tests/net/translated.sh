@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A host that translates (source NAT) its own outer packets. What leaves by AF_XDP would leave as it
-# is, so data to such a peer takes the UDP socket, whatever --tx says: connection tracking tells.
+# The host translates its own outer packets (source NAT). AF_XDP would send them untranslated, so data to
+# such a peer takes the UDP socket, whatever --tx says. The daemon learns of it from conntrack.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ wgxdp, 10.99.0.1      │            │ wgxdp         │
@@ -25,7 +25,7 @@ up_a() { ours a "$A" --rx "$1" --tx "$2" < <(conf_a); } # RX TX
 
 up_b() { ours b "$B" --rx udp --tx udp < <(conf_b); }
 
-pings() # FROM COUNT: how many are answered
+pings() # FROM COUNT: prints how many are answered
 {
 	local to=10.99.0.2
 	[ "$1" = a ] || to=10.99.0.1
@@ -34,7 +34,7 @@ pings() # FROM COUNT: how many are answered
 
 no_translation() { in_ns a nft flush ruleset; }
 
-# What was translated stays in the tables for this long.
+# conntrack keeps a translated flow for this long.
 forget()
 {
 	no_translation
@@ -62,45 +62,45 @@ translated() # RX TX ADDRESS:PORT
 	translate "$3"
 	up_b
 	up_a "$1" "$2"
-	is "$what: pings out" "$(pings a 20)" 20
-	is "$what: b sees it there" "$(endpoint_of_a)" "$3"
-	is "$what: pings in" "$(pings b 20)" 20
-	is "$what: and still" "$(endpoint_of_a)" "$3"
+	is "$what: pings out are answered" "$(pings a 20)" 20
+	is "$what: b sees the translated endpoint" "$(endpoint_of_a)" "$3"
+	is "$what: pings in are answered" "$(pings b 20)" 20
+	is "$what: b still sees the translated endpoint" "$(endpoint_of_a)" "$3"
 	[ "$2" = udp ] ||
-		is "$what: since data takes the UDP socket" "$(way_to_b)" \
+		is "$what: show says that data takes the UDP socket because of NAT" "$(way_to_b)" \
 			"udp the host translates what goes to it (NAT)"
 }
 
-# By a: what b begins is not translated.
+# a begins a handshake, because NAT does not translate one that b begins.
 begin_anew()
 {
 	in_ns a ip link set "$A" down
-	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]" # it was seen
-	sleep 0.1 # b takes no second initiation within 50 ms
+	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]" # the daemon has seen it
+	sleep 0.1 # b ignores a second initiation within 20 ms, [W] 5.1
 	in_ns a ip link set "$A" up
 	[ "$(pings a 1)" -eq 1 ]
 }
 
-# Rules that come and go while the tunnel is up: seen with the next handshake.
+# NAT rules change while the tunnel is up. The daemon notices at the next handshake.
 late_translation()
 {
 	forget
 	up_b
 	up_a xdp xdp
-	is "no SNAT yet: a ping" "$(pings a 1)" 1
-	is "no SNAT yet: data by AF_XDP" "$(way_to_b)" "xdp null"
+	is "before SNAT: a ping is answered" "$(pings a 1)" 1
+	is "before SNAT: data takes AF_XDP" "$(way_to_b)" "xdp null"
 	translate 192.0.2.77:51821
-	ok "SNAT: another handshake" begin_anew
-	is "SNAT: pings out" "$(pings a 20)" 20
-	is "SNAT: by the UDP socket" "$(way_to_b)" "udp the host translates what goes to it (NAT)"
-	is "SNAT: b sees it" "$(endpoint_of_a)" 192.0.2.77:51821
+	ok "SNAT: another handshake succeeds" begin_anew
+	is "SNAT: pings out are answered" "$(pings a 20)" 20
+	is "SNAT: data takes the UDP socket" "$(way_to_b)" "udp the host translates what goes to it (NAT)"
+	is "SNAT: b sees the translated endpoint" "$(endpoint_of_a)" 192.0.2.77:51821
 	forget
-	ok "no SNAT any more: another handshake" begin_anew
-	is "no SNAT any more: pings out" "$(pings a 20)" 20
-	is "no SNAT any more: data by AF_XDP" "$(way_to_b)" "xdp null"
+	ok "after SNAT: another handshake succeeds" begin_anew
+	is "after SNAT: pings out are answered" "$(pings a 20)" 20
+	is "after SNAT: data takes AF_XDP again" "$(way_to_b)" "xdp null"
 }
 
-translate 192.0.2.77:6000 # the settings are there once somebody tracks
+translate 192.0.2.77:6000 # loads conntrack, so that its settings exist
 in_ns a sysctl -qw "net.netfilter.nf_conntrack_udp_timeout=$FORGETS_S" \
 	"net.netfilter.nf_conntrack_udp_timeout_stream=$FORGETS_S"
 no_translation
@@ -115,5 +115,5 @@ late_translation
 down a "$A"
 down b "$B"
 
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 done_testing

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# Where an endpoint's route may lead: by the NIC that is attached, by another NIC, through another
-# tunnel, through another peer of the same tunnel; and into its own tunnel, where packets must die,
-# counted, without a storm.
+# An endpoint's route may leave by the attached NIC, by another NIC, through another tunnel, or through
+# another peer of the same tunnel. It may also lead into its own tunnel: then packets are dropped and
+# counted, and cause no storm.
 #
 #   ┌───────────── a ─────────────┐            ┌──────────── b ─────────────┐
 #   │ A   10.99.0.1 :51820        │            │ B   10.99.0.2 :51820       │
@@ -13,7 +13,7 @@
 #   │                          eth1 ════════ eth1 198.51.100.2              │
 #   └─────────────────────────────┘            └────────────────────────────┘
 #
-#   A2 ─▶ 10.99.0.2:5 ─▶ A ─▶ 192.0.2.2 ═▶ B ─▶ 10.99.0.2:5 B2         a tunnel inside a tunnel
+#   A2 ─▶ 10.99.0.2:5 ─▶ A ─▶ 192.0.2.2 ═▶ B ─▶ 10.99.0.2:5 B2         a tunnel in a tunnel
 #   A's peer B2 ─▶ 10.99.0.2:5 ─▶ A's peer B ─▶ 192.0.2.2 ═▶ ...       within one interface
 
 cd "$(dirname "$0")/../.." || exit 1
@@ -48,7 +48,7 @@ up_b() # PATH
 		peer a AllowedIPs=10.99.0.1/32)
 }
 
-# The inner one: whatever path it can have, which is the UDP sockets.
+# The inner tunnel takes whatever path it can, which is the UDP socket.
 up_a2()
 {
 	ours a "$A2" < <(
@@ -73,21 +73,21 @@ pings() { pinged a "$1" "${2:-3}"; }
 cpu() { awk '{ print $14 + $15 }' "/proc/$(daemon_pid a "$A")/stat"; } # in 10 ms
 INWARD="the route to the endpoint leads into the tunnel itself"
 
-# twenty WHAT: twenty packets of the host for the tunnel die by loop, and make no others.
-twenty()
+# Twenty packets of the host for the tunnel are dropped as loops, and cause no other packets.
+twenty() # WHAT
 {
 	local before entered sent
 	before=$(loops) entered=$(entered) sent=$(sent)
 	in_ns a ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2 >"$TMP/ping"
-	wait_for 2 looped $((before + 20)) # the last one is answered a moment before it is counted
-	is "$1: twenty die by loop" $(($(loops) - before)) 20
-	is "$1: nothing else entered the tunnel" $(($(entered) - entered)) 20
-	is "$1: nothing left" $(($(sent) - sent)) 0
-	ok "$1: and the sender hears of it" grep -q '+20 errors' "$TMP/ping"
+	wait_for 2 looped $((before + 20)) # the last one is answered before it is counted
+	is "$1: twenty packets are dropped as loops" $(($(loops) - before)) 20
+	is "$1: nothing else enters the tunnel" $(($(entered) - entered)) 20
+	is "$1: nothing is sent" $(($(sent) - sent)) 0
+	ok "$1: the sender gets ICMP errors" grep -q '+20 errors' "$TMP/ping"
 }
 
-# blindly SCRIPT: in a, while the daemon's control thread stands still
-blindly()
+# Runs the script in a while the daemon's control thread is stopped.
+blindly() # SCRIPT
 {
 	/usr/bin/python3 - "$PWD/tests/net" "$(daemon_pid a "$A")" nsenter --net="/run/netns/$ID-a" sh -c "$1" <<-EOC
 		import subprocess, sys
@@ -108,61 +108,61 @@ for path in xdp udp; do
 		host=${outer//[][]/}
 		route=$host/32
 		[[ $host = *:* ]] && route=$host/128
-		ok "$what: up" eval "up_a $path '$outer' && up_b $path"
-		ok "$what: ping" pings 10.99.0.2
-		# Before the route is known what leaves by a socket comes back, and dies then; what leaves by
-		# AF_XDP arrives.
+		ok "$what: attach succeeds on both sides" eval "up_a $path '$outer' && up_b $path"
+		ok "$what: no ping is lost" pings 10.99.0.2
+		# Before the daemon knows the route, what leaves by a socket comes back and is dropped
+		# then, and what leaves by AF_XDP arrives.
 		before=$(loops) entered=$(entered)
 		blindly "ip route add $route dev $A; ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2" >"$TMP/ping"
 		arrived=$(sed -n 's/.*, \([0-9]*\) received.*/\1/p' "$TMP/ping")
-		is "$what: while it is not known: arrived, died by loop, entered the tunnel" \
+		is "$what: before the route is known, so many packets arrive, are dropped, enter the tunnel" \
 			"$arrived $(($(loops) - before)) $(($(entered) - entered))" "${blind[$path]}"
-		ok "$what: said why" wait_for 5 reads "$INWARD"
+		ok "$what: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
 		twenty "$what"
-		ok "$what: route away" in_ns a ip route delete "$route" dev "$A"
-		ok "$what: ping again" wait_for 5 pings 10.99.0.2
+		ok "$what: the route is deleted" in_ns a ip route delete "$route" dev "$A"
+		ok "$what: pings are answered again" wait_for 5 pings 10.99.0.2
 		down a "$A"
 
-		ok "$what: up without a session" up_a $path "$outer"
-		ok "$what: endpoint into the tunnel" in_ns a ip route add "$route" dev "$A"
-		ok "$what: said why" wait_for 5 reads "$INWARD"
+		ok "$what: attach succeeds again, without a session" up_a $path "$outer"
+		ok "$what: the endpoint's route leads into the tunnel" in_ns a ip route add "$route" dev "$A"
+		ok "$what: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
 		twenty "$what, no session"
-		is "$what: no handshake" "$(show a "$A" '.peers[0].tx_bytes')" 0
+		is "$what: no handshake is sent" "$(show a "$A" '.peers[0].tx_bytes')" 0
 		down a "$A"
 		down b "$B"
 	done
 
-	# Everybody's mistake: all traffic into the tunnel, the endpoint's, too.
+	# The common mistake: the default route leads all traffic into the tunnel, the endpoint's too.
 	in_ns a ip route add default via 192.0.2.2
 	in_ns b ip address add 203.0.113.2/32 dev lo
-	ok "$path: endpoint by the default route: up" eval "up_a $path 203.0.113.2 && up_b $path"
-	ok "$path: ping" pings 10.99.0.2
-	ok "$path: all allowed" in_ns a wg set "$A" peer "$(pub b)" allowed-ips 0.0.0.0/0
-	ok "$path: all into the tunnel" in_ns a ip route replace default dev "$A"
-	ok "$path: said why" wait_for 5 reads "$INWARD"
+	ok "$path: attach succeeds with an endpoint behind the default route" eval "up_a $path 203.0.113.2 && up_b $path"
+	ok "$path: no ping is lost" pings 10.99.0.2
+	ok "$path: all addresses are allowed" in_ns a wg set "$A" peer "$(pub b)" allowed-ips 0.0.0.0/0
+	ok "$path: the default route leads into the tunnel" in_ns a ip route replace default dev "$A"
+	ok "$path: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
 	twenty "$path, default route"
 	before=$(cpu)
-	sleep 1
-	holds "$path: and then it sleeps" $(($(cpu) - before)) -le 10
-	ok "$path: the endpoint's own route" in_ns a ip route add 203.0.113.2/32 via 192.0.2.2
-	ok "$path: ping again" wait_for 5 pings 10.99.0.2
+	sleep 1 # CPU time is measured over a second
+	holds "$path: the daemon then uses no CPU time" $(($(cpu) - before)) -le 10
+	ok "$path: the endpoint gets a route of its own" in_ns a ip route add 203.0.113.2/32 via 192.0.2.2
+	ok "$path: pings are answered again" wait_for 5 pings 10.99.0.2
 	in_ns a ip route delete 203.0.113.2/32 via 192.0.2.2
 	in_ns b ip address delete 203.0.113.2/32 dev lo
 	down a "$A"
 
 	# Two peers, each reached through the other.
-	ok "$path: up" up_a $path
+	ok "$path: attach succeeds" up_a $path
 	in_ns a wg set "$A" peer "$(pub b)" allowed-ips 10.99.0.2/32,10.97.0.3/32 endpoint 10.97.0.2:9
 	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.97.0.2/32 endpoint 10.97.0.3:9
 	in_ns a ip route add 10.97.0.0/24 dev "$A"
-	ok "$path: said why" wait_for 5 reads "$INWARD"
+	ok "$path: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
 	twenty "$path, two by each other"
 	down a "$A"
 	down b "$B"
-	clean "$path: nothing left" a "$A"
+	clean "$path: nothing is left" a "$A"
 done
 
-# --- nests ----------------------------------------------------------------------------------------
+# --- tunnels in tunnels ----------------------------------------------------------------------------------------
 
 large() { pinged a 10.98.0.2 20 0.01 8 1300; }
 
@@ -179,48 +179,48 @@ stream() # megabytes through the inner tunnel, both ways
 }
 
 for path in xdp udp; do
-	ok "$path: A and B up" eval "up_a $path && up_b $path"
-	ok "$path: A2 and B2 up" eval "up_a2 && up_b2 a2"
-	ok "$path: a tunnel in a tunnel" pings 10.98.0.2
-	ok "$path: large packets through both" large
-	ok "$path: a stream through both" stream
-	ok "$path: and back" stream -R
-	is "$path: no loop" "$(loops) $(show a "$A2" '.drops.loop // 0')" "0 0"
+	ok "$path: A and B attach" eval "up_a $path && up_b $path"
+	ok "$path: A2 and B2 attach" eval "up_a2 && up_b2 a2"
+	ok "$path: no ping is lost in a tunnel in a tunnel" pings 10.98.0.2
+	ok "$path: no large packet is lost in both" large
+	ok "$path: a stream completes through both" stream
+	ok "$path: a stream back completes" stream -R
+	is "$path: nothing is dropped as a loop" "$(loops) $(show a "$A2" '.drops.loop // 0')" "0 0"
 	down a "$A2"
 	down b "$B2"
 
 	# The same within one interface.
-	ok "$path: B2 up, for A" up_b2 a
+	ok "$path: B2 attaches as a peer of A" up_b2 a
 	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.98.0.2/32 endpoint 10.99.0.2:5
 	in_ns a ip address add 10.98.0.1/24 dev "$A"
 	in_ns a ip route change 10.98.0.0/24 dev "$A" mtu 1360 src 10.98.0.1
-	ok "$path: a tunnel in its own interface" pings 10.98.0.2
-	ok "$path: large packets" large
-	ok "$path: a stream" stream
-	ok "$path: and back" stream -R
-	is "$path: no loop" "$(loops)" 0
-	is "$path: show says where it goes" "$(show a "$A" '.peers[1] | "\(.tx) \(.why)"')" "udp $INWARD"
-	ok "$path: its endpoint in itself" in_ns a wg set "$A" peer "$(pub b2)" endpoint 10.98.0.2:5
+	ok "$path: no ping is lost in a tunnel in its own interface" pings 10.98.0.2
+	ok "$path: no large packet is lost" large
+	ok "$path: a stream completes" stream
+	ok "$path: a stream back completes" stream -R
+	is "$path: nothing is dropped as a loop" "$(loops)" 0
+	is "$path: show says which way data takes" "$(show a "$A" '.peers[1] | "\(.tx) \(.why)"')" "udp $INWARD"
+	ok "$path: a peer gets an endpoint that it is the way to" in_ns a wg set "$A" peer "$(pub b2)" endpoint 10.98.0.2:5
 	before=$(loops)
 	in_ns a ping -q -c 5 -i 0.01 -W 0.1 10.98.0.2 >/dev/null
-	is "$path: a loop" $(($(loops) - before)) 5
-	ok "$path: the other peer does not mind" pings 10.99.0.2
+	is "$path: its packets are dropped as loops" $(($(loops) - before)) 5
+	ok "$path: the other peer is not affected" pings 10.99.0.2
 	down b "$B2"
 	down a "$A"
 	down b "$B"
-	clean "$path: nothing left" a "$A"
+	clean "$path: nothing is left" a "$A"
 done
 
 # --- another NIC ----------------------------------------------------------------------------------
 
 for path in xdp auto udp; do
-	ok "$path: endpoint behind eth1, eth0 attached" eval "up_a $path 198.51.100.2 && up_b $path"
-	ok "$path: ping" pings 10.99.0.2 20
+	ok "$path: attach to eth0 succeeds with the endpoint behind eth1" eval "up_a $path 198.51.100.2 && up_b $path"
+	ok "$path: no ping is lost" pings 10.99.0.2 20
 	want="udp the route leaves by an interface without AF_XDP"
 	[ $path = udp ] && want="udp null"
-	is "$path: show says where it goes" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$want"
-	is "$path: all of it did" "$(show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"')" "0 20"
-	ok "$path: people are told, too" eval "in_ns a '$WGXDP' show '$A' | grep -q 'goes by udp' || [ $path = udp ]"
+	is "$path: show says which way data takes" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$want"
+	is "$path: all data takes the UDP socket" "$(show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"')" "0 20"
+	ok "$path: show tells people, too" eval "in_ns a '$WGXDP' show '$A' | grep -q 'goes by udp' || [ $path = udp ]"
 	down a "$A"
 	down b "$B"
 done

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# One NIC, and more than one who wants its XDP: two interfaces of ours, and other people's programs.
-# Nobody's program is ever displaced; who must wait goes by UDP, says for whom, and takes XDP over
-# when it becomes free, without losing a packet.
+# Several want the XDP hook of one NIC: two wgxdp interfaces, and programs of others. No program is ever
+# displaced. An interface that must wait takes the UDP socket, and show names the program on the hook.
+# It takes XDP when the hook becomes free, and loses no packet.
 #
 #   a: wgxdp 10.99.1.1 ┐                        ┌ wireguard-go 10.99.1.2 :b
 #                      ╞ eth0 ════════════ eth0 ╡
@@ -16,7 +16,7 @@ need_cmd wireguard-go wg jq ping bpftool clang
 ns_add a b
 join a eth0 b eth0
 # shellcheck disable=SC2034 # used as ${!name}
-A1=${ID}a.1 A2=${ID}a2 B1=${ID}b1 B2=${ID}b2 # '.' is no character for a pin's name
+A1=${ID}a.1 A2=${ID}a2 B1=${ID}b1 B2=${ID}b2 # a pin's name cannot have the '.'
 keys a b
 
 attach() # 1|2 OPTIONS...
@@ -43,74 +43,74 @@ why() { show a "$1" .path.why; }
 is_path() { [ "$(path "$1")" = "$2" ]; }
 no_loss() { pinged a "$1"; }
 
-# Pings that begin now; what is done meanwhile must not cost one of them.
+# Begins 200 pings. No packet may be lost while they run.
 pinging() { pinged a "$1" 200 0.01 & }
 all_came() { wait $!; }
 
 received_by() { show a "$1" ".path.rx_packets.$2"; }
-grows() # WHAT INTERFACE xsk|udp COMMAND...: data came that way
+grows() # WHAT INTERFACE xsk|udp COMMAND...: it succeeds, and its data comes that way
 {
 	local what=$1 interface=$2 way=$3 before
 	shift 3
 	before=$(received_by "$interface" "$way")
 	ok "$what" "$@"
-	holds "... by $way" $(($(received_by "$interface" "$way") - before)) -ge 10
+	holds "the packets come by $way" $(($(received_by "$interface" "$way") - before)) -ge 10
 }
 
-ok "wireguard-go 1" stranger 1
-ok "wireguard-go 2" stranger 2
+ok "wireguard-go 1 starts" stranger 1
+ok "wireguard-go 2 starts" stranger 2
 
-# --- two of ours --------------------------------------------------------------------------------
+# --- two wgxdp interfaces --------------------------------------------------------------------------------
 
-ok "the first" attach 1
-is "... has XDP" "$(path "$A1")" "xdp xdp null"
-ok "the second" attach 2
-is "... goes by udp" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
-ok "... and says whose XDP it met" eval "why '$A2' | grep -qF '$A1'"
+ok "the first interface attaches" attach 1
+is "it has XDP" "$(path "$A1")" "xdp xdp null"
+ok "the second interface attaches" attach 2
+is "it takes UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
+ok "show says that the first has XDP" eval "why '$A2' | grep -qF '$A1'"
 before=$(in_ns a wg show "$A1" transfer)
-grows "... pings, no loss" "$A2" udp no_loss 10.99.2.2
-is "... nothing of it by the first" "$(in_ns a wg show "$A1" transfer)" "$before"
+grows "no ping is lost" "$A2" udp no_loss 10.99.2.2
+is "the first carries nothing of it" "$(in_ns a wg show "$A1" transfer)" "$before"
 before=$(in_ns a wg show "$A2" transfer)
-grows "the first still by XDP" "$A1" xsk no_loss 10.99.1.2
-is "... nothing of it by the second" "$(in_ns a wg show "$A2" transfer)" "$before"
-is "... each has its own port" "$(for n in 1 2; do
+grows "no ping of the first is lost" "$A1" xsk no_loss 10.99.1.2
+is "the second carries nothing of it" "$(in_ns a wg show "$A2" transfer)" "$before"
+is "each has its own port" "$(for n in 1 2; do
 	in_ns a wg show "${ID}a$([ $n = 1 ] && echo .1 || echo 2)" listen-port
 	name=B$n && in_ns b wg show "${!name}" endpoints | cut -d: -f2
 done | xargs)" "51801 51801 51802 51802"
-refuses "the second with --rx xdp" 1 "$A1" eval "down a '$A2' && attach 2 --rx xdp"
-ok "the second again" attach 2
+refuses "--rx xdp is refused for the second" 1 "$A1" eval "down a '$A2' && attach 2 --rx xdp"
+ok "the second attaches again" attach 2
 pinging 10.99.2.2
 ok "the first is detached" down a "$A1"
-ok "... the second takes XDP over" wait_for 5 is_path "$A2" "xdp xdp null"
-ok "... and no packet was lost" all_came
-grows "... pings, no loss" "$A2" xsk no_loss 10.99.2.2
-ok "the first comes back" attach 1
-ok "... goes by udp, and says why" eval "why '$A1' | grep -qF '$A2'"
-ok "the second is killed" eval "kill -KILL $(daemon_pid a "$A2")"
-ok "... the first takes XDP over" wait_for 5 is_path "$A1" "xdp xdp null"
-grows "... pings, no loss" "$A1" xsk no_loss 10.99.1.2
-ok "detach of the dead" down a "$A2"
-is "... nothing left of it" "$(find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$A2*")" ""
-is "... nor taken from the living" "$(path "$A1")" "xdp xdp null"
+ok "the second takes XDP" wait_for 5 is_path "$A2" "xdp xdp null"
+ok "no packet was lost meanwhile" all_came
+grows "no ping is lost" "$A2" xsk no_loss 10.99.2.2
+ok "the first attaches again" attach 1
+ok "it takes UDP, and show says why" eval "why '$A1' | grep -qF '$A2'"
+ok "the second's daemon is killed" eval "kill -KILL $(daemon_pid a "$A2")"
+ok "the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
+grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
+ok "detach of the dead second succeeds" down a "$A2"
+is "nothing of the second is left" "$(find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$A2*")" ""
+is "the first keeps XDP" "$(path "$A1")" "xdp xdp null"
 
-# --- a queue that has an AF_XDP socket already ----------------------------------------------------
+# --- a queue that has an AF_XDP socket ----------------------------------------------------
 
 down a "$A1"
-ok "the first only sends by XDP" attach 1 --rx udp --tx xdp
-is "... so" "$(path "$A1")" "udp xdp null"
-ok "the second meets its socket" attach 2
-is "... goes by udp" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
-ok "... and says why" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
-ok "... XDP is not left there" eval "! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+ok "the first attaches and only sends by XDP" attach 1 --rx udp --tx xdp
+is "its path is that" "$(path "$A1")" "udp xdp null"
+ok "the second attaches to a queue with a socket" attach 2
+is "it takes UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
+ok "show says why" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
+ok "the second leaves no XDP program on the NIC" eval "! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 pinging 10.99.2.2
 ok "the first is detached" down a "$A1"
-ok "... the second takes the queue" wait_for 5 is_path "$A2" "xdp xdp null"
-ok "... and no packet was lost" all_came
-grows "... pings, no loss" "$A2" xsk no_loss 10.99.2.2
-ok "detach" down a "$A2"
-ok "the first once more" attach 1
+ok "the second takes the queue" wait_for 5 is_path "$A2" "xdp xdp null"
+ok "no packet was lost meanwhile" all_came
+grows "no ping is lost" "$A2" xsk no_loss 10.99.2.2
+ok "detach succeeds" down a "$A2"
+ok "the first attaches once more" attach 1
 
-# --- torn off by force, and somebody else's -----------------------------------------------------
+# --- a program that is detached by force, and one of others -----------------------------------------------------
 
 clang -target bpf -O2 -g -x c -c - -o "$TMP/somebody.o" <<-EOF
 	__attribute__((section("xdp"), used)) int somebody(void *c) { return 2; }
@@ -118,7 +118,7 @@ clang -target bpf -O2 -g -x c -c - -o "$TMP/somebody.o" <<-EOF
 EOF
 SOMEBODY=/sys/fs/bpf/$ID-somebody
 trap 'rm -f "$SOMEBODY"; cleanup' EXIT
-ok "somebody's program" bpftool prog load "$TMP/somebody.o" "$SOMEBODY"
+ok "another program is loaded" bpftool prog load "$TMP/somebody.o" "$SOMEBODY"
 somebody_comes() { in_ns a bpftool net attach xdpdrv pinned "$SOMEBODY" dev eth0; }
 somebody_goes() { in_ns a bpftool net detach xdpdrv dev eth0; }
 
@@ -129,42 +129,43 @@ our_link()
 }
 
 pinging 10.99.1.2
-ok "our program is torn off" bpftool link detach id "$(our_link)"
-ok "... and somebody's put there" somebody_comes
-ok "... what show says" wait_for 5 eval "why '$A1' | grep -q somebody"
-is "... rx and tx are udp" "$(path "$A1" | cut -d' ' -f1,2)" "udp udp"
-ok "... and traffic went on" all_came
-grows "... and does" "$A1" udp no_loss 10.99.1.2
-ok "... somebody's is still there" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+ok "wgxdp's program is detached by force" bpftool link detach id "$(our_link)"
+ok "the other program is attached instead" somebody_comes
+ok "show names the other program" wait_for 5 eval "why '$A1' | grep -q somebody"
+is "rx and tx are udp" "$(path "$A1" | cut -d' ' -f1,2)" "udp udp"
+ok "no packet was lost meanwhile" all_came
+grows "no ping is lost" "$A1" udp no_loss 10.99.1.2
+ok "the other program is still attached" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 pinging 10.99.1.2
-ok "somebody's program leaves" somebody_goes
-ok "... XDP is taken again" wait_for 5 is_path "$A1" "xdp xdp null"
-ok "... and no packet was lost" all_came
-grows "... pings, no loss" "$A1" xsk no_loss 10.99.1.2
-ok "torn off, and nobody there" bpftool link detach id "$(our_link)"
-ok "... taken again" wait_for 5 eval "is_path '$A1' 'xdp xdp null' && in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
-grows "... pings, no loss" "$A1" xsk no_loss 10.99.1.2
-ok "detach" down a "$A1"
-ok "somebody's program first" somebody_comes
-ok "... attach" attach 1
-ok "... goes by udp, and says whose it is" eval "why '$A1' | grep -q somebody"
-refuses "... --rx xdp" 1 somebody eval "attach 2 --rx xdp"
-ok "... leaves" somebody_goes
-ok "... XDP is taken" wait_for 5 is_path "$A1" "xdp xdp null"
+ok "the other program is detached" somebody_goes
+ok "the first takes XDP again" wait_for 5 is_path "$A1" "xdp xdp null"
+ok "no packet was lost meanwhile" all_came
+grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
+ok "wgxdp's program is detached by force, and no other is attached" bpftool link detach id "$(our_link)"
+ok "the program is attached again" wait_for 5 eval "is_path '$A1' 'xdp xdp null' && in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
+ok "detach succeeds" down a "$A1"
+ok "the other program is attached first" somebody_comes
+ok "the first attaches" attach 1
+ok "show names the other program" eval "why '$A1' | grep -q somebody"
+refuses "--rx xdp is refused" 1 somebody eval "attach 2 --rx xdp"
+ok "the other program is detached" somebody_goes
+ok "the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 
-# --- the NIC itself comes and goes --------------------------------------------------------------
+# --- the NIC is deleted or renamed --------------------------------------------------------------
 
 ok "the NIC is deleted" in_ns b ip link delete eth0
-ok "... show says so" wait_for 5 eval "why '$A1' | grep -q 'eth0.*deleted'"
+ok "show says so" wait_for 5 eval "why '$A1' | grep -q 'eth0.*deleted'"
 join a eth0 b eth0
-ok "... made anew: XDP again" wait_for 5 is_path "$A1" "xdp xdp null"
-grows "... pings, no loss" "$A1" xsk no_loss 10.99.1.2
-ok "the NIC is renamed" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 name wan0 && in_ns a ip link set wan0 up"
-ok "... show says so" wait_for 5 eval "[ \"\$(show a '$A1' .path.nic)\" = wan0 ]"
-grows "... pings, no loss" "$A1" xsk no_loss 10.99.1.2
-ok "detach" down a "$A1"
+ok "the NIC is made again, and the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
+grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
+ok "the NIC is renamed" eval "in_ns a ip link set eth0 down &&
+	in_ns a ip link set eth0 name wan0 && in_ns a ip link set wan0 up"
+ok "show says so" wait_for 5 eval "[ \"\$(show a '$A1' .path.nic)\" = wan0 ]"
+grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
+ok "detach succeeds" down a "$A1"
 in_ns a ip link set wan0 down
 in_ns a ip link set wan0 name eth0
-clean "nothing left" a "$A1"
+clean "nothing is left" a "$A1"
 
 done_testing

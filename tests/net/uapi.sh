@@ -241,5 +241,5 @@ is "a bare minus of what another prefix holds changes nothing" \
 	"$(set_lines "$P1" allowed_ip=-10.4.1.0/25)$(field allowed-ips | cut -f 2 | wc -w)" errno=0388
 
 ok "link deleted" in_ns a ip link delete "$A"
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 done_testing

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# No peer for a destination, a peer that was removed, one without an endpoint: the sender hears ICMP or
-# ICMPv6 "unreachable", this host's programs as well as hosts behind it, and not too often.
+# A destination has no peer, or its peer was removed or has no endpoint. The sender gets an ICMP or ICMPv6
+# "unreachable", whether it is this host or one behind it, at a limited rate.
 #
 #   ┌──── c ────┐            ┌────────────── a ──────────────┐
 #   │ 10.1.0.2  eth0 ════ eth1 forwards   wgxdp 10.99.0.1     │
-#   │ fd01::2   │            │                  fd99::1      eth0 ════ b: nobody
+#   │ fd01::2   │            │                  fd99::1      eth0 ════ b: no node
 #   └───────────┘            └───────────────────────────────┘
 
 . "$(dirname "$0")/lib.sh"
@@ -25,7 +25,7 @@ for end in "a eth1 1" "c eth0 2"; do
 done
 in_ns c ip route add default via 10.1.0.1
 in_ns c ip -6 route add default via fd01::1
-# qrv: the kernel's multicast reports, which have no peer, are not said again seconds later
+# mld_qrv: the kernel's multicast reports, which have no peer, are not repeated seconds later.
 in_ns a sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.mld_qrv=1
 wait_for 5 in_ns c ping -q -c 1 -W 1 10.1.0.1
 wait_for 5 in_ns c ping -q -c 1 -W 1 fd01::1
@@ -33,13 +33,13 @@ A=${ID}a
 keys a lost gone
 
 for path in xdp udp; do
-	ok "$path: attach" ours a "$A" --rx $path --tx $path < <(
+	ok "$path: attach succeeds" ours a "$A" --rx $path --tx $path < <(
 		interface a ListenPort=51820 Address=10.99.0.1/24,fd99::1/64
 		peer lost AllowedIPs=10.99.0.3/32,fd99::3/128
 		peer gone AllowedIPs=10.99.0.4/32,fd99::4/128 Endpoint=192.0.2.2:9)
 	python_tap "$path: " unreachable.py "$A" "$ID-a" "$ID-c" "$TMP"
 	down a "$A"
-	clean "$path: nothing left" a "$A"
+	clean "$path: nothing is left" a "$A"
 done
 
 done_testing

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# wgxdp as the userspace implementation of an unmodified wg-quick(8).
+# wgxdp serves an unmodified wg-quick(8) as its userspace implementation.
 #
 #   a: wg-quick up ─▶ wgxdp NAME ─▶ wg setconf, ip address, ip link, ip route
-#      eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b, attached the usual way
+#      eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b, by wgxdp attach
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -29,27 +29,27 @@ fi
 	interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64 PostUp="touch $TMP/%i.up"
 	peer b AllowedIPs=10.99.0.0/24,fd99::/64,10.98.0.0/16 Endpoint=192.0.2.2:51822
 } | conf "$A" >/dev/null
-ok "b attached" ours b "$B" < <(
+ok "attach succeeds in b" ours b "$B" < <(
 	interface b ListenPort=51822 Address=10.99.0.2/24,fd99::2/64
 	peer a AllowedIPs=10.99.0.1/32,fd99::1/128)
 
-ok "wg-quick up" quick up
-ok "... hook ran" test -e "$TMP/$A.up"
-is "... MTU" "$(in_ns a ip -o link show dev "$A" | grep -o 'mtu [0-9]*')" "mtu 1420"
-ok "... route" eval "in_ns a ip route get 10.98.1.1 | grep -q 'dev $A'"
-is "... configuration" "$(in_ns a wg show "$A" endpoints)" "$(pub b)"$'\t'192.0.2.2:51822
-ok "ping v4" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
-ok "ping v6" in_ns a ping -q -c 3 -i 0.1 -W 5 fd99::2
-is "path: udp, as wg-quick names no NIC" "$(show a "$A" .path.rx)" udp
-ok "wg-quick strip" quick strip
-ok "wg-quick save" quick save
-ok "... kept the peer" grep -qF "PublicKey = $(pub b)" "$TMP/$A.conf"
-ok "wg-quick down" quick down
-clean "nothing left" a "$A"
-ok "wg-quick up again" quick up
-ok "ping again" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
-ok "wg-quick down again" quick down
-clean "nothing left again" a "$A"
-ok "b detached" down b "$B"
+ok "wg-quick up succeeds" quick up
+ok "the hook ran" test -e "$TMP/$A.up"
+is "the MTU is set" "$(in_ns a ip -o link show dev "$A" | grep -o 'mtu [0-9]*')" "mtu 1420"
+ok "the route is set" eval "in_ns a ip route get 10.98.1.1 | grep -q 'dev $A'"
+is "the peer is set" "$(in_ns a wg show "$A" endpoints)" "$(pub b)"$'\t'192.0.2.2:51822
+ok "IPv4 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
+ok "IPv6 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 fd99::2
+is "the path is UDP, because wg-quick names no NIC" "$(show a "$A" .path.rx)" udp
+ok "wg-quick strip succeeds" quick strip
+ok "wg-quick save succeeds" quick save
+ok "it keeps the peer" grep -qF "PublicKey = $(pub b)" "$TMP/$A.conf"
+ok "wg-quick down succeeds" quick down
+clean "nothing is left" a "$A"
+ok "wg-quick up succeeds again" quick up
+ok "pings are answered again" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
+ok "wg-quick down succeeds again" quick down
+clean "nothing is left again" a "$A"
+ok "detach succeeds in b" down b "$B"
 
 done_testing

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Several queues, workers and NICs, each with a wireguard-go at the other end.
+# Several queues, workers and NICs. Each has a wireguard-go at the other end.
 #
 #                       ┌ queue 0 ── 51822 wireguard-go 10.99.0.2 ┐
 #   a: wgxdp   eth0 ════╪                                    eth0 :b
 #      10.99.0.1        └ queue 1 ── 51823 wireguard-go 10.99.0.3 ┘
 #              eth1 ═══════════════ 51824 wireguard-go 10.99.0.4, eth0 :c
 #
-# A veth chooses the queue by a hash of the flow: wireguard-go's second port is one that comes by the
-# other queue than the first.
+# A veth chooses the queue by a hash of the flow. The second wireguard-go gets a port whose packets come by
+# another queue than those of the first.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -57,15 +57,15 @@ stranger() # NS INTERFACE KEYS HOST OUTER
 		in_ns "$1" ip rule add from "10.99.0.$4" lookup "$4"
 }
 
-ok "wireguard-go of queue 0" stranger b "$B0" b0 2 192.0.2.1
-ok "wireguard-go of queue 1" stranger b "$B1" b1 3 192.0.2.1
-ok "wireguard-go of the second NIC" stranger c "$C" c 4 198.51.100.1
+ok "wireguard-go of queue 0 starts" stranger b "$B0" b0 2 192.0.2.1
+ok "wireguard-go of queue 1 starts" stranger b "$B1" b1 3 192.0.2.1
+ok "wireguard-go of the second NIC starts" stranger c "$C" c 4 198.51.100.1
 for host in 2 3 4; do
 	[ $host = 4 ] && ns=c || ns=b
 	spawn "$ns" iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
 done
 
-# Gives the second wireguard-go a port that reaches another worker than the first does.
+# Gives the second wireguard-go a port that reaches another worker than the first.
 another_queue()
 {
 	local worker
@@ -81,9 +81,9 @@ another_queue()
 
 no_loss() { pinged a "$1" 30 0.01; }
 
-ok "the two reach different queues" another_queue
+ok "the two come by different queues" another_queue
 
-# Several streams with each of the hosts at once, both ways.
+# Runs several streams with each host at the same time, in both directions.
 streams() # WHAT HOST...
 {
 	local what=$1 host
@@ -95,20 +95,20 @@ streams() # WHAT HOST...
 	done
 	for host; do
 		wait "${pids[host]}"
-		is "$what: streams with 10.99.0.$host, both ways, carried data" "$(jq '.end |
+		is "$what: streams with 10.99.0.$host carry data in both directions" "$(jq '.end |
 			[.sum_sent, .sum_received, .sum_sent_bidir_reverse, .sum_received_bidir_reverse] |
 			all(.bytes > 100000)' "$TMP/iperf.$host" 2>&1)" true
 	done
 }
 pids=()
 
-carried() # WHAT: by each worker, in and out
+carried() # WHAT: each worker receives and sends data
 {
-	is "$1: each worker received and sent data" \
+	is "$1: each worker receives and sends data" \
 		"$(show a "$A" '.path.per_worker | map(.rx_packets >= 100 and .tx_packets >= 100) | all')" true
 }
 
-threads() # FIELD: of the workers' threads, by name
+threads() # FIELD: prints that field of /proc of each worker's thread
 {
 	local task
 	for task in "/proc/$(daemon_pid a "$A")/task"/*; do
@@ -120,82 +120,82 @@ threads() # FIELD: of the workers' threads, by name
 
 for path in xdp udp; do
 	what="two workers, $path"
-	ok "$what: attach" attach eth0 --rx $path --tx $path --workers 2 --cpus 0,1
-	is "$what: what show says" "$(show a "$A" '.path | "\(.rx) \(.workers) \(.queues)"')" \
+	ok "$what: attach succeeds" attach eth0 --rx $path --tx $path --workers 2 --cpus 0,1
+	is "$what: show names the path" "$(show a "$A" '.path | "\(.rx) \(.workers) \(.queues)"')" \
 		"$path 2 $([ $path = xdp ] && echo 2 || echo 0)"
-	is "$what: each on its CPU" "$(threads Cpus_allowed_list)" "wgxdp/0 0"$'\n'"wgxdp/1 1"
+	is "$what: each worker is on its CPU" "$(threads Cpus_allowed_list)" "wgxdp/0 0"$'\n'"wgxdp/1 1"
 	for host in 2 3; do
-		ok "$what: ping 10.99.0.$host, no loss" no_loss 10.99.0.$host
+		ok "$what: no ping to 10.99.0.$host is lost" no_loss 10.99.0.$host
 	done
 	streams "$what" 2 3
 	carried "$what"
 	if [ $path = xdp ]; then
-		is "$what: nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+		is "$what: nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 	else
-		is "$what: nothing came by XSK" "$(show a "$A" .path.rx_packets.xsk)" 0
+		is "$what: nothing comes by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" 0
 	fi
 
-	# Port and mark, under load: what is on its way may die, what follows may not.
+	# Port and mark change under load. Packets under way may be lost, later ones may not.
 	in_ns a iperf3 -J -c 10.99.0.2 --bidir -t 2 >"$TMP/load" 2>&1 &
 	load=$!
 	in_ns a ping -q -i 0.02 -c 100 -W 1 10.99.0.3 >"$TMP/ping" &
 	pinging=$!
+	sleep 0.4 # the changes are spread over the two seconds of the load
+	ok "$what: the port changes" in_ns a wg set "$A" listen-port 51831
 	sleep 0.4
-	ok "$what: wg set listen-port" in_ns a wg set "$A" listen-port 51831
+	ok "$what: the mark changes" in_ns a wg set "$A" fwmark 0x1234
 	sleep 0.4
-	ok "$what: wg set fwmark" in_ns a wg set "$A" fwmark 0x1234
-	sleep 0.4
-	ok "$what: wg set listen-port back" in_ns a wg set "$A" listen-port 51821
-	ok "$what: wg set fwmark off" in_ns a wg set "$A" fwmark 0
+	ok "$what: the port changes back" in_ns a wg set "$A" listen-port 51821
+	ok "$what: the mark is cleared" in_ns a wg set "$A" fwmark 0
 	wait $pinging
-	holds "$what: pings meanwhile, of 100" "$(grep -oP '\d+(?= received)' "$TMP/ping")" -ge 90
+	holds "$what: nine of ten pings are answered meanwhile" "$(grep -oP '\d+(?= received)' "$TMP/ping")" -ge 90
 	wait $load
-	is "$what: the stream lived" "$(jq '.end.sum_received.bytes > 100000' "$TMP/load" 2>&1)" true
-	ok "$what: ping after it, no loss" no_loss 10.99.0.3
-	ok "$what: detach" down a "$A"
-	clean "$what: nothing left" a "$A"
+	is "$what: the stream survives" "$(jq '.end.sum_received.bytes > 100000' "$TMP/load" 2>&1)" true
+	ok "$what: no later ping is lost" no_loss 10.99.0.3
+	ok "$what: detach succeeds" down a "$A"
+	clean "$what: nothing is left" a "$A"
 done
 
-# --- as many as there is use for ----------------------------------------------------------------
+# --- the number of workers ----------------------------------------------------------------
 
-ok "auto: attach" attach eth0
-is "auto: workers, no more than queues or CPUs" "$(show a "$A" .path.workers)" $(($(nproc) > 1 ? 2 : 1))
+ok "auto: attach succeeds" attach eth0
+is "auto: there are as many workers as queues, and no more than CPUs" "$(show a "$A" .path.workers)" $(($(nproc) > 1 ? 2 : 1))
 down a "$A"
-ok "one worker for two queues" attach eth0 --workers 1
-ok "... ping by queue 0" no_loss 10.99.0.2
-ok "... ping by queue 1" no_loss 10.99.0.3
-is "... nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+ok "attach with one worker for two queues succeeds" attach eth0 --workers 1
+ok "no ping by queue 0 is lost" no_loss 10.99.0.2
+ok "no ping by queue 1 is lost" no_loss 10.99.0.3
+is "nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 down a "$A"
-refuses "more workers than queues" 1 'queues' attach eth0 --workers 3
-clean "... nothing left" a "$A"
-refuses "a CPU that is not there" 1 'cpus|CPU' attach eth0 --cpus 1000
-clean "... nothing left" a "$A"
-ok "fewer queues by ethtool" in_ns a ethtool -L eth0 rx 1 tx 1
-ok "... attach" attach eth0
-is "... one queue, one worker" "$(show a "$A" '.path | "\(.queues) \(.workers)"')" "1 1"
+refuses "more workers than queues are refused" 1 'queues' attach eth0 --workers 3
+clean "nothing is left" a "$A"
+refuses "a CPU that does not exist is refused" 1 'cpus|CPU' attach eth0 --cpus 1000
+clean "nothing is left" a "$A"
+ok "ethtool takes a queue away" in_ns a ethtool -L eth0 rx 1 tx 1
+ok "attach succeeds with one queue" attach eth0
+is "there is one queue and one worker" "$(show a "$A" '.path | "\(.queues) \(.workers)"')" "1 1"
 has_queues() { [ "$(show a "$A" .path.queues)" = "$1" ]; }
-ok "... and back" in_ns a ethtool -L eth0 rx 2 tx 2
-ok "... the second is taken, too" wait_for 5 has_queues 2
+ok "ethtool adds a queue" in_ns a ethtool -L eth0 rx 2 tx 2
+ok "the second queue is taken, too" wait_for 5 has_queues 2
 before=$(show a "$A" .path.rx_packets.udp)
-ok "... ping by queue 0" no_loss 10.99.0.2
-ok "... ping by queue 1" no_loss 10.99.0.3
-is "... nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" "$before"
+ok "no ping by queue 0 is lost" no_loss 10.99.0.2
+ok "no ping by queue 1 is lost" no_loss 10.99.0.3
+is "nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" "$before"
 down a "$A"
 
 # --- two NICs -----------------------------------------------------------------------------------
 
 for path in xdp udp; do
 	what="two NICs, $path"
-	ok "$what: attach" attach eth0,eth1 --rx $path --tx $path
-	is "$what: what show says" "$(show a "$A" '.path | "\(.nic) \(.rx) \(.tx)"')" "eth0,eth1 $path $path"
+	ok "$what: attach succeeds" attach eth0,eth1 --rx $path --tx $path
+	is "$what: show names the path" "$(show a "$A" '.path | "\(.nic) \(.rx) \(.tx)"')" "eth0,eth1 $path $path"
 	for host in 2 3 4; do
-		ok "$what: ping 10.99.0.$host, no loss" no_loss 10.99.0.$host
+		ok "$what: no ping to 10.99.0.$host is lost" no_loss 10.99.0.$host
 	done
 	streams "$what" 2 4
 	[ $path = udp ] ||
-		is "$what: nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
-	ok "$what: detach" down a "$A"
-	clean "$what: nothing left" a "$A"
+		is "$what: nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+	ok "$what: detach succeeds" down a "$A"
+	clean "$what: nothing is left" a "$A"
 done
 
 done_testing

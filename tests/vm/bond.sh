@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# A bond gives its XDP program to its members, and frames then say that they come from those: on the bond
-# itself data goes by UDP, and show says why; the members take XDP, and so does the bond in generic mode.
+# A bond hands its XDP program to its members, so frames seem to come from those. On the bond itself data
+# takes UDP, and show says why. The members can take XDP, and so can the bond in generic mode.
 #
 #             ┌ eth0 ════ eth0 ┐
 #   a: wgxdp  bond0           bond0 :b  wgxdp, by UDP
@@ -28,7 +28,7 @@ for ns in a b; do
 	in_ns $ns ip address add 192.0.2.$((host += 1))/24 dev bond0
 	in_ns $ns ip link set bond0 up
 done
-ok "the bonds" wait_for 30 in_ns a ping -q -c 1 -W 1 192.0.2.2
+ok "the bonds carry pings" wait_for 30 in_ns a ping -q -c 1 -W 1 192.0.2.2
 
 config() # SELF NUMBER PEER NUMBER
 {
@@ -37,29 +37,29 @@ config() # SELF NUMBER PEER NUMBER
 }
 config a 1 b 2 | conf "$A" >/dev/null
 config b 2 a 1 | conf "$B" >/dev/null
-ok "b" in_ns b "$WGXDP" attach bond0 "$TMP/$B.conf" --rx udp --tx udp
+ok "b attaches" in_ns b "$WGXDP" attach bond0 "$TMP/$B.conf" --rx udp --tx udp
 
 path() { show a "$A" '.path | "\(.rx) \(.xdp_mode)"'; }
 attach() { in_ns a "$WGXDP" attach "$1" "$TMP/$A.conf" "${@:2}"; }
 carried() # WHAT xsk|udp
 {
-	ok "$1: ping, no loss" pinged a 10.99.0.2 20 0.05
-	holds "$1: by $2" "$(show a "$A" ".path.rx_packets.$2")" -ge 19
+	ok "$1: no ping is lost" pinged a 10.99.0.2 20 0.05
+	holds "$1: the packets come by $2" "$(show a "$A" ".path.rx_packets.$2")" -ge 19
 	down a "$A"
 	clean "$1: nothing left" a "$A"
 }
 
-ok "the bond" attach bond0
-is "the bond: by UDP" "$(path)" "udp null"
+ok "the bond: attach succeeds" attach bond0
+is "the bond: the path is UDP" "$(path)" "udp null"
 ok "the bond: show says why" eval "show a '$A' .path.why | grep -q 'bond0.*eth[01] below'"
 carried "the bond" udp
-refuses "the bond, --rx xdp" 1 'eth[01] below' attach bond0 --rx xdp
-clean "... nothing left" a "$A"
-ok "its members" attach eth0,eth1
-is "its members: by XDP" "$(path)" "xdp native"
-carried "its members" xsk
-ok "the bond, generic" attach bond0 --xdp-mode generic
-is "the bond, generic: by XDP" "$(path)" "xdp generic"
+refuses "the bond: --rx xdp is refused" 1 'eth[01] below' attach bond0 --rx xdp
+clean "nothing is left" a "$A"
+ok "the members: attach succeeds" attach eth0,eth1
+is "the members: the path is XDP" "$(path)" "xdp native"
+carried "the members" xsk
+ok "the bond, generic: attach succeeds" attach bond0 --xdp-mode generic
+is "the bond, generic: the path is XDP" "$(path)" "xdp generic"
 carried "the bond, generic" xsk
 down b "$B"
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# --zero-copy off, auto and on with virtio-net: what the sockets say (XDP_OPTIONS) is what show says, and
-# it carries packets; what the driver does not have is refused by name.
+# --zero-copy off, auto and on with virtio-net. show says what the sockets say (XDP_OPTIONS), and the tunnel
+# carries packets. A mode that the driver lacks is refused by name.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0  10.99.0.2 kernel :b
 
@@ -17,8 +17,8 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 
-# virtio-net takes sockets' buffers for receiving since Linux 6.11, but says that it has zero-copy only
-# since it sends from them, too; until then the kernel answers EOPNOTSUPP (docs/verification.md).
+# Since Linux 6.11 virtio-net receives into the buffers of a socket. It offers zero-copy only since it also
+# sends from them; until then the kernel answers EOPNOTSUPP (docs/verification.md).
 case $(uname -r) in
 6.1.* | 6.12.*) OFFERED=false ;;
 *) OFFERED=true ;;
@@ -30,16 +30,16 @@ stranger_b "$B"
 
 carries() # MODE ZERO-COPY
 {
-	ok "$1: attach" attach "$1"
-	is "$1: xdp, native" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" "xdp xdp native"
-	is "$1: zero-copy" "$(show a "$A" .path.zero_copy)" "$2"
-	is "$1: all queues, those that XDP brings as well" "$(show a "$A" .path.queues)" \
+	ok "$1: attach succeeds" attach "$1"
+	is "$1: the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" "xdp xdp native"
+	is "$1: show says whether it has zero-copy" "$(show a "$A" .path.zero_copy)" "$2"
+	is "$1: all queues are used, also those that XDP adds" "$(show a "$A" .path.queues)" \
 		"$(in_ns a ethtool -l eth0 | awk '/^Combined/ { n = $2 } END { print n }')"
-	ok "$1: no loss" pinged a 10.99.0.2 40 0.05
-	is "$1: nothing came by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
-	holds "$1: packets came by XSK" "$(show a "$A" .path.rx_packets.xsk)" -ge 40
-	holds "$1: packets left by XSK" "$(show a "$A" .path.tx_packets.xsk)" -ge 39
-	ok "$1: detach" down a "$A"
+	ok "$1: no ping is lost" pinged a 10.99.0.2 40 0.05
+	is "$1: nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+	holds "$1: packets come by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" -ge 40
+	holds "$1: packets leave by AF_XDP" "$(show a "$A" .path.tx_packets.xsk)" -ge 39
+	ok "$1: detach succeeds" down a "$A"
 }
 
 carries off false
@@ -47,9 +47,9 @@ carries auto $OFFERED
 if [ $OFFERED = true ]; then
 	carries on true
 else
-	refuses "on: refused" 1 'eth0 queue 0: its driver has no zero-copy.*--zero-copy auto' attach on
+	refuses "on: attach is refused" 1 'eth0 queue 0: its driver has no zero-copy.*--zero-copy auto' attach on
 fi
 foreign_down "$B"
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing
