@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the vectors in tests/vectors/ that no RFC gives, by an implementation that is not ours:
-Python's hashlib and hmac, and the `cryptography` package (X25519, ChaCha20-Poly1305). Only HChaCha20
-is written here, since neither has it; it is held against its draft's vector.
+"""Writes the vectors in tests/vectors/ that no RFC gives, by an implementation independent of
+wgxdp: Python's hashlib and hmac, and the `cryptography` package (X25519, ChaCha20-Poly1305). Only
+HChaCha20 is written here, since neither has it; it is held against its draft's vector.
 
     tools/mkvectors.py [DIRECTORY]      the output is the same on every run
 
@@ -89,7 +89,8 @@ assert hchacha20(bytes(range(32)), bytes.fromhex("000000090000004a00000000314159
     "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc"
 
 
-# -- the handshake, [W] 5.4.2, 5.4.3, 5.4.4, 5.4.5, 5.4.7 -------------------------------------------
+# -- the handshake, [W] 5.4.2, 5.4.3, 5.4.4, 5.4.5, 5.4.7
+# -------------------------------------------
 
 def transcript(name, psk, source):
     f = {k: fixed(name + k, 32) for k in ("initiator_private", "responder_private",
@@ -175,7 +176,7 @@ def kdf():
 def x25519():
     for i in range(16):
         private, peer = fixed("x25519 a%d" % i, 32), PUBLIC(fixed("x25519 b%d" % i, 32))
-        if i % 2:  # the top bit of a public key is to be ignored, RFC 7748 5
+        if i % 2:  # the top bit of a public key must be ignored, RFC 7748 5
             peer = peer[:31] + bytes([peer[31] | 128])
         yield {"private": private, "public": PUBLIC(private), "peer": peer,
                "shared": DH(private, peer)}

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 3600
 #
-# mutants.sh - shows that the simulation can fail. Each line of MUTANTS breaks one thing in the protocol
-# core, and the simulation must fail within SEEDS seeds (30).
+# mutants.sh - shows that the simulation can fail. Each line of MUTANTS breaks one thing in the
+# protocol core, and the simulation must fail within SEEDS seeds (30).
 #
 #   user/wg/X.c ──sed──▶ X.c, broken ──▶ X.o ─┐
 #   test_simulation.c ─────────────────────────┴─▶ libwgcore.a without its own X.o ──▶ must not pass

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# Sessions are renewed after 120 seconds of real time while traffic flows both ways, and no packet is lost:
-# with wireguard-go and with wgxdp, each side as initiator, by XDP and by UDP. All pairs run at once.
+# Sessions are renewed after 120 seconds of real time while traffic flows both ways, and no packet
+# is lost: with wireguard-go and with wgxdp, each side as initiator, by XDP and by UDP. All pairs
+# run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
 
@@ -40,7 +41,8 @@ up() # I PATH OTHER BEGINS
 	local i=$1 path=$2 other=$3 begins=$4
 	ns_add "a$i" "b$i"
 	join "a$i" eth0 "b$i" eth0
-	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" < <(config a "$begins" 10.99.0.1/24) || return
+	ours "a$i" "${ID}a$i" --rx "$path" --tx "$path" < <(config a "$begins" 10.99.0.1/24) ||
+		return
 	if [ "$other" = wgxdp ]; then
 		ours "b$i" "${ID}b$i" --rx "$path" --tx "$path" < <(config b "$begins" 10.99.0.2/24)
 		return
@@ -70,8 +72,10 @@ for i in "${!pairs[@]}"; do
 	what="$path, $other, $begins begins"
 	is "$what: $(sed -n "$((i + 2))p" "$TMP/flow" | cut -d' ' -f1,2) each way" \
 		"$(sed -n "$((i + 2))p" "$TMP/flow" | cut -d' ' -f3-)" "lost 0 0"
-	holds "$what: the session is renewed after 120 seconds or a little more" $(($(handshake "$i") - first[i])) -ge 119
-	is "$what: the path stays the same" "$(show "a$i" "${ID}a$i" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
+	holds "$what: the session is renewed after 120 seconds or a little more" \
+		$(($(handshake "$i") - first[i])) -ge 119
+	is "$what: the path stays the same" \
+		"$(show "a$i" "${ID}a$i" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
 done
 
 done_testing

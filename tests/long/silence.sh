@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# After one datagram there is no more traffic. Its receiver sends one keepalive after ten seconds, and then
-# both sides are silent; they do not answer keepalives for ever. With wireguard-go and with wgxdp, as
-# sender and as receiver, on both paths. All pairs run at once.
+# After one datagram there is no more traffic. Its receiver sends one keepalive after ten seconds,
+# and then both sides are silent; they do not answer keepalives for ever. With wireguard-go and with
+# wgxdp, as sender and as receiver, on both paths. All pairs run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
 
@@ -61,22 +61,26 @@ for i in "${!pairs[@]}"; do
 	to=10.99.0.2
 	[ "$sender" = a ] || to=10.99.0.1
 	# Multicast packets find no peer, so each side sends nothing else.
-	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9" # a closed port: an ICMP error comes back
+	# The port is closed, so an ICMP error comes back.
+	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9"
 done
 DATA=$((16 + 48 + 16)) # 34 bytes padded to 48, and the ICMP error of 62 to 64
 ERROR=$((16 + 64 + 16))
 wait_for 5 all_are "$((92 + ERROR)) $((148 + DATA))"
 for i in "${!pairs[@]}"; do
-	is "${pairs[i]}: there are a handshake, the datagram and an ICMP error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA))"
+	is "${pairs[i]}: there are a handshake, the datagram and an ICMP error" "$(transfer "$i")" \
+		"$((92 + ERROR)) $((148 + DATA))"
 done
 # The error is the last data, so the sender of the datagram owes a keepalive.
 sleep 13 # the keepalive comes after ten seconds, and nothing may follow it
 for i in "${!pairs[@]}"; do
-	is "${pairs[i]}: there is a keepalive for the error" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
+	is "${pairs[i]}: there is a keepalive for the error" "$(transfer "$i")" \
+		"$((92 + ERROR)) $((148 + DATA + 32))"
 done
 sleep 25 # two more keepalive times without traffic
 for i in "${!pairs[@]}"; do
-	is "${pairs[i]}: then there is silence" "$(transfer "$i")" "$((92 + ERROR)) $((148 + DATA + 32))"
+	is "${pairs[i]}: then there is silence" "$(transfer "$i")" \
+		"$((92 + ERROR)) $((148 + DATA + 32))"
 done
 
 done_testing

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 3600
 #
-# simulation.sh - tests/unit/test_simulation.c with SEEDS seeds (1000), two hours of simulated time each.
+# simulation.sh - tests/unit/test_simulation.c with SEEDS seeds (1000), two hours of simulated time
+# each.
 
 cd "$(dirname "$0")/../.." || exit 1
 SIMULATION_SEEDS=${SEEDS:-1000} exec "${BUILD:-build}/tests/unit/test_simulation"

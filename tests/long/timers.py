@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One timer of [W] 6 in real time: timers.py SCENARIO NAMESPACE-A NAMESPACE-B INTERFACE KEYS [ARGUMENT]
+"""timers.py SCENARIO NAMESPACE-A NAMESPACE-B INTERFACE KEYS [ARGUMENT] - one timer of [W] 6 in real
+time.
 
-INTERFACE is wgxdp's in namespace a, 192.0.2.1 and 10.99.0.1; KEYS the prefix of b.key and a.pub. What is
-at b, 192.0.2.2 and 10.99.0.2, is said at each scenario. Moments are looked at with room around them: what
-is exact is how often a thing happened.
+INTERFACE is wgxdp's in namespace a, with 192.0.2.1 and 10.99.0.1. KEYS is the prefix of the files
+b.key and a.pub. Each scenario says which node is in b, with 192.0.2.2 and 10.99.0.2. Times are
+checked with tolerance; how often a thing happens is checked exactly.
 """
 
 import os
@@ -35,7 +36,7 @@ class Setting:
             return int(f.readline())
 
     def ping(self, ns="a", count=1):
-        """Packets into the tunnel from @ns; answers are nobody's business."""
+        """Sends packets into the tunnel from @ns, and ignores the answers."""
         name, host = (self.a, 2) if ns == "a" else (self.b, 1)
         subprocess.run(["nsenter", f"--net=/run/netns/{name}", "ping", "-q", "-c", str(count), "-i",
                         "1", "-W", "1", f"10.99.0.{host}"], stdout=subprocess.DEVNULL, check=False)
@@ -54,34 +55,34 @@ def count(sock, kind):
 
 
 def given_up(s):
-    """b: nobody but a socket that stays mute. An initiation every 5 s and up to 334 ms for 90 s."""
+    """b is a socket that never answers. There is an initiation every 5 to 5.334 s, for 90 s."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.ping()
     start = time.monotonic()
     until(start, 3)
     sent = count(sock, INITIATION)
-    say("the first initiation is sent at once, and once", sent == 1, sent)
+    say("the first initiation is sent once, at once", sent == 1, sent)
     until(start, 85)
     sent += count(sock, INITIATION)
-    say("another every 5 to 5.334 seconds", sent in (16, 17), sent)
+    say("another one follows every 5 to 5.334 seconds", sent in (16, 17), sent)
     waits = s.drops("no_session")
-    say("meanwhile the packet waits", waits == 0, waits)
+    say("meanwhile the packet is staged", waits == 0, waits)
     until(start, 97)
     sent += count(sock, INITIATION)
-    say("for 90 seconds", sent in (17, 18), sent)
+    say("initiations end after 90 seconds", sent in (17, 18), sent)
     waits = s.drops("no_session")
-    say("then what waited is dropped", waits == 1, waits)
+    say("then the staged packet is dropped", waits == 1, waits)
     until(start, 140)
     sent = count(sock, INITIATION)
-    say("and there is silence", sent == 0, sent)
+    say("after that nothing is sent", sent == 0, sent)
     s.ping()
     time.sleep(2)
     sent = count(sock, INITIATION)
-    say("until there is a packet again", sent == 1, sent)
+    say("the next packet causes an initiation", sent == 1, sent)
 
 
 def unanswered(s):
-    """b: a peer that has a session and goes mute. 15 s after data a new handshake is begun."""
+    """b is a peer that has a session and falls silent. A new handshake begins 15 s after data."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.node.connect(sock, TO)
     time.sleep(1)
@@ -89,14 +90,14 @@ def unanswered(s):
     start = time.monotonic()
     until(start, 12)
     messages = [m[0] for m, _ in drain(sock)]
-    say("data is sent, and no initiation for 15 seconds", messages == [DATA], messages)
+    say("for 15 seconds after data no initiation is sent", messages == [DATA], messages)
     until(start, 18)
     messages = [m[0] for m, _ in drain(sock)]
-    say("then one", messages == [INITIATION], messages)
+    say("then one is sent", messages == [INITIATION], messages)
 
 
 def expires(s):
-    """b: a peer that began a session and can still use it whenever it likes. a writes its log."""
+    """b is a peer that began a session and goes on using it. a writes a log."""
     sock = bound(s.b, "192.0.2.2", 51820)
     session = s.node.connect(sock, TO)
     start = time.monotonic()
@@ -108,30 +109,31 @@ def expires(s):
         return s.daemon.show()["peers"][0]["rx_packets"]
 
     before = offer()
-    say("the keys are found in memory, so the search works", all(held(s, k) for k in session.keys))
+    say("the search finds the session keys in memory", all(held(s, k) for k in session.keys))
     until(start, 172)
     list(drain(sock))
     after = offer()
-    say("data is taken for 180 seconds", after == before + 1, f"{before} {after}")
-    # Held by the responder, received after 165 s: only the initiator renews.
+    say("data is accepted for 180 seconds", after == before + 1, f"{before} {after}")
+    # The responder received data after 165 s, but only the initiator renews.
     time.sleep(2)
     sent = count(sock, INITIATION)
-    say("the responder renews nothing", sent == 0, sent)
+    say("the responder begins no handshake", sent == 0, sent)
     until(start, 182)
     last = offer()
-    say("no longer", last == after, f"{after} {last}")
+    say("data is not accepted after 180 seconds", last == after, f"{after} {last}")
     dropped = s.drops("expired", "unknown_index")
-    say("what came then is counted", dropped == 1, dropped)
+    say("such data is counted as dropped", dropped == 1, dropped)
     s.ping()
     time.sleep(1)
     kinds = [m[0] for m, _ in drain(sock) if m[0] != DATA]
-    say("nor is it sealed under: a packet needs a handshake", kinds[:1] == [INITIATION], kinds)
+    say("no data is sent in the expired session, and a packet causes a handshake",
+        kinds[:1] == [INITIATION], kinds)
     until(start, 192)
     say("the keys are wiped", not any(held(s, k) for k in session.keys))
 
 
 def zeroed(s):
-    """b: a peer with one session, then nobody. a writes its log."""
+    """b is a peer with one session, which then is gone. a writes a log."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.node.connect(sock, TO)
     start = time.monotonic()
@@ -141,17 +143,18 @@ def zeroed(s):
             return sum("wiped" in line for line in f)
 
     until(start, 534)
-    say("for 540 seconds all is not wiped", wiped() == 0, wiped())
+    say("for 540 seconds the keys are not wiped", wiped() == 0, wiped())
     until(start, 546)
-    say("then it is, once", wiped() == 1, wiped())
+    say("then they are wiped, once", wiped() == 1, wiped())
     messages = [m[0] for m, _ in drain(sock)]
-    say("and all the time nothing was sent", messages == [], messages)
+    say("nothing is sent all the time", messages == [], messages)
 
 
 def held(s, key):
-    """Are these 32 bytes anywhere in the daemon's writable memory?"""
+    """True if these 32 bytes are anywhere in the daemon's writable memory."""
     pid = s.pid()
-    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+    with (open(f"/proc/{pid}/maps", encoding="ascii") as maps,
+          open(f"/proc/{pid}/mem", "rb", 0) as mem):
         for line in maps:
             span, mode, *_ = line.split()
             start, end = (int(x, 16) for x in span.split("-"))
@@ -176,7 +179,7 @@ def tap(name):
 
 
 def messages_at(sock):
-    """(who, type, message) of what passed b's NIC; who is "a" or "b"."""
+    """Yields (sender, type, message) of what passed b's NIC. The sender is "a" or "b"."""
     while True:
         try:
             frame, address = sock.recvfrom(65536)
@@ -191,19 +194,20 @@ def messages_at(sock):
 
 
 def renewed(s, begins):
-    """b: wgxdp or wireguard-go. @begins, "a" or "b", sends a packet every second for 310 s."""
+    """b is wgxdp or wireguard-go. @begins, "a" or "b", sends a packet every second for 310 s."""
     sock = tap(s.b)
     s.ping(begins, 310)
     seen = [(who, kind) for who, kind, _ in messages_at(sock)]
     other = "b" if begins == "a" else "a"
     handshakes = [seen.count((begins, INITIATION)), seen.count((other, RESPONSE))]
-    say("a handshake at once, after 120 and after 240 seconds", handshakes == [3, 3], handshakes)
+    say("there is a handshake at once, after 120 and after 240 seconds", handshakes == [3, 3],
+        handshakes)
     strange = [m for m in seen if m in ((other, INITIATION), (begins, RESPONSE)) or m[1] == COOKIE]
-    say("and none the other way", strange == [], strange)
+    say("the other side begins no handshake", strange == [], strange)
 
 
 def stopped(s):
-    """b: wgxdp. While data flows a's daemon is stopped for 200 s."""
+    """b is wgxdp. While data flows, a's daemon is stopped for 200 s."""
     sock = tap(s.b)
     flow = subprocess.Popen(["nsenter", f"--net=/run/netns/{s.a}", "ping", "-q", "-f", "-w", "215",
                              "10.99.0.2"], stdout=subprocess.DEVNULL)
@@ -213,13 +217,14 @@ def stopped(s):
     time.sleep(1)
     before = {m[4:8] for who, kind, m in messages_at(sock) if who == "a" and kind == DATA}
     time.sleep(199)
-    say("it was stopped", not any(who == "a" for who, _, _ in messages_at(sock)))
+    say("a stopped daemon sends nothing", not any(who == "a" for who, _, _ in messages_at(sock)))
     os.kill(pid, signal.SIGCONT)
     flow.wait()
     after = [m for who, kind, m in messages_at(sock) if who == "a" and kind == DATA]
     late = sum(m[4:8] in before for m in after)
-    say("nothing leaves under the key that expired meanwhile", late == 0, f"{late} of {len(after)}")
-    say("it goes on under another", len(after) > 100, len(after))
+    say("nothing is sent in the session that expired meanwhile", late == 0,
+        f"{late} of {len(after)}")
+    say("data is sent in another session", len(after) > 100, len(after))
 
 
 def main():

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 900
 #
-# The timers of [W] 6 in real time, each on both paths, with wireguard-go, with wgxdp, and with a test node
-# that can fall silent. All run at once, for ten minutes. timers.py has a function for each scenario.
+# The timers of [W] 6 in real time, each on both paths, with wireguard-go, with wgxdp, and with a
+# test node that can fall silent. All run at once, for ten minutes. timers.py has a function for
+# each scenario.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   wgxdp in a; in b the node of the table
 
@@ -42,7 +43,8 @@ up() # I PATH AT-B
 	ns_add "a$i" "b$i"
 	join "a$i" eth0 "b$i" eth0
 	file=$(config a b 2 10.99.0.1/24 | conf "${ID}a$i")
-	spawn "a$i" env LOG_LEVEL=debug "$WGXDP" attach eth0 "$file" --foreground --rx "$path" --tx "$path" \
+	spawn "a$i" env LOG_LEVEL=debug "$WGXDP" attach eth0 "$file" --foreground --rx "$path" \
+		--tx "$path" \
 		>"$TMP/${ID}a$i.log" 2>&1
 	wait_for 20 eval "in_ns 'a$i' ss -Hlun sport = 51820 | grep -q ."
 	case $other in
@@ -63,8 +65,8 @@ done
 for i in "${!table[@]}"; do
 	read -r scenario path other begins <<<"${table[i]}"
 	# shellcheck disable=SC2086 # $begins is empty or one word
-	/usr/bin/python3 tests/long/timers.py "$scenario" "$ID-a$i" "$ID-b$i" "${ID}a$i" "$TMP/" $begins \
-		>"$TMP/tap$i" 2>&1 &
+	/usr/bin/python3 tests/long/timers.py "$scenario" "$ID-a$i" "$ID-b$i" "${ID}a$i" \
+		"$TMP/" $begins >"$TMP/tap$i" 2>&1 &
 	running[i]=$!
 done
 for i in "${!table[@]}"; do

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""accounting.py PID INTERFACE A B KEYS mixed N | reasons PATH | sources PATH - the sender of accounting.sh.
+"""accounting.py PID INTERFACE A B KEYS mixed N | reasons PATH | sources PATH - sends the packets of
+accounting.sh.
 
 Prints "ok WHAT" and "not ok WHAT: why". A and B are namespaces; KEYS a directory with a.pub,
 forger.key, second.key and psk. The daemon under test listens in A at 192.0.2.1:51821.
@@ -19,7 +20,7 @@ import time
 import wgpeer
 
 OURS, OURS6 = "10.99.0.1", "fd99::1"
-FORGER, FORGER6 = "10.99.0.2", "fd99::2"  # allowed for the forger
+FORGER, FORGER6 = "10.99.0.2", "fd99::2"  # the forger's allowed IPs
 SILENT, LOST, NOBODY = "10.99.0.3", "10.99.0.4", "10.99.0.77"
 TO = ("192.0.2.1", 51821)
 INNER = 7000  # port within the tunnel
@@ -38,7 +39,7 @@ def bound(port=0, buffer=1 << 28, address=""):
 
 
 def drain(sock):
-    """Everything that waits at @sock."""
+    """Yields what is queued at @sock."""
     sock.setblocking(False)
     while True:
         try:
@@ -48,7 +49,7 @@ def drain(sock):
 
 
 class Bench:
-    """The daemon under test, the host that it serves and the one that attacks it."""
+    """The daemon under test, the host that it serves, and the host that attacks it."""
 
     def __init__(self, pid, interface, a, b, keys):
         self.pid, self.interface, self.a, self.b, self.keys = int(pid), interface, a, b, keys
@@ -89,7 +90,7 @@ class Bench:
         return self.session.seal(wgpeer.ipv4(FORGER, OURS, (1, INNER), bytes(8)), **how)
 
     def wait_inner(self, want):
-        """Waits for @want datagrams at the host's own sockets. Returns how many came."""
+        """Waits for @want datagrams at the host's sockets. Returns how many came."""
         got, end = 0, time.monotonic() + PATIENCE_S
         while got < want and time.monotonic() < end:
             got += sum(1 for s in (self.inner4, self.inner6) for _ in drain(s))
@@ -117,7 +118,8 @@ class Bench:
 
 
 class Mix:
-    """Messages to send, each with the reason for which it must die; None: it goes on."""
+    """Makes messages, each with the reason for which it must be dropped, or None if it must
+    pass."""
 
     def __init__(self, bench, seed):
         self.b, self.rng = bench, random.Random(seed)
@@ -202,7 +204,8 @@ class Tally:
         self.left += sum(1 for m in drain(self.b.outer) if m[0] == wgpeer.DATA and len(m) > 32)
 
     def settle(self, before, veth):
-        """Until every packet is accounted for, or patience ends. Returns what is missing."""
+        """Waits until every packet is accounted for, or patience ends. Returns how many are
+        missing."""
         end = time.monotonic() + PATIENCE_S
         while True:
             self.collect()
@@ -215,7 +218,7 @@ class Tally:
 
 
 def mixed(b, count):
-    """@count packets, a fifth of them the host's own, on their way out."""
+    """Sends @count packets. A fifth of them are the host's own, on their way out."""
     b.connect()
     before, veth = b.show(), b.veth_drops()
     mix, tally, want = Mix(b, 1), Tally(b), {}
@@ -231,22 +234,22 @@ def mixed(b, count):
             tally.collect()
     missing, after = tally.settle(before, veth)
     say(f"{count} packets sent, {tally.arrived} in, {tally.left} out, "
-        f"{after['dropped'] - before['dropped']} dropped: all accounted for", missing == 0,
+        f"{after['dropped'] - before['dropped']} dropped: all are accounted for", missing == 0,
         f"{missing} missing; drops {after['drops']}, lost {after['lost']}")
     got = {r: n - before["drops"].get(r, 0) for r, n in after["drops"].items()}
     got = {r: n for r, n in got.items() if n}
     arrived = want.pop(None)
     lost = sum(after["lost"].values()) - sum(before["lost"].values()) + b.veth_drops() - veth
-    if lost:  # the kernel lost some: nobody knows of what kind
+    if lost:  # the kernel does not say which packets it lost
         say(f"{lost} lost by the kernel; no reason is counted too often",
             all(n <= want.get(r, 0) for r, n in got.items()), f"{got} of {want}")
     else:
-        say("each by its own reason", got == want and tally.arrived == arrived,
+        say("each drop has its reason", got == want and tally.arrived == arrived,
             f"got {got} and {tally.arrived} arrived, want {want} and {arrived}")
     peer = next(p for p in after["peers"] if p["endpoint"].startswith("192.0.2.2:"))
     was = next(p for p in before["peers"] if p["public_key"] == peer["public_key"])
     authentic = tally.arrived + sum(got.get(r, 0) for r in ("unallowed_source", "bad_inner"))
-    say("rx_packets of the peer: what authenticated", lost or
+    say("rx_packets of the peer counts what authenticated", lost or
         peer["rx_packets"] - was["rx_packets"] == authentic,
         f"{peer['rx_packets'] - was['rx_packets']}, not {authentic}")
 
@@ -255,14 +258,14 @@ def mixed(b, count):
 
 
 class Reasons:
-    """An instance of each reason, and nothing besides it."""
+    """Causes each drop reason once, and nothing else."""
 
     def __init__(self, bench, path):
         self.b, self.path = bench, path
 
     def expect(self, what, want, act, goes=0):
-        """@want: {reason: packets} that act() brings about, or what tells whether they are right;
-        @goes: datagrams that reach the host."""
+        """act() causes the drops @want, which is {reason: packets} or a function that judges such a
+        dictionary. @goes datagrams reach the host."""
         right = want if callable(want) else lambda got: got == want
         self.b.wait_now()
         before = self.b.drops()
@@ -276,7 +279,7 @@ class Reasons:
                 break
             time.sleep(0.02)
         came += self.b.wait_now()
-        say(f"{what}: {got}", right(got) and came == goes, f"want {want}; {came} went on")
+        say(f"{what}: {got}", right(got) and came == goes, f"want {want}; {came} reached the host")
 
     def from_a(self, to, times, size=8):
         for _ in range(times):
@@ -289,79 +292,82 @@ class Reasons:
         b, s = self.b, self.b.session
         self.expect("shorter than any message", {"malformed": 1}, lambda: b.send(b"\4\0\0\0"))
         self.expect("an empty datagram", {"malformed": 1}, lambda: b.send(b""))
-        self.expect("the largest datagrams, of junk", {"malformed": 3, "unknown_index": 3}, lambda: (
+        self.expect("the largest datagrams of junk", {"malformed": 3, "unknown_index": 3}, lambda: (
             b.send(b"\x05" + bytes(65506), 3), b.send(b"\x04" + bytes(65506), 3)))
-        self.expect("the largest of the session, forged", {"bad_tag": 3}, lambda: b.send(
+        self.expect("the largest forged messages of the session", {"bad_tag": 3}, lambda: b.send(
             wgpeer.data_message(s.remote_index, 7, bytes(65491)), 3))
-        self.expect("a reserved byte", {"malformed": 1}, lambda: b.send(b"\4\1" + bytes(60)))
-        self.expect("data for an index of nobody", {"unknown_index": 2}, lambda: b.send(
+        self.expect("a message with a reserved byte set", {"malformed": 1},
+                    lambda: b.send(b"\4\1" + bytes(60)))
+        self.expect("data for an unknown index", {"unknown_index": 2}, lambda: b.send(
             b.good(index=s.remote_index ^ 1), 2))
-        self.expect("a response for an index of nobody", {"unknown_index": 1}, lambda: b.send(
+        self.expect("a response for an unknown index", {"unknown_index": 1}, lambda: b.send(
             wgpeer.with_macs(struct.pack("<III", 2, 9, s.remote_index ^ 1) + bytes(48),
                              b.node.remote)))
-        self.expect("a response nobody waits for", {"not_pending": 1}, lambda: b.send(
+        self.expect("a response that was not asked for", {"not_pending": 1}, lambda: b.send(
             wgpeer.with_macs(struct.pack("<III", 2, 9, s.remote_index) + bytes(48),
                              b.node.remote)))
 
     def data(self):
         b, s = self.b, self.b.session
-        self.expect("a counter beyond the last", {"expired": 2}, lambda: (
+        self.expect("a counter beyond the last one", {"expired": 2}, lambda: (
             b.send(b.good(counter=wgpeer.REJECT_AFTER_MESSAGES)),
             b.send(b.good(counter=2**64 - 1))))
         forged = bytearray(b.good())
         forged[-1] ^= 1
         self.expect("a forged tag", {"bad_tag": 3}, lambda: b.send(bytes(forged), 3))
         twice = b.good()
-        self.expect("a message twice", {"replayed": 1}, lambda: b.send(twice, 2), 1)
+        self.expect("a message that is sent twice", {"replayed": 1}, lambda: b.send(twice, 2), 1)
         s.counter += 20000
-        self.expect("a jump ahead", {}, lambda: b.send(b.good()), 1)
-        self.expect("behind the window", {"too_old": 2}, lambda: (
+        self.expect("a counter far ahead", {}, lambda: b.send(b.good()), 1)
+        self.expect("counters behind the window", {"too_old": 2}, lambda: (
             b.send(b.good(counter=s.counter - 8200)), b.send(b.good(counter=100))))
-        self.expect("no IP packet inside", {"bad_inner": 2}, lambda: (
+        self.expect("data that is no IP packet", {"bad_inner": 2}, lambda: (
             b.send(s.seal(bytes(40))), b.send(s.seal(b"\x45" + bytes(31)))))
-        self.expect("another peer's source", {"unallowed_source": 1}, lambda: b.send(
+        self.expect("data with another peer's source", {"unallowed_source": 1}, lambda: b.send(
             s.seal(wgpeer.ipv4(SILENT, OURS, (1, INNER)))))
-        self.expect("nobody's source", {"unallowed_source": 1}, lambda: b.send(
+        self.expect("data with a source of no peer", {"unallowed_source": 1}, lambda: b.send(
             s.seal(wgpeer.ipv4(NOBODY, OURS, (1, INNER)))))
-        self.expect("a keepalive is none", {}, lambda: b.send(s.seal(b"")))
+        self.expect("a keepalive is dropped by no reason", {}, lambda: b.send(s.seal(b"")))
 
     def handshakes(self):
         b = self.b
         junk = struct.pack("<II", 1, 7) + bytes(108)
         right = wgpeer.with_macs(junk, b.node.remote)
-        self.expect("a wrong mac1", {"bad_mac1": 2}, lambda: (
+        self.expect("initiations with a wrong mac1", {"bad_mac1": 2}, lambda: (
             b.send(wgpeer.with_macs(junk, b.node.remote, bytes(16)), 2)))
-        self.expect("an initiation of nobody", {"bad_handshake": 1}, lambda: b.send(right))
+        self.expect("an initiation from an unknown key", {"bad_handshake": 1},
+                    lambda: b.send(right))
         time.sleep(0.1)
         first, second = b.node.initiation(), b.node.initiation()
-        self.expect("two initiations at once", {"rate_limited": 1}, lambda: (
+        self.expect("the second of two initiations at once", {"rate_limited": 1}, lambda: (
             b.send(first), b.send(second)))
         time.sleep(0.1)
-        self.expect("an initiation again", {"old_timestamp": 1}, lambda: b.send(first))
-        self.expect("a cookie nobody asked for", {"bad_cookie": 1}, lambda: b.send(
+        self.expect("a replayed initiation", {"old_timestamp": 1}, lambda: b.send(first))
+        self.expect("a cookie reply that was not asked for", {"bad_cookie": 1}, lambda: b.send(
             struct.pack("<II", 3, b.session.remote_index) + bytes(56)))
 
         def flood():
             with wgpeer.held(b.pid):  # the control thread
                 b.send(right, 10000)
-        # How many of each depends on who reads them: one worker, or the leader of a group.
-        self.expect("more than the queue holds, then under load",
+        # How many have each reason depends on whether one worker or several read them.
+        self.expect("more initiations than the queue holds",
                     lambda got: set(got) == {"queue_full", "no_mac2"} and
                     sum(got.values()) == 10000, flood)
-        time.sleep(1.5)
+        time.sleep(1.5)  # until the daemon is no longer under load
 
     def outgoing(self):
         b = self.b
-        self.expect("to nobody", {"no_peer": 200}, lambda: self.from_a(NOBODY, 200))
-        self.expect("to a peer without endpoint", {"no_endpoint": 3}, lambda: self.from_a(LOST, 3))
-        self.expect("to a peer that never answers", {"staged_full": 5},
+        self.expect("packets to no peer", {"no_peer": 200}, lambda: self.from_a(NOBODY, 200))
+        self.expect("packets to a peer without endpoint", {"no_endpoint": 3},
+                    lambda: self.from_a(LOST, 3))
+        self.expect("packets to a peer that never answers", {"staged_full": 5},
                     lambda: self.from_a(SILENT, 133))
-        self.expect("that peer removed", {"no_session": 128}, lambda: self.wg(
+        self.expect("that peer is removed", {"no_session": 128}, lambda: self.wg(
             "peer", SILENT_KEY(b), "remove"))
         b.run_in_a("ip", "link", "set", b.interface, "mtu", "65535")
-        self.expect("larger than a frame", {"too_big": 1},
+        self.expect("a packet larger than a frame", {"too_big": 1},
                     lambda: self.from_a(FORGER, 1, 65507))
-        self.expect("larger than a datagram", {"send_failed": 1},
+        self.expect("a packet larger than a datagram", {"send_failed": 1},
                     lambda: self.from_a(FORGER, 1, 65460))
         b.run_in_a("ip", "link", "set", b.interface, "mtu", "1420")
 
@@ -372,22 +378,24 @@ class Reasons:
         slot = json.loads(subprocess.check_output(
             ["bpftool", "-j", "map", "lookup", "pinned", pin, *key]))["value"]
         subprocess.run(["bpftool", "map", "delete", "pinned", pin, *key], check=True)
-        self.expect("trie and map disagree", {"inject_mismatch": 1}, lambda: b.send(b.good()))
+        self.expect("the map disagrees with the trie", {"inject_mismatch": 1},
+                    lambda: b.send(b.good()))
         subprocess.run(["bpftool", "map", "update", "pinned", pin, *key, "value", "hex",
                         *(v[2:] for v in slot)], check=True, stdout=subprocess.DEVNULL)
-        self.expect("and agree again", {}, lambda: b.send(b.good()), 1)
+        self.expect("the map agrees again", {}, lambda: b.send(b.good()), 1)
 
     def losses(self):
-        """What the kernel drops while a thread of ours does not look: how much is its affair, that
-        all is accounted for ours."""
+        """The kernel drops packets while the workers are stopped. How many varies, but each must be
+        counted."""
         b = self.b
         full = b.session.seal(wgpeer.ipv4(FORGER, OURS, (1, INNER), bytes(1372)))
-        self.lose("the way in", {"xdp": "xsk_rx", "udp": "udp_rx"}[self.path], 10000,
+        self.lose("packets in", {"xdp": "xsk_rx", "udp": "udp_rx"}[self.path], 10000,
                   lambda i: b.send(full if i else b.good()))
-        self.lose("the way out", "tun_tx", 1500, lambda i: self.from_a(FORGER, 1))
+        self.lose("packets out", "tun_tx", 1500, lambda i: self.from_a(FORGER, 1))
 
     def lose(self, what, name, count, act):
-        """All workers stand still: the kernel chooses the TUN queue of a flow, hence whose it is."""
+        """Stops all workers, because the kernel chooses the TUN queue, and so the worker, of a
+        flow."""
         b, tally = self.b, Tally(self.b)
         tally.collect()
         tally.arrived = tally.left = 0
@@ -398,11 +406,12 @@ class Reasons:
         tally.sent = count
         missing, after = tally.settle(before, veth)
         lost = {k: n - before["lost"].get(k, 0) for k, n in after["lost"].items()}
-        say(f"{what} without a worker: {lost.get(name, 0)} of {count} lost as {name}, all accounted "
-            f"for", missing == 0 and lost.get(name, 0) > 0, f"{missing} missing, lost {lost}")
+        say(f"{what} without a worker: {lost.get(name, 0)} of {count} are lost as {name}, "
+            "and all are accounted for", missing == 0 and lost.get(name, 0) > 0,
+            f"{missing} missing, lost {lost}")
 
     def link_lost(self):
-        """The NIC loses its carrier, and the control thread cannot know yet."""
+        """The NIC loses its carrier while the control thread is stopped."""
         b = self.b
 
         def act():
@@ -411,24 +420,25 @@ class Reasons:
                 self.from_a(FORGER, 20)
                 time.sleep(0.2)
                 subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
-        self.expect("a NIC that takes nothing", {"xsk_tx": 20}, act)
+        self.expect("packets for a NIC without carrier", {"xsk_tx": 20}, act)
 
     def other_port(self):
-        """Counts of sockets that are closed stay."""
+        """The counts of closed sockets are kept."""
         b, before = self.b, self.b.show()
         self.wg("listen-port", "51822")
         self.wg("listen-port", str(TO[1]))
         after = b.show()
-        say("another port and back: no count is lost",
+        say("the port changes and changes back, and no count is lost",
             all(after[k] == before[k] for k in ("drops", "lost", "dropped")) and
             after["path"]["rx_packets"] == before["path"]["rx_packets"], f"{before} {after}")
         b.send(b.good())
-        say("and the session goes on", b.wait_inner(1) == 1)
+        say("the session still works after that", b.wait_inner(1) == 1)
 
     def without_us(self):
         b = self.b
         self.wg("private-key", "/dev/null")
-        self.expect("without a private key", {"down": 1}, lambda: b.send(b.node.initiation()))
+        self.expect("an initiation to a daemon without private key", {"down": 1},
+                    lambda: b.send(b.node.initiation()))
 
     def run(self):
         self.outside()
@@ -447,9 +457,10 @@ class Reasons:
 
 
 class Sources:
-    """Who may send from which address: the longest prefix over all peers decides, contract 4.6.
+    """The longest prefix over all peers decides which peer may send from an address.
 
-    The forger has 10.99.0.0/24 and fd99::/64, the second one 10.99.0.5 and fd99::5 out of them."""
+    The forger has 10.99.0.0/24 and fd99::/64. The second peer has 10.99.0.5 and fd99::5, which are
+    parts of these."""
 
     def __init__(self, bench):
         self.b = bench
@@ -460,12 +471,13 @@ class Sources:
 
     def endpoint_port(self, node):
         with wgpeer.namespace(self.b.a):
-            lines = subprocess.check_output(["wg", "show", self.b.interface, "endpoints"], text=True)
+            lines = subprocess.check_output(["wg", "show", self.b.interface, "endpoints"],
+                                            text=True)
         ends = dict(line.split("\t") for line in lines.splitlines())
         return int(ends[base64.b64encode(node.public).decode()].rpartition(":")[2])
 
     def moved_to(self, node, sock, patience_s):
-        """Is @node's endpoint @sock, within that time?"""
+        """True if @node's endpoint becomes @sock within that time."""
         port, end = sock.getsockname()[1], time.monotonic() + patience_s
         while self.endpoint_port(node) != port:
             if time.monotonic() > end:
@@ -478,12 +490,12 @@ class Sources:
         before = self.b.drops().get("unallowed_source", 0)
         sock.sendto(session.seal(make(source, ours, (1, INNER))), TO)
         if goes:
-            say(f"{what} {source}: goes on", self.b.wait_inner(1) == 1)
+            say(f"{what} {source}: the packet passes", self.b.wait_inner(1) == 1)
             return
         end = time.monotonic() + PATIENCE_S
         while self.b.drops().get("unallowed_source", 0) == before and time.monotonic() < end:
             time.sleep(0.02)
-        say(f"{what} {source}: is dropped and counted once", not self.b.wait_now() and
+        say(f"{what} {source}: the packet is dropped and counted once", not self.b.wait_now() and
             self.b.drops().get("unallowed_source", 0) == before + 1)
 
     def run(self):
@@ -495,22 +507,23 @@ class Sources:
                           net + "5", True)
             self.try_from("the narrow prefix, from", self.second_session, self.second_outer,
                           net + "6", False)
-        say("the endpoint is where it was", self.moved_to(b.node, b.outer, 0))
+        say("the endpoint has not changed", self.moved_to(b.node, b.outer, 0))
         forged = bytearray(b.good())
         forged[20] ^= 1
         self.roamed.sendto(bytes(forged), TO)
         twice = b.good()
         b.send(twice)
         self.roamed.sendto(twice, TO)
-        say("it follows neither forgery nor replay", not self.moved_to(b.node, self.roamed, 0.3))
+        say("the endpoint follows neither a forgery nor a replay",
+            not self.moved_to(b.node, self.roamed, 0.3))
         b.wait_inner(1)
-        self.try_from("from another port,", b.session, self.roamed, "10.99.0.5", False)
-        say("the endpoint follows what was dropped for its source",
+        self.try_from("from another port and", b.session, self.roamed, "10.99.0.5", False)
+        say("the endpoint follows data that was dropped for its source",
             self.moved_to(b.node, self.roamed, PATIENCE_S))
         key = base64.b64encode(self.second.public).decode()
         b.run_in_a("wg", "set", b.interface, "peer", key, "remove")
         for net in ("10.99.0.", "fd99::"):
-            self.try_from("without the narrow one, from", b.session, b.outer, net + "5", True)
+            self.try_from("without the narrow prefix, from", b.session, b.outer, net + "5", True)
 
 
 def SILENT_KEY(b):

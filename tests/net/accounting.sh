@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# Every packet that reaches the tunnel, from either side, is either passed on or counted once as dropped.
+# Every packet that reaches the tunnel, from either side, is either passed on or counted once as
+# dropped.
 #
 #   ┌───────────── a ─────────────┐            ┌────────── b ──────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ accounting.py, a node │
@@ -75,7 +76,7 @@ for path in xdp udp; do
 	down a "$A"
 done
 
-# --- the byte counts of `wg show` ---------------------------------------------------------------------
+# --- the byte counts of `wg show` -----------------------------------------------------------------
 
 up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER PORT
 {
@@ -91,8 +92,8 @@ inner_bytes()
 	in_ns "$1" ip -j -s link show dev "$2" | jq -r '.[0].stats64 | "\(.rx.bytes) \(.tx.bytes)"'
 }
 
-# A handshake takes 148 and 92 bytes. Each of ten pings has 84 bytes and becomes a message of 128. The
-# session is confirmed by the initiator's first packet, or by a keepalive of 32 bytes before it.
+# A handshake takes 148 and 92 bytes. Each of ten pings has 84 bytes and becomes a message of 128.
+# The session is confirmed by the initiator's first packet, or by a keepalive of 32 bytes before it.
 for path in xdp udp; do
 	ok "$path: attach succeeds in a" up_pair a "$A" 1 $path b 2
 	ok "$path: attach succeeds in b" up_pair b "$B" 2 $path a 1
@@ -101,11 +102,16 @@ for path in xdp udp; do
 	"1372 1428") keepalive=0 ;;
 	*) keepalive=32 ;;
 	esac
-	is "$path: wg shows the bytes that the initiator received and sent" "$(transfer a "$A")" "1372 $((1428 + keepalive))"
-	is "$path: wg shows the bytes that the responder received and sent" "$(transfer b "$B")" "$((1428 + keepalive)) 1372"
-	is "$path: the initiator's interface counts the inner bytes" "$(inner_bytes a "$A")" "840 840"
-	is "$path: the responder's interface counts the inner bytes" "$(inner_bytes b "$B")" "840 840"
-	is "$path: neither side drops a packet" "$(show a "$A" .dropped) $(show b "$B" .dropped)" "0 0"
+	is "$path: wg shows the bytes that the initiator received and sent" "$(transfer a "$A")" \
+		"1372 $((1428 + keepalive))"
+	is "$path: wg shows the bytes that the responder received and sent" "$(transfer b "$B")" \
+		"$((1428 + keepalive)) 1372"
+	is "$path: the initiator's interface counts the inner bytes" "$(inner_bytes a "$A")" \
+		"840 840"
+	is "$path: the responder's interface counts the inner bytes" "$(inner_bytes b "$B")" \
+		"840 840"
+	is "$path: neither side drops a packet" "$(show a "$A" .dropped) $(show b "$B" .dropped)" \
+		"0 0"
 	down a "$A"
 	down b "$B"
 done

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Common mistakes. Each one ends with the documented exit status and a message that names the value, and
-# the file and line where a file is at fault. Nothing is left behind.
+# Common mistakes. Each one ends with the documented exit status and a message that names the value,
+# and the file and line where a file is at fault. Nothing is left behind.
 #
 #   a: eth0 ═══ eth0 :b
 
@@ -23,7 +23,7 @@ good()
 	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822
 }
 
-# --- faults in the file, line by line ---------------------------------------------------------------
+# --- faults in the file, line by line -------------------------------------------------------------
 
 fault() # WHAT LINE SED-EDIT REGEX
 {
@@ -48,7 +48,8 @@ ok "the wrong secret is not printed" eval "! grep -q sosecret '$TMP/out'"
 fault "an allowed IP with a bad prefix length" 8 '8s/32$/33/' '10.99.0.2/33'
 fault "an allowed IP that is no address" 8 '8s/= .*/= tunnel/' tunnel
 fault "an address with a bad prefix length" 4 '4s/24$/240/' '10.99.0.1/240'
-fault "an address that is given twice" 4 '3s/.*/Address = 10.99.0.1\/24/' '10.99.0.1/24: the Address is given twice'
+fault "an address that is given twice" 4 '3s/.*/Address = 10.99.0.1\/24/' \
+	'10.99.0.1/24: the Address is given twice'
 fault "port 99999" 3 '3s/51821/99999/' 99999
 fault "a port that is no number" 3 '3s/51821/http/' http
 fault "an endpoint without port" 9 '9s/:51822//' 192.0.2.2
@@ -68,7 +69,7 @@ ok "default routes are accepted with Table = off" "$WGXDP" check "$TMP/$A.conf"
 good | conf "$A" >/dev/null
 ok "check accepts a good file" "$WGXDP" check "$TMP/$A.conf"
 
-# --- faults on the command line -----------------------------------------------------------------------
+# --- faults on the command line -------------------------------------------------------------------
 
 GOOD=$TMP/$A.conf
 wrong() # WHAT STATUS REGEX COMMAND...
@@ -88,7 +89,8 @@ wrong "a file that does not exist" 1 'nofile.conf' attach eth0 "$TMP/nofile.conf
 wrong "a name without a configuration" 1 "$ID-none" attach eth0 "$ID-none"
 cp "$GOOD" "$TMP/abcdefghijklmnop.conf"
 wrong "a name of 16 characters" 1 'abcdefghijklmnop' attach eth0 "$TMP/abcdefghijklmnop.conf"
-wrong "a name of 16 characters for wgxdp NAME" '[12]' 'abcdefghijklmnop' in_ns a "$WGXDP" abcdefghijklmnop
+wrong "a name of 16 characters for wgxdp NAME" '[12]' 'abcdefghijklmnop' in_ns a "$WGXDP" \
+	abcdefghijklmnop
 wrong "a name with a slash" '[12]' 'a/b' in_ns a "$WGXDP" a/b
 wrong "a name with a blank" '[12]' 'a b' in_ns a "$WGXDP" 'a b'
 wrong "the name of a NIC" 1 'eth0' in_ns a "$WGXDP" eth0
@@ -116,7 +118,7 @@ done
 wrong "pubkey of nonsense" 1 'key' eval "echo nonsense | '$WGXDP' pubkey"
 is "pubkey of nonsense prints no key" "$(echo nonsense | "$WGXDP" pubkey 2>/dev/null)" ""
 
-# --- rights -------------------------------------------------------------------------------------------
+# --- rights ---------------------------------------------------------------------------------------
 
 chmod 755 "$TMP"
 cp "$GOOD" "$TMP/open.conf"
@@ -136,18 +138,20 @@ is "it takes the UDP socket" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "udp udp
 ok "and it says why" eval "show a '$A' .path.why | grep -qE 'BPF|permi|CAP_'"
 for args in "$A" "$A --json" --json; do
 	# shellcheck disable=SC2086 # words
-	refuses "show reports an output that is full: $args" 1 'could not be written' full in_ns a "$WGXDP" show $args
+	refuses "show reports an output that is full: $args" 1 'could not be written' full in_ns a \
+		"$WGXDP" show $args
 done
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
 
-# --- two at once --------------------------------------------------------------------------------------
+# --- two at once ----------------------------------------------------------------------------------
 
 for i in 1 2; do
 	(attach eth0 "$GOOD" >"$TMP/race.$i" 2>&1; echo $? >"$TMP/status.$i") &
 done
 wait
-is "of two attaches at the same time one succeeds and one fails" "$(sort "$TMP"/status.[12] | xargs)" "0 1"
+is "of two attaches at the same time one succeeds and one fails" \
+	"$(sort "$TMP"/status.[12] | xargs)" "0 1"
 ok "and it says why" grep -qE "$A" "$TMP/race.1" "$TMP/race.2"
 is "one daemon runs" "$(daemon_pid a "$A" | wc -l)" 1
 ok "detach succeeds" down a "$A"

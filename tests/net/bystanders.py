@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What looks like WireGuard, between hosts of other people.
+"""Sends what looks like WireGuard between other hosts.
 
-bystanders.py stream C S UNTIL LINE: an answer every half millisecond until the file UNTIL is there.
-bystanders.py COUNT C S LINE...: COUNT datagrams each way.
+bystanders.py stream C S UNTIL LINE: sends an answer every half millisecond until the file UNTIL
+exists. bystanders.py COUNT C S LINE...: sends COUNT datagrams each way.
 
-Each LINE is "FROM TO REPLY": in namespace C a socket on FROM:51820 sends to the one on TO:51820 in S,
-which answers to REPLY. All must arrive, unaltered; with a fourth
-word, "strict", no answer may, of those that are no fragments."""
+Each LINE is "FROM TO REPLY": in namespace C a socket on FROM:51820 sends to a socket on TO:51820 in
+S, which answers to REPLY. All datagrams must arrive unaltered. With a fourth word, "strict", no
+answer that is not fragmented may arrive.
+"""
 
 import collections
 import os
@@ -24,7 +25,8 @@ PORT = 51820
 
 
 def shapes(rng, count):
-    """All that a WireGuard node may send, to indices of nobody; what none would send; fragments."""
+    """Yields all that a WireGuard node may send, to unknown indices; what none would send;
+    fragments."""
     for i in range(count):
         kind = rng.choice((1, 2, 3, 4, 4, 4, 4, 5, 255))
         length = {1: 148, 2: 92, 3: 64}.get(kind, 16 * rng.randrange(2, 90))
@@ -45,7 +47,8 @@ def opened(namespace, address):
 
 
 def exchange(sender, to, receiver, messages, patience_s=PATIENCE_S):
-    """Sends them all. Returns how many are lost, how many came that nobody sent, and their source."""
+    """Sends @messages. Returns how many are lost, how many came that were not sent, and their
+    source."""
     want, got, source = collections.Counter(messages), collections.Counter(), None
 
     def take():
@@ -84,7 +87,7 @@ def stream(c, s, until, line):
                 got += 1
         except BlockingIOError:
             time.sleep(0.0005)
-    say(f"{sent} answers meanwhile, none is lost", got == sent, f"{sent - got} lost")
+    say(f"{sent} answers meanwhile, and none is lost", got == sent, f"{sent - got} lost")
 
 
 def exchanges(count, c, s, *lines):
@@ -94,19 +97,20 @@ def exchanges(count, c, s, *lines):
         client, server = opened(c, own), opened(s, to)
         messages = list(shapes(rng, int(count)))
         lost, odd, source = exchange(client, to, server, messages)
-        say(f"{own} to {to}: {count} datagrams, all arrive", lost == odd == 0,
-            f"{lost} lost, {odd} that nobody sent")
+        say(f"{own} to {to}: {count} datagrams, and all arrive", lost == odd == 0,
+            f"{lost} lost, {odd} that were not sent")
         say(f"they come from {reply} port {PORT}", source and source[:2] == (reply, PORT), source)
         if strict:
             messages = [m for m in messages if len(m) <= 1472]
         lost, odd, source = exchange(server, reply, client, messages,
                                      0.5 if strict else PATIENCE_S)
         if strict:
-            say(f"{to} to {reply}: {len(messages)} datagrams, none arrives", lost == len(messages),
+            say(f"{to} to {reply}: {len(messages)} datagrams, and none arrives",
+                lost == len(messages),
                 f"{lost} lost")
         else:
-            say(f"{to} to {reply}: {count} datagrams, all arrive", lost == odd == 0,
-                f"{lost} lost, {odd} that nobody sent")
+            say(f"{to} to {reply}: {count} datagrams, and all arrive", lost == odd == 0,
+                f"{lost} lost, {odd} that were not sent")
         client.close()
         server.close()
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# The host is a gateway or a bridge for other people's WireGuard traffic, on the port that wgxdp uses.
-# That traffic passes unchanged and uncounted. Only the answers to a masqueraded client are addressed
-# to the host itself, and are counted as passed. Meanwhile wgxdp's own tunnel works.
+# The host is a gateway or a bridge for other people's WireGuard traffic, on the port that wgxdp
+# uses. That traffic passes unchanged and uncounted. Only the answers to a masqueraded client are
+# addressed to the host itself, and are counted as passed. Meanwhile wgxdp's own tunnel works.
 #
 #   ┌────── c ──────┐          ┌──────────── h ────────────┐          ┌────────── s ─────────┐
 #   │ client    eth0 ═════ eth1 routes, masquerades, bridges eth0 ════ eth0 server, port 51820 │
@@ -97,7 +97,7 @@ for rx in xdp udp; do
 	down h "$H"
 done
 
-# --- a router that masquerades -------------------------------------------------------------------------
+# --- a router that masquerades --------------------------------------------------------------------
 
 in_ns h nft -f - <<-EOR
 	table inet gateway {
@@ -117,7 +117,8 @@ masqueraded() # WHAT LINE...
 	own_tunnel "$1"
 	before=$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')
 	traffic "$@"
-	is "$1: nothing of it is counted as dropped" "$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')" "$before"
+	is "$1: nothing of it is counted as dropped" \
+		"$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')" "$before"
 	holds "$1: the answers are counted as passed" "$(passed)" -ge $((COUNT * ($# - 1) * 9 / 10))
 	holds "$1: they are counted once" "$(passed)" -le $((COUNT * ($# - 1)))
 	own_tunnel "$1, afterwards"
@@ -139,7 +140,8 @@ for rx in xdp udp; do
 	ok "--strict, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx --strict
 	own_tunnel "--strict, rx $rx"
 	traffic "--strict, rx $rx" "${MASQUERADED[0]} strict"
-	holds "--strict, rx $rx: it drops what it would pass otherwise" "$(show h "$H" .dropped)" -ge \
+	holds "--strict, rx $rx: it drops what it would pass otherwise" "$(show h "$H" .dropped)" \
+		-ge \
 		$((COUNT * 9 / 10))
 	is "--strict, rx $rx: it passes nothing" "$(passed)" 0
 	own_tunnel "--strict, rx $rx, afterwards"
@@ -168,7 +170,7 @@ for rx in xdp udp; do
 	is "comes and goes, rx $rx: nothing is dropped" "$(cat "$TMP/drops")" "{}{}{}"
 done
 
-# --- a real node behind the host ------------------------------------------------------------------------
+# --- a real node behind the host ------------------------------------------------------------------
 
 node() # NS INTERFACE SELF OTHER NUMBER OTHERS ENDPOINT?
 {
@@ -186,7 +188,8 @@ for rx in xdp udp; do
 	ok "$what: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx
 	own_tunnel "$what"
 	ok "$what: no ping is lost" pinged c 10.98.0.1 100
-	is "$what: nothing is dropped" "$(show h "$H" "[(.drops | del(.no_peer)), .lost] | tojson")" "[{},{}]"
+	is "$what: nothing is dropped" \
+		"$(show h "$H" "[(.drops | del(.no_peer)), .lost] | tojson")" "[{},{}]"
 	holds "$what: the answers are counted as passed" "$(passed)" -ge 100
 	down h "$H"
 done

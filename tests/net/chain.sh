@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# attach --chain shares the NIC with other XDP programs through libxdp's dispatcher. Where that is not
-# possible the attach fails and leaves nothing; it never takes the NIC for itself.
+# attach --chain shares the NIC with other XDP programs through libxdp's dispatcher. Where that is
+# not possible the attach fails and leaves nothing; it never takes the NIC for itself.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b
 
@@ -31,7 +31,7 @@ debris() # what libxdp has pinned for eth0
 refuses "--chain is refused with --rx udp" 2 '--chain.*--rx udp' attach --chain --rx udp
 refuses "--chain takes no value" 2 'takes no value' attach --chain=yes
 
-# --- kernels with and without EXT programs -------------------------------------------------------------
+# --- kernels with and without EXT programs --------------------------------------------------------
 
 nothing() # WHAT
 {
@@ -60,7 +60,7 @@ else
 fi
 nothing "alone"
 
-# --- another program without a dispatcher ------------------------------------------------------
+# --- another program without a dispatcher ---------------------------------------------------------
 
 clang -target bpf -O2 -g -x c -c - -o "$TMP/somebody.o" <<-EOC
 	__attribute__((section("xdp"), used)) int somebody(void *c) { return 2; }
@@ -73,7 +73,7 @@ is "beside another program: that program stays" "$(on_nic)" somebody
 in_ns a bpftool net detach xdpdrv dev eth0
 nothing "beside another program"
 
-# --- without --chain --------------------------------------------------------------------------------------
+# --- without --chain ------------------------------------------------------------------------------
 
 ok "without --chain: attach succeeds" attach
 is "without --chain: the program is on the NIC itself" "$(on_nic)" wgxdp_ingress

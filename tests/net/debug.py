@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Provokes what a node says while debugging is on: debug.py NAMESPACE KEY PUBLIC ACTION [COUNT]
+"""debug.py NAMESPACE KEY PUBLIC ACTION [COUNT] - sends what a node logs while debugging is on.
 
-From 192.0.2.2, port 51820, to 192.0.2.1:51820, as the peer with private key KEY (base64):
+It sends from 192.0.2.2:51820 to 192.0.2.1:51820, as the peer with private key KEY in base64:
 
-    stranger  initiations of somebody whom nobody knows
-    replay    an initiation that was answered, again
+    stranger  initiations from an unknown key
+    replay    an initiation that was already answered
     mac       initiations with a wrong mac1
-    spoof     a session, and data from 10.99.0.77 in it, which is not ours
+    spoof     data from 10.99.0.77, which is not the peer's, in a session
 """
 
 import base64
@@ -38,7 +38,7 @@ def replay(node, sock, count):
     sock.sendto(message, TO)
     sock.recv(65536)
     for _ in range(count):
-        time.sleep(0.06)  # more often than 20 times a second is another reason
+        time.sleep(0.06)  # more than 20 a second would be dropped for another reason
         sock.sendto(message, TO)
 
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The host's firewall admits only answers: `policy drop`, and a rule for established connections. The
-# peer reaches the host after an idle time longer than the life of a conntrack entry, because the
-# host's keepalive leaves by the UDP socket on both paths and refreshes the entry.
+# The host's firewall admits only answers: `policy drop`, and a rule for established connections.
+# The peer reaches the host after an idle time longer than the life of a conntrack entry, because
+# the host's keepalive leaves by the UDP socket on both paths and refreshes the entry.
 #
 #   ┌─────── a ────────┐            ┌────── b ──────┐
 #   │ client, wgxdp    │            │ server, wgxdp │     four such pairs at once: XDP and UDP, with
@@ -11,10 +11,10 @@
 #   │ 10.99.0.1        │    veth    │ 10.99.0.2     │
 #   └──────────────────┘            └───────────────┘
 #
-# The client sends its keepalive 10 s after the answered ping. An entry lasts ENTRY_S without a packet:
-# longer than from the keepalive to the end of IDLE_S, but shorter than IDLE_S. In the other pairs an
-# entry lasts 3 s and has expired by then, which shows that the test can fail. LONG=1 takes the
-# kernel's own times, and 60 s.
+# The client sends its keepalive 10 s after the answered ping. An entry lasts ENTRY_S without a
+# packet: longer than from the keepalive to the end of IDLE_S, but shorter than IDLE_S. In the other
+# pairs an entry lasts 3 s and has expired by then, which shows that the test can fail. LONG=1 takes
+# the kernel's own times, and 60 s.
 
 . "$(dirname "$0")/lib.sh"
 need_root

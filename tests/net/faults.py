@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""faults.py SOCKET A B M BYTES DATAGRAMS SEED SECONDS - what crosses the bad wire of faults.sh.
+"""faults.py SOCKET A B M BYTES DATAGRAMS SEED SECONDS - sends across the bad wire of faults.sh.
 
-A and B are "namespace,interface,kind": a node of ours ("ours") or a foreign one ("go"), whose
-addresses in the tunnel are 10.99.0.1 and 10.99.0.2; M is the namespace of the middlebox between
-them, which listens at SOCKET. All cross once, and again until SECONDS are over. Prints "ok WHAT" and "not ok WHAT: why".
+A and B are "namespace,interface,kind", where kind is "ours" for wgxdp and "go" for wireguard-go.
+Their addresses in the tunnel are 10.99.0.1 and 10.99.0.2. M is the namespace of the middlebox
+between them, which listens at SOCKET. Everything crosses once, and again until SECONDS are over.
+Prints "ok WHAT" and "not ok WHAT: why".
 """
 
 import hashlib
@@ -25,7 +26,7 @@ FORGERIES = 600
 TCP, UDP = 7001, 7002
 OUTGOING = {"no_peer", "no_endpoint", "staged_full", "no_session", "too_big", "send_failed",
             "tx_full", "loop"}
-# udp_rx: what a socket refused, which is among the errors of UDP that the kernel counts for all
+# The kernel counts udp_rx, what a socket refused, among its UDP errors as well.
 LOST_ELSEWHERE = {"tun_tx", "xsk_tx", "udp_rx"}
 
 
@@ -39,7 +40,7 @@ def run_in(namespace, *command):
 
 
 class Box:
-    """The middlebox."""
+    """A client of the middlebox."""
 
     def __init__(self, path, namespace):
         self.namespace = namespace
@@ -55,7 +56,7 @@ class Box:
         return json.loads(self.tell("counts"))
 
     def refused(self, nic):
-        """By the other end of the veth, whose ring was full."""
+        """Returns what the other end of the veth dropped because its ring was full."""
         links = json.loads(run_in(self.namespace, "ip", "-j", "-s", "link", "show", "dev", nic))
         return links[0]["stats64"]["tx"]["dropped"]
 
@@ -85,7 +86,8 @@ class End:
         return s
 
     def kernel_drops(self):
-        """Of what was damaged before anybody of ours saw it, or found its socket full."""
+        """Returns what the kernel dropped because it was damaged, or because the socket was
+        full."""
         old = run_in(self.namespace, "cat", "/proc/net/snmp", "/proc/net/netstat")
         rows, values = {}, {}
         for line in old.splitlines():
@@ -101,7 +103,7 @@ class End:
                 values["Udp6InErrors"])
 
     def tally(self):
-        """(what the box sent to us, what became of it by name)."""
+        """Returns how many datagrams the box sent to this node, and what became of them by name."""
         shown = self.show()
         fates = {k: n for k, n in shown["drops"].items() if k not in OUTGOING}
         fates |= {k: n for k, n in shown["lost"].items() if k not in LOST_ELSEWHERE}
@@ -111,7 +113,8 @@ class End:
         return self.box.counts()[self.side]["sent"], fates
 
     def settled(self, before):
-        """Waits until all is accounted for that came since @before. (missing, what became of it)"""
+        """Waits until what came since @before is accounted for. Returns (missing, what became of
+        it)."""
         end = time.monotonic() + PATIENCE_S
         while True:
             sent, fates = self.tally()
@@ -125,11 +128,11 @@ class End:
         return run_in(self.namespace, "wg", "show", self.interface, "dump")
 
     def settings(self):
-        """The dump without the counters: keys, endpoints, allowed IPs, keepalive."""
+        """Returns the dump without the counters: keys, endpoints, allowed IPs, keepalive."""
         return [row.split("\t")[:4] + row.split("\t")[7:] for row in self.dump().splitlines()[1:]]
 
     def state(self):
-        """All that an outsider must not change."""
+        """Returns all state that an outsider must not change."""
         maps = []
         if self.ours:
             shown = self.show()
@@ -138,7 +141,7 @@ class End:
             for name in ("sessions", "peers", "allowed4", "allowed6", "listen") if pins else ():
                 maps.append(run_in(self.namespace, "bpftool", "-j", "map", "dump", "pinned",
                                    f"{pins}/{name}"))
-            # `path` counts data messages that came, authentic or not
+            # `path` also counts received data that did not authenticate.
             maps[1] = re.sub(r'"rx_packets": (\{[^}]*\}|\d+)', "", maps[1])
         return self.dump(), maps
 
@@ -147,7 +150,7 @@ class End:
 
 
 class Transfer(threading.Thread):
-    """@size bytes by TCP, of which the receiver has the digest."""
+    """Sends @size bytes by TCP. The receiver compares their digest."""
 
     def __init__(self, source, sink, size, seed):
         super().__init__()
@@ -177,7 +180,7 @@ class Transfer(threading.Thread):
 
 
 class Datagrams(threading.Thread):
-    """@count datagrams with a number and bytes that follow from it."""
+    """Sends @count datagrams, each with a number and bytes that depend on it."""
 
     def __init__(self, source, sink, count, seed):
         super().__init__()
@@ -196,7 +199,7 @@ class Datagrams(threading.Thread):
             time.sleep(0.001)
 
     def came(self):
-        """(numbers that came, how many came twice, how many were not as sent)"""
+        """Returns the received numbers, how many came twice, and how many were altered."""
         self.sink.setblocking(False)
         seen, twice, wrong = set(), 0, 0
         while True:
@@ -211,7 +214,7 @@ class Datagrams(threading.Thread):
 
 
 def cross(a, b, box, size, count, seed):
-    """Both ways at once, with every fault."""
+    """Sends both ways at once, with every fault."""
     ends = [e for e in (a, b) if e.ours]
     before = {e: e.tally() for e in ends}
     counts, settings = box.counts(), (a.settings(), b.settings())
@@ -229,23 +232,24 @@ def cross(a, b, box, size, count, seed):
     done = {side: {k: n - counts[side][k] for k, n in now.items()}
             for side, now in box.counts().items()}
     for t, way in zip(tasks, ("there", "back")):
-        say(f"{size} bytes by TCP, {way}: all of them, as sent", t.exact(), f"got {t.got}")
+        say(f"{size} bytes by TCP, {way}, arrive unaltered", t.exact(), f"got {t.got}")
     for e in ends:
         missing, became = e.settled(before[e])
-        say(f"to the {e.side} {done[e.side]['sent']} datagrams, {became}: all accounted for",
+        say(f"to the {e.side} {done[e.side]['sent']} datagrams, {became}: all are accounted for",
             missing == 0, f"{missing} missing of {done[e.side]}")
     for t, side in zip(tasks[2:], ("right", "left")):
         got, twice, wrong = t.came()
-        say(f"to the {side}: {got} of {count} datagrams, none twice, all as sent",
+        say(f"to the {side}: {got} of {count} datagrams arrive, none twice and all unaltered",
             not twice and not wrong and count // 2 < got < count, f"{twice} twice, {wrong} wrong")
     got = int(re.search(r"(\d+) received", pings)[1])
-    say(f"{got} of 100 pings answered, none twice", got > 50 and "duplicates" not in pings, pings)
-    say("nobody has another endpoint, or other settings", (a.settings(), b.settings()) == settings,
+    say(f"{got} of 100 pings are answered, none twice", got > 50 and "duplicates" not in pings,
+        pings)
+    say("no endpoint and no setting has changed", (a.settings(), b.settings()) == settings,
         f"{settings} before, {a.settings()} {b.settings()}")
 
 
 def forge(a, b, box):
-    """Nothing but forgeries. They count for the nodes' state only if no packet of theirs passed."""
+    """Sends only forgeries. The nodes' state is compared only if they sent nothing meanwhile."""
     states = {}
     for _ in range(5):
         ends = [e for e in (a, b) if e.ours]
@@ -259,7 +263,7 @@ def forge(a, b, box):
             break
     for e in ends:
         missing, fates = became[e]
-        say(f"to the {e.side} {sent[e]} forgeries, {fates}: all accounted for",
+        say(f"to the {e.side} {sent[e]} forgeries, {fates}: all are accounted for",
             not missing and "delivered" not in fates, f"{missing} missing")
     for e in (a, b):
         say(f"{sent[e]} forgeries change nothing in the {e.kind} node, {e.side}",
@@ -267,16 +271,17 @@ def forge(a, b, box):
 
 
 def readdress(a, b, box):
-    """Authentic, but the source port is not what the checksum covers: it must not be followed."""
+    """Sends authentic data whose source port the checksum does not cover. No endpoint may follow
+    it."""
     ends = [e for e in (a, b) if e.ours]
     before = {e: e.tally() for e in ends}
     settings = a.settings(), b.settings()
     sent = {e: int(box.tell(f"readdress {e.side}")) for e in (a, b)}
     for e in ends:
         missing, became = e.settled(before[e])
-        say(f"to the {e.side} {sent[e]} from a damaged source port, {became}: all accounted for",
+        say(f"to the {e.side} {sent[e]} from a damaged source port, {became}: all are counted",
             missing == 0 and sent[e] > 0, f"{missing} missing")
-    say("nobody follows them", (a.settings(), b.settings()) == settings,
+    say("no endpoint follows them", (a.settings(), b.settings()) == settings,
         f"{settings} before, {a.settings()} {b.settings()}")
 
 
@@ -298,8 +303,8 @@ def main(path, a, b, namespace, size, count, seed, seconds):
     forge(a, b, box)
     ping = subprocess.run(["nsenter", f"--net=/run/netns/{a.namespace}", "ping", "-q", "-c", "5",
                            "-i", "0.01", "-W", "5", b.address], capture_output=True, check=False)
-    say("the tunnel goes on", ping.returncode == 0, ping.stdout)
-    say("with the session that it had", handshake(a) == session)
+    say("the tunnel still works", ping.returncode == 0, ping.stdout)
+    say("it has the same session", handshake(a) == session)
 
 
 if __name__ == "__main__":

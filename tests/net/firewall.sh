@@ -58,7 +58,8 @@ count_types()
 counted() # COMMENT: how many packets that rule of netfilter saw
 {
 	in_ns a nft -j list table inet host |
-		jq "[.. | .rule? // empty | select(.comment == \"$1\") | .expr[].counter? // empty | .packets] | add"
+		jq --arg comment "$1" "[.. | .rule? // empty | select(.comment == \$comment) |
+			.expr[].counter? // empty | .packets] | add"
 }
 
 pings() # FROM COUNT: prints how many are answered
@@ -73,7 +74,7 @@ answered() { [ "$(pings "$1" 1)" -eq 1 ]; }
 dropped() { [ "$(drops "$1")" -eq "$2" ]; }
 drops() { show a "$A" ".drops.$1 // 0"; }
 
-# --- what netfilter sees ---------------------------------------------------------------------------------
+# --- what netfilter sees --------------------------------------------------------------------------
 
 seen() # PATH
 {
@@ -82,10 +83,12 @@ seen() # PATH
 	ok "$1: b attaches" up_b
 	ok "$1: a attaches" up_a "$1" "$1"
 	is "$1: 101 pings are answered" "$(pings a 101)" 101
-	is "$1: OUTPUT sees the initiation, and INPUT the response" "$(counted o1) $(counted i2)" "1 1"
+	is "$1: OUTPUT sees the initiation, and INPUT the response" "$(counted o1) $(counted i2)" \
+		"1 1"
 	if [ "$1" = xdp ]; then
 		is "$1: INPUT sees no data" "$(counted i4)" 0
-		holds "$1: OUTPUT sees one data message, which refreshes the conntrack entry" "$(counted o4)" -le 1
+		holds "$1: OUTPUT sees one data message, which refreshes the conntrack entry" \
+			"$(counted o4)" -le 1
 	else
 		holds "$1: INPUT sees the data" "$(counted i4)" -ge 101
 		holds "$1: OUTPUT sees the data" "$(counted o4)" -ge 101
@@ -95,7 +98,8 @@ seen() # PATH
 		# shellcheck disable=SC2016
 		in_ns b bash -c 'printf junk >/dev/udp/192.0.2.1/51821'
 	done
-	ok "$1: a datagram that is no WireGuard message is dropped and counted" wait_for 5 dropped malformed 10
+	ok "$1: a datagram that is no WireGuard message is dropped and counted" wait_for 5 dropped \
+		malformed 10
 	is "$1: INPUT does not see it" "$(counted in)" "$before"
 	chains
 	rule in iifname "$A" drop
@@ -133,7 +137,7 @@ taps() # PATH
 	fi
 }
 
-# --- a DROP rule that comes later ----------------------------------------------------------------------------------
+# --- a DROP rule that comes later -----------------------------------------------------------------
 
 late_in() # PATH
 {
@@ -161,7 +165,8 @@ late_out() # PATH
 	if [ "$1" = xdp ]; then
 		# One message in 20 s takes the UDP socket, and may have been due.
 		holds "$1: with DROP in OUTPUT data still goes out" "$(pings a 100)" -ge 99
-		holds "$1: at most the one message by the UDP socket is dropped" "$(($(drops send_failed) - before))" -le 1
+		holds "$1: at most the one message by the UDP socket is dropped" \
+			"$(($(drops send_failed) - before))" -le 1
 	else
 		is "$1: with DROP in OUTPUT no data goes out" "$(pings a 3)" 0
 		is "$1: data that OUTPUT refuses is counted" "$(($(drops send_failed) - before))" 3
@@ -178,7 +183,8 @@ cut_off() # PATH
 	is "$1: a removed peer gets no answer" "$(pings b 3)" 0
 	is "$1: what the removed peer sends is dropped" "$(($(drops unknown_index) - drops))" 3
 	is "$1: the removed peer is not reached" "$(pings a 3)" 0
-	is "$1: nothing is sent to the removed peer" "$(show b "$B" '.peers[0].rx_bytes')" "$received"
+	is "$1: nothing is sent to the removed peer" "$(show b "$B" '.peers[0].rx_bytes')" \
+		"$received"
 }
 
 for path in xdp udp; do
@@ -190,7 +196,7 @@ for path in xdp udp; do
 	down a "$A"
 	down b "$B"
 done
-# --- how long data flows without handshakes -------------------------------------------------------------------------------------
+# --- how long data flows without handshakes -------------------------------------------------------
 
 if [ -n "${LONG-}" ]; then
 	up_b

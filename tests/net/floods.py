@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""floods.py PID INTERFACE A B KEYS VERB ARGUMENT... - the floods, and who must not mind them, of floods.sh.
+"""floods.py PID INTERFACE A B KEYS VERB ARGUMENT... - the floods of floods.sh and their victims.
 
-    established     floods that have the address and port of a peer with a session
-    cookies         what a cookie is bound to, and what it is worth; with --handshake-rate 1
-    swarm N quick   N initiators behind one address, for a hub that has just begun
-    swarm N loaded  the same, while somebody else keeps the hub under load
-    foreign PID INTERFACE  wireguard-go in B; ours under load, then the other way round
+    established     floods from the address and port of a peer with a session
+    cookies         what a cookie is bound to and what it allows; with --handshake-rate 1
+    swarm N quick   N initiators behind one address, for a hub that has just started
+    swarm N loaded  the same, while a flood keeps the hub under load
+    foreign PID INTERFACE  wireguard-go in B; first wgxdp is under load, then wireguard-go
 
-    floods.py peers N KEYS   prints what the hub has to know of the swarm
+    floods.py peers N KEYS   prints the configuration that the hub needs for the swarm
 
-Prints "ok WHAT" and "not ok WHAT: why". A and B are namespaces, KEYS as for accounting.py.
+Prints "ok WHAT" and "not ok WHAT: why". A and B are namespaces; KEYS is as in accounting.py.
 """
 
 import base64
@@ -33,20 +33,20 @@ import wgpeer
 from accounting import FORGER, INNER, OURS, TO, Bench, bound, drain, say
 
 FLOOD, ROUNDS = 400, 5
-BURST, FOREIGN_BURST = 700, 300  # of a queue that means "under load" when it holds 512; 128
+BURST, FOREIGN_BURST = 700, 300  # more than the queue length that means "under load": 512; 128
 HONEST, OTHER, FLOODER = "192.0.2.2", "192.0.2.3", "192.0.2.66"
 RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # ATTEMPTS are over within 30 s
 PROBE_S = 1
 
 
 def junk(remote, cookie=None):
-    """An initiation of nobody, with macs that are right."""
+    """Returns an initiation with correct macs and nothing else."""
     body = struct.pack("<II", wgpeer.INITIATION, 7) + os.urandom(108)
     return wgpeer.with_macs(body, remote, cookie=cookie)
 
 
 class Load(threading.Thread):
-    """Keeps somebody under load: bursts while it stands still, from @sock."""
+    """Keeps a node under load: sends bursts from @sock while the node is stopped."""
 
     def __init__(self, still, sock, to, remote, burst=BURST):
         super().__init__()
@@ -73,7 +73,7 @@ class Load(threading.Thread):
 
 
 class stopped:
-    """A process as a whole stands still."""
+    """Stops a whole process."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -86,7 +86,7 @@ class stopped:
 
 
 def answer(sock, node, to=TO, patience_s=5):
-    """What answers a new initiation of @node: the message, or None."""
+    """Sends a new initiation of @node. Returns the answer or None."""
     for _ in drain(sock):
         pass
     sock.settimeout(patience_s)
@@ -122,7 +122,7 @@ class Floods:
         return Load(lambda: wgpeer.held(self.b.pid), sock, TO, self.node.remote)
 
     def under_load(self):
-        """Does a message without mac2 get a cookie?"""
+        """True if a message without mac2 gets a cookie reply."""
         for _ in drain(self.elsewhere):
             pass
         self.elsewhere.settimeout(PROBE_S)
@@ -141,7 +141,7 @@ class Floods:
         return True
 
     def peer(self):
-        """What `wg show` has of the peer, but the counters."""
+        """Returns what `wg show` says of the peer, without the counters."""
         with wgpeer.namespace(self.b.a):
             rows = subprocess.check_output(["wg", "show", self.b.interface, "dump"], text=True)
         key = base64.b64encode(self.node.public).decode()
@@ -149,7 +149,7 @@ class Floods:
         return row[:5] + row[7:]
 
     def there_and_back(self):
-        """A data message each way. True if both arrive."""
+        """Sends a data message each way. True if both arrive."""
         b = self.b
         b.send(b.good())
         if b.wait_inner(1) != 1:
@@ -167,7 +167,8 @@ class Floods:
     # --- an established peer
 
     def flood(self, what, messages):
-        """@messages(n): n forged ones, all from the peer's own socket; as many must be counted."""
+        """Sends messages(n), which are n forgeries, from the peer's own socket. Each must be
+        counted."""
         b = self.b
         self.there_and_back()
         before, was = b.drops(), self.peer()
@@ -176,7 +177,7 @@ class Floods:
             for message in messages(FLOOD):
                 b.send(message)
             both_ways += self.there_and_back()
-        say(f"{what}: the tunnel carries both ways", both_ways == ROUNDS,
+        say(f"{what}: the tunnel carries data both ways", both_ways == ROUNDS,
             f"{both_ways} of {ROUNDS} times")
         end = time.monotonic() + 20
         while True:
@@ -184,8 +185,8 @@ class Floods:
             if sum(got.values()) >= FLOOD * ROUNDS or time.monotonic() > end:
                 break
             time.sleep(0.05)
-        say(f"{what}: all of it counted: {got}", sum(got.values()) == FLOOD * ROUNDS)
-        say(f"{what}: the peer is what it was", self.peer() == was, f"{was}, now {self.peer()}")
+        say(f"{what}: all of it is counted: {got}", sum(got.values()) == FLOOD * ROUNDS)
+        say(f"{what}: the peer is unchanged", self.peer() == was, f"{was}, now {self.peer()}")
 
     def forged_data(self, count):
         for _ in range(count // 2):
@@ -199,11 +200,11 @@ class Floods:
         first = node.initiation()
         b.send(first)
         b.session = node.finish(next(m for m in self.answers(b.outer) if m[0] == wgpeer.RESPONSE))
-        say("a session", self.there_and_back())
+        say("there is a session", self.there_and_back())
         index = b.session.remote_index
         self.flood("junk", lambda n: (os.urandom(random.randrange(1, 200)) for _ in range(n)))
         self.flood("forged data", self.forged_data)
-        self.flood("its own initiation again", lambda n: (first for _ in range(n)))
+        self.flood("replays of the peer's initiation", lambda n: (first for _ in range(n)))
         self.flood("initiations with a right mac1", lambda n: (junk(node.remote) for _ in range(n)))
         self.flood("responses", lambda n: (
             wgpeer.with_macs(struct.pack("<III", 2, 9, index) + os.urandom(48), node.remote)
@@ -218,7 +219,7 @@ class Floods:
             yield sock.recv(65536)
 
     def renewed(self):
-        """The hub is under load by what seems to come from the peer."""
+        """A flood that seems to come from the peer keeps the hub under load."""
         b, node = self.b, self.node
         with self.load(b.outer):
             reply = answer(b.outer, node)
@@ -229,40 +230,43 @@ class Floods:
             b.send(again)
             b.session = node.finish(next(
                 m for m in self.answers(b.outer) if m[0] == wgpeer.RESPONSE))
-            say("under load: with the cookie, a session", self.there_and_back())
-            time.sleep(0.1)  # a peer may begin 20 handshakes a second
+            say("under load: with the cookie there is a session", self.there_and_back())
+            time.sleep(0.1)  # the hub accepts 20 initiations a second from a peer
             before = b.drops()
             b.send(again, 400)
             reply = answer(b.outer, node)
-            say("under load: its own initiation again, mac2 and all, 400 times, takes nothing from "
+            say("under load: 400 replays of the peer's initiation with its mac2 do not use up "
                 "its share", kind(reply) == "a response",
                 f"{kind(reply)}; {before}, now {b.drops()}")
             if kind(reply) == "a response":
                 b.session = node.finish(reply)
-            say("under load: and the session is renewed", self.there_and_back())
+            say("under load: the session is renewed", self.there_and_back())
 
     # --- cookies
 
     def cookies(self):
         b, node = self.b, self.node
         with self.load(self.flooder):
-            say("under load by somebody else", self.under_load())
+            say("another source keeps the hub under load", self.under_load())
             reply = answer(b.outer, node)
             say("an initiation gets a cookie", kind(reply) == "a cookie", kind(reply))
             node.take_cookie(reply)
             reply = answer(self.elsewhere, node)
-            say("the cookie is worth nothing at another port", kind(reply) == "a cookie", kind(reply))
+            say("the cookie is not accepted from another port", kind(reply) == "a cookie",
+                kind(reply))
             reply = answer(self.other, node)
-            say("nor at another address, same port", kind(reply) == "a cookie", kind(reply))
+            say("the cookie is not accepted from another address", kind(reply) == "a cookie",
+                kind(reply))
             reply = answer(b.outer, node)
-            say("but where it was given", kind(reply) == "a response", kind(reply))
+            say("the cookie is accepted from where it was sent", kind(reply) == "a response",
+                kind(reply))
             b.session = node.finish(reply)
-            say("and there is a session", self.there_and_back())
+            say("there is a session after that", self.there_and_back())
             self.limited()
         self.queue_full()
 
     def limited(self):
-        """Somebody real sends more than his share: 200, and one a second."""
+        """A source with a cookie sends more than its share, which is 200 and then one a second."""
         b, node = self.b, self.node
         probe = wgpeer.Node(b.key("second.key"), node.remote)
         probe.take_cookie(answer(self.other, probe))
@@ -278,15 +282,15 @@ class Floods:
             if sum(got.values()) == count or time.monotonic() > end:
                 break
             time.sleep(0.05)
-        say(f"a source that is who it says it is has its share: {got}",
+        say(f"a source with a valid cookie gets its share: {got}",
             sum(got.values()) == count and 200 <= got["bad_handshake"] <= 230)
         reply = answer(b.outer, node)
-        say("and others have theirs", kind(reply) == "a response", kind(reply))
+        say("another source gets its share, too", kind(reply) == "a response", kind(reply))
         b.session = node.finish(reply)
-        say("and a session", self.there_and_back())
+        say("that source has a session", self.there_and_back())
 
     def queue_full(self):
-        """More than the queue takes; and after it nobody needs a cookie."""
+        """Sends more than the queue holds. After that no cookie is needed."""
         b = self.b
         self.until_calm()
         before = b.drops()
@@ -297,11 +301,12 @@ class Floods:
         while sum(got.values()) < 10000 and time.monotonic() < end:
             got = {r: b.drops().get(r, 0) - before.get(r, 0) for r in ("no_mac2", "queue_full")}
             time.sleep(0.05)
-        say(f"of 10000 at once: {got}", sum(got.values()) == 10000)
+        say(f"each of 10000 at once is counted: {got}", sum(got.values()) == 10000)
         say("the load passes", self.until_calm())
         self.node.cookie = None
         reply = answer(b.outer, self.node)
-        say("then an initiation needs no cookie", kind(reply) == "a response", kind(reply))
+        say("after the load an initiation needs no cookie", kind(reply) == "a response",
+            kind(reply))
 
 
 # --- a swarm --------------------------------------------------------------------------------------
@@ -332,9 +337,9 @@ class Member:
         self.sock.sendto(self.node.initiation(), TO)
 
     def take(self, message):
-        """True if that makes the session."""
+        """True if @message makes the session."""
         if message[0] == wgpeer.COOKIE:
-            with suppress(ValueError):  # for an initiation that we have repeated since
+            with suppress(ValueError):  # it answers an initiation that was repeated since
                 self.node.take_cookie(message)
                 self.cookies += 1
         elif message[0] == wgpeer.RESPONSE and not self.session:
@@ -350,7 +355,7 @@ class Member:
 
 
 class Swarm:
-    """@count initiators, each with its timer: 5 s and some jitter, [W] 6.4."""
+    """@count initiators, each with a timer of 5 s and some jitter, [W] 6.4."""
 
     def __init__(self, floods, count):
         self.f, self.b = floods, floods.b
@@ -366,9 +371,9 @@ class Swarm:
         self.rng = random.Random(1)
 
     def connect(self, still):
-        """Until all have a session, or one has run out of attempts."""
+        """Runs until all have a session, or one has used up its attempts."""
         due = []
-        with still:  # all at once: the hub has just come back
+        with still:  # so that all send at once
             for n, m in enumerate(self.members):
                 m.initiate()
                 heapq.heappush(due, (time.monotonic() + self.retry_s(), n))
@@ -404,29 +409,29 @@ class Swarm:
             self.connect(wgpeer.held(self.b.pid))
         back = sum(m.session is not None for m in self.members)
         worst = max(m.attempts for m in self.members)
-        say(f"{back} of {count} initiators behind one address are back, after {worst} attempts at "
-            f"the most", back == count)
+        say(f"{back} of {count} initiators behind one address have a session, after at most "
+            f"{worst} attempts", back == count)
         cookies = sum(m.cookies for m in self.members)
-        say(f"under load: {cookies} cookies", cookies >= (count // 2))
+        say(f"under load the hub sends {cookies} cookies", cookies >= (count // 2))
         arrived = self.b.wait_inner(count)
-        say("what they sent arrived", arrived == count, f"{arrived}")
+        say("what the peers send arrives", arrived == count, f"{arrived}")
         for m in self.members:
             self.b.inner4.sendto(bytes(8), (m.address, 9))
         end = time.monotonic() + 10
         while not all(m.heard for m in self.members) and time.monotonic() < end:
             self.take(0.1)
         heard = sum(m.heard for m in self.members)
-        say("and what the hub sends them", heard == count, f"{heard}")
+        say("what the hub sends to them arrives", heard == count, f"{heard}")
         if how == "quick":
             full = self.b.drops().get("queue_full", 0) - before.get("queue_full", 0)
-            say("nobody found the queue full", full == 0, f"{full}")
+            say("the queue was never full", full == 0, f"{full}")
 
 
 # --- wireguard-go ---------------------------------------------------------------------------------
 
 
 class Sniffer:
-    """The initiations that leave a node, in order: does each have a mac2?"""
+    """Reads the initiations that leave a node, and whether each has a mac2."""
 
     def __init__(self, namespace, source):
         with wgpeer.namespace(namespace):
@@ -444,7 +449,8 @@ class Sniffer:
 
 
 def pings(namespace, address):
-    return subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "ping", "-q", "-c", "1", "-w",
+    return subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "ping", "-q", "-c", "1",
+                           "-w",
                            "20", address], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
@@ -452,8 +458,8 @@ def cookie_obeyed(what, sniffer, load, ping):
     with load:
         good = ping()
         seen = sniffer.initiations()
-    say(f"{what}: a session comes about", good)
-    say(f"{what}: the first initiation had no mac2, a later one has: {seen}",
+    say(f"{what}: there is a session", good)
+    say(f"{what}: the first initiation has no mac2, and a later one has: {seen}",
         seen and not seen[0] and seen[-1])
 
 
@@ -461,14 +467,14 @@ def foreign(floods, go_pid, interface):
     b = floods.b
     with wgpeer.namespace(b.a):
         flooder = bound(address="192.0.2.67")
-    cookie_obeyed("ours under load, wireguard-go begins", Sniffer(b.b, "192.0.2.2"),
+    cookie_obeyed("wgxdp under load, wireguard-go begins", Sniffer(b.b, "192.0.2.2"),
                   floods.load(floods.flooder), lambda: pings(b.b, OURS))
     go = wgpeer.public_of(b.key("go.key"))
     with wgpeer.namespace(b.b):
         subprocess.run(["wg", "set", interface, "peer", base64.b64encode(wgpeer.public_of(
             b.key("a2.key"))).decode(), "allowed-ips", f"{OURS}/32"], check=True)
     b.run_in_a("wg", "set", b.interface, "private-key", os.path.join(b.keys, "a2.key"))
-    cookie_obeyed("wireguard-go under load, ours begins", Sniffer(b.a, "192.0.2.1"),
+    cookie_obeyed("wireguard-go under load, wgxdp begins", Sniffer(b.a, "192.0.2.1"),
                   Load(lambda: stopped(go_pid), flooder, ("192.0.2.2", 51822), go,
                        FOREIGN_BURST),
                   lambda: pings(b.a, "10.99.0.9"))

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""flow.py SECONDS NS:ADDRESS,NS:ADDRESS... - datagrams both ways between each pair, all at once.
+"""flow.py SECONDS NS:ADDRESS,NS:ADDRESS... - sends datagrams both ways between each pair, at once.
 
-Sends 100 a second each way, waits for the last ones, and prints one line a pair: "sent N lost N M",
-what was lost from the first to the second and back. A line "begun" says that all are under way.
+It sends 100 a second each way and waits for the last ones. For each pair it prints "sent N lost N
+M": the losses from the first to the second, and back. The line "begun" says that datagrams flow.
 """
 
 import struct
@@ -20,14 +20,14 @@ class Pair:
         self.ends = [end.split(":", 1) for end in text.split(",")]
         self.sockets = [bound(namespace, address) for namespace, address in self.ends]
         self.to = [s.getsockname() for s in reversed(self.sockets)]
-        self.came = [set(), set()]  # at the first, at the second
+        self.came = [set(), set()]  # numbers received by the first, by the second
 
     def send(self, number):
         for s, to in zip(self.sockets, self.to):
             try:
                 s.sendto(struct.pack(">Q", number), to)
             except OSError:
-                pass  # lost, then
+                pass  # it counts as lost
 
     def collect(self):
         for s, came in zip(self.sockets, self.came):

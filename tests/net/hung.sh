@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The daemon hangs. After 2.5 s its heartbeat is stale, and XDP passes the tunnel's packets to the stack,
-# where they wait in the UDP socket. The host's other traffic passes all the time.
+# The daemon hangs. After 2.5 s its heartbeat is stale, and XDP passes the tunnel's packets to the
+# stack, where they wait in the UDP socket. The host's other traffic passes all the time.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 

@@ -10,10 +10,10 @@
 #   │        192.0.2.1  2001:db8::1 eth0 ════ eth0 192.0.2.2  2001:db8::2        │
 #   └───────────────────────────────┘    veth    └───────────────────────────────┘
 #
-# It covers outer and inner IPv4 and IPv6, each side as initiator, with and without a preshared key, by
-# XDP and by UDP. The initiator knows the other side's endpoint and sends first; the responder must
-# learn the endpoint. Counters show which way the data went. BRIEF=1, for sanitizers, tests each path
-# and outer family once. BRIEF=streams tests all of them, with fewer streams.
+# It covers outer and inner IPv4 and IPv6, each side as initiator, with and without a preshared key,
+# by XDP and by UDP. The initiator knows the other side's endpoint and sends first; the responder
+# must learn the endpoint. Counters show which way the data went. BRIEF=1, for sanitizers, tests
+# each path and outer family once. BRIEF=streams tests all of them, with fewer streams.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -93,7 +93,8 @@ stream() # WHAT ADDRESS OPTION...: at least 100 kB arrive
 	spawn b iperf3 -s -1 -p 5201 >/dev/null 2>&1
 	wait_for 5 eval "in_ns b ss -Hltn | grep -q :5201"
 	in_ns a iperf3 -J -c "$address" -p 5201 "${amount[@]}" "$@" >"$TMP/iperf" 2>&1
-	bytes=$(jq '.end | (.sum_received // .sum).bytes * (100 - (.sum.lost_percent // 0)) / 100 | floor' \
+	bytes=$(jq '.end | (.sum_received // .sum).bytes *
+		(100 - (.sum.lost_percent // 0)) / 100 | floor' \
 		"$TMP/iperf" 2>/dev/null)
 	holds "$what: the bytes arrive" "${bytes:-0}" -ge 100000
 	wait $!
@@ -115,7 +116,8 @@ streams() # WHAT
 	done
 }
 
-# Data takes AF_XDP, except for one message to each peer in 20 s, which keeps conntrack entries alive.
+# Data takes AF_XDP, except for one message to each peer in 20 s, which keeps conntrack entries
+# alive.
 by_xdp() # WHAT NS INTERFACE BEGAN
 {
 	local counters
@@ -126,14 +128,16 @@ by_xdp() # WHAT NS INTERFACE BEGAN
 	holds "$1: packets leave by AF_XDP" "$(show "$2" "$3" .path.tx_packets.xsk)" -ge 40
 	holds "$1: one message in 20 s leaves by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -le \
 		$(((SECONDS - $4 + 1) / 20 + 1))
-	holds "$1: the map peer_stats counts them" "$(bpftool -j map dump pinned "$PINS/$3/peer_stats" |
-		jq '[.. | objects | .rx_packets? // empty] | add')" -ge 40
+	holds "$1: the map peer_stats counts them" \
+		"$(bpftool -j map dump pinned "$PINS/$3/peer_stats" |
+			jq '[.. | objects | .rx_packets? // empty] | add')" -ge 40
 }
 
 by_udp() # WHAT NS INTERFACE
 {
 	is "$1: rx and tx are udp" "$(show "$2" "$3" '.path | "\(.rx) \(.tx)"')" "udp udp"
-	is "$1: nothing takes AF_XDP" "$(show "$2" "$3" '.path | .rx_packets.xsk + .tx_packets.xsk')" 0
+	is "$1: nothing takes AF_XDP" \
+		"$(show "$2" "$3" '.path | .rx_packets.xsk + .tx_packets.xsk')" 0
 	holds "$1: packets come by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" -ge 40
 	holds "$1: packets leave by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -ge 40
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""keys.py INTERFACE A B KEYS all|again - keys that change while traffic flows, or are no keys; keepalives.
+"""keys.py INTERFACE A B KEYS all|again - keys that change while traffic flows; keepalives.
 
-Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A at 192.0.2.1:51820; it knows the
-peer of b.pub at 192.0.2.2:51822, where we are, in B, and is the only one to begin handshakes there.
+Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A at 192.0.2.1:51820. Its peer
+of b.pub is this script, in B at 192.0.2.2:51822. Only the daemon begins handshakes there.
 """
 
 import sys
@@ -16,11 +16,11 @@ from wire import (PATIENCE_S, SILENCE_S, Daemon, bound, drain, key_file, receive
                   wait_until)
 
 TO, PORT, INNER = ("192.0.2.1", 51820), 51822, 7000
-SETTLE_S = 0.1  # what a worker had in hand when a key changed has left by then
-BEFORE_RETRY_S = 4  # sooner than REKEY_TIMEOUT: no timer was waited for
+SETTLE_S = 0.1  # a worker has sent its current batch by then
+BEFORE_RETRY_S = 4  # less than REKEY_TIMEOUT, so that no timer caused it
 ZEROS = bytes(32)
 
-# Points of small order, and their other encodings: libsodium's list, as far as clamped scalars go.
+# Points of small order and their other encodings, from libsodium's list.
 LOW_ORDER = [
     ZEROS, b"\1" + bytes(31),
     bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
@@ -31,7 +31,7 @@ LOW_ORDER = [
 
 
 class Flow:
-    """The host sends to the peer all the time."""
+    """Within this context the host sends to the peer all the time."""
 
     def __init__(self, inner):
         self.inner, self.stop = inner, threading.Event()
@@ -42,7 +42,7 @@ class Flow:
             try:
                 self.inner.sendto(bytes(8), ("10.99.0.2", 9))
             except OSError:
-                pass  # an ICMP error that we asked for
+                pass  # the ICMP error for an earlier packet
 
     def __enter__(self):
         self.thread.start()
@@ -66,7 +66,8 @@ class Keys:
     # --- helpers ---
 
     def use(self, which, psk=ZEROS):
-        """Which of its private keys the daemon has now, and what is shared with it."""
+        """Takes the daemon's private key number @which, and a preshared key, for further
+        messages."""
         self.node = wgpeer.Node(self.b, wgpeer.public_of(self.own[which]), psk)
 
     def set_key(self, which):
@@ -76,7 +77,7 @@ class Keys:
         self.inner.sendto(b"hello", ("10.99.0.2", 9))
 
     def await_initiation(self, patience_s=BEFORE_RETRY_S):
-        """One that opens with the keys in use. Others were under way."""
+        """Waits for an initiation that opens with the keys in use. Others were under way."""
         end = time.monotonic() + patience_s
         while message := receive(self.outer, end - time.monotonic(), INITIATION):
             try:
@@ -88,7 +89,7 @@ class Keys:
         return None
 
     def establish(self, trigger=True):
-        """A session that the daemon began, and the first message under it; or None."""
+        """Returns a session that the daemon began and has sent a message in, or None."""
         if trigger:
             self.send()
         answer = self.await_initiation()
@@ -99,7 +100,7 @@ class Keys:
         return session if self.opens(session) else None
 
     def opens(self, session):
-        """Does a message come that opens under @session?"""
+        """True if a message comes that opens under @session."""
         end = time.monotonic() + PATIENCE_S
         while message := receive(self.outer, end - time.monotonic(), DATA):
             if session.open(message) is not None:
@@ -114,19 +115,19 @@ class Keys:
         return wait_until(lambda: any(m == b"to you" for m, _ in drain(self.inner)))
 
     def sent_in(self, seconds):
-        """The types of what comes within that time."""
+        """Returns the types of the messages that come within that time."""
         time.sleep(seconds)
         return [m[0] for m, _ in drain(self.outer)]
 
     def begin(self, what):
-        """The daemon forgets all about us, and makes a session."""
+        """The daemon removes the peer, adds it again, and makes a session."""
         self.set_key(0)
         for lines in (("remove=true",), ("endpoint=192.0.2.2:51822", "allowed_ip=10.99.0.2/32")):
             self.d.set(self.peer, *lines)
         self.use(0)
         self.sent_in(0)
         session = self.establish()
-        say(f"{what}: a session", session is not None and self.reaches_host(session))
+        say(f"{what}: there is a session", session is not None and self.reaches_host(session))
         return session
 
     # --- the private key ---
@@ -141,25 +142,28 @@ class Keys:
             time.sleep(SETTLE_S)
             self.sent_in(0)
             after = self.sent_in(SILENCE_S)
-        say("... under traffic: a handshake at once", opened and answer is not None)
-        say("... the old session sends nothing more", DATA not in after, after)
+        say("private key changed under traffic: a handshake begins at once",
+            opened and answer is not None)
+        say("private key changed: nothing is sent in the old session", DATA not in after, after)
         unknown = self.d.drops().get("unknown_index", 0)
         self.outer.sendto(old.seal(b""), TO)
-        say("... and opens nothing more", wait_until(
+        say("private key changed: a message of the old session is dropped", wait_until(
             lambda: self.d.drops().get("unknown_index", 0) == unknown + 1), self.d.drops())
         session, response = answer
         self.outer.sendto(response, TO)
-        say("... what waited leaves under the new one", self.opens(session))
-        say("... the other way, too", self.reaches_host(session))
+        say("private key changed: staged packets leave in the new session", self.opens(session))
+        say("private key changed: the new session works in the other direction",
+            self.reaches_host(session))
 
-        # Right after a session began, since who wakes whom is decided by what was done last.
+        # The key changes right after a session began, when the worker may be asleep.
         good = 0
         for round_ in range(10):
             which = round_ % 2
             self.set_key(which)
             self.use(which)
             good += self.establish() is not None
-        say("... ten times, each a handshake for the one next packet", good == 10, good)
+        say("private key changed ten times: the next packet causes a handshake each time",
+            good == 10, good)
 
     def due_keepalive(self):
         self.begin("with persistent keepalive")
@@ -168,7 +172,8 @@ class Keys:
         self.set_key(1)
         self.use(1)
         session = self.establish(trigger=False)
-        say("... private key changed: a handshake without any packet", session is not None)
+        say("private key changed with keepalive: a handshake begins without a packet",
+            session is not None)
         self.set_key(0)
         self.d.set(self.peer, "persistent_keepalive_interval=0")
 
@@ -179,16 +184,16 @@ class Keys:
             self.d.wg("private-key", "/dev/null")
             self.sent_in(SETTLE_S)
             after = self.sent_in(2 * SILENCE_S)
-        say("... under traffic: nothing is sent any more", not after, after)
+        say("private key cleared under traffic: nothing is sent any more", not after, after)
         down = self.d.drops().get("down", 0)
         self.outer.sendto(self.node.initiation(), TO)
-        say("... an initiation is not answered", wait_until(
+        say("private key cleared: an initiation is not answered", wait_until(
             lambda: self.d.drops().get("down", 0) == down + 1) and not self.sent_in(SILENCE_S))
         self.set_key(0)
         session = self.establish(trigger=False)
-        say("... set again: what waited asks for a handshake", session is not None)
+        say("private key set again: staged packets cause a handshake", session is not None)
         self.d.wg("peer", text_of(self.node.public), "preshared-key", "/dev/null")
-        say("... a preshared key cleared that was not set: the session lives",
+        say("clearing a preshared key that was not set keeps the session",
             self.reaches_host(session))
 
     # --- the preshared key ---
@@ -198,36 +203,41 @@ class Keys:
         psk = bytes(range(32))
         self.d.set(self.peer, "preshared_key=" + psk.hex())
         self.send()
-        say("... the session goes on", self.opens(session) and self.reaches_host(session))
+        say("preshared key changed: the session still works",
+            self.opens(session) and self.reaches_host(session))
         without, fresh = self.node, wgpeer.Node(self.b, self.node.remote, psk)
         try:
             without.connect(self.outer, TO)
-            say("... a handshake without it", False, "it was made")
+            say("preshared key changed: a handshake without it fails", False, "it was made")
         except wgpeer.InvalidTag:
-            say("... a handshake without it fails", True)
-        time.sleep(0.06)  # the daemon takes 20 initiations a second of one peer
+            say("preshared key changed: a handshake without it fails", True)
+        time.sleep(0.06)  # the daemon accepts 20 initiations a second from a peer
         self.send()
-        say("... and leaves the session", self.opens(session) and self.reaches_host(session))
+        say("preshared key changed: the failed handshake keeps the session",
+            self.opens(session) and self.reaches_host(session))
         session = fresh.connect(self.outer, TO)
-        say("... with it, as responder", self.reaches_host(session))
+        say("preshared key changed: a handshake with it succeeds, the daemon responding",
+            self.reaches_host(session))
         self.d.link_down()
         self.d.link_up()
         self.node = fresh
         session = self.establish()
-        say("... with it, as initiator", session is not None and self.reaches_host(session))
+        say("preshared key changed: a handshake with it succeeds, the daemon initiating",
+            session is not None and self.reaches_host(session))
         self.d.wg("peer", text_of(self.node.public), "preshared-key", "/dev/null")
         self.send()
-        say("... cleared: the session goes on", self.opens(session) and self.reaches_host(session))
+        say("preshared key cleared: the session still works",
+            self.opens(session) and self.reaches_host(session))
         time.sleep(0.06)
         self.use(0)
         session = self.node.connect(self.outer, TO)
-        say("... the next one is without", self.reaches_host(session))
+        say("preshared key cleared: the next handshake is without it", self.reaches_host(session))
 
     # --- sessions that follow each other ---
 
     def renewals(self):
-        """Twenty handshakes, begun by the peer, while numbered datagrams flow both ways. Every message
-        opens under a session that was made, and no number is missing."""
+        """The peer begins twenty handshakes while numbered datagrams flow both ways. Every message
+        opens in one of these sessions, and no number is missing."""
         sessions, from_host, at_host = [self.begin("renewed under traffic")], set(), set()
 
         def collect():
@@ -255,53 +265,58 @@ class Keys:
 
         numbers(1200)
         wait_until(lambda: collect() or (len(from_host), len(at_host)) == (1200, 1200))
-        say("... twenty times, no packet is lost",
+        say("renewed twenty times under traffic: no packet is lost",
             (len(sessions), len(from_host), len(at_host)) == (21, 1200, 1200),
             f"{len(sessions)} sessions, {len(from_host)} from the host, {len(at_host)} at it")
 
     # --- keepalives ---
 
     def keepalives(self):
-        """Persistent ones: at once when they are turned on, the link comes up or a key is set; none
-        when they are off."""
+        """A persistent keepalive is sent at once when it is turned on, the link comes up or a key
+        is set. None is sent when it is off."""
         self.d.set(self.peer, "remove=true")
         self.d.set("private_key=" + ZEROS.hex(), self.peer, "endpoint=192.0.2.2:51822",
                    "allowed_ip=10.99.0.2/32", "persistent_keepalive_interval=1")
         self.sent_in(0)
-        say("keepalive, no private key: silence", not self.sent_in(1.5))
+        say("keepalive without private key: nothing is sent", not self.sent_in(1.5))
         self.set_key(0)
         self.use(0)
         session = self.establish(trigger=False)
-        say("... it is set: a handshake at once, and a keepalive", session is not None)
-        say("... and another after a second", self.opens(session))
+        say("keepalive, the key is set: a handshake and a keepalive follow at once",
+            session is not None)
+        say("keepalive: another one follows after a second", self.opens(session))
         self.d.link_down()
         self.sent_in(0)
-        say("... link down: silence", not self.sent_in(1.5))
+        say("keepalive, link down: nothing is sent", not self.sent_in(1.5))
         self.d.link_up()
-        say("... up: a handshake at once", self.establish(trigger=False) is not None)
+        say("keepalive, link up: a handshake begins at once",
+            self.establish(trigger=False) is not None)
         self.d.wg("peer", text_of(self.node.public), "persistent-keepalive", "off")
         self.sent_in(SETTLE_S)
-        say("... off: silence", not self.sent_in(2.2))
+        say("keepalive off: nothing is sent", not self.sent_in(2.2))
         self.d.wg("peer", text_of(self.node.public), "persistent-keepalive", "60")
-        say("... on: a keepalive at once", receive(self.outer, SILENCE_S * 5, DATA) is not None)
+        say("keepalive on: one is sent at once",
+            receive(self.outer, SILENCE_S * 5, DATA) is not None)
 
     # --- whose prefix it is ---
 
     def overlapping(self):
-        """Prefixes within each other, both /0 among them, replaced while the session lives: whose
-        10.99.0.2 is, going out and coming in."""
+        """Prefixes that contain each other, among them both /0, are replaced while the session
+        lives. They decide which peer has 10.99.0.2, as destination and as source."""
         session = self.begin("overlapping prefixes")
         other = bound(self.b_ns, "192.0.2.2", 51823)
         key = "public_key=" + wgpeer.public_of(bytes(range(1, 33))).hex()
         replace, wide = "replace_allowed_ips=true", ("allowed_ip=0.0.0.0/0", "allowed_ip=::/0")
         narrow = "allowed_ip=10.99.0.2/32"
         for what, ours, theirs, is_ours in (
-                ("ours is wide, theirs narrow", wide, (narrow,), False),
-                ("ours is wide, theirs elsewhere", wide, ("allowed_ip=10.98.0.0/16",), True),
-                ("theirs is wide, ours narrow", (narrow,), wide, True),
-                ("ours is halves of all, theirs a half of that",
-                 ("allowed_ip=0.0.0.0/1", "allowed_ip=128.0.0.0/1"), ("allowed_ip=0.0.0.0/2",), False),
-                ("ours again, theirs none", (narrow,), (), True)):
+                ("the peer has the wide prefix, another the narrow one", wide, (narrow,), False),
+                ("the peer has the wide prefix, another one elsewhere", wide,
+                 ("allowed_ip=10.98.0.0/16",), True),
+                ("another has the wide prefix, the peer the narrow one", (narrow,), wide, True),
+                ("the peer has both halves of all, another a half of that",
+                 ("allowed_ip=0.0.0.0/1", "allowed_ip=128.0.0.0/1"), ("allowed_ip=0.0.0.0/2",),
+                 False),
+                ("the peer has the narrow prefix, another none", (narrow,), (), True)):
             self.d.set(key, "remove=true")
             self.d.set(self.peer, replace, *ours, key, "endpoint=192.0.2.2:51823", replace, *theirs)
             list(drain(other))
@@ -314,7 +329,7 @@ class Keys:
             came = wait_until(lambda want=before + dropped: (
                 self.d.drops().get("unallowed_source", 0) == want and
                 (dropped or any(m == b"to you" for m, _ in drain(self.inner)))))
-            say(f"... {what}", went and came, f"went {went}, came {came}")
+            say(f"overlapping prefixes: {what}", went and came, f"went {went}, came {came}")
         self.d.set(key, "remove=true")
 
     # --- no keys at all ---
@@ -336,13 +351,14 @@ class Keys:
         self.set_key(1)
         time.sleep(SILENCE_S)
         got = sum(1 for s in sockets for _ in drain(s))
-        say("... nor with another key of ours, and the link anew", got == 0, got)
+        say("seven low-order public keys: nothing is sent after the key and the link change",
+            got == 0, got)
         self.set_key(0)
         for key in LOW_ORDER:
             self.d.set("public_key=" + key.hex(), "remove=true")
 
     def timestamps(self):
-        say("timestamps of initiations always grow: keys, peers, links that come and go",
+        say("timestamps of initiations grow with every change of keys, peers and links",
             all(a < b for a, b in zip(self.stamps, self.stamps[1:])) and len(self.stamps) > 15,
             self.stamps)
         with open(self.stamp_file, "wb") as f:
@@ -360,11 +376,11 @@ class Keys:
         self.timestamps()
 
     def again(self):
-        """The same keys, another daemon."""
+        """The daemon was restarted with the same keys."""
         with open(self.stamp_file, "rb") as f:
             before = f.read()
-        say("after a restart: a session", self.establish() is not None)
-        say("... the timestamp is later than those before", self.stamps[0] > before)
+        say("after a restart there is a session", self.establish() is not None)
+        say("after a restart the timestamp is later than those before", self.stamps[0] > before)
 
 
 def main(interface, a, b, keys, what):

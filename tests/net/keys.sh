@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Keys change while traffic flows, are cleared, or are invalid; persistent keepalives change. The test
-# reads each message that wgxdp sends then, and checks that a change takes effect at once. XDP and UDP
-# run at the same time.
+# Keys change while traffic flows, are cleared, or are invalid; persistent keepalives change. The
+# test reads each message that wgxdp sends then, and checks that a change takes effect at once. XDP
+# and UDP run at the same time.
 #
 #   ┌────── ax, au ──────┐             ┌──────── bx, bu ───────┐
 #   │ wgxdp   10.99.0.1  │             │ keys.py, a node of    │
@@ -33,7 +33,8 @@ begin() # x|u PATH WHAT
 end() # x|u PATH
 {
 	python_end "$2: "
-	is "$2: the tunnel uses that path" "$(show "a$1" "${ID}a$1" '.path | "\(.rx) \(.tx)"')" "$2 $2"
+	is "$2: the tunnel uses that path" "$(show "a$1" "${ID}a$1" '.path | "\(.rx) \(.tx)"')" \
+		"$2 $2"
 	down "a$1" "${ID}a$1"
 	clean "$2: nothing is left" "a$1" "${ID}a$1"
 }

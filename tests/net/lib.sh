@@ -5,7 +5,7 @@
 # namespaces, nodes of two kinds (wgxdp and another implementation), and a clean-up that removes
 # everything, however the test ends.
 #
-#   ns_add a b; join a eth0 b eth0       makes namespaces $ID-a and $ID-b, and a veth pair with addresses
+#   ns_add a b; join a eth0 b eth0       makes namespaces $ID-a and $ID-b, and a veth pair
 #   interface a ListenPort=51821 ...     prints the [Interface] section of a configuration
 #   peer b AllowedIPs=10.99.0.2/32 ...   prints a [Peer] section
 #   ours a "$A" --rx xdp < conf          attaches wgxdp to eth0 in namespace a, as interface $A
@@ -17,7 +17,8 @@
 #   wait_for 5 command ...               repeats the command until it succeeds, for at most 5 s
 #   done_testing                         prints the plan; the last line of every test
 #
-# Interfaces, namespaces and sockets have names that begin with $ID, so several tests may run at once.
+# Interfaces, namespaces and sockets have names that begin with $ID, so several tests may run at
+# once.
 
 set -u
 
@@ -132,8 +133,8 @@ need_cryptography()
 		skip_all "needs python3-cryptography; see docs/dependencies.md"
 }
 
-# Runs a Python script of this folder. Each of its lines "ok WHAT" or "not ok WHAT" becomes a test, and
-# so does its exit status.
+# Runs a Python script of this folder. Each of its lines "ok WHAT" or "not ok WHAT" becomes a test,
+# and so does its exit status.
 python_tap() # PREFIX SCRIPT ARGUMENT...
 {
 	python_begin "$@"
@@ -205,13 +206,14 @@ ns_add()
 	for ns; do
 		ip netns add "$ID-$ns"
 		namespaces+=("$ID-$ns")
-		in_ns "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+		in_ns "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 \
+			net.ipv6.conf.default.accept_dad=0
 		in_ns "$ns" ip link set lo up
 	done
 }
 
-# Joins two namespaces by a veth pair with 192.0.2.1/24 and .2, 2001:db8::1/64 and ::2. With LINK=virtio
-# it takes the two NICs of a guest of tools/vm instead.
+# Joins two namespaces by a veth pair with 192.0.2.1/24 and .2, 2001:db8::1/64 and ::2. With
+# LINK=virtio it takes the two NICs of a guest of tools/vm instead.
 join() # NS NIC NS NIC
 {
 	if [ "${LINK-}" = virtio ]; then
@@ -230,8 +232,8 @@ join() # NS NIC NS NIC
 	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
 }
 
-# Prints how many of COUNT pings are answered. They are sent at once, because at its usual pace ping(8)
-# waits for the last answer for no more than two round trips.
+# Prints how many of COUNT pings are answered. They are sent at once, because at its usual pace
+# ping(8) waits for the last answer for no more than two round trips.
 answers() # COUNT NS ADDRESS...
 {
 	local count=$1 ns=$2
@@ -253,8 +255,8 @@ keys() # NAME...: makes $TMP/NAME.key and $TMP/NAME.pub, by wg(8)
 key() { cat "$TMP/$1.key"; }
 pub() { cat "$TMP/$1.pub"; }
 
-# The text of a configuration file, one call for each section. The first word names a key that `keys`
-# made; the fields follow as they stand in the file. A field with an empty value is left out.
+# The text of a configuration file, one call for each section. The first word names a key that
+# `keys` made; the fields follow as they stand in the file. A field with an empty value is left out.
 #
 #   interface a ListenPort=51821 Address=10.99.0.1/24
 #   peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822
@@ -299,14 +301,15 @@ foreign() # NS INTERFACE < text for `wg setconf`
 		in_ns "$1" ip link add "$2" type wireguard && in_ns "$1" wg setconf "$2" "$path"
 		return
 	fi
-	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" 2>&1
+	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" \
+		2>&1
 	FOREIGN_PID=$!
 	wait_for 10 test -S "$SOCKETS/$2.sock" || return 1
 	in_ns "$1" wg setconf "$2" "$path"
 }
 
-# The usual pair over `join`: a has 10.99.0.1 and listens on 51821, b has 10.99.0.2 and listens on 51822.
-# Only a knows the other's endpoint.
+# The usual pair over `join`: a has 10.99.0.1 and listens on 51821, b has 10.99.0.2 and listens on
+# 51822. Only a knows the other's endpoint.
 conf_a() # FIELD=VALUE... of the peer
 {
 	interface a ListenPort=51821 Address=10.99.0.1/24
@@ -327,7 +330,8 @@ stranger_b() # INTERFACE: b of the usual pair, by the other implementation
 	in_ns b ip address add 10.99.0.2/24 dev "$1" && in_ns b ip link set "$1" mtu 1420 up
 }
 
-# Twins: wgxdp in both a and b, as ${ID}a and ${ID}b, on port 51820. Each knows the other's endpoint.
+# Twins: wgxdp in both a and b, as ${ID}a and ${ID}b, on port 51820. Each knows the other's
+# endpoint.
 twin() # NS PEER HOST OPTION...
 {
 	local ns=$1 peer=$2 host=$3 other=$((3 - $3))
@@ -372,7 +376,8 @@ daemon_pid() # NS INTERFACE
 	done
 }
 
-# Prints whatever an interface that ended has left: files, devices, programs, routes, sockets, processes.
+# Prints whatever an interface that ended has left: files, devices, programs, routes, sockets,
+# processes.
 leftovers() # NS INTERFACE
 {
 	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 2 -name "$2*" 2>/dev/null

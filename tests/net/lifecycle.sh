@@ -24,25 +24,29 @@ up() { config | ours a "$A" "$@"; }
 
 state() { in_ns a ip -o link show dev "$A" | grep -o '<.*>' | tr '<,>' '\n' | grep -x UP; }
 
-# --- attach brings everything up ----------------------------------------------------------------------------------
+# --- attach brings everything up ------------------------------------------------------------------
 
 ok "attach succeeds" up
 is "the interface is up" "$(state)" UP
-is "the interface has its addresses" "$(in_ns a ip -o address show dev "$A" scope global | awk '{ print $4 }' | xargs)" \
+is "the interface has its addresses" \
+	"$(in_ns a ip -o address show dev "$A" scope global | awk '{ print $4 }' | xargs)" \
 	"10.99.0.1/24 fd99::1/64"
 is "the MTU is that of the endpoint's route less 80" "$(show a "$A" .mtu)" 1420
 is "there is a route for each allowed IP" "$(in_ns a ip route get 10.99.7.9 | grep -c "dev $A")
 $(in_ns a ip -6 route get fd99:7::9 | grep -c "dev $A")" $'1\n1'
 is "the configuration socket answers" "$(in_ns a wg show "$A" listen-port)" 51821
-is "the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic) \(.why)"')" \
+is "the path is native XDP" \
+	"$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic) \(.why)"')" \
 	"xdp xdp native eth0 null"
 is "nothing is dropped" "$(show a "$A" '.drops | length')" 0
 ok "the maps are pinned" test -e "$PINS/$A/sessions"
 is "only root may enter the pin directory" "$(stat -c '%a %U' "$PINS/$A")" "700 root"
 ok "an XDP program is on the NIC" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 ok "show prints text for people" eval "in_ns a '$WGXDP' show '$A' | grep -q native"
-refuses "a second attach is refused" 1 "$A.*(in use|already)" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
-refuses "a second attach is refused in another namespace" 1 "$A.*in use by.* in network namespace $ID-a" \
+refuses "a second attach is refused" 1 "$A.*(in use|already)" in_ns a "$WGXDP" attach eth0 \
+	"$TMP/$A.conf"
+refuses "a second attach is refused in another namespace" 1 \
+	"$A.*in use by.* in network namespace $ID-a" \
 	in_ns b "$WGXDP" attach eth0 "$TMP/$A.conf"
 is "the refused attach does no harm" "$(state)" UP
 ok "detach succeeds" down a "$A"
@@ -60,7 +64,8 @@ best_aead()
 	echo libsodium
 }
 
-refuses "an unknown AEAD is refused with a list of those that exist" 2 "--aead fast: .*auto, .*libsodium" \
+refuses "an unknown AEAD is refused with a list of those that exist" 2 \
+	"--aead fast: .*auto, .*libsodium" \
 	up --aead fast
 ok "attach succeeds" up
 is "the fastest AEAD of this CPU is taken" "$(show a "$A" .path.aead)" "$(best_aead)"
@@ -69,7 +74,7 @@ ok "attach --aead libsodium succeeds" up --aead libsodium
 is "show names that AEAD" "$(show a "$A" .path.aead)" libsodium
 ok "detach succeeds" down a "$A"
 
-# --- ways to end ---------------------------------------------------------------------------
+# --- ways to end ----------------------------------------------------------------------------------
 
 ends() # WHAT COMMAND...
 {
@@ -91,17 +96,18 @@ ends "detach by the path of the configuration" in_ns a "$WGXDP" detach "$TMP/$A.
 # A service unit may start the daemon in the foreground.
 spawn a "$WGXDP" attach eth0 "$TMP/$A.conf" --foreground >"$TMP/log" 2>&1
 foreground=$!
-ok "attach --foreground brings the interface up" wait_for 10 eval "in_ns a ip -o address show dev $A | grep -q 10.99.0.1"
+ok "attach --foreground brings the interface up" wait_for 10 eval \
+	"in_ns a ip -o address show dev $A | grep -q 10.99.0.1"
 ok "the command stays in the foreground" test -e /proc/$foreground
 kill -TERM $foreground
 wait $foreground
 is "SIGTERM ends it with exit status 0" $? 0
 clean "it leaves nothing" a "$A"
 
-# --- Ctrl-C in the middle ----------------------------------------------------------------------------
+# --- Ctrl-C in the middle -------------------------------------------------------------------------
 
-# Ctrl-C either ends the command, which then has undone everything, or comes when the attach is done, and
-# the status is 0. Without --foreground timeout(1) would also signal the daemon.
+# Ctrl-C either ends the command, which then has undone everything, or comes when the attach is
+# done, and the status is 0. Without --foreground timeout(1) would also signal the daemon.
 interrupt() # SECONDS
 {
 	local status=0 left
@@ -124,10 +130,10 @@ interrupted=0
 for delay in 0.01 0.02 0.03 0.05 0.07 0.1 0.13 0.16 0.2 0.3; do interrupt $delay; done
 holds "an attach interrupted by Ctrl-C leaves nothing when it returns" $interrupted -ge 1
 
-# --- a name before DNS is up -------------------------------------------------------------------------
+# --- a name before DNS is up ----------------------------------------------------------------------
 
-# At boot, the name server does not answer at first. Both files are mounted in a mount namespace of the
-# command.
+# At boot, the name server does not answer at first. Both files are mounted in a mount namespace of
+# the command.
 echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
 : >"$TMP/hosts"
 config | sed 's/192.0.2.2:/peer.example:/' | conf "$A" >/dev/null
@@ -153,7 +159,8 @@ ok "attach waits for DNS again" early
 echo "192.0.2.2 peer.example" >>"$TMP/hosts"
 wait "$early"
 is "attach succeeds when DNS answers" $? 0
-is "the endpoint has the address from DNS" "$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
+is "the endpoint has the address from DNS" "$(in_ns a wg show "$A" endpoints | cut -f 2)" \
+	192.0.2.2:51822
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# Types the commands of two well-known texts: the unofficial WireGuard documentation and OpenBSD's wg(4).
-# wgxdp takes the place of wg-quick and of the kernel. docs/verification.md has a row for each command,
-# which names the section here that tests it.
+# Types the commands of two well-known texts: the unofficial WireGuard documentation and OpenBSD's
+# wg(4). wgxdp takes the place of wg-quick and of the kernel. docs/verification.md has a row for
+# each command, which names the section here that tests it.
 #
 #   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
 #   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
@@ -35,14 +35,17 @@ umask 077
 
 pings() { in_ns "$1" ping -q -c 3 -i 0.1 -W 5 "$2"; }
 
-# --- keys -------------------------------------------------------------------------------------------
+# --- keys -----------------------------------------------------------------------------------------
 
 for tool in wg "$WGXDP"; do
 	ok "${tool##*/} genkey > example.key" eval "'$tool' genkey > example.key"
-	ok "${tool##*/} pubkey < example.key > example.key.pub" eval "'$tool' pubkey < example.key > example.key.pub"
-	is "wg and wgxdp derive the same public key" "$(wg pubkey <example.key)" "$("$WGXDP" pubkey <example.key)"
+	ok "${tool##*/} pubkey < example.key > example.key.pub" eval \
+		"'$tool' pubkey < example.key > example.key.pub"
+	is "wg and wgxdp derive the same public key" "$(wg pubkey <example.key)" \
+		"$("$WGXDP" pubkey <example.key)"
 done
-ok "openssl rand -base64 32 makes a private key, as any 32 bytes do" eval "openssl rand -base64 32 > a.key"
+ok "openssl rand -base64 32 makes a private key, as any 32 bytes do" eval \
+	"openssl rand -base64 32 > a.key"
 for name in b c; do
 	wg genkey >"$name.key"
 done
@@ -50,7 +53,7 @@ for name in a b c; do
 	wg pubkey <"$name.key" >"$name.pub"
 done
 
-# --- config -----------------------------------------------------------------------------------------
+# --- config ---------------------------------------------------------------------------------------
 
 accepts() # WHAT WARNINGS < text
 {
@@ -108,7 +111,8 @@ not_yet() # LINE: it is refused as not supported yet
 		PrivateKey = $(key a)
 		$1
 	X
-	refuses "config, not supported yet: $1" 1 "$A.conf:3: .*not supported yet" "$WGXDP" check "$A.conf"
+	refuses "config, not supported yet: $1" 1 "$A.conf:3: .*not supported yet" "$WGXDP" check \
+		"$A.conf"
 }
 
 not_yet "DNS = 1.1.1.1,8.8.8.8"
@@ -119,9 +123,10 @@ not_yet 'PostUp = echo "$(date +%s) WireGuard Started" >> /var/log/wireguard.log
 not_yet "PreDown = /bin/example arg1 arg2 %i"
 not_yet "PostDown = curl https://events.example.dev/wireguard/stopped/?key=abcdefg"
 printf '[Interface]\nListenPort 12000\n' | conf "$A" >/dev/null
-refuses "config: a line without = is refused, as wg refuses it" 1 "$A.conf:2: .*no '='" "$WGXDP" check "$A.conf"
+refuses "config: a line without = is refused, as wg refuses it" 1 "$A.conf:2: .*no '='" "$WGXDP" \
+	check "$A.conf"
 
-# --- start and stop -----------------------------------------------------------------------------------
+# --- start and stop -------------------------------------------------------------------------------
 
 conf "$A" >/dev/null <<-X
 	[Interface]
@@ -161,7 +166,7 @@ ok "wg-quick up, on the relay: attach" in_ns a "$WGXDP" attach eth0,eth1 "$TMP/$
 ok "wg-quick up, on a client: attach" in_ns b "$WGXDP" attach "$TMP/$B.conf"
 ok "wg-quick up, on another client: attach" in_ns c "$WGXDP" attach "$TMP/$C.conf"
 
-# --- testing ------------------------------------------------------------------------------------------
+# --- testing --------------------------------------------------------------------------------------
 
 ok "a client reaches the relay directly" pings b 198.51.100.1
 ok "a client reaches the relay through the tunnel" pings b 192.0.2.1
@@ -172,7 +177,7 @@ spawn a iperf3 -s -1 >/dev/null 2>&1
 wait_for 5 eval "in_ns a ss -Hltn | grep -q :5201"
 ok "iperf -c 192.0.2.1" in_ns b iperf3 -c 192.0.2.1 -t 1
 
-# --- inspect ------------------------------------------------------------------------------------------
+# --- inspect --------------------------------------------------------------------------------------
 
 for command in "wg show" "wg show all" "wg show $A" "wg show $A allowed-ips" "ip address show $A" \
 	"ip link show $A" "ip address show" "ip address show eth0" "ip route show table main" \
@@ -186,7 +191,7 @@ for command in "wg show" "wg show all" "wg show $A" "wg show $A allowed-ips" "ip
 	esac
 done
 
-# --- by hand ------------------------------------------------------------------------------------------
+# --- by hand --------------------------------------------------------------------------------------
 
 ok "wg-quick down: detach" in_ns b "$WGXDP" detach "$B"
 clean "nothing is left" b "$B"
@@ -202,7 +207,8 @@ is "the interface has the other key" "$(in_ns b wg show "$B" public-key)" "$(pub
 printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.9/32\n' "$(pub b)" >peers.conf
 printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.8/32\n' "$(pub c)" >>peers.conf
 ok "wg addconf wg0 peers.conf, one list for everybody" in_ns b wg addconf "$B" peers.conf
-is "the interface's own key is left out of the peers" "$(in_ns b wg show "$B" peers | sort)" "$(sort a.pub b.pub)"
+is "the interface's own key is left out of the peers" "$(in_ns b wg show "$B" peers | sort)" \
+	"$(sort a.pub b.pub)"
 ok "ip route delete 192.0.2.0/24 dev wg0" in_ns b ip route delete 192.0.2.0/24 dev "$B"
 ok "ip address delete dev wg0 192.0.2.3/32" in_ns b ip address delete dev "$B" 192.0.2.3/32
 ok "ip link set wg0 down" in_ns b ip link set "$B" down
@@ -211,7 +217,7 @@ clean "nothing is left" b "$B"
 down c "$C"
 down a "$A"
 
-# --- wg(4): two interfaces on one machine, each in a routing domain of its own ----------------------
+# --- wg(4): two interfaces on one machine, each in a routing domain of its own --------------------
 
 ns_add d
 D=${ID}d
@@ -220,9 +226,11 @@ for name in "$A" "$D"; do # in the foreground, so that their log is in a file
 done
 ok "wg1 and wg2, in one namespace" wait_for 10 eval "wg show '$A' && wg show '$D'"
 ok "ifconfig wg1 wgport 111 wgkey ... wgpeer ... wgendpoint 127.0.0.1 222" in_ns a wg set "$A" \
-	listen-port 111 private-key b.key peer "$(pub c)" endpoint 127.0.0.1:222 allowed-ips 192.168.5.2/32
+	listen-port 111 private-key b.key peer "$(pub c)" \
+	endpoint 127.0.0.1:222 allowed-ips 192.168.5.2/32
 ok "ifconfig wg2 the other way round" in_ns a wg set "$D" \
-	listen-port 222 private-key c.key peer "$(pub b)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
+	listen-port 222 private-key c.key peer "$(pub b)" \
+	endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
 ok "rdomain 1: wg1 moves" in_ns a ip link set "$A" netns "$ID-b"
 ok "rdomain 2: wg2 moves" in_ns a ip link set "$D" netns "$ID-d"
 in_ns b ip address add 192.168.5.1/24 dev "$A"
@@ -243,10 +251,11 @@ in_ns b ping -q -c 1 -W 1 192.168.5.2 >said
 says "wg1 logs that wg2, which is down, does not answer" \
 	"Handshake for $PEER \(127\.0\.0\.1:222\) did not complete after 5 seconds, retrying$"
 in_ns d ip link set "$D" up
-# The daemon learns after a moment that wg2 is up in another namespace. The first initiation may come
-# before that.
+# The daemon learns after a moment that wg2 is up in another namespace. The first initiation may
+# come before that.
 ok "route -T1 exec ping 192.168.5.2" wait_for 10 pings b 192.168.5.2
-is "netstat -ln: ss -lun" "$(in_ns a ss -Hlun | grep -oE ':(111|222) ' | sort -u | xargs)" ":111 :222"
+is "netstat -ln: ss -lun" "$(in_ns a ss -Hlun | grep -oE ':(111|222) ' | sort -u | xargs)" \
+	":111 :222"
 in_ns d ip address add 192.168.5.99/24 dev "$D"
 : >"$A.log"
 in_ns d ping -q -c 1 -W 1 -I 192.168.5.99 192.168.5.1 >said
@@ -256,11 +265,14 @@ in_ns a wg set "$D" private-key a.key
 in_ns d ping -q -c 1 -W 1 192.168.5.1 >said
 says "wg1 logs an initiation from an unknown key" \
 	"Invalid handshake initiation from 127\.0\.0\.1:222$"
-in_ns a wg set "$D" peer "$(pub b)" remove peer "$(pub c)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
+in_ns a wg set "$D" peer "$(pub b)" remove peer "$(pub c)" endpoint 127.0.0.1:111 allowed-ips \
+	192.168.5.1/32
 in_ns d ping -q -c 1 -W 1 192.168.5.1 >said
-says "wg1 logs an initiation that is meant for another key" "Invalid initiation MAC from 127\.0\.0\.1:222$"
+says "wg1 logs an initiation that is meant for another key" \
+	"Invalid initiation MAC from 127\.0\.0\.1:222$"
 ok "ifconfig wg1 -debug" "$WGXDP" set "$A" debug off
-in_ns a wg set "$D" private-key c.key peer "$(pub c)" remove peer "$(pub b)" endpoint 127.0.0.1:111 allowed-ips 192.168.5.1/32
+in_ns a wg set "$D" private-key c.key peer "$(pub c)" remove peer "$(pub b)" endpoint \
+	127.0.0.1:111 allowed-ips 192.168.5.1/32
 : >"$A.log"
 in_ns d ping -q -c 1 -W 1 -I 192.168.5.99 192.168.5.1 >said
 ok "wg2 reaches wg1 again" wait_for 10 pings d 192.168.5.1

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """maps.py PID INTERFACE A B KEYS - the node and the observer of maps.sh.
 
-What `bpftool map dump` says, what `wg show dump` says and what was done must be the same."""
+`bpftool map dump`, `wg show dump` and what was set must agree.
+"""
 
 import base64
 import collections
@@ -28,7 +29,7 @@ def base64_of(key):
 
 
 class Wire:
-    """Every receiver index of the daemon's that went over the wire."""
+    """Collects every receiver index of the daemon that crosses the wire."""
 
     def __init__(self, b):
         with wgpeer.namespace(b):
@@ -38,7 +39,7 @@ class Wire:
         self.seen = set()
 
     def look(self):
-        """Sets self.seen. Returns the sender indices of what the daemon sent, oldest first."""
+        """Updates self.seen. Returns the sender indices of what the daemon sent, oldest first."""
         sent = []
         for packet in drain(self.sock):
             if packet[0] >> 4 != 4 or packet[9] != 17:
@@ -64,7 +65,7 @@ class Bench(accounting.Bench):
         self.wire = Wire(self.b)
         self.uapi = socket.socket(socket.AF_UNIX)
         self.uapi.connect(f"/var/run/wireguard/{self.interface}.sock")
-        self.model = {}  # prefix -> public key in base64
+        self.model = {}  # what was set: prefix -> public key in base64
 
     def map(self, name):
         dump = json.loads(subprocess.check_output(
@@ -75,7 +76,7 @@ class Bench(accounting.Bench):
         return {slot: v["public_key"] for slot, v in self.map("peers")}
 
     def offered(self):
-        """Packets that wg0's TC egress saw for each slot."""
+        """Returns how many packets TC egress of the tunnel saw for each slot."""
         dump = json.loads(subprocess.check_output(
             ["bpftool", "-j", "map", "dump", "pinned", f"{PINS}/{self.interface}/peer_stats"]))
         return {e["key"]: sum(cpu["value"]["tx_packets"] for cpu in e["values"])
@@ -90,7 +91,7 @@ class Bench(accounting.Bench):
         return allowed
 
     def sessions(self):
-        """index -> (public key of its peer, kind)"""
+        """Returns {index: (public key of its peer, kind)}."""
         slots = self.slots()
         return {i: (slots.get(v["slot"]), v["kind"]) for i, v in self.map("sessions")}
 
@@ -112,7 +113,7 @@ class Bench(accounting.Bench):
     # --- comparing
 
     def differences(self):
-        """Field by field: what the maps say and wg does not."""
+        """Compares the maps with wg field by field. Returns the differences."""
         dump, wrong = self.wg_dump(), []
         peers = {v["public_key"]: (slot, v) for slot, v in self.map("peers")}
         auth = dict(self.map("peer_auth"))
@@ -140,23 +141,23 @@ class Bench(accounting.Bench):
         return wrong
 
     def same(self, what):
-        """Counters are written once a second; what they count must stand still by then."""
+        """The daemon writes counters once a second, so this waits until they agree."""
         end = time.monotonic() + PATIENCE_S
         while True:
             wrong = self.differences()
             if not wrong or time.monotonic() > end:
                 break
             time.sleep(0.1)
-        say(f"{what}: maps and wg are the same", not wrong, wrong[:5])
+        say(f"{what}: maps and wg agree", not wrong, wrong[:5])
 
     def sessions_are(self, what, want):
-        """@want: {index: (key, kind)}. Also: all of them were seen on the wire."""
+        """The map is @want, which is {index: (key, kind)}, and each index was seen on the wire."""
         end = time.monotonic() + PATIENCE_S
         while self.sessions() != want and time.monotonic() < end:
             time.sleep(0.02)
         self.wire.look()
         got = self.sessions()
-        say(f"{what}: {len(want)} in sessions, each seen on the wire",
+        say(f"{what}: `sessions` has {len(want)} entries, each seen on the wire",
             got == want and set(got) <= self.wire.seen, f"got {got}, want {want}")
 
 
@@ -176,7 +177,7 @@ def sessions(b):
     b.sessions_are("before any handshake", {})
     b.connect()
     first = b.session.remote_index
-    b.sessions_are("a handshake", {first: (forger, DATA)})
+    b.sessions_are("after a handshake", {first: (forger, DATA)})
     b.same("after a handshake")
     others = []
     for _ in range(4):
@@ -184,7 +185,7 @@ def sessions(b):
         others.append(b.node.connect(b.outer, TO))
         b.outer.sendto(others[-1].seal(wgpeer.ipv4(FORGER, OURS, (1, INNER))), TO)
         b.wait_inner(1)
-    b.sessions_are("four more", {s.remote_index: (forger, DATA) for s in others[-2:]})
+    b.sessions_are("after four more", {s.remote_index: (forger, DATA) for s in others[-2:]})
     b.session = others[-1]
     old = {s.remote_index: (forger, DATA) for s in others[-2:]}
 
@@ -196,35 +197,37 @@ def sessions(b):
                f"192.0.2.2:{sock.getsockname()[1]}", "persistent-keepalive", "60")
     receive(sock, wgpeer.INITIATION)
     (pending,) = b.wire.look()
-    b.sessions_are("an initiation of ours", old | {pending: (second, PENDING)})
+    b.sessions_are("after an initiation of the daemon", old | {pending: (second, PENDING)})
     again = receive(sock, wgpeer.INITIATION)
     (second_try,) = b.wire.look()
-    b.sessions_are("and again after 5 s", old | {second_try: (second, PENDING)})
+    b.sessions_are("after its repetition 5 s later", old | {second_try: (second, PENDING)})
     session, response = node.answer(again)
     sock.sendto(response, TO)
     receive(sock, wgpeer.DATA)
-    say("both mean the same index", session.remote_index == second_try and pending != second_try)
-    b.sessions_are("answered", old | {second_try: (second, DATA)})
-    b.same("after a handshake of ours")
+    say("session and map have the same index",
+        session.remote_index == second_try and pending != second_try)
+    b.sessions_are("after the response", old | {second_try: (second, DATA)})
+    b.same("after a handshake of the daemon")
     slot = next(s for s, key in b.slots().items() if key == second)
     b.run_in_a("wg", "set", b.interface, "peer", second, "remove")
     b.model = {p: key for p, key in b.model.items() if key != second}
-    b.sessions_are("that peer removed", old)
-    say("and its slot is in no map", slot not in dict(b.map("peer_auth")) | b.offered())
+    b.sessions_are("after that peer is removed", old)
+    say("the slot of the removed peer is in no map",
+        slot not in dict(b.map("peer_auth")) | b.offered())
     b.same("after a peer is removed")
 
 
 def expire(b):
-    """For the long set: 180 s and a grace of 5."""
+    """For the long set: a session expires after 180 s, with 5 s of grace."""
     time.sleep(190)
-    b.sessions_are("190 s later", {})
+    b.sessions_are("after 190 s", {})
 
 
 # --- allowed IPs ----------------------------------------------------------------------------------
 
 
 class Shuffle:
-    """Prefixes given, taken and moved at random between the forger and peers without endpoints."""
+    """Gives, takes and moves prefixes at random between the forger and peers without endpoints."""
 
     def __init__(self, b, seed):
         self.b, self.rng = b, random.Random(seed)
@@ -232,11 +235,13 @@ class Shuffle:
         self.keys = [self.forger] + [base64_of(self.rng.randbytes(32)) for _ in range(20)]
 
     def address(self, v6):
-        """Near to each other, so that prefixes nest; never one of the daemon's own."""
+        """Returns addresses close to each other, so that prefixes nest, and never one of the
+        daemon's."""
         if v6:
             low = self.rng.getrandbits(self.rng.choice((8, 16, 40, 96)))
             return ipaddress.IPv6Address(0xFD10 << 112 | low)
-        return ipaddress.IPv4Address(0x0A100000 | self.rng.getrandbits(self.rng.choice((6, 12, 20))))
+        return ipaddress.IPv4Address(0x0A100000 | self.rng.getrandbits(self.rng.choice((6, 12,
+                                                                                        20))))
 
     def prefix(self):
         v6 = self.rng.random() < 0.4
@@ -265,7 +270,7 @@ class Shuffle:
             for prefix in self.rng.sample(held[key], int(len(held[key]) * part)):
                 del self.b.model[prefix]
                 lines.append(f"allowed_ip=-{prefix}")
-            # one that is somebody else's is not taken from him
+            # A prefix of another peer stays with that peer.
             other = self.rng.choice([p for p, k in self.b.model.items() if k != key])
             lines.append(f"allowed_ip=-{other}")
         self.b.set(*lines)
@@ -294,7 +299,8 @@ class Shuffle:
         return None
 
     def compare_in(self, count):
-        """The worker's trie refuses just what the model refuses, TC's map nothing more."""
+        """The worker's trie refuses exactly what the model refuses, and TC's map refuses no
+        more."""
         b, want, before = self.b, {True: 0, False: 0}, self.b.drops()
         for _ in range(count):
             source = self.address(self.rng.random() < 0.4)
@@ -307,7 +313,7 @@ class Shuffle:
             got == want[True] and not drops, f"{got} came, {drops}, want {want}")
 
     def compare_out(self, count):
-        """The same for destinations; the map alone counts what is offered, by peer."""
+        """The same for destinations. The map counts what is offered to each peer."""
         b, want, before = self.b, collections.Counter(), self.b.drops()
         offered, slots = self.b.offered(), self.b.slots()
         list(drain(b.outer))
@@ -321,15 +327,16 @@ class Shuffle:
         nobody = want.pop(None, 0)
         nowhere = sum(want.values()) - want[self.forger]
         drops = self.dropped(before, {"no_endpoint": nowhere, "no_peer": nobody})
-        say(f"{count} destinations, {left} to the forger, {nobody} to nobody: the worker's trie is "
-            f"right", left == want[self.forger] and not drops, f"{left} left, {drops}, want {want}")
+        say(f"{count} destinations, {left} to the forger, {nobody} to no peer: the worker's "
+            "trie is right", left == want[self.forger] and not drops,
+            f"{left} left, {drops}, want {want}")
         got = {slots[s]: n - offered.get(s, 0) for s, n in self.b.offered().items()
                if n != offered.get(s, 0)}
         want = {key: n for key, n in want.items() if n}
-        say("and TC's map as well, for each peer", got == want, f"{got}, want {want}")
+        say("TC's map is right for each peer", got == want, f"{got}, want {want}")
 
     def dropped(self, before, want):
-        """Waits until just @want was dropped since. Returns what differs: nothing."""
+        """Waits until exactly @want was dropped since @before. Returns what differs."""
         end = time.monotonic() + PATIENCE_S
         while True:
             after = self.b.drops()
@@ -364,7 +371,7 @@ class Shuffle:
         for key in self.keys[1:]:
             self.replace(key, 0)
         self.replace(self.forger, 0)
-        b.same("none left")
+        b.same("without any prefix")
 
 
 def main(*args):

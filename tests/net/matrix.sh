@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What depends on the other side, with wireguard-go as the peer: preshared keys that change under traffic,
-# roaming, keepalives, restarts of either side, handshake times. XDP and UDP run at the same time.
+# What depends on the other side, with wireguard-go as the peer: preshared keys that change under
+# traffic, roaming, keepalives, restarts of either side, handshake times. XDP and UDP run at the
+# same time.
 #
 #   ┌──── ax ────┐               ┌──────── bx ────────┐
 #   │ wgxdp, XDP │ eth0 ═══ eth0 │ wireguard-go       │       two links of their own, each with
@@ -68,7 +69,8 @@ none_lost() # WHAT
 	local i
 	wait $flow
 	for i in 1 2; do
-		is "${pair[i]}: $1" "$(sed -n "$((i + 1))p" "$TMP/flow" | cut -d' ' -f3-)" "lost 0 0"
+		is "${pair[i]}: $1" "$(sed -n "$((i + 1))p" "$TMP/flow" | cut -d' ' -f3-)" \
+			"lost 0 0"
 	done
 }
 
@@ -78,12 +80,14 @@ for i in x u; do
 	join a$i eth0 b$i eth0
 	ok "$i: wgxdp attaches" up_a $i
 	ok "$i: wireguard-go starts" up_b $i
-	is "$i: all pings are answered in both directions" "$(answers 10 a$i 10.99.0.2) $(answers 10 b$i 10.99.0.1)" "10 10"
+	is "$i: all pings are answered in both directions" \
+		"$(answers 10 a$i 10.99.0.2) $(answers 10 b$i 10.99.0.1)" "10 10"
 	time=$(field a$i latest-handshakes)
-	ok "$i: the handshake's time is by the Unix clock" test "$began" -le "$time" -a "$time" -le "$(date +%s)"
+	ok "$i: the handshake's time is by the Unix clock" test "$began" -le "$time" -a "$time" \
+		-le "$(date +%s)"
 done
 
-# --- the preshared key changes on one side, and three seconds later on the other --------------------------------
+# --- the preshared key changes on one side, and three seconds later on the other ------------------
 
 flow 4.5
 for i in x u; do a_set $i peer "$(pub b)" preshared-key "$TMP/psk2"; done
@@ -91,14 +95,15 @@ sleep 3
 for i in x u; do b_set $i peer "$(pub a)" preshared-key "$TMP/psk2"; done
 none_lost "preshared keys changed 3 s apart: no packet is lost"
 
-# --- one side restarts while the other holds the old session ----------------------------------
+# --- one side restarts while the other holds the old session --------------------------------------
 
 for i in x u; do
 	time=$(field b$i latest-handshakes)
 	in_ns a$i ip link set "$(name a$i)" down
 	sleep 1.1 # handshake times are in whole seconds
 	in_ns a$i ip link set "$(name a$i)" up
-	is "$i: wgxdp restarts with the new preshared key, and all pings are answered" "$(answers 10 a$i 10.99.0.2)" 10
+	is "$i: wgxdp restarts with the new preshared key, and all pings are answered" \
+		"$(answers 10 a$i 10.99.0.2)" 10
 	holds "$i: there was another handshake" "$(field b$i latest-handshakes)" -gt "$time"
 done
 
@@ -109,21 +114,24 @@ for i in x u; do
 	is "$i: it answers pings" "$(answers 10 a$i 10.99.0.2)" 10
 done
 
-# --- roaming ------------------------------------------------------------------
+# --- roaming --------------------------------------------------------------------------------------
 
 for i in x u; do
 	b_set $i listen-port 51922
-	ok "$i: wireguard-go reaches wgxdp from another port" in_ns b$i ping -q -c 3 -i 0.1 -W 2 10.99.0.1
+	ok "$i: wireguard-go reaches wgxdp from another port" in_ns b$i ping -q -c 3 -i 0.1 -W 2 \
+		10.99.0.1
 	is "$i: wgxdp follows" "$(field a$i endpoints)" 192.0.2.2:51922
 	is "$i: wgxdp reaches wireguard-go there" "$(answers 10 a$i 10.99.0.2)" 10
 	a_set $i listen-port 51921
-	ok "$i: wgxdp reaches wireguard-go from another port" in_ns a$i ping -q -c 3 -i 0.1 -W 2 10.99.0.2
+	ok "$i: wgxdp reaches wireguard-go from another port" in_ns a$i ping -q -c 3 -i 0.1 -W 2 \
+		10.99.0.2
 	is "$i: wireguard-go follows" "$(field b$i endpoints)" 192.0.2.1:51921
 	is "$i: wireguard-go reaches wgxdp there" "$(answers 10 b$i 10.99.0.1)" 10
 	in_ns b$i ip address add 192.0.2.22/24 dev eth0
 	in_ns b$i ip route replace 192.0.2.1 dev eth0 src 192.0.2.22
 	b_set $i peer "$(pub a)" endpoint 192.0.2.1:51921
-	ok "$i: wireguard-go reaches wgxdp from another address" in_ns b$i ping -q -c 3 -i 0.1 -W 2 10.99.0.1
+	ok "$i: wireguard-go reaches wgxdp from another address" in_ns b$i ping -q -c 3 -i 0.1 -W \
+		2 10.99.0.1
 	is "$i: wgxdp follows" "$(field a$i endpoints)" 192.0.2.22:51922
 	is "$i: wgxdp reaches wireguard-go there" "$(answers 10 a$i 10.99.0.2)" 10
 done
@@ -136,7 +144,8 @@ keeps_alive() # SENDER RECEIVER SET
 	local before
 	before=$(received "$2")
 	"$3" "${2:1}" peer "$(pub "$4")" persistent-keepalive 1
-	ok "${2:1}: $1: keepalives arrive" wait_for 5 eval "[ \$(received $2) -ge $((before + 64)) ]"
+	ok "${2:1}: $1: keepalives arrive" wait_for 5 eval \
+		"[ \$(received $2) -ge $((before + 64)) ]"
 	"$3" "${2:1}" peer "$(pub "$4")" persistent-keepalive off
 	is "${2:1}: $1: a keepalive has 32 bytes" $((($(received "$2") - before) % 32)) 0
 }
@@ -148,13 +157,15 @@ done
 sleep 0.1 # for a keepalive under way
 before="$(received ax) $(received bx) $(received au) $(received bu)"
 sleep 1.5
-is "with keepalives off nothing is sent" "$(received ax) $(received bx) $(received au) $(received bu)" "$before"
+is "with keepalives off nothing is sent" \
+	"$(received ax) $(received bx) $(received au) $(received bu)" "$before"
 
 for i in x u; do
 	path=xdp
 	[ $i = x ] || path=udp
-	is "$i: the path is $path, and no packet of the tunnel is dropped" "$(show a$i "$(name a$i)" \
-		'"\(.path.rx) \(.path.tx) \(.drops | del(.no_peer, .unknown_index, .not_pending))"')" "$path $path {}"
+	is "$i: the path is $path, and no packet of the tunnel is dropped" \
+		"$(show a$i "$(name a$i)" '"\(.path.rx) \(.path.tx) \(.drops |
+			del(.no_peer, .unknown_index, .not_pending))"')" "$path $path {}"
 	down a$i "$(name a$i)"
 	clean "$i: nothing is left" a$i "$(name a$i)"
 done

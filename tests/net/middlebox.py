@@ -1,29 +1,37 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""middlebox.py LEFT RIGHT SEED SOCKET - a wire between two NICs that does what bad wires do.
+"""middlebox.py LEFT RIGHT SEED SOCKET - a wire between two NICs that behaves as bad wires do.
 
-Every frame that comes in by LEFT leaves by RIGHT, and back. UDP datagrams it may, one fate a frame:
+It forwards each frame from LEFT to RIGHT and back. Each UDP datagram gets one of these fates, or
+passes:
 
-    drop        duplicate       reorder: let up to 40 others pass
-    cut         the frame is shorter than its headers say
-    shorten     the datagram is, and its headers say so
-    flip        a bit, anywhere behind the Ethernet header (IPv6: behind the IP header, which has no
-                checksum: it could be for anybody then)
-    forge       a bit of the UDP payload, and the outer checksums are right
+    drop        it is dropped
+    duplicate   it is sent twice
+    reorder     up to 40 others are sent before it
+    cut         the frame becomes shorter than its headers say
+    shorten     the datagram becomes shorter, and its headers say so
+    flip        one bit is flipped,
+    anywhere behind the Ethernet header (with IPv6 behind the IP header,
+                which has no checksum, so that the frame could reach another host)
+    forge       one bit of the UDP payload is flipped, and the outer checksums are corrected
 
-It listens at the UNIX socket SOCKET. A line is a command, and is answered by a line:
+It listens at the UNIX socket SOCKET. Each line is a command, which is answered by a line:
 
-    faults on|off       off: what was held back leaves
-    counts              as JSON: {"right": {"seen": 9, "sent": 8, "drop": 2, ...}, "left": ...}, by
-                        the side where they leave; datagrams alone
-    forget              what has passed
-    forge right|left N  sends N datagrams that nobody can take for authentic, made from what has
-                        passed to that side: bits flipped, shortened, old ones again, junk; from
-                        the addresses and ports that they had and from others. Answers how many.
-    readdress right|left  sends the data messages that were dropped, from another port, with the
-                        checksum of the one that they had. Answers how many.
+    faults on|off       off also sends what was held back
+    counts              answers in JSON: {"right": {"seen": 9, "sent": 8, "drop": 2, ...},
+                                          "left": ...},
+                        for the side where frames leave; only datagrams are counted
+    forget              forgets what has passed
+    forge right|left N  sends N datagrams that do not authenticate,
+    made from what passed to that side:
+                        with flipped bits, shortened, replayed,
+                        junk; from the same addresses and ports
+                        and from others; answers how many were sent
+    readdress right|left  sends the dropped data messages from another port,
+    with the checksum for the
+                        original one; answers how many were sent
 
-The faults come from random.Random(SEED), one for each direction, in the order of the frames.
+random.Random(SEED) chooses the faults, separately for each direction, in the order of the frames.
 """
 
 import json
@@ -39,7 +47,7 @@ import wgpeer
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 ETH_P_ALL, ETH_LEN = 3, 14
 HOLD_FRAMES, HOLD_S = 40, 0.02
-KEPT = 100  # of what passed, to forge from, of each type
+KEPT = 100  # messages of each type, to forge from
 FATES = ((10, "drop"), (20, "duplicate"), (50, "reorder"), (5, "cut"), (5, "shorten"), (10, "flip"),
          (10, "forge"), (890, "pass"))
 
@@ -62,7 +70,7 @@ def payload_at(frame):
 
 
 def mended(frame):
-    """@frame with lengths and checksums that fit what it holds."""
+    """Returns @frame with correct lengths and checksums."""
     ip, n = bytearray(frame[ETH_LEN:]), ip_len(frame)
     ports, payload = struct.unpack(">HH", ip[n:n + 4]), bytes(ip[n + 8:])
     if n == 20:
@@ -96,10 +104,10 @@ class Direction:
         self.faults = False
         self.counts = dict.fromkeys(["seen", "sent", "refused"] + [name for _, name in FATES], 0)
         self.weights, self.names = zip(*FATES)
-        self.held = []  # [how many may pass yet, frame]
+        self.held = []  # [how many may still pass before it, frame]
         self.held_at = 0.0
-        self.kept = {}  # by type of message
-        self.dropped = []  # data messages: authentic, and still news
+        self.kept = {}  # by message type
+        self.dropped = []  # data messages that their receiver has not seen
 
     def put(self, frame, udp=True):
         try:
@@ -109,7 +117,7 @@ class Direction:
             self.counts["refused"] += udp
 
     def take(self):
-        """What waits at the source; False if nothing did."""
+        """Handles what is queued at the source. False if nothing is."""
         try:
             frame = self.source.recv(65536)
         except BlockingIOError:
@@ -124,7 +132,7 @@ class Direction:
         self.counts["seen"] += 1
         fate = self.rng.choices(self.names, self.weights)[0] if self.faults else "pass"
         self.counts[fate] += 1
-        if fate == "pass":  # else it may be news to its receiver
+        if fate == "pass":  # its receiver has seen it, so it can be replayed
             self.keep(frame)
         if fate == "reorder":
             self.held.append([self.rng.randrange(1, HOLD_FRAMES), frame])
@@ -152,7 +160,7 @@ class Direction:
         if self.held and time.monotonic() - self.held_at > HOLD_S:
             self.release(lambda left: True)
 
-    # The fates; "pass" is a word of the language's own: see setattr below.
+    # The fates. `pass` is a keyword of Python, so setattr below adds it.
 
     def let_pass(self, frame):
         self.put(frame)
@@ -180,7 +188,7 @@ class Direction:
     # --- forgeries, while nothing else passes
 
     def elsewhere(self, frame):
-        """From another port, and half of them from another address of the network."""
+        """Changes the source port, and in half of the cases the source address."""
         out = bytearray(frame)
         at = ETH_LEN + ip_len(frame)
         out[at:at + 2] = struct.pack(">H", self.rng.randrange(1024, 65536))
@@ -205,7 +213,7 @@ class Direction:
         for i in range(count):
             self.put(self.forgery())
             if i % 64 == 63:
-                time.sleep(0.001)  # a burst must not overrun the veth's ring
+                time.sleep(0.001)  # so that a burst does not overflow the ring of the veth
 
     def readdress(self):
         for frame in self.dropped[-KEPT:]:
@@ -264,7 +272,7 @@ class Middlebox:
         return "done"
 
     def serve(self, fd):
-        """A command, or the end of a client."""
+        """Runs a command, or removes a client that has closed."""
         line = self.clients[fd].recv(1000)
         if line:
             self.clients[fd].sendall(self.command(line.decode().split()).encode() + b"\n")

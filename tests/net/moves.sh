@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The tunnel interface is made in one namespace and moved to a second, a third, and back; the sockets
-# stay in the first. A tcx program moves with the interface, and a clsact filter is attached again: a
-# packet with a source that is not its peer's is dropped wherever the interface is.
+# The tunnel interface is made in one namespace and moved to a second, a third, and back; the
+# sockets stay in the first. A tcx program moves with the interface, and a clsact filter is attached
+# again: a packet with a source that is not its peer's is dropped wherever the interface is.
 #
 #   a: eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #      wg0 10.99.0.1 ──▶ c ──▶ d ──▶ a
@@ -58,14 +58,16 @@ strict() # NS
 
 renamed() # OLD NEW
 {
-	in_ns a ip link set "$1" down && in_ns a ip link set "$1" name "$2" && in_ns a ip link set "$2" up
+	in_ns a ip link set "$1" down && in_ns a ip link set "$1" name "$2" && in_ns a ip link set \
+		"$2" up
 }
 
 ok "wireguard-go starts" stranger
 for way in tcx clsact; do
 	[ $way = tcx ] || export WGXDP_FORCE_CLSACT=1
 	ok "$way: attach succeeds" eval "config | ours a '$A'"
-	read -ra slot <<<"$(bpftool -j map lookup pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0 |
+	read -ra slot <<<"$(bpftool -j map lookup pinned "$PINS/$A/allowed4" \
+		key 24 0 0 0 10 98 0 0 |
 		jq -r '.value | join(" ")')"
 	socket=$(in_ns a ss -Hlun 'sport = 51821' | wc -l)
 	ok "$way: no ping is lost" no_loss a
@@ -77,14 +79,16 @@ for way in tcx clsact; do
 		ok "no ping from the other side is lost" back_no_loss
 		is "the sockets stay in a" "$(in_ns a ss -Hlun 'sport = 51821' | wc -l)" "$socket"
 		strict $to
-		is "the path is still XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" "xdp xdp null"
+		is "the path is still XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" \
+			"xdp xdp null"
 		at=$to
 	done
 	ok "$way: the interface is renamed" renamed "$A" ren0
 	ok "no ping is lost" no_loss a
 	ok "$way: the interface gets its name back" renamed ren0 "$A"
 	ok "no ping is lost" no_loss a
-	ok "$way: the interface moves to c, where it is down" eval "in_ns a ip link set '$A' netns '$ID-c'"
+	ok "$way: the interface moves to c, where it is down" eval \
+		"in_ns a ip link set '$A' netns '$ID-c'"
 	ok "no socket is open while the interface is down" wait_for 5 eval \
 		"[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]"
 	ok "detach in a succeeds" down a "$A"
@@ -92,17 +96,19 @@ for way in tcx clsact; do
 	is "nothing is left in c" "$(in_ns c ip -o link show dev "$A" 2>/dev/null)" ""
 
 	ok "$way: attach succeeds" eval "config | ours a '$A'"
-	ok "the interface moves to c and is deleted there" eval "move a c && no_loss c && in_ns c ip link delete '$A'"
+	ok "the interface moves to c and is deleted there" eval \
+		"move a c && no_loss c && in_ns c ip link delete '$A'"
 	clean "nothing is left in a" a "$A"
 	ok "$way: attach succeeds" eval "config | ours a '$A'"
-	ok "the interface moves to c, and the daemon is killed" eval "move a c && kill -KILL \$(daemon_pid a '$A')"
+	ok "the interface moves to c, and the daemon is killed" eval \
+		"move a c && kill -KILL \$(daemon_pid a '$A')"
 	ok "attach in a succeeds at once" eval "config | ours a '$A'"
 	ok "no ping is lost" no_loss a
 	down a "$A"
 	clean "nothing is left in a" a "$A"
 done
 
-# --- programs that others detach -------------------------------------------------------------------------------------
+# --- programs that others detach ------------------------------------------------------------------
 
 # A program that another user detaches is attached again within a second.
 links() # the ids of the daemon's tcx links
@@ -137,7 +143,8 @@ refused_by_tc() # TC on the NIC drops a datagram that is no message
 }
 malformed()
 {
-	bpftool -j map lookup pinned "$PINS/$A/drops" key 1 0 0 0 | jq '[.formatted.values[].value.packets] | add'
+	bpftool -j map lookup pinned "$PINS/$A/drops" key 1 0 0 0 |
+		jq '[.formatted.values[].value.packets] | add'
 }
 for way in tcx clsact; do
 	unset WGXDP_FORCE_CLSACT

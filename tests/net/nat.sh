@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Nodes behind NAT. Keepalives keep them reachable. They reach each other through a hub that forwards,
-# and then without the hub.
+# Nodes behind NAT. Keepalives keep them reachable. They reach each other through a hub that
+# forwards, and then without the hub.
 #
 #   ┌── c ──────┐     ┌── r ───────────────┐     ┌── w ──┐     ┌── h ──────────┐
 #   │ 10.1.0.2  ═══════ 10.1.0.1   192.0.2.11 ═══         ═══════ 192.0.2.1    │
@@ -13,7 +13,8 @@
 #   │ 10.99.0.3 │     │ NAT, forgets in 3 s │   └────────┘
 #   └───────────┘     └────────────────────┘
 #
-# The NATs keep a source port that is free, and admit only answers. c has a keepalive of 1 s, d has none.
+# The NATs keep a source port that is free, and admit only answers. c has a keepalive of 1 s, d has
+# none.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -111,9 +112,10 @@ kept_alive() # PATH
 	local before
 	ok "$1: c reaches the hub" reaches c 10.99.0.1
 	ok "$1: d reaches the hub" reaches d 10.99.0.1
-	is "$1: the hub sees the addresses of the NATs" "$(endpoint_at h "$H" c) $(endpoint_at h "$H" d)" \
+	is "$1: the hub sees the addresses of the NATs" \
+		"$(endpoint_at h "$H" c) $(endpoint_at h "$H" d)" \
 		"192.0.2.11:51820 192.0.2.12:51820"
-	sleep $((FORGETS_S + 2)) # until q has forgotten d; asking conntrack would not show that r has not
+	sleep $((FORGETS_S + 2)) # until q has forgotten d, while r must not forget c
 	before="$(refused_by r) $(refused_by q)"
 	ok "$1: with keepalives the hub reaches c" reaches h 10.99.0.2
 	ok "$1: without keepalives the hub does not reach d" not reaches h 10.99.0.3 1 1
@@ -133,11 +135,13 @@ relayed() # PATH
 	ok "$1: d reaches c through the hub" reaches d 10.99.0.2 10
 	ok "$1: the hub forwards the packets" wait_for 5 sent_on $((before + 40))
 	is "$1: the hub sends no ICMP redirect" "$(in_ns h cat /proc/net/snmp |
-		awk '/^Icmp:/ { if (n) print $n; else for (i = 1; i <= NF; i++) if ($i == "OutRedirects") n = i }')" 0
+		awk '/^Icmp:/ { if (n) print $n
+			else for (i = 1; i <= NF; i++) if ($i == "OutRedirects") n = i }')" 0
 	is "$1: the hub drops nothing" "$(show h "$H" '.drops | tojson')" "{}"
 }
 
-# Each knows the address of the other's NAT. A first packet opens the sender's NAT; the other is closed.
+# Each knows the address of the other's NAT. A first packet opens the sender's NAT; the other is
+# closed.
 punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820
@@ -146,7 +150,8 @@ punched() # PATH
 	meet d "$D" c 2 192.0.2.11:51820
 	ok "$1: when both try c reaches d" wait_for 20 reaches c 10.99.0.3 1 1
 	ok "$1: when both try d reaches c" reaches d 10.99.0.2 5
-	is "$1: each has the other's NAT as endpoint" "$(endpoint_at c "$C" d) $(endpoint_at d "$D" c)" \
+	is "$1: each has the other's NAT as endpoint" \
+		"$(endpoint_at c "$C" d) $(endpoint_at d "$D" c)" \
 		"192.0.2.12:51820 192.0.2.11:51820"
 	down h "$H"
 	ok "$1: c reaches d without the hub" reaches c 10.99.0.3 5

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netns.h - the two network namespaces of test_netlink and test_nexthop. They have no names and end
- * with the test. Needs root.
+ * netns.h - the two network namespaces of test_netlink and test_nexthop. They have no names and end with
+ * the test. They need root.
  *
- *   ours   a0 192.0.2.1/24  ─────veth─────  b0 192.0.2.2/24   peer's: forwards, 203.0.113.0/24 and
- *             192.0.2.3                                               2001:db8:9::/64 by d0, MTU 1300
+ *   ours   a0 192.0.2.1/24  ─────veth─────  b0 192.0.2.2/24   peer's; forwards 203.0.113.0/24 and
+ *             192.0.2.3                                         2001:db8:9::/64 to d0, MTU 1300
  *             2001:db8::1/64                   2001:db8::2/64
  *             fe80::1                          fe80::2
  *          d1 198.19.0.1/24, leads nowhere   tun0, down
@@ -30,7 +30,7 @@
 
 #include "io/netlink.h"
 
-static struct netlink *nl; /* in ours */
+static struct netlink *nl; /* in the near namespace */
 static pid_t peer;	   /* holds the other namespace */
 static uint32_t a0;	   /* its index */
 
@@ -69,7 +69,7 @@ static void __attribute__((format(printf, 1, 2))) peer_sh(const char *format, ..
 	sh("nsenter --net=/proc/%d/ns/net sh -ec '%s'", peer, line);
 }
 
-/* The first element of what `ip -j` prints; NULL when there is none. To be json_decref()ed. */
+/* Returns the first element of what `ip -j` prints, or NULL. The caller calls json_decref(). */
 static json_t *ip(const char *arguments)
 {
 	char line[256];
@@ -193,7 +193,7 @@ static int netns_teardown(void **state)
 	return 0;
 }
 
-/* Says so, and returns true, where the tests cannot run. */
+/* Prints a reason and returns true where the tests cannot run. */
 static bool netns_skip(void)
 {
 	if (geteuid() == 0)

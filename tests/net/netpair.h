@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netpair.h - two network namespaces of a test's own, without names, gone with the process:
+ * netpair.h - two network namespaces without names, which end with the test's process:
  *
  *        near (the test runs here)              far
  *     near0 10.9.0.1/24 fd09::1/64 ──veth── far0 10.9.0.2/24 fd09::2/64
@@ -83,7 +83,7 @@ static inline int netpair_setup(void **state)
 static inline int netpair_teardown(void **state)
 {
 	(void)state;
-	netpair_run("ip link delete near0"); /* now, not when the namespaces are cleaned up */
+	netpair_run("ip link delete near0"); /* at once; the kernel cleans namespaces up later */
 	close(netpair_near);
 	close(netpair_far);
 	return 0;
@@ -110,8 +110,8 @@ static inline socklen_t netpair_address(union netpair_address *a, const char *te
 	return sizeof(a->v4);
 }
 
-/* A plain UDP socket in the far namespace, bound to @text and @port, connected to @peer if set;
- * a receive waits 2 s at most. */
+/* Opens a UDP socket in the far namespace, bound to @text and @port, and connected to @peer if that
+ * is set. A receive waits for 2 s at most. */
 static inline int netpair_far_socket(const char *text, uint16_t port, const char *peer,
 				     uint16_t peer_port)
 {
@@ -135,7 +135,7 @@ static inline int netpair_far_socket(const char *text, uint16_t port, const char
 	return fd;
 }
 
-/* Waits until @fd is readable; false after @ms. */
+/* Waits until @fd is readable. Returns false if it is not within @ms. */
 static inline int netpair_readable(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -143,7 +143,7 @@ static inline int netpair_readable(int fd, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* The whole of main(): TAP; without root one loud skip. */
+/* All of main(): TAP, and without root one skip with its reason. */
 #define netpair_main(tests, setup, teardown)                                                       \
 	({                                                                                         \
 		int result_ = 0;                                                                   \

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""outer.py A B INTERFACE KEYS OUTER PATH TEST... - the far end of outer.sh: a node of wgpeer.py in
-namespace B, and readers of whole frames on its NIC and on the tunnel's interface in A.
+"""outer.py A B INTERFACE KEYS OUTER PATH TEST... - the far end of outer.sh. It is a node of
+wgpeer.py in namespace B, and reads whole frames on its NIC and on the tunnel's interface in A.
 
-OUTER is 4 or 6, PATH xdp or udp; the tests are the functions at the foot. Prints "ok WHAT" and
-"not ok WHAT: why".
+OUTER is 4 or 6, PATH xdp or udp; each TEST is a function below. Prints "ok WHAT" and "not ok WHAT:
+why".
 """
 
 import base64
@@ -21,15 +21,15 @@ OURS = {4: "10.99.0.1", 6: "fd99::1"}
 THEIRS = {4: "10.99.0.2", 6: "fd99::2"}
 OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 PORT, FAR_PORT = 51821, 51822
-TTL = {4: 37, 6: 41}  # of the host, as outer.sh sets them
+TTL = {4: 37, 6: 41}  # outer.sh sets these
 PATIENCE_S = 10
-SILENCE_S = 0.3  # what has not come by then is taken not to come
+SILENCE_S = 0.3  # a test that nothing comes waits so long
 HANDSHAKE_CLASS = 0x88
 NOT_ECT, ECT1, ECT0, CE = range(4)
 
 
 def with_class(ip, tclass):
-    """The IP packet @ip with another class, and if it is IPv4 a right checksum."""
+    """Returns the IP packet @ip with another class, and for IPv4 with a correct checksum."""
     if ip[0] >> 4 == 6:
         return bytes([0x60 | tclass >> 4, tclass << 4 & 0xFF | ip[1] & 15]) + ip[2:]
     head = bytes([ip[0], tclass]) + ip[2:10] + bytes(2) + ip[12:20]
@@ -56,7 +56,7 @@ class Bench:
         self.show, self.in_a = self.daemon.show, self.daemon.run
 
     def dropped(self):
-        """By reason."""
+        """Returns the drops by reason."""
         shown = self.show()
         return shown["drops"] | shown["lost"]
 
@@ -65,24 +65,24 @@ class Bench:
         return wgpeer.workers_of(struct.unpack("iII", credentials)[0])
 
     def set_mtu(self, mtu):
-        """The daemon knows it when this returns."""
+        """Returns when the daemon knows the MTU."""
         self.in_a("ip", "link", "set", self.interface, "mtu", str(mtu))
-        say(f"MTU {mtu}", wait_until(lambda: self.show()["mtu"] == mtu))
+        say(f"the daemon sees MTU {mtu}", wait_until(lambda: self.show()["mtu"] == mtu))
 
     def say_class(self, version, tclass):
-        """The class of what the host sends from now on."""
+        """Sets the class of what the host sends from now on."""
         if version == 4:
             self.host[4].setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tclass)
         else:
             self.host[6].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tclass)
 
     def host_sends(self, version, inner_len=100, to=None):
-        """A packet of @inner_len bytes, its IP header included."""
+        """The host sends a packet of @inner_len bytes, which include its IP header."""
         payload = bytes(inner_len - {4: 28, 6: 48}[version])
         self.host[version].sendto(payload, (to or THEIRS[version], 9))
 
     def outer_packets(self, patience_s=SILENCE_S):
-        """What comes from the daemon: (Packet, message)."""
+        """Yields (Packet, message) for what the daemon sends."""
         for data in self.wire.packets(patience_s):
             packet = Packet(data)
             message = packet.message(PORT, FAR_PORT)
@@ -90,14 +90,14 @@ class Bench:
                 yield packet, message
 
     def next(self, kind):
-        """The next message of this type."""
+        """Returns the next message of this type."""
         for packet, message in self.outer_packets(PATIENCE_S):
             if message[0] == kind:
                 return packet, message
         raise TimeoutError(f"no message of type {kind}")
 
     def padded_to(self, version, inner_len):
-        """What a packet is padded to now; 0 if no message is seen whole."""
+        """Returns the length that a packet is padded to now, or 0 if no whole message is seen."""
         self.host_sends(version, inner_len)
         for _, message in self.outer_packets():
             return len(message) - 32
@@ -107,7 +107,7 @@ class Bench:
         if not self.session:
             self.session = self.node.connect(self.sock, self.to)
             self.sock.sendto(self.session.seal(wgpeer.ipv4(THEIRS[4], OURS[4], (1, 9))), self.to)
-            next(self.tunnel.packets(PATIENCE_S))  # so the session is confirmed
+            next(self.tunnel.packets(PATIENCE_S))  # then the session is confirmed
         self.wire.forget()
         self.tunnel.forget()
 
@@ -116,14 +116,14 @@ class Bench:
 
 
 def by_this_path(bench, what, before, want):
-    """Counted a moment after it is on the wire."""
+    """The message is counted a moment after it is on the wire."""
     wait_until(lambda: bench.sent() - before >= want)
-    same(f"{what}: by this path", bench.sent() - before, want)
+    same(f"{what}: the messages take this path", bench.sent() - before, want)
 
 
 def check_header(bench, what, packet, tclass):
     got = (packet.tclass, packet.ttl, packet.fragment, packet.flow, packet.sum_fits)
-    same(f"{what}: class, TTL, no DF, no flow label, checksum", got,
+    same(f"{what}: class, TTL, DF, flow label and checksum are right", got,
          (tclass, TTL[bench.outer], 0, 0, True))
 
 
@@ -131,15 +131,15 @@ def check_header(bench, what, packet, tclass):
 
 
 def handshakes(bench):
-    """Initiation and response are AF41, a keepalive is nothing special."""
+    """Initiation and response have class AF41, a data message has none."""
     bench.host_sends(4)
     packet, initiation = bench.next(wgpeer.INITIATION)
     check_header(bench, "initiation", packet, HANDSHAKE_CLASS)
     session, response = bench.node.answer(initiation)
     bench.sock.sendto(response, bench.to)
     packet, message = bench.next(wgpeer.DATA)
-    check_header(bench, "the packet that waited", packet, 0)
-    same("it is what the host sent", len(session.open(message)), 112)
+    check_header(bench, "the staged packet", packet, 0)
+    same("it is the packet that the host sent", len(session.open(message)), 112)
     bench.sock.sendto(bench.node.initiation(), bench.to)
     packet, response = bench.next(wgpeer.RESPONSE)
     check_header(bench, "response", packet, HANDSHAKE_CLASS)
@@ -152,12 +152,13 @@ def keepalive(bench):
     bench.daemon.wg("peer", base64.b64encode(bench.node.public).decode(),
                     "persistent-keepalive", "1000")
     packet, message = bench.next(wgpeer.DATA)
-    same("keepalive: of 32 bytes", len(message), 32)
+    same("keepalive: it has 32 bytes", len(message), 32)
     check_header(bench, "keepalive", packet, 0)
 
 
 def classes_out(bench):
-    """DSCP never leaves, ECN does; CE as ECT(0). Each pair of inner class and what is to be outside."""
+    """DSCP is not copied to the outer header. ECN is, with CE as ECT(0). The pairs are inner,
+    outer."""
     bench.connect()
     before = bench.sent()
     classes = [(0, 0), (ECT1, ECT1), (ECT0, ECT0), (CE, ECT0), (0xB8, 0), (0xFD, ECT1),
@@ -170,12 +171,13 @@ def classes_out(bench):
             what = f"inner IPv{version}, class {inner:#x}"
             check_header(bench, what, packet, want)
             inside = Packet(bench.session.open(message))
-            same(f"{what}: inside as it was", (inside.version, inside.tclass), (version, inner))
-    by_this_path(bench, "each of them", before, 2 * len(classes))
+            same(f"{what}: the inner class is unchanged", (inside.version, inside.tclass),
+                 (version, inner))
+    by_this_path(bench, "all classes", before, 2 * len(classes))
 
 
 def classes_in(bench):
-    """RFC 6040 for all pairs of marks; DSCPs stay as they are."""
+    """RFC 6040 for all pairs of marks. The inner DSCP stays the same."""
     bench.connect()
     for version, make in ((4, wgpeer.ipv4), (6, wgpeer.ipv6)):
         for inner in range(4):
@@ -192,36 +194,37 @@ def classes_in(bench):
                     bench.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x48 | outer)
                 bench.sock.sendto(bench.session.seal(with_class(plain, 0xB8 | inner)), bench.to)
                 got = next(bench.tunnel.packets(PATIENCE_S), b"")
-                same(f"IPv{version}, {inner:02b} inside, {outer:02b} outside: {want:02b}, byte for byte",
+                same(f"IPv{version}, {inner:02b} inside, {outer:02b} outside give {want:02b}",
                      got.hex(), with_class(plain, 0xB8 | want).hex())
-    same("nothing was dropped", bench.dropped(), {})
+    same("nothing is dropped", bench.dropped(), {})
 
 
 # --- padding --------------------------------------------------------------------------------------
 
 
 def lengths(bench, what, version, want):
-    """@want: inner length -> length of the plaintext, padding included."""
+    """@want maps an inner length to the length of the padded plaintext."""
     overhead = {4: 28, 6: 48}[bench.outer] + 32
     before = bench.sent()
     for inner, padded in want.items():
         bench.host_sends(version, inner)
         packet, message = bench.next(wgpeer.DATA)
         text = bench.session.open(message)
-        what_of = f"{what}: IPv{version} of {inner} bytes becomes {padded}, {padded + overhead} outside"
-        same(what_of, (len(packet.data), len(text)), (padded + overhead, padded))
-        same(f"{what_of}; zeros", text[inner:], bytes(padded - inner))
+        total = padded + overhead
+        what_of = f"{what}: IPv{version} of {inner} bytes becomes {padded}, {total} outside"
+        same(what_of, (len(packet.data), len(text)), (total, padded))
+        same(f"{what_of}, padded with zeros", text[inner:], bytes(padded - inner))
     by_this_path(bench, f"{what}: IPv{version}", before, len(want))
 
 
 def until(bench, version, inner, padded):
-    """The daemon hears of a route a moment later: sends until it did."""
+    """Sends until the daemon knows of a route, which takes a moment."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         if bench.padded_to(version, inner) == padded:
             return
         time.sleep(0.05)
-    say(f"{inner} bytes padded to {padded}", False, "not within the time")
+    say(f"{inner} bytes are padded to {padded}", False, "not within the time")
 
 
 def routes_by(bench, version, *words):
@@ -229,14 +232,15 @@ def routes_by(bench, version, *words):
 
 
 def padding(bench):
-    """To multiples of 16, but never beyond the tunnel's MTU or the inner route's."""
+    """Padding goes to a multiple of 16, but never beyond the MTU of the tunnel or of the inner
+    route."""
     bench.connect()
     bench.set_mtu(1300)
     for version in (4, 6):
         lengths(bench, "MTU 1300", version, {
             64: 64, 65: 80, 1279: 1280, 1280: 1280, 1281: 1296, 1296: 1296, 1297: 1300, 1300: 1300})
     for version, host in ((4, "10.99.0.2/32"), (6, "fd99::2/128")):
-        # contract 4.4: of 1297 bytes an outer packet of 1359, where 1360 would not pass
+        # 1297 bytes become an outer packet of 1359 bytes, where 1360 would not pass.
         routes_by(bench, version, "add", host, "dev", bench.interface, "mtu", "1299")
         until(bench, version, 1297, 1299)
         lengths(bench, "inner route of MTU 1299", version, {
@@ -248,16 +252,16 @@ def padding(bench):
         until(bench, version, 1281, 1285)
         routes_by(bench, version, "delete", host, "dev", bench.interface)
         until(bench, version, 1297, 1300)
-    # in a table of its own, by a rule
+    # The same by a route in a table that a rule selects.
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1298", "table", "77")
     until(bench, 4, 1297, 1298)
     routes_by(bench, 4, "flush", "table", "77")
     until(bench, 4, 1297, 1300)
-    same("nothing was dropped", bench.dropped(), {})
+    same("nothing is dropped", bench.dropped(), {})
 
 
 def padding_outside(bench):
-    """Nor beyond the outer route's."""
+    """Padding never goes beyond the MTU of the outer route."""
     bench.connect()
     bench.set_mtu(1300)
     far = {4: "192.0.2.2/32", 6: "2001:db8::2/128"}[bench.outer]
@@ -269,14 +273,14 @@ def padding_outside(bench):
             100: 112, most - 30: (most - 30 + 15) // 16 * 16, most - 1: most, most: most})
     routes_by(bench, bench.outer, "delete", far, "dev", "eth0")
     until(bench, 4, 1297, 1300)
-    same("nothing was dropped", bench.dropped(), {})
+    same("nothing is dropped", bench.dropped(), {})
 
 
 # --- too big --------------------------------------------------------------------------------------
 
 
 def careful_socket(bench, version):
-    """A host's socket that sets DF, if it is IPv4's, and hears of errors."""
+    """Opens a socket of the host that sets DF for IPv4, and receives errors."""
     level = {4: socket.IPPROTO_IP, 6: socket.IPPROTO_IPV6}[version]
     discover, errors = {4: (10, 11), 6: (23, 25)}[version]  # IP_MTU_DISCOVER, IP_RECVERR
     with wgpeer.namespace(bench.a):
@@ -289,7 +293,7 @@ def careful_socket(bench, version):
 
 
 def told_mtu(sock):
-    """What an ICMP error told the sender, or None."""
+    """Returns what an ICMP error told the sender, or None."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         try:
@@ -303,7 +307,8 @@ def told_mtu(sock):
 
 
 def too_big(bench):
-    """Queued before the MTU was lowered: what must not be cut up dies, and its sender hears why."""
+    """Packets were queued before the MTU was lowered. Those that must not be fragmented are
+    dropped, and their senders get an ICMP error."""
     bench.connect()
     bench.set_mtu(1400)
     before = bench.show()["drops"].get("too_big", 0)
@@ -316,29 +321,34 @@ def too_big(bench):
         bench.host_sends(6, 1300)
         bench.set_mtu(1300)
     for version, s in careful.items():
-        same(f"IPv{version} of 1400 bytes: EMSGSIZE by ICMP, 1300 pass", told_mtu(s), (90, True, 1300))
-    came = sorted((Packet(bench.session.open(m)).version, len(m) - 32) for _, m in bench.outer_packets())
-    same("1400 bytes of IPv4 without DF, and 1300 of IPv6, went", came, [(4, 1400), (6, 1300)])
-    same("the others are counted", bench.show()["drops"].get("too_big", 0) - before, 2)
+        same(f"IPv{version} of 1400 bytes: an ICMP error says that 1300 would pass", told_mtu(s),
+             (90, True, 1300))
+    came = sorted((Packet(bench.session.open(m)).version, len(m) - 32) for _,
+                  m in bench.outer_packets())
+    same("1400 bytes of IPv4 without DF and 1300 of IPv6 are sent", came, [(4, 1400), (6, 1300)])
+    same("the others are counted as dropped", bench.show()["drops"].get("too_big", 0) - before, 2)
     errors = [Packet(p) for p in bench.tunnel.packets(SILENCE_S)]
-    same("the errors", sorted((e.version, e.payload[0], e.payload[1]) for e in errors),
+    same("the errors have the right type and code",
+         sorted((e.version, e.payload[0], e.payload[1]) for e in errors),
          [(4, 3, 4), (6, 2, 0)])
-    # a burst of them is answered by 50, and 100 a second more
+    # The kernel may set a socket's error after it has queued the report that was read above.
+    careful[4].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    # 50 errors are sent in a burst, and then 100 a second.
     with wgpeer.held(*bench.workers()):
         for _ in range(100):
             careful[4].send(bytes(1300 - 28))
         bench.set_mtu(1280)
-    say("100 of them are counted",
+    say("100 such packets are counted",
         wait_until(lambda: bench.show()["drops"].get("too_big", 0) - before == 102))
     told = sum(1 for _ in bench.tunnel.packets(SILENCE_S))
-    say(f"and no more than a burst is answered ({told})", 50 <= told < 75)
-    # a route's own MTU may be larger than the interface's
+    say(f"no more than a burst of errors is sent ({told})", 50 <= told < 75)
+    # The MTU of a route may be larger than that of the interface.
     routes_by(bench, 6, "add", "fd99::9/128", "dev", bench.interface, "mtu", "1400")
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1270")
-    until(bench, 4, 1265, 1270)  # so the other one is known, too
+    until(bench, 4, 1265, 1270)  # then the daemon knows the other route, too
     bench.host_sends(6, 1400, "fd99::9")
-    same("1400 bytes by a route of MTU 1400 go", len(bench.next(wgpeer.DATA)[1]), 1400 + 32)
-    same("uncounted", bench.show()["drops"].get("too_big", 0) - before, 102)
+    same("1400 bytes by a route of MTU 1400 are sent", len(bench.next(wgpeer.DATA)[1]), 1400 + 32)
+    same("they are not counted as dropped", bench.show()["drops"].get("too_big", 0) - before, 102)
 
 
 def main():

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length; and what they
-# pass on to the inner packet. On both paths, with outer IPv4 and IPv6.
+# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length; and what
+# they pass on to the inner packet. On both paths, with outer IPv4 and IPv6.
 #
 #   ┌───────────── a ─────────────┐            ┌──────── b ────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ outer.py, a node  │
@@ -42,7 +42,7 @@ for path in xdp udp; do
 	clean "$path: nothing is left" a "$A"
 done
 
-# --- the tunnel in a namespace whose routes the daemon does not see --------------------------------
+# --- the tunnel in a namespace whose routes the daemon does not see -------------------------------
 
 far_c() { python_tap "elsewhere: " outer.py "$ID-c" "$ID-b" "$A" "$TMP" 4 xdp "$@"; }
 
@@ -53,7 +53,8 @@ in_ns c ip address add 10.99.0.1/24 dev "$A"
 in_ns c ip address add fd99::1/64 dev "$A" nodad
 in_ns c ip link set "$A" addrgenmode none # the move reset it, and the kernel would solicit routers
 in_ns c ip link set "$A" up
-ok "elsewhere: the socket opens when the interface is up" wait_for 5 eval "in_ns a ss -Hlun 'sport = 51821' | grep -q ."
+ok "elsewhere: the socket opens when the interface is up" wait_for 5 eval \
+	"in_ns a ss -Hlun 'sport = 51821' | grep -q ."
 far_c handshakes classes_out classes_in padding too_big
 down a "$A"
 clean "elsewhere: nothing is left" a "$A"

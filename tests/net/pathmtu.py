@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""pathmtu.py A R B INTERFACE-OF-A INTERFACE-OF-B OUTER PATH - what pathmtu.sh reads at the router.
+"""pathmtu.py A R B INTERFACE-OF-A INTERFACE-OF-B OUTER PATH - reads the outer packets at the router
+of pathmtu.sh.
 
 OUTER is 4 or 6, PATH xdp or udp. Prints "ok WHAT" and "not ok WHAT: why".
 """
@@ -30,7 +31,8 @@ class Bench:
         return (daemon or self.a).show()["peers"][0]["path_mtu"]
 
     def send(self, inner_len):
-        """An inner packet of this length: the outer ones that it becomes, and whether it arrives."""
+        """Sends an inner packet of this length. Returns the outer packets, whether it arrived, and
+        counts."""
         before = self.sent()
         self.tap.forget()
         self.sender.sendto(bytes(inner_len - 28), ("10.99.0.2", INNER))
@@ -43,13 +45,14 @@ class Bench:
         return self.a.show()["path"]["tx_packets"]
 
     def too_large(self, inner_len):
-        """A packet that the router drops and tells of; or where the path is known, one that arrives."""
+        """Sends a packet that the router drops and reports, or that arrives if the path MTU is
+        known."""
         before = sum(self.sent().values())
         self.sender.sendto(bytes(inner_len - 28), ("10.99.0.2", INNER))
         wait_until(lambda: sum(self.sent().values()) > before)
 
     def settle(self):
-        """What is under way has come, or never will."""
+        """Waits until no packet is under way."""
         for _ in self.tap.packets(SILENCE_S):
             pass
         for _ in drain(self.receiver):
@@ -57,7 +60,8 @@ class Bench:
 
 
 def say_too_big(bench, mtu):
-    """A router that minds though DF is not set, as some do: about a packet of the daemon's."""
+    """The router reports a packet of the daemon as too big though DF is not set, as some routers
+    do."""
     ours, _, _ = bench.send(100)
     quoted = ours[0].data[:28]
     message = struct.pack(">BBHHH", 3, 4, 0, 0, mtu) + quoted
@@ -68,37 +72,39 @@ def say_too_big(bench, mtu):
 
 
 def whole(bench, mtu):
-    """Packets are padded to just that path MTU, and go in one piece, by the path that was asked for."""
+    """Padding fills at most the path MTU, and packets go whole, by the configured path."""
     most = mtu - HEADERS[bench.outer] - 8 - 32
     by = {"xsk": int(bench.path == "xdp"), "udp": int(bench.path == "udp")}
     for inner, padded in ((100, 112), (most - 3, most), (most, most)):
         ours, came, sent = bench.send(inner)
         lengths = [len(p.data) for p in ours]
-        same(f"path MTU {mtu}: {inner} bytes arrive, outside one packet of {padded + mtu - most}",
+        same(f"path MTU {mtu}: {inner} bytes arrive in one outer packet of {padded + mtu - most}",
              (came, lengths, sent), (True, [padded + mtu - most], by))
 
 
 def fragmented(bench, mtu, inner):
-    """Larger ones go by the UDP socket, in fragments that fit."""
+    """Larger packets take the UDP socket, in fragments that fit."""
     ours, came, sent = bench.send(inner)
     lengths = [len(p.data) for p in ours]
-    same(f"path MTU {mtu}: {inner} bytes arrive, in fragments by UDP",
-         (came, len(lengths), max(lengths, default=0) <= mtu, sent), (True, 2, True, {"xsk": 0, "udp": 1}))
+    same(f"path MTU {mtu}: {inner} bytes arrive in fragments by UDP",
+         (came, len(lengths), max(lengths, default=0) <= mtu, sent),
+         (True, 2, True, {"xsk": 0, "udp": 1}))
 
 
 def main():
     bench = Bench(*sys.argv[1:])
-    same("b knows its own link", bench.path_mtu(bench.b), 1400)
+    same("b knows the MTU of its own link", bench.path_mtu(bench.b), 1400)
     if bench.outer == 4:
-        # No DF, so the router cuts, and nobody says anything.
-        same("a knows nothing better", bench.path_mtu(), 1500)
+        # Without DF the router fragments, and reports nothing.
+        same("a assumes the MTU of its link", bench.path_mtu(), 1500)
         ours, came, _ = bench.send(1420)
-        same("1420 bytes arrive, cut by the router", (came, [len(p.data) for p in ours]), (True, [1480]))
+        same("1420 bytes arrive, fragmented by the router", (came, [len(p.data) for p in ours]),
+             (True, [1480]))
         say_too_big(bench, 1400)
     else:
-        # The router drops, and says so; the first large packets of pathmtu.sh are lost.
+        # The router drops and reports. The first large packets of pathmtu.sh are lost.
         bench.too_large(1420)
-    say("a hears of the path MTU", wait_until(lambda: bench.path_mtu() == 1400), bench.path_mtu())
+    say("a learns the path MTU", wait_until(lambda: bench.path_mtu() == 1400), bench.path_mtu())
     bench.settle()
     whole(bench, 1400)
     fragmented(bench, 1400, 1400)
@@ -107,11 +113,12 @@ def main():
         bench.a.run("ip", "link", "set", "eth1", "mtu", "1300")
         bench.a.namespace = home
         bench.too_large(1228)
-        say("and when it narrows again", wait_until(lambda: bench.path_mtu() == 1300), bench.path_mtu())
+        say("a learns a smaller path MTU", wait_until(lambda: bench.path_mtu() == 1300),
+            bench.path_mtu())
         bench.settle()
         whole(bench, 1300)
         fragmented(bench, 1300, 1400)
-    same("nothing was dropped", (bench.a.show()["dropped"], bench.b.show()["dropped"]), (0, 0))
+    same("nothing is dropped", (bench.a.show()["dropped"], bench.b.show()["dropped"]), (0, 0))
 
 
 main()

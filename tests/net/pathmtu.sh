@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A path whose MTU is smaller than the NIC's. Transfers complete. Once the kernel has learned the path
-# MTU, no outer packet is larger.
+# A path whose MTU is smaller than the NIC's. Transfers complete. Once the kernel has learned the
+# path MTU, no outer packet is larger.
 #
 #   ┌───── a ──────┐            ┌───── r ──────┐             ┌────── b ───────┐
 #   │ 10.99.0.1 eth0 ══ 1500 ══ eth0 router eth1 ══ 1400 ══ eth0 10.99.0.2    │
@@ -10,7 +10,8 @@
 #   │ 2001:db8::1  │            │ at eth0      │             │ 2001:db8:1::2  │
 #   └──────────────┘            └──────────────┘             └────────────────┘
 #
-# Outer IPv4 packets have no DF, so the router fragments them. It drops IPv6 packets and reports that.
+# Outer IPv4 packets have no DF, so the router fragments them. It drops IPv6 packets and reports
+# that.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -79,7 +80,8 @@ for path in xdp udp; do
 		what="$path, outer IPv$outer"
 		near=192.0.2.1 far=198.51.100.2
 		[ $outer = 4 ] || near='[2001:db8::1]' far='[2001:db8:1::2]'
-		ok "$what: attach succeeds on both sides" eval "up a $A 1 b $far:51821 $path && up b $B 2 a $near:51820 $path"
+		ok "$what: attach succeeds on both sides" eval \
+			"up a $A 1 b $far:51821 $path && up b $B 2 a $near:51820 $path"
 		ok "$what: no ping is lost" pinged a 10.99.0.2
 		ok "$what: a transfer completes" stream
 		ok "$what: a transfer back completes" stream -R

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""pings.py ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]] - echo requests, each of which is waited for.
+"""pings.py ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]] - sends echo requests and waits for
+each answer.
 
-ping(8) will not do: it waits for its last ones no longer than twice what the slowest answer took, so on
-a busy machine it tells of losses that are none. Prints "N of COUNT"; status 0 if all were answered."""
+ping(8) waits for its last answers no longer than twice the slowest round trip, so on a busy machine
+it reports losses that did not happen. Prints "N of COUNT". The exit status is 0 if all were
+answered.
+"""
 
 import os
 import select
@@ -42,7 +45,7 @@ def main(address, count="20", interval_s="0.005", patience_s="8", length="56"):
             try:
                 sock.send(packet)
             except OSError:
-                pass  # it is not answered then
+                pass  # it counts as not answered
             waiting.add(sent)
             sent += 1
             due += float(interval_s)

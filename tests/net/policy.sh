@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The route to the endpoint depends on the firewall mark, and the main table has none. Data leaves by
-# AF_XDP all the same, also with a default route through the tunnel, and after the mark changes.
+# The route to the endpoint depends on the firewall mark, and the main table has none. Data leaves
+# by AF_XDP all the same, also with a default route through the tunnel, and after the mark changes.
 #
 #   ┌───────────── a ─────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp  10.99.0.1  fd99::1   │               │ wgxdp   10.99.0.2  fd99::2   │
@@ -41,8 +41,8 @@ up() # PATH ENDPOINT
 
 sent() { show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"'; }
 
-# All N pings are answered, and their N messages leave by the given path. One of them may take the UDP
-# socket, to refresh conntrack.
+# All N pings are answered, and their N messages leave by the given path. One of them may take the
+# UDP socket, to refresh conntrack.
 by() # WHAT PATH PING-ARGUMENT...
 {
 	local what=$1 path=$2 before after xsk udp
@@ -65,7 +65,8 @@ for path in xdp udp; do
 		refuses "$what: the main table has no route" '*' unreachable in_ns a \
 			ip route get "$(tr -d '[]' <<<"$endpoint")"
 		ok "$what: attach succeeds on both sides" up $path "$endpoint"
-		is "$what: show names the path that data takes" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
+		is "$what: show names the path that data takes" \
+			"$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 		in_ns a ping -q -c 1 -W 5 10.99.0.2 >/dev/null # the handshake
 		by "$what: ping -I" $path -I "$A" 10.99.0.2
 		by "$what: IPv6, ping -I" $path -I "$A" fd99::2
@@ -91,9 +92,11 @@ for path in xdp udp; do
 			"[ \"\$(show a '$A' '.peers[0].why')\" = '$([ $path = xdp ] &&
 				echo 'there is no route to the endpoint' || echo null)' ]"
 		failed=$(show a "$A" '.drops.send_failed // 0')
-		is "$what: without a route no ping is answered" "$(in_ns a ping -q -i 0.01 -c 5 -W 0.2 10.99.0.2 |
+		is "$what: without a route no ping is answered" \
+			"$(in_ns a ping -q -i 0.01 -c 5 -W 0.2 10.99.0.2 |
 			grep -oP '\d+(?= received)')" 0
-		is "$what: each unsent message is counted" $(($(show a "$A" '.drops.send_failed // 0') - failed)) 5
+		is "$what: each unsent message is counted" \
+			$(($(show a "$A" '.drops.send_failed // 0') - failed)) 5
 		ok "$what: the mark is set again" in_ns a wg set "$A" fwmark 100
 		ok "$what: show names the path again" wait_for 5 eval \
 			"[ \"\$(show a '$A' '.peers[0] | \"\(.tx) \(.why)\"')\" = '$path null' ]"
@@ -106,7 +109,8 @@ for path in xdp udp; do
 			"[ \"\$(show a '$A' '.peers[0].tx')\" = udp ]"
 		in_ns a ip rule add fwmark 0x64 lookup 100
 		in_ns a ip -6 rule add fwmark 0x64 lookup 100
-		ok "$what: with the rule data takes its path again" wait_for 5 eval "[ \"\$(show a '$A' '.peers[0].tx')\" = $path ]"
+		ok "$what: with the rule data takes its path again" wait_for 5 eval \
+			"[ \"\$(show a '$A' '.peers[0].tx')\" = $path ]"
 		by "$what: the rule again" $path 10.99.0.2
 		down a "$A"
 		down b "$B"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The links under a tunnel fail or change, and the tunnel recovers by itself, on both paths: it returns to
-# the path that it had, and loses no packet afterwards. (twoifaces.sh has NICs whose XDP is contested,
-# remade or renamed; workers.sh has port and mark under load; roaming.sh and sticky.sh have addresses.)
+# The links under a tunnel fail or change, and the tunnel recovers by itself, on both paths: it
+# returns to the path that it had, and loses no packet afterwards. (twoifaces.sh has NICs whose XDP
+# is contested, remade or renamed; workers.sh has port and mark under load; roaming.sh and sticky.sh
+# have addresses.)
 #
 #   ┌────────── a ──────────┐                         ┌────────── b ──────────┐
 #   │ wgxdp on eth0  192.0.2.1 eth0 ══ 1-2 queues ══ eth0 192.0.2.2  wgxdp    │
@@ -48,25 +49,37 @@ up() # NS INTERFACE NUMBER PATH [ENDPOINT]
 		peer "$other" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="${5:+$5:51820}")
 }
 
-counts() { show a "$A" '.path | "\(.rx_packets.xsk) \(.tx_packets.xsk) \(.rx_packets.udp) \(.tx_packets.udp)"'; }
+counts()
+{
+	show a "$A" '.path | [.rx_packets.xsk, .tx_packets.xsk, .rx_packets.udp, .tx_packets.udp] |
+		join(" ")'
+}
+
+by_xdp()
+{
+	[ "$(show a "$A" '"\(.path.rx) \(.path.tx) \(.peers[0].tx)"')" = "xdp xdp xdp" ]
+}
+
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# All pings in both directions are answered, and their 40 messages take the given path. One of them may
-# take the UDP socket, to refresh conntrack.
+# All pings in both directions are answered, and their 40 messages take the given path. One of them
+# may take the UDP socket, to refresh conntrack.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp
 	ok "$1: a reaches b" wait_for 15 reached
-	[ "$way" = udp ] || ok "$1: tx is xdp" wait_for 5 eval \
-		"[ \"\$(show a '$A' '\"\(.path.rx) \(.path.tx) \(.peers[0].tx)\"')\" = 'xdp xdp xdp' ]"
-	in_ns a ping -q -c 2 -i 0.1 -W 5 10.99.0.2 >/dev/null # b changes its path a moment later than a
+	[ "$way" = udp ] || ok "$1: tx is xdp" wait_for 5 by_xdp
+	# b changes its path a moment later than a.
+	in_ns a ping -q -c 2 -i 0.1 -W 5 10.99.0.2 >/dev/null
 	read -ra before <<<"$(counts)"
-	is "$1: all pings are answered in both directions" "$(answers 10 a 10.99.0.2) $(answers 10 b 10.99.0.1)" "10 10"
+	is "$1: all pings are answered in both directions" \
+		"$(answers 10 a 10.99.0.2) $(answers 10 b 10.99.0.1)" "10 10"
 	read -ra after <<<"$(counts)"
 	xsk="$((after[0] - before[0])) $((after[1] - before[1]))"
 	udp="$((after[2] - before[2])) $((after[3] - before[3]))"
 	if [ "$way" = xdp ]; then
-		is "$1: the messages take AF_XDP" "$xsk $udp" "$([ "$xsk" = "20 19" ] && echo "20 19 0 1" || echo "20 20 0 0")"
+		is "$1: the messages take AF_XDP" "$xsk $udp" \
+			"$([ "$xsk" = "20 19" ] && echo "20 19 0 1" || echo "20 20 0 0")"
 	else
 		is "$1: the messages are sent by UDP" "${udp#* }" 20
 	fi
@@ -98,11 +111,13 @@ links()
 	in_ns a ip link set eth0 mtu 1300
 	in_ns b ip link set eth0 mtu 1300
 	works "$path: MTU 1300"
-	is "$path, MTU 1300: large packets arrive in fragments" "$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
+	is "$path, MTU 1300: large packets arrive in fragments" \
+		"$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
 	in_ns a ip link set eth0 mtu 1500
 	in_ns b ip link set eth0 mtu 1500
 	works "$path: MTU 1500"
-	is "$path, MTU 1500: large packets arrive" "$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
+	is "$path, MTU 1500: large packets arrive" \
+		"$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
 }
 
 # A MAC changes without gratuitous ARP and without loss of carrier.
@@ -126,7 +141,8 @@ routes()
 		"[ \"\$(show a '$A' '.peers[0].why')\" = '$([ $path = xdp ] &&
 			echo 'the route leaves by an interface without AF_XDP' || echo null)' ]"
 	works "$path: the route leaves by another NIC" udp
-	is "$path: only this peer is affected" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" "$path $path null"
+	is "$path: only this peer is affected" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" \
+		"$path $path null"
 	[ $path = udp ] || ok "$path: show tells people, too" eval \
 		"in_ns a '$WGXDP' show '$A' | grep -q 'by udp: the route leaves by'"
 	in_ns a ip route replace 203.0.113.2 via 192.0.2.2
@@ -146,11 +162,13 @@ queues()
 		works "$path: the second queue is gone"
 		return
 	fi
-	refuses "$path: the kernel keeps a queue that has a socket" '*' AF_XDP in_ns a ethtool -L eth0 rx 1 tx 1
+	refuses "$path: the kernel keeps a queue that has a socket" '*' AF_XDP in_ns a ethtool -L \
+		eth0 rx 1 tx 1
 	# Packets of a queue without socket go to the stack, and from there to the UDP socket.
 	pinging
 	sleep 0.2
-	ok "$path: a socket is removed from the map under load" bpftool map delete pinned "$PINS/$A/xsks" key 0 0 0 0
+	ok "$path: a socket is removed from the map under load" bpftool map delete pinned \
+		"$PINS/$A/xsks" key 0 0 0 0
 	wait $!
 	is "$path: no ping is lost" "$(came_back)" 100
 	holds "$path: the packets come by UDP" "$(counts | cut -d' ' -f3)" -ge 50
@@ -163,14 +181,16 @@ remade()
 	make_nic 0 192.0.2
 	works "$path: the NIC was deleted and made again"
 	[ $path = xdp ] || return
-	ok "$path: the new NIC has an XDP program" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+	ok "$path: the new NIC has an XDP program" eval \
+		"in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 }
 
 make_nic 0 192.0.2
 make_nic 1 198.51.100
 in_ns b ip address add 203.0.113.2/32 dev lo
 for path in xdp udp; do
-	ok "$path: attach succeeds on both sides" eval "up b '$B' 2 udp && up a '$A' 1 $path 203.0.113.2"
+	ok "$path: attach succeeds on both sides" eval \
+		"up b '$B' 2 udp && up a '$A' 1 $path 203.0.113.2"
 	works "$path: at first"
 	links
 	macs

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# One side restarts while the other still holds the old session. No packet is lost, because the first
-# answer leaves under the new session at the moment in which that is confirmed.
+# One side restarts while the other still holds the old session. No packet is lost, because the
+# first answer leaves under the new session at the moment in which that is confirmed.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 
@@ -20,13 +20,15 @@ for path in xdp udp; do
 	twin b a 2 --rx $path --tx $path
 	for round in 1 2 3; do
 		twin a b 1 --rx $path --tx $path
-		is "$path, attach number $round: all pings are answered" "$(answers 5 a 10.99.0.2)" 5
+		is "$path, attach number $round: all pings are answered" \
+			"$(answers 5 a 10.99.0.2)" 5
 		if [ $round = 3 ]; then
 			sleep 0.1 # b ignores a second initiation within 20 ms, [W] 5.1
 			in_ns a ip link set "${ID}a" down
 			wait_for 5 no_sockets # the daemon has seen the change
 			in_ns a ip link set "${ID}a" up
-			is "$path, set down and up: all pings are answered" "$(answers 5 a 10.99.0.2)" 5
+			is "$path, set down and up: all pings are answered" \
+				"$(answers 5 a 10.99.0.2)" 5
 		fi
 		down a "${ID}a"
 	done
@@ -42,7 +44,8 @@ for path in xdp udp; do
 	pinging=$!
 	while kill -0 $pinging 2>/dev/null; do in_ns a wg syncconf "${ID}a" "$TMP/sync.conf"; done
 	is "$path, repeated wg syncconf: all pings are answered" "$(cat "$TMP/pings")" "300 of 300"
-	is "$path, repeated wg syncconf: nothing is dropped" "$(show a "${ID}a" '.drops | length')" 0
+	is "$path, repeated wg syncconf: nothing is dropped" \
+		"$(show a "${ID}a" '.drops | length')" 0
 	down a "${ID}a"
 	is "$path: b drops nothing" "$(show b "${ID}b" '.drops | length')" 0
 	down b "${ID}b"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A BPF file system or capabilities are missing. The tunnel works as well as it can, show says what is
-# missing, and nothing is left.
+# A BPF file system or capabilities are missing. The tunnel works as well as it can, show says what
+# is missing, and nothing is left.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 
@@ -35,7 +35,8 @@ ok "ip netns exec: attach succeeds" ip netns exec "$ID-a" "$WGXDP" attach eth0 "
 is "ip netns exec: the path is XDP" "$(path)" "xdp xdp"
 is "ip netns exec: the maps are not pinned" "$(show a "$A" .path.pinned)" null
 ok "ip netns exec: show says so" says 'not pinned'
-ok "ip netns exec: show says the same when called by it" eval "ip netns exec '$ID-a' '$WGXDP' show '$A' | grep -q 'not pinned'"
+ok "ip netns exec: show says the same when called by it" eval \
+	"ip netns exec '$ID-a' '$WGXDP' show '$A' | grep -q 'not pinned'"
 ends "ip netns exec"
 
 # A container has /sys and /proc/sys read-only, and no bpffs.
@@ -43,7 +44,8 @@ contained()
 {
 	# shellcheck disable=SC2016
 	in_ns a unshare --mount --propagation private sh -c \
-		'mount -t sysfs -o ro sysfs /sys && mount -o bind,ro /proc/sys /proc/sys; exec "$0" "$@"' "$@"
+		'mount -t sysfs -o ro sysfs /sys && mount -o bind,ro /proc/sys /proc/sys
+		exec "$0" "$@"' "$@"
 }
 ok "container: attach succeeds" contained "$WGXDP" attach eth0 "$CONF"
 is "container: the path is XDP" "$(path)" "xdp xdp"
@@ -61,11 +63,14 @@ only() # CAPABILITIES COMMAND...
 
 ok "only CAP_NET_ADMIN: attach succeeds" only +net_admin "$WGXDP" attach eth0 "$CONF"
 is "only CAP_NET_ADMIN: the path is UDP" "$(path)" "udp udp"
-is "only CAP_NET_ADMIN: there is one worker, because no program can steer" "$(show a "$A" .path.workers)" 1
+is "only CAP_NET_ADMIN: there is one worker, because no program can steer" \
+	"$(show a "$A" .path.workers)" 1
 ok "only CAP_NET_ADMIN: show says what is missing" says 'why: .*CAP_BPF'
 ends "only CAP_NET_ADMIN"
-refuses "only CAP_NET_ADMIN: --rx xdp is refused" 1 CAP_BPF only +net_admin "$WGXDP" attach eth0 "$CONF" --rx xdp
-refuses "only CAP_NET_ADMIN: --workers 2 is refused" 1 'workers.*BPF' only +net_admin "$WGXDP" attach eth0 "$CONF" --workers 2
+refuses "only CAP_NET_ADMIN: --rx xdp is refused" 1 CAP_BPF only +net_admin "$WGXDP" attach eth0 \
+	"$CONF" --rx xdp
+refuses "only CAP_NET_ADMIN: --workers 2 is refused" 1 'workers.*BPF' only +net_admin "$WGXDP" \
+	attach eth0 "$CONF" --workers 2
 clean "nothing is left" a "$A"
 ok "no CAP_NET_RAW: attach succeeds" only +net_admin,+bpf,+perfmon "$WGXDP" attach eth0 "$CONF"
 is "no CAP_NET_RAW: the path is UDP" "$(path)" "udp udp"
@@ -74,13 +79,16 @@ ends "no CAP_NET_RAW"
 ok "no CAP_PERFMON: attach succeeds" only +net_admin,+bpf,+net_raw "$WGXDP" attach eth0 "$CONF"
 ok "no CAP_PERFMON: show says what is missing" says 'why: .*CAP_PERFMON'
 ends "no CAP_PERFMON"
-ok "no CAP_IPC_LOCK: attach succeeds" only +net_admin,+bpf,+perfmon,+net_raw "$WGXDP" attach eth0 "$CONF"
+ok "no CAP_IPC_LOCK: attach succeeds" only +net_admin,+bpf,+perfmon,+net_raw "$WGXDP" attach eth0 \
+	"$CONF"
 ok "no CAP_IPC_LOCK: show says what is missing" says 'why: .*CAP_IPC_LOCK'
 ends "no CAP_IPC_LOCK"
-ok "exactly the rights that XDP needs: attach succeeds" only +net_admin,+bpf,+perfmon,+net_raw,+ipc_lock "$WGXDP" attach eth0 "$CONF"
+ok "exactly the rights that XDP needs: attach succeeds" only \
+	+net_admin,+bpf,+perfmon,+net_raw,+ipc_lock "$WGXDP" attach eth0 "$CONF"
 is "exactly the rights that XDP needs: the path is XDP" "$(path)" "xdp xdp"
 ends "exactly the rights that XDP needs"
-refuses "no CAP_NET_ADMIN: attach is refused" 1 CAP_NET_ADMIN only +bpf,+net_raw "$WGXDP" attach eth0 "$CONF"
+refuses "no CAP_NET_ADMIN: attach is refused" 1 CAP_NET_ADMIN only +bpf,+net_raw "$WGXDP" attach \
+	eth0 "$CONF"
 clean "nothing is left" a "$A"
 
 done_testing

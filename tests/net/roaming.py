@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""roaming.py INTERFACE A B KEYS PATH - what moves a peer's endpoint, and what must not.
+"""roaming.py INTERFACE A B KEYS PATH - what changes a peer's endpoint, and what must not.
 
 Prints "ok WHAT" and "not ok WHAT: why". The daemon under test listens in A at 192.0.2.1 and
 2001:db8::1, port 51820; KEYS is a directory with a.pub, b.key and silent.pub. PATH: xdp or udp.
@@ -15,7 +15,8 @@ import sys
 import time
 
 import wgpeer
-from wire import SILENCE_S, Daemon, Raw, bound, drain, key_file, mac_of_link, receive, say, wait_until
+from wire import (SILENCE_S, Daemon, Raw, bound, drain, key_file, mac_of_link, receive, say,
+                  wait_until)
 
 PORT, INNER = 51820, 7000
 A4, A6, OTHER4 = "192.0.2.1", "2001:db8::1", "192.0.2.12"
@@ -55,7 +56,7 @@ class Roaming:
         return got
 
     def at_home(self):
-        """A good message from home: the session lives, and the endpoint is there."""
+        """Sends a good message from home. True if it arrives and the endpoint becomes that."""
         self.home.sendto(self.data(), (A4, PORT))
         came = self.count(1)
         where = text(*self.home.getsockname()[:2])
@@ -65,26 +66,28 @@ class Roaming:
         send()
         came = self.count(arrives)
         moved = wait_until(lambda: self.endpoint() == text(address, port))
-        say(f"follows {what}", moved and came == arrives,
+        say(f"the endpoint follows {what}", moved and came == arrives,
             f"it is at {self.endpoint()}; {came} arrived")
-        say(f"... and back home after {what}", self.at_home(), self.endpoint())
+        say(f"the endpoint returns after {what}", self.at_home(), self.endpoint())
 
     def stays(self, what, send, arrives=0, drops=None):
-        """@send's message does not move it; @arrives of it reach the host, @drops are counted."""
+        """The message of @send does not change the endpoint. @arrives packets reach the host, and
+        @drops are counted."""
         where, before = self.endpoint(), self.d.drops()
         send()
         came = self.count(arrives)
         time.sleep(SILENCE_S if arrives else 0)
         after = self.d.drops()
         got = {r: n - before.get(r, 0) for r, n in after.items() if n != before.get(r, 0)}
-        say(f"stays: {what}", self.endpoint() == where and came == arrives and
+        say(f"the endpoint stays after {what}", self.endpoint() == where and came == arrives and
             (drops is None or got == drops),
             f"{where} became {self.endpoint()}; {came} arrived, not {arrives}; {got}, not {drops}")
 
-    # --- what moves it ---
+    # --- what changes the endpoint ---
 
     def sockets(self):
-        """Real sockets, elsewhere: a port, an address, the other family, a link's address."""
+        """Sockets at another port, another address, in the other family, and at a link-local
+        address."""
         link6 = link_local(self.b_ns)
         for what, to, source in (
                 ("another port", A4, B4), ("another address", A4, ELSE4),
@@ -99,31 +102,31 @@ class Roaming:
             came = self.count(1)
             shown = wait_until(lambda: self.endpoint().replace("%" + index_of(self.d), "")
                                == text(source, port))
-            say(f"follows {what}", came == 1 and shown, f"it is at {self.endpoint()}")
+            say(f"the endpoint follows {what}", came == 1 and shown, f"it is at {self.endpoint()}")
             self.inner.sendto(b"answer", ("10.99.0.2", 9))
             answer = receive(s, kind=wgpeer.DATA)
             opened = self.session.open(answer) if answer else None
-            say(f"... and answers there: {what}", opened is not None and b"answer" in opened)
-        say("... and back home", self.at_home(), self.endpoint())
+            say(f"the answer goes to {what}", opened is not None and b"answer" in opened)
+        say("the endpoint returns", self.at_home(), self.endpoint())
 
     def handshake(self):
         s = bound(self.b_ns, ELSE4)
         port = s.getsockname()[1]
-        time.sleep(0.06)  # two initiations in 1/20 s are a flood
+        time.sleep(0.06)  # the daemon accepts 20 initiations a second
         self.follows("an initiation", lambda: s.sendto(self.node.initiation(), (A4, PORT)),
                      ELSE4, port, 0)
         receive(s, kind=wgpeer.RESPONSE)
 
     def answers(self):
-        """Each ping comes from elsewhere than the one before. Its answer goes to where it came from,
-        and from the address that it went to; not one to where the peer was before."""
+        """Each ping has another source than the one before. Its answer goes to that source, and
+        comes from the address that the ping was sent to."""
         senders = [bound(self.b_ns, source) for source in (B4, ELSE4, B6, ELSE6)]
         tos = {socket.AF_INET: (A4, OTHER4), socket.AF_INET6: (A6,)}
         right = wrong = 0
         for number in range(40):
             s = senders[number % len(senders)]
             to = tos[s.family][number // 4 % len(tos[s.family])]
-            time.sleep(0.015)  # a peer that moves more often than every 10 ms is followed later
+            time.sleep(0.015)  # the daemon follows a peer at most every 10 ms
             s.sendto(self.session.seal(
                 wgpeer.echo_request("10.99.0.2", "10.99.0.1", number)), (to, PORT))
             came = select.select(senders, (), (), 5)[0]
@@ -134,12 +137,13 @@ class Roaming:
                     right += 1
                 else:
                     wrong += 1
-        say("forty pings, each from elsewhere: each is answered there", (right, wrong) == (40, 0),
+        say("forty pings have changing sources, and each is answered there",
+            (right, wrong) == (40, 0),
             f"{right} right, {wrong} wrong")
         time.sleep(0.015)
-        say("... and back home", self.at_home(), self.endpoint())
+        say("the endpoint returns", self.at_home(), self.endpoint())
 
-    # --- what does not ---
+    # --- what does not change it ---
 
     def unauthentic(self):
         s = bound(self.b_ns, ELSE4)
@@ -163,12 +167,12 @@ class Roaming:
         self.home.sendto(initiation, (A4, PORT))
         receive(self.home, kind=wgpeer.RESPONSE)
         time.sleep(0.06)
-        self.stays("an initiation again", send(initiation), 0, {"old_timestamp": 1})
-        say("... the session lives", self.at_home())
+        self.stays("a replayed initiation", send(initiation), 0, {"old_timestamp": 1})
+        say("the session still works", self.at_home())
 
     def cookie(self):
-        """The daemon's own initiation is answered by cookie replies, a good and a bad one, from
-        elsewhere."""
+        """Cookie replies from another address answer the daemon's initiation, a bad and a good
+        one."""
         silent = key_file(f"{self.keys}/silent.pub")
         first, s = bound(self.b_ns, B4, 9), bound(self.b_ns, ELSE4)
         self.inner.sendto(b"", ("10.99.0.3", 9))
@@ -177,30 +181,31 @@ class Roaming:
         good = wgpeer.cookie_reply(silent, initiation, os.urandom(16))
         bad = good[:-1] + bytes([good[-1] ^ 1])
         for what, message, drops in (("bad", bad, {"bad_cookie": 1}), ("good", good, {})):
-            self.stays(f"a {what} cookie reply, of another peer's",
+            self.stays(f"a {what} cookie reply for another peer",
                        lambda m=message: s.sendto(m, (A4, PORT)), 0, drops)
-            say(f"... nor does that peer for a {what} one", self.d.endpoint(silent) == where,
+            say(f"that peer's endpoint stays after a {what} cookie reply",
+                self.d.endpoint(silent) == where,
                 self.d.endpoint(silent))
 
     def martians(self):
-        """Authentic data from where nobody can be. Some of it the stack drops, to which XDP leaves
-        what comes from a martian; what arrives all the same moves nothing. 240.0.0.0/4 is no martian to
-        Linux."""
+        """Authentic data with an impossible source. XDP passes martian sources to the stack, which
+        drops some. What arrives does not change the endpoint. Linux does not count 240.0.0.0/4 as
+        martian."""
         xdp = int(self.path == "xdp")
         for source, arrives in (
                 ("0.0.0.0", 0), ("0.1.2.3", 1), ("127.0.0.1", 0), ("224.0.0.1", 0),
                 ("255.255.255.255", 0), ("192.0.2.255", 1), (A4, 0), (OTHER4, xdp),
                 ("::", 1), ("::1", 0), ("ff02::1", 0), ("::ffff:192.0.2.3", 1), (A6, 1)):
             to = A6 if ":" in source else A4
-            self.stays(f"authentic, from {source}",
+            self.stays(f"authentic data from {source}",
                        lambda s=source, t=to: self.raw.udp(s, 1, t, PORT, self.data()), arrives)
-        self.stays("authentic, from port 0",
+        self.stays("authentic data from port 0",
                    lambda: self.raw.udp(ELSE4, 0, A4, PORT, self.data()), 1)
-        say("... the session lives", self.at_home())
+        say("the session still works", self.at_home())
 
     def checksums(self):
-        """Outer checksums that do not fit: the data is authentic, where it came from is not. The
-        stack drops such a datagram before a socket sees it."""
+        """Authentic data with a wrong outer checksum, so that its source is not reliable. The stack
+        drops such a datagram before a socket sees it."""
         xdp = self.path == "xdp"
         for source, to in ((ELSE4, A4), (ELSE6, A6)):
             v6 = ":" in source
@@ -231,7 +236,7 @@ class Roaming:
 
 
 def link_local(namespace):
-    """The link's own address of eth0 there."""
+    """Returns the link-local address of eth0 in @namespace."""
     with wgpeer.namespace(namespace):
         link = json.loads(subprocess.check_output(["ip", "-j", "-6", "address", "show", "dev",
                                                    "eth0", "scope", "link"]))

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Numbered datagrams, for staging.sh.
 
-    staging.py send ADDRESS FIRST COUNT           one after the other to port 9999 of ADDRESS
-    staging.py receive COUNT SECONDS              prints the numbers that came, in their order, and
+    staging.py send ADDRESS FIRST COUNT           sends them to port 9999 of ADDRESS, in order
+    staging.py receive COUNT SECONDS              prints the received numbers in their order, and
                                                   ends after COUNT or when the time is over
-    staging.py many COUNT BYTES                   to each of COUNT addresses from 10.99.0.0 on, and
-                                                  not faster than the reader of the tunnel can be
+    staging.py many COUNT BYTES                   sends one to each of COUNT addresses from
+                                                  10.99.0.0 on, no faster than the tunnel is
+                                                  read
 """
 
 import socket

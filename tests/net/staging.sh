@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Packets for a peer without a session are staged: up to 128, in order. The 129th replaces the oldest.
-# With LONG=1 (tests/long/staging.sh) the test also shows that staged packets are dropped when the
-# handshake is given up, and that 10,000 peers which never answer cost bounded memory, with each packet
-# counted.
+# Packets for a peer without a session are staged: up to 128, in order. The 129th replaces the
+# oldest. With LONG=1 (tests/long/staging.sh) the test also shows that staged packets are dropped
+# when the handshake is given up, and that 10,000 peers which never answer cost bounded memory, with
+# each packet counted.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node at first, then wgxdp 10.99.0.2
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: nothing, then wgxdp 10.99.0.2
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -33,7 +33,8 @@ dropped() { [ "$(drops "$1" "$2")" = "$3" ]; }
 
 listen() # COUNT: receives so many datagrams in b, and prints their numbers to $TMP/received
 {
-	spawn b /usr/bin/python3 tests/net/staging.py receive "$1" 20 >"$TMP/received" 2>"$TMP/ready"
+	spawn b /usr/bin/python3 tests/net/staging.py receive "$1" 20 >"$TMP/received" \
+		2>"$TMP/ready"
 	listener=$!
 	wait_for 5 grep -q ready "$TMP/ready"
 }
@@ -58,12 +59,14 @@ for path in xdp udp; do
 	down b "$B"
 done
 
-# No handshake is possible with a public key of low order, so nothing is staged and the sender is told.
+# No handshake is possible with a public key of low order, so nothing is staged and the sender is
+# told.
 attach a "$A" b 1 udp
 in_ns a wg set "$A" peer "$(printf '\1%.0s' 1 | cat - <(head -c 31 /dev/zero) | base64)" \
 	allowed-ips 10.99.0.3/32 endpoint 192.0.2.2:51820
 in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.3 1 1
-ok "a packet for a peer with a key of low order is refused at once" wait_for 5 dropped "$A" no_endpoint 1
+ok "a packet for a peer with a key of low order is refused at once" wait_for 5 dropped "$A" \
+	no_endpoint 1
 in_ns a wg set "$A" private-key /dev/null
 in_ns a wg set "$A" private-key "$TMP/b.key"
 in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.3 1 1
@@ -100,7 +103,8 @@ many_peers()
 		import base64, os, sys
 		for i in range(int(sys.argv[1])):
 		    print("[Peer]\nPublicKey =", base64.b64encode(os.urandom(32)).decode())
-		    print(f"AllowedIPs = 10.99.{i >> 8}.{i & 255}/32\nEndpoint = 203.0.113.1:{1024 + i}")
+		    print(f"AllowedIPs = 10.99.{i >> 8}.{i & 255}/32")
+		    print(f"Endpoint = 203.0.113.1:{1024 + i}")
 	EOF
 }
 
@@ -124,7 +128,8 @@ ok "packets beyond the common bound are counted as dropped" \
 	wait_for 10 dropped "$A" staged_full $((sent - HELD))
 after=$(rss_kib)
 diag "VmRSS: $before KiB before, $after KiB while $HELD packets are staged"
-holds "memory grows by 64 MiB and the cost of 10,000 handshakes, in KiB" $((after - before)) -le 102400
+holds "memory grows by 64 MiB and the cost of 10,000 handshakes, in KiB" $((after - before)) -le \
+	102400
 ok "when the handshakes are given up every packet is counted" wait_for 240 all_counted "$sent"
 in_ns a /usr/bin/python3 tests/net/staging.py many $PEERS $BYTES
 ok "of one packet more for each peer every one is counted, too" \

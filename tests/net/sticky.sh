@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A host with several addresses answers from the one that the peer used, for as long as the host has it,
-# and then from another; it takes a better route at once. On both paths, with outer IPv4 and IPv6. The
-# endpoint of a that b shows is the source of a's newest packet.
+# A host with several addresses answers from the one that the peer used, for as long as the host has
+# it, and then from another; it takes a better route at once. On both paths, with outer IPv4 and
+# IPv6. The endpoint of a that b shows is the source of a's newest packet.
 #
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
@@ -78,8 +78,8 @@ uses() # WHAT ADDRESS NIC
 	is "$1: data takes $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 }
 
-# b sends a keepalive to that address of a, which a does not answer. (An answer that was already under way
-# would leave from the earlier address.)
+# b sends a keepalive to that address of a, which a does not answer. (An answer that was already
+# under way would leave from the earlier address.)
 speak_to()
 {
 	in_ns b wg set "$B" peer "$(pub a)" endpoint "$(at "$1")" persistent-keepalive 60
@@ -117,10 +117,10 @@ speak_to()
 			in_ns a $ip route del $BLO/$whole via $B1
 			uses "$what, the better route is deleted" $A0 eth0
 
-			# b sends to the address of a's other NIC. If the packet comes by the NIC of the
-			# route back, a answers from that address. If it comes by the other NIC, a takes
-			# the route and its source address, as the kernel's driver does. b always sends
-			# from its loopback address.
+			# b sends to the address of a's other NIC. If the packet comes by the NIC of
+			# the route back, a answers from that address. If it comes by the other NIC,
+			# a takes the route and its source address, as the kernel's driver does. b
+			# always sends from its loopback address.
 			in_ns b $ip route replace $A1/$whole via $A0 src $BLO
 			speak_to $A1
 			uses "$what, b reaches the other NIC's address by this NIC" $A1 eth0
@@ -128,7 +128,8 @@ speak_to()
 			speak_to $A1
 			uses "$what, b comes by the other NIC" $A0 eth0
 
-			is "$what: b's endpoint stays the same" "$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"
+			is "$what: b's endpoint stays the same" \
+				"$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"
 			in_ns a $ip route del $BLO/$whole via $B0
 			in_ns b $ip route del $A1/$whole dev eth1
 			down a "$A"

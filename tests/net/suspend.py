@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A generation ID that changes while data flows: suspend.py NAMESPACE-A NAMESPACE-B
+"""suspend.py NAMESPACE-A NAMESPACE-B - the generation ID changes while data flows.
 
-Traffic goes from a to b all the time. The event comes from the kernel of this machine as every uevent
-does, since that passes on what CAP_SYS_ADMIN over a network namespace asks for, in that namespace only.
-Forged ones come first, which must do nothing. Then every data message of a is looked at, in order.
+Data flows from a to b all the time. The event comes from this machine's kernel, like every uevent:
+a process with CAP_SYS_ADMIN over a network namespace can have it send one there. First, forged
+events come, which must change nothing. Then the script reads every data message of a, in order.
 """
 
 import socket
@@ -35,7 +35,8 @@ def by_ourselves(sock, body):
 
 
 def data_messages(tap):
-    """(receiver index, counter) of every message with contents from 192.0.2.1, as they came."""
+    """Yields (receiver index, counter) of every data message from 192.0.2.1 that is no
+    keepalive."""
     while True:
         try:
             frame, address = tap.recvfrom(65536)
@@ -50,7 +51,7 @@ def data_messages(tap):
 
 
 def echoes(name):
-    """ICMP echo requests that came to a namespace."""
+    """Returns how many ICMP echo requests a namespace has received."""
     text = subprocess.check_output(["nsenter", f"--net=/run/netns/{name}", "cat", "/proc/net/snmp"],
                                    text=True)
     names, values = (line.split() for line in text.splitlines() if line.startswith("Icmp:"))
@@ -73,7 +74,8 @@ def main():
         kobject.bind((0, 0))
     echoed = echoes(b)
     ping = subprocess.Popen(
-        ["nsenter", f"--net=/run/netns/{a}", "ping", "-q", "-c", str(PINGS), "-i", "0.003", "-W", "2",
+        ["nsenter", f"--net=/run/netns/{a}", "ping", "-q", "-c", str(PINGS), "-i", "0.003", "-W",
+         "2",
          "10.99.0.2"], stdout=subprocess.DEVNULL)
     time.sleep(0.5)
     by_ourselves(kobject, uevent("NEW_VMGENID=1"))
@@ -89,14 +91,15 @@ def main():
     after = list(data_messages(tap))
     old = before[0][0]
     changed = next((n for n, (i, _) in enumerate(after) if i != old), len(after))
-    tell(changed < len(after), "the event: another session", f"{len(after)} under the old one")
-    tell(all(i != old for i, _ in after[changed:]), "... and never again the one before")
-    tell(len({i for i, _ in after}) <= 2, "... just one", {i for i, _ in after})
+    tell(changed < len(after), "after the event data takes another session",
+         f"{len(after)} under the old one")
+    tell(all(i != old for i, _ in after[changed:]), "the earlier session is never used again")
+    tell(len({i for i, _ in after}) <= 2, "there is just one other session", {i for i, _ in after})
     seen = before + after
-    tell(len(set(seen)) == len(seen), "no counter twice under one key")
-    # Answers that were under way to the old session are lost: there is none to open them.
+    tell(len(set(seen)) == len(seen), "no counter is used twice under one key")
+    # Answers under way in the old session are lost, because its keys are gone.
     arrived = echoes(b) - echoed
-    tell(arrived == PINGS, "nothing was lost on its way out", f"{arrived} of {PINGS}")
+    tell(arrived == PINGS, "nothing is lost on its way out", f"{arrived} of {PINGS}")
 
 
 main()

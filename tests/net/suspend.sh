@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A virtual machine is restored or cloned: its new generation ID makes wgxdp discard all keys at once, while
-# data flows, on both paths. unit/test_suspend.c tests a host that slept, because only sleep makes the two
-# clocks differ.
+# A virtual machine is restored or cloned: its new generation ID makes wgxdp discard all keys at
+# once, while data flows, on both paths. unit/test_suspend.c tests a host that slept, because only
+# sleep makes the two clocks differ.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2, with a tap
 
@@ -21,7 +21,8 @@ for path in xdp udp; do
 	twin a b 1 --rx $path --tx $path --workers 1
 	python_tap "$path: " suspend.py "$ID-a" "$ID-b"
 	[ $path = udp ] ||
-		holds "$path: data leaves by AF_XDP" "$(show a "${ID}a" .path.tx_packets.xsk)" -ge 100
+		holds "$path: data leaves by AF_XDP" "$(show a "${ID}a" .path.tx_packets.xsk)" -ge \
+			100
 	down a "${ID}a"
 	down b "${ID}b"
 done

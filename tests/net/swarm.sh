@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# A hub starts, and all its peers handshake at once. They are behind one NAT, and so have one address. The
-# hub is under load and sends cookies. Within 30 s, which is six attempts, each peer has a session.
+# A hub starts, and all its peers handshake at once. They are behind one NAT, and so have one
+# address. The hub is under load and sends cookies. Within 30 s, which is six attempts, each peer
+# has a session.
 #
 #   ┌──────── a ────────┐            ┌──────────── b ────────────┐
 #   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2       │
@@ -36,7 +37,8 @@ hub() # PATH
 
 swarm() # PREFIX HOW
 {
-	python_tap "$1: " floods.py "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP" swarm "$SWARM" "$2"
+	python_tap "$1: " floods.py "$(daemon_pid a "$A")" "$A" "$ID-a" "$ID-b" "$TMP" swarm \
+		"$SWARM" "$2"
 }
 
 for path in xdp udp; do

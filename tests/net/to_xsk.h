@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * to_xsk.h - an XDP program of a few instructions that redirects all UDP into the queue's AF_XDP
- * socket and passes the rest, so that a test of the socket needs nothing of bpf/.
+ * to_xsk.h - an XDP program of a few instructions. It redirects all UDP to the queue's AF_XDP
+ * socket and passes the rest, so that a test of the socket needs no program of bpf/.
  */
 #ifndef WGXDP_TEST_TO_XSK_H
 #define WGXDP_TEST_TO_XSK_H
@@ -26,7 +26,7 @@ static int to_xsk_sockets = -1, to_xsk_link = -1;
 #define LOAD(size, d, s, o) INSN(BPF_LDX | BPF_MEM | (size), d, s, o, 0)
 #define JUMP_IMM(op, d, i, to) INSN(BPF_JMP | BPF_K | (op), d, 0, to, i)
 
-/* Attaches the program to @nic; then to_xsk_sockets takes queue -> socket. */
+/* Attaches the program to @nic. The map to_xsk_sockets then takes queue -> socket. */
 static inline void to_xsk_attach(const char *nic)
 {
 	char log[4096] = "";

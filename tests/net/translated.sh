@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The host translates its own outer packets (source NAT). AF_XDP would send them untranslated, so data to
-# such a peer takes the UDP socket, whatever --tx says. The daemon learns of it from conntrack.
+# The host translates its own outer packets (source NAT). AF_XDP would send them untranslated, so
+# data to such a peer takes the UDP socket, whatever --tx says. The daemon learns of it from
+# conntrack.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ wgxdp, 10.99.0.1      │            │ wgxdp         │
@@ -92,7 +93,8 @@ late_translation()
 	translate 192.0.2.77:51821
 	ok "SNAT: another handshake succeeds" begin_anew
 	is "SNAT: pings out are answered" "$(pings a 20)" 20
-	is "SNAT: data takes the UDP socket" "$(way_to_b)" "udp the host translates what goes to it (NAT)"
+	is "SNAT: data takes the UDP socket" "$(way_to_b)" \
+		"udp the host translates what goes to it (NAT)"
 	is "SNAT: b sees the translated endpoint" "$(endpoint_of_a)" 192.0.2.77:51821
 	forget
 	ok "after SNAT: another handshake succeeds" begin_anew

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# An endpoint's route may leave by the attached NIC, by another NIC, through another tunnel, or through
-# another peer of the same tunnel. It may also lead into its own tunnel: then packets are dropped and
-# counted, and cause no storm.
+# An endpoint's route may leave by the attached NIC, by another NIC, through another tunnel, or
+# through another peer of the same tunnel. It may also lead into its own tunnel: then packets are
+# dropped and counted, and cause no storm.
 #
 #   ┌───────────── a ─────────────┐            ┌──────────── b ─────────────┐
 #   │ A   10.99.0.1 :51820        │            │ B   10.99.0.2 :51820       │
@@ -89,7 +89,8 @@ twenty() # WHAT
 # Runs the script in a while the daemon's control thread is stopped.
 blindly() # SCRIPT
 {
-	/usr/bin/python3 - "$PWD/tests/net" "$(daemon_pid a "$A")" nsenter --net="/run/netns/$ID-a" sh -c "$1" <<-EOC
+	/usr/bin/python3 - "$PWD/tests/net" "$(daemon_pid a "$A")" \
+		nsenter --net="/run/netns/$ID-a" sh -c "$1" <<-EOC
 		import subprocess, sys
 		sys.path.insert(0, sys.argv[1])
 		import wgpeer
@@ -110,41 +111,52 @@ for path in xdp udp; do
 		[[ $host = *:* ]] && route=$host/128
 		ok "$what: attach succeeds on both sides" eval "up_a $path '$outer' && up_b $path"
 		ok "$what: no ping is lost" pings 10.99.0.2
-		# Before the daemon knows the route, what leaves by a socket comes back and is dropped
-		# then, and what leaves by AF_XDP arrives.
+		# Before the daemon knows the route, what leaves by a socket comes back and is
+		# dropped then, and what leaves by AF_XDP arrives.
 		before=$(loops) entered=$(entered)
-		blindly "ip route add $route dev $A; ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2" >"$TMP/ping"
+		blindly "ip route add $route dev $A; ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2" \
+			>"$TMP/ping"
 		arrived=$(sed -n 's/.*, \([0-9]*\) received.*/\1/p' "$TMP/ping")
-		is "$what: before the route is known, so many packets arrive, are dropped, enter the tunnel" \
-			"$arrived $(($(loops) - before)) $(($(entered) - entered))" "${blind[$path]}"
-		ok "$what: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
+		is \
+			"$what: before the route is known packets arrive or loop as they should" \
+			"$arrived $(($(loops) - before)) $(($(entered) - entered))" \
+			"${blind[$path]}"
+		ok "$what: show says that the route leads into the tunnel" wait_for 5 reads \
+			"$INWARD"
 		twenty "$what"
 		ok "$what: the route is deleted" in_ns a ip route delete "$route" dev "$A"
 		ok "$what: pings are answered again" wait_for 5 pings 10.99.0.2
 		down a "$A"
 
 		ok "$what: attach succeeds again, without a session" up_a $path "$outer"
-		ok "$what: the endpoint's route leads into the tunnel" in_ns a ip route add "$route" dev "$A"
-		ok "$what: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
+		ok "$what: the endpoint's route leads into the tunnel" in_ns a ip route add \
+			"$route" dev "$A"
+		ok "$what: show says that the route leads into the tunnel" wait_for 5 reads \
+			"$INWARD"
 		twenty "$what, no session"
 		is "$what: no handshake is sent" "$(show a "$A" '.peers[0].tx_bytes')" 0
 		down a "$A"
 		down b "$B"
 	done
 
-	# The common mistake: the default route leads all traffic into the tunnel, the endpoint's too.
+	# The common mistake: the default route leads all traffic into the tunnel, the endpoint's
+	# too.
 	in_ns a ip route add default via 192.0.2.2
 	in_ns b ip address add 203.0.113.2/32 dev lo
-	ok "$path: attach succeeds with an endpoint behind the default route" eval "up_a $path 203.0.113.2 && up_b $path"
+	ok "$path: attach succeeds with an endpoint behind the default route" eval \
+		"up_a $path 203.0.113.2 && up_b $path"
 	ok "$path: no ping is lost" pings 10.99.0.2
-	ok "$path: all addresses are allowed" in_ns a wg set "$A" peer "$(pub b)" allowed-ips 0.0.0.0/0
-	ok "$path: the default route leads into the tunnel" in_ns a ip route replace default dev "$A"
+	ok "$path: all addresses are allowed" in_ns a wg set "$A" peer "$(pub b)" allowed-ips \
+		0.0.0.0/0
+	ok "$path: the default route leads into the tunnel" in_ns a ip route replace default dev \
+		"$A"
 	ok "$path: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
 	twenty "$path, default route"
 	before=$(cpu)
 	sleep 1 # CPU time is measured over a second
 	holds "$path: the daemon then uses no CPU time" $(($(cpu) - before)) -le 10
-	ok "$path: the endpoint gets a route of its own" in_ns a ip route add 203.0.113.2/32 via 192.0.2.2
+	ok "$path: the endpoint gets a route of its own" in_ns a ip route add 203.0.113.2/32 via \
+		192.0.2.2
 	ok "$path: pings are answered again" wait_for 5 pings 10.99.0.2
 	in_ns a ip route delete 203.0.113.2/32 via 192.0.2.2
 	in_ns b ip address delete 203.0.113.2/32 dev lo
@@ -152,7 +164,8 @@ for path in xdp udp; do
 
 	# Two peers, each reached through the other.
 	ok "$path: attach succeeds" up_a $path
-	in_ns a wg set "$A" peer "$(pub b)" allowed-ips 10.99.0.2/32,10.97.0.3/32 endpoint 10.97.0.2:9
+	in_ns a wg set "$A" peer "$(pub b)" allowed-ips 10.99.0.2/32,10.97.0.3/32 endpoint \
+		10.97.0.2:9
 	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.97.0.2/32 endpoint 10.97.0.3:9
 	in_ns a ip route add 10.97.0.0/24 dev "$A"
 	ok "$path: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
@@ -162,7 +175,7 @@ for path in xdp udp; do
 	clean "$path: nothing is left" a "$A"
 done
 
-# --- tunnels in tunnels ----------------------------------------------------------------------------------------
+# --- tunnels in tunnels ---------------------------------------------------------------------------
 
 large() { pinged a 10.98.0.2 20 0.01 8 1300; }
 
@@ -199,8 +212,10 @@ for path in xdp udp; do
 	ok "$path: a stream completes" stream
 	ok "$path: a stream back completes" stream -R
 	is "$path: nothing is dropped as a loop" "$(loops)" 0
-	is "$path: show says which way data takes" "$(show a "$A" '.peers[1] | "\(.tx) \(.why)"')" "udp $INWARD"
-	ok "$path: a peer gets an endpoint that it is the way to" in_ns a wg set "$A" peer "$(pub b2)" endpoint 10.98.0.2:5
+	is "$path: show says which way data takes" "$(show a "$A" '.peers[1] | "\(.tx) \(.why)"')" \
+		"udp $INWARD"
+	ok "$path: a peer gets an endpoint that it is the way to" in_ns a wg set "$A" peer \
+		"$(pub b2)" endpoint 10.98.0.2:5
 	before=$(loops)
 	in_ns a ping -q -c 5 -i 0.01 -W 0.1 10.98.0.2 >/dev/null
 	is "$path: its packets are dropped as loops" $(($(loops) - before)) 5
@@ -214,13 +229,17 @@ done
 # --- another NIC ----------------------------------------------------------------------------------
 
 for path in xdp auto udp; do
-	ok "$path: attach to eth0 succeeds with the endpoint behind eth1" eval "up_a $path 198.51.100.2 && up_b $path"
+	ok "$path: attach to eth0 succeeds with the endpoint behind eth1" eval \
+		"up_a $path 198.51.100.2 && up_b $path"
 	ok "$path: no ping is lost" pings 10.99.0.2 20
 	want="udp the route leaves by an interface without AF_XDP"
 	[ $path = udp ] && want="udp null"
-	is "$path: show says which way data takes" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$want"
-	is "$path: all data takes the UDP socket" "$(show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"')" "0 20"
-	ok "$path: show tells people, too" eval "in_ns a '$WGXDP' show '$A' | grep -q 'goes by udp' || [ $path = udp ]"
+	is "$path: show says which way data takes" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" \
+		"$want"
+	is "$path: all data takes the UDP socket" \
+		"$(show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"')" "0 20"
+	ok "$path: show tells people, too" eval \
+		"in_ns a '$WGXDP' show '$A' | grep -q 'goes by udp' || [ $path = udp ]"
 	down a "$A"
 	down b "$B"
 done

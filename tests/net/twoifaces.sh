@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Several want the XDP hook of one NIC: two wgxdp interfaces, and programs of others. No program is ever
-# displaced. An interface that must wait takes the UDP socket, and show names the program on the hook.
-# It takes XDP when the hook becomes free, and loses no packet.
+# Several want the XDP hook of one NIC: two wgxdp interfaces, and programs of others. No program is
+# ever displaced. An interface that must wait takes the UDP socket, and show names the program on
+# the hook. It takes XDP when the hook becomes free, and loses no packet.
 #
 #   a: wgxdp 10.99.1.1 ┐                        ┌ wireguard-go 10.99.1.2 :b
 #                      ╞ eth0 ════════════ eth0 ╡
@@ -60,7 +60,7 @@ grows() # WHAT INTERFACE xsk|udp COMMAND...: it succeeds, and its data comes tha
 ok "wireguard-go 1 starts" stranger 1
 ok "wireguard-go 2 starts" stranger 2
 
-# --- two wgxdp interfaces --------------------------------------------------------------------------------
+# --- two wgxdp interfaces -------------------------------------------------------------------------
 
 ok "the first interface attaches" attach 1
 is "it has XDP" "$(path "$A1")" "xdp xdp null"
@@ -93,7 +93,7 @@ ok "detach of the dead second succeeds" down a "$A2"
 is "nothing of the second is left" "$(find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$A2*")" ""
 is "the first keeps XDP" "$(path "$A1")" "xdp xdp null"
 
-# --- a queue that has an AF_XDP socket ----------------------------------------------------
+# --- a queue that has an AF_XDP socket ------------------------------------------------------------
 
 down a "$A1"
 ok "the first attaches and only sends by XDP" attach 1 --rx udp --tx xdp
@@ -101,7 +101,8 @@ is "its path is that" "$(path "$A1")" "udp xdp null"
 ok "the second attaches to a queue with a socket" attach 2
 is "it takes UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
 ok "show says why" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
-ok "the second leaves no XDP program on the NIC" eval "! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+ok "the second leaves no XDP program on the NIC" eval \
+	"! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 pinging 10.99.2.2
 ok "the first is detached" down a "$A1"
 ok "the second takes the queue" wait_for 5 is_path "$A2" "xdp xdp null"
@@ -110,7 +111,7 @@ grows "no ping is lost" "$A2" xsk no_loss 10.99.2.2
 ok "detach succeeds" down a "$A2"
 ok "the first attaches once more" attach 1
 
-# --- a program that is detached by force, and one of others -----------------------------------------------------
+# --- a program that is detached by force, and one of others ---------------------------------------
 
 clang -target bpf -O2 -g -x c -c - -o "$TMP/somebody.o" <<-EOF
 	__attribute__((section("xdp"), used)) int somebody(void *c) { return 2; }
@@ -124,8 +125,9 @@ somebody_goes() { in_ns a bpftool net detach xdpdrv dev eth0; }
 
 our_link()
 {
-	bpftool -j link | jq ".[] | select(.type == \"xdp\" and .prog_id == $(in_ns a ip -j -d link show dev eth0 |
-		jq '.[0].xdp.prog.id')) | .id"
+	local program
+	program=$(in_ns a ip -j -d link show dev eth0 | jq '.[0].xdp.prog.id')
+	bpftool -j link | jq ".[] | select(.type == \"xdp\" and .prog_id == $program) | .id"
 }
 
 pinging 10.99.1.2
@@ -141,8 +143,10 @@ ok "the other program is detached" somebody_goes
 ok "the first takes XDP again" wait_for 5 is_path "$A1" "xdp xdp null"
 ok "no packet was lost meanwhile" all_came
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
-ok "wgxdp's program is detached by force, and no other is attached" bpftool link detach id "$(our_link)"
-ok "the program is attached again" wait_for 5 eval "is_path '$A1' 'xdp xdp null' && in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
+ok "wgxdp's program is detached by force, and no other is attached" bpftool link detach id \
+	"$(our_link)"
+ok "the program is attached again" wait_for 5 eval \
+	"is_path '$A1' 'xdp xdp null' && in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
 ok "detach succeeds" down a "$A1"
 ok "the other program is attached first" somebody_comes
@@ -152,7 +156,7 @@ refuses "--rx xdp is refused" 1 somebody eval "attach 2 --rx xdp"
 ok "the other program is detached" somebody_goes
 ok "the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 
-# --- the NIC is deleted or renamed --------------------------------------------------------------
+# --- the NIC is deleted or renamed ----------------------------------------------------------------
 
 ok "the NIC is deleted" in_ns b ip link delete eth0
 ok "show says so" wait_for 5 eval "why '$A1' | grep -q 'eth0.*deleted'"

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""unreachable.py INTERFACE A C KEYS - who sends where nobody is gets told so, at a limited rate.
+"""unreachable.py INTERFACE A C KEYS - ICMP errors for destinations that cannot be reached.
 
-Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A; C is a host behind it. Of the
-peers "lost" has no endpoint, and "gone" is removed on the way.
+Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A; C is a host behind it. The
+peer "lost" has no endpoint, and the peer "gone" is removed during the test.
 """
 
 import errno
@@ -21,7 +21,7 @@ LIMIT_PER_S, BURST = 50, 1000
 
 
 class Host:
-    """One that sends into the tunnel, and listens to what it is told."""
+    """Sends into the tunnel and reads the errors that come back."""
 
     def __init__(self, namespace, address4, address6):
         self.udp = {4: bound(namespace, address4), 6: bound(namespace, address6)}
@@ -32,7 +32,7 @@ class Host:
             }
 
     def errors(self, to, port):
-        """How many errors wait that quote a datagram to @to, @port; None if one is not as it should."""
+        """Counts the errors that quote a datagram to @to, @port. None if one of them is wrong."""
         version, count = ipaddress.ip_address(to).version, 0
         packed = ipaddress.ip_address(to).packed
         for message, source in drain(self.icmp[version]):
@@ -42,7 +42,7 @@ class Host:
             else:
                 want, destination, ports = (1, 3), message[32:48], message[48:52]
             if version == 6 and message[0] >= 128 or version == 4 and message[0] != 3:
-                continue  # neighbour discovery and the like
+                continue  # neighbour discovery, for example
             if (destination, struct.unpack(">HH", ports)[1]) != (packed, port):
                 continue
             if tuple(message[:2]) != want or source[0] != to:
@@ -55,7 +55,7 @@ class Host:
         for _ in range(times):
             try:
                 s.sendto(b"anybody there?", (to, port))
-            except OSError as e:  # of the datagram before
+            except OSError as e:  # the error for the datagram before
                 if e.errno != errno.EHOSTUNREACH:
                     raise
                 s.sendto(b"anybody there?", (to, port))
@@ -69,14 +69,15 @@ class Unreachable:
         self.port = 20000
 
     def told(self, what, host, to, reason):
-        """One datagram, one error, counted once."""
+        """One datagram causes one error and is counted once."""
         self.port += 1
         before = self.d.drops().get(reason, 0)
         host.send(to, self.port)
         got = []
         wait_until(lambda: got.append(host.errors(to, self.port)) or got[-1] != 0)
         counted = self.d.drops().get(reason, 0) - before
-        say(f"{what}, {to}: told, and counted as {reason}", (got[-1], counted) == (1, 1),
+        say(f"{what}, {to}: one error, and one drop counted as {reason}",
+            (got[-1], counted) == (1, 1),
             f"{got[-1]} errors, {counted} counted")
 
     def silent(self, what, send, family):
@@ -87,10 +88,10 @@ class Unreachable:
         counted = wait_until(lambda: self.d.show()["dropped"] == before + 1)
         time.sleep(SILENCE_S)
         errors = [m for m, _ in drain(self.own.icmp[family]) if m[20 if family == 4 else 0] == 3]
-        say(f"no answer to {what}, but a count", counted and not errors, errors)
+        say(f"{what} is counted, but gets no error", counted and not errors, errors)
 
     def never_answered(self):
-        """RFC 1122 3.2.2, RFC 4443 2.4 (e); all cases: test_icmp.c."""
+        """RFC 1122 3.2.2, RFC 4443 2.4 (e). test_icmp.c has all cases."""
         with wgpeer.namespace(self.d.namespace):
             raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
             many = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -109,22 +110,25 @@ class Unreachable:
         seconds = int(time.monotonic() - began) + 2
         time.sleep(SILENCE_S)
         errors = self.own.errors(to, self.port)
-        say(f"{BURST} at once to {to}: all counted, no more than {LIMIT_PER_S} a second told",
+        say(f"{BURST} packets to {to} at once: all are counted, and at most {LIMIT_PER_S} "
+            "errors a second are sent",
             counted and errors is not None and 0 < errors <= LIMIT_PER_S * seconds,
             f"{errors} errors in {seconds} s; {self.d.drops()}")
-        time.sleep(1.1)  # the limit is of a second
-        self.told("... and afterwards", self.own, to, "no_peer")
+        time.sleep(1.1)  # until the limit of this second is over
+        self.told("after the burst", self.own, to, "no_peer")
 
     def connect(self, to):
         with wgpeer.namespace(self.d.namespace):
             s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET)
         s.settimeout(5)
         heard = s.connect_ex((to, 80))
-        say(f"a TCP connection to {to} fails at once: EHOSTUNREACH", heard == errno.EHOSTUNREACH,
+        say(f"a TCP connection to {to} fails at once with EHOSTUNREACH",
+            heard == errno.EHOSTUNREACH,
             heard)
 
     def settle(self):
-        """A new interface sends its own multicasts for a moment, which have no peer."""
+        """Waits until the host has sent the first multicasts of a new interface, which have no
+        peer."""
         seen = [-1]
         while seen[-1] != (now := self.d.show()["dropped"]):
             seen.append(now)
@@ -133,14 +137,14 @@ class Unreachable:
     def run(self):
         self.settle()
         for family in 0, 1:
-            for who, host in (("the host", self.own), ("one behind it", self.behind)):
-                self.told(f"{who} to nobody", host, NOBODY[family], "no_peer")
+            for who, host in (("from the host", self.own), ("from a host behind it", self.behind)):
+                self.told(f"{who} to an address without peer", host, NOBODY[family], "no_peer")
                 self.told(f"{who} to a peer without endpoint", host, LOST[family], "no_endpoint")
             self.connect(NOBODY[family])
             if not family:
                 self.never_answered()
                 self.d.wg("peer", text_of(self.gone), "remove")
-            self.told("to a peer that was removed", self.own, GONE[family], "no_peer")
+            self.told("to a removed peer", self.own, GONE[family], "no_peer")
             self.rate(NOBODY[family])
 
 

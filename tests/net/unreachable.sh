@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A destination has no peer, or its peer was removed or has no endpoint. The sender gets an ICMP or ICMPv6
-# "unreachable", whether it is this host or one behind it, at a limited rate.
+# A destination has no peer, or its peer was removed or has no endpoint. The sender gets an ICMP or
+# ICMPv6 "unreachable", whether it is this host or one behind it, at a limited rate.
 #
 #   ┌──── c ────┐            ┌────────────── a ──────────────┐
 #   │ 10.1.0.2  eth0 ════ eth1 forwards   wgxdp 10.99.0.1     │

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A WireGuard node of the tests' own, made to misbehave: every field of every message is the caller's.
+"""A WireGuard node that can misbehave: the caller chooses every field of every message.
 
     f = Node(private, remote_public, psk)          keys are 32 bytes
     s = f.finish(response to f.initiation())       as initiator: a Session
     s, response = f.answer(initiation)             as responder
-    s.seal(ipv4(...), counter=7)                   a data message; s.open(message) -> what was inside
-    f.take_cookie(reply to f.initiation())         the next initiation has a mac2
+    s.seal(ipv4(...),
+           counter=7)                   a data message; s.open(message) -> the inner packet
+    f.take_cookie(reply to f.initiation())         gives the next initiation a mac2
 
-It shares no line with wgxdp: Noise_IKpsk2 straight from [W] 5.4 over python3-cryptography and
-hashlib. Besides: inner packets, network namespaces, a thread of another process held still.
+It is independent of wgxdp: Noise_IKpsk2 is written from [W] 5.4, over python3-cryptography and
+hashlib. The module also has inner packets, network namespaces, and a way to stop threads of another
+process.
 """
 
 import ctypes
@@ -76,7 +78,8 @@ def tai64n(unix_ns):
 
 
 def with_macs(message, receiver_public, mac1=None, cookie=None):
-    """Ends a message of type 1 or 2 with a right mac1, or @mac1, and a mac2 if there is a @cookie."""
+    """Appends the correct mac1, or @mac1, to a message of type 1 or 2, and a mac2 if there is a
+    @cookie."""
     if mac1 is None:
         mac1 = mac_of(hash_of(b"mac1----", receiver_public), message)
     message += mac1
@@ -110,7 +113,7 @@ def xunseal(key, nonce24, text, associated):
 
 
 def cookie_reply(public, message, cookie):
-    """[W] 5.4.7: the answer of the owner of @public to @message, of type 1 or 2."""
+    """[W] 5.4.7: the cookie reply of the owner of @public to @message, which has type 1 or 2."""
     unique = os.urandom(24)
     key = hchacha20(hash_of(b"cookie--", public), unique[:16])
     mac1 = message[-32:-16]
@@ -130,7 +133,7 @@ class Session:
         self.counter = 0
 
     def seal(self, inner, counter=None, index=None, pad=True):
-        """The next counter, or @counter, which leaves the next one alone."""
+        """Seals with the next counter, or with @counter, which does not change the next one."""
         if counter is None:
             counter, self.counter = self.counter, self.counter + 1
         if pad:
@@ -139,7 +142,7 @@ class Session:
         return data_message(self.remote_index if index is None else index, counter, sealed)
 
     def open(self, message):
-        """What was inside, or None."""
+        """Returns the inner packet, or None if @message does not open."""
         kind, index, counter = struct.unpack("<IIQ", message[:16])
         if kind != DATA or index != self.local_index:
             return None
@@ -189,7 +192,7 @@ class Node:
         return message
 
     def take_cookie(self, reply):
-        """[W] 5.4.7. Raises InvalidTag if it is not the answer to our last initiation."""
+        """[W] 5.4.7. Raises InvalidTag if it does not answer the last initiation of this node."""
         kind, receiver = struct.unpack("<II", reply[:8])
         if kind != COOKIE or receiver != self.pending[1] or len(reply) != 64:
             raise ValueError("no cookie for our initiation")
@@ -214,7 +217,7 @@ class Node:
         return Session(first, second, index, remote_index)
 
     def answer(self, initiation):
-        """[W] 5.4.3, as responder: the session and the response."""
+        """[W] 5.4.3, as responder. Returns the session and the response."""
         kind, remote_index = struct.unpack("<II", initiation[:8])
         if kind != INITIATION or len(initiation) != 148:
             raise ValueError("no initiation")
@@ -245,7 +248,7 @@ class Node:
         return Session(second, first, index, remote_index), with_macs(message, self.remote)
 
     def connect(self, sock, to, timeout=5):
-        """A handshake over @sock, and the keepalive that confirms it."""
+        """Makes a handshake over @sock, and confirms it by a keepalive."""
         sock.settimeout(timeout)
         sock.sendto(self.initiation(), to)
         while True:
@@ -267,7 +270,7 @@ def checksum(data):
 
 
 def udp_header(source, destination, ports, payload):
-    """@source, @destination: packed addresses."""
+    """@source and @destination are packed addresses."""
     length = 8 + len(payload)
     head = struct.pack(">HHHH", *ports, length, 0)
     pseudo = source + destination + struct.pack(">II", length, 17)
@@ -312,7 +315,7 @@ def check(result):
 
 @contextmanager
 def namespace(name):
-    """What is opened within belongs to the network namespace /run/netns/@name."""
+    """Sockets that are opened within belong to the network namespace /run/netns/@name."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     there = os.open(f"/run/netns/{name}", os.O_RDONLY)
     check(libc.setns(there, CLONE_NEWNET))
@@ -325,7 +328,7 @@ def namespace(name):
 
 
 def workers_of(pid):
-    """The threads of daemon @pid that carry packets, one or several."""
+    """Returns the worker threads of daemon @pid."""
     tids = []
     for tid in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as f:
@@ -338,7 +341,7 @@ def workers_of(pid):
 
 @contextmanager
 def held(*tids):
-    """These threads of another process stand still; its other threads run on."""
+    """Stops these threads of another process, while its other threads run."""
     with ExitStack() as stack:
         for tid in tids:
             stack.enter_context(held_one(tid))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What tests that look at single messages on the wire have in common.
+"""Shared by the tests that look at single messages on the wire.
 
-    d = Daemon(interface, namespace)      show(), endpoint(key), wg("set", ...), set("private_key=...")
-    raw = Raw(namespace, nic, to_mac)     raw.udp(source, sport, destination, dport, payload, checksum)
+    d = Daemon(interface, namespace)      show(), endpoint(key), wg("set", ...),
+    set("private_key=...")
+    raw = Raw(namespace, nic, to_mac)     raw.udp(source, sport, destination, dport, payload,
+                                                  checksum)
     tap = Tap(namespace, nic)             for data in tap.packets(patience_s): Packet(data)
     say("what", good, why)                a line of TAP, numbered by python_tap of lib.sh
 """
@@ -18,7 +20,7 @@ import time
 import wgpeer
 
 PATIENCE_S = 10
-SILENCE_S = 0.2  # what has not happened by then is taken not to happen
+SILENCE_S = 0.2  # a test that nothing happens waits so long
 
 
 def say(what, good, why=""):
@@ -30,7 +32,7 @@ def same(what, got, want):
 
 
 def wait_until(true, patience_s=PATIENCE_S):
-    """Polls until @true() is. Returns the last answer."""
+    """Repeats @true() until it is true or the time is over. Returns its last answer."""
     end = time.monotonic() + patience_s
     while not (answer := true()) and time.monotonic() < end:
         time.sleep(0.01)
@@ -57,7 +59,7 @@ def bound(namespace, address, port=0, buffer=1 << 24):
 
 
 def drain(sock):
-    """Everything that waits at @sock, as (message, from)."""
+    """Yields what is queued at @sock, as (message, from)."""
     sock.setblocking(False)
     while True:
         try:
@@ -67,7 +69,7 @@ def drain(sock):
 
 
 def receive(sock, patience_s=PATIENCE_S, kind=None):
-    """The next message at @sock, or the next of type @kind; None if there is none."""
+    """Returns the next message at @sock, or the next of type @kind, or None."""
     end = time.monotonic() + patience_s
     while (left := end - time.monotonic()) > 0:
         sock.settimeout(left)
@@ -110,7 +112,7 @@ class Daemon:
         self.run("wg", "set", self.interface, *words)
 
     def set(self, *lines):
-        """Lines to the configuration socket, with no time lost on a process. Keys are bytes."""
+        """Sends lines to the configuration socket, faster than wg(8) would."""
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(f"/var/run/wireguard/{self.interface}.sock")
             s.sendall(("\n".join(("set=1", *lines)) + "\n\n").encode())
@@ -120,7 +122,7 @@ class Daemon:
 
 
     def link_down(self):
-        """Returns when the daemon has seen it: its sockets are closed."""
+        """Returns when the daemon has closed its sockets."""
         self.run("ip", "link", "set", self.interface, "down")
         wait_until(lambda: not self.has_sockets())
 
@@ -141,7 +143,7 @@ def mac_of_link(namespace, nic):
 
 
 class Raw:
-    """Frames of any kind, from a NIC of @namespace to @to_mac."""
+    """Sends frames of any kind, from a NIC of @namespace to @to_mac."""
 
     def __init__(self, namespace, nic, to_mac):
         with wgpeer.namespace(namespace):
@@ -150,7 +152,7 @@ class Raw:
         self.to_mac, self.own_mac = to_mac, mac_of_link(namespace, nic)
 
     def udp(self, source, sport, destination, dport, payload, checksum="full"):
-        """@checksum: full, none (0), pseudo (what a NIC would have finished), wrong."""
+        """@checksum: full, none (0), pseudo (for a NIC to complete), wrong."""
         source, destination = ipaddress.ip_address(source), ipaddress.ip_address(destination)
         length = 8 + len(payload)
         head = struct.pack(">HHHH", sport, dport, length, 0)
@@ -175,17 +177,17 @@ class Raw:
 
 
 class Tap:
-    """Every packet that comes in by @nic of @namespace, from its IP header on."""
+    """Reads every packet that comes in by @nic of @namespace, from its IP header on."""
 
     def __init__(self, namespace, nic):
         with wgpeer.namespace(namespace):
-            # 3 = ETH_P_ALL; DGRAM: without the Ethernet header, if there is one
+            # 3 is ETH_P_ALL. SOCK_DGRAM strips an Ethernet header.
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
             self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
             self.socket.bind((nic, 3))
 
     def packets(self, patience_s):
-        """As they come, until none has come for @patience_s."""
+        """Yields packets until none has come for @patience_s."""
         self.socket.settimeout(patience_s)
         while True:
             try:
@@ -205,26 +207,27 @@ class Tap:
 
 
 class Packet:
-    """An IP packet, taken apart."""
+    """A parsed IP packet."""
 
     def __init__(self, data):
         self.data, self.version = data, data[0] >> 4
         if self.version == 4:
             header = (data[0] & 15) * 4
             self.tclass, self.ttl, self.protocol = data[1], data[8], data[9]
-            self.fragment = struct.unpack(">H", data[6:8])[0]  # DF is 0x4000
+            self.fragment = struct.unpack(">H", data[6:8])[0]  # the DF bit is 0x4000
             self.sum_fits = wgpeer.checksum(data[:header]) == 0
             self.flow, self.source = 0, str(ipaddress.IPv4Address(data[12:16]))
         else:
             header = 40
-            self.tclass, self.ttl, self.protocol = (data[0] & 15) << 4 | data[1] >> 4, data[7], data[6]
+            self.tclass = (data[0] & 15) << 4 | data[1] >> 4
+            self.ttl, self.protocol = data[7], data[6]
             self.fragment, self.sum_fits = 0, True
             self.flow = struct.unpack(">I", data[:4])[0] & 0xFFFFF
             self.source = str(ipaddress.IPv6Address(data[8:24]))
         self.payload = data[header:]
 
     def message(self, sport, dport):
-        """The payload of a UDP datagram between these ports, or None."""
+        """Returns the payload if it is a UDP datagram between these ports, otherwise None."""
         if self.protocol != 17 or struct.unpack(">HH", self.payload[:4]) != (sport, dport):
             return None
         return self.payload[8:]

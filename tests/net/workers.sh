@@ -8,8 +8,8 @@
 #      10.99.0.1        └ queue 1 ── 51823 wireguard-go 10.99.0.3 ┘
 #              eth1 ═══════════════ 51824 wireguard-go 10.99.0.4, eth0 :c
 #
-# A veth chooses the queue by a hash of the flow. The second wireguard-go gets a port whose packets come by
-# another queue than those of the first.
+# A veth chooses the queue by a hash of the flow. The second wireguard-go gets a port whose packets
+# come by another queue than those of the first.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -71,9 +71,11 @@ another_queue()
 	local worker
 	attach eth0 --workers 2 || return
 	no_loss 10.99.0.2 || return
-	worker=$(show a "$A" '.path.per_worker | map(.rx_packets) | if .[0] > .[1] then 1 else 0 end')
+	worker=$(show a "$A" '.path.per_worker | map(.rx_packets) |
+		if .[0] > .[1] then 1 else 0 end')
 	while [ "$(show a "$A" ".path.per_worker[$worker].rx_packets")" = 0 ]; do
-		[ $((ports[3] += 1)) -lt 51900 ] && in_ns b wg set "$B1" listen-port "${ports[3]}" || return
+		[ $((ports[3] += 1)) -lt 51900 ] && in_ns b wg set "$B1" listen-port "${ports[3]}" \
+			|| return
 		in_ns b ping -q -c 1 -i 0.05 -w 2 -I 10.99.0.3 10.99.0.1 || return
 	done
 	down a "$A"
@@ -96,7 +98,8 @@ streams() # WHAT HOST...
 	for host; do
 		wait "${pids[host]}"
 		is "$what: streams with 10.99.0.$host carry data in both directions" "$(jq '.end |
-			[.sum_sent, .sum_received, .sum_sent_bidir_reverse, .sum_received_bidir_reverse] |
+			[.sum_sent, .sum_received,
+			 .sum_sent_bidir_reverse, .sum_received_bidir_reverse] |
 			all(.bytes > 100000)' "$TMP/iperf.$host" 2>&1)" true
 	done
 }
@@ -105,25 +108,28 @@ pids=()
 carried() # WHAT: each worker receives and sends data
 {
 	is "$1: each worker receives and sends data" \
-		"$(show a "$A" '.path.per_worker | map(.rx_packets >= 100 and .tx_packets >= 100) | all')" true
+		"$(show a "$A" '.path.per_worker |
+			map(.rx_packets >= 100 and .tx_packets >= 100) | all')" true
 }
 
 threads() # FIELD: prints that field of /proc of each worker's thread
 {
 	local task
 	for task in "/proc/$(daemon_pid a "$A")/task"/*; do
-		grep -q '^wgxdp/[0-9]' "$task/comm" && echo "$(<"$task/comm") $(grep -oP "^$1:\s*\K.*" "$task/status")"
+		grep -q '^wgxdp/[0-9]' "$task/comm" &&
+			echo "$(<"$task/comm") $(grep -oP "^$1:\s*\K.*" "$task/status")"
 	done | sort
 }
 
-# --- two queues, two workers --------------------------------------------------------------------
+# --- two queues, two workers ----------------------------------------------------------------------
 
 for path in xdp udp; do
 	what="two workers, $path"
 	ok "$what: attach succeeds" attach eth0 --rx $path --tx $path --workers 2 --cpus 0,1
 	is "$what: show names the path" "$(show a "$A" '.path | "\(.rx) \(.workers) \(.queues)"')" \
 		"$path 2 $([ $path = xdp ] && echo 2 || echo 0)"
-	is "$what: each worker is on its CPU" "$(threads Cpus_allowed_list)" "wgxdp/0 0"$'\n'"wgxdp/1 1"
+	is "$what: each worker is on its CPU" "$(threads Cpus_allowed_list)" \
+		"wgxdp/0 0"$'\n'"wgxdp/1 1"
 	for host in 2 3; do
 		ok "$what: no ping to 10.99.0.$host is lost" no_loss 10.99.0.$host
 	done
@@ -148,18 +154,21 @@ for path in xdp udp; do
 	ok "$what: the port changes back" in_ns a wg set "$A" listen-port 51821
 	ok "$what: the mark is cleared" in_ns a wg set "$A" fwmark 0
 	wait $pinging
-	holds "$what: nine of ten pings are answered meanwhile" "$(grep -oP '\d+(?= received)' "$TMP/ping")" -ge 90
+	holds "$what: nine of ten pings are answered meanwhile" \
+		"$(grep -oP '\d+(?= received)' "$TMP/ping")" -ge 90
 	wait $load
-	is "$what: the stream survives" "$(jq '.end.sum_received.bytes > 100000' "$TMP/load" 2>&1)" true
+	is "$what: the stream survives" \
+		"$(jq '.end.sum_received.bytes > 100000' "$TMP/load" 2>&1)" true
 	ok "$what: no later ping is lost" no_loss 10.99.0.3
 	ok "$what: detach succeeds" down a "$A"
 	clean "$what: nothing is left" a "$A"
 done
 
-# --- the number of workers ----------------------------------------------------------------
+# --- the number of workers ------------------------------------------------------------------------
 
 ok "auto: attach succeeds" attach eth0
-is "auto: there are as many workers as queues, and no more than CPUs" "$(show a "$A" .path.workers)" $(($(nproc) > 1 ? 2 : 1))
+is "auto: there are as many workers as queues, and no more than CPUs" \
+	"$(show a "$A" .path.workers)" $(($(nproc) > 1 ? 2 : 1))
 down a "$A"
 ok "attach with one worker for two queues succeeds" attach eth0 --workers 1
 ok "no ping by queue 0 is lost" no_loss 10.99.0.2
@@ -182,12 +191,13 @@ ok "no ping by queue 1 is lost" no_loss 10.99.0.3
 is "nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" "$before"
 down a "$A"
 
-# --- two NICs -----------------------------------------------------------------------------------
+# --- two NICs -------------------------------------------------------------------------------------
 
 for path in xdp udp; do
 	what="two NICs, $path"
 	ok "$what: attach succeeds" attach eth0,eth1 --rx $path --tx $path
-	is "$what: show names the path" "$(show a "$A" '.path | "\(.nic) \(.rx) \(.tx)"')" "eth0,eth1 $path $path"
+	is "$what: show names the path" "$(show a "$A" '.path | "\(.nic) \(.rx) \(.tx)"')" \
+		"eth0,eth1 $path $path"
 	for host in 2 3 4; do
 		ok "$what: no ping to 10.99.0.$host is lost" no_loss 10.99.0.$host
 	done

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# A bond hands its XDP program to its members, so frames seem to come from those. On the bond itself data
-# takes UDP, and show says why. The members can take XDP, and so can the bond in generic mode.
+# A bond hands its XDP program to its members, so frames seem to come from those. On the bond itself
+# data takes UDP, and show says why. The members can take XDP, and so can the bond in generic mode.
 #
 #             ┌ eth0 ════ eth0 ┐
 #   a: wgxdp  bond0           bond0 :b  wgxdp, by UDP
@@ -22,7 +22,8 @@ for i in 0 1; do
 done
 host=0
 for ns in a b; do
-	in_ns $ns ip link add bond0 type bond mode active-backup miimon 100 || skip_all "this kernel has no bonds"
+	in_ns $ns ip link add bond0 type bond mode active-backup miimon 100 || skip_all \
+		"this kernel has no bonds"
 	in_ns $ns ip link set eth0 master bond0
 	in_ns $ns ip link set eth1 master bond0
 	in_ns $ns ip address add 192.0.2.$((host += 1))/24 dev bond0

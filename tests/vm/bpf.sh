@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 900
 #
-# Loads every BPF program through this kernel's verifier, and runs all of tests/bpf: tables of frames by
-# BPF_PROG_TEST_RUN, attach and detach. Then checks which TC wgxdp takes by default: tcx or, before
-# Linux 6.6, clsact.
+# Loads every BPF program through this kernel's verifier, and runs all of tests/bpf: tables of
+# frames by BPF_PROG_TEST_RUN, attach and detach. Then checks which TC wgxdp takes by default: tcx
+# or, before Linux 6.6, clsact.
 
 . "$(dirname "$0")/../net/lib.sh"
 need_root
@@ -28,7 +28,9 @@ program() # PATH
 	while IFS= read -r line; do
 		case $line in
 		1..*) planned=$((planned + ${line#1..})) ;;
-		"not ok "*"# SKIP"*) printf 'ok %d - %s # SKIP\n' $((tests += 1)) "$name:${line##*SKIP}" ;;
+		"not ok "*"# SKIP"*)
+			printf 'ok %d - %s # SKIP\n' $((tests += 1)) "$name:${line##*SKIP}"
+			;;
 		"not ok "*) fail "$name: ${line#*- }" "$said" ;;
 		"ok "*) pass "$name: ${line#*- }" ;;
 		*) continue ;;
@@ -42,7 +44,7 @@ for test in "$BUILD"/tests/bpf/test_*; do
 	case $test in *.[do]) ;; *) program "$test" ;; esac
 done
 
-# --- the TC that wgxdp takes ------------------------------------------------------------------------
+# --- the TC that wgxdp takes ----------------------------------------------------------------------
 
 case $(uname -r) in
 6.[0-5].*) FILTERS=1 ;;
@@ -57,8 +59,10 @@ filters() { in_ns a tc filter show dev "$1" "$2" 2>/dev/null | grep -c "$3"; }
 
 ok "attach succeeds" ours a "$A" --rx udp --tx udp < <(interface a ListenPort=51821)
 is "the NIC has clsact filters only before Linux 6.6" "$(filters eth0 ingress wgxdp_nic)" $FILTERS
-is "the tunnel's ingress has clsact filters only before Linux 6.6" "$(filters "$A" ingress wgxdp_inject)" $FILTERS
-is "the tunnel's egress has clsact filters only before Linux 6.6" "$(filters "$A" egress wgxdp_egress)" $FILTERS
+is "the tunnel's ingress has clsact filters only before Linux 6.6" \
+	"$(filters "$A" ingress wgxdp_inject)" $FILTERS
+is "the tunnel's egress has clsact filters only before Linux 6.6" \
+	"$(filters "$A" egress wgxdp_egress)" $FILTERS
 is "all three programs are loaded" \
 	"$(bpftool prog show | grep -oE 'name wgxdp_(nic|inject|egress)' | sort | xargs)" \
 	"name wgxdp_egress name wgxdp_inject name wgxdp_nic"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 600
 #
-# attach --chain with two XDP programs on one NIC, in libxdp's dispatcher. xdp-loader attaches the program
-# `neighbour`, which counts frames and passes them.
+# attach --chain with two XDP programs on one NIC, in libxdp's dispatcher. xdp-loader attaches the
+# program `neighbour`, which counts frames and passes them.
 #
 #   eth0 ─▶ xdp_dispatcher ─▶ neighbour (10) ─▶ wgxdp_ingress (50) ─▶ AF_XDP, or the stack
 #
@@ -43,14 +43,15 @@ on_nic() { in_ns a ip -d -j link show dev eth0 | jq -r '.[0].xdp.prog.name // em
 seen() { bpftool -j map dump pinned "$THEIRS/seen" | jq '.[0].formatted.value'; }
 no_loss() { pinged a "$1" 20 0.05; }
 
-# Twenty answers come through the tunnel by AF_XDP. The neighbour sees each of them, or only what wgxdp
-# passes.
+# Twenty answers come through the tunnel by AF_XDP. The neighbour sees each of them, or only what
+# wgxdp passes.
 both() # WHAT each|passed
 {
 	local before xsk
 	before=$(seen) xsk=$(show a "$A" .path.rx_packets.xsk)
 	ok "$1: no ping through the tunnel is lost" no_loss 10.99.0.2
-	holds "$1: wgxdp receives them by AF_XDP" $(($(show a "$A" .path.rx_packets.xsk) - xsk)) -ge 20
+	holds "$1: wgxdp receives them by AF_XDP" $(($(show a "$A" .path.rx_packets.xsk) - xsk)) \
+		-ge 20
 	is "$1: none comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 	if [ "$2" = each ]; then
 		holds "$1: the neighbour sees them" $(($(seen) - before)) -ge 20
@@ -66,13 +67,14 @@ both() # WHAT each|passed
 
 ok "alone: attach succeeds" attach
 is "alone: the program is in a dispatcher" "$(on_nic), $(inside)" "xdp_dispatcher, wgxdp_ingress"
-is "alone: the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" "xdp xdp native"
+is "alone: the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" \
+	"xdp xdp native"
 ok "alone: no ping is lost" no_loss 10.99.0.2
 holds "alone: the packets come by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" -ge 20
 ok "alone: detach succeeds" down a "$A"
 is "alone: no dispatcher is left" "$(on_nic)" ""
 
-# --- a neighbour before wgxdp, after it, and one that leaves ---------------------------------------
+# --- a neighbour before wgxdp, after it, and one that leaves --------------------------------------
 
 ok "the neighbour is attached" arrive
 ok "wgxdp attaches after it" attach
@@ -130,7 +132,7 @@ ok "killed: detach succeeds" down a "$A"
 is "killed: only the neighbour is left" "$(inside)" neighbour
 ok "killed: no other ping is lost" no_loss 192.0.2.2
 
-# --- removed by others -----------------------------------------------------------------------------------
+# --- removed by others ----------------------------------------------------------------------------
 
 ok "attach succeeds once more" attach
 ok "xdp-loader removes all programs" loader unload eth0 --all

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * neighbour.bpf.c - somebody else's XDP program, which shares a NIC by libxdp's dispatcher: it counts
- * frames and lets them on.
+ * neighbour.bpf.c - another XDP program, which shares a NIC through libxdp's dispatcher. It counts
+ * frames and passes them.
  */
 #include <linux/bpf.h>
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# --zero-copy off, auto and on with virtio-net. show says what the sockets say (XDP_OPTIONS), and the tunnel
-# carries packets. A mode that the driver lacks is refused by name.
+# --zero-copy off, auto and on with virtio-net. show says what the sockets say (XDP_OPTIONS), and
+# the tunnel carries packets. A mode that the driver lacks is refused by name.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0  10.99.0.2 kernel :b
 
@@ -17,8 +17,8 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 
-# Since Linux 6.11 virtio-net receives into the buffers of a socket. It offers zero-copy only since it also
-# sends from them; until then the kernel answers EOPNOTSUPP (docs/verification.md).
+# Since Linux 6.11 virtio-net receives into the buffers of a socket. It offers zero-copy only since
+# it also sends from them; until then the kernel answers EOPNOTSUPP (docs/verification.md).
 case $(uname -r) in
 6.1.* | 6.12.*) OFFERED=false ;;
 *) OFFERED=true ;;
@@ -31,7 +31,8 @@ stranger_b "$B"
 carries() # MODE ZERO-COPY
 {
 	ok "$1: attach succeeds" attach "$1"
-	is "$1: the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" "xdp xdp native"
+	is "$1: the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" \
+		"xdp xdp native"
 	is "$1: show says whether it has zero-copy" "$(show a "$A" .path.zero_copy)" "$2"
 	is "$1: all queues are used, also those that XDP adds" "$(show a "$A" .path.queues)" \
 		"$(in_ns a ethtool -l eth0 | awk '/^Combined/ { n = $2 } END { print n }')"
@@ -47,7 +48,8 @@ carries auto $OFFERED
 if [ $OFFERED = true ]; then
 	carries on true
 else
-	refuses "on: attach is refused" 1 'eth0 queue 0: its driver has no zero-copy.*--zero-copy auto' attach on
+	refuses "on: attach is refused" 1 \
+		'eth0 queue 0: its driver has no zero-copy.*--zero-copy auto' attach on
 fi
 foreign_down "$B"
 clean "nothing is left" a "$A"
