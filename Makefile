@@ -271,7 +271,7 @@ bench: all ## what a packet costs, and the tunnel's throughput; root
 	@tools/bench-aead
 	@tools/bench
 
-lint: skeletons $(B)/version.h ## cppcheck, clang-tidy, clang-format, shellcheck, mandoc
+lint: $(WGXDP) ## cppcheck, clang-tidy, clang-format, shellcheck, mandoc
 	@tools/lint $(C_FILES) -- $(SCRIPTS) -- $(MANPAGES)
 
 format: ## clang-format everything, in place

@@ -74,7 +74,7 @@ build() # FILE: builds $TMP/simulation with that file from $TMP/wg
 		-lcmocka -lsodium -o "$TMP/simulation" >"$TMP/log" 2>&1
 }
 
-try() # FILE WHAT HOW
+try() # FILE WHAT SED-SCRIPT
 {
 	local verdict=ok
 	rm -rf "$TMP/wg"

@@ -148,12 +148,14 @@ for rx in xdp udp; do
 	down h "$H"
 done
 
+some_passed() { [ "$(passed)" -ge 20 ]; }
+
 # No packet is dropped while the program comes and goes.
 come_and_go() # RX
 {
 	local drops=""
 	for _ in 1 2 3; do
-		up_h eth0,eth1 --rx "$1" --tx "$1" && sleep 0.1 &&
+		up_h eth0,eth1 --rx "$1" --tx "$1" && wait_for 5 some_passed &&
 			drops=$drops$(show h "$H" '.drops | del(.no_peer) | tojson')
 		down h "$H"
 	done

@@ -3,7 +3,7 @@
 """flow.py SECONDS NS:ADDRESS,NS:ADDRESS... - sends datagrams both ways between each pair, at once.
 
 It sends 100 a second each way and waits for the last ones. For each pair it prints "sent N lost N
-M": the losses from the first to the second, and back. The line "begun" says that datagrams flow.
+M": the losses from the first to the second, and back. The line "begun" says that each end has received one.
 """
 
 import struct
@@ -37,12 +37,14 @@ class Pair:
 def main(seconds, *texts):
     pairs = [Pair(text) for text in texts]
     began, number, count = time.monotonic(), 0, int(float(seconds) / INTERVAL_S)
+    begun = False
     while number < count:
         for pair in pairs:
             pair.send(number)
             pair.collect()
         number += 1
-        if number == 1:
+        if not begun and all(came for pair in pairs for came in pair.came):
+            begun = True
             print("begun", flush=True)
         time.sleep(max(0, began + number * INTERVAL_S - time.monotonic()))
     end = time.monotonic() + PATIENCE_S

@@ -174,6 +174,17 @@ wait_for() # SECONDS COMMAND...
 	done
 }
 
+# Waits until conntrack of the namespace has no entry that matches REGEX. Where the kernel does not list
+# its entries this waits for SECONDS.
+forgotten() # NS REGEX SECONDS
+{
+	if [ -e /proc/net/nf_conntrack ]; then
+		wait_for "$3" eval "! in_ns '$1' grep -qE '$2' /proc/net/nf_conntrack"
+	else
+		sleep "$3"
+	fi
+}
+
 # Each ping is answered.
 pinged() # NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]]
 {

@@ -61,7 +61,6 @@ flow() # SECONDS: begins datagrams in both pairs, and returns when they flow
 		"$ID-au:10.99.0.1,$ID-bu:10.99.0.2" >"$TMP/flow" 2>&1 &
 	flow=$!
 	wait_for 10 grep -q begun "$TMP/flow"
-	sleep 0.3 # some packets before the change
 }
 
 none_lost() # WHAT
@@ -100,7 +99,7 @@ none_lost "preshared keys changed 3 s apart: no packet is lost"
 for i in x u; do
 	time=$(field b$i latest-handshakes)
 	in_ns a$i ip link set "$(name a$i)" down
-	sleep 1.1 # handshake times are in whole seconds
+	wait_for 3 eval "[ \$(date +%s) -gt $time ]" # handshake times are in whole seconds
 	in_ns a$i ip link set "$(name a$i)" up
 	is "$i: wgxdp restarts with the new preshared key, and all pings are answered" \
 		"$(answers 10 a$i 10.99.0.2)" 10

@@ -151,6 +151,7 @@ routes()
 
 queues()
 {
+	local before
 	pinging
 	in_ns a ethtool -L eth0 rx 2 tx 2
 	in_ns b ethtool -L eth0 rx 2 tx 2
@@ -165,8 +166,9 @@ queues()
 	refuses "$path: the kernel keeps a queue that has a socket" '*' AF_XDP in_ns a ethtool -L \
 		eth0 rx 1 tx 1
 	# Packets of a queue without socket go to the stack, and from there to the UDP socket.
+	before=$(counts)
 	pinging
-	sleep 0.2
+	wait_for 5 eval "[ '$before' != \"\$(counts)\" ]"
 	ok "$path: a socket is removed from the map under load" bpftool map delete pinned \
 		"$PINS/$A/xsks" key 0 0 0 0
 	wait $!

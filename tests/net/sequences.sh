@@ -243,7 +243,7 @@ for ((n = 0; n < 10; n++)); do cycle; done
 before="$(fds) fds, $(pins) pins"
 rss_before=$(rss)
 for ((n = 0; n < CYCLES; n++)); do cycle; done
-sleep 0.2
+wait_for 5 eval "[ \"\$(fds) fds, \$(pins) pins\" = '$before' ]" # sockets close a moment later
 is "$CYCLES cycles of down, up, set and show leave as many files and pins" \
 	"$(fds) fds, $(pins) pins" "$before"
 limit=1024

@@ -63,6 +63,7 @@ both_up() # PATH A-ENDPOINT B-ENDPOINT
 
 seen() { show b "$B" '.peers[0].endpoint'; }
 is_seen() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2 && [ "$(seen)" = "$(at "$1")" ]; }
+received() { show a "$A" '.path.rx_packets | .udp + .xsk'; }
 left_by() { in_ns a ip -j -s link show dev "$1" | jq '.[0].stats64.tx.packets'; }
 
 # a sends from ADDRESS by NIC, and all pings are answered in both directions.
@@ -80,11 +81,13 @@ uses() # WHAT ADDRESS NIC
 
 # b sends a keepalive to that address of a, which a does not answer. (An answer that was already
 # under way would leave from the earlier address.)
-speak_to()
+speak_to() # ADDRESS
 {
+	local before
+	before=$(received)
 	in_ns b wg set "$B" peer "$(pub a)" endpoint "$(at "$1")" persistent-keepalive 60
 	in_ns b wg set "$B" peer "$(pub a)" persistent-keepalive off
-	sleep 0.2 # until a has received the keepalive
+	wait_for 5 eval "[ \$(received) -gt $before ]"
 }
 
 # One session lasts throughout. $ip is two words.

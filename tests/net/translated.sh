@@ -35,11 +35,11 @@ pings() # FROM COUNT: prints how many are answered
 
 no_translation() { in_ns a nft flush ruleset; }
 
-# conntrack keeps a translated flow for this long.
+# Removes the rules, and waits until conntrack has forgotten the translated flow.
 forget()
 {
 	no_translation
-	sleep $((FORGETS_S + 1))
+	forgotten a "sport=51821" $((FORGETS_S + 1))
 }
 
 translate() # ADDRESS:PORT

@@ -75,6 +75,7 @@ class Unreachable:
         host.send(to, self.port)
         got = []
         wait_until(lambda: got.append(host.errors(to, self.port)) or got[-1] != 0)
+        wait_until(lambda: self.d.drops().get(reason, 0) > before)  # after the error is sent
         counted = self.d.drops().get(reason, 0) - before
         say(f"{what}, {to}: one error, and one drop counted as {reason}",
             (got[-1], counted) == (1, 1),
