@@ -22,7 +22,8 @@
  *   path              nic (name or null; "eth0,eth1"), queues, workers (numbers),
  *                     rx, tx ("xdp", "udp"), xdp_mode ("native", "generic", null),
  *                     zero_copy (bool), aead (name), why (sentence or null: why it is not xdp),
- *                     pinned (directory of the maps or null),
+ *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
+ *                     they are not pinned),
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages
  *   drops             {name of a reason (reasons.h): packets} that our programs, workers and the
  *                     handshake engine dropped; those that are not 0

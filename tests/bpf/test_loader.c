@@ -3,6 +3,8 @@
  * test_loader.c - the loader's maps and their pins, against the kernel.
  */
 #include <arpa/inet.h>
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -92,6 +94,22 @@ static void test_after_a_crash(void **state)
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 }
 
+/* The loader of @interface must do everything but pin, because of @why. */
+static void assert_unpinned(const char *interface, const char *why)
+{
+	bool native;
+
+	if (loader_new(&loader, interface, &f))
+		fail_msg("%s", f.text);
+	assert_null(loader_pinned(loader));
+	if (!strstr(loader_unpinned_why(loader), why))
+		fail_msg("no \"%s\" in \"%s\"", why, loader_unpinned_why(loader));
+	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
+	loader_free(loader);
+	loader = NULL;
+}
+
+/* A bpffs may be writable for everybody, so another user can make the directory first. */
 static void test_foreign_directory(void **state)
 {
 	(void)state;
@@ -99,11 +117,89 @@ static void test_foreign_directory(void **state)
 		skip();
 	assert_int_equal(mkdir(PINS_ROOT "/wgxdp", 0755), 0);
 	assert_int_equal(chown(PINS_ROOT "/wgxdp", 1000, 1000), 0);
-	assert_int_equal(loader_new(&loader, "wg0", &f), -EPERM);
-	assert_non_null(strstr(f.text, PINS_ROOT "/wgxdp/wg0"));
-	assert_null(loader);
+	assert_unpinned("wg0", PINS_ROOT "/wgxdp belongs to user 1000");
 	assert_false(exists(DIR_OF("wg0")));
 	assert_int_equal(rmdir(PINS_ROOT "/wgxdp"), 0);
+	assert_int_equal(symlink("/tmp", PINS_ROOT "/wgxdp"), 0);
+	assert_unpinned("wg0", PINS_ROOT "/wgxdp: ");
+	assert_int_equal(unlink(PINS_ROOT "/wgxdp"), 0);
+}
+
+/* Without the sticky bit others can replace our directory; with it they cannot. */
+static void test_writable_root(void **state)
+{
+	(void)state;
+	if (denied)
+		skip();
+	assert_int_equal(chmod(PINS_ROOT, 0777), 0);
+	assert_unpinned("wg0", "other users may write to " PINS_ROOT);
+	assert_false(exists(PINS_ROOT "/wgxdp"));
+	assert_int_equal(chmod(PINS_ROOT, 01777), 0);
+	make_loader();
+	assert_non_null(loader_pinned(loader));
+	assert_null(loader_unpinned_why(loader));
+}
+
+static void test_root_of_another_user(void **state)
+{
+	(void)state;
+	if (denied)
+		skip();
+	assert_int_equal(chown(PINS_ROOT, 1000, 1000), 0);
+	assert_unpinned("wg0", PINS_ROOT " belongs to user 1000");
+	assert_int_equal(chown(PINS_ROOT, 0, 0), 0);
+}
+
+/* Two daemons in containers that share a bpffs can have the same name. The second must not remove
+ * the pins of the first, neither when it starts nor when it ends. */
+static void test_live_owner(void **state)
+{
+	int ready[2], status;
+	pid_t child;
+	char byte;
+
+	(void)state;
+	if (denied)
+		skip();
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (!child) {
+		if (loader_new(&loader, "wg0", &f) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	assert_unpinned("wg0", DIR_OF("wg0") " belongs to a daemon that runs");
+	pins_clean("wg0");
+	assert_true(exists(DIR_OF("wg0") "/peers"));
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(exists(DIR_OF("wg0") "/peers"));
+	make_loader();
+	assert_string_equal(loader_pinned(loader), DIR_OF("wg0"));
+}
+
+/* What a dead owner left is removed without another loader. */
+static void test_clean(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	if (denied)
+		skip();
+	child = fork();
+	if (!child)
+		_exit(loader_new(&loader, "wg0", &f) != 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(exists(DIR_OF("wg0") "/peers"));
+	pins_clean("wg1");
+	assert_true(exists(DIR_OF("wg0") "/peers"));
+	pins_clean("wg0");
+	assert_false(exists(PINS_ROOT "/wgxdp"));
 }
 
 /* EACCES from the verifier can mean a refused program or a missing capability. Our capabilities
@@ -126,25 +222,41 @@ static void test_bad_names(void **state)
 	if (denied)
 		skip();
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_int_equal(loader_new(&loader, names[i], &f), -EINVAL);
+		assert_unpinned(names[i], "is no interface name");
 	assert_false(exists(PINS_ROOT "/wgxdp"));
 }
 
-static void test_without_bpffs(void **state)
+/* Another file system at the place of the bpffs is left alone. */
+static void test_other_file_system(void **state)
 {
-	bool native;
-
 	(void)state;
 	if (denied)
 		skip();
 	assert_int_equal(mount("tmpfs", PINS_ROOT, "tmpfs", 0, NULL), 0);
-	make_loader();
-	assert_null(loader_pinned(loader));
-	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
-	loader_free(loader);
-	loader = NULL;
+	assert_unpinned("wg0", "another file system");
 	assert_false(exists(PINS_ROOT "/wgxdp"));
 	assert_int_equal(umount(PINS_ROOT), 0);
+}
+
+/* Where sysfs has only the empty directory, a bpffs is mounted, once, for root only. It stays. */
+static void test_mounts_bpffs(void **state)
+{
+	struct stat s;
+
+	(void)state;
+	if (denied)
+		skip();
+	assert_int_equal(mount("sysfs", "/sys", "sysfs", 0, NULL), 0);
+	make_loader();
+	assert_string_equal(loader_pinned(loader), DIR_OF("wg0"));
+	assert_int_equal(stat(PINS_ROOT, &s), 0);
+	assert_int_equal(s.st_mode & 0777, 0700);
+	loader_free(loader);
+	loader = NULL;
+	make_loader();
+	assert_int_equal(umount2(PINS_ROOT, MNT_DETACH), 0);
+	assert_false(exists(PINS_ROOT "/wgxdp"));
+	assert_int_equal(umount2("/sys", MNT_DETACH), 0);
 }
 
 /* --- maps ------------------------------------------------------------------------------------ */
@@ -321,9 +433,14 @@ int main(void)
 		TEST(two_interfaces),
 		TEST(after_a_crash),
 		TEST(foreign_directory),
+		TEST(writable_root),
+		TEST(root_of_another_user),
+		TEST(live_owner),
+		TEST(clean),
 		TEST(bad_names),
 		TEST(refused_by_the_verifier),
-		TEST(without_bpffs),
+		TEST(other_file_system),
+		TEST(mounts_bpffs),
 		TEST(listen_follows),
 		TEST(sessions),
 		TEST(peers),

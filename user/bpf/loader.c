@@ -55,19 +55,13 @@ int loader_load_fault(int err, struct fault *f)
 	}
 }
 
-static int pin_maps(struct loader *l, struct fault *f)
+static void pin_maps(struct loader *l)
 {
 	struct bpf_map *map;
-	int err;
 
-	bpf_object__for_each_map (map, l->skel->obj) {
-		if (bpf_map__is_internal(map))
-			continue;
-		err = pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map), f);
-		if (err)
-			return err;
-	}
-	return 0;
+	bpf_object__for_each_map (map, l->skel->obj)
+		if (!bpf_map__is_internal(map))
+			pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map));
 }
 
 int loader_new(struct loader **l, const char *interface, struct fault *f)
@@ -97,13 +91,9 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 	err = loader_maps_init(new, f);
 	if (err)
 		goto free_loader;
-	err = pins_init(&new->pins, interface, f);
-	if (err)
-		goto free_loader;
+	pins_init(&new->pins, interface);
 	tclink_clean(interface);
-	err = pin_maps(new, f);
-	if (err)
-		goto free_loader;
+	pin_maps(new);
 	*l = new;
 	return 0;
 
@@ -130,6 +120,11 @@ void loader_free(struct loader *l)
 const char *loader_pinned(const struct loader *l)
 {
 	return l->pins.path[0] ? l->pins.path : NULL;
+}
+
+const char *loader_unpinned_why(const struct loader *l)
+{
+	return l->pins.path[0] ? NULL : l->pins.why.text;
 }
 
 /* --- attach ---------------------------------------------------------------------------------- */
@@ -213,9 +208,8 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 	if (!loader_pinned(l))
 		return fault(
 			f, -ENOTSUP,
-			"%s: --chain needs pinned maps, and there is no usable BPF file system "
-			"at " PINS_ROOT "; leave out --chain",
-			nic);
+			"%s: --chain needs pinned maps, but %s; mend that or leave out --chain",
+			nic, l->pins.why.text);
 	number = reserve_number(l, ifindex, nic, f);
 	if (number < 0)
 		return number;

@@ -38,8 +38,10 @@ enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 int loader_new(struct loader **l, const char *interface, struct fault *f);
 void loader_free(struct loader *l); /* NULL is fine */
 
-/* Returns the directory of the pins, or NULL if the maps are not pinned. */
+/* Return the directory of the pins, or NULL if the maps are not pinned; and the reason why they are
+ * not, or NULL if they are. */
 const char *loader_pinned(const struct loader *l);
+const char *loader_unpinned_why(const struct loader *l);
 
 /* Attaches the XDP program to the NIC, to at most NICS_MAX of them. AUTO tries native, then
  * generic; *@native tells the result. Returns 0 or -errno with @f: -EBUSY (another program is

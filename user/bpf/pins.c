@@ -7,21 +7,35 @@
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
+#include "util/log.h"
+#include "wgxdp/control.h"
 #include "wgxdp/limits.h"
 
 #define PARENT PINS_ROOT "/wgxdp"
 
-static bool is_bpffs(void)
+/* A killed daemon releases its locks one after the other while it exits, this one late. */
+#define LOCK_WAIT_MS 2000
+#define POLL_MS 10
+
+/* Returns the magic number of the file system at PINS_ROOT, or 0 if there is no such directory. */
+static long root_magic(void)
 {
 	struct statfs s;
 
-	return !statfs(PINS_ROOT, &s) && s.f_type == BPF_FS_MAGIC;
+	return statfs(PINS_ROOT, &s) ? 0 : s.f_type;
+}
+
+static bool is_bpffs(void)
+{
+	return root_magic() == BPF_FS_MAGIC;
 }
 
 /* Writes the path of the interface's directory. bpffs refuses dots in names, and interface names
@@ -39,86 +53,225 @@ static int write_path(char path[static PINS_PATH_MAX], const char *interface)
 	return 0;
 }
 
-/* Makes @path, or accepts a directory that this user owns. A bpffs may be writable for everybody,
- * so the owner must be checked. */
-static int make_directory(const char *path)
+/* --- the file system ------------------------------------------------------------------------- */
+
+/* Mounts a bpffs if PINS_ROOT is the empty directory that sysfs offers for it. The mount is private
+ * to this mount namespace unless /sys is shared with others. */
+static int mount_if_missing(struct fault *why)
+{
+	switch (root_magic()) {
+	case BPF_FS_MAGIC:
+		return 0;
+	case SYSFS_MAGIC:
+		break;
+	case 0:
+		return fault(why, -ENOENT, "there is no directory %s", PINS_ROOT);
+	default:
+		return fault(why, -ENOTSUP, "another file system than a bpffs is mounted at %s",
+			     PINS_ROOT);
+	}
+	if (mount("bpf", PINS_ROOT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		return fault(why, -errno,
+			     "there is no BPF file system at %s, and mounting one: %s; run `mount "
+			     "-t bpf bpf %s` as root before the attach",
+			     PINS_ROOT, strerror(errno), PINS_ROOT);
+	log_info("mounted a BPF file system at %s, where it stays", PINS_ROOT);
+	return 0;
+}
+
+/* The lock prevents that two daemons mount one bpffs over the other, which would hide the pins in
+ * the lower one. */
+static int ensure_bpffs(struct fault *why)
+{
+	int lock_fd = open(CONTROL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (lock_fd >= 0)
+		flock(lock_fd, LOCK_EX);
+	err = mount_if_missing(why);
+	if (lock_fd >= 0)
+		close(lock_fd);
+	return err;
+}
+
+/* A bpffs may be writable for everybody. Its sticky bit then keeps others from replacing our
+ * directory, and its owner must be trusted, because the sticky bit does not bind the owner. */
+static int check_root(struct fault *why)
 {
 	struct stat s;
 
-	if (!mkdir(path, 0700))
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	if (lstat(path, &s))
-		return -errno;
-	if (!S_ISDIR(s.st_mode) || s.st_uid != geteuid())
-		return -EPERM;
-	return chmod(path, 0700) ? -errno : 0;
+	if (stat(PINS_ROOT, &s))
+		return fault(why, -errno, "%s: %s", PINS_ROOT, strerror(errno));
+	if (s.st_uid && s.st_uid != geteuid())
+		return fault(why, -EPERM, "%s belongs to user %u, not to root", PINS_ROOT,
+			     s.st_uid);
+	if (s.st_mode & 022 && !(s.st_mode & S_ISVTX))
+		return fault(why, -EPERM,
+			     "other users may write to %s; run `chmod 0700 %s` before the attach",
+			     PINS_ROOT, PINS_ROOT);
+	return 0;
 }
 
-static void remove_contents(const char *path)
+/* --- the directories ------------------------------------------------------------------------- */
+
+/* Opens @path if it is a directory of this user, and sets its mode. Returns the fd or -errno with
+ * @why. */
+static int open_own(const char *path, struct fault *why)
 {
-	DIR *dir = opendir(path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat s = { 0 };
+
+	if (fd < 0)
+		return fault(why, -errno, "%s: %s", path, strerror(errno));
+	if (fstat(fd, &s) || s.st_uid != geteuid()) {
+		close(fd);
+		return fault(why, -EPERM, "%s belongs to user %u; remove it before the attach",
+			     path, s.st_uid);
+	}
+	fchmod(fd, 0700);
+	return fd;
+}
+
+/* Makes @path, or accepts a directory that this user owns. Returns its fd or -errno with @why. */
+static int make_directory(const char *path, struct fault *why)
+{
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return fault(why, -errno, "making %s: %s", path, strerror(errno));
+	return open_own(path, why);
+}
+
+/* Makes both directories. Another daemon that ends may remove the parent between the two steps. */
+static int make_directories(const char *path, struct fault *why)
+{
+	int fd;
+
+	do {
+		fd = make_directory(PARENT, why);
+		if (fd >= 0) {
+			close(fd);
+			fd = make_directory(path, why);
+		}
+	} while (fd == -ENOENT && is_bpffs());
+	return fd;
+}
+
+/* Locks the directory. Returns 0, -EBUSY with @why if a live daemon holds the lock, or -ESTALE if
+ * its former owner has removed it. */
+static int lock_directory(int fd, const char *path, struct fault *why)
+{
+	struct stat held, named;
+
+	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += POLL_MS) {
+		if (waited_ms >= LOCK_WAIT_MS)
+			return fault(why, -EBUSY,
+				     "%s belongs to a daemon that runs, perhaps in a container",
+				     path);
+		usleep(POLL_MS * 1000);
+	}
+	if (fstat(fd, &held) || lstat(path, &named) || held.st_ino != named.st_ino)
+		return -ESTALE;
+	return 0;
+}
+
+/* Makes the directory and locks it. Returns its fd or -errno with @why. */
+static int claim_directory(const char *path, struct fault *why)
+{
+	int fd, err;
+
+	do {
+		fd = make_directories(path, why);
+		if (fd < 0)
+			return fd;
+		err = lock_directory(fd, path, why);
+		if (err)
+			close(fd);
+	} while (err == -ESTALE);
+	return err ? err : fd;
+}
+
+static void remove_contents(int dir_fd)
+{
+	int fd = dup(dir_fd);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
 
-	if (!dir)
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
 		return;
+	}
+	rewinddir(dir);
 	while ((e = readdir(dir)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			unlinkat(dirfd(dir), e->d_name, 0);
+			unlinkat(dir_fd, e->d_name, 0);
 	closedir(dir);
 }
 
-int pins_init(struct pins *p, const char *interface, struct fault *f)
+/* --- an interface's pins --------------------------------------------------------------------- */
+
+/* Claims the directory in the bpffs that is there. Returns 0 or -errno with p->why. */
+static int claim(struct pins *p, const char *interface)
 {
 	char path[PINS_PATH_MAX];
-	int err;
+	int err = write_path(path, interface);
 
-	p->path[0] = '\0';
-	err = write_path(path, interface);
 	if (err)
-		return fault(f, err,
-			     "\"%s\" is no interface name; use 1 to %d characters without '/' and "
-			     "':'",
-			     interface, IFNAME_MAX);
-	if (!is_bpffs())
-		return 0;
-	/* Another daemon that ends may remove the parent between the two steps. */
-	do {
-		err = make_directory(PARENT);
-		if (!err)
-			err = make_directory(path);
-	} while (err == -ENOENT && is_bpffs());
-	if (err == -EPERM)
-		return fault(f, err, "%s or its parent is not a directory of ours; remove it",
-			     path);
+		return fault(&p->why, err, "\"%s\" is no interface name", interface);
+	err = check_root(&p->why);
 	if (err)
-		return fault(f, err, "making %s: %s", path, strerror(-err));
-	remove_contents(path);
+		return err;
+	p->dir_fd = claim_directory(path, &p->why);
+	if (p->dir_fd < 0)
+		return p->dir_fd;
+	remove_contents(p->dir_fd);
 	memcpy(p->path, path, sizeof(path));
 	return 0;
+}
+
+void pins_init(struct pins *p, const char *interface)
+{
+	int err;
+
+	*p = (struct pins){ .dir_fd = -1 };
+	err = ensure_bpffs(&p->why);
+	if (!err)
+		err = claim(p, interface);
+	if (err)
+		log_info("the BPF maps are not pinned: %s", p->why.text);
 }
 
 void pins_done(struct pins *p)
 {
 	if (!p->path[0])
 		return;
-	remove_contents(p->path);
+	remove_contents(p->dir_fd);
 	rmdir(p->path);
 	rmdir(PARENT); /* fails while it holds other interfaces, as it should */
+	close(p->dir_fd);
 	p->path[0] = '\0';
 }
 
-int pins_add(const struct pins *p, const char *name, int fd, struct fault *f)
+void pins_add(struct pins *p, const char *name, int fd)
 {
 	char path[PINS_PATH_MAX + 32];
 
 	if (!p->path[0])
-		return 0;
+		return;
 	snprintf(path, sizeof(path), "%s/%s", p->path, name);
-	if (bpf_obj_pin(fd, path))
-		return fault(f, -errno, "pinning %s: %s", path, strerror(errno));
-	return 0;
+	if (!bpf_obj_pin(fd, path))
+		return;
+	fault(&p->why, -errno, "pinning %s: %s", path, strerror(errno));
+	pins_done(p);
+	log_info("the BPF maps are not pinned: %s", p->why.text);
+}
+
+void pins_clean(const char *interface)
+{
+	struct pins p = { .dir_fd = -1 };
+	char path[PINS_PATH_MAX];
+
+	if (is_bpffs() && !write_path(path, interface) && !access(path, F_OK) &&
+	    !claim(&p, interface))
+		pins_done(&p);
 }
 
 static uint32_t pinned_id(const char *path)
@@ -137,7 +290,8 @@ static uint32_t pinned_id(const char *path)
 
 bool pins_find(const char *name, uint32_t map_id, char interface[static IFNAME_MAX + 1])
 {
-	DIR *dir = is_bpffs() ? opendir(PARENT) : NULL;
+	int fd = is_bpffs() ? open_own(PARENT, NULL) : -1;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	char path[PINS_PATH_MAX + 32];
 	struct dirent *e;
 	bool found = false;
@@ -155,5 +309,7 @@ bool pins_find(const char *name, uint32_t map_id, char interface[static IFNAME_M
 			*c = '.';
 	if (dir)
 		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
 	return found;
 }

@@ -2,6 +2,16 @@
 /*
  * pins.h - the directory of an interface in the BPF file system, where its maps are pinned, such as
  * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns it. All functions are for the control thread.
+ *
+ * Pins are a convenience for people. Whatever prevents them, the caller goes on without, and
+ * pins.why tells the reason:
+ *
+ *   no bpffs at PINS_ROOT ──▶ mount one, as bpftool does ──▶ not permitted ─────────────▶ unpinned
+ *   other users may replace or have made the directory ───────────────────────────────▶ unpinned
+ *   a live daemon holds the lock on the directory (another host name space, one bpffs) ▶ unpinned
+ *
+ * The owner holds a lock on the directory. The lock ends with the owner, so the pins of a dead
+ * owner are known by a free lock, and those of a live one are never removed.
  */
 #ifndef WGXDP_PINS_H
 #define WGXDP_PINS_H
@@ -17,19 +27,22 @@
 
 struct pins {
 	char path[PINS_PATH_MAX]; /* of the directory; empty if unpinned */
+	int dir_fd;		  /* of the directory, locked; only if pinned */
+	struct fault why;	  /* why the maps are not pinned */
 };
 
-/* Makes an empty directory for @interface with mode 0700. Pins that a dead owner left are removed.
- * Where PINS_ROOT is no BPF file system, p->path stays empty and the result is 0. Returns 0 or
- * -errno with
- * @f: -EPERM (the directory belongs to another user), -EINVAL (not an interface name). */
-int pins_init(struct pins *p, const char *interface, struct fault *f);
+/* Makes an empty directory for @interface with mode 0700, in a bpffs that is mounted if necessary.
+ * Pins that a dead owner left are removed. */
+void pins_init(struct pins *p, const char *interface);
 
 /* Removes the directory and its pins. */
 void pins_done(struct pins *p);
 
-/* Pins map @fd as @name; does nothing if unpinned. Returns 0 or -errno with @f. */
-int pins_add(const struct pins *p, const char *name, int fd, struct fault *f);
+/* Pins map @fd as @name; does nothing if unpinned. If that fails, all pins are removed. */
+void pins_add(struct pins *p, const char *name, int fd);
+
+/* Removes the pins that a dead owner of @interface left. Mounts nothing. */
+void pins_clean(const char *interface);
 
 /* Finds the interface that has pinned the map of id @map_id as @name. Returns whether there is one,
  * with its name in @interface. */

@@ -18,7 +18,6 @@ static bool clean_up_dead(const char *interface)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
 	char lock[sizeof(CONTROL_DIRECTORY) + 32];
-	struct pins pins;
 	int lock_fd;
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
@@ -28,8 +27,7 @@ static bool clean_up_dead(const char *interface)
 		return false;
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
-	if (pins_init(&pins, interface, NULL) == 0)
-		pins_done(&pins);
+	pins_clean(interface);
 	unlink(uapi);
 	unlink(control);
 	name_lock_release(interface, lock_fd);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
@@ -83,8 +84,8 @@ static void print_path(FILE *out, const json_t *path)
 		fprintf(out, "  why: %s\n", text(path, "why"));
 	if (*text(path, "pinned"))
 		fprintf(out, "  maps: %s\n", text(path, "pinned"));
-	else if (json_is_true(json_object_get(path, "bpf")))
-		fprintf(out, "  maps: not pinned, since /sys/fs/bpf is no BPF file system there\n");
+	else if (*text(path, "pinned_why"))
+		fprintf(out, "  maps: not pinned: %s\n", text(path, "pinned_why"));
 	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
 		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),
 		(long long)number(tx, "xsk"), (long long)number(tx, "udp"));
@@ -204,6 +205,20 @@ void show_print(FILE *out, const json_t *interface, long long now)
 		print_peer(out, peer, now);
 }
 
+/* The daemon may have been started in another mount namespace, as by `ip netns exec` or in a
+ * container. What is pinned there is not pinned for us. */
+static void check_pins(json_t *path)
+{
+	const char *pinned = text(path, "pinned");
+
+	if (!*pinned || access(pinned, F_OK) == 0)
+		return;
+	json_object_set_new(path, "pinned_why",
+			    json_sprintf("%s exists only in the mount namespace of the daemon",
+					 pinned));
+	json_object_set_new(path, "pinned", json_null());
+}
+
 /* With --json, one object a line. 0 or -errno. */
 static int show_one(const char *interface, bool json, bool first, struct fault *f)
 {
@@ -212,6 +227,7 @@ static int show_one(const char *interface, bool json, bool first, struct fault *
 
 	if (err)
 		return err;
+	check_pins(json_object_get(reply, "path"));
 	if (json) {
 		json_dumpf(reply, stdout, JSON_COMPACT);
 		putchar('\n');
