@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls of struct ctlserver_ops out.
- * Control thread.
+ * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls of struct ctlserver_ops
+ * out. Control thread.
  */
 #ifndef WGXDP_CTLSERVER_H
 #define WGXDP_CTLSERVER_H

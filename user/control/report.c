@@ -24,7 +24,8 @@ static int add_allowed(void *ctx, const struct prefix *p)
 	return json_array_append_new(ctx, json_string(prefix_text(p, text)));
 }
 
-/* Which way data to the peer leaves. The reason is given where the user could expect another way. */
+/* Which way data to the peer leaves. The reason is given where the user could expect another
+ * way. */
 static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
@@ -67,8 +68,8 @@ static json_t *describe_peers(const struct report *r)
 	return peers;
 }
 
-/* What the kernel dropped at the tunnel interface, less the writes that it @refused: it counts those
- * as well, and the workers already have. */
+/* What the kernel dropped at the tunnel interface, less the writes that it @refused: it counts
+ * those as well, and the workers already have. */
 static void add_tunnel_losses(const struct report *r, uint64_t refused, struct path_stats *stats)
 {
 	struct netlink_drops drops;

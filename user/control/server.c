@@ -134,7 +134,8 @@ static int read_in(struct server_client *c)
 	return 0;
 }
 
-/* Reads and sends what is possible now, then waits for what is not. Closes a client that is done. */
+/* Reads and sends what is possible now, then waits for what is not. Closes a client that is
+ * done. */
 static void serve(struct server_client *c, bool readable)
 {
 	int err = 0;
@@ -322,7 +323,8 @@ static int bind_socket(struct server *s, struct fault *f)
 	return fault(f, -errno, "%s: %s", s->path, strerror(errno));
 }
 
-/* Watches for the deletion of the file: wg-quick and people end a userspace implementation that way. */
+/* Watches for the deletion of the file: wg-quick and people end a userspace implementation that
+ * way. */
 static int watch_file(struct server *s)
 {
 	char directory[sizeof(s->path)];

@@ -2,10 +2,10 @@
 /*
  * server.h - a Unix stream socket on the loop that speaks a protocol of lines. Control thread.
  *
- *   connect ─▶ open ─▶ line, line, ... ─▶ appended replies are sent as the client takes them ─▶ close
+ *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client takes them ─▶ close
  *
- * No client can block the thread: sockets are non-blocking, a line is bounded, and no further line of
- * a client is read while it does not take its answers. An idle client is evicted when a new one
+ * No client can block the thread: sockets are non-blocking, a line is bounded, and no further line
+ * of a client is read while it does not take its answers. An idle client is evicted when a new one
  * needs its place.
  */
 #ifndef WGXDP_SERVER_H
@@ -24,7 +24,7 @@ struct server;
 struct server_client;
 
 struct server_protocol {
-	size_t line_max; /* bytes of a line without its newline; a longer line closes the connection */
+	size_t line_max;     /* bytes without the newline; a longer line closes the connection */
 	size_t session_size; /* bytes of zeroed memory for each connection, at least 1 */
 	/* A connection begins; 0 or -errno (it is closed). May be NULL. */
 	int (*open)(void *ctx, void *session);

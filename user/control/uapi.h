@@ -3,13 +3,13 @@
  * uapi.h - the configuration protocol that wg(8) speaks: lines in, calls on the
  * device and reply text out. No system calls.
  *
- *   "set=1" key=value ... ""  ─▶ each line applies as it is read ─▶ "errno=N\n\n", N = 0 or negative
- *   "get=1" ""                ─▶ the whole configuration         ─▶ ... "errno=N\n\n", N = 0 or positive
+ *   "set=1" key=value ... ""  ─▶ each line applies when read ─▶ "errno=N\n\n", N = 0 or negative
+ *   "get=1" ""                ─▶ the whole configuration     ─▶ "errno=N\n\n", N = 0 or positive
  *   anything else             ─▶ the connection is closed without an answer
  *
  * After an error, the rest of that operation is read and has no effect. With
- * replace_allowed_ips=true, the old allowed IPs are removed when the lines of the peer end, so that a
- * prefix which is given again is never absent. Control thread.
+ * replace_allowed_ips=true, the old allowed IPs are removed when the lines of the peer end, so that
+ * a prefix which is given again is never absent. Control thread.
  */
 #ifndef WGXDP_UAPI_H
 #define WGXDP_UAPI_H
@@ -20,8 +20,8 @@
 
 #define UAPI_LINE_MAX 1024 /* bytes of a line; the longest meaningful one has 79 */
 
-/* Settings that belong to the data plane rather than to the device. The setters return 0 or any -errno
- * (the client is told EADDRINUSE). For port 0 the kernel chooses one. */
+/* Settings that belong to the data plane rather than to the device. The setters return 0 or any
+ * -errno (the client is told EADDRINUSE). For port 0 the kernel chooses one. */
 struct uapi_ops {
 	int (*set_listen_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
@@ -39,8 +39,8 @@ struct uapi {
 
 enum uapi_operation { UAPI_NONE, UAPI_GET, UAPI_SET };
 
-/* One connection. A new one is all zero but for @uapi. The peer is remembered by its key, because it
- * may be removed between two lines. */
+/* One connection. A new one is all zero but for @uapi. The peer is remembered by its key,
+ * because it may be removed between two lines. */
 struct uapi_session {
 	struct uapi *uapi;
 	enum uapi_operation operation;
@@ -52,8 +52,8 @@ struct uapi_session {
 	uint8_t peer_key[WIRE_KEY_LEN];
 };
 
-/* Handles one line (without its newline; it may be altered and wiped) and appends the answer, if there
- * is one. Returns 0, or -errno: close the connection. */
+/* Handles one line (without its newline; it may be altered and wiped) and appends the answer, if
+ * there is one. Returns 0, or -errno: close the connection. */
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply);
 
 /* The above as a protocol of server.h; its context is a struct uapi. */

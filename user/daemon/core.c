@@ -35,8 +35,8 @@ void core_before_wait(struct core *c)
 		loop_timer_cancel(&c->collect_timer);
 }
 
-/* After a suspend, or in a copy of the machine, no key in memory may be used again. The workers have
- * sealed nothing since they learned of it (path/suspend.h). */
+/* After a suspend, or in a copy of the machine, no key in memory may be used again. The workers
+ * have sealed nothing since they learned of it (path/suspend.h). */
 static void wipe_if_stale(void *ctx)
 {
 	struct core *c = ctx;

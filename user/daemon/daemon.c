@@ -80,7 +80,8 @@ static void link_down(void *ctx)
 	log_info("down");
 }
 
-/* What modules tell ----------------------------------------------------------------------------- */
+/* What modules tell
+ * ----------------------------------------------------------------------------- */
 
 static void tunnel_at_home(void *ctx, uint32_t ifindex)
 {

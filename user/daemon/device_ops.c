@@ -49,8 +49,8 @@ static bool may_still_send(const struct device_ops_env *env, const struct peer *
 	return s && session_may_send(s, loop_now_ns()) && !suspend_stale(env->suspend);
 }
 
-/* The endpoint with the local address that nexthops resolved, so that both transports use one source
- * address. -ELOOP: the route leads back into this tunnel. */
+/* The endpoint with the local address that nexthops resolved, so that both transports use one
+ * source address. -ELOOP: the route leads back into this tunnel. */
 static int choose_source(struct device_ops_env *env, const struct peer *peer,
 			 const struct endpoint *to, struct endpoint *via)
 {

@@ -15,8 +15,9 @@
 /* The pair is SOCK_SEQPACKET, so each message is one datagram. */
 #define MESSAGE_MAX (sizeof(struct fault) + 16)
 
-/* Closes the descriptors that the caller had open, except stdio and @keep (-1: none). A daemon that
- * inherits the descriptor of a lock or a pipe would block its other users for as long as it lives. */
+/* Closes the descriptors that the caller had open, except stdio and @keep (-1: none). A daemon
+ * that inherits the descriptor of a lock or a pipe would block its other users for as long as it
+ * lives. */
 static void close_inherited(int keep[static 3])
 {
 	unsigned from = STDERR_FILENO + 1;
@@ -39,8 +40,8 @@ static void close_inherited(int keep[static 3])
 	close_range(from, ~0U, 0);
 }
 
-/* Detaches the daemon from the caller's terminal. Messages still go to stderr if a journal reads it or
- * if LOG_LEVEL asks for them; else they go to syslog. */
+/* Detaches the daemon from the caller's terminal. Messages still go to stderr if a journal reads
+ * it or if LOG_LEVEL asks for them; else they go to syslog. */
 static void leave_terminal(const struct options *options, int lease)
 {
 	const char *level = getenv("LOG_LEVEL");
@@ -62,7 +63,7 @@ static void leave_terminal(const struct options *options, int lease)
 	close(null);
 }
 
-/* Signals of the command ----------------------------------------------------------------------- */
+/* Signals of the command ------------------------------------------------------------------- */
 
 static const int enders[] = { SIGINT, SIGTERM, SIGHUP };
 static int guarded = -1; /* the lease that these signals shut down */
@@ -179,7 +180,8 @@ int lease_commit(int fd)
 		lease_cancel(fd);
 		return err;
 	}
-	/* A signal that arrives now is too late: the interface stays, and the exit status says so. */
+	/* A signal that arrives now is too late: the interface stays, and the exit status says
+	 * so. */
 	ender = 0;
 	unguard(SIG_IGN);
 	close(fd);
@@ -229,8 +231,8 @@ int lease_read(int fd)
 	char message[MESSAGE_MAX];
 	ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 
-	/* ECONNRESET is reported once if the command closed the lease with a message of ours unread. What
-	 * the command sent comes after it. */
+	/* ECONNRESET is reported once if the command closed the lease with a message of ours
+	 * unread. What the command sent comes after it. */
 	if (n < 0 && errno == ECONNRESET)
 		n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 	if (n == 6 && !memcmp(message, "commit", 6))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * name_lock.h - one daemon of the host owns the name of an interface, whatever namespace it is in: the
- * daemon that holds the lock on /run/wgxdp/<interface>.lock. The file holds its pid, for people. The
- * kernel releases the lock when the process ends, so a dead owner leaves no lock behind.
+ * name_lock.h - one daemon of the host owns the name of an interface, whatever namespace it is in:
+ * the daemon that holds the lock on /run/wgxdp/<interface>.lock. The file holds its pid, for
+ * people. The kernel releases the lock when the process ends, so a dead owner leaves no lock
+ * behind.
  */
 #ifndef WGXDP_NAME_LOCK_H
 #define WGXDP_NAME_LOCK_H

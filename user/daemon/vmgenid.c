@@ -11,9 +11,9 @@
  * The control thread may be busy with a config of thousands of peers, or in the verifier.
  *
  * A uevent is believed only if its sender is port 0, the kernel, with uid 0. Another process can
- * only send from a port of its own. A process with CAP_SYS_ADMIN over the network namespace can make
- * the kernel send an event, and gains nothing but new handshakes. Synthetic events, written to a
- * file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of facility "kernel" are
+ * only send from a port of its own. A process with CAP_SYS_ADMIN over the network namespace can
+ * make the kernel send an event, and gains nothing but new handshakes. Synthetic events, written to
+ * a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of facility "kernel" are
  * believed, because what processes write to /dev/kmsg has another facility. The log is read only on
  * kernels without the uevent, because strangers can fill it through a firewall's log rule.
  */
@@ -113,7 +113,8 @@ static bool hear_log(int fd)
 	return n > 0 && logs_copy(record, (size_t)n);
 }
 
-/* Reads one message. True if this machine is a copy, or may be: a lost message could have said so. */
+/* Reads one message. True if this machine is a copy, or may be: a lost message could have said
+ * so. */
 static bool hear_uevent(int fd)
 {
 	union {

@@ -12,7 +12,8 @@
 
 struct vmgenid;
 
-/* Listens from now on: a copy is entered in @suspend, which is borrowed, and wakes the loop. 0/-errno. */
+/* Listens from now on: a copy is entered in @suspend, which is borrowed, and wakes the loop.
+ * 0/-errno. */
 int vmgenid_watch(struct vmgenid **v, struct loop *loop, struct suspend *suspend);
 void vmgenid_unwatch(struct vmgenid *v); /* NULL is fine */
 

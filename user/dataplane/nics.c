@@ -63,8 +63,9 @@ static unsigned queues_of(const struct nic *nic)
 	return queues < NIC_QUEUES_MAX ? queues : NIC_QUEUES_MAX;
 }
 
-/* A bond or netvsc hands a native XDP program down to its member drivers. The program then sees the
- * member's queues, to which no AF_XDP socket of ours is bound. (A bridge takes generic mode only.) */
+/* A bond or netvsc hands a native XDP program down to its member drivers. The program then sees
+ * the member's queues, to which no AF_XDP socket of ours is bound. (A bridge takes generic mode
+ * only.) */
 static int check_members(const struct nics_env *env, const struct nic *nic,
 			 const struct netlink_link *link, struct fault *f)
 {
@@ -80,9 +81,10 @@ static int check_members(const struct nics_env *env, const struct nic *nic,
 }
 
 /*
- * Opens the program and all queues, or nothing. With a program, virtio-net enables further queues, one
- * for each CPU. They are meant for XDP_TX, but frames arrive on them as well. What a copy-mode AF_XDP
- * socket sends on such a queue never completes, so we send only on the queues that existed before.
+ * Opens the program and all queues, or nothing. With a program, virtio-net enables further queues,
+ * one for each CPU. They are meant for XDP_TX, but frames arrive on them as well. What a copy-mode
+ * AF_XDP socket sends on such a queue never completes, so we send only on the queues that existed
+ * before.
  */
 static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f)
 {

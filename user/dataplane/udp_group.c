@@ -50,7 +50,8 @@ static int join_members(struct udp_group *g, struct loader *loader, unsigned wor
 		enter_group(loader, in_use);
 	if (err)
 		fault(f, err,
-		      "the UDP sockets of %u workers cannot be steered: %s; --workers 1 does without",
+		      "the UDP sockets of %u workers cannot be steered: %s; "
+		      "--workers 1 does without",
 		      workers, strerror(-err));
 	return err;
 }

@@ -14,8 +14,8 @@
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* The text around the subject of a line, and the drop reason that counts the same occurrences, unless
- * that reason also counts occurrences of other kinds. */
+/* The text around the subject of a line, and the drop reason that counts the same occurrences,
+ * unless that reason also counts occurrences of other kinds. */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;
@@ -132,8 +132,8 @@ void diag_set(struct diag *d, bool on)
 
 /* Lines ---------------------------------------------------------------------------------------- */
 
-/* Names the peer if it is known, with the address that the packet came from or, if @from is NULL, the
- * peer's endpoint. */
+/* Names the peer if it is known, with the address that the packet came from or, if @from is
+ * NULL, the peer's endpoint. */
 static const char *subject(char text[static SUBJECT_LEN], const struct peer *peer,
 			   const struct endpoint *from)
 {

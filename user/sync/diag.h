@@ -7,8 +7,8 @@
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
  *   BPF's ring `events` (samples) ────┘   ... and one line for what that second had beyond them
  *
- * For a kind that is also counted as drops, that last line states the increase of the count, so that
- * it includes drops of which BPF or a worker sent no sample.
+ * For a kind that is also counted as drops, that last line states the increase of the count, so
+ * that it includes drops of which BPF or a worker sent no sample.
  */
 #ifndef WGXDP_DIAG_H
 #define WGXDP_DIAG_H

@@ -3,7 +3,7 @@
  * handshake_rx.h - what reaches the control thread from the data plane, and how much of it is
  * handled at a time:
  *
- *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device_want_handshake, ..., nexthops, diag
+ *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device, nexthops, diag
  *               └▶ hand-off: messages ──┐
  *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
  *
@@ -51,7 +51,8 @@ void handshake_rx_done(struct handshake_rx *rx); /* fine if never initialized */
 /* Watches the workers' hand-offs. 0/-errno. */
 int handshake_rx_watch(struct handshake_rx *rx);
 
-/* Watches the leader of the group that is in use now, if the control thread is its reader. 0/-errno. */
+/* Watches the leader of the group that is in use now, if the control thread is its reader.
+ * 0/-errno. */
 int handshake_rx_watch_leader(struct handshake_rx *rx);
 void handshake_rx_unwatch_leader(struct handshake_rx *rx); /* fine if it is not watched */
 

@@ -15,7 +15,8 @@
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
-/* Addresses are read at most this often: a host that starts containers changes links all the time. */
+/* Addresses are read at most this often: a host that starts containers changes links all the
+ * time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
 #define LISTEN_RETRY_NS NS_PER_S
 
@@ -66,10 +67,10 @@ static bool switched_on(const char *path)
 	return value != 0;
 }
 
-/* Does the host forward packets that arrive on any of its interfaces? @conf is the sysctl directory of
- * a family, which has one directory for each interface. The common switch can be off while single
- * interfaces forward (systemd-networkd can do that). IPv6 has a second switch for each interface,
- * force_forwarding (Linux 6.17). */
+/* Does the host forward packets that arrive on any of its interfaces? @conf is the sysctl
+ * directory of a family, which has one directory for each interface. The common switch can be
+ * off while single interfaces forward (systemd-networkd can do that). IPv6 has a second switch
+ * for each interface, force_forwarding (Linux 6.17). */
 static bool forwards(const char *conf)
 {
 	static const char *const names[] = { "forwarding", "force_forwarding" };

@@ -2,7 +2,7 @@
 /*
  * mapsync.h - the BPF maps mirror the device and the host; this is their only writer.
  *
- *   device ──struct device_mirror──▶ sessions, peers, allowed4/6, mac_keys   before the call returns
+ *   device ──struct device_mirror──▶ sessions, peers, allowed4/6, mac_keys   at once
  *   host's addresses ──────────────▶ listen                                  50 ms after a change
  *   host's forwarding sysctls ─────▶ the programs' switches                  at once
  *   workers' byte counters ────────▶ peer_auth                               once a second

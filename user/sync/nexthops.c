@@ -41,9 +41,9 @@ void nexthops_forget(struct nexthops *n, struct peer *p)
 	publish(n, p, NULL);
 }
 
-/* AF_XDP would send a flow that the host translates (NAT) untranslated, so such a peer takes the UDP
- * socket. The conntrack entry that tells is made by our first message and may have expired since:
- * then the last known state counts, unless a handshake has @just_now renewed the entry. */
+/* AF_XDP would send a flow that the host translates (NAT) untranslated, so such a peer takes the
+ * UDP socket. The conntrack entry that tells is made by our first message and may have expired
+ * since: then the last known state counts, unless a handshake has @just_now renewed the entry. */
 static void check_translation(struct nexthops *n, const struct peer *p, struct encap *e,
 			      bool just_now)
 {
@@ -118,8 +118,8 @@ void nexthops_roamed(struct nexthops *n, struct peer *p)
 		nexthops_peer(n, p);
 }
 
-/* One of this host's own addresses is a valid endpoint only for two nodes on one host, which meet on
- * the loopback interface. */
+/* One of this host's own addresses is a valid endpoint only for two nodes on one host, which
+ * meet on the loopback interface. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 {
 	struct netlink *nl = n->config.netlink;
@@ -150,7 +150,8 @@ void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event
 	}
 }
 
-/* Path MTUs ------------------------------------------------------------------------------------- */
+/* Path MTUs
+ * ------------------------------------------------------------------------------------- */
 
 static void on_narrowed(void *ctx, int fd, uint32_t events)
 {
@@ -191,7 +192,8 @@ void nexthops_watch(struct nexthops *n)
 		log_info("path MTUs are followed every 30 s only: %s", strerror(errno));
 }
 
-/* All peers ------------------------------------------------------------------------------------- */
+/* All peers
+ * ------------------------------------------------------------------------------------- */
 
 /* One turn of a round over all slots. A change during a round leads to another round after it. */
 static void resolve_some(void *ctx, uint64_t now_ns)

@@ -4,7 +4,7 @@
  * the workers and kept true:
  *
  *   endpoint set or roamed ─▶ nexthops_peer, at once; session begun ─▶ nexthops_met
- *   a neighbour became valid or invalid, or has another MAC ─▶ nexthops_neighbour ─▶ peers behind it
+ *   a neighbour became valid, invalid, or has a new MAC ─▶ nexthops_neighbour ─▶ peers behind it
  *   links, addresses, routes or rules changed ─▶ nexthops_changed ─▶ all peers, some in each turn,
  *                                                and not more often than NEXTHOPS_INTERVAL_NS
  *   nothing for NEXTHOPS_EVERY_NS ─▶ all peers: the kernel tells nobody when it learns or forgets

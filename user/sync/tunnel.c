@@ -51,7 +51,8 @@ static void attach_tc(struct tunnel *t)
 	t->tc_refused = refused;
 }
 
-/* Visits: work done in the interface's namespace, at home or abroad ------------------------------ */
+/* Visits: work done in the interface's namespace, at home or abroad
+ * ------------------------------ */
 
 struct visit {
 	struct tunnel *t;
@@ -109,7 +110,8 @@ static int visit(struct visit *v)
 	return err;
 }
 
-/* MTUs of routes --------------------------------------------------------------------------------- */
+/* MTUs of routes
+ * --------------------------------------------------------------------------------- */
 
 /* On failure the workers keep the table that they have; the next change leads to another try. */
 static int read_routes(struct visit *v)
@@ -213,7 +215,8 @@ void tunnel_look(struct tunnel *t)
 	}
 }
 
-/* Remembers the event. It is acted on when all events are read, because it may be outdated by then. */
+/* Remembers the event. It is acted on when all events are read, because it may be outdated by
+ * then. */
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 {
 	struct tunnel *t = ctx;
