@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink.c - the request socket; links and addresses. Routes and neighbours: netlink_route.c.
+ * netlink.c - the request socket, links and addresses. Routes and neighbours are in netlink_route.c.
  */
 #include "io/netlink.h"
 
@@ -24,6 +24,7 @@
 static struct netlink *open_protocol(int protocol)
 {
 	struct netlink *nl = calloc(1, sizeof(*nl));
+	int on = 1;
 
 	if (!nl)
 		return NULL;
@@ -32,6 +33,9 @@ static struct netlink *open_protocol(int protocol)
 		goto free_nl;
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID))
 		goto close_socket;
+	/* Before Linux 4.12 there are no extended acknowledgements, and netlink_error() does without. */
+	(void)mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &on, sizeof(on));
+	(void)mnl_socket_setsockopt(nl->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	nl->seq = (uint32_t)time(NULL);
 	return nl;
 
@@ -99,11 +103,40 @@ int netlink_receive(int fd, void *buf)
 }
 
 struct talk {
+	struct netlink *nl;
 	netlink_fn fn;
 	void *ctx;
 	bool done, interrupted;
 	int err;
 };
+
+static void copy_text(char *to, size_t room, const struct nlattr *a)
+{
+	size_t n = strnlen(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+
+	if (n >= room)
+		n = room - 1;
+	memcpy(to, mnl_attr_get_payload(a), n);
+	to[n] = '\0';
+}
+
+/* Keeps the sentence of an extended acknowledgement for netlink_error(). */
+static void keep_sentence(struct netlink *nl, const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+	size_t header = sizeof(*e), len = mnl_nlmsg_get_payload_len(nlh);
+	const struct nlattr *a;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED)) /* the request is quoted before the attributes */
+		header += e->msg.nlmsg_len - sizeof(e->msg);
+	if (header > len)
+		return;
+	a = netlink_attr(nlh, header, NLMSGERR_ATTR_MSG, 1);
+	if (a)
+		copy_text(nl->sentence, sizeof(nl->sentence), a);
+}
 
 static void take_answer(struct talk *t, const struct nlmsghdr *nlh)
 {
@@ -115,9 +148,11 @@ static void take_answer(struct talk *t, const struct nlmsghdr *nlh)
 		t->interrupted = true;
 
 	switch (nlh->nlmsg_type) {
-	case NLMSG_ERROR: /* the acknowledgement, too */
+	case NLMSG_ERROR: /* also the acknowledgement, with error 0 */
 		t->done = true;
 		err = mnl_nlmsg_get_payload_len(nlh) >= sizeof(*e) ? e->error : -EBADMSG;
+		if (err != -EBADMSG && err)
+			keep_sentence(t->nl, nlh);
 		break;
 	case NLMSG_DONE:
 		t->done = true;
@@ -137,18 +172,19 @@ static void take_answer(struct talk *t, const struct nlmsghdr *nlh)
 
 int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, void *ctx)
 {
-	struct talk t = { .fn = fn, .ctx = ctx };
+	struct talk t = { .nl = nl, .fn = fn, .ctx = ctx };
 	int fd = mnl_socket_get_fd(nl->socket);
 	uint32_t port = mnl_socket_get_portid(nl->socket);
 	const struct nlmsghdr *m;
 	int n;
 
+	nl->sentence[0] = '\0';
 	while (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
 		if (errno != EINTR)
 			return -errno;
 
-	/* The kernel answers within sendto(), so this never waits for long. What an earlier request
-	 * that failed half-way has left behind carries another sequence number. */
+	/* The kernel answers within sendto(), so this never waits for long. The rest of an answer to an
+	 * earlier request that failed half-way carries another sequence number. */
 	while (!t.done) {
 		n = netlink_receive(fd, nl->answer);
 		if (n < 0)
@@ -159,6 +195,11 @@ int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, 
 				take_answer(&t, m);
 	}
 	return !t.err && t.interrupted ? -EINTR : t.err;
+}
+
+const char *netlink_error(const struct netlink *nl, int err)
+{
+	return nl->sentence[0] ? nl->sentence : strerror(-err);
 }
 
 const struct nlattr *netlink_attr(const struct nlmsghdr *nlh, size_t header, uint16_t type,
@@ -186,19 +227,9 @@ const struct nlattr *netlink_nested(const struct nlattr *nest, uint16_t type, si
 
 /* Links --------------------------------------------------------------------------------------- */
 
-static void copy_text(char *to, size_t room, const struct nlattr *a)
-{
-	size_t n = strnlen(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
-
-	if (n >= room)
-		n = room - 1;
-	memcpy(to, mnl_attr_get_payload(a), n);
-	to[n] = '\0';
-}
-
 static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
 {
-	/* With one program the kernel gives PROG_ID; with several (MULTI) one for each mode. */
+	/* With one program the kernel gives PROG_ID, with several (MULTI) one ID for each mode. */
 	static const uint16_t ids[] = { IFLA_XDP_PROG_ID, IFLA_XDP_DRV_PROG_ID,
 					IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID };
 	const struct nlattr *a = netlink_nested(xdp, IFLA_XDP_ATTACHED, 1);
@@ -212,7 +243,7 @@ static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
 	}
 }
 
-/* net.ipv6.conf.NAME.hop_limit, which a router's advertisement may have set. */
+/* Reads net.ipv6.conf.NAME.hop_limit, which a router's advertisement may have set. */
 static uint8_t parse_hop_limit6(const struct nlmsghdr *nlh)
 {
 	const struct nlattr *a = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_AF_SPEC, 0);
@@ -234,7 +265,8 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 	const struct nlattr *name, *a;
 	struct netlink_link l = { 0 };
 
-	/* AF_BRIDGE: a port's bridge side. Its RTM_DELLINK means that the port left the bridge. */
+	/* A message of AF_BRIDGE is about a port's bridge side: its RTM_DELLINK means that the port left
+	 * the bridge, not that the link is gone. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
 		return false;
 	name = netlink_attr(nlh, sizeof(*ifi), IFLA_IFNAME, 1);
@@ -243,7 +275,7 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 
 	l.ifindex = (uint32_t)ifi->ifi_index;
 	l.up = ifi->ifi_flags & IFF_UP;
-	/* RUNNING follows the carrier, LOWER_UP, with a delay. */
+	/* IFF_RUNNING follows the carrier (IFF_LOWER_UP) with a delay, so both must be set. */
 	l.running = (ifi->ifi_flags & IFF_RUNNING) && (ifi->ifi_flags & IFF_LOWER_UP);
 	l.loopback = ifi->ifi_flags & IFF_LOOPBACK;
 	l.no_arp = ifi->ifi_flags & (IFF_NOARP | IFF_POINTOPOINT);
@@ -455,14 +487,14 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 	if (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6)
 		return 0;
 	len = netlink_addr_len(ifa->ifa_family);
-	/* On a point-to-point link IFA_ADDRESS is the other side's. */
+	/* On a point-to-point link IFA_ADDRESS is the other side's address, and IFA_LOCAL ours. */
 	a = netlink_attr(nlh, sizeof(*ifa), IFA_LOCAL, len);
 	if (!a)
 		a = netlink_attr(nlh, sizeof(*ifa), IFA_ADDRESS, len);
 	if (!a)
 		return 0;
 
-	/* Until duplicate detection is over an address is not ours; its end is a change of its own. */
+	/* Until duplicate detection is over, an address is not ours. The kernel notifies its end. */
 	flags_attr = netlink_attr(nlh, sizeof(*ifa), IFA_FLAGS, 4);
 	flags = flags_attr ? mnl_attr_get_u32(flags_attr) : ifa->ifa_flags;
 	if (flags & IFA_F_DADFAILED ||
@@ -480,7 +512,8 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-/* Collected first: an interrupted dump is begun again, and @fn may use @nl. */
+/* The addresses are collected before @fn sees any, because an interrupted dump is begun again and
+ * because @fn may use @nl. */
 int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink.h - what we ask of and tell rtnetlink (by libmnl), in one network namespace: the one in
- * which the handle was opened. Link facts come from here, never from /sys.
+ * netlink.h - requests to rtnetlink (by libmnl), in the network namespace in which the handle was
+ * opened. Facts about links come from here, never from /sys, which may show another namespace.
  */
 #ifndef WGXDP_NETLINK_H
 #define WGXDP_NETLINK_H
@@ -12,11 +12,15 @@
 #include "wg/endpoint.h"
 #include "wg/prefix.h"
 
-struct netlink; /* a request socket; one thread */
+struct netlink; /* a request socket, for one thread */
 
-struct netlink *netlink_open(void);	      /* NULL: errno */
-struct netlink *netlink_open_netfilter(void); /* likewise; for conntrack.h alone */
-void netlink_close(struct netlink *nl);
+struct netlink *netlink_open(void);	      /* NULL: see errno */
+struct netlink *netlink_open_netfilter(void); /* the same for conntrack.h */
+void netlink_close(struct netlink *nl);	      /* NULL is fine */
+
+/* Why the last request on @nl failed with @err: the kernel's sentence if it sent one ("IPv6 is disabled
+ * on this device"), else strerror(). Valid until the next request. */
+const char *netlink_error(const struct netlink *nl, int err);
 
 struct netlink_link {
 	uint32_t ifindex;
@@ -25,84 +29,85 @@ struct netlink_link {
 	bool has_mac; /* an Ethernet device */
 	uint32_t mtu;
 	bool up, running, loopback;
-	bool no_arp;	    /* IFF_NOARP or point-to-point: its neighbours have no MAC to ask for */
-	uint32_t rx_queues; /* IFLA_NUM_RX_QUEUES as created; real ones: netlink_queues() */
-	uint32_t xdp_prog_id; /* of the program attached, any mode; 0 = none */
+	bool no_arp;	    /* IFF_NOARP or point-to-point: its neighbours have no MAC addresses */
+	uint32_t rx_queues; /* as created; netlink_queues() tells how many are in use */
+	uint32_t xdp_prog_id; /* of the attached program in any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
 	char kind[16];	      /* "veth", "tun", "" */
-	uint8_t hop_limit6;   /* of IPv6 packets by it whose route says nothing */
+	uint8_t hop_limit6;   /* of IPv6 packets whose route sets none */
 };
 
 /* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
 int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out);
 
-/* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond, what
- * netvsc has from the hypervisor. 0, -ENOENT, -errno. */
+/* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond, or
+ * the virtual function beneath a netvsc device. 0, -ENOENT, -errno. */
 int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16]);
 
-/* Combined (or rx) channels in use, by ethtool; 1 where the driver cannot tell. */
+/* Combined and rx channels in use, by ethtool; 1 where the driver cannot tell. */
 uint32_t netlink_queues(const char *name);
 
 struct netlink_drops {
 	uint64_t rx_dropped, tx_dropped;
 };
 
-/* What the link itself dropped since it was made (IFLA_STATS64). 0, -ENODEV, -errno. */
+/* Packets that the link itself dropped since it was made (IFLA_STATS64). 0, -ENODEV, -errno. */
 int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drops *out);
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up);
 int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
-/* -EEXIST when there is one already. An address keeps its host bits, a destination has none. */
+/* -EEXIST if there is one already. An address keeps its host bits, a destination has none. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination);
 
-/* Calls @fn for every unicast address of the host, loopback included, but those whose duplicate
- * detection failed or is under way. What @fn returns other than 0 ends it and is returned. */
+/* Calls @fn for every unicast address of the host, loopback included, except those whose duplicate
+ * detection failed or is under way. A result of @fn other than 0 ends the walk and is returned. */
 int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx);
 
 struct netlink_route {
 	uint32_t ifindex;
-	bool has_gateway, local; /* local: it is one of our own addresses */
+	bool has_gateway, local; /* local: the destination is an address of this host */
 	uint8_t gateway_family;	 /* AF_INET6 for IPv4 via IPv6 */
 	uint8_t gateway[16];
 	bool has_source;
-	uint8_t source[16]; /* e->local, or what the kernel would choose */
-	bool encapsulated;  /* the route adds headers of its own (ip route ... encap) */
-	uint8_t hoplimit;   /* the route's own TTL; 0 = it says nothing */
-	uint32_t mtu; /* the lesser of the route's, cached path MTU included, and the link's; 0 = unknown */
+	uint8_t source[16]; /* e->local, or the kernel's choice */
+	bool encapsulated;  /* the route adds headers (ip route ... encap) */
+	uint8_t hoplimit;   /* the route's TTL; 0 = it sets none */
+	uint32_t mtu; /* the lesser of the route's (or its cached path MTU) and the link's; 0 = unknown */
 };
 
-/* The route to @e->remote, from e->local where it is set, under @fwmark; e->ifindex counts only for
+/* The route to e->remote, from e->local if that is set, under @fwmark. e->ifindex counts only for
  * link-local addresses. 0, -ENETUNREACH (no route, blackhole), -EHOSTUNREACH (unreachable), -EACCES
- * (prohibited, broadcast), -EINVAL (e->local is not ours any more), -errno. */
+ * (prohibited, broadcast), -EINVAL (e->local is no longer an address of this host), -errno. */
 int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 		  struct netlink_route *out);
 
-/* A unicast route whose packets leave by one link. */
+/* A unicast route whose packets leave by a given link. */
 struct netlink_device_route {
 	struct prefix to;
 	uint32_t table;
-	uint32_t mtu; /* its own (RTAX_MTU); 0 = it has none */
+	uint32_t mtu; /* of the route itself (RTAX_MTU); 0 = it has none */
 };
 
-/* All routes, of all tables, by which packets leave by the link @ifindex. Returns 0 and *@list of
- * *@count, to be freed by the caller, in no order; or -errno. */
+/* Lists the routes of all tables by which packets leave by the link @ifindex, in no order. Returns 0
+ * with *@count routes in *@list, which the caller frees, or -errno. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
 
-/* The neighbour's MAC if the kernel holds it valid now: 0; -ENOENT when it does not. */
+/* Fills in the neighbour's MAC. Returns 0, -ENOENT if the kernel has no valid entry now, -errno. */
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 		      uint8_t mac[static 6]);
 
-/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux 5.16 to
- * resolve it now, NTF_USE). What is managed already, or permanent, is left alone: 0. Returns 1 when
- * this call began it, -errno. */
+/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux 5.16
+ * NTF_USE, which resolves it once). Returns 1 if this call began the management, 0 if the entry is
+ * managed already or permanent and so was left alone, or -errno. */
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr);
 
-/* Ends what returned 1: the kernel keeps the entry as it keeps any other. */
+/* Ends the management that netlink_neighbour_manage() began (returned 1). The entry stays, and ages
+ * like any other. */
 int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			      const uint8_t *addr);
 
@@ -113,11 +118,11 @@ enum netlink_changed {
 	NETLINK_CHANGED_ADDRESS = 1 << 1,
 	NETLINK_CHANGED_ROUTE = 1 << 2, /* routes, rules, next hops */
 	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
-	NETLINK_CHANGED_FORWARDING = 1 << 4, /* or another switch of that kind */
-	NETLINK_CHANGED_LOST =
-		1 << 5, /* an overrun: links must be looked at by whoever follows them */
+	NETLINK_CHANGED_FORWARDING = 1 << 4, /* net.ipv[46].conf.*.forwarding and its like */
+	/* The socket overran, so that messages about links are missing: ask for the links again. */
+	NETLINK_CHANGED_LOST = 1 << 5,
 };
-/* A neighbour as it is now. */
+/* The new state of a neighbour. */
 struct netlink_neighbour_event {
 	uint32_t ifindex;
 	uint8_t family, addr[16];
@@ -129,19 +134,19 @@ struct netlink_watch *netlink_watch_open(void);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);
 
-/* From now on changed neighbours are given to @fn instead of setting NETLINK_CHANGED_NEIGHBOUR; after
- * an overrun that is set all the same. */
+/* From now on each changed neighbour is given to @fn, and NETLINK_CHANGED_NEIGHBOUR is set only after
+ * an overrun. */
 void netlink_watch_neighbours(struct netlink_watch *w,
 			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
 			      void *ctx);
 
-/* From now on routes set NETLINK_CHANGED_ROUTE only if packets leave by the link @ifindex by them;
- * rules and next hops do as before. */
+/* From now on a changed route sets NETLINK_CHANGED_ROUTE only if packets leave by the link @ifindex
+ * by it. Changed rules and next hops set it as before. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
-/* Reads what has come. Returns the set of enum netlink_changed (all of them after an overrun).
- * @link (may be NULL) is called for each link that changed or went (@gone), with its name; after an
- * overrun it may have missed some. */
+/* Reads the messages that have arrived. Returns a set of enum netlink_changed, which is full after an
+ * overrun. @link (may be NULL) is called for each link that changed or was deleted (@gone). After an
+ * overrun some calls may be missing. */
 unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx);

@@ -14,6 +14,7 @@
 struct netlink {
 	struct mnl_socket *socket;
 	uint32_t seq;
+	char sentence[128]; /* the kernel's, of the last request that failed; "" = none */
 	_Alignas(8) uint8_t request[1024];
 	_Alignas(8) uint8_t answer[NETLINK_BUFFER];
 };

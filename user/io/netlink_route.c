@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * netlink_route.c - routes and neighbours: where a packet to an endpoint would go, and the MAC of
- * the next hop. The socket and the rest: netlink.c.
+ * the next hop. The socket, links and addresses are in netlink.c.
  */
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -18,7 +18,8 @@ int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix 
 	rtm->rtm_family = destination->family;
 	rtm->rtm_dst_len = destination->length;
 	rtm->rtm_table = RT_TABLE_MAIN;
-	rtm->rtm_protocol = RTPROT_BOOT; /* as ip(8) does, so that routing daemons leave it alone */
+	rtm->rtm_protocol =
+		RTPROT_BOOT; /* as ip(8) does; routing daemons leave such routes alone */
 	rtm->rtm_scope = destination->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	rtm->rtm_type = RTN_UNICAST;
 	mnl_attr_put(nlh, RTA_DST, netlink_addr_len(destination->family), destination->addr);
@@ -50,7 +51,7 @@ static int parse_type(const struct rtmsg *rtm, struct netlink_route *r)
 	case RTN_BLACKHOLE:
 	case RTN_THROW:
 		return -ENETUNREACH;
-	default: /* prohibited; broadcast and multicast, where no peer can be */
+	default: /* prohibited, or broadcast and multicast, which no peer can have */
 		return -EACCES;
 	}
 }
@@ -105,7 +106,7 @@ static int take_route(const struct nlmsghdr *nlh, void *ctx)
 	}
 	r->encapsulated = netlink_attr(nlh, sizeof(*rtm), RTA_ENCAP_TYPE, 2) != NULL;
 	metrics = netlink_attr(nlh, sizeof(*rtm), RTA_METRICS, 0);
-	/* The kernel shows a cached path MTU in the route's place, so this covers both. */
+	/* If there is a cached path MTU, the kernel reports that instead of the route's own. */
 	a = metrics ? netlink_nested(metrics, RTAX_MTU, 4) : NULL;
 	if (a)
 		r->mtu = mnl_attr_get_u32(a);
@@ -132,7 +133,7 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 		mnl_attr_put_u32(nlh, RTA_OIF, q->ifindex);
 	if (q->fwmark)
 		mnl_attr_put_u32(nlh, RTA_MARK, q->fwmark);
-	if (q->port) { /* rules may look at them */
+	if (q->port) { /* rules may match on protocol and port */
 		mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
 		mnl_attr_put_u16(nlh, RTA_DPORT, q->port);
 	}
@@ -140,8 +141,9 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 	return netlink_talk(nl, nlh, take_route, out);
 }
 
-/* IPv6 routes packets from any source, and what IPv4 says of a foreign one differs with the kernel
- * and may mean the route, too: so ask for the source, ours if packets to it come back to us. */
+/* Is q->from an address of this host? It is if a packet to it would be delivered here. The answer to
+ * @q itself does not tell: IPv6 accepts any source, and the error of IPv4 for a foreign source differs
+ * between kernels and may also be an error of the route. */
 static bool is_ours(struct netlink *nl, const struct query *q)
 {
 	struct query back = { .family = q->family, .to = q->from, .ifindex = q->ifindex };
@@ -188,7 +190,7 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 	if (q.from && (family == AF_INET6 || err) && !is_ours(nl, &q))
 		return -EINVAL;
 	if (err)
-		return err == -EINVAL ? -ENETUNREACH : err; /* a blackhole's */
+		return err == -EINVAL ? -ENETUNREACH : err; /* -EINVAL: a blackhole */
 
 	if (q.from) {
 		r.has_source = true;
@@ -288,8 +290,8 @@ static int dump_device_routes(struct netlink *nl, uint8_t family, struct device_
 	return err;
 }
 
-/* With strict checking the kernel shows only what is asked for: the host may hold a full table of
- * the internet's routes. Without, before Linux 4.20, it shows all, and we choose. */
+/* With strict checking the kernel filters by RTA_OIF itself, which matters on a host with a full table
+ * of the internet's routes. Kernels before 4.20 send all routes, and take_device_route() filters. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count)
 {
@@ -312,7 +314,7 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 /* Neighbours ---------------------------------------------------------------------------------- */
 
 struct neighbour {
-	bool valid, fixed, managed; /* fixed: permanent, or of a kind that is never resolved */
+	bool valid, fixed, managed; /* fixed: permanent, or of a link without resolution */
 	uint8_t mac[6];
 };
 
@@ -349,7 +351,7 @@ bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbou
 	    (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6))
 		return false;
 	a = netlink_attr(nlh, sizeof(*ndm), NDA_DST, netlink_addr_len(ndm->ndm_family));
-	if (!a || take_neighbour(nlh, &n)) /* which takes nothing from a deletion */
+	if (!a || take_neighbour(nlh, &n)) /* a deletion leaves @n invalid */
 		return false;
 	*out = (struct netlink_neighbour_event){
 		.ifindex = (uint32_t)ndm->ndm_ifindex,
@@ -395,8 +397,8 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 	return 0;
 }
 
-/* A kernel before 5.16 ignores the extended flags in silence, and without NTF_USE would take the
- * request for one to forget the MAC. */
+/* A kernel before 5.16 silently ignores the extended flags. NTF_USE keeps it from taking the request
+ * as one to clear the MAC. */
 static int tell_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 			  uint32_t extended)
 {
@@ -417,7 +419,7 @@ int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t famil
 
 	if (err && err != -ENOENT)
 		return err;
-	/* To manage a permanent entry would take its permanence from it. */
+	/* Managing a permanent entry would make it an ordinary one. */
 	if (!err && (n.managed || n.fixed))
 		return 0;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_watch.c - what changed, told by rtnetlink's multicast groups. Only that something of a kind
- * changed is kept; the caller asks again for what it needs, so lost messages cost nothing but that.
+ * netlink_watch.c - notifications from rtnetlink's multicast groups. Most messages are reduced to the
+ * kind of thing that changed, and the caller queries the new state itself. A lost message therefore
+ * costs only more queries.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "io/netlink.h"
 #include "io/netlink_private.h"
 
-#define READS_MAX 256 /* a call, so that a flapping link cannot hold the control thread */
+#define READS_MAX 256 /* per call, so that a flapping link cannot hold up the control thread */
 #define RECEIVE_BUFFER (1 << 20)
 
 enum {
@@ -20,9 +21,9 @@ enum {
 struct netlink_watch {
 	struct mnl_socket *socket;
 	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
-	void (*neighbour)(void *ctx, const struct netlink_neighbour_event *e); /* NULL = nobody */
+	void (*neighbour)(void *ctx, const struct netlink_neighbour_event *e); /* may be NULL */
 	void *neighbour_ctx;
-	uint32_t routes_by; /* only routes by this link are told; 0 = all */
+	uint32_t routes_by; /* only routes by this link count; 0 = all */
 };
 
 static int join(struct netlink_watch *w)
@@ -54,7 +55,7 @@ struct netlink_watch *netlink_watch_open(void)
 		goto free_watch;
 	if (mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) || join(w))
 		goto close_socket;
-	/* A bonus: without the right to it the watch overruns sooner, which is no harm. */
+	/* Without the right to a large buffer the watch overruns sooner, which is harmless. */
 	(void)setsockopt(netlink_watch_fd(w), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return w;
 
@@ -94,7 +95,7 @@ static unsigned take_link(const struct nlmsghdr *nlh, const struct listener *to)
 	return NETLINK_CHANGED_LINK;
 }
 
-/* A bridge's table of MACs comes by the same group. */
+/* The same group carries a bridge's table of MACs, which netlink_parse_neighbour() refuses. */
 static unsigned take_neighbour(const struct nlmsghdr *nlh, const struct netlink_watch *w)
 {
 	struct netlink_neighbour_event e;
@@ -161,7 +162,7 @@ unsigned netlink_watch_read(struct netlink_watch *w,
 
 	for (int i = 0; i < READS_MAX; i++) {
 		n = netlink_receive(netlink_watch_fd(w), w->buf);
-		if (n == -ENOBUFS) { /* an overrun; what is still queued is read as usual */
+		if (n == -ENOBUFS) { /* an overrun; messages still queued are read as usual */
 			changed = ALL | NETLINK_CHANGED_LOST;
 			continue;
 		}
