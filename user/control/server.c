@@ -268,8 +268,8 @@ static int make_directory(const struct server *s, struct fault *f)
 		if (chmod(directory, s->config.directory_mode) != 0) /* mkdir() obeyed the umask */
 			return fault(f, -errno, "%s: %s", directory, strerror(errno));
 	} else if (errno != EEXIST) {
-		return fault(f, -errno, "%s: %s; wgxdp needs to run as root", directory,
-			     strerror(errno));
+		return fault(f, -errno, "%s: %s%s", directory, strerror(errno),
+			     fault_remedy(errno));
 	}
 	if (stat(directory, &st) != 0)
 		return fault(f, -errno, "%s: %s", directory, strerror(errno));

@@ -96,13 +96,12 @@ int name_lock_take(const char *interface, int *lock_fd, struct fault *f)
 
 	lock_path(path, interface);
 	if (mkdir(CONTROL_DIRECTORY, 0700) && errno != EEXIST)
-		return fault(f, -errno, "%s: %s; wgxdp needs to run as root", CONTROL_DIRECTORY,
-			     strerror(errno));
+		return fault(f, -errno, "%s: %s%s", CONTROL_DIRECTORY, strerror(errno),
+			     fault_remedy(errno));
 retry:
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return fault(f, -errno, "%s: %s%s", path, strerror(errno),
-			     errno == EACCES ? "; wgxdp needs to run as root" : "");
+		return fault(f, -errno, "%s: %s%s", path, strerror(errno), fault_remedy(errno));
 	if (take_lock(fd, pid)) {
 		close(fd);
 		return in_use(interface, pid, f);

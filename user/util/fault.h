@@ -6,6 +6,7 @@
 #ifndef WGXDP_FAULT_H
 #define WGXDP_FAULT_H
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -26,6 +27,24 @@ static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, i
 	vsnprintf(f->text, sizeof(f->text), format, args);
 	va_end(args);
 	return err;
+}
+
+/* What to do about the error number of a failed access to the file system: the end of a sentence, or
+ * "". */
+static inline const char *fault_remedy(int number)
+{
+	switch (number) {
+	case EACCES:
+	case EPERM:
+		return "; wgxdp needs to run as root";
+	case EROFS:
+		return "; mount a writable file system there";
+	case ENOSPC:
+	case EDQUOT:
+		return "; free some space";
+	default:
+		return "";
+	}
 }
 
 #endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "util/closest.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define WORD_MAX 32
+
+/* Letters to insert, remove, replace or exchange with their neighbour to make @b of @a. Both have at
+ * most WORD_MAX letters. (The distance of Damerau and Levenshtein, in three rows.) */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned rows[3][WORD_MAX + 1] = { 0 };
+	size_t len = strlen(b);
+
+	for (unsigned j = 0; j <= len; j++)
+		rows[0][j] = j;
+	for (unsigned i = 1; a[i - 1]; i++) {
+		unsigned *row = rows[i % 3];
+		const unsigned *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= len; j++) {
+			bool same = tolower(a[i - 1]) == tolower(b[j - 1]);
+
+			row[j] = above[j - 1] + !same;
+			if (above[j] + 1 < row[j])
+				row[j] = above[j] + 1;
+			if (row[j - 1] + 1 < row[j])
+				row[j] = row[j - 1] + 1;
+			if (i > 1 && j > 1 && tolower(a[i - 1]) == tolower(b[j - 2]) &&
+			    tolower(a[i - 2]) == tolower(b[j - 1]) && before[j - 2] + 1 < row[j])
+				row[j] = before[j - 2] + 1;
+		}
+	}
+	return rows[strlen(a) % 3][len];
+}
+
+#define LONG_NAME 7
+
+/* How far @word may be from @name. People seldom mistype the first letter, so words that begin alike
+ * may differ more. */
+static unsigned tolerance(const char *name, const char *word)
+{
+	size_t most = strlen(name) * 3 / 5, alike = 0, far;
+
+	while (alike < 3 && word[alike] && tolower(word[alike]) == tolower(name[alike]))
+		alike++;
+	if (!alike)
+		far = 1;
+	else
+		far = alike == 3 || strlen(name) >= LONG_NAME ? 3 : 2;
+	return (unsigned)(far < most ? far : most);
+}
+
+const char *closest(const char *word, const void *table, size_t size, size_t count)
+{
+	const char *found = NULL, *at = table;
+	unsigned least = WORD_MAX;
+
+	if (strlen(word) > WORD_MAX)
+		return NULL;
+	for (; count; count--, at += size) {
+		const char *name = *(const char *const *)at;
+		unsigned far = distance(name, word);
+
+		if (far && far <= tolerance(name, word) && far < least) {
+			least = far;
+			found = name;
+		}
+	}
+	return found;
+}
