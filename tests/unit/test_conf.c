@@ -136,6 +136,13 @@ static const struct good {
 	  "A[]: 10.0.0.1/32", 0 },
 	/* 28 */ { PEER(KEY_B) "PublicKey = " KEY_A "# the last one wins\n", "A[]:", 0 },
 	/* 29 */ { PEER(KEY_A) "Endpoint = 192.0.2.1:0\n", "A[]:", 1 },
+	/* 30: empty values that wg-quick(8) takes for none */
+	{ IF "MTU =\nTable =\nAddress=\nDNS =\nPostUp = \nPreDown =\n" PEER(KEY_A) "AllowedIPs =\n",
+	  "A[]:", 0 },
+	/* 31 */ { IF IF PEER(KEY_A), "A[]:", 1 },
+	/* 32: IPv4 works at any MTU, and IPv6 where no route of it is asked for */
+	{ IF "MTU = 1000\nTable = off\nAddress = 10.0.0.1/255.255.255.0\n" PEER(KEY_A)
+	  "AllowedIPs = ::1\n", "A[]: ::1/128", 0 },
 };
 /* clang-format on */
 
@@ -169,7 +176,7 @@ static const struct bad {
 	/*  2 */ { PEER(KEY_A) "MTU = 1400\n", -EINVAL, "3: MTU: belongs below [Interface]" },
 	/*  3 */ { "MTU = 1400\n", -EINVAL, "1: MTU: belongs below [Interface]" },
 	/*  4 */ { "[Pear]\n", -EINVAL, "1: [Pear]: there are only" },
-	/*  5 */ { "\xef\xbb\xbf[Interface]\n", -EINVAL, "1: \xef\xbb\xbf[Interface]: there is no" },
+	/*  5 */ { "\xef\xbb\xbf[Interface]\n", -EINVAL, "1: character 1: this is a byte order mark" },
 	/*  6 */ { IF "Address\n", -EINVAL, "2: Address: there is no '='" },
 	/*  7 */ { IF "PrivateKey =\n", -EINVAL, "2: PrivateKey: the value is missing" },
 	/*  8 */ { IF "PrivateKey = sosecret\n", -EINVAL, "2: PrivateKey: it has 8 characters" },
@@ -181,14 +188,14 @@ static const struct bad {
 		   "2: PublicKey: it has 10 characters; a key has 44" },
 	/* 12 */ { IF "ListenPort = 99999\n", -EINVAL, "2: 99999: ListenPort must be" },
 	/* 13 */ { IF "ListenPort = -1\n", -EINVAL, "2: -1: ListenPort" },
-	/* 14 */ { IF "ListenPort = 12000;\n", -EINVAL, "2: 12000;: ListenPort" },
+	/* 14 */ { IF "ListenPort = 12000;\n", -EINVAL, "2: ListenPort: there is a ';'" },
 	/* 15 */ { IF "FwMark = 0x\n", -EINVAL, "2: 0x: FwMark" },
 	/* 16 */ { IF "FwMark = 4294967296\n", -EINVAL, "2: 4294967296: FwMark" },
 	/* 17 */ { IF "FwMark = 0X10\n", -EINVAL, "2: 0X10: FwMark" },
 	/* 18 */ { IF "MTU = 12\n", -EINVAL, "2: 12: MTU" },
 	/* 19 */ { IF "MTU = 65536\n", -EINVAL, "2: 65536: MTU" },
 	/* 20 */ { IF "Address = 10.0.0.1/240\n", -EINVAL, "2: 10.0.0.1/240: after the '/'" },
-	/* 21 */ { IF "Address = 10.0.0.1, tunnel\n", -EINVAL, "2: tunnel: it is no" },
+	/* 21 */ { IF "Address = 10.0.0.1, tunnel\n", -EINVAL, "2: tunnel: this is no" },
 	/* 22 */ { IF "Table = on\n", -EINVAL, "2: on: Table must be auto or off" },
 	/* 23 */ { IF "Table = 1234\n", -ENOTSUP, "2: 1234: a Table by number is not supported yet" },
 	/* 24 */ { IF "DNS = 192.0.2.53\n", -ENOTSUP, "2: 192.0.2.53: DNS is not supported yet" },
@@ -205,15 +212,15 @@ static const struct bad {
 	/* 35 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/\n", -EINVAL, "3: 10.0.0.2/: after the '/'" },
 	/* 36 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/8/4\n", -EINVAL, "3: 10.0.0.2/8/4: after" },
 	/* 37 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2,\n", -EINVAL, "3: AllowedIPs: between and after" },
-	/* 38 */ { PEER(KEY_A) "AllowedIPs = 10.1/8\n", -EINVAL, "3: 10.1/8: it is no IPv4" },
-	/* 39 */ { PEER(KEY_A) "AllowedIPs = tunnel\n", -EINVAL, "3: tunnel: it is no IPv4" },
+	/* 38 */ { PEER(KEY_A) "AllowedIPs = 10.1/8\n", -EINVAL, "3: 10.1/8: this is no IPv4" },
+	/* 39 */ { PEER(KEY_A) "AllowedIPs = tunnel\n", -EINVAL, "3: tunnel: this is no IPv4" },
 	/* 40 */ { PEER(KEY_A) "Endpoint = 192.0.2.2\n", -EINVAL, "3: 192.0.2.2: the port is missing" },
 	/* 41 */ { PEER(KEY_A) "Endpoint = 192.0.2.2:x\n", -EINVAL, "3: 192.0.2.2:x: the port must" },
 	/* 42 */ { PEER(KEY_A) "Endpoint = 192.0.2.2:99999\n", -EINVAL, "3: 192.0.2.2:99999: the port" },
 	/* 43 */ { PEER(KEY_A) "Endpoint = [::1\n", -EINVAL, "3: [::1: the ']' is missing" },
 	/* 44 */ { PEER(KEY_A) "Endpoint = [::1]5\n", -EINVAL, "3: [::1]5: after the ']'" },
 	/* 45 */ { PEER(KEY_A) "Endpoint = :5\n", -EINVAL, "3: :5: the host is missing" },
-	/* 46 */ { PEER(KEY_A) "Endpoint = 2001:db8::1:g:5\n", -EINVAL, "3: 2001:db8::1:g:5: it is no" },
+	/* 46 */ { PEER(KEY_A) "Endpoint = 2001:db8::1:g:5\n", -EINVAL, "3: 2001:db8::1:g:5: this is no" },
 	/* 47 */ { PEER(KEY_A) "PersistentKeepalive = 65536\n", -EINVAL, "3: 65536: Persistent" },
 	/* 48 */ { PEER(KEY_A) "PersistentKeepalive = 0x10\n", -EINVAL, "3: 0x10: Persistent" },
 	/* 49: what stands in the wrong place may be a secret */
@@ -237,6 +244,39 @@ static const struct bad {
 	/* 58: what the kernel would refuse */
 	{ IF "Address = 10.0.0.1/8, 10.0.0.1/9\nAddress = 10.0.0.1/8\n", -EINVAL, "3: 10.0.0.1/8: the" },
 	/* 59 */ { IF "Address = fd00::1/64 fd00:0::1\n", -EINVAL, "2: fd00:0::1: the Address is given" },
+	/* 60: what editors and web pages do to a file */
+	{ PEER(KEY_A) "AllowedIPs = 10.9.9.1/32\xc2\xa0 \n", -EINVAL,
+	  "3: character 25: this is a no-break space (U+00A0)" },
+	/* 61 */ { IF "\xc2\xa0MTU = 1400\n", -EINVAL, "2: character 1: this is a no-break space" },
+	/* 62 */ { IF "PrivateKey = \xe2\x80\x9csosecret\xe2\x80\x9d\n", -EINVAL,
+		   "2: character 14: this is a quotation mark" },
+	/* 63 */ { "\xff\xfe[\0", -EINVAL, "1: this file is in UTF-16" },
+	/* 64 */ { IF "PrivateKey = \"sosecret\"\n", -EINVAL, "2: PrivateKey: the value is in quotes" },
+	/* 65 */ { PEER(KEY_A) "Endpoint = '192.0.2.2:1'\n", -EINVAL, "3: Endpoint: the value is in" },
+	/* 66 */ { "; a comment\n", -EINVAL, "1: ; a comment: a comment begins with '#'" },
+	/* 67 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1; 10.0.0.2\n", -EINVAL, "3: AllowedIPs: there is a ';'" },
+	/* 68 */ { IF "PrivateKey = sosecret= ; mine\n", -EINVAL, "2: PrivateKey: there is a ';'" },
+	/* 69: quoted as written */
+	{ PEER(KEY_A) "AllowedIPs = 10.0.0.1/32 10.0.0.2/32\n", -EINVAL,
+	  "3: 10.0.0.1/32 10.0.0.2/32: two addresses are separated by a comma" },
+	/* 70 */ { PEER(KEY_A) "AllowedIPs = ::1, 10.0.0.1\t10.0.0.2 10.0.0.3\n", -EINVAL,
+		   "3: 10.0.0.1?10.0.0.2 10.0.0.3: two addresses" },
+	/* 71 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1 / 33\n", -EINVAL, "3: 10.0.0.1 / 33: after the" },
+	/* 72: misspelt */
+	{ IF "Adresses = 10.0.0.1\n", -EINVAL, "2: Adresses: there is no such key; did you mean Address?" },
+	/* 73 */ { PEER(KEY_A) "AllowedIP = ::1\n", -EINVAL, "3: AllowedIP: there is no such key; did you mean AllowedIPs?" },
+	/* 74 */ { IF "Listen-Port = 1\n", -EINVAL, "2: Listen-Port: there is no such key; did you mean ListenPort?" },
+	/* 75 */ { IF IF "PublicKey = a\n", -EINVAL, "3: PublicKey: belongs below a [Peer], but this is the second" },
+	/* 76: wg(8) reads these, and refuses them when they are empty */
+	{ IF "ListenPort =\n", -EINVAL, "2: ListenPort: the value is missing" },
+	/* 77 */ { IF "SaveConfig =\n", -EINVAL, "2: SaveConfig: the value is missing" },
+	/* 78: a netmask is for an Address only, and has its ones on the left */
+	{ PEER(KEY_A) "AllowedIPs = 10.0.0.0/255.0.0.0\n", -EINVAL, "3: 10.0.0.0/255.0.0.0: after" },
+	/* 79 */ { IF "Address = 10.0.0.1/255.0.255.0\n", -EINVAL, "2: 10.0.0.1/255.0.255.0: after" },
+	/* 80 */ { IF "Address = ::1/255.0.0.0\n", -EINVAL, "2: ::1/255.0.0.0: after" },
+	/* 81: below 1280 the kernel takes IPv6 off the interface */
+	{ IF "MTU = 1279\nAddress = fd00::1/64\n", -EINVAL, "2: MTU = 1279: IPv6 needs at least 1280" },
+	/* 82 */ { IF "MTU = 1000\n" PEER(KEY_A) "AllowedIPs = ::1\n", -EINVAL, "2: MTU = 1000: IPv6" },
 };
 /* clang-format on */
 
@@ -356,7 +396,8 @@ static void nul_bytes(void **state)
 	assert_int_equal(conf_parse(&c, IF "MTU\0=1", sizeof(IF "MTU\0=1") - 1, "t.conf", NULL,
 				    NULL, &f),
 			 -EINVAL);
-	assert_string_equal(f.text, "t.conf:2: there is a NUL byte; this is no config file");
+	assert_string_equal(f.text,
+			    "t.conf:2: there is a NUL byte; this is no config file in UTF-8");
 }
 
 /* 255 x 256 x 2 prefixes on one peer, and 2000 peers: every one is kept, in order. */

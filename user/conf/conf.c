@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines become settings of a block; a block that ends is merged into the peer of its key; at the end
- * of the file settle.c says who has which prefix.
+ * conf.c - reads a config line by line. A line becomes a setting of the block at hand. When a block ends,
+ * it is merged into the peer with its public key. At the end of the file settle.c decides which peer
+ * has which prefix.
  *
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
  *
- * As for wg, white space counts for nothing, also within a key or a value.
+ * White space is ignored, even within a key or a value, because wg(8) ignores it.
  */
 #include "conf/conf.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
@@ -23,24 +23,17 @@
 #include "crypto/x25519.h"
 
 #define WARNINGS_MAX 100
-#define KEY_SHOWN_MAX 32 /* a longer unknown word may be a secret out of place */
+#define IPV6_MTU_MIN 1280 /* RFC 8200 5 */
+#define KEY_SHOWN_MAX 32  /* a longer word may be a key in the wrong place, so it is not shown */
 
 /* Messages ----------------------------------------------------------------------------------- */
-
-/* What a file says goes to a terminal: no control characters. */
-static void printable(char *text)
-{
-	for (; *text; text++)
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
-}
 
 /* "file:line: value: what" */
 int conf_bad(struct conf_parser *p, int err, const char *value, const char *what)
 {
 	fault(p->f, err, "%s:%u: %.100s: %s", p->c->path, p->line, value, what);
 	if (p->f)
-		printable(p->f->text);
+		conf_printable(p->f->text);
 	return err;
 }
 
@@ -59,81 +52,14 @@ void conf_warn(struct conf_parser *p, unsigned line, const char *value, const ch
 		fault(&sentence, 0, "%s: more warnings are not shown", p->c->path);
 	else
 		fault(&sentence, 0, "%s:%u: %.100s: %s", p->c->path, line, value, what);
-	printable(sentence.text);
+	conf_printable(sentence.text);
 	p->warn(p->warn_ctx, sentence.text);
-}
-
-/* Text --------------------------------------------------------------------------------------- */
-
-static char *trim(char *text)
-{
-	size_t len;
-
-	while (isspace((unsigned char)*text))
-		text++;
-	len = strlen(text);
-	while (len && isspace((unsigned char)text[len - 1]))
-		text[--len] = '\0';
-	return text;
-}
-
-static void squeeze(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++)
-		if (!isspace((unsigned char)*text))
-			*to++ = *text;
-	*to = '\0';
 }
 
 /* Names -------------------------------------------------------------------------------------- */
 
-/* Length of the UTF-8 character at @text, 1 to 4, or 0: it is none. RFC 3629 4. */
-static size_t character(const unsigned char *text)
-{
-	unsigned char c = text[0];
-	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < len; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xe0 && text[1] < 0xa0) || (c == 0xed && text[1] > 0x9f) ||
-	    (c == 0xf0 && text[1] < 0x90) || (c == 0xf4 && text[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-/* "# Name = value" -> @name, in UTF-8 whatever the file is in (it becomes JSON). False: it is another comment. */
-static bool read_name(char *comment, char name[static PEER_NAME_LEN])
-{
-	size_t len;
-
-	comment += strspn(comment, "# \t");
-	if (strncasecmp(comment, "name", 4) != 0)
-		return false;
-	comment += 4 + strspn(comment + 4, " \t");
-	if (*comment != '=')
-		return false;
-	comment = trim(comment + 1);
-	memset(name, 0, PEER_NAME_LEN);
-	for (size_t at = 0; *comment; comment += len) {
-		len = character((unsigned char *)comment);
-		if (at + (len ? len : 1) >= PEER_NAME_LEN)
-			break;
-		if (len)
-			memcpy(name + at, comment, len);
-		else
-			name[at] = '?';
-		len += !len;
-		at += len;
-	}
-	printable(name);
-	return true;
-}
-
-/* A name waits for what the next line shows: [Peer] takes it for the new peer. Else it is for the
- * peer whose block it stands in. */
+/* A "# Name =" line belongs to the new peer if [Peer] follows, else to the peer in whose block it
+ * stands. So it waits for the next line. */
 static void give_name(struct conf_parser *p)
 {
 	if (p->section == CONF_PEER && p->name[0] && !p->block.name[0])
@@ -143,12 +69,27 @@ static void give_name(struct conf_parser *p)
 
 /* Lines -------------------------------------------------------------------------------------- */
 
+static void warn_second_interface(struct conf_parser *p)
+{
+	char sentence[128];
+
+	snprintf(sentence, sizeof(sentence),
+		 "this is a second [Interface], after that of line %u; its settings are added, and "
+		 "replace those given before",
+		 p->interface_line);
+	conf_warn(p, p->line, "[Interface]", sentence);
+	p->second_interface = true;
+}
+
 static int read_section(struct conf_parser *p, const char *line)
 {
 	int err;
 
 	if (strcasecmp(line, "[Interface]") == 0) {
 		give_name(p);
+		if (p->interface_line)
+			warn_second_interface(p);
+		p->interface_line = p->line;
 		err = conf_end_block(p);
 		p->section = CONF_INTERFACE;
 		return err;
@@ -166,55 +107,73 @@ static int read_section(struct conf_parser *p, const char *line)
 
 static int unknown_key(struct conf_parser *p, const char *name)
 {
+	const char *meant;
+	char what[64];
+
 	if (strlen(name) > KEY_SHOWN_MAX)
 		return conf_bad(p, -EINVAL, "...", "there is no such key; a line is Key = Value");
 	if (conf_key(name, CONF_PEER))
-		return conf_bad(p, -EINVAL, name, "belongs below a [Peer]");
+		return conf_bad(
+			p, -EINVAL, name,
+			p->section == CONF_INTERFACE && p->second_interface
+				? "belongs below a [Peer], but this is the second [Interface]"
+				: "belongs below a [Peer]");
 	if (conf_key(name, CONF_INTERFACE))
 		return conf_bad(p, -EINVAL, name, "belongs below [Interface]");
-	return conf_bad(p, -EINVAL, name, "there is no such key; see wgxdp.conf(5)");
+	meant = conf_closest_key(name);
+	if (!meant)
+		return conf_bad(p, -EINVAL, name, "there is no such key; see wgxdp.conf(5)");
+	snprintf(what, sizeof(what), "there is no such key; did you mean %s?", meant);
+	return conf_bad(p, -EINVAL, name, what);
 }
 
 static int read_setting(struct conf_parser *p, char *line)
 {
 	char *value = strchr(line, '=');
 	const struct conf_key *key;
+	const char *what;
 
 	if (!value)
 		return conf_bad(p, -EINVAL, strlen(line) > KEY_SHOWN_MAX ? "..." : line,
-				"there is no '='; a line is Key = Value");
+				*line == ';' ? "a comment begins with '#', not with ';'"
+					     : "there is no '='; a line is Key = Value");
 	*value++ = '\0';
-	squeeze(line);
-	value = trim(value);
+	conf_squeeze(line);
+	value = conf_trim(value);
 	key = conf_key(line, p->section);
 	if (!key)
 		return unknown_key(p, line);
 	p->key = key->name;
 	if (!key->words)
-		squeeze(value);
-	if (!*value && strcmp(key->name, "AllowedIPs") != 0 && strcmp(key->name, "Address") != 0)
-		return conf_bad(p, -EINVAL, key->name, "the value is missing");
+		conf_squeeze(value);
 	give_name(p);
-	return key->set(p, value);
+	if (!*value)
+		return key->may_be_empty ? 0
+					 : conf_bad(p, -EINVAL, key->name, "the value is missing");
+	what = key->command ? NULL : conf_misquoted(value);
+	return what ? conf_bad(p, -EINVAL, key->name, what) : key->set(p, value);
 }
 
-/* Reads a line without its newline; writes all over it. */
+/* Reads a line without its newline, and overwrites it. */
 static int read_line(struct conf_parser *p, char *line)
 {
 	char *comment = strchr(line, '#'), name[PEER_NAME_LEN];
-	bool named = comment && read_name(comment, name);
+	bool named = comment && conf_read_name(comment, name);
 	int err = 0;
 
 	if (comment)
 		*comment = '\0';
-	line = trim(line);
+	err = conf_check_characters(p, line);
+	if (err)
+		return err;
+	line = conf_trim(line);
 	if (*line == '[') {
-		squeeze(line);
+		conf_squeeze(line);
 		err = read_section(p, line);
 	} else if (*line) {
 		err = read_setting(p, line);
 	} else if (!comment && p->name_below) {
-		give_name(p); /* it ends the block; the next [Peer] stands apart from it */
+		give_name(p); /* the empty line sets the name apart from a following [Peer] */
 	}
 	if (named) {
 		memcpy(p->name, name, sizeof(name));
@@ -236,7 +195,7 @@ static void warn_moved(void *ctx, const struct settle_step *step)
 	char text[PREFIX_TEXT_LEN];
 
 	conf_warn(p, step->line, prefix_text(&step->prefix, text),
-		  "another peer has it in its allowed IPs, too; it goes to the later one");
+		  "another peer has it in its allowed IPs, too; the later peer gets it");
 }
 
 /* A default route needs a table and rules of its own. */
@@ -252,7 +211,7 @@ static int check_default(struct conf_parser *p, const struct settle_step *step)
 			"and add the route yourself");
 }
 
-/* Gives each peer its list of the prefixes that it keeps. */
+/* Builds each peer's list of allowed IPs. */
 static int list_prefixes(struct conf_parser *p)
 {
 	struct conf *c = p->c;
@@ -277,6 +236,31 @@ static int list_prefixes(struct conf_parser *p)
 	return 0;
 }
 
+/* Below an MTU of 1280 the kernel takes IPv6 off an interface. */
+static int check_mtu(struct conf_parser *p)
+{
+	const struct conf *c = p->c;
+	const struct prefix *needs = NULL;
+	char value[32], what[PREFIX_TEXT_LEN + 64], text[PREFIX_TEXT_LEN];
+
+	if (!c->mtu || c->mtu >= IPV6_MTU_MIN)
+		return 0;
+	for (uint32_t i = 0; i < c->address_count; i++)
+		if (c->addresses[i].family == AF_INET6)
+			needs = &c->addresses[i];
+	for (uint32_t i = 0; i < c->peer_count && c->table == CONF_TABLE_AUTO; i++)
+		for (uint32_t j = 0; j < c->peers[i].allowed_count; j++)
+			if (c->peers[i].allowed[j].family == AF_INET6)
+				needs = &c->peers[i].allowed[j];
+	if (!needs)
+		return 0;
+	p->line = p->mtu_line;
+	snprintf(value, sizeof(value), "MTU = %u", c->mtu);
+	snprintf(what, sizeof(what), "IPv6 needs at least %u, and there is %s", IPV6_MTU_MIN,
+		 prefix_text(needs, text));
+	return conf_bad(p, -EINVAL, value, what);
+}
+
 static int finish(struct conf_parser *p)
 {
 	struct conf *c = p->c;
@@ -294,7 +278,10 @@ static int finish(struct conf_parser *p)
 	}
 	err = settle(p->steps, p->step_count, ignored, warn_moved, p);
 	free(ignored);
-	return err ? conf_no_memory(p) : list_prefixes(p);
+	if (err)
+		return conf_no_memory(p);
+	err = list_prefixes(p);
+	return err ? err : check_mtu(p);
 }
 
 static int read_lines(struct conf_parser *p, char *text, size_t len)
@@ -302,6 +289,9 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 	char *end = text + len, *next;
 	int err = 0;
 
+	if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2)))
+		return fault(p->f, -EINVAL, "%s:1: this file is in UTF-16; save it as UTF-8",
+			     p->c->path);
 	for (; text < end && !err; text = next) {
 		next = memchr(text, '\n', (size_t)(end - text));
 		next = next ? next : end;
@@ -309,7 +299,7 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 		p->line++;
 		if (text + strlen(text) + 1 != next)
 			err = fault(p->f, -EINVAL,
-				    "%s:%u: there is a NUL byte; this is no config file",
+				    "%s:%u: there is a NUL byte; this is no config file in UTF-8",
 				    p->c->path, p->line);
 		else
 			err = read_line(p, text);

@@ -83,9 +83,12 @@ int conf_resolve(struct conf_peer *peer, struct fault *f);
 /* Is it a name for an interface: ^[a-zA-Z0-9_=+.-]{1,15}$, but neither "." nor ".."? 0/-EINVAL. */
 int conf_check_interface(const char *name, struct fault *f);
 
-/* Finds the file that @arg of the command line means, and the interface it is for. What ends in
- * ".conf" or holds a '/' is a path, else a name looked up in /etc/wireguard and /etc/wgxdp.
- * Returns 0; -EINVAL (no name for an interface), -ENOENT (there is no such file). */
+/* Does @arg name a file rather than an interface? It does if it ends in ".conf" or has a '/'. */
+bool conf_is_path(const char *arg);
+
+/* Finds the file that @arg of the command line means, and the interface it is for: a path, or a name
+ * that is looked up in /etc/wireguard and /etc/wgxdp. Returns 0; -EINVAL (no name for an interface),
+ * -ENOENT (there is no such file). */
 int conf_find(const char *arg, char path[static PATH_MAX], char interface[static IFNAME_MAX + 1],
 	      struct fault *f);
 

@@ -26,23 +26,28 @@ int conf_check_interface(const char *name, struct fault *f)
 			     "the name of the interface is empty; write for example wg0");
 	if (name[good])
 		return fault(f, -EINVAL,
-			     "%.64s: a name of an interface has only letters, digits and "
+			     "%.64s: the name of an interface consists of letters, digits and "
 			     "_ = + . -",
 			     name);
 	if (len > IFNAME_MAX)
 		return fault(f, -EINVAL,
-			     "%.64s: a name of an interface has at most %d characters, "
-			     "this has %zu",
+			     "%.64s: the name of an interface has at most %d characters, "
+			     "this one has %zu",
 			     name, IFNAME_MAX, len);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return fault(f, -EINVAL, "%s: is no name for an interface; write for example wg0",
-			     name);
+		return fault(f, -EINVAL,
+			     "%s: this is no name for an interface; write for example wg0", name);
 	return 0;
 }
 
 static bool has_suffix(const char *text, size_t len)
 {
 	return len >= SUFFIX_LEN && strcmp(text + len - SUFFIX_LEN, SUFFIX) == 0;
+}
+
+bool conf_is_path(const char *arg)
+{
+	return strchr(arg, '/') || has_suffix(arg, strlen(arg));
 }
 
 int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struct fault *f)
@@ -56,8 +61,8 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 		len -= SUFFIX_LEN;
 	else if (slash)
 		return fault(f, -EINVAL,
-			     "%s: the name of a config file ends in .conf; what stands "
-			     "before it names the interface",
+			     "%s: the name of a config file ends in .conf; the part before "
+			     "it names the interface",
 			     arg);
 	if (len > NAME_MAX)
 		return fault(f, -ENAMETOOLONG, "%.64s...: this name is too long for a file", base);
@@ -67,6 +72,25 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 	if (!err)
 		memcpy(interface, name, len + 1);
 	return err;
+}
+
+/* Looks for NAME.conf where named configs are. */
+static int find_named(const char *name, char found[static PATH_MAX], struct fault *f)
+{
+	char here[IFNAME_MAX + sizeof(SUFFIX)], hint[64] = "give a path that ends in .conf";
+
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		snprintf(found, PATH_MAX, "%s/%s" SUFFIX, directories[i], name);
+		if (access(found, F_OK) == 0)
+			return 0;
+		if (errno != ENOENT && errno != ENOTDIR)
+			return fault(f, -errno, "%s: %s", found, strerror(errno));
+	}
+	snprintf(here, sizeof(here), "%s" SUFFIX, name);
+	if (access(here, F_OK) == 0)
+		snprintf(hint, sizeof(hint), "did you mean %s, which is here?", here);
+	return fault(f, -ENOENT, "%s: there is no %s/%s" SUFFIX " and no %s/%s" SUFFIX "; %s", name,
+		     directories[0], name, directories[1], name, hint);
 }
 
 int conf_find(const char *arg, char path[static PATH_MAX], char interface[static IFNAME_MAX + 1],
@@ -80,30 +104,28 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 		return err;
 	if (len >= sizeof(found))
 		return fault(f, -ENAMETOOLONG, "%.64s...: this path is too long", arg);
-	if (strchr(arg, '/') || has_suffix(arg, len)) {
+	if (!conf_is_path(arg)) {
+		err = find_named(name, found, f);
+		if (err)
+			return err;
+	} else if (access(arg, F_OK) != 0) {
+		err = -errno;
+		if (err == -ENOENT && !strchr(arg, '/') && find_named(name, found, NULL) == 0)
+			return fault(f, err,
+				     "%s: there is no such file here; did you mean %s, for "
+				     "%s?",
+				     arg, name, found);
+		return fault(f, err, "%s: %s", arg, strerror(-err));
+	} else {
 		memcpy(found, arg, len + 1);
-		if (access(found, F_OK) != 0)
-			return fault(f, -errno, "%s: %s", arg, strerror(errno));
-		goto out;
 	}
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		snprintf(found, sizeof(found), "%s/%s" SUFFIX, directories[i], name);
-		if (access(found, F_OK) == 0)
-			goto out;
-		if (errno != ENOENT && errno != ENOTDIR)
-			return fault(f, -errno, "%s: %s", found, strerror(errno));
-	}
-	return fault(f, -ENOENT,
-		     "%s: there is no %s/%s" SUFFIX " and no %s/%s" SUFFIX
-		     "; give a path that ends in .conf, or make one of them",
-		     arg, directories[0], name, directories[1], name);
-out:
 	memcpy(path, found, strlen(found) + 1);
 	memcpy(interface, name, strlen(name) + 1);
 	return 0;
 }
 
-/* As wg-quick: neither the file nor the way to it keeps others out. */
+/* Does neither the mode of the file nor that of its directory keep others out? wg-quick(8) asks the
+ * same. */
 static bool others_may_read(int fd, const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_private.h - shared by conf.c (lines), conf_blocks.c and conf_values.c (keys and their values). */
+/*
+ * conf_private.h - what conf.c (lines), conf_text.c (their characters), conf_values.c (keys and their
+ * values) and conf_blocks.c (peers) share.
+ */
 #ifndef WGXDP_CONF_PRIVATE_H
 #define WGXDP_CONF_PRIVATE_H
 
@@ -16,44 +19,66 @@ struct conf_parser {
 	unsigned warnings;
 	struct fault *f;
 	enum conf_section section;
-	const char *key; /* of the line at hand */
+	const char *key;	 /* of the line at hand */
+	unsigned interface_line; /* of the last [Interface]; 0 = none yet */
+	bool second_interface;
+	unsigned mtu_line;
 
 	struct conf_peer block; /* the [Peer] at hand; allowed is not used */
 	bool has_key, has_psk, has_keepalive;
-	bool incremental;  /* it has an allowed IP with '+' or '-' */
-	size_t block_step; /* its first step */
+	bool incremental;  /* the block has an allowed IP with '+' or '-' */
+	size_t block_step; /* the first step of the block */
 
 	struct settle_step *steps;
 	size_t step_count, step_size;
 	uint32_t peer_size;
 	void *by_key; /* tsearch(3) tree of struct conf_entry */
 
-	char name[PEER_NAME_LEN]; /* "# Name =" of which the peer is not known yet */
-	bool name_below;	  /* it stands directly below a line of the block */
-	bool below;		  /* the line before was one of a block */
+	char name[PEER_NAME_LEN]; /* of a "# Name =" line whose peer is not known yet */
+	bool name_below;	  /* that line stands directly below a line of the block */
+	bool below;		  /* the previous line belongs to a block */
 };
 
-/* One thing that may stand in a file. @set gets the value, trimmed and, unless @words (white space
- * separates values), with all white space taken out. It may write to it. 0 or -errno. */
+/* A key. @set gets the value, trimmed, not empty, and without any white space unless @words is set. It
+ * may overwrite the value. Returns 0 or -errno. */
 struct conf_key {
 	const char *name;
 	enum conf_section section;
-	bool words;
+	bool words;	   /* @set sees the white space */
+	bool may_be_empty; /* an empty value is as good as no line */
+	bool command;	   /* the value is a command, in which quotes and ';' have a meaning */
 	int (*set)(struct conf_parser *p, char *value);
 };
 
 /* The key named @name in @section, or NULL. */
 const struct conf_key *conf_key(const char *name, enum conf_section section);
 
-/* A [Peer] begins: its settings go to p->block. At its end they are the peer's; fine if none had begun.
- * 0 or -errno. */
+/* The name of the key that @name is most likely a misspelling of, or NULL. */
+const char *conf_closest_key(const char *name);
+
+/* A [Peer] begins. Its settings are collected in p->block. */
 void conf_begin_block(struct conf_parser *p);
+/* Merges p->block into the peer with its public key. Fine if no block has begun. 0 or -errno. */
 int conf_end_block(struct conf_parser *p);
 
-/* Appends a step; its peer is set when the block ends. */
+/* Replaces control characters, because messages go to a terminal. */
+void conf_printable(char *text);
+/* Cuts off white space at the end, and returns the text behind that at the beginning. */
+char *conf_trim(char *text);
+/* Takes out all white space. */
+void conf_squeeze(char *text);
+/* Reads "# Name = value" into @name, always as valid UTF-8 because it becomes JSON. Returns false if
+ * @comment is another comment. */
+bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
+/* Refuses and names characters that look like plain ones. 0 or -EINVAL. */
+int conf_check_characters(struct conf_parser *p, const char *line);
+/* What is wrong with a value (not empty) in quotes or with a ';', or NULL. */
+const char *conf_misquoted(const char *value);
+
+/* Appends a step. Its peer is filled in when the block ends. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
-/* "file:line: value: what"; returns @err. Never with a secret as value. */
+/* Writes "file:line: value: what" and returns @err. @value is never a secret. */
 int conf_bad(struct conf_parser *p, int err, const char *value, const char *what);
 int conf_no_memory(struct conf_parser *p);
 void conf_warn(struct conf_parser *p, unsigned line, const char *value, const char *what);

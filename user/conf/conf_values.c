@@ -10,10 +10,11 @@
 #include "conf/keytext.h"
 #include "conf/valuetext.h"
 #include "crypto/wipe.h"
+#include "util/closest.h"
 
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 
-/* A key is never shown, only what is wrong with it: in the place of a public one may be a secret. */
+/* Messages never show the text of a key: where a public key belongs, there may be a private one. */
 static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN])
 {
 	static const char digits[] =
@@ -27,7 +28,7 @@ static int read_key(struct conf_parser *p, const char *value, uint8_t key[static
 	at = at < KEYTEXT_BASE64_LEN ? at : KEYTEXT_BASE64_LEN - 1;
 	if (len != KEYTEXT_BASE64_LEN)
 		snprintf(what, sizeof(what),
-			 "it has %zu characters; a key has 44 of base64, the last is '='", len);
+			 "it has %zu characters; a key has 44 of base64, and the last is '='", len);
 	else if (at != KEYTEXT_BASE64_LEN - 1 || value[at] != '=')
 		snprintf(what, sizeof(what),
 			 "its character %zu is '%c'; a key has 43 of base64 and then '='", at + 1,
@@ -37,7 +38,7 @@ static int read_key(struct conf_parser *p, const char *value, uint8_t key[static
 	return conf_bad(p, -EINVAL, p->key, what);
 }
 
-/* A port by number or, as wg takes it, by name of a service. */
+/* Reads a port, by number or by the name of a service, as wg(8) does. */
 static bool read_port(const char *value, uint32_t *port)
 {
 	const struct servent *service;
@@ -92,8 +93,9 @@ static int set_mtu(struct conf_parser *p, char *value)
 	if (!valuetext_number(value, 10, 65535, &mtu) || mtu < 68)
 		return conf_bad(p, -EINVAL, value,
 				"MTU must be a number from 68 to 65535; without the "
-				"line it is chosen");
+				"line wgxdp chooses one");
 	p->c->mtu = mtu;
+	p->mtu_line = p->line;
 	return 0;
 }
 
@@ -116,7 +118,7 @@ static int set_table(struct conf_parser *p, char *value)
 	return 0;
 }
 
-/* The kernel takes an IPv6 address once, an IPv4 address once with each length. */
+/* The kernel accepts an IPv6 address once, and an IPv4 address once with each prefix length. */
 static bool has_address(const struct conf *c, const struct prefix *a)
 {
 	for (uint32_t i = 0; i < c->address_count; i++) {
@@ -139,7 +141,7 @@ static int add_address(struct conf_parser *p, char *text)
 	if (!grown)
 		return conf_no_memory(p);
 	c->addresses = grown;
-	what = valuetext_prefix(text, &c->addresses[c->address_count]);
+	what = valuetext_interface_address(text, &c->addresses[c->address_count]);
 	if (!what && has_address(c, &c->addresses[c->address_count]))
 		what = "the Address is given twice";
 	if (what)
@@ -225,7 +227,7 @@ static int set_endpoint(struct conf_parser *p, char *value)
 		what = "the port must be a number from 0 to 65535";
 	if (!what && valuetext_resolve(&e, host, port, true) && strchr(host, ':') &&
 	    !strchr(host, '%'))
-		what = "it is no IPv6 address with a port; write [address]:port";
+		what = "this is no IPv6 address with a port; write [address]:port";
 	if (what) {
 		err = conf_bad(p, -EINVAL, whole, what);
 		goto out;
@@ -264,16 +266,43 @@ int conf_add_step(struct conf_parser *p, const struct settle_step *step)
 	return 0;
 }
 
+/* "10.0.0.1 10.0.0.2" */
+static bool is_two_addresses(const char *text)
+{
+	char copy[128], *rest;
+	struct prefix unused;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	rest = copy + strcspn(copy, " \t");
+	if (!*rest)
+		return false;
+	*rest++ = '\0';
+	rest += strspn(rest, " \t");
+	rest[strcspn(rest, " \t")] = '\0';
+	return !valuetext_prefix(copy, &unused) && !valuetext_prefix(rest, &unused);
+}
+
+static int bad_allowed_ip(struct conf_parser *p, const char *text, const char *what)
+{
+	if (!*text)
+		return conf_bad(p, -EINVAL, p->key,
+				"between and after commas must stand an address");
+	return conf_bad(p, -EINVAL, text,
+			is_two_addresses(text) ? "two addresses are separated by a comma" : what);
+}
+
 static int add_allowed_ip(struct conf_parser *p, char *text)
 {
 	bool sign = *text == '+' || *text == '-';
 	struct settle_step step = { .take = *text == '-', .line = p->line };
-	const char *what = valuetext_prefix(text + sign, &step.prefix);
-	char masked[PREFIX_TEXT_LEN], sentence[PREFIX_TEXT_LEN + 64];
+	char masked[PREFIX_TEXT_LEN], sentence[PREFIX_TEXT_LEN + 64], written[128];
+	const char *what;
 
+	snprintf(written, sizeof(written), "%s", text);
+	conf_squeeze(text);
+	what = valuetext_prefix(text + sign, &step.prefix);
 	if (what)
-		return conf_bad(p, -EINVAL, *text ? text : p->key,
-				*text ? what : "between and after commas must stand an address");
+		return bad_allowed_ip(p, written, what);
 	p->incremental |= sign;
 	if (prefix_mask(&step.prefix)) {
 		snprintf(sentence, sizeof(sentence), "has host bits set; taken as %s",
@@ -288,33 +317,32 @@ static int set_allowed_ips(struct conf_parser *p, char *value)
 	char *word;
 	int err = 0;
 
-	if (!*value)
-		return 0;
 	while (!err && (word = strsep(&value, ",")))
-		err = add_allowed_ip(p, word);
+		err = add_allowed_ip(p, conf_trim(word));
 	return err;
 }
 
 /* -------------------------------------------------------------------------------------------- */
 
+/* wg-quick(8) takes an empty MTU, Table, Address, DNS or hook for none at all. */
 static const struct conf_key keys[] = {
-	{ "PrivateKey", CONF_INTERFACE, false, set_private_key },
-	{ "ListenPort", CONF_INTERFACE, false, set_listen_port },
-	{ "FwMark", CONF_INTERFACE, false, set_fwmark },
-	{ "Address", CONF_INTERFACE, true, set_address },
-	{ "MTU", CONF_INTERFACE, false, set_mtu },
-	{ "Table", CONF_INTERFACE, false, set_table },
-	{ "DNS", CONF_INTERFACE, true, refuse_dns },
-	{ "PreUp", CONF_INTERFACE, true, refuse_hook },
-	{ "PostUp", CONF_INTERFACE, true, refuse_hook },
-	{ "PreDown", CONF_INTERFACE, true, refuse_hook },
-	{ "PostDown", CONF_INTERFACE, true, refuse_hook },
-	{ "SaveConfig", CONF_INTERFACE, false, set_save_config },
-	{ "PublicKey", CONF_PEER, false, set_public_key },
-	{ "PresharedKey", CONF_PEER, false, set_preshared_key },
-	{ "AllowedIPs", CONF_PEER, false, set_allowed_ips },
-	{ "Endpoint", CONF_PEER, false, set_endpoint },
-	{ "PersistentKeepalive", CONF_PEER, false, set_keepalive },
+	{ "PrivateKey", CONF_INTERFACE, .set = set_private_key },
+	{ "ListenPort", CONF_INTERFACE, .set = set_listen_port },
+	{ "FwMark", CONF_INTERFACE, .set = set_fwmark },
+	{ "Address", CONF_INTERFACE, .words = true, .may_be_empty = true, .set = set_address },
+	{ "MTU", CONF_INTERFACE, .may_be_empty = true, .set = set_mtu },
+	{ "Table", CONF_INTERFACE, .may_be_empty = true, .set = set_table },
+	{ "DNS", CONF_INTERFACE, .words = true, .may_be_empty = true, .set = refuse_dns },
+	{ "PreUp", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
+	{ "PostUp", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
+	{ "PreDown", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
+	{ "PostDown", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
+	{ "SaveConfig", CONF_INTERFACE, .set = set_save_config },
+	{ "PublicKey", CONF_PEER, .set = set_public_key },
+	{ "PresharedKey", CONF_PEER, .set = set_preshared_key },
+	{ "AllowedIPs", CONF_PEER, .words = true, .may_be_empty = true, .set = set_allowed_ips },
+	{ "Endpoint", CONF_PEER, .set = set_endpoint },
+	{ "PersistentKeepalive", CONF_PEER, .set = set_keepalive },
 };
 
 const struct conf_key *conf_key(const char *name, enum conf_section section)
@@ -323,4 +351,9 @@ const struct conf_key *conf_key(const char *name, enum conf_section section)
 		if (keys[i].section == section && strcasecmp(keys[i].name, name) == 0)
 			return &keys[i];
 	return NULL;
+}
+
+const char *conf_closest_key(const char *name)
+{
+	return closest(name, keys, sizeof(keys[0]), sizeof(keys) / sizeof(keys[0]));
 }

@@ -51,13 +51,45 @@ const char *valuetext_prefix(const char *text, struct prefix *out)
 	memcpy(address, text, len);
 	address[len] = '\0';
 	if (inet_pton(p.family, address, p.addr) != 1)
-		return "it is no IPv4 or IPv6 address";
+		return "this is no IPv4 or IPv6 address";
 	if (slash && !valuetext_number(slash + 1, 10, bits, &bits))
 		return p.family == AF_INET ? "after the '/' must stand a number from 0 to 32"
 					   : "after the '/' must stand a number from 0 to 128";
 	p.length = (uint8_t)bits;
 	*out = p;
 	return NULL;
+}
+
+/* Reads a netmask such as 255.255.255.0 into its length; false if it is none. */
+static bool read_netmask(const char *text, uint8_t *length)
+{
+	struct in_addr mask;
+	uint32_t ones;
+
+	if (inet_pton(AF_INET, text, &mask) != 1)
+		return false;
+	ones = ntohl(mask.s_addr);
+	if (~ones & (~ones + 1)) /* ones are not all on the left */
+		return false;
+	*length = (uint8_t)__builtin_popcount(ones);
+	return true;
+}
+
+const char *valuetext_interface_address(const char *text, struct prefix *out)
+{
+	const char *slash = strchr(text, '/');
+	char address[INET_ADDRSTRLEN];
+	uint8_t length;
+
+	if (slash && (size_t)(slash - text) < sizeof(address) && read_netmask(slash + 1, &length)) {
+		memcpy(address, text, (size_t)(slash - text));
+		address[slash - text] = '\0';
+		if (!strchr(address, ':') && !valuetext_prefix(address, out)) {
+			out->length = length;
+			return NULL;
+		}
+	}
+	return valuetext_prefix(text, out);
 }
 
 const char *valuetext_split_endpoint(char *text, char **host, char **port)

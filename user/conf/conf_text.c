@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* conf_text.c - the text of a line: white space, characters that do not belong there, names of peers. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/conf_private.h"
+
+void conf_printable(char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
+char *conf_trim(char *text)
+{
+	size_t len;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	len = strlen(text);
+	while (len && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+void conf_squeeze(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (!isspace((unsigned char)*text))
+			*to++ = *text;
+	*to = '\0';
+}
+
+/* Length of the UTF-8 character at @text, 1 to 4, or 0 if there is none (RFC 3629 4). */
+static size_t character(const unsigned char *text)
+{
+	unsigned char c = text[0];
+	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c == 0xe0 && text[1] < 0xa0) || (c == 0xed && text[1] > 0x9f) ||
+	    (c == 0xf0 && text[1] < 0x90) || (c == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+bool conf_read_name(char *comment, char name[static PEER_NAME_LEN])
+{
+	size_t len;
+
+	comment += strspn(comment, "# \t");
+	if (strncasecmp(comment, "name", 4) != 0)
+		return false;
+	comment += 4 + strspn(comment + 4, " \t");
+	if (*comment != '=')
+		return false;
+	comment = conf_trim(comment + 1);
+	memset(name, 0, PEER_NAME_LEN);
+	for (size_t at = 0; *comment; comment += len) {
+		len = character((unsigned char *)comment);
+		if (at + (len ? len : 1) >= PEER_NAME_LEN)
+			break;
+		if (len)
+			memcpy(name + at, comment, len);
+		else
+			name[at] = '?';
+		len += !len;
+		at += len;
+	}
+	conf_printable(name);
+	return true;
+}
+
+/* What editors, word processors and web pages put in the place of plain characters. */
+static const struct {
+	const char *bytes, *name, *remedy;
+} strays[] = {
+	{ "\xef\xbb\xbf", "a byte order mark (BOM)", "save the file without one" },
+	{ "\xc2\xa0", "a no-break space (U+00A0)", "type an ordinary space instead" },
+	{ "\xe2\x80\xaf", "a no-break space (U+202F)", "type an ordinary space instead" },
+	{ "\xe2\x80\x8b", "a zero-width space (U+200B)", "remove it" },
+	{ "\xe3\x80\x80", "an ideographic space (U+3000)", "type an ordinary space instead" },
+	{ "\xe2\x80\x9c", "a quotation mark", "write the value without" },
+	{ "\xe2\x80\x9d", "a quotation mark", "write the value without" },
+	{ "\xe2\x80\x98", "a quotation mark", "write the value without" },
+	{ "\xe2\x80\x99", "a quotation mark", "write the value without" },
+	{ "\xe2\x80\x93", "a dash (U+2013)", "type '-' instead" },
+	{ "\xef\xbc\x9d", "a full-width equals sign (U+FF1D)", "type '=' instead" },
+};
+
+int conf_check_characters(struct conf_parser *p, const char *line)
+{
+	unsigned place = 1;
+
+	for (const char *at = line; *at; place++) {
+		size_t len = character((const unsigned char *)at);
+
+		for (size_t i = 0; len > 1 && i < sizeof(strays) / sizeof(strays[0]); i++) {
+			char where[32], what[96];
+
+			if (strncmp(at, strays[i].bytes, strlen(strays[i].bytes)) != 0)
+				continue;
+			snprintf(where, sizeof(where), "character %u", place);
+			snprintf(what, sizeof(what), "this is %s; %s", strays[i].name,
+				 strays[i].remedy);
+			return conf_bad(p, -EINVAL, where, what);
+		}
+		at += len ? len : 1;
+	}
+	return 0;
+}
+
+const char *conf_misquoted(const char *value)
+{
+	size_t len = strlen(value);
+
+	if (*value == '"' || *value == '\'' || value[len - 1] == '"' || value[len - 1] == '\'')
+		return "the value is in quotes; write it without";
+	if (strchr(value, ';'))
+		return "there is a ';'; a comment begins with '#', and a list is separated by ','";
+	return NULL;
+}
