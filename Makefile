@@ -22,6 +22,7 @@ O := $(B)$(if $(SAN),/$(SAN))
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DOCDIR ?= $(PREFIX)/share/doc/wgxdp
 
@@ -33,7 +34,10 @@ PKG_CONFIG ?= pkg-config
 # stop somebody who only wants to build.
 WERROR ?=
 
-VERSION := $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo 0.1)
+VERSION := 0.2.0
+# A build of anything but the released commit also says which commit it is of.
+COMMIT := $(shell git -c safe.directory='*' describe --tags --match 'v$(VERSION)' --always --dirty 2>/dev/null)
+FULL_VERSION := $(if $(filter v$(VERSION)%,$(COMMIT)),$(COMMIT:v%=%),$(VERSION)$(COMMIT:%=-g%))
 
 # --- flags --------------------------------------------------------------------------------------
 
@@ -145,9 +149,8 @@ tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_o
 skeletons: $(SKELETONS)
 
 # The file is rewritten only when it changes, so that a commit does not rebuild everything.
-$(O)/user/cli/%.o: CPPFLAGS += -include $(B)/version.h
 $(B)/version.h: FORCE | $(B)/
-	@printf '#define WGXDP_VERSION "%s"\n' '$(VERSION)' >$@.$$$$; \
+	@printf '#define WGXDP_VERSION "%s"\n' '$(FULL_VERSION)' >$@.$$$$; \
 		cmp -s $@ $@.$$$$ && rm $@.$$$$ || mv $@.$$$$ $@
 
 # The rule is static because make would prefer the one for user space.
@@ -283,6 +286,7 @@ format: ## clang-format everything, in place
 UNITS := $(patsubst configs/%,$(B)/units/%,$(wildcard configs/*.service))
 INSTALLS = 0755|$(WGXDP)|$(SBINDIR)/wgxdp \
 	$(foreach m,$(MANPAGES),0644|$(m)|$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
+	0644|$(B)/wgxdp.bash|$(COMPLETIONDIR)/wgxdp \
 	$(foreach u,$(UNITS),0644|$(u)|$(UNITDIR)/$(notdir $(u))) \
 	$(foreach f,README.md $(wildcard CHANGELOG.md LICENSE* configs/*.conf),0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
 	$(foreach f,$(wildcard docs/*.md docs/*.svg),0644|$(f)|$(DOCDIR)/docs/$(notdir $(f)))
@@ -297,7 +301,10 @@ $(B)/units/%.service: configs/%.service FORCE
 	@mkdir -p $(@D)
 	@sed 's|/usr/local/sbin|$(SBINDIR)|' $< >$@
 
-install: all $(UNITS) ## into $(DESTDIR)$(PREFIX)
+$(B)/wgxdp.bash: $(WGXDP)
+	@$(WGXDP) --completion bash >$@
+
+install: all $(UNITS) $(B)/wgxdp.bash ## into $(DESTDIR)$(PREFIX)
 	$(foreach i,$(INSTALLS),$(call install_file,$(i)))
 
 uninstall: ## remove what install put there

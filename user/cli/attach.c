@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp attach: reads the config, starts the daemon, sets up addresses and routes, and lets go of
- * the daemon only when all of that is done (daemon/lease.h): until then any end of this command,
- * Ctrl-C included, undoes everything.
+ * wgxdp attach: reads the config, starts the daemon, and sets up addresses and routes. The daemon stays
+ * on a lease of this command until all of that is done (daemon/lease.h). Until then any end of this
+ * command, Ctrl-C included, undoes everything.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,10 +15,10 @@
 #include "daemon/lease.h"
 #include "util/log.h"
 
-/* At boot DNS may be later than we are: as often as wg tries, a minute in all. */
+/* At boot DNS may come up later than wgxdp. wg(8) tries as often; the waits add up to a minute. */
 #define RESOLVE_TRIES 15
 
-/* Nothing is begun yet, so that any signal may end the wait. */
+/* Nothing has been set up yet, so any signal may end the wait. */
 static int resolve_endpoints(struct conf *conf, struct fault *f)
 {
 	uint64_t wait_ns = NS_PER_S;
@@ -45,7 +45,7 @@ static int resolve_endpoints(struct conf *conf, struct fault *f)
 	return err;
 }
 
-/* From a daemon that is ready to a tunnel that is up. */
+/* Makes a tunnel that is up of a daemon that is ready. */
 static int bring_up(int lease, const struct conf *conf, struct fault *f)
 {
 	uint32_t ifindex, port;
@@ -57,6 +57,8 @@ static int bring_up(int lease, const struct conf *conf, struct fault *f)
 		err = lease_wait(lease, "up", &port, f);
 	if (!err)
 		err = setup_routes(ifindex, conf, cli_warn, f);
+	if (!err)
+		err = setup_verify(ifindex, conf, f);
 	if (err) {
 		lease_cancel(lease);
 		return err;
@@ -80,7 +82,7 @@ int attach_main(int argc, char **argv)
 	if (conf_find(arg, path, options.interface, &f) ||
 	    conf_read(&conf, path, cli_warn, NULL, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
-	if (resolve_endpoints(&conf, &f))
+	if (resolve_endpoints(&conf, &f) || setup_choose_mtu(&conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, &conf, &f))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.h - the verbs of the command. Each X_main gets argv beginning with its own verb and returns
- * the exit code.
+ * cli.h - the verbs of the command, and what they share. Each X_main gets an argv that begins with the
+ * verb as it was typed, and returns the exit code.
  */
 #ifndef WGXDP_CLI_H
 #define WGXDP_CLI_H
@@ -12,10 +12,6 @@
 
 #include "dataplane/options.h"
 #include "util/fault.h"
-
-#ifndef WGXDP_VERSION
-#define WGXDP_VERSION "0.1"
-#endif
 
 enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
@@ -35,14 +31,20 @@ int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2,
 /* A conf_warn_fn: "wgxdp: warning: SENTENCE\n" on stderr. */
 void cli_warn(void *ctx, const char *sentence);
 
-/* Sets every option to what holds when none is given. */
+/* Sets every option to its default value. */
 void options_default(struct options *o);
 
-/* Parses the arguments of attach, argv[0] being the verb: options anywhere, then [NIC[,NIC...]]
- * CONF. *@conf points into argv. o->interface is left alone. Returns 0, or CLI_USAGE with @f. */
+/* Parses the arguments of attach: options anywhere, then [NIC[,NIC...]] CONF. argv[0] is the verb.
+ * *@conf points into argv. o->interface is not changed. Returns 0, or CLI_USAGE with @f. */
 int options_parse(struct options *o, int argc, char **argv, const char **conf, struct fault *f);
 
-/* Writes the object of control.h for people; @now is the Unix time. */
+/* The options as `wgxdp --help` lists them. */
+void options_help(FILE *out);
+/* For the completion: the names, and the arms of a `case $prev` that offer the values. */
+void options_complete_names(FILE *out);
+void options_complete_values(FILE *out);
+
+/* Writes the reply to CONTROL_OP_SHOW (control.h) for people. @now is the Unix time. */
 void show_print(FILE *out, const json_t *interface, long long now);
 
 #endif

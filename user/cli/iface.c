@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp [-f|--foreground] IFACE: a userspace implementation as wg-quick starts one ([contract] 2).
- * It returns once the configuration socket answers; `wg` and `ip` do the rest.
+ * wgxdp [-f|--foreground] IFACE: a userspace implementation for wg-quick(8). It returns when the
+ * configuration socket answers. wg(8) and ip(8) do the rest.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -59,12 +59,20 @@ int iface_main(int argc, char **argv)
 		else if (!name && argv[i][0] != '-')
 			name = argv[i];
 		else
-			return cli_fail(CLI_USAGE, "%s: unexpected; see wgxdp --help", argv[i]);
+			return cli_fail(CLI_USAGE, "%s: unexpected argument; see wgxdp --help",
+					argv[i]);
 	}
 	if (!name)
-		return cli_fail(CLI_USAGE, "no interface is named; see wgxdp --help");
+		return cli_fail(CLI_USAGE,
+				"the name of the interface is missing; see wgxdp --help");
 	if (conf_check_interface(name, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
+	if (conf_is_path(name))
+		return cli_fail(
+			CLI_USAGE,
+			"%s: this names a config file, not an interface; did you mean wgxdp "
+			"attach --foreground %s?",
+			name, name);
 	snprintf(options.interface, sizeof(options.interface), "%s", name);
 	if (options.foreground)
 		return daemon_run(&options, NULL, -1);

@@ -8,6 +8,7 @@
 #include "conf/valuetext.h"
 #include "crypto/aead.h"
 #include "dataplane/workers.h"
+#include "util/closest.h"
 
 #define RATE_MAX 1000000
 
@@ -29,32 +30,31 @@ enum option_id {
 struct option_kind {
 	const char *name;
 	enum option_id id;
-	const char *choices[3]; /* of its value, in the order of its enum; none: see set() */
+	const char *value; /* "a|b|c": the choices, in the order of their enum; NULL: it takes none */
+	const char *what; /* for --help; NULL: another name of the option before */
 };
 
 static const struct option_kind kinds[] = {
-	{ "--foreground", FOREGROUND, { NULL } },
-	{ "-f", FOREGROUND, { NULL } },
-	{ "--rx", RX, { "auto", "xdp", "udp" } },
-	{ "--tx", TX, { "auto", "xdp", "udp" } },
-	{ "--xdp-mode", XDP_MODE, { "auto", "native", "generic" } },
-	{ "--zero-copy", ZERO_COPY, { "auto", "on", "off" } },
-	{ "--aead", AEAD, { NULL } },
-	{ "--handshake-rate", HANDSHAKE_RATE, { NULL } },
-	{ "--strict", STRICT, { NULL } },
-	{ "--workers", WORKERS, { NULL } },
-	{ "--cpus", CPUS, { NULL } },
-	{ "--chain", CHAIN, { NULL } },
+	{ "--foreground", FOREGROUND, NULL, "do not go to the background" },
+	{ "-f", FOREGROUND, NULL, NULL },
+	{ "--rx", RX, "auto|xdp|udp", "how data comes in (auto)" },
+	{ "--tx", TX, "auto|xdp|udp", "how data goes out (auto)" },
+	{ "--xdp-mode", XDP_MODE, "auto|native|generic",
+	  "how the NIC runs the XDP program (auto)" },
+	{ "--zero-copy", ZERO_COPY, "auto|on|off", "whether AF_XDP copies frames (auto)" },
+	{ "--chain", CHAIN, NULL, "share the NIC with other XDP programs (libxdp)" },
+	{ "--workers", WORKERS, "N", "data-path threads (min of queues, cores, 4)" },
+	{ "--cpus", CPUS, "LIST", "pin them to CPUs, such as 0,2-3" },
+	{ "--aead", AEAD, "NAME", "ChaCha20-Poly1305 implementation (auto)" },
+	{ "--handshake-rate", HANDSHAKE_RATE, "N",
+	  "handshakes per second and source under load (100)" },
+	{ "--strict", STRICT, NULL, "drop unknown WireGuard packets even when forwarding" },
 };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 _Static_assert(OPTIONS_PATH_XDP == 1 && OPTIONS_PATH_UDP == 2, "order of choices");
 _Static_assert(LOADER_MODE_NATIVE == 1 && LOADER_MODE_GENERIC == 2, "order of choices");
 _Static_assert(AFXDP_ZC_ON == 1 && AFXDP_ZC_OFF == 2, "order of choices");
-
-static bool has_value(const struct option_kind *kind)
-{
-	return kind->id != FOREGROUND && kind->id != STRICT && kind->id != CHAIN;
-}
 
 static bool is_backend(const char *value)
 {
@@ -84,16 +84,30 @@ static int set_aead(struct options *o, const char *value, struct fault *f)
 	return 0;
 }
 
+/* The place of @value in "a|b|c", or -1. */
+static int find_choice(const char *choices, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (int i = 0;; i++) {
+		size_t n = strcspn(choices, "|");
+
+		if (n == len && !memcmp(choices, value, n))
+			return i;
+		if (!choices[n])
+			return -1;
+		choices += n + 1;
+	}
+}
+
 static int set_choice(struct options *o, const struct option_kind *kind, const char *value,
 		      struct fault *f)
 {
-	unsigned i = 0;
+	int i = find_choice(kind->value, value);
 
-	while (i < 3 && strcmp(kind->choices[i], value) != 0)
-		i++;
-	if (i == 3)
-		return fault(f, CLI_USAGE, "%s %s: must be %s, %s or %s", kind->name, value,
-			     kind->choices[0], kind->choices[1], kind->choices[2]);
+	if (i < 0)
+		return fault(f, CLI_USAGE, "%s %s: must be one of %s", kind->name, value,
+			     kind->value);
 	if (kind->id == RX)
 		o->rx = (enum options_path)i;
 	else if (kind->id == TX)
@@ -135,11 +149,21 @@ bad:
 	return fault(f, CLI_USAGE, "--cpus %s: must be a list of CPUs such as 0,2-3", list);
 }
 
+static int set_number(const struct option_kind *kind, const char *value, uint32_t max,
+		      uint32_t *out, struct fault *f)
+{
+	uint32_t number;
+
+	if (!valuetext_number(value, 10, max, &number) || !number)
+		return fault(f, CLI_USAGE, "%s %s: must be a number from 1 to %u", kind->name,
+			     value, max);
+	*out = number;
+	return 0;
+}
+
 static int set(struct options *o, const struct option_kind *kind, const char *value,
 	       struct fault *f)
 {
-	uint32_t rate;
-
 	switch (kind->id) {
 	case FOREGROUND:
 		o->foreground = true;
@@ -153,19 +177,9 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 	case AEAD:
 		return set_aead(o, value, f);
 	case HANDSHAKE_RATE:
-		if (!valuetext_number(value, 10, RATE_MAX, &rate) || !rate)
-			return fault(f, CLI_USAGE,
-				     "--handshake-rate %s: must be a number from 1 to "
-				     "%u",
-				     value, RATE_MAX);
-		o->handshake_rate = rate;
-		return 0;
+		return set_number(kind, value, RATE_MAX, &o->handshake_rate, f);
 	case WORKERS:
-		if (!valuetext_number(value, 10, WORKERS_MAX, &rate) || !rate)
-			return fault(f, CLI_USAGE, "--workers %s: must be a number from 1 to %u",
-				     value, WORKERS_MAX);
-		o->workers = rate;
-		return 0;
+		return set_number(kind, value, WORKERS_MAX, &o->workers, f);
 	case CPUS:
 		return set_cpus(o, value, f);
 	default:
@@ -175,27 +189,42 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 
 static const struct option_kind *find(const char *arg, size_t len)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = 0; i < KINDS; i++)
 		if (strlen(kinds[i].name) == len && strncmp(kinds[i].name, arg, len) == 0)
 			return &kinds[i];
 	return NULL;
 }
 
-/* argv[*@i] is an option; *@i moves on to its value if that stands alone. */
+static int unknown_option(const char *arg, size_t len, struct fault *f)
+{
+	char name[32];
+	const char *meant;
+
+	snprintf(name, sizeof(name), "%.*s", (int)len, arg);
+	meant = closest(name, kinds, sizeof(kinds[0]), KINDS);
+	if (meant && strlen(meant) > 2)
+		return fault(f, CLI_USAGE, "%s: there is no such option; did you mean %s?", arg,
+			     meant);
+	return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help", arg);
+}
+
+/* argv[*@i] is an option. *@i moves on to its value if that is a word of its own. getopt_long(3) would
+ * also take every beginning of a name for the option, which later options could change. */
 static int parse_option(struct options *o, int argc, char **argv, int *i, struct fault *f)
 {
 	const char *arg = argv[*i], *value = strchr(arg, '=');
-	const struct option_kind *kind = find(arg, value ? (size_t)(value - arg) : strlen(arg));
+	size_t len = value ? (size_t)(value - arg) : strlen(arg);
+	const struct option_kind *kind = find(arg, len);
 
 	if (!kind)
-		return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help", arg);
-	if (value && !has_value(kind))
+		return unknown_option(arg, len, f);
+	if (value && !kind->value)
 		return fault(f, CLI_USAGE, "%s: %s takes no value", arg, kind->name);
 	if (value)
 		value++;
-	else if (has_value(kind))
+	else if (kind->value)
 		value = ++*i < argc ? argv[*i] : NULL;
-	if (!value && has_value(kind))
+	if (!value && kind->value)
 		return fault(f, CLI_USAGE, "%s: its value is missing; see wgxdp --help",
 			     kind->name);
 	return set(o, kind, value, f);
@@ -208,8 +237,7 @@ static int parse_nics(struct options *o, const char *list, struct fault *f)
 
 		if (!len || len > IFNAME_MAX || memchr(list, '/', len))
 			return fault(f, CLI_USAGE,
-				     "%.*s: is no name of a network interface; see ip "
-				     "link",
+				     "%.*s: this is no name of a network interface; see ip link",
 				     (int)len, list);
 		if (o->nic_count == OPTIONS_NICS_MAX)
 			return fault(f, CLI_USAGE, "%s: at most %d network interfaces can be given",
@@ -245,22 +273,65 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 			words[n++] = argv[i];
 		else
 			err = fault(f, CLI_USAGE,
-				    "%s: too many arguments; it is wgxdp attach "
+				    "%s: too many arguments; usage: wgxdp attach "
 				    "[NIC[,NIC...]] CONF",
 				    argv[i]);
 	}
 	if (err)
 		return err;
 	if (o->chain && o->rx == OPTIONS_PATH_UDP)
-		return fault(f, CLI_USAGE,
-			     "--chain: it shares a NIC's XDP, which --rx udp does not use; leave "
-			     "out one of the two");
+		return fault(
+			f, CLI_USAGE,
+			"--chain shares a NIC's XDP hook, which --rx udp does not use; leave out "
+			"one of the two");
 	if (!n)
 		return fault(f, CLI_USAGE,
-			     "no config is given; it is wgxdp attach [NIC[,NIC...]] CONF");
+			     "no config is given; usage: wgxdp attach [NIC[,NIC...]] CONF");
 	if (n == 2)
 		err = parse_nics(o, words[0], f);
 	if (!err)
 		*conf = words[n - 1];
 	return err;
+}
+
+/* For --help and the completion ---------------------------------------------------------------- */
+
+void options_help(FILE *out)
+{
+	char usage[48];
+
+	for (size_t i = 0; i < KINDS; i++) {
+		const char *value = kinds[i].value;
+
+		if (!kinds[i].what)
+			continue;
+		snprintf(usage, sizeof(usage), "%s%s%s", kinds[i].name, value ? " " : "",
+			 value ? value : "");
+		fprintf(out, "  %-30s%s%s\n", usage, strlen(usage) < 30 ? "" : " ", kinds[i].what);
+	}
+}
+
+void options_complete_names(FILE *out)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].what)
+			fprintf(out, "%s ", kinds[i].name);
+}
+
+void options_complete_values(FILE *out)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		const char *at = kinds[i].value;
+
+		if (!at)
+			continue;
+		fprintf(out, "\t\t%s)", kinds[i].name);
+		if (strchr(at, '|')) {
+			fputs(" mapfile -t COMPREPLY < <(compgen -W \"", out);
+			for (; *at; at++)
+				fputc(*at == '|' ? ' ' : *at, out);
+			fputs("\" -- \"$cur\")", out);
+		}
+		fputs(strchr(kinds[i].value, '|') ? "; return ;;\n" : " return ;;\n", out);
+	}
 }

@@ -3,25 +3,16 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "io/netlink.h"
 
-/* Of a data message in IPv6, rounded up to the padding: [wg-quick] takes the same 80 bytes. */
+/* IPv6, UDP, header and tag of a data message: 40 + 8 + 16 + 16. wg-quick(8) subtracts the same. */
 #define OVERHEAD 80
 #define PATH_MTU_DEFAULT 1500
-#define MTU_MIN 1280 /* RFC 8200 5 */
-/* What fits a UDP datagram after the overhead. */
-#define MTU_MAX (65535 - OVERHEAD)
-
-static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e, uint32_t fwmark)
-{
-	struct netlink_route route;
-
-	if (e->remote.sa.sa_family == AF_UNSPEC || netlink_route(nl, e, fwmark, &route))
-		return 0;
-	return route.mtu;
-}
+#define MTU_MIN 1280		   /* RFC 8200 5 */
+#define MTU_MAX (65535 - OVERHEAD) /* a UDP datagram holds no more */
 
 uint32_t setup_mtu(uint32_t path_mtu)
 {
@@ -32,13 +23,38 @@ uint32_t setup_mtu(uint32_t path_mtu)
 	return path_mtu < MTU_MAX + OVERHEAD ? path_mtu - OVERHEAD : MTU_MAX;
 }
 
-/* Of the smallest of the paths to the endpoints, or else of the default route. */
-static uint32_t derived_mtu(struct netlink *nl, const struct conf *conf)
+static int open_netlink(struct netlink **nl, struct fault *f)
 {
-	struct endpoint nobody = { .remote.v4 = { .sin_family = AF_INET,
-						  .sin_addr.s_addr = htonl(0xc0000201) } };
-	uint32_t mtu = 0;
+	*nl = netlink_open();
+	return *nl ? 0 : fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
+}
 
+/* Of the path to @e; 0 if there is no route, or none that leaves this host. */
+static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e, uint32_t fwmark)
+{
+	struct netlink_route route;
+	struct netlink_link link;
+
+	if (e->remote.sa.sa_family == AF_UNSPEC || netlink_route(nl, e, fwmark, &route) ||
+	    route.local || netlink_link(nl, NULL, route.ifindex, &link) || link.loopback)
+		return 0;
+	return route.mtu;
+}
+
+/* Of the smallest path to an endpoint, else of the route to an address that stands for any other. */
+int setup_choose_mtu(struct conf *conf, struct fault *f)
+{
+	const struct endpoint anybody = { .remote.v4 = { .sin_family = AF_INET,
+							 .sin_addr.s_addr = htonl(0xc0000201) } };
+	struct netlink *nl;
+	uint32_t mtu = 0;
+	int err;
+
+	if (conf->mtu)
+		return 0;
+	err = open_netlink(&nl, f);
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < conf->peer_count; i++) {
 		uint32_t one = route_mtu(nl, &conf->peers[i].endpoint, conf->fwmark);
 
@@ -46,18 +62,19 @@ static uint32_t derived_mtu(struct netlink *nl, const struct conf *conf)
 			mtu = one;
 	}
 	if (!mtu)
-		mtu = route_mtu(nl, &nobody, conf->fwmark);
-	return setup_mtu(mtu);
+		mtu = route_mtu(nl, &anybody, conf->fwmark);
+	conf->mtu = setup_mtu(mtu);
+	netlink_close(nl);
+	return 0;
 }
 
 int setup_link(uint32_t ifindex, const struct conf *conf, struct fault *f)
 {
-	struct netlink *nl = netlink_open();
-	uint32_t mtu;
-	int err = 0;
+	struct netlink *nl;
+	int err = open_netlink(&nl, f);
 
-	if (!nl)
-		return fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < conf->address_count; i++) {
 		char text[PREFIX_TEXT_LEN];
 
@@ -65,19 +82,17 @@ int setup_link(uint32_t ifindex, const struct conf *conf, struct fault *f)
 		if (!err)
 			continue;
 		fault(f, err, "%s: Address = %s: %s", conf->path,
-		      prefix_text(&conf->addresses[i], text),
-		      err == -EEXIST ? "given twice" : strerror(-err));
+		      prefix_text(&conf->addresses[i], text), netlink_error(nl, err));
 		goto out;
 	}
-	mtu = conf->mtu ? conf->mtu : derived_mtu(nl, conf);
-	err = netlink_set_mtu(nl, ifindex, mtu);
+	err = netlink_set_mtu(nl, ifindex, conf->mtu);
 	if (err) {
-		fault(f, err, "%s: MTU = %u: %s", conf->path, mtu, strerror(-err));
+		fault(f, err, "%s: MTU = %u: %s", conf->path, conf->mtu, netlink_error(nl, err));
 		goto out;
 	}
 	err = netlink_set_up(nl, ifindex, true);
 	if (err)
-		fault(f, err, "cannot set the interface up: %s", strerror(-err));
+		fault(f, err, "cannot set the interface up: %s", netlink_error(nl, err));
 out:
 	netlink_close(nl);
 	return err;
@@ -93,7 +108,7 @@ static bool covers(const struct prefix *net, const struct prefix *p)
 	return !rest || (net->addr[whole] ^ p->addr[whole]) >> (8 - rest) == 0;
 }
 
-/* The kernel made a route for the net of each address already. */
+/* For the network of each address the kernel itself has made a route. */
 static bool is_connected(const struct conf *conf, const struct prefix *p)
 {
 	for (uint32_t i = 0; i < conf->address_count; i++)
@@ -115,20 +130,20 @@ static int add_routes(struct netlink *nl, uint32_t ifindex, const struct conf *c
 		err = netlink_add_route(nl, ifindex, p);
 		if (!err)
 			continue;
-		return fault(f, err, "%s: route to %s: %s; `Table = off` leaves routes to you",
+		return fault(f, err, "%s: route to %s: %s; with `Table = off` none are added",
 			     conf->path, prefix_text(p, text),
-			     err == -EEXIST ? "there is one already" : strerror(-err));
+			     err == -EEXIST ? "there is one already" : netlink_error(nl, err));
 	}
 	return 0;
 }
 
 int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, struct fault *f)
 {
-	struct netlink *nl = netlink_open();
-	int err = 0;
+	struct netlink *nl;
+	int err = open_netlink(&nl, f);
 
-	if (!nl)
-		return fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < conf->peer_count && !err; i++) {
 		const struct conf_peer *peer = &conf->peers[i];
 		struct netlink_route route;
@@ -145,6 +160,99 @@ int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, s
 			 endpoint_text(&peer->endpoint, text));
 		warn(NULL, sentence);
 	}
+	netlink_close(nl);
+	return err;
+}
+
+/* Reading back -------------------------------------------------------------------------------- */
+
+struct wanted {
+	uint32_t ifindex;
+	const struct prefix *address;
+};
+
+static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
+{
+	const struct wanted *w = ctx;
+
+	return ifindex == w->ifindex && family == w->address->family &&
+	       !memcmp(addr, w->address->addr, family == AF_INET ? 4 : 16);
+}
+
+static int verify_link(struct netlink *nl, uint32_t ifindex, const struct conf *conf,
+		       struct fault *f)
+{
+	struct netlink_link link;
+	int err = netlink_link(nl, NULL, ifindex, &link);
+
+	if (err)
+		return fault(f, err, "the interface is gone: %s", strerror(-err));
+	if (link.mtu != conf->mtu)
+		return fault(f, -EIO, "%s: MTU = %u: the interface has %u now", conf->path,
+			     conf->mtu, link.mtu);
+	if (!link.up)
+		return fault(f, -EIO, "%s: something set the interface down again", link.name);
+	for (uint32_t i = 0; i < conf->address_count; i++) {
+		struct wanted w = { ifindex, &conf->addresses[i] };
+		char text[PREFIX_TEXT_LEN];
+
+		err = netlink_addresses(nl, compare_address, &w);
+		if (err < 0)
+			return fault(f, err, "cannot list addresses: %s", netlink_error(nl, err));
+		if (!err)
+			return fault(f, -EIO, "%s: Address = %s: the kernel has not kept it%s",
+				     conf->path, prefix_text(w.address, text),
+				     w.address->family == AF_INET6 && conf->mtu < MTU_MIN
+					     ? "; IPv6 needs an MTU of at least 1280"
+					     : "");
+	}
+	return 0;
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	return memcmp(&((const struct netlink_device_route *)a)->to,
+		      &((const struct netlink_device_route *)b)->to, sizeof(struct prefix));
+}
+
+static int verify_routes(struct netlink *nl, uint32_t ifindex, const struct conf *conf,
+			 struct fault *f)
+{
+	struct netlink_device_route *routes;
+	size_t count;
+	int err = netlink_device_routes(nl, ifindex, &routes, &count);
+
+	if (err)
+		return fault(f, err, "cannot list routes: %s", netlink_error(nl, err));
+	qsort(routes, count, sizeof(*routes), compare_routes);
+	for (uint32_t i = 0; i < conf->peer_count && !err; i++) {
+		const struct conf_peer *peer = &conf->peers[i];
+
+		for (uint32_t j = 0; j < peer->allowed_count && !peer->own && !err; j++) {
+			const struct netlink_device_route want = { .to = peer->allowed[j] };
+			char text[PREFIX_TEXT_LEN];
+
+			if (is_connected(conf, &want.to) ||
+			    bsearch(&want, routes, count, sizeof(*routes), compare_routes))
+				continue;
+			err = fault(f, -EIO, "%s: route to %s: the kernel has not kept it",
+				    conf->path, prefix_text(&want.to, text));
+		}
+	}
+	free(routes);
+	return err;
+}
+
+int setup_verify(uint32_t ifindex, const struct conf *conf, struct fault *f)
+{
+	struct netlink *nl;
+	int err = open_netlink(&nl, f);
+
+	if (err)
+		return err;
+	err = verify_link(nl, ifindex, conf, f);
+	if (!err && conf->table == CONF_TABLE_AUTO)
+		err = verify_routes(nl, ifindex, conf, f);
 	netlink_close(nl);
 	return err;
 }
