@@ -96,20 +96,6 @@ wrong "a name with a blank" '[12]' 'a b' in_ns a "$WGXDP" 'a b'
 wrong "the name of a NIC" 1 'eth0' in_ns a "$WGXDP" eth0
 wrong "detach of an interface that does not exist" 1 "$A" in_ns a "$WGXDP" detach "$A"
 wrong "show of an interface that does not exist" 1 "$A" in_ns a "$WGXDP" show "$A"
-# A mistyped command is refused, and makes no interface of that name.
-for typo in shwo genkye chekc atach dettach pubke sho; do
-	wrong "a typo, $typo" 2 "did you mean wgxdp .*wgxdp -f $typo" in_ns a "$WGXDP" "$typo"
-done
-wrong "a typo before a name" 2 "did you mean wgxdp show" in_ns a "$WGXDP" shwo "$A"
-for word in version list status up down stop start reload; do
-	wrong "a word that is no command, $word" 2 "no such command.*wgxdp -f $word" \
-		in_ns a "$WGXDP" "$word"
-done
-spawn a "$WGXDP" -f shwo 2>"$TMP/shwo"
-ok "with -f a word close to a command names an interface" wait_for 5 in_ns a wg show shwo
-in_ns a ip link delete shwo
-wait $!
-clean "that interface leaves nothing" a shwo
 full() { "$@" >/dev/full; }
 for args in --version --help "check $GOOD"; do
 	# shellcheck disable=SC2086 # words

@@ -92,6 +92,32 @@ static void disable_redirects(const char *name)
 	}
 }
 
+/* The interface may be the host's uplink, so nothing here advises to delete it. */
+static int name_taken(const char *name, struct fault *f)
+{
+	struct netlink *nl = netlink_open();
+	struct netlink_link link = { .kind = "" };
+
+	if (nl)
+		(void)netlink_link(nl, name, 0, &link);
+	netlink_close(nl);
+	if (!strcmp(link.kind, "wireguard"))
+		return fault(
+			f, -EBUSY,
+			"%s: the kernel's WireGuard has an interface of this name; run `wg-quick "
+			"down %s`, or choose another name",
+			name, name);
+	if (!strcmp(link.kind, "tun"))
+		return fault(f, -EBUSY,
+			     "%s: a TUN interface of this name exists; end the program that serves "
+			     "it, or choose another name",
+			     name);
+	return fault(f, -EBUSY,
+		     "%s: a network interface of this name exists; choose another name for the "
+		     "tunnel",
+		     name);
+}
+
 static int create(int fd, const char *name, struct fault *f)
 {
 	struct ifreq ifr = { 0 };
@@ -104,10 +130,7 @@ static int create(int fd, const char *name, struct fault *f)
 		return 0;
 	switch (errno) {
 	case EBUSY:
-		return fault(f, -EBUSY,
-			     "%s: an interface of this name exists; `ip link delete %s` "
-			     "or choose another name",
-			     name, name);
+		return name_taken(name, f);
 	case EPERM:
 		return fault(f, -EPERM,
 			     "%s: not permitted to create a TUN interface; run as root "

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What attach sets is what is there afterwards; or attach fails, says so, and undoes everything.
+#
+#   a: eth0 ═══ eth0 :b
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg jq
+
+ns_add a b c
+join a eth0 b eth0
+A=${ID}a
+keys a b
+
+fails() # WHAT REGEX SED-EDIT [NS]: attach fails, says it, and nothing is left
+{
+	local ns=${4:-a}
+	conf_a | sed "$3" | conf "$A" >/dev/null
+	refuses "$1" 1 "$2" in_ns "$ns" "$WGXDP" attach ${4:+--rx udp --tx udp} "$TMP/$A.conf"
+	clean "$1, nothing is left" "$ns" "$A"
+}
+
+# --- an MTU that IPv6 does not bear -----------------------------------------------------------------
+
+fails "MTU = 1000 with an IPv6 address" "$A\.conf:[0-9]+: MTU = 1000: IPv6 needs at least 1280" \
+	's/^Address.*/Address = 10.99.0.1\/24, fd42::2\/64\nMTU = 1000/'
+fails "MTU = 1279 with an allowed IP of IPv6" "MTU = 1279: IPv6 needs at least 1280" \
+	's/^Address.*/&\nMTU = 1279/; s/^AllowedIPs.*/AllowedIPs = fd42::1\/128/'
+ok "MTU = 1280 with IPv6" eval "conf_a | sed 's/^Address.*/Address = fd42::2\/64\nMTU = 1280/;
+	s/^AllowedIPs.*/AllowedIPs = fd42:1::\/64/' | ours a '$A'"
+is "the interface has the MTU 1280" "$(in_ns a ip -j link show "$A" | jq '.[0].mtu')" 1280
+is "the interface has the IPv6 address" "$(in_ns a ip -j -6 address show dev "$A" scope global | jq -r '.[0].addr_info[0].local')" fd42::2
+ok "the interface has the IPv6 route" in_ns a ip -6 route show fd42:1::/64 dev "$A"
+ok "detach, after MTU = 1280" down a "$A"
+
+# --- the kernel's own words --------------------------------------------------------------------------
+
+in_ns c sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1
+fails "IPv6 is off, an address" 'fd42::1/64: .*IPv6 is disabled' \
+	's/^Address.*/Address = 10.99.0.1\/24, fd42::1\/64/' c
+fails "IPv6 is off, an allowed IP" 'fd42:1::/64: .*IPv6 is disabled' \
+	's/^AllowedIPs.*/AllowedIPs = 10.99.0.2\/32, fd42:1::\/64/' c
+
+# --- what somebody else changes meanwhile ---------------------------------------------------------------
+
+# Takes the addresses off the interface as soon as it is up, as a network manager might.
+meddle()
+{
+	while ! in_ns a ip -o link show "$A" up 2>/dev/null | grep -q .; do :; done
+	in_ns a ip address flush dev "$A"
+}
+caught=0
+for _ in $(seq 20); do
+	meddle &
+	conf_a "AllowedIPs=$(seq -s, -f '10.98.%g.0/24' 0 250)" | conf "$A" >/dev/null
+	if ! in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/out" 2>&1; then
+		grep -q 'has not kept it' "$TMP/out" && caught=1
+	else
+		down a "$A" >/dev/null 2>&1
+	fi
+	wait $!
+	[ $caught -eq 0 ] || break
+done
+is "attach fails if somebody removes an address meanwhile" $caught 1
+clean "the failed attach leaves nothing" a "$A"
+
+# --- the MTU of a tunnel without endpoints ---------------------------------------------------------------
+
+# 192.0.2.1 stands for any address when no peer has an endpoint; here the tunnel itself gets it.
+lonely() { in_ns "$1" "$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"; }
+interface a Address=192.0.2.1/24 | conf "$A" >/dev/null
+ok "the tunnel's own address" lonely c
+is "the MTU is not that of the route to the tunnel itself" "$(in_ns c ip -j link show "$A" | jq '.[0].mtu')" 1420
+ok "detach, after its own address" down c "$A"
+in_ns c ip link set lo up
+conf_a | sed 's/^Endpoint.*/Endpoint = 127.0.0.1:51822/' | conf "$A" >/dev/null
+ok "an endpoint on this host" lonely c
+is "the MTU is not that of the loopback" "$(in_ns c ip -j link show "$A" | jq '.[0].mtu')" 1420
+ok "detach, after an endpoint on this host" down c "$A"
+in_ns a ip route add 203.0.113.0/24 via 192.0.2.2 mtu 1400
+conf_a | sed 's/^Endpoint.*/Endpoint = 203.0.113.1:51822/' | conf "$A" >/dev/null
+ok "an endpoint behind a route with an MTU" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
+is "the MTU is the route's less 80" "$(in_ns a ip -j link show "$A" | jq '.[0].mtu')" 1320
+ok "detach, after a route with an MTU" down a "$A"
+clean "nothing is left at the end" a "$A"
+
+# --- a file system that cannot be written to ---------------------------------------------------------------
+
+read_only()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	in_ns a unshare -m sh -c 'mount -t tmpfs -o ro none /run && exec "$@"' - \
+		"$WGXDP" attach eth0 "$TMP/$A.conf"
+}
+refuses "/run is read-only" 1 'Read-only file system' read_only
+ok "the message does not advise to run as root" eval "! grep -q 'root' '$TMP/out'"
+
+done_testing

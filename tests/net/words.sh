@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Words on the command line that are no command, no interface, or no file where they are looked for.
+# `wgxdp WORD` serves an interface of that name, so a slip of the fingers must not seem to work.
+#
+#   a: eth0 ═══ eth0 :b
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg jq
+
+ns_add a b
+join a eth0 b eth0
+A=${ID}a
+keys a b
+
+good()
+{
+	interface a ListenPort=51821 Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822
+}
+GOOD=$(good | conf "$A")
+
+run() { in_ns a "$WGXDP" "$@"; }
+
+wrong() # WHAT STATUS REGEX WORD...: nothing of the first word is left
+{
+	local word=$4
+	refuses "$1" "$2" "$3" run "${@:4}"
+	clean "$1, nothing is left" a "$(basename "$word" .conf)"
+}
+
+# --- slips of the fingers, and other programs' commands ---------------------------------------------
+
+while read -r typo verb; do
+	wrong "a typo, $typo" 2 "did you mean wgxdp $verb\?.*wgxdp -f $typo" "$typo"
+done <<-EOF
+	shwo show
+	sho show
+	genkye genkey
+	chekc check
+	cheque check
+	atach attach
+	dettach detach
+	detahc detach
+	pubke pubkey
+	status show
+	list show
+	start attach
+	stop detach
+	restart detach, then attach
+EOF
+wrong "a typo before a name" 2 "did you mean wgxdp show" shwo "$A"
+wrong "any word before a name" 2 "no such command" wx "$A"
+for word in reload metrics syncconf; do
+	wrong "a word that is no command, $word" 2 "no such command.*--help.*wgxdp -f $word" "$word"
+done
+refuses "a typo in an option" 2 "did you mean --strict" run attach eth0 "$GOOD" --stirct
+spawn a "$WGXDP" -f shwo 2>"$TMP/shwo"
+ok "-f takes the word for an interface" wait_for 5 in_ns a wg show shwo
+in_ns a ip link delete shwo
+wait $!
+clean "the interface shwo leaves nothing" a shwo
+
+# wg-quick serves interfaces, whatever they are called.
+quick() { in_ns a env WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp "$WGXDP" "$1"; }
+ok "wg-quick names an interface like a command" quick sets
+ok "the configuration socket of sets answers" in_ns a wg show sets
+ok "sets can be detached" down a sets
+
+# --- files ------------------------------------------------------------------------------------------
+
+cd "$TMP" || exit 1
+touch "${ID}f"
+wrong "a config file, here" 2 "did you mean wgxdp attach $A\.conf\?" "$A.conf"
+wrong "a config file, by path" 2 "did you mean wgxdp attach $TMP/$A\.conf\?" "$GOOD"
+refuses "a config file, after -f" 2 "attach --foreground $A\.conf" run -f "$A.conf"
+wrong "a config file that is not there" 2 "nofile\.conf: No such file" nofile.conf
+wrong "another file" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
+
+# In a mount namespace of its own, the config is in /etc/wireguard, where names are looked up.
+in_etc()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	in_ns a unshare -m sh -c 'mount -t tmpfs none /etc && mkdir /etc/wireguard &&
+		cp "$1" "/etc/wireguard/$2.conf" && cd / && shift 2 && exec "$@"' - \
+		"$GOOD" "${ID}n" "$WGXDP" "$@"
+}
+refuses "attach of a file that is in /etc/wireguard" 1 \
+	"did you mean ${ID}n, for /etc/wireguard/${ID}n\.conf\?" in_etc attach eth0 "${ID}n.conf"
+refuses "check likewise" 1 "did you mean ${ID}n, for" in_etc check "${ID}n.conf"
+refuses "the file alone" 2 "did you mean wgxdp attach ${ID}n\?" in_etc "${ID}n.conf"
+ok "check by name" in_etc check "${ID}n"
+refuses "attach by a name whose file is here" 1 "did you mean $A\.conf, which is here\?" \
+	run attach eth0 "$A"
+
+# --- the name of another interface --------------------------------------------------------------------
+
+in_ns a ip tuntap add dev "${ID}t" mode tun
+cp "$GOOD" "$TMP/eth0.conf"
+for words in "attach eth0 eth0.conf" eth0 "${ID}t"; do
+	# shellcheck disable=SC2086 # words
+	refuses "a name that is taken, wgxdp $words" 1 "of this name exists" run $words
+	ok "the message for wgxdp $words advises no deletion" eval "! grep -q 'link delete' '$TMP/out'"
+done
+ok "both interfaces still exist" eval "in_ns a ip link show eth0 && in_ns a ip link show '${ID}t'"
+
+# --- other names ----------------------------------------------------------------------------------------
+
+for word in --version -V -v version; do
+	is "wgxdp $word" "$("$WGXDP" $word | grep -oE '^wgxdp [0-9]+\.[0-9]+\.[0-9]+')" "wgxdp 0.2.0"
+done
+for word in --help -h help "attach --help"; do
+	ok "wgxdp $word" eval "'$WGXDP' $word | grep -q 'wgxdp attach'"
+done
+ok "up is attach" run up eth0 "$GOOD"
+ok "down is detach" run down "$A"
+clean "detach leaves nothing" a "$A"
+
+# --- completion -----------------------------------------------------------------------------------------
+
+completes() # WORD..., of which the last is being typed; prints what is offered
+{
+	# shellcheck disable=SC2016 # for the other shell
+	bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _wgxdp
+		echo "${COMPREPLY[@]}"' - "$TMP/completion" wgxdp "$@"
+}
+"$WGXDP" --completion bash >"$TMP/completion"
+ok "the completion is a bash script" bash -n "$TMP/completion"
+is "verbs" "$(completes d)" "detach down"
+is "options" "$(completes attach --st)" "--strict"
+is "values" "$(completes attach --xdp-mode g)" "generic"
+is "configs" "$(completes check "$A")" "$A.conf"
+is "words of set" "$(completes set "$A" deb)" "debug"
+
+done_testing
