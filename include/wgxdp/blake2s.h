@@ -5,15 +5,15 @@
  *
  *   user/   blake2s_init or blake2s_init_key -> blake2s_update ... -> blake2s_final
  *
- *   XDP     the key of mac1 fills a block of its own, always the same: user/ compresses it once,
- *           XDP goes on from there. It saves the program a third of the work for an initiation,
- *           half for a response, and the key itself never enters a map.
+ *   XDP     The key of mac1 fills the first block, which never changes. user/ compresses it once,
+ *           and XDP continues from that state ("midstate"). This saves the program a third of the
+ *           work for an initiation and half for a response, and the key itself is in no map.
  *
  *             key || 0...   blake2s_midstate()      msg, multiple of 4 bytes
  *             ───────────────────▶ mid[8] ─ in a map ─▶ blake2s_from_midstate() ─▶ h[8]
  *
- * The rounds are written out with constant indices, so that v[] and m[] never are arrays to the
- * compiler: in BPF they stay in registers and a few stack slots, with no variable offset to verify.
+ * The rounds are written out with constant indices, so that the compiler keeps v[] and m[] in
+ * registers and a few stack slots. The BPF verifier then has no variable stack offset to check.
  */
 #ifndef WGXDP_BLAKE2S_H
 #define WGXDP_BLAKE2S_H
@@ -22,7 +22,7 @@
 
 #define BLAKE2S_BLOCK_LEN 64
 #define BLAKE2S_BLOCK_WORDS 16
-#define BLAKE2S_HASH_LEN 32 /* longest digest; also the longest key */
+#define BLAKE2S_HASH_LEN 32 /* the longest digest and the longest key */
 
 #define BLAKE2S_INLINE static inline __attribute__((always_inline))
 
@@ -62,8 +62,8 @@
 		BLAKE2S_G(3, 4, 9, 14, s14, s15);                                                  \
 	} while (0)
 
-/* RFC 7693 3.2: compresses block @m into @h; @t: bytes so far, this block's included, padding and
- * all for a key block. */
+/* RFC 7693 3.2: compresses block @m into @h. @t counts the bytes up to the end of this block; the
+ * padding of a key block counts, too. */
 /* NOLINTNEXTLINE(readability-function-size): ten rounds, written out on purpose */
 BLAKE2S_INLINE void blake2s_compress(__u32 h[8], const __u32 m[BLAKE2S_BLOCK_WORDS], __u64 t,
 				     int last)
@@ -97,14 +97,14 @@ BLAKE2S_INLINE void blake2s_compress(__u32 h[8], const __u32 m[BLAKE2S_BLOCK_WOR
 		h[i] ^= v[i] ^ v[i + 8];
 }
 
-/* The @i-th little-endian word at @p, any alignment. */
+/* Returns the @i-th little-endian word at @p, which need not be aligned. */
 BLAKE2S_INLINE __u32 blake2s_word(const void *p, __u32 i)
 {
 	__u32 w;
 
 #ifdef __bpf__
-	/* A memcpy from a packet becomes four byte loads; the verifier allows this on every
-	 * architecture with efficient unaligned access. */
+	/* A memcpy() from a packet would become four byte loads. The verifier allows one unaligned
+	 * load on every architecture with efficient unaligned access. */
 	w = ((const __u32 *)p)[i];
 #else
 	__builtin_memcpy(&w, (const __u8 *)p + 4 * i, 4);
@@ -115,9 +115,9 @@ BLAKE2S_INLINE __u32 blake2s_word(const void *p, __u32 i)
 	return w;
 }
 
-/* Goes on from @mid with the @len bytes at @msg and finishes: h[0..] are the digest's words (little
- * endian on the wire; see blake2s_word()). @len: a multiple of 4, at least 4, and in BPF a constant
- * whose bytes have been bounds-checked. */
+/* Continues from @mid with the @len bytes at @msg and finishes the digest. h[] holds its words,
+ * which are little endian on the wire, see blake2s_word(). @len: a multiple of 4, at least 4. In
+ * BPF @len is a constant, and the caller has checked the bounds of @msg. */
 BLAKE2S_INLINE void blake2s_from_midstate(__u32 h[8], const __u32 mid[8], const void *msg,
 					  __u32 len)
 {
@@ -147,7 +147,8 @@ BLAKE2S_INLINE void blake2s_from_midstate(__u32 h[8], const __u32 mid[8], const 
 #include <stddef.h>
 #include <string.h>
 
-/* Holds key and message: whoever hashes a secret wipes it after blake2s_final(). */
+/* A hash under way. It holds parts of key and message, so a caller that hashes a secret wipes it
+ * after blake2s_final(). */
 struct blake2s {
 	__u32 h[8];
 	__u64 t;    /* bytes compressed */
@@ -166,7 +167,7 @@ static inline void blake2s_flush(struct blake2s *s, int last)
 	blake2s_compress(s->h, m, s->t, last);
 }
 
-/* Takes in @len bytes; @data may be NULL when there are none. */
+/* Appends @len bytes to the input. @data may be NULL if @len is 0. */
 static inline void blake2s_update(struct blake2s *s, const void *data, size_t len)
 {
 	const __u8 *p = data;
@@ -174,7 +175,8 @@ static inline void blake2s_update(struct blake2s *s, const void *data, size_t le
 	while (len) {
 		size_t n = BLAKE2S_BLOCK_LEN - s->used;
 
-		/* The last block is marked as such: none is compressed before more follows. */
+		/* The last block gets a flag, so a full block is compressed only when more input
+		 * follows. */
 		if (n == 0) {
 			s->t += BLAKE2S_BLOCK_LEN;
 			blake2s_flush(s, 0);
@@ -190,7 +192,7 @@ static inline void blake2s_update(struct blake2s *s, const void *data, size_t le
 	}
 }
 
-/* Begins a keyed hash. @out_len: 1..32; @key_len: 0..32, 0 being no key. */
+/* Begins a keyed hash. @out_len: 1..32. @key_len: 0..32; 0 means no key. */
 static inline void blake2s_init_key(struct blake2s *s, size_t out_len, const void *key,
 				    size_t key_len)
 {
@@ -212,7 +214,7 @@ static inline void blake2s_init(struct blake2s *s, size_t out_len)
 	blake2s_init_key(s, out_len, NULL, 0);
 }
 
-/* Writes the out_len bytes of the digest, and leaves no copy: it may be a key. */
+/* Writes the out_len bytes of the digest. Leaves no copy of it, because it may be a key. */
 static inline void blake2s_final(struct blake2s *s, void *out)
 {
 	s->t += s->used;
@@ -222,7 +224,8 @@ static inline void blake2s_final(struct blake2s *s, void *out)
 		((__u8 *)out)[i] = (__u8)(s->h[i / 4] >> 8 * (i % 4));
 }
 
-/* The state of a keyed hash after its key block, for blake2s_from_midstate(). @key_len: 1..32. */
+/* Computes the state of a keyed hash after its key block, for blake2s_from_midstate(). @key_len:
+ * 1..32. */
 static inline void blake2s_midstate(__u32 mid[8], size_t out_len, const void *key, size_t key_len)
 {
 	struct blake2s s;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * control.h - what daemon and commands say to each other on /run/wgxdp/<interface>.sock.
- * Directory 0700, socket 0600. One JSON object per line each way; several requests may follow each
- * other on a connection and are answered in order. Unknown members are ignored.
+ * control.h - the protocol between the daemon and the commands on /run/wgxdp/<interface>.sock. The
+ * directory has mode 0700, the socket 0600. Both sides send one JSON object per line. A connection
+ * may carry several requests, which are answered in order. Unknown members are ignored.
+ *
+ *   wgxdp show, detach, set ── {"op": ...}\n ──▶ daemon
+ *                           ◀── {...}\n ───────
  *
  *   {"op":"show"}     the object below
- *   {"op":"detach"}   {"ok":true} when everything is torn down; the daemon then ends
+ *   {"op":"detach"}   {"ok":true} when everything is removed; the daemon then ends
  *   {"op":"set","debug":true|false}
- *                     {"ok":true,"log":"journal"|"syslog"|"stderr"|"nowhere","stderr":"<what it
- *                     is>","pid":number}: where the messages of debugging go
+ *                     {"ok":true,"log":"journal"|"syslog"|"stderr"|"nowhere","stderr":"<file>",
+ *                     "pid":number}: log says where debug messages go, stderr what the daemon's
+ *                     standard error is
  *   anything else     {"error":"<sentence>"}
  *
  * The object of show, and of `wgxdp show --json`:
@@ -18,31 +22,32 @@
  *   listen_port       number
  *   fwmark            number, 0 = off
  *   mtu               number
- *   debug             bool: debugging is on
+ *   debug             bool: debug messages are on
  *   path              nic (name or null; "eth0,eth1"), queues, workers (numbers),
  *                     rx, tx ("xdp", "udp"), xdp_mode ("native", "generic", null),
- *                     zero_copy (bool), aead (name), why (sentence or null: why it is not xdp),
+ *                     zero_copy (bool), aead (name), why (sentence or null: why rx or tx is udp),
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
  *                     they are not pinned),
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages
- *   drops             {name of a reason (reasons.h): packets} that our programs, workers and the
- *                     handshake engine dropped; those that are not 0
+ *   drops             {name of a reason (reasons.h): packets} that the BPF programs, the workers
+ *                     and the handshake engine dropped. Reasons with 0 packets are left out
  *   lost              {name (FOREACH_LOSS below): packets} that the kernel dropped on their way
- *                     between us and the NIC or the host; those that are not 0
- *   dropped           the sum of both: of what came to us or was given to us, each packet either
- *                     went on or stands here, once
- *   passes            {name of a reason: packets} that failed the same check and went on to the
- *                     stack, since the host forwards; those that are not 0. They are no drops
+ *                     between wgxdp and the NIC or the host. Names with 0 packets are left out
+ *   dropped           the sum of drops and lost. Each packet that reached wgxdp either went on or
+ *                     is counted here once
+ *   passes            {name of a reason: packets} that failed the check of that name but went on to
+ *                     the stack, because the host forwards and they may be for another host. They
+ *                     are no drops. Reasons with 0 packets are left out
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none), allowed_ips ["a/n"],
  *                     latest_handshake (Unix time in s, 0 = never),
  *                     rx_bytes, tx_bytes, rx_packets, tx_packets (authenticated),
  *                     persistent_keepalive (s, 0 = off),
  *                     path_mtu (bytes of an outer packet, null = not known),
- *                     tx ("xdp", "udp", null = no endpoint), why (sentence or null: why data to it
- *                     alone does not leave by AF_XDP, or that its route leads into the tunnel)
+ *                     tx ("xdp", "udp", null = no endpoint), why (sentence or null: why data to
+ *                     this peer does not leave by AF_XDP, or that its route leads into the tunnel)
  *
- * Private and preshared keys never pass here.
+ * Private and preshared keys are never sent on this socket.
  */
 #ifndef WGXDP_CONTROL_H
 #define WGXDP_CONTROL_H
@@ -51,15 +56,16 @@
 #define CONTROL_SUFFIX ".sock"
 #define CONTROL_REQUEST_MAX 4096 /* bytes of a request, without its newline */
 
-/* The configuration socket of wg(8), [contract] 1. */
+/* The directory of the configuration sockets that wg(8) uses. */
 #define UAPI_DIRECTORY "/var/run/wireguard"
 
-/* X(name, sentence): the kernel's drops. Names are JSON keys: append, never rename. */
+/* X(name, sentence): packets that the kernel dropped. The names are JSON keys, so append new ones
+ * and never rename one. `wgxdp show` prints the sentences. */
 #define FOREACH_LOSS(X)                                                                            \
 	X(xsk_rx, "an AF_XDP socket had no room, or the frame was too large for it")               \
-	X(xsk_tx, "the NIC did not take it from an AF_XDP socket")                                 \
+	X(xsk_tx, "the NIC did not accept it from an AF_XDP socket")                               \
 	X(udp_rx, "a UDP socket had no room, or the checksum was wrong")                           \
-	X(tun_rx, "the host did not take it from the tunnel interface")                            \
+	X(tun_rx, "the host did not accept it from the tunnel interface")                          \
 	X(tun_tx, "the queue of the tunnel interface was full")
 
 #define CONTROL_OP "op"

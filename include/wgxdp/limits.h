@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * limits.h - the protocol's and our own limits, each with its unit in its name.
- * Included by bpf/ and user/. The timers are those of [W] 6.1 to 6.5.
+ * limits.h - the limits of the protocol ([W] 6.1 to 6.5) and our own. The unit is in the name.
+ * Included by bpf/ and user/.
+ *
+ *   a session, in s:  0 ────────────── 120 ───────────── 180 ── 185 ─────── 540
+ *                     born          initiator           ends   index       all keys
+ *                                   renews it                  ends        are wiped
  */
 #ifndef WGXDP_LIMITS_H
 #define WGXDP_LIMITS_H
@@ -9,39 +13,40 @@
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
 
-/* [W] 6.1: a session is renewed after either of the first two, dead after either of the last. */
+/* [W] 6.1: a session is renewed after REKEY_AFTER and ends at REJECT_AFTER. */
 #define REKEY_AFTER_MESSAGES (1ULL << 60)
 #define REJECT_AFTER_MESSAGES (~0ULL - (1ULL << 13)) /* 2^64 - 2^13 - 1 */
 #define REKEY_AFTER_TIME_S 120
 #define REJECT_AFTER_TIME_S 180
-#define REKEY_ATTEMPT_TIME_S 90 /* a handshake is given up after this long */
-#define REKEY_TIMEOUT_S 5	/* an initiation is repeated after this long, plus jitter */
+#define REKEY_ATTEMPT_TIME_S 90 /* a handshake is given up after this time */
+#define REKEY_TIMEOUT_S 5	/* an initiation is repeated after this time, plus jitter */
 #define REKEY_TIMEOUT_JITTER_MS 334
 #define KEEPALIVE_TIMEOUT_S 10
-/* All keys and half-open handshakes are wiped this long after the newest session began. */
+/* All keys and pending handshakes are wiped this long after the newest session began. */
 #define ZERO_AFTER_TIME_S (REJECT_AFTER_TIME_S * 3)
-/* After its session's end a receiver index stays known, so that stragglers are ours. */
+/* A receiver index stays valid this long after its session ended, so that late packets are counted
+ * as `expired`. */
 #define INDEX_GRACE_S 5
 
 #define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: Rm changes every two minutes */
-#define COOKIE_SECRET_LATENCY_S 5   /* a received cookie is used this much shorter than that */
-#define INITIATIONS_PER_SECOND 20   /* per peer, before a repeated one is "flood" ([W] 5.1) */
+#define COOKIE_SECRET_LATENCY_S 5   /* a received cookie is discarded this much earlier */
+#define INITIATIONS_PER_SECOND 20   /* accepted per peer; more are rate_limited, [W] 5.1 */
 
 #define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
 
-#define PEERS_MAX (1U << 20)	   /* also the slots; entries of the peers map */
+#define PEERS_MAX (1U << 20)	   /* also the number of slots and of entries in the map peers */
 #define ALLOWED_IPS_MAX (1U << 20) /* per family */
 #define SESSIONS_MAX (1U << 20)	   /* receiver indices, pending and data */
 
-#define STAGED_PER_PEER 128	 /* packets that wait for a session; the oldest is dropped */
-#define STAGED_TOTAL (1U << 16)	 /* over all peers */
-#define STAGED_BYTES (64U << 20) /* ... of memory */
+#define STAGED_PER_PEER 128	 /* packets that wait for a session; the oldest is dropped first */
+#define STAGED_TOTAL (1U << 16)	 /* of all peers */
+#define STAGED_BYTES (64U << 20) /* memory for the packets of all peers */
 
 #define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 from workers to the control thread */
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)
-#define UNDER_LOAD_AFTER_S 1	 /* under load lasts this long after the queue was last so full */
-#define HANDSHAKE_RATE_PER_S 100 /* of a proven source, default of --handshake-rate */
-#define HANDSHAKE_BURST 200
+#define UNDER_LOAD_AFTER_S 1	 /* load lasts this long after the queue last had that length */
+#define HANDSHAKE_RATE_PER_S 100 /* per source under load; the default of --handshake-rate */
+#define HANDSHAKE_BURST 200	 /* per source under load */
 
 #define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */
 #define DATAGRAM_MAX 65535

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * maps.h - key and value of every BPF map, shared by the programs in bpf/ and by user/daemon.
- * Explicit padding only, so that a key compared byte by byte is the key that was meant.
- * The maps are pinned under /sys/fs/bpf/wgxdp/<interface>/ by the names in the headings.
+ * maps.h - key and value of every BPF map. Included by bpf/ and user/. All padding is explicit and
+ * zero, because the kernel compares keys byte by byte. The maps are pinned under
+ * /sys/fs/bpf/wgxdp/<interface>/.
  *
  *   map         kind                 written by     read by
  *   listen      hash                 control        XDP, NIC's TC
@@ -27,36 +27,39 @@
 
 #include <linux/types.h>
 
-#define LISTEN_MAX (1U << 16) /* a Kubernetes node holds thousands of local addresses */
-#define NICS_MAX 16	      /* that one interface attaches to */
-#define NIC_QUEUES_MAX 64     /* of one NIC; frames of later queues pass to the UDP socket */
-#define WORKERS_MAX 64	      /* of one interface; each has one queue of the tunnel interface */
+#define LISTEN_MAX (1U << 16) /* a Kubernetes node has thousands of local addresses */
+#define NICS_MAX 16	      /* NICs of one tunnel interface */
+#define NIC_QUEUES_MAX 64     /* per NIC; frames of further queues go to the UDP socket */
+#define WORKERS_MAX 64	      /* per tunnel interface; each worker has one queue of it */
 
-/* What stands in the place of a peer's slot, all of which are below PEERS_MAX. */
-#define SLOT_NONE 0xffffffffU  /* nobody */
-#define SLOT_LOCAL 0xfffffffeU /* we ourselves, with an ICMP error for a packet of this host */
+/* Values of a slot that name no peer. The slots of peers are below PEERS_MAX. */
+#define SLOT_NONE 0xffffffffU
+#define SLOT_LOCAL                                                                                 \
+	0xfffffffeU /* the writer is wgxdp, with an ICMP error for a packet of this host */
 
-/* listen: a local unicast address on which the port is open. IPv4 is written as ::ffff:a.b.c.d. */
+/* listen: a local unicast address and a port that is open there. The value is unused. IPv4
+ * addresses are written as ::ffff:a.b.c.d. */
 struct listen_key {
 	__u8 address[16]; /* network order */
 	__be16 port;
 	__u16 zero;
 };
 
-/* sessions: what a receiver index of ours stands for. The key is the index in host order. */
+/* sessions: the handshake or session of each receiver index that we have given out. The key is the
+ * index in host order. */
 enum session_kind {
-	SESSION_PENDING = 0, /* we sent an initiation; only types 2 and 3 may name it */
-	SESSION_DATA = 1,    /* types 2, 3 and 4 */
+	SESSION_PENDING = 0, /* we sent an initiation; only messages of types 2 and 3 are valid */
+	SESSION_DATA = 1,    /* messages of types 2, 3 and 4 are valid */
 };
 
 struct session_value {
 	__u32 slot;   /* of the peer */
-	__u16 worker; /* that owns its packets when they come by UDP */
+	__u16 worker; /* gets the data messages that come by UDP */
 	__u8 kind;    /* enum session_kind */
 	__u8 zero;
 };
 
-/* peers: for people with bpftool; the key is the slot. Texts end in NUL. */
+/* peers: for people who use bpftool. The key is the slot. Texts end in NUL. */
 struct peer_value {
 	char public_key[45]; /* base64 */
 	char endpoint[64];   /* 192.0.2.1:51820 or [2001:db8::1]:51820; empty = none yet */
@@ -65,10 +68,11 @@ struct peer_value {
 	__u64 latest_handshake; /* Unix time in s; 0 = never */
 };
 
-/* peer_stats: what was offered. In: with the peer's index on it, authenticated or not. Out: to one of
- * its allowed IPs, sent or not; a GSO packet counts as many packets as it becomes, but its headers
- * once.
- * peer_auth: what it came to, as `wg show transfer` has it: only what authenticated. */
+/* peer_stats counts what was offered, per peer. Received: messages with an index of the peer,
+ * whether authentic or not. Sent: packets to an allowed IP of the peer, whether sent or not. A GSO
+ * packet counts as the number of packets that it is split into, but its headers are counted once.
+ * peer_auth counts what `wg show transfer` shows: authentic messages only. The key of both is the
+ * slot. */
 struct peer_stats_value {
 	__u64 rx_packets;
 	__u64 rx_bytes; /* UDP payload */
@@ -76,9 +80,10 @@ struct peer_stats_value {
 	__u64 tx_bytes; /* peer_stats: inner IP packets; peer_auth: UDP payload */
 };
 
-/* allowed4, allowed6: allowed IPs -> slot. Host bits are zero. */
+/* allowed4, allowed6: allowed IP -> slot (__u32). Addresses are in network order, host bits
+ * are 0. */
 struct allowed4_key {
-	__u32 length; /* bits; the kernel wants it first */
+	__u32 length; /* in bits; an LPM key begins with it */
 	__u8 address[4];
 };
 
@@ -87,27 +92,27 @@ struct allowed6_key {
 	__u8 address[16];
 };
 
-/* mac_keys: what proves that the sender of a handshake knows something, [W] 5.4.4. The cookie
- * secrets and under_load are for the check of mac2 and zero as long as no program makes it. */
+/* mac_keys: the keys to check mac1 and mac2 of handshake messages, [W] 5.4.4. No program checks
+ * mac2 yet, so the cookie secrets and under_load are 0. */
 struct mac_keys_value {
-	__u32 mac1[8];	    /* BLAKE2s after the key block: blake2s_midstate() */
-	__u32 cookie[2][8]; /* likewise for the current and the last cookie secret */
-	__u8 has_mac1;	    /* 0: no private key, every mac1 passes */
+	__u32 mac1[8];	    /* BLAKE2s state after the key block, see blake2s_midstate() */
+	__u32 cookie[2][8]; /* the same for the current and the previous cookie secret */
+	__u8 has_mac1;	    /* 0: we have no private key, and mac1 is not checked */
 	__u8 under_load;
 	__u8 zero[2];
 };
 
-/* drops: indexed by enum reason (reasons.h).
- * passes: likewise, what failed the same check but went on to the stack, since the host forwards
- * and may hold a translated flow for it. */
+/* drops counts dropped packets; the key is enum reason (reasons.h).
+ * passes has the same key. It counts packets that failed the same check but went on to the stack,
+ * because the host forwards and they may belong to a connection that it translates. */
 struct drops_value {
 	__u64 packets;
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */
 };
 
-/* events: samples of what was counted in drops, at most EVENTS_PER_S for each reason. */
+/* events: samples of the packets counted in drops, at most EVENTS_PER_S for each reason. */
 #define EVENTS_PER_S 10
-#define EVENTS_BYTES (1U << 16) /* of the ring; when nobody reads, further samples are lost */
+#define EVENTS_BYTES (1U << 16) /* size of the ring; when it is full, further samples are lost */
 #define EVENT_HEAD_LEN 64	/* IPv6, UDP and the header of a data message */
 
 enum event_hook {
@@ -125,33 +130,35 @@ struct event {
 	__u16 head_len;
 	__u8 hook; /* enum event_hook */
 	__u8 zero;
-	__u8 head[EVENT_HEAD_LEN]; /* how the packet begins, from its IP header on */
+	__u8 head[EVENT_HEAD_LEN]; /* the first head_len bytes from the IP header on */
 };
 
-/* nics: what the program must know of a NIC that it is attached to; the key is its ifindex. */
+/* nics: the NICs to which the programs are attached. The key is the ifindex. */
 struct nic_value {
-	__u8 mac[6];		      /* frames to any other are not ours */
-	__u16 number;		      /* 0..NICS_MAX-1, its place in xsks */
-	__u8 workers[NIC_QUEUES_MAX]; /* queue -> worker that serves its socket */
+	__u8 mac[6];		      /* frames to any other MAC are not ours */
+	__u16 number;		      /* 0..NICS_MAX-1, see xsks_key() */
+	__u8 workers[NIC_QUEUES_MAX]; /* the worker that serves each queue's socket */
 };
 
 #define XSKS_MAX (NICS_MAX * NIC_QUEUES_MAX)
 
-/* xsks: the key of the socket for @queue of the NIC with @number. */
+/* xsks: returns the key of the AF_XDP socket for @queue of the NIC with @number. */
 static inline __u32 xsks_key(__u32 number, __u32 queue)
 {
 	return number * NIC_QUEUES_MAX + queue;
 }
 
-/* tun_writer: queue of the tunnel interface (= worker) -> slot of the peer whose packet the worker is just
- * writing into it, SLOT_LOCAL or SLOT_NONE. Values are 8 bytes apart in the mmapped array.
+/* tun_writer: the key is a queue of the tunnel interface, which is also the number of its worker.
+ * The value is the slot of the peer whose packet the worker is writing at this moment, SLOT_LOCAL or
+ * SLOT_NONE. Values are 8 bytes apart in the mmapped array.
  *
- * heartbeat: worker -> CLOCK_BOOTTIME in ns of its last turn; 0 = it has not begun or has ended. A worker
- * writes it at least every second, with or without traffic; one older than HEARTBEAT_STALE_NS is
- * taken for hung, and its packets go to the UDP socket of another. */
+ * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = it has
+ * not begun or has ended. A worker writes it at least every second, with or without traffic. If it
+ * is older than HEARTBEAT_STALE_NS, the worker counts as hung, and its packets go to the UDP socket
+ * of another worker. */
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
-/* socks: the UDP sockets of the port. IPv4 and IPv6 ones are groups of their own. */
+/* socks: the UDP sockets of the port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT groups. */
 #define SOCKS_DAEMON 0
 #define SOCKS_WORKER(worker) (1 + (worker))
 #define SOCKS_MAX (2 * SOCKS_WORKER(WORKERS_MAX))

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * wire.h - the four messages of WireGuard as they lie in a UDP datagram.
+ * wire.h - the four messages of WireGuard as they are in a UDP datagram.
  * Included by bpf/ (XDP, TC) and by user/.
  *
- * Citations used in the whole tree:
+ * Citations in the whole tree:
  *   [W]  J. Donenfeld, "WireGuard: Next Generation Kernel Network Tunnel" (the paper)
  *   [N]  T. Perrin, "The Noise Protocol Framework", revision 34
  *
  *   initiation  1  148 bytes  [W] 5.4.2        cookie reply 3   64 bytes  [W] 5.4.7
  *   response    2   92 bytes  [W] 5.4.3        data         4  16 + n + 16 bytes  [W] 5.4.6
  *
- * All integers are little endian; every struct is free of padding and has alignment 1 where it
- * matters (bytes only, or members that fall on their natural offset from the datagram's start).
+ * All integers are little endian. No struct has padding: each member is a byte array or is at its
+ * natural offset from the start of the datagram.
  */
 #ifndef WGXDP_WIRE_H
 #define WGXDP_WIRE_H

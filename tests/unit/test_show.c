@@ -35,7 +35,7 @@ static const struct {
 		    "    novel: 1 (a reason this version does not know)\n"
 		    "    xsk_rx: 2 (an AF_XDP socket had no room, or the frame was too large for it)\n"
 		    "  passed on, since this host forwards:\n"
-		    "    unknown_index: 5 (its receiver index is none that we issued)\n" },
+		    "    unknown_index: 5 (its receiver index is not one of ours)\n" },
 	{ HEAD PATH_XDP "\"drops\":{},\"lost\":{\"udp_rx\":1},\"dropped\":1,\"passes\":{},\"peers\":[]}",
 	  TEXT_HEAD "  dropped: 1\n    udp_rx: 1 (a UDP socket had no room, or the checksum was wrong)\n" },
 	{ HEAD PATH_XDP

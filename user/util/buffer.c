@@ -33,7 +33,7 @@ bool buffer_reserve(struct buffer *b, size_t n)
 		}
 		size *= 2;
 	}
-	/* Not realloc(): it would leave the old bytes behind. */
+	/* realloc() would leave a copy of the old bytes behind. */
 	data = malloc(size);
 	if (!data) {
 		b->failed = true;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buffer.h - bytes that grow at the end and are taken from the front. What it held is wiped before
- * memory is given back or moved: keys pass through it. One thread.
+ * buffer.h - a byte queue that grows at the end and is consumed from the front. Its memory is wiped
+ * before it is freed or moved, because keys pass through it. One thread at a time.
+ *
+ *   data        at              end        size
+ *   ┌───────────┬───────────────┬──────────┐
+ *   │ consumed  │   contents    │   room   │
+ *   └───────────┴───────────────┴──────────┘
  */
 #ifndef WGXDP_BUFFER_H
 #define WGXDP_BUFFER_H
@@ -13,12 +18,14 @@ struct buffer {		/* all zero = empty */
 	char *data;	/* the allocation */
 	size_t at, end; /* data[at..end) is what it holds */
 	size_t size;
-	bool failed; /* something did not fit into memory; sticky until buffer_done() */
+	bool failed; /* memory ran out; stays set until buffer_done() */
 };
 
-/* Makes room for @n more bytes at b->data + b->end. False when out of memory. */
+/* Makes room for @n more bytes at b->data + b->end. Returns false if memory ran out, now
+ * or before. */
 bool buffer_reserve(struct buffer *b, size_t n);
 
+/* Append bytes or formatted text. When out of memory they append nothing and set b->failed. */
 void buffer_append(struct buffer *b, const void *data, size_t n);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -27,10 +34,10 @@ static inline size_t buffer_len(const struct buffer *b)
 	return b->end - b->at;
 }
 
-/* Takes @n bytes from the front, wiping them. */
+/* Removes @n bytes, at most buffer_len(), from the front and wipes them. */
 void buffer_consume(struct buffer *b, size_t n);
 
-/* Wipes and frees; the buffer is empty again. */
+/* Wipes and frees the memory. The buffer is then empty and can be used again. */
 void buffer_done(struct buffer *b);
 
 #endif

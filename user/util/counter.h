@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counter.h - counters that one thread adds to and others read: relaxed atomics, because each
- * counter stands alone and a reader may be a moment late.
+ * counter.h - reads counters and times that other threads write. Relaxed atomics are enough,
+ * because no other data depends on the value and a reader may see a slightly older one. Any thread.
  */
 #ifndef WGXDP_COUNTER_H
 #define WGXDP_COUNTER_H

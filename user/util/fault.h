@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault.h - what went wrong, for a person: one sentence with place, value and remedy. Setup code
- * returns -errno and fills a fault; whoever talks to the user prints it once. Not for the data path.
+ * fault.h - an error message for the user: one sentence that names the place, the value and the
+ * remedy. Setup code returns -errno and fills a fault; the command or the daemon prints it once.
+ * Not for the data path.
+ *
+ *   io, conf, bpf ─▶ return fault(f, -errno, "...") ─▶ cli, daemon: log_error("%s", f.text)
  */
 #ifndef WGXDP_FAULT_H
 #define WGXDP_FAULT_H
@@ -14,8 +17,8 @@ struct fault {
 	char text[512]; /* a longer sentence is cut */
 };
 
-/* Writes the sentence (printf style), without newline or program name, and returns @err. @f may be
- * NULL. Example: return fault(f, -ENODEV, "%s: no such interface; see `ip link`", name) */
+/* Formats the sentence, without newline or program name, into @f (may be NULL) and returns @err.
+ * Example: return fault(f, -ENODEV, "%s: no such interface; see `ip link`", name) */
 static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, int err,
 							      const char *format, ...)
 {

@@ -2,8 +2,8 @@
 /*
  * log.c - one message is one write(2) or sendto(2), so that lines of several threads never mix.
  *
- * Not syslog(3): that waits for as long as the other side does not read, and a flood of messages must
- * not hold up the control thread.
+ * syslog(3) is not used, because it blocks while the syslog daemon does not read. A flood of
+ * messages must not delay the control thread.
  */
 #include "util/log.h"
 
@@ -29,11 +29,11 @@
 static const char *line_prefix = "wgxdp";
 static atomic_int current_level = LOG_LEVEL_INFO;
 static bool journal;
-static int syslog_fd = -1; /* >= 0: there, and not to stderr */
+static int syslog_fd = -1; /* >= 0: messages go to syslog instead of stderr */
 
 static const struct sockaddr_un syslog_address = { .sun_family = AF_UNIX, .sun_path = SYSLOG_PATH };
 
-/* "DEVICE:INODE", systemd.exec(5). */
+/* JOURNAL_STREAM is "DEVICE:INODE" of the journal's stream, systemd.exec(5). */
 bool log_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -68,8 +68,8 @@ void log_use_syslog(void)
 	syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Whether anybody listens is asked with a socket of its own: one that is connected would not follow
- * a syslog that is started anew. */
+/* Tests with a second socket whether syslog listens. syslog_fd stays unconnected, because a
+ * connected socket would not reach a syslog daemon that was restarted. */
 const char *log_where(void)
 {
 	int fd, err;
@@ -84,8 +84,8 @@ const char *log_where(void)
 	return err ? "nowhere" : "syslog";
 }
 
-/* Values quoted from files and sockets may hold anything: nothing of it may start a new line or
- * drive a terminal. */
+/* Replaces control characters. Values from files and sockets may contain anything, and must not
+ * start a new line or control a terminal. */
 static void replace_controls(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -96,7 +96,7 @@ static void replace_controls(char *text, size_t len)
 	}
 }
 
-/* "<30>Nov 25 10:00:00 wgxdp[123]: " as syslog's socket takes it, "<6>" for a journal, or "". */
+/* Writes "<30>Nov 25 10:00:00 wgxdp[123]: " for syslog, "<6>" for the journal, or nothing. */
 static size_t begin_line(char line[static LINE_MAX_BYTES], int priority)
 {
 	char date[sizeof("Nov 25 10:00:00")] = "";
@@ -115,7 +115,7 @@ static size_t begin_line(char line[static LINE_MAX_BYTES], int priority)
 	return (size_t)n;
 }
 
-/* There is nobody to tell that telling failed. */
+/* Writes the line out. Errors are ignored, because there is no other place to report them. */
 static void end_line(char *line, size_t len)
 {
 	if (syslog_fd >= 0) {
@@ -129,7 +129,7 @@ static void end_line(char *line, size_t len)
 	}
 }
 
-/* Syslog has the name before the process number. */
+/* Returns the prefix. For syslog it comes without "wgxdp: ", which begin_line() has written. */
 static const char *message_prefix(void)
 {
 	static const char name[] = "wgxdp: ";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * secure.c - locks the whole process rather than single objects: the guard pages of a locking
- * allocator cost three mappings per secret, and 10,000 peers would exceed vm.max_map_count.
- * MCL_ONFAULT keeps rings and stacks that are reserved but never touched out of the bill.
+ * secure.c - locks the whole process instead of single objects. A locking allocator with guard
+ * pages needs three mappings per secret, and 10,000 peers would exceed vm.max_map_count. Because of
+ * MCL_ONFAULT, pages of rings and stacks that are never touched take no memory.
  */
 #include "util/secure.h"
 
@@ -38,8 +38,8 @@ int secure_memory(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 
-	/* Under a finite limit the call would succeed now and every later malloc() beyond the
-	 * limit would fail: no lock at all is better. */
+	/* Under a finite limit the call would succeed now, but every later malloc() beyond the
+	 * limit would fail. No lock at all is better than that. */
 	if (!may_lock_any_amount())
 		return -EPERM;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allowedips.c - a path-compressed binary trie for each family. A node stands for a prefix; its
- * children are longer prefixes that begin with it and differ in the bit that follows it:
+ * allowedips.c - a path-compressed binary trie for each family. A node stands for a prefix. Its two
+ * children are longer prefixes that begin with the same bits and differ in the next bit:
  *
- *        10.0.0.0/8 A                a node without a peer ("fork") joins two prefixes that
- *        /          \                part where nobody's prefix ends; it always has two
+ *        10.0.0.0/8 A                a node without a peer (a "fork") joins two prefixes whose
+ *        /          \                common bits are no prefix of any peer; it always has two
  *   10.0.0.0/14 -   10.192.0.0/16 C  children, so there are fewer forks than prefixes
  *    /        \
  *  10.1.0.0/16 B  10.2.0.0/16 A
  *
- * Readers go down from the root as long as the address matches, and keep the last peer they saw.
- * The writer completes a node before it hangs it into the trie (release, pairs with the acquire in
- * child_of()); a node that it takes out keeps its children, so a reader who stands on it goes on, and
- * is retired, not freed. What readers do not look at (parent, list) is the writer's alone.
+ * A reader descends from the root while the address matches, and returns the last peer that it saw.
+ * The writer completes a node before it links the node into the trie (release, pairs with the
+ * acquire in child_of()). A removed node keeps its children, so that a reader which is at that node
+ * can go on. The node is retired and not freed. Only the writer uses the parent and the list.
  */
 #include "wg/allowedips.h"
 
@@ -30,15 +30,15 @@ struct bits {
 };
 
 struct allowedips_node {
-	/* hot: readers */
+	/* hot: readers use these */
 	struct bits bits;
 	uint8_t length;
 	uint8_t family;
 	_Atomic(struct peer *) peer; /* NULL: a fork */
 	_Atomic(struct allowedips_node *) child[2];
-	/* cold: writer */
-	struct allowedips_node *parent; /* NULL: the root */
-	struct allowedips_list *list;	/* on which it is, by the two below */
+	/* cold: only the writer uses these */
+	struct allowedips_node *parent; /* NULL: this node is the root */
+	struct allowedips_list *list;	/* the list that the next two members belong to */
 	struct allowedips_node *list_next, *list_prev;
 };
 
@@ -69,7 +69,7 @@ static struct bits bits6(const uint8_t addr[static 16])
 	return (struct bits){ be64toh(words[0]), be64toh(words[1]) };
 }
 
-/* The first @n bits of @b, then zeros. */
+/* Returns the first @n bits of @b, followed by zeros. */
 static struct bits first_bits(struct bits b, unsigned n)
 {
 	b.high &= n >= 64 ? ~0ULL : ~(~0ULL >> n);
@@ -77,13 +77,13 @@ static struct bits first_bits(struct bits b, unsigned n)
 	return b;
 }
 
-/* Bit @n of @b, counted from the left; n < 128. */
+/* Returns bit @n of @b, counted from the left; n < 128. */
 static unsigned bit_at(struct bits b, unsigned n)
 {
 	return n < 64 ? b.high >> (63 - n) & 1 : b.low >> (127 - n) & 1;
 }
 
-/* How many bits @a and @b have in common from the left, 0..128. */
+/* Returns how many leading bits of @a and @b are equal, 0..128. */
 static unsigned common_bits(struct bits a, struct bits b)
 {
 	if (a.high != b.high)
@@ -138,7 +138,7 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx)
 	return a;
 }
 
-/* Not deeper than an address has bits. */
+/* The recursion is at most as deep as an address has bits. */
 static void free_nodes(struct allowedips_node *n)
 {
 	if (!n)
@@ -162,7 +162,7 @@ static struct trie *trie_of(const struct allowedips *a, uint8_t family)
 	return (struct trie *)(family == AF_INET ? &a->v4 : &a->v6);
 }
 
-/* @p with its host bits cleared. False for what is no prefix. */
+/* Sets *@bits to the address of @p with the host bits cleared. Returns false if @p is invalid. */
 static bool prefix_bits(const struct prefix *p, struct bits *bits)
 {
 	if (!prefix_valid(p))
@@ -213,28 +213,29 @@ static struct allowedips_node *node_new(uint8_t family, struct bits bits, unsign
 	return n;
 }
 
-/* The place in @parent, or the root, where what lies below it in the direction of @bits hangs. */
+/* Returns the pointer in @parent (NULL: the trie's root) that leads towards @bits. */
 static _Atomic(struct allowedips_node *) *link_to(struct trie *t, struct allowedips_node *parent,
 						  struct bits bits)
 {
 	return parent ? &parent->child[bit_at(bits, parent->length)] : &t->root;
 }
 
-/* Hangs @n, complete with its children, under @parent in place of what was there. */
+/* Makes @n, with its children, the child of @parent and replaces the old child. */
 static void attach_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	n->parent = parent;
 	atomic_store_explicit(link_to(t, parent, n->bits), n, memory_order_release);
 }
 
-/* Before @parent is hung in itself. */
+/* Sets a child of @parent, which no reader can see yet. */
 static void set_child(struct allowedips_node *parent, struct allowedips_node *n)
 {
 	atomic_init(&parent->child[bit_at(n->bits, parent->length)], n);
 	n->parent = parent;
 }
 
-/* The longest node that begins @bits/@length, itself included; NULL if there is none. */
+/* Returns the node with the longest prefix of @bits/@length, which may be that prefix itself; NULL
+ * if there is none. */
 static struct allowedips_node *deepest_node(struct trie *t, struct bits bits, unsigned length)
 {
 	struct allowedips_node *n = atomic_load_explicit(&t->root, memory_order_relaxed);
@@ -249,7 +250,7 @@ static struct allowedips_node *deepest_node(struct trie *t, struct bits bits, un
 	return last;
 }
 
-/* Hangs the new node @n below @parent, which is deepest_node() for it. */
+/* Inserts the new node @n below @parent, which deepest_node() returned for it. */
 static int insert_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	struct allowedips_node *below, *fork;
@@ -310,7 +311,7 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 	n = deepest_node(t, bits, p->length);
 	if (!n || n->length != p->length)
 		return add_prefix(t, n, p, bits, peer, list);
-	if (!node_peer(n)) { /* a fork becomes a prefix */
+	if (!node_peer(n)) { /* The fork becomes a prefix. */
 		if (t->count >= ALLOWED_IPS_MAX)
 			return -ENOSPC;
 		t->count++;
@@ -324,7 +325,7 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 	return 0;
 }
 
-/* Takes @n out if it is of no more use: no prefix, and not two children that it keeps apart. */
+/* Removes @n unless it is still needed: it is a prefix or has two children. */
 static void prune_node(struct allowedips *a, struct trie *t, struct allowedips_node *n)
 {
 	struct allowedips_node *only;
@@ -349,7 +350,7 @@ static void remove_node_prefix(struct allowedips *a, struct allowedips_node *n)
 	t->count--;
 	prune_node(a, t, n);
 	if (parent)
-		prune_node(a, t, parent); /* a fork that has lost one of its two */
+		prune_node(a, t, parent); /* A fork may have lost one of its two children. */
 }
 
 bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allowedips.h - cryptokey routing, [W] 2: prefix -> peer, longest match over all peers.
- * A path-compressed binary trie for each family; the twin of the BPF LPM maps.
+ * allowedips.h - cryptokey routing, [W] 2: prefix -> peer, by the longest match over all peers.
+ * There is one path-compressed binary trie per family (allowedips.c has the picture). The BPF maps
+ * allowed4 and allowed6 hold the same entries.
  *
- * One writer (control thread), lock-free readers between two quiescent points: nodes are
- * published whole and retired through the callback.
+ * One writer (control thread), any number of readers without a lock. Readers use the result only
+ * until their next quiescent point (path/qsbr.h): nodes are complete when they are published, and
+ * go through the retire callback when they are removed.
  */
 #ifndef WGXDP_ALLOWEDIPS_H
 #define WGXDP_ALLOWEDIPS_H
@@ -18,42 +20,46 @@
 struct peer;
 struct allowedips;
 
-/* A list of one peer's prefixes, in the order in which it got them; a member of struct peer. */
+/* The prefixes of one peer, in the order in which it got them; a member of struct peer. */
 struct allowedips_list {
 	struct allowedips_node *first, *last;
 	uint32_t count;
 };
 
+/* Returns empty tries, or NULL when out of memory. @ctx is passed to @retire. */
 struct allowedips *allowedips_new(retire_fn retire, void *ctx);
+/* Frees the tries; no reader may be left. NULL is fine. */
 void allowedips_free(struct allowedips *a);
 
-/* Gives @p (host bits are masked here) to @peer, taking it from whoever has it; @list is @peer's.
- * Given to its holder again it stays where it was in the order; if that is on another list, it goes to
- * the end of @list, and lookups see nothing of that.
- * Returns 0, -EINVAL for a bad family or length, -ENOMEM, -ENOSPC at ALLOWED_IPS_MAX; on error
- * nothing has changed. Control thread. */
+/* Gives @p, whose host bits are ignored, to @peer and takes it from any other peer. @list is a
+ * list of @peer. If @p is on @list already, it keeps its place in the order. If it is on another
+ * list of the same peer, it moves to the end of @list, which no lookup notices. Returns 0,
+ * -EINVAL for an invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX; nothing has then
+ * changed. Control thread. */
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
 		      struct allowedips_list *list);
 
-/* Takes exactly @p from @peer, if it is the holder. Returns true if it was. Control thread. */
+/* Removes exactly the prefix @p if @peer has it. Returns true if it did. Control thread. */
 bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer);
 
-/* Takes all prefixes on @list, and calls @fn (may be NULL) for each that is gone. Control thread. */
+/* Removes all prefixes on @list, and calls @fn (may be NULL) after each. Control thread. */
 void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 			   void (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
-/* Puts all of @from at the end of @to; who holds what stays. Control thread. */
+/* Moves all prefixes of @from to the end of @to, a list of the same peer. Control thread. */
 void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to);
 
-/* Calls @fn for each prefix on @list, in order, until it returns non-zero; returns that or 0. */
+/* Calls @fn for each prefix on @list, in order, until it returns non-zero. Returns that value, or
+ * 0. Control thread. */
 int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
-/* The peer with the longest prefix that holds the address (network order), or NULL. Any thread. */
+/* Return the peer that has the longest prefix of the address (network order), or NULL.
+ * Any thread. */
 struct peer *allowedips_lookup4(const struct allowedips *a, const uint8_t addr[static 4]);
 struct peer *allowedips_lookup6(const struct allowedips *a, const uint8_t addr[static 16]);
 
-/* Entries of one family. */
+/* Returns the number of prefixes of one family. Control thread. */
 uint32_t allowedips_count(const struct allowedips *a, uint8_t family);
 
 #endif

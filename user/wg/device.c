@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device.c - the public functions of a device: its identity, its peers, their settings, and the entry
- * points for messages, workers' notes and the clock. device_private.h has the picture.
+ * device.c - the public functions of a device: its identity, its peers, their settings, and the
+ * entry points for messages, workers' notes and the clock. device_private.h has the picture.
  *
  * A peer is in four tables of the device from device_peer_add() to device_peer_remove():
  *
  *   by_key[hash(public key)] ─▶ peer ─▶ peer     chains by hash_next
- *   by_slot[slot]            ─▶ peer             what a worker's note names; the key of the BPF maps
- *   first ⇄ peer ⇄ last                          order of addition, for `wg show` and passes over all
- *   deadlines                                    heap by the earliest deadline; only peers that have one
+ *   by_slot[slot]            ─▶ peer             for notes; the slot is the key of the maps
+ *   first ⇄ peer ⇄ last                          in the order of addition
+ *   deadlines                                    heap of the peers that have a deadline
  */
 #include "wg/device.h"
 
@@ -179,7 +179,8 @@ int device_set_handshake_rate(struct device *d, uint32_t per_s)
 	return 0;
 }
 
-/* The device has a new identity: replaces everything of the peer that was derived from the old one. */
+/* The device has a new identity: replaces everything of the peer that was derived from the
+ * old one. */
 static void rekey_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	peer_timers_forget(d, p);
@@ -333,7 +334,7 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	if (err) /* The trie can refuse only a prefix that no peer had, so the map must not have it. */
+	if (err) /* The trie refuses only prefixes that no peer had: remove it from the map. */
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }
@@ -400,7 +401,8 @@ void device_confirmed(struct device *d, struct peer *p, const struct session *s,
 	if (!s || s != next)
 		return;
 	keypairs_confirm(d, p, next);
-	/* Our own pending handshake is superseded: a late response to it would replace this session. */
+	/* Our own pending handshake is superseded: a late response to it would replace this
+	 * session. */
 	handshake_drop(d, p);
 	peer_timers_handshake_done(d, p);
 	peer_timers_flush(d, p);

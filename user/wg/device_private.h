@@ -24,12 +24,12 @@
 enum reason handshake_input(struct device *d, const void *msg, size_t len,
 			    const struct endpoint *from, bool under_load, uint64_t now_ns);
 
-/* Begins a handshake with @p: at once if timers_may_initiate(), else as soon as it may. Does nothing
- * if @p cannot be reached. */
+/* Begins a handshake with @p: at once if timers_may_initiate(), else as soon as it may. Does
+ * nothing if @p cannot be reached. */
 void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Sends an initiation at once. It replaces a pending one. A failure (no memory, a full map) is left to
- * the next retry. */
+/* Sends an initiation at once. It replaces a pending one. A failure (no memory, a full map) is left
+ * to the next retry. */
 void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Wipes our pending initiation and ends its index. Does nothing if none is pending. */
@@ -40,16 +40,17 @@ void handshake_drop(struct device *d, struct peer *p);
 /* Draws a random index that is not in use. Returns 0 or -ENOSPC. */
 int keypairs_new_index(const struct device *d, uint32_t *index);
 
-/* Turns the completed handshake @hs into a session of @p and wipes @hs. The session of an initiator
- * becomes current at once, that of a responder becomes next. On success workers and the mirror know
- * its index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's error; the index is then unknown. */
+/* Turns the completed handshake @hs into a session of @p and wipes @hs. The session of an
+ * initiator becomes current at once, that of a responder becomes next. On success workers and the
+ * mirror know its index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's error; the index is
+ * then unknown. */
 int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns);
 
 /* Makes @s, which is peer->next, current, because a message under it has authenticated. */
 void keypairs_confirm(struct device *d, struct peer *p, struct session *s);
 
-/* Ends the sessions that are INDEX_GRACE_S past their end, and sets timers.index_reap_ns to the time
- * at which the next one will be. */
+/* Ends the sessions that are INDEX_GRACE_S past their end, and sets timers.index_reap_ns to the
+ * time at which the next one will be. */
 void keypairs_reap(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Ends all sessions of @p. */
@@ -57,8 +58,8 @@ void keypairs_clear(struct device *d, struct peer *p);
 
 /* peer_timers.c APIs: */
 
-/* Returns true if messages can be sent to @p: the device is up and has a private key, and the peer has
- * an endpoint and a public key that is not of low order. */
+/* Returns true if messages can be sent to @p: the device is up and has a private key, and the peer
+ * has an endpoint and a public key that is not of low order. */
 bool peer_timers_reachable(const struct device *d, const struct peer *p);
 
 /* Sends @len bytes to the endpoint of @p, and counts them if the kernel took them. */

@@ -31,8 +31,8 @@ struct endpoint {
 	uint32_t ifindex; /* the interface on which a message to @local last arrived; 0 = any */
 };
 
-/* Sets the remote side of @e from @sa (AF_INET or AF_INET6) and clears the rest. Returns false, with
- * @e unchanged, for another family. */
+/* Sets the remote side of @e from @sa (AF_INET or AF_INET6) and clears the rest. Returns false,
+ * with @e unchanged, for another family. */
 bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *sa);
 
 /* Returns the length of e->remote as bind(2) and sendto(2) want it. */
@@ -48,8 +48,8 @@ bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 void endpoint_forget_local(struct endpoint *e);
 
 /* Returns true if no answer can be sent to the remote side: an address of "this network" (RFC 1122
- * 3.2.1.3), unspecified, multicast, 255.255.255.255 or IPv4-mapped IPv6, or port 0, or no endpoint at
- * all. Loopback addresses are valid, because two nodes of one host use them. */
+ * 3.2.1.3), unspecified, multicast, 255.255.255.255 or IPv4-mapped IPv6, or port 0, or no endpoint
+ * at all. Loopback addresses are valid, because two nodes of one host use them. */
 bool endpoint_martian(const struct endpoint *e);
 
 /* Writes "192.0.2.1:51820", "[2001:db8::1]:51820" or "" (no endpoint) into @text; returns @text. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handshake.c - messages of types 1 to 3. The cheapest checks come first, and no state changes before
- * the message has authenticated:
+ * handshake.c - messages of types 1 to 3. The cheapest checks come first, and no state changes
+ * before the message has authenticated:
  *
  *   form ─▶ index known ─▶ mac1 ─▶ under load: mac2 or cookie reply ─▶ rate of the source ─▶ noise
  *
@@ -24,9 +24,9 @@ union message {
 
 /* Out ---------------------------------------------------------------------------------------- */
 
-/* Returns the time for the next initiation to @p. It is always greater than the last one, even if the
- * wall clock steps back or the peer was removed and added again. The step is 2^24 ns, because the time
- * is rounded down to that on the wire. */
+/* Returns the time for the next initiation to @p. It is always greater than the last one, even if
+ * the wall clock steps back or the peer was removed and added again. The step is 2^24 ns, because
+ * the time is rounded down to that on the wire. */
 static uint64_t next_tai64n(struct device *d, struct peer *p)
 {
 	uint64_t unix_ns = d->ops->unix_ns(d->ctx), least = p->last_tai64n_unix_ns + (1 << 24);
@@ -48,8 +48,8 @@ void handshake_drop(struct device *d, struct peer *p)
 	noise_handshake_clear(&p->handshake);
 }
 
-/* [W] 5.4.2. Makes the initiation and publishes its index. Returns false, with nothing pending, if the
- * keys are unusable or a table is full. */
+/* [W] 5.4.2. Makes the initiation and publishes its index. Returns false, with nothing pending, if
+ * the keys are unusable or a table is full. */
 static bool create_initiation(struct device *d, struct peer *p, struct wire_initiation *msg)
 {
 	uint8_t ephemeral[WIRE_KEY_LEN], timestamp[WIRE_TIMESTAMP_LEN];
@@ -200,8 +200,8 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_no_resources;
 	}
 	peer_timers_handshake_done(d, p);
-	/* [W] 6.1: the responder may send only after it has received a message from us. Staged packets
-	 * do as well as a keepalive. */
+	/* [W] 6.1: the responder may send only after it has received a message from us. Staged
+	 * packets do as well as a keepalive. */
 	peer_timers_keepalive(d, p, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;
@@ -260,9 +260,9 @@ static enum reason find_receiver(const struct device *d, const union message *m,
 	return REASON_none;
 }
 
-/* Charges a handshake to its source, whose address mac2 has proven; called only under load. A message
- * that was accepted before is refused without a charge, because an observer may have sent it again to
- * use up the tokens of everybody behind that address. */
+/* Charges a handshake to its source, whose address mac2 has proven; called only under load. A
+ * message that was accepted before is refused without a charge, because an observer may have sent
+ * it again to use up the tokens of everybody behind that address. */
 static enum reason charge_source(struct device *d, const uint8_t mac2[static WIRE_MAC_LEN],
 				 const struct endpoint *from, uint64_t now_ns)
 {

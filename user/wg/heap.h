@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * heap.h - the peers of a device that have a deadline, earliest first: a binary heap over
- * peer->deadline_ns. Each peer knows its index (peer->heap_at), so that it can be moved in O(log n).
+ * peer->deadline_ns. Each peer knows its index (peer->heap_at), so that it can be moved in O(log
+ * n).
  *
  *              at[0]                  at[i] is never later than its children
  *             /     \                 at[2i + 1] and at[2i + 2]
@@ -21,7 +22,8 @@ struct heap {
 	uint32_t len, cap;
 };
 
-/* Makes room for @cap peers in all; heap_set() relies on it and cannot fail. Returns 0 or -ENOMEM. */
+/* Makes room for @cap peers in all; heap_set() relies on it and cannot fail. Returns 0
+ * or -ENOMEM. */
 int heap_reserve(struct heap *h, uint32_t cap);
 void heap_done(struct heap *h);
 

@@ -6,9 +6,9 @@
  *   table ──▶ slots[]: NULL | gone | ──▶ entry { index, peer, session }
  *
  * Readers load the table (A), then slots (B), then the session (C), each with acquire. The writer
- * stores each with release after the object is complete. Only the session of an entry ever changes. A
- * deleted slot becomes `gone`, so that a search goes on to the entries behind it. When live and gone
- * slots fill half of a table, the live entries move to a new table.
+ * stores each with release after the object is complete. Only the session of an entry ever changes.
+ * A deleted slot becomes `gone`, so that a search goes on to the entries behind it. When live and
+ * gone slots fill half of a table, the live entries move to a new table.
  */
 #include "wg/indextab.h"
 
@@ -117,7 +117,8 @@ static void insert_entry(struct table *table, struct entry *e)
 	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release); /* B */
 }
 
-/* Replaces the table, by a larger or smaller one, if one more entry would fill more than half of it. */
+/* Replaces the table, by a larger or smaller one, if one more entry would fill more than half of
+ * it. */
 static int make_room_for_entry(struct indextab *t)
 {
 	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;

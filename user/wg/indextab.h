@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * indextab.h - receiver index -> handshake or session, [W] 5.4: every index that we have given out and
- * that is still valid. One writer (control thread), any number of readers without a lock. indextab.c
- * has the picture.
+ * indextab.h - receiver index -> handshake or session, [W] 5.4: every index that we have given out
+ * and that is still valid. One writer (control thread), any number of readers without a lock.
+ * indextab.c has the picture.
  *
- * Readers use the result only until their next quiescent point (path/qsbr.h). Memory that a reader may
- * still hold is given to the retire callback and never freed here.
+ * Readers use the result only until their next quiescent point (path/qsbr.h). Memory that a reader
+ * may still hold is given to the retire callback and never freed here.
  */
 #ifndef WGXDP_INDEXTAB_H
 #define WGXDP_INDEXTAB_H
@@ -18,8 +18,8 @@ struct peer;
 struct session;
 struct indextab;
 
-/* Takes over @object and calls @free_fn(@object) when no reader can hold it any more. The caller has
- * removed every pointer by which a reader can find it. */
+/* Takes over @object and calls @free_fn(@object) when no reader can hold it any more. The caller
+ * has removed every pointer by which a reader can find it. */
 typedef void (*retire_fn)(void *ctx, void *object, void (*free_fn)(void *object));
 
 /* Returns an empty table, or NULL when out of memory. @ctx is passed to @retire. */
@@ -31,7 +31,8 @@ void indextab_free(struct indextab *t);
  * Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Control thread. */
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
-/* Turns the entry of a pending handshake into that of @session; readers see either. Control thread. */
+/* Turns the entry of a pending handshake into that of @session; readers see either.
+ * Control thread. */
 void indextab_promote(struct indextab *t, uint32_t index, struct session *session);
 
 /* Removes @index; an unknown index is fine. Control thread. */

@@ -16,7 +16,8 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-/* At most SESSIONS_MAX = 2^20 of 2^32 indices are in use, so 8 tries all fail once in 2^96 times. */
+/* At most SESSIONS_MAX = 2^20 of 2^32 indices are in use, so 8 tries all fail once in
+ * 2^96 times. */
 #define INDEX_TRIES 8
 
 int keypairs_new_index(const struct device *d, uint32_t *index)
@@ -54,9 +55,9 @@ static void end_session(struct device *d, struct session *s)
 	d->ops->retire(d->ctx, s, session_free);
 }
 
-/* The kernel's driver drops previous as well when it gets a new next. We keep previous until next is
- * confirmed, because after crossing initiations the other side still sends under it for a round trip.
- * The paper's bound of three sessions holds. */
+/* The kernel's driver drops previous as well when it gets a new next. We keep previous until next
+ * is confirmed, because after crossing initiations the other side still sends under it for a round
+ * trip. The paper's bound of three sessions holds. */
 static void add_next(struct device *d, struct peer *p, struct session *new)
 {
 	struct session *unconfirmed = session_in(&p->next);
@@ -70,7 +71,8 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 	struct session *next = session_in(&p->next), *current = session_in(&p->current);
 	struct session *previous = p->previous;
 
-	/* The other side may already send under the unconfirmed next, so keep it rather than current. */
+	/* The other side may already send under the unconfirmed next, so keep it rather than
+	 * current. */
 	p->previous = next ? next : current;
 	set_session(&p->next, NULL);
 	set_session(&p->current, new);
@@ -79,8 +81,9 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 		end_session(d, current);
 }
 
-/* Enters @s under its index, the map before the table: if either refuses, no worker can have found @s
- * and the caller frees it at once. An initiator's index stays known as that of the pending handshake. */
+/* Enters @s under its index, the map before the table: if either refuses, no worker can have found
+ * @s and the caller frees it at once. An initiator's index stays known as that of the pending
+ * handshake. */
 static int publish_session(struct device *d, struct peer *p, struct session *s)
 {
 	int err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);
@@ -144,7 +147,8 @@ static uint64_t grace_end_ns(const struct session *s)
 	return s->born_ns + (REJECT_AFTER_TIME_S + INDEX_GRACE_S) * NS_PER_S;
 }
 
-/* Returns true if @s is past its end and grace. Otherwise index_reap_ns becomes no later than that. */
+/* Returns true if @s is past its end and grace. Otherwise index_reap_ns becomes no later
+ * than that. */
 static bool is_past_grace(struct peer *p, const struct session *s, uint64_t now_ns)
 {
 	if (!s)

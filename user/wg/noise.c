@@ -11,8 +11,8 @@
  *   psk     MixKeyAndHash(psk)               mix_psk()
  *
  * All of them work on a struct symmetric on the caller's stack. It is copied to the handshake only
- * when the whole message has authenticated, so that a forged one changes nothing. It is wiped at the
- * one exit.
+ * when the whole message has authenticated, so that a forged one changes nothing. It is wiped at
+ * the one exit.
  */
 #include "wg/noise.h"
 
@@ -142,7 +142,8 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN])
 {
 	memmove(r->public, public, WIRE_KEY_LEN);
-	/* An unset private key is all zeros. Clamped, that would be a private key known to everybody. */
+	/* An unset private key is all zeros. Clamped, that would be a private key known to
+	 * everybody. */
 	if (!id->set || !x25519(r->static_static, id->private, r->public))
 		wipe(r->static_static, WIRE_KEY_LEN);
 }

@@ -62,8 +62,9 @@ struct noise_keys {
 void noise_identity_set(struct noise_identity *id, const uint8_t private[static WIRE_KEY_LEN]);
 void noise_identity_wipe(struct noise_identity *id);
 
-/* Sets the peer's key and derives static_static. It becomes zero for a low-order key, and then every
- * message to or from the peer fails. psk and timestamp stay the same. @public may be r->public. */
+/* Sets the peer's key and derives static_static. It becomes zero for a low-order key, and then
+ * every message to or from the peer fails. psk and timestamp stay the same. @public may be
+ * r->public. */
 void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
@@ -73,9 +74,9 @@ bool noise_remote_unusable(const struct noise_remote *r, const struct noise_iden
 void noise_handshake_clear(struct noise_handshake *hs);
 
 /* [W] 5.4.2. Makes an initiation to @r without its macs. The old contents of @hs are wiped.
- * @ephemeral: 32 fresh random bytes, clamped here. @timestamp: TAI64N, greater than any sent before.
- * @local_index: host order. Returns false, with @hs cleared, if we have no key or the peer's key is of
- * low order. */
+ * @ephemeral: 32 fresh random bytes, clamped here. @timestamp: TAI64N, greater than any sent
+ * before. @local_index: host order. Returns false, with @hs cleared, if we have no key or the
+ * peer's key is of low order. */
 bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake *hs,
 			     const struct noise_identity *id, const struct noise_remote *r,
 			     const uint8_t ephemeral[static WIRE_KEY_LEN],
@@ -108,9 +109,9 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 					    struct noise_handshake *hs)
 	__attribute__((warn_unused_result));
 
-/* [W] 5.4.3. Makes the response without its macs. @ephemeral and @local_index as above. Returns false
- * with nothing changed if @hs is not in NOISE_CONSUMED_INITIATION, and false with @hs cleared if the
- * peer's ephemeral key is of low order. */
+/* [W] 5.4.3. Makes the response without its macs. @ephemeral and @local_index as above. Returns
+ * false with nothing changed if @hs is not in NOISE_CONSUMED_INITIATION, and false with @hs cleared
+ * if the peer's ephemeral key is of low order. */
 bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs,
 			   const struct noise_remote *r,
 			   const uint8_t ephemeral[static WIRE_KEY_LEN], uint32_t local_index)
@@ -122,12 +123,12 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
 			    const struct noise_identity *id, const struct noise_remote *r)
 	__attribute__((warn_unused_result));
 
-/* [W] 5.4.5. Derives the transport keys of a completed handshake and clears @hs with its indices. In
- * the state NOISE_CONSUMED_RESPONSE we are the initiator, else the responder. */
+/* [W] 5.4.5. Derives the transport keys of a completed handshake and clears @hs with its indices.
+ * In the state NOISE_CONSUMED_RESPONSE we are the initiator, else the responder. */
 void noise_derive_keys(struct noise_handshake *hs, struct noise_keys *keys);
 
-/* Writes @unix_ns as TAI64N, [W] 5.1, rounded down to 2^24 ns, so that it does not reveal our precise
- * clock. */
+/* Writes @unix_ns as TAI64N, [W] 5.1, rounded down to 2^24 ns, so that it does not reveal our
+ * precise clock. */
 void noise_tai64n(uint8_t out[static WIRE_TIMESTAMP_LEN], uint64_t unix_ns);
 
 #endif

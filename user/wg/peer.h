@@ -3,7 +3,7 @@
  * peer.h - one peer: its keys, sessions, endpoint, prefixes, counters.
  *
  *   peer_new ─▶ entered in the device ─▶ unpublished: no trie, index or key leads to it
- *                                        ─▶ retired by device_ops ─▶ peer_free, when no worker holds it
+ *      ─▶ retired by device_ops ─▶ peer_free, when no worker can hold it any more
  *
  * Only the control thread adds and removes peers. The sessions of a peer, [W] 6.3:
  *
@@ -44,7 +44,7 @@ struct peer {
 	_Atomic uint64_t rx_bytes,
 		rx_packets; /* UDP payload of authenticated messages of all types */
 	_Atomic uint64_t tx_bytes, tx_packets;
-	_Atomic uint64_t last_udp_ns; /* when a message last left by the UDP socket, for conntrack */
+	_Atomic uint64_t last_udp_ns; /* when the UDP socket last sent a message; for conntrack */
 	_Atomic uint64_t wanted_ns;   /* when a worker last asked for a handshake */
 	/* Roaming as workers tell it to each other, see path/roaming.h. */
 	_Atomic uint64_t moved_ns;   /* when a worker last reported that the peer has moved */
@@ -63,16 +63,16 @@ struct peer {
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; limits the rate, [W] 5.1 */
 	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
-	uint64_t counted_packets; /* rx_packets + tx_packets when the map peer_auth was last updated */
-	char name[PEER_NAME_LEN];	    /* from "# Name ="; "" = none */
+	uint64_t counted_packets; /* rx_packets + tx_packets as last written to peer_auth */
+	char name[PEER_NAME_LEN]; /* from "# Name ="; "" = none */
 	struct peer *list_next, *list_prev; /* order of addition */
 	struct peer *hash_next;
 	uint64_t deadline_ns; /* key in device->deadlines; TIMERS_NEVER = not in the heap */
 	uint32_t heap_at;     /* index in the heap */
 };
 
-/* Makes a peer with the public key; it has no slot yet. The caller owns it. Returns NULL when out of
- * memory. */
+/* Makes a peer with the public key; it has no slot yet. The caller owns it. Returns NULL when out
+ * of memory. */
 struct peer *peer_new(const struct noise_identity *id, const uint8_t public[static WIRE_KEY_LEN]);
 
 /* Wipes and frees a peer, its sessions and its staged packets. NULL is fine. The argument is void *
@@ -80,10 +80,10 @@ struct peer *peer_new(const struct noise_identity *id, const uint8_t public[stat
 void peer_free(void *peer);
 
 /* Returns the session to send under, or NULL. That is peer->next as soon as a worker has opened a
- * message under it, because the other side may have lost the keys of current; the control thread makes
- * next current a moment later. The loads are sequentially consistent, as those of stage->count are: if
- * a packet is staged while a session is published, at least one of both threads sees the other's
- * change. Any thread. */
+ * message under it, because the other side may have lost the keys of current; the control thread
+ * makes next current a moment later. The loads are sequentially consistent, as those of
+ * stage->count are: if a packet is staged while a session is published, at least one of both
+ * threads sees the other's change. Any thread. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);
@@ -93,10 +93,10 @@ static inline struct session *peer_session(const struct peer *p)
 	return atomic_load_explicit(&p->current, memory_order_seq_cst);
 }
 
-/* Count @packets messages of one peer with @bytes of UDP payload in all, and update its timers. @data:
- * at least one of the messages carried a packet. Received messages must have authenticated. Workers
- * call this once per peer and batch. Return true if the control thread must check the timers, see
- * timers_sent(). Any thread. */
+/* Count @packets messages of one peer with @bytes of UDP payload in all, and update its timers.
+ * @data: at least one of the messages carried a packet. Received messages must have authenticated.
+ * Workers call this once per peer and batch. Return true if the control thread must check the
+ * timers, see timers_sent(). Any thread. */
 bool peer_sent(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 bool peer_received(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 

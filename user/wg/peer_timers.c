@@ -81,10 +81,10 @@ void peer_timers_handshake_done(struct device *d, struct peer *p)
 	d->ops->peer_changed(d->ctx, p, false);
 }
 
-/* Lets the next packet ask for a handshake, however recently another one did, because that handshake
- * was dropped. The store is sequentially consistent, as stage->count is. So a worker that stages a
- * packet at the same time sees the store, or the control thread's next look at the stage sees the
- * packet. */
+/* Lets the next packet ask for a handshake, however recently another one did, because that
+ * handshake was dropped. The store is sequentially consistent, as stage->count is. So a worker that
+ * stages a packet at the same time sees the store, or the control thread's next look at the stage
+ * sees the packet. */
 static void clear_wanted(struct peer *p)
 {
 	atomic_store_explicit(&p->wanted_ns, 0, memory_order_seq_cst);

@@ -162,7 +162,8 @@ bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t n
 	return true;
 }
 
-/* The hash is keyed, so that nobody can choose messages that overwrite the record of a given one. */
+/* The hash is keyed, so that nobody can choose messages that overwrite the record of a
+ * given one. */
 static uint64_t mac2_hash(const struct ratelimit *r, const uint8_t mac2[static 16])
 {
 	uint64_t hash;

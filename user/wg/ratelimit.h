@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ratelimit.h - token buckets for handshakes while the device is under load. A valid mac2 has proven
- * the source address. Each source, an IPv4 address or an IPv6 /64, has one bucket:
+ * ratelimit.h - token buckets for handshakes while the device is under load. A valid mac2 has
+ * proven the source address. Each source, an IPv4 address or an IPv6 /64, has one bucket:
  *
  *   handshake with valid mac2 ─▶ ratelimit_remembers ─ no ─▶ ratelimit_take ─▶ ratelimit_remember
  *                                     │ yes                      │ empty            and accept
  *                                     ▼                          ▼
  *                                  refuse it                  refuse it
  *
- * The memory is fixed: RATELIMIT_BUCKETS, of which the least recently used is replaced. The accepted
- * messages are recorded, because an observer can repeat one with a forged source address and must not
- * spend the source's tokens by that. Control thread only.
+ * The memory is fixed: RATELIMIT_BUCKETS, of which the least recently used is replaced. The
+ * accepted messages are recorded, because an observer can repeat one with a forged source address
+ * and must not spend the source's tokens by that. Control thread only.
  */
 #ifndef WGXDP_RATELIMIT_H
 #define WGXDP_RATELIMIT_H
@@ -25,13 +25,13 @@
 
 struct ratelimit;
 
-/* @per_s: 1..NS_PER_S. @burst: at least 1. @secret is the key of the hash functions. Returns NULL when
- * out of memory. */
+/* @per_s: 1..NS_PER_S. @burst: at least 1. @secret is the key of the hash functions. Returns NULL
+ * when out of memory. */
 struct ratelimit *ratelimit_new(uint32_t per_s, uint32_t burst, const uint8_t secret[static 16]);
 void ratelimit_free(struct ratelimit *r);
 
-/* Takes a token from the bucket of @from. Returns false if the bucket is empty. If @now_ns is earlier
- * than before, no time has passed. */
+/* Takes a token from the bucket of @from. Returns false if the bucket is empty. If @now_ns is
+ * earlier than before, no time has passed. */
 bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t now_ns);
 
 /* Records a message for which a token was taken, by its valid mac2. */

@@ -136,8 +136,8 @@ static bool take_deadline(uint64_t *at, uint64_t now_ns)
 	return true;
 }
 
-/* Returns true, and unsets @time, if @span has passed since @time. If a worker has stored a new time
- * meanwhile, the function returns false, because the new time has a deadline of its own. */
+/* Returns true, and unsets @time, if @span has passed since @time. If a worker has stored a new
+ * time meanwhile, the function returns false, because the new time has a deadline of its own. */
 static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 {
 	uint64_t since = counter_read(time);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.h - the timer state machine of one peer, [W] 6. It has no clock: each call gets BOOTTIME in
- * ns, and timers_next() returns the time at which timers_due() must be called next.
+ * timers.h - the timer state machine of one peer, [W] 6. It has no clock: each call gets BOOTTIME
+ * in ns, and timers_next() returns the time at which timers_due() must be called next.
  *
- * Workers only store three times (relaxed atomics), and the control thread derives all deadlines from
- * them. So a data packet never arms or cancels a timer. A worker wakes the control thread at most once
- * for each time that the control thread has checked the timers (@watched), not for each packet:
+ * Workers only store three times (relaxed atomics), and the control thread derives all deadlines
+ * from them. So a data packet never arms or cancels a timer. A worker wakes the control thread at
+ * most once for each time that the control thread has checked the timers (@watched), not for each
+ * packet:
  *
- *   unanswered_since  first data sent since we last heard the peer   -> +15 s, jitter: new handshake
- *   owed_since        first data received since we last sent         -> +10 s passive keepalive
- *   last_traffic      newest authenticated packet either way         -> +interval persistent keepalive
+ *   unanswered_since  first data sent since we last heard the peer   +15 s, jitter: new handshake
+ *   owed_since        first data received since we last sent         +10 s: passive keepalive
+ *   last_traffic      newest authentic packet, either direction      +interval: persistent keepalive
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
@@ -29,7 +30,7 @@ struct timers {
 	_Atomic uint64_t unanswered_since_ns; /* 0 = none */
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
-	_Atomic bool watched; /* the control thread has a deadline for the times above, or is told */
+	_Atomic bool watched; /* the control thread knows, or is told, of the times above */
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake under way */
 	uint64_t attempt_began_ns;   /* first initiation, or newest packet that asked for one */
@@ -41,8 +42,8 @@ struct timers {
 	uint16_t persistent_s;	     /* persistent keepalive interval; 0 = off */
 };
 
-/* What is due; a set of flags. The control thread acts on it and reports what it did by the functions
- * below. */
+/* What is due; a set of flags. The control thread acts on it and reports what it did by the
+ * functions below. */
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
@@ -53,10 +54,10 @@ enum timers_due {
 	TIMERS_REAP = 1 << 6,	       /* end the sessions whose index is past its grace period */
 };
 
-/* An authenticated message was sent or received. @data: it carried a packet and was no keepalive. Any
- * thread. Return true if the caller must tell the control thread to check the timers (NOTE_WATCH). A
- * caller whose ring to the control thread is full sets @watched to false instead, so that the next
- * packet tries again. */
+/* An authenticated message was sent or received. @data: it carried a packet and was no keepalive.
+ * Any thread. Return true if the caller must tell the control thread to check the timers
+ * (NOTE_WATCH). A caller whose ring to the control thread is full sets @watched to false instead,
+ * so that the next packet tries again. */
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns);
 bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
@@ -67,11 +68,12 @@ bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
 /* A response was sent; for timers_may_initiate() it counts as an initiation. */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
-/* A packet needs a session while an initiation is under way or not allowed yet. Retries go on for the
- * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4; the next one is sent as soon as timers_may_initiate(). */
+/* A packet needs a session while an initiation is under way or not allowed yet. Retries go on for
+ * the full REKEY_ATTEMPT_TIME_S from now, [W] 6.4; the next one is sent as soon as
+ * timers_may_initiate(). */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
-/* A retry is due but not allowed yet: moves it to the time at which timers_may_initiate() holds. The
- * end of the attempt stays the same. */
+/* A retry is due but not allowed yet: moves it to the time at which timers_may_initiate() holds.
+ * The end of the attempt stays the same. */
 void timers_retry_put_off(struct timers *t);
 /* The keys of a new session were derived: zero_at_ns moves. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
@@ -80,8 +82,8 @@ void timers_handshake_done(struct timers *t);
 /* Clears everything except persistent_s; for a new peer, or when its keys were wiped. */
 void timers_reset(struct timers *t);
 
-/* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S after the last one, [W] 6.1, or after
- * our last response, because its receiver needs that time to confirm the session. */
+/* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S after the last one, [W] 6.1, or
+ * after our last response, because its receiver needs that time to confirm the session. */
 bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
 
 /* Returns the enum timers_due flags that are due at @now_ns and disarms them: a second call returns
