@@ -48,6 +48,10 @@
 #define HANDSHAKE_RATE_PER_S 100 /* per source under load; the default of --handshake-rate */
 #define HANDSHAKE_BURST 200	 /* per source under load */
 
+/* A pass over many peers returns to the event loop after this time, so that handshakes of other peers
+ * need not wait for its end. */
+#define PASS_TURN_NS (5 * NS_PER_MS)
+
 #define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */
 #define DATAGRAM_MAX 65535
 

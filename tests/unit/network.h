@@ -64,6 +64,7 @@ struct node {
 	uint8_t private[WIRE_KEY_LEN];
 	struct endpoint address;
 	int64_t unix_offset_ns;
+	uint64_t clock_step_ns, clock_ahead_ns; /* each reading of the clock takes as long */
 	bool under_load;
 	int send_error, index_error, peer_error, allowed_error; /* what the ops say, 0 or -errno */
 	struct {

@@ -21,6 +21,15 @@ uint64_t node_unix_ns(void *ctx)
 	return 1700000000 * NS_PER_S + n->world->now_ns + n->unix_offset_ns;
 }
 
+/* The world stands still while a device works, unless the test says how long each step takes. */
+static uint64_t node_boot_ns(void *ctx)
+{
+	struct node *n = ctx;
+
+	n->clock_ahead_ns += n->clock_step_ns;
+	return n->world->now_ns + n->clock_ahead_ns;
+}
+
 static int node_find_begun(const struct node *n, uint32_t index)
 {
 	for (unsigned i = 0; i < n->begun_count; i++)
@@ -225,6 +234,7 @@ const struct device_mirror node_mirror = {
 const struct device_ops node_ops = {
 	.random = node_random,
 	.unix_ns = node_unix_ns,
+	.boot_ns = node_boot_ns,
 	.send = node_ops_send,
 	.peer_changed = node_peer_changed,
 	.flush = node_flush,

@@ -257,6 +257,7 @@ static void low_order_keys(void **state)
 	device_set_private_key(&t.a->device, (uint8_t[WIRE_KEY_LEN]){ 0 }, t.w->now_ns);
 	t.a->endpoint_changes = 0;
 	node_new_key(t.a);
+	world_run(t.w, t.w->now_ns + 1);
 	assert_int_equal(t.a->endpoint_changes, 2 * POINTS); /* to none that is used */
 	assert_int_equal(t.a->device.counts[REASON_no_session], 2 * POINTS);
 	for (struct peer *p = t.a->device.first; p; p = p->list_next)
@@ -477,6 +478,7 @@ static void persistent_keepalive(void **state)
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
 	before = initiations(&t);
 	device_set_up(&t.a->device, true, t.w->now_ns);
+	world_run(t.w, t.w->now_ns + 1);
 	assert_int_equal(initiations(&t), before + 1);
 	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
 	world_free(t.w);
@@ -554,6 +556,7 @@ static void private_key_changed(void **state)
 	world_pass(t.w, 10);
 	assert_int_equal(initiations(&t), sent);
 	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns); /* keepalive due */
+	world_run(t.w, t.w->now_ns + 1);
 	assert_int_equal(initiations(&t), sent + 1);
 	world_free(t.w);
 }
@@ -611,6 +614,7 @@ static void zero_all(void **state)
 	assert_int_equal(t.a->events[DEVICE_KEYS_WIPED], 1);
 	assert_null(atomic_load(&t.ab->current));
 	assert_null(t.ab->previous);
+	world_run(t.w, t.w->now_ns + 1);
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 2); /* for the keepalive */
 	world_pass(t.w, 1);
 	assert_talking(&t);
@@ -648,6 +652,101 @@ static void stopped_for_long(void **state)
 	world_pass(t.w, 1);
 	assert_talking(&t);
 	world_free(t.w);
+}
+
+/* Adds @count peers that nobody answers for, each with its own key. */
+static void add_silent_peers(struct node *n, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct endpoint nobody = world_address((uint8_t)(100 + i), 1);
+		uint8_t key[WIRE_KEY_LEN];
+		struct peer *p;
+
+		node_random(n, key, sizeof(key));
+		assert_int_equal(device_peer_add(&n->device, key, &p), 0);
+		device_peer_set_endpoint(&n->device, p, &nobody);
+	}
+}
+
+/* Calls device_tick() until nothing is due, and checks that no call takes longer than its turn. Returns
+ * the number of calls. */
+static unsigned tick_in_turns(struct node *n)
+{
+	uint64_t now_ns = n->world->now_ns, before;
+	unsigned calls = 0;
+
+	while (device_next(&n->device) <= now_ns) {
+		before = n->clock_ahead_ns;
+		device_tick(&n->device, now_ns);
+		assert_in_range(n->clock_ahead_ns - before, 0, PASS_TURN_NS + NS_PER_MS);
+		calls++;
+	}
+	return calls;
+}
+
+/* The timers of many peers expire at once, and each takes a millisecond. Between two turns the device
+ * answers the handshake of another peer, and every peer is served once. */
+static void many_timers_at_once(void **state)
+{
+	enum { SILENT = 40 };
+	struct pair t = meet();
+	struct node *n = t.b;
+
+	(void)state;
+	add_silent_peers(n, SILENT);
+	n->clock_step_ns = NS_PER_MS;
+	for (struct peer *p = n->device.first->list_next; p; p = p->list_next) {
+		stage_push(&p->stage, "packet", 6);
+		device_want_handshake(&n->device, p, t.w->now_ns);
+	}
+	assert_int_equal(n->sent[WIRE_INITIATION], SILENT);
+	t.w->now_ns += SECONDS(6); /* all retries are due, whatever their jitter */
+
+	device_tick(&n->device, t.w->now_ns);
+	assert_in_range(n->sent[WIRE_INITIATION], SILENT + 1, SILENT + 6);
+	assert_true(device_next(&n->device) <= t.w->now_ns);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	for (struct datagram *dg; !n->sent[WIRE_RESPONSE]; free(dg)) {
+		dg = world_unqueue(t.w);
+		if (endpoint_same_remote(&dg->to, &n->address))
+			node_input(n, dg);
+	}
+	assert_true(tick_in_turns(n) >= SILENT / 6);
+	assert_int_equal(n->sent[WIRE_INITIATION], 2 * SILENT);
+	world_free(t.w);
+}
+
+/* A new private key, or a suspend, asks for a handshake with every peer at once. What takes long is
+ * left to device_tick(); the old keys are gone before that. */
+static void many_handshakes_at_once(void **state)
+{
+	enum { SILENT = 40 };
+	struct world *w = world_new(1, 1);
+	struct node *n = w->nodes;
+
+	(void)state;
+	add_silent_peers(n, SILENT);
+	for (struct peer *p = n->device.first; p; p = p->list_next)
+		device_peer_set_keepalive(&n->device, p, 25, w->now_ns);
+	assert_int_equal(n->sent[WIRE_INITIATION], SILENT);
+	n->clock_step_ns = NS_PER_MS;
+	for (unsigned i = 0; i < 3; i++) {
+		w->now_ns += SECONDS(1);
+		n->sent[WIRE_INITIATION] = 0;
+		if (i == 0)
+			node_new_key(n);
+		else if (i == 1)
+			device_zero_all(&n->device, w->now_ns);
+		else
+			device_set_up(&n->device, false, w->now_ns);
+		device_set_up(&n->device, true, w->now_ns);
+		assert_int_equal(n->sent[WIRE_INITIATION], 0);
+		assert_int_equal(n->begun_count, 0);
+		w->now_ns++;
+		assert_true(tick_in_turns(n) >= SILENT / 6);
+		assert_int_equal(n->sent[WIRE_INITIATION], SILENT);
+	}
+	world_free(w);
 }
 
 static void peers_and_slots(void **state)
@@ -814,6 +913,8 @@ int main(void)
 		cmocka_unit_test(psk_changed),
 		cmocka_unit_test(zero_all),
 		cmocka_unit_test(stopped_for_long),
+		cmocka_unit_test(many_timers_at_once),
+		cmocka_unit_test(many_handshakes_at_once),
 		cmocka_unit_test(peers_and_slots),
 		cmocka_unit_test(removal_counts_what_waited),
 		cmocka_unit_test(prefixes),

@@ -26,6 +26,12 @@ static uint64_t unix_ns(void *ctx)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+static uint64_t boot_ns(void *ctx)
+{
+	(void)ctx;
+	return loop_now_ns();
+}
+
 /* AF41, "multimedia conferencing": the kernel's WireGuard gives this class to handshakes. */
 #define HANDSHAKE_TCLASS 0x88
 
@@ -145,6 +151,7 @@ static void report_event(void *ctx, enum device_event event, const struct peer *
 const struct device_ops device_ops_all = {
 	.random = fill_random,
 	.unix_ns = unix_ns,
+	.boot_ns = boot_ns,
 	.send = send_message,
 	.answerable = answerable,
 	.peer_changed = peer_changed,

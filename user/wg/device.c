@@ -179,16 +179,11 @@ int device_set_handshake_rate(struct device *d, uint32_t per_s)
 	return 0;
 }
 
-/* The device has a new identity: replaces everything of the peer that was derived from the
- * old one. */
+/* The device has a new identity: wipes everything of the peer that was derived from the old one. */
 static void rekey_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	peer_timers_forget(d, p);
-	noise_remote_set(&p->remote, &d->identity, p->remote.public);
-	if (noise_remote_unusable(&p->remote, &d->identity)) {
-		d->counts[REASON_no_session] += stage_purge(&p->stage);
-		d->ops->peer_changed(d->ctx, p, true);
-	}
+	noise_remote_expire(&p->remote);
 	peer_timers_resume(d, p, now_ns);
 }
 
@@ -438,10 +433,14 @@ void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns)
 
 void device_tick(struct device *d, uint64_t now_ns)
 {
+	uint64_t until_ns = d->ops->boot_ns(d->ctx) + PASS_TURN_NS;
 	struct peer *p;
 
-	while ((p = heap_first(&d->deadlines)) && p->deadline_ns <= now_ns)
+	while ((p = heap_first(&d->deadlines)) && p->deadline_ns <= now_ns) {
 		peer_timers_run(d, p, now_ns);
+		if (d->ops->boot_ns(d->ctx) >= until_ns)
+			return;
+	}
 }
 
 uint64_t device_next(const struct device *d)

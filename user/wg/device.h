@@ -39,6 +39,8 @@ struct device_ops {
 	void (*random)(void *ctx, void *out, size_t n);
 	/* CLOCK_REALTIME, ns. */
 	uint64_t (*unix_ns)(void *ctx);
+	/* CLOCK_BOOTTIME, ns; only to end device_tick() after PASS_TURN_NS. */
+	uint64_t (*boot_ns)(void *ctx);
 	/* Sends @len bytes to @to by the UDP socket. @peer is NULL for a cookie reply. Returns 0 or
 	 * -errno. */
 	int (*send)(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
@@ -120,6 +122,16 @@ void device_done(struct device *d);
 
 /* Configuration ------------------------------------------------------------------------------ */
 
+/* Passes over all peers. These functions change every peer before they return, because a state in
+ * between would be wrong. They do only what is cheap (about 1 us per peer, and 1 us per session or
+ * map entry that ends). New handshakes and X25519 are left to device_tick(), which is bounded.
+ *
+ *   device_set_private_key  no message may be sent or accepted under the old key
+ *   device_set_up           after "down" no key may be left in memory
+ *   device_zero_all         no key may be used again; the workers wait for the end
+ *   device_peers_clear      the caller reports success only when no removed peer is reachable
+ */
+
 /* Sets the private key; 32 zeros clear it. All sessions end at once, because they belong to the old
  * key; the next packet begins a new handshake. A peer that has the new public key itself is
  * removed. Setting the key that is set already changes nothing. */
@@ -193,7 +205,9 @@ void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
  * for. */
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Does what is due for each peer whose deadline has passed. */
+/* Does what is due for the peers whose deadline has passed, earliest first. Returns after
+ * PASS_TURN_NS even if more is due, but serves at least one peer. device_next() is then not later
+ * than @now_ns, and the caller calls again after its other events. */
 void device_tick(struct device *d, uint64_t now_ns);
 
 /* Returns the time at which device_tick() must be called next, or TIMERS_NEVER. */

@@ -60,7 +60,7 @@ void keypairs_clear(struct device *d, struct peer *p);
 
 /* Returns true if messages can be sent to @p: the device is up and has a private key, and the peer
  * has an endpoint and a public key that is not of low order. */
-bool peer_timers_reachable(const struct device *d, const struct peer *p);
+bool peer_timers_reachable(struct device *d, struct peer *p);
 
 /* Sends @len bytes to the endpoint of @p, and counts them if the kernel took them. */
 void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t len,
@@ -79,9 +79,9 @@ void peer_timers_handshake_done(struct device *d, struct peer *p);
 /* Wipes the sessions, the pending handshake and the timers. Staged packets stay. */
 void peer_timers_forget(struct device *d, struct peer *p);
 
-/* Starts the peer after peer_timers_forget() or when the device comes up: begins a handshake if the
- * peer has a persistent keepalive or staged packets. Otherwise the peer stays silent until a packet
- * for it arrives. */
+/* Starts the peer after peer_timers_forget() or when the device comes up: if it has a persistent
+ * keepalive or staged packets, a handshake is due at once, in the next device_tick(). Otherwise the
+ * peer stays silent until a packet for it arrives. */
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Does what is due for @p, then schedules it. */

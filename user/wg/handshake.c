@@ -158,6 +158,8 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 		why = REASON_rate_limited;
 		goto out;
 	}
+	if (noise_remote_unusable(&p->remote, &d->identity))
+		goto out;
 	verdict = noise_consume_initiation(msg, &in, &p->remote, &hs);
 	if (verdict != NOISE_OK) {
 		why = verdict == NOISE_OLD ? REASON_old_timestamp : REASON_bad_handshake;

@@ -142,14 +142,23 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN])
 {
 	memmove(r->public, public, WIRE_KEY_LEN);
+	r->stale = false;
 	/* An unset private key is all zeros. Clamped, that would be a private key known to
 	 * everybody. */
 	if (!id->set || !x25519(r->static_static, id->private, r->public))
 		wipe(r->static_static, WIRE_KEY_LEN);
 }
 
-bool noise_remote_unusable(const struct noise_remote *r, const struct noise_identity *id)
+void noise_remote_expire(struct noise_remote *r)
 {
+	wipe(r->static_static, WIRE_KEY_LEN);
+	r->stale = true;
+}
+
+bool noise_remote_unusable(struct noise_remote *r, const struct noise_identity *id)
+{
+	if (r->stale)
+		noise_remote_set(r, id, r->public);
 	return id->set && is_zero_ct(r->static_static, WIRE_KEY_LEN);
 }
 

@@ -31,6 +31,7 @@ struct noise_remote {
 	uint8_t public[WIRE_KEY_LEN];
 	uint8_t psk[WIRE_KEY_LEN];	     /* all zero = none */
 	uint8_t static_static[WIRE_KEY_LEN]; /* DH(ours, theirs); all zero = unusable (low order) */
+	bool stale; /* static_static is zero until it is derived from our new key */
 	uint8_t latest_timestamp[WIRE_TIMESTAMP_LEN]; /* newest TAI64N received, against replay */
 };
 
@@ -68,8 +69,13 @@ void noise_identity_wipe(struct noise_identity *id);
 void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Returns true if no handshake is possible with the peer's key, although we have a key. */
-bool noise_remote_unusable(const struct noise_remote *r, const struct noise_identity *id);
+/* Our key was replaced: wipes static_static. Deriving it takes an X25519 (about 50 us), which is too
+ * long to be done for many peers at once, so noise_remote_unusable() does it later. */
+void noise_remote_expire(struct noise_remote *r);
+
+/* Returns true if no handshake is possible with the peer's key, although we have a key. Derives a
+ * stale static_static first; until then no message to or from the peer authenticates. */
+bool noise_remote_unusable(struct noise_remote *r, const struct noise_identity *id);
 
 void noise_handshake_clear(struct noise_handshake *hs);
 

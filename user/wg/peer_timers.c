@@ -15,10 +15,24 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-bool peer_timers_reachable(const struct device *d, const struct peer *p)
+/* A key of low order may show only now, if our own key is new. The peer then loses its staged packets,
+ * and peer_changed lets the workers refuse further ones. */
+static bool key_is_usable(struct device *d, struct peer *p)
+{
+	bool was_stale = p->remote.stale;
+
+	if (!noise_remote_unusable(&p->remote, &d->identity))
+		return true;
+	d->counts[REASON_no_session] += stage_purge(&p->stage);
+	if (was_stale)
+		d->ops->peer_changed(d->ctx, p, true);
+	return false;
+}
+
+bool peer_timers_reachable(struct device *d, struct peer *p)
 {
 	return d->up && d->identity.set && p->endpoint.remote.sa.sa_family != AF_UNSPEC &&
-	       !is_zero_ct(p->remote.static_static, sizeof(p->remote.static_static));
+	       key_is_usable(d, p);
 }
 
 void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t len,
@@ -109,10 +123,9 @@ void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	if (p->timers.persistent_s)
-		peer_timers_keepalive(d, p, now_ns);
-	else if (atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
-		handshake_begin(d, p, now_ns);
+	/* A persistent keepalive is due at once, because last_traffic_ns is 0. */
+	if (!p->timers.persistent_s && atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
+		timers_handshake_wanted(&p->timers, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 }
 
