@@ -54,6 +54,15 @@ static inline void assert_talking(struct pair *t)
 	assert_int_equal(initiations(t), before);
 }
 
+/* One packet every second from @n for @seconds. */
+static inline void chatter(struct pair *t, struct node *n, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		node_send(n, n == t->a ? t->ab : t->ba);
+		world_pass(t->w, 1);
+	}
+}
+
 /* Takes what is on its way out of the network. */
 static inline struct datagram intercept(struct world *w, uint8_t type)
 {

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_peer_timers.c - what a device does as time passes, on the simulated clock and network of
+ * world.h, with two devices as in test_device.c.
+ */
+#include "pair.h"
+
+static void retries_and_gives_up(void **state)
+{
+	struct pair t = meet();
+	uint64_t last, gap;
+
+	(void)state;
+	t.w->loss_percent = 100;
+	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
+	for (unsigned i = 0; i < STAGED_PER_PEER; i++)
+		node_send(t.a, t.ab);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
+	for (unsigned tries = 2; tries <= 17; tries++) {
+		last = t.w->now_ns;
+		while (t.a->sent[WIRE_INITIATION] < tries)
+			world_run(t.w, device_next(&t.a->device));
+		gap = t.w->now_ns - last;
+		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
+		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
+	}
+	assert_int_equal(t.a->endpoint_changes, 2); /* set, and its local side forgotten once */
+	assert_int_equal(t.ab->stage.count, STAGED_PER_PEER);
+	world_pass(t.w, 12);
+	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 1);
+	assert_int_equal(t.ab->stage.count, 0);
+	assert_int_equal(t.a->device.counts[REASON_no_session], STAGED_PER_PEER);
+	assert_in_range(t.a->sent[WIRE_INITIATION], 17, 18);
+	assert_int_equal(t.a->begun_count, 1);
+	world_pass(t.w, ZERO_AFTER_TIME_S);
+	assert_int_equal(t.a->begun_count, 0); /* the half-open handshake is gone too */
+	assert_in_range(t.a->sent[WIRE_INITIATION], 17, 18);
+
+	t.w->loss_percent = 0;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.b->received_data, 1);
+	world_free(t.w);
+}
+
+/* The other side begins again and again and never hears an answer of ours: it puts off our own tries,
+ * but not the end of them. */
+static void gives_up_though_answering(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	device_peer_set_endpoint(&t.b->device, t.ba, &t.a->address);
+	t.w->loss_percent = 100;
+	node_send(t.a, t.ab);
+	for (unsigned i = 0; i < 20; i++) {
+		world_pass(t.w, 5);
+		device_zero_all(&t.b->device, t.w->now_ns);
+		device_want_handshake(&t.b->device, t.ba, t.w->now_ns);
+		assert_int_equal(node_input(t.a, &t.w->history[t.w->number % HISTORY_LEN]),
+				 REASON_none);
+	}
+	assert_int_equal(t.a->sent[WIRE_RESPONSE], 20);
+	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 1);
+	assert_int_equal(t.ab->stage.count, 0);
+	world_free(t.w);
+}
+
+static void renewed_by_the_initiator(void **state)
+{
+	struct pair t = connected();
+	uint64_t born = atomic_load(&t.ab->current)->born_ns;
+
+	(void)state;
+	chatter(&t, t.a, 119);
+	assert_int_equal(initiations(&t), 1);
+	chatter(&t, t.a, 3);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
+	assert_true(atomic_load(&t.ab->current)->born_ns >= born + SECONDS(120));
+	assert_int_equal(t.a->begun_count, 2); /* previous and current */
+	assert_int_equal(t.b->begun_count, 2);
+	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* none lost over it */
+	chatter(&t, t.a, 70);
+	assert_int_equal(t.a->begun_count, 1); /* previous is past its end and grace */
+	assert_int_equal(t.b->begun_count, 1);
+	world_free(t.w);
+}
+
+/* A receiver that never sends renews late, at 165 s; keepalives do not count for that. */
+static void renewed_after_receiving(void **state)
+{
+	struct pair t = connected();
+
+	(void)state;
+	world_pass(t.w, 160);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 4);
+	assert_int_equal(initiations(&t), 1);
+	world_pass(t.w, 1.5);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 0.5);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
+	world_free(t.w);
+}
+
+static void expires(void **state)
+{
+	struct pair t = connected();
+	struct session *s = atomic_load(&t.ab->current);
+
+	(void)state;
+	world_run(t.w, s->born_ns + SECONDS(180));
+	assert_false(session_may_send(s, t.w->now_ns));
+	assert_int_equal(t.a->begun_count, 1); /* stragglers are still known */
+	world_pass(t.w, INDEX_GRACE_S);
+	assert_int_equal(t.a->begun_count, 0);
+	assert_null(atomic_load(&t.ab->current));
+	world_run(t.w, SECONDS(1000 + 540));
+	assert_int_equal(t.a->events[DEVICE_KEYS_WIPED], 0);
+	world_pass(t.w, 1);
+	assert_int_equal(t.a->events[DEVICE_KEYS_WIPED], 1);
+	assert_int_equal(device_next(&t.a->device), TIMERS_NEVER);
+	chatter(&t, t.b, 1); /* begins anew */
+	assert_int_equal(t.a->received_data, 2);
+	world_free(t.w);
+}
+
+static void passive_keepalive(void **state)
+{
+	struct pair t = connected();
+
+	(void)state;
+	world_pass(t.w, 30);
+	t.a->received_empty = t.b->received_empty = 0;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 9.9);
+	assert_int_equal(t.a->received_empty, 0);
+	world_pass(t.w, 0.2);
+	assert_int_equal(t.a->received_empty, 1);
+	world_pass(t.w, 60); /* and none in return */
+	assert_int_equal(t.a->received_empty, 1);
+	assert_int_equal(t.b->received_empty, 0);
+	assert_int_equal(initiations(&t), 1);
+	world_free(t.w);
+}
+
+static void unanswered(void **state)
+{
+	struct pair t = connected();
+	uint64_t since;
+
+	(void)state;
+	world_pass(t.w, 20);
+	device_zero_all(&t.b->device, t.w->now_ns); /* b forgets; a does not know */
+	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
+	t.ab->endpoint.ifindex = 7;
+	since = t.w->now_ns;
+	node_send(t.a, t.ab);
+	world_pass(t.w, 14.9);
+	assert_int_equal(initiations(&t), 1);
+	assert_int_equal(t.ab->endpoint.local.v4.s_addr, htonl(0x0a000001));
+	t.w->loss_percent = 100; /* no answer could set it again */
+	while (initiations(&t) == 1)
+		world_run(t.w, world_next(t.w));
+	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.334));
+	assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
+	assert_int_equal(t.ab->endpoint.ifindex, 0);
+	t.w->loss_percent = 0;
+	world_pass(t.w, 5.4);
+	world_pass(t.w, 0.1);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+static void persistent_keepalive(void **state)
+{
+	struct pair t = meet();
+	unsigned before;
+
+	(void)state;
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a handshake */
+	world_pass(t.w, 1);
+	assert_int_equal(t.a->sent[WIRE_DATA], 1);
+	world_pass(t.w, 23.9);
+	assert_int_equal(t.a->sent[WIRE_DATA], 1);
+	world_pass(t.w, 0.2);
+	assert_int_equal(t.a->sent[WIRE_DATA], 2);
+	node_send(t.b, t.ba); /* traffic either way puts it off */
+	world_pass(t.w, 9);
+	node_send(t.b, t.ba);
+	world_pass(t.w, 24.9); /* only the passive one in between */
+	assert_int_equal(t.a->sent[WIRE_DATA], 3);
+	assert_int_equal(t.b->sent[WIRE_DATA], 2);
+
+	device_peer_set_keepalive(&t.a->device, t.ab, 0, t.w->now_ns);
+	world_pass(t.w, 100);
+	assert_int_equal(t.a->sent[WIRE_DATA], 3);
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a keepalive */
+	assert_int_equal(t.a->sent[WIRE_DATA], 4);
+	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* was on */
+	assert_int_equal(t.a->sent[WIRE_DATA], 4);
+
+	device_set_up(&t.a->device, false, t.w->now_ns);
+	world_pass(t.w, 100);
+	assert_int_equal(t.a->sent[WIRE_DATA], 4);
+	before = initiations(&t);
+	device_set_up(&t.a->device, true, t.w->now_ns);
+	world_run(t.w, t.w->now_ns + 1);
+	assert_int_equal(initiations(&t), before + 1);
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
+	world_free(t.w);
+}
+
+/* It never ends: an attempt of 90 s, an interval after its last initiation, the next attempt. */
+static void persistent_through_an_outage(void **state)
+{
+	struct pair t = meet();
+
+	(void)state;
+	t.w->loss_percent = 100;
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns);
+	world_pass(t.w, 3600);
+	assert_in_range(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 3600 / 120, 3600 / 105);
+	assert_in_range(t.a->sent[WIRE_INITIATION], 17 * 3600 / 120, 18 * 3600 / 105);
+	t.w->loss_percent = 0;
+	world_pass(t.w, 25.1);
+	assert_non_null(atomic_load(&t.ba->current));
+	world_free(t.w);
+}
+
+/* Nobody looks at the clock for 200 s, and then everything is due at once, a keepalive too: it leaves
+ * under no key that has ended. Then the other side, which was not stopped, sends under the old one. */
+static void stopped_for_long(void **state)
+{
+	struct pair t = connected();
+	struct datagram late;
+	unsigned data, initiations_before;
+
+	(void)state;
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns);
+	world_pass(t.w, 1);
+	node_send(t.b, t.ba);
+	late = intercept(t.w, WIRE_DATA);
+	data = t.a->sent[WIRE_DATA];
+	initiations_before = t.a->sent[WIRE_INITIATION];
+	t.w->now_ns += SECONDS(200);
+	device_tick(&t.a->device, t.w->now_ns);
+	assert_int_equal(t.a->sent[WIRE_DATA], data);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], initiations_before + 1);
+	assert_false(node_seal(t.a, t.ab, (uint8_t[sizeof(struct payload)]){ 0 },
+			       sizeof(struct payload)));
+	data = t.a->received_data;
+	node_open(t.a, &late);
+	assert_int_equal(t.a->received_data, data);
+	world_pass(t.w, 1);
+	assert_talking(&t);
+	world_free(t.w);
+}
+
+/* Adds @count peers that nobody answers for, each with its own key. */
+static void add_silent_peers(struct node *n, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct endpoint nobody = world_address((uint8_t)(100 + i), 1);
+		uint8_t key[WIRE_KEY_LEN];
+		struct peer *p;
+
+		node_random(n, key, sizeof(key));
+		assert_int_equal(device_peer_add(&n->device, key, &p), 0);
+		device_peer_set_endpoint(&n->device, p, &nobody);
+	}
+}
+
+/* Calls device_tick() until nothing is due, and checks that no call takes longer than its turn. Returns
+ * the number of calls. */
+static unsigned tick_in_turns(struct node *n)
+{
+	uint64_t now_ns = n->world->now_ns, before;
+	unsigned calls = 0;
+
+	while (device_next(&n->device) <= now_ns) {
+		before = n->clock_ahead_ns;
+		device_tick(&n->device, now_ns);
+		assert_in_range(n->clock_ahead_ns - before, 0, PASS_TURN_NS + NS_PER_MS);
+		calls++;
+	}
+	return calls;
+}
+
+/* The timers of many peers expire at once, and each takes a millisecond. Between two turns the device
+ * answers the handshake of another peer, and every peer is served once. */
+static void many_timers_at_once(void **state)
+{
+	enum { SILENT = 40 };
+	struct pair t = meet();
+	struct node *n = t.b;
+
+	(void)state;
+	add_silent_peers(n, SILENT);
+	n->clock_step_ns = NS_PER_MS;
+	for (struct peer *p = n->device.first->list_next; p; p = p->list_next) {
+		stage_push(&p->stage, "packet", 6);
+		device_want_handshake(&n->device, p, t.w->now_ns);
+	}
+	assert_int_equal(n->sent[WIRE_INITIATION], SILENT);
+	t.w->now_ns += SECONDS(6); /* all retries are due, whatever their jitter */
+
+	device_tick(&n->device, t.w->now_ns);
+	assert_in_range(n->sent[WIRE_INITIATION], SILENT + 1, SILENT + 6);
+	assert_true(device_next(&n->device) <= t.w->now_ns);
+	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
+	for (struct datagram *dg; !n->sent[WIRE_RESPONSE]; free(dg)) {
+		dg = world_unqueue(t.w);
+		if (endpoint_same_remote(&dg->to, &n->address))
+			node_input(n, dg);
+	}
+	assert_true(tick_in_turns(n) >= SILENT / 6);
+	assert_int_equal(n->sent[WIRE_INITIATION], 2 * SILENT);
+	world_free(t.w);
+}
+
+/* A new private key, or a suspend, asks for a handshake with every peer at once. What takes long is
+ * left to device_tick(); the old keys are gone before that. */
+static void many_handshakes_at_once(void **state)
+{
+	enum { SILENT = 40 };
+	struct world *w = world_new(1, 1);
+	struct node *n = w->nodes;
+
+	(void)state;
+	add_silent_peers(n, SILENT);
+	for (struct peer *p = n->device.first; p; p = p->list_next)
+		device_peer_set_keepalive(&n->device, p, 25, w->now_ns);
+	assert_int_equal(n->sent[WIRE_INITIATION], SILENT);
+	n->clock_step_ns = NS_PER_MS;
+	for (unsigned i = 0; i < 3; i++) {
+		w->now_ns += SECONDS(1);
+		n->sent[WIRE_INITIATION] = 0;
+		if (i == 0)
+			node_new_key(n);
+		else if (i == 1)
+			device_zero_all(&n->device, w->now_ns);
+		else
+			device_set_up(&n->device, false, w->now_ns);
+		device_set_up(&n->device, true, w->now_ns);
+		assert_int_equal(n->sent[WIRE_INITIATION], 0);
+		assert_int_equal(n->begun_count, 0);
+		w->now_ns++;
+		assert_true(tick_in_turns(n) >= SILENT / 6);
+		assert_int_equal(n->sent[WIRE_INITIATION], SILENT);
+	}
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(retries_and_gives_up),
+		cmocka_unit_test(gives_up_though_answering),
+		cmocka_unit_test(renewed_by_the_initiator),
+		cmocka_unit_test(renewed_after_receiving),
+		cmocka_unit_test(expires),
+		cmocka_unit_test(passive_keepalive),
+		cmocka_unit_test(unanswered),
+		cmocka_unit_test(persistent_keepalive),
+		cmocka_unit_test(persistent_through_an_outage),
+		cmocka_unit_test(stopped_for_long),
+		cmocka_unit_test(many_timers_at_once),
+		cmocka_unit_test(many_handshakes_at_once),
+	};
+
+	return cmocka_run_group_tests_name("peer timers", tests, NULL, NULL);
+}
