@@ -24,7 +24,8 @@
  *   mtu               number
  *   debug             bool: debug messages are on
  *   path              nic (name or null; "eth0,eth1"), queues, workers (numbers),
- *                     rx, tx ("xdp", "udp"), xdp_mode ("native", "generic", null),
+ *                     rx, tx ("xdp", "udp": the path that the latest data took),
+ *                     xdp_mode ("native", "generic", null),
  *                     zero_copy (bool), aead (name), why (sentence or null: why rx or tx is udp),
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
  *                     they are not pinned),

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 
+#include "bpf/clock.h"
 #include "bpf/loader_private.h"
 #include "bpf/xdplink.h"
 #include "util/log.h"
@@ -64,6 +65,17 @@ static void pin_maps(struct loader *l)
 			pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map));
 }
 
+/* Without the difference, all is well unless the daemon runs in a time namespace. */
+static void read_clock(struct loader *l)
+{
+	int err = clock_ahead(&l->clock_ahead_ns);
+
+	if (err)
+		log_error("reading the clock of BPF programs: %s; in a time namespace XDP cannot "
+			  "tell whether the workers run",
+			  strerror(-err));
+}
+
 int loader_new(struct loader **l, const char *interface, struct fault *f)
 {
 	struct loader *new = calloc(1, sizeof(*new));
@@ -91,6 +103,7 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 	err = loader_maps_init(new, f);
 	if (err)
 		goto free_loader;
+	read_clock(new);
 	pins_init(&new->pins, interface);
 	tclink_clean(interface);
 	pin_maps(new);

@@ -89,6 +89,10 @@ bool loader_tunnel_attached(const struct loader *l);
 volatile uint64_t *loader_tun_writer(struct loader *l); /* [WORKERS_MAX] */
 volatile uint64_t *loader_heartbeat(struct loader *l);	/* [WORKERS_MAX] */
 
+/* Returns what to add to CLOCK_BOOTTIME for a heartbeat. It is not 0 in a time namespace
+ * (clock.h). */
+int64_t loader_clock_ahead_ns(const struct loader *l);
+
 /* Sets the worker that serves the AF_XDP socket of a NIC's queue, 0 by default. The program checks
  * this worker's heartbeat. Returns 0, -ENOENT (the NIC is not attached) or -ERANGE. */
 int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, unsigned worker);

@@ -71,6 +71,11 @@ volatile uint64_t *loader_heartbeat(struct loader *l)
 	return l->heartbeat_values;
 }
 
+int64_t loader_clock_ahead_ns(const struct loader *l)
+{
+	return l->clock_ahead_ns;
+}
+
 int loader_events_fd(const struct loader *l)
 {
 	return ring_buffer__epoll_fd(l->events);

@@ -35,6 +35,7 @@ struct loader {
 	struct tclink egress, ingress;
 	uint32_t handle;					 /* of our clsact filters */
 	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mmapped */
+	int64_t clock_ahead_ns;
 	unsigned cpus;
 	void *per_cpu; /* buffer for one element of a per-CPU map: a value for each CPU */
 	struct ring_buffer *events;

@@ -13,6 +13,7 @@
 
 #include "dataplane/options.h"
 #include "dataplane/path_stats.h"
+#include "dataplane/path_usage.h"
 #include "dataplane/paths.h"
 #include "dataplane/udp_group.h"
 #include "dataplane/workers.h"
@@ -52,6 +53,8 @@ struct dataplane {
 	struct workers workers;
 	struct udp_group udp;
 	struct path_stats closed; /* counts of transports that are closed */
+	struct path_usage rx_usage, tx_usage;
+	uint64_t tx_window_ns; /* when the window of tx_usage began */
 	struct loop_timer follow_timer;
 	uint16_t wanted_port; /* 0: the kernel chooses */
 	uint32_t fwmark;
@@ -83,6 +86,15 @@ uint16_t dataplane_port(const struct dataplane *d);
 
 /* Sums of all transports, open and closed. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
+
+/* The path that data takes in each direction: XDP only if XDP is there and its counts in @stats
+ * prove it. @why: why XDP was requested but is not used, or "". */
+struct dataplane_usage {
+	bool rx_xdp, tx_xdp;
+	char why[PATHS_WHY_LEN + 256];
+};
+void dataplane_usage(const struct dataplane *d, const struct path_stats *stats,
+		     struct dataplane_usage *usage);
 /* Data messages by the transports that worker @id has now. */
 void dataplane_worker_packets(const struct dataplane *d, unsigned id, uint64_t *rx, uint64_t *tx);
 /* Drops by reason in BPF, in the workers and in the handshake engine: all but the transports'. */

@@ -54,6 +54,7 @@ static int make_one(struct workers *w, unsigned id, struct fault *f)
 		.tun = &w->tuns[id],
 		.tun_writer = c->loader ? loader_tun_writer(c->loader) + id : NULL,
 		.heartbeat = c->loader ? loader_heartbeat(c->loader) + id : NULL,
+		.heartbeat_ahead_ns = c->loader ? loader_clock_ahead_ns(c->loader) : 0,
 		.cpu = options->cpu_count ? options->cpus[id % options->cpu_count] : -1,
 	};
 	int err = 0;

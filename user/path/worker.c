@@ -223,6 +223,15 @@ static void wait_for_wipe(struct worker *w)
 	qsbr_online(w->config.qsbr, w->config.id);
 }
 
+/* The BPF programs compare the heartbeat with a clock of their own (bpf/clock.h). */
+static void write_heartbeat(const struct worker *w)
+{
+	uint64_t now_ns = w->now_ns + (uint64_t)w->config.heartbeat_ahead_ns;
+
+	if (w->config.heartbeat && now_ns - *w->config.heartbeat > HEARTBEAT_MS * NS_PER_MS / 2)
+		*w->config.heartbeat = now_ns;
+}
+
 static void *thread_main(void *arg)
 {
 	struct worker *w = arg;
@@ -234,9 +243,7 @@ static void *thread_main(void *arg)
 	qsbr_online(w->config.qsbr, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
 		read_clocks(w);
-		if (w->config.heartbeat &&
-		    w->now_ns - *w->config.heartbeat > HEARTBEAT_MS * NS_PER_MS / 2)
-			*w->config.heartbeat = w->now_ns;
+		write_heartbeat(w);
 		if (w->stale) {
 			wait_for_wipe(w);
 			continue;

@@ -31,7 +31,8 @@ struct worker_config {
 	const struct tun *tun; /* the worker's own queue; borrowed */
 	/* The worker's elements of the BPF maps of these names; NULL without BPF. */
 	volatile uint64_t *tun_writer, *heartbeat;
-	int cpu; /* the CPU to pin the thread to; -1 = none */
+	int64_t heartbeat_ahead_ns; /* the heartbeat's clock less CLOCK_BOOTTIME */
+	int cpu;		    /* the CPU to pin the thread to; -1 = none */
 };
 
 /* Returns 0 and *@w, a stopped worker without ports; or -errno. */
