@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * network.h - a simulated clock, randomness and network, driven by one seed: it loses, delays, reorders
- * and repeats. Part of world.h.
+ * network.h - a simulated clock, random numbers and a network that loses, delays, reorders and
+ * repeats messages. One seed determines everything. Part of world.h.
  */
 #ifndef WGXDP_TEST_NETWORK_H
 #define WGXDP_TEST_NETWORK_H
@@ -28,23 +28,23 @@
 
 struct node;
 
-/* What a worker tells the control thread, or the other way round, a moment later. */
+/* A note between a worker and the control thread, in either direction. */
 enum told { TOLD_NONE, TOLD_WANT, TOLD_CONFIRMED, TOLD_MOVED, TOLD_WATCH, TOLD_FLUSH };
 
 struct datagram {
 	struct datagram *next;
 	uint64_t at_ns;
-	struct endpoint from, to; /* of a note: where the peer moved */
+	struct endpoint from, to; /* in a note: the new endpoint of the peer */
 	/* a note */
 	enum told note;
 	struct node *node;
 	uint64_t peer_serial;
 	uint32_t index;
 	/* a message */
-	uint64_t number; /* one for each sent, kept when it is repeated */
+	uint64_t number; /* of the message; a repeated one keeps it */
 	unsigned sender;
-	bool forged;   /* damaged by somebody: nothing may come of it */
-	bool accepted; /* in the history: it has had its effect */
+	bool forged;   /* damaged: it must change nothing */
+	bool accepted; /* in the history: a node has accepted it */
 	size_t len;
 	uint8_t data[wire_data_len(PACKET_MAX)];
 };
@@ -60,29 +60,30 @@ struct retired {
 struct node {
 	struct world *world;
 	struct device device;
-	unsigned id; /* its place in world->nodes */
+	unsigned id; /* index in world->nodes */
 	uint8_t private[WIRE_KEY_LEN];
 	struct endpoint address;
 	int64_t unix_offset_ns;
-	uint64_t clock_step_ns, clock_ahead_ns; /* each reading of the clock takes as long */
+	uint64_t clock_step_ns, clock_ahead_ns; /* each reading of the clock adds clock_step_ns */
 	bool under_load;
-	int send_error, index_error, peer_error, allowed_error; /* what the ops say, 0 or -errno */
+	int send_error, index_error, peer_error,
+		allowed_error; /* what the ops return, 0 or -errno */
 	struct {
 		uint32_t index;
 		bool pending;
 	} begun[INDICES_MAX];
 	unsigned begun_count, peers_begun;
-	struct { /* the twin of the trie that the ops are told of */
+	struct { /* the prefixes as the ops are told of them */
 		struct prefix prefix;
 		uint32_t slot;
 	} map[MAP_MAX];
 	unsigned map_count;
 	struct retired *retired;
 	uint64_t heard[NODES_MAX];    /* number of the newest initiation accepted from each node */
-	unsigned sends;		      /* calls of the op, refused ones included */
+	unsigned sends;		      /* calls of ops->send, including refused ones */
 	unsigned sent[WIRE_DATA + 1]; /* by type */
 	unsigned received_data, received_empty, last_serial, staged_full;
-	unsigned heard_data[NODES_MAX]; /* by who sealed it */
+	unsigned heard_data[NODES_MAX]; /* by the node that sealed it */
 	unsigned events[DEVICE_EVENTS], flushes, endpoint_changes, identity_changes;
 	enum reason last; /* of the last message given to device_input */
 };
@@ -91,39 +92,40 @@ struct world {
 	uint64_t now_ns;
 	uint64_t random;
 	unsigned loss_percent, repeat_percent, late_percent;
-	uint64_t delay_ns, delay_jitter_ns, late_ns; /* late: the delay's long tail */
-	uint64_t note_delay_ns;			     /* 0: notes are heard at once */
-	unsigned index_bits;			     /* 32; fewer, and indices collide */
+	uint64_t delay_ns, delay_jitter_ns,
+		late_ns;	/* late_ns: the delay of late_percent of the messages */
+	uint64_t note_delay_ns; /* 0: a note arrives at once */
+	unsigned index_bits;	/* 32; with fewer, indices collide */
 	struct node nodes[NODES_MAX];
 	unsigned node_count;
-	struct datagram *queue; /* by time of arrival */
+	struct datagram *queue; /* in the order of arrival */
 	struct datagram history[HISTORY_LEN];
 	uint64_t number;
-	uint64_t calm;	       /* the number when the network became good */
-	uint64_t disturbed_ns; /* when something from before that last arrived */
-	uint64_t forgot;       /* the number when a node last forgot what it had heard */
+	uint64_t calm;	       /* the message number when the network became good */
+	uint64_t disturbed_ns; /* when an older message last arrived */
+	uint64_t forgot;       /* the message number when a node last lost its timestamps */
 	struct witness witness;
 	uint32_t serial;
 };
 
-/* xorshift64*: repeatable, which is all that is asked of it. */
+/* xorshift64*, because it is repeatable. */
 uint64_t world_random(struct world *w);
 
 bool world_chance(struct world *w, unsigned percent);
 
-/* Memory for world_enqueue(). */
+/* Returns a copy on the heap, for world_enqueue(). */
 struct datagram *world_copy(const struct datagram *dg);
 
-/* Takes @dg over. */
+/* Enters @dg in the queue, which owns it from then on. */
 void world_enqueue(struct world *w, struct datagram *dg);
 
-/* The next, for the caller to free; there is one. */
+/* Returns the next message of the queue, which must not be empty. The caller frees it. */
 struct datagram *world_unqueue(struct world *w);
 
-/* Gives a copy to the network, which does not lose it. */
+/* Sends a copy by the network, which does not lose it. */
 void world_deliver(struct world *w, const struct datagram *dg);
 
-/* Gives a message of @n to the network. */
+/* Sends a message of @n by the network. */
 void world_transmit(struct world *w, const struct node *n, const struct endpoint *to,
 		    const void *msg, size_t len);
 

@@ -21,7 +21,7 @@ uint64_t node_unix_ns(void *ctx)
 	return 1700000000 * NS_PER_S + n->world->now_ns + n->unix_offset_ns;
 }
 
-/* The world stands still while a device works, unless the test says how long each step takes. */
+/* Time stands still while a device works, unless the test has set clock_step_ns. */
 static uint64_t node_boot_ns(void *ctx)
 {
 	struct node *n = ctx;
@@ -38,7 +38,7 @@ static int node_find_begun(const struct node *n, uint32_t index)
 	return -1;
 }
 
-/* A keepalive: under the peer's current session, with a counter of its own. */
+/* A keepalive uses the peer's current session and a new counter. */
 static void node_sealed(struct node *n, struct peer *peer, const struct wire_data *msg)
 {
 	const struct session *s = atomic_load(&peer->current);
@@ -50,7 +50,8 @@ static void node_sealed(struct node *n, struct peer *peer, const struct wire_dat
 static int node_ops_send(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 			 size_t len)
 {
-	const struct wire_initiation *m = msg; /* all but a cookie reply have their index there */
+	const struct wire_initiation *m =
+		msg; /* each type except cookie replies has its index here */
 	struct node *n = ctx;
 	int at;
 
@@ -84,7 +85,7 @@ static int node_index_begin(void *ctx, uint32_t index, const struct peer *peer, 
 		assert_in_range(n->begun_count, 0, INDICES_MAX - 1);
 		at = (int)n->begun_count++;
 	} else {
-		assert_true(n->begun[at].pending && !pending); /* the only change there is */
+		assert_true(n->begun[at].pending && !pending); /* the only valid change */
 	}
 	n->begun[at].index = index;
 	n->begun[at].pending = pending;
@@ -195,8 +196,8 @@ static void node_retire(void *ctx, void *object, void (*free_fn)(void *))
 	n->retired = r;
 }
 
-/* The newest session of @peer, which was not there before. What an initiator has the other side must
- * have derived already: its response proves it. */
+/* Records the new session of @peer. If we are the initiator, the other side must have derived the
+ * same keys already, because it has sent a response. */
 static void node_begun(struct node *n, const struct peer *peer)
 {
 	struct witness *t = &n->world->witness;

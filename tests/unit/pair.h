@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pair.h - two nodes of world.h that are peers: `a` knows where `b` is. */
+/* pair.h - two nodes of world.h that are peers. `a` knows the endpoint of `b`. */
 #ifndef WGXDP_TEST_PAIR_H
 #define WGXDP_TEST_PAIR_H
 
@@ -8,7 +8,7 @@
 struct pair {
 	struct world *w;
 	struct node *a, *b;
-	struct peer *ab, *ba; /* what a calls b; what b calls a (without an endpoint at first) */
+	struct peer *ab, *ba; /* the peer b on a; the peer a on b, at first without an endpoint */
 };
 
 static inline struct pair meet(void)
@@ -22,7 +22,7 @@ static inline struct pair meet(void)
 	return t;
 }
 
-/* ... with a session that a has begun, used once either way. */
+/* As meet(), with a session that a began and that was used once in each direction. */
 static inline struct pair connected(void)
 {
 	struct pair t = meet();
@@ -41,7 +41,7 @@ static inline unsigned initiations(const struct pair *t)
 	return t->a->sent[WIRE_INITIATION] + t->b->sent[WIRE_INITIATION];
 }
 
-/* Both directions work at once. */
+/* Checks that a packet passes in each direction without a new handshake. */
 static inline void assert_talking(struct pair *t)
 {
 	unsigned a = t->a->received_data, b = t->b->received_data, before = initiations(t);
@@ -54,7 +54,7 @@ static inline void assert_talking(struct pair *t)
 	assert_int_equal(initiations(t), before);
 }
 
-/* One packet every second from @n for @seconds. */
+/* Sends one packet per second from @n for @seconds. */
 static inline void chatter(struct pair *t, struct node *n, unsigned seconds)
 {
 	for (unsigned i = 0; i < seconds; i++) {
@@ -63,7 +63,7 @@ static inline void chatter(struct pair *t, struct node *n, unsigned seconds)
 	}
 }
 
-/* Takes what is on its way out of the network. */
+/* Removes the next message, which has @type, from the network and returns it. */
 static inline struct datagram intercept(struct world *w, uint8_t type)
 {
 	struct datagram *first = world_unqueue(w), dg = *first;

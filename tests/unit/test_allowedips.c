@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_allowedips.c - a hand-made table; then the trie against a linear list that is obviously
- * right, on random overlapping prefixes; then a reader beside the writer.
+ * test_allowedips.c - tests the trie with a table, then against a linear list that is obviously
+ * right with random overlapping prefixes, then with a reader thread beside the writer.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -147,7 +147,7 @@ static void table(void **state)
 		{ "192.168.4.4/32", 1 },
 		{ "192.168.0.0/16", 2 },
 		{ "192.95.5.64/27", 3 },
-		{ "192.95.5.65/27", 2 }, /* the same: moves */
+		{ "192.95.5.65/27", 2 }, /* the same prefix: it moves */
 		{ "0.0.0.0/0", 4 },
 		{ "10.0.0.0/15", 5 },
 		{ "10.1.0.20/29", 6 },
@@ -209,7 +209,7 @@ static void table(void **state)
 	assert_int_equal(lookup(f, "10.1.0.24"), 5);
 }
 
-/* Put aside and given again: lookups see nothing of it, the order is the new one. */
+/* Prefixes are moved to another list and given again: no lookup notices, and the order is new. */
 static void listed_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -239,17 +239,17 @@ static void who_holds_what(void **state)
 	assert_int_equal(give(f, "10.0.0.0/8", 1), 0);
 	assert_int_equal(give(f, "10.1.0.0/16", 1), 0);
 	assert_int_equal(give(f, "fd00::/8", 1), 0);
-	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* stays first */
+	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* keeps its place: first */
 	expect_list(f, 1, "10.0.0.0/8 10.1.0.0/16 fd00::/8 ");
 	assert_int_equal(give(f, "10.0.0.0/8", 2), 0);
-	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* went and came back: last */
+	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* returns from another peer: last */
 	expect_list(f, 1, "10.1.0.0/16 fd00::/8 10.0.0.0/8 ");
 	expect_list(f, 2, "");
 	assert_int_equal(f->lists[1].count, 3);
 	assert_int_equal(f->lists[2].count, 0);
 
-	assert_false(drop(f, "10.0.0.0/8", 2)); /* not the holder */
-	assert_false(drop(f, "10.0.0.0/9", 1)); /* not exactly */
+	assert_false(drop(f, "10.0.0.0/8", 2)); /* another peer has it */
+	assert_false(drop(f, "10.0.0.0/9", 1)); /* not the same prefix */
 	assert_false(drop(f, "11.0.0.0/8", 1));
 	assert_true(drop(f, "10.0.0.0/8", 1));
 	assert_false(drop(f, "10.0.0.0/8", 1));
@@ -257,7 +257,7 @@ static void who_holds_what(void **state)
 	assert_int_equal(lookup(f, "10.1.0.0"), 1);
 }
 
-/* A fork has no holder, may become a prefix, and then a fork again. */
+/* A fork has no peer. It may become a prefix, and then a fork again. */
 static void forks(void **state)
 {
 	struct fixture *f = *state;
@@ -303,7 +303,8 @@ static int stop_at_three(void *ctx, const struct prefix *p)
 	return ++*(int *)ctx == 3 ? 42 : 0;
 }
 
-/* As many as a peer may have; quick, since nothing walks a list. */
+/* A peer has as many prefixes as possible. The test is quick, because no operation walks
+ * the list. */
 static void many(void **state)
 {
 	struct fixture *f = *state;
@@ -341,7 +342,7 @@ static void full(void **state)
 	memset(p.addr, 0xff, 4);
 	assert_int_equal(allowedips_insert(f->trie, &p, PEER(0), &f->lists[0]), -ENOSPC);
 	p = (struct prefix){ .family = AF_INET };
-	p.length = 7; /* a fork: no new node, but a new entry */
+	p.length = 7; /* a fork becomes a prefix: no new node, but one more prefix */
 	assert_int_equal(allowedips_insert(f->trie, &p, PEER(0), &f->lists[0]), -ENOSPC);
 	assert_int_equal(f->lists[0].count, ALLOWED_IPS_MAX);
 	assert_int_equal(give(f, "::/0", 0), 0); /* the other family has its own limit */
@@ -398,14 +399,15 @@ static int linear_find(const struct linear *l, const struct prefix *p)
 	return -1;
 }
 
-/* Few different bits, so that prefixes nest and collide. */
+/* Most bits are 0, so that prefixes nest and collide. */
 static struct prefix random_prefix(void)
 {
 	struct prefix p = { .family = random() % 2 ? AF_INET : AF_INET6 };
 	unsigned bits = p.family == AF_INET ? 32 : 128;
 
 	for (unsigned i = 0; i < bits / 8; i++)
-		p.addr[i] = (uint8_t)(random() & random() & /* NOLINT: each another one */
+		p.addr[i] = (uint8_t)(random() &
+				      random() & /* NOLINT: each call returns another number */
 				      random());
 	p.length = (uint8_t)(random() % 16 ? (unsigned long)random() % (bits + 1) : 0);
 	return p;
@@ -427,7 +429,7 @@ static void random_step(struct fixture *f, struct linear *l)
 	struct prefix p = random_prefix();
 	int at = linear_find(l, &p), peer = (int)(random() % PEERS);
 
-	if (random() % 3 && l->count && at < 0 && random() % 2) /* remove one that is there */
+	if (random() % 3 && l->count && at < 0 && random() % 2) /* remove a prefix of the list */
 		p = l->entries[at = (int)(random() % l->count)].prefix;
 	if (random() % 5 < 3 && l->count < LINEAR_MAX) {
 		assert_int_equal(allowedips_insert(f->trie, &p, PEER(peer), &f->lists[peer]), 0);
@@ -464,7 +466,7 @@ static void random_against_linear(void **state)
 	assert_int_equal(listed, l->count);
 	compare(f, l, 20000);
 
-	/* and away, peer by peer */
+	/* remove everything, peer by peer */
 	for (unsigned i = 0; i < PEERS; i++) {
 		allowedips_remove_all(f->trie, &f->lists[i], NULL, NULL);
 		for (unsigned j = 0; j < l->count;)
@@ -483,7 +485,7 @@ struct reader {
 	atomic_bool stop;
 };
 
-/* 10/8 stays peer 0's; what is below is peer 1's or 2's while it is there, never anybody else's. */
+/* 10/8 always belongs to peer 0. Longer prefixes belong to peer 1 or 2 while they exist. */
 static void *read_all(void *arg)
 {
 	struct reader *r = arg;

@@ -84,7 +84,7 @@ static void test_rfc_selftest(void **state)
 
 static struct vectors vectors;
 
-/* Every vector whole, and fed in every pair of parts: no seam may show. */
+/* Every vector in one piece, and split into two at every position. */
 static void test_oracle(void **state)
 {
 	uint8_t key[32], data[1024], expected[32], out[33];
@@ -109,7 +109,7 @@ static void test_oracle(void **state)
 	}
 }
 
-/* The XDP form against the same vectors, where it applies: a key, whole words, at odd addresses. */
+/* The form for XDP against the vectors with a key and whole words, at odd addresses. */
 static void test_midstate(void **state)
 {
 	uint8_t key[32], data[1024 + 1], expected[32];
@@ -133,7 +133,7 @@ static void test_midstate(void **state)
 	assert_true(tried >= 20);
 }
 
-/* The lengths that XDP will ask for are among those: what mac1 covers of types 1 and 2. */
+/* The vectors include the lengths that XDP uses: what mac1 covers of types 1 and 2. */
 _Static_assert(sizeof(struct wire_initiation) - sizeof(struct wire_macs) == 116, "in blake2s.txt");
 _Static_assert(sizeof(struct wire_response) - sizeof(struct wire_macs) == 60, "in blake2s.txt");
 

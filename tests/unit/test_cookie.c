@@ -18,7 +18,7 @@
 static struct vectors v;
 static struct cookie_checker checker;
 static struct cookie_maker maker;
-static struct wire_initiation msg; /* of a vector, its macs included */
+static struct wire_initiation msg; /* from a vector, with its macs */
 static struct endpoint from;
 static uint8_t secret[WIRE_HASH_LEN], nonce[WIRE_COOKIE_NONCE_LEN];
 
@@ -75,7 +75,7 @@ static void make_reply(struct wire_cookie *reply)
 	cookie_reply(reply, &checker, &msg, sizeof(msg), &from, msg.sender_index, nonce);
 }
 
-/* The whole dance: sign, be refused, get a cookie, sign with it. */
+/* The whole exchange: sign, be refused, get a cookie, sign with the cookie. */
 static void earn_cookie(uint64_t now_ns)
 {
 	struct wire_cookie reply;
@@ -124,7 +124,7 @@ static void test_transcripts(void **state)
 	assert_int_equal(v.blocks, 4);
 }
 
-/* Each byte of an initiation counts, and each of a response. */
+/* The macs cover each byte of an initiation and of a response. */
 static void test_flipped(void **state)
 {
 	static const size_t lens[] = { sizeof(struct wire_initiation),
@@ -149,7 +149,7 @@ static void test_flipped(void **state)
 	}
 }
 
-/* A cookie proves one address and port, nothing else: not the local side. */
+/* A cookie proves one remote address and port. The local side does not matter. */
 static void test_bound_to_source(void **state)
 {
 	struct endpoint right;
@@ -189,16 +189,16 @@ static void test_secret_ages(void **state)
 	assert_int_equal(check_at(end - 1), COOKIE_MAC2_VALID);
 	assert_true(cookie_secret_due(&checker, end));
 	assert_int_equal(check_at(end), COOKIE_MAC1_ONLY);
-	/* born in the future: never valid for ever */
+	/* a secret from the future is too old */
 	assert_true(cookie_secret_due(&checker, T0 - 1));
 
-	/* a new secret: the previous cookies are worthless */
+	/* a new secret makes the previous cookies invalid */
 	secret[0] ^= 1;
 	cookie_secret_set(&checker, secret, end);
 	assert_int_equal(check_at(end), COOKIE_MAC1_ONLY);
 }
 
-/* While there is no secret nobody can have a cookie, not even by that of the zeros in its place. */
+/* Without a secret no cookie is valid, not even one made with the zeros in place of the secret. */
 static void test_no_secret(void **state)
 {
 	(void)state;
@@ -232,7 +232,7 @@ static void refuse(const struct wire_cookie *reply)
 	assert_memory_equal(&maker, &before, sizeof(before));
 }
 
-/* Only the reply to what was signed last, unaltered, and once. */
+/* A maker accepts one unaltered reply to the message that it signed last. */
 static void test_consume(void **state)
 {
 	struct wire_cookie reply, late;
@@ -242,13 +242,13 @@ static void test_consume(void **state)
 	(void)state;
 	cookie_secret_set(&checker, secret, T0);
 	make_reply(&reply);
-	refuse(&reply); /* nothing was sent */
+	refuse(&reply); /* nothing was signed yet */
 
 	cookie_sign(&maker, &msg, sizeof(msg), T0);
 	make_reply(&late);
 	msg.ephemeral[0] ^= 1;
 	cookie_sign(&maker, &msg, sizeof(msg), T0);
-	refuse(&late); /* to an earlier message */
+	refuse(&late); /* a reply to an earlier message */
 
 	make_reply(&reply);
 	for (size_t at = offsetof(struct wire_cookie, nonce); at < sizeof(reply); at++) {
@@ -259,9 +259,9 @@ static void test_consume(void **state)
 	assert_true(cookie_consume(&maker, &reply, T0));
 	refuse(&reply); /* a second time */
 	cookie_sign(&maker, &msg, sizeof(msg), T0);
-	assert_true(cookie_consume(&maker, &reply, T0)); /* the same mac1, sent again */
+	assert_true(cookie_consume(&maker, &reply, T0)); /* the same message was signed again */
 
-	/* by one with another public key */
+	/* a reply made with another public key */
 	vectors_get(&v, "initiator_public", public, sizeof(public));
 	cookie_sign(&maker, &msg, sizeof(msg), T0);
 	cookie_checker_init(&checker, public);

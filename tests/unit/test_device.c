@@ -46,7 +46,7 @@ static void private_key_changed(void **state)
 	assert_true(old->revoked);
 	assert_int_equal(t.a->begun_count, 0);
 	sent = t.a->sent[WIRE_DATA];
-	node_send(t.a, t.ab); /* a handshake at once, though the last began 0.2 s ago */
+	node_send(t.a, t.ab); /* a handshake at once, although the last one began 0.2 s ago */
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
 	assert_int_equal(t.a->sent[WIRE_DATA], sent);
 	world_pass(t.w, 0.1);
@@ -81,7 +81,8 @@ static void own_key(void **state)
 	assert_int_equal(device_peer_add(&t.a->device, t.a->device.identity.public, &p),
 			 -EADDRINUSE);
 	assert_null(p);
-	device_set_private_key(&t.a->device, t.b->private, t.w->now_ns); /* takes the peer's */
+	device_set_private_key(&t.a->device, t.b->private,
+			       t.w->now_ns); /* the key of the peer itself */
 	assert_int_equal(t.a->device.peer_count, 0);
 	assert_null(device_find(&t.a->device, t.b->device.identity.public));
 	world_free(t.w);
@@ -102,14 +103,15 @@ static void psk_changed(void **state)
 	assert_int_equal(initiations(&t), 2);
 	assert_talking(&t);
 
-	psk[0] = 9; /* only one side: the next handshake fails */
+	psk[0] = 9; /* only one side has it, so the next handshake fails */
 	device_peer_set_psk(&t.a->device, t.ab, psk);
 	device_zero_all(&t.a->device, t.w->now_ns);
 	node_send(t.a, t.ab);
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.a->last, REASON_bad_handshake);
 	assert_null(atomic_load(&t.ab->current));
-	device_peer_set_psk(&t.b->device, t.ba, psk); /* heals by itself */
+	device_peer_set_psk(&t.b->device, t.ba,
+			    psk); /* the other side has it, too, so a retry succeeds */
 	world_pass(t.w, 6);
 	assert_talking(&t);
 	world_free(t.w);
@@ -161,13 +163,13 @@ static void peers_and_slots(void **state)
 	memcpy(key, peers[500]->remote.public, sizeof(key));
 	device_peer_remove(d, peers[500]);
 	assert_null(device_find(d, key));
-	n->peer_error = -ENOSPC; /* the map is full: nothing has changed */
+	n->peer_error = -ENOSPC; /* the map is full: nothing may change */
 	assert_int_equal(device_peer_add(d, key, &p), -ENOSPC);
 	assert_int_equal(d->peer_count, MANY - 1);
 	n->peer_error = 0;
 	assert_int_equal(device_peer_add(d, key, &p), 0);
-	assert_int_equal(p->slot, 500); /* used again */
-	assert_ptr_equal(d->last, p);	/* but last in order */
+	assert_int_equal(p->slot, 500); /* the slot is used again */
+	assert_ptr_equal(d->last, p);	/* but it is the last in the order */
 	device_peer_set_name(d, p, "a name that is much longer than the room there is for it");
 	assert_int_equal(strlen(p->name), PEER_NAME_LEN - 1);
 	device_peers_clear(d);
@@ -178,7 +180,7 @@ static void peers_and_slots(void **state)
 	world_free(w);
 }
 
-/* What waited for a peer that is removed is counted, with what was dropped before. */
+/* When a peer is removed, its staged packets are counted as dropped. */
 static void removal_counts_what_waited(void **state)
 {
 	struct pair t = meet();
@@ -205,7 +207,7 @@ static void prefixes(void **state)
 	device_peer_disallow(&t.a->device, t.ab, &p);
 	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
 	assert_int_equal(device_peer_allow(&t.a->device, t.ab, &p), 0);
-	device_peer_remove(&t.a->device, t.ab); /* with all that it has */
+	device_peer_remove(&t.a->device, t.ab); /* with everything that it has */
 	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
 	assert_int_equal(t.a->begun_count, 0);
 	world_free(t.w);
@@ -213,7 +215,7 @@ static void prefixes(void **state)
 
 /* What the world refuses ----------------------------------------------------------------------- */
 
-/* No message with an index that is not known leaves; the next try may work. */
+/* If a map is full, no message with an unknown index is sent. The next try may succeed. */
 static void full_maps(void **state)
 {
 	struct pair t = meet();
@@ -236,7 +238,7 @@ static void full_maps(void **state)
 	world_free(t.w);
 }
 
-/* The session cannot be published when the response comes: as if it had not come. */
+/* The session cannot be published when the response arrives: the response is ignored. */
 static void full_map_at_response(void **state)
 {
 	struct pair t = meet();
@@ -264,7 +266,7 @@ static void unreachable_network(void **state)
 	t.a->send_error = -ENETUNREACH;
 	node_send(t.a, t.ab);
 	world_pass(t.w, 12);
-	assert_int_equal(t.ab->tx_bytes, 0); /* nothing went, nothing is counted */
+	assert_int_equal(t.ab->tx_bytes, 0); /* nothing was sent, so nothing is counted */
 	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_RETRY], 2);
 	t.a->send_error = 0;
 	world_pass(t.w, 5);

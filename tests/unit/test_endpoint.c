@@ -77,7 +77,7 @@ static void test_text_and_martian(void **state)
 	assert_true(endpoint_martian(&none));
 }
 
-/* What differs, and whether the remote side, or any side, is still the same. */
+/* What differs, and whether endpoint_same_remote() and endpoint_same() hold. */
 static void test_same(void **state)
 {
 	const struct endpoint v4 = make("192.0.2.1", 1, 0), v6 = make("2001:db8::1", 1, 2);
@@ -101,7 +101,7 @@ static void test_same(void **state)
 	e = make("2001:db8::1", 1, 3);
 	assert_false(endpoint_same_remote(&v6, &e));
 
-	/* what is no part of an address */
+	/* members that are no part of an address */
 	e = v4;
 	e.remote.v4.sin_zero[0] = 1;
 	assert_true(endpoint_same(&v4, &e));

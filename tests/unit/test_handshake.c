@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_handshake.c - messages of types 1 to 3 that go no further, and why; cookies. On the simulated
- * clock and network of world.h, with two devices as in test_device.c.
+ * test_handshake.c - messages of types 1 to 3 that are refused, with their reasons, and cookies. On
+ * the simulated clock and network of world.h, with two devices as in test_device.c.
  */
 #include "pair.h"
 
@@ -43,7 +43,7 @@ static void malformed(void **state)
 	world_free(t.w);
 }
 
-/* Every single bit matters, and nothing wrong changes anything. */
+/* A damaged byte anywhere makes a message invalid, and an invalid message changes nothing. */
 static void damaged(void **state)
 {
 	struct pair t = meet();
@@ -72,13 +72,13 @@ static void damaged(void **state)
 	}
 	assert_int_equal(t.ab->rx_bytes, 0);
 	assert_int_equal(node_input(t.a, &good), REASON_none);
-	assert_int_equal(node_input(t.a, &good), REASON_not_pending); /* once */
+	assert_int_equal(node_input(t.a, &good), REASON_not_pending); /* accepted only once */
 	world_pass(t.w, 1);
 	assert_talking(&t);
 	world_free(t.w);
 }
 
-/* A stranger with a right mac1 gets nothing for it. */
+/* An initiation of an unknown peer with a correct mac1 gets no response. */
 static void strangers(void **state)
 {
 	struct world *w = world_new(3, 1);
@@ -103,23 +103,24 @@ static void replayed_initiation(void **state)
 	node_send(t.a, t.ab);
 	first = intercept(t.w, WIRE_INITIATION);
 	assert_int_equal(node_input(t.b, &first), REASON_none);
-	assert_int_equal(node_input(t.b, &first), REASON_rate_limited); /* 20 a second at most */
+	assert_int_equal(node_input(t.b, &first), REASON_rate_limited); /* at most 20 per second */
 	t.w->now_ns += 49 * NS_PER_MS;
 	assert_int_equal(node_input(t.b, &first), REASON_rate_limited);
 	t.w->now_ns += 1 * NS_PER_MS;
 	first.from = world_address(99, 99);
 	assert_int_equal(node_input(t.b, &first), REASON_old_timestamp);
-	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address)); /* not moved by it */
+	assert_true(endpoint_same_remote(
+		&t.ba->endpoint, &t.a->address)); /* the replay did not change the endpoint */
 	world_pass(t.w, 1);
 
-	/* the wall clock steps back an hour: what is sent is newer all the same */
+	/* the wall clock steps back an hour: the timestamp still increases */
 	t.a->unix_offset_ns -= SECONDS(3600);
 	device_zero_all(&t.a->device, t.w->now_ns);
 	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
 	second = intercept(t.w, WIRE_INITIATION);
 	assert_int_equal(node_input(t.b, &second), REASON_none);
 
-	/* also after the peer was removed and added again */
+	/* the same after the peer was removed and added again */
 	device_peer_remove(&t.a->device, t.ab);
 	t.ab = world_meet(t.a, t.b, true);
 	world_pass(t.w, 1);
@@ -130,7 +131,7 @@ static void replayed_initiation(void **state)
 	world_free(t.w);
 }
 
-/* Even from who knows the keys: an address that nobody can answer to is not learnt. */
+/* An endpoint that cannot be answered is not learned, even from an authentic message. */
 static void martian_initiation(void **state)
 {
 	struct pair t = meet();
@@ -147,7 +148,7 @@ static void martian_initiation(void **state)
 
 /* Under load ----------------------------------------------------------------------------------- */
 
-/* A right mac1 proves no address: where nobody can be, no cookie goes. */
+/* A correct mac1 proves no address: no cookie reply is sent to an invalid source. */
 static void no_cookie_to_martians(void **state)
 {
 	static const struct {
@@ -155,7 +156,7 @@ static void no_cookie_to_martians(void **state)
 		uint16_t port;
 		unsigned cookies;
 	} sources[] = {
-		{ 0x0a000001, 51820, 1 }, /* so that the rest says something */
+		{ 0x0a000001, 51820, 1 }, /* the valid source, for comparison */
 		{ 0x0a000001, 0, 0 },	  { 0x00000000, 51820, 0 }, { 0xe0000001, 51820, 0 },
 		{ 0xefffffff, 51820, 0 }, { 0xffffffff, 51820, 0 },
 	};
@@ -192,7 +193,7 @@ static void cookies(void **state)
 	assert_true(endpoint_same_remote(&reply.to, &t.a->address));
 	assert_int_equal(t.ba->rx_bytes, 0);
 
-	/* it moves no endpoint, and works once */
+	/* a cookie reply changes no endpoint and is accepted once */
 	reply.from = world_address(77, 7);
 	reply.data[40] ^= 1;
 	assert_int_equal(node_input(t.a, &reply), REASON_bad_cookie);
@@ -204,7 +205,7 @@ static void cookies(void **state)
 	assert_true(endpoint_same_remote(&t.ab->endpoint, &t.b->address));
 	assert_int_equal(t.ab->rx_bytes, 0);
 
-	/* not at once, but with the next try: and that one is bound to address and port */
+	/* The cookie is used for the next retry, and only from the same address and port. */
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
 	born = t.w->now_ns;
 	while (!t.w->queue)
@@ -224,7 +225,7 @@ static void cookies(void **state)
 	world_free(t.w);
 }
 
-/* Both under load: the cookie for the response names a session's index, not a pending one. */
+/* Both are under load. The cookie reply to the response names the index of a session. */
 static void cookies_both_ways(void **state)
 {
 	struct pair t = meet();
@@ -241,15 +242,15 @@ static void cookies_both_ways(void **state)
 	world_free(t.w);
 }
 
-/* Another message of @from's, with macs that are right, of no handshake. */
+/* Alters an initiation of @from and signs it again: the macs are correct, the handshake is not. */
 static void spoil(struct peer *from, struct datagram *initiation, uint64_t now_ns)
 {
 	initiation->data[20]++;
 	cookie_sign(&from->cookie, initiation->data, initiation->len, now_ns);
 }
 
-/* Only a proven source has a bucket; neither junk without a cookie nor a message of the source's that
- * somebody sends again takes anything from it. */
+/* Only a proven source has a bucket. Messages without a cookie and repeated messages of the source
+ * take no token from it. */
 static void rate_of_a_proven_source(void **state)
 {
 	struct pair t = meet();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_indextab.c - against a plain array, with growth and deletion; and with a reader beside. */
+/* test_indextab.c - the table against a plain array while it grows and shrinks, and with
+ * a reader. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ struct retired {
 	void (*free_fn)(void *);
 };
 
-/* Holds everything back until the test says that no reader is left. */
+/* Keeps retired objects until the test says that no reader is left. */
 static void retire(void *ctx, void *object, void (*free_fn)(void *))
 {
 	struct retired *r = malloc(sizeof(*r)), **list = ctx;
@@ -58,11 +59,11 @@ static void life_of_an_index(void **state)
 	assert_int_equal(indextab_add(t, 7, PEER(1), NULL), 0);
 	assert_int_equal(indextab_add(t, 7, PEER(2), NULL), -EEXIST);
 	assert_ptr_equal(indextab_peer(t, 7), PEER(1));
-	assert_null(indextab_session(t, 7)); /* pending: no data */
+	assert_null(indextab_session(t, 7)); /* a pending handshake has no session */
 	indextab_promote(t, 7, SESSION(1));
 	assert_ptr_equal(indextab_session(t, 7), SESSION(1));
 	assert_ptr_equal(indextab_peer(t, 7), PEER(1));
-	indextab_promote(t, 8, SESSION(1)); /* unknown ones are fine */
+	indextab_promote(t, 8, SESSION(1)); /* an unknown index is fine */
 	indextab_del(t, 8);
 	assert_int_equal(indextab_count(t), 1);
 	indextab_del(t, 7);
@@ -80,7 +81,7 @@ static void life_of_an_index(void **state)
 	release(&retired);
 }
 
-/* Few different low bits, so that there are long runs with holes in them. */
+/* Few different low bits, so that long chains with deleted slots arise. */
 static void random_against_array(void **state)
 {
 	enum { KEYS = 2048 };
@@ -150,7 +151,7 @@ struct reader {
 	unsigned looks;
 };
 
-/* Even indices stay all the time and must always be found; odd ones come and go. */
+/* Even indices stay and must always be found. Odd ones are added and removed. */
 static void *read_all(void *arg)
 {
 	struct reader *r = arg;

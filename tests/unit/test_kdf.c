@@ -22,7 +22,7 @@ static void test_hmac(void **state)
 		vectors_get(&v, "hmac", hmac, sizeof(hmac));
 		kdf_hmac(out, key, data, len);
 		assert_memory_equal(out, hmac, 32);
-		/* in place of the key */
+		/* the output overwrites the key */
 		kdf_hmac(key, key, data, len);
 		assert_memory_equal(key, hmac, 32);
 	}
@@ -49,14 +49,14 @@ static void test_kdf(void **state)
 		memset(out, 0, sizeof(out));
 		kdf3(out[0], out[1], out[2], ck, data, len);
 		assert_memory_equal(out, expected, 96);
-		/* in place of the chaining key, as the handshake does */
+		/* the output overwrites the chaining key, as in the handshake */
 		kdf3(ck, out[1], out[2], ck, data, len);
 		assert_memory_equal(ck, expected[0], 32);
 		assert_memory_equal(out[1], expected[1], 64);
 	}
 }
 
-/* HASH and MAC against the oracle's BLAKE2s, wherever the input is cut in two. */
+/* HASH and MAC against the vectors, with the input split at every position. */
 static void test_hash_mac(void **state)
 {
 	uint8_t key[32], data[1024], expected[32], out[32];

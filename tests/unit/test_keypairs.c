@@ -5,7 +5,7 @@
  */
 #include "pair.h"
 
-/* Ten pings of 84 bytes, as `wg show transfer` counts them: contract 4.3. */
+/* Ten pings of 84 bytes are counted as the kernel's WireGuard counts them in `wg show transfer`. */
 static void ten_pings(void **state)
 {
 	struct pair t = meet();
@@ -24,9 +24,11 @@ static void ten_pings(void **state)
 	assert_int_equal(t.ab->tx_packets, 11);
 	assert_int_equal(t.b->received_data, 10);
 	assert_int_equal(t.a->flushes, 1);
-	assert_int_equal(t.a->events[DEVICE_KEEPALIVE_SENT], 0); /* the first ping confirmed */
-	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address)); /* learnt */
-	world_pass(t.w, 15); /* b answered last; a owes a keepalive */
+	assert_int_equal(t.a->events[DEVICE_KEEPALIVE_SENT],
+			 0); /* the first ping confirmed the session */
+	assert_true(endpoint_same_remote(&t.ba->endpoint,
+					 &t.a->address)); /* learned from the initiation */
+	world_pass(t.w, 15);				  /* b sent last, so a owes a keepalive */
 	assert_int_equal(t.ba->rx_bytes, 1460);
 	world_free(t.w);
 }
@@ -40,7 +42,7 @@ static void when_a_handshake_counts(void **state)
 	node_send(t.a, t.ab);
 	world_pass(t.w, 0.0015);
 	assert_int_equal(t.b->sent[WIRE_RESPONSE], 1);
-	assert_non_null(atomic_load(&t.ba->next)); /* not confirmed: nothing to send with */
+	assert_non_null(atomic_load(&t.ba->next)); /* not confirmed, so b cannot send */
 	assert_null(atomic_load(&t.ba->current));
 	assert_int_equal(t.ba->latest_handshake_unix_ns, 0);
 	response = intercept(t.w, WIRE_RESPONSE);
@@ -55,7 +57,7 @@ static void when_a_handshake_counts(void **state)
 	world_free(t.w);
 }
 
-/* With nothing to send, a keepalive confirms the session. */
+/* If there is no packet to send, a keepalive confirms the session. */
 static void confirmed_by_keepalive(void **state)
 {
 	struct pair t = meet();
@@ -70,7 +72,7 @@ static void confirmed_by_keepalive(void **state)
 	world_free(t.w);
 }
 
-/* Each would overwrite the other if there were one handshake state for both roles. */
+/* Both sides begin at once. Neither handshake may overwrite the state of the other. */
 static void crossing_initiations(void **state)
 {
 	struct pair t = meet();
@@ -87,8 +89,8 @@ static void crossing_initiations(void **state)
 	world_free(t.w);
 }
 
-/* A response that somebody kept back must not displace the sessions that came after it: the other side
- * knows its keys no more, and all that we sent would be lost for 15 s. */
+/* A delayed response must not replace a newer session: the other side has wiped its keys, so our
+ * packets would be lost for 15 s. */
 static void late_response(void **state)
 {
 	struct pair t = meet();
@@ -101,15 +103,15 @@ static void late_response(void **state)
 	world_run(t.w, t.w->now_ns + NS_PER_MS);
 	late = intercept(t.w, WIRE_RESPONSE); /* to a */
 	assert_int_equal(late.sender, t.b->id);
-	world_pass(t.w, 1); /* b's handshake is done */
+	world_pass(t.w, 1); /* b's own handshake completes */
 	assert_int_equal(t.a->received_data, 1);
-	assert_int_equal(t.a->begun_count, 1); /* so a's own is over */
+	assert_int_equal(t.a->begun_count, 1); /* so a's pending handshake has ended */
 	assert_int_equal(node_input(t.a, &late), REASON_unknown_index);
 	assert_talking(&t);
 	world_free(t.w);
 }
 
-/* While its response is under way, the responder does not begin a handshake of its own. */
+/* A responder does not begin a handshake of its own while its response is under way. */
 static void responder_waits(void **state)
 {
 	struct pair t = meet();
@@ -129,7 +131,7 @@ static void responder_waits(void **state)
 	world_free(t.w);
 }
 
-/* A note that is older than the session it asked for only lets out what was staged since. */
+/* A note that asks for a handshake is older than the session: only staged packets are sent. */
 static void late_wish(void **state)
 {
 	struct pair t = connected();
@@ -141,14 +143,15 @@ static void late_wish(void **state)
 	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->last_serial, 4711);
-	device_confirmed(&t.a->device, t.ab, NULL, t.w->now_ns); /* notes of what is gone */
+	device_confirmed(&t.a->device, t.ab, NULL,
+			 t.w->now_ns); /* notes about sessions that are not next */
 	device_confirmed(&t.a->device, t.ab, atomic_load(&t.ab->current), t.w->now_ns);
 	assert_int_equal(initiations(&t), 1);
 	assert_talking(&t);
 	world_free(t.w);
 }
 
-/* All notes of the workers are lost: looking at the peer does what they asked for. */
+/* All notes of the workers are lost: device_catch_up() does what they asked for. */
 static void catching_up(void **state)
 {
 	struct pair t = meet();
@@ -159,14 +162,14 @@ static void catching_up(void **state)
 	device_catch_up(&t.a->device, t.ab, t.w->now_ns);
 	assert_int_equal(initiations(&t), 0);
 	memcpy(packet.from, t.a->device.identity.public, sizeof(packet.from));
-	stage_push(&t.ab->stage, &packet, sizeof(packet)); /* wanted */
+	stage_push(&t.ab->stage, &packet, sizeof(packet)); /* as if NOTE_WANT had been lost */
 	device_catch_up(&t.a->device, t.ab, t.w->now_ns);
 	assert_int_equal(initiations(&t), 1);
 	world_run(t.w, t.w->now_ns + NS_PER_MS);
 	next = atomic_load(&t.ba->next);
 	assert_non_null(next);
 	device_catch_up(&t.b->device, t.ba, t.w->now_ns);
-	assert_ptr_equal(atomic_load(&t.ba->next), next); /* nothing came under it yet */
+	assert_ptr_equal(atomic_load(&t.ba->next), next); /* no message has used it yet */
 	world_pass(t.w, 1);
 	assert_int_equal(t.b->last_serial, 4711);
 
@@ -177,11 +180,12 @@ static void catching_up(void **state)
 	t.w->loss_percent = 100;
 	world_run(t.w, t.w->now_ns + NS_PER_MS);
 	next = atomic_load(&t.ba->next);
-	atomic_store(&next->confirmed, true);				      /* confirmed */
-	atomic_store(&t.ba->timers.owed_since_ns, t.w->now_ns - SECONDS(11)); /* watch */
+	atomic_store(&next->confirmed, true); /* as if NOTE_CONFIRMED had been lost */
+	atomic_store(&t.ba->timers.owed_since_ns,
+		     t.w->now_ns - SECONDS(11)); /* as if NOTE_WATCH had been lost */
 	device_catch_up(&t.b->device, t.ba, t.w->now_ns);
 	assert_ptr_equal(atomic_load(&t.ba->current), next);
-	assert_int_equal(t.b->sent[WIRE_DATA], 1); /* the keepalive that is owed */
+	assert_int_equal(t.b->sent[WIRE_DATA], 1); /* the passive keepalive */
 	world_free(t.w);
 }
 
@@ -218,7 +222,7 @@ static void from_hex(uint8_t key[WIRE_KEY_LEN], const char *hex)
 	}
 }
 
-/* RFC 7748 6.1: points whose product with anything is zero. */
+/* RFC 7748 6.1: points whose product with any scalar is zero. */
 static void low_order_keys(void **state)
 {
 	static const char *const points[] = {
@@ -239,7 +243,7 @@ static void low_order_keys(void **state)
 		struct peer *p;
 
 		from_hex(key, points[i % POINTS]);
-		key[31] ^= i / POINTS << 7; /* a bit that X25519 does not look at */
+		key[31] ^= i / POINTS << 7; /* the bit that X25519 ignores */
 		assert_int_equal(device_peer_add(&t.a->device, key, &p), 0);
 		device_peer_set_endpoint(&t.a->device, p, &t.b->address);
 		device_peer_set_keepalive(&t.a->device, p, 1, t.w->now_ns);
@@ -248,12 +252,13 @@ static void low_order_keys(void **state)
 	world_pass(t.w, 30);
 	assert_int_equal(initiations(&t), 0);
 	assert_null(t.w->queue);
-	/* Also what was sent while nobody could know: nothing waits for such a peer. */
+	/* Packets staged while we had no key are purged as soon as the peer proves unusable. */
 	device_set_private_key(&t.a->device, (uint8_t[WIRE_KEY_LEN]){ 0 }, t.w->now_ns);
 	t.a->endpoint_changes = 0;
 	node_new_key(t.a);
 	world_run(t.w, t.w->now_ns + 1);
-	assert_int_equal(t.a->endpoint_changes, 2 * POINTS); /* to none that is used */
+	assert_int_equal(t.a->endpoint_changes,
+			 2 * POINTS); /* the workers are told to refuse packets */
 	assert_int_equal(t.a->device.counts[REASON_no_session], 2 * POINTS);
 	for (struct peer *p = t.a->device.first; p; p = p->list_next)
 		assert_int_equal(p->stage.count, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_log.c - what reaches stderr, byte by byte: a memory file stands in its place.
+ * test_log.c - the exact bytes that reach stderr, which is a memory file here, and syslog.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Not /dev/log: that one is the machine's. */
+/* A socket of the test, because /dev/log belongs to the machine. */
 #define SYSLOG_PATH "wgxdp-test-log.socket"
 #include "util/log.c" /* NOLINT(bugprone-suspicious-include) */
 
@@ -91,7 +91,7 @@ static void test_journal_priorities(void **state)
 	assert_string_equal(written(), "<3>wgxdp: e\n<6>wgxdp: i\n<7>wgxdp: d\n");
 }
 
-/* A shell within a service has the variable, and a terminal. */
+/* A shell in a service has JOURNAL_STREAM, but its stderr is a terminal. */
 static void test_somebody_elses_journal(void **state)
 {
 	(void)state;
@@ -102,7 +102,7 @@ static void test_somebody_elses_journal(void **state)
 	assert_string_equal(written(), "wgxdp: e\n");
 }
 
-/* A value from outside must not forge a line or a terminal sequence; UTF-8 is left alone. */
+/* A foreign value cannot forge a line or a terminal sequence. UTF-8 is unchanged. */
 static void test_control_characters(void **state)
 {
 	(void)state;
@@ -136,8 +136,8 @@ static void test_errno_is_kept(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
-/* What a daemon without a terminal says. Whether there is a syslog may change while it runs, and one
- * that does not read holds up nobody. */
+/* The messages of a daemon without a terminal. Syslog may start and stop while the daemon runs, and
+ * a syslog that does not read does not block. */
 static void test_syslog(void **state)
 {
 	int listener = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -19,7 +19,7 @@
 /* One end of a handshake. */
 struct node {
 	struct noise_identity id;
-	struct noise_remote remote; /* the other one, as seen from here */
+	struct noise_remote remote; /* what this node knows of the other one */
 	struct noise_handshake hs;
 	struct cookie_maker maker;
 	uint8_t ephemeral[WIRE_KEY_LEN];
@@ -49,7 +49,7 @@ static void meet(struct node *a, const struct node *b, const uint8_t psk[static 
 	cookie_maker_init(&a->maker, b->id.public);
 }
 
-/* Two nodes that know each other, from the block that was read. */
+/* Makes two nodes that know each other from the current block of vectors. */
 static void pair_from_vector(struct pair *p)
 {
 	uint8_t private[WIRE_KEY_LEN], psk[WIRE_KEY_LEN];
@@ -96,12 +96,12 @@ static bool receive_response(struct pair *p)
 	return noise_consume_response(&p->response, &p->i.hs, &p->i.id, &p->i.remote);
 }
 
-/* A pair of which the first @messages have been exchanged. */
+/* Makes a pair that has exchanged the first @messages messages. */
 static void pair_at(struct pair *p, unsigned messages)
 {
 	vectors_open(&v, "noise.txt");
 	for (unsigned block = 0; block < 3; block++)
-		assert_true(vectors_next(&v)); /* the first with a preshared key */
+		assert_true(vectors_next(&v)); /* the first block with a preshared key */
 	fclose(v.file);
 	pair_from_vector(p);
 	if (messages >= 1) {
@@ -128,7 +128,7 @@ static void assert_cleared(const struct noise_handshake *hs)
 	assert_true(is_zero_ct(hs, sizeof(*hs)));
 }
 
-/* Every byte of both messages and every key on the way, as an independent implementation has it. */
+/* Every byte of both messages and every key matches an independent implementation. */
 static void test_transcripts(void **state)
 {
 	struct noise_keys i_keys, r_keys;
@@ -184,8 +184,8 @@ static void test_transcripts(void **state)
 	assert_int_equal(v.blocks, 4);
 }
 
-/* No altered byte of the handshake proper gets through, nor leaves a trace. Header, sender index
- * and macs are mac1's matter: test_cookie.c. */
+/* Each altered byte makes a message invalid, and an invalid message changes nothing. Header, sender
+ * index and macs are covered by mac1, see test_cookie.c. */
 static void test_initiation_flipped(void **state)
 {
 	struct pair p, before;
@@ -200,11 +200,11 @@ static void test_initiation_flipped(void **state)
 		assert_int_equal(receive_initiation(&p), NOISE_BAD);
 		((uint8_t *)&p.initiation)[at] ^= 1U << at % 8;
 		assert_memory_equal(&p.r, &before.r, sizeof(p.r));
-		/* What does not even open leaves @in alone. */
+		/* If the static key does not open, @in is unchanged. */
 		if (at < offsetof(struct wire_initiation, encrypted_timestamp))
 			assert_true(is_zero_ct(&p.incoming, sizeof(p.incoming)));
 	}
-	/* The top bit of the ephemeral key: X25519 ignores it, the transcript does not. */
+	/* X25519 ignores the top bit of the ephemeral key, but the transcript hash does not. */
 	p.initiation.ephemeral[31] ^= 0x80;
 	assert_int_equal(receive_initiation(&p), NOISE_BAD);
 	p.initiation.ephemeral[31] ^= 0x80;
@@ -226,11 +226,11 @@ static void test_response_flipped(void **state)
 		((uint8_t *)&p.response)[at] ^= 1U << at % 8;
 		assert_memory_equal(&p.i, &before.i, sizeof(p.i));
 	}
-	assert_true(receive_response(&p));  /* the true one may still come */
-	assert_false(receive_response(&p)); /* once */
+	assert_true(receive_response(&p));  /* the real response is still accepted */
+	assert_false(receive_response(&p)); /* but only once */
 }
 
-/* [W] 5.1: a timestamp is good for one initiation, and none before it ever again. */
+/* [W] 5.1: each initiation needs a greater timestamp than the last one that was accepted. */
 static void test_replay(void **state)
 {
 	static const struct {
@@ -268,7 +268,7 @@ static void test_replay(void **state)
 	}
 }
 
-/* A key that does not belong: each one alone is enough to end it. */
+/* One wrong key anywhere makes the handshake fail. */
 static void test_wrong_keys(void **state)
 {
 	static const uint8_t other_private[WIRE_KEY_LEN] = { 0x42 };
@@ -278,13 +278,13 @@ static void test_wrong_keys(void **state)
 	(void)state;
 	node_init(&other, other_private);
 
-	/* an initiation meant for another */
+	/* an initiation for another responder */
 	pair_at(&p, 0);
 	noise_remote_set(&p.i.remote, &p.i.id, other.id.public);
 	assert_true(send_initiation(&p));
 	assert_int_equal(receive_initiation(&p), NOISE_BAD);
 
-	/* one that claims a static key without having it: es with our key, ss with another's */
+	/* the sender claims a static key that it does not have */
 	pair_at(&p, 0);
 	memcpy(p.i.id.public, other.id.public, WIRE_KEY_LEN);
 	noise_remote_set(&p.r.remote, &p.r.id, other.id.public);
@@ -293,13 +293,13 @@ static void test_wrong_keys(void **state)
 	assert_memory_equal(p.incoming.remote_static, other.id.public, WIRE_KEY_LEN);
 	assert_cleared(&p.r.hs);
 
-	/* a response by one who is not the peer */
+	/* a response of another node than the peer */
 	pair_at(&p, 1);
 	noise_remote_set(&p.r.remote, &p.r.id, other.id.public);
 	assert_true(send_response(&p));
 	assert_false(receive_response(&p));
 
-	/* another preshared key: the initiation does not know it, the response does */
+	/* another preshared key: only the response depends on it */
 	pair_at(&p, 1);
 	p.r.remote.psk[31] ^= 1;
 	assert_true(send_response(&p));
@@ -307,7 +307,7 @@ static void test_wrong_keys(void **state)
 	assert_int_equal(p.i.hs.state, NOISE_CREATED_INITIATION);
 }
 
-/* Whatever the state, a message out of turn is refused and changes nothing. */
+/* In each state, a message that is not expected is refused and changes nothing. */
 static void test_wrong_state(void **state)
 {
 	struct noise_handshake before;
@@ -335,7 +335,7 @@ static void test_wrong_state(void **state)
 		}
 	}
 
-	/* the response to an initiation that has been repeated since */
+	/* a response to an older initiation than the last one */
 	pair_at(&p, 1);
 	assert_true(send_response(&p));
 	response = p.response;
@@ -348,7 +348,7 @@ static void test_wrong_state(void **state)
 	assert_false(receive_response(&p));
 }
 
-/* Both begin at once: theirs is consumed over ours, and what our index named is still known. */
+/* Both sides begin at once. Consuming their initiation does not change our local index. */
 static void test_crossed(void **state)
 {
 	struct pair p;
@@ -367,7 +367,7 @@ static void test_crossed(void **state)
 	assert_true(receive_response(&p));
 }
 
-/* Without a key of ours nothing is made and nothing is opened. */
+/* Without a private key no message is made or opened. */
 static void test_no_identity(void **state)
 {
 	static const uint8_t none[WIRE_KEY_LEN];
@@ -386,7 +386,7 @@ static void test_no_identity(void **state)
 					     p.r.ephemeral, p.timestamp, 1));
 	assert_cleared(&p.r.hs);
 
-	/* The product with a key that everybody knows is never taken for a secret. */
+	/* The product with an unset private key is never used as a secret. */
 	noise_remote_set(&p.r.remote, &p.r.id, p.i.id.public);
 	assert_true(is_zero_ct(p.r.remote.static_static, WIRE_KEY_LEN));
 }
@@ -406,7 +406,7 @@ static void test_identity(void **state)
 	assert_true(is_zero_ct(&id, sizeof(id)));
 }
 
-/* [contract] 4.16: nothing goes to a low-order key, nothing is taken from one. */
+/* No message is sent to a peer with a low-order key, and none is accepted from it. */
 static void test_low_order(void **state)
 {
 	static const uint8_t low[][WIRE_KEY_LEN] = {
@@ -458,8 +458,8 @@ static void test_low_order(void **state)
 	}
 }
 
-/* [contract] 4.16: who has no private key at all may claim a low-order public key, for which DH(s, s)
- * would be zeros, and seal a timestamp under what follows from them. */
+/* An attacker without any private key claims a low-order public key. DH(s, s) would be zero, so he
+ * could compute every key of an initiation. It must be refused. */
 static void test_forged_low_order(void **state)
 {
 	static const uint8_t zeros[WIRE_KEY_LEN];
@@ -490,7 +490,7 @@ static void test_tai64n(void **state)
 		/* 1 */ { 0, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
 		/* 2 */ { (1 << 24) - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
 		/* 3 */ { 1 << 24, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x01 } },
-		/* 4: the last grain of a second is a short one */
+		/* 4: the last 2^24 ns of a second are cut short */
 		{ NS_PER_S - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x3b } },
 		/* 5 */ { NS_PER_S, { 0x40, 0, 0, 0, 0, 0, 0, 0x0b } },
 		/* 6: 2021-01-01 00:00:00.5 */
@@ -505,7 +505,7 @@ static void test_tai64n(void **state)
 		noise_tai64n(out, table[n].unix_ns);
 		assert_memory_equal(out, table[n].out, sizeof(out));
 	}
-	/* A grain later is always greater, a moment later never less. */
+	/* 2^24 ns later the text is always greater; a moment later it is never less. */
 	noise_tai64n(last, 0);
 	for (uint64_t t = 1 << 24; t < 5 * NS_PER_S; t += 1 << 24) {
 		noise_tai64n(out, t);

@@ -24,7 +24,8 @@ static void retries_and_gives_up(void **state)
 		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
 		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
 	}
-	assert_int_equal(t.a->endpoint_changes, 2); /* set, and its local side forgotten once */
+	assert_int_equal(t.a->endpoint_changes,
+			 2); /* when it was set, and when its local side was cleared */
 	assert_int_equal(t.ab->stage.count, STAGED_PER_PEER);
 	world_pass(t.w, 12);
 	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 1);
@@ -33,7 +34,7 @@ static void retries_and_gives_up(void **state)
 	assert_in_range(t.a->sent[WIRE_INITIATION], 17, 18);
 	assert_int_equal(t.a->begun_count, 1);
 	world_pass(t.w, ZERO_AFTER_TIME_S);
-	assert_int_equal(t.a->begun_count, 0); /* the half-open handshake is gone too */
+	assert_int_equal(t.a->begun_count, 0); /* the pending handshake has ended, too */
 	assert_in_range(t.a->sent[WIRE_INITIATION], 17, 18);
 
 	t.w->loss_percent = 0;
@@ -43,8 +44,8 @@ static void retries_and_gives_up(void **state)
 	world_free(t.w);
 }
 
-/* The other side begins again and again and never hears an answer of ours: it puts off our own tries,
- * but not the end of them. */
+/* The other side begins handshakes and never receives our response. This delays our own retries,
+ * but not the end of the attempt. */
 static void gives_up_though_answering(void **state)
 {
 	struct pair t = meet();
@@ -80,14 +81,14 @@ static void renewed_by_the_initiator(void **state)
 	assert_true(atomic_load(&t.ab->current)->born_ns >= born + SECONDS(120));
 	assert_int_equal(t.a->begun_count, 2); /* previous and current */
 	assert_int_equal(t.b->begun_count, 2);
-	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* none lost over it */
+	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* the renewal lost none */
 	chatter(&t, t.a, 70);
 	assert_int_equal(t.a->begun_count, 1); /* previous is past its end and grace */
 	assert_int_equal(t.b->begun_count, 1);
 	world_free(t.w);
 }
 
-/* A receiver that never sends renews late, at 165 s; keepalives do not count for that. */
+/* An initiator that only receives renews at 165 s. Keepalives do not trigger a renewal. */
 static void renewed_after_receiving(void **state)
 {
 	struct pair t = connected();
@@ -113,7 +114,7 @@ static void expires(void **state)
 	(void)state;
 	world_run(t.w, s->born_ns + SECONDS(180));
 	assert_false(session_may_send(s, t.w->now_ns));
-	assert_int_equal(t.a->begun_count, 1); /* stragglers are still known */
+	assert_int_equal(t.a->begun_count, 1); /* the index is still in its grace period */
 	world_pass(t.w, INDEX_GRACE_S);
 	assert_int_equal(t.a->begun_count, 0);
 	assert_null(atomic_load(&t.ab->current));
@@ -122,7 +123,7 @@ static void expires(void **state)
 	world_pass(t.w, 1);
 	assert_int_equal(t.a->events[DEVICE_KEYS_WIPED], 1);
 	assert_int_equal(device_next(&t.a->device), TIMERS_NEVER);
-	chatter(&t, t.b, 1); /* begins anew */
+	chatter(&t, t.b, 1); /* begins a new handshake */
 	assert_int_equal(t.a->received_data, 2);
 	world_free(t.w);
 }
@@ -139,7 +140,7 @@ static void passive_keepalive(void **state)
 	assert_int_equal(t.a->received_empty, 0);
 	world_pass(t.w, 0.2);
 	assert_int_equal(t.a->received_empty, 1);
-	world_pass(t.w, 60); /* and none in return */
+	world_pass(t.w, 60); /* and no keepalive in return */
 	assert_int_equal(t.a->received_empty, 1);
 	assert_int_equal(t.b->received_empty, 0);
 	assert_int_equal(initiations(&t), 1);
@@ -153,7 +154,7 @@ static void unanswered(void **state)
 
 	(void)state;
 	world_pass(t.w, 20);
-	device_zero_all(&t.b->device, t.w->now_ns); /* b forgets; a does not know */
+	device_zero_all(&t.b->device, t.w->now_ns); /* b has lost its keys; a does not know */
 	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
 	t.ab->endpoint.ifindex = 7;
 	since = t.w->now_ns;
@@ -161,7 +162,7 @@ static void unanswered(void **state)
 	world_pass(t.w, 14.9);
 	assert_int_equal(initiations(&t), 1);
 	assert_int_equal(t.ab->endpoint.local.v4.s_addr, htonl(0x0a000001));
-	t.w->loss_percent = 100; /* no answer could set it again */
+	t.w->loss_percent = 100; /* so that no answer sets the local side again */
 	while (initiations(&t) == 1)
 		world_run(t.w, world_next(t.w));
 	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.334));
@@ -187,10 +188,10 @@ static void persistent_keepalive(void **state)
 	assert_int_equal(t.a->sent[WIRE_DATA], 1);
 	world_pass(t.w, 0.2);
 	assert_int_equal(t.a->sent[WIRE_DATA], 2);
-	node_send(t.b, t.ba); /* traffic either way puts it off */
+	node_send(t.b, t.ba); /* traffic in either direction delays it */
 	world_pass(t.w, 9);
 	node_send(t.b, t.ba);
-	world_pass(t.w, 24.9); /* only the passive one in between */
+	world_pass(t.w, 24.9); /* only the passive keepalive in between */
 	assert_int_equal(t.a->sent[WIRE_DATA], 3);
 	assert_int_equal(t.b->sent[WIRE_DATA], 2);
 
@@ -199,7 +200,7 @@ static void persistent_keepalive(void **state)
 	assert_int_equal(t.a->sent[WIRE_DATA], 3);
 	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a keepalive */
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
-	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* was on */
+	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* it was on already */
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
 
 	device_set_up(&t.a->device, false, t.w->now_ns);
@@ -213,7 +214,7 @@ static void persistent_keepalive(void **state)
 	world_free(t.w);
 }
 
-/* It never ends: an attempt of 90 s, an interval after its last initiation, the next attempt. */
+/* A persistent keepalive never gives up: an attempt of 90 s, one interval, the next attempt. */
 static void persistent_through_an_outage(void **state)
 {
 	struct pair t = meet();
@@ -230,8 +231,8 @@ static void persistent_through_an_outage(void **state)
 	world_free(t.w);
 }
 
-/* Nobody looks at the clock for 200 s, and then everything is due at once, a keepalive too: it leaves
- * under no key that has ended. Then the other side, which was not stopped, sends under the old one. */
+/* The process is stopped for 200 s. Then everything is due at once, but the keepalive must not use
+ * an expired key. A packet that the other side sent under the old key must not be accepted. */
 static void stopped_for_long(void **state)
 {
 	struct pair t = connected();
@@ -273,8 +274,8 @@ static void add_silent_peers(struct node *n, unsigned count)
 	}
 }
 
-/* Calls device_tick() until nothing is due, and checks that no call takes longer than its turn. Returns
- * the number of calls. */
+/* Calls device_tick() until nothing is due, and checks that no call takes longer than its turn.
+ * Returns the number of calls. */
 static unsigned tick_in_turns(struct node *n)
 {
 	uint64_t now_ns = n->world->now_ns, before;
@@ -289,8 +290,8 @@ static unsigned tick_in_turns(struct node *n)
 	return calls;
 }
 
-/* The timers of many peers expire at once, and each takes a millisecond. Between two turns the device
- * answers the handshake of another peer, and every peer is served once. */
+/* The timers of many peers expire at once, and each takes a millisecond. Between two turns the
+ * device answers the handshake of another peer, and every peer is served once. */
 static void many_timers_at_once(void **state)
 {
 	enum { SILENT = 40 };

@@ -36,7 +36,7 @@ static struct endpoint v6(uint64_t prefix, uint64_t host)
 	return e;
 }
 
-/* How many tokens @e gets at @now_ns before it is refused. */
+/* Returns how many tokens @e gets at @now_ns before it is refused. */
 static unsigned drain(struct ratelimit *r, struct endpoint e, uint64_t now_ns)
 {
 	unsigned n = 0;
@@ -56,11 +56,11 @@ static void test_rate_and_burst(void **state)
 	assert_non_null(r);
 	assert_int_equal(drain(r, e, T0), 200);
 	assert_int_equal(drain(r, e, T0 + token - 1), 0);
-	assert_int_equal(drain(r, e, T0 + token), 1); /* nothing is lost by asking early */
+	assert_int_equal(drain(r, e, T0 + token), 1); /* a refusal costs nothing */
 	assert_int_equal(drain(r, e, T0 + 2 * token - 1), 0);
 	assert_int_equal(drain(r, e, T0 + 11 * token), 10);
 	assert_int_equal(drain(r, e, T0 + 111 * token), 100);
-	assert_int_equal(drain(r, e, T0 + 1000 * token), 200); /* never more than the burst */
+	assert_int_equal(drain(r, e, T0 + 1000 * token), 200); /* not more than the burst */
 	assert_int_equal(drain(r, e, T0), 0);		       /* the clock went back */
 	assert_int_equal(drain(r, e, T0 + 1001 * token), 1);
 	assert_int_equal(drain(r, e, UINT64_MAX), 200);
@@ -100,7 +100,7 @@ static void test_sources(void **state)
 	assert_int_equal(drain(r, v6(0x20010db800000000, 1), T0), 3);
 	assert_int_equal(drain(r, v6(0x20010db800000000, 1ULL << 63), T0), 0);
 	assert_int_equal(drain(r, v6(0x20010db800000001, 1), T0), 3);
-	/* the bytes of an IPv4 source, as an IPv6 one */
+	/* an IPv6 source with the bytes of an IPv4 source */
 	assert_int_equal(drain(r, v6(0xc000020100000000, 1), T0), 3);
 	ratelimit_free(r);
 }
@@ -113,20 +113,21 @@ static void test_least_recently_used_goes(void **state)
 	assert_non_null(r);
 	for (uint32_t i = 0; i < RATELIMIT_BUCKETS; i++)
 		assert_int_equal(drain(r, v4(i, 1), T0), 1);
-	assert_int_equal(drain(r, v4(0, 1), T0), 0); /* all are known; 0 is the newest now */
-	assert_int_equal(drain(r, v4(RATELIMIT_BUCKETS, 1), T0), 1); /* in the place of 1 */
+	assert_int_equal(drain(r, v4(0, 1), T0), 0); /* source 0 is now the newest */
+	assert_int_equal(drain(r, v4(RATELIMIT_BUCKETS, 1), T0),
+			 1); /* takes the bucket of source 1 */
 	assert_int_equal(drain(r, v4(0, 1), T0), 0);
 	assert_int_equal(drain(r, v4(2, 1), T0), 0);
-	assert_int_equal(drain(r, v4(1, 1), T0), 1); /* forgotten */
-	assert_int_equal(drain(r, v4(3, 1), T0), 1); /* by that, 3 was */
+	assert_int_equal(drain(r, v4(1, 1), T0), 1); /* takes the bucket of source 3 */
+	assert_int_equal(drain(r, v4(3, 1), T0), 1); /* gets a new, full bucket */
 	ratelimit_free(r);
 }
 
-/* Beside an obviously right one: no chains, no links, every source has its place. */
+/* Compares with an obviously right implementation: an array with one bucket per source. */
 #define SOURCES (2 * RATELIMIT_BUCKETS)
 
 struct model {
-	uint64_t saved_ns, last_ns, used; /* used: when, 0 = has no bucket */
+	uint64_t saved_ns, last_ns, used; /* used: time of last use; 0 = no bucket */
 };
 
 static struct model model[SOURCES];
@@ -172,8 +173,9 @@ static void test_against_model(void **state)
 	assert_non_null(r);
 	srandom(1);
 	for (uint64_t turn = 1; turn <= 60000; turn++) {
-		/* A few sources, which run dry, and many, which push each other out; too fast for a
-		 * bucket to fill before it is forgotten, so that it shows whether it was. */
+		/* Some sources empty their buckets, and many replace each other's. No bucket has
+		 * time to fill again, so a full bucket shows that the source's old one was
+		 * replaced. */
 		uint32_t source = (uint32_t)random() % (random() % 4 ? SOURCES : 16);
 		struct endpoint e = source % 2 ? v4(source, 1) : v6(source, turn);
 		bool expected;
@@ -207,12 +209,12 @@ static void test_remembers(void **state)
 		ratelimit_remember(r, mac2);
 		assert_true(ratelimit_remembers(r, mac2));
 	}
-	assert_int_equal(taken, 0); /* never one that it has not seen */
+	assert_int_equal(taken, 0); /* an unknown message is never reported as recorded */
 	for (uint32_t i = 1; i <= 1000; i++) {
 		mac2_of(mac2, i);
 		known += ratelimit_remembers(r, mac2);
 	}
-	assert_in_range(known, 800, 1000); /* few share a place */
+	assert_in_range(known, 800, 1000); /* few messages share a slot */
 	for (uint32_t i = 1001; i < 1001 + 16 * RATELIMIT_REMEMBERED; i++) {
 		mac2_of(mac2, i);
 		ratelimit_remember(r, mac2);

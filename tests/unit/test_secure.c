@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_secure.c - what secure_memory() leaves behind, in a child each, since it cannot be undone.
+ * test_secure.c - the effects of secure_memory(). Each test runs in a child, because they last.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,7 @@ static void test_no_dumps(void **state)
 	assert_int_equal(in_child(no_dumps), 0);
 }
 
-/* A finite limit and no right to exceed it: refused, and memory can still be had. */
+/* Under a finite limit without the right to raise it, locking is refused and malloc() works. */
 static int limited(void)
 {
 	struct rlimit small = { 65536, 65536 };

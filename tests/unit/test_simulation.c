@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_simulation.c - three devices, a network that loses, delays, reorders and repeats, strangers who
- * replay and damage, and an operator who turns every knob: two hours of it for each seed.
+ * test_simulation.c - three devices, a network that loses, delays, reorders and repeats messages,
+ * attackers that replay and damage messages, and an operator who changes every setting. Each seed
+ * simulates two hours.
  *
  *     client 1 ──▶ hub 0 ◀── client 2        the clients roam; the hub learns where they are
  *
- * What world.h checks holds at each step. Now and then the network is good, and offered packets must
- * arrive within BOUND_NS, whatever was before. At the end there is silence.
+ * The checks of world.h hold at each step. Now and then the network becomes good, and packets must
+ * then arrive within BOUND_NS, whatever happened before. At the end all traffic stops.
  *
  * SIMULATION_SEEDS says how many seeds (default 12), SIMULATION_FIRST the first one, to repeat a
  * failure. tests/long/simulation.sh runs a thousand; tests/long/mutants.sh breaks the core in many
@@ -21,25 +22,25 @@
 #define DURATION_S 7200
 #define LATE_S 240
 
-/* [W] 6: 15 s and the jitter without an answer until a side gives its session up; 5 s and the jitter
- * since its last initiation until it may send one; a second between the packets offered here. */
+/* [W] 6: a side begins a new handshake after 15 s and the jitter without an answer, and not earlier
+ * than 5 s and the jitter after its last initiation. The test sends one packet per second. */
 #define JITTER_NS (REKEY_TIMEOUT_JITTER_MS * NS_PER_MS)
 #define TRY_NS (REKEY_TIMEOUT_S * NS_PER_S + JITTER_NS)
 #define BOUND_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S + TRY_NS + TRY_NS + 2 * NS_PER_S)
-/* Under load a try more for each cookie, of the initiation and of the response, and one for a secret
- * that changes meanwhile. */
+/* Under load, the cookie for the initiation and the cookie for the response each need one more
+ * retry, and a secret that changes meanwhile needs another. */
 #define BOUND_UNDER_LOAD_NS (BOUND_NS + 3 * TRY_NS)
 
 struct sim {
 	struct world *w;
-	struct peer *hub_of[NODES_MAX];	   /* what client i calls the hub */
-	struct peer *client_of[NODES_MAX]; /* what the hub calls client i */
+	struct peer *hub_of[NODES_MAX];	   /* the peer hub on client i */
+	struct peer *client_of[NODES_MAX]; /* the peer client i on the hub */
 	uint8_t psk[NODES_MAX][WIRE_KEY_LEN];
 	uint16_t keepalive_s[NODES_MAX]; /* of client i */
-	uint64_t told_ns[NODES_MAX];	 /* the latest time that node i told anybody */
+	uint64_t told_ns[NODES_MAX];	 /* the latest timestamp that node i has sent */
 };
 
-static uint64_t longest_ns; /* recovery of all seeds */
+static uint64_t longest_ns; /* the longest recovery of all seeds */
 
 static unsigned below(struct sim *s, unsigned n)
 {
@@ -66,7 +67,7 @@ static void send_any(struct sim *s)
 		node_send(&s->w->nodes[0], s->client_of[i]);
 }
 
-/* Up to @seconds go by, silent or with packets here and there. */
+/* Lets up to @seconds pass, with or without packets. */
 static void pass(struct sim *s, unsigned seconds)
 {
 	static const unsigned gaps_ms[] = { 300, 1000, 4000, 30000, UINT32_MAX };
@@ -140,7 +141,7 @@ static void change_keepalive(struct sim *s)
 				  s->w->now_ns);
 }
 
-/* One side first, the other some time later. */
+/* Changes one side first, and the other side some time later. */
 static void change_psk(struct sim *s)
 {
 	unsigned i = any_client(s), hub_first = below(s, 2);
@@ -162,7 +163,7 @@ static void hub_forgets(struct sim *s, unsigned i)
 	s->client_of[i] = NULL;
 }
 
-/* @where: what it knew before of the client's endpoint, or nothing. */
+/* @where: the client's endpoint as the hub knew it, or NULL. */
 static void hub_learns(struct sim *s, unsigned i, const struct endpoint *where)
 {
 	struct node *hub = &s->w->nodes[0];
@@ -188,7 +189,7 @@ static void client_learns(struct sim *s, unsigned i)
 	device_peer_set_keepalive(&n->device, s->hub_of[i], s->keepalive_s[i], s->w->now_ns);
 }
 
-/* The client gets a new key; the hub's operator follows some time later. */
+/* Gives the client a new key. The hub's operator enters it some time later. */
 static void change_client_key(struct sim *s)
 {
 	unsigned i = any_client(s);
@@ -225,8 +226,9 @@ static void remove_and_add(struct sim *s)
 	}
 }
 
-/* Steps the wall clock of node @i; but whoever has forgotten what time it told the others, in a
- * process before this one, is not believed before that time is over ([W] 5.1). */
+/* Steps the wall clock of node @i, but not to before the latest timestamp that it has sent. A
+ * restarted node does not know that timestamp, and the others would refuse its initiations ([W]
+ * 5.1). */
 static void set_clock(struct sim *s, unsigned i, int64_t offset_ns)
 {
 	struct node *n = &s->w->nodes[i];
@@ -236,7 +238,7 @@ static void set_clock(struct sim *s, unsigned i, int64_t offset_ns)
 		n->unix_offset_ns += (int64_t)(s->told_ns[i] - node_unix_ns(n) + (1 << 24));
 }
 
-/* A new process with the old configuration. */
+/* Restarts a node with the same configuration. */
 static void restart(struct sim *s)
 {
 	unsigned i = below(s, NODES_MAX);
@@ -279,7 +281,7 @@ static void wall_clock(struct sim *s)
 		  (int64_t)below(s, 7200) * (int64_t)NS_PER_S - 3600 * (int64_t)NS_PER_S);
 }
 
-/* The kernel sends nothing, or a map is full, for a while. */
+/* For a while the kernel refuses to send, or a map is full. */
 static void refusals(struct sim *s)
 {
 	struct node *n = any_node(s);
@@ -289,8 +291,8 @@ static void refusals(struct sim *s)
 	n->send_error = n->index_error = 0;
 }
 
-/* A bit that somebody looks at is another one: not of mac2, which only counts under load, and of a cookie
- * reply not the index, which chooses the peer, but is not authentic. */
+/* Flips a bit that the receiver checks. That excludes mac2, which matters only under load, and the
+ * index of a cookie reply, which is not authenticated. */
 static void damage(struct sim *s, struct datagram *dg)
 {
 	size_t first = dg->data[0] == WIRE_COOKIE ? offsetof(struct wire_cookie, nonce) : 0;
@@ -300,9 +302,9 @@ static void damage(struct sim *s, struct datagram *dg)
 	dg->forged = true;
 }
 
-/* A stranger repeats some of the last datagrams, or sends them damaged, from where he likes. (But what
- * was not received moves the peer to him who passes it on: [W] 2.1 has it so, and then he would have to
- * pass on the answers. He may also do that to who was restarted and has forgotten the timestamps.) */
+/* An attacker repeats or damages some of the last datagrams. An authentic datagram that no node has
+ * accepted yet would make the peer roam to the attacker, as [W] 2.1 says, and so would one whose
+ * receiver has lost its timestamps. The test sends those only from their real address. */
 static void attack(struct sim *s)
 {
 	for (unsigned times = 1 + below(s, 8); times; times--) {
@@ -332,7 +334,7 @@ static void calm(struct sim *s)
 			n->under_load = false;
 }
 
-/* What comes from before the network was good is a part of its being bad. */
+/* Messages from before the network became good still count as disturbance. */
 static void in_time(struct sim *s, uint64_t since_ns)
 {
 	uint64_t good_ns = s->w->disturbed_ns > since_ns ? s->w->disturbed_ns : since_ns;
@@ -346,8 +348,8 @@ static void in_time(struct sim *s, uint64_t since_ns)
 	assert_true(took_ns <= (load ? BOUND_UNDER_LOAD_NS : BOUND_NS));
 }
 
-/* Nobody may be stuck: what is offered once a second arrives; first the client's, then also the hub's,
- * which may have to be told first where the client is. */
+/* No node may be stuck: a packet sent once per second arrives in time. The client's packets go
+ * first, because the hub may not know the client's endpoint. */
 static void recover(struct sim *s)
 {
 	unsigned i = any_client(s);
@@ -367,8 +369,8 @@ static void recover(struct sim *s)
 	}
 }
 
-/* Without traffic and keepalives, everything secret is gone after 540 s, nothing waits and nothing is
- * sent; also if the last packets never got an answer. */
+/* Without traffic and keepalives, after 540 s all keys are wiped and nothing is staged or sent,
+ * even if the last packets never got an answer. */
 static void check_silence(struct sim *s)
 {
 	unsigned sent[NODES_MAX];
@@ -413,7 +415,7 @@ static void run(uint64_t seed)
 	if (seed % 2)
 		s.w->note_delay_ns = (1 + below(&s, 20)) * NS_PER_MS;
 	if (seed % 4 < 2)
-		s.w->index_bits = 6; /* they collide, and are soon used again */
+		s.w->index_bits = 6; /* so that indices collide and are soon reused */
 	for (unsigned i = 1; i < NODES_MAX; i++) {
 		s.hub_of[i] = world_meet(&s.w->nodes[i], &s.w->nodes[0], true);
 		s.client_of[i] = world_meet(&s.w->nodes[0], &s.w->nodes[i], below(&s, 2));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_timers.c - each deadline of [W] 6 on a clock that is a number. T0 is where each test begins. */
+/* test_timers.c - each deadline of [W] 6. The clock is a number, and each test begins at T0. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static struct timers fresh(void)
 	return t;
 }
 
-/* Nothing before @at, exactly @due then, and only once. */
+/* Checks that nothing is due before @at, that exactly @due is due at @at, and only once. */
 static void expect(struct timers *t, uint64_t at, unsigned due)
 {
 	assert_int_equal(timers_next(t), at);
@@ -44,7 +44,7 @@ static void nothing(void **state)
 	(void)state;
 	assert_int_equal(timers_due(&t, TIMERS_NEVER - 1), 0);
 	assert_true(timers_may_initiate(&t, 1));
-	assert_false(timers_sent(&t, false, T0)); /* a keepalive asks for nothing */
+	assert_false(timers_sent(&t, false, T0)); /* a keepalive needs no answer */
 	assert_false(timers_received(&t, false, T0));
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
 }
@@ -55,34 +55,34 @@ static void unanswered(void **state)
 
 	(void)state;
 	assert_true(timers_sent(&t, true, T0));
-	assert_false(timers_sent(&t, true, AT(3))); /* counts from the first */
+	assert_false(timers_sent(&t, true, AT(3))); /* the time of the first packet counts */
 	expect(&t, AT(15), TIMERS_NEW_HANDSHAKE);
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
 
 	assert_true(timers_sent(&t, true, AT(20)));
-	assert_false(timers_received(&t, false, AT(21))); /* a keepalive answers */
+	assert_false(timers_received(&t, false, AT(21))); /* a keepalive is an answer */
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
 	assert_int_equal(timers_due(&t, AT(100)), 0);
 	assert_true(timers_sent(&t, true, AT(30)));
 	expect(&t, AT(45), TIMERS_NEW_HANDSHAKE);
 }
 
-/* Two sides that hear nothing of each other do not begin in the same millisecond again and again:
- * the jitter is that of the last initiation. */
+/* TIMERS_NEW_HANDSHAKE is delayed by the jitter of the last initiation, so that two sides do not
+ * begin in the same millisecond again and again. */
 static void unanswered_with_jitter(void **state)
 {
 	struct timers t = fresh();
 
 	(void)state;
 	timers_initiation_sent(&t, T0, 123);
-	timers_handshake_done(&t); /* ends the retries, not the jitter */
+	timers_handshake_done(&t); /* ends the retries but keeps the jitter */
 	timers_sent(&t, true, AT(1));
 	expect(&t, AT(16.123), TIMERS_NEW_HANDSHAKE);
 	timers_sent(&t, true, AT(20));
-	timers_initiation_sent(&t, AT(21), REKEY_TIMEOUT_JITTER_MS); /* moves it */
+	timers_initiation_sent(&t, AT(21), REKEY_TIMEOUT_JITTER_MS); /* draws a new jitter */
 	timers_handshake_done(&t);
 	expect(&t, AT(35.334), TIMERS_NEW_HANDSHAKE);
-	timers_received(&t, true, AT(40)); /* what is owed has none */
+	timers_received(&t, true, AT(40)); /* a passive keepalive has no jitter */
 	expect(&t, AT(50), TIMERS_KEEPALIVE);
 	timers_reset(&t);
 	timers_sent(&t, true, AT(60));
@@ -98,10 +98,11 @@ static void passive_keepalive(void **state)
 	assert_false(timers_received(&t, true, AT(9)));
 	expect(&t, AT(10), TIMERS_KEEPALIVE);
 	timers_sent(&t, false, AT(10));
-	assert_int_equal(timers_next(&t), TIMERS_NEVER); /* and none in return for one */
+	assert_int_equal(timers_next(&t),
+			 TIMERS_NEVER); /* a keepalive needs no keepalive in return */
 
 	assert_true(timers_received(&t, true, AT(20)));
-	timers_sent(&t, true, AT(22)); /* data of ours does as well */
+	timers_sent(&t, true, AT(22)); /* data that we send replaces the keepalive */
 	assert_int_equal(timers_next(&t), AT(22 + 15));
 }
 
@@ -111,12 +112,13 @@ static void persistent_keepalive(void **state)
 
 	(void)state;
 	t.persistent_s = 25;
-	assert_int_equal(timers_next(&t), 0); /* nothing ever went: at once */
+	assert_int_equal(timers_next(&t), 0); /* nothing was ever sent: due at once */
 	assert_int_equal(timers_due(&t, T0), TIMERS_PERSISTENT);
-	expect(&t, AT(25), TIMERS_PERSISTENT); /* not earlier, even if nothing could be sent */
+	expect(&t, AT(25),
+	       TIMERS_PERSISTENT); /* one interval later, even if nothing could be sent */
 	timers_sent(&t, false, AT(30));
 	assert_int_equal(timers_due(&t, AT(50)), 0);
-	timers_received(&t, false, AT(40)); /* traffic either way puts it off */
+	timers_received(&t, false, AT(40)); /* traffic in either direction delays it */
 	expect(&t, AT(65), TIMERS_PERSISTENT);
 	t.persistent_s = 0;
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
@@ -152,11 +154,11 @@ static void retries(void **state)
 	assert_int_equal(t.attempts, 0);
 
 	timers_initiation_sent(&t, AT(2000),
-			       REKEY_TIMEOUT_JITTER_MS); /* a new attempt has all its time */
+			       REKEY_TIMEOUT_JITTER_MS); /* a new attempt has the full time */
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }
 
-/* [W] 6.4: data that asks for a session gives the attempt its full time again. */
+/* [W] 6.4: a packet that needs a session restarts the time of the attempt. */
 static void retries_go_on_for_data(void **state)
 {
 	struct timers t = fresh();
@@ -171,7 +173,7 @@ static void retries_go_on_for_data(void **state)
 	assert_int_equal(timers_due(&t, AT(94)), TIMERS_GIVE_UP);
 }
 
-/* Between REKEY_TIMEOUT_S and a finished handshake a wish is put off, not lost. */
+/* A request within REKEY_TIMEOUT_S of the last initiation is delayed and not lost. */
 static void wanted_too_early(void **state)
 {
 	struct timers t = fresh();
@@ -205,7 +207,7 @@ static void zero(void **state)
 
 	(void)state;
 	timers_session_begun(&t, T0);
-	timers_session_begun(&t, AT(120)); /* the newest counts */
+	timers_session_begun(&t, AT(120)); /* the newest session counts */
 	expect(&t, AT(120 + 540), TIMERS_ZERO);
 	t.index_reap_ns = AT(700);
 	expect(&t, AT(700), TIMERS_REAP);
@@ -247,7 +249,7 @@ static void reset(void **state)
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
 }
 
-/* The worker speaks up once a look, and again after it. */
+/* A worker tells the control thread once, and again after timers_next(). */
 static void watched(void **state)
 {
 	struct timers t = fresh();
@@ -281,7 +283,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* Whatever the order, the last deadline is known to the control thread or noted to it. */
+/* In every order of events, the control thread knows the last deadline or is told of it. */
 static void no_deadline_is_lost(void **state)
 {
 	uint64_t next = TIMERS_NEVER;

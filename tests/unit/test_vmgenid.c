@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_vmgenid.c - which words of the kernel mean that we are a copy. */
+/* test_vmgenid.c - which uevents of the kernel mean that the machine was restored or copied. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include "daemon/vmgenid.c" /* NOLINT(bugprone-suspicious-include) */
 
-/* A literal with the NULs in it, without the last one. */
+/* A literal with its inner NULs but without the last one. */
 #define BYTES(text) text, sizeof(text) - 1
 
 static void uevents(void **state)
@@ -22,7 +22,7 @@ static void uevents(void **state)
 		{ BYTES("change@/devices/x\0ACTION=change\0NEW_VMGENID=1\0SEQNUM=7\0"), true },
 		{ BYTES("change@/devices/x\0ACTION=change\0NEW_VMGENID=1\0"), true },
 		{ BYTES("NEW_VMGENID=1\0"), true },
-		{ BYTES("NEW_VMGENID=1"), true }, /* cut off just there */
+		{ BYTES("NEW_VMGENID=1"), true }, /* cut off after the variable */
 		{ BYTES("change@/devices/x\0ACTION=change\0SYNTH_ARG_NEW_VMGENID=1\0"), false },
 		{ BYTES("change@/devices/x\0NEW_VMGENID=10\0"), false },
 		{ BYTES("change@/devices/x\0NEW_VMGENID=\0001\0"), false },

@@ -14,7 +14,7 @@ static void unhex(uint8_t out[static X25519_LEN], const char *hex)
 	assert_int_equal(sodium_hex2bin(out, X25519_LEN, hex, 2 * X25519_LEN, NULL, NULL, NULL), 0);
 }
 
-/* RFC 7748 5.2, the two single ones; 6.1 follows from the oracle's. */
+/* RFC 7748 5.2, the two single vectors. The vector file covers 6.1. */
 static void test_rfc_single(void **state)
 {
 	static const struct {
@@ -83,7 +83,7 @@ static void test_oracle(void **state)
 		assert_true(x25519(out, private, peer));
 		assert_memory_equal(out, shared, 32);
 
-		/* Clamped or not, a key is the same key. */
+		/* Clamping a key does not change the result. */
 		x25519_clamp(private);
 		x25519_public(out, private);
 		assert_memory_equal(out, public, 32);
@@ -105,8 +105,8 @@ static void test_clamp(void **state)
 	assert_int_equal(zeros[31], 0x40);
 }
 
-/* All points whose order divides 8, in each of their encodings below 2^255; with the top bit set,
- * which is ignored, they are the same points. */
+/* All points whose order divides 8, in each of their encodings below 2^255. The top bit is ignored,
+ * so with it set they are the same points. */
 static void test_low_order(void **state)
 {
 	static const char *const table[] = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vectors.h - reads tests/vectors/: blocks of "key = hex" lines parted by empty lines; a line that
- * begins with '#' is a comment. Whatever is wrong with a file or asked of it in vain fails the test.
+ * vectors.h - reads the files of tests/vectors/: blocks of "key = hex" lines that are separated by
+ * empty lines. A line that begins with '#' is a comment. A malformed file or a missing key fails
+ * the test.
  *
  *	static struct vectors v;
  *
@@ -28,8 +29,8 @@
 
 struct vectors {
 	FILE *file;
-	unsigned count;	 /* lines of this block */
-	unsigned blocks; /* so far */
+	unsigned count;	 /* lines of the current block */
+	unsigned blocks; /* read so far */
 	char lines[VECTORS_LINES_MAX][VECTORS_LINE_LEN];
 };
 
@@ -44,7 +45,7 @@ static inline void vectors_open(struct vectors *v, const char *name)
 		fail_msg("%s: cannot open; tests run from the top of the tree", path);
 }
 
-/* The next block. False, with the file closed, at its end; a file without any block fails. */
+/* Reads the next block. At the end of the file closes it and returns false. An empty file fails. */
 static inline bool vectors_next(struct vectors *v)
 {
 	v->count = 0;
@@ -72,7 +73,7 @@ static inline bool vectors_next(struct vectors *v)
 	return true;
 }
 
-/* The digits of @key in this block. */
+/* Returns the hex digits of @key in the current block. */
 static inline const char *vectors_find(const struct vectors *v, const char *key)
 {
 	size_t key_len = strlen(key);
@@ -87,7 +88,7 @@ static inline const char *vectors_find(const struct vectors *v, const char *key)
 	return "";
 }
 
-/* The bytes of @key, at most @room of them; returns how many. */
+/* Writes the bytes of @key, at most @room, to @out. Returns their number. */
 static inline size_t vectors_get_any(const struct vectors *v, const char *key, void *out,
 				     size_t room)
 {
@@ -106,7 +107,7 @@ static inline size_t vectors_get_any(const struct vectors *v, const char *key, v
 	return len;
 }
 
-/* The same, of exactly @len bytes. */
+/* The same for exactly @len bytes. */
 static inline void vectors_get(const struct vectors *v, const char *key, void *out, size_t len)
 {
 	assert_int_equal(vectors_get_any(v, key, out, len), len);

@@ -20,7 +20,7 @@ static uint64_t witness_id(const uint8_t key[static AEAD_KEY_LEN])
 	return id | 1; /* never 0 */
 }
 
-/* The slot of @key, or a free one. */
+/* Returns the slot of @key, or a free slot. */
 static struct derived *witness_slot(const struct witness *t, const uint8_t key[static AEAD_KEY_LEN])
 {
 	unsigned i = (unsigned)(witness_id(key) >> 8) & (t->derived_cap - 1);
@@ -97,7 +97,7 @@ static bool witness_insert(struct witness *t, uint64_t what, uint64_t number)
 	return true;
 }
 
-/* True if @what was not seen with @number before. */
+/* Returns true if the pair @what, @number is new. */
 static bool witness_first(struct witness *t, uint64_t what, uint64_t number)
 {
 	struct witness old = *t;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * witness.h - what a world has seen, whatever its devices believe. It holds every session by the keys
- * that were derived for it, and every counter used or accepted under them:
+ * witness.h - a record of what has happened in a world, independent of the devices: the keys of
+ * every session, and every counter that was used or accepted under them.
  *
- *   session begun ─▶ witness_derived        sealed ─▶ witness_sealed   never twice under one key, never
- *   current       ─▶ witness_matched        opened ─▶ witness_opened   past 180 s, and only under a
- *                                                                      matched pair
+ *   session begun ─▶ witness_derived     sealed ─▶ witness_sealed   never twice under one key,
+ *   current       ─▶ witness_matched     opened ─▶ witness_opened   never past 180 s, and only
+ *                                                                   under a matched session
  *
- * Matched: the node whose key the peer has derived the same two keys for the same two indices.
+ * A session is matched if the node whose public key the peer has derived the same two keys for the
+ * same two indices.
  */
 #ifndef WGXDP_TEST_WITNESS_H
 #define WGXDP_TEST_WITNESS_H
@@ -23,7 +24,7 @@ struct derived {
 	unsigned node;
 };
 
-/* Of two numbers: a key or what else it is about, and a counter. */
+/* A pair of numbers: the first 8 bytes of a key, inverted for receiving, and a counter. */
 struct seen {
 	uint64_t what, number;
 };
@@ -35,17 +36,18 @@ struct witness {
 	unsigned seen_cap, seen_count;
 };
 
-/* What was derived with @key to send under, or NULL. */
+/* Returns the session whose sending key is @key, or NULL. */
 struct derived *witness_find(const struct witness *t, const uint8_t key[static AEAD_KEY_LEN]);
 
-/* The session @s begins on @node, whose public key is @own. Keys are never derived twice. */
+/* Records that session @s begins on @node, whose public key is @own. No keys may be
+ * derived twice. */
 void witness_derived(struct witness *t, unsigned node, const struct session *s,
 		     const uint8_t own[static WIRE_KEY_LEN], uint64_t now_ns);
 
-/* Has the other side derived the same keys for this pair of indices, and for us? */
+/* Returns true if the session is matched. */
 bool witness_matched(const struct witness *t, const struct session *s);
 
-/* A message was sealed, or opened, under @s. */
+/* Record that a message was sealed or opened under @s, and check that this was valid. */
 void witness_sealed(struct witness *t, const struct session *s, uint64_t counter, uint64_t now_ns);
 
 void witness_opened(struct witness *t, const struct session *s, uint64_t counter, uint64_t now_ns);

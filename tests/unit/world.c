@@ -90,7 +90,7 @@ bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len)
 	return true;
 }
 
-/* Sends what waits, as far as there is a session. */
+/* Sends the staged packets if there is a session. */
 static void node_flush_now(struct node *n, struct peer *p)
 {
 	struct staged *packet, *next;
@@ -129,7 +129,7 @@ void node_send(struct node *n, struct peer *p)
 	node_send_len(n, p, sizeof(struct payload));
 }
 
-/* What came inside must have been sealed by the one whose key the peer has. */
+/* The packet must have been sealed by the node whose public key the peer has. */
 static void node_deliver(struct node *n, const struct peer *p, const struct datagram *dg,
 			 const uint8_t *packet)
 {
@@ -142,7 +142,7 @@ static void node_deliver(struct node *n, const struct peer *p, const struct data
 	n->last_serial = inner.serial;
 }
 
-/* It can have no effect again. */
+/* Marks the message in the history as accepted; it must have no effect a second time. */
 static void world_accepted(struct world *w, const struct datagram *dg)
 {
 	struct datagram *kept = &w->history[dg->number % HISTORY_LEN];
@@ -203,7 +203,7 @@ void node_new_key(struct node *n)
 	device_set_private_key(&n->device, n->private, n->world->now_ns);
 }
 
-/* Frees what was retired; nobody holds anything now. */
+/* Frees the retired objects. No simulated worker holds a pointer between two events. */
 static void node_quiesce(struct node *n)
 {
 	struct retired *r;
@@ -303,7 +303,7 @@ struct peer *world_meet(struct node *a, const struct node *b, bool endpoint)
 	struct peer *p;
 
 	assert_int_equal(device_peer_add(&a->device, b->device.identity.public, &p), 0);
-	a->heard[b->id] = 0; /* what it knew of b's time is gone */
+	a->heard[b->id] = 0; /* the new peer has no timestamp of b */
 	a->world->forgot = a->world->number;
 	if (endpoint)
 		device_peer_set_endpoint(&a->device, p, &b->address);
@@ -319,7 +319,7 @@ enum reason node_input(struct node *n, const struct datagram *dg)
 	world_accepted(n->world, dg);
 	if (dg->data[0] != WIRE_INITIATION)
 		return n->last;
-	/* [W] 5.1: each initiation once, and none after a later one */
+	/* [W] 5.1: each initiation is accepted once, and none after a newer one */
 	assert_true(dg->number > n->heard[dg->sender]);
 	n->heard[dg->sender] = dg->number;
 	return n->last;

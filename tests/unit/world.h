@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world.h - devices joined by a simulated network and clock, for test_device.c and
- * test_simulation.c. A node is a device and the least that a worker does: it seals, opens, stages,
- * and tells the device what a worker would note, at once or a moment later.
+ * world.h - devices joined by a simulated network and clock. A node is a device and a minimal
+ * worker: it seals, opens and stages packets, and sends the device the notes of a worker, at once
+ * or delayed.
  *
  *   node_send ─▶ seal ─┐                                    ┌─▶ open ─▶ node->received_data
  *   device ─▶ ops.send ─┴─▶ loss, delay, repeats ─▶ queue ───┴─▶ device_input
  *   worker ─▶ note ──────────────────────────────▶ queue ─────▶ device_want_handshake, ...
  *
- * network.h has the clock and the network, node.h what the device asks for, witness.h what has been
- * seen. Checked all the time: no nonce twice under a key; nothing opened, and no session current,
- * unless the other side derived its keys; each initiation once and in order; what is forged changes
- * nothing; the index table, what was begun and not ended, and the peers' sessions agree.
+ * network.h has the clock and the network, node.h the ops of the device, witness.h the record of
+ * what happened. The world checks at each step:
+ *   - No nonce is used twice under a key.
+ *   - No message opens, and no session is current, unless the other side has derived the same keys.
+ *   - Each initiation is accepted once and in order. A forged message changes nothing.
+ *   - The index table, the indices that the mirror holds, and the sessions of the peers agree.
  */
 #ifndef WGXDP_WORLD_H
 #define WGXDP_WORLD_H
@@ -23,43 +25,45 @@ struct payload {		    /* the inner packet */
 	uint32_t serial;
 };
 
-/* Notes between worker and control thread ------------------------------------------------------- */
+/* Notes between worker and control thread
+ * ------------------------------------------------------- */
 
-/* As in the daemon a note names its peer by number: it may be gone when the note is heard. */
+/* Sends a note. It names its peer by a number, because the peer may be removed before
+ * it arrives. */
 void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
 	       const struct endpoint *from);
 
 /* A worker ------------------------------------------------------------------------------------- */
 
-/* Seals @packet for @p and sends it. False if there is no session. */
+/* Seals @packet for @p and sends it. Returns false if there is no session. */
 bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len);
 
-/* A packet of @len bytes for @p: sent, staged, or refused for want of an endpoint. */
+/* Sends a packet of @len bytes to @p, or stages it. Without an endpoint it is dropped. */
 void node_send_len(struct node *n, struct peer *p, size_t len);
 
-void node_send(struct node *n, struct peer *p); /* the shortest */
+void node_send(struct node *n, struct peer *p); /* the shortest packet */
 
-/* A data message: opened and delivered, if it is good. */
+/* Opens and delivers a data message if it is valid. */
 void node_open(struct node *n, struct datagram *dg);
 
 /* The world ------------------------------------------------------------------------------------ */
 
-/* 10.0.0.@host:@port */
+/* Returns 10.0.0.@host:@port. */
 struct endpoint world_address(uint8_t host, uint16_t port);
 
-/* A private key that nobody had. */
+/* Gives @n a new private key. */
 void node_new_key(struct node *n);
 
-/* Do the tables, what was begun and the sessions agree? Is each current session matched? */
+/* Checks that the tables, the mirror and the sessions agree, and that current sessions match. */
 void node_check(struct node *n);
 
-/* A device without peers, down. */
+/* Starts a device that is down and has no peers. */
 void node_start(struct node *n);
 
-/* Its end, as of a process: also what was said to it and not heard. */
+/* Ends a device, as if its process ended: its pending notes are lost. */
 void node_stop(struct node *n);
 
-/* @count nodes with keys, up, at 10.0.0.1, 10.0.0.2, …; nobody knows anybody. */
+/* Makes @count nodes that are up, with keys and without peers, at 10.0.0.1, 10.0.0.2, ... */
 struct world *world_new(unsigned count, uint64_t seed);
 
 void world_free(struct world *w);
@@ -67,16 +71,16 @@ void world_free(struct world *w);
 /* Makes @b a peer of @a, with or without its endpoint. */
 struct peer *world_meet(struct node *a, const struct node *b, bool endpoint);
 
-/* A message of types 1 to 3. */
+/* Gives a message of types 1 to 3 to the device. */
 enum reason node_input(struct node *n, const struct datagram *dg);
 
-/* A number for all that only authentic messages may change. */
+/* Returns a hash of the state that only authentic messages may change. */
 uint64_t node_state(const struct node *n);
 
-/* When something happens next, by itself. */
+/* Returns the time of the next event. */
 uint64_t world_next(const struct world *w);
 
-/* Lets the world go on until @until_ns. */
+/* Handles all events up to @until_ns. */
 void world_run(struct world *w, uint64_t until_ns);
 
 void world_pass(struct world *w, double seconds);
