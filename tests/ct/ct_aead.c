@@ -65,6 +65,12 @@ static void seal(const struct aead_backend *backend, size_t n, const uint32_t *l
 					     .src = packets[i].plain,
 					     .dst = packets[i].sealed,
 					     .len = len };
+		if (i % 3 == 1) { /* the plaintext comes in pieces */
+			jobs[i].head = packets[i].plain;
+			jobs[i].head_len = len / 3;
+			jobs[i].src += jobs[i].head_len;
+			jobs[i].pad_len = len / 5;
+		}
 	}
 	backend->seal_batch(jobs, n);
 	for (size_t i = 0; i < n; i++) {
@@ -81,6 +87,7 @@ static void open_some(const struct aead_backend *backend, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		jobs[i].src = packets[i].sealed;
 		jobs[i].dst = packets[i].out;
+		jobs[i].head_len = jobs[i].pad_len = 0;
 		if (i % 5 == 1)
 			packets[i].sealed[i % (jobs[i].len + AEAD_TAG_LEN)] ^= 1;
 	}

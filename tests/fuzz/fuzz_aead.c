@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_aead.c - compares batches of AEAD jobs with libsodium. Five bytes of input make a job: its
- * length (two bytes), key, offset and flags. The plaintext is the input, repeated.
+ * length (two bytes), key, offset and flags. The plaintext is the input, repeated, and for some jobs
+ * it comes in pieces.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -15,11 +16,12 @@
 #define JOB_BYTES 5
 #define FILLER 0xa5
 
-enum { IN_PLACE = 1, ALTER_TAG = 2, ALTER_TEXT = 4, ALTER_COUNTER = 8 };
+enum { IN_PLACE = 1, ALTER_TAG = 2, ALTER_TEXT = 4, ALTER_COUNTER = 8, HEAD = 64, PAD = 128 };
 
 struct packet {
 	uint32_t len;
 	uint8_t key[AEAD_KEY_LEN], flags, offset;
+	uint32_t head_len, pad_len;
 	uint8_t src[STRIDE], dst[STRIDE], expected[STRIDE];
 };
 
@@ -49,6 +51,9 @@ static size_t parse(const uint8_t *data, size_t size)
 		memset(p->expected, FILLER, STRIDE);
 		for (uint32_t i = 0; i < p->len; i++)
 			p->src[p->offset + i] = data[(n * JOB_BYTES + i) % size];
+		p->pad_len = p->flags & PAD ? d[2] % (p->len + 1) : 0;
+		p->head_len = p->flags & HEAD ? d[3] % (p->len - p->pad_len + 1) : 0;
+		memset(p->src + p->offset + p->len - p->pad_len, 0, p->pad_len);
 	}
 	return n;
 }
@@ -72,6 +77,21 @@ static void make_jobs(size_t n)
 	}
 }
 
+/* Sets the head and the padding of jobs that seal. */
+static void make_pieces(size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct packet *p = &packets[i];
+
+		jobs[i].pad_len = p->pad_len;
+		if (p->flags & IN_PLACE)
+			continue;
+		jobs[i].head = jobs[i].src;
+		jobs[i].head_len = p->head_len;
+		jobs[i].src += p->head_len;
+	}
+}
+
 static void reference_seal(const struct packet *p, uint64_t counter, uint8_t *out)
 {
 	uint8_t nonce[12] = { 0 };
@@ -85,6 +105,7 @@ static void reference_seal(const struct packet *p, uint64_t counter, uint8_t *ou
 static void fuzz_seal(const struct aead_backend *backend, size_t n)
 {
 	make_jobs(n);
+	make_pieces(n);
 	for (size_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
 

@@ -23,6 +23,8 @@
 #define BATCH_LEN_MAX 9216
 #define BATCH_KEYS 8
 #define BATCH_GAP 48
+#define BATCH_HEAD_MAX 200
+#define BATCH_PAD_MAX 80
 #define BATCH_ARENA (BATCH_MAX * (BATCH_LEN_MAX + AEAD_TAG_LEN + BATCH_GAP))
 #define BATCH_FILLER 0xa5
 
@@ -34,6 +36,7 @@ struct batch {
 	size_t used; /* bytes of the arenas that are in use */
 	uint8_t keys[BATCH_KEYS][AEAD_KEY_LEN];
 	uint8_t pool[2 * BATCH_LEN_MAX]; /* random bytes that plaintexts are taken from */
+	uint8_t plain[BATCH_MAX][BATCH_LEN_MAX], heads[BATCH_MAX][BATCH_HEAD_MAX];
 	uint8_t source[BATCH_ARENA], source_before[BATCH_ARENA];
 	uint8_t actual[BATCH_ARENA], expected[BATCH_ARENA];
 };
@@ -104,9 +107,24 @@ static inline size_t batch_at(const struct batch *b, size_t i)
 	return (size_t)(b->jobs[i].dst - b->actual);
 }
 
-static inline const uint8_t *batch_plain(const struct batch *b, size_t i)
+/* Chooses the plaintext of packet @i. With @pieces it has a head and padding of random lengths. */
+static inline void batch_make_plain(struct batch *b, size_t i, bool pieces)
 {
-	return b->pool + (b->jobs[i].counter % BATCH_LEN_MAX);
+	struct aead_job *j = &b->jobs[i];
+	uint32_t room = j->len < BATCH_PAD_MAX ? j->len : BATCH_PAD_MAX;
+
+	memcpy(b->plain[i], b->pool + (j->counter % BATCH_LEN_MAX), j->len);
+	j->head_len = j->pad_len = 0;
+	if (!pieces)
+		return;
+	j->pad_len = batch_random(room + 1);
+	memset(b->plain[i] + j->len - j->pad_len, 0, j->pad_len);
+	if (b->in_place)
+		return;
+	room = j->len - j->pad_len;
+	j->head_len = batch_random((room < BATCH_HEAD_MAX ? room : BATCH_HEAD_MAX) + 1);
+	j->head = b->heads[i];
+	memcpy(b->heads[i], b->plain[i], j->head_len);
 }
 
 static inline void batch_reference_seal(const struct batch *b, size_t i, uint8_t *out)
@@ -115,8 +133,8 @@ static inline void batch_reference_seal(const struct batch *b, size_t i, uint8_t
 	uint8_t nonce[12];
 
 	batch_nonce(nonce, j->counter);
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-		out, out + j->len, NULL, batch_plain(b, i), j->len, NULL, 0, NULL, nonce, j->key);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(out, out + j->len, NULL, b->plain[i],
+							   j->len, NULL, 0, NULL, nonce, j->key);
 }
 
 /* Checks that the arenas are equal and that the sources did not change. */
@@ -130,10 +148,12 @@ static inline void batch_compare(const struct batch *b)
 static inline void batch_seal(struct batch *b, const struct aead_backend *backend)
 {
 	for (size_t i = 0; i < b->n; i++) {
+		const struct aead_job *j = &b->jobs[i];
 		size_t at = batch_at(b, i);
 
-		memcpy((b->in_place ? b->actual : b->source) + at, batch_plain(b, i),
-		       b->jobs[i].len);
+		batch_make_plain(b, i, batch_random(3) == 0);
+		memcpy((b->in_place ? b->actual : b->source) + at, b->plain[i] + j->head_len,
+		       j->len - j->head_len - j->pad_len);
 		batch_reference_seal(b, i, b->expected + at);
 	}
 	memcpy(b->source_before, b->source, b->used);
@@ -150,8 +170,8 @@ static inline void batch_open(struct batch *b, const struct aead_backend *backen
 		size_t at = batch_at(b, i), len = b->jobs[i].len;
 		uint8_t *sealed = (b->in_place ? b->actual : b->source) + at;
 
-		b->jobs[i].ok = batch_random(
-			2); /* a wrong value, which must be overwritten in half of the cases */
+		batch_make_plain(b, i, false);
+		b->jobs[i].ok = batch_random(2); /* must be overwritten */
 		batch_reference_seal(b, i, sealed);
 		b->altered[i] = batch_random(one_in) == 0;
 		if (b->altered[i])
@@ -161,7 +181,7 @@ static inline void batch_open(struct batch *b, const struct aead_backend *backen
 		if (b->altered[i])
 			memset(b->expected + at, 0, len);
 		else
-			memcpy(b->expected + at, batch_plain(b, i), len);
+			memcpy(b->expected + at, b->plain[i], len);
 	}
 	memcpy(b->source_before, b->source, b->used);
 	backend->open_batch(b->jobs, b->n);

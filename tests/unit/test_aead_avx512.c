@@ -9,6 +9,8 @@
 
 #if defined(__x86_64__)
 
+#include "aead_strips.h"
+
 #include "aead_lanes.h"
 
 int main(void)

@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* The test defines the first two backends of the table itself, so that it can break them. */
-#define aead_avx512 first
-#define aead_avx2 second
+/* The test defines the first backends of the table itself, so that it can break them. */
+#define aead_avx512ifma first
+#define aead_avx512 second
+#define aead_avx2 third
 #include "crypto/aead.c" /* NOLINT(bugprone-suspicious-include) */
+#undef aead_avx512ifma
 #undef aead_avx512
 #undef aead_avx2
 
@@ -68,6 +70,7 @@ static bool is_second_usable(void)
 
 const struct aead_backend first = { "first", is_first_usable, broken_seal, broken_open };
 const struct aead_backend second = { "second", is_second_usable, NULL, NULL };
+const struct aead_backend third = { "third", is_second_usable, NULL, NULL };
 
 /* 1. A correct backend passes the self-test, and a backend with any of the faults fails it. */
 static void test_selftest(void **state)
@@ -119,7 +122,7 @@ static void test_named(void **state)
 	assert_int_equal(aead_select("first", &failed), 0);
 	assert_string_equal(aead_name(), "first");
 
-	assert_int_equal(aead_select("third", &failed), -ENOENT);
+	assert_int_equal(aead_select("fourth", &failed), -ENOENT);
 	assert_null(failed);
 	assert_int_equal(aead_select("", &failed), -ENOENT);
 	assert_int_equal(aead_select("second", &failed), -ENOTSUP);

@@ -102,7 +102,7 @@ static void assert_words_gone(const struct run *r, const uint32_t *words, size_t
 	}
 }
 
-/* Limbs of r, each in 64 bits. */
+/* Limbs of r of 26 or of 44 bits, each in 64 bits. */
 static void assert_r_gone(const struct run *r, const uint8_t *one_time_key)
 {
 	uint64_t low, high, limbs[LIMBS];
@@ -116,6 +116,8 @@ static void assert_r_gone(const struct run *r, const uint8_t *one_time_key)
 
 		limbs[i] = (uint64_t)(x >> (26 * i)) & 0x3ffffff;
 		assert_pair_gone(r, (uint32_t)limbs[i], 0);
+		limbs[i] = (uint64_t)(x >> (44 * (i % 3))) & 0xfffffffffff;
+		assert_pair_gone(r, (uint32_t)limbs[i], (uint32_t)(limbs[i] >> 32));
 	}
 }
 

@@ -13,6 +13,7 @@
 /* Fastest first. The last one is the reference backend, which runs on every CPU. */
 static const struct aead_backend *const backends[] = {
 #if defined(__x86_64__)
+	&aead_avx512ifma,
 	&aead_avx512,
 	&aead_avx2,
 #endif

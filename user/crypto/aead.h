@@ -11,9 +11,16 @@
  *              open:  src[0..len) ciphertext,
  *                     src[len..len+16) tag  ->  dst[0..len) plaintext
  *
- * src and dst are either the same address (in place) or do not overlap. The buffers of different
- * jobs of a batch do not overlap either; only the key may be shared. Buffers need no alignment.
- * No byte outside the ranges above is read or written, so the buffers need no extra room.
+ * Sealing copies and encrypts in one pass, and the plaintext may come in pieces. So a worker can
+ * seal segments of a TUN read buffer straight into outgoing messages, with a header that it built
+ * per segment and without writing the padding first:
+ *
+ *      head[0..head_len) | src[0..len - head_len - pad_len) | pad_len zeros  ->  dst[0..len), tag
+ *
+ * src and dst are either the same address (in place) or do not overlap. head never overlaps dst,
+ * and is only allowed if src and dst do not overlap either. The buffers of different jobs of a
+ * batch do not overlap either; only the key may be shared. Buffers need no alignment. No byte
+ * outside the ranges above is read or written, so the buffers need no extra room.
  *
  * The running time does not depend on keys or contents. It does depend on the lengths, on the
  * number of jobs and on whether each tag was right, which are all public.
@@ -36,6 +43,10 @@ struct aead_job {
 	uint8_t *dst;
 	uint32_t len; /* bytes of plaintext, without the tag; 0..AEAD_LEN_MAX */
 	bool ok;      /* output of opening: the tag was right and dst holds the plaintext */
+	/* For sealing a plaintext in pieces; all zero if it is contiguous at src. */
+	const uint8_t *head; /* the first head_len bytes; the bytes at src follow them */
+	uint32_t head_len;
+	uint32_t pad_len; /* zero bytes at the end, which are not read from src */
 };
 
 struct aead_backend {

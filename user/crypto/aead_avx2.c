@@ -91,6 +91,59 @@ static INLINE __m256i part(v32 x, int i)
 	return (__m256i)x;
 }
 
+/* Transposes an 8 x 8 matrix of 32-bit words. */
+static INLINE void transpose8(__m256i r[8])
+{
+	__m256i t[8], u[8];
+
+	for (int i = 0; i < 8; i += 2) {
+		t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
+		t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
+	}
+	for (int i = 0; i < 8; i += 4) {
+		u[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
+		u[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
+		u[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
+		u[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	for (int i = 0; i < 4; i++) {
+		r[i] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x20);
+		r[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
+	}
+}
+
+/* Loads the keys of all lanes: word i of each to @x[i]. */
+static INLINE void load_keys(v32 x[8], const uint8_t *const *key)
+{
+	__m256i r[8];
+
+	for (int i = 0; i < 8; i++)
+		r[i] = _mm256_loadu_si256((const __m256i *)key[i]);
+	transpose8(r);
+	for (int i = 0; i < 8; i++)
+		x[i] = (v32)r[i];
+}
+
+/* Writes the output of all lanes: 64 bytes at dst[l] := 64 bytes at src[l] ^ lane l of @x. */
+static INLINE void write_lanes(uint8_t *const *dst, const uint8_t *const *src, const v32 x[16])
+{
+	for (int half = 0; half < 2; half++) {
+		__m256i r[8];
+
+		for (int i = 0; i < 8; i++)
+			r[i] = (__m256i)x[8 * half + i];
+		transpose8(r);
+		for (int i = 0; i < 8; i++) {
+			__m256i in = _mm256_loadu_si256((const __m256i *)src[i] + half);
+
+			_mm256_storeu_si256((__m256i *)dst[i] + half, _mm256_xor_si256(in, r[i]));
+		}
+	}
+}
+
+#include "crypto/aead_lanes_chacha.h"
+#include "crypto/aead_lanes_poly.h"
+
 #include "crypto/aead_lanes_batch.h"
 
 #if defined(__clang__)

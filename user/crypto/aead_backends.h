@@ -5,12 +5,19 @@
 
 #include "crypto/aead.h"
 
+/* Packets that the backends with lanes process at a time. Their bytes stay in the cache between the
+ * passes of ChaCha20 and Poly1305. */
+#define AEAD_WINDOW 32
+
 /* aead_libsodium.c: the reference, which runs on every CPU. */
 extern const struct aead_backend aead_libsodium;
 
 #if defined(__x86_64__)
-/* aead_avx512.c: 16 lanes of 32 bits. aead_avx2.c: 8 lanes. */
-extern const struct aead_backend aead_avx512, aead_avx2;
+/* 16 lanes of 32 bits, with and without IFMA. */
+extern const struct aead_backend aead_avx512ifma, aead_avx512;
+
+/* 8 lanes of 32 bits. */
+extern const struct aead_backend aead_avx2;
 #endif
 
 #endif

@@ -14,33 +14,30 @@
 #ifndef WGXDP_AEAD_LANES_BATCH_H
 #define WGXDP_AEAD_LANES_BATCH_H
 
-#include "crypto/aead_lanes_chacha.h"
-#include "crypto/aead_lanes_poly.h"
-
-#define WINDOW 32 /* packets at a time, so that their bytes stay in the cache between two passes */
-
 /* Upper bounds of the stack that callees use: with lanes, and with rows and scalar code only. */
 #define DEEP_STACK_BYTES (6 * 1024)
 #define SHALLOW_STACK_BYTES (2 * 1024)
 
-/* Where the bytes of a partial block go, which is computed in the slot's scratch. */
+/* A partial block, which is computed in a slot's scratch. */
 struct output {
+	const uint8_t *scratch;
 	uint8_t *dst;
 	size_t len;
 };
 
-/* The working memory for up to WINDOW packets of a batch. */
+/* The working memory for up to AEAD_WINDOW packets of a batch. */
 struct window {
 	/* Secret. wipe_traces() knows which parts of it were written. */
-	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* partial blocks; unused key stream */
-	uint8_t keys[WINDOW][BLOCK_LEN];	       /* Poly1305 keys, in the first half */
-	uint8_t tags[WINDOW][AEAD_TAG_LEN];
+	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* partial and gathered blocks */
+	uint8_t keys[AEAD_WINDOW][BLOCK_LEN];	       /* Poly1305 keys, in the first half */
+	uint8_t tags[AEAD_WINDOW][AEAD_TAG_LEN];
 	struct poly poly;
 	/* Public. */
-	struct mac macs[WINDOW];
+	struct mac macs[AEAD_WINDOW];
 	struct blocks blocks;
 	struct output outputs[SLOTS];
-	size_t used;	/* slots that hold a block */
+	size_t used; /* slots that hold a block */
+	size_t n_outputs;
 	size_t touched; /* slots of the scratch that were written */
 };
 
@@ -69,16 +66,14 @@ static void flush(struct window *w)
 	if (w->used == 0)
 		return;
 	compute(w);
-	for (size_t i = 0; i < w->used; i++) {
-		if (w->blocks.dst[i] == w->scratch[i])
-			memcpy(w->outputs[i].dst, w->scratch[i], w->outputs[i].len);
-	}
-	w->used = 0;
+	for (const struct output *o = w->outputs; o < w->outputs + w->n_outputs; o++)
+		memcpy(o->dst, o->scratch, o->len);
+	w->used = w->n_outputs = 0;
 }
 
-/* Queues block @number of the packet's key stream: @dst := @src ^ block. */
-static INLINE void queue_block(struct window *w, const struct aead_job *job, uint32_t number,
-			       const uint8_t *src, uint8_t *dst, size_t len)
+/* Takes a slot for block @number of the packet's key stream: @dst := @src ^ block. */
+static INLINE size_t queue_block(struct window *w, const struct aead_job *job, uint32_t number,
+				 const uint8_t *src, uint8_t *dst)
 {
 	size_t i;
 
@@ -89,29 +84,95 @@ static INLINE void queue_block(struct window *w, const struct aead_job *job, uin
 	w->blocks.number[i] = number;
 	w->blocks.low[i] = (uint32_t)job->counter;
 	w->blocks.high[i] = (uint32_t)(job->counter >> 32);
-	if (len == BLOCK_LEN) {
-		w->blocks.src[i] = src;
-		w->blocks.dst[i] = dst;
+	w->blocks.src[i] = src;
+	w->blocks.dst[i] = dst;
+	return i;
+}
+
+/* The same for @count consecutive blocks. */
+static INLINE void queue_blocks(struct window *w, const struct aead_job *job, uint32_t number,
+				const uint8_t *src, uint8_t *dst, size_t count)
+{
+	if (count == 1) {
+		queue_block(w, job, number, src, dst);
 		return;
 	}
-	memcpy(w->scratch[i], src, len);
-	w->blocks.src[i] = w->blocks.dst[i] = w->scratch[i];
-	w->outputs[i] = (struct output){ .dst = dst, .len = len };
+	while (count > 0) {
+		size_t n = count < LANES ? count : LANES;
+
+		if (w->used == SLOTS)
+			flush(w);
+		if (n > SLOTS - w->used)
+			n = SLOTS - w->used;
+		set_slots(&w->blocks, w->used, job, number, src, dst);
+		w->used += n;
+		count -= n;
+		number += (uint32_t)n;
+		src += n * BLOCK_LEN;
+		dst += n * BLOCK_LEN;
+	}
+}
+
+/* Copies @n bytes of the job's plaintext, from byte @at on, which come from the head, from src and
+ * from the padding. */
+static void gather(uint8_t *to, const struct aead_job *job, size_t at, size_t n)
+{
+	size_t data_end = job->len - job->pad_len, part;
+
+	if (at < job->head_len) {
+		part = job->head_len - at < n ? job->head_len - at : n;
+		memcpy(to, job->head + at, part);
+		to += part;
+		at += part;
+		n -= part;
+	}
+	if (at < data_end && n > 0) {
+		part = data_end - at < n ? data_end - at : n;
+		memcpy(to, job->src + (at - job->head_len), part);
+		to += part;
+		n -= part;
+	}
+	memset(to, 0, n);
+}
+
+/* Queues the block at byte @at of the packet, which is partial or comes from several places. */
+static void queue_gathered(struct window *w, const struct aead_job *job, size_t at)
+{
+	size_t n = job->len - at < BLOCK_LEN ? job->len - at : BLOCK_LEN;
+	size_t i = queue_block(w, job, (uint32_t)(at / BLOCK_LEN) + 1, NULL, job->dst + at);
+
+	gather(w->scratch[i], job, at, n);
+	w->blocks.src[i] = w->scratch[i];
+	if (n == BLOCK_LEN)
+		return;
+	w->blocks.dst[i] = w->scratch[i];
+	w->outputs[w->n_outputs++] = (struct output){ w->scratch[i], job->dst + at, n };
 }
 
 static void queue_key(struct window *w, const struct aead_job *job, uint8_t *key)
 {
-	queue_block(w, job, 0, zeros, key, BLOCK_LEN);
+	queue_block(w, job, 0, zeros, key);
 }
 
+/* Queues the blocks of the packet's data. */
 static void queue_data(struct window *w, const struct aead_job *job)
 {
-	uint32_t number = 1;
+	size_t head_end = job->head_len, data_end = job->len - job->pad_len, at = 0;
 
-	for (size_t at = 0; at < job->len; at += BLOCK_LEN) {
-		size_t len = job->len - at < BLOCK_LEN ? job->len - at : BLOCK_LEN;
+	while (at < job->len) {
+		bool in_head = at < head_end;
+		size_t end = in_head ? head_end : data_end;
+		size_t whole = at < end ? (end - at) / BLOCK_LEN : 0;
 
-		queue_block(w, job, number++, job->src + at, job->dst + at, len);
+		if (whole == 0) {
+			queue_gathered(w, job, at);
+			at += BLOCK_LEN;
+			continue;
+		}
+		queue_blocks(w, job, (uint32_t)(at / BLOCK_LEN) + 1,
+			     in_head ? job->head + at : job->src + (at - head_end), job->dst + at,
+			     whole);
+		at += whole * BLOCK_LEN;
 	}
 }
 
@@ -172,7 +233,7 @@ static void open_window(struct window *w, struct aead_job *jobs, size_t n)
 static void queue_stream(struct window *w, const struct aead_job *job)
 {
 	for (uint32_t number = 1; number <= data_blocks(job); number++)
-		queue_block(w, job, number, zeros, w->scratch[w->used], BLOCK_LEN);
+		queue_block(w, job, number, zeros, w->scratch[w->used]);
 }
 
 static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *stream)
@@ -251,7 +312,7 @@ static __attribute__((noinline)) void wipe_shallow_stack(void)
 /* Wipes the secrets of a batch of @n: in the window, on the stack below it and in the registers. */
 static INLINE void wipe_traces(struct window *w, size_t n)
 {
-	size_t packets = n < WINDOW ? n : WINDOW;
+	size_t packets = n < AEAD_WINDOW ? n : AEAD_WINDOW;
 
 	wipe(w->scratch, w->touched * BLOCK_LEN);
 	wipe(w->keys, packets * BLOCK_LEN);
@@ -269,7 +330,7 @@ static INLINE void wipe_traces(struct window *w, size_t n)
 
 static INLINE void window_init(struct window *w)
 {
-	w->used = w->touched = 0;
+	w->used = w->touched = w->n_outputs = 0;
 	w->poly.lanes_used = false;
 }
 
@@ -278,8 +339,8 @@ static void seal_batch(struct aead_job *jobs, size_t n)
 	struct window w;
 
 	window_init(&w);
-	for (size_t at = 0; at < n; at += WINDOW)
-		seal_window(&w, jobs + at, n - at < WINDOW ? n - at : WINDOW);
+	for (size_t at = 0; at < n; at += AEAD_WINDOW)
+		seal_window(&w, jobs + at, n - at < AEAD_WINDOW ? n - at : AEAD_WINDOW);
 	wipe_traces(&w, n);
 }
 
@@ -288,8 +349,8 @@ static void open_batch(struct aead_job *jobs, size_t n)
 	struct window w;
 
 	window_init(&w);
-	for (size_t at = 0; at < n; at += WINDOW) {
-		size_t count = n - at < WINDOW ? n - at : WINDOW;
+	for (size_t at = 0; at < n; at += AEAD_WINDOW) {
+		size_t count = n - at < AEAD_WINDOW ? n - at : AEAD_WINDOW;
 
 		if (fit_into_slots(jobs + at, count))
 			open_in_one_pass(&w, jobs + at, count);

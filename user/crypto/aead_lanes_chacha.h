@@ -24,21 +24,56 @@
 #define BLOCK_LEN 64
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
-#define ROWS (LANES / 4) /* blocks of which one register holds a row */
+#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() writes up to LANES slots more than it needs */
+#define ROWS (LANES / 4)	   /* blocks of which one register holds a row */
 #define ROW_GROUPS 3
 
 /* The blocks to compute, one per lane. Words 4-11 of the state are the key, word 12 is the number
  * of the block, word 13 is zero, and words 14 and 15 are the packet's counter. [W] 5.4.6 */
 struct blocks {
-	const uint8_t *key[SLOTS];
-	const uint8_t *src[SLOTS]; /* BLOCK_LEN bytes, XORed with the key stream to dst */
-	uint8_t *dst[SLOTS];
-	alignas(64) uint32_t number[SLOTS];
-	alignas(64) uint32_t low[SLOTS];  /* half of the counter */
-	alignas(64) uint32_t high[SLOTS]; /* the other half */
+	alignas(64) uint32_t number[SLOTS_ROOM];
+	alignas(64) uint32_t low[SLOTS_ROOM];  /* half of the counter */
+	alignas(64) uint32_t high[SLOTS_ROOM]; /* the other half */
+	const uint8_t *key[SLOTS_ROOM];
+	const uint8_t *src[SLOTS_ROOM]; /* BLOCK_LEN bytes, XORed with the key stream to dst */
+	uint8_t *dst[SLOTS_ROOM];
 };
 
+/* 0, 1, 2, ... and the same times BLOCK_LEN, as many as the widest registers have lanes. */
+alignas(64) static const uint32_t ordinal[16] = { 0, 1, 2,  3,	4,  5,	6,  7,
+						  8, 9, 10, 11, 12, 13, 14, 15 };
+alignas(64) static const uint64_t distance[16] = { 0,	64,  128, 192, 256, 320, 384, 448,
+						   512, 576, 640, 704, 768, 832, 896, 960 };
+
 static const uint32_t sigma[4] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
+
+static INLINE void store32(uint32_t *to, v32 x)
+{
+	memcpy(to, &x, sizeof(x));
+}
+
+/* Writes LANES values of 64 bits. */
+static INLINE void store64(void *to, v64 first, v64 second)
+{
+	memcpy(to, &first, sizeof(first));
+	memcpy((uint8_t *)to + sizeof(first), &second, sizeof(second));
+}
+
+/* Sets LANES slots, from @slot on, to consecutive blocks of one packet. */
+static INLINE void set_slots(struct blocks *b, size_t slot, const struct aead_job *job,
+			     uint32_t number, const uint8_t *src, uint8_t *dst)
+{
+	const v64 none = { 0 }, first = *(const v64 *)distance;
+	const v64 second = *(const v64 *)(distance + LANES / 2);
+	const v64 key = none + (uintptr_t)job->key;
+
+	store32(b->number + slot, *(const v32 *)ordinal + number);
+	store32(b->low + slot, (v32){ 0 } + (uint32_t)job->counter);
+	store32(b->high + slot, (v32){ 0 } + (uint32_t)(job->counter >> 32));
+	store64(b->key + slot, key, key);
+	store64(b->src + slot, first + (uintptr_t)src, second + (uintptr_t)src);
+	store64(b->dst + slot, first + (uintptr_t)dst, second + (uintptr_t)dst);
+}
 
 static INLINE v32 rotl(v32 x, int n)
 {
@@ -67,40 +102,9 @@ static INLINE void half_round(v32 x[16], int k)
 	}
 }
 
-/* Transposes an 8 x 8 matrix of 32-bit words. */
-static INLINE void transpose8(__m256i r[8])
-{
-	__m256i t[8], u[8];
-
-	for (int i = 0; i < 8; i += 2) {
-		t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
-		t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
-	}
-	for (int i = 0; i < 8; i += 4) {
-		u[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
-		u[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
-		u[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
-		u[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
-	}
-	for (int i = 0; i < 4; i++) {
-		r[i] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x20);
-		r[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
-	}
-}
-
 static INLINE void load_state(v32 x[16], const struct blocks *b, int first_slot)
 {
-	__m256i rows[LANES / 8][8], word[LANES / 8];
-
-	for (int l = 0; l < LANES; l++)
-		rows[l / 8][l % 8] = _mm256_loadu_si256((const __m256i *)b->key[first_slot + l]);
-	for (int p = 0; p < LANES / 8; p++)
-		transpose8(rows[p]);
-	for (int i = 0; i < 8; i++) {
-		for (int p = 0; p < LANES / 8; p++)
-			word[p] = rows[p][i];
-		x[4 + i] = join(word);
-	}
+	load_keys(x + 4, b->key + first_slot);
 	for (int i = 0; i < 4; i++)
 		x[i] = (v32){ 0 } + sigma[i];
 	x[12] = *(const v32 *)(b->number + first_slot);
@@ -115,22 +119,6 @@ static INLINE void write_half(const struct blocks *b, int slot, int at, __m256i 
 	__m256i x = _mm256_loadu_si256((const __m256i *)(b->src[slot] + at));
 
 	_mm256_storeu_si256((__m256i *)(b->dst[slot] + at), _mm256_xor_si256(x, stream));
-}
-
-/* Writes the output of all lanes. Lane l of @x belongs to slot @first_slot + l. */
-static INLINE void write_lanes(const struct blocks *b, int first_slot, const v32 x[16])
-{
-	__m256i rows[8];
-
-	for (int p = 0; p < LANES / 8; p++) {
-		for (int w = 0; w < 16; w += 8) {
-			for (int i = 0; i < 8; i++)
-				rows[i] = part(x[w + i], p);
-			transpose8(rows);
-			for (int i = 0; i < 8; i++)
-				write_half(b, first_slot + 8 * p + i, 4 * w, rows[i]);
-		}
-	}
 }
 
 static INLINE void compute_lanes(const struct blocks *b, int groups)
@@ -151,7 +139,7 @@ static INLINE void compute_lanes(const struct blocks *b, int groups)
 	for (int g = 0; g < groups; g++) {
 		for (int i = 0; i < 16; i++)
 			x[g][i] += first[g][i];
-		write_lanes(b, g * LANES, x[g]);
+		write_lanes(b->dst + g * LANES, b->src + g * LANES, x[g]);
 	}
 }
 

@@ -27,29 +27,22 @@
 #ifndef WGXDP_AEAD_LANES_POLY_H
 #define WGXDP_AEAD_LANES_POLY_H
 
-#define STRIPS (LANES / 2)
+#define POLY_LANES (LANES / 2)
 #define LIMB_BITS 26
 #define LIMB_MASK ((1U << LIMB_BITS) - 1)
-#define TURN (2 * STRIPS)	      /* blocks per turn of a packet that is dealt to all lanes */
-#define DEAL_MIN_BLOCKS (12 * STRIPS) /* dealing is faster than scalar code from this length on */
+#define TURN (2 * POLY_LANES) /* blocks per turn of a packet that is dealt to all lanes */
+#define DEAL_MIN_BLOCKS                                                                            \
+	(12 * POLY_LANES) /* dealing is faster than scalar code from this length on */
 
 /* One number per lane, in five limbs. */
 union number {
 	v64 limb[5];
-	uint64_t lane[5][STRIPS];
+	uint64_t lane[5][POLY_LANES];
 };
 
 /* A number to multiply with. x5 is 5 x, which replaces 2^130 x in a product. */
 struct factor {
 	union number x, x5;
-};
-
-/* A packet to authenticate: Poly1305 over data, padding and the two lengths. RFC 8439 2.8 */
-struct mac {
-	const uint8_t *key; /* 32 bytes: r, then s */
-	const uint8_t *data;
-	size_t len;
-	uint8_t *tag; /* output */
 };
 
 /* The part of a packet that a lane still has to process. */
@@ -64,7 +57,7 @@ struct strip {
 struct poly {
 	union number h;
 	struct factor r, r2;
-	struct strip strips[STRIPS];
+	struct strip strips[POLY_LANES];
 	/* The following are for a packet that is processed alone. */
 	struct poly_scalar one; /* the only member that was written unless lanes_used */
 	struct factor last_r, last_r2;
@@ -134,7 +127,7 @@ static INLINE void split(v64 m[5], v64 low, v64 high)
 }
 
 /* Loads two blocks from each of the @at. */
-static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[STRIPS], size_t offset)
+static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[POLY_LANES], size_t offset)
 {
 	__m256i low1[LANES / 8], high1[LANES / 8], low2[LANES / 8], high2[LANES / 8];
 
@@ -157,7 +150,7 @@ static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[STRIPS], 
 }
 
 /* Loads one block from each of the @at. */
-static INLINE void load1(v64 m[5], const uint8_t *const at[STRIPS], size_t offset)
+static INLINE void load1(v64 m[5], const uint8_t *const at[POLY_LANES], size_t offset)
 {
 	__m256i low[LANES / 8], high[LANES / 8];
 
@@ -178,7 +171,7 @@ static INLINE void load1(v64 m[5], const uint8_t *const at[STRIPS], size_t offse
 /* @h := (@h + m1) * @r2 + m2 * @r, where m1 and m2 are the blocks at @offset from each of the
  * @at. */
 static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct factor *r,
-			   const uint8_t *const at[STRIPS], size_t offset)
+			   const uint8_t *const at[POLY_LANES], size_t offset)
 {
 	v64 m1[5], m2[5];
 
@@ -193,7 +186,7 @@ static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct facto
 }
 
 /* @h := (@h + m) * @r, where m is the block at @offset from each of the @at. */
-static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *const at[STRIPS],
+static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *const at[POLY_LANES],
 			   size_t offset)
 {
 	v64 m[5];
@@ -208,7 +201,7 @@ static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *cons
 }
 
 /* Adds @blocks blocks from each of the @at to h. */
-static void absorb(struct poly *poly, const uint8_t *const at[STRIPS], size_t blocks)
+static void absorb(struct poly *poly, const uint8_t *const at[POLY_LANES], size_t blocks)
 {
 	v64 h[5];
 	size_t i = 0;
@@ -265,23 +258,10 @@ static void finish(const struct mac *mac, const union number *h, int lane)
 	poly_scalar_finish(mac->tag, words, mac->key);
 }
 
-/* Makes the last blocks of a packet of @len bytes: the @rest after its last whole block, padded
- * with zeros, and the block of lengths (0 for the associated data, @len). Returns the number of
- * blocks. RFC 8439 2.8 */
-static size_t make_tail(uint8_t tail[2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len)
-{
-	size_t n = len % POLY_BLOCK_LEN ? 2 : 1;
-
-	memset(tail, 0, 2 * POLY_BLOCK_LEN);
-	memcpy(tail, rest, len % POLY_BLOCK_LEN);
-	memcpy(tail + (n - 1) * POLY_BLOCK_LEN + 8, &len, 8);
-	return n;
-}
-
 /* Continues a strip whose whole blocks are done with the packet's tail. */
 static void strip_start_tail(struct strip *s)
 {
-	s->blocks = make_tail(s->tail, s->at, s->mac->len);
+	s->blocks = poly_tail(s->tail, s->at, s->mac->len);
 	s->at = s->tail;
 	s->is_tail = true;
 }
@@ -311,10 +291,10 @@ static void strip_start(struct poly *poly, int lane, const struct mac *mac)
 static bool advance_lanes(struct poly *poly)
 {
 	const struct strip *shortest = NULL;
-	const uint8_t *at[STRIPS];
+	const uint8_t *at[POLY_LANES];
 	size_t blocks;
 
-	for (int l = 0; l < STRIPS; l++) {
+	for (int l = 0; l < POLY_LANES; l++) {
 		const struct strip *s = &poly->strips[l];
 
 		if (s->mac && (!shortest || s->blocks < shortest->blocks))
@@ -323,10 +303,10 @@ static bool advance_lanes(struct poly *poly)
 	if (!shortest)
 		return false;
 	blocks = shortest->blocks;
-	for (int l = 0; l < STRIPS; l++)
+	for (int l = 0; l < POLY_LANES; l++)
 		at[l] = poly->strips[l].mac ? poly->strips[l].at : shortest->at;
 	absorb(poly, at, blocks);
-	for (int l = 0; l < STRIPS; l++) {
+	for (int l = 0; l < POLY_LANES; l++) {
 		if (!poly->strips[l].mac)
 			continue;
 		poly->strips[l].at += blocks * POLY_BLOCK_LEN;
@@ -350,7 +330,7 @@ static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 	while (advance_lanes(poly)) {
 		bool started = false;
 
-		for (int l = 0; l < STRIPS; l++) {
+		for (int l = 0; l < POLY_LANES; l++) {
 			struct strip *s = &poly->strips[l];
 
 			if (!s->mac || s->blocks)
@@ -373,7 +353,7 @@ static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 static void set_powers(struct poly *poly)
 {
 	poly_scalar_powers(poly->powers, TURN, &poly->one);
-	for (int l = 0; l < STRIPS; l++) {
+	for (int l = 0; l < POLY_LANES; l++) {
 		set_lane(&poly->last_r2.x, l, poly->powers[TURN - 2 * l - 1]);
 		set_lane(&poly->last_r.x, l, poly->powers[TURN - 2 * l - 2]);
 	}
@@ -391,12 +371,12 @@ static void set_powers(struct poly *poly)
  * 1. */
 static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 {
-	const uint8_t *at[STRIPS];
+	const uint8_t *at[POLY_LANES];
 	uint64_t sum[5] = { 0 };
 	v64 h[5] = { { 0 } };
 	size_t offset = 0;
 
-	for (int l = 0; l < STRIPS; l++)
+	for (int l = 0; l < POLY_LANES; l++)
 		at[l] = data + (size_t)l * 2 * POLY_BLOCK_LEN;
 	poly->lanes_used = true;
 	set_powers(poly);
@@ -405,7 +385,7 @@ static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 	absorb2(h, &poly->last_r2, &poly->last_r, at, offset);
 	for (int i = 0; i < 5; i++) {
 		poly->h.limb[i] = h[i];
-		for (int l = 0; l < STRIPS; l++)
+		for (int l = 0; l < POLY_LANES; l++)
 			sum[i] += poly->h.lane[i][l];
 	}
 	from_limbs(poly->one.h, sum);
@@ -424,7 +404,7 @@ static void mac_one(struct poly *poly, const struct mac *mac)
 	}
 	poly_scalar_blocks(&poly->one, mac->data + dealt * POLY_BLOCK_LEN, blocks - dealt);
 	poly_scalar_blocks(&poly->one, tail,
-			   make_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
+			   poly_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
 	poly_scalar_finish(mac->tag, poly->one.h, mac->key);
 }
 
@@ -433,13 +413,13 @@ static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;
 
-	if (n <= STRIPS / 2) {
+	if (n <= POLY_LANES / 2) {
 		while (next < n)
 			mac_one(poly, &macs[next++]);
 		return;
 	}
 	poly->lanes_used = true;
-	for (int l = 0; l < STRIPS; l++)
+	for (int l = 0; l < POLY_LANES; l++)
 		strip_start(poly, l, next < n ? &macs[next++] : NULL);
 	compute_factors(poly);
 	run_lanes(poly, macs + next, n - next);

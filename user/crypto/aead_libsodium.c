@@ -46,16 +46,32 @@ static bool usable(void)
 	return true;
 }
 
+/* Puts the pieces of a plaintext together in dst. Returns where the plaintext is. */
+static const uint8_t *join_pieces(const struct aead_job *j)
+{
+	size_t data_len = j->len - j->head_len - j->pad_len;
+
+	if (j->head_len == 0 && j->pad_len == 0)
+		return j->src;
+	if (j->head_len > 0)
+		memcpy(j->dst, j->head, j->head_len);
+	if (data_len > 0)
+		memmove(j->dst + j->head_len, j->src, data_len);
+	memset(j->dst + j->head_len + data_len, 0, j->pad_len);
+	return j->dst;
+}
+
 static void seal_batch(struct aead_job *jobs, size_t n)
 {
 	uint8_t nonce[NONCE_LEN];
 
 	init();
 	for (struct aead_job *j = jobs; j < jobs + n; j++) {
+		const uint8_t *src = join_pieces(j);
+
 		make_nonce(nonce, j->counter);
-		crypto_aead_chacha20poly1305_ietf_encrypt_detached(j->dst, j->dst + j->len, NULL,
-								   j->src, j->len, NULL, 0, NULL,
-								   nonce, j->key);
+		crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+			j->dst, j->dst + j->len, NULL, src, j->len, NULL, 0, NULL, nonce, j->key);
 	}
 }
 

@@ -77,6 +77,16 @@ void poly_scalar_powers(uint64_t (*out)[3], size_t n, const struct poly_scalar *
 	}
 }
 
+size_t poly_tail(uint8_t tail[static 2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len)
+{
+	size_t n = len % POLY_BLOCK_LEN ? 2 : 1;
+
+	memset(tail, 0, 2 * POLY_BLOCK_LEN);
+	memcpy(tail, rest, len % POLY_BLOCK_LEN);
+	memcpy(tail + (n - 1) * POLY_BLOCK_LEN + 8, &len, 8);
+	return n;
+}
+
 void poly_scalar_finish(uint8_t *tag, const uint64_t h[static 3], const uint8_t *key)
 {
 	word g[3], low, high, keep;

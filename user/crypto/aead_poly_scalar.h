@@ -18,6 +18,16 @@
 #include <string.h>
 
 #define POLY_BLOCK_LEN 16
+#define POLY_R_LOW_MASK 0x0ffffffc0fffffffULL
+#define POLY_R_HIGH_MASK 0x0ffffffc0ffffffcULL
+
+/* A packet to authenticate: Poly1305 over data, padding and the two lengths. RFC 8439 2.8 */
+struct mac {
+	const uint8_t *key; /* 32 bytes: r, then s */
+	const uint8_t *data;
+	size_t len;
+	uint8_t *tag; /* output */
+};
 
 struct poly_scalar {
 	uint64_t h[3];
@@ -36,12 +46,12 @@ static inline uint64_t load64(const uint8_t *p)
 /* The two halves of r, taken from @key and clamped. RFC 8439 2.5 */
 static inline uint64_t poly_scalar_r_low(const uint8_t *key)
 {
-	return load64(key) & 0x0ffffffc0fffffff;
+	return load64(key) & POLY_R_LOW_MASK;
 }
 
 static inline uint64_t poly_scalar_r_high(const uint8_t *key)
 {
-	return load64(key + 8) & 0x0ffffffc0ffffffc;
+	return load64(key + 8) & POLY_R_HIGH_MASK;
 }
 
 /* Sets h to 0 and r to the clamped r of @key, which has 32 bytes. */
@@ -52,6 +62,11 @@ void poly_scalar_blocks(struct poly_scalar *p, const uint8_t *data, size_t n);
 
 /* @out[i] := r^(i+1) for i < @n. @out[i][2] is at most 4. */
 void poly_scalar_powers(uint64_t (*out)[3], size_t n, const struct poly_scalar *p);
+
+/* Makes the last blocks of a packet of @len bytes: the @rest after its last whole block, padded
+ * with zeros, and the block of lengths (0 for the associated data, @len). Returns the number of
+ * blocks. RFC 8439 2.8 */
+size_t poly_tail(uint8_t tail[static 2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len);
 
 /* Reduces @h fully, adds the s of @key and writes the 16 bytes of @tag. @h is below 2^131.
  * RFC 8439 2.5 */
