@@ -236,7 +236,8 @@ check-tsan: ## unit tests with threads, and two workers under load, under TSan; 
 	@$(MAKE) --no-print-directory SAN=tsan check-tsan-run
 
 check-tsan-run: $(THREADED) $(WGXDP)
-	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) tests/net/workers.sh
+	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) \
+		tests/net/workers.sh tests/net/hostile.sh
 
 # The tests named like a file of user/{wg,crypto,util}. The simulation would take 90 s; ASan runs it.
 CORE_TESTS = $(filter $(patsubst %.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC)) blake2s.c), \

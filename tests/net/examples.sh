@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The examples of README.md and of our manuals are run as they stand, except for names, keys and
-# paths. README's output of `wgxdp show` must be what comes out. The manual must document exactly the
-# members of `show --json`, and every reason.
+# paths. README's output of `wgxdp show` must be what comes out. The manual must document exactly
+# the members of `show --json`, and every reason.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ README's wg0          │            │ its laptop    │
@@ -87,7 +87,8 @@ is "wgxdp(8): the members of show --json" "$(documented)" "$(show a "$A" '
 	[keys[], (.path | keys[] | "path." + .), (.peers[0] | keys[] | "peers." + .)] | unique[]' |
 	sort -u)"
 is "wgxdp(8): every reason" \
-	"$(awk '/^\.Sh DROP REASONS/ { on = 1 } /^\.Sh ENV/ { on = 0 } on && /^\.It Cm/ { print $3 }' \
+	"$(awk '/^\.Sh DROP REASONS/ { on = 1 }
+		/^\.Sh ENV/ { on = 0 } on && /^\.It Cm/ { print $3 }' \
 		"$TOP/man/wgxdp.8" | sort)" \
 	"$(sed -nE 's/^\tX\([0-9]+, ([a-z0-9_]+),.*/\1/p' "$TOP/include/wgxdp/reasons.h" |
 		grep -vx none | cat - <(sed -nE 's/^\tX\(([a-z_]+), ".*/\1/p' \

@@ -174,8 +174,8 @@ wait_for() # SECONDS COMMAND...
 	done
 }
 
-# Waits until conntrack of the namespace has no entry that matches REGEX. Where the kernel does not list
-# its entries this waits for SECONDS.
+# Waits until conntrack of the namespace has no entry that matches REGEX. Where the kernel does not
+# list its entries this waits for SECONDS.
 forgotten() # NS REGEX SECONDS
 {
 	if [ -e /proc/net/nf_conntrack ]; then

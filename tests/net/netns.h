@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netns.h - the two network namespaces of test_netlink and test_nexthop. They have no names and end with
- * the test. They need root.
+ * netns.h - the two network namespaces of test_netlink and test_nexthop. They have no names and end
+ * with the test. They need root.
  *
  *   ours   a0 192.0.2.1/24  ─────veth─────  b0 192.0.2.2/24   peer's; forwards 203.0.113.0/24 and
  *             192.0.2.3                                         2001:db8:9::/64 to d0, MTU 1300
@@ -162,7 +162,8 @@ static int netns_setup(void **state)
 	sh("%s; ip link set lo up", no_dad);
 	peer_sh("%s; ip link set lo up", no_dad);
 	sh("ip link add a0 numrxqueues 4 numtxqueues 4 type veth peer name b0 netns %d", peer);
-	sh("ip link set a0 addrgenmode none; ip addr add 192.0.2.1/24 dev a0; ip addr add 192.0.2.3/24 dev a0; "
+	sh("ip link set a0 addrgenmode none; "
+	   "ip addr add 192.0.2.1/24 dev a0; ip addr add 192.0.2.3/24 dev a0; "
 	   "ip addr add 2001:db8::1/64 dev a0; ip addr add fe80::1/64 dev a0; ip link set a0 up");
 	peer_sh("ip addr add 192.0.2.2/24 dev b0; ip addr add 2001:db8::2/64 dev b0; "
 		"ip addr add fe80::2/64 dev b0; ip link set b0 up; "

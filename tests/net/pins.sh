@@ -20,11 +20,13 @@ keys a b
 CONF=$(conf_a | conf "$A")
 ok "wireguard-go" stranger_b "$B"
 
-# machine NAME COMMANDS: makes a mount namespace, prepared by COMMANDS. It lives until the test ends.
+# machine NAME COMMANDS: makes a mount namespace, prepared by COMMANDS. It lives until the test
+# ends.
 declare -A machines=()
 machine()
 {
-	spawn c unshare --mount --propagation private sh -c "umount -q /sys/fs/bpf; $2; exec sleep 100"
+	spawn c unshare --mount --propagation private sh -c \
+		"umount -q /sys/fs/bpf; $2; exec sleep 100"
 	machines[$1]=$!
 	wait_for 5 grep -qz sleep "/proc/${machines[$1]}/cmdline"
 }
@@ -37,7 +39,10 @@ on()
 	nsenter --mount --target "$pid" -- nsenter --net="/run/netns/$ID-$ns" -- "$@"
 }
 
-path_of() { on "$1" a "$WGXDP" show "$A" --json | jq -r '.path | "\(.rx) \(.tx) \(.bpf) \(.pinned)"'; }
+path_of()
+{
+	on "$1" a "$WGXDP" show "$A" --json | jq -r '.path | "\(.rx) \(.tx) \(.bpf) \(.pinned)"'
+}
 why() { on "$1" a "$WGXDP" show "$A" --json | jq -r .path.pinned_why; }
 mounts() { on "$1" a grep -c ' /sys/fs/bpf ' /proc/self/mounts; }
 no_loss() { pinged a 10.99.0.2; }
@@ -60,12 +65,13 @@ leaves() # WHAT MACHINE
 	is "$1: no pins left" "$(on "$2" a ls "$PINS/$A" 2>/dev/null)" ""
 }
 
-# --- a directory of somebody else's -----------------------------------------------------------------
+# --- a directory of somebody else's ---------------------------------------------------------------
 
 machine squatted "mount -t bpf bpf /sys/fs/bpf;
 	setpriv --reuid 65534 --regid 65534 --clear-groups mkdir $PINS"
 works "squatted" squatted null "$PINS belongs to user 65534*"
-ok "squatted: show says so" eval "on squatted a '$WGXDP' show '$A' | grep -q 'maps: not pinned: .*65534'"
+ok "squatted: show says so" eval \
+	"on squatted a '$WGXDP' show '$A' | grep -q 'maps: not pinned: .*65534'"
 leaves "squatted" squatted
 is "squatted: the directory stays" "$(on squatted a stat -c %u "$PINS")" 65534
 
@@ -73,14 +79,15 @@ machine replaceable "mount -t bpf bpf /sys/fs/bpf; chmod 0777 /sys/fs/bpf"
 works "no sticky bit" replaceable null "other users may write to /sys/fs/bpf*"
 leaves "no sticky bit" replaceable
 
-# --- no bpffs ---------------------------------------------------------------------------------------
+# --- no bpffs -------------------------------------------------------------------------------------
 
 machine bare "mount -t sysfs sysfs /sys"
 works "no bpffs" bare "$PINS/$A" null
 is "no bpffs: one is mounted" "$(mounts bare)" 1
 is "no bpffs: for root alone" "$(on bare a stat -c '%A %u' /sys/fs/bpf)" "drwx-----T 0"
 ok "no bpffs: bpftool reads the maps" on bare a bpftool map dump pinned "$PINS/$A/peers"
-is "no bpffs: from outside they are not pinned" "$(show a "$A" '.path | "\(.pinned) \(.pinned_why)"')" \
+is "no bpffs: from outside they are not pinned" \
+	"$(show a "$A" '.path | "\(.pinned) \(.pinned_why)"')" \
 	"null $PINS/$A exists only in the mount namespace of the daemon"
 leaves "no bpffs" bare
 works "again" bare "$PINS/$A" null
@@ -88,9 +95,9 @@ is "again: it is mounted once" "$(mounts bare)" 1
 leaves "again" bare
 
 machine confined "mount -t sysfs -o ro sysfs /sys"
-# shellcheck disable=SC2016
-on confined a setpriv --bounding-set -all,+net_admin,+bpf,+perfmon,+net_raw,+ipc_lock -- \
-	"$WGXDP" attach eth0 "$CONF" && pass "no right to mount: attach" || fail "no right to mount: attach"
+ok "no right to mount: attach succeeds" on confined a \
+	setpriv --bounding-set -all,+net_admin,+bpf,+perfmon,+net_raw,+ipc_lock -- \
+	"$WGXDP" attach eth0 "$CONF"
 is "no right to mount: by XDP" "$(path_of confined)" "xdp xdp true null"
 ok "no right to mount: show says what to do" grep -q 'mount -t bpf' <<<"$(why confined)"
 leaves "no right to mount" confined
@@ -99,7 +106,7 @@ machine occupied "mount -t tmpfs tmpfs /sys/fs/bpf"
 works "another file system" occupied null "another file system*"
 leaves "another file system" occupied
 
-# --- two daemons of one name, as in two containers that share a bpffs ------------------------------
+# --- two daemons of one name, as in two containers that share a bpffs -----------------------------
 
 mkdir "$TMP/run" "$TMP/var"
 machine first "mount -t bpf bpf /sys/fs/bpf"
@@ -107,7 +114,8 @@ ok "first: attach" on first a "$WGXDP" attach eth0 "$CONF"
 is "first: pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
 (
 	# A mount namespace that begins as a copy of the first has the same bpffs.
-	exec nsenter --mount --target "${machines[first]}" -- unshare --mount --propagation private sh -c \
+	exec nsenter --mount --target "${machines[first]}" -- \
+		unshare --mount --propagation private sh -c \
 		"mount --bind $TMP/run /run/wgxdp; mount --bind $TMP/var /run/wireguard
 		exec nsenter --net=/run/netns/$ID-c sleep 100"
 ) &

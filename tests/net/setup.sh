@@ -22,7 +22,7 @@ fails() # WHAT REGEX SED-EDIT [NS]: attach fails, says it, and nothing is left
 	clean "$1, nothing is left" "$ns" "$A"
 }
 
-# --- an MTU that IPv6 does not bear -----------------------------------------------------------------
+# --- an MTU that IPv6 does not bear ---------------------------------------------------------------
 
 fails "MTU = 1000 with an IPv6 address" "$A\.conf:[0-9]+: MTU = 1000: IPv6 needs at least 1280" \
 	's/^Address.*/Address = 10.99.0.1\/24, fd42::2\/64\nMTU = 1000/'
@@ -31,11 +31,13 @@ fails "MTU = 1279 with an allowed IP of IPv6" "MTU = 1279: IPv6 needs at least 1
 ok "MTU = 1280 with IPv6" eval "conf_a | sed 's/^Address.*/Address = fd42::2\/64\nMTU = 1280/;
 	s/^AllowedIPs.*/AllowedIPs = fd42:1::\/64/' | ours a '$A'"
 is "the interface has the MTU 1280" "$(in_ns a ip -j link show "$A" | jq '.[0].mtu')" 1280
-is "the interface has the IPv6 address" "$(in_ns a ip -j -6 address show dev "$A" scope global | jq -r '.[0].addr_info[0].local')" fd42::2
+is "the interface has the IPv6 address" \
+	"$(in_ns a ip -j -6 address show dev "$A" scope global | jq -r '.[0].addr_info[0].local')" \
+	fd42::2
 ok "the interface has the IPv6 route" in_ns a ip -6 route show fd42:1::/64 dev "$A"
 ok "detach, after MTU = 1280" down a "$A"
 
-# --- the kernel's own words --------------------------------------------------------------------------
+# --- the kernel's own words -----------------------------------------------------------------------
 
 in_ns c sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1
 fails "IPv6 is off, an address" 'fd42::1/64: .*IPv6 is disabled' \
@@ -43,7 +45,7 @@ fails "IPv6 is off, an address" 'fd42::1/64: .*IPv6 is disabled' \
 fails "IPv6 is off, an allowed IP" 'fd42:1::/64: .*IPv6 is disabled' \
 	's/^AllowedIPs.*/AllowedIPs = 10.99.0.2\/32, fd42:1::\/64/' c
 
-# --- what somebody else changes meanwhile ---------------------------------------------------------------
+# --- what somebody else changes meanwhile ---------------------------------------------------------
 
 # Takes the addresses off the interface as soon as it is up, as a network manager might.
 meddle()
@@ -66,13 +68,14 @@ done
 is "attach fails if somebody removes an address meanwhile" $caught 1
 clean "the failed attach leaves nothing" a "$A"
 
-# --- the MTU of a tunnel without endpoints ---------------------------------------------------------------
+# --- the MTU of a tunnel without endpoints --------------------------------------------------------
 
 # 192.0.2.1 stands for any address when no peer has an endpoint; here the tunnel itself gets it.
 lonely() { in_ns "$1" "$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"; }
 interface a Address=192.0.2.1/24 | conf "$A" >/dev/null
 ok "the tunnel's own address" lonely c
-is "the MTU is not that of the route to the tunnel itself" "$(in_ns c ip -j link show "$A" | jq '.[0].mtu')" 1420
+is "the MTU is not that of the route to the tunnel itself" \
+	"$(in_ns c ip -j link show "$A" | jq '.[0].mtu')" 1420
 ok "detach, after its own address" down c "$A"
 in_ns c ip link set lo up
 conf_a | sed 's/^Endpoint.*/Endpoint = 127.0.0.1:51822/' | conf "$A" >/dev/null
@@ -86,7 +89,7 @@ is "the MTU is the route's less 80" "$(in_ns a ip -j link show "$A" | jq '.[0].m
 ok "detach, after a route with an MTU" down a "$A"
 clean "nothing is left at the end" a "$A"
 
-# --- a file system that cannot be written to ---------------------------------------------------------------
+# --- a file system that cannot be written to ------------------------------------------------------
 
 read_only()
 {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # In a time namespace the daemon's CLOCK_BOOTTIME differs from the clock of the BPF programs. The
-# heartbeat is written in theirs: XDP steers while the workers run, and passes while they hang. While
-# data takes the UDP sockets, `show` never says xdp.
+# heartbeat is written in theirs: XDP steers while the workers run, and passes while they hang.
+# While data takes the UDP sockets, `show` never says xdp.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 
@@ -58,8 +58,8 @@ in_ns b ip link set eth1 up
 in_ns a wg set "$A" peer "$(pub b)" endpoint 198.51.100.2:51822
 ok "other NIC: pings" pinged a 10.99.0.2 100 0.02
 is "other NIC: show does not say xdp" "$(path)" "udp udp"
-ok "other NIC: show says why" eval "show a '$A' .path.why |
-	grep -q 'data comes by the UDP sockets.*: [0-9]* of the last [0-9]* data messages; .*data leaves by'"
+WHY='data comes by the UDP sockets.*: [0-9]* of the last [0-9]* data messages; .*data leaves by'
+ok "other NIC: show says why" eval "show a '$A' .path.why | grep -q '$WHY'"
 in_ns a wg set "$A" peer "$(pub b)" endpoint 192.0.2.2:51822
 ok "first NIC again: pings" pinged a 10.99.0.2 100 0.02
 is "first NIC again: show says xdp" "$(path)" "xdp xdp"

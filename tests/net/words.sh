@@ -31,7 +31,7 @@ wrong() # WHAT STATUS REGEX WORD...: nothing of the first word is left
 	clean "$1, nothing is left" a "$(basename "$word" .conf)"
 }
 
-# --- slips of the fingers, and other programs' commands ---------------------------------------------
+# --- slips of the fingers, and other programs' commands -------------------------------------------
 
 while read -r typo verb; do
 	wrong "a typo, $typo" 2 "did you mean wgxdp $verb\?.*wgxdp -f $typo" "$typo"
@@ -69,7 +69,7 @@ ok "wg-quick names an interface like a command" quick sets
 ok "the configuration socket of sets answers" in_ns a wg show sets
 ok "sets can be detached" down a sets
 
-# --- files ------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 cd "$TMP" || exit 1
 touch "${ID}f"
@@ -95,21 +95,23 @@ ok "check by name" in_etc check "${ID}n"
 refuses "attach by a name whose file is here" 1 "did you mean $A\.conf, which is here\?" \
 	run attach eth0 "$A"
 
-# --- the name of another interface --------------------------------------------------------------------
+# --- the name of another interface ----------------------------------------------------------------
 
 in_ns a ip tuntap add dev "${ID}t" mode tun
 cp "$GOOD" "$TMP/eth0.conf"
 for words in "attach eth0 eth0.conf" eth0 "${ID}t"; do
 	# shellcheck disable=SC2086 # words
 	refuses "a name that is taken, wgxdp $words" 1 "of this name exists" run $words
-	ok "the message for wgxdp $words advises no deletion" eval "! grep -q 'link delete' '$TMP/out'"
+	ok "the message for wgxdp $words advises no deletion" eval \
+		"! grep -q 'link delete' '$TMP/out'"
 done
 ok "both interfaces still exist" eval "in_ns a ip link show eth0 && in_ns a ip link show '${ID}t'"
 
-# --- other names ----------------------------------------------------------------------------------------
+# --- other names ----------------------------------------------------------------------------------
 
 for word in --version -V -v version; do
-	is "wgxdp $word" "$("$WGXDP" $word | grep -oE '^wgxdp [0-9]+\.[0-9]+\.[0-9]+')" "wgxdp 0.2.0"
+	is "wgxdp $word" "$("$WGXDP" $word | grep -oE '^wgxdp [0-9]+\.[0-9]+\.[0-9]+')" \
+		"wgxdp 0.2.0"
 done
 for word in --help -h help "attach --help"; do
 	ok "wgxdp $word" eval "'$WGXDP' $word | grep -q 'wgxdp attach'"
@@ -118,7 +120,7 @@ ok "up is attach" run up eth0 "$GOOD"
 ok "down is detach" run down "$A"
 clean "detach leaves nothing" a "$A"
 
-# --- completion -----------------------------------------------------------------------------------------
+# --- completion -----------------------------------------------------------------------------------
 
 completes() # WORD..., of which the last is being typed; prints what is offered
 {

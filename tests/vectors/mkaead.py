@@ -5,7 +5,8 @@
     tests/vectors/mkaead.py [--check]      --check: writes nothing; exit status 1 on a difference
 
 It uses no code of wgxdp: ChaCha20 and the AEAD come from python3-cryptography (OpenSSL), and
-Poly1305 is RFC 8439 2.5 in Python integers. Values that an RFC publishes are compared with its text.
+Poly1305 is RFC 8439 2.5 in Python integers. Values that an RFC publishes are compared with its
+text.
 """
 import hashlib
 import re
@@ -38,7 +39,8 @@ def number(b):
 
 
 def blocks_of(data):
-    return [number(data[i:i + 16]) + (1 << 8 * len(data[i:i + 16])) for i in range(0, len(data), 16)]
+    return [number(data[i:i + 16]) + (1 << 8 * len(data[i:i + 16])) for i in range(0, len(data),
+                                                                                   16)]
 
 
 def evaluate(blocks, r):
@@ -68,14 +70,19 @@ SUNSCREEN = (b"Ladies and Gentlemen of the class of '99: If I could offer you on
              b"future, sunscreen would be it.")
 JABBERWOCKY = (b"'Twas brillig, and the slithy toves\nDid gyre and gimble in the wabe:\n"
                b"All mimsy were the borogoves,\nAnd the mome raths outgrabe.")
-IETF = (b"Any submission to the IETF intended by the Contributor for publication as all or part of an "
-        b"IETF Internet-Draft or RFC and any statement made within the context of an IETF activity is "
-        b'considered an "IETF Contribution". Such statements include oral statements in IETF sessions, '
+IETF = (b"Any submission to the IETF intended by the Contributor for publication as all or part "
+        b"of an "
+        b"IETF Internet-Draft or RFC and any statement made within the context of an IETF "
+        b"activity is "
+        b'considered an "IETF Contribution". Such statements include oral statements in IETF '
+        b'sessions, '
         b"as well as written and electronic communications made at any time or place, which are "
         b"addressed to")
-DRAFT = ("Internet-Drafts are draft documents valid for a maximum of six months and may be updated, "
+DRAFT = ("Internet-Drafts are draft documents valid for a maximum of six months and may be "
+         "updated, "
          "replaced, or obsoleted by other documents at any time. It is inappropriate to use "
-         "Internet-Drafts as reference material or to cite them other than as /\u201cwork in progress./"
+         "Internet-Drafts as reference material or to cite them other than as /\u201cwork in "
+         "progress./"
          "\u201d").encode()
 COUNTING = bytes(range(32))
 ZERO_KEY, ONE_KEY = bytes(32), bytes(31) + b"\1"
@@ -101,11 +108,13 @@ def chacha20_txt():
         ("A.4 2", ONE_KEY, 0, N2, bytes(32), "ecfa254f845f6474"),
         ("A.4 3", JABBER_KEY, 0, N2, bytes(32), "965e3bc6f9ec7ed9"),
     ]
-    out = "# ChaCha20, RFC 8439: 2.4.2, 2.6.2, A.1, A.2 and A.4. number and nonce are little endian.\n"
+    out = ("# ChaCha20, RFC 8439: 2.4.2, 2.6.2, A.1, A.2 and A.4. number and nonce are little "
+           "endian.\n")
     for name, key, n, nonce, text, begins in cases:
         cipher = chacha(key, n, nonce, text)
         assert cipher.hex().startswith(begins), name
-        out += f"\n# {name}\n" + block(key=key, number=struct.pack("<I", n), nonce=nonce, plain=text,
+        out += f"\n# {name}\n" + block(key=key, number=struct.pack("<I", n), nonce=nonce,
+                                       plain=text,
                                         cipher=cipher)
     return out
 
@@ -122,7 +131,8 @@ def poly1305_txt():
         ("A.3 9", b"\2" + bytes(31), b"\xfd" + b"\xff" * 15, "fa" + "ff" * 15),
         ("A.3 10", b"\1" + bytes(7) + b"\4" + bytes(23), bytes.fromhex(
             "e33594d7505e43b900000000000000003394d7505e4379cd01000000000000000000000000000000"
-            "000000000000000001000000000000000000000000000000"), "14000000000000005500000000000000"),
+            "000000000000000001000000000000000000000000000000"),
+            "14000000000000005500000000000000"),
         ("A.3 11", b"\1" + bytes(7) + b"\4" + bytes(23), bytes.fromhex(
             "e33594d7505e43b900000000000000003394d7505e4379cd010000000000000000000000000000000000"
             "000000000000"), "13000000000000000000000000000000"),
@@ -133,9 +143,12 @@ def poly1305_txt():
         out += f"\n# {name}\n" + block(key=key, data=data, tag=bytes.fromhex(tag))
     ones = CLAMP.to_bytes(16, "little")
     r_limits = [bytes(16), b"\1" + bytes(15), b"\4" + bytes(15), ones, b"\xff" * 16]
-    r_limits += [((CLAMP >> 26 * i & (1 << 26) - 1) << 26 * i).to_bytes(16, "little") for i in range(5)]
-    s_limits = [bytes(16), b"\xff" * 16, b"\xff" * 8 + bytes(8), b"\1" + bytes(15), b"\xfb" + b"\xff" * 15]
-    texts = [b"\xff" * 16, bytes(16), b"\xff" * 32, b"\xff" * 16 * 33, b"\xfb" + b"\xff" * 15 + bytes(16),
+    r_limits += [((CLAMP >> 26 * i & (1 << 26) - 1) << 26 * i).to_bytes(16,
+                                                                        "little") for i in range(5)]
+    s_limits = [bytes(16), b"\xff" * 16, b"\xff" * 8 + bytes(8), b"\1" + bytes(15),
+                b"\xfb" + b"\xff" * 15]
+    texts = [b"\xff" * 16, bytes(16), b"\xff" * 32, b"\xff" * 16 * 33,
+             b"\xfb" + b"\xff" * 15 + bytes(16),
              (b"\xff" * 16 + bytes(16)) * 8, b"\xfe" * 16 * 16, fixed("text", 16 * 90)]
     for i, r in enumerate(r_limits):
         for j, text in enumerate(texts):
@@ -145,7 +158,8 @@ def poly1305_txt():
     return out
 
 
-# -- the AEAD: chosen sums ----------------------------------------------------------------------------
+# -- the AEAD: chosen sums
+# ----------------------------------------------------------------------------
 
 def plain_for_sum(label, key, nonce, n_blocks, at, want):
     """Returns a plaintext of n_blocks blocks whose Poly1305 sum over the first @at blocks (0: over
@@ -174,17 +188,24 @@ def aead_case(comment, key, nonce, plain):
 
 
 def wycheproof_txt():
-    out = ("# ChaCha20-Poly1305 without associated data: the classes of Wycheproof's tests that fit\n"
-           "# (sizes, special keys and nonces, edge cases of Poly1305's sum, special tags), made anew:\n"
-           "# the cases are ours. Altered tags are not listed, the tests alter every vector themselves.\n")
-    for n in list(range(0, 34)) + [47, 48, 49, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513]:
+    out = ("# ChaCha20-Poly1305 without associated data: the classes of Wycheproof's tests that "
+           "fit\n"
+           "# (sizes, special keys and nonces, edge cases of Poly1305's sum, special tags), made "
+           "anew:\n"
+           "# the cases are ours. Altered tags are not listed, the tests alter every vector "
+           "themselves.\n")
+    for n in list(range(0, 34)) + [47, 48, 49, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512,
+                                   513]:
         label = f"size {n}"
         out += aead_case(label, fixed(label + "k", 32), fixed(label + "n", 8), fixed(label, n))
-    keys = {"zeros": bytes(32), "ones": b"\xff" * 32, "counting": COUNTING, "top bit": bytes(31) + b"\x80"}
-    counters = {"0": 0, "1": 1, "2^32 - 1": 2**32 - 1, "2^32": 2**32, "2^63": 2**63, "2^64 - 1": 2**64 - 1}
+    keys = {"zeros": bytes(32), "ones": b"\xff" * 32, "counting": COUNTING,
+            "top bit": bytes(31) + b"\x80"}
+    counters = {"0": 0, "1": 1, "2^32 - 1": 2**32 - 1, "2^32": 2**32, "2^63": 2**63,
+                "2^64 - 1": 2**64 - 1}
     for name, key in keys.items():
         for counter, c in counters.items():
-            out += aead_case(f"key: {name}, counter {counter}", key, struct.pack("<Q", c), SUNSCREEN)
+            out += aead_case(f"key: {name}, counter {counter}", key, struct.pack("<Q", c),
+                             SUNSCREEN)
     for text in (bytes(64), b"\xff" * 64):
         for n in (16, 64):
             for sub in ("plain", "cipher"):
@@ -206,7 +227,8 @@ def wycheproof_txt():
             out += aead_case(f"sum = {name} {where}", key, nonce,
                              plain_for_sum(label, key, nonce, n_blocks, at, want % P))
     tags = {"zeros": 0, "ones": 2**128 - 1, "low half ones": 2**64 - 1, "top bit": 2**127,
-            "all but the top bit": 2**127 - 1, "1": 1, "words' top bits": 0x80000000800000008000000080000000}
+            "all but the top bit": 2**127 - 1, "1": 1,
+            "words' top bits": 0x80000000800000008000000080000000}
     for name, tag in tags.items():
         label = f"tag {name}"
         key, nonce = fixed(label + "k", 32), fixed(label + "n", 8)
@@ -223,11 +245,14 @@ def rfc8439_txt():
     ad = bytes.fromhex("f33388860000000000004e91")
     sealed = ChaCha20Poly1305(key).encrypt(bytes(4) + nonce, DRAFT, ad)
     assert sealed[-16:].hex() == "eead9d67890cbb22392336fea1851f38"
-    return ("# RFC 8439 A.5. The example of 2.8.2 has a nonce that WireGuard cannot have: it does not begin\n"
-            "# with four zeros.\n\n" + block(key=key, nonce=nonce, ad=ad, plain=DRAFT, sealed=sealed))
+    return ("# RFC 8439 A.5. The example of 2.8.2 has a nonce that WireGuard cannot have: it "
+            "does not begin\n"
+            "# with four zeros.\n\n" + block(key=key, nonce=nonce, ad=ad, plain=DRAFT,
+                                             sealed=sealed))
 
 
-# -- the self-test's answer ---------------------------------------------------------------------------
+# -- the self-test's answer
+# ---------------------------------------------------------------------------
 
 def fill(n, x):
     out = bytearray()
@@ -244,7 +269,8 @@ def selftest_answer(source):
     at = 0
     for i, n in enumerate(int(n) for n in lengths if n.strip()):
         key = keys[i % 3 * 32:][:32]
-        h.update(ChaCha20Poly1305(key).encrypt(struct.pack("<IQ", 0, (i << 32) + i), plain[at:at + n],
+        h.update(ChaCha20Poly1305(key).encrypt(struct.pack("<IQ", 0, (i << 32) + i),
+                                               plain[at:at + n],
                                                None))
         at += n + 16
     assert at <= 16384
