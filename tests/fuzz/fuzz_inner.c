@@ -38,7 +38,7 @@ static void as_received(const uint8_t *data, uint32_t size)
 	struct in_packet p = { .frame = &frame, .session = &s, .len = size };
 
 	memcpy(ip, data, size);
-	if (check_source(allowed, &p) == REASON_none) {
+	if (check_source(allowed, &p, NULL) == REASON_none) {
 		if (!p.len || p.len > size)
 			abort();
 		if (ip[0] >> 4 == 4 ? ip[12] != 10 || p.len != ((uint32_t)ip[2] << 8 | ip[3])

@@ -21,6 +21,8 @@
 
 static struct fault why;
 static struct transport *path;
+#define FRAME_BYTES 1900 /* room in a chunk of 2048 */
+
 static struct rx_frame rx[FRAME_BATCH];
 static struct tx_frame tx[TX_FRAMES + 1];
 
@@ -143,7 +145,7 @@ static unsigned echo(struct encap *encap)
 {
 	unsigned n = receive(FRAME_BATCH), room;
 
-	room = path->ops->alloc(path, tx, n);
+	room = path->ops->alloc(path, tx, n, FRAME_BYTES);
 	assert_int_equal(room, n);
 	for (unsigned i = 0; i < n; i++) {
 		tx[i].encap = encap;
@@ -341,7 +343,7 @@ static void more_than_a_wakeup_sends(void **state)
 	uint32_t got;
 
 	(void)state;
-	assert_int_equal(path->ops->alloc(path, tx, TX_FRAMES + 1), TX_FRAMES);
+	assert_int_equal(path->ops->alloc(path, tx, TX_FRAMES + 1, FRAME_BYTES), TX_FRAMES);
 	for (uint32_t i = 0; i < TX_FRAMES; i++) {
 		tx[i].encap = encap;
 		tx[i].len = sizeof(i);
@@ -365,7 +367,7 @@ static void unsendable_is_refused_and_freed(void **state)
 	(void)state;
 	far_away->ifindex++;
 	slow->xsk_ok = false;
-	assert_int_equal(path->ops->alloc(path, tx, 6), 6);
+	assert_int_equal(path->ops->alloc(path, tx, 6, FRAME_BYTES), 6);
 	for (unsigned i = 0; i < 6; i++) {
 		tx[i].encap = encap;
 		tx[i].len = 100;
@@ -392,7 +394,7 @@ static void a_link_down_holds_frames_until_it_is_up(void **state)
 
 	(void)state;
 	netpair_run("ip link set near0 down");
-	assert_int_equal(path->ops->alloc(path, tx, TX_FRAMES), TX_FRAMES);
+	assert_int_equal(path->ops->alloc(path, tx, TX_FRAMES, FRAME_BYTES), TX_FRAMES);
 	for (unsigned i = 0; i < TX_FRAMES; i++) {
 		tx[i].encap = encap;
 		tx[i].len = i < 50 ? 5 : 0;
@@ -527,7 +529,7 @@ static void chunks_fit_the_mtu(void **state)
 		config.mtu = table[i].mtu;
 		assert_int_equal(afxdp_new(&path, &config, &why), 0);
 		assert_false(afxdp_zero_copy(path)); /* veth has none; read back, not assumed */
-		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		assert_int_equal(path->ops->alloc(path, tx, 1, FRAME_BYTES), 1);
 		assert_int_equal(tx[0].room, table[i].room);
 		tx[0].len = 0;
 		path->ops->send(path, tx, 1);

@@ -8,9 +8,9 @@
  */
 #include "io/tun.h"
 
+#include "io/vnet.h"
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 
@@ -21,6 +21,7 @@
 #define PORT 5000
 
 static struct fault why;
+static struct virtio_net_hdr vnet;
 
 /* IPv4 10.77.0.2:5000 -> 10.77.0.1:5000, UDP without checksum, payload "hello" */
 static const uint8_t incoming[] = {
@@ -114,7 +115,7 @@ static void silent_when_fresh(void **state)
 
 	(void)state;
 	bring_up();
-	assert_int_equal(tun_read(&t, buf, sizeof(buf)), 0);
+	assert_int_equal(tun_read(&t, &vnet, buf, sizeof(buf)), 0);
 	assert_false(netpair_readable(t.fd, 300));
 	tun_close(&t);
 }
@@ -134,12 +135,12 @@ static void out_byte_for_byte(void **state)
 		memset(payload, (int)i + 1, sizeof(payload));
 		send_inner(inner, payload, sizes[i]);
 		assert_true(netpair_readable(t.fd, 2000));
-		assert_int_equal(tun_read(&t, got, sizeof(got)), sizes[i] + 28);
+		assert_int_equal(tun_read(&t, &vnet, got, sizeof(got)), sizes[i] + 28);
 		assert_int_equal(recv(packets, seen, sizeof(seen), 0), sizes[i] + 28);
 		assert_memory_equal(got, seen, sizes[i] + 28);
 		assert_memory_equal(got + 28, payload, sizes[i]);
 	}
-	assert_int_equal(tun_read(&t, got, sizeof(got)), 0);
+	assert_int_equal(tun_read(&t, &vnet, got, sizeof(got)), 0);
 	close(packets);
 	close(inner);
 	tun_close(&t);
@@ -181,9 +182,9 @@ static void larger_than_room_is_lost_alone(void **state)
 	memset(got, 0xaa, sizeof(got));
 	send_inner(inner, payload, 101); /* one byte too many */
 	send_inner(inner, payload, 100);
-	assert_int_equal(tun_read(&t, got, 128), -EMSGSIZE);
+	assert_int_equal(tun_read(&t, &vnet, got, 128), -EMSGSIZE);
 	assert_int_equal(*beyond, 0xaa);
-	assert_int_equal(tun_read(&t, got, 128), 128);
+	assert_int_equal(tun_read(&t, &vnet, got, 128), 128);
 	close(inner);
 	tun_close(&t);
 }
@@ -202,12 +203,12 @@ static void down_then_deleted(void **state)
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), 0);
 	netpair_run("ip link set " NAME " down");
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), -EIO);
-	assert_int_equal(tun_read(&t, packet, sizeof(incoming)), 0);
+	assert_int_equal(tun_read(&t, &vnet, packet, sizeof(incoming)), 0);
 	netpair_run("ip link set " NAME " up");
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), 0);
 	netpair_run("ip link delete " NAME);
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), -EBADFD);
-	assert_int_equal(tun_read(&t, packet, sizeof(incoming)), -EBADFD);
+	assert_int_equal(tun_read(&t, &vnet, packet, sizeof(incoming)), -EBADFD);
 	close(inner);
 	tun_close(&t);
 }
@@ -284,7 +285,7 @@ static void descriptor_taken_over(void **state)
 		assert_int_equal(recv(inner, seen, sizeof(seen), 0), 5);
 		send_inner(inner, "abc", 3);
 		assert_true(netpair_readable(t.fd, 2000));
-		assert_int_equal(tun_read(&t, seen, sizeof(seen)), 31);
+		assert_int_equal(tun_read(&t, &vnet, seen, sizeof(seen)), 31);
 		assert_memory_equal(seen + 28, "abc", 3);
 		close(inner);
 		tun_close(&t);

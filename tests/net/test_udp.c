@@ -42,6 +42,12 @@ static int close_path(void **state)
 	return 0;
 }
 
+/* @n frames of any length. */
+static unsigned alloc(struct tx_frame *frames, unsigned n)
+{
+	return path->ops->alloc(path, frames, n, 65536);
+}
+
 /* Waits for @n datagrams and takes them in one go. */
 static unsigned receive(unsigned n)
 {
@@ -157,7 +163,7 @@ static void answers_leave_from_the_address_used(void **state)
 		assert_int_equal(rx[0].len, 5);
 		assert_memory_equal(rx[0].payload, "hello", 5);
 		assert_null(rx[0].l3);
-		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		assert_int_equal(alloc(tx, 1), 1);
 		fill(0, e, 'x', 7);
 		assert_int_equal(path->ops->send(path, tx, 1), 1);
 		assert_int_equal(recv(fd, got, sizeof(got), 0), 7);
@@ -190,7 +196,7 @@ static void link_local_has_its_scope(void **state)
 	assert_int_equal(receive(1), 1);
 	e = frame_endpoint(&rx[0]);
 	assert_int_equal(e.remote.v6.sin6_scope_id, if_nametoindex("near0"));
-	assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+	assert_int_equal(alloc(tx, 1), 1);
 	fill(0, e, 'y', 3);
 	assert_int_equal(path->ops->send(path, tx, 1), 1);
 	assert_true(netpair_readable(fd, 2000));
@@ -227,25 +233,25 @@ static void many_in_and_out(void **state)
 	for (unsigned round = 0; round < rounds; round++) {
 		unsigned n;
 
-		for (uint32_t i = 0; i < FRAME_BATCH; i++)
+		for (uint32_t i = 0; i < UDP_RX_SLOTS; i++)
 			assert_int_equal(send(fds[i % 2], &i, sizeof(i), 0), sizeof(i));
-		assert_int_equal(receive(FRAME_BATCH), FRAME_BATCH);
-		n = path->ops->alloc(path, tx, FRAME_BATCH);
-		assert_int_equal(n, FRAME_BATCH);
+		assert_int_equal(receive(UDP_RX_SLOTS), UDP_RX_SLOTS);
+		n = alloc(tx, UDP_RX_SLOTS);
+		assert_int_equal(n, UDP_RX_SLOTS);
 		for (unsigned i = 0; i < n; i++) {
 			fill(i, frame_endpoint(&rx[i]), 0, 4);
 			memcpy(tx[i].payload, rx[i].payload, 4);
 		}
 		assert_int_equal(path->ops->send(path, tx, n), n);
 		path->ops->sweep(path);
-		for (uint32_t i = 0; i < FRAME_BATCH; i++) {
+		for (uint32_t i = 0; i < UDP_RX_SLOTS; i++) {
 			assert_int_equal(recv(fds[i % 2], &got, sizeof(got), 0), sizeof(got));
 			assert_int_equal(got, i); /* in order, each once */
 			sum[i % 2]++;
 		}
 	}
-	assert_int_equal(sum[0] + sum[1], rounds * FRAME_BATCH);
-	assert_int_equal(udp_self(path)->idle_count, UDP_TX_SLOTS);
+	assert_int_equal(sum[0] + sum[1], rounds * UDP_RX_SLOTS);
+	assert_int_equal(udp_self(path)->tx_count, 0);
 	assert_int_equal(udp_socket_drops(path), 0);
 	close(fds[0]);
 	close(fds[1]);
@@ -256,12 +262,12 @@ static void nothing_new_before_sweep(void **state)
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
 
 	(void)state;
-	for (unsigned i = 0; i < FRAME_BATCH + 1; i++)
+	for (unsigned i = 0; i < UDP_RX_SLOTS + 1; i++)
 		assert_int_equal(send(fd, "aaaa", 4, 0), 4);
-	assert_int_equal(receive(FRAME_BATCH), FRAME_BATCH);
-	assert_int_equal(path->ops->recv(path, rx, FRAME_BATCH), 0); /* all slots are lent */
+	assert_int_equal(receive(UDP_RX_SLOTS), UDP_RX_SLOTS);
+	assert_int_equal(path->ops->recv(path, rx, UDP_RX_SLOTS), 0); /* all slots are lent */
 	path->ops->sweep(path);
-	assert_int_equal(path->ops->recv(path, rx, FRAME_BATCH), 1);
+	assert_int_equal(path->ops->recv(path, rx, UDP_RX_SLOTS), 1);
 	path->ops->sweep(path);
 	close(fd);
 }
@@ -273,7 +279,7 @@ static void a_flood_in_one_family_does_not_starve_the_other(void **state)
 	bool seen = false;
 
 	(void)state;
-	for (unsigned i = 0; i < 5 * FRAME_BATCH; i++)
+	for (unsigned i = 0; i < 5 * UDP_RX_SLOTS; i++)
 		assert_int_equal(send(v4, "four", 4, 0), 4);
 	assert_int_equal(send(v6, "six", 3, 0), 3);
 	for (int turn = 0; turn < 2; turn++) {
@@ -324,7 +330,7 @@ static void the_largest_datagram_passes_both_ways(void **state)
 	assert_int_equal(receive(1), 1);
 	assert_int_equal(rx[0].len, sizeof(big));
 	assert_memory_equal(rx[0].payload, big, sizeof(big));
-	assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+	assert_int_equal(alloc(tx, 1), 1);
 	assert_true(tx[0].room >= sizeof(big));
 	fill(0, frame_endpoint(&rx[0]), 0, sizeof(big));
 	memcpy(tx[0].payload, big, sizeof(big));
@@ -341,7 +347,7 @@ static void one_refused_does_not_stop_the_rest(void **state)
 	char got[8];
 
 	(void)state;
-	assert_int_equal(path->ops->alloc(path, tx, 6), 6);
+	assert_int_equal(alloc(tx, 6), 6);
 	for (unsigned i = 0; i < 6; i++)
 		fill(i, to("10.9.0.2", FAR_PORT, NULL), 'a' + (int)i, 1);
 	fill(0, to("198.51.100.1", FAR_PORT, NULL), 'a', 1);	/* no route */
@@ -355,7 +361,7 @@ static void one_refused_does_not_stop_the_rest(void **state)
 		assert_int_equal(got[0], *expected);
 	}
 	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), -1);
-	assert_int_equal(udp_self(path)->idle_count, UDP_TX_SLOTS);
+	assert_int_equal(udp_self(path)->tx_count, 0);
 	close(fd);
 }
 
@@ -429,7 +435,7 @@ static void classes_out_and_in(void **state)
 					    v ? IPV6_RECVTCLASS : IP_RECVTOS, &on, sizeof(on)),
 				 0);
 		/* out, of one batch, with a source and without */
-		assert_int_equal(path->ops->alloc(path, tx, sizeof(classes)), sizeof(classes));
+		assert_int_equal(alloc(tx, sizeof(classes)), sizeof(classes));
 		for (unsigned i = 0; i < sizeof(classes); i++) {
 			fill(i, to(far[v], FAR_PORT, i % 2 ? near[v] : NULL), 'x', 1);
 			tx[i].tclass = classes[i];
@@ -438,7 +444,7 @@ static void classes_out_and_in(void **state)
 		for (unsigned i = 0; i < sizeof(classes); i++)
 			assert_int_equal(class_at(fd), classes[i]);
 		/* the class is kept when the source must go */
-		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		assert_int_equal(alloc(tx, 1), 1);
 		fill(0, to(far[v], FAR_PORT, gone[v]), 'x', 1);
 		tx[0].tclass = 2;
 		assert_int_equal(path->ops->send(path, tx, 1), 1);
@@ -491,7 +497,7 @@ static void data_messages_are_counted(void **state)
 		memset(msg, table[i].type, sizeof(msg));
 		assert_int_equal(send(fd, msg, table[i].len, 0), table[i].len);
 		assert_int_equal(receive(1), 1);
-		assert_int_equal(path->ops->alloc(path, tx, 1), 1);
+		assert_int_equal(alloc(tx, 1), 1);
 		fill(0, frame_endpoint(&rx[0]), table[i].type, table[i].len);
 		assert_int_equal(path->ops->send(path, tx, 1), 1);
 		path->ops->sweep(path);
@@ -504,19 +510,142 @@ static void data_messages_are_counted(void **state)
 
 static void frames_run_out_and_come_back(void **state)
 {
-	static struct tx_frame all[UDP_TX_SLOTS + 1];
+	static struct tx_frame all[FRAME_BATCH + 1];
 
 	(void)state;
-	assert_int_equal(path->ops->alloc(path, all, UDP_TX_SLOTS + 1), UDP_TX_SLOTS);
-	assert_int_equal(path->ops->alloc(path, tx, 1), 0);
-	for (unsigned i = 0; i < UDP_TX_SLOTS; i++) {
-		memset(all[i].payload - FRAME_HEADROOM, (int)i, FRAME_HEADROOM + all[i].room);
+	assert_int_equal(alloc(all, FRAME_BATCH + 1), FRAME_BATCH);
+	assert_int_equal(alloc(tx, 1), 0);
+	for (unsigned i = 0; i < FRAME_BATCH; i++) {
+		memset(all[i].payload, (int)i, all[i].room);
 		all[i].len = 0;
 	}
-	assert_int_equal(path->ops->send(path, all, UDP_TX_SLOTS), 0);
-	assert_int_equal(path->ops->alloc(path, all, UDP_TX_SLOTS + 1), UDP_TX_SLOTS);
-	assert_int_equal(path->ops->send(path, all, UDP_TX_SLOTS), 0);
+	assert_int_equal(path->ops->send(path, all, FRAME_BATCH), 0);
+	assert_int_equal(alloc(all, FRAME_BATCH + 1), FRAME_BATCH);
+	assert_int_equal(path->ops->send(path, all, FRAME_BATCH), 0);
 	assert_int_equal(path->stats.tx_refused, 0);
+}
+
+/* Fills frame @i with @len bytes that say which it is. */
+static void fill_numbered(unsigned i, const struct encap *e, uint32_t len)
+{
+	assert_int_equal(path->ops->alloc(path, &tx[i], 1, len), 1);
+	tx[i].encap = e;
+	tx[i].len = len;
+	memset(tx[i].payload, (int)i, len);
+}
+
+static void expect_numbered(int fd, unsigned i, uint32_t len)
+{
+	uint8_t got[3000];
+
+	assert_true(netpair_readable(fd, 2000));
+	assert_int_equal(recv(fd, got, sizeof(got), 0), len);
+	for (uint32_t k = 0; k < len; k++)
+		assert_int_equal(got[k], (uint8_t)i);
+}
+
+/* Equal messages to one destination leave as a train, whatever lies between them. Each arrives once,
+ * whole, and in its destination's order. */
+static void trains_to_two_destinations(void **state)
+{
+	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0),
+		      netpair_far_socket("fd09::2", FAR_PORT, NULL, 0) };
+	const uint32_t lengths[] = { 1000, 1000, 1000, 700, 1000, 1001, 1 };
+
+	(void)state;
+	udp_set_offloads(path, true, true);
+	assert_true(udp_self(path)->gso);
+	encaps[0] = (struct encap){ .endpoint = to("10.9.0.2", FAR_PORT, NULL), .mtu = 1500 };
+	encaps[1] = (struct encap){ .endpoint = to("fd09::2", FAR_PORT, NULL), .mtu = 1500 };
+	for (unsigned i = 0; i < 210; i++)
+		fill_numbered(i, &encaps[i / 3 % 2], lengths[i / 30 % 7]);
+	assert_int_equal(path->ops->send(path, tx, 210), 210);
+	for (unsigned i = 0; i < 210; i++) {
+		assert_int_equal(tx[i].gso_error, 0);
+		expect_numbered(fds[i / 3 % 2], i, lengths[i / 30 % 7]);
+	}
+	assert_int_equal(path->stats.tx_refused, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A segment that does not fit the link's MTU is refused in a train, but fragmented when sent alone. */
+static void a_refused_train_goes_singly(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
+
+	(void)state;
+	udp_set_offloads(path, true, true);
+	encaps[0] = (struct encap){ .endpoint = to("10.9.0.2", FAR_PORT, NULL) };
+	for (unsigned i = 0; i < 4; i++)
+		fill_numbered(i, &encaps[0], 2000);
+	assert_int_equal(path->ops->send(path, tx, 4), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(tx[i].gso_error == EINVAL || tx[i].gso_error == EMSGSIZE);
+		expect_numbered(fd, i, 2000);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		fill_numbered(i, &encaps[0], 2000);
+		tx[i].no_gso = true;
+	}
+	assert_int_equal(path->ops->send(path, tx, 4), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(tx[i].gso_error, 0);
+		expect_numbered(fd, i, 2000);
+	}
+	close(fd);
+}
+
+/* A source address that is gone is not taken for a refusal of segmentation. */
+static void a_train_from_an_address_that_is_gone(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
+
+	(void)state;
+	udp_set_offloads(path, true, true);
+	encaps[0] = (struct encap){ .endpoint = to("10.9.0.2", FAR_PORT, "10.9.0.99") };
+	for (unsigned i = 0; i < 4; i++)
+		fill_numbered(i, &encaps[0], 100);
+	assert_int_equal(path->ops->send(path, tx, 4), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(tx[i].gso_error, 0);
+		expect_numbered(fd, i, 100);
+	}
+	close(fd);
+}
+
+/* A train arrives in one slot and is cut again. What the caller has no room for comes at the next
+ * call. */
+static void a_received_train_is_cut(void **state)
+{
+	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT), size = 1000;
+	static uint8_t train[40 * 1000 + 300];
+	unsigned n = 0;
+
+	(void)state;
+	udp_set_offloads(path, true, true);
+	assert_true(udp_self(path)->gro);
+	for (unsigned i = 0; i < sizeof(train); i++)
+		train[i] = (uint8_t)(i / 1000);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
+	assert_int_equal(send(fd, train, sizeof(train), 0), sizeof(train));
+	assert_true(netpair_readable(path->fd, 2000));
+	while (n < 41) {
+		unsigned got = path->ops->recv(path, rx, 7);
+
+		assert_true(got > 0);
+		for (unsigned i = 0; i < got; i++, n++) {
+			assert_int_equal(rx[i].len, n < 40 ? 1000 : 300);
+			assert_int_equal(rx[i].payload[0], n);
+			assert_int_equal(rx[i].payload[rx[i].len - 1], n);
+			assert_int_equal(rx[i].source_port, htons(FAR_PORT));
+			rx[i].payload[0] = rx[i].payload[rx[i].len - 1] = 0xff;
+		}
+		path->ops->sweep(path);
+	}
+	assert_int_equal(path->ops->recv(path, rx, FRAME_BATCH), 0);
+	assert_int_equal(path->stats.rx_oversized, 0);
+	close(fd);
 }
 
 static void fwmark_chooses_the_route(void **state)
@@ -570,6 +699,10 @@ int main(void)
 		with_path(ttl_is_the_hosts),
 		with_path(data_messages_are_counted),
 		with_path(frames_run_out_and_come_back),
+		with_path(trains_to_two_destinations),
+		with_path(a_refused_train_goes_singly),
+		with_path(a_train_from_an_address_that_is_gone),
+		with_path(a_received_train_is_cut),
 		with_path(fwmark_chooses_the_route),
 		with_path(kernel_drops_are_told),
 	};

@@ -17,7 +17,7 @@
 
 #define PEERS 5
 #define TEXT_LEN 32
-#define SENT_MAX 512
+#define SENT_MAX 1024
 
 /* An outside path that keeps what it is given. */
 static uint8_t buffers[FRAME_BATCH][2048];
@@ -31,11 +31,12 @@ static struct worker worker;
 static struct peer peers[PEERS];
 static const struct noise_keys keys = { .send = { 7 }, .recv = { 8 } };
 
-static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n)
+static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len)
 {
 	static unsigned next;
 
 	(void)o;
+	(void)len;
 	for (unsigned i = 0; i < n; i++)
 		frames[i] = (struct tx_frame){ .payload = buffers[next++ % FRAME_BATCH] + 64,
 					       .room = 1900 };
@@ -153,18 +154,21 @@ static void test_across_peers(void **state)
 /* 2. More than a batch: as many full ones as there are. */
 static void test_more_than_a_batch(void **state)
 {
-	struct peer *two[] = { &peers[0], &peers[1] };
+	struct peer *three[] = { &peers[0], &peers[1], &peers[2] };
 
 	(void)state;
-	push(two[0], 0, FRAME_BATCH + 3);
-	push(two[1], 100, 5);
-	egress_flush(&worker, two, 2);
+	for (unsigned i = 0; i < 3; i++)
+		push(three[i], (uint8_t)i, STAGED_PER_PEER);
+	_Static_assert(3 * STAGED_PER_PEER > FRAME_BATCH && 3 * STAGED_PER_PEER < 2 * FRAME_BATCH,
+		       "two batches");
+	egress_flush(&worker, three, 3);
 	assert_int_equal(sent.batches, 2);
-	assert_int_equal(sent.messages, FRAME_BATCH + 8);
-	for (unsigned i = 0; i < FRAME_BATCH + 3; i++)
-		assert_int_equal(sent.text[i][0], i);
-	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(sent.text[FRAME_BATCH + 3 + i][0], 100 + i);
+	assert_int_equal(sent.messages, 3 * STAGED_PER_PEER);
+	for (unsigned i = 0; i < 3 * STAGED_PER_PEER; i++) {
+		assert_int_equal(sent.index[i], i / STAGED_PER_PEER);
+		assert_int_equal(sent.text[i][0],
+				 (uint8_t)(i / STAGED_PER_PEER + i % STAGED_PER_PEER));
+	}
 }
 
 /* 3. Without a session or an endpoint they stay; the others leave. */

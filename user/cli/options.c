@@ -23,7 +23,10 @@ enum option_id {
 	STRICT,
 	WORKERS,
 	CPUS,
-	CHAIN
+	CHAIN,
+	NO_GSO,
+	NO_GRO,
+	NO_USO
 };
 
 /* One option: "--name", "--name value" or "--name=value". */
@@ -43,6 +46,9 @@ static const struct option_kind kinds[] = {
 	  "how the NIC runs the XDP program (auto)" },
 	{ "--zero-copy", ZERO_COPY, "auto|on|off", "whether AF_XDP copies frames (auto)" },
 	{ "--chain", CHAIN, NULL, "share the NIC with other XDP programs (libxdp)" },
+	{ "--no-gso", NO_GSO, NULL, "take no large packets from the host, send no trains" },
+	{ "--no-gro", NO_GRO, NULL, "give no merged packets to the host, receive no trains" },
+	{ "--no-uso", NO_USO, NULL, "merge and cut only TCP packets in the tunnel, not UDP" },
 	{ "--workers", WORKERS, "N", "data-path threads (min of queues, cores, 4)" },
 	{ "--cpus", CPUS, "LIST", "pin them to CPUs, such as 0,2-3" },
 	{ "--aead", AEAD, "NAME", "ChaCha20-Poly1305 implementation (auto)" },
@@ -173,6 +179,15 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 		return 0;
 	case CHAIN:
 		o->chain = true;
+		return 0;
+	case NO_GSO:
+		o->no_gso = true;
+		return 0;
+	case NO_GRO:
+		o->no_gro = true;
+		return 0;
+	case NO_USO:
+		o->no_uso = true;
 		return 0;
 	case AEAD:
 		return set_aead(o, value, f);

@@ -31,6 +31,9 @@ struct options {
 	uint32_t handshake_rate; /* handshakes per second from one proven source */
 	bool strict;		 /* drop what fails a check even if the host forwards */
 	bool chain;		 /* share the NICs with XDP programs of others, or fail */
+	bool no_gso;		 /* no large packets from the host, no UDP_SEGMENT */
+	bool no_gro;		 /* no merged packets into the host, no UDP_GRO */
+	bool no_uso;		 /* neither for UDP in the tunnel */
 	bool foreground;
 	bool force_clsact;   /* for tests: TC as on kernels without tcx */
 	int tun_fd, uapi_fd; /* inherited, or -1 */

@@ -7,6 +7,7 @@
 
 #include "bpf/loader.h"
 #include "dataplane/udp_group.h"
+#include "io/udp.h"
 #include "path/route_mtu.h"
 
 unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues)
@@ -55,6 +56,8 @@ static int make_one(struct workers *w, unsigned id, struct fault *f)
 		.tun_writer = c->loader ? loader_tun_writer(c->loader) + id : NULL,
 		.heartbeat = c->loader ? loader_heartbeat(c->loader) + id : NULL,
 		.heartbeat_ahead_ns = c->loader ? loader_clock_ahead_ns(c->loader) : 0,
+		.offloads = { .gro_tcp = c->tun->vnet_len && !options->no_gro,
+			      .gro_udp = c->tun->uso && !options->no_gro },
 		.cpu = options->cpu_count ? options->cpus[id % options->cpu_count] : -1,
 	};
 	int err = 0;
@@ -119,8 +122,15 @@ void workers_stop(struct workers *w)
 
 void workers_use_udp(struct workers *w, const struct udp_group *udp)
 {
-	for (unsigned i = 0; i < w->count; i++)
-		worker_set_udp(w->list[i], udp_group_of_worker(udp, i));
+	const struct options *options = w->config.options;
+
+	for (unsigned i = 0; i < w->count; i++) {
+		struct transport *own = udp_group_of_worker(udp, i);
+
+		if (own) /* NULL while the interface is down */
+			udp_set_offloads(own, !options->no_gso, !options->no_gro);
+		worker_set_udp(w->list[i], own);
+	}
 }
 
 void workers_set_mtu(struct workers *w, uint32_t mtu)

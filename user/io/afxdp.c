@@ -144,10 +144,12 @@ static void reap(struct afxdp *a)
 		xsk_ring_cons__release(&a->completion, n);
 }
 
-static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n)
+static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len)
 {
 	struct afxdp *a = self(o);
 
+	if (len > a->chunk - FRAME_HEADROOM)
+		return 0;
 	if (a->idle_count < n)
 		reap(a);
 	if (n > a->idle_count)

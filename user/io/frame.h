@@ -7,12 +7,13 @@
 #define WGXDP_FRAME_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "wg/endpoint.h"
 
-#define FRAME_BATCH 64 /* datagrams that a worker handles at a time */
+#define FRAME_BATCH 256 /* datagrams that a worker handles at a time */
 
 /* Bytes free before a payload to be sent: Ethernet + IPv6 + UDP = 62. A received payload needs no
  * headroom, because the vnet header of the TUN device overwrites the data message's header. */
@@ -38,6 +39,8 @@ struct tx_frame {
 	const struct encap
 		*encap;	 /* the destination; set by the caller; valid until send() returns */
 	uint8_t tclass;	 /* DSCP and ECN; alloc() sets it to 0 */
+	bool no_gso;	 /* send it alone: the kernel refused segmentation for this peer */
+	int gso_error;	 /* out: the errno with which the kernel refused segmentation, else 0 */
 	uint64_t handle; /* private to the transport */
 };
 

@@ -34,8 +34,8 @@ struct transport_ops {
 	void (*deinit)(struct transport *o);
 	/* Receives up to @max datagrams. Returns their number. Never blocks. */
 	unsigned (*recv)(struct transport *o, struct rx_frame *frames, unsigned max);
-	/* Allocates up to @n frames to fill. Returns fewer if the transport is full. */
-	unsigned (*alloc)(struct transport *o, struct tx_frame *frames, unsigned n);
+	/* Allocates up to @n frames for @len bytes each. Returns fewer if the transport is full. */
+	unsigned (*alloc)(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len);
 	/* Adds outer headers and sends. The frames belong to the transport again in any case.
 	 * Returns how many of those with len > 0 the kernel accepted, and sets len to 0 in the
 	 * others. */

@@ -4,14 +4,14 @@
  *
  *   fd:  │ vnet header 10 B │ IP packet │   one packet per read() or write()
  *
- * Offloads are off, so the vnet header is all zero in both directions.
+ * With offloads the host's packets may be up to 64 KiB long: TCP and UDP packets to be cut into
+ * segments of the size that the vnet header says. Packets of this kind may be written, too.
  */
 #include "io/tun.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +20,21 @@
 #include <unistd.h>
 
 #include "io/netlink_request.h"
+#include "io/vnet.h"
 
 #define TUN_DEVICE "/dev/net/tun"
 #define TX_QUEUE_LEN 1000 /* packets; a full one drops, there is no back pressure */
 
-int tun_read(const struct tun *t, uint8_t *buf, size_t room)
+int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, size_t room)
 {
-	uint8_t header[TUN_VNET_LEN], beyond;
+	uint8_t beyond;
 	/* The kernel truncates silently. A byte in @beyond shows that the packet did not fit. */
-	struct iovec iov[] = { { header, t->vnet_len }, { buf, room }, { &beyond, 1 } };
-	ssize_t n = readv(t->fd, iov, 3);
+	struct iovec iov[] = { { vnet, t->vnet_len }, { buf, room }, { &beyond, 1 } };
+	ssize_t n;
 
+	if (!t->vnet_len)
+		memset(vnet, 0, sizeof(*vnet));
+	n = readv(t->fd, iov, 3);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (n <= t->vnet_len)
@@ -45,6 +49,11 @@ int tun_write(const struct tun *t, uint8_t *packet, size_t len)
 
 	memset(start, 0, t->vnet_len);
 	return write(t->fd, start, len + t->vnet_len) < 0 ? -errno : 0;
+}
+
+int tun_writev(const struct tun *t, const struct iovec *iov, unsigned n)
+{
+	return writev(t->fd, iov, (int)n) < 0 ? -errno : 0;
 }
 
 /* ---- setup ---- */
@@ -183,7 +192,7 @@ static int set_up_queue(struct tun *t)
 	t->vnet_len = ifr.ifr_flags & IFF_VNET_HDR ? TUN_VNET_LEN : 0;
 	if (t->vnet_len && ioctl(t->fd, TUNSETVNETHDRSZ, &vnet_len))
 		return -errno;
-	if (ioctl(t->fd, TUNSETOFFLOAD, 0))
+	if (ioctl(t->fd, TUNSETOFFLOAD, t->offloads))
 		return -errno;
 	t->ifindex = if_nametoindex(t->name);
 	return t->ifindex ? 0 : -errno;
@@ -251,7 +260,8 @@ out_close:
 
 int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f)
 {
-	struct tun opened = { .fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC) };
+	struct tun opened = { .fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC),
+			      .offloads = first->offloads };
 	struct ifreq ifr = { 0 };
 	int err;
 
@@ -265,6 +275,19 @@ int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f)
 		return fault(f, err, "%s: cannot add a queue: %s", first->name, strerror(-err));
 	}
 	*queue = opened;
+	return 0;
+}
+
+int tun_set_offloads(struct tun *t, bool from_host, bool udp, struct fault *f)
+{
+	const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+	const unsigned all = tcp | TUN_F_USO4 | TUN_F_USO6; /* USO4 and USO6 only together */
+
+	t->uso = udp && !ioctl(t->fd, TUNSETOFFLOAD, all);
+	t->offloads = !from_host ? 0 : t->uso ? all : tcp;
+	if (ioctl(t->fd, TUNSETOFFLOAD, t->offloads))
+		return fault(f, -errno, "%s: cannot set offloads 0x%x: %s; --no-gso does without",
+			     t->name, t->offloads, strerror(errno));
 	return 0;
 }
 

@@ -14,12 +14,17 @@
 
 #define TUN_VNET_LEN 10 /* struct virtio_net_hdr */
 
+struct iovec;
+struct virtio_net_hdr;
+
 struct tun {
 	int fd; /* non-blocking */
 	uint32_t ifindex;
 	char name[16];
-	bool multi_queue; /* queues can be added; not true of every given descriptor */
-	uint8_t vnet_len; /* TUN_VNET_LEN; 0 for a given descriptor without IFF_VNET_HDR */
+	bool multi_queue;  /* queues can be added; not true of every given descriptor */
+	uint8_t vnet_len;  /* TUN_VNET_LEN; 0 for a given descriptor without IFF_VNET_HDR */
+	unsigned offloads; /* TUN_F_...: what the host leaves to the reader */
+	bool uso;	   /* large UDP packets may be written */
 };
 
 /* Creates the interface @name (multi-queue, IFF_VNET_HDR), or with @given_fd >= 0 takes over an
@@ -34,13 +39,24 @@ void tun_close(struct tun *t);
  * because closing a single one makes the kernel renumber the others. 0 or -errno. */
 int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f);
 
-/* Reads one inner IP packet, without its vnet header, into @buf of @room bytes. Returns its
- * length; 0 if there is none or the interface is down; or -errno: -EBADFD (the interface was
- * deleted), -EMSGSIZE (the packet was larger than @room and is lost). */
-int tun_read(const struct tun *t, uint8_t *buf, size_t room);
+/* Sets the offloads of the interface. @from_host: the host may leave checksums and the cutting of
+ * large TCP packets to the reader. @udp: use the kernel's support for large UDP packets, if it has
+ * it (Linux 6.2), in both directions; t->uso tells. Only for a device with vnet headers, and before
+ * queues are added. 0, or -errno with @f filled. */
+int tun_set_offloads(struct tun *t, bool from_host, bool udp, struct fault *f);
+
+/* Reads one inner IP packet into @buf of @room bytes, and its vnet header into @vnet. Returns the
+ * length of the packet; 0 if there is none or the interface is down; or -errno: -EBADFD (the
+ * interface was deleted), -EMSGSIZE (the packet was larger than @room and is lost). */
+int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, size_t room);
 
 /* Writes the IP packet of @len bytes at @packet; the TUN_VNET_LEN bytes before it are overwritten.
  * Returns 0 or -errno: -EIO (the interface is down), -EBADFD (it was deleted). */
 int tun_write(const struct tun *t, uint8_t *packet, size_t len);
+
+/* Writes one packet that begins with its vnet header, from @n pieces. The device must have vnet
+ * headers. Returns 0 or -errno as above; -EINVAL if the kernel does not take such a merged
+ * packet. */
+int tun_writev(const struct tun *t, const struct iovec *iov, unsigned n);
 
 #endif

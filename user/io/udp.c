@@ -2,9 +2,12 @@
 /*
  * udp.c - the listen port's UDP sockets as a transport.
  *
- *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots 0..63 ──▶ worker ──▶ sweep() frees them all
+ *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots ──▶ cut into datagrams ──▶ worker ──▶ sweep()
  *   IPv6 socket ──┘  fd
- *                 ◀─────── sendmmsg ◀── frames ◀─────── worker ◀── alloc() from idle[]
+ *                 ◀─────── sendmmsg ◀── trains of equal frames ◀── worker ◀── alloc()
+ *
+ * With UDP_GRO a slot may hold up to 64 KiB of datagrams of one sender, all of one length except the last.
+ * With UDP_SEGMENT up to 64 frames to one destination are one message of the same kind.
  *
  * There is one socket per family, because one IPv6 socket for both would need mapped addresses in
  * every control message. Each datagram carries its local address as packet info in both directions
@@ -19,6 +22,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -180,8 +184,7 @@ static int allocate(struct udp **out)
 	u->area = area;
 	u->transport.ops = &udp_ops;
 	u->transport.fd = u->fds[UDP_V4] = u->fds[UDP_V6] = -1;
-	for (unsigned i = 0; i < UDP_TX_SLOTS; i++)
-		u->idle[u->idle_count++] = (uint16_t)(FRAME_BATCH + i);
+	u->rx_vlen = UDP_RX_SLOTS;
 	*out = u;
 	return 0;
 }
@@ -267,6 +270,22 @@ int udp_steer(struct transport *leader, int prog_fd)
 				      ?: set_int(u->fds[i], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF,
 						 prog_fd);
 	return err;
+}
+
+void udp_set_offloads(struct transport *o, bool gso, bool gro)
+{
+	struct udp *u = udp_self(o);
+	const int unused = 0;
+
+	u->gso = gso;
+	u->gro = gro;
+	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
+		if (u->fds[i] < 0)
+			continue;
+		/* Setting the default tells whether the kernel knows the option (Linux 4.18). */
+		u->gso &= !setsockopt(u->fds[i], IPPROTO_UDP, UDP_SEGMENT, &unused, sizeof(unused));
+		u->gro &= !set_int(u->fds[i], IPPROTO_UDP, UDP_GRO, gro);
+	}
 }
 
 /* ---- any thread ---- */

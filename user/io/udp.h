@@ -22,6 +22,10 @@ int udp_join(struct transport **o, struct transport *leader, struct fault *f);
 /* Attaches the BPF program @prog_fd that selects the member of the group. 0 or -errno. */
 int udp_steer(struct transport *leader, int prog_fd);
 
+/* Lets the worker's operations use UDP_SEGMENT (@gso) and UDP_GRO (@gro) where the kernel has them.
+ * Initially both are off. Not while a worker uses the transport. */
+void udp_set_offloads(struct transport *o, bool gso, bool gro);
+
 /* The socket of @family (AF_INET, AF_INET6), or -1. */
 int udp_socket(const struct transport *o, int family);
 

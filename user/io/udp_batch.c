@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 
 #include "io/encap.h"
 #include "io/udp_private.h"
@@ -12,8 +13,11 @@
 /* ---- receiving ---- */
 
 /* Reads the local address, the interface and the class of @msg from its control messages. */
-static void read_control(struct msghdr *msg, struct rx_frame *frame, struct in6_addr *to)
+static void read_control(struct msghdr *msg, struct udp_rx *rx)
 {
+	struct rx_frame *frame = &rx->frame;
+	struct in6_addr *to = &rx->to;
+
 	memset(to, 0, sizeof(*to));
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -38,76 +42,119 @@ static void read_control(struct msghdr *msg, struct rx_frame *frame, struct in6_
 
 			memcpy(&tclass, CMSG_DATA(c), sizeof(tclass));
 			frame->tclass = (uint8_t)tclass;
+		} else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+			int size;
+
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+			if (size > 0)
+				rx->size = (uint32_t)size;
 		}
 	}
 }
 
-static void describe(struct udp *u, unsigned slot, struct mmsghdr *m, struct rx_frame *frame)
+static void describe(struct udp_rx *rx, struct mmsghdr *m)
 {
-	const union udp_address *from = &u->from[slot];
-
-	*frame = (struct rx_frame){
+	rx->len = rx->size = m->msg_len;
+	rx->frame = (struct rx_frame){
 		.payload = m->msg_hdr.msg_iov->iov_base,
-		.len = m->msg_len,
-		.family = from->sa.sa_family,
-		.destination = u->to[slot].s6_addr,
+		.family = rx->from.sa.sa_family,
+		.destination = rx->to.s6_addr,
 	};
-	if (from->sa.sa_family == AF_INET) {
-		frame->source = (const uint8_t *)&from->v4.sin_addr;
-		frame->source_port = from->v4.sin_port;
+	if (rx->from.sa.sa_family == AF_INET) {
+		rx->frame.source = (const uint8_t *)&rx->from.v4.sin_addr;
+		rx->frame.source_port = rx->from.v4.sin_port;
 	} else {
-		frame->source = from->v6.sin6_addr.s6_addr;
-		frame->source_port = from->v6.sin6_port;
+		rx->frame.source = rx->from.v6.sin6_addr.s6_addr;
+		rx->frame.source_port = rx->from.v6.sin6_port;
 	}
-	read_control(&m->msg_hdr, frame, &u->to[slot]);
+	read_control(&m->msg_hdr, rx);
 }
 
-static unsigned recv_family(struct udp *u, int fd, struct rx_frame *frames, unsigned max)
+/* Offers many slots while each gets one datagram, but few while the kernel joins them (UDP_GRO), so
+ * that what was received is still in the cache when it is decrypted. */
+static void adapt_vlen(struct udp *u, unsigned messages, uint64_t bytes)
 {
-	unsigned base = u->lent, n = 0, data = 0, oversized = 0;
+	if (messages)
+		u->rx_vlen = bytes / messages > 8192 ? 4 : UDP_RX_SLOTS;
+}
+
+/* Fills up to @max more slots from @fd. */
+static void fill_slots(struct udp *u, int fd, unsigned max)
+{
+	unsigned base = u->filled, oversized = 0, vlen = UDP_RX_SLOTS - base;
+	uint64_t bytes = 0;
 	int got;
 
-	for (unsigned i = 0; i < max; i++) {
-		u->iovs[i].iov_base = u->area + (size_t)(base + i) * UDP_STRIDE;
+	vlen = vlen > u->rx_vlen ? u->rx_vlen : vlen;
+	vlen = vlen > max ? max : vlen;
+	for (unsigned i = 0; i < vlen; i++) {
+		u->iovs[i].iov_base = u->area + (size_t)(base + i) * UDP_RX_STRIDE;
 		u->iovs[i].iov_len = UDP_ROOM;
 		u->msgs[i].msg_hdr = (struct msghdr){
-			.msg_name = &u->from[base + i],
-			.msg_namelen = sizeof(u->from[0]),
+			.msg_name = &u->rx[base + i].from,
+			.msg_namelen = sizeof(u->rx[0].from),
 			.msg_iov = &u->iovs[i],
 			.msg_iovlen = 1,
 			.msg_control = &u->controls[i],
 			.msg_controllen = sizeof(u->controls[i]),
 		};
 	}
-	got = recvmmsg(fd, u->msgs, max, MSG_DONTWAIT, NULL);
+	got = vlen ? recvmmsg(fd, u->msgs, vlen, MSG_DONTWAIT, NULL) : 0;
 	for (int i = 0; i < got; i++) {
+		struct udp_rx *rx = &u->rx[u->filled++];
+
+		describe(rx, &u->msgs[i]);
+		bytes += rx->len;
 		if (u->msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
 			oversized++; /* truncated, so it cannot be authentic */
-			continue;
+			rx->len = 0;
+			rx->size = UINT32_MAX;
 		}
-		describe(u, base + (unsigned)i, &u->msgs[i], &frames[n]);
-		data += transport_is_data(frames[n].payload, frames[n].len);
-		n++;
 	}
 	if (got > 0)
-		u->lent += (unsigned)got;
-	transport_count(&u->transport.stats.rx_packets, data);
+		adapt_vlen(u, (unsigned)got, bytes);
 	transport_count(&u->transport.stats.rx_oversized, oversized);
+}
+
+/* Cuts what the slots hold into datagrams. */
+static unsigned take_datagrams(struct udp *u, struct rx_frame *frames, unsigned max)
+{
+	unsigned n = 0, data = 0;
+
+	while (u->at < u->filled && n < max) {
+		const struct udp_rx *rx = &u->rx[u->at];
+		uint32_t left = rx->len - u->offset;
+
+		if (rx->size != UINT32_MAX) {
+			frames[n] = rx->frame;
+			frames[n].payload += u->offset;
+			frames[n].len = left < rx->size ? left : rx->size;
+			u->offset += frames[n].len;
+			data += transport_is_data(frames[n].payload, frames[n].len);
+			n++;
+		}
+		if (u->offset == rx->len) {
+			u->at++;
+			u->offset = 0;
+		}
+	}
+	transport_count(&u->transport.stats.rx_packets, data);
 	return n;
 }
 
 unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max)
 {
 	struct udp *u = udp_self(o);
-	unsigned n = 0;
+	unsigned n = take_datagrams(u, frames, max);
 
 	u->turn = !u->turn; /* a flood in one family must not starve the other */
 	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
 		int fd = u->fds[(u->turn + i) % UDP_FAMILIES];
-		unsigned slots = FRAME_BATCH - u->lent;
 
-		if (fd >= 0 && slots && n < max)
-			n += recv_family(u, fd, frames + n, slots < max - n ? slots : max - n);
+		if (fd < 0 || n == max)
+			continue;
+		fill_slots(u, fd, max - n);
+		n += take_datagrams(u, frames + n, max - n);
 	}
 	return n;
 }
@@ -185,106 +232,202 @@ int udp_resend(int fd, struct msghdr *m, int err)
 	return sendmsg(fd, m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static unsigned count_data(const struct udp *u, unsigned from, unsigned n)
+/* Adds the segment size to the control messages of @m; @control has room for it. */
+static void add_segment_size(struct msghdr *m, uint16_t size, union udp_control *control)
 {
-	unsigned data = 0;
+	struct cmsghdr *c = (struct cmsghdr *)(control->bytes + m->msg_controllen);
 
-	for (unsigned i = from; i < from + n; i++)
-		data += transport_is_data(u->iovs[i].iov_base, (uint32_t)u->iovs[i].iov_len);
-	return data;
+	*c = (struct cmsghdr){ CMSG_LEN(sizeof(size)), IPPROTO_UDP, UDP_SEGMENT };
+	memcpy(CMSG_DATA(c), &size, sizeof(size));
+	m->msg_control = control;
+	m->msg_controllen += CMSG_SPACE(sizeof(size));
 }
 
-/* Sends the first @n of u->msgs. A message that fails does not stop those after it, unless the
- * socket is full. Returns how many the kernel accepted. */
+/* Sends one frame by itself. Sets *@plain to whether the kernel took it as it was. 0 or -errno. */
+static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *plain)
+{
+	struct iovec iov = { f->payload, f->len };
+	union udp_control control;
+	struct msghdr m;
+
+	(void)u;
+	udp_address_msg(&m, &f->encap->endpoint, f->tclass, &iov, &control);
+	*plain = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	return *plain ? 0 : udp_resend(fd, &m, -errno);
+}
+
+/* The kernel refused message @k with @error: sends its frames singly. If it was a train and the frames
+ * pass as they are, segmentation was refused, and the frames say so. Returns how many passed. */
+static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
+{
+	unsigned sent = 0, count = u->first[k + 1] - u->first[k];
+
+	for (unsigned i = u->first[k]; i < u->first[k + 1]; i++) {
+		struct tx_frame *f = u->queued[i];
+		bool plain;
+
+		if (send_frame(u, fd, f, &plain)) {
+			f->len = 0;
+			continue;
+		}
+		if (plain && count > 1)
+			f->gso_error = error;
+		sent++;
+	}
+	return sent;
+}
+
+/* Sends the first @n of u->msgs. A message that fails does not stop those after it, unless the socket
+ * is full. Returns how many frames the kernel accepted. */
 static unsigned flush(struct udp *u, int fd, unsigned n)
 {
-	unsigned done = 0, sent = 0, data = 0;
+	unsigned done = 0, sent = 0;
 
 	while (done < n) {
 		int r = sendmmsg(fd, u->msgs + done, n - done, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (r < 0) {
-			if (errno == EAGAIN)
-				break;
-			if (udp_resend(fd, &u->msgs[done].msg_hdr, -errno)) {
-				u->queued[done++]->len = 0;
-				continue;
-			}
-			r = 1;
+		if (r > 0) {
+			sent += u->first[done + (unsigned)r] - u->first[done];
+			done += (unsigned)r;
+			continue;
 		}
-		data += count_data(u, done, (unsigned)r);
-		sent += (unsigned)r;
-		done += (unsigned)r;
+		if (errno == EAGAIN)
+			break;
+		sent += send_singly(u, fd, done++, errno);
 	}
-	for (; done < n; done++)
-		u->queued[done]->len = 0;
-	transport_count(&u->transport.stats.tx_packets, data);
+	for (unsigned i = u->first[done]; i < u->first[n]; i++)
+		u->queued[i]->len = 0;
 	return sent;
 }
 
-/* Sends those of @frames that go to @family, in batches of u->msgs. */
+/* Can @f be a segment after @first in one train? */
+static bool same_train(const struct tx_frame *first, const struct tx_frame *f)
+{
+	return f->encap == first->encap && f->tclass == first->tclass && !f->no_gso &&
+	       f->len <= first->len;
+}
+
+/* May trains be sent to where @f goes? The kernel refuses segments that need fragmentation. */
+static bool may_segment(const struct udp *u, const struct tx_frame *f)
+{
+	const struct encap *e = f->encap;
+
+	return u->gso && !f->no_gso && (!e->mtu || f->len + encap_overhead(e) <= e->mtu);
+}
+
+static bool to_family(const struct tx_frame *f, int family)
+{
+	return f->len && f->encap && f->encap->endpoint.remote.sa.sa_family == family;
+}
+
+/* Adds @f to the message that begins at queued[first]; pieces that are contiguous become one. */
+static void append(struct udp *u, struct msghdr *m, unsigned *queued, struct tx_frame *f)
+{
+	struct iovec *last = m->msg_iovlen ? &m->msg_iov[m->msg_iovlen - 1] : NULL;
+
+	u->queued[(*queued)++] = f;
+	if (last && (uint8_t *)last->iov_base + last->iov_len == f->payload)
+		last->iov_len += f->len;
+	else
+		m->msg_iov[m->msg_iovlen++] = (struct iovec){ f->payload, f->len };
+}
+
+/* Builds one message that begins with @frames[@at], and adds the frames after it that can be its further
+ * segments. Frames of other destinations in between stay for later messages; the order of frames to one
+ * destination is kept. */
+static void build_train(struct udp *u, unsigned k, unsigned *queued, struct tx_frame *frames,
+			unsigned n, unsigned at, bool *taken)
+{
+	struct tx_frame *first = &frames[at];
+	struct msghdr *m = &u->msgs[k].msg_hdr;
+	uint32_t bytes = first->len;
+	unsigned count = 1;
+
+	udp_address_msg(m, &first->encap->endpoint, first->tclass, &u->iovs[*queued],
+			&u->controls[k]);
+	m->msg_iovlen = 0;
+	append(u, m, queued, first);
+	taken[at] = true;
+	if (!may_segment(u, first))
+		return;
+	for (unsigned i = at + 1; i < n && i < at + 2 * UDP_TRAIN_MAX; i++) {
+		struct tx_frame *f = &frames[i];
+
+		if (taken[i] || !f->len || !f->encap || f->encap != first->encap)
+			continue;
+		if (!same_train(first, f) || bytes + f->len > UDP_TRAIN_BYTES ||
+		    count == UDP_TRAIN_MAX)
+			break;
+		append(u, m, queued, f);
+		taken[i] = true;
+		bytes += f->len;
+		count++;
+		if (f->len < first->len)
+			break;
+	}
+	if (count > 1)
+		add_segment_size(m, (uint16_t)first->len, &u->controls[k]);
+}
+
+/* Sends those of the @n <= FRAME_BATCH @frames that go to @family. */
 static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, unsigned n)
 {
 	int fd = u->fds[family == AF_INET ? UDP_V4 : UDP_V6];
-	unsigned queued = 0, sent = 0;
+	bool taken[FRAME_BATCH] = { false };
+	unsigned messages = 0, queued = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct tx_frame *f = &frames[i];
-
-		if (!f->len || !f->encap || f->encap->endpoint.remote.sa.sa_family != family)
+		if (taken[i] || !to_family(&frames[i], family))
 			continue;
 		if (fd < 0) {
-			f->len = 0;
+			frames[i].len = 0;
 			continue;
 		}
-		u->queued[queued] = f;
-		u->iovs[queued] = (struct iovec){ f->payload, f->len };
-		udp_address_msg(&u->msgs[queued].msg_hdr, &f->encap->endpoint, f->tclass,
-				&u->iovs[queued], &u->controls[queued]);
-		if (++queued == FRAME_BATCH) {
-			sent += flush(u, fd, queued);
-			queued = 0;
-		}
+		u->first[messages] = (uint16_t)queued;
+		build_train(u, messages++, &queued, frames, n, i, taken);
 	}
-	if (queued)
-		sent += flush(u, fd, queued);
-	return sent;
+	u->first[messages] = (uint16_t)queued;
+	return messages ? flush(u, fd, messages) : 0;
 }
 
 unsigned udp_send(struct transport *o, struct tx_frame *frames, unsigned n)
 {
 	struct udp *u = udp_self(o);
-	unsigned sent, meant = 0;
+	unsigned sent, meant = 0, data = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		meant += frames[i].len != 0;
 	sent = send_family(u, AF_INET, frames, n) + send_family(u, AF_INET6, frames, n);
-	for (unsigned i = 0; i < n; i++) {
-		u->idle[u->idle_count++] = (uint16_t)frames[i].handle;
-	}
+	for (unsigned i = 0; i < n; i++)
+		data += frames[i].len && transport_is_data(frames[i].payload, frames[i].len);
+	u->tx_count -= n;
+	if (!u->tx_count)
+		u->tx_used = 0;
+	transport_count(&o->stats.tx_packets, data);
 	transport_count(&o->stats.tx_refused, meant - sent);
 	return sent;
 }
 
-unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n)
+unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len)
 {
 	struct udp *u = udp_self(o);
+	unsigned i;
 
-	if (n > u->idle_count)
-		n = u->idle_count;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned slot = u->idle[--u->idle_count];
-
+	for (i = 0; i < n && u->tx_used + len <= UDP_TX_BYTES && u->tx_count < FRAME_BATCH; i++) {
 		frames[i] = (struct tx_frame){
-			.payload = u->area + (size_t)slot * UDP_STRIDE + FRAME_HEADROOM,
-			.room = UDP_ROOM,
-			.handle = slot,
+			.payload = u->area + UDP_RX_BYTES + u->tx_used,
+			.room = len,
 		};
+		u->tx_used += len;
+		u->tx_count++;
 	}
-	return n;
+	return i;
 }
 
 void udp_sweep(struct transport *o)
 {
-	udp_self(o)->lent = 0;
+	struct udp *u = udp_self(o);
+
+	if (u->at == u->filled)
+		u->at = u->filled = 0;
 }

@@ -14,16 +14,23 @@
 #ifndef UDP_ROOM
 #define UDP_ROOM 65536
 #endif
-/* Distance between slots. It is one cache line more than a power of two, so that the headers of a
+#define UDP_RX_SLOTS 64
+/* Distance between rx slots. It is one cache line more than a power of two, so that the headers of a
  * batch do not all map to one cache set. Only pages that are touched use memory. */
-#define UDP_STRIDE (UDP_ROOM + FRAME_HEADROOM)
-#define UDP_TX_SLOTS (2 * FRAME_BATCH)
-#define UDP_AREA_BYTES ((size_t)(FRAME_BATCH + UDP_TX_SLOTS) * UDP_STRIDE)
+#define UDP_RX_STRIDE (UDP_ROOM + 64)
+#define UDP_RX_BYTES ((size_t)UDP_RX_SLOTS * UDP_RX_STRIDE)
+#define UDP_TX_BYTES ((size_t)FRAME_BATCH * 65536)
+#define UDP_AREA_BYTES (UDP_RX_BYTES + UDP_TX_BYTES)
+
+/* Segments of one send. Linux before 6.9 refuses more, and the payload must fit an IPv6 datagram. */
+#define UDP_TRAIN_MAX 64
+#define UDP_TRAIN_BYTES (65535 - 40 - 8)
 
 enum { UDP_V4, UDP_V6, UDP_FAMILIES };
 
-union udp_control { /* class and packet info, either family */
-	char bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
+union udp_control { /* class, packet info of either family, segment size */
+	char bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+		   CMSG_SPACE(sizeof(int))];
 	struct cmsghdr align;
 };
 
@@ -33,22 +40,35 @@ union udp_address {
 	struct sockaddr_in6 v6;
 };
 
+struct udp_rx { /* what a slot holds */
+	uint32_t len;
+	uint32_t size;	       /* of each datagram in it but the last (UDP_GRO) */
+	struct rx_frame frame; /* the first one */
+	union udp_address from;
+	struct in6_addr to;
+};
+
 struct udp {
 	struct transport transport;
 	int fds[UDP_FAMILIES]; /* -1 = none */
+	bool gso;	       /* UDP_SEGMENT may be used */
+	bool gro;	       /* UDP_GRO is on */
 	unsigned turn;	       /* the family that is read first; alternates */
-	unsigned lent;	       /* rx slots with the worker */
-	unsigned idle_count;
-	uint16_t idle[UDP_TX_SLOTS];
-	uint8_t *area; /* FRAME_BATCH rx slots, then UDP_TX_SLOTS */
-	/* per rx slot */
-	union udp_address from[FRAME_BATCH];
-	struct in6_addr to[FRAME_BATCH];
+	/* Receiving: slots [0, filled) hold datagrams, those before [at] and @offset are with the worker. */
+	unsigned filled, at;
+	uint32_t offset;
+	unsigned rx_vlen; /* how many slots the next recvmmsg() offers */
+	/* Sending: frames lie one behind the other, so that a train of them is one piece. */
+	size_t tx_used;
+	unsigned tx_count; /* frames with the worker */
+	uint8_t *area;	   /* UDP_RX_SLOTS, then UDP_TX_BYTES */
+	struct udp_rx rx[UDP_RX_SLOTS];
 	/* for one recvmmsg() or sendmmsg() */
 	struct mmsghdr msgs[FRAME_BATCH];
-	struct tx_frame *queued[FRAME_BATCH]; /* the frame of each message to be sent */
-	struct iovec iovs[FRAME_BATCH];
 	union udp_control controls[FRAME_BATCH];
+	struct iovec iovs[FRAME_BATCH];
+	struct tx_frame *queued[FRAME_BATCH]; /* the frames, message by message */
+	uint16_t first[FRAME_BATCH + 1];      /* index in queued[] of a message's first frame */
 };
 
 static inline struct udp *udp_self(const struct transport *o)
@@ -58,7 +78,7 @@ static inline struct udp *udp_self(const struct transport *o)
 
 /* udp_batch.c: the operations of transport.h */
 unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max);
-unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n);
+unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len);
 unsigned udp_send(struct transport *o, struct tx_frame *frames, unsigned n);
 void udp_sweep(struct transport *o);
 

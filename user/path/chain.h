@@ -10,6 +10,8 @@
 
 #include "crypto/aead.h"
 #include "io/encap.h"
+#include "path/gro.h"
+#include "path/gso.h"
 #include "path/spsc.h"
 #include "path/worker.h"
 #include "wgxdp/limits.h"
@@ -19,9 +21,11 @@
 struct in_packet {
 	const struct rx_frame *frame;
 	struct session *session;
+	const struct peer *holder; /* who may send from its inner source address */
 	uint64_t counter;
-	uint32_t len; /* of the plaintext; after check_sources of the IP packet; 0 = keepalive */
-	bool roamed;  /* its source is not its peer's endpoint, and the outer checksums are right */
+	uint32_t index; /* receiver index */
+	uint32_t len;	/* of the plaintext; after check_sources of the IP packet; 0 = keepalive */
+	bool roamed; /* its source is not its peer's endpoint, and the outer checksums are right */
 	enum reason reason;
 };
 
@@ -29,19 +33,30 @@ struct ingress {
 	struct rx_frame frames[FRAME_BATCH];
 	struct in_packet packets[FRAME_BATCH];
 	struct aead_job jobs[FRAME_BATCH];
+	struct gro gro;
+	struct gro_head head;
+	struct iovec iov[GRO_IOV_MAX];
 };
 
-/* An inner packet to be sealed and sent. */
+/* An inner packet from the host. It becomes one message, or several if it is to be cut (gso.h). */
 struct out_packet {
 	uint8_t *data;
-	uint32_t len;
-	uint32_t padded;
+	struct gso gso;
 	struct peer *peer;
 	struct session *session; /* NULL = staged or dropped */
 	const struct encap *encap;
-	uint64_t counter;
-	struct tx_frame *frame;
+	uint64_t counter; /* of its first message */
+	unsigned sent;	  /* messages that left, */
+	uint64_t bytes;	  /* and their bytes */
+	bool staged;	  /* all of it or a part */
 	enum reason reason;
+};
+
+/* A message to be sealed and sent. */
+struct out_message {
+	struct out_packet *packet;
+	uint32_t segment; /* of the packet */
+	struct tx_frame *frame;
 };
 
 /* The frames of this batch that one transport sends. */
@@ -52,7 +67,8 @@ struct lane {
 };
 
 struct egress {
-	uint8_t *buffers; /* FRAME_BATCH of EGRESS_BUFFER_LEN; filled by tun_read() */
+	uint8_t *buffer;  /* EGRESS_BUFFER_LEN; holds the packets one behind the other */
+	uint8_t *scratch; /* EGRESS_PACKET_MAX; a segment on its way to the stage */
 	struct out_packet packets[FRAME_BATCH];
 	/* A batch of staged packets of any peers: egress_flush(). */
 	struct out_packet gathered[FRAME_BATCH];
@@ -60,12 +76,16 @@ struct egress {
 	unsigned gathered_count;
 	/* Encaps of peers that roamed a moment ago, for the two arrays. */
 	struct encap roamed[FRAME_BATCH], roamed_gathered[FRAME_BATCH];
+	struct out_message messages[FRAME_BATCH];
+	unsigned message_count;
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
 	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused without tx */
 };
 
-#define EGRESS_BUFFER_LEN (65536 + WIRE_PADDING)
+/* The largest packet that the host hands over, and the buffer for those of one batch. */
+#define EGRESS_PACKET_MAX 65536
+#define EGRESS_BUFFER_LEN (8 * (EGRESS_PACKET_MAX + 64))
 
 struct port {
 	struct transport *path;
@@ -89,6 +109,7 @@ struct worker {
 	uint64_t copies; /* suspend_copies() at the start of the turn */
 	bool stale;	 /* suspend_stale(): nothing may be sealed */
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
+	struct worker_offloads offloads; /* of the configuration, less what the kernel refused */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* the second of BOOTTIME of the last NOTE_UNALLOWED */
 	unsigned unallowed_noted;  /* how many were sent in that second */
@@ -113,10 +134,27 @@ unsigned egress_run(struct worker *w);
  * order. Packets of several peers share a batch. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
+/* seal.c: seals and sends @n packets that have their sessions, a batch of messages at a time. What
+ * cannot leave because its session is finished or expired is staged again. */
+void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n);
+
+/* May @s seal now? NULL may not. */
+bool seal_session_usable(const struct worker *w, const struct session *s);
+
+/* Copies the packet into its peer's stage. The caller then flushes that peer or asks for a handshake.
+ *
+ * The control thread may publish a session at this moment. stage_push() changes the count and the
+ * control thread changes peer->current, both sequentially consistently. So either the caller sees the
+ * new session, or the control thread sees the packet and asks for a flush. */
+void seal_stage_packet(struct worker *w, struct out_packet *p);
+
 /* Writes an IP packet into the tunnel interface for the peer in @slot, or for wgxdp itself
  * (SLOT_LOCAL). Names @slot in the map tun_writer first, because the TC program reads it within the
  * write. TUN_VNET_LEN bytes before the packet are overwritten. */
 int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
+
+/* Likewise for a merged packet in @n pieces, of which the first begins with the vnet header. */
+int chain_writev_tun(struct worker *w, uint32_t slot, const struct iovec *iov, unsigned n);
 
 /* Counts dropped packets. */
 static inline void chain_drop(struct worker *w, enum reason reason, uint64_t packets)

@@ -22,23 +22,23 @@
 #include "path/chain.h"
 #include "path/ecn.h"
 #include "path/icmp.h"
+#include "path/inner.h"
 #include "path/roaming.h"
 #include "path/route_mtu.h"
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* How often one data message goes through the UDP socket although AF_XDP could carry it. The
- * host's connection tracking does not see AF_XDP, and its entry must not expire: it lets the
- * answers in. */
-#define UDP_REFRESH_NS (20 * NS_PER_S)
-
+/* The segments of a packet are counted, so that a batch of large packets is not too long. */
 static unsigned read_tun(struct worker *w)
 {
-	unsigned n = 0;
+	uint8_t *at = w->egress.buffer, *end = at + EGRESS_BUFFER_LEN;
+	unsigned n = 0, messages = 0;
 
-	while (n < FRAME_BATCH) {
-		uint8_t *buf = w->egress.buffers + (size_t)n * EGRESS_BUFFER_LEN;
-		int len = tun_read(w->config.tun, buf, EGRESS_BUFFER_LEN - WIRE_PADDING);
+	while (n < FRAME_BATCH && messages < FRAME_BATCH &&
+	       end - at >= EGRESS_PACKET_MAX + WIRE_PADDING) {
+		struct out_packet *p = &w->egress.packets[n];
+		struct virtio_net_hdr vnet;
+		int len = tun_read(w->config.tun, &vnet, at, EGRESS_PACKET_MAX);
 
 		if (len == -EMSGSIZE) {
 			chain_drop(w, REASON_too_big, 1);
@@ -46,7 +46,14 @@ static unsigned read_tun(struct worker *w)
 		}
 		if (len <= 0)
 			break;
-		w->egress.packets[n++] = (struct out_packet){ .data = buf, .len = (uint32_t)len };
+		*p = (struct out_packet){ .data = at };
+		if (!gso_parse(&p->gso, &vnet, at, (uint32_t)len)) {
+			chain_drop(w, REASON_bad_inner, 1);
+			continue;
+		}
+		messages += p->gso.segments;
+		at += ((size_t)len + WIRE_PADDING + 63) & ~(size_t)63;
+		n++;
 	}
 	return n;
 }
@@ -63,8 +70,8 @@ static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16
 		w->icmp.full_at_ns = w->now_ns;
 	if (w->icmp.full_at_ns - w->now_ns + ICMP_INTERVAL_NS > window_ns)
 		return;
-	len = mtu ? icmp_too_big(error + TUN_VNET_LEN, p->data, p->len, mtu)
-		  : icmp_unreachable(error + TUN_VNET_LEN, p->data, p->len);
+	len = mtu ? icmp_too_big(error + TUN_VNET_LEN, p->data, p->gso.len, mtu)
+		  : icmp_unreachable(error + TUN_VNET_LEN, p->data, p->gso.len);
 	if (!len)
 		return;
 	w->icmp.full_at_ns += ICMP_INTERVAL_NS;
@@ -77,12 +84,13 @@ static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16
 static bool exceeds_mtu(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes;
+	uint32_t len = gso_segment_len(&p->gso, 0);
 
-	if (p->len <= atomic_load_explicit(&w->mtu, memory_order_relaxed) ||
+	if (len <= atomic_load_explicit(&w->mtu, memory_order_relaxed) ||
 	    (p->data[0] >> 4 == 4 && !(p->data[6] & 0x40)))
 		return false;
 	routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
-	return !routes || p->len > route_mtu_largest(routes);
+	return !routes || len > route_mtu_largest(routes);
 }
 
 /* Returns why the packet cannot go to its peer, or REASON_none. */
@@ -92,7 +100,7 @@ static enum reason check_route(struct worker *w, const struct out_packet *p)
 		send_icmp_error(w, p, 0);
 		return REASON_no_endpoint;
 	}
-	if (tunnel_loop_is_own(p->encap, p->data, p->len))
+	if (tunnel_loop_is_own(p->encap, p->data, p->gso.len))
 		return REASON_loop;
 	if (tunnel_loop_exists(w->config.device->allowed, p->encap)) {
 		send_icmp_error(w, p, 0);
@@ -106,16 +114,33 @@ static enum reason check_route(struct worker *w, const struct out_packet *p)
 	return REASON_none;
 }
 
-/* The destination address selects the peer, [W] 2. */
+static bool same_destination(const struct out_packet *a, const struct out_packet *b)
+{
+	if (a->data[0] >> 4 != b->data[0] >> 4)
+		return false;
+	return a->data[0] >> 4 == 4
+		       ? !memcmp(a->data + IP4_DESTINATION, b->data + IP4_DESTINATION, 4)
+		       : !memcmp(a->data + IP6_DESTINATION, b->data + IP6_DESTINATION, 16);
+}
+
+/* The destination address selects the peer, [W] 2. Packets of one flow come in a row, so that the last
+ * answer is often right again. */
 static void choose_peers(struct worker *w, unsigned n)
 {
 	const struct allowedips *allowed = w->config.device->allowed;
+	const struct out_packet *last = NULL;
 
 	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++) {
-		if (p->len >= 20 && p->data[0] >> 4 == 4) {
-			p->peer = allowedips_lookup4(allowed, p->data + 16);
-		} else if (p->len >= 40 && p->data[0] >> 4 == 6) {
-			p->peer = allowedips_lookup6(allowed, p->data + 24);
+		bool v6 = p->data[0] >> 4 == 6;
+
+		if (p->gso.len >= IP4_LEN && p->data[0] >> 4 == 4) {
+			p->peer = last && same_destination(last, p)
+					  ? last->peer
+					  : allowedips_lookup4(allowed, p->data + IP4_DESTINATION);
+		} else if (p->gso.len >= IP6_LEN && v6) {
+			p->peer = last && same_destination(last, p)
+					  ? last->peer
+					  : allowedips_lookup6(allowed, p->data + IP6_DESTINATION);
 		} else {
 			p->reason = REASON_bad_inner;
 			continue;
@@ -125,29 +150,10 @@ static void choose_peers(struct worker *w, unsigned n)
 			send_icmp_error(w, p, 0);
 			continue;
 		}
+		last = p;
 		p->encap = roaming_encap(p->peer, &w->egress.roamed[p - w->egress.packets]);
 		p->reason = check_route(w, p);
 	}
-}
-
-static bool session_usable(const struct worker *w, const struct session *s)
-{
-	return !w->stale && s && session_may_send(s, w->now_ns);
-}
-
-/* Copies the packet into its peer's stage. The caller then flushes that peer or asks for a
- * handshake.
- *
- * The control thread may publish a session at this moment. stage_push() changes the count and the
- * control thread changes peer->current, both sequentially consistently. So either the caller sees
- * the new session, or the control thread sees the packet and asks for a flush. */
-static void stage_packet(struct worker *w, struct out_packet *p)
-{
-	unsigned dropped = stage_push(&p->peer->stage, p->data, p->len);
-
-	p->session = NULL;
-	if (dropped)
-		chain_drop(w, REASON_staged_full, dropped);
 }
 
 static bool has_staged(const struct peer *p)
@@ -184,8 +190,8 @@ static void choose_sessions(struct worker *w, unsigned n)
 		if (p->reason != REASON_none)
 			continue;
 		p->session = peer_session(p->peer);
-		if (!session_usable(w, p->session) || has_staged(p->peer))
-			stage_packet(w, p);
+		if (!seal_session_usable(w, p->session) || has_staged(p->peer))
+			seal_stage_packet(w, p);
 	}
 }
 
@@ -197,211 +203,10 @@ static void flush_staged(struct worker *w, unsigned n)
 	unsigned count = 0;
 
 	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++)
-		if (p->reason == REASON_none && !p->session)
+		if (p->staged)
 			count = add_peer(peers, count, p->peer);
 	if (count)
 		egress_flush(w, peers, count);
-}
-
-/* Returns the end of the run of packets that leave under the session of @p. */
-static struct out_packet *run_end(struct out_packet *p, const struct out_packet *end)
-{
-	const struct session *s = p->session;
-
-	while (p < end && p->session == s && p->reason == REASON_none)
-		p++;
-	return p;
-}
-
-/* Takes the counters of each run of packets of one session at once. A session with too few counters
- * left is finished; its packets are staged for the next session. */
-static void take_counters(struct worker *w, struct out_packet *p, const struct out_packet *end)
-{
-	while (p < end) {
-		struct out_packet *run = p, *stop = run_end(p, end);
-		uint64_t first;
-
-		if (!p->session || stop == p) {
-			p++;
-			continue;
-		}
-		if (session_take_counters(p->session, (unsigned)(stop - run), &first)) {
-			for (p = run; p < stop; p++)
-				p->counter = first + (uint64_t)(p - run);
-		} else {
-			for (p = run; p < stop; p++)
-				stage_packet(w, p);
-		}
-	}
-}
-
-/* Returns the padded length: a multiple of WIRE_PADDING, but never above the tunnel's MTU, the MTU
- * of the route into it, or what fits the outer path's MTU. */
-static uint32_t padded_len(const struct worker *w, const struct out_packet *p)
-{
-	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
-	uint32_t padded = (p->len + WIRE_PADDING - 1) & ~(uint32_t)(WIRE_PADDING - 1);
-	uint32_t mtu = atomic_load_explicit(&w->mtu, memory_order_relaxed);
-	uint32_t route_mtu = routes ? route_mtu_of(routes, p->data) : ROUTE_MTU_NONE;
-	uint32_t outer = encap_overhead(p->encap) + (uint32_t)wire_data_len(0);
-
-	if (padded > mtu)
-		padded = mtu;
-	if (padded > route_mtu)
-		padded = route_mtu;
-	if (p->encap->mtu > outer && padded > p->encap->mtu - outer)
-		padded = p->encap->mtu - outer;
-	return padded < p->len ? p->len : padded;
-}
-
-/* Returns the lane that sends the packet. AF_XDP needs a resolved next hop on an attached NIC and
- * cannot fragment. The UDP socket takes everything else, and one message every UDP_REFRESH_NS. */
-static struct lane *choose_lane(struct worker *w, const struct out_packet *p)
-{
-	const struct encap *e = p->encap;
-	uint32_t outer = encap_overhead(e) + (uint32_t)wire_data_len(p->padded);
-	uint64_t last_udp_ns;
-
-	if (!e->xsk_ok || (e->mtu && outer > e->mtu))
-		return &w->egress.udp;
-	last_udp_ns = atomic_load_explicit(&p->peer->last_udp_ns, memory_order_relaxed);
-	if (w->now_ns - last_udp_ns >= UDP_REFRESH_NS) {
-		atomic_store_explicit(&p->peer->last_udp_ns, w->now_ns, memory_order_relaxed);
-		return &w->egress.udp;
-	}
-	for (unsigned i = 0; i < w->port_count; i++)
-		if (w->ports[i].tx && w->ports[i].path->ifindex == e->ifindex &&
-		    outer <= w->ports[i].path->mtu)
-			return &w->egress.lanes[i];
-	return &w->egress.udp;
-}
-
-/* Allocates a frame at the end of @lane. Returns NULL if the transport has none left. */
-static struct tx_frame *lane_add(struct lane *lane)
-{
-	struct tx_frame *f = &lane->frames[lane->count];
-
-	if (!lane->path->ops->alloc(lane->path, f, 1)) {
-		lane->path->ops->sweep(lane->path);
-		if (!lane->path->ops->alloc(lane->path, f, 1))
-			return NULL;
-	}
-	lane->count++;
-	return f;
-}
-
-/* Gives each packet a frame, a message header and a seal job. Returns the number of jobs. */
-static unsigned build_messages(struct worker *w, struct out_packet *packets, unsigned n)
-{
-	unsigned jobs = 0;
-
-	for (struct out_packet *p = packets; p < packets + n; p++) {
-		struct wire_data *msg;
-		struct tx_frame *f;
-
-		if (p->reason != REASON_none || !p->session)
-			continue;
-		p->padded = padded_len(w, p);
-		f = lane_add(choose_lane(w, p));
-		if (!f || wire_data_len(p->padded) > f->room) {
-			p->reason = f ? REASON_too_big : REASON_tx_full;
-			if (f)
-				f->len = 0;
-			continue;
-		}
-		memset(p->data + p->len, 0, p->padded - p->len);
-		msg = (void *)f->payload;
-		*msg = (struct wire_data){
-			.header.type = WIRE_DATA,
-			.receiver_index = htole32(p->session->remote_index),
-			.counter = htole64(p->counter),
-		};
-		f->len = (uint32_t)wire_data_len(p->padded);
-		f->encap = p->encap;
-		f->tclass = ecn_encapsulate(p->data);
-		p->frame = f;
-		w->egress.jobs[jobs++] = (struct aead_job){
-			.key = p->session->send_key,
-			.counter = p->counter,
-			.src = p->data,
-			.dst = f->payload + sizeof(*msg),
-			.len = p->padded,
-		};
-	}
-	return jobs;
-}
-
-static void transmit_lane(struct lane *lane)
-{
-	if (lane->count)
-		lane->path->ops->send(lane->path, lane->frames, lane->count);
-	lane->count = 0;
-}
-
-static void transmit(struct worker *w)
-{
-	for (unsigned i = 0; i < w->port_count; i++)
-		if (w->ports[i].tx)
-			transmit_lane(&w->egress.lanes[i]);
-	transmit_lane(&w->egress.udp);
-}
-
-/* Marks the packets that the kernel refused: send() sets their frame's length to 0. */
-static void find_refused(struct out_packet *packets, unsigned n)
-{
-	for (struct out_packet *p = packets; p < packets + n; p++)
-		if (p->reason == REASON_none && p->frame && !p->frame->len)
-			p->reason = REASON_send_failed;
-}
-
-/* Updates counters, timers and renewal of each peer that sent, and counts the dropped packets. */
-static void note_departures(struct worker *w, struct out_packet *p, const struct out_packet *end)
-{
-	while (p < end) {
-		struct out_packet *run = p, *stop = run_end(p, end);
-		uint64_t bytes = 0;
-
-		if (!p->session || stop == p) {
-			if (p->reason != REASON_none)
-				chain_drop(w, p->reason, 1);
-			p++;
-			continue;
-		}
-		for (; p < stop; p++)
-			bytes += wire_data_len(p->padded);
-		if (peer_sent(run->peer, (unsigned)(stop - run), bytes, true, w->now_ns))
-			chain_note(w, NOTE_WATCH, run->peer, 0, NULL);
-		if (session_renew_after_send(run->session, w->now_ns))
-			chain_want_handshake(w, run->peer);
-	}
-}
-
-/* The process (SIGSTOP) or the whole host may have been stopped since the turn began. Nothing may
- * leave under a key that has expired or must be wiped since. Packets of such a session are staged,
- * and a handshake is requested at once, whenever the last one was requested. */
-static void stage_expired(struct worker *w, struct out_packet *packets, unsigned n)
-{
-	for (struct out_packet *p = packets; p < packets + n; p++) {
-		if (!p->frame || session_usable(w, p->session))
-			continue;
-		p->frame->len = 0;
-		p->frame = NULL;
-		stage_packet(w, p);
-		chain_note(w, NOTE_WANT_HANDSHAKE, p->peer, 0, NULL);
-	}
-}
-
-/* Sends @n packets that have their sessions. Packets whose session is finished or expired are
- * staged again, with session NULL. */
-static void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n)
-{
-	take_counters(w, packets, packets + n);
-	aead_seal_batch(w->egress.jobs, build_messages(w, packets, n));
-	if (chain_time_passed(w))
-		stage_expired(w, packets, n);
-	transmit(w);
-	find_refused(packets, n);
-	note_departures(w, packets, packets + n);
 }
 
 static void send_gathered(struct worker *w)
@@ -427,18 +232,20 @@ static void gather_staged(struct worker *w, struct peer *p)
 		struct staged *list;
 		unsigned n;
 
-		if (!session_usable(w, s))
+		if (!seal_session_usable(w, s))
 			chain_want_handshake(w, p);
-		if (!encap || !session_usable(w, s))
+		if (!encap || !seal_session_usable(w, s))
 			return;
 		list = stage_take(&p->stage, FRAME_BATCH - e->gathered_count, &n);
 		for (; list; list = list->next) {
 			e->staged[e->gathered_count] = list;
-			e->gathered[e->gathered_count++] = (struct out_packet){ .data = list->data,
-										.len = list->len,
-										.peer = p,
-										.session = s,
-										.encap = encap };
+			e->gathered[e->gathered_count++] = (struct out_packet){
+				.data = list->data,
+				.gso = { .len = list->len, .segments = 1 },
+				.peer = p,
+				.session = s,
+				.encap = encap,
+			};
 		}
 		if (e->gathered_count == FRAME_BATCH)
 			send_gathered(w);

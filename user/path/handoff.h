@@ -20,6 +20,7 @@ enum note_kind {
 	NOTE_CONFIRMED,	     /* peer->next opened a message */
 	NOTE_MOVED,	     /* an authenticated message came from another endpoint */
 	NOTE_WATCH,	     /* check this peer's timers */
+	NOTE_NO_GSO,	     /* the kernel refuses UDP_SEGMENT on the way to this peer */
 	NOTE_UNALLOWED,	     /* debugging: the peer sent a packet from an address not its own */
 };
 
@@ -27,7 +28,7 @@ struct note {
 	enum note_kind kind;
 	uint32_t slot;	      /* names the peer, which may be gone when the note is read */
 	uint64_t serial;      /* tells whether the slot still belongs to that peer */
-	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session */
+	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session; NOTE_NO_GSO: errno */
 	struct endpoint from; /* NOTE_MOVED: the new endpoint; NOTE_UNALLOWED: the source, port 0 */
 };
 

@@ -15,6 +15,7 @@
 #include "io/encap.h"
 #include "path/chain.h"
 #include "path/ecn.h"
+#include "path/inner.h"
 #include "path/roaming.h"
 #include "wgxdp/limits.h"
 
@@ -30,16 +31,22 @@ static enum reason hand_over(struct worker *w, const struct rx_frame *f)
 		       : REASON_queue_full;
 }
 
-static enum reason lookup_session(struct worker *w, const struct rx_frame *f, struct in_packet *p)
+/* @last: the packet before it, whose session is likely the same; or NULL. */
+static enum reason lookup_session(struct worker *w, const struct rx_frame *f,
+				  const struct in_packet *last, struct in_packet *p)
 {
-	const struct wire_data *msg = (const void *)f->payload;
+	struct wire_data msg;
 
 	if (f->len < wire_data_len(0))
 		return REASON_malformed;
+	memcpy(&msg, f->payload, sizeof(msg)); /* it may be unaligned */
 	p->frame = f;
-	p->counter = le64toh(msg->counter);
+	p->counter = le64toh(msg.counter);
 	p->len = f->len - (uint32_t)wire_data_len(0);
-	p->session = indextab_session(w->config.device->indices, le32toh(msg->receiver_index));
+	p->index = le32toh(msg.receiver_index);
+	p->session = last && last->index == p->index
+			     ? last->session
+			     : indextab_session(w->config.device->indices, p->index);
 	p->reason = REASON_none;
 	if (!p->session)
 		return REASON_unknown_index;
@@ -61,7 +68,9 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 
 		if (f->len >= sizeof(struct wire_header) && !memcmp(f->payload + 1, reserved, 3)) {
 			if (f->payload[0] == WIRE_DATA) {
-				reason = lookup_session(w, f, &w->ingress.packets[count]);
+				struct in_packet *p = &w->ingress.packets[count];
+
+				reason = lookup_session(w, f, count ? p - 1 : NULL, p);
 				count += reason == REASON_none;
 			} else if (f->payload[0] >= WIRE_INITIATION && f->payload[0] < WIRE_DATA) {
 				reason = hand_over(w, f);
@@ -85,10 +94,22 @@ static bool has_roamed(struct peer *p, const struct rx_frame *f)
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }
 
+/* Do two frames have the same sender and the same local address? True for segments of one datagram
+ * train, which share these pointers. */
+static bool same_outer(const struct in_packet *a, const struct in_packet *b)
+{
+	return a->session == b->session && a->frame->source == b->frame->source &&
+	       a->frame->destination == b->frame->destination;
+}
+
 static void compare_endpoints(struct worker *w, unsigned n)
 {
-	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++)
-		p->roamed = has_roamed(p->session->peer, p->frame);
+	struct in_packet *first = w->ingress.packets;
+
+	for (struct in_packet *p = first; p < first + n; p++)
+		p->roamed = p > first && same_outer(p, p - 1)
+				    ? p[-1].roamed
+				    : has_roamed(p->session->peer, p->frame);
 }
 
 static void open_batch(struct worker *w, unsigned n)
@@ -185,58 +206,122 @@ static void note_arrivals(struct worker *w, unsigned n)
 	}
 }
 
+static bool same_source(const struct in_packet *a, const uint8_t *ip)
+{
+	const uint8_t *other = a->frame->payload + sizeof(struct wire_data);
+
+	if (other[0] >> 4 != ip[0] >> 4)
+		return false;
+	return ip[0] >> 4 == 4 ? !memcmp(other + IP4_SOURCE, ip + IP4_SOURCE, 4)
+			       : !memcmp(other + IP6_SOURCE, ip + IP6_SOURCE, 16);
+}
+
 /* Checks that the plaintext is an IP packet whose source address belongs to its sender. The
  * longest match over all peers decides, never a walk over the sender's own list. Sets p->len to
  * the packet's length without padding. */
-static enum reason check_source(const struct allowedips *allowed, struct in_packet *p)
+static enum reason check_source(const struct allowedips *allowed, struct in_packet *p,
+				const struct in_packet *last)
 {
 	const uint8_t *ip = p->frame->payload + sizeof(struct wire_data);
-	const struct peer *holder;
 	uint32_t len;
 
-	if (p->len >= 20 && ip[0] >> 4 == 4) {
-		len = (uint32_t)ip[2] << 8 | ip[3];
-		if (len < 20 || len > p->len)
+	if (p->len >= IP4_LEN && ip[0] >> 4 == 4) {
+		len = ntohs(inner_get16(ip + IP4_TOTAL));
+		if (len < IP4_LEN || len > p->len)
 			return REASON_bad_inner;
-		holder = allowedips_lookup4(allowed, ip + 12);
-	} else if (p->len >= 40 && ip[0] >> 4 == 6) {
-		len = 40 + ((uint32_t)ip[4] << 8 | ip[5]);
+		p->holder = last && same_source(last, ip)
+				    ? last->holder
+				    : allowedips_lookup4(allowed, ip + IP4_SOURCE);
+	} else if (p->len >= IP6_LEN && ip[0] >> 4 == 6) {
+		len = IP6_LEN + (uint32_t)ntohs(inner_get16(ip + IP6_PAYLOAD));
 		if (len > p->len)
 			return REASON_bad_inner;
-		holder = allowedips_lookup6(allowed, ip + 8);
+		p->holder = last && same_source(last, ip)
+				    ? last->holder
+				    : allowedips_lookup6(allowed, ip + IP6_SOURCE);
 	} else {
 		return REASON_bad_inner;
 	}
 	p->len = len;
-	return holder == p->session->peer ? REASON_none : REASON_unallowed_source;
+	return p->holder == p->session->peer ? REASON_none : REASON_unallowed_source;
 }
 
 static void check_sources(struct worker *w, unsigned n)
 {
+	const struct in_packet *last = NULL; /* the last one that was looked up */
+
 	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++) {
 		if (p->reason != REASON_none || !p->len)
 			continue;
-		p->reason = check_source(w->config.device->allowed, p);
+		p->reason = check_source(w->config.device->allowed, p, last);
+		if (p->reason != REASON_bad_inner)
+			last = p;
 		if (p->reason == REASON_unallowed_source)
 			chain_note_unallowed(w, p->session->peer,
 					     p->frame->payload + sizeof(struct wire_data));
 	}
 }
 
+/* Why a write into the tunnel failed. */
+static enum reason write_reason(int err)
+{
+	return err == -EIO ? REASON_down : REASON_tun_full;
+}
+
+static void write_singly(struct worker *w, const struct gro_group *group)
+{
+	const struct gro *g = &w->ingress.gro;
+
+	for (uint16_t i = group->first; i != GRO_NONE; i = g->packets[i].next) {
+		const struct gro_packet *p = &g->packets[i];
+		int err = chain_write_tun(w, p->slot, p->ip, p->len);
+
+		if (err)
+			chain_drop(w, write_reason(err), 1);
+	}
+}
+
+/* Writes a merged packet. If the kernel does not take such packets, writes its parts, and merges none
+ * from then on. */
+static void write_merged(struct worker *w, const struct gro_group *group)
+{
+	struct ingress *in = &w->ingress;
+	const struct gro_packet *first = &in->gro.packets[group->first];
+	unsigned n = gro_build(&in->gro, group, &in->head, in->iov);
+	int err = chain_writev_tun(w, first->slot, in->iov, n);
+
+	if (err == -EINVAL) {
+		if (first->udp)
+			w->offloads.gro_udp = false;
+		else
+			w->offloads.gro_tcp = false;
+		write_singly(w, group);
+	} else if (err) {
+		chain_drop(w, write_reason(err), group->count);
+	}
+}
+
+/* Merges what can be merged and writes it into the tunnel. */
 static void write_tun(struct worker *w, unsigned n)
 {
+	struct gro *g = &w->ingress.gro;
+
+	gro_begin(g, w->offloads.gro_tcp, w->offloads.gro_udp);
 	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++) {
 		uint8_t *ip = p->frame->payload + sizeof(struct wire_data);
-		int err;
 
-		if (p->reason == REASON_none && p->len) {
-			ecn_decapsulate(ip, p->frame->tclass);
-			err = chain_write_tun(w, p->session->peer->slot, ip, p->len);
-			if (err)
-				p->reason = err == -EIO ? REASON_down : REASON_tun_full;
-		}
-		if (p->reason != REASON_none)
+		if (p->reason != REASON_none) {
 			chain_drop(w, p->reason, 1);
+		} else if (p->len) {
+			ecn_decapsulate(ip, p->frame->tclass);
+			gro_add(g, ip, p->len, p->session->peer->slot);
+		}
+	}
+	for (unsigned i = 0; i < g->group_count; i++) {
+		if (g->groups[i].count > 1)
+			write_merged(w, &g->groups[i]);
+		else
+			write_singly(w, &g->groups[i]);
 	}
 }
 

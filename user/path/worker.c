@@ -103,6 +103,13 @@ int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len
 	return tun_write(w->config.tun, packet, len);
 }
 
+int chain_writev_tun(struct worker *w, uint32_t slot, const struct iovec *iov, unsigned n)
+{
+	if (w->config.tun_writer)
+		*w->config.tun_writer = slot;
+	return tun_writev(w->config.tun, iov, n);
+}
+
 void chain_want_handshake(struct worker *w, struct peer *p)
 {
 	uint64_t last_ns = atomic_load_explicit(&p->wanted_ns, memory_order_seq_cst);
@@ -276,9 +283,11 @@ int worker_new(struct worker **out, const struct worker_config *config)
 	memset(w, 0, sizeof(*w));
 	w->config = *config;
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	w->egress.buffers = malloc((size_t)FRAME_BATCH * EGRESS_BUFFER_LEN);
+	w->offloads = config->offloads;
+	w->egress.buffer = malloc(EGRESS_BUFFER_LEN + EGRESS_PACKET_MAX);
+	w->egress.scratch = w->egress.buffer + EGRESS_BUFFER_LEN;
 	w->egress.lanes = calloc(WORKER_PORTS_MAX, sizeof(*w->egress.lanes));
-	if (w->wake_fd < 0 || !w->egress.buffers || !w->egress.lanes ||
+	if (w->wake_fd < 0 || !w->egress.buffer || !w->egress.lanes ||
 	    !spsc_init(&w->flushes, FLUSHES_LEN, sizeof(uint32_t))) {
 		worker_free(w);
 		return -ENOMEM;
@@ -296,7 +305,7 @@ void worker_free(struct worker *w)
 		close(w->wake_fd);
 	spsc_done(&w->flushes);
 	free(w->egress.lanes);
-	free(w->egress.buffers);
+	free(w->egress.buffer);
 	free(w);
 }
 

@@ -22,6 +22,10 @@
 struct route_mtu;
 struct worker;
 
+struct worker_offloads {
+	bool gro_tcp, gro_udp; /* merge packets before they are written into the tunnel */
+};
+
 struct worker_config {
 	unsigned id;		     /* reader number in qsbr.h */
 	const struct device *device; /* the worker reads its tables: indices, allowed */
@@ -32,7 +36,8 @@ struct worker_config {
 	/* The worker's elements of the BPF maps of these names; NULL without BPF. */
 	volatile uint64_t *tun_writer, *heartbeat;
 	int64_t heartbeat_ahead_ns; /* the heartbeat's clock less CLOCK_BOOTTIME */
-	int cpu;		    /* the CPU to pin the thread to; -1 = none */
+	struct worker_offloads offloads;
+	int cpu; /* the CPU to pin the thread to; -1 = none */
 };
 
 /* Returns 0 and *@w, a stopped worker without ports; or -errno. */

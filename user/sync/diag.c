@@ -177,6 +177,14 @@ void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoi
 		  subject(text, peer, NULL));
 }
 
+void diag_no_gso(const struct peer *peer, int error)
+{
+	char text[SUBJECT_LEN];
+
+	log_info("%s: the kernel refused UDP segmentation (%s); its packets are sent one by one",
+		 subject(text, peer, NULL), strerror(error));
+}
+
 /* Reads the addresses, the ports and the WireGuard message type from the head of a sampled packet.
  * Leaves unchanged what the head does not hold. */
 static void read_head(const struct event *e, struct endpoint *from, struct endpoint *to, int *type)

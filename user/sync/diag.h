@@ -55,5 +55,7 @@ void diag_event(struct diag *d, enum device_event event, const struct peer *peer
 		const struct endpoint *from);
 /* @peer sent an inner packet from @source, which is not among its allowed IPs. */
 void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
+/* The kernel refused to segment a train for @peer with @error. Called once a peer. */
+void diag_no_gso(const struct peer *peer, int error);
 
 #endif

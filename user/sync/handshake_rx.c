@@ -33,6 +33,9 @@ static void handle_note(struct handshake_rx *rx, const struct note *note, uint64
 	case NOTE_WATCH:
 		device_check_timers(device, p, now_ns);
 		break;
+	case NOTE_NO_GSO:
+		diag_no_gso(p, (int)note->index);
+		break;
 	case NOTE_UNALLOWED:
 		diag_unallowed(rx->config.diag, p, &note->from);
 		break;

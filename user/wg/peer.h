@@ -46,6 +46,7 @@ struct peer {
 	_Atomic uint64_t tx_bytes, tx_packets;
 	_Atomic uint64_t last_udp_ns; /* when the UDP socket last sent a message; for conntrack */
 	_Atomic uint64_t wanted_ns;   /* when a worker last asked for a handshake */
+	_Atomic bool no_gso;	      /* the kernel refused UDP_SEGMENT on the way there */
 	/* Roaming as workers tell it to each other, see path/roaming.h. */
 	_Atomic uint64_t moved_ns;   /* when a worker last reported that the peer has moved */
 	_Atomic uint32_t roam_count; /* number of reports so far */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segments.h - TCP and UDP packets for tests of gso.c and gro.c, made slowly and obviously: each byte by
+ * itself, each checksum over the whole packet.
+ */
+#ifndef TESTS_SEGMENTS_H
+#define TESTS_SEGMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/vnet.h"
+
+struct segment {
+	bool v6, udp;
+	uint8_t host; /* last byte of both addresses */
+	uint8_t tos, ttl;
+	bool df;
+	uint16_t id, port;
+	uint32_t seq, ack;
+	uint16_t window, urgent;
+	uint8_t flags;
+	uint8_t options; /* bytes, a multiple of 4 */
+	uint8_t option_fill;
+	uint16_t payload;
+	uint8_t fill; /* the first payload byte; each further one is 1 more */
+};
+
+#define SEGMENT_MAX 65535
+
+/* Writes the packet with its checksums to @out, which has room for SEGMENT_MAX bytes. Returns its
+ * length. */
+size_t segment_build(const struct segment *s, uint8_t *out);
+
+/* Bytes of IP and transport header. */
+size_t segment_header_len(const struct segment *s);
+
+/* Fills @vnet for @packet as the kernel would for a packet to be cut to @size bytes of payload, and
+ * replaces the transport checksum by the sum of the pseudo header. */
+void segment_leave_checksum(const struct segment *s, uint8_t *packet, size_t len, uint16_t size,
+			    struct virtio_net_hdr *vnet);
+
+/* The @i-th of the segments with @size bytes of payload that @s is to be cut into. */
+struct segment segment_cut(const struct segment *s, uint16_t size, unsigned i);
+
+/* Are IP header (IPv4) and transport checksum of @packet right? */
+bool segment_checksums_right(const uint8_t *packet, size_t len, bool udp);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* test_gso.c - large packets are cut as the obvious way in segments.c cuts them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "path/gso.h"
+#include "segments.h"
+#include "util/inetsum.h"
+
+static uint8_t packet[SEGMENT_MAX], expected[SEGMENT_MAX], got[SEGMENT_MAX + 1];
+
+static const struct segment tcp4 = { .host = 2,
+				     .tos = 2,
+				     .ttl = 64,
+				     .df = true,
+				     .id = 0xfffe,
+				     .port = 1234,
+				     .seq = 0xffffff00,
+				     .ack = 77,
+				     .window = 500,
+				     .flags = 0x99,
+				     .options = 12,
+				     .option_fill = 1,
+				     .fill = 3 };
+
+static void compare(struct segment s, uint16_t size)
+{
+	struct virtio_net_hdr vnet;
+	size_t len = segment_build(&s, packet);
+	uint32_t count = (s.payload + size - 1u) / size, total = 0;
+	struct gso g;
+
+	segment_leave_checksum(&s, packet, len, size, &vnet);
+	vnet.hdr_len = (uint16_t)len; /* a forwarded packet has that; it must not matter */
+	assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
+	assert_int_equal(g.segments, count);
+	for (unsigned i = 0; i < count; i++) {
+		struct segment cut = segment_cut(&s, size, i);
+
+		len = segment_build(&cut, expected);
+		assert_int_equal(gso_segment_len(&g, i), len);
+		got[len] = 0xa5;
+		if (count > 1)
+			gso_write(&g, packet, i, got);
+		assert_memory_equal(count > 1 ? got : packet, expected, len);
+		assert_int_equal(got[len], count > 1 ? 0xa5 : got[len]);
+		total += cut.payload;
+	}
+	assert_int_equal(total, s.payload);
+}
+
+/* 1. Every kind, exact and inexact multiples, one segment, the smallest ones, the largest packet. */
+static void test_cut(void **state)
+{
+	static const uint16_t payloads[] = { 1, 2, 99, 100, 101, 1000, 5600, 65400 };
+	static const uint16_t sizes[] = { 1, 2, 100, 101, 1368, 65000 };
+
+	(void)state;
+	for (unsigned kind = 0; kind < 4; kind++) {
+		for (unsigned p = 0; p < sizeof(payloads) / sizeof(payloads[0]); p++) {
+			for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+				struct segment s = tcp4;
+
+				s.v6 = kind & 1;
+				s.udp = kind & 2;
+				s.options = s.udp ? 0 : 12;
+				s.payload = payloads[p];
+				compare(s, sizes[i]);
+			}
+		}
+	}
+}
+
+/* 2. A partial sum that is wrong makes every segment wrong: nothing repairs it. */
+static void test_wrong_stays_wrong(void **state)
+{
+	struct segment s = tcp4;
+	struct virtio_net_hdr vnet;
+	struct gso g;
+	size_t len;
+
+	(void)state;
+	s.payload = 5000;
+	len = segment_build(&s, packet);
+	segment_leave_checksum(&s, packet, len, 1000, &vnet);
+	packet[20 + 16] ^= 1;
+	assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
+	for (unsigned i = 0; i < g.segments; i++) {
+		gso_write(&g, packet, i, got);
+		assert_false(segment_checksums_right(got, gso_segment_len(&g, i), false));
+	}
+}
+
+/* 3. Without a partial sum the whole checksum must be right, or the packet is refused. */
+static void test_complete_checksum(void **state)
+{
+	struct segment s = tcp4;
+	struct virtio_net_hdr vnet;
+	struct gso g;
+	size_t len;
+
+	(void)state;
+	s.payload = 5000;
+	len = segment_build(&s, packet);
+	memcpy(expected, packet, len);
+	segment_leave_checksum(&s, packet, len, 1000, &vnet);
+	vnet.flags = 0;
+	memcpy(packet, expected, len);
+	assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
+	gso_write(&g, packet, 2, got);
+	s = segment_cut(&s, 1000, 2);
+	assert_memory_equal(got, expected, segment_build(&s, expected));
+	packet[100] ^= 1;
+	assert_false(gso_parse(&g, &vnet, packet, (uint32_t)len));
+}
+
+/* 4. A packet that is not cut has its checksum finished, and nothing else changed. */
+static void test_finish(void **state)
+{
+	struct segment s = tcp4;
+	struct virtio_net_hdr vnet;
+	struct gso g;
+	size_t len;
+
+	(void)state;
+	for (unsigned kind = 0; kind < 4; kind++) {
+		s.v6 = kind & 1;
+		s.udp = kind & 2;
+		s.payload = 333;
+		len = segment_build(&s, expected);
+		memcpy(packet, expected, len);
+		segment_leave_checksum(&s, packet, len, 0, &vnet);
+		vnet.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+		assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
+		assert_int_equal(g.segments, 1);
+		assert_int_equal(gso_segment_len(&g, 0), len);
+		assert_memory_equal(packet, expected, len);
+		packet[len - 1] ^= 1; /* no flag: nothing is touched, nothing repaired */
+		memcpy(expected, packet, len);
+		vnet.flags = 0;
+		assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
+		assert_memory_equal(packet, expected, len);
+	}
+}
+
+/* 5. Headers that do not fit the vnet header. */
+static void test_refused(void **state)
+{
+	struct segment s = tcp4;
+	struct virtio_net_hdr good, v;
+	struct gso g;
+	uint32_t len;
+
+	(void)state;
+	s.payload = 3000;
+	len = (uint32_t)segment_build(&s, packet);
+	segment_leave_checksum(&s, packet, len, 1000, &good);
+	assert_true(gso_parse(&g, &good, packet, len));
+	for (uint32_t n = 0; n <= segment_header_len(&s); n++)
+		assert_false(gso_parse(&g, &good, packet, n));
+	v = good, v.gso_size = 0;
+	assert_false(gso_parse(&g, &v, packet, len));
+	v = good, v.gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
+	assert_false(gso_parse(&g, &v, packet, len));
+	v = good, v.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+	assert_false(gso_parse(&g, &v, packet, len));
+	v = good, v.gso_type = VIRTIO_NET_HDR_GSO_UDP;
+	assert_false(gso_parse(&g, &v, packet, len));
+	v = good, v.csum_start = 24;
+	assert_false(gso_parse(&g, &v, packet, len));
+	v = good, v.csum_offset = 6;
+	assert_false(gso_parse(&g, &v, packet, len));
+	packet[32] = 0x40; /* a TCP header of 16 bytes */
+	assert_false(gso_parse(&g, &good, packet, len));
+	v = good, v.gso_type = VIRTIO_NET_HDR_GSO_NONE, v.csum_start = (uint16_t)(len - 1);
+	assert_false(gso_parse(&g, &v, packet, len));
+	v.csum_start = 65535;
+	assert_false(gso_parse(&g, &v, packet, len));
+}
+
+/* 6. Sums against the obvious loop, all lengths and offsets. */
+static void test_sums(void **state)
+{
+	static uint8_t from[400], to[402];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(from); i++)
+		from[i] = (uint8_t)(i * 37 + (i >> 3));
+	memset(from + 200, 0xff, 100);
+	for (unsigned at = 0; at < 3; at++) {
+		for (unsigned n = 0; n + at < sizeof(from); n++) {
+			unsigned long sum = 0;
+			uint16_t word;
+
+			for (unsigned i = 0; i < n; i += 2) {
+				uint8_t pair[2] = { from[at + i],
+						    i + 1 < n ? from[at + i + 1] : 0 };
+
+				memcpy(&word, pair, 2);
+				sum += word;
+			}
+			while (sum >> 16)
+				sum = (sum & 0xffff) + (sum >> 16);
+			memset(to, 0, sizeof(to));
+			assert_int_equal(inetsum_fold(inetsum_add(from + at, n, 0)), sum);
+			assert_int_equal(inetsum_fold(inetsum_copy(to + 1, from + at, n, 0)), sum);
+			assert_memory_equal(to + 1, from + at, n);
+			assert_int_equal(to[n + 1], 0);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_wrong_stays_wrong),
+		cmocka_unit_test(test_complete_checksum),
+		cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_sums),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vnet.h - the header before each packet of a TUN device: checksum and segmentation left to the
+ * other side. Fills the gaps in older kernel headers.
+ *
+ *   flags         NEEDS_CSUM: the checksum field holds a partial sum; finish it from csum_start on
+ *   gso_type      TCPV4, TCPV6, UDP_L4: a packet to be cut into segments with gso_size bytes of payload
+ *   csum_start    offset of the transport header; csum_offset: of the checksum field within it
+ */
+#ifndef WGXDP_VNET_H
+#define WGXDP_VNET_H
+
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+#endif

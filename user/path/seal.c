@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seal.c - the second half of the seal chain: packets that have their sessions become messages.
+ *
+ *   packet ─▶ take_counters ─▶ build_messages ─▶ aead_seal_batch ─▶ transmit
+ *                  │                 ▲                 │               │
+ *                  │                 └── next batch ───┼── count_sent ─┘
+ *                  └─▶ stage_packet                    └─▶ stage_expired
+ *
+ * A large packet is cut here, straight into the frames that are sent (gso.h). It may take several
+ * batches.
+ */
+#include <string.h>
+
+#include "io/encap.h"
+#include "path/chain.h"
+#include "path/ecn.h"
+#include "path/route_mtu.h"
+#include "wgxdp/limits.h"
+
+/* How often one data message goes through the UDP socket although AF_XDP could carry it. The
+ * host's connection tracking does not see AF_XDP, and its entry must not expire: it lets the
+ * answers in. */
+#define UDP_REFRESH_NS (20 * NS_PER_S)
+
+bool seal_session_usable(const struct worker *w, const struct session *s)
+{
+	return !w->stale && s && session_may_send(s, w->now_ns);
+}
+
+/* Copies one segment into the peer's stage, as a packet of its own. */
+static void stage_segment(struct worker *w, struct out_packet *p, uint32_t segment)
+{
+	uint8_t *data = p->data;
+	unsigned dropped;
+
+	if (p->gso.segments > 1) {
+		data = w->egress.scratch;
+		gso_write(&p->gso, p->data, segment, data);
+	}
+	dropped = stage_push(&p->peer->stage, data, gso_segment_len(&p->gso, segment));
+	p->staged = true;
+	if (dropped)
+		chain_drop(w, REASON_staged_full, dropped);
+}
+
+void seal_stage_packet(struct worker *w, struct out_packet *p)
+{
+	p->session = NULL;
+	for (uint32_t i = 0; i < p->gso.segments; i++)
+		stage_segment(w, p, i);
+}
+
+/* Returns the end of the run of packets that leave under the session of @p. */
+static struct out_packet *run_end(struct out_packet *p, const struct out_packet *end)
+{
+	const struct session *s = p->session;
+
+	while (p < end && p->session == s && p->reason == REASON_none)
+		p++;
+	return p;
+}
+
+/* Takes the counters of each run of packets of one session at once. A session with too few counters
+ * left is finished; its packets are staged for the next session. */
+static void take_counters(struct worker *w, struct out_packet *p, const struct out_packet *end)
+{
+	while (p < end) {
+		struct out_packet *run = p, *stop = run_end(p, end);
+		unsigned messages = 0;
+		uint64_t first;
+		bool taken;
+
+		if (!p->session || stop == p) {
+			p++;
+			continue;
+		}
+		for (p = run; p < stop; p++)
+			messages += p->gso.segments;
+		taken = session_take_counters(run->session, messages, &first);
+		for (p = run; p < stop; p++) {
+			if (taken) {
+				p->counter = first;
+				first += p->gso.segments;
+			} else {
+				seal_stage_packet(w, p);
+			}
+		}
+	}
+}
+
+/* Returns the largest length to which segments of the packet may be padded: the least of the tunnel's
+ * MTU, the MTU of the route into it, and what fits the outer path's MTU. */
+static uint32_t padding_limit(const struct worker *w, const struct out_packet *p)
+{
+	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
+	uint32_t limit = atomic_load_explicit(&w->mtu, memory_order_relaxed);
+	uint32_t route_mtu = routes ? route_mtu_of(routes, p->data) : ROUTE_MTU_NONE;
+	uint32_t outer = encap_overhead(p->encap) + (uint32_t)wire_data_len(0);
+
+	if (limit > route_mtu)
+		limit = route_mtu;
+	if (p->encap->mtu > outer && limit > p->encap->mtu - outer)
+		limit = p->encap->mtu - outer;
+	return limit;
+}
+
+/* Pads to a multiple of WIRE_PADDING, but not beyond @limit. */
+static uint32_t padded_len(uint32_t len, uint32_t limit)
+{
+	uint32_t padded = (len + WIRE_PADDING - 1) & ~(uint32_t)(WIRE_PADDING - 1);
+
+	if (padded > limit)
+		padded = limit;
+	return padded < len ? len : padded;
+}
+
+/* Returns the lane that sends the packet. AF_XDP needs a resolved next hop on an attached NIC and
+ * cannot fragment. The UDP socket takes everything else, and one message every UDP_REFRESH_NS. */
+static struct lane *choose_lane(struct worker *w, const struct out_packet *p, uint32_t padded)
+{
+	const struct encap *e = p->encap;
+	uint32_t outer = encap_overhead(e) + (uint32_t)wire_data_len(padded);
+	uint64_t last_udp_ns;
+
+	if (!e->xsk_ok || (e->mtu && outer > e->mtu))
+		return &w->egress.udp;
+	last_udp_ns = atomic_load_explicit(&p->peer->last_udp_ns, memory_order_relaxed);
+	if (w->now_ns - last_udp_ns >= UDP_REFRESH_NS) {
+		atomic_store_explicit(&p->peer->last_udp_ns, w->now_ns, memory_order_relaxed);
+		return &w->egress.udp;
+	}
+	for (unsigned i = 0; i < w->port_count; i++)
+		if (w->ports[i].tx && w->ports[i].path->ifindex == e->ifindex &&
+		    outer <= w->ports[i].path->mtu)
+			return &w->egress.lanes[i];
+	return &w->egress.udp;
+}
+
+/* Allocates a frame for @len bytes at the end of @lane. Returns NULL if the transport has none left. */
+static struct tx_frame *lane_add(struct lane *lane, uint32_t len)
+{
+	struct tx_frame *f = &lane->frames[lane->count];
+
+	if (!lane->path->ops->alloc(lane->path, f, 1, len)) {
+		lane->path->ops->sweep(lane->path);
+		if (!lane->path->ops->alloc(lane->path, f, 1, len))
+			return NULL;
+	}
+	lane->count++;
+	return f;
+}
+
+/* Writes message header and plaintext of @segment into @f, and its seal job. The only segment of a
+ * packet is sealed from where it lies; others are cut into the frame and sealed there. */
+static void build_message(struct worker *w, struct out_packet *p, uint32_t segment, uint32_t padded,
+			  struct tx_frame *f)
+{
+	uint32_t len = gso_segment_len(&p->gso, segment);
+	uint64_t counter = p->counter + segment;
+	const struct wire_data header = {
+		.header.type = WIRE_DATA,
+		.receiver_index = htole32(p->session->remote_index),
+		.counter = htole64(counter),
+	};
+	uint8_t *text = f->payload + sizeof(header), *source = p->data;
+
+	memcpy(f->payload, &header, sizeof(header)); /* it may be unaligned */
+	if (p->gso.segments > 1) {
+		gso_write(&p->gso, p->data, segment, text);
+		source = text;
+	}
+	memset(source + len, 0, padded - len);
+	f->len = (uint32_t)wire_data_len(padded);
+	f->encap = p->encap;
+	f->tclass = ecn_encapsulate(p->data);
+	f->no_gso = atomic_load_explicit(&p->peer->no_gso, memory_order_relaxed);
+	w->egress.jobs[w->egress.message_count] = (struct aead_job){
+		.key = p->session->send_key,
+		.counter = counter,
+		.src = source,
+		.dst = text,
+		.len = padded,
+	};
+	w->egress.messages[w->egress.message_count++] =
+		(struct out_message){ .packet = p, .segment = segment, .frame = f };
+}
+
+/* Builds messages of the packet from @segment on, until the batch is full. Returns the first segment that
+ * is left. */
+static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32_t segment)
+{
+	uint32_t limit = padding_limit(w, p);
+	struct lane *lane = choose_lane(w, p, padded_len(gso_segment_len(&p->gso, 0), limit));
+
+	for (; segment < p->gso.segments && w->egress.message_count < FRAME_BATCH; segment++) {
+		uint32_t padded = padded_len(gso_segment_len(&p->gso, segment), limit);
+		uint32_t len = (uint32_t)wire_data_len(padded);
+		struct tx_frame *f = len <= DATAGRAM_MAX ? lane_add(lane, len) : NULL;
+
+		if (f)
+			build_message(w, p, segment, padded, f);
+		else
+			chain_drop(w, len <= DATAGRAM_MAX ? REASON_tx_full : REASON_too_big, 1);
+	}
+	return segment;
+}
+
+/* Fills the batch with messages from *@at on, which moves to the first packet that is left. *@segment
+ * are those of it that were built before. Returns false if there is nothing left. */
+static bool build_messages(struct worker *w, struct out_packet **at, const struct out_packet *end,
+			   uint32_t *segment)
+{
+	w->egress.message_count = 0;
+	for (; *at < end && w->egress.message_count < FRAME_BATCH; ++*at, *segment = 0) {
+		struct out_packet *p = *at;
+
+		if (p->reason != REASON_none || !p->session)
+			continue;
+		*segment = build_from_packet(w, p, *segment);
+		if (*segment < p->gso.segments)
+			break;
+	}
+	return w->egress.message_count > 0;
+}
+
+static void transmit_lane(struct lane *lane)
+{
+	if (lane->count)
+		lane->path->ops->send(lane->path, lane->frames, lane->count);
+	lane->count = 0;
+}
+
+static void transmit(struct worker *w)
+{
+	for (unsigned i = 0; i < w->port_count; i++)
+		if (w->ports[i].tx)
+			transmit_lane(&w->egress.lanes[i]);
+	transmit_lane(&w->egress.udp);
+}
+
+/* The kernel may refuse segmentation on the way to this peer. Its messages went out singly this time;
+ * from now on they are not joined. */
+static void note_gso_refused(struct worker *w, struct peer *p, int error)
+{
+	if (atomic_exchange_explicit(&p->no_gso, true, memory_order_relaxed))
+		return;
+	chain_note(w, NOTE_NO_GSO, p, (uint32_t)error, NULL);
+}
+
+/* Counts what left, per packet, and what the kernel refused: send() sets the length of such a frame
+ * to 0. A message without a frame was staged again. */
+static void count_sent(struct worker *w)
+{
+	for (unsigned i = 0; i < w->egress.message_count; i++) {
+		const struct out_message *m = &w->egress.messages[i];
+
+		if (!m->frame)
+			continue;
+		if (m->frame->gso_error)
+			note_gso_refused(w, m->packet->peer, m->frame->gso_error);
+		if (m->frame->len) {
+			m->packet->sent++;
+			m->packet->bytes += m->frame->len;
+		} else {
+			chain_drop(w, REASON_send_failed, 1);
+		}
+	}
+}
+
+/* Updates counters, timers and renewal of each peer that sent, and counts the dropped packets. */
+static void note_departures(struct worker *w, struct out_packet *p, const struct out_packet *end)
+{
+	while (p < end) {
+		struct out_packet *run = p, *stop = run_end(p, end);
+		uint64_t bytes = 0;
+		unsigned sent = 0;
+
+		if (!p->session || stop == p) {
+			if (p->reason != REASON_none)
+				chain_drop(w, p->reason, p->gso.segments);
+			p++;
+			continue;
+		}
+		for (; p < stop; p++) {
+			sent += p->sent;
+			bytes += p->bytes;
+		}
+		if (sent && peer_sent(run->peer, sent, bytes, true, w->now_ns))
+			chain_note(w, NOTE_WATCH, run->peer, 0, NULL);
+		if (session_renew_after_send(run->session, w->now_ns))
+			chain_want_handshake(w, run->peer);
+	}
+}
+
+/* The process (SIGSTOP) or the whole host may have been stopped since the turn began. Nothing may
+ * leave under a key that has expired or must be wiped since. Messages of such a session are staged, and
+ * a handshake is requested at once, whenever the last one was requested. */
+static void stage_expired(struct worker *w)
+{
+	for (unsigned i = 0; i < w->egress.message_count; i++) {
+		struct out_message *m = &w->egress.messages[i];
+
+		if (seal_session_usable(w, m->packet->session))
+			continue;
+		m->frame->len = 0;
+		m->frame = NULL;
+		if (!m->packet->staged)
+			chain_note(w, NOTE_WANT_HANDSHAKE, m->packet->peer, 0, NULL);
+		stage_segment(w, m->packet, m->segment);
+	}
+}
+
+void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n)
+{
+	struct out_packet *at = packets;
+	uint32_t segment = 0;
+
+	take_counters(w, packets, packets + n);
+	while (build_messages(w, &at, packets + n, &segment)) {
+		aead_seal_batch(w->egress.jobs, w->egress.message_count);
+		if (chain_time_passed(w))
+			stage_expired(w);
+		transmit(w);
+		count_sent(w);
+	}
+	note_departures(w, packets, packets + n);
+}

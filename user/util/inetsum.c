@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inetsum.c - see inetsum.h. 64-bit words are added as two 32-bit halves, each into 64-bit
+ * accumulators, so that no carry is lost and the compiler can use vector instructions.
+ */
+#include "util/inetsum.h"
+
+#include <string.h>
+
+typedef uint64_t vec __attribute__((vector_size(16)));
+
+#define LOW 0xffffffffULL
+#define STEP (4 * sizeof(vec))
+
+static inline vec load(const uint8_t *p)
+{
+	vec v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Sums the last few bytes, and copies them if @to is not NULL. */
+static uint64_t add_tail(uint8_t *to, const uint8_t *p, size_t n, uint64_t sum)
+{
+	uint64_t word;
+
+	for (; n; n -= n < 8 ? n : 8, p += 8) {
+		word = 0;
+		memcpy(&word, p, n < 8 ? n : 8);
+		sum += (word & LOW) + (word >> 32);
+		if (to) {
+			memcpy(to, &word, n < 8 ? n : 8);
+			to += 8;
+		}
+	}
+	return sum;
+}
+
+static uint64_t total(vec low, vec high, uint64_t sum)
+{
+	return sum + low[0] + low[1] + high[0] + high[1];
+}
+
+uint64_t inetsum_add(const void *data, size_t n, uint64_t sum)
+{
+	const uint8_t *p = data;
+	vec low = { 0 }, high = { 0 };
+
+	for (; n >= STEP; n -= STEP, p += STEP) {
+		vec a = load(p), b = load(p + 16), c = load(p + 32), d = load(p + 48);
+
+		low += (a & LOW) + (b & LOW) + (c & LOW) + (d & LOW);
+		high += (a >> 32) + (b >> 32) + (c >> 32) + (d >> 32);
+	}
+	return add_tail(NULL, p, n, total(low, high, sum));
+}
+
+uint64_t inetsum_copy(void *target, const void *from, size_t n, uint64_t sum)
+{
+	const uint8_t *p = from;
+	uint8_t *to = target;
+	vec low = { 0 }, high = { 0 };
+
+	for (; n >= STEP; n -= STEP, p += STEP, to += STEP) {
+		vec a = load(p), b = load(p + 16), c = load(p + 32), d = load(p + 48);
+
+		memcpy(to, &a, sizeof(a));
+		memcpy(to + 16, &b, sizeof(b));
+		memcpy(to + 32, &c, sizeof(c));
+		memcpy(to + 48, &d, sizeof(d));
+		low += (a & LOW) + (b & LOW) + (c & LOW) + (d & LOW);
+		high += (a >> 32) + (b >> 32) + (c >> 32) + (d >> 32);
+	}
+	return add_tail(to, p, n, total(low, high, sum));
+}
