@@ -12,11 +12,20 @@
  * A write to a TUN queue runs the ingress hook within the same system call, so tun_writer[] holds
  * the slot of this packet. The check catches errors of a worker, but not a worker that lies.
  *
+ * Two kinds of packets do not come from the write of this moment:
+ *   - The host's own multicast and broadcast, which the stack loops back to local members. It
+ *     passes. Only the stack can give a packet the type PACKET_LOOPBACK.
+ *   - With RPS on the interface, the kernel queues packets for another CPU, and the hook runs after
+ *     the write, when tun_writer[] may hold the slot of a later one. RPS computes a hash of every
+ *     packet that it queues, and a packet from a TUN write has none, so a hash tells RPS. Then only
+ *     a source that belongs to some peer passes; that it is the right peer, the worker has checked.
+ *
  * Packets have no Ethernet header here, except under BPF_PROG_TEST_RUN. All offsets therefore count
  * from the IP header.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -36,6 +45,10 @@ enum { ICMP_DEST_UNREACH = 3, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETERPROB = 12 }
 #define NO_PEER_PER_S 50
 
 static __u64 no_peer_limit;
+
+/* Packets that RPS has queued. Not exact; the daemon sees whether the number changes
+ * (loader_tunnel_steered()). */
+__u64 steered_packets;
 
 /* Returns the slot of the peer that owns the address at offset @at4 or @at6 of the IP header, by
  * the longest prefix, or SLOT_NONE. */
@@ -124,18 +137,25 @@ static __always_inline __u32 writer_slot(const struct __sk_buff *skb)
 	return slot ? *(volatile __u64 *)slot : SLOT_NONE;
 }
 
+static __always_inline bool source_allowed(struct __sk_buff *skb)
+{
+	__u32 slot = writer_slot(skb), peer;
+
+	if (slot == SLOT_LOCAL && !skb->hash)
+		return is_icmp_error(skb);
+	peer = peer_of(skb, offsetof(struct iphdr, saddr), offsetof(struct ipv6hdr, saddr));
+	if (!skb->hash)
+		return slot != SLOT_NONE && slot == peer;
+	steered_packets++;
+	return peer != SLOT_NONE || is_icmp_error(skb);
+}
+
 SEC("tc")
 int wgxdp_inject(struct __sk_buff *skb)
 {
-	__u32 slot = writer_slot(skb);
-	bool allowed;
-
-	if (slot == SLOT_LOCAL)
-		allowed = is_icmp_error(skb);
-	else
-		allowed = slot != SLOT_NONE && slot == peer_of(skb, offsetof(struct iphdr, saddr),
-							       offsetof(struct ipv6hdr, saddr));
-	return allowed ? TC_ACT_UNSPEC : skb_drop(skb, EVENT_INGRESS, REASON_inject_mismatch);
+	if (skb->pkt_type == PACKET_LOOPBACK || source_allowed(skb))
+		return TC_ACT_UNSPEC;
+	return skb_drop(skb, EVENT_INGRESS, REASON_inject_mismatch);
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

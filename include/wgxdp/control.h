@@ -28,7 +28,7 @@
  *                     xdp_mode ("native", "generic", null),
  *                     zero_copy (bool), aead (name), why (sentence or null: why rx or tx is udp),
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
- *                     they are not pinned),
+ *                     they are not pinned), rps (bool: RPS is on for the tunnel interface),
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages
  *   drops             {name of a reason (reasons.h): packets} that the BPF programs, the workers
  *                     and the handshake engine dropped. Reasons with 0 packets are left out

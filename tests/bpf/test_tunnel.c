@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -183,6 +184,16 @@ static bool arrived(int fd, enum kind kind)
 	return got < 0 && errno == (kind == TOO_BIG ? EMSGSIZE : EHOSTUNREACH);
 }
 
+/* Waits until the socket is readable, or the packet was dropped. */
+static void wait_for_verdict(int fd, uint64_t drops_before)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	for (unsigned i = 0; i < 2000; i++)
+		if (poll(&wait, 1, 1) > 0 || dropped(REASON_inject_mismatch).packets > drops_before)
+			return;
+}
+
 /* The other queue's slot would give the opposite verdict, and must not matter. */
 static void check_in_row(const struct in_row *r, uint8_t family, unsigned queue)
 {
@@ -194,6 +205,8 @@ static void check_in_row(const struct in_row *r, uint8_t family, unsigned queue)
 	loader_tun_writer(loader)[!queue] = r->in ? SLOT_NONE : r->from.x == 2 ? FAR : NEAR;
 	loader_tun_writer(loader)[queue] = r->slot;
 	assert_int_equal(write(queues[queue], p.data, p.len), p.len);
+	if (fd >= 0) /* with RPS the program runs later */
+		wait_for_verdict(fd, before.packets);
 	after = dropped(REASON_inject_mismatch);
 	if (after.packets != before.packets + !r->in)
 		fail_msg("%s, IPv%u, queue %u: %s", r->name, family, queue,
@@ -240,6 +253,103 @@ static void test_inject_begins_closed(void **state)
 	for (unsigned queue = 0; queue < 2; queue++)
 		assert_int_equal(write(queues[queue], p.data, p.len), p.len);
 	assert_int_equal(dropped(REASON_inject_mismatch).packets, 2);
+	close_tunnel();
+}
+
+/* --- packets that no worker is just writing
+ * ---------------------------------------------------- */
+
+/* Joins a group on the tunnel interface and sends to it through the interface. Returns the
+ * socket. */
+static int send_to_group(uint8_t family)
+{
+	struct ipv6_mreq join6 = { .ipv6mr_interface = tun };
+	struct ip_mreqn join4 = { .imr_ifindex = (int)tun };
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(INNER_HOST_PORT) };
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(INNER_HOST_PORT) };
+	const struct sockaddr_in6 any = { .sin6_family = family == 6 ? AF_INET6 : AF_INET,
+					  .sin6_port = htons(INNER_HOST_PORT) };
+	const bool v6 = family == 6;
+	int fd = socket(any.sin6_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	inet_pton(AF_INET, "239.7.7.7", &join4.imr_multiaddr);
+	inet_pton(AF_INET6, "ff02::7:7", &join6.ipv6mr_multiaddr);
+	to4.sin_addr = join4.imr_multiaddr;
+	to6.sin6_addr = join6.ipv6mr_multiaddr;
+	to6.sin6_scope_id = tun;
+	assert_int_equal(bind(fd, (const void *)&any, v6 ? sizeof(to6) : sizeof(to4)), 0);
+	if (v6)
+		assert_int_equal(
+			setsockopt(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &join6, sizeof(join6)), 0);
+	else
+		assert_int_equal(setsockopt(fd, SOL_IP, IP_ADD_MEMBERSHIP, &join4, sizeof(join4)) |
+					 setsockopt(fd, SOL_IP, IP_MULTICAST_IF, &join4,
+						    sizeof(join4)),
+				 0);
+	assert_int_equal(sendto(fd, "pong", 4, 0, v6 ? (void *)&to6 : (void *)&to4,
+				v6 ? sizeof(to6) : sizeof(to4)),
+			 4);
+	return fd;
+}
+
+/* The stack loops the host's own multicast back to local members. */
+static void test_looped_multicast(void **state)
+{
+	int fd;
+
+	(void)state;
+	open_tunnel(false);
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		loader_tun_writer(loader)[0] = NEAR;
+		fd = send_to_group(family);
+		wait_for_verdict(fd, 0);
+		if (!arrived(fd, UDP))
+			fail_msg("IPv%u: did not arrive", family);
+		close(fd);
+	}
+	assert_int_equal(dropped(REASON_inject_mismatch).packets, 0);
+	/* A peer's multicast is checked like everything that a worker writes. */
+	check_in_row(&(struct in_row){ "multicast source", UDP, { 3, 7 }, NEAR, false }, 4, 0);
+	close_tunnel();
+}
+
+/* Sets the CPUs for RPS of both queues. Needs a sysfs of this network namespace. */
+static void set_rps(const char *cpus)
+{
+	char sysfs[] = "/tmp/test_tunnel.XXXXXX", command[256];
+
+	assert_non_null(mkdtemp(sysfs));
+	assert_int_equal(mount("sysfs", sysfs, "sysfs", 0, NULL), 0);
+	snprintf(command, sizeof(command),
+		 "for f in %s/class/net/ltun/queues/rx-*/rps_cpus; do echo %s >$f || exit 1; done",
+		 sysfs, cpus);
+	run(command);
+	assert_int_equal(umount2(sysfs, MNT_DETACH), 0);
+	rmdir(sysfs);
+}
+
+/* With RPS the program runs after the write, when the slot is that of a later packet. */
+static void test_rps(void **state)
+{
+	static const struct in_row rows[] = {
+		{ "a later packet's slot", UDP, { 1, 7 }, FAR, true },
+		{ "no slot", UDP, { 2, 7 }, SLOT_NONE, true },
+		{ "an ICMP error", ERROR, { 3, 7 }, NEAR, true },
+		{ "nobody's source", UDP, { 3, 7 }, NEAR, false },
+		{ "our own source", UDP, { 0, 1 }, NEAR, false },
+	};
+
+	(void)state;
+	open_tunnel(false);
+	assert_int_equal(loader_tunnel_steered(loader), 0);
+	set_rps("3");
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (uint8_t family = 4; family <= 6; family += 2)
+			check_in_row(&rows[i], family, i % 2);
+	assert_true(loader_tunnel_steered(loader) > 0);
+	set_rps("0");
+	check_in_row(&(struct in_row){ "off: another slot", UDP, { 1, 7 }, FAR, false }, 4, 0);
+	check_in_row(&(struct in_row){ "off: the right peer", UDP, { 1, 7 }, NEAR, true }, 4, 0);
 	close_tunnel();
 }
 
@@ -481,6 +591,8 @@ int main(void)
 		TEST(ingress_tcx),
 		TEST(ingress_clsact),
 		TEST(inject_begins_closed),
+		TEST(looped_multicast),
+		TEST(rps),
 		TEST(many_writes),
 		TEST(egress_tcx),
 		TEST(egress_clsact),

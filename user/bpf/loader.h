@@ -83,6 +83,10 @@ void loader_detach_tunnel(struct loader *l);
 /* Whether both are still attached. */
 bool loader_tunnel_attached(const struct loader *l);
 
+/* Returns about how many packets RPS has queued between a worker's write and the TC program. For
+ * these the program checks only that the source belongs to some peer. */
+uint64_t loader_tunnel_steered(const struct loader *l);
+
 /* Return the arrays that workers write, one element a worker, valid for the life of @l. Relaxed
  * stores suffice, because only the worker's own TUN write reads its tun_writer. Elements of
  * tun_writer start as SLOT_NONE. */

@@ -102,6 +102,25 @@ bool loader_tunnel_attached(const struct loader *l)
 	return tclink_where(&l->ingress) && tclink_where(&l->egress);
 }
 
+/* The skeleton's struct lacks the static variables that follow the global ones. */
+#define BSS_MAX 1024
+
+uint64_t loader_tunnel_steered(const struct loader *l)
+{
+	union {
+		struct tunnel_bpf__bss globals;
+		uint8_t all[BSS_MAX];
+	} bss = { 0 };
+	struct bpf_map *map = NULL;
+	uint32_t zero = 0;
+
+	if (l->tunnel)
+		map = bpf_object__find_map_by_name(l->tunnel, ".bss");
+	if (map && bpf_map__value_size(map) <= BSS_MAX)
+		bpf_map__lookup_elem(map, &zero, sizeof(zero), &bss, bpf_map__value_size(map), 0);
+	return bss.globals.steered_packets;
+}
+
 /* --- the UDP sockets ------------------------------------------------------------------------- */
 
 int loader_reuseport_prog(struct loader *l)

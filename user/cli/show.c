@@ -86,6 +86,10 @@ static void print_path(FILE *out, const json_t *path)
 		fprintf(out, "  maps: %s\n", text(path, "pinned"));
 	else if (*text(path, "pinned_why"))
 		fprintf(out, "  maps: not pinned: %s\n", text(path, "pinned_why"));
+	if (json_is_true(json_object_get(path, "rps")))
+		fprintf(out,
+			"  rps: on for this interface, so TC only checks that inner sources belong "
+			"to some peer\n");
 	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
 		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),
 		(long long)number(tx, "xsk"), (long long)number(tx, "udp"));

@@ -178,8 +178,9 @@ static json_t *describe_workers(const struct dataplane *d)
 	return workers;
 }
 
-static json_t *describe_path(const struct dataplane *d, const struct path_stats *stats)
+static json_t *describe_path(const struct report *r, const struct path_stats *stats)
 {
+	const struct dataplane *d = r->dataplane;
 	const struct paths *p = &d->paths;
 	struct dataplane_usage usage;
 	unsigned queues = 0;
@@ -188,7 +189,7 @@ static json_t *describe_path(const struct dataplane *d, const struct path_stats 
 	for (unsigned i = 0; i < p->nic_count; i++)
 		queues += p->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?, s:s?,"
-			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:b}",
+			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:b, s:b}",
 			 "nic", describe_nics(p), "queues", (int)queues, "workers",
 			 (int)d->workers.count, "rx", usage.rx_xdp ? "xdp" : "udp", "tx",
 			 usage.tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(p), "zero_copy",
@@ -198,7 +199,7 @@ static json_t *describe_path(const struct dataplane *d, const struct path_stats 
 			 number(stats->xsk_rx_packets), "udp", number(stats->udp_rx_packets),
 			 "tx_packets", "xsk", number(stats->xsk_tx_packets), "udp",
 			 number(stats->udp_tx_packets), "per_worker", describe_workers(d), "bpf",
-			 d->loader != NULL);
+			 d->loader != NULL, "rps", r->tunnel->steered);
 }
 
 static json_t *describe(void *ctx)
@@ -215,7 +216,7 @@ static json_t *describe(void *ctx)
 			d->config.tun->name, "public_key", r->device->identity.set ? key : NULL,
 			"listen_port", (int)dataplane_port(d), "fwmark", (json_int_t)d->fwmark,
 			"mtu", (int)r->tunnel->mtu, "debug", diag_is_on(), "path",
-			describe_path(d, &stats), "passes", describe_passes(r), "peers",
+			describe_path(r, &stats), "passes", describe_passes(r), "peers",
 			describe_peers(r));
 	json_object_update(all, dropped);
 	json_decref(dropped);

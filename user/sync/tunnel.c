@@ -20,6 +20,8 @@
 #define VISIT_NS (100 * NS_PER_MS)
 /* At home, how often TC is checked: nobody tells us when a program is detached by force. */
 #define TC_CHECK_NS NS_PER_S
+/* RPS is taken to be off after so many data messages that it did not queue. */
+#define RPS_OFF_MESSAGES 64
 #define ROUTES_INTERVAL_NS (50 * NS_PER_MS) /* at home: routes are read at most this often */
 #define ROUTES_ABROAD_NS NS_PER_S	    /* abroad, where nothing tells of changes */
 
@@ -250,21 +252,6 @@ static void on_event(void *ctx, int fd, uint32_t events)
 		routes_changed(t);
 }
 
-/* With RPS, a packet passes TC on another CPU, when tun_writer may already name the next peer: TC
- * would drop both packets. A new interface inherits this mask. */
-static void warn_of_rps(void)
-{
-	FILE *file = fopen("/proc/sys/net/core/rps_default_mask", "re");
-	char mask[256] = "";
-
-	if (!file)
-		return; /* Linux 6.3 introduced it */
-	if (fgets(mask, sizeof(mask), file) && strspn(mask, "0,\n") != strlen(mask))
-		log_error("net.core.rps_default_mask is set: TC will drop what several peers send "
-			  "at once; `sysctl net.core.rps_default_mask=0` before attach");
-	fclose(file);
-}
-
 static int watch(struct tunnel *t)
 {
 	int err = 0;
@@ -289,7 +276,7 @@ static int watch(struct tunnel *t)
 
 int tunnel_watch(struct tunnel *t)
 {
-	warn_of_rps();
+
 	loop_timer_arm(&t->follow_timer, 0);
 	return watch(t);
 }
@@ -318,6 +305,33 @@ static void check_tc(struct tunnel *t)
 	tunnel_look(t);
 }
 
+/* With RPS, a packet reaches TC after the write, when tun_writer may already name the next peer. TC
+ * then cannot tell which peer sent it. Somebody can set RPS at any time, and no event tells of
+ * it. */
+static void check_rps(struct tunnel *t)
+{
+	struct loader *loader = t->config.dataplane->loader;
+	uint64_t packets = loader ? loader_tunnel_steered(loader) : 0, rx;
+	const char *name = t->config.tun->name;
+	struct path_stats stats;
+
+	dataplane_stats(t->config.dataplane, &stats);
+	rx = stats.xsk_rx_packets + stats.udp_rx_packets;
+	if (packets != t->steered_packets) {
+		if (!t->steered)
+			log_error("RPS is on for %s: TC checks only that each inner source belongs "
+				  "to some peer, the workers check which; `echo 0 >"
+				  "/sys/class/net/%s/queues/rx-N/rps_cpus` turns it off",
+				  name, name);
+		t->steered = true;
+		t->steered_packets = packets;
+		t->steered_rx = rx;
+	} else if (t->steered && rx - t->steered_rx >= RPS_OFF_MESSAGES) {
+		log_info("RPS is off for %s: TC checks the peer of each inner source again", name);
+		t->steered = false;
+	}
+}
+
 /* An interface that is moved within VISIT_NS and is up again was never down for us: its sessions
  * live on. Where TC is attached by clsact, the workers' own check stands alone for that time. */
 static void follow(void *ctx, uint64_t now_ns)
@@ -327,6 +341,7 @@ static void follow(void *ctx, uint64_t now_ns)
 
 	if (t->ended)
 		return;
+	check_rps(t);
 	if (t->watch) {
 		loop_timer_arm(&t->follow_timer, now_ns + TC_CHECK_NS);
 		check_tc(t);

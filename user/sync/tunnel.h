@@ -50,10 +50,12 @@ struct tunnel {
 	struct netlink *netlink;     /* in our namespace; NULL: the interface is abroad */
 	struct netlink_watch *watch; /* likewise */
 	struct loop_timer follow_timer, routes_timer;
-	uint64_t routes_read_ns; /* when they were last read */
-	bool tc_refused;	 /* TC could not be attached when last tried */
-	bool link_changed;	 /* an event said so and has not been acted on */
-	bool link_gone;		 /* likewise */
+	uint64_t routes_read_ns;	      /* when they were last read */
+	bool tc_refused;		      /* TC could not be attached when last tried */
+	bool steered;			      /* RPS queues the latest packets on their way to TC */
+	uint64_t steered_packets, steered_rx; /* packets of RPS, and data messages when it grew */
+	bool link_changed;		      /* an event said so and has not been acted on */
+	bool link_gone;			      /* likewise */
 	bool ended;
 };
 
