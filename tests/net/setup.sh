@@ -22,6 +22,8 @@ fails() # WHAT REGEX SED-EDIT [NS]: attach fails, says it, and nothing is left
 	clean "$1, nothing is left" "$ns" "$A"
 }
 
+mtu_of() { in_ns "$1" ip -j link show "$A" | jq '.[0].mtu'; }
+
 # --- an MTU that IPv6 does not bear ---------------------------------------------------------------
 
 fails "MTU = 1000 with an IPv6 address" "$A\.conf:[0-9]+: MTU = 1000: IPv6 needs at least 1280" \
@@ -30,10 +32,9 @@ fails "MTU = 1279 with an allowed IP of IPv6" "MTU = 1279: IPv6 needs at least 1
 	's/^Address.*/&\nMTU = 1279/; s/^AllowedIPs.*/AllowedIPs = fd42::1\/128/'
 ok "MTU = 1280 with IPv6" eval "conf_a | sed 's/^Address.*/Address = fd42::2\/64\nMTU = 1280/;
 	s/^AllowedIPs.*/AllowedIPs = fd42:1::\/64/' | ours a '$A'"
-is "the interface has the MTU 1280" "$(in_ns a ip -j link show "$A" | jq '.[0].mtu')" 1280
-is "the interface has the IPv6 address" \
-	"$(in_ns a ip -j -6 address show dev "$A" scope global | jq -r '.[0].addr_info[0].local')" \
-	fd42::2
+is "the interface has the MTU 1280" "$(mtu_of a)" 1280
+is "the interface has the IPv6 address" "$(in_ns a ip -j -6 address show dev "$A" scope global |
+	jq -r '.[0].addr_info[0].local')" fd42::2
 ok "the interface has the IPv6 route" in_ns a ip -6 route show fd42:1::/64 dev "$A"
 ok "detach, after MTU = 1280" down a "$A"
 
@@ -74,18 +75,17 @@ clean "the failed attach leaves nothing" a "$A"
 lonely() { in_ns "$1" "$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"; }
 interface a Address=192.0.2.1/24 | conf "$A" >/dev/null
 ok "the tunnel's own address" lonely c
-is "the MTU is not that of the route to the tunnel itself" \
-	"$(in_ns c ip -j link show "$A" | jq '.[0].mtu')" 1420
+is "the MTU is not that of the route to the tunnel itself" "$(mtu_of c)" 1420
 ok "detach, after its own address" down c "$A"
 in_ns c ip link set lo up
 conf_a | sed 's/^Endpoint.*/Endpoint = 127.0.0.1:51822/' | conf "$A" >/dev/null
 ok "an endpoint on this host" lonely c
-is "the MTU is not that of the loopback" "$(in_ns c ip -j link show "$A" | jq '.[0].mtu')" 1420
+is "the MTU is not that of the loopback" "$(mtu_of c)" 1420
 ok "detach, after an endpoint on this host" down c "$A"
 in_ns a ip route add 203.0.113.0/24 via 192.0.2.2 mtu 1400
 conf_a | sed 's/^Endpoint.*/Endpoint = 203.0.113.1:51822/' | conf "$A" >/dev/null
 ok "an endpoint behind a route with an MTU" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
-is "the MTU is the route's less 80" "$(in_ns a ip -j link show "$A" | jq '.[0].mtu')" 1320
+is "the MTU is the route's less 80" "$(mtu_of a)" 1320
 ok "detach, after a route with an MTU" down a "$A"
 clean "nothing is left at the end" a "$A"
 

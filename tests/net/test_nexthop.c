@@ -235,8 +235,8 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* When the route leaves by another interface than the source's, the source is forgotten; but not one
- * that was used by an interface that has no such address. */
+/* When the route leaves by another interface than the source's, the source is forgotten; but not
+ * one that was used by an interface that has no such address. */
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_encap.c - outer headers byte by byte against headers written down here, and checksums against
- * the plainest sum there is.
+ * test_encap.c - outer headers byte by byte against headers written down here, and checksums
+ * against the plainest sum there is.
  */
 #include "io/encap.h"
 
@@ -140,7 +140,7 @@ static void test_ipv6_bytes(void **state)
 	free(n);
 }
 
-/* Every length over several turns of the sum's loops, then large ones; nothing outside is touched. */
+/* Every length over several turns of the sum's loops, then large ones; no byte outside changes. */
 static void test_lengths(void **state)
 {
 	static const uint32_t large[] = { 1420, 1421, 1439, 1440, 8999, 65507 };
@@ -181,7 +181,7 @@ static void test_lengths(void **state)
 	free(n[1]);
 }
 
-/* A payload that makes the sum come out as zero: it must be sent as 0xffff, which is the same sum. */
+/* A payload with the checksum zero, which must be sent as 0xffff, because that is the same sum. */
 static void test_zero_is_sent_as_ones(void **state)
 {
 	struct endpoint e4 = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
@@ -195,7 +195,7 @@ static void test_zero_is_sent_as_ones(void **state)
 		memset(payload, 0, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_false(udp[6] == 0xff && udp[7] == 0xff);
-		/* The checksum of a zero payload, put into the payload, fills the sum up to ffff. */
+		/* The checksum of a zero payload, as payload, makes the sum ffff. */
 		memcpy(payload, udp + 6, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_int_equal(udp[6], 0xff);

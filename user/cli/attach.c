@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp attach: reads the config, starts the daemon, and sets up addresses and routes. The daemon stays
- * on a lease of this command until all of that is done (daemon/lease.h). Until then any end of this
- * command, Ctrl-C included, undoes everything.
+ * wgxdp attach: reads the config, starts the daemon, and sets up addresses and routes. The daemon
+ * stays on a lease of this command until all of that is done (daemon/lease.h). Until then any end
+ * of this command, Ctrl-C included, undoes everything.
  */
 #include <errno.h>
 #include <string.h>

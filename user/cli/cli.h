@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.h - the verbs of the command, and what they share. Each X_main gets an argv that begins with the
- * verb as it was typed, and returns the exit code.
+ * cli.h - the verbs of the command, and what they share. Each X_main gets an argv that begins with
+ * the verb as it was typed, and returns the exit code.
  */
 #ifndef WGXDP_CLI_H
 #define WGXDP_CLI_H

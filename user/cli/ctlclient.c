@@ -14,7 +14,8 @@
 #include "wgxdp/control.h"
 
 #define READ_SIZE 65536
-#define REPLY_MAX (1U << 30) /* a full device: 2 million allowed IPs of 45 bytes, and peers */
+#define REPLY_MAX                                                                                  \
+	(1U << 30) /* enough for a full device: 2 million allowed IPs of 45 bytes, and peers */
 
 static int open_socket(const char *interface, unsigned timeout_s, struct fault *f)
 {
@@ -35,11 +36,11 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 	close(fd);
 	if (err == -ENOENT)
 		return fault(f, err,
-			     "%s: no wgxdp serves this interface; `wgxdp show` lists those "
-			     "that are there",
+			     "%s: no wgxdp serves this interface; `wgxdp show` lists the "
+			     "interfaces that are served",
 			     interface);
 	if (err == -EACCES)
-		return fault(f, err, "%s: permission denied; run it as root", interface);
+		return fault(f, err, "%s: permission denied; run the command as root", interface);
 	return fault(f, err, "%s: %s: %s", interface, address.sun_path, strerror(-err));
 }
 
@@ -95,7 +96,8 @@ int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, js
 	}
 	err = talk(fd, request, &in);
 	if (err == -EAGAIN) {
-		err = fault(f, -ETIMEDOUT, "%s: no answer within %u s; is its daemon stopped?",
+		err = fault(f, -ETIMEDOUT,
+			    "%s: the daemon has not answered within %u s; is it stopped?",
 			    interface, timeout_s);
 		goto out;
 	}
@@ -139,7 +141,7 @@ int ctlclient_interfaces(char (**names)[IFNAME_MAX + 1], struct fault *f)
 	}
 	if (n < 0)
 		return fault(f, -errno, "%s: %s%s", CONTROL_DIRECTORY, strerror(errno),
-			     errno == EACCES ? "; run it as root" : "");
+			     errno == EACCES ? "; run the command as root" : "");
 	*names = calloc((size_t)n + 1, sizeof(**names));
 	for (int i = 0; i < n; i++) {
 		if (*names)

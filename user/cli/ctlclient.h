@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctlclient.h - the commands' side of wgxdp/control.h; blocks. */
+/* ctlclient.h - the commands' side of wgxdp/control.h. All calls block. */
 #ifndef WGXDP_CTLCLIENT_H
 #define WGXDP_CTLCLIENT_H
 
@@ -8,18 +8,19 @@
 #include "util/fault.h"
 #include "wgxdp/limits.h"
 
-/* Asks the daemon of @interface to do @op and waits up to @timeout_s for its answer. Returns 0 and
- * a new reference in *@reply; or -errno with @f: -ENOENT (no daemon has the interface), -EACCES,
- * -ETIMEDOUT, -EPROTO, -EREMOTEIO (it refused; the sentence is the daemon's). */
+/* Asks the daemon of @interface to do @op, and waits up to @timeout_s for each part of its answer.
+ * Returns 0 with a new reference in *@reply, or -errno with @f: -ENOENT (no daemon serves the
+ * interface), -EACCES, -ETIMEDOUT, -EPROTO, -EREMOTEIO (the daemon refused, and the sentence is its
+ * own). */
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
 		      struct fault *f);
 
-/* The same with a request of more members; @request is released. */
+/* The same with a request of more members. Releases @request. */
 int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, json_t **reply,
 		  struct fault *f);
 
-/* Names of the interfaces that have a control socket, sorted. Returns how many, with *@names to be
- * freed by free(), or -errno with @f. */
+/* Lists the interfaces that have a control socket, sorted by name. Returns their number with
+ * *@names, which the caller frees, or -errno with @f. */
 int ctlclient_interfaces(char (**names)[IFNAME_MAX + 1], struct fault *f);
 
 #endif

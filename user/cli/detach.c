@@ -10,10 +10,10 @@
 #include "wgxdp/control.h"
 
 #define LEAVE_MS 5000
-#define TIMEOUT_S 30 /* a daemon that takes longer than this is not going to */
+#define TIMEOUT_S 30
 
-/* Removes what the daemon of @interface left if it was killed. False: nothing of it is there, or
- * somebody lives there. The interface itself goes with its daemon, and so does the XDP program. */
+/* Removes what a killed daemon of @interface left. The kernel has removed the interface and the XDP
+ * program already. Returns false if nothing is left or another daemon serves the interface. */
 static bool clean_up_dead(const char *interface)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
@@ -23,7 +23,8 @@ static bool clean_up_dead(const char *interface)
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
 	snprintf(lock, sizeof(lock), CONTROL_DIRECTORY "/%s.lock", interface);
-	if (access(control, F_OK) != 0 && access(lock, F_OK) != 0) /* it may have died in between */
+	if (access(control, F_OK) != 0 &&
+	    access(lock, F_OK) != 0) /* a daemon may die before it has made both */
 		return false;
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
@@ -47,15 +48,17 @@ int detach_main(int argc, char **argv)
 	if (!err)
 		err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
 	if (err && clean_up_dead(interface)) {
-		cli_warn(NULL, "its daemon had been killed; what it left is removed");
+		cli_warn(NULL, "its daemon had been killed; its remains are removed");
 		return CLI_OK;
 	}
 	if (err)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	json_decref(reply);
-	/* It said so a moment before it ends; an attach that follows must find the name free. */
+	/* The daemon answers a moment before it ends. An attach that follows must find the name
+	 * free. */
 	if (!name_lock_wait_free(interface, LEAVE_MS))
-		return cli_fail(CLI_FAILED, "%s: everything is undone, but its daemon does not end",
+		return cli_fail(CLI_FAILED,
+				"%s: everything is undone, but the daemon has not ended",
 				interface);
 	return CLI_OK;
 }

@@ -12,12 +12,12 @@
 
 static int no_arguments(int argc, char **argv)
 {
-	return argc == 1 ? CLI_OK
-			 : cli_fail(CLI_USAGE, "%s takes no arguments, this is one: %s", argv[0],
-				    argv[1]);
+	return argc == 1
+		       ? CLI_OK
+		       : cli_fail(CLI_USAGE, "%s takes no arguments, but got %s", argv[0], argv[1]);
 }
 
-/* A key that goes to a file which everyone may read is hardly meant so. */
+/* Nobody wants a key in a file that everybody may read. */
 static void warn_of_readers(void)
 {
 	struct stat st;
@@ -33,10 +33,12 @@ static int print_key(const uint8_t key[static WIRE_KEY_LEN])
 	int err;
 
 	keytext_to_base64(text, key);
-	setvbuf(stdout, NULL, _IONBF, 0); /* no copy of it in a buffer that nobody wipes */
+	setvbuf(stdout, NULL, _IONBF,
+		0); /* stdio would keep a copy in a buffer that is never wiped */
 	err = puts(text) < 0;
 	wipe(text, sizeof(text));
-	return err ? cli_fail(CLI_FAILED, "the key could not be written") : CLI_OK;
+	return err ? cli_fail(CLI_FAILED, "the key could not be written; is the disk full?")
+		   : CLI_OK;
 }
 
 static int generate(int argc, char **argv, void (*shape)(uint8_t key[static X25519_LEN]))
@@ -65,7 +67,7 @@ int genpsk_main(int argc, char **argv)
 	return generate(argc, argv, NULL);
 }
 
-/* The key on stdin, with white space behind it but nothing else. */
+/* Reads the key on stdin, which only white space may follow. */
 static int read_key(uint8_t key[static WIRE_KEY_LEN])
 {
 	char text[KEYTEXT_BASE64_LEN];

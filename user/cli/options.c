@@ -33,8 +33,8 @@ enum option_id {
 struct option_kind {
 	const char *name;
 	enum option_id id;
-	const char *value; /* "a|b|c": the choices, in the order of their enum; NULL: it takes none */
-	const char *what; /* for --help; NULL: another name of the option before */
+	const char *value; /* "a|b|c": its choices, in the order of the enum; NULL: none */
+	const char *what;  /* for --help; NULL: another name of the option before */
 };
 
 static const struct option_kind kinds[] = {
@@ -223,8 +223,8 @@ static int unknown_option(const char *arg, size_t len, struct fault *f)
 	return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help", arg);
 }
 
-/* argv[*@i] is an option. *@i moves on to its value if that is a word of its own. getopt_long(3) would
- * also take every beginning of a name for the option, which later options could change. */
+/* argv[*@i] is an option. *@i moves on to its value if that is a word of its own. getopt_long(3)
+ * would also take every beginning of a name for the option, which later options could change. */
 static int parse_option(struct options *o, int argc, char **argv, int *i, struct fault *f)
 {
 	const char *arg = argv[*i], *value = strchr(arg, '=');

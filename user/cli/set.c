@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wgxdp set IFACE debug on|off: what wg(4) does by `ifconfig wg0 debug`. */
+/* set.c - wgxdp set IFACE debug on|off, like `ifconfig wg0 debug` for OpenBSD's wg(4). */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 #define TIMEOUT_S 10
 
-/* Messages that nobody finds are none. */
+/* Says where the messages go, or that they are lost. */
 static void say_where(const char *interface, const json_t *reply)
 {
 	const char *log = json_string_value(json_object_get(reply, "log"));
@@ -21,12 +21,13 @@ static void say_where(const char *interface, const json_t *reply)
 	if (log && !strcmp(log, "journal"))
 		printf("see `journalctl -f _PID=%d`\n", pid);
 	else if (log && !strcmp(log, "syslog"))
-		printf("see `journalctl -f _PID=%d`, or wgxdp[%d] in syslog's file for daemon.debug\n",
+		printf("see `journalctl -f _PID=%d`, or wgxdp[%d] in syslog's file for "
+		       "daemon.debug\n",
 		       pid, pid);
 	else if (log && !strcmp(log, "stderr"))
 		printf("see the standard error of process %d: %s\n", pid, file ? file : "unknown");
 	else
-		printf("but nobody listens on /dev/log, so what it says is lost: start a syslog "
+		printf("but nobody listens on /dev/log, so the messages are lost: start a syslog "
 		       "service, or attach with --foreground\n");
 }
 

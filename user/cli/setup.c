@@ -41,7 +41,7 @@ static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e, uint32_t
 	return route.mtu;
 }
 
-/* Of the smallest path to an endpoint, else of the route to an address that stands for any other. */
+/* Takes the smallest path to an endpoint, else that to an address which stands for any other. */
 int setup_choose_mtu(struct conf *conf, struct fault *f)
 {
 	const struct endpoint anybody = { .remote.v4 = { .sin_family = AF_INET,

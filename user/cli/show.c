@@ -18,7 +18,7 @@ static json_int_t number(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-/* "" when it is not there. */
+/* "" if there is no such member. */
 static const char *text(const json_t *object, const char *key)
 {
 	const char *value = json_string_value(json_object_get(object, key));
@@ -26,7 +26,7 @@ static const char *text(const json_t *object, const char *key)
 	return value ? value : "";
 }
 
-/* "1 minute, 5 seconds" */
+/* Prints for example "1 minute, 5 seconds". */
 static void print_duration(FILE *out, long long s)
 {
 	static const struct {
@@ -209,8 +209,8 @@ void show_print(FILE *out, const json_t *interface, long long now)
 		print_peer(out, peer, now);
 }
 
-/* The daemon may have been started in another mount namespace, as by `ip netns exec` or in a
- * container. What is pinned there is not pinned for us. */
+/* A daemon that was started in another mount namespace, for example by `ip netns exec` or in a
+ * container, has pinned its maps in a bpffs that may not be visible here. */
 static void check_pins(json_t *path)
 {
 	const char *pinned = text(path, "pinned");
@@ -223,7 +223,7 @@ static void check_pins(json_t *path)
 	json_object_set_new(path, "pinned", json_null());
 }
 
-/* With --json, one object a line. 0 or -errno. */
+/* With @json prints one object per line. 0 or -errno. */
 static int show_one(const char *interface, bool json, bool first, struct fault *f)
 {
 	json_t *reply = NULL;
@@ -256,12 +256,12 @@ static int show_all(bool json)
 	for (int i = 0; i < n; i++) {
 		int err = show_one(names[i], json, first, &f);
 
-		/* One that ended while it was asked is gone when it is asked again. */
+		/* A daemon that ended while it was asked is gone at the second try. */
 		if (err == -ECONNRESET || err == -EPIPE || err == -EPROTO)
 			err = show_one(names[i], json, first, &f);
 		if (!err)
 			first = false;
-		else if (err != -ENOENT) /* a socket file whose daemon was killed is no fault */
+		else if (err != -ENOENT) /* -ENOENT: the daemon of the socket was killed */
 			code = cli_fail(CLI_FAILED, "%s", f.text);
 	}
 	free(names);

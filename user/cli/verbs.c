@@ -41,7 +41,8 @@ int verbs_help(FILE *out)
 		snprintf(usage, sizeof(usage), "%s %s", verbs[i].name, verbs[i].arguments);
 		fprintf(out, "  wgxdp %-28s %s\n", usage, verbs[i].what);
 	}
-	fputs("  wgxdp [-f|--foreground] IFACE      serve wg and wg-quick as a userspace implementation\n"
+	fputs("  wgxdp [-f|--foreground] IFACE      serve wg and wg-quick as a userspace "
+	      "implementation\n"
 	      "  wgxdp --version | --help\n"
 	      "\n"
 	      "`up` and `down` are other names of attach and detach.\n"
@@ -201,10 +202,10 @@ int verbs_completion(FILE *out)
 	fputs("$(cd /sys/class/net && echo *)\"\n\tfi\n", out);
 	put_case(out, "--json", "--json");
 	put_case(out, "debug", "debug on off");
-	put_case(
-		out, "CONF",
-		"$(shopt -s nullglob; for f in /etc/wireguard/*.conf /etc/wgxdp/*.conf; do basename "
-		"\"$f\" .conf; done)");
+	put_case(out, "CONF",
+		 "$(shopt -s nullglob; for f in /etc/wireguard/*.conf /etc/wgxdp/*.conf; do "
+		 "basename "
+		 "\"$f\" .conf; done)");
 	put_case(out, "IFACE",
 		 "$(shopt -s nullglob; for f in " CONTROL_DIRECTORY "/*" CONTROL_SUFFIX
 		 "; do basename \"$f\" " CONTROL_SUFFIX "; done)");
@@ -212,7 +213,8 @@ int verbs_completion(FILE *out)
 	      "\tcase $verb in\n\t",
 	      out);
 	put_verbs(out, "CONF", "|");
-	fputs(") mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -X '!*.conf' -- \"$cur\") "
+	fputs(") mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -X '!*.conf' "
+	      "-- \"$cur\") "
 	      ";;\n"
 	      "\tesac\n"
 	      "}\n"

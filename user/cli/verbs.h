@@ -20,8 +20,9 @@ const struct verb *verbs_find(const char *word);
 /* Writes what `wgxdp --help` says. Returns CLI_OK. */
 int verbs_help(FILE *out);
 
-/* @word stands where a verb or the name of an interface is expected. Returns CLI_OK if it may be such
- * a name. Otherwise says what was probably meant and returns CLI_USAGE. @more: other words follow. */
+/* @word stands where a verb or the name of an interface is expected. Returns CLI_OK if it may be
+ * such a name. Otherwise says what was probably meant and returns CLI_USAGE. @more: other words
+ * follow. */
 int verbs_refuse(const char *word, int more);
 
 /* Writes the completion for bash: `wgxdp --completion bash`, which `make` runs. Returns CLI_OK. */

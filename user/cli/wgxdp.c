@@ -21,8 +21,8 @@ static const char *const help_words[] = { "--help", "-h", "help", NULL };
 static const char *const version_words[] = { "--version", "-V", "-v", "version", NULL };
 static const char *const foreground_words[] = { "--foreground", "-f", NULL };
 
-/* Opens /dev/null for each of stdin, stdout and stderr that is closed, so that no socket of ours gets
- * such a number. */
+/* Opens /dev/null for each of stdin, stdout and stderr that is closed, so that no socket of ours
+ * gets such a number. */
 static bool fill_stdio(void)
 {
 	int fd;

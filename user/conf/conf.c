@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf.c - reads a config line by line. A line becomes a setting of the block at hand. When a block ends,
- * it is merged into the peer with its public key. At the end of the file settle.c decides which peer
- * has which prefix.
+ * conf.c - reads a config line by line. A line becomes a setting of the block at hand. When a block
+ * ends, it is merged into the peer with its public key. At the end of the file settle.c decides
+ * which peer has which prefix.
  *
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed

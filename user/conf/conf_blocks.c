@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_blocks.c - what a [Peer] set becomes a peer, or part of the one that has its key already. */
+/* conf_blocks.c - makes a peer of a [Peer] block, or merges it into the peer with the same key. */
 #include <errno.h>
 #include <search.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "conf/keytext.h"
 #include "crypto/wipe.h"
 
-/* In the tree of peers by key. */
+/* A node in the tree of peers by key. */
 struct conf_entry {
 	uint8_t key[WIRE_KEY_LEN];
 	uint32_t peer;
@@ -32,7 +32,7 @@ void conf_begin_block(struct conf_parser *p)
 	p->name[0] = '\0';
 }
 
-/* Finds the peer of the block's key, or makes it: *@peer. */
+/* Finds the peer with the block's key, or makes one. *@peer is its number. */
 static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 {
 	struct conf *c = p->c;
@@ -57,7 +57,8 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 	if (c->peer_count == PEERS_MAX)
 		return conf_bad(p, -E2BIG, "[Peer]", "these are more peers than a device holds");
 	if (c->peer_count == p->peer_size) {
-		grown = calloc(size, sizeof(*grown)); /* not realloc(): preshared keys */
+		grown = calloc(size, sizeof(*grown)); /* not realloc(), which would leave preshared
+							 keys behind */
 		if (!grown)
 			return conf_no_memory(p);
 		if (c->peers) {
@@ -72,7 +73,7 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 	return 0;
 }
 
-/* A second block of a peer: what it sets replaces what the first one set. */
+/* The settings of a second block of a peer replace those of the first. */
 static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 {
 	struct conf_peer *b = &p->block;
@@ -93,34 +94,12 @@ static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 	}
 }
 
-/* The allowed IPs of a second block replace those of the first, as if it began by taking them all:
- * such steps are put before its own. */
-static int replace_steps(struct conf_parser *p, uint32_t peer)
+/* The allowed IPs of a second block replace those of the first, which end where it begins. */
+static void replace_steps(struct conf_parser *p, uint32_t peer)
 {
-	size_t own = p->step_count - p->block_step, taken = 0;
-	struct settle_step *moved;
-	int err = 0;
-
-	for (size_t i = 0; i < p->block_step && !err; i++) {
-		struct settle_step step = p->steps[i];
-
-		if (step.peer != peer || step.take || step.replaced)
-			continue;
-		p->steps[i].replaced = true;
-		step.take = true;
-		err = conf_add_step(p, &step);
-		taken++;
-	}
-	if (err || !own || !taken)
-		return err;
-	moved = malloc(own * sizeof(*moved));
-	if (!moved)
-		return conf_no_memory(p);
-	memcpy(moved, p->steps + p->block_step, own * sizeof(*moved));
-	memmove(p->steps + p->block_step, p->steps + p->block_step + own, taken * sizeof(*moved));
-	memcpy(p->steps + p->block_step + taken, moved, own * sizeof(*moved));
-	free(moved);
-	return 0;
+	for (size_t i = 0; i < p->block_step; i++)
+		if (p->steps[i].peer == peer && !p->steps[i].until)
+			p->steps[i].until = p->block_step;
 }
 
 int conf_end_block(struct conf_parser *p)
@@ -146,14 +125,15 @@ int conf_end_block(struct conf_parser *p)
 		p->block.host = p->block.port = NULL;
 	} else {
 		keytext_to_base64(text, peer->public_key);
-		snprintf(sentence, sizeof(sentence),
-			 "the peer of line %u again; what both set, and "
-			 "the allowed IPs, are those of the later one",
-			 peer->line);
+		snprintf(
+			sentence, sizeof(sentence),
+			"this peer was in line %u already; the later block counts where both set a "
+			"value, and for the allowed IPs",
+			peer->line);
 		conf_warn(p, p->block.line, text, sentence);
 		merge_block(p, peer);
 		if (!p->incremental)
-			err = replace_steps(p, number);
+			replace_steps(p, number);
 	}
 	for (size_t i = p->block_step; i < p->step_count; i++)
 		p->steps[i].peer = number;

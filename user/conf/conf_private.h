@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_private.h - what conf.c (lines), conf_text.c (their characters), conf_values.c (keys and their
- * values) and conf_blocks.c (peers) share.
+ * conf_private.h - what conf.c (lines), conf_text.c (their characters), conf_values.c (keys and
+ * their values) and conf_blocks.c (peers) share.
  */
 #ifndef WGXDP_CONF_PRIVATE_H
 #define WGXDP_CONF_PRIVATE_H
@@ -39,8 +39,8 @@ struct conf_parser {
 	bool below;		  /* the previous line belongs to a block */
 };
 
-/* A key. @set gets the value, trimmed, not empty, and without any white space unless @words is set. It
- * may overwrite the value. Returns 0 or -errno. */
+/* A key. @set gets the value, trimmed, not empty, and without any white space unless @words is set.
+ * It may overwrite the value. Returns 0 or -errno. */
 struct conf_key {
 	const char *name;
 	enum conf_section section;
@@ -67,7 +67,7 @@ void conf_printable(char *text);
 char *conf_trim(char *text);
 /* Takes out all white space. */
 void conf_squeeze(char *text);
-/* Reads "# Name = value" into @name, always as valid UTF-8 because it becomes JSON. Returns false if
+/* Reads "# Name = value" into @name, as valid UTF-8 because it becomes JSON. Returns false if
  * @comment is another comment. */
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
 /* Refuses and names characters that look like plain ones. 0 or -EINVAL. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_text.c - the text of a line: white space, characters that do not belong there, names of peers. */
+/* conf_text.c - the text of a line: white space, characters that do not belong there, names of
+ * peers. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>

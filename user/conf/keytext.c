@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libsodium's codecs compute every digit without a table and without a branch on its value. The
- * decoders stop at the first character that is no digit, so a bad text shows where it is bad; the time
- * for a good text depends on its length only.
+ * decoders stop at the first character that is no digit, so a bad text shows where it is bad; the
+ * time for a good text depends on its length only.
  */
 #include "conf/keytext.h"
 

@@ -21,7 +21,8 @@ void keytext_to_base64(char text[static KEYTEXT_BASE64_LEN + 1],
 void keytext_to_hex(char text[static KEYTEXT_HEX_LEN + 1], const uint8_t key[static WIRE_KEY_LEN]);
 
 /* Reads a key from @text of @len bytes. Returns false and leaves @key untouched if the length or a
- * character is wrong, or if the last digit carries bits beyond the 256. Hex may be of either case. */
+ * character is wrong, or if the last digit carries bits beyond the 256. Hex may be of either case.
+ * */
 bool keytext_from_base64(uint8_t key[static WIRE_KEY_LEN], const char *text, size_t len)
 	__attribute__((warn_unused_result));
 bool keytext_from_hex(uint8_t key[static WIRE_KEY_LEN], const char *text, size_t len)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By prefix, then in the order of effect: steps of one prefix become neighbours. */
+/* By prefix, then in the order of the file. */
 static int compare(const void *left, const void *right)
 {
 	const struct settle_step *a = *(struct settle_step *const *)left;
@@ -31,6 +31,8 @@ int settle(struct settle_step *steps, size_t n, const bool *ignored,
 
 		if (i && memcmp(&sorted[i - 1]->prefix, &s->prefix, sizeof(s->prefix)) != 0)
 			holder = NULL;
+		if (holder && holder->until && holder->until <= (size_t)(s - steps))
+			holder = NULL;
 		if (ignored[s->peer] || (holder && s->take && holder->peer != s->peer) ||
 		    (holder && !s->take && holder->peer == s->peer))
 			continue;
@@ -42,6 +44,8 @@ int settle(struct settle_step *steps, size_t n, const bool *ignored,
 		holder = s->take ? NULL : s;
 		s->kept = !s->take;
 	}
+	for (size_t i = 0; i < n; i++)
+		steps[i].kept &= !steps[i].until;
 	free(sorted);
 	return 0;
 }

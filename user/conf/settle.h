@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * settle.h - who has which prefix in the end, when blocks of a config file give, take and repeat
- * prefixes in the order of its lines. Private to conf.c.
+ * settle.h - decides which peer has which prefix after the last line of a config file, whose blocks
+ * may give, take and repeat prefixes. Private to user/conf.
  */
 #ifndef WGXDP_SETTLE_H
 #define WGXDP_SETTLE_H
@@ -12,20 +12,20 @@
 
 #include "wg/prefix.h"
 
-/* One step: @peer (a number) is given @prefix, or it is taken from @peer if it has it. */
+/* One step gives @prefix to @peer (a number), or takes it from @peer if that has it. */
 struct settle_step {
 	struct prefix prefix; /* masked */
 	bool take;
-	bool kept;     /* out: after all steps, this one is why the peer has the prefix */
-	bool replaced; /* a later step of the caller takes it already */
+	bool kept;    /* out: the peer has the prefix in the end, by this step */
+	size_t until; /* from the step of this index on the peer has lost the prefix; 0 = never */
 	uint32_t peer;
 	unsigned line;
 };
 
-/* Sets kept in the @n @steps, which stand in the order of their effect, as the device would do it:
- * given to its holder again a prefix stays where it was, given to another it moves. Steps of peers
- * for which @ignored[peer] is set have no effect. @moved is called for each prefix that went from
- * one peer to another: with the step that moved it. Returns 0 or -ENOMEM. */
+/* Sets kept in the @n @steps, which are in the order of the file. The rules are those of the
+ * device: a prefix that is given to its holder again stays in its place, and one that is given to
+ * another peer moves. Steps of peers with @ignored[peer] have no effect. @moved is called for each
+ * prefix that moves, with the step that moves it. Returns 0 or -ENOMEM. */
 int settle(struct settle_step *steps, size_t n, const bool *ignored,
 	   void (*moved)(void *ctx, const struct settle_step *step), void *ctx);
 

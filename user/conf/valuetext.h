@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * valuetext.h - reads numbers, prefixes and endpoints from text, for config files, the configuration
- * socket and the command line alike.
+ * valuetext.h - reads numbers, prefixes and endpoints from text, for config files, the
+ * configuration socket and the command line alike.
  */
 #ifndef WGXDP_VALUETEXT_H
 #define WGXDP_VALUETEXT_H
@@ -12,28 +12,28 @@
 #include "wg/endpoint.h"
 #include "wg/prefix.h"
 
-/* Reads a number of digits of @base (10 or 16) and nothing else, up to @max. Leaves @out untouched on
- * failure. */
+/* Reads a number of digits of @base (10 or 16) and nothing else, up to @max. Leaves @out untouched
+ * on failure. */
 bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *out)
 	__attribute__((warn_unused_result));
 
-/* Reads "address" or "address/bits" and keeps the host bits. Returns NULL, or the end of a sentence that
- * says what is wrong; @out is then untouched. */
+/* Reads "address" or "address/bits" and keeps the host bits. Returns NULL, or the end of a sentence
+ * that says what is wrong; @out is then untouched. */
 const char *valuetext_prefix(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
 
-/* The same for an address of an interface, which may have a netmask in the place of the bits, as for
- * ip(8) and so for wg-quick(8). */
+/* The same for an address of an interface, which may have a netmask in the place of the bits, as
+ * for ip(8) and so for wg-quick(8). */
 const char *valuetext_interface_address(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
 
-/* Cuts "host:port" or "[v6]:port" in place, at the last colon as wg(8) does. Returns NULL, or what is
- * wrong. */
+/* Cuts "host:port" or "[v6]:port" in place, at the last colon as wg(8) does. Returns NULL, or what
+ * is wrong. */
 const char *valuetext_split_endpoint(char *text, char **host, char **port)
 	__attribute__((warn_unused_result));
 
-/* Fills in the remote side of @e from the first answer of getaddrinfo(3). With @numeric only addresses
- * are accepted and nothing blocks. Returns 0, -EAGAIN (DNS did not answer), -ENOENT. */
+/* Fills in the remote side of @e from the first answer of getaddrinfo(3). With @numeric only
+ * addresses are accepted and nothing blocks. Returns 0, -EAGAIN (DNS did not answer), -ENOENT. */
 int valuetext_resolve(struct endpoint *e, const char *host, const char *port, bool numeric)
 	__attribute__((warn_unused_result));
 

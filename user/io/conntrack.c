@@ -9,7 +9,8 @@
 
 #include "io/netlink_request.h"
 
-/* There while the kernel tracks connections. A request would have it load the module that answers. */
+/* This file exists while the kernel tracks connections. Without this check the request itself would
+ * load the module that answers it. */
 #define TRACKING "/proc/sys/net/netfilter/nf_conntrack_count"
 
 static int take_status(const struct nlmsghdr *nlh, void *ctx)
@@ -52,7 +53,7 @@ static void put_ports(struct nlmsghdr *nlh, const struct endpoint *e, __be16 sou
 	mnl_attr_nest_end(nlh, proto);
 }
 
-/* The kernel finds an entry by either of its tuples: whoever began the flow. */
+/* The kernel finds the entry by either of its tuples, so either side may have begun the flow. */
 int conntrack_translates(struct netlink *nl, const struct endpoint *e, __be16 source_port)
 {
 	struct nfgenmsg *nfg;

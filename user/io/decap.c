@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decap.c - Ethernet, IP and UDP headers, read with every length checked. The XDP program has
- * checked them already; it is not believed, since a frame that it never saw (another program in the
- * chain, a map entry left over) would be read beyond its end.
+ * decap.c - reads Ethernet, IP and UDP headers and checks every length. The XDP program has checked
+ * them already. They are checked again because a frame may come past that program (from another
+ * program in the chain, or by a stale map entry) and must not be read beyond its end.
  *
  *   frame ─▶ Ethernet ─▶ IPv4 (IHL 5..15) ──────────────────┬─▶ UDP ─▶ payload
  *                    └─▶ IPv6 ─▶ extension headers (≤ 8) ───┘
@@ -11,20 +11,21 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <stddef.h>
 
-#define EXTENSIONS_MAX 8     /* IPv6 extension headers in a row; more is nobody's honest packet */
-#define FRAGMENT_BITS 0x3fff /* IPv4: more fragments, and the offset */
+#include "io/inner.h"
+
+#define EXTENSIONS_MAX 8     /* IPv6 extension headers; no honest packet has more */
+#define FRAGMENT_BITS 0x3fff /* IPv4: the flag "more fragments" and the offset */
 
 struct cursor {
 	uint8_t *pos, *end;
 };
 
-/* The next @len bytes, or NULL when there are fewer. */
+/* Returns the next @len bytes, or NULL if there are fewer. */
 static uint8_t *take(struct cursor *c, size_t len)
 {
 	uint8_t *at = c->pos;
@@ -35,7 +36,8 @@ static uint8_t *take(struct cursor *c, size_t len)
 	return at;
 }
 
-/* Bytes behind what the IP header says are padding of Ethernet. False when they are too few. */
+/* Ends the packet after @len more bytes, because Ethernet may have padded it. False if there are
+ * fewer. */
 static bool cut(struct cursor *c, size_t len)
 {
 	if ((size_t)(c->end - c->pos) < len)
@@ -47,7 +49,7 @@ static bool cut(struct cursor *c, size_t len)
 static bool parse_ipv4(struct cursor *c, struct rx_frame *out)
 {
 	const uint8_t *at = take(c, sizeof(struct iphdr));
-	struct iphdr ip; /* a copy: behind 14 bytes of Ethernet nothing is aligned */
+	struct iphdr ip; /* a copy, because a header behind 14 bytes of Ethernet is not aligned */
 	size_t header_len, total_len;
 
 	if (!at)
@@ -63,12 +65,12 @@ static bool parse_ipv4(struct cursor *c, struct rx_frame *out)
 	out->family = AF_INET;
 	out->tclass = ip.tos;
 	out->l3 = at;
-	out->source = at + offsetof(struct iphdr, saddr);
-	out->destination = at + offsetof(struct iphdr, daddr);
+	out->source = inner4_source(at);
+	out->destination = inner4_destination(at);
 	return true;
 }
 
-/* Leaves the cursor behind the extension headers; false when no UDP header follows. */
+/* Moves the cursor behind the extension headers. False if no UDP header follows. */
 static bool skip_extensions(struct cursor *c, uint8_t next)
 {
 	const uint8_t *extension;
@@ -80,7 +82,7 @@ static bool skip_extensions(struct cursor *c, uint8_t next)
 		case IPPROTO_HOPOPTS:
 		case IPPROTO_ROUTING:
 		case IPPROTO_DSTOPTS:
-			/* RFC 8200 4.3: next header, length in 8 bytes without the first 8 */
+			/* RFC 8200 4.3: next header; length in 8 bytes, not counting the first 8 */
 			extension = take(c, 8);
 			if (!extension || !take(c, extension[1] * 8u))
 				return false;
@@ -106,8 +108,8 @@ static bool parse_ipv6(struct cursor *c, struct rx_frame *out)
 	out->family = AF_INET6;
 	out->tclass = (uint8_t)(ip.priority << 4 | ip.flow_lbl[0] >> 4);
 	out->l3 = at;
-	out->source = at + offsetof(struct ipv6hdr, saddr);
-	out->destination = at + offsetof(struct ipv6hdr, daddr);
+	out->source = inner6_source(at);
+	out->destination = inner6_destination(at);
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decap.h - from an Ethernet frame to the UDP payload in it; the way back of encap.h.
+ * decap.h - finds the UDP payload in an Ethernet frame, the reverse of encap.h.
  */
 #ifndef WGXDP_DECAP_H
 #define WGXDP_DECAP_H
@@ -10,10 +10,11 @@
 
 #include "io/frame.h"
 
-/* Finds the datagram in the @len bytes at @frame: untagged Ethernet, IPv4 with options or IPv6 with
- * hop-by-hop, routing and destination options, no fragment, UDP. Fills @out, whose pointers lie
- * within the frame; ifindex is left to the caller. False, with @out untouched, when it is anything
- * else or claims more bytes than there are. Checksums are not looked at: encap_checksum_fits(). */
+/* Finds the datagram in the @len bytes at @frame: untagged Ethernet, IPv4 (options are fine) or
+ * IPv6 (with hop-by-hop, routing and destination options), no fragment, UDP. Fills in @out except
+ * ifindex; its pointers lie within the frame. Returns false and leaves @out untouched for any other
+ * frame and for one that claims more bytes than there are. encap_checksum_fits() checks the
+ * checksums. */
 bool decap_parse(uint8_t *frame, uint32_t len, struct rx_frame *out);
 
 #endif

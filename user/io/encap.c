@@ -2,24 +2,25 @@
 /*
  * encap.c - outer Ethernet, IP and UDP headers, and their checksums.
  *
- * encap_set_xsk_ok() writes a header that lacks only what differs from packet to packet, and its two
- * partial sums; encap_write() copies it and adds those parts:
+ * encap_set_xsk_ok() writes a template of the headers and its two partial sums. encap_write()
+ * copies the template and adds the fields that differ from packet to packet:
  *
  *   template   Ethernet | IP: addresses, TTL               | UDP: ports          ip_sum, udp_sum
  *   per packet            class, total length, ID (IPv4)     length, checksum
  *
- * Sums are one's complement sums (RFC 1071) over 16-bit words as they lie in memory: such a sum is
- * the same in either byte order, so nothing is swapped but what comes from host integers.
+ * Sums are one's complement sums (RFC 1071) over 16-bit words as they lie in memory. Such a sum is
+ * independent of the byte order, so only host integers need swapping.
  */
 #include "io/encap.h"
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "io/inner.h"
 
 /* Sums --------------------------------------------------------------------------------------- */
 
@@ -37,7 +38,7 @@ static uint64_t read_word(const uint8_t *p)
 	return w;
 }
 
-/* Two chains, so that one's carry does not wait for the other's. */
+/* Adds up in two chains, so that the carry of one does not wait for that of the other. */
 static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
 {
 	uint64_t other = 0, tail = 0;
@@ -50,7 +51,7 @@ static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
 	}
 	for (; n >= 8; n -= 8, p += 8)
 		sum = add(sum, read_word(p));
-	memcpy(&tail, p, n); /* an odd byte is the first of its word, the second is zero */
+	memcpy(&tail, p, n); /* an odd byte is the first of a word whose second is zero */
 	return add(add(sum, other), tail);
 }
 
@@ -62,7 +63,7 @@ static uint16_t fold(uint64_t sum)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* Addresses and protocol of the pseudo header; the UDP length is the caller's to add. */
+/* Addresses and protocol of the pseudo header. The caller adds the UDP length. */
 static uint64_t sum_pseudo(const uint8_t *addresses, size_t n)
 {
 	return sum_bytes(addresses, n, htons(IPPROTO_UDP));
@@ -95,7 +96,7 @@ bool encap_same(const struct encap *a, const struct encap *b)
 	if (a->roam_count != b->roam_count || a->mtu != b->mtu || a->via_tunnel != b->via_tunnel ||
 	    a->source_port != b->source_port || a->why != b->why || a->xsk_ok != b->xsk_ok)
 		return false;
-	/* The sums are made from the header. */
+	/* The sums depend on the header only. */
 	return encap_next_same(&a->next, &b->next) && a->ifindex == b->ifindex &&
 	       a->header_len == b->header_len && !memcmp(a->header, b->header, sizeof(a->header));
 }
@@ -113,7 +114,7 @@ static void put_ipv4(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 
 	memcpy(l3, &ip, sizeof(ip));
 	e->ip_sum = fold(sum_bytes(l3, sizeof(ip), 0));
-	e->udp_sum = fold(sum_pseudo(l3 + offsetof(struct iphdr, saddr), 8));
+	e->udp_sum = fold(sum_pseudo(inner4_source(l3), 8));
 }
 
 static void put_ipv6(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
@@ -128,7 +129,7 @@ static void put_ipv6(struct encap *e, uint8_t *l3, const struct encap_hop *hop)
 
 	memcpy(l3, &ip, sizeof(ip));
 	e->ip_sum = 0;
-	e->udp_sum = fold(sum_pseudo(l3 + offsetof(struct ipv6hdr, saddr), 32));
+	e->udp_sum = fold(sum_pseudo(inner6_source(l3), 32));
 }
 
 void encap_set_xsk_ok(struct encap *e, const struct encap_hop *hop)
@@ -178,10 +179,10 @@ void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t
 		memcpy(l3 + offsetof(struct ipv6hdr, payload_len), &udp_len, sizeof(udp_len));
 	}
 
-	/* The length stands in the pseudo header and in the UDP header. */
+	/* The length is in both the pseudo header and the UDP header. */
 	check = (uint16_t)~fold(sum_bytes(payload, len, (uint64_t)e->udp_sum + udp_len + udp_len));
 	if (!check)
-		check = 0xffff; /* zero would say "no checksum", RFC 768 */
+		check = 0xffff; /* zero means "no checksum", RFC 768 */
 	memcpy(udp + offsetof(struct udphdr, len), &udp_len, sizeof(udp_len));
 	memcpy(udp + offsetof(struct udphdr, check), &check, sizeof(check));
 }
@@ -190,19 +191,18 @@ void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t
 
 bool encap_checksum_fits(const uint8_t *l3, const uint8_t *udp)
 {
-	bool v4 = l3[0] >> 4 == 4;
+	bool v4 = inner_version(l3) == 4;
 	uint64_t pseudo;
 	struct udphdr u;
 
 	memcpy(&u, udp, sizeof(u));
 	if (ntohs(u.len) < sizeof(u))
 		return false;
-	if (v4 && fold(sum_bytes(l3, (size_t)(l3[0] & 15) * 4, 0)) != 0xffff)
+	if (v4 && fold(sum_bytes(l3, inner4_header_len(l3), 0)) != 0xffff)
 		return false;
 	if (!u.check)
-		return v4; /* IPv6 has no "no checksum" here, RFC 8200 8.1 */
-	pseudo = v4 ? sum_pseudo(l3 + offsetof(struct iphdr, saddr), 8)
-		    : sum_pseudo(l3 + offsetof(struct ipv6hdr, saddr), 32);
+		return v4; /* over IPv6 the checksum is mandatory, RFC 8200 8.1 */
+	pseudo = v4 ? sum_pseudo(inner4_source(l3), 8) : sum_pseudo(inner6_source(l3), 32);
 	pseudo = add(pseudo, u.len);
 	return u.check == fold(pseudo) || fold(sum_bytes(udp, ntohs(u.len), pseudo)) == 0xffff;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink.c - the request socket, links and addresses. Routes and neighbours are in netlink_route.c.
+ * netlink.c - the request socket, links and addresses. Routes and neighbours are in
+ * netlink_route.c.
  */
 #include "io/netlink.h"
 
@@ -33,7 +34,8 @@ static struct netlink *open_protocol(int protocol)
 		goto free_nl;
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID))
 		goto close_socket;
-	/* Before Linux 4.12 there are no extended acknowledgements, and netlink_error() does without. */
+	/* Before Linux 4.12 there are no extended acknowledgements, and netlink_error() does
+	 * without. */
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	nl->seq = (uint32_t)time(NULL);
@@ -183,8 +185,8 @@ int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, 
 		if (errno != EINTR)
 			return -errno;
 
-	/* The kernel answers within sendto(), so this never waits for long. The rest of an answer to an
-	 * earlier request that failed half-way carries another sequence number. */
+	/* The kernel answers within sendto(), so this never waits for long. The rest of an answer
+	 * to an earlier request that failed half-way carries another sequence number. */
 	while (!t.done) {
 		n = netlink_receive(fd, nl->answer);
 		if (n < 0)
@@ -265,8 +267,8 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 	const struct nlattr *name, *a;
 	struct netlink_link l = { 0 };
 
-	/* A message of AF_BRIDGE is about a port's bridge side: its RTM_DELLINK means that the port left
-	 * the bridge, not that the link is gone. */
+	/* A message of AF_BRIDGE is about a port's bridge side: its RTM_DELLINK means that the port
+	 * left the bridge, not that the link is gone. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
 		return false;
 	name = netlink_attr(nlh, sizeof(*ifi), IFLA_IFNAME, 1);
@@ -494,7 +496,7 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 	if (!a)
 		return 0;
 
-	/* Until duplicate detection is over, an address is not ours. The kernel notifies its end. */
+	/* An address is not ours until duplicate detection is over, which the kernel notifies. */
 	flags_attr = netlink_attr(nlh, sizeof(*ifa), IFA_FLAGS, 4);
 	flags = flags_attr ? mnl_attr_get_u32(flags_attr) : ifa->ifa_flags;
 	if (flags & IFA_F_DADFAILED ||

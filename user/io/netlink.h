@@ -18,8 +18,8 @@ struct netlink *netlink_open(void);	      /* NULL: see errno */
 struct netlink *netlink_open_netfilter(void); /* the same for conntrack.h */
 void netlink_close(struct netlink *nl);	      /* NULL is fine */
 
-/* Why the last request on @nl failed with @err: the kernel's sentence if it sent one ("IPv6 is disabled
- * on this device"), else strerror(). Valid until the next request. */
+/* Why the last request on @nl failed with @err: the kernel's sentence if it sent one ("IPv6 is
+ * disabled on this device"), else strerror(). Valid until the next request. */
 const char *netlink_error(const struct netlink *nl, int err);
 
 struct netlink_link {
@@ -40,8 +40,8 @@ struct netlink_link {
 /* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
 int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out);
 
-/* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond, or
- * the virtual function beneath a netvsc device. 0, -ENOENT, -errno. */
+/* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond,
+ * or the virtual function beneath a netvsc device. 0, -ENOENT, -errno. */
 int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16]);
 
 /* Combined and rx channels in use, by ethtool; 1 where the driver cannot tell. */
@@ -75,7 +75,8 @@ struct netlink_route {
 	uint8_t source[16]; /* e->local, or the kernel's choice */
 	bool encapsulated;  /* the route adds headers (ip route ... encap) */
 	uint8_t hoplimit;   /* the route's TTL; 0 = it sets none */
-	uint32_t mtu; /* the lesser of the route's (or its cached path MTU) and the link's; 0 = unknown */
+	uint32_t mtu; /* the lesser of the route's (or its cached path MTU) and the link's; 0 =
+			 unknown */
 };
 
 /* The route to e->remote, from e->local if that is set, under @fwmark. e->ifindex counts only for
@@ -91,8 +92,8 @@ struct netlink_device_route {
 	uint32_t mtu; /* of the route itself (RTAX_MTU); 0 = it has none */
 };
 
-/* Lists the routes of all tables by which packets leave by the link @ifindex, in no order. Returns 0
- * with *@count routes in *@list, which the caller frees, or -errno. */
+/* Lists the routes of all tables by which packets leave by the link @ifindex, in no order. Returns
+ * 0 with *@count routes in *@list, which the caller frees, or -errno. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
 
@@ -134,8 +135,8 @@ struct netlink_watch *netlink_watch_open(void);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);
 
-/* From now on each changed neighbour is given to @fn, and NETLINK_CHANGED_NEIGHBOUR is set only after
- * an overrun. */
+/* From now on each changed neighbour is given to @fn, and NETLINK_CHANGED_NEIGHBOUR is set only
+ * after an overrun. */
 void netlink_watch_neighbours(struct netlink_watch *w,
 			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
 			      void *ctx);
@@ -144,9 +145,9 @@ void netlink_watch_neighbours(struct netlink_watch *w,
  * by it. Changed rules and next hops set it as before. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
-/* Reads the messages that have arrived. Returns a set of enum netlink_changed, which is full after an
- * overrun. @link (may be NULL) is called for each link that changed or was deleted (@gone). After an
- * overrun some calls may be missing. */
+/* Reads the messages that have arrived. Returns a set of enum netlink_changed, which is full after
+ * an overrun. @link (may be NULL) is called for each link that changed or was deleted (@gone).
+ * After an overrun some calls may be missing. */
 unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx);

@@ -19,8 +19,9 @@ struct netlink {
 	_Alignas(8) uint8_t answer[NETLINK_BUFFER];
 };
 
-/* Reads at most NETLINK_BUFFER bytes that the kernel sent. Returns their number, 0 for a message from
- * another process, or -errno. -ENOBUFS also means that the message was longer than the buffer. */
+/* Reads at most NETLINK_BUFFER bytes that the kernel sent. Returns their number, 0 for a message
+ * from another process, or -errno. -ENOBUFS also means that the message was longer than the buffer.
+ */
 int netlink_receive(int fd, void *buf);
 
 /* Parses a RTM_NEWLINK or RTM_DELLINK. False if it is malformed or concerns only a link's bridge

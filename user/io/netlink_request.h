@@ -3,7 +3,7 @@
  * netlink_request.h - one request to the kernel and its answer, for whoever builds messages itself.
  * A request of general use is a function of netlink.h instead.
  *
- *   netlink_begin ─▶ headers, mnl_attr_put... ─▶ netlink_talk ─▶ fn(answer), fn(answer)... ─▶ 0/-errno
+ *   netlink_begin ─▶ headers, mnl_attr_put... ─▶ netlink_talk ─▶ fn(answer)... ─▶ 0/-errno
  */
 #ifndef WGXDP_NETLINK_REQUEST_H
 #define WGXDP_NETLINK_REQUEST_H
@@ -23,19 +23,19 @@
  * request is a dump. The caller adds at most 1000 bytes. */
 struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags);
 
-/* Begins a change (RTM_NEWLINK) of the existing link @ifindex, to which the caller adds attributes. */
+/* Begins a change (RTM_NEWLINK) of the existing link @ifindex. The caller adds the attributes. */
 struct nlmsghdr *netlink_begin_link(struct netlink *nl, uint32_t ifindex);
 
 /* Sees one message of the answer. Returns 0 or -errno; netlink_talk() returns the first error. */
 typedef int (*netlink_fn)(const struct nlmsghdr *nlh, void *ctx);
 
 /* Sends @nlh and reads to the end of its answer. @fn may be NULL. Returns 0 or -errno: the kernel's
- * error, or -EINTR for a dump that a concurrent change interrupted. After -EINTR @fn may have seen a
- * mixture of the old and the new state, so the caller asks again. */
+ * error, or -EINTR for a dump that a concurrent change interrupted. After -EINTR @fn may have seen
+ * a mixture of the old and the new state, so the caller asks again. */
 int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, void *ctx);
 
-/* The first attribute of @type behind the @header bytes of the family's header, if it holds at least
- * @min bytes; else NULL. */
+/* The first attribute of @type behind the @header bytes of the family's header, if it holds at
+ * least @min bytes; else NULL. */
 const struct nlattr *netlink_attr(const struct nlmsghdr *nlh, size_t header, uint16_t type,
 				  size_t min);
 /* Likewise, inside the attribute @nest. */

@@ -141,9 +141,9 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 	return netlink_talk(nl, nlh, take_route, out);
 }
 
-/* Is q->from an address of this host? It is if a packet to it would be delivered here. The answer to
- * @q itself does not tell: IPv6 accepts any source, and the error of IPv4 for a foreign source differs
- * between kernels and may also be an error of the route. */
+/* Is q->from an address of this host? It is if a packet to it would be delivered here. The answer
+ * to @q itself does not tell: IPv6 accepts any source, and the error of IPv4 for a foreign source
+ * differs between kernels and may also be an error of the route. */
 static bool is_ours(struct netlink *nl, const struct query *q)
 {
 	struct query back = { .family = q->family, .to = q->from, .ifindex = q->ifindex };
@@ -290,8 +290,9 @@ static int dump_device_routes(struct netlink *nl, uint8_t family, struct device_
 	return err;
 }
 
-/* With strict checking the kernel filters by RTA_OIF itself, which matters on a host with a full table
- * of the internet's routes. Kernels before 4.20 send all routes, and take_device_route() filters. */
+/* With strict checking the kernel filters by RTA_OIF itself, which matters on a host with a full
+ * table of the internet's routes. Kernels before 4.20 send all routes, and take_device_route()
+ * filters. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count)
 {
@@ -397,8 +398,8 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 	return 0;
 }
 
-/* A kernel before 5.16 silently ignores the extended flags. NTF_USE keeps it from taking the request
- * as one to clear the MAC. */
+/* A kernel before 5.16 silently ignores the extended flags. NTF_USE keeps it from taking the
+ * request as one to clear the MAC. */
 static int tell_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 			  uint32_t extended)
 {

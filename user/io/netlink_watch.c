@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_watch.c - notifications from rtnetlink's multicast groups. Most messages are reduced to the
- * kind of thing that changed, and the caller queries the new state itself. A lost message therefore
- * costs only more queries.
+ * netlink_watch.c - notifications from rtnetlink's multicast groups. Most messages are reduced to
+ * the kind of thing that changed, and the caller queries the new state itself. A lost message
+ * therefore costs only more queries.
  */
 #include <errno.h>
 #include <stdlib.h>

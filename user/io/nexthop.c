@@ -2,14 +2,14 @@
 /*
  * nexthop.c - how packets reach an endpoint.
  *
- *   endpoint ─▶ route ─┬─▶ none, or to this host ───────────────────────────────▶ UDP socket
- *                      ├─▶ into the tunnel itself ──────────────────────────────▶ UDP socket, via_tunnel
- *                      ├─▶ by a link that is no attached NIC, or has no MACs ───▶ UDP socket
- *                      └─▶ by an attached NIC ─▶ neighbour ─┬─▶ being resolved ─▶ UDP socket
- *                                                           └─▶ valid ──────────▶ AF_XDP
+ *   endpoint ─▶ route ─┬─▶ none, or to this host ──────────────────────────────▶ UDP socket
+ *                      ├─▶ into the tunnel itself (via_tunnel) ────────────────▶ UDP socket
+ *                      ├─▶ by a link that is no attached NIC, or has no MACs ──▶ UDP socket
+ *                      └─▶ by an attached NIC ─▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
+ *                                                           └─▶ valid ─────────▶ AF_XDP
  *
- * Packets sent by AF_XDP do not refresh the kernel's neighbour entry, because the kernel does not see
- * them. The kernel is therefore asked to keep the entry fresh by itself (NTF_EXT_MANAGED).
+ * Packets sent by AF_XDP do not refresh the kernel's neighbour entry, because the kernel does not
+ * see them. The kernel is therefore asked to keep the entry fresh by itself (NTF_EXT_MANAGED).
  */
 #include "io/nexthop.h"
 
@@ -45,10 +45,10 @@ static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint 
 	return netlink_addresses(env->nl, compare_address, &w) == 1;
 }
 
-/* Queries the route and fills in the source. The sticky source is dropped in two cases: this host no
- * longer has the address, or the address belongs to the interface on which it was used and the route
- * now leaves by another interface, which has a source of its own. An address that is on no such
- * interface, for example one of the loopback's, stays because it suits every interface. */
+/* Queries the route and fills in the source. The sticky source is dropped in two cases: this host
+ * no longer has the address, or the address belongs to the interface on which it was used and the
+ * route now leaves by another interface, which has a source of its own. An address that is on no
+ * such interface, for example one of the loopback's, stays because it suits every interface. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
 	int err = netlink_route(env->nl, e, env->fwmark, r);
@@ -146,8 +146,8 @@ static struct encap_next next_of(const struct endpoint *e, const struct netlink_
 	return next;
 }
 
-/* The TTL that the kernel gives to packets of the UDP sockets: the route's, else the link's (IPv6) or
- * the host's (IPv4). */
+/* The TTL that the kernel gives to packets of the UDP sockets: the route's, else the link's (IPv6)
+ * or the host's (IPv4). */
 static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
 		      const struct netlink_route *r, const struct netlink_link *link)
 {

@@ -30,8 +30,8 @@ struct nexthop_env {
 };
 
 /* Resolves @e. Without a usable route or neighbour the encap is for the UDP path only, and its @why
- * says so. A neighbour that is being resolved causes a NETLINK_CHANGED_NEIGHBOUR later. Returns NULL
- * when out of memory. */
+ * says so. A neighbour that is being resolved causes a NETLINK_CHANGED_NEIGHBOUR later. Returns
+ * NULL when out of memory. */
 struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pmtu.c - two raw sockets, whose filters let through just these errors. The kernel gives an IPv4 one
- * its IP header, too, an IPv6 one begins with ICMPv6:
+ * pmtu.c - two raw sockets whose filters pass only these errors. A message of the IPv4 socket
+ * begins with its IP header, one of the IPv6 socket with the ICMPv6 header:
  *
- *   | IP | ICMP: type, code, checksum, MTU | our packet: IP header | UDP header: ports ...
+ *   | IP | ICMP: type, code, checksum, MTU | quoted packet: IP header | UDP header: ports ...
  */
 #include "io/pmtu.h"
 
@@ -16,11 +16,13 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "io/inner.h"
+
 #define ICMP_HEADER_LEN 8
-#define IPV6_HEADER_LEN 40
-#define READ_LEN 512 /* as much of the error as is looked at */
-/* A flood is lost here, not in memory. */
-#define SOCKET_BUFFER_BYTES (64 << 10)
+#define FRAGMENT_HEADER_LEN 8
+#define PORTS_LEN 4
+#define READ_LEN 512		       /* of an error; the rest is not needed */
+#define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that a flood of errors is lost here */
 
 struct pmtu_watch {
 	int fd, ipv4, ipv6; /* epoll over the two; -1 = none */
@@ -36,41 +38,44 @@ static bool parse_ports(const uint8_t *udp, __be16 port, __be16 *to)
 
 static bool parse_ipv4(const uint8_t *p, size_t len, __be16 port, struct endpoint *to)
 {
-	size_t header = len ? (p[0] & 15u) * 4 : 0;
+	size_t header = len ? inner4_header_len(p) : 0;
 	struct sockaddr_in found = { .sin_family = AF_INET };
 
-	if (header < 20 || len < header + ICMP_HEADER_LEN + 20 || p[header] != ICMP_DEST_UNREACH ||
-	    p[header + 1] != ICMP_FRAG_NEEDED)
+	if (header < INNER4_LEN || len < header + ICMP_HEADER_LEN + INNER4_LEN ||
+	    p[header] != ICMP_DEST_UNREACH || p[header + 1] != ICMP_FRAG_NEEDED)
 		return false;
 	p += header + ICMP_HEADER_LEN;
 	len -= header + ICMP_HEADER_LEN;
-	header = (p[0] & 15u) * 4;
-	if (p[0] >> 4 != 4 || header < 20 || len < header + 4 || p[9] != IPPROTO_UDP ||
-	    (p[6] & 0x1f) || p[7])
+	header = inner4_header_len(p);
+	if (inner_family(p, len) != AF_INET || header < INNER4_LEN || len < header + PORTS_LEN ||
+	    inner4_protocol(p) != IPPROTO_UDP || inner4_is_later_fragment(p))
 		return false;
 	if (!parse_ports(p + header, port, &found.sin_port))
 		return false;
-	memcpy(&found.sin_addr, p + 16, sizeof(found.sin_addr));
+	memcpy(&found.sin_addr, inner4_destination(p), sizeof(found.sin_addr));
 	*to = (struct endpoint){ .remote.v4 = found };
 	return true;
 }
 
 static bool parse_ipv6(const uint8_t *p, size_t len, __be16 port, struct endpoint *to)
 {
-	size_t at = ICMP_HEADER_LEN + IPV6_HEADER_LEN;
+	const uint8_t *quoted = p + ICMP_HEADER_LEN, *at = quoted + INNER6_LEN;
 	struct sockaddr_in6 found = { .sin6_family = AF_INET6 };
 	uint8_t next;
 
-	if (len < at + 4 || p[0] != ICMPV6_PKT_TOOBIG || p[ICMP_HEADER_LEN] >> 4 != 6)
+	if (len < ICMP_HEADER_LEN + INNER6_LEN + PORTS_LEN || p[0] != ICMPV6_PKT_TOOBIG ||
+	    inner_version(quoted) != 6)
 		return false;
-	next = p[ICMP_HEADER_LEN + 6];
-	if (next == IPPROTO_FRAGMENT && len >= at + 8 + 4 && !p[at + 2] && !(p[at + 3] & 0xf8)) {
-		next = p[at];
-		at += 8;
+	next = inner6_next(quoted);
+	if (next == IPPROTO_FRAGMENT &&
+	    len >= ICMP_HEADER_LEN + INNER6_LEN + FRAGMENT_HEADER_LEN + PORTS_LEN &&
+	    !inner6_is_later_fragment(at)) {
+		next = at[0];
+		at += FRAGMENT_HEADER_LEN;
 	}
-	if (next != IPPROTO_UDP || !parse_ports(p + at, port, &found.sin6_port))
+	if (next != IPPROTO_UDP || !parse_ports(at, port, &found.sin6_port))
 		return false;
-	memcpy(&found.sin6_addr, p + ICMP_HEADER_LEN + 24, sizeof(found.sin6_addr));
+	memcpy(&found.sin6_addr, inner6_destination(quoted), sizeof(found.sin6_addr));
 	*to = (struct endpoint){ .remote.v6 = found };
 	return true;
 }
@@ -92,7 +97,7 @@ static int open_ipv6(void)
 	struct icmp6_filter filter;
 	int fd = socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMPV6);
 
-	memset(&filter, 0xff, sizeof(filter)); /* a bit set blocks */
+	memset(&filter, 0xff, sizeof(filter)); /* a set bit blocks its type */
 	filter.data[0] &= ~(1U << ICMPV6_PKT_TOOBIG);
 	if (fd >= 0)
 		setsockopt(fd, IPPROTO_ICMPV6, ICMPV6_FILTER, &filter, sizeof(filter));
@@ -159,7 +164,8 @@ unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsig
 	struct endpoint e;
 
 	for (unsigned i = 0; i < PMTU_READS && count < max; i++) {
-		bool v6 = i % 2; /* in turns: a flood in one family hides nothing of the other */
+		bool v6 =
+			i % 2; /* in turns, so that a flood of one family does not hide the other */
 		ssize_t n = recv(v6 ? w->ipv6 : w->ipv4, msg, sizeof(msg), 0);
 
 		if (n < 0) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pmtu.h - hears that a router found one of our outer packets too large: ICMP "fragmentation needed",
- * ICMPv6 "packet too big".
+ * pmtu.h - receives the errors of routers that found one of our outer packets too large: ICMP
+ * "fragmentation needed" and ICMPv6 "packet too big".
  *
- * The kernel learns from them, after checks of its own, but tells nobody (FIB exceptions have no
- * notification). So what is heard here is only a reason to ask for a route again: nothing in it is
- * believed, and anybody can send it.
+ * The kernel checks such an error and lowers its path MTU, but sends no notification of that (FIB
+ * exceptions have none). An error received here is only a reason to query the route again. Nothing
+ * in it is trusted, because anybody can send one.
  */
 #ifndef WGXDP_PMTU_H
 #define WGXDP_PMTU_H
@@ -16,13 +16,15 @@
 
 struct pmtu_watch;
 
-/* In the network namespace of the caller. NULL: errno; without CAP_NET_RAW there is none. */
+/* Opens the sockets in the network namespace of the caller, which needs CAP_NET_RAW. NULL: see
+ * errno. */
 struct pmtu_watch *pmtu_open(void);
 void pmtu_close(struct pmtu_watch *w); /* NULL is fine */
 int pmtu_fd(const struct pmtu_watch *w);
 
-/* Reads what has come, at most PMTU_READS messages. Those about UDP packets from @port are put into
- * @to, each destination once, @max of them at most; returns how many. What is left is told again. */
+/* Reads at most PMTU_READS messages. Puts the destinations of UDP packets from @port that they are
+ * about into @to, each once and at most @max, and returns their number. The descriptor stays
+ * readable while messages are left. */
 #define PMTU_READS 64
 unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsigned max);
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inner.h - the fields of an IPv4 or IPv6 header at any address, aligned or not: of packets inside
+ * the tunnel, of outer packets, and of packets that an ICMP error quotes.
+ *
+ *   inner_family(packet, len) ─▶ AF_INET   at least 20 bytes are there: inner4_*() may read them
+ *                             ├▶ AF_INET6  at least 40 bytes are there: inner6_*() may read them
+ *                             └▶ 0         neither
+ *
+ * Nothing else is checked. The header length of IPv4 and the total lengths are those that the
+ * packet claims.
+ */
+#ifndef WGXDP_INNER_H
+#define WGXDP_INNER_H
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INNER4_LEN sizeof(struct iphdr)	  /* without options */
+#define INNER6_LEN sizeof(struct ip6_hdr) /* without extension headers */
+
+static inline unsigned inner_version(const uint8_t *ip)
+{
+	return ip[0] >> 4;
+}
+
+static inline int inner_family(const uint8_t *ip, size_t len)
+{
+	if (len >= INNER4_LEN && inner_version(ip) == 4)
+		return AF_INET;
+	return len >= INNER6_LEN && inner_version(ip) == 6 ? AF_INET6 : 0;
+}
+
+static inline uint16_t inner_read16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* IPv4. The header is 0 to 60 bytes long, options included. */
+static inline size_t inner4_header_len(const uint8_t *ip)
+{
+	return (ip[0] & 15u) * 4;
+}
+
+static inline uint32_t inner4_total_len(const uint8_t *ip)
+{
+	return inner_read16(ip + offsetof(struct iphdr, tot_len));
+}
+
+static inline uint8_t inner4_protocol(const uint8_t *ip)
+{
+	return ip[offsetof(struct iphdr, protocol)];
+}
+
+static inline bool inner4_may_fragment(const uint8_t *ip)
+{
+	return !(inner_read16(ip + offsetof(struct iphdr, frag_off)) & IP_DF);
+}
+
+/* Not the first fragment, so that no transport header follows. */
+static inline bool inner4_is_later_fragment(const uint8_t *ip)
+{
+	return inner_read16(ip + offsetof(struct iphdr, frag_off)) & IP_OFFMASK;
+}
+
+static inline const uint8_t *inner4_source(const uint8_t *ip)
+{
+	return ip + offsetof(struct iphdr, saddr);
+}
+
+static inline const uint8_t *inner4_destination(const uint8_t *ip)
+{
+	return ip + offsetof(struct iphdr, daddr);
+}
+
+/* IPv6 */
+static inline uint32_t inner6_total_len(const uint8_t *ip)
+{
+	return (uint32_t)INNER6_LEN + inner_read16(ip + offsetof(struct ip6_hdr, ip6_plen));
+}
+
+static inline uint8_t inner6_next(const uint8_t *ip)
+{
+	return ip[offsetof(struct ip6_hdr, ip6_nxt)];
+}
+
+static inline const uint8_t *inner6_source(const uint8_t *ip)
+{
+	return ip + offsetof(struct ip6_hdr, ip6_src);
+}
+
+static inline const uint8_t *inner6_destination(const uint8_t *ip)
+{
+	return ip + offsetof(struct ip6_hdr, ip6_dst);
+}
+
+/* Is this fragment header (RFC 8200 4.5) of a fragment other than the first? */
+static inline bool inner6_is_later_fragment(const uint8_t *fragment)
+{
+	return inner_read16(fragment + offsetof(struct ip6_frag, ip6f_offlg)) & 0xfff8;
+}
+
+#endif
