@@ -43,13 +43,15 @@
 #define STAGED_BYTES (64U << 20) /* memory for the packets of all peers */
 
 #define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 from workers to the control thread */
+/* The device is under load while its queue has at least this length, and for this time after. */
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)
-#define UNDER_LOAD_AFTER_S 1	 /* load lasts this long after the queue last had that length */
+#define UNDER_LOAD_AFTER_S 1
+
 #define HANDSHAKE_RATE_PER_S 100 /* per source under load; the default of --handshake-rate */
 #define HANDSHAKE_BURST 200	 /* per source under load */
 
-/* A pass over many peers returns to the event loop after this time, so that handshakes of other peers
- * need not wait for its end. */
+/* A pass over many peers returns to the event loop after this time, so that handshakes of other
+ * peers need not wait for its end. */
 #define PASS_TURN_NS (5 * NS_PER_MS)
 
 #define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */

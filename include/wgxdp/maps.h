@@ -149,13 +149,13 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
 }
 
 /* tun_writer: the key is a queue of the tunnel interface, which is also the number of its worker.
- * The value is the slot of the peer whose packet the worker is writing at this moment, SLOT_LOCAL or
+ * The value is the slot of the peer whose packet the worker is writing now, SLOT_LOCAL or
  * SLOT_NONE. Values are 8 bytes apart in the mmapped array.
  *
- * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = it has
- * not begun or has ended. A worker writes it at least every second, with or without traffic. If it
- * is older than HEARTBEAT_STALE_NS, the worker counts as hung, and its packets go to the UDP socket
- * of another worker. */
+ * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = the
+ * worker has not begun or has ended. A worker writes it at least every second, with or without
+ * traffic. If it is older than HEARTBEAT_STALE_NS, the worker counts as hung, and its packets go to
+ * the UDP socket of another worker. */
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
 /* socks: the UDP sockets of the port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT groups. */

@@ -125,7 +125,7 @@ int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs,
 
 fail:
 	session_free(s);
-	if (initiator) { /* Only a responder's index is unknown until publish_session() succeeds. */
+	if (initiator) { /* The index is still that of the pending handshake. */
 		indextab_del(d->indices, local);
 		d->mirror->index_end(d->mirror_ctx, local);
 	}

@@ -69,8 +69,8 @@ void noise_identity_wipe(struct noise_identity *id);
 void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Our key was replaced: wipes static_static. Deriving it takes an X25519 (about 50 us), which is too
- * long to be done for many peers at once, so noise_remote_unusable() does it later. */
+/* Our key was replaced: wipes static_static. Deriving it takes an X25519 (about 50 us), which is
+ * too long to be done for many peers at once, so noise_remote_unusable() does it later. */
 void noise_remote_expire(struct noise_remote *r);
 
 /* Returns true if no handshake is possible with the peer's key, although we have a key. Derives a

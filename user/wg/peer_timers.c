@@ -15,8 +15,8 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-/* A key of low order may show only now, if our own key is new. The peer then loses its staged packets,
- * and peer_changed lets the workers refuse further ones. */
+/* A key of low order may show only now, if our own key is new. The peer then loses its staged
+ * packets, and peer_changed lets the workers refuse further ones. */
 static bool key_is_usable(struct device *d, struct peer *p)
 {
 	bool was_stale = p->remote.stale;
@@ -129,7 +129,7 @@ void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 	peer_timers_schedule(d, p, now_ns);
 }
 
-/* Lets the route choose the source address again, because the old one may be why no answer came. */
+/* Lets the route choose the source address again, because the peer may not reach the old one. */
 static void forget_local(struct device *d, struct peer *p)
 {
 	struct endpoint before = p->endpoint;

@@ -8,9 +8,9 @@
  * most once for each time that the control thread has checked the timers (@watched), not for each
  * packet:
  *
- *   unanswered_since  first data sent since we last heard the peer   +15 s, jitter: new handshake
- *   owed_since        first data received since we last sent         +10 s: passive keepalive
- *   last_traffic      newest authentic packet, either direction      +interval: persistent keepalive
+ *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
+ *   owed_since        first data received since we last sent        +10 s: passive keepalive
+ *   last_traffic      newest authentic packet, either direction     +interval: persistent keepalive
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
