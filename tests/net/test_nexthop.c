@@ -8,6 +8,7 @@
 
 #include "io/nexthop.h"
 
+static struct neighbours neighbours;
 static uint8_t peer_mac[6];
 
 static int setup(void **state)
@@ -16,6 +17,7 @@ static int setup(void **state)
 	FILE *f;
 
 	netns_setup(state);
+	neighbours_init(&neighbours, nl, NULL, NULL);
 	snprintf(line, sizeof(line),
 		 "nsenter --net=/proc/%d/ns/net ip -o link show b0 | sed 's/.*ether //'", peer);
 	f = popen(line, "r");
@@ -103,9 +105,82 @@ static void test_neighbour(void **state)
 	sh("ip neigh show 192.0.2.50 dev a0 | grep -q PERMANENT");
 	assert_true(netlink_neighbour_manage(nl, 99999, AF_INET, addr("192.0.2.2")) < 0);
 }
+
+/* Neighbours and their users ------------------------------------------------------------------- */
+
+static unsigned journal[2]; /* how often management of an entry ended, and began */
+
+static void note(void *ctx, const struct encap_next *next, bool is_managed)
+{
+	(void)ctx, (void)next;
+	journal[is_managed]++;
+}
+
+static struct encap_next hop_to(const char *address)
+{
+	struct encap_next hop = { .ifindex = a0, .family = AF_INET };
+
+	memcpy(hop.addr, addr(address), 4);
+	return hop;
+}
+
+/* Managed from the first user to the last, whoever that is. */
+static void test_users(void **state)
+{
+	struct encap_next hop = hop_to("192.0.2.2"), silent = hop_to("192.0.2.98");
+	struct neighbours n;
+	uint8_t mac[6];
+
+	(void)state;
+	sh("ip neigh flush dev a0");
+	journal[0] = journal[1] = 0;
+	neighbours_init(&n, nl, note, NULL);
+	assert_int_equal(neighbours_use(&n, 7, &silent, mac), -EINPROGRESS);
+	neighbours_use(&n, 7, &hop, mac);
+	assert_int_equal(system("ip neigh show 192.0.2.98 dev a0 | grep -q ."), 256);
+	neighbours_use(&n, 3, &hop, mac);
+	neighbours_use(&n, 900, &hop, mac);
+	assert_true(flagged("192.0.2.2", "managed"));
+	assert_int_equal(n.managed, 1);
+	neighbours_drop(&n, 7);
+	neighbours_drop(&n, 900);
+	assert_true(flagged("192.0.2.2", "managed"));
+	assert_int_equal(neighbours_first(&n, &hop), 3);
+	neighbours_drop(&n, 3);
+	assert_false(flagged("192.0.2.2", "managed"));
+	assert_int_equal(n.managed, 0);
+	assert_int_equal(journal[true], 2);
+	assert_int_equal(journal[false], 2);
+	neighbours_done(&n);
+}
+
+/* What others have made of an entry meanwhile stays, and nothing is created at the end. */
+static void test_entries_of_others(void **state)
+{
+	struct encap_next pinned = hop_to("192.0.2.51"), learned = hop_to("192.0.2.52"),
+			  deleted = hop_to("192.0.2.53");
+	struct neighbours n;
+	uint8_t mac[6];
+
+	(void)state;
+	sh("ip neigh replace 192.0.2.52 lladdr 02:00:00:00:00:52 extern_learn dev a0");
+	neighbours_init(&n, nl, NULL, NULL);
+	neighbours_use(&n, 1, &pinned, mac);
+	assert_int_equal(neighbours_use(&n, 2, &learned, mac), 0);
+	neighbours_use(&n, 3, &deleted, mac);
+	assert_int_equal(n.managed, 2);
+	assert_true(flagged("192.0.2.52", "extern_learn"));
+	sh("ip neigh replace 192.0.2.51 lladdr 02:00:00:00:00:51 nud permanent dev a0");
+	sh("ip neigh del 192.0.2.53 dev a0");
+	neighbours_done(&n);
+	sh("ip neigh show 192.0.2.51 dev a0 | grep -q PERMANENT");
+	assert_true(flagged("192.0.2.52", "extern_learn"));
+	assert_int_equal(system("ip neigh show 192.0.2.53 dev a0 | grep -q ."), 256);
+	sh("ip neigh flush dev a0 nud all");
+}
+
 /* Next hops ----------------------------------------------------------------------------------- */
 
-static struct nexthop_managed managed;
 
 static struct encap *resolve(const struct endpoint *e)
 {
@@ -114,7 +189,7 @@ static struct encap *resolve(const struct endpoint *e)
 				   .ttl = 63,
 				   .nics = &a0,
 				   .nic_count = 1,
-				   .managed = &managed };
+				   .neighbours = &neighbours };
 	struct encap *n = nexthop_resolve(&env, e);
 
 	assert_non_null(n);
@@ -169,9 +244,11 @@ static void test_direct(void **state)
 		check_header(n, cases[i].want, cases[i].remote);
 		assert_int_equal(n->mtu, cases[i].mtu);
 		free(n);
+		if (i == 0)
+			assert_true(flagged("192.0.2.2", "managed"));
+		if (i == 5)
+			assert_true(flagged("2001:db8::2", "managed"));
 	}
-	assert_true(flagged("192.0.2.2", "managed"));
-	assert_true(flagged("2001:db8::2", "managed"));
 }
 
 /* The route's, else the link's (IPv6), else the host's (63, as resolve() has it). */
@@ -445,6 +522,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_neighbour),
+		cmocka_unit_test(test_users),
+		cmocka_unit_test(test_entries_of_others),
 		cmocka_unit_test(test_direct),
 		cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_not_direct),

@@ -29,8 +29,7 @@ static uint64_t from_little_endian(const uint8_t *p)
 	return x;
 }
 
-/* --- with associated data
- * ----------------------------------------------------------------------- */
+/* --- with associated data ------------------------------------------------------------------ */
 
 struct message {
 	uint8_t key[AEAD_KEY_LEN], ad[64], plain[ROOM], sealed[ROOM];
@@ -148,8 +147,7 @@ static void test_xchacha(void **state)
 	}
 }
 
-/* --- batches
- * ------------------------------------------------------------------------------------ */
+/* --- batches ------------------------------------------------------------------------------- */
 
 struct packet {
 	uint8_t key[AEAD_KEY_LEN], plain[ROOM], sealed[ROOM], out[ROOM];
@@ -337,8 +335,7 @@ static void test_each_bit(void **state)
 	}
 }
 
-/* --- bounds
- * ------------------------------------------------------------------------------------- */
+/* --- bounds -------------------------------------------------------------------------------- */
 
 #define FENCED 8
 #define FENCE_ROOM 8192

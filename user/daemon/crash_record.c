@@ -12,52 +12,150 @@
 
 #include "bpf/chainlink.h"
 #include "bpf/tclink.h"
+#include "io/neighbours.h"
 #include "io/netns.h"
 
-static void print_neighbour(FILE *out, const struct encap_next *next)
+#define LINE_LEN 96
+
+/* Lines ---------------------------------------------------------------------------------------- */
+
+static void print_neighbour(char line[static LINE_LEN], const struct encap_next *next, bool managed)
 {
 	unsigned len = next->family == AF_INET ? 4 : 16;
+	int at = snprintf(line, LINE_LEN, "%s %u ", managed ? "neighbour" : "released",
+			  next->ifindex);
 
-	fprintf(out, "neighbour %u ", next->ifindex);
 	for (unsigned i = 0; i < len; i++)
-		fprintf(out, "%02x", next->addr[i]);
-	fputc('\n', out);
+		at += snprintf(line + at, LINE_LEN - (size_t)at, "%02x", next->addr[i]);
+	snprintf(line + at, LINE_LEN - (size_t)at, "\n");
 }
 
-int crash_record_write(int lock_fd, const struct nexthop_managed *managed)
+/* False: the line is of another kind. */
+static bool parse_neighbour(const char *line, struct encap_next *next, bool *managed)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int err = 0;
-
-	if (!out)
-		return -errno;
-	fprintf(out, "%d\nnetns %" PRIu64 "\n", getpid(), netns_of_process("self"));
-	for (unsigned i = 0; i < managed->count; i++)
-		print_neighbour(out, &managed->list[i]);
-	if (fclose(out) || ftruncate(lock_fd, 0) || pwrite(lock_fd, text, len, 0) != (ssize_t)len)
-		err = -errno;
-	free(text);
-	return err;
-}
-
-static bool parse_neighbour(const char *line, struct encap_next *next)
-{
-	char hex[33];
+	char word[16], hex[33];
 	size_t len;
 
 	*next = (struct encap_next){ 0 };
-	if (sscanf(line, "neighbour %u %32[0-9a-f]", &next->ifindex, hex) != 2)
+	if (sscanf(line, "%15s %u %32[0-9a-f]", word, &next->ifindex, hex) != 3)
 		return false;
 	len = strlen(hex);
-	if (len != 8 && len != 32)
+	*managed = !strcmp(word, "neighbour");
+	if ((len != 8 && len != 32) || (!*managed && strcmp(word, "released") != 0))
 		return false;
 	next->family = len == 8 ? AF_INET : AF_INET6;
 	for (unsigned i = 0; i < len / 2; i++)
 		sscanf(hex + (size_t)2 * i, "%2hhx", &next->addr[i]);
 	return true;
 }
+
+/* The neighbours that a record leaves managed. */
+struct managed {
+	struct encap_next *list;
+	unsigned count;
+};
+
+static void set_managed(struct managed *m, const struct encap_next *next, bool managed)
+{
+	unsigned i = 0;
+
+	while (i < m->count && !encap_next_same(&m->list[i], next))
+		i++;
+	if (!managed && i < m->count)
+		m->list[i] = m->list[--m->count];
+	if (managed && i == m->count && m->count < NEIGHBOURS_MAX)
+		m->list[m->count++] = *next;
+}
+
+/* 0 with @m, whose list the caller frees, or -ENOMEM. */
+static int read_managed(FILE *record, struct managed *m)
+{
+	struct encap_next next;
+	char line[LINE_LEN];
+	bool managed;
+
+	*m = (struct managed){ .list = calloc(NEIGHBOURS_MAX, sizeof(*m->list)) };
+	if (!m->list)
+		return -ENOMEM;
+	rewind(record);
+	while (fgets(line, sizeof(line), record))
+		if (parse_neighbour(line, &next, &managed))
+			set_managed(m, &next, managed);
+	return 0;
+}
+
+/* A stream of its own over the file that @lock_fd has locked, or NULL. */
+static FILE *open_record(int lock_fd)
+{
+	int fd = dup(lock_fd);
+	FILE *record = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+	if (!record && fd >= 0)
+		close(fd);
+	return record;
+}
+
+/* Writing -------------------------------------------------------------------------------------- */
+
+static int append(int fd, const char *text, size_t len)
+{
+	if (lseek(fd, 0, SEEK_END) < 0 || write(fd, text, len) != (ssize_t)len)
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+static int begin_file(int fd)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%d\nnetns %" PRIu64 "\n", getpid(),
+			   netns_of_process("self"));
+
+	return ftruncate(fd, 0) ? -errno : append(fd, text, (size_t)len);
+}
+
+int crash_record_begin(struct crash_record *r, int lock_fd)
+{
+	*r = (struct crash_record){ .lock_fd = lock_fd };
+	return begin_file(lock_fd);
+}
+
+/* A crash between two lines loses some neighbours, which costs the host an ARP request now and then. */
+static int rewrite(struct crash_record *r)
+{
+	FILE *record = open_record(r->lock_fd);
+	struct managed m;
+	char line[LINE_LEN];
+	int err;
+
+	if (!record)
+		return -errno;
+	err = read_managed(record, &m);
+	fclose(record);
+	if (err)
+		return err;
+	err = begin_file(r->lock_fd);
+	for (unsigned i = 0; i < m.count && !err; i++) {
+		print_neighbour(line, &m.list[i], true);
+		err = append(r->lock_fd, line, strlen(line));
+	}
+	free(m.list);
+	r->useless = 0;
+	return err;
+}
+
+int crash_record_neighbour(struct crash_record *r, const struct encap_next *next, bool managed)
+{
+	char line[LINE_LEN];
+	int err;
+
+	print_neighbour(line, next, managed);
+	err = append(r->lock_fd, line, strlen(line));
+	if (!managed)
+		r->useless += 2;
+	return !err && r->useless > RECORD_SLACK ? rewrite(r) : err;
+}
+
+/* Undoing -------------------------------------------------------------------------------------- */
 
 struct undo {
 	const char *interface;
@@ -69,15 +167,15 @@ static int undo(void *ctx)
 {
 	const struct undo *u = ctx;
 	struct netlink *nl = netlink_open();
-	struct encap_next next;
-	char line[96];
+	struct managed m = { 0 };
 
 	tclink_clean(u->interface);
 	chainlink_clean(u->interface);
-	rewind(u->record);
-	while (nl && fgets(line, sizeof(line), u->record))
-		if (parse_neighbour(line, &next))
-			netlink_neighbour_release(nl, next.ifindex, next.family, next.addr);
+	if (nl && !read_managed(u->record, &m))
+		for (unsigned i = 0; i < m.count; i++)
+			netlink_neighbour_release(nl, m.list[i].ifindex, m.list[i].family,
+						  m.list[i].addr);
+	free(m.list);
 	netlink_close(nl);
 	return 0;
 }
@@ -85,7 +183,7 @@ static int undo(void *ctx)
 static uint64_t netns_of_record(FILE *record)
 {
 	uint64_t ns = 0;
-	char line[96];
+	char line[LINE_LEN];
 
 	rewind(record);
 	while (!ns && fgets(line, sizeof(line), record))
@@ -103,13 +201,9 @@ void crash_record_undo(const char *interface, int lock_fd)
 
 	if (fstat(lock_fd, &s) || !s.st_size) /* the last owner cleaned up itself */
 		return;
-	fd = dup(lock_fd);
-	u.record = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (!u.record) {
-		if (fd >= 0)
-			close(fd);
+	u.record = open_record(lock_fd);
+	if (!u.record)
 		return;
-	}
 	ns = netns_of_record(u.record);
 	if (!ns || ns == netns_of_process("self")) {
 		undo(&u);

@@ -22,8 +22,8 @@
 struct daemon {
 	const struct options *options;
 	struct ending ending;
-	int lock_fd;	   /* of the interface's name; -1: not taken */
-	unsigned recorded; /* managed neighbours that the crash record holds */
+	int lock_fd; /* of the interface's name; -1: not taken */
+	struct crash_record record;
 	struct loop *loop;
 	struct netlink *netlink; /* in the namespace where the daemon started */
 	struct core core;
@@ -80,8 +80,7 @@ static void link_down(void *ctx)
 	log_info("down");
 }
 
-/* What modules tell
- * ----------------------------------------------------------------------------- */
+/* What modules tell ------------------------------------------------------------------------- */
 
 static void tunnel_at_home(void *ctx, uint32_t ifindex)
 {
@@ -134,6 +133,16 @@ static void dataplane_failed(void *ctx)
 	struct daemon *d = ctx;
 
 	ending_stop(&d->ending, 1);
+}
+
+/* So that the next owner of the name can release the neighbours if this daemon is killed. */
+static void neighbour_managed(void *ctx, const struct encap_next *next, bool managed)
+{
+	struct daemon *d = ctx;
+	int err = crash_record_neighbour(&d->record, next, managed);
+
+	if (err)
+		log_info("the record of what to undo cannot be written: %s", strerror(-err));
 }
 
 static const struct dataplane_ops dataplane_ops = {
@@ -218,6 +227,8 @@ static int start_sync(struct daemon *d, enum log_level quiet_level, struct fault
 		.qsbr = d->core.qsbr,
 		.netlink = d->netlink,
 		.dataplane = &d->dataplane,
+		.neighbour_managed = neighbour_managed,
+		.ctx = d,
 	};
 	const struct handshake_rx_config handshake_rx = {
 		.loop = d->loop,
@@ -247,25 +258,11 @@ static int start_sockets(struct daemon *d, struct fault *f)
 			    f);
 }
 
-/* So that the next owner of the name can release the neighbours if this daemon is killed. */
-static void keep_record(struct daemon *d)
-{
-	int err;
-
-	if (d->nexthops.managed.count == d->recorded)
-		return;
-	d->recorded = d->nexthops.managed.count;
-	err = crash_record_write(d->lock_fd, &d->nexthops.managed);
-	if (err)
-		log_info("the record of what to undo cannot be written: %s", strerror(-err));
-}
-
 static void before_wait(void *ctx)
 {
 	struct daemon *d = ctx;
 
 	core_before_wait(&d->core);
-	keep_record(d);
 }
 
 static int start_watches(struct daemon *d, struct fault *f)
@@ -293,6 +290,7 @@ static int start(struct daemon *d, const struct conf *conf, enum log_level quiet
 {
 	int err = name_lock_take(d->options->interface, &d->lock_fd, f);
 
+	d->record = (struct crash_record){ .lock_fd = d->lock_fd };
 	if (!err)
 		err = start_core(d, f);
 	if (!err)

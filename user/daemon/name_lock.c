@@ -90,7 +90,7 @@ static int in_use(const char *interface, const char *pid, struct fault *f)
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f)
 {
 	char path[LOCK_PATH_LEN], pid[PID_LEN];
-	const struct nexthop_managed nothing = { 0 };
+	struct crash_record record;
 	struct stat held, named;
 	int fd, err;
 
@@ -112,7 +112,7 @@ retry:
 		goto retry;
 	}
 	crash_record_undo(interface, fd);
-	err = crash_record_write(fd, &nothing);
+	err = crash_record_begin(&record, fd);
 	if (err) {
 		close(fd);
 		return fault(f, err, "%s: %s", path, strerror(-err));

@@ -87,61 +87,35 @@ static int restart(struct dataplane *d)
 	return err;
 }
 
-/* By design some messages leave by the UDP socket: each peer's keepalives, and one message every 20
- * s to keep the host's conntrack entry alive. */
-#define TX_WINDOW_NS (20 * NS_PER_S)
-#define EXPECTED_PER_PEER 2
-
-static uint64_t expected_by_udp(const struct dataplane *d)
-{
-	return (uint64_t)d->config.device->peer_count * EXPECTED_PER_PEER;
-}
-
-static void update_usage(struct dataplane *d, uint64_t now_ns)
+static void update_usage(struct dataplane *d)
 {
 	struct path_stats s;
-	bool changed;
 
 	dataplane_stats(d, &s);
-	changed = path_usage_update(&d->rx_usage, s.xsk_rx_packets, s.udp_rx_packets, 0);
-	if (changed && d->paths.rx_xdp)
+	if (path_usage_update(&d->rx_usage, s.xsk_rx_packets, s.udp_rx_packets) && d->paths.rx_xdp)
 		log_info("data comes by %s",
 			 d->rx_usage.by_udp ? "the UDP sockets, though XDP is attached" : "XDP");
-	path_usage_update(&d->tx_usage, s.xsk_tx_packets, s.udp_tx_packets, expected_by_udp(d));
-	if (now_ns - d->tx_window_ns < TX_WINDOW_NS)
-		return;
-	path_usage_restart(&d->tx_usage, s.xsk_tx_packets, s.udp_tx_packets);
-	d->tx_window_ns = now_ns;
-}
-
-/* Adds a sentence to usage->why. */
-static void add_why(struct dataplane_usage *usage, const char *text, const struct path_usage *u)
-{
-	size_t len = strlen(usage->why);
-
-	snprintf(usage->why + len, sizeof(usage->why) - len,
-		 "%s%s: %" PRIu64 " of the last %" PRIu64 " data messages", len ? "; " : "", text,
-		 u->last_udp, u->last_udp + u->last_xsk);
 }
 
 void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 		     struct dataplane_usage *usage)
 {
-	struct path_usage rx = d->rx_usage, tx = d->tx_usage;
+	struct path_usage rx = d->rx_usage;
 	const struct paths *p = &d->paths;
+	size_t len;
 
-	path_usage_update(&rx, s->xsk_rx_packets, s->udp_rx_packets, 0);
-	path_usage_update(&tx, s->xsk_tx_packets, s->udp_tx_packets, expected_by_udp(d));
+	path_usage_update(&rx, s->xsk_rx_packets, s->udp_rx_packets);
 	usage->rx_xdp = p->rx_xdp && !rx.by_udp;
-	usage->tx_xdp = p->tx_xdp && !tx.by_udp;
+	usage->tx_xdp = p->tx_xdp;
 	snprintf(usage->why, sizeof(usage->why), "%s", p->why);
-	if (p->rx_xdp && rx.by_udp)
-		add_why(usage,
-			"XDP is attached, but data comes by the UDP sockets (VLAN tags, another "
-			"interface, or a worker that hangs)",
-			&rx);
-	if (p->tx_xdp && tx.by_udp)
-		add_why(usage, "AF_XDP is open, but data leaves by the UDP sockets", &tx);
+	if (usage->rx_xdp || !p->rx_xdp)
+		return;
+	len = strlen(usage->why);
+	snprintf(
+		usage->why + len, sizeof(usage->why) - len,
+		"%sXDP is attached, but data comes by the UDP sockets (VLAN tags, another interface, "
+		"or a worker that hangs): %" PRIu64 " of the last %" PRIu64 " data messages",
+		len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 
 static void follow(void *ctx, uint64_t now_ns)
@@ -150,7 +124,7 @@ static void follow(void *ctx, uint64_t now_ns)
 	int err;
 
 	loop_timer_arm(&d->follow_timer, now_ns + PATHS_FOLLOW_NS);
-	update_usage(d, now_ns);
+	update_usage(d);
 	if (!paths_follow(&d->paths, &d->workers))
 		return;
 	workers_stop(&d->workers);

@@ -53,8 +53,7 @@ struct dataplane {
 	struct workers workers;
 	struct udp_group udp;
 	struct path_stats closed; /* counts of transports that are closed */
-	struct path_usage rx_usage, tx_usage;
-	uint64_t tx_window_ns; /* when the window of tx_usage began */
+	struct path_usage rx_usage;
 	struct loop_timer follow_timer;
 	uint16_t wanted_port; /* 0: the kernel chooses */
 	uint32_t fwmark;
@@ -87,8 +86,8 @@ uint16_t dataplane_port(const struct dataplane *d);
 /* Sums of all transports, open and closed. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
-/* The path that data takes in each direction: XDP only if XDP is there and its counts in @stats
- * prove it. @why: why XDP was requested but is not used, or "". */
+/* The path that data takes in each direction. Incoming data is said to come by XDP only if the counts
+ * in @stats do not contradict it. @why: why XDP was requested but is not used, or "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];

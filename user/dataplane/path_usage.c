@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/path_usage.h"
 
-void path_usage_restart(struct path_usage *u, uint64_t xsk, uint64_t udp)
-{
-	u->xsk = xsk;
-	u->udp = udp;
-}
-
-bool path_usage_update(struct path_usage *u, uint64_t xsk, uint64_t udp, uint64_t expected_udp)
+bool path_usage_update(struct path_usage *u, uint64_t xsk, uint64_t udp)
 {
 	uint64_t by_xsk = xsk - u->xsk, by_udp = udp - u->udp;
 	bool was_by_udp = u->by_udp;
 
 	if (by_xsk + by_udp < PATH_USAGE_ENOUGH)
 		return false;
-	u->last_xsk = by_xsk;
-	u->last_udp = by_udp;
-	u->by_udp = by_udp > by_xsk + expected_udp;
-	path_usage_restart(u, xsk, udp);
+	*u = (struct path_usage){
+		.xsk = xsk,
+		.udp = udp,
+		.last_xsk = by_xsk,
+		.last_udp = by_udp,
+		.by_udp = by_udp > by_xsk,
+	};
 	return u->by_udp != was_by_udp;
 }

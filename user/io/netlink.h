@@ -101,14 +101,16 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 		      uint8_t mac[static 6]);
 
-/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux 5.16
- * NTF_USE, which resolves it once). Returns 1 if this call began the management, 0 if the entry is
- * managed already or permanent and so was left alone, or -errno. */
+/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux 5.16 to
+ * resolve it now, NTF_USE). Returns 1 if this call began to manage it, or -errno. Returns 0 for an
+ * entry that is managed already, that is permanent, or that another program maintains
+ * (extern_learn): such an entry is left alone. */
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr);
 
-/* Ends the management that netlink_neighbour_manage() began (returned 1). The entry stays, and ages
- * like any other. */
+/* Ends what returned 1. A valid entry stays in the table like any other, one that never answered is
+ * deleted. An entry that is gone, or that has become permanent or extern_learn since, is left alone.
+ * 0/-errno. */
 int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			      const uint8_t *addr);
 
@@ -141,8 +143,13 @@ void netlink_watch_neighbours(struct netlink_watch *w,
 			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
 			      void *ctx);
 
-/* From now on a changed route sets NETLINK_CHANGED_ROUTE only if packets leave by the link @ifindex
- * by it. Changed rules and next hops set it as before. */
+/* From now on the destination of each changed route is given to @fn instead of setting
+ * NETLINK_CHANGED_ROUTE; rules, next-hop objects and an overrun set it all the same. */
+void netlink_watch_routes(struct netlink_watch *w,
+			  void (*fn)(void *ctx, const struct prefix *destination), void *ctx);
+
+/* From now on a changed route counts only if packets leave by the link @ifindex by it. Changed rules
+ * and next hops set NETLINK_CHANGED_ROUTE as before. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
 /* Reads the messages that have arrived. Returns a set of enum netlink_changed, which is full after

@@ -35,4 +35,7 @@ bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbou
  * a route that names a next-hop object instead of a link, because that object may name the link. */
 bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex);
 
+/* The destination of a route message. False: it has none that can be read. */
+bool netlink_parse_destination(const struct nlmsghdr *nlh, struct prefix *out);
+
 #endif

@@ -202,6 +202,21 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 	return 0;
 }
 
+bool netlink_parse_destination(const struct nlmsghdr *nlh, struct prefix *out)
+{
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm) ||
+	    (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6))
+		return false;
+	*out = (struct prefix){ .family = rtm->rtm_family, .length = rtm->rtm_dst_len };
+	a = netlink_attr(nlh, sizeof(*rtm), RTA_DST, netlink_addr_len(rtm->rtm_family));
+	if (a)
+		memcpy(out->addr, mnl_attr_get_payload(a), netlink_addr_len(rtm->rtm_family));
+	return prefix_valid(out) && (a || !out->length);
+}
+
 /* Routes by a link ----------------------------------------------------------------------------- */
 
 bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex)
@@ -315,7 +330,8 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 /* Neighbours ---------------------------------------------------------------------------------- */
 
 struct neighbour {
-	bool valid, fixed, managed; /* fixed: permanent, or of a link without resolution */
+	bool valid, managed;
+	bool fixed; /* permanent, never resolved, or maintained by another (extern_learn) */
 	uint8_t mac[6];
 };
 
@@ -333,7 +349,7 @@ static int take_neighbour(const struct nlmsghdr *nlh, void *ctx)
 		return -EBADMSG;
 	a = netlink_attr(nlh, sizeof(*ndm), NDA_FLAGS_EXT, 4);
 	n->managed = a && mnl_attr_get_u32(a) & NTF_EXT_MANAGED;
-	n->fixed = ndm->ndm_state & (NUD_PERMANENT | NUD_NOARP);
+	n->fixed = ndm->ndm_state & (NUD_PERMANENT | NUD_NOARP) || ndm->ndm_flags & NTF_EXT_LEARNED;
 	a = netlink_attr(nlh, sizeof(*ndm), NDA_LLADDR, sizeof(n->mac));
 	if (a && mnl_attr_get_payload_len(a) == sizeof(n->mac) && ndm->ndm_state & usable) {
 		n->valid = true;
@@ -398,13 +414,12 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 	return 0;
 }
 
-/* A kernel before 5.16 silently ignores the extended flags. NTF_USE keeps it from taking the
- * request as one to clear the MAC. */
-static int tell_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
-			  uint32_t extended)
+/* A kernel before 5.16 silently ignores the extended flags, and without NTF_USE it would take the
+ * request for one to forget the MAC. @flags: NLM_F_CREATE or 0. */
+static int set_managed(struct netlink *nl, uint16_t flags, uint32_t ifindex, uint8_t family,
+		       const uint8_t *addr, uint32_t extended)
 {
-	struct nlmsghdr *nlh =
-		begin_neighbour(nl, RTM_NEWNEIGH, NLM_F_CREATE, ifindex, family, addr);
+	struct nlmsghdr *nlh = begin_neighbour(nl, RTM_NEWNEIGH, flags, ifindex, family, addr);
 	struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
 
 	ndm->ndm_flags = NTF_USE;
@@ -420,16 +435,27 @@ int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t famil
 
 	if (err && err != -ENOENT)
 		return err;
-	/* Managing a permanent entry would make it an ordinary one. */
+	/* A request would clear the flags that make a fixed entry what it is. */
 	if (!err && (n.managed || n.fixed))
 		return 0;
 
-	err = tell_neighbour(nl, ifindex, family, addr, NTF_EXT_MANAGED);
+	err = set_managed(nl, NLM_F_CREATE, ifindex, family, addr, NTF_EXT_MANAGED);
 	return err ? err : 1;
 }
 
 int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			      const uint8_t *addr)
 {
-	return tell_neighbour(nl, ifindex, family, addr, 0);
+	struct neighbour n;
+	int err = get_neighbour(nl, ifindex, family, addr, &n);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!n.managed || n.fixed)
+		return 0;
+	if (n.valid)
+		return set_managed(nl, 0, ifindex, family, addr, 0);
+	/* Nobody answers there: the entry would only fill the table. */
+	return netlink_talk(nl, begin_neighbour(nl, RTM_DELNEIGH, 0, ifindex, family, addr), NULL,
+			    NULL);
 }

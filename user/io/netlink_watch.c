@@ -23,7 +23,9 @@ struct netlink_watch {
 	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
 	void (*neighbour)(void *ctx, const struct netlink_neighbour_event *e); /* may be NULL */
 	void *neighbour_ctx;
-	uint32_t routes_by; /* only routes by this link count; 0 = all */
+	void (*route)(void *ctx, const struct prefix *destination); /* likewise */
+	void *route_ctx;
+	uint32_t routes_by; /* only routes by this link are told; 0 = all */
 };
 
 static int join(struct netlink_watch *w)
@@ -116,9 +118,28 @@ void netlink_watch_neighbours(struct netlink_watch *w,
 	w->neighbour_ctx = ctx;
 }
 
+void netlink_watch_routes(struct netlink_watch *w,
+			  void (*fn)(void *ctx, const struct prefix *destination), void *ctx)
+{
+	w->route = fn;
+	w->route_ctx = ctx;
+}
+
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex)
 {
 	w->routes_by = ifindex;
+}
+
+static unsigned take_route(const struct nlmsghdr *nlh, const struct netlink_watch *w)
+{
+	struct prefix destination;
+
+	if (w->routes_by && !netlink_route_leaves_by(nlh, w->routes_by))
+		return 0;
+	if (!w->route || !netlink_parse_destination(nlh, &destination))
+		return NETLINK_CHANGED_ROUTE;
+	w->route(w->route_ctx, &destination);
+	return 0;
 }
 
 static unsigned read_change(const struct netlink_watch *w, const struct nlmsghdr *nlh,
@@ -136,9 +157,7 @@ static unsigned read_change(const struct netlink_watch *w, const struct nlmsghdr
 		return take_neighbour(nlh, w);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		return !w->routes_by || netlink_route_leaves_by(nlh, w->routes_by)
-			       ? NETLINK_CHANGED_ROUTE
-			       : 0;
+		return take_route(nlh, w);
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
 	case RTM_NEWNEXTHOP:

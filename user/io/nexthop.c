@@ -8,8 +8,7 @@
  *                      └─▶ by an attached NIC ─▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
  *                                                           └─▶ valid ─────────▶ AF_XDP
  *
- * Packets sent by AF_XDP do not refresh the kernel's neighbour entry, because the kernel does not
- * see them. The kernel is therefore asked to keep the entry fresh by itself (NTF_EXT_MANAGED).
+ * neighbours.h keeps the kernel's neighbour entry fresh for as long as somebody uses it.
  */
 #include "io/nexthop.h"
 
@@ -99,34 +98,6 @@ static const char *obstacle(const struct nexthop_env *env, const struct endpoint
 	return NULL;
 }
 
-/* When out of memory, the entry stays managed after the daemon ends, which costs the host an ARP
- * request now and then. */
-static void remember(struct nexthop_managed *m, const struct encap_next *next)
-{
-	struct encap_next *list = m->list;
-
-	for (unsigned i = 0; i < m->count; i++)
-		if (encap_next_same(&list[i], next))
-			return;
-	if (m->count == m->cap) {
-		list = reallocarray(m->list, m->cap ? m->cap * 2 : 16, sizeof(*list));
-		if (!list)
-			return;
-		m->cap = m->cap ? m->cap * 2 : 16;
-		m->list = list;
-	}
-	list[m->count++] = *next;
-}
-
-void nexthop_release(struct netlink *nl, struct nexthop_managed *m)
-{
-	for (unsigned i = 0; i < m->count; i++)
-		netlink_neighbour_release(nl, m->list[i].ifindex, m->list[i].family,
-					  m->list[i].addr);
-	free(m->list);
-	*m = (struct nexthop_managed){ 0 };
-}
-
 static struct encap_next next_of(const struct endpoint *e, const struct netlink_route *r)
 {
 	bool v4 = e->remote.sa.sa_family == AF_INET;
@@ -160,15 +131,14 @@ static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
 static const char *find_neighbour(const struct nexthop_env *env, const struct encap_next *next,
 				  uint8_t mac[static 6])
 {
-	/* Managed first: a valid entry then stays valid, and another begins to be resolved. */
-	int managed = netlink_neighbour_manage(env->nl, next->ifindex, next->family, next->addr);
-
-	if (managed == 1)
-		remember(env->managed, next);
-	if (!netlink_neighbour(env->nl, next->ifindex, next->family, next->addr, mac))
+	switch (neighbours_use(env->neighbours, env->user, next, mac)) {
+	case 0:
 		return NULL;
-	return managed < 0 ? "the next hop's MAC is unknown and may not be asked for"
-			   : "the next hop's MAC is being resolved";
+	case -EINPROGRESS:
+		return "the next hop's MAC is being resolved";
+	default:
+		return "the next hop's MAC is unknown and may not be asked for";
+	}
 }
 
 struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e)
@@ -186,6 +156,8 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 	if (!why) {
 		next = next_of(&to, &r);
 		why = find_neighbour(env, &next, hop.next_hop_mac);
+	} else {
+		neighbours_drop(env->neighbours, env->user);
 	}
 
 	new = encap_new(&to, r.mtu < UINT16_MAX ? (uint16_t)r.mtu : UINT16_MAX);

@@ -7,16 +7,8 @@
 #define WGXDP_NEXTHOP_H
 
 #include "io/encap.h"
+#include "io/neighbours.h"
 #include "io/netlink.h"
-
-/* The neighbours whose resolution the kernel manages at our request. */
-struct nexthop_managed {
-	struct encap_next *list;
-	unsigned count, cap;
-};
-
-/* Ends the management of all of them and empties the list. */
-void nexthop_release(struct netlink *nl, struct nexthop_managed *managed);
 
 struct nexthop_env {
 	struct netlink *nl;
@@ -26,7 +18,8 @@ struct nexthop_env {
 	const uint32_t *nics; /* ifindices that take AF_XDP tx */
 	unsigned nic_count;
 	uint32_t tunnel; /* ifindex of our own interface; 0 = in another namespace */
-	struct nexthop_managed *managed; /* appended to; see nexthop_release() */
+	struct neighbours *neighbours;
+	uint32_t user; /* of the neighbour that is found; see neighbours_use() */
 };
 
 /* Resolves @e. Without a usable route or neighbour the encap is for the UDP path only, and its @why

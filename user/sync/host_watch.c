@@ -35,6 +35,13 @@ static void on_neighbour(void *ctx, const struct netlink_neighbour_event *event)
 	nexthops_neighbour(w->nexthops, event);
 }
 
+static void on_route(void *ctx, const struct prefix *destination)
+{
+	const struct host_watch *w = ctx;
+
+	nexthops_route_changed(w->nexthops, destination);
+}
+
 static void on_netlink(void *ctx, int fd, uint32_t events)
 {
 	struct host_watch *w = ctx;
@@ -59,6 +66,7 @@ int host_watch_open(struct host_watch *w, struct loop *loop, struct dataplane *d
 	if (!w->watch)
 		return -errno;
 	netlink_watch_neighbours(w->watch, on_neighbour, w);
+	netlink_watch_routes(w->watch, on_route, w);
 	return 0;
 }
 

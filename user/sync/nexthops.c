@@ -17,6 +17,24 @@
 /* After the first "too big" the ICMP socket is not read for this long, so that a flood of such
  * messages costs no more than one read each time. The kernel has learned the new MTU by then. */
 #define NARROWED_NS (10 * NS_PER_MS)
+/* A neighbour event resolves so many peers at once: each costs about five netlink requests. */
+#define AT_ONCE_MAX 32
+/* How many peers that a change does not concern are passed between two looks at the clock. */
+#define PASSED_PER_CLOCK 256
+
+static bool prefix_has_endpoint(const struct prefix *p, const struct endpoint *e)
+{
+	struct prefix of = { .family = (uint8_t)e->remote.sa.sa_family, .length = p->length };
+
+	if (of.family != p->family)
+		return false;
+	if (of.family == AF_INET)
+		memcpy(of.addr, &e->remote.v4.sin_addr, 4);
+	else
+		memcpy(of.addr, &e->remote.v6.sin6_addr, 16);
+	prefix_mask(&of);
+	return !memcmp(of.addr, p->addr, sizeof(of.addr));
+}
 
 static const struct encap *encap_of(const struct peer *p)
 {
@@ -38,7 +56,28 @@ static void publish(struct nexthops *n, struct peer *p, struct encap *e)
 
 void nexthops_forget(struct nexthops *n, struct peer *p)
 {
+	neighbours_drop(&n->neighbours, p->slot);
+	slot_index_remove(&n->remotes, p->slot);
 	publish(n, p, NULL);
+}
+
+/* The key of n->remotes: the address without the port. Returns its length. */
+static size_t address_of(const struct endpoint *e, const void **address)
+{
+	bool v4 = e->remote.sa.sa_family == AF_INET;
+
+	*address = v4 ? (const void *)&e->remote.v4.sin_addr : &e->remote.v6.sin6_addr;
+	return v4 ? 4 : 16;
+}
+
+/* If memory runs out, only rounds find the peer. */
+static void index_remote(struct nexthops *n, const struct peer *p)
+{
+	const void *address;
+	size_t len = address_of(&p->endpoint, &address);
+
+	if (!slot_index_has(&n->remotes, p->slot, address, len))
+		(void)slot_index_put(&n->remotes, p->slot, address, len);
 }
 
 /* AF_XDP would send a flow that the host translates (NAT) untranslated, so such a peer takes the
@@ -73,7 +112,8 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 		.source_port = htons(d->udp.port),
 		.ttl = d->udp.leader ? udp_default_ttl(d->udp.leader) : 0,
 		.nics = nics,
-		.managed = &n->managed,
+		.neighbours = &n->neighbours,
+		.user = p->slot,
 		.tunnel = n->tunnel,
 	};
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
@@ -85,6 +125,7 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 		nexthops_forget(n, p);
 		return;
 	}
+	index_remote(n, p);
 	for (unsigned i = 0; i < d->paths.nic_count && d->paths.tx_xdp && d->up; i++)
 		if (d->paths.nics[i].queue_count)
 			nics[env.nic_count++] = d->paths.nics[i].ifindex;
@@ -134,24 +175,7 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;
 }
 
-void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event)
-{
-	struct encap_next next = { .ifindex = event->ifindex, .family = event->family };
-
-	memcpy(next.addr, event->addr, sizeof(next.addr));
-	for (struct peer *p = n->config.device->first; p; p = p->list_next) {
-		const struct encap *e = encap_of(p);
-
-		if (!e || !encap_next_same(&e->next, &next))
-			continue;
-		if (e->xsk_ok != event->valid ||
-		    (e->xsk_ok && memcmp(e->header, event->mac, sizeof(event->mac)) != 0))
-			nexthops_peer(n, p);
-	}
-}
-
-/* Path MTUs
- * ------------------------------------------------------------------------------------- */
+/* Path MTUs --------------------------------------------------------------------------------- */
 
 static void on_narrowed(void *ctx, int fd, uint32_t events)
 {
@@ -164,12 +188,21 @@ static void on_narrowed(void *ctx, int fd, uint32_t events)
 	loop_timer_arm(&n->narrowed_timer, loop_now_ns() + NARROWED_NS);
 }
 
-static bool is_narrowed(const struct nexthops *n, const struct peer *p)
+/* Resolves the peers at the address and port of @remote. */
+static void resolve_at(struct nexthops *n, const struct endpoint *remote)
 {
-	for (unsigned i = 0; i < n->narrowed_count; i++)
-		if (endpoint_same_remote(&p->endpoint, &n->narrowed[i]))
-			return true;
-	return false;
+	const struct device *device = n->config.device;
+	const void *address;
+	size_t len = address_of(remote, &address);
+	uint32_t slot = slot_index_first(&n->remotes, address, len), next;
+
+	for (; slot != SLOT_INDEX_NONE; slot = next) {
+		struct peer *p = device->by_slot[slot];
+
+		next = slot_index_next(&n->remotes, slot);
+		if (endpoint_same_remote(&p->endpoint, remote))
+			nexthops_peer(n, p);
+	}
 }
 
 static void resolve_narrowed(void *ctx, uint64_t now_ns)
@@ -177,9 +210,8 @@ static void resolve_narrowed(void *ctx, uint64_t now_ns)
 	struct nexthops *n = ctx;
 
 	(void)now_ns;
-	for (struct peer *p = n->config.device->first; p && n->narrowed_count; p = p->list_next)
-		if (is_narrowed(n, p))
-			nexthops_peer(n, p);
+	for (unsigned i = 0; i < n->narrowed_count; i++)
+		resolve_at(n, &n->narrowed[i]);
 	n->narrowed_count = 0;
 	if (loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
 		log_error("path MTUs are followed every 30 s only");
@@ -192,51 +224,150 @@ void nexthops_watch(struct nexthops *n)
 		log_info("path MTUs are followed every 30 s only: %s", strerror(errno));
 }
 
-/* All peers
- * ------------------------------------------------------------------------------------- */
+/* Rounds --------------------------------------------------------------------------------------- */
 
-/* One turn of a round over all slots. A change during a round leads to another round after it. */
+static bool scope_is_empty(const struct nexthops_scope *scope)
+{
+	return !scope->all && !scope->prefix_count && !scope->hop_count;
+}
+
+static bool scope_has(const struct nexthops_scope *scope, const struct peer *p)
+{
+	const struct encap *e = encap_of(p);
+
+	if (scope->all)
+		return true;
+	for (unsigned i = 0; i < scope->hop_count; i++)
+		if (e && encap_next_same(&e->next, &scope->hops[i]))
+			return true;
+	for (unsigned i = 0; i < scope->prefix_count; i++)
+		if (prefix_has_endpoint(&scope->prefixes[i], &p->endpoint))
+			return true;
+	return false;
+}
+
+static void schedule_round(struct nexthops *n)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	if (n->next_slot) /* end_round() will schedule it */
+		return;
+	loop_timer_arm_sooner(&n->round_timer,
+			      now_ns > n->quiet_until_ns ? now_ns : n->quiet_until_ns);
+}
+
+static void end_round(struct nexthops *n)
+{
+	uint64_t now_ns = loop_now_ns(), pause_ns = 4 * n->round_cost_ns;
+
+	n->next_slot = 0;
+	n->quiet_until_ns =
+		now_ns + (pause_ns > NEXTHOPS_INTERVAL_NS ? pause_ns : NEXTHOPS_INTERVAL_NS);
+	if (n->now.all)
+		loop_timer_arm(&n->refresh_timer, now_ns + NEXTHOPS_EVERY_NS);
+	if (!scope_is_empty(&n->next))
+		schedule_round(n);
+}
+
+/* One turn of a round. */
 static void resolve_some(void *ctx, uint64_t now_ns)
 {
 	struct nexthops *n = ctx;
 	const struct device *device = n->config.device;
+	uint64_t used_ns = 0;
 
-	while (n->next_slot < device->next_slot) {
+	if (!n->next_slot) {
+		n->now = n->next;
+		n->next = (struct nexthops_scope){ 0 };
+		n->round_cost_ns = 0;
+	}
+	for (unsigned passed = 0; n->next_slot < device->next_slot && used_ns <= TURN_NS;
+	     passed++) {
 		struct peer *p = device->by_slot[n->next_slot++];
+		bool concerned = p && scope_has(&n->now, p);
 
-		if (!p)
-			continue;
-		nexthops_peer(n, p);
-		if (loop_now_ns() - now_ns > TURN_NS && n->next_slot < device->next_slot) {
-			loop_timer_arm(&n->round_timer, 0);
-			return;
-		}
+		if (concerned)
+			nexthops_peer(n, p);
+		if (concerned || passed % PASSED_PER_CLOCK == 0)
+			used_ns = loop_now_ns() - now_ns;
 	}
-	n->next_slot = 0;
-	n->last_round_ns = now_ns;
-	if (n->again) {
-		n->again = false;
-		nexthops_changed(n);
-	} else {
-		loop_timer_arm(&n->round_timer, now_ns + NEXTHOPS_EVERY_NS);
-	}
+	n->round_cost_ns += loop_now_ns() - now_ns;
+	if (n->next_slot < device->next_slot)
+		loop_timer_arm(&n->round_timer, 0);
+	else
+		end_round(n);
 }
 
 void nexthops_changed(struct nexthops *n)
 {
-	uint64_t now_ns = loop_now_ns(), earliest_ns = n->last_round_ns + NEXTHOPS_INTERVAL_NS;
+	n->next.all = true;
+	schedule_round(n);
+}
 
-	if (n->next_slot)
-		n->again = true;
+void nexthops_route_changed(struct nexthops *n, const struct prefix *destination)
+{
+	struct nexthops_scope *next = &n->next;
+
+	if (next->prefix_count == NEXTHOPS_PREFIXES_MAX)
+		next->all = true;
 	else
-		loop_timer_arm_sooner(&n->round_timer, now_ns > earliest_ns ? now_ns : earliest_ns);
+		next->prefixes[next->prefix_count++] = *destination;
+	schedule_round(n);
+}
+
+static void hop_changed(struct nexthops *n, const struct encap_next *hop)
+{
+	struct nexthops_scope *next = &n->next;
+
+	for (unsigned i = 0; i < next->hop_count; i++)
+		if (encap_next_same(&next->hops[i], hop))
+			return;
+	if (next->hop_count == NEXTHOPS_HOPS_MAX)
+		next->all = true;
+	else
+		next->hops[next->hop_count++] = *hop;
+	schedule_round(n);
+}
+
+/* True if @e already says what the event says. */
+static bool is_up_to_date(const struct encap *e, const struct netlink_neighbour_event *event)
+{
+	return e->xsk_ok == event->valid &&
+	       (!e->xsk_ok || !memcmp(e->header, event->mac, sizeof(event->mac)));
+}
+
+/* A neighbour with many peers behind it, such as a gateway, is left to the next round. */
+void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event)
+{
+	struct encap_next hop = { .ifindex = event->ifindex, .family = event->family };
+	uint32_t slot, next;
+	unsigned count = 0;
+
+	memcpy(hop.addr, event->addr, sizeof(hop.addr));
+	slot = neighbours_first(&n->neighbours, &hop);
+	for (; slot != SLOT_INDEX_NONE && count <= AT_ONCE_MAX; slot = next) {
+		struct peer *p = n->config.device->by_slot[slot];
+		const struct encap *e = encap_of(p);
+
+		next = neighbours_next(&n->neighbours, slot);
+		if (++count > AT_ONCE_MAX)
+			hop_changed(n, &hop);
+		else if (!e || !is_up_to_date(e, event))
+			nexthops_peer(n, p);
+	}
+}
+
+static void refresh(void *ctx, uint64_t now_ns)
+{
+	(void)now_ns;
+	nexthops_changed(ctx);
 }
 
 void nexthops_now(struct nexthops *n)
 {
 	loop_timer_cancel(&n->round_timer);
 	n->next_slot = 0;
-	n->again = false;
+	n->next.all = true;
 	resolve_some(n, loop_now_ns());
 }
 
@@ -248,7 +379,10 @@ void nexthops_set_tunnel(struct nexthops *n, uint32_t ifindex)
 void nexthops_init(struct nexthops *n, const struct nexthops_config *config)
 {
 	*n = (struct nexthops){ .config = *config };
+	neighbours_init(&n->neighbours, config->netlink, config->neighbour_managed, config->ctx);
+	slot_index_init(&n->remotes);
 	loop_timer_init(&n->round_timer, config->loop, resolve_some, n);
+	loop_timer_init(&n->refresh_timer, config->loop, refresh, n);
 	loop_timer_init(&n->narrowed_timer, config->loop, resolve_narrowed, n);
 }
 
@@ -256,7 +390,9 @@ void nexthops_done(struct nexthops *n)
 {
 	loop_timer_done(&n->round_timer);
 	loop_timer_done(&n->narrowed_timer);
-	nexthop_release(n->config.netlink, &n->managed);
+	loop_timer_done(&n->refresh_timer);
+	neighbours_done(&n->neighbours);
+	slot_index_done(&n->remotes);
 	pmtu_close(n->pmtu);
 	netlink_close(n->netfilter);
 }

@@ -4,12 +4,17 @@
  * the workers and kept true:
  *
  *   endpoint set or roamed ─▶ nexthops_peer, at once; session begun ─▶ nexthops_met
- *   a neighbour became valid, invalid, or has a new MAC ─▶ nexthops_neighbour ─▶ peers behind it
- *   links, addresses, routes or rules changed ─▶ nexthops_changed ─▶ all peers, some in each turn,
- *                                                and not more often than NEXTHOPS_INTERVAL_NS
+ *   a router says "too big" ─▶ the peers at that address, a moment later
+ *
+ *   a neighbour changed ────────▶ the peers behind it          ┐ at once if they are few, else in
+ *   a route changed ────────────▶ the peers in its prefix      │ the next round
+ *   link, address, rule changed ▶ all peers                    ┘
  *   nothing for NEXTHOPS_EVERY_NS ─▶ all peers: the kernel tells nobody when it learns or forgets
  *                                    a path MTU, or when a sysctl changes
- *   a router says "too big" ─▶ the peers at that address, a moment later
+ *
+ * A round walks over all slots, 5 ms in each turn of the loop, and resolves the peers that a change
+ * concerns. What changes during a round belongs to the next one. Rounds use at most a fifth of the
+ * thread's time, so that a router with thousands of changing routes cannot hold up handshakes.
  *
  * Control thread.
  */
@@ -17,14 +22,18 @@
 #define WGXDP_NEXTHOPS_H
 
 #include "dataplane/dataplane.h"
+#include "io/neighbours.h"
 #include "io/netlink.h"
 #include "io/nexthop.h"
 #include "util/loop.h"
+#include "util/slot_index.h"
 #include "wg/device.h"
 
 #define NEXTHOPS_INTERVAL_NS (50 * NS_PER_MS)
 #define NEXTHOPS_EVERY_NS (30 * NS_PER_S)
 #define NEXTHOPS_NARROWED_MAX 16
+#define NEXTHOPS_PREFIXES_MAX 32
+#define NEXTHOPS_HOPS_MAX 8
 
 /* All pointers are borrowed and outlive the module. */
 struct nexthops_config {
@@ -33,21 +42,35 @@ struct nexthops_config {
 	struct qsbr *qsbr;
 	struct netlink *netlink;
 	const struct dataplane *dataplane;
+	/* See neighbours.h. */
+	void (*neighbour_managed)(void *ctx, const struct encap_next *next, bool managed);
+	void *ctx;
+};
+
+/* The peers that a round resolves. */
+struct nexthops_scope {
+	bool all;
+	unsigned prefix_count, hop_count; /* else those in a prefix or behind a hop */
+	struct prefix prefixes[NEXTHOPS_PREFIXES_MAX];
+	struct encap_next hops[NEXTHOPS_HOPS_MAX];
 };
 
 struct nexthops {
 	struct nexthops_config config;
-	struct nexthop_managed managed; /* neighbours that the kernel refreshes for us */
-	uint32_t tunnel; /* ifindex of the tunnel in this namespace; 0: it is in another */
-	struct netlink *netfilter; /* NULL: not opened yet, or the kernel has none */
-	struct pmtu_watch *pmtu;   /* NULL: ICMP errors cannot be watched */
+	struct neighbours neighbours; /* and which peers are behind each */
+	struct slot_index remotes;    /* which peers are at an address */
+	uint32_t tunnel;	      /* ifindex of the tunnel in this namespace; 0: in another */
+	struct netlink *netfilter;    /* NULL: not opened yet, or the kernel has none */
+	struct pmtu_watch *pmtu;      /* NULL: ICMP errors cannot be watched */
 	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* of which a router said "too big" */
 	unsigned narrowed_count;
 	struct loop_timer narrowed_timer; /* resolves the peers at them */
-	struct loop_timer round_timer;	  /* resolves all peers, from next_slot on */
-	uint32_t next_slot;		  /* 0: a round begins when the timer fires */
-	bool again;			  /* something changed during the round */
-	uint64_t last_round_ns;
+	struct loop_timer round_timer;	  /* begins a round, or continues it at next_slot */
+	struct loop_timer refresh_timer;  /* asks for a round of all peers */
+	struct nexthops_scope next, now;  /* of the next round, and of the one under way */
+	uint32_t next_slot;		  /* 0: no round is under way */
+	uint64_t round_cost_ns;		  /* time that the round has used */
+	uint64_t quiet_until_ns;	  /* the next round begins no earlier */
 };
 
 void nexthops_init(struct nexthops *n, const struct nexthops_config *config);
@@ -74,7 +97,8 @@ void nexthops_forget(struct nexthops *n, struct peer *p);
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from);
 
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event);
-/* Resolves all peers soon, because something changed. */
+void nexthops_route_changed(struct nexthops *n, const struct prefix *destination);
+/* Resolves all peers soon, because something else changed. */
 void nexthops_changed(struct nexthops *n);
 /* Begins to resolve all peers at once. */
 void nexthops_now(struct nexthops *n);

@@ -53,8 +53,7 @@ static void attach_tc(struct tunnel *t)
 	t->tc_refused = refused;
 }
 
-/* Visits: work done in the interface's namespace, at home or abroad
- * ------------------------------ */
+/* Visits: work done in the interface's namespace, at home or abroad ------------------------- */
 
 struct visit {
 	struct tunnel *t;
@@ -112,8 +111,7 @@ static int visit(struct visit *v)
 	return err;
 }
 
-/* MTUs of routes
- * --------------------------------------------------------------------------------- */
+/* MTUs of routes ---------------------------------------------------------------------------- */
 
 /* On failure the workers keep the table that they have; the next change leads to another try. */
 static int read_routes(struct visit *v)
