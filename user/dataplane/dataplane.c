@@ -118,6 +118,15 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 		len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 
+/* What came by the old paths proves nothing about the new ones. */
+static void restart_usage(struct dataplane *d)
+{
+	struct path_stats s;
+
+	dataplane_stats(d, &s);
+	d->rx_usage = (struct path_usage){ .xsk = s.xsk_rx_packets, .udp = s.udp_rx_packets };
+}
+
 static void follow(void *ctx, uint64_t now_ns)
 {
 	struct dataplane *d = ctx;
@@ -128,6 +137,7 @@ static void follow(void *ctx, uint64_t now_ns)
 	if (!paths_follow(&d->paths, &d->workers))
 		return;
 	workers_stop(&d->workers);
+	restart_usage(d);
 	err = restart(d);
 	if (err) {
 		log_error("the workers cannot go on: %s", strerror(-err));
