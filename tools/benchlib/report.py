@@ -4,8 +4,6 @@
 import json
 from statistics import median
 
-from . import noise
-
 NOISY = 0.20  # a spread of the case without a tunnel above which nothing should be compared
 
 
@@ -61,7 +59,7 @@ class Results:
     def undisturbed(self, case, variant, values):
         """Without the rounds that others disturbed, unless they disturbed all of them."""
         shares = self.disturbances.get(f"{case}, {variant}", [0.0] * len(values))
-        kept = [v for v, share in zip(values, shares) if share <= noise.LIMIT]
+        kept = [v for v, share in zip(values, shares) if share <= self.meta["noise_limit"]]
         return kept or values
 
 
@@ -123,7 +121,7 @@ def markdown(results, base):
 def complaints(results):
     """What makes the run unfit for comparison, in sentences."""
     for name, shares in results.disturbances.items():
-        rounds = sum(share > noise.LIMIT for share in shares)
+        rounds = sum(share > results.meta["noise_limit"] for share in shares)
         if rounds:
             what = "all" if rounds == len(shares) else f"{rounds} of {len(shares)}"
             end = "none is left out" if rounds == len(shares) else "they are left out"
