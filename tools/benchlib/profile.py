@@ -15,6 +15,7 @@ import time
 from . import net
 
 FREQUENCY = 4999
+WORTH_NS = 10  # per packet; what takes less is not printed
 LOAD = ("iperf3", "udpblast")
 
 RULES = [(what, re.compile(pattern)) for what, pattern in (
@@ -66,12 +67,14 @@ class Profile:
         script.wait()
 
     def groups(self):
-        """Samples by (core, who, what)."""
+        """Samples by (core, who, what), and by (core, who, what, innermost function)."""
         count = collections.Counter()
         for command, core, frames in self.samples():
             if command == "swapper" and not any(RULES[0][1].match(f) for f in frames):
                 continue
-            count[int(core), who(command), what_for(frames)] += 1
+            group = int(core), who(command), what_for(frames)
+            count[group] += 1
+            count[(*group, frames[0] if frames else "?")] += 1
         return count
 
     def lines(self, packets):
@@ -79,11 +82,20 @@ class Profile:
         count = self.groups()
         per_packet = 1e9 / FREQUENCY / max(packets, 1)
         for core in sorted({key[0] for key in count}):
-            mine = {key: n for key, n in count.items() if key[0] == core}
+            mine = {key: n for key, n in count.items() if key[0] == core and len(key) == 3}
             yield f"core {core}: {sum(mine.values()) * per_packet:.0f} ns per packet"
-            for (_, by, what), n in sorted(mine.items(), key=lambda item: -item[1]):
-                if n * per_packet >= 5:
-                    yield f"  {n * per_packet:6.0f}  {by}: {what}"
+            for key, n in sorted(mine.items(), key=lambda item: -item[1]):
+                if n * per_packet >= WORTH_NS:
+                    yield (f"  {n * per_packet:6.0f}  {key[1]}: {key[2]}"
+                           f"{detail(count, key, per_packet)}")
+
+
+def detail(count, group, per_packet):
+    """The functions of the node in which a group's time goes, most expensive first."""
+    functions = sorted(((n * per_packet, key[3]) for key, n in count.items()
+                        if len(key) == 4 and key[:3] == group), reverse=True)
+    named = [f"{name} {ns:.0f}" for ns, name in functions[:6] if ns >= WORTH_NS]
+    return f" ({', '.join(named)})" if group[1] == "node" and named else ""
 
 
 def who(command):
