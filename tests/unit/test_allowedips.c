@@ -406,8 +406,7 @@ static struct prefix random_prefix(void)
 	unsigned bits = p.family == AF_INET ? 32 : 128;
 
 	for (unsigned i = 0; i < bits / 8; i++)
-		p.addr[i] = (uint8_t)(random() &
-				      random() & /* NOLINT: each call returns another number */
+		p.addr[i] = (uint8_t)(random() & random() & /* NOLINT: not equal */
 				      random());
 	p.length = (uint8_t)(random() % 16 ? (unsigned long)random() % (bits + 1) : 0);
 	return p;
