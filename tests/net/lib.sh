@@ -44,6 +44,7 @@ namespaces=()
 
 PATH=$(dirname "$WGXDP"):/usr/sbin:/sbin:$PATH
 export PATH LC_ALL=C
+export WGXDP_VETH_AS_NIC=1 # XDP is tested on veth, where `auto` would prefer the UDP sockets
 
 # --- TAP ------------------------------------------------------------------------------------------
 

@@ -269,6 +269,7 @@ void options_default(struct options *o)
 {
 	*o = (struct options){ .handshake_rate = HANDSHAKE_RATE_PER_S,
 			       .force_clsact = getenv("WGXDP_FORCE_CLSACT") != NULL,
+			       .veth_as_nic = getenv("WGXDP_VETH_AS_NIC") != NULL,
 			       .tun_fd = -1,
 			       .uapi_fd = -1 };
 }

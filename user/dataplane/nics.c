@@ -21,6 +21,17 @@ static bool wants_xdp(const struct nics_env *env)
 	return wants_rx(env) || env->options->tx != OPTIONS_PATH_UDP;
 }
 
+/* Does `auto` leave the XDP of this link alone? On a veth pair, an XDP program makes the kernel cut every
+ * train of datagrams (UDP_SEGMENT) into frames and copy each, so that the UDP sockets carry twice as
+ * much in both directions (docs/performance.md). */
+static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
+{
+	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
+		     o->zero_copy == AFXDP_ZC_ON || o->xdp_mode != LOADER_MODE_AUTO;
+
+	return !asked && !o->veth_as_nic && !strcmp(link->kind, "veth");
+}
+
 static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	enum loader_mode mode = env->options->xdp_mode;
@@ -98,6 +109,11 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 
 	if (err)
 		return fault(f, err, "%s: %s", nic->name, strerror(-err));
+	if (auto_prefers_udp(env->options, &link))
+		return fault(f, -EOPNOTSUPP,
+			     "%s: the UDP sockets are faster on a veth pair; "
+			     "--rx xdp --tx xdp uses XDP nevertheless",
+			     nic->name);
 	config.mtu = nic->mtu = link.mtu;
 	nic->sender_count = queues_of(nic);
 	nic->occupant = link.xdp_prog_id;

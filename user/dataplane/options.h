@@ -35,6 +35,7 @@ struct options {
 	bool no_gro;		 /* no merged packets into the host, no UDP_GRO */
 	bool no_uso;		 /* neither for UDP in the tunnel */
 	bool foreground;
+	bool veth_as_nic;    /* for tests: auto uses XDP on veth as on a NIC */
 	bool force_clsact;   /* for tests: TC as on kernels without tcx */
 	int tun_fd, uapi_fd; /* inherited, or -1 */
 };

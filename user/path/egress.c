@@ -22,7 +22,7 @@
 #include "path/chain.h"
 #include "path/ecn.h"
 #include "path/icmp.h"
-#include "path/inner.h"
+#include "path/offsets.h"
 #include "path/roaming.h"
 #include "path/route_mtu.h"
 #include "path/tunnel_loop.h"

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
-#include "path/inner.h"
+#include "path/offsets.h"
 #include "util/inetsum.h"
 
 #define PACKET_MAX 65535    /* of a merged IP packet */
@@ -61,8 +61,8 @@ static bool mergeable(const struct gro *g, const struct gro_packet *p)
 	if (p->len == p->header_len)
 		return false;
 	if (p->udp)
-		return g->udp && inner_get16(l4 + UDP_CHECK) &&
-		       ntohs(inner_get16(l4 + UDP_LENGTH)) == p->len - p->l4;
+		return g->udp && raw_get16(l4 + UDP_CHECK) &&
+		       ntohs(raw_get16(l4 + UDP_LENGTH)) == p->len - p->l4;
 	return g->tcp && (l4[TCP_FLAGS] & ~FLAG_PSH) == FLAG_ACK;
 }
 
@@ -87,10 +87,10 @@ static bool checksums_right(const struct gro_packet *p)
 static unsigned hash_flow(const struct gro_packet *p)
 {
 	const uint8_t *ip = p->ip;
-	uint32_t h = inner_get_be32(ip + p->l4); /* ports */
+	uint32_t h = raw_get_be32(ip + p->l4); /* ports */
 
-	h ^= inner_get_be32(ip + (p->v6 ? IP6_SOURCE + 12 : IP4_SOURCE));
-	h ^= inner_get_be32(ip + (p->v6 ? IP6_DESTINATION + 12 : IP4_DESTINATION)) * 3;
+	h ^= raw_get_be32(ip + (p->v6 ? IP6_SOURCE + 12 : IP4_SOURCE));
+	h ^= raw_get_be32(ip + (p->v6 ? IP6_DESTINATION + 12 : IP4_DESTINATION)) * 3;
 	return h * 0x9e3779b1u >> 26 & (GRO_FLOWS - 1);
 }
 
@@ -130,11 +130,11 @@ static bool continues(const struct gro *g, const struct gro_group *group,
 	    group->total + payload > PACKET_MAX || (p->udp && group->count == UDP_SEGMENTS_MAX))
 		return false;
 	if (!p->v6 && !(first->ip[IP4_FRAGMENT] & DF) &&
-	    ntohs(inner_get16(p->ip + IP4_ID)) !=
-		    (uint16_t)(ntohs(inner_get16(first->ip + IP4_ID)) + group->count))
+	    ntohs(raw_get16(p->ip + IP4_ID)) !=
+		    (uint16_t)(ntohs(raw_get16(first->ip + IP4_ID)) + group->count))
 		return false;
-	return p->udp || inner_get_be32(p->ip + p->l4 + TCP_SEQ) ==
-				 inner_get_be32(first->ip + first->l4 + TCP_SEQ) +
+	return p->udp || raw_get_be32(p->ip + p->l4 + TCP_SEQ) ==
+				 raw_get_be32(first->ip + first->l4 + TCP_SEQ) +
 					 (group->total - first->header_len);
 }
 
@@ -205,20 +205,20 @@ static void write_headers(const struct gro *g, const struct gro_group *group, ui
 
 	memcpy(header, first->ip, first->header_len);
 	if (first->v6) {
-		inner_put16(header + IP6_PAYLOAD, htons((uint16_t)(group->total - IP6_LEN)));
+		raw_put16(header + IP6_PAYLOAD, htons((uint16_t)(group->total - IP6_LEN)));
 	} else {
-		inner_put16(header + IP4_TOTAL, htons((uint16_t)group->total));
-		inner_put16(header + IP4_CHECK, 0);
-		inner_put16(header + IP4_CHECK,
-			    (uint16_t)~inetsum_fold(inetsum_add(header, IP4_LEN, 0)));
+		raw_put16(header + IP4_TOTAL, htons((uint16_t)group->total));
+		raw_put16(header + IP4_CHECK, 0);
+		raw_put16(header + IP4_CHECK,
+			  (uint16_t)~inetsum_fold(inetsum_add(header, IP4_LEN, 0)));
 	}
 	/* The kernel adds the rest of the sum to that of the pseudo header. */
 	if (first->udp) {
-		inner_put16(l4 + UDP_LENGTH, htons((uint16_t)l4_len));
-		inner_put16(l4 + UDP_CHECK, inetsum_fold(pseudo_sum(first, l4_len)));
+		raw_put16(l4 + UDP_LENGTH, htons((uint16_t)l4_len));
+		raw_put16(l4 + UDP_CHECK, inetsum_fold(pseudo_sum(first, l4_len)));
 	} else {
 		l4[TCP_FLAGS] |= last->ip[last->l4 + TCP_FLAGS] & FLAG_PSH;
-		inner_put16(l4 + TCP_CHECK, inetsum_fold(pseudo_sum(first, l4_len)));
+		raw_put16(l4 + TCP_CHECK, inetsum_fold(pseudo_sum(first, l4_len)));
 	}
 }
 

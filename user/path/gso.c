@@ -4,7 +4,7 @@
 
 #include <netinet/in.h>
 
-#include "path/inner.h"
+#include "path/offsets.h"
 #include "util/inetsum.h"
 
 static uint64_t pseudo_sum(const uint8_t *packet, bool v6, bool udp)
@@ -24,7 +24,7 @@ static bool finish_checksum(const struct virtio_net_hdr *vnet, uint8_t *packet, 
 	if (start > len || at + 2 > len)
 		return false;
 	check = (uint16_t)~inetsum_fold(inetsum_add(packet + start, len - start, 0));
-	inner_put16(packet + at, check ? check : 0xffff); /* 0 means "no checksum" in UDP */
+	raw_put16(packet + at, check ? check : 0xffff); /* 0 means "no checksum" in UDP */
 	return true;
 }
 
@@ -100,7 +100,7 @@ bool gso_parse(struct gso *g, const struct virtio_net_hdr *vnet, uint8_t *packet
 		if (vnet->csum_start != g->l4 ||
 		    vnet->csum_offset != (g->udp ? UDP_CHECK : TCP_CHECK))
 			return false;
-		sum = inner_get16(packet + vnet->csum_start + vnet->csum_offset);
+		sum = raw_get16(packet + vnet->csum_start + vnet->csum_offset);
 	} else if (inetsum_fold(inetsum_add(packet + g->l4, len - g->l4, sum)) != 0xffff) {
 		return false; /* cutting it would make the checksums right */
 	}
@@ -118,14 +118,14 @@ static void write_ip(const struct gso *g, uint32_t i, uint32_t len, uint8_t *out
 	uint16_t total, id;
 
 	if (g->v6) {
-		inner_put16(out + IP6_PAYLOAD, htons((uint16_t)(len - IP6_LEN)));
+		raw_put16(out + IP6_PAYLOAD, htons((uint16_t)(len - IP6_LEN)));
 		return;
 	}
 	total = htons((uint16_t)len);
-	id = htons((uint16_t)(ntohs(inner_get16(out + IP4_ID)) + i));
-	inner_put16(out + IP4_TOTAL, total);
-	inner_put16(out + IP4_ID, id);
-	inner_put16(out + IP4_CHECK, (uint16_t)~inetsum_fold(g->ip_sum + total + id));
+	id = htons((uint16_t)(ntohs(raw_get16(out + IP4_ID)) + i));
+	raw_put16(out + IP4_TOTAL, total);
+	raw_put16(out + IP4_ID, id);
+	raw_put16(out + IP4_CHECK, (uint16_t)~inetsum_fold(g->ip_sum + total + id));
 }
 
 void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out)
@@ -139,10 +139,10 @@ void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *
 	memcpy(out, packet, g->header_len);
 	write_ip(g, i, len, out);
 	if (g->udp) {
-		inner_put16(l4 + UDP_LENGTH, l4_len);
+		raw_put16(l4 + UDP_LENGTH, l4_len);
 		sum += l4_len;
 	} else {
-		inner_put_be32(l4 + TCP_SEQ, inner_get_be32(l4 + TCP_SEQ) + i * g->size);
+		raw_put_be32(l4 + TCP_SEQ, raw_get_be32(l4 + TCP_SEQ) + i * g->size);
 		if (i)
 			l4[TCP_FLAGS] &= (uint8_t)~FLAG_CWR;
 		if (!last)
@@ -153,5 +153,5 @@ void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *
 	sum = inetsum_copy(out + g->header_len, packet + g->header_len + (size_t)i * g->size,
 			   payload, sum);
 	check = (uint16_t)~inetsum_fold(sum);
-	inner_put16(l4 + (g->udp ? UDP_CHECK : TCP_CHECK), g->udp && !check ? 0xffff : check);
+	raw_put16(l4 + (g->udp ? UDP_CHECK : TCP_CHECK), g->udp && !check ? 0xffff : check);
 }

@@ -15,7 +15,7 @@
 #include "io/encap.h"
 #include "path/chain.h"
 #include "path/ecn.h"
-#include "path/inner.h"
+#include "path/offsets.h"
 #include "path/roaming.h"
 #include "wgxdp/limits.h"
 
@@ -226,14 +226,14 @@ static enum reason check_source(const struct allowedips *allowed, struct in_pack
 	uint32_t len;
 
 	if (p->len >= IP4_LEN && ip[0] >> 4 == 4) {
-		len = ntohs(inner_get16(ip + IP4_TOTAL));
+		len = ntohs(raw_get16(ip + IP4_TOTAL));
 		if (len < IP4_LEN || len > p->len)
 			return REASON_bad_inner;
 		p->holder = last && same_source(last, ip)
 				    ? last->holder
 				    : allowedips_lookup4(allowed, ip + IP4_SOURCE);
 	} else if (p->len >= IP6_LEN && ip[0] >> 4 == 6) {
-		len = IP6_LEN + (uint32_t)ntohs(inner_get16(ip + IP6_PAYLOAD));
+		len = IP6_LEN + (uint32_t)ntohs(raw_get16(ip + IP6_PAYLOAD));
 		if (len > p->len)
 			return REASON_bad_inner;
 		p->holder = last && same_source(last, ip)

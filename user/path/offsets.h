@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inner.h - byte offsets in IP, TCP and UDP headers (RFC 791, 8200, 9293, 768), and unaligned
+ * offsets.h - byte offsets in IP, TCP and UDP headers (RFC 791, 8200, 9293, 768), and unaligned
  * access. Inner packets lie at any address, so header structs cannot be used.
  */
-#ifndef WGXDP_INNER_H
-#define WGXDP_INNER_H
+#ifndef WGXDP_OFFSETS_H
+#define WGXDP_OFFSETS_H
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -42,7 +42,7 @@ enum {
 };
 
 /* 16 bits as they lie in memory. */
-static inline uint16_t inner_get16(const uint8_t *p)
+static inline uint16_t raw_get16(const uint8_t *p)
 {
 	uint16_t v;
 
@@ -50,13 +50,13 @@ static inline uint16_t inner_get16(const uint8_t *p)
 	return v;
 }
 
-static inline void inner_put16(uint8_t *p, uint16_t v)
+static inline void raw_put16(uint8_t *p, uint16_t v)
 {
 	memcpy(p, &v, sizeof(v));
 }
 
 /* 32 bits in host order. */
-static inline uint32_t inner_get_be32(const uint8_t *p)
+static inline uint32_t raw_get_be32(const uint8_t *p)
 {
 	uint32_t v;
 
@@ -64,7 +64,7 @@ static inline uint32_t inner_get_be32(const uint8_t *p)
 	return ntohl(v);
 }
 
-static inline void inner_put_be32(uint8_t *p, uint32_t v)
+static inline void raw_put_be32(uint8_t *p, uint32_t v)
 {
 	v = htonl(v);
 	memcpy(p, &v, sizeof(v));
