@@ -24,7 +24,6 @@ static __always_inline struct event *sample_begin(enum reason reason, enum event
 	if (!e)
 		return NULL;
 	__builtin_memset(e, 0, sizeof(*e));
-	e->boot_ns = bpf_ktime_get_boot_ns();
 	e->reason = reason;
 	e->ifindex = ifindex;
 	e->bytes = bytes;

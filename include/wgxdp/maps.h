@@ -123,8 +123,7 @@ enum event_hook {
 };
 
 struct event {
-	__u64 boot_ns; /* CLOCK_BOOTTIME */
-	__u32 reason;  /* enum reason */
+	__u32 reason; /* enum reason */
 	__u32 ifindex;
 	__u32 bytes; /* as counted in drops */
 	__u16 head_len;
@@ -175,6 +174,6 @@ _Static_assert(sizeof(struct nic_value) == 72, "no hidden padding");
 _Static_assert(sizeof(struct allowed4_key) == 8, "no hidden padding");
 _Static_assert(sizeof(struct allowed6_key) == 20, "no hidden padding");
 _Static_assert(sizeof(struct mac_keys_value) == 100, "no hidden padding");
-_Static_assert(sizeof(struct event) == 88, "no hidden padding");
+_Static_assert(sizeof(struct event) == 80, "no hidden padding");
 
 #endif

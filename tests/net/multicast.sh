@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # What this host sends to a group by the tunnel comes back to members on this host, as with any
-# interface, and goes to the peer. The stack loops it through the TC program that checks what workers
-# write.
+# interface. The stack loops it through the TC program that checks what workers write.
 #
 #   a: wgxdp 10.99.0.1, fe80::1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 
@@ -52,11 +51,11 @@ member() { in_ns a /usr/bin/python3 "$TMP/group.py" "$A" "$1"; }
 for path in udp xdp; do
 	ok "$path: attach" ours a "$A" --rx $path --tx $path < <(
 		interface a ListenPort=51821 "Address=10.99.0.1/24, fe80::1/64"
-		peer b "AllowedIPs=10.99.0.2/32, fe80::2/128, 224.0.0.0/4, ff00::/8" Endpoint=192.0.2.2:51822)
+		peer b "AllowedIPs=10.99.0.2/32, fe80::2/128, 224.0.0.0/4, ff00::/8" \
+			Endpoint=192.0.2.2:51822)
 	ok "$path: handshake" pinged a 10.99.0.2
 	is "$path: IPv4 group" "$(member 224.0.0.251)" 10.99.0.1
 	is "$path: IPv6 group" "$(member ff02::1:6)" fe80::1
-	is "$path: broadcast" "$(in_ns a ping -b -q -c 1 -W 1 -I "$A" 10.99.0.255 2>/dev/null | grep -c transmitted)" 1
 	is "$path: nothing dropped as a mismatch" "$(show a "$A" .drops.inject_mismatch)" null
 	ok "$path: detach" down a "$A"
 done

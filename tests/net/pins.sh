@@ -28,7 +28,7 @@ machine()
 	spawn c unshare --mount --propagation private sh -c \
 		"umount -q /sys/fs/bpf; $2; exec sleep 100"
 	machines[$1]=$!
-	wait_for 5 grep -qz sleep "/proc/${machines[$1]}/cmdline"
+	wait_for 5 grep -qx sleep "/proc/${machines[$1]}/comm"
 }
 
 # on MACHINE NS COMMAND...
@@ -120,7 +120,7 @@ is "first: pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
 		exec nsenter --net=/run/netns/$ID-c sleep 100"
 ) &
 machines[second]=$!
-wait_for 5 grep -qz sleep "/proc/${machines[second]}/cmdline"
+wait_for 5 grep -qx sleep "/proc/${machines[second]}/comm"
 ok "second: attach under the same name" on second c "$WGXDP" attach "$CONF"
 is "second: not pinned" "$(on second c "$WGXDP" show "$A" --json | jq -r .path.pinned_why)" \
 	"$PINS/$A belongs to a daemon that runs, perhaps in a container"

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # A udev rule or tuned sets RPS on every interface, also on the tunnel's, after it was made. Packets
-# then reach the TC program after the worker's write, when the worker has named the next peer. None of
-# an honest peer's packets is lost, what belongs to no peer is still dropped, and `show` tells of it.
+# then reach the TC program after the worker's write, when the worker has named the next peer. No
+# packet of an honest peer is lost, and `show` says that RPS is on.
 #
-#   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  two peers 10.99.0.2 and .3 in one process, which send by turns
+#   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  two peers, 10.99.0.2 and .3, that send by turns
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -19,7 +19,8 @@ A=${ID}a
 keys a b c
 
 cat >"$TMP/peers.py" <<'EOP'
-"""peers.py LIB KEYS PUBLIC_KEY: two peers whose echo requests alternate; prints how many were answered."""
+"""peers.py LIB KEYS PUBLIC_KEY: two peers whose echo requests alternate. Prints how many of them
+were answered."""
 import base64
 import socket
 import sys
@@ -65,7 +66,9 @@ set_rps() # CPUS
 {
 	# shellcheck disable=SC2016
 	in_ns a unshare --mount sh -c 'mount -t sysfs sysfs /sys
-		for f in /sys/class/net/'"$A"'/queues/rx-*/rps_cpus; do echo '"$1"' >"$f" || exit 1; done'
+		for f in /sys/class/net/'"$A"'/queues/rx-*/rps_cpus; do
+			echo '"$1"' >"$f" || exit 1
+		done'
 }
 
 for path in udp xdp; do
