@@ -181,13 +181,13 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 		o->chain = true;
 		return 0;
 	case NO_GSO:
-		o->no_gso = true;
+		o->off.gso = true;
 		return 0;
 	case NO_GRO:
-		o->no_gro = true;
+		o->off.gro = true;
 		return 0;
 	case NO_USO:
-		o->no_uso = true;
+		o->off.uso = true;
 		return 0;
 	case AEAD:
 		return set_aead(o, value, f);

@@ -203,7 +203,7 @@ static int start_dataplane(struct daemon *d, const struct conf *conf, struct fau
 	int err = tun_open(&d->tun, d->options->interface, d->options->tun_fd, DEFAULT_MTU, f);
 
 	if (!err && d->tun.vnet_len)
-		err = tun_set_offloads(&d->tun, !d->options->no_gso, !d->options->no_uso, f);
+		err = tun_set_offloads(&d->tun, !d->options->off.gso, !d->options->off.uso, f);
 	if (!err)
 		err = dataplane_open(&d->dataplane, &dataplane, conf, DEFAULT_MTU, f);
 	if (!err)

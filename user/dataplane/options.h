@@ -17,6 +17,13 @@
 
 enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
+/* Offloads that are switched off. */
+struct options_off {
+	bool gso; /* no large packets from the host, no UDP_SEGMENT */
+	bool gro; /* no merged packets into the host, no UDP_GRO */
+	bool uso; /* neither for UDP in the tunnel */
+};
+
 struct options {
 	char interface[IFNAME_MAX + 1];
 	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none: chosen from the routes */
@@ -31,9 +38,7 @@ struct options {
 	uint32_t handshake_rate; /* handshakes per second from one proven source */
 	bool strict;		 /* drop what fails a check even if the host forwards */
 	bool chain;		 /* share the NICs with XDP programs of others, or fail */
-	bool no_gso;		 /* no large packets from the host, no UDP_SEGMENT */
-	bool no_gro;		 /* no merged packets into the host, no UDP_GRO */
-	bool no_uso;		 /* neither for UDP in the tunnel */
+	struct options_off off;
 	bool foreground;
 	bool veth_as_nic;    /* for tests: auto uses XDP on veth as on a NIC */
 	bool force_clsact;   /* for tests: TC as on kernels without tcx */

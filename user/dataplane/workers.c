@@ -56,8 +56,8 @@ static int make_one(struct workers *w, unsigned id, struct fault *f)
 		.tun_writer = c->loader ? loader_tun_writer(c->loader) + id : NULL,
 		.heartbeat = c->loader ? loader_heartbeat(c->loader) + id : NULL,
 		.heartbeat_ahead_ns = c->loader ? loader_clock_ahead_ns(c->loader) : 0,
-		.offloads = { .gro_tcp = c->tun->vnet_len && !options->no_gro,
-			      .gro_udp = c->tun->uso && !options->no_gro },
+		.offloads = { .gro_tcp = c->tun->vnet_len && !options->off.gro,
+			      .gro_udp = c->tun->uso && !options->off.gro },
 		.cpu = options->cpu_count ? options->cpus[id % options->cpu_count] : -1,
 	};
 	int err = 0;
@@ -128,7 +128,7 @@ void workers_use_udp(struct workers *w, const struct udp_group *udp)
 		struct transport *own = udp_group_of_worker(udp, i);
 
 		if (own) /* NULL while the interface is down */
-			udp_set_offloads(own, !options->no_gso, !options->no_gro);
+			udp_set_offloads(own, !options->off.gso, !options->off.gro);
 		worker_set_udp(w->list[i], own);
 	}
 }

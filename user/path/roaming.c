@@ -62,6 +62,8 @@ void roaming_tell(struct peer *p, const struct endpoint *to, struct handoff *h)
 	 * note. */
 	spin_lock(&p->roaming_lock);
 	p->moved_to = *to;
+	/* The new way may have another NIC, which can segment. */
+	atomic_store_explicit(&p->no_gso, false, memory_order_relaxed);
 	atomic_fetch_add_explicit(&p->roam_count, 1, memory_order_release);
 	if (!handoff_note(h, &n))
 		p->moved_to.remote.sa.sa_family = AF_UNSPEC; /* a later packet tries again */

@@ -20,20 +20,35 @@ static inline vec load(const uint8_t *p)
 	return v;
 }
 
-/* Sums the last few bytes, and copies them if @to is not NULL. */
-static uint64_t add_tail(uint8_t *to, const uint8_t *p, size_t n, uint64_t sum)
+/* Sums @n bytes, one to eight, and copies them if @to is not NULL. The sizes are constants, so that
+ * no function is called. */
+static inline uint64_t add_word(uint8_t *to, const uint8_t *p, size_t n)
 {
-	uint64_t word;
+	uint64_t word = 0;
 
-	for (; n; n -= n < 8 ? n : 8, p += 8) {
-		word = 0;
-		memcpy(&word, p, n < 8 ? n : 8);
-		sum += (word & LOW) + (word >> 32);
-		if (to) {
-			memcpy(to, &word, n < 8 ? n : 8);
-			to += 8;
-		}
+	memcpy(&word, p, n);
+	if (to)
+		memcpy(to, p, n);
+	return (word & LOW) + (word >> 32);
+}
+
+/* Sums the last bytes, fewer than STEP, and copies them if @to is not NULL. */
+static inline uint64_t add_tail(uint8_t *to, const uint8_t *p, size_t n, uint64_t sum)
+{
+	size_t at = 0;
+
+	for (; n - at >= 8; at += 8)
+		sum += add_word(to ? to + at : NULL, p + at, 8);
+	if (n & 4) {
+		sum += add_word(to ? to + at : NULL, p + at, 4);
+		at += 4;
 	}
+	if (n & 2) {
+		sum += add_word(to ? to + at : NULL, p + at, 2);
+		at += 2;
+	}
+	if (n & 1)
+		sum += add_word(to ? to + at : NULL, p + at, 1);
 	return sum;
 }
 
