@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
 #include "conf/conf.h"
+#include "control/server.h"
 #include "daemon/name_lock.h"
 #include "wgxdp/control.h"
 
@@ -13,8 +14,9 @@
 #define TIMEOUT_S 30
 
 /* Removes what a killed daemon of @interface left. The kernel has removed the interface and the XDP
- * program already. Returns false if nothing is left or another daemon serves the interface. */
-static bool clean_up_dead(const char *interface)
+ * program already. *@served: another program, which is left alone, serves the name now. Returns
+ * false if nothing is left or another daemon of ours serves the interface. */
+static bool clean_up_dead(const char *interface, bool *served)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
 	char lock[sizeof(CONTROL_DIRECTORY) + 32];
@@ -29,7 +31,9 @@ static bool clean_up_dead(const char *interface)
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
 	pins_clean(interface);
-	unlink(uapi);
+	*served = access(uapi, F_OK) == 0 && server_answers(uapi);
+	if (!*served)
+		unlink(uapi);
 	unlink(control);
 	name_lock_release(interface, lock_fd);
 	return true;
@@ -39,6 +43,7 @@ int detach_main(int argc, char **argv)
 {
 	char interface[IFNAME_MAX + 1];
 	json_t *reply = NULL;
+	bool served = false;
 	struct fault f;
 	int err;
 
@@ -47,9 +52,13 @@ int detach_main(int argc, char **argv)
 	err = conf_interface(argv[1], interface, &f);
 	if (!err)
 		err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
-	if (err && clean_up_dead(interface)) {
+	if (err && clean_up_dead(interface, &served)) {
 		cli_warn(NULL, "its daemon had been killed; its remains are removed");
-		return CLI_OK;
+		return served ? cli_fail(CLI_FAILED,
+					 "%s: another program serves this interface now, and was "
+					 "left alone; `ip link delete %s` ends it",
+					 interface, interface)
+			      : CLI_OK;
 	}
 	if (err)
 		return cli_fail(CLI_FAILED, "%s", f.text);

@@ -281,21 +281,6 @@ static int make_directory(const struct server *s, struct fault *f)
 	return 0;
 }
 
-/* Does a process listen at the socket file? */
-static bool is_answered(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool answered;
-
-	if (fd < 0)
-		return true;
-	/* EAGAIN: the backlog is full, so the listener is alive. */
-	answered = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-		   errno == EAGAIN;
-	close(fd);
-	return answered;
-}
-
 static int bind_socket(struct server *s, struct fault *f)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -311,7 +296,7 @@ static int bind_socket(struct server *s, struct fault *f)
 	if (bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return 0;
 	if (errno == EADDRINUSE) {
-		if (is_answered(&address))
+		if (server_answers(s->path))
 			return fault(f, -EADDRINUSE,
 				     "%s: in use: another process serves this "
 				     "interface; detach it or choose another name",
@@ -347,6 +332,22 @@ static int watch_file(struct server *s)
 }
 
 /* -------------------------------------------------------------------------------------------- */
+
+bool server_answers(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool answers;
+
+	if (fd < 0)
+		return true;
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	/* EAGAIN: the backlog is full, so the listener is alive. */
+	answers = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
+		  errno == EAGAIN;
+	close(fd);
+	return answers;
+}
 
 int server_new(struct server **s, const struct server_config *config, struct fault *f)
 {

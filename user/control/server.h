@@ -47,6 +47,10 @@ struct server_config {
 	void (*deleted)(void *ctx);
 };
 
+/* Does a process listen at the socket file @path? True if that cannot be found out, because the
+ * caller would unlink the file. */
+bool server_answers(const char *path);
+
 /* Listens. Replaces a stale socket file. Returns 0 or -errno with @f: -EADDRINUSE (another process
  * listens there), -EACCES, -ENAMETOOLONG. */
 int server_new(struct server **s, const struct server_config *config, struct fault *f);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/udp_group.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "bpf/loader.h"
 #include "dataplane/path_stats.h"
 #include "io/udp.h"
+#include "util/log.h"
 
 /* Enters the two sockets (IPv4, IPv6) of one member in the map that the program chooses from. */
 static int enter_member(struct loader *loader, unsigned place, const struct transport *member)
@@ -32,32 +34,59 @@ static int enter_group(struct loader *loader, const struct udp_group *g)
 	return err;
 }
 
-static int join_members(struct udp_group *g, struct loader *loader, unsigned workers,
-			const struct udp_group *in_use, struct fault *f)
+/* Opens the sockets of the group in the order in which the guards work. */
+static int open_sockets(struct udp_group *g, unsigned workers, uint32_t fwmark, struct fault *f)
 {
-	int err;
+	int err = udp_new(&g->guards[0], &g->port, fwmark, f);
 
-	for (unsigned i = 0; i < workers; i++) {
-		err = udp_join(&g->members[i], g->leader, f);
-		if (err)
-			return err;
-		g->member_count++;
+	if (!err)
+		err = udp_join(&g->leader, g->guards[0], f);
+	for (unsigned i = 0; i < workers && !err; i++) {
+		err = udp_join(&g->members[i], g->guards[0], f);
+		g->member_count += !err;
 	}
+	return err ? err : udp_join(&g->guards[1], g->guards[0], f);
+}
+
+/* Without CAP_CHOWN the group works as well, but stays open to other programs of this user. */
+static void close_to_others(const struct udp_group *g)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		err = err ?: udp_disown(g->guards[i]);
+	if (err)
+		log_info("UDP port %u: other programs may bind it with SO_REUSEPORT: %s%s", g->port,
+			 strerror(-err), err == -EPERM ? "; this needs CAP_CHOWN" : "");
+}
+
+static int open_group(struct udp_group *g, struct loader *loader, unsigned workers, uint32_t fwmark,
+		      const struct udp_group *in_use, struct fault *f)
+{
+	int err = open_sockets(g, workers, fwmark, f);
+
+	if (err)
+		return err;
 	err = udp_steer(g->leader, loader_reuseport_prog(loader));
 	if (!err)
 		err = enter_group(loader, g);
-	if (err && in_use->leader)
+	if (!err) {
+		close_to_others(g);
+		return 0;
+	}
+	if (in_use->leader)
 		enter_group(loader, in_use);
-	if (err)
-		fault(f, err,
-		      "the UDP sockets of %u workers cannot be steered: %s; "
-		      "--workers 1 does without",
-		      workers, strerror(-err));
-	return err;
+	return fault(f, err,
+		     "the UDP sockets of %u workers cannot be steered: %s; "
+		     "--workers 1 does without",
+		     workers, strerror(-err));
 }
 
 static void deinit_all(struct udp_group *g)
 {
+	for (unsigned i = 0; i < 2; i++)
+		if (g->guards[i])
+			g->guards[i]->ops->deinit(g->guards[i]);
 	for (unsigned i = 0; i < g->member_count; i++)
 		g->members[i]->ops->deinit(g->members[i]);
 	if (g->leader)
@@ -71,9 +100,8 @@ int udp_group_open(struct udp_group *g, struct loader *loader, unsigned workers,
 	int err;
 
 	*g = (struct udp_group){ .port = port };
-	err = udp_new(&g->leader, &g->port, fwmark, f);
-	if (!err && workers > 1)
-		err = join_members(g, loader, workers, in_use, f);
+	err = workers > 1 ? open_group(g, loader, workers, fwmark, in_use, f)
+			  : udp_new(&g->leader, &g->port, fwmark, f);
 	if (err)
 		deinit_all(g);
 	return err;

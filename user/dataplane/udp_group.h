@@ -7,6 +7,11 @@
  *   several workers:  the sockets form one SO_REUSEPORT group. A BPF program gives messages of
  *                     types 1-3 to the leader, which the control thread reads, and type 4 to the
  *                     worker of its receiver index
+ *
+ * bind() lets any program of the same user into a SO_REUSEPORT group, and asks only the first
+ * socket of the port that it finds. A guard before and a guard behind the other sockets belong to
+ * a user that no process has, so that bind() finds a guard first in each order that the kernel
+ * walks, and refuses. The program never chooses a guard.
  */
 #ifndef WGXDP_UDP_GROUP_H
 #define WGXDP_UDP_GROUP_H
@@ -23,6 +28,7 @@ struct path_stats;
 struct udp_group {
 	struct transport *leader;		/* NULL: no socket is open */
 	struct transport *members[WORKERS_MAX]; /* one a worker; NULL without a group */
+	struct transport *guards[2];		/* NULL without a group */
 	unsigned member_count;
 	uint16_t port; /* as bound */
 };

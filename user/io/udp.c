@@ -33,6 +33,7 @@
 
 #define SOCKET_BUFFER_BYTES (7 << 20) /* 5.6 ms at 10 Gb/s: one scheduling gap */
 #define PORT_TRIES 16		      /* to find a port that is free in both families */
+#define NOBODY ((uid_t)-2)	      /* the largest uid; no account has it */
 #define TTL_FALLBACK 64		      /* RFC 1700; the kernel's own default */
 
 /* ---- setup ---- */
@@ -257,6 +258,16 @@ int udp_join(struct transport **o, struct transport *leader, struct fault *f)
 	}
 	deinit(&u->transport);
 	return fault(f, err, "UDP socket of a worker: %s", strerror(-err));
+}
+
+int udp_disown(const struct transport *o)
+{
+	const struct udp *u = udp_self(o);
+
+	for (unsigned i = 0; i < UDP_FAMILIES; i++)
+		if (u->fds[i] >= 0 && fchown(u->fds[i], NOBODY, (gid_t)-1))
+			return -errno;
+	return 0;
 }
 
 int udp_steer(struct transport *leader, int prog_fd)
