@@ -23,8 +23,8 @@
 #include "crypto/x25519.h"
 
 #define WARNINGS_MAX 100
-#define IPV6_MTU_MIN 1280 /* RFC 8200 5 */
-#define KEY_SHOWN_MAX 32  /* a longer word may be a key in the wrong place, so it is not shown */
+#define IPV6_MTU_MIN 1280U /* RFC 8200 5 */
+#define KEY_SHOWN_MAX 32   /* a longer word may be a key in the wrong place, so it is not shown */
 
 /* Messages ----------------------------------------------------------------------------------- */
 

@@ -208,14 +208,15 @@ static int configure(const struct tun *t, uint32_t mtu, struct fault *f)
 			     strerror(errno));
 	err = set_mtu_and_queue(nl, t->ifindex, mtu);
 	if (err) {
-		fault(f, err, "%s: MTU %u: %s", t->name, mtu, strerror(-err));
+		fault(f, err, "%s: MTU %u: %s", t->name, mtu, netlink_error(nl, err));
 		goto out;
 	}
 	err = set_addr_gen_none(nl, t->ifindex);
 	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* these mean no IPv6 */
 		err = 0;
 	if (err) {
-		fault(f, err, "%s: cannot set addrgenmode none: %s", t->name, strerror(-err));
+		fault(f, err, "%s: cannot set addrgenmode none: %s", t->name,
+		      netlink_error(nl, err));
 		goto out;
 	}
 	disable_redirects(t->name);
