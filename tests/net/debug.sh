@@ -204,6 +204,6 @@ is "the daemon refuses an unknown member of set" "$(
 		    s.sendall(request)
 		    print(s.recv(4096).decode().strip())
 	EOF
-)" "$(printf '{"error":"what this daemon can set is \\"debug\\": true or false"}\n%.0s' 1 2)"
+)" "$(printf '{"error":"this daemon can set only \\"debug\\": true or false"}\n%.0s' 1 2)"
 down a "$A"
 done_testing

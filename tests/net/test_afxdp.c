@@ -46,6 +46,7 @@ static struct afxdp_config near_config(void)
 	return (struct afxdp_config){
 		.nic = "near0",
 		.ifindex = if_nametoindex("near0"),
+		.layer3 = if_nametoindex("near0"),
 		.mtu = 1500,
 		.rx_frames = RX_FRAMES,
 		.tx_frames = TX_FRAMES,

@@ -28,11 +28,15 @@ static struct prefix prefix(const char *address, uint8_t length)
 	return p;
 }
 
+static const struct netlink_flow unmarked;
+
 static int route(const char *remote, const char *local, uint32_t fwmark, struct netlink_route *r)
 {
 	struct endpoint e = to(remote, local);
 
-	return netlink_route(nl, &e, fwmark, r);
+	const struct netlink_flow flow = { .fwmark = fwmark };
+
+	return netlink_route(nl, &e, &flow, r);
 }
 
 /* Links and addresses ------------------------------------------------------------------------- */
@@ -287,7 +291,7 @@ static void test_route_errors(void **state)
 		if (err != cases[i].err)
 			fail_msg("case %u: %d, not %d", i, err, cases[i].err);
 	}
-	assert_int_equal(netlink_route(nl, &none, 0, &r), -EAFNOSUPPORT);
+	assert_int_equal(netlink_route(nl, &none, &unmarked, &r), -EAFNOSUPPORT);
 }
 
 static void test_route(void **state)
@@ -334,18 +338,18 @@ static void test_route(void **state)
 	/* Link-local: the scope, else the interface of arrival, decides. */
 	e = to("fe80::2", "fe80::1");
 	e.ifindex = a0;
-	assert_int_equal(netlink_route(nl, &e, 0, &r), 0);
+	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
 	assert_int_equal(r.ifindex, a0);
 	e.remote.v6.sin6_scope_id = index_of("d1");
-	assert_int_equal(netlink_route(nl, &e, 0, &r), -EINVAL); /* fe80::1 is a0's */
+	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), -EINVAL); /* fe80::1 is a0's */
 	e = to("fe80::2", NULL);
 	e.remote.v6.sin6_scope_id = index_of("d1");
-	assert_int_equal(netlink_route(nl, &e, 0, &r), 0);
+	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
 	assert_int_equal(r.ifindex, index_of("d1"));
 	/* Of other addresses it does not. */
 	e = to("192.0.2.2", NULL);
 	e.ifindex = index_of("d1");
-	assert_int_equal(netlink_route(nl, &e, 0, &r), 0);
+	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
 	assert_int_equal(r.ifindex, a0);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/netlink.h"
 
@@ -29,13 +30,19 @@ static int open_netlink(struct netlink **nl, struct fault *f)
 	return *nl ? 0 : fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
 }
 
-/* Of the path to @e; 0 if there is no route, or none that leaves this host. */
-static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e, uint32_t fwmark)
+static struct netlink_flow flow_of(const struct conf *conf)
 {
+	return (struct netlink_flow){ conf->fwmark, htons(conf->listen_port) };
+}
+
+/* Of the path to @e; 0 if there is no route, or none that leaves this host. */
+static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e, const struct conf *conf)
+{
+	const struct netlink_flow flow = flow_of(conf);
 	struct netlink_route route;
 	struct netlink_link link;
 
-	if (e->remote.sa.sa_family == AF_UNSPEC || netlink_route(nl, e, fwmark, &route) ||
+	if (e->remote.sa.sa_family == AF_UNSPEC || netlink_route(nl, e, &flow, &route) ||
 	    route.local || netlink_link(nl, NULL, route.ifindex, &link) || link.loopback)
 		return 0;
 	return route.mtu;
@@ -56,13 +63,13 @@ int setup_choose_mtu(struct conf *conf, struct fault *f)
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < conf->peer_count; i++) {
-		uint32_t one = route_mtu(nl, &conf->peers[i].endpoint, conf->fwmark);
+		uint32_t one = route_mtu(nl, &conf->peers[i].endpoint, conf);
 
 		if (one && (!mtu || one < mtu))
 			mtu = one;
 	}
 	if (!mtu)
-		mtu = route_mtu(nl, &anybody, conf->fwmark);
+		mtu = route_mtu(nl, &anybody, conf);
 	conf->mtu = setup_mtu(mtu);
 	netlink_close(nl);
 	return 0;
@@ -145,6 +152,7 @@ int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, s
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < conf->peer_count && !err; i++) {
+		const struct netlink_flow flow = flow_of(conf);
 		const struct conf_peer *peer = &conf->peers[i];
 		struct netlink_route route;
 		char text[ENDPOINT_TEXT_LEN], sentence[ENDPOINT_TEXT_LEN + 64];
@@ -154,7 +162,7 @@ int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, s
 		if (conf->table == CONF_TABLE_AUTO)
 			err = add_routes(nl, ifindex, conf, peer, f);
 		if (peer->endpoint.remote.sa.sa_family == AF_UNSPEC ||
-		    !netlink_route(nl, &peer->endpoint, conf->fwmark, &route))
+		    !netlink_route(nl, &peer->endpoint, &flow, &route))
 			continue;
 		snprintf(sentence, sizeof(sentence), "no route to endpoint %s yet",
 			 endpoint_text(&peer->endpoint, text));
@@ -165,6 +173,8 @@ int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, s
 }
 
 /* Reading back -------------------------------------------------------------------------------- */
+
+#define TENTATIVE_MS 1000
 
 struct wanted {
 	uint32_t ifindex;
@@ -177,6 +187,21 @@ static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const ui
 
 	return ifindex == w->ifindex && family == w->address->family &&
 	       !memcmp(addr, w->address->addr, family == AF_INET ? 4 : 16);
+}
+
+/* True if the interface has the address. A new IPv6 address is tentative, and so not listed, until the
+ * kernel's worker has looked at it: even where the link needs no duplicate detection. Returns 0, 1 or
+ * -errno. */
+static int has_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address)
+{
+	struct wanted w = { ifindex, address };
+	int found = netlink_addresses(nl, compare_address, &w);
+
+	for (unsigned ms = 0; !found && address->family == AF_INET6 && ms < TENTATIVE_MS; ms += 5) {
+		usleep(5000);
+		found = netlink_addresses(nl, compare_address, &w);
+	}
+	return found;
 }
 
 static int verify_link(struct netlink *nl, uint32_t ifindex, const struct conf *conf,
@@ -193,16 +218,16 @@ static int verify_link(struct netlink *nl, uint32_t ifindex, const struct conf *
 	if (!link.up)
 		return fault(f, -EIO, "%s: something set the interface down again", link.name);
 	for (uint32_t i = 0; i < conf->address_count; i++) {
-		struct wanted w = { ifindex, &conf->addresses[i] };
+		const struct prefix *address = &conf->addresses[i];
 		char text[PREFIX_TEXT_LEN];
 
-		err = netlink_addresses(nl, compare_address, &w);
+		err = has_address(nl, ifindex, address);
 		if (err < 0)
 			return fault(f, err, "cannot list addresses: %s", netlink_error(nl, err));
 		if (!err)
 			return fault(f, -EIO, "%s: Address = %s: the kernel has not kept it%s",
-				     conf->path, prefix_text(w.address, text),
-				     w.address->family == AF_INET6 && conf->mtu < MTU_MIN
+				     conf->path, prefix_text(address, text),
+				     address->family == AF_INET6 && conf->mtu < MTU_MIN
 					     ? "; IPv6 needs an MTU of at least 1280"
 					     : "");
 	}

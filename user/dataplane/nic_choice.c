@@ -45,10 +45,11 @@ int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct
 static void add_nic_towards(struct nic_choice *choice, struct netlink *nl,
 			    const struct endpoint *endpoint, uint32_t fwmark)
 {
+	const struct netlink_flow flow = { .fwmark = fwmark };
 	struct netlink_route route;
 	struct netlink_link link;
 
-	if (netlink_route(nl, endpoint, fwmark, &route) || route.local)
+	if (netlink_route(nl, endpoint, &flow, &route) || route.local)
 		return;
 	if (!netlink_link(nl, NULL, route.ifindex, &link) && !link.loopback)
 		add_nic(choice, &link);

@@ -115,6 +115,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 			     "--rx xdp --tx xdp uses XDP nevertheless",
 			     nic->name);
 	config.mtu = nic->mtu = link.mtu;
+	config.layer3 = nic->layer3 = netlink_layer3(env->netlink, nic->ifindex);
 	nic->sender_count = queues_of(nic);
 	nic->occupant = link.xdp_prog_id;
 	if (wants_rx(env))
@@ -179,16 +180,18 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 }
 
 /* Frames on queues that we did not open, or too large for ours, take the UDP socket. */
-static bool outgrown(const struct nic *nic, const struct netlink_link *link)
+static bool outgrown(const struct nics_env *env, const struct nic *nic,
+		     const struct netlink_link *link)
 {
-	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count;
+	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count ||
+	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3;
 }
 
 void nics_leave(const struct nics_env *env, struct nic *nic)
 {
 	struct netlink_link link;
 	bool gone = netlink_link(env->netlink, NULL, nic->ifindex, &link) != 0;
-	bool more = !gone && outgrown(nic, &link);
+	bool more = !gone && outgrown(env, nic, &link);
 
 	nics_close(env, nic);
 	if (gone) {
@@ -200,7 +203,7 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	nic->obstacle = NICS_PROGRAM;
 	nic->occupant = OCCUPANT_UNKNOWN;
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
-		 more ? "it has more queues or a larger MTU; they are opened anew"
+		 more ? "it has more queues, a larger MTU or another bridge; it is opened again"
 		      : "our XDP program was detached by force");
 	open_tc(env, nic);
 }
@@ -241,7 +244,7 @@ enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 	memcpy(nic->name, link.name, sizeof(nic->name));
 	if (nic->attached && !loader_attached(env->loader, nic->ifindex))
 		return NICS_LOST;
-	if (nic->queue_count && outgrown(nic, &link))
+	if (nic->queue_count && outgrown(env, nic, &link))
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(env->loader, nic->ifindex))
 		open_tc_again(env, nic);

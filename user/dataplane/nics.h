@@ -38,6 +38,7 @@ struct nic {
 	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
 	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
+	uint32_t layer3;	     /* netlink_layer3() when its queues were opened */
 	uint32_t mtu;	       /* for which the queues were opened: larger frames do not fit */
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on the first so many of them */

@@ -106,7 +106,7 @@ static unsigned recv_frames(struct transport *o, struct rx_frame *frames, unsign
 			malformed++;
 			continue;
 		}
-		frames[n].ifindex = o->ifindex;
+		frames[n].ifindex = o->layer3;
 		data += transport_is_data(frames[n].payload, frames[n].len);
 		n++;
 	}
@@ -411,6 +411,7 @@ static struct afxdp *allocate(const struct afxdp_config *config)
 	a->transport.ops = &afxdp_ops;
 	a->transport.fd = -1;
 	a->transport.ifindex = config->ifindex;
+	a->transport.layer3 = config->layer3;
 	a->chunk = chunk_for(config->mtu);
 	a->frame_max = config->mtu + ETH_HLEN;
 	a->transport.mtu = config->mtu;

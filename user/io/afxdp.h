@@ -14,6 +14,7 @@ enum afxdp_zc { AFXDP_ZC_AUTO, AFXDP_ZC_ON, AFXDP_ZC_OFF };
 struct afxdp_config {
 	const char *nic;
 	uint32_t ifindex;
+	uint32_t layer3; /* the interface that received frames are said to come from */
 	uint32_t queue;
 	uint32_t mtu;	    /* of the NIC; decides 2048 or 4096 bytes a frame */
 	uint32_t rx_frames; /* powers of two; 0 = 4096 */

@@ -261,6 +261,23 @@ static uint8_t parse_hop_limit6(const struct nlmsghdr *nlh)
 	return (uint8_t)conf[DEVCONF_HOPLIMIT];
 }
 
+/* A port of a VRF stays the interface at which its packets reach IP. */
+static void parse_kind(const struct nlmsghdr *nlh, struct netlink_link *l)
+{
+	const struct nlattr *info = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_LINKINFO, 0);
+	const struct nlattr *master = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_MASTER, 4);
+	const struct nlattr *kind = info ? netlink_nested(info, IFLA_INFO_KIND, 1) : NULL;
+	const struct nlattr *port = info ? netlink_nested(info, IFLA_INFO_SLAVE_KIND, 1) : NULL;
+	char port_kind[sizeof(l->kind)] = "";
+
+	if (kind)
+		copy_text(l->kind, sizeof(l->kind), kind);
+	if (port)
+		copy_text(port_kind, sizeof(port_kind), port);
+	if (master && strcmp(port_kind, "vrf") != 0)
+		l->master = mnl_attr_get_u32(master);
+}
+
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
@@ -297,11 +314,7 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 	a = netlink_attr(nlh, sizeof(*ifi), IFLA_XDP, 0);
 	if (a)
 		parse_xdp(a, &l);
-	a = netlink_attr(nlh, sizeof(*ifi), IFLA_LINKINFO, 0);
-	if (a)
-		a = netlink_nested(a, IFLA_INFO_KIND, 1);
-	if (a)
-		copy_text(l.kind, sizeof(l.kind), a);
+	parse_kind(nlh, &l);
 	l.hop_limit6 = parse_hop_limit6(nlh);
 	*out = l;
 	return true;
@@ -336,6 +349,20 @@ int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct 
 	if (!err)
 		*out = found;
 	return err;
+}
+
+#define MASTERS_MAX 4 /* a bond in a bridge, and room to spare */
+
+uint32_t netlink_layer3(struct netlink *nl, uint32_t ifindex)
+{
+	struct netlink_link link;
+
+	for (unsigned i = 0; i < MASTERS_MAX; i++) {
+		if (netlink_link(nl, NULL, ifindex, &link) || !link.master)
+			break;
+		ifindex = link.master;
+	}
+	return ifindex;
 }
 
 struct member {

@@ -6,6 +6,7 @@
 #ifndef WGXDP_NETLINK_H
 #define WGXDP_NETLINK_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,12 +34,17 @@ struct netlink_link {
 	uint32_t rx_queues; /* as created; netlink_queues() tells how many are in use */
 	uint32_t xdp_prog_id; /* of the attached program in any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
-	char kind[16];	      /* "veth", "tun", "" */
-	uint8_t hop_limit6;   /* of IPv6 packets whose route sets none */
+	uint32_t master; /* the bridge, bond or the like that it is a port of; 0 = none, or a VRF */
+	char kind[16];	 /* "veth", "tun", "" */
+	uint8_t hop_limit6; /* of IPv6 packets whose route sets none */
 };
 
 /* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
 int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out);
+
+/* The interface at which packets of the link with @ifindex reach IP: the link itself, or the bridge or
+ * bond above it. */
+uint32_t netlink_layer3(struct netlink *nl, uint32_t ifindex);
 
 /* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond,
  * or the virtual function beneath a netvsc device. 0, -ENOENT, -errno. */
@@ -79,11 +85,23 @@ struct netlink_route {
 			 unknown */
 };
 
+/* What rules and the choice between several next hops look at, beside the addresses: what the kernel
+ * knows of a datagram of our socket. */
+struct netlink_flow {
+	uint32_t fwmark;
+	__be16 source_port; /* 0: unknown */
+};
+
 /* The route to e->remote, from e->local if that is set, under @fwmark. e->ifindex counts only for
  * link-local addresses. 0, -ENETUNREACH (no route, blackhole), -EHOSTUNREACH (unreachable), -EACCES
  * (prohibited, broadcast), -EINVAL (e->local is no longer an address of this host), -errno. */
-int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
+int netlink_route(struct netlink *nl, const struct endpoint *e, const struct netlink_flow *flow,
 		  struct netlink_route *out);
+
+/* Would the stack accept a datagram from @from->remote to @from->local:@port (network order) that
+ * arrived at @from->ifindex? It refuses martian sources, and what the reverse-path filter of the
+ * interface refuses. Returns 0, -EXDEV (refused), or -errno (not known). */
+int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16 port);
 
 /* A unicast route whose packets leave by a given link. */
 struct netlink_device_route {

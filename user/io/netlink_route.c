@@ -33,6 +33,7 @@ struct query {
 	uint8_t family;
 	const uint8_t *to, *from; /* @from: NULL = the route decides */
 	__be16 port;		  /* of @to, UDP; 0 = none */
+	__be16 source_port;	  /* 0 = unknown */
 	uint32_t ifindex;	  /* 0 = any */
 	uint32_t fwmark;
 };
@@ -133,10 +134,12 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 		mnl_attr_put_u32(nlh, RTA_OIF, q->ifindex);
 	if (q->fwmark)
 		mnl_attr_put_u32(nlh, RTA_MARK, q->fwmark);
-	if (q->port) { /* rules may match on protocol and port */
+	if (q->port) { /* rules and the hash over several next hops may look at the ports */
 		mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
 		mnl_attr_put_u16(nlh, RTA_DPORT, q->port);
 	}
+	if (q->port && q->source_port)
+		mnl_attr_put_u16(nlh, RTA_SPORT, q->source_port);
 	*out = (struct netlink_route){ 0 };
 	return netlink_talk(nl, nlh, take_route, out);
 }
@@ -152,10 +155,12 @@ static bool is_ours(struct netlink *nl, const struct query *q)
 	return query(nl, &back, &r) == 0 && r.local;
 }
 
-static struct query query_for(const struct endpoint *e, uint32_t fwmark)
+static struct query query_for(const struct endpoint *e, const struct netlink_flow *flow)
 {
 	bool v4 = e->remote.sa.sa_family == AF_INET;
-	struct query q = { .family = v4 ? AF_INET : AF_INET6, .fwmark = fwmark };
+	struct query q = { .family = v4 ? AF_INET : AF_INET6,
+			   .fwmark = flow->fwmark,
+			   .source_port = flow->source_port };
 
 	if (v4) {
 		q.to = (const uint8_t *)&e->remote.v4.sin_addr;
@@ -174,7 +179,7 @@ static struct query query_for(const struct endpoint *e, uint32_t fwmark)
 	return q;
 }
 
-int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
+int netlink_route(struct netlink *nl, const struct endpoint *e, const struct netlink_flow *flow,
 		  struct netlink_route *out)
 {
 	sa_family_t family = e->remote.sa.sa_family;
@@ -185,7 +190,7 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 
 	if (family != AF_INET && family != AF_INET6)
 		return -EAFNOSUPPORT;
-	q = query_for(e, fwmark);
+	q = query_for(e, flow);
 	err = query(nl, &q, &r);
 	if (q.from && (family == AF_INET6 || err) && !is_ours(nl, &q))
 		return -EINVAL;
@@ -200,6 +205,34 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, uint32_t fwmark,
 		r.mtu = link.mtu;
 	*out = r;
 	return 0;
+}
+
+static int ignore_route(const struct nlmsghdr *nlh, void *ctx)
+{
+	(void)nlh, (void)ctx;
+	return 0;
+}
+
+int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16 port)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETROUTE, 0);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	bool v4 = from->remote.sa.sa_family == AF_INET;
+	size_t len = netlink_addr_len(v4 ? AF_INET : AF_INET6);
+	int err;
+
+	rtm->rtm_family = v4 ? AF_INET : AF_INET6;
+	rtm->rtm_src_len = rtm->rtm_dst_len = 8 * len;
+	mnl_attr_put(nlh, RTA_SRC, len,
+		     v4 ? (const void *)&from->remote.v4.sin_addr : &from->remote.v6.sin6_addr);
+	mnl_attr_put(nlh, RTA_DST, len, &from->local);
+	mnl_attr_put_u32(nlh, RTA_IIF, from->ifindex);
+	mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
+	mnl_attr_put_u16(nlh, RTA_SPORT, v4 ? from->remote.v4.sin_port : from->remote.v6.sin6_port);
+	mnl_attr_put_u16(nlh, RTA_DPORT, port);
+	err = netlink_talk(nl, nlh, ignore_route, NULL);
+	/* EINVAL is what the kernel says of a martian source, EXDEV of a wrong side. */
+	return err == -EINVAL ? -EXDEV : err;
 }
 
 bool netlink_parse_destination(const struct nlmsghdr *nlh, struct prefix *out)

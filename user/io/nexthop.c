@@ -50,13 +50,14 @@ static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint 
  * such interface, for example one of the loopback's, stays because it suits every interface. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
-	int err = netlink_route(env->nl, e, env->fwmark, r);
+	const struct netlink_flow flow = { env->fwmark, env->source_port };
+	int err = netlink_route(env->nl, e, &flow, r);
 	bool moved = !err && has_local(e) && e->ifindex && r->ifindex != e->ifindex &&
 		     is_of_its_link(env, e);
 
 	if (err == -EINVAL || moved) {
 		endpoint_forget_local(e);
-		err = netlink_route(env->nl, e, env->fwmark, r);
+		err = netlink_route(env->nl, e, &flow, r);
 	}
 	if (err || has_local(e) || !r->has_source)
 		return err;

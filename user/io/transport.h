@@ -49,6 +49,7 @@ struct transport {
 	const struct transport_ops *ops;
 	int fd;		  /* for poll(): readable when recv() has frames; -1 = none */
 	uint32_t ifindex; /* of the NIC; 0 = any (udp) */
+	uint32_t layer3;  /* where its packets reach IP: the NIC, or the bridge or bond above it */
 	uint32_t mtu;	  /* the largest IP packet sent without fragmenting; 0 = no limit (udp) */
 	/* Set by sweep(): messages that the kernel has not taken from the ring yet. poll() does not
 	 * wake for them, so the worker sweeps again soon while this is not 0. Worker only. */

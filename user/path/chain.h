@@ -100,6 +100,8 @@ struct icmp_budget {
 	uint64_t full_at_ns; /* when the bucket was or will be full */
 };
 
+struct netlink;
+
 struct worker {
 	struct worker_config config;
 	struct port ports[WORKER_PORTS_MAX];
@@ -110,6 +112,7 @@ struct worker {
 	bool stale;	 /* suspend_stale(): nothing may be sealed */
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
 	struct worker_offloads offloads; /* of the configuration, less what the kernel refused */
+	struct netlink *netlink;	 /* for source_valid(); NULL: it answers yes */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* the second of BOOTTIME of the last NOTE_UNALLOWED */
 	unsigned unallowed_noted;  /* how many were sent in that second */
@@ -172,8 +175,10 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
  * whose sessions were chosen before a flush are sent after it. */
 bool chain_time_passed(struct worker *w);
 
-/* Sends NOTE_MOVED, at most once per MOVED_INTERVAL_NS and peer; a later packet repeats it. */
-void chain_note_roaming(struct worker *w, struct peer *p, const struct endpoint *to);
+/* The authenticated packet in @f came from a new endpoint: makes workers and the control thread follow
+ * it, unless the stack would have refused the packet (only AF_XDP can have received such a one). At
+ * most once per MOVED_INTERVAL_NS and peer; a later packet repeats it. */
+void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame *f);
 
 /* Sends NOTE_UNALLOWED while debugging is on: @p sent the IP packet at @ip. */
 void chain_note_unallowed(struct worker *w, struct peer *p, const uint8_t *ip);

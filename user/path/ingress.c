@@ -175,11 +175,8 @@ static void note_run(struct worker *w, struct session *s, const struct in_packet
 	}
 	if (session_renew_after_receive(s, w->now_ns))
 		chain_want_handshake(w, p);
-	if (last->roamed) {
-		struct endpoint from = frame_endpoint(last->frame);
-
-		chain_note_roaming(w, p, &from);
-	}
+	if (last->roamed)
+		chain_note_roaming(w, p, last->frame);
 }
 
 static void note_arrivals(struct worker *w, unsigned n)

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/netlink.h"
 #include "path/chain.h"
 #include "path/roaming.h"
 #include "wgxdp/limits.h"
@@ -65,14 +66,30 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }
 
-void chain_note_roaming(struct worker *w, struct peer *p, const struct endpoint *to)
+/* Would the stack have accepted this packet, which AF_XDP has received in its place? Only the kernel
+ * knows its reverse-path filter, so this asks it: a system call, but only for a packet from a new
+ * endpoint, and at most one in MOVED_INTERVAL_NS for each peer. If the kernel cannot tell, the answer
+ * is yes. */
+static bool source_valid(struct worker *w, const struct rx_frame *f, const struct endpoint *from)
+{
+	__be16 port;
+
+	if (!f->l3 || !w->netlink)
+		return true;
+	memcpy(&port, f->payload - 6, sizeof(port)); /* the destination port of the UDP header */
+	return netlink_check_source(w->netlink, from, port) != -EXDEV;
+}
+
+void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame *f)
 {
 	uint64_t last_ns = atomic_load_explicit(&p->moved_ns, memory_order_relaxed);
+	struct endpoint from = frame_endpoint(f);
 
 	if (last_ns && w->now_ns - last_ns < MOVED_INTERVAL_NS)
 		return;
 	atomic_store_explicit(&p->moved_ns, w->now_ns, memory_order_relaxed);
-	roaming_tell(p, to, w->config.handoff);
+	if (source_valid(w, f, &from))
+		roaming_tell(p, &from, w->config.handoff);
 }
 
 void chain_note_unallowed(struct worker *w, struct peer *p, const uint8_t *ip)
@@ -284,6 +301,7 @@ int worker_new(struct worker **out, const struct worker_config *config)
 	w->config = *config;
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->offloads = config->offloads;
+	w->netlink = netlink_open();
 	w->egress.buffer = malloc(EGRESS_BUFFER_LEN + EGRESS_PACKET_MAX);
 	w->egress.scratch = w->egress.buffer + EGRESS_BUFFER_LEN;
 	w->egress.lanes = calloc(WORKER_PORTS_MAX, sizeof(*w->egress.lanes));
@@ -303,6 +321,7 @@ void worker_free(struct worker *w)
 	worker_stop(w);
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
+	netlink_close(w->netlink);
 	spsc_done(&w->flushes);
 	free(w->egress.lanes);
 	free(w->egress.buffer);

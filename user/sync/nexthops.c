@@ -163,10 +163,12 @@ void nexthops_roamed(struct nexthops *n, struct peer *p)
  * meet on the loopback interface. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 {
+	const struct netlink_flow flow = { n->config.dataplane->fwmark,
+					   htons(n->config.dataplane->udp.port) };
 	struct netlink *nl = n->config.netlink;
 	struct netlink_route route;
 	struct netlink_link link;
-	int err = netlink_route(nl, from, n->config.dataplane->fwmark, &route);
+	int err = netlink_route(nl, from, &flow, &route);
 
 	if (err)
 		return err != -EACCES; /* a broadcast; a missing route may appear soon */

@@ -1,0 +1,44 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""layer3.py INTERFACE A B KEYS - an authenticated packet whose source is on the wrong side.
+
+Prints "ok WHAT" and "not ok WHAT: why". The daemon listens in A at 192.0.2.1:51820. The network
+10.1.2.0/24 is behind another NIC of A than the one that B is behind.
+"""
+
+import sys
+import time
+
+import wgpeer
+from wire import Daemon, Raw, bound, key_file, mac_of_link, say
+
+PORT, INNER = 51820, 7000
+HOME, WRONG, RIGHT = "192.0.2.2", "10.1.2.3", "192.0.2.3"
+
+
+def main(interface, a, b, keys):
+    daemon = Daemon(interface, a)
+    node = wgpeer.Node(key_file(f"{keys}/b.key"), key_file(f"{keys}/a.pub"))
+    home = bound(b, HOME, 4000)
+    session = node.connect(home, ("192.0.2.1", PORT))
+    raw = Raw(b, "eth0", mac_of_link(a, "eth0"))
+
+    def endpoint_after(source):
+        inner = wgpeer.ipv4("10.99.0.2", "10.99.0.1", (1, INNER), b"x" * 8)
+        raw.udp(source, 4000, "192.0.2.1", PORT, session.seal(inner))
+        time.sleep(0.3)
+        return daemon.endpoint(node.public)
+
+    for what, source, want in [
+        ("a source of the right side is followed", RIGHT, RIGHT),
+        ("a source that is behind another NIC is not", WRONG, RIGHT),
+        ("an address of the host itself is not", "192.0.2.1", RIGHT),
+        ("a loopback address is not", "127.0.0.1", RIGHT),
+        ("the broadcast address is not", "192.0.2.255", RIGHT),
+        ("the peer's first address is followed again", HOME, HOME),
+    ]:
+        got = endpoint_after(source)
+        say(what, got == f"{want}:4000", got)
+
+
+main(*sys.argv[1:])
