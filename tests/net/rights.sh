@@ -91,4 +91,24 @@ refuses "no CAP_NET_ADMIN: attach is refused" 1 CAP_NET_ADMIN only +bpf,+net_raw
 	eth0 "$CONF"
 clean "nothing is left" a "$A"
 
+# --- a user namespace -----------------------------------------------------------------------------
+
+# Rootless containers have all capabilities, but over their own namespaces only. CAP_IPC_LOCK there
+# does not lift the limit on locked memory.
+cat >"$TMP/rootless" <<'EOF'
+mount -t tmpfs none /run && ip link set lo up && ip link add eth0 type veth peer name eth1 &&
+	ip address add 192.0.2.1/24 dev eth0 && ip link set eth0 up || exit 1
+"$1" attach eth0 "$2" || exit 2
+"$1" show "$3" --json && wg show "$3" >/dev/null && "$1" detach "$3" || exit 3
+[ -z "$(find /run/wgxdp /run/wireguard -mindepth 1)" ]
+EOF
+rootless()
+{
+	(ulimit -l 8192 && unshare -Urnmpf --kill-child --mount-proc bash "$TMP/rootless" \
+		"$WGXDP" "$CONF" "$A" >"$TMP/json")
+}
+ok "user namespace: attach, show and detach succeed" rootless
+is "user namespace: the path is UDP" "$(jq -r '.path | "\(.rx) \(.tx)"' "$TMP/json")" "udp udp"
+ok "user namespace: show says what is missing" grep -q '"why":"[^"]*CAP_BPF' "$TMP/json"
+
 done_testing

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A replaced key is nowhere in the daemon's memory. No log level prints a key. LOG_LEVEL works as
-# the manual says.
+# A replaced key is nowhere in the daemon's memory. No command that holds a key leaves a core. No log
+# level prints a key. LOG_LEVEL works as the manual says.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -56,6 +56,50 @@ in_ns a wg set "${ID}a" private-key "$TMP/new.key" peer "$(pub b)" preshared-key
 ok "the old private key is gone" not memory_holds "$pid" "$(key a)"
 ok "the old preshared key is gone" not memory_holds "$pid" "$(key psk)"
 down a "${ID}a"
+
+# --- cores ----------------------------------------------------------------------------------------
+
+# Starts the command with cores allowed, and with the key in its standard input. Sends it SIGQUIT
+# while it waits for DNS, for more input, or for room in a full pipe. Succeeds if no core was dumped.
+leaves_no_core() # KEY COMMAND...
+{
+	(cd "$TMP" && in_ns a /usr/bin/python3 - "$@") <<-'EOF'
+		import os, resource, signal, subprocess, sys, time
+		key, command = sys.argv[1], sys.argv[2:]
+		unlimited = resource.RLIM_INFINITY
+		resource.setrlimit(resource.RLIMIT_CORE, (unlimited, unlimited))
+		out, full = os.pipe()
+		os.set_blocking(full, False)
+		try:
+		    while True:
+		        os.write(full, b"x" * 512)
+		except BlockingIOError:
+		    os.set_blocking(full, True)
+		process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=full,
+		                           stderr=subprocess.DEVNULL)
+		process.stdin.write(key.encode())
+		process.stdin.flush()
+		time.sleep(0.5)
+		os.kill(process.pid, signal.SIGQUIT)
+		_, status = os.waitpid(process.pid, 0)
+		if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGQUIT:
+		    sys.exit(f"it ended before: {status}")
+		if os.WCOREDUMP(status):
+		    sys.exit("it dumped its core")
+	EOF
+}
+
+named=$(sed 's/192.0.2.2:/name.invalid:/' < <(config) | conf "${ID}n")
+for words in "attach eth0 $named" "check $named" genkey genpsk pubkey; do
+	# shellcheck disable=SC2086 # words
+	ok "no core of wgxdp ${words%% *}" leaves_no_core "$(key a)" "$WGXDP" $words
+done
+spawn a "$WGXDP" -f "${ID}i"
+wait_for 5 in_ns a wg show "${ID}i"
+is "the daemon may leave no core" "$(awk '/core file size/ { print $5, $6 }' "/proc/$!/limits")" "0 0"
+down a "${ID}i"
+
+# --- the log --------------------------------------------------------------------------------------
 
 level() # LEVEL: writes to $TMP/log what the daemon logs of a handshake without an answer
 {

@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/verbs.h"
+#include "util/secure.h"
 #include "version.h"
 
 static bool is_one_of(const char *word, const char *const words[])
@@ -54,6 +55,7 @@ static int run(int argc, char **argv)
 {
 	const struct verb *verb;
 
+	secure_forbid_dumps(); /* the verb may read or make a key */
 	if (!fill_stdio())
 		return CLI_FAILED;
 	if (sodium_init() < 0)

@@ -70,8 +70,10 @@ int core_init(struct core *c, struct loop *loop, const struct options *options,
 	int err = secure_memory();
 
 	if (err)
-		log_info("memory cannot be locked (%s): keys may reach the swap device",
-			 strerror(-err));
+		log_info(
+			"memory cannot be locked (%s): keys may reach the swap device; "
+			"LimitMEMLOCK=infinity or CAP_IPC_LOCK outside of user namespaces allows it",
+			strerror(-err));
 	err = select_aead(options, f);
 	if (err)
 		return err;

@@ -24,20 +24,41 @@ bool secure_capable(unsigned capability)
 	return caps[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
-static bool may_lock_any_amount(void)
-{
-	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-
-	return setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0 || secure_capable(CAP_IPC_LOCK);
-}
-
-int secure_memory(void)
+void secure_forbid_dumps(void)
 {
 	struct rlimit none = { 0, 0 };
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
+/* Tries it, because CAP_IPC_LOCK in a user namespace does not lift the limit. The memory is never
+ * touched. */
+static bool may_lock_more_than(rlim_t limit)
+{
+	size_t len = limit + (size_t)sysconf(_SC_PAGESIZE);
+	void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	bool locked;
+
+	if (p == MAP_FAILED)
+		return false;
+	locked = mlock2(p, len, MLOCK_ONFAULT) == 0;
+	munmap(p, len);
+	return locked;
+}
+
+static bool may_lock_any_amount(void)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+		return true;
+	return getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+	       (limit.rlim_cur == RLIM_INFINITY || may_lock_more_than(limit.rlim_cur));
+}
+
+int secure_memory(void)
+{
 	/* Under a finite limit the call would succeed now, but every later malloc() beyond the
 	 * limit would fail. No lock at all is better than that. */
 	if (!may_lock_any_amount())
