@@ -55,6 +55,8 @@ a_set() { in_ns "a$1" wg set "$(name "a$1")" "${@:2}"; }
 b_set() { in_ns "b$1" wg set "$(name "b$1")" "${@:2}"; }
 field() { in_ns "$1" wg show "$(name "$1")" "$2" | cut -f "${3:-2}"; } # NS WHAT [COLUMN]
 
+no_sockets() { [ -z "$(in_ns "$1" ss -Hlun)" ]; }
+
 flow() # SECONDS: begins datagrams in both pairs, and returns when they flow
 {
 	/usr/bin/python3 "$(dirname "$0")/flow.py" "$1" "$ID-ax:10.99.0.1,$ID-bx:10.99.0.2" \
@@ -99,6 +101,7 @@ none_lost "preshared keys changed 3 s apart: no packet is lost"
 for i in x u; do
 	time=$(field b$i latest-handshakes)
 	in_ns a$i ip link set "$(name a$i)" down
+	wait_for 5 no_sockets a$i # the daemon has seen the change
 	wait_for 3 eval "[ \$(date +%s) -gt $time ]" # handshake times are in whole seconds
 	in_ns a$i ip link set "$(name a$i)" up
 	is "$i: wgxdp restarts with the new preshared key, and all pings are answered" \

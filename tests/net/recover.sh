@@ -55,10 +55,7 @@ counts()
 		join(" ")'
 }
 
-by_xdp()
-{
-	[ "$(show a "$A" '"\(.path.rx) \(.path.tx) \(.peers[0].tx)"')" = "xdp xdp xdp" ]
-}
+by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
@@ -141,8 +138,7 @@ routes()
 		"[ \"\$(show a '$A' '.peers[0].why')\" = '$([ $path = xdp ] &&
 			echo 'the route leaves by an interface without AF_XDP' || echo null)' ]"
 	works "$path: the route leaves by another NIC" udp
-	is "$path: only this peer is affected" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.why)"')" \
-		"$path $path null"
+	is "$path: show says which way data takes" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "udp udp"
 	[ $path = udp ] || ok "$path: show tells people, too" eval \
 		"in_ns a '$WGXDP' show '$A' | grep -q 'by udp: the route leaves by'"
 	in_ns a ip route replace 203.0.113.2 via 192.0.2.2
