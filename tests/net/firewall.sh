@@ -55,11 +55,11 @@ count_types()
 	rule seen_in udp dport 51821 counter comment '"in"'
 }
 
-counted() # COMMENT: how many packets that rule of netfilter saw
+counted() # COMMENT [bytes]: how many packets (or bytes) that rule of netfilter saw
 {
 	in_ns a nft -j list table inet host |
 		jq --arg comment "$1" "[.. | .rule? // empty | select(.comment == \$comment) |
-			.expr[].counter? // empty | .packets] | add"
+			.expr[].counter? // empty | .${2:-packets}] | add"
 }
 
 pings() # FROM COUNT: prints how many are answered
@@ -90,8 +90,9 @@ seen() # PATH
 		holds "$1: OUTPUT sees one data message, which refreshes the conntrack entry" \
 			"$(counted o4)" -le 1
 	else
-		holds "$1: INPUT sees the data" "$(counted i4)" -ge 101
-		holds "$1: OUTPUT sees the data" "$(counted o4)" -ge 101
+		# netfilter may see a train of messages as one packet.
+		holds "$1: INPUT sees the bytes of the data" "$(counted i4 bytes)" -ge $((101 * 128))
+		holds "$1: OUTPUT sees the bytes of the data" "$(counted o4 bytes)" -ge $((101 * 128))
 	fi
 	before=$(counted in)
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -131,7 +132,8 @@ taps() # PATH
 {
 	is "$1: a tap on the tunnel's interface sees all packets" "$(tapped "$A")" 40
 	if [ "$1" = xdp ]; then
-		is "$1: a tap on the NIC sees nothing" "$(tapped eth0)" 0
+		# Except for a message that takes the UDP socket, once in 20 s.
+		holds "$1: a tap on the NIC sees no data" "$(tapped eth0)" -le 1
 	else
 		is "$1: a tap on the NIC sees the encrypted messages" "$(tapped eth0)" 40
 	fi

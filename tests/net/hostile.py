@@ -371,6 +371,10 @@ class Test:
     def is_empty(self):
         return [self.entries(n) for n in ("sessions", "peers", "allowed4")] == [0, 0, 0]
 
+    def managed(self):
+        entries = self.world.run(self.a, "ip -d neighbour show").stdout.splitlines()
+        return [entry for entry in entries if "managed" in entry]
+
     def run(self, seconds):
         warm_up = min(20, seconds / 5)
         self.chaos(warm_up)
@@ -389,6 +393,8 @@ class Test:
         self.daemon.set("replace_peers=true")
         say("no session, peer or prefix stays in the maps", wait_until(self.is_empty),
             [self.entries(n) for n in ("sessions", "peers", "allowed4")])
+        say("no neighbour entry stays managed", wait_until(lambda: not self.managed()),
+            self.managed())
 
 
 def main(*args):

@@ -12,12 +12,14 @@
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd wg jq ip
+need_cmd wg jq ip ethtool
 need_cryptography
 ns_add a b
 join a eth0 b eth0
 A=${ID}a
 keys a b
+# A tap at b must see single packets, which the kernel cuts from a train only for such a device.
+in_ns a ethtool -K eth0 tx-udp-segmentation off
 in_ns a sysctl -qw net.ipv4.ip_default_ttl=37 net.ipv6.conf.eth0.hop_limit=41
 
 up() # PATH ENDPOINT
