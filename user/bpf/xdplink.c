@@ -153,8 +153,8 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_
 	default:
 		if (mode == LOADER_MODE_NATIVE)
 			return fault(f, -EOPNOTSUPP,
-				     "%s: attaching XDP in native mode: %s; use --xdp-mode auto or "
-				     "--rx udp",
+				     "%s: attaching XDP in native mode: %s; use --rx udp, or "
+				     "--xdp-mode generic, which loses datagrams that arrive joined",
 				     nic, strerror(-err));
 		return fault(f, err, "%s: attaching XDP: %s; use --rx udp", nic, strerror(-err));
 	}

@@ -35,12 +35,22 @@ static bool auto_prefers_udp(const struct options *o, const struct netlink_link 
 static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	enum loader_mode mode = env->options->xdp_mode;
-	int err = env->options->chain ? loader_attach_chained(env->loader, nic->ifindex, nic->name,
-							      mode, &nic->native, f)
-				      : loader_attach(env->loader, nic->ifindex, nic->name, mode,
-						      &nic->native, f);
+	int err;
+
+	/* Generic XDP runs after GRO and sees a train of datagrams as one frame, which is lost. */
+	if (mode == LOADER_MODE_AUTO)
+		mode = LOADER_MODE_NATIVE;
+	err = env->options->chain
+		      ? loader_attach_chained(env->loader, nic->ifindex, nic->name, mode,
+					      &nic->native, f)
+		      : loader_attach(env->loader, nic->ifindex, nic->name, mode, &nic->native, f);
 
 	nic->attached = !err;
+	if (nic->attached && !nic->native)
+		log_error(
+			"%s: XDP is in generic mode: of datagrams that arrive joined (UDP_SEGMENT "
+			"of a neighbour, GRO), all but the first are lost",
+			nic->name);
 	return err;
 }
 
@@ -67,11 +77,28 @@ static int open_queue(const struct nics_env *env, struct nic *nic,
 		   : 0;
 }
 
+static unsigned bounded(uint32_t queues)
+{
+	return queues < NIC_QUEUES_MAX ? queues : NIC_QUEUES_MAX;
+}
+
+/* Queues that the NIC receives on. */
 static unsigned queues_of(const struct nic *nic)
 {
-	uint32_t queues = netlink_queues(nic->name);
+	uint32_t rx, tx;
 
-	return queues < NIC_QUEUES_MAX ? queues : NIC_QUEUES_MAX;
+	netlink_queues(nic->name, &rx, &tx);
+	return bounded(rx);
+}
+
+/* Queues on which it both receives and sends: our sockets are opened for the former, and a frame on
+ * a queue that only receives never leaves. */
+static unsigned senders_of(const struct nic *nic)
+{
+	uint32_t rx, tx;
+
+	netlink_queues(nic->name, &rx, &tx);
+	return bounded(rx < tx ? rx : tx);
 }
 
 /* A bond or netvsc hands a native XDP program down to its member drivers. The program then sees
@@ -116,7 +143,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 			     nic->name);
 	config.mtu = nic->mtu = link.mtu;
 	config.layer3 = nic->layer3 = netlink_layer3(env->netlink, nic->ifindex);
-	nic->sender_count = queues_of(nic);
+	nic->sender_count = senders_of(nic);
 	nic->occupant = link.xdp_prog_id;
 	if (wants_rx(env))
 		err = check_members(env, nic, &link, f);

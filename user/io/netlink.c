@@ -425,23 +425,26 @@ int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drop
 	return err == -EINVAL ? -ENODEV : err; /* index 0 or below */
 }
 
-uint32_t netlink_queues(const char *name)
+void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx)
 {
 	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
 	struct ifreq request = { .ifr_data = (void *)&channels };
-	uint32_t queues = 0;
 	int fd;
 
+	*rx = *tx = 1;
 	if (strlen(name) >= sizeof(request.ifr_name))
-		return 1;
+		return;
 	memcpy(request.ifr_name, name, strlen(name));
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return 1;
-	if (ioctl(fd, SIOCETHTOOL, &request) == 0)
-		queues = channels.combined_count + channels.rx_count;
+		return;
+	if (ioctl(fd, SIOCETHTOOL, &request) == 0) {
+		*rx = channels.combined_count + channels.rx_count;
+		*tx = channels.combined_count + channels.tx_count;
+	}
 	close(fd);
-	return queues ? queues : 1;
+	*rx = *rx ? *rx : 1;
+	*tx = *tx ? *tx : 1;
 }
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up)

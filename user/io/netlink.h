@@ -50,8 +50,9 @@ uint32_t netlink_layer3(struct netlink *nl, uint32_t ifindex);
  * or the virtual function beneath a netvsc device. 0, -ENOENT, -errno. */
 int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16]);
 
-/* Combined and rx channels in use, by ethtool; 1 where the driver cannot tell. */
-uint32_t netlink_queues(const char *name);
+/* How many queues the NIC receives and sends on now: combined channels and those of one direction
+ * (ethtool -l). 1 where the driver does not say. */
+void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx);
 
 struct netlink_drops {
 	uint64_t rx_dropped, tx_dropped;

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# NICs that are not what one would hope for: more receiving than sending queues, and no native XDP.
+#
+#   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
+#   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
+#   └─────────┘                  └─────────┘
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd ip wg jq ping ethtool
+need_cryptography
+
+A=${ID}a B=${ID}b
+keys a b
+link_up() # NS
+{
+	in_ns a ip address add 192.0.2.1/24 dev eth0
+	in_ns b ip address add 192.0.2.2/24 dev eth0
+	in_ns a ip link set eth0 up
+	in_ns b ip link set eth0 up
+	wait_for 5 in_ns a ping -q -c 1 -W 1 192.0.2.2
+}
+
+# --- 4 receiving queues, 1 sending queue ----------------------------------------------------------
+
+ns_add a b
+ip link add eth0 netns "$ID-a" numrxqueues 4 numtxqueues 1 type veth \
+	peer name eth0 netns "$ID-b" numrxqueues 1 numtxqueues 1
+ok "a and b reach each other" link_up
+ok "a attaches" ours a "$A" --rx xdp --tx xdp < <(conf_a)
+ok "b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
+ok "a handshake" pinged a 10.99.0.2
+is "all queues receive" "$(show a "$A" .path.queues)" 4
+ok "forty flows of three datagrams" python_begin "flows: " queues.py "$ID-a" "$ID-b"
+python_end "flows: "
+is "a has lost nothing" "$(show a "$A" '.lost | tojson')" "{}"
+ok "a detaches" down a "$A"
+ok "b detaches" down b "$B"
+refuses "more workers than sending queues are refused" 1 "a NIC has only 1 queue" in_ns a "$WGXDP" \
+	attach eth0 --workers 4 --rx xdp --tx xdp "$(conf "${ID}w" < <(interface a Address=10.98.0.1/24))"
+ip -n "$ID-a" link delete eth0
+
+# --- no native XDP --------------------------------------------------------------------------------
+
+# The other side of the veth pair has more sending queues than eth0 receives on: the driver refuses
+# native XDP. A bridge and a macvlan have none at all.
+without_native() # KIND
+{
+	case $1 in
+	veth)
+		ip link add eth0 netns "$ID-a" numrxqueues 1 numtxqueues 1 type veth \
+			peer name eth0 netns "$ID-b" numrxqueues 4 numtxqueues 4
+		;;
+	*)
+		ip link add up0 netns "$ID-a" type veth peer name eth0 netns "$ID-b"
+		in_ns a ip link set up0 up
+		;;&
+	bridge)
+		in_ns a ip link add eth0 type bridge
+		in_ns a ip link set up0 master eth0
+		;;
+	macvlan) in_ns a ip link add eth0 link up0 type macvlan mode bridge ;;
+	esac
+	link_up
+}
+
+for kind in veth bridge macvlan; do
+	ok "$kind: a and b reach each other" without_native $kind
+	ok "$kind: a attaches" ours a "$A" < <(conf_a)
+	is "$kind: auto takes no generic XDP" \
+		"$(show a "$A" '.path | "\(.rx) \(.xdp_mode)"')" "udp null"
+	ok "$kind: show says why" eval "show a '$A' .path.why | grep -q 'eth0: .*native'"
+	refuses "$kind: forced XDP is refused" 1 "native" in_ns a "$WGXDP" attach eth0 --rx xdp \
+		"$(conf "${ID}w" < <(interface a Address=10.98.0.1/24))"
+	ok "$kind: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
+	ok "$kind: a handshake" pinged a 10.99.0.2
+	is "$kind: pings are answered" "$(answers 20 a 10.99.0.2)" 20
+	ok "$kind: a detaches" down a "$A"
+	ok "$kind: b detaches" down b "$B"
+	in_ns b ip link delete eth0
+	in_ns a ip link delete eth0 2>/dev/null
+	in_ns a ip link delete up0 2>/dev/null
+done
+clean "nothing is left" a "$A"
+
+done_testing
