@@ -185,7 +185,7 @@ static void test_refused(void **state)
 /* 6. Sums against the obvious loop, all lengths and offsets. */
 static void test_sums(void **state)
 {
-	static uint8_t from[400], to[402];
+	static uint8_t from[400];
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(from); i++)
@@ -205,11 +205,7 @@ static void test_sums(void **state)
 			}
 			while (sum >> 16)
 				sum = (sum & 0xffff) + (sum >> 16);
-			memset(to, 0, sizeof(to));
 			assert_int_equal(inetsum_fold(inetsum_add(from + at, n, 0)), sum);
-			assert_int_equal(inetsum_fold(inetsum_copy(to + 1, from + at, n, 0)), sum);
-			assert_memory_equal(to + 1, from + at, n);
-			assert_int_equal(to[n + 1], 0);
 		}
 	}
 }

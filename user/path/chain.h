@@ -78,6 +78,7 @@ struct egress {
 	struct encap roamed[FRAME_BATCH], roamed_gathered[FRAME_BATCH];
 	struct out_message messages[FRAME_BATCH];
 	unsigned message_count;
+	uint8_t headers[FRAME_BATCH][GSO_HEADERS_MAX]; /* of segments, by message */
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
 	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused without tx */
@@ -144,11 +145,12 @@ void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n);
 /* May @s seal now? NULL may not. */
 bool seal_session_usable(const struct worker *w, const struct session *s);
 
-/* Copies the packet into its peer's stage. The caller then flushes that peer or asks for a handshake.
+/* Copies the packet into its peer's stage. The caller then flushes that peer or asks for a
+ * handshake.
  *
  * The control thread may publish a session at this moment. stage_push() changes the count and the
- * control thread changes peer->current, both sequentially consistently. So either the caller sees the
- * new session, or the control thread sees the packet and asks for a flush. */
+ * control thread changes peer->current, both sequentially consistently. So either the caller sees
+ * the new session, or the control thread sees the packet and asks for a flush. */
 void seal_stage_packet(struct worker *w, struct out_packet *p);
 
 /* Writes an IP packet into the tunnel interface for the peer in @slot, or for wgxdp itself
@@ -175,9 +177,9 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
  * whose sessions were chosen before a flush are sent after it. */
 bool chain_time_passed(struct worker *w);
 
-/* The authenticated packet in @f came from a new endpoint: makes workers and the control thread follow
- * it, unless the stack would have refused the packet (only AF_XDP can have received such a one). At
- * most once per MOVED_INTERVAL_NS and peer; a later packet repeats it. */
+/* The authenticated packet in @f came from a new endpoint: makes workers and the control thread
+ * follow it, unless the stack would have refused the packet (only AF_XDP can have received such a
+ * one). At most once per MOVED_INTERVAL_NS and peer; a later packet repeats it. */
 void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame *f);
 
 /* Sends NOTE_UNALLOWED while debugging is on: @p sent the IP packet at @ip. */

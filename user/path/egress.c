@@ -123,8 +123,8 @@ static bool same_destination(const struct out_packet *a, const struct out_packet
 		       : !memcmp(a->data + IP6_DESTINATION, b->data + IP6_DESTINATION, 16);
 }
 
-/* The destination address selects the peer, [W] 2. Packets of one flow come in a row, so that the last
- * answer is often right again. */
+/* The destination address selects the peer, [W] 2. Packets of one flow come in a row, so that the
+ * last answer is often right again. */
 static void choose_peers(struct worker *w, unsigned n)
 {
 	const struct allowedips *allowed = w->config.device->allowed;

@@ -128,11 +128,10 @@ static void write_ip(const struct gso *g, uint32_t i, uint32_t len, uint8_t *out
 	raw_put16(out + IP4_CHECK, (uint16_t)~inetsum_fold(g->ip_sum + total + id));
 }
 
-void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out)
+void gso_write_headers(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out)
 {
-	uint32_t len = gso_segment_len(g, i), payload = len - g->header_len;
+	uint32_t len = gso_segment_len(g, i);
 	uint16_t l4_len = htons((uint16_t)(len - g->l4)), check;
-	bool last = i + 1 == g->segments;
 	uint8_t *l4 = out + g->l4;
 	uint64_t sum = g->l4_sum + l4_len;
 
@@ -145,13 +144,19 @@ void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *
 		raw_put_be32(l4 + TCP_SEQ, raw_get_be32(l4 + TCP_SEQ) + i * g->size);
 		if (i)
 			l4[TCP_FLAGS] &= (uint8_t)~FLAG_CWR;
-		if (!last)
+		if (i + 1 < g->segments)
 			l4[TCP_FLAGS] &= (uint8_t) ~(FLAG_FIN | FLAG_PSH);
-		sum = inetsum_add(l4 + TCP_SEQ, 4, sum);
-		sum = inetsum_add(l4 + TCP_DATA_OFFSET, 2, sum);
+		sum += (uint64_t)raw_get16(l4 + TCP_SEQ) + raw_get16(l4 + TCP_SEQ + 2) +
+		       raw_get16(l4 + TCP_DATA_OFFSET);
 	}
-	sum = inetsum_copy(out + g->header_len, packet + g->header_len + (size_t)i * g->size,
-			   payload, sum);
+	sum = inetsum_add(packet + gso_payload(g, i), len - g->header_len, sum);
 	check = (uint16_t)~inetsum_fold(sum);
 	raw_put16(l4 + (g->udp ? UDP_CHECK : TCP_CHECK), g->udp && !check ? 0xffff : check);
+}
+
+void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out)
+{
+	gso_write_headers(g, packet, i, out);
+	memcpy(out + g->header_len, packet + gso_payload(g, i),
+	       gso_segment_len(g, i) - g->header_len);
 }

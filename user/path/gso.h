@@ -4,7 +4,8 @@
  * that are sent. Pure functions: no system call, no allocation.
  *
  *   | IP, TCP | payload ................................ |      from the TUN, with its vnet header
- *   | IP, TCP | gso_size |  | IP, TCP | gso_size |  ...          gso_write(0), gso_write(1), ...
+ *   | IP, TCP |  | IP, TCP |  ...     gso_write_headers(0), gso_write_headers(1), ...: each goes
+ *                                     before its piece of the payload, which stays where it lies
  *
  * Segment i has the headers of the packet with: its own lengths; IPv4 ID + i; TCP sequence number
  * + i times the size; CWR only in the first; FIN and PSH only in the last; and its checksums. The
@@ -42,6 +43,18 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
 		return g->header_len + (uint32_t)g->size;
 	return g->len - i * g->size;
 }
+
+#define GSO_HEADERS_MAX (60 + 60) /* IPv4 and TCP, with all their options */
+
+/* Returns the offset in the packet of segment @i's payload. */
+static inline uint32_t gso_payload(const struct gso *g, uint32_t i)
+{
+	return g->header_len + i * g->size;
+}
+
+/* Writes the headers of segment @i to @out, which has room for g->header_len <= GSO_HEADERS_MAX
+ * bytes. Only for packets with more than one segment. */
+void gso_write_headers(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out);
 
 /* Writes segment @i of @packet to @out, which has room for gso_segment_len() bytes. Only for
  * packets with more than one segment. */

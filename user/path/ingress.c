@@ -278,8 +278,8 @@ static void write_singly(struct worker *w, const struct gro_group *group)
 	}
 }
 
-/* Writes a merged packet. If the kernel does not take such packets, writes its parts, and merges none
- * from then on. */
+/* Writes a merged packet. If the kernel does not take such packets, writes its parts, and merges
+ * none from then on. */
 static void write_merged(struct worker *w, const struct gro_group *group)
 {
 	struct ingress *in = &w->ingress;

@@ -7,8 +7,8 @@
  *                  │                 └── next batch ───┼── count_sent ─┘
  *                  └─▶ stage_packet                    └─▶ stage_expired
  *
- * A large packet is cut here, straight into the frames that are sent (gso.h). It may take several
- * batches.
+ * A large packet is cut here (gso.h), and its segments are encrypted straight into the frames that
+ * are sent. It may take several batches.
  */
 #include <string.h>
 
@@ -89,8 +89,8 @@ static void take_counters(struct worker *w, struct out_packet *p, const struct o
 	}
 }
 
-/* Returns the largest length to which segments of the packet may be padded: the least of the tunnel's
- * MTU, the MTU of the route into it, and what fits the outer path's MTU. */
+/* Returns the largest length to which segments of the packet may be padded: the least of the
+ * tunnel's MTU, the MTU of the route into it, and what fits the outer path's MTU. */
 static uint32_t padding_limit(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
@@ -137,7 +137,8 @@ static struct lane *choose_lane(struct worker *w, const struct out_packet *p, ui
 	return &w->egress.udp;
 }
 
-/* Allocates a frame for @len bytes at the end of @lane. Returns NULL if the transport has none left. */
+/* Allocates a frame for @len bytes at the end of @lane. Returns NULL if the transport has none
+ * left. */
 static struct tx_frame *lane_add(struct lane *lane, uint32_t len)
 {
 	struct tx_frame *f = &lane->frames[lane->count];
@@ -151,43 +152,48 @@ static struct tx_frame *lane_add(struct lane *lane, uint32_t len)
 	return f;
 }
 
-/* Writes message header and plaintext of @segment into @f, and its seal job. The only segment of a
- * packet is sealed from where it lies; others are cut into the frame and sealed there. */
+/* Writes the message header of @segment into @f, and its seal job. The payload is sealed from
+ * where it lies in the packet: the AEAD takes the headers of a segment, and the padding, as pieces
+ * of their own. */
 static void build_message(struct worker *w, struct out_packet *p, uint32_t segment, uint32_t padded,
 			  struct tx_frame *f)
 {
-	uint32_t len = gso_segment_len(&p->gso, segment);
+	struct egress *e = &w->egress;
+	struct aead_job *job = &e->jobs[e->message_count];
 	uint64_t counter = p->counter + segment;
 	const struct wire_data header = {
 		.header.type = WIRE_DATA,
 		.receiver_index = htole32(p->session->remote_index),
 		.counter = htole64(counter),
 	};
-	uint8_t *text = f->payload + sizeof(header), *source = p->data;
 
 	memcpy(f->payload, &header, sizeof(header)); /* it may be unaligned */
-	if (p->gso.segments > 1) {
-		gso_write(&p->gso, p->data, segment, text);
-		source = text;
-	}
-	memset(source + len, 0, padded - len);
 	f->len = (uint32_t)wire_data_len(padded);
 	f->encap = p->encap;
 	f->tclass = ecn_encapsulate(p->data);
 	f->no_gso = atomic_load_explicit(&p->peer->no_gso, memory_order_relaxed);
-	w->egress.jobs[w->egress.message_count] = (struct aead_job){
+	*job = (struct aead_job){
 		.key = p->session->send_key,
 		.counter = counter,
-		.src = source,
-		.dst = text,
+		.src = p->data,
+		.dst = f->payload + sizeof(header),
 		.len = padded,
+		.pad_len = padded - gso_segment_len(&p->gso, segment),
 	};
-	w->egress.messages[w->egress.message_count++] =
+	if (p->gso.segments > 1) {
+		uint8_t *headers = e->headers[e->message_count];
+
+		gso_write_headers(&p->gso, p->data, segment, headers);
+		job->src = p->data + gso_payload(&p->gso, segment);
+		job->head = headers;
+		job->head_len = p->gso.header_len;
+	}
+	e->messages[e->message_count++] =
 		(struct out_message){ .packet = p, .segment = segment, .frame = f };
 }
 
-/* Builds messages of the packet from @segment on, until the batch is full. Returns the first segment that
- * is left. */
+/* Builds messages of the packet from @segment on, until the batch is full. Returns the first
+ * segment that is left. */
 static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32_t segment)
 {
 	uint32_t limit = padding_limit(w, p);
@@ -206,8 +212,8 @@ static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32
 	return segment;
 }
 
-/* Fills the batch with messages from *@at on, which moves to the first packet that is left. *@segment
- * are those of it that were built before. Returns false if there is nothing left. */
+/* Fills the batch with messages from *@at on, which moves to the first packet that is left.
+ * *@segment are those of it that were built before. Returns false if there is nothing left. */
 static bool build_messages(struct worker *w, struct out_packet **at, const struct out_packet *end,
 			   uint32_t *segment)
 {
@@ -239,8 +245,8 @@ static void transmit(struct worker *w)
 	transmit_lane(&w->egress.udp);
 }
 
-/* The kernel may refuse segmentation on the way to this peer. Its messages went out singly this time;
- * from now on they are not joined. */
+/* The kernel may refuse segmentation on the way to this peer. Its messages went out singly this
+ * time; from now on they are not joined. */
 static void note_gso_refused(struct worker *w, struct peer *p, int error)
 {
 	if (atomic_exchange_explicit(&p->no_gso, true, memory_order_relaxed))
@@ -294,8 +300,8 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 }
 
 /* The process (SIGSTOP) or the whole host may have been stopped since the turn began. Nothing may
- * leave under a key that has expired or must be wiped since. Messages of such a session are staged, and
- * a handshake is requested at once, whenever the last one was requested. */
+ * leave under a key that has expired or must be wiped since. Messages of such a session are
+ * staged, and a handshake is requested at once, whenever the last one was requested. */
 static void stage_expired(struct worker *w)
 {
 	for (unsigned i = 0; i < w->egress.message_count; i++) {

@@ -66,10 +66,10 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }
 
-/* Would the stack have accepted this packet, which AF_XDP has received in its place? Only the kernel
- * knows its reverse-path filter, so this asks it: a system call, but only for a packet from a new
- * endpoint, and at most one in MOVED_INTERVAL_NS for each peer. If the kernel cannot tell, the answer
- * is yes. */
+/* Would the stack have accepted this packet, which AF_XDP has received in its place? Only the
+ * kernel knows its reverse-path filter, so this asks it: a system call, but only for a packet from
+ * a new endpoint, and at most one in MOVED_INTERVAL_NS for each peer. If the kernel cannot tell,
+ * the answer is yes. */
 static bool source_valid(struct worker *w, const struct rx_frame *f, const struct endpoint *from)
 {
 	__be16 port;

@@ -16,9 +16,6 @@
  * piece of a message may be odd. Sums of up to 2^24 words fit without folding. */
 uint64_t inetsum_add(const void *p, size_t n, uint64_t sum);
 
-/* Likewise, and copies the bytes to @to, which does not overlap @from. */
-uint64_t inetsum_copy(void *to, const void *from, size_t n, uint64_t sum);
-
 /* Folds a sum to 16 bits. */
 static inline uint16_t inetsum_fold(uint64_t sum)
 {
