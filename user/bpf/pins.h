@@ -6,12 +6,13 @@
  * Pins are a convenience for people. Whatever prevents them, the caller goes on without, and
  * pins.why tells the reason:
  *
- *   no bpffs at PINS_ROOT ──▶ mount one, as bpftool does ──▶ not permitted ─────────────▶ unpinned
- *   other users may replace or have made the directory ───────────────────────────────▶ unpinned
- *   a live daemon holds the lock on the directory (another host name space, one bpffs) ▶ unpinned
+ *   no bpffs at PINS_ROOT ─▶ mount one, as bpftool does ─▶ not permitted ─▶ unpinned
+ *   another user has made the directory, or may replace it ───────────────▶ unpinned
+ *   a live daemon of the same name holds the lock on the directory ───────▶ unpinned
  *
- * The owner holds a lock on the directory. The lock ends with the owner, so the pins of a dead
- * owner are known by a free lock, and those of a live one are never removed.
+ * Two daemons can have the same name if they run in containers that share a bpffs. The owner holds
+ * a lock on the directory, which the kernel releases when the owner dies. So the pins of a live
+ * owner are never removed.
  */
 #ifndef WGXDP_PINS_H
 #define WGXDP_PINS_H

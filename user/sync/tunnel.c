@@ -313,6 +313,8 @@ static void check_rps(struct tunnel *t)
 	const char *name = t->config.tun->name;
 	struct path_stats stats;
 
+	if (packets == t->steered_packets && !t->steered)
+		return;
 	dataplane_stats(t->config.dataplane, &stats);
 	rx = stats.xsk_rx_packets + stats.udp_rx_packets;
 	if (packets != t->steered_packets) {
@@ -324,7 +326,7 @@ static void check_rps(struct tunnel *t)
 		t->steered = true;
 		t->steered_packets = packets;
 		t->steered_rx = rx;
-	} else if (t->steered && rx - t->steered_rx >= RPS_OFF_MESSAGES) {
+	} else if (rx - t->steered_rx >= RPS_OFF_MESSAGES) {
 		log_info("RPS is off for %s: TC checks the peer of each inner source again", name);
 		t->steered = false;
 	}
