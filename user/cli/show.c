@@ -166,6 +166,9 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 		fprintf(out, "  endpoint: %s\n", text(peer, "endpoint"));
 	if (*text(peer, "why"))
 		fprintf(out, "  data to it goes by udp: %s\n", text(peer, "why"));
+	if (json_is_true(json_object_get(peer, "trains_refused")))
+		fprintf(out,
+			"  the kernel refused UDP segmentation: datagrams are sent one by one\n");
 	fprintf(out, "  allowed ips: ");
 	json_array_foreach (allowed, i, prefix)
 		fprintf(out, "%s%s", i ? ", " : "", json_string_value(prefix));

@@ -37,6 +37,8 @@ static void describe_tx(const struct report *r, const struct peer *p, json_t *to
 			    by_udp && (r->dataplane->paths.tx_xdp || e->via_tunnel)
 				    ? json_string(e->why)
 				    : json_null());
+	json_object_set_new(to, "trains_refused",
+			    json_boolean(atomic_load_explicit(&p->no_gso, memory_order_relaxed)));
 }
 
 static json_t *describe_peer(const struct report *r, const struct peer *p)
