@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# NICs that are not what one would hope for: more receiving than sending queues, and no native XDP.
+# NICs that are not what one would hope for: more receiving than sending queues, a shaper, and no
+# native XDP.
 #
 #   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
 #   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
@@ -40,6 +41,28 @@ ok "a detaches" down a "$A"
 ok "b detaches" down b "$B"
 refuses "more workers than sending queues are refused" 1 "a NIC has only 1 queue" in_ns a "$WGXDP" \
 	attach eth0 --workers 4 --rx xdp --tx xdp "$(conf "${ID}w" < <(interface a Address=10.98.0.1/24))"
+ip -n "$ID-a" link delete eth0
+
+# --- a shaper on the NIC --------------------------------------------------------------------------
+
+names_qdisc() { show a "$A" .path.why | grep -q 'the qdisc tbf'; }
+is_sent_by() { [ "$(show a "$A" .path.tx)" = "$1" ]; }
+
+join a eth0 b eth0
+ok "shaper: a attaches" ours a "$A" --rx xdp < <(conf_a)
+ok "shaper: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
+is "without it, data is sent by AF_XDP" "$(show a "$A" .path.tx)" xdp
+in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms
+ok "with it, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+ok "show says why" wait_for 5 names_qdisc
+before=$(in_ns a tc -s -json qdisc show dev eth0 | jq '.[0].packets')
+is "pings are answered" "$(answers 20 a 10.99.0.2)" 20
+holds "the shaper sees them" \
+	"$(($(in_ns a tc -s -json qdisc show dev eth0 | jq '.[0].packets') - before))" -ge 20
+in_ns a tc qdisc del dev eth0 root
+ok "after it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+ok "shaper: a detaches" down a "$A"
+ok "shaper: b detaches" down b "$B"
 ip -n "$ID-a" link delete eth0
 
 # --- no native XDP --------------------------------------------------------------------------------

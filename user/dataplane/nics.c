@@ -159,6 +159,33 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	return err;
 }
 
+/* AF_XDP passes by a qdisc that somebody has configured. */
+static bool is_shaped(const struct nics_env *env, const struct nic *nic, char *qdisc)
+{
+	return netlink_root_qdisc(env->netlink, nic->ifindex, qdisc) == 1;
+}
+
+bool nics_sends(const struct nics_env *env, const struct nic *nic)
+{
+	return nic->queue_count && env->options->tx != OPTIONS_PATH_UDP &&
+	       (!nic->shaped || env->options->tx == OPTIONS_PATH_XDP);
+}
+
+static void mind_qdisc(const struct nics_env *env, struct nic *nic)
+{
+	nic->shaped = is_shaped(env, nic, nic->qdisc);
+	if (!nic->shaped || !nic->queue_count || env->options->tx == OPTIONS_PATH_UDP)
+		return;
+	if (env->options->tx == OPTIONS_PATH_XDP)
+		log_error("%s: --tx xdp passes by the qdisc %s that is configured there", nic->name,
+			  nic->qdisc);
+	else
+		snprintf(nic->why, sizeof(nic->why),
+			 "%s: data is sent by the UDP socket, so that the qdisc %s that is "
+			 "configured there has its way; --tx xdp passes by it",
+			 nic->name, nic->qdisc);
+}
+
 /* TC checks incoming packets where XDP does not. */
 static void open_tc(const struct nics_env *env, struct nic *nic)
 {
@@ -189,6 +216,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 	if (wants_xdp(env))
 		err = open_xdp(env, nic, f);
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
+	mind_qdisc(env, nic);
 	if (!nic->attached)
 		open_tc(env, nic);
 	return err;
@@ -206,12 +234,16 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Frames on queues that we did not open, or too large for ours, take the UDP socket. */
+/* Does the NIC differ from what it was opened for? Frames on queues that we did not open, or too large
+ * for ours, take the UDP socket. */
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {
+	char qdisc[NETLINK_QDISC_LEN];
+
 	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count ||
-	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3;
+	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||
+	       is_shaped(env, nic, qdisc) != nic->shaped;
 }
 
 void nics_leave(const struct nics_env *env, struct nic *nic)
@@ -230,7 +262,7 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	nic->obstacle = NICS_PROGRAM;
 	nic->occupant = OCCUPANT_UNKNOWN;
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
-		 more ? "it has more queues, a larger MTU or another bridge; it is opened again"
+		 more ? "its queues, its MTU, its bridge or its qdisc changed; it is opened again"
 		      : "our XDP program was detached by force");
 	open_tc(env, nic);
 }

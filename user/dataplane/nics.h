@@ -11,6 +11,7 @@
 
 #include "dataplane/options.h"
 #include "dataplane/path_stats.h"
+#include "io/netlink.h"
 #include "io/transport.h"
 #include "util/fault.h"
 #include "wgxdp/limits.h"
@@ -39,7 +40,9 @@ struct nic {
 	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
 	uint32_t layer3;	     /* netlink_layer3() when its queues were opened */
-	uint32_t mtu;	       /* for which the queues were opened: larger frames do not fit */
+	uint32_t mtu; /* for which the queues were opened: larger frames do not fit */
+	bool shaped;  /* a configured qdisc: auto sends by the UDP sockets */
+	char qdisc[NETLINK_QDISC_LEN];
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on the first so many of them */
 	struct transport *queues[NIC_QUEUES_MAX];
@@ -57,6 +60,9 @@ struct nics_env {
 /* Opens what the options ask for. Returns 0, or -errno with @f and nic->why: the NIC has the TC
  * program then, or nothing. */
 int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f);
+
+/* May data leave by AF_XDP on this NIC? */
+bool nics_sends(const struct nics_env *env, const struct nic *nic);
 
 /* Detaches our program and closes the queues. No worker may run that uses them. */
 void nics_close(const struct nics_env *env, struct nic *nic);

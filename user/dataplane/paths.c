@@ -22,7 +22,7 @@ static void summarize(struct paths *p)
 		const struct nic *nic = &p->nics[i];
 
 		p->rx_xdp |= nic->attached;
-		p->tx_xdp |= nic->queue_count && p->env.options->tx != OPTIONS_PATH_UDP;
+		p->tx_xdp |= nics_sends(&p->env, nic);
 		for (unsigned q = 0; q < nic->queue_count; q++)
 			p->zero_copy &= afxdp_zero_copy(nic->queues[q]);
 		if (*nic->why && len < sizeof(p->why))
@@ -103,7 +103,7 @@ unsigned paths_fewest_queues(const struct paths *p)
 static int give_queue(const struct paths *p, const struct nic *nic, unsigned queue,
 		      struct workers *workers, unsigned worker)
 {
-	bool sends = p->tx_xdp && queue < nic->sender_count;
+	bool sends = nics_sends(&p->env, nic) && queue < nic->sender_count;
 	int err = worker_add_port(workers->list[worker], nic->queues[queue], sends);
 
 	if (err || !nic->attached)

@@ -10,6 +10,7 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/ipv6.h>
+#include <linux/pkt_sched.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -445,6 +446,42 @@ void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx)
 	close(fd);
 	*rx = *rx ? *rx : 1;
 	*tx = *tx ? *tx : 1;
+}
+
+struct root_qdisc {
+	int ifindex;
+	char *kind;
+	bool found;
+};
+
+static int take_qdisc(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
+	struct root_qdisc *root = ctx;
+	const struct nlattr *kind;
+
+	if (nlh->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(nlh) < sizeof(*tc) ||
+	    tc->tcm_ifindex != root->ifindex || tc->tcm_parent != TC_H_ROOT || !tc->tcm_handle)
+		return 0;
+	kind = netlink_attr(nlh, sizeof(*tc), TCA_KIND, 1);
+	if (kind)
+		copy_text(root->kind, NETLINK_QDISC_LEN, kind);
+	root->found = true;
+	return 0;
+}
+
+int netlink_root_qdisc(struct netlink *nl, uint32_t ifindex, char kind[static NETLINK_QDISC_LEN])
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETQDISC, NLM_F_DUMP);
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
+	struct root_qdisc root = { (int)ifindex, kind, false };
+	int err;
+
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = (int)ifindex;
+	*kind = '\0';
+	err = netlink_talk(nl, nlh, take_qdisc, &root);
+	return err ? err : root.found;
 }
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up)

@@ -54,6 +54,12 @@ int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16]);
  * (ethtool -l). 1 where the driver does not say. */
 void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx);
 
+#define NETLINK_QDISC_LEN 16
+
+/* Finds the root qdisc that somebody has configured on the link: it has a handle, which the kernel's
+ * default has not. Returns 1 with its kind ("tbf", "cake"), 0 if there is none, or -errno. */
+int netlink_root_qdisc(struct netlink *nl, uint32_t ifindex, char kind[static NETLINK_QDISC_LEN]);
+
 struct netlink_drops {
 	uint64_t rx_dropped, tx_dropped;
 };

@@ -126,8 +126,8 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 		return;
 	}
 	index_remote(n, p);
-	for (unsigned i = 0; i < d->paths.nic_count && d->paths.tx_xdp && d->up; i++)
-		if (d->paths.nics[i].queue_count)
+	for (unsigned i = 0; i < d->paths.nic_count && d->up; i++)
+		if (nics_sends(&d->paths.env, &d->paths.nics[i]))
 			nics[env.nic_count++] = d->paths.nics[i].ifindex;
 	e = nexthop_resolve(&env, &p->endpoint);
 	if (!e) {
