@@ -5,10 +5,19 @@
 
 #include "fuzz_main.h"
 
-static json_t *op_show(void *ctx)
+static int op_show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 {
 	(void)ctx;
-	return json_pack("{s:s}", "interface", "wg0");
+	at->tail = strdup("\"wg0\"}\n");
+	buffer_printf(reply, "{\"interface\":");
+	return 1;
+}
+
+static int op_show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
+{
+	(void)ctx;
+	buffer_printf(reply, "%s", at->tail);
+	return 0;
 }
 
 static json_t *op_debug(void *ctx, bool on)
@@ -24,7 +33,8 @@ static void op_detach(void *ctx)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ctlserver_ops ops = { op_show, op_debug, op_detach };
+	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug,
+						  op_detach };
 	unsigned detached = 0;
 	struct ctlserver c = { .ops = &ops, .ctx = &detached };
 	struct waiting w = { 0 };
@@ -34,7 +44,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memcpy(line, data, size);
 	line[size] = '\0';
-	on_line(&c, &w, (struct server_client *)&w, line, size, &reply);
+	if (on_line(&c, &w, (struct server_client *)&w, line, size, &reply) > 0 &&
+	    on_more(&c, &w, &reply))
+		abort();
 	if (detached != !reply.end || (detached && c.waiting != &w))
 		abort();
 	if (reply.end) {

@@ -49,6 +49,7 @@ static void feed(struct uapi *u, const char *text, size_t size, struct buffer *r
 	struct uapi_session s = { .uapi = u };
 	char line[UAPI_LINE_MAX + 1];
 	const char *end;
+	int more;
 
 	for (; (end = memchr(text, '\n', size)); size -= (size_t)(end + 1 - text), text = end + 1) {
 		size_t len = (size_t)(end - text);
@@ -57,7 +58,10 @@ static void feed(struct uapi *u, const char *text, size_t size, struct buffer *r
 			return;
 		memcpy(line, text, len);
 		line[len] = '\0';
-		if (uapi_line(&s, line, len, reply))
+		more = uapi_line(&s, line, len, reply);
+		while (more > 0)
+			more = uapi_more(&s, reply);
+		if (more)
 			return;
 	}
 }

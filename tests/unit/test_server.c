@@ -30,10 +30,14 @@ static uint64_t test_now_ns(void)
 
 #define BIG (1 << 20)
 
-/* "echo X" -> "X", "big" -> BIG bytes, "end" -> "bye" and the end, "later" -> answered by the
+#define PIECES 100000
+#define PIECE_NS (NS_PER_MS / 10)
+
+/* "long" -> PIECES pieces, each of which takes PIECE_NS; "echo X" -> "X", "big" -> BIG bytes, "end" -> "bye" and the end, "later" -> answered by the
  * test */
 static struct server_client *later;
 static unsigned opened, closed, deleted;
+static unsigned pieces_left;
 
 static int on_open(void *ctx, void *session)
 {
@@ -52,6 +56,10 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 	assert_int_equal(strlen(line), len);
 	if (strncmp(line, "echo ", 5) == 0)
 		buffer_printf(reply, "%s\n", line + 5);
+	if (strcmp(line, "long") == 0) {
+		pieces_left = PIECES;
+		return 1;
+	}
 	if (strcmp(line, "later") == 0)
 		later = client;
 	if (strcmp(line, "big") == 0 && buffer_reserve(reply, BIG)) {
@@ -62,6 +70,18 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		return 0;
 	buffer_printf(reply, "bye\n");
 	return -EPROTO;
+}
+
+static int on_more(void *ctx, void *session, struct buffer *reply)
+{
+	(void)ctx, (void)session;
+	assert_true(pieces_left);
+	buffer_printf(reply, "0123456789");
+	skipped_ns += PIECE_NS;
+	if (--pieces_left)
+		return 1;
+	buffer_printf(reply, "\n");
+	return 0;
 }
 
 static void on_close(void *ctx, void *session, struct server_client *client)
@@ -78,7 +98,7 @@ static void on_deleted(void *ctx)
 	deleted++;
 }
 
-static const struct server_protocol protocol = { 100, 1, on_open, on_line, on_close };
+static const struct server_protocol protocol = { 100, 1, on_open, on_line, on_more, on_close };
 
 struct world {
 	char directory[64], path[108];
@@ -260,6 +280,50 @@ static void slow_reader(void **state)
 	close(other);
 }
 
+/* A long answer is made for 5 ms in each turn. Others are answered meanwhile, the client's next line
+ * afterwards. */
+static void long_answer(void **state)
+{
+	struct world *w = *state;
+	int fd = dial(w), other = dial(w);
+	unsigned before = PIECES;
+	const char *text;
+	size_t got = 0;
+
+	assert_int_equal(send(fd, "long\necho after\n", 16, MSG_NOSIGNAL), 16);
+	assert_int_equal(loop_once(w->loop), 0);
+	for (unsigned turns = 0; turns < 20; turns++) {
+		assert_int_equal(loop_once(w->loop), 0);
+		assert_in_range(before - pieces_left, 1, 5 * NS_PER_MS / PIECE_NS + 1);
+		before = pieces_left;
+	}
+	say(w, other, "echo here\n");
+	assert_string_equal(hear(other), "here\n");
+	shutdown(fd, SHUT_WR);
+	for (; (text = hear(fd)); turn(w))
+		got += strlen(text);
+	assert_int_equal(got, PIECES * 10 + 1 + 6);
+	close(fd);
+	close(other);
+}
+
+/* A client that does not read is given no more pieces than out holds, and may leave. */
+static void long_answer_unread(void **state)
+{
+	struct world *w = *state;
+	int fd = dial(w);
+	unsigned left;
+
+	say(w, fd, "long\n");
+	for (left = 0; left != pieces_left; turn(w))
+		left = pieces_left;
+	assert_true(left > 0);
+	close(fd);
+	turn(w);
+	assert_int_equal(closed, 1);
+	assert_int_equal(pieces_left, left);
+}
+
 static void answers_later(void **state)
 {
 	struct world *w = *state;
@@ -411,8 +475,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),	     TEST(lines),      TEST(bounded_lines), TEST(slow_reader),
-		TEST(answers_later), TEST(too_many),   TEST(eviction),	    TEST(in_use_and_stale),
+		TEST(modes),	     TEST(lines),
+		TEST(bounded_lines), TEST(slow_reader),
+		TEST(long_answer),   TEST(long_answer_unread),
+		TEST(answers_later), TEST(too_many),
+		TEST(eviction),	     TEST(in_use_and_stale),
 		TEST(deletion),	     TEST(bad_places),
 	};
 

@@ -226,6 +226,8 @@ static int say(struct world *w, const char *text)
 		char *line = strndup(text, len);
 
 		err = uapi_line(&w->session, line, len, &w->reply);
+		while (err > 0)
+			err = uapi_more(&w->session, &w->reply);
 		free(line);
 		text += len + (text[len] == '\n');
 	}
@@ -401,6 +403,55 @@ static void own_key(void **state)
 	end(&w);
 }
 
+/* Peers come and go while a get is answered. */
+static void peers_change_during_get(void **state)
+{
+	static const char add[] = "set=1\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n";
+	struct uapi_session other;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(say(&w, add), 0);
+	heard(&w);
+	assert_int_equal(uapi_line(&w.session, (char[]){ "get=1" }, 5, &w.reply), 0);
+	assert_int_equal(uapi_line(&w.session, (char[]){ "" }, 0, &w.reply), 1);
+	assert_int_equal(uapi_more(&w.session, &w.reply), 1);
+	assert_string_equal(heard(&w), PEER_HEAD(A) PEER_TAIL);
+	other = w.session;
+	w.session = (struct uapi_session){ .uapi = &w.uapi };
+	/* The slot of A, which is the place of the get, goes to another peer. */
+	assert_int_equal(
+		say(&w, "set=1\npublic_key=" A "\nremove=true\npublic_key=" HEX("d4") "\n\n"), 0);
+	heard(&w);
+	w.session = other;
+	assert_int_equal(uapi_more(&w.session, &w.reply), 1);
+	assert_string_equal(heard(&w), PEER_HEAD(B) PEER_TAIL);
+	device_peers_clear(&w.device);
+	assert_int_equal(uapi_more(&w.session, &w.reply), 0);
+	assert_string_equal(heard(&w), OK);
+	end(&w);
+}
+
+/* A peer that is added meanwhile is left out, so that the answer ends. */
+static void peer_added_during_get(void **state)
+{
+	struct peer *p;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(say(&w, "set=1\npublic_key=" A "\n\n"), 0);
+	heard(&w);
+	assert_int_equal(uapi_line(&w.session, (char[]){ "get=1" }, 5, &w.reply), 0);
+	assert_int_equal(uapi_line(&w.session, (char[]){ "" }, 0, &w.reply), 1);
+	assert_int_equal(device_peer_add(&w.device, (const uint8_t[WIRE_KEY_LEN]){ 1 }, &p), 0);
+	assert_int_equal(uapi_more(&w.session, &w.reply), 1);
+	assert_int_equal(uapi_more(&w.session, &w.reply), 0);
+	assert_string_equal(heard(&w), PEER_HEAD(A) PEER_TAIL OK);
+	end(&w);
+}
+
 /* Another connection removes the peer between two lines. */
 static void peer_vanishes(void **state)
 {
@@ -552,6 +603,8 @@ int main(void)
 		cmocka_unit_test(closes),
 		cmocka_unit_test(own_key),
 		cmocka_unit_test(peer_vanishes),
+		cmocka_unit_test(peers_change_during_get),
+		cmocka_unit_test(peer_added_during_get),
 		cmocka_unit_test(replaced),
 		cmocka_unit_test(full_map),
 		cmocka_unit_test(keepalive_at_once),

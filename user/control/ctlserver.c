@@ -16,10 +16,12 @@ struct ctlserver {
 	struct waiting *waiting;
 };
 
-/* The memory of one connection: an entry in the list of clients that wait for the end. */
+/* The memory of one connection: an entry in the list of clients that wait for the end, and the
+ * answer that is being made. */
 struct waiting {
 	struct waiting *next;
 	struct server_client *client; /* NULL: it does not wait */
+	struct ctlserver_show show;
 };
 
 static void answer(struct buffer *reply, json_t *object)
@@ -44,6 +46,12 @@ static json_t *set(struct ctlserver *c, const json_t *request)
 	return c->ops->set_debug(c->ctx, json_is_true(debug));
 }
 
+static void end_show(struct waiting *w)
+{
+	free(w->show.tail);
+	w->show = (struct ctlserver_show){ 0 };
+}
+
 static int on_line(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		   struct buffer *reply)
 {
@@ -51,11 +59,12 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 	struct waiting *w = session;
 	json_t *request = json_loadb(line, len, 0, NULL);
 	const char *op = json_string_value(json_object_get(request, CONTROL_OP));
+	int result = 0;
 
 	if (!op) {
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR, "a request is {\"op\":\"...\"}"));
 	} else if (strcmp(op, CONTROL_OP_SHOW) == 0) {
-		answer(reply, c->ops->show(c->ctx));
+		result = c->ops->show_begin(c->ctx, &w->show, reply);
 	} else if (strcmp(op, CONTROL_OP_SET) == 0) {
 		answer(reply, set(c, request));
 	} else if (strcmp(op, CONTROL_OP_DETACH) != 0) {
@@ -68,7 +77,18 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		c->ops->detach(c->ctx);
 	}
 	json_decref(request);
-	return 0;
+	return result;
+}
+
+static int on_more(void *ctx, void *session, struct buffer *reply)
+{
+	struct ctlserver *c = ctx;
+	struct waiting *w = session;
+	int result = c->ops->show_more(c->ctx, &w->show, reply);
+
+	if (result <= 0)
+		end_show(w);
+	return result;
 }
 
 static void on_close(void *ctx, void *session, struct server_client *client)
@@ -76,6 +96,7 @@ static void on_close(void *ctx, void *session, struct server_client *client)
 	struct ctlserver *c = ctx;
 
 	(void)client;
+	end_show(session);
 	for (struct waiting **at = &c->waiting; *at; at = &(*at)->next)
 		if (*at == session) {
 			*at = (*at)->next;
@@ -87,6 +108,7 @@ static const struct server_protocol protocol = {
 	.line_max = CONTROL_REQUEST_MAX,
 	.session_size = sizeof(struct waiting),
 	.line = on_line,
+	.more = on_more,
 	.close = on_close,
 };
 

@@ -9,11 +9,22 @@
 #include <jansson.h>
 
 #include "control/server.h"
+#include "wg/device.h"
+
+/* How far the answer to `show` has come. */
+struct ctlserver_show {
+	struct device_place peer; /* the last one that is in it */
+	uint64_t last_serial;	  /* peers that were added since are left out */
+	char *tail;		  /* what follows the peers; from malloc() */
+};
 
 struct ctlserver_ops {
-	/* A new object with the fields of control.h; NULL when out of memory. */
-	json_t *(*show)(void *ctx);
-	/* Turns debugging on or off. Returns as show(). */
+	/* Append the answer to `show`, whose fields control.h lists, in pieces: what precedes the
+	 * first peer; then at each call one peer, or what follows the last. @at begins all zero; its
+	 * owner frees the tail. Return 1: more follows; 0: the answer is complete; or -ENOMEM. */
+	int (*show_begin)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
+	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
+	/* Turns debugging on or off. Returns a new object; NULL when out of memory. */
 	json_t *(*set_debug)(void *ctx, bool on);
 	/* Ends the daemon. ctlserver_detached() answers when the teardown is done. */
 	void (*detach)(void *ctx);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/report.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,15 +61,6 @@ static json_t *describe_peer(const struct report *r, const struct peer *p)
 			 p->timers.persistent_s);
 	describe_tx(r, p, peer);
 	return peer;
-}
-
-static json_t *describe_peers(const struct report *r)
-{
-	json_t *peers = json_array();
-
-	for (const struct peer *p = r->device->first; p; p = p->list_next)
-		json_array_append_new(peers, describe_peer(r, p));
-	return peers;
 }
 
 /* What the kernel dropped at the tunnel interface, less the writes that it @refused: it counts
@@ -204,25 +197,73 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 d->loader != NULL, "rps", r->tunnel->steered);
 }
 
-static json_t *describe(void *ctx)
+/* Everything that precedes the peers. */
+static json_t *describe_device(const struct report *r, const struct path_stats *stats)
 {
-	const struct report *r = ctx;
 	const struct dataplane *d = r->dataplane;
 	char key[KEYTEXT_BASE64_LEN + 1];
-	struct path_stats stats;
-	json_t *dropped = json_object(), *all;
 
 	keytext_to_base64(key, r->device->identity.public);
+	return json_pack("{s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o}", "interface",
+			 d->config.tun->name, "public_key", r->device->identity.set ? key : NULL,
+			 "listen_port", (int)dataplane_port(d), "fwmark", (json_int_t)d->fwmark,
+			 "mtu", (int)r->tunnel->mtu, "debug", diag_is_on(), "path",
+			 describe_path(r, stats), "passes", describe_passes(r));
+}
+
+/* The text of @object, which is released; NULL when out of memory. */
+static char *text_of(json_t *object)
+{
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	json_decref(object);
+	return text;
+}
+
+/* The answer is one object. Its peers are spliced in between its head and its tail, which are made at
+ * one moment, so that their counts agree. */
+static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply)
+{
+	const struct report *r = ctx;
+	struct path_stats stats;
+	json_t *dropped = json_object();
+	char *head;
+
 	describe_dropped(r, &stats, dropped);
-	all = json_pack("{s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o, s:o}", "interface",
-			d->config.tun->name, "public_key", r->device->identity.set ? key : NULL,
-			"listen_port", (int)dataplane_port(d), "fwmark", (json_int_t)d->fwmark,
-			"mtu", (int)r->tunnel->mtu, "debug", diag_is_on(), "path",
-			describe_path(r, &stats), "passes", describe_passes(r), "peers",
-			describe_peers(r));
-	json_object_update(all, dropped);
-	json_decref(dropped);
-	return all;
+	at->tail = text_of(dropped);
+	head = text_of(describe_device(r, &stats));
+	if (!at->tail || !head) {
+		free(head);
+		return -ENOMEM;
+	}
+	at->last_serial = r->device->last_serial;
+	buffer_append(reply, head, strlen(head) - 1); /* without its brace */
+	buffer_printf(reply, ",\"peers\":[");
+	free(head);
+	return 1;
+}
+
+static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
+{
+	const struct report *r = ctx;
+	bool first = !at->peer.serial;
+	const struct peer *p = device_peer_next(r->device, &at->peer);
+	char *text;
+
+	if (!p || p->serial > at->last_serial) {
+		buffer_printf(reply, "],");
+		buffer_append(reply, at->tail + 1, strlen(at->tail + 1));
+		buffer_append(reply, "\n", 1);
+		return 0;
+	}
+	text = text_of(describe_peer(r, p));
+	if (!text)
+		return -ENOMEM;
+	if (!first)
+		buffer_append(reply, ",", 1);
+	buffer_append(reply, text, strlen(text));
+	free(text);
+	return 1;
 }
 
 /* Also tells the command where the log lines go. */
@@ -246,7 +287,8 @@ static void detach(void *ctx)
 }
 
 const struct ctlserver_ops report_ops = {
-	.show = describe,
+	.show_begin = show_begin,
+	.show_more = show_more,
 	.set_debug = set_debug,
 	.detach = detach,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A client's turn:   readable ─▶ in ─▶ lines ─▶ protocol ─▶ out ─▶ writable
- *                        ▲                                   │
- *                        └── no reading while out holds more than OUT_ENOUGH
+ *                        ▲               ▲                   │
+ *                        │             more, while an answer is incomplete (more_timer)
+ *                        └── no reading then, nor while out holds more than OUT_ENOUGH
  */
 #include "control/server.h"
 
@@ -29,8 +30,9 @@ struct server_client {
 	struct server *server;
 	struct server_client *next;
 	int fd;
-	bool eof;    /* the client has finished sending; its last lines are still answered */
-	bool ending; /* the protocol wants it closed once the answers are sent */
+	bool eof;	/* the client has finished sending; its last lines are still answered */
+	bool answering; /* more() has the rest of the answer */
+	bool ending;	/* the protocol wants it closed once the answers are sent */
 	uint64_t active_ns;
 	struct buffer in, out;
 	char session[]; /* protocol->session_size */
@@ -45,6 +47,7 @@ struct server {
 	ino_t ino;
 	struct server_client *clients;
 	unsigned client_count;
+	struct loop_timer more_timer; /* armed while more() can be called for a client */
 };
 
 /* Clients ------------------------------------------------------------------------------------ */
@@ -96,20 +99,33 @@ static bool is_full(const struct server_client *c)
 	return buffer_len(&c->out) >= OUT_ENOUGH;
 }
 
+/* May lines of this client be handled? */
+static bool may_read(const struct server_client *c)
+{
+	return !c->ending && !c->answering && !is_full(c);
+}
+
+/* Of line() or more(). */
+static void note_result(struct server_client *c, int result)
+{
+	c->answering = result > 0;
+	c->ending |= result < 0;
+}
+
 /* Hands whole lines to the protocol while the client takes the answers. 0, or -errno: close it. */
 static int read_lines(struct server_client *c)
 {
 	const struct server_config *config = &c->server->config;
 
-	while (!c->ending && !is_full(c) && has_line(c)) {
+	while (may_read(c) && has_line(c)) {
 		char *line = c->in.data + c->in.at;
 		size_t len = (size_t)((char *)memchr(line, '\n', buffer_len(&c->in)) - line);
 
 		if (len > config->protocol->line_max)
 			return -EMSGSIZE;
 		line[len] = '\0';
-		if (config->protocol->line(config->ctx, c->session, c, line, len, &c->out))
-			c->ending = true;
+		note_result(c,
+			    config->protocol->line(config->ctx, c->session, c, line, len, &c->out));
 		buffer_consume(&c->in, len + 1);
 		if (c->out.failed)
 			return -ENOMEM;
@@ -140,20 +156,47 @@ static void serve(struct server_client *c, bool readable)
 {
 	int err = 0;
 
-	if (readable && !c->eof && !c->ending && !is_full(c))
+	if (readable && !c->eof && may_read(c))
 		err = read_in(c);
 	do {
 		err = err ? err : read_lines(c);
 		err = err ? err : write_out(c);
-	} while (!err && !c->ending && !is_full(c) && has_line(c));
-	if (!err && !buffer_len(&c->out) && (c->ending || c->eof))
+	} while (!err && may_read(c) && has_line(c));
+	if (!err && !buffer_len(&c->out) && !c->answering && (c->ending || c->eof))
 		err = -ECONNRESET;
 	if (!err)
 		err = loop_modify(c->server->config.loop, c->fd,
-				  (is_full(c) || c->eof || c->ending ? 0 : EPOLLIN) |
+				  (c->eof || !may_read(c) ? 0 : EPOLLIN) |
 					  (buffer_len(&c->out) ? EPOLLOUT : 0));
 	if (err)
 		close_client(c);
+	else if (c->answering && !is_full(c))
+		loop_timer_arm(&c->server->more_timer, 0);
+}
+
+/* Appends pieces of the answer until out is full or the time is over. */
+static void continue_answer(struct server_client *c, uint64_t until_ns)
+{
+	const struct server_config *config = &c->server->config;
+
+	do {
+		note_result(c, config->protocol->more(config->ctx, c->session, &c->out));
+	} while (c->answering && !is_full(c) && !c->out.failed && loop_now_ns() < until_ns);
+	if (c->out.failed)
+		close_client(c);
+	else
+		serve(c, false);
+}
+
+static void on_more_timer(void *ctx, uint64_t now_ns)
+{
+	struct server *s = ctx;
+
+	for (struct server_client *c = s->clients, *next; c; c = next) {
+		next = c->next;
+		if (c->answering && !is_full(c))
+			continue_answer(c, now_ns + PASS_TURN_NS);
+	}
 }
 
 static void on_client(void *ctx, int fd, uint32_t events)
@@ -171,7 +214,8 @@ static void on_client(void *ctx, int fd, uint32_t events)
 /* Should @a be evicted rather than @b? A client that has all its answers loses nothing. */
 static bool evict_before(const struct server_client *a, const struct server_client *b)
 {
-	bool done_a = !buffer_len(&a->out), done_b = !buffer_len(&b->out);
+	bool done_a = !buffer_len(&a->out) && !a->answering;
+	bool done_b = !buffer_len(&b->out) && !b->answering;
 
 	return done_a != done_b ? done_a : a->active_ns < b->active_ns;
 }
@@ -363,6 +407,7 @@ int server_new(struct server **s, const struct server_config *config, struct fau
 	memcpy(n->path, config->path, strlen(config->path) + 1);
 	n->fd = config->inherited_fd;
 	n->watch_fd = -1;
+	loop_timer_init(&n->more_timer, config->loop, on_more_timer, n);
 	if (n->fd < 0)
 		err = bind_socket(n, f);
 	if (err)
@@ -391,6 +436,7 @@ void server_free(struct server *s)
 		next = c->next;
 		close_client(c);
 	}
+	loop_timer_done(&s->more_timer);
 	if (file_is_ours(s))
 		unlink(s->path);
 	if (s->watch_fd >= 0) {

@@ -5,7 +5,8 @@
  *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client takes them ─▶ close
  *
  * No client can block the thread: sockets are non-blocking, a line is bounded, and no further line
- * of a client is read while it does not take its answers. An idle client is evicted when a new one
+ * of a client is read while it does not take its answers. A long answer is made in pieces, as the
+ * client takes them, for at most PASS_TURN_NS of each turn of the loop. An idle client is evicted when a new one
  * needs its place.
  */
 #ifndef WGXDP_SERVER_H
@@ -29,9 +30,13 @@ struct server_protocol {
 	/* A connection begins; 0 or -errno (it is closed). May be NULL. */
 	int (*open)(void *ctx, void *session);
 	/* Handles one line, whose newline is replaced by NUL. What is appended to @reply is sent.
-	 * Returns 0, or -errno: @reply is still sent, then the connection is closed. */
+	 * Returns 0; 1: more() appends the rest of the answer, before any further line is handled;
+	 * or -errno: @reply is still sent, then the connection is closed. */
 	int (*line)(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		    struct buffer *reply);
+	/* Appends the next short piece of an answer. Returns 1: more follows; 0: the answer is
+	 * complete; or -errno, as line(). NULL if line() never returns 1. */
+	int (*more)(void *ctx, void *session, struct buffer *reply);
 	/* The connection is over. May be NULL. Its memory is wiped. */
 	void (*close)(void *ctx, void *session, struct server_client *client);
 };

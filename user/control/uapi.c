@@ -277,8 +277,10 @@ static void print_peer(struct buffer *reply, struct peer *p)
 	allowedips_each(&p->allowed, print_allowed_ip, reply);
 }
 
-static void get(const struct uapi *u, struct buffer *reply)
+/* What precedes the peers. */
+static void begin_get(struct uapi_session *s, struct buffer *reply)
 {
+	const struct uapi *u = s->uapi;
 	uint16_t port = u->ops->listen_port(u->ctx);
 	uint32_t mark = u->ops->fwmark(u->ctx);
 
@@ -288,9 +290,20 @@ static void get(const struct uapi *u, struct buffer *reply)
 		buffer_printf(reply, "listen_port=%u\n", port);
 	if (mark)
 		buffer_printf(reply, "fwmark=%" PRIu32 "\n", mark);
-	for (struct peer *p = u->device->first; p; p = p->list_next)
+	s->got = (struct device_place){ 0 };
+	s->last_serial = u->device->last_serial;
+}
+
+int uapi_more(struct uapi_session *s, struct buffer *reply)
+{
+	struct peer *p = device_peer_next(s->uapi->device, &s->got);
+	bool more = p && p->serial <= s->last_serial;
+
+	if (more)
 		print_peer(reply, p);
-	buffer_printf(reply, "errno=0\n\n");
+	else
+		buffer_printf(reply, "errno=0\n\n");
+	return reply->failed ? -ENOMEM : more;
 }
 
 /* -------------------------------------------------------------------------------------------- */
@@ -313,6 +326,8 @@ static int begin(struct uapi_session *s, const char *line)
 
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply)
 {
+	bool more;
+
 	if (strlen(line) != len) /* it contains a NUL */
 		return -EPROTO;
 	if (s->operation == UAPI_NONE)
@@ -325,12 +340,13 @@ int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *rep
 		return 0;
 	}
 	end_peer(s);
-	if (s->operation == UAPI_GET)
-		get(s->uapi, reply);
+	more = s->operation == UAPI_GET;
+	if (more)
+		begin_get(s, reply);
 	else
 		buffer_printf(reply, "errno=%d\n\n", s->error);
 	s->operation = UAPI_NONE;
-	return reply->failed ? -ENOMEM : 0;
+	return reply->failed ? -ENOMEM : more;
 }
 
 static int session_open(void *ctx, void *session)
@@ -347,6 +363,12 @@ static int session_line(void *ctx, void *session, struct server_client *client, 
 	return uapi_line(session, line, len, reply);
 }
 
+static int session_more(void *ctx, void *session, struct buffer *reply)
+{
+	(void)ctx;
+	return uapi_more(session, reply);
+}
+
 static void session_close(void *ctx, void *session, struct server_client *client)
 {
 	(void)ctx;
@@ -359,5 +381,6 @@ const struct server_protocol uapi_protocol = {
 	.session_size = sizeof(struct uapi_session),
 	.open = session_open,
 	.line = session_line,
+	.more = session_more,
 	.close = session_close,
 };

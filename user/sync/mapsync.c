@@ -15,6 +15,7 @@
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
+#define PEERS_PER_CLOCK 64 /* counters synced between two looks at the clock */
 /* Addresses are read at most this often: a host that starts containers changes links all the
  * time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
@@ -239,25 +240,40 @@ const struct device_mirror mapsync_mirror = {
 	.allowed_end = end_allowed,
 };
 
-/* Workers count in memory; people read the map. */
+static void sync_peer_counters(const struct mapsync *m, struct peer *p)
+{
+	const struct peer_stats_value v = {
+		.rx_packets = counter_read(&p->rx_packets),
+		.rx_bytes = counter_read(&p->rx_bytes),
+		.tx_packets = counter_read(&p->tx_packets),
+		.tx_bytes = counter_read(&p->tx_bytes),
+	};
+
+	if (v.rx_packets + v.tx_packets != p->counted_packets &&
+	    !loader_peer_auth_set(m->config.loader, p->slot, &v))
+		p->counted_packets = v.rx_packets + v.tx_packets;
+}
+
+/* Workers count in memory; people read the map. A pass that takes more than its share of a turn goes
+ * on in the next. */
 static void sync_counters(void *ctx, uint64_t now_ns)
 {
 	struct mapsync *m = ctx;
+	const struct device *d = m->config.device;
+	uint64_t until_ns = now_ns + PASS_TURN_NS;
 
-	loop_timer_arm(&m->counters_timer, now_ns + COUNTERS_EVERY_NS);
-	for (struct peer *p = m->config.device->first; p; p = p->list_next) {
-		struct peer_stats_value v = {
-			.rx_packets = counter_read(&p->rx_packets),
-			.rx_bytes = counter_read(&p->rx_bytes),
-			.tx_packets = counter_read(&p->tx_packets),
-			.tx_bytes = counter_read(&p->tx_bytes),
-		};
+	while (m->counters_slot < d->next_slot) {
+		struct peer *p = d->by_slot[m->counters_slot++];
 
-		if (v.rx_packets + v.tx_packets == p->counted_packets)
-			continue;
-		if (!loader_peer_auth_set(m->config.loader, p->slot, &v))
-			p->counted_packets = v.rx_packets + v.tx_packets;
+		if (p)
+			sync_peer_counters(m, p);
+		if (m->counters_slot % PEERS_PER_CLOCK == 0 && loop_now_ns() >= until_ns) {
+			loop_timer_arm(&m->counters_timer, 0);
+			return;
+		}
 	}
+	m->counters_slot = 0;
+	loop_timer_arm(&m->counters_timer, now_ns + COUNTERS_EVERY_NS);
 }
 
 void mapsync_init(struct mapsync *m, const struct mapsync_config *config)

@@ -32,6 +32,7 @@ struct mapsync {
 	struct mapsync_config config;
 	uint16_t port; /* that XDP takes packets for, host order; 0: none */
 	struct loop_timer listen_timer, counters_timer;
+	uint32_t counters_slot; /* where the pass over the counters goes on; 0: none is under way */
 };
 
 /* For device_init(); its context is a struct mapsync, which may still be all zero. */

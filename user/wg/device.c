@@ -135,6 +135,18 @@ struct peer *device_peer_at(const struct device *d, uint32_t slot, uint64_t seri
 	return p && p->serial == serial ? p : NULL;
 }
 
+struct peer *device_peer_next(const struct device *d, struct device_place *at)
+{
+	struct peer *p = at->serial ? device_peer_at(d, at->slot, at->serial) : NULL;
+
+	p = p ? p->list_next : d->first;
+	while (p && p->serial <= at->serial)
+		p = p->list_next;
+	if (p)
+		*at = (struct device_place){ .serial = p->serial, .slot = p->slot };
+	return p;
+}
+
 /* The device ----------------------------------------------------------------------------------- */
 
 int device_init(struct device *d, const struct device_ops *ops, void *ctx,

@@ -147,6 +147,17 @@ struct peer *device_find(const struct device *d, const uint8_t public[static WIR
 /* Returns the peer in @slot if its serial is @serial, else NULL: the peer was removed. */
 struct peer *device_peer_at(const struct device *d, uint32_t slot, uint64_t serial);
 
+/* A place in the list of peers. It stays valid when any peer is removed. All zero: before the
+ * first. */
+struct device_place {
+	uint64_t serial;
+	uint32_t slot;
+};
+
+/* Moves @at to the next peer in the order of addition, and returns it; NULL after the last. Peers may
+ * come and go between two calls. If the peer at @at itself was removed, the call walks the list. */
+struct peer *device_peer_next(const struct device *d, struct device_place *at);
+
 /* Adds a peer at the end of the list. The device owns the peer. Returns 0 and sets *@peer, or
  * returns -EEXIST, -EADDRINUSE if @public is our own key (wg(8) ignores such a peer, so callers
  * must, too), -ENOSPC at PEERS_MAX, -ENOMEM, or the error of mirror->peer_begin. */
