@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tunnel_attach.c - how the loader's programs get to a tunnel interface, stay there when it
+ * moves to another namespace, and leave it.
+ */
+#include <sys/wait.h>
+
+#include "tunnel_bench.h"
+
+/* --- attach ---------------------------------------------------------------------------------- */
+
+static void test_attach_again(void **state)
+{
+	bool tcx;
+
+	(void)state;
+	for (int clsact = 0; clsact < 2; clsact++) {
+		open_tunnel(clsact);
+		assert_true(loader_tunnel_attached(loader));
+		assert_int_equal(loader_attach_tunnel(loader, tun, clsact, &tcx, &f), 0);
+		assert_int_equal(tcx, !uses_clsact(clsact));
+		assert_true(loader_tunnel_attached(loader));
+		loader_detach_tunnel(loader);
+		assert_false(loader_tunnel_attached(loader));
+		loader_detach_tunnel(loader);
+		assert_int_equal(loader_attach_tunnel(loader, tun, clsact, &tcx, &f), 0);
+		assert_true(loader_tunnel_attached(loader));
+		close_tunnel(); /* this removes the interface as well */
+		assert_false(loader_tunnel_attached(loader));
+		assert_int_equal(loader_attach_tunnel(loader, tun, clsact, &tcx, &f), -ENODEV);
+		loader_free(loader);
+		loader = NULL;
+	}
+}
+
+/* Returns the number of tcx links on the interface. */
+static unsigned count_tcx(void)
+{
+	const uint32_t link_type_tcx = 11; /* Linux 6.6 */
+	uint32_t id = 0;
+	unsigned n = 0;
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_link_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len))
+			n += info.type == link_type_tcx && info.xdp.ifindex == tun;
+		close(fd);
+	}
+	return n;
+}
+
+/* Detaching removes everything, also the qdisc. */
+static void test_detach_leaves_nothing(void **state)
+{
+	(void)state;
+	for (int clsact = 0; clsact < 2; clsact++) {
+		open_tunnel(clsact);
+		assert_int_equal(count_tcx(), uses_clsact(clsact) ? 0 : 2);
+		loader_detach_tunnel(loader);
+		assert_int_equal(count_tcx(), 0);
+		run("! tc qdisc show dev ltun | grep -q clsact");
+		close_tunnel();
+		loader_free(loader);
+		loader = NULL;
+	}
+}
+
+/* Starts a child in a namespace of its own, which sets ltun up there. */
+static pid_t move_away(int *net)
+{
+	char command[64], path[64];
+	int ready[2], go[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(ready) | pipe(go), 0);
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWNET) || write(ready[1], "r", 1) != 1 ||
+		    read(go[0], &byte, 1) != 1 || system("ip link set lo up") ||
+		    system("ip link set ltun up") || write(ready[1], "u", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	snprintf(command, sizeof(command), "ip link set ltun netns %d", child);
+	run(command);
+	assert_int_equal(write(go[1], "g", 1), 1);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", child);
+	*net = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(*net >= 0);
+	for (unsigned i = 0; i < 2; i++)
+		close(ready[i]), close(go[i]);
+	return child;
+}
+
+static void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* Returns how much the counter grows when a spoofed packet is written. */
+static uint64_t drops_of_spoofed(void)
+{
+	const struct in_row spoofed = { "", UDP, { 2, 7 }, NEAR, false };
+	uint64_t before = dropped(REASON_inject_mismatch).packets;
+	struct inner p;
+
+	build(&p, 4, &spoofed);
+	loader_tun_writer(loader)[1] = NEAR;
+	assert_int_equal(write(queues[1], p.data, p.len), p.len);
+	return dropped(REASON_inject_mismatch).packets - before;
+}
+
+static void test_move_tcx(void **state)
+{
+	pid_t child;
+	bool tcx;
+	int net;
+
+	(void)state;
+	if (!denied && !has_tcx())
+		skip();
+	open_tunnel(false);
+	assert_int_equal(drops_of_spoofed(), 1);
+	child = move_away(&net);
+	assert_true(loader_tunnel_attached(loader));
+	assert_int_equal(drops_of_spoofed(), 1);
+	assert_int_equal(loader_attach_tunnel(loader, tun, false, &tcx, &f), -ENODEV);
+	close(net);
+	end_child(child);
+	close_tunnel();
+}
+
+/* The move removes clsact filters, which the loader notices. They are attached again from the new
+ * namespace. */
+static void test_move_clsact(void **state)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), net;
+	pid_t child;
+	bool tcx;
+
+	(void)state;
+	open_tunnel(true);
+	child = move_away(&net);
+	assert_false(loader_tunnel_attached(loader));
+	assert_int_equal(drops_of_spoofed(), 0);
+	assert_int_equal(setns(net, CLONE_NEWNET), 0);
+	assert_int_equal(loader_attach_tunnel(loader, if_nametoindex("ltun"), true, &tcx, &f), 0);
+	assert_true(loader_tunnel_attached(loader));
+	assert_int_equal(drops_of_spoofed(), 1);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+	close(net);
+	end_child(child);
+	close_tunnel();
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(attach_again),
+		TEST(detach_leaves_nothing),
+		TEST(move_tcx),
+		TEST(move_clsact),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("tunnel_attach", tests, setup, NULL);
+}
