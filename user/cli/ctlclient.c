@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/name_lock.h"
 #include "util/buffer.h"
 #include "wgxdp/control.h"
 
@@ -21,7 +22,7 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval timeout = { .tv_sec = timeout_s };
-	int fd, err;
+	int fd, err, pid;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%.32s%s", CONTROL_DIRECTORY,
 		 interface, CONTROL_SUFFIX);
@@ -34,6 +35,12 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 		return fd;
 	err = errno == ECONNREFUSED ? -ENOENT : -errno;
 	close(fd);
+	if (err == -ENOENT && name_lock_is_stale(interface, &pid))
+		return fault(
+			f, err,
+			"%s: its daemon, process %d, was killed; `wgxdp detach %s` removes what "
+			"it left, then attach it again",
+			interface, pid, interface);
 	if (err == -ENOENT)
 		return fault(f, err,
 			     "%s: no wgxdp serves this interface; `wgxdp show` lists the "

@@ -50,6 +50,8 @@ int iface_main(int argc, char **argv)
 
 	options_default(&options);
 	options.rx = options.tx = OPTIONS_PATH_UDP;
+	options.udp_why = "as a userspace implementation of WireGuard wgxdp uses the UDP sockets; "
+			  "wgxdp attach uses XDP";
 	options.foreground = foreground && !strcmp(foreground, "1");
 	options.tun_fd = inherited_fd("WG_TUN_FD");
 	options.uapi_fd = inherited_fd("WG_UAPI_FD");

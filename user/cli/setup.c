@@ -115,6 +115,19 @@ static bool covers(const struct prefix *net, const struct prefix *p)
 	return !rest || (net->addr[whole] ^ p->addr[whole]) >> (8 - rest) == 0;
 }
 
+/* Is @source, of the family of @e, an address of the tunnel? */
+static bool is_own_address(const struct conf *conf, const struct endpoint *e,
+			   const uint8_t source[static 16])
+{
+	unsigned len = e->remote.sa.sa_family == AF_INET ? 4 : 16;
+
+	for (uint32_t i = 0; i < conf->address_count; i++)
+		if (conf->addresses[i].family == e->remote.sa.sa_family &&
+		    !memcmp(conf->addresses[i].addr, source, len))
+			return true;
+	return false;
+}
+
 /* For the network of each address the kernel itself has made a route. */
 static bool is_connected(const struct conf *conf, const struct prefix *p)
 {
@@ -144,6 +157,35 @@ static int add_routes(struct netlink *nl, uint32_t ifindex, const struct conf *c
 	return 0;
 }
 
+/* Tells @warn of an endpoint that is not reached as the config means it. The routes of all peers are
+ * in place. */
+static void check_endpoint(struct netlink *nl, uint32_t ifindex, const struct conf *conf,
+			   const struct endpoint *e, conf_warn_fn warn)
+{
+	char text[ENDPOINT_TEXT_LEN], sentence[ENDPOINT_TEXT_LEN + 256] = "";
+	const struct netlink_flow flow = flow_of(conf);
+	struct netlink_route route;
+
+	endpoint_text(e, text);
+	if (netlink_route(nl, e, &flow, &route))
+		snprintf(sentence, sizeof(sentence), "no route to endpoint %s yet", text);
+	else if (route.ifindex == ifindex && !route.local)
+		snprintf(
+			sentence, sizeof(sentence),
+			"the route to endpoint %s leads into the tunnel itself, because AllowedIPs "
+			"cover it; nothing will reach the peer. Add a route to it by the NIC, or use "
+			"wg-quick, which sets up FwMark and rules",
+			text);
+	else if (route.has_source && is_own_address(conf, e, route.source))
+		snprintf(
+			sentence, sizeof(sentence),
+			"packets to endpoint %s would carry the tunnel's own address as their source, "
+			"so answers may not come back; give the NIC an address, or its route a `src`",
+			text);
+	if (*sentence)
+		warn(NULL, sentence);
+}
+
 int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, struct fault *f)
 {
 	struct netlink *nl;
@@ -151,23 +193,12 @@ int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, s
 
 	if (err)
 		return err;
-	for (uint32_t i = 0; i < conf->peer_count && !err; i++) {
-		const struct netlink_flow flow = flow_of(conf);
-		const struct conf_peer *peer = &conf->peers[i];
-		struct netlink_route route;
-		char text[ENDPOINT_TEXT_LEN], sentence[ENDPOINT_TEXT_LEN + 64];
-
-		if (peer->own)
-			continue;
-		if (conf->table == CONF_TABLE_AUTO)
-			err = add_routes(nl, ifindex, conf, peer, f);
-		if (peer->endpoint.remote.sa.sa_family == AF_UNSPEC ||
-		    !netlink_route(nl, &peer->endpoint, &flow, &route))
-			continue;
-		snprintf(sentence, sizeof(sentence), "no route to endpoint %s yet",
-			 endpoint_text(&peer->endpoint, text));
-		warn(NULL, sentence);
-	}
+	for (uint32_t i = 0; i < conf->peer_count && !err; i++)
+		if (!conf->peers[i].own && conf->table == CONF_TABLE_AUTO)
+			err = add_routes(nl, ifindex, conf, &conf->peers[i], f);
+	for (uint32_t i = 0; i < conf->peer_count && !err; i++)
+		if (!conf->peers[i].own && conf->peers[i].endpoint.remote.sa.sa_family != AF_UNSPEC)
+			check_endpoint(nl, ifindex, conf, &conf->peers[i].endpoint, warn);
 	netlink_close(nl);
 	return err;
 }

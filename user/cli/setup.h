@@ -22,7 +22,8 @@ int setup_choose_mtu(struct conf *conf, struct fault *f);
 int setup_link(uint32_t ifindex, const struct conf *conf, struct fault *f);
 
 /* Adds a route for every allowed IP, unless Table = off. The interface is up. Tells @warn of
- * endpoints without a route, for which the daemon waits. 0/-errno with @f. */
+ * endpoints without a route, for which the daemon waits, and of those whose packets would be routed
+ * into the tunnel or have its address as their source. 0/-errno with @f. */
 int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, struct fault *f);
 
 /* Reads back what setup_link() and setup_routes() set. Returns -EIO with @f if the kernel has

@@ -132,6 +132,23 @@ void name_lock_release(const char *interface, int lock_fd)
 	close(lock_fd);
 }
 
+bool name_lock_is_stale(const char *interface, int *pid)
+{
+	char path[LOCK_PATH_LEN], text[PID_LEN];
+	bool stale;
+	int fd;
+
+	lock_path(path, interface);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	stale = flock(fd, LOCK_SH | LOCK_NB) == 0;
+	read_pid(fd, text);
+	close(fd);
+	*pid = atoi(text);
+	return stale;
+}
+
 bool name_lock_wait_free(const char *interface, unsigned timeout_ms)
 {
 	char path[LOCK_PATH_LEN];

@@ -19,6 +19,10 @@ int name_lock_take(const char *interface, int *lock_fd, struct fault *f);
 /* Releases the name; fine if @lock_fd is -1. */
 void name_lock_release(const char *interface, int lock_fd);
 
+/* Did the owner of the name die without releasing it? *@pid is then its process, or 0 if that is
+ * unknown. */
+bool name_lock_is_stale(const char *interface, int *pid);
+
 /* Waits until the name is free. False: @timeout_ms passed before. */
 bool name_lock_wait_free(const char *interface, unsigned timeout_ms);
 

@@ -97,6 +97,18 @@ static void update_usage(struct dataplane *d)
 			 d->rx_usage.by_udp ? "the UDP sockets, though XDP is attached" : "XDP");
 }
 
+static const char *why_asked(const struct options *o)
+{
+	bool rx = o->rx == OPTIONS_PATH_UDP, tx = o->tx == OPTIONS_PATH_UDP;
+
+	if (o->udp_why)
+		return o->udp_why;
+	if (rx && tx)
+		return "asked for by --rx udp and --tx udp";
+	return rx ? "received data: asked for by --rx udp"
+		  : (tx ? "sent data: asked for by --tx udp" : "");
+}
+
 void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 		     struct dataplane_usage *usage)
 {
@@ -107,7 +119,9 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 	path_usage_update(&rx, s->xsk_rx_packets, s->udp_rx_packets);
 	usage->rx_xdp = p->rx_xdp && !rx.by_udp;
 	usage->tx_xdp = p->tx_xdp;
-	snprintf(usage->why, sizeof(usage->why), "%s", p->why);
+	snprintf(usage->why, sizeof(usage->why), "%s%s%s", p->why,
+		 *p->why && *why_asked(d->config.options) ? "; " : "",
+		 why_asked(d->config.options));
 	if (usage->rx_xdp || !p->rx_xdp)
 		return;
 	len = strlen(usage->why);
@@ -187,6 +201,12 @@ static int open_sockets(struct dataplane *d, uint16_t port, struct udp_group *ud
 	return udp_group_open(udp, d->loader, d->workers.count, port, d->fwmark, &d->udp, f);
 }
 
+/* A port that the kernel chose is kept while the interface is down, as peers know it. */
+static uint16_t port_to_open(const struct dataplane *d)
+{
+	return d->wanted_port ? d->wanted_port : d->chosen_port;
+}
+
 int dataplane_up(struct dataplane *d, struct fault *f)
 {
 	static const struct udp_group none;
@@ -195,9 +215,12 @@ int dataplane_up(struct dataplane *d, struct fault *f)
 
 	if (d->up)
 		return 0;
-	err = open_sockets(d, d->wanted_port, &udp, f);
+	err = open_sockets(d, port_to_open(d), &udp, f);
+	if (err == -EADDRINUSE && !d->wanted_port) /* somebody took it while we were down */
+		err = open_sockets(d, 0, &udp, f);
 	if (err)
 		return err;
+	d->chosen_port = udp.port;
 	err = use_sockets(d, &udp);
 	if (!err)
 		err = workers_start(&d->workers);
@@ -229,6 +252,8 @@ int dataplane_set_port(struct dataplane *d, uint16_t port)
 
 	if (!d->up || (port && port == d->udp.port)) {
 		d->wanted_port = port;
+		if (!d->up)
+			d->chosen_port = 0;
 		return 0;
 	}
 	err = open_sockets(d, port, &udp, NULL);
@@ -236,6 +261,7 @@ int dataplane_set_port(struct dataplane *d, uint16_t port)
 		return err;
 	workers_stop(&d->workers);
 	d->wanted_port = port;
+	d->chosen_port = udp.port;
 	err = use_sockets(d, &udp);
 	if (!err)
 		err = workers_start(&d->workers);
@@ -259,7 +285,7 @@ int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark)
 
 uint16_t dataplane_port(const struct dataplane *d)
 {
-	return d->up ? d->udp.port : d->wanted_port;
+	return d->up ? d->udp.port : port_to_open(d);
 }
 
 /* Counts --------------------------------------------------------------------------------------- */

@@ -56,6 +56,7 @@ struct dataplane {
 	struct path_usage rx_usage;
 	struct loop_timer follow_timer;
 	uint16_t wanted_port; /* 0: the kernel chooses */
+	uint16_t chosen_port; /* as last bound; 0: none yet */
 	uint32_t fwmark;
 	bool up;
 };
@@ -80,14 +81,14 @@ void dataplane_down(struct dataplane *d);
 int dataplane_set_port(struct dataplane *d, uint16_t port);
 int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark);
 
-/* The port as bound, or as wanted while the interface is down; 0: none. Host order. */
+/* The port as bound, or as it will be while the interface is down; 0: none yet. Host order. */
 uint16_t dataplane_port(const struct dataplane *d);
 
 /* Sums of all transports, open and closed. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
 /* The path that data takes in each direction. Incoming data is said to come by XDP only if the counts
- * in @stats do not contradict it. @why: why XDP was requested but is not used, or "". */
+ * in @stats do not contradict it. @why: why data takes the UDP sockets, or "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];

@@ -29,6 +29,7 @@ struct options {
 	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none: chosen from the routes */
 	unsigned nic_count;
 	enum options_path rx, tx;
+	const char *udp_why; /* who asked for the UDP sockets: a sentence for show; NULL: options */
 	enum loader_mode xdp_mode;
 	enum afxdp_zc zero_copy;
 	const char *aead;	    /* NULL: auto */

@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What attach and show say of a tunnel that does not do what its owner expects: data that takes the
+# UDP sockets, a port that changes, a daemon that was killed, endpoints that are not reached.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd ip wg jq
+
+keys a b a2
+ns_add a b
+join a eth0 b eth0
+A=${ID}a
+
+why() { show a "$A" .path.why; }
+port() { show a "$A" .listen_port; }
+
+# --- why UDP --------------------------------------------------------------------------------------
+
+asked() # REGEX OPTION...
+{
+	local want=$1 what="attach ${*:2}"
+	shift
+	ok "$what succeeds" ours a "$A" "$@" < <(conf_a)
+	ok "$what: show says why" eval "why | grep -q '$want'"
+	ok "$what: detach succeeds" down a "$A"
+}
+asked "asked for by --rx udp and --tx udp" --rx udp --tx udp
+asked "received data: asked for by --rx udp" --rx udp --tx xdp
+asked "sent data: asked for by --tx udp" --rx xdp --tx udp
+ok "wgxdp IFACE succeeds" in_ns a "$WGXDP" "$A"
+ok "wgxdp IFACE: show says why" eval "why | grep -q 'userspace implementation.*attach uses XDP'"
+
+# --- the port -------------------------------------------------------------------------------------
+
+in_ns a wg set "$A" private-key "$TMP/a.key"
+is "no port is shown before the first is chosen" "$(port)" 0
+in_ns a ip link set "$A" up
+ok "a port is chosen" wait_for 5 eval "[ \"\$(port)\" != 0 ]"
+chosen=$(port)
+in_ns a ip link set "$A" down
+is "it is shown while the link is down" "$(port)" "$chosen"
+is "wg shows it, too" "$(in_ns a wg show "$A" listen-port)" "$chosen"
+in_ns a ip link set "$A" up
+sleep 0.5
+is "it is the same after the link was down" "$(port)" "$chosen"
+ok "the socket has it" eval "in_ns a ss -Hlun | grep -q ':$chosen '"
+in_ns a ip link set "$A" down
+wait_for 5 eval "! in_ns a ss -Hlun | grep -q ':$chosen '"
+spawn a /usr/bin/python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", int(sys.argv[1])))
+time.sleep(60)' "$chosen"
+thief=$!
+ok "another program takes it while the link is down" wait_for 5 eval \
+	"in_ns a ss -Hlun | grep -q ':$chosen '"
+sleep 0.2
+in_ns a ip link set "$A" up
+ok "another port is chosen then" wait_for 5 eval \
+	"[ \"\$(port)\" != 0 ] && [ \"\$(port)\" != '$chosen' ]"
+kill $thief
+in_ns a ip link set "$A" down
+in_ns a wg set "$A" listen-port 0
+is "listen-port 0 forgets the port" "$(port)" 0
+
+# --- a daemon that was killed ---------------------------------------------------------------------
+
+pid=$(daemon_pid a "$A")
+kill -9 "$pid"
+wait_for 5 eval "! kill -0 $pid"
+refuses "show says that the daemon was killed, and what to do" 1 \
+	"$A: its daemon, process $pid, was killed; .wgxdp detach $A." in_ns a "$WGXDP" show "$A"
+refuses "set says the same" 1 "was killed" in_ns a "$WGXDP" set "$A" debug on
+ok "what to do helps" down a "$A"
+refuses "afterwards nothing is known of it" 1 "no wgxdp serves" in_ns a "$WGXDP" show "$A"
+clean "nothing is left" a "$A"
+
+# --- endpoints ------------------------------------------------------------------------------------
+
+says() # WHAT REGEX
+{
+	ok "$1: attach succeeds" ours a "$A"
+	cp "$TMP/out" "$TMP/said"
+	ok "$1: attach warns" grep -qE "warning: .*$2" "$TMP/said"
+	down a "$A"
+}
+
+in_ns a ip route add default via 192.0.2.2
+says "all addresses as two halves" "203.0.113.2:51822 leads into the tunnel.*nothing will reach" \
+	< <(interface a Address=10.99.0.1/24
+	peer b AllowedIPs="0.0.0.0/1, 128.0.0.0/1" Endpoint=203.0.113.2:51822)
+says "an endpoint among the allowed IPs of a later peer" "203.0.113.2:51822 leads into the tunnel" \
+	< <(interface a Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=203.0.113.2:51822
+	peer a2 AllowedIPs=203.0.113.0/24)
+in_ns a ip address add 10.99.0.1/32 dev lo
+in_ns a ip route replace 203.0.113.2 via 192.0.2.2 src 10.99.0.1
+says "the tunnel's own address as the source" "own address as their source" < <(
+	interface a Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=203.0.113.2:51822)
+ok "an endpoint on the link: attach succeeds" ours a "$A" < <(conf_a)
+is "an endpoint on the link: no warning" "$(cat "$TMP/out")" ""
+down a "$A"
+in_ns a ip address delete 10.99.0.1/32 dev lo
+clean "nothing is left at the end" a "$A"
+
+done_testing
