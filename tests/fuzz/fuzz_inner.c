@@ -57,7 +57,7 @@ static uint16_t folded(const uint8_t *at, size_t len, uint32_t sum)
 	return (uint16_t)sum;
 }
 
-/* The error quotes what it is about, goes to who sent that, and its checksums are right. */
+/* The ICMP error quotes the packet, is addressed to its sender, and has valid checksums. */
 static void as_unreachable(const uint8_t *data, size_t size)
 {
 	uint8_t out[ICMP_ERROR_MAX];

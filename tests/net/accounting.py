@@ -39,7 +39,7 @@ def bound(port=0, buffer=1 << 28, address=""):
 
 
 def drain(sock):
-    """Yields what is queued at @sock."""
+    """Yields all datagrams that are queued at @sock."""
     sock.setblocking(False)
     while True:
         try:

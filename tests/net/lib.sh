@@ -303,8 +303,8 @@ ours() # NS INTERFACE OPTION... < text
 	in_ns "$ns" "$WGXDP" attach eth0 "$path" "$@" </dev/null
 }
 
-# Starts another implementation: wireguard-go, whose process FOREIGN_PID then names, or with
-# FOREIGN=kernel the kernel's.
+# Brings up a tunnel with another implementation: the kernel's if FOREIGN=kernel, else wireguard-go,
+# and sets FOREIGN_PID to the process of wireguard-go.
 foreign() # NS INTERFACE < text for `wg setconf`
 {
 	local path

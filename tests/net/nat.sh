@@ -140,8 +140,8 @@ relayed() # PATH
 	is "$1: the hub drops nothing" "$(show h "$H" '.drops | tojson')" "{}"
 }
 
-# Each knows the address of the other's NAT. A first packet opens the sender's NAT; the other is
-# closed.
+# Hole punching. Each peer knows the public address of the other's NAT. A peer's first packet opens
+# its own NAT for answers, but the other NAT drops that packet until its peer has sent one too.
 punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820

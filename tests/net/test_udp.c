@@ -131,7 +131,7 @@ static void port_in_use(void **state)
 	}
 }
 
-/* The far socket is connected: it takes an answer only from the address that it wrote to. */
+/* The far socket is connected, so it receives only from the address to which it sent. */
 static void answers_leave_from_the_address_used(void **state)
 {
 	static const struct {

@@ -58,7 +58,7 @@ in_ns b ip link set eth1 up
 in_ns a wg set "$A" peer "$(pub b)" endpoint 198.51.100.2:51822
 ok "other NIC: pings" pinged a 10.99.0.2 100 0.02
 is "other NIC: show does not say xdp" "$(path)" "udp xdp"
-WHY='data comes by the UDP sockets.*: [0-9]* of the last [0-9]* data messages'
+WHY='data arrives through the UDP sockets.*: [0-9]* of the last [0-9]* data messages'
 ok "other NIC: show says why" eval "show a '$A' .path.why | grep -q '$WHY'"
 in_ns a wg set "$A" peer "$(pub b)" endpoint 192.0.2.2:51822
 ok "first NIC again: pings" pinged a 10.99.0.2 100 0.02

@@ -19,7 +19,7 @@
 #include "conf/keytext.h"
 #include "conf/valuetext.h"
 
-/* Made for this file, used nowhere else. */
+/* These keys are used in this test only. */
 #define KEY_A "YhJ+ih9fHOB0LsEePKuygUS1v9mX7qpRIaLUhQ2RBEQ="
 #define KEY_B "lvkfOWHcUIjKSXd9aB9OWLXzJmkrd1CKSGq7TcNaPkE="
 #define KEY_C "F9BX+tSz67hqWVSrGUwOkR87Yruxg/BFxdjaYk0kviI="
@@ -397,7 +397,7 @@ static void peer_values(void **state)
 				    endpoints[i].endpoint);
 		conf_done(&c);
 	}
-	/* A later block changes what it sets, and nothing else. */
+	/* A second section of a peer changes only the values that it sets. */
 	assert_int_equal(
 		parse(&c,
 		      PEER(KEY_A) "PresharedKey=" KEY_B "\nPersistentKeepalive=25\n"

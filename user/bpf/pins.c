@@ -67,15 +67,16 @@ static int mount_if_missing(struct fault *why)
 	case 0:
 		return fault(why, -ENOENT, "there is no directory %s", PINS_ROOT);
 	default:
-		return fault(why, -ENOTSUP, "another file system than a bpffs is mounted at %s",
-			     PINS_ROOT);
+		return fault(why, -ENOTSUP,
+			     "another file system is mounted at %s; it must be a bpffs", PINS_ROOT);
 	}
 	if (mount("bpf", PINS_ROOT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
-		return fault(why, -errno,
-			     "there is no BPF file system at %s, and mounting one: %s; run `mount "
-			     "-t bpf bpf %s` as root before the attach",
-			     PINS_ROOT, strerror(errno), PINS_ROOT);
-	log_info("mounted a BPF file system at %s, where it stays", PINS_ROOT);
+		return fault(
+			why, -errno,
+			"cannot mount a BPF file system at %s: %s; run `mount -t bpf bpf %s` as "
+			"root, then attach again",
+			PINS_ROOT, strerror(errno), PINS_ROOT);
+	log_info("mounted a BPF file system at %s; wgxdp never unmounts it", PINS_ROOT);
 	return 0;
 }
 
@@ -106,7 +107,7 @@ static int check_root(struct fault *why)
 			     s.st_uid);
 	if (s.st_mode & 022 && !(s.st_mode & S_ISVTX))
 		return fault(why, -EPERM,
-			     "other users may write to %s; run `chmod 0700 %s` before the attach",
+			     "other users may write to %s; run `chmod 0700 %s`, then attach again",
 			     PINS_ROOT, PINS_ROOT);
 	return 0;
 }
@@ -124,7 +125,7 @@ static int open_own(const char *path, struct fault *why)
 		return fault(why, -errno, "%s: %s", path, strerror(errno));
 	if (fstat(fd, &s) || s.st_uid != geteuid()) {
 		close(fd);
-		return fault(why, -EPERM, "%s belongs to user %u; remove it before the attach",
+		return fault(why, -EPERM, "%s belongs to user %u; remove it, then attach again",
 			     path, s.st_uid);
 	}
 	fchmod(fd, 0700);

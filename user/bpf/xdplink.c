@@ -83,8 +83,8 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	if (*interface)
 		return fault(
 			f, -EBUSY,
-			"%s: interface %s has its XDP program there; XDP is taken over when %s "
-			"is detached",
+			"%s: interface %s has its XDP program there; XDP will be used here when "
+			"%s is detached",
 			nic, interface, interface);
 	return fault(f, -EBUSY,
 		     "%s: XDP program %u (%s) is attached there and is left alone; "
@@ -154,7 +154,7 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_
 		if (mode == LOADER_MODE_NATIVE)
 			return fault(f, -EOPNOTSUPP,
 				     "%s: attaching XDP in native mode: %s; use --rx udp, or "
-				     "--xdp-mode generic, which loses datagrams that arrive joined",
+				     "--xdp-mode generic, which loses datagrams merged by GRO",
 				     nic, strerror(-err));
 		return fault(f, err, "%s: attaching XDP: %s; use --rx udp", nic, strerror(-err));
 	}

@@ -55,8 +55,8 @@ int detach_main(int argc, char **argv)
 	if (err && clean_up_dead(interface, &served)) {
 		cli_warn(NULL, "its daemon had been killed; its remains are removed");
 		return served ? cli_fail(CLI_FAILED,
-					 "%s: another program serves this interface now, and was "
-					 "left alone; `ip link delete %s` ends it",
+					 "%s: another program serves this interface now and keeps "
+					 "running; `ip link delete %s` ends it",
 					 interface, interface)
 			      : CLI_OK;
 	}

@@ -252,8 +252,8 @@ static int parse_nics(struct options *o, const char *list, struct fault *f)
 
 		if (!len || len > IFNAME_MAX || memchr(list, '/', len))
 			return fault(f, CLI_USAGE,
-				     "%.*s: this is no name of a network interface; see ip link",
-				     (int)len, list);
+				     "%.*s: not a valid interface name; see `ip link`", (int)len,
+				     list);
 		if (o->nic_count == OPTIONS_NICS_MAX)
 			return fault(f, CLI_USAGE, "%s: at most %d network interfaces can be given",
 				     list, OPTIONS_NICS_MAX);

@@ -45,7 +45,7 @@ struct conf_key {
 	const char *name;
 	enum conf_section section;
 	bool words;	   /* @set sees the white space */
-	bool may_be_empty; /* an empty value is as good as no line */
+	bool may_be_empty; /* an empty value means the same as no line */
 	bool command;	   /* the value is a command, in which quotes and ';' have a meaning */
 	int (*set)(struct conf_parser *p, char *value);
 };

@@ -71,8 +71,8 @@ int core_init(struct core *c, struct loop *loop, const struct options *options,
 
 	if (err)
 		log_info(
-			"memory cannot be locked (%s): keys may reach the swap device; "
-			"LimitMEMLOCK=infinity or CAP_IPC_LOCK outside of user namespaces allows it",
+			"cannot lock memory (%s), so keys may be swapped out; set "
+			"LimitMEMLOCK=infinity, or give CAP_IPC_LOCK in the initial user namespace",
 			strerror(-err));
 	err = select_aead(options, f);
 	if (err)

@@ -46,8 +46,8 @@ static uint8_t tclass_of(const void *msg)
 										: 0;
 }
 
-/* May a keepalive that was sealed a moment ago still be sent? This thread may have been held up
- * since, as a worker may (egress.c). */
+/* May a keepalive that was sealed a moment ago still be sent? This thread may have been
+ * suspended since, like a worker (seal.c: stage_expired()). */
 static bool may_still_send(const struct device_ops_env *env, const struct peer *peer)
 {
 	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);

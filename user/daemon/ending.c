@@ -49,7 +49,7 @@ static void on_signal(void *ctx, int fd, uint32_t events)
 
 	(void)events;
 	if (read(fd, &info, sizeof(info)) == sizeof(info))
-		log_info("%s, leaving", strsignal((int)info.ssi_signo));
+		log_info("%s, exiting", strsignal((int)info.ssi_signo));
 	ending_stop(ctx, 0);
 }
 

@@ -55,7 +55,7 @@ static void on_socket_deleted(void *ctx)
 	const struct uapi *uapi = ctx;
 	const struct sockets *s = uapi->ctx;
 
-	log_info("the socket file was deleted, leaving");
+	log_info("the socket file was deleted, exiting");
 	ending_stop(s->ending, 0);
 }
 

@@ -93,7 +93,7 @@ static void update_usage(struct dataplane *d)
 
 	dataplane_stats(d, &s);
 	if (path_usage_update(&d->rx_usage, s.xsk_rx_packets, s.udp_rx_packets) && d->paths.rx_xdp)
-		log_info("data comes by %s",
+		log_info("data arrives through %s",
 			 d->rx_usage.by_udp ? "the UDP sockets, though XDP is attached" : "XDP");
 }
 
@@ -125,11 +125,11 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 	if (usage->rx_xdp || !p->rx_xdp)
 		return;
 	len = strlen(usage->why);
-	snprintf(
-		usage->why + len, sizeof(usage->why) - len,
-		"%sXDP is attached, but data comes by the UDP sockets (VLAN tags, another interface, "
-		"or a worker that hangs): %" PRIu64 " of the last %" PRIu64 " data messages",
-		len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
+	snprintf(usage->why + len, sizeof(usage->why) - len,
+		 "%sXDP is attached, but data arrives through the UDP sockets (VLAN tags, another "
+		 "interface, or a worker that hangs): %" PRIu64 " of the last %" PRIu64
+		 " data messages",
+		 len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 
 /* What came by the old paths proves nothing about the new ones. */
@@ -154,7 +154,7 @@ static void follow(void *ctx, uint64_t now_ns)
 	restart_usage(d);
 	err = restart(d);
 	if (err) {
-		log_error("the workers cannot go on: %s", strerror(-err));
+		log_error("cannot restart the workers: %s", strerror(-err));
 		d->config.ops->failed(d->config.ctx);
 	}
 	d->config.ops->changed(d->config.ctx);
@@ -266,7 +266,7 @@ int dataplane_set_port(struct dataplane *d, uint16_t port)
 	if (!err)
 		err = workers_start(&d->workers);
 	if (err) {
-		log_error("cannot go on with port %u: %s", port, strerror(-err));
+		log_error("cannot listen on port %u any more: %s", port, strerror(-err));
 		d->config.ops->failed(d->config.ctx);
 	}
 	return err;

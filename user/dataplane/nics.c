@@ -47,10 +47,9 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 
 	nic->attached = !err;
 	if (nic->attached && !nic->native)
-		log_error(
-			"%s: XDP is in generic mode: of datagrams that arrive joined (UDP_SEGMENT "
-			"of a neighbour, GRO), all but the first are lost",
-			nic->name);
+		log_error("%s: XDP is in generic mode: of datagrams merged by GRO, or sent with "
+			  "UDP_SEGMENT over veth, only the first is received",
+			  nic->name);
 	return err;
 }
 
@@ -112,10 +111,11 @@ static int check_members(const struct nics_env *env, const struct nic *nic,
 	if (env->options->xdp_mode == LOADER_MODE_GENERIC || !strcmp(link->kind, "bridge") ||
 	    netlink_member(env->netlink, nic->ifindex, member))
 		return 0;
-	return fault(f, -EOPNOTSUPP,
-		     "%s: its frames come by %s below it, where XDP has to be; name those that are "
-		     "below, or use --xdp-mode generic or --rx udp",
-		     nic->name, member);
+	return fault(
+		f, -EOPNOTSUPP,
+		"%s: its frames arrive through lower interfaces such as %s; name those instead, "
+		"or use --xdp-mode generic or --rx udp",
+		nic->name, member);
 }
 
 /*
@@ -159,7 +159,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	return err;
 }
 
-/* AF_XDP passes by a qdisc that somebody has configured. */
+/* Has somebody configured a root qdisc? AF_XDP would bypass it. */
 static bool is_shaped(const struct nics_env *env, const struct nic *nic, char *qdisc)
 {
 	return netlink_root_qdisc(env->netlink, nic->ifindex, qdisc) == 1;
@@ -177,13 +177,14 @@ static void mind_qdisc(const struct nics_env *env, struct nic *nic)
 	if (!nic->shaped || !nic->queue_count || env->options->tx == OPTIONS_PATH_UDP)
 		return;
 	if (env->options->tx == OPTIONS_PATH_XDP)
-		log_error("%s: --tx xdp passes by the qdisc %s that is configured there", nic->name,
+		log_error("%s: --tx xdp bypasses the qdisc %s that is configured there", nic->name,
 			  nic->qdisc);
 	else
-		snprintf(nic->why, sizeof(nic->why),
-			 "%s: data is sent by the UDP socket, so that the qdisc %s that is "
-			 "configured there has its way; --tx xdp passes by it",
-			 nic->name, nic->qdisc);
+		snprintf(
+			nic->why, sizeof(nic->why),
+			"%s: data is sent by the UDP socket, because AF_XDP would bypass the qdisc "
+			"%s that is configured there; --tx xdp does so",
+			nic->name, nic->qdisc);
 }
 
 /* TC checks incoming packets where XDP does not. */
@@ -194,7 +195,7 @@ static void open_tc(const struct nics_env *env, struct nic *nic)
 
 	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name, env->options->force_clsact,
 				 &tcx, &f))
-		log_info("what comes in is checked by the daemon alone: %s", f.text);
+		log_info("TC does not check received packets, only the daemon does: %s", f.text);
 	else
 		nic->tc = true;
 }

@@ -12,17 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fewer data messages decide nothing: a peer whose route changes sends a few by the old way. */
+/* A window needs this many data messages, because a peer whose route changes sends a few more by
+ * the old path. */
 #define PATH_USAGE_ENOUGH 64
 
 struct path_usage {
-	uint64_t xsk, udp;	     /* counts when the present window began */
-	uint64_t last_xsk, last_udp; /* data messages of the last window that decided */
+	uint64_t xsk, udp;	     /* counts when the current window began */
+	uint64_t last_xsk, last_udp; /* data messages of the last full window */
 	bool by_udp;		     /* most data of that window took the UDP sockets */
 };
 
-/* Evaluates the counts of data messages since the last window that decided. Returns true if by_udp
- * changed. */
+/* Evaluates the data messages since the current window began. If they are enough, closes the window
+ * and begins the next one. Returns true if by_udp changed. */
 bool path_usage_update(struct path_usage *u, uint64_t xsk, uint64_t udp);
 
 #endif

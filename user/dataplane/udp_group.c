@@ -78,7 +78,7 @@ static int open_group(struct udp_group *g, struct loader *loader, unsigned worke
 		enter_group(loader, in_use);
 	return fault(f, err,
 		     "the UDP sockets of %u workers cannot be steered: %s; "
-		     "--workers 1 does without",
+		     "use --workers 1",
 		     workers, strerror(-err));
 }
 

@@ -37,8 +37,9 @@ static int check_cpu(int cpu, struct fault *f)
 	    sched_setaffinity(0, sizeof(wanted), &wanted))
 		return fault(f, -errno, "--cpus %d: %s; `nproc --all` tells how many there are",
 			     cpu,
-			     errno == EINVAL ? "there is no such CPU, or it is not ours to use"
-					     : strerror(errno));
+			     errno == EINVAL
+				     ? "there is no such CPU, or the daemon may not run on it"
+				     : strerror(errno));
 	sched_setaffinity(0, sizeof(before), &before);
 	return 0;
 }

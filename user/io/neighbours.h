@@ -45,7 +45,7 @@ void neighbours_done(struct neighbours *n);
  * (the MAC is unknown and cannot be asked for). */
 int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next *next,
 		   uint8_t mac[static 6]);
-/* @user uses no neighbour any more. */
+/* Ends @user's use of its neighbour, if it has one. */
 void neighbours_drop(struct neighbours *n, uint32_t user);
 
 /* Walks the users of @next; see slot_index.h. */

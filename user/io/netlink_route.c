@@ -52,7 +52,7 @@ static int parse_type(const struct rtmsg *rtm, struct netlink_route *r)
 	case RTN_BLACKHOLE:
 	case RTN_THROW:
 		return -ENETUNREACH;
-	default: /* prohibited, or broadcast and multicast, which no peer can have */
+	default: /* prohibited, or a broadcast or multicast address, which no peer can have */
 		return -EACCES;
 	}
 }

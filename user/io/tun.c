@@ -287,8 +287,8 @@ int tun_set_offloads(struct tun *t, bool from_host, bool udp, struct fault *f)
 	t->uso = udp && !ioctl(t->fd, TUNSETOFFLOAD, all);
 	t->offloads = !from_host ? 0 : t->uso ? all : tcp;
 	if (ioctl(t->fd, TUNSETOFFLOAD, t->offloads))
-		return fault(f, -errno, "%s: cannot set offloads 0x%x: %s; --no-gso does without",
-			     t->name, t->offloads, strerror(errno));
+		return fault(f, -errno, "%s: cannot set offloads 0x%x: %s; use --no-gso", t->name,
+			     t->offloads, strerror(errno));
 	return 0;
 }
 

@@ -19,8 +19,8 @@ int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault 
  * another program is refused. The fwmark is copied from the leader. 0, or -errno with @f filled. */
 int udp_join(struct transport **o, struct transport *leader, struct fault *f);
 
-/* Gives both sockets to a user that no process has. bind() then finds another user's socket and
- * refuses to share the port with it. Needs CAP_CHOWN. 0 or -errno. */
+/* Changes the owner of both sockets to a UID that no process has. SO_REUSEPORT shares a port only
+ * among sockets of one UID, so no other program can bind it then. Needs CAP_CHOWN. 0 or -errno. */
 int udp_disown(const struct transport *o);
 
 /* Attaches the BPF program @prog_fd that selects the member of the group. 0 or -errno. */

@@ -5,7 +5,7 @@
  *
  *   protocol core ── diag_event ──────┐
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
- *   BPF's ring `events` (samples) ────┘   ... and one line for what that second had beyond them
+ *   BPF's ring `events` (samples) ────┘   ... and one line with the number of those left out
  *
  * For a kind that is also counted as drops, that last line states the increase of the count, so
  * that it includes drops of which BPF or a worker sent no sample.

@@ -75,7 +75,7 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t
 	return true;
 }
 
-/* Notes and messages of one worker; asks for another turn if some are left. */
+/* Handles notes and messages of one worker. Schedules another turn if some are left. */
 static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 {
 	uint64_t now_ns = loop_now_ns();

@@ -186,7 +186,7 @@ static void unwatch(struct tunnel *t)
 static void link_gone(struct tunnel *t)
 {
 	if (deleted(t)) {
-		log_info("the interface was deleted, leaving");
+		log_info("the interface was deleted, exiting");
 		end(t, 0);
 		return;
 	}
@@ -209,7 +209,7 @@ void tunnel_look(struct tunnel *t)
 		if (t->watch || deleted(t)) /* else it is being moved again at this moment */
 			link_gone(t);
 	} else {
-		log_error("the interface cannot be followed to its new namespace (%s), leaving",
+		log_error("cannot follow the interface to its new namespace (%s), exiting",
 			  strerror(-err));
 		end(t, 1);
 	}

@@ -52,7 +52,7 @@ struct tunnel {
 	struct loop_timer follow_timer, routes_timer;
 	uint64_t routes_read_ns;	      /* when they were last read */
 	bool tc_refused;		      /* TC could not be attached when last tried */
-	bool steered;			      /* RPS queues the latest packets on their way to TC */
+	bool steered;			      /* RPS was seen to queue packets before TC */
 	uint64_t steered_packets, steered_rx; /* packets of RPS, and data messages when it grew */
 	bool link_changed;		      /* an event said so and has not been acted on */
 	bool link_gone;			      /* likewise */
