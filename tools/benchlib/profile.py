@@ -34,7 +34,10 @@ KERNEL_ENTRY = re.compile(r"^(do_syscall_64|entry_SYSCALL|x64_sys_call|syscall_|
 
 
 class Profile:
-    """with Profile() as profile: the load; then profile.lines(packets received)."""
+    """with Profile(pids of the nodes) as profile: the load; then profile.lines(packets received)."""
+
+    def __init__(self, pids):
+        self.pids = set(pids)
 
     def __enter__(self):
         self.path = os.path.join(net.TMP.name, "perf.data")
@@ -49,30 +52,31 @@ class Profile:
         self.perf.wait()
 
     def samples(self):
-        """(command, core, [frames, innermost first]) of each sample."""
-        script = subprocess.Popen(["perf", "script", "-i", self.path, "-F", "comm,cpu,ip,sym"],
+        """(command, pid, core, [frames, innermost first]) of each sample."""
+        script = subprocess.Popen(["perf", "script", "-i", self.path, "-F", "comm,pid,cpu,ip,sym"],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        command, core, frames = None, None, []
+        header, frames = None, []
         for line in script.stdout:
             if not line.strip():
-                if command:
-                    yield command, core, frames
-                command, frames = None, []
-            elif command is None:
-                command, core = re.match(r"\s*(.+?)\s+\[(\d+)\]", line).groups()
+                if header:
+                    yield *header, frames
+                header, frames = None, []
+            elif header is None:
+                header = re.match(r"\s*(.+?)\s+(\d+)\s+\[(\d+)\]", line).groups()
             else:
                 frames.append(re.sub(r"\+0x.*", "", line.split(None, 1)[1].strip()))
-        if command:
-            yield command, core, frames
+        if header:
+            yield *header, frames
         script.wait()
 
     def groups(self):
         """Samples by (core, who, what), and by (core, who, what, innermost function)."""
         count = collections.Counter()
-        for command, core, frames in self.samples():
+        for command, pid, core, frames in self.samples():
             if command == "swapper" and not any(RULES[0][1].match(f) for f in frames):
                 continue
-            group = int(core), who(command), what_for(frames)
+            by = "node" if int(pid) in self.pids else who(command)
+            group = int(core), by, what_for(frames)
             count[group] += 1
             count[(*group, frames[0] if frames else "?")] += 1
         return count
@@ -101,8 +105,6 @@ def detail(count, group, per_packet):
 def who(command):
     if command.startswith(LOAD):
         return "load"
-    if command.startswith(("wgxdp", "wireguard")):
-        return "node"
     return "NAPI thread" if command.startswith("napi/") else "others"
 
 
