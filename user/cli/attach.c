@@ -64,7 +64,7 @@ static int bring_up(int lease, const struct conf *conf, struct fault *f)
 		return err;
 	}
 	err = lease_commit(lease);
-	return err ? fault(f, err, "the daemon has gone; try --foreground") : 0;
+	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
 int attach_main(int argc, char **argv)

@@ -39,7 +39,7 @@ static int start(const struct options *options, struct fault *f)
 		return err;
 	}
 	err = lease_commit(lease);
-	return err ? fault(f, err, "the daemon has gone; try --foreground") : 0;
+	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
 int iface_main(int argc, char **argv)

@@ -142,7 +142,7 @@ static void neighbour_managed(void *ctx, const struct encap_next *next, bool man
 	int err = crash_record_neighbour(&d->record, next, managed);
 
 	if (err)
-		log_info("the record of what to undo cannot be written: %s", strerror(-err));
+		log_info("cannot write the crash record: %s", strerror(-err));
 }
 
 static const struct dataplane_ops dataplane_ops = {

@@ -119,7 +119,7 @@ static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 				  (size_t)(a->header_len - a->l4 - TCP_URGENT)));
 }
 
-/* Can @p be appended to the group? True if segmenting the merged packet would restore @p exactly. */
+/* Can @p be appended to the group? True if segmenting the result would restore @p exactly. */
 static bool continues(const struct gro *g, const struct gro_group *group,
 		      const struct gro_packet *p)
 {

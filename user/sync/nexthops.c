@@ -131,7 +131,7 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 			nics[env.nic_count++] = d->paths.nics[i].ifindex;
 	e = nexthop_resolve(&env, &p->endpoint);
 	if (!e) {
-		log_error("out of memory: the next hop of a peer is not followed");
+		log_error("out of memory: the next hop of a peer is not updated");
 		return;
 	}
 	e->roam_count = roam_count;
@@ -216,14 +216,14 @@ static void resolve_narrowed(void *ctx, uint64_t now_ns)
 		resolve_at(n, &n->narrowed[i]);
 	n->narrowed_count = 0;
 	if (loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
-		log_error("path MTUs are followed every 30 s only");
+		log_error("path MTUs are updated only every 30 s");
 }
 
 void nexthops_watch(struct nexthops *n)
 {
 	n->pmtu = pmtu_open();
 	if (!n->pmtu || loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
-		log_info("path MTUs are followed every 30 s only: %s", strerror(errno));
+		log_info("path MTUs are updated only every 30 s: %s", strerror(errno));
 }
 
 /* Rounds --------------------------------------------------------------------------------------- */
