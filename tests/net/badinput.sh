@@ -37,14 +37,14 @@ fault() # WHAT LINE SED-EDIT REGEX
 fault "an unknown key" 3 '3s/.*/Colour = blue/' Colour
 fault "an unknown section" 6 '6s/.*/[Pear]/' Pear
 fault "a secret in brackets" 6 '6s/.*/[sosecretsosecretsosecretsosecretsosecret123=]/' '\[\.\.\.\]'
-ok "the wrong secret is not printed" eval "! grep -q sosecret '$TMP/out'"
+omits "the wrong secret is not printed" sosecret
 fault "a line without =" 4 '4s/.*/Address/' Address
 fault "a key before any section" 1 '1s/.*/MTU = 1420/' MTU
 fault "a public key that is not base64" 7 '7s/= .*/= sosecret!!/' 'PublicKey: it has 10 characters'
-ok "the wrong secret is not printed" eval "! grep -q sosecret '$TMP/out'"
+omits "the wrong secret is not printed" sosecret
 fault "a public key with a character missing" 7 '7s/.=$/=/' 'PublicKey|key'
 fault "a private key that is not base64" 2 '2s/= .*/= sosecret!/' 'PrivateKey'
-ok "the wrong secret is not printed" eval "! grep -q sosecret '$TMP/out'"
+omits "the wrong secret is not printed" sosecret
 fault "an allowed IP with a bad prefix length" 8 '8s/32$/33/' '10.99.0.2/33'
 fault "an allowed IP that is no address" 8 '8s/= .*/= tunnel/' tunnel
 fault "an address with a bad prefix length" 4 '4s/24$/240/' '10.99.0.1/240'

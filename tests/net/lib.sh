@@ -106,6 +106,19 @@ refuses() # WHAT STATUS REGEX COMMAND...
 	fi
 }
 
+# omits WHAT REGEX: the message that refuses() saw last does not match. It is no command for ok(), which
+# empties the file that holds the message.
+omits()
+{
+	if [ ! -s "$TMP/out" ]; then
+		fail "$1" "there is no message"
+	elif grep -qE -- "$2" "$TMP/out"; then
+		fail "$1" "/$2/ is in: $(cat "$TMP/out")"
+	else
+		pass "$1"
+	fi
+}
+
 done_testing()
 {
 	echo "1..$tests"

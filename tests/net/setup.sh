@@ -98,6 +98,6 @@ read_only()
 		"$WGXDP" attach eth0 "$TMP/$A.conf"
 }
 refuses "/run is read-only" 1 'Read-only file system' read_only
-ok "the message does not advise to run as root" eval "! grep -q 'root' '$TMP/out'"
+omits "the message does not advise to run as root" root
 
 done_testing
