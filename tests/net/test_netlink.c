@@ -267,6 +267,40 @@ static void test_addresses(void **state)
 	sh("ip addr flush dev d1 to 10.1.0.0/16");
 }
 
+static int is_tentative_one(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
+{
+	(void)ctx, (void)ifindex;
+	return family == AF_INET6 && !memcmp(a, addr("2001:db8:7::1"), 16) ? -EEXIST : 0;
+}
+
+/* An address whose duplicate detection is under way is set, but cannot be used yet. */
+static void test_missing_address(void **state)
+{
+	struct prefix list[] = { { .family = AF_INET, .length = 24 },
+				 { .family = AF_INET6, .length = 64 } };
+	const struct prefix *missing;
+
+	(void)state;
+	memcpy(list[0].addr, addr("192.0.2.1"), 4);
+	memcpy(list[1].addr, addr("2001:db8:7::1"), 16);
+	assert_int_equal(netlink_missing_address(nl, a0, list, 2, &missing), 0);
+	assert_ptr_equal(missing, &list[1]);
+	sh("sysctl -qw net.ipv6.conf.a0.accept_dad=1 net.ipv6.conf.a0.dad_transmits=100; "
+	   "ip addr add 2001:db8:7::1/64 dev a0; ip -o addr show dev a0 tentative | grep -q :7::1");
+	assert_int_equal(netlink_missing_address(nl, a0, list, 2, &missing), 0);
+	assert_null(missing);
+	assert_int_equal(netlink_addresses(nl, is_tentative_one, NULL), 0);
+	list[1].length = 63;
+	assert_int_equal(netlink_missing_address(nl, a0, list, 2, &missing), 0);
+	assert_ptr_equal(missing, &list[1]);
+	assert_int_equal(netlink_missing_address(nl, 1, list, 2, &missing), 0);
+	assert_ptr_equal(missing, &list[0]);
+	assert_int_equal(netlink_missing_address(nl, a0, NULL, 0, &missing), 0);
+	assert_null(missing);
+	sh("ip addr del 2001:db8:7::1/64 dev a0; "
+	   "sysctl -qw net.ipv6.conf.a0.accept_dad=0 net.ipv6.conf.a0.dad_transmits=1");
+}
+
 /* Routes -------------------------------------------------------------------------------------- */
 
 static void test_route_errors(void **state)
@@ -463,12 +497,19 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_link),	    cmocka_unit_test(test_link_drops),
-		cmocka_unit_test(test_link_xdp),    cmocka_unit_test(test_queues),
-		cmocka_unit_test(test_member),	    cmocka_unit_test(test_change_link),
-		cmocka_unit_test(test_addresses),   cmocka_unit_test(test_route_errors),
-		cmocka_unit_test(test_route),	    cmocka_unit_test(test_device_routes),
-		cmocka_unit_test(test_route_rules), cmocka_unit_test(test_route_cached_mtu),
+		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link_drops),
+		cmocka_unit_test(test_link_xdp),
+		cmocka_unit_test(test_queues),
+		cmocka_unit_test(test_member),
+		cmocka_unit_test(test_change_link),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_missing_address),
+		cmocka_unit_test(test_route_errors),
+		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_device_routes),
+		cmocka_unit_test(test_route_rules),
+		cmocka_unit_test(test_route_cached_mtu),
 	};
 
 	if (netns_skip())

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/netlink.h"
 
@@ -205,39 +204,11 @@ int setup_routes(uint32_t ifindex, const struct conf *conf, conf_warn_fn warn, s
 
 /* Reading back -------------------------------------------------------------------------------- */
 
-#define TENTATIVE_MS 1000
-
-struct wanted {
-	uint32_t ifindex;
-	const struct prefix *address;
-};
-
-static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
-{
-	const struct wanted *w = ctx;
-
-	return ifindex == w->ifindex && family == w->address->family &&
-	       !memcmp(addr, w->address->addr, family == AF_INET ? 4 : 16);
-}
-
-/* True if the interface has the address. A new IPv6 address is tentative, and so not listed, until the
- * kernel's worker has looked at it: even where the link needs no duplicate detection. Returns 0, 1 or
- * -errno. */
-static int has_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address)
-{
-	struct wanted w = { ifindex, address };
-	int found = netlink_addresses(nl, compare_address, &w);
-
-	for (unsigned ms = 0; !found && address->family == AF_INET6 && ms < TENTATIVE_MS; ms += 5) {
-		usleep(5000);
-		found = netlink_addresses(nl, compare_address, &w);
-	}
-	return found;
-}
-
 static int verify_link(struct netlink *nl, uint32_t ifindex, const struct conf *conf,
 		       struct fault *f)
 {
+	const struct prefix *missing;
+	char text[PREFIX_TEXT_LEN];
 	struct netlink_link link;
 	int err = netlink_link(nl, NULL, ifindex, &link);
 
@@ -248,20 +219,12 @@ static int verify_link(struct netlink *nl, uint32_t ifindex, const struct conf *
 			     conf->mtu, link.mtu);
 	if (!link.up)
 		return fault(f, -EIO, "%s: something set the interface down again", link.name);
-	for (uint32_t i = 0; i < conf->address_count; i++) {
-		const struct prefix *address = &conf->addresses[i];
-		char text[PREFIX_TEXT_LEN];
-
-		err = has_address(nl, ifindex, address);
-		if (err < 0)
-			return fault(f, err, "cannot list addresses: %s", netlink_error(nl, err));
-		if (!err)
-			return fault(f, -EIO, "%s: Address = %s: the kernel has not kept it%s",
-				     conf->path, prefix_text(address, text),
-				     address->family == AF_INET6 && conf->mtu < MTU_MIN
-					     ? "; IPv6 needs an MTU of at least 1280"
-					     : "");
-	}
+	err = netlink_missing_address(nl, ifindex, conf->addresses, conf->address_count, &missing);
+	if (err)
+		return fault(f, err, "cannot list addresses: %s", netlink_error(nl, err));
+	if (missing)
+		return fault(f, -EIO, "%s: Address = %s: the kernel has not kept it", conf->path,
+			     prefix_text(missing, text));
 	return 0;
 }
 

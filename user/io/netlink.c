@@ -520,8 +520,8 @@ int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefi
 
 struct address {
 	uint32_t ifindex;
-	uint8_t family;
-	uint8_t addr[16];
+	struct prefix prefix;
+	bool tentative; /* duplicate detection is under way */
 };
 
 struct addresses {
@@ -563,11 +563,9 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 	if (!a)
 		return 0;
 
-	/* An address is not ours until duplicate detection is over, which the kernel notifies. */
 	flags_attr = netlink_attr(nlh, sizeof(*ifa), IFA_FLAGS, 4);
 	flags = flags_attr ? mnl_attr_get_u32(flags_attr) : ifa->ifa_flags;
-	if (flags & IFA_F_DADFAILED ||
-	    (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) == IFA_F_TENTATIVE)
+	if (flags & IFA_F_DADFAILED)
 		return 0;
 
 	if (all->count == all->room) {
@@ -576,9 +574,27 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 			return err;
 	}
 	new = &all->list[all->count++];
-	*new = (struct address){ .ifindex = ifa->ifa_index, .family = ifa->ifa_family };
-	memcpy(new->addr, mnl_attr_get_payload(a), len);
+	*new = (struct address){
+		.ifindex = ifa->ifa_index,
+		.prefix = { .family = ifa->ifa_family, .length = ifa->ifa_prefixlen },
+		.tentative = (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) == IFA_F_TENTATIVE,
+	};
+	memcpy(new->prefix.addr, mnl_attr_get_payload(a), len);
 	return 0;
+}
+
+static int list_addresses(struct netlink *nl, struct addresses *all)
+{
+	struct nlmsghdr *nlh;
+	int err = -EINTR;
+
+	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
+		all->count = 0;
+		nlh = netlink_begin(nl, RTM_GETADDR, NLM_F_DUMP);
+		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
+		err = netlink_talk(nl, nlh, take_address, all);
+	}
+	return err;
 }
 
 /* The addresses are collected before @fn sees any, because an interrupted dump is begun again and
@@ -588,17 +604,36 @@ int netlink_addresses(struct netlink *nl,
 		      void *ctx)
 {
 	struct addresses all = { 0 };
-	struct nlmsghdr *nlh;
-	int err = -EINTR;
+	int err = list_addresses(nl, &all);
 
-	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
-		all.count = 0;
-		nlh = netlink_begin(nl, RTM_GETADDR, NLM_F_DUMP);
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
-		err = netlink_talk(nl, nlh, take_address, &all);
-	}
+	/* A tentative address is not ours yet. The kernel notifies the end of duplicate detection. */
 	for (size_t i = 0; i < all.count && !err; i++)
-		err = fn(ctx, all.list[i].ifindex, all.list[i].family, all.list[i].addr);
+		if (!all.list[i].tentative)
+			err = fn(ctx, all.list[i].ifindex, all.list[i].prefix.family,
+				 all.list[i].prefix.addr);
+	free(all.list);
+	return err;
+}
+
+static bool is_listed(const struct addresses *all, uint32_t ifindex, const struct prefix *p)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (all->list[i].ifindex == ifindex && !memcmp(&all->list[i].prefix, p, sizeof(*p)))
+			return true;
+	return false;
+}
+
+int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
+			    size_t count, const struct prefix **missing)
+{
+	struct addresses all = { 0 };
+	int err = list_addresses(nl, &all);
+
+	if (!err)
+		*missing = NULL;
+	for (size_t i = 0; i < count && !err && !*missing; i++)
+		if (!is_listed(&all, ifindex, &list[i]))
+			*missing = &list[i];
 	free(all.list);
 	return err;
 }

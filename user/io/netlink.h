@@ -79,6 +79,12 @@ int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx);
 
+/* Finds the first of the @count addresses in @list that the link does not have with the same prefix
+ * length. *@missing is NULL if it has all. An address whose duplicate detection is under way counts as
+ * there: the kernel begins it late, in a work item, even where there is nothing to detect. 0/-errno. */
+int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
+			    size_t count, const struct prefix **missing);
+
 struct netlink_route {
 	uint32_t ifindex;
 	bool has_gateway, local; /* local: the destination is an address of this host */
