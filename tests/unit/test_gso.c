@@ -210,6 +210,55 @@ static void test_sums(void **state)
 	}
 }
 
+/* Inserts a destination options header of @size bytes behind the IPv6 header. Returns the new length. */
+static size_t insert_extension(uint8_t *at, size_t len, uint8_t size)
+{
+	size_t payload;
+
+	memmove(at + 40 + size, at + 40, len - 40);
+	memset(at + 40, 0, size);
+	at[40] = at[6];
+	at[41] = (uint8_t)(size / 8 - 1);
+	at[6] = 60;
+	payload = len + size - 40;
+	at[4] = (uint8_t)(payload >> 8);
+	at[5] = (uint8_t)payload;
+	return len + size;
+}
+
+/* 7. The kernel leaves packets with IPv6 extension headers to us, too. Each segment gets them. */
+static void test_extensions(void **state)
+{
+	struct segment s = tcp4;
+	struct virtio_net_hdr vnet;
+	struct gso g;
+
+	(void)state;
+	s.v6 = true;
+	s.payload = 5600;
+	for (uint8_t size = 8; size <= 56; size += 8) {
+		size_t len = segment_build(&s, packet);
+
+		segment_leave_checksum(&s, packet, len, 1000, &vnet);
+		len = insert_extension(packet, len, size);
+		vnet.csum_start = (uint16_t)(vnet.csum_start + size);
+		/* 40 bytes of IPv6 and 32 of TCP, of GSO_HEADERS_MAX */
+		assert_int_equal(gso_parse(&g, &vnet, packet, (uint32_t)len), size <= 48);
+		for (unsigned i = 0; i < 6 && size <= 48; i++) {
+			struct segment cut = segment_cut(&s, 1000, i);
+
+			len = insert_extension(expected, segment_build(&cut, expected), size);
+			assert_int_equal(g.segments, 6);
+			assert_int_equal(gso_segment_len(&g, i), len);
+			gso_write(&g, packet, i, got);
+			assert_memory_equal(got, expected, len);
+		}
+	}
+	/* An extension header that claims to be longer than the packet */
+	packet[41] = 255;
+	assert_false(gso_parse(&g, &vnet, packet, 5600));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_extensions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,14 @@ static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *pla
 	return *plain ? 0 : udp_resend(fd, &m, -errno);
 }
 
+/* Can the kernel mean by @error that it does not segment on this way? Other errors say nothing about
+ * segmentation: a firewall's limit (EPERM) or a lack of memory (ENOBUFS) may be over when the frames
+ * are sent singly. */
+static bool refuses_segments(int error)
+{
+	return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
+}
+
 /* The kernel refused message @k with @error: sends its frames singly. If it was a train and the frames
  * pass as they are, segmentation was refused, and the frames say so. Returns how many passed. */
 static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
@@ -270,7 +278,7 @@ static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 			f->len = 0;
 			continue;
 		}
-		if (plain && count > 1)
+		if (plain && count > 1 && refuses_segments(error))
 			f->gso_error = error;
 		sent++;
 	}

@@ -28,7 +28,8 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* The segments of a packet are counted, so that a batch of large packets is not too long. */
+/* The segments of a packet are counted, so that a batch of large packets is not too long; so are
+ * refused packets, so that a row of them ends, too. */
 static unsigned read_tun(struct worker *w)
 {
 	uint8_t *at = w->egress.buffer, *end = at + EGRESS_BUFFER_LEN;
@@ -42,6 +43,7 @@ static unsigned read_tun(struct worker *w)
 
 		if (len == -EMSGSIZE) {
 			chain_drop(w, REASON_too_big, 1);
+			messages++;
 			continue;
 		}
 		if (len <= 0)
@@ -49,6 +51,7 @@ static unsigned read_tun(struct worker *w)
 		*p = (struct out_packet){ .data = at };
 		if (!gso_parse(&p->gso, &vnet, at, (uint32_t)len)) {
 			chain_drop(w, REASON_bad_inner, 1);
+			messages++;
 			continue;
 		}
 		messages += p->gso.segments;

@@ -28,6 +28,24 @@ static bool finish_checksum(const struct virtio_net_hdr *vnet, uint8_t *packet, 
 	return true;
 }
 
+/* Moves g->l4 behind the IPv6 extension headers that a packet to be cut may have, and @protocol to
+ * what follows them. Every segment gets a copy of them. */
+static bool skip_extensions(struct gso *g, const uint8_t *packet, uint8_t *protocol)
+{
+	while (*protocol == IPPROTO_HOPOPTS || *protocol == IPPROTO_ROUTING ||
+	       *protocol == IPPROTO_DSTOPTS) {
+		const uint8_t *extension = packet + g->l4;
+
+		if (g->l4 + 8u > g->len)
+			return false;
+		*protocol = extension[0];
+		g->l4 = (uint16_t)(g->l4 + (extension[1] + 1) * 8);
+		if (g->l4 > GSO_HEADERS_MAX)
+			return false;
+	}
+	return true;
+}
+
 /* Sets version, protocol and the offsets of @g. False if the headers are not those of @type. */
 static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 {
@@ -40,6 +58,8 @@ static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 			return false;
 		g->l4 = IP6_LEN;
 		protocol = packet[IP6_NEXT];
+		if (!skip_extensions(g, packet, &protocol))
+			return false;
 	} else {
 		if (g->len < IP4_LEN || packet[0] >> 4 != 4 || type == VIRTIO_NET_HDR_GSO_TCPV6)
 			return false;
@@ -53,7 +73,8 @@ static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 		return false;
 	g->header_len =
 		(uint16_t)(g->l4 + (g->udp ? UDP_LEN : packet[g->l4 + TCP_DATA_OFFSET] >> 4 << 2));
-	return g->header_len >= g->l4 + (g->udp ? UDP_LEN : TCP_LEN) && g->header_len < g->len;
+	return g->header_len >= g->l4 + (g->udp ? UDP_LEN : TCP_LEN) && g->header_len < g->len &&
+	       g->header_len <= GSO_HEADERS_MAX;
 }
 
 /* The partial sums that all segments share. @partial: the pseudo header's sum as the packet has

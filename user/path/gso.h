@@ -44,7 +44,9 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
 	return g->len - i * g->size;
 }
 
-#define GSO_HEADERS_MAX (60 + 60) /* IPv4 and TCP, with all their options */
+/* IPv4 and TCP, with all their options. Leaves IPv6 20 bytes for extension headers, or more if TCP
+ * has fewer options; a packet with more is refused. */
+#define GSO_HEADERS_MAX (60 + 60)
 
 /* Returns the offset in the packet of segment @i's payload. */
 static inline uint32_t gso_payload(const struct gso *g, uint32_t i)
