@@ -52,10 +52,10 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t no
 		handle_note(rx, &note, now_ns);
 		notes++;
 	}
-	if (handoff_notes_lost(h)) {
-		rx->catching_up = true;
-		rx->catch_up_slot = 0;
-	}
+	/* A pass that is under way goes on where it is, so that further losses cannot keep it from
+	 * the last peers. */
+	if (handoff_notes_lost(h))
+		rx->catch_up_left = rx->config.device->next_slot;
 	return notes == NOTES_PER_TURN;
 }
 
@@ -82,7 +82,7 @@ static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 	bool left = handle_notes(rx, h, now_ns);
 
 	left |= handle_messages(rx, h, now_ns);
-	if (left || rx->catching_up)
+	if (left || rx->catch_up_left)
 		loop_timer_arm(&rx->rest_timer, 0);
 }
 
@@ -97,15 +97,17 @@ static void catch_up(struct handshake_rx *rx)
 	struct device *device = rx->config.device;
 	uint64_t now_ns = loop_now_ns();
 
-	while (rx->catching_up && loop_now_ns() - now_ns <= CATCH_UP_TURN_NS) {
+	for (; rx->catch_up_left && loop_now_ns() - now_ns <= CATCH_UP_TURN_NS;
+	     rx->catch_up_left--) {
 		struct peer *p;
 
-		rx->catching_up = rx->catch_up_slot < device->next_slot;
-		p = rx->catching_up ? device->by_slot[rx->catch_up_slot++] : NULL;
+		if (rx->catch_up_slot >= device->next_slot)
+			rx->catch_up_slot = 0;
+		p = device->by_slot[rx->catch_up_slot++];
 		if (p)
 			device_catch_up(device, p, now_ns);
 	}
-	if (rx->catching_up)
+	if (rx->catch_up_left)
 		loop_timer_arm(&rx->rest_timer, 0);
 }
 

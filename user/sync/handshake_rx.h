@@ -41,7 +41,7 @@ struct handshake_rx {
 	struct loop_timer rest_timer; /* armed while a turn left something in a queue */
 	uint64_t under_load_until_ns;
 	uint32_t catch_up_slot; /* the next peer to look at, because notes were lost */
-	bool catching_up;
+	uint32_t catch_up_left; /* how many slots have not been looked at since then */
 };
 
 /* Returns 0 or -ENOMEM. */
