@@ -52,11 +52,11 @@ class Watch:
 
     def __enter__(self):
         self.share = 0.0
-        self.before, self.steal, self.clock = self.snapshot(), steal_ticks(), os.times().elapsed
+        self.before, self.steal, self.clock = self.snapshot(), steal_ticks(), time.monotonic()
         return self
 
     def __exit__(self, *_):
-        seconds = os.times().elapsed - self.clock
+        seconds = max(time.monotonic() - self.clock, 1 / TICKS)
         after = self.snapshot()
         # A process that is new, or that its parent has waited for since, counts with what it took.
         others = sum(max(ticks - self.before.get(pid, 0), 0) for pid, ticks in after.items()
