@@ -4,6 +4,10 @@
 import json
 from statistics import median
 
+from .variants import OPTIONS
+
+ORDER = ["bare", "peer", *OPTIONS]  # of columns, where runs with other variants are merged
+
 NOISY = 0.20  # a spread of the case without a tunnel above which nothing should be compared
 
 
@@ -39,6 +43,9 @@ class Results:
                 data = json.load(file)
             if merged is None:
                 merged = cls(data["meta"])
+            names = merged.meta["variants"]
+            names += [name for name in data["meta"]["variants"] if name not in names]
+            names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
             for name, shares in data["disturbances"].items():
                 merged.disturbances.setdefault(name, []).extend(shares)
             for case, metrics in data["values"].items():
