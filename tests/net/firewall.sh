@@ -91,8 +91,10 @@ seen() # PATH
 			"$(counted o4)" -le 1
 	else
 		# netfilter may see a train of messages as one packet.
-		holds "$1: INPUT sees the bytes of the data" "$(counted i4 bytes)" -ge $((101 * 128))
-		holds "$1: OUTPUT sees the bytes of the data" "$(counted o4 bytes)" -ge $((101 * 128))
+		holds "$1: INPUT sees the bytes of the data" "$(counted i4 bytes)" -ge \
+			$((101 * 128))
+		holds "$1: OUTPUT sees the bytes of the data" "$(counted o4 bytes)" -ge \
+			$((101 * 128))
 	fi
 	before=$(counted in)
 	for _ in 1 2 3 4 5 6 7 8 9 10; do

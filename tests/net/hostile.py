@@ -3,9 +3,9 @@
 """hostile.py PID INTERFACE A B C KEYS SEED SECONDS - everything at once, for hostile.sh.
 
 Sixteen peers in B handshake, roam and send rubbish. Beside them threads change the configuration by
-the socket, and the links, addresses, routes, rules, neighbours, MACs, queues and namespaces under the
-daemon. After SECONDS everything is put back, and the script looks at what is left: whether each peer
-gets a session, and what has grown. Prints "ok WHAT" and "not ok WHAT: why".
+the socket, and the links, addresses, routes, rules, neighbours, MACs, queues and namespaces under
+the daemon. After SECONDS everything is put back, and the script looks at what is left: whether each
+peer gets a session, and what has grown. Prints "ok WHAT" and "not ok WHAT: why".
 """
 
 import collections
@@ -179,7 +179,8 @@ class Configuration:
 
 
 class World:
-    """Changes the network under the daemon. Each command may fail, because others came before it."""
+    """Changes the network under the daemon. Each command may fail, because others came before
+    it."""
 
     def __init__(self, test, rng):
         self.test, self.rng, self.home = test, rng, test.a
@@ -221,7 +222,8 @@ class World:
     def rule(self):
         verb = self.rng.choice(("add", "del"))
         self.run(self.test.a, self.rng.choice((
-            f"ip rule {verb} fwmark 7 lookup 100", f"ip rule {verb} ipproto udp sport 51820 lookup 100",
+            f"ip rule {verb} fwmark 7 lookup 100",
+            f"ip rule {verb} ipproto udp sport 51820 lookup 100",
             "ip route replace default via 192.0.2.2 table 100",
             f"ip rule {verb} to 192.0.2.23 unreachable")))
 
@@ -234,7 +236,8 @@ class World:
 
     def mac(self):
         namespace = self.rng.choice((self.test.a, self.test.b))
-        self.run(namespace, f"ip link set eth0 address 02:00:00:00:00:{self.rng.randrange(16, 64):x}")
+        self.run(namespace,
+                 f"ip link set eth0 address 02:00:00:00:00:{self.rng.randrange(16, 64):x}")
 
     def queues(self):
         count = self.rng.choice((1, 2))

@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: MIT
 # timeout: 240
 #
-# Everything at once: sixteen peers that are changed, removed and added again by the socket while they
-# handshake, roam and send rubbish, and while links, addresses, routes, rules, neighbours, MACs, queues
-# and namespaces change. Afterwards no peer is stuck, nothing has grown, and nothing is left.
+# Everything at once: sixteen peers that are changed, removed and added again by the socket while
+# they handshake, roam and send rubbish, and while links, addresses, routes, rules, neighbours,
+# MACs, queues and namespaces change. Afterwards no peer is stuck, nothing has grown, and nothing is
+# left.
 #
 #   ┌──────── a ────────┐                   ┌────── b ──────┐
 #   │ wgxdp, a hub      │                   │ hostile.py,   │     c: the tunnel moves here and back
 #   │ :51820       eth0 ═══ 2 queues ═══ eth0 sixteen peers │
 #   └───────────────────┘                   └───────────────┘
 #
-# LASTS is the time on each path in seconds (5). SEED, which is printed, repeats the choices, though not
-# their order in time.
+# LASTS is the time on each path in seconds (5). SEED, which is printed, repeats the choices, though
+# not their order in time.
 
 . "$(dirname "$0")/lib.sh"
 need_root

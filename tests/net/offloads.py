@@ -177,7 +177,8 @@ def tcp_packet(number, wrong):
 
 
 def wrong_checksums(bench):
-    """A burst of packets that would be merged. A third of them has a wrong checksum when it enters."""
+    """A burst of packets that would be merged. A third of them has a wrong checksum when it
+    enters."""
     out = bench.socket(1, socket.AF_PACKET, socket.SOCK_DGRAM)
     into = receiver(bench, 2, socket.AF_INET)
     right = [i for i in range(90) if i % 3 != 1]

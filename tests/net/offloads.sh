@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Large packets through the tunnel, with every switch: what is cut, merged and sent in trains arrives
-# bit by bit, and a wrong checksum is never repaired.
+# Large packets through the tunnel, with every switch: what is cut, merged and sent in trains
+# arrives bit by bit, and a wrong checksum is never repaired.
 #
-#   c: eth0 ═══ eth1 :a: eth0 ═══ eth0 :b       10.99.0.1 a, 10.99.0.2 b, 10.99.0.3 c, fd99:: likewise
+#   c: eth0 ═══ eth1 :a: eth0 ═══ eth0 :b     10.99.0.1 a, 10.99.0.2 b, 10.99.0.3 c, fd99:: likewise
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A replaced key is nowhere in the daemon's memory. No command that holds a key leaves a core. No log
-# level prints a key. LOG_LEVEL works as the manual says.
+# A replaced key is nowhere in the daemon's memory. No command that holds a key leaves a core. No
+# log level prints a key. LOG_LEVEL works as the manual says.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -60,7 +60,8 @@ down a "${ID}a"
 # --- cores ----------------------------------------------------------------------------------------
 
 # Starts the command with cores allowed, and with the key in its standard input. Sends it SIGQUIT
-# while it waits for DNS, for more input, or for room in a full pipe. Succeeds if no core was dumped.
+# while it waits for DNS, for more input, or for room in a full pipe. Succeeds if no core was
+# dumped.
 leaves_no_core() # KEY COMMAND...
 {
 	(cd "$TMP" && in_ns a /usr/bin/python3 - "$@") <<-'EOF'
@@ -96,7 +97,8 @@ for words in "attach eth0 $named" "check $named" genkey genpsk pubkey; do
 done
 spawn a "$WGXDP" -f "${ID}i"
 wait_for 5 in_ns a wg show "${ID}i"
-is "the daemon may leave no core" "$(awk '/core file size/ { print $5, $6 }' "/proc/$!/limits")" "0 0"
+is "the daemon may leave no core" "$(awk '/core file size/ { print $5, $6 }' "/proc/$!/limits")" \
+	"0 0"
 down a "${ID}i"
 
 # --- the log --------------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ steal() # NS PORT
 		port = int(sys.argv[1])
 		for family, address, only6 in ((socket.AF_INET, "0.0.0.0", 0),
 		                               (socket.AF_INET, "192.0.2.1", 0),
-		                               (socket.AF_INET6, "::", 1), (socket.AF_INET6, "::", 0),
+		                               (socket.AF_INET6, "::", 1),
+		                               (socket.AF_INET6, "::", 0),
 		                               (socket.AF_INET6, "2001:db8::1", 1)):
 		    thief = socket.socket(family, socket.SOCK_DGRAM)
 		    thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
