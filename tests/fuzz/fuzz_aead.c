@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_aead.c - compares batches of AEAD jobs with libsodium. Five bytes of input make a job: its
- * length (two bytes), key, offset and flags. The plaintext is the input, repeated, and for some jobs
- * it comes in pieces.
+ * length (two bytes), key, offset and flags. The plaintext is the input, repeated, and for some
+ * jobs it comes in pieces.
  */
 #include <sodium.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_frame.c - any bytes as a frame that AF_XDP brought: a datagram lies within it, or it is none; and
- * what we write around that datagram, sent back, is read as the same.
+ * fuzz_frame.c - any bytes as a frame that AF_XDP brought: a datagram lies within it, or it is
+ * none; and what we write around that datagram, sent back, is read as the same.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_gro.c - a batch of packets of a few flows, each mostly the next of its flow and now and then not:
- * what is merged and cut again gives the same packets, in the order of their flow. And packets of any
- * bytes among them, which nothing may be read beyond.
+ * fuzz_gro.c - a batch of packets of a few flows, each mostly the next of its flow and now and then
+ * not: what is merged and cut again gives the same packets, in the order of their flow. And packets
+ * of any bytes among them, which nothing may be read beyond.
  */
 #include "path/gro.h"
 

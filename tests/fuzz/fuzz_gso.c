@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_gso.c - any bytes as a vnet header and a packet: cutting reads and writes nothing beyond it. And
- * any TCP or UDP packet: it is cut as the obvious way in segments.c does.
+ * fuzz_gso.c - any bytes as a vnet header and a packet: cutting reads and writes nothing beyond it.
+ * And any TCP or UDP packet: it is cut as the obvious way in segments.c does.
  */
 #include "path/gso.h"
 

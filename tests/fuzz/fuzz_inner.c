@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_inner.c - any bytes as an inner packet: as what a peer sealed (whose is its source?), and as what
- * the host wants to send nowhere (which ICMP error is the answer?).
+ * fuzz_inner.c - any bytes as an inner packet: as what a peer sealed (whose is its source?), and as
+ * what the host wants to send nowhere (which ICMP error is the answer?).
  */
 #include "path/icmp.h"
 

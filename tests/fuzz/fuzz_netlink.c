@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a message of the kernel's about a link, a neighbour or a route: text ends, addresses have
- * the length of their family, nothing beyond the message is read. */
+/* Any bytes as a message of the kernel's about a link, a neighbour or a route: text ends,
+ * addresses have the length of their family, nothing beyond the message is read. */
 #include "io/netlink_route.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <stdlib.h>
@@ -34,8 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > NETLINK_BUFFER)
 		return 0;
-	/* The length that the kernel says is checked by mnl_nlmsg_ok(); the rest is the input. As in a
-	 * buffer of netlink.c there are bytes up to the alignment, which libmnl may look at. */
+	/* The length that the kernel says is checked by mnl_nlmsg_ok(); the rest is the input.
+	 * As in a buffer of netlink.c there are bytes up to the alignment, which libmnl may look
+	 * at. */
 	nlh = calloc(1, MNL_ALIGN(sizeof(*nlh) + size));
 	nlh->nlmsg_len = (uint32_t)(sizeof(*nlh) + size - 1);
 	nlh->nlmsg_type = types[data[0] % (sizeof(types) / sizeof(types[0]))];

@@ -28,7 +28,8 @@ static void op_retire(void *ctx, void *o, void (*release)(void *o)) { (void)ctx;
 static void op_event(void *ctx, enum device_event e, const struct peer *p, const struct endpoint *f)
 { (void)ctx, (void)e, (void)p, (void)f; }
 static const struct device_mirror device_mirror = {
-	.index_begin = op_begin, .index_end = op_end, .peer_begin = op_peer, .peer_end = op_peer_end,
+	.index_begin = op_begin, .index_end = op_end,
+	.peer_begin = op_peer, .peer_end = op_peer_end,
 	.identity_changed = op_identity, .allowed_begin = op_allowed, .allowed_end = op_allowed_end,
 };
 static const struct device_ops device_ops = {

@@ -315,7 +315,7 @@ static void test_route_errors(void **state)
 		/*  3 */ { "2001:db8:a::1", NULL, -EHOSTUNREACH },
 		/*  4: blackholes */ { "198.51.100.65", NULL, -ENETUNREACH },
 		/*  5 */ { "2001:db8:b::1", NULL, -ENETUNREACH },
-		/*  6: ... with a source that is ours */ { "198.51.100.65", "192.0.2.1", -ENETUNREACH },
+		/*  6: ... with a source of ours */ { "198.51.100.65", "192.0.2.1", -ENETUNREACH },
 		/*  7: prohibited */ { "198.51.100.129", NULL, -EACCES },
 		/*  8: broadcast */ { "192.0.2.255", NULL, -EACCES },
 		/*  9: sources that are not ours */ { "192.0.2.2", "192.0.2.77", -EINVAL },
@@ -439,15 +439,18 @@ static void test_device_routes(void **state)
 	size_t count = 0, others = 0;
 
 	(void)state;
-	sh("ip link add d2 type veth peer name d3 && ip link set d3 up && ip link set d2 up && ip addr add 10.79.0.1/32 dev d2");
+	sh("ip link add d2 type veth peer name d3 && ip link set d3 up && ip link set d2 up && ip "
+	   "addr add 10.79.0.1/32 dev d2");
 	assert_int_equal(netlink_link(nl, "d2", 0, &d2), 0);
 	sh("ip route add 10.70.0.0/16 dev d2; ip route add 10.71.0.0/16 dev d2 mtu 1299");
 	sh("ip route add 10.72.0.0/16 dev d2 table 1000 mtu lock 1298");
 	sh("ip route add 10.73.0.0/16 mtu 1297 nexthop dev d1 nexthop dev d2");
-	sh("ip route add default dev d2 table 77 mtu 1296; ip route add 10.74.0.0/16 dev d1 mtu 1294");
+	sh("ip route add default dev d2 table 77 mtu 1296; ip route add 10.74.0.0/16 dev d1 mtu "
+	   "1294");
 	sh("ip -6 route add fd70::/64 dev d2 mtu 1295");
 	sh("ip -6 nexthop add id 9 dev d2; ip -6 route add fd73::/64 nhid 9 mtu 1293");
-	sh("for i in $(seq 0 254); do for j in 1 2 3 4; do echo route add 10.8$j.$i.0/24 dev d2; done;"
+	sh("for i in $(seq 0 254); do for j in 1 2 3 4; do echo route add 10.8$j.$i.0/24 dev d2; "
+	   "done;"
 	   " done | ip -batch -");
 	assert_int_equal(netlink_device_routes(nl, d2.ifindex, &list, &count), 0);
 	for (unsigned i = 0; i < sizeof(want) / sizeof(*want); i++) {

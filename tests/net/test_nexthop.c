@@ -181,7 +181,6 @@ static void test_entries_of_others(void **state)
 
 /* Next hops ----------------------------------------------------------------------------------- */
 
-
 static struct encap *resolve(const struct endpoint *e)
 {
 	struct nexthop_env env = { .nl = nl,
@@ -490,7 +489,8 @@ static void test_watch_bridge_port(void **state)
 	struct links s = { 0 };
 
 	(void)state;
-	sh("ip link add br0 type bridge; ip link add p0 type veth peer name p1; ip link set p0 master br0");
+	sh("ip link add br0 type bridge; ip link add p0 type veth peer name p1; ip link set p0 "
+	   "master br0");
 	w = netlink_watch_open();
 	assert_non_null(w);
 	sh("ip link set p0 nomaster");

@@ -99,7 +99,8 @@ static void created_as_asked(void **state)
 	assert_int_equal(t.ifindex, if_nametoindex(NAME));
 	netpair_run(
 		"ip -d link show " NAME " | tr '\\n' ' ' | grep 'mtu 1420 ' | grep 'qlen 1000' | "
-		"grep 'addrgenmode none' | grep 'vnet_hdr on multi_queue numqueues 1' | grep -v '[<,]UP' >/dev/null");
+		"grep 'addrgenmode none' | grep 'vnet_hdr on multi_queue numqueues 1' | grep -v "
+		"'[<,]UP' >/dev/null");
 	netpair_run("test 0 = $(cat /proc/sys/net/ipv4/conf/" NAME "/send_redirects) -a "
 		    "0 = $(cat /proc/sys/net/ipv4/conf/all/send_redirects)");
 	bring_up();

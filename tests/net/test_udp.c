@@ -544,8 +544,8 @@ static void expect_numbered(int fd, unsigned i, uint32_t len)
 		assert_int_equal(got[k], (uint8_t)i);
 }
 
-/* Equal messages to one destination leave as a train, whatever lies between them. Each arrives once,
- * whole, and in its destination's order. */
+/* Equal messages to one destination leave as a train, whatever lies between them. Each arrives
+ * once, whole, and in its destination's order. */
 static void trains_to_two_destinations(void **state)
 {
 	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0),
@@ -569,7 +569,8 @@ static void trains_to_two_destinations(void **state)
 	close(fds[1]);
 }
 
-/* A segment that does not fit the link's MTU is refused in a train, but fragmented when sent alone. */
+/* A segment that does not fit the link's MTU is refused in a train, but fragmented when sent
+ * alone. */
 static void a_refused_train_goes_singly(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);

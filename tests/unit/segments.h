@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segments.h - TCP and UDP packets for tests of gso.c and gro.c, made slowly and obviously: each byte by
- * itself, each checksum over the whole packet.
+ * segments.h - TCP and UDP packets for tests of gso.c and gro.c, made slowly and obviously: each
+ * byte by itself, each checksum over the whole packet.
  */
 #ifndef TESTS_SEGMENTS_H
 #define TESTS_SEGMENTS_H

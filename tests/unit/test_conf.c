@@ -330,7 +330,8 @@ static void interface_values(void **state)
 {
 	static const char text[] = IF
 		"PrivateKey = " SECRET "\nListenPort = 51820\nFwMark = 0xCa6c\n"
-		"Address = 10.0.0.1/24, fd00::1 192.0.2.7\nAddress = 10.0.0.2\nMTU = 1380\nTable = off\n"
+		"Address = 10.0.0.1/24, fd00::1 192.0.2.7\nAddress = 10.0.0.2\nMTU = 1380\nTable = "
+		"off\n"
 		"SaveConfig = false\n";
 	char prefix[PREFIX_TEXT_LEN], key[KEYTEXT_BASE64_LEN + 1];
 	static const char *const addresses[] = { "10.0.0.1/24", "fd00::1/128", "192.0.2.7/32",

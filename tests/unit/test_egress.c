@@ -189,8 +189,8 @@ static void test_not_ready(void **state)
 	assert_int_equal(peers[1].stage.count, 1);
 }
 
-/* 4. A session with fewer counters left than packets wait is finished: they wait on, and leave in order
- * under the next one, even if that one is there in the same moment. */
+/* 4. A session with fewer counters left than packets wait is finished: they wait on, and leave
+ * in order under the next one, even if that one is there in the same moment. */
 static void test_no_counters_left(void **state)
 {
 	struct peer *p = &peers[0];

@@ -266,8 +266,8 @@ static void test_wrong_checksums(void **state)
 	begin();
 }
 
-/* 5. Flows are merged side by side; what does not fit its flow's newest group starts another, so that no
- * packet overtakes one of its flow. */
+/* 5. Flows are merged side by side; what does not fit its flow's newest group starts another, so
+ * that no packet overtakes one of its flow. */
 static void test_order(void **state)
 {
 	struct segment a = first, b = first, ack = first;

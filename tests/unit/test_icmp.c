@@ -14,7 +14,8 @@
 
 static uint8_t packet[4096], out[ICMP_ERROR_MAX];
 
-/* One's complement sum over 16-bit words, the obvious way: 0xffff when a checksum in it is right. */
+/* One's complement sum over 16-bit words, the obvious way: 0xffff when a checksum in it is
+ * right. */
 static uint32_t ones(uint32_t total, const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

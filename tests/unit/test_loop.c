@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_loop.c - timers of the event loop: order, once a turn, arming and cancelling in callbacks. */
+/* test_loop.c - timers of the event loop: order, once a turn, arming and cancelling in
+ * callbacks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,7 +103,8 @@ static void on_fd(void *ctx, int fd, uint32_t events)
 	note(ctx);
 }
 
-/* A timer that arms itself for "now" fires once a turn, and a descriptor has its turn in between. */
+/* A timer that arms itself for "now" fires once a turn, and a descriptor has its turn in
+ * between. */
 static void once_a_turn(void **state)
 {
 	int fd = eventfd(1, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_session.c - the limits of one session: time, messages, revocation; counters given out once. */
+/* test_session.c - the limits of one session: time, messages, revocation; counters given out
+ * once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

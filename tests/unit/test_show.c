@@ -12,7 +12,8 @@
 
 #define NOW 1700000000LL
 #define HEAD                                                                                       \
-	"{\"interface\":\"wg0\",\"public_key\":\"PUB=\",\"listen_port\":51820,\"fwmark\":0,\"mtu\":1420,"
+	"{\"interface\":\"wg0\",\"public_key\":\"PUB=\",\"listen_port\":51820,\"fwmark\":0,"       \
+	"\"mtu\":1420,"
 #define PATH_XDP                                                                                   \
 	"\"path\":{\"nic\":\"eth0\",\"queues\":1,\"workers\":1,\"rx\":\"xdp\",\"tx\":\"udp\","     \
 	"\"xdp_mode\":\"native\",\"zero_copy\":false,\"aead\":\"libsodium\",\"why\":null,"         \
@@ -33,13 +34,17 @@ static const struct {
 	  "\"dropped\":6,\"passes\":{\"unknown_index\":5},\"peers\":[]}",
 	  TEXT_HEAD "  dropped: 6\n    bad_tag: 3 (did not authenticate)\n"
 		    "    novel: 1 (a reason this version does not know)\n"
-		    "    xsk_rx: 2 (an AF_XDP socket had no room, or the frame was too large for it)\n"
+		    "    xsk_rx: 2 (an AF_XDP socket had no room, or the frame was too large for "
+		    "it)\n"
 		    "  passed on, since this host forwards:\n"
 		    "    unknown_index: 5 (its receiver index is not one of ours)\n" },
-	{ HEAD PATH_XDP "\"drops\":{},\"lost\":{\"udp_rx\":1},\"dropped\":1,\"passes\":{},\"peers\":[]}",
-	  TEXT_HEAD "  dropped: 1\n    udp_rx: 1 (a UDP socket had no room, or the checksum was wrong)\n" },
+	{ HEAD PATH_XDP "\"drops\":{},\"lost\":{\"udp_rx\":1},\"dropped\":1,\"passes\":{},"
+	"\"peers\":[]}",
+	  TEXT_HEAD "  dropped: 1\n    udp_rx: 1 (a UDP socket had no room, or the checksum was "
+	  "wrong)\n" },
 	{ HEAD PATH_XDP
-	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"name\":\"alice\",\"endpoint\":\"192.0.2.1:5\","
+	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"name\":\"alice\","
+	  "\"endpoint\":\"192.0.2.1:5\","
 	  "\"allowed_ips\":[\"10.0.0.1/32\",\"::/0\"],\"latest_handshake\":1699996339,"
 	  "\"rx_bytes\":1023,\"tx_bytes\":1572864,\"persistent_keepalive\":25},"
 	  "{\"public_key\":\"B=\",\"name\":\"\",\"endpoint\":\"\",\"allowed_ips\":[],"
@@ -50,13 +55,17 @@ static const struct {
 		    "  transfer: 1023 B received, 1.50 MiB sent\n"
 		    "  persistent keepalive: every 25 seconds\n"
 		    "\npeer: B=\n  allowed ips: (none)\n" },
-	{ "{\"interface\":\"wg1\",\"public_key\":null,\"listen_port\":0,\"fwmark\":51820,\"mtu\":1280,"
+	{ "{\"interface\":\"wg1\",\"public_key\":null,\"listen_port\":0,\"fwmark\":51820,"
+	"\"mtu\":1280,"
 	  "\"path\":{\"nic\":null,\"queues\":0,\"workers\":2,\"rx\":\"udp\",\"tx\":\"udp\","
 	  "\"xdp_mode\":null,\"zero_copy\":false,\"aead\":\"avx2\",\"why\":\"lo takes no XDP\","
-	  "\"pinned\":null,\"rx_packets\":{\"xsk\":0,\"udp\":0},\"tx_packets\":{\"xsk\":0,\"udp\":0}},"
+	  "\"pinned\":null,\"rx_packets\":{\"xsk\":0,\"udp\":0},\"tx_packets\":{\"xsk\":0,"
+	  "\"udp\":0}},"
 	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"allowed_ips\":[],"
-	  "\"latest_handshake\":1700000000},{\"public_key\":\"B=\",\"latest_handshake\":1700000001}]}",
-	  "interface: wg1\n  public key: (none; no private key is set)\n  fwmark: 0xca6c\n  mtu: 1280\n"
+	  "\"latest_handshake\":1700000000},{\"public_key\":\"B=\","
+	  "\"latest_handshake\":1700000001}]}",
+	  "interface: wg1\n  public key: (none; no private key is set)\n  fwmark: 0xca6c\n  mtu: "
+	  "1280\n"
 	  "  path: rx udp, tx udp; 2 workers; avx2\n  why: lo takes no XDP\n"
 	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n"
 	  "\npeer: A=\n  allowed ips: (none)\n  latest handshake: now\n"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_suspend.c - a host that sleeps, is copied or stands still (SIGSTOP), at the worst moment: between
- * the look at the clock and the sealing. A worker's seal chain with a TUN that is a socket pair, a way
- * out whose alloc() is that moment, and the clocks of world.h.
+ * test_suspend.c - a host that sleeps, is copied or stands still (SIGSTOP), at the worst moment:
+ * between the look at the clock and the sealing. A worker's seal chain with a TUN that is a socket
+ * pair, a way out whose alloc() is that moment, and the clocks of world.h.
  */
 #include "world.h"
 
@@ -31,7 +31,7 @@ static int fake_clock(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
-/* The machine under test ---------------------------------------------------------------------------- */
+/* The machine under test ----------------------------------------------------------------------- */
 
 struct machine {
 	struct pair t;
@@ -179,7 +179,7 @@ static void wipe_all(struct machine *m)
 	suspend_end(&m->suspend, mark);
 }
 
-/* Moments -------------------------------------------------------------------------------------------- */
+/* Moments -------------------------------------------------------------------------------------- */
 
 static void a_little(struct machine *m)
 {
@@ -224,7 +224,7 @@ static void is_copied_and_wiped(struct machine *m)
 	wipe_all(m);
 }
 
-/* Tests ---------------------------------------------------------------------------------------------- */
+/* Tests ---------------------------------------------------------------------------------------- */
 
 static void nothing_happens(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_nesting.c - nests that are right and loops that are not; and whose packet it is that comes back. */
+/* test_nesting.c - nests that are right and loops that are not; and whose packet it is that
+ * comes back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,7 +127,7 @@ static void test_depth(void **state)
 		assert_int_equal(tunnel_loop_exists(allowed, &encaps[i]), i > TUNNEL_LOOP_MAX);
 }
 
-/* Whose is it? ------------------------------------------------------------------------------------ */
+/* Whose is it? --------------------------------------------------------------------------------- */
 
 static const uint8_t sent4[32] = { 0x45, 0,    0, 32, 0, 0,   0,  0,   64, 17,	 0,
 				   0,	 192,  0, 2,  1, 198, 51, 100, 2,  0xca, 0x6c,

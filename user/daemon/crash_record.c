@@ -119,7 +119,8 @@ int crash_record_begin(struct crash_record *r, int lock_fd)
 	return begin_file(lock_fd);
 }
 
-/* A crash between two lines loses some neighbours, which costs the host an ARP request now and then. */
+/* A crash between two lines loses some neighbours, which costs the host an ARP request now and
+ * then. */
 static int rewrite(struct crash_record *r)
 {
 	FILE *record = open_record(r->lock_fd);

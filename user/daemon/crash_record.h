@@ -25,7 +25,8 @@ struct crash_record {
 	unsigned useless; /* lines that cancel each other */
 };
 
-/* Begins a new record with our pid in the file that @lock_fd, which is borrowed, has locked. 0/-errno. */
+/* Begins a new record with our pid in the file that @lock_fd, which is borrowed, has locked.
+ * 0/-errno. */
 int crash_record_begin(struct crash_record *r, int lock_fd);
 
 /* Appends that the kernel manages @next for us, or does so no longer. 0/-errno. */

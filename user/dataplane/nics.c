@@ -21,9 +21,9 @@ static bool wants_xdp(const struct nics_env *env)
 	return wants_rx(env) || env->options->tx != OPTIONS_PATH_UDP;
 }
 
-/* Does `auto` leave the XDP of this link alone? On a veth pair, an XDP program makes the kernel cut every
- * train of datagrams (UDP_SEGMENT) into frames and copy each, so that the UDP sockets carry twice as
- * much in both directions (docs/performance.md). */
+/* Does `auto` leave the XDP of this link alone? On a veth pair, an XDP program makes the kernel
+ * cut every train of datagrams (UDP_SEGMENT) into frames and copy each, so that the UDP sockets
+ * carry twice as much in both directions (docs/performance.md). */
 static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
 {
 	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||

@@ -2,9 +2,9 @@
 /*
  * neighbours.h - the kernel's neighbour entries that packets of users (peers, by slot) go through.
  *
- * Packets sent by AF_XDP do not refresh a neighbour entry, because the kernel does not see them. The
- * kernel is therefore asked to keep each entry fresh by itself (NTF_EXT_MANAGED), for as long as it
- * has a user:
+ * Packets sent by AF_XDP do not refresh a neighbour entry, because the kernel does not see them.
+ * The kernel is therefore asked to keep each entry fresh by itself (NTF_EXT_MANAGED), for as long
+ * as it has a user:
  *
  *   first user ─▶ managed, unless somebody else manages it ─▶ ... ─▶ last user leaves ─▶ released
  *
@@ -28,8 +28,8 @@ struct neighbours {
 	uint8_t *ours;		 /* by slot: its entry is managed by us */
 	uint32_t ours_count;	 /* elements of it */
 	unsigned managed;	 /* entries that are managed by us */
-	/* Management of an entry began or ended; for the record of what to undo after a crash. May be
-	 * NULL. */
+	/* Management of an entry began or ended; for the record of what to undo after a crash.
+	 * May be NULL. */
 	void (*changed)(void *ctx, const struct encap_next *next, bool managed);
 	void *ctx;
 };

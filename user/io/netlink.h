@@ -42,8 +42,8 @@ struct netlink_link {
 /* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
 int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out);
 
-/* The interface at which packets of the link with @ifindex reach IP: the link itself, or the bridge or
- * bond above it. */
+/* The interface at which packets of the link with @ifindex reach IP: the link itself, or the
+ * bridge or bond above it. */
 uint32_t netlink_layer3(struct netlink *nl, uint32_t ifindex);
 
 /* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond,
@@ -98,8 +98,8 @@ struct netlink_route {
 			 unknown */
 };
 
-/* What rules and the choice between several next hops look at, beside the addresses: what the kernel
- * knows of a datagram of our socket. */
+/* What rules and the choice between several next hops look at, beside the addresses: what the
+ * kernel knows of a datagram of our socket. */
 struct netlink_flow {
 	uint32_t fwmark;
 	__be16 source_port; /* 0: unknown */
@@ -132,16 +132,16 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 		      uint8_t mac[static 6]);
 
-/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux 5.16 to
- * resolve it now, NTF_USE). Returns 1 if this call began to manage it, or -errno. Returns 0 for an
- * entry that is managed already, that is permanent, or that another program maintains
- * (extern_learn): such an entry is left alone. */
+/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux
+ * 5.16 to resolve it now, NTF_USE). Returns 1 if this call began to manage it, or -errno.
+ * Returns 0 for an entry that is managed already, that is permanent, or that another program
+ * maintains (extern_learn): such an entry is left alone. */
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr);
 
-/* Ends what returned 1. A valid entry stays in the table like any other, one that never answered is
- * deleted. An entry that is gone, or that has become permanent or extern_learn since, is left alone.
- * 0/-errno. */
+/* Ends what returned 1. A valid entry stays in the table like any other, one that never answered
+ * is deleted. An entry that is gone, or that has become permanent or extern_learn since, is left
+ * alone. 0/-errno. */
 int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			      const uint8_t *addr);
 
@@ -179,8 +179,8 @@ void netlink_watch_neighbours(struct netlink_watch *w,
 void netlink_watch_routes(struct netlink_watch *w,
 			  void (*fn)(void *ctx, const struct prefix *destination), void *ctx);
 
-/* From now on a changed route counts only if packets leave by the link @ifindex by it. Changed rules
- * and next hops set NETLINK_CHANGED_ROUTE as before. */
+/* From now on a changed route counts only if packets leave by the link @ifindex by it. Changed
+ * rules and next hops set NETLINK_CHANGED_ROUTE as before. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
 /* Reads the messages that have arrived. Returns a set of enum netlink_changed, which is full after

@@ -6,8 +6,8 @@
  *   IPv6 socket ──┘  fd
  *                 ◀─────── sendmmsg ◀── trains of equal frames ◀── worker ◀── alloc()
  *
- * With UDP_GRO a slot may hold up to 64 KiB of datagrams of one sender, all of one length except the last.
- * With UDP_SEGMENT up to 64 frames to one destination are one message of the same kind.
+ * With UDP_GRO a slot may hold up to 64 KiB of datagrams of one sender, all of one length except
+ * the last. With UDP_SEGMENT up to 64 frames to one destination are one message of the same kind.
  *
  * There is one socket per family, because one IPv6 socket for both would need mapped addresses in
  * every control message. Each datagram carries its local address as packet info in both directions

@@ -15,14 +15,15 @@
 #define UDP_ROOM 65536
 #endif
 #define UDP_RX_SLOTS 64
-/* Distance between rx slots. It is one cache line more than a power of two, so that the headers of a
- * batch do not all map to one cache set. Only pages that are touched use memory. */
+/* Distance between rx slots. It is one cache line more than a power of two, so that the headers
+ * of a batch do not all map to one cache set. Only pages that are touched use memory. */
 #define UDP_RX_STRIDE (UDP_ROOM + 64)
 #define UDP_RX_BYTES ((size_t)UDP_RX_SLOTS * UDP_RX_STRIDE)
 #define UDP_TX_BYTES ((size_t)FRAME_BATCH * 65536)
 #define UDP_AREA_BYTES (UDP_RX_BYTES + UDP_TX_BYTES)
 
-/* Segments of one send. Linux before 6.9 refuses more, and the payload must fit an IPv6 datagram. */
+/* Segments of one send. Linux before 6.9 refuses more, and the payload must fit an IPv6
+ * datagram. */
 #define UDP_TRAIN_MAX 64
 #define UDP_TRAIN_BYTES (65535 - 40 - 8)
 
@@ -54,7 +55,8 @@ struct udp {
 	bool gso;	       /* UDP_SEGMENT may be used */
 	bool gro;	       /* UDP_GRO is on */
 	unsigned turn;	       /* the family that is read first; alternates */
-	/* Receiving: slots [0, filled) hold datagrams, those before [at] and @offset are with the worker. */
+	/* Receiving: slots [0, filled) hold datagrams, those before [at] and @offset are with
+	 * the worker. */
 	unsigned filled, at;
 	uint32_t offset;
 	unsigned rx_vlen; /* how many slots the next recvmmsg() offers */

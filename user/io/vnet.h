@@ -4,7 +4,7 @@
  * other side. Fills the gaps in older kernel headers.
  *
  *   flags         NEEDS_CSUM: the checksum field holds a partial sum; finish it from csum_start on
- *   gso_type      TCPV4, TCPV6, UDP_L4: a packet to be cut into segments with gso_size bytes of payload
+ *   gso_type      TCPV4, TCPV6, UDP_L4: a packet to be cut into segments of gso_size bytes
  *   csum_start    offset of the transport header; csum_offset: of the checksum field within it
  */
 #ifndef WGXDP_VNET_H

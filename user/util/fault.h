@@ -32,8 +32,8 @@ static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, i
 	return err;
 }
 
-/* What to do about the error number of a failed access to the file system: the end of a sentence, or
- * "". */
+/* What to do about the error number of a failed access to the file system: the end of a
+ * sentence, or "". */
 static inline const char *fault_remedy(int number)
 {
 	switch (number) {
