@@ -40,7 +40,8 @@ is "a has lost nothing" "$(show a "$A" '.lost | tojson')" "{}"
 ok "a detaches" down a "$A"
 ok "b detaches" down b "$B"
 refuses "more workers than sending queues are refused" 1 "a NIC has only 1 queue" in_ns a "$WGXDP" \
-	attach eth0 --workers 4 --rx xdp --tx xdp "$(conf "${ID}w" < <(interface a Address=10.98.0.1/24))"
+	attach eth0 --workers 4 --rx xdp --tx xdp \
+	"$(interface a Address=10.98.0.1/24 | conf "${ID}w")"
 ip -n "$ID-a" link delete eth0
 
 # --- a shaper on the NIC --------------------------------------------------------------------------
@@ -96,7 +97,8 @@ for kind in veth bridge macvlan; do
 		"$(show a "$A" '.path | "\(.rx) \(.xdp_mode)"')" "udp null"
 	ok "$kind: show says why" eval "show a '$A' .path.why | grep -q 'eth0: .*native'"
 	refuses "$kind: forced XDP is refused" 1 "native" in_ns a "$WGXDP" attach eth0 --rx xdp \
-		"$(conf "${ID}w" < <(interface a Address=10.98.0.1/24))"
+		\
+	"$(interface a Address=10.98.0.1/24 | conf "${ID}w")"
 	ok "$kind: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
 	ok "$kind: a handshake" pinged a 10.99.0.2
 	is "$kind: pings are answered" "$(answers 20 a 10.99.0.2)" 20
