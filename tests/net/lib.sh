@@ -106,8 +106,8 @@ refuses() # WHAT STATUS REGEX COMMAND...
 	fi
 }
 
-# omits WHAT REGEX: the message that refuses() saw last does not match. It is no command for ok(), which
-# empties the file that holds the message.
+# omits WHAT REGEX: the message that refuses() saw last does not match. It is no command for ok(),
+# which empties the file that holds the message.
 omits()
 {
 	if [ ! -s "$TMP/out" ]; then

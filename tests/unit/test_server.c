@@ -33,8 +33,8 @@ static uint64_t test_now_ns(void)
 #define PIECES 100000
 #define PIECE_NS (NS_PER_MS / 10)
 
-/* "long" -> PIECES pieces, each of which takes PIECE_NS; "echo X" -> "X", "big" -> BIG bytes, "end" -> "bye" and the end, "later" -> answered by the
- * test */
+/* "long" -> PIECES pieces, each of which takes PIECE_NS; "echo X" -> "X", "big" -> BIG bytes,
+ * "end" -> "bye" and the end, "later" -> answered by the test */
 static struct server_client *later;
 static unsigned opened, closed, deleted;
 static unsigned pieces_left;
@@ -280,8 +280,8 @@ static void slow_reader(void **state)
 	close(other);
 }
 
-/* A long answer is made for 5 ms in each turn. Others are answered meanwhile, the client's next line
- * afterwards. */
+/* A long answer is made for 5 ms in each turn. Others are answered meanwhile, the client's next
+ * line afterwards. */
 static void long_answer(void **state)
 {
 	struct world *w = *state;

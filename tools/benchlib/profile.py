@@ -34,7 +34,8 @@ KERNEL_ENTRY = re.compile(r"^(do_syscall_64|entry_SYSCALL|x64_sys_call|syscall_|
 
 
 class Profile:
-    """with Profile(pids of the nodes) as profile: the load; then profile.lines(packets received)."""
+    """with Profile(pids of the nodes) as profile: the load; then profile.lines(packets
+    received)."""
 
     def __init__(self, pids):
         self.pids = set(pids)

@@ -156,8 +156,8 @@ static int add_routes(struct netlink *nl, uint32_t ifindex, const struct conf *c
 	return 0;
 }
 
-/* Tells @warn of an endpoint that is not reached as the config means it. The routes of all peers are
- * in place. */
+/* Tells @warn of an endpoint that is not reached as the config means it. The routes of all peers
+ * are in place. */
 static void check_endpoint(struct netlink *nl, uint32_t ifindex, const struct conf *conf,
 			   const struct endpoint *e, conf_warn_fn warn)
 {
@@ -172,15 +172,17 @@ static void check_endpoint(struct netlink *nl, uint32_t ifindex, const struct co
 		snprintf(
 			sentence, sizeof(sentence),
 			"the route to endpoint %s leads into the tunnel itself, because AllowedIPs "
-			"cover it; nothing will reach the peer. Add a route to it by the NIC, or use "
+			"cover it; nothing will reach the peer. Add a route to it by the NIC, or "
+			"use "
 			"wg-quick, which sets up FwMark and rules",
 			text);
 	else if (route.has_source && is_own_address(conf, e, route.source))
-		snprintf(
-			sentence, sizeof(sentence),
-			"packets to endpoint %s would carry the tunnel's own address as their source, "
-			"so answers may not come back; give the NIC an address, or its route a `src`",
-			text);
+		snprintf(sentence, sizeof(sentence),
+			 "packets to endpoint %s would carry the tunnel's own address as their "
+			 "source, "
+			 "so answers may not come back; give the NIC an address, or its route a "
+			 "`src`",
+			 text);
 	if (*sentence)
 		warn(NULL, sentence);
 }

@@ -19,9 +19,10 @@ struct ctlserver_show {
 };
 
 struct ctlserver_ops {
-	/* Append the answer to `show`, whose fields control.h lists, in pieces: what precedes the
-	 * first peer; then at each call one peer, or what follows the last. @at begins all zero; its
-	 * owner frees the tail. Return 1: more follows; 0: the answer is complete; or -ENOMEM. */
+	/* Append the answer to `show`, whose fields control.h lists, in pieces: what precedes
+	 * the first peer; then at each call one peer, or what follows the last. @at begins all
+	 * zero; its owner frees the tail. Return 1: more follows; 0: the answer is complete; or
+	 * -ENOMEM. */
 	int (*show_begin)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	/* Turns debugging on or off. Returns a new object; NULL when out of memory. */

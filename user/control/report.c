@@ -220,8 +220,8 @@ static char *text_of(json_t *object)
 	return text;
 }
 
-/* The answer is one object. Its peers are spliced in between its head and its tail, which are made at
- * one moment, so that their counts agree. */
+/* The answer is one object. Its peers are spliced in between its head and its tail, which are
+ * made at one moment, so that their counts agree. */
 static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 {
 	const struct report *r = ctx;

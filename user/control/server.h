@@ -6,8 +6,8 @@
  *
  * No client can block the thread: sockets are non-blocking, a line is bounded, and no further line
  * of a client is read while it does not take its answers. A long answer is made in pieces, as the
- * client takes them, for at most PASS_TURN_NS of each turn of the loop. An idle client is evicted when a new one
- * needs its place.
+ * client takes them, for at most PASS_TURN_NS of each turn of the loop. An idle client is evicted
+ * when a new one needs its place.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H

@@ -50,7 +50,8 @@ struct uapi_session {
 	bool fresh;    /* the line public_key= just before has created that peer */
 	bool replaces; /* the allowed IPs of that peer are being replaced */
 	uint8_t peer_key[WIRE_KEY_LEN];
-	/* UAPI_GET: the last peer that is in the answer; those added since it began are left out. */
+	/* UAPI_GET: the last peer that is in the answer; those added since it began are left
+	 * out. */
 	struct device_place got;
 	uint64_t last_serial;
 };
@@ -60,8 +61,8 @@ struct uapi_session {
  * connection. */
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply);
 
-/* Appends the next peer of the answer to a get, or its end. Peers may come and go between two calls.
- * Returns as uapi_line(). */
+/* Appends the next peer of the answer to a get, or its end. Peers may come and go between two
+ * calls. Returns as uapi_line(). */
 int uapi_more(struct uapi_session *s, struct buffer *reply);
 
 /* The above as a protocol of server.h; its context is a struct uapi. */

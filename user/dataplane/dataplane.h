@@ -87,8 +87,8 @@ uint16_t dataplane_port(const struct dataplane *d);
 /* Sums of all transports, open and closed. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
-/* The path that data takes in each direction. Incoming data is said to come by XDP only if the counts
- * in @stats do not contradict it. @why: why data takes the UDP sockets, or "". */
+/* The path that data takes in each direction. Incoming data is said to come by XDP only if the
+ * counts in @stats do not contradict it. @why: why data takes the UDP sockets, or "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];

@@ -235,8 +235,8 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Does the NIC differ from what it was opened for? Frames on queues that we did not open, or too large
- * for ours, take the UDP socket. */
+/* Does the NIC differ from what it was opened for? Frames on queues that we did not open, or too
+ * large for ours, take the UDP socket. */
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {

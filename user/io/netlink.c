@@ -606,7 +606,8 @@ int netlink_addresses(struct netlink *nl,
 	struct addresses all = { 0 };
 	int err = list_addresses(nl, &all);
 
-	/* A tentative address is not ours yet. The kernel notifies the end of duplicate detection. */
+	/* A tentative address is not ours yet. The kernel notifies the end of duplicate
+	 * detection. */
 	for (size_t i = 0; i < all.count && !err; i++)
 		if (!all.list[i].tentative)
 			err = fn(ctx, all.list[i].ifindex, all.list[i].prefix.family,

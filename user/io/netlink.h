@@ -56,8 +56,9 @@ void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx);
 
 #define NETLINK_QDISC_LEN 16
 
-/* Finds the root qdisc that somebody has configured on the link: it has a handle, which the kernel's
- * default has not. Returns 1 with its kind ("tbf", "cake"), 0 if there is none, or -errno. */
+/* Finds the root qdisc that somebody has configured on the link: it has a handle, which the
+ * kernel's default has not. Returns 1 with its kind ("tbf", "cake"), 0 if there is none, or
+ * -errno. */
 int netlink_root_qdisc(struct netlink *nl, uint32_t ifindex, char kind[static NETLINK_QDISC_LEN]);
 
 struct netlink_drops {
@@ -79,9 +80,10 @@ int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx);
 
-/* Finds the first of the @count addresses in @list that the link does not have with the same prefix
- * length. *@missing is NULL if it has all. An address whose duplicate detection is under way counts as
- * there: the kernel begins it late, in a work item, even where there is nothing to detect. 0/-errno. */
+/* Finds the first of the @count addresses in @list that the link does not have with the same
+ * prefix length. *@missing is NULL if it has all. An address whose duplicate detection is under
+ * way counts as there: the kernel begins it late, in a work item, even where there is nothing to
+ * detect. 0/-errno. */
 int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
 			    size_t count, const struct prefix **missing);
 

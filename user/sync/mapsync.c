@@ -254,8 +254,8 @@ static void sync_peer_counters(const struct mapsync *m, struct peer *p)
 		p->counted_packets = v.rx_packets + v.tx_packets;
 }
 
-/* Workers count in memory; people read the map. A pass that takes more than its share of a turn goes
- * on in the next. */
+/* Workers count in memory; people read the map. A pass that takes more than its share of a turn
+ * goes on in the next. */
 static void sync_counters(void *ctx, uint64_t now_ns)
 {
 	struct mapsync *m = ctx;

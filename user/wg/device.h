@@ -154,8 +154,9 @@ struct device_place {
 	uint32_t slot;
 };
 
-/* Moves @at to the next peer in the order of addition, and returns it; NULL after the last. Peers may
- * come and go between two calls. If the peer at @at itself was removed, the call walks the list. */
+/* Moves @at to the next peer in the order of addition, and returns it; NULL after the last.
+ * Peers may come and go between two calls. If the peer at @at itself was removed, the call walks
+ * the list. */
 struct peer *device_peer_next(const struct device *d, struct device_place *at);
 
 /* Adds a peer at the end of the list. The device owns the peer. Returns 0 and sets *@peer, or
