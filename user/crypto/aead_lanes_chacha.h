@@ -66,10 +66,11 @@ static INLINE void set_slots(struct blocks *b, size_t slot, const struct aead_jo
 	const v64 none = { 0 }, first = *(const v64 *)distance;
 	const v64 second = *(const v64 *)(distance + LANES / 2);
 	const v64 key = none + (uintptr_t)job->key;
+	const v32 zero = { 0 };
 
 	store32(b->number + slot, *(const v32 *)ordinal + number);
-	store32(b->low + slot, (v32){ 0 } + (uint32_t)job->counter);
-	store32(b->high + slot, (v32){ 0 } + (uint32_t)(job->counter >> 32));
+	store32(b->low + slot, zero + (uint32_t)job->counter);
+	store32(b->high + slot, zero + (uint32_t)(job->counter >> 32));
 	store64(b->key + slot, key, key);
 	store64(b->src + slot, first + (uintptr_t)src, second + (uintptr_t)src);
 	store64(b->dst + slot, first + (uintptr_t)dst, second + (uintptr_t)dst);

@@ -24,6 +24,9 @@ struct netlink {
  */
 int netlink_receive(int fd, void *buf);
 
+/* Copies the text of an attribute, cut to @room bytes with its NUL. */
+void netlink_copy_text(char *to, size_t room, const struct nlattr *a);
+
 /* Parses a RTM_NEWLINK or RTM_DELLINK. False if it is malformed or concerns only a link's bridge
  * side. */
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
