@@ -167,28 +167,42 @@ static int set_number(const struct option_kind *kind, const char *value, uint32_
 	return 0;
 }
 
+/* Sets an option that has no value. */
+static void set_flag(struct options *o, enum option_id id)
+{
+	switch (id) {
+	case FOREGROUND:
+		o->foreground = true;
+		break;
+	case STRICT:
+		o->strict = true;
+		break;
+	case CHAIN:
+		o->chain = true;
+		break;
+	case NO_GSO:
+		o->off.gso = true;
+		break;
+	case NO_GRO:
+		o->off.gro = true;
+		break;
+	case NO_USO:
+		o->off.uso = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* @value: NULL for an option that has none. */
 static int set(struct options *o, const struct option_kind *kind, const char *value,
 	       struct fault *f)
 {
+	if (!value) {
+		set_flag(o, kind->id);
+		return 0;
+	}
 	switch (kind->id) {
-	case FOREGROUND:
-		o->foreground = true;
-		return 0;
-	case STRICT:
-		o->strict = true;
-		return 0;
-	case CHAIN:
-		o->chain = true;
-		return 0;
-	case NO_GSO:
-		o->off.gso = true;
-		return 0;
-	case NO_GRO:
-		o->off.gro = true;
-		return 0;
-	case NO_USO:
-		o->off.uso = true;
-		return 0;
 	case AEAD:
 		return set_aead(o, value, f);
 	case HANDSHAKE_RATE:

@@ -141,6 +141,13 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 			     "%s: the UDP sockets are faster on a veth pair; "
 			     "--rx xdp --tx xdp uses XDP nevertheless",
 			     nic->name);
+	if (link.mtu > AFXDP_MTU_MAX) { /* the driver's own limit may be lower still */
+		nic->obstacle = NICS_MTU;
+		return fault(f, -EMSGSIZE,
+			     "%s: MTU %u is larger than the %u that one frame of AF_XDP holds; "
+			     "lower it or use --rx udp",
+			     nic->name, link.mtu, AFXDP_MTU_MAX);
+	}
 	config.mtu = nic->mtu = link.mtu;
 	config.layer3 = nic->layer3 = netlink_layer3(env->netlink, nic->ifindex);
 	nic->sender_count = senders_of(nic);
