@@ -27,6 +27,7 @@ def private_bpffs():
     if kind.stdout.strip() == "bpf_fs":
         return
     os.environ["BENCH_BPFFS"] = "private"
+    TMP.cleanup()  # what follows makes its own
     os.execvp("unshare", ["unshare", "--mount", "--propagation", "slave", "sh", "-c",
                           'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh", *sys.orig_argv])
 
