@@ -69,6 +69,8 @@ leaves_no_core() # KEY COMMAND...
 		key, command = sys.argv[1], sys.argv[2:]
 		unlimited = resource.RLIM_INFINITY
 		resource.setrlimit(resource.RLIMIT_CORE, (unlimited, unlimited))
+		# A shell starts background jobs with SIGQUIT ignored, which is inherited.
+		signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 		out, full = os.pipe()
 		os.set_blocking(full, False)
 		try:
