@@ -211,7 +211,8 @@ static void test_sums(void **state)
 	}
 }
 
-/* Inserts a destination options header of @size bytes behind the IPv6 header. Returns the new length. */
+/* Inserts a destination options header of @size bytes behind the IPv6 header. Returns the new
+ * length. */
 static size_t insert_extension(uint8_t *at, size_t len, uint8_t size)
 {
 	size_t payload;

@@ -256,16 +256,17 @@ static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *pla
 	return *plain ? 0 : udp_resend(fd, &m, -errno);
 }
 
-/* Can the kernel mean by @error that it does not segment on this way? Other errors say nothing about
- * segmentation: a firewall's limit (EPERM) or a lack of memory (ENOBUFS) may be over when the frames
- * are sent singly. */
+/* Can the kernel mean by @error that it does not segment on this way? Other errors say nothing
+ * about segmentation: a firewall's limit (EPERM) or a lack of memory (ENOBUFS) may be over when
+ * the frames are sent singly. */
 static bool refuses_segments(int error)
 {
 	return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
 }
 
-/* The kernel refused message @k with @error: sends its frames singly. If it was a train and the frames
- * pass as they are, segmentation was refused, and the frames say so. Returns how many passed. */
+/* The kernel refused message @k with @error: sends its frames singly. If it was a train and the
+ * frames pass as they are, segmentation was refused, and the frames say so. Returns how many
+ * passed. */
 static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 {
 	unsigned sent = 0, count = u->first[k + 1] - u->first[k];
@@ -285,8 +286,8 @@ static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 	return sent;
 }
 
-/* Sends the first @n of u->msgs. A message that fails does not stop those after it, unless the socket
- * is full. Returns how many frames the kernel accepted. */
+/* Sends the first @n of u->msgs. A message that fails does not stop those after it, unless the
+ * socket is full. Returns how many frames the kernel accepted. */
 static unsigned flush(struct udp *u, int fd, unsigned n)
 {
 	unsigned done = 0, sent = 0;
@@ -340,9 +341,9 @@ static void append(struct udp *u, struct msghdr *m, unsigned *queued, struct tx_
 		m->msg_iov[m->msg_iovlen++] = (struct iovec){ f->payload, f->len };
 }
 
-/* Builds one message that begins with @frames[@at], and adds the frames after it that can be its further
- * segments. Frames of other destinations in between stay for later messages; the order of frames to one
- * destination is kept. */
+/* Builds one message that begins with @frames[@at], and adds the frames after it that can be its
+ * further segments. Frames of other destinations in between stay for later messages; the order
+ * of frames to one destination is kept. */
 static void build_train(struct udp *u, unsigned k, unsigned *queued, struct tx_frame *frames,
 			unsigned n, unsigned at, bool *taken)
 {
