@@ -27,7 +27,8 @@ class Load:
     def tcp(self, seconds, streams=1, reverse=False):
         """Mbit/s and bytes that the receiver got."""
         options = ["-P", streams] + (["-R"] if reverse else [])
-        output = self.client.run("iperf3", "-J", "-c", self.target, "-t", seconds, *options,
+        whole = max(round(seconds), 1)  # iperf3 takes 0.5 for 0, and 0 for ever
+        output = self.client.run("iperf3", "-J", "-c", self.target, "-t", whole, *options,
                                  check=False)
         end = json.loads(output).get("end", {})
         if "sum_received" not in end:
@@ -93,7 +94,7 @@ class Load:
 
     def round_trips_under_load(self, seconds):
         """The same while one TCP stream fills the tunnel."""
-        load = self.client.spawn("iperf3", "-c", self.target, "-t", seconds + 2, output=net.DEVNULL)
+        load = self.client.spawn("iperf3", "-c", self.target, "-t", round(seconds) + 2, output=net.DEVNULL)
         time.sleep(1)
         result = self.round_trips(seconds)
         net.stop(load)
