@@ -332,7 +332,7 @@ static void test_sessions(void **state)
 static void test_peers(void **state)
 {
 	struct peer_value v = { .public_key = "key", .endpoint = "192.0.2.1:1", .name = "a" };
-	struct peer_stats_value sum;
+	struct peer_stats_value sum = { 0 };
 	int peers, stats, cpus = libbpf_num_possible_cpus();
 	struct peer_stats_value each[cpus];
 	uint32_t slot = PEERS_MAX - 1;

@@ -122,7 +122,7 @@ static void add_next(struct segment *s, unsigned flow, uint8_t how, bool disturb
 static void check_group(const struct gro_group *group)
 {
 	static uint8_t merged[SEGMENT_MAX + 1], cut[SEGMENT_MAX];
-	static struct iovec iov[GRO_IOV_MAX];
+	struct iovec iov[GRO_IOV_MAX];
 	struct gro_head head;
 	uint32_t len = 0, k = 0;
 	unsigned n;

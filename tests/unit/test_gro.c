@@ -56,7 +56,7 @@ static uint8_t *add(const struct segment *s, uint32_t slot)
 static void check_groups(void)
 {
 	static uint8_t merged[SEGMENT_MAX + 1], cut[SEGMENT_MAX];
-	static struct iovec iov[GRO_IOV_MAX];
+	struct iovec iov[GRO_IOV_MAX];
 	struct gro_head head;
 	unsigned seen = 0;
 	struct gso g;
@@ -120,6 +120,69 @@ static void test_trains(void **state)
 	begin();
 }
 
+/* Makes the second packet differ from the first. Returns false if this kind has no such
+ * difference. */
+static bool differ(unsigned what, const struct segment *s, struct segment *t, uint32_t *slot)
+{
+	switch (what) {
+	case 0:
+		t->host++;
+		break;
+	case 1:
+		t->port++;
+		break;
+	case 2:
+		t->tos = 1;
+		break;
+	case 3:
+		t->ttl--;
+		break;
+	case 4:
+		(*slot)++;
+		break;
+	case 5:
+		t->payload++;
+		break;
+	case 6:
+		t->payload = 0;
+		break;
+	case 7:
+		t->seq++;
+		return !s->udp;
+	case 8:
+		t->ack++;
+		return !s->udp;
+	case 9:
+		t->window++;
+		return !s->udp;
+	case 10:
+		t->urgent = 1;
+		return !s->udp;
+	case 11:
+		t->option_fill = 2;
+		return !s->udp;
+	case 12:
+		t->flags = 0x11; /* FIN */
+		return !s->udp;
+	case 13:
+		t->id++;
+		return !s->v6;
+	case 14:
+		t->df = false;
+		return !s->v6;
+	case 15:
+		t->flags = 0x90; /* CWR */
+		return !s->udp;
+	case 16:
+		t->options = 0;
+		return !s->udp;
+	case 17:
+		t->udp = !t->udp;
+		break;
+	}
+	return true;
+}
+
 /* 2. Each difference keeps the second packet from joining. */
 static void test_differences(void **state)
 {
@@ -128,7 +191,7 @@ static void test_differences(void **state)
 		for (unsigned what = 0; what < 18; what++) {
 			struct segment s = first, t;
 			uint32_t slot = 5;
-			bool applies = true;
+			bool applies;
 
 			s.v6 = kind & 1;
 			s.udp = kind & 2;
@@ -137,72 +200,7 @@ static void test_differences(void **state)
 			begin();
 			add(&s, slot);
 			t = next_of(s);
-			switch (what) {
-			case 0:
-				t.host++;
-				break;
-			case 1:
-				t.port++;
-				break;
-			case 2:
-				t.tos = 1;
-				break;
-			case 3:
-				t.ttl--;
-				break;
-			case 4:
-				slot++;
-				break;
-			case 5:
-				t.payload++;
-				break;
-			case 6:
-				t.payload = 0;
-				break;
-			case 7:
-				t.seq++;
-				applies = !s.udp;
-				break;
-			case 8:
-				t.ack++;
-				applies = !s.udp;
-				break;
-			case 9:
-				t.window++;
-				applies = !s.udp;
-				break;
-			case 10:
-				t.urgent = 1;
-				applies = !s.udp;
-				break;
-			case 11:
-				t.option_fill = 2;
-				applies = !s.udp;
-				break;
-			case 12:
-				t.flags = 0x11;
-				applies = !s.udp;
-				break; /* FIN */
-			case 13:
-				t.id++;
-				applies = !s.v6;
-				break;
-			case 14:
-				t.df = false;
-				applies = !s.v6;
-				break;
-			case 15:
-				t.flags = 0x90;
-				applies = !s.udp;
-				break; /* CWR */
-			case 16:
-				t.options = 0;
-				applies = !s.udp;
-				break;
-			case 17:
-				t.udp = !t.udp;
-				break;
-			}
+			applies = differ(what, &s, &t, &slot);
 			add(&t, slot);
 			assert_int_equal(gro.group_count, applies ? 2 : 1);
 			check_groups();

@@ -21,7 +21,7 @@ static char fired[64]; /* the names of timers and descriptors, in the order of t
 static void note(const char *name)
 {
 	assert_true(strlen(fired) + strlen(name) < sizeof(fired));
-	strcat(fired, name);
+	memcpy(fired + strlen(fired), name, strlen(name) + 1);
 }
 
 static void on_timer(void *ctx, uint64_t now_ns)
