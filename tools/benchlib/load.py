@@ -94,7 +94,8 @@ class Load:
 
     def round_trips_under_load(self, seconds):
         """The same while one TCP stream fills the tunnel."""
-        load = self.client.spawn("iperf3", "-c", self.target, "-t", round(seconds) + 2, output=net.DEVNULL)
+        load = self.client.spawn("iperf3", "-c", self.target, "-t", round(seconds) + 2,
+                                 output=net.DEVNULL)
         time.sleep(1)
         result = self.round_trips(seconds)
         net.stop(load)
