@@ -81,10 +81,17 @@ class Unreachable:
             (got[-1], counted) == (1, 1),
             f"{got[-1]} errors, {counted} counted")
 
+    def settled(self):
+        """The count of drops, when the packets of the test before are all counted."""
+        count = self.d.show()["dropped"]
+        while time.sleep(SILENCE_S) or count != self.d.show()["dropped"]:
+            count = self.d.show()["dropped"]
+        return count
+
     def silent(self, what, send, family):
         for s in self.own.icmp.values():
             list(drain(s))
-        before = self.d.show()["dropped"]
+        before = self.settled()
         send()
         counted = wait_until(lambda: self.d.show()["dropped"] == before + 1)
         time.sleep(SILENCE_S)
