@@ -93,7 +93,7 @@ static bool has_line(const struct server_client *c)
 	return buffer_len(&c->in) && memchr(c->in.data + c->in.at, '\n', buffer_len(&c->in));
 }
 
-/* True: read nothing more from this client for now. */
+/* True: no more is read from this client until it has taken its answers. */
 static bool is_full(const struct server_client *c)
 {
 	return buffer_len(&c->out) >= OUT_ENOUGH;
