@@ -346,8 +346,19 @@ out:
 	return err;
 }
 
+static void free_list(struct conf_list *list)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+}
+
 void conf_done(struct conf *c)
 {
+	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
+		free_list(&c->hooks[i]);
+	free_list(&c->dns_servers);
+	free_list(&c->dns_search);
 	for (uint32_t i = 0; i < c->peer_count; i++) {
 		free(c->peers[i].host);
 		free(c->peers[i].port);

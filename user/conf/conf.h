@@ -27,8 +27,18 @@
 #define CONF_FILE_MAX (64U << 20) /* bytes */
 
 enum conf_table {
-	CONF_TABLE_AUTO, /* a route for every allowed IP */
+	CONF_TABLE_AUTO, /* a route for every allowed IP; a /0 gets a table and rules of its own */
 	CONF_TABLE_OFF,	 /* none */
+	CONF_TABLE_NUMBER, /* a route for every allowed IP, in table conf.table_id */
+};
+
+/* When a hook runs: before or after the tunnel is set up or taken down. */
+enum conf_hook { CONF_PRE_UP, CONF_POST_UP, CONF_PRE_DOWN, CONF_POST_DOWN, CONF_HOOK_COUNT };
+
+/* Strings in the order of their lines. */
+struct conf_list {
+	char **items;
+	uint32_t count;
 };
 
 struct conf_peer {
@@ -54,8 +64,13 @@ struct conf {
 	uint32_t fwmark;		   /* 0 = off */
 	uint32_t mtu;			   /* 0 = to be chosen from the routes */
 	enum conf_table table;
+	uint32_t table_id;	  /* with CONF_TABLE_NUMBER */
 	struct prefix *addresses; /* of the interface, with their host bits */
 	uint32_t address_count;
+	struct conf_list dns_servers;		 /* numeric addresses, IPv4 and IPv6 */
+	struct conf_list dns_search;		 /* domains */
+	struct conf_list hooks[CONF_HOOK_COUNT]; /* commands as written, "%i" included */
+	bool save_config;	 /* detach writes the running configuration to the file */
 	struct conf_peer *peers; /* in the order of their first blocks; each key once */
 	uint32_t peer_count;
 };
