@@ -4,8 +4,8 @@
  * directory has mode 0700, the socket 0600. Both sides send one JSON object per line. A connection
  * may carry several requests, which are answered in order. Unknown members are ignored.
  *
- *   wgxdp show, detach, set ── {"op": ...}\n ──▶ daemon
- *                           ◀── {...}\n ───────
+ *   wgxdp show, detach, set, logs ── {"op": ...}\n ──▶ daemon
+ *                                 ◀── {...}\n ───────
  *
  *   {"op":"show"}     the object below
  *   {"op":"detach"}   {"ok":true} when everything is removed; the daemon then ends
@@ -13,6 +13,9 @@
  *                     {"ok":true,"log":"journal"|"syslog"|"stderr"|"nowhere","stderr":"<file>",
  *                     "pid":number}: log says where debug messages go, stderr what the daemon's
  *                     standard error is
+ *   {"op":"logs"}     {"ok":true,"earlier":number,"lines":[{"time_ms":Unix time in ms,
+ *                     "level":"error"|"info"|"debug","text":"..."}]}: the last lines of the log,
+ *                     oldest first; earlier counts the lines before them, which are not kept
  *   anything else     {"error":"<sentence>"}
  *
  * The object of show, and of `wgxdp show --json`:
@@ -73,6 +76,7 @@
 #define CONTROL_OP_SHOW "show"
 #define CONTROL_OP_DETACH "detach"
 #define CONTROL_OP_SET "set"
+#define CONTROL_OP_LOGS "logs"
 #define CONTROL_DEBUG "debug"
 #define CONTROL_OK "ok"
 #define CONTROL_ERROR "error"

@@ -26,6 +26,12 @@ static json_t *op_debug(void *ctx, bool on)
 	return json_pack("{s:b}", CONTROL_OK, on);
 }
 
+static json_t *op_logs(void *ctx)
+{
+	(void)ctx;
+	return json_pack("{s:[]}", "lines");
+}
+
 static void op_detach(void *ctx)
 {
 	*(unsigned *)ctx += 1;
@@ -33,7 +39,7 @@ static void op_detach(void *ctx)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug,
+	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug, op_logs,
 						  op_detach };
 	unsigned detached = 0;
 	struct ctlserver c = { .ops = &ops, .ctx = &detached };

@@ -3,17 +3,11 @@
 #
 # `wgxdp set wg0 debug on|off` prints the four messages of wg(4). They name the peer if it is known,
 # and otherwise the address, also for packets that XDP, TC or a worker dropped. A flood is limited
-# to some lines a second and a count of the others. The command says where an operator finds the
-# lines.
+# to some lines a second and a count of the others. logs.sh shows where the lines go.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
 cd "$(dirname "$0")/../.." || exit 1
-# This process makes its own /dev/log, in a mount namespace of its own.
-if [ "$(id -u)" -eq 0 ] && [ -z "${OUTSIDE-}" ]; then
-	OUTSIDE=$(readlink /proc/self/ns/mnt) \
-		exec unshare --mount --propagation slave bash "$0" "$@"
-fi
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping
@@ -26,18 +20,6 @@ config()
 {
 	interface a ListenPort=51820 Address=10.99.0.1/24
 	peer b Name=bob AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
-}
-
-# Mounts a /dev that holds what a daemon needs, and nothing of the machine's.
-own_dev()
-{
-	[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 1
-	mount -t tmpfs -o mode=755 tmpfs /dev
-	mknod -m 666 /dev/null c 1 3
-	mknod -m 666 /dev/urandom c 1 9
-	mkdir /dev/net
-	mknod -m 600 /dev/net/tun c 10 200
-	ln -s /proc/self/fd /dev/fd
 }
 
 provoke() # ACTION [COUNT]
@@ -162,31 +144,6 @@ in_ns a ping -q -c 1 -W 1 10.99.0.2 >/dev/null
 wait_for 8 grep -q "did not complete" "$LOG"
 says "a handshake that is not answered is logged" \
 	"Handshake for $BOB \(192\.0\.2\.2:51820\) did not complete after 5 seconds, retrying$"
-down a "$A"
-
-# --- a daemon without a terminal: syslog ----------------------------------------------------------
-
-ours a "$A" < <(config)
-own_dev
-ok "set debug on succeeds where nobody listens on /dev/log" debug on
-ok "the command says so, and what to do" grep -q "nobody listens on /dev/log, .*--foreground" \
-	"$TMP/said"
-: >"$LOG"
-spawn a /usr/bin/python3 -c '
-import socket
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind("/dev/log")
-while True:
-    print(s.recv(4096).decode(), flush=True)' >>"$LOG"
-wait_for 5 test -S /dev/log
-ok "syslog: set debug on succeeds" debug on
-DATE="[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}"
-pid=$(daemon_pid a "$A")
-ok "syslog: the command says where to look" grep -qF \
-	"$A: debugging is on; see \`journalctl -f _PID=$pid\`, or wgxdp[$pid] in" "$TMP/said"
-provoke stranger
-says "syslog receives the line, with facility daemon and severity debug" \
-	"^<31>$DATE wgxdp\[$pid\]: $A: Invalid handshake initiation from 192\.0\.2\.2:51820$"
 down a "$A"
 
 refuses "set refuses another word than debug" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" fwmark on

@@ -19,6 +19,7 @@ int attach_main(int argc, char **argv); /* attach.c */
 int detach_main(int argc, char **argv); /* detach.c */
 int show_main(int argc, char **argv);	/* show.c */
 int set_main(int argc, char **argv);	/* set.c */
+int logs_main(int argc, char **argv);	/* logs.c */
 int check_main(int argc, char **argv);	/* check.c */
 int genkey_main(int argc, char **argv); /* keys.c */
 int genpsk_main(int argc, char **argv);

@@ -10,7 +10,7 @@
 
 #define TIMEOUT_S 10
 
-/* Says where the messages go, or that they are lost. */
+/* Says where the messages go, or that only the daemon keeps them. */
 static void say_where(const char *interface, const json_t *reply)
 {
 	const char *log = json_string_value(json_object_get(reply, "log"));
@@ -19,16 +19,17 @@ static void say_where(const char *interface, const json_t *reply)
 
 	printf("%s: debugging is on; ", interface);
 	if (log && !strcmp(log, "journal"))
-		printf("see `journalctl -f _PID=%d`\n", pid);
+		printf("see `journalctl -f -t 'wgxdp[%s]'`\n", interface);
 	else if (log && !strcmp(log, "syslog"))
-		printf("see `journalctl -f _PID=%d`, or wgxdp[%d] in syslog's file for "
+		printf("see `journalctl -f -t 'wgxdp[%s]'`, or wgxdp[%s] in syslog's file for "
 		       "daemon.debug\n",
-		       pid, pid);
+		       interface, interface);
 	else if (log && !strcmp(log, "stderr"))
 		printf("see the standard error of process %d: %s\n", pid, file ? file : "unknown");
 	else
-		printf("but nobody listens on /dev/log, so the messages are lost: start a syslog "
-		       "service, or attach with --foreground\n");
+		printf("but nobody listens on /dev/log, so only `wgxdp logs %s` has the messages: "
+		       "start a syslog service, or attach with --foreground\n",
+		       interface);
 }
 
 int set_main(int argc, char **argv)

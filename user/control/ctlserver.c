@@ -67,6 +67,8 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		result = c->ops->show_begin(c->ctx, &w->show, reply);
 	} else if (strcmp(op, CONTROL_OP_SET) == 0) {
 		answer(reply, set(c, request));
+	} else if (strcmp(op, CONTROL_OP_LOGS) == 0) {
+		answer(reply, c->ops->logs(c->ctx));
 	} else if (strcmp(op, CONTROL_OP_DETACH) != 0) {
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR,
 					"this version of the daemon does not know that request"));

@@ -27,6 +27,8 @@ struct ctlserver_ops {
 	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	/* Turns debugging on or off. Returns a new object; NULL when out of memory. */
 	json_t *(*set_debug)(void *ctx, bool on);
+	/* The last lines of the log. Returns a new object; NULL when out of memory. */
+	json_t *(*logs)(void *ctx);
 	/* Ends the daemon. ctlserver_detached() answers when the teardown is done. */
 	void (*detach)(void *ctx);
 };

@@ -279,6 +279,42 @@ static json_t *set_debug(void *ctx, bool on)
 			 "pid", (int)getpid());
 }
 
+/* JSON takes only UTF-8, which a line that was cut or that quotes a foreign value may not be. */
+static json_t *line_text(char *text)
+{
+	json_t *string = json_string(text);
+
+	for (char *at = text; !string && *at; at++)
+		if ((unsigned char)*at >= 0x80)
+			*at = '?';
+	return string ? string : json_string(text);
+}
+
+static json_t *logs(void *ctx)
+{
+	static const char *const levels[] = {
+		[LOG_LEVEL_SILENT] = "",
+		[LOG_LEVEL_ERROR] = "error",
+		[LOG_LEVEL_INFO] = "info",
+		[LOG_LEVEL_DEBUG] = "debug",
+	};
+	json_t *lines = json_array();
+	struct log_line line = { 0 };
+	uint64_t earlier = 0;
+
+	(void)ctx;
+	while (log_ring_next(&line)) {
+		if (!json_array_size(lines))
+			earlier = line.serial - 1;
+		json_array_append_new(lines,
+				      json_pack("{s:o, s:s, s:o}", "time_ms", number(line.time_ms),
+						"level", levels[line.level], "text",
+						line_text(line.text)));
+	}
+	return json_pack("{s:b, s:o, s:o}", CONTROL_OK, 1, "earlier", number(earlier), "lines",
+			 lines);
+}
+
 static void detach(void *ctx)
 {
 	const struct report *r = ctx;
@@ -290,5 +326,6 @@ const struct ctlserver_ops report_ops = {
 	.show_begin = show_begin,
 	.show_more = show_more,
 	.set_debug = set_debug,
+	.logs = logs,
 	.detach = detach,
 };

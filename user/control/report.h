@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h - the answers on the control socket (wgxdp/control.h): what `wgxdp show` prints, and
- * debugging on and off. Control thread.
+ * report.h - the answers on the control socket (wgxdp/control.h): what `wgxdp show` and `logs`
+ * print, and debugging on and off. Control thread.
  */
 #ifndef WGXDP_REPORT_H
 #define WGXDP_REPORT_H

@@ -367,15 +367,13 @@ static void go_on(struct daemon *d)
 
 int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 {
-	static char prefix[sizeof("wgxdp: ") + IFNAME_MAX];
 	static struct daemon d;
 	struct fault f = { "" };
 	enum log_level quiet_level;
 	int err;
 
 	d = (struct daemon){ .options = options, .lock_fd = -1, .tun.fd = -1 };
-	snprintf(prefix, sizeof(prefix), "wgxdp: %s", options->interface);
-	log_open(prefix, level_wanted(options, conf));
+	log_open(options->interface, level_wanted(options, conf));
 	quiet_level = diag_is_on() ? LOG_LEVEL_INFO : log_get_level();
 	ending_init(&d.ending, options->foreground, lease_fd);
 	err = start(&d, conf, quiet_level, &f);

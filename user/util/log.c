@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c - one message is one write(2) or sendto(2), so that lines of several threads never mix.
+ * log.c - one message is one system call, so that lines of several threads never mix.
  *
  * syslog(3) is not used, because it blocks while the syslog daemon does not read. A flood of
- * messages must not delay the control thread.
+ * messages must not delay the control thread. For the same reason a message for the journal is a
+ * datagram of its native protocol, and not a line on stderr, which is a stream. The datagram also
+ * tells the journal the interface as the identifier, whatever unit started the daemon.
  */
 #include "util/log.h"
 
@@ -16,22 +18,38 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 1024
+#include "wgxdp/limits.h"
+
+#define HEAD_MAX 160 /* bytes that precede the text of a message */
 #ifndef SYSLOG_PATH
 #define SYSLOG_PATH "/dev/log"
 #endif
+#ifndef JOURNAL_PATH
+#define JOURNAL_PATH "/run/systemd/journal/socket"
+#endif
 
-static const char *line_prefix = "wgxdp";
+static char interface_name[IFNAME_MAX + 1];
+static char identifier[sizeof("wgxdp[]") + IFNAME_MAX] = "wgxdp";
 static atomic_int current_level = LOG_LEVEL_INFO;
 static bool journal;
+static int journal_fd = -1;
 static int syslog_fd = -1; /* >= 0: messages go to syslog instead of stderr */
 
 static const struct sockaddr_un syslog_address = { .sun_family = AF_UNIX, .sun_path = SYSLOG_PATH };
+static const struct sockaddr_un journal_address = { .sun_family = AF_UNIX,
+						    .sun_path = JOURNAL_PATH };
+
+/* Unconnected, because a connected socket would not reach a log daemon that was restarted. */
+static int datagram_socket(void)
+{
+	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
 
 /* JOURNAL_STREAM is "DEVICE:INODE" of the journal's stream, systemd.exec(5). */
 bool log_is_journal(void)
@@ -46,10 +64,16 @@ bool log_is_journal(void)
 	return !strcmp(stream, found);
 }
 
-void log_open(const char *prefix, enum log_level level)
+void log_open(const char *interface, enum log_level level)
 {
-	line_prefix = prefix;
+	snprintf(interface_name, sizeof(interface_name), "%s", interface);
+	if (*interface)
+		snprintf(identifier, sizeof(identifier), "wgxdp[%s]", interface_name);
+	else
+		snprintf(identifier, sizeof(identifier), "wgxdp");
 	journal = log_is_journal();
+	if (journal && journal_fd < 0)
+		journal_fd = datagram_socket();
 	log_set_level(level);
 }
 
@@ -65,11 +89,10 @@ enum log_level log_get_level(void)
 
 void log_use_syslog(void)
 {
-	syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	syslog_fd = datagram_socket();
 }
 
-/* Tests with a second socket whether syslog listens. syslog_fd stays unconnected, because a
- * connected socket would not reach a syslog daemon that was restarted. */
+/* Tests with a second, connected socket whether syslog listens. */
 const char *log_where(void)
 {
 	int fd, err;
@@ -96,47 +119,66 @@ static void replace_controls(char *text, size_t len)
 	}
 }
 
-/* Writes "<30>Nov 25 10:00:00 wgxdp[123]: " for syslog, "<6>" for the journal, or nothing. */
-static size_t begin_line(char line[static LINE_MAX_BYTES], int priority)
+/* Returns false if nobody listens. A message for which there is no room is lost. */
+static bool send_to(int fd, const struct sockaddr_un *to, char *head, char *text, char *tail)
 {
-	char date[sizeof("Nov 25 10:00:00")] = "";
+	struct iovec parts[] = {
+		{ .iov_base = head, .iov_len = strlen(head) },
+		{ .iov_base = text, .iov_len = strlen(text) },
+		{ .iov_base = tail, .iov_len = strlen(tail) },
+	};
+	struct msghdr message = {
+		.msg_name = (struct sockaddr_un *)to,
+		.msg_namelen = sizeof(*to),
+		.msg_iov = parts,
+		.msg_iovlen = sizeof(parts) / sizeof(parts[0]),
+	};
+
+	return sendmsg(fd, &message, MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
+}
+
+/* RFC 3164, as syslog daemons read it from a local socket. */
+static void write_syslog(int priority, char *text)
+{
+	char head[HEAD_MAX], date[sizeof("Nov 25 10:00:00")] = "";
 	time_t now = time(NULL);
 	struct tm tm;
-	int n = 0;
 
-	if (syslog_fd >= 0) {
-		if (localtime_r(&now, &tm))
-			strftime(date, sizeof(date), "%b %e %T", &tm);
-		n = snprintf(line, LINE_MAX_BYTES, "<%d>%s wgxdp[%d]: ", LOG_DAEMON | priority,
-			     date, (int)getpid());
-	} else if (journal) {
-		n = snprintf(line, LINE_MAX_BYTES, "<%d>", priority);
-	}
-	return (size_t)n;
+	if (localtime_r(&now, &tm))
+		strftime(date, sizeof(date), "%b %e %T", &tm);
+	snprintf(head, sizeof(head), "<%d>%s %s[%d]: ", LOG_DAEMON | priority, date, identifier,
+		 (int)getpid());
+	send_to(syslog_fd, &syslog_address, head, text, "");
 }
 
-/* Writes the line out. Errors are ignored, because there is no other place to report them. */
-static void end_line(char *line, size_t len)
+/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL. Returns false if no journal takes datagrams. */
+static bool write_journal(int priority, char *text)
 {
-	if (syslog_fd >= 0) {
-		if (sendto(syslog_fd, line, len, MSG_NOSIGNAL,
-			   (const struct sockaddr *)&syslog_address, sizeof(syslog_address)) < 0)
-			return;
-	} else {
-		line[len++] = '\n';
-		if (write(STDERR_FILENO, line, len) < 0)
-			return;
-	}
+	char head[HEAD_MAX];
+
+	snprintf(head, sizeof(head),
+		 "PRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=%s\nWGXDP_INTERFACE=%s\n"
+		 "MESSAGE=",
+		 priority, LOG_DAEMON >> 3, identifier, interface_name);
+	return send_to(journal_fd, &journal_address, head, text, "\n");
 }
 
-/* Returns the prefix. For syslog it comes without "wgxdp: ", which begin_line() has written. */
-static const char *message_prefix(void)
+/* A journal that reads stderr takes the priority from the beginning of the line. */
+static void write_stderr(int priority, char *text)
 {
-	static const char name[] = "wgxdp: ";
+	char head[HEAD_MAX], number[8] = "";
+	struct iovec parts[] = {
+		{ .iov_base = head },
+		{ .iov_base = text, .iov_len = strlen(text) },
+		{ .iov_base = (char[]){ '\n' }, .iov_len = 1 },
+	};
 
-	return syslog_fd >= 0 && !strncmp(line_prefix, name, sizeof(name) - 1)
-		       ? line_prefix + sizeof(name) - 1
-		       : line_prefix;
+	if (journal)
+		snprintf(number, sizeof(number), "<%d>", priority);
+	parts[0].iov_len = (size_t)snprintf(head, sizeof(head), "%swgxdp: %s%s", number,
+					    interface_name, *interface_name ? ": " : "");
+	if (writev(STDERR_FILENO, parts, 3) < 0)
+		return; /* there is no other place to report it */
 }
 
 static void write_message(enum log_level level, int priority, const char *format, va_list args)
@@ -144,26 +186,27 @@ static void write_message(enum log_level level, int priority, const char *format
 
 static void write_message(enum log_level level, int priority, const char *format, va_list args)
 {
+	enum log_level wanted = log_get_level();
+	bool shown = level <= wanted;
 	int saved_errno = errno;
-	char line[LINE_MAX_BYTES];
-	size_t len, start;
+	char text[LOG_TEXT_MAX];
 	int n;
 
-	if (level > log_get_level())
+	if (!shown && (level > LOG_LEVEL_INFO || wanted == LOG_LEVEL_SILENT))
 		return;
-	start = len = begin_line(line, priority);
-	n = snprintf(line + len, sizeof(line) - len, "%s: ", message_prefix());
-	len += (size_t)n;
-	n = vsnprintf(line + len, sizeof(line) - len, format, args);
+	n = vsnprintf(text, sizeof(text), format, args);
 	if (n < 0)
 		goto out;
-	len += (size_t)n;
-	if (len > sizeof(line) - 1) {
-		len = sizeof(line) - 1;
-		memset(line + len - 3, '.', 3);
-	}
-	replace_controls(line + start, len - start);
-	end_line(line, len);
+	if ((size_t)n >= sizeof(text))
+		memset(text + sizeof(text) - 4, '.', 3);
+	replace_controls(text, strlen(text));
+	log_ring_add(level, text);
+	if (!shown)
+		goto out;
+	if (syslog_fd >= 0)
+		write_syslog(priority, text);
+	else if (!journal || !write_journal(priority, text))
+		write_stderr(priority, text);
 out:
 	errno = saved_errno;
 }

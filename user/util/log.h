@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.h - messages of the daemon and the commands. Callers never log a secret. Any thread. A write
+ * log.h - messages of the daemon. Callers never log a secret. Any thread. A write to the journal or
  * to syslog never blocks: a message for which there is no room is lost.
  *
  *   log_error, log_info, log_debug ─┬─▶ stderr, a terminal or file   "wgxdp: wg0: ..."
- *                                   ├─▶ stderr, the journal          the same, after "<priority>"
- *                                   └─▶ /dev/log (log_use_syslog)    "<N>date wgxdp[pid]: wg0: ..."
+ *                                   ├─▶ the journal, if it reads stderr    identifier wgxdp[wg0]
+ *                                   ├─▶ /dev/log (log_use_syslog)    "<N>date wgxdp[wg0][pid]: ..."
+ *                                   └─▶ log_ring.h, for `wgxdp logs`
  */
 #ifndef WGXDP_LOG_H
 #define WGXDP_LOG_H
 
 #include <stdbool.h>
 
-enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+#include "util/log_ring.h"
 
-/* Each line begins with @prefix, "wgxdp" or "wgxdp: wg0". The string must stay valid for ever. */
-void log_open(const char *prefix, enum log_level level);
+/* Each line names @interface ("": none), which is copied. Looks whether the journal reads
+ * stderr. */
+void log_open(const char *interface, enum log_level level);
+
+/* Messages above @level are not written. The ring also keeps those of LOG_LEVEL_INFO, unless @level
+ * is LOG_LEVEL_SILENT. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
@@ -27,8 +32,8 @@ void log_use_syslog(void);
  * because every child of a service inherits the variable. */
 bool log_is_journal(void);
 
-/* Returns where messages go: "stderr", "journal" (through stderr), "syslog", or "nowhere" if
- * log_use_syslog() was called but no syslog listens. */
+/* Returns where messages go: "stderr", "journal", "syslog", or "nowhere" if log_use_syslog() was
+ * called but no syslog listens. */
 const char *log_where(void);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "util/log_ring.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct log_line lines[LOG_RING_LINES]; /* line N is in lines[N % LOG_RING_LINES] */
+static uint64_t newest;			      /* serial; 0: no line yet */
+
+static uint64_t unix_time_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void log_ring_add(enum log_level level, const char *text)
+{
+	struct log_line *line;
+
+	pthread_mutex_lock(&mutex);
+	line = &lines[++newest % LOG_RING_LINES];
+	line->serial = newest;
+	line->time_ms = unix_time_ms();
+	line->level = level;
+	snprintf(line->text, sizeof(line->text), "%s", text);
+	pthread_mutex_unlock(&mutex);
+}
+
+bool log_ring_next(struct log_line *line)
+{
+	uint64_t serial = line->serial + 1;
+	bool found;
+
+	pthread_mutex_lock(&mutex);
+	if (serial + LOG_RING_LINES <= newest)
+		serial = newest - LOG_RING_LINES + 1;
+	found = serial <= newest;
+	if (found)
+		*line = lines[serial % LOG_RING_LINES];
+	pthread_mutex_unlock(&mutex);
+	return found;
+}

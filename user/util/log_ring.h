@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log_ring.h - the last lines of the log, kept in memory for `wgxdp logs`. They can be read where
+ * no journal and no syslog runs. A line that is added to a full ring replaces the oldest one. Any
+ * thread.
+ *
+ *   log_error, log_info, log_debug ─▶ log_ring_add() ─▶ 256 lines ─▶ log_ring_next() ─▶ report.c
+ */
+#ifndef WGXDP_LOG_RING_H
+#define WGXDP_LOG_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOG_RING_LINES 256
+#define LOG_TEXT_MAX 1000 /* bytes of a line with its terminating zero */
+
+enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+struct log_line {
+	uint64_t serial;  /* 1 for the first line of the process */
+	uint64_t time_ms; /* Unix time */
+	enum log_level level;
+	char text[LOG_TEXT_MAX];
+};
+
+/* Adds a line. @text is cut to LOG_TEXT_MAX - 1 bytes. */
+void log_ring_add(enum log_level level, const char *text);
+
+/* Copies the oldest line whose serial is greater than line->serial, which is 0 at the beginning.
+ * Returns false if there is none. */
+bool log_ring_next(struct log_line *line);
+
+#endif
