@@ -14,7 +14,7 @@
 #define SESSION 0x89abcdef   /* a data index of the peer in SLOT */
 #define PENDING 0x01020304   /* index of an initiation that we sent to the peer in SLOT */
 #define GONE_PEER 0x55555555 /* a data index of a peer whose counters are deleted */
-#define UNKNOWN 0xefcdab89   /* SESSION in the wrong byte order */
+#define UNKNOWN 0xefcdab89   /* SESSION with its bytes swapped */
 #define SLOT 70000
 
 enum outcome {
@@ -48,7 +48,7 @@ struct row {
 #define MALFORMED REFUSED, REASON_malformed
 #define NO_INDEX REFUSED, REASON_unknown_index
 
-/* One line a row where it fits. */
+/* A row is one line where it fits. */
 /* clang-format off */
 static const struct row rows[] = {
 	/* steered to the socket */

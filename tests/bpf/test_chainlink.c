@@ -12,7 +12,8 @@
 #include "bpf/chainlink.h"
 #include "sandbox.h"
 
-/* Replaces libbpf's function, so that the code under test believes in EXT programs. */
+/* Replaces libbpf's function, so that the code under test believes that the kernel supports EXT
+ * programs. */
 static bool pretend;
 
 int libbpf_probe_bpf_prog_type(enum bpf_prog_type type, const void *opts)

@@ -49,7 +49,7 @@ static void test_free_leaves_nothing(void **state)
 	loader_free(NULL);
 }
 
-/* The parent directory stays while it holds another interface. */
+/* The parent directory stays while it holds the pins of another interface. */
 static void test_two_interfaces(void **state)
 {
 	struct loader *other;
@@ -94,7 +94,8 @@ static void test_after_a_crash(void **state)
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 }
 
-/* The loader of @interface must do everything but pin, because of @why. */
+/* Creates a loader for @interface. It must do everything except pin the maps, and give @why as the
+ * reason. */
 static void assert_unpinned(const char *interface, const char *why)
 {
 	bool native;
@@ -181,7 +182,7 @@ static void test_live_owner(void **state)
 	assert_string_equal(loader_pinned(loader), DIR_OF("wg0"));
 }
 
-/* What a dead owner left is removed without another loader. */
+/* pins_clean() removes what a dead owner left, without creating a loader. */
 static void test_clean(void **state)
 {
 	int status;
@@ -226,7 +227,7 @@ static void test_bad_names(void **state)
 	assert_false(exists(PINS_ROOT "/wgxdp"));
 }
 
-/* Another file system at the place of the bpffs is left alone. */
+/* A file system of another type at the bpffs mount point is left alone. */
 static void test_other_file_system(void **state)
 {
 	(void)state;
@@ -238,7 +239,8 @@ static void test_other_file_system(void **state)
 	assert_int_equal(umount(PINS_ROOT), 0);
 }
 
-/* Where sysfs has only the empty directory, a bpffs is mounted, once, for root only. It stays. */
+/* If sysfs has only the empty directory, the loader mounts a bpffs there, once and for root only.
+ * The bpffs stays mounted. */
 static void test_mounts_bpffs(void **state)
 {
 	struct stat s;
@@ -295,7 +297,7 @@ static void test_listen_follows(void **state)
 		keys[i] = key_of(i);
 	assert_int_equal(loader_set_listen(loader, keys, MANY), 0);
 	assert_int_equal(count_keys(fd, sizeof(*keys)), MANY);
-	/* 20 of the keys, one of them twice and one new. */
+	/* The next call gets 20 of the keys; one key occurs twice and one is new. */
 	keys[10] = keys[11];
 	keys[12] = key_of(1000);
 	assert_int_equal(loader_set_listen(loader, keys + 10, 20), 0);

@@ -57,7 +57,7 @@ static void test_allowed(void **state)
 		assert_int_equal(slot_of(fd, families[i].other), SLOT_NONE);
 		assert_int_equal(loader_allowed_set(loader, &any, 0), 0);
 		assert_int_equal(slot_of(fd, families[i].other), 0);
-		/* Assigned to another slot, deleted, deleted twice. */
+		/* A prefix is assigned to another slot, deleted, and deleted again. */
 		assert_int_equal(loader_allowed_set(loader, &host, 9), 0);
 		assert_int_equal(slot_of(fd, families[i].host), 9);
 		loader_allowed_del(loader, &host);

@@ -220,7 +220,7 @@ static void test_hung_worker(void **state)
 	close_group(&groups[1]);
 }
 
-/* If a place is empty, another socket of the same family gets the datagram. */
+/* If a slot of the map is empty, another socket of the same family gets the datagram. */
 static void test_empty_places(void **state)
 {
 	struct group groups[2];
@@ -231,7 +231,7 @@ static void test_empty_places(void **state)
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET6, -1), 0);
 	assert_in_range(receiver_of_message(&groups[1], WIRE_DATA, OF_WORKER1), 0, MEMBERS - 1);
 	assert_int_equal(receiver_of_message(&groups[0], WIRE_DATA, OF_WORKER1), WORKER1);
-	/* A closed socket leaves the map, and its place can be used again. */
+	/* A closed socket leaves the map, and its slot can be used again. */
 	close(groups[0].fds[WORKER1]);
 	groups[0].fds[WORKER1] = open_socket(AF_INET, FRAME_PORT, true);
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET,

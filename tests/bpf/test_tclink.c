@@ -193,7 +193,7 @@ static void test_two_interfaces(void **state)
 		loader_detach(other, lt0);
 		assert_true(loader_attached(loader, lt0));
 		loader_detach(loader, lt0);
-		/* The last one removes the qdisc, whichever of them created it. */
+		/* The last interface removes the qdisc, whichever interface created it. */
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_int_equal(attach_nic(other, clsact), 0);
 		loader_detach(loader, lt0);
@@ -268,7 +268,7 @@ static void test_clean(void **state)
 	remove_foreign();
 }
 
-/* Somebody detaches the program by `bpftool link detach` or `tc filter del`. */
+/* The program is detached from outside, by `bpftool link detach` or `tc filter del`. */
 static void test_detached_by_force(void **state)
 {
 	(void)state;

@@ -163,8 +163,8 @@ static void test_rps(void **state)
 	close_tunnel();
 }
 
-/* 10,000 packets of two peers alternate between two queues. Each is checked against its own
- * slot. */
+/* 10,000 packets of two peers alternate between two queues. Each packet is checked against its own
+ * peer's slot. */
 static void test_many_writes(void **state)
 {
 	const struct in_row right[2] = { { "", UDP, { 1, 7 }, NEAR, true },

@@ -124,7 +124,8 @@ static void test_not_displaced(void **state)
 	loader_free(other);
 }
 
-/* The owner is named if its name has a dot (its pins have a colon), but not if it is not pinned. */
+/* The error names the owner if the owner's name contains a dot (its pins have a colon), but not if
+ * the program is not pinned. */
 static void test_owner_is_named(void **state)
 {
 	struct loader *other;

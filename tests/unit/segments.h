@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segments.h - TCP and UDP packets for tests of gso.c and gro.c, made slowly and obviously: each
- * byte by itself, each checksum over the whole packet.
+ * segments.h - builds TCP and UDP packets for the tests of gso.c and gro.c. The code is slow and
+ * obvious: it writes each byte by itself and sums each checksum over the whole packet.
  */
 #ifndef TESTS_SEGMENTS_H
 #define TESTS_SEGMENTS_H
@@ -41,10 +41,10 @@ size_t segment_header_len(const struct segment *s);
 void segment_leave_checksum(const struct segment *s, uint8_t *packet, size_t len, uint16_t size,
 			    struct virtio_net_hdr *vnet);
 
-/* The @i-th of the segments with @size bytes of payload that @s is to be cut into. */
+/* Writes segment @i of the segments with @size bytes of payload that @s is to be cut into. */
 struct segment segment_cut(const struct segment *s, uint16_t size, unsigned i);
 
-/* Are IP header (IPv4) and transport checksum of @packet right? */
+/* Returns true if the IPv4 header checksum and the transport checksum of @packet are correct. */
 bool segment_checksums_right(const uint8_t *packet, size_t len, bool udp);
 
 #endif

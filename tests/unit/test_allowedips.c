@@ -209,7 +209,8 @@ static void table(void **state)
 	assert_int_equal(lookup(f, "10.1.0.24"), 5);
 }
 
-/* Prefixes are moved to another list and given again: no lookup notices, and the order is new. */
+/* Prefixes are moved to another list and inserted again. No lookup notices, and the list has the
+ * new order. */
 static void listed_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -352,7 +353,8 @@ static void full(void **state)
 	assert_int_equal(allowedips_insert(f->trie, &p, PEER(1), &f->lists[1]), 0);
 }
 
-/* The obviously right one ---------------------------------------------------------------------- */
+/* The reference implementation
+ * ------------------------------------------------------------------ */
 
 enum { LINEAR_MAX = 400 };
 

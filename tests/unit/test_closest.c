@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* closest.c: mistyped words and the words that were meant, or none. */
+/* test_closest.c - mistyped words, and the word that was meant, if any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -87,7 +87,7 @@ static const struct good {
 		   "A[]: 10.0.0.0/8 fd00::/8", 2 },
 	/*  6 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1\nAllowedIPs = 10.0.0.2, 10.0.0.1\n",
 		   "A[]: 10.0.0.1/32 10.0.0.2/32", 0 },
-	/*  7: the allowed IPs of the last block of a peer win */
+	/* 7: the allowed IPs of a peer's last block win */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A) "AllowedIPs=10.0.0.2\n",
 	  "A[]: 10.0.0.2/32", 1 },
 	/*  8 */ { PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A), "A[]:", 1 },
@@ -103,10 +103,10 @@ static const struct good {
 	/* 13: and back again */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n" PEER(KEY_A)
 	  "AllowedIPs=10.0.0.1\n", "A[]: 10.0.0.1/32 | B[]:", 3 },
-	/* 14: what was moved and then given up belongs to nobody */
+	/* 14: a prefix that was moved and then removed belongs to nobody */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n" PEER(KEY_B),
 	  "A[]: | B[]:", 2 },
-	/* 15: only its holder can give it up */
+	/* 15: only the peer that has a prefix can remove it */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=-10.0.0.1\n",
 	  "A[]: 10.0.0.1/32 | B[]:", 0 },
 	/* 16: our own peer is skipped, and takes nothing from others */
@@ -125,13 +125,13 @@ static const struct good {
 	/* 22 */ { PEER(KEY_A) "# Name = alice", "A[alice]:", 0 },
 	/* 23 */ { "# Name = 0123456789012345678901234567890123456789\n" PEER(KEY_A),
 		   "A[0123456789012345678901234567890]:", 0 },
-	/* 24: never half a character, never a byte that is none */
+	/* 24: a long name is cut between characters, and invalid bytes are replaced */
 	{ "# Name = 012345678901234567890123456789\xc3\xa4\n" PEER(KEY_A),
 	  "A[012345678901234567890123456789]:", 0 },
 	/* 25 */ { "# Name = a\xff\x1b[1m\xc3\xa4\xed\xa0\x80\n" PEER(KEY_A),
 		   "A[a??[1m\xc3\xa4???]:", 0 },
 	/* 26 */ { "# Names = a\n# Name\n#\n" PEER(KEY_A), "A[]:", 0 },
-	/* 27: white space counts for nothing, lines may end in CR */
+	/* 27: white space is ignored, and lines may end in CR */
 	{ "[ Peer ]\r\n\tPublic Key\t= " KEY_A "\r\nAllowedIPs = 10. 0.0.1 / 32\r\n",
 	  "A[]: 10.0.0.1/32", 0 },
 	/* 28 */ { PEER(KEY_B) "PublicKey = " KEY_A "# the last one wins\n", "A[]:", 0 },
@@ -169,7 +169,7 @@ static void meanings(void **state)
 static const struct bad {
 	const char *text;
 	int err;
-	const char *says; /* all of it after "t.conf:" up to here */
+	const char *says; /* the expected message behind "t.conf:"; the message may be longer */
 } bad[] = {
 	/*  0 */ { IF "Colour = blue\n", -EINVAL, "2: Colour: there is no such key" },
 	/*  1 */ { IF "AllowedIPs = ::1\n", -EINVAL, "2: AllowedIPs: belongs below a [Peer]" },
@@ -234,14 +234,14 @@ static const struct bad {
 		   "3: 2001:db8::1:g:5: this is no" },
 	/* 47 */ { PEER(KEY_A) "PersistentKeepalive = 65536\n", -EINVAL, "3: 65536: Persistent" },
 	/* 48 */ { PEER(KEY_A) "PersistentKeepalive = 0x10\n", -EINVAL, "3: 0x10: Persistent" },
-	/* 49: what stands in the wrong place may be a secret */
+	/* 49: text in the wrong place may be a secret, so it is not shown */
 	{ IF "sosecretsosecretsosecretsosecretsosecret123=\n", -EINVAL,
 		   "2: ...: there is no such" },
 	/* 50 */ { "sosecretsosecretsosecretsosecretsosecret1234\n", -EINVAL,
 		   "1: ...: there is no '='" },
 	/* 51 */ { IF "PrivatKey = sosecretsosecretsosecretsosecretsosecret123=\n", -EINVAL,
 		   "2: PrivatKey: there is no such key" },
-	/* 52: nor is it known whose key that is */
+	/* 52: a long word may be a key, too */
 	{ "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret1#4=\n", -EINVAL,
 	  "2: PublicKey: it has 41 characters" },
 	/* 53 */ { "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret1!4=\n", -EINVAL,
@@ -507,7 +507,8 @@ static void finding(void **state)
 	rmdir(directory);
 }
 
-/* As wg-quick: only a private key is worth the warning, and only when the way to it is open. */
+/* As in wg-quick: only a private key is worth the warning, and only if others can reach the
+ * file. */
 static void readable_by_others(void **state)
 {
 	static const struct {

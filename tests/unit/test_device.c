@@ -46,7 +46,7 @@ static void private_key_changed(void **state)
 	assert_true(old->revoked);
 	assert_int_equal(t.a->begun_count, 0);
 	sent = t.a->sent[WIRE_DATA];
-	node_send(t.a, t.ab); /* a handshake at once, although the last one began 0.2 s ago */
+	node_send(t.a, t.ab); /* a handshake begins, although the last one was 0.2 s ago */
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
 	assert_int_equal(t.a->sent[WIRE_DATA], sent);
 	world_pass(t.w, 0.1);
@@ -111,7 +111,7 @@ static void psk_changed(void **state)
 	assert_int_equal(t.a->last, REASON_bad_handshake);
 	assert_null(atomic_load(&t.ab->current));
 	device_peer_set_psk(&t.b->device, t.ba,
-			    psk); /* the other side has it, too, so a retry succeeds */
+			    psk); /* now the other side has the key as well, so a retry succeeds */
 	world_pass(t.w, 6);
 	assert_talking(&t);
 	world_free(t.w);
@@ -134,7 +134,7 @@ static void zero_all(void **state)
 	device_zero_all(&t.b->device, t.w->now_ns);
 	node_check(t.b);
 	assert_int_equal(t.b->begun_count, 0);
-	assert_int_equal(t.b->sent[WIRE_INITIATION], 0); /* nothing asks for one */
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0); /* nothing requests a handshake */
 	world_free(t.w);
 }
 
@@ -168,8 +168,8 @@ static void peers_and_slots(void **state)
 	assert_int_equal(d->peer_count, MANY - 1);
 	n->peer_error = 0;
 	assert_int_equal(device_peer_add(d, key, &p), 0);
-	assert_int_equal(p->slot, 500); /* the slot is used again */
-	assert_ptr_equal(d->last, p);	/* but it is the last in the order */
+	assert_int_equal(p->slot, 500); /* the slot is reused */
+	assert_ptr_equal(d->last, p);	/* but the new peer is the last in the order */
 	device_peer_set_name(d, p, "a name that is much longer than the room there is for it");
 	assert_int_equal(strlen(p->name), PEER_NAME_LEN - 1);
 	device_peers_clear(d);
@@ -207,13 +207,13 @@ static void prefixes(void **state)
 	device_peer_disallow(&t.a->device, t.ab, &p);
 	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
 	assert_int_equal(device_peer_allow(&t.a->device, t.ab, &p), 0);
-	device_peer_remove(&t.a->device, t.ab); /* with everything that it has */
+	device_peer_remove(&t.a->device, t.ab); /* with all of its state */
 	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
 	assert_int_equal(t.a->begun_count, 0);
 	world_free(t.w);
 }
 
-/* What the world refuses ----------------------------------------------------------------------- */
+/* Errors of the environment -------------------------------------------------------------------- */
 
 /* If a map is full, no message with an unknown index is sent. The next try may succeed. */
 static void full_maps(void **state)

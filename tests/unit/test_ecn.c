@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ecn.c - RFC 6040's two tables, for every class, and the bytes around them. */
+/* test_ecn.c - the two tables of RFC 6040 for every traffic class, and that the bytes around the
+ * class do not change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@ static const uint8_t header4[20] = { 0x45, 0, 0,  60, 0x12, 0x34, 0x40, 0,  64, 
 				     0,	   0, 10, 99, 0,    1,	  10,	99, 0,	2 };
 static const uint8_t header6[40] = { 0x60, 0x0f, 0xed, 0xcb, 0, 20, 17, 64, 0xfd };
 
-/* 0xffff for a right header. */
+/* Returns 0xffff if the header checksum is correct. */
 static uint32_t ones(const uint8_t *p)
 {
 	uint32_t sum = 0;
@@ -62,8 +63,9 @@ static void test_encapsulate(void **state)
 
 static void test_decapsulate(void **state)
 {
-	/* RFC 6040 figure 4, columns Not-ECT, ECT(1), ECT(0), CE of the outer; but a Not-ECT packet
-	 * under CE, which it would have dropped, lives, as with the kernel. */
+	/* RFC 6040 figure 4, with the columns Not-ECT, ECT(1), ECT(0), CE of the outer header. One
+	 * cell differs, as in the kernel: a Not-ECT packet whose outer header has CE is kept, where
+	 * the RFC drops it. */
 	static const uint8_t want[4][4] = {
 		/* Not-ECT */ { 0, 0, 0, 0 },
 		/* ECT(1) */ { 1, 1, 1, 3 },
@@ -87,7 +89,7 @@ static void test_decapsulate(void **state)
 			}
 }
 
-/* The checksum is mended, not made: a wrong one stays as wrong as it was. */
+/* The checksum is updated and not recomputed, so that a wrong checksum stays wrong. */
 static void test_wrong_checksum_stays_wrong(void **state)
 {
 	uint8_t ip[40];

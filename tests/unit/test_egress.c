@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_egress.c - packets that waited for a session: they leave together, in order, and once. */
+/* test_egress.c - packets that waited for a session leave together, in order, and once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 #define TEXT_LEN 32
 #define SENT_MAX 1024
 
-/* An outside path that keeps what it is given. */
+/* A transport that keeps the messages that it is given. */
 static uint8_t buffers[FRAME_BATCH][2048];
 static struct {
 	unsigned batches, messages;
@@ -103,7 +103,7 @@ static int setup(void **state)
 	memset(peers, 0, sizeof(peers));
 	worker.config.handoff = handoff_new();
 	worker.config.suspend = &suspend;
-	/* the real one, which is looked at before anything leaves */
+	/* the real clock check, which runs before anything is sent */
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	worker.now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	worker.mtu = 1420;
@@ -129,7 +129,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* 1. What waits for several peers is sealed and handed over as one batch, each peer's in order. */
+/* 1. Packets that waited for several peers are sealed and sent as one batch, in order for each
+ * peer. */
 static void test_across_peers(void **state)
 {
 	struct peer *all[PEERS];
@@ -151,7 +152,7 @@ static void test_across_peers(void **state)
 	}
 }
 
-/* 2. More than a batch: as many full ones as there are. */
+/* 2. More packets than a batch holds leave as several full batches. */
 static void test_more_than_a_batch(void **state)
 {
 	struct peer *three[] = { &peers[0], &peers[1], &peers[2] };
@@ -171,7 +172,7 @@ static void test_more_than_a_batch(void **state)
 	}
 }
 
-/* 3. Without a session or an endpoint they stay; the others leave. */
+/* 3. Packets of peers without a session or an endpoint stay; the others leave. */
 static void test_not_ready(void **state)
 {
 	struct peer *three[] = { &peers[0], &peers[1], &peers[2] };
@@ -189,8 +190,9 @@ static void test_not_ready(void **state)
 	assert_int_equal(peers[1].stage.count, 1);
 }
 
-/* 4. A session with fewer counters left than packets wait is finished: they wait on, and leave
- * in order under the next one, even if that one is there in the same moment. */
+/* 4. If a session has fewer counters left than packets are waiting, the session is finished. The
+ * packets go on waiting and leave in order under the next session, even if that session appears at
+ * the same moment. */
 static void test_no_counters_left(void **state)
 {
 	struct peer *p = &peers[0];
@@ -215,7 +217,8 @@ static void test_no_counters_left(void **state)
 	assert_int_equal(p->stage.count, 0);
 }
 
-/* A flush that was held up notices; the batch whose sessions were chosen before it must, too. */
+/* 5. A flush that was delayed notices the lost time, and so must a batch whose sessions were chosen
+ * before the delay. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_encap.c - outer headers byte by byte against headers written down here, and checksums
- * against the plainest sum there is.
+ * test_encap.c - compares outer headers byte by byte with headers written out in this file, and
+ * checksums with the plainest loop.
  */
 #include "io/encap.h"
 
@@ -17,7 +17,8 @@
 
 static uint8_t space[ENCAP_HEADER_MAX + 2 + ROOM];
 
-/* RFC 1071 as its text has it: 16-bit words in network order, an odd byte padded on the right. */
+/* Sums as RFC 1071 describes it: 16-bit words in network order, with an odd last byte padded on the
+ * right. */
 static uint32_t plain_sum(const uint8_t *p, size_t n, uint32_t sum)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -80,7 +81,8 @@ static void fill(uint8_t *p, size_t n, unsigned seed)
 	}
 }
 
-/* The sum over pseudo header, UDP header and payload of a written packet: 0xffff if it is right. */
+/* Returns the sum over pseudo header, UDP header and payload of a written packet: 0xffff if the
+ * checksum is correct. */
 static uint32_t udp_total(bool v4, const uint8_t *l3, const uint8_t *udp, uint32_t udp_len)
 {
 	uint32_t sum = v4 ? plain_sum(l3 + 12, 8, 0) : plain_sum(l3 + 8, 32, 0);
@@ -91,7 +93,7 @@ static uint32_t udp_total(bool v4, const uint8_t *l3, const uint8_t *udp, uint32
 
 static void test_ipv4_bytes(void **state)
 {
-	/* The checksums are those that Python's struct and sum() come to. */
+	/* The expected checksums were computed in Python. */
 	static const uint8_t want[] = {
 		0x02, 0,    0,	  0,	0,    0x0b, 0x02, 0,	0,    0,    0,	  0x0a,
 		0x08, 0x00, 0x45, 0xb9, 0x00, 0x20, 0x12, 0x34, 0x00, 0x00, 0x40, 0x11,
@@ -140,7 +142,8 @@ static void test_ipv6_bytes(void **state)
 	free(n);
 }
 
-/* Every length over several turns of the sum's loops, then large ones; no byte outside changes. */
+/* Tries every length for which the sum's loops run up to a few times, then large lengths. No byte
+ * outside the packet may change. */
 static void test_lengths(void **state)
 {
 	static const uint32_t large[] = { 1420, 1421, 1439, 1440, 8999, 65507 };
@@ -181,7 +184,8 @@ static void test_lengths(void **state)
 	free(n[1]);
 }
 
-/* A payload with the checksum zero, which must be sent as 0xffff, because that is the same sum. */
+/* A payload whose checksum is zero, which must be sent as 0xffff, because both mean the same
+ * sum. */
 static void test_zero_is_sent_as_ones(void **state)
 {
 	struct endpoint e4 = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
@@ -195,7 +199,7 @@ static void test_zero_is_sent_as_ones(void **state)
 		memset(payload, 0, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_false(udp[6] == 0xff && udp[7] == 0xff);
-		/* The checksum of a zero payload, as payload, makes the sum ffff. */
+		/* Appending the checksum of a zero payload as payload makes the sum 0xffff. */
 		memcpy(payload, udp + 6, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_int_equal(udp[6], 0xff);
@@ -255,10 +259,10 @@ static void test_fits(void **state)
 		/* 1 */ { PAYLOAD, false, false },
 		/* 2 */ { CHECK, false, false },
 		/* 3 */ { ZERO, true, false },
-		/* 4: left to a NIC that never came */ { PSEUDO, true, true },
+		/* 4: unfinished, because a NIC should have finished it */ { PSEUDO, true, true },
 		/* 5 */ { PSEUDO_OFF, false, false },
 		/* 6 */ { ADDRESS, false, false },
-		/* 7: only IPv4 sums its header */ { TTL_BYTE, false, true },
+		/* 7: only IPv4 has a header checksum */ { TTL_BYTE, false, true },
 		/* 8: shorter than its own header */ { SHORT, false, false },
 	};
 	struct endpoint e4 = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
@@ -282,7 +286,7 @@ static void test_fits(void **state)
 	free(n[1]);
 }
 
-/* IPv4 options are part of the header's sum. */
+/* IPv4 options are part of the header checksum. */
 static void test_fits_options(void **state)
 {
 	uint8_t packet[24 + 8 + 2] = {

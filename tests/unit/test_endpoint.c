@@ -77,7 +77,7 @@ static void test_text_and_martian(void **state)
 	assert_true(endpoint_martian(&none));
 }
 
-/* What differs, and whether endpoint_same_remote() and endpoint_same() hold. */
+/* How two endpoints differ, and what endpoint_same_remote() and endpoint_same() must return. */
 static void test_same(void **state)
 {
 	const struct endpoint v4 = make("192.0.2.1", 1, 0), v6 = make("2001:db8::1", 1, 2);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gro.c - what is merged, and what must not be. Merged packets are cut again and compared. */
+/* test_gro.c - which packets are merged and which must not be. Merged packets are segmented again
+ * and compared. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +53,7 @@ static uint8_t *add(const struct segment *s, uint32_t slot)
 	return packet;
 }
 
-/* Each group, cut again, gives its packets. */
+/* Segmenting each merged group must yield the original packets. */
 static void check_groups(void)
 {
 	static uint8_t merged[SEGMENT_MAX + 1], cut[SEGMENT_MAX];
@@ -183,7 +184,7 @@ static bool differ(unsigned what, const struct segment *s, struct segment *t, ui
 	return true;
 }
 
-/* 2. Each difference keeps the second packet from joining. */
+/* 2. Each difference prevents the second packet from being merged. */
 static void test_differences(void **state)
 {
 	(void)state;
@@ -229,7 +230,7 @@ static void test_flags_of_the_first(void **state)
 	begin();
 }
 
-/* 4. A wrong checksum, first or later, keeps a packet alone and untouched. */
+/* 4. A packet with a wrong checksum is never merged or changed, whether it comes first or later. */
 static void test_wrong_checksums(void **state)
 {
 	(void)state;
@@ -264,8 +265,8 @@ static void test_wrong_checksums(void **state)
 	begin();
 }
 
-/* 5. Flows are merged side by side; what does not fit its flow's newest group starts another, so
- * that no packet overtakes one of its flow. */
+/* 5. Packets of several flows are merged at the same time. A packet that does not fit the newest
+ * group of its flow starts another group, so that no packet overtakes another of its flow. */
 static void test_order(void **state)
 {
 	struct segment a = first, b = first, ack = first;
@@ -281,7 +282,7 @@ static void test_order(void **state)
 	ack = a;
 	ack.payload = 0;
 	add(&ack, 5);
-	add(&a, 5), a = next_of(a); /* would continue the first group, but the ack is before it */
+	add(&a, 5), a = next_of(a); /* would continue the first group, but for the ack */
 	add(&b, 5);
 	add(&a, 5);
 	assert_int_equal(gro.group_count, 4);
@@ -291,7 +292,7 @@ static void test_order(void **state)
 	begin();
 }
 
-/* 6. A fragment may belong to any flow: nothing is merged across it. */
+/* 6. A fragment may belong to any flow, so no packets are merged across it. */
 static void test_fragment(void **state)
 {
 	struct segment s = first, f = first;
@@ -307,7 +308,7 @@ static void test_fragment(void **state)
 	begin();
 }
 
-/* 7. Limits: 64 UDP segments, 65535 bytes; and what is switched off is not merged. */
+/* 7. Limits: 64 UDP segments and 65535 bytes. Nothing is merged if merging is switched off. */
 static void test_limits(void **state)
 {
 	struct segment s = first;
@@ -339,7 +340,7 @@ static void test_limits(void **state)
 	begin();
 }
 
-/* 8. A UDP packet without a checksum stays without one. */
+/* 8. UDP packets without a checksum are merged into a packet without a checksum. */
 static void test_udp_without_checksum(void **state)
 {
 	struct segment s = first;

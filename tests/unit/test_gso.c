@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gso.c - large packets are cut as the obvious way in segments.c cuts them. */
+/* test_gso.c - compares how gso.c and the plain code of segments.c cut large packets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ static void compare(struct segment s, uint16_t size)
 	struct gso g;
 
 	segment_leave_checksum(&s, packet, len, size, &vnet);
-	vnet.hdr_len = (uint16_t)len; /* a forwarded packet has that; it must not matter */
+	vnet.hdr_len = (uint16_t)len; /* forwarded packets have this flag; it must not matter */
 	assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
 	assert_int_equal(g.segments, count);
 	for (unsigned i = 0; i < count; i++) {
@@ -53,8 +53,8 @@ static void compare(struct segment s, uint16_t size)
 	assert_int_equal(total, s.payload);
 }
 
-/* 1. Every kind, exact and inexact multiples, one segment, the smallest ones, the largest
- * packet. */
+/* 1. Every kind of packet: exact and inexact multiples, one segment, the smallest segments, the
+ * largest packet. */
 static void test_cut(void **state)
 {
 	static const uint16_t payloads[] = { 1, 2, 99, 100, 101, 1000, 5600, 65400 };
@@ -76,7 +76,7 @@ static void test_cut(void **state)
 	}
 }
 
-/* 2. A partial sum that is wrong makes every segment wrong: nothing repairs it. */
+/* 2. If the partial sum is wrong, every segment has a wrong checksum. Nothing corrects it. */
 static void test_wrong_stays_wrong(void **state)
 {
 	struct segment s = tcp4;
@@ -96,7 +96,7 @@ static void test_wrong_stays_wrong(void **state)
 	}
 }
 
-/* 3. Without a partial sum the whole checksum must be right, or the packet is refused. */
+/* 3. A packet without a partial sum is refused unless its whole checksum is correct. */
 static void test_complete_checksum(void **state)
 {
 	struct segment s = tcp4;
@@ -119,7 +119,7 @@ static void test_complete_checksum(void **state)
 	assert_false(gso_parse(&g, &vnet, packet, (uint32_t)len));
 }
 
-/* 4. A packet that is not cut has its checksum finished, and nothing else changed. */
+/* 4. The checksum of a packet that is not cut is finished, and nothing else changes. */
 static void test_finish(void **state)
 {
 	struct segment s = tcp4;
@@ -140,7 +140,7 @@ static void test_finish(void **state)
 		assert_int_equal(g.segments, 1);
 		assert_int_equal(gso_segment_len(&g, 0), len);
 		assert_memory_equal(packet, expected, len);
-		packet[len - 1] ^= 1; /* no flag: nothing is touched, nothing repaired */
+		packet[len - 1] ^= 1; /* without the flag, a wrong checksum stays wrong */
 		memcpy(expected, packet, len);
 		vnet.flags = 0;
 		assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
@@ -148,7 +148,7 @@ static void test_finish(void **state)
 	}
 }
 
-/* 5. Headers that do not fit the vnet header. */
+/* 5. Packets whose headers contradict the vnet header are refused. */
 static void test_refused(void **state)
 {
 	struct segment s = tcp4;
@@ -183,7 +183,7 @@ static void test_refused(void **state)
 	assert_false(gso_parse(&g, &v, packet, len));
 }
 
-/* 6. Sums against the obvious loop, all lengths and offsets. */
+/* 6. Compares the sums with a plain loop, for all lengths and offsets. */
 static void test_sums(void **state)
 {
 	static uint8_t from[400];
@@ -228,7 +228,8 @@ static size_t insert_extension(uint8_t *at, size_t len, uint8_t size)
 	return len + size;
 }
 
-/* 7. The kernel leaves packets with IPv6 extension headers to us, too. Each segment gets them. */
+/* 7. The kernel leaves the segmentation of packets with IPv6 extension headers to us, too. Each
+ * segment gets a copy of the extension headers. */
 static void test_extensions(void **state)
 {
 	struct segment s = tcp4;
@@ -244,7 +245,7 @@ static void test_extensions(void **state)
 		segment_leave_checksum(&s, packet, len, 1000, &vnet);
 		len = insert_extension(packet, len, size);
 		vnet.csum_start = (uint16_t)(vnet.csum_start + size);
-		/* 40 bytes of IPv6 and 32 of TCP, of GSO_HEADERS_MAX */
+		/* IPv6 and TCP headers take 40 and 32 bytes of GSO_HEADERS_MAX */
 		assert_int_equal(gso_parse(&g, &vnet, packet, (uint32_t)len), size <= 48);
 		for (unsigned i = 0; i < 6 && size <= 48; i++) {
 			struct segment cut = segment_cut(&s, 1000, i);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Notes and messages cross whole and in order, full rings refuse and count, no wakeup is lost. */
+/* test_handoff.c - notes and messages arrive complete and in order, a full ring refuses and counts,
+ * and no wakeup is lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,9 +29,9 @@ static void test_wakes_once(void **state)
 
 	(void)state;
 	handoff_kick(h);
-	assert_false(readable(h)); /* nothing was put in */
+	assert_false(readable(h)); /* the ring is empty */
 	assert_true(handoff_note(h, &n));
-	assert_false(readable(h)); /* not before the worker's turn ends */
+	assert_false(readable(h)); /* no wakeup before the worker's turn ends */
 	handoff_kick(h);
 	assert_true(readable(h));
 	handoff_clear(h);
@@ -40,7 +41,7 @@ static void test_wakes_once(void **state)
 	assert_false(handoff_take_note(h, &n));
 	handoff_note(h, &n);
 	handoff_kick(h);
-	assert_true(readable(h)); /* and again after it was cleared */
+	assert_true(readable(h)); /* and once more after the event was cleared */
 	handoff_free(h);
 }
 
@@ -52,7 +53,7 @@ static void test_messages(void **state)
 	uint8_t data[sizeof(struct wire_initiation) + 1] = { 1, 2, 3 };
 
 	(void)state;
-	assert_false(handoff_message(h, &from, data, sizeof(data))); /* longer than any */
+	assert_false(handoff_message(h, &from, data, sizeof(data))); /* longer than any message */
 	assert_true(handoff_message(h, &from, data, 3));
 	assert_int_equal(handoff_messages_waiting(h), 1);
 	assert_true(handoff_take_message(h, &m));
@@ -85,7 +86,7 @@ static void test_full(void **state)
 	handoff_free(h);
 }
 
-/* A note without room is lost, and that is heard once. */
+/* If the ring has no room, the note is lost, and the consumer is told once. */
 static void test_notes_lost(void **state)
 {
 	struct handoff *h = handoff_new();

@@ -5,7 +5,7 @@
  */
 #include "pair.h"
 
-/* What is refused ------------------------------------------------------------------------------ */
+/* Refused messages ---------------------------------------------------------------------------- */
 
 static enum reason input(struct node *n, const struct endpoint *from, const void *msg, size_t len)
 {

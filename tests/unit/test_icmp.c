@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is answered, who must never be, and whether the answer is a correct packet. */
+/* test_icmp.c - which packets are answered, which must never be answered, and that each answer is a
+ * correct packet. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +15,8 @@
 
 static uint8_t packet[4096], out[ICMP_ERROR_MAX];
 
-/* One's complement sum over 16-bit words, the obvious way: 0xffff when a checksum in it is
- * right. */
+/* Sums 16-bit words in one's complement with a plain loop. The result is 0xffff if the checksum in
+ * the data is correct. */
 static uint32_t ones(uint32_t total, const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -64,8 +65,8 @@ static void test_ipv4(void **state)
 		assert_int_equal(n, 28 + quoted);
 		assert_int_equal(out[2] << 8 | out[3], n);
 		assert_int_equal(ones(0, out, 20), 0xffff);
-		assert_memory_equal(out + 12, packet + 16, 4); /* from where it went */
-		assert_memory_equal(out + 16, packet + 12, 4); /* to where it came from */
+		assert_memory_equal(out + 12, packet + 16, 4); /* the source */
+		assert_memory_equal(out + 16, packet + 12, 4); /* the destination */
 		assert_int_equal(out[9], 1);
 		assert_int_equal(out[20], 3);
 		assert_int_equal(out[21], 1);
@@ -96,7 +97,7 @@ static void test_ipv6(void **state)
 	}
 }
 
-/* Only the words of the error differ. */
+/* The echo request and the error differ only in these words. */
 static void test_too_big(void **state)
 {
 	uint8_t unreachable[ICMP_ERROR_MAX];
@@ -125,7 +126,7 @@ static void test_too_big(void **state)
 	assert_int_equal(icmp_too_big(out, packet, 39, 1280), 0);
 }
 
-/* At @at the byte becomes @value: is there an answer? */
+/* Each row sets the byte at @at to @value and says whether there is an answer. */
 struct change {
 	size_t at;
 	uint8_t value;
@@ -169,7 +170,7 @@ static void test_never4(void **state)
 		check(&udp[i], make4, 17);
 	for (unsigned i = 0; i < sizeof(icmp) / sizeof(*icmp); i++)
 		check(&icmp[i], make4, 1);
-	assert_int_equal(icmp_unreachable(out, packet, make4(20, 1)), 0); /* its type is cut off */
+	assert_int_equal(icmp_unreachable(out, packet, make4(20, 1)), 0); /* without ICMP type */
 	for (size_t len = 0; len < 20; len++)
 		assert_int_equal(icmp_unreachable(out, packet, make4(len, 17)), 0);
 }
@@ -222,7 +223,7 @@ static void test_never6(void **state)
 	assert_int_equal(icmp_unreachable(out, packet, 50), 0); /* a chain that is cut off */
 	make6(200, 17);
 	memset(packet + 8, 0, 16);
-	assert_int_equal(icmp_unreachable(out, packet, 200), 0); /* from nobody */
+	assert_int_equal(icmp_unreachable(out, packet, 200), 0); /* from the unspecified address */
 	for (size_t len = 0; len < 40; len++)
 		assert_int_equal(icmp_unreachable(out, packet, make6(len, 17)), 0);
 }

@@ -16,7 +16,7 @@
 #include "wg/indextab.h"
 #include "wgxdp/limits.h"
 
-/* Only their addresses matter. */
+/* Only the addresses of these sessions matter. */
 static char things[1000];
 #define PEER(i) ((struct peer *)&things[i])
 #define SESSION(i) ((struct session *)&things[500 + (i)])
@@ -81,7 +81,7 @@ static void life_of_an_index(void **state)
 	release(&retired);
 }
 
-/* Few different low bits, so that long chains with deleted slots arise. */
+/* The indices have few different low bits, so that long chains with deleted slots occur. */
 static void random_against_array(void **state)
 {
 	enum { KEYS = 2048 };

@@ -72,7 +72,8 @@ static void confirmed_by_keepalive(void **state)
 	world_free(t.w);
 }
 
-/* Both sides begin at once. Neither handshake may overwrite the state of the other. */
+/* Both sides begin a handshake at the same time. Neither handshake may overwrite the state of the
+ * other. */
 static void crossing_initiations(void **state)
 {
 	struct pair t = meet();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keytext.c: random keys there and back, every byte value at every place, and every length. */
+/* test_keytext.c - encodes and decodes random keys, every byte value at every place, and texts of
+ * every length. */
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -31,12 +32,12 @@ static void there_and_back(void **state)
 	}
 }
 
-/* Every byte value at every place: taken exactly if it is a digit. */
+/* Tries every byte value at every place: the text is accepted only if the byte is a digit. */
 static void every_byte_at_every_place(void **state)
 {
 	static const char base64[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	/* The last digit carries two bits of nothing: every fourth one only. */
+	/* The last digit carries two unused bits, so only every fourth digit is valid there. */
 	static const char last[] = "AEIMQUYcgkosw048";
 	static const char hex[] = "0123456789abcdefABCDEF";
 	char text[65];
@@ -88,7 +89,7 @@ static void lengths(void **state)
 	assert_false(keytext_from_base64(key, text, 44)); /* 31 bytes */
 }
 
-/* Bytes that together use all digits but a few; the texts are base64(1)'s and xxd(1)'s. */
+/* These bytes use nearly all digits. The texts were made by base64(1) and xxd(1). */
 static void known(void **state)
 {
 	static const uint8_t bytes[32] = { 0x00, 0x10, 0x83, 0x10, 0x51, 0x87, 0x20, 0x92,

@@ -140,7 +140,7 @@ static void test_somebody_elses_journal(void **state)
 	assert_string_equal(written(), "wgxdp: e\n");
 }
 
-/* A foreign value cannot forge a line or a terminal sequence. UTF-8 is unchanged. */
+/* An untrusted value cannot forge a line or a terminal sequence. UTF-8 is unchanged. */
 static void test_control_characters(void **state)
 {
 	(void)state;
@@ -174,8 +174,8 @@ static void test_errno_is_kept(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
-/* The messages of a daemon without a terminal. Syslog may start and stop while the daemon runs, and
- * a syslog that does not read does not block. */
+/* Messages of a daemon without a terminal go to syslog. Syslog may start and stop while the daemon
+ * runs, and a syslog that does not read must not block the daemon. */
 static void test_syslog(void **state)
 {
 	int listener = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

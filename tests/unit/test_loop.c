@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_loop.c - timers of the event loop: order, once a turn, arming and cancelling in
- * callbacks. */
+/* test_loop.c - timers of the event loop: their order, that each fires at most once a turn, and
+ * arming and cancelling them in callbacks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

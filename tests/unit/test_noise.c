@@ -348,7 +348,8 @@ static void test_wrong_state(void **state)
 	assert_false(receive_response(&p));
 }
 
-/* Both sides begin at once. Consuming their initiation does not change our local index. */
+/* Both sides begin a handshake at the same time. Consuming the other side's initiation does not
+ * change our local index. */
 static void test_crossed(void **state)
 {
 	struct pair p;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_path_usage.c - counts of both paths, window by window, and the path that they prove. */
+/* test_path_usage.c - message counts of both paths in consecutive windows, and the path that show
+ * must report. */
 #include "dataplane/path_usage.h"
 
 #include <setjmp.h>

@@ -154,7 +154,7 @@ static void unanswered(void **state)
 
 	(void)state;
 	world_pass(t.w, 20);
-	device_zero_all(&t.b->device, t.w->now_ns); /* b has lost its keys; a does not know */
+	device_zero_all(&t.b->device, t.w->now_ns); /* b has lost its keys, which a does not know */
 	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
 	t.ab->endpoint.ifindex = 7;
 	since = t.w->now_ns;

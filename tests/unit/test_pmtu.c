@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pmtu.c - which ICMP errors are about our packets; cut short at every length. */
+/* test_pmtu.c - which ICMP errors are about our packets. Each error is also cut short at every
+ * length. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +38,7 @@ struct change {
 	bool found;
 };
 
-/* On the heap, so that a byte too far is seen. */
+/* Copies the packet to the heap, so that ASan reports a read beyond its end. */
 static bool parse(bool v6, const uint8_t *bytes, size_t len, struct endpoint *to)
 {
 	uint8_t *copy = malloc(len ? len : 1);
@@ -69,7 +70,7 @@ static void test_ipv4(void **state)
 	static const struct change changes[] = {
 		/*  0: nothing */ { 0, 0x45, true },
 		/*  1: a header of 16 bytes */ { 0, 0x44, false },
-		/*  2: one with options, so that the rest is not where it was */ { 0, 0x46, false },
+		/* 2: a header with options, so that the rest has moved */ { 0, 0x46, false },
 		/*  3: echo */ { 20, 8, false },
 		/*  4: port unreachable */ { 21, 3, false },
 		/*  5: not about IPv4 */ { 28, 0x65, false },
@@ -82,13 +83,13 @@ static void test_ipv4(void **state)
 	struct endpoint to;
 
 	(void)state;
-	memset(&to, 0, sizeof(to)); /* all of the union */
+	memset(&to, 0, sizeof(to)); /* the whole union */
 	check(false, error4, sizeof(error4), changes, sizeof(changes) / sizeof(*changes));
 	assert_true(parse(false, error4, sizeof(error4), &to));
 	assert_int_equal(to.remote.v4.sin_family, AF_INET);
 	assert_int_equal(ntohs(to.remote.v4.sin_port), 0x1a0b);
 	assert_int_equal(ntohl(to.remote.v4.sin_addr.s_addr), 0xcb007109);
-	for (size_t len = 0; len < 52; len++) /* both ports must be there */
+	for (size_t len = 0; len < 52; len++) /* both ports must be present */
 		assert_false(parse(false, error4, len, &to));
 }
 
@@ -99,14 +100,14 @@ static void test_ipv6(void **state)
 		/* 1: unreachable */ { 0, 1, false },
 		/* 2: not about IPv6 */ { 8, 0x45, false },
 		/* 3: TCP */ { 14, 6, false },
-		/* 4: a fragment, whose header is not there */ { 14, 44, false },
+		/* 4: a fragment, which has no UDP header */ { 14, 44, false },
 		/* 5: another port */ { 49, 0x6d, false },
 	};
 	uint8_t cut[sizeof(error6) + 8];
 	struct endpoint to;
 
 	(void)state;
-	memset(&to, 0, sizeof(to)); /* all of the union */
+	memset(&to, 0, sizeof(to)); /* the whole union */
 	check(true, error6, sizeof(error6), changes, sizeof(changes) / sizeof(*changes));
 	assert_true(parse(true, error6, sizeof(error6), &to));
 	assert_int_equal(to.remote.v6.sin6_family, AF_INET6);
@@ -114,7 +115,7 @@ static void test_ipv6(void **state)
 	assert_memory_equal(&to.remote.v6.sin6_addr, error6 + 32, 16);
 	for (size_t len = 0; len < 52; len++)
 		assert_false(parse(true, error6, len, &to));
-	/* what a socket has cut already */
+	/* data that a socket has already truncated */
 	memcpy(cut, error6, 48);
 	memset(cut + 48, 0, 8);
 	memcpy(cut + 56, error6 + 48, 8);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_prefix.c - masks and texts of prefixes at the lengths where a byte ends. */
+/* test_prefix.c - masks and texts of prefixes whose length is at or near a byte boundary. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "wg/prefix.h"
 
-/* A prefix of @length bits whose address, host bits included, is @text. */
+/* Makes a prefix of @length bits from the address @text, and keeps its host bits. */
 static struct prefix prefix_of(const char *text, uint8_t length)
 {
 	struct prefix p = { .family = strchr(text, ':') ? AF_INET6 : AF_INET, .length = length };

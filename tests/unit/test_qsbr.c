@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is retired is freed when, and only when, no online reader can hold it. */
+/* test_qsbr.c - a retired object is freed when, and only when, no online reader can hold it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static void test_nobody_online(void **state)
 	(void)state;
 	freed = 0;
 	qsbr_retire(g, malloc(1), count_free);
-	assert_int_equal(freed, 0); /* not before it is collected */
+	assert_int_equal(freed, 0); /* not freed before qsbr_collect() */
 	assert_false(qsbr_collect(g));
 	assert_int_equal(freed, 1);
 	qsbr_free(g);
@@ -68,7 +68,7 @@ static void test_the_slowest_decides(void **state)
 	assert_true(qsbr_collect(g));
 	assert_int_equal(freed, 0);
 	qsbr_quiescent(g, QSBR_READERS_MAX - 1);
-	assert_true(qsbr_collect(g)); /* reader 0 may hold the second, not the first */
+	assert_true(qsbr_collect(g)); /* reader 0 may hold the second object but not the first */
 	assert_int_equal(freed, 1);
 	qsbr_quiescent(g, 0);
 	assert_false(qsbr_collect(g));
@@ -90,8 +90,8 @@ static void test_free_frees_all(void **state)
 	assert_int_equal(freed, 100);
 }
 
-/* Readers follow a published pointer while it is replaced again and again: under a sanitizer any
- * object freed too early shows. */
+/* Readers follow a published pointer while the pointer is replaced again and again. A sanitizer
+ * reports any object that is freed too early. */
 enum { READERS = 2, ROUNDS = 20000 };
 
 struct shared {
@@ -135,7 +135,7 @@ static uint64_t *new_value(uint64_t value)
 
 static void free_value(void *object)
 {
-	*(uint64_t *)object = UINT64_MAX; /* a reader that comes late adds this up */
+	*(uint64_t *)object = UINT64_MAX; /* the sum of what each reader counted */
 	free(object);
 }
 

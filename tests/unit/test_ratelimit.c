@@ -36,7 +36,7 @@ static struct endpoint v6(uint64_t prefix, uint64_t host)
 	return e;
 }
 
-/* Returns how many tokens @e gets at @now_ns before it is refused. */
+/* Returns how many tokens @e gets at @now_ns before a request is refused. */
 static unsigned drain(struct ratelimit *r, struct endpoint e, uint64_t now_ns)
 {
 	unsigned n = 0;
@@ -115,15 +115,15 @@ static void test_least_recently_used_goes(void **state)
 		assert_int_equal(drain(r, v4(i, 1), T0), 1);
 	assert_int_equal(drain(r, v4(0, 1), T0), 0); /* source 0 is now the newest */
 	assert_int_equal(drain(r, v4(RATELIMIT_BUCKETS, 1), T0),
-			 1); /* takes the bucket of source 1 */
+			 1); /* replaces the bucket of source 1 */
 	assert_int_equal(drain(r, v4(0, 1), T0), 0);
 	assert_int_equal(drain(r, v4(2, 1), T0), 0);
-	assert_int_equal(drain(r, v4(1, 1), T0), 1); /* takes the bucket of source 3 */
+	assert_int_equal(drain(r, v4(1, 1), T0), 1); /* replaces the bucket of source 3 */
 	assert_int_equal(drain(r, v4(3, 1), T0), 1); /* gets a new, full bucket */
 	ratelimit_free(r);
 }
 
-/* Compares with an obviously right implementation: an array with one bucket per source. */
+/* Compares with a plain implementation: an array with one bucket per source. */
 #define SOURCES (2 * RATELIMIT_BUCKETS)
 
 struct model {
@@ -173,9 +173,9 @@ static void test_against_model(void **state)
 	assert_non_null(r);
 	srandom(1);
 	for (uint64_t turn = 1; turn <= 60000; turn++) {
-		/* Some sources empty their buckets, and many replace each other's. No bucket has
-		 * time to fill again, so a full bucket shows that the source's old one was
-		 * replaced. */
+		/* Some sources empty their buckets, and many sources replace each other's buckets.
+		 * No bucket has time to refill, so a full bucket shows that the source's old bucket
+		 * was replaced. */
 		uint32_t source = (uint32_t)random() % (random() % 4 ? SOURCES : 16);
 		struct endpoint e = source % 2 ? v4(source, 1) : v6(source, turn);
 		bool expected;

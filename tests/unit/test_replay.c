@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_replay.c - the window at all its edges, and against an obviously right one. */
+/* test_replay.c - tests all edges of the window, then compares the window with a plain
+ * implementation. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +56,7 @@ static void edge(void **state)
 	PLAY({ 0, 0 }, { WINDOW, 0 }, { 0, -EALREADY }, { WINDOW + 1, 0 }, { 0, -ERANGE });
 	PLAY({ 9, 0 }, { 8, 0 }, { 7, 0 }, { 7, -EALREADY }, { WINDOW + 8, 0 }, { 7, -ERANGE },
 	     { 8, -EALREADY }, { 10, 0 });
-	/* around a word, the bitmap's length and twice that */
+	/* around the size of a word, of the bitmap, and of two bitmaps */
 	PLAY({ REPLAY_WINDOW_BITS - 1, 0 }, { REPLAY_WINDOW_BITS, 0 },
 	     { REPLAY_WINDOW_BITS, -EALREADY }, { 63, -ERANGE }, { 64, 0 }, { 64, -EALREADY },
 	     { REPLAY_WINDOW_BITS + 1, 0 }, { 64, -ERANGE }, { 65, 0 });
@@ -70,7 +71,7 @@ static void far_ahead(void **state)
 	     { 5 + REPLAY_WINDOW_BITS - WINDOW, 0 }, { 5 + REPLAY_WINDOW_BITS, -EALREADY });
 	PLAY({ 100, 0 }, { 1ULL << 40, 0 }, { (1ULL << 40) - WINDOW, 0 },
 	     { (1ULL << 40) - WINDOW - 1, -ERANGE }, { 100, -ERANGE });
-	/* the same places of the ring, many turns later, hold nothing old */
+	/* the same words of the ring, many turns later, hold no old bits */
 	PLAY({ 1, 0 }, { 2, 0 }, { 3, 0 }, { 64 * REPLAY_WINDOW_BITS + 3, 0 },
 	     { 64 * REPLAY_WINDOW_BITS + 2, 0 }, { 64 * REPLAY_WINDOW_BITS + 1, 0 });
 }
@@ -80,7 +81,7 @@ static void limit(void **state)
 	(void)state;
 	PLAY({ REJECT_AFTER_MESSAGES, -ERANGE }, { UINT64_MAX, -ERANGE },
 	     { UINT64_MAX - 1, -ERANGE }, { REJECT_AFTER_MESSAGES + 1, -ERANGE },
-	     { 0, 0 }); /* refused ones changed nothing */
+	     { 0, 0 }); /* refused counters changed nothing */
 	PLAY({ LAST, 0 }, { LAST, -EALREADY }, { LAST - 1, 0 }, { LAST - WINDOW, 0 },
 	     { LAST - WINDOW - 1, -ERANGE }, { REJECT_AFTER_MESSAGES, -ERANGE }, { 0, -ERANGE });
 }
@@ -99,7 +100,7 @@ static void in_order_and_reversed(void **state)
 		assert_int_equal(replay_accept(&r, i), -EALREADY);
 }
 
-/* One byte a counter. */
+/* The plain implementation uses one byte per counter. */
 static void random_against_simple(void **state)
 {
 	enum { SPAN = 1 << 17 };

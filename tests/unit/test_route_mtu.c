@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_innermtu.c - the table of ranges beside the plainest walk over all routes. */
+/* test_route_mtu.c - compares the table of ranges with a plain walk over all routes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static bool holds(const struct prefix *p, const uint8_t *addr)
 	return true;
 }
 
-/* Of each table the longest prefix, there and over all tables the least MTU. */
+/* Finds the longest prefix in each table, and returns the least MTU over all tables. */
 static uint32_t plain(const struct netlink_device_route *routes, size_t count, uint8_t family,
 		      const uint8_t *addr)
 {
@@ -69,7 +69,7 @@ static void test_table(void **state)
 		route("10.1.0.0", 16, 254, 1299),
 		route("10.1.2.0", 24, 254, 0),
 		route("10.1.2.3", 32, 254, 1280),
-		route("192.0.2.7", 32, 254, 1300), /* with a metric; the other has none */
+		route("192.0.2.7", 32, 254, 1300), /* with a metric, which the other route lacks */
 		route("192.0.2.7", 32, 254, 1310),
 		route("192.0.2.0", 24, 100, 1290),
 		route("255.255.255.255", 32, 254, 576),
@@ -134,7 +134,7 @@ static void test_nothing_to_say(void **state)
 	route_mtu_free(NULL);
 }
 
-/* Few distinct bits, so that prefixes nest, meet and repeat. */
+/* Makes addresses with few distinct bits, so that prefixes nest, are adjacent and repeat. */
 static void random_addr(uint8_t addr[static 16], uint8_t family)
 {
 	memset(addr, 0, 16);

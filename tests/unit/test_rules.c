@@ -17,13 +17,13 @@ static struct session *current(const struct peer *p)
 	return atomic_load(&p->current);
 }
 
-/* @p's next message has this counter. */
+/* Sets the counter of the next message that is sent to @p. */
 static void set_counter(const struct peer *p, uint64_t counter)
 {
 	atomic_store(&current(p)->send_counter, counter);
 }
 
-/* The handshake that @n is to begin now has the one before behind it. */
+/* Pretends that @n's previous handshake was long ago, so that @n may begin one now. */
 static void past_the_last_try(struct pair *t)
 {
 	world_pass(t->w, REKEY_TIMEOUT_S + 1);
@@ -34,7 +34,7 @@ static void messages_renew_by(struct pair *t, struct node *n, struct peer *p)
 	past_the_last_try(t);
 	n->sent[WIRE_INITIATION] = 0;
 	set_counter(p, REKEY_AFTER_MESSAGES - 2);
-	node_send(n, p); /* 2^60 - 2: then 2^60 - 1 have gone */
+	node_send(n, p); /* 2^60 - 2 is the counter of message number 2^60 - 1 */
 	assert_int_equal(n->sent[WIRE_INITIATION], 0);
 	node_send(n, p);
 	assert_int_equal(n->sent[WIRE_INITIATION], 1);
@@ -50,7 +50,7 @@ static void messages_renew(void **state)
 	(void)state;
 	assert_true(current(t.ab)->initiator);
 	messages_renew_by(&t, t.a, t.ab);
-	messages_renew_by(&t, t.b, t.ba); /* the responder, too */
+	messages_renew_by(&t, t.b, t.ba); /* the responder renews, too */
 	assert_true(current(t.ba)->initiator);
 	world_free(t.w);
 }
@@ -64,24 +64,24 @@ static void messages_end(void **state)
 	past_the_last_try(&t);
 	t.w->loss_percent = 100;
 	set_counter(t.ab, REKEY_AFTER_MESSAGES);
-	node_send(t.a, t.ab); /* asks, in vain */
+	node_send(t.a, t.ab); /* requests a handshake, which is not answered */
 	t.w->loss_percent = 0;
 	heard = t.b->received_data;
 	set_counter(t.ab, REJECT_AFTER_MESSAGES - 1);
 	node_send(t.a, t.ab);
 	world_pass(t.w, 0.1);
-	assert_int_equal(t.b->received_data, heard + 1); /* the last there is */
+	assert_int_equal(t.b->received_data, heard + 1); /* the last counter */
 	node_send(t.a, t.ab);
 	peer_timers_keepalive(&t.a->device, t.ab, t.w->now_ns);
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->received_data, heard + 1);
 	assert_int_equal(t.ab->stage.count, 1);
-	world_pass(t.w, 6); /* what waited leaves under the new session */
+	world_pass(t.w, 6); /* the waiting packets leave under the new session */
 	assert_int_equal(t.b->received_data, heard + 2);
 	world_free(t.w);
 }
 
-/* One packet of a, taken out of the network. */
+/* Lets a send one packet, and takes the message out of the network. */
 static struct datagram packet_of(struct pair *t)
 {
 	node_send(t->a, t->ab);
@@ -91,14 +91,14 @@ static struct datagram packet_of(struct pair *t)
 static void age(void **state)
 {
 	struct pair t = connected();
-	uint64_t born = current(t.ba)->born_ns; /* the responder's is the older */
+	uint64_t born = current(t.ba)->born_ns; /* the responder's session is older */
 	struct datagram early, late;
 
 	(void)state;
-	world_pass(t.w, 60);	 /* nothing is owed any more */
-	t.w->loss_percent = 100; /* renewals fail */
+	world_pass(t.w, 60);	 /* no keepalive is owed any more */
+	t.w->loss_percent = 100; /* all renewals fail */
 	world_run(t.w, born + SECONDS(REKEY_AFTER_TIME_S));
-	node_send(t.b, t.ba); /* by time the responder renews nothing */
+	node_send(t.b, t.ba); /* time alone never makes the responder renew */
 	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
 	world_run(t.w, current(t.ab)->born_ns + SECONDS(REKEY_AFTER_TIME_S) - 1);
 	node_send(t.a, t.ab);
@@ -122,7 +122,7 @@ static void age(void **state)
 	world_free(t.w);
 }
 
-/* There is some, all of it is used, and never more. */
+/* The jitter is not always the same, uses its whole range, and never exceeds it. */
 static void jitter(void **state)
 {
 	struct pair t = meet();
@@ -133,7 +133,7 @@ static void jitter(void **state)
 	node_send(t.a, t.ab);
 	for (unsigned tries = 1; tries <= 1000; tries++) {
 		last = t.w->now_ns;
-		node_send(t.a, t.ab); /* so that it goes on */
+		node_send(t.a, t.ab); /* so that retries continue */
 		while (t.a->sent[WIRE_INITIATION] == tries)
 			world_run(t.w, device_next(&t.a->device));
 		gap = t.w->now_ns - last;
@@ -146,7 +146,7 @@ static void jitter(void **state)
 	world_free(t.w);
 }
 
-/* A peer that goes mad, with the right keys: a hundred new initiations in a second. */
+/* A misbehaving peer with valid keys sends a hundred new initiations in a second. */
 static void flood(void **state)
 {
 	struct pair t = meet();
@@ -157,7 +157,7 @@ static void flood(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		device_zero_all(&t.a->device, t.w->now_ns);
 		device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
-		t.a->unix_offset_ns += SECONDS(1); /* each is newer */
+		t.a->unix_offset_ns += SECONDS(1); /* each initiation has a newer timestamp */
 		dg = intercept(t.w, WIRE_INITIATION);
 		taken += node_input(t.b, &dg) == REASON_none;
 		if (t.w->queue)
@@ -166,11 +166,12 @@ static void flood(void **state)
 	}
 	assert_int_equal(taken, INITIATIONS_PER_SECOND);
 	assert_int_equal(t.b->device.counts[REASON_rate_limited], 100 - INITIATIONS_PER_SECOND);
-	assert_int_equal(t.b->begun_count, 1); /* and each has displaced the one before */
+	assert_int_equal(t.b->begun_count, 1); /* each response displaced the session before */
 	world_free(t.w);
 }
 
-/* Whatever two of ours did before: one side may owe a keepalive, and that is all. */
+/* Whatever two of our nodes have done before, at most one side owes a keepalive, and nothing else
+ * is sent. */
 static void no_keepalives_for_keepalives(void **state)
 {
 	(void)state;
@@ -184,18 +185,19 @@ static void no_keepalives_for_keepalives(void **state)
 			node_send(t.a, t.ab);
 		if (what & 2) {
 			world_pass(t.w, 3);
-			node_send(t.b, t.ba); /* it answers; then a owes the keepalive */
+			node_send(t.b, t.ba); /* b answers, and then a owes the keepalive */
 			expected = 1;
 		}
-		world_pass(t.w, 85); /* before anybody is due to renew */
+		world_pass(t.w, 85); /* before either side is due to renew */
 		assert_int_equal(t.a->received_empty + t.b->received_empty, expected);
 		assert_int_equal(initiations(&t), 1);
 		world_free(t.w);
 	}
 }
 
-/* By the rules of the kernel's driver and of wireguard-go data that comes while a keepalive is owed
- * makes for another one, 10 s after it; and their persistent ones are many. None is answered. */
+/* In the kernel's driver and in wireguard-go, data that arrives while a keepalive is owed causes
+ * another keepalive 10 s after the first. Their persistent keepalives may be frequent. None of
+ * these is answered. */
 static void keepalives_of_others(void **state)
 {
 	struct pair t = connected();
@@ -206,9 +208,9 @@ static void keepalives_of_others(void **state)
 	world_pass(t.w, 5);
 	node_send(t.a, t.ab);
 	sent = t.a->sent[WIRE_DATA];
-	world_pass(t.w, 5.1); /* ours, as theirs */
+	world_pass(t.w, 5.1); /* our rule does the same here */
 	world_pass(t.w, 10);
-	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* theirs */
+	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* by their rule */
 	for (unsigned i = 0; i < 12; i++) {
 		world_pass(t.w, 5);
 		peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns);

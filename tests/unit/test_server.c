@@ -233,7 +233,7 @@ static void lines(void **state)
 	assert_null(hear(b));
 	close(a);
 	close(b);
-	close(dial(w)); /* connects and says nothing */
+	close(dial(w)); /* a client that sends nothing */
 	turn(w);
 	assert_int_equal(closed, 3);
 }
@@ -252,7 +252,7 @@ static void bounded_lines(void **state)
 	assert_int_equal(strlen(hear(a)), 96);
 	memset(text + 100, 'x', 2);
 	text[102] = '\0';
-	say(w, a, text); /* a line without an end */
+	say(w, a, text); /* a line without a newline */
 	assert_null(hear(a));
 	text[101] = '\n';
 	say(w, b, text);
@@ -261,7 +261,8 @@ static void bounded_lines(void **state)
 	close(b);
 }
 
-/* A client that asks for much and reads nothing costs bounded memory and does not delay others. */
+/* A client that asks for long answers and reads nothing costs bounded memory and does not delay
+ * others. */
 static void slow_reader(void **state)
 {
 	struct world *w = *state;
@@ -280,8 +281,8 @@ static void slow_reader(void **state)
 	close(other);
 }
 
-/* A long answer is made for 5 ms in each turn. Others are answered meanwhile, the client's next
- * line afterwards. */
+/* A long answer is produced for 5 ms in each turn. Other clients are answered meanwhile, and the
+ * client's own next line afterwards. */
 static void long_answer(void **state)
 {
 	struct world *w = *state;
@@ -307,7 +308,8 @@ static void long_answer(void **state)
 	close(other);
 }
 
-/* A client that does not read is given no more pieces than out holds, and may leave. */
+/* The answer for a client that does not read stops when its output buffer is full. The client may
+ * then disconnect. */
 static void long_answer_unread(void **state)
 {
 	struct world *w = *state;
@@ -363,7 +365,7 @@ static void too_many(void **state)
 		close(fds[i]);
 }
 
-/* Reads what the socket holds now, so that the server can send more of a big answer. */
+/* Reads everything that the socket holds now, so that the server can send more of a big answer. */
 static void read_some(struct world *w, int fd)
 {
 	while (*hear(fd))
@@ -371,7 +373,7 @@ static void read_some(struct world *w, int fd)
 	turn(w);
 }
 
-/* Idle clients make room for new ones, first those that have no answer left to read. */
+/* Idle clients make room for new clients, first those that have no unread answer. */
 static void eviction(void **state)
 {
 	struct world *w = *state;
@@ -379,7 +381,8 @@ static void eviction(void **state)
 
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++) {
 		fds[i] = dial(w);
-		say(w, fds[i], i == 2 ? "echo x\n" : "big\n"); /* only client 2 has its answer */
+		say(w, fds[i],
+		    i == 2 ? "echo x\n" : "big\n"); /* only client 2 has its whole answer */
 	}
 	skipped_ns += IDLE_NS / 2;
 	read_some(w, fds[0]); /* the oldest client, but not idle, because it reads */
@@ -388,11 +391,12 @@ static void eviction(void **state)
 	assert_int_equal(closed, 1);
 	say(w, extra, "big\n");
 	assert_string_equal(hear(fds[2]), "x\n");
-	assert_null(hear(fds[2])); /* newer than client 1, but has no answer left to read */
+	assert_null(hear(fds[2])); /* newer than client 1, but has no unread answer */
 	close(fds[2]);
 	fds[2] = extra;
 
-	/* All others have answers left to read, so the one that was idle for longest goes. */
+	/* All other clients have unread answers, so the client that was idle for longest is
+	 * disconnected. */
 	extra = dial(w);
 	assert_int_equal(closed, 2);
 	say(w, extra, "big\n");
@@ -447,7 +451,7 @@ static void deletion(void **state)
 	unlink(w->path);
 	turn(w);
 	assert_int_equal(deleted, 1);
-	/* what is there now is another's and stays */
+	/* the socket file belongs to another process now and stays */
 	fclose(fopen(w->path, "w"));
 	server_free(w->server);
 	w->server = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_session.c - the limits of one session: time, messages, revocation; counters given out
- * once. */
+/* test_session.c - the limits of one session by time, by messages and by revocation, and that each
+ * counter is taken once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ static void time_limits(void **state)
 	struct session *ours = make(true), *theirs = make(false);
 
 	(void)state;
-	/* a clock that lags behind is no reason to refuse */
+	/* a clock that is slightly behind does not make a session unusable */
 	assert_true(session_may_send(ours, BORN - 1));
 	assert_true(session_may_receive(ours, BORN - 1));
 	assert_true(session_may_send(ours, AFTER(180) - 1));
@@ -93,7 +93,7 @@ static void message_limits(void **state)
 	assert_false(session_may_send(s, BORN));
 	assert_true(session_may_receive(s, BORN));
 
-	/* after so many messages either side renews, [W] 6.2 */
+	/* after this many messages either side renews, [W] 6.2 */
 	atomic_store(&s->send_counter, REKEY_AFTER_MESSAGES - 1);
 	assert_false(session_renew_after_send(s, BORN));
 	atomic_store(&s->send_counter, REKEY_AFTER_MESSAGES);
@@ -141,7 +141,8 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Two threads never get the same counter, and the lock keeps the window whole (see also TSan). */
+/* Two threads never get the same counter, and the lock keeps the replay window consistent. TSan
+ * runs this test, too. */
 static void two_threads(void **state)
 {
 	struct taker *takers = calloc(2, sizeof(*takers));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* setup.c - the MTU that a tunnel gets when its config gives none. */
+/* test_setup.c - the MTU that a tunnel gets if its config gives none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,14 +14,14 @@ static void mtu(void **state)
 	static const struct {
 		uint32_t path, mtu;
 	} rows[] = {
-		{ 0, 1420 },			       /* unknown: Ethernet's */
+		{ 0, 1420 }, /* if the path MTU is unknown, that of Ethernet */
 		{ 1500, 1420 },	       { 1492, 1412 }, /* PPPoE */
 		{ 9000, 8920 },	       { 1361, 1281 },
-		{ 1360, 1280 },	       { 1359, 1280 }, /* what IPv6 needs, RFC 8200 5 */
+		{ 1360, 1280 },	       { 1359, 1280 }, /* the least MTU of IPv6, RFC 8200 5 */
 		{ 1280, 1280 },	       { 576, 1280 },
 		{ 80, 1280 },	       { 79, 1280 }, /* no underflow */
 		{ 1, 1280 },	       { 65535, 65455 },
-		{ 65536, 65455 }, /* what a datagram holds */
+		{ 65536, 65455 }, /* the most that a datagram holds */
 		{ UINT32_MAX, 65455 },
 	};
 

@@ -22,8 +22,9 @@
 #define DURATION_S 7200
 #define LATE_S 240
 
-/* [W] 6: a side begins a new handshake after 15 s and the jitter without an answer, and not earlier
- * than 5 s and the jitter after its last initiation. The test sends one packet per second. */
+/* [W] 6: a side begins a new handshake if it gets no answer for 15 s plus the jitter, but not
+ * earlier than 5 s plus the jitter after its last initiation. The test sends one packet per
+ * second. */
 #define JITTER_NS (REKEY_TIMEOUT_JITTER_MS * NS_PER_MS)
 #define TRY_NS (REKEY_TIMEOUT_S * NS_PER_S + JITTER_NS)
 #define BOUND_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S + TRY_NS + TRY_NS + 2 * NS_PER_S)
@@ -163,7 +164,7 @@ static void hub_forgets(struct sim *s, unsigned i)
 	s->client_of[i] = NULL;
 }
 
-/* @where: the client's endpoint as the hub knew it, or NULL. */
+/* @where is the client's endpoint as the hub knew it, or NULL. */
 static void hub_learns(struct sim *s, unsigned i, const struct endpoint *where)
 {
 	struct node *hub = &s->w->nodes[0];
@@ -302,9 +303,10 @@ static void damage(struct sim *s, struct datagram *dg)
 	dg->forged = true;
 }
 
-/* An attacker repeats or damages some of the last datagrams. An authentic datagram that no node has
- * accepted yet would make the peer roam to the attacker, as [W] 2.1 says, and so would one whose
- * receiver has lost its timestamps. The test sends those only from their real address. */
+/* An attacker repeats or damages some of the last datagrams. As [W] 2.1 says, an authentic datagram
+ * that no node has accepted yet would make the peer roam to the attacker, and so would a datagram
+ * whose receiver has lost its timestamps. The test therefore sends such datagrams only from their
+ * real address. */
 static void attack(struct sim *s)
 {
 	for (unsigned times = 1 + below(s, 8); times; times--) {
@@ -320,7 +322,7 @@ static void attack(struct sim *s)
 	}
 }
 
-/* What must hold ------------------------------------------------------------------------------- */
+/* Invariants ----------------------------------------------------------------------------------- */
 
 static void calm(struct sim *s)
 {

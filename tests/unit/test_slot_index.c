@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_slot_index.c - an index of slots by key, beside a plain list that is obviously right. */
+/* test_slot_index.c - compares an index of slots by key with a plain list. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #define KEYS 40
 #define STEPS 20000
 
-/* Keys of 4 and 16 bytes that share their beginning. */
+/* Keys of 4 and 16 bytes with a common beginning. */
 static size_t key_of(unsigned number, uint8_t key[static SLOT_INDEX_KEY_MAX])
 {
 	memset(key, 0, SLOT_INDEX_KEY_MAX);
@@ -24,7 +24,7 @@ static size_t key_of(unsigned number, uint8_t key[static SLOT_INDEX_KEY_MAX])
 	return number % 2 ? 16 : 4;
 }
 
-/* Each slot of @key is met once, and no other. */
+/* The walk must meet each slot of @key once, and no other slot. */
 static void check(const struct slot_index *x, const int keys[static SLOTS], int number)
 {
 	uint8_t key[SLOT_INDEX_KEY_MAX], met[SLOTS] = { 0 };

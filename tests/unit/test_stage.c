@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stage.c - order, the bound of a peer, the bound of all, and two threads at once. */
+/* test_stage.c - the order of staged packets, the limit per peer, the limit over all peers, and two
+ * threads at the same time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,7 @@ static uint32_t value_of(const struct staged *packet)
 	return value;
 }
 
-/* Takes one; UINT32_MAX if there is none. */
+/* Takes one packet. Returns UINT32_MAX if there is none. */
 static uint32_t pop(struct stage *s)
 {
 	unsigned n;
@@ -93,7 +94,8 @@ static void oldest_goes(void **state)
 	assert_int_equal(s.count, 0);
 }
 
-/* When all are full, a peer with packets gives its own oldest, and one without gets nothing. */
+/* When the pool is full, a peer with staged packets loses its own oldest packet, and a peer without
+ * staged packets cannot stage any. */
 static void total(void **state)
 {
 	enum { PEERS = STAGED_TOTAL / STAGED_PER_PEER };
@@ -110,9 +112,9 @@ static void total(void **state)
 			assert_int_equal(push(&stages[i], j), 0);
 	assert_int_equal(push(late, 1), 1);
 	assert_int_equal(late->count, 0);
-	held = stage_take(&stages[1], 1, &n); /* taken, but still memory */
+	held = stage_take(&stages[1], 1, &n); /* taken, but its memory is still in use */
 	assert_int_equal(push(late, 1), 1);
-	assert_int_equal(push(&stages[1], 500), 1); /* in the place of its own 1 */
+	assert_int_equal(push(&stages[1], 500), 1); /* replaces the peer's own packet 1 */
 	assert_int_equal(stages[1].count, STAGED_PER_PEER - 1);
 	assert_int_equal(pop(&stages[1]), 2);
 	assert_int_equal(push(late, 1), 0);
@@ -121,7 +123,7 @@ static void total(void **state)
 	stage_drop(held);
 	for (unsigned i = 0; i < PEERS; i++)
 		stage_purge(&stages[i]);
-	/* all of it was given back */
+	/* all memory was returned */
 	for (unsigned i = 0; i < PEERS; i++)
 		for (uint32_t j = 0; j < STAGED_PER_PEER; j++)
 			assert_int_equal(push(&stages[i], j), 0);
@@ -137,7 +139,7 @@ static unsigned push_big(struct stage *s)
 	return stage_push(s, packet, sizeof(packet));
 }
 
-/* Bytes are bounded as well: the largest packets of eight peers are all that there is. */
+/* Bytes are limited as well: the largest packets of eight peers fill the pool. */
 static void bytes(void **state)
 {
 	enum { PEERS = STAGED_BYTES / 65536 / STAGED_PER_PEER };
@@ -157,9 +159,9 @@ static void bytes(void **state)
 	assert_in_range(pushed, STAGED_BYTES / 65536 - 2, STAGED_BYTES / 65535);
 	assert_int_equal(push_big(&late), 1);
 	assert_int_equal(late.count, 0);
-	assert_int_equal(push_big(&stages[0]), 1); /* in the place of its own */
+	assert_int_equal(push_big(&stages[0]), 1); /* replaces the peer's own packet */
 	assert_int_equal(stages[0].count, STAGED_PER_PEER);
-	assert_int_equal(push_big(&small), 4); /* three small ones are not enough */
+	assert_int_equal(push_big(&small), 4); /* three small packets do not free enough bytes */
 	stage_purge(&stages[0]);
 	assert_int_equal(push_big(&late), 0);
 	for (uint32_t i = 0; i < STAGED_PER_PEER; i++)
@@ -212,7 +214,7 @@ int main(void)
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(oldest_goes),
 		cmocka_unit_test(bytes),
-		cmocka_unit_test(total), /* after bytes: finds what was not given back */
+		cmocka_unit_test(total), /* counts what was not returned, by number and by bytes */
 		cmocka_unit_test(two_threads),
 	};
 

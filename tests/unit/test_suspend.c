@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_suspend.c - a host that sleeps, is copied or stands still (SIGSTOP), at the worst moment:
- * between the look at the clock and the sealing. A worker's seal chain with a TUN that is a socket
- * pair, a way out whose alloc() is that moment, and the clocks of world.h.
+ * test_suspend.c - a host that is suspended, cloned or stopped (SIGSTOP) at the worst moment,
+ * between the clock check and sealing. The test runs a worker's send chain with a socket pair as
+ * TUN, a transport whose alloc() is that moment, and the clocks of world.h.
  */
 #include "world.h"
 
@@ -19,7 +19,7 @@ static int fake_clock(clockid_t id, struct timespec *ts);
 #include "pair.h"
 
 static uint64_t boot_ns, slept_ns;
-static uint64_t wait_ns; /* the thread is kept waiting for so long after each look at a clock */
+static uint64_t wait_ns; /* for how long the thread is delayed after each reading of a clock */
 
 static int fake_clock(clockid_t id, struct timespec *ts)
 {
@@ -44,7 +44,7 @@ struct machine {
 	int host; /* the other end of the TUN */
 	struct transport out;
 	uint8_t frame[2048];
-	unsigned left; /* messages that went out */
+	unsigned left; /* messages that were sent */
 	void (*moment)(struct machine *m);
 };
 
@@ -100,7 +100,7 @@ static int setup(void **state)
 	m = (struct machine){ .t = connected(), .out.ops = &out_ops, .out.fd = -1 };
 	machine = &m;
 	boot_ns = m.t.w->now_ns;
-	slept_ns = SECONDS(77); /* it did before we began */
+	slept_ns = SECONDS(77); /* the suspend happened before this wait */
 	wait_ns = 0;
 	suspend_init(&m.suspend);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
@@ -143,7 +143,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The host gives a packet to the tunnel. Returns how many messages leave. */
+/* The host sends a packet into the tunnel. Returns how many messages leave. */
 static unsigned offer(struct machine *m)
 {
 	uint8_t packet[28] = { 0x45, [3] = sizeof(packet), [12] = 10, [16] = 10, [19] = 2 };
@@ -159,7 +159,7 @@ static unsigned waiting(const struct machine *m)
 	return atomic_load(&m->t.ab->stage.count);
 }
 
-/* The control thread was told that a session is wanted. */
+/* Returns true if the control thread was asked for a session. */
 static bool wanted(struct machine *m)
 {
 	struct note n;
@@ -170,7 +170,7 @@ static bool wanted(struct machine *m)
 	return found;
 }
 
-/* As daemon/node.c does it. */
+/* Does the same as daemon/core.c. */
 static void wipe_all(struct machine *m)
 {
 	struct suspend_mark mark = suspend_begin(&m->suspend);
@@ -211,7 +211,8 @@ static void is_copied(struct machine *m)
 	suspend_copied(&m->suspend);
 }
 
-/* The control thread was quicker than the worker that still holds the session. */
+/* The control thread has wiped the keys before the worker, which still holds the session,
+ * sealed. */
 static void sleeps_and_is_wiped(struct machine *m)
 {
 	sleeps(m);
@@ -232,7 +233,7 @@ static void nothing_happens(void **state)
 	assert_int_equal(offer(machine), 1);
 	machine->moment = a_little;
 	assert_int_equal(offer(machine), 1);
-	machine->moment = a_second; /* long, but the session is still good */
+	machine->moment = a_second; /* a long delay, but the session is still valid */
 	assert_int_equal(offer(machine), 1);
 	assert_int_equal(waiting(machine), 0);
 	assert_false(wanted(machine));
@@ -256,14 +257,14 @@ static void worst_moment(void **state)
 		machine->moment = table[i].moment;
 		assert_int_equal(offer(machine), 0);
 		assert_int_equal(machine->w->stale, table[i].stale);
-		assert_int_equal(waiting(machine), 1); /* it is not lost */
+		assert_int_equal(waiting(machine), 1); /* the packet is not lost */
 		assert_true(wanted(machine));
 		teardown(NULL);
 		setup(NULL);
 	}
 }
 
-/* What waited for a session, and is sealed by a flush. */
+/* The same for staged packets, which a flush seals. */
 static void while_flushing(void **state)
 {
 	static const uint8_t packet[28] = { 0x45 };
@@ -276,7 +277,8 @@ static void while_flushing(void **state)
 	assert_int_equal(waiting(machine), 1);
 }
 
-/* Between two turns; until all is wiped nothing is sealed, however often it is looked at. */
+/* The suspend falls between two turns. Until all keys are wiped nothing is sealed, however often
+ * the worker checks the clock. */
 static void between_turns(void **state)
 {
 	(void)state;
@@ -295,7 +297,7 @@ static void between_turns(void **state)
 	assert_false(machine->w->stale);
 	assert_int_equal(offer(machine), 0);
 
-	is_copied(machine); /* while it slept no time passed that the guest could see */
+	is_copied(machine); /* the guest's clocks did not advance during the suspend */
 	read_clocks(machine->w);
 	assert_true(machine->w->stale);
 	wipe_all(machine);
@@ -303,7 +305,7 @@ static void between_turns(void **state)
 	assert_false(machine->w->stale);
 }
 
-/* It happens again while all is wiped: once more, then. */
+/* A second suspend while the keys are being wiped makes the daemon wipe them once more. */
 static void twice(void **state)
 {
 	struct suspend_mark mark = suspend_begin(&machine->suspend);
@@ -323,7 +325,8 @@ static void twice(void **state)
 	assert_false(suspend_stale(&machine->suspend));
 }
 
-/* A thread that is kept waiting between its looks at two clocks saw no sleep. */
+/* A thread that is delayed between its readings of the two clocks must not take the delay for a
+ * suspend. */
 static void no_false_alarm(void **state)
 {
 	(void)state;
@@ -334,7 +337,7 @@ static void no_false_alarm(void **state)
 	boot_ns += SECONDS(1000000);
 	assert_false(suspend_stale(&machine->suspend));
 	boot_ns += 2 * NS_PER_MS;
-	slept_ns += 2 * NS_PER_MS; /* more than enough to be seen */
+	slept_ns += 2 * NS_PER_MS; /* far more than the threshold */
 	assert_true(suspend_stale(&machine->suspend));
 }
 

@@ -154,7 +154,7 @@ static void retries(void **state)
 	assert_int_equal(t.attempts, 0);
 
 	timers_initiation_sent(&t, AT(2000),
-			       REKEY_TIMEOUT_JITTER_MS); /* a new attempt has the full time */
+			       REKEY_TIMEOUT_JITTER_MS); /* a new attempt gets the full time */
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }
 
@@ -166,7 +166,7 @@ static void retries_go_on_for_data(void **state)
 	(void)state;
 	timers_initiation_sent(&t, T0, 0);
 	timers_handshake_wanted(&t, AT(4));
-	assert_int_equal(timers_next(&t), AT(5)); /* not earlier, not later */
+	assert_int_equal(timers_next(&t), AT(5)); /* exactly then */
 	t.retry_at_ns = AT(93.9);
 	assert_int_equal(timers_due(&t, AT(93.9)), TIMERS_RETRY);
 	t.retry_at_ns = AT(94);
@@ -249,7 +249,7 @@ static void reset(void **state)
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
 }
 
-/* A worker tells the control thread once, and again after timers_next(). */
+/* A worker tells the control thread once, and again only after timers_next(). */
 static void watched(void **state)
 {
 	struct timers t = fresh();
@@ -283,7 +283,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* In every order of events, the control thread knows the last deadline or is told of it. */
+/* Whatever the order of events, the control thread knows the last deadline or is told of it. */
 static void no_deadline_is_lost(void **state)
 {
 	uint64_t next = TIMERS_NEVER;

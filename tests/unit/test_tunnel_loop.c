@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_nesting.c - nests that are right and loops that are not; and whose packet it is that
- * comes back. */
+/* test_tunnel_loop.c - tunnels in tunnels that are valid, loops that are refused, and which
+ * returning packets are our own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static struct allowedips *allowed;
 static void keep(void *ctx, void *object, void (*free_fn)(void *))
 {
 	(void)ctx;
-	free_fn(object); /* nobody else reads */
+	free_fn(object); /* there is no other reader */
 }
 
 static void set_endpoint(struct endpoint *e, const char *address)
@@ -47,7 +47,7 @@ static void allow(unsigned i, const char *address, uint8_t length)
 	assert_int_equal(allowedips_insert(allowed, &p, &peers[i], &peers[i].allowed), 0);
 }
 
-/* Peer @i is reached at @endpoint, by the tunnel or not. */
+/* Peer @i is reached at @endpoint, through the tunnel or directly. */
 static const struct encap *reach(unsigned i, const char *endpoint, bool via_tunnel)
 {
 	encaps[i] = (struct encap){ .via_tunnel = via_tunnel };
@@ -83,7 +83,7 @@ static void test_itself(void **state)
 	assert_true(tunnel_loop_exists(allowed, reach(0, "2001:db8::1", true)));
 }
 
-/* 1 by 0, 2 by 1, and 0 by the host's NIC. */
+/* Peer 1 is reached through peer 0, peer 2 through peer 1, and peer 0 through the host's NIC. */
 static void test_nests(void **state)
 {
 	(void)state;
@@ -93,23 +93,24 @@ static void test_nests(void **state)
 	reach(0, "192.0.2.1", false);
 	assert_false(tunnel_loop_exists(allowed, reach(1, "10.0.0.1", true)));
 	assert_false(tunnel_loop_exists(allowed, reach(2, "10.0.1.1", true)));
-	/* 0 by 2 closes it, for each of them. */
+	/* Peer 0 through peer 2 closes the loop, for all three. */
 	reach(0, "10.0.2.1", true);
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(tunnel_loop_exists(allowed, &encaps[i]));
-	/* Who only leads into a loop never gets out of it. */
+	/* A peer whose way only leads into a loop is unreachable as well. */
 	allow(3, "10.0.3.0", 24);
 	assert_true(tunnel_loop_exists(allowed, reach(3, "10.0.2.9", true)));
 }
 
-/* It dies further on, for a reason of its own. */
+/* Such a packet is dropped later, for a reason of its own. */
 static void test_dead_ends(void **state)
 {
 	(void)state;
 	allow(0, "10.0.0.0", 24);
-	assert_false(tunnel_loop_exists(allowed, reach(1, "10.9.9.9", true))); /* nobody's */
-	assert_false(
-		tunnel_loop_exists(allowed, reach(1, "10.0.0.1", true))); /* 0 has no endpoint */
+	assert_false(tunnel_loop_exists(allowed,
+					reach(1, "10.9.9.9", true))); /* an address of no peer */
+	assert_false(tunnel_loop_exists(allowed,
+					reach(1, "10.0.0.1", true))); /* peer 0 has no endpoint */
 }
 
 static void test_depth(void **state)
@@ -127,7 +128,7 @@ static void test_depth(void **state)
 		assert_int_equal(tunnel_loop_exists(allowed, &encaps[i]), i > TUNNEL_LOOP_MAX);
 }
 
-/* Whose is it? --------------------------------------------------------------------------------- */
+/* Whose packet is it? -------------------------------------------------------------------------- */
 
 static const uint8_t sent4[32] = { 0x45, 0,    0, 32, 0, 0,   0,  0,   64, 17,	 0,
 				   0,	 192,  0, 2,  1, 198, 51, 100, 2,  0xca, 0x6c,
@@ -156,7 +157,7 @@ static void test_own4(void **state)
 		/* 5: another destination */ { 19, 9, false },
 		/* 6: from another port */ { 21, 0x6d, false },
 		/* 7: to another port */ { 23, 0x0c, false },
-		/* 8: options, and no UDP header behind them */ { 0, 0x48, false },
+		/* 8: options, with no UDP header behind them */ { 0, 0x48, false },
 	};
 	uint8_t ip[32];
 	struct encap e;
@@ -171,7 +172,7 @@ static void test_own4(void **state)
 	}
 	for (uint32_t len = 20; len < 28; len++)
 		assert_false(tunnel_loop_is_own(&e, sent4, len));
-	e.endpoint.local.v4.s_addr = 0; /* no route, no source: whichever the kernel takes */
+	e.endpoint.local.v4.s_addr = 0; /* no route, so any source that the kernel may choose */
 	assert_true(tunnel_loop_is_own(&e, sent4, sizeof(sent4)));
 }
 
@@ -201,7 +202,7 @@ static void test_own6(void **state)
 	ip[23] = 1;
 	ip[39] = 9;
 	assert_false(tunnel_loop_is_own(&e, ip, 48));
-	/* An endpoint of the other family is no match for anything. */
+	/* An endpoint of the other address family never matches. */
 	ours4(&e);
 	assert_false(tunnel_loop_is_own(&e, ip, 48));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_uapi.c - the configuration protocol of wg(8), as conversations (uapi_conversations.h) and
- * singly. The device is real, everything around it is fake.
+ * test_uapi.c - the configuration protocol of wg(8): whole conversations (uapi_conversations.h) and
+ * single cases. The device is real, and everything around it is simulated.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -208,7 +208,7 @@ static void end(struct world *w)
 	buffer_done(&w->reply);
 }
 
-/* Sends the lines of @text. Returns the result of uapi_line() for the last line that it got. */
+/* Sends the lines of @text. Returns the result of uapi_line() for the last line that was read. */
 static int say(struct world *w, const char *text)
 {
 	int err = 0;
@@ -327,7 +327,7 @@ static void peers_change_during_get(void **state)
 	assert_string_equal(heard(&w), PEER_HEAD(A) PEER_TAIL);
 	other = w.session;
 	w.session = (struct uapi_session){ .uapi = &w.uapi };
-	/* The slot of A, which is the place of the get, goes to another peer. */
+	/* The slot of A, at which the get stopped, goes to another peer. */
 	assert_int_equal(
 		say(&w, "set=1\npublic_key=" A "\nremove=true\npublic_key=" HEX("d4") "\n\n"), 0);
 	heard(&w);
@@ -340,7 +340,7 @@ static void peers_change_during_get(void **state)
 	end(&w);
 }
 
-/* A peer that is added meanwhile is left out, so that the answer ends. */
+/* A peer that is added during a get is left out, so that the answer comes to an end. */
 static void peer_added_during_get(void **state)
 {
 	struct peer *p;
@@ -379,8 +379,8 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* Allowed IPs that stay are never removed in between. The others are removed at the end of their
- * peer's lines. */
+/* Allowed IPs that stay in place are never removed in between. The others are removed at the end of
+ * their peer's lines. */
 static void replaced(void **state)
 {
 	static const struct {
@@ -430,7 +430,7 @@ static void replaced(void **state)
 			assert_memory_equal(at, table[i].got, strlen(table[i].got));
 		end(&w);
 	}
-	/* The connection breaks off. */
+	/* The connection breaks in the middle. */
 	begin(&w);
 	say(&w, "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\n\nset=1\npublic_key=" A
 		"\nreplace_allowed_ips=true\nallowed_ip=10.0.0.6/32\n");
@@ -453,7 +453,8 @@ static void full_map(void **state)
 	end(&w);
 }
 
-/* If keepalives are turned on while the device is up, one is sent at once, after a handshake. */
+/* If keepalives are turned on while the device is up, a keepalive is sent immediately, after a
+ * handshake. */
 static void keepalive_at_once(void **state)
 {
 	struct world w;

@@ -24,7 +24,7 @@
 static const struct conversation {
 	const char *said;
 	const char *answered;
-	const char *got; /* by a get afterwards, without its errno */
+	const char *got; /* the answer to a get afterwards, without its errno */
 } conversations[] = {
 	/*  0 */ { "set=1\n\n", OK, "" },
 	/*  1: order of get */
