@@ -84,7 +84,7 @@ struct node {
 	unsigned sent[WIRE_DATA + 1]; /* by type */
 	unsigned received_data, received_empty, last_serial, staged_full;
 	unsigned heard_data[NODES_MAX]; /* by the node that sealed it */
-	unsigned events[DEVICE_EVENTS], flushes, endpoint_changes, identity_changes;
+	unsigned events[DEVICE_EVENTS], flushes, endpoint_changes, identity_changes, unanswered;
 	enum reason last; /* of the last message given to device_input */
 };
 

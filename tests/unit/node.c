@@ -222,6 +222,14 @@ static void node_event(void *ctx, enum device_event event, const struct peer *pe
 		node_begun(n, peer);
 }
 
+static void node_unanswered(void *ctx, struct peer *peer)
+{
+	struct node *n = ctx;
+
+	(void)peer;
+	n->unanswered++;
+}
+
 const struct device_mirror node_mirror = {
 	.index_begin = node_index_begin,
 	.index_end = node_index_end,
@@ -238,6 +246,7 @@ const struct device_ops node_ops = {
 	.boot_ns = node_boot_ns,
 	.send = node_ops_send,
 	.peer_changed = node_peer_changed,
+	.unanswered = node_unanswered,
 	.flush = node_flush,
 	.retire = node_retire,
 	.event = node_event,

@@ -380,7 +380,7 @@ static void peer_values(void **state)
 		{ "192.0.2.1:51820", "192.0.2.1", "51820", "192.0.2.1:51820" },
 		{ "[2001:db8::1]:51820", "2001:db8::1", "51820", "[2001:db8::1]:51820" },
 		{ "2001:db8::1:51820", "2001:db8::1", "51820", "[2001:db8::1]:51820" },
-		{ "[192.0.2.1]:domain", "192.0.2.1", "domain", "192.0.2.1:53" },
+		{ "[192.0.2.1]:domain", "192.0.2.1", "53", "192.0.2.1:53" },
 		{ "vpn.example.org:51820", "vpn.example.org", "51820", "" },
 	};
 	struct told told;
@@ -394,6 +394,7 @@ static void peer_values(void **state)
 		assert_int_equal(parse(&c, text, &told, &f), 0);
 		assert_string_equal(c.peers[0].host, endpoints[i].host);
 		assert_string_equal(c.peers[0].port, endpoints[i].port);
+		assert_int_equal(c.peers[0].named, !*endpoints[i].endpoint);
 		assert_string_equal(endpoint_text(&c.peers[0].endpoint, text),
 				    endpoints[i].endpoint);
 		conf_done(&c);
@@ -411,7 +412,8 @@ static void peer_values(void **state)
 	assert_string_equal(endpoint_text(&c.peers[0].endpoint, text), "192.0.2.1:1");
 	keytext_to_base64(text, c.peers[0].preshared_key);
 	assert_string_equal(text, KEY_B);
-	assert_int_equal(conf_resolve(&c.peers[0], &f), 0);
+	assert_int_equal(conf_resolve(&c.peers[0]), 0);
+	assert_int_equal(c.peers[0].endpoint_line, 5);
 	conf_done(&c);
 }
 

@@ -26,6 +26,7 @@ static void retries_and_gives_up(void **state)
 	}
 	assert_int_equal(t.a->endpoint_changes,
 			 2); /* when it was set, and when its local side was cleared */
+	assert_int_equal(t.a->unanswered, 15); /* with the third initiation and each further one */
 	assert_int_equal(t.ab->stage.count, STAGED_PER_PEER);
 	world_pass(t.w, 12);
 	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 1);
@@ -172,6 +173,40 @@ static void unanswered(void **state)
 	world_pass(t.w, 5.4);
 	world_pass(t.w, 0.1);
 	assert_talking(&t);
+	world_free(t.w);
+}
+
+/* The peer is found at another address: a handshake goes there at once if the peer is wanted. */
+static void redirected(void **state)
+{
+	struct pair t = meet();
+	struct endpoint elsewhere = world_address(200, 51820);
+	unsigned sent;
+
+	(void)state;
+	device_peer_redirect(&t.a->device, t.ab, &elsewhere, t.w->now_ns);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 0); /* nothing is to be sent to it */
+	node_send(t.a, t.ab);
+	world_pass(t.w, 1);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
+	device_peer_redirect(&t.a->device, t.ab, &t.b->address, t.w->now_ns);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
+	world_pass(t.w, 0.1);
+	assert_int_equal(t.b->received_data, 1); /* the staged packet */
+	assert_true(t.ab->timers.last_received_ns);
+
+	world_pass(t.w, 30);
+	sent = t.a->sent[WIRE_INITIATION];
+	device_peer_redirect(&t.a->device, t.ab, &elsewhere, t.w->now_ns);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], sent); /* everything was answered */
+	node_send(t.a, t.ab);
+	device_peer_redirect(&t.a->device, t.ab, &t.b->address, t.w->now_ns);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], sent + 1); /* that packet was not */
+	world_pass(t.w, 30);
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns);
+	sent = t.a->sent[WIRE_INITIATION];
+	device_peer_redirect(&t.a->device, t.ab, &elsewhere, t.w->now_ns);
+	assert_int_equal(t.a->sent[WIRE_INITIATION], sent + 1);
 	world_free(t.w);
 }
 
@@ -365,6 +400,7 @@ int main(void)
 		cmocka_unit_test(expires),
 		cmocka_unit_test(passive_keepalive),
 		cmocka_unit_test(unanswered),
+		cmocka_unit_test(redirected),
 		cmocka_unit_test(persistent_keepalive),
 		cmocka_unit_test(persistent_through_an_outage),
 		cmocka_unit_test(stopped_for_long),

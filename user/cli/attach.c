@@ -29,8 +29,7 @@ static int resolve_endpoints(struct conf *conf, struct fault *f)
 	for (uint32_t i = 0; i < conf->peer_count && !err; i++) {
 		if (conf->peers[i].own)
 			continue;
-		while ((err = conf_resolve(&conf->peers[i], f)) == -EAGAIN &&
-		       tries < RESOLVE_TRIES) {
+		while ((err = conf_resolve(&conf->peers[i])) == -EAGAIN && tries < RESOLVE_TRIES) {
 			if (tries++ == 1) {
 				fault(f, 0, "%s: the name cannot be looked up now; waiting for DNS",
 				      conf->peers[i].host);
@@ -41,6 +40,11 @@ static int resolve_endpoints(struct conf *conf, struct fault *f)
 			nanosleep(&ts, NULL);
 			wait_ns += wait_ns / 5;
 		}
+		if (err)
+			fault(f, err, "%s:%u: %s: %s", conf->path, conf->peers[i].endpoint_line,
+			      conf->peers[i].host,
+			      err == -EAGAIN ? "the name cannot be looked up now"
+					     : "there is no such host; look at the Endpoint");
 	}
 	return err;
 }

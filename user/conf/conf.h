@@ -47,7 +47,9 @@ struct conf_peer {
 	bool own;			     /* it has our own public key, and is skipped */
 	uint16_t keepalive_s;		     /* 0 = off */
 	char name[PEER_NAME_LEN];	     /* from "# Name = "; "" = none */
-	char *host, *port;		     /* of Endpoint, as written; NULL = none */
+	char *host, *port;		     /* of Endpoint, the port in decimal; NULL = none */
+	bool named;		/* host is a name, which stands for addresses that may change */
+	unsigned endpoint_line; /* of Endpoint */
 	/* The remote side of Endpoint. A numeric one is filled in when the file is read. A name
 	 * leaves AF_UNSPEC here until conf_resolve(), and so does a peer without Endpoint. */
 	struct endpoint endpoint;
@@ -92,9 +94,9 @@ int conf_read(struct conf *c, const char *path, conf_warn_fn warn, void *ctx, st
 void conf_done(struct conf *c);
 
 /* Looks up peer->host by getaddrinfo(3), which blocks, and fills in peer->endpoint from the first
- * answer. Returns 0 (also for a peer without host), or with @f -EAGAIN (DNS did not answer; try
- * again later) or -ENOENT (there is no such host). */
-int conf_resolve(struct conf_peer *peer, struct fault *f);
+ * answer. Returns 0 (also for a peer without host), -EAGAIN (DNS did not answer; try again later)
+ * or -ENOENT (there is no such host). */
+int conf_resolve(struct conf_peer *peer);
 
 /* Returns 0 if @name matches ^[a-zA-Z0-9_=+.-]{1,15}$ and is neither "." nor "..", else -EINVAL
  * with @f. */

@@ -90,6 +90,8 @@ static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 		peer->host = b->host;
 		peer->port = b->port;
 		peer->endpoint = b->endpoint;
+		peer->named = b->named;
+		peer->endpoint_line = b->endpoint_line;
 		b->host = b->port = NULL;
 	}
 }

@@ -185,16 +185,7 @@ out:
 	return err;
 }
 
-int conf_resolve(struct conf_peer *peer, struct fault *f)
+int conf_resolve(struct conf_peer *peer)
 {
-	int err;
-
-	if (!peer->host)
-		return 0;
-	err = valuetext_resolve(&peer->endpoint, peer->host, peer->port, false);
-	if (err == -EAGAIN)
-		fault(f, err, "%s: the name cannot be looked up now", peer->host);
-	else if (err)
-		fault(f, err, "%s: there is no such host; look at the Endpoint", peer->host);
-	return err;
+	return peer->host ? valuetext_resolve(&peer->endpoint, peer->host, peer->port, false) : 0;
 }

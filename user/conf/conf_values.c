@@ -217,7 +217,8 @@ static int set_endpoint(struct conf_parser *p, char *value)
 	struct endpoint e = { 0 };
 	char *whole = strdup(value), *host, *port;
 	const char *what;
-	uint32_t number;
+	uint32_t number = 0;
+	bool named = false;
 	int err = 0;
 
 	if (!whole)
@@ -225,8 +226,8 @@ static int set_endpoint(struct conf_parser *p, char *value)
 	what = valuetext_split_endpoint(value, &host, &port);
 	if (!what && !read_port(port, &number))
 		what = "the port must be a number from 0 to 65535";
-	if (!what && valuetext_resolve(&e, host, port, true) && strchr(host, ':') &&
-	    !strchr(host, '%'))
+	named = !what && valuetext_resolve(&e, host, port, true);
+	if (named && strchr(host, ':') && !strchr(host, '%'))
 		what = "this is no IPv6 address with a port; write [address]:port";
 	if (what) {
 		err = conf_bad(p, -EINVAL, whole, what);
@@ -238,7 +239,10 @@ static int set_endpoint(struct conf_parser *p, char *value)
 	free(b->port);
 	b->endpoint = e;
 	b->host = strdup(host);
-	b->port = strdup(port);
+	b->named = named;
+	b->endpoint_line = p->line;
+	if (asprintf(&b->port, "%u", number) < 0)
+		b->port = NULL;
 	if (!b->host || !b->port)
 		err = conf_no_memory(p);
 out:

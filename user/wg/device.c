@@ -312,6 +312,13 @@ void device_peer_set_endpoint(struct device *d, struct peer *p, const struct end
 	d->ops->peer_changed(d->ctx, p, true);
 }
 
+void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
+			  uint64_t now_ns)
+{
+	device_peer_set_endpoint(d, p, e);
+	peer_timers_redirected(d, p, now_ns);
+}
+
 void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s,
 			       uint64_t now_ns)
 {

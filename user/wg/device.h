@@ -51,6 +51,9 @@ struct device_ops {
 	bool (*answerable)(void *ctx, const struct endpoint *from);
 	/* The peer's endpoint, name or time of last handshake changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
+	/* Initiations have had no answer for at least 2 * REKEY_TIMEOUT_S, and the next one is
+	 * about to be sent: the peer may be at another address. NULL: nothing to do. */
+	void (*unanswered)(void *ctx, struct peer *peer);
 	/* The peer is being removed; its memory is retired afterwards. NULL: nothing to do. */
 	void (*peer_removed)(void *ctx, struct peer *peer);
 	/* Staged packets can be sent now, because the peer has a session: tells a worker to
@@ -172,6 +175,12 @@ void device_peers_clear(struct device *d);
  * the new key. */
 void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[static WIRE_KEY_LEN]);
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
+/* The same because the peer is found at another address now, where it may have no session of ours:
+ * sends an initiation at once if anything waits to be sent to the peer or has not been answered, or
+ * if the peer has a persistent keepalive. That initiation does not keep the distance of
+ * REKEY_TIMEOUT_S from the last one, which went to another address; the caller limits the rate. */
+void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
+			  uint64_t now_ns);
 /* Sets the persistent keepalive interval; 0 switches it off. Switching it on sends a keepalive at
  * once if the device is up. */
 void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s,

@@ -70,6 +70,9 @@ void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t 
  * send. */
 void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns);
 
+/* The endpoint was replaced: sends an initiation there if the peer is wanted. */
+void peer_timers_redirected(struct device *d, struct peer *p, uint64_t now_ns);
+
 /* Tells a worker to send the staged packets. Returns false if there are none. */
 bool peer_timers_flush(struct device *d, struct peer *p);
 

@@ -12,8 +12,12 @@
 
 #include "crypto/aead.h"
 #include "crypto/wipe.h"
+#include "util/counter.h"
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
+
+/* The first initiation has had no answer for 2 * REKEY_TIMEOUT_S when the third one is due. */
+#define UNANSWERED_ATTEMPTS 2
 
 /* A key of low order may show only now, if our own key is new. The peer then loses its staged
  * packets, and peer_changed lets the workers refuse further ones. */
@@ -147,11 +151,26 @@ static void retry_initiation(struct device *d, struct peer *p, uint64_t now_ns)
 		timers_retry_put_off(&p->timers);
 		return;
 	}
+	if (p->timers.attempts >= UNANSWERED_ATTEMPTS && d->ops->unanswered)
+		d->ops->unanswered(d->ctx, p);
 	if (p->timers.attempts) {
 		d->ops->event(d->ctx, DEVICE_HANDSHAKE_RETRY, p, &p->endpoint);
 		forget_local(d, p);
 	}
 	handshake_initiate(d, p, now_ns);
+}
+
+void peer_timers_redirected(struct device *d, struct peer *p, uint64_t now_ns)
+{
+	bool wanted = p->timers.persistent_s || p->timers.retry_at_ns ||
+		      counter_read(&p->timers.unanswered_since_ns) ||
+		      atomic_load_explicit(&p->stage.count, memory_order_seq_cst);
+
+	if (!wanted || !peer_timers_reachable(d, p))
+		return;
+	timers_handshake_wanted(&p->timers, now_ns);
+	handshake_initiate(d, p, now_ns);
+	peer_timers_schedule(d, p, now_ns);
 }
 
 static void give_up_handshake(struct device *d, struct peer *p)

@@ -57,6 +57,7 @@ bool timers_sent(struct timers *t, bool data, uint64_t now_ns)
 bool timers_received(struct timers *t, bool data, uint64_t now_ns)
 {
 	store_time(&t->last_traffic_ns, now_ns);
+	store_time(&t->last_received_ns, now_ns);
 	clear_time(&t->unanswered_since_ns);
 	return data && begin_time(t, &t->owed_since_ns, now_ns);
 }

@@ -3,7 +3,7 @@
  * timers.h - the timer state machine of one peer, [W] 6. It has no clock: each call gets BOOTTIME
  * in ns, and timers_next() returns the time at which timers_due() must be called next.
  *
- * Workers only store three times (relaxed atomics), and the control thread derives all deadlines
+ * Workers only store four times (relaxed atomics), and the control thread derives all deadlines
  * from them. So a data packet never arms or cancels a timer. A worker wakes the control thread at
  * most once for each time that the control thread has checked the timers (@watched), not for each
  * packet:
@@ -11,6 +11,7 @@
  *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
  *   last_traffic      newest authentic packet, either direction     +interval: persistent keepalive
+ *   last_received     newest authentic packet of the peer           no deadline; is it alive?
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
@@ -30,6 +31,7 @@ struct timers {
 	_Atomic uint64_t unanswered_since_ns; /* 0 = none */
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
+	_Atomic uint64_t last_received_ns;    /* 0 = never */
 	_Atomic bool watched; /* the control thread knows, or is told, of the times above */
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake under way */
@@ -79,7 +81,8 @@ void timers_retry_put_off(struct timers *t);
 void timers_session_begun(struct timers *t, uint64_t now_ns);
 /* The handshake is complete and confirmed: retries end. */
 void timers_handshake_done(struct timers *t);
-/* Clears everything except persistent_s; for a new peer, or when its keys were wiped. */
+/* Clears everything except persistent_s and last_received_ns; for a new peer, or when its keys were
+ * wiped. */
 void timers_reset(struct timers *t);
 
 /* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S after the last one, [W] 6.1, or
