@@ -3,14 +3,15 @@
 #
 # The tunnel interface is made in one namespace and moved to a second, a third, and back; the
 # sockets stay in the first. A tcx program moves with the interface, and a clsact filter is attached
-# again: a packet with a source that is not its peer's is dropped wherever the interface is.
+# again: a packet with a source that is not its peer's is dropped wherever the interface is. Routes
+# with an MTU are followed there, and no packet is padded beyond them.
 #
 #   a: eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #      wg0 10.99.0.1 ──▶ c ──▶ d ──▶ a
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd wireguard-go wg jq ping bpftool tc
+need_cmd wireguard-go wg jq ping bpftool tc nft
 
 ns_add a b c d
 join a eth0 b eth0
@@ -167,9 +168,35 @@ done
 unset WGXDP_FORCE_CLSACT
 way=tcx
 
-# A namespace that is deleted takes the interface with it.
+# Wherever the interface is, no packet is padded beyond the MTU of a route that was just added. A
+# ping of 1297 bytes padded to 1299 makes an outer packet of 1359 bytes.
+in_ns b nft -f - <<-END
+	table ip t {
+		chain c {
+			type filter hook prerouting priority -300
+			ip length 1360 counter drop
+		}
+	}
+END
 ok "attach succeeds" eval "config | ours a '$A'"
-ok "the interface moves to d" move a d
+at=a
+for to in a c d; do
+	[ $to = $at ] || ok "the interface moves to $to" move $at $to
+	ok "no ping is lost" no_loss $to
+	in_ns $to ip link set "$A" mtu 1300
+	for _ in 1 2 3; do
+		in_ns $to ip route add 10.98.0.2/32 dev "$A" mtu 1299
+		ok "$to: a large ping by a new route with MTU 1299 is answered" \
+			in_ns $to ping -q -c 1 -W 1 -s 1269 10.98.0.2
+		in_ns $to ip route change 10.98.0.2/32 dev "$A"
+		ok "$to: without that MTU it is padded" \
+			eval "! in_ns $to ping -q -c 1 -W 0.2 -s 1269 10.98.0.2"
+		in_ns $to ip route del 10.98.0.2/32 dev "$A"
+	done
+	at=$to
+done
+
+# A namespace that is deleted takes the interface with it.
 ok "d is deleted" ip netns delete "$ID-d"
 clean "the interface is gone, and nothing is left" a "$A"
 

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/net_namespace.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,21 +82,45 @@ struct nlmsghdr *netlink_begin_link(struct netlink *nl, uint32_t ifindex)
 	return nlh;
 }
 
-int netlink_receive(int fd, void *buf)
+/* The namespace that a message of a socket with NETLINK_LISTEN_ALL_NSID came from. */
+static int nsid_of(struct msghdr *m)
 {
+	struct cmsghdr *c;
+	int nsid = NETNSA_NSID_NOT_ASSIGNED;
+
+	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
+		    c->cmsg_len == CMSG_LEN(sizeof(nsid)))
+			memcpy(&nsid, CMSG_DATA(c), sizeof(nsid));
+	return nsid;
+}
+
+int netlink_receive(int fd, void *buf, int *nsid)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = buf, .iov_len = NETLINK_BUFFER };
 	struct sockaddr_nl from = { 0 };
-	socklen_t from_len = sizeof(from);
+	struct msghdr m;
 	ssize_t n;
 
 	do {
-		n = recvfrom(fd, buf, NETLINK_BUFFER, MSG_TRUNC, (struct sockaddr *)&from,
-			     &from_len);
+		m = (struct msghdr){
+			.msg_name = &from,
+			.msg_namelen = sizeof(from),
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control),
+		};
+		n = recvmsg(fd, &m, MSG_TRUNC);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	if (n > NETLINK_BUFFER)
 		return -ENOBUFS;
-	return from_len == sizeof(from) && from.nl_pid == 0 ? (int)n : 0;
+	if (nsid)
+		*nsid = nsid_of(&m);
+	return m.msg_namelen == sizeof(from) && from.nl_pid == 0 ? (int)n : 0;
 }
 
 struct talk {
@@ -181,7 +207,7 @@ int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, 
 	/* The kernel answers within sendto(), so this never waits for long. The rest of an answer
 	 * to an earlier request that failed half-way carries another sequence number. */
 	while (!t.done) {
-		n = netlink_receive(fd, nl->answer);
+		n = netlink_receive(fd, nl->answer, NULL);
 		if (n < 0)
 			return n;
 		for (m = (const struct nlmsghdr *)nl->answer; mnl_nlmsg_ok(m, n);

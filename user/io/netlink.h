@@ -166,7 +166,13 @@ struct netlink_neighbour_event {
 	uint8_t mac[6]; /* if it is valid */
 };
 
-struct netlink_watch *netlink_watch_open(void);
+struct netlink_watch *netlink_watch_open(void); /* NULL: see errno */
+
+/* Watches the links, routes, rules and next hops of the other namespace @netns_fd from this one,
+ * so that the watch does not keep a deleted namespace alive. NETLINK_CHANGED_LOST also tells that
+ * the namespace is being deleted. Needs CAP_NET_ADMIN here and CAP_NET_BROADCAST in both. NULL: see
+ * errno. */
+struct netlink_watch *netlink_watch_open_netns(int netns_fd);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);
 

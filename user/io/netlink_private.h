@@ -21,8 +21,9 @@ struct netlink {
 
 /* Reads at most NETLINK_BUFFER bytes that the kernel sent. Returns their number, 0 for a message
  * from another process, or -errno. -ENOBUFS also means that the message was longer than the buffer.
- */
-int netlink_receive(int fd, void *buf);
+ * @nsid (may be NULL) gets the id of the namespace that the message came from, on a socket that
+ * listens to several; NETNSA_NSID_NOT_ASSIGNED on any other. */
+int netlink_receive(int fd, void *buf, int *nsid);
 
 /* Copies the text of an attribute, cut to @room bytes with its NUL. */
 void netlink_copy_text(char *to, size_t room, const struct nlattr *a);

@@ -5,6 +5,7 @@
  * therefore costs only more queries.
  */
 #include <errno.h>
+#include <linux/net_namespace.h>
 #include <stdlib.h>
 
 #include "io/netlink.h"
@@ -26,36 +27,44 @@ struct netlink_watch {
 	void (*route)(void *ctx, const struct prefix *destination); /* likewise */
 	void *route_ctx;
 	uint32_t routes_by; /* only routes by this link are told; 0 = all */
+	int nsid; /* of the watched namespace; NETNSA_NSID_NOT_ASSIGNED: the socket's own */
 };
 
-static int join(struct netlink_watch *w)
-{
-	static const int groups[] = {
-		RTNLGRP_LINK,	    RTNLGRP_NEIGH,	  RTNLGRP_IPV4_IFADDR,	RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	  RTNLGRP_IPV4_RULE,	RTNLGRP_IPV6_RULE,
-		RTNLGRP_NEXTHOP,    RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
-	};
-	int group;
+static const int own_groups[] = {
+	RTNLGRP_LINK,	    RTNLGRP_NEIGH,	  RTNLGRP_IPV4_IFADDR,	RTNLGRP_IPV6_IFADDR,
+	RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	  RTNLGRP_IPV4_RULE,	RTNLGRP_IPV6_RULE,
+	RTNLGRP_NEXTHOP,    RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, 0,
+};
+/* The messages of all namespaces arrive, so these are fewer. RTNLGRP_NSID tells of the end of a
+ * namespace. */
+static const int netns_groups[] = {
+	RTNLGRP_LINK,	   RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
+	RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP,    RTNLGRP_NSID,	   0,
+};
 
-	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		group = groups[i];
-		if (mnl_socket_setsockopt(w->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+static int join(struct netlink_watch *w, const int *groups)
+{
+	for (; *groups; groups++)
+		if (mnl_socket_setsockopt(w->socket, NETLINK_ADD_MEMBERSHIP, (void *)groups,
+					  sizeof(*groups)))
 			return -1;
-	}
 	return 0;
 }
 
-struct netlink_watch *netlink_watch_open(void)
+static struct netlink_watch *open_groups(const int *groups, int nsid)
 {
 	struct netlink_watch *w = calloc(1, sizeof(*w));
-	int size = RECEIVE_BUFFER;
+	int size = RECEIVE_BUFFER, on = nsid != NETNSA_NSID_NOT_ASSIGNED;
 
 	if (!w)
 		return NULL;
+	w->nsid = nsid;
 	w->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!w->socket)
 		goto free_watch;
-	if (mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) || join(w))
+	if (on && mnl_socket_setsockopt(w->socket, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)))
+		goto close_socket;
+	if (mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) || join(w, groups))
 		goto close_socket;
 	/* Without the right to a large buffer the watch overruns sooner, which is harmless. */
 	(void)setsockopt(netlink_watch_fd(w), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
@@ -66,6 +75,63 @@ close_socket:
 free_watch:
 	free(w);
 	return NULL;
+}
+
+struct netlink_watch *netlink_watch_open(void)
+{
+	return open_groups(own_groups, NETNSA_NSID_NOT_ASSIGNED);
+}
+
+static int take_nsid(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct nlattr *a = netlink_attr(nlh, sizeof(struct rtgenmsg), NETNSA_NSID, 4);
+	int *nsid = ctx;
+
+	if (nlh->nlmsg_type == RTM_NEWNSID && a)
+		*nsid = (int)mnl_attr_get_u32(a);
+	return 0;
+}
+
+static struct nlmsghdr *begin_nsid(struct netlink *nl, uint16_t type, int netns_fd)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, type, 0);
+	struct rtgenmsg *header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
+
+	header->rtgen_family = AF_UNSPEC;
+	mnl_attr_put_u32(nlh, NETNSA_FD, (uint32_t)netns_fd);
+	return nlh;
+}
+
+/* Gets the id that our namespace has for another one, and gives it one first if it has none: only
+ * messages of namespaces with an id are delivered. 0/-errno. */
+static int assign_nsid(int netns_fd, int *nsid)
+{
+	struct netlink *nl = netlink_open();
+	struct nlmsghdr *nlh;
+	int err;
+
+	if (!nl)
+		return -errno;
+	nlh = begin_nsid(nl, RTM_NEWNSID, netns_fd);
+	mnl_attr_put_u32(nlh, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any */
+	err = netlink_talk(nl, nlh, NULL, NULL);
+	if (!err || err == -EEXIST)
+		err = netlink_talk(nl, begin_nsid(nl, RTM_GETNSID, netns_fd), take_nsid, nsid);
+	if (!err && *nsid == NETNSA_NSID_NOT_ASSIGNED)
+		err = -ENOENT;
+	netlink_close(nl);
+	return err;
+}
+
+struct netlink_watch *netlink_watch_open_netns(int netns_fd)
+{
+	int nsid = NETNSA_NSID_NOT_ASSIGNED, err = assign_nsid(netns_fd, &nsid);
+
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	return open_groups(netns_groups, nsid);
 }
 
 void netlink_watch_close(struct netlink_watch *w)
@@ -170,6 +236,17 @@ static unsigned read_change(const struct netlink_watch *w, const struct nlmsghdr
 	}
 }
 
+/* Tells of the end of the watched namespace. Other namespaces are not of interest. */
+static unsigned read_other_netns(const struct netlink_watch *w, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *a;
+
+	if (nlh->nlmsg_type != RTM_DELNSID)
+		return 0;
+	a = netlink_attr(nlh, sizeof(struct rtgenmsg), NETNSA_NSID, 4);
+	return a && (int)mnl_attr_get_u32(a) == w->nsid ? NETLINK_CHANGED_LOST : 0;
+}
+
 unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx)
@@ -177,10 +254,10 @@ unsigned netlink_watch_read(struct netlink_watch *w,
 	const struct listener to = { .link = link, .ctx = ctx };
 	const struct nlmsghdr *m;
 	unsigned changed = 0;
-	int n;
+	int n, nsid;
 
 	for (int i = 0; i < READS_MAX; i++) {
-		n = netlink_receive(netlink_watch_fd(w), w->buf);
+		n = netlink_receive(netlink_watch_fd(w), w->buf, &nsid);
 		if (n == -ENOBUFS) { /* an overrun; messages still queued are read as usual */
 			changed = ALL | NETLINK_CHANGED_LOST;
 			continue;
@@ -189,7 +266,8 @@ unsigned netlink_watch_read(struct netlink_watch *w,
 			break;
 		for (m = (const struct nlmsghdr *)w->buf; mnl_nlmsg_ok(m, n);
 		     m = mnl_nlmsg_next(m, &n))
-			changed |= read_change(w, m, &to);
+			changed |=
+				nsid == w->nsid ? read_change(w, m, &to) : read_other_netns(w, m);
 	}
 	return changed;
 }

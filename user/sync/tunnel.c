@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/loader.h"
@@ -17,13 +18,13 @@
 #include "path/route_mtu.h"
 #include "util/log.h"
 
-#define VISIT_NS (100 * NS_PER_MS)
-/* At home, how often TC is checked: nobody tells us when a program is detached by force. */
+/* How soon an interface is looked for again that is being moved, or whose namespace is ending. */
+#define FIND_NS (20 * NS_PER_MS)
+/* How often TC is checked: nobody tells us when a program is detached by force. */
 #define TC_CHECK_NS NS_PER_S
 /* RPS is taken to be off after so many data messages that it did not queue. */
 #define RPS_OFF_MESSAGES 64
-#define ROUTES_INTERVAL_NS (50 * NS_PER_MS) /* at home: routes are read at most this often */
-#define ROUTES_ABROAD_NS NS_PER_S	    /* abroad, where nothing tells of changes */
+#define ROUTES_SHARE 10 /* reading routes takes at most a tenth of the control thread's time */
 
 static bool deleted(const struct tunnel *t)
 {
@@ -48,7 +49,7 @@ static void attach_tc(struct tunnel *t)
 	if (!loader || loader_tunnel_attached(loader))
 		return;
 	refused = loader_attach_tunnel(loader, t->config.tun->ifindex, force_clsact, &tcx, &f);
-	if (refused && !t->tc_refused) /* said once, not at each visit */
+	if (refused && !t->tc_refused) /* said once, not at each try */
 		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
 	t->tc_refused = refused;
 }
@@ -84,6 +85,17 @@ static int look(struct visit *v)
 	return 0;
 }
 
+static int check_tc(struct visit *v)
+{
+	struct loader *loader = v->t->config.dataplane->loader;
+
+	if (!loader || v->t->tc_refused || loader_tunnel_attached(loader))
+		return 0;
+	log_error("TC programs of the interface were detached by somebody; attaching them again");
+	attach_tc(v->t);
+	return 0;
+}
+
 static int run_in_netns(void *ctx)
 {
 	struct visit *v = ctx;
@@ -97,15 +109,23 @@ static int run_in_netns(void *ctx)
 	return err;
 }
 
+/* What it means that the namespace of the interface cannot be opened. */
+static int netns_error(const struct tunnel *t, int err)
+{
+	if (deleted(t))
+		return -ENODEV;
+	return err == -EINVAL ? -EAGAIN : err; /* -EINVAL: the namespace is being deleted */
+}
+
 static int visit(struct visit *v)
 {
 	int fd, err;
 
-	if (v->t->watch)
+	if (v->t->netlink)
 		return run_in_netns(v);
 	fd = netns_of_tun(v->t->config.tun->fd);
 	if (fd < 0)
-		return deleted(v->t) ? -ENODEV : fd;
+		return netns_error(v->t, fd);
 	err = netns_call(fd, run_in_netns, v);
 	close(fd);
 	return err;
@@ -113,9 +133,18 @@ static int visit(struct visit *v)
 
 /* MTUs of routes ---------------------------------------------------------------------------- */
 
+static uint64_t cpu_time_ns(void)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
 /* On failure the workers keep the table that they have; the next change leads to another try. */
 static int read_routes(struct visit *v)
 {
+	uint64_t begin_ns = cpu_time_ns();
 	struct netlink_device_route *list = NULL;
 	struct route_mtu *table = NULL;
 	size_t count = 0;
@@ -128,6 +157,7 @@ static int read_routes(struct visit *v)
 		log_error("the MTUs of routes into the tunnel cannot be read: %s", strerror(-err));
 	else
 		workers_set_route_mtus(&v->t->config.dataplane->workers, table);
+	v->t->routes_next_ns = loop_now_ns() + ROUTES_SHARE * (cpu_time_ns() - begin_ns);
 	return err;
 }
 
@@ -136,19 +166,17 @@ static void on_routes_timer(void *ctx, uint64_t now_ns)
 	struct tunnel *t = ctx;
 	struct visit v = { .t = t, .fn = read_routes };
 
-	if (t->ended)
-		return;
-	t->routes_read_ns = now_ns;
-	if (!t->watch)
-		loop_timer_arm(&t->routes_timer, now_ns + ROUTES_ABROAD_NS);
-	visit(&v);
+	(void)now_ns;
+	if (!t->ended)
+		visit(&v);
 }
 
 static void routes_changed(struct tunnel *t)
 {
-	uint64_t now_ns = loop_now_ns(), earliest_ns = t->routes_read_ns + ROUTES_INTERVAL_NS;
+	uint64_t now_ns = loop_now_ns();
 
-	loop_timer_arm_sooner(&t->routes_timer, now_ns > earliest_ns ? now_ns : earliest_ns);
+	loop_timer_arm_sooner(&t->routes_timer,
+			      now_ns > t->routes_next_ns ? now_ns : t->routes_next_ns);
 }
 
 /* Up and down ---------------------------------------------------------------------------------- */
@@ -157,13 +185,12 @@ static void link_changed(struct tunnel *t, const struct netlink_link *link)
 {
 	struct visit v = { .t = t, .fn = set_down };
 
+	t->config.ops->at_home(t->config.ctx, t->netlink ? link->ifindex : 0);
 	t->mtu = link->mtu;
 	workers_set_mtu(&t->config.dataplane->workers, link->mtu);
-	if (t->watch) {
+	if (t->watch)
 		netlink_watch_routes_by(t->watch, t->config.tun->ifindex);
-		routes_changed(
-			t); /* IPv4 routes of a link that goes down vanish without an event */
-	}
+	routes_changed(t); /* IPv4 routes of a link that goes down vanish without an event */
 	if (!link->up)
 		t->config.ops->link_down(t->config.ctx);
 	else if (t->config.ops->link_up(t->config.ctx))
@@ -183,6 +210,12 @@ static void unwatch(struct tunnel *t)
 	t->netlink = NULL;
 }
 
+static void find_again(struct tunnel *t, uint64_t in_ns)
+{
+	unwatch(t);
+	loop_timer_arm(&t->follow_timer, loop_now_ns() + in_ns);
+}
+
 static void link_gone(struct tunnel *t)
 {
 	if (deleted(t)) {
@@ -193,9 +226,8 @@ static void link_gone(struct tunnel *t)
 	/* No packet may come out where TC is not attached yet. */
 	t->config.ops->link_down(t->config.ctx);
 	log_info("the interface was moved to another namespace");
-	unwatch(t);
 	t->config.ops->at_home(t->config.ctx, 0);
-	loop_timer_arm(&t->follow_timer, 0);
+	find_again(t, 0);
 }
 
 void tunnel_look(struct tunnel *t)
@@ -205,9 +237,10 @@ void tunnel_look(struct tunnel *t)
 
 	if (!err) {
 		link_changed(t, &v.link);
-	} else if (err == -ENODEV) {
-		if (t->watch || deleted(t)) /* else it is being moved again at this moment */
-			link_gone(t);
+	} else if (err == -ENODEV && (t->netlink || deleted(t))) {
+		link_gone(t);
+	} else if (err == -ENODEV || err == -EAGAIN) { /* it is being moved, or deleted */
+		find_again(t, FIND_NS);
 	} else {
 		log_error("cannot follow the interface to its new namespace (%s), exiting",
 			  strerror(-err));
@@ -250,57 +283,80 @@ static void on_event(void *ctx, int fd, uint32_t events)
 		routes_changed(t);
 }
 
-static int watch(struct tunnel *t)
+static int watch(struct tunnel *t, struct netlink_watch *w)
 {
-	int err = 0;
+	int err = w ? 0 : -errno;
+
+	if (!err)
+		err = loop_add(t->config.loop, netlink_watch_fd(w), EPOLLIN, on_event, t);
+	if (err)
+		netlink_watch_close(w);
+	else
+		t->watch = w;
+	return err;
+}
+
+static int watch_home(struct tunnel *t)
+{
+	int err;
 
 	t->netlink = netlink_open();
-	t->watch = netlink_watch_open();
-	if (!t->netlink || !t->watch)
-		err = -errno;
-	if (!err)
-		err = loop_add(t->config.loop, netlink_watch_fd(t->watch), EPOLLIN, on_event, t);
+	err = t->netlink ? watch(t, netlink_watch_open()) : -errno;
 	if (err) {
-		netlink_watch_close(t->watch);
 		netlink_close(t->netlink);
-		t->watch = NULL;
 		t->netlink = NULL;
 		return err;
 	}
-	t->config.ops->at_home(t->config.ctx, t->config.tun->ifindex);
-	loop_timer_arm(&t->routes_timer, 0);
 	return 0;
 }
 
 int tunnel_watch(struct tunnel *t)
 {
+	int err = watch_home(t);
 
 	loop_timer_arm(&t->follow_timer, 0);
-	return watch(t);
+	loop_timer_arm(&t->routes_timer, 0);
+	if (!err)
+		t->config.ops->at_home(t->config.ctx, t->config.tun->ifindex);
+	return err;
 }
 
-static bool is_home(const struct tunnel *t)
+/* The inode of the interface's namespace. 0: it cannot be told. */
+static uint64_t netns_inode(const struct tunnel *t)
 {
-	struct stat here, there;
 	int fd = netns_of_tun(t->config.tun->fd);
-	bool home;
+	struct stat s = { 0 };
 
 	if (fd < 0)
-		return false;
-	home = !fstat(fd, &there) && !stat("/proc/self/ns/net", &here) &&
-	       there.st_ino == here.st_ino;
+		return 0;
+	if (fstat(fd, &s))
+		s.st_ino = 0;
 	close(fd);
-	return home;
+	return s.st_ino;
 }
 
-static void check_tc(struct tunnel *t)
+/* Watches the namespace in which the interface is now. 0; -ENODEV: it was deleted; -EAGAIN: it is
+ * being moved or deleted; -errno. */
+static int find(struct tunnel *t)
 {
-	struct loader *loader = t->config.dataplane->loader;
+	int fd = netns_of_tun(t->config.tun->fd), err = 0;
+	struct stat s;
 
-	if (!loader || t->tc_refused || loader_tunnel_attached(loader))
-		return;
-	log_error("TC programs of the interface were detached by somebody; attaching them again");
-	tunnel_look(t);
+	if (fd < 0)
+		return netns_error(t, fd);
+	if (fstat(fd, &s))
+		err = -errno;
+	else if (s.st_ino == netns_of_process("self"))
+		err = watch_home(t);
+	else
+		err = watch(t, netlink_watch_open_netns(fd));
+	close(fd);
+	/* A move before the watch began has left no event. */
+	if (!err && netns_inode(t) != s.st_ino) {
+		unwatch(t);
+		err = -EAGAIN;
+	}
+	return err;
 }
 
 /* With RPS, a packet reaches TC after the write, when tun_writer may already name the next peer. TC
@@ -332,28 +388,37 @@ static void check_rps(struct tunnel *t)
 	}
 }
 
-/* An interface that is moved within VISIT_NS and is up again was never down for us: its sessions
- * live on. Where TC is attached by clsact, the workers' own check stands alone for that time. */
+/* Finds the interface that was moved. Where its namespace cannot be watched, changes are seen when
+ * TC is checked. */
+static void look_elsewhere(struct tunnel *t)
+{
+	int err = find(t);
+
+	if (err == -EAGAIN) {
+		find_again(t, FIND_NS);
+		return;
+	}
+	if (err && err != -ENODEV && !t->watch_refused)
+		log_error("cannot watch the namespace of the interface: %s; changes there are seen "
+			  "once a second",
+			  strerror(-err));
+	t->watch_refused = err != 0;
+	tunnel_look(t);
+}
+
 static void follow(void *ctx, uint64_t now_ns)
 {
 	struct tunnel *t = ctx;
-	int err;
+	struct visit v = { .t = t, .fn = check_tc };
 
 	if (t->ended)
 		return;
 	check_rps(t);
-	if (t->watch) {
-		loop_timer_arm(&t->follow_timer, now_ns + TC_CHECK_NS);
-		check_tc(t);
-		return;
-	}
-	loop_timer_arm(&t->follow_timer, now_ns + VISIT_NS);
-	err = is_home(t) ? watch(t) : 0;
-	if (err)
-		log_error("cannot watch the interface: %s", strerror(-err));
-	tunnel_look(t);
-	if (!t->watch)
-		loop_timer_arm_sooner(&t->routes_timer, t->routes_read_ns + ROUTES_ABROAD_NS);
+	loop_timer_arm(&t->follow_timer, now_ns + TC_CHECK_NS);
+	if (t->watch)
+		visit(&v);
+	else
+		look_elsewhere(t);
 }
 
 bool tunnel_drops(const struct tunnel *t, struct netlink_drops *drops)

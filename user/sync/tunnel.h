@@ -4,12 +4,13 @@
  * network namespace it is.
  *
  *   at home    it is in our namespace: a netlink watch tells of changes
- *   abroad     it was moved (`ip link set ... netns`): a thread of ours enters its namespace every
- *              VISIT_NS. A socket left there would keep a deleted namespace, and the interface in
- *              it, alive
+ *   abroad     it was moved (`ip link set ... netns`): a netlink watch from our namespace tells of
+ *              changes in the other one. A socket in that namespace would keep it, and the
+ *              interface, alive after it is deleted. A thread of ours enters the namespace only to
+ *              read the new state
  *
  *   its link changed ─▶ ops->link_up / link_down, MTU
- *   routes into it changed (abroad: every ROUTES_ABROAD_NS) ─▶ their MTUs, for the padding
+ *   routes into it changed ─▶ their MTUs, for the padding
  *   its link is gone ─┬─▶ TUNGETIFF fails: deleted ─▶ ops->ended
  *                     └─▶ moved: down until it has been found in its new namespace, and TC, if the
  *                         move removed it, is attached again
@@ -48,14 +49,15 @@ struct tunnel {
 	struct tunnel_config config;
 	uint32_t mtu;
 	struct netlink *netlink;     /* in our namespace; NULL: the interface is abroad */
-	struct netlink_watch *watch; /* likewise */
+	struct netlink_watch *watch; /* of its namespace; NULL: it has to be found again */
 	struct loop_timer follow_timer, routes_timer;
-	uint64_t routes_read_ns;	      /* when they were last read */
+	uint64_t routes_next_ns;	      /* they may be read again from then on */
 	bool tc_refused;		      /* TC could not be attached when last tried */
 	bool steered;			      /* RPS was seen to queue packets before TC */
 	uint64_t steered_packets, steered_rx; /* packets of RPS, and data messages when it grew */
 	bool link_changed;		      /* an event said so and has not been acted on */
 	bool link_gone;			      /* likewise */
+	bool watch_refused;		      /* its namespace could not be watched */
 	bool ended;
 };
 
