@@ -21,8 +21,7 @@ static void check_peer(const struct conf *c, const struct conf_peer *p)
 	for (uint32_t i = 0; i < p->allowed_count; i++) {
 		struct prefix masked = p->allowed[i];
 
-		if (p->own || prefix_mask(&masked) ||
-		    (masked.length == 0 && c->table != CONF_TABLE_OFF))
+		if (p->own || prefix_mask(&masked))
 			abort();
 	}
 	for (const struct conf_peer *q = c->peers; q != p; q++)

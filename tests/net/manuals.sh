@@ -104,24 +104,18 @@ accepts "a relay; its host bits are masked" 2 <<-X
 	AllowedIPs = 192.0.3.3/32,192.168.1.1/24
 X
 
-not_yet() # LINE: it is refused as not supported yet
-{
-	conf "$A" >/dev/null <<-X
+# shellcheck disable=SC2016 # a shell expands it later
+for line in "DNS = 1.1.1.1,8.8.8.8" "Table = 1234" \
+	"PreUp = ip rule add ipproto tcp dport 22 table 1234" \
+	'PostUp = echo "$(date +%s) WireGuard Started" >> /var/log/wireguard.log' \
+	"PreDown = /bin/example arg1 arg2 %i" \
+	"PostDown = curl https://events.example.dev/wireguard/stopped/?key=abcdefg"; do
+	accepts "$line" 0 <<-X
 		[Interface]
 		PrivateKey = $(key a)
-		$1
+		$line
 	X
-	refuses "config, not supported yet: $1" 1 "$A.conf:3: .*not supported yet" "$WGXDP" check \
-		"$A.conf"
-}
-
-not_yet "DNS = 1.1.1.1,8.8.8.8"
-not_yet "Table = 1234"
-not_yet "PreUp = ip rule add ipproto tcp dport 22 table 1234"
-# shellcheck disable=SC2016 # a shell would expand it later
-not_yet 'PostUp = echo "$(date +%s) WireGuard Started" >> /var/log/wireguard.log'
-not_yet "PreDown = /bin/example arg1 arg2 %i"
-not_yet "PostDown = curl https://events.example.dev/wireguard/stopped/?key=abcdefg"
+done
 printf '[Interface]\nListenPort 12000\n' | conf "$A" >/dev/null
 refuses "config: a line without = is refused, as wg refuses it" 1 "$A.conf:2: .*no '='" "$WGXDP" \
 	check "$A.conf"

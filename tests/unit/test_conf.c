@@ -17,6 +17,7 @@
 
 #include "conf/conf.h"
 #include "conf/keytext.h"
+#include "conf/rt_tables.h"
 #include "conf/valuetext.h"
 
 /* These keys are used in this test only. */
@@ -197,19 +198,19 @@ static const struct bad {
 	/* 19 */ { IF "MTU = 65536\n", -EINVAL, "2: 65536: MTU" },
 	/* 20 */ { IF "Address = 10.0.0.1/240\n", -EINVAL, "2: 10.0.0.1/240: after the '/'" },
 	/* 21 */ { IF "Address = 10.0.0.1, tunnel\n", -EINVAL, "2: tunnel: this is no" },
-	/* 22 */ { IF "Table = on\n", -EINVAL, "2: on: Table must be auto or off" },
-	/* 23 */ { IF "Table = 1234\n", -ENOTSUP,
-		   "2: 1234: a Table by number is not supported yet" },
-	/* 24 */ { IF "DNS = 192.0.2.53\n", -ENOTSUP, "2: 192.0.2.53: DNS is not supported yet" },
-	/* 25 */ { IF "PreUp = a\n", -ENOTSUP, "2: PreUp: hooks are not supported yet" },
-	/* 26 */ { IF "PostUp = a = b # c\n", -ENOTSUP, "2: PostUp: hooks" },
-	/* 27 */ { IF "predown = a\n", -ENOTSUP, "2: PreDown: hooks" },
-	/* 28 */ { IF "PostDown = a\n", -ENOTSUP, "2: PostDown: hooks" },
-	/* 29 */ { IF "SaveConfig = true\n", -ENOTSUP, "2: SaveConfig: is not supported yet" },
-	/* 30 */ { PEER(KEY_A) "AllowedIPs = 0.0.0.0/0\n", -ENOTSUP,
-		   "3: 0.0.0.0/0: a default route" },
-	/* 31 */ { PEER(KEY_A) "AllowedIPs = ::1\nAllowedIPs = ::/0\n", -ENOTSUP,
-		   "4: ::/0: a default" },
+	/* 22 */ { IF "Table = no-such-table\n", -EINVAL,
+		   "2: no-such-table: Table must be auto, off, a number, or a name in" },
+	/* 23 */ { IF "Table = 4294967296\n", -EINVAL, "2: 4294967296: Table must be" },
+	/* 24 */ { IF "DNS = 192.0.2.53, 192.0.2\n", -EINVAL, "2: 192.0.2: this is no address" },
+	/* 25 */ { IF "DNS = fe80::1%\n", -EINVAL, "2: fe80::1%: this is no address" },
+	/* 26 */ { IF "DNS = 192.0.2.53/24\n", -EINVAL, "2: 192.0.2.53/24: this is neither" },
+	/* 27: it would be an option of resolvectl */
+	{ IF "DNS = --help\n", -EINVAL, "2: --help: this is neither the address" },
+	/* 28 */ { IF "Address = 10.0.0.1/024\n", -EINVAL, "2: 10.0.0.1/024: ip(8) reads" },
+	/* 29 */ { IF "SaveConfig = yes\n", -EINVAL, "2: yes: SaveConfig must be true or false" },
+	/* 30 */ { PEER(KEY_A) "PostUp = a\n", -EINVAL, "3: PostUp: belongs below [Interface]" },
+	/* 31: octal for ip(8) */
+	{ IF "MTU = 01400\n", -EINVAL, "2: 01400: MTU must be" },
 	/* 32 */ { "[Peer]\nAllowedIPs = ::1\n\n" IF, -EINVAL,
 		   "1: [Peer]: its PublicKey is missing" },
 	/* 33 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/33\n", -EINVAL,
@@ -370,6 +371,143 @@ static void interface_values(void **state)
 			 0);
 	assert_false(c.has_private_key);
 	conf_done(&c);
+}
+
+/* The items with a '|' behind each. */
+static char *list_text(const struct conf_list *list, char *out, size_t room)
+{
+	*out = '\0';
+	for (uint32_t i = 0; i < list->count; i++)
+		snprintf(out + strlen(out), room - strlen(out), "%s|", list->items[i]);
+	return out;
+}
+
+/* clang-format off */
+static const struct quick {
+	const char *text, *servers, *search, *hooks[CONF_HOOK_COUNT];
+	bool save;
+} quick[] = {
+	/*  0 */ { IF "DNS = 192.0.2.53,2001:db8::53 corp.example, ~lab.example ~.\n"
+		   "dns=fe80::1%eth0,,\nDNS = 192.0.2.53\n",
+		   "192.0.2.53|2001:db8::53|fe80::1%eth0|192.0.2.53|",
+		   "corp.example|~lab.example|~.|", { "", "", "", "" }, 0 },
+	/*  1: everything up to '#' is the command */
+	{ IF "PostUp = a = \"b;c\" <(d) \xe2\x80\x9c\xc2\xa0"
+	  "e  && \t%i; # not this\r\nPOSTUP=second\n",
+	  "", "",
+	  { "", "a = \"b;c\" <(d) \xe2\x80\x9c\xc2\xa0" "e  && \t%i;|second|", "", "" }, 0 },
+	/*  2 */ { IF "PreDown = 3\nPreUp = 1\nPostDown = 4\n PostUp\t=\t2 \nPreUp=#\nPreUp =\n",
+		   "", "", { "1|", "2|", "3|", "4|" }, 0 },
+	/*  3 */ { IF "SaveConfig = TRUE\n", "", "", { "", "", "", "" }, 1 },
+	/*  4 */ { IF "SaveConfig = true\nSaveConfig = false\n", "", "", { "", "", "", "" }, 0 },
+};
+/* clang-format on */
+
+static void quick_values(void **state)
+{
+	char text[512];
+	struct told told;
+	struct fault f;
+	struct conf c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(quick) / sizeof(quick[0]); i++) {
+		if (parse(&c, quick[i].text, &told, &f))
+			fail_msg("%zu: %s", i, f.text);
+		if (strcmp(list_text(&c.dns_servers, text, sizeof(text)), quick[i].servers) ||
+		    strcmp(list_text(&c.dns_search, text, sizeof(text)), quick[i].search))
+			fail_msg("%zu: DNS: %s", i, text);
+		for (unsigned j = 0; j < CONF_HOOK_COUNT; j++)
+			if (strcmp(list_text(&c.hooks[j], text, sizeof(text)), quick[i].hooks[j]))
+				fail_msg("%zu: hook %u: %s", i, j, text);
+		assert_int_equal(c.save_config, quick[i].save);
+		conf_done(&c);
+	}
+}
+
+static void tables(void **state)
+{
+	static const struct {
+		const char *text;
+		enum conf_table table;
+		uint32_t id;
+		const char *written;
+	} values[] = {
+		{ "Table = 1234", CONF_TABLE_NUMBER, 1234, "1234" },
+		{ "Table = 0xCa6C", CONF_TABLE_NUMBER, 0xca6c, "0xCa6C" },
+		{ "Table = main", CONF_TABLE_NUMBER, 254, "main" },
+		{ "Table = 0", CONF_TABLE_NUMBER, 254, "0" }, /* as for the kernel */
+		{ "Table = 4294967295", CONF_TABLE_NUMBER, UINT32_MAX, "4294967295" },
+		{ "Table = Off", CONF_TABLE_OFF, 0, "Off" },
+		{ "Table = 7\nTable =", CONF_TABLE_AUTO, 0, "" }, /* the last line counts */
+		{ "Table = 7\nTable = auto", CONF_TABLE_AUTO, 0, "auto" },
+		{ "MTU = 0x500\nMTU =", CONF_TABLE_AUTO, 0, "" },
+	};
+	char path[] = "/tmp/test_conf.XXXXXX", text[64];
+	uint32_t id = 7;
+	struct told told;
+	struct fault f;
+	struct conf c;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		snprintf(text, sizeof(text), IF "%s\n", values[i].text);
+		if (parse(&c, text, &told, &f))
+			fail_msg("%zu: %s", i, f.text);
+		assert_int_equal(c.table, values[i].table);
+		assert_int_equal(c.table_id, values[i].id);
+		assert_string_equal(c.table_text, values[i].written);
+		assert_int_equal(c.mtu, 0);
+		conf_done(&c);
+	}
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, "# 5 five\n1\tone # first\n0x1f hex\n\nx bad\n") > 0);
+	close(fd);
+	assert_true(rt_tables_find_in(path, "one", &id));
+	assert_int_equal(id, 1);
+	assert_true(rt_tables_find_in(path, "hex", &id));
+	assert_int_equal(id, 31);
+	assert_false(rt_tables_find_in(path, "five", &id));
+	assert_false(rt_tables_find_in(path, "bad", &id));
+	unlink(path);
+	assert_false(rt_tables_find_in(path, "one", &id));
+	assert_int_equal(id, 31);
+}
+
+/* One more than each limit is refused. */
+static void limits(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned max;
+	} rows[] = { { "DNS = 192.0.2.1\n", CONF_DNS_MAX },
+		     { "DNS = a\n", CONF_DNS_MAX },
+		     { "PostDown = a\n", CONF_HOOKS_MAX } };
+	char *text = malloc(CONF_HOOK_LEN_MAX + 65536);
+	struct told told;
+	struct fault f;
+	struct conf c;
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t at = (size_t)sprintf(text, IF);
+
+		for (unsigned j = 0; j < rows[i].max; j++)
+			at += (size_t)sprintf(text + at, "%s", rows[i].line);
+		assert_int_equal(parse(&c, text, &told, &f), 0);
+		conf_done(&c);
+		sprintf(text + at, "%s", rows[i].line);
+		assert_int_equal(parse(&c, text, &told, &f), -E2BIG);
+	}
+	sprintf(text, IF "PreUp=%0*d", CONF_HOOK_LEN_MAX, 1);
+	assert_int_equal(parse(&c, text, &told, &f), 0);
+	conf_done(&c);
+	strcat(text, "1");
+	assert_int_equal(parse(&c, text, &told, &f), -E2BIG);
+	free(text);
 }
 
 static void peer_values(void **state)
@@ -555,6 +693,9 @@ int main(void)
 		cmocka_unit_test(meanings),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(interface_values),
+		cmocka_unit_test(quick_values),
+		cmocka_unit_test(tables),
+		cmocka_unit_test(limits),
 		cmocka_unit_test(peer_values),
 		cmocka_unit_test(nul_bytes),
 		cmocka_unit_test(many),

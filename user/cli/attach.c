@@ -71,6 +71,34 @@ static int bring_up(int lease, const struct conf *conf, struct fault *f)
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
+/* The config file may ask for more than attach does yet. */
+static int check_supported(const struct conf *c, struct fault *f)
+{
+	static const char *const hooks[CONF_HOOK_COUNT] = { "PreUp", "PostUp", "PreDown",
+							    "PostDown" };
+	const char *key = NULL;
+
+	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
+		if (c->hooks[i].count)
+			key = hooks[i];
+	if (c->dns_servers.count || c->dns_search.count)
+		key = "DNS";
+	if (c->table == CONF_TABLE_NUMBER)
+		key = "Table with a number";
+	if (c->save_config)
+		key = "SaveConfig = true";
+	for (uint32_t i = 0; i < c->peer_count && c->table == CONF_TABLE_AUTO; i++)
+		for (uint32_t j = 0; j < c->peers[i].allowed_count; j++)
+			if (!c->peers[i].allowed[j].length)
+				key = "a default route in AllowedIPs with Table = auto";
+	if (!key)
+		return 0;
+	return fault(f, -ENOTSUP,
+		     "%s: attach does not support %s yet; remove it, and do its work "
+		     "before or after attach",
+		     c->path, key);
+}
+
 int attach_main(int argc, char **argv)
 {
 	struct conf conf = { 0 };
@@ -86,7 +114,8 @@ int attach_main(int argc, char **argv)
 	if (conf_find(arg, path, options.interface, &f) ||
 	    conf_read(&conf, path, cli_warn, NULL, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
-	if (resolve_endpoints(&conf, &f) || setup_choose_mtu(&conf, &f))
+	if (check_supported(&conf, &f) || resolve_endpoints(&conf, &f) ||
+	    setup_choose_mtu(&conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, &conf, &f))

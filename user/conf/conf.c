@@ -144,14 +144,33 @@ static int read_setting(struct conf_parser *p, char *line)
 	if (!key)
 		return unknown_key(p, line);
 	p->key = key->name;
+	give_name(p);
+	if (key->command)
+		return *value ? key->set(p, value) : 0;
 	if (!key->words)
 		conf_squeeze(value);
-	give_name(p);
-	if (!*value)
-		return key->may_be_empty ? 0
-					 : conf_bad(p, -EINVAL, key->name, "the value is missing");
-	what = key->command ? NULL : conf_misquoted(value);
-	return what ? conf_bad(p, -EINVAL, key->name, what) : key->set(p, value);
+	if (!*value && !key->may_be_empty && !key->resets)
+		return conf_bad(p, -EINVAL, key->name, "the value is missing");
+	what = *value ? conf_misquoted(value) : NULL;
+	if (what)
+		return conf_bad(p, -EINVAL, key->name, what);
+	return *value || key->resets ? key->set(p, value) : 0;
+}
+
+/* How much of @line must consist of plain characters: a command may have any. */
+static size_t plain_length(const char *line, enum conf_section section)
+{
+	size_t len = strcspn(line, "=");
+	const struct conf_key *key;
+	char name[KEY_SHOWN_MAX];
+
+	if (!line[len] || len >= sizeof(name))
+		return strlen(line);
+	memcpy(name, line, len);
+	name[len] = '\0';
+	conf_squeeze(name);
+	key = conf_key(name, section);
+	return key && key->command ? len : strlen(line);
 }
 
 /* Reads a line without its newline, and overwrites it. */
@@ -163,7 +182,7 @@ static int read_line(struct conf_parser *p, char *line)
 
 	if (comment)
 		*comment = '\0';
-	err = conf_check_characters(p, line);
+	err = conf_check_characters(p, line, plain_length(line, p->section));
 	if (err)
 		return err;
 	line = conf_trim(line);
@@ -198,19 +217,6 @@ static void warn_moved(void *ctx, const struct settle_step *step)
 		  "another peer has it in its allowed IPs, too; the later peer gets it");
 }
 
-/* A default route needs a table and rules of its own. */
-static int check_default(struct conf_parser *p, const struct settle_step *step)
-{
-	char text[PREFIX_TEXT_LEN];
-
-	if (step->prefix.length || p->c->table == CONF_TABLE_OFF)
-		return 0;
-	p->line = step->line;
-	return conf_bad(p, -ENOTSUP, prefix_text(&step->prefix, text),
-			"a default route with Table = auto is not supported yet; write Table = off "
-			"and add the route yourself");
-}
-
 /* Builds each peer's list of allowed IPs. */
 static int list_prefixes(struct conf_parser *p)
 {
@@ -226,10 +232,7 @@ static int list_prefixes(struct conf_parser *p)
 	}
 	for (size_t i = 0; i < p->step_count; i++) {
 		struct conf_peer *peer = &c->peers[p->steps[i].peer];
-		int err = p->steps[i].kept ? check_default(p, &p->steps[i]) : 0;
 
-		if (err)
-			return err;
 		if (p->steps[i].kept)
 			peer->allowed[peer->allowed_count++] = p->steps[i].prefix;
 	}
@@ -248,7 +251,7 @@ static int check_mtu(struct conf_parser *p)
 	for (uint32_t i = 0; i < c->address_count; i++)
 		if (c->addresses[i].family == AF_INET6)
 			needs = &c->addresses[i];
-	for (uint32_t i = 0; i < c->peer_count && c->table == CONF_TABLE_AUTO; i++)
+	for (uint32_t i = 0; i < c->peer_count && c->table != CONF_TABLE_OFF; i++)
 		for (uint32_t j = 0; j < c->peers[i].allowed_count; j++)
 			if (c->peers[i].allowed[j].family == AF_INET6)
 				needs = &c->peers[i].allowed[j];
@@ -348,8 +351,10 @@ out:
 
 static void free_list(struct conf_list *list)
 {
-	for (uint32_t i = 0; i < list->count; i++)
+	for (uint32_t i = 0; i < list->count; i++) {
+		wipe(list->items[i], strlen(list->items[i])); /* a command may hold a key */
 		free(list->items[i]);
+	}
 	free(list->items);
 }
 

@@ -6,9 +6,8 @@
  *   file ─▶ conf_read ──▶ the same, and a warning if others may read the private key
  *
  * Two blocks of one peer are merged, and each prefix is given to the peer that has it after the
- * last line, so the caller applies values and never replays lines. A key that is not supported yet
- * is an error that names the key. Errors are "file:line: value: what is wrong; what to do". Private
- * and preshared keys appear in none of them.
+ * last line, so the caller applies values and never replays lines. Errors are
+ * "file:line: value: what is wrong; what to do". Private and preshared keys appear in none of them.
  */
 #ifndef WGXDP_CONF_H
 #define WGXDP_CONF_H
@@ -25,6 +24,12 @@
 #include "wgxdp/wire.h"
 
 #define CONF_FILE_MAX (64U << 20) /* bytes */
+#define CONF_ADDRESSES_MAX 4096U
+#define CONF_DNS_MAX 64U	 /* name servers, and as many search domains */
+#define CONF_DOMAIN_MAX 254U	 /* bytes, with the final dot; RFC 1035 2.3.4 */
+#define CONF_HOOKS_MAX 1024U	 /* of each kind */
+#define CONF_HOOK_LEN_MAX 65536U /* bytes; Linux passes a program 128 KiB in one argument */
+#define CONF_TABLE_TEXT_LEN 64U
 
 enum conf_table {
 	CONF_TABLE_AUTO, /* a route for every allowed IP; a /0 gets a table and rules of its own */
@@ -66,8 +71,9 @@ struct conf {
 	uint32_t fwmark;		   /* 0 = off */
 	uint32_t mtu;			   /* 0 = to be chosen from the routes */
 	enum conf_table table;
-	uint32_t table_id;	  /* with CONF_TABLE_NUMBER */
-	struct prefix *addresses; /* of the interface, with their host bits */
+	uint32_t table_id;		      /* with CONF_TABLE_NUMBER */
+	char table_text[CONF_TABLE_TEXT_LEN]; /* Table as written, maybe a name; "" = none */
+	struct prefix *addresses;	      /* of the interface, with their host bits */
 	uint32_t address_count;
 	struct conf_list dns_servers;		 /* numeric addresses, IPv4 and IPv6 */
 	struct conf_list dns_search;		 /* domains */
@@ -81,8 +87,8 @@ struct conf {
 typedef void (*conf_warn_fn)(void *ctx, const char *sentence);
 
 /* Parses the @len bytes at @text. @path is for messages, @warn may be NULL. Returns 0 with *@c,
- * which the caller gives to conf_done(); or with @f -EINVAL, -ENOTSUP (not supported yet), -E2BIG
- * (more peers or prefixes than a device holds) or -ENOMEM, and *@c untouched. */
+ * which the caller gives to conf_done(); or with @f -EINVAL, -E2BIG (more peers or prefixes than a
+ * device holds, or more than a limit above allows) or -ENOMEM, and *@c untouched. */
 int conf_parse(struct conf *c, const char *text, size_t len, const char *path, conf_warn_fn warn,
 	       void *ctx, struct fault *f);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf_private.h - what conf.c (lines), conf_text.c (their characters), conf_values.c (keys and
- * their values) and conf_blocks.c (peers) share.
+ * their values), conf_quick.c (the keys of wg-quick) and conf_blocks.c (peers) share.
  */
 #ifndef WGXDP_CONF_PRIVATE_H
 #define WGXDP_CONF_PRIVATE_H
@@ -39,16 +39,28 @@ struct conf_parser {
 	bool below;		  /* the previous line belongs to a block */
 };
 
-/* A key. @set gets the value, trimmed, not empty, and without any white space unless @words is set.
- * It may overwrite the value. Returns 0 or -errno. */
+/* A key. @set gets the value, trimmed, and without any white space unless @words or @command is
+ * set. It may overwrite the value, which is empty only if @resets is set. Returns 0 or -errno. */
 struct conf_key {
 	const char *name;
 	enum conf_section section;
 	bool words;	   /* @set sees the white space */
 	bool may_be_empty; /* an empty value means the same as no line */
-	bool command;	   /* the value is a command, in which quotes and ';' have a meaning */
+	bool resets;	   /* an empty value undoes an earlier line */
+	bool command;	   /* any characters but '#' may stand in it, and it may be empty */
 	int (*set)(struct conf_parser *p, char *value);
 };
+
+/* conf_quick.c: the setters of the keys that wg-quick(8) handles. */
+int conf_set_address(struct conf_parser *p, char *value);
+int conf_set_dns(struct conf_parser *p, char *value);
+int conf_set_mtu(struct conf_parser *p, char *value);
+int conf_set_table(struct conf_parser *p, char *value);
+int conf_set_pre_up(struct conf_parser *p, char *value);
+int conf_set_post_up(struct conf_parser *p, char *value);
+int conf_set_pre_down(struct conf_parser *p, char *value);
+int conf_set_post_down(struct conf_parser *p, char *value);
+int conf_set_save_config(struct conf_parser *p, char *value);
 
 /* The key named @name in @section, or NULL. */
 const struct conf_key *conf_key(const char *name, enum conf_section section);
@@ -70,8 +82,8 @@ void conf_squeeze(char *text);
 /* Reads "# Name = value" into @name, as valid UTF-8 because it becomes JSON. Returns false if
  * @comment is another comment. */
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
-/* Refuses and names characters that look like plain ones. 0 or -EINVAL. */
-int conf_check_characters(struct conf_parser *p, const char *line);
+/* Refuses and names characters that look like plain ones in the first @n bytes. 0 or -EINVAL. */
+int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
 /* What is wrong with a value (not empty) in quotes or with a ';', or NULL. */
 const char *conf_misquoted(const char *value);
 

@@ -97,11 +97,11 @@ static const struct {
 	{ "\xef\xbc\x9d", "a full-width equals sign (U+FF1D)", "type '=' instead" },
 };
 
-int conf_check_characters(struct conf_parser *p, const char *line)
+int conf_check_characters(struct conf_parser *p, const char *line, size_t n)
 {
 	unsigned place = 1;
 
-	for (const char *at = line; *at; place++) {
+	for (const char *at = line; at < line + n; place++) {
 		size_t len = character((const unsigned char *)at);
 
 		for (size_t i = 0; len > 1 && i < sizeof(strays) / sizeof(strays[0]); i++) {

@@ -86,104 +86,6 @@ static int set_fwmark(struct conf_parser *p, char *value)
 	return 0;
 }
 
-static int set_mtu(struct conf_parser *p, char *value)
-{
-	uint32_t mtu;
-
-	if (!valuetext_number(value, 10, 65535, &mtu) || mtu < 68)
-		return conf_bad(p, -EINVAL, value,
-				"MTU must be a number from 68 to 65535; without the "
-				"line wgxdp chooses one");
-	p->c->mtu = mtu;
-	p->mtu_line = p->line;
-	return 0;
-}
-
-static int set_table(struct conf_parser *p, char *value)
-{
-	uint32_t number;
-
-	if (strcasecmp(value, "off") == 0)
-		p->c->table = CONF_TABLE_OFF;
-	else if (strcasecmp(value, "auto") == 0)
-		p->c->table = CONF_TABLE_AUTO;
-	else if (valuetext_number(value, 10, UINT32_MAX, &number) ||
-		 valuetext_number(value + (strncmp(value, "0x", 2) ? 0 : 2), 16, UINT32_MAX,
-				  &number))
-		return conf_bad(p, -ENOTSUP, value,
-				"a Table by number is not supported yet; write off "
-				"and add the routes to it yourself");
-	else
-		return conf_bad(p, -EINVAL, value, "Table must be auto or off");
-	return 0;
-}
-
-/* The kernel accepts an IPv6 address once, and an IPv4 address once with each prefix length. */
-static bool has_address(const struct conf *c, const struct prefix *a)
-{
-	for (uint32_t i = 0; i < c->address_count; i++) {
-		const struct prefix *b = &c->addresses[i];
-
-		if (a->family == b->family && !memcmp(a->addr, b->addr, sizeof(a->addr)) &&
-		    (a->family == AF_INET6 || a->length == b->length))
-			return true;
-	}
-	return false;
-}
-
-static int add_address(struct conf_parser *p, char *text)
-{
-	struct conf *c = p->c;
-	struct prefix *grown;
-	const char *what;
-
-	grown = reallocarray(c->addresses, c->address_count + 1, sizeof(*grown));
-	if (!grown)
-		return conf_no_memory(p);
-	c->addresses = grown;
-	what = valuetext_interface_address(text, &c->addresses[c->address_count]);
-	if (!what && has_address(c, &c->addresses[c->address_count]))
-		what = "the Address is given twice";
-	if (what)
-		return conf_bad(p, -EINVAL, text, what);
-	c->address_count++;
-	return 0;
-}
-
-static int set_address(struct conf_parser *p, char *value)
-{
-	char *rest = NULL, *word;
-	int err = 0;
-
-	for (word = strtok_r(value, ", \t\r\v\f", &rest); word && !err;
-	     word = strtok_r(NULL, ", \t\r\v\f", &rest))
-		err = add_address(p, word);
-	return err;
-}
-
-static int set_save_config(struct conf_parser *p, char *value)
-{
-	if (strcasecmp(value, "false") == 0)
-		return 0;
-	return conf_bad(p, strcasecmp(value, "true") ? -EINVAL : -ENOTSUP, "SaveConfig",
-			"is not supported yet; remove the line, or set it to false");
-}
-
-static int refuse_hook(struct conf_parser *p, char *value)
-{
-	(void)value;
-	return conf_bad(p, -ENOTSUP, p->key,
-			"hooks are not supported yet; remove the line and run its "
-			"command before or after wgxdp");
-}
-
-static int refuse_dns(struct conf_parser *p, char *value)
-{
-	return conf_bad(p, -ENOTSUP, value,
-			"DNS is not supported yet; remove the line and set the name "
-			"server yourself");
-}
-
 static int set_public_key(struct conf_parser *p, char *value)
 {
 	int err = read_key(p, value, p->block.public_key);
@@ -333,15 +235,15 @@ static const struct conf_key keys[] = {
 	{ "PrivateKey", CONF_INTERFACE, .set = set_private_key },
 	{ "ListenPort", CONF_INTERFACE, .set = set_listen_port },
 	{ "FwMark", CONF_INTERFACE, .set = set_fwmark },
-	{ "Address", CONF_INTERFACE, .words = true, .may_be_empty = true, .set = set_address },
-	{ "MTU", CONF_INTERFACE, .may_be_empty = true, .set = set_mtu },
-	{ "Table", CONF_INTERFACE, .may_be_empty = true, .set = set_table },
-	{ "DNS", CONF_INTERFACE, .words = true, .may_be_empty = true, .set = refuse_dns },
-	{ "PreUp", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
-	{ "PostUp", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
-	{ "PreDown", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
-	{ "PostDown", CONF_INTERFACE, .may_be_empty = true, .command = true, .set = refuse_hook },
-	{ "SaveConfig", CONF_INTERFACE, .set = set_save_config },
+	{ "Address", CONF_INTERFACE, .words = true, .may_be_empty = true, .set = conf_set_address },
+	{ "DNS", CONF_INTERFACE, .words = true, .may_be_empty = true, .set = conf_set_dns },
+	{ "MTU", CONF_INTERFACE, .resets = true, .set = conf_set_mtu },
+	{ "Table", CONF_INTERFACE, .resets = true, .set = conf_set_table },
+	{ "PreUp", CONF_INTERFACE, .command = true, .set = conf_set_pre_up },
+	{ "PostUp", CONF_INTERFACE, .command = true, .set = conf_set_post_up },
+	{ "PreDown", CONF_INTERFACE, .command = true, .set = conf_set_pre_down },
+	{ "PostDown", CONF_INTERFACE, .command = true, .set = conf_set_post_down },
+	{ "SaveConfig", CONF_INTERFACE, .set = conf_set_save_config },
 	{ "PublicKey", CONF_PEER, .set = set_public_key },
 	{ "PresharedKey", CONF_PEER, .set = set_preshared_key },
 	{ "AllowedIPs", CONF_PEER, .words = true, .may_be_empty = true, .set = set_allowed_ips },

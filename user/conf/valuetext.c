@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
+#include <strings.h>
 
 static int digit(char c)
 {
@@ -34,6 +35,13 @@ bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *o
 	}
 	*out = (uint32_t)value;
 	return true;
+}
+
+bool valuetext_number_0x(const char *text, uint32_t max, uint32_t *out)
+{
+	if (strncasecmp(text, "0x", 2) == 0)
+		return valuetext_number(text + 2, 16, max, out);
+	return (*text != '0' || !text[1]) && valuetext_number(text, 10, max, out);
 }
 
 const char *valuetext_prefix(const char *text, struct prefix *out)
@@ -89,6 +97,8 @@ const char *valuetext_interface_address(const char *text, struct prefix *out)
 			return NULL;
 		}
 	}
+	if (slash && slash[1] == '0' && slash[2])
+		return "ip(8) reads a length with a 0 before it as octal; write it without the 0";
 	return valuetext_prefix(text, out);
 }
 

@@ -17,6 +17,11 @@
 bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *out)
 	__attribute__((warn_unused_result));
 
+/* The same, decimal or with 0x before it. A decimal number with a 0 before it is refused, because
+ * ip(8) would read it as octal. */
+bool valuetext_number_0x(const char *text, uint32_t max, uint32_t *out)
+	__attribute__((warn_unused_result));
+
 /* Reads "address" or "address/bits" and keeps the host bits. Returns NULL, or the end of a sentence
  * that says what is wrong; @out is then untouched. */
 const char *valuetext_prefix(const char *text, struct prefix *out)

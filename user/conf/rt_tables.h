@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rt_tables.h - the names of routing tables, as ip(8) knows them. Private to user/conf.
+ */
+#ifndef WGXDP_RT_TABLES_H
+#define WGXDP_RT_TABLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Looks @name up among main, local and default, then in the file rt_tables and the files *.conf of
+ * the folder rt_tables.d below /etc/iproute2, /usr/share/iproute2 and /usr/lib/iproute2. Returns
+ * false, with @id untouched, if no file has it. Reads files, so it may block for a moment. */
+bool rt_tables_find(const char *name, uint32_t *id) __attribute__((warn_unused_result));
+
+/* The same in one file; "number name" on each line, the number decimal or with 0x. */
+bool rt_tables_find_in(const char *path, const char *name, uint32_t *id)
+	__attribute__((warn_unused_result));
+
+#endif
