@@ -12,10 +12,12 @@
 #include "daemon/ending.h"
 #include "daemon/name_lock.h"
 #include "daemon/sockets.h"
+#include "daemon/watchdog.h"
 #include "io/netlink.h"
 #include "sync/handshake_rx.h"
 #include "sync/host_watch.h"
 #include "util/log.h"
+#include "util/notify.h"
 
 #define DEFAULT_MTU 1420
 
@@ -37,6 +39,7 @@ struct daemon {
 	struct handshake_rx handshake_rx;
 	struct diag diag;
 	struct sockets sockets;
+	struct watchdog watchdog;
 };
 
 /* Up and down --------------------------------------------------------------------------------- */
@@ -61,6 +64,7 @@ static int link_up(void *ctx)
 	nexthops_now(&d->nexthops);
 	device_set_up(&d->core.device, true, loop_now_ns());
 	log_info("up, port %u", d->dataplane.udp.port);
+	notify_status("Up, port %u", d->dataplane.udp.port);
 	ending_tell(&d->ending, "up", d->dataplane.udp.port);
 	return 0;
 }
@@ -78,6 +82,7 @@ static void link_down(void *ctx)
 	device_set_up(&d->core.device, false, loop_now_ns());
 	dataplane_down(&d->dataplane);
 	log_info("down");
+	notify_status("The interface is down");
 }
 
 /* What modules tell ------------------------------------------------------------------------- */
@@ -281,6 +286,7 @@ static int start_watches(struct daemon *d, struct fault *f)
 		return fault(f, err, "cannot watch for events: %s", strerror(-err));
 	nexthops_watch(&d->nexthops);
 	core_watch(&d->core);
+	watchdog_start(&d->watchdog, d->loop, &d->dataplane.workers);
 	loop_before_wait(d->loop, before_wait, d);
 	return 0;
 }
@@ -325,6 +331,7 @@ static void end(struct daemon *d)
 {
 	link_down(d);
 	sockets_close_uapi(&d->sockets);
+	watchdog_stop(&d->watchdog);
 	core_stop(&d->core);
 	tunnel_close(&d->tunnel);
 	mapsync_done(&d->mapsync);
@@ -359,10 +366,23 @@ static enum log_level level_wanted(const struct options *options, const struct c
 static void go_on(struct daemon *d)
 {
 	ending_tell(&d->ending, "ready", d->tun.ifindex);
+	if (d->ending.lease_fd < 0) /* no command will set up the interface and commit */
+		notify_ready();
 	if (diag_is_on())
 		diag_set(&d->diag, true);
 	tunnel_look(&d->tunnel); /* an interface that was handed to us may be up */
 	run(d);
+}
+
+/* A daemon in the background is not the main process of the service that started it. */
+static void open_notify(const struct options *options)
+{
+	int err = options->foreground ? notify_open() : 0;
+
+	if (err)
+		log_error("NOTIFY_SOCKET=%s: %s; the service manager will not hear that the tunnel "
+			  "is up",
+			  getenv("NOTIFY_SOCKET"), strerror(-err));
 }
 
 int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
@@ -376,6 +396,7 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 	log_open(options->interface, level_wanted(options, conf));
 	quiet_level = diag_is_on() ? LOG_LEVEL_INFO : log_get_level();
 	ending_init(&d.ending, options->foreground, lease_fd);
+	open_notify(options);
 	err = start(&d, conf, quiet_level, &f);
 	if (conf)
 		conf_done(conf); /* the device has the keys now, and can be told to forget them */
@@ -388,5 +409,6 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 		go_on(&d);
 	}
 	end(&d);
+	notify_close();
 	return d.ending.exit_code;
 }

@@ -10,6 +10,7 @@
 
 #include "daemon/lease.h"
 #include "util/log.h"
+#include "util/notify.h"
 
 /* A daemon in the background has no terminal that could hang up. */
 static sigset_t signals_of(const struct ending *e)
@@ -39,6 +40,8 @@ void ending_init(struct ending *e, bool foreground, int lease_fd)
 
 void ending_stop(struct ending *e, int exit_code)
 {
+	if (!e->stopping)
+		notify_stopping();
 	e->stopping = true;
 	e->exit_code = exit_code;
 }
@@ -68,8 +71,10 @@ static void on_lease(void *ctx, int fd, uint32_t events)
 	(void)events;
 	if (answer)
 		loop_delete(e->loop, fd);
-	if (answer > 0)
+	if (answer > 0) {
 		close_lease(e);
+		notify_ready();
+	}
 	if (answer < 0)
 		ending_stop(e, 1); /* ending_done() closes the lease, for which the command waits */
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ending.h - what ends the daemon: a signal, a command that goes away before it commits (lease.h),
- * or a module that cannot go on. Control thread.
+ * or a module that cannot go on. The service manager is told that the daemon is ready when the
+ * command commits, and that the daemon stops. Control thread.
  */
 #ifndef WGXDP_ENDING_H
 #define WGXDP_ENDING_H

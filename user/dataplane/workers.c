@@ -134,6 +134,18 @@ void workers_use_udp(struct workers *w, const struct udp_group *udp)
 	}
 }
 
+bool workers_probe(struct workers *w, unsigned *hung)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < w->count; i++)
+		if (!worker_probe(w->list[i])) {
+			*hung = i;
+			all = false;
+		}
+	return all;
+}
+
 void workers_set_mtu(struct workers *w, uint32_t mtu)
 {
 	for (unsigned i = 0; i < w->count; i++)

@@ -51,6 +51,10 @@ void workers_stop(struct workers *w);
 /* Gives the stopped workers the sockets of @udp in place of those that they have. */
 void workers_use_udp(struct workers *w, const struct udp_group *udp);
 
+/* Returns false, and a worker that hangs in *@hung, if one has not run a turn since the last call
+ * (worker_probe()). */
+bool workers_probe(struct workers *w, unsigned *hung);
+
 /* The MTU of the tunnel interface. */
 void workers_set_mtu(struct workers *w, uint32_t mtu);
 void workers_set_debug(struct workers *w, bool on);

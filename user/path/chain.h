@@ -101,6 +101,8 @@ struct icmp_budget {
 	uint64_t full_at_ns; /* when the bucket was or will be full */
 };
 
+#define TURNS_UNKNOWN UINT64_MAX
+
 struct netlink;
 
 struct worker {
@@ -128,6 +130,8 @@ struct worker {
 	_Atomic bool stop;
 	pthread_t thread;
 	bool running;
+	_Atomic uint64_t turns; /* since worker_new(); single writer: the worker's thread */
+	uint64_t probed_turns;	/* at the last worker_probe(), or TURNS_UNKNOWN */
 };
 
 /* Handle one batch each. Return the number of packets; 0 = there was nothing to do. */

@@ -256,6 +256,13 @@ static void write_heartbeat(const struct worker *w)
 		*w->config.heartbeat = now_ns;
 }
 
+static void count_turn(struct worker *w)
+{
+	uint64_t turns = atomic_load_explicit(&w->turns, memory_order_relaxed);
+
+	atomic_store_explicit(&w->turns, turns + 1, memory_order_relaxed);
+}
+
 static void *thread_main(void *arg)
 {
 	struct worker *w = arg;
@@ -267,6 +274,7 @@ static void *thread_main(void *arg)
 	qsbr_online(w->config.qsbr, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
 		read_clocks(w);
+		count_turn(w);
 		write_heartbeat(w);
 		if (w->stale) {
 			wait_for_wipe(w);
@@ -373,6 +381,7 @@ int worker_start(struct worker *w)
 	if (w->running)
 		return 0;
 	atomic_store_explicit(&w->stop, false, memory_order_release);
+	w->probed_turns = TURNS_UNKNOWN;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* the control thread handles all signals */
 	err = pthread_create(&w->thread, NULL, thread_main, w);
@@ -400,6 +409,18 @@ void worker_stop(struct worker *w)
 	eventfd_write(w->wake_fd, 1);
 	pthread_join(w->thread, NULL);
 	w->running = false;
+}
+
+bool worker_probe(struct worker *w)
+{
+	uint64_t turns = atomic_load_explicit(&w->turns, memory_order_relaxed);
+	bool ran = turns != w->probed_turns;
+
+	if (!w->running)
+		return true;
+	w->probed_turns = turns;
+	eventfd_write(w->wake_fd, 1);
+	return ran;
 }
 
 void worker_flush(struct worker *w, uint32_t index)

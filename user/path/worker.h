@@ -63,6 +63,10 @@ void worker_set_route_mtus(struct worker *w, const struct route_mtu *table);
 int worker_start(struct worker *w); /* 0 or -errno */
 void worker_stop(struct worker *w); /* waits for the thread's end; fine if it does not run */
 
+/* Returns false if the thread has not run a single turn since the last call. Wakes it, so that it
+ * runs one before the next call. True if it does not run, or is asked for the first time. */
+bool worker_probe(struct worker *w);
+
 /* Asks the worker to seal and send the staged packets of the peer whose session has receiver index
  * @index. */
 void worker_flush(struct worker *w, uint32_t index);

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# `wgxdp attach --foreground` as the main process of a service, with a socket of the test in place
+# of the service manager's. The daemon says that it is ready when addresses and routes are there,
+# answers the watchdog while every worker makes progress, and says that it stops.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq
+
+A=${ID}a
+HEARD=$TMP/heard
+
+config()
+{
+	interface a ListenPort=51820 Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32,10.98.0.0/16 Endpoint=192.0.2.2:51820
+}
+
+# Starts the daemon as a service manager with its socket at SOCKET does. DAEMON is its process.
+serve() # SOCKET WATCHDOG_USEC COMMAND...
+{
+	local manager=$1 usec=$2
+	shift 2
+	: >"$HEARD"
+	spawn a /usr/bin/python3 tests/net/service.py listen "$manager" "$ID-a" "$A" >"$HEARD"
+	LISTENER=$!
+	wait_for 5 grep -q listening "$HEARD"
+	# shellcheck disable=SC2016 # for the inner shell, whose process the daemon becomes
+	spawn a env NOTIFY_SOCKET="$manager" WATCHDOG_USEC="$usec" \
+		sh -c 'WATCHDOG_PID=$$ exec "$@"' - "$@" >"$TMP/log" 2>&1
+	DAEMON=$!
+}
+
+heard() { grep -cE -- "$1" "$HEARD"; }
+hears() { wait_for 5 grep -qE -- "$1" "$HEARD"; }
+
+by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; }
+
+ready_with() { [ "$(by_then .)" -ge "$1" ]; } # LINES
+
+ends() # STATUS
+{
+	local status=0
+	wait "$DAEMON" || status=$?
+	kill "$LISTENER"
+	[ "$status" = "$1" ]
+}
+
+ns_add a b
+join a eth0 b eth0
+keys a b
+path=$(conf "$A" < <(config))
+
+# --- attach ---------------------------------------------------------------------------------------
+
+serve "$TMP/manager" 400000 "$WGXDP" attach eth0 "$path" --foreground --workers 2 \
+	--rx udp --tx udp
+ok "READY=1 comes" hears '^READY=1$'
+wait_for 5 ready_with 3
+is "the address is there by then" "$(by_then 'inet 10\.99\.0\.1/24')" 1
+is "the routes are there by then" "$(by_then '10\.98\.0\.0/16.*10\.99\.0\.0/24')" 1
+is "STATUS says that the interface is up" "$(heard '^STATUS=Up, port 51820$')" 1
+is "the main process of the service is the daemon" \
+	"$(in_ns a ss -Hlunp sport = 51820 | grep -o 'pid=[0-9]*' | sort -u)" "pid=$DAEMON"
+ok "the watchdog is answered" hears '^WATCHDOG=1$'
+in_ns a ip link set "$A" down
+ok "link down: STATUS says so" hears '^STATUS=The interface is down$'
+: >"$HEARD"
+ok "link down: the watchdog is answered" hears '^WATCHDOG=1$'
+in_ns a ip link set "$A" up
+ok "link up: STATUS says so" hears '^STATUS=Up, port 51820$'
+
+# While one of two workers does not run, the event loop still turns.
+/usr/bin/python3 tests/net/service.py hold "$DAEMON" bash -c "
+	for _ in {1..100}; do
+		nsenter --net=/run/netns/$ID-a '$WGXDP' logs '$A' >'$TMP/logs'
+		! grep -q hangs '$TMP/logs' || break
+		sleep 0.05
+	done
+	: >'$HEARD'
+	sleep 0.7 # the watchdog would be answered three times
+	cp '$HEARD' '$TMP/meanwhile'" >"$TMP/hold" 2>&1
+is "a worker that hangs can be made" "$?$(cat "$TMP/hold")" 0
+is "... the watchdog is not answered" "$(cat "$TMP/meanwhile")" ""
+is "... the log says so, once" "$(grep -c 'error: worker [01] hangs' "$TMP/logs")" 1
+: >"$HEARD"
+ok "it goes on: the watchdog is answered again" hears '^WATCHDOG=1$'
+down a "$A"
+ok "detach ends the daemon with success" ends 0
+is "STOPPING=1 came" "$(heard '^STOPPING=1$')" 1
+clean "nothing left" a "$A"
+
+# --- the other ways -------------------------------------------------------------------------------
+
+serve "@$ID" 0 "$WGXDP" -f "$A"
+ok "wgxdp -f: READY=1 comes, by an abstract socket" hears '^READY=1$'
+is "wgxdp -f: wg answers by then" "$(in_ns a wg show "$A" fwmark)" off
+kill "$DAEMON"
+ok "SIGTERM ends the daemon with success" ends 0
+is "no watchdog was asked for, and none answered" "$(heard WATCHDOG)" 0
+
+serve "$TMP/manager2" 0 "$WGXDP" attach eth0 "$path"
+ok "attach in the background succeeds" wait_for 5 test -S "$RUN/$A.sock"
+down a "$A"
+ends 0
+is "... its daemon is no main process and says nothing" "$(cat "$HEARD")" listening
+clean "nothing left" a "$A"
+
+done_testing

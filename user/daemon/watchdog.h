@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watchdog.h - tells the service manager twice in each interval of its watchdog that the daemon
+ * works: the event loop runs, because it fires the timer, and each worker has run a turn since the
+ * last time. If a worker hangs, the daemon says nothing, and systemd kills and restarts it. Control
+ * thread.
+ */
+#ifndef WGXDP_WATCHDOG_H
+#define WGXDP_WATCHDOG_H
+
+#include <stdbool.h>
+
+#include "util/loop.h"
+
+struct workers;
+
+struct watchdog {
+	struct workers *workers;
+	struct loop_timer timer;
+	bool silent; /* a worker hung when it was last looked at */
+};
+
+/* Does nothing unless the service manager asked for it (util/notify.h). */
+void watchdog_start(struct watchdog *w, struct loop *loop, struct workers *workers);
+void watchdog_stop(struct watchdog *w); /* fine if never started */
+
+#endif
