@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chain.h - shared by the worker's loop and its two chains; private to path/. README.md has the
- * picture. Each step of a chain works on a whole batch and drops a packet by giving it a reason.
+ * chain.h - shared by the worker's loop (worker.c) and its two chains (ingress.c; egress.c and
+ * seal.c); private to path/. README.md has the picture. Each step of a chain works on a whole
+ * batch. A step drops a packet by giving it a reason. The packet is counted once: by that step, or
+ * at the end of the chain. The functions named chain_ are in worker.c.
  */
 #ifndef WGXDP_CHAIN_H
 #define WGXDP_CHAIN_H
@@ -21,11 +23,11 @@
 struct in_packet {
 	const struct rx_frame *frame;
 	struct session *session;
-	const struct peer *holder; /* who may send from its inner source address */
+	const struct peer *holder; /* the peer that may use the packet's inner source address */
 	uint64_t counter;
 	uint32_t index; /* receiver index */
-	uint32_t len;	/* of the plaintext; after check_sources of the IP packet; 0 = keepalive */
-	bool roamed; /* its source is not its peer's endpoint, and the outer checksums are right */
+	uint32_t len; /* of the plaintext, later (check_sources) of the IP packet; 0 = keepalive */
+	bool roamed;  /* the outer source is a new endpoint, and the outer checksums are right */
 	enum reason reason;
 };
 
@@ -38,17 +40,17 @@ struct ingress {
 	struct iovec iov[GRO_IOV_MAX];
 };
 
-/* An inner packet from the host. It becomes one message, or several if it is to be cut (gso.h). */
+/* An inner packet from the host. It becomes one message, or one for each segment (gso.h). */
 struct out_packet {
 	uint8_t *data;
 	struct gso gso;
 	struct peer *peer;
 	struct session *session; /* NULL = staged or dropped */
 	const struct encap *encap;
-	uint64_t counter; /* of its first message */
-	unsigned sent;	  /* messages that left, */
-	uint64_t bytes;	  /* and their bytes */
-	bool staged;	  /* all of it or a part */
+	uint64_t counter; /* of the packet's first message */
+	unsigned sent;	  /* how many of its messages were sent */
+	uint64_t bytes;	  /* UDP payload of the messages that were sent */
+	bool staged;	  /* the packet or some of its segments were staged */
 	enum reason reason;
 };
 
@@ -67,24 +69,27 @@ struct lane {
 };
 
 struct egress {
-	uint8_t *buffer;  /* EGRESS_BUFFER_LEN; holds the packets one behind the other */
-	uint8_t *scratch; /* EGRESS_PACKET_MAX; a segment on its way to the stage */
+	uint8_t *buffer;  /* EGRESS_BUFFER_LEN bytes; the data of packets[], one after the other */
+	uint8_t *scratch; /* EGRESS_PACKET_MAX bytes; a segment that is about to be staged */
 	struct out_packet packets[FRAME_BATCH];
 	/* A batch of staged packets of any peers: egress_flush(). */
 	struct out_packet gathered[FRAME_BATCH];
-	struct staged *staged[FRAME_BATCH]; /* holds the data of gathered[]; owned */
+	struct staged *staged[FRAME_BATCH]; /* owns the data of gathered[] */
 	unsigned gathered_count;
-	/* Encaps of peers that roamed a moment ago, for the two arrays. */
+	/* roamed[i]: the encap for packets[i] if its peer has just roamed. roamed_gathered[i]: the
+	 * same for gathered[i]. */
 	struct encap roamed[FRAME_BATCH], roamed_gathered[FRAME_BATCH];
 	struct out_message messages[FRAME_BATCH];
 	unsigned message_count;
-	uint8_t headers[FRAME_BATCH][GSO_HEADERS_MAX]; /* of segments, by message */
+	/* headers[i]: the IP and transport headers of messages[i] if it carries a segment. */
+	uint8_t headers[FRAME_BATCH][GSO_HEADERS_MAX];
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
-	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused without tx */
+	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; not used if its tx is false */
 };
 
-/* The largest packet that the host hands over, and the buffer for those of one batch. */
+/* The largest packet that the host sends into the tunnel, and the size of the buffer for the
+ * packets of one batch. */
 #define EGRESS_PACKET_MAX 65536
 #define EGRESS_BUFFER_LEN (8 * (EGRESS_PACKET_MAX + 64))
 
@@ -98,7 +103,7 @@ struct port {
 #define ICMP_INTERVAL_NS (NS_PER_S / 100)
 
 struct icmp_budget {
-	uint64_t full_at_ns; /* when the bucket was or will be full */
+	uint64_t full_at_ns; /* BOOTTIME at which the bucket became full or will be full */
 };
 
 #define TURNS_UNKNOWN UINT64_MAX
@@ -114,11 +119,11 @@ struct worker {
 	uint64_t copies; /* suspend_copies() at the start of the turn */
 	bool stale;	 /* suspend_stale(): nothing may be sealed */
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
-	struct worker_offloads offloads; /* of the configuration, less what the kernel refused */
-	struct netlink *netlink;	 /* for source_valid(); NULL: it answers yes */
+	struct worker_offloads offloads; /* as configured, without those that the kernel refused */
+	struct netlink *netlink;	 /* for source_valid(), which accepts all if this is NULL */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* the second of BOOTTIME of the last NOTE_UNALLOWED */
-	unsigned unallowed_noted;  /* how many were sent in that second */
+	unsigned unallowed_noted;  /* how many NOTE_UNALLOWED were sent in that second */
 	struct ingress ingress;
 	struct egress egress;
 	_Atomic uint32_t mtu;
@@ -134,35 +139,37 @@ struct worker {
 	uint64_t probed_turns;	/* at the last worker_probe(), or TURNS_UNKNOWN */
 };
 
-/* Handle one batch each. Return the number of packets; 0 = there was nothing to do. */
+/* Each handles one batch and returns the number of packets in it. 0 = there was nothing to do. */
 unsigned ingress_run(struct worker *w, struct transport *path);
 unsigned egress_run(struct worker *w);
 
-/* Seals and sends the staged packets of those of the @n peers that have a session, each peer's in
- * order. Packets of several peers share a batch. */
+/* Seals and sends the staged packets of @n peers, in order for each peer. Requests a handshake with
+ * each peer that has no session; its packets stay staged. Packets of several peers share a
+ * batch. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
-/* seal.c: seals and sends @n packets that have their sessions, a batch of messages at a time. What
- * cannot leave because its session is finished or expired is staged again. */
+/* seal.c: seals and sends @n packets that have their sessions, a batch of messages at a time. A
+ * message that cannot be sent because its session is finished or expired is staged again. */
 void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n);
 
-/* May @s seal now? NULL may not. */
+/* Returns true if @s may be used for sealing now; false if @s is NULL. */
 bool seal_session_usable(const struct worker *w, const struct session *s);
 
 /* Copies the packet into its peer's stage. The caller then flushes that peer or asks for a
  * handshake.
  *
- * The control thread may publish a session at this moment. stage_push() changes the count and the
- * control thread changes peer->current, both sequentially consistently. So either the caller sees
- * the new session, or the control thread sees the packet and asks for a flush. */
+ * The control thread may publish a session at the same time. stage_push() changes the count of the
+ * stage, and the control thread changes peer->current, both with sequential consistency. So either
+ * the caller sees the new session, or the control thread sees the packet and sends a flush
+ * command. */
 void seal_stage_packet(struct worker *w, struct out_packet *p);
 
 /* Writes an IP packet into the tunnel interface for the peer in @slot, or for wgxdp itself
- * (SLOT_LOCAL). Names @slot in the map tun_writer first, because the TC program reads it within the
- * write. TUN_VNET_LEN bytes before the packet are overwritten. */
+ * (SLOT_LOCAL). Stores @slot in the map tun_writer first, because the TC program reads the map
+ * during the write. The TUN_VNET_LEN bytes before the packet are overwritten. 0 or -errno. */
 int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
-/* Likewise for a merged packet in @n pieces, of which the first begins with the vnet header. */
+/* The same for a merged packet in @n pieces. The first piece begins with the vnet header. */
 int chain_writev_tun(struct worker *w, uint32_t slot, const struct iovec *iov, unsigned n);
 
 /* Counts dropped packets. */
@@ -171,22 +178,24 @@ static inline void chain_drop(struct worker *w, enum reason reason, uint64_t pac
 	atomic_fetch_add_explicit(&w->drops[reason], packets, memory_order_relaxed);
 }
 
-/* Sends a note to the control thread. If the ring is full, the note is lost; the next packet
- * repeats it. */
+/* Sends a note to the control thread. @from may be NULL. If the ring is full, the note is lost, and
+ * the control thread checks all peers (handoff_notes_lost()). */
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
 
-/* Reads the clocks again. True if this turn was interrupted for so long that its sessions must be
- * checked again before anything is sent. Stays true until the end of the turn, because batches
- * whose sessions were chosen before a flush are sent after it. */
+/* Reads the clocks again. Returns true if this turn was interrupted for so long that its sessions
+ * must be checked again before anything is sent. Stays true until the end of the turn, because the
+ * sessions of a batch are chosen before a flush, but the batch is sent after the flush. */
 bool chain_time_passed(struct worker *w);
 
-/* The authenticated packet in @f came from a new endpoint: makes workers and the control thread
- * follow it, unless the stack would have refused the packet (only AF_XDP can have received such a
- * one). At most once per MOVED_INTERVAL_NS and peer; a later packet repeats it. */
+/* The authenticated packet in @f came from a new endpoint: tells the other workers and the control
+ * thread to use that endpoint. Does nothing if the stack would have refused the packet, which can
+ * only be true of a packet that AF_XDP received. At most once per MOVED_INTERVAL_NS and peer; a
+ * later packet tries again. */
 void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame *f);
 
-/* Sends NOTE_UNALLOWED while debugging is on: @p sent the IP packet at @ip. */
+/* While debugging is on, sends NOTE_UNALLOWED: @p sent the IP packet at @ip, whose source is not an
+ * allowed IP of @p. */
 void chain_note_unallowed(struct worker *w, struct peer *p, const uint8_t *ip);
 
 /* Sends NOTE_WANT_HANDSHAKE, at most once per WANT_INTERVAL_NS and peer. */

@@ -8,7 +8,8 @@
  *   in    outer CE makes the inner packet CE, and outer ECT(1) makes inner ECT(0) ECT(1). A packet
  *         without ECN (Not-ECT) is never marked and never dropped for a mark
  *
- * Every packet passed in holds a whole IPv4 or IPv6 header, as its first nibble says.
+ * The first nibble of each packet is its IP version. The caller has checked that the packet holds a
+ * whole header of that version.
  */
 #ifndef WGXDP_ECN_H
 #define WGXDP_ECN_H
@@ -22,7 +23,7 @@ static inline uint8_t ecn_class(const uint8_t *ip)
 	return ip[0] >> 4 == 4 ? ip[1] : (uint8_t)(ip[0] << 4 | ip[1] >> 4);
 }
 
-/* Returns the class of the outer header for the inner packet @ip. */
+/* Returns the class for the outer header of the inner packet @ip. */
 static inline uint8_t ecn_encapsulate(const uint8_t *ip)
 {
 	uint8_t mark = ecn_class(ip) & ECN_MASK;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * egress.c - the seal chain. egress_run() at the end of the file lists its steps; each step works
+ * egress.c - the send chain. egress_run() at the end of the file lists its steps; each step works
  * on a whole batch.
  *
- *   TUN ─▶ buffer: | IP packet | zeros |                    padding, [W] 5.4.6
- *                       └─ sealed into ─▶ | headers | type, index, counter | ciphertext | tag |
- *                                         └ a frame of the transport that sends it (a lane)
+ *   TUN ─▶ buffer: | IP packet |
+ *                       └─ padded ([W] 5.4.6) and sealed into
+ *                            ─▶ | outer headers | type, index, counter | ciphertext | tag |
+ *                               └ a frame of the transport that sends the message (a lane)
  *
- * A packet whose peer has no usable session waits in peer->stage. Staged packets leave before any
- * later packet of the same peer: egress_run() flushes the stages first, and while a stage is not
- * empty, later packets join it. Calls only go downward:
+ * A packet whose peer has no usable session waits in peer->stage. Staged packets are sent before
+ * any later packet of the same peer: egress_run() flushes the stages first, and while a stage is
+ * not empty, later packets are appended to it. Calls only go downward:
  *
  *   egress_run ──┬─▶ read_tun, choose_peers, choose_sessions
  *                ├─▶ egress_flush ─▶ gather_staged ─▶ send_gathered ─▶ seal_and_send
@@ -28,8 +29,9 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* The segments of a packet are counted, so that a batch of large packets is not too long; so are
- * refused packets, so that a row of them ends, too. */
+/* Reads a batch of packets. The batch ends after FRAME_BATCH messages, because a large packet
+ * becomes many messages. A refused packet counts as one message, so that a long run of refused
+ * packets also ends the batch. */
 static unsigned read_tun(struct worker *w)
 {
 	uint8_t *at = w->egress.buffer, *end = at + EGRESS_BUFFER_LEN;
@@ -61,8 +63,8 @@ static unsigned read_tun(struct worker *w)
 	return n;
 }
 
-/* Answers the packet with an ICMP error at a limited rate: "unreachable", or with @mtu != 0 "larger
- * than @mtu". */
+/* Answers the packet with an ICMP error, at a limited rate. The error is "unreachable" if @mtu is
+ * 0, else "larger than @mtu". */
 static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16_t mtu)
 {
 	uint8_t error[TUN_VNET_LEN + ICMP_ERROR_MAX];
@@ -81,9 +83,10 @@ static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16
 	chain_write_tun(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
 }
 
-/* True if the packet exceeds the interface's MTU and every route's, and may not be fragmented.
- * Such a packet was queued before the MTU was lowered, or was sent without consulting the routes.
- * A packet without DF is sent anyway; the kernel fragments the outer packet if necessary. */
+/* Returns true if the packet exceeds the MTU of the interface and of every route, and must not be
+ * fragmented. Such a packet was queued before the MTU was lowered, or its sender ignored the
+ * routes. A packet without DF is sent anyway; the kernel fragments the outer packet if
+ * necessary. */
 static bool exceeds_mtu(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes;
@@ -126,8 +129,8 @@ static bool same_destination(const struct out_packet *a, const struct out_packet
 		       : !memcmp(a->data + IP6_DESTINATION, b->data + IP6_DESTINATION, 16);
 }
 
-/* The destination address selects the peer, [W] 2. Packets of one flow come in a row, so that the
- * last answer is often right again. */
+/* The destination address selects the peer, [W] 2. Packets of one flow usually follow each other,
+ * so the last result is reused if the destination is the same. */
 static void choose_peers(struct worker *w, unsigned n)
 {
 	const struct allowedips *allowed = w->config.device->allowed;
@@ -172,7 +175,8 @@ static unsigned add_peer(struct peer **peers, unsigned count, struct peer *p)
 	return count;
 }
 
-/* Sends what is staged for the peers of this batch, so that it leaves before the batch. */
+/* Sends the packets that were staged earlier for the peers of this batch, so that they are sent
+ * before the batch. */
 static void flush_older(struct worker *w, unsigned n)
 {
 	struct peer *peers[FRAME_BATCH];
@@ -185,8 +189,8 @@ static void flush_older(struct worker *w, unsigned n)
 		egress_flush(w, peers, count);
 }
 
-/* Gives each packet its peer's session. Packets without a usable session are staged, and so are
- * those behind them. */
+/* Gives each packet its peer's session. A packet is staged if there is no usable session, or if
+ * earlier packets of its peer are still staged. */
 static void choose_sessions(struct worker *w, unsigned n)
 {
 	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++) {
@@ -198,8 +202,8 @@ static void choose_sessions(struct worker *w, unsigned n)
 	}
 }
 
-/* Settles the peers for which this batch staged packets: flushes those that have a session by now,
- * and asks for a handshake with the others. */
+/* For each peer with packets that this batch has staged: sends them if the peer has a session by
+ * now, else requests a handshake. */
 static void flush_staged(struct worker *w, unsigned n)
 {
 	struct peer *peers[FRAME_BATCH];
@@ -223,7 +227,7 @@ static void send_gathered(struct worker *w)
 }
 
 /* Adds the staged packets of @p to the gathered batch, and sends the batch whenever it is full.
- * Asks for a handshake if packets wait and there is no usable session. */
+ * Requests a handshake if packets are staged but there is no usable session. */
 static void gather_staged(struct worker *w, struct peer *p)
 {
 	struct egress *e = &w->egress;
@@ -255,9 +259,9 @@ static void gather_staged(struct worker *w, struct peer *p)
 	}
 }
 
-/* Repeats while anything was sent: a batch whose session had too few counters left is staged
- * again, and its peer may have the next session already. Each repetition empties a stage or
- * finishes a session. */
+/* Repeats while there was anything to send, because a packet is staged again if its session had too
+ * few counters left, and its peer may already have the next session. The loop ends, because each
+ * repetition empties a stage or finishes a session. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;

@@ -53,7 +53,7 @@ static void read_headers(struct gro_packet *p)
 		p->header_len = 0;
 }
 
-/* May the packet be part of a merged one, its checksum aside? */
+/* May the packet be merged if its checksum is right? */
 static bool mergeable(const struct gro *g, const struct gro_packet *p)
 {
 	const uint8_t *l4 = p->ip + p->l4;
@@ -94,7 +94,7 @@ static unsigned hash_flow(const struct gro_packet *p)
 	return h * 0x9e3779b1u >> 26 & (GRO_FLOWS - 1);
 }
 
-/* Are the headers equal, except for what varies from segment to segment? */
+/* Are the headers equal in all fields that are the same in every segment of one packet? */
 static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 {
 	const uint8_t *x = a->ip, *y = b->ip;
@@ -113,7 +113,7 @@ static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 	y += b->l4;
 	if (memcmp(x, y, 4)) /* ports */
 		return false;
-	return a->udp || (!memcmp(x + TCP_ACK, y + TCP_ACK, 5) && /* and data offset */
+	return a->udp || (!memcmp(x + TCP_ACK, y + TCP_ACK, 5) && /* and the data offset */
 			  !memcmp(x + TCP_WINDOW, y + TCP_WINDOW, 2) &&
 			  !memcmp(x + TCP_URGENT, y + TCP_URGENT,
 				  (size_t)(a->header_len - a->l4 - TCP_URGENT)));
@@ -181,8 +181,8 @@ void gro_add(struct gro *g, uint8_t *ip, uint32_t len, uint32_t slot)
 			return;
 		*newest = (uint16_t)g->group_count;
 	} else {
-		/* It may belong to any flow, as a fragment does, so that nothing may overtake
-		 * it. */
+		/* The flow of this packet is unknown (a fragment, for example), so no later packet
+		 * may be written before it: all groups end here. */
 		memset(g->flows, 0xff, sizeof(g->flows));
 	}
 	g->groups[g->group_count++] = (struct gro_group){
@@ -195,7 +195,7 @@ void gro_add(struct gro *g, uint8_t *ip, uint32_t len, uint32_t slot)
 	};
 }
 
-/* Adapts the headers of the first packet, copied to @header, to the merged packet. */
+/* Copies the headers of the first packet to @header and adapts them to the merged packet. */
 static void write_headers(const struct gro *g, const struct gro_group *group, uint8_t *header)
 {
 	const struct gro_packet *first = &g->packets[group->first],
@@ -212,7 +212,7 @@ static void write_headers(const struct gro *g, const struct gro_group *group, ui
 		raw_put16(header + IP4_CHECK,
 			  (uint16_t)~inetsum_fold(inetsum_add(header, IP4_LEN, 0)));
 	}
-	/* The kernel adds the rest of the sum to that of the pseudo header. */
+	/* The checksum field holds the sum over the pseudo header; the kernel adds the rest. */
 	if (first->udp) {
 		raw_put16(l4 + UDP_LENGTH, htons((uint16_t)l4_len));
 		raw_put16(l4 + UDP_CHECK, inetsum_fold(pseudo_sum(first, l4_len)));

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gro.h - merges received TCP or UDP packets of one flow into large ones, which the tunnel
- * interface takes in one write (TSO, USO). The exact reverse of gso.h. Pure functions: no system
- * call.
+ * gro.h - merges received TCP or UDP packets of one flow into large ones, each of which goes into
+ * the tunnel interface with one write (TSO, USO). This is the exact reverse of gso.h. The functions
+ * make no system call.
  *
  *   packets of a batch:   A1  B1  A2  C  A3  B2
  *   gro_add ─▶ groups:    A1─A2─A3   B1─B2   C          in the order of their first packets
  *   gro_build ─▶ iovec:   | vnet | headers of A1, adapted | payload A1 | payload A2 | payload A3 |
  *
- * Packets join a group only if cutting the merged packet restores them, bit by bit; the one
- * exception is the IPv4 ID of packets with DF, which has no meaning (RFC 6864). They have the same
- * peer, addresses, ports, TOS, TTL, TCP acknowledgement number, window and options. Their flags
- * are ACK or ACK and PSH, their payloads adjacent and equally long except the last. Nothing
- * follows a shorter packet or PSH.
+ * Packets join a group only if segmenting the merged packet would restore each of them bit by bit.
+ * The one exception is the IPv4 ID of packets with DF, which has no meaning (RFC 6864). So the
+ * packets of a group have the same peer, addresses, ports, TOS, TTL, TCP acknowledgement number,
+ * window and options. Their TCP flags are ACK, or ACK and PSH. Their payloads are adjacent and have
+ * the same length, except that the last may be shorter. A shorter packet, or one with PSH, is the
+ * last of its group.
  *
  * A merged packet gets a new checksum, so the checksums of all its packets are verified first. A
- * packet with a wrong one goes alone, as it came.
+ * packet with a wrong checksum is not merged and is written unchanged.
  *
  * A packet may only join the newest group of its flow, so the packets of a flow are never
  * reordered.
@@ -39,17 +40,17 @@ struct gro_packet {
 	uint32_t len; /* of the IP packet */
 	uint32_t slot;
 	uint16_t next;	     /* in its group; GRO_NONE = last */
-	uint16_t header_len; /* IP and transport header; 0 = neither TCP nor UDP, or not plain */
-	uint16_t l4;
+	uint16_t header_len; /* IP and transport header; 0 = not a plain TCP or UDP packet */
+	uint16_t l4;	     /* offset of the transport header */
 	bool v6, udp;
 };
 
 #define GRO_NONE UINT16_MAX
 
 struct gro_group {
-	uint16_t first, last; /* packets */
+	uint16_t first, last; /* indices in packets[] */
 	uint16_t count;
-	uint16_t size;	/* payload bytes of a packet but the last */
+	uint16_t size;	/* payload bytes of each packet except the last */
 	bool open;	/* packets may join */
 	bool verified;	/* the checksum of the first packet is right */
 	uint32_t total; /* length of the merged IP packet */
@@ -60,25 +61,25 @@ struct gro {
 	unsigned packet_count, group_count;
 	struct gro_packet packets[FRAME_BATCH];
 	struct gro_group groups[FRAME_BATCH];
-	uint16_t flows[GRO_FLOWS]; /* newest group, by hash */
+	uint16_t flows[GRO_FLOWS]; /* the newest group of a flow, by the flow's hash */
 };
 
 /* Empties @g. @tcp, @udp: what may be merged. */
 void gro_begin(struct gro *g, bool tcp, bool udp);
 
-/* Adds the IP packet of @len bytes at @ip, which holds a whole header and is as long as its header
- * says. It is of the peer in @slot, and borrowed until the next gro_begin(). At most FRAME_BATCH
- * packets. */
+/* Adds the IP packet of @len bytes at @ip, which came from the peer in @slot. The caller has
+ * checked that the header is complete and that @len is the length in the header. The packet is
+ * borrowed until the next gro_begin(). At most FRAME_BATCH packets can be added. */
 void gro_add(struct gro *g, uint8_t *ip, uint32_t len, uint32_t slot);
 
-/* What is written before the payloads. */
+/* The headers of a merged packet, which are written before the payloads. */
 struct gro_head {
 	struct virtio_net_hdr vnet;
 	uint8_t headers[GRO_HEADERS_MAX];
 };
 
-/* Describes @group, which has more than one packet, for one writev() that begins with @head.
- * Returns the number of elements of @iov that are used. */
+/* Fills @head and @iov so that one writev() of @iov writes the merged packet of @group, which has
+ * more than one packet. Returns the number of elements of @iov that are used. */
 unsigned gro_build(const struct gro *g, const struct gro_group *group, struct gro_head *head,
 		   struct iovec iov[static GRO_IOV_MAX]);
 

@@ -15,7 +15,7 @@ static uint64_t pseudo_sum(const uint8_t *packet, bool v6, bool udp)
 		  : inetsum_add(packet + IP4_SOURCE, 8, protocol);
 }
 
-/* Finishes the checksum of a packet that is not cut. */
+/* Completes the partial checksum of a packet that is not split. */
 static bool finish_checksum(const struct virtio_net_hdr *vnet, uint8_t *packet, uint32_t len)
 {
 	uint32_t start = vnet->csum_start, at = start + vnet->csum_offset;
@@ -28,8 +28,8 @@ static bool finish_checksum(const struct virtio_net_hdr *vnet, uint8_t *packet, 
 	return true;
 }
 
-/* Moves g->l4 behind the IPv6 extension headers that a packet to be cut may have, and @protocol to
- * what follows them. Every segment gets a copy of them. */
+/* Moves g->l4 past the IPv6 extension headers that may be copied to every segment, and sets
+ * @protocol to the type of the next header. */
 static bool skip_extensions(struct gso *g, const uint8_t *packet, uint8_t *protocol)
 {
 	while (*protocol == IPPROTO_HOPOPTS || *protocol == IPPROTO_ROUTING ||
@@ -46,7 +46,8 @@ static bool skip_extensions(struct gso *g, const uint8_t *packet, uint8_t *proto
 	return true;
 }
 
-/* Sets version, protocol and the offsets of @g. False if the headers are not those of @type. */
+/* Sets version, protocol and the offsets of @g. Returns false if the headers do not match the GSO
+ * type @type. */
 static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 {
 	uint8_t protocol;
@@ -77,8 +78,8 @@ static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 	       g->header_len <= GSO_HEADERS_MAX;
 }
 
-/* The partial sums that all segments share. @partial: the pseudo header's sum as the packet has
- * it. */
+/* Computes the partial sums that all segments share. @partial: the sum over the pseudo header in
+ * the packet's checksum field. */
 static void prepare_sums(struct gso *g, const uint8_t *packet, uint64_t partial)
 {
 	const uint8_t *l4 = packet + g->l4;
@@ -123,7 +124,7 @@ bool gso_parse(struct gso *g, const struct virtio_net_hdr *vnet, uint8_t *packet
 			return false;
 		sum = raw_get16(packet + vnet->csum_start + vnet->csum_offset);
 	} else if (inetsum_fold(inetsum_add(packet + g->l4, len - g->l4, sum)) != 0xffff) {
-		return false; /* cutting it would make the checksums right */
+		return false; /* the checksum is wrong; the segments would get right ones */
 	}
 	g->size = vnet->gso_size;
 	g->segments = (len - g->header_len + g->size - 1u) / g->size;

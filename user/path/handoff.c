@@ -15,9 +15,9 @@
 struct handoff {
 	struct spsc notes, messages;
 	int event_fd;
-	_Atomic bool kicked; /* event_fd has been written since the last clear */
+	_Atomic bool kicked; /* event_fd has been written since the last handoff_clear() */
 	_Atomic bool notes_lost;
-	bool dirty; /* worker: something was put in since the last kick */
+	bool dirty; /* worker: a note or message was added since the last kick */
 };
 
 struct handoff *handoff_new(void)
@@ -97,9 +97,10 @@ void handoff_clear(struct handoff *h)
 	eventfd_t count;
 
 	/* Read the eventfd before clearing the flag. In the other order, a kick in between would
-	 * be consumed while the flag stays true, and no later kick would write. The exchange pairs
-	 * with the one in handoff_kick(): an item whose kick found the flag true is seen by the
-	 * caller, who empties the rings after this. */
+	 * be consumed while the flag stays true, and no later kick would write to the eventfd. The
+	 * exchange pairs with the one in handoff_kick(): if a kick found the flag true, the caller
+	 * sees the notes and messages that were added before that kick, because it empties the
+	 * rings after this function. */
 	eventfd_read(h->event_fd, &count); /* EAGAIN: nothing was written */
 	atomic_exchange_explicit(&h->kicked, false, memory_order_acq_rel);
 }

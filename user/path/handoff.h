@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * handoff.h - from a worker to the control thread: two single-producer single-consumer rings, one
- * for small notes and one for whole handshake messages. Items that do not fit are dropped.
+ * for small notes and one for whole handshake messages. A note or message that does not fit its
+ * ring is dropped.
  *
  *   worker ──handoff_note()───▶ notes    ──handoff_take_note()────▶ control (woken by eventfd)
  *          ──handoff_message()▶ messages ──handoff_take_message()─▶
@@ -17,17 +18,17 @@
 
 enum note_kind {
 	NOTE_WANT_HANDSHAKE, /* a packet waits for a session, or the session is due for renewal */
-	NOTE_CONFIRMED,	     /* peer->next opened a message */
+	NOTE_CONFIRMED,	     /* peer->next decrypted a message */
 	NOTE_MOVED,	     /* an authenticated message came from another endpoint */
 	NOTE_WATCH,	     /* check this peer's timers */
-	NOTE_NO_GSO,	     /* the kernel refuses UDP_SEGMENT on the way to this peer */
-	NOTE_UNALLOWED,	     /* debugging: the peer sent a packet from an address not its own */
+	NOTE_NO_GSO,	     /* the kernel refuses UDP_SEGMENT on the path to this peer */
+	NOTE_UNALLOWED,	     /* debugging: the source of a packet is no allowed IP of the peer */
 };
 
 struct note {
 	enum note_kind kind;
-	uint32_t slot;	      /* names the peer, which may be gone when the note is read */
-	uint64_t serial;      /* tells whether the slot still belongs to that peer */
+	uint32_t slot;	      /* of the peer, which may be gone when the note is read */
+	uint64_t serial;      /* of the peer; shows whether the slot still belongs to it */
 	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session; NOTE_NO_GSO: errno */
 	struct endpoint from; /* NOTE_MOVED: the new endpoint; NOTE_UNALLOWED: the source, port 0 */
 };
@@ -43,25 +44,26 @@ struct handoff;
 struct handoff *handoff_new(void);
 void handoff_free(struct handoff *h);
 
-/* An eventfd, readable when something was put in since handoff_clear(). */
+/* Returns an eventfd, which becomes readable after a kick. handoff_clear() resets it. */
 int handoff_fd(const struct handoff *h);
 
-/* Worker. False when the ring is full; handoff_notes_lost() then tells the control thread. */
+/* Worker: adds a note or a message. Returns false if its ring is full. */
 bool handoff_note(struct handoff *h, const struct note *n);
 bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len);
-/* Worker, once a loop: wakes the control thread if anything was put in. */
+/* Worker, once a turn: wakes the control thread if anything was added since the last kick. */
 void handoff_kick(struct handoff *h);
 
-/* Worker: wakes the control thread now, even if nothing was put in. */
+/* Worker: wakes the control thread now, even if nothing was added. */
 void handoff_wake(struct handoff *h);
 
-/* Control thread. False when empty. */
+/* Control thread: resets the eventfd. Then empty both rings. */
 void handoff_clear(struct handoff *h);
+/* Control thread: removes the oldest note or message. Returns false if there is none. */
 bool handoff_take_note(struct handoff *h, struct note *n);
 bool handoff_take_message(struct handoff *h, struct handshake_message *m);
-/* Were notes lost since the last call? They may have concerned any peer. */
+/* Control thread: were notes dropped since the last call? Any peer may be concerned. */
 bool handoff_notes_lost(struct handoff *h);
-/* The number of messages waiting now, which measures the load. */
+/* Control thread: the number of messages in the ring, which measures the load. */
 unsigned handoff_messages_waiting(const struct handoff *h);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define TTL 64
-#define QUOTED4_MAX 548 /* with its headers 576 bytes, RFC 1812 4.3.2.3 */
+#define QUOTED4_MAX 548 /* so that the error has at most 576 bytes, RFC 1812 4.3.2.3 */
 #define QUOTED6_MAX (ICMP_ERROR_MAX - 48)
 
 static uint32_t sum(const uint8_t *at, size_t len)
@@ -96,8 +96,8 @@ static size_t error4(uint8_t *out, const struct error *e, const uint8_t *packet,
 	return total;
 }
 
-/* Finds the transport header after the extension headers. False for a later fragment or a truncated
- * chain of headers. */
+/* Finds the transport header after the extension headers. Returns false for a later fragment or a
+ * truncated chain of headers. */
 static bool find_transport(const uint8_t *p, size_t len, uint8_t *next, size_t *at)
 {
 	*next = p[6];

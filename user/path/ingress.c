@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingress.c - the open chain. ingress_run() at the end of the file lists its steps; each step
- * works on a whole batch.
+ * ingress.c - the receive chain. ingress_run() at the end of the file lists its steps; each step
+ * works on a whole batch. A message is decrypted in place:
  *
- *   frame: | type 4, index, counter | ciphertext ................ | tag |      [W] 5.4.6
- *   after:        | vnet header 10  | IP packet ........ | padding |           opened in place; the
- *                                                              vnet header overwrites the counter
+ *   before:  | type 4 | index | counter | ciphertext ................ | tag |      [W] 5.4.6
+ *            0        4       8         16
+ *   after:             | vnet header 10 | IP packet ........ | padding |
+ *                      6                16
  *
- * Nothing in a packet is trusted before its tag is verified; the index only selects the key.
+ * The vnet header overwrites half of the index, and the counter. Nothing in a packet is trusted
+ * before its tag is verified; the index only selects the key.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,7 +33,8 @@ static enum reason hand_over(struct worker *w, const struct rx_frame *f)
 		       : REASON_queue_full;
 }
 
-/* @last: the packet before it, whose session is likely the same; or NULL. */
+/* Finds the session of the data message in @f and fills @p. @last: the message before it, which
+ * likely has the same session; or NULL. */
 static enum reason lookup_session(struct worker *w, const struct rx_frame *f,
 				  const struct in_packet *last, struct in_packet *p)
 {
@@ -55,8 +58,8 @@ static enum reason lookup_session(struct worker *w, const struct rx_frame *f,
 	return REASON_none;
 }
 
-/* Sorts @n frames. Data messages of live sessions go to w->ingress.packets; returns their
- * number. */
+/* Sorts @n frames: data messages of live sessions go to w->ingress.packets, handshake messages to
+ * the control thread. Returns the number of data messages. */
 static unsigned lookup_sessions(struct worker *w, unsigned n)
 {
 	unsigned count = 0;
@@ -94,8 +97,8 @@ static bool has_roamed(struct peer *p, const struct rx_frame *f)
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }
 
-/* Do two frames have the same sender and the same local address? True for segments of one datagram
- * train, which share these pointers. */
+/* Do two frames certainly have the same sender and the same local address? True for the segments of
+ * one datagram train, which share these pointers. */
 static bool same_outer(const struct in_packet *a, const struct in_packet *b)
 {
 	return a->session == b->session && a->frame->source == b->frame->source &&
@@ -134,7 +137,8 @@ static void open_batch(struct worker *w, unsigned n)
 			in->packets[i].reason = REASON_bad_tag;
 }
 
-/* Takes the lock once for each run of packets of one session. */
+/* Drops messages whose counter was seen before or is too old. Takes the session's lock once for
+ * each run of packets of one session. */
 static void accept_counters(struct worker *w, unsigned n)
 {
 	struct in_packet *p = w->ingress.packets, *end = p + n;
@@ -161,7 +165,8 @@ static void accept_counters(struct worker *w, unsigned n)
 	}
 }
 
-/* Updates the peer's counters, timers and endpoint after an authenticated run of one session. */
+/* Updates the peer's byte counts, timers and endpoint after a run of authenticated packets of one
+ * session. @last is the last of these packets. */
 static void note_run(struct worker *w, struct session *s, const struct in_packet *last,
 		     unsigned packets, uint64_t bytes, bool data)
 {
@@ -213,9 +218,9 @@ static bool same_source(const struct in_packet *a, const uint8_t *ip)
 			       : !memcmp(other + IP6_SOURCE, ip + IP6_SOURCE, 16);
 }
 
-/* Checks that the plaintext is an IP packet whose source address belongs to its sender. The
- * longest match over all peers decides, never a walk over the sender's own list. Sets p->len to
- * the packet's length without padding. */
+/* Checks that the plaintext is an IP packet whose source address belongs to its sender: the longest
+ * matching prefix of all peers must be the sender's. Sets p->len to the packet's length without
+ * padding. @last: an earlier packet whose source was looked up, or NULL. */
 static enum reason check_source(const struct allowedips *allowed, struct in_packet *p,
 				const struct in_packet *last)
 {
@@ -245,7 +250,7 @@ static enum reason check_source(const struct allowedips *allowed, struct in_pack
 
 static void check_sources(struct worker *w, unsigned n)
 {
-	const struct in_packet *last = NULL; /* the last one that was looked up */
+	const struct in_packet *last = NULL;
 
 	for (struct in_packet *p = w->ingress.packets; p < w->ingress.packets + n; p++) {
 		if (p->reason != REASON_none || !p->len)
@@ -259,7 +264,7 @@ static void check_sources(struct worker *w, unsigned n)
 	}
 }
 
-/* Why a write into the tunnel failed. */
+/* Returns the drop reason for a write into the tunnel that failed with @err. */
 static enum reason write_reason(int err)
 {
 	return err == -EIO ? REASON_down : REASON_tun_full;
@@ -278,8 +283,8 @@ static void write_singly(struct worker *w, const struct gro_group *group)
 	}
 }
 
-/* Writes a merged packet. If the kernel does not take such packets, writes its parts, and merges
- * none from then on. */
+/* Writes a merged packet. If the kernel refuses merged packets of this protocol, writes the
+ * packets of the group singly, and no longer merges packets of this protocol. */
 static void write_merged(struct worker *w, const struct gro_group *group)
 {
 	struct ingress *in = &w->ingress;
@@ -298,7 +303,7 @@ static void write_merged(struct worker *w, const struct gro_group *group)
 	}
 }
 
-/* Merges what can be merged and writes it into the tunnel. */
+/* Merges packets of one flow, and writes all packets into the tunnel. Counts dropped packets. */
 static void write_tun(struct worker *w, unsigned n)
 {
 	struct gro *g = &w->ingress.gro;
@@ -333,6 +338,6 @@ unsigned ingress_run(struct worker *w, struct transport *path)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	path->ops->sweep(path); /* also after 0 frames: recv() may hold malformed ones */
+	path->ops->sweep(path); /* even without frames: recv() may hold malformed ones */
 	return received;
 }

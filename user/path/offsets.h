@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * offsets.h - byte offsets in IP, TCP and UDP headers (RFC 791, 8200, 9293, 768), and unaligned
- * access. Inner packets lie at any address, so header structs cannot be used.
+ * access. Inner packets have any alignment, so header structs cannot be used.
  */
 #ifndef WGXDP_OFFSETS_H
 #define WGXDP_OFFSETS_H
@@ -41,7 +41,7 @@ enum {
 	FLAG_CWR = 0x80,
 };
 
-/* 16 bits as they lie in memory. */
+/* Reads 16 bits in network order. */
 static inline uint16_t raw_get16(const uint8_t *p)
 {
 	uint16_t v;
@@ -55,7 +55,7 @@ static inline void raw_put16(uint8_t *p, uint16_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* 32 bits in host order. */
+/* Reads 32 bits and converts them from network order to host order. */
 static inline uint32_t raw_get_be32(const uint8_t *p)
 {
 	uint32_t v;

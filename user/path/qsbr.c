@@ -8,10 +8,10 @@
  *   free p when every seen != 0           ... uses what it finds published ...
  *        is >= stamp                      (D) seen := 0           offline
  *
- * B and C are read-modify-writes of one variable, so one of them comes first. If C does, B
- * acquires A, and the control thread sees a reader that may hold p. If B does, C acquires the
- * unpublishing, and the reader cannot find p. A later A or D releases the reader's accesses to the
- * freeing thread.
+ * B and C are read-modify-writes of one variable, so one of them comes first. If C comes first, B
+ * acquires A, and the control thread sees a reader that may hold p. If B comes first, C acquires
+ * the unpublishing, and the reader cannot find p. A later A or D releases the reader's accesses to
+ * the thread that frees p.
  */
 #include "path/qsbr.h"
 

@@ -4,7 +4,8 @@
 
 #include "wg/spin.h"
 
-/* Gets the endpoint to which @p roamed since @e was resolved. False if @e is up to date. */
+/* Sets @to to the endpoint to which @p has roamed since @e was resolved. Returns false if @e is up
+ * to date. */
 static bool roamed_since(struct peer *p, const struct encap *e, struct endpoint *to,
 			 uint32_t *roam_count)
 {
@@ -46,8 +47,9 @@ bool roaming_knows(struct peer *p, const struct endpoint *from)
 		return false;
 	if (roamed_since(p, e, &to, &roam_count))
 		return endpoint_same(&to, from);
-	/* Behind the host's NAT, a packet received by AF_XDP carries the translated address as its
-	 * destination. That is not a local address, so only the remote one is compared. */
+	/* If the host translates this flow (NAT), a packet received by AF_XDP carries the
+	 * translated destination address, which is not the local address of the encap. So only the
+	 * remote addresses are compared. */
 	return e->translated ? endpoint_same_remote(&e->requested, from)
 			     : endpoint_same(&e->requested, from);
 }
@@ -58,11 +60,11 @@ void roaming_tell(struct peer *p, const struct endpoint *to, struct handoff *h)
 		.kind = NOTE_MOVED, .slot = p->slot, .serial = p->serial, .from = *to
 	};
 
-	/* Count before the note, because the control thread reads the count when it gets the
-	 * note. */
+	/* Count before sending the note, because the control thread reads the count when it
+	 * handles the note. */
 	spin_lock(&p->roaming_lock);
 	p->moved_to = *to;
-	/* The new way may have another NIC, which can segment. */
+	/* The path to the new endpoint may have another NIC, which can segment. */
 	atomic_store_explicit(&p->no_gso, false, memory_order_relaxed);
 	atomic_fetch_add_explicit(&p->roam_count, 1, memory_order_release);
 	if (!handoff_note(h, &n))

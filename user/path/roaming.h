@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * roaming.h - the endpoint of a peer that roamed a moment ago. The control thread resolves an
- * encap for the new endpoint, which takes some time, but the host answers the peer's packet at
- * once. Until then workers share the new endpoint through the peer:
+ * roaming.h - the endpoint of a peer that has just roamed. The control thread needs some time to
+ * resolve an encap for the new endpoint, but the host may answer the peer's packet immediately.
+ * Until the encap is published, workers share the new endpoint through struct peer:
  *
  *   roaming_tell:   peer->moved_to := from, peer->roam_count := n + 1
  *                       └─note─▶ control thread: resolves an encap with roam_count = n + 1
- *   roaming_encap:  encap->roam_count != peer->roam_count ─▶ use peer->moved_to, by the UDP socket
+ *   roaming_encap:  encap->roam_count != peer->roam_count ─▶ send to peer->moved_to, by UDP socket
  *
  * Any worker may call these functions; none makes a system call.
  */
@@ -16,15 +16,15 @@
 #include "io/encap.h"
 #include "path/handoff.h"
 
-/* Returns the encap to use for @p: the published one, or, if @p has roamed since that was
- * resolved, a new one built in @room. NULL if no endpoint is known. */
+/* Returns the encap to use for @p: the published one, or a new one in @room if @p has roamed since
+ * the published encap was resolved. Returns NULL if no endpoint is known. */
 const struct encap *roaming_encap(struct peer *p, struct encap *room);
 
 /* Is @from the endpoint of the peer's newest authenticated packet? */
 bool roaming_knows(struct peer *p, const struct endpoint *from);
 
 /* Records that an authenticated packet came from the new endpoint @to, and tells the control thread
- * through @h. If @h is full, the old endpoint stays in force. */
+ * through @h. If @h is full, workers keep using the old endpoint. */
 void roaming_tell(struct peer *p, const struct endpoint *to, struct handoff *h);
 
 #endif

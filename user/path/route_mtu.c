@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route_mtu.c - prefixes are flattened to ranges, so that a lookup is one binary search. A thousand
- * routes without an MTU around one with an MTU become three ranges.
+ * route_mtu.c - flattens prefixes to address ranges, so that a lookup is one binary search. A
+ * thousand routes without an MTU around one route with an MTU become three ranges.
  *
  *   10.0.0.0/8            ──────────────────────────      none
  *   10.1.0.0/16 mtu 1299          ─────────
@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct address { /* host order; IPv4 in the upper 32 bits, so that prefix lengths mean the same */
+/* In host order. An IPv4 address is in the upper 32 bits of @high, so that a prefix length counts
+ * from the same bit in both families. */
+struct address {
 	uint64_t high, low;
 };
 
@@ -85,7 +87,7 @@ static int extend(struct ranges *r, struct address start, uint32_t mtu)
 	return 0;
 }
 
-/* Gets the first address after @p. False if @p reaches the last address. */
+/* Sets @end to the first address after @p. Returns false if @p contains the last address. */
 static bool end_of(const struct prefix *p, struct address *end)
 {
 	struct address a = address_of(p->addr, p->family == AF_INET6);
@@ -136,8 +138,8 @@ static int pop_ended(struct ranges *out, const struct netlink_device_route **sta
 	return err;
 }
 
-/* Flattens one sorted routing table of one family. The longest prefix decides. Of several routes to
- * one prefix, which differ in metric or TOS, the smallest MTU counts. */
+/* Flattens one sorted routing table of one family. The longest prefix decides. If several routes to
+ * one prefix differ in metric or TOS, their smallest MTU is used. */
 static int flatten(struct ranges *out, struct netlink_device_route *routes, size_t count)
 {
 	const struct netlink_device_route *stack[129]; /* each prefix encloses the next one */

@@ -5,8 +5,8 @@
  *
  *   routes, several tables ─▶ route_mtu_new ─▶ published, immutable ─▶ route_mtu_of per packet
  *
- * When a packet is read from the tunnel's queue, it is no longer known which routing table its
- * route came from. So each table is searched, and the smallest MTU found counts.
+ * A worker that reads a packet from the tunnel's queue cannot know which routing table the packet's
+ * route came from. So every routing table is searched, and the smallest MTU found is used.
  */
 #ifndef WGXDP_ROUTE_MTU_H
 #define WGXDP_ROUTE_MTU_H
@@ -20,13 +20,13 @@
 
 struct route_mtu;
 
-/* Builds a table of @count routes and sorts @routes for that. Returns 0 and *@table, which is NULL
- * if no route has an MTU; or -ENOMEM. Control thread. */
+/* Builds *@table from @count routes. Sorts and changes @routes. Sets *@table to NULL if no route
+ * has an MTU. Returns 0 or -ENOMEM. Control thread. */
 int route_mtu_new(struct route_mtu **table, struct netlink_device_route *routes, size_t count);
-void route_mtu_free(void *table); /* a retire callback; NULL is fine */
+void route_mtu_free(void *table); /* can be given to retire; NULL is fine */
 
-/* Returns the MTU for the IP packet @ip, which holds a whole IPv4 or IPv6 header, or
- * ROUTE_MTU_NONE. Any thread. */
+/* Returns the MTU for the IP packet @ip, or ROUTE_MTU_NONE. The caller has checked that @ip holds a
+ * whole IPv4 or IPv6 header. Any thread. */
 uint32_t route_mtu_of(const struct route_mtu *table, const uint8_t *ip);
 
 /* Returns the largest MTU of any route. Any thread. */

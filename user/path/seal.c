@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seal.c - the second half of the seal chain: packets that have their sessions become messages.
+ * seal.c - the second half of the send chain: packets that have their sessions become messages.
  *
  *   packet ─▶ take_counters ─▶ build_messages ─▶ aead_seal_batch ─▶ transmit
  *                  │                 ▲                 │               │
  *                  │                 └── next batch ───┼── count_sent ─┘
- *                  └─▶ stage_packet                    └─▶ stage_expired
+ *                  └─▶ seal_stage_packet               └─▶ stage_expired
  *
- * A large packet is cut here (gso.h), and its segments are encrypted straight into the frames that
- * are sent. It may take several batches.
+ * A large packet is split here (gso.h), and its segments are encrypted straight into the frames
+ * that are sent. The segments of one packet may need several batches.
  */
 #include <string.h>
 
@@ -18,9 +18,9 @@
 #include "path/route_mtu.h"
 #include "wgxdp/limits.h"
 
-/* How often one data message goes through the UDP socket although AF_XDP could carry it. The
- * host's connection tracking does not see AF_XDP, and its entry must not expire: it lets the
- * answers in. */
+/* How often the messages of one packet go through the UDP socket although AF_XDP could carry them.
+ * The host's connection tracking does not see AF_XDP. It must see a packet now and then, because
+ * the peer's packets pass a stateful firewall only while their entry has not expired. */
 #define UDP_REFRESH_NS (20 * NS_PER_S)
 
 bool seal_session_usable(const struct worker *w, const struct session *s)
@@ -61,8 +61,8 @@ static struct out_packet *run_end(struct out_packet *p, const struct out_packet 
 	return p;
 }
 
-/* Takes the counters of each run of packets of one session at once. A session with too few counters
- * left is finished; its packets are staged for the next session. */
+/* Reserves the counters for each run of packets of one session in one step. If the session has too
+ * few counters left, it is finished, and the packets are staged for the next session. */
 static void take_counters(struct worker *w, struct out_packet *p, const struct out_packet *end)
 {
 	while (p < end) {
@@ -116,7 +116,8 @@ static uint32_t padded_len(uint32_t len, uint32_t limit)
 }
 
 /* Returns the lane that sends the packet. AF_XDP needs a resolved next hop on an attached NIC and
- * cannot fragment. The UDP socket takes everything else, and one message every UDP_REFRESH_NS. */
+ * cannot fragment. The UDP socket sends all other packets, and one packet every
+ * UDP_REFRESH_NS. */
 static struct lane *choose_lane(struct worker *w, const struct out_packet *p, uint32_t padded)
 {
 	const struct encap *e = p->encap;
@@ -152,9 +153,9 @@ static struct tx_frame *lane_add(struct lane *lane, uint32_t len)
 	return f;
 }
 
-/* Writes the message header of @segment into @f, and its seal job. The payload is sealed from
- * where it lies in the packet: the AEAD takes the headers of a segment, and the padding, as pieces
- * of their own. */
+/* Writes the message header of @segment into @f, and fills its AEAD job. The payload is encrypted
+ * from its place in the packet without being copied: the job names the headers of the segment, the
+ * payload and the length of the padding separately. */
 static void build_message(struct worker *w, struct out_packet *p, uint32_t segment, uint32_t padded,
 			  struct tx_frame *f)
 {
@@ -192,8 +193,8 @@ static void build_message(struct worker *w, struct out_packet *p, uint32_t segme
 		(struct out_message){ .packet = p, .segment = segment, .frame = f };
 }
 
-/* Builds messages of the packet from @segment on, until the batch is full. Returns the first
- * segment that is left. */
+/* Builds the messages of the packet, beginning with @segment, until the batch is full. Returns the
+ * first segment that was not built. */
 static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32_t segment)
 {
 	uint32_t limit = padding_limit(w, p);
@@ -212,8 +213,8 @@ static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32
 	return segment;
 }
 
-/* Fills the batch with messages from *@at on, which moves to the first packet that is left.
- * *@segment are those of it that were built before. Returns false if there is nothing left. */
+/* Fills the batch with messages. It continues at segment *@segment of packet *@at, and moves both
+ * to the first segment that did not fit. Returns false if no packet was left. */
 static bool build_messages(struct worker *w, struct out_packet **at, const struct out_packet *end,
 			   uint32_t *segment)
 {
@@ -245,8 +246,8 @@ static void transmit(struct worker *w)
 	transmit_lane(&w->egress.udp);
 }
 
-/* The kernel may refuse segmentation on the way to this peer. Its messages went out singly this
- * time; from now on they are not joined. */
+/* The kernel refused segmentation on the path to this peer and the messages were sent singly. From
+ * now on they are not joined to trains. */
 static void note_gso_refused(struct worker *w, struct peer *p, int error)
 {
 	if (atomic_exchange_explicit(&p->no_gso, true, memory_order_relaxed))
@@ -254,8 +255,8 @@ static void note_gso_refused(struct worker *w, struct peer *p, int error)
 	chain_note(w, NOTE_NO_GSO, p, (uint32_t)error, NULL);
 }
 
-/* Counts what left, per packet, and what the kernel refused: send() sets the length of such a frame
- * to 0. A message without a frame was staged again. */
+/* Counts the messages of each packet that were sent, and those that the kernel refused: send() sets
+ * the length of a refused frame to 0. A message without a frame was staged again. */
 static void count_sent(struct worker *w)
 {
 	for (unsigned i = 0; i < w->egress.message_count; i++) {
@@ -299,9 +300,9 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 	}
 }
 
-/* The process (SIGSTOP) or the whole host may have been stopped since the turn began. Nothing may
- * leave under a key that has expired or must be wiped since. Messages of such a session are
- * staged, and a handshake is requested at once, whenever the last one was requested. */
+/* The process (SIGSTOP) or the whole host may have been stopped since the turn began. No message
+ * may be sent under a key that has expired or must be wiped since then. The messages of such a
+ * session are staged, and a handshake is requested without regard to WANT_INTERVAL_NS. */
 static void stage_expired(struct worker *w)
 {
 	for (unsigned i = 0; i < w->egress.message_count; i++) {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spsc.h - a bounded ring between one producer and one consumer thread, items copied in and out.
+ * spsc.h - a bounded ring between one producer thread and one consumer thread. Items are copied in
+ * and out.
  *
  *   producer                         consumer
  *   load  tail        (B)            load  head        (D)
  *   write items[head]                read  items[tail]
  *   store head, release (A)          store tail, release (C)
  *
- * A pairs with D: an item is complete before the consumer sees it. B pairs with C: an item is
- * copied out before its place is written again.
+ * A pairs with D: the consumer sees only complete items. B pairs with C: the producer overwrites an
+ * item only after the consumer has copied it.
  */
 #ifndef WGXDP_SPSC_H
 #define WGXDP_SPSC_H
@@ -23,11 +24,12 @@ struct spsc {
 	_Alignas(64) _Atomic uint32_t head; /* written by the producer */
 	_Alignas(64) _Atomic uint32_t tail; /* written by the consumer */
 	_Alignas(64) uint32_t size;	    /* items, a power of two */
-	uint32_t item;			    /* bytes of one */
+	uint32_t item;			    /* size of one item in bytes */
 	uint8_t *items;
 };
 
-/* @size: a power of two. False when out of memory. */
+/* @size: number of items, a power of two. @item: bytes of one item. Returns false when out of
+ * memory. */
 static inline bool spsc_init(struct spsc *r, uint32_t size, uint32_t item)
 {
 	atomic_init(&r->head, 0);
@@ -44,7 +46,7 @@ static inline void spsc_done(struct spsc *r)
 	r->items = NULL;
 }
 
-/* Producer. False when full. */
+/* Producer: adds a copy of @item. Returns false if the ring is full. */
 static inline bool spsc_put(struct spsc *r, const void *item)
 {
 	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
@@ -56,7 +58,7 @@ static inline bool spsc_put(struct spsc *r, const void *item)
 	return true;
 }
 
-/* Consumer. False when empty. */
+/* Consumer: moves the oldest item to @item. Returns false if the ring is empty. */
 static inline bool spsc_take(struct spsc *r, void *item)
 {
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
@@ -68,7 +70,7 @@ static inline bool spsc_take(struct spsc *r, void *item)
 	return true;
 }
 
-/* Either thread. The other thread may have changed the count already. */
+/* Either thread: returns the number of items. The other thread may be changing it. */
 static inline uint32_t spsc_count(const struct spsc *r)
 {
 	return atomic_load_explicit(&r->head, memory_order_relaxed) -

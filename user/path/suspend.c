@@ -6,7 +6,8 @@
 
 #include "wgxdp/limits.h"
 
-/* Both clocks run at the same rate. This allows for rounding and is shorter than any suspend. */
+/* Both clocks run at the same rate. The slack allows for rounding and is shorter than any
+ * suspend. */
 #define SLACK_NS ((int64_t)NS_PER_MS)
 
 /* Signed: in a time namespace BOOTTIME may be behind. */
@@ -18,8 +19,8 @@ static int64_t read_clock(clockid_t id)
 	return ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
 }
 
-/* Returns at most how far BOOTTIME is ahead. The thread may be preempted between the two reads; in
- * this order that never looks like a suspend. */
+/* Returns a lower bound of how far BOOTTIME is ahead of MONOTONIC. BOOTTIME is read first, so that
+ * a preemption between the two reads makes the result smaller and never looks like a suspend. */
 static int64_t slept_at_least(void)
 {
 	int64_t boot_ns = read_clock(CLOCK_BOOTTIME);
@@ -27,8 +28,8 @@ static int64_t slept_at_least(void)
 	return boot_ns - read_clock(CLOCK_MONOTONIC);
 }
 
-/* Returns at least how far BOOTTIME is ahead. The smallest of several reads had the shortest
- * preemption. */
+/* Returns an upper bound of how far BOOTTIME is ahead of MONOTONIC. The smallest of several results
+ * was the least disturbed by preemption. */
 static int64_t slept_at_most(void)
 {
 	int64_t least_ns = INT64_MAX;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * suspend.h - detects that the host was suspended, or that it is a copy of a virtual machine. In
- * both cases the keys in memory are stale and nothing may be sealed under them: their counters may
- * have been used already, by the other copy or by the machine before it was restored.
+ * suspend.h - detects that the host was suspended, or that it is a restored or copied virtual
+ * machine. The keys in memory are then stale, and nothing may be sealed under them. After a suspend
+ * they may have expired. In a copy, their counters may already have been used: by the other copy,
+ * or by this machine before it was restored.
  *
  *   suspended   CLOCK_BOOTTIME advanced and CLOCK_MONOTONIC did not; any thread can see this
  *   copied      the kernel reports it (daemon/vmgenid.c), and @copies is incremented
@@ -11,14 +12,15 @@
  *   control thread   suspend_begin(); wipe all sessions and handshakes; suspend_end()
  *
  * A thread can be suspended between any two instructions, so a check before sealing proves
- * nothing. A worker therefore checks again between sealing and sending (egress.c). What it then
- * sends was sealed before the check, hence before the suspend. The control thread may have wiped
- * the keys in between, so that nothing is stale any more. Then the worker sees its sessions
- * revoked, because suspend_end() (A) is a release that suspend_stale() (B) acquires.
+ * nothing. A worker therefore checks again between sealing and sending (seal.c). A message that
+ * passes this check was sealed before the check, and no suspend came in between. The control thread
+ * may have wiped the keys in the meantime, so that suspend_stale() is false again. Then the worker
+ * sees that its sessions are revoked, because suspend_stale() (B) acquires what suspend_end() (A)
+ * released.
  *
- * Two gaps remain. A suspend between the check and the system call sends what was sealed before
- * it. A copy is known only when the kernel reports it; nothing but the hypervisor could stop what
- * a worker sends before that.
+ * Two gaps remain. If the host is suspended between the check and the system call, messages that
+ * were sealed before the suspend are sent after it. And a copy becomes known only when the kernel
+ * reports it; until then a worker goes on sending.
  */
 #ifndef WGXDP_SUSPEND_H
 #define WGXDP_SUSPEND_H
@@ -27,8 +29,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A suspend takes longer than this. While less of BOOTTIME has passed, the clocks need not be
- * compared. */
+/* Every suspend takes longer than this. If less BOOTTIME has passed since the last check, the
+ * clocks need not be compared. */
 #define SUSPEND_GAP_NS (10 * NS_PER_MS)
 
 struct suspend {
@@ -39,10 +41,11 @@ struct suspend {
 
 void suspend_init(struct suspend *a);
 
-/* True from a suspend or a reported copy until the keys are wiped. Reads two clocks. Any thread. */
+/* Returns true from a suspend or a reported copy until the keys are wiped. Reads two clocks. Any
+ * thread. */
 bool suspend_stale(const struct suspend *a);
 
-/* Returns how often a copy was reported. If this is unchanged, there was none. Any thread. */
+/* Returns how many copies were reported so far. Any thread. */
 static inline uint64_t suspend_copies(const struct suspend *a)
 {
 	return atomic_load_explicit(&a->copies, memory_order_acquire);

@@ -26,7 +26,7 @@ bool tunnel_loop_exists(const struct allowedips *allowed, const struct encap *e)
 	return false;
 }
 
-/* Returns the UDP header of @ip, or NULL if there is none. */
+/* Returns the UDP header in the IP packet @ip of @len bytes, or NULL if there is none. */
 static const uint8_t *udp_header(const uint8_t *ip, uint32_t len)
 {
 	uint32_t at = (ip[0] & 15u) * 4;

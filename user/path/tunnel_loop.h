@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tunnel_loop.h - detects routing loops through the tunnel. A peer's endpoint may be reached
- * through another peer of the same interface. If it can only be reached through itself, packets
- * loop for ever.
+ * tunnel_loop.h - detects routing loops through the tunnel. The endpoint of a peer may be routed
+ * through another peer of the same interface. If the chain of such routes leads back to the first
+ * peer, its packets loop for ever.
  *
  *   packet ─▶ peer P ─▶ outer packet to P's endpoint ─ route into the tunnel ─▶ peer Q ─▶ ...
  *                                                                       if Q is P: a loop
@@ -19,15 +19,15 @@
 /* How many tunnels of one interface may be nested; deeper nesting is treated as a loop. */
 #define TUNNEL_LOOP_MAX 8
 
-/* Would a message to the endpoint of @e never leave the tunnel? Judges by the routes at the time
- * the peers were last resolved; false unless e->via_tunnel. Any thread, between two quiescent
- * points. */
+/* Returns true if a message to the endpoint of @e would never leave the tunnel, according to the
+ * routes at the time when the encaps were resolved. Always false unless e->via_tunnel. Any thread,
+ * between two quiescent points. */
 bool tunnel_loop_exists(const struct allowedips *allowed, const struct encap *e);
 
-/* Was the IP packet @ip itself sealed for the peer of @e, for whom it is about to be sealed? This
- * catches a loop while a changed route is not yet known to tunnel_loop_exists(). A forwarded
- * packet of another host between the same ports is not taken for one. @ip of @len bytes holds a
- * whole IP header. */
+/* Returns true if the IP packet @ip, which is about to be sealed for the peer of @e, is itself a
+ * message that was sealed for that peer. This catches a loop when a route has changed but
+ * tunnel_loop_exists() does not know yet. Returns false for a forwarded packet of another host
+ * between the same ports. @ip of @len bytes holds a whole IP header. */
 bool tunnel_loop_is_own(const struct encap *e, const uint8_t *ip, uint32_t len);
 
 #endif

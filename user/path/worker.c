@@ -2,9 +2,9 @@
 /*
  * worker.c - the loop. One turn:
  *
- *   flush commands ─▶ each port: open chain ─▶ UDP: open chain ─▶ TUN: seal chain ─▶ sweep
- *        ▲                                                                            │
- *        └── quiescent ◀── kick the control thread ◀──────────────────────────────────┘
+ *   flush commands ─▶ each port: receive chain ─▶ UDP: receive chain ─▶ TUN: send chain ─▶ sweep
+ *        ▲                                                                                   │
+ *        └── quiescent ◀── kick the control thread ◀─────────────────────────────────────────┘
  *                             └ no packet moved: offline, poll, online
  */
 #include "path/worker.h"
@@ -25,19 +25,20 @@
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
-/* While AF_XDP carries the data, the UDP sockets are read once every so many busy turns. */
+/* While AF_XDP carries the data and the worker is busy, it reads the UDP sockets only once in this
+ * many turns. */
 #define UDP_EVERY_TURNS 16
 /* Limits NOTE_WANT_HANDSHAKE to one per interval and peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
-/* Limits NOTE_MOVED likewise, so that a peer that alternates between addresses cannot occupy the
- * control thread. */
+/* Limits NOTE_MOVED to one per interval and peer, so that a peer that alternates between addresses
+ * cannot occupy the control thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
-/* Limits NOTE_UNALLOWED; further packets are only counted. */
+/* Limits NOTE_UNALLOWED per second; further packets are only counted. */
 #define UNALLOWED_PER_S 10
-/* A transport with unsent frames is swept again after this time, which doubles as long as nothing
- * moves, because the NIC may be down or gone. */
+/* A transport with unsent frames is swept again after this time. The time doubles with each turn
+ * that moves no packet, because the NIC may be down or gone. */
 #define RETRY_MS 1
-/* How often a worker checks whether the control thread has wiped the keys. */
+/* How often a worker with stale keys checks whether the control thread has wiped them. */
 #define WIPE_MS 2
 /* How often the heartbeat is written. XDP passes a worker's data to the stack when the heartbeat is
  * HEARTBEAT_STALE_NS old. */
@@ -66,10 +67,9 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }
 
-/* Would the stack have accepted this packet, which AF_XDP has received in its place? Only the
- * kernel knows its reverse-path filter, so this asks it: a system call, but only for a packet from
- * a new endpoint, and at most one in MOVED_INTERVAL_NS for each peer. If the kernel cannot tell,
- * the answer is yes. */
+/* Returns true if the stack would have accepted the source of this packet, which AF_XDP received
+ * instead of the stack. Only the kernel knows its reverse-path filter, so it is asked by a system
+ * call, at most once per MOVED_INTERVAL_NS and peer. Returns true if the kernel cannot be asked. */
 static bool source_valid(struct worker *w, const struct rx_frame *f, const struct endpoint *from)
 {
 	__be16 port;
@@ -150,8 +150,8 @@ static unsigned run_flushes(struct worker *w)
 			peers[peer_count++] = s->peer;
 		n++;
 	}
-	/* A command sent after the wipe names a new session and is not repeated, so check again
-	 * whether the keys are still stale. */
+	/* A flush command that was sent after the keys were wiped names a new session and is not
+	 * repeated, so check again whether the keys are still stale. */
 	if (w->stale && peer_count)
 		w->stale = suspend_stale(w->config.suspend);
 	egress_flush(w, peers, peer_count);
@@ -178,13 +178,14 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 	qsbr_online(w->config.qsbr, w->config.id);
 	if (fds[POLL_WAKE].revents)
 		eventfd_read(w->wake_fd, &count);
-	/* A deleted interface reports an error at every poll until the control thread stops this
-	 * worker; do not spin. */
+	/* A deleted interface reports an error at every poll() until the control thread stops this
+	 * worker. Sleep a little, so that the loop does not spin. */
 	if (fds[POLL_TUN].revents & (POLLERR | POLLHUP | POLLNVAL))
 		poll(&fds[POLL_WAKE], 1, RETRY_MS);
 }
 
-/* Runs one turn. Returns how many packets moved. Sets *@retry if a transport has unsent frames. */
+/* Runs one turn. Returns the number of packets and flush commands that were handled. Sets *@retry
+ * to whether a transport has unsent frames. */
 static unsigned turn(struct worker *w, unsigned number, bool *retry)
 {
 	static _Thread_local bool udp_hot;
@@ -232,8 +233,9 @@ bool chain_time_passed(struct worker *w)
 	return true;
 }
 
-/* Waits until the control thread has wiped all keys. Still empties the ring of flush commands,
- * because the control thread may be waiting for room in it; nothing is sent meanwhile. */
+/* Sleeps up to WIPE_MS, or until the control thread wakes this worker. Still empties the ring of
+ * flush commands, because the control thread may be waiting for room in it. The packets are not
+ * sent, because the keys are stale. */
 static void wait_for_wipe(struct worker *w)
 {
 	struct pollfd wake = { .fd = w->wake_fd, .events = POLLIN };
@@ -247,7 +249,8 @@ static void wait_for_wipe(struct worker *w)
 	qsbr_online(w->config.qsbr, w->config.id);
 }
 
-/* The BPF programs compare the heartbeat with a clock of their own (bpf/clock.h). */
+/* The heartbeat is written in the time of the clock that BPF programs read, which may differ from
+ * ours (bpf/clock.h). */
 static void write_heartbeat(const struct worker *w)
 {
 	uint64_t now_ns = w->now_ns + (uint64_t)w->config.heartbeat_ahead_ns;
@@ -270,7 +273,7 @@ static void *thread_main(void *arg)
 	unsigned moved;
 	bool retry;
 
-	w->stale = true; /* until read_clocks() has checked */
+	w->stale = true; /* until read_clocks() has compared the clocks */
 	qsbr_online(w->config.qsbr, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
 		read_clocks(w);
@@ -427,7 +430,7 @@ void worker_flush(struct worker *w, uint32_t index)
 {
 	if (!w->running)
 		return;
-	/* The worker empties the ring each turn and is woken for it, so this loop ends. */
+	/* This loop ends, because the worker is woken and empties the ring in each turn. */
 	while (!spsc_put(&w->flushes, &index)) {
 		eventfd_write(w->wake_fd, 1);
 		sched_yield();

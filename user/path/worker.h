@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h - a data-path thread. It owns its transports (AF_XDP sockets, UDP sockets), its TUN
- * queue and its buffers. It runs to completion: recv -> open chain (ingress.c) -> TUN; TUN -> seal
- * chain (egress.c) -> send; sweep. It sleeps only when no packet came.
+ * worker.h - a data-path thread. It has its own transports (AF_XDP sockets, UDP sockets), its own
+ * TUN queue and buffers. It runs to completion: recv -> receive chain (ingress.c) -> TUN; TUN ->
+ * send chain (egress.c) -> send; sweep. It sleeps only when a turn moved no packet.
  *
  * All functions are for the control thread unless they say otherwise.
  */
@@ -35,7 +35,7 @@ struct worker_config {
 	const struct tun *tun; /* the worker's own queue; borrowed */
 	/* The worker's elements of the BPF maps of these names; NULL without BPF. */
 	volatile uint64_t *tun_writer, *heartbeat;
-	int64_t heartbeat_ahead_ns; /* the heartbeat's clock less CLOCK_BOOTTIME */
+	int64_t heartbeat_ahead_ns; /* how far the heartbeat's clock is ahead of CLOCK_BOOTTIME */
 	struct worker_offloads offloads;
 	int cpu; /* the CPU to pin the thread to; -1 = none */
 };
@@ -44,24 +44,25 @@ struct worker_config {
 int worker_new(struct worker **w, const struct worker_config *config);
 void worker_free(struct worker *w); /* stops the thread; NULL is fine; ports are not freed */
 
-/* Change the transports of a stopped worker; transports are borrowed. @tx: data may also leave by
- * this port (--tx). A UDP transport must be set before the start. -ENOSPC at WORKER_PORTS_MAX. */
+/* Change the transports of a stopped worker; transports are borrowed. @tx: data may also be sent by
+ * this port (--tx). worker_set_udp() must be called before the start. Adding a port fails with
+ * -ENOSPC if there are WORKER_PORTS_MAX. */
 int worker_add_port(struct worker *w, struct transport *port, bool tx);
 void worker_drop_ports(struct worker *w); /* removes all ports */
 void worker_set_udp(struct worker *w, struct transport *udp);
 
-/* Sets the MTU of the tunnel interface; no packet is padded beyond it. */
+/* Sets the MTU of the tunnel interface. No packet is padded to more than the MTU. */
 void worker_set_mtu(struct worker *w, uint32_t mtu);
 
 /* While debugging is on, the worker notes packets from unallowed sources, a few per second. */
 void worker_set_debug(struct worker *w, bool on);
 
-/* Sets the MTUs of the routes into the tunnel, or NULL; no packet is padded beyond them either. The
- * caller retires the table that is replaced. */
+/* Sets the MTUs of the routes into the tunnel; NULL = no route has an MTU. No packet is padded to
+ * more than its route's MTU. The caller retires the table that was set before. */
 void worker_set_route_mtus(struct worker *w, const struct route_mtu *table);
 
-int worker_start(struct worker *w); /* 0 or -errno */
-void worker_stop(struct worker *w); /* waits for the thread's end; fine if it does not run */
+int worker_start(struct worker *w); /* returns 0 or -errno */
+void worker_stop(struct worker *w); /* joins the thread; does nothing if it does not run */
 
 /* Returns false if the thread has not run a single turn since the last call. Wakes it, so that it
  * runs one before the next call. True if it does not run, or is asked for the first time. */
@@ -71,7 +72,7 @@ bool worker_probe(struct worker *w);
  * @index. */
 void worker_flush(struct worker *w, uint32_t index);
 
-/* Packets dropped since worker_new(), by reason. Any thread. */
+/* Returns in @packets how many packets were dropped since worker_new(), by reason. Any thread. */
 void worker_drops(const struct worker *w, uint64_t packets[static REASON_COUNT]);
 
 #endif
