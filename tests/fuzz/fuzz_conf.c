@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any text is refused with a sentence, or gives values that keep the promises of conf.h. */
+/* fuzz_conf.c - any text is either refused with a message, or yields values as conf.h promises
+ * them. */
 #include <stdlib.h>
 #include <string.h>
 

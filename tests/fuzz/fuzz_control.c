@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_control.c - each line at the control socket gets one line of JSON as its answer, or asks to
- * be told when the daemon ends. */
+/* fuzz_control.c - each line sent to the control socket is answered by one line of JSON, or waits
+ * for the end of the daemon. */
 #include "control/ctlserver.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "fuzz_main.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_frame.c - any bytes as a frame that AF_XDP brought: a datagram lies within it, or it is
- * none; and what we write around that datagram, sent back, is read as the same.
+ * fuzz_frame.c - parses any bytes as a frame from AF_XDP. A datagram that is found must lie within
+ * the frame. A frame that we build around the same payload and send back must parse to the same
+ * datagram.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static void require(bool what)
 		abort();
 }
 
-/* A frame of ours with the payload of @f, from where @f went to where it came from. */
+/* Builds a frame with the payload of @f and with source and destination swapped. */
 static void send_back(const struct rx_frame *f)
 {
 	static const struct encap_hop hop = { .ifindex = 1, .source_port = 7, .ttl = 64 };

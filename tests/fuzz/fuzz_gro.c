@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_gro.c - a batch of packets of a few flows, each mostly the next of its flow and now and then
- * not: what is merged and cut again gives the same packets, in the order of their flow. And packets
- * of any bytes among them, which nothing may be read beyond.
+ * fuzz_gro.c - a batch of packets of a few flows, most of which continue their flow. Segmenting
+ * what was merged must yield the same packets in the order of their flow. The batch also holds
+ * packets of random bytes, which must never be read beyond their end.
  */
 #include "path/gro.h"
 
@@ -23,14 +23,14 @@ static unsigned flow_of[FRAME_BATCH], count;
 
 static void add(const uint8_t *bytes, size_t len, unsigned flow)
 {
-	packets[count] = malloc(len); /* of its exact size, for the sanitizer */
+	packets[count] = malloc(len); /* the exact size, so that ASan sees a read beyond it */
 	memcpy(packets[count], bytes, len);
 	flow_of[count] = flow;
 	gro_add(&gro, packets[count], (uint32_t)len, flow / 4);
 	count++;
 }
 
-/* An IP packet of a length that its header says, and otherwise of any bytes. */
+/* Makes an IP packet whose header gives its true length and whose other bytes are random. */
 static void add_anything(const uint8_t *data, size_t size)
 {
 	uint8_t bytes[256] = { 0 };
@@ -49,7 +49,7 @@ static void add_anything(const uint8_t *data, size_t size)
 	add(bytes, len, FLOWS);
 }
 
-/* Makes of @s something else than the next packet of its flow. */
+/* Changes @s so that it does not continue its flow. */
 static void disturb(struct segment *s, uint8_t how)
 {
 	switch (how & 15) {
@@ -142,7 +142,7 @@ static void check_group(const struct gro_group *group)
 		const struct gro_packet *p = &gro.packets[i];
 
 		gso_write(&g, merged, k, cut);
-		if (!p->v6 && p->ip[6] & 0x40) { /* DF: its ID says nothing, RFC 6864 */
+		if (!p->v6 && p->ip[6] & 0x40) { /* with DF the ID has no meaning, RFC 6864 */
 			memcpy(cut + 4, p->ip + 4, 2);
 			memcpy(cut + 10, p->ip + 10, 2);
 		}
@@ -164,7 +164,7 @@ static void check(void)
 			unsigned *flow = &last[flow_of[p]];
 
 			if (flow_of[p] < FLOWS && p + 1u <= *flow)
-				abort(); /* it was overtaken */
+				abort(); /* another packet of the flow came before it */
 			*flow = p + 1u;
 		}
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_gso.c - any bytes as a vnet header and a packet: cutting reads and writes nothing beyond it.
- * And any TCP or UDP packet: it is cut as the obvious way in segments.c does.
+ * fuzz_gso.c - cuts any bytes, taken as a vnet header and a packet. Nothing beyond the packet may
+ * be read or written. A valid TCP or UDP packet must be cut as the plain code of segments.c cuts
+ * it.
  */
 #include "path/gso.h"
 

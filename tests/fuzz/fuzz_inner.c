@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_inner.c - any bytes as an inner packet: as what a peer sealed (whose is its source?), and as
- * what the host wants to send nowhere (which ICMP error is the answer?).
+ * fuzz_inner.c - takes any bytes as an inner packet, once as received from a peer (which peer owns
+ * the source?) and once as sent by the host without a route (which ICMP error is the answer?).
  */
 #include "path/icmp.h"
 
@@ -29,7 +29,8 @@ static void allow(unsigned peer, uint8_t family, uint8_t first, uint8_t length)
 		abort();
 }
 
-/* [W] 2.1: what is delivered is an IP packet of its own length, from the peer that may send it. */
+/* [W] 2.1: a delivered packet has the length that its IP header says, and its source belongs to the
+ * peer that sent it. */
 static void as_received(const uint8_t *data, uint32_t size)
 {
 	uint8_t *payload = malloc(sizeof(struct wire_data) + size), *ip = payload + 16;
@@ -87,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		allowed = allowedips_new(retire, NULL);
 		allow(0, AF_INET, 10, 8);
 		allow(0, AF_INET6, 0xfd, 8);
-		allow(1, AF_INET, 10, 16); /* 10.0.0.0/16 is another's */
+		allow(1, AF_INET, 10, 16); /* 10.0.0.0/16 belongs to another peer */
 	}
 	as_received(data, (uint32_t)size);
 	as_unreachable(data, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any text is refused, or is exactly what its key is written as. */
+/* fuzz_keytext.c - any text is either refused, or is exactly the text that its key encodes to. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a message of the kernel's about a link, a neighbour or a route: text ends,
- * addresses have the length of their family, nothing beyond the message is read. */
+/* fuzz_netlink.c - takes any bytes as a message of the kernel about a link, a neighbour or a route.
+ * Text must be terminated, addresses must have the length of their family, and nothing beyond the
+ * message may be read. */
 #include "io/netlink_route.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <stdlib.h>
@@ -34,9 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > NETLINK_BUFFER)
 		return 0;
-	/* The length that the kernel says is checked by mnl_nlmsg_ok(); the rest is the input.
-	 * As in a buffer of netlink.c there are bytes up to the alignment, which libmnl may look
-	 * at. */
+	/* mnl_nlmsg_ok() checks the length in the header, so only the rest is fuzzed. The buffer is
+	 * padded to the alignment, as in netlink.c, because libmnl may read the padding. */
 	nlh = calloc(1, MNL_ALIGN(sizeof(*nlh) + size));
 	nlh->nlmsg_len = (uint32_t)(sizeof(*nlh) + size - 1);
 	nlh->nlmsg_type = types[data[0] % (sizeof(types) / sizeof(types[0]))];

@@ -349,7 +349,7 @@ class Reasons:
         def flood():
             with wgpeer.held(b.pid):  # the control thread
                 b.send(right, 10000)
-        # How many have each reason depends on whether one worker or several read them.
+        # The number of each reason depends on whether one worker or several read the messages.
         self.expect("more initiations than the queue holds",
                     lambda got: set(got) == {"queue_full", "no_mac2"} and
                     sum(got.values()) == 10000, flood)

@@ -64,7 +64,7 @@ all_told() { [ "$(($(told | paste -sd +)))" -ge "$1" ]; } # COUNT
 
 flood() # WHAT COUNT
 {
-	sleep 1.1 # until the limiter's second with earlier messages is over
+	sleep 1.1 # until the second in which earlier messages were limited is over
 	: >"$LOG"
 	provoke mac "$2"
 	wait_for 8 all_told "$2"
@@ -72,7 +72,7 @@ flood() # WHAT COUNT
 	holds "$1: not each has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# The programs know only after a moment that the host forwards.
+# It takes a moment until the programs know that the host forwards.
 passed_on()
 {
 	provoke mac

@@ -68,7 +68,8 @@ begin() # PAIR PATH ENTRY-S
 
 reaches() { in_ns "$1" ping -q -c 3 -i 0.2 -W 2 10.99.0.1; }
 
-# A server that lost its session must begin a handshake, which takes the UDP socket on both paths.
+# A server that lost its session must begin a handshake, which goes through the UDP socket on both
+# paths.
 restart() # PAIR PATH
 {
 	down "$1b" "$ID$1b"

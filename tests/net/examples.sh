@@ -35,7 +35,7 @@ block() # LINE
 		sed 's/^    //' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
 }
 
-# Names, keys and figures that differ from host to host or from run to run.
+# Replaces names, keys and figures that differ from host to host or from run to run.
 steady()
 {
 	sed -E -e "s/\b($A|wg0)\b/IFACE/" -e 's/^(peer|  public key): .*/\1: KEY/' \
@@ -70,7 +70,7 @@ fi
 
 # --- the members of the JSON and the reasons ------------------------------------------------------
 
-# Names that a section of the manual lists, as "name" or "outer.name".
+# Lists the names that a section of the manual documents, as "name" or "outer.name".
 documented()
 {
 	awk '/^\.Sh JSON OUTPUT/ { on = 1 } /^\.Sh DROP REASONS/ { on = 0 }
@@ -118,7 +118,7 @@ is "... has the peer alice" "$(show a "$A" '.peers[0] | .name + " " + .endpoint'
 cp "$TMP/$A.conf" "$TMP/saved"
 
 literal wgxdp.8
-run() # COMMAND...: as somebody types it, in a directory with the config
+run() # COMMAND...: run as somebody would type it, in a directory with the config
 {
 	local line=$1
 	line=${line//wg0.conf/$A.conf}
@@ -139,7 +139,7 @@ while IFS= read -r line; do
 	ok "wgxdp(8): $line" run "$line"
 done <"$TMP/example.2"
 clean "nothing left" a "$A"
-# The fifth is all of wgquick.sh.
+# The fifth example is what wgquick.sh tests.
 is "wgxdp(8): wg-quick" "$(cat "$TMP/example.5")" \
 	"WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp wg-quick up wg0"
 ok "the laptop goes" down b "$B"

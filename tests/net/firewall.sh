@@ -134,7 +134,7 @@ taps() # PATH
 {
 	is "$1: a tap on the tunnel's interface sees all packets" "$(tapped "$A")" 40
 	if [ "$1" = xdp ]; then
-		# Except for a message that takes the UDP socket, once in 20 s.
+		# A message goes through the UDP socket only once in 20 s.
 		holds "$1: a tap on the NIC sees no data" "$(tapped eth0)" -le 1
 	else
 		is "$1: a tap on the NIC sees the encrypted messages" "$(tapped eth0)" 40
@@ -167,7 +167,7 @@ late_out() # PATH
 	rule out udp sport 51821 counter drop
 	before=$(drops send_failed)
 	if [ "$1" = xdp ]; then
-		# One message in 20 s takes the UDP socket, and may have been due.
+		# One message in 20 s goes through the UDP socket, and it may have been due.
 		holds "$1: with DROP in OUTPUT data still goes out" "$(pings a 100)" -ge 99
 		holds "$1: at most the one message by the UDP socket is dropped" \
 			"$(($(drops send_failed) - before))" -le 1

@@ -339,7 +339,7 @@ class Member:
     def take(self, message):
         """True if @message makes the session."""
         if message[0] == wgpeer.COOKIE:
-            with suppress(ValueError):  # it answers an initiation that was repeated since
+            with suppress(ValueError):  # it answers an initiation that was repeated in the meantime
                 self.node.take_cookie(message)
                 self.cookies += 1
         elif message[0] == wgpeer.RESPONSE and not self.session:

@@ -116,8 +116,8 @@ streams() # WHAT
 	done
 }
 
-# Data takes AF_XDP, except for one message to each peer in 20 s, which keeps conntrack entries
-# alive.
+# Data goes through AF_XDP, except for one message to each peer in 20 s, which keeps conntrack
+# entries alive.
 by_xdp() # WHAT NS INTERFACE BEGAN
 {
 	local counters

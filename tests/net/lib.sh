@@ -22,7 +22,8 @@
 
 set -u
 
-# Maps are pinned in a bpffs. Where the host has none (containers), mount one for this process.
+# Maps are pinned in a bpffs. If the host has none (as in containers), one is mounted for this
+# process.
 if [ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] && [ -z "${BPFFS-}" ]; then
 	export BPFFS=private
 	# shellcheck disable=SC2016
@@ -90,7 +91,7 @@ holds() # WHAT INTEGER OPERATOR INTEGER, with an operator of test(1)
 	fi
 }
 
-# The command ends with STATUS, which may be a pattern, and its output matches REGEX.
+# The command must end with STATUS, which may be a pattern, and its output must match REGEX.
 refuses() # WHAT STATUS REGEX COMMAND...
 {
 	local what=$1 want=$2 regex=$3 status=0
@@ -155,7 +156,7 @@ python_tap() # PREFIX SCRIPT ARGUMENT...
 	python_end "$1"
 }
 
-# The same in two halves, for scripts that run at the same time. PREFIX tells them apart.
+# The same in two halves, for scripts that run at the same time. PREFIX distinguishes them.
 declare -A python_pids=() python_scripts=()
 python_begin()
 {
@@ -188,8 +189,8 @@ wait_for() # SECONDS COMMAND...
 	done
 }
 
-# Waits until conntrack of the namespace has no entry that matches REGEX. Where the kernel does not
-# list its entries this waits for SECONDS.
+# Waits until conntrack of the namespace has no entry that matches REGEX. If the kernel does not
+# list its entries, this waits for SECONDS.
 forgotten() # NS REGEX SECONDS
 {
 	if [ -e /proc/net/nf_conntrack ]; then
@@ -199,7 +200,7 @@ forgotten() # NS REGEX SECONDS
 	fi
 }
 
-# Each ping is answered.
+# Each ping must be answered.
 pinged() # NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]]
 {
 	local ns=$1

@@ -156,7 +156,7 @@ for i in x u; do
 	keeps_alive "from wgxdp" b$i a_set b
 	keeps_alive "from wireguard-go" a$i b_set a
 done
-sleep 0.1 # for a keepalive under way
+sleep 0.1 # leaves time for a keepalive that is under way
 before="$(received ax) $(received bx) $(received au) $(received bu)"
 sleep 1.5
 is "with keepalives off nothing is sent" \

@@ -38,7 +38,8 @@ move() # FROM TO [NAME]
 # While clsact is attached again, the kernel stops the interface's queues for a moment.
 filtered() { in_ns "$1" tc filter show dev "$A" egress | grep -q wgxdp_egress; }
 
-# wireguard-go ignores an initiation within 20 ms of the last one, and the next one comes 5 s later.
+# wireguard-go ignores an initiation that comes within 20 ms of the previous one; wgxdp would send
+# the next one only 5 s later.
 no_loss() { pinged "$1" 10.99.0.2; }
 back_no_loss() { pinged b 10.99.0.1; }
 mismatches() { show a "$A" '.drops.inject_mismatch // 0'; }

@@ -83,7 +83,7 @@ static inline int netpair_setup(void **state)
 static inline int netpair_teardown(void **state)
 {
 	(void)state;
-	netpair_run("ip link delete near0"); /* at once; the kernel cleans namespaces up later */
+	netpair_run("ip link delete near0"); /* the kernel cleans namespaces up only later */
 	close(netpair_near);
 	close(netpair_far);
 	return 0;

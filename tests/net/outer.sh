@@ -24,7 +24,7 @@ in_ns a sysctl -qw net.ipv4.ip_default_ttl=37 net.ipv6.conf.eth0.hop_limit=41
 
 up() # PATH ENDPOINT
 {
-	ours a "$A" --rx "$1" --tx "$1" --no-gso < <( # a datagram by itself, as outer.py reads them
+	ours a "$A" --rx "$1" --tx "$1" --no-gso < <( # outer.py reads single packets
 		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
 		peer b AllowedIPs=10.99.0.0/24,fd99::/64 Endpoint="$2:51822")
 }

@@ -65,7 +65,7 @@ leaves() # WHAT MACHINE
 	is "$1: no pins left" "$(on "$2" a ls "$PINS/$A" 2>/dev/null)" ""
 }
 
-# --- a directory of somebody else's ---------------------------------------------------------------
+# --- a directory that another user made -----------------------------------------------------------
 
 machine squatted "mount -t bpf bpf /sys/fs/bpf;
 	setpriv --reuid 65534 --regid 65534 --clear-groups mkdir $PINS"

@@ -41,8 +41,8 @@ up() # PATH ENDPOINT
 
 sent() { show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"'; }
 
-# All N pings are answered, and their N messages leave by the given path. One of them may take the
-# UDP socket, to refresh conntrack.
+# All N pings are answered, and their N messages leave by the given path. One of them may go through
+# the UDP socket, to refresh conntrack.
 by() # WHAT PATH PING-ARGUMENT...
 {
 	local what=$1 path=$2 before after xsk udp

@@ -59,14 +59,14 @@ by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# All pings in both directions are answered, and their 40 messages take the given path. One of them
-# may take the UDP socket, to refresh conntrack.
+# All pings in both directions are answered, and their 40 messages go by the given path. One of them
+# may go through the UDP socket, to refresh conntrack.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp
 	ok "$1: a reaches b" wait_for 15 reached
 	[ "$way" = udp ] || ok "$1: tx is xdp" wait_for 5 by_xdp
-	# b changes its path a moment later than a.
+	# b changes its path a moment after a.
 	in_ns a ping -q -c 2 -i 0.1 -W 5 10.99.0.2 >/dev/null
 	read -ra before <<<"$(counts)"
 	is "$1: all pings are answered in both directions" \
@@ -104,7 +104,7 @@ links()
 	in_ns a ip route replace 10.99.0.0/24 dev "$A" src 10.99.0.1
 	works "$path: the tunnel went down and up"
 
-	# The NIC's MTU is below the tunnel's. AF_XDP cannot fragment, the UDP socket can.
+	# The NIC's MTU is below the tunnel's. AF_XDP cannot fragment, but the UDP socket can.
 	in_ns a ip link set eth0 mtu 1300
 	in_ns b ip link set eth0 mtu 1300
 	works "$path: MTU 1300"
@@ -138,7 +138,7 @@ routes()
 		"[ \"\$(show a '$A' '.peers[0].why')\" = '$([ $path = xdp ] &&
 			echo 'the route leaves by an interface without AF_XDP' || echo null)' ]"
 	works "$path: the route leaves by another NIC" udp
-	is "$path: a hundred pings are answered" "$(answers 100 a 10.99.0.2)" 100 # enough for show
+	is "$path: a hundred pings are answered" "$(answers 100 a 10.99.0.2)" 100
 	is "$path: show says which way data comes" \
 		"$(show a "$A" .path.rx)" udp
 	[ $path = udp ] || ok "$path: show tells people, too" eval \

@@ -13,7 +13,7 @@ need_cmd ip wg ping
 
 not() { ! "$@"; }
 
-memory_holds() # PID BASE64: the 32 bytes are somewhere in the writable memory of the process
+memory_holds() # PID BASE64: true if the 32 bytes are anywhere in the writable memory of the process
 {
 	/usr/bin/python3 - "$1" "$2" <<-'EOF'
 		import base64, sys

@@ -58,7 +58,7 @@ wrong() { errors+=("after ${story[*]}: $*"); }
 roll() { roll=$((RANDOM % $1)); } # a subshell would repeat the numbers
 
 # The port changes ten times a second. A response to a port that was just closed is lost, and the
-# next initiation follows 5 s later. In 20 s chance does not lose three of them.
+# next initiation follows 5 s later. Three responses in a row are hardly ever lost within 20 s.
 answers() { in_ns "$1" ping -q -c 1 -i 0.2 -w 20 "10.99.$i.2" >/dev/null; }
 
 attach()

@@ -24,7 +24,7 @@ fails() # WHAT REGEX SED-EDIT [NS]: attach fails, says it, and nothing is left
 
 mtu_of() { in_ns "$1" ip -j link show "$A" | jq '.[0].mtu'; }
 
-# --- an MTU that IPv6 does not bear ---------------------------------------------------------------
+# --- an MTU too small for IPv6 --------------------------------------------------------------------
 
 fails "MTU = 1000 with an IPv6 address" "$A\.conf:[0-9]+: MTU = 1000: IPv6 needs at least 1280" \
 	's/^Address.*/Address = 10.99.0.1\/24, fd42::2\/64\nMTU = 1000/'
@@ -46,7 +46,7 @@ fails "IPv6 is off, an address" 'fd42::1/64: .*IPv6 is disabled' \
 fails "IPv6 is off, an allowed IP" 'fd42:1::/64: .*IPv6 is disabled' \
 	's/^AllowedIPs.*/AllowedIPs = 10.99.0.2\/32, fd42:1::\/64/' c
 
-# --- what somebody else changes meanwhile ---------------------------------------------------------
+# --- changes by another program -------------------------------------------------------------------
 
 # Takes the addresses off the interface as soon as it is up, as a network manager might.
 meddle()

@@ -31,7 +31,7 @@ drops() # INTERFACE REASON
 
 dropped() { [ "$(drops "$1" "$2")" = "$3" ]; }
 
-listen() # COUNT: receives so many datagrams in b, and prints their numbers to $TMP/received
+listen() # COUNT: receives this many datagrams in b, and prints their numbers to $TMP/received
 {
 	spawn b /usr/bin/python3 tests/net/staging.py receive "$1" 20 >"$TMP/received" \
 		2>"$TMP/ready"
@@ -59,8 +59,8 @@ for path in xdp udp; do
 	down b "$B"
 done
 
-# No handshake is possible with a public key of low order, so nothing is staged and the sender is
-# told.
+# No handshake is possible with a public key of low order, so nothing is staged and the sender gets
+# an error.
 attach a "$A" b 1 udp
 in_ns a wg set "$A" peer "$(printf '\1%.0s' 1 | cat - <(head -c 31 /dev/zero) | base64)" \
 	allowed-ips 10.99.0.3/32 endpoint 192.0.2.2:51820

@@ -103,7 +103,8 @@ static unsigned receive(unsigned max)
 	return netpair_readable(path->fd, 2000) ? path->ops->recv(path, rx, max) : 0;
 }
 
-/* Every chunk once: idle, lent, in the fill or the rx ring, on the tx or the completion ring. */
+/* Checks that every chunk is in exactly one place: idle, lent, in the fill or rx ring, or in the tx
+ * or completion ring. */
 static void assert_chunks_accounted(void)
 {
 	const struct afxdp *a = self(path);
@@ -141,7 +142,7 @@ static void assert_rings_at_rest(void)
 
 /* ---- tests ---- */
 
-/* One turn of a worker that sends everything back. Returns how many. */
+/* Runs one turn of a worker that sends everything back. Returns the number of frames. */
 static unsigned echo(struct encap *encap)
 {
 	unsigned n = receive(FRAME_BATCH), room;
@@ -169,7 +170,7 @@ static void ten_thousand_echoed(const char *far, const char *near)
 	memset(seen, 0, sizeof(seen));
 	for (uint32_t sent = 0, back = 0; back < TOTAL;) {
 		for (unsigned i = 0; i < BURST && sent < TOTAL; i++) {
-			size_t len = 4 + sent % (sizeof(msg) - 4); /* sizes of all kinds */
+			size_t len = 4 + sent % (sizeof(msg) - 4); /* of many sizes */
 
 			msg[0] = sent++;
 			assert_int_equal(send(fd, msg, len, 0), len);
@@ -178,7 +179,7 @@ static void ten_thousand_echoed(const char *far, const char *near)
 			assert_int_equal(receive(1), 1);
 			encap = encap_to(frame_endpoint(&rx[0]));
 			path->ops->sweep(path);
-			assert_int_equal(send(fd, (uint32_t[]){ 0 }, 4, 0), 4); /* that one again */
+			assert_int_equal(send(fd, (uint32_t[]){ 0 }, 4, 0), 4); /* again */
 		}
 		while (back < sent) {
 			for (unsigned n = echo(encap); n; n--, back++) {
@@ -301,7 +302,7 @@ static void data_messages_are_counted(void **state)
 
 	(void)state;
 	memset(msg, WIRE_DATA, sizeof(msg));
-	send(fd, msg, 33, 0); /* the first that counts */
+	send(fd, msg, 33, 0); /* the first one that is counted */
 	send(fd, msg, 32, 0); /* a keepalive */
 	msg[0] = WIRE_INITIATION;
 	send(fd, msg, 148, 0);
@@ -327,7 +328,7 @@ static void a_full_rx_ring_recovers(void **state)
 		got += n;
 		assert_chunks_accounted();
 	}
-	assert_int_equal(got, RX_FRAMES); /* all lent, none given back */
+	assert_int_equal(got, RX_FRAMES); /* all are lent, and none was returned */
 	assert_rings_at_rest();
 	assert_int_equal(afxdp_drops(path, &drops), 0);
 	assert_true(drops.rx_fill_ring_empty + drops.rx_dropped > 0);
@@ -373,7 +374,7 @@ static void unsendable_is_refused_and_freed(void **state)
 		tx[i].encap = encap;
 		tx[i].len = 100;
 	}
-	tx[0].len = 0; /* no refusal: it changed its mind */
+	tx[0].len = 0; /* not refused: the caller decided not to send it */
 	tx[1].encap = far_away;
 	tx[2].encap = slow;
 	tx[3].encap = NULL;
@@ -529,7 +530,7 @@ static void chunks_fit_the_mtu(void **state)
 
 		config.mtu = table[i].mtu;
 		assert_int_equal(afxdp_new(&path, &config, &why), 0);
-		assert_false(afxdp_zero_copy(path)); /* veth has none; read back, not assumed */
+		assert_false(afxdp_zero_copy(path)); /* read back: veth has no zero-copy */
 		assert_int_equal(path->ops->alloc(path, tx, 1, FRAME_BYTES), 1);
 		assert_int_equal(tx[0].room, table[i].room);
 		tx[0].len = 0;

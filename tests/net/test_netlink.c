@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_netlink.c - rtnetlink's links, addresses and routes against what `ip -j` says.
+ * test_netlink.c - compares links, addresses and routes from rtnetlink with the output of `ip -j`.
  */
 #include "netns.h"
 
@@ -86,7 +86,7 @@ static void test_link(void **state)
 	assert_int_equal(kept.ifindex, 77);
 }
 
-/* Two packets for a TUN device that nobody reads. */
+/* Sends two packets to a TUN device that nobody reads. */
 static void test_link_drops(void **state)
 {
 	struct netlink_drops drops, kept = { .rx_dropped = 77, .tx_dropped = 78 };
@@ -254,11 +254,11 @@ static void test_addresses(void **state)
 	assert_true(s.ours4 && s.ours6 && s.lo);
 	assert_int_equal(s.count, want);
 	assert_int_equal(netlink_addresses(nl, stop, NULL), -ECANCELED);
-	/* On a point-to-point link: ours, not the other side's. */
+	/* On a point-to-point link, the address is ours and not that of the other side. */
 	sh("ip addr add 10.2.0.1 peer 10.2.0.2 dev d1");
 	assert_int_equal(netlink_addresses(nl, see_other_side, NULL), 0);
 	sh("ip addr del 10.2.0.1 peer 10.2.0.2 dev d1");
-	/* Many answers, over several reads. */
+	/* There are so many addresses that the answer takes several reads. */
 	sh("for i in $(seq 1 250); do for j in 1 2 3 4; do echo addr add 10.1.$j.$i/32 dev d1; "
 	   "done; done | ip -batch -");
 	s = (struct seen){ 0 };
@@ -315,10 +315,11 @@ static void test_route_errors(void **state)
 		/*  3 */ { "2001:db8:a::1", NULL, -EHOSTUNREACH },
 		/*  4: blackholes */ { "198.51.100.65", NULL, -ENETUNREACH },
 		/*  5 */ { "2001:db8:b::1", NULL, -ENETUNREACH },
-		/*  6: ... with a source of ours */ { "198.51.100.65", "192.0.2.1", -ENETUNREACH },
+		/* 6: a blackhole, with a source address of ours */
+		{ "198.51.100.65", "192.0.2.1", -ENETUNREACH },
 		/*  7: prohibited */ { "198.51.100.129", NULL, -EACCES },
 		/*  8: broadcast */ { "192.0.2.255", NULL, -EACCES },
-		/*  9: sources that are not ours */ { "192.0.2.2", "192.0.2.77", -EINVAL },
+		/* 9: source addresses that are not ours */ { "192.0.2.2", "192.0.2.77", -EINVAL },
 		/* 10 */ { "2001:db8::2", "2001:db8::77", -EINVAL },
 		/* 11 */ { "192.0.2.2", "192.0.2.1", 0 },
 		/* 12 */ { "2001:db8::2", "2001:db8::1", 0 },
@@ -348,7 +349,7 @@ static void test_route(void **state)
 	assert_memory_equal(r.source, addr("192.0.2.1"), 4);
 	assert_int_equal(r.mtu, 1500);
 
-	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0); /* by a gateway, MTU of its own */
+	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0); /* by gateway, with an MTU */
 	assert_true(r.has_gateway);
 	assert_int_equal(r.gateway_family, AF_INET);
 	assert_memory_equal(r.gateway, addr("192.0.2.2"), 4);
@@ -367,7 +368,7 @@ static void test_route(void **state)
 	assert_memory_equal(r.source, addr("2001:db8::1"), 16);
 	assert_int_equal(r.mtu, 1450);
 
-	assert_int_equal(route("10.61.0.1", NULL, 0, &r), 0); /* MTU above the link's */
+	assert_int_equal(route("10.61.0.1", NULL, 0, &r), 0); /* its MTU exceeds the link's */
 	assert_int_equal(r.mtu, 1500);
 
 	assert_int_equal(route("192.0.2.1", NULL, 0, &r), 0);
@@ -377,18 +378,18 @@ static void test_route(void **state)
 	assert_int_equal(route("127.0.0.1", NULL, 0, &r), 0);
 	assert_true(r.local);
 
-	/* Link-local: the scope, else the interface of arrival, decides. */
+	/* For a link-local address, the scope decides, or else the interface of arrival. */
 	e = to("fe80::2", "fe80::1");
 	e.ifindex = a0;
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
 	assert_int_equal(r.ifindex, a0);
 	e.remote.v6.sin6_scope_id = index_of("d1");
-	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), -EINVAL); /* fe80::1 is a0's */
+	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), -EINVAL); /* fe80::1 belongs to a0 */
 	e = to("fe80::2", NULL);
 	e.remote.v6.sin6_scope_id = index_of("d1");
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
 	assert_int_equal(r.ifindex, index_of("d1"));
-	/* Of other addresses it does not. */
+	/* For other addresses the interface of arrival does not matter. */
 	e = to("192.0.2.2", NULL);
 	e.ifindex = index_of("d1");
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
@@ -420,8 +421,9 @@ static void test_route_rules(void **state)
 	sh("ip rule del table 99; ip route flush table 99; ip -6 route flush table 99");
 }
 
-/* Nobody is told of a path MTU that the kernel has learned, but a query shows it. */
-/* Of all tables and families, and only unicast ones; many, so that more than one read is needed. */
+/* The kernel does not announce a path MTU that it has learned, but a query returns it. */
+/* Lists unicast routes of all tables and families, and nothing else. There are so many that the
+ * answer takes several reads. */
 static void test_device_routes(void **state)
 {
 	static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_nexthop.c - neighbours, the watch, and from endpoints to ready headers.
+ * test_nexthop.c - neighbours, the netlink watch, and the way from an endpoint to finished headers.
  */
 #include "netns.h"
 
@@ -29,7 +29,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Makes the kernel know the other side's MAC under each of its addresses. */
+/* Makes the kernel learn the other side's MAC for each of its addresses. */
 static void resolve_peer(void)
 {
 	sh("for a in 192.0.2.2 2001:db8::2 fe80::2%%a0; do ping -q -c1 -W2 $a >/dev/null; done");
@@ -89,14 +89,14 @@ static void test_neighbour(void **state)
 	}
 	netlink_watch_close(w);
 
-	/* Asked for, but nobody answers. */
+	/* This address is resolved, but nobody answers. */
 	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.99")), 1);
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.99"), mac), -ENOENT);
-	/* By ping; not managed until told. */
+	/* A ping created this entry; it is not managed before we ask for that. */
 	sh("ip neigh flush dev a0; ping -q -c1 -W2 192.0.2.2 >/dev/null");
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.2"), mac), 0);
 	assert_memory_equal(mac, peer_mac, 6);
-	/* Set by hand: permanent it stays. */
+	/* An administrator set this entry; it stays permanent. */
 	sh("ip neigh replace 192.0.2.50 lladdr 02:00:00:00:00:09 dev a0");
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.50"), mac), 0);
 	assert_memory_equal(mac, fixed, 6);
@@ -108,7 +108,7 @@ static void test_neighbour(void **state)
 
 /* Neighbours and their users ------------------------------------------------------------------- */
 
-static unsigned journal[2]; /* how often management of an entry ended, and began */
+static unsigned journal[2]; /* how often management of an entry ended and began */
 
 static void note(void *ctx, const struct encap_next *next, bool is_managed)
 {
@@ -124,7 +124,7 @@ static struct encap_next hop_to(const char *address)
 	return hop;
 }
 
-/* Managed from the first user to the last, whoever that is. */
+/* An entry is managed from its first user to its last, in whatever order they leave. */
 static void test_users(void **state)
 {
 	struct encap_next hop = hop_to("192.0.2.2"), silent = hop_to("192.0.2.98");
@@ -154,7 +154,7 @@ static void test_users(void **state)
 	neighbours_done(&n);
 }
 
-/* What others have made of an entry meanwhile stays, and nothing is created at the end. */
+/* Changes that others made to an entry meanwhile stay, and releasing an entry never creates one. */
 static void test_entries_of_others(void **state)
 {
 	struct encap_next pinned = hop_to("192.0.2.51"), learned = hop_to("192.0.2.52"),
@@ -195,7 +195,7 @@ static struct encap *resolve(const struct endpoint *e)
 	return n;
 }
 
-/* What the headers of a packet by @n say; its addresses as text. */
+/* The header fields of a packet that @n would send; addresses are text. */
 static void check_header(const struct encap *n, const char *source, const char *destination)
 {
 	bool v4 = strchr(source, ':') == NULL;
@@ -219,14 +219,15 @@ static void test_direct(void **state)
 		uint16_t mtu;
 	} cases[] = {
 		/* 0: on the link */ { "192.0.2.2", NULL, "192.0.2.1", 1500 },
-		/* 1: a sticky source */ { "192.0.2.2", "192.0.2.3", "192.0.2.3", 1500 },
-		/* 2: one that has gone */ { "192.0.2.2", "192.0.2.77", "192.0.2.1", 1500 },
-		/* 3: by a gateway */ { "203.0.113.9", NULL, "192.0.2.3", 1500 },
+		/* 1: with a sticky source */ { "192.0.2.2", "192.0.2.3", "192.0.2.3", 1500 },
+		/* 2: with a source that was removed */
+		{ "192.0.2.2", "192.0.2.77", "192.0.2.1", 1500 },
+		/* 3: through a gateway */ { "203.0.113.9", NULL, "192.0.2.3", 1500 },
 		/* 4: IPv4 via IPv6 */ { "10.60.0.1", NULL, "192.0.2.1", 1400 },
 		/* 5 */ { "2001:db8::2", NULL, "2001:db8::1", 1500 },
 		/* 6 */ { "2001:db8::2", "2001:db8::77", "2001:db8::1", 1500 },
 		/* 7 */ { "2001:db8:9::9", NULL, "2001:db8::1", 1450 },
-		/* 8: its link is known by ifindex */ { "fe80::2", NULL, "fe80::1", 1500 },
+		/* 8: its link is given by ifindex */ { "fe80::2", NULL, "fe80::1", 1500 },
 		/* 9 */ { "fe80::2", "fe80::1", "fe80::1", 1500 },
 	};
 
@@ -250,7 +251,8 @@ static void test_direct(void **state)
 	}
 }
 
-/* The route's, else the link's (IPv6), else the host's (63, as resolve() has it). */
+/* The TTL of the route; without one, that of the link (IPv6) or of the host (63, as resolve() has
+ * it). */
 static void test_ttl(void **state)
 {
 	static const struct {
@@ -311,8 +313,8 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* When the route leaves by another interface than the source's, the source is forgotten; but not
- * one that was used by an interface that has no such address. */
+/* If the route leaves by another interface than that of the source address, the source is
+ * forgotten. A source is kept if it was used on an interface that does not have that address. */
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;
@@ -346,7 +348,7 @@ static void test_pending(void **state)
 	sh("ip neigh del 192.0.2.2 dev a0 2>/dev/null || true");
 	for (n = resolve(&e); !n->xsk_ok; n = resolve(&e)) {
 		assert_string_equal(n->why, "the next hop's MAC is being resolved");
-		/* The source is known for the UDP path, though. */
+		/* The UDP path, however, knows the source. */
 		assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.1"), 4);
 		free(n);
 		wait_for_neighbour(w);
@@ -384,7 +386,7 @@ static void test_watch(void **state)
 {
 	static const struct {
 		const char *command;
-		unsigned want; /* at least, and no kind beside these and @also */
+		unsigned want; /* these must be reported, and no others but @also */
 		unsigned also;
 	} cases[] = {
 		/*  0 */ { "ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE },
@@ -397,7 +399,7 @@ static void test_watch(void **state)
 		/*  3 */
 		{ "ip addr add 2001:db8:3::3/128 dev d1 nodad", NETLINK_CHANGED_ADDRESS,
 		  NETLINK_CHANGED_ROUTE },
-		/*  4: what is left of 3 comes from a work queue */
+		/* 4: the rest of case 3 is done by a work queue */
 		{ "ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE,
 		  NETLINK_CHANGED_ADDRESS },
 		/*  5 */ { "ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0 },
@@ -414,7 +416,7 @@ static void test_watch(void **state)
 		/* 14 */
 		{ "ip neigh add 2001:db8:3::9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR,
 		  0 },
-		/* 15: a bridge's own table */
+		/* 15: the forwarding table of a bridge */
 		{ "bridge fdb add 2:0:0:0:0:7 dev v0 dst 192.0.2.2", 0, 0 },
 	};
 	struct netlink_watch *w;
@@ -446,7 +448,7 @@ static void test_watch(void **state)
 	netlink_watch_close(w);
 }
 
-/* Of other links' routes nothing is said. */
+/* Routes of other links are not reported. */
 static void test_watch_routes_by(void **state)
 {
 	static const struct {
@@ -474,7 +476,7 @@ static void test_watch_routes_by(void **state)
 	netlink_watch_routes_by(w, d1.ifindex);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		sh("%s",
-		   cases[i].command); /* the event is there before the command has its answer */
+		   cases[i].command); /* the event arrives before the command has its answer */
 		if (netlink_watch_read(w, NULL, NULL) !=
 		    (cases[i].told ? NETLINK_CHANGED_ROUTE : 0))
 			fail_msg("case %u", i);
@@ -482,7 +484,8 @@ static void test_watch_routes_by(void **state)
 	netlink_watch_close(w);
 }
 
-/* A port that leaves its bridge says RTM_DELLINK, too, but it is still there. */
+/* When a port leaves its bridge, the kernel also sends RTM_DELLINK, although the link still
+ * exists. */
 static void test_watch_bridge_port(void **state)
 {
 	struct netlink_watch *w;

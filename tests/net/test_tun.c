@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tun.c - the TUN device: what the kernel sends and gets, byte for byte, seen by a packet
- * socket on the same interface; and how it ends.
- *
- *   socket 10.77.0.1 ─▶ wgt0 ─▶ tun_read()        tun_write() ─▶ wgt0 ─▶ socket 10.77.0.1
- *                        └─▶ packet socket ◀─────────────────────┘
+ * test_tun.c - the TUN device: what the kernel sends and receives, byte for byte, as a packet
+ * socket on the same interface sees it, and how the device ends.
  */
 #include "io/tun.h"
 
@@ -29,7 +26,7 @@ static const uint8_t incoming[] = {
 	77,   0, 1, 0x13, 0x88, 0x13, 0x88, 0, 13, 0,  0,    'h',  'e', 'l', 'l', 'o',
 };
 
-/* @incoming, with the IPv4 header's checksum. */
+/* @incoming with a finished IPv4 header checksum. */
 static void build(uint8_t packet[sizeof(incoming)])
 {
 	uint32_t sum = 0;
@@ -106,7 +103,7 @@ static void created_as_asked(void **state)
 	bring_up();
 	netpair_run("test -z \"$(ip -6 addr show dev " NAME ")\""); /* no link-local address */
 	tun_close(&t);
-	netpair_run("! ip link show " NAME " 2>/dev/null"); /* gone with its last queue */
+	netpair_run("! ip link show " NAME " 2>/dev/null"); /* ended with its last queue */
 }
 
 static void silent_when_fresh(void **state)
@@ -198,9 +195,9 @@ static void down_then_deleted(void **state)
 
 	(void)state;
 	build(packet);
-	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), -EIO); /* not up yet */
+	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), -EIO); /* still down */
 	bring_up();
-	inner = inner_socket(); /* lest ICMP answer */
+	inner = inner_socket(); /* so that ICMP does not answer */
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), 0);
 	netpair_run("ip link set " NAME " down");
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), -EIO);
@@ -241,7 +238,7 @@ static void bad_arguments(void **state)
 	netpair_run("! ip link show " NAME " 2>/dev/null");
 }
 
-/* A TUN descriptor of the caller's making, attached with @flags unless they are 0. */
+/* Opens a TUN descriptor as a caller would, attached with @flags unless they are 0. */
 static int given(int flags)
 {
 	struct ifreq ifr = { .ifr_flags = (short)flags };
@@ -273,7 +270,7 @@ static void descriptor_taken_over(void **state)
 
 		assert_int_equal(tun_open(&t, NAME, fd, MTU, &why), table[i].err);
 		if (table[i].err) {
-			assert_int_equal(close(fd), 0); /* still the caller's */
+			assert_int_equal(close(fd), 0); /* still owned by the caller */
 			continue;
 		}
 		assert_int_equal(t.fd, fd);
@@ -302,7 +299,7 @@ static void not_a_tun_descriptor(void **state)
 	assert_int_equal(t.fd, 77);
 }
 
-/* A test that failed in the middle must not take the others with it. */
+/* A test that failed half-way must not make the other tests fail. */
 static int remove_tun(void **state)
 {
 	(void)state;

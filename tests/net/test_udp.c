@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_udp.c - the UDP path against plain sockets in another namespace: every datagram once and
- * whole, from and to the addresses it should, and the failures that must stay with one message.
+ * test_udp.c - the UDP path against plain sockets in another namespace. Every datagram arrives once
+ * and complete, with the right addresses, and a failure affects only its own message.
  */
 #include <stddef.h>
 
@@ -42,13 +42,13 @@ static int close_path(void **state)
 	return 0;
 }
 
-/* @n frames of any length. */
+/* Allocates @n frames of any length. */
 static unsigned alloc(struct tx_frame *frames, unsigned n)
 {
 	return path->ops->alloc(path, frames, n, 65536);
 }
 
-/* Waits for @n datagrams and takes them in one go. */
+/* Waits for @n datagrams and receives them in one call. */
 static unsigned receive(unsigned n)
 {
 	unsigned got = 0;
@@ -138,7 +138,7 @@ static void answers_leave_from_the_address_used(void **state)
 		const char *far, *near;
 	} table[] = {
 		{ "10.9.0.2", "10.9.0.1" },
-		{ "10.9.0.2", "10.9.0.11" }, /* not the one a route would choose */
+		{ "10.9.0.2", "10.9.0.11" }, /* not the source that a route would choose */
 		{ "fd09::2", "fd09::1" },
 	};
 	char got[16];
@@ -246,7 +246,7 @@ static void many_in_and_out(void **state)
 		path->ops->sweep(path);
 		for (uint32_t i = 0; i < UDP_RX_SLOTS; i++) {
 			assert_int_equal(recv(fds[i % 2], &got, sizeof(got), 0), sizeof(got));
-			assert_int_equal(got, i); /* in order, each once */
+			assert_int_equal(got, i); /* in order, each datagram once */
 			sum[i % 2]++;
 		}
 	}
@@ -300,7 +300,7 @@ static void larger_than_a_slot_is_dropped_alone(void **state)
 	static uint8_t big[65507];
 
 	(void)state;
-	room = 2048; /* path was made with slots of 64 KiB: it may use less of them */
+	room = 2048; /* path was created with slots of 64 KiB, but may use only a part of each */
 	memset(big, WIRE_DATA, sizeof(big));
 	assert_int_equal(send(fd, big, 2048, 0), 2048);
 	assert_int_equal(send(fd, big, 2049, 0), 2049);
@@ -351,9 +351,9 @@ static void one_refused_does_not_stop_the_rest(void **state)
 	for (unsigned i = 0; i < 6; i++)
 		fill(i, to("10.9.0.2", FAR_PORT, NULL), 'a' + (int)i, 1);
 	fill(0, to("198.51.100.1", FAR_PORT, NULL), 'a', 1);	/* no route */
-	fill(2, to("10.9.0.2", FAR_PORT, "10.9.0.99"), 'c', 1); /* source is not ours */
-	fill(3, to("198.51.100.1", 9, "10.9.0.99"), 'd', 1);	/* neither */
-	tx[4].len = 0;						/* changed its mind */
+	fill(2, to("10.9.0.2", FAR_PORT, "10.9.0.99"), 'c', 1); /* the source is not ours */
+	fill(3, to("198.51.100.1", 9, "10.9.0.99"), 'd', 1);	/* and there is no route, either */
+	tx[4].len = 0; /* the caller decided not to send it */
 	assert_int_equal(path->ops->send(path, tx, 6), 3);
 	assert_int_equal(path->stats.tx_refused, 2);
 	for (const char *expected = "bcf"; *expected; expected++) {
@@ -390,14 +390,14 @@ static void single_messages(void **state)
 		close(fd);
 	}
 	local_gone = false;
-	e = to("198.51.100.1", 9, "10.9.0.11"); /* no route is not the source's fault */
+	e = to("198.51.100.1", 9, "10.9.0.11"); /* the route is missing, not the source */
 	assert_int_equal(udp_send_one(path, &e, 0, "x", 1, &local_gone), -ENETUNREACH);
 	assert_false(local_gone);
 	memset(&e, 0, sizeof(e));
 	assert_int_equal(udp_send_one(path, &e, 0, "x", 1, &local_gone), -EDESTADDRREQ);
 }
 
-/* The class of the next datagram at @fd. */
+/* Returns the traffic class of the next datagram at @fd. */
 static int class_at(int fd)
 {
 	char data[8], control[256];
@@ -434,7 +434,7 @@ static void classes_out_and_in(void **state)
 		assert_int_equal(setsockopt(fd, v ? IPPROTO_IPV6 : IPPROTO_IP,
 					    v ? IPV6_RECVTCLASS : IP_RECVTOS, &on, sizeof(on)),
 				 0);
-		/* out, of one batch, with a source and without */
+		/* sending, in one batch, with and without a source */
 		assert_int_equal(alloc(tx, sizeof(classes)), sizeof(classes));
 		for (unsigned i = 0; i < sizeof(classes); i++) {
 			fill(i, to(far[v], FAR_PORT, i % 2 ? near[v] : NULL), 'x', 1);
@@ -443,7 +443,7 @@ static void classes_out_and_in(void **state)
 		assert_int_equal(path->ops->send(path, tx, sizeof(classes)), sizeof(classes));
 		for (unsigned i = 0; i < sizeof(classes); i++)
 			assert_int_equal(class_at(fd), classes[i]);
-		/* the class is kept when the source must go */
+		/* the class is kept when the source is dropped */
 		assert_int_equal(alloc(tx, 1), 1);
 		fill(0, to(far[v], FAR_PORT, gone[v]), 'x', 1);
 		tx[0].tclass = 2;
@@ -453,7 +453,7 @@ static void classes_out_and_in(void **state)
 		assert_int_equal(udp_send_one(path, &encaps[0].endpoint, 0x88, "x", 1, &local_gone),
 				 0);
 		assert_int_equal(class_at(fd), 0x88);
-		/* in */
+		/* receiving */
 		for (unsigned i = 0; i < sizeof(classes); i++) {
 			int tclass = classes[i];
 
@@ -470,7 +470,7 @@ static void classes_out_and_in(void **state)
 	}
 }
 
-/* Of the host, until a route says otherwise: the socket sets none. */
+/* Sends with the host's TTL unless the route sets another; the socket sets none. */
 static void ttl_is_the_hosts(void **state)
 {
 	(void)state;
@@ -525,7 +525,7 @@ static void frames_run_out_and_come_back(void **state)
 	assert_int_equal(path->stats.tx_refused, 0);
 }
 
-/* Fills frame @i with @len bytes that say which it is. */
+/* Fills frame @i with @len bytes that identify the frame. */
 static void fill_numbered(unsigned i, const struct encap *e, uint32_t len)
 {
 	assert_int_equal(path->ops->alloc(path, &tx[i], 1, len), 1);
@@ -544,8 +544,8 @@ static void expect_numbered(int fd, unsigned i, uint32_t len)
 		assert_int_equal(got[k], (uint8_t)i);
 }
 
-/* Equal messages to one destination leave as a train, whatever lies between them. Each arrives
- * once, whole, and in its destination's order. */
+/* Messages of equal length to one destination leave as a train, even if other messages lie between
+ * them. Each message arrives once, complete, and in the order of its destination. */
 static void trains_to_two_destinations(void **state)
 {
 	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0),
@@ -597,7 +597,7 @@ static void a_refused_train_goes_singly(void **state)
 	close(fd);
 }
 
-/* A source address that is gone is not taken for a refusal of segmentation. */
+/* A source address that was removed must not be taken for a refusal of segmentation. */
 static void a_train_from_an_address_that_is_gone(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
@@ -615,8 +615,8 @@ static void a_train_from_an_address_that_is_gone(void **state)
 	close(fd);
 }
 
-/* A train arrives in one slot and is cut again. What the caller has no room for comes at the next
- * call. */
+/* A train arrives in one slot and is split again. Datagrams for which the caller has no room are
+ * returned by the next call. */
 static void a_received_train_is_cut(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT), size = 1000;

@@ -50,7 +50,7 @@ steal() # NS PORT
 }
 
 ok "b is attached" ours b "$B" < <(conf_b)
-# With 8 workers the kernel looks for the port in another order (udp_lib_lport_inuse2()).
+# With 8 workers the kernel searches for the port in another order (udp_lib_lport_inuse2()).
 for workers in 1 2 8; do
 	for rx in udp xdp; do
 		what="$workers workers, rx $rx"

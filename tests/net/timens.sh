@@ -23,7 +23,7 @@ PINGS=20
 packets() { show a "$A" ".path.${1}_packets.$2"; }
 path() { show a "$A" '.path | "\(.rx) \(.tx)"'; }
 
-# A worker hangs while one of its threads does not run.
+# Simulates a hung worker by stopping one of its threads.
 worker_threads() { grep -l '^wgxdp/' /proc/"$1"/task/*/comm | cut -d/ -f5; }
 
 in_time_namespace() # OFFSET_S
@@ -41,12 +41,12 @@ in_time_namespace() # OFFSET_S
 
 in_time_namespace -1000
 in_time_namespace 1000
-# So far back that every time of the daemon is negative for BPF.
+# This offset is so far back that every time of the daemon is negative for BPF.
 in_time_namespace "-$(($(cut -d. -f1 /proc/uptime) - 5))"
 
 # --- show tells the truth -------------------------------------------------------------------------
 
-# The peer moves behind another NIC: XDP is attached, but the data does not take it.
+# The peer moves behind another NIC: XDP is attached there, but the data does not arrive by it.
 ok "attach" in_ns a "$WGXDP" attach eth0 "$CONF" --rx xdp --tx xdp
 ok "pings" pinged a 10.99.0.2 $PINGS 0.02
 is "by XDP: show" "$(path)" "xdp xdp"

@@ -48,7 +48,7 @@ up_b() # PATH
 		peer a AllowedIPs=10.99.0.1/32)
 }
 
-# The inner tunnel takes whatever path it can, which is the UDP socket.
+# The inner tunnel uses whatever path it can, which is the UDP socket.
 up_a2()
 {
 	ours a "$A2" < <(

@@ -64,7 +64,7 @@ in_ns a ip link delete shwo
 wait $!
 clean "the interface shwo leaves nothing" a shwo
 
-# wg-quick serves interfaces, whatever they are called.
+# An interface that wg-quick asks for is served under any name.
 quick() { in_ns a env WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp "$WGXDP" "$1"; }
 ok "wg-quick names an interface like a command" quick sets
 ok "the configuration socket of sets answers" in_ns a wg show sets
