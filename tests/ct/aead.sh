@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# timeout: 300
 #
 # aead.sh - tests that the AEAD's running time does not depend on its secrets. TAP.
 #
