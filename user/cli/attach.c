@@ -5,14 +5,18 @@
  * of this command, Ctrl-C included, undoes everything.
  */
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/down.h"
+#include "cli/hooks.h"
 #include "cli/setup.h"
 #include "daemon/daemon.h"
 #include "daemon/lease.h"
+#include "daemon/name_lock.h"
 #include "util/log.h"
 
 /* At boot DNS may come up later than wgxdp. wg(8) tries as often; the waits add up to a minute. */
@@ -49,9 +53,44 @@ static int resolve_endpoints(struct conf *conf, struct fault *f)
 	return err;
 }
 
-/* Makes a tunnel that is up of a daemon that is ready. */
-static int bring_up(int lease, const struct conf *conf, struct fault *f)
+/* Hooks ---------------------------------------------------------------------------------------- */
+
+/* Runs what a daemon that was killed, or ended by a signal, left to be run. */
+static void finish_dead(const char *interface)
 {
+	struct down down;
+
+	down_open_recorded(&down, interface);
+	if (down.record.path) {
+		down_pre(&down);
+		down_post(&down);
+		hook_record_remove(interface);
+	}
+	down_done(&down);
+}
+
+/* PreUp must not run if the name is in use. The daemon looks again when it takes the name. */
+static int before_up(const char *interface, const struct conf *conf, struct fault *f)
+{
+	const struct hooks hooks = { interface, conf->path, .lease = -1 };
+	int lock_fd, err = name_lock_take(interface, &lock_fd, f);
+
+	if (err)
+		return err;
+	finish_dead(interface);
+	name_lock_release(interface, lock_fd);
+	if (conf->hooks[CONF_PRE_UP].count && if_nametoindex(interface))
+		return fault(f, -EEXIST,
+			     "%s: an interface of this name exists already; `ip link delete %s` "
+			     "removes it",
+			     interface, interface);
+	return hooks_run(&hooks, CONF_PRE_UP, &conf->hooks[CONF_PRE_UP], f);
+}
+
+/* Makes a tunnel that is up of a daemon that is ready. */
+static int bring_up(int lease, const char *interface, const struct conf *conf, struct fault *f)
+{
+	const struct hooks hooks = { interface, conf->path, lease };
 	uint32_t ifindex, port;
 	int err = lease_wait(lease, "ready", &ifindex, f);
 
@@ -63,6 +102,8 @@ static int bring_up(int lease, const struct conf *conf, struct fault *f)
 		err = setup_routes(ifindex, conf, cli_warn, f);
 	if (!err)
 		err = setup_verify(ifindex, conf, f);
+	if (!err)
+		err = hooks_run(&hooks, CONF_POST_UP, &conf->hooks[CONF_POST_UP], f);
 	if (err) {
 		lease_cancel(lease);
 		return err;
@@ -71,16 +112,26 @@ static int bring_up(int lease, const struct conf *conf, struct fault *f)
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
+/* The daemon changes to the root directory, and a link in the path may lead elsewhere later. */
+static int make_absolute(const char *path, char absolute[static PATH_MAX], struct fault *f)
+{
+	char here[PATH_MAX];
+	int len;
+
+	if (*path == '/')
+		len = snprintf(absolute, PATH_MAX, "%s", path);
+	else if (getcwd(here, sizeof(here)))
+		len = snprintf(absolute, PATH_MAX, "%s/%s", here, path);
+	else
+		return fault(f, -errno, "the current directory: %s", strerror(errno));
+	return len < PATH_MAX ? 0 : fault(f, -ENAMETOOLONG, "%s: this path is too long", path);
+}
+
 /* The config file may ask for more than attach does yet. */
 static int check_supported(const struct conf *c, struct fault *f)
 {
-	static const char *const hooks[CONF_HOOK_COUNT] = { "PreUp", "PostUp", "PreDown",
-							    "PostDown" };
 	const char *key = NULL;
 
-	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
-		if (c->hooks[i].count)
-			key = hooks[i];
 	if (c->dns_servers.count || c->dns_search.count)
 		key = "DNS";
 	if (c->table == CONF_TABLE_NUMBER)
@@ -104,21 +155,22 @@ int attach_main(int argc, char **argv)
 	struct conf conf = { 0 };
 	struct options options;
 	struct fault f = { "" };
-	char path[PATH_MAX];
+	char path[PATH_MAX], absolute[PATH_MAX];
 	const char *arg;
 	int lease;
 
 	options_default(&options);
 	if (options_parse(&options, argc, argv, &arg, &f))
 		return cli_fail(CLI_USAGE, "%s", f.text);
-	if (conf_find(arg, path, options.interface, &f) ||
+	if (conf_find(arg, path, options.interface, &f) || make_absolute(path, absolute, &f) ||
 	    conf_read(&conf, path, cli_warn, NULL, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
-	if (check_supported(&conf, &f) || resolve_endpoints(&conf, &f) ||
-	    setup_choose_mtu(&conf, &f))
+	options.conf_path = absolute;
+	if (check_supported(&conf, &f) || before_up(options.interface, &conf, &f) ||
+	    resolve_endpoints(&conf, &f) || setup_choose_mtu(&conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
-	if (lease < 0 || bring_up(lease, &conf, &f))
+	if (lease < 0 || bring_up(lease, options.interface, &conf, &f))
 		goto failed;
 	conf_done(&conf);
 	return CLI_OK;

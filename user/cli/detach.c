@@ -5,6 +5,7 @@
 #include "bpf/pins.h"
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
+#include "cli/down.h"
 #include "conf/conf.h"
 #include "control/server.h"
 #include "daemon/name_lock.h"
@@ -39,26 +40,27 @@ static bool clean_up_dead(const char *interface, bool *served)
 	return true;
 }
 
-int detach_main(int argc, char **argv)
+/* Ends the daemon, or removes what a killed one left. @recorded: there is a record of hooks.
+ * Returns an exit code. */
+static int take_down(const char *interface, bool recorded)
 {
-	char interface[IFNAME_MAX + 1];
 	json_t *reply = NULL;
 	bool served = false;
 	struct fault f;
-	int err;
+	int err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
 
-	if (argc != 2 || argv[1][0] == '-')
-		return cli_fail(CLI_USAGE, "usage: wgxdp detach IFACE|CONF");
-	err = conf_interface(argv[1], interface, &f);
-	if (!err)
-		err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
 	if (err && clean_up_dead(interface, &served)) {
+		hook_record_remove(interface);
 		cli_warn(NULL, "its daemon had been killed; its remains are removed");
 		return served ? cli_fail(CLI_FAILED,
 					 "%s: another program serves this interface now and keeps "
 					 "running; `ip link delete %s` ends it",
 					 interface, interface)
 			      : CLI_OK;
+	}
+	if (err == -ENOENT && recorded) { /* a signal ended it, and no hook has run */
+		hook_record_remove(interface);
+		return CLI_OK;
 	}
 	if (err)
 		return cli_fail(CLI_FAILED, "%s", f.text);
@@ -70,4 +72,27 @@ int detach_main(int argc, char **argv)
 				"%s: everything is undone, but the daemon has not ended",
 				interface);
 	return CLI_OK;
+}
+
+int detach_main(int argc, char **argv)
+{
+	char interface[IFNAME_MAX + 1];
+	struct down down;
+	struct fault f;
+	int code;
+
+	if (argc != 2 || argv[1][0] == '-')
+		return cli_fail(CLI_USAGE, "usage: wgxdp detach IFACE|CONF");
+	if (conf_interface(argv[1], interface, &f))
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	down_open(&down, interface, conf_is_path(argv[1]) ? argv[1] : NULL);
+	down_pre(&down);
+	code = take_down(interface, down.record.path);
+	if (code == CLI_OK)
+		down_post(&down);
+	if (code == CLI_OK && down.failures)
+		code = cli_fail(CLI_FAILED, "%s: the tunnel is down, but %u of its hooks failed",
+				interface, down.failures);
+	down_done(&down);
+	return code;
 }

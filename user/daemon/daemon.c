@@ -10,6 +10,7 @@
 #include "daemon/crash_record.h"
 #include "daemon/device_ops.h"
 #include "daemon/ending.h"
+#include "daemon/hook_record.h"
 #include "daemon/name_lock.h"
 #include "daemon/sockets.h"
 #include "daemon/watchdog.h"
@@ -24,7 +25,8 @@
 struct daemon {
 	const struct options *options;
 	struct ending ending;
-	int lock_fd; /* of the interface's name; -1: not taken */
+	int lock_fd;	/* of the interface's name; -1: not taken */
+	bool has_hooks; /* PreDown or PostDown in the last applied config */
 	struct crash_record record;
 	struct loop *loop;
 	struct netlink *netlink; /* in the namespace where the daemon started */
@@ -291,6 +293,24 @@ static int start_watches(struct daemon *d, struct fault *f)
 	return 0;
 }
 
+static int record_hooks(struct daemon *d, const struct conf *conf, struct fault *f)
+{
+	int err = hook_record_write(d->options->interface, conf, d->options->conf_path);
+
+	d->has_hooks = conf->hooks[CONF_PRE_DOWN].count || conf->hooks[CONF_POST_DOWN].count;
+	return err ? fault(f, err, "cannot record the hooks: %s", strerror(-err)) : 0;
+}
+
+/* A daemon that a signal ends has run no hook: the record tells the next detach or attach. */
+static void end_record(const struct daemon *d)
+{
+	if (d->has_hooks && d->ending.committed && !d->ending.detached)
+		log_info("PreDown and PostDown have not run; `wgxdp detach %s` runs them",
+			 d->options->interface);
+	else if (d->options->conf_path)
+		hook_record_remove(d->options->interface);
+}
+
 static int start(struct daemon *d, const struct conf *conf, enum log_level quiet_level,
 		 struct fault *f)
 {
@@ -306,6 +326,8 @@ static int start(struct daemon *d, const struct conf *conf, enum log_level quiet
 	if (!err && conf) {
 		d->dataplane.wanted_port = conf->listen_port;
 		err = apply_conf(&d->core.device, conf, loop_now_ns(), f);
+		if (!err)
+			err = record_hooks(d, conf, f);
 	}
 	if (!err)
 		err = start_sockets(d, f);
@@ -347,6 +369,8 @@ static void end(struct daemon *d)
 	sockets_close_control(&d->sockets);
 	ending_unwatch(&d->ending);
 	loop_free(d->loop);
+	if (d->lock_fd >= 0)
+		end_record(d);
 	name_lock_release(d->options->interface, d->lock_fd);
 	ending_done(&d->ending);
 }

@@ -72,6 +72,7 @@ static void on_lease(void *ctx, int fd, uint32_t events)
 	if (answer)
 		loop_delete(e->loop, fd);
 	if (answer > 0) {
+		e->committed = true;
 		close_lease(e);
 		notify_ready();
 	}

@@ -18,6 +18,8 @@ struct ending {
 	int signal_fd; /* -1: not open */
 	bool foreground;
 	bool stopping;
+	bool committed; /* the attach that started the daemon has succeeded */
+	bool detached;	/* `wgxdp detach` ends the daemon, and runs the hooks */
 	int exit_code;
 };
 

@@ -63,6 +63,7 @@ static void detach(void *ctx)
 {
 	const struct sockets *s = ctx;
 
+	s->ending->detached = true;
 	ending_stop(s->ending, 0);
 }
 

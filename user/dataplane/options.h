@@ -26,6 +26,7 @@ struct options_off {
 
 struct options {
 	char interface[IFNAME_MAX + 1];
+	const char *conf_path;			     /* of the config file, absolute; NULL: none */
 	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none: chosen from the routes */
 	unsigned nic_count;
 	enum options_path rx, tx;

@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# PreUp, PostUp, PreDown and PostDown run in the commands as wg-quick(8) runs them, in attach and
+# detach, in the foreground, after kill -9, and with the file changed, broken or gone.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq bash nft
+
+ns_add a b
+join a eth0 b eth0
+keys a b
+A=${ID}a LOG=$TMP/hooks.log
+
+config() # HOOK...: "PostUp=command"
+{
+	interface a ListenPort=51820 Address=10.99.0.1/24 "$@"
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
+}
+
+logged() # KIND...: a hook of each kind that notes its name and what it sees of the interface
+{
+	local kind
+	for kind; do
+		echo "$kind=echo $kind \$(ip -br link show dev %i 2>/dev/null | wc -l) >> $LOG"
+	done
+}
+
+attach() { in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" "$@" </dev/null; }
+mapfile -t all < <(logged PreUp PostUp PreDown PostDown)
+RECORD="PreUp 0 PostUp 1 PreDown 1 PostDown 0"
+seen() { tr '\n' ' ' <"$LOG" | sed 's/ $//'; }
+
+# --- what hooks are -------------------------------------------------------------------------------
+
+FIREWALL='nft add table ip %i; nft add chain ip %i keep "{ type filter hook forward priority 0; }"'
+config "${all[@]}" \
+	"PostUp=wg set %i private-key <(cat $TMP/b.key) peer $(pub a) && date > $TMP/%i.date" \
+	"PostUp=$FIREWALL" "PostDown=nft delete table ip %i" \
+	"PostUp=[[ %i == +(wx)* ]]; grep -E '^Sig(Blk|Ign)' /proc/self/status > $TMP/signals" \
+	"PostUp=ls -l /proc/self/fd > $TMP/fds" | conf "$A" >/dev/null
+ok "attach with hooks succeeds" eval "attach 2>$TMP/printed"
+ok "each is printed as it runs" grep -qF "[#] nft add table ip $A;" "$TMP/printed"
+is "the key of a process substitution is set" "$(in_ns a wg show "$A" public-key)" "$(pub b)"
+ok "\$(...) and redirections work" test -s "$TMP/$A.date"
+ok "the firewall has the chain" in_ns a nft list chain ip "$A" keep
+# (posix_spawn(3) of glibc ignores 32 and 33, which are its own.)
+is "no signal is blocked or ignored" "$(awk '{ printf "%s ", $2 }' "$TMP/signals")" \
+	"0000000000000000 0000000180000000 "
+is "no descriptor is inherited" "$(grep -c 'socket:' "$TMP/fds")" 0
+ok "detach succeeds" down a "$A"
+is "the hooks ran in order" "$(seen)" "$RECORD"
+is "the firewall has no table any more" "$(in_ns a nft list tables)" ""
+clean "nothing is left" a "$A"
+
+# --- hooks that fail ------------------------------------------------------------------------------
+
+for kind in PreUp PostUp; do
+	config "$kind=false; true" | conf "$A" >/dev/null
+	refuses "$kind fails: attach says so" 1 "$A.conf: $kind = false; true: exit status 1" attach
+	clean "$kind fails: nothing is left" a "$A"
+done
+config "PreDown=false" "PreDown=echo still >> $LOG" "PostDown=exit 3" | conf "$A" >/dev/null
+: >"$LOG"
+ok "attach with hooks that will fail" attach
+refuses "detach reports each" 1 "PreDown = false: exit status 1" \
+	eval "down a $A 2>$TMP/printed || { cat $TMP/printed; false; }"
+ok "also the last" grep -q "PostDown = exit 3: exit status 3" "$TMP/printed"
+is "the hooks after them ran" "$(seen)" still
+clean "the tunnel is down nevertheless" a "$A"
+
+# The signal goes to the command alone, as `kill` sends it.
+config "PostUp=echo \$\$ > $TMP/pid; exec sleep 60" | conf "$A" >/dev/null
+rm -f "$TMP/pid"
+(exec nsenter --net="/run/netns/$ID-a" "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/out" 2>&1) &
+command=$!
+wait_for 5 test -s "$TMP/pid"
+kill -TERM "$command"
+wait "$command"
+is "a signal during PostUp ends attach" $? 143
+ok "the hook has ended" eval "! kill -0 $(cat "$TMP/pid")"
+clean "everything is undone" a "$A"
+# --- which hooks detach runs ----------------------------------------------------------------------
+
+ends() # WHAT STATUS WANT: `detach` ends so, and the hooks have written WANT
+{
+	: >"$LOG"
+	refuses "$1: detach" "$2" "" down a "$A"
+	is "$1: which hooks ran" "$(seen)" "$3"
+	clean "$1: nothing is left" a "$A"
+}
+
+mapfile -t old < <(logged PreDown PostDown)
+config "${old[@]}" | conf "$A" >/dev/null
+attach && config "PostDown=echo new >> $LOG" | conf "$A" >/dev/null
+ends "the file was changed" 0 new
+config "${old[@]}" | conf "$A" >/dev/null
+attach && echo '[Pear]' >>"$TMP/$A.conf"
+ends "the file is broken" 0 "PreDown 1 PostDown 0"
+config "${old[@]}" | conf "$A" >/dev/null
+attach && rm "$TMP/$A.conf"
+ends "the file is gone" 0 "PreDown 1 PostDown 0"
+config "${old[@]}" | conf "$A" >/dev/null
+killed() # the daemon, and the kernel has removed its interface
+{
+	kill -KILL "$(daemon_pid a "$A")" && wait_for 5 eval "! in_ns a ip link show dev $A"
+}
+attach && killed
+ends "kill -9" 0 "PreDown 0 PostDown 0"
+attach && killed
+: >"$LOG"
+ok "attach after kill -9" attach
+is "it has run the hooks of the dead" "$(seen)" "PreDown 0 PostDown 0"
+ends "the new daemon" 0 "PreDown 1 PostDown 0"
+
+# --- in the foreground ----------------------------------------------------------------------------
+
+: >"$LOG"
+config "${all[@]}" | conf "$A" >/dev/null
+spawn a "$WGXDP" attach --foreground "$TMP/$A.conf" >"$TMP/foreground" 2>&1
+wait_for 5 grep -q PostUp "$LOG"
+ok "it is up" wait_for 5 show a "$A" .interface
+down a "$A"
+wait "$!"
+is "in the foreground the hooks run in order, too" "$(seen)" "$RECORD"
+spawn a "$WGXDP" attach --foreground "$TMP/$A.conf" >"$TMP/foreground" 2>&1
+daemon=$!
+wait_for 5 eval "grep -c PostUp $LOG | grep -q 2 && show a $A .interface"
+kill "$daemon" && wait "$daemon"
+ends "a signal ended the daemon" 0 "PreDown 0 PostDown 0"
+
+done_testing

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks.h - runs PreUp, PostUp, PreDown and PostDown of a config file as wg-quick(8) does. The
+ * commands run them, never the daemon.
+ *
+ * Each hook is printed as "[#] COMMAND" on stderr, with "%i" replaced by the interface, and given
+ * to bash(1) with wg-quick's settings (-e -o pipefail -O extglob, LC_ALL=C). The shell has the
+ * command's stdin, stdout and stderr, the default signal actions, and no signal blocked.
+ */
+#ifndef WGXDP_HOOKS_H
+#define WGXDP_HOOKS_H
+
+#include "conf/conf.h"
+#include "util/fault.h"
+
+/* What the hooks of one run have in common; all borrowed. */
+struct hooks {
+	const char *interface;
+	const char *path; /* of the config file, for messages */
+	int lease;	  /* a hook is ended when this lease is (daemon/lease.h); -1: none */
+};
+
+/* Runs @list in order until a hook fails. Returns 0, or -errno with @f: -ECANCELED (the hook
+ * failed, or the lease ended), or why bash could not be started. */
+int hooks_run(const struct hooks *h, enum conf_hook kind, const struct conf_list *list,
+	      struct fault *f);
+
+/* Runs all hooks of @list, also after one that fails, and warns of each failure. Returns the number
+ * of failures. */
+unsigned hooks_run_all(const struct hooks *h, enum conf_hook kind, const struct conf_list *list);
+
+#endif

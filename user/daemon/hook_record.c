@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/hook_record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/buffer.h"
+#include "wgxdp/control.h"
+#include "wgxdp/limits.h"
+
+#define RECORD_MAX (256U << 20) /* bytes; the hooks of a config file have less */
+#define PATH_LEN (sizeof(CONTROL_DIRECTORY) + 48)
+
+enum record_kind { PRE_DOWN = 'D', POST_DOWN = 'P' };
+
+static void record_path(char path[static PATH_LEN], const char *interface)
+{
+	snprintf(path, PATH_LEN, CONTROL_DIRECTORY "/%.32s.hooks", interface);
+}
+
+/* Writing -------------------------------------------------------------------------------------- */
+
+static void append_hooks(struct buffer *out, enum record_kind kind, const struct conf_list *hooks)
+{
+	char letter = (char)kind;
+
+	for (uint32_t i = 0; i < hooks->count; i++) {
+		buffer_append(out, &letter, 1);
+		buffer_append(out, hooks->items[i], strlen(hooks->items[i]) + 1);
+	}
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		data += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int hook_record_write(const char *interface, const struct conf *conf, const char *path)
+{
+	char file[PATH_LEN], fresh[PATH_LEN + 4];
+	struct buffer out = { 0 };
+	int fd, err;
+
+	record_path(file, interface);
+	snprintf(fresh, sizeof(fresh), "%s.new", file);
+	buffer_append(&out, HOOK_RECORD_MAGIC, sizeof(HOOK_RECORD_MAGIC));
+	buffer_append(&out, path, strlen(path) + 1);
+	append_hooks(&out, PRE_DOWN, &conf->hooks[CONF_PRE_DOWN]);
+	append_hooks(&out, POST_DOWN, &conf->hooks[CONF_POST_DOWN]);
+	err = out.failed ? -ENOMEM : 0;
+	if (err)
+		goto out;
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	err = fd < 0 ? -errno : write_all(fd, out.data, buffer_len(&out));
+	if (fd >= 0)
+		close(fd);
+	if (!err && rename(fresh, file))
+		err = -errno;
+	if (err)
+		unlink(fresh);
+out:
+	buffer_done(&out);
+	return err;
+}
+
+void hook_record_remove(const char *interface)
+{
+	char file[PATH_LEN];
+
+	record_path(file, interface);
+	unlink(file);
+}
+
+/* Reading -------------------------------------------------------------------------------------- */
+
+static int read_all(int fd, struct buffer *in)
+{
+	ssize_t n;
+
+	do {
+		if (buffer_len(in) > RECORD_MAX)
+			return -EBADMSG;
+		if (!buffer_reserve(in, 65536))
+			return -ENOMEM;
+		n = read(fd, in->data + in->end, 65536);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		in->end += n > 0 ? (size_t)n : 0;
+	} while (n != 0);
+	return 0;
+}
+
+int hook_record_read(const char *interface, struct hook_record *r)
+{
+	char file[PATH_LEN];
+	struct buffer in = { 0 };
+	int fd, err;
+
+	record_path(file, interface);
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	err = read_all(fd, &in);
+	if (!err)
+		err = hook_record_parse(r, in.data, buffer_len(&in));
+	if (err)
+		buffer_done(&in);
+	close(fd);
+	return err;
+}
+
+static void append_item(struct conf_list *list, char *item)
+{
+	list->items[list->count++] = item;
+}
+
+int hook_record_parse(struct hook_record *r, char *text, size_t len)
+{
+	struct hook_record out = { .text = text };
+	size_t count = 0;
+	char *at = text, *end = text + len;
+	int err = -EBADMSG;
+
+	if (!len || end[-1] || strcmp(text, HOOK_RECORD_MAGIC) != 0)
+		return -EBADMSG;
+	for (size_t i = 0; i < len; i++)
+		count += !text[i];
+	if (count < 2)
+		return -EBADMSG;
+	out.pre_down.items = calloc(count, sizeof(char *));
+	out.post_down.items = calloc(count, sizeof(char *));
+	if (!out.pre_down.items || !out.post_down.items) {
+		err = -ENOMEM;
+		goto failed;
+	}
+	at += strlen(at) + 1;
+	out.path = at;
+	for (at += strlen(at) + 1; at < end; at += strlen(at) + 1) {
+		if (*at != PRE_DOWN && *at != POST_DOWN)
+			goto failed;
+		append_item(*at == PRE_DOWN ? &out.pre_down : &out.post_down, at + 1);
+	}
+	*r = out;
+	return 0;
+failed:
+	free(out.pre_down.items);
+	free(out.post_down.items);
+	return err;
+}
+
+void hook_record_done(struct hook_record *r)
+{
+	free(r->pre_down.items);
+	free(r->post_down.items);
+	free(r->text);
+	*r = (struct hook_record){ 0 };
+}

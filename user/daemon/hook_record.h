@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hook_record.h - what `wgxdp detach` needs to run the hooks of an interface when the config file
+ * is gone or broken, or the daemon was killed: /run/wgxdp/<interface>.hooks, mode 0600.
+ *
+ *   attach, reload ─▶ the daemon writes the record
+ *   detach         ─▶ the command reads the record; the daemon removes it as it ends
+ *   kill -9, or SIGTERM while there are hooks ─▶ the record stays. The next detach or attach runs
+ *                     the hooks and removes it
+ *
+ * The file holds strings that end with a NUL: HOOK_RECORD_MAGIC, the path of the config file, and
+ * each hook after a 'D' (PreDown) or a 'P' (PostDown).
+ */
+#ifndef WGXDP_HOOK_RECORD_H
+#define WGXDP_HOOK_RECORD_H
+
+#include "conf/conf.h"
+
+#define HOOK_RECORD_MAGIC "wgxdp hooks 1"
+
+struct hook_record {
+	char *path; /* absolute */
+	struct conf_list pre_down, post_down;
+	char *text; /* the strings point into it */
+};
+
+/* Writes the record of @interface anew, from the hooks of @conf and the absolute @path. 0/-errno;
+ * an older record then stays. */
+int hook_record_write(const char *interface, const struct conf *conf, const char *path);
+
+/* Reads the record. Returns 0 with *@r, for hook_record_done(); -ENOENT (there is none), -EBADMSG
+ * (it is damaged), or -errno. */
+int hook_record_read(const char *interface, struct hook_record *r);
+void hook_record_done(struct hook_record *r); /* fine if all zero */
+
+/* Parses the @len bytes at @text, from malloc(). Returns 0 and *@r owns @text, or -EBADMSG or
+ * -ENOMEM, and the caller still owns it. */
+int hook_record_parse(struct hook_record *r, char *text, size_t len);
+
+void hook_record_remove(const char *interface); /* fine if there is none */
+
+#endif
