@@ -3,16 +3,17 @@
  * allowedips.c - a path-compressed binary trie for each family. A node stands for a prefix. Its two
  * children are longer prefixes that begin with the same bits and differ in the next bit:
  *
- *        10.0.0.0/8 A                a node without a peer (a "fork") joins two prefixes whose
- *        /          \                common bits are no prefix of any peer; it always has two
- *   10.0.0.0/14 -   10.192.0.0/16 C  children, so there are fewer forks than prefixes
- *    /        \
+ *        10.0.0.0/8 A                A node without a peer (a "fork") joins two longer prefixes
+ *        /          \                whose common bits are not a prefix of any peer. A fork
+ *   10.0.0.0/14 -   10.192.0.0/16 C  always has two children, so there are fewer forks than
+ *    /        \                      prefixes.
  *  10.1.0.0/16 B  10.2.0.0/16 A
  *
- * A reader descends from the root while the address matches, and returns the last peer that it saw.
- * The writer completes a node before it links the node into the trie (release, pairs with the
- * acquire in child_of()). A removed node keeps its children, so that a reader which is at that node
- * can go on. The node is retired and not freed. Only the writer uses the parent and the list.
+ * A reader descends from the root while the address matches, and returns the peer of the last node
+ * on its path that has one. The writer completes a node before it links the node into the trie
+ * (release, pairs with the acquire in child_of()). A removed node keeps its children, so that a
+ * reader at that node can go on. The node is retired, so it is freed only after all readers have
+ * left it. Only the writer uses the members parent and list.
  */
 #include "wg/allowedips.h"
 
@@ -38,7 +39,7 @@ struct allowedips_node {
 	_Atomic(struct allowedips_node *) child[2];
 	/* cold: only the writer uses these */
 	struct allowedips_node *parent; /* NULL: this node is the root */
-	struct allowedips_list *list;	/* the list that the next two members belong to */
+	struct allowedips_list *list;	/* the list of the peer that has this prefix; NULL: fork */
 	struct allowedips_node *list_next, *list_prev;
 };
 
@@ -138,7 +139,7 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx)
 	return a;
 }
 
-/* The recursion is at most as deep as an address has bits. */
+/* Recurses at most as deep as an address has bits. */
 static void free_nodes(struct allowedips_node *n)
 {
 	if (!n)
@@ -220,22 +221,22 @@ static _Atomic(struct allowedips_node *) *link_to(struct trie *t, struct allowed
 	return parent ? &parent->child[bit_at(bits, parent->length)] : &t->root;
 }
 
-/* Makes @n, with its children, the child of @parent and replaces the old child. */
+/* Makes @n, with the children of @n, a child of @parent. Replaces the child that was there. */
 static void attach_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	n->parent = parent;
 	atomic_store_explicit(link_to(t, parent, n->bits), n, memory_order_release);
 }
 
-/* Sets a child of @parent, which no reader can see yet. */
+/* Makes @n a child of @parent. No reader can see @parent yet. */
 static void set_child(struct allowedips_node *parent, struct allowedips_node *n)
 {
 	atomic_init(&parent->child[bit_at(n->bits, parent->length)], n);
 	n->parent = parent;
 }
 
-/* Returns the node with the longest prefix of @bits/@length, which may be that prefix itself; NULL
- * if there is none. */
+/* Returns the deepest node whose prefix contains @bits/@length or is equal to it; NULL if there is
+ * none. */
 static struct allowedips_node *deepest_node(struct trie *t, struct bits bits, unsigned length)
 {
 	struct allowedips_node *n = atomic_load_explicit(&t->root, memory_order_relaxed);
@@ -250,7 +251,7 @@ static struct allowedips_node *deepest_node(struct trie *t, struct bits bits, un
 	return last;
 }
 
-/* Inserts the new node @n below @parent, which deepest_node() returned for it. */
+/* Inserts the new node @n below @parent, which deepest_node() returned for the prefix of @n. */
 static int insert_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	struct allowedips_node *below, *fork;
@@ -325,7 +326,7 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 	return 0;
 }
 
-/* Removes @n unless it is still needed: it is a prefix or has two children. */
+/* Removes @n unless it is still needed because it has a peer or two children. */
 static void prune_node(struct allowedips *a, struct trie *t, struct allowedips_node *n)
 {
 	struct allowedips_node *only;

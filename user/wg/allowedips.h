@@ -4,9 +4,9 @@
  * There is one path-compressed binary trie per family (allowedips.c has the picture). The BPF maps
  * allowed4 and allowed6 hold the same entries.
  *
- * One writer (control thread), any number of readers without a lock. Readers use the result only
- * until their next quiescent point (path/qsbr.h): nodes are complete when they are published, and
- * go through the retire callback when they are removed.
+ * There is one writer (the control thread) and any number of readers, which take no lock. A reader
+ * uses a result only until its next quiescent point (path/qsbr.h). A node is complete when it is
+ * published, and is given to the retire callback when it is removed.
  */
 #ifndef WGXDP_ALLOWEDIPS_H
 #define WGXDP_ALLOWEDIPS_H
@@ -20,7 +20,7 @@
 struct peer;
 struct allowedips;
 
-/* The prefixes of one peer, in the order in which it got them; a member of struct peer. */
+/* The prefixes of one peer, in the order in which the peer got them; a member of struct peer. */
 struct allowedips_list {
 	struct allowedips_node *first, *last;
 	uint32_t count;
@@ -31,18 +31,20 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx);
 /* Frees the tries; no reader may be left. NULL is fine. */
 void allowedips_free(struct allowedips *a);
 
-/* Gives @p, whose host bits are ignored, to @peer and takes it from any other peer. @list is a
- * list of @peer. If @p is on @list already, it keeps its place in the order. If it is on another
- * list of the same peer, it moves to the end of @list, which no lookup notices. Returns 0,
- * -EINVAL for an invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX; nothing has then
+/* Gives @p, whose host bits are ignored, to @peer. If another peer has @p, that peer loses it.
+ * @list is a list of @peer. If @p is on @list already, it keeps its place in the order. If @p is on
+ * another list of @peer, it moves to the end of @list, which has no effect on lookups. Returns 0,
+ * -EINVAL for an invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX. After an error nothing has
  * changed. Control thread. */
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
 		      struct allowedips_list *list);
 
-/* Removes exactly the prefix @p if @peer has it. Returns true if it did. Control thread. */
+/* Removes the prefix @p if @peer has exactly this prefix. Returns true if it was removed. Control
+ * thread. */
 bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer);
 
-/* Removes all prefixes on @list, and calls @fn (may be NULL) after each. Control thread. */
+/* Removes all prefixes on @list, and calls @fn (which may be NULL) after removing each. Control
+ * thread. */
 void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 			   void (*fn)(void *ctx, const struct prefix *p), void *ctx);
 

@@ -6,8 +6,8 @@
  *   mac1 = MAC(HASH("mac1----" || Spub), msg) ───▶ the sender knows our public key
  *                                                  under load, mac2 absent or wrong:
  *                             cookie = MAC(secret, address || port)
- *   open, keep 115 s ◀─── XAEAD(HASH("cookie--" || Spub), nonce, cookie, ad = that mac1)
- *   mac2 = MAC(cookie, msg || mac1) ─────────────▶ the sender gets what is sent to its address
+ *   decrypt, keep 115 s ◀ XAEAD(HASH("cookie--" || Spub), nonce, cookie, ad = that mac1)
+ *   mac2 = MAC(cookie, msg || mac1) ─────────────▶ the sender receives at its source address
  *
  * The checker keeps one secret and no state for any sender.
  */

@@ -32,22 +32,22 @@ struct cookie_maker {
 	uint8_t cookie[WIRE_COOKIE_LEN];
 	uint8_t last_mac1[WIRE_MAC_LEN]; /* mac1 of the last message that was sent */
 	uint64_t cookie_born_ns;	 /* BOOTTIME; valid if has_cookie */
-	bool has_cookie, sent_mac1;	 /* sent_mac1: last_mac1 is valid and not answered yet */
+	bool has_cookie, sent_mac1; /* sent_mac1: last_mac1 is valid and has had no reply yet */
 };
 
 enum cookie_verdict {
 	COOKIE_BAD_MAC1,   /* drop */
 	COOKIE_MAC1_ONLY,  /* the sender knows our public key; under load: send a cookie reply */
-	COOKIE_MAC2_VALID, /* the sender also receives what is sent to its source address */
+	COOKIE_MAC2_VALID, /* the sender also receives packets at its source address */
 };
 
 /* Derives the keys of a checker for our @public key. It has no secret until cookie_secret_set(). */
 void cookie_checker_init(struct cookie_checker *c, const uint8_t public[static WIRE_KEY_LEN]);
 void cookie_checker_wipe(struct cookie_checker *c);
 
-/* Checks the macs at the end of the @len bytes of @msg, an initiation or response whose length the
- * caller has validated. mac2 covers the remote address and port of @from. No mac2 is valid while
- * cookie_secret_due(). */
+/* Checks mac1 and mac2 at the end of the @len bytes of @msg, an initiation or response whose length
+ * the caller has validated. A mac2 is valid only for the remote address and port of @from. No mac2
+ * is valid while cookie_secret_due(). */
 enum cookie_verdict cookie_check(const struct cookie_checker *c, const void *msg, size_t len,
 				 const struct endpoint *from, uint64_t now_ns);
 
@@ -59,8 +59,9 @@ bool cookie_secret_due(const struct cookie_checker *c, uint64_t now_ns);
 void cookie_secret_set(struct cookie_checker *c, const uint8_t secret[static WIRE_HASH_LEN],
 		       uint64_t now_ns);
 
-/* [W] 5.4.7. Makes the reply to @msg from @from. @nonce: 24 random bytes. @receiver_index: the
- * sender index of @msg as on the wire. The caller has made sure that !cookie_secret_due(). */
+/* [W] 5.4.7. Makes the reply to @msg, which came from @from. @nonce: 24 random bytes.
+ * @receiver_index: the sender index of @msg as on the wire. Call only while cookie_secret_due() is
+ * false. */
 void cookie_reply(struct wire_cookie *reply, const struct cookie_checker *c, const void *msg,
 		  size_t len, const struct endpoint *from, __le32 receiver_index,
 		  const uint8_t nonce[static WIRE_COOKIE_NONCE_LEN]);
@@ -69,12 +70,12 @@ void cookie_reply(struct wire_cookie *reply, const struct cookie_checker *c, con
 void cookie_maker_init(struct cookie_maker *m, const uint8_t public[static WIRE_KEY_LEN]);
 void cookie_maker_wipe(struct cookie_maker *m);
 
-/* Writes mac1 and mac2 at the end of the @len bytes of @msg, and records mac1. mac2 is zero without
- * a valid cookie. */
+/* Writes mac1 and mac2 at the end of the @len bytes of @msg, and records mac1. mac2 is zero if
+ * there is no valid cookie. */
 void cookie_sign(struct cookie_maker *m, void *msg, size_t len, uint64_t now_ns);
 
 /* Consumes a cookie reply to the message that was signed last. Returns false, with nothing changed,
- * if the reply does not authenticate or that message has had a reply already. */
+ * if the reply does not authenticate or if that message has already been answered by one. */
 bool cookie_consume(struct cookie_maker *m, const struct wire_cookie *reply, uint64_t now_ns)
 	__attribute__((warn_unused_result));
 

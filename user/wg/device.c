@@ -191,7 +191,7 @@ int device_set_handshake_rate(struct device *d, uint32_t per_s)
 	return 0;
 }
 
-/* The device has a new identity: wipes everything of the peer that was derived from the old one. */
+/* Wipes everything of the peer that was derived from the device's old identity. */
 static void rekey_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	peer_timers_forget(d, p);
@@ -262,7 +262,8 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		return -ENOMEM;
 	take_slot(d, p);
 	p->serial = ++d->last_serial;
-	/* The peer may have been removed and added again. It must not see an older timestamp. */
+	/* The peer may have been removed and added again. The next initiation to it must not carry
+	 * an older timestamp than the last one. */
 	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns;
 	err = d->mirror->peer_begin(d->mirror_ctx, p);
 	if (err) {
@@ -280,7 +281,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 {
 	hash_remove(d, p);
 	list_unlink(d, p);
-	device_peer_replace_begin(p); /* replaces the prefixes by none */
+	device_peer_replace_begin(p); /* replaces all prefixes by none */
 	device_peer_replace_end(d, p);
 	peer_timers_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
@@ -348,7 +349,7 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	if (err) /* The trie refuses only prefixes that no peer had: remove it from the map. */
+	if (err) /* The trie refuses only new prefixes, so removing it from the map is right. */
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }
@@ -399,8 +400,8 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
 
 	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
 	    !session_renew_after_receive(s, now_ns)) {
-		/* The handshake that the note asked for is complete already. Only a packet that was
-		 * staged after its flush may still wait. */
+		/* The handshake that the note requested is already complete. A packet may still be
+		 * staged, if the worker staged it after the flush of this handshake. */
 		peer_timers_flush(d, p);
 		return;
 	}
@@ -415,7 +416,7 @@ void device_confirmed(struct device *d, struct peer *p, const struct session *s,
 	if (!s || s != next)
 		return;
 	keypairs_confirm(d, p, next);
-	/* Our own pending handshake is superseded: a late response to it would replace this
+	/* Drop our own pending handshake, because a late response to it would replace this
 	 * session. */
 	handshake_drop(d, p);
 	peer_timers_handshake_done(d, p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device_private.h - what the four files that implement struct device call of each other. Control
- * thread only.
+ * device_private.h - the functions that the four files which implement struct device call in each
+ * other. Control thread only.
  *
  *   device.c       every function of device.h: configuration, messages, notes, the clock
  *      │
@@ -24,12 +24,12 @@
 enum reason handshake_input(struct device *d, const void *msg, size_t len,
 			    const struct endpoint *from, bool under_load, uint64_t now_ns);
 
-/* Begins a handshake with @p: at once if timers_may_initiate(), else as soon as it may. Does
- * nothing if @p cannot be reached. */
+/* Begins a handshake with @p: sends an initiation now if timers_may_initiate(), else as soon as
+ * that is true. Does nothing if @p cannot be reached. */
 void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Sends an initiation at once. It replaces a pending one. A failure (no memory, a full map) is left
- * to the next retry. */
+/* Sends an initiation now. It replaces a pending one. If it fails (no memory, a full map), the
+ * retry timer tries again. */
 void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Wipes our pending initiation and ends its index. Does nothing if none is pending. */
@@ -40,17 +40,17 @@ void handshake_drop(struct device *d, struct peer *p);
 /* Draws a random index that is not in use. Returns 0 or -ENOSPC. */
 int keypairs_new_index(const struct device *d, uint32_t *index);
 
-/* Turns the completed handshake @hs into a session of @p and wipes @hs. The session of an
- * initiator becomes current at once, that of a responder becomes next. On success workers and the
- * mirror know its index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's error; the index is
- * then unknown. */
+/* Turns the completed handshake @hs into a session of @p and wipes @hs. If we are the initiator,
+ * the session becomes current; if we are the responder, it becomes next. On success, workers and
+ * the mirror know the session's index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's error.
+ * After an error, neither workers nor the mirror know the index. */
 int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns);
 
 /* Makes @s, which is peer->next, current, because a message under it has authenticated. */
 void keypairs_confirm(struct device *d, struct peer *p, struct session *s);
 
-/* Ends the sessions that are INDEX_GRACE_S past their end, and sets timers.index_reap_ns to the
- * time at which the next one will be. */
+/* Ends the sessions that expired more than INDEX_GRACE_S ago, and sets timers.index_reap_ns to the
+ * time at which the next one must be ended. */
 void keypairs_reap(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Ends all sessions of @p. */
@@ -62,12 +62,12 @@ void keypairs_clear(struct device *d, struct peer *p);
  * has an endpoint and a public key that is not of low order. */
 bool peer_timers_reachable(struct device *d, struct peer *p);
 
-/* Sends @len bytes to the endpoint of @p, and counts them if the kernel took them. */
+/* Sends @len bytes to the endpoint of @p, and counts them if the kernel accepted them. */
 void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t len,
 		      uint64_t now_ns);
 
-/* Sends the staged packets if there are any, else a keepalive. Begins a handshake if no session may
- * send. */
+/* Tells a worker to send the staged packets of @p; if there are none, sends a keepalive. Begins a
+ * handshake if @p has no session that may send. */
 void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* The endpoint was replaced: sends an initiation there if the peer is wanted. */
@@ -82,15 +82,15 @@ void peer_timers_handshake_done(struct device *d, struct peer *p);
 /* Wipes the sessions, the pending handshake and the timers. Staged packets stay. */
 void peer_timers_forget(struct device *d, struct peer *p);
 
-/* Starts the peer after peer_timers_forget() or when the device comes up: if it has a persistent
- * keepalive or staged packets, a handshake is due at once, in the next device_tick(). Otherwise the
- * peer stays silent until a packet for it arrives. */
+/* Starts the peer after peer_timers_forget(), or when the device comes up. If the peer has a
+ * persistent keepalive or staged packets, the next device_tick() begins a handshake. Otherwise
+ * nothing is sent to the peer until the host sends a packet for it. */
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Does what is due for @p, then schedules it. */
+/* Handles the expired timers of @p, then schedules @p. */
 void peer_timers_run(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Enters the next deadline of @p in the heap; it is always later than @now_ns. */
+/* Enters the next deadline of @p in the heap. The deadline is always later than @now_ns. */
 void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns);
 
 #endif

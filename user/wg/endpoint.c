@@ -86,7 +86,7 @@ char *endpoint_text(const struct endpoint *e, char text[static ENDPOINT_TEXT_LEN
 {
 	const struct sockaddr_in *v4 = &e->remote.v4;
 	const struct sockaddr_in6 *v6 = &e->remote.v6;
-	/* The longest text: inet_ntop() writes a dotted quad only after leading zeros. */
+	/* This is the longest text, because inet_ntop() writes a dotted quad only after zeros. */
 	char address[sizeof("1111:2222:3333:4444:5555:6666:7777:8888")], scope[12] = "";
 
 	text[0] = '\0';
@@ -96,7 +96,7 @@ char *endpoint_text(const struct endpoint *e, char text[static ENDPOINT_TEXT_LEN
 		snprintf(text, ENDPOINT_TEXT_LEN, "%s:%u", address, ntohs(v4->sin_port));
 		break;
 	case AF_INET6:
-		/* The interface's number, because its name would take a system call. */
+		/* Write the interface's number, because looking up its name is a system call. */
 		if (v6->sin6_scope_id)
 			snprintf(scope, sizeof(scope), "%%%u", v6->sin6_scope_id);
 		inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof(address));

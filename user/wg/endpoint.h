@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint.h - the address and port of a peer, and which of our addresses to use as the source
+ * endpoint.h - the address and port of a peer, and the address of ours from which to send to it
  * ("sticky source"). A value type that is copied, compared and never allocated. Any thread.
  *
  *        ifindex
@@ -24,7 +24,7 @@ struct endpoint {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} remote;
-	union { /* all zero: the route decides */
+	union { /* all zero: the route chooses the source address */
 		struct in_addr v4;
 		struct in6_addr v6;
 	} local;
@@ -35,7 +35,7 @@ struct endpoint {
  * with @e unchanged, for another family. */
 bool endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *sa);
 
-/* Returns the length of e->remote as bind(2) and sendto(2) want it. */
+/* Returns the length of e->remote for bind(2) and sendto(2). */
 socklen_t endpoint_len(const struct endpoint *e);
 
 /* Returns true if family, address, port and scope of the remote sides are equal. */
@@ -44,12 +44,13 @@ bool endpoint_same_remote(const struct endpoint *a, const struct endpoint *b);
 /* Returns true if the remote sides, the local addresses and the interfaces are equal. */
 bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 
-/* Clears the local address and the interface, so that the route decides again. */
+/* Clears the local address and the interface, so that the route chooses them again. */
 void endpoint_forget_local(struct endpoint *e);
 
-/* Returns true if no answer can be sent to the remote side: an address of "this network" (RFC 1122
- * 3.2.1.3), unspecified, multicast, 255.255.255.255 or IPv4-mapped IPv6, or port 0, or no endpoint
- * at all. Loopback addresses are valid, because two nodes of one host use them. */
+/* Returns true if no packet can be sent to the remote side: if there is no endpoint, if its port is
+ * 0, or if its address is one of "this network" (RFC 1122 3.2.1.3), unspecified, multicast,
+ * 255.255.255.255 or IPv4-mapped IPv6. Loopback addresses are valid, because two daemons on one
+ * host may use them. */
 bool endpoint_martian(const struct endpoint *e);
 
 /* Writes "192.0.2.1:51820", "[2001:db8::1]:51820" or "" (no endpoint) into @text; returns @text. */

@@ -6,7 +6,7 @@
  *   form ─▶ index known ─▶ mac1 ─▶ under load: mac2 or cookie reply ─▶ rate of the source ─▶ noise
  *
  * The state for answering an initiation is on the stack, so that our own pending initiation stays
- * valid. When both sides begin at the same time, both handshakes succeed.
+ * valid. If both sides send an initiation at the same time, both handshakes succeed.
  */
 #include <endian.h>
 #include <string.h>
@@ -22,11 +22,11 @@ union message {
 	struct wire_cookie cookie;
 };
 
-/* Out ---------------------------------------------------------------------------------------- */
+/* Sending ------------------------------------------------------------------------------------- */
 
 /* Returns the time for the next initiation to @p. It is always greater than the last one, even if
- * the wall clock steps back or the peer was removed and added again. The step is 2^24 ns, because
- * the time is rounded down to that on the wire. */
+ * the wall clock was set back or the peer was removed and added again. It is greater by at least
+ * 2^24 ns, because the time on the wire is rounded down to a multiple of that. */
 static uint64_t next_tai64n(struct device *d, struct peer *p)
 {
 	uint64_t unix_ns = d->ops->unix_ns(d->ctx), least = p->last_tai64n_unix_ns + (1 << 24);
@@ -48,8 +48,8 @@ void handshake_drop(struct device *d, struct peer *p)
 	noise_handshake_clear(&p->handshake);
 }
 
-/* [W] 5.4.2. Makes the initiation and publishes its index. Returns false, with nothing pending, if
- * the keys are unusable or a table is full. */
+/* [W] 5.4.2. Makes the initiation and publishes its index. Returns false, with no handshake
+ * pending, if the keys are unusable or a table is full. */
 static bool create_initiation(struct device *d, struct peer *p, struct wire_initiation *msg)
 {
 	uint8_t ephemeral[WIRE_KEY_LEN], timestamp[WIRE_TIMESTAMP_LEN];
@@ -103,8 +103,8 @@ void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
 		timers_handshake_wanted(&p->timers, now_ns);
 }
 
-/* [W] 5.4.3. Answers the initiation in @hs. The session is published before the response leaves, so
- * that the first data message of the peer finds it. */
+/* [W] 5.4.3. Answers the initiation that was consumed into @hs. The session is published before the
+ * response is sent, so that the peer's first data message finds the session. */
 static enum reason send_response(struct device *d, struct peer *p, struct noise_handshake *hs,
 				 uint64_t now_ns)
 {
@@ -130,8 +130,9 @@ out:
 	return why;
 }
 
-/* In ----------------------------------------------------------------------------------------- */
+/* Receiving ----------------------------------------------------------------------------------- */
 
+/* Updates the endpoint, counters and timers of @p after an authentic message from @from. */
 static void note_authentic(struct device *d, struct peer *p, const struct endpoint *from,
 			   size_t len, uint64_t now_ns)
 {
@@ -163,13 +164,13 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	verdict = noise_consume_initiation(msg, &in, &p->remote, &hs);
 	if (verdict != NOISE_OK) {
 		why = verdict == NOISE_OLD ? REASON_old_timestamp : REASON_bad_handshake;
-		/* The peer did make a replayed initiation, whoever sends it now. */
+		/* A replayed initiation was made by the peer, whoever has sent it now. */
 		proven = verdict == NOISE_OLD ? p : NULL;
 		goto out;
 	}
 	p->last_initiation_consumed_ns = now_ns;
 	note_authentic(d, p, from, sizeof(*msg), now_ns);
-	if (!peer_timers_reachable(d, p)) /* its source is invalid and no endpoint is known */
+	if (!peer_timers_reachable(d, p)) /* @from is invalid, and @p has no endpoint */
 		why = REASON_no_endpoint;
 	else
 		why = send_response(d, p, &hs, now_ns);
@@ -202,8 +203,8 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_no_resources;
 	}
 	peer_timers_handshake_done(d, p);
-	/* [W] 6.1: the responder may send only after it has received a message from us. Staged
-	 * packets do as well as a keepalive. */
+	/* [W] 6.1: the responder may send only after it has received a data message from us. So
+	 * send the staged packets now, or else a keepalive. */
 	peer_timers_keepalive(d, p, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;
@@ -244,8 +245,8 @@ static enum reason check_form(const union message *m, size_t len)
 	return REASON_none;
 }
 
-/* Sets *@p to the peer whose index a response or cookie reply names. A cookie reply may answer a
- * response of ours; its index is then that of a session. */
+/* Sets *@p to the peer whose index is in the response or cookie reply @m. The index of a cookie
+ * reply may be that of a session, because a cookie reply may also answer our response. */
 static enum reason find_receiver(const struct device *d, const union message *m, struct peer **p)
 {
 	uint32_t index;
@@ -262,9 +263,9 @@ static enum reason find_receiver(const struct device *d, const union message *m,
 	return REASON_none;
 }
 
-/* Charges a handshake to its source, whose address mac2 has proven; called only under load. A
- * message that was accepted before is refused without a charge, because an observer may have sent
- * it again to use up the tokens of everybody behind that address. */
+/* Charges a handshake to its source, whose address was proven by mac2. Called only under load. A
+ * message that was accepted before is refused without a charge: an observer may have sent it again
+ * to use up the tokens of the hosts that share the source address. */
 static enum reason charge_source(struct device *d, const uint8_t mac2[static WIRE_MAC_LEN],
 				 const struct endpoint *from, uint64_t now_ns)
 {
@@ -279,7 +280,7 @@ static enum reason charge_source(struct device *d, const uint8_t mac2[static WIR
 static enum reason check_macs(struct device *d, const union message *m, size_t len,
 			      const struct endpoint *from, bool under_load, uint64_t now_ns)
 {
-	/* Initiations and responses have sender_index at the same offset. */
+	/* sender_index is at the same offset in initiations and responses. */
 	__le32 sender_index = m->initiation.sender_index;
 
 	_Static_assert(offsetof(struct wire_initiation, sender_index) ==

@@ -32,7 +32,8 @@ static void place_peer(struct heap *h, uint32_t i, struct peer *p)
 	p->heap_at = i;
 }
 
-/* Index @i is free: moves the free index up or down to where @p belongs, and puts @p there. */
+/* Puts @p into the heap. Element @i is free; moves the free element up or down to the place where
+ * @p belongs. */
 static void sift(struct heap *h, uint32_t i, struct peer *p)
 {
 	uint32_t child;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * indextab.c - open addressing, at most half full. We draw the indices at random, so their low bits
- * serve as the hash, and nobody else can make them collide.
+ * indextab.c - a hash table with open addressing, at most half full. Indices are drawn at random by
+ * us, so their low bits serve as the hash, and no other host can make them collide.
  *
  *   table ──▶ slots[]: NULL | gone | ──▶ entry { index, peer, session }
  *
  * Readers load the table (A), then slots (B), then the session (C), each with acquire. The writer
- * stores each with release after the object is complete. Only the session of an entry ever changes.
- * A deleted slot becomes `gone`, so that a search goes on to the entries behind it. When live and
- * gone slots fill half of a table, the live entries move to a new table.
+ * stores each pointer with release, after the object behind it is complete. The only member of an
+ * entry that ever changes is the session. A deleted slot becomes `gone`, so that a search goes on
+ * to the slots after it. When live and gone slots fill half of a table, the live entries are moved
+ * to a new table.
  */
 #include "wg/indextab.h"
 
@@ -87,7 +88,7 @@ void indextab_free(struct indextab *t)
 	free(t);
 }
 
-/* Returns the entry of @index, or NULL. Sets *@slot to its place, unless @slot is NULL. */
+/* Returns the entry of @index, or NULL. Sets *@slot to the entry's slot, unless @slot is NULL. */
 static struct entry *find_entry(const struct indextab *t, uint32_t index, uint32_t *slot)
 {
 	/* A */
@@ -104,7 +105,7 @@ static struct entry *find_entry(const struct indextab *t, uint32_t index, uint32
 	return NULL;
 }
 
-/* Puts @e into the first free slot of its chain. The table is never full. */
+/* Puts @e into the first free slot from its hash on. The table is never full. */
 static void insert_entry(struct table *table, struct entry *e)
 {
 	struct entry *old;
@@ -117,8 +118,8 @@ static void insert_entry(struct table *table, struct entry *e)
 	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release); /* B */
 }
 
-/* Replaces the table, by a larger or smaller one, if one more entry would fill more than half of
- * it. */
+/* Makes room for one more entry. If that would fill more than half of the table, replaces the table
+ * by a larger or smaller one. Returns 0 or -ENOMEM. */
 static int make_room_for_entry(struct indextab *t)
 {
 	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;

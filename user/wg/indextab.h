@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * indextab.h - receiver index -> handshake or session, [W] 5.4: every index that we have given out
- * and that is still valid. One writer (control thread), any number of readers without a lock.
- * indextab.c has the picture.
+ * indextab.h - receiver index -> handshake or session, [W] 5.4: every index that we have assigned
+ * and that is still valid. There is one writer (the control thread) and any number of readers,
+ * which take no lock. indextab.c has the picture.
  *
- * Readers use the result only until their next quiescent point (path/qsbr.h). Memory that a reader
+ * A reader uses a result only until its next quiescent point (path/qsbr.h). Memory that a reader
  * may still hold is given to the retire callback and never freed here.
  */
 #ifndef WGXDP_INDEXTAB_H
@@ -18,21 +18,21 @@ struct peer;
 struct session;
 struct indextab;
 
-/* Takes over @object and calls @free_fn(@object) when no reader can hold it any more. The caller
- * has removed every pointer by which a reader can find it. */
+/* Becomes the owner of @object, and calls @free_fn(@object) when no reader can hold it any more.
+ * The caller has removed every pointer by which a reader can find @object. */
 typedef void (*retire_fn)(void *ctx, void *object, void (*free_fn)(void *object));
 
 /* Returns an empty table, or NULL when out of memory. @ctx is passed to @retire. */
 struct indextab *indextab_new(retire_fn retire, void *ctx);
-/* Frees the table; no reader may be left. Sessions and peers stay their owner's. NULL is fine. */
+/* Frees the table but not its sessions and peers. No reader may be left. NULL is fine. */
 void indextab_free(struct indextab *t);
 
 /* Enters @index (host order) for the pending handshake of @peer (@session NULL) or for @session.
  * Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Control thread. */
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
-/* Turns the entry of a pending handshake into that of @session; readers see either.
- * Control thread. */
+/* Turns the entry of a pending handshake into that of @session. A reader at the same time sees
+ * either the pending handshake or the session. Control thread. */
 void indextab_promote(struct indextab *t, uint32_t index, struct session *session);
 
 /* Removes @index; an unknown index is fine. Control thread. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kdf.h - the hash functions of the handshake, [W] 5.4 and [N] 4.3, all built on BLAKE2s. They wipe
- * their secrets from the stack. Any thread.
+ * kdf.h - the hash functions of the handshake, [W] 5.4 and [N] 4.3. All are built on BLAKE2s, and
+ * all wipe their secrets from the stack. Any thread.
  *
  *   BLAKE2s ─▶ kdf_hash (HASH)
  *           ─▶ kdf_mac  (MAC)
@@ -27,8 +27,8 @@ void kdf_mac(uint8_t out[static WIRE_MAC_LEN], const void *key, size_t key_len, 
 void kdf_hmac(uint8_t out[static WIRE_HASH_LEN], const uint8_t key[static WIRE_HASH_LEN],
 	      const void *data, size_t len);
 
-/* HKDF (RFC 5869) of @input with the chaining key @ck, with one, two or three outputs. Any output
- * may be @ck. @input must not overlap an output. */
+/* Compute HKDF (RFC 5869) of @input with the chaining key @ck, with one, two or three outputs. Any
+ * output may be @ck. @input must not overlap an output. */
 void kdf1(uint8_t t1[static WIRE_HASH_LEN], const uint8_t ck[static WIRE_HASH_LEN],
 	  const void *input, size_t len);
 void kdf2(uint8_t t1[static WIRE_HASH_LEN], uint8_t t2[static WIRE_HASH_LEN],

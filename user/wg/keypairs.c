@@ -7,8 +7,9 @@
  *   as responder:   only the first message under the new keys proves that our response arrived:
  *                       next := new    ... then    previous := current;  current := next
  *
- * A session that loses its place ends at once: its index ends, and the revoked flag stops a worker
- * that still holds it. Its memory goes through retire, always after the pointers to it are gone.
+ * A session that is replaced ends immediately: its index is removed, and the revoked flag stops a
+ * worker that still holds the session. The session is retired after all pointers to it have been
+ * removed.
  */
 #include <errno.h>
 
@@ -16,8 +17,8 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-/* At most SESSIONS_MAX = 2^20 of 2^32 indices are in use, so 8 tries all fail once in
- * 2^96 times. */
+/* At most SESSIONS_MAX = 2^20 of 2^32 indices are in use, so the probability that all 8 tries fail
+ * is 2^-96. */
 #define INDEX_TRIES 8
 
 int keypairs_new_index(const struct device *d, uint32_t *index)
@@ -44,7 +45,7 @@ static void set_session(_Atomic(struct session *) *place, struct session *s)
 	atomic_store_explicit(place, s, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* Ends @s, to which no pointer of the peer leads any more. NULL is fine. */
+/* Ends @s. The caller has removed the peer's pointers to @s. NULL is fine. */
 static void end_session(struct device *d, struct session *s)
 {
 	if (!s)
@@ -55,9 +56,9 @@ static void end_session(struct device *d, struct session *s)
 	d->ops->retire(d->ctx, s, session_free);
 }
 
-/* The kernel's driver drops previous as well when it gets a new next. We keep previous until next
- * is confirmed, because after crossing initiations the other side still sends under it for a round
- * trip. The paper's bound of three sessions holds. */
+/* The kernel's driver also drops previous when it gets a new next. We keep previous until next is
+ * confirmed: if both sides have sent initiations at the same time, the other side still sends under
+ * previous for a round trip. There are never more than three sessions, as the paper requires. */
 static void add_next(struct device *d, struct peer *p, struct session *new)
 {
 	struct session *unconfirmed = session_in(&p->next);
@@ -81,9 +82,9 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 		end_session(d, current);
 }
 
-/* Enters @s under its index, the map before the table: if either refuses, no worker can have found
- * @s and the caller frees it at once. An initiator's index stays known as that of the pending
- * handshake. */
+/* Enters @s under its index, first in the map and then in the index table. If one of them fails, no
+ * worker can have found @s, so the caller may free @s without retiring it. The initiator's index
+ * then stays in the table as that of the pending handshake. */
 static int publish_session(struct device *d, struct peer *p, struct session *s)
 {
 	int err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);
@@ -147,8 +148,8 @@ static uint64_t grace_end_ns(const struct session *s)
 	return s->born_ns + (REJECT_AFTER_TIME_S + INDEX_GRACE_S) * NS_PER_S;
 }
 
-/* Returns true if @s is past its end and grace. Otherwise index_reap_ns becomes no later
- * than that. */
+/* Returns true if the grace period of @s is over. Otherwise makes sure that index_reap_ns is no
+ * later than the end of that period. */
 static bool is_past_grace(struct peer *p, const struct session *s, uint64_t now_ns)
 {
 	if (!s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * noise.c - the two handshake messages. Each body is labelled with the tokens of the pattern in
- * noise.h and nothing else, so that it can be read beside [W] 5.4.2 and 5.4.3:
+ * noise.c - the two handshake messages. The steps of each function are labelled with the tokens of
+ * the pattern in noise.h, so that they can be compared with [W] 5.4.2 and 5.4.3:
  *
  *   token   [N] 5, 9                         here
  *   e       MixHash(e), MixKey(e)            mix_ephemeral()
@@ -10,9 +10,9 @@
  *   ss      MixKey(DH), computed once        mix_static()
  *   psk     MixKeyAndHash(psk)               mix_psk()
  *
- * All of them work on a struct symmetric on the caller's stack. It is copied to the handshake only
- * when the whole message has authenticated, so that a forged one changes nothing. It is wiped at
- * the one exit.
+ * All these functions work on a struct symmetric on the caller's stack. The caller copies it to the
+ * handshake only after the whole message has authenticated, so that a forged message changes
+ * nothing, and wipes it at its only exit.
  */
 #include "wg/noise.h"
 
@@ -30,7 +30,7 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 #define TAI64_EPOCH 0x400000000000000aULL /* 2^62 + the 10 s by which TAI was ahead in 1970 */
-#define TAI64N_GRAIN_NS (1U << 24)	  /* 1 s / 59.6 */
+#define TAI64N_GRAIN_NS (1U << 24)	  /* about 1/60 s */
 
 _Static_assert(NS_PER_S / TAI64N_GRAIN_NS > INITIATIONS_PER_SECOND,
 	       "two initiations that respect the rate limit have different timestamps");
@@ -111,7 +111,7 @@ static void encrypt_and_hash(struct symmetric *s, uint8_t *dst, const void *src,
 	mix_hash(s, dst, len + WIRE_TAG_LEN);
 }
 
-/* @src has @len bytes, the tag included; @dst gets the plaintext. */
+/* Decrypts the @len bytes at @src, which include the tag, to @dst. */
 static MUST_CHECK bool decrypt_and_hash(struct symmetric *s, uint8_t *dst, const uint8_t *src,
 					size_t len)
 {
@@ -143,8 +143,8 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 {
 	memmove(r->public, public, WIRE_KEY_LEN);
 	r->stale = false;
-	/* An unset private key is all zeros. Clamped, that would be a private key known to
-	 * everybody. */
+	/* An unset private key is all zeros. If it were clamped and used, our private key would be
+	 * one that everybody knows. */
 	if (!id->set || !x25519(r->static_static, id->private, r->public))
 		wipe(r->static_static, WIRE_KEY_LEN);
 }

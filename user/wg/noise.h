@@ -26,12 +26,12 @@ struct noise_identity {
 	bool set;
 };
 
-/* What we know of a peer from its key and ours. */
+/* The keys of a peer, and what was derived from its key and ours. */
 struct noise_remote {
 	uint8_t public[WIRE_KEY_LEN];
 	uint8_t psk[WIRE_KEY_LEN];	     /* all zero = none */
 	uint8_t static_static[WIRE_KEY_LEN]; /* DH(ours, theirs); all zero = unusable (low order) */
-	bool stale; /* static_static is zero until it is derived from our new key */
+	bool stale; /* our key has changed, and static_static was not derived again yet */
 	uint8_t latest_timestamp[WIRE_TIMESTAMP_LEN]; /* newest TAI64N received, against replay */
 };
 
@@ -43,7 +43,7 @@ enum noise_state {
 	NOISE_CONSUMED_RESPONSE,
 };
 
-/* A handshake under way. noise_handshake_clear() wipes it. */
+/* A handshake in progress. noise_handshake_clear() wipes it. */
 struct noise_handshake {
 	enum noise_state state;
 	uint32_t local_index, remote_index; /* host order */
@@ -53,7 +53,7 @@ struct noise_handshake {
 	uint8_t chaining_key[WIRE_HASH_LEN];
 };
 
-/* The two transport keys, [W] 5.4.5. The holder wipes them after use. */
+/* The two transport keys, [W] 5.4.5. The caller wipes them after use. */
 struct noise_keys {
 	uint8_t send[AEAD_KEY_LEN];
 	uint8_t recv[AEAD_KEY_LEN];
@@ -63,18 +63,18 @@ struct noise_keys {
 void noise_identity_set(struct noise_identity *id, const uint8_t private[static WIRE_KEY_LEN]);
 void noise_identity_wipe(struct noise_identity *id);
 
-/* Sets the peer's key and derives static_static. It becomes zero for a low-order key, and then
- * every message to or from the peer fails. psk and timestamp stay the same. @public may be
+/* Sets the peer's key and derives static_static, which is zero for a key of low order; every
+ * message to or from the peer then fails. psk and latest_timestamp stay the same. @public may be
  * r->public. */
 void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Our key was replaced: wipes static_static. Deriving it takes an X25519 (about 50 us), which is
- * too long to be done for many peers at once, so noise_remote_unusable() does it later. */
+/* Wipes static_static after our key was replaced. Deriving it again costs an X25519 (about 50 us),
+ * too much for many peers in one go, so noise_remote_unusable() does that later for each peer. */
 void noise_remote_expire(struct noise_remote *r);
 
-/* Returns true if no handshake is possible with the peer's key, although we have a key. Derives a
- * stale static_static first; until then no message to or from the peer authenticates. */
+/* Returns true if we have a key, but no handshake is possible with the peer's key. If static_static
+ * is stale, derives it first; until then no message to or from the peer authenticates. */
 bool noise_remote_unusable(struct noise_remote *r, const struct noise_identity *id);
 
 void noise_handshake_clear(struct noise_handshake *hs);
@@ -89,15 +89,16 @@ bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake
 			     const uint8_t timestamp[static WIRE_TIMESTAMP_LEN],
 			     uint32_t local_index) __attribute__((warn_unused_result));
 
-/* The opened first part of an initiation, from which the peer is found. The holder wipes it. */
+/* The decrypted first part of an initiation, which names the peer. The caller wipes it. */
 struct noise_incoming {
 	uint8_t remote_static[WIRE_KEY_LEN];
 	uint8_t hash[WIRE_HASH_LEN];
 	uint8_t chaining_key[WIRE_HASH_LEN];
 };
 
-/* First half of consuming an initiation: opens the sender's static key. Changes no state. Returns
- * false if it does not authenticate. The caller then finds the peer by in->remote_static. */
+/* First half of consuming an initiation: decrypts the sender's static key. Changes no state.
+ * Returns false if the key does not authenticate. On success the caller looks up the peer by
+ * in->remote_static. */
 bool noise_open_initiation(const struct wire_initiation *msg, const struct noise_identity *id,
 			   struct noise_incoming *in) __attribute__((warn_unused_result));
 

@@ -2,16 +2,17 @@
 /*
  * peer.h - one peer: its keys, sessions, endpoint, prefixes, counters.
  *
- *   peer_new ─▶ entered in the device ─▶ unpublished: no trie, index or key leads to it
- *      ─▶ retired by device_ops ─▶ peer_free, when no worker can hold it any more
+ *   peer_new ─▶ entered in the device ─▶ removed: no trie, index or key leads to the peer
+ *      ─▶ retired by device_ops ─▶ peer_free, when no worker can hold the peer any more
  *
  * Only the control thread adds and removes peers. The sessions of a peer, [W] 6.3:
  *
- *   previous ◀── current ◀── next      each session moves to the left
+ *   previous ◀── current ◀── next      a session moves to the left when a newer one replaces it
  *
- *   next      made by us as responder; nothing proves yet that the initiator has its keys
+ *   next      we are the responder, and nothing proves yet that the initiator has the keys; used
+ *             to send once a worker has decrypted a message under it
  *   current   used to send
- *   previous  still opens messages that were under way when current replaced it
+ *   previous  still decrypts messages that were in flight when current replaced it
  */
 #ifndef WGXDP_PEER_H
 #define WGXDP_PEER_H
@@ -35,8 +36,8 @@ struct encap; /* resolved outer headers, io/encap.h; opaque here */
 struct peer {
 	/* hot: workers read these; the control thread publishes the pointers */
 	_Atomic(struct session *) current;
-	_Atomic(struct session *) next; /* workers only compare it with the session that opened */
-	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or no route to it */
+	_Atomic(struct session *) next;	     /* see peer_session() */
+	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or a key of low order */
 	uint64_t serial;		     /* unique among all peers that the device ever had */
 	uint32_t slot;			     /* 0..PEERS_MAX-1; the key of the BPF maps; reused */
 	struct timers timers;
@@ -44,11 +45,13 @@ struct peer {
 	_Atomic uint64_t rx_bytes,
 		rx_packets; /* UDP payload of authenticated messages of all types */
 	_Atomic uint64_t tx_bytes, tx_packets;
-	_Atomic uint64_t last_udp_ns; /* when the UDP socket last sent a message; for conntrack */
-	_Atomic uint64_t wanted_ns;   /* when a worker last asked for a handshake */
-	_Atomic bool no_gso;	      /* the kernel refused UDP_SEGMENT on the way there */
-	/* Roaming as workers tell it to each other, see path/roaming.h. */
-	_Atomic uint64_t moved_ns;   /* when a worker last reported that the peer has moved */
+	/* When conntrack was last refreshed: when the control thread last sent a message, or a
+	 * worker chose the UDP socket instead of AF_XDP for that purpose (path/seal.c). */
+	_Atomic uint64_t last_udp_ns;
+	_Atomic uint64_t wanted_ns; /* when a worker last requested a handshake */
+	_Atomic bool no_gso;	    /* the kernel refused UDP_SEGMENT on the path to the endpoint */
+	/* Shared by the workers while the peer roams, see path/roaming.h. */
+	_Atomic uint64_t moved_ns;   /* when a worker last reported that the peer has roamed */
 	_Atomic uint32_t roam_count; /* number of reports so far */
 	atomic_flag roaming_lock;    /* covers moved_to */
 	struct endpoint moved_to;    /* the newest endpoint that was reported */
@@ -60,7 +63,7 @@ struct peer {
 	struct session *previous;
 	struct endpoint endpoint; /* AF_UNSPEC = not known */
 	struct allowedips_list allowed;
-	struct allowedips_list leaving;	      /* still in force until device_peer_replace_end() */
+	struct allowedips_list leaving;	      /* still valid until device_peer_replace_end() */
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; limits the rate, [W] 5.1 */
 	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
@@ -72,19 +75,19 @@ struct peer {
 	uint32_t heap_at;     /* index in the heap */
 };
 
-/* Makes a peer with the public key; it has no slot yet. The caller owns it. Returns NULL when out
- * of memory. */
+/* Makes a peer with the public key and no slot. The caller owns the peer. Returns NULL when out of
+ * memory. */
 struct peer *peer_new(const struct noise_identity *id, const uint8_t public[static WIRE_KEY_LEN]);
 
 /* Wipes and frees a peer, its sessions and its staged packets. NULL is fine. The argument is void *
  * so that the function can be given to retire. */
 void peer_free(void *peer);
 
-/* Returns the session to send under, or NULL. That is peer->next as soon as a worker has opened a
- * message under it, because the other side may have lost the keys of current; the control thread
- * makes next current a moment later. The loads are sequentially consistent, as those of
- * stage->count are: if a packet is staged while a session is published, at least one of both
- * threads sees the other's change. Any thread. */
+/* Returns the session to send under, or NULL. As soon as a worker has decrypted a message under
+ * next, this is next, because the other side may have lost the keys of current; the control thread
+ * makes next current soon afterwards. The loads are sequentially consistent, like those of
+ * stage->count: if one thread stages a packet while another publishes a session, at least one of
+ * the two sees the other's change. Any thread. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);
@@ -94,7 +97,7 @@ static inline struct session *peer_session(const struct peer *p)
 	return atomic_load_explicit(&p->current, memory_order_seq_cst);
 }
 
-/* Count @packets messages of one peer with @bytes of UDP payload in all, and update its timers.
+/* Count @packets messages of one peer with @bytes of UDP payload in total, and update its timers.
  * @data: at least one of the messages carried a packet. Received messages must have authenticated.
  * Workers call this once per peer and batch. Return true if the control thread must check the
  * timers, see timers_sent(). Any thread. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer_timers.c - what is done when a timer of a peer expires. timers.h decides when:
+ * peer_timers.c - handles the timers of a peer when they expire. timers.h decides when they do:
  *
  *   heap of deadlines ─▶ peer_timers_run ─▶ timers_due ─▶ wipe, retry, give up, keepalive
  *                              │                            │
@@ -19,8 +19,9 @@
 /* The first initiation has had no answer for 2 * REKEY_TIMEOUT_S when the third one is due. */
 #define UNANSWERED_ATTEMPTS 2
 
-/* A key of low order may show only now, if our own key is new. The peer then loses its staged
- * packets, and peer_changed lets the workers refuse further ones. */
+/* Returns true if a handshake with the peer's key is possible. If our own key is new, the peer's
+ * key may turn out only now to be of low order. The staged packets are then dropped, and
+ * peer_changed makes the workers refuse further packets. */
 static bool key_is_usable(struct device *d, struct peer *p)
 {
 	bool was_stale = p->remote.stale;
@@ -56,7 +57,8 @@ bool peer_timers_flush(struct device *d, struct peer *p)
 	return true;
 }
 
-/* Sends a data message without a packet, [W] 6.5. Returns false if @s has no counter left. */
+/* Sends a keepalive, a data message without a packet, [W] 6.5. Returns false if @s has no counter
+ * left. */
 static bool send_empty(struct device *d, struct peer *p, struct session *s, uint64_t now_ns)
 {
 	struct {
@@ -99,10 +101,10 @@ void peer_timers_handshake_done(struct device *d, struct peer *p)
 	d->ops->peer_changed(d->ctx, p, false);
 }
 
-/* Lets the next packet ask for a handshake, however recently another one did, because that
- * handshake was dropped. The store is sequentially consistent, as stage->count is. So a worker that
- * stages a packet at the same time sees the store, or the control thread's next look at the stage
- * sees the packet. */
+/* Lets the next packet request a handshake, however recently another packet did, because that
+ * handshake was dropped. The store is sequentially consistent, like the accesses of stage->count.
+ * If a worker stages a packet at the same time, either the worker sees the store, or the control
+ * thread sees the packet when it next reads stage->count. */
 static void clear_wanted(struct peer *p)
 {
 	atomic_store_explicit(&p->wanted_ns, 0, memory_order_seq_cst);
@@ -127,13 +129,14 @@ void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	/* A persistent keepalive is due at once, because last_traffic_ns is 0. */
+	/* A persistent keepalive is due now, because last_traffic_ns is 0. */
 	if (!p->timers.persistent_s && atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
 		timers_handshake_wanted(&p->timers, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 }
 
-/* Lets the route choose the source address again, because the peer may not reach the old one. */
+/* Lets the route choose our source address again, because the peer may be unable to reach the old
+ * one. */
 static void forget_local(struct device *d, struct peer *p)
 {
 	struct endpoint before = p->endpoint;

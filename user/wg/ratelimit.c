@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ratelimit.c - one block of memory, no allocation after ratelimit_new():
+ * ratelimit.c - the whole state is one block of memory that ratelimit_new() allocates:
  *
  *   heads[hash(source)] ─▶ bucket ─▶ bucket ─▶ NONE       chains by hash_next
  *   newest ⇄ bucket ⇄ ... ⇄ bucket ⇄ oldest               all buckets, by last use
  *
- * A source without a bucket takes the oldest one. The hash is keyed, so that nobody can choose
- * sources that share a chain. A bucket holds saved time in ns instead of tokens, and a token costs
- * 1 s / rate. So no fraction of a token is lost between two calls.
+ * A source without a bucket gets the least recently used one. The hash is keyed, so that an
+ * attacker cannot choose sources that share a chain. A bucket holds saved time in ns instead of
+ * tokens, and a token costs 1 s / rate. So no fraction of a token is lost between two calls.
  */
 #include "wg/ratelimit.h"
 
@@ -127,7 +127,7 @@ static uint16_t evict_oldest(struct ratelimit *r)
 	return i;
 }
 
-/* Returns the bucket of @s. A new bucket is full. */
+/* Returns the bucket of @s. A new bucket has all its tokens. */
 static struct bucket *bucket_of(struct ratelimit *r, const struct source *s, uint64_t now_ns)
 {
 	uint16_t *head = head_of(r, s);
@@ -162,8 +162,8 @@ bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t n
 	return true;
 }
 
-/* The hash is keyed, so that nobody can choose messages that overwrite the record of a
- * given one. */
+/* The hash is keyed, so that an attacker cannot choose messages that overwrite the record of a
+ * given message. */
 static uint64_t mac2_hash(const struct ratelimit *r, const uint8_t mac2[static 16])
 {
 	uint64_t hash;

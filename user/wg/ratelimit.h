@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ratelimit.h - token buckets for handshakes while the device is under load. A valid mac2 has
- * proven the source address. Each source, an IPv4 address or an IPv6 /64, has one bucket:
+ * ratelimit.h - token buckets for handshakes with a valid mac2 while the device is under load. A
+ * valid mac2 proves the source address. Each source, an IPv4 address or an IPv6 /64, has one
+ * bucket:
  *
  *   handshake with valid mac2 ─▶ ratelimit_remembers ─ no ─▶ ratelimit_take ─▶ ratelimit_remember
  *                                     │ yes                      │ empty            and accept
  *                                     ▼                          ▼
  *                                  refuse it                  refuse it
  *
- * The memory is fixed: RATELIMIT_BUCKETS, of which the least recently used is replaced. The
- * accepted messages are recorded, because an observer can repeat one with a forged source address
- * and must not spend the source's tokens by that. Control thread only.
+ * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source replaces the least
+ * recently used one. The accepted messages are recorded, because an observer could repeat them with
+ * a forged source address and so use up the tokens of that source. Control thread only.
  */
 #ifndef WGXDP_RATELIMIT_H
 #define WGXDP_RATELIMIT_H
@@ -30,15 +31,15 @@ struct ratelimit;
 struct ratelimit *ratelimit_new(uint32_t per_s, uint32_t burst, const uint8_t secret[static 16]);
 void ratelimit_free(struct ratelimit *r);
 
-/* Takes a token from the bucket of @from. Returns false if the bucket is empty. If @now_ns is
- * earlier than before, no time has passed. */
+/* Takes a token from the bucket of @from. Returns false if the bucket is empty. A @now_ns that is
+ * earlier than in the last call adds no token. */
 bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t now_ns);
 
-/* Records a message for which a token was taken, by its valid mac2. */
+/* Records the message with @mac2, for which a token was taken. */
 void ratelimit_remember(struct ratelimit *r, const uint8_t mac2[static 16]);
 
-/* Returns true if the message with @mac2 is recorded. About RATELIMIT_REMEMBERED other messages may
- * overwrite a record. */
+/* Returns true if the message with @mac2 is recorded. A record may be overwritten after about
+ * RATELIMIT_REMEMBERED other messages. */
 bool ratelimit_remembers(const struct ratelimit *r, const uint8_t mac2[static 16]);
 
 #endif

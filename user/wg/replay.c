@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.c - RFC 6479. The bitmap is a ring of words. Advancing the window clears whole words
- * instead of shifting bits. The word of the newest counter is only partly used, so the guaranteed
- * window is one word shorter than the bitmap.
+ * replay.c - the window of RFC 6479. The bitmap is a ring of words. When the window advances, whole
+ * words are cleared and no bits are shifted. The word of the newest counter is only partly used, so
+ * the guaranteed window is one word shorter than the bitmap.
  *
  *      word:   … 126 | 127 |  0  |  1  | 2 …        newest = next - 1, here in word 1:
  *      holds:  old … | old | new | new | oldest …   word 2 is the next to be cleared
@@ -18,7 +18,7 @@
 
 _Static_assert((WORDS & (WORDS - 1)) == 0, "a word's place is its number modulo WORDS");
 
-/* Moves the window forward to @counter, which is newer than all before. */
+/* Moves the window forward to @counter, which is newer than all counters before. */
 static void advance(struct replay *r, uint64_t counter)
 {
 	uint64_t from = r->next ? (r->next - 1) / WORD_BITS : 0;

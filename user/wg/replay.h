@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.h - sliding window over message counters, RFC 6479; [W] 5.4.6. The caller holds the
- * session's lock, because roaming may move a session to another worker.
+ * replay.h - sliding window over message counters, RFC 6479; [W] 5.4.6. Any thread that holds the
+ * session's lock; the lock is needed because roaming may move a session to another worker.
  */
 #ifndef WGXDP_REPLAY_H
 #define WGXDP_REPLAY_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spin.h - a lock for sections of a few hundred instructions that are hardly ever contended:
- * stage.c, session.c and path/roaming.c. It is no futex, because wg/ makes no system call. A holder
- * must never sleep.
+ * spin.h - a lock for critical sections of a few hundred instructions that are hardly ever
+ * contended: in stage.c, session.c and path/roaming.c. The lock is not a futex, because wg/ makes
+ * no system call. A thread that holds it must not sleep.
  */
 #ifndef WGXDP_SPIN_H
 #define WGXDP_SPIN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stage.c - see stage.h. A list under a spin lock; memory is allocated and freed outside the
- * lock. */
+/* stage.c - see stage.h. The packets are a list under a spin lock. Memory is allocated and freed
+ * while the lock is not held. */
 #include "wg/stage.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 
-/* The cost of all packets on the heap, including taken ones until they are dropped. */
+/* The cost of all packets on the heap. A packet counts until stage_drop() frees it. */
 static _Atomic uint32_t total;
 
 void stage_init(struct stage *s)
@@ -25,8 +25,8 @@ static size_t size_of(uint32_t len)
 	return sizeof(struct staged) + len + WIRE_PADDING;
 }
 
-/* Returns the packet's size, but at least STAGED_BYTES / STAGED_TOTAL, so that STAGED_TOTAL small
- * packets use up STAGED_BYTES. */
+/* Returns the packet's size, but at least STAGED_BYTES / STAGED_TOTAL. So at most STAGED_TOTAL
+ * packets fit into STAGED_BYTES. */
 static uint32_t cost_of(uint32_t len)
 {
 	const uint32_t least = STAGED_BYTES / STAGED_TOTAL;
@@ -39,7 +39,8 @@ static void release(uint32_t cost)
 	atomic_fetch_sub_explicit(&total, cost, memory_order_relaxed);
 }
 
-/* Reserves @cost within STAGED_BYTES. False if it does not fit. */
+/* Adds @cost to the total. Returns false, with nothing changed, if the total would exceed
+ * STAGED_BYTES. */
 static bool reserve(uint32_t cost)
 {
 	if (atomic_fetch_add_explicit(&total, cost, memory_order_relaxed) <= STAGED_BYTES - cost)
@@ -54,7 +55,7 @@ void stage_drop(struct staged *packet)
 	free(packet);
 }
 
-/* Under the lock. NULL when empty. */
+/* Removes the oldest packet and returns it; NULL if there is none. The caller holds the lock. */
 static struct staged *pop(struct stage *s)
 {
 	struct staged *packet = s->first;
@@ -69,7 +70,7 @@ static struct staged *pop(struct stage *s)
 	return packet;
 }
 
-/* Under the lock. */
+/* The caller holds the lock. */
 static void append(struct stage *s, struct staged *packet)
 {
 	if (s->last)
@@ -80,8 +81,9 @@ static void append(struct stage *s, struct staged *packet)
 	atomic_fetch_add_explicit(&s->count, 1, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* Reserves @cost. If the total does not allow it, drops the oldest packets of @s, counts them in
- * @dropped, and keeps their room, so that no other thread can take it in between. */
+/* Reserves @cost. While the total does not allow that, drops the oldest packet of @s and counts it
+ * in @dropped. The cost of the dropped packets stays reserved meanwhile, so that no other thread
+ * can reserve it. Returns false if @s is empty and @cost still does not fit. */
 static bool make_room(struct stage *s, uint32_t cost, unsigned *dropped)
 {
 	uint32_t have = 0;

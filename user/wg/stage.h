@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stage.h - a peer's packets that wait for a session: at most STAGED_PER_PEER per peer, and
- * STAGED_TOTAL and STAGED_BYTES over all peers. The oldest is dropped first. Packets are copied to
- * the heap and never hold UMEM frames. Workers push and take, the control thread counts and
- * purges, under a spin lock per stage. Packets of a live session do not pass through here.
+ * stage.h - the packets of a peer that wait for a session: at most STAGED_PER_PEER per peer, and
+ * STAGED_TOTAL packets and STAGED_BYTES over all peers. The oldest packet of the peer is dropped
+ * first. Packets are copied to the heap and never hold UMEM frames. Workers push and take packets;
+ * the control thread reads the count and purges. Each stage has a spin lock. A packet for a peer
+ * with a live session does not pass through the stage.
  */
 #ifndef WGXDP_STAGE_H
 #define WGXDP_STAGE_H
@@ -15,7 +16,7 @@
 struct staged {
 	struct staged *next;
 	uint32_t len;
-	uint8_t data[]; /* an inner IP packet, and WIRE_PADDING writable bytes after it */
+	uint8_t data[]; /* an inner IP packet of @len bytes, and WIRE_PADDING unused bytes */
 };
 
 struct stage {
@@ -30,8 +31,8 @@ void stage_init(struct stage *s);
  * ones of this peer to make room, and the new one if that was not enough. Any thread. */
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len);
 
-/* Takes up to @max packets from the front as a list, in order, and sets *@n to their number. The
- * caller frees each with stage_drop(). Any thread. */
+/* Removes up to @max packets, the oldest first, and returns them as a list. Sets *@n to their
+ * number. The caller frees each packet with stage_drop(). Any thread. */
 struct staged *stage_take(struct stage *s, unsigned max, unsigned *n);
 void stage_drop(struct staged *packet);
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.c - see timers.h for the picture.
- *
- * The only subtle point is how the control thread learns of a new deadline:
+ * timers.c - timers.h has the picture. This is how the control thread learns of a new deadline:
  *
  *     worker:   time := now        (A)            control:  exchange(watched, false)  (C)
  *               exchange(watched, true)  (B)                read the times            (D)
  *
  * Both exchanges are acquire-release on one variable. If B comes first, C reads what B wrote, and
- * D sees A. If C comes first, B returns false and the worker tells the control thread to look.
+ * D sees A. If C comes first, B returns false, and the worker tells the control thread to check the
+ * timers.
  */
 #include "wg/timers.h"
 
@@ -26,7 +25,7 @@ static void store_time(_Atomic uint64_t *time, uint64_t value)
 	atomic_store_explicit(time, value, memory_order_relaxed);
 }
 
-/* Sets @time if it is unset. Returns true if the control thread must be told. */
+/* Sets @time to @now_ns if it is unset. Returns true if the control thread must be told. */
 static bool begin_time(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
 {
 	uint64_t unset = 0;
@@ -128,7 +127,8 @@ static uint64_t persistent_at(const struct timers *t)
 	return last ? last + t->persistent_s * NS_PER_S : 0;
 }
 
-/* Returns true, and clears *@at, if that deadline of the control thread has passed. */
+/* Returns true, and clears *@at, if the deadline *@at has passed. Only the control thread writes
+ * *@at. */
 static bool take_deadline(uint64_t *at, uint64_t now_ns)
 {
 	if (!*at || now_ns < *at)
@@ -137,8 +137,8 @@ static bool take_deadline(uint64_t *at, uint64_t now_ns)
 	return true;
 }
 
-/* Returns true, and unsets @time, if @span has passed since @time. If a worker has stored a new
- * time meanwhile, the function returns false, because the new time has a deadline of its own. */
+/* Returns true, and unsets @time, if @span has passed since @time. Returns false if a worker stores
+ * a new time at this moment, because the new time has its own deadline. */
 static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 {
 	uint64_t since = counter_read(time);
@@ -148,7 +148,7 @@ static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 						       memory_order_relaxed);
 }
 
-/* [W] 6.4: retries go on for REKEY_ATTEMPT_TIME_S after a packet last asked for a session. */
+/* [W] 6.4: retries go on for REKEY_ATTEMPT_TIME_S after a packet last needed a session. */
 static unsigned retry_due(struct timers *t, uint64_t now_ns)
 {
 	if (!take_deadline(&t->retry_at_ns, now_ns))

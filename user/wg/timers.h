@@ -15,7 +15,7 @@
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
- *                a worker that stores a time in between sends another note
+ *                if a worker stores a time in between, it sends another note
  */
 #ifndef WGXDP_TIMERS_H
 #define WGXDP_TIMERS_H
@@ -32,10 +32,10 @@ struct timers {
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
-	_Atomic bool watched; /* the control thread knows, or is told, of the times above */
+	_Atomic bool watched; /* the control thread knows the times above, or gets a note */
 	/* control thread only */
-	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake under way */
-	uint64_t attempt_began_ns;   /* first initiation, or newest packet that asked for one */
+	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
+	uint64_t attempt_began_ns;   /* first initiation, or newest packet that needed a session */
 	uint64_t last_initiation_ns; /* when we last sent an initiation or response; 0 = never */
 	uint64_t jitter_ns;	     /* random delay drawn for the last initiation */
 	uint64_t zero_at_ns;	     /* when all keys are wiped; 0 = nothing to wipe */
@@ -44,8 +44,8 @@ struct timers {
 	uint16_t persistent_s;	     /* persistent keepalive interval; 0 = off */
 };
 
-/* What is due; a set of flags. The control thread acts on it and reports what it did by the
- * functions below. */
+/* Which timers have expired: a set of flags. The control thread acts on them, and reports what it
+ * did through the functions below. */
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
@@ -57,27 +57,28 @@ enum timers_due {
 };
 
 /* An authenticated message was sent or received. @data: it carried a packet and was no keepalive.
- * Any thread. Return true if the caller must tell the control thread to check the timers
- * (NOTE_WATCH). A caller whose ring to the control thread is full sets @watched to false instead,
- * so that the next packet tries again. */
+ * Return true if the caller must tell the control thread to check the timers (NOTE_WATCH). If the
+ * ring to the control thread is full, the caller sets @watched to false, so that the next packet
+ * tries again. Any thread. */
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns);
 bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
 /* All functions from here on: control thread only. */
 
-/* An initiation was sent. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS; it delays the retry, and
- * TIMERS_NEW_HANDSHAKE until the next initiation, so that two sides do not begin at once. */
+/* An initiation was sent. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. It is added to the delays
+ * of the retry and of TIMERS_NEW_HANDSHAKE, until the next initiation, so that the two sides do not
+ * begin at the same time. */
 void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
 /* A response was sent; for timers_may_initiate() it counts as an initiation. */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
-/* A packet needs a session while an initiation is under way or not allowed yet. Retries go on for
- * the full REKEY_ATTEMPT_TIME_S from now, [W] 6.4; the next one is sent as soon as
- * timers_may_initiate(). */
+/* A packet needs a session while an initiation is pending or not allowed yet. Retries go on for the
+ * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If none is pending, an initiation is sent as soon as
+ * timers_may_initiate() holds. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* A retry is due but not allowed yet: moves it to the time at which timers_may_initiate() holds.
  * The end of the attempt stays the same. */
 void timers_retry_put_off(struct timers *t);
-/* The keys of a new session were derived: zero_at_ns moves. */
+/* The keys of a new session were derived: postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
 /* The handshake is complete and confirmed: retries end. */
 void timers_handshake_done(struct timers *t);
@@ -93,7 +94,7 @@ bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
  * 0. */
 unsigned timers_due(struct timers *t, uint64_t now_ns);
 
-/* Returns the earliest deadline, or TIMERS_NEVER. Clears @watched first, see the picture. */
+/* Returns the earliest deadline, or TIMERS_NEVER. Sets @watched to false first, see the picture. */
 uint64_t timers_next(struct timers *t);
 
 #endif
