@@ -358,12 +358,8 @@ static void free_list(struct conf_list *list)
 	free(list->items);
 }
 
-void conf_done(struct conf *c)
+void conf_free_peers(struct conf *c)
 {
-	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
-		free_list(&c->hooks[i]);
-	free_list(&c->dns_servers);
-	free_list(&c->dns_search);
 	for (uint32_t i = 0; i < c->peer_count; i++) {
 		free(c->peers[i].host);
 		free(c->peers[i].port);
@@ -372,6 +368,17 @@ void conf_done(struct conf *c)
 	if (c->peers)
 		wipe(c->peers, c->peer_count * sizeof(*c->peers));
 	free(c->peers);
+	c->peers = NULL;
+	c->peer_count = 0;
+}
+
+void conf_done(struct conf *c)
+{
+	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
+		free_list(&c->hooks[i]);
+	free_list(&c->dns_servers);
+	free_list(&c->dns_search);
+	conf_free_peers(c);
 	free(c->addresses);
 	free(c->path);
 	wipe(c, sizeof(*c));

@@ -26,7 +26,6 @@
 #define CONF_FILE_MAX (64U << 20) /* bytes */
 #define CONF_ADDRESSES_MAX 4096U
 #define CONF_DNS_MAX 64U	 /* name servers, and as many search domains */
-#define CONF_DOMAIN_MAX 254U	 /* bytes, with the final dot; RFC 1035 2.3.4 */
 #define CONF_HOOKS_MAX 1024U	 /* of each kind */
 #define CONF_HOOK_LEN_MAX 65536U /* bytes; Linux passes a program 128 KiB in one argument */
 #define CONF_TABLE_TEXT_LEN 64U

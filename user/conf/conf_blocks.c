@@ -32,14 +32,37 @@ void conf_begin_block(struct conf_parser *p)
 	p->name[0] = '\0';
 }
 
+int conf_add_peer(struct conf *c, uint32_t *size)
+{
+	uint32_t larger = *size ? 2 * *size : 16;
+	struct conf_peer *grown;
+
+	if (c->peer_count == PEERS_MAX)
+		return -E2BIG;
+	if (c->peer_count == *size) {
+		/* realloc() would leave preshared keys behind. */
+		grown = calloc(larger, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		if (c->peers) {
+			memcpy(grown, c->peers, c->peer_count * sizeof(*grown));
+			wipe(c->peers, c->peer_count * sizeof(*grown));
+			free(c->peers);
+		}
+		c->peers = grown;
+		*size = larger;
+	}
+	memset(&c->peers[c->peer_count++], 0, sizeof(*grown));
+	return 0;
+}
+
 /* Finds the peer with the block's key, or makes one. *@peer is its number. */
 static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 {
 	struct conf *c = p->c;
 	struct conf_entry *entry = malloc(sizeof(*entry));
 	struct conf_entry **at;
-	struct conf_peer *grown;
-	uint32_t size = p->peer_size ? 2 * p->peer_size : 16;
+	int err;
 
 	if (!entry)
 		return conf_no_memory(p);
@@ -54,23 +77,10 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 	*peer = (*at)->peer;
 	if (*found)
 		return 0;
-	if (c->peer_count == PEERS_MAX)
-		return conf_bad(p, -E2BIG, "[Peer]", "these are more peers than a device holds");
-	if (c->peer_count == p->peer_size) {
-		grown = calloc(size, sizeof(*grown)); /* not realloc(), which would leave preshared
-							 keys behind */
-		if (!grown)
-			return conf_no_memory(p);
-		if (c->peers) {
-			memcpy(grown, c->peers, c->peer_count * sizeof(*grown));
-			wipe(c->peers, c->peer_count * sizeof(*grown));
-			free(c->peers);
-		}
-		c->peers = grown;
-		p->peer_size = size;
-	}
-	memset(&c->peers[c->peer_count++], 0, sizeof(*grown));
-	return 0;
+	err = conf_add_peer(c, &p->peer_size);
+	if (err == -E2BIG)
+		return conf_bad(p, err, "[Peer]", "these are more peers than a device holds");
+	return err ? conf_no_memory(p) : 0;
 }
 
 /* The settings of a second block of a peer replace those of the first. */

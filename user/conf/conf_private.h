@@ -73,6 +73,11 @@ void conf_begin_block(struct conf_parser *p);
 /* Merges p->block into the peer with its public key. Fine if no block has begun. 0 or -errno. */
 int conf_end_block(struct conf_parser *p);
 
+/* Appends a peer of zeros to c->peers, which has room for *@size. 0, -E2BIG or -ENOMEM. */
+int conf_add_peer(struct conf *c, uint32_t *size);
+/* Wipes and frees the peers of @c. */
+void conf_free_peers(struct conf *c);
+
 /* Replaces control characters, because messages go to a terminal. */
 void conf_printable(char *text);
 /* Cuts off white space at the end, and returns the text behind that at the beginning. */

@@ -92,50 +92,17 @@ static bool is_server(const char *word)
 	return strchr(word, ':') || !word[strspn(word, "0123456789.")];
 }
 
-/* The word goes to resolvectl(1) or resolvconf(8): an address, maybe of one link ("fe80::1%eth0").
- */
-static bool is_server_address(const char *word)
-{
-	char address[64];
-	const char *percent = strchr(word, '%');
-	size_t len = percent ? (size_t)(percent - word) : strlen(word);
-	struct prefix unused;
-
-	if (len >= sizeof(address) || (percent && conf_check_interface(percent + 1, NULL)))
-		return false;
-	memcpy(address, word, len);
-	address[len] = '\0';
-	return !strchr(address, '/') && !valuetext_prefix(address, &unused) &&
-	       (!percent || unused.family == AF_INET6);
-}
-
-/* "example.com", "~example.com" or "~." */
-static bool is_domain(const char *word)
-{
-	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-	size_t len = strlen(word);
-
-	word += *word == '~';
-	if (!*word || *word == '-' || len > CONF_DOMAIN_MAX)
-		return false;
-	for (; *word; word++)
-		if (!strchr(allowed, *word) && (unsigned char)*word < 0x80)
-			return false;
-	return true;
-}
-
 static int add_dns(struct conf_parser *p, char *word)
 {
 	if (is_server(word)) {
-		if (!is_server_address(word))
+		if (!valuetext_is_address(word))
 			return conf_bad(p, -EINVAL, word,
 					"this is no address of a name server; write for example "
 					"9.9.9.9 or 2620:fe::fe");
 		return append(p, &p->c->dns_servers, CONF_DNS_MAX, word,
 			      "there are more than 64 name servers");
 	}
-	if (!is_domain(word))
+	if (!valuetext_is_domain(word + (*word == '~')))
 		return conf_bad(p, -EINVAL, word,
 				"this is neither the address of a name server nor a domain");
 	return append(p, &p->c->dns_search, CONF_DNS_MAX, word,

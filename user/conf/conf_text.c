@@ -77,6 +77,8 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN])
 		at += len;
 	}
 	conf_printable(name);
+	for (len = strlen(name); len && name[len - 1] == ' '; len--)
+		name[len - 1] = '\0'; /* it was cut at a space */
 	return true;
 }
 

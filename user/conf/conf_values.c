@@ -113,6 +113,18 @@ static int set_keepalive(struct conf_parser *p, char *value)
 	return 0;
 }
 
+/* What is wrong with the host of an Endpoint, or NULL. Fills in @e if the host is an address. */
+static const char *check_host(struct endpoint *e, const char *host, const char *port)
+{
+	if (valuetext_resolve(e, host, port, true) == 0)
+		return NULL;
+	if (strchr(host, ':'))
+		return valuetext_is_address(host)
+			       ? NULL /* on a link that is not there yet */
+			       : "this is no IPv6 address with a port; write [address]:port";
+	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a name of a host";
+}
+
 static int set_endpoint(struct conf_parser *p, char *value)
 {
 	struct conf_peer *b = &p->block;
@@ -128,9 +140,9 @@ static int set_endpoint(struct conf_parser *p, char *value)
 	what = valuetext_split_endpoint(value, &host, &port);
 	if (!what && !read_port(port, &number))
 		what = "the port must be a number from 0 to 65535";
-	named = !what && valuetext_resolve(&e, host, port, true);
-	if (named && strchr(host, ':') && !strchr(host, '%'))
-		what = "this is no IPv6 address with a port; write [address]:port";
+	if (!what)
+		what = check_host(&e, host, port);
+	named = e.remote.sa.sa_family == AF_UNSPEC;
 	if (what) {
 		err = conf_bad(p, -EINVAL, whole, what);
 		goto out;

@@ -7,6 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "wgxdp/limits.h"
+
+#define DOMAIN_MAX 254 /* bytes, with the final dot */
+
 static int digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -100,6 +104,39 @@ const char *valuetext_interface_address(const char *text, struct prefix *out)
 	if (slash && slash[1] == '0' && slash[2])
 		return "ip(8) reads a length with a 0 before it as octal; write it without the 0";
 	return valuetext_prefix(text, out);
+}
+
+static const char name_characters[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+bool valuetext_is_address(const char *text)
+{
+	size_t len = strcspn(text, "%");
+	const char *link = text[len] ? text + len + 1 : NULL;
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr unused;
+
+	if (len >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	if (!link)
+		return inet_pton(AF_INET, address, &unused) == 1 ||
+		       inet_pton(AF_INET6, address, &unused) == 1;
+	return inet_pton(AF_INET6, address, &unused) == 1 && *link && strlen(link) <= IFNAME_MAX &&
+	       !link[strspn(link, name_characters)];
+}
+
+bool valuetext_is_domain(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (!len || len > DOMAIN_MAX || *text == '-')
+		return false;
+	for (; *text; text++)
+		if (!strchr(name_characters, *text) && (unsigned char)*text < 0x80)
+			return false;
+	return true;
 }
 
 const char *valuetext_split_endpoint(char *text, char **host, char **port)

@@ -32,6 +32,13 @@ const char *valuetext_prefix(const char *text, struct prefix *out)
 const char *valuetext_interface_address(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
 
+/* Is @text an IPv4 or IPv6 address? The latter may name its link: "fe80::1%eth0". */
+bool valuetext_is_address(const char *text) __attribute__((warn_unused_result));
+
+/* Can @text be the name of a host or a domain? It consists of letters, digits, '_', '.', '-' and
+ * bytes from 0x80, does not begin with '-', and has at most 254 bytes (RFC 1035 2.3.4). */
+bool valuetext_is_domain(const char *text) __attribute__((warn_unused_result));
+
 /* Cuts "host:port" or "[v6]:port" in place, at the last colon as wg(8) does. Returns NULL, or what
  * is wrong. */
 const char *valuetext_split_endpoint(char *text, char **host, char **port)

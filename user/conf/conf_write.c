@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "conf/conf_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/keytext.h"
+#include "crypto/wipe.h"
+
+/* Text ---------------------------------------------------------------------------------------- */
+
+static void put_key(struct buffer *out, const char *name, const uint8_t key[static WIRE_KEY_LEN])
+{
+	char text[KEYTEXT_BASE64_LEN + 1];
+
+	keytext_to_base64(text, key);
+	buffer_printf(out, "%s = %s\n", name, text);
+	wipe(text, sizeof(text));
+}
+
+static void put_list(struct buffer *out, const char *name, const struct conf_list *list)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		buffer_printf(out, "%s = %s\n", name, list->items[i]);
+}
+
+static void put_interface(struct buffer *out, const struct conf *c)
+{
+	static const char *const hooks[CONF_HOOK_COUNT] = { "PreUp", "PostUp", "PreDown",
+							    "PostDown" };
+	char text[PREFIX_TEXT_LEN];
+
+	buffer_printf(out, "[Interface]\n");
+	for (uint32_t i = 0; i < c->address_count; i++)
+		buffer_printf(out, "Address = %s\n", prefix_text(&c->addresses[i], text));
+	put_list(out, "DNS", &c->dns_servers);
+	put_list(out, "DNS", &c->dns_search);
+	if (c->mtu)
+		buffer_printf(out, "MTU = %u\n", c->mtu);
+	if (c->table_text[0])
+		buffer_printf(out, "Table = %s\n", c->table_text);
+	if (c->save_config)
+		buffer_printf(out, "SaveConfig = true\n");
+	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
+		put_list(out, hooks[i], &c->hooks[i]);
+	if (c->listen_port)
+		buffer_printf(out, "ListenPort = %u\n", c->listen_port);
+	if (c->fwmark)
+		buffer_printf(out, "FwMark = 0x%x\n", c->fwmark);
+	if (c->has_private_key)
+		put_key(out, "PrivateKey", c->private_key);
+}
+
+static void put_peer(struct buffer *out, const struct conf_peer *p)
+{
+	char text[PREFIX_TEXT_LEN];
+
+	buffer_printf(out, "\n");
+	if (p->name[0])
+		buffer_printf(out, "# Name = %s\n", p->name);
+	buffer_printf(out, "[Peer]\n");
+	put_key(out, "PublicKey", p->public_key);
+	if (!is_zero_ct(p->preshared_key, WIRE_KEY_LEN))
+		put_key(out, "PresharedKey", p->preshared_key);
+	for (uint32_t i = 0; i < p->allowed_count; i++)
+		buffer_printf(out, "%s%s",
+			      i ? ", " : "AllowedIPs = ", prefix_text(&p->allowed[i], text));
+	if (p->allowed_count)
+		buffer_printf(out, "\n");
+	if (p->host)
+		buffer_printf(out,
+			      strchr(p->host, ':') ? "Endpoint = [%s]:%s\n" : "Endpoint = %s:%s\n",
+			      p->host, p->port);
+	if (p->keepalive_s)
+		buffer_printf(out, "PersistentKeepalive = %u\n", p->keepalive_s);
+}
+
+void conf_format(const struct conf *c, struct buffer *out)
+{
+	put_interface(out, c);
+	for (uint32_t i = 0; i < c->peer_count; i++)
+		put_peer(out, &c->peers[i]);
+}
+
+/* File ---------------------------------------------------------------------------------------- */
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		data += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+/* Makes the new entry of the folder of @path survive a power cut. */
+static int sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	int fd, err;
+
+	memcpy(folder, path, len);
+	folder[len] = '\0';
+	fd = open(!slash ? "." : len ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static int replace_file(const char *path, const struct buffer *text)
+{
+	char beside[PATH_MAX + 8];
+	int fd, err;
+
+	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, text->data + text->at, buffer_len(text));
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && rename(beside, path))
+		err = -errno;
+	if (err) {
+		unlink(beside);
+		return err;
+	}
+	return sync_folder(path);
+}
+
+int conf_write(const struct conf *c, const char *path, struct fault *f)
+{
+	char *target = realpath(path, NULL);
+	struct buffer text = { 0 };
+	int err = 0;
+
+	if (!target && errno != ENOENT)
+		err = -errno;
+	if (!err) {
+		conf_format(c, &text);
+		err = text.failed ? -ENOMEM : replace_file(target ? target : path, &text);
+	}
+	if (err)
+		fault(f, err, "%s: the running configuration cannot be saved: %s%s", path,
+		      strerror(-err), fault_remedy(-err));
+	buffer_done(&text);
+	free(target);
+	return err;
+}
