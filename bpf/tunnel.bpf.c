@@ -38,9 +38,6 @@
 #include "maps.bpf.h"
 #include "skb.bpf.h"
 
-/* <linux/icmp.h> would include the C library's headers. */
-enum { ICMP_DEST_UNREACH = 3, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETERPROB = 12 };
-
 /* Packets without a peer that reach the worker. Its own limit for ICMP errors is lower. */
 #define NO_PEER_PER_S 50
 
@@ -97,36 +94,6 @@ int wgxdp_egress(struct __sk_buff *skb)
 
 /* --- ingress --------------------------------------------------------------------------------- */
 
-/* Whether it is an ICMP error as the worker builds them, without IP options and unfragmented. */
-static __always_inline bool is_icmp4_error(struct __sk_buff *skb)
-{
-	struct iphdr ip;
-	__u8 type;
-
-	if (!skb_read_ip(skb, 0, &ip, sizeof(ip)) || ip.ihl != 5 || ip.protocol != IPPROTO_ICMP ||
-	    ip.frag_off & bpf_htons(0x3fff) || !skb_read_ip(skb, sizeof(ip), &type, sizeof(type)))
-		return false;
-	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
-	       type == ICMP_PARAMETERPROB;
-}
-
-/* RFC 4443 2.1: error messages have types below 128. */
-static __always_inline bool is_icmp6_error(struct __sk_buff *skb)
-{
-	__u8 next, type;
-
-	return skb_read_ip(skb, offsetof(struct ipv6hdr, nexthdr), &next, sizeof(next)) &&
-	       next == IPPROTO_ICMPV6 &&
-	       skb_read_ip(skb, sizeof(struct ipv6hdr), &type, sizeof(type)) && type < 128;
-}
-
-static __always_inline bool is_icmp_error(struct __sk_buff *skb)
-{
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return is_icmp4_error(skb);
-	return skb->protocol == bpf_htons(ETH_P_IPV6) && is_icmp6_error(skb);
-}
-
 /* Returns the slot that the worker of the packet's TUN queue has stored, or SLOT_NONE. */
 static __always_inline __u32 writer_slot(const struct __sk_buff *skb)
 {
@@ -139,15 +106,12 @@ static __always_inline __u32 writer_slot(const struct __sk_buff *skb)
 
 static __always_inline bool source_allowed(struct __sk_buff *skb)
 {
-	__u32 slot = writer_slot(skb), peer;
+	__u32 slot = writer_slot(skb);
+	__u32 peer = peer_of(skb, offsetof(struct iphdr, saddr), offsetof(struct ipv6hdr, saddr));
 
-	if (slot == SLOT_LOCAL && !skb->hash)
-		return is_icmp_error(skb);
-	peer = peer_of(skb, offsetof(struct iphdr, saddr), offsetof(struct ipv6hdr, saddr));
-	if (!skb->hash)
-		return slot != SLOT_NONE && slot == peer;
-	steered_packets++;
-	return peer != SLOT_NONE || is_icmp_error(skb);
+	if (skb->hash)
+		steered_packets++;
+	return peer != SLOT_NONE && (skb->hash || slot == peer);
 }
 
 SEC("tc")

@@ -32,10 +32,8 @@
 #define NIC_QUEUES_MAX 64     /* per NIC; frames of further queues go to the UDP socket */
 #define WORKERS_MAX 64	      /* per tunnel interface; each worker has one queue of it */
 
-/* Values of a slot that name no peer. The slots of peers are below PEERS_MAX. */
+/* A slot that names no peer. The slots of peers are below PEERS_MAX. */
 #define SLOT_NONE 0xffffffffU
-#define SLOT_LOCAL                                                                                 \
-	0xfffffffeU /* the writer is wgxdp, with an ICMP error for a packet of this host */
 
 /* listen: a local unicast address and a port that is open there. The value is unused. IPv4
  * addresses are written as ::ffff:a.b.c.d. */
@@ -148,8 +146,8 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
 }
 
 /* tun_writer: the key is a queue of the tunnel interface, which is also the number of its worker.
- * The value is the slot of the peer whose packet the worker is writing now, SLOT_LOCAL or
- * SLOT_NONE. Values are 8 bytes apart in the mmapped array.
+ * The value is the slot of the peer whose packet the worker is writing now, or SLOT_NONE.
+ * Values are 8 bytes apart in the mmapped array.
  *
  * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = the
  * worker has not begun or has ended. A worker writes it at least every second, with or without

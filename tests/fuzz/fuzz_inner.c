@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_inner.c - takes any bytes as an inner packet, once as received from a peer (which peer owns
- * the source?) and once as sent by the host without a route (which ICMP error is the answer?).
+ * the source?) and once as sent by the host without a route (which ICMP error is the answer, and to
+ * which flow does the packet belong?).
  */
 #include "path/icmp.h"
+#include "sync/icmp_sender.h"
 
 #include "path/ingress.c" /* NOLINT(bugprone-suspicious-include) */
 
@@ -58,28 +60,40 @@ static uint16_t folded(const uint8_t *at, size_t len, uint32_t sum)
 	return (uint16_t)sum;
 }
 
-/* The ICMP error quotes the packet, is addressed to its sender, and has valid checksums. */
+/* The ICMP error quotes the packet. An IPv4 error has a valid checksum. The kernel computes that of
+ * ICMPv6. */
 static void as_unreachable(const uint8_t *data, size_t size)
 {
 	uint8_t out[ICMP_ERROR_MAX];
-	size_t len = icmp_unreachable(out, data, size), quoted = 28;
+	size_t len = icmp_error(out, data, size, 0);
 
+	if (icmp_answerable(data, size) != (len > 0))
+		abort();
 	if (!len)
 		return;
-	if (len > sizeof(out) || out[0] >> 4 != data[0] >> 4)
+	if (len < 8 || len > sizeof(out) || len - 8 > size)
 		abort();
-	if (out[0] >> 4 == 4) {
-		if (folded(out, 20, 0) != 0xffff || folded(out + 20, len - 20, 0) != 0xffff ||
-		    memcmp(out + 16, data + 12, 4) != 0 || data[12] >= 224)
-			abort();
-	} else {
-		quoted = 48;
-		if (folded(out + 8, len - 8, (uint32_t)(len - 40) + 58) != 0xffff ||
-		    memcmp(out + 24, data + 8, 16) != 0 || data[8] == 0xff)
+	if (data[0] >> 4 == 4 && (folded(out, len, 0) != 0xffff || data[12] >= 224))
+		abort();
+	if (memcmp(out + 8, data, len - 8) != 0)
+		abort();
+}
+
+/* Translating there and back changes nothing, and nothing beyond the packet is touched. */
+static void as_translated(const uint8_t *data, size_t size)
+{
+	const struct conntrack_tuple other = { .source = { 1, 2, 3 }, .destination = { 9 } };
+	struct conntrack_tuple own;
+	uint8_t *p = malloc(size ? size : 1);
+
+	memcpy(p, data, size);
+	if (icmp_sender_tuple(p, size, &own)) {
+		icmp_sender_undo_nat(p, size, &other);
+		icmp_sender_undo_nat(p, size, &own);
+		if (!icmp_sender_tuple(p, size, &(struct conntrack_tuple){ 0 }))
 			abort();
 	}
-	if (len - quoted > size || memcmp(out + quoted, data, len - quoted) != 0)
-		abort();
+	free(p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -92,5 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	as_received(data, (uint32_t)size);
 	as_unreachable(data, size);
+	as_translated(data, size);
 	return 0;
 }

@@ -184,6 +184,8 @@ at=a
 for to in a c d; do
 	[ $to = $at ] || ok "the interface moves to $to" move $at $to
 	ok "no ping is lost" no_loss $to
+	ok "$to: an address without peer is unreachable" eval "in_ns $to ping -c 1 -W 2 10.99.0.77 |
+		grep -q 'From 10.99.0.1 .*Host Unreachable'"
 	in_ns $to ip link set "$A" mtu 1300
 	for _ in 1 2 3; do
 		in_ns $to ip route add 10.98.0.2/32 dev "$A" mtu 1299

@@ -21,10 +21,12 @@ LIMIT_PER_S, BURST = 50, 1000
 
 
 class Host:
-    """Sends into the tunnel and reads the errors that come back."""
+    """Sends into the tunnel and reads the errors that come back, from the address @sources that the
+    router has on this side."""
 
-    def __init__(self, namespace, address4, address6):
-        self.udp = {4: bound(namespace, address4), 6: bound(namespace, address6)}
+    def __init__(self, namespace, addresses, sources):
+        self.udp = {4: bound(namespace, addresses[0]), 6: bound(namespace, addresses[1])}
+        self.sources = {4: sources[0], 6: sources[1]}
         with wgpeer.namespace(namespace):
             self.icmp = {
                 4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
@@ -35,6 +37,7 @@ class Host:
         """Counts the errors that quote a datagram to @to, @port. None if one of them is wrong."""
         version, count = ipaddress.ip_address(to).version, 0
         packed = ipaddress.ip_address(to).packed
+        own_port = self.udp[version].getsockname()[1]
         for message, source in drain(self.icmp[version]):
             if version == 4:
                 message = message[(message[0] & 15) * 4:]
@@ -43,9 +46,11 @@ class Host:
                 want, destination, ports = (1, 3), message[32:48], message[48:52]
             if version == 6 and message[0] >= 128 or version == 4 and message[0] != 3:
                 continue  # neighbour discovery, for example
-            if (destination, struct.unpack(">HH", ports)[1]) != (packed, port):
+            ports = struct.unpack(">HH", ports)
+            if (destination, ports[1]) != (packed, port):
                 continue
-            if tuple(message[:2]) != want or source[0] != to:
+            if tuple(message[:2]) != want or source[0] != self.sources[version] or \
+                    ports[0] != own_port:
                 return None
             count += 1
         return count
@@ -64,8 +69,8 @@ class Host:
 class Unreachable:
     def __init__(self, interface, a, c, keys):
         self.d, self.gone = Daemon(interface, a), key_file(f"{keys}/gone.pub")
-        self.own = Host(a, "10.99.0.1", "fd99::1")
-        self.behind = Host(c, "10.1.0.2", "fd01::2")
+        self.own = Host(a, ("10.99.0.1", "fd99::1"), ("10.99.0.1", "fd99::1"))
+        self.behind = Host(c, ("10.1.0.2", "fd01::2"), ("10.1.0.1", "fd01::1"))
         self.port = 20000
 
     def told(self, what, host, to, reason):
@@ -153,6 +158,7 @@ class Unreachable:
                 self.never_answered()
                 self.d.wg("peer", text_of(self.gone), "remove")
             self.told("to a removed peer", self.own, GONE[family], "no_peer")
+            self.told("to a removed peer, from behind", self.behind, GONE[family], "no_peer")
             self.rate(NOBODY[family])
 
 

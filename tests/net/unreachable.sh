@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # A destination has no peer, or its peer was removed or has no endpoint. The sender gets an ICMP or
-# ICMPv6 "unreachable", whether it is this host or one behind it, at a limited rate.
+# ICMPv6 "unreachable", whether it is this host or one behind it, at a limited rate. The error comes
+# from the host's own address on the sender's side, also when the host masquerades what it forwards
+# (in the second turn): then it quotes the packet as the sender sent it.
 #
 #   ┌──── c ────┐            ┌────────────── a ──────────────┐
 #   │ 10.1.0.2  eth0 ════ eth1 forwards   wgxdp 10.99.0.1     │
@@ -11,7 +13,7 @@
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd ip wg jq
+need_cmd ip wg jq ping nft
 need_cryptography
 
 ns_add a b c
@@ -32,12 +34,30 @@ wait_for 5 in_ns c ping -q -c 1 -W 1 fd01::1
 A=${ID}a
 keys a lost gone
 
+told_from() # ADDRESS TO: ping in c prints that it is unreachable
+{
+	in_ns c ping -c 1 -W 2 "$2" | grep -qE \
+		"From $1 icmp_seq=1 Destination (Host U|unreachable: Address u)nreachable"
+}
+
 for path in xdp udp; do
+	[ $path = xdp ] || in_ns a nft -f - <<-END
+		table inet translate {
+			chain out {
+				type nat hook postrouting priority srcnat
+				oifname "$A" iifname eth1 counter masquerade random
+			}
+		}
+	END
 	ok "$path: attach succeeds" ours a "$A" --rx $path --tx $path < <(
 		interface a ListenPort=51820 Address=10.99.0.1/24,fd99::1/64
 		peer lost AllowedIPs=10.99.0.3/32,fd99::3/128
 		peer gone AllowedIPs=10.99.0.4/32,fd99::4/128 Endpoint=192.0.2.2:9)
+	ok "$path: ping behind the host names the host" told_from 10.1.0.1 10.99.0.77
+	ok "$path: and so does ping by IPv6" told_from fd01::1 fd99::77
 	python_tap "$path: " unreachable.py "$A" "$ID-a" "$ID-c" "$TMP"
+	[ $path = xdp ] || ok "$path: packets were masqueraded" eval \
+		"in_ns a nft list ruleset | grep -q 'packets [1-9].*masquerade'"
 	down a "$A"
 	clean "$path: nothing is left" a "$A"
 done

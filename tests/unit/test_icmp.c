@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_icmp.c - which packets are answered, which must never be answered, and that each answer is a
- * correct packet. */
+ * correct message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,75 +55,51 @@ static size_t make6(size_t len, uint8_t next)
 
 static void test_ipv4(void **state)
 {
-	static const size_t lengths[] = { 20, 21, 28, 547, 548, 549, 1500 };
+	static const size_t lengths[] = { 20, 21, 28, 547, 548, 549, 1232 };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		size_t quoted = lengths[i] < 548 ? lengths[i] : 548;
-		size_t n = icmp_unreachable(out, packet, make4(lengths[i], 17));
+		size_t n = icmp_error(out, packet, make4(lengths[i], 17), 0);
 
-		assert_int_equal(n, 28 + quoted);
-		assert_int_equal(out[2] << 8 | out[3], n);
-		assert_int_equal(ones(0, out, 20), 0xffff);
-		assert_memory_equal(out + 12, packet + 16, 4); /* the source */
-		assert_memory_equal(out + 16, packet + 12, 4); /* the destination */
-		assert_int_equal(out[9], 1);
-		assert_int_equal(out[20], 3);
-		assert_int_equal(out[21], 1);
-		assert_int_equal(ones(0, out + 20, n - 20), 0xffff);
-		assert_memory_equal(out + 28, packet, quoted);
+		assert_int_equal(n, 8 + quoted);
+		assert_memory_equal(out, ((const uint8_t[]){ 3, 1 }), 2);
+		assert_memory_equal(out + 4, ((const uint8_t[]){ 0, 0, 0, 0 }), 4);
+		assert_int_equal(ones(0, out, n), 0xffff);
+		assert_memory_equal(out + 8, packet, quoted);
 	}
 }
 
 static void test_ipv6(void **state)
 {
-	static const size_t lengths[] = { 40, 41, 1232, 1233, 1500 };
+	static const size_t lengths[] = { 40, 41, 1231, 1232 };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
-		size_t quoted = lengths[i] < 1232 ? lengths[i] : 1232;
-		size_t n = icmp_unreachable(out, packet, make6(lengths[i], 17));
-		uint8_t pseudo[4] = { (uint8_t)((n - 40) >> 8), (uint8_t)(n - 40), 0, 58 };
+		size_t n = icmp_error(out, packet, make6(lengths[i], 17), 0);
 
-		assert_int_equal(n, 48 + quoted);
-		assert_int_equal(out[4] << 8 | out[5], n - 40);
-		assert_memory_equal(out + 8, packet + 24, 16);
-		assert_memory_equal(out + 24, packet + 8, 16);
-		assert_int_equal(out[40], 1);
-		assert_int_equal(out[41], 3);
-		assert_int_equal(ones(ones(ones(0, out + 8, 32), pseudo, 4), out + 40, n - 40),
-				 0xffff);
-		assert_memory_equal(out + 48, packet, quoted);
+		assert_int_equal(n, 8 + lengths[i]);
+		assert_memory_equal(out, ((const uint8_t[]){ 1, 3, 0, 0, 0, 0, 0, 0 }), 8);
+		assert_memory_equal(out + 8, packet, lengths[i]);
 	}
 }
 
-/* The echo request and the error differ only in these words. */
 static void test_too_big(void **state)
 {
-	uint8_t unreachable[ICMP_ERROR_MAX];
-	size_t n = icmp_unreachable(unreachable, packet, make4(1500, 17));
+	size_t n = icmp_error(out, packet, make4(1200, 17), 0x0514);
 
 	(void)state;
-	assert_int_equal(icmp_too_big(out, packet, 1500, 0x0514), n);
-	assert_memory_equal(out, unreachable, 20);
-	assert_memory_equal(out + 20, ((const uint8_t[]){ 3, 4 }), 2);
-	assert_memory_equal(out + 24, ((const uint8_t[]){ 0, 0, 5, 0x14 }), 4);
-	assert_memory_equal(out + 28, packet, n - 28);
-	assert_int_equal(ones(0, out + 20, n - 20), 0xffff);
+	assert_int_equal(n, 556);
+	assert_memory_equal(out, ((const uint8_t[]){ 3, 4 }), 2);
+	assert_memory_equal(out + 4, ((const uint8_t[]){ 0, 0, 5, 0x14 }), 4);
+	assert_int_equal(ones(0, out, n), 0xffff);
+	assert_memory_equal(out + 8, packet, n - 8);
 
-	n = icmp_unreachable(unreachable, packet, make6(1500, 17));
-	assert_int_equal(icmp_too_big(out, packet, 1500, 0x0514), n);
-	assert_memory_equal(out, unreachable, 40);
-	assert_memory_equal(out + 40, ((const uint8_t[]){ 2, 0 }), 2);
-	assert_memory_equal(out + 44, ((const uint8_t[]){ 0, 0, 5, 0x14 }), 4);
-	assert_memory_equal(out + 48, packet, n - 48);
-	assert_int_equal(
-		ones(ones(ones(0, out + 8, 32),
-			  ((const uint8_t[]){ (uint8_t)((n - 40) >> 8), (uint8_t)(n - 40), 0, 58 }),
-			  4),
-		     out + 40, n - 40),
-		0xffff);
-	assert_int_equal(icmp_too_big(out, packet, 39, 1280), 0);
+	n = icmp_error(out, packet, make6(1200, 17), 0x0514);
+	assert_int_equal(n, 1208);
+	assert_memory_equal(out, ((const uint8_t[]){ 2, 0, 0, 0, 0, 0, 5, 0x14 }), 8);
+	assert_memory_equal(out + 8, packet, n - 8);
+	assert_int_equal(icmp_error(out, packet, 39, 1280), 0);
 }
 
 /* Each row sets the byte at @at to @value and says whether there is an answer. */
@@ -140,7 +116,8 @@ static void check(const struct change *c, size_t (*make)(size_t, uint8_t), uint8
 
 	packet[c->at] = c->value;
 	print_message("# %s\n", c->what);
-	assert_int_equal(icmp_unreachable(out, packet, len) > 0, c->answered);
+	assert_int_equal(icmp_answerable(packet, len), c->answered);
+	assert_int_equal(icmp_error(out, packet, len, 0) > 0, c->answered);
 }
 
 static void test_never4(void **state)
@@ -170,9 +147,9 @@ static void test_never4(void **state)
 		check(&udp[i], make4, 17);
 	for (unsigned i = 0; i < sizeof(icmp) / sizeof(*icmp); i++)
 		check(&icmp[i], make4, 1);
-	assert_int_equal(icmp_unreachable(out, packet, make4(20, 1)), 0); /* without ICMP type */
+	assert_int_equal(icmp_error(out, packet, make4(20, 1), 0), 0); /* without ICMP type */
 	for (size_t len = 0; len < 20; len++)
-		assert_int_equal(icmp_unreachable(out, packet, make4(len, 17)), 0);
+		assert_int_equal(icmp_error(out, packet, make4(len, 17), 0), 0);
 }
 
 static void test_never6(void **state)
@@ -209,7 +186,8 @@ static void test_never6(void **state)
 		packet[48] = 128;
 		packet[fragment[i].at] = fragment[i].value;
 		print_message("# %s\n", fragment[i].what);
-		assert_int_equal(icmp_unreachable(out, packet, len) > 0, fragment[i].answered);
+		assert_int_equal(icmp_answerable(packet, len), fragment[i].answered);
+		assert_int_equal(icmp_error(out, packet, len, 0) > 0, fragment[i].answered);
 	}
 	/* an error behind extension headers is found */
 	make6(200, 0);
@@ -217,15 +195,15 @@ static void test_never6(void **state)
 	packet[40] = 60;
 	packet[48] = 58;
 	packet[56] = 1;
-	assert_int_equal(icmp_unreachable(out, packet, 200), 0);
+	assert_int_equal(icmp_error(out, packet, 200, 0), 0);
 	packet[56] = 128;
-	assert_int_equal(icmp_unreachable(out, packet, 200), 248);
-	assert_int_equal(icmp_unreachable(out, packet, 50), 0); /* a chain that is cut off */
+	assert_int_equal(icmp_error(out, packet, 200, 0), 208);
+	assert_int_equal(icmp_error(out, packet, 50, 0), 0); /* a chain that is cut off */
 	make6(200, 17);
 	memset(packet + 8, 0, 16);
-	assert_int_equal(icmp_unreachable(out, packet, 200), 0); /* from the unspecified address */
+	assert_int_equal(icmp_error(out, packet, 200, 0), 0); /* from the unspecified address */
 	for (size_t len = 0; len < 40; len++)
-		assert_int_equal(icmp_unreachable(out, packet, make6(len, 17)), 0);
+		assert_int_equal(icmp_error(out, packet, make6(len, 17), 0), 0);
 }
 
 int main(void)

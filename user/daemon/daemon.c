@@ -242,6 +242,7 @@ static int start_sync(struct daemon *d, enum log_level quiet_level, struct fault
 		.device = &d->core.device,
 		.dataplane = &d->dataplane,
 		.nexthops = &d->nexthops,
+		.tunnel = &d->tunnel,
 		.diag = &d->diag,
 	};
 	int err = handshake_rx_init(&d->handshake_rx, &handshake_rx);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conntrack.h - whether the host translates (NAT) the addresses of a flow of its own. Packets of
- * such a flow must not be sent by AF_XDP, which the NAT does not see. Control thread.
+ * conntrack.h - what the kernel's connection tracking knows of a flow: whether the host translates
+ * (NAT) its own outer packets, which AF_XDP must not send then, and what an inner packet was before
+ * it was translated. Control thread.
  */
 #ifndef WGXDP_CONNTRACK_H
 #define WGXDP_CONNTRACK_H
@@ -11,9 +12,29 @@
 #include "io/netlink.h"
 #include "wg/endpoint.h"
 
+/* One direction of a flow. ICMP messages have an identifier instead of ports. */
+struct conntrack_tuple {
+	uint8_t family, protocol;
+	uint8_t source[16], destination[16];
+	union {
+		__be16 source_port, id;
+	};
+	__be16 destination_port;
+	uint8_t icmp_type;
+};
+
+/* Returns a handle for the calls below, or NULL: connections are not tracked, or see errno.
+ * netlink_close() closes it. */
+struct netlink *conntrack_open(void);
+
 /* Looks up the flow from e->local and @source_port to e->remote in the kernel's connection
- * tracking. @nl is of netlink_open_netfilter(), or NULL. Returns 1 if an address or a port of the
+ * tracking. @nl may be NULL. Returns 1 if an address or a port of the
  * flow is translated, 0 if none is, -ENOENT if there is no entry or no tracking, or -errno. */
 int conntrack_translates(struct netlink *nl, const struct endpoint *e, __be16 source_port);
+
+/* Finds what packets were before they were translated to @after: TCP, UDP, SCTP, UDP-Lite, DCCP,
+ * and echo requests and replies. Returns 0 and *@before, -ENOENT if nothing is known, or -errno. */
+int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,
+		     struct conntrack_tuple *before);
 
 #endif

@@ -98,6 +98,11 @@ static inline const uint8_t *inner6_destination(const uint8_t *ip)
 	return ip + offsetof(struct ip6_hdr, ip6_dst);
 }
 
+/* Finds the header behind the IP header and IPv6's extension headers. Returns false for a later
+ * fragment and for a packet of @len bytes that ends within those headers. *@at may be @len or
+ * more. */
+bool inner_transport(const uint8_t *ip, size_t len, uint8_t *protocol, size_t *at);
+
 /* Is this fragment header (RFC 8200 4.5) of a fragment other than the first? */
 static inline bool inner6_is_later_fragment(const uint8_t *fragment)
 {

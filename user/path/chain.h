@@ -164,9 +164,9 @@ bool seal_session_usable(const struct worker *w, const struct session *s);
  * command. */
 void seal_stage_packet(struct worker *w, struct out_packet *p);
 
-/* Writes an IP packet into the tunnel interface for the peer in @slot, or for wgxdp itself
- * (SLOT_LOCAL). Stores @slot in the map tun_writer first, because the TC program reads the map
- * during the write. The TUN_VNET_LEN bytes before the packet are overwritten. 0 or -errno. */
+/* Writes an IP packet into the tunnel interface for the peer in @slot. Stores @slot in the map
+ * tun_writer first, because the TC program reads the map during the write. The TUN_VNET_LEN bytes
+ * before the packet are overwritten. 0 or -errno. */
 int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
 /* The same for a merged packet in @n pieces. The first piece begins with the vnet header. */

@@ -63,24 +63,20 @@ static unsigned read_tun(struct worker *w)
 	return n;
 }
 
-/* Answers the packet with an ICMP error, at a limited rate. The error is "unreachable" if @mtu is
- * 0, else "larger than @mtu". */
+/* Makes the control thread answer the packet with an ICMP error, at a limited rate. The error is
+ * "unreachable" if @mtu is 0, else "larger than @mtu". */
 static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16_t mtu)
 {
-	uint8_t error[TUN_VNET_LEN + ICMP_ERROR_MAX];
 	uint64_t window_ns = ICMP_BURST * ICMP_INTERVAL_NS;
-	size_t len;
 
 	if (w->icmp.full_at_ns < w->now_ns)
 		w->icmp.full_at_ns = w->now_ns;
 	if (w->icmp.full_at_ns - w->now_ns + ICMP_INTERVAL_NS > window_ns)
 		return;
-	len = mtu ? icmp_too_big(error + TUN_VNET_LEN, p->data, p->gso.len, mtu)
-		  : icmp_unreachable(error + TUN_VNET_LEN, p->data, p->gso.len);
-	if (!len)
+	if (!icmp_answerable(p->data, p->gso.len))
 		return;
 	w->icmp.full_at_ns += ICMP_INTERVAL_NS;
-	chain_write_tun(w, SLOT_LOCAL, error + TUN_VNET_LEN, len);
+	handoff_unsent(w->config.handoff, p->data, p->gso.len, mtu);
 }
 
 /* Returns true if the packet exceeds the MTU of the interface and of every route, and must not be

@@ -11,9 +11,10 @@
 #include "wgxdp/limits.h"
 
 #define NOTES_LEN 4096
+#define UNSENT_LEN 64 /* at least ICMP_BURST, the most that a worker puts in at once */
 
 struct handoff {
-	struct spsc notes, messages;
+	struct spsc notes, messages, unsent;
 	int event_fd;
 	_Atomic bool kicked; /* event_fd has been written since the last handoff_clear() */
 	_Atomic bool notes_lost;
@@ -29,7 +30,8 @@ struct handoff *handoff_new(void)
 	memset(h, 0, sizeof(*h));
 	h->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (h->event_fd < 0 || !spsc_init(&h->notes, NOTES_LEN, sizeof(struct note)) ||
-	    !spsc_init(&h->messages, HANDSHAKE_QUEUE_LEN, sizeof(struct handshake_message))) {
+	    !spsc_init(&h->messages, HANDSHAKE_QUEUE_LEN, sizeof(struct handshake_message)) ||
+	    !spsc_init(&h->unsent, UNSENT_LEN, sizeof(struct unsent_packet))) {
 		handoff_free(h);
 		return NULL;
 	}
@@ -44,6 +46,7 @@ void handoff_free(struct handoff *h)
 		close(h->event_fd);
 	spsc_done(&h->notes);
 	spsc_done(&h->messages);
+	spsc_done(&h->unsent);
 	free(h);
 }
 
@@ -73,6 +76,16 @@ bool handoff_message(struct handoff *h, const struct endpoint *from, const void 
 	memset(m.data + len, 0, sizeof(m.data) - len);
 	h->dirty = true;
 	return spsc_put(&h->messages, &m);
+}
+
+bool handoff_unsent(struct handoff *h, const uint8_t *packet, size_t len, uint16_t mtu)
+{
+	struct unsent_packet u = { .mtu = mtu };
+
+	u.len = (uint16_t)(len < sizeof(u.data) ? len : sizeof(u.data));
+	memcpy(u.data, packet, u.len);
+	h->dirty = true;
+	return spsc_put(&h->unsent, &u);
 }
 
 void handoff_kick(struct handoff *h)
@@ -115,6 +128,11 @@ bool handoff_take_message(struct handoff *h, struct handshake_message *m)
 	return spsc_take(&h->messages, m);
 }
 
+bool handoff_take_unsent(struct handoff *h, struct unsent_packet *u)
+{
+	return spsc_take(&h->unsent, u);
+}
+
 bool handoff_notes_lost(struct handoff *h)
 {
 	return atomic_load_explicit(&h->notes_lost, memory_order_relaxed) &&
@@ -124,4 +142,9 @@ bool handoff_notes_lost(struct handoff *h)
 unsigned handoff_messages_waiting(const struct handoff *h)
 {
 	return spsc_count(&h->messages);
+}
+
+bool handoff_unsent_waiting(const struct handoff *h)
+{
+	return spsc_count(&h->unsent) > 0;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handoff.h - from a worker to the control thread: two single-producer single-consumer rings, one
- * for small notes and one for whole handshake messages. A note or message that does not fit its
- * ring is dropped.
+ * handoff.h - from a worker to the control thread: three single-producer single-consumer rings, for
+ * small notes, for whole handshake messages, and for packets that are answered by an ICMP error.
+ * What does not fit its ring is dropped.
  *
  *   worker ──handoff_note()───▶ notes    ──handoff_take_note()────▶ control (woken by eventfd)
  *          ──handoff_message()▶ messages ──handoff_take_message()─▶
+ *          ──handoff_unsent()─▶ unsent   ──handoff_take_unsent()──▶
  */
 #ifndef WGXDP_HANDOFF_H
 #define WGXDP_HANDOFF_H
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "path/icmp.h"
 #include "wg/peer.h"
 #include "wgxdp/wire.h"
 
@@ -39,6 +41,13 @@ struct handshake_message {
 	uint8_t data[sizeof(struct wire_initiation)];
 };
 
+/* The beginning of an inner packet that could not be sent. */
+struct unsent_packet {
+	uint16_t mtu; /* it is larger than that; 0: it has no way to go */
+	uint16_t len;
+	uint8_t data[ICMP_QUOTED_MAX];
+};
+
 struct handoff;
 
 struct handoff *handoff_new(void);
@@ -50,20 +59,24 @@ int handoff_fd(const struct handoff *h);
 /* Worker: adds a note or a message. Returns false if its ring is full. */
 bool handoff_note(struct handoff *h, const struct note *n);
 bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len);
+/* Worker: adds a packet, cut to what an ICMP error quotes. Returns false if the ring is full. */
+bool handoff_unsent(struct handoff *h, const uint8_t *packet, size_t len, uint16_t mtu);
 /* Worker, once a turn: wakes the control thread if anything was added since the last kick. */
 void handoff_kick(struct handoff *h);
 
 /* Worker: wakes the control thread now, even if nothing was added. */
 void handoff_wake(struct handoff *h);
 
-/* Control thread: resets the eventfd. Then empty both rings. */
+/* Control thread: resets the eventfd. Then empty all rings. */
 void handoff_clear(struct handoff *h);
-/* Control thread: removes the oldest note or message. Returns false if there is none. */
+/* Control thread: removes the oldest note, message or packet. Returns false if there is none. */
 bool handoff_take_note(struct handoff *h, struct note *n);
 bool handoff_take_message(struct handoff *h, struct handshake_message *m);
+bool handoff_take_unsent(struct handoff *h, struct unsent_packet *u);
 /* Control thread: were notes dropped since the last call? Any peer may be concerned. */
 bool handoff_notes_lost(struct handoff *h);
 /* Control thread: the number of messages in the ring, which measures the load. */
 unsigned handoff_messages_waiting(const struct handoff *h);
+bool handoff_unsent_waiting(const struct handoff *h);
 
 #endif

@@ -6,22 +6,26 @@
 #ifndef WGXDP_ICMP_H
 #define WGXDP_ICMP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* An IPv6 error must fit the minimum MTU, RFC 4443 2.4 (c). IPv4 errors are shorter. */
-#define ICMP_ERROR_MAX 1280
+/* With its IPv6 header an error must fit the minimum MTU of 1280 bytes, RFC 4443 2.4 (c). IPv4
+ * errors are shorter. */
+#define ICMP_ERROR_MAX 1240
+#define ICMP_QUOTED_MAX (ICMP_ERROR_MAX - 8)
 
-/* Builds the error "host unreachable" (IPv4) or "address unreachable" (IPv6) for the inner IP
- * packet of @len bytes. The error's source address is the packet's destination, because a local
- * address would be martian on the tunnel interface. Returns the error's length, or 0 if no error
- * may be sent: for multicast or broadcast, an ICMP error, a later fragment, or an invalid source
- * address. Any thread. */
-size_t icmp_unreachable(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len);
+/* May the inner IP packet of @len bytes be answered by an error? Not if it goes to or comes from a
+ * multicast or broadcast address, is an ICMP error, a later fragment, or has an invalid source
+ * address. A packet that was cut to ICMP_QUOTED_MAX bytes may be given. Any thread. */
+bool icmp_answerable(const uint8_t *packet, size_t len);
 
-/* Builds the error "fragmentation needed" (IPv4, RFC 1191) or "packet too big" (IPv6) in the same
- * way. @mtu is the largest packet that can be sent. */
-size_t icmp_too_big(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len,
-		    uint16_t mtu);
+/* Builds the ICMP or ICMPv6 message, without an IP header, that answers the inner packet: "host
+ * unreachable" or "address unreachable"; or, if @mtu is not 0, "fragmentation needed" (RFC 1191) or
+ * "packet too big", where @mtu is the largest packet that can be sent. The checksum of ICMPv6 is
+ * left 0, because the kernel computes it for raw sockets. Returns the length, or 0 if the packet
+ * may not be answered. Any thread. */
+size_t icmp_error(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len,
+		  uint16_t mtu);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "path/handoff.h"
+#include "sync/icmp_sender.h"
 
 /* The most that is handled in one go, so that timers and configuration get their turn. */
 #define MESSAGES_PER_TURN 256
@@ -75,13 +76,14 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t
 	return true;
 }
 
-/* Handles notes and messages of one worker. Schedules another turn if some are left. */
+/* Handles what one worker handed over. Schedules another turn if some are left. */
 static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 {
 	uint64_t now_ns = loop_now_ns();
 	bool left = handle_notes(rx, h, now_ns);
 
 	left |= handle_messages(rx, h, now_ns);
+	icmp_sender_run(rx->config.tunnel, h);
 	if (left || rx->catch_up_left)
 		loop_timer_arm(&rx->rest_timer, 0);
 }

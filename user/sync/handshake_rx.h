@@ -4,6 +4,7 @@
  * handled at a time:
  *
  *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device, nexthops, diag
+ *               ├▶ hand-off: unsent packets ──────────────▶ icmp_sender
  *               └▶ hand-off: messages ──┐
  *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
  *
@@ -19,6 +20,7 @@
 #include "dataplane/dataplane.h"
 #include "sync/diag.h"
 #include "sync/nexthops.h"
+#include "sync/tunnel.h"
 
 /* All pointers are borrowed and outlive the module. */
 struct handshake_rx_config {
@@ -26,6 +28,7 @@ struct handshake_rx_config {
 	struct device *device;
 	struct dataplane *dataplane;
 	struct nexthops *nexthops;
+	const struct tunnel *tunnel;
 	struct diag *diag;
 };
 

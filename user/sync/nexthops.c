@@ -92,7 +92,7 @@ static void check_translation(struct nexthops *n, const struct peer *p, struct e
 	if (!e->xsk_ok)
 		return;
 	if (!n->netfilter)
-		n->netfilter = netlink_open_netfilter();
+		n->netfilter = conntrack_open();
 	translated = conntrack_translates(n->netfilter, &e->endpoint, e->source_port);
 	e->translated = translated > 0 || (translated < 0 && !just_now && old && old->translated &&
 					   endpoint_same_remote(&old->endpoint, &e->endpoint));

@@ -117,18 +117,23 @@ static int netns_error(const struct tunnel *t, int err)
 	return err == -EINVAL ? -EAGAIN : err; /* -EINVAL: the namespace is being deleted */
 }
 
-static int visit(struct visit *v)
+int tunnel_call(const struct tunnel *t, int (*fn)(void *ctx), void *ctx)
 {
 	int fd, err;
 
-	if (v->t->netlink)
-		return run_in_netns(v);
-	fd = netns_of_tun(v->t->config.tun->fd);
+	if (t->netlink)
+		return fn(ctx);
+	fd = netns_of_tun(t->config.tun->fd);
 	if (fd < 0)
-		return netns_error(v->t, fd);
-	err = netns_call(fd, run_in_netns, v);
+		return netns_error(t, fd);
+	err = netns_call(fd, fn, ctx);
 	close(fd);
 	return err;
+}
+
+static int visit(struct visit *v)
+{
+	return tunnel_call(v->t, run_in_netns, v);
 }
 
 /* MTUs of routes ---------------------------------------------------------------------------- */

@@ -69,6 +69,10 @@ void tunnel_open(struct tunnel *t, const struct tunnel_config *config, uint32_t 
 int tunnel_watch(struct tunnel *t);
 /* Acts on what the interface is now. */
 void tunnel_look(struct tunnel *t);
+/* Calls @fn(@ctx) in the network namespace of the interface. Sockets that it opens there must be
+ * closed before it returns, because they keep a deleted namespace alive. Returns the result of @fn;
+ * -ENODEV: the interface was deleted; -EAGAIN: its namespace is being deleted; -errno. */
+int tunnel_call(const struct tunnel *t, int (*fn)(void *ctx), void *ctx);
 void tunnel_close(struct tunnel *t); /* fine if it was never opened */
 
 /* What the kernel dropped at the interface. False: unknown, since it is abroad. */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * icmp_sender.h - answers inner packets that could not be sent, in the namespace of the tunnel
+ * interface and from the host's own address on the sender's side, as the kernel's WireGuard does:
+ *
+ *   worker ─▶ hand-off: unsent packet ─▶ undo NAT (conntrack) ─▶ ICMP error ─▶ raw socket ─▶ sender
+ *
+ * An error written into the tunnel interface could not have such a source: it would be martian
+ * there. Control thread.
+ */
+#ifndef WGXDP_ICMP_SENDER_H
+#define WGXDP_ICMP_SENDER_H
+
+#include "io/conntrack.h"
+#include "path/handoff.h"
+#include "sync/tunnel.h"
+
+/* Answers what a worker handed over. Errors that cannot be sent are dropped. */
+void icmp_sender_run(const struct tunnel *t, struct handoff *h);
+
+/* Reads the flow of an IP packet. Returns false for a later fragment, for a truncated packet, and
+ * for other protocols than those of conntrack_before(). */
+bool icmp_sender_tuple(const uint8_t *p, size_t len, struct conntrack_tuple *t);
+
+/* Changes addresses and ports of the IP packet @p to those of @before, and its checksums with them,
+ * if icmp_sender_tuple() could read it. Bytes beyond @len are left alone. */
+void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *before);
+
+#endif
