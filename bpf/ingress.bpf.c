@@ -44,9 +44,22 @@ const volatile bool chained;
 
 /* --- XDP ------------------------------------------------------------------------------------- */
 
+/* Copies the first bytes from the IP header on. The helper for that, bpf_xdp_load_bytes(), needs
+ * Linux 5.18. */
+static __always_inline __u16 xdp_copy_head(const struct xdp_md *ctx, __u8 *head)
+{
+	const __u8 *from = (const void *)(long)ctx->data + ETH_HLEN;
+	const __u8 *end = (const void *)(long)ctx->data_end;
+	__u32 len;
+
+	for (len = 0; len < EVENT_HEAD_LEN && from + 1 <= end; len++)
+		head[len] = *from++;
+	return len;
+}
+
 static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct verdict_packet *p)
 {
-	__u32 bytes = ctx->data_end - ctx->data, head_len;
+	__u32 bytes = ctx->data_end - ctx->data;
 	struct event *e;
 
 	if (chained && !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))
@@ -57,13 +70,10 @@ static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct verdict_p
 	}
 	count_drops(p->reason, 1, bytes);
 	e = sample_begin(p->reason, EVENT_XDP, ctx->ingress_ifindex, bytes);
-	if (!e)
-		return XDP_DROP;
-	/* A packet that was parsed as ours has at least its headers. */
-	head_len = sample_head_len(bytes - ETH_HLEN);
-	if (!bpf_xdp_load_bytes(ctx, ETH_HLEN, e->head, head_len))
-		e->head_len = head_len;
-	bpf_ringbuf_submit(e, 0);
+	if (e) {
+		e->head_len = xdp_copy_head(ctx, e->head);
+		bpf_ringbuf_submit(e, 0);
+	}
 	return XDP_DROP;
 }
 

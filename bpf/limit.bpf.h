@@ -5,7 +5,9 @@
  *   63            32 31             0
  *   second of BOOTTIME │ used in it
  *
- * A CPU that loses the race for the word is refused, so the limit is never exceeded.
+ * Linux before 5.12 refuses any atomic instruction but an addition without a result, even in code
+ * that never runs. Therefore CPUs that check the word at the same time may exceed the limit by one
+ * event each, and those that see a new second at the same time may each start its count.
  */
 #ifndef WGXDP_LIMIT_BPF_H
 #define WGXDP_LIMIT_BPF_H
@@ -21,13 +23,17 @@
 static __always_inline bool limit_take(__u64 *word, __u32 per_second)
 {
 	__u64 second = bpf_ktime_get_boot_ns() / NS_PER_S;
-	__u64 old = *(volatile __u64 *)word, new = old + 1;
+	__u64 old = *(volatile __u64 *)word;
 
-	if (old >> 32 != second)
-		new = second << 32 | 1;
-	else if ((__u32)old >= per_second)
+	if (old >> 32 != second) {
+		*(volatile __u64 *)word = second << 32 | 1;
+		return true;
+	}
+	if ((__u32)old >= per_second)
 		return false;
-	return __sync_val_compare_and_swap(word, old, new) == old;
+	/* The compiler may choose another instruction for __sync_fetch_and_add(). */
+	asm volatile("lock *(u64 *)(%0 + 0) += %1" : : "r"(word), "r"(1ULL) : "memory");
+	return true;
 }
 
 #endif

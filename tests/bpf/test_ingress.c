@@ -168,6 +168,8 @@ static void test_queues(void **state)
 
 	(void)state;
 	skip_if_denied();
+	if (!takes_context())
+		skip();
 	if (system("ip link add bpf1 numrxqueues 66 numtxqueues 66 up type veth "
 		   "peer name bpf2 numrxqueues 66 numtxqueues 66"))
 		fail_msg("no veth");

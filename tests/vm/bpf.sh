@@ -47,7 +47,7 @@ done
 # --- the TC that wgxdp takes ----------------------------------------------------------------------
 
 case $(uname -r) in
-6.[0-5].*) FILTERS=1 ;;
+5.* | 6.[0-5].*) FILTERS=1 ;;
 *) FILTERS=0 ;;
 esac
 A=${ID}a

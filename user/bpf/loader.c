@@ -51,7 +51,7 @@ int loader_load_fault(int err, struct fault *f)
 	default:
 		return fault(f, -ENOTSUP,
 			     "loading the BPF program: this kernel refuses it (%s); it needs Linux "
-			     "6.1 or newer with BPF and BTF",
+			     "5.10 or newer with BPF and BTF",
 			     strerror(-err));
 	}
 }
