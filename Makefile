@@ -45,8 +45,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	$(if $(WERROR),-Werror)
 
 # The libraries, as pkg-config names them. Debian has each in a package of nearly that name.
-LIBS := libbpf libxdp libsodium libmnl jansson
-package_of = $(patsubst jansson,libjansson,$(patsubst cmocka,libcmocka,$(1)))-dev
+LIBS := libbpf libxdp libsodium libmnl libcares jansson
+package_of = $(patsubst libcares,libc-ares,$(patsubst jansson,libjansson,$(patsubst cmocka,libcmocka,$(1))))-dev
 missing_of = $(strip $(foreach lib,$(1),$(if $(shell $(PKG_CONFIG) --exists $(lib) || echo no),$(lib))))
 require = $(if $(shell command -v $(PKG_CONFIG)),,$(error $(PKG_CONFIG) is not installed. \
 	Install the Debian package pkg-config))$(call require_all,$(call missing_of,$(1)))

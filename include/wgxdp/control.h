@@ -43,7 +43,10 @@
  *                     the stack, because the host forwards and they may be for another host. They
  *                     are no drops. Reasons with 0 packets are left out
  *   peers             in the order in which they were added, each:
- *                     public_key, name ("" = none), endpoint ("" = none), allowed_ips ["a/n"],
+ *                     public_key, name ("" = none), endpoint ("" = none),
+ *                     endpoint_name ("host:port" from which the endpoint comes, null = none),
+ *                     endpoint_name_why (end of a sentence or null: why the name could not be
+ *                     looked up; if endpoint is "", the name is pending), allowed_ips ["a/n"],
  *                     latest_handshake (Unix time in s, 0 = never),
  *                     rx_bytes, tx_bytes, rx_packets, tx_packets (authenticated),
  *                     persistent_keepalive (s, 0 = off),

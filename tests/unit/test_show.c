@@ -71,6 +71,18 @@ static const struct {
 	  "\npeer: A=\n  allowed ips: (none)\n  latest handshake: now\n"
 	  "\npeer: B=\n  allowed ips: (none)\n"
 	  "  latest handshake: in the future; the clock was set back\n" },
+	{ HEAD PATH_XDP
+	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"endpoint\":\"192.0.2.1:5\","
+	  "\"endpoint_name\":\"a.test:5\",\"endpoint_name_why\":null},"
+	  "{\"public_key\":\"B=\",\"endpoint\":\"192.0.2.2:5\",\"endpoint_name\":\"b.test:5\","
+	  "\"endpoint_name_why\":\"DNS did not answer, next try in 8 s\"},"
+	  "{\"public_key\":\"C=\",\"endpoint\":\"\",\"endpoint_name\":\"c.test:5\","
+	  "\"endpoint_name_why\":\"DNS has not answered yet\"}]}",
+	  TEXT_HEAD "\npeer: A=\n  endpoint: 192.0.2.1:5 (from a.test:5)\n  allowed ips: (none)\n"
+		    "\npeer: B=\n  endpoint: 192.0.2.2:5 (from b.test:5; DNS did not answer, next "
+		    "try in 8 s)\n  allowed ips: (none)\n"
+		    "\npeer: C=\n  endpoint: c.test:5 (name pending: DNS has not answered yet)\n"
+		    "  allowed ips: (none)\n" },
 	{ "{}", "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
 		"  path: rx , tx ; 0 workers; \n"
 		"  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },

@@ -178,8 +178,16 @@ static uint64_t now_ns(void *ctx)
 	return 1000 * NS_PER_S;
 }
 
-static const struct uapi_ops uapi_ops = { set_listen_port, set_fwmark, listen_port, fwmark,
-					  now_ns };
+static unsigned endpoints_set;
+
+static void endpoint_set(void *ctx, struct peer *peer)
+{
+	(void)ctx, (void)peer;
+	endpoints_set++;
+}
+
+static const struct uapi_ops uapi_ops = { set_listen_port, set_fwmark, listen_port,
+					  fwmark,	   now_ns,     endpoint_set };
 
 /* Conversations ------------------------------------------------------------------------------- */
 
@@ -194,7 +202,7 @@ struct world {
 static void begin(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	peers = sent = 0;
+	peers = sent = endpoints_set = 0;
 	ended[0] = '\0';
 	peers_max = 1000;
 	assert_int_equal(device_init(&w->device, &device_ops, w, &device_mirror, w), 0);
@@ -300,10 +308,12 @@ static void own_key(void **state)
 	assert_int_equal(say(&w, text), 0);
 	assert_string_equal(heard(&w), OK OK);
 	assert_int_equal(w.device.peer_count, 1);
+	assert_int_equal(endpoints_set, 0);
 	assert_int_equal(allowedips_count(w.device.allowed, AF_INET), 0);
 	/* If the device gets the key of an existing peer, the peer is removed. */
 	assert_int_equal(say(&w, "set=1\nprivate_key=" ZERO "\n\n"), 0);
 	assert_int_equal(say(&w, text), 0);
+	assert_int_equal(endpoints_set, 1); /* a name no longer applies */
 	assert_int_equal(w.device.peer_count, 2);
 	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
 	assert_int_equal(w.device.peer_count, 1);

@@ -7,51 +7,16 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/down.h"
 #include "cli/hooks.h"
+#include "cli/names.h"
 #include "cli/setup.h"
 #include "daemon/daemon.h"
 #include "daemon/lease.h"
 #include "daemon/name_lock.h"
-#include "util/log.h"
-
-/* At boot DNS may come up later than wgxdp. wg(8) tries as often; the waits add up to a minute. */
-#define RESOLVE_TRIES 15
-
-/* Nothing has been set up yet, so any signal may end the wait. */
-static int resolve_endpoints(struct conf *conf, struct fault *f)
-{
-	uint64_t wait_ns = NS_PER_S;
-	unsigned tries = 1;
-	struct timespec ts;
-	int err = 0;
-
-	for (uint32_t i = 0; i < conf->peer_count && !err; i++) {
-		if (conf->peers[i].own)
-			continue;
-		while ((err = conf_resolve(&conf->peers[i])) == -EAGAIN && tries < RESOLVE_TRIES) {
-			if (tries++ == 1) {
-				fault(f, 0, "%s: the name cannot be looked up now; waiting for DNS",
-				      conf->peers[i].host);
-				cli_warn(NULL, f->text);
-			}
-			ts.tv_sec = (time_t)(wait_ns / NS_PER_S);
-			ts.tv_nsec = (long)(wait_ns % NS_PER_S);
-			nanosleep(&ts, NULL);
-			wait_ns += wait_ns / 5;
-		}
-		if (err)
-			fault(f, err, "%s:%u: %s: %s", conf->path, conf->peers[i].endpoint_line,
-			      conf->peers[i].host,
-			      err == -EAGAIN ? "the name cannot be looked up now"
-					     : "there is no such host; look at the Endpoint");
-	}
-	return err;
-}
 
 /* Hooks ---------------------------------------------------------------------------------------- */
 
@@ -167,7 +132,7 @@ int attach_main(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	options.conf_path = absolute;
 	if (check_supported(&conf, &f) || before_up(options.interface, &conf, &f) ||
-	    resolve_endpoints(&conf, &f) || setup_choose_mtu(&conf, &f))
+	    names_resolve(&conf, &f) || setup_choose_mtu(&conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, options.interface, &conf, &f))

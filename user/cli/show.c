@@ -151,6 +151,20 @@ static void print_handshake(FILE *out, long long at, long long now)
 	fprintf(out, at < now ? " ago\n" : "\n");
 }
 
+static void print_endpoint(FILE *out, const json_t *peer)
+{
+	const char *endpoint = text(peer, "endpoint"), *name = text(peer, "endpoint_name");
+	const char *why = text(peer, "endpoint_name_why");
+
+	if (*name && !*endpoint)
+		fprintf(out, "  endpoint: %s (name pending: %s)\n", name, why);
+	else if (*name)
+		fprintf(out, "  endpoint: %s (from %s%s%s)\n", endpoint, name, *why ? "; " : "",
+			why);
+	else if (*endpoint)
+		fprintf(out, "  endpoint: %s\n", endpoint);
+}
+
 static void print_peer(FILE *out, const json_t *peer, long long now)
 {
 	const json_t *allowed = json_object_get(peer, "allowed_ips");
@@ -162,8 +176,7 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 	fprintf(out, "\npeer: %s\n", text(peer, "public_key"));
 	if (*text(peer, "name"))
 		fprintf(out, "  name: %s\n", text(peer, "name"));
-	if (*text(peer, "endpoint"))
-		fprintf(out, "  endpoint: %s\n", text(peer, "endpoint"));
+	print_endpoint(out, peer);
 	if (*text(peer, "why"))
 		fprintf(out, "  data to it goes by udp: %s\n", text(peer, "why"));
 	if (json_is_true(json_object_get(peer, "trains_refused")))

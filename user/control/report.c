@@ -43,6 +43,18 @@ static void describe_tx(const struct report *r, const struct peer *p, json_t *to
 			    json_boolean(atomic_load_explicit(&p->no_gso, memory_order_relaxed)));
 }
 
+/* The name from which the endpoint comes, and why it is not known or may be stale. */
+static void describe_name(const struct report *r, const struct peer *p, json_t *to)
+{
+	char why[ENDPOINT_NAMES_WHY_LEN];
+	uint16_t port = 0;
+	const char *host = endpoint_names_describe(r->names, p, &port, why, loop_now_ns());
+
+	json_object_set_new(to, "endpoint_name",
+			    host ? json_sprintf("%s:%u", host, port) : json_null());
+	json_object_set_new(to, "endpoint_name_why", *why ? json_string(why) : json_null());
+}
+
 static json_t *describe_peer(const struct report *r, const struct peer *p)
 {
 	char key[KEYTEXT_BASE64_LEN + 1], endpoint[ENDPOINT_TEXT_LEN];
@@ -59,6 +71,7 @@ static json_t *describe_peer(const struct report *r, const struct peer *p)
 			 number(counter_read(&p->rx_packets)), "tx_packets",
 			 number(counter_read(&p->tx_packets)), "persistent_keepalive",
 			 p->timers.persistent_s);
+	describe_name(r, p, peer);
 	describe_tx(r, p, peer);
 	return peer;
 }

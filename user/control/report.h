@@ -9,6 +9,7 @@
 #include "control/ctlserver.h"
 #include "dataplane/dataplane.h"
 #include "sync/diag.h"
+#include "sync/endpoint_names.h"
 #include "sync/tunnel.h"
 
 /* What is reported on; all borrowed. */
@@ -17,6 +18,7 @@ struct report {
 	const struct dataplane *dataplane;
 	const struct tunnel *tunnel;
 	struct diag *diag;
+	struct endpoint_names *names;
 	/* `wgxdp detach`: end the daemon. */
 	void (*detach)(void *ctx);
 	void *ctx;

@@ -151,8 +151,10 @@ static int set_endpoint(struct uapi_session *s, const char *value)
 	if (valuetext_split_endpoint(text, &host, &port) ||
 	    read_number(port, UINT16_MAX, &number) || valuetext_resolve(&e, host, port, true))
 		return -EINVAL;
-	if (peer)
-		device_peer_set_endpoint(s->uapi->device, peer, &e);
+	if (!peer)
+		return 0;
+	device_peer_set_endpoint(s->uapi->device, peer, &e);
+	s->uapi->ops->endpoint_set(s->uapi->ctx, peer);
 	return 0;
 }
 

@@ -28,6 +28,8 @@ struct uapi_ops {
 	uint16_t (*listen_port)(void *ctx); /* as bound; 0 = none */
 	uint32_t (*fwmark)(void *ctx);
 	uint64_t (*now_ns)(void *ctx); /* BOOTTIME, for device.h */
+	/* An endpoint was set, so that a name which it had no longer applies. */
+	void (*endpoint_set)(void *ctx, struct peer *peer);
 };
 
 /* Shared by all connections of one socket; lives as long as the server. */

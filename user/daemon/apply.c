@@ -5,9 +5,25 @@
 #include <string.h>
 
 #include "conf/keytext.h"
+#include "conf/valuetext.h"
 
-static int apply_peer(struct device *d, const struct conf *conf, const struct conf_peer *c,
-		      uint64_t now_ns, struct fault *f)
+/* An endpoint that is known was found by the command, which has looked the name up. */
+static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
+			  const struct conf_peer *c, uint64_t now_ns)
+{
+	bool known = c->endpoint.remote.sa.sa_family != AF_UNSPEC;
+	uint32_t port = 0;
+
+	if (known)
+		device_peer_set_endpoint(d, p, &c->endpoint);
+	if (!c->named || !valuetext_number(c->port, 10, UINT16_MAX, &port))
+		return 0;
+	return endpoint_names_set(names, p, c->host, (uint16_t)port, known ? &c->endpoint : NULL,
+				  now_ns);
+}
+
+static int apply_peer(struct device *d, struct endpoint_names *names, const struct conf *conf,
+		      const struct conf_peer *c, uint64_t now_ns, struct fault *f)
 {
 	char key[KEYTEXT_BASE64_LEN + 1];
 	struct peer *p;
@@ -22,8 +38,10 @@ static int apply_peer(struct device *d, const struct conf *conf, const struct co
 	device_peer_set_psk(d, p, c->preshared_key);
 	if (*c->name)
 		device_peer_set_name(d, p, c->name);
-	if (c->endpoint.remote.sa.sa_family != AF_UNSPEC)
-		device_peer_set_endpoint(d, p, &c->endpoint);
+	err = apply_endpoint(d, names, p, c, now_ns);
+	if (err)
+		return fault(f, err, "%s:%u: Endpoint = %s: %s", conf->path, c->endpoint_line,
+			     c->host, strerror(-err));
 	for (uint32_t i = 0; i < c->allowed_count && !err; i++)
 		err = device_peer_allow(d, p, &c->allowed[i]);
 	if (err)
@@ -33,13 +51,14 @@ static int apply_peer(struct device *d, const struct conf *conf, const struct co
 	return 0;
 }
 
-int apply_conf(struct device *d, const struct conf *conf, uint64_t now_ns, struct fault *f)
+int apply_conf(struct device *d, struct endpoint_names *names, const struct conf *conf,
+	       uint64_t now_ns, struct fault *f)
 {
 	int err = 0;
 
 	if (conf->has_private_key)
 		device_set_private_key(d, conf->private_key, now_ns);
 	for (uint32_t i = 0; i < conf->peer_count && !err; i++)
-		err = apply_peer(d, conf, &conf->peers[i], now_ns, f);
+		err = apply_peer(d, names, conf, &conf->peers[i], now_ns, f);
 	return err;
 }

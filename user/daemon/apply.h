@@ -4,10 +4,13 @@
 #define WGXDP_APPLY_H
 
 #include "conf/conf.h"
+#include "sync/endpoint_names.h"
 #include "util/fault.h"
 #include "wg/device.h"
 
-/* Sets the private key and adds the peers. Port and fwmark are the caller's. 0/-errno with @f. */
-int apply_conf(struct device *d, const struct conf *conf, uint64_t now_ns, struct fault *f);
+/* Sets the private key, adds the peers, and tells @names which endpoints are names. Port and fwmark
+ * are the caller's. 0/-errno with @f. */
+int apply_conf(struct device *d, struct endpoint_names *names, const struct conf *conf,
+	       uint64_t now_ns, struct fault *f);
 
 #endif

@@ -12,6 +12,7 @@
 #include "daemon/ending.h"
 #include "daemon/hook_record.h"
 #include "daemon/name_lock.h"
+#include "daemon/names.h"
 #include "daemon/sockets.h"
 #include "daemon/watchdog.h"
 #include "io/netlink.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct dataplane dataplane;
 	struct mapsync mapsync;
 	struct nexthops nexthops;
+	struct names names;
 	struct host_watch host;
 	struct tunnel tunnel;
 	struct handshake_rx handshake_rx;
@@ -169,6 +171,7 @@ static int start_core(struct daemon *d, struct fault *f)
 		.device = &d->core.device,
 		.dataplane = &d->dataplane,
 		.nexthops = &d->nexthops,
+		.names = &d->names.endpoints,
 		.mapsync = &d->mapsync,
 		.diag = &d->diag,
 		.suspend = &d->core.suspend,
@@ -250,6 +253,8 @@ static int start_sync(struct daemon *d, enum log_level quiet_level, struct fault
 	mapsync_init(&d->mapsync, &mapsync);
 	nexthops_init(&d->nexthops, &nexthops);
 	diag_init(&d->diag, d->loop, &d->dataplane, quiet_level);
+	if (!err)
+		err = names_init(&d->names, d->loop, &d->core.device, &d->nexthops, &d->dataplane);
 	return err ? fault(f, err, "out of memory or file descriptors") : 0;
 }
 
@@ -260,6 +265,7 @@ static int start_sockets(struct daemon *d, struct fault *f)
 		.dataplane = &d->dataplane,
 		.tunnel = &d->tunnel,
 		.diag = &d->diag,
+		.names = &d->names.endpoints,
 	};
 
 	return sockets_open(&d->sockets, &d->dataplane, &d->ending, &report, d->options->uapi_fd,
@@ -271,6 +277,7 @@ static void before_wait(void *ctx)
 	struct daemon *d = ctx;
 
 	core_before_wait(&d->core);
+	names_before_wait(&d->names);
 }
 
 static int start_watches(struct daemon *d, struct fault *f)
@@ -326,7 +333,7 @@ static int start(struct daemon *d, const struct conf *conf, enum log_level quiet
 		err = start_sync(d, quiet_level, f);
 	if (!err && conf) {
 		d->dataplane.wanted_port = conf->listen_port;
-		err = apply_conf(&d->core.device, conf, loop_now_ns(), f);
+		err = apply_conf(&d->core.device, &d->names.endpoints, conf, loop_now_ns(), f);
 		if (!err)
 			err = record_hooks(d, conf, f);
 	}
@@ -356,6 +363,7 @@ static void end(struct daemon *d)
 	sockets_close_uapi(&d->sockets);
 	watchdog_stop(&d->watchdog);
 	core_stop(&d->core);
+	names_done(&d->names);
 	tunnel_close(&d->tunnel);
 	mapsync_done(&d->mapsync);
 	diag_done(&d->diag);

@@ -115,11 +115,19 @@ static void peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
 	mapsync_peer_changed(env->mapsync, peer);
 }
 
+static void unanswered(void *ctx, struct peer *peer)
+{
+	const struct device_ops_env *env = ctx;
+
+	endpoint_names_unanswered(env->names, peer, loop_now_ns());
+}
+
 static void peer_removed(void *ctx, struct peer *peer)
 {
 	const struct device_ops_env *env = ctx;
 
 	nexthops_forget(env->nexthops, peer);
+	endpoint_names_forget(env->names, peer);
 }
 
 static void flush(void *ctx, struct peer *peer)
@@ -155,6 +163,7 @@ const struct device_ops device_ops_all = {
 	.send = send_message,
 	.answerable = answerable,
 	.peer_changed = peer_changed,
+	.unanswered = unanswered,
 	.peer_removed = peer_removed,
 	.flush = flush,
 	.retire = retire,

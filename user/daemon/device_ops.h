@@ -9,6 +9,7 @@
 #include "dataplane/dataplane.h"
 #include "path/suspend.h"
 #include "sync/diag.h"
+#include "sync/endpoint_names.h"
 #include "sync/mapsync.h"
 #include "sync/nexthops.h"
 #include "wg/device.h"
@@ -18,6 +19,7 @@ struct device_ops_env {
 	struct device *device;
 	struct dataplane *dataplane;
 	struct nexthops *nexthops;
+	struct endpoint_names *names;
 	struct mapsync *mapsync;
 	struct diag *diag;
 	struct qsbr *qsbr;

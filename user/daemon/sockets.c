@@ -42,12 +42,20 @@ static uint64_t now_ns(void *ctx)
 	return loop_now_ns();
 }
 
+static void endpoint_set(void *ctx, struct peer *peer)
+{
+	const struct sockets *s = ctx;
+
+	endpoint_names_forget(s->report.names, peer);
+}
+
 static const struct uapi_ops uapi_ops = {
 	.set_listen_port = set_listen_port,
 	.set_fwmark = set_fwmark,
 	.listen_port = listen_port,
 	.fwmark = fwmark,
 	.now_ns = now_ns,
+	.endpoint_set = endpoint_set,
 };
 
 static void on_socket_deleted(void *ctx)

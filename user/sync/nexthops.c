@@ -10,6 +10,7 @@
 #include "io/pmtu.h"
 #include "io/udp.h"
 #include "path/qsbr.h"
+#include "sync/endpoint_rank.h"
 #include "util/log.h"
 
 /* How long one turn of a round may take, so that handshakes are not held up. */
@@ -175,6 +176,14 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 	if (!route.local)
 		return true;
 	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;
+}
+
+unsigned nexthops_rank(struct nexthops *n, const struct endpoint *e)
+{
+	const struct netlink_flow flow = { n->config.dataplane->fwmark,
+					   htons(n->config.dataplane->udp.port) };
+
+	return endpoint_rank(n->config.netlink, e, &flow, n->tunnel);
 }
 
 /* Path MTUs --------------------------------------------------------------------------------- */

@@ -96,6 +96,9 @@ void nexthops_forget(struct nexthops *n, struct peer *p);
 /* Can a host other than this one be at @from, from where an authenticated message came? */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from);
 
+/* How good an endpoint of a peer is, by its route now; see endpoint_rank.h. */
+unsigned nexthops_rank(struct nexthops *n, const struct endpoint *e);
+
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event);
 void nexthops_route_changed(struct nexthops *n, const struct prefix *destination);
 /* Resolves all peers soon, because something else changed. */

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/endpoint_names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/endpoint_rank.h"
+#include "util/counter.h"
+#include "wgxdp/limits.h"
+
+#define SILENCE_NS (ENDPOINT_NAMES_SILENCE_S * NS_PER_S)
+#define RETRY_MAX_SHIFT 4 /* failures are repeated after 1, 2, 4, 8, 16 s */
+#define NO_NAME_RETRY_S 30
+#define STALE_EVERY_NS (15 * NS_PER_S) /* lookups for handshakes without answer, of one name */
+/* Passes over the names: they cost about 20 ns a name. */
+#define PASS_EVERY_NS (20 * NS_PER_MS)
+#define PASS_EVERY_NS_EACH 1000
+
+static struct endpoint_name *find(const struct endpoint_names *n, const struct peer *p)
+{
+	return p->slot < n->slot_count ? n->by_slot[p->slot] : NULL;
+}
+
+static void due_at(struct endpoint_names *n, uint64_t at_ns)
+{
+	if (at_ns < n->next_ns)
+		n->next_ns = at_ns;
+}
+
+/* Names ---------------------------------------------------------------------------------------- */
+
+void endpoint_names_init(struct endpoint_names *n, struct device *device,
+			 const struct endpoint_names_ops *ops, void *ctx)
+{
+	*n = (struct endpoint_names){
+		.device = device, .ops = ops, .ctx = ctx, .next_ns = LOOP_NEVER
+	};
+}
+
+void endpoint_names_done(struct endpoint_names *n)
+{
+	while (n->first)
+		endpoint_names_forget(n, n->first->peer);
+	free(n->by_slot);
+	n->by_slot = NULL;
+	n->slot_count = 0;
+}
+
+static int make_room(struct endpoint_names *n, uint32_t slot)
+{
+	struct endpoint_name **grown;
+	uint32_t count = n->slot_count ? n->slot_count : 16;
+
+	while (count <= slot)
+		count *= 2;
+	if (count == n->slot_count)
+		return 0;
+	grown = reallocarray(n->by_slot, count, sizeof(struct endpoint_name *));
+	if (!grown)
+		return -ENOMEM;
+	memset(grown + n->slot_count, 0, (count - n->slot_count) * sizeof(struct endpoint_name *));
+	n->by_slot = grown;
+	n->slot_count = count;
+	return 0;
+}
+
+int endpoint_names_set(struct endpoint_names *n, struct peer *p, const char *host, uint16_t port,
+		       const struct endpoint *known, uint64_t now_ns)
+{
+	struct endpoint_name *name = find(n, p);
+
+	if (name && name->port == port && strcmp(name->host, host) == 0)
+		return 0;
+	if (make_room(n, p->slot))
+		return -ENOMEM;
+	name = calloc(1, sizeof(*name));
+	if (!name)
+		return -ENOMEM;
+	name->host = strdup(host);
+	if (!name->host) {
+		free(name);
+		return -ENOMEM;
+	}
+	endpoint_names_forget(n, p);
+	name->names = n;
+	name->peer = p;
+	name->port = port;
+	name->review_ns = LOOP_NEVER;
+	name->urgent = !known && p->endpoint.remote.sa.sa_family != AF_UNSPEC;
+	if (known) {
+		name->given = *known;
+		name->given_ns = now_ns;
+	}
+	name->next = n->first;
+	n->first = name;
+	n->by_slot[p->slot] = name;
+	due_at(n, now_ns);
+	return 0;
+}
+
+void endpoint_names_forget(struct endpoint_names *n, const struct peer *p)
+{
+	struct endpoint_name *name = find(n, p), **at;
+
+	if (!name)
+		return;
+	if (name->looking) {
+		n->ops->cancel(n->ctx, name);
+		n->looking--;
+	}
+	for (at = &n->first; *at != name; at = &(*at)->next)
+		;
+	*at = name->next;
+	n->by_slot[p->slot] = NULL;
+	free(name->answer);
+	free(name->host);
+	free(name);
+}
+
+/* Answers -------------------------------------------------------------------------------------- */
+
+static bool same_address(const struct endpoint *a, const struct endpoint *b)
+{
+	if (a->remote.sa.sa_family != b->remote.sa.sa_family)
+		return false;
+	if (a->remote.sa.sa_family == AF_INET)
+		return a->remote.v4.sin_addr.s_addr == b->remote.v4.sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&a->remote.v6.sin6_addr, &b->remote.v6.sin6_addr);
+}
+
+static bool has_address(const struct resolver_answer *a, const struct endpoint *e)
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (same_address(&a->addresses[i], e))
+			return true;
+	return false;
+}
+
+static bool share_address(const struct resolver_answer *a, const struct resolver_answer *b)
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (has_address(b, &a->addresses[i]))
+			return true;
+	return false;
+}
+
+static bool covers_family(const struct resolver_answer *a, const struct endpoint *e)
+{
+	return e->remote.sa.sa_family == AF_INET ? a->has_v4 : a->has_v6;
+}
+
+static uint64_t last_heard(const struct endpoint_name *name)
+{
+	return counter_read(&name->peer->timers.last_received_ns);
+}
+
+/* Until when the endpoint must stay. */
+static uint64_t silent_at(const struct endpoint_name *name)
+{
+	uint64_t heard_ns = last_heard(name);
+	uint64_t since_ns = heard_ns > name->given_ns ? heard_ns : name->given_ns;
+
+	return since_ns ? since_ns + SILENCE_NS : 0;
+}
+
+/* The peer was heard at another endpoint than the name gave, and neither has the name moved since,
+ * nor has a handshake failed there. */
+static bool has_roamed(const struct endpoint_name *name)
+{
+	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&
+	       last_heard(name) >= name->moved_ns && last_heard(name) >= name->unanswered_ns;
+}
+
+static void replace_endpoint(struct endpoint_name *name, uint64_t now_ns)
+{
+	const struct endpoint_names *n = name->names;
+	struct endpoint e = endpoint_best(name->answer->addresses, name->answer->count, name->port,
+					  n->ops->rank, n->ctx);
+
+	name->urgent = false;
+	name->given = e;
+	name->given_ns = now_ns;
+	device_peer_redirect(n->device, name->peer, &e, now_ns);
+}
+
+/* Replaces the endpoint if the newest answer may do that now, or notes when it may. */
+static void review(struct endpoint_name *name, uint64_t now_ns)
+{
+	const struct endpoint *e = &name->peer->endpoint;
+
+	name->review_ns = LOOP_NEVER;
+	if (!name->answer)
+		return;
+	if (e->remote.sa.sa_family == AF_UNSPEC) {
+		replace_endpoint(name, now_ns);
+	} else if (has_address(name->answer, e)) {
+		name->urgent = false;
+	} else if (name->urgent) {
+		replace_endpoint(name, now_ns);
+	} else if (covers_family(name->answer, e) && !has_roamed(name)) {
+		if (now_ns >= silent_at(name))
+			replace_endpoint(name, now_ns);
+		else
+			name->review_ns = silent_at(name);
+	}
+	due_at(name->names, name->review_ns);
+}
+
+/* The last answer stays if there is no memory for the new one. */
+static void keep_answer(struct endpoint_name *name, const struct resolver_answer *answer,
+			uint64_t now_ns)
+{
+	struct resolver_answer *kept = malloc(sizeof(*kept));
+
+	if (!kept)
+		return;
+	*kept = *answer;
+	if (name->answer ? !share_address(name->answer, kept)
+			 : name->given_ns && !has_address(kept, &name->given))
+		name->moved_ns = now_ns;
+	free(name->answer);
+	name->answer = kept;
+}
+
+static uint64_t ttl_ns(const struct resolver_answer *answer)
+{
+	uint64_t s = answer->ttl_s;
+
+	if (s < ENDPOINT_NAMES_TTL_MIN_S)
+		s = ENDPOINT_NAMES_TTL_MIN_S;
+	return (s < ENDPOINT_NAMES_TTL_MAX_S ? s : ENDPOINT_NAMES_TTL_MAX_S) * NS_PER_S;
+}
+
+static void failed(struct endpoint_name *name, int err, const char *why, uint64_t now_ns)
+{
+	const struct endpoint_names *n = name->names;
+	unsigned shift = name->failures < RETRY_MAX_SHIFT ? name->failures : RETRY_MAX_SHIFT;
+
+	name->failures++;
+	snprintf(name->why, sizeof(name->why), "%s", why);
+	if (err == -ENOENT) {
+		name->look_up_ns = now_ns + NO_NAME_RETRY_S * NS_PER_S;
+	} else {
+		name->look_up_ns = now_ns + (NS_PER_S << shift);
+		name->marked = !name->marked && n->ops->has_fwmark(n->ctx);
+	}
+}
+
+void endpoint_names_answered(struct endpoint_name *name, int err,
+			     const struct resolver_answer *answer, const char *why, uint64_t now_ns)
+{
+	struct endpoint_names *n = name->names;
+
+	name->looking = false;
+	name->lookup = NULL;
+	name->asked = true;
+	n->looking--;
+	if (n->crowded)
+		due_at(n, now_ns);
+	if (err || !answer->count) {
+		failed(name, err, why, now_ns);
+	} else {
+		name->failures = 0;
+		name->why[0] = '\0';
+		name->look_up_ns = now_ns + ttl_ns(answer);
+		keep_answer(name, answer, now_ns);
+		review(name, now_ns);
+	}
+	due_at(n, name->look_up_ns);
+}
+
+/* Time ----------------------------------------------------------------------------------------- */
+
+void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, uint64_t now_ns)
+{
+	struct endpoint_name *name = find(n, p);
+
+	if (!name)
+		return;
+	name->unanswered_ns = now_ns;
+	/* Both are left to the next pass, because the caller is about to send an initiation. */
+	name->review_ns = now_ns;
+	if (!name->looking && now_ns >= name->last_look_ns + STALE_EVERY_NS)
+		name->look_up_ns = now_ns;
+	due_at(n, now_ns);
+}
+
+static void begin_lookup(struct endpoint_name *name, uint64_t now_ns)
+{
+	struct endpoint_names *n = name->names;
+	int err;
+
+	name->last_look_ns = now_ns;
+	name->looking = true;
+	n->looking++;
+	err = n->ops->look_up(n->ctx, name, name->host, name->marked);
+	if (err)
+		endpoint_names_answered(name, -EAGAIN, NULL, "out of memory or file descriptors",
+					now_ns);
+}
+
+/* Does what is due for one name, and notes when it is due again. */
+static void run_name(struct endpoint_name *name, uint64_t now_ns)
+{
+	struct endpoint_names *n = name->names;
+
+	if (name->review_ns <= now_ns)
+		review(name, now_ns);
+	due_at(n, name->review_ns);
+	if (name->looking)
+		return;
+	if (name->look_up_ns > now_ns)
+		due_at(n, name->look_up_ns);
+	else if (n->looking < ENDPOINT_NAMES_LOOKUPS_MAX)
+		begin_lookup(name, now_ns);
+	else
+		n->crowded = true;
+}
+
+void endpoint_names_run(struct endpoint_names *n, uint64_t now_ns)
+{
+	n->next_ns = LOOP_NEVER;
+	n->earliest_ns = now_ns + PASS_EVERY_NS;
+	n->crowded = false;
+	for (struct endpoint_name *name = n->first; name; name = name->next) {
+		run_name(name, now_ns);
+		n->earliest_ns += PASS_EVERY_NS_EACH;
+	}
+}
+
+uint64_t endpoint_names_next(const struct endpoint_names *n)
+{
+	return n->next_ns > n->earliest_ns ? n->next_ns : n->earliest_ns;
+}
+
+/* Report --------------------------------------------------------------------------------------- */
+
+const char *endpoint_names_describe(const struct endpoint_names *n, const struct peer *p,
+				    uint16_t *port, char why[static ENDPOINT_NAMES_WHY_LEN],
+				    uint64_t now_ns)
+{
+	const struct endpoint_name *name = find(n, p);
+	uint64_t wait_ns;
+
+	why[0] = '\0';
+	if (!name)
+		return NULL;
+	*port = name->port;
+	wait_ns = name->look_up_ns > now_ns ? name->look_up_ns - now_ns : 0;
+	if (!name->asked)
+		snprintf(why, ENDPOINT_NAMES_WHY_LEN, "DNS has not answered yet");
+	else if (*name->why && name->looking)
+		snprintf(why, ENDPOINT_NAMES_WHY_LEN, "%s, trying again", name->why);
+	else if (*name->why)
+		snprintf(why, ENDPOINT_NAMES_WHY_LEN, "%s, next try in %u s", name->why,
+			 (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S));
+	return name->host;
+}

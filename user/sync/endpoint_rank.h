@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * endpoint_rank.h - which of several addresses of a peer to take, in the order of getaddrinfo(3),
+ * but by the routes that our own packets will have: under the fwmark, and past the tunnel.
+ */
+#ifndef WGXDP_ENDPOINT_RANK_H
+#define WGXDP_ENDPOINT_RANK_H
+
+#include "io/netlink.h"
+
+/* Returns 0 if @e has no route or one that leads into @tunnel (an ifindex, 0 = none); 2 for a
+ * global IPv6 address that is reached from a global one, which RFC 6724 prefers to IPv4; else 1. */
+unsigned endpoint_rank(struct netlink *nl, const struct endpoint *e,
+		       const struct netlink_flow *flow, uint32_t tunnel);
+
+/* Returns the address in @list with the highest rank, of equals the first, with @port (host order).
+ * @count is at least 1. */
+struct endpoint endpoint_best(const struct endpoint *list, unsigned count, uint16_t port,
+			      unsigned (*rank)(void *ctx, const struct endpoint *e), void *ctx);
+
+#endif
