@@ -14,16 +14,17 @@
  *      │                       (K → we)           │                     (K → we)
  *      └── lent[] ◀── recv() ──────┘            worker ◀─ alloc() ─ idle[] ◀─ reap()
  *
- *   fill        rx chunks that the kernel may fill; while it is empty, the kernel drops packets
- *   rx          filled by the kernel; the worker reads and writes them in place after recv()
- *   lent[]      taken off the rx ring by recv(), until sweep() in the same turn of the loop
- *   idle[]      free tx chunks, used last in, first out, because the last are still in the cache
- *   tx          written, with headers; the kernel reads them when it is woken (sweep())
- *   completion  sent; when this ring is full, the kernel takes no more in copy mode (back pressure)
+ *   fill        chunks that the kernel may fill; while the ring is empty, the kernel drops packets
+ *   rx          chunks that the kernel has filled with received frames
+ *   lent[]      chunks that recv() gave to the worker, which decrypts the frames in place; sweep()
+ *               takes them back in the same turn of the loop
+ *   idle[]      free tx chunks; the last one freed is used first, because it is still in the cache
+ *   tx          complete frames to be sent; the kernel reads them when sweep() wakes it
+ *   completion  chunks that were sent; in copy mode the kernel stops sending while the ring is full
  *
- * Each ring has room for all chunks that can be in it, yet may look full: the kernel publishes its
- * consumer index late, when the chunk has already appeared in the other ring. So both producers
- * here insert what fits and keep the rest (fill) or drop it (tx).
+ * Each ring has room for all chunks that can be in it, and yet a producer may find it full, because
+ * the kernel publishes its consumer index only after the chunk has appeared in the other ring. So
+ * refill() keeps the chunks that do not fit, and send() drops frames that do not fit.
  *
  * Multi-buffer frames (XDP_USE_SG) are not used. The kernel drops a frame that does not fit a
  * chunk minus 256 bytes of kernel headroom, and counts it as rx_dropped.
@@ -50,7 +51,7 @@
 #define KERNEL_HEADROOM 256 /* XDP_PACKET_HEADROOM, taken from each chunk */
 #define LINK_HEADER_MAX 18  /* Ethernet and one VLAN tag */
 
-/* Queue release is deferred in the kernel: 16 to 29 ms were measured. */
+/* The kernel releases the queue of a closed socket later: 16 to 29 ms were measured. */
 #define BIND_PATIENCE_MS 1000
 #define BIND_PAUSE_MS 10
 
@@ -63,7 +64,7 @@ struct afxdp {
 	struct xsk_ring_prod fill, tx;
 	uint8_t *area;
 	uint32_t chunk;	    /* bytes, a power of two */
-	uint32_t frame_max; /* the largest frame that the NIC sends, with its Ethernet header */
+	uint32_t frame_max; /* the largest frame that the NIC sends, with Ethernet header */
 	uint32_t lent_count, idle_count;
 	uint64_t *lent, *idle; /* addresses of chunks */
 	uint16_t ip_id;
@@ -117,7 +118,8 @@ static unsigned recv_frames(struct transport *o, struct rx_frame *frames, unsign
 	return n;
 }
 
-/* Moves lent[] to the fill ring, the newest first, because they are still in the cache. */
+/* Moves the chunks in lent[] to the fill ring, the newest first, because these are still in the
+ * cache. */
 static void refill(struct afxdp *a)
 {
 	uint32_t n = xsk_prod_nb_free(&a->fill, a->lent_count), idx;
@@ -204,21 +206,22 @@ static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsign
 	return sent;
 }
 
-/* Returns the number of descriptors on the tx ring that the kernel has not taken. */
+/* Returns the number of descriptors on the tx ring that the kernel has not consumed. */
 static uint32_t unsent(const struct afxdp *a)
 {
 	return a->tx.cached_prod - __atomic_load_n(a->tx.consumer, __ATOMIC_ACQUIRE);
 }
 
 /*
- * Makes the kernel send what is on the tx ring. In zero-copy mode one call wakes the driver. In
+ * Makes the kernel send the frames on the tx ring. In zero-copy mode one call wakes the driver. In
  * copy mode sendto() sends up to 32 frames per call, so it is repeated until the ring is empty or
- * a call makes no progress. Its errors:
- *   EAGAIN   32 frames were sent, or the completion ring is full, or the device is busy; without
- *            progress the rest waits for the next sweep, as with ENOBUFS, ENETDOWN and ENXIO
- *   EBUSY    the device dropped one frame, which is completed; this is progress, although the
- *            consumer index may not show it
- * Each repetition takes at least one frame off the ring, so the loop is bounded by its length.
+ * a call makes no progress. The errors of sendto() mean:
+ *   EAGAIN   32 frames were sent, or the completion ring is full, or the device is busy. If the
+ *            call made no progress, the remaining frames are sent by the next sweep. ENOBUFS,
+ *            ENETDOWN and ENXIO are handled in the same way.
+ *   EBUSY    The device dropped one frame, which is completed. This is progress, although the
+ *            consumer index may not show it.
+ * Each repetition takes at least one frame off the ring, so the loop ends.
  */
 static void wake_tx(struct afxdp *a)
 {
@@ -253,7 +256,7 @@ static void sweep(struct transport *o)
 
 /* ---- setup ---- */
 
-/* Deletes the socket, then the UMEM. They share a descriptor, so the second call closes it. */
+/* Deletes the socket, then the UMEM. They share a descriptor, which the second call closes. */
 static void close_socket(struct afxdp *a)
 {
 	if (a->socket)
@@ -316,7 +319,7 @@ static int open_socket(struct afxdp *a, const struct afxdp_config *config)
 	else if (config->zero_copy == AFXDP_ZC_OFF || config->generic)
 		socket.bind_flags |= XDP_COPY;
 
-	/* libxdp sets only some members, and a previous try may have left others set. */
+	/* Clear members that a previous try has set, because libxdp sets only some of them. */
 	memset(&a->rx, 0, sizeof(a->rx));
 	memset(&a->tx, 0, sizeof(a->tx));
 	memset(&a->fill, 0, sizeof(a->fill));
@@ -374,8 +377,9 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 static void tune(struct afxdp *a)
 {
 	int fd = xsk_socket__fd(a->socket);
-	/* In copy mode each frame becomes an skb charged to the socket. The default of 208 KiB
-	 * allows about 90; the completion ring should be the limit instead. */
+	/* In copy mode each frame becomes an skb that is charged to the socket. The default send
+	 * buffer of 208 KiB has room for about 90 skbs. Make it large enough that only the
+	 * completion ring limits the number of frames. */
 	int sndbuf = (int)(a->tx_frames * 2 * a->chunk);
 	struct xdp_options options = { 0 };
 	socklen_t len = sizeof(options);
@@ -388,7 +392,7 @@ static void tune(struct afxdp *a)
 	a->transport.fd = fd;
 }
 
-/* Returns the chunk size for this MTU; 0 if none is large enough. */
+/* Returns the chunk size for this MTU; 0 if no chunk size is large enough. */
 static uint32_t chunk_for(uint32_t mtu)
 {
 	if (mtu + LINK_HEADER_MAX <= 2048 - KERNEL_HEADROOM)

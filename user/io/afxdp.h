@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * afxdp.h - one AF_XDP socket on one queue with its own UMEM: fill, rx, tx, completion ring.
- * (libxdp owns the prefix xsk_.) The picture of who owns a frame when stands in afxdp.c.
+ * (The prefix xsk_ belongs to libxdp.) afxdp.c has a picture of who owns a frame at what time.
  */
 #ifndef WGXDP_AFXDP_H
 #define WGXDP_AFXDP_H
@@ -14,10 +14,10 @@ enum afxdp_zc { AFXDP_ZC_AUTO, AFXDP_ZC_ON, AFXDP_ZC_OFF };
 struct afxdp_config {
 	const char *nic;
 	uint32_t ifindex;
-	uint32_t layer3; /* the interface that received frames are said to come from */
+	uint32_t layer3; /* where packets of the NIC reach IP: the NIC, or its bridge or bond */
 	uint32_t queue;
-	uint32_t mtu;	    /* of the NIC; decides 2048 or 4096 bytes a frame */
-	uint32_t rx_frames; /* powers of two; 0 = 4096 */
+	uint32_t mtu;	    /* of the NIC; decides whether a chunk has 2048 or 4096 bytes */
+	uint32_t rx_frames; /* rx_frames and tx_frames are powers of two; 0 = 4096 */
 	uint32_t tx_frames;
 	enum afxdp_zc zero_copy;
 	bool generic; /* attached in generic (skb) mode */
@@ -26,17 +26,18 @@ struct afxdp_config {
 /* The largest NIC MTU whose packets fit one chunk. */
 #define AFXDP_MTU_MAX (4096 - 256 - 18)
 
-/* Opens the socket. The caller attaches the XDP program and enters o->fd in the map xsks. A queue
- * that is busy, because it was closed a moment ago, is retried for up to 1 s. Returns 0 and *@o,
- * or -errno with @f filled: -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM,
- * -EOPNOTSUPP. */
+/* Opens the socket. The caller attaches the XDP program and enters the socket's fd in the map xsks.
+ * Retries for up to 1 s while the queue is busy, because the kernel releases the queue of a closed
+ * socket late. Returns 0 and sets *@o, or returns -errno with @f filled in: -EMSGSIZE (MTU), -EBUSY
+ * (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
 int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fault *f);
 
-/* Is @config->queue free of AF_XDP sockets? Opens a small one in copy mode to find out, which does
- * not reconfigure the NIC. The kernel releases that one some 30 ms later. */
+/* Returns true if @config->queue has no AF_XDP socket. Opens and closes a small socket in copy mode
+ * to find out, which does not reconfigure the NIC. The kernel releases the queue some 30 ms
+ * later. */
 bool afxdp_vacant(const struct afxdp_config *config);
 
-/* Did the kernel choose zero-copy (read back from XDP_OPTIONS)? */
+/* Returns true if the kernel chose zero-copy (read back from XDP_OPTIONS). */
 bool afxdp_zero_copy(const struct transport *o);
 
 /* Adds the kernel's counters (XDP_STATISTICS) to @d. Any thread. */

@@ -11,8 +11,8 @@
 
 #include "io/netlink_request.h"
 
-/* This file exists while the kernel tracks connections. Without this check the request itself would
- * load the module that answers it. */
+/* This file exists if the kernel tracks connections. It is checked first, because the netlink
+ * request would load the conntrack module. */
 #define TRACKING "/proc/sys/net/netfilter/nf_conntrack_count"
 
 struct netlink *conntrack_open(void)

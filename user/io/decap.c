@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decap.c - reads Ethernet, IP and UDP headers and checks every length. The XDP program has checked
- * them already. They are checked again because a frame may come past that program (from another
- * program in the chain, or by a stale map entry) and must not be read beyond its end.
+ * decap.c - parses Ethernet, IP and UDP headers and checks every length. Our XDP program has
+ * usually checked them already, but another program can also redirect a frame to the socket. So the
+ * checks are repeated, and no frame is read beyond its end.
  *
  *   frame ─▶ Ethernet ─▶ IPv4 (IHL 5..15) ──────────────────┬─▶ UDP ─▶ payload
  *                    └─▶ IPv6 ─▶ extension headers (≤ 8) ───┘
@@ -18,7 +18,7 @@
 
 #include "io/inner.h"
 
-#define EXTENSIONS_MAX 8     /* IPv6 extension headers; no honest packet has more */
+#define EXTENSIONS_MAX 8     /* IPv6 extension headers; no legitimate packet has more */
 #define FRAGMENT_BITS 0x3fff /* IPv4: the flag "more fragments" and the offset */
 
 struct cursor {
@@ -36,8 +36,8 @@ static uint8_t *take(struct cursor *c, size_t len)
 	return at;
 }
 
-/* Ends the packet after @len more bytes, because Ethernet may have padded it. False if there are
- * fewer. */
+/* Moves the end of the packet to @len bytes from here, because Ethernet may have padded the packet.
+ * Returns false if there are fewer bytes. */
 static bool cut(struct cursor *c, size_t len)
 {
 	if ((size_t)(c->end - c->pos) < len)
@@ -49,7 +49,7 @@ static bool cut(struct cursor *c, size_t len)
 static bool parse_ipv4(struct cursor *c, struct rx_frame *out)
 {
 	const uint8_t *at = take(c, sizeof(struct iphdr));
-	struct iphdr ip; /* a copy, because a header behind 14 bytes of Ethernet is not aligned */
+	struct iphdr ip; /* a copy, because the header after 14 bytes of Ethernet is not aligned */
 	size_t header_len, total_len;
 
 	if (!at)
@@ -70,7 +70,7 @@ static bool parse_ipv4(struct cursor *c, struct rx_frame *out)
 	return true;
 }
 
-/* Moves the cursor behind the extension headers. False if no UDP header follows. */
+/* Moves the cursor past the extension headers. Returns false if no UDP header follows. */
 static bool skip_extensions(struct cursor *c, uint8_t next)
 {
 	const uint8_t *extension;

@@ -8,8 +8,8 @@
  *   template   Ethernet | IP: addresses, TTL               | UDP: ports          ip_sum, udp_sum
  *   per packet            class, total length, ID (IPv4)     length, checksum
  *
- * Sums are one's complement sums (RFC 1071) over 16-bit words as they lie in memory. Such a sum is
- * independent of the byte order, so only host integers need swapping.
+ * Sums are one's complement sums (RFC 1071) over 16-bit words as they are in memory. Such a sum is
+ * the same in either byte order, so only integers in host order must be swapped.
  */
 #include "io/encap.h"
 
@@ -38,7 +38,7 @@ static uint64_t read_word(const uint8_t *p)
 	return w;
 }
 
-/* Adds up in two chains, so that the carry of one does not wait for that of the other. */
+/* Adds in two independent chains, so that the CPU need not wait for each carry. */
 static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
 {
 	uint64_t other = 0, tail = 0;
@@ -51,7 +51,7 @@ static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
 	}
 	for (; n >= 8; n -= 8, p += 8)
 		sum = add(sum, read_word(p));
-	memcpy(&tail, p, n); /* an odd byte is the first of a word whose second is zero */
+	memcpy(&tail, p, n); /* an odd last byte is followed by a zero byte */
 	return add(add(sum, other), tail);
 }
 
@@ -63,7 +63,8 @@ static uint16_t fold(uint64_t sum)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* Addresses and protocol of the pseudo header. The caller adds the UDP length. */
+/* Returns the sum over addresses and protocol of the pseudo header. The caller adds the UDP
+ * length. */
 static uint64_t sum_pseudo(const uint8_t *addresses, size_t n)
 {
 	return sum_bytes(addresses, n, htons(IPPROTO_UDP));
@@ -96,7 +97,7 @@ bool encap_same(const struct encap *a, const struct encap *b)
 	if (a->roam_count != b->roam_count || a->mtu != b->mtu || a->via_tunnel != b->via_tunnel ||
 	    a->source_port != b->source_port || a->why != b->why || a->xsk_ok != b->xsk_ok)
 		return false;
-	/* The sums depend on the header only. */
+	/* ip_sum and udp_sum need no comparison, because they depend only on the header. */
 	return encap_next_same(&a->next, &b->next) && a->ifindex == b->ifindex &&
 	       a->header_len == b->header_len && !memcmp(a->header, b->header, sizeof(a->header));
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encap.h - the resolved destination of a peer's messages: endpoint, source, and the finished
- * Ethernet/IP/UDP headers if the next hop is known on an attached NIC. The control thread makes it
- * (io/nexthop.c) and publishes it as peer->encap. From then on it is immutable, and it is retired
- * like a session.
+ * encap.h - the resolved destination of a peer's messages: endpoint, source address, and complete
+ * Ethernet/IP/UDP headers if the next hop is known on an attached NIC. The control thread makes an
+ * encap (io/nexthop.c) and publishes it as peer->encap. An encap does not change after it is
+ * published, and is retired like a session.
  */
 #ifndef WGXDP_ENCAP_H
 #define WGXDP_ENCAP_H
@@ -19,13 +19,13 @@
 
 struct encap {
 	struct endpoint endpoint;  /* with the resolved source if a route is known */
-	struct endpoint requested; /* as asked for; the route may have replaced its source */
-	uint32_t roam_count;	   /* peer->roam_count when it was resolved */
-	struct encap_next {	   /* the neighbour that it depends on; ifindex 0 = none */
+	struct endpoint requested; /* as given by the caller; the route may choose another source */
+	uint32_t roam_count;	   /* peer->roam_count when the encap was resolved */
+	struct encap_next {	   /* the neighbour on the path; ifindex 0 = none */
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;
-	uint16_t mtu;	 /* of the path, bytes of IP packet; 0 = unknown */
+	uint16_t mtu;	 /* of the path: the largest IP packet in bytes; 0 = unknown */
 	bool via_tunnel; /* the route leads into the tunnel itself */
 	__be16 source_port;
 	bool translated; /* the host translates (NAT) packets to this endpoint */
@@ -37,7 +37,7 @@ struct encap {
 	uint16_t ip_sum, udp_sum; /* partial checksums: IPv4 header; pseudo header and ports */
 };
 
-/* What the AF_XDP path needs beside the endpoint. */
+/* What AF_XDP needs for a destination in addition to the endpoint. */
 struct encap_hop {
 	uint32_t ifindex;
 	uint8_t source_mac[6], next_hop_mac[6];
@@ -45,19 +45,19 @@ struct encap_hop {
 	uint8_t ttl;
 };
 
-/* Makes an encap for @e that only the UDP path can use. NULL when out of memory. To be freed by
- * free(). */
+/* Makes an encap for @e that only the UDP socket can use. Returns NULL when out of memory. The
+ * caller frees it by free(). */
 struct encap *encap_new(const struct endpoint *e, uint16_t mtu);
 
-/* Adds the AF_XDP path. e->endpoint must have its local address. */
+/* Makes @e usable for AF_XDP as well. e->endpoint must have a local address. */
 void encap_set_xsk_ok(struct encap *e, const struct encap_hop *hop);
 
 bool encap_next_same(const struct encap_next *a, const struct encap_next *b);
 
-/* Are @a and @b the same for a worker and for `show`? A new member must be compared here. */
+/* Returns true if workers and `show` cannot tell @a from @b. Compare new members here. */
 bool encap_same(const struct encap *a, const struct encap *b);
 
-/* Bytes of the IP and UDP headers of packets to @e: 28 or 48. */
+/* Returns the bytes of the IP and UDP headers of packets to @e: 28 or 48. */
 static inline unsigned encap_overhead(const struct encap *e)
 {
 	return e->endpoint.remote.sa.sa_family == AF_INET ? 28 : 48;
@@ -69,11 +69,11 @@ static inline unsigned encap_overhead(const struct encap *e)
 void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id,
 		 uint8_t tclass);
 
-/* Are the IP and UDP checksums of a received datagram right? Three forms of the UDP checksum are:
- * the full one; the sum over the pseudo header only, which the other end of a veth or a virtual
- * machine leaves to a NIC to complete; and zero ("none") over IPv4. @l3 points at the IP header,
- * @udp at the UDP header. The caller has checked that the IPv4 header and as many bytes as the UDP
- * length says are there. */
+/* Returns true if the IP and UDP checksums of a received datagram are right. A UDP checksum is
+ * right in three forms: the full checksum; the sum over the pseudo header only, as the other end of
+ * a veth or a virtual machine sends it for a NIC to complete; and, over IPv4, zero ("no checksum").
+ * @l3 points at the IP header, @udp at the UDP header. The caller has checked all lengths in these
+ * headers. */
 bool encap_checksum_fits(const uint8_t *l3, const uint8_t *udp);
 
 #endif

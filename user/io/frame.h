@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame.h - a received datagram, or one to be sent, in memory of the transport that it belongs to.
- * Batches are plain arrays of frames.
+ * frame.h - a datagram that was received or is to be sent. Its bytes are in memory of the
+ * transport. A batch is an array of frames.
  */
 #ifndef WGXDP_FRAME_H
 #define WGXDP_FRAME_H
@@ -13,20 +13,21 @@
 
 #include "wg/endpoint.h"
 
-#define FRAME_BATCH 256 /* datagrams that a worker handles at a time */
+#define FRAME_BATCH 256 /* the most datagrams that a worker handles in one batch */
 
-/* Bytes free before a payload to be sent: Ethernet + IPv6 + UDP = 62. A received payload needs no
- * headroom, because the vnet header of the TUN device overwrites the data message's header. */
+/* Free bytes before a payload that is to be sent: Ethernet + IPv6 + UDP = 62. A received payload
+ * needs no headroom, because the vnet header of the TUN device overwrites the data message's
+ * header. */
 #define FRAME_HEADROOM 64
 
 struct rx_frame {
-	uint8_t *payload; /* UDP payload; writable; valid until the path's sweep() */
+	uint8_t *payload; /* UDP payload; writable; valid until the transport's sweep() */
 	uint32_t len;	  /* of the payload */
 	uint16_t family;  /* AF_INET, AF_INET6 */
 	__be16 source_port;
 	const uint8_t *source, *destination; /* addresses, network order; 4 or 16 bytes */
-	uint32_t ifindex;		     /* of the receiving interface; 0 = unknown */
-	uint8_t tclass;			     /* DSCP and ECN of the IP header */
+	uint32_t ifindex;  /* where the packet reached IP: the NIC, or its bridge; 0 = unknown */
+	uint8_t tclass;	   /* DSCP and ECN of the IP header */
 	const uint8_t *l3; /* the IP header if the transport has it (AF_XDP), else NULL */
 };
 
@@ -39,12 +40,12 @@ struct tx_frame {
 	const struct encap
 		*encap;	 /* the destination; set by the caller; valid until send() returns */
 	uint8_t tclass;	 /* DSCP and ECN; alloc() sets it to 0 */
-	bool no_gso;	 /* send it alone: the kernel refused segmentation for this peer */
+	bool no_gso;	 /* do not join it to a train: the kernel refused trains to this peer */
 	int gso_error;	 /* out: the errno with which the kernel refused segmentation, else 0 */
 	uint64_t handle; /* private to the transport */
 };
 
-/* Returns the sender of @f and the local address that it was sent to, as an endpoint. */
+/* Returns the endpoint of the sender of @f: its address, and our address to which it sent @f. */
 static inline struct endpoint frame_endpoint(const struct rx_frame *f)
 {
 	struct endpoint e;

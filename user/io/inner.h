@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inner.h - the fields of an IPv4 or IPv6 header at any address, aligned or not: of packets inside
- * the tunnel, of outer packets, and of packets that an ICMP error quotes.
+ * inner.h - reads the fields of an IPv4 or IPv6 header at any alignment: in packets inside the
+ * tunnel, in outer packets, and in packets that an ICMP error quotes.
  *
  *   inner_family(packet, len) ─▶ AF_INET   at least 20 bytes are there: inner4_*() may read them
  *                             ├▶ AF_INET6  at least 40 bytes are there: inner6_*() may read them
  *                             └▶ 0         neither
  *
- * Nothing else is checked. The header length of IPv4 and the total lengths are those that the
- * packet claims.
+ * Nothing else is checked. The header length of IPv4 and the total lengths are returned as they are
+ * in the packet, and may exceed it.
  */
 #ifndef WGXDP_INNER_H
 #define WGXDP_INNER_H
@@ -40,7 +40,7 @@ static inline uint16_t inner_read16(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-/* IPv4. The header is 0 to 60 bytes long, options included. */
+/* IPv4. Returns the header length including options: 0 to 60 bytes, unchecked. */
 static inline size_t inner4_header_len(const uint8_t *ip)
 {
 	return (ip[0] & 15u) * 4;
@@ -61,7 +61,7 @@ static inline bool inner4_may_fragment(const uint8_t *ip)
 	return !(inner_read16(ip + offsetof(struct iphdr, frag_off)) & IP_DF);
 }
 
-/* Not the first fragment, so that no transport header follows. */
+/* Returns true for a fragment other than the first, in which no transport header follows. */
 static inline bool inner4_is_later_fragment(const uint8_t *ip)
 {
 	return inner_read16(ip + offsetof(struct iphdr, frag_off)) & IP_OFFMASK;

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* struct encap_next has padding, and an IPv4 address fills 4 of 16 bytes. */
+/* The key of the slot index. It has no padding and no unused address bytes, which struct encap_next
+ * has. */
 struct key {
 	uint8_t bytes[4 + 1 + 16];
 	size_t len;
@@ -112,7 +113,8 @@ void neighbours_drop(struct neighbours *n, uint32_t user)
 		end_managing(n, &next);
 }
 
-/* One user of each managed entry carries the mark "ours"; neighbours_drop() passes it on. */
+/* Returns true if a user of @next is marked "ours". Exactly one user of each entry that we manage
+ * has the mark; neighbours_drop() gives it to another user. */
 static bool has_owner(const struct neighbours *n, const struct encap_next *next)
 {
 	for (uint32_t u = neighbours_first(n, next); u != SLOT_INDEX_NONE;
@@ -133,7 +135,8 @@ int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next 
 		if (slot_index_put(&n->users, user, key.bytes, key.len))
 			return -ENOMEM;
 	}
-	/* Managed first: a valid entry then stays valid, and another one begins to be resolved. */
+	/* Make the entry managed first: then a valid entry stays valid, and the kernel begins to
+	 * resolve any other. */
 	if (n->managed < NEIGHBOURS_MAX || is_ours(n, user))
 		managed = netlink_neighbour_manage(n->nl, next->ifindex, next->family, next->addr);
 	if (managed == 1 && !has_owner(n, next)) {

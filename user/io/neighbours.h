@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neighbours.h - the kernel's neighbour entries that packets of users (peers, by slot) go through.
+ * neighbours.h - the kernel's neighbour entries of the next hops to peers. The users of an entry
+ * are the peers behind it, named by their slots.
  *
- * Packets sent by AF_XDP do not refresh a neighbour entry, because the kernel does not see them.
- * The kernel is therefore asked to keep each entry fresh by itself (NTF_EXT_MANAGED), for as long
- * as it has a user:
+ * Packets sent by AF_XDP do not refresh a neighbour entry, because the kernel does not see them. We
+ * therefore ask the kernel to keep an entry fresh (NTF_EXT_MANAGED) as long as it has users:
  *
- *   first user ─▶ managed, unless somebody else manages it ─▶ ... ─▶ last user leaves ─▶ released
+ *   first user ─▶ managed, unless another program manages it ─▶ ... ─▶ last user leaves ─▶ released
  *
- * Only what this module began is ended, and only if the entry is still as we left it: an entry that
- * an administrator made permanent, or that a routing daemon maintains (extern_learn), is never
- * touched. At most NEIGHBOURS_MAX entries are managed, so that peers which roam cannot fill the
+ * This module releases only entries that it made managed, and only if they have not changed since:
+ * it never touches an entry that an administrator made permanent or that a routing daemon maintains
+ * (extern_learn). At most NEIGHBOURS_MAX entries are managed, so that roaming peers cannot fill the
  * kernel's table. Control thread.
  */
 #ifndef WGXDP_NEIGHBOURS_H
@@ -25,11 +25,11 @@
 struct neighbours {
 	struct netlink *nl;
 	struct slot_index users; /* keyed by struct encap_next without padding */
-	uint8_t *ours;		 /* by slot: its entry is managed by us */
-	uint32_t ours_count;	 /* elements of it */
-	unsigned managed;	 /* entries that are managed by us */
-	/* Management of an entry began or ended; for the record of what to undo after a crash.
-	 * May be NULL. */
+	uint8_t *ours;		 /* by slot: 1 if we manage the slot's entry, see has_owner() */
+	uint32_t ours_count;	 /* number of elements of ours[] */
+	unsigned managed;	 /* number of entries that we manage */
+	/* Called when we begin or end to manage an entry, so that the caller can record what to
+	 * undo after a crash. May be NULL. */
 	void (*changed)(void *ctx, const struct encap_next *next, bool managed);
 	void *ctx;
 };
@@ -37,15 +37,15 @@ struct neighbours {
 void neighbours_init(struct neighbours *n, struct netlink *nl,
 		     void (*changed)(void *ctx, const struct encap_next *next, bool managed),
 		     void *ctx);
-/* Releases everything; fine if all zero. */
+/* Releases all entries and the memory; fine if @n is all zero. */
 void neighbours_done(struct neighbours *n);
 
-/* Makes @user a user of @next in place of what it used. Fetches the entry's MAC if it is valid now.
- * Returns 0 with @mac, -EINPROGRESS (the kernel is resolving it; an event will follow), or -errno
- * (the MAC is unknown and cannot be asked for). */
+/* Makes @user a user of @next instead of the neighbour that it used before. Returns 0 and fills in
+ * @mac if the kernel has a valid entry now. Returns -EINPROGRESS if the kernel is resolving the
+ * entry and will report the result, or -errno if the MAC cannot be resolved. */
 int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next *next,
 		   uint8_t mac[static 6]);
-/* Ends @user's use of its neighbour, if it has one. */
+/* Makes @user a user of no neighbour. */
 void neighbours_drop(struct neighbours *n, uint32_t user);
 
 /* Walks the users of @next; see slot_index.h. */

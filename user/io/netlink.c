@@ -29,8 +29,8 @@ static struct netlink *open_protocol(int protocol)
 		goto free_nl;
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID))
 		goto close_socket;
-	/* Before Linux 4.12 there are no extended acknowledgements, and netlink_error() does
-	 * without. */
+	/* Kernels before 4.12 have no extended acknowledgements; netlink_error() then returns
+	 * strerror(). */
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	nl->seq = (uint32_t)time(NULL);
@@ -82,7 +82,8 @@ struct nlmsghdr *netlink_begin_link(struct netlink *nl, uint32_t ifindex)
 	return nlh;
 }
 
-/* The namespace that a message of a socket with NETLINK_LISTEN_ALL_NSID came from. */
+/* Returns the id of the namespace from which a message came, on a socket with
+ * NETLINK_LISTEN_ALL_NSID. */
 static int nsid_of(struct msghdr *m)
 {
 	struct cmsghdr *c;
@@ -204,8 +205,8 @@ int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, 
 		if (errno != EINTR)
 			return -errno;
 
-	/* The kernel answers within sendto(), so this never waits for long. The rest of an answer
-	 * to an earlier request that failed half-way carries another sequence number. */
+	/* The kernel answers within sendto(), so this never waits for long. Messages with another
+	 * sequence number are the rest of the answer to an earlier request that failed. */
 	while (!t.done) {
 		n = netlink_receive(fd, nl->answer, NULL);
 		if (n < 0)
@@ -265,7 +266,7 @@ int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefi
 struct address {
 	uint32_t ifindex;
 	struct prefix prefix;
-	bool tentative; /* duplicate detection is under way */
+	bool tentative; /* duplicate detection is in progress */
 };
 
 struct addresses {
@@ -300,7 +301,8 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 	if (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6)
 		return 0;
 	len = netlink_addr_len(ifa->ifa_family);
-	/* On a point-to-point link IFA_ADDRESS is the other side's address, and IFA_LOCAL ours. */
+	/* On a point-to-point link, IFA_LOCAL is our address and IFA_ADDRESS is that of the other
+	 * side. */
 	a = netlink_attr(nlh, sizeof(*ifa), IFA_LOCAL, len);
 	if (!a)
 		a = netlink_attr(nlh, sizeof(*ifa), IFA_ADDRESS, len);
@@ -341,8 +343,8 @@ static int list_addresses(struct netlink *nl, struct addresses *all)
 	return err;
 }
 
-/* The addresses are collected before @fn sees any, because an interrupted dump is begun again and
- * because @fn may use @nl. */
+/* Collects all addresses before it calls @fn, because an interrupted dump is repeated from the
+ * start, and because @fn may use @nl. */
 int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx)
@@ -350,8 +352,8 @@ int netlink_addresses(struct netlink *nl,
 	struct addresses all = { 0 };
 	int err = list_addresses(nl, &all);
 
-	/* A tentative address is not ours yet. The kernel notifies the end of duplicate
-	 * detection. */
+	/* Skip tentative addresses, which are not ours yet. The kernel sends a notification when
+	 * duplicate detection ends. */
 	for (size_t i = 0; i < all.count && !err; i++)
 		if (!all.list[i].tentative)
 			err = fn(ctx, all.list[i].ifindex, all.list[i].prefix.family,

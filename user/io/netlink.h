@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink.h - requests to rtnetlink (by libmnl), in the network namespace in which the handle was
- * opened. Facts about links come from here, never from /sys, which may show another namespace.
+ * netlink.h - requests to rtnetlink (with libmnl), in the network namespace in which the handle was
+ * opened. The program reads facts about links only through rtnetlink, never from /sys, which may
+ * show another namespace.
  */
 #ifndef WGXDP_NETLINK_H
 #define WGXDP_NETLINK_H
@@ -19,8 +20,8 @@ struct netlink *netlink_open(void);	      /* NULL: see errno */
 struct netlink *netlink_open_netfilter(void); /* the same for conntrack.h */
 void netlink_close(struct netlink *nl);	      /* NULL is fine */
 
-/* Why the last request on @nl failed with @err: the kernel's sentence if it sent one ("IPv6 is
- * disabled on this device"), else strerror(). Valid until the next request. */
+/* Returns why the last request on @nl failed with @err: the kernel's own message if it sent one
+ * ("IPv6 is disabled on this device"), else strerror(). Valid until the next request. */
 const char *netlink_error(const struct netlink *nl, int err);
 
 struct netlink_link {
@@ -31,33 +32,35 @@ struct netlink_link {
 	uint32_t mtu;
 	bool up, running, loopback;
 	bool no_arp;	    /* IFF_NOARP or point-to-point: its neighbours have no MAC addresses */
-	uint32_t rx_queues; /* as created; netlink_queues() tells how many are in use */
+	uint32_t rx_queues; /* as created; netlink_queues() returns how many are in use */
 	uint32_t xdp_prog_id; /* of the attached program in any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
-	uint32_t master; /* the bridge, bond or the like that it is a port of; 0 = none, or a VRF */
-	char kind[16];	 /* "veth", "tun", "" */
-	uint8_t hop_limit6; /* of IPv6 packets whose route sets none */
+	uint32_t master;    /* the bridge or bond that this link is a port of; 0 = none, or a VRF */
+	char kind[16];	    /* "veth", "tun", "" */
+	uint8_t hop_limit6; /* hop limit of IPv6 packets whose route sets none */
 };
 
-/* By name or, when @name is NULL, by index. 0, -ENODEV, -errno. */
+/* Looks up a link by @name, or by @ifindex if @name is NULL. Returns 0, -ENODEV or another
+ * -errno. */
 int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct netlink_link *out);
 
-/* The interface at which packets of the link with @ifindex reach IP: the link itself, or the
- * bridge or bond above it. */
+/* Returns the interface at which packets of the link with @ifindex reach IP: the link itself, or
+ * the bridge or bond above it. */
 uint32_t netlink_layer3(struct netlink *nl, uint32_t ifindex);
 
-/* Names a link that is enslaved to the one with @ifindex: a port of a bridge, a member of a bond,
- * or the virtual function beneath a netvsc device. 0, -ENOENT, -errno. */
+/* Fills in the name of a link that is enslaved to the link with @ifindex: a port of a bridge, a
+ * member of a bond, or the virtual function beneath a netvsc device. Returns 0, -ENOENT or another
+ * -errno. */
 int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16]);
 
-/* How many queues the NIC receives and sends on now: combined channels and those of one direction
- * (ethtool -l). 1 where the driver does not say. */
+/* Returns how many queues the NIC uses now for receiving and for sending: the combined channels
+ * plus those of that direction (ethtool -l), or 1 if the driver does not report channels. */
 void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx);
 
 #define NETLINK_QDISC_LEN 16
 
-/* Finds the root qdisc that somebody has configured on the link: it has a handle, which the
- * kernel's default has not. Returns 1 with its kind ("tbf", "cake"), 0 if there is none, or
+/* Finds a root qdisc that was configured on the link. Such a qdisc has a handle; the kernel's
+ * default qdisc has none. Returns 1 and fills in its kind ("tbf", "cake"), 0 if there is none, or
  * -errno. */
 int netlink_root_qdisc(struct netlink *nl, uint32_t ifindex, char kind[static NETLINK_QDISC_LEN]);
 
@@ -65,25 +68,28 @@ struct netlink_drops {
 	uint64_t rx_dropped, tx_dropped;
 };
 
-/* Packets that the link itself dropped since it was made (IFLA_STATS64). 0, -ENODEV, -errno. */
+/* Reads how many packets the link has dropped since it was created (IFLA_STATS64). Returns 0,
+ * -ENODEV or another -errno. */
 int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drops *out);
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up);
 int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
-/* -EEXIST if there is one already. An address keeps its host bits, a destination has none. */
+/* Add an address or a route. They return -EEXIST if it exists already. @address keeps its host
+ * bits, a destination has none. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination);
 
-/* Calls @fn for every unicast address of the host, loopback included, except those whose duplicate
- * detection failed or is under way. A result of @fn other than 0 ends the walk and is returned. */
+/* Calls @fn for every unicast address of the host, including loopback, except those whose duplicate
+ * detection has failed or is in progress. If @fn returns a value other than 0, the walk ends and
+ * that value is returned. */
 int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx);
 
-/* Finds the first of the @count addresses in @list that the link does not have with the same
- * prefix length. *@missing is NULL if it has all. An address whose duplicate detection is under
- * way counts as there: the kernel begins it late, in a work item, even where there is nothing to
- * detect. 0/-errno. */
+/* Sets *@missing to the first of the @count addresses in @list that the link does not have with the
+ * same prefix length, or to NULL if it has all. An address whose duplicate detection is in progress
+ * is not missing: the kernel starts the detection late, in a work item, even where there is nothing
+ * to detect. Returns 0 or -errno. */
 int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
 			    size_t count, const struct prefix **missing);
 
@@ -93,57 +99,60 @@ struct netlink_route {
 	uint8_t gateway_family;	 /* AF_INET6 for IPv4 via IPv6 */
 	uint8_t gateway[16];
 	bool has_source;
-	uint8_t source[16]; /* e->local, or the kernel's choice */
+	uint8_t source[16]; /* e->local if set, else chosen by the kernel */
 	bool encapsulated;  /* the route adds headers (ip route ... encap) */
-	uint8_t hoplimit;   /* the route's TTL; 0 = it sets none */
-	uint32_t mtu; /* the lesser of the route's (or its cached path MTU) and the link's; 0 =
-			 unknown */
+	uint8_t hoplimit;   /* the route's TTL; 0 = the route sets none */
+	uint32_t mtu; /* the smaller of the route's MTU (or its cached path MTU) and the link's
+			 MTU; 0 = unknown */
 };
 
-/* What rules and the choice between several next hops look at, beside the addresses: what the
- * kernel knows of a datagram of our socket. */
+/* The properties of a datagram of our socket, besides its addresses, on which policy rules and the
+ * choice between several next hops may depend. */
 struct netlink_flow {
 	uint32_t fwmark;
 	__be16 source_port; /* 0: unknown */
 };
 
-/* The route to e->remote, from e->local if that is set, under @fwmark. e->ifindex counts only for
- * link-local addresses. 0, -ENETUNREACH (no route, blackhole), -EHOSTUNREACH (unreachable), -EACCES
- * (prohibited, broadcast), -EINVAL (e->local is no longer an address of this host), -errno. */
+/* Queries the route to e->remote, from e->local if that is set, for a datagram with the properties
+ * @flow. e->ifindex is used only for link-local addresses. Returns 0, -ENETUNREACH (no route,
+ * blackhole), -EHOSTUNREACH (unreachable), -EACCES (prohibited, broadcast), -EINVAL (e->local is no
+ * longer an address of this host), or another -errno. */
 int netlink_route(struct netlink *nl, const struct endpoint *e, const struct netlink_flow *flow,
 		  struct netlink_route *out);
 
-/* Would the stack accept a datagram from @from->remote to @from->local:@port (network order) that
- * arrived at @from->ifindex? It refuses martian sources, and what the reverse-path filter of the
- * interface refuses. Returns 0, -EXDEV (refused), or -errno (not known). */
+/* Asks whether the stack would accept a datagram from @from->remote to @from->local and @port
+ * (network order) that arrived at @from->ifindex. The stack refuses martian sources, and sources
+ * that the reverse-path filter of the interface refuses. Returns 0 (accepted), -EXDEV (refused), or
+ * another -errno (not known). */
 int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16 port);
 
-/* A unicast route whose packets leave by a given link. */
+/* A unicast route whose packets are sent by a given link. */
 struct netlink_device_route {
 	struct prefix to;
 	uint32_t table;
 	uint32_t mtu; /* of the route itself (RTAX_MTU); 0 = it has none */
 };
 
-/* Lists the routes of all tables by which packets leave by the link @ifindex, in no order. Returns
+/* Lists the routes of all tables whose packets are sent by the link @ifindex, in any order. Returns
  * 0 with *@count routes in *@list, which the caller frees, or -errno. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
 
-/* Fills in the neighbour's MAC. Returns 0, -ENOENT if the kernel has no valid entry now, -errno. */
+/* Fills in the neighbour's MAC. Returns 0, -ENOENT if the kernel has no valid entry now, or another
+ * -errno. */
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
 		      uint8_t mac[static 6]);
 
-/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED; before Linux
- * 5.16 to resolve it now, NTF_USE). Returns 1 if this call began to manage it, or -errno.
- * Returns 0 for an entry that is managed already, that is permanent, or that another program
- * maintains (extern_learn): such an entry is left alone. */
+/* Asks the kernel to resolve the neighbour and to keep it fresh (NTF_EXT_MANAGED). Kernels before
+ * 5.16 are asked only to resolve it now (NTF_USE). Returns 1 if this call made the entry managed.
+ * Returns 0, and leaves the entry alone, if it is already managed, is permanent, or is maintained
+ * by another program (extern_learn). Otherwise returns -errno. */
 int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			     const uint8_t *addr);
 
-/* Ends what returned 1. A valid entry stays in the table like any other, one that never answered
- * is deleted. An entry that is gone, or that has become permanent or extern_learn since, is left
- * alone. 0/-errno. */
+/* Undoes a netlink_neighbour_manage() that returned 1. A valid entry stays in the table like any
+ * other; an entry that was never resolved is deleted. Does nothing if the entry is gone, or has
+ * become permanent or extern_learn since. Returns 0 or -errno. */
 int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			      const uint8_t *addr);
 
@@ -154,8 +163,8 @@ enum netlink_changed {
 	NETLINK_CHANGED_ADDRESS = 1 << 1,
 	NETLINK_CHANGED_ROUTE = 1 << 2, /* routes, rules, next hops */
 	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
-	NETLINK_CHANGED_FORWARDING = 1 << 4, /* net.ipv[46].conf.*.forwarding and its like */
-	/* The socket overran, so that messages about links are missing: ask for the links again. */
+	NETLINK_CHANGED_FORWARDING = 1 << 4, /* net.ipv[46].conf.*.forwarding and the like */
+	/* The socket overran, so messages about links are missing: query the links again. */
 	NETLINK_CHANGED_LOST = 1 << 5,
 };
 /* The new state of a neighbour. */
@@ -168,32 +177,32 @@ struct netlink_neighbour_event {
 
 struct netlink_watch *netlink_watch_open(void); /* NULL: see errno */
 
-/* Watches the links, routes, rules and next hops of the other namespace @netns_fd from this one,
- * so that the watch does not keep a deleted namespace alive. NETLINK_CHANGED_LOST also tells that
- * the namespace is being deleted. Needs CAP_NET_ADMIN here and CAP_NET_BROADCAST in both. NULL: see
- * errno. */
+/* Watches the links, routes, rules and next hops of the other namespace @netns_fd from a socket in
+ * this namespace, so that the watch does not keep a deleted namespace alive. NETLINK_CHANGED_LOST
+ * also reports that the namespace is being deleted. Needs CAP_NET_ADMIN in this namespace and
+ * CAP_NET_BROADCAST in both. NULL: see errno. */
 struct netlink_watch *netlink_watch_open_netns(int netns_fd);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);
 
-/* From now on each changed neighbour is given to @fn, and NETLINK_CHANGED_NEIGHBOUR is set only
+/* From now on @fn is called for each changed neighbour, and NETLINK_CHANGED_NEIGHBOUR is set only
  * after an overrun. */
 void netlink_watch_neighbours(struct netlink_watch *w,
 			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
 			      void *ctx);
 
-/* From now on the destination of each changed route is given to @fn instead of setting
- * NETLINK_CHANGED_ROUTE; rules, next-hop objects and an overrun set it all the same. */
+/* From now on @fn is called with the destination of each changed route. NETLINK_CHANGED_ROUTE is
+ * then set only for rules, for next-hop objects and after an overrun. */
 void netlink_watch_routes(struct netlink_watch *w,
 			  void (*fn)(void *ctx, const struct prefix *destination), void *ctx);
 
-/* From now on a changed route counts only if packets leave by the link @ifindex by it. Changed
+/* From now on a changed route is reported only if it sends packets by the link @ifindex. Changed
  * rules and next hops set NETLINK_CHANGED_ROUTE as before. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
-/* Reads the messages that have arrived. Returns a set of enum netlink_changed, which is full after
- * an overrun. @link (may be NULL) is called for each link that changed or was deleted (@gone).
- * After an overrun some calls may be missing. */
+/* Reads the messages that have arrived. Returns a set of enum netlink_changed, in which all flags
+ * are set after an overrun. Calls @link (which may be NULL) for each link that changed or was
+ * deleted (@gone). After an overrun some calls may be missing. */
 unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx);

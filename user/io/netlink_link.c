@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_link.c - links: what they are, how many queues they have, and what shapes their packets.
- * The socket and the rest: netlink.c.
+ * netlink_link.c - queries links, their queues and their root qdiscs. The request socket and
+ * addresses are in netlink.c.
  */
 #include "io/netlink.h"
 
@@ -21,7 +21,8 @@
 
 static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
 {
-	/* With one program the kernel gives PROG_ID, with several (MULTI) one ID for each mode. */
+	/* If one program is attached, the kernel sends PROG_ID; if several (MULTI), one ID for each
+	 * mode. */
 	static const uint16_t ids[] = { IFLA_XDP_PROG_ID, IFLA_XDP_DRV_PROG_ID,
 					IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID };
 	const struct nlattr *a = netlink_nested(xdp, IFLA_XDP_ATTACHED, 1);
@@ -35,7 +36,7 @@ static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
 	}
 }
 
-/* Reads net.ipv6.conf.NAME.hop_limit, which a router's advertisement may have set. */
+/* Reads net.ipv6.conf.NAME.hop_limit, which a router advertisement may have set. */
 static uint8_t parse_hop_limit6(const struct nlmsghdr *nlh)
 {
 	const struct nlattr *a = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_AF_SPEC, 0);
@@ -51,7 +52,8 @@ static uint8_t parse_hop_limit6(const struct nlmsghdr *nlh)
 	return (uint8_t)conf[DEVCONF_HOPLIMIT];
 }
 
-/* A port of a VRF stays the interface at which its packets reach IP. */
+/* Reads the kind and the master of a link. A VRF is no master, because packets reach IP at the port
+ * of the VRF. */
 static void parse_kind(const struct nlmsghdr *nlh, struct netlink_link *l)
 {
 	const struct nlattr *info = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_LINKINFO, 0);
@@ -74,7 +76,7 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 	const struct nlattr *name, *a;
 	struct netlink_link l = { 0 };
 
-	/* A message of AF_BRIDGE is about a port's bridge side: its RTM_DELLINK means that the port
+	/* Messages of AF_BRIDGE are about the port of a bridge: RTM_DELLINK means that the port
 	 * left the bridge, not that the link is gone. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
 		return false;

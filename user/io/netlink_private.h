@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_private.h - what only the netlink*.c files share: the handle, one read from a netlink
- * socket, and the parsers of messages that come as answers and as notifications.
+ * netlink_private.h - shared by the netlink*.c files only: the handle, reading from a netlink
+ * socket, and parsers of messages that arrive both as answers and as notifications.
  */
 #ifndef WGXDP_NETLINK_PRIVATE_H
 #define WGXDP_NETLINK_PRIVATE_H
@@ -14,32 +14,34 @@
 struct netlink {
 	struct mnl_socket *socket;
 	uint32_t seq;
-	char sentence[128]; /* the kernel's, of the last request that failed; "" = none */
+	char sentence[128]; /* the kernel's error message for the last request; "" = none */
 	_Alignas(8) uint8_t request[1024];
 	_Alignas(8) uint8_t answer[NETLINK_BUFFER];
 };
 
-/* Reads at most NETLINK_BUFFER bytes that the kernel sent. Returns their number, 0 for a message
- * from another process, or -errno. -ENOBUFS also means that the message was longer than the buffer.
- * @nsid (may be NULL) gets the id of the namespace that the message came from, on a socket that
- * listens to several; NETNSA_NSID_NOT_ASSIGNED on any other. */
+/* Reads at most NETLINK_BUFFER bytes from the kernel. Returns their number, 0 for a message from
+ * another process, or -errno. -ENOBUFS also means that the message was longer than the buffer.
+ * Sets *@nsid (@nsid may be NULL) to the id of the namespace from which the message came, or to
+ * NETNSA_NSID_NOT_ASSIGNED if the socket listens only to its own namespace. */
 int netlink_receive(int fd, void *buf, int *nsid);
 
-/* Copies the text of an attribute, cut to @room bytes with its NUL. */
+/* Copies the text of an attribute, truncated to @room bytes including the NUL. */
 void netlink_copy_text(char *to, size_t room, const struct nlattr *a);
 
-/* Parses a RTM_NEWLINK or RTM_DELLINK. False if it is malformed or concerns only a link's bridge
- * side. */
+/* Parses a RTM_NEWLINK or RTM_DELLINK. Returns false if it is malformed, or if it concerns a link
+ * only as the port of a bridge. */
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
 
-/* Parses a RTM_NEWNEIGH or RTM_DELNEIGH. False if it is malformed or of another family than IP. */
+/* Parses a RTM_NEWNEIGH or RTM_DELNEIGH. Returns false if it is malformed or of a family other than
+ * IP. */
 bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbour_event *out);
 
-/* Do packets leave by the link @ifindex by the route of this RTM_NEWROUTE or RTM_DELROUTE? True for
- * a route that names a next-hop object instead of a link, because that object may name the link. */
+/* Returns true if the route in this RTM_NEWROUTE or RTM_DELROUTE sends packets by the link
+ * @ifindex. Also returns true if the route names a next-hop object, because that object may name
+ * the link. */
 bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex);
 
-/* The destination of a route message. False: it has none that can be read. */
+/* Reads the destination of a route message. Returns false if the message has no valid one. */
 bool netlink_parse_destination(const struct nlmsghdr *nlh, struct prefix *out);
 
 #endif

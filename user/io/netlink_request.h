@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_request.h - one request to the kernel and its answer, for whoever builds messages itself.
- * A request of general use is a function of netlink.h instead.
+ * netlink_request.h - sends one netlink request and reads its answer, for code that builds its own
+ * messages. Requests of general use are functions in netlink.h.
  *
  *   netlink_begin ─▶ headers, mnl_attr_put... ─▶ netlink_talk ─▶ fn(answer)... ─▶ 0/-errno
  */
@@ -16,29 +16,30 @@
 
 #include "io/netlink.h"
 
-/* How often a dump is repeated that a concurrent change interrupted. */
+/* How often a dump is tried if concurrent changes interrupt it. */
 #define NETLINK_DUMP_ATTEMPTS 16
 
-/* Begins the next request in the handle's buffer. NLM_F_REQUEST is added, and NLM_F_ACK unless the
- * request is a dump. The caller adds at most 1000 bytes. */
+/* Begins a request in the buffer of @nl. Sets NLM_F_REQUEST in addition to @flags, and NLM_F_ACK
+ * unless the request is a dump. The caller appends at most 1000 bytes. */
 struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags);
 
 /* Begins a change (RTM_NEWLINK) of the existing link @ifindex. The caller adds the attributes. */
 struct nlmsghdr *netlink_begin_link(struct netlink *nl, uint32_t ifindex);
 
-/* Sees one message of the answer. Returns 0 or -errno; netlink_talk() returns the first error. */
+/* Called for each message of the answer. Returns 0 or -errno; netlink_talk() returns the first
+ * error. */
 typedef int (*netlink_fn)(const struct nlmsghdr *nlh, void *ctx);
 
-/* Sends @nlh and reads to the end of its answer. @fn may be NULL. Returns 0 or -errno: the kernel's
- * error, or -EINTR for a dump that a concurrent change interrupted. After -EINTR @fn may have seen
- * a mixture of the old and the new state, so the caller asks again. */
+/* Sends @nlh and reads the whole answer. @fn may be NULL. Returns 0 or -errno: the kernel's error,
+ * or -EINTR if a concurrent change interrupted a dump. After -EINTR, @fn may have seen a mixture of
+ * the old and the new state, so the caller repeats the request. */
 int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, void *ctx);
 
-/* The first attribute of @type behind the @header bytes of the family's header, if it holds at
- * least @min bytes; else NULL. */
+/* Returns the first attribute of @type after the family's header of @header bytes, or NULL if there
+ * is none or if it has fewer than @min bytes. */
 const struct nlattr *netlink_attr(const struct nlmsghdr *nlh, size_t header, uint16_t type,
 				  size_t min);
-/* Likewise, inside the attribute @nest. */
+/* The same for an attribute inside the attribute @nest. */
 const struct nlattr *netlink_nested(const struct nlattr *nest, uint16_t type, size_t min);
 
 /* Bytes of an address of @family, AF_INET or AF_INET6. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_route.c - routes and neighbours: where a packet to an endpoint would go, and the MAC of
- * the next hop. The socket, links and addresses are in netlink.c.
+ * netlink_route.c - queries routes and neighbours: the next hop of a packet to an endpoint, and its
+ * MAC. The request socket and addresses are in netlink.c, links in netlink_link.c.
  */
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -31,7 +31,7 @@ int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix 
 
 struct query {
 	uint8_t family;
-	const uint8_t *to, *from; /* @from: NULL = the route decides */
+	const uint8_t *to, *from; /* @from: NULL = the route chooses it */
 	__be16 port;		  /* of @to, UDP; 0 = none */
 	__be16 source_port;	  /* 0 = unknown */
 	uint32_t ifindex;	  /* 0 = any */
@@ -134,7 +134,7 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 		mnl_attr_put_u32(nlh, RTA_OIF, q->ifindex);
 	if (q->fwmark)
 		mnl_attr_put_u32(nlh, RTA_MARK, q->fwmark);
-	if (q->port) { /* rules and the hash over several next hops may look at the ports */
+	if (q->port) { /* rules and the hash over several next hops may depend on the ports */
 		mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
 		mnl_attr_put_u16(nlh, RTA_DPORT, q->port);
 	}
@@ -144,9 +144,9 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 	return netlink_talk(nl, nlh, take_route, out);
 }
 
-/* Is q->from an address of this host? It is if a packet to it would be delivered here. The answer
- * to @q itself does not tell: IPv6 accepts any source, and the error of IPv4 for a foreign source
- * differs between kernels and may also be an error of the route. */
+/* Returns true if q->from is an address of this host: if a packet to q->from would be delivered
+ * here. The answer to @q itself is not enough: IPv6 accepts any source, and the error of IPv4 for a
+ * foreign source differs between kernels and may also be an error of the route. */
 static bool is_ours(struct netlink *nl, const struct query *q)
 {
 	struct query back = { .family = q->family, .to = q->from, .ifindex = q->ifindex };
@@ -173,7 +173,7 @@ static struct query query_for(const struct endpoint *e, const struct netlink_flo
 	q.port = e->remote.v6.sin6_port;
 	if (!IN6_IS_ADDR_UNSPECIFIED(&e->local.v6))
 		q.from = e->local.v6.s6_addr;
-	/* Only a link-local address needs its link; for others the route may have moved. */
+	/* Only a link-local address needs its link; the route to any other may have changed. */
 	if (IN6_IS_ADDR_LINKLOCAL(&e->remote.v6.sin6_addr))
 		q.ifindex = e->remote.v6.sin6_scope_id ? e->remote.v6.sin6_scope_id : e->ifindex;
 	return q;
@@ -231,7 +231,7 @@ int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16
 	mnl_attr_put_u16(nlh, RTA_SPORT, v4 ? from->remote.v4.sin_port : from->remote.v6.sin6_port);
 	mnl_attr_put_u16(nlh, RTA_DPORT, port);
 	err = netlink_talk(nl, nlh, ignore_route, NULL);
-	/* EINVAL is what the kernel says of a martian source, EXDEV of a wrong side. */
+	/* The kernel returns EINVAL for a martian source, and EXDEV if the reverse path differs. */
 	return err == -EINVAL ? -EXDEV : err;
 }
 
@@ -338,9 +338,9 @@ static int dump_device_routes(struct netlink *nl, uint8_t family, struct device_
 	return err;
 }
 
-/* With strict checking the kernel filters by RTA_OIF itself, which matters on a host with a full
- * table of the internet's routes. Kernels before 4.20 send all routes, and take_device_route()
- * filters. */
+/* With strict checking, the kernel itself filters by RTA_OIF, which saves much time on a router
+ * with all routes of the internet. Kernels before 4.20 send all routes, so take_device_route()
+ * filters them, too. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count)
 {
@@ -364,7 +364,7 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 
 struct neighbour {
 	bool valid, managed;
-	bool fixed; /* permanent, never resolved, or maintained by another (extern_learn) */
+	bool fixed; /* permanent, never resolved, or maintained by another program (extern_learn) */
 	uint8_t mac[6];
 };
 
@@ -447,8 +447,9 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 	return 0;
 }
 
-/* A kernel before 5.16 silently ignores the extended flags, and without NTF_USE it would take the
- * request for one to forget the MAC. @flags: NLM_F_CREATE or 0. */
+/* Sends the extended flags @extended for a neighbour. NTF_USE is set as well: a kernel before 5.16
+ * ignores extended flags, and without NTF_USE it would forget the MAC. @flags: NLM_F_CREATE or
+ * 0. */
 static int set_managed(struct netlink *nl, uint16_t flags, uint32_t ifindex, uint8_t family,
 		       const uint8_t *addr, uint32_t extended)
 {
@@ -468,7 +469,7 @@ int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t famil
 
 	if (err && err != -ENOENT)
 		return err;
-	/* A request would clear the flags that make a fixed entry what it is. */
+	/* Leave the entry alone, because a request would clear its flags. */
 	if (!err && (n.managed || n.fixed))
 		return 0;
 
@@ -488,7 +489,7 @@ int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t fami
 		return 0;
 	if (n.valid)
 		return set_managed(nl, 0, ifindex, family, addr, 0);
-	/* Nobody answers there: the entry would only fill the table. */
+	/* The neighbour never answered, so the entry would only fill the table. */
 	return netlink_talk(nl, begin_neighbour(nl, RTM_DELNEIGH, 0, ifindex, family, addr), NULL,
 			    NULL);
 }

@@ -26,7 +26,7 @@ struct netlink_watch {
 	void *neighbour_ctx;
 	void (*route)(void *ctx, const struct prefix *destination); /* likewise */
 	void *route_ctx;
-	uint32_t routes_by; /* only routes by this link are told; 0 = all */
+	uint32_t routes_by; /* only routes that use this link are reported; 0 = all */
 	int nsid; /* of the watched namespace; NETNSA_NSID_NOT_ASSIGNED: the socket's own */
 };
 
@@ -35,8 +35,8 @@ static const int own_groups[] = {
 	RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	  RTNLGRP_IPV4_RULE,	RTNLGRP_IPV6_RULE,
 	RTNLGRP_NEXTHOP,    RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, 0,
 };
-/* The messages of all namespaces arrive, so these are fewer. RTNLGRP_NSID tells of the end of a
- * namespace. */
+/* The groups for a watch of another namespace. They are fewer, because the socket receives the
+ * messages of all namespaces. RTNLGRP_NSID reports the end of a namespace. */
 static const int netns_groups[] = {
 	RTNLGRP_LINK,	   RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
 	RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP,    RTNLGRP_NSID,	   0,
@@ -102,8 +102,9 @@ static struct nlmsghdr *begin_nsid(struct netlink *nl, uint16_t type, int netns_
 	return nlh;
 }
 
-/* Gets the id that our namespace has for another one, and gives it one first if it has none: only
- * messages of namespaces with an id are delivered. 0/-errno. */
+/* Sets *@nsid to the id that our namespace has for the namespace @netns_fd. Assigns an id first if
+ * there is none, because only messages of namespaces with an id are delivered. Returns 0 or
+ * -errno. */
 static int assign_nsid(int netns_fd, int *nsid)
 {
 	struct netlink *nl = netlink_open();
@@ -163,7 +164,8 @@ static unsigned take_link(const struct nlmsghdr *nlh, const struct listener *to)
 	return NETLINK_CHANGED_LINK;
 }
 
-/* The same group carries a bridge's table of MACs, which netlink_parse_neighbour() refuses. */
+/* The same group also carries the MAC tables of bridges, which netlink_parse_neighbour()
+ * refuses. */
 static unsigned take_neighbour(const struct nlmsghdr *nlh, const struct netlink_watch *w)
 {
 	struct netlink_neighbour_event e;
@@ -236,7 +238,7 @@ static unsigned read_change(const struct netlink_watch *w, const struct nlmsghdr
 	}
 }
 
-/* Tells of the end of the watched namespace. Other namespaces are not of interest. */
+/* Returns NETLINK_CHANGED_LOST if the message reports the end of the watched namespace. */
 static unsigned read_other_netns(const struct netlink_watch *w, const struct nlmsghdr *nlh)
 {
 	const struct nlattr *a;

@@ -51,7 +51,7 @@ int netns_of_tun(int tun_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The inode of the namespace at @path, 0 if there is none. */
+/* Returns the inode of the namespace at @path, 0 if there is none. */
 static uint64_t inode(const char *path)
 {
 	struct statfs fs;
@@ -70,7 +70,7 @@ uint64_t netns_of_process(const char *pid)
 	return inode(path);
 }
 
-/* Finds the first entry of @directory for which @directory/ENTRY@suffix is the namespace @ns. */
+/* Finds an ENTRY of @directory such that the file @directory/ENTRY@suffix is the namespace @ns. */
 static bool find(const char *directory, const char *suffix, uint64_t ns, char path[static PATH_MAX])
 {
 	const struct dirent *e;

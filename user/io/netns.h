@@ -17,13 +17,14 @@ int netns_call(int fd, int (*fn)(void *ctx), void *ctx);
  * descriptor or -errno: -ENOTTY before Linux 5.8. */
 int netns_of_tun(int tun_fd);
 
-/* The inode of the namespace of process @pid ("self" for this one), which identifies the namespace
- * as long as that exists. 0 if the process is gone or may not be seen. */
+/* Returns the inode of the namespace of process @pid ("self" for this process). The inode
+ * identifies the namespace as long as the namespace exists. Returns 0 if the process is gone or may
+ * not be inspected. */
 uint64_t netns_of_process(const char *pid);
-/* Fills in the name that ip-netns(8) has for the namespace. False if it has none. */
+/* Fills in the name that ip-netns(8) has for the namespace. Returns false if there is none. */
 bool netns_name(uint64_t ns, char name[static NETNS_NAME_LEN]);
-/* Opens the namespace by its name or by a process in it. Returns a descriptor, -ENOENT if neither
- * can be found, or -errno. */
+/* Opens the namespace @ns through its name or through a process in it. Returns a descriptor,
+ * -ENOENT if neither is found, or another -errno. */
 int netns_open(uint64_t ns);
 
 #endif

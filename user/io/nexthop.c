@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nexthop.c - how packets reach an endpoint.
+ * nexthop.c - finds out how packets reach an endpoint.
  *
  *   endpoint ─▶ route ─┬─▶ none, or to this host ──────────────────────────────▶ UDP socket
  *                      ├─▶ into the tunnel itself (via_tunnel) ────────────────▶ UDP socket
@@ -8,7 +8,7 @@
  *                      └─▶ by an attached NIC ─▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
  *                                                           └─▶ valid ─────────▶ AF_XDP
  *
- * neighbours.h keeps the kernel's neighbour entry fresh for as long as somebody uses it.
+ * neighbours.h keeps the kernel's neighbour entry fresh as long as a peer uses it.
  */
 #include "io/nexthop.h"
 
@@ -36,7 +36,7 @@ static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const ui
 	       !memcmp(addr, w->addr, family == AF_INET ? 4 : 16);
 }
 
-/* Does the interface on which the sticky source was used have that address? */
+/* Returns true if the sticky source is an address of the interface on which it was last used. */
 static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint *e)
 {
 	struct wanted w = { e->ifindex, (uint8_t)e->remote.sa.sa_family, &e->local };
@@ -44,10 +44,11 @@ static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint 
 	return netlink_addresses(env->nl, compare_address, &w) == 1;
 }
 
-/* Queries the route and fills in the source. The sticky source is dropped in two cases: this host
- * no longer has the address, or the address belongs to the interface on which it was used and the
- * route now leaves by another interface, which has a source of its own. An address that is on no
- * such interface, for example one of the loopback's, stays because it suits every interface. */
+/* Queries the route and fills in the source. The sticky source is dropped in two cases: if this
+ * host no longer has the address, or if the address belongs to the interface on which it was last
+ * used and the route now leads to another interface, which has an address of its own. The sticky
+ * source is kept if it does not belong to that interface, for example an address of the loopback
+ * interface, because such an address suits every interface. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
 	const struct netlink_flow flow = { env->fwmark, env->source_port };
@@ -76,7 +77,7 @@ static bool is_nic(const struct nexthop_env *env, uint32_t ifindex)
 	return false;
 }
 
-/* Why AF_XDP cannot send packets of this route, even if the neighbour is valid; or NULL. */
+/* Returns why AF_XDP cannot send packets of this route, even if the neighbour is valid; or NULL. */
 static const char *obstacle(const struct nexthop_env *env, const struct endpoint *e,
 			    const struct netlink_route *r, struct netlink_link *link)
 {
@@ -118,8 +119,8 @@ static struct encap_next next_of(const struct endpoint *e, const struct netlink_
 	return next;
 }
 
-/* The TTL that the kernel gives to packets of the UDP sockets: the route's, else the link's (IPv6)
- * or the host's (IPv4). */
+/* Returns the TTL that the kernel would give to packets of the UDP sockets: that of the route, or
+ * else that of the link (IPv6) or the host (IPv4). */
 static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
 		      const struct netlink_route *r, const struct netlink_link *link)
 {
@@ -128,7 +129,7 @@ static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
 	return e->remote.sa.sa_family == AF_INET ? env->ttl : link->hop_limit6;
 }
 
-/* Returns NULL with @mac, or why the MAC is not known. */
+/* Fills in @mac and returns NULL, or returns the reason why the MAC is not known. */
 static const char *find_neighbour(const struct nexthop_env *env, const struct encap_next *next,
 				  uint8_t mac[static 6])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pmtu.c - two raw sockets whose filters pass only these errors. A message of the IPv4 socket
- * begins with its IP header, one of the IPv6 socket with the ICMPv6 header:
+ * pmtu.c - two raw sockets whose filters pass only "too big" errors. A message of the IPv4 socket
+ * begins with its IP header, a message of the IPv6 socket with the ICMPv6 header:
  *
  *   | IP | ICMP: type, code, checksum, MTU | quoted packet: IP header | UDP header: ports ...
  */
@@ -21,7 +21,7 @@
 #define ICMP_HEADER_LEN 8
 #define FRAGMENT_HEADER_LEN 8
 #define PORTS_LEN 4
-#define READ_LEN 512		       /* of an error; the rest is not needed */
+#define READ_LEN 512		       /* bytes read of an error; the rest is not needed */
 #define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that a flood of errors is lost here */
 
 struct pmtu_watch {
@@ -164,8 +164,8 @@ unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsig
 	struct endpoint e;
 
 	for (unsigned i = 0; i < PMTU_READS && count < max; i++) {
-		bool v6 =
-			i % 2; /* in turns, so that a flood of one family does not hide the other */
+		bool v6 = i %
+			  2; /* alternate, so that a flood in one family does not hide the other */
 		ssize_t n = recv(v6 ? w->ipv6 : w->ipv4, msg, sizeof(msg), 0);
 
 		if (n < 0) {

@@ -3,9 +3,9 @@
  * pmtu.h - receives the errors of routers that found one of our outer packets too large: ICMP
  * "fragmentation needed" and ICMPv6 "packet too big".
  *
- * The kernel checks such an error and lowers its path MTU, but sends no notification of that (FIB
- * exceptions have none). An error received here is only a reason to query the route again. Nothing
- * in it is trusted, because anybody can send one.
+ * The kernel checks such an error and lowers its path MTU, but does not notify programs of that
+ * (there are no notifications for FIB exceptions). An error received here is only a reason to query
+ * the route again. Its contents are not trusted, because any host can send such an error.
  */
 #ifndef WGXDP_PMTU_H
 #define WGXDP_PMTU_H
@@ -22,9 +22,9 @@ struct pmtu_watch *pmtu_open(void);
 void pmtu_close(struct pmtu_watch *w); /* NULL is fine */
 int pmtu_fd(const struct pmtu_watch *w);
 
-/* Reads at most PMTU_READS messages. Puts the destinations of UDP packets from @port that they are
- * about into @to, each once and at most @max, and returns their number. The descriptor stays
- * readable while messages are left. */
+/* Reads at most PMTU_READS errors. For errors about UDP packets from @port, stores the destinations
+ * of those packets in @to, each once and at most @max, and returns their number. The descriptor
+ * stays readable while messages are left. */
 #define PMTU_READS 64
 unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsigned max);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport.h - how a worker exchanges datagrams with the outer network. afxdp.c and udp.c
- * implement these operations, and the worker's loop knows nothing else of them. Only the worker
- * that owns the transport calls them, except deinit, which the control thread calls while the
- * worker is stopped.
+ * transport.h - how a worker exchanges datagrams with the outer network. These operations are
+ * implemented by afxdp.c and udp_batch.c. Only the reader of a transport calls recv, alloc, send
+ * and sweep: the worker that owns the transport, or the control thread for the socket that receives
+ * the handshakes for several workers. The control thread calls deinit while no reader uses the
+ * transport.
  *
- *        recv ──▶ frames are the worker's ──▶ sweep     rx: used in place, returned within the turn
- *        alloc ─▶ frames are the worker's ──▶ send      tx: every allocated frame must be passed to
- *                                                           send(); one with len 0 is only freed
+ *        recv ──▶ the reader owns the frames ──▶ sweep  rx: used in place, returned within the turn
+ *        alloc ─▶ the reader owns the frames ──▶ send   tx: every allocated frame must be passed to
+ *                                                           send(), which only frees a frame with
+ *                                                           len 0
  */
 #ifndef WGXDP_TRANSPORT_H
 #define WGXDP_TRANSPORT_H
@@ -20,8 +22,8 @@
 
 struct transport;
 
-struct transport_stats { /* counts since init; written by one thread, read by any (relaxed) */
-	_Atomic uint64_t rx_packets, tx_packets; /* data messages (type 4 with contents) */
+struct transport_stats { /* since the opening; written by the reader, read by any (relaxed) */
+	_Atomic uint64_t rx_packets, tx_packets; /* data messages except keepalives */
 	_Atomic uint64_t tx_refused;		 /* not accepted by send() */
 	_Atomic uint64_t tx_dropped;   /* accepted by send(), dropped by the kernel later */
 	_Atomic uint64_t rx_oversized; /* recv: did not fit the buffer and was truncated */
@@ -36,12 +38,12 @@ struct transport_ops {
 	unsigned (*recv)(struct transport *o, struct rx_frame *frames, unsigned max);
 	/* Allocates up to @n frames for @len bytes each. Returns fewer if the transport is full. */
 	unsigned (*alloc)(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len);
-	/* Adds outer headers and sends. The frames belong to the transport again in any case.
-	 * Returns how many of those with len > 0 the kernel accepted, and sets len to 0 in the
-	 * others. */
+	/* Adds outer headers and sends the frames. All frames then belong to the transport again.
+	 * Returns how many of the frames with len > 0 the kernel accepted, and sets len to 0 in
+	 * those that it did not accept. */
 	unsigned (*send)(struct transport *o, struct tx_frame *frames, unsigned n);
-	/* Returns received frames to the kernel, reaps sent ones, and wakes the kernel if
-	 * needed. */
+	/* Returns received frames to the kernel, reclaims frames that were sent, and wakes the
+	 * kernel if needed. */
 	void (*sweep)(struct transport *o);
 };
 
@@ -49,16 +51,16 @@ struct transport {
 	const struct transport_ops *ops;
 	int fd;		  /* for poll(): readable when recv() has frames; -1 = none */
 	uint32_t ifindex; /* of the NIC; 0 = any (udp) */
-	uint32_t layer3;  /* where its packets reach IP: the NIC, or the bridge or bond above it */
+	uint32_t layer3;  /* where packets reach IP: the NIC, or the bridge or bond above it */
 	uint32_t mtu;	  /* the largest IP packet sent without fragmenting; 0 = no limit (udp) */
-	/* Set by sweep(): messages that the kernel has not taken from the ring yet. poll() does not
-	 * wake for them, so the worker sweeps again soon while this is not 0. Worker only. */
+	/* Set by sweep(): how many messages the kernel has not consumed from the tx ring yet.
+	 * poll() does not wake for them, so the worker sweeps again soon while this is not 0.
+	 * Reader only. */
 	unsigned unsent;
 	struct transport_stats stats;
 };
 
-/* Is this a data message with contents? rx_packets and tx_packets count these; keepalives have
- * none. */
+/* Returns true for a data message that is no keepalive. rx_packets and tx_packets count these. */
 static inline bool transport_is_data(const uint8_t *payload, uint32_t len)
 {
 	return len > wire_data_len(0) && payload[0] == WIRE_DATA;

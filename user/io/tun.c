@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tun.c - the TUN device behind the tunnel's interface.
+ * tun.c - the TUN device of the tunnel interface.
  *
  *   fd:  │ vnet header 10 B │ IP packet │   one packet per read() or write()
  *
- * With offloads the host's packets may be up to 64 KiB long: TCP and UDP packets to be cut into
- * segments of the size that the vnet header says. Packets of this kind may be written, too.
+ * With offloads, packets from the host may be up to 64 KiB long. Such a TCP or UDP packet must be
+ * split into segments of the size in its vnet header. Such packets may also be written.
  */
 #include "io/tun.h"
 
@@ -23,12 +23,13 @@
 #include "io/vnet.h"
 
 #define TUN_DEVICE "/dev/net/tun"
-#define TX_QUEUE_LEN 1000 /* packets; a full one drops, there is no back pressure */
+#define TX_QUEUE_LEN 1000 /* packets; a full queue drops packets, there is no back pressure */
 
 int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, size_t room)
 {
 	uint8_t beyond;
-	/* The kernel truncates silently. A byte in @beyond shows that the packet did not fit. */
+	/* The kernel truncates without an error. If a byte is read into @beyond, the packet did not
+	 * fit. */
 	struct iovec iov[] = { { vnet, t->vnet_len }, { buf, room }, { &beyond, 1 } };
 	ssize_t n;
 
@@ -67,7 +68,8 @@ static int set_mtu_and_queue(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
-/* Without a link-local address the kernel sends no router solicitations into the tunnel. */
+/* Prevents a link-local address on the interface, so that the kernel sends no router solicitations
+ * into the tunnel. */
 static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 {
 	struct nlmsghdr *nlh = netlink_begin_link(nl, ifindex);
@@ -80,10 +82,10 @@ static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
-/* Switches ICMP redirects off, because a relay sends packets out by the interface they came in by.
- * The kernel sends redirects if either `all` or the interface allows them, so both are set, as the
- * kernel's WireGuard does. Failure is ignored: where /proc is read-only, redirects are only a
- * nuisance. */
+/* Turns ICMP redirects off, because a relay forwards packets to the interface on which they
+ * arrived. The kernel sends redirects if either `all` or the interface allows them, so both are
+ * set, as the kernel's WireGuard does. Failure (a read-only /proc) is ignored, because redirects
+ * are only a nuisance. */
 static void disable_redirects(const char *name)
 {
 	const char *const interfaces[] = { "all", name };
@@ -101,7 +103,7 @@ static void disable_redirects(const char *name)
 	}
 }
 
-/* The interface may be the host's uplink, so nothing here advises to delete it. */
+/* These messages never advise to delete the interface, because it may be the host's uplink. */
 static int name_taken(const char *name, struct fault *f)
 {
 	struct netlink *nl = netlink_open();
@@ -153,7 +155,8 @@ static int create(int fd, const char *name, struct fault *f)
 	}
 }
 
-/* A given descriptor may be unattached or an existing TUN device. */
+/* Uses the given descriptor, which may be a TUN device already, or /dev/net/tun as it was
+ * opened. */
 static int adopt(int fd, const char *name, struct fault *f)
 {
 	struct ifreq ifr = { 0 };

@@ -21,28 +21,28 @@ struct tun {
 	int fd; /* non-blocking */
 	uint32_t ifindex;
 	char name[16];
-	bool multi_queue;  /* queues can be added; not true of every given descriptor */
+	bool multi_queue;  /* queues can be added; may be false for a given descriptor */
 	uint8_t vnet_len;  /* TUN_VNET_LEN; 0 for a given descriptor without IFF_VNET_HDR */
-	unsigned offloads; /* TUN_F_...: what the host leaves to the reader */
+	unsigned offloads; /* TUN_F_...: work that the host leaves to the reader of its packets */
 	bool uso;	   /* large UDP packets may be written */
 };
 
-/* Creates the interface @name (multi-queue, IFF_VNET_HDR), or with @given_fd >= 0 takes over an
- * open one (WG_TUN_FD). Sets MTU @mtu, addr_gen_mode none, txqueuelen, and send_redirects off. A
- * new interface is down; a given one is left up or down. Returns 0 or -errno with @f: -EBUSY (the
- * name is taken), -EPERM, -ENOENT (/dev/net/tun), -EINVAL. On failure a given descriptor stays
- * open. */
+/* Creates the interface @name (multi-queue, IFF_VNET_HDR), or uses the descriptor @given_fd if that
+ * is >= 0 (WG_TUN_FD). Sets the MTU to @mtu, addr_gen_mode to none, txqueuelen, and send_redirects
+ * to off. A new interface is down; a given one is left up or down. Returns 0, or -errno with @f
+ * filled in: -EBUSY (the name is in use), -EPERM, -ENOENT (/dev/net/tun), -EINVAL. On failure a
+ * given descriptor stays open. */
 int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct fault *f);
 void tun_close(struct tun *t);
 
-/* Adds a queue to the interface of @first, for another worker. Queues must be closed all together,
- * because closing a single one makes the kernel renumber the others. 0 or -errno. */
+/* Adds a queue to the interface of @first, for another worker. All queues must be closed together,
+ * because the kernel renumbers the others when a single one is closed. Returns 0 or -errno. */
 int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f);
 
-/* Sets the offloads of the interface. @from_host: the host may leave checksums and the cutting of
- * large TCP packets to the reader. @udp: use the kernel's support for large UDP packets, if it has
- * it (Linux 6.2), in both directions; t->uso tells. Only for a device with vnet headers, and before
- * queues are added. 0, or -errno with @f filled. */
+/* Sets the offloads of the interface. @from_host: the host may leave checksums and the segmentation
+ * of large TCP packets to the reader. @udp: if the kernel supports large UDP packets (Linux 6.2),
+ * use them in both directions and set t->uso. Only for a device with vnet headers, and before
+ * queues are added. Returns 0, or -errno with @f filled in. */
 int tun_set_offloads(struct tun *t, bool from_host, bool udp, struct fault *f);
 
 /* Reads one inner IP packet into @buf of @room bytes, and its vnet header into @vnet. Returns the
@@ -50,12 +50,12 @@ int tun_set_offloads(struct tun *t, bool from_host, bool udp, struct fault *f);
  * interface was deleted), -EMSGSIZE (the packet was larger than @room and is lost). */
 int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, size_t room);
 
-/* Writes the IP packet of @len bytes at @packet; the TUN_VNET_LEN bytes before it are overwritten.
- * Returns 0 or -errno: -EIO (the interface is down), -EBADFD (it was deleted). */
+/* Writes the IP packet of @len bytes at @packet. The TUN_VNET_LEN bytes before it are overwritten.
+ * Returns 0 or -errno: -EIO (the interface is down), -EBADFD (the interface was deleted). */
 int tun_write(const struct tun *t, uint8_t *packet, size_t len);
 
 /* Writes one packet that begins with its vnet header, from @n pieces. The device must have vnet
- * headers. Returns 0 or -errno as above; -EINVAL if the kernel does not take such a merged
+ * headers. Returns 0 or -errno as above; -EINVAL if the kernel does not accept such a merged
  * packet. */
 int tun_writev(const struct tun *t, const struct iovec *iov, unsigned n);
 

@@ -2,19 +2,21 @@
 /*
  * udp.c - the listen port's UDP sockets as a transport.
  *
- *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots ──▶ cut into datagrams ──▶ worker ──▶ sweep()
+ *   IPv4 socket ──┐ epoll  recvmmsg ──▶ slots ──▶ split into datagrams ─▶ worker ─▶ sweep()
  *   IPv6 socket ──┘  fd
  *                 ◀─────── sendmmsg ◀── trains of equal frames ◀── worker ◀── alloc()
  *
- * With UDP_GRO a slot may hold up to 64 KiB of datagrams of one sender, all of one length except
- * the last. With UDP_SEGMENT up to 64 frames to one destination are one message of the same kind.
+ * With UDP_GRO, a slot may hold up to 64 KiB of datagrams of one sender. All have the same length,
+ * except that the last may be shorter. With UDP_SEGMENT, up to 64 such frames to one destination
+ * are sent as one message (a train).
  *
  * There is one socket per family, because one IPv6 socket for both would need mapped addresses in
- * every control message. Each datagram carries its local address as packet info in both directions
- * ("sticky source"). The interface is named only for link-local addresses, because it would
- * override the routes.
+ * every control message. In both directions the local address of a datagram is in its packet info
+ * ("sticky source"). When sending, the interface is named only for link-local addresses, because it
+ * would override the routes.
  *
- * IP_RECVERR is off: with it, an ICMP error caused by one peer fails the next send to another.
+ * IP_RECVERR is off, because with it an ICMP error caused by one peer would make the next send to
+ * another peer fail.
  *
  * udp_send_one(), udp_set_fwmark() and udp_socket_drops() use only the descriptors, so that any
  * thread may call them.
@@ -72,9 +74,9 @@ static void set_buffer(int fd, int force, int plain)
 		set_int(fd, SOL_SOCKET, plain, SOCKET_BUFFER_BYTES);
 }
 
-/* Outer packets may be fragmented on their way (DF = 0). The tunnel's MTU normally prevents that,
- * and a path whose MTU shrinks must not become a black hole. There is no flow label, because
- * AF_XDP sends none either and routers that balance by it would separate the two. */
+/* Outer packets may be fragmented by routers (DF = 0). The tunnel's MTU normally prevents that, but
+ * a path whose MTU shrinks must not become a black hole. No flow label is set, because AF_XDP sets
+ * none either, and routers that balance by it would send the two on different paths. */
 static int set_options(int fd, int family, uint32_t fwmark)
 {
 	int err;
@@ -97,8 +99,9 @@ static int set_options(int fd, int family, uint32_t fwmark)
 	return err;
 }
 
-/* Opens a socket of @family bound to *@port; if 0, the kernel chooses and *@port is set. Without
- * @shared (SO_REUSEPORT) a port in use is refused. Returns the descriptor or -errno. */
+/* Opens a socket of @family bound to *@port. If *@port is 0, the kernel chooses a port and *@port
+ * is set to it. Unless @shared (SO_REUSEPORT), fails if the port is in use. Returns the descriptor
+ * or -errno. */
 static int open_bound(int family, uint16_t *port, uint32_t fwmark, bool shared)
 {
 	union udp_address a = { 0 };
@@ -293,7 +296,8 @@ void udp_set_offloads(struct transport *o, bool gso, bool gro)
 	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
 		if (u->fds[i] < 0)
 			continue;
-		/* Setting the default tells whether the kernel knows the option (Linux 4.18). */
+		/* Setting the option to its default value shows whether the kernel knows it (Linux
+		 * 4.18). */
 		u->gso &= !setsockopt(u->fds[i], IPPROTO_UDP, UDP_SEGMENT, &unused, sizeof(unused));
 		u->gro &= !set_int(u->fds[i], IPPROTO_UDP, UDP_GRO, gro);
 	}

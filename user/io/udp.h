@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp.h - the UDP sockets of the listen port: an IPv4 and an IPv6 one behind one transport.
- * They carry handshakes and keepalives always, data when XDP does not.
+ * udp.h - the UDP sockets of the listen port: an IPv4 socket and an IPv6 socket behind one
+ * transport. They carry all handshakes and all keepalives that we send. They carry data (and
+ * received keepalives, which are data messages too) that AF_XDP does not carry.
  */
 #ifndef WGXDP_UDP_H
 #define WGXDP_UDP_H
@@ -10,36 +11,41 @@
 #include "util/fault.h"
 
 /* Opens both sockets on *@port (host order). With port 0 the kernel chooses a port that is free in
- * both families, and *@port is set to it. A host without IPv6 gets only the IPv4 socket. o->fd is
- * an epoll fd over both. Returns 0, or -errno with @f filled, -EADDRINUSE if the port is in use. */
+ * both families, and *@port is set to it. A host without IPv6 gets only the IPv4 socket. The fd of
+ * the transport is an epoll fd over both sockets. Returns 0, or -errno with @f filled in;
+ * -EADDRINUSE if the port is in use. */
 int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault *f);
 
-/* Opens further sockets on the port of @leader, which becomes the first of a SO_REUSEPORT group:
- * each datagram reaches one member. The leader was bound without that option, so that a port of
- * another program is refused. The fwmark is copied from the leader. 0, or -errno with @f filled. */
+/* Opens further sockets on the port of @leader. They form a SO_REUSEPORT group whose first member
+ * is @leader; each datagram reaches one member. @leader was bound without that option, so that it
+ * could not share the port of another program. The fwmark is copied from @leader. Returns 0, or
+ * -errno with @f filled in. */
 int udp_join(struct transport **o, struct transport *leader, struct fault *f);
 
 /* Changes the owner of both sockets to a UID that no process has. SO_REUSEPORT shares a port only
- * among sockets of one UID, so no other program can bind it then. Needs CAP_CHOWN. 0 or -errno. */
+ * among sockets of one UID, so other programs can then no longer bind the port. Needs CAP_CHOWN.
+ * Returns 0 or -errno. */
 int udp_disown(const struct transport *o);
 
-/* Attaches the BPF program @prog_fd that selects the member of the group. 0 or -errno. */
+/* Attaches the BPF program @prog_fd, which selects the member of the group for each datagram.
+ * Returns 0 or -errno. */
 int udp_steer(struct transport *leader, int prog_fd);
 
-/* Lets the worker's operations use UDP_SEGMENT (@gso) and UDP_GRO (@gro) where the kernel has them.
- * Initially both are off. Not while a worker uses the transport. */
+/* Turns UDP_SEGMENT (@gso) and UDP_GRO (@gro) on or off, as far as the kernel has them. Initially
+ * both are off. Do not call this while a worker uses the transport. */
 void udp_set_offloads(struct transport *o, bool gso, bool gro);
 
-/* The socket of @family (AF_INET, AF_INET6), or -1. */
+/* Returns the socket of @family (AF_INET, AF_INET6), or -1. Any thread. */
 int udp_socket(const struct transport *o, int family);
 
 /* Sets SO_MARK on both sockets. Any thread. */
 int udp_set_fwmark(struct transport *o, uint32_t fwmark);
 
-/* Sends one message to @e with @tclass (DSCP and ECN) in its IP header: the control thread's
- * handshakes and keepalives. The source is e->local if set. If that is no longer a local address,
- * the message is sent without it and *@local_gone is set; otherwise *@local_gone is untouched. 0
- * or -errno. Any thread. */
+/* Sends one message to @e with @tclass (DSCP and ECN) in its IP header; the control thread sends
+ * handshakes and keepalives with it. The source is e->local if set. If e->local is no longer an
+ * address of this host, the message is sent from an address that the route chooses, and
+ * *@local_gone is set to true; otherwise *@local_gone is untouched. Returns 0 or -errno. Any
+ * thread. */
 int udp_send_one(struct transport *o, const struct endpoint *e, uint8_t tclass, const void *msg,
 		 size_t len, bool *local_gone);
 

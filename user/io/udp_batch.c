@@ -23,7 +23,7 @@ static void read_control(struct msghdr *msg, struct udp_rx *rx)
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
 
-			/* spec_dst is the destination, or for a broadcast the local address */
+			/* ipi_spec_dst is the destination; for a broadcast, our address */
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
 			memcpy(to, &info.ipi_spec_dst, sizeof(info.ipi_spec_dst));
 			frame->ifindex = (uint32_t)info.ipi_ifindex;
@@ -70,8 +70,9 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Offers many slots while each gets one datagram, but few while the kernel joins them (UDP_GRO), so
- * that what was received is still in the cache when it is decrypted. */
+/* Chooses how many slots the next recvmmsg() offers: many if each slot gets one datagram, but few
+ * if the kernel joins datagrams (UDP_GRO), so that they are still in the cache when they are
+ * decrypted. */
 static void adapt_vlen(struct udp *u, unsigned messages, uint64_t bytes)
 {
 	if (messages)
@@ -116,7 +117,7 @@ static void fill_slots(struct udp *u, int fd, unsigned max)
 	transport_count(&u->transport.stats.rx_oversized, oversized);
 }
 
-/* Cuts what the slots hold into datagrams. */
+/* Splits the contents of the slots into datagrams. Returns their number. */
 static unsigned take_datagrams(struct udp *u, struct rx_frame *frames, unsigned max)
 {
 	unsigned n = 0, data = 0;
@@ -161,8 +162,8 @@ unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max)
 
 /* ---- sending ---- */
 
-/* Writes the class as the first control message. Returns its length; class 0 is the socket's
- * default and needs none. */
+/* Writes the class as the first control message. Returns the length of that message; 0 for class 0,
+ * which is the socket's default. */
 static size_t write_tclass(int family, int tclass, struct cmsghdr *c)
 {
 	if (!tclass)
@@ -174,8 +175,8 @@ static size_t write_tclass(int family, int tclass, struct cmsghdr *c)
 	return CMSG_SPACE(sizeof(tclass));
 }
 
-/* Writes the packet info that makes @e's local address the source. Returns its length; 0 = no
- * source is set. */
+/* Writes the packet info that makes @e's local address the source. Returns the length of the packet
+ * info; 0 if @e has no local address. */
 static size_t write_pktinfo(const struct endpoint *e, struct cmsghdr *c)
 {
 	if (e->remote.sa.sa_family == AF_INET) {
@@ -225,7 +226,8 @@ int udp_resend(int fd, struct msghdr *m, int err)
 		first && first->cmsg_type != IP_PKTINFO && first->cmsg_type != IPV6_PKTINFO;
 	size_t kept = has_class ? CMSG_SPACE(sizeof(int)) : 0;
 
-	/* The kernel refuses a foreign source with EINVAL; IPv4 in 6.18 with ENETUNREACH. */
+	/* The kernel returns EINVAL for a source that is not local; for IPv4, Linux 6.18 returns
+	 * ENETUNREACH. */
 	if (m->msg_controllen == kept || (err != -EINVAL && err != -ENETUNREACH))
 		return err;
 	m->msg_controllen = kept;
@@ -243,7 +245,8 @@ static void add_segment_size(struct msghdr *m, uint16_t size, union udp_control 
 	m->msg_controllen += CMSG_SPACE(sizeof(size));
 }
 
-/* Sends one frame by itself. Sets *@plain to whether the kernel took it as it was. 0 or -errno. */
+/* Sends one frame as one message. Sets *@plain to whether the kernel accepted the frame without
+ * udp_resend(). Returns 0 or -errno. */
 static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *plain)
 {
 	struct iovec iov = { f->payload, f->len };
@@ -256,17 +259,17 @@ static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *pla
 	return *plain ? 0 : udp_resend(fd, &m, -errno);
 }
 
-/* Can the kernel mean by @error that it does not segment on this way? Other errors say nothing
- * about segmentation: a firewall's limit (EPERM) or a lack of memory (ENOBUFS) may be over when
- * the frames are sent singly. */
+/* Returns true if @error may mean that the kernel does not segment on this path. Other errors have
+ * other causes: a firewall's limit (EPERM) or a lack of memory (ENOBUFS) may be over when the
+ * frames are sent singly. */
 static bool refuses_segments(int error)
 {
 	return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
 }
 
-/* The kernel refused message @k with @error: sends its frames singly. If it was a train and the
- * frames pass as they are, segmentation was refused, and the frames say so. Returns how many
- * passed. */
+/* The kernel refused message @k with @error: sends its frames singly. If the message was a train
+ * and the kernel now accepts its frames unchanged, the kernel had refused segmentation, and
+ * frame->gso_error is set. Returns how many frames the kernel accepted. */
 static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 {
 	unsigned sent = 0, count = u->first[k + 1] - u->first[k];
@@ -309,14 +312,14 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 	return sent;
 }
 
-/* Can @f be a segment after @first in one train? */
+/* May @f follow @first in one train? */
 static bool same_train(const struct tx_frame *first, const struct tx_frame *f)
 {
 	return f->encap == first->encap && f->tclass == first->tclass && !f->no_gso &&
 	       f->len <= first->len;
 }
 
-/* May trains be sent to where @f goes? The kernel refuses segments that need fragmentation. */
+/* May @f be sent as part of a train? The kernel refuses segments that need fragmentation. */
 static bool may_segment(const struct udp *u, const struct tx_frame *f)
 {
 	const struct encap *e = f->encap;
@@ -329,7 +332,8 @@ static bool to_family(const struct tx_frame *f, int family)
 	return f->len && f->encap && f->encap->endpoint.remote.sa.sa_family == family;
 }
 
-/* Adds @f to the message that begins at queued[first]; pieces that are contiguous become one. */
+/* Adds @f to the message @m, and to queued[]. If @f is directly after the last piece in memory, the
+ * two become one piece. */
 static void append(struct udp *u, struct msghdr *m, unsigned *queued, struct tx_frame *f)
 {
 	struct iovec *last = m->msg_iovlen ? &m->msg_iov[m->msg_iovlen - 1] : NULL;
@@ -341,9 +345,9 @@ static void append(struct udp *u, struct msghdr *m, unsigned *queued, struct tx_
 		m->msg_iov[m->msg_iovlen++] = (struct iovec){ f->payload, f->len };
 }
 
-/* Builds one message that begins with @frames[@at], and adds the frames after it that can be its
- * further segments. Frames of other destinations in between stay for later messages; the order
- * of frames to one destination is kept. */
+/* Builds one message from @frames[@at] and those of the following frames that can be sent in the
+ * same train. Frames to other destinations in between are left for later messages. The order of
+ * frames to one destination is kept. */
 static void build_train(struct udp *u, unsigned k, unsigned *queued, struct tx_frame *frames,
 			unsigned n, unsigned at, bool *taken)
 {

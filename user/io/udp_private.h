@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_private.h - what udp.c (sockets, setup, what any thread may call) and udp_batch.c (the
- * worker's operations) share.
+ * udp_private.h - shared by udp.c (setup, and functions for any thread) and udp_batch.c (the
+ * operations of the transport, which only its reader calls).
  */
 #ifndef WGXDP_UDP_PRIVATE_H
 #define WGXDP_UDP_PRIVATE_H
@@ -22,7 +22,7 @@
 #define UDP_TX_BYTES ((size_t)FRAME_BATCH * 65536)
 #define UDP_AREA_BYTES (UDP_RX_BYTES + UDP_TX_BYTES)
 
-/* Segments of one send. Linux before 6.9 refuses more, and the payload must fit an IPv6
+/* Limits of a train. Linux before 6.9 refuses more segments, and the whole payload must fit an IPv6
  * datagram. */
 #define UDP_TRAIN_MAX 64
 #define UDP_TRAIN_BYTES (65535 - 40 - 8)
@@ -43,8 +43,8 @@ union udp_address {
 
 struct udp_rx { /* what a slot holds */
 	uint32_t len;
-	uint32_t size;	       /* of each datagram in it but the last (UDP_GRO) */
-	struct rx_frame frame; /* the first one */
+	uint32_t size;	       /* of each datagram in the slot except the last (UDP_GRO) */
+	struct rx_frame frame; /* the first datagram */
 	union udp_address from;
 	struct in6_addr to;
 };
@@ -55,15 +55,15 @@ struct udp {
 	bool gso;	       /* UDP_SEGMENT may be used */
 	bool gro;	       /* UDP_GRO is on */
 	unsigned turn;	       /* the family that is read first; alternates */
-	/* Receiving: slots [0, filled) hold datagrams, those before [at] and @offset are with
-	 * the worker. */
+	/* Receiving: slots [0, filled) hold datagrams. The worker has those in the slots before
+	 * [at], and those before @offset in slot [at]. */
 	unsigned filled, at;
 	uint32_t offset;
 	unsigned rx_vlen; /* how many slots the next recvmmsg() offers */
-	/* Sending: frames lie one behind the other, so that a train of them is one piece. */
-	size_t tx_used;
-	unsigned tx_count; /* frames with the worker */
-	uint8_t *area;	   /* UDP_RX_SLOTS, then UDP_TX_BYTES */
+	/* Sending: frames follow each other in memory, so that a train is one piece. */
+	size_t tx_used;	   /* bytes */
+	unsigned tx_count; /* frames that the worker has allocated and not sent yet */
+	uint8_t *area;	   /* UDP_RX_BYTES for receiving, then UDP_TX_BYTES for sending */
 	struct udp_rx rx[UDP_RX_SLOTS];
 	/* for one recvmmsg() or sendmmsg() */
 	struct mmsghdr msgs[FRAME_BATCH];
@@ -89,8 +89,8 @@ void udp_sweep(struct transport *o);
 void udp_address_msg(struct msghdr *m, const struct endpoint *e, uint8_t tclass, struct iovec *iov,
 		     union udp_control *control);
 
-/* Call when the kernel refused @m with @err. If the cause may be a source address that is no longer
- * local, sends @m without it. Returns 0 or -errno; @err if nothing was tried. */
+/* Call this when the kernel refused @m with @err. If the cause may be a source address that is no
+ * longer local, sends @m without a source address. Returns 0 or -errno; @err if @m was not sent. */
 int udp_resend(int fd, struct msghdr *m, int err);
 
 #endif

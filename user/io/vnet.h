@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vnet.h - the header before each packet of a TUN device: checksum and segmentation left to the
- * other side. Fills the gaps in older kernel headers.
+ * vnet.h - the header before each packet of a TUN device. It says which checksum and segmentation
+ * work the sender has left to the receiver. This file adds constants that older kernel headers do
+ * not have.
  *
- *   flags         NEEDS_CSUM: the checksum field holds a partial sum; finish it from csum_start on
- *   gso_type      TCPV4, TCPV6, UDP_L4: a packet to be cut into segments of gso_size bytes
+ *   flags         NEEDS_CSUM: the checksum field holds a partial sum; complete it over the bytes
+ *                 from csum_start on
+ *   gso_type      TCPV4, TCPV6, UDP_L4: a packet to be split into segments of gso_size bytes
  *   csum_start    offset of the transport header; csum_offset: of the checksum field within it
  */
 #ifndef WGXDP_VNET_H

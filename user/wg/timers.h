@@ -3,10 +3,10 @@
  * timers.h - the timer state machine of one peer, [W] 6. It has no clock: each call gets BOOTTIME
  * in ns, and timers_next() returns the time at which timers_due() must be called next.
  *
- * Workers only store four times (relaxed atomics), and the control thread derives all deadlines
- * from them. So a data packet never arms or cancels a timer. A worker wakes the control thread at
- * most once for each time that the control thread has checked the timers (@watched), not for each
- * packet:
+ * Workers only store four times (relaxed atomics). The control thread derives all deadlines from
+ * them, so a data packet never arms or cancels a timer. A worker does not wake the control thread
+ * for each packet, but at most once after each check of the timers by the control thread
+ * (@watched):
  *
  *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
