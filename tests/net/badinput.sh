@@ -30,7 +30,7 @@ fault() # WHAT LINE SED-EDIT REGEX
 	local what=$1 regex="$A\.conf:$2:.*$4"
 	good | sed "$3" | conf "$A" >/dev/null
 	refuses "$what: check refuses it" 1 "$regex" "$WGXDP" check "$TMP/$A.conf"
-	refuses "$what: attach refuses it" 1 "$regex" attach eth0 "$TMP/$A.conf"
+	refuses "$what: attach refuses it" 78 "$regex" attach eth0 "$TMP/$A.conf"
 	clean "$what: nothing is left" a "$A"
 }
 
@@ -92,10 +92,10 @@ wrong "--rx without a value" 2 '--rx' attach eth0 "$GOOD" --rx
 wrong "three arguments" 2 '[Uu]sage|too many|eth1' attach eth0 eth1 "$GOOD"
 wrong "a NIC that does not exist" 1 'nosuch0' attach nosuch0 "$GOOD"
 wrong "--zero-copy on, on a veth" 1 'zero-copy' attach eth0 "$GOOD" --zero-copy on
-wrong "a file that does not exist" 1 'nofile.conf' attach eth0 "$TMP/nofile.conf"
-wrong "a name without a configuration" 1 "$ID-none" attach eth0 "$ID-none"
+wrong "a file that does not exist" 78 'nofile.conf' attach eth0 "$TMP/nofile.conf"
+wrong "a name without a configuration" 78 "$ID-none" attach eth0 "$ID-none"
 cp "$GOOD" "$TMP/abcdefghijklmnop.conf"
-wrong "a name of 16 characters" 1 'abcdefghijklmnop' attach eth0 "$TMP/abcdefghijklmnop.conf"
+wrong "a name of 16 characters" 78 'abcdefghijklmnop' attach eth0 "$TMP/abcdefghijklmnop.conf"
 wrong "a name of 16 characters for wgxdp NAME" '[12]' 'abcdefghijklmnop' in_ns a "$WGXDP" \
 	abcdefghijklmnop
 wrong "a name with a slash" '[12]' 'a/b' in_ns a "$WGXDP" a/b

@@ -18,7 +18,8 @@ fails() # WHAT REGEX SED-EDIT [NS]: attach fails, says it, and nothing is left
 {
 	local ns=${4:-a}
 	conf_a | sed "$3" | conf "$A" >/dev/null
-	refuses "$1" 1 "$2" in_ns "$ns" "$WGXDP" attach ${4:+--rx udp --tx udp} "$TMP/$A.conf"
+	refuses "$1" "@(1|78)" "$2" in_ns "$ns" "$WGXDP" attach ${4:+--rx udp --tx udp} \
+		"$TMP/$A.conf"
 	clean "$1, nothing is left" "$ns" "$A"
 }
 

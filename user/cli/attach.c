@@ -129,7 +129,7 @@ int attach_main(int argc, char **argv)
 		return cli_fail(CLI_USAGE, "%s", f.text);
 	if (conf_find(arg, path, options.interface, &f) || make_absolute(path, absolute, &f) ||
 	    conf_read(&conf, path, cli_warn, NULL, &f))
-		return cli_fail(CLI_FAILED, "%s", f.text);
+		return cli_fail(CLI_CONFIG, "%s", f.text);
 	options.conf_path = absolute;
 	if (check_supported(&conf, &f) || before_up(options.interface, &conf, &f) ||
 	    names_resolve(&conf, &f) || setup_choose_mtu(&conf, &f))

@@ -13,7 +13,9 @@
 #include "dataplane/options.h"
 #include "util/fault.h"
 
-enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+/* CLI_CONFIG: attach found the config file missing or wrong, so that a service manager need not try
+ * again. It is EX_CONFIG of sysexits.h, which systemd shows as "CONFIG". */
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 78 };
 
 int attach_main(int argc, char **argv); /* attach.c */
 int detach_main(int argc, char **argv); /* detach.c */

@@ -26,7 +26,8 @@ enum option_id {
 	CHAIN,
 	NO_GSO,
 	NO_GRO,
-	NO_USO
+	NO_USO,
+	LATE_NIC
 };
 
 /* One option: "--name", "--name value" or "--name=value". */
@@ -40,6 +41,7 @@ struct option_kind {
 static const struct option_kind kinds[] = {
 	{ "--foreground", FOREGROUND, NULL, "do not go to the background" },
 	{ "-f", FOREGROUND, NULL, NULL },
+	{ "--late-nic", LATE_NIC, NULL, "the NICs that are named need not exist yet" },
 	{ "--rx", RX, "auto|xdp|udp", "how data comes in (auto)" },
 	{ "--tx", TX, "auto|xdp|udp", "how data goes out (auto)" },
 	{ "--xdp-mode", XDP_MODE, "auto|native|generic",
@@ -189,6 +191,9 @@ static void set_flag(struct options *o, enum option_id id)
 	case NO_USO:
 		o->off.uso = true;
 		break;
+	case LATE_NIC:
+		o->nics.late = true;
+		break;
 	default:
 		break;
 	}
@@ -268,11 +273,11 @@ static int parse_nics(struct options *o, const char *list, struct fault *f)
 			return fault(f, CLI_USAGE,
 				     "%.*s: not a valid interface name; see `ip link`", (int)len,
 				     list);
-		if (o->nic_count == OPTIONS_NICS_MAX)
+		if (o->nics.count == OPTIONS_NICS_MAX)
 			return fault(f, CLI_USAGE, "%s: at most %d network interfaces can be given",
 				     list, OPTIONS_NICS_MAX);
-		memcpy(o->nics[o->nic_count], list, len);
-		o->nics[o->nic_count++][len] = '\0';
+		memcpy(o->nics.names[o->nics.count], list, len);
+		o->nics.names[o->nics.count++][len] = '\0';
 		list += len;
 		if (!*list)
 			return 0;

@@ -26,13 +26,20 @@ static void add_nic(struct nic_choice *choice, const struct netlink_link *link)
 int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct options *options,
 		     struct fault *f)
 {
-	for (unsigned i = 0; i < options->nic_count; i++) {
-		const char *name = options->nics[i];
-		struct netlink_link link;
+	for (unsigned i = 0; i < options->nics.count; i++) {
+		const char *name = options->nics.names[i];
+		struct netlink_link link = { .ifindex = 0 };
 		int err = netlink_link(nl, name, 0, &link);
 
+		if (err == -ENODEV && options->nics.late) {
+			snprintf(link.name, sizeof(link.name), "%s", name);
+			err = 0;
+		}
 		if (err)
-			return fault(f, err, "%s: %s; `ip link` lists the interfaces", name,
+			return fault(f, err,
+				     "%s: %s; `ip link` lists the interfaces, and with --late-nic "
+				     "one may appear later",
+				     name,
 				     err == -ENODEV ? "there is no such interface"
 						    : strerror(-err));
 		if (!strcmp(name, options->interface))

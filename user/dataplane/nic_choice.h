@@ -15,7 +15,8 @@ struct nic_choice {
 	unsigned count;
 };
 
-/* Adds the NICs that @options names. Returns 0 or -errno with @f: -ENODEV, -EINVAL (the tunnel). */
+/* Adds the NICs that @options names. One that does not exist yet, if options->nics.late allows it,
+ * has ifindex 0. Returns 0 or -errno with @f: -ENODEV, -EINVAL (the tunnel). */
 int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct options *options,
 		     struct fault *f);
 

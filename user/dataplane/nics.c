@@ -221,9 +221,13 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 
 	nics_close(env, nic); /* TC may be attached */
 	nic->obstacle = NICS_NOTHING;
-	if (wants_xdp(env))
+	if (!nic->ifindex)
+		err = fault(f, -ENODEV, "%s: there is no such interface yet", nic->name);
+	else if (wants_xdp(env))
 		err = open_xdp(env, nic, f);
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
+	if (!nic->ifindex)
+		return err; /* nics_look() finds it when it appears */
 	mind_qdisc(env, nic);
 	if (!nic->attached)
 		open_tc(env, nic);

@@ -24,11 +24,17 @@ struct options_off {
 	bool uso; /* neither for UDP in the tunnel */
 };
 
+/* The NICs of the command line. None: they are chosen from the routes. */
+struct options_nics {
+	char names[OPTIONS_NICS_MAX][IFNAME_MAX + 1];
+	unsigned count;
+	bool late; /* they need not exist yet */
+};
+
 struct options {
 	char interface[IFNAME_MAX + 1];
-	const char *conf_path;			     /* of the config file, absolute; NULL: none */
-	char nics[OPTIONS_NICS_MAX][IFNAME_MAX + 1]; /* none: chosen from the routes */
-	unsigned nic_count;
+	const char *conf_path; /* of the config file, absolute; NULL: none */
+	struct options_nics nics;
 	enum options_path rx, tx;
 	const char *udp_why; /* who asked for the UDP sockets: a sentence for show; NULL: options */
 	enum loader_mode xdp_mode;

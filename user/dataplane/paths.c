@@ -56,7 +56,7 @@ int paths_choose(struct paths *p, const struct nics_env *env, const struct conf 
 	err = nic_choice_named(&choice, env->netlink, env->options, f);
 	if (err)
 		return err;
-	if (!env->options->nic_count)
+	if (!env->options->nics.count)
 		nic_choice_routed(&choice, env->netlink, conf, fwmark);
 	p->nic_count = choice.count;
 	return 0;

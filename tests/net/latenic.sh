@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A service may start before its NIC exists. With --late-nic the tunnel comes up by the UDP sockets,
+# and takes XDP when the NIC appears and is set up. A NIC that never appears hinders nobody.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd ip wg jq ping
+
+A=${ID}a B=${ID}b
+ns_add a b
+keys a b
+path=$(conf "$A" < <(conf_a))
+
+refuses "without the option, a NIC that does not exist is refused" 1 \
+	"eth0: there is no such interface; .*--late-nic" in_ns a "$WGXDP" attach eth0 "$path"
+refuses "--rx xdp insists on the NIC" 1 "eth0: there is no such interface" \
+	in_ns a "$WGXDP" attach eth0 "$path" --late-nic --rx xdp
+clean "nothing left" a "$A"
+
+ok "attach succeeds without the NIC" in_ns a "$WGXDP" attach eth0,eth7 "$path" --late-nic
+is "show says why data takes the UDP sockets" "$(show a "$A" '.path.rx + " " + .path.why')" \
+	"udp eth0: there is no such interface yet; eth7: there is no such interface yet"
+ip link add eth0 netns "$ID-a" type veth peer name eth0 netns "$ID-b"
+seen() { [[ $(show a "$A" .path.why) != eth0:* ]]; }
+wait_for 5 seen
+in_ns a ip address add 192.0.2.1/24 dev eth0
+in_ns b ip address add 192.0.2.2/24 dev eth0
+in_ns b ip link set eth0 up
+in_ns a ip link set eth0 up
+ok "the other node attaches" ours b "$B" < <(conf_b)
+ok "the NIC appears: pings are answered" wait_for 5 in_ns a ping -q -c 1 -W 1 10.99.0.2
+by_xdp() { [ "$(show a "$A" '.path.xdp_mode + .path.tx')" = nativexdp ]; }
+ok "... and XDP carries the data" wait_for 5 by_xdp
+before=$(show a "$A" .path.tx_packets.xsk)
+is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+holds "... and leave by AF_XDP" $(($(show a "$A" .path.tx_packets.xsk) - before)) -ge 10
+is "the other NIC is still missed" "$(show a "$A" .path.why)" \
+	"eth7: there is no such interface yet"
+down a "$A"
+down b "$B"
+clean "nothing left" a "$A"
+done_testing

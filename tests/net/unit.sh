@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# wgxdp@.service: systemd finds no fault in it, and its exposure is what docs/operations.md states.
+# Its commands run under its sandbox (capabilities, no_new_privs, seccomp, files, devices), which
+# sandbox.py makes, since PID 1 of the test is not systemd. Every feature works there.
+#
+#   a: the unit, 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq ping nft systemd-analyze
+
+A=${ID}a B=${ID}b
+UNIT=$TMP/wgxdp@$A.service
+sed "s|/usr/local/sbin/wgxdp|$WGXDP|" configs/wgxdp@.service >"$UNIT"
+
+# --- what systemd says of it ----------------------------------------------------------------------
+
+is "systemd-analyze verify finds nothing" "$(systemd-analyze verify --man=no "$UNIT" 2>&1)" ""
+exposure=$(systemd-analyze security --offline=true --no-pager "$UNIT" |
+	grep -oE 'level for .*: [0-9.]+' | grep -oE '[0-9.]+$')
+stated=$(grep -oE 'exposure level of [0-9.]+[0-9]' docs/operations.md | grep -oE '[0-9.]+$')
+is "systemd-analyze security: the exposure that docs/operations.md states" "$exposure" "$stated"
+
+# --- its commands, in its sandbox -----------------------------------------------------------------
+
+# Runs a command of the unit as systemd would: Exec... without %i and with the variables of
+# /etc/default/wgxdp-IFACE.
+command_of() # KEY INSTANCE NIC OPTIONS
+{
+	sed -n "s/^$1=//p" "$UNIT" |
+		sed -e "s|%i|$2|; s|\$WGXDP_NIC|${3-}|; s|\$WGXDP_OPTIONS|${4-}|"
+}
+
+sandboxed() # COMMAND...
+{
+	in_ns a /usr/bin/python3 tests/net/sandbox.py "$UNIT" "$@"
+}
+
+start() # NIC OPTIONS
+{
+	local command
+	read -ra command < <(command_of ExecStart "$TMP/$A.conf" "$1" "$2")
+	: >"$TMP/heard"
+	rm -f "$TMP/manager"
+	spawn a /usr/bin/python3 tests/net/service.py listen "$TMP/manager" "$ID-a" "$A" \
+		>"$TMP/heard"
+	LISTENER=$!
+	wait_for 5 grep -q listening "$TMP/heard"
+	spawn a env NOTIFY_SOCKET="$TMP/manager" /usr/bin/python3 tests/net/sandbox.py "$UNIT" \
+		"${command[@]}" >"$TMP/log" 2>&1
+	DAEMON=$!
+	wait_for 10 grep -q READY=1 "$TMP/heard"
+}
+
+stop()
+{
+	local command status=0
+	read -ra command < <(command_of ExecStop "$A")
+	sandboxed "${command[@]}" || status=$?
+	wait "$DAEMON" || status=$?
+	kill "$LISTENER"
+	wait "$LISTENER" 2>/dev/null
+	return "$status"
+}
+
+status_of() { sed -n "s/^$1:\t//p" "/proc/$DAEMON/status"; }
+xsk_sent() { show a "$A" .path.tx_packets.xsk; }
+complaints() { grep -vE "^\[#\]|: (up|down), |: up$|is ours now|exiting" "$TMP/log"; }
+
+ns_add a b c
+join a eth0 b eth0
+keys a b
+# The hooks do what those of the documentation do: they write files, substitute processes, and call
+# ip, nft and wg.
+hooks()
+{
+	sed "/^Address/a\\
+PreUp = echo pre-up >>$TMP/hooks\\
+PostUp = cat <(echo post-up %i) >>$TMP/hooks; ip rule add pref 77 iif %i lookup main\\
+PostUp = nft add table ip $ID; wg show %i listen-port >>$TMP/hooks\\
+PreDown = nft delete table ip $ID; ip rule delete pref 77\\
+PostDown = echo post-down >>$TMP/hooks"
+}
+path=$(conf "$A" < <(conf_a | hooks))
+ok "the other node" ours b "$B" < <(conf_b)
+
+ok "xdp: the service is ready" start eth0 "--rx xdp --tx xdp"
+is "no_new_privs and seccomp hold for the daemon" \
+	"$(status_of NoNewPrivs) $(status_of Seccomp)" "1 2"
+is "all rights that the unit allows, and no other" "$(status_of CapEff)" "$(status_of CapBnd)"
+is "... not CAP_SYS_PTRACE" "$((0x$(status_of CapBnd) >> 19 & 1))" 0
+is "the daemon says nothing of missing rights" "$(complaints)" ""
+is "ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+holds "... by AF_XDP" "$(xsk_sent)" -ge 10
+is "the hooks have run" "$(paste -sd ' ' "$TMP/hooks")" "pre-up post-up $A 51821"
+ok "... with their rights" in_ns a nft list table ip "$ID"
+is "the maps are pinned" "$(show a "$A" .path.pinned)" "$PINS/$A"
+ok "memory is locked" eval "[ '$(status_of VmLck | tr -dc 0-9)' -gt 0 ]"
+ok "set debug" sandboxed "$WGXDP" set "$A" debug on
+ok "logs" eval "sandboxed '$WGXDP' logs '$A' | grep -q 'up, port 51821'"
+ok "a port below 1024" in_ns a wg set "$A" listen-port 443
+is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+in_ns a ip link set "$A" netns "$ID-c"
+in_ns c ip address add 10.99.0.1/24 dev "$A"
+in_ns c ip link set "$A" up
+ok "the interface moves to another namespace" wait_for 5 in_ns c ping -q -c 1 -W 1 10.99.0.2
+ok "stop" stop
+is "the hooks have run" "$(paste -sd ' ' "$TMP/hooks")" "pre-up post-up $A 51821 post-down"
+is "... and undone what they did" "$(in_ns a ip rule show pref 77; in_ns a nft list tables)" ""
+clean "nothing is left" a "$A"
+
+ok "udp, two workers: the service is ready" start eth0 "--rx udp --tx udp --workers 2"
+is "ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+is "the daemon says nothing of missing rights" "$(complaints)" ""
+kill -KILL "$DAEMON"
+{ wait "$DAEMON"; kill "$LISTENER"; } 2>/dev/null
+ok "killed: the service is ready again" start "" ""
+ok "... and has found its NIC" eval "[ '$(show a "$A" .path.nic)' = eth0 ]"
+is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+ok "stop" stop
+clean "nothing is left" a "$A"
+
+# --- faults that a restart does not mend ----------------------------------------------------------
+
+prevented() { sed -n 's/^RestartPreventExitStatus=//p' "$UNIT" | grep -qw "$1"; }
+ends_with() # STATUS NIC OPTIONS
+{
+	local command status=0
+	read -ra command < <(command_of ExecStart "$TMP/$A.conf" "$2" "$3")
+	sandboxed "${command[@]}" || status=$?
+	[ "$status" = "$1" ]
+}
+ok "an unknown option ends with status 2" ends_with 2 eth0 --colour
+ok "... which prevents a restart" prevented 2
+sed -i 's/^ListenPort.*/ListenPort = http/' "$path"
+ok "a wrong config file ends with status 78" ends_with 78 eth0 ""
+ok "... which prevents a restart" prevented 78
+down b "$B"
+done_testing
