@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * classify.bpf.h - tells which of the four messages of [W] 5.4 a UDP payload is, and which receiver
- * index it names. XDP and TC share this file. It reads only the payload and changes nothing.
+ * classify.bpf.h - finds out which of the four messages of [W] 5.4 a UDP payload is, and its
+ * receiver index. Shared by XDP and TC. Only reads the payload.
  *
  *   type 1  148 bytes      type 3  64 bytes
  *   type 2   92 bytes      type 4  32 bytes or more. A length that is no multiple of 16 is valid,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * clock.bpf.c - reads the clock of the BPF programs, once, so that the daemon knows how far it is
- * ahead of its own CLOCK_BOOTTIME. They differ in a time namespace, which BPF programs know nothing
- * of. The program is never attached. It is of type TC because BPF_PROG_TEST_RUN takes the type
- * `syscall` only since Linux 5.14.
+ * clock.bpf.c - reads the clock of the BPF programs. The daemon runs it once, to learn how far that
+ * clock is ahead of its own CLOCK_BOOTTIME. The two differ if the daemon is in a time namespace,
+ * which BPF programs ignore. The program is never attached. It has the type TC, because before
+ * Linux 5.14 BPF_PROG_TEST_RUN cannot run a program of the type `syscall`.
  */
 #include <linux/bpf.h>
 

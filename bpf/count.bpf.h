@@ -32,8 +32,8 @@ static __always_inline void count_pass(enum reason reason, __u64 bytes)
 	count_into(bpf_map_lookup_elem(&passes, &key), 1, bytes);
 }
 
-/* Counts data messages that named an index of the peer in @slot. GRO may have joined them. A peer
- * that is being removed may have no element any more; then nothing is counted. */
+/* Counts @packets data messages with an index of the peer in @slot; GRO may have joined them to one
+ * skb. Counts nothing if the peer is being removed and has no element any more. */
 static __always_inline void count_peer_rx(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct peer_stats_value *v = bpf_map_lookup_elem(&peer_stats, &slot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * heartbeat.bpf.h - tells whether a worker is alive. A worker that hangs or never started must not
- * get packets that can be received in another way.
+ * heartbeat.bpf.h - finds out whether a worker is alive. A worker that hangs or has not started
+ * must not get packets that another worker could receive.
  */
 #ifndef WGXDP_HEARTBEAT_BPF_H
 #define WGXDP_HEARTBEAT_BPF_H
@@ -12,7 +12,7 @@
 
 #include "maps.bpf.h"
 
-/* @now_ns: bpf_ktime_get_boot_ns() */
+/* Returns true if @worker has written its heartbeat recently. @now_ns: bpf_ktime_get_boot_ns() */
 static __always_inline bool heartbeat_fresh(__u32 worker, __u64 now_ns)
 {
 	__u64 *last = bpf_map_lookup_elem(&heartbeat, &worker);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * ingress.bpf.c - the programs that a NIC runs on each packet it receives: XDP, or TC behind GRO
+ * ingress.bpf.c - the programs that run for each packet which a NIC receives: XDP, or TC after GRO
  * where rx is `udp`. Both use the checks of verdict.bpf.h. The verdict decides what happens to the
  * packet:
  *
@@ -10,8 +10,8 @@
  *   data       the AF_XDP socket of the queue          the same, to the UDP socket and a worker
  *   invalid    DROP, counted in `drops`                DROP, counted in `drops`
  *
- * Data also passes if the queue has no AF_XDP socket or its worker hangs. The UDP socket then
- * receives the data.
+ * Data passes to the stack if the queue has no AF_XDP socket or if its worker hangs. A UDP socket
+ * then receives the data.
  *
  * While the host forwards, an invalid packet passes and is counted in `passes`. NAT keeps the
  * source port of a masqueraded client, so a reply to such a client may come to our address and
@@ -30,7 +30,7 @@
 #include "skb.bpf.h"
 #include "verdict.bpf.h"
 
-/* Whether the host forwards. The daemon sets these at any time (loader_set_forwarding()). */
+/* Whether the host forwards. The daemon may change these at any time (loader_set_forwarding()). */
 bool forwarding4, forwarding6;
 
 static __always_inline bool host_forwards(const struct verdict_packet *p)
@@ -38,14 +38,14 @@ static __always_inline bool host_forwards(const struct verdict_packet *p)
 	return p->d.ipv6 ? forwarding6 : forwarding4;
 }
 
-/* Whether libxdp's dispatcher runs the program, which then outlives a killed daemon
+/* Whether libxdp's dispatcher calls this program. The program then outlives a killed daemon
  * (chainlink.h). */
 const volatile bool chained;
 
 /* --- XDP ------------------------------------------------------------------------------------- */
 
-/* Copies the first bytes from the IP header on. The helper for that, bpf_xdp_load_bytes(), needs
- * Linux 5.18. */
+/* Copies the first bytes of the packet, beginning with the IP header. The helper
+ * bpf_xdp_load_bytes() would need Linux 5.18. */
 static __always_inline __u16 xdp_copy_head(const struct xdp_md *ctx, __u8 *head)
 {
 	const __u8 *from = (const void *)(long)ctx->data + ETH_HLEN;
@@ -111,10 +111,12 @@ int wgxdp_ingress(struct xdp_md *ctx)
 
 /* --- TC -------------------------------------------------------------------------------------- */
 
-/* verdict_of() reads no more of a packet that has only a few extension headers. */
+/* Bytes that are made readable. verdict_of() needs no more unless there are many extension
+ * headers. */
 #define HEAD_LEN 256
 
-/* Only packets that may be UDP are made linear, because that may copy them. */
+/* Returns true if the packet may be UDP. Only such packets are made linear, because that may copy
+ * the packet. */
 static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 {
 	__u8 next = 0xff;
@@ -127,8 +129,8 @@ static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 	       (next == IPPROTO_UDP || parse_is_extension(next));
 }
 
-/* Only the first message of an aggregated skb was checked, so the whole skb is never dropped. A
- * clsact filter can outlive its daemon, so nothing is dropped without a fresh heartbeat either. */
+/* An aggregated skb is never dropped, because only its first message was checked. Without a fresh
+ * heartbeat no skb is dropped, because a clsact filter can outlive its daemon. */
 static __always_inline int nic_refuse(const struct __sk_buff *skb, const struct verdict_packet *p)
 {
 	if (skb->gso_size || !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))

@@ -5,8 +5,9 @@
  *   mac1 = MAC(HASH("mac1----" || our public key), all of the message before mac1)
  *
  * The hash continues from the state after the key block (blake2s.h), so an initiation costs two
- * compressions and a response one. Both checks are BPF functions, because inlining would copy them
- * into every path of the program. Not inlining is 3 % slower and halves the code.
+ * compressions and a response costs one. The two checks are BPF functions of their own, because
+ * inlining would copy them into every path of the program. The functions are 3 % slower and halve
+ * the code.
  */
 #ifndef WGXDP_MAC_BPF_H
 #define WGXDP_MAC_BPF_H
@@ -42,9 +43,9 @@ static __noinline bool mac1_valid_response(const struct wire_response *msg,
 	return mac1_valid(msg, keys, offsetof(struct wire_response, macs));
 }
 
-/* Checks mac1 of the message of @type at @msg. The caller has validated its length. Returns true as
- * well if mac1 cannot be checked, because we have no key or the packet is not linear. The daemon
- * checks mac1 again. */
+/* Checks mac1 of the message of @type at @msg. The caller has validated its length. Also returns
+ * true if there is no mac1 to check: the type has none (3 and 4), we have no private key, or the
+ * packet is not linear. The daemon checks mac1 again. */
 static __always_inline bool mac1_accepts(const void *msg, const void *end, __u8 type)
 {
 	__u32 zero = 0;

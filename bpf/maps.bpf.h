@@ -4,8 +4,8 @@
  * describes keys, values and writers. Only BPF programs include this file.
  *
  * Maps that can hold a million entries are not preallocated, because an interface with three peers
- * must not use the memory of a million. Only the control thread inserts, so the data path never
- * allocates.
+ * must not use the memory for a million. Only the control thread inserts entries, so the data path
+ * never allocates memory.
  */
 #ifndef WGXDP_MAPS_BPF_H
 #define WGXDP_MAPS_BPF_H
@@ -27,7 +27,7 @@ struct {
 	__type(value, __u8);
 } listen SEC(".maps");
 
-/* receiver index, host order -> peer slot */
+/* receiver index, host order -> peer slot, worker, and kind (pending or data) */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -45,7 +45,8 @@ struct {
 	__type(value, struct peer_value);
 } peers SEC(".maps");
 
-/* slot -> packets and bytes that named one of the peer's indices, before authentication */
+/* slot -> received packets with an index of the peer, before authentication; and packets that the
+ * host sends to the peer, before encryption */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -81,7 +82,7 @@ struct {
 	__type(value, __u32);
 } allowed6 SEC(".maps");
 
-/* 0 -> the keys that handshakes are checked with */
+/* 0 -> the keys for checking mac1 and mac2 of handshake messages */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -112,7 +113,7 @@ struct {
 	__uint(max_entries, EVENTS_BYTES);
 } events SEC(".maps");
 
-/* worker -> slot of the peer whose packets it is writing */
+/* worker -> slot of the peer whose packet the worker is writing */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -121,7 +122,7 @@ struct {
 	__type(value, __u64);
 } tun_writer SEC(".maps");
 
-/* worker -> time of its last turn */
+/* worker -> time of the worker's last turn */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -138,7 +139,7 @@ struct {
 	__type(value, struct nic_value);
 } nics SEC(".maps");
 
-/* xsks_key() -> AF_XDP socket of that queue; this map type takes no BTF */
+/* xsks_key() -> AF_XDP socket of that queue; this map type has no BTF */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, XSKS_MAX);
@@ -146,7 +147,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } xsks SEC(".maps");
 
-/* socks_key() -> UDP socket; this map type takes no BTF */
+/* socks_key() -> UDP socket; this map type has no BTF */
 struct {
 	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
 	__uint(max_entries, SOCKS_MAX);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * parse.bpf.h - parses a frame up to its UDP header, with a cursor that never passes the end. If
+ * parse.bpf.h - parses a frame up to its UDP payload, with a cursor that never passes the end. If
  * the frame is not a plain, whole UDP datagram, parse_frame() returns false and the caller passes
- * the frame on.
+ * the frame to the stack.
  *
  *   Ethernet ─ untagged ┬─ IPv4: checksum, options, no fragment ─┬─ UDP header
  *                       └─ IPv6: a few extension headers ────────┘
@@ -33,7 +33,7 @@
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
-#define IPV6_EXTENSIONS_MAX 4 /* as many as RFC 8200 recommends before UDP */
+#define IPV6_EXTENSIONS_MAX 4 /* RFC 8200 recommends at most these before UDP */
 
 struct cursor {
 	const void *pos;
@@ -75,7 +75,7 @@ static __always_inline __u32 cursor_room(const struct cursor *c, const void *p)
 	return c->end - p + c->beyond;
 }
 
-/* The RFC 1071 sum over a valid header, including its checksum field, is all ones. */
+/* Returns true if the RFC 1071 sum over the header, including its checksum field, is all ones. */
 static __always_inline bool ipv4_checksum_valid(const struct cursor *c, const struct iphdr *ip)
 {
 	const __u32 *word = (const void *)ip;
@@ -95,8 +95,8 @@ static __always_inline bool ipv4_checksum_valid(const struct cursor *c, const st
 	return sum == 0xffff;
 }
 
-/* The stack refuses these sources as well: "this network", loopback, multicast, reserved, and the
- * destination itself. */
+/* Returns true for a source that the stack would refuse as well: "this network", loopback,
+ * multicast, reserved, or equal to the destination. */
 static __always_inline bool ipv4_martian(const struct iphdr *ip)
 {
 	__u8 first = bpf_ntohl(ip->saddr) >> 24;
@@ -128,8 +128,8 @@ static __always_inline bool parse_ipv4(struct cursor *c, struct datagram *d)
 	return true;
 }
 
-/* The same for IPv6: unspecified (::), loopback (::1), multicast, IPv4-mapped, and the destination
- * itself. */
+/* The same for IPv6: unspecified (::), loopback (::1), multicast, IPv4-mapped, or equal to the
+ * destination. */
 static __always_inline bool ipv6_martian(const struct ipv6hdr *ip)
 {
 	const __be32 *s = ip->saddr.in6_u.u6_addr32, *d = ip->daddr.in6_u.u6_addr32;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * reuseport.bpf.c - chooses the UDP socket of the port that gets a datagram.
+ * reuseport.bpf.c - chooses the UDP socket that gets a datagram, if there are several workers.
+ * (With one worker there is one socket for each address family, and this program is not loaded.)
  *
  *   type 1, 2, 3 ─▶ the daemon
  *   type 4       ─▶ the worker of its receiver index, or a live worker while that worker hangs
  *   other        ─▶ worker 0, which counts it, so that junk costs the daemon no time
  *
- * The IPv4 and the IPv6 sockets form two groups with places of their own in `socks`. If the wanted
- * place is empty, the kernel chooses a socket by its hash, and its reader hands the message over.
+ * The IPv4 and the IPv6 sockets form two groups; both are in `socks`. If the chosen element of
+ * `socks` is empty, the kernel chooses a socket by its hash. A worker that then receives a
+ * handshake message hands it over to the control thread.
  *
  * The context begins at the UDP header. The payload is read by a helper, because only the header
  * may be linear.
@@ -57,7 +59,7 @@ int wgxdp_reuseport(struct sk_reuseport_md *ctx)
 	struct wire_data data = { 0 };
 	__u32 key;
 
-	/* If the datagram is too short, @data stays zero and counts as junk. */
+	/* If the datagram is too short, @data stays zero, which is an invalid type. */
 	bpf_skb_load_bytes(ctx, sizeof(struct udphdr), &data, sizeof(data));
 	key = socks_key(member_for(&data), ctx->eth_protocol == bpf_htons(ETH_P_IPV6));
 	bpf_sk_select_reuseport(ctx, &socks, &key, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * sample.bpf.h - writes samples of dropped packets to the ring `events`, a few per second and
- * reason. If the ring is full, only the sample is lost.
+ * sample.bpf.h - writes samples of dropped packets to the ring `events`, a few per second for each
+ * reason. If the ring is full, only the sample is lost; the drop is still counted.
  */
 #ifndef WGXDP_SAMPLE_BPF_H
 #define WGXDP_SAMPLE_BPF_H
@@ -33,9 +33,9 @@ static __always_inline struct event *sample_begin(enum reason reason, enum event
 
 /*
  * Returns how many bytes of a packet of @len bytes to copy, 1 to EVENT_HEAD_LEN. The verifier must
- * see these bounds. The verifier of Linux 6.1 learns nothing from a comparison with 0 and forgets
- * the bound of a spilled register, so the bound is set by a mask. For an empty packet the result is
- * EVENT_HEAD_LEN; reading so many bytes then fails.
+ * be able to prove these bounds. The verifier of Linux 6.1 learns nothing from a comparison with 0
+ * and forgets the bound of a spilled register, so the bound is set by a mask. For an empty packet
+ * the result is EVENT_HEAD_LEN, and the caller's read then fails.
  */
 static __always_inline __u32 sample_head_len(__u32 len)
 {

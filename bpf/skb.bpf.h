@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * skb.bpf.h - functions that the TC programs share. A packet that they accept gets TC_ACT_UNSPEC,
- * which equals TCX_NEXT, so that other programs on the hook run as well.
+ * skb.bpf.h - functions that the TC programs share. For a packet that they accept, the programs
+ * return TC_ACT_UNSPEC, which equals TCX_NEXT, so that other programs on the hook run as well.
  */
 #ifndef WGXDP_SKB_BPF_H
 #define WGXDP_SKB_BPF_H
@@ -14,14 +14,16 @@
 #include "count.bpf.h"
 #include "sample.bpf.h"
 
-/* @offset counts from the IP header, whether or not the packet has an Ethernet header. */
+/* Reads @len bytes of the packet. @offset counts from the IP header, whether or not the packet has
+ * an Ethernet header. Returns false if there are fewer bytes. */
 static __always_inline bool skb_read_ip(const struct __sk_buff *skb, __u32 offset, void *to,
 					__u32 len)
 {
 	return !bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET);
 }
 
-/* Returns how many packets @skb stands for on the wire, before GRO or after GSO. */
+/* Returns how many packets on the wire @skb stands for: before GRO joined them, or after GSO will
+ * split them. */
 static __always_inline __u64 skb_packets(const struct __sk_buff *skb)
 {
 	return skb->gso_segs ? skb->gso_segs : 1;
@@ -35,8 +37,8 @@ static __always_inline int skb_drop(const struct __sk_buff *skb, enum event_hook
 
 	if (e) {
 		head_len = sample_head_len(skb->len);
-		/* skb->len may include the Ethernet header. Then reading a short packet fails, and
-		 * the sample has no head. */
+		/* skb->len may include the Ethernet header. Then this read fails for a short
+		 * packet, and the sample has no head. */
 		if (skb_read_ip(skb, 0, e->head, head_len))
 			e->head_len = head_len;
 		bpf_ringbuf_submit(e, 0);

@@ -3,22 +3,24 @@
  * tunnel.bpf.c - enforces allowed IPs in both directions of the tunnel interface.
  *
  *   host ──▶ wg0 ─ egress: has the destination a peer? ─ yes, counted as offered ─▶ worker
- *                    └─ no: a few a second pass, so that the worker can answer with ICMP errors.
+ *                    └─ no: a few a second pass, so that the daemon can answer with ICMP errors.
  *                       The rest are dropped here, before they wake the worker.
  *
- *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: is the source that peer's? ─▶ host
+ *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: does the source belong to the peer
+ *                                                       │      in that slot? ─ yes ─▶ host
  *                                                       └─ no: dropped. Trie and worker disagree.
  *
  * A write to a TUN queue runs the ingress hook within the same system call, so tun_writer[] holds
- * the slot of this packet. The check catches errors of a worker, but not a worker that lies.
+ * the slot of this packet. The check catches errors of a worker, but not a malicious worker.
  *
- * Two kinds of packets do not come from the write of this moment:
- *   - The host's own multicast and broadcast, which the stack loops back to local members. It
- *     passes. Only the stack can give a packet the type PACKET_LOOPBACK.
+ * The ingress hook also sees two kinds of packets outside of a write:
+ *   - The host's own multicast and broadcast, which the stack loops back to local members. These
+ *     packets pass. Only the stack can give a packet the type PACKET_LOOPBACK.
  *   - With RPS on the interface, the kernel queues packets for another CPU, and the hook runs after
- *     the write, when tun_writer[] may hold the slot of a later one. RPS computes a hash of every
- *     packet that it queues, and a packet from a TUN write has none, so a hash tells RPS. Then only
- *     a source that belongs to some peer passes; that it is the right peer, the worker has checked.
+ *     the write. tun_writer[] may then hold the slot of a later packet. RPS computes a hash of
+ *     every packet that it queues, and a packet straight from a TUN write has none, so the hash
+ *     reveals RPS. A packet with a hash passes if its source belongs to any peer. Only the worker
+ *     has checked that it is the right peer.
  *
  * Packets have no Ethernet header here, except under BPF_PROG_TEST_RUN. All offsets therefore count
  * from the IP header.
@@ -38,12 +40,13 @@
 #include "maps.bpf.h"
 #include "skb.bpf.h"
 
-/* Packets without a peer that reach the worker. Its own limit for ICMP errors is lower. */
+/* How many packets without a peer reach the worker per second. A separate limit for ICMP errors
+ * applies after this one. */
 #define NO_PEER_PER_S 50
 
 static __u64 no_peer_limit;
 
-/* Packets that RPS has queued. Not exact; the daemon sees whether the number changes
+/* Packets that RPS has queued. The number is not exact; the daemon only checks whether it changes
  * (loader_tunnel_steered()). */
 __u64 steered_packets;
 
@@ -67,7 +70,7 @@ static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6
 
 /* --- egress ---------------------------------------------------------------------------------- */
 
-/* Whether the worker may answer with an ICMP error: never for multicast or broadcast. */
+/* Returns true if an ICMP error may answer the packet: not if it is multicast or broadcast. */
 static __always_inline bool answerable(struct __sk_buff *skb)
 {
 	__u8 first;
@@ -97,7 +100,7 @@ int wgxdp_egress(struct __sk_buff *skb)
 /* Returns the slot that the worker of the packet's TUN queue has stored, or SLOT_NONE. */
 static __always_inline __u32 writer_slot(const struct __sk_buff *skb)
 {
-	/* queue_mapping is 0 for a packet of no queue; then the key is not in the map. */
+	/* If queue_mapping is 0, the packet has no queue, and the key is not in the map. */
 	__u32 queue = skb->queue_mapping - 1;
 	__u64 *slot = bpf_map_lookup_elem(&tun_writer, &queue);
 

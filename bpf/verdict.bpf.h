@@ -23,7 +23,7 @@
 enum verdict {
 	VERDICT_NOT_OURS,  /* not addressed to us */
 	VERDICT_HANDSHAKE, /* for the daemon */
-	VERDICT_DATA,	   /* names the index of a session */
+	VERDICT_DATA,	   /* has the receiver index of a session */
 	VERDICT_INVALID,   /* addressed to us, but failed a check */
 };
 
@@ -35,9 +35,9 @@ struct verdict_packet {
 	enum reason reason; /* for VERDICT_INVALID */
 };
 
-/* Returns the NIC with @ifindex if @d is addressed to us there, else NULL. The destination MAC must
- * match as well, because a host that has our address may bridge or route a frame to another MAC, as
- * VRRP does. */
+/* Returns the NIC with @ifindex if @d is addressed to us on that NIC, else NULL. The destination
+ * MAC must match as well, because a frame to one of our IP addresses but to another MAC is not for
+ * us: a bridge may forward it, or VRRP may use it. */
 static __always_inline const struct nic_value *verdict_nic(const struct datagram *d, __u32 ifindex)
 {
 	const __u16 *to = (const void *)d->eth->h_dest, *mac;
@@ -52,9 +52,9 @@ static __always_inline const struct nic_value *verdict_nic(const struct datagram
 	return to[0] == mac[0] && to[1] == mac[1] && to[2] == mac[2] ? nic : NULL;
 }
 
-/* Looks up the receiver index. Data is refused for an index whose handshake is not complete,
- * because nobody can have sealed data for it. Returns REASON_none with *@slot set, or
- * REASON_unknown_index. An initiation has no receiver index and leaves *@slot alone. */
+/* Looks up the receiver index. Data is refused if the handshake of the index is not complete,
+ * because there are no keys to seal it with yet. Returns REASON_none with *@slot set, or
+ * REASON_unknown_index. For an initiation, which has no receiver index, *@slot is not set. */
 static __always_inline enum reason verdict_check_index(const struct message *m, __u32 *slot)
 {
 	const struct session_value *session;
@@ -68,8 +68,8 @@ static __always_inline enum reason verdict_check_index(const struct message *m, 
 	return REASON_none;
 }
 
-/* Returns the verdict on the frame that starts at the cursor, and fills @p. Only reads packet and
- * maps; the caller counts. */
+/* Returns the verdict on the frame that starts at the cursor, and fills @p. Only reads the packet
+ * and the maps; the caller updates the counters. */
 static __always_inline enum verdict verdict_of(struct cursor *c, __u32 ifindex,
 					       struct verdict_packet *p)
 {
@@ -81,7 +81,8 @@ static __always_inline enum verdict verdict_of(struct cursor *c, __u32 ifindex,
 	if (!p->nic)
 		return VERDICT_NOT_OURS;
 	msg = c->pos;
-	/* The extension headers fill the linear part of the skb. The stack can still parse them. */
+	/* The message is beyond the linear part of the skb, because there are many extension
+	 * headers. The stack can handle such a packet. */
 	if (c->beyond && msg + wire_data_len(0) > c->end)
 		return VERDICT_NOT_OURS;
 	p->reason = classify(c, &p->d, &p->m);

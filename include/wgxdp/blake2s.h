@@ -5,9 +5,10 @@
  *
  *   user/   blake2s_init or blake2s_init_key -> blake2s_update ... -> blake2s_final
  *
- *   XDP     The key of mac1 fills the first block, which never changes. user/ compresses it once,
- *           and XDP continues from that state ("midstate"). This saves the program a third of the
- *           work for an initiation and half for a response, and the key itself is in no map.
+ *   XDP     The mac1 key fills the first block, which is the same for every message. user/
+ *           compresses this block once, and XDP continues from that state ("midstate"). This saves
+ *           a third of the work for an initiation and half for a response, and keeps the key
+ *           itself out of the maps.
  *
  *             key || 0...   blake2s_midstate()      msg, multiple of 4 bytes
  *             ───────────────────▶ mid[8] ─ in a map ─▶ blake2s_from_midstate() ─▶ h[8]
@@ -62,8 +63,8 @@
 		BLAKE2S_G(3, 4, 9, 14, s14, s15);                                                  \
 	} while (0)
 
-/* RFC 7693 3.2: compresses block @m into @h. @t counts the bytes up to the end of this block; the
- * padding of a key block counts, too. */
+/* RFC 7693 3.2: compresses block @m into @h. @t: the number of bytes up to the end of this block,
+ * including the padding of a key block. */
 /* NOLINTNEXTLINE(readability-function-size): ten rounds, written out on purpose */
 BLAKE2S_INLINE void blake2s_compress(__u32 h[8], const __u32 m[BLAKE2S_BLOCK_WORDS], __u64 t,
 				     int last)
@@ -103,8 +104,8 @@ BLAKE2S_INLINE __u32 blake2s_word(const void *p, __u32 i)
 	__u32 w;
 
 #ifdef __bpf__
-	/* A memcpy() from a packet would become four byte loads. The verifier allows one unaligned
-	 * load on every architecture with efficient unaligned access. */
+	/* Do not use memcpy(), which would become four byte loads for a packet. The verifier allows
+	 * an unaligned load on architectures that do it efficiently. */
 	w = ((const __u32 *)p)[i];
 #else
 	__builtin_memcpy(&w, (const __u8 *)p + 4 * i, 4);
@@ -115,9 +116,9 @@ BLAKE2S_INLINE __u32 blake2s_word(const void *p, __u32 i)
 	return w;
 }
 
-/* Continues from @mid with the @len bytes at @msg and finishes the digest. h[] holds its words,
- * which are little endian on the wire, see blake2s_word(). @len: a multiple of 4, at least 4. In
- * BPF @len is a constant, and the caller has checked the bounds of @msg. */
+/* Continues from @mid with the @len bytes at @msg, and writes the words of the digest to @h. On the
+ * wire these words are little endian, see blake2s_word(). @len: a multiple of 4, at least 4. In BPF
+ * @len is a constant, and the caller has checked the bounds of @msg. */
 BLAKE2S_INLINE void blake2s_from_midstate(__u32 h[8], const __u32 mid[8], const void *msg,
 					  __u32 len)
 {
@@ -147,8 +148,8 @@ BLAKE2S_INLINE void blake2s_from_midstate(__u32 h[8], const __u32 mid[8], const 
 #include <stddef.h>
 #include <string.h>
 
-/* A hash under way. It holds parts of key and message, so a caller that hashes a secret wipes it
- * after blake2s_final(). */
+/* The state of a hash. It holds parts of key and message, so a caller that hashes a secret wipes
+ * the state after blake2s_final(). */
 struct blake2s {
 	__u32 h[8];
 	__u64 t;    /* bytes compressed */
@@ -175,8 +176,8 @@ static inline void blake2s_update(struct blake2s *s, const void *data, size_t le
 	while (len) {
 		size_t n = BLAKE2S_BLOCK_LEN - s->used;
 
-		/* The last block gets a flag, so a full block is compressed only when more input
-		 * follows. */
+		/* The last block is compressed with a flag, so compress a full block only when more
+		 * input follows. */
 		if (n == 0) {
 			s->t += BLAKE2S_BLOCK_LEN;
 			blake2s_flush(s, 0);
@@ -214,7 +215,8 @@ static inline void blake2s_init(struct blake2s *s, size_t out_len)
 	blake2s_init_key(s, out_len, NULL, 0);
 }
 
-/* Writes the out_len bytes of the digest. Leaves no copy of it, because it may be a key. */
+/* Writes the digest of out_len bytes to @out. Leaves no other copy of the digest, because it may be
+ * a key. */
 static inline void blake2s_final(struct blake2s *s, void *out)
 {
 	s->t += s->used;

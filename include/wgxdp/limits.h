@@ -4,8 +4,8 @@
  * Included by bpf/ and user/.
  *
  *   a session, in s:  0 ────────────── 120 ───────────── 180 ── 185 ─────── 540
- *                     born          initiator           ends   index       all keys
- *                                   renews it                  ends        are wiped
+ *                     begins        initiator           ends   index       all keys
+ *                                   renews                     ends        are wiped
  */
 #ifndef WGXDP_LIMITS_H
 #define WGXDP_LIMITS_H
@@ -24,8 +24,8 @@
 #define KEEPALIVE_TIMEOUT_S 10
 /* All keys and pending handshakes are wiped this long after the newest session began. */
 #define ZERO_AFTER_TIME_S (REJECT_AFTER_TIME_S * 3)
-/* A receiver index stays valid this long after its session ended, so that late packets are counted
- * as `expired`. */
+/* A receiver index stays known this long after its session has ended, so that late packets are
+ * counted as `expired` and not as `unknown_index`. */
 #define INDEX_GRACE_S 5
 
 #define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: Rm changes every two minutes */
@@ -43,15 +43,16 @@
 #define STAGED_BYTES (64U << 20) /* memory for the packets of all peers */
 
 #define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 from workers to the control thread */
-/* The device is under load while its queue has at least this length, and for this time after. */
+/* The device is under load while a queue of handshake messages has at least this length, and for
+ * UNDER_LOAD_AFTER_S afterwards. */
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)
 #define UNDER_LOAD_AFTER_S 1
 
 #define HANDSHAKE_RATE_PER_S 100 /* per source under load; the default of --handshake-rate */
 #define HANDSHAKE_BURST 200	 /* per source under load */
 
-/* A pass over many peers returns to the event loop after this time, so that handshakes of other
- * peers need not wait for its end. */
+/* A loop over many peers returns to the event loop after this time, so that handshakes need not
+ * wait until it is finished. */
 #define PASS_TURN_NS (5 * NS_PER_MS)
 
 #define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */

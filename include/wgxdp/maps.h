@@ -8,19 +8,21 @@
  *   listen      hash                 control        XDP, NIC's TC
  *   sessions    hash                 control        XDP, NIC's TC, reuseport
  *   peers       hash                 control        people
- *   peer_stats  per-CPU hash         XDP, TC        CLI (control creates and deletes elements)
- *   peer_auth   hash                 control        people, CLI
+ *   peer_stats  per-CPU hash         XDP, TC        people (control creates and deletes elements)
+ *   peer_auth   hash                 control        people
  *   allowed4    LPM trie             control        wg0's TC
  *   allowed6    LPM trie             control        wg0's TC
  *   mac_keys    array of one         control        XDP, NIC's TC
- *   drops       per-CPU array        XDP, TC        CLI
- *   passes      per-CPU array        XDP, NIC's TC  CLI
+ *   drops       per-CPU array        XDP, TC        control
+ *   passes      per-CPU array        XDP, NIC's TC  control
  *   events      ring buffer          XDP, TC        control
  *   nics        hash                 control        XDP, NIC's TC
  *   tun_writer  mmapable array       workers        wg0's TC
  *   heartbeat   mmapable array       workers        XDP, NIC's TC, reuseport
  *   xsks        XSKMAP (no BTF)      control        XDP
  *   socks       REUSEPORT_SOCKARRAY  control        reuseport
+ *
+ * "control" is the daemon's control thread; "people" use bpftool.
  */
 #ifndef WGXDP_MAPS_H
 #define WGXDP_MAPS_H
@@ -32,7 +34,7 @@
 #define NIC_QUEUES_MAX 64     /* per NIC; frames of further queues go to the UDP socket */
 #define WORKERS_MAX 64	      /* per tunnel interface; each worker has one queue of it */
 
-/* A slot that names no peer. The slots of peers are below PEERS_MAX. */
+/* A slot value that stands for no peer. The slots of peers are below PEERS_MAX. */
 #define SLOT_NONE 0xffffffffU
 
 /* listen: a local unicast address and a port that is open there. The value is unused. IPv4
@@ -43,7 +45,7 @@ struct listen_key {
 	__u16 zero;
 };
 
-/* sessions: the handshake or session of each receiver index that we have given out. The key is the
+/* sessions: the handshake or session of each receiver index that we have assigned. The key is the
  * index in host order. */
 enum session_kind {
 	SESSION_PENDING = 0, /* we sent an initiation; only messages of types 2 and 3 are valid */
@@ -52,7 +54,7 @@ enum session_kind {
 
 struct session_value {
 	__u32 slot;   /* of the peer */
-	__u16 worker; /* gets the data messages that come by UDP */
+	__u16 worker; /* the worker that gets data messages which arrive by UDP */
 	__u8 kind;    /* enum session_kind */
 	__u8 zero;
 };
@@ -66,11 +68,11 @@ struct peer_value {
 	__u64 latest_handshake; /* Unix time in s; 0 = never */
 };
 
-/* peer_stats counts what was offered, per peer. Received: messages with an index of the peer,
- * whether authentic or not. Sent: packets to an allowed IP of the peer, whether sent or not. A GSO
- * packet counts as the number of packets that it is split into, but its headers are counted once.
- * peer_auth counts what `wg show transfer` shows: authentic messages only. The key of both is the
- * slot. */
+/* peer_stats counts offered packets per peer. Received: data messages with an index of the peer,
+ * authentic or not. Sent: packets from the host to an allowed IP of the peer, whether or not they
+ * are sent in the end. A GSO packet counts as the number of packets that it is split into, but the
+ * bytes of its headers are counted once. peer_auth counts only authentic messages, like `wg show
+ * transfer`. The key of both maps is the slot. */
 struct peer_stats_value {
 	__u64 rx_packets;
 	__u64 rx_bytes; /* UDP payload */
@@ -95,14 +97,14 @@ struct allowed6_key {
 struct mac_keys_value {
 	__u32 mac1[8];	    /* BLAKE2s state after the key block, see blake2s_midstate() */
 	__u32 cookie[2][8]; /* the same for the current and the previous cookie secret */
-	__u8 has_mac1;	    /* 0: we have no private key, and mac1 is not checked */
+	__u8 has_mac1;	    /* 0: we have no private key, so mac1 cannot be checked */
 	__u8 under_load;
 	__u8 zero[2];
 };
 
-/* drops counts dropped packets; the key is enum reason (reasons.h).
- * passes has the same key. It counts packets that failed the same check but went on to the stack,
- * because the host forwards and they may belong to a connection that it translates. */
+/* drops counts dropped packets. The key is enum reason (reasons.h).
+ * passes has the same key. It counts packets that failed a check but passed to the stack, because
+ * the host forwards and the packet may belong to a connection that the host translates. */
 struct drops_value {
 	__u64 packets;
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */
@@ -150,9 +152,9 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
  * Values are 8 bytes apart in the mmapped array.
  *
  * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = the
- * worker has not begun or has ended. A worker writes it at least every second, with or without
- * traffic. If it is older than HEARTBEAT_STALE_NS, the worker counts as hung, and its packets go to
- * the UDP socket of another worker. */
+ * worker has not begun or has ended. A worker writes the value at least every second, with or
+ * without traffic. If the value is older than HEARTBEAT_STALE_NS, the worker is considered hung,
+ * and its packets go to the UDP socket of another worker. */
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
 /* socks: the UDP sockets of the port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT groups. */
