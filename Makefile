@@ -16,8 +16,14 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 .DEFAULT_GOAL := all
 
+# CROSS=aarch64-linux-gnu- builds for another architecture, below build/aarch64-linux-gnu, with the
+# libraries of a sysroot that `make sysroot` unpacks there. `make arm64` does both.
+CROSS ?=
+TRIPLET := $(CROSS:%-=%)
+
 B := build
-O := $(B)$(if $(SAN),/$(SAN))
+O := $(B)$(if $(CROSS),/$(TRIPLET))$(if $(SAN),/$(SAN))
+SYSROOT := $(if $(CROSS),$(CURDIR)/$(B)/$(TRIPLET)/sysroot)
 
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
@@ -26,10 +32,15 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DOCDIR ?= $(PREFIX)/share/doc/wgxdp
 
-CC := $(if $(filter fuzz,$(SAN)),clang,$(if $(filter default,$(origin CC)),gcc,$(CC)))
+CC := $(if $(filter fuzz,$(SAN)),clang,$(if $(filter default,$(origin CC)),$(CROSS)gcc,$(CC)))
+AR := $(if $(filter default,$(origin AR)),$(CROSS)ar,$(AR))
 CLANG ?= clang
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
+ifneq ($(CROSS),)
+  export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
+  export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig
+endif
 # WERROR=1 turns warnings into errors. tools/check sets it; another compiler's new warnings must not
 # stop somebody who only wants to build.
 WERROR ?=
@@ -53,7 +64,7 @@ require = $(if $(shell command -v $(PKG_CONFIG)),,$(error $(PKG_CONFIG) is not i
 require_all = $(if $(1),$(error Not installed: $(1). Install the Debian packages \
 	$(foreach lib,$(1),$(call package_of,$(lib))), or run tools/install-deps))
 # Only what builds needs them: `make help` works without.
-ifneq ($(filter-out help clean format uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean format uninstall sysroot arm64 check-arm64,$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
   LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
 endif
@@ -62,7 +73,7 @@ TEST_LDLIBS = $(call require,cmocka)$(shell $(PKG_CONFIG) --libs cmocka) $(LDLIB
 
 CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
 CFLAGS ?= -O2 -g
-override CFLAGS += -std=gnu11 $(WARNINGS) -pthread -fPIE
+override CFLAGS += -std=gnu11 $(WARNINGS) -pthread -fPIE $(if $(CROSS),--sysroot=$(SYSROOT))
 
 ifeq ($(SAN),)
   override CFLAGS += -fstack-protector-strong
@@ -139,18 +150,52 @@ SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/long/*.sh tests/ct/*.s
 MANPAGES := $(sort $(wildcard man/*.[1-8]))
 C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
 
-RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests
+# Runs a program of the architecture that is built for.
+EMULATOR := $(if $(CROSS),qemu-$(firstword $(subst -, ,$(TRIPLET)))-static -L $(SYSROOT))
+RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests \
+	$(if $(CROSS),--suffix=' ($(TRIPLET))' --wrap='$(EMULATOR)')
 
 # --- build --------------------------------------------------------------------------------------
 
 .PHONY: all check check-unit check-bpf check-net check-san check-tsan check-valgrind check-ct \
-	check-long check-vm fuzz bench lint format install uninstall clean help tests skeletons FORCE
+	check-long check-vm fuzz bench lint format install \
+	uninstall clean help tests skeletons sysroot arm64 check-arm64 FORCE
 
 all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
 
 tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) $(TEST_BPF) $(FUZZ_OBJECTS) ## build every test
 
 skeletons: $(SKELETONS)
+
+# --- another architecture -------------------------------------------------------------------------
+
+DEBIAN_ARCH_aarch64-linux-gnu := arm64
+DEBIAN_ARCH = $(or $(DEBIAN_ARCH_$(TRIPLET)),$(error CROSS=$(CROSS): wgxdp is cross-built for \
+	aarch64-linux-gnu- only))
+SYSROOT_PACKAGES = libc6-dev linux-libc-dev libgcc-12-dev \
+	$(foreach lib,$(LIBS) cmocka,$(call package_of,$(lib)))
+DEBIAN_MIRROR ?= http://deb.debian.org
+comma := ,
+empty :=
+
+# It is unpacked, not installed, so nothing of the other architecture runs.
+$(B)/%/sysroot/.complete:
+	@tools/install-deps arm64
+	@rm -rf $(@D) && mkdir -p $(dir $(@D))
+	mmdebstrap --quiet --variant=extract --architectures=$(DEBIAN_ARCH) \
+		--include=$(subst $(empty) $(empty),$(comma),$(strip $(SYSROOT_PACKAGES))) \
+		bookworm $(@D) $(DEBIAN_MIRROR)/debian
+	@touch $@
+
+sysroot: $(if $(CROSS),$(SYSROOT:$(CURDIR)/%=%)/.complete) ## with CROSS: the libraries of that architecture
+
+ARM64 := CROSS=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc
+arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-linux-gnu
+	@$(MAKE) --no-print-directory $(ARM64) sysroot
+	@$(MAKE) --no-print-directory $(ARM64) all tests
+
+check-arm64: arm64 ## unit tests for arm64, in QEMU's user-mode emulation; no root
+	@$(MAKE) --no-print-directory $(ARM64) check-unit
 
 # The file is rewritten only when it changes, so that a commit does not rebuild everything.
 $(B)/version.h: FORCE | $(B)/
@@ -307,7 +352,7 @@ $(B)/units/%.service: configs/%.service FORCE
 	@sed 's|/usr/local/sbin|$(SBINDIR)|' $< >$@
 
 $(B)/wgxdp.bash: $(WGXDP)
-	@$(WGXDP) --completion bash >$@
+	@$(EMULATOR) $(WGXDP) --completion bash >$@
 
 install: all $(UNITS) $(B)/wgxdp.bash ## into $(DESTDIR)$(PREFIX)
 	$(foreach i,$(INSTALLS),$(call install_file,$(i)))
@@ -323,4 +368,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 # -MP gives each header an empty rule, so that a deleted header does not stop the next build.
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) \( -name sysroot -o -path $(B)/vm \) -prune -o -name '*.d' -print 2>/dev/null)

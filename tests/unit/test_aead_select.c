@@ -81,6 +81,8 @@ static void test_selftest(void **state)
 		assert_int_equal(aead_selftest(&first), fault == NONE);
 }
 
+#if defined(__x86_64__) /* elsewhere the table has no backend that the test could replace */
+
 /* 2. "auto" takes the first usable backend that passes, and reports the first one that failed. */
 static void test_auto(void **state)
 {
@@ -162,6 +164,8 @@ static void test_batch(void **state)
 	assert_int_equal(aead_open_batch(jobs, 3), 0);
 }
 
+#endif
+
 /* 5. The names in the table differ, and the last backend is the reference, which is always
  * usable. */
 static void test_table(void **state)
@@ -184,8 +188,12 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_selftest), cmocka_unit_test(test_auto),
-		cmocka_unit_test(test_named),	 cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_selftest),
+#if defined(__x86_64__)
+		cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_named),
+		cmocka_unit_test(test_batch),
+#endif
 		cmocka_unit_test(test_table),
 	};
 
