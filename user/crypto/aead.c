@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead.c - chooses the AEAD backend: the one the user named, or the fastest one that this CPU runs.
- *
- * No backend is used before it has passed the known-answer test. docs/aead.md explains the
+ * aead.c - chooses the AEAD backend: the one that the user named, or the fastest one that this CPU
+ * runs. A backend is used only after it has passed a known-answer test. docs/aead.md explains the
  * backends.
  */
 #include <errno.h>

@@ -42,7 +42,7 @@ struct aead_job {
 	const uint8_t *src;
 	uint8_t *dst;
 	uint32_t len; /* bytes of plaintext, without the tag; 0..AEAD_LEN_MAX */
-	bool ok;      /* output of opening: the tag was right and dst holds the plaintext */
+	bool ok;      /* set by opening: the tag was right, and dst holds the plaintext */
 	/* For sealing a plaintext in pieces; all zero if it is contiguous at src. */
 	const uint8_t *head; /* the first head_len bytes; the bytes at src follow them */
 	uint32_t head_len;
@@ -51,28 +51,29 @@ struct aead_job {
 
 struct aead_backend {
 	const char *name;
-	/* True if this CPU can run the backend. Any thread; no side effects. */
+	/* Returns true if this CPU can run the backend. Any thread; no side effects. */
 	bool (*usable)(void);
 	void (*seal_batch)(struct aead_job *jobs, size_t n);
 	void (*open_batch)(struct aead_job *jobs, size_t n);
 };
 
-/* Chooses the backend for the process: the one called @name, or for NULL or "auto" the fastest one
- * that this CPU runs. A backend must pass a known-answer test before it is chosen. "auto" skips a
- * backend that fails the test.
+/* Chooses the backend for the process: the one called @name, or the fastest one that this CPU runs
+ * if @name is NULL or "auto". A backend must pass a known-answer test before it is chosen. "auto"
+ * skips a backend that fails the test.
  * @failed: may be NULL; *@failed is set to the name of the first backend that failed, or to NULL.
  * Returns 0, -ENOENT (no backend has that name), -ENOTSUP (this CPU cannot run the backend) or
  * -EIO (the backend failed its test). On error the backend in use stays in use; before the first
  * call that is "libsodium". Call before other threads use this module. */
 int aead_select(const char *name, const char **failed);
 
-/* Name of the backend in use; static storage. Any thread. */
+/* Returns the name of the backend in use; static storage. Any thread. */
 const char *aead_name(void);
 
-/* The @i-th compiled backend, fastest first, or NULL past the last. For tests and benchmarks. */
+/* Returns the @i-th compiled backend, fastest first, or NULL after the last. For tests and
+ * benchmarks. */
 const struct aead_backend *aead_backend(size_t i);
 
-/* True if @b seals and opens the test packets correctly and refuses altered ones. */
+/* Returns true if @b seals and opens the test packets correctly and refuses altered ones. */
 bool aead_selftest(const struct aead_backend *b);
 
 /* Seals @n jobs; cannot fail. Any thread. RFC 8439 2.8. */

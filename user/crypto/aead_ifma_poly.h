@@ -12,9 +12,9 @@
  *      step 1      m4  .. m7     .  .  m0 m1   .  .  .  .               + m'' r^2 + m''' r
  *      step 2      m8  .. m11    m2 .. m5      .  m0 m1 m2
  *
- * A dot is the place of a block before the packet. It counts as zero and leaves h at zero, so
- * packets of different lengths need no other care. The last block of a packet holds the two
- * lengths.
+ * A dot is a place before the first block of a packet. It is processed as a block of zeros, which
+ * leaves h at zero, so packets of different lengths need no special case. The last block of a
+ * packet holds the two lengths.
  *
  * One long packet alone is dealt to all lanes, four blocks each, 32 per step. Each lane then
  * computes h := h r^32 + m r^4 + m' r^3 + m'' r^2 + m''' r. In the end lane l is multiplied by
@@ -47,15 +47,15 @@ struct factor {
 	v64 x20[3]; /* [0] is not used */
 };
 
-/* What the lanes read in a step: blocks block[l] to block[l] + 3 of the packet of lane l. A block
- * with a negative number does not exist; the block after the data holds the lengths. */
+/* The blocks that the lanes read in a step: blocks block[l] to block[l] + 3 of the packet of lane
+ * l. A block with a negative number does not exist; the block after the data holds the lengths. */
 struct rows {
 	const struct mac *mac[POLY_LANES];
 	int64_t block[POLY_LANES];
 };
 
 struct poly {
-	struct poly_scalar one; /* the only member that was written unless lanes_used */
+	struct poly_scalar one; /* if lanes_used is false, only this member was written */
 	struct factor power[STEP_BLOCKS + 1]; /* r^1 to r^4, then r^32 */
 	bool lanes_used;
 };
@@ -164,7 +164,8 @@ static INLINE size_t blocks_of(const struct mac *mac)
 	return (mac->len + POLY_BLOCK_LEN - 1) / POLY_BLOCK_LEN + 1;
 }
 
-/* Loads four blocks of a packet from number @block on: those that exist, the others as zeros. */
+/* Loads four blocks of a packet, beginning with block number @block. A block that does not exist is
+ * loaded as zeros. */
 static INLINE __m512i load_packet_row(const struct mac *mac, int64_t block)
 {
 	int64_t at = block * POLY_BLOCK_LEN, end = (int64_t)mac->len - at;
@@ -179,7 +180,8 @@ static INLINE __m512i load_packet_row(const struct mac *mac, int64_t block)
 	return row;
 }
 
-/* A step in which some lanes read blocks before the packet, or the end of it. */
+/* Does a step in which some lanes read blocks before the first block of their packet, or its
+ * incomplete end. */
 static void absorb_partial(struct number *h, const struct factor *power,
 			   const struct factor *h_power, const struct rows *rows)
 {
@@ -197,7 +199,7 @@ static void absorb_partial(struct number *h, const struct factor *power,
 		absorb(h->limb, power, NULL, row, top);
 }
 
-/* @steps steps whose blocks all exist and are whole. */
+/* Does @steps steps in which all blocks exist and are whole. */
 static INLINE void absorb_whole(struct number *number, const struct factor *power,
 				const struct factor *h_power, const struct rows *rows, size_t steps,
 				size_t step_blocks)
@@ -402,7 +404,8 @@ static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 	const struct mac *sorted[AEAD_WINDOW];
 	size_t i;
 
-	/* By length, so that packets that are processed together take the same number of steps. */
+	/* Sort by length, so that packets that are processed together need the same number of
+	 * steps. */
 	for (i = 0; i < n; i++) {
 		size_t k = i;
 

@@ -14,7 +14,8 @@
 #ifndef WGXDP_AEAD_LANES_BATCH_H
 #define WGXDP_AEAD_LANES_BATCH_H
 
-/* Upper bounds of the stack that callees use: with lanes, and with rows and scalar code only. */
+/* Upper bounds of the stack that callees use. DEEP: code with lanes; the other: only code with rows
+ * and scalar code. */
 #define DEEP_STACK_BYTES (6 * 1024)
 #define SHALLOW_STACK_BYTES (2 * 1024)
 
@@ -27,7 +28,7 @@ struct output {
 
 /* The working memory for up to AEAD_WINDOW packets of a batch. */
 struct window {
-	/* Secret. wipe_traces() knows which parts of it were written. */
+	/* Secret. wipe_traces() wipes the parts that were written. */
 	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* partial and gathered blocks */
 	uint8_t keys[AEAD_WINDOW][BLOCK_LEN];	       /* Poly1305 keys, in the first half */
 	uint8_t tags[AEAD_WINDOW][AEAD_TAG_LEN];
@@ -38,7 +39,7 @@ struct window {
 	struct output outputs[SLOTS];
 	size_t used; /* slots that hold a block */
 	size_t n_outputs;
-	size_t touched; /* slots of the scratch that were written */
+	size_t touched; /* how many slots of the scratch were written */
 };
 
 static const uint8_t zeros[BLOCK_LEN];
@@ -50,8 +51,8 @@ static void compute(struct window *w)
 
 	if (slots > w->touched)
 		w->touched = slots;
-	/* Slots without a block compute the first packet's key stream, and nobody reads the
-	 * result. */
+	/* Slots without a block compute the key stream of the first packet; the result is not
+	 * used. */
 	for (size_t i = w->used; i < slots; i++) {
 		w->blocks.key[i] = w->blocks.key[0];
 		w->blocks.src[i] = zeros;
@@ -113,8 +114,8 @@ static INLINE void queue_blocks(struct window *w, const struct aead_job *job, ui
 	}
 }
 
-/* Copies @n bytes of the job's plaintext, from byte @at on, which come from the head, from src and
- * from the padding. */
+/* Copies @n bytes of the job's plaintext, beginning with byte @at. They come from head, from src
+ * and from the padding. */
 static void gather(uint8_t *to, const struct aead_job *job, size_t at, size_t n)
 {
 	size_t data_end = job->len - job->pad_len, part;
@@ -194,7 +195,7 @@ static void seal_window(struct window *w, struct aead_job *jobs, size_t n)
 	mac_many(&w->poly, w->macs, n);
 }
 
-/* Returns zero if the tags are equal. Constant time, because no bit is looked at alone. */
+/* Returns zero if the tags are equal. Constant time, because it always combines all bits. */
 static uint64_t tags_differ(const uint8_t *a, const uint8_t *b)
 {
 	return (load64(a) ^ load64(b)) | (load64(a + 8) ^ load64(b + 8));
@@ -249,7 +250,7 @@ static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *st
 /* Decrypts the packet with the key stream in scratch, which begins at @slot. */
 static void decrypt(struct window *w, const struct aead_job *job, size_t slot)
 {
-	uint8_t *end = w->keys[0]; /* free: the keys are not needed after the tags were checked */
+	uint8_t *end = w->keys[0]; /* may be overwritten: the keys are needed only for the tags */
 	size_t at = 0, rest = job->len % BLOCK_LEN;
 
 	for (; at + BLOCK_LEN <= job->len; at += BLOCK_LEN)
@@ -262,8 +263,8 @@ static void decrypt(struct window *w, const struct aead_job *job, size_t slot)
 }
 
 /* Opens packets whose blocks all fit into the slots. The key stream is computed together with the
- * Poly1305 keys, because running the lanes twice would cost more than the key stream that is
- * computed in vain for a forgery. */
+ * Poly1305 keys. That is wasted work for a forged packet, but cheaper than running the lanes
+ * twice. */
 static void open_in_one_pass(struct window *w, struct aead_job *jobs, size_t n)
 {
 	size_t slot = n;
@@ -293,8 +294,8 @@ static bool fit_into_slots(const struct aead_job *jobs, size_t n)
 	return blocks <= SLOTS;
 }
 
-/* Overwrites the stack frames of returned callees. Where registers do not suffice, the compiler
- * keeps parts of the ChaCha20 state and of Poly1305 sums on the stack. */
+/* Overwrites the stack frames of functions that have returned. The compiler has kept parts of the
+ * ChaCha20 state and of Poly1305 sums there, because there are too few registers. */
 static __attribute__((noinline)) void wipe_deep_stack(void)
 {
 	uint8_t below[DEEP_STACK_BYTES];

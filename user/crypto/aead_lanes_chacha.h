@@ -8,8 +8,8 @@
  *         ...                                           nonce. The rounds never mix lanes. Keys
  *         x[15]   word 15     word 15     word 15       and output are transposed.
  *
- * In a round each step depends on the one before, so one group of LANES blocks leaves half of the
- * execution units idle. Therefore two groups run at a time.
+ * In a round each step depends on the step before it, so one group of LANES blocks leaves half of
+ * the execution units idle. Therefore two groups are computed at the same time.
  *
  * A few blocks would leave most lanes idle. They are laid out in rows instead:
  *
@@ -39,7 +39,7 @@ struct blocks {
 	uint8_t *dst[SLOTS_ROOM];
 };
 
-/* 0, 1, 2, ... and the same times BLOCK_LEN, as many as the widest registers have lanes. */
+/* 0, 1, 2, ... and multiples of BLOCK_LEN, one for each lane of the widest registers. */
 alignas(64) static const uint32_t ordinal[16] = { 0, 1, 2,  3,	4,  5,	6,  7,
 						  8, 9, 10, 11, 12, 13, 14, 15 };
 alignas(64) static const uint64_t distance[16] = { 0,	64,  128, 192, 256, 320, 384, 448,
@@ -224,8 +224,8 @@ static INLINE void compute_rows(const struct blocks *b, int first_slot, int grou
 	}
 }
 
-/* One function for each shape, so that a small shape does not pay for the stack frame of a large
- * one. */
+/* There is one function for each number of blocks, so that a small number does not pay for the
+ * large stack frame that a large number needs. */
 static __attribute__((noinline)) void compute_rows1(const struct blocks *b, int first_slot)
 {
 	compute_rows(b, first_slot, 1);

@@ -14,8 +14,9 @@
  * limb of a power from aead_poly_scalar.h is only below 2^26.4. So 5 r < 2^28.7, and a sum of ten
  * products stays below 5 (2^27.1 2^28.7 + 2^26 2^28.7) < 2^59.
  *
- * A lane whose strip ends takes the next one, so that packets of different lengths keep all lanes
- * busy. The blocks of a long packet that comes alone are dealt to all lanes, two per turn:
+ * When the strip of a lane ends, the lane continues with the next packet, so that packets of
+ * different lengths keep all lanes busy. The blocks of a single long packet are dealt to all lanes,
+ * two per turn:
  *
  *                  lane 0      lane 1      lane 2      lane 3
  *      turn 0      m0  m1      m2  m3      m4  m5      m6  m7       h := (h + m) r^8 + m' r^7
@@ -59,7 +60,7 @@ struct poly {
 	struct factor r, r2;
 	struct strip strips[POLY_LANES];
 	/* The following are for a packet that is processed alone. */
-	struct poly_scalar one; /* the only member that was written unless lanes_used */
+	struct poly_scalar one; /* if lanes_used is false, only this member was written */
 	struct factor last_r, last_r2;
 	uint64_t powers[TURN][3]; /* r, r^2, ... */
 	bool lanes_used;
@@ -258,7 +259,7 @@ static void finish(const struct mac *mac, const union number *h, int lane)
 	poly_scalar_finish(mac->tag, words, mac->key);
 }
 
-/* Continues a strip whose whole blocks are done with the packet's tail. */
+/* Continues a strip, whose whole blocks have been processed, with the tail of the packet. */
 static void strip_start_tail(struct strip *s)
 {
 	s->blocks = poly_tail(s->tail, s->at, s->mac->len);
@@ -286,8 +287,8 @@ static void strip_start(struct poly *poly, int lane, const struct mac *mac)
 		strip_start_tail(s);
 }
 
-/* Advances all lanes to the end of the shortest strip. Idle lanes process a copy of that strip, and
- * nobody reads their result. Returns false if all lanes are idle. */
+/* Advances all lanes to the end of the shortest strip. Idle lanes process a copy of that strip;
+ * their result is not used. Returns false if all lanes are idle. */
 static bool advance_lanes(struct poly *poly)
 {
 	const struct strip *shortest = NULL;
@@ -322,7 +323,7 @@ static void compute_factors(struct poly *poly)
 	mul(&poly->r2, &poly->r.x, &poly->r);
 }
 
-/* Runs the lanes until all are idle. A lane that becomes idle takes the next of the @n packets. */
+/* Runs the lanes until all are idle. A lane that becomes idle gets the next of the @n packets. */
 static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;
@@ -348,8 +349,8 @@ static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 	}
 }
 
-/* Computes the powers of poly->one.r that all turns but the last, and the last turn, multiply
- * with. */
+/* Computes the powers of poly->one.r that are used as factors: those for all turns except the last
+ * one, and those for the last turn. */
 static void set_powers(struct poly *poly)
 {
 	poly_scalar_powers(poly->powers, TURN, &poly->one);

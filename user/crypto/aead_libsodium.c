@@ -18,7 +18,7 @@
 
 static void init_once(void)
 {
-	/* libsodium must not be used after this fails, and its functions cannot report an error. */
+	/* If this fails, libsodium must not be used, and its functions could not report it. */
 	if (sodium_init() < 0)
 		abort();
 }
@@ -46,7 +46,8 @@ static bool usable(void)
 	return true;
 }
 
-/* Puts the pieces of a plaintext together in dst. Returns where the plaintext is. */
+/* Copies the pieces of a plaintext to dst if it is not contiguous. Returns where the plaintext
+ * is. */
 static const uint8_t *join_pieces(const struct aead_job *j)
 {
 	size_t data_len = j->len - j->head_len - j->pad_len;

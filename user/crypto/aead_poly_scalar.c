@@ -23,8 +23,8 @@ void poly_scalar_init(struct poly_scalar *p, const uint8_t *key)
 /* @h := @h * r */
 static inline void multiply(word h[3], const struct poly_scalar *p)
 {
-	/* Separate variables, because gcc keeps an array in memory if the address of an element is
-	 * taken. */
+	/* Use separate variables, because gcc keeps an array in memory if the address of an element
+	 * is taken. */
 	word h0 = h[0], h1 = h[1], h2 = h[2];
 	wide d0 = (wide)h0 * p->r[0] + (wide)h1 * p->r1_54;
 	wide d1 = (wide)h0 * p->r[1] + (wide)h1 * p->r[0] + (word)(h2 * p->r1_54);

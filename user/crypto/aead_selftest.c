@@ -38,7 +38,7 @@ struct scratch {
 	uint8_t sealed[ARENA_BYTES];
 	uint8_t opened[ARENA_BYTES];
 	struct aead_job jobs[N_JOBS];
-	size_t bytes; /* in use of each of plain, sealed and opened */
+	size_t bytes; /* how many bytes of plain, sealed and opened are used */
 };
 
 /* Fills @p with fixed bytes. They need not be random, because the test protects nothing. */
@@ -50,7 +50,7 @@ static void fill(uint8_t *p, size_t n, uint32_t x)
 	}
 }
 
-/* Lays the packets out one behind another, both from @src on and from @dst on. */
+/* Makes the jobs: the packets follow each other in memory, at @src as well as at @dst. */
 static void lay_out(struct scratch *s, const uint8_t *src, uint8_t *dst)
 {
 	size_t at = 0;
@@ -90,7 +90,7 @@ static void split(struct scratch *s)
 	}
 }
 
-/* True if the sealed packets are right. With @pieces the plaintexts come in two pieces. */
+/* Returns true if the sealed packets are right. With @pieces, each plaintext is in two pieces. */
 static bool seals(const struct aead_backend *b, struct scratch *s, size_t first, bool pieces)
 {
 	uint8_t digest[DIGEST_LEN];
@@ -104,8 +104,8 @@ static bool seals(const struct aead_backend *b, struct scratch *s, size_t first,
 	return memcmp(digest, answer, sizeof(answer)) == 0;
 }
 
-/* True if all packets open. With @alter every second packet is altered first; it must then be
- * refused and its output zeroed. */
+/* Returns true if all packets can be opened. With @alter, every second packet is altered first; it
+ * must be refused and its output zeroed. */
 static bool opens(const struct aead_backend *b, struct scratch *s, size_t first, bool alter)
 {
 	bool good = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_zmm.h - what the lanes code needs to know about 512-bit registers. Only the two backends
+ * aead_zmm.h - the operations on 512-bit registers that the lanes code uses. Only the two backends
  * with AVX-512 include this file.
  *
  * Compared with AVX2 the registers are twice as wide, there are twice as many of them, and one
@@ -47,7 +47,7 @@ static INLINE v32 turn3(v32 x)
 	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x93);
 }
 
-/* vzeroall clears only the lower sixteen registers, and no mask register. */
+/* Clears all vector and mask registers. vzeroall clears only sixteen vector registers. */
 static INLINE void clear_registers(void)
 {
 	__asm__ volatile("vpxorq %%zmm16, %%zmm16, %%zmm16\n\tvpxorq %%zmm17, %%zmm17, %%zmm17\n\t"

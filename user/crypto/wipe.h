@@ -16,13 +16,13 @@ static inline void wipe(void *p, size_t n)
 	sodium_memzero(p, n);
 }
 
-/* True if the @n bytes are equal; the time depends on n only. */
+/* Returns true if the @n bytes are equal. The running time depends only on @n. */
 static inline bool equal_ct(const void *a, const void *b, size_t n)
 {
 	return sodium_memcmp(a, b, n) == 0;
 }
 
-/* True if all @n bytes are zero; the time depends on n only. */
+/* Returns true if all @n bytes are zero. The running time depends only on @n. */
 static inline bool is_zero_ct(const void *p, size_t n)
 {
 	return sodium_is_zero(p, n) == 1;

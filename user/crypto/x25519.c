@@ -13,15 +13,14 @@ void x25519_clamp(uint8_t secret[static X25519_LEN])
 
 void x25519_public(uint8_t public[static X25519_LEN], const uint8_t secret[static X25519_LEN])
 {
-	/* The return value can be ignored: this cannot fail, because the base point has prime
-	 * order. */
+	/* This cannot fail, because the base point has prime order. */
 	(void)crypto_scalarmult_curve25519_base(public, secret);
 }
 
 bool x25519(uint8_t shared[static X25519_LEN], const uint8_t secret[static X25519_LEN],
 	    const uint8_t public[static X25519_LEN])
 {
-	/* libsodium refuses points of low order, and for some of them leaves @shared unwritten. */
+	/* libsodium refuses points of low order. For some of them it does not write @shared. */
 	bool ok = crypto_scalarmult_curve25519(shared, secret, public) == 0;
 
 	if (!ok)

@@ -16,13 +16,13 @@
 
 struct buffer {		/* all zero = empty */
 	char *data;	/* the allocation */
-	size_t at, end; /* data[at..end) is what it holds */
+	size_t at, end; /* the contents are data[at..end) */
 	size_t size;
 	bool failed; /* memory ran out; stays set until buffer_done() */
 };
 
-/* Makes room for @n more bytes at b->data + b->end. Returns false if memory ran out, now
- * or before. */
+/* Makes room for @n more bytes at b->data + b->end. Returns false if out of memory, or if an
+ * earlier call was. */
 bool buffer_reserve(struct buffer *b, size_t n);
 
 /* Append bytes or formatted text. When out of memory they append nothing and set b->failed. */

@@ -7,8 +7,8 @@
 
 #define WORD_MAX 32
 
-/* Letters to insert, remove, replace or exchange with their neighbour to make @b of @a. Both have
- * at most WORD_MAX letters. (The distance of Damerau and Levenshtein, in three rows.) */
+/* Returns how many letters must be inserted, removed, replaced or swapped with the next letter to
+ * turn @a into @b (the Damerau-Levenshtein distance). Both have at most WORD_MAX letters. */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned rows[3][WORD_MAX + 1] = { 0 };
@@ -39,8 +39,8 @@ static unsigned distance(const char *a, const char *b)
 
 #define LONG_NAME 7
 
-/* How far @word may be from @name. People seldom mistype the first letter, so words that begin
- * alike may differ more. */
+/* Returns the largest distance at which @word is still taken for a mistyped @name. People seldom
+ * mistype the first letter, so it is larger if both begin with the same letter. */
 static unsigned tolerance(const char *name, const char *word)
 {
 	size_t most = strlen(name) * 3 / 5, alike = 0, far;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 struct fault {
-	char text[512]; /* a longer sentence is cut */
+	char text[512]; /* a longer sentence is truncated */
 };
 
 /* Formats the sentence, without newline or program name, into @f (may be NULL) and returns @err.
@@ -32,7 +32,7 @@ static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, i
 	return err;
 }
 
-/* What to do about the error number of a failed access to the file system: the end of a
+/* Returns what to do about the errno @number of a failed access to the file system: the end of a
  * sentence, or "". */
 static inline const char *fault_remedy(int number)
 {

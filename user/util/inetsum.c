@@ -20,7 +20,8 @@ static inline vec load(const uint8_t *p)
 	return v;
 }
 
-/* Sums the last bytes, fewer than STEP. The sizes are constants, so that no function is called. */
+/* Sums the last bytes, which are fewer than STEP. The copies have constant sizes, so that the
+ * compiler calls no memcpy(). */
 static inline uint64_t add_tail(const uint8_t *p, size_t n, uint64_t sum)
 {
 	uint64_t word;

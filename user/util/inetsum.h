@@ -2,9 +2,9 @@
 /*
  * inetsum.h - the Internet checksum, RFC 1071: one's complement sums over 16-bit words.
  *
- * Words are summed as they lie in memory. Such a sum is the same in either byte order, so a folded
- * sum is stored to memory without swapping, and 16-bit host values must be converted by htons()
- * before they are added.
+ * Words are summed as they are in memory, whatever the byte order of the host. So a folded sum is
+ * stored without swapping, and a 16-bit integer in host order must be converted by htons() before
+ * it is added.
  */
 #ifndef WGXDP_INETSUM_H
 #define WGXDP_INETSUM_H
@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Returns @sum plus the sum of @n bytes at @p. If @n is odd, a zero byte follows; only the last
- * piece of a message may be odd. Sums of up to 2^24 words fit without folding. */
+/* Returns @sum plus the sum of @n bytes at @p. If @n is odd, a zero byte is appended, so only the
+ * last piece of a message may have an odd length. Sums of up to 2^24 words need no folding. */
 uint64_t inetsum_add(const void *p, size_t n, uint64_t sum);
 
 /* Folds a sum to 16 bits. */

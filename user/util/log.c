@@ -45,13 +45,14 @@ static const struct sockaddr_un syslog_address = { .sun_family = AF_UNIX, .sun_p
 static const struct sockaddr_un journal_address = { .sun_family = AF_UNIX,
 						    .sun_path = JOURNAL_PATH };
 
-/* Unconnected, because a connected socket would not reach a log daemon that was restarted. */
+/* The socket is not connected, because a connected socket would not reach a log daemon that was
+ * restarted. */
 static int datagram_socket(void)
 {
 	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* JOURNAL_STREAM is "DEVICE:INODE" of the journal's stream, systemd.exec(5). */
+/* JOURNAL_STREAM is "DEVICE:INODE" of the stream to the journal, systemd.exec(5). */
 bool log_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -92,7 +93,7 @@ void log_use_syslog(void)
 	syslog_fd = datagram_socket();
 }
 
-/* Tests with a second, connected socket whether syslog listens. */
+/* Uses a second, connected socket to find out whether syslog listens. */
 const char *log_where(void)
 {
 	int fd, err;
@@ -107,8 +108,8 @@ const char *log_where(void)
 	return err ? "nowhere" : "syslog";
 }
 
-/* Replaces control characters. Values from files and sockets may contain anything, and must not
- * start a new line or control a terminal. */
+/* Replaces control characters. Values from files and sockets may contain any characters, but they
+ * must not start a new line or control a terminal. */
 static void replace_controls(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -119,7 +120,8 @@ static void replace_controls(char *text, size_t len)
 	}
 }
 
-/* Returns false if nobody listens. A message for which there is no room is lost. */
+/* Sends a message. Returns false if no daemon listens. If there is no room in the socket's buffer,
+ * the message is lost. */
 static bool send_to(int fd, const struct sockaddr_un *to, char *head, char *text, char *tail)
 {
 	struct iovec parts[] = {
@@ -137,7 +139,7 @@ static bool send_to(int fd, const struct sockaddr_un *to, char *head, char *text
 	return sendmsg(fd, &message, MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
 }
 
-/* RFC 3164, as syslog daemons read it from a local socket. */
+/* Writes the format of RFC 3164, as syslog daemons read it from a local socket. */
 static void write_syslog(int priority, char *text)
 {
 	char head[HEAD_MAX], date[sizeof("Nov 25 10:00:00")] = "";
@@ -151,7 +153,8 @@ static void write_syslog(int priority, char *text)
 	send_to(syslog_fd, &syslog_address, head, text, "");
 }
 
-/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL. Returns false if no journal takes datagrams. */
+/* Writes the format of https://systemd.io/JOURNAL_NATIVE_PROTOCOL. Returns false if no journal
+ * accepts datagrams. */
 static bool write_journal(int priority, char *text)
 {
 	char head[HEAD_MAX];
@@ -163,7 +166,7 @@ static bool write_journal(int priority, char *text)
 	return send_to(journal_fd, &journal_address, head, text, "\n");
 }
 
-/* A journal that reads stderr takes the priority from the beginning of the line. */
+/* Writes to stderr. A journal that reads stderr finds the priority at the beginning of the line. */
 static void write_stderr(int priority, char *text)
 {
 	char head[HEAD_MAX], number[8] = "";

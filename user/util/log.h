@@ -15,8 +15,8 @@
 
 #include "util/log_ring.h"
 
-/* Each line names @interface ("": none), which is copied. Looks whether the journal reads
- * stderr. */
+/* Begins logging. Each line will name @interface ("": none), which is copied. Finds out whether the
+ * journal reads stderr. */
 void log_open(const char *interface, enum log_level level);
 
 /* Messages above @level are not written. The ring also keeps those of LOG_LEVEL_INFO, unless @level

@@ -12,8 +12,8 @@
 
 #define EVENTS_PER_TURN 64
 
-/* A callback may delete any descriptor, so an entry is freed only at the end of the turn: events
- * that epoll already returned for it find fn == NULL. */
+/* A callback may delete any descriptor, for which epoll may already have returned an event. So a
+ * deleted entry gets fn == NULL and is freed at the end of the turn. */
 struct entry {
 	struct entry *next;
 	int fd;
@@ -177,7 +177,7 @@ bool loop_timer_armed(const struct loop_timer *t)
 	return t->loop && t->at_ns != LOOP_NEVER;
 }
 
-/* The earliest armed timer that has not fired in this turn, or NULL. */
+/* Returns the earliest armed timer that has not fired in this turn, or NULL. */
 static struct loop_timer *earliest_timer(const struct loop *l)
 {
 	struct loop_timer *earliest = NULL;
@@ -203,7 +203,8 @@ static void fire_timers(struct loop *l)
 
 /* Turns ---------------------------------------------------------------------------------------- */
 
-/* In ms, rounded up, so that the loop does not wake just before the deadline and spin. */
+/* Returns the time until the earliest deadline in ms, rounded up, so that the loop does not wake
+ * just before the deadline and spin. */
 static int timeout_ms(const struct loop *l)
 {
 	const struct loop_timer *t = earliest_timer(l);

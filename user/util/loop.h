@@ -20,15 +20,16 @@
 
 struct loop;
 
-/* @events: EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR as they came. The callback may add and delete
- * descriptors, its own included. */
+/* @events: the EPOLLIN, EPOLLOUT, EPOLLHUP and EPOLLERR flags that epoll returned. The callback may
+ * add and delete descriptors, including its own. */
 typedef void (*loop_fn)(void *ctx, int fd, uint32_t events);
 
 /* @now_ns: CLOCK_BOOTTIME when the callback begins. The timer is no longer armed. The callback may
  * arm and cancel any timer. */
 typedef void (*loop_timer_fn)(void *ctx, uint64_t now_ns);
 
-/* A timer lives in the struct of the module that owns it. The members are the loop's. */
+/* A timer is a member of the struct of the module that uses it. Only loop.c accesses the members of
+ * the timer. */
 struct loop_timer {
 	struct loop *loop; /* NULL: loop_timer_init() was never called */
 	struct loop_timer *next;
@@ -41,35 +42,37 @@ struct loop_timer {
 struct loop *loop_new(void);
 void loop_free(struct loop *l); /* closes none of the descriptors; NULL is fine */
 
-/* @fn is called whenever the loop wakes, before the callbacks of descriptors and timers. There is
- * one such function; NULL removes it. */
+/* Sets @fn to be called whenever the loop wakes, before the callbacks of descriptors and timers.
+ * There is one such function; NULL removes it. */
 void loop_on_wake(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
-/* @fn is called before each wait. It arms the timers of modules that know their next deadline but
- * have no loop, such as the protocol core. There is one such function; NULL removes it. */
+/* Sets @fn to be called before each wait. It arms the timers of modules that know their next
+ * deadline but have no loop, such as the protocol core. There is one such function; NULL removes
+ * it. */
 void loop_before_wait(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
-/* 0 or -errno. @fd is borrowed; delete it before closing it. */
+/* Return 0 or -errno. @fd is borrowed; delete it from the loop before closing it. */
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fn fn, void *ctx);
 int loop_modify(struct loop *l, int fd, uint32_t events);
 void loop_delete(struct loop *l, int fd);
 
-/* Registers a timer with @l, not armed. Its memory must outlive the loop, or loop_timer_done() is
- * called first. Timers that are due in the same turn fire in the order of their deadlines. */
+/* Registers a timer with @l; it is not armed. The timer's memory must exist until loop_timer_done()
+ * or the end of the loop. Timers that are due in the same turn fire in the order of their
+ * deadlines. */
 void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn fn, void *ctx);
 void loop_timer_done(struct loop_timer *t); /* fine if never initialized */
 
-/* Sets the deadline (CLOCK_BOOTTIME), whether or not the timer is armed. 0: in the next turn. */
+/* Arms the timer for @at_ns (CLOCK_BOOTTIME), even if it is armed already. 0: in the next turn. */
 void loop_timer_arm(struct loop_timer *t, uint64_t at_ns);
-/* The same unless the timer is armed for an earlier time. */
+/* The same, but does nothing if the timer is armed for an earlier time. */
 void loop_timer_arm_sooner(struct loop_timer *t, uint64_t at_ns);
 void loop_timer_cancel(struct loop_timer *t);
 bool loop_timer_armed(const struct loop_timer *t);
 
-/* One turn. 0 or -errno. */
+/* Runs one turn. Returns 0 or -errno. */
 int loop_once(struct loop *l);
 
-/* CLOCK_BOOTTIME, ns. */
+/* Returns CLOCK_BOOTTIME in ns. */
 uint64_t loop_now_ns(void);
 
 #endif

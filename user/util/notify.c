@@ -21,7 +21,7 @@
 static int notify_fd = -1; /* connected to the service manager */
 static uint64_t watchdog_ns;
 
-/* The decimal number in an environment variable, or 0. */
+/* Returns the decimal number in an environment variable, or 0. */
 static uint64_t number_in(const char *variable)
 {
 	const char *text = getenv(variable);
@@ -86,7 +86,7 @@ void notify_close(void)
 static void send_message(const char *message)
 {
 	if (notify_fd >= 0 && send(notify_fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-		return; /* a watchdog that hears nothing ends the service */
+		return; /* if the watchdog gets no message, systemd ends the service */
 }
 
 void notify_ready(void)

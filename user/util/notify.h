@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify.h - tells the service manager how the daemon is, in the protocol of sd_notify(3): one
- * datagram to the socket that the environment names. The protocol is stable, so no library is
- * needed. One thread.
+ * notify.h - reports the state of the daemon to the service manager, in the protocol of
+ * sd_notify(3): each report is one datagram to the socket that is named in the environment. The
+ * protocol is stable, so no library is needed. One thread.
  *
  *   NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID ─▶ notify_open() ─▶ notify_ready() ... ─▶ systemd
  */
@@ -11,23 +11,25 @@
 
 #include <stdint.h>
 
-/* Reads the environment. Call it in the main process of the service, which is the only one to which
- * systemd listens (NotifyAccess=main). Returns 0, also if no service manager listens; or -errno if
- * NOTIFY_SOCKET cannot be used. Without notify_open() the functions below do nothing. */
+/* Reads the environment. Call this in the main process of the service, because systemd listens only
+ * to that process (NotifyAccess=main). Returns 0, also if there is no service manager; or -errno if
+ * NOTIFY_SOCKET cannot be used. The functions below do nothing unless notify_open() has found a
+ * service manager. */
 int notify_open(void);
 void notify_close(void);
 
-/* The interface is up, or a reload is finished. */
+/* Reports that the interface is up, or that a reload is finished. */
 void notify_ready(void);
-/* A reload begins; notify_ready() ends it. */
+/* Reports that a reload begins; notify_ready() ends it. */
 void notify_reloading(void);
 void notify_stopping(void);
-/* A line for `systemctl status`; control characters in it become '?'. */
+/* Reports a line of text for `systemctl status`; control characters in it become '?'. */
 void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The service works. To be called at least every notify_watchdog_ns(). */
+/* Reports that the service works. Call this at least every notify_watchdog_ns(). */
 void notify_watchdog(void);
 
-/* The time after which systemd kills a service that did not call notify_watchdog(); 0: never. */
+/* Returns the time after which systemd kills a service that has not called notify_watchdog(); 0:
+ * never. */
 uint64_t notify_watchdog_ns(void);
 
 #endif

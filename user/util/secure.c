@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * secure.c - locks the whole process instead of single objects. A locking allocator with guard
- * pages needs three mappings per secret, and 10,000 peers would exceed vm.max_map_count. Because of
- * MCL_ONFAULT, pages of rings and stacks that are never touched take no memory.
+ * secure.c - locks the memory of the whole process and not that of single objects. A locking
+ * allocator with guard pages needs three mappings per secret, so 10,000 peers would exceed
+ * vm.max_map_count. Because of MCL_ONFAULT, pages of rings and stacks that are never touched use no
+ * memory.
  */
 #include "util/secure.h"
 
@@ -32,8 +33,8 @@ void secure_forbid_dumps(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* Tries it, because CAP_IPC_LOCK in a user namespace does not lift the limit. The memory is never
- * touched. */
+/* Returns true if more memory than @limit may be locked. Finds out by trying, because CAP_IPC_LOCK
+ * in a user namespace does not lift the limit. The memory is never touched. */
 static bool may_lock_more_than(rlim_t limit)
 {
 	size_t len = limit + (size_t)sysconf(_SC_PAGESIZE);
@@ -59,8 +60,8 @@ static bool may_lock_any_amount(void)
 
 int secure_memory(void)
 {
-	/* Under a finite limit the call would succeed now, but every later malloc() beyond the
-	 * limit would fail. No lock at all is better than that. */
+	/* With a finite limit, mlockall() would succeed now, but every later malloc() beyond the
+	 * limit would fail. So better lock nothing. */
 	if (!may_lock_any_amount())
 		return -EPERM;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * secure.h - keeps the secrets of the process out of swap, core files and debuggers, and tells
+ * secure.h - keeps the secrets of the process out of swap, core files and debuggers, and finds out
  * which capabilities it has.
  *
  *   main ─▶ secure_forbid_dumps ─▶ read keys ─▶ fork the daemon ─▶ secure_memory ─▶ start threads
@@ -10,19 +10,19 @@
 
 #include <stdbool.h>
 
-/* Returns true if the capability (CAP_*, linux/capability.h) is in effect for the calling
- * thread, in its user namespace. Good for the choice of a message only: what needs a right is
- * tried. */
+/* Returns true if the calling thread has the capability (CAP_*, linux/capability.h) in its user
+ * namespace. Use this only to choose a message. To find out whether an action is permitted, try
+ * the action. */
 bool secure_capable(unsigned capability);
 
 /* Forbids core dumps and ptrace, for this process and its children. Call it before the first secret
  * is read. */
 void secure_forbid_dumps(void);
 
-/* Locks all present and future memory when it is first touched. Call it before other threads
- * start. Children of fork() do not inherit the lock. Returns 0, or -errno if any amount of
- * memory cannot be locked; nothing is locked then, and the caller warns that secrets may be
- * swapped out. */
+/* Locks each present and future page of memory when it is first touched. Call this before other
+ * threads start. Children of fork() do not inherit the lock. Returns 0, or -errno if there is a
+ * limit for locked memory; then nothing is locked, and the caller warns that secrets may be swapped
+ * out. */
 int secure_memory(void);
 
 #endif

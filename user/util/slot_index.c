@@ -34,7 +34,7 @@ static void link_entry(struct slot_index *x, uint32_t slot)
 	*head = slot;
 }
 
-/* At most one key per bucket on average, so that a walk meets few other keys. */
+/* Keeps at most one slot per bucket on average, so that a walk meets few slots of other keys. */
 static int grow_buckets(struct slot_index *x)
 {
 	uint32_t count = x->bucket_count ? x->bucket_count * 2 : BUCKETS_MIN, *buckets;
@@ -43,7 +43,7 @@ static int grow_buckets(struct slot_index *x)
 		return 0;
 	buckets = reallocarray(x->buckets, count, sizeof(*buckets));
 	if (!buckets)
-		return x->bucket_count ? 0 : -ENOMEM; /* longer chains do no harm */
+		return x->bucket_count ? 0 : -ENOMEM; /* with old buckets, chains are only longer */
 	x->buckets = buckets;
 	x->bucket_count = count;
 	for (uint32_t i = 0; i < count; i++)
