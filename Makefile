@@ -4,7 +4,7 @@
 #
 #   bpf/X.bpf.c ──clang──▶ build/bpf/X.bpf.o ──bpftool──▶ build/bpf/X.skel.h ─┐
 #   user/{wg,crypto,util}/*.c ──▶ libwgcore.a ─┐                              │
-#   user/{io,path,bpf,control,dataplane,sync,daemon,conf,cli}/*.c ──▶ libwgxdp.a (includes X.skel.h) ◀───┘
+#   user/{io,path,bpf,control,dataplane,sync,daemon,conf,host,cli}/*.c ──▶ libwgxdp.a (includes X.skel.h) ◀───┘
 #   user/cli/wgxdp.c (main) + libwgxdp.a + libwgcore.a ──▶ build/wgxdp
 #   tests/{unit,bpf,net}/*.c + the libraries + cmocka ──▶ build/tests/.../*
 #
@@ -56,7 +56,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	$(if $(WERROR),-Werror)
 
 # The libraries, as pkg-config names them. Debian has each in a package of nearly that name.
-LIBS := libbpf libxdp libsodium libmnl libcares jansson
+LIBS := libbpf libxdp libsodium libmnl libcares libnftables jansson
 package_of = $(patsubst libcares,libc-ares,$(patsubst jansson,libjansson,$(patsubst cmocka,libcmocka,$(1))))-dev
 missing_of = $(strip $(foreach lib,$(1),$(if $(shell $(PKG_CONFIG) --exists $(lib) || echo no),$(lib))))
 require = $(if $(shell command -v $(PKG_CONFIG)),,$(error $(PKG_CONFIG) is not installed. \
@@ -110,7 +110,7 @@ objects = $(patsubst %.c,$(O)/%.o,$(1))
 
 MAIN := user/cli/wgxdp.c
 CORE_SRC := $(sort $(wildcard user/wg/*.c user/crypto/*.c user/util/*.c))
-REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(foreach d,io path bpf control dataplane sync daemon conf cli,user/$(d)/*.c))))
+REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(foreach d,io path bpf control dataplane sync daemon conf host cli,user/$(d)/*.c))))
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 TEST_BPF := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/*/*.bpf.c)))
 SKELETONS := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)

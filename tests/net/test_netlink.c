@@ -186,9 +186,9 @@ static void test_change_link(void **state)
 	assert_int_equal(netlink_add_address(nl, i, &p4), 0);
 	assert_int_equal(netlink_add_address(nl, i, &p6), 0);
 	assert_int_equal(netlink_add_address(nl, i, &p4), -EEXIST);
-	assert_int_equal(netlink_add_route(nl, i, &r4), 0);
-	assert_int_equal(netlink_add_route(nl, i, &r6), 0);
-	assert_int_equal(netlink_add_route(nl, i, &r4), -EEXIST);
+	assert_int_equal(netlink_add_route(nl, i, &r4, 254), 0);
+	assert_int_equal(netlink_add_route(nl, i, &r6, 254), 0);
+	assert_int_equal(netlink_add_route(nl, i, &r4, 254), -EEXIST);
 	assert_int_equal(netlink_set_mtu(nl, i, 3), -EINVAL);
 
 	o = ip("link show x0 up");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp attach: reads the config, starts the daemon, and sets up addresses and routes. The daemon
- * stays on a lease of this command until all of that is done (daemon/lease.h). Until then any end
- * of this command, Ctrl-C included, undoes everything.
+ * wgxdp attach: reads the config, runs the hooks, and starts the daemon, which sets up the tunnel
+ * and the host. The daemon stays on a lease of this command until all of that is done
+ * (daemon/lease.h). Until then any end of this command, Ctrl-C included, undoes everything.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -13,7 +13,7 @@
 #include "cli/down.h"
 #include "cli/hooks.h"
 #include "cli/names.h"
-#include "cli/setup.h"
+#include "conf/conf.h"
 #include "daemon/daemon.h"
 #include "daemon/lease.h"
 #include "daemon/name_lock.h"
@@ -52,21 +52,15 @@ static int before_up(const char *interface, const struct conf *conf, struct faul
 	return hooks_run(&hooks, CONF_PRE_UP, &conf->hooks[CONF_PRE_UP], f);
 }
 
-/* Makes a tunnel that is up of a daemon that is ready. */
+/* Waits until the daemon has made a tunnel that is up, and runs PostUp. */
 static int bring_up(int lease, const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, lease };
 	uint32_t ifindex, port;
-	int err = lease_wait(lease, "ready", &ifindex, f);
+	int err = lease_wait(lease, "ready", &ifindex, cli_warn, f);
 
 	if (!err)
-		err = setup_link(ifindex, conf, f);
-	if (!err)
-		err = lease_wait(lease, "up", &port, f);
-	if (!err)
-		err = setup_routes(ifindex, conf, cli_warn, f);
-	if (!err)
-		err = setup_verify(ifindex, conf, f);
+		err = lease_wait(lease, "up", &port, cli_warn, f);
 	if (!err)
 		err = hooks_run(&hooks, CONF_POST_UP, &conf->hooks[CONF_POST_UP], f);
 	if (err) {
@@ -95,24 +89,12 @@ static int make_absolute(const char *path, char absolute[static PATH_MAX], struc
 /* The config file may ask for more than attach does yet. */
 static int check_supported(const struct conf *c, struct fault *f)
 {
-	const char *key = NULL;
-
-	if (c->dns_servers.count || c->dns_search.count)
-		key = "DNS";
-	if (c->table == CONF_TABLE_NUMBER)
-		key = "Table with a number";
-	if (c->save_config)
-		key = "SaveConfig = true";
-	for (uint32_t i = 0; i < c->peer_count && c->table == CONF_TABLE_AUTO; i++)
-		for (uint32_t j = 0; j < c->peers[i].allowed_count; j++)
-			if (!c->peers[i].allowed[j].length)
-				key = "a default route in AllowedIPs with Table = auto";
-	if (!key)
+	if (!c->save_config)
 		return 0;
 	return fault(f, -ENOTSUP,
-		     "%s: attach does not support %s yet; remove it, and do its work "
-		     "before or after attach",
-		     c->path, key);
+		     "%s: attach does not support SaveConfig = true yet; remove it, and save the "
+		     "configuration before detach",
+		     c->path);
 }
 
 int attach_main(int argc, char **argv)
@@ -132,7 +114,7 @@ int attach_main(int argc, char **argv)
 		return cli_fail(CLI_CONFIG, "%s", f.text);
 	options.conf_path = absolute;
 	if (check_supported(&conf, &f) || before_up(options.interface, &conf, &f) ||
-	    names_resolve(&conf, &f) || setup_choose_mtu(&conf, &f))
+	    names_resolve(&conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, options.interface, &conf, &f))

@@ -33,7 +33,7 @@ static int start(const struct options *options, struct fault *f)
 
 	if (lease < 0)
 		return lease;
-	err = lease_wait(lease, "ready", &ifindex, f);
+	err = lease_wait(lease, "ready", &ifindex, cli_warn, f);
 	if (err) {
 		lease_cancel(lease);
 		return err;

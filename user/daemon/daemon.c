@@ -15,6 +15,7 @@
 #include "daemon/names.h"
 #include "daemon/sockets.h"
 #include "daemon/watchdog.h"
+#include "host/host.h"
 #include "io/netlink.h"
 #include "sync/handshake_rx.h"
 #include "sync/host_watch.h"
@@ -38,7 +39,8 @@ struct daemon {
 	struct mapsync mapsync;
 	struct nexthops nexthops;
 	struct names names;
-	struct host_watch host;
+	struct host_watch host_watch;
+	struct host *host; /* NULL: somebody else sets the host up, such as wg-quick(8) */
 	struct tunnel tunnel;
 	struct handshake_rx handshake_rx;
 	struct diag diag;
@@ -69,7 +71,6 @@ static int link_up(void *ctx)
 	device_set_up(&d->core.device, true, loop_now_ns());
 	log_info("up, port %u", d->dataplane.udp.port);
 	notify_status("Up, port %u", d->dataplane.udp.port);
-	ending_tell(&d->ending, "up", d->dataplane.udp.port);
 	return 0;
 }
 
@@ -96,6 +97,7 @@ static void tunnel_at_home(void *ctx, uint32_t ifindex)
 	struct daemon *d = ctx;
 
 	nexthops_set_tunnel(&d->nexthops, ifindex);
+	host_moved(d->host, ifindex);
 }
 
 static void tunnel_ended(void *ctx, int exit_code)
@@ -154,6 +156,35 @@ static void neighbour_managed(void *ctx, const struct encap_next *next, bool man
 		log_info("cannot write the crash record: %s", strerror(-err));
 }
 
+/* The interface has been set up; its event may not have been read yet. */
+static int host_start(void *ctx, struct fault *f)
+{
+	struct daemon *d = ctx;
+
+	tunnel_look(&d->tunnel);
+	return d->dataplane.up ? 0 : fault(f, -ENETDOWN, "the tunnel cannot be started");
+}
+
+static int host_set_fwmark(void *ctx, uint32_t fwmark)
+{
+	struct daemon *d = ctx;
+
+	return dataplane_set_fwmark(&d->dataplane, fwmark);
+}
+
+static void host_warn(void *ctx, const char *sentence)
+{
+	const struct daemon *d = ctx;
+
+	ending_warn(&d->ending, sentence);
+}
+
+static const struct host_ops host_ops = {
+	.start = host_start,
+	.set_fwmark = host_set_fwmark,
+	.warn = host_warn,
+};
+
 static const struct dataplane_ops dataplane_ops = {
 	.sockets_closing = sockets_closing,
 	.sockets_opened = sockets_opened,
@@ -186,7 +217,8 @@ static int start_core(struct daemon *d, struct fault *f)
 	d->netlink = netlink_open();
 	err = d->netlink ? 0 : -errno;
 	if (!err)
-		err = host_watch_open(&d->host, d->loop, &d->dataplane, &d->mapsync, &d->nexthops);
+		err = host_watch_open(&d->host_watch, d->loop, &d->dataplane, &d->mapsync,
+				      &d->nexthops);
 	return err ? fault(f, err, "cannot open a netlink socket: %s", strerror(-err)) : 0;
 }
 
@@ -272,6 +304,26 @@ static int start_sockets(struct daemon *d, struct fault *f)
 			    f);
 }
 
+/* Sets the host up as @conf says. 0/-errno with @f. */
+static int start_host(struct daemon *d, const struct conf *conf, struct fault *f)
+{
+	const struct host_config config = {
+		.loop = d->loop,
+		.interface = d->options->interface,
+		.ops = &host_ops,
+		.ctx = d,
+	};
+	int err = host_new(&d->host, &config, f);
+
+	if (err)
+		return err;
+	host_moved(d->host, d->tun.ifindex);
+	err = host_apply(d->host, conf, f);
+	if (!err)
+		ending_tell(&d->ending, "up", d->dataplane.udp.port);
+	return err;
+}
+
 static void before_wait(void *ctx)
 {
 	struct daemon *d = ctx;
@@ -285,7 +337,7 @@ static int start_watches(struct daemon *d, struct fault *f)
 	int err = ending_watch(&d->ending, d->loop);
 
 	if (!err)
-		err = host_watch_start(&d->host);
+		err = host_watch_start(&d->host_watch);
 	if (!err)
 		err = handshake_rx_watch(&d->handshake_rx);
 	if (!err)
@@ -341,7 +393,10 @@ static int start(struct daemon *d, const struct conf *conf, enum log_level quiet
 		err = start_sockets(d, f);
 	if (!err)
 		err = start_watches(d, f);
-	return err;
+	if (err)
+		return err;
+	ending_tell(&d->ending, "ready", d->tun.ifindex);
+	return conf ? start_host(d, conf, f) : 0;
 }
 
 static void run(struct daemon *d)
@@ -359,6 +414,8 @@ static void run(struct daemon *d)
 /* Undoes start(), wherever it stopped. */
 static void end(struct daemon *d)
 {
+	host_free(d->host);
+	d->host = NULL;
 	link_down(d);
 	sockets_close_uapi(&d->sockets);
 	watchdog_stop(&d->watchdog);
@@ -372,7 +429,7 @@ static void end(struct daemon *d)
 	if (d->tun.fd >= 0)
 		tun_close(&d->tun);
 	handshake_rx_done(&d->handshake_rx);
-	host_watch_close(&d->host);
+	host_watch_close(&d->host_watch);
 	nexthops_done(&d->nexthops);
 	netlink_close(d->netlink);
 	sockets_close_control(&d->sockets);
@@ -398,7 +455,6 @@ static enum log_level level_wanted(const struct options *options, const struct c
 
 static void go_on(struct daemon *d)
 {
-	ending_tell(&d->ending, "ready", d->tun.ifindex);
 	if (d->ending.lease_fd < 0) /* no command will set up the interface and commit */
 		notify_ready();
 	if (diag_is_on())

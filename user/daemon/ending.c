@@ -105,6 +105,14 @@ void ending_tell_error(struct ending *e, const struct fault *f)
 	lease_tell_error(e->lease_fd, f);
 }
 
+void ending_warn(const struct ending *e, const char *sentence)
+{
+	if (e->lease_fd >= 0)
+		lease_tell_warning(e->lease_fd, sentence);
+	else
+		log_error("%s", sentence);
+}
+
 void ending_unwatch(struct ending *e)
 {
 	if (e->signal_fd >= 0)

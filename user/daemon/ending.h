@@ -36,6 +36,8 @@ void ending_stop(struct ending *e, int exit_code);
 /* Tells the command that waits, if one does: "@word @number", or an error. */
 void ending_tell(struct ending *e, const char *word, uint32_t number);
 void ending_tell_error(struct ending *e, const struct fault *f);
+/* Likewise a warning. If no command waits, the log gets it. */
+void ending_warn(const struct ending *e, const char *sentence);
 
 /* The first half closes what the loop watches. The second half is the very last step: the command
  * waits for the lease to close. */

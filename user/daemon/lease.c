@@ -151,18 +151,32 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 	exit(run(options, conf, pair[1]));
 }
 
-int lease_wait(int fd, const char *word, uint32_t *number, struct fault *f)
+/* One message of the daemon as a string. Returns false if the daemon has ended. */
+static bool receive(int fd, char message[static MESSAGE_MAX + 1])
 {
-	char message[MESSAGE_MAX + 1];
-	size_t len = strlen(word);
 	ssize_t n;
 
 	do {
 		n = recv(fd, message, MESSAGE_MAX, 0);
 	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return fault(f, -EPIPE, "the daemon ended without saying why; try --foreground");
-	message[n] = '\0';
+	message[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+int lease_wait(int fd, const char *word, uint32_t *number,
+	       void (*warn)(void *ctx, const char *sentence), struct fault *f)
+{
+	char message[MESSAGE_MAX + 1];
+	size_t len = strlen(word);
+
+	for (;;) {
+		if (!receive(fd, message))
+			return fault(f, -EPIPE,
+				     "the daemon ended without saying why; try --foreground");
+		if (strncmp(message, "warning ", 8) != 0)
+			break;
+		warn(NULL, message + 8);
+	}
 	if (!strncmp(message, "error ", 6))
 		return fault(f, -EREMOTEIO, "%s", message + 6);
 	if (strncmp(message, word, len) || message[len] != ' ')
@@ -223,6 +237,14 @@ void lease_tell_error(int fd, const struct fault *f)
 	char message[MESSAGE_MAX];
 
 	snprintf(message, sizeof(message), "error %s", f->text);
+	tell(fd, message);
+}
+
+void lease_tell_warning(int fd, const char *sentence)
+{
+	char message[MESSAGE_MAX];
+
+	snprintf(message, sizeof(message), "warning %s", sentence);
 	tell(fd, message);
 }
 

@@ -3,7 +3,8 @@
  * lease.h - a command starts a daemon and holds a lease on it: a socket pair over which
  *
  *   daemon ─▶ command   "ready <ifindex>"      the interface is there, configured, and down
- *   daemon ─▶ command   "up <port>"            the interface is up: sockets answer, workers run
+ *   daemon ─▶ command   "up <port>"            sockets answer, workers run, the host is set up
+ *   daemon ─▶ command   "warning <sentence>"   something works but looks wrong
  *   daemon ─▶ command   "error <sentence>"     the daemon ends
  *   command ─▶ daemon   "commit"               from now on the daemon lives on its own
  *
@@ -33,8 +34,9 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 		struct fault *f);
 
 /* Command: waits for "ready" or "up" (@word) and returns its number, or -errno with the daemon's
- * sentence. */
-int lease_wait(int fd, const char *word, uint32_t *number, struct fault *f);
+ * sentence. Warnings that come before it go to @warn. */
+int lease_wait(int fd, const char *word, uint32_t *number,
+	       void (*warn)(void *ctx, const char *sentence), struct fault *f);
 /* Command: 0, or -errno if the daemon has ended or a signal came before, after lease_cancel().
  * Closes
  * @fd. */
@@ -46,6 +48,7 @@ void lease_cancel(int fd);
 /* Daemon: tells the command. Fine if @fd is -1. */
 void lease_tell(int fd, const char *word, uint32_t number);
 void lease_tell_error(int fd, const struct fault *f);
+void lease_tell_warning(int fd, const char *sentence);
 
 /* Daemon: @fd is readable. 1: committed; 0: not yet; -EPIPE: the command has ended. */
 int lease_read(int fd);

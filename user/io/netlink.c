@@ -249,9 +249,10 @@ const struct nlattr *netlink_nested(const struct nlattr *nest, uint16_t type, si
 
 /* Addresses ----------------------------------------------------------------------------------- */
 
-int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address)
+static int change_address(struct netlink *nl, uint16_t type, uint16_t flags, uint32_t ifindex,
+			  const struct prefix *address)
 {
-	struct nlmsghdr *nlh = netlink_begin(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *nlh = netlink_begin(nl, type, flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
 	size_t len = netlink_addr_len(address->family);
 
@@ -261,6 +262,16 @@ int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefi
 	mnl_attr_put(nlh, IFA_LOCAL, len, address->addr);
 	mnl_attr_put(nlh, IFA_ADDRESS, len, address->addr);
 	return netlink_talk(nl, nlh, NULL, NULL);
+}
+
+int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address)
+{
+	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, address);
+}
+
+int netlink_delete_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address)
+{
+	return change_address(nl, RTM_DELADDR, 0, ifindex, address);
 }
 
 struct address {

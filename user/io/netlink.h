@@ -77,7 +77,12 @@ int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 /* Add an address or a route. They return -EEXIST if it exists already. @address keeps its host
  * bits, a destination has none. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
-int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination);
+int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
+		      uint32_t table);
+/* -EADDRNOTAVAIL if there is no such address, -ESRCH if there is no such route. */
+int netlink_delete_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
+int netlink_delete_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
+			 uint32_t table);
 
 /* Calls @fn for every unicast address of the host, including loopback, except those whose duplicate
  * detection has failed or is in progress. If @fn returns a value other than 0, the walk ends and
@@ -138,6 +143,19 @@ struct netlink_device_route {
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
 
+/* One next hop of a route. Several next hops give several of these. */
+struct netlink_table_route {
+	struct prefix to;
+	uint32_t ifindex; /* 0: it has none (unreachable, blackhole) */
+	bool has_gateway; /* of the same family */
+	uint8_t gateway[16];
+};
+
+/* Lists the routes of one table, in no order. Returns 0 with *@count entries in *@list, which the
+ * caller frees, or -errno. */
+int netlink_table_routes(struct netlink *nl, uint8_t family, uint32_t table,
+			 struct netlink_table_route **list, size_t *count);
+
 /* Fills in the neighbour's MAC. Returns 0, -ENOENT if the kernel has no valid entry now, or another
  * -errno. */
 int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, const uint8_t *addr,
@@ -166,6 +184,7 @@ enum netlink_changed {
 	NETLINK_CHANGED_FORWARDING = 1 << 4, /* net.ipv[46].conf.*.forwarding and the like */
 	/* The socket overran, so messages about links are missing: query the links again. */
 	NETLINK_CHANGED_LOST = 1 << 5,
+	NETLINK_CHANGED_RULE = 1 << 6, /* a rule; NETLINK_CHANGED_ROUTE is set, too */
 };
 /* The new state of a neighbour. */
 struct netlink_neighbour_event {

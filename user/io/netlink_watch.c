@@ -16,7 +16,7 @@
 
 enum {
 	ALL = NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |
-	      NETLINK_CHANGED_NEIGHBOUR | NETLINK_CHANGED_FORWARDING
+	      NETLINK_CHANGED_NEIGHBOUR | NETLINK_CHANGED_FORWARDING | NETLINK_CHANGED_RULE
 };
 
 struct netlink_watch {
@@ -228,6 +228,7 @@ static unsigned read_change(const struct netlink_watch *w, const struct nlmsghdr
 		return take_route(nlh, w);
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
+		return NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE;
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:
 		return NETLINK_CHANGED_ROUTE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_setup.c - the MTU that a tunnel gets if its config gives none. */
+/* test_mtu.c - the MTU that a tunnel gets if its config gives none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "cli/setup.h"
+#include "host/mtu.h"
 
 static void mtu(void **state)
 {
@@ -27,7 +27,7 @@ static void mtu(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(setup_mtu(rows[i].path), rows[i].mtu);
+		assert_int_equal(mtu_for_path(rows[i].path), rows[i].mtu);
 }
 
 int main(void)
@@ -36,5 +36,5 @@ int main(void)
 		cmocka_unit_test(mtu),
 	};
 
-	return cmocka_run_group_tests_name("setup", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("mtu", tests, NULL, NULL);
 }

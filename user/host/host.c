@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "host/dns.h"
+#include "host/endpoint_check.h"
+#include "host/guard.h"
+#include "host/interface.h"
+#include "host/keep.h"
+#include "host/mtu.h"
+#include "host/plan.h"
+#include "host/record.h"
+#include "host/rules.h"
+#include "host/valid_mark.h"
+#include "io/netlink.h"
+#include "io/netns.h"
+#include "util/log.h"
+
+/* What one config has set, or is to set. */
+struct state {
+	char *path; /* of the config file */
+	struct plan plan;
+	struct rules rules;
+	struct dns dns;	 /* the tool that sets plan.servers */
+	uint32_t fwmark; /* of the tunnel's sockets: the plan's, else that of the config */
+};
+
+struct host {
+	struct host_config config;
+	struct netlink *netlink;
+	uint32_t ifindex;
+	bool away;	     /* the interface is in another namespace */
+	bool set_valid_mark; /* src_valid_mark was 0 before we set it */
+	struct state state;
+	struct guard guard;
+	struct keep keep;
+};
+
+static void state_done(struct state *s)
+{
+	free(s->path);
+	plan_done(&s->plan);
+	*s = (struct state){ NULL };
+}
+
+static bool has_default(const struct state *s)
+{
+	return s->plan.default4 || s->plan.default6;
+}
+
+static struct interface interface_of(const struct host *h, const struct state *s)
+{
+	return (struct interface){ h->netlink, h->ifindex, s->path ?: "" };
+}
+
+/* The record ----------------------------------------------------------------------------------- */
+
+static void add_rules(struct record *r, const struct state *s)
+{
+	for (unsigned i = 0; i < s->rules.count; i++) {
+		bool known = !s->rules.ours[i];
+
+		for (unsigned k = 0; k < r->rules.count && !known; k++)
+			known = netlink_rule_same(&r->rules.list[k], &s->rules.list[i]);
+		if (known || r->rules.count == RULES_MAX)
+			continue;
+		r->rules.ours[r->rules.count] = true;
+		r->rules.list[r->rules.count++] = s->rules.list[i];
+	}
+}
+
+/* All that @a or @b may have set. @b may be NULL. */
+static struct record record_of(const struct host *h, const struct state *a, const struct state *b)
+{
+	struct record r = {
+		.netns = netns_of_process("self"),
+		.nft4 = a->plan.default4 || (b && b->plan.default4),
+		.nft6 = a->plan.default6 || (b && b->plan.default6),
+		.src_valid_mark = h->set_valid_mark,
+		.dns = a->dns.tool ? a->dns
+		       : b	   ? b->dns
+				   : a->dns,
+	};
+
+	add_rules(&r, a);
+	if (b)
+		add_rules(&r, b);
+	return r;
+}
+
+static int write_record(const struct host *h, const struct state *a, const struct state *b,
+			struct fault *f)
+{
+	const struct record r = record_of(h, a, b);
+
+	return record_write(h->config.interface, &r, f);
+}
+
+/* From one state to another ----------------------------------------------------------------- */
+
+static int make_state(struct host *h, const struct conf *conf, struct state *s, struct fault *f)
+{
+	const struct plan *last = &h->state.plan;
+	uint32_t mark = conf->fwmark;
+	int err = 0;
+
+	*s = (struct state){ .path = strdup(conf->path), .fwmark = conf->fwmark };
+	if (plan_wants_mark(conf) && !mark)
+		mark = last->mark;
+	if (plan_wants_mark(conf) && !mark)
+		err = rules_choose_mark(h->netlink, &mark);
+	if (err)
+		return fault(f, err,
+			     "%s: cannot find an unused routing table for the default route: %s; "
+			     "choose one by FwMark",
+			     conf->path, strerror(-err));
+	err = s->path ? plan_make(&s->plan, conf, mark) : -ENOMEM;
+	if (err)
+		return fault(f, err, "out of memory");
+	if (s->plan.mark)
+		s->fwmark = s->plan.mark;
+	if (!s->plan.mtu)
+		s->plan.mtu = mtu_choose(h->netlink, conf, s->fwmark, h->ifindex);
+	err = rules_make(&s->rules, h->netlink, &s->plan, &h->state.rules);
+	if (err)
+		return fault(f, err, "%s: rules for the default route: %s", s->path,
+			     netlink_error(h->netlink, err));
+	if (s->plan.servers.count)
+		err = dns_choose(&s->dns, h->config.interface, f);
+	if (err) {
+		struct fault why = *f;
+
+		fault(f, err, "%s: DNS = %s: %.400s", s->path, s->plan.servers.items[0], why.text);
+	}
+	return err;
+}
+
+static int set_mark(struct host *h, const struct state *from, const struct state *to,
+		    struct fault *f)
+{
+	int err = 0;
+
+	if (to->plan.mark != from->plan.mark)
+		err = h->config.ops->set_fwmark(h->config.ctx, to->fwmark);
+	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
+}
+
+/* Where the sysctl cannot be written, only a strict reverse-path filter makes a difference. */
+static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
+			  struct fault *f)
+{
+	int err;
+
+	if (!to->plan.default4 || valid_mark_is_set())
+		return 0;
+	h->set_valid_mark = true;
+	err = write_record(h, to, from, f);
+	if (err)
+		return err;
+	if (valid_mark_set()) {
+		h->set_valid_mark = false;
+		h->config.ops->warn(h->config.ctx,
+				    "net.ipv4.conf.all.src_valid_mark cannot be set to 1; with a "
+				    "strict reverse-path filter (rp_filter = 1) answers of peers "
+				    "would be dropped");
+	}
+	return 0;
+}
+
+static int set_guard(struct host *h, const struct state *to, bool damaged, struct fault *f)
+{
+	const struct guard_target target = { h->config.interface, h->ifindex, &to->plan,
+					     &to->rules };
+	struct fault why;
+	int result = guard_set(&h->guard, h->netlink, &target, damaged, &why);
+
+	if (result > 0)
+		keep_forget_nft(&h->keep);
+	return result < 0 ? fault(f, result,
+				  "%s: the default route needs packet filter rules: %.300s; load "
+				  "nf_tables, or use `Table = off` and routes of your own",
+				  to->path, why.text)
+			  : result;
+}
+
+static int set_dns(struct host *h, const struct state *from, const struct state *to,
+		   struct fault *f)
+{
+	struct fault why = { "" };
+	int err;
+
+	(void)h;
+	if (plan_same_dns(&from->plan, &to->plan))
+		return 0;
+	if (!to->plan.servers.count)
+		err = dns_unset(&from->dns, &why);
+	else
+		err = dns_set(&to->dns, &to->plan, &why);
+	return err ? fault(f, err, "%s: DNS: %.400s", to->path ?: from->path, why.text) : 0;
+}
+
+static int set_rules(struct host *h, const struct state *from, const struct state *to,
+		     struct fault *f)
+{
+	int err = rules_set(&to->rules, h->netlink, NULL);
+
+	rules_unset(&from->rules, h->netlink, &to->rules);
+	return err ? fault(f, err, "%s: rules for the default route: %s", to->path,
+			   netlink_error(h->netlink, err))
+		   : 0;
+}
+
+static int follow(struct host *h, const struct state *to, struct fault *f)
+{
+	char table[GUARD_TABLE_LEN];
+	int err;
+
+	guard_table(h->config.interface, table);
+	/* The chain "leak" mirrors table main, so any route counts. */
+	err = keep_follow(&h->keep, has_default(to) ? 0 : h->ifindex,
+			  has_default(to) ? table : NULL);
+	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
+}
+
+/* The guard is in place before packets can take the new way, and the routes before the rules. */
+static int enter(struct host *h, const struct state *from, const struct state *to, struct fault *f)
+{
+	const struct interface i = interface_of(h, to);
+	int err = interface_set_addresses(&i, &from->plan, &to->plan, f);
+
+	if (!err && to->plan.mtu)
+		err = interface_set_link(&i, &to->plan, f);
+	if (!err && to->plan.mtu)
+		err = h->config.ops->start(h->config.ctx, f);
+	if (!err)
+		err = set_mark(h, from, to, f);
+	if (!err)
+		err = write_record(h, to, from, f);
+	if (!err)
+		err = follow(h, to, f);
+	if (!err)
+		err = set_valid_mark(h, from, to, f);
+	if (!err && has_default(to))
+		err = set_guard(h, to, false, f) < 0 ? -EIO : 0;
+	if (!err)
+		err = set_dns(h, from, to, f);
+	if (!err)
+		err = interface_set_routes(&i, &from->plan, &to->plan, f);
+	if (!err)
+		err = set_rules(h, from, to, f);
+	if (!err && !has_default(to))
+		err = set_guard(h, to, false, f) < 0 ? -EIO : 0;
+	if (!err && !to->plan.default4 && h->set_valid_mark) {
+		valid_mark_unset(h->netlink);
+		h->set_valid_mark = false;
+	}
+	return err;
+}
+
+/* Undoes of @s what the kernel does not remove together with the interface. */
+static void undo(struct host *h, const struct state *s)
+{
+	const struct record r = record_of(h, s, NULL);
+	struct record none = { .netns = 0 };
+	struct fault f = { "" };
+
+	if (record_is_empty(&r))
+		return;
+	if (record_undo(h->config.interface, &r, &f))
+		log_error("what was set on the host is not undone completely: %s", f.text);
+	guard_done(&h->guard);
+	h->set_valid_mark = false;
+	(void)record_write(h->config.interface, &none, NULL);
+}
+
+/* Returns from a state that could not be entered completely. */
+static void leave(struct host *h, const struct state *failed)
+{
+	struct fault f = { "" };
+
+	if (!h->state.path) { /* at attach; the interface goes with the daemon */
+		undo(h, failed);
+		return;
+	}
+	if (enter(h, failed, &h->state, &f))
+		log_error("cannot restore what was set on the host: %s", f.text);
+	(void)write_record(h, &h->state, NULL, NULL);
+	keep_look_soon(&h->keep);
+}
+
+int host_apply(struct host *h, const struct conf *conf, struct fault *f)
+{
+	struct interface i;
+	struct state next;
+	int err;
+
+	if (h->away) {
+		h->config.ops->warn(h->config.ctx,
+				    "the interface is in another network namespace; its addresses, "
+				    "routes and DNS are left as they are");
+		return 0;
+	}
+	err = make_state(h, conf, &next, f);
+	if (err) {
+		state_done(&next);
+		return err;
+	}
+	err = enter(h, &h->state, &next, f);
+	i = interface_of(h, &next);
+	if (!err)
+		err = interface_verify(&i, &next.plan, f);
+	if (!err)
+		err = write_record(h, &next, NULL, f);
+	if (err) {
+		leave(h, &next);
+		state_done(&next);
+		return err;
+	}
+	state_done(&h->state);
+	h->state = next;
+	endpoint_check(h->netlink, h->ifindex, h->state.fwmark, conf, h->config.ops->warn,
+		       h->config.ctx);
+	return 0;
+}
+
+/* Keeping -------------------------------------------------------------------------------------- */
+
+static void say_restored(unsigned addresses, unsigned routes, unsigned rules, bool tables)
+{
+	log_error("another program removed %u address%s, %u route%s, %u rule%s%s of this tunnel; "
+		  "restored",
+		  addresses, addresses == 1 ? "" : "es", routes, routes == 1 ? "" : "s", rules,
+		  rules == 1 ? "" : "s", tables ? " and the nftables rules" : "");
+}
+
+static int look(void *ctx, bool damaged)
+{
+	unsigned addresses = 0, routes = 0, rules = 0;
+	struct host *h = ctx;
+	struct interface i;
+	struct fault f = { "" };
+	int err;
+
+	if (h->away || !h->state.path)
+		return 0;
+	i = interface_of(h, &h->state);
+	/* A route that cannot be restored must not keep the rules from being restored. */
+	err = rules_set(&h->state.rules, h->netlink, &rules);
+	if (err)
+		fault(&f, err, "rules: %s", netlink_error(h->netlink, err));
+	err = interface_restore(&i, &h->state.plan, &addresses, &routes, &f) ?: err;
+	if (err == -ENODEV) /* the end of the daemon is near */
+		return 0;
+	if (has_default(&h->state) && set_guard(h, &h->state, damaged, &f) < 0)
+		err = -EIO;
+	if (addresses || routes || rules || damaged)
+		say_restored(addresses, routes, rules, damaged);
+	if (err)
+		log_error("what another program removed cannot be restored: %s", f.text);
+	return err ? err : (int)(addresses + routes + rules) + damaged;
+}
+
+static void go_away(struct host *h)
+{
+	if (h->away || !h->state.path)
+		return;
+	h->away = true;
+	undo(h, &h->state);
+	log_info("the interface left the namespace; what was set on the host for it is undone");
+}
+
+static void come_back(struct host *h)
+{
+	static const struct state nothing;
+	struct fault f;
+
+	if (!h->away)
+		return;
+	h->away = false;
+	if (write_record(h, &h->state, NULL, &f) || follow(h, &h->state, &f) ||
+	    set_valid_mark(h, &nothing, &h->state, &f) || set_dns(h, &nothing, &h->state, &f))
+		log_error("%s", f.text);
+	keep_look_soon(&h->keep);
+}
+
+void host_moved(struct host *h, uint32_t ifindex)
+{
+	if (!h)
+		return;
+	if (ifindex)
+		h->ifindex = ifindex;
+	if (ifindex)
+		come_back(h);
+	else
+		go_away(h);
+}
+
+/* Start and end -------------------------------------------------------------------------------- */
+
+int host_new(struct host **host, const struct host_config *config, struct fault *f)
+{
+	struct host *h = calloc(1, sizeof(*h));
+	int err;
+
+	if (!h)
+		return fault(f, -ENOMEM, "out of memory");
+	h->config = *config;
+	h->netlink = netlink_open();
+	err = h->netlink ? keep_open(&h->keep, config->loop, look, h) : -errno;
+	if (err) {
+		host_free(h);
+		return fault(f, err, "cannot open a netlink socket: %s", strerror(-err));
+	}
+	*host = h;
+	return 0;
+}
+
+void host_free(struct host *h)
+{
+	if (!h)
+		return;
+	keep_close(&h->keep);
+	if (!h->away)
+		undo(h, &h->state);
+	guard_done(&h->guard);
+	state_done(&h->state);
+	netlink_close(h->netlink);
+	free(h);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keep.h - when to look whether what we set on the host is still there, and how often it may be
+ * restored:
+ *
+ *   events of addresses, routes, rules, links, nftables ─▶ a look, KEEP_SETTLE_NS later
+ *   a look restored something ─▶ it takes one of KEEP_AT_ONCE tokens; a token comes back every
+ *                                KEEP_TOKEN_NS. Without a token the next look waits for one.
+ *   a look failed ─▶ the next one waits, for 1 s at first and at most for 30 s
+ *
+ * So two programs that fight over a route do not keep the host busy. Control thread.
+ */
+#ifndef WGXDP_KEEP_H
+#define WGXDP_KEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/loop.h"
+
+/* ip(8) flushes until it finds nothing more, so what came back at once would keep it busy. */
+#define KEEP_SETTLE_NS 20000000ULL
+#define KEEP_AT_ONCE 10
+#define KEEP_TOKEN_NS 3000000000ULL
+
+/* Looks, and restores what is missing. @damaged: tables of nftables were deleted. Returns how many
+ * things were missing, or -errno after the reason was logged. */
+typedef int (*keep_look_fn)(void *ctx, bool damaged);
+
+struct netlink_watch;
+struct nft_watch;
+
+struct keep {
+	struct loop *loop;
+	keep_look_fn look;
+	void *ctx;
+	struct netlink_watch *watch;
+	struct nft_watch *nft; /* NULL: no tables are watched */
+	char table[64];	       /* their name */
+	struct loop_timer timer;
+	uint64_t not_before_ns, token_ns; /* the next look; when tokens were last counted */
+	unsigned tokens, failures;
+	bool damaged, fighting;
+};
+
+/* Begins to watch. 0/-errno. */
+int keep_open(struct keep *k, struct loop *loop, keep_look_fn look, void *ctx);
+void keep_close(struct keep *k); /* fine if it was never opened (all zero) */
+
+/* From now on routes count only if they leave by @ifindex (0: all), and the nftables of the name
+ * @table count (NULL: none). 0/-errno. */
+int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
+
+/* Forgets the events that our own changes of nftables have caused. */
+void keep_forget_nft(struct keep *k);
+
+/* Looks soon, as after an event. */
+void keep_look_soon(struct keep *k);
+
+#endif

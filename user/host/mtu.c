@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/mtu.h"
+
+#include "conf/conf.h"
+#include "io/netlink.h"
+
+/* IPv6, UDP, header and tag of a data message: 40 + 8 + 16 + 16. wg-quick(8) subtracts the same. */
+#define OVERHEAD 80
+#define PATH_MTU_DEFAULT 1500
+#define MTU_MIN 1280		   /* RFC 8200 5 */
+#define MTU_MAX (65535 - OVERHEAD) /* a UDP datagram holds no more */
+
+uint32_t mtu_for_path(uint32_t path_mtu)
+{
+	if (!path_mtu)
+		path_mtu = PATH_MTU_DEFAULT;
+	if (path_mtu < MTU_MIN + OVERHEAD)
+		return MTU_MIN;
+	return path_mtu < MTU_MAX + OVERHEAD ? path_mtu - OVERHEAD : MTU_MAX;
+}
+
+/* Of the path to @e; 0 if there is no route, or none that leaves this host. */
+static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e,
+			  const struct netlink_flow *flow, uint32_t tunnel)
+{
+	struct netlink_route route;
+	struct netlink_link link;
+
+	if (e->remote.sa.sa_family == AF_UNSPEC || netlink_route(nl, e, flow, &route) ||
+	    route.local || route.ifindex == tunnel ||
+	    netlink_link(nl, NULL, route.ifindex, &link) || link.loopback)
+		return 0;
+	return route.mtu;
+}
+
+uint32_t mtu_choose(struct netlink *nl, const struct conf *conf, uint32_t mark, uint32_t tunnel)
+{
+	const struct endpoint anybody = { .remote.v4 = { .sin_family = AF_INET,
+							 .sin_addr.s_addr = htonl(0xc0000201) } };
+	const struct netlink_flow flow = { mark, htons(conf->listen_port) };
+	uint32_t mtu = 0;
+
+	for (uint32_t i = 0; i < conf->peer_count; i++) {
+		uint32_t one = route_mtu(nl, &conf->peers[i].endpoint, &flow, tunnel);
+
+		if (one && (!mtu || one < mtu))
+			mtu = one;
+	}
+	if (!mtu)
+		mtu = route_mtu(nl, &anybody, &flow, tunnel);
+	return mtu_for_path(mtu);
+}

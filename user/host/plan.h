@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plan.h - what a config asks of the host's network, as wg-quick(8) reads it:
+ *
+ *   Address      ─▶ addresses of the interface
+ *   MTU          ─▶ its MTU; 0 = to be chosen (mtu.h)
+ *   Table = auto ─▶ a route in table main for each allowed IP; for 0.0.0.0/0 and ::/0 a route in a
+ *                   table of its own, and rules (rules.h)
+ *   Table = N    ─▶ a route in table N for each allowed IP
+ *   DNS          ─▶ servers and search domains (dns.h)
+ *
+ * A plan holds no secrets and makes no system call. It outlives the config that it was made of.
+ */
+#ifndef WGXDP_PLAN_H
+#define WGXDP_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "wg/prefix.h"
+
+#define PLAN_TABLE_MAIN 254 /* RT_TABLE_MAIN */
+
+struct plan_route {
+	struct prefix to;
+	uint32_t table;
+};
+
+struct plan {
+	struct prefix *addresses; /* with their host bits, each once */
+	size_t address_count;
+	struct plan_route *routes; /* sorted, each once */
+	size_t route_count;
+	uint32_t mtu;
+	uint32_t mark;		  /* the fwmark and table of the default routes; 0 = none */
+	bool default4, default6;  /* 0.0.0.0/0 or ::/0 is routed into the tunnel */
+	struct conf_list servers; /* of DNS: numeric addresses */
+	struct conf_list search;  /* domains; none without servers */
+};
+
+/* Does the config ask for a default route with rules, hence for a mark? */
+bool plan_wants_mark(const struct conf *conf);
+
+/* Makes the plan of @conf with @mark, which counts only if plan_wants_mark(). Returns 0, and the
+ * caller gives *@p to plan_done(); or -ENOMEM. */
+int plan_make(struct plan *p, const struct conf *conf, uint32_t mark);
+void plan_done(struct plan *p); /* an empty plan (all zero) is fine */
+
+bool plan_has_address(const struct plan *p, const struct prefix *address);
+bool plan_has_route(const struct plan *p, const struct plan_route *route);
+/* Orders routes for qsort(3) and bsearch(3). */
+int plan_compare_routes(const void *a, const void *b);
+
+bool plan_same_dns(const struct plan *a, const struct plan *b);
+
+#endif

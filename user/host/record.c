@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/guard.h"
+#include "host/host.h"
+#include "host/valid_mark.h"
+#include "io/netlink.h"
+#include "io/netns.h"
+#include "util/log.h"
+#include "wgxdp/control.h"
+#include "wgxdp/limits.h"
+
+#define RECORD_MAX 4096 /* bytes */
+#define PATH_LEN (sizeof(CONTROL_DIRECTORY) + IFNAME_MAX + 16)
+
+static void record_path(char path[static PATH_LEN], const char *interface, const char *suffix)
+{
+	snprintf(path, PATH_LEN, CONTROL_DIRECTORY "/%s.host%s", interface, suffix);
+}
+
+bool record_is_empty(const struct record *r)
+{
+	return !r->nft4 && !r->nft6 && !r->src_valid_mark && r->dns.tool == DNS_NOTHING &&
+	       !r->rules.count;
+}
+
+/* Writing -------------------------------------------------------------------------------------- */
+
+static const char *const tools[] = {
+	[DNS_NOTHING] = "",
+	[DNS_RESOLVECTL] = "resolvectl",
+	[DNS_RESOLVCONF] = "resolvconf",
+};
+
+static json_t *pack(const struct record *r)
+{
+	json_t *rules = json_array();
+
+	for (unsigned i = 0; i < r->rules.count; i++) {
+		const struct netlink_rule *rule = &r->rules.list[i];
+
+		json_array_append_new(rules,
+				      json_pack("{s:i, s:I, s:I, s:I, s:b, s:i}", "family",
+						rule->family == AF_INET ? 4 : 6, "priority",
+						(json_int_t)rule->priority, "table",
+						(json_int_t)rule->table, "fwmark",
+						(json_int_t)rule->fwmark, "invert", rule->invert,
+						"suppress", rule->suppress_prefixlength));
+	}
+	return json_pack("{s:I, s:b, s:b, s:b, s:s, s:s, s:o}", "netns", (json_int_t)r->netns,
+			 "src_valid_mark", r->src_valid_mark, "nft4", r->nft4, "nft6", r->nft6,
+			 "dns", tools[r->dns.tool], "dns_name", r->dns.name, "rules", rules);
+}
+
+int record_write(const char *interface, const struct record *r, struct fault *f)
+{
+	char path[PATH_LEN], new[PATH_LEN];
+	json_t *json = NULL;
+	int fd, err = 0;
+
+	record_path(path, interface, "");
+	record_path(new, interface, ".new");
+	if (record_is_empty(r))
+		return unlink(path) && errno != ENOENT
+			       ? fault(f, -errno, "%s: %s", path, strerror(errno))
+			       : 0;
+	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fault(f, -errno, "%s: %s%s", new, strerror(errno), fault_remedy(errno));
+	json = pack(r);
+	if (!json || json_dumpfd(json, fd, JSON_COMPACT))
+		err = fault(f, -EIO, "%s: it cannot be written", new);
+	json_decref(json);
+	if (close(fd) && !err)
+		err = fault(f, -errno, "%s: %s", new, strerror(errno));
+	if (!err && rename(new, path))
+		err = fault(f, -errno, "%s: %s", path, strerror(errno));
+	if (err)
+		unlink(new);
+	return err;
+}
+
+/* Reading -------------------------------------------------------------------------------------- */
+
+static bool in_range(json_int_t value, json_int_t low, json_int_t high)
+{
+	return value >= low && value <= high;
+}
+
+static int parse_rule(json_t *json, struct netlink_rule *rule)
+{
+	json_int_t family, priority, table, fwmark, suppress;
+	int invert;
+
+	if (json_unpack(json, "{s:I, s:I, s:I, s:I, s:b, s:I}", "family", &family, "priority",
+			&priority, "table", &table, "fwmark", &fwmark, "invert", &invert,
+			"suppress", &suppress) ||
+	    (family != 4 && family != 6) || !in_range(priority, 0, UINT32_MAX) ||
+	    !in_range(table, 0, UINT32_MAX) || !in_range(fwmark, 0, UINT32_MAX) ||
+	    !in_range(suppress, -1, 128))
+		return -EINVAL;
+	*rule = (struct netlink_rule){
+		.family = family == 4 ? AF_INET : AF_INET6,
+		.priority = (uint32_t)priority,
+		.table = (uint32_t)table,
+		.fwmark = (uint32_t)fwmark,
+		.invert = invert,
+		.suppress_prefixlength = (int32_t)suppress,
+	};
+	return 0;
+}
+
+static int parse_dns(struct dns *dns, const char *tool, const char *name)
+{
+	for (unsigned i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
+		if (!strcmp(tool, tools[i]))
+			dns->tool = (enum dns_tool)i;
+	if ((*tool && dns->tool == DNS_NOTHING) || strlen(name) >= sizeof(dns->name))
+		return -EINVAL;
+	strcpy(dns->name, name);
+	return 0;
+}
+
+static int parse(json_t *json, struct record *r)
+{
+	const char *tool, *name;
+	int nft4, nft6, mark, err;
+	json_int_t netns;
+	json_t *rules;
+
+	if (json_unpack(json, "{s:I, s:b, s:b, s:b, s:s, s:s, s:o}", "netns", &netns,
+			"src_valid_mark", &mark, "nft4", &nft4, "nft6", &nft6, "dns", &tool,
+			"dns_name", &name, "rules", &rules) ||
+	    json_array_size(rules) > RULES_MAX)
+		return -EINVAL;
+	*r = (struct record){
+		.netns = (uint64_t)netns,
+		.nft4 = nft4,
+		.nft6 = nft6,
+		.src_valid_mark = mark,
+	};
+	err = parse_dns(&r->dns, tool, name);
+	for (size_t i = 0; i < json_array_size(rules) && !err; i++) {
+		err = parse_rule(json_array_get(rules, i), &r->rules.list[i]);
+		r->rules.ours[i] = true;
+		r->rules.count += !err;
+	}
+	return err;
+}
+
+int record_parse(struct record *r, const char *text, size_t len)
+{
+	json_t *json = json_loadb(text, len, 0, NULL);
+	struct record new = { .netns = 0 };
+	int err = json ? parse(json, &new) : -EINVAL;
+
+	json_decref(json);
+	if (!err)
+		*r = new;
+	return err;
+}
+
+/* Undoing -------------------------------------------------------------------------------------- */
+
+static void keep_first(int *first, int err, struct fault *f, const struct fault *one)
+{
+	if (!err || *first)
+		return;
+	*first = err;
+	if (f)
+		*f = *one;
+}
+
+int record_undo(const char *interface, const struct record *r, struct fault *f)
+{
+	struct netlink *nl = netlink_open();
+	struct fault one = { "" };
+	int err = nl ? 0 : fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
+
+	if (nl)
+		rules_unset(&r->rules, nl, NULL);
+	keep_first(&err, guard_delete(interface, r->nft4, r->nft6, &one), f, &one);
+	if (r->src_valid_mark && nl)
+		valid_mark_unset(nl);
+	keep_first(&err, dns_unset(&r->dns, &one), f, &one);
+	netlink_close(nl);
+	return err;
+}
+
+/* Of a dead daemon ----------------------------------------------------------------------------- */
+
+struct undo {
+	const char *interface;
+	const struct record *record;
+	struct fault fault;
+};
+
+static int run_undo(void *ctx)
+{
+	struct undo *u = ctx;
+
+	return record_undo(u->interface, u->record, &u->fault);
+}
+
+/* 0, or -ENOENT: there is no record, or none that can be read. */
+static int read_record(const char *path, struct record *r)
+{
+	char text[RECORD_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return -ENOENT;
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	if (n > 0 && n < (ssize_t)sizeof(text) && !record_parse(r, text, (size_t)n))
+		return 0;
+	log_error("%s: this is no record of what wgxdp set on the host; it is ignored", path);
+	return -ENOENT;
+}
+
+void host_record_undo(const char *interface)
+{
+	struct record r;
+	struct undo u = { .interface = interface, .record = &r };
+	char path[PATH_LEN];
+	int err = 0, fd;
+
+	record_path(path, interface, "");
+	if (read_record(path, &r))
+		goto out;
+	if (!r.netns || r.netns == netns_of_process("self")) {
+		err = run_undo(&u);
+	} else {
+		fd = netns_open(r.netns); /* fails if the namespace is gone, with all in it */
+		if (fd >= 0) {
+			err = netns_call(fd, run_undo, &u);
+			close(fd);
+		}
+	}
+	if (err)
+		log_error("what a killed daemon set on the host is not undone completely: %s",
+			  *u.fault.text ? u.fault.text : strerror(-err));
+out:
+	unlink(path);
+}

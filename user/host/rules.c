@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "io/netlink.h"
+
+#define MARK_FIRST 51820 /* the port of WireGuard, as in wg-quick(8) */
+#define MARKS_TRIED 1000
+#define PRIORITY_MAIN 32766 /* of the kernel's rule for table main */
+#define PRIORITY_DEFAULT 32767
+#define TABLE_LOCAL 255
+#define TABLE_DEFAULT 253
+
+static struct netlink_rule plain(uint8_t family, uint32_t priority, uint32_t table)
+{
+	return (struct netlink_rule){
+		.family = family,
+		.priority = priority,
+		.table = table,
+		.suppress_prefixlength = -1,
+	};
+}
+
+static bool has(const struct rules *r, const struct netlink_rule *rule)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (netlink_rule_same(&r->list[i], rule))
+			return true;
+	return false;
+}
+
+static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
+{
+	r->list[r->count] = *rule;
+	r->ours[r->count++] = ours;
+}
+
+/* The mark ---------------------------------------------------------------------------------- */
+
+static int table_in_use(struct netlink *nl, uint8_t family, uint32_t table)
+{
+	struct netlink_table_route *routes = NULL;
+	size_t count = 0;
+	int err = netlink_table_routes(nl, family, table, &routes, &count);
+
+	free(routes);
+	return err ? err : count > 0;
+}
+
+static bool is_named(const struct netlink_rule *list, size_t count, uint32_t number)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].table == number || list[i].fwmark == number)
+			return true;
+	return false;
+}
+
+int rules_choose_mark(struct netlink *nl, uint32_t *mark)
+{
+	struct netlink_rule *list4 = NULL, *list6 = NULL;
+	size_t count4 = 0, count6 = 0;
+	int in_use = 1, err = netlink_rules(nl, AF_INET, &list4, &count4);
+	uint32_t number = MARK_FIRST;
+
+	if (!err)
+		err = netlink_rules(nl, AF_INET6, &list6, &count6);
+	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* a kernel without IPv6 */
+		err = 0;
+	for (; !err && number < MARK_FIRST + MARKS_TRIED; number++) {
+		if (is_named(list4, count4, number) || is_named(list6, count6, number))
+			continue;
+		in_use = table_in_use(nl, AF_INET, number);
+		if (!in_use)
+			in_use = table_in_use(nl, AF_INET6, number);
+		if (in_use == -EAFNOSUPPORT || in_use == -EOPNOTSUPP)
+			in_use = 0;
+		if (in_use <= 0)
+			break;
+	}
+	free(list4);
+	free(list6);
+	if (err || in_use < 0)
+		return err ? err : in_use;
+	if (in_use)
+		return -ENOSPC;
+	*mark = number;
+	return 0;
+}
+
+/* Which rules ------------------------------------------------------------------------------- */
+
+/* The kernel gives a new rule a priority just before that of the second one (the first is that of
+ * table local). */
+static uint32_t second_priority(const struct netlink_rule *list, size_t count)
+{
+	return count > 1 && list[1].priority < PRIORITY_MAIN ? list[1].priority : PRIORITY_MAIN;
+}
+
+static void add_kept(struct rules *r, uint8_t family, const struct rules *have)
+{
+	for (unsigned i = 0; i < have->count; i++)
+		if (have->list[i].family == family)
+			add(r, &have->list[i], have->ours[i]);
+}
+
+static int make_family(struct rules *r, struct netlink *nl, uint8_t family, uint32_t mark,
+		       const struct rules *have)
+{
+	const struct netlink_rule kernels[] = {
+		plain(family, PRIORITY_MAIN, PLAN_TABLE_MAIN),
+		plain(family, PRIORITY_DEFAULT, TABLE_DEFAULT),
+	};
+	struct netlink_rule *list, specific = plain(family, 0, PLAN_TABLE_MAIN),
+				   rest = plain(family, 0, mark);
+	size_t count;
+	uint32_t second;
+	int err;
+
+	rest.invert = true;
+	rest.fwmark = mark;
+	for (unsigned i = 0; i < have->count; i++) {
+		if (have->list[i].family == family && have->list[i].fwmark == mark) {
+			add_kept(r, family, have);
+			return 0;
+		}
+	}
+	err = netlink_rules(nl, family, &list, &count);
+	if (err)
+		return err;
+	second = second_priority(list, count);
+	/* Rules of priority 0 are consulted in the order in which they were added. */
+	rest.priority = second > 2 ? second - 1 : 0;
+	specific.priority = second > 2 ? second - 2 : 0;
+	specific.suppress_prefixlength = 0;
+	add(r, &specific, true);
+	add(r, &rest, true);
+	for (size_t i = 0; i < count; i++)
+		for (unsigned k = 0; k < 2; k++)
+			if (netlink_rule_same(&list[i], &kernels[k]))
+				add(r, &list[i], false);
+	free(list);
+	return 0;
+}
+
+int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
+	       const struct rules *have)
+{
+	int err = 0;
+
+	*r = (struct rules){ .count = 0 };
+	if (plan->default4)
+		err = make_family(r, nl, AF_INET, plan->mark, have);
+	if (plan->default6 && !err)
+		err = make_family(r, nl, AF_INET6, plan->mark, have);
+	return err;
+}
+
+/* Setting and deleting ---------------------------------------------------------------------- */
+
+static int set_family(const struct rules *r, struct netlink *nl, uint8_t family, unsigned *added)
+{
+	struct netlink_rule *list;
+	struct rules wanted = { .count = 0 };
+	size_t count;
+	int err;
+
+	add_kept(&wanted, family, r);
+	if (!wanted.count)
+		return 0;
+	err = netlink_rules(nl, family, &list, &count);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < wanted.count && !err; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < count && !found; k++)
+			found = netlink_rule_same(&list[k], &wanted.list[i]);
+		if (found)
+			continue;
+		err = netlink_add_rule(nl, &wanted.list[i]);
+		if (!err && added)
+			++*added;
+	}
+	free(list);
+	return err == -EEXIST ? 0 : err;
+}
+
+int rules_set(const struct rules *r, struct netlink *nl, unsigned *added)
+{
+	int err = set_family(r, nl, AF_INET, added);
+
+	return err ? err : set_family(r, nl, AF_INET6, added);
+}
+
+void rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->ours[i] && !(except && has(except, &r->list[i])))
+			netlink_delete_rule(nl, &r->list[i]);
+}
+
+int rules_foreign(const struct rules *r, struct netlink *nl, uint8_t family)
+{
+	struct netlink_rule *list;
+	bool foreign = false;
+	size_t count;
+	int err = netlink_rules(nl, family, &list, &count);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < count && !foreign; i++) {
+		bool usual = list[i].table == TABLE_LOCAL || list[i].table == PLAN_TABLE_MAIN ||
+			     list[i].table == TABLE_DEFAULT;
+
+		foreign = !has(r, &list[i]) &&
+			  (list[i].other || !usual || list[i].fwmark || list[i].invert ||
+			   (list[i].table != TABLE_LOCAL && list[i].suppress_prefixlength < 0));
+	}
+	free(list);
+	return foreign;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define QUOTE_LEN 256
+
+static bool find_in(const char *folders, const char *name, char path[static PATH_MAX])
+{
+	while (folders && *folders) {
+		size_t len = strcspn(folders, ":");
+
+		if (len &&
+		    snprintf(path, PATH_MAX, "%.*s/%s", (int)len, folders, name) < PATH_MAX &&
+		    !access(path, X_OK))
+			return true;
+		folders += len + (folders[len] == ':');
+	}
+	return false;
+}
+
+bool run_find(const char *name, char path[static PATH_MAX])
+{
+	return find_in(getenv("PATH"), name, path) || find_in(SYSTEM_PATH, name, path);
+}
+
+/* A running program, and what it prints. */
+struct child {
+	pid_t pid;
+	int pid_fd, output; /* -1: none */
+	char quote[QUOTE_LEN];
+	size_t len;
+};
+
+static int input_file(const char *input)
+{
+	size_t len = strlen(input);
+	int fd = memfd_create("input", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, input, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET)) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+static int spawn(struct child *c, char *const argv[], int input, int output)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, ours;
+	int err;
+
+	sigemptyset(&none);
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGPIPE);
+	sigaddset(&ours, SIGHUP);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &ours);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						POSIX_SPAWN_SETPGROUP);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+	err = posix_spawn(&c->pid, argv[0], &actions, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	if (err)
+		return -err;
+	c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	return c->pid_fd < 0 ? -errno : 0;
+}
+
+static int start(struct child *c, char *const argv[], const char *input)
+{
+	int in = input_file(input ?: ""), out[2], err;
+
+	if (in < 0)
+		return in;
+	if (pipe2(out, O_CLOEXEC)) {
+		err = -errno;
+		close(in);
+		return err;
+	}
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	c->output = out[0];
+	err = spawn(c, argv, in, out[1]);
+	close(out[1]);
+	close(in);
+	return err;
+}
+
+/* Keeps the beginning of what the program prints, in one line; the rest is read and forgotten. */
+static void read_output(struct child *c)
+{
+	char text[512];
+	ssize_t n;
+
+	while ((n = read(c->output, text, sizeof(text))) > 0)
+		for (ssize_t i = 0; i < n && c->len < QUOTE_LEN - 1; i++)
+			c->quote[c->len++] = (unsigned char)text[i] < ' ' ? ' ' : text[i];
+	while (c->len && c->quote[c->len - 1] == ' ')
+		c->len--;
+	c->quote[c->len] = '\0';
+}
+
+static long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Returns true if the program has ended. A daemon that it left behind may still hold the pipe. */
+static bool wait_end(struct child *c, unsigned timeout_ms)
+{
+	struct pollfd fds[2] = { { c->pid_fd, POLLIN, 0 }, { c->output, POLLIN, 0 } };
+	long end_ms = now_ms() + timeout_ms, left_ms;
+
+	while ((left_ms = end_ms - now_ms()) > 0) {
+		if (poll(fds, 2, (int)left_ms) < 0 && errno != EINTR)
+			break;
+		if (fds[1].revents)
+			read_output(c);
+		if (fds[1].revents & POLLHUP)
+			fds[1].fd = -1;
+		if (fds[0].revents)
+			return true;
+	}
+	return false;
+}
+
+static int wait_status(struct child *c, const char *name, unsigned timeout_ms, struct fault *f)
+{
+	bool ended = wait_end(c, timeout_ms);
+	siginfo_t info = { 0 };
+
+	if (!ended)
+		kill(-c->pid, SIGKILL);
+	while (waitid(P_PID, (id_t)c->pid, &info, WEXITED) && errno == EINTR)
+		;
+	if (!ended)
+		return fault(f, -ETIMEDOUT, "%s has not ended after %u s", name, timeout_ms / 1000);
+	if (info.si_code == CLD_EXITED && !info.si_status)
+		return 0;
+	return fault(f, -EREMOTEIO, "%s failed with %s %d%s%s", name,
+		     info.si_code == CLD_EXITED ? "status" : "signal", info.si_status,
+		     c->len ? ": " : "", c->quote);
+}
+
+int run_program(char *const argv[], const char *input, unsigned timeout_ms, struct fault *f)
+{
+	/* A daemon in the foreground ignores SIGCHLD, and the kernel then keeps no status. */
+	struct sigaction default_action = { .sa_handler = SIG_DFL }, before;
+	struct child c = { .pid = -1, .pid_fd = -1, .output = -1 };
+	int err;
+
+	sigaction(SIGCHLD, &default_action, &before);
+	err = start(&c, argv, input);
+	if (err)
+		fault(f, err, "cannot start %s: %s", argv[0], strerror(-err));
+	if (err && c.pid > 0) {
+		kill(-c.pid, SIGKILL);
+		waitpid(c.pid, NULL, 0);
+	}
+	if (!err)
+		err = wait_status(&c, argv[0], timeout_ms, f);
+	if (c.output >= 0)
+		close(c.output);
+	if (c.pid_fd >= 0)
+		close(c.pid_fd);
+	sigaction(SIGCHLD, &before, NULL);
+	return err;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/valid_mark.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/netlink_rule.h"
+
+#define PATH "/proc/sys/net/ipv4/conf/all/src_valid_mark"
+
+bool valid_mark_is_set(void)
+{
+	int fd = open(PATH, O_RDONLY | O_CLOEXEC);
+	char value = '1';
+
+	if (fd < 0)
+		return true;
+	if (read(fd, &value, 1) != 1)
+		value = '1';
+	close(fd);
+	return value != '0';
+}
+
+static int write_value(char value)
+{
+	int fd = open(PATH, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, &value, 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int valid_mark_set(void)
+{
+	return write_value('1');
+}
+
+void valid_mark_unset(struct netlink *nl)
+{
+	struct netlink_rule *list = NULL;
+	bool needed = false;
+	size_t count = 0;
+
+	if (netlink_rules(nl, AF_INET, &list, &count))
+		return;
+	for (size_t i = 0; i < count; i++)
+		needed |= list[i].invert && list[i].fwmark;
+	free(list);
+	if (!needed && valid_mark_is_set())
+		(void)write_value('0');
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* nft_watch.h - notices when somebody deletes a table of nftables, or a part of it. */
+#ifndef WGXDP_NFT_WATCH_H
+#define WGXDP_NFT_WATCH_H
+
+#include <stdbool.h>
+
+struct nft_watch;
+
+/* Watches the network namespace of the calling thread. NULL: see errno. */
+struct nft_watch *nft_watch_open(void);
+void nft_watch_close(struct nft_watch *w); /* NULL is fine */
+int nft_watch_fd(const struct nft_watch *w);
+
+/* Reads the events that have arrived. Returns true if the table @name, or a chain or rule in it,
+ * was deleted in any family, or if events were lost. */
+bool nft_watch_read(struct nft_watch *w, const char *name);
+
+#endif
