@@ -145,7 +145,7 @@ early()
 		mount --bind "$1/resolv.conf" /etc/resolv.conf && shift && exec "$@"' - \
 		"$TMP" "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/log" 2>&1
 	early=$!
-	wait_for 20 grep -q "peer.example.*looked up" "$TMP/log"
+	wait_for 20 grep -q "peer.example: waiting up to" "$TMP/log"
 }
 
 ok "attach waits for DNS and says which name it looks up" early
