@@ -30,6 +30,9 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+NETWORKDIR ?= $(PREFIX)/lib/systemd/network
+# NetworkManager does not read /usr/local.
+NMDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/NetworkManager/conf.d
 DOCDIR ?= $(PREFIX)/share/doc/wgxdp
 
 CC := $(if $(filter fuzz,$(SAN)),clang,$(if $(filter default,$(origin CC)),$(CROSS)gcc,$(CC)))
@@ -333,12 +336,15 @@ format: ## clang-format everything, in place
 # --- install ------------------------------------------------------------------------------------
 
 # What is installed, a word for each file: MODE|SOURCE|TARGET. `make uninstall` removes the same.
+EXAMPLES := $(filter-out %.NetworkManager.conf,$(wildcard configs/*.conf configs/*.default))
 UNITS := $(patsubst configs/%,$(B)/units/%,$(wildcard configs/*.service))
 INSTALLS = 0755|$(WGXDP)|$(SBINDIR)/wgxdp \
 	$(foreach m,$(MANPAGES),0644|$(m)|$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
 	0644|$(B)/wgxdp.bash|$(COMPLETIONDIR)/wgxdp \
 	$(foreach u,$(UNITS),0644|$(u)|$(UNITDIR)/$(notdir $(u))) \
-	$(foreach f,README.md $(wildcard CHANGELOG.md LICENSE* configs/*.conf),0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
+	0644|configs/05-wgxdp.network|$(NETWORKDIR)/05-wgxdp.network \
+	0644|configs/wgxdp.NetworkManager.conf|$(NMDIR)/wgxdp.conf \
+	$(foreach f,README.md $(wildcard CHANGELOG.md LICENSE*) $(EXAMPLES),0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
 	$(foreach f,$(wildcard docs/*.md docs/*.svg),0644|$(f)|$(DOCDIR)/docs/$(notdir $(f)))
 target_of = $(DESTDIR)$(word 3,$(subst |, ,$(1)))
 

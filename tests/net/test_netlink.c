@@ -204,6 +204,10 @@ static void test_change_link(void **state)
 	assert_string_equal(text(o, "dev"), "x0");
 	json_decref(o);
 
+	assert_int_equal(netlink_add_altname(nl, i, "a-name-of-more-than-15-bytes"), 0);
+	assert_int_equal(netlink_add_altname(nl, i, "a-name-of-more-than-15-bytes"), -EEXIST);
+	sh("ip link show dev a-name-of-more-than-15-bytes | grep -q ' x0@x1:'");
+
 	assert_int_equal(netlink_set_up(nl, i, false), 0);
 	o = ip("link show x0 up");
 	assert_int_equal(number(o, "mtu"), 0);

@@ -222,6 +222,20 @@ static int start_core(struct daemon *d, struct fault *f)
 	return err ? fault(f, err, "cannot open a netlink socket: %s", strerror(-err)) : 0;
 }
 
+/* Other programs recognise our interfaces by this name: configs/05-wgxdp.network matches it, so
+ * that systemd-networkd leaves the interface alone. networkd looks at a new interface only when
+ * udev has seen it, so the name is there in time. */
+static void add_altname(const struct daemon *d)
+{
+	char name[sizeof("wgxdp-") + IFNAME_MAX];
+	int err;
+
+	snprintf(name, sizeof(name), "wgxdp-%s", d->tun.name);
+	err = netlink_add_altname(d->netlink, d->tun.ifindex, name);
+	if (err)
+		log_info("cannot name the interface %s, too: %s", name, strerror(-err));
+}
+
 static int start_dataplane(struct daemon *d, const struct conf *conf, struct fault *f)
 {
 	const struct dataplane_config dataplane = {
@@ -244,6 +258,8 @@ static int start_dataplane(struct daemon *d, const struct conf *conf, struct fau
 	};
 	int err = tun_open(&d->tun, d->options->interface, d->options->tun_fd, DEFAULT_MTU, f);
 
+	if (!err && d->options->tun_fd < 0)
+		add_altname(d);
 	if (!err && d->tun.vnet_len)
 		err = tun_set_offloads(&d->tun, !d->options->off.gso, !d->options->off.uso, f);
 	if (!err)

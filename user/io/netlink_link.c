@@ -292,3 +292,16 @@ int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
+
+int netlink_add_altname(struct netlink *nl, uint32_t ifindex, const char *name)
+{
+	struct nlmsghdr *nlh = netlink_begin_link(nl, ifindex);
+	struct nlattr *list;
+
+	nlh->nlmsg_type = RTM_NEWLINKPROP;
+	nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_APPEND;
+	list = mnl_attr_nest_start(nlh, IFLA_PROP_LIST);
+	mnl_attr_put_strz(nlh, IFLA_ALT_IFNAME, name);
+	mnl_attr_nest_end(nlh, list);
+	return netlink_talk(nl, nlh, NULL, NULL);
+}
