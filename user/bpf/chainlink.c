@@ -35,7 +35,7 @@ log_libxdp_message(enum libxdp_print_level level, const char *format, va_list ar
 }
 
 /* Returns the dispatcher on the NIC, which the caller closes. Returns NULL if there is no XDP
- * program or a program that is no dispatcher. */
+ * program, or if the program is not a dispatcher. */
 static struct xdp_multiprog *get_dispatcher(uint32_t ifindex)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
@@ -108,7 +108,8 @@ static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_
 	if (!err)
 		err = xdp_program__attach(c->prog, (int)c->ifindex, mode, 0);
 	if (!err && !chainlink_alive(c)) {
-		/* libxdp attached the program by netlink, where it would outlive this process. */
+		/* libxdp attached the program through netlink, so that it would outlive this
+		 * process. */
 		xdp_program__detach(c->prog, (int)c->ifindex, mode, 0);
 		err = -ENOSYS;
 	}
@@ -117,8 +118,8 @@ static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_
 	return err;
 }
 
-/* LOADER_MODE_AUTO takes the mode of the dispatcher on the NIC. Without one it tries native, then
- * generic, as xdplink_open() does. */
+/* LOADER_MODE_AUTO uses the mode of the dispatcher on the NIC. If there is no dispatcher, it tries
+ * native mode, then generic mode, as xdplink_open() does. */
 static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
 			 enum loader_mode mode, bool *native)
 {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chainlink.h - one XDP program on a NIC that other XDP programs share. It is an entry of libxdp's
- * dispatcher, which calls the programs one after the other until one does not return XDP_PASS.
+ * chainlink.h - one XDP program on a NIC that other XDP programs use as well. The program is an
+ * entry of libxdp's dispatcher, which calls the programs one after the other until one of them does
+ * not return XDP_PASS.
  *
  *   NIC ──▶ xdp_dispatcher ──▶ theirs ──▶ wgxdp_ingress ──▶ theirs ──▶ the stack
  *
  * Unlike a bpf_link (xdplink.h), an entry outlives its owner, because libxdp pins it. The program
- * then passes everything, because the heartbeat is stale, and chainlink_clean() removes it.
+ * then passes all packets, because the heartbeat is stale, until chainlink_clean() removes it.
  *
  * The dispatcher needs programs of type EXT. If the kernel refuses these, libxdp silently attaches
- * the program alone, and the NIC is not shared. Here this is an error, and nothing stays attached.
+ * the program alone, so that the NIC is not shared. We treat this as an error and detach the
+ * program.
  */
 #ifndef WGXDP_CHAINLINK_H
 #define WGXDP_CHAINLINK_H
@@ -26,11 +28,12 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f);
 void chainlink_close(struct chainlink *c); /* NULL is fine */
 
-/* Whether the program is still in the dispatcher on its NIC. */
+/* Returns true if the program is still in the dispatcher on its NIC. */
 bool chainlink_alive(const struct chainlink *c);
 
 /* Removes the programs that a dead owner of @interface left in the dispatchers of this network
- * namespace. They are recognised by the owner's pins, so the caller must not have removed these. */
+ * namespace. The programs are recognised by the owner's pins, so call this before the pins are
+ * removed. */
 void chainlink_clean(const char *interface);
 
 #endif

@@ -21,11 +21,12 @@ static int64_t boottime_ns(void)
 	return ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
 }
 
-/* The read that took the shortest time was disturbed least. */
+/* Reads the clock several times and uses the read that took the shortest time, because that was the
+ * least disturbed by preemption. */
 static int measure(const struct clock_bpf *skel, int64_t *ahead_ns)
 {
 	int64_t before_ns, took_ns, shortest_ns = INT64_MAX;
-	uint8_t frame[ETH_ZLEN] = { 0 }; /* TC programs get a frame */
+	uint8_t frame[ETH_ZLEN] = { 0 }; /* a TC program must be run on a frame */
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame));
 	int err;
 

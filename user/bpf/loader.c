@@ -38,7 +38,7 @@ int loader_load_fault(int err, struct fault *f)
 		return fault(f, err,
 			     "loading the BPF program: not permitted; run as root, or give CAP_BPF "
 			     "and CAP_NET_ADMIN");
-	case -EACCES: /* The verifier refused the program, or lacks CAP_PERFMON to accept it. */
+	case -EACCES: /* The verifier refused the program, perhaps for want of CAP_PERFMON. */
 		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
 			return fault(f, -ENOTSUP,
 				     "loading the BPF program: this kernel's verifier refuses it; "
@@ -65,7 +65,8 @@ static void pin_maps(struct loader *l)
 			pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map));
 }
 
-/* Without the difference, all is well unless the daemon runs in a time namespace. */
+/* Reads the difference between the clocks. If that fails, the difference 0 is right unless the
+ * daemon runs in a time namespace. */
 static void read_clock(struct loader *l)
 {
 	int err = clock_ahead(&l->clock_ahead_ns);
@@ -142,8 +143,8 @@ const char *loader_unpinned_why(const struct loader *l)
 
 /* --- attach ---------------------------------------------------------------------------------- */
 
-/* Returns the number of the NIC with @ifindex, or of a free place if @ifindex is 0; else
- * -ENOENT. */
+/* Returns the number of the NIC with @ifindex, or a free number if @ifindex is 0. Returns -ENOENT
+ * if there is none. */
 static int find_nic(const struct loader *l, uint32_t ifindex)
 {
 	for (int i = 0; i < NICS_MAX; i++)
@@ -169,8 +170,8 @@ static void erase_nic(struct loader *l, uint32_t ifindex)
 	bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
 }
 
-/* Reserves a number for the NIC and writes it to the map. This must precede the attachment, because
- * the program runs from that moment. Returns the number, or -errno with @f. */
+/* Reserves a number for the NIC and writes it to the map. Call this before the program is attached,
+ * because the program needs the map at once. Returns the number, or -errno with @f filled in. */
 static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
 {
 	struct nic_value v = { 0 };

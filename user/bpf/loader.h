@@ -5,16 +5,16 @@
  *
  *   loader_new ──▶ creates the maps and pins them in /sys/fs/bpf/wgxdp/<interface>/ (0700, root)
  *   loader_attach ─▶ XDP on a NIC by bpf_link, which dies with its owner and cannot be replaced
- *   loader_attach_chained ─▶ XDP in libxdp's dispatcher, beside programs of others
- *   loader_attach_nic_tc ─▶ the same checks behind GRO, for a NIC whose rx is udp
+ *   loader_attach_chained ─▶ XDP in libxdp's dispatcher, together with other programs
+ *   loader_attach_nic_tc ─▶ the same checks by TC after GRO, for a NIC whose rx is udp
  *   loader_attach_tunnel ─▶ both TC programs on the tunnel interface
  *   loader_reuseport_prog ─▶ the program for the UDP sockets of the port
  *   loader_set_*, _session_*, _peer_*, _allowed_* ─▶ keep the maps equal to peers and host
  *   loader_free ───▶ detaches everything and removes the pins
  *
- * loader_new() loads the XDP program. The others are loaded when they are first needed. If the
- * kernel refuses one, the result is -ENOTSUP, and the daemon goes on without that part. TC programs
- * are attached in the network namespace of the calling thread.
+ * loader_new() loads the XDP program. The other programs are loaded when they are first needed. If
+ * the kernel refuses a program, the result is -ENOTSUP, and the daemon goes on without that
+ * program. TC programs are attached in the network namespace of the calling thread.
  */
 #ifndef WGXDP_LOADER_H
 #define WGXDP_LOADER_H
@@ -31,69 +31,70 @@ struct prefix;
 
 enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 
-/* Loads the programs for @interface and pins the maps. Pins and filters that a dead owner of the
- * same name left are removed first; the caller holds the name's lock. Where /sys/fs/bpf is no
- * bpffs, the maps stay unpinned (loader_pinned()). Returns 0 or -errno with @f: -EPERM (no
- * CAP_BPF), -ENOTSUP. */
+/* Loads the programs for @interface and pins the maps. First removes the pins and filters that a
+ * dead owner of the same name left; the caller holds the name's lock. If /sys/fs/bpf is not a
+ * bpffs, the maps stay unpinned (loader_pinned()). Returns 0, or -errno with @f filled in: -EPERM
+ * (no CAP_BPF), -ENOTSUP. */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
 void loader_free(struct loader *l); /* NULL is fine */
 
-/* Return the directory of the pins, or NULL if the maps are not pinned; and the reason why they are
- * not, or NULL if they are. */
+/* The first returns the directory of the pins, or NULL if the maps are not pinned. The second
+ * returns the reason why they are not pinned, or NULL if they are. */
 const char *loader_pinned(const struct loader *l);
 const char *loader_unpinned_why(const struct loader *l);
 
-/* Attaches the XDP program to the NIC, to at most NICS_MAX of them. AUTO tries native, then
- * generic; *@native tells the result. Returns 0 or -errno with @f: -EBUSY (another program is
- * attached; @f names it), -EALREADY (ours is), -EOPNOTSUPP, -EPERM, -ENODEV. */
+/* Attaches the XDP program to the NIC; at most NICS_MAX NICs are possible. AUTO tries native mode,
+ * then generic mode; *@native is set to the result. Returns 0, or -errno with @f filled in: -EBUSY
+ * (another program is attached; @f names it), -EALREADY (our program is attached), -EOPNOTSUPP,
+ * -EPERM, -ENODEV. */
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 
-/* Attaches the XDP program by libxdp's dispatcher, so that other programs can share the NIC. The
- * program of a killed owner passes everything, and chainlink_clean() removes it. Returns an error
- * as above, or -ENOTSUP if kernel or libxdp lack support, or if the maps are not pinned, because
- * chainlink_clean() recognises the program by its pinned map. */
+/* Attaches the XDP program to libxdp's dispatcher, so that other programs can share the NIC. If the
+ * owner is killed, the program passes all packets until chainlink_clean() removes it. Returns an
+ * error as above, or -ENOTSUP if kernel or libxdp lack support, or if the maps are not pinned,
+ * because chainlink_clean() recognises the program by its pinned map. */
 int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f);
 
-/* Attaches the TC ingress program to the NIC instead of XDP. It drops what the XDP program would
- * drop, and everything else goes to the stack. It uses tcx where the kernel has it (6.6), unless
- * @force_clsact; *@tcx tells the result. A clsact filter outlives a killed owner, but passes
- * everything while the heartbeat of worker 0 is stale; the next loader_new() of the interface
- * removes it. Returns 0 or -errno with @f: -EALREADY, -EOPNOTSUPP (no Ethernet), -ENOTSUP, -EPERM,
- * -ENODEV. */
+/* Attaches the TC ingress program to the NIC instead of XDP. It drops the packets that the XDP
+ * program would drop, and passes all others to the stack. It is attached by tcx if the kernel has
+ * it (6.6), unless @force_clsact; *@tcx is set to the result. A clsact filter outlives a killed
+ * owner, but passes all packets while the heartbeat of worker 0 is stale; the next loader_new() of
+ * the interface removes it. Returns 0, or -errno with @f filled in: -EALREADY, -EOPNOTSUPP (not
+ * Ethernet), -ENOTSUP, -EPERM, -ENODEV. */
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f);
 
 /* Detaches the program that one of the three functions above attached. */
 void loader_detach(struct loader *l, uint32_t ifindex);
 
-/* Whether our program is still attached; somebody may have detached it by force. */
+/* Returns true if our program is still attached; another program may have detached it by force. */
 bool loader_attached(const struct loader *l, uint32_t ifindex);
 
 /* Attaches the TC egress and ingress programs of the tunnel interface. From then on a packet that a
- * worker writes is dropped unless tun_writer[its queue] is correct. Programs that are attached
- * already stay. After the interface has moved to another namespace, call this again from a thread
- * in that namespace, because clsact filters do not survive the move. Returns 0 or -errno with @f,
- * as above; on failure neither is attached. */
+ * worker writes is dropped unless tun_writer[its queue] is correct. A program that is already
+ * attached stays attached. After the interface has moved to another namespace, call this again from
+ * a thread in that namespace, because clsact filters do not survive the move. Returns 0, or -errno
+ * with @f filled in, as above; on failure neither program is attached. */
 int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, bool *tcx,
 			 struct fault *f);
 void loader_detach_tunnel(struct loader *l);
 
-/* Whether both are still attached. */
+/* Returns true if both programs are still attached. */
 bool loader_tunnel_attached(const struct loader *l);
 
 /* Returns about how many packets RPS has queued between a worker's write and the TC program. For
- * these the program checks only that the source belongs to some peer. */
+ * these packets the program checks only that the source belongs to any peer. */
 uint64_t loader_tunnel_steered(const struct loader *l);
 
-/* Return the arrays that workers write, one element a worker, valid for the life of @l. Relaxed
- * stores suffice, because only the worker's own TUN write reads its tun_writer. Elements of
- * tun_writer start as SLOT_NONE. */
+/* Return the arrays that workers write, with one element for each worker. They are valid until
+ * loader_free(). Relaxed stores are enough, because a worker's element of tun_writer is read only
+ * during its own write. Elements of tun_writer are SLOT_NONE at first. */
 volatile uint64_t *loader_tun_writer(struct loader *l); /* [WORKERS_MAX] */
 volatile uint64_t *loader_heartbeat(struct loader *l);	/* [WORKERS_MAX] */
 
-/* Returns what to add to CLOCK_BOOTTIME for a heartbeat. It is not 0 in a time namespace
+/* Returns what must be added to CLOCK_BOOTTIME for a heartbeat: 0, except in a time namespace
  * (clock.h). */
 int64_t loader_clock_ahead_ns(const struct loader *l);
 
@@ -105,24 +106,24 @@ int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, 
  * -EPERM. */
 int loader_reuseport_prog(struct loader *l);
 
-/* Sets the socket that gets the handshakes (@member SOCKS_DAEMON) or a worker's data
- * (SOCKS_WORKER(i)) of @family (AF_INET, AF_INET6). @fd must be bound and a member of the port's
- * SO_REUSEPORT group, which exists once a second socket has joined; -1 removes the entry. The
- * kernel removes the entry when the socket closes. Returns 0, -EINVAL (not in a group), -EBUSY (the
- * socket has an entry) or -ERANGE. */
+/* Sets the socket of @family (AF_INET, AF_INET6) that gets the handshakes (@member is SOCKS_DAEMON)
+ * or the data for a worker (SOCKS_WORKER(i)). @fd must be bound and belong to the SO_REUSEPORT
+ * group of the port, which exists once a second socket has joined. If @fd is -1, the entry is
+ * removed; the kernel also removes the entry when the socket is closed. Returns 0, -EINVAL (not in
+ * a group), -EBUSY (the socket has an entry) or -ERANGE. */
 int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, int fd);
 
-/* Tells the program the NIC's new MAC address. loader_attach() reads the current one itself.
+/* Gives the program the NIC's new MAC address. (loader_attach() reads the current address itself.)
  * Returns 0 or -ENOENT (the NIC is not attached). */
 int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 6]);
 
-/* xsks: steers the data of @queue to AF_XDP socket @fd, or to the stack if @fd is -1. The kernel
- * removes the entry when the socket closes. Returns 0, -ENOENT (the NIC is not attached) or -ERANGE
- * (@queue is not below NIC_QUEUES_MAX; its data goes to the UDP socket). */
+/* xsks: steers the data of @queue to the AF_XDP socket @fd, or to the stack if @fd is -1. The
+ * kernel removes the entry when the socket is closed. Returns 0, -ENOENT (the NIC is not attached)
+ * or -ERANGE (@queue is not below NIC_QUEUES_MAX, so its data goes to the UDP socket). */
 int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd);
 
-/* listen: makes the map equal to the @n keys. Keys that stay are never missing in between. Returns
- * 0 or -ENOSPC (more than LISTEN_MAX; nothing changed). */
+/* listen: makes the map contain exactly the @n keys. A key that is in the map before and after is
+ * never absent in between. Returns 0 or -ENOSPC (more than LISTEN_MAX; nothing changed). */
 int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned n);
 
 /* Tells the programs whether the host forwards. If so, a packet that is addressed to us but fails a
@@ -133,13 +134,13 @@ void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6);
 int loader_session_set(struct loader *l, uint32_t index, const struct session_value *v);
 void loader_session_del(struct loader *l, uint32_t index);
 
-/* allowed4, allowed6: assigns @p, whose host bits must be zero, to the peer in @slot and takes it
- * from any other peer. Returns 0, -ENOSPC (the map is full; nothing changed) or -EINVAL. */
+/* allowed4, allowed6: assigns @p, whose host bits must be zero, to the peer in @slot, even if
+ * another peer had it. Returns 0, -ENOSPC (the map is full; nothing changed) or -EINVAL. */
 int loader_allowed_set(struct loader *l, const struct prefix *p, uint32_t slot);
 void loader_allowed_del(struct loader *l, const struct prefix *p);
 
-/* Sets the key of mac1 for received handshakes, HASH(label-mac1 || our public key). Without a key
- * (NULL), handshakes pass to the daemon with any mac1. */
+/* Sets the mac1 key for received handshakes, HASH(label-mac1 || our public key). If @key is NULL,
+ * handshakes with any mac1 pass to the daemon. */
 int loader_set_mac1_key(struct loader *l, const uint8_t *key);
 
 /* Creates or updates the slot's element in peers, and creates its elements in peer_stats and
@@ -150,13 +151,14 @@ void loader_peer_del(struct loader *l, uint32_t slot);
 /* peer_auth: sets the peer's authenticated traffic so far. Returns 0 or -ENOENT (no such slot). */
 int loader_peer_auth_set(struct loader *l, uint32_t slot, const struct peer_stats_value *v);
 
-/* Sum a map over all CPUs. Return 0 or -errno. */
+/* Sum the map drops or passes over all CPUs. Return 0 or -errno. */
 int loader_drops(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
 int loader_passes(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
 
 /* events: returns an fd that is readable while there are samples. The loader owns it. */
 int loader_events_fd(const struct loader *l);
-/* Passes all waiting samples to @cb; NULL discards them. Returns their number or -errno. */
+/* Calls @cb for each waiting sample; if @cb is NULL, discards the samples. Returns their number or
+ * -errno. */
 int loader_events_read(struct loader *l, void (*cb)(void *ctx, const struct event *e), void *ctx);
 
 #endif

@@ -29,7 +29,7 @@ static int forward_event(void *ctx, void *data, size_t len)
 	return 0;
 }
 
-/* Maps an array that workers write into memory. Returns NULL with errno on failure. */
+/* Maps into memory an array that workers write. Returns NULL and sets errno on failure. */
 static volatile uint64_t *map_worker_words(const struct bpf_map *map)
 {
 	void *words = mmap(NULL, WORKER_WORDS_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -179,7 +179,8 @@ static struct bpf_map *allowed_map(struct loader *l, const struct prefix *p,
 	bool ipv4 = p->family == AF_INET;
 	size_t address_len = ipv4 ? 4 : 16;
 
-	/* struct allowed4_key is a prefix of struct allowed6_key. */
+	/* Both key structs begin with the length, followed by the address, so the longer struct
+	 * serves for both families. */
 	memset(key, 0, sizeof(*key));
 	key->length = p->length;
 	memcpy(key->address, p->addr, address_len);

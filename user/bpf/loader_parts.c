@@ -59,7 +59,7 @@ static int program_fd(const struct bpf_object *object, const char *name)
 
 /* --- the tunnel interface -------------------------------------------------------------------- */
 
-/* Attaches program @name to the interface unless it is attached there. */
+/* Attaches program @name to the interface, unless it is already attached to this interface. */
 static int attach_side(struct tclink *t, const struct bpf_object *object, const char *name,
 		       enum tclink_side side, const struct tclink_target *target, struct fault *f)
 {
@@ -90,7 +90,7 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 	return err;
 }
 
-/* Egress goes first, because ingress may have created the qdisc of both. */
+/* Detaches egress first, because ingress may have created the qdisc that both use. */
 void loader_detach_tunnel(struct loader *l)
 {
 	tclink_close(&l->egress);
@@ -102,7 +102,8 @@ bool loader_tunnel_attached(const struct loader *l)
 	return tclink_where(&l->ingress) && tclink_where(&l->egress);
 }
 
-/* The skeleton's struct lacks the static variables that follow the global ones. */
+/* An upper bound for the size of .bss. The struct of the skeleton is too small, because it lacks
+ * the static variables. */
 #define BSS_MAX 1024
 
 uint64_t loader_tunnel_steered(const struct loader *l)

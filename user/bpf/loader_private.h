@@ -47,7 +47,7 @@ struct loader {
  * multiple of 8. */
 #define PER_CPU_VALUE sizeof(struct peer_stats_value)
 
-/* Describes a failed load in @f. Returns the error that loader_new() returns for it. */
+/* Writes to @f why loading has failed with @err. Returns the error that loader_new() returns. */
 int loader_load_fault(int err, struct fault *f);
 
 /* loader_parts.c */

@@ -21,7 +21,7 @@
 
 #define PARENT PINS_ROOT "/wgxdp"
 
-/* A killed daemon releases its locks one after the other while it exits, this one late. */
+/* How long to wait for the lock of a killed daemon, which the kernel releases late in its exit. */
 #define LOCK_WAIT_MS 2000
 #define POLL_MS 10
 
@@ -55,8 +55,8 @@ static int write_path(char path[static PINS_PATH_MAX], const char *interface)
 
 /* --- the file system ------------------------------------------------------------------------- */
 
-/* Mounts a bpffs if PINS_ROOT is the empty directory that sysfs offers for it. The mount is private
- * to this mount namespace unless /sys is shared with others. */
+/* Mounts a bpffs if PINS_ROOT is the empty directory of sysfs. The mount is private to this mount
+ * namespace unless /sys is shared with other namespaces. */
 static int mount_if_missing(struct fault *why)
 {
 	switch (root_magic()) {
@@ -80,8 +80,8 @@ static int mount_if_missing(struct fault *why)
 	return 0;
 }
 
-/* The lock prevents that two daemons mount one bpffs over the other, which would hide the pins in
- * the lower one. */
+/* Takes a lock, so that two daemons cannot mount one bpffs over the other, which would hide the
+ * pins in the lower one. */
 static int ensure_bpffs(struct fault *why)
 {
 	int lock_fd = open(CONTROL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
@@ -94,8 +94,9 @@ static int ensure_bpffs(struct fault *why)
 	return err;
 }
 
-/* A bpffs may be writable for everybody. Its sticky bit then keeps others from replacing our
- * directory, and its owner must be trusted, because the sticky bit does not bind the owner. */
+/* Checks that no other user can replace our directory. A bpffs may be writable for everybody if it
+ * has the sticky bit. Its owner must be root, because the sticky bit does not restrict the
+ * owner. */
 static int check_root(struct fault *why)
 {
 	struct stat s;
@@ -114,8 +115,8 @@ static int check_root(struct fault *why)
 
 /* --- the directories ------------------------------------------------------------------------- */
 
-/* Opens @path if it is a directory of this user, and sets its mode. Returns the fd or -errno with
- * @why. */
+/* Opens @path if it is a directory of this user, and sets its mode. Returns the fd, or -errno with
+ * @why filled in. */
 static int open_own(const char *path, struct fault *why)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -132,7 +133,8 @@ static int open_own(const char *path, struct fault *why)
 	return fd;
 }
 
-/* Makes @path, or accepts a directory that this user owns. Returns its fd or -errno with @why. */
+/* Creates the directory @path, or accepts an existing one that this user owns. Returns its fd, or
+ * -errno with @why filled in. */
 static int make_directory(const char *path, struct fault *why)
 {
 	if (mkdir(path, 0700) && errno != EEXIST)
@@ -140,7 +142,8 @@ static int make_directory(const char *path, struct fault *why)
 	return open_own(path, why);
 }
 
-/* Makes both directories. Another daemon that ends may remove the parent between the two steps. */
+/* Creates the parent and the directory of the interface. Retries if another daemon that ends
+ * removes the parent in between. */
 static int make_directories(const char *path, struct fault *why)
 {
 	int fd;
@@ -155,8 +158,8 @@ static int make_directories(const char *path, struct fault *why)
 	return fd;
 }
 
-/* Locks the directory. Returns 0, -EBUSY with @why if a live daemon holds the lock, or -ESTALE if
- * its former owner has removed it. */
+/* Locks the directory. Returns 0, -EBUSY with @why filled in if a live daemon holds the lock, or
+ * -ESTALE if the former owner has removed the directory. */
 static int lock_directory(int fd, const char *path, struct fault *why)
 {
 	struct stat held, named;
@@ -173,7 +176,7 @@ static int lock_directory(int fd, const char *path, struct fault *why)
 	return 0;
 }
 
-/* Makes the directory and locks it. Returns its fd or -errno with @why. */
+/* Creates the directory and locks it. Returns its fd, or -errno with @why filled in. */
 static int claim_directory(const char *path, struct fault *why)
 {
 	int fd, err;
@@ -209,7 +212,8 @@ static void remove_contents(int dir_fd)
 
 /* --- an interface's pins --------------------------------------------------------------------- */
 
-/* Claims the directory in the bpffs that is there. Returns 0 or -errno with p->why. */
+/* Creates and locks the directory of @interface in the mounted bpffs. Returns 0, or -errno with
+ * p->why filled in. */
 static int claim(struct pins *p, const char *interface)
 {
 	char path[PINS_PATH_MAX];
@@ -246,7 +250,7 @@ void pins_done(struct pins *p)
 		return;
 	remove_contents(p->dir_fd);
 	rmdir(p->path);
-	rmdir(PARENT); /* fails while it holds other interfaces, as it should */
+	rmdir(PARENT); /* fails, as it should, if other interfaces have directories in it */
 	close(p->dir_fd);
 	p->path[0] = '\0';
 }

@@ -3,8 +3,8 @@
  * pins.h - the directory of an interface in the BPF file system, where its maps are pinned, such as
  * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns it. All functions are for the control thread.
  *
- * Pins are a convenience for people. Whatever prevents them, the caller goes on without, and
- * pins.why tells the reason:
+ * Pins are a convenience for people. If the maps cannot be pinned, the caller goes on without pins,
+ * and pins.why gives the reason:
  *
  *   no bpffs at PINS_ROOT ─▶ mount one, as bpftool does ─▶ not permitted ─▶ unpinned
  *   another user has made the directory, or may replace it ───────────────▶ unpinned
@@ -32,21 +32,22 @@ struct pins {
 	struct fault why;	  /* why the maps are not pinned */
 };
 
-/* Makes an empty directory for @interface with mode 0700, in a bpffs that is mounted if necessary.
- * Pins that a dead owner left are removed. */
+/* Creates an empty directory for @interface with mode 0700. Mounts a bpffs if necessary, and
+ * removes pins that a dead owner left. */
 void pins_init(struct pins *p, const char *interface);
 
 /* Removes the directory and its pins. */
 void pins_done(struct pins *p);
 
-/* Pins map @fd as @name; does nothing if unpinned. If that fails, all pins are removed. */
+/* Pins the map @fd as @name. If that fails, removes all pins. Does nothing if there is no
+ * directory. */
 void pins_add(struct pins *p, const char *name, int fd);
 
 /* Removes the pins that a dead owner of @interface left. Mounts nothing. */
 void pins_clean(const char *interface);
 
-/* Finds the interface that has pinned the map of id @map_id as @name. Returns whether there is one,
- * with its name in @interface. */
+/* Finds the interface that has pinned the map with id @map_id as @name. Returns true and sets
+ * @interface to its name, or returns false. */
 bool pins_find(const char *name, uint32_t map_id, char interface[static IFNAME_MAX + 1]);
 
 #endif

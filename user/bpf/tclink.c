@@ -17,8 +17,8 @@
 #define TCX_INGRESS ((enum bpf_attach_type)46)
 #define TCX_EGRESS ((enum bpf_attach_type)47)
 
-/* The priority of our filters tells whether wgxdp created the qdisc. 0x5747 is "WG", a value that
- * nobody else is likely to use. */
+/* The priority of our filters records whether wgxdp created the qdisc. 0x5747 is "WG", a value that
+ * other programs are unlikely to use. */
 enum {
 	PRIORITY_QDISC_CREATED = 0x5747,
 	PRIORITY_QDISC_EXISTED = 0x5748,
@@ -65,7 +65,7 @@ static void remove_filter(uint32_t ifindex, enum tclink_side side, uint32_t hand
 
 struct filters {
 	bool any;
-	bool created; /* one has PRIORITY_QDISC_CREATED, so a wgxdp created the qdisc */
+	bool created; /* a filter has PRIORITY_QDISC_CREATED: wgxdp created the qdisc */
 };
 
 static int note_filter(const struct nlmsghdr *message, void *filters)
@@ -92,8 +92,8 @@ static int list_filters(struct netlink *nl, uint32_t ifindex, uint32_t side, str
 	return netlink_talk(nl, request, note_filter, f);
 }
 
-/* Returns the filters of both sides. If the kernel does not list them, assumes that there are
- * some. */
+/* Returns the filters of both sides. If the kernel cannot list them, assumes that there are
+ * filters, so that the qdisc is not removed. */
 static struct filters all_filters(uint32_t ifindex)
 {
 	struct netlink *nl = netlink_open();
@@ -106,7 +106,7 @@ static struct filters all_filters(uint32_t ifindex)
 	return f;
 }
 
-/* Removes the qdisc that we created, unless others have added filters to it. */
+/* Removes the qdisc that we created, unless other programs have added filters to it. */
 static void remove_clsact(uint32_t ifindex)
 {
 	struct bpf_tc_hook hook = hook_of(ifindex, TCLINK_INGRESS);
@@ -168,7 +168,7 @@ static bool clsact_alive(const struct tclink *t)
 
 static void close_clsact(const struct tclink *t)
 {
-	/* After the interface moved, its ifindex may belong to another interface here. */
+	/* If the interface has moved, its ifindex may now belong to another interface. */
 	if (!clsact_alive(t))
 		return;
 	remove_filter(t->ifindex, t->side, t->handle, t->priority);
@@ -210,7 +210,7 @@ restore:
 
 /* --- tcx ------------------------------------------------------------------------------------- */
 
-/* Returns 0 or -errno; -EINVAL if the kernel does not know the attach type. */
+/* Attaches the program by tcx. Returns 0 or -errno; -EINVAL if the kernel has no tcx. */
 static int open_tcx(struct tclink *t, int prog_fd, enum tclink_side side, uint32_t ifindex)
 {
 	enum bpf_attach_type type = side == TCLINK_INGRESS ? TCX_INGRESS : TCX_EGRESS;

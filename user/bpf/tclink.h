@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tclink.h - one TC program on one side of one interface. Programs of others stay beside it.
+ * tclink.h - one TC program on one side of one interface. Other TC programs stay attached.
  *
  *   tcx (6.6 and newer)  a bpf_link, which dies with its owner and moves with the interface
- *   clsact               a filter, which outlives its owner and dies with the interface or its move
+ *   clsact               a filter, which outlives its owner, and which the kernel removes when the
+ *                        interface is deleted or moves to another namespace
  *
  * All functions act in the network namespace of the calling thread. The clsact qdisc is removed
- * with the last filter if wgxdp created it. The filters' priority records whether wgxdp did, so
- * that a successor of a dead owner knows as well.
+ * with the last filter if wgxdp created the qdisc. The priority of the filters records whether it
+ * did, so that the next daemon can find out after a crash.
  */
 #ifndef WGXDP_TCLINK_H
 #define WGXDP_TCLINK_H
@@ -26,8 +27,8 @@ struct tclink {
 	uint32_t handle, priority, prog_id; /* of the clsact filter */
 };
 
-/* Returns the handle of the clsact filters of @interface. It distinguishes them from those of other
- * wgxdp interfaces, so that a filter of a dead owner is recognised and replaced. */
+/* Returns the handle for the clsact filters of @interface. Each wgxdp interface has its own handle,
+ * by which a filter of a dead owner is recognised and replaced. */
 uint32_t tclink_handle(const char *interface);
 
 struct tclink_target {
@@ -37,17 +38,17 @@ struct tclink_target {
 	uint32_t handle; /* tclink_handle() */
 };
 
-/* Attaches program @prog_fd. Returns 0 with @t filled, or -errno with @f: -EPERM, -ENODEV, -ENOTSUP
- * (the kernel has neither tcx nor clsact). */
+/* Attaches program @prog_fd. Returns 0 with @t filled in, or -errno with @f filled in: -EPERM,
+ * -ENODEV, -ENOTSUP (the kernel has neither tcx nor clsact). */
 int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
 		const struct tclink_target *target, struct fault *f);
 
 /* Detaches the program; does nothing if it is not attached. */
 void tclink_close(struct tclink *t);
 
-/* Returns the ifindex of the interface that has the program, in any namespace (tcx) or in this one
- * (clsact). Returns 0 if the interface is gone or has moved (clsact), or if somebody detached the
- * program by force. */
+/* Returns the ifindex of the interface that has the program: in any namespace (tcx), or in this
+ * namespace (clsact). Returns 0 if the interface was deleted or has moved (clsact), or if another
+ * program detached ours by force. */
 uint32_t tclink_where(const struct tclink *t);
 
 /* Removes the clsact filters that a dead owner of @interface left on any interface. */

@@ -61,7 +61,7 @@ void xdplink_owner(int fd, char interface[static IFNAME_MAX + 1])
 			return;
 }
 
-/* Names the program that is attached to the NIC. */
+/* Fills @f with the name of the program @id that is attached to the NIC. */
 static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 {
 	char interface[IFNAME_MAX + 1] = "";
@@ -69,7 +69,7 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	uint32_t len = sizeof(info);
 	int fd;
 
-	if (!id) /* The program is gone again, or the driver itself is busy. */
+	if (!id) /* The program has been detached meanwhile, or the driver itself is busy. */
 		return fault(f, -EBUSY,
 			     "%s: the driver is busy; if a bridge or bond above it has an XDP "
 			     "program, name that interface instead, or use --rx udp",
@@ -113,8 +113,8 @@ static int create_link(int prog_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Generic mode is not tried if the NIC is busy, gone or not permitted, because it would fail as
- * well. */
+/* Attaches the program in @mode. AUTO does not try generic mode if native mode failed because the
+ * NIC is busy or gone, or because of missing rights, since generic mode would fail, too. */
 static int link_by_mode(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
 			bool *native)
 {

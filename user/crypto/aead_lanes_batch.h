@@ -14,7 +14,7 @@
 #ifndef WGXDP_AEAD_LANES_BATCH_H
 #define WGXDP_AEAD_LANES_BATCH_H
 
-/* Upper bounds of the stack that callees use. DEEP: code with lanes; the other: only code with rows
+/* Upper bounds of the stack that callees use. DEEP: with lanes. SHALLOW: only with rows
  * and scalar code. */
 #define DEEP_STACK_BYTES (6 * 1024)
 #define SHALLOW_STACK_BYTES (2 * 1024)
