@@ -10,7 +10,7 @@ import sys
 import time
 
 import wgpeer
-from wire import Daemon, Raw, bound, key_file, mac_of_link, say
+from wire import Daemon, Raw, bound, drain, key_file, mac_of_link, say, wait_until
 
 PORT, INNER = 51820, 7000
 HOME, WRONG, RIGHT = "192.0.2.2", "10.1.2.3", "192.0.2.3"
@@ -39,6 +39,15 @@ def main(interface, a, b, keys):
     ]:
         got = endpoint_after(source)
         say(what, got == f"{want}:4000", got)
+
+    # The stack refuses packets from the wire to a loopback address, and so must XDP. The second
+    # packet arrives after the first.
+    inside, got = bound(a, "10.99.0.1", INNER), []
+    for to in "127.0.0.1", "192.0.2.1":
+        packet = wgpeer.ipv4("10.99.0.2", "10.99.0.1", (1, INNER), to.encode())
+        raw.udp(HOME, 4000, to, PORT, session.seal(packet))
+    wait_until(lambda: got.extend(m for m, _ in drain(inside)) or b"192.0.2.1" in got)
+    say("a packet to 127.0.0.1 is not", got == [b"192.0.2.1"], got)
 
 
 main(*sys.argv[1:])

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# NICs that are not what one would hope for: more receiving than sending queues, a shaper, and no
-# native XDP.
+# NICs that are not what one would hope for: more receiving than sending queues, a shaper, IPsec
+# policies, and no native XDP.
 #
 #   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
 #   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
@@ -62,6 +62,45 @@ holds "the shaper sees them" \
 	"$(($(in_ns a tc -s -json qdisc show dev eth0 | jq '.[0].packets') - before))" -ge 20
 in_ns a tc qdisc del dev eth0 root
 ok "after it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+
+# --- IPsec policies -------------------------------------------------------------------------------
+
+way_to_b() { show a "$A" '.peers[0] | "\(.tx) \(.why)"'; }
+by_udp() { way_to_b | grep -q '^udp an IPsec policy'; }
+by_xdp() { [ "$(way_to_b)" = "xdp null" ]; }
+refused_by_ipsec() # is a ping to b refused by the host's socket?
+{
+	local before
+	before=$(show a "$A" '.drops.send_failed // 0')
+	! in_ns a ping -q -c 1 -W 0.2 10.99.0.2 >/dev/null
+	wait_for 2 eval "[ \"\$(show a '$A' '.drops.send_failed // 0')\" -gt $before ]"
+}
+policy() { in_ns a ip xfrm policy "$1" dir out src 192.0.2.1 dst 192.0.2.2 "${@:2}"; } # add, delete
+
+ok "IPsec: data to b is sent by AF_XDP" wait_for 5 by_xdp
+policy add proto udp dport 51822 action block
+ok "a policy that blocks the outer packets: data takes the UDP socket" wait_for 5 by_udp
+ok "there the policy refuses it" refused_by_ipsec
+policy delete proto udp dport 51822
+ok "without it, AF_XDP sends again" wait_for 5 by_xdp
+policy add tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode transport priority 20
+ok "a policy that encrypts: data takes the UDP socket" wait_for 5 by_udp
+policy add proto udp priority 10
+ok "a policy before it that lets pass: AF_XDP sends" wait_for 5 by_xdp
+policy delete proto udp
+ok "after that: the UDP socket" wait_for 5 by_udp
+policy delete
+policy add proto tcp action block
+policy add proto udp dport 9 action block
+in_ns a ip xfrm policy add dir in src 192.0.2.2 dst 192.0.2.1 proto tcp action block
+ok "policies for others concern nobody" wait_for 5 by_xdp
+ok "shaper: a detaches" down a "$A"
+policy add proto udp action block
+ok "with --tx xdp a attaches" ours a "$A" --rx xdp --tx xdp < <(conf_a)
+ok "AF_XDP sends" wait_for 5 by_xdp
+ok "the log says that IPsec is bypassed" wait_for 5 eval \
+	"in_ns a '$WGXDP' logs '$A' | grep -q 'bypasses an IPsec policy'"
+in_ns a ip xfrm policy flush
 ok "shaper: a detaches" down a "$A"
 ok "shaper: b detaches" down b "$B"
 ip -n "$ID-a" link delete eth0

@@ -53,6 +53,11 @@ struct netlink *netlink_open_netfilter(void)
 	return open_protocol(NETLINK_NETFILTER);
 }
 
+struct netlink *netlink_open_xfrm(void)
+{
+	return open_protocol(NETLINK_XFRM);
+}
+
 void netlink_close(struct netlink *nl)
 {
 	if (!nl)

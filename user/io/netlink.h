@@ -17,6 +17,7 @@
 struct netlink; /* a request socket, for one thread */
 
 struct netlink *netlink_open(void);	      /* NULL: see errno */
+struct netlink *netlink_open_xfrm(void);      /* the same for ipsec.h */
 struct netlink *netlink_open_netfilter(void); /* the same for conntrack.h */
 void netlink_close(struct netlink *nl);	      /* NULL is fine */
 

@@ -29,12 +29,21 @@ struct listen_list {
 	__be16 port;
 };
 
+static bool is_loopback(uint8_t family, const uint8_t *addr)
+{
+	return family == AF_INET ? addr[0] == 127 : !memcmp(addr, &in6addr_loopback, 16);
+}
+
+/* A packet from outside to a loopback address is left to the stack, which refuses it. On the
+ * loopback interface itself such packets have a martian source and pass, too. */
 static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
 {
 	struct listen_list *list = ctx;
 	struct listen_key *key;
 
 	(void)ifindex;
+	if (is_loopback(family, addr))
+		return 0;
 	if (list->count == list->cap) {
 		unsigned cap = list->cap ? list->cap * 2 : 32;
 

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "io/conntrack.h"
+#include "io/ipsec.h"
 #include "io/pmtu.h"
 #include "io/udp.h"
 #include "path/qsbr.h"
@@ -103,6 +104,24 @@ static void check_translation(struct nexthops *n, const struct peer *p, struct e
 	}
 }
 
+/* AF_XDP bypasses IPsec. A peer whose packets the kernel would encrypt or refuse takes the UDP
+ * socket, unless AF_XDP is forced. */
+static void check_ipsec(struct nexthops *n, struct encap *e)
+{
+	const struct netlink_flow flow = { n->config.dataplane->fwmark, e->source_port };
+
+	if (!e->xsk_ok || !ipsec_applies(n->ipsec, &e->endpoint, &flow, e->ifindex))
+		return;
+	if (n->config.dataplane->config.options->tx == OPTIONS_PATH_XDP) {
+		if (!n->ipsec_bypassed)
+			log_error("--tx xdp bypasses an IPsec policy (ip xfrm policy)");
+		n->ipsec_bypassed = true;
+		return;
+	}
+	e->xsk_ok = false;
+	e->why = "an IPsec policy (ip xfrm policy) applies to what goes to it";
+}
+
 static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 {
 	const struct dataplane *d = n->config.dataplane;
@@ -136,6 +155,7 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 		return;
 	}
 	e->roam_count = roam_count;
+	check_ipsec(n, e);
 	check_translation(n, p, e, just_now);
 	publish(n, p, e);
 }
@@ -228,8 +248,31 @@ static void resolve_narrowed(void *ctx, uint64_t now_ns)
 		log_error("path MTUs are updated only every 30 s");
 }
 
+static void on_ipsec(void *ctx, int fd, uint32_t events)
+{
+	struct nexthops *n = ctx;
+	int err = ipsec_read(n->ipsec);
+
+	(void)fd;
+	(void)events;
+	if (err)
+		log_error("IPsec policies cannot be read: %s", strerror(-err));
+	n->ipsec_bypassed = false;
+	nexthops_changed(n);
+}
+
+static void watch_ipsec(struct nexthops *n)
+{
+	n->ipsec = ipsec_open();
+	if (n->ipsec && !loop_add(n->config.loop, ipsec_fd(n->ipsec), EPOLLIN, on_ipsec, n))
+		return;
+	if (errno != EPROTONOSUPPORT) /* a kernel without IPsec */
+		log_info("IPsec policies are not followed: %s", strerror(errno));
+}
+
 void nexthops_watch(struct nexthops *n)
 {
+	watch_ipsec(n);
 	n->pmtu = pmtu_open();
 	if (!n->pmtu || loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
 		log_info("path MTUs are updated only every 30 s: %s", strerror(errno));
@@ -406,4 +449,5 @@ void nexthops_done(struct nexthops *n)
 	slot_index_done(&n->remotes);
 	pmtu_close(n->pmtu);
 	netlink_close(n->netfilter);
+	ipsec_close(n->ipsec);
 }

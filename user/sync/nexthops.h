@@ -8,7 +8,7 @@
  *
  *   a neighbour changed ────────▶ the peers behind it          ┐ at once if they are few, else in
  *   a route changed ────────────▶ the peers in its prefix      │ the next round
- *   link, address, rule changed ▶ all peers                    ┘
+ *   link, address, rule, IPsec  ▶ all peers                    ┘
  *   nothing for NEXTHOPS_EVERY_NS ─▶ all peers: the kernel tells nobody when it learns or forgets
  *                                    a path MTU, or when a sysctl changes
  *
@@ -61,6 +61,8 @@ struct nexthops {
 	struct slot_index remotes;    /* which peers are at an address */
 	uint32_t tunnel;	      /* ifindex of the tunnel in this namespace; 0: in another */
 	struct netlink *netfilter;    /* NULL: not opened yet, or the kernel has none */
+	struct ipsec_watch *ipsec;    /* NULL: not watched */
+	bool ipsec_bypassed;	      /* the log says so */
 	struct pmtu_watch *pmtu;      /* NULL: ICMP errors cannot be watched */
 	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* of which a router said "too big" */
 	unsigned narrowed_count;
@@ -77,7 +79,7 @@ void nexthops_init(struct nexthops *n, const struct nexthops_config *config);
 /* Releases neighbours and sockets; all peers are gone. */
 void nexthops_done(struct nexthops *n);
 
-/* Begins to listen to what routers say of path MTUs. */
+/* Begins to listen to what routers say of path MTUs, and to changes of IPsec policies. */
 void nexthops_watch(struct nexthops *n);
 
 /* The tunnel interface is in this namespace with @ifindex, or in another one (0): a route into it

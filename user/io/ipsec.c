@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ipsec.c - the kernel does not tell which policy a flow would meet, so the policies are read, and
+ * compared as __xfrm4_selector_match() does. The one with the least priority value decides. Of
+ * several with the same value the oldest does, but the list does not tell their age: then any of
+ * them counts.
+ */
+#include "io/ipsec.h"
+
+#include <errno.h>
+#include <linux/xfrm.h>
+#include <stdlib.h>
+
+#include "io/netlink_private.h"
+#include "wg/prefix.h"
+
+struct policy {
+	struct xfrm_selector selector;
+	struct xfrm_mark mark;
+	uint32_t priority;
+	bool applies; /* it encrypts or refuses; else it lets pass */
+};
+
+struct policies {
+	struct policy *list;
+	size_t count, room;
+	bool others_refused; /* what no policy matches is refused: `ip xfrm policy setdefault` */
+};
+
+struct ipsec_watch {
+	struct mnl_socket *events;
+	struct netlink *requests;
+	struct policies now;
+	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
+};
+
+/* Reading -------------------------------------------------------------------------------------- */
+
+static int add(struct policies *p, const struct policy *new)
+{
+	size_t room = p->room ? p->room * 2 : 16;
+	struct policy *list;
+
+	if (p->count == p->room) {
+		list = reallocarray(p->list, room, sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		p->list = list;
+		p->room = room;
+	}
+	p->list[p->count++] = *new;
+	return 0;
+}
+
+static int take_policy(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct xfrm_userpolicy_info *info = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+	struct policy new;
+
+	if (nlh->nlmsg_type != XFRM_MSG_NEWPOLICY ||
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*info) || info->dir != XFRM_POLICY_OUT)
+		return 0;
+	if (netlink_attr(nlh, sizeof(*info), XFRMA_IF_ID, 4)) /* of an xfrm interface */
+		return 0;
+	new = (struct policy){
+		.selector = info->sel,
+		.priority = info->priority,
+		.applies = info->action != XFRM_POLICY_ALLOW ||
+			   netlink_attr(nlh, sizeof(*info), XFRMA_TMPL, 1),
+	};
+	a = netlink_attr(nlh, sizeof(*info), XFRMA_MARK, sizeof(new.mark));
+	if (a)
+		memcpy(&new.mark, mnl_attr_get_payload(a), sizeof(new.mark));
+	return add(ctx, &new);
+}
+
+static int take_default(const struct nlmsghdr *nlh, void *ctx)
+{
+	const struct xfrm_userpolicy_default *d = mnl_nlmsg_get_payload(nlh);
+	struct policies *p = ctx;
+
+	if (nlh->nlmsg_type == XFRM_MSG_GETDEFAULT && mnl_nlmsg_get_payload_len(nlh) >= sizeof(*d))
+		p->others_refused = d->out == XFRM_USERPOLICY_BLOCK;
+	return 0;
+}
+
+static int read_all(struct netlink *nl, struct policies *p)
+{
+	struct nlmsghdr *nlh;
+	int err = -EINTR;
+
+	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
+		p->count = 0;
+		nlh = netlink_begin(nl, XFRM_MSG_GETPOLICY, NLM_F_DUMP);
+		mnl_nlmsg_put_extra_header(nlh, sizeof(struct xfrm_userpolicy_id));
+		err = netlink_talk(nl, nlh, take_policy, p);
+	}
+	if (err)
+		return err;
+	nlh = netlink_begin(nl, XFRM_MSG_GETDEFAULT, 0);
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct xfrm_userpolicy_default));
+	err = netlink_talk(nl, nlh, take_default, p);
+	return err == -EINVAL ? 0 : err; /* before Linux 5.15 there is no default */
+}
+
+int ipsec_read(struct ipsec_watch *w)
+{
+	struct policies new = { 0 };
+	int n, err;
+
+	do {
+		n = netlink_receive(ipsec_fd(w), w->buf, NULL);
+	} while (n >= 0 || n == -ENOBUFS);
+	err = read_all(w->requests, &new);
+	if (err) {
+		free(new.list);
+		return err;
+	}
+	free(w->now.list);
+	w->now = new;
+	return 0;
+}
+
+struct ipsec_watch *ipsec_open(void)
+{
+	struct ipsec_watch *w = calloc(1, sizeof(*w));
+	int group = XFRMNLGRP_POLICY, err;
+
+	if (!w)
+		return NULL;
+	w->requests = netlink_open_xfrm();
+	w->events = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!w->requests || !w->events || mnl_socket_bind(w->events, 0, MNL_SOCKET_AUTOPID) ||
+	    mnl_socket_setsockopt(w->events, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+		err = -errno;
+	else
+		err = ipsec_read(w);
+	if (!err)
+		return w;
+	ipsec_close(w);
+	errno = -err;
+	return NULL;
+}
+
+void ipsec_close(struct ipsec_watch *w)
+{
+	if (!w)
+		return;
+	if (w->events)
+		mnl_socket_close(w->events);
+	netlink_close(w->requests);
+	free(w->now.list);
+	free(w);
+}
+
+int ipsec_fd(const struct ipsec_watch *w)
+{
+	return mnl_socket_get_fd(w->events);
+}
+
+/* Comparing ------------------------------------------------------------------------------------ */
+
+static bool in_prefix(const xfrm_address_t *network, uint8_t length, uint8_t family,
+		      const void *address)
+{
+	struct prefix a = { .family = family, .length = length }, b = a;
+	size_t n = netlink_addr_len(family);
+
+	if (length > n * 8)
+		return false;
+	memcpy(a.addr, network, n);
+	memcpy(b.addr, address, n);
+	prefix_mask(&a);
+	prefix_mask(&b);
+	return !memcmp(a.addr, b.addr, n);
+}
+
+static bool matches(const struct policy *p, const struct endpoint *e,
+		    const struct netlink_flow *flow, uint32_t ifindex)
+{
+	const struct xfrm_selector *s = &p->selector;
+	bool v4 = e->remote.sa.sa_family == AF_INET;
+	__be16 port = v4 ? e->remote.v4.sin_port : e->remote.v6.sin6_port;
+
+	if (s->family != e->remote.sa.sa_family || (s->proto && s->proto != IPPROTO_UDP) ||
+	    (s->ifindex && (uint32_t)s->ifindex != ifindex))
+		return false;
+	if ((s->dport ^ port) & s->dport_mask || (s->sport ^ flow->source_port) & s->sport_mask)
+		return false;
+	if ((flow->fwmark & p->mark.m) != p->mark.v)
+		return false;
+	return in_prefix(&s->daddr, s->prefixlen_d, (uint8_t)s->family,
+			 v4 ? (const void *)&e->remote.v4.sin_addr : &e->remote.v6.sin6_addr) &&
+	       in_prefix(&s->saddr, s->prefixlen_s, (uint8_t)s->family,
+			 v4 ? (const void *)&e->local.v4 : &e->local.v6);
+}
+
+bool ipsec_applies(const struct ipsec_watch *w, const struct endpoint *e,
+		   const struct netlink_flow *flow, uint32_t ifindex)
+{
+	bool found = false, applies = w && w->now.others_refused;
+	uint32_t priority = 0;
+
+	for (size_t i = 0; w && i < w->now.count; i++) {
+		const struct policy *p = &w->now.list[i];
+
+		if ((found && p->priority > priority) || !matches(p, e, flow, ifindex))
+			continue;
+		applies = p->applies || (found && p->priority == priority && applies);
+		priority = p->priority;
+		found = true;
+	}
+	return applies;
+}
