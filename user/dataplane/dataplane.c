@@ -12,7 +12,8 @@
 
 /* Open ----------------------------------------------------------------------------------------- */
 
-/* How many workers the NICs, the rights and the options allow. 0 or -errno with @f. */
+/* Sets *@count to the number of workers, which depends on the options, the NICs and whether BPF can
+ * be used. Returns 0, or -errno with @f filled in. */
 static int count_workers(const struct dataplane *d, unsigned *count, struct fault *f)
 {
 	const struct options *options = d->config.options;
@@ -57,7 +58,8 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 	return err ? fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX) : 0;
 }
 
-/* The maps show the peers even where XDP carries nothing, so BPF is loaded in any case. */
+/* Loads BPF and opens the NICs. BPF is loaded even if XDP is not used, because the maps show the
+ * peers. */
 static int open_paths(struct dataplane *d, const struct conf *conf, struct fault *f)
 {
 	const struct nics_env env = {
@@ -77,7 +79,7 @@ static int open_paths(struct dataplane *d, const struct conf *conf, struct fault
 	return paths_open(&d->paths, d->loader, f);
 }
 
-/* Deals the queues to the stopped workers and starts them again. */
+/* Distributes the queues among the stopped workers and starts them again. */
 static int restart(struct dataplane *d)
 {
 	int err = paths_give_ports(&d->paths, &d->workers);
@@ -132,7 +134,8 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 		 len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 
-/* What came by the old paths proves nothing about the new ones. */
+/* Begins a new window for path_usage.h, because data that came by the old paths proves nothing
+ * about the new ones. */
 static void restart_usage(struct dataplane *d)
 {
 	struct path_stats s;
@@ -186,7 +189,7 @@ void dataplane_close(struct dataplane *d)
 
 /* Up and down ---------------------------------------------------------------------------------- */
 
-/* Gives the stopped workers the sockets @udp in place of those in use. */
+/* Gives the stopped workers the sockets @udp instead of their old sockets. */
 static int use_sockets(struct dataplane *d, const struct udp_group *udp)
 {
 	d->config.ops->sockets_closing(d->config.ctx);
@@ -201,7 +204,8 @@ static int open_sockets(struct dataplane *d, uint16_t port, struct udp_group *ud
 	return udp_group_open(udp, d->loader, d->workers.count, port, d->fwmark, &d->udp, f);
 }
 
-/* A port that the kernel chose is kept while the interface is down, as peers know it. */
+/* Returns the port to open. A port that the kernel chose before is opened again, because peers know
+ * it. */
 static uint16_t port_to_open(const struct dataplane *d)
 {
 	return d->wanted_port ? d->wanted_port : d->chosen_port;
@@ -216,7 +220,7 @@ int dataplane_up(struct dataplane *d, struct fault *f)
 	if (d->up)
 		return 0;
 	err = open_sockets(d, port_to_open(d), &udp, f);
-	if (err == -EADDRINUSE && !d->wanted_port) /* somebody took it while we were down */
+	if (err == -EADDRINUSE && !d->wanted_port) /* another program has bound it meanwhile */
 		err = open_sockets(d, 0, &udp, f);
 	if (err)
 		return err;

@@ -6,7 +6,7 @@
  *   dataplane_open ─▶ NICs chosen ─▶ BPF ─▶ NICs opened ─▶ workers made
  *   dataplane_up   ─▶ UDP sockets ─▶ workers started          (the interface is up)
  *   dataplane_down ─▶ workers stopped ─▶ UDP sockets closed   (the interface is down)
- *   once a second  ─▶ paths_follow() ─▶ queues dealt again, workers restarted
+ *   once a second  ─▶ paths_follow() ─▶ queues distributed again, workers restarted
  */
 #ifndef WGXDP_DATAPLANE_H
 #define WGXDP_DATAPLANE_H
@@ -21,15 +21,15 @@
 
 struct conf;
 
-/* What the data plane tells whoever composes it. */
+/* Notifications for the module that owns the data plane. */
 struct dataplane_ops {
 	/* The UDP sockets are about to be closed: stop watching their descriptors. */
 	void (*sockets_closing)(void *ctx);
-	/* New UDP sockets are in use; the workers are not started yet. 0/-errno. */
+	/* New UDP sockets are in use; the workers are not started yet. Returns 0 or -errno. */
 	int (*sockets_opened)(void *ctx);
 	/* A NIC or a path changed: outer headers have to be resolved again. */
 	void (*changed)(void *ctx);
-	/* The workers cannot go on. The reason has been logged. */
+	/* The workers cannot continue. The reason has been logged. */
 	void (*failed)(void *ctx);
 };
 
@@ -61,43 +61,45 @@ struct dataplane {
 	bool up;
 };
 
-/* Opens everything but the UDP sockets. @conf (may be NULL) names the endpoints that lead to NICs;
- * its fwmark is the one that routes are looked up with. @mtu: of the tunnel interface. Returns
- * 0/-errno with @f; dataplane_close() also releases what a failed call has opened. */
+/* Opens everything except the UDP sockets. @conf (may be NULL): NICs are chosen by the routes to
+ * its endpoints, which are looked up with its fwmark. @mtu: of the tunnel interface. Returns 0, or
+ * -errno with @f filled in. Call dataplane_close() also after a failure. */
 int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 		   const struct conf *conf, uint32_t mtu, struct fault *f);
 void dataplane_close(struct dataplane *d); /* while it is down; fine if it was never opened */
 
-/* Opens the UDP sockets on d->wanted_port and starts the workers. Fine if it is up. 0/-errno with
- * @f. */
+/* Opens the UDP sockets on d->wanted_port and starts the workers. Does nothing if the data plane is
+ * already up. Returns 0, or -errno with @f filled in. */
 int dataplane_up(struct dataplane *d, struct fault *f);
-/* Stops the workers, so that they read nothing more. */
+/* Stops the workers. */
 void dataplane_stop(struct dataplane *d);
 /* Closes the UDP sockets of stopped workers. */
 void dataplane_down(struct dataplane *d);
 
-/* Works whether the interface is up or down. The old port stays if the new one cannot be bound.
- * 0/-errno. */
+/* Changes the listen port, whether the interface is up or down. Returns 0, or -errno if the new
+ * port cannot be bound; the old port then stays in use. */
 int dataplane_set_port(struct dataplane *d, uint16_t port);
 int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark);
 
-/* The port as bound, or as it will be while the interface is down; 0: none yet. Host order. */
+/* Returns the listen port in host order: while the interface is up, the port that is bound; while
+ * it is down, the port that will be bound. 0: the kernel has not chosen one yet. */
 uint16_t dataplane_port(const struct dataplane *d);
 
-/* Sums of all transports, open and closed. */
+/* Adds up the counts of all transports, including closed ones. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
-/* The path that data takes in each direction. Incoming data is said to come by XDP only if the
- * counts in @stats do not contradict it. @why: why data takes the UDP sockets, or "". */
+/* The path that data uses in each direction. Incoming data is reported to come by XDP only if the
+ * counts in @stats do not contradict that. @why: why data goes through the UDP sockets, or "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];
 };
 void dataplane_usage(const struct dataplane *d, const struct path_stats *stats,
 		     struct dataplane_usage *usage);
-/* Data messages by the transports that worker @id has now. */
+/* Returns how many data messages the present transports of worker @id have received and sent. */
 void dataplane_worker_packets(const struct dataplane *d, unsigned id, uint64_t *rx, uint64_t *tx);
-/* Drops by reason in BPF, in the workers and in the handshake engine: all but the transports'. */
+/* Returns the drops by reason in BPF, in the workers and in the handshake engine, without those
+ * that the transports count. */
 void dataplane_drops(const struct dataplane *d, uint64_t sums[static REASON_COUNT]);
 
 #endif

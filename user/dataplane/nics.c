@@ -21,9 +21,10 @@ static bool wants_xdp(const struct nics_env *env)
 	return wants_rx(env) || env->options->tx != OPTIONS_PATH_UDP;
 }
 
-/* Does `auto` leave the XDP of this link alone? On a veth pair, an XDP program makes the kernel
- * cut every train of datagrams (UDP_SEGMENT) into frames and copy each, so that the UDP sockets
- * carry twice as much in both directions (docs/performance.md). */
+/* Returns true if `auto` uses the UDP sockets on this link and not XDP. On a veth pair, an XDP
+ * program makes the kernel split every train of datagrams (UDP_SEGMENT) into frames and copy each
+ * of them. Therefore the UDP sockets carry twice as much in both directions
+ * (docs/performance.md). */
 static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
 {
 	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
@@ -37,7 +38,8 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 	enum loader_mode mode = env->options->xdp_mode;
 	int err;
 
-	/* Generic XDP runs after GRO and sees a train of datagrams as one frame, which is lost. */
+	/* Do not use generic mode. Generic XDP runs after GRO and receives only the first of the
+	 * datagrams that GRO has merged. */
 	if (mode == LOADER_MODE_AUTO)
 		mode = LOADER_MODE_NATIVE;
 	err = env->options->chain
@@ -81,7 +83,7 @@ static unsigned bounded(uint32_t queues)
 	return queues < NIC_QUEUES_MAX ? queues : NIC_QUEUES_MAX;
 }
 
-/* Queues that the NIC receives on. */
+/* Returns how many queues the NIC receives on. */
 static unsigned queues_of(const struct nic *nic)
 {
 	uint32_t rx, tx;
@@ -90,8 +92,8 @@ static unsigned queues_of(const struct nic *nic)
 	return bounded(rx);
 }
 
-/* Queues on which it both receives and sends: our sockets are opened for the former, and a frame on
- * a queue that only receives never leaves. */
+/* Returns on how many queues the NIC both receives and sends. Our sockets are opened on all queues
+ * that receive, but a frame on a queue that only receives would never be sent. */
 static unsigned senders_of(const struct nic *nic)
 {
 	uint32_t rx, tx;
@@ -100,9 +102,9 @@ static unsigned senders_of(const struct nic *nic)
 	return bounded(rx < tx ? rx : tx);
 }
 
-/* A bond or netvsc hands a native XDP program down to its member drivers. The program then sees
- * the member's queues, to which no AF_XDP socket of ours is bound. (A bridge takes generic mode
- * only.) */
+/* Refuses native XDP on a bond or netvsc device, which passes the program on to the drivers of its
+ * members. The program would then see the queues of the members, to which our AF_XDP sockets are
+ * not bound. (A bridge allows only generic mode.) */
 static int check_members(const struct nics_env *env, const struct nic *nic,
 			 const struct netlink_link *link, struct fault *f)
 {
@@ -119,10 +121,10 @@ static int check_members(const struct nics_env *env, const struct nic *nic,
 }
 
 /*
- * Opens the program and all queues, or nothing. With a program, virtio-net enables further queues,
- * one for each CPU. They are meant for XDP_TX, but frames arrive on them as well. What a copy-mode
- * AF_XDP socket sends on such a queue never completes, so we send only on the queues that existed
- * before.
+ * Attaches the program and opens all queues; on failure, undoes both. When a program is attached,
+ * virtio-net enables one more queue for each CPU. These queues are for XDP_TX, but frames also
+ * arrive on them. A frame that a copy-mode AF_XDP socket sends on such a queue never completes, so
+ * we send only on the queues that existed before.
  */
 static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
@@ -141,7 +143,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 			     "%s: the UDP sockets are faster on a veth pair; "
 			     "--rx xdp --tx xdp uses XDP nevertheless",
 			     nic->name);
-	if (link.mtu > AFXDP_MTU_MAX) { /* the driver's own limit may be lower still */
+	if (link.mtu > AFXDP_MTU_MAX) { /* the driver's own limit may be even lower */
 		nic->obstacle = NICS_MTU;
 		return fault(f, -EMSGSIZE,
 			     "%s: MTU %u is larger than the %u that one frame of AF_XDP holds; "
@@ -166,7 +168,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	return err;
 }
 
-/* Has somebody configured a root qdisc? AF_XDP would bypass it. */
+/* Returns true if a root qdisc was configured, which AF_XDP would bypass. */
 static bool is_shaped(const struct nics_env *env, const struct nic *nic, char *qdisc)
 {
 	return netlink_root_qdisc(env->netlink, nic->ifindex, qdisc) == 1;
@@ -194,7 +196,7 @@ static void mind_qdisc(const struct nics_env *env, struct nic *nic)
 			nic->name, nic->qdisc);
 }
 
-/* TC checks incoming packets where XDP does not. */
+/* Attaches the TC program, which checks incoming packets if XDP does not. */
 static void open_tc(const struct nics_env *env, struct nic *nic)
 {
 	struct fault f;
@@ -219,7 +221,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	int err = 0;
 
-	nics_close(env, nic); /* TC may be attached */
+	nics_close(env, nic); /* the TC program may be attached */
 	nic->obstacle = NICS_NOTHING;
 	if (!nic->ifindex)
 		err = fault(f, -ENODEV, "%s: there is no such interface yet", nic->name);
@@ -246,8 +248,8 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Does the NIC differ from what it was opened for? Frames on queues that we did not open, or too
- * large for ours, take the UDP socket. */
+/* Returns true if the NIC has changed since it was opened: it has queues that we did not open, or
+ * an MTU that is too large for our chunks. Such frames go through the UDP socket. */
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {
@@ -279,7 +281,7 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	open_tc(env, nic);
 }
 
-/* True if an obstacle was found before and is gone now. */
+/* Returns true if an obstacle was found before and is gone now. */
 static bool is_free(const struct nic *nic, const struct netlink_link *link)
 {
 	const struct afxdp_config config = {

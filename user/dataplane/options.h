@@ -17,14 +17,14 @@
 
 enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
-/* Offloads that are switched off. */
+/* Offloads that are turned off. */
 struct options_off {
 	bool gso; /* no large packets from the host, no UDP_SEGMENT */
 	bool gro; /* no merged packets into the host, no UDP_GRO */
-	bool uso; /* neither for UDP in the tunnel */
+	bool uso; /* neither of the two for UDP in the tunnel */
 };
 
-/* The NICs of the command line. None: they are chosen from the routes. */
+/* The NICs of the command line. If there are none, NICs are chosen by the routes. */
 struct options_nics {
 	char names[OPTIONS_NICS_MAX][IFNAME_MAX + 1];
 	unsigned count;
@@ -36,20 +36,20 @@ struct options {
 	const char *conf_path; /* of the config file, absolute; NULL: none */
 	struct options_nics nics;
 	enum options_path rx, tx;
-	const char *udp_why; /* who asked for the UDP sockets: a sentence for show; NULL: options */
+	const char *udp_why; /* sentence for show: who requested the UDP sockets; NULL: the user */
 	enum loader_mode xdp_mode;
 	enum afxdp_zc zero_copy;
 	const char *aead;	    /* NULL: auto */
 	unsigned workers;	    /* 0: min(queues, CPUs, 4) */
-	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on the i-th; none: anywhere */
+	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i]; if empty, on any CPU */
 	unsigned cpu_count;
 	uint32_t handshake_rate; /* handshakes per second from one proven source */
 	bool strict;		 /* drop what fails a check even if the host forwards */
-	bool chain;		 /* share the NICs with XDP programs of others, or fail */
+	bool chain;		 /* share the NICs with other XDP programs, or fail */
 	struct options_off off;
 	bool foreground;
-	bool veth_as_nic;    /* for tests: auto uses XDP on veth as on a NIC */
-	bool force_clsact;   /* for tests: TC as on kernels without tcx */
+	bool veth_as_nic;    /* for tests: auto uses XDP on veth as on any other NIC */
+	bool force_clsact;   /* for tests: clsact filters, as on kernels without tcx */
 	int tun_fd, uapi_fd; /* inherited, or -1 */
 };
 

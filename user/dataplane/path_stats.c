@@ -5,7 +5,7 @@
 #include "io/udp.h"
 #include "util/counter.h"
 
-/* Reading stops after so many batches, because a flooded port never runs empty. */
+/* Reading stops after this many batches, because a flooded port never becomes empty. */
 #define LEFT_BATCHES_MAX 1024
 
 void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk)
@@ -19,8 +19,7 @@ void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk)
 	sum->lost[LOSS_xsk_tx] += counter_read(&xsk->stats.tx_dropped);
 	if (afxdp_drops(xsk, &drops))
 		return;
-	/* rx_dropped already includes the drops of an empty fill ring: rx_fill_ring_empty only
-	 * gives their cause. */
+	/* rx_fill_ring_empty is not added, because rx_dropped includes these drops. */
 	sum->lost[LOSS_xsk_rx] += drops.rx_dropped + drops.rx_ring_full;
 	sum->lost[LOSS_xsk_tx] += drops.tx_invalid_descs;
 }

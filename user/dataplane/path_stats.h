@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path_stats.h - what the transports count for themselves, and what the kernel dropped at them.
- * A transport that is closed adds its counts to a struct of this type, so that no packet is ever
- * forgotten:
+ * path_stats.h - sums of the counts of transports, and of the packets that the kernel dropped at
+ * their sockets. Before a transport is closed, its counts are added to dataplane.closed, so that no
+ * packet is forgotten:
  *
  *   open transports ────────────────────────────────▶ dataplane_stats() ──▶ `wgxdp show`
  *   a transport that closes ─ path_stats_close_*() ─▶ dataplane.closed ─┘
  *
- * No packet is counted here twice. What send() refused is counted by its caller (send_failed), and
- * a write that the tunnel interface refused is counted by the worker (tun_full, down).
+ * No packet is counted twice: a packet that send() refused is counted by the caller of send()
+ * (send_failed), and a packet that the tunnel interface refused is counted by the worker (tun_full,
+ * down).
  */
 #ifndef WGXDP_PATH_STATS_H
 #define WGXDP_PATH_STATS_H
@@ -26,7 +27,7 @@ enum loss {
 struct path_stats {
 	uint64_t xsk_rx_packets, xsk_tx_packets; /* data messages */
 	uint64_t udp_rx_packets, udp_tx_packets;
-	uint64_t oversized, malformed, down; /* reasons that are counted at the transports */
+	uint64_t oversized, malformed, down; /* drops at the transports, by reason */
 	uint64_t lost[LOSS_COUNT];
 };
 
@@ -34,9 +35,8 @@ struct path_stats {
 void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk);
 void path_stats_add_udp(struct path_stats *sum, const struct transport *udp);
 
-/* Adds the counts of a transport that is about to be closed for good, while no worker that uses it
- * runs. Messages that still wait in its buffers are counted as dropped (down), because nobody will
- * read them. */
+/* Adds the counts of a transport that is about to be closed. Workers that use it must be stopped.
+ * Messages that are still in its buffers are counted as dropped (down). */
 void path_stats_close_xsk(struct path_stats *sum, struct transport *xsk);
 void path_stats_close_udp(struct path_stats *sum, struct transport *udp);
 

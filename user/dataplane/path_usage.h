@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path_usage.h - which path incoming data really takes, by its counts. An attached XDP program does
- * not prove that data arrives by XDP: a hung worker, VLAN tags or another interface lead it to the
- * UDP sockets. (Outgoing data needs no such proof, because the path of each peer is our choice.)
- * Control thread.
+ * path_usage.h - finds out from counts whether incoming data really comes by XDP. An attached XDP
+ * program does not prove that: if a worker hangs, or if data has a VLAN tag or arrives on another
+ * interface, it goes to the UDP sockets. (Outgoing data needs no such check, because we choose the
+ * path for each peer.) Control thread.
  */
 #ifndef WGXDP_PATH_USAGE_H
 #define WGXDP_PATH_USAGE_H
@@ -12,18 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A window needs this many data messages, because a peer whose route changes sends a few more by
- * the old path. */
+/* A window ends only after this many data messages, because a few messages may still come by the
+ * old path after a change. */
 #define PATH_USAGE_ENOUGH 64
 
 struct path_usage {
 	uint64_t xsk, udp;	     /* counts when the current window began */
 	uint64_t last_xsk, last_udp; /* data messages of the last full window */
-	bool by_udp;		     /* most data of that window took the UDP sockets */
+	bool by_udp; /* most data messages of the last full window came by the UDP sockets */
 };
 
-/* Evaluates the data messages since the current window began. If they are enough, closes the window
- * and begins the next one. Returns true if by_udp changed. */
+/* Call this with the present counts. If the current window has PATH_USAGE_ENOUGH messages,
+ * evaluates it and begins the next one. Returns true if by_udp changed. */
 bool path_usage_update(struct path_usage *u, uint64_t xsk, uint64_t udp);
 
 #endif

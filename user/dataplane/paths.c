@@ -10,7 +10,7 @@
 #include "io/afxdp.h"
 #include "util/log.h"
 
-/* Derives what holds for all NICs together. */
+/* Sets the members that summarize all NICs. */
 static void summarize(struct paths *p)
 {
 	size_t len = 0;
@@ -124,8 +124,8 @@ int paths_give_ports(const struct paths *p, struct workers *workers)
 	return err;
 }
 
-/* While the workers are stopped, packets wait in the UDP sockets: XDP finds no fresh heartbeat and
- * passes them. */
+/* Handles a change of one NIC. Returns true if there was one. While the workers are stopped,
+ * packets wait in the UDP sockets, because XDP finds no fresh heartbeat and passes them. */
 static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers)
 {
 	struct fault f;

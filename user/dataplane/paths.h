@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * paths.h - which way packets take outside, chosen for each NIC and direction:
+ * paths.h - chooses between XDP and the UDP sockets, for each NIC and direction:
  *
- *   --rx, --tx    auto: XDP if the NIC takes it, else the UDP sockets; paths.why gives the reason
+ *   --rx, --tx    auto: XDP if the NIC supports it, else the UDP sockets; paths.why says why
  *                 xdp:  XDP, or the attach fails
  *                 udp:  the UDP sockets
- *   --chain       XDP beside the programs of others, or the attach fails, with auto as well
+ *   --chain       XDP together with other XDP programs, or the attach fails, even with auto
  *
- * Later a NIC may be deleted and created again, another program may leave it, or ours may be
- * detached by force. paths_follow() looks at each NIC once a second, because the kernel notifies
- * nobody when a bpf_link comes or goes:
+ * Later a NIC may be deleted and created again, another XDP program may be detached from it, or
+ * ours may be detached by force. paths_follow() looks at each NIC once a second, because the kernel
+ * sends no notification when a bpf_link is attached or detached:
  *
  *   open ──▶ has XDP ── our program or the NIC is gone ──▶ UDP sockets, with TC
  *     └────▶ UDP sockets, with TC ── the obstacle is gone, or the NIC was created again ──▶ open
@@ -30,33 +30,36 @@ struct workers;
 struct paths {
 	struct nics_env env;
 	unsigned nic_count;
-	bool rx_xdp, tx_xdp, zero_copy; /* of all NICs together */
+	bool rx_xdp, tx_xdp, zero_copy; /* true if it is true of all NICs */
 	struct nic nics[OPTIONS_NICS_MAX];
 	char why[PATHS_WHY_LEN]; /* why XDP was requested but is not used; else "" */
 };
 
-/* Chooses the NICs, which are not opened yet. env->loader may still be NULL. 0/-errno with @f. */
+/* Chooses the NICs without opening them. env->loader may still be NULL. Returns 0, or -errno with
+ * @f filled in. */
 int paths_choose(struct paths *p, const struct nics_env *env, const struct conf *conf,
 		 uint32_t fwmark, struct fault *f);
 
-/* Opens the chosen NICs. Returns 0, or -errno with @f only if XDP was forced. */
+/* Opens the chosen NICs. Fails only if XDP was forced: returns -errno with @f filled in. Else
+ * returns 0. */
 int paths_open(struct paths *p, struct loader *loader, struct fault *f);
 
 /* Records in p->why that XDP cannot be used, with the reason @err and @f. Returns 0, or @err if XDP
  * was forced. */
 int paths_without_xdp(struct paths *p, int err, const struct fault *f);
 
-void paths_close(struct paths *p); /* no worker may run that has ports */
+void paths_close(struct paths *p); /* workers that have ports must be stopped */
 
-/* Number of queues of the NIC with the fewest that send, so that each worker can have one on every
- * NIC. 0: no NIC has any. */
+/* Returns the number of sending queues of the NIC that has the fewest, so that each worker can have
+ * a queue on every NIC. 0: no NIC has sending queues. */
 unsigned paths_fewest_queues(const struct paths *p);
 
-/* Deals the queues to the stopped workers. 0, or -ENOSPC: too many queues for one worker. */
+/* Distributes the queues among the stopped workers. Returns 0, or -ENOSPC if there are too many
+ * queues for one worker. */
 int paths_give_ports(const struct paths *p, struct workers *workers);
 
-/* Looks at each NIC. Stops the workers before it closes a queue; returns true if anything changed:
- * the caller stops the workers, deals the queues again and starts them. */
+/* Looks for changes of each NIC. Stops the workers before it closes a queue. Returns true if a NIC
+ * changed: the caller then stops the workers, distributes the queues again and starts them. */
 bool paths_follow(struct paths *p, struct workers *workers);
 
 /* Adds the counts of the open AF_XDP sockets. */

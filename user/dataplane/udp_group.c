@@ -10,7 +10,7 @@
 #include "io/udp.h"
 #include "util/log.h"
 
-/* Enters the two sockets (IPv4, IPv6) of one member in the map that the program chooses from. */
+/* Enters the two sockets (IPv4, IPv6) of one member in the map `socks`. */
 static int enter_member(struct loader *loader, unsigned place, const struct transport *member)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
@@ -34,7 +34,7 @@ static int enter_group(struct loader *loader, const struct udp_group *g)
 	return err;
 }
 
-/* Opens the sockets of the group in the order in which the guards work. */
+/* Opens the sockets of the group: the first guard before, and the second guard after all others. */
 static int open_sockets(struct udp_group *g, unsigned workers, uint32_t fwmark, struct fault *f)
 {
 	int err = udp_new(&g->guards[0], &g->port, fwmark, f);
@@ -48,7 +48,8 @@ static int open_sockets(struct udp_group *g, unsigned workers, uint32_t fwmark, 
 	return err ? err : udp_join(&g->guards[1], g->guards[0], f);
 }
 
-/* Without CAP_CHOWN the group works as well, but stays open to other programs of this user. */
+/* Keeps other programs from binding the port. Without CAP_CHOWN this fails, and other programs of
+ * this user can join the group. */
 static void close_to_others(const struct udp_group *g)
 {
 	int err = 0;

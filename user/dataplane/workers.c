@@ -26,7 +26,7 @@ unsigned workers_wanted(const struct options *options, const struct tun *tun, un
 	return count ? count : 1;
 }
 
-/* Tries whether a thread of this process may run on @cpu. */
+/* Finds out whether a thread of this process may run on @cpu. */
 static int check_cpu(int cpu, struct fault *f)
 {
 	cpu_set_t before, wanted;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workers.h - the data-path threads and what each one owns: its hand-off to the control thread and
+ * workers.h - the data-path threads, and for each of them its hand-off to the control thread and
  * its queue of the tunnel interface. Control thread.
  */
 #ifndef WGXDP_WORKERS_H
@@ -35,36 +35,36 @@ struct workers {
 	struct route_mtu *route_mtus; /* the table that the workers use; NULL: none */
 };
 
-/* How many workers to make: --workers, or min(@queues, CPUs, WORKERS_DEFAULT_MAX). @queues is the
- * number of queues of the NIC with the fewest; 0: no NIC matters. */
+/* Returns how many workers to make: --workers, or min(@queues, CPUs, WORKERS_DEFAULT_MAX). @queues
+ * is the number of queues of the NIC that has the fewest; 0: the queues do not limit the number. */
 unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues);
 
-/* Makes @count workers, stopped and without ports. Returns 0 or -errno with @f. workers_free()
- * also releases what a failed call has made. */
+/* Makes @count workers, stopped and without ports. Returns 0, or -errno with @f filled in. Call
+ * workers_free() also after a failure. */
 int workers_make(struct workers *w, const struct workers_config *config, unsigned count,
 		 struct fault *f);
 void workers_free(struct workers *w);
 
-int workers_start(struct workers *w); /* all or none; 0/-errno */
+int workers_start(struct workers *w); /* starts all or none; returns 0 or -errno */
 void workers_stop(struct workers *w);
 
-/* Gives the stopped workers the sockets of @udp in place of those that they have. */
+/* Gives the stopped workers the sockets of @udp instead of their old ones. */
 void workers_use_udp(struct workers *w, const struct udp_group *udp);
 
 /* Returns false, and a worker that hangs in *@hung, if one has not run a turn since the last call
  * (worker_probe()). */
 bool workers_probe(struct workers *w, unsigned *hung);
 
-/* The MTU of the tunnel interface. */
+/* Gives all workers the MTU of the tunnel interface. */
 void workers_set_mtu(struct workers *w, uint32_t mtu);
 void workers_set_debug(struct workers *w, bool on);
 
-/* Publishes the MTUs of routes into the tunnel. Takes @table (NULL: no route has one of its own)
- * and retires the table that it replaces. */
+/* Publishes @table, the MTUs of the routes into the tunnel (NULL: no route has an MTU). The workers
+ * own @table afterwards. Retires the old table. */
 void workers_set_route_mtus(struct workers *w, struct route_mtu *table);
 
-/* Asks the worker that serves the peer in @slot to seal and send what waits for the session with
- * receiver index @index. */
+/* Asks the worker that serves the peer in @slot to seal and send the peer's staged packets under
+ * the session with receiver index @index. */
 void workers_flush(struct workers *w, uint32_t slot, uint32_t index);
 
 /* Adds up the drops of all workers. */
