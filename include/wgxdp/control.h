@@ -18,9 +18,14 @@
  *                     oldest first; earlier counts the lines before them, which are not kept
  *   anything else     {"error":"<sentence>"}
  *
+ * Each of these answers also has "version", that of the daemon as `wgxdp --version` prints it. It
+ * may differ from the command's after an upgrade, which does not restart daemons. A daemon of
+ * version 0.2.0 or older sends none.
+ *
  * The object of show, and of `wgxdp show --json`:
  *
  *   interface         "wg0"
+ *   version           "0.2.0"
  *   public_key        base64, or null when no private key is set
  *   listen_port       number
  *   fwmark            number, 0 = off
@@ -82,6 +87,7 @@
 #define CONTROL_OP_LOGS "logs"
 #define CONTROL_DEBUG "debug"
 #define CONTROL_OK "ok"
+#define CONTROL_VERSION "version"
 #define CONTROL_ERROR "error"
 
 #endif

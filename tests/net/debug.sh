@@ -154,13 +154,13 @@ refuses "set refuses an interface that does not exist" 1 "no wgxdp serves this i
 is "the daemon refuses an unknown member of set" "$(
 	ours a "$A" < <(config)
 	/usr/bin/python3 - "$RUN/$A.sock" <<-'EOF'
-		import socket, sys
+		import json, socket, sys
 		s = socket.socket(socket.AF_UNIX)
 		s.connect(sys.argv[1])
 		for request in (b'{"op":"set"}\n', b'{"op":"set","debug":1}\n'):
 		    s.sendall(request)
-		    print(s.recv(4096).decode().strip())
+		    print(json.loads(s.recv(4096))["error"])
 	EOF
-)" "$(printf '{"error":"this daemon can set only \\"debug\\": true or false"}\n%.0s' 1 2)"
+)" "$(printf 'this daemon can set only "debug": true or false\n%.0s' 1 2)"
 down a "$A"
 done_testing

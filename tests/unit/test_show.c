@@ -9,10 +9,12 @@
 #include <cmocka.h>
 
 #include "cli/cli.h"
+#include "version.h"
 
 #define NOW 1700000000LL
 #define HEAD                                                                                       \
-	"{\"interface\":\"wg0\",\"public_key\":\"PUB=\",\"listen_port\":51820,\"fwmark\":0,"       \
+	"{\"interface\":\"wg0\",\"version\":\"" WGXDP_VERSION                                      \
+	"\",\"public_key\":\"PUB=\",\"listen_port\":51820,\"fwmark\":0,"                           \
 	"\"mtu\":1420,"
 #define PATH_XDP                                                                                   \
 	"\"path\":{\"nic\":\"eth0\",\"queues\":1,\"workers\":1,\"rx\":\"xdp\",\"tx\":\"udp\","     \
@@ -65,7 +67,8 @@ static const struct {
 	  "\"latest_handshake\":1700000000},{\"public_key\":\"B=\","
 	  "\"latest_handshake\":1700000001}]}",
 	  "interface: wg1\n  public key: (none; no private key is set)\n  fwmark: 0xca6c\n  mtu: "
-	  "1280\n"
+	  "1280\n  version: the daemon is wgxdp 0.2.0 or older, this command is "
+	  WGXDP_VERSION "; restart wg1 to use " WGXDP_VERSION "\n"
 	  "  path: rx udp, tx udp; 2 workers; avx2\n  why: lo takes no XDP\n"
 	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n"
 	  "\npeer: A=\n  allowed ips: (none)\n  latest handshake: now\n"
@@ -83,7 +86,8 @@ static const struct {
 		    "try in 8 s)\n  allowed ips: (none)\n"
 		    "\npeer: C=\n  endpoint: c.test:5 (name pending: DNS has not answered yet)\n"
 		    "  allowed ips: (none)\n" },
-	{ "{}", "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
+	{ "{\"version\":\"" WGXDP_VERSION "\"}",
+	  "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
 		"  path: rx , tx ; 0 workers; \n"
 		"  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
 };

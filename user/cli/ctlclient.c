@@ -12,6 +12,7 @@
 
 #include "daemon/name_lock.h"
 #include "util/buffer.h"
+#include "version.h"
 #include "wgxdp/control.h"
 
 #define READ_SIZE 65536
@@ -83,6 +84,19 @@ static int talk(int fd, const json_t *request, struct buffer *in)
 	return err;
 }
 
+bool ctlclient_version_differs(const char *interface, const json_t *reply, struct fault *f)
+{
+	const char *version = json_string_value(json_object_get(reply, CONTROL_VERSION));
+
+	if (version && !strcmp(version, WGXDP_VERSION))
+		return false;
+	fault(f, 0,
+	      "the daemon is wgxdp %.64s, this command is " WGXDP_VERSION
+	      "; restart %s to use " WGXDP_VERSION,
+	      version ? version : "0.2.0 or older", interface);
+	return true;
+}
+
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
 		      struct fault *f)
 {
@@ -93,6 +107,7 @@ int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, js
 		  struct fault *f)
 {
 	struct buffer in = { 0 };
+	struct fault versions;
 	json_t *object = NULL;
 	const char *refusal;
 	int err, fd = open_socket(interface, timeout_s, f);
@@ -117,7 +132,11 @@ int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, js
 	}
 	refusal = json_string_value(json_object_get(object, CONTROL_ERROR));
 	if (refusal) {
-		err = fault(f, -EREMOTEIO, "%s: %s", interface, refusal);
+		if (ctlclient_version_differs(interface, object, &versions))
+			fault(f, 0, "%s: %s: %s", interface, refusal, versions.text);
+		else
+			fault(f, 0, "%s: %s", interface, refusal);
+		err = -EREMOTEIO;
 		goto out;
 	}
 	*reply = json_incref(object);

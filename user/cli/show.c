@@ -205,6 +205,7 @@ void show_print(FILE *out, const json_t *interface, long long now)
 {
 	const json_t *peers = json_object_get(interface, "peers"), *peer;
 	json_int_t mark = number(interface, "fwmark");
+	struct fault versions;
 	size_t i;
 
 	fprintf(out, "interface: %s\n", text(interface, "interface"));
@@ -217,6 +218,8 @@ void show_print(FILE *out, const json_t *interface, long long now)
 	if (mark)
 		fprintf(out, "  fwmark: 0x%llx\n", (unsigned long long)mark);
 	fprintf(out, "  mtu: %lld\n", (long long)number(interface, "mtu"));
+	if (ctlclient_version_differs(text(interface, "interface"), interface, &versions))
+		fprintf(out, "  version: %s\n", versions.text);
 	if (json_is_true(json_object_get(interface, "debug")))
 		fprintf(out, "  debugging: on\n");
 	print_path(out, json_object_get(interface, "path"));

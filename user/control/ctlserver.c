@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "version.h"
 #include "wgxdp/control.h"
 
 #define LAST_ANSWERS_MS 1000
@@ -26,7 +27,10 @@ struct waiting {
 
 static void answer(struct buffer *reply, json_t *object)
 {
-	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *text;
+
+	json_object_set_new(object, CONTROL_VERSION, json_string(WGXDP_VERSION));
+	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 
 	if (text)
 		buffer_printf(reply, "%s\n", text);
@@ -145,7 +149,8 @@ int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface
 
 void ctlserver_detached(struct ctlserver *c)
 {
-	static const char ok[] = "{\"" CONTROL_OK "\":true}\n";
+	static const char ok[] =
+		"{\"" CONTROL_OK "\":true,\"" CONTROL_VERSION "\":\"" WGXDP_VERSION "\"}\n";
 
 	for (struct waiting *w = c->waiting, *next; w; w = next) {
 		next = w->next; /* server_send() may close this client, but no other */

@@ -12,6 +12,7 @@
 #include "io/encap.h"
 #include "util/counter.h"
 #include "util/log.h"
+#include "version.h"
 #include "wgxdp/control.h"
 
 static json_t *number(uint64_t n)
@@ -217,10 +218,11 @@ static json_t *describe_device(const struct report *r, const struct path_stats *
 	char key[KEYTEXT_BASE64_LEN + 1];
 
 	keytext_to_base64(key, r->device->identity.public);
-	return json_pack("{s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o}", "interface",
-			 d->config.tun->name, "public_key", r->device->identity.set ? key : NULL,
-			 "listen_port", (int)dataplane_port(d), "fwmark", (json_int_t)d->fwmark,
-			 "mtu", (int)r->tunnel->mtu, "debug", diag_is_on(), "path",
+	return json_pack("{s:s, s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o}", "interface",
+			 d->config.tun->name, CONTROL_VERSION, WGXDP_VERSION, "public_key",
+			 r->device->identity.set ? key : NULL, "listen_port",
+			 (int)dataplane_port(d), "fwmark", (json_int_t)d->fwmark, "mtu",
+			 (int)r->tunnel->mtu, "debug", diag_is_on(), "path",
 			 describe_path(r, stats), "passes", describe_passes(r));
 }
 

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* test_ctlclient.c - the command asks a daemon of its own, of an older or of a newer version. The
+ * daemon is a child process that sends one answer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "wgxdp/control.h"
+
+/* A directory of the test in place of the system's. */
+#undef CONTROL_DIRECTORY
+#define CONTROL_DIRECTORY "wgxdp-test-ctlclient"
+#include "cli/ctlclient.c" /* NOLINT(bugprone-suspicious-include) */
+
+#define SOCKET CONTROL_DIRECTORY "/wg0" CONTROL_SUFFIX
+
+static int setup(void **state)
+{
+	(void)state;
+	mkdir(CONTROL_DIRECTORY, 0700);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(SOCKET);
+	return rmdir(CONTROL_DIRECTORY);
+}
+
+/* Listens, and answers the first request with @answer and a newline. */
+static pid_t serve(const char *answer)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+	char request[256];
+	pid_t pid;
+
+	unlink(SOCKET);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	pid = fork();
+	if (!pid) {
+		alarm(10);
+		fd = accept(listener, NULL, NULL);
+		if (read(fd, request, sizeof(request)) > 0)
+			dprintf(fd, "%s\n", answer);
+		_exit(0);
+	}
+	close(listener);
+	return pid;
+}
+
+static void ask(const char *answer, int err, json_t **reply, struct fault *f)
+{
+	pid_t pid = serve(answer);
+
+	assert_int_equal(ctlclient_request("wg0", "show", 5, reply, f), err);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_answers(void **state)
+{
+	static const struct {
+		const char *answer, *differs; /* NULL: it does not */
+	} table[] = {
+		{ "{\"ok\":true,\"version\":\"" WGXDP_VERSION "\"}", NULL },
+		{ "{\"ok\":true}",
+		  "the daemon is wgxdp 0.2.0 or older, this command is " WGXDP_VERSION
+		  "; restart wg0 to use " WGXDP_VERSION },
+		{ "{\"ok\":true,\"version\":\"9.1\",\"novel\":[1]}",
+		  "the daemon is wgxdp 9.1, this command is " WGXDP_VERSION
+		  "; restart wg0 to use " WGXDP_VERSION },
+		{ "{\"ok\":true,\"version\":5}",
+		  "the daemon is wgxdp 0.2.0 or older, this command is " WGXDP_VERSION
+		  "; restart wg0 to use " WGXDP_VERSION },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		json_t *reply = NULL;
+		struct fault f = { "" };
+
+		ask(table[i].answer, 0, &reply, &f);
+		assert_int_equal(ctlclient_version_differs("wg0", reply, &f), !!table[i].differs);
+		assert_string_equal(f.text, table[i].differs ? table[i].differs : "");
+		json_decref(reply);
+	}
+}
+
+static void test_refusals(void **state)
+{
+	json_t *reply = NULL;
+	struct fault f = { "" };
+
+	(void)state;
+	ask("{\"error\":\"no\",\"version\":\"" WGXDP_VERSION "\"}", -EREMOTEIO, &reply, &f);
+	assert_string_equal(f.text, "wg0: no");
+	ask("{\"error\":\"this version of the daemon does not know that request\"}", -EREMOTEIO,
+	    &reply, &f);
+	assert_string_equal(f.text,
+			    "wg0: this version of the daemon does not know that request: the "
+			    "daemon is wgxdp 0.2.0 or older, this command is " WGXDP_VERSION
+			    "; restart wg0 to use " WGXDP_VERSION);
+	ask("neither JSON", -EPROTO, &reply, &f);
+	ask("[\"no object\"]", -EPROTO, &reply, &f);
+	assert_null(reply);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
