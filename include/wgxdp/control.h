@@ -16,6 +16,9 @@
  *   {"op":"logs"}     {"ok":true,"earlier":number,"lines":[{"time_ms":Unix time in ms,
  *                     "level":"error"|"info"|"debug","text":"..."}]}: the last lines of the log,
  *                     oldest first; earlier counts the lines before them, which are not kept
+ *   {"op":"reload","exact":true,"adopt":true}
+ *                     {"ok":true} when the config file is applied. exact: as `wg syncconf`; adopt:
+ *                     the file is taken for applied. Both may be left out
  *   anything else     {"error":"<sentence>"}
  *
  * Each of these answers also has "version", that of the daemon as `wgxdp --version` prints it. It
@@ -38,6 +41,9 @@
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
  *                     they are not pinned), rps (bool: RPS is on for the tunnel interface),
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages
+ *   config            null, or the config file: path (absolute), applied (Unix time in s when it
+ *                     was applied last), error (why the last reload failed, or null),
+ *                     error_time (Unix time in s, or null)
  *   drops             {name of a reason (reasons.h): packets} that the BPF programs, the workers
  *                     and the handshake engine dropped. Reasons with 0 packets are left out
  *   lost              {name (FOREACH_LOSS below): packets} that the kernel dropped on their way
@@ -84,6 +90,9 @@
 #define CONTROL_OP_SHOW "show"
 #define CONTROL_OP_DETACH "detach"
 #define CONTROL_OP_SET "set"
+#define CONTROL_OP_RELOAD "reload"
+#define CONTROL_EXACT "exact"
+#define CONTROL_ADOPT "adopt"
 #define CONTROL_OP_LOGS "logs"
 #define CONTROL_DEBUG "debug"
 #define CONTROL_OK "ok"

@@ -32,6 +32,15 @@ static json_t *op_logs(void *ctx)
 	return json_pack("{s:[]}", "lines");
 }
 
+static unsigned op_reload(void *ctx, bool exact, bool adopt, struct fault *f)
+{
+	(void)ctx;
+	if (!exact)
+		return 1 + adopt;
+	fault(f, 0, "no");
+	return 0;
+}
+
 static void op_detach(void *ctx)
 {
 	*(unsigned *)ctx += 1;
@@ -39,8 +48,8 @@ static void op_detach(void *ctx)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug, op_logs,
-						  op_detach };
+	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug,
+						  op_logs,	 op_reload,    op_detach };
 	unsigned detached = 0;
 	struct ctlserver c = { .ops = &ops, .ctx = &detached };
 	struct waiting w = { 0 };
@@ -53,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (on_line(&c, &w, (struct server_client *)&w, line, size, &reply) > 0 &&
 	    on_more(&c, &w, &reply))
 		abort();
-	if (detached != !reply.end || (detached && c.waiting != &w))
+	if (!w.client != reply.end > 0 || (w.client && c.waiting != &w) ||
+	    (w.client && detached != !w.reload))
 		abort();
 	if (reply.end) {
 		answer = json_loadb(reply.data, reply.end, 0, NULL);

@@ -54,7 +54,7 @@ EOF
 wrong "a typo before a name" 2 "did you mean wgxdp show" shwo "$A"
 # (Names of other tests begin with wx.)
 wrong "any word before a name" 2 "no such command" qqq "$A"
-for word in reload metrics syncconf; do
+for word in monitor metrics syncconf; do
 	wrong "a word that is no command, $word" 2 "no such command.*--help.*wgxdp -f $word" "$word"
 done
 refuses "a typo in an option" 2 "did you mean --strict" run attach eth0 "$GOOD" --stirct

@@ -44,6 +44,18 @@ static const struct {
 	"\"peers\":[]}",
 	  TEXT_HEAD "  dropped: 1\n    udp_rx: 1 (a UDP socket had no room, or the checksum was "
 	  "wrong)\n" },
+	{ HEAD "\"config\":{\"path\":\"/etc/wg0.conf\",\"applied\":1699999995,\"error\":null,"
+	  "\"error_time\":null},\"peers\":[]}",
+	  "interface: wg0\n  public key: PUB=\n  listening port: 51820\n  mtu: 1420\n"
+	  "  config: /etc/wg0.conf, applied 5 seconds ago\n"
+	  "  path: rx , tx ; 0 workers; \n"
+	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
+	{ HEAD "\"config\":{\"path\":\"/etc/wg0.conf\",\"applied\":1700000000,\"error\":\"no\","
+	  "\"error_time\":1699999940},\"peers\":[]}",
+	  "interface: wg0\n  public key: PUB=\n  listening port: 51820\n  mtu: 1420\n"
+	  "  config: /etc/wg0.conf, applied now\n  reload failed 1 minute ago: no\n"
+	  "  path: rx , tx ; 0 workers; \n"
+	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
 	{ HEAD PATH_XDP
 	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"name\":\"alice\","
 	  "\"endpoint\":\"192.0.2.1:5\","

@@ -86,6 +86,12 @@ static int make_absolute(const char *path, char absolute[static PATH_MAX], struc
 	return len < PATH_MAX ? 0 : fault(f, -ENAMETOOLONG, "%s: this path is too long", path);
 }
 
+/* For the daemon, which follows the file. */
+static int stat_file(const char *path, struct stat *st, struct fault *f)
+{
+	return stat(path, st) ? fault(f, -errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
 /* The config file may ask for more than attach does yet. */
 static int check_supported(const struct conf *c, struct fault *f)
 {
@@ -102,6 +108,7 @@ int attach_main(int argc, char **argv)
 	struct conf conf = { 0 };
 	struct options options;
 	struct fault f = { "" };
+	struct stat st;
 	char path[PATH_MAX], absolute[PATH_MAX];
 	const char *arg;
 	int lease;
@@ -110,9 +117,10 @@ int attach_main(int argc, char **argv)
 	if (options_parse(&options, argc, argv, &arg, &f))
 		return cli_fail(CLI_USAGE, "%s", f.text);
 	if (conf_find(arg, path, options.interface, &f) || make_absolute(path, absolute, &f) ||
-	    conf_read(&conf, path, cli_warn, NULL, &f))
+	    stat_file(path, &st, &f) || conf_read(&conf, path, cli_warn, NULL, &f))
 		return cli_fail(CLI_CONFIG, "%s", f.text);
-	options.conf_path = absolute;
+	options.conf.path = absolute;
+	options.conf.st = &st;
 	if (check_supported(&conf, &f) || before_up(options.interface, &conf, &f) ||
 	    names_resolve(&conf, &f))
 		goto failed;

@@ -19,6 +19,7 @@ enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 78 };
 
 int attach_main(int argc, char **argv); /* attach.c */
 int detach_main(int argc, char **argv); /* detach.c */
+int reload_main(int argc, char **argv); /* reload.c */
 int show_main(int argc, char **argv);	/* show.c */
 int set_main(int argc, char **argv);	/* set.c */
 int logs_main(int argc, char **argv);	/* logs.c */

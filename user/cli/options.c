@@ -27,7 +27,8 @@ enum option_id {
 	NO_GSO,
 	NO_GRO,
 	NO_USO,
-	LATE_NIC
+	LATE_NIC,
+	NO_WATCH
 };
 
 /* One option: "--name", "--name value" or "--name=value". */
@@ -56,6 +57,7 @@ static const struct option_kind kinds[] = {
 	{ "--aead", AEAD, "NAME", "ChaCha20-Poly1305 implementation (auto)" },
 	{ "--handshake-rate", HANDSHAKE_RATE, "N",
 	  "handshakes per second and source under load (100)" },
+	{ "--no-watch", NO_WATCH, NULL, "apply changes of the file only when told to reload" },
 	{ "--strict", STRICT, NULL, "drop unknown WireGuard packets even when forwarding" },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -194,6 +196,9 @@ static void set_flag(struct options *o, enum option_id id)
 	case LATE_NIC:
 		o->nics.late = true;
 		break;
+	case NO_WATCH:
+		o->conf.no_watch = true;
+		break;
 	default:
 		break;
 	}
@@ -287,8 +292,8 @@ static int parse_nics(struct options *o, const char *list, struct fault *f)
 void options_default(struct options *o)
 {
 	*o = (struct options){ .handshake_rate = HANDSHAKE_RATE_PER_S,
-			       .force_clsact = getenv("WGXDP_FORCE_CLSACT") != NULL,
-			       .veth_as_nic = getenv("WGXDP_VETH_AS_NIC") != NULL,
+			       .tests.force_clsact = getenv("WGXDP_FORCE_CLSACT") != NULL,
+			       .tests.veth_as_nic = getenv("WGXDP_VETH_AS_NIC") != NULL,
 			       .tun_fd = -1,
 			       .uapi_fd = -1 };
 }

@@ -201,6 +201,31 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 	}
 }
 
+/* "now", or "5 seconds ago". */
+static void print_ago(FILE *out, long long at, long long now)
+{
+	if (at >= now) {
+		fprintf(out, "now");
+		return;
+	}
+	print_duration(out, now - at);
+	fprintf(out, " ago");
+}
+
+static void print_config(FILE *out, const json_t *config, long long now)
+{
+	if (!*text(config, "path"))
+		return;
+	fprintf(out, "  config: %s, applied ", text(config, "path"));
+	print_ago(out, number(config, "applied"), now);
+	fprintf(out, "\n");
+	if (!*text(config, "error"))
+		return;
+	fprintf(out, "  reload failed ");
+	print_ago(out, number(config, "error_time"), now);
+	fprintf(out, ": %s\n", text(config, "error"));
+}
+
 void show_print(FILE *out, const json_t *interface, long long now)
 {
 	const json_t *peers = json_object_get(interface, "peers"), *peer;
@@ -222,6 +247,7 @@ void show_print(FILE *out, const json_t *interface, long long now)
 		fprintf(out, "  version: %s\n", versions.text);
 	if (json_is_true(json_object_get(interface, "debug")))
 		fprintf(out, "  debugging: on\n");
+	print_config(out, json_object_get(interface, "config"), now);
 	print_path(out, json_object_get(interface, "path"));
 	print_ledger(out, interface);
 	json_array_foreach (peers, i, peer)

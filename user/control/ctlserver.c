@@ -17,11 +17,12 @@ struct ctlserver {
 	struct waiting *waiting;
 };
 
-/* The memory of one connection: an entry in the list of clients that wait for the end, and the
- * answer that is being made. */
+/* The memory of one connection: an entry in the list of clients that wait for the end of the daemon
+ * or of a reload, and the answer that is being made. */
 struct waiting {
 	struct waiting *next;
 	struct server_client *client; /* NULL: it does not wait */
+	unsigned reload;	      /* number of the reload; 0: the end of the daemon */
 	struct ctlserver_show show;
 };
 
@@ -56,6 +57,49 @@ static void end_show(struct waiting *w)
 	w->show = (struct ctlserver_show){ 0 };
 }
 
+static void wait_for(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		     unsigned run)
+{
+	w->client = client;
+	w->reload = run;
+	w->next = c->waiting;
+	c->waiting = w;
+}
+
+static void reload(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		   const json_t *request, struct buffer *reply)
+{
+	bool exact = json_is_true(json_object_get(request, CONTROL_EXACT));
+	bool adopt = json_is_true(json_object_get(request, CONTROL_ADOPT));
+	struct fault f;
+	unsigned run;
+
+	if (w->client) /* it waits for another answer */
+		return;
+	run = c->ops->reload(c->ctx, exact, adopt, &f);
+	if (run)
+		wait_for(c, w, client, run);
+	else
+		answer(reply, json_pack("{s:s}", CONTROL_ERROR, f.text));
+}
+
+static void detach(struct ctlserver *c, struct waiting *w, struct server_client *client)
+{
+	if (w->client)
+		return;
+	wait_for(c, w, client, 0);
+	c->ops->detach(c->ctx);
+}
+
+static void unlink_waiting(struct ctlserver *c, const struct waiting *w)
+{
+	for (struct waiting **at = &c->waiting; *at; at = &(*at)->next)
+		if (*at == w) {
+			*at = (*at)->next;
+			break;
+		}
+}
+
 static int on_line(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		   struct buffer *reply)
 {
@@ -73,14 +117,13 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		answer(reply, set(c, request));
 	} else if (strcmp(op, CONTROL_OP_LOGS) == 0) {
 		answer(reply, c->ops->logs(c->ctx));
-	} else if (strcmp(op, CONTROL_OP_DETACH) != 0) {
+	} else if (strcmp(op, CONTROL_OP_RELOAD) == 0) {
+		reload(c, w, client, request, reply);
+	} else if (strcmp(op, CONTROL_OP_DETACH) == 0) {
+		detach(c, w, client);
+	} else {
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR,
 					"this version of the daemon does not know that request"));
-	} else if (!w->client) {
-		w->client = client;
-		w->next = c->waiting;
-		c->waiting = w;
-		c->ops->detach(c->ctx);
 	}
 	json_decref(request);
 	return result;
@@ -103,11 +146,7 @@ static void on_close(void *ctx, void *session, struct server_client *client)
 
 	(void)client;
 	end_show(session);
-	for (struct waiting **at = &c->waiting; *at; at = &(*at)->next)
-		if (*at == session) {
-			*at = (*at)->next;
-			break;
-		}
+	unlink_waiting(c, session);
 }
 
 static const struct server_protocol protocol = {
@@ -154,9 +193,29 @@ void ctlserver_detached(struct ctlserver *c)
 
 	for (struct waiting *w = c->waiting, *next; w; w = next) {
 		next = w->next; /* server_send() may close this client, but no other */
-		server_send(w->client, ok, sizeof(ok) - 1);
+		if (!w->reload)
+			server_send(w->client, ok, sizeof(ok) - 1);
 	}
 	server_flush(c->server, LAST_ANSWERS_MS);
+}
+
+void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error)
+{
+	struct buffer out = { 0 };
+
+	answer(&out, error ? json_pack("{s:s}", CONTROL_ERROR, error)
+			   : json_pack("{s:b}", CONTROL_OK, true));
+	for (struct waiting *w = c->waiting, *next; w; w = next) {
+		struct server_client *client = w->client;
+
+		next = w->next; /* server_send() may close this client, but no other */
+		if (w->reload != run)
+			continue;
+		unlink_waiting(c, w);
+		w->client = NULL;
+		server_send(client, out.data, buffer_len(&out));
+	}
+	buffer_done(&out);
 }
 
 void ctlserver_free(struct ctlserver *c)

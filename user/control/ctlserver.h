@@ -29,6 +29,10 @@ struct ctlserver_ops {
 	json_t *(*set_debug)(void *ctx, bool on);
 	/* The last lines of the log. Returns a new object; NULL when out of memory. */
 	json_t *(*logs)(void *ctx);
+	/* Begins a reload of the config file, or takes what is in the file for applied (@adopt).
+	 * Returns its number for ctlserver_reloaded(), which answers; or 0 with @f: there is no
+	 * file. */
+	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
 	/* Ends the daemon. ctlserver_detached() answers when the teardown is done. */
 	void (*detach)(void *ctx);
 };
@@ -42,6 +46,9 @@ int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface
 /* Sends {"ok":true} to all clients that asked for detach, and waits up to 1 s until they have taken
  * it. Call it when everything else is torn down, before ctlserver_free(). */
 void ctlserver_detached(struct ctlserver *c);
+
+/* Answers the clients that asked for reload number @run. @error: NULL, or what went wrong. */
+void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error);
 
 void ctlserver_free(struct ctlserver *c); /* NULL is fine */
 

@@ -211,6 +211,18 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 d->loader != NULL, "rps", r->tunnel->steered);
 }
 
+/* null if there is no config file. */
+static json_t *describe_config(const struct report *r)
+{
+	struct report_config c;
+
+	if (!r->config(r->ctx, &c))
+		return json_null();
+	return json_pack("{s:s, s:o, s:s?, s:o}", "path", c.path, "applied",
+			 number(c.applied_unix_s), "error", c.error, "error_time",
+			 c.error ? number(c.error_unix_s) : json_null());
+}
+
 /* Everything that precedes the peers. */
 static json_t *describe_device(const struct report *r, const struct path_stats *stats)
 {
@@ -218,12 +230,13 @@ static json_t *describe_device(const struct report *r, const struct path_stats *
 	char key[KEYTEXT_BASE64_LEN + 1];
 
 	keytext_to_base64(key, r->device->identity.public);
-	return json_pack("{s:s, s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o}", "interface",
+	return json_pack("{s:s, s:s, s:s?, s:i, s:I, s:i, s:b, s:o, s:o, s:o}", "interface",
 			 d->config.tun->name, CONTROL_VERSION, WGXDP_VERSION, "public_key",
 			 r->device->identity.set ? key : NULL, "listen_port",
 			 (int)dataplane_port(d), "fwmark", (json_int_t)d->fwmark, "mtu",
 			 (int)r->tunnel->mtu, "debug", diag_is_on(), "path",
-			 describe_path(r, stats), "passes", describe_passes(r));
+			 describe_path(r, stats), "passes", describe_passes(r), "config",
+			 describe_config(r));
 }
 
 /* The text of @object, which is released; NULL when out of memory. */
@@ -330,6 +343,13 @@ static json_t *logs(void *ctx)
 			 lines);
 }
 
+static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
+{
+	const struct report *r = ctx;
+
+	return r->reload(r->ctx, exact, adopt, f);
+}
+
 static void detach(void *ctx)
 {
 	const struct report *r = ctx;
@@ -342,5 +362,6 @@ const struct ctlserver_ops report_ops = {
 	.show_more = show_more,
 	.set_debug = set_debug,
 	.logs = logs,
+	.reload = reload,
 	.detach = detach,
 };

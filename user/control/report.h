@@ -12,6 +12,14 @@
 #include "sync/endpoint_names.h"
 #include "sync/tunnel.h"
 
+/* What has become of the config file. */
+struct report_config {
+	const char *path;	 /* absolute */
+	uint64_t applied_unix_s; /* when it was applied last */
+	const char *error;	 /* why the last reload failed; NULL: it did not */
+	uint64_t error_unix_s;
+};
+
 /* What is reported on; all borrowed. */
 struct report {
 	const struct device *device;
@@ -21,6 +29,10 @@ struct report {
 	struct endpoint_names *names;
 	/* `wgxdp detach`: end the daemon. */
 	void (*detach)(void *ctx);
+	/* `wgxdp reload`, see ctlserver.h. */
+	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
+	/* Fills in *@config; false if there is no config file. */
+	bool (*config)(void *ctx, struct report_config *config);
 	void *ctx;
 };
 

@@ -62,3 +62,74 @@ int apply_conf(struct device *d, struct endpoint_names *names, const struct conf
 		err = apply_peer(d, names, conf, &conf->peers[i], now_ns, f);
 	return err;
 }
+
+/* Changes ------------------------------------------------------------------------------------ */
+
+static int add_peer(struct device *d, const struct conf_peer *c)
+{
+	struct peer *p;
+	int err = device_peer_add(d, c->public_key, &p);
+
+	return err == -EEXIST || err == -EADDRINUSE ? 0 : err; /* wg(8) has added it; or it is us */
+}
+
+/* Changes of a peer that exists. */
+static int change_peer(struct device *d, struct endpoint_names *names, struct peer *p,
+		       const struct conf_peer *c, const struct conf_change *change, uint64_t now_ns)
+{
+	switch (change->kind) {
+	case CONF_CHANGE_PSK:
+		device_peer_set_psk(d, p, c->preshared_key);
+		return 0;
+	case CONF_CHANGE_ENDPOINT:
+		if (!c->named)
+			endpoint_names_forget(names, p);
+		return apply_endpoint(d, names, p, c, now_ns);
+	case CONF_CHANGE_NAME:
+		device_peer_set_name(d, p, c->name);
+		return 0;
+	case CONF_CHANGE_KEEPALIVE:
+		device_peer_set_keepalive(d, p, c->keepalive_s, now_ns);
+		return 0;
+	case CONF_CHANGE_ALLOW:
+		return device_peer_allow(d, p, &c->allowed[change->prefix]);
+	case CONF_CHANGE_REPLACE_BEGIN:
+		device_peer_replace_begin(p);
+		return 0;
+	case CONF_CHANGE_REPLACE_END:
+		device_peer_replace_end(d, p);
+		return 0;
+	case CONF_CHANGE_DISALLOW:
+		device_peer_disallow(d, p, &c->allowed[change->prefix]);
+		return 0;
+	case CONF_CHANGE_REMOVE:
+		device_peer_remove(d, p);
+		return 0;
+	case CONF_CHANGE_ADD:
+		break;
+	}
+	return 0;
+}
+
+int apply_change(struct device *d, struct endpoint_names *names, const struct conf *old,
+		 const struct conf *new, const struct conf_change *change, uint64_t now_ns,
+		 struct fault *f)
+{
+	bool was = change->kind == CONF_CHANGE_DISALLOW || change->kind == CONF_CHANGE_REMOVE;
+	const struct conf *conf = was ? old : new;
+	const struct conf_peer *c = &conf->peers[change->peer];
+	struct peer *p = device_find(d, c->public_key);
+	char key[KEYTEXT_BASE64_LEN + 1];
+	int err = 0;
+
+	if (change->kind == CONF_CHANGE_ADD)
+		err = add_peer(d, c);
+	else if (p)
+		err = change_peer(d, names, p, c, change, now_ns);
+	if (!err)
+		return 0;
+	keytext_to_base64(key, c->public_key);
+	return fault(f, err, "%s:%u: peer %s: %s", conf->path, c->line, key,
+		     err == -ENOSPC ? "more peers or allowed IPs than the maps hold"
+				    : strerror(-err));
+}

@@ -3,7 +3,7 @@
 #ifndef WGXDP_APPLY_H
 #define WGXDP_APPLY_H
 
-#include "conf/conf.h"
+#include "conf/conf_diff.h"
 #include "sync/endpoint_names.h"
 #include "util/fault.h"
 #include "wg/device.h"
@@ -12,5 +12,11 @@
  * are the caller's. 0/-errno with @f. */
 int apply_conf(struct device *d, struct endpoint_names *names, const struct conf *conf,
 	       uint64_t now_ns, struct fault *f);
+
+/* Makes one change from @old to @new. A change to a peer that was removed meanwhile has no effect.
+ * 0, or -errno with @f, whose sentence names the line of the peer. */
+int apply_change(struct device *d, struct endpoint_names *names, const struct conf *old,
+		 const struct conf *new, const struct conf_change *change, uint64_t now_ns,
+		 struct fault *f);
 
 #endif

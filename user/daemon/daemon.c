@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "daemon/apply.h"
+#include "daemon/config_follow.h"
 #include "daemon/core.h"
 #include "daemon/crash_record.h"
 #include "daemon/device_ops.h"
 #include "daemon/ending.h"
-#include "daemon/hook_record.h"
 #include "daemon/name_lock.h"
 #include "daemon/names.h"
 #include "daemon/sockets.h"
@@ -27,8 +27,7 @@
 struct daemon {
 	const struct options *options;
 	struct ending ending;
-	int lock_fd;	/* of the interface's name; -1: not taken */
-	bool has_hooks; /* PreDown or PostDown in the last applied config */
+	int lock_fd; /* of the interface's name; -1: not taken */
 	struct crash_record record;
 	struct loop *loop;
 	struct netlink *netlink; /* in the namespace where the daemon started */
@@ -40,11 +39,11 @@ struct daemon {
 	struct nexthops nexthops;
 	struct names names;
 	struct host_watch host_watch;
-	struct host *host; /* NULL: somebody else sets the host up, such as wg-quick(8) */
 	struct tunnel tunnel;
 	struct handshake_rx handshake_rx;
 	struct diag diag;
 	struct sockets sockets;
+	struct config_follow follow;
 	struct watchdog watchdog;
 };
 
@@ -97,7 +96,7 @@ static void tunnel_at_home(void *ctx, uint32_t ifindex)
 	struct daemon *d = ctx;
 
 	nexthops_set_tunnel(&d->nexthops, ifindex);
-	host_moved(d->host, ifindex);
+	host_moved(d->follow.host, ifindex);
 }
 
 static void tunnel_ended(void *ctx, int exit_code)
@@ -329,12 +328,12 @@ static int start_host(struct daemon *d, const struct conf *conf, struct fault *f
 		.ops = &host_ops,
 		.ctx = d,
 	};
-	int err = host_new(&d->host, &config, f);
+	int err = host_new(&d->follow.host, &config, f);
 
 	if (err)
 		return err;
-	host_moved(d->host, d->tun.ifindex);
-	err = host_apply(d->host, conf, f);
+	host_moved(d->follow.host, d->tun.ifindex);
+	err = host_apply(d->follow.host, conf, f);
 	if (!err)
 		ending_tell(&d->ending, "up", d->dataplane.udp.port);
 	return err;
@@ -369,26 +368,14 @@ static int start_watches(struct daemon *d, struct fault *f)
 	return 0;
 }
 
-static int record_hooks(struct daemon *d, const struct conf *conf, struct fault *f)
+static int start_follow(struct daemon *d, struct conf *conf, struct fault *f)
 {
-	int err = hook_record_write(d->options->interface, conf, d->options->conf_path);
-
-	d->has_hooks = conf->hooks[CONF_PRE_DOWN].count || conf->hooks[CONF_POST_DOWN].count;
-	return err ? fault(f, err, "cannot record the hooks: %s", strerror(-err)) : 0;
+	d->follow.dataplane = &d->dataplane;
+	d->follow.sockets = &d->sockets;
+	return config_follow_start(&d->follow, d->loop, &d->names.endpoints, conf, f);
 }
 
-/* A daemon that a signal ends has run no hook: the record tells the next detach or attach. */
-static void end_record(const struct daemon *d)
-{
-	if (d->has_hooks && d->ending.committed && !d->ending.detached)
-		log_info("PreDown and PostDown have not run; `wgxdp detach %s` runs them",
-			 d->options->interface);
-	else if (d->options->conf_path)
-		hook_record_remove(d->options->interface);
-}
-
-static int start(struct daemon *d, const struct conf *conf, enum log_level quiet_level,
-		 struct fault *f)
+static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level, struct fault *f)
 {
 	int err = name_lock_take(d->options->interface, &d->lock_fd, f);
 
@@ -402,8 +389,6 @@ static int start(struct daemon *d, const struct conf *conf, enum log_level quiet
 	if (!err && conf) {
 		d->dataplane.wanted_port = conf->listen_port;
 		err = apply_conf(&d->core.device, &d->names.endpoints, conf, loop_now_ns(), f);
-		if (!err)
-			err = record_hooks(d, conf, f);
 	}
 	if (!err)
 		err = start_sockets(d, f);
@@ -412,7 +397,10 @@ static int start(struct daemon *d, const struct conf *conf, enum log_level quiet
 	if (err)
 		return err;
 	ending_tell(&d->ending, "ready", d->tun.ifindex);
-	return conf ? start_host(d, conf, f) : 0;
+	if (!conf)
+		return 0;
+	err = start_host(d, conf, f);
+	return err ? err : start_follow(d, conf, f);
 }
 
 static void run(struct daemon *d)
@@ -430,9 +418,10 @@ static void run(struct daemon *d)
 /* Undoes start(), wherever it stopped. */
 static void end(struct daemon *d)
 {
-	host_free(d->host);
-	d->host = NULL;
+	host_free(d->follow.host);
+	d->follow.host = NULL;
 	link_down(d);
+	config_follow_stop(&d->follow);
 	sockets_close_uapi(&d->sockets);
 	watchdog_stop(&d->watchdog);
 	core_stop(&d->core);
@@ -452,7 +441,7 @@ static void end(struct daemon *d)
 	ending_unwatch(&d->ending);
 	loop_free(d->loop);
 	if (d->lock_fd >= 0)
-		end_record(d);
+		config_follow_end_record(&d->follow, &d->ending);
 	name_lock_release(d->options->interface, d->lock_fd);
 	ending_done(&d->ending);
 }
@@ -497,10 +486,13 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 	enum log_level quiet_level;
 	int err;
 
-	d = (struct daemon){ .options = options, .lock_fd = -1, .tun.fd = -1 };
+	d = (struct daemon){
+		.options = options, .lock_fd = -1, .tun.fd = -1, .follow.options = options
+	};
 	log_open(options->interface, level_wanted(options, conf));
 	quiet_level = diag_is_on() ? LOG_LEVEL_INFO : log_get_level();
-	ending_init(&d.ending, options->foreground, lease_fd);
+	ending_init(&d.ending, options->foreground, lease_fd, conf ? config_follow_hangup : NULL,
+		    &d.follow);
 	open_notify(options);
 	err = start(&d, conf, quiet_level, &f);
 	if (conf)

@@ -21,21 +21,26 @@ static sigset_t signals_of(const struct ending *e)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGQUIT);
-	if (e->foreground)
+	if (e->foreground || e->hangup)
 		sigaddset(&signals, SIGHUP);
 	return signals;
 }
 
-void ending_init(struct ending *e, bool foreground, int lease_fd)
+void ending_init(struct ending *e, bool foreground, int lease_fd, void (*hangup)(void *ctx),
+		 void *ctx)
 {
 	sigset_t signals;
 
-	*e = (struct ending){ .lease_fd = lease_fd, .signal_fd = -1, .foreground = foreground };
+	*e = (struct ending){ .lease_fd = lease_fd,
+			      .signal_fd = -1,
+			      .foreground = foreground,
+			      .hangup = hangup,
+			      .ctx = ctx };
 	signals = signals_of(e);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (!foreground)
-		signal(SIGHUP, SIG_IGN);
+	/* A shell or nohup(1) may have ignored it. */
+	signal(SIGHUP, foreground || hangup ? SIG_DFL : SIG_IGN);
 }
 
 void ending_stop(struct ending *e, int exit_code)
@@ -49,11 +54,17 @@ void ending_stop(struct ending *e, int exit_code)
 static void on_signal(void *ctx, int fd, uint32_t events)
 {
 	struct signalfd_siginfo info;
+	struct ending *e = ctx;
 
 	(void)events;
-	if (read(fd, &info, sizeof(info)) == sizeof(info))
-		log_info("%s, exiting", strsignal((int)info.ssi_signo));
-	ending_stop(ctx, 0);
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP && e->hangup) {
+		e->hangup(e->ctx);
+		return;
+	}
+	log_info("%s, exiting", strsignal((int)info.ssi_signo));
+	ending_stop(e, 0);
 }
 
 static void close_lease(struct ending *e)

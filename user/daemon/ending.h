@@ -17,6 +17,9 @@ struct ending {
 	int lease_fd;  /* -1: no command waits, or it has committed */
 	int signal_fd; /* -1: not open */
 	bool foreground;
+	/* SIGHUP; NULL: it ends the daemon if that is in the foreground, and else has no effect */
+	void (*hangup)(void *ctx);
+	void *ctx;
 	bool stopping;
 	bool committed; /* the attach that started the daemon has succeeded */
 	bool detached;	/* `wgxdp detach` ends the daemon, and runs the hooks */
@@ -24,8 +27,10 @@ struct ending {
 };
 
 /* Holds signals back from the first moment on: one that arrives during the start is read after it.
- * @lease_fd is -1 or is closed by ending_done(). */
-void ending_init(struct ending *e, bool foreground, int lease_fd);
+ * @lease_fd is -1 or is closed by ending_done(). @hangup is called for SIGHUP; NULL: SIGHUP ends a
+ * daemon in the foreground, and has no effect on any other. */
+void ending_init(struct ending *e, bool foreground, int lease_fd, void (*hangup)(void *ctx),
+		 void *ctx);
 
 /* Reads signals and the lease from now on. 0/-errno. */
 int ending_watch(struct ending *e, struct loop *loop);

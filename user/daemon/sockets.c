@@ -75,6 +75,34 @@ static void detach(void *ctx)
 	ending_stop(s->ending, 0);
 }
 
+static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
+{
+	const struct sockets *s = ctx;
+
+	if (s->reload)
+		return reload_begin(s->reload, adopt   ? RELOAD_ADOPT
+					       : exact ? RELOAD_ASKED | RELOAD_EXACT
+						       : RELOAD_ASKED);
+	fault(f, 0, "the interface was not made from a config file; use `wg syncconf`");
+	return 0;
+}
+
+static bool describe_file(void *ctx, struct report_config *c)
+{
+	const struct sockets *s = ctx;
+	const struct reload *r = s->reload;
+
+	if (!r)
+		return false;
+	*c = (struct report_config){
+		.path = r->config.path,
+		.applied_unix_s = r->applied_unix_s,
+		.error = r->failed.text[0] ? r->failed.text : NULL,
+		.error_unix_s = r->failed_unix_s,
+	};
+	return true;
+}
+
 int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *ending,
 		 const struct report *report, int uapi_fd, struct fault *f)
 {
@@ -93,11 +121,19 @@ int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *
 
 	*s = (struct sockets){ .dataplane = dataplane, .ending = ending, .report = *report };
 	s->report.detach = detach;
+	s->report.reload = reload;
+	s->report.config = describe_file;
 	s->report.ctx = s;
 	s->uapi = (struct uapi){ .device = dataplane->config.device, .ops = &uapi_ops, .ctx = s };
 	snprintf(path, sizeof(path), UAPI_DIRECTORY "/%s.sock", interface);
 	err = ctlserver_new(&s->control, config.loop, interface, &report_ops, &s->report, f);
 	return err ? err : server_new(&s->uapi_server, &config, f);
+}
+
+void sockets_reloaded(struct sockets *s, unsigned run, const char *error)
+{
+	if (s->control)
+		ctlserver_reloaded(s->control, run, error);
 }
 
 void sockets_close_uapi(struct sockets *s)

@@ -13,10 +13,12 @@
 #include "control/report.h"
 #include "control/uapi.h"
 #include "daemon/ending.h"
+#include "daemon/reload.h"
 
 struct sockets {
 	struct dataplane *dataplane;
 	struct ending *ending;
+	struct reload *reload; /* NULL: there is no config file */
 	struct uapi uapi;
 	struct server *uapi_server;
 	struct report report;
@@ -24,9 +26,12 @@ struct sockets {
 };
 
 /* Both listen when it returns. @uapi_fd: an inherited listening socket, or -1. @report says what is
- * reported on; its callback is filled in here. 0/-errno with @f. */
+ * reported on; its callbacks are filled in here. 0/-errno with @f. */
 int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *ending,
 		 const struct report *report, int uapi_fd, struct fault *f);
+
+/* Reload number @run has ended, see reload.h: answers those who asked for it. */
+void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
 
 /* wg(8)'s socket closes before anything is torn down; the control socket at the end, after everyone
  * who asked for `detach` has been told. Both are fine if sockets_open() failed or never ran. */

@@ -30,7 +30,7 @@ static bool auto_prefers_udp(const struct options *o, const struct netlink_link 
 	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
 		     o->zero_copy == AFXDP_ZC_ON || o->xdp_mode != LOADER_MODE_AUTO;
 
-	return !asked && !o->veth_as_nic && !strcmp(link->kind, "veth");
+	return !asked && !o->tests.veth_as_nic && !strcmp(link->kind, "veth");
 }
 
 static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
@@ -202,8 +202,8 @@ static void open_tc(const struct nics_env *env, struct nic *nic)
 	struct fault f;
 	bool tcx;
 
-	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name, env->options->force_clsact,
-				 &tcx, &f))
+	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name,
+				 env->options->tests.force_clsact, &tcx, &f))
 		log_info("TC does not check received packets, only the daemon does: %s", f.text);
 	else
 		nic->tc = true;

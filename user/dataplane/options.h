@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "bpf/loader.h"
 #include "io/afxdp.h"
@@ -31,9 +32,22 @@ struct options_nics {
 	bool late; /* they need not exist yet */
 };
 
+/* The config file, for reload. */
+struct options_conf {
+	const char *path;      /* absolute; NULL: there is none */
+	const struct stat *st; /* what stat(2) said of the file before it was read */
+	bool no_watch;	       /* do not follow changes of the file by itself */
+};
+
+/* What only tests ask for, by variables of the environment. */
+struct options_tests {
+	bool veth_as_nic;  /* auto uses XDP on veth as on a NIC */
+	bool force_clsact; /* TC as on kernels without tcx */
+};
+
 struct options {
 	char interface[IFNAME_MAX + 1];
-	const char *conf_path; /* of the config file, absolute; NULL: none */
+	struct options_conf conf;
 	struct options_nics nics;
 	enum options_path rx, tx;
 	const char *udp_why; /* sentence for show: who requested the UDP sockets; NULL: the user */
@@ -48,8 +62,7 @@ struct options {
 	bool chain;		 /* share the NICs with other XDP programs, or fail */
 	struct options_off off;
 	bool foreground;
-	bool veth_as_nic;    /* for tests: auto uses XDP on veth as on any other NIC */
-	bool force_clsact;   /* for tests: clsact filters, as on kernels without tcx */
+	struct options_tests tests;
 	int tun_fd, uapi_fd; /* inherited, or -1 */
 };
 

@@ -42,7 +42,7 @@ static void end(struct tunnel *t, int exit_code)
 static void attach_tc(struct tunnel *t)
 {
 	struct loader *loader = t->config.dataplane->loader;
-	bool force_clsact = t->config.dataplane->config.options->force_clsact;
+	bool force_clsact = t->config.dataplane->config.options->tests.force_clsact;
 	struct fault f;
 	bool tcx, refused;
 

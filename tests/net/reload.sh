@@ -1,0 +1,178 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The daemon follows its config file: by `wgxdp reload`, by SIGHUP, and by itself. What has changed
+# in the file is changed, and nothing else: not what wg(8) has set, and no packet of other peers.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq
+
+RELOADS=${RELOADS:-30} FLOW_S=${FLOW_S:-4}
+ns_add a b
+join a eth0 b eth0
+keys a b c d e new psk
+A=${ID}a
+mkdir "$TMP/etc"
+FILE=$TMP/etc/$A.conf
+
+config() # LINE...: [Interface] and peer b; further lines follow
+{
+	interface a ListenPort=51820 Address=10.99.0.1/24 PostUp="echo up >> $TMP/hooks" \
+		PostDown="echo down >> $TMP/hooks"
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
+	printf '%s\n' "$@"
+}
+
+place() { cat >"$TMP/etc/fresh" && mv "$TMP/etc/fresh" "$FILE"; } # as editors replace a file
+reload() { in_ns a "$WGXDP" reload "$A" "$@"; }
+wgs() { in_ns a wg show "$A" "$@"; }
+allowed() { wgs allowed-ips | grep -F "$(pub "$1")" | cut -f 2; } # PEER
+has() { wgs peers | grep -qF "$(pub "$1")"; }			  # PEER
+applied() { show a "$A" .config.applied; }
+
+config | place
+umask 077
+ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" --no-watch </dev/null
+ok "attach succeeds in b" ours b "${ID}b" < <(
+	interface b ListenPort=51820 Address=10.99.0.2/24
+	peer a AllowedIPs=10.99.0.1/32,10.98.0.0/16 Endpoint=192.0.2.1:51820)
+ok "there is a session" pinged a 10.99.0.2 5
+is "show names the file" "$(show a "$A" .config.path)" "$FILE"
+session=$(show b "${ID}b" .peers[0].latest_handshake)
+
+# --- what a reload changes ------------------------------------------------------------------------
+
+config "$(peer c AllowedIPs=10.97.0.0/24 PersistentKeepalive=25 PresharedKey="$(key psk)" \
+	Name=carol)" | place
+ok "a peer is added" reload
+is "its allowed IPs" "$(allowed c)" 10.97.0.0/24
+is "its keepalive" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" 25
+is "its preshared key" "$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "$(key psk)"
+is "its name" "$(show a "$A" .peers[1].name)" carol
+in_ns a wg set "$A" peer "$(pub d)" allowed-ips 10.96.0.0/24
+in_ns a wg set "$A" peer "$(pub b)" persistent-keepalive 20
+config "$(peer c AllowedIPs=10.97.0.0/25,10.97.1.0/24 Endpoint=192.0.2.9:1)" | place
+ok "the peer is changed" reload
+is "its allowed IPs are others" "$(allowed c)" "10.97.0.0/25 10.97.1.0/24"
+is "its endpoint is set" "$(wgs endpoints | grep -F "$(pub c)" | cut -f 2)" 192.0.2.9:1
+is "its keepalive is off" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" off
+is "its preshared key is cleared" "$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "(none)"
+is "the routes follow" "$(in_ns a ip -o route show dev "$A" | cut -d ' ' -f 1 | paste -sd ' ')" \
+	"10.97.0.0/25 10.97.1.0/24 10.99.0.0/24"
+is "a peer that wg added stays" "$(allowed d)" 10.96.0.0/24
+is "a value that wg set stays" \
+	"$(wgs persistent-keepalive | grep -F "$(pub b)" | cut -f 2)" 20
+config | sed '/^PrivateKey/d; s/51820$/51824/; /^Endpoint/s/51824/51820/' | place
+ok "the private key and peer c are gone from the file, and the port is another" reload
+is "the key is not cleared" "$(wgs public-key)" "$(pub a)"
+is "the peer is removed" "$(wgs peers | wc -l)" 2
+is "the port is the new one" "$(wgs listen-port)" 51824
+config "FwMark=1" | sed '$d; /ListenPort/s/$/\nFwMark = 0x11/' | place
+ok "the port is the old one again, with a mark" reload
+is "the port and the mark" "$(wgs listen-port) $(wgs fwmark)" "51820 0x11"
+config | sed 's|10.99.0.1/24|&, 10.94.0.1/24\nMTU = 1300|' | place
+ok "another address, and another MTU" reload
+is "they are set" "$(in_ns a ip -o -4 address show dev "$A" | grep -c '10.9[49]') $(in_ns a \
+	ip -o link show dev "$A" | grep -o 'mtu [0-9]*')" "2 mtu 1300"
+config | place
+ok "exactly the file" reload --exact
+is "they are gone" "$(in_ns a ip -o -4 address show dev "$A" | grep -c '10.9[49]') $(in_ns a \
+	ip -o link show dev "$A" | grep -o 'mtu [0-9]*')" "1 mtu 1420"
+ok "only peer b is left" eval "has b && ! has d"
+is "its keepalive is that of the file" "$(wgs persistent-keepalive | cut -f 2)" off
+is "no session has ended" "$(show b "${ID}b" .peers[0].latest_handshake)" "$session"
+is "no hook has run again" "$(cat "$TMP/hooks")" up
+
+# --- what it refuses ------------------------------------------------------------------------------
+
+config "[Peer]" "PublicKey=nonsense" | place
+refuses "a file with a fault" 1 "$A.conf:[0-9]*: PublicKey" reload
+ok "show tells the fault" eval "show a $A .config.error | grep -q PublicKey"
+is "nothing has changed" "$(wgs peers)" "$(pub b)"
+config | sed 's/^ListenPort.*/ListenPort = 51830/' | place
+spawn a /usr/bin/python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 51830)); time.sleep(60)'
+thief=$!
+wait_for 5 eval 'in_ns a ss -Hlun | grep -q 51830'
+refuses "a port that is in use" 1 "ListenPort = 51830: Address already in use" reload
+is "the port is as it was" "$(wgs listen-port)" 51820
+kill "$thief"
+refuses "an interface that does not exist" 1 "no wgxdp serves" in_ns a "$WGXDP" reload "${ID}x"
+refuses "a wrong option" 2 "usage" in_ns a "$WGXDP" reload "$A" --hard
+config | place
+pid=$(daemon_pid a "$A")
+config "$(peer c)" | place
+kill -HUP "$pid"
+ok "SIGHUP reloads" wait_for 5 has c
+is "and the fault is forgotten" "$(show a "$A" .config.error)" null
+ok "detach succeeds" down a "$A"
+is "PostDown has run" "$(tail -1 "$TMP/hooks")" down
+
+# --- by itself ------------------------------------------------------------------------------------
+
+config | place
+ok "attach succeeds, and follows the file" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+config "$(peer c)" | place
+ok "a file that was replaced is applied" wait_for 5 has c
+config "$(peer d)" >"$FILE"
+ok "a file that was written in place is applied" wait_for 5 eval "has d && ! has c"
+config "[Pear]" | place
+ok "a fault is told by show" wait_for 5 eval "show a $A .config.error | grep -q Pear"
+ok "and has changed nothing" has d
+interface a ListenPort=51820 | place
+ok "a file without any of the peers waits" \
+	wait_for 5 eval "show a $A .config.error | grep -q reload"
+ok "and has changed nothing" has d
+ok "until somebody asks for it" reload
+is "then all peers are gone" "$(wgs peers)" ""
+ok "detach succeeds" down a "$A"
+
+# As Kubernetes mounts a ConfigMap: the file is a link into ..data, which is a link that is swapped.
+version() { mkdir "$TMP/etc/..$1" && cat >"$TMP/etc/..$1/$A.conf"; }
+swap() { ln -s "..$1" "$TMP/etc/..next" && mv -T "$TMP/etc/..next" "$TMP/etc/..data"; }
+config | version 1
+config "$(peer c)" | version 2
+config "$(peer d)" | version 3
+swap 1 && ln -sf "..data/$A.conf" "$FILE"
+ok "attach succeeds with a link" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+swap 2
+ok "a swapped link is followed" wait_for 5 has c
+swap 3 && rm -r "$TMP/etc/..2"
+ok "and a second one" wait_for 5 eval "has d && ! has c"
+rm "$FILE"
+
+# --- under load -----------------------------------------------------------------------------------
+
+rss() { awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"; }
+fds() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
+maps() { show a "$A" '.peers[] | select(.name == "bob") | .allowed_ips[]'; }
+
+pid=$(daemon_pid a "$A")
+config "$(peer c)" >"$FILE" && reload && pinged a 10.99.0.2 5 >/dev/null
+before=$(show a "$A" '"\(.dropped) \(.lost | length)"') fd=$(fds) handshake=$(show b "${ID}b" \
+	.peers[0].latest_handshake)
+/usr/bin/python3 tests/net/flow.py "$FLOW_S" "$ID-a:10.99.0.1,$ID-b:10.99.0.2" >"$TMP/flow" 2>&1 &
+flow=$!
+wait_for 5 grep -q begun "$TMP/flow"
+failed=0
+for ((i = 1; i <= RELOADS; i++)); do
+	[ "$i" -ne 10 ] || size=$(rss)
+	config "$(peer c AllowedIPs=10.97.$((i % 250)).0/24)" "$(peer d AllowedIPs=10.96.0.0/24)" \
+		"$( ((i % 2)) || peer e AllowedIPs=10.95.0.0/16)" >"$FILE"
+	reload || failed=$((failed + 1))
+done
+wait "$flow"
+is "$RELOADS reloads succeed" "$failed" 0
+ok "the last one is in effect" eval "[ '$(allowed c)' = 10.97.$((RELOADS % 250)).0/24 ]"
+is "no datagram of the untouched peer is lost" "$(grep -o 'lost.*' "$TMP/flow")" "lost 0 0"
+is "nothing is dropped" "$(show a "$A" '"\(.dropped) \(.lost | length)"')" "$before"
+is "its session is the same" "$(show b "${ID}b" .peers[0].latest_handshake)" "$handshake"
+is "no descriptor is left" "$(fds)" "$fd"
+holds "the memory has not grown by 2 MiB" "$(($(rss) - size))" -lt 2048
+ok "detach succeeds" down a "$A"
+clean "nothing is left" a "$A"
+done_testing

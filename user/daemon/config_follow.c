@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config_follow.h"
+
+#include <string.h>
+
+#include "daemon/hook_record.h"
+#include "host/host.h"
+#include "host/plan.h"
+#include "util/log.h"
+
+static int record_hooks(struct config_follow *c, const struct conf *conf, struct fault *f)
+{
+	int err = hook_record_write(c->options->interface, conf, c->options->conf.path);
+
+	c->has_hooks = conf->hooks[CONF_PRE_DOWN].count || conf->hooks[CONF_POST_DOWN].count;
+	return err ? fault(f, err, "cannot record the hooks: %s", strerror(-err)) : 0;
+}
+
+/* A daemon that a signal ends has run no hook: the record tells the next detach or attach. */
+void config_follow_end_record(const struct config_follow *c, const struct ending *ending)
+{
+	if (c->has_hooks && ending->committed && !ending->detached)
+		log_info("PreDown and PostDown have not run; `wgxdp detach %s` runs them",
+			 c->options->interface);
+	else if (c->options->conf.path)
+		hook_record_remove(c->options->interface);
+}
+
+static int set_port(void *ctx, uint16_t port)
+{
+	struct config_follow *c = ctx;
+
+	return dataplane_set_port(c->dataplane, port);
+}
+
+/* With a default route the host module derives the mark. */
+static int set_fwmark(void *ctx, const struct conf *conf)
+{
+	struct config_follow *c = ctx;
+
+	return plan_wants_mark(conf) ? 0 : dataplane_set_fwmark(c->dataplane, conf->fwmark);
+}
+
+/* The MTU may depend on the endpoints, and those of names are known only to the device. */
+static int set_host(void *ctx, struct conf *conf, struct fault *f)
+{
+	struct config_follow *c = ctx;
+	int err, hooks_err;
+
+	for (uint32_t i = 0; i < conf->peer_count; i++) {
+		struct conf_peer *peer = &conf->peers[i];
+		const struct peer *p = NULL;
+
+		if (peer->named)
+			p = device_find(c->reload.config.device, peer->public_key);
+		if (p)
+			peer->endpoint = p->endpoint;
+	}
+	hooks_err = record_hooks(c, conf, f);
+	err = host_apply(c->host, conf, f);
+	return err ? err : hooks_err;
+}
+
+static void ended(void *ctx, unsigned run, const char *error)
+{
+	struct config_follow *c = ctx;
+
+	sockets_reloaded(c->sockets, run, error);
+}
+
+static const struct reload_ops ops = {
+	.set_port = set_port,
+	.set_fwmark = set_fwmark,
+	.set_host = set_host,
+	.ended = ended,
+};
+
+int config_follow_start(struct config_follow *c, struct loop *loop, struct endpoint_names *names,
+			struct conf *conf, struct fault *f)
+{
+	const struct reload_config config = {
+		.loop = loop,
+		.device = c->dataplane->config.device,
+		.names = names,
+		.ops = &ops,
+		.ctx = c,
+		.path = c->options->conf.path,
+		.read = *c->options->conf.st,
+		.watch = !c->options->conf.no_watch,
+	};
+	int err = record_hooks(c, conf, f);
+
+	if (err)
+		return err;
+	err = reload_init(&c->reload, &config, conf);
+	if (err)
+		return fault(f, err, "cannot follow the config file: %s", strerror(-err));
+	c->sockets->reload = &c->reload;
+	return 0;
+}
+
+void config_follow_stop(struct config_follow *c)
+{
+	reload_done(&c->reload);
+}
+
+void config_follow_hangup(void *c)
+{
+	struct config_follow *follow = c;
+
+	reload_begin(&follow->reload, RELOAD_ASKED);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/file_watch.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+#define EVENTS                                                                                     \
+	(IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |        \
+	 IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK)
+
+/* The directory of @path. */
+static void directory_of(const char *path, char directory[static PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash && slash != path ? (size_t)(slash - path) : 1;
+
+	memcpy(directory, path, len);
+	directory[len] = '\0';
+}
+
+static int watch_directory(const struct file_watch *w, const char *path)
+{
+	char directory[PATH_MAX];
+
+	directory_of(path, directory);
+	return inotify_add_watch(w->fd, directory, EVENTS);
+}
+
+/* The links may lead elsewhere now. A watch for a directory that has one already is the same. */
+static void renew_watches(struct file_watch *w)
+{
+	char target[PATH_MAX];
+	int was = w->target;
+
+	if (w->fd < 0)
+		return;
+	w->directory = watch_directory(w, w->path);
+	w->target = realpath(w->path, target) ? watch_directory(w, target) : -1;
+	if (was >= 0 && was != w->target && was != w->directory)
+		inotify_rm_watch(w->fd, was);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_nlink && b->st_nlink && a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size && !memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) &&
+	       !memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim));
+}
+
+/* st_nlink = 0: there is no file. */
+static void look(const struct file_watch *w, struct stat *st)
+{
+	if (stat(w->path, st) || !S_ISREG(st->st_mode))
+		*st = (struct stat){ 0 };
+	else if (!st->st_nlink)
+		st->st_nlink =
+			1; /* deleted between open and stat by a file system of its own kind */
+}
+
+/* Each change begins the time of quiet anew. */
+static void check(struct file_watch *w)
+{
+	struct stat now;
+
+	look(w, &now);
+	renew_watches(w);
+	if (!now.st_nlink || same_file(&now, &w->known)) {
+		loop_timer_cancel(&w->quiet);
+	} else if (!loop_timer_armed(&w->quiet) || !same_file(&now, &w->latest)) {
+		loop_timer_arm(&w->quiet, loop_now_ns() + FILE_WATCH_QUIET_NS);
+	}
+	w->latest = now;
+}
+
+static void on_events(void *ctx, int fd, uint32_t events)
+{
+	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+	(void)events;
+	/* What happened does not matter, because the file is looked at. Further events follow in
+	 * the next turn. */
+	if (read(fd, buffer, sizeof(buffer)) > 0)
+		check(ctx);
+}
+
+static void on_poll(void *ctx, uint64_t now_ns)
+{
+	struct file_watch *w = ctx;
+
+	check(w);
+	loop_timer_arm(&w->poll, now_ns + FILE_WATCH_POLL_NS);
+}
+
+static void on_quiet(void *ctx, uint64_t now_ns)
+{
+	struct file_watch *w = ctx;
+	struct stat before = w->latest;
+
+	(void)now_ns;
+	check(w);
+	if (!same_file(&before, &w->latest) || same_file(&w->latest, &w->known))
+		return; /* it has just changed again, or is as it was */
+	loop_timer_cancel(&w->quiet);
+	w->changed(w->ctx);
+}
+
+void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
+		     const struct stat *known, void (*changed)(void *ctx), void *ctx)
+{
+	*w = (struct file_watch){
+		.loop = loop,
+		.path = path,
+		.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
+		.directory = -1,
+		.target = -1,
+		.known = *known,
+		.changed = changed,
+		.ctx = ctx,
+	};
+	loop_timer_init(&w->quiet, loop, on_quiet, w);
+	loop_timer_init(&w->poll, loop, on_poll, w);
+	if (w->fd >= 0 && loop_add(loop, w->fd, EPOLLIN, on_events, w)) {
+		close(w->fd);
+		w->fd = -1;
+	}
+	if (w->fd < 0)
+		log_info("%s: no inotify, so changes are seen within 5 s", path);
+	loop_timer_arm(&w->poll, 0);
+}
+
+void file_watch_close(struct file_watch *w)
+{
+	if (!w->loop)
+		return;
+	loop_timer_done(&w->quiet);
+	loop_timer_done(&w->poll);
+	if (w->fd >= 0) {
+		loop_delete(w->loop, w->fd);
+		close(w->fd);
+	}
+	w->loop = NULL;
+}
+
+void file_watch_know(struct file_watch *w)
+{
+	if (!w->loop)
+		return;
+	look(w, &w->known);
+	w->latest = w->known;
+	loop_timer_cancel(&w->quiet);
+}

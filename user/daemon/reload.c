@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/reload.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crypto/wipe.h"
+#include "daemon/apply.h"
+#include "util/log.h"
+
+#define SLICE_NS 2000000ULL
+
+static void begin_next(struct reload *r);
+
+/* Notes the first error; the reload goes on, because half of a file that is right is worth more
+ * than none. */
+static void note_error(struct reload *r, const struct fault *f)
+{
+	if (!*r->error.text)
+		r->error = *f;
+}
+
+static void end_reload(struct reload *r)
+{
+	bool failed = *r->error.text;
+
+	r->failed = r->error;
+	r->failed_unix_s = (uint64_t)time(NULL);
+	if (failed)
+		log_error("reload: %s", r->failed.text);
+	r->wishes = 0;
+	r->config.ops->ended(r->config.ctx, r->run, failed ? r->failed.text : NULL);
+	begin_next(r);
+}
+
+static void retired(struct reload *r)
+{
+	r->applied = r->job.new;
+	r->job.new = (struct conf){ 0 };
+	end_reload(r);
+}
+
+/* The new file becomes the last applied one. */
+static void retire(struct reload *r)
+{
+	r->applied_unix_s = (uint64_t)time(NULL);
+	r->job.former = r->applied;
+	r->applied = (struct conf){ 0 };
+	reload_job_start(&r->job, RELOAD_JOB_RETIRE);
+}
+
+/* Changes ------------------------------------------------------------------------------------ */
+
+/* Port, mark and key. The port comes first, because another program may have it. */
+static int set_interface(struct reload *r, struct fault *f)
+{
+	const struct conf_diff *d = &r->job.diff;
+	const struct conf *new = &r->job.new;
+	int err = 0;
+
+	/* A port or mark that the file neither had nor has is left alone, also with --exact. */
+	if (d->listen_port && (new->listen_port || r->applied.listen_port))
+		err = r->config.ops->set_port(r->config.ctx, new->listen_port);
+	if (err)
+		return fault(f, err, "%s: ListenPort = %u: %s", r->config.path, new->listen_port,
+			     strerror(-err));
+	if (d->fwmark && (new->fwmark || r->applied.fwmark))
+		err = r->config.ops->set_fwmark(r->config.ctx, new);
+	if (err)
+		return fault(f, err, "%s: FwMark = %u: %s", r->config.path, new->fwmark,
+			     strerror(-err));
+	if (d->private_key)
+		device_set_private_key(r->config.device, new->private_key, loop_now_ns());
+	return 0;
+}
+
+static bool change_some(struct reload *r, uint64_t until_ns)
+{
+	const struct conf_diff *d = &r->job.diff;
+	struct fault f;
+	uint64_t now_ns = loop_now_ns();
+
+	for (; r->next < d->count && now_ns < until_ns; now_ns = loop_now_ns())
+		if (apply_change(r->config.device, r->config.names, &r->applied, &r->job.new,
+				 &d->changes[r->next++], now_ns, &f))
+			note_error(r, &f);
+	return r->next == d->count;
+}
+
+/* Removes the peers that the file does not have, with --exact. */
+static bool remove_some(struct reload *r, uint64_t until_ns)
+{
+	struct device *device = r->config.device;
+	struct peer *p;
+
+	while (loop_now_ns() < until_ns) {
+		struct device_place before = r->place;
+
+		p = device_peer_next(device, &r->place);
+		if (!p)
+			return true;
+		if (conf_diff_has(&r->job.diff, &r->job.new, p->remote.public))
+			continue;
+		device_peer_remove(device, p);
+		r->place = before;
+	}
+	return false;
+}
+
+static void on_slice(void *ctx, uint64_t now_ns)
+{
+	struct reload *r = ctx;
+	uint64_t until_ns = now_ns + SLICE_NS;
+	struct fault f;
+
+	if (!change_some(r, until_ns) || (r->job.diff.exact && !remove_some(r, until_ns))) {
+		loop_timer_arm(&r->slices, 0);
+		return;
+	}
+	if (r->job.diff.host || r->host_failed) {
+		r->host_failed = r->config.ops->set_host(r->config.ctx, &r->job.new, &f) != 0;
+		if (r->host_failed)
+			note_error(r, &f);
+	}
+	log_info("%s: applied, %zu changes of peers", r->config.path, r->job.diff.count);
+	retire(r);
+}
+
+/* The thread --------------------------------------------------------------------------------- */
+
+static void drop_new(struct reload *r)
+{
+	conf_diff_done(&r->job.diff);
+	conf_done(&r->job.new);
+}
+
+/* The file has been read and compared. */
+static void on_read(struct reload *r)
+{
+	struct fault f = r->job.fault;
+	int err = r->job.err;
+
+	if (err) {
+		note_error(r, &f);
+		end_reload(r);
+		return;
+	}
+	if (r->wishes == RELOAD_ADOPT) {
+		retire(r);
+		return;
+	}
+	if (r->job.diff.removes_all && !(r->wishes & RELOAD_ASKED))
+		err = fault(&f, -ECANCELED,
+			    "%s: the file has none of the peers that it had, so it is not applied "
+			    "by itself; `wgxdp reload` applies it",
+			    r->config.path);
+	if (!err)
+		err = set_interface(r, &f);
+	if (err) {
+		note_error(r, &f);
+		drop_new(r);
+		end_reload(r);
+		return;
+	}
+	r->next = 0;
+	r->place = (struct device_place){ 0 };
+	loop_timer_arm(&r->slices, 0);
+}
+
+static void on_job(void *ctx, int fd, uint32_t events)
+{
+	struct reload *r = ctx;
+	enum reload_job_kind kind = r->job.kind;
+
+	(void)fd;
+	(void)events;
+	reload_job_end(&r->job);
+	if (kind == RELOAD_JOB_READ) {
+		on_read(r);
+	} else if (kind == RELOAD_JOB_RETIRE) {
+		retired(r);
+	}
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
+static void begin_next(struct reload *r)
+{
+	if (r->wishes || !r->pending)
+		return;
+	r->run++;
+	r->wishes = r->pending;
+	r->pending = 0;
+	r->error.text[0] = '\0';
+	file_watch_know(&r->watch);
+	r->job.exact = r->wishes & RELOAD_EXACT;
+	reload_job_start(&r->job, RELOAD_JOB_READ);
+}
+
+unsigned reload_begin(struct reload *r, unsigned wishes)
+{
+	bool busy = r->wishes;
+
+	r->pending |= wishes;
+	begin_next(r);
+	return busy ? r->run + 1 : r->run;
+}
+
+static void on_changed(void *ctx)
+{
+	reload_begin(ctx, RELOAD_WATCHED);
+}
+
+int reload_init(struct reload *r, const struct reload_config *config, struct conf *conf)
+{
+	int err;
+
+	*r = (struct reload){
+		.config = *config,
+		.job = { .done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .path = config->path },
+		.applied_unix_s = (uint64_t)time(NULL),
+	};
+	if (r->job.done_fd < 0)
+		return -errno;
+	err = loop_add(config->loop, r->job.done_fd, EPOLLIN, on_job, r);
+	if (err) {
+		close(r->job.done_fd);
+		return err;
+	}
+	randombytes_buf(r->digest_key, sizeof(r->digest_key));
+	r->job.digest_key = r->digest_key;
+	r->job.old = &r->applied;
+	conf_forget_secrets(conf, r->digest_key);
+	r->applied = *conf;
+	*conf = (struct conf){ 0 };
+	loop_timer_init(&r->slices, config->loop, on_slice, r);
+	if (config->watch)
+		file_watch_open(&r->watch, config->loop, config->path, &config->read, on_changed,
+				r);
+	return 0;
+}
+
+void reload_done(struct reload *r)
+{
+	if (!r->config.loop)
+		return;
+	reload_job_end(&r->job);
+	file_watch_close(&r->watch);
+	loop_timer_done(&r->slices);
+	loop_delete(r->config.loop, r->job.done_fd);
+	close(r->job.done_fd);
+	drop_new(r);
+	conf_done(&r->applied);
+	wipe(r, sizeof(*r));
+}
