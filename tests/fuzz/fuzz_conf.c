@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_conf.c - any text is either refused with a message, or yields values as conf.h promises
- * them. */
+/*
+ * Any text is refused with a sentence, or gives values that keep the promises of conf.h. Reading on
+ * behind a fault refuses the same texts. What is written can be read, and gives the same text
+ * again. Any reply of the daemon is refused, or can be written and read.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
+#include "conf/conf_write.h"
 #include "conf/valuetext.h"
 #include "fuzz_main.h"
 
@@ -13,6 +17,15 @@ static void read_sentence(void *ctx, const char *sentence)
 	size_t *total = ctx;
 
 	*total += strlen(sentence);
+}
+
+static void count_finding(void *ctx, enum conf_severity severity, const char *sentence)
+{
+	unsigned *faults = ctx;
+
+	if (!*sentence)
+		abort();
+	*faults += severity == CONF_FAULT;
 }
 
 static void check_peer(const struct conf *c, const struct conf_peer *p)
@@ -30,19 +43,62 @@ static void check_peer(const struct conf *c, const struct conf_peer *p)
 			abort();
 }
 
+/* Writes @c, reads that, and writes it again. */
+static void check_written(const struct conf *c)
+{
+	struct buffer first = { 0 }, second = { 0 };
+	struct conf again;
+
+	conf_format(c, &first);
+	if (conf_parse(&again, first.data, buffer_len(&first), "fuzz", NULL, NULL, NULL))
+		abort();
+	conf_format(&again, &second);
+	if (buffer_len(&first) != buffer_len(&second) ||
+	    memcmp(first.data, second.data, buffer_len(&first)) != 0)
+		abort();
+	conf_done(&again);
+	buffer_done(&first);
+	buffer_done(&second);
+}
+
+static void check_all_faults(const char *text, size_t size, int err)
+{
+	unsigned faults = 0;
+	struct conf c;
+	int all = conf_check(&c, text, size, "fuzz", count_finding, &faults);
+
+	if (!all != !err || !all != !faults)
+		abort();
+	if (!all)
+		conf_done(&c);
+}
+
+static void check_reply(const char *text, size_t size)
+{
+	struct conf c = { 0 };
+
+	if (!conf_set_running(&c, text, size, NULL))
+		check_written(&c);
+	conf_done(&c);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fault f = { "" };
 	size_t total = 0;
 	struct conf c;
+	int err = conf_parse(&c, (const char *)data, size, "fuzz", read_sentence, &total, &f);
 
-	if (conf_parse(&c, (const char *)data, size, "fuzz", read_sentence, &total, &f)) {
+	check_all_faults((const char *)data, size, err);
+	check_reply((const char *)data, size);
+	if (err) {
 		if (!f.text[0])
 			abort();
 		return 0;
 	}
 	for (uint32_t i = 0; i < c.peer_count; i++)
 		check_peer(&c, &c.peers[i]);
+	check_written(&c);
 	conf_done(&c);
 	return 0;
 }

@@ -29,7 +29,7 @@ fault() # WHAT LINE SED-EDIT REGEX
 {
 	local what=$1 regex="$A\.conf:$2:.*$4"
 	good | sed "$3" | conf "$A" >/dev/null
-	refuses "$what: check refuses it" 1 "$regex" "$WGXDP" check "$TMP/$A.conf"
+	refuses "$what: check refuses it" 78 "$regex" "$WGXDP" check "$TMP/$A.conf"
 	refuses "$what: attach refuses it" 78 "$regex" attach eth0 "$TMP/$A.conf"
 	clean "$what: nothing is left" a "$A"
 }

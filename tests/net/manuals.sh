@@ -117,8 +117,8 @@ for line in "DNS = 1.1.1.1,8.8.8.8" "Table = 1234" \
 	X
 done
 printf '[Interface]\nListenPort 12000\n' | conf "$A" >/dev/null
-refuses "config: a line without = is refused, as wg refuses it" 1 "$A.conf:2: .*no '='" "$WGXDP" \
-	check "$A.conf"
+refuses "config: a line without = is refused, as wg refuses it" 78 "$A.conf:2:1: .*no '='" \
+	"$WGXDP" check "$A.conf"
 
 # --- start and stop -------------------------------------------------------------------------------
 

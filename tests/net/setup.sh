@@ -27,7 +27,7 @@ mtu_of() { in_ns "$1" ip -j link show "$A" | jq '.[0].mtu'; }
 
 # --- an MTU too small for IPv6 --------------------------------------------------------------------
 
-fails "MTU = 1000 with an IPv6 address" "$A\.conf:[0-9]+: MTU = 1000: IPv6 needs at least 1280" \
+fails "MTU = 1000 with an IPv6 address" "$A\.conf:[0-9:]+: MTU = 1000: IPv6 needs at least 1280" \
 	's/^Address.*/Address = 10.99.0.1\/24, fd42::2\/64\nMTU = 1000/'
 fails "MTU = 1279 with an allowed IP of IPv6" "MTU = 1279: IPv6 needs at least 1280" \
 	's/^Address.*/&\nMTU = 1279/; s/^AllowedIPs.*/AllowedIPs = fd42::1\/128/'

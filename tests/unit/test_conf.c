@@ -266,7 +266,7 @@ static const struct bad {
 	/* 61 */ { IF "\xc2\xa0MTU = 1400\n", -EINVAL, "2: character 1: this is a no-break space" },
 	/* 62 */ { IF "PrivateKey = \xe2\x80\x9csosecret\xe2\x80\x9d\n", -EINVAL,
 		   "2: character 14: this is a quotation mark" },
-	/* 63 */ { "\xff\xfe[\0", -EINVAL, "1: this file is in UTF-16" },
+	/* 63 */ { "\xff\xfe[\0", -EINVAL, "1: [...]: this file is in UTF-16" },
 	/* 64 */ { IF "PrivateKey = \"sosecret\"\n", -EINVAL,
 		   "2: PrivateKey: the value is in quotes" },
 	/* 65 */ { PEER(KEY_A) "Endpoint = '192.0.2.2:1'\n", -EINVAL,
@@ -308,19 +308,30 @@ static const struct bad {
 };
 /* clang-format on */
 
+/* "t.conf:2:14: Colour: ..." becomes "2: Colour: ...". */
+static void cut_place(const char *text, char *out, size_t room)
+{
+	unsigned line = 0, column = 0;
+	int at = 0;
+
+	assert_int_equal(sscanf(text, "t.conf:%u:%u:%n", &line, &column, &at), 2);
+	assert_true(column > 0 && at > 0);
+	snprintf(out, room, "%u:%s", line, text + at);
+}
+
 static void refusals(void **state)
 {
 	struct told told;
 	struct fault f;
 	struct conf c;
-	char says[256];
+	char said[512];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		int err = parse(&c, bad[i].text, &told, &f);
 
-		snprintf(says, sizeof(says), "t.conf:%s", bad[i].says);
-		if (err != bad[i].err || strncmp(f.text, says, strlen(says)) != 0)
+		cut_place(f.text, said, sizeof(said));
+		if (err != bad[i].err || strncmp(said, bad[i].says, strlen(bad[i].says)) != 0)
 			fail_msg("%zu: %d %s", i, err, f.text);
 		assert_null(strstr(f.text, "sosecret"));
 		assert_null(strstr(f.text, "0LQzG"));
@@ -564,8 +575,8 @@ static void nul_bytes(void **state)
 	assert_int_equal(conf_parse(&c, IF "MTU\0=1", sizeof(IF "MTU\0=1") - 1, "t.conf", NULL,
 				    NULL, &f),
 			 -EINVAL);
-	assert_string_equal(f.text,
-			    "t.conf:2: there is a NUL byte; this is no config file in UTF-8");
+	assert_string_equal(
+		f.text, "t.conf:2:1: [...]: there is a NUL byte; this is no config file in UTF-8");
 }
 
 /* 255 x 256 x 2 prefixes on one peer, and 2000 peers: every one is kept, in order. */

@@ -1,16 +1,70 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * wgxdp check: reports every fault of a config file, and what is allowed but looks wrong, without
+ * changing anything.
+ */
 #include <string.h>
 
 #include "cli/cli.h"
 #include "conf/conf.h"
+#include "io/netlink.h"
 
-static void count_warning(void *ctx, const char *sentence)
+/* Bytes that a packet grows by in the tunnel: IP and UDP headers, and header and tag of a data
+ * message. */
+#define OVERHEAD_V4 (20 + 8 + 16 + 16)
+#define OVERHEAD_V6 (40 + 8 + 16 + 16)
+
+struct findings {
+	unsigned faults, warnings;
+};
+
+static void print_finding(void *ctx, enum conf_severity severity, const char *sentence)
 {
-	unsigned *warnings = ctx;
+	struct findings *n = ctx;
 
-	cli_warn(NULL, sentence);
-	++*warnings;
+	if (severity == CONF_FAULT) {
+		cli_fail(CLI_CONFIG, "%s", sentence);
+		n->faults++;
+	} else {
+		cli_warn(NULL, sentence);
+		n->warnings++;
+	}
 }
+
+/* The path ---------------------------------------------------------------------------------- */
+
+static void check_path(struct netlink *nl, const struct conf *c, const struct endpoint *e,
+		       struct findings *n)
+{
+	const struct netlink_flow flow = { c->fwmark, htons(c->listen_port) };
+	uint32_t overhead = e->remote.sa.sa_family == AF_INET ? OVERHEAD_V4 : OVERHEAD_V6;
+	char text[ENDPOINT_TEXT_LEN];
+	struct netlink_route route;
+	struct fault sentence;
+
+	if (netlink_route(nl, e, &flow, &route) || route.local || c->mtu + overhead <= route.mtu)
+		return;
+	fault(&sentence, 0,
+	      "%s: MTU = %u: the path to %s takes packets of %u bytes, so larger ones than %u "
+	      "would be fragmented; remove the line, and wgxdp chooses",
+	      c->path, c->mtu, endpoint_text(e, text), route.mtu, route.mtu - overhead);
+	print_finding(n, CONF_WARNING, sentence.text);
+}
+
+/* Compares the MTU with the routes of this host. Names are not looked up. */
+static void check_paths(const struct conf *c, struct findings *n)
+{
+	struct netlink *nl = c->mtu ? netlink_open() : NULL;
+
+	if (!nl)
+		return;
+	for (uint32_t i = 0; i < c->peer_count; i++)
+		if (!c->peers[i].own && c->peers[i].endpoint.remote.sa.sa_family != AF_UNSPEC)
+			check_path(nl, c, &c->peers[i].endpoint, n);
+	netlink_close(nl);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 static void report(const struct conf *c, const char *interface, unsigned warnings)
 {
@@ -37,16 +91,21 @@ static void report(const struct conf *c, const char *interface, unsigned warning
 int check_main(int argc, char **argv)
 {
 	char path[PATH_MAX], interface[IFNAME_MAX + 1];
-	unsigned warnings = 0;
+	struct findings n = { 0 };
 	struct fault f;
 	struct conf c;
 
 	if (argc != 2 || argv[1][0] == '-')
 		return cli_fail(CLI_USAGE, "usage: wgxdp check CONF");
-	if (conf_find(argv[1], path, interface, &f) ||
-	    conf_read(&c, path, count_warning, &warnings, &f))
-		return cli_fail(CLI_FAILED, "%s", f.text);
-	report(&c, interface, warnings);
+	if (conf_find(argv[1], path, interface, &f))
+		return cli_fail(CLI_CONFIG, "%s", f.text);
+	if (conf_check_file(&c, path, print_finding, &n)) {
+		if (n.faults > 1)
+			cli_fail(CLI_CONFIG, "%s: %u faults", path, n.faults);
+		return CLI_CONFIG;
+	}
+	check_paths(&c, &n);
+	report(&c, interface, n.warnings);
 	conf_done(&c);
 	return CLI_OK;
 }

@@ -20,41 +20,9 @@
 #include "conf/conf_private.h"
 #include "conf/valuetext.h"
 #include "crypto/wipe.h"
-#include "crypto/x25519.h"
+#include "util/closest.h"
 
-#define WARNINGS_MAX 100
-#define IPV6_MTU_MIN 1280U /* RFC 8200 5 */
-#define KEY_SHOWN_MAX 32   /* a longer word may be a key in the wrong place, so it is not shown */
-
-/* Messages ----------------------------------------------------------------------------------- */
-
-/* "file:line: value: what" */
-int conf_bad(struct conf_parser *p, int err, const char *value, const char *what)
-{
-	fault(p->f, err, "%s:%u: %.100s: %s", p->c->path, p->line, value, what);
-	if (p->f)
-		conf_printable(p->f->text);
-	return err;
-}
-
-int conf_no_memory(struct conf_parser *p)
-{
-	return fault(p->f, -ENOMEM, "%s: out of memory", p->c->path);
-}
-
-void conf_warn(struct conf_parser *p, unsigned line, const char *value, const char *what)
-{
-	struct fault sentence;
-
-	if (!p->warn || p->warnings > WARNINGS_MAX)
-		return;
-	if (p->warnings++ == WARNINGS_MAX)
-		fault(&sentence, 0, "%s: more warnings are not shown", p->c->path);
-	else
-		fault(&sentence, 0, "%s:%u: %.100s: %s", p->c->path, line, value, what);
-	conf_printable(sentence.text);
-	p->warn(p->warn_ctx, sentence.text);
-}
+#define KEY_SHOWN_MAX 32 /* a longer word may be a key in the wrong place, so it is not shown */
 
 /* Names -------------------------------------------------------------------------------------- */
 
@@ -76,33 +44,59 @@ static void warn_second_interface(struct conf_parser *p)
 	snprintf(sentence, sizeof(sentence),
 		 "this is a second [Interface], after that of line %u; its settings are added, and "
 		 "replace those given before",
-		 p->interface_line);
-	conf_warn(p, p->line, "[Interface]", sentence);
+		 p->interface.line);
+	conf_warn(p, conf_here(p), "[Interface]", sentence);
 	p->second_interface = true;
+}
+
+static int begin_section(struct conf_parser *p, enum conf_section section)
+{
+	int err;
+
+	if (section == CONF_INTERFACE) {
+		give_name(p);
+		if (p->interface.line)
+			warn_second_interface(p);
+		p->interface = conf_here(p);
+	}
+	err = conf_end_block(p);
+	if (section == CONF_PEER)
+		conf_begin_block(p);
+	p->section = section;
+	return err;
+}
+
+static int unknown_section(struct conf_parser *p, const char *line)
+{
+	static const struct {
+		const char *name;
+		enum conf_section section;
+	} sections[] = { { "[Interface]", CONF_INTERFACE }, { "[Peer]", CONF_PEER } };
+	const size_t count = sizeof(sections) / sizeof(sections[0]);
+	const char *meant = closest(line, sections, sizeof(sections[0]), count);
+	enum conf_section section = CONF_UNKNOWN;
+	char what[96] = "there are only [Interface] and [Peer]";
+	int err;
+
+	if (meant)
+		snprintf(what, sizeof(what),
+			 "there are only [Interface] and [Peer]; did you mean %s?", meant);
+	err = conf_bad(p, -EINVAL, strlen(line) > KEY_SHOWN_MAX ? "[...]" : line, what);
+	for (size_t i = 0; i < count; i++)
+		if (meant == sections[i].name)
+			section = sections[i].section;
+	/* The lines below are read as if the section had the right name, or skipped. */
+	begin_section(p, section);
+	return err;
 }
 
 static int read_section(struct conf_parser *p, const char *line)
 {
-	int err;
-
-	if (strcasecmp(line, "[Interface]") == 0) {
-		give_name(p);
-		if (p->interface_line)
-			warn_second_interface(p);
-		p->interface_line = p->line;
-		err = conf_end_block(p);
-		p->section = CONF_INTERFACE;
-		return err;
-	}
-	if (strcasecmp(line, "[Peer]") != 0)
-		return conf_bad(p, -EINVAL, strlen(line) > KEY_SHOWN_MAX ? "[...]" : line,
-				"there are only [Interface] and [Peer]");
-	err = conf_end_block(p);
-	if (err)
-		return err;
-	conf_begin_block(p);
-	p->section = CONF_PEER;
-	return 0;
+	if (strcasecmp(line, "[Interface]") == 0)
+		return begin_section(p, CONF_INTERFACE);
+	if (strcasecmp(line, "[Peer]") == 0)
+		return begin_section(p, CONF_PEER);
+	return unknown_section(p, line);
 }
 
 static int unknown_key(struct conf_parser *p, const char *name)
@@ -140,10 +134,14 @@ static int read_setting(struct conf_parser *p, char *line)
 	*value++ = '\0';
 	conf_squeeze(line);
 	value = conf_trim(value);
+	if (p->section == CONF_UNKNOWN)
+		return 0;
 	key = conf_key(line, p->section);
 	if (!key)
 		return unknown_key(p, line);
 	p->key = key->name;
+	p->faulty_key |= key->is_public_key;
+	p->at = *value ? value : p->at;
 	give_name(p);
 	if (key->command)
 		return *value ? key->set(p, value) : 0;
@@ -186,6 +184,8 @@ static int read_line(struct conf_parser *p, char *line)
 	if (err)
 		return err;
 	line = conf_trim(line);
+	p->at = line;
+	p->settings += *line != '\0';
 	if (*line == '[') {
 		conf_squeeze(line);
 		err = read_section(p, line);
@@ -206,147 +206,96 @@ static int read_line(struct conf_parser *p, char *line)
 	return err;
 }
 
-/* The end ------------------------------------------------------------------------------------ */
-
-static void warn_moved(void *ctx, const struct settle_step *step)
+static bool is_utf16(const char *text, size_t len)
 {
-	struct conf_parser *p = ctx;
-	char text[PREFIX_TEXT_LEN];
-
-	conf_warn(p, step->line, prefix_text(&step->prefix, text),
-		  "another peer has it in its allowed IPs, too; the later peer gets it");
-}
-
-/* Builds each peer's list of allowed IPs. */
-static int list_prefixes(struct conf_parser *p)
-{
-	struct conf *c = p->c;
-
-	for (size_t i = 0; i < p->step_count; i++)
-		c->peers[p->steps[i].peer].allowed_count += p->steps[i].kept;
-	for (uint32_t i = 0; i < c->peer_count; i++) {
-		c->peers[i].allowed = calloc(c->peers[i].allowed_count + 1, sizeof(struct prefix));
-		if (!c->peers[i].allowed)
-			return conf_no_memory(p);
-		c->peers[i].allowed_count = 0;
-	}
-	for (size_t i = 0; i < p->step_count; i++) {
-		struct conf_peer *peer = &c->peers[p->steps[i].peer];
-
-		if (p->steps[i].kept)
-			peer->allowed[peer->allowed_count++] = p->steps[i].prefix;
-	}
-	return 0;
-}
-
-/* Below an MTU of 1280 the kernel takes IPv6 off an interface. */
-static int check_mtu(struct conf_parser *p)
-{
-	const struct conf *c = p->c;
-	const struct prefix *needs = NULL;
-	char value[32], what[PREFIX_TEXT_LEN + 64], text[PREFIX_TEXT_LEN];
-
-	if (!c->mtu || c->mtu >= IPV6_MTU_MIN)
-		return 0;
-	for (uint32_t i = 0; i < c->address_count; i++)
-		if (c->addresses[i].family == AF_INET6)
-			needs = &c->addresses[i];
-	for (uint32_t i = 0; i < c->peer_count && c->table != CONF_TABLE_OFF; i++)
-		for (uint32_t j = 0; j < c->peers[i].allowed_count; j++)
-			if (c->peers[i].allowed[j].family == AF_INET6)
-				needs = &c->peers[i].allowed[j];
-	if (!needs)
-		return 0;
-	p->line = p->mtu_line;
-	snprintf(value, sizeof(value), "MTU = %u", c->mtu);
-	snprintf(what, sizeof(what), "IPv6 needs at least %u, and there is %s", IPV6_MTU_MIN,
-		 prefix_text(needs, text));
-	return conf_bad(p, -EINVAL, value, what);
-}
-
-static int finish(struct conf_parser *p)
-{
-	struct conf *c = p->c;
-	uint8_t public[WIRE_KEY_LEN];
-	bool *ignored = calloc(c->peer_count + 1, sizeof(*ignored));
-	int err;
-
-	if (!ignored)
-		return conf_no_memory(p);
-	if (c->has_private_key) {
-		x25519_public(public, c->private_key);
-		for (uint32_t i = 0; i < c->peer_count; i++)
-			ignored[i] = c->peers[i].own =
-				memcmp(c->peers[i].public_key, public, sizeof(public)) == 0;
-	}
-	err = settle(p->steps, p->step_count, ignored, warn_moved, p);
-	free(ignored);
-	if (err)
-		return conf_no_memory(p);
-	err = list_prefixes(p);
-	return err ? err : check_mtu(p);
+	return len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
 }
 
 static int read_lines(struct conf_parser *p, char *text, size_t len)
 {
 	char *end = text + len, *next;
-	int err = 0;
+	int err = 0, one = 0;
 
-	if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2)))
-		return fault(p->f, -EINVAL, "%s:1: this file is in UTF-16; save it as UTF-8",
-			     p->c->path);
-	for (; text < end && !err; text = next) {
+	for (; text < end && conf_goes_on(p, one); text = next) {
 		next = memchr(text, '\n', (size_t)(end - text));
 		next = next ? next : end;
 		*next++ = '\0';
 		p->line++;
+		conf_at_line(p, text);
+		if (p->line == 1 && is_utf16(text, len))
+			return conf_bad(p, -EINVAL, "[...]",
+					"this file is in UTF-16; save it as UTF-8");
 		if (text + strlen(text) + 1 != next)
-			err = fault(p->f, -EINVAL,
-				    "%s:%u: there is a NUL byte; this is no config file in UTF-8",
-				    p->c->path, p->line);
-		else
-			err = read_line(p, text);
+			return conf_bad(p, -EINVAL, "[...]",
+					"there is a NUL byte; this is no config file in UTF-8");
+		one = read_line(p, text);
+		err = one ? one : err;
 	}
-	if (err)
-		return err;
+	if (!conf_goes_on(p, one))
+		return one;
 	give_name(p);
-	err = conf_end_block(p);
+	one = conf_end_block(p);
 	p->section = CONF_NOWHERE;
+	return one ? one : err;
+}
+
+/* Parses into @p->c, and wipes all of @p but its counters. */
+static int parse(struct conf_parser *p, const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+	int err, one;
+
+	if (!copy || !p->c->path) {
+		err = conf_no_memory(p);
+		goto out;
+	}
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	err = read_lines(p, copy, len);
+	conf_at_line(p, NULL);
+	wipe(copy, len);
+	if (conf_goes_on(p, err)) {
+		one = conf_finish(p);
+		err = one ? one : err;
+	}
+out:
+	free(copy);
+	tdestroy(p->by_key, free);
+	free(p->steps);
+	free(p->block.host);
+	free(p->block.port);
+	wipe(p, sizeof(*p));
 	return err;
+}
+
+/* Hands @out over to *@c, or frees it. */
+static int hand_over(struct conf *c, struct conf *out, int err)
+{
+	if (err) {
+		conf_done(out);
+		return err;
+	}
+	*c = *out;
+	wipe(out, sizeof(*out));
+	return 0;
 }
 
 int conf_parse(struct conf *c, const char *text, size_t len, const char *path, conf_warn_fn warn,
 	       void *ctx, struct fault *f)
 {
 	struct conf out = { .path = strdup(path) };
-	struct conf_parser p = { .c = &out, .warn = warn, .warn_ctx = ctx, .f = f };
-	char *copy = malloc(len + 1);
-	int err;
+	struct conf_parser p = { .c = &out, .warn = warn, .ctx = ctx, .f = f };
 
-	if (!copy || !out.path) {
-		err = fault(f, -ENOMEM, "%s: out of memory", path);
-		goto out;
-	}
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	err = read_lines(&p, copy, len);
-	wipe(copy, len);
-	if (!err)
-		err = finish(&p);
-	if (!err)
-		*c = out;
-out:
-	free(copy);
-	tdestroy(p.by_key, free);
-	free(p.steps);
-	free(p.block.host);
-	free(p.block.port);
-	wipe(&p, sizeof(p));
-	if (err)
-		conf_done(&out);
-	else
-		wipe(&out, sizeof(out));
-	return err;
+	return hand_over(c, &out, parse(&p, text, len));
+}
+
+int conf_check(struct conf *c, const char *text, size_t len, const char *path,
+	       conf_report_fn report, void *ctx)
+{
+	struct conf out = { .path = strdup(path) };
+	struct conf_parser p = { .c = &out, .report = report, .ctx = ctx };
+
+	return hand_over(c, &out, parse(&p, text, len));
 }
 
 static void free_list(struct conf_list *list)

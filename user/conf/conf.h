@@ -7,7 +7,8 @@
  *
  * Two blocks of one peer are merged, and each prefix is given to the peer that has it after the
  * last line, so the caller applies values and never replays lines. Errors are
- * "file:line: value: what is wrong; what to do". Private and preshared keys appear in none of them.
+ * "file:line:column: value: what is wrong; what to do". Private and preshared keys appear in none
+ * of them.
  */
 #ifndef WGXDP_CONF_H
 #define WGXDP_CONF_H
@@ -90,6 +91,23 @@ typedef void (*conf_warn_fn)(void *ctx, const char *sentence);
  * device holds, or more than a limit above allows) or -ENOMEM, and *@c untouched. */
 int conf_parse(struct conf *c, const char *text, size_t len, const char *path, conf_warn_fn warn,
 	       void *ctx, struct fault *f);
+
+enum conf_severity { CONF_FAULT, CONF_WARNING };
+
+/* Gets a sentence, without newline, about a fault or about something that looks wrong. */
+typedef void (*conf_report_fn)(void *ctx, enum conf_severity severity, const char *sentence);
+
+/* Parses as conf_parse() does, but goes on behind a fault, and tells @report of every fault (100 at
+ * most), of what conf_parse() warns of, and in addition of: overlaps between peers, a missing
+ * PrivateKey, peers that nobody can reach, this host among the peers, keys that are published, and
+ * an empty file. Returns 0 with *@c if there is no fault, else the error of one of them, and *@c
+ * untouched. */
+int conf_check(struct conf *c, const char *text, size_t len, const char *path,
+	       conf_report_fn report, void *ctx);
+
+/* The same for a file. Also warns if others may read a private key in it. In addition returns
+ * -errno of the file, or -EFBIG. */
+int conf_check_file(struct conf *c, const char *path, conf_report_fn report, void *ctx);
 
 /* Reads and parses a file, and warns if others may read a private key in it. Returns as
  * conf_parse(), -errno of the file, or -EFBIG. */

@@ -25,7 +25,7 @@ static int compare_entries(const void *a, const void *b)
 void conf_begin_block(struct conf_parser *p)
 {
 	memset(&p->block, 0, sizeof(p->block));
-	p->has_key = p->has_psk = p->has_keepalive = p->incremental = false;
+	p->has_key = p->has_psk = p->has_keepalive = p->incremental = p->faulty_key = false;
 	p->block_step = p->step_count;
 	p->block.line = p->line;
 	memcpy(p->block.name, p->name, sizeof(p->name));
@@ -114,6 +114,19 @@ static void replace_steps(struct conf_parser *p, uint32_t peer)
 			p->steps[i].until = p->block_step;
 }
 
+/* Nobody knows whose settings these are. */
+static int drop_block(struct conf_parser *p)
+{
+	free(p->block.host);
+	free(p->block.port);
+	p->block.host = p->block.port = NULL;
+	p->step_count = p->block_step;
+	if (p->faulty_key) /* a fault has been reported already */
+		return -EINVAL;
+	return conf_bad_at(p, (struct conf_place){ p->block.line, 1 }, -EINVAL, "[Peer]",
+			   "its PublicKey is missing");
+}
+
 int conf_end_block(struct conf_parser *p)
 {
 	char text[KEYTEXT_BASE64_LEN + 1], sentence[128];
@@ -124,10 +137,8 @@ int conf_end_block(struct conf_parser *p)
 
 	if (p->section != CONF_PEER)
 		return 0;
-	if (!p->has_key) {
-		p->line = p->block.line;
-		return conf_bad(p, -EINVAL, "[Peer]", "its PublicKey is missing");
-	}
+	if (!p->has_key)
+		return drop_block(p);
 	err = find_peer(p, &number, &found);
 	if (err)
 		return err;
@@ -142,7 +153,7 @@ int conf_end_block(struct conf_parser *p)
 			"this peer was in line %u already; the later block counts where both set a "
 			"value, and for the allowed IPs",
 			peer->line);
-		conf_warn(p, p->block.line, text, sentence);
+		conf_warn(p, (struct conf_place){ p->block.line, 1 }, text, sentence);
 		merge_block(p, peer);
 		if (!p->incremental)
 			replace_steps(p, number);

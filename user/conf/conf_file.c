@@ -157,31 +157,64 @@ static int read_all(int fd, struct buffer *text)
 	return 0;
 }
 
+/* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f. */
+static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
+{
+	int err;
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	err = *fd < 0 ? -errno : read_all(*fd, text);
+	if (!err)
+		return 0;
+	if (*fd >= 0)
+		close(*fd);
+	return fault(f, err, "%s: %s", path, strerror(-err));
+}
+
+/* Writes a warning into @f if a private key is in the file and others may read it. */
+static bool is_exposed(const struct conf *c, int fd, const char *path, struct fault *f)
+{
+	if (!c->has_private_key || !others_may_read(fd, path))
+		return false;
+	fault(f, 0, "%s: others may read the private key in it; run chmod 600 %s", path, path);
+	return true;
+}
+
 int conf_read(struct conf *c, const char *path, conf_warn_fn warn, void *ctx, struct fault *f)
 {
 	struct buffer text = { 0 };
 	struct fault sentence;
 	int fd, err;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fault(f, -errno, "%s: %s", path, strerror(errno));
-	err = read_all(fd, &text);
-	if (err) {
-		fault(f, err, "%s: %s", path, strerror(-err));
-		goto out;
-	}
-	err = conf_parse(c, text.data, buffer_len(&text), path, warn, ctx, f);
+	err = load(path, &fd, &text, f);
 	if (err)
 		goto out;
-	if (warn && c->has_private_key && others_may_read(fd, path)) {
-		fault(&sentence, 0, "%s: others may read the private key in it; run chmod 600 %s",
-		      path, path);
+	err = conf_parse(c, text.data, buffer_len(&text), path, warn, ctx, f);
+	if (!err && warn && is_exposed(c, fd, path, &sentence))
 		warn(ctx, sentence.text);
-	}
+	close(fd);
 out:
 	buffer_done(&text);
+	return err;
+}
+
+int conf_check_file(struct conf *c, const char *path, conf_report_fn report, void *ctx)
+{
+	struct buffer text = { 0 };
+	struct fault sentence;
+	int fd, err;
+
+	err = load(path, &fd, &text, &sentence);
+	if (err) {
+		report(ctx, CONF_FAULT, sentence.text);
+		goto out;
+	}
+	err = conf_check(c, text.data, buffer_len(&text), path, report, ctx);
+	if (!err && is_exposed(c, fd, path, &sentence))
+		report(ctx, CONF_WARNING, sentence.text);
 	close(fd);
+out:
+	buffer_done(&text);
 	return err;
 }
 

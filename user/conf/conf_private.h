@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf_private.h - what conf.c (lines), conf_text.c (their characters), conf_values.c (keys and
- * their values), conf_quick.c (the keys of wg-quick) and conf_blocks.c (peers) share.
+ * their values), conf_quick.c (the keys of wg-quick), conf_blocks.c (peers), conf_finish.c (the
+ * end), conf_lint.c (warnings) and conf_message.c share.
  */
 #ifndef WGXDP_CONF_PRIVATE_H
 #define WGXDP_CONF_PRIVATE_H
@@ -9,23 +10,38 @@
 #include "conf/conf.h"
 #include "conf/settle.h"
 
-enum conf_section { CONF_NOWHERE, CONF_INTERFACE, CONF_PEER };
+/* CONF_UNKNOWN: a section that does not exist, whose lines are skipped. */
+enum conf_section { CONF_NOWHERE, CONF_INTERFACE, CONF_PEER, CONF_UNKNOWN };
+
+/* Both count from 1, the column in characters. */
+struct conf_place {
+	unsigned line, column;
+};
 
 struct conf_parser {
 	struct conf *c;
 	unsigned line;
-	conf_warn_fn warn;
-	void *warn_ctx;
-	unsigned warnings;
-	struct fault *f;
+	const char *text; /* of the line at hand, from its first byte; NULL = no line */
+	const char *at;	  /* the place in it that messages are about */
+	const char *counted;
+	unsigned column; /* of p->counted */
+
+	conf_warn_fn warn;     /* of conf_parse(), or NULL */
+	conf_report_fn report; /* of conf_check(), which goes on behind a fault; else NULL */
+	void *ctx;
+	struct fault *f; /* of conf_parse() */
+	unsigned faults, warnings;
+
 	enum conf_section section;
-	const char *key;	 /* of the line at hand */
-	unsigned interface_line; /* of the last [Interface]; 0 = none yet */
+	const char *key;	     /* of the line at hand */
+	unsigned settings;	     /* lines that are neither empty nor a comment */
+	struct conf_place interface; /* of the last [Interface]; line 0 = none yet */
 	bool second_interface;
-	unsigned mtu_line;
+	struct conf_place mtu;
 
 	struct conf_peer block; /* the [Peer] at hand; allowed is not used */
 	bool has_key, has_psk, has_keepalive;
+	bool faulty_key;   /* there is a PublicKey, good or not */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
 	size_t block_step; /* the first step of the block */
 
@@ -47,7 +63,8 @@ struct conf_key {
 	bool words;	   /* @set sees the white space */
 	bool may_be_empty; /* an empty value means the same as no line */
 	bool resets;	   /* an empty value undoes an earlier line */
-	bool command;	   /* any characters but '#' may stand in it, and it may be empty */
+	bool is_public_key;
+	bool command; /* any characters but '#' may stand in it, and it may be empty */
 	int (*set)(struct conf_parser *p, char *value);
 };
 
@@ -95,9 +112,27 @@ const char *conf_misquoted(const char *value);
 /* Appends a step. Its peer is filled in when the block ends. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
-/* Writes "file:line: value: what" and returns @err. @value is never a secret. */
+/* A line begins at @text. */
+void conf_at_line(struct conf_parser *p, const char *text);
+/* The place that p->at points to. */
+struct conf_place conf_here(struct conf_parser *p);
+/* Says "file:line:column: value: what" and returns @err. @value is never a secret. */
 int conf_bad(struct conf_parser *p, int err, const char *value, const char *what);
+int conf_bad_at(struct conf_parser *p, struct conf_place place, int err, const char *value,
+		const char *what);
 int conf_no_memory(struct conf_parser *p);
-void conf_warn(struct conf_parser *p, unsigned line, const char *value, const char *what);
+void conf_warn(struct conf_parser *p, struct conf_place place, const char *value, const char *what);
+/* Is the rest of the file read after @err? */
+bool conf_goes_on(const struct conf_parser *p, int err);
+
+/* Settles which peer has which prefix, and checks what depends on several lines. 0 or -errno. */
+int conf_finish(struct conf_parser *p);
+/* Warns of what is allowed but looks wrong, for conf_check(). */
+void conf_lint(struct conf_parser *p);
+/* Where the key @key of this host or a peer is printed for everybody to read, or NULL. */
+const char *conf_published(const uint8_t key[static WIRE_KEY_LEN]);
+/* Is @value (not empty) a text that stands for a key, such as "<private key>"? Then it is no
+ * secret. */
+bool conf_is_placeholder(const char *value);
 
 #endif

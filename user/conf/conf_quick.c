@@ -16,11 +16,14 @@
 static int each_word(struct conf_parser *p, char *value, int (*add)(struct conf_parser *p, char *))
 {
 	char *rest = NULL, *word;
-	int err = 0;
+	int err = 0, one = 0;
 
-	for (word = strtok_r(value, SEPARATORS, &rest); word && !err;
-	     word = strtok_r(NULL, SEPARATORS, &rest))
-		err = add(p, word);
+	for (word = strtok_r(value, SEPARATORS, &rest); word && conf_goes_on(p, one);
+	     word = strtok_r(NULL, SEPARATORS, &rest)) {
+		p->at = word;
+		one = add(p, word);
+		err = one ? one : err;
+	}
 	return err;
 }
 
@@ -125,7 +128,7 @@ int conf_set_mtu(struct conf_parser *p, char *value)
 				"MTU must be a number from 68 to 65535; without the "
 				"line wgxdp chooses one");
 	p->c->mtu = mtu;
-	p->mtu_line = p->line;
+	p->mtu = conf_here(p);
 	return 0;
 }
 

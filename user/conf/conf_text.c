@@ -111,6 +111,7 @@ int conf_check_characters(struct conf_parser *p, const char *line, size_t n)
 
 			if (strncmp(at, strays[i].bytes, strlen(strays[i].bytes)) != 0)
 				continue;
+			p->at = at;
 			snprintf(where, sizeof(where), "character %u", place);
 			snprintf(what, sizeof(what), "this is %s; %s", strays[i].name,
 				 strays[i].remedy);

@@ -14,27 +14,46 @@
 
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 
-/* Messages never show the text of a key: where a public key belongs, there may be a private one. */
-static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN])
+/* What is wrong with the text of a key, which has been found to be none. */
+static void explain_key(const char *value, char *what, size_t room)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t len = strlen(value), at;
-	char what[128];
+	size_t len = strlen(value), at = strspn(value, digits);
 
-	if (keytext_from_base64(key, value, len))
-		return 0;
-	at = strspn(value, digits);
 	at = at < KEYTEXT_BASE64_LEN ? at : KEYTEXT_BASE64_LEN - 1;
 	if (len != KEYTEXT_BASE64_LEN)
-		snprintf(what, sizeof(what),
+		snprintf(what, room,
 			 "it has %zu characters; a key has 44 of base64, and the last is '='", len);
 	else if (at != KEYTEXT_BASE64_LEN - 1 || value[at] != '=')
-		snprintf(what, sizeof(what),
+		snprintf(what, room,
 			 "its character %zu is '%c'; a key has 43 of base64 and then '='", at + 1,
 			 isprint((unsigned char)value[at]) ? value[at] : '?');
 	else
-		snprintf(what, sizeof(what), "it is no base64 of 32 bytes; copy the whole key");
+		snprintf(what, room, "it is no base64 of 32 bytes; copy the whole key");
+}
+
+/* Messages never show the text of a key: where a public key belongs, there may be a private one. */
+static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN],
+		    const char *from)
+{
+	const char *published;
+	char what[192];
+
+	if (keytext_from_base64(key, value, strlen(value))) {
+		published = p->report ? conf_published(key) : NULL;
+		if (published) {
+			snprintf(what, sizeof(what),
+				 "everybody can read this key in %s; make another", published);
+			conf_warn(p, conf_here(p), p->key, what);
+		}
+		return 0;
+	}
+	if (conf_is_placeholder(value))
+		snprintf(what, sizeof(what),
+			 "%.64s is a placeholder; write the key in its place, %s", value, from);
+	else
+		explain_key(value, what, sizeof(what));
 	return conf_bad(p, -EINVAL, p->key, what);
 }
 
@@ -55,7 +74,7 @@ static bool read_port(const char *value, uint32_t *port)
 
 static int set_private_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, p->c->private_key);
+	int err = read_key(p, value, p->c->private_key, "as `wgxdp genkey` makes it");
 
 	if (!err)
 		p->c->has_private_key = !is_zero_ct(p->c->private_key, WIRE_KEY_LEN);
@@ -88,7 +107,7 @@ static int set_fwmark(struct conf_parser *p, char *value)
 
 static int set_public_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, p->block.public_key);
+	int err = read_key(p, value, p->block.public_key, "as the peer's `wgxdp pubkey` prints it");
 
 	p->has_key |= !err;
 	return err;
@@ -97,7 +116,8 @@ static int set_public_key(struct conf_parser *p, char *value)
 static int set_preshared_key(struct conf_parser *p, char *value)
 {
 	p->has_psk = true;
-	return read_key(p, value, p->block.preshared_key);
+	return read_key(p, value, p->block.preshared_key,
+			"as `wgxdp genpsk` makes it, the same on both sides");
 }
 
 static int set_keepalive(struct conf_parser *p, char *value)
@@ -148,7 +168,7 @@ static int set_endpoint(struct conf_parser *p, char *value)
 		goto out;
 	}
 	if (number == 0)
-		conf_warn(p, p->line, whole, "nothing can be sent to port 0");
+		conf_warn(p, conf_here(p), whole, "nothing can be sent to port 0");
 	free(b->host);
 	free(b->port);
 	b->endpoint = e;
@@ -212,7 +232,9 @@ static int bad_allowed_ip(struct conf_parser *p, const char *text, const char *w
 static int add_allowed_ip(struct conf_parser *p, char *text)
 {
 	bool sign = *text == '+' || *text == '-';
-	struct settle_step step = { .take = *text == '-', .line = p->line };
+	struct settle_step step = { .take = *text == '-',
+				    .line = p->line,
+				    .column = conf_here(p).column };
 	char masked[PREFIX_TEXT_LEN], sentence[PREFIX_TEXT_LEN + 64], written[128];
 	const char *what;
 
@@ -225,18 +247,22 @@ static int add_allowed_ip(struct conf_parser *p, char *text)
 	if (prefix_mask(&step.prefix)) {
 		snprintf(sentence, sizeof(sentence), "has host bits set; taken as %s",
 			 prefix_text(&step.prefix, masked));
-		conf_warn(p, p->line, text, sentence);
+		conf_warn(p, conf_here(p), text, sentence);
 	}
 	return conf_add_step(p, &step);
 }
 
 static int set_allowed_ips(struct conf_parser *p, char *value)
 {
+	int err = 0, one = 0;
 	char *word;
-	int err = 0;
 
-	while (!err && (word = strsep(&value, ",")))
-		err = add_allowed_ip(p, conf_trim(word));
+	while (conf_goes_on(p, one) && (word = strsep(&value, ","))) {
+		word = conf_trim(word);
+		p->at = word;
+		one = add_allowed_ip(p, word);
+		err = one ? one : err;
+	}
 	return err;
 }
 
@@ -256,7 +282,7 @@ static const struct conf_key keys[] = {
 	{ "PreDown", CONF_INTERFACE, .command = true, .set = conf_set_pre_down },
 	{ "PostDown", CONF_INTERFACE, .command = true, .set = conf_set_post_down },
 	{ "SaveConfig", CONF_INTERFACE, .set = conf_set_save_config },
-	{ "PublicKey", CONF_PEER, .set = set_public_key },
+	{ "PublicKey", CONF_PEER, .is_public_key = true, .set = set_public_key },
 	{ "PresharedKey", CONF_PEER, .set = set_preshared_key },
 	{ "AllowedIPs", CONF_PEER, .words = true, .may_be_empty = true, .set = set_allowed_ips },
 	{ "Endpoint", CONF_PEER, .set = set_endpoint },

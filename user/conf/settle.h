@@ -19,7 +19,7 @@ struct settle_step {
 	bool kept;    /* out: the peer has the prefix in the end, by this step */
 	size_t until; /* from the step of this index on the peer has lost the prefix; 0 = never */
 	uint32_t peer;
-	unsigned line;
+	unsigned line, column;
 };
 
 /* Sets kept in the @n @steps, which are in the order of the file. The rules are those of the

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* conf_message.c - what is said about a file: "file:line:column: value: what is wrong". */
+#include <errno.h>
+
+#include "conf/conf_private.h"
+
+#define MESSAGES_MAX 100U /* of each severity */
+
+struct conf_place conf_here(struct conf_parser *p)
+{
+	/* A line may have 100,000 prefixes, so characters are counted once. */
+	if (p->counted > p->at) {
+		p->counted = p->text;
+		p->column = 1;
+	}
+	for (; p->counted < p->at; p->counted++)
+		/* Bytes behind the first one of a UTF-8 character do not count. */
+		p->column += ((unsigned char)*p->counted & 0xc0) != 0x80;
+	return (struct conf_place){ p->line, p->column };
+}
+
+void conf_at_line(struct conf_parser *p, const char *text)
+{
+	p->text = p->at = p->counted = text;
+	p->column = 1;
+}
+
+static void format(struct fault *sentence, const struct conf_parser *p, struct conf_place place,
+		   const char *value, const char *what)
+{
+	fault(sentence, 0, "%s:%u:%u: %.100s: %s", p->c->path, place.line, place.column, value,
+	      what);
+	conf_printable(sentence->text);
+}
+
+/* Hands a sentence to the caller of conf_check(). @count is how many there were before. */
+static void report(const struct conf_parser *p, enum conf_severity severity, unsigned count,
+		   struct fault *sentence)
+{
+	if (count == MESSAGES_MAX)
+		fault(sentence, 0, "%s: more %s are not shown", p->c->path,
+		      severity == CONF_FAULT ? "faults" : "warnings");
+	if (count > MESSAGES_MAX)
+		return;
+	if (p->report)
+		p->report(p->ctx, severity, sentence->text);
+	else if (severity == CONF_WARNING && p->warn)
+		p->warn(p->ctx, sentence->text);
+	else if (severity == CONF_FAULT && p->f && !count)
+		*p->f = *sentence;
+}
+
+int conf_bad_at(struct conf_parser *p, struct conf_place place, int err, const char *value,
+		const char *what)
+{
+	struct fault sentence;
+
+	format(&sentence, p, place, value, what);
+	report(p, CONF_FAULT, p->faults++, &sentence);
+	return err;
+}
+
+int conf_bad(struct conf_parser *p, int err, const char *value, const char *what)
+{
+	return conf_bad_at(p, conf_here(p), err, value, what);
+}
+
+void conf_warn(struct conf_parser *p, struct conf_place place, const char *value, const char *what)
+{
+	struct fault sentence;
+
+	format(&sentence, p, place, value, what);
+	report(p, CONF_WARNING, p->warnings++, &sentence);
+}
+
+int conf_no_memory(struct conf_parser *p)
+{
+	struct fault sentence;
+
+	fault(&sentence, 0, "out of memory");
+	report(p, CONF_FAULT, p->faults++, &sentence);
+	return -ENOMEM;
+}
+
+bool conf_goes_on(const struct conf_parser *p, int err)
+{
+	return !err || (err == -EINVAL && p->report);
+}
