@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# NICs that are not what one would hope for: more receiving than sending queues, a shaper, IPsec
-# policies, and no native XDP.
+# NICs that are not what one would hope for: more receiving than sending queues, a shaper, tc
+# filters, IPsec policies, and no native XDP.
 #
 #   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
 #   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
@@ -62,6 +62,24 @@ holds "the shaper sees them" \
 	"$(($(in_ns a tc -s -json qdisc show dev eth0 | jq '.[0].packets') - before))" -ge 20
 in_ns a tc qdisc del dev eth0 root
 ok "after it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+
+filter() { in_ns a tc filter "$1" dev eth0 "$2" protocol ip prio 7 "${@:3}"; } # add or del, SIDE
+names() { show a "$A" .path.why | grep -q "$1"; } # REGEX
+is_silent() { [ "$(show a "$A" .path.why)" = null ]; }
+
+in_ns a tc qdisc add dev eth0 clsact
+filter add egress u32 match u32 0 0 flowid 1:1
+ok "with a filter at egress, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+ok "show says why" wait_for 5 names "bypass the tc egress filters that are configured"
+filter del egress
+ok "without it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+filter add ingress u32 match u32 0 0 flowid 1:1
+ok "a filter at ingress: show says that AF_XDP bypasses it" \
+	wait_for 5 names "bypasses the tc ingress filters that are configured there; --rx udp"
+is "data is received by AF_XDP" "$(show a "$A" .path.rx)" xdp
+filter del ingress
+ok "without it, show does not say so" wait_for 5 is_silent
+in_ns a tc qdisc del dev eth0 clsact
 
 # --- IPsec policies -------------------------------------------------------------------------------
 

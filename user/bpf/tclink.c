@@ -66,17 +66,21 @@ static void remove_filter(uint32_t ifindex, enum tclink_side side, uint32_t hand
 struct filters {
 	bool any;
 	bool created; /* a filter has PRIORITY_QDISC_CREATED: wgxdp created the qdisc */
+	bool others;  /* one is not of wgxdp */
 };
 
 static int note_filter(const struct nlmsghdr *message, void *filters)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	struct filters *f = filters;
+	uint32_t priority;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc))
 		return -EBADMSG;
+	priority = TC_H_MAJ(tc->tcm_info) >> 16;
 	f->any = true;
-	f->created |= TC_H_MAJ(tc->tcm_info) >> 16 == PRIORITY_QDISC_CREATED;
+	f->created |= priority == PRIORITY_QDISC_CREATED;
+	f->others |= priority != PRIORITY_QDISC_CREATED && priority != PRIORITY_QDISC_EXISTED;
 	return 0;
 }
 
@@ -232,6 +236,34 @@ static uint32_t tcx_where(const struct tclink *t)
 	return bpf_obj_get_info_by_fd(t->fd, &info, &len) ? 0 : info.xdp.ifindex;
 }
 
+#define TCX_PROGRAMS_MAX 64 /* the kernel's own limit */
+
+static bool is_of_wgxdp(uint32_t prog_id)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(prog_id);
+	bool ours = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+		    !strncmp(info.name, "wgxdp_", 6);
+
+	if (fd >= 0)
+		close(fd);
+	return ours;
+}
+
+static bool tcx_has_others(uint32_t ifindex, enum tclink_side side)
+{
+	enum bpf_attach_type type = side == TCLINK_INGRESS ? TCX_INGRESS : TCX_EGRESS;
+	uint32_t ids[TCX_PROGRAMS_MAX], count = TCX_PROGRAMS_MAX;
+
+	if (bpf_prog_query((int)ifindex, type, 0, NULL, ids, &count))
+		return false; /* before Linux 6.6 */
+	for (uint32_t i = 0; i < count; i++)
+		if (!is_of_wgxdp(ids[i]))
+			return true;
+	return false;
+}
+
 /* --- both ------------------------------------------------------------------------------------ */
 
 static int attach_fault(int err, const char *name, struct fault *f)
@@ -287,4 +319,18 @@ uint32_t tclink_where(const struct tclink *t)
 	if (t->fd >= 0)
 		return tcx_where(t);
 	return clsact_alive(t) ? t->ifindex : 0;
+}
+
+/* A link without an ingress or clsact qdisc lists no filters and causes an error, which is no
+ * obstacle. */
+bool tclink_has_others(uint32_t ifindex, enum tclink_side side)
+{
+	uint32_t minor = side == TCLINK_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;
+	struct netlink *nl = netlink_open();
+	struct filters f = { 0 };
+
+	if (nl)
+		list_filters(nl, ifindex, minor, &f);
+	netlink_close(nl);
+	return f.others || tcx_has_others(ifindex, side);
 }

@@ -54,4 +54,8 @@ uint32_t tclink_where(const struct tclink *t);
 /* Removes the clsact filters that a dead owner of @interface left on any interface. */
 void tclink_clean(const char *interface);
 
+/* Do the link's packets of one side pass TC programs or filters of others than wgxdp? What a link
+ * shares by a block is not seen. */
+bool tclink_has_others(uint32_t ifindex, enum tclink_side side);
+
 #endif

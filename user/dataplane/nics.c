@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bpf/loader.h"
+#include "bpf/tclink.h"
 #include "io/afxdp.h"
 #include "io/netlink.h"
 #include "util/log.h"
@@ -168,32 +169,48 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	return err;
 }
 
-/* Returns true if a root qdisc was configured, which AF_XDP would bypass. */
-static bool is_shaped(const struct nics_env *env, const struct nic *nic, char *qdisc)
+/* Finds what others have configured that AF_XDP bypasses. */
+static struct nic_bypassed bypassed_by_xdp(const struct nics_env *env, const struct nic *nic)
 {
-	return netlink_root_qdisc(env->netlink, nic->ifindex, qdisc) == 1;
+	char kind[NETLINK_QDISC_LEN];
+	struct nic_bypassed b = { 0 };
+
+	if (netlink_root_qdisc(env->netlink, nic->ifindex, kind) == 1)
+		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
+	else if (tclink_has_others(nic->ifindex, TCLINK_EGRESS))
+		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
+	if (tclink_has_others(nic->ifindex, TCLINK_INGRESS))
+		snprintf(b.ingress, sizeof(b.ingress), "the tc ingress filters");
+	return b;
 }
 
 bool nics_sends(const struct nics_env *env, const struct nic *nic)
 {
 	return nic->queue_count && env->options->tx != OPTIONS_PATH_UDP &&
-	       (!nic->shaped || env->options->tx == OPTIONS_PATH_XDP);
+	       (!*nic->bypassed.egress || env->options->tx == OPTIONS_PATH_XDP);
 }
 
-static void mind_qdisc(const struct nics_env *env, struct nic *nic)
+static void add_why(struct nic *nic, const char *what, const char *bypassed, const char *remedy)
 {
-	nic->shaped = is_shaped(env, nic, nic->qdisc);
-	if (!nic->shaped || !nic->queue_count || env->options->tx == OPTIONS_PATH_UDP)
-		return;
-	if (env->options->tx == OPTIONS_PATH_XDP)
-		log_error("%s: --tx xdp bypasses the qdisc %s that is configured there", nic->name,
-			  nic->qdisc);
-	else
-		snprintf(
-			nic->why, sizeof(nic->why),
-			"%s: data is sent by the UDP socket, because AF_XDP would bypass the qdisc "
-			"%s that is configured there; --tx xdp does so",
-			nic->name, nic->qdisc);
+	size_t len = strlen(nic->why);
+
+	snprintf(nic->why + len, sizeof(nic->why) - len, "%s%s: %s %s that %s configured there; %s",
+		 len ? "; " : "", nic->name, what, bypassed,
+		 bypassed[strlen(bypassed) - 1] == 's' ? "are" : "is", remedy);
+}
+
+static void mind_bypassed(const struct nics_env *env, struct nic *nic)
+{
+	const struct nic_bypassed *b = &nic->bypassed;
+
+	nic->bypassed = bypassed_by_xdp(env, nic);
+	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_AUTO)
+		add_why(nic, "data is sent by the UDP socket, because AF_XDP would bypass",
+			b->egress, "--tx xdp does so");
+	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
+		log_error("%s: --tx xdp bypasses %s configured there", nic->name, b->egress);
+	if (*b->ingress && nic->attached)
+		add_why(nic, "data received by AF_XDP bypasses", b->ingress, "--rx udp obeys them");
 }
 
 /* Attaches the TC program, which checks incoming packets if XDP does not. */
@@ -230,7 +247,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->ifindex)
 		return err; /* nics_look() finds it when it appears */
-	mind_qdisc(env, nic);
+	mind_bypassed(env, nic);
 	if (!nic->attached)
 		open_tc(env, nic);
 	return err;
@@ -253,11 +270,11 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {
-	char qdisc[NETLINK_QDISC_LEN];
+	struct nic_bypassed b = bypassed_by_xdp(env, nic);
 
 	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||
-	       is_shaped(env, nic, qdisc) != nic->shaped;
+	       !*b.egress != !*nic->bypassed.egress || !*b.ingress != !*nic->bypassed.ingress;
 }
 
 void nics_leave(const struct nics_env *env, struct nic *nic)
@@ -276,7 +293,7 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	nic->obstacle = NICS_PROGRAM;
 	nic->occupant = OCCUPANT_UNKNOWN;
 	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
-		 more ? "its queues, its MTU, its bridge or its qdisc changed; it is opened again"
+		 more ? "its queues, MTU, bridge, qdisc or filters changed; it is opened again"
 		      : "our XDP program was detached by force");
 	open_tc(env, nic);
 }

@@ -42,8 +42,10 @@ struct nic {
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
 	uint32_t layer3;	     /* netlink_layer3() when its queues were opened */
 	uint32_t mtu;		     /* when the queues were opened; larger frames do not fit */
-	bool shaped; /* a qdisc is configured, so auto sends through the UDP sockets */
-	char qdisc[NETLINK_QDISC_LEN];
+	struct nic_bypassed { /* what others have configured there and AF_XDP bypasses; "" = none */
+		char egress[32]; /* auto sends by the UDP sockets then */
+		char ingress[32];
+	} bypassed;
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];
