@@ -11,23 +11,23 @@
 #include "control/server.h"
 #include "wg/device.h"
 
-/* How far the answer to `show` has come. */
+/* How much of the answer to `show` has been made. */
 struct ctlserver_show {
-	struct device_place peer; /* the last one that is in it */
-	uint64_t last_serial;	  /* peers that were added since are left out */
-	char *tail;		  /* what follows the peers; from malloc() */
+	struct device_place peer; /* the last peer in the answer */
+	uint64_t last_serial;	  /* peers with a greater serial are left out */
+	char *tail;		  /* the text after the peers; from malloc() */
 };
 
 struct ctlserver_ops {
-	/* Append the answer to `show`, whose fields control.h lists, in pieces: what precedes
-	 * the first peer; then at each call one peer, or what follows the last. @at begins all
-	 * zero; its owner frees the tail. Return 1: more follows; 0: the answer is complete; or
-	 * -ENOMEM. */
+	/* Append the answer to `show`, whose fields are listed in control.h, in pieces. The first
+	 * function appends the text before the peers. Each call of the second appends one peer, or
+	 * after the last peer the rest of the text. @at is all zero at first; the caller frees its
+	 * tail. Return 1 if more follows, 0 if the answer is complete, or -ENOMEM. */
 	int (*show_begin)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	/* Turns debugging on or off. Returns a new object; NULL when out of memory. */
 	json_t *(*set_debug)(void *ctx, bool on);
-	/* The last lines of the log. Returns a new object; NULL when out of memory. */
+	/* Returns the last lines of the log as a new object; NULL when out of memory. */
 	json_t *(*logs)(void *ctx);
 	/* Begins a reload of the config file, or takes what is in the file for applied (@adopt).
 	 * Returns its number for ctlserver_reloaded(), which answers; or 0 with @f: there is no
@@ -39,12 +39,13 @@ struct ctlserver_ops {
 
 struct ctlserver;
 
-/* Listens on /run/wgxdp/@interface.sock. Returns 0 or -errno with @f, as server_new(). */
+/* Listens on /run/wgxdp/@interface.sock. Returns 0, or -errno with @f filled in, like
+ * server_new(). */
 int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface,
 		  const struct ctlserver_ops *ops, void *ctx, struct fault *f);
 
-/* Sends {"ok":true} to all clients that asked for detach, and waits up to 1 s until they have taken
- * it. Call it when everything else is torn down, before ctlserver_free(). */
+/* Sends {"ok":true} to all clients that requested detach, and waits up to 1 s until they have
+ * received it. Call this after everything else has been closed, before ctlserver_free(). */
 void ctlserver_detached(struct ctlserver *c);
 
 /* Answers the clients that asked for reload number @run. @error: NULL, or what went wrong. */

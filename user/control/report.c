@@ -27,8 +27,7 @@ static int add_allowed(void *ctx, const struct prefix *p)
 	return json_array_append_new(ctx, json_string(prefix_text(p, text)));
 }
 
-/* Which way data to the peer leaves. The reason is given where the user could expect another
- * way. */
+/* Adds to @to how data to the peer is sent, and the reason if the user could expect AF_XDP. */
 static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
@@ -44,7 +43,8 @@ static void describe_tx(const struct report *r, const struct peer *p, json_t *to
 			    json_boolean(atomic_load_explicit(&p->no_gso, memory_order_relaxed)));
 }
 
-/* The name from which the endpoint comes, and why it is not known or may be stale. */
+/* Adds to @to the name from which the endpoint comes, and why the endpoint is not known or may be
+ * stale. */
 static void describe_name(const struct report *r, const struct peer *p, json_t *to)
 {
 	char why[ENDPOINT_NAMES_WHY_LEN];
@@ -77,8 +77,8 @@ static json_t *describe_peer(const struct report *r, const struct peer *p)
 	return peer;
 }
 
-/* What the kernel dropped at the tunnel interface, less the writes that it @refused: it counts
- * those as well, and the workers already have. */
+/* Adds the packets that the kernel dropped at the tunnel interface. The kernel's count includes the
+ * @refused writes, which the workers have already counted, so these are subtracted. */
 static void add_tunnel_losses(const struct report *r, uint64_t refused, struct path_stats *stats)
 {
 	struct netlink_drops drops;
@@ -90,7 +90,7 @@ static void add_tunnel_losses(const struct report *r, uint64_t refused, struct p
 		stats->lost[LOSS_tun_rx] += drops.rx_dropped - refused;
 }
 
-/* Everything that was dropped anywhere: @stats for the transports, @sums by reason. */
+/* Adds up all drops: in @stats those at the transports, in @sums all others by reason. */
 static void sum_drops(const struct report *r, struct path_stats *stats,
 		      uint64_t sums[static REASON_COUNT])
 {
@@ -119,7 +119,7 @@ static const char *const reason_names[REASON_COUNT] = {
 #undef X
 };
 
-/* `drops`, `lost`, and their sum in `dropped`. */
+/* Adds the members `drops`, `lost`, and `dropped`, which is their sum. */
 static void describe_dropped(const struct report *r, struct path_stats *stats, json_t *to)
 {
 	static const char *const loss_names[LOSS_COUNT] = {
@@ -140,7 +140,8 @@ static void describe_dropped(const struct report *r, struct path_stats *stats, j
 	json_object_set_new(to, "dropped", number(dropped));
 }
 
-/* Packets that failed a check but passed to the stack, because the host forwards. */
+/* Makes the object `passes`: packets that failed a check but passed to the stack, because the host
+ * forwards. */
 static json_t *describe_passes(const struct report *r)
 {
 	struct drops_value sums[REASON_COUNT] = { 0 };
@@ -239,7 +240,7 @@ static json_t *describe_device(const struct report *r, const struct path_stats *
 			 describe_config(r));
 }
 
-/* The text of @object, which is released; NULL when out of memory. */
+/* Returns the text of @object and releases @object; NULL when out of memory. */
 static char *text_of(json_t *object)
 {
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -248,8 +249,8 @@ static char *text_of(json_t *object)
 	return text;
 }
 
-/* The answer is one object. Its peers are spliced in between its head and its tail, which are
- * made at one moment, so that their counts agree. */
+/* The answer is one JSON object: a head, the peers, and a tail. Head and tail are made at the same
+ * time, so that their counts agree; the peers are inserted between them later. */
 static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 {
 	const struct report *r = ctx;
@@ -265,7 +266,7 @@ static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply
 		return -ENOMEM;
 	}
 	at->last_serial = r->device->last_serial;
-	buffer_append(reply, head, strlen(head) - 1); /* without its brace */
+	buffer_append(reply, head, strlen(head) - 1); /* without the closing brace */
 	buffer_printf(reply, ",\"peers\":[");
 	free(head);
 	return 1;
@@ -294,7 +295,7 @@ static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 	return 1;
 }
 
-/* Also tells the command where the log lines go. */
+/* The answer also says where the log lines go. */
 static json_t *set_debug(void *ctx, bool on)
 {
 	const struct report *r = ctx;
@@ -307,7 +308,8 @@ static json_t *set_debug(void *ctx, bool on)
 			 "pid", (int)getpid());
 }
 
-/* JSON takes only UTF-8, which a line that was cut or that quotes a foreign value may not be. */
+/* Makes a JSON string. JSON allows only UTF-8, but a line may not be UTF-8 if it was truncated or
+ * quotes a value from outside. */
 static json_t *line_text(char *text)
 {
 	json_t *string = json_string(text);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client's turn:   readable ─▶ in ─▶ lines ─▶ protocol ─▶ out ─▶ writable
- *                        ▲               ▲                   │
- *                        │             more, while an answer is incomplete (more_timer)
- *                        └── no reading then, nor while out holds more than OUT_ENOUGH
+ * How a client is served:
+ *
+ *   readable ─▶ in ─▶ lines ─▶ protocol ─▶ out ─▶ writable
+ *       │               ▲                   │
+ *       │               └── more() is called while an answer is incomplete (more_timer)
+ *       └── nothing is read while an answer is incomplete, or while out has OUT_ENOUGH bytes
  */
 #include "control/server.h"
 
@@ -71,7 +73,7 @@ static void close_client(struct server_client *c)
 	free(c);
 }
 
-/* Sends as much of out as the client takes. 0, or -errno: the client is gone. */
+/* Sends as much of out as the socket accepts. Returns 0, or -errno if the client is gone. */
 static int write_out(struct server_client *c)
 {
 	while (buffer_len(&c->out)) {
@@ -93,7 +95,7 @@ static bool has_line(const struct server_client *c)
 	return buffer_len(&c->in) && memchr(c->in.data + c->in.at, '\n', buffer_len(&c->in));
 }
 
-/* True: no more is read from this client until it has taken its answers. */
+/* Returns true if nothing may be read from this client until it has received its answers. */
 static bool is_full(const struct server_client *c)
 {
 	return buffer_len(&c->out) >= OUT_ENOUGH;
@@ -105,14 +107,15 @@ static bool may_read(const struct server_client *c)
 	return !c->ending && !c->answering && !is_full(c);
 }
 
-/* Of line() or more(). */
+/* Records the result of line() or more(). */
 static void note_result(struct server_client *c, int result)
 {
 	c->answering = result > 0;
 	c->ending |= result < 0;
 }
 
-/* Hands whole lines to the protocol while the client takes the answers. 0, or -errno: close it. */
+/* Gives whole lines to the protocol, unless too many answers wait to be sent. Returns 0, or -errno
+ * if the client must be closed. */
 static int read_lines(struct server_client *c)
 {
 	const struct server_config *config = &c->server->config;
@@ -150,8 +153,8 @@ static int read_in(struct server_client *c)
 	return 0;
 }
 
-/* Reads and sends what is possible now, then waits for what is not. Closes a client that is
- * done. */
+/* Reads and sends as much as is possible now, then waits for the socket to become readable or
+ * writable. Closes a client that is finished. */
 static void serve(struct server_client *c, bool readable)
 {
 	int err = 0;
@@ -211,7 +214,8 @@ static void on_client(void *ctx, int fd, uint32_t events)
 		serve(c, events & (EPOLLIN | EPOLLHUP));
 }
 
-/* Should @a be evicted rather than @b? A client that has all its answers loses nothing. */
+/* Returns true if @a should be evicted rather than @b: first clients that have received all their
+ * answers, then those that were idle longest. */
 static bool evict_before(const struct server_client *a, const struct server_client *b)
 {
 	bool done_a = !buffer_len(&a->out) && !a->answering;
@@ -220,7 +224,7 @@ static bool evict_before(const struct server_client *a, const struct server_clie
 	return done_a != done_b ? done_a : a->active_ns < b->active_ns;
 }
 
-/* Makes room for one more client. False: all clients are active. */
+/* Makes room for one more client. Returns false if all clients are active. */
 static bool evict(struct server *s)
 {
 	uint64_t now_ns = loop_now_ns();
@@ -309,7 +313,7 @@ static int make_directory(const struct server *s, struct fault *f)
 
 	parent_of(s, directory);
 	if (mkdir(directory, s->config.directory_mode) == 0) {
-		if (chmod(directory, s->config.directory_mode) != 0) /* mkdir() obeyed the umask */
+		if (chmod(directory, s->config.directory_mode) != 0) /* undoes the umask */
 			return fault(f, -errno, "%s: %s", directory, strerror(errno));
 	} else if (errno != EEXIST) {
 		return fault(f, -errno, "%s: %s%s", directory, strerror(errno),
@@ -334,7 +338,8 @@ static int bind_socket(struct server *s, struct fault *f)
 		return err;
 	memcpy(address.sun_path, s->path, sizeof(address.sun_path));
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Linux copies the socket's mode to the file, so no other user can ever connect. */
+	/* bind() gives the file the mode of the socket, so no other user can connect at any
+	 * time. */
 	if (s->fd < 0 || fchmod(s->fd, 0600) != 0)
 		return fault(f, -errno, "%s: %s", s->path, strerror(errno));
 	if (bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
@@ -352,8 +357,8 @@ static int bind_socket(struct server *s, struct fault *f)
 	return fault(f, -errno, "%s: %s", s->path, strerror(errno));
 }
 
-/* Watches for the deletion of the file: wg-quick and people end a userspace implementation that
- * way. */
+/* Watches for the deletion of the socket file, by which wg-quick and people end a userspace
+ * implementation. */
 static int watch_file(struct server *s)
 {
 	char directory[sizeof(s->path)];

@@ -2,12 +2,12 @@
 /*
  * server.h - a Unix stream socket on the loop that speaks a protocol of lines. Control thread.
  *
- *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client takes them ─▶ close
+ *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client reads them ─▶ close
  *
- * No client can block the thread: sockets are non-blocking, a line is bounded, and no further line
- * of a client is read while it does not take its answers. A long answer is made in pieces, as the
- * client takes them, for at most PASS_TURN_NS of each turn of the loop. An idle client is evicted
- * when a new one needs its place.
+ * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
+ * while a client does not read its answers, no further line of this client is read. A long answer
+ * is made in pieces as the client reads them, for at most PASS_TURN_NS in each turn of the loop. An
+ * idle client is evicted when a new client needs its place.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H
@@ -27,17 +27,17 @@ struct server_client;
 struct server_protocol {
 	size_t line_max;     /* bytes without the newline; a longer line closes the connection */
 	size_t session_size; /* bytes of zeroed memory for each connection, at least 1 */
-	/* A connection begins; 0 or -errno (it is closed). May be NULL. */
+	/* A connection begins. Returns 0, or -errno to close the connection. May be NULL. */
 	int (*open)(void *ctx, void *session);
-	/* Handles one line, whose newline is replaced by NUL. What is appended to @reply is sent.
-	 * Returns 0; 1: more() appends the rest of the answer, before any further line is handled;
-	 * or -errno: @reply is still sent, then the connection is closed. */
+	/* Handles one line, whose newline is replaced by NUL. The function appends its answer to
+	 * @reply. It returns 0; 1 if more() must append the rest of the answer before any further
+	 * line is handled; or -errno to close the connection after @reply has been sent. */
 	int (*line)(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		    struct buffer *reply);
-	/* Appends the next short piece of an answer. Returns 1: more follows; 0: the answer is
-	 * complete; or -errno, as line(). NULL if line() never returns 1. */
+	/* Appends the next short piece of an answer. Returns 1 if more follows, 0 if the answer is
+	 * complete, or -errno, like line(). NULL if line() never returns 1. */
 	int (*more)(void *ctx, void *session, struct buffer *reply);
-	/* The connection is over. May be NULL. Its memory is wiped. */
+	/* The connection has ended. @session is wiped afterwards. May be NULL. */
 	void (*close)(void *ctx, void *session, struct server_client *client);
 };
 
@@ -52,12 +52,12 @@ struct server_config {
 	void (*deleted)(void *ctx);
 };
 
-/* Does a process listen at the socket file @path? True if that cannot be found out, because the
- * caller would unlink the file. */
+/* Returns true if a process listens at the socket file @path. Also returns true if that cannot be
+ * found out, because the caller would otherwise unlink the file. */
 bool server_answers(const char *path);
 
-/* Listens. Replaces a stale socket file. Returns 0 or -errno with @f: -EADDRINUSE (another process
- * listens there), -EACCES, -ENAMETOOLONG. */
+/* Listens. Replaces a stale socket file. Returns 0, or -errno with @f filled in: -EADDRINUSE
+ * (another process listens at the path), -EACCES, -ENAMETOOLONG. */
 int server_new(struct server **s, const struct server_config *config, struct fault *f);
 
 /* Closes all connections, and unlinks the socket file if it is still ours. NULL is fine. */
@@ -66,7 +66,8 @@ void server_free(struct server *s);
 /* Sends @n bytes to a client outside of its line callback. Not allowed after its close callback. */
 void server_send(struct server_client *client, const void *data, size_t n);
 
-/* Waits up to @timeout_ms until the clients have taken all answers, for the end of the daemon. */
+/* Waits up to @timeout_ms until the clients have received all answers. Used when the daemon
+ * ends. */
 void server_flush(struct server *s, unsigned timeout_ms);
 
 #endif

@@ -9,7 +9,7 @@
 #include "conf/valuetext.h"
 #include "crypto/wipe.h"
 
-/* A line "name=value" of set=1. Functions return 0 or the -errno to be reported. */
+/* The function for a line "name=value" of set=1. It returns 0 or the -errno to be reported. */
 struct setter {
 	const char *name;
 	int (*set)(struct uapi_session *s, const char *value);
@@ -30,7 +30,7 @@ static bool is_true(const char *value)
 	return strcmp(value, "true") == 0;
 }
 
-/* The peer that the lines are for, or NULL if the lines have no effect. */
+/* Returns the peer to which the lines apply, or NULL if the lines have no effect. */
 static struct peer *current_peer(const struct uapi_session *s)
 {
 	return s->skip ? NULL : device_find(s->uapi->device, s->peer_key);
@@ -75,7 +75,8 @@ static int replace_peers(struct uapi_session *s, const char *value)
 	return 0;
 }
 
-/* The lines of the peer end: by another peer, a blank line, or the end of the connection. */
+/* Called at the end of a peer's section: at the next peer, a blank line, or the end of the
+ * connection. */
 static void end_peer(struct uapi_session *s)
 {
 	struct peer *peer = s->replaces ? device_find(s->uapi->device, s->peer_key) : NULL;
@@ -85,7 +86,7 @@ static void end_peer(struct uapi_session *s)
 	s->replaces = false;
 }
 
-/* Begins the lines of a peer, which is created if it does not exist. */
+/* Starts the section of a peer. Creates the peer if it does not exist. */
 static int public_key(struct uapi_session *s, const char *value)
 {
 	uint8_t key[WIRE_KEY_LEN];
@@ -103,7 +104,7 @@ static int public_key(struct uapi_session *s, const char *value)
 	err = device_peer_add(s->uapi->device, key, &peer);
 	s->fresh = !err;
 	s->skip = err;
-	return err == -EADDRINUSE ? 0 : err; /* the device's own key: its lines have no effect */
+	return err == -EADDRINUSE ? 0 : err; /* our own key: the section has no effect */
 }
 
 /* Peer --------------------------------------------------------------------------------------- */
@@ -120,7 +121,8 @@ static int remove_peer(struct uapi_session *s, const char *value)
 	return 0;
 }
 
-/* public_key= has created the peer, but only an existing one was meant: removes it again. */
+/* Removes the peer again if the line public_key= has just created it, because only an existing peer
+ * may be updated. */
 static int update_only(struct uapi_session *s, const char *value)
 {
 	if (!is_true(value))
@@ -279,7 +281,7 @@ static void print_peer(struct buffer *reply, struct peer *p)
 	allowedips_each(&p->allowed, print_allowed_ip, reply);
 }
 
-/* What precedes the peers. */
+/* Appends the part of the answer before the peers. */
 static void begin_get(struct uapi_session *s, struct buffer *reply)
 {
 	const struct uapi *u = s->uapi;
@@ -310,7 +312,7 @@ int uapi_more(struct uapi_session *s, struct buffer *reply)
 
 /* -------------------------------------------------------------------------------------------- */
 
-/* The first line of an operation. */
+/* Handles the first line of an operation. */
 static int begin(struct uapi_session *s, const char *line)
 {
 	struct uapi *uapi = s->uapi;

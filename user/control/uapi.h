@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uapi.h - the configuration protocol that wg(8) speaks: lines in, calls on the
- * device and reply text out. No system calls.
+ * uapi.h - the configuration protocol that wg(8) speaks. It turns lines into calls of device.h and
+ * into reply text. It makes no system call.
  *
- *   "set=1" key=value ... ""  ─▶ each line applies when read ─▶ "errno=N\n\n", N = 0 or negative
- *   "get=1" ""                ─▶ the whole configuration     ─▶ "errno=N\n\n", N = 0 or positive
+ *   "set=1" key=value ... ""  ─▶ each line is applied at once ─▶ "errno=N\n\n", N = 0 or negative
+ *   "get=1" ""                ─▶ the whole configuration      ─▶ "errno=N\n\n", N = 0 or positive
  *   anything else             ─▶ the connection is closed without an answer
  *
- * After an error, the rest of that operation is read and has no effect. With
- * replace_allowed_ips=true, the old allowed IPs are removed when the lines of the peer end, so that
- * a prefix which is given again is never absent. Control thread.
+ * After an error, the rest of the operation is read and has no effect. With
+ * replace_allowed_ips=true, the old allowed IPs are removed at the end of the peer's section, so
+ * that a prefix that is given again is never absent. Control thread.
  */
 #ifndef WGXDP_UAPI_H
 #define WGXDP_UAPI_H
@@ -28,7 +28,7 @@ struct uapi_ops {
 	uint16_t (*listen_port)(void *ctx); /* as bound; 0 = none */
 	uint32_t (*fwmark)(void *ctx);
 	uint64_t (*now_ns)(void *ctx); /* BOOTTIME, for device.h */
-	/* An endpoint was set, so that a name which it had no longer applies. */
+	/* An endpoint was set, so the name that the peer's endpoint had is no longer used. */
 	void (*endpoint_set)(void *ctx, struct peer *peer);
 };
 
@@ -41,33 +41,32 @@ struct uapi {
 
 enum uapi_operation { UAPI_NONE, UAPI_GET, UAPI_SET };
 
-/* One connection. A new one is all zero but for @uapi. The peer is remembered by its key,
- * because it may be removed between two lines. */
+/* One connection. A new one is all zero except for @uapi. The peer is remembered by its key,
+ * because the peer may be removed between two lines. */
 struct uapi_session {
 	struct uapi *uapi;
 	enum uapi_operation operation;
 	int error;     /* 0 or the first -errno of this operation */
-	bool has_peer; /* the lines are for the peer with peer_key */
-	bool skip;     /* that peer does not exist (removed, own key, update_only): no effect */
-	bool fresh;    /* the line public_key= just before has created that peer */
+	bool has_peer; /* the lines apply to the peer with peer_key */
+	bool skip;     /* the lines have no effect (peer removed, our own key, update_only) */
+	bool fresh;    /* the line public_key= of this section has created the peer */
 	bool replaces; /* the allowed IPs of that peer are being replaced */
 	uint8_t peer_key[WIRE_KEY_LEN];
-	/* UAPI_GET: the last peer that is in the answer; those added since it began are left
-	 * out. */
+	/* UAPI_GET: the last peer in the answer. Peers that were added after the answer began are
+	 * left out. */
 	struct device_place got;
 	uint64_t last_serial;
 };
 
-/* Handles one line (without its newline; it may be altered and wiped) and appends the answer, if
- * there is one. Returns 0; 1: uapi_more() has the rest of the answer; or -errno: close the
- * connection. */
+/* Handles one line without its newline, and appends the answer, if there is one. Alters the line.
+ * Returns 0; 1 if uapi_more() has the rest of the answer; or -errno to close the connection. */
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply);
 
-/* Appends the next peer of the answer to a get, or its end. Peers may come and go between two
- * calls. Returns as uapi_line(). */
+/* Appends the next peer of the answer to a get, or the end of the answer. Peers may be added and
+ * removed between two calls. Returns the same values as uapi_line(). */
 int uapi_more(struct uapi_session *s, struct buffer *reply);
 
-/* The above as a protocol of server.h; its context is a struct uapi. */
+/* These functions as a protocol for server.h; its context is a struct uapi. */
 extern const struct server_protocol uapi_protocol;
 
 #endif

@@ -7,7 +7,7 @@
 #include "conf/keytext.h"
 #include "conf/valuetext.h"
 
-/* An endpoint that is known was found by the command, which has looked the name up. */
+/* Sets the endpoint. If it is known already, the command has looked the name up. */
 static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
 			  const struct conf_peer *c, uint64_t now_ns)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* apply.h - a config file -> device, by the same calls as the configuration socket makes. */
+/* apply.h - applies a config file to the device, with the same calls as the configuration
+ * socket. */
 #ifndef WGXDP_APPLY_H
 #define WGXDP_APPLY_H
 

@@ -10,7 +10,7 @@
 #include "util/log.h"
 #include "util/secure.h"
 
-/* How soon to look again at retired objects that could not be freed. */
+/* How soon to try again to free retired objects. */
 #define COLLECT_NS (10 * NS_PER_MS)
 
 static void on_protocol_timer(void *ctx, uint64_t now_ns)
@@ -35,8 +35,8 @@ void core_before_wait(struct core *c)
 		loop_timer_cancel(&c->collect_timer);
 }
 
-/* After a suspend, or in a copy of the machine, no key in memory may be used again. The workers
- * have sealed nothing since they learned of it (path/suspend.h). */
+/* Wipes all keys after a suspend, or in a copy of the machine, because no key in memory may then be
+ * used again. The workers have sealed nothing since they noticed it (path/suspend.h). */
 static void wipe_if_stale(void *ctx)
 {
 	struct core *c = ctx;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core.h - the protocol core (user/wg) as this process runs it: its device, the timer that drives
- * it, the reclamation of what workers may still use, and the wiping of all keys after a suspend or
- * a copy of the machine. Control thread.
+ * core.h - runs the protocol core (user/wg) in this process: the device, the timer that drives it,
+ * the reclamation of objects that workers may still use, and the wiping of all keys after a suspend
+ * or a copy of the machine. Control thread.
  */
 #ifndef WGXDP_CORE_H
 #define WGXDP_CORE_H
@@ -22,7 +22,7 @@ struct core {
 	struct device device;
 	struct qsbr *qsbr;
 	struct suspend suspend;
-	struct vmgenid *vmgenid;	  /* NULL: copies of the machine go unnoticed */
+	struct vmgenid *vmgenid;	  /* NULL: copies of the machine are not noticed */
 	struct loop_timer protocol_timer; /* the device's next deadline */
 	struct loop_timer collect_timer;  /* armed while retired objects wait for a worker */
 };
@@ -35,12 +35,13 @@ int core_init(struct core *c, struct loop *loop, const struct options *options,
 /* Watches for suspends and copies of the machine. */
 void core_watch(struct core *c);
 
-/* Before each wait of the loop: arms the timers. */
+/* Arms the timers; to be called before each wait of the loop. */
 void core_before_wait(struct core *c);
 
-/* Removes all peers; what they used is still retired only. */
+/* Removes all peers. Their objects are retired, but not freed yet. */
 void core_stop(struct core *c);
-/* Frees everything; no worker is left. Both are fine if core_init() failed or never ran. */
+/* Frees everything; no worker may be left. Both functions are fine if core_init() failed or never
+ * ran. */
 void core_done(struct core *c);
 
 #endif

@@ -30,7 +30,7 @@ static void print_neighbour(char line[static LINE_LEN], const struct encap_next 
 	snprintf(line + at, LINE_LEN - (size_t)at, "\n");
 }
 
-/* False: the line is of another kind. */
+/* Parses a line about a neighbour. Returns false if the line is of another kind. */
 static bool parse_neighbour(const char *line, struct encap_next *next, bool *managed)
 {
 	char word[16], hex[33];
@@ -49,7 +49,7 @@ static bool parse_neighbour(const char *line, struct encap_next *next, bool *man
 	return true;
 }
 
-/* The neighbours that a record leaves managed. */
+/* The neighbours that are still managed according to a record. */
 struct managed {
 	struct encap_next *list;
 	unsigned count;
@@ -67,7 +67,7 @@ static void set_managed(struct managed *m, const struct encap_next *next, bool m
 		m->list[m->count++] = *next;
 }
 
-/* 0 with @m, whose list the caller frees, or -ENOMEM. */
+/* Reads a record. Returns 0 with @m, whose list the caller frees, or -ENOMEM. */
 static int read_managed(FILE *record, struct managed *m)
 {
 	struct encap_next next;
@@ -84,7 +84,7 @@ static int read_managed(FILE *record, struct managed *m)
 	return 0;
 }
 
-/* A stream of its own over the file that @lock_fd has locked, or NULL. */
+/* Opens a new stream for the file that @lock_fd has locked. Returns NULL on failure. */
 static FILE *open_record(int lock_fd)
 {
 	int fd = dup(lock_fd);
@@ -119,8 +119,8 @@ int crash_record_begin(struct crash_record *r, int lock_fd)
 	return begin_file(lock_fd);
 }
 
-/* A crash between two lines loses some neighbours, which costs the host an ARP request now and
- * then. */
+/* Rewrites the record. If the process is killed while it writes, some neighbours are lost and stay
+ * managed, which costs the host an ARP request now and then. */
 static int rewrite(struct crash_record *r)
 {
 	FILE *record = open_record(r->lock_fd);
@@ -163,7 +163,7 @@ struct undo {
 	FILE *record;
 };
 
-/* Works in the network namespace of the calling thread. */
+/* Undoes the record in the network namespace of the calling thread. */
 static int undo(void *ctx)
 {
 	const struct undo *u = ctx;
@@ -200,7 +200,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	uint64_t ns;
 	int fd;
 
-	if (fstat(lock_fd, &s) || !s.st_size) /* the last owner cleaned up itself */
+	if (fstat(lock_fd, &s) || !s.st_size) /* empty: the last owner has cleaned up */
 		return;
 	u.record = open_record(lock_fd);
 	if (!u.record)
@@ -209,7 +209,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	if (!ns || ns == netns_of_process("self")) {
 		undo(&u);
 	} else {
-		fd = netns_open(ns); /* fails if the namespace is gone, and everything in it */
+		fd = netns_open(ns); /* if this fails, the namespace is gone with its contents */
 		if (fd >= 0) {
 			netns_call(fd, undo, &u);
 			close(fd);

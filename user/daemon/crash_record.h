@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crash_record.h - undoes what outlives a daemon that is killed. Pins, sockets, TC filters and
- * entries in libxdp's dispatchers are found by the name of the interface. What has no name is
- * appended to the lock file of the interface as it comes and goes:
+ * crash_record.h - removes what a killed daemon left behind. Pins, sockets, TC filters and entries
+ * in libxdp's dispatchers are found by the name of the interface. Managed neighbours have no name,
+ * so the daemon records them in the lock file of the interface:
  *
  *   /run/wgxdp/wg0.lock    1234                    pid of the owner
- *                          netns 4026531840        its network namespace
- *                          neighbour 2 c0000202    managed for it from here on: ifindex, address
- *                          released 2 c0000202     and no longer
+ *                          netns 4026531840        network namespace of the owner
+ *                          neighbour 2 c0000202    is managed from here on: ifindex, address
+ *                          released 2 c0000202     is no longer managed
  *
- * The file is rewritten without its pairs when more than RECORD_SLACK lines are of no use.
+ * When more than RECORD_SLACK lines cancel each other, the file is rewritten without them.
  */
 #ifndef WGXDP_CRASH_RECORD_H
 #define WGXDP_CRASH_RECORD_H
@@ -25,11 +25,11 @@ struct crash_record {
 	unsigned useless; /* lines that cancel each other */
 };
 
-/* Begins a new record with our pid in the file that @lock_fd, which is borrowed, has locked.
- * 0/-errno. */
+/* Begins a new record with our pid in the file of @lock_fd, which is locked and borrowed. Returns 0
+ * or -errno. */
 int crash_record_begin(struct crash_record *r, int lock_fd);
 
-/* Appends that the kernel manages @next for us, or does so no longer. 0/-errno. */
+/* Records that the kernel manages @next for us, or no longer does. Returns 0 or -errno. */
 int crash_record_neighbour(struct crash_record *r, const struct encap_next *next, bool managed);
 
 /* Undoes what the dead owner of @interface left in the kernel, as recorded in @lock_fd, in the

@@ -80,8 +80,8 @@ static void link_down(void *ctx)
 	if (!d->dataplane.up)
 		return;
 	mapsync_listen(&d->mapsync, 0);
-	/* The workers stop before the sessions end: they would keep what they still read for the
-	 * next session. */
+	/* Stop the workers before the sessions end. Otherwise they would stage the packets that
+	 * they still read for the next session. */
 	dataplane_stop(&d->dataplane);
 	device_set_up(&d->core.device, false, loop_now_ns());
 	dataplane_down(&d->dataplane);
@@ -145,7 +145,8 @@ static void dataplane_failed(void *ctx)
 	ending_stop(&d->ending, 1);
 }
 
-/* So that the next owner of the name can release the neighbours if this daemon is killed. */
+/* Records the neighbour, so that the next owner of the name can release it if this daemon is
+ * killed. */
 static void neighbour_managed(void *ctx, const struct encap_next *next, bool managed)
 {
 	struct daemon *d = ctx;
@@ -155,7 +156,8 @@ static void neighbour_managed(void *ctx, const struct encap_next *next, bool man
 		log_info("cannot write the crash record: %s", strerror(-err));
 }
 
-/* The interface has been set up; its event may not have been read yet. */
+/* Starts the data plane. The interface has been set up, but the event for that may not have been
+ * read yet. */
 static int host_start(void *ctx, struct fault *f)
 {
 	struct daemon *d = ctx;
@@ -221,9 +223,9 @@ static int start_core(struct daemon *d, struct fault *f)
 	return err ? fault(f, err, "cannot open a netlink socket: %s", strerror(-err)) : 0;
 }
 
-/* Other programs recognise our interfaces by this name: configs/05-wgxdp.network matches it, so
- * that systemd-networkd leaves the interface alone. networkd looks at a new interface only when
- * udev has seen it, so the name is there in time. */
+/* Adds an alternative name by which other programs recognise our interfaces. It matches
+ * configs/05-wgxdp.network, so that systemd-networkd leaves the interface alone. networkd waits
+ * until udev has processed a new interface, so the name is added in time. */
 static void add_altname(const struct daemon *d)
 {
 	char name[sizeof("wgxdp-") + IFNAME_MAX];
@@ -319,7 +321,7 @@ static int start_sockets(struct daemon *d, struct fault *f)
 			    f);
 }
 
-/* Sets the host up as @conf says. 0/-errno with @f. */
+/* Sets up the host (addresses, routes) as @conf says. Returns 0, or -errno with @f filled in. */
 static int start_host(struct daemon *d, const struct conf *conf, struct fault *f)
 {
 	const struct host_config config = {
@@ -415,7 +417,7 @@ static void run(struct daemon *d)
 	}
 }
 
-/* Undoes start(), wherever it stopped. */
+/* Undoes start(), even if it failed half-way. */
 static void end(struct daemon *d)
 {
 	host_free(d->follow.host);
@@ -446,7 +448,8 @@ static void end(struct daemon *d)
 	ending_done(&d->ending);
 }
 
-/* LOG_LEVEL as wireguard-go has it. A person who watches in the foreground wants to see more. */
+/* Returns the log level, from LOG_LEVEL as in wireguard-go. In the foreground the default level is
+ * higher, because a person is watching. */
 static enum log_level level_wanted(const struct options *options, const struct conf *conf)
 {
 	const char *level = getenv("LOG_LEVEL");
@@ -460,15 +463,16 @@ static enum log_level level_wanted(const struct options *options, const struct c
 
 static void go_on(struct daemon *d)
 {
-	if (d->ending.lease_fd < 0) /* no command will set up the interface and commit */
+	if (d->ending.lease_fd < 0) /* there is no command that would commit */
 		notify_ready();
 	if (diag_is_on())
 		diag_set(&d->diag, true);
-	tunnel_look(&d->tunnel); /* an interface that was handed to us may be up */
+	tunnel_look(&d->tunnel); /* an inherited interface may be up already */
 	run(d);
 }
 
-/* A daemon in the background is not the main process of the service that started it. */
+/* Opens the connection to the service manager. Only a daemon in the foreground is the main process
+ * of a service. */
 static void open_notify(const struct options *options)
 {
 	int err = options->foreground ? notify_open() : 0;
@@ -496,7 +500,7 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 	open_notify(options);
 	err = start(&d, conf, quiet_level, &f);
 	if (conf)
-		conf_done(conf); /* the device has the keys now, and can be told to forget them */
+		conf_done(conf); /* from now on only the device has the keys */
 	if (err) {
 		if (lease_fd < 0 || options->foreground)
 			log_error("%s", f.text);

@@ -46,8 +46,8 @@ static uint8_t tclass_of(const void *msg)
 										: 0;
 }
 
-/* May a keepalive that was sealed a moment ago still be sent? This thread may have been
- * suspended since, like a worker (seal.c: stage_expired()). */
+/* Returns true if a keepalive that has just been sealed may still be sent. This thread may have
+ * been suspended in between, like a worker (seal.c: stage_expired()). */
 static bool may_still_send(const struct device_ops_env *env, const struct peer *peer)
 {
 	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
@@ -55,8 +55,9 @@ static bool may_still_send(const struct device_ops_env *env, const struct peer *
 	return s && session_may_send(s, loop_now_ns()) && !suspend_stale(env->suspend);
 }
 
-/* The endpoint with the local address that nexthops resolved, so that both transports use one
- * source address. -ELOOP: the route leads back into this tunnel. */
+/* Sets *@via to the endpoint @to with the local address that nexthops has resolved, so that both
+ * transports use the same source address. Returns 0, or -ELOOP if the route leads back into this
+ * tunnel. */
 static int choose_source(struct device_ops_env *env, const struct peer *peer,
 			 const struct endpoint *to, struct endpoint *via)
 {
@@ -135,7 +136,7 @@ static void flush(void *ctx, struct peer *peer)
 	const struct device_ops_env *env = ctx;
 	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
 
-	/* The neighbour may have been unknown when the endpoint was set; the handshake found it. */
+	/* Resolve the peer again, because the handshake may have resolved its neighbour. */
 	nexthops_peer(env->nexthops, peer);
 	if (s && env->dataplane->up)
 		workers_flush(&env->dataplane->workers, peer->slot, s->local_index);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device_ops.h - what the protocol core asks of the operating system and of the other modules
- * (struct device_ops): time, randomness, sending, and news about peers. Control thread.
+ * device_ops.h - implements struct device_ops, through which the protocol core uses the operating
+ * system and other modules: time, randomness, sending, and notifications about peers. Control
+ * thread.
  */
 #ifndef WGXDP_DEVICE_OPS_H
 #define WGXDP_DEVICE_OPS_H

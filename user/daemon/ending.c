@@ -12,7 +12,8 @@
 #include "util/log.h"
 #include "util/notify.h"
 
-/* A daemon in the background has no terminal that could hang up. */
+/* Returns the signals that end the daemon. A daemon in the background ignores SIGHUP, because it
+ * has no terminal. */
 static sigset_t signals_of(const struct ending *e)
 {
 	sigset_t signals;
@@ -88,7 +89,7 @@ static void on_lease(void *ctx, int fd, uint32_t events)
 		notify_ready();
 	}
 	if (answer < 0)
-		ending_stop(e, 1); /* ending_done() closes the lease, for which the command waits */
+		ending_stop(e, 1); /* the command waits until ending_done() closes the lease */
 }
 
 int ending_watch(struct ending *e, struct loop *loop)

@@ -38,14 +38,14 @@ int ending_watch(struct ending *e, struct loop *loop);
 /* Ends the loop after this turn. */
 void ending_stop(struct ending *e, int exit_code);
 
-/* Tells the command that waits, if one does: "@word @number", or an error. */
+/* Sends "@word @number", or an error, to the command that waits; does nothing if none waits. */
 void ending_tell(struct ending *e, const char *word, uint32_t number);
 void ending_tell_error(struct ending *e, const struct fault *f);
-/* Likewise a warning. If no command waits, the log gets it. */
+/* Sends a warning to the command that waits. If no command waits, logs the warning. */
 void ending_warn(const struct ending *e, const char *sentence);
 
-/* The first half closes what the loop watches. The second half is the very last step: the command
- * waits for the lease to close. */
+/* ending_unwatch() closes the descriptors that the loop watches. ending_done() is the very last
+ * step of the daemon, because the command waits for the lease to be closed. */
 void ending_unwatch(struct ending *e);
 void ending_done(struct ending *e);
 

@@ -15,9 +15,9 @@
 /* The pair is SOCK_SEQPACKET, so each message is one datagram. */
 #define MESSAGE_MAX (sizeof(struct fault) + 16)
 
-/* Closes the descriptors that the caller had open, except stdio and @keep (-1: none). A daemon
- * that inherits the descriptor of a lock or a pipe would block its other users for as long as it
- * lives. */
+/* Closes all descriptors that were inherited from the caller, except stdio and @keep (-1: none). If
+ * the daemon kept the descriptor of a lock or a pipe, it would block the other users of the lock or
+ * pipe as long as it runs. */
 static void close_inherited(int keep[static 3])
 {
 	unsigned from = STDERR_FILENO + 1;
@@ -40,8 +40,8 @@ static void close_inherited(int keep[static 3])
 	close_range(from, ~0U, 0);
 }
 
-/* Detaches the daemon from the caller's terminal. Messages still go to stderr if a journal reads
- * it or if LOG_LEVEL asks for them; else they go to syslog. */
+/* Detaches the daemon from the caller's terminal. Messages still go to stderr if the journal reads
+ * stderr, or if LOG_LEVEL requests messages; otherwise they go to syslog. */
 static void leave_terminal(const struct options *options, int lease)
 {
 	const char *level = getenv("LOG_LEVEL");
@@ -69,8 +69,8 @@ static const int enders[] = { SIGINT, SIGTERM, SIGHUP };
 static int guarded = -1; /* the lease that these signals shut down */
 static volatile sig_atomic_t ender;
 
-/* The daemon sees the lease end and undoes everything. The command's calls fail, and lease_cancel()
- * waits. A second signal ends the command at once. */
+/* Shuts the lease down. The daemon notices that and undoes everything. The command's calls fail,
+ * and lease_cancel() waits. A second signal ends the command without waiting. */
 static void give_up(int number)
 {
 	int saved = errno;
@@ -147,11 +147,11 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 	if (!options->foreground)
 		leave_terminal(options, pair[1]);
 	else
-		signal(SIGCHLD, SIG_IGN); /* the command is our child; the lease tells of its end */
+		signal(SIGCHLD, SIG_IGN); /* the command is our child; the lease shows its end */
 	exit(run(options, conf, pair[1]));
 }
 
-/* One message of the daemon as a string. Returns false if the daemon has ended. */
+/* Receives one message of the daemon as a string. Returns false if the daemon has ended. */
 static bool receive(int fd, char message[static MESSAGE_MAX + 1])
 {
 	ssize_t n;
@@ -219,7 +219,7 @@ void lease_cancel(int fd)
 
 static void tell(int fd, const char *message)
 {
-	/* An error means that the command has ended; reading the lease reports that. */
+	/* An error means that the command has ended; lease_read() reports that. */
 	if (fd >= 0 && send(fd, message, strlen(message), MSG_NOSIGNAL) < 0)
 		return;
 }
@@ -253,8 +253,8 @@ int lease_read(int fd)
 	char message[MESSAGE_MAX];
 	ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 
-	/* ECONNRESET is reported once if the command closed the lease with a message of ours
-	 * unread. What the command sent comes after it. */
+	/* If the command closed the lease without reading all our messages, ECONNRESET is returned
+	 * once. A message that the command has sent is read after that. */
 	if (n < 0 && errno == ECONNRESET)
 		n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 	if (n == 6 && !memcmp(message, "commit", 6))

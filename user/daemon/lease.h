@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lease.h - a command starts a daemon and holds a lease on it: a socket pair over which
+ * lease.h - a command that starts a daemon holds a lease on it: a socket pair with these messages:
  *
  *   daemon ─▶ command   "ready <ifindex>"      the interface is there, configured, and down
  *   daemon ─▶ command   "up <port>"            sockets answer, workers run, the host is set up
@@ -27,30 +27,30 @@ struct options;
 /* Runs the daemon; returns its exit code. */
 typedef int (*lease_run_fn)(const struct options *options, struct conf *conf, int lease_fd);
 
-/* Starts @run in a process of its own and returns the command's end of the lease, or -errno with
- * @f. With options->foreground the calling process becomes the daemon (and exits with its code),
- * and a child returns from here as the command. */
+/* Starts @run in a new process, and returns the command's end of the lease, or -errno with @f
+ * filled in. With options->foreground, the calling process becomes the daemon (and exits with its
+ * code), and a child process returns from this function as the command. */
 int lease_start(const struct options *options, struct conf *conf, lease_run_fn run,
 		struct fault *f);
 
-/* Command: waits for "ready" or "up" (@word) and returns its number, or -errno with the daemon's
- * sentence. Warnings that come before it go to @warn. */
+/* Command: waits for the message "ready" or "up" (@word) and sets *@number. Calls @warn for
+ * warnings that arrive before. Returns 0, or -errno with the daemon's error in @f. */
 int lease_wait(int fd, const char *word, uint32_t *number,
 	       void (*warn)(void *ctx, const char *sentence), struct fault *f);
-/* Command: 0, or -errno if the daemon has ended or a signal came before, after lease_cancel().
- * Closes
- * @fd. */
+/* Command: commits, and closes @fd. Returns 0. If the daemon has ended or a signal came before,
+ * calls lease_cancel() and returns -errno. */
 int lease_commit(int fd);
-/* Command: gives up. Waits until the daemon has undone everything, then closes @fd. If a signal
- * was the cause, it ends the process instead of returning. */
+/* Command: cancels the lease. Waits until the daemon has undone everything, then closes @fd. If a
+ * signal was the cause, this function ends the process by that signal and does not return. */
 void lease_cancel(int fd);
 
-/* Daemon: tells the command. Fine if @fd is -1. */
+/* Daemon: sends a message to the command. Does nothing if @fd is -1. */
 void lease_tell(int fd, const char *word, uint32_t number);
 void lease_tell_error(int fd, const struct fault *f);
 void lease_tell_warning(int fd, const char *sentence);
 
-/* Daemon: @fd is readable. 1: committed; 0: not yet; -EPIPE: the command has ended. */
+/* Daemon: reads from @fd, which is readable. Returns 1 if the command has committed, 0 if not yet,
+ * or -EPIPE if the command has ended. */
 int lease_read(int fd);
 
 #endif

@@ -37,8 +37,8 @@ static void read_pid(int fd, char pid[static PID_LEN])
 	pid[strspn(pid, "0123456789")] = '\0';
 }
 
-/* Has the process been killed without having ended yet? The kernel closes its descriptors last. See
- * proc(5): the state, the flags and the pending signals of the process. */
+/* Returns true if the process was killed but has not ended yet; the kernel closes its descriptors
+ * late. Reads the state, the flags and the pending signals of the process, see proc(5). */
 static bool is_dying(const char *pid)
 {
 	char path[32 + PID_LEN], line[512] = "", state;
@@ -62,7 +62,7 @@ static bool is_dying(const char *pid)
 	       waiting & 1ULL << (SIGKILL - 1);
 }
 
-/* Takes the lock. Waits for an owner that is dying. */
+/* Takes the lock. If its owner is dying, waits for the end of the owner. */
 static int take_lock(int fd, char pid[static PID_LEN])
 {
 	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += POLL_MS) {
@@ -130,7 +130,7 @@ void name_lock_release(const char *interface, int lock_fd)
 	if (lock_fd < 0)
 		return;
 	lock_path(path, interface);
-	unlink(path); /* while we hold the lock: the next owner creates a new file */
+	unlink(path); /* still under the lock; the next owner creates a new file */
 	close(lock_fd);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockets.h - the two sockets by which the daemon is configured and asked:
+ * sockets.h - the two sockets through which the daemon is configured and queried:
  *
  *   /var/run/wireguard/wg0.sock   wg(8)'s protocol (control/uapi.h)
  *   /run/wgxdp/wg0.sock           `wgxdp show`, `detach`, `set` (wgxdp/control.h)

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual machine that is restored from a snapshot, or cloned, holds keys and counters that were
- * or are being used elsewhere. Its hypervisor gives it a new generation ID. The kernel's driver
- * vmgenid announces that: since Linux 6.10 by a uevent with NEW_VMGENID=1, before that only by a
- * line in the kernel's log.
+ * A virtual machine that was restored from a snapshot, or cloned, has keys and counters that were
+ * used before or are being used in another copy. Its hypervisor gives it a new generation ID. The
+ * kernel's driver vmgenid announces a new ID: since Linux 6.10 by a uevent with NEW_VMGENID=1, in
+ * older kernels only by a line in the kernel's log.
  *
  *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ suspend.copies: workers seal nothing from here on
  *           └▶ /dev/kmsg ─────┘               └▶ eventfd ─▶ control thread: wipes all keys
  *
- * The control thread may be busy with a config of thousands of peers, or in the verifier.
+ * A separate thread listens, because the control thread may be busy with a config of thousands of
+ * peers, or in the BPF verifier.
  *
- * A uevent is believed only if its sender is port 0, the kernel, with uid 0. Another process can
- * only send from a port of its own. A process with CAP_SYS_ADMIN over the network namespace can
- * make the kernel send an event, and gains nothing but new handshakes. Synthetic events, written to
- * a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of facility "kernel" are
- * believed, because what processes write to /dev/kmsg has another facility. The log is read only on
- * kernels without the uevent, because strangers can fill it through a firewall's log rule.
+ * A uevent is trusted only if its sender is port 0, the kernel, with uid 0. Other processes can
+ * only send from ports of their own. A process with CAP_SYS_ADMIN over the network namespace can
+ * make the kernel send an event, but this causes only new handshakes. Synthetic events, which are
+ * made by writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of
+ * facility "kernel" are trusted, because lines that processes write to /dev/kmsg have another
+ * facility. The log is read only on kernels without the uevent, because strangers can fill the log
+ * through a firewall's log rule.
  */
 #include "daemon/vmgenid.h"
 
@@ -48,7 +50,8 @@ struct vmgenid {
 	bool running;
 };
 
-/* "change@/devices/...", then "KEY=value"s, each ended by a NUL. */
+/* Returns true if the uevent announces a new ID. Its text is "change@/devices/...", followed by
+ * strings "KEY=value", each of which ends with a NUL. */
 static bool says_copy(const char *text, size_t len)
 {
 	static const char mark[] = "NEW_VMGENID=1";
@@ -81,7 +84,8 @@ static bool from_kernel(struct msghdr *m)
 	return sender.uid == 0;
 }
 
-/* A record of /dev/kmsg: "5,1234,987654321,-;text", the first number being facility and level. */
+/* Returns true if the record of /dev/kmsg announces a new ID. Its text is
+ * "5,1234,987654321,-;text"; the first number is facility and level. */
 static bool logs_copy(const char *record, size_t len)
 {
 	static const char mark[] = ";random: crng reseeded due to virtual machine fork\n";
@@ -94,7 +98,7 @@ static bool logs_copy(const char *record, size_t len)
 	return LOG_FAC(strtoul(record, &end, 10)) == LOG_KERN >> 3 && *end == ',';
 }
 
-/* Linux 6.10 introduced the uevent. */
+/* Returns true if the kernel has the uevent, which Linux 6.10 introduced. */
 static bool tells_by_uevent(const char *release)
 {
 	char *end;
@@ -113,8 +117,8 @@ static bool hear_log(int fd)
 	return n > 0 && logs_copy(record, (size_t)n);
 }
 
-/* Reads one message. True if this machine is a copy, or may be: a lost message could have said
- * so. */
+/* Reads one uevent. Returns true if this machine is a copy, or if a message was lost that may have
+ * announced it. */
 static bool hear_uevent(int fd)
 {
 	union {
@@ -184,7 +188,7 @@ static int open_uevents(void)
 	return fd;
 }
 
-/* Opens the log at its end. -1: it is not needed, or may not be read. */
+/* Opens the kernel's log at its end. Returns -1 if the log is not needed or may not be read. */
 static int open_log(void)
 {
 	struct utsname host;
@@ -204,7 +208,7 @@ static int start(struct vmgenid *v)
 	int err;
 
 	sigfillset(&all);
-	/* The control thread takes all signals. */
+	/* Block all signals, because the control thread handles them. */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&v->thread, NULL, listen_on, v);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmgenid.h - hears when this host is a restored or copied virtual machine, whose keys and counters
- * may be in use elsewhere. A thread of its own listens, so that the workers know at once even
- * while the control thread is busy.
+ * vmgenid.h - finds out that this host is a restored or copied virtual machine, whose keys and
+ * counters may be in use in another copy. A separate thread listens, so that the workers know
+ * immediately even while the control thread is busy.
  */
 #ifndef WGXDP_VMGENID_H
 #define WGXDP_VMGENID_H
@@ -12,8 +12,8 @@
 
 struct vmgenid;
 
-/* Listens from now on: a copy is entered in @suspend, which is borrowed, and wakes the loop.
- * 0/-errno. */
+/* Begins to listen. A copy is recorded in @suspend, which is borrowed, and wakes the loop. Returns
+ * 0 or -errno. */
 int vmgenid_watch(struct vmgenid **v, struct loop *loop, struct suspend *suspend);
 void vmgenid_unwatch(struct vmgenid *v); /* NULL is fine */
 

@@ -14,8 +14,8 @@
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* The text around the subject of a line, and the drop reason that counts the same occurrences,
- * unless that reason also counts occurrences of other kinds. */
+/* The text before and after the subject of a line. Also the drop reason that counts the same
+ * occurrences, if that reason counts no other occurrences. */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;
@@ -59,7 +59,7 @@ static enum reason reason_of(unsigned kind)
 	return kind < DIAG_DROP ? kinds[kind].reason : (enum reason)(kind - DIAG_DROP);
 }
 
-/* The drops of @reason since a second of it last ended. */
+/* Returns how many packets were dropped for @reason since the last call. */
 static uint64_t new_drops(struct diag *d, enum reason reason)
 {
 	uint64_t sums[REASON_COUNT], before = d->dropped[reason];
@@ -81,7 +81,7 @@ static void end_second(struct diag *d, unsigned kind)
 	d->until_ns[kind] = d->said[kind] = d->all[kind] = 0;
 }
 
-/* Counts one occurrence of @kind; true if a line may be written for it. */
+/* Counts one occurrence of @kind. Returns true if a line may be written for it. */
 static bool may_say(struct diag *d, unsigned kind)
 {
 	uint64_t now_ns = loop_now_ns();
@@ -132,8 +132,8 @@ void diag_set(struct diag *d, bool on)
 
 /* Lines ---------------------------------------------------------------------------------------- */
 
-/* Names the peer if it is known, with the address that the packet came from or, if @from is
- * NULL, the peer's endpoint. */
+/* Writes the name of the peer, if the peer is known, and an address: the source of the packet, or
+ * the peer's endpoint if @from is NULL. */
 static const char *subject(char text[static SUBJECT_LEN], const struct peer *peer,
 			   const struct endpoint *from)
 {
@@ -186,7 +186,7 @@ void diag_no_gso(const struct peer *peer, int error)
 }
 
 /* Reads the addresses, the ports and the WireGuard message type from the head of a sampled packet.
- * Leaves unchanged what the head does not hold. */
+ * Results that are not in the head are left unchanged. */
 static void read_head(const struct event *e, struct endpoint *from, struct endpoint *to, int *type)
 {
 	const uint8_t *ip = e->head;

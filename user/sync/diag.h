@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diag.h - log lines while debugging is on: handshakes that fail and packets that are refused, with
- * the peer where it is known and the address where it is not. Control thread.
+ * diag.h - log lines while debugging is on: about handshakes that fail and packets that are
+ * refused. A line names the peer if it is known, else the address. Control thread.
  *
  *   protocol core ── diag_event ──────┐
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
  *   BPF's ring `events` (samples) ────┘   ... and one line with the number of those left out
  *
- * For a kind that is also counted as drops, that last line states the increase of the count, so
- * that it includes drops of which BPF or a worker sent no sample.
+ * If the occurrences of a kind are also counted as drops, the last line uses that count, so that it
+ * includes drops for which BPF or a worker sent no sample.
  */
 #ifndef WGXDP_DIAG_H
 #define WGXDP_DIAG_H
@@ -32,9 +32,9 @@ struct diag {
 	struct dataplane *dataplane;
 	enum log_level quiet_level; /* the level while debugging is off */
 	struct loop_timer second_timer;
-	uint64_t until_ns[DIAG_KINDS];	/* end of the second that is counted; 0: none is */
-	uint64_t said[DIAG_KINDS];	/* lines written in it */
-	uint64_t all[DIAG_KINDS];	/* occurrences told to us in it */
+	uint64_t until_ns[DIAG_KINDS];	/* end of the present second; 0: no second is counted */
+	uint64_t said[DIAG_KINDS];	/* lines written in the present second */
+	uint64_t all[DIAG_KINDS];	/* occurrences in the present second */
 	uint64_t dropped[REASON_COUNT]; /* total drops when a second of that reason last ended */
 };
 
@@ -55,7 +55,7 @@ void diag_event(struct diag *d, enum device_event event, const struct peer *peer
 		const struct endpoint *from);
 /* @peer sent an inner packet from @source, which is not among its allowed IPs. */
 void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
-/* The kernel refused to segment a train for @peer with @error. Called once a peer. */
+/* The kernel refused with @error to segment a train to @peer. Called once for each peer. */
 void diag_no_gso(const struct peer *peer, int error);
 
 #endif

@@ -8,7 +8,8 @@
 #include "path/handoff.h"
 #include "sync/icmp_sender.h"
 
-/* The most that is handled in one go, so that timers and configuration get their turn. */
+/* How many messages and notes of one queue are handled in one turn of the loop, so that timers and
+ * configuration are handled in time. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
 #define CATCH_UP_TURN_NS (5 * NS_PER_MS)
@@ -43,7 +44,7 @@ static void handle_note(struct handshake_rx *rx, const struct note *note, uint64
 	}
 }
 
-/* True if notes are left. */
+/* Returns true if notes are left. */
 static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
 {
 	struct note note;
@@ -53,14 +54,14 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t no
 		handle_note(rx, &note, now_ns);
 		notes++;
 	}
-	/* A pass that is under way goes on where it is, so that further losses cannot keep it from
-	 * the last peers. */
+	/* If a pass over all peers is in progress, it continues at its present peer and does not
+	 * restart, so that further losses cannot prevent it from reaching the last peers. */
 	if (handoff_notes_lost(h))
 		rx->catch_up_left = rx->config.device->next_slot;
 	return notes == NOTES_PER_TURN;
 }
 
-/* True if messages are left. */
+/* Returns true if messages are left. */
 static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
 {
 	struct handshake_message m;
@@ -134,8 +135,8 @@ static void on_handoff(void *ctx, int fd, uint32_t events)
 	handle_handoff(source->rx, source->handoff);
 }
 
-/* Moves everything that waits at the leader's sockets into the inbox, which drops and counts what
- * does not fit. A data message can only be here in the instant before the group is steered. */
+/* Moves all messages from the leader's sockets into the inbox. Messages that do not fit are dropped
+ * and counted. A data message can arrive only before the reuseport program is attached. */
 static void on_leader(void *ctx, int fd, uint32_t events)
 {
 	struct handshake_rx *rx = ctx;
@@ -186,7 +187,7 @@ int handshake_rx_watch_leader(struct handshake_rx *rx)
 	const struct udp_group *udp = &rx->config.dataplane->udp;
 	int err;
 
-	if (!udp->member_count) /* the only worker reads it */
+	if (!udp->member_count) /* the leader is read by the only worker */
 		return 0;
 	err = loop_add(rx->config.loop, udp->leader->fd, EPOLLIN, on_leader, rx);
 	if (!err)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handshake_rx.h - what reaches the control thread from the data plane, and how much of it is
- * handled at a time:
+ * handshake_rx.h - receives notes and handshake messages from the data plane, and limits how many
+ * are handled at a time:
  *
  *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device, nexthops, diag
  *               ├▶ hand-off: unsent packets ──────────────▶ icmp_sender
  *               └▶ hand-off: messages ──┐
  *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
  *
- * A worker that finds its ring of notes full drops the note, which may have been the only word of
- * a packet that waits. Then all peers are looked at, some in each turn.
+ * If the ring of notes is full, a worker drops the note, which may have been the only one about a
+ * staged packet. Then all peers are checked, some in each turn.
  *
- * Each queue of messages holds HANDSHAKE_QUEUE_LEN. One that holds UNDER_LOAD_QUEUE_LEN or more
- * means that the device is under load, [W] 5.3. Control thread.
+ * Each queue has room for HANDSHAKE_QUEUE_LEN messages. The device is under load, [W] 5.3, if a
+ * queue has UNDER_LOAD_QUEUE_LEN messages or more. Control thread.
  */
 #ifndef WGXDP_HANDSHAKE_RX_H
 #define WGXDP_HANDSHAKE_RX_H
@@ -43,8 +43,8 @@ struct handshake_rx {
 	int leader_fd;		      /* -1: not watched */
 	struct loop_timer rest_timer; /* armed while a turn left something in a queue */
 	uint64_t under_load_until_ns;
-	uint32_t catch_up_slot; /* the next peer to look at, because notes were lost */
-	uint32_t catch_up_left; /* how many slots have not been looked at since then */
+	uint32_t catch_up_slot; /* after notes were lost: the next slot to check */
+	uint32_t catch_up_left; /* how many slots are still to be checked */
 };
 
 /* Returns 0 or -ENOMEM. */

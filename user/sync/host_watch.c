@@ -17,7 +17,7 @@ static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 			loader_set_mac(w->dataplane->loader, link->ifindex, link->mac);
 }
 
-/* Events were lost: asks for the state of the NICs. */
+/* Queries the state of the NICs, because events were lost. */
 static void look_at_links(struct host_watch *w)
 {
 	const struct dataplane *d = w->dataplane;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host_watch.h - changes of the host's network, by netlink, and who hears of them:
+ * host_watch.h - watches the host's network by netlink, and notifies other modules of changes:
  *
- *   address, link ─▶ mapsync (addresses that XDP takes packets for), nexthops
- *   MAC of a NIC  ─▶ the loader, whose program compares it
+ *   address, link ─▶ mapsync (the addresses whose packets XDP handles), nexthops
+ *   MAC of a NIC  ─▶ the loader, whose XDP program compares the MAC
  *   forwarding    ─▶ mapsync
  *   route, rule   ─▶ nexthops
  *   neighbour     ─▶ nexthops, the peers behind it
@@ -29,7 +29,7 @@ struct host_watch {
  * be uninitialized. 0/-errno. */
 int host_watch_open(struct host_watch *w, struct loop *loop, struct dataplane *dataplane,
 		    struct mapsync *mapsync, struct nexthops *nexthops);
-/* Begins to deliver. 0/-errno. */
+/* Begins to notify the modules. Returns 0 or -errno. */
 int host_watch_start(struct host_watch *w);
 void host_watch_close(struct host_watch *w); /* fine if never opened */
 

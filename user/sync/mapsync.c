@@ -16,8 +16,8 @@
 
 #define COUNTERS_EVERY_NS NS_PER_S
 #define PEERS_PER_CLOCK 64 /* counters synced between two looks at the clock */
-/* Addresses are read at most this often: a host that starts containers changes links all the
- * time. */
+/* Addresses are read at most once in this time, because a host that starts containers changes links
+ * all the time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
 #define LISTEN_RETRY_NS NS_PER_S
 
@@ -77,10 +77,10 @@ static bool switched_on(const char *path)
 	return value != 0;
 }
 
-/* Does the host forward packets that arrive on any of its interfaces? @conf is the sysctl
- * directory of a family, which has one directory for each interface. The common switch can be
- * off while single interfaces forward (systemd-networkd can do that). IPv6 has a second switch
- * for each interface, force_forwarding (Linux 6.17). */
+/* Returns true if the host forwards packets that arrive on any of its interfaces. @conf is the
+ * sysctl directory of a family, which has one directory for each interface. Single interfaces may
+ * forward although all/forwarding is off (systemd-networkd can configure that). IPv6 has a second
+ * switch for each interface, force_forwarding (Linux 6.17). */
 static bool forwards(const char *conf)
 {
 	static const char *const names[] = { "forwarding", "force_forwarding" };
@@ -124,7 +124,7 @@ static void sync_listen(struct mapsync *m)
 	if (!m->config.loader)
 		return;
 	loop_timer_cancel(&m->listen_timer);
-	/* Before the program sees a packet for the new addresses; a new link may forward. */
+	/* A new link may forward, so update this before XDP gets the new addresses. */
 	mapsync_forwarding(m);
 	if (m->port)
 		err = netlink_addresses(m->config.netlink, add_listen, &list);
@@ -186,7 +186,7 @@ static void end_peer(void *ctx, const struct peer *p)
 
 void mapsync_peer_changed(struct mapsync *m, const struct peer *p)
 {
-	set_peer(m, p); /* the element exists, so that the map cannot be full */
+	set_peer(m, p); /* cannot fail, because the element exists */
 }
 
 static int set_index(void *ctx, uint32_t index, const struct peer *p, bool pending)
@@ -263,8 +263,8 @@ static void sync_peer_counters(const struct mapsync *m, struct peer *p)
 		p->counted_packets = v.rx_packets + v.tx_packets;
 }
 
-/* Workers count in memory; people read the map. A pass that takes more than its share of a turn
- * goes on in the next. */
+/* Copies the workers' counters to the map peer_auth, which people read. A pass over all peers that
+ * takes too long continues in the next turn of the loop. */
 static void sync_counters(void *ctx, uint64_t now_ns)
 {
 	struct mapsync *m = ctx;
@@ -300,5 +300,5 @@ void mapsync_done(struct mapsync *m)
 {
 	loop_timer_done(&m->listen_timer);
 	loop_timer_done(&m->counters_timer);
-	m->config.loader = NULL; /* the device may still end its peers */
+	m->config.loader = NULL; /* the device may still call the mirror for its peers */
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mapsync.h - the BPF maps mirror the device and the host; this is their only writer.
+ * mapsync.h - keeps BPF maps equal to the state of the device and the host. Only this module writes
+ * the maps in this picture:
  *
- *   device ──struct device_mirror──▶ sessions, peers, allowed4/6, mac_keys   at once
+ *   device ──struct device_mirror──▶ sessions, peers, allowed4/6, mac_keys   immediately
  *   host's addresses ──────────────▶ listen                                  50 ms after a change
- *   host's forwarding sysctls ─────▶ the programs' switches                  at once
+ *   host's forwarding sysctls ─────▶ the flags of ingress.bpf.c              immediately
  *   workers' byte counters ────────▶ peer_auth                               once a second
  *
- * Every function does nothing where there is no BPF. Control thread.
+ * If BPF is not used, every function does nothing. Control thread.
  */
 #ifndef WGXDP_MAPSYNC_H
 #define WGXDP_MAPSYNC_H
@@ -25,14 +26,14 @@ struct mapsync_config {
 	struct device *device;
 	struct netlink *netlink;
 	unsigned worker_count;
-	bool strict; /* drop what fails a check even if the host forwards */
+	bool strict; /* drop packets that fail a check even if the host forwards */
 };
 
 struct mapsync {
 	struct mapsync_config config;
-	uint16_t port; /* that XDP takes packets for, host order; 0: none */
+	uint16_t port; /* XDP handles packets to this port, in host order; 0: none */
 	struct loop_timer listen_timer, counters_timer;
-	uint32_t counters_slot; /* where the pass over the counters goes on; 0: none is under way */
+	uint32_t counters_slot; /* where the pass over the counters continues; 0: no pass */
 };
 
 /* For device_init(); its context is a struct mapsync, which may still be all zero. */
@@ -44,7 +45,7 @@ void mapsync_done(struct mapsync *m); /* fine if never initialized */
 /* Endpoint, name or last handshake of a peer changed. */
 void mapsync_peer_changed(struct mapsync *m, const struct peer *p);
 
-/* XDP takes packets to @port at this host's addresses from now on; 0: it passes all of them. */
+/* From now on XDP handles packets to @port at this host's addresses; 0: it passes all packets. */
 void mapsync_listen(struct mapsync *m, uint16_t port);
 /* An address or a link of the host changed. */
 void mapsync_addresses_changed(struct mapsync *m);

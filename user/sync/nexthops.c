@@ -14,14 +14,15 @@
 #include "sync/endpoint_rank.h"
 #include "util/log.h"
 
-/* How long one turn of a round may take, so that handshakes are not held up. */
+/* How long a round may run in one turn of the loop, so that handshakes are not delayed. */
 #define TURN_NS (5 * NS_PER_MS)
-/* After the first "too big" the ICMP socket is not read for this long, so that a flood of such
- * messages costs no more than one read each time. The kernel has learned the new MTU by then. */
+/* After a "too big" message the ICMP socket is not read again for this long, so that a flood of
+ * such messages costs little. The kernel has learned the new MTU when this time is over. */
 #define NARROWED_NS (10 * NS_PER_MS)
-/* A neighbour event resolves so many peers at once: each costs about five netlink requests. */
+/* A neighbour event resolves at most this many peers immediately, because each costs about five
+ * netlink requests. */
 #define AT_ONCE_MAX 32
-/* How many peers that a change does not concern are passed between two looks at the clock. */
+/* How many peers that need not be resolved are skipped between two readings of the clock. */
 #define PASSED_PER_CLOCK 256
 
 static bool prefix_has_endpoint(const struct prefix *p, const struct endpoint *e)
@@ -63,7 +64,7 @@ void nexthops_forget(struct nexthops *n, struct peer *p)
 	publish(n, p, NULL);
 }
 
-/* The key of n->remotes: the address without the port. Returns its length. */
+/* Sets *@address to the key of n->remotes: the address without the port. Returns its length. */
 static size_t address_of(const struct endpoint *e, const void **address)
 {
 	bool v4 = e->remote.sa.sa_family == AF_INET;
@@ -72,7 +73,7 @@ static size_t address_of(const struct endpoint *e, const void **address)
 	return v4 ? 4 : 16;
 }
 
-/* If memory runs out, only rounds find the peer. */
+/* Enters the peer in n->remotes. If there is no memory, the peer is resolved only in rounds. */
 static void index_remote(struct nexthops *n, const struct peer *p)
 {
 	const void *address;
@@ -82,9 +83,10 @@ static void index_remote(struct nexthops *n, const struct peer *p)
 		(void)slot_index_put(&n->remotes, p->slot, address, len);
 }
 
-/* AF_XDP would send a flow that the host translates (NAT) untranslated, so such a peer takes the
- * UDP socket. The conntrack entry that tells is made by our first message and may have expired
- * since: then the last known state counts, unless a handshake has @just_now renewed the entry. */
+/* Finds out whether the host translates (NAT) the flow to the peer. Messages of such a flow must go
+ * through the UDP socket, because AF_XDP would send them untranslated. The conntrack entry is made
+ * by our first message and may have expired since. Then the last known state is used, unless a
+ * handshake has @just_now renewed the entry. */
 static void check_translation(struct nexthops *n, const struct peer *p, struct encap *e,
 			      bool just_now)
 {
@@ -139,7 +141,7 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
 	struct encap *e = NULL;
 
-	/* No handshake with a low-order key ever succeeds, so its packets would wait for ever. */
+	/* A handshake with a key of low order never succeeds, so packets would wait for ever. */
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
 	    noise_remote_unusable(&p->remote, &n->config.device->identity)) {
 		nexthops_forget(n, p);
@@ -170,8 +172,8 @@ void nexthops_met(struct nexthops *n, struct peer *p)
 	resolve(n, p, true);
 }
 
-/* Resolves even if the endpoint is unchanged: workers send elsewhere until they see an encap with
- * the present roam_count. */
+/* Resolves the peer even if p->endpoint has not changed, because workers send to another endpoint
+ * until they see an encap with the present roam_count. */
 void nexthops_roamed(struct nexthops *n, struct peer *p)
 {
 	const struct encap *e = encap_of(p);
@@ -180,8 +182,8 @@ void nexthops_roamed(struct nexthops *n, struct peer *p)
 		nexthops_peer(n, p);
 }
 
-/* One of this host's own addresses is a valid endpoint only for two nodes on one host, which
- * meet on the loopback interface. */
+/* One of this host's own addresses is a valid endpoint only if both ends run on this host and use
+ * the loopback interface. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 {
 	const struct netlink_flow flow = { n->config.dataplane->fwmark,
@@ -192,7 +194,7 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 	int err = netlink_route(nl, from, &flow, &route);
 
 	if (err)
-		return err != -EACCES; /* a broadcast; a missing route may appear soon */
+		return err != -EACCES; /* EACCES: a broadcast. A missing route may appear soon. */
 	if (!route.local)
 		return true;
 	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;
@@ -323,7 +325,7 @@ static void end_round(struct nexthops *n)
 		schedule_round(n);
 }
 
-/* One turn of a round. */
+/* Continues the round for at most TURN_NS. */
 static void resolve_some(void *ctx, uint64_t now_ns)
 {
 	struct nexthops *n = ctx;
@@ -383,14 +385,14 @@ static void hop_changed(struct nexthops *n, const struct encap_next *hop)
 	schedule_round(n);
 }
 
-/* True if @e already says what the event says. */
+/* Returns true if @e already has the MAC of the event. */
 static bool is_up_to_date(const struct encap *e, const struct netlink_neighbour_event *event)
 {
 	return e->xsk_ok == event->valid &&
 	       (!e->xsk_ok || !memcmp(e->header, event->mac, sizeof(event->mac)));
 }
 
-/* A neighbour with many peers behind it, such as a gateway, is left to the next round. */
+/* If many peers are behind the neighbour, such as a gateway, the next round resolves them. */
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event)
 {
 	struct encap_next hop = { .ifindex = event->ifindex, .family = event->family };

@@ -50,29 +50,29 @@ struct nexthops_config {
 /* The peers that a round resolves. */
 struct nexthops_scope {
 	bool all;
-	unsigned prefix_count, hop_count; /* else those in a prefix or behind a hop */
+	unsigned prefix_count, hop_count; /* unless all: peers in a prefix or behind a hop */
 	struct prefix prefixes[NEXTHOPS_PREFIXES_MAX];
 	struct encap_next hops[NEXTHOPS_HOPS_MAX];
 };
 
 struct nexthops {
 	struct nexthops_config config;
-	struct neighbours neighbours; /* and which peers are behind each */
-	struct slot_index remotes;    /* which peers are at an address */
+	struct neighbours neighbours; /* the next hops, and the peers behind each of them */
+	struct slot_index remotes;    /* address -> the peers at it */
 	uint32_t tunnel;	      /* ifindex of the tunnel in this namespace; 0: in another */
 	struct netlink *netfilter;    /* NULL: not opened yet, or the kernel has none */
 	struct ipsec_watch *ipsec;    /* NULL: not watched */
 	bool ipsec_bypassed;	      /* the log says so */
 	struct pmtu_watch *pmtu;      /* NULL: ICMP errors cannot be watched */
-	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* of which a router said "too big" */
+	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* destinations in "too big" messages */
 	unsigned narrowed_count;
-	struct loop_timer narrowed_timer; /* resolves the peers at them */
+	struct loop_timer narrowed_timer; /* resolves the peers at these destinations */
 	struct loop_timer round_timer;	  /* begins a round, or continues it at next_slot */
-	struct loop_timer refresh_timer;  /* asks for a round of all peers */
-	struct nexthops_scope next, now;  /* of the next round, and of the one under way */
-	uint32_t next_slot;		  /* 0: no round is under way */
-	uint64_t round_cost_ns;		  /* time that the round has used */
-	uint64_t quiet_until_ns;	  /* the next round begins no earlier */
+	struct loop_timer refresh_timer;  /* requests a round of all peers */
+	struct nexthops_scope next, now;  /* of the next round, and of the present one */
+	uint32_t next_slot;		  /* 0: no round is in progress */
+	uint64_t round_cost_ns;		  /* time that the present round has used */
+	uint64_t quiet_until_ns;	  /* the next round does not begin before this time */
 };
 
 void nexthops_init(struct nexthops *n, const struct nexthops_config *config);
@@ -82,20 +82,21 @@ void nexthops_done(struct nexthops *n);
 /* Begins to listen to what routers say of path MTUs, and to changes of IPsec policies. */
 void nexthops_watch(struct nexthops *n);
 
-/* The tunnel interface is in this namespace with @ifindex, or in another one (0): a route into it
- * leads into the tunnel itself. */
+/* Sets the ifindex of the tunnel interface in this namespace, or 0 if it is in another namespace. A
+ * route to that interface leads into the tunnel itself. */
 void nexthops_set_tunnel(struct nexthops *n, uint32_t ifindex);
 
-/* Resolves and publishes now. */
+/* Resolves the peer and publishes its encap now. */
 void nexthops_peer(struct nexthops *n, struct peer *p);
 /* The same, just after a handshake with the peer: conntrack has an entry for it now. */
 void nexthops_met(struct nexthops *n, struct peer *p);
-/* The same if workers have told that the peer roamed since it was last resolved. */
+/* The same, but only if workers have reported that the peer has roamed since it was resolved. */
 void nexthops_roamed(struct nexthops *n, struct peer *p);
-/* Unpublishes: the peer is being removed. */
+/* Unpublishes the peer's encap, because the peer is being removed. */
 void nexthops_forget(struct nexthops *n, struct peer *p);
 
-/* Can a host other than this one be at @from, from where an authenticated message came? */
+/* Returns true if @from, the source of an authenticated message, can be the address of another
+ * host. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from);
 
 /* How good an endpoint of a peer is, by its route now; see endpoint_rank.h. */
@@ -105,7 +106,7 @@ void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event
 void nexthops_route_changed(struct nexthops *n, const struct prefix *destination);
 /* Resolves all peers soon, because something else changed. */
 void nexthops_changed(struct nexthops *n);
-/* Begins to resolve all peers at once. */
+/* Begins to resolve all peers now. */
 void nexthops_now(struct nexthops *n);
 
 #endif

@@ -18,11 +18,13 @@
 #include "path/route_mtu.h"
 #include "util/log.h"
 
-/* How soon an interface is looked for again that is being moved, or whose namespace is ending. */
+/* How soon to look again for an interface that is being moved, or whose namespace is being
+ * deleted. */
 #define FIND_NS (20 * NS_PER_MS)
-/* How often TC is checked: nobody tells us when a program is detached by force. */
+/* How often TC is checked, because the kernel sends no event when a program is detached by
+ * force. */
 #define TC_CHECK_NS NS_PER_S
-/* RPS is taken to be off after so many data messages that it did not queue. */
+/* RPS is considered off after this many data messages that it did not queue. */
 #define RPS_OFF_MESSAGES 64
 #define ROUTES_SHARE 10 /* reading routes takes at most a tenth of the control thread's time */
 
@@ -49,7 +51,7 @@ static void attach_tc(struct tunnel *t)
 	if (!loader || loader_tunnel_attached(loader))
 		return;
 	refused = loader_attach_tunnel(loader, t->config.tun->ifindex, force_clsact, &tcx, &f);
-	if (refused && !t->tc_refused) /* said once, not at each try */
+	if (refused && !t->tc_refused) /* log this once, not at each try */
 		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
 	t->tc_refused = refused;
 }
@@ -109,7 +111,7 @@ static int run_in_netns(void *ctx)
 	return err;
 }
 
-/* What it means that the namespace of the interface cannot be opened. */
+/* Translates the error @err of opening the namespace of the interface. */
 static int netns_error(const struct tunnel *t, int err)
 {
 	if (deleted(t))
@@ -146,7 +148,8 @@ static uint64_t cpu_time_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* On failure the workers keep the table that they have; the next change leads to another try. */
+/* Reads the routes into the tunnel and gives their MTUs to the workers. On failure the workers keep
+ * their old table until the next change. */
 static int read_routes(struct visit *v)
 {
 	uint64_t begin_ns = cpu_time_ns();
@@ -195,7 +198,7 @@ static void link_changed(struct tunnel *t, const struct netlink_link *link)
 	workers_set_mtu(&t->config.dataplane->workers, link->mtu);
 	if (t->watch)
 		netlink_watch_routes_by(t->watch, t->config.tun->ifindex);
-	routes_changed(t); /* IPv4 routes of a link that goes down vanish without an event */
+	routes_changed(t); /* a link that goes down loses its IPv4 routes without an event */
 	if (!link->up)
 		t->config.ops->link_down(t->config.ctx);
 	else if (t->config.ops->link_up(t->config.ctx))
@@ -228,7 +231,7 @@ static void link_gone(struct tunnel *t)
 		end(t, 0);
 		return;
 	}
-	/* No packet may come out where TC is not attached yet. */
+	/* No packet may be written to the interface before TC is attached again. */
 	t->config.ops->link_down(t->config.ctx);
 	log_info("the interface was moved to another namespace");
 	t->config.ops->at_home(t->config.ctx, 0);
@@ -253,8 +256,8 @@ void tunnel_look(struct tunnel *t)
 	}
 }
 
-/* Remembers the event. It is acted on when all events are read, because it may be outdated by
- * then. */
+/* Remembers the event. It is handled after all events have been read, because a later event may
+ * supersede it. */
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 {
 	struct tunnel *t = ctx;
@@ -326,7 +329,7 @@ int tunnel_watch(struct tunnel *t)
 	return err;
 }
 
-/* The inode of the interface's namespace. 0: it cannot be told. */
+/* Returns the inode of the interface's namespace; 0 if it cannot be found out. */
 static uint64_t netns_inode(const struct tunnel *t)
 {
 	int fd = netns_of_tun(t->config.tun->fd);
@@ -340,8 +343,8 @@ static uint64_t netns_inode(const struct tunnel *t)
 	return s.st_ino;
 }
 
-/* Watches the namespace in which the interface is now. 0; -ENODEV: it was deleted; -EAGAIN: it is
- * being moved or deleted; -errno. */
+/* Watches the namespace in which the interface is now. Returns 0, -ENODEV if the interface was
+ * deleted, -EAGAIN if it is being moved or deleted, or another -errno. */
 static int find(struct tunnel *t)
 {
 	int fd = netns_of_tun(t->config.tun->fd), err = 0;
@@ -356,7 +359,7 @@ static int find(struct tunnel *t)
 	else
 		err = watch(t, netlink_watch_open_netns(fd));
 	close(fd);
-	/* A move before the watch began has left no event. */
+	/* If the interface was moved before the watch began, there is no event for that. */
 	if (!err && netns_inode(t) != s.st_ino) {
 		unwatch(t);
 		err = -EAGAIN;
@@ -364,9 +367,9 @@ static int find(struct tunnel *t)
 	return err;
 }
 
-/* With RPS, a packet reaches TC after the write, when tun_writer may already name the next peer. TC
- * then cannot tell which peer sent it. Somebody can set RPS at any time, and no event tells of
- * it. */
+/* Finds out whether RPS is on, and logs changes. With RPS, a packet reaches TC after the worker's
+ * write, when tun_writer may already hold the slot of the next peer, so TC cannot know which peer
+ * sent the packet. RPS can be turned on at any time, and the kernel sends no event for that. */
 static void check_rps(struct tunnel *t)
 {
 	struct loader *loader = t->config.dataplane->loader;
@@ -393,8 +396,8 @@ static void check_rps(struct tunnel *t)
 	}
 }
 
-/* Finds the interface that was moved. Where its namespace cannot be watched, changes are seen when
- * TC is checked. */
+/* Finds an interface that was moved. If its new namespace cannot be watched, changes are noticed
+ * only when TC is checked. */
 static void look_elsewhere(struct tunnel *t)
 {
 	int err = find(t);

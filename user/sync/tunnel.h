@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tunnel.h - the tunnel interface as seen from the control thread: up, down, deleted, and in which
- * network namespace it is.
+ * tunnel.h - watches the tunnel interface: whether it is up, down or deleted, and in which network
+ * namespace it is.
  *
- *   at home    it is in our namespace: a netlink watch tells of changes
- *   abroad     it was moved (`ip link set ... netns`): a netlink watch from our namespace tells of
- *              changes in the other one. A socket in that namespace would keep it, and the
- *              interface, alive after it is deleted. A thread of ours enters the namespace only to
- *              read the new state
+ *   at home    The interface is in our namespace. A netlink watch reports changes.
+ *   abroad     The interface was moved to another namespace (`ip link set ... netns`). A netlink
+ *              watch from our namespace reports changes in that namespace. There is no socket in
+ *              that namespace, because it would keep the namespace and the interface alive after
+ *              the namespace is deleted. A thread of ours enters it only to read the new state.
  *
- *   its link changed ─▶ ops->link_up / link_down, MTU
- *   routes into it changed ─▶ their MTUs, for the padding
- *   its link is gone ─┬─▶ TUNGETIFF fails: deleted ─▶ ops->ended
- *                     └─▶ moved: down until it has been found in its new namespace, and TC, if the
- *                         move removed it, is attached again
- *   TC was detached by force ─▶ attached again
+ *   the link changed ─▶ ops->link_up / link_down, MTU
+ *   routes into the tunnel changed ─▶ their MTUs, for the padding
+ *   the link is gone ─┬─▶ TUNGETIFF fails: deleted ─▶ ops->ended
+ *                     └─▶ moved: the data plane is down until the interface has been found in its
+ *                         new namespace and TC is attached again
+ *   TC was detached by force ─▶ it is attached again
  *
- * The outer sockets stay in the namespace where they were made. Control thread.
+ * The outer sockets stay in the namespace in which they were opened. Control thread.
  */
 #ifndef WGXDP_TUNNEL_H
 #define WGXDP_TUNNEL_H
@@ -27,7 +27,8 @@
 #include "util/loop.h"
 
 struct tunnel_ops {
-	/* The interface is up. 0, or -errno after the reason was logged: it is set down again. */
+	/* The interface is up. Returns 0, or logs the reason and returns -errno; the interface is
+	 * then set down again. */
 	int (*link_up)(void *ctx);
 	void (*link_down)(void *ctx);
 	/* The interface is in our namespace with @ifindex, or in another one (0). */
@@ -39,7 +40,7 @@ struct tunnel_ops {
 /* All pointers are borrowed and outlive the module. */
 struct tunnel_config {
 	struct loop *loop;
-	struct tun *tun; /* its name and ifindex are kept true */
+	struct tun *tun; /* its name and ifindex are kept up to date */
 	struct dataplane *dataplane;
 	const struct tunnel_ops *ops;
 	void *ctx; /* for ops */
@@ -49,25 +50,25 @@ struct tunnel {
 	struct tunnel_config config;
 	uint32_t mtu;
 	struct netlink *netlink;     /* in our namespace; NULL: the interface is abroad */
-	struct netlink_watch *watch; /* of its namespace; NULL: it has to be found again */
+	struct netlink_watch *watch; /* of its namespace; NULL: the interface must be found */
 	struct loop_timer follow_timer, routes_timer;
-	uint64_t routes_next_ns;	      /* they may be read again from then on */
+	uint64_t routes_next_ns;	      /* routes are not read again before this time */
 	bool tc_refused;		      /* TC could not be attached when last tried */
 	bool steered;			      /* RPS was seen to queue packets before TC */
 	uint64_t steered_packets, steered_rx; /* packets of RPS, and data messages when it grew */
-	bool link_changed;		      /* an event said so and has not been acted on */
-	bool link_gone;			      /* likewise */
+	bool link_changed;		      /* an event reported this and was not handled yet */
+	bool link_gone;			      /* the same */
 	bool watch_refused;		      /* its namespace could not be watched */
 	bool ended;
 };
 
-/* Attaches TC where there is BPF; where that fails, the workers' own check stands alone and the log
+/* Attaches TC if BPF is used. If that fails, only the workers check the allowed IPs, and the log
  * says so. @mtu: of the new interface. */
 void tunnel_open(struct tunnel *t, const struct tunnel_config *config, uint32_t mtu);
 
 /* Begins to follow the interface. 0/-errno. */
 int tunnel_watch(struct tunnel *t);
-/* Acts on what the interface is now. */
+/* Looks at the present state of the interface and handles changes. */
 void tunnel_look(struct tunnel *t);
 /* Calls @fn(@ctx) in the network namespace of the interface. Sockets that it opens there must be
  * closed before it returns, because they keep a deleted namespace alive. Returns the result of @fn;
@@ -75,7 +76,8 @@ void tunnel_look(struct tunnel *t);
 int tunnel_call(const struct tunnel *t, int (*fn)(void *ctx), void *ctx);
 void tunnel_close(struct tunnel *t); /* fine if it was never opened */
 
-/* What the kernel dropped at the interface. False: unknown, since it is abroad. */
+/* Returns the kernel's drops at the interface in @drops. Returns false if they are not known,
+ * because the interface is abroad. */
 bool tunnel_drops(const struct tunnel *t, struct netlink_drops *drops);
 
 #endif
