@@ -41,9 +41,10 @@ static unsigned op_reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return 0;
 }
 
-static void op_detach(void *ctx)
+static const char *op_detach(void *ctx)
 {
 	*(unsigned *)ctx += 1;
+	return NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -58,16 +58,6 @@ fault "a keepalive that is too large" 9 '9s/.*/PersistentKeepalive = 65536/' 655
 fault "an MTU that is too small" 3 '3s/.*/MTU = 12/' 12
 fault "a FwMark that is no number" 3 '3s/.*/FwMark = red/' red
 
-# What attach does not do yet is refused by name, and never ignored.
-pending() # WHAT SED-EDIT REGEX
-{
-	good | sed "$2" | conf "$A" >/dev/null
-	ok "$1: check accepts it" "$WGXDP" check "$TMP/$A.conf"
-	refuses "$1: attach refuses it" 1 "does not support $3" attach eth0 "$TMP/$A.conf"
-	clean "$1: nothing is left" a "$A"
-}
-
-pending "not supported: SaveConfig = true" '3s/.*/SaveConfig = true/' SaveConfig
 good | sed '3s/.*/Table = off/; 8s/= .*/= 0.0.0.0\/0, ::\/0/' | conf "$A" >/dev/null
 ok "default routes are accepted with Table = off" "$WGXDP" check "$TMP/$A.conf"
 good | conf "$A" >/dev/null

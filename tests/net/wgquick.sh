@@ -40,13 +40,17 @@ ok "the route is set" eval "in_ns a ip route get 10.98.1.1 | grep -q 'dev $A'"
 is "the peer is set" "$(in_ns a wg show "$A" endpoints)" "$(pub b)"$'\t'192.0.2.2:51822
 ok "IPv4 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
 ok "IPv6 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 fd99::2
-is "the path is UDP, because wg-quick names no NIC" "$(show a "$A" .path.rx)" udp
+is "the path is UDP, because no default route names a NIC" "$(show a "$A" .path.rx)" udp
+refuses "detach leaves it to wg-quick" 1 "wg-quick down" in_ns a "$WGXDP" detach "$A"
+ok "it is still there" in_ns a wg show "$A"
 ok "wg-quick strip succeeds" quick strip
 ok "wg-quick save succeeds" quick save
 ok "it keeps the peer" grep -qF "PublicKey = $(pub b)" "$TMP/$A.conf"
 ok "wg-quick down succeeds" quick down
 clean "nothing is left" a "$A"
-ok "wg-quick up succeeds again" quick up
+export WGXDP_NIC=eth0
+ok "wg-quick up succeeds again, with a NIC" quick up
+is "the path is XDP" "$(show a "$A" .path.rx)" xdp
 ok "pings are answered again" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
 ok "wg-quick down succeeds again" quick down
 clean "nothing is left again" a "$A"

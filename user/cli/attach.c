@@ -92,17 +92,6 @@ static int stat_file(const char *path, struct stat *st, struct fault *f)
 	return stat(path, st) ? fault(f, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-/* The config file may ask for more than attach does yet. */
-static int check_supported(const struct conf *c, struct fault *f)
-{
-	if (!c->save_config)
-		return 0;
-	return fault(f, -ENOTSUP,
-		     "%s: attach does not support SaveConfig = true yet; remove it, and save the "
-		     "configuration before detach",
-		     c->path);
-}
-
 int attach_main(int argc, char **argv)
 {
 	struct conf conf = { 0 };
@@ -121,8 +110,7 @@ int attach_main(int argc, char **argv)
 		return cli_fail(CLI_CONFIG, "%s", f.text);
 	options.conf.path = absolute;
 	options.conf.st = &st;
-	if (check_supported(&conf, &f) || before_up(options.interface, &conf, &f) ||
-	    names_resolve(&conf, &f))
+	if (before_up(options.interface, &conf, &f) || names_resolve(&conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, options.interface, &conf, &f))

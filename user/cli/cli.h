@@ -20,6 +20,8 @@ enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 78 };
 int attach_main(int argc, char **argv); /* attach.c */
 int detach_main(int argc, char **argv); /* detach.c */
 int reload_main(int argc, char **argv); /* reload.c */
+int save_main(int argc, char **argv);	/* save.c */
+int strip_main(int argc, char **argv);	/* strip.c */
 int show_main(int argc, char **argv);	/* show.c */
 int set_main(int argc, char **argv);	/* set.c */
 int logs_main(int argc, char **argv);	/* logs.c */
@@ -41,6 +43,9 @@ void options_default(struct options *o);
 /* Parses the arguments of attach: options anywhere, then [NIC[,NIC...]] CONF. argv[0] is the verb.
  * *@conf points into argv. o->interface is not changed. Returns 0, or CLI_USAGE with @f. */
 int options_parse(struct options *o, int argc, char **argv, const char **conf, struct fault *f);
+
+/* Sets the NICs of @o from a list such as "eth0,eth1". Returns as options_parse(). */
+int options_set_nics(struct options *o, const char *list, struct fault *f);
 
 /* The options as `wgxdp --help` lists them. */
 void options_help(FILE *out);

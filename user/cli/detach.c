@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
 #include "cli/down.h"
+#include "cli/save.h"
 #include "conf/conf.h"
 #include "control/server.h"
 #include "daemon/name_lock.h"
@@ -74,6 +75,21 @@ static int take_down(const char *interface, bool recorded)
 	return CLI_OK;
 }
 
+/* SaveConfig = true. A daemon that was killed has no state. Returns an exit code. */
+static int save(struct down *d)
+{
+	struct fault f;
+	int pid;
+
+	if (!d->has_file || !d->file.save_config || name_lock_is_stale(d->interface, &pid) ||
+	    save_running(d->interface, d->path, &d->file, &f) == 0)
+		return CLI_OK;
+	return cli_fail(CLI_FAILED,
+			"%s; the configuration is not saved, so the tunnel is left up. Without "
+			"SaveConfig = true in the file `wgxdp detach` takes it down",
+			f.text);
+}
+
 int detach_main(int argc, char **argv)
 {
 	char interface[IFNAME_MAX + 1];
@@ -87,7 +103,9 @@ int detach_main(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	down_open(&down, interface, conf_is_path(argv[1]) ? argv[1] : NULL);
 	down_pre(&down);
-	code = take_down(interface, down.record.path);
+	code = save(&down);
+	if (code == CLI_OK)
+		code = take_down(interface, down.record.path);
 	if (code == CLI_OK)
 		down_post(&down);
 	if (code == CLI_OK && down.failures)

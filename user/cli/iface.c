@@ -42,6 +42,20 @@ static int start(const struct options *options, struct fault *f)
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
+/* WGXDP_NIC: the NICs, or "none" for the UDP sockets. Without it the routes decide. */
+static int set_nics(struct options *options, struct fault *f)
+{
+	const char *list = getenv("WGXDP_NIC");
+
+	if (!list || !*list || !strcmp(list, "auto"))
+		return 0;
+	if (strcmp(list, "none") != 0)
+		return options_set_nics(options, list, f);
+	options->rx = options->tx = OPTIONS_PATH_UDP;
+	options->udp_why = "asked for by WGXDP_NIC=none";
+	return 0;
+}
+
 int iface_main(int argc, char **argv)
 {
 	const char *foreground = getenv("WG_PROCESS_FOREGROUND"), *name = NULL;
@@ -49,9 +63,7 @@ int iface_main(int argc, char **argv)
 	struct fault f = { "" };
 
 	options_default(&options);
-	options.rx = options.tx = OPTIONS_PATH_UDP;
-	options.udp_why = "as a userspace implementation of WireGuard wgxdp uses the UDP sockets; "
-			  "wgxdp attach uses XDP";
+	options.conf.wg_quick = getenv("WG_QUICK_USERSPACE_IMPLEMENTATION") != NULL;
 	options.foreground = foreground && !strcmp(foreground, "1");
 	options.tun_fd = inherited_fd("WG_TUN_FD");
 	options.uapi_fd = inherited_fd("WG_UAPI_FD");
@@ -75,6 +87,8 @@ int iface_main(int argc, char **argv)
 			"%s: this names a config file, not an interface; did you mean wgxdp "
 			"attach --foreground %s?",
 			name, name);
+	if (set_nics(&options, &f))
+		return cli_fail(CLI_USAGE, "WGXDP_NIC: %s", f.text);
 	snprintf(options.interface, sizeof(options.interface), "%s", name);
 	if (options.foreground)
 		return daemon_run(&options, NULL, -1);

@@ -269,7 +269,7 @@ static int parse_option(struct options *o, int argc, char **argv, int *i, struct
 	return set(o, kind, value, f);
 }
 
-static int parse_nics(struct options *o, const char *list, struct fault *f)
+int options_set_nics(struct options *o, const char *list, struct fault *f)
 {
 	for (;; list++) {
 		size_t len = strcspn(list, ",");
@@ -328,7 +328,7 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 		return fault(f, CLI_USAGE,
 			     "no config is given; usage: wgxdp attach [NIC[,NIC...]] CONF");
 	if (n == 2)
-		err = parse_nics(o, words[0], f);
+		err = options_set_nics(o, words[0], f);
 	if (!err)
 		*conf = words[n - 1];
 	return err;

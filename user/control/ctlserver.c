@@ -83,12 +83,18 @@ static void reload(struct ctlserver *c, struct waiting *w, struct server_client 
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR, f.text));
 }
 
-static void detach(struct ctlserver *c, struct waiting *w, struct server_client *client)
+static void detach(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		   struct buffer *reply)
 {
-	if (w->client)
+	const char *refusal;
+
+	if (w->client) /* it waits for another answer */
 		return;
-	wait_for(c, w, client, 0);
-	c->ops->detach(c->ctx);
+	refusal = c->ops->detach(c->ctx);
+	if (refusal)
+		answer(reply, json_pack("{s:s}", CONTROL_ERROR, refusal));
+	else
+		wait_for(c, w, client, 0);
 }
 
 static void unlink_waiting(struct ctlserver *c, const struct waiting *w)
@@ -120,7 +126,7 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 	} else if (strcmp(op, CONTROL_OP_RELOAD) == 0) {
 		reload(c, w, client, request, reply);
 	} else if (strcmp(op, CONTROL_OP_DETACH) == 0) {
-		detach(c, w, client);
+		detach(c, w, client, reply);
 	} else {
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR,
 					"this version of the daemon does not know that request"));

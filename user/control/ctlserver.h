@@ -33,8 +33,9 @@ struct ctlserver_ops {
 	 * Returns its number for ctlserver_reloaded(), which answers; or 0 with @f: there is no
 	 * file. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
-	/* Ends the daemon. ctlserver_detached() answers when the teardown is done. */
-	void (*detach)(void *ctx);
+	/* Ends the daemon; ctlserver_detached() answers when the teardown is done. Returns NULL, or
+	 * a sentence that says why not. */
+	const char *(*detach)(void *ctx);
 };
 
 struct ctlserver;

@@ -352,11 +352,11 @@ static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return r->reload(r->ctx, exact, adopt, f);
 }
 
-static void detach(void *ctx)
+static const char *detach(void *ctx)
 {
 	const struct report *r = ctx;
 
-	r->detach(r->ctx);
+	return r->detach(r->ctx);
 }
 
 const struct ctlserver_ops report_ops = {

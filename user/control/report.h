@@ -27,8 +27,8 @@ struct report {
 	const struct tunnel *tunnel;
 	struct diag *diag;
 	struct endpoint_names *names;
-	/* `wgxdp detach`: end the daemon. */
-	void (*detach)(void *ctx);
+	/* `wgxdp detach`, see ctlserver.h. */
+	const char *(*detach)(void *ctx);
 	/* `wgxdp reload`, see ctlserver.h. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
 	/* Fills in *@config; false if there is no config file. */

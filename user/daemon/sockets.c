@@ -67,12 +67,17 @@ static void on_socket_deleted(void *ctx)
 	ending_stop(s->ending, 0);
 }
 
-static void detach(void *ctx)
+static const char *detach(void *ctx)
 {
 	const struct sockets *s = ctx;
 
+	/* wg-quick has set up addresses, routes and rules, and knows how to undo them. */
+	if (s->dataplane->config.options->conf.wg_quick)
+		return "wg-quick made this interface; `wg-quick down` with its config file takes "
+		       "it down, and `ip link delete` does if the file is gone";
 	s->ending->detached = true;
 	ending_stop(s->ending, 0);
+	return NULL;
 }
 
 static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)

@@ -37,6 +37,7 @@ struct options_conf {
 	const char *path;      /* absolute; NULL: there is none */
 	const struct stat *st; /* what stat(2) said of the file before it was read */
 	bool no_watch;	       /* do not follow changes of the file by itself */
+	bool wg_quick;	       /* wg-quick(8) started the daemon, and ends it */
 };
 
 /* What only tests ask for, by variables of the environment. */

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# SaveConfig, `wgxdp save` and `wgxdp strip` do what wg-quick(8) does with a config file.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg wg-quick jq
+
+ns_add a b
+join a eth0 b eth0
+keys a b c
+A=${ID}a FILE=$TMP/${ID}a.conf
+
+config() # LINE...
+{
+	interface a ListenPort=51820 Address=10.99.0.1/24 MTU=1400 "$@" PostDown="echo %i"
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820 Name=bob
+}
+peers() { grep -c '^\[Peer\]' "$FILE"; }
+
+config | conf "$A" >/dev/null
+ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+in_ns a wg set "$A" peer "$(pub c)" allowed-ips 10.98.0.0/24 persistent-keepalive 9
+ok "save succeeds" in_ns a "$WGXDP" save "$A"
+is "both peers are in the file" "$(peers)" 2
+ok "with what was set" grep -q "PersistentKeepalive = 9" "$FILE"
+ok "what wg does not know is kept" eval "grep -q '^MTU = 1400' $FILE && grep -q '^PostDown' $FILE"
+is "the file is private" "$(stat -c %a "$FILE")" 600
+in_ns a wg set "$A" peer "$(pub c)" remove
+ok "a reload after that finds no change" in_ns a "$WGXDP" reload "$A"
+is "so the peer stays removed" "$(in_ns a wg show "$A" peers)" "$(pub b)"
+ok "detach succeeds" down a "$A"
+is "without SaveConfig detach writes nothing" "$(peers)" 2
+
+config SaveConfig=true | conf "$A" >/dev/null
+ok "attach succeeds with SaveConfig" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+in_ns a wg set "$A" listen-port 51900 peer "$(pub c)" allowed-ips 10.98.0.0/24
+ok "detach succeeds with SaveConfig" down a "$A"
+is "the peer is in the file" "$(peers)" 2
+ok "and the port, and SaveConfig" \
+	eval "grep -q '^ListenPort = 51900' $FILE && grep -q '^SaveConfig = true' $FILE"
+ok "attach takes the file again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+is "with both peers" "$(in_ns a wg show "$A" peers | wc -l)" 2
+mkdir "$TMP/elsewhere" && mv "$FILE" "$TMP/elsewhere" && ln -s nowhere/x "$FILE"
+refuses "a file that is gone is not saved, but the tunnel is down" 0 "hooks of the last" \
+	down a "$A"
+clean "nothing is left" a "$A"
+rm "$FILE"
+
+# --- strip ----------------------------------------------------------------------------------------
+
+same_strip() { cmp <("$WGXDP" strip "$FILE") <(wg-quick strip "$FILE"); }
+
+cp "$TMP/elsewhere/$A.conf" "$FILE"
+ok "strip prints what wg-quick prints" same_strip
+printf '%s\n' '# first' '' '  [interface]  # comment' ' privatekey = x = y # z' \
+	'ADDRESS=10.0.0.1' 'DNS' 'MTU # = 5' 'Tabl = 3' '[Peer] ' 'Address = stays' \
+	$'\tPostUp = stays \t' '[Interface]' 'saveconfig = true' '# MTU = 7' '=' 'last' >"$FILE"
+printf 'no newline = 1 ' >>"$FILE"
+ok "also of an odd file" same_strip
+: >"$FILE"
+ok "and of an empty one" same_strip
+refuses "a missing file" 1 "no such|No such" "$WGXDP" strip "$TMP/missing.conf"
+done_testing

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/save.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/ctlclient.h"
+#include "conf/conf_write.h"
+#include "daemon/hook_record.h"
+#include "util/buffer.h"
+#include "wgxdp/control.h"
+
+#define TIMEOUT_S 30
+#define READ_SIZE 65536
+#define REPLY_MAX (1U << 30) /* as in ctlclient.c */
+
+static int open_socket(const char *interface, struct fault *f)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = TIMEOUT_S };
+	int err, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fault(f, -errno, "%s: %s", interface, strerror(errno));
+	snprintf(address.sun_path, sizeof(address.sun_path), UAPI_DIRECTORY "/%.32s.sock",
+		 interface);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return fault(f, err, "%s: %s: %s", interface, address.sun_path, strerror(-err));
+}
+
+/* The answer to get=1 ends with an empty line. */
+static bool is_complete(const struct buffer *in)
+{
+	return buffer_len(in) >= 2 && !memcmp(in->data + in->end - 2, "\n\n", 2);
+}
+
+/* Reads the running state. @in is wiped by its owner. */
+static int get(const char *interface, struct buffer *in, struct fault *f)
+{
+	static const char request[] = "get=1\n\n";
+	int fd = open_socket(interface, f), err = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	if (send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0)
+		err = -errno;
+	while (!err && !is_complete(in)) {
+		if (buffer_len(in) > REPLY_MAX || !buffer_reserve(in, READ_SIZE)) {
+			err = -ENOMEM;
+			break;
+		}
+		n = recv(fd, in->data + in->end, READ_SIZE, 0);
+		if (n == 0)
+			err = -EPROTO;
+		else if (n < 0 && errno != EINTR)
+			err = -errno;
+		in->end += n > 0 ? (size_t)n : 0;
+	}
+	close(fd);
+	return err ? fault(f, err, "%s: the running state cannot be read: %s", interface,
+			   strerror(-err))
+		   : 0;
+}
+
+int save_running(const char *interface, const char *path, struct conf *conf, struct fault *f)
+{
+	struct buffer in = { 0 };
+	json_t *reply = NULL;
+	int err = get(interface, &in, f);
+
+	if (!err)
+		err = conf_set_running(conf, in.data, buffer_len(&in), f);
+	buffer_done(&in);
+	if (!err)
+		err = conf_write(conf, path, f);
+	if (!err)
+		err = ctlclient_ask(interface,
+				    json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_RELOAD,
+					      CONTROL_ADOPT, 1),
+				    TIMEOUT_S, &reply, f);
+	json_decref(reply);
+	return err;
+}
+
+int save_main(int argc, char **argv)
+{
+	struct hook_record record = { 0 };
+	char interface[IFNAME_MAX + 1];
+	const char *path = NULL;
+	struct conf conf = { 0 };
+	struct fault f;
+	int err;
+
+	if (argc != 2 || argv[1][0] == '-')
+		return cli_fail(CLI_USAGE, "usage: wgxdp save IFACE|CONF");
+	err = conf_interface(argv[1], interface, &f);
+	if (!err && conf_is_path(argv[1]))
+		path = argv[1];
+	if (!err && hook_record_read(interface, &record) == 0 && !path)
+		path = record.path;
+	if (!err && !path)
+		err = fault(&f, -ENOENT,
+			    "%s: the interface was not made from a config file; use `wg showconf`",
+			    interface);
+	if (!err)
+		err = conf_read(&conf, path, cli_warn, NULL, &f);
+	if (!err)
+		err = save_running(interface, path, &conf, &f);
+	conf_done(&conf);
+	hook_record_done(&record);
+	return err ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;
+}
