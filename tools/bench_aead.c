@@ -3,8 +3,9 @@
  * bench_aead.c - measures what a packet costs with each AEAD backend. tools/bench-aead runs it.
  *
  * In every round each backend does the same work, and OpenSSL seals messages of 16 KiB, so that
- * other load on the machine affects all of them alike. The output shows medians of the times, and
- * medians of the ratios within each round. OpenSSL is loaded at run time and is optional.
+ * other load on the machine affects all of them in the same way. The output shows medians of the
+ * times, and medians of the ratios within each round. OpenSSL is loaded at run time and is
+ * optional.
  */
 #include <dlfcn.h>
 #include <getopt.h>
@@ -59,7 +60,7 @@ struct cell {
 	bool open;
 	unsigned int len, batch;
 	double ns[MAX_BACKENDS][MAX_ROUNDS];
-	double bulk_ns[MAX_ROUNDS]; /* for len bytes at OpenSSL's 16 KiB rate */
+	double bulk_ns[MAX_ROUNDS]; /* time for len bytes at OpenSSL's 16 KiB rate */
 };
 
 static double now_ns(void)

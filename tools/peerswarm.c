@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * peerswarm - many WireGuard peers of one hub, at one address: the load of tools/bench for a hub
- * with 1,000 peers. Uses the protocol core of wgxdp, hence works against any implementation.
+ * peerswarm - simulates many WireGuard peers of one hub, which all have the same address.
+ * tools/bench uses it as the load for a hub with 1,000 peers. It works with any WireGuard
+ * implementation as the hub, because it uses the protocol core of wgxdp.
  *
- *   peerswarm keys COUNT                     public keys of the peers, one a line
+ *   peerswarm keys COUNT                     prints the public keys of the peers, one in each line
  *   peerswarm send HUB_KEY ADDRESS PORT [--active N] [--length N] [--seconds S]
  *   peerswarm recv HUB_KEY ADDRESS PORT [--active N] [--seconds S]
  *
- * send and recv do a handshake for each active peer first and then print "ready". send seals UDP
- * datagrams for 10.99.0.1 port 7000, from the peers in turn and without a pause; recv counts the
- * data messages that come, and opens none. Peer I has the inner address 10.98.(I / 256).(I % 256).
- * Its private key follows from its number: these keys are for benchmarks and protect nothing.
+ * send and recv first do a handshake for each active peer, and then print "ready". send seals UDP
+ * datagrams to 10.99.0.1 port 7000, from each peer in turn and without a pause. recv counts the
+ * data messages that arrive, and does not decrypt them. Peer I has the inner address 10.98.(I /
+ * 256).(I % 256). Its private key is derived from its number: these keys are for benchmarks and
+ * protect nothing.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -37,7 +39,7 @@ enum {
 	BATCH = 64,
 	PEERS = 1024,
 	PLAIN_MAX = 1440,
-	PATIENCE_S = 5, /* for the answer to an initiation */
+	PATIENCE_S = 5, /* how long to wait for the answer to an initiation */
 	INNER_PORT = 7000,
 };
 
@@ -112,7 +114,8 @@ static bool send_initiation(struct swarm *s, unsigned number, const struct noise
 	return send(s->fd, &message, sizeof(message), 0) == sizeof(message);
 }
 
-/* Reads until the response to @handshake comes, or nothing for PATIENCE_S. */
+/* Reads until the response to @handshake arrives. Returns false if nothing arrives for
+ * PATIENCE_S. */
 static bool receive_response(struct swarm *s, const struct noise_identity *id,
 			     const struct noise_remote *hub, struct noise_handshake *handshake)
 {
@@ -186,7 +189,7 @@ static uint16_t fold(uint32_t sum)
 	return htons((uint16_t)~sum);
 }
 
-/* An IPv4 packet of peer @number with @sequence at the start of its payload, padded. */
+/* Writes a padded IPv4 packet of peer @number, whose payload begins with @sequence. */
 static size_t write_inner(uint8_t *out, const struct swarm *s, unsigned number, uint64_t sequence)
 {
 	size_t total = sizeof(struct iphdr) + sizeof(struct udphdr) + s->length;
@@ -208,7 +211,7 @@ static size_t write_inner(uint8_t *out, const struct swarm *s, unsigned number, 
 	memcpy(out, &ip, sizeof(ip));
 	memcpy(out + sizeof(ip), &udp, sizeof(udp));
 	ip.check = fold(add_words(0, out, sizeof(ip)));
-	/* from the addresses, 8 bytes before the UDP header, to the end */
+	/* the sum begins at the addresses, which are 8 bytes before the UDP header */
 	udp.check = fold(add_words(pseudo, out + sizeof(ip) - 8, 8 + sizeof(udp) + s->length));
 	memcpy(out, &ip, sizeof(ip));
 	memcpy(out + sizeof(ip), &udp, sizeof(udp));

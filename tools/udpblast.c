@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * udpblast - offers UDP at a rate, counts what arrives, and measures round trips: the load that
- * tools/bench puts on a tunnel. One system call carries up to 64 datagrams, so that the generator
- * needs less CPU time than what it measures.
+ * udpblast - sends UDP at a given rate, counts the datagrams that arrive, and measures round trips.
+ * tools/bench uses it as the load for a tunnel. One system call sends up to 64 datagrams, so that
+ * udpblast needs less CPU time than the tunnel that it measures.
  *
  *   udpblast send ADDRESS PORT [--length N] [--rate PPS] [--seconds S] [--segment]
  *   udpblast recv PORT [--gro]
  *   udpblast rtt  ADDRESS PORT [--length N] [--rate PPS] [--seconds S]
  *   udpblast echo PORT
  *
- * recv and echo run until SIGTERM. Each prints one line of JSON. With --segment, one send carries a
- * train of datagrams (UDP_SEGMENT); with --gro, one receive may carry a train (UDP_GRO). --rate 0
- * sends without a pause. ADDRESS may be a list with commas: the datagrams then go to each in turn.
+ * recv and echo run until SIGTERM. Each command prints one line of JSON. With --segment, one send()
+ * sends a train of datagrams (UDP_SEGMENT); with --gro, one receive may return a train (UDP_GRO).
+ * --rate 0 sends without a pause. ADDRESS may be a list with commas; the datagrams then go to each
+ * address in turn.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,12 +42,12 @@ enum {
 	BUFFER = 65536,	 /* the largest train received */
 	LARGEST = 65507, /* UDP's largest payload over IPv4 */
 	TARGETS = 1024,
-	SAMPLES = 1 << 20, /* round trips kept */
+	SAMPLES = 1 << 20, /* the most round trips that are recorded */
 	PAUSE_NS = 100000, /* shortest sleep between two bursts at a given rate */
 	REPLY_WAIT_NS = 300000000,
 };
 
-/* What every datagram begins with; the shortest is thus 16 bytes long. */
+/* Every datagram begins with this stamp, so the shortest datagram has 16 bytes. */
 struct stamp {
 	uint64_t sequence;
 	uint64_t sent_ns;
@@ -96,12 +97,13 @@ static int open_socket(uint16_t port, bool gro)
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct timeval patience = {
 		.tv_usec = 100000
-	}; /* a signal just before a receive is seen then */
+	}; /* with a timeout, a signal just before a receive is noticed */
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), bytes = 8 << 20, on = 1;
 
 	if (fd < 0)
 		die("socket");
-	/* Without CAP_NET_ADMIN the buffers keep their defaults, which only drops more. */
+	/* Without CAP_NET_ADMIN the buffers keep their default size, and more datagrams are
+	 * lost. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
@@ -122,7 +124,8 @@ static void put_stamp(uint8_t *datagram, uint64_t sequence)
 	memcpy(datagram, &stamp, sizeof(stamp));
 }
 
-/* One system call with @count datagrams, each for the next target. Returns how many it took. */
+/* Sends @count datagrams with one system call, each to the next target. Returns how many the kernel
+ * accepted. */
 static unsigned send_singly(int fd, const struct options *o, uint64_t sequence, unsigned count)
 {
 	static uint8_t data[BATCH][BUFFER];
@@ -147,7 +150,7 @@ static unsigned send_singly(int fd, const struct options *o, uint64_t sequence, 
 	return n < 0 ? 0 : (unsigned)n;
 }
 
-/* One train of @count datagrams for the first target. */
+/* Sends one train of @count datagrams to the first target. */
 static unsigned send_train(int fd, const struct options *o, uint64_t sequence, unsigned count)
 {
 	static uint8_t data[LARGEST];
@@ -170,7 +173,7 @@ static unsigned burst_limit(const struct options *o)
 	return fits < BATCH ? fits : BATCH;
 }
 
-/* How many datagrams are due, after a sleep if none is. */
+/* Returns how many datagrams must be sent now. Sleeps first if there are none. */
 static unsigned wait_for_turn(const struct options *o, uint64_t start, uint64_t sent)
 {
 	unsigned limit = burst_limit(o);
@@ -228,7 +231,7 @@ static void count_datagram(struct count *c, const uint8_t *data)
 		c->next = stamp.sequence + 1;
 }
 
-/* The length of each datagram of a train, or the whole length where the kernel joined none. */
+/* Returns the length of each datagram of a train, or @length if the kernel joined no datagrams. */
 static size_t segment_length(struct msghdr *message, size_t length)
 {
 	int size;
@@ -325,7 +328,7 @@ static void print_round_trips(uint64_t *ns, size_t n, uint64_t sent)
 	       n ? (double)ns[last_but_few] / 1e3 : 0.0, n ? (double)ns[n - 1] / 1e3 : 0.0);
 }
 
-/* Takes every answer that is there; returns the number of samples. */
+/* Reads all answers that have arrived. Returns the number of samples. */
 static size_t take_answers(int fd, uint64_t *samples, size_t n)
 {
 	static uint8_t data[BUFFER];
@@ -339,7 +342,8 @@ static size_t take_answers(int fd, uint64_t *samples, size_t n)
 	return n;
 }
 
-/* Sends at the given rate whether or not answers come, so that a slow answer hides no other. */
+/* Sends at the given rate and does not wait for answers, so that a slow answer does not delay the
+ * measurement of later ones. */
 static int run_rtt(const struct options *o)
 {
 	static uint64_t samples[SAMPLES];
@@ -435,7 +439,7 @@ int main(int argc, char **argv)
 {
 	static struct options o = { .length = 64, .seconds = 1 };
 	struct sigaction action = { .sa_handler =
-					    on_signal }; /* no SA_RESTART: it ends recvmmsg() */
+					    on_signal }; /* without SA_RESTART: recvmmsg() ends */
 	const char *verb;
 	bool sends;
 
@@ -450,7 +454,7 @@ int main(int argc, char **argv)
 		return usage();
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	prctl(PR_SET_TIMERSLACK, 1000); /* 1 us, for even gaps */
+	prctl(PR_SET_TIMERSLACK, 1000); /* 1 us, so that datagrams are sent at even intervals */
 	if (!strcmp(verb, "send"))
 		return run_send(&o);
 	if (!strcmp(verb, "rtt"))
