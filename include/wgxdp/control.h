@@ -40,7 +40,9 @@
  *                     zero_copy (bool), aead (name), why (sentence or null: why rx or tx is udp),
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
  *                     they are not pinned), rps (bool: RPS is on for the tunnel interface),
- *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages
+ *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages,
+ *                     in_flight (messages that AF_XDP sockets hold now because the NIC has not
+ *                     sent them yet; those of a socket that is closed count as lost)
  *   config            null, or the config file: path (absolute), applied (Unix time in s when it
  *                     was applied last), error (why the last reload failed, or null),
  *                     error_time (Unix time in s, or null)

@@ -74,7 +74,7 @@ static const struct {
 	  "\"path\":{\"nic\":null,\"queues\":0,\"workers\":2,\"rx\":\"udp\",\"tx\":\"udp\","
 	  "\"xdp_mode\":null,\"zero_copy\":false,\"aead\":\"avx2\",\"why\":\"lo takes no XDP\","
 	  "\"pinned\":null,\"rx_packets\":{\"xsk\":0,\"udp\":0},\"tx_packets\":{\"xsk\":0,"
-	  "\"udp\":0}},"
+	  "\"udp\":0},\"in_flight\":3},"
 	  "\"drops\":{},\"peers\":[{\"public_key\":\"A=\",\"allowed_ips\":[],"
 	  "\"latest_handshake\":1700000000},{\"public_key\":\"B=\","
 	  "\"latest_handshake\":1700000001}]}",
@@ -83,6 +83,7 @@ static const struct {
 	  WGXDP_VERSION "; restart wg1 to use " WGXDP_VERSION "\n"
 	  "  path: rx udp, tx udp; 2 workers; avx2\n  why: lo takes no XDP\n"
 	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n"
+	  "  in flight: 3 messages that the NIC has not sent yet\n"
 	  "\npeer: A=\n  allowed ips: (none)\n  latest handshake: now\n"
 	  "\npeer: B=\n  allowed ips: (none)\n"
 	  "  latest handshake: in the future; the clock was set back\n" },

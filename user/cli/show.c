@@ -93,6 +93,9 @@ static void print_path(FILE *out, const json_t *path)
 	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
 		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),
 		(long long)number(tx, "xsk"), (long long)number(tx, "udp"));
+	if (number(path, "in_flight"))
+		fprintf(out, "  in flight: %lld messages that the NIC has not sent yet\n",
+			(long long)number(path, "in_flight"));
 }
 
 static const char *sentence(const char *reason)

@@ -199,7 +199,7 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 	for (unsigned i = 0; i < p->nic_count; i++)
 		queues += p->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?, s:s?,"
-			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:b, s:b}",
+			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:b, s:b}",
 			 "nic", describe_nics(p), "queues", (int)queues, "workers",
 			 (int)d->workers.count, "rx", usage.rx_xdp ? "xdp" : "udp", "tx",
 			 usage.tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(p), "zero_copy",
@@ -208,8 +208,9 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 d->loader ? loader_unpinned_why(d->loader) : NULL, "rx_packets", "xsk",
 			 number(stats->xsk_rx_packets), "udp", number(stats->udp_rx_packets),
 			 "tx_packets", "xsk", number(stats->xsk_tx_packets), "udp",
-			 number(stats->udp_tx_packets), "per_worker", describe_workers(d), "bpf",
-			 d->loader != NULL, "rps", r->tunnel->steered);
+			 number(stats->udp_tx_packets), "in_flight", number(stats->in_flight),
+			 "per_worker", describe_workers(d), "bpf", d->loader != NULL, "rps",
+			 r->tunnel->steered);
 }
 
 /* null if there is no config file. */

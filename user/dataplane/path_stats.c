@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/path_stats.h"
 
+#include <time.h>
+
 #include "io/afxdp.h"
 #include "io/udp.h"
 #include "util/counter.h"
+#include "wgxdp/limits.h"
 
 /* Reading stops after this many batches, because a flooded port never becomes empty. */
 #define LEFT_BATCHES_MAX 1024
+
+/* A NIC completes a frame within microseconds, but some report completions in batches. */
+#define COMPLETION_PAUSE_NS (NS_PER_S / 1000)
+#define COMPLETION_PAUSES 20
 
 void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk)
 {
@@ -17,6 +24,7 @@ void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk)
 	sum->malformed += counter_read(&xsk->stats.rx_malformed);
 	sum->oversized += counter_read(&xsk->stats.rx_oversized);
 	sum->lost[LOSS_xsk_tx] += counter_read(&xsk->stats.tx_dropped);
+	sum->in_flight += counter_read(&xsk->stats.tx_in_flight);
 	if (afxdp_drops(xsk, &drops))
 		return;
 	/* rx_fill_ring_empty is not added, because rx_dropped includes these drops. */
@@ -47,11 +55,30 @@ static uint64_t count_unread(struct transport *transport)
 	return unread;
 }
 
+/* Waits for the NIC to complete what the kernel has taken from the tx ring. What the kernel has not
+ * taken, it does not take without the NIC. Returns the number of messages that have not left. */
+static uint64_t wait_for_completions(struct transport *xsk)
+{
+	const struct timespec pause = { .tv_nsec = COMPLETION_PAUSE_NS };
+	uint64_t in_flight = counter_read(&xsk->stats.tx_in_flight);
+
+	for (unsigned i = 0; i < COMPLETION_PAUSES && in_flight > xsk->unsent; i++) {
+		nanosleep(&pause, NULL);
+		xsk->ops->sweep(xsk);
+		in_flight = counter_read(&xsk->stats.tx_in_flight);
+	}
+	return in_flight;
+}
+
 void path_stats_close_xsk(struct path_stats *sum, struct transport *xsk)
 {
+	uint64_t in_flight;
+
 	sum->down += count_unread(xsk);
-	sum->lost[LOSS_xsk_tx] += xsk->unsent;
+	in_flight = wait_for_completions(xsk);
 	path_stats_add_xsk(sum, xsk);
+	sum->lost[LOSS_xsk_tx] += in_flight;
+	sum->in_flight -= in_flight;
 }
 
 void path_stats_close_udp(struct path_stats *sum, struct transport *udp)

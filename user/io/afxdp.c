@@ -252,6 +252,8 @@ static void sweep(struct transport *o)
 		(void)!recvfrom(o->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 	wake_tx(a);
 	reap(a);
+	atomic_store_explicit(&o->stats.tx_in_flight, a->tx_frames - a->idle_count,
+			      memory_order_relaxed);
 }
 
 /* ---- setup ---- */
