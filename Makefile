@@ -182,7 +182,7 @@ comma := ,
 empty :=
 
 # It is unpacked, not installed, so nothing of the other architecture runs.
-$(B)/%/sysroot/.complete:
+$(B)/%/sysroot/.complete: Makefile
 	@tools/install-deps arm64
 	@rm -rf $(@D) && mkdir -p $(dir $(@D))
 	mmdebstrap --quiet --variant=extract --architectures=$(DEBIAN_ARCH) \

@@ -9,10 +9,14 @@
 #include <string.h>
 
 /* The test defines the first backends of the table itself, so that it can break them. */
+#if defined(__aarch64__)
+#define aead_neon first
+#endif
 #define aead_avx512ifma first
 #define aead_avx512 second
 #define aead_avx2 third
 #include "crypto/aead.c" /* NOLINT(bugprone-suspicious-include) */
+#undef aead_neon
 #undef aead_avx512ifma
 #undef aead_avx512
 #undef aead_avx2
@@ -81,8 +85,6 @@ static void test_selftest(void **state)
 		assert_int_equal(aead_selftest(&first), fault == NONE);
 }
 
-#if defined(__x86_64__) /* elsewhere the table has no backend that the test could replace */
-
 /* 2. "auto" takes the first usable backend that passes, and reports the first one that failed. */
 static void test_auto(void **state)
 {
@@ -128,8 +130,10 @@ static void test_named(void **state)
 	assert_int_equal(aead_select("fourth", &failed), -ENOENT);
 	assert_null(failed);
 	assert_int_equal(aead_select("", &failed), -ENOENT);
+#if defined(__x86_64__) /* on arm64 the table has no second one */
 	assert_int_equal(aead_select("second", &failed), -ENOTSUP);
 	assert_null(failed);
+#endif
 	assert_string_equal(aead_name(), "first");
 
 	assert_int_equal(aead_select("libsodium", &failed), 0);
@@ -164,8 +168,6 @@ static void test_batch(void **state)
 	assert_int_equal(aead_open_batch(jobs, 3), 0);
 }
 
-#endif
-
 /* 5. The names in the table differ, and the last backend is the reference, which is always
  * usable. */
 static void test_table(void **state)
@@ -188,12 +190,8 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_selftest),
-#if defined(__x86_64__)
-		cmocka_unit_test(test_auto),
-		cmocka_unit_test(test_named),
-		cmocka_unit_test(test_batch),
-#endif
+		cmocka_unit_test(test_selftest), cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_named),	 cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_table),
 	};
 

@@ -18,8 +18,8 @@
 
 #include "crypto/aead.h"
 
-#if defined(__x86_64__) && defined(__OPTIMIZE__) && !defined(__clang__) &&                         \
-	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if (defined(__x86_64__) || defined(__aarch64__)) && defined(__OPTIMIZE__) &&                      \
+	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 #define N 40 /* more than one window */
 #define ROOM 2048
@@ -39,6 +39,8 @@ struct run {
 	_Alignas(64) uint8_t registers[32][64];
 	const uint8_t *touched; /* lowest address of the stack that was used */
 };
+
+#if defined(__x86_64__)
 
 static bool has_avx512(void)
 {
@@ -64,13 +66,32 @@ static __attribute__((noinline)) void store_zmm(uint8_t *to)
 	__asm__ volatile(STORE_LOWER("64 %%z") STORE_UPPER("64 %%z") : : "r"(to) : "memory");
 }
 
+static __attribute__((noinline)) void store_registers(uint8_t *to)
+{
+	(has_avx512() ? store_zmm : store_ymm)(to);
+}
+
+#else
+
+static __attribute__((noinline)) void store_registers(uint8_t *to)
+{
+	__asm__ volatile(".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, "
+			 "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n\t"
+			 "str q\\n, [%0, #64 * \\n]\n\t"
+			 ".endr"
+			 :
+			 : "r"(to)
+			 : "memory");
+}
+
+#endif
+
 static void *run_batch(void *arg)
 {
 	struct run *r = arg;
-	void (*store)(uint8_t *) = has_avx512() ? store_zmm : store_ymm;
 
 	(r->open ? r->backend->open_batch : r->backend->seal_batch)(r->jobs, r->n);
-	store(r->registers[0]);
+	store_registers(r->registers[0]);
 	return NULL;
 }
 
@@ -210,8 +231,7 @@ int main(void)
 
 int main(void)
 {
-	print_message(
-		"1..0 # skip needs x86-64, and frames as an optimising compiler makes them\n");
+	print_message("1..0 # skip needs x86-64 or arm64, and frames of an optimising compiler\n");
 	return 0;
 }
 

@@ -15,6 +15,8 @@ static const struct aead_backend *const backends[] = {
 	&aead_avx512ifma,
 	&aead_avx512,
 	&aead_avx2,
+#elif defined(AEAD_HAS_NEON)
+	&aead_neon,
 #endif
 	&aead_libsodium,
 };

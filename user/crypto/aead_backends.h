@@ -20,4 +20,10 @@ extern const struct aead_backend aead_avx512ifma, aead_avx512;
 extern const struct aead_backend aead_avx2;
 #endif
 
+#if defined(__aarch64__) && defined(__AARCH64EL__)
+#define AEAD_HAS_NEON
+/* 4 lanes of 32 bits. */
+extern const struct aead_backend aead_neon;
+#endif
+
 #endif

@@ -237,16 +237,6 @@ static void queue_stream(struct window *w, const struct aead_job *job)
 		queue_block(w, job, number, zeros, w->scratch[w->used]);
 }
 
-static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *stream)
-{
-	for (int i = 0; i < BLOCK_LEN; i += 32) {
-		__m256i x = _mm256_loadu_si256((const __m256i *)(src + i));
-
-		x = _mm256_xor_si256(x, _mm256_load_si256((const __m256i *)(stream + i)));
-		_mm256_storeu_si256((__m256i *)(dst + i), x);
-	}
-}
-
 /* Decrypts the packet with the key stream in scratch, which begins at @slot. */
 static void decrypt(struct window *w, const struct aead_job *job, size_t slot)
 {
@@ -315,6 +305,9 @@ static INLINE void wipe_traces(struct window *w, size_t n)
 {
 	size_t packets = n < AEAD_WINDOW ? n : AEAD_WINDOW;
 
+	/* The registers come first: the dynamic linker, which may still have to find a function
+	 * that wipe() calls, saves them on the stack. */
+	clear_registers();
 	wipe(w->scratch, w->touched * BLOCK_LEN);
 	wipe(w->keys, packets * BLOCK_LEN);
 	wipe(w->tags, packets * AEAD_TAG_LEN);
@@ -326,7 +319,6 @@ static INLINE void wipe_traces(struct window *w, size_t n)
 		wipe_deep_stack();
 	else
 		wipe_shallow_stack();
-	clear_registers();
 }
 
 static INLINE void window_init(struct window *w)

@@ -9,7 +9,8 @@
  *         x[15]   word 15     word 15     word 15       and output are transposed.
  *
  * In a round each step depends on the step before it, so one group of LANES blocks leaves half of
- * the execution units idle. Therefore two groups are computed at the same time.
+ * the execution units of an x86-64 CPU idle. Therefore two groups are computed at the same time
+ * there (INTERLEAVED).
  *
  * A few blocks would leave most lanes idle. They are laid out in rows instead:
  *
@@ -21,31 +22,11 @@
 #ifndef WGXDP_AEAD_LANES_CHACHA_H
 #define WGXDP_AEAD_LANES_CHACHA_H
 
-#define BLOCK_LEN 64
-#define GROUPS 2
-#define SLOTS (GROUPS * LANES)
-#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() writes up to LANES slots more than it needs */
-#define ROWS (LANES / 4)	   /* blocks of which one register holds a row */
-#define ROW_GROUPS 3
-
-/* The blocks to compute, one per lane. Words 4-11 of the state are the key, word 12 is the number
- * of the block, word 13 is zero, and words 14 and 15 are the packet's counter. [W] 5.4.6 */
-struct blocks {
-	alignas(64) uint32_t number[SLOTS_ROOM];
-	alignas(64) uint32_t low[SLOTS_ROOM];  /* half of the counter */
-	alignas(64) uint32_t high[SLOTS_ROOM]; /* the other half */
-	const uint8_t *key[SLOTS_ROOM];
-	const uint8_t *src[SLOTS_ROOM]; /* BLOCK_LEN bytes, XORed with the key stream to dst */
-	uint8_t *dst[SLOTS_ROOM];
-};
-
 /* 0, 1, 2, ... and multiples of BLOCK_LEN, one for each lane of the widest registers. */
 alignas(64) static const uint32_t ordinal[16] = { 0, 1, 2,  3,	4,  5,	6,  7,
 						  8, 9, 10, 11, 12, 13, 14, 15 };
 alignas(64) static const uint64_t distance[16] = { 0,	64,  128, 192, 256, 320, 384, 448,
 						   512, 576, 640, 704, 768, 832, 896, 960 };
-
-static const uint32_t sigma[4] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 
 static INLINE void store32(uint32_t *to, v32 x)
 {
@@ -76,11 +57,6 @@ static INLINE void set_slots(struct blocks *b, size_t slot, const struct aead_jo
 	store64(b->dst + slot, first + (uintptr_t)dst, second + (uintptr_t)dst);
 }
 
-static INLINE v32 rotl(v32 x, int n)
-{
-	return x << n | x >> (32 - n);
-}
-
 /* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. Each step is done
  * for all four, so that their latencies overlap. RFC 8439 2.3 */
 static INLINE void half_round(v32 x[16], int k)
@@ -91,7 +67,7 @@ static INLINE void half_round(v32 x[16], int k)
 	}
 	for (int i = 0; i < 4; i++) {
 		x[8 + (i + 2 * k) % 4] += x[12 + (i + 3 * k) % 4];
-		x[4 + (i + k) % 4] = rotl(x[4 + (i + k) % 4] ^ x[8 + (i + 2 * k) % 4], 12);
+		x[4 + (i + k) % 4] = rotl12(x[4 + (i + k) % 4] ^ x[8 + (i + 2 * k) % 4]);
 	}
 	for (int i = 0; i < 4; i++) {
 		x[i] += x[4 + (i + k) % 4];
@@ -99,7 +75,7 @@ static INLINE void half_round(v32 x[16], int k)
 	}
 	for (int i = 0; i < 4; i++) {
 		x[8 + (i + 2 * k) % 4] += x[12 + (i + 3 * k) % 4];
-		x[4 + (i + k) % 4] = rotl(x[4 + (i + k) % 4] ^ x[8 + (i + 2 * k) % 4], 7);
+		x[4 + (i + k) % 4] = rotl7(x[4 + (i + k) % 4] ^ x[8 + (i + 2 * k) % 4]);
 	}
 }
 
@@ -114,20 +90,13 @@ static INLINE void load_state(v32 x[16], const struct blocks *b, int first_slot)
 	x[15] = *(const v32 *)(b->high + first_slot);
 }
 
-/* Writes 32 bytes of output of @slot, from byte @at on: dst := src ^ @stream. */
-static INLINE void write_half(const struct blocks *b, int slot, int at, __m256i stream)
-{
-	__m256i x = _mm256_loadu_si256((const __m256i *)(b->src[slot] + at));
-
-	_mm256_storeu_si256((__m256i *)(b->dst[slot] + at), _mm256_xor_si256(x, stream));
-}
-
-static INLINE void compute_lanes(const struct blocks *b, int groups)
+/* Computes @groups groups, at most GROUPS, from slot @slot on. */
+static INLINE void compute_lanes(const struct blocks *b, int slot, int groups)
 {
 	v32 x[GROUPS][16], first[GROUPS][16];
 
 	for (int g = 0; g < groups; g++) {
-		load_state(first[g], b, g * LANES);
+		load_state(first[g], b, slot + g * LANES);
 		for (int i = 0; i < 16; i++)
 			x[g][i] = first[g][i];
 	}
@@ -140,7 +109,7 @@ static INLINE void compute_lanes(const struct blocks *b, int groups)
 	for (int g = 0; g < groups; g++) {
 		for (int i = 0; i < 16; i++)
 			x[g][i] += first[g][i];
-		write_lanes(b->dst + g * LANES, b->src + g * LANES, x[g]);
+		write_lanes(b->dst + slot + g * LANES, b->src + slot + g * LANES, x[g]);
 	}
 }
 
@@ -150,54 +119,11 @@ static INLINE void row_round(v32 x[4])
 	x[0] += x[1];
 	x[3] = rotl16(x[3] ^ x[0]);
 	x[2] += x[3];
-	x[1] = rotl(x[1] ^ x[2], 12);
+	x[1] = rotl12(x[1] ^ x[2]);
 	x[0] += x[1];
 	x[3] = rotl8(x[3] ^ x[0]);
 	x[2] += x[3];
-	x[1] = rotl(x[1] ^ x[2], 7);
-}
-
-static INLINE __m128i load_row(const struct blocks *b, int row, int slot)
-{
-	switch (row) {
-	case 0:
-		return _mm_loadu_si128((const __m128i *)sigma);
-	case 1:
-	case 2:
-		return _mm_loadu_si128((const __m128i *)(b->key[slot] + 16 * (row - 1)));
-	default:
-		return _mm_setr_epi32((int)b->number[slot], 0, (int)b->low[slot],
-				      (int)b->high[slot]);
-	}
-}
-
-static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
-{
-	for (int i = 0; i < 4; i++) {
-		__m256i both[LANES / 8];
-
-		for (int p = 0; p < LANES / 8; p++) {
-			__m128i even = load_row(b, i, first_slot + 2 * p);
-			__m128i odd = load_row(b, i, first_slot + 2 * p + 1);
-
-			both[p] = _mm256_inserti128_si256(_mm256_castsi128_si256(even), odd, 1);
-		}
-		x[i] = join(both);
-	}
-}
-
-static INLINE void write_rows(const struct blocks *b, int first_slot, const v32 x[4])
-{
-	for (int p = 0; p < LANES / 8; p++) {
-		for (int i = 0; i < 4; i += 2) {
-			__m256i upper = part(x[i], p), lower = part(x[i + 1], p);
-
-			write_half(b, first_slot + 2 * p, 16 * i,
-				   _mm256_permute2x128_si256(upper, lower, 0x20));
-			write_half(b, first_slot + 2 * p + 1, 16 * i,
-				   _mm256_permute2x128_si256(upper, lower, 0x31));
-		}
-	}
+	x[1] = rotl7(x[1] ^ x[2]);
 }
 
 static INLINE void compute_rows(const struct blocks *b, int first_slot, int groups)
@@ -243,12 +169,14 @@ static __attribute__((noinline)) void compute_rows3(const struct blocks *b, int 
 
 static __attribute__((noinline)) void compute_lanes1(const struct blocks *b)
 {
-	compute_lanes(b, 1);
+	compute_lanes(b, 0, 1);
 }
 
 static __attribute__((noinline)) void compute_lanes2(const struct blocks *b)
 {
-	compute_lanes(b, GROUPS);
+	compute_lanes(b, 0, INTERLEAVED);
+	if (INTERLEAVED < GROUPS)
+		compute_lanes(b, LANES, INTERLEAVED);
 }
 
 /* Returns how many slots keystream() computes if @used of them hold a block. */

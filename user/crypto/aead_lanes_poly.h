@@ -127,56 +127,16 @@ static INLINE void split(v64 m[5], v64 low, v64 high)
 	m[4] = high >> 40 | ((v64){ 0 } + (1U << 24));
 }
 
-/* Loads two blocks from each of the @at. */
-static INLINE void load2(v64 m1[5], v64 m2[5], const uint8_t *const at[POLY_LANES], size_t offset)
-{
-	__m256i low1[LANES / 8], high1[LANES / 8], low2[LANES / 8], high2[LANES / 8];
-
-	for (int p = 0; p < LANES / 8; p++) {
-		__m256i a[4], t[4];
-
-		for (int i = 0; i < 4; i++)
-			a[i] = _mm256_loadu_si256((const __m256i *)(at[4 * p + i] + offset));
-		t[0] = _mm256_unpacklo_epi64(a[0], a[1]);
-		t[1] = _mm256_unpackhi_epi64(a[0], a[1]);
-		t[2] = _mm256_unpacklo_epi64(a[2], a[3]);
-		t[3] = _mm256_unpackhi_epi64(a[2], a[3]);
-		low1[p] = _mm256_permute2x128_si256(t[0], t[2], 0x20);
-		high1[p] = _mm256_permute2x128_si256(t[1], t[3], 0x20);
-		low2[p] = _mm256_permute2x128_si256(t[0], t[2], 0x31);
-		high2[p] = _mm256_permute2x128_si256(t[1], t[3], 0x31);
-	}
-	split(m1, (v64)join(low1), (v64)join(high1));
-	split(m2, (v64)join(low2), (v64)join(high2));
-}
-
-/* Loads one block from each of the @at. */
-static INLINE void load1(v64 m[5], const uint8_t *const at[POLY_LANES], size_t offset)
-{
-	__m256i low[LANES / 8], high[LANES / 8];
-
-	for (int p = 0; p < LANES / 8; p++) {
-		__m128i a[4];
-		__m256i even, odd;
-
-		for (int i = 0; i < 4; i++)
-			a[i] = _mm_loadu_si128((const __m128i *)(at[4 * p + i] + offset));
-		even = _mm256_inserti128_si256(_mm256_castsi128_si256(a[0]), a[2], 1);
-		odd = _mm256_inserti128_si256(_mm256_castsi128_si256(a[1]), a[3], 1);
-		low[p] = _mm256_unpacklo_epi64(even, odd);
-		high[p] = _mm256_unpackhi_epi64(even, odd);
-	}
-	split(m, (v64)join(low), (v64)join(high));
-}
-
 /* @h := (@h + m1) * @r2 + m2 * @r, where m1 and m2 are the blocks at @offset from each of the
  * @at. */
 static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct factor *r,
 			   const uint8_t *const at[POLY_LANES], size_t offset)
 {
-	v64 m1[5], m2[5];
+	v64 m1[5], m2[5], low[2], high[2];
 
-	load2(m1, m2, at, offset);
+	load2(low, high, at, offset);
+	split(m1, low[0], high[0]);
+	split(m2, low[1], high[1]);
 	for (int k = 0; k < 5; k++) {
 		m1[k] += h[k];
 		h[k] = (v64){ 0 };
@@ -190,9 +150,10 @@ static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct facto
 static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *const at[POLY_LANES],
 			   size_t offset)
 {
-	v64 m[5];
+	v64 m[5], low, high;
 
-	load1(m, at, offset);
+	load1(&low, &high, at, offset);
+	split(m, low, high);
 	for (int k = 0; k < 5; k++) {
 		m[k] += h[k];
 		h[k] = (v64){ 0 };

@@ -3,14 +3,29 @@
  * aead_poly_scalar.c - Poly1305 of one packet in the scalar registers, for packets that are too few
  * or too short to fill the lanes.
  */
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 
 #include "crypto/aead_poly_scalar.h"
 
+#if defined(__x86_64__)
 #include <x86intrin.h>
+#endif
 
 __extension__ typedef unsigned __int128 wide;
 typedef unsigned long long word; /* the type that the carry intrinsics expect */
+
+/* @sum := @a + @b + @carry. Returns the carry. */
+static inline unsigned char add_carry(unsigned char carry, word a, word b, word *sum)
+{
+#if defined(__x86_64__)
+	return _addcarry_u64(carry, a, b, sum);
+#else
+	wide all = (wide)a + b + carry;
+
+	*sum = (word)all;
+	return (unsigned char)(all >> 64);
+#endif
+}
 
 void poly_scalar_init(struct poly_scalar *p, const uint8_t *key)
 {
@@ -31,11 +46,11 @@ static inline void multiply(word h[3], const struct poly_scalar *p)
 	unsigned char c;
 
 	h2 *= p->r[0];
-	c = _addcarry_u64(0, (word)d1, (word)(d0 >> 64), &h1);
-	_addcarry_u64(c, h2, (word)(d1 >> 64), &h2);
-	c = _addcarry_u64(0, (word)d0, (h2 & ~3ULL) + (h2 >> 2), &h0);
-	c = _addcarry_u64(c, h1, 0, &h1);
-	_addcarry_u64(c, h2 & 3, 0, &h2);
+	c = add_carry(0, (word)d1, (word)(d0 >> 64), &h1);
+	add_carry(c, h2, (word)(d1 >> 64), &h2);
+	c = add_carry(0, (word)d0, (h2 & ~3ULL) + (h2 >> 2), &h0);
+	c = add_carry(c, h1, 0, &h1);
+	add_carry(c, h2 & 3, 0, &h2);
 	h[0] = h0;
 	h[1] = h1;
 	h[2] = h2;
@@ -45,10 +60,10 @@ static inline void multiply(word h[3], const struct poly_scalar *p)
 static inline void take_block(word h[3], const struct poly_scalar *p, const uint8_t *block)
 {
 	word h0 = h[0], h1 = h[1], h2 = h[2];
-	unsigned char c = _addcarry_u64(0, h0, load64(block), &h0);
+	unsigned char c = add_carry(0, h0, load64(block), &h0);
 
-	c = _addcarry_u64(c, h1, load64(block + 8), &h1);
-	_addcarry_u64(c, h2, 1, &h2);
+	c = add_carry(c, h1, load64(block + 8), &h1);
+	add_carry(c, h2, 1, &h2);
 	h[0] = h0;
 	h[1] = h1;
 	h[2] = h2;
@@ -93,14 +108,14 @@ void poly_scalar_finish(uint8_t *tag, const uint64_t h[static 3], const uint8_t 
 	unsigned char c;
 
 	/* g = h + 5. If g reaches 2^130, then h >= 2^130 - 5 and the reduced value is g - 2^130. */
-	c = _addcarry_u64(0, h[0], 5, &g[0]);
-	c = _addcarry_u64(c, h[1], 0, &g[1]);
-	_addcarry_u64(c, h[2], 0, &g[2]);
+	c = add_carry(0, h[0], 5, &g[0]);
+	c = add_carry(c, h[1], 0, &g[1]);
+	add_carry(c, h[2], 0, &g[2]);
 	keep = (g[2] >> 2) - 1; /* all ones if h is below 2^130 - 5 */
 	low = (h[0] & keep) | (g[0] & ~keep);
 	high = (h[1] & keep) | (g[1] & ~keep);
-	c = _addcarry_u64(0, low, load64(key + 16), &low);
-	_addcarry_u64(c, high, load64(key + 24), &high);
+	c = add_carry(0, low, load64(key + 16), &low);
+	add_carry(c, high, load64(key + 24), &high);
 	memcpy(tag, &low, 8);
 	memcpy(tag + 8, &high, 8);
 }
