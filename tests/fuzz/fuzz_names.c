@@ -28,6 +28,7 @@ struct play {
 	struct endpoint_names names;
 	struct peer *peers[PEERS];
 	bool renamed[PEERS]; /* the next answer may move even a live peer */
+	bool was_answered[PEERS];
 	struct endpoint_name *asked[PEERS];
 	uint64_t now_ns;
 	uint8_t rank_of; /* what rank() makes of an address */
@@ -106,15 +107,17 @@ static void checked(struct play *play, void (*step)(struct play *play, void *arg
 	step(play, arg);
 	for (unsigned i = 0; i < PEERS; i++) {
 		const struct endpoint *e = &play->peers[i]->endpoint;
+		bool may_move = play->renamed[i];
 
+		if (play->was_answered[i])
+			play->renamed[i] = play->was_answered[i] = false;
 		if (endpoint_same(e, &before[i]))
 			continue;
 		if (endpoint_martian(e))
 			abort();
-		if (before[i].remote.sa.sa_family != AF_UNSPEC && !play->renamed[i] &&
+		if (before[i].remote.sa.sa_family != AF_UNSPEC && !may_move &&
 		    is_live(play, play->peers[i]))
 			abort();
-		play->renamed[i] = false;
 	}
 }
 
@@ -167,8 +170,7 @@ static void answer(struct play *play, void *arg)
 				: flags & 8 ? -ENOENT
 					    : -EAGAIN,
 				&a, "why", play->now_ns);
-	if (a.count)
-		play->renamed[i] = false;
+	play->was_answered[i] = a.count;
 }
 
 static void pass(struct play *play, struct input *in)

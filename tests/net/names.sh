@@ -6,12 +6,15 @@
 #   moved   the server restarts at another address, and DNS follows: reached within TTL + 15 s
 #   turns   each answer is another address: a live session stays where it is
 #   roamed  the server moves and DNS does not follow: the endpoint stays where the server was heard
+#   full    as moved, and the way to the DNS server leads into the tunnel that is down
 #   boot    there is no DNS server at first: the tunnel comes up, the name is pending, then heals
 #   nobody  the name does not exist: attach fails
+#   screen  on a terminal attach counts the seconds down that it waits for DNS
 #
 #   ┌─ a: wgxdp, a tunnel a case ─┐         ┌─ b: wgxdp, a tunnel a case ──┐
 #   │ 192.0.2.1              eth0 │─────────│ eth0   192.0.2.2, .12, .22...│
 #   │ DNS at 127.0.0.1            │         │ ports 51801...               │
+#   │                             │         │ DNS at 198.51.100.1          │
 #   └─────────────────────────────┘         └──────────────────────────────┘
 #
 # The cases run at the same time, because each of them waits for the 15 s of silence.
@@ -19,13 +22,14 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
 need_root
-need_cmd ip wg jq unshare mount
+need_cmd ip wg jq unshare mount script
 
-# Commands see this file as /etc/resolv.conf. Case boot has a file of its own.
-cases=(moved turns roamed boot)
+# Commands see the first file as /etc/resolv.conf, but two cases have files of their own.
+cases=(moved turns roamed full boot)
 etc=$TMP
 printf 'nameserver 127.0.0.1\n' >"$etc/resolv.conf"
 printf 'nameserver 127.0.0.9\n' >"$etc/resolv.boot"
+printf 'nameserver 198.51.100.1\n' >"$etc/resolv.full"
 records=$TMP/records
 questions=$TMP/questions
 
@@ -52,12 +56,12 @@ port_of() # CASE
 
 net_of() { echo "10.99.$(($(port_of "$1") - 51800))"; } # CASE
 
-client() # CASE KEEPALIVE [RESOLV_CONF]
+client() # CASE KEEPALIVE [RESOLV_CONF [ALLOWED_IPS [FIELD=VALUE]]]
 {
 	local path
 	path=$(conf "$ID$1" < <(
-		interface a Address="$(net_of "$1").1/24"
-		peer b AllowedIPs="$(net_of "$1").2/32" Endpoint="$1.test:$(port_of "$1")" \
+		interface a Address="$(net_of "$1").1/24" "${@:5}"
+		peer b AllowedIPs="${4-$(net_of "$1").2/32}" Endpoint="$1.test:$(port_of "$1")" \
 			PersistentKeepalive="$2"))
 	in_a_with_dns "${3-$etc/resolv.conf}" "$WGXDP" attach "$path" --rx udp --tx udp \
 		</dev/null
@@ -76,26 +80,44 @@ met() { [ "$(peer_of "$1" .latest_handshake)" -gt 0 ]; }            # CASE
 asked() { grep -c "^$1.test A$" "$questions"; }                # CASE
 asked_at_least() { [ "$(asked "$1")" -ge "$2" ]; }
 
-case_moved()
+# The server of the case restarts at 192.0.2.TO instead of 192.0.2.FROM.
+move() # CASE FROM TO
 {
 	local began
+	ok "$1: the name leads to the server" wait_for 5 met "$1"
+	is "$1: show has the name" "$(peer_of "$1" .endpoint_name)" "$1.test:$(port_of "$1")"
+	in_ns b "$WGXDP" detach "${ID}s$1"
+	in_ns b ip address del "192.0.2.$2/24" dev eth0
+	in_ns b ip address add "192.0.2.$3/24" dev eth0
+	server "$1" ''
+	record "$1.test" 2 all "192.0.2.$3"
+	began=$EPOCHREALTIME
+	# 5 s, the least time between lookups, take the place of the TTL.
+	ok "$1: the server is reached at its other address" \
+		wait_for 22 in_ns a ping -q -c 1 -W 1 "$(net_of "$1").2"
+	diag "$1: after $(((${EPOCHREALTIME/./} - ${began/./}) / 1000)) ms"
+	ok "$1: the endpoint is that address" is_at "$1" "192.0.2.$3"
+}
+
+case_moved()
+{
 	record moved.test 2 all 192.0.2.12
 	server moved ''
 	client moved 1
-	ok "moved: the name leads to the server" wait_for 5 met moved
-	is "moved: show has the name" "$(peer_of moved .endpoint_name)" \
-		"moved.test:$(port_of moved)"
-	in_ns b "$WGXDP" detach "${ID}smoved"
-	in_ns b ip address del 192.0.2.12/24 dev eth0
-	in_ns b ip address add 192.0.2.13/24 dev eth0
-	server moved ''
-	record moved.test 2 all 192.0.2.13
-	began=$EPOCHREALTIME
-	# 5 s, the least time between lookups, take the place of the TTL.
-	ok "moved: the server is reached at its other address" \
-		wait_for 22 in_ns a ping -q -c 1 -W 1 "$(net_of moved).2"
-	diag "moved: after $(((${EPOCHREALTIME/./} - ${began/./}) / 1000)) ms"
-	ok "moved: the endpoint is that address" is_at moved 192.0.2.13
+	move moved 12 13
+}
+
+# The rules of wg-quick(8) for a default route.
+case_full()
+{
+	record full.test 2 all 192.0.2.52
+	server full ''
+	client full 1 "$etc/resolv.full" 0.0.0.0/0 FwMark=51820 Table=off
+	in_ns a ip route add default dev "${ID}full" table 51820
+	# This order, because the other cases must never be routed into this tunnel.
+	in_ns a ip rule add pref 100 lookup main suppress_prefixlength 0
+	in_ns a ip rule add pref 101 not fwmark 51820 lookup 51820
+	move full 52 53
 }
 
 case_turns()
@@ -162,6 +184,23 @@ case_nobody()
 	is "nobody: no interface is left" "$(in_ns a ip -o link show "${ID}nobody" 2>/dev/null)" ""
 }
 
+case_screen()
+{
+	local path
+	path=$(conf "${ID}screen" < <(
+		interface a Address=10.99.98.1/24
+		peer b Endpoint=screen.test:1 AllowedIPs=10.99.98.2/32))
+	echo 'nameserver 127.0.0.9' >"$TMP/resolv.conf"
+	in_a_with_dns "$TMP/resolv.conf" timeout -s INT 4 \
+		script -qefc "$WGXDP attach --rx udp --tx udp '$path'" "$TMP/typescript" \
+		</dev/null >/dev/null
+	is "screen: attach counts down" \
+		"$(grep -aoE 'screen\.test: waiting [98] s for DNS' "$TMP/typescript")" \
+		"screen.test: waiting 9 s for DNS"$'\n'"screen.test: waiting 8 s for DNS"
+	ok "screen: nothing is left of it" wait_for 2 \
+		eval "! in_ns a ip -o link show '${ID}screen'"
+}
+
 # Runs the case in a process of its own, with files of its own, and keeps its results.
 begin_case() # CASE
 {
@@ -197,7 +236,7 @@ end_case() # CASE
 
 ns_add a b
 join a eth0 b eth0
-for host in 12 22 24 32 42; do
+for host in 12 22 24 32 42 52; do
 	in_ns b ip address add 192.0.2.$host/24 dev eth0
 done
 # Without this, deleting the first address of a subnet deletes its others as well.
@@ -205,18 +244,25 @@ in_ns b sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 keys a b
 mkdir "$records"
 : >"$questions"
+in_ns b ip address add 198.51.100.1/32 dev lo
+in_ns a ip route add default via 192.0.2.2
 spawn a /usr/bin/python3 "$LIB/dns.py" 127.0.0.1 "$records" "$questions"
+spawn b /usr/bin/python3 "$LIB/dns.py" 198.51.100.1 "$records" "$questions"
 wait_for 5 eval "in_ns a ss -Hlun | grep -q 127.0.0.1:53"
+wait_for 5 eval "in_ns b ss -Hlun | grep -q 198.51.100.1:53"
 running=()
-for name in "${cases[@]}" nobody; do
+for name in "${cases[@]}" nobody screen; do
 	begin_case "$name"
 done
 wait "${running[@]}"
-for name in "${cases[@]}" nobody; do
+for name in "${cases[@]}" nobody screen; do
 	end_case "$name"
 done
 for name in "${cases[@]}"; do
-	down a "$ID$name"
-	down b "${ID}s$name"
+	down a "$ID$name" &
+	running+=($!)
+	down b "${ID}s$name" &
+	running+=($!)
 done
+wait "${running[@]}"
 done_testing

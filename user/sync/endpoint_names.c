@@ -193,11 +193,9 @@ static void review(struct endpoint_name *name, uint64_t now_ns)
 	name->review_ns = LOOP_NEVER;
 	if (!name->answer)
 		return;
-	if (e->remote.sa.sa_family == AF_UNSPEC) {
-		replace_endpoint(name, now_ns);
-	} else if (has_address(name->answer, e)) {
+	if (has_address(name->answer, e)) { /* never an endpoint that is not known */
 		name->urgent = false;
-	} else if (name->urgent) {
+	} else if (name->urgent || e->remote.sa.sa_family == AF_UNSPEC) {
 		replace_endpoint(name, now_ns);
 	} else if (covers_family(name->answer, e) && !has_roamed(name)) {
 		if (now_ns >= silent_at(name))
@@ -259,7 +257,7 @@ void endpoint_names_answered(struct endpoint_name *name, int err,
 	n->looking--;
 	if (n->crowded)
 		due_at(n, now_ns);
-	if (err || !answer->count) {
+	if (err) {
 		failed(name, err, why, now_ns);
 	} else {
 		name->failures = 0;
