@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * confshow - prints what the parser makes of config files, for comparison with `wg showconf`.
+ *
+ * It reads paths from standard input, one a line, and prints for each either "== ok" and the file
+ * as conf_format() writes it, without the peer that is the host itself, or "== bad: " and the
+ * fault.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/conf_write.h"
+
+/* Moves the peers that are not our own to the front, and returns their number. */
+static uint32_t skip_own(struct conf *c)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < c->peer_count; i++) {
+		struct conf_peer peer = c->peers[i];
+
+		if (peer.own)
+			continue;
+		c->peers[i] = c->peers[kept];
+		c->peers[kept++] = peer;
+	}
+	return kept;
+}
+
+static void show(const char *path)
+{
+	struct buffer text = { 0 };
+	struct conf c;
+	struct fault f;
+	uint32_t count;
+
+	if (conf_read(&c, path, NULL, NULL, &f)) {
+		printf("== bad: %s\n", f.text);
+		return;
+	}
+	count = c.peer_count;
+	c.peer_count = skip_own(&c);
+	conf_format(&c, &text);
+	c.peer_count = count;
+	printf("== ok\n%.*s", (int)buffer_len(&text), text.data);
+	buffer_done(&text);
+	conf_done(&c);
+}
+
+int main(void)
+{
+	char path[4096];
+
+	if (sodium_init() < 0)
+		return 1;
+	while (fgets(path, sizeof(path), stdin)) {
+		path[strcspn(path, "\n")] = '\0';
+		show(path);
+	}
+	return 0;
+}
