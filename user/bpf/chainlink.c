@@ -198,9 +198,10 @@ static void leave(struct xdp_program *prog, uint32_t ifindex, enum xdp_attach_mo
 	int err = xdp_program__detach(prog, (int)ifindex, mode, 0);
 
 	if (err)
-		log_error("interface %u: removing the program from libxdp's dispatcher: %s; it "
-			  "passes all packets now; see `xdp-loader status`",
-			  ifindex, strerror(-err));
+		log_error(
+			"interface %u: cannot remove the program from libxdp's dispatcher: %s; it "
+			"passes all packets now; see `xdp-loader status`",
+			ifindex, strerror(-err));
 }
 
 void chainlink_close(struct chainlink *c)

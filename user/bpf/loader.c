@@ -35,24 +35,28 @@ int loader_load_fault(int err, struct fault *f)
 {
 	switch (err) {
 	case -EPERM:
-		return fault(f, err,
-			     "loading the BPF program: not permitted; run as root, or give CAP_BPF "
-			     "and CAP_NET_ADMIN");
+		return fault(
+			f, err,
+			"cannot load the BPF program: not permitted; run as root, or give CAP_BPF "
+			"and CAP_NET_ADMIN");
 	case -EACCES: /* The verifier refused the program, perhaps for want of CAP_PERFMON. */
 		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
-			return fault(f, -ENOTSUP,
-				     "loading the BPF program: this kernel's verifier refuses it; "
-				     "LOG_LEVEL=debug shows why");
-		return fault(f, -EPERM,
-			     "loading the BPF program: not permitted; give CAP_PERFMON in addition "
-			     "to CAP_BPF");
+			return fault(
+				f, -ENOTSUP,
+				"cannot load the BPF program: this kernel's verifier refuses it; "
+				"LOG_LEVEL=debug shows why");
+		return fault(
+			f, -EPERM,
+			"cannot load the BPF program: not permitted; give CAP_PERFMON in addition "
+			"to CAP_BPF");
 	case -ENOMEM:
-		return fault(f, err, "loading the BPF program: out of memory");
+		return fault(f, err, "cannot load the BPF program: out of memory");
 	default:
-		return fault(f, -ENOTSUP,
-			     "loading the BPF program: this kernel refuses it (%s); it needs Linux "
-			     "5.10 or newer with BPF and BTF",
-			     strerror(-err));
+		return fault(
+			f, -ENOTSUP,
+			"cannot load the BPF program: this kernel refuses it (%s); it needs Linux "
+			"5.10 or newer with BPF and BTF",
+			strerror(-err));
 	}
 }
 
@@ -84,7 +88,7 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 
 	libbpf_set_print(log_libbpf_message);
 	if (!new || cpus < 0) {
-		err = fault(f, new ? cpus : -ENOMEM, "loading the BPF program: %s",
+		err = fault(f, new ? cpus : -ENOMEM, "cannot load the BPF program: %s",
 			    new ? "the number of CPUs is unknown" : "out of memory");
 		goto free_loader;
 	}
@@ -92,7 +96,7 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 	new->handle = tclink_handle(interface);
 	new->per_cpu = calloc(cpus, PER_CPU_VALUE);
 	if (!new->per_cpu) {
-		err = fault(f, -ENOMEM, "loading the BPF program: out of memory");
+		err = fault(f, -ENOMEM, "cannot load the BPF program: out of memory");
 		goto free_loader;
 	}
 	errno = 0;
@@ -191,7 +195,7 @@ static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, s
 	v.number = number;
 	err = write_nic(l, ifindex, &v);
 	if (err)
-		return fault(f, err, "%s: writing the map nics: %s", nic, strerror(-err));
+		return fault(f, err, "%s: cannot write to the map nics: %s", nic, strerror(-err));
 	l->nics[number] = (struct nic){ .link_fd = -1, .value = v };
 	return number;
 }
@@ -220,10 +224,9 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 	int number, err;
 
 	if (!loader_pinned(l))
-		return fault(
-			f, -ENOTSUP,
-			"%s: --chain needs pinned maps, but %s; mend that or leave out --chain",
-			nic, l->pins.why.text);
+		return fault(f, -ENOTSUP,
+			     "%s: --chain needs pinned maps, but %s; fix that or leave out --chain",
+			     nic, l->pins.why.text);
 	number = reserve_number(l, ifindex, nic, f);
 	if (number < 0)
 		return number;

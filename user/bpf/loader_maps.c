@@ -43,12 +43,13 @@ int loader_maps_init(struct loader *l, struct fault *f)
 	l->tun_writer_values = map_worker_words(l->skel->maps.tun_writer);
 	l->heartbeat_values = map_worker_words(l->skel->maps.heartbeat);
 	if (!l->tun_writer_values || !l->heartbeat_values)
-		return fault(f, -errno, "mmap of a BPF map: %s", strerror(errno));
+		return fault(f, -errno, "cannot map a BPF map into memory: %s", strerror(errno));
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		l->tun_writer_values[i] = SLOT_NONE;
 	l->events = ring_buffer__new(bpf_map__fd(l->skel->maps.events), forward_event, l, NULL);
 	if (!l->events)
-		return fault(f, -errno, "mmap of the BPF map events: %s", strerror(errno));
+		return fault(f, -errno, "cannot map the BPF map events into memory: %s",
+			     strerror(errno));
 	return 0;
 }
 

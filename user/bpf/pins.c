@@ -138,7 +138,7 @@ static int open_own(const char *path, struct fault *why)
 static int make_directory(const char *path, struct fault *why)
 {
 	if (mkdir(path, 0700) && errno != EEXIST)
-		return fault(why, -errno, "making %s: %s", path, strerror(errno));
+		return fault(why, -errno, "cannot create %s: %s", path, strerror(errno));
 	return open_own(path, why);
 }
 
@@ -264,7 +264,7 @@ void pins_add(struct pins *p, const char *name, int fd)
 	snprintf(path, sizeof(path), "%s/%s", p->path, name);
 	if (!bpf_obj_pin(fd, path))
 		return;
-	fault(&p->why, -errno, "pinning %s: %s", path, strerror(errno));
+	fault(&p->why, -errno, "cannot pin %s: %s", path, strerror(errno));
 	pins_done(p);
 	log_info("the BPF maps are not pinned: %s", p->why.text);
 }

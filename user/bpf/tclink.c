@@ -271,17 +271,16 @@ static int attach_fault(int err, const char *name, struct fault *f)
 	switch (err) {
 	case -EPERM:
 		return fault(f, err,
-			     "%s: attaching a TC program: not permitted; run as root, or give "
+			     "%s: cannot attach a TC program: not permitted; run as root, or give "
 			     "CAP_BPF and CAP_NET_ADMIN",
 			     name);
 	case -ENODEV:
 		return fault(f, err, "%s: no such interface; see `ip link`", name);
 	default:
-		return fault(
-			f, -ENOTSUP,
-			"%s: attaching a TC program: %s; it needs a kernel with tcx (Linux 6.6) or "
-			"clsact (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)",
-			name, strerror(-err));
+		return fault(f, -ENOTSUP,
+			     "%s: cannot attach a TC program: %s; it needs a kernel with tcx "
+			     "(Linux 6.6) or clsact (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)",
+			     name, strerror(-err));
 	}
 }
 
@@ -294,7 +293,7 @@ int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
 		err = open_tcx(t, prog_fd, side, target->ifindex);
 	if (err == -EINVAL || err == -EOPNOTSUPP) {
 		if (!target->force_clsact)
-			log_debug("%s: attaching by tcx: %s; trying clsact", target->name,
+			log_debug("%s: cannot attach through tcx: %s; trying clsact", target->name,
 				  strerror(-err));
 		err = open_clsact(t, prog_fd, side, target);
 	}

@@ -33,7 +33,7 @@ int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f)
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", nic);
 	if (ioctl(fd, SIOCGIFHWADDR, &request))
 		err = errno == ENODEV ? no_interface(nic, f)
-				      : fault(f, -errno, "%s: reading its MAC address: %s", nic,
+				      : fault(f, -errno, "%s: cannot read its MAC address: %s", nic,
 					      strerror(errno));
 	else if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER &&
 		 request.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
@@ -126,7 +126,7 @@ static int link_by_mode(int prog_fd, uint32_t ifindex, const char *nic, enum loa
 		if (fd >= 0 || mode == LOADER_MODE_NATIVE || fd == -EBUSY || fd == -EEXIST ||
 		    fd == -EPERM || fd == -ENODEV)
 			return fd;
-		log_debug("%s: attaching XDP in native mode: %s; trying generic mode", nic,
+		log_debug("%s: cannot attach XDP in native mode: %s; trying generic mode", nic,
 			  strerror(-fd));
 		*native = false;
 	}
@@ -141,10 +141,11 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_
 	case -EEXIST:
 		return foreign_fault(attached_id(ifindex), nic, f);
 	case -EPERM:
-		return fault(f, err,
-			     "%s: attaching XDP: not permitted; run as root, or give CAP_BPF and "
-			     "CAP_NET_ADMIN",
-			     nic);
+		return fault(
+			f, err,
+			"%s: cannot attach XDP: not permitted; run as root, or give CAP_BPF and "
+			"CAP_NET_ADMIN",
+			nic);
 	case -ENODEV:
 	case -EINVAL: /* bpf_link_create returns this for an unknown ifindex */
 		if (!if_indextoname(ifindex, (char[IF_NAMESIZE]){ 0 }))
@@ -153,10 +154,11 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_
 	default:
 		if (mode == LOADER_MODE_NATIVE)
 			return fault(f, -EOPNOTSUPP,
-				     "%s: attaching XDP in native mode: %s; use --rx udp, or "
+				     "%s: cannot attach XDP in native mode: %s; use --rx udp, or "
 				     "--xdp-mode generic, which loses datagrams merged by GRO",
 				     nic, strerror(-err));
-		return fault(f, err, "%s: attaching XDP: %s; use --rx udp", nic, strerror(-err));
+		return fault(f, err, "%s: cannot attach XDP: %s; use --rx udp", nic,
+			     strerror(-err));
 	}
 }
 

@@ -50,8 +50,8 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 
 	nic->attached = !err;
 	if (nic->attached && !nic->native)
-		log_error("%s: XDP is in generic mode: of datagrams merged by GRO, or sent with "
-			  "UDP_SEGMENT over veth, only the first is received",
+		log_error("%s: XDP is in generic mode, which receives only the first of several "
+			  "datagrams that GRO has merged or that came as a train over veth",
 			  nic->name);
 	return err;
 }
@@ -228,7 +228,7 @@ static void open_tc(const struct nics_env *env, struct nic *nic)
 
 static void open_tc_again(const struct nics_env *env, struct nic *nic)
 {
-	log_error("%s: our TC program was detached by somebody; attaching it again", nic->name);
+	log_error("%s: another program detached our TC program; attaching it again", nic->name);
 	loader_detach(env->loader, nic->ifindex);
 	nic->tc = false;
 	open_tc(env, nic);

@@ -42,7 +42,7 @@ int paths_without_xdp(struct paths *p, int err, const struct fault *f)
 	    options->zero_copy == AFXDP_ZC_ON)
 		return err;
 	snprintf(p->why, sizeof(p->why), "%s", f->text);
-	log_info("data takes the UDP socket: %s", p->why);
+	log_info("data goes through the UDP sockets: %s", p->why);
 	return 0;
 }
 
@@ -134,11 +134,11 @@ static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers
 	case NICS_LOST:
 		workers_stop(workers);
 		nics_leave(&p->env, nic);
-		log_info("data takes the UDP socket: %s", nic->why);
+		log_info("data goes through the UDP sockets: %s", nic->why);
 		return true;
 	case NICS_READY:
 		if (nics_open(&p->env, nic, &f))
-			log_info("data takes the UDP socket: %s", nic->why);
+			log_info("data goes through the UDP sockets: %s", nic->why);
 		else
 			log_info("%s: is ours now", nic->name);
 		return true;

@@ -45,7 +45,7 @@ void neighbours_done(struct neighbours *n);
  * entry and will report the result, or -errno if the MAC cannot be resolved. */
 int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next *next,
 		   uint8_t mac[static 6]);
-/* Makes @user a user of no neighbour. */
+/* Ends the use of a neighbour by @user; fine if it uses none. */
 void neighbours_drop(struct neighbours *n, uint32_t user);
 
 /* Walks the users of @next; see slot_index.h. */

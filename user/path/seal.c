@@ -51,7 +51,8 @@ void seal_stage_packet(struct worker *w, struct out_packet *p)
 		stage_segment(w, p, i);
 }
 
-/* Returns the end of the run of packets that leave under the session of @p. */
+/* Returns the end of the run of packets, beginning with @p, that are sent under the session of
+ * @p. */
 static struct out_packet *run_end(struct out_packet *p, const struct out_packet *end)
 {
 	const struct session *s = p->session;

@@ -131,8 +131,8 @@ static void sync_listen(struct mapsync *m)
 	if (!err)
 		err = loader_set_listen(m->config.loader, list.keys, list.count);
 	if (err) {
-		log_error("cannot tell XDP the addresses of this host: %s; packets to new ones "
-			  "take the UDP socket",
+		log_error("cannot give XDP the addresses of this host: %s; packets to new "
+			  "addresses go through the UDP socket",
 			  strerror(-err));
 		/* Clear the map: stale entries could match another process's port. */
 		loader_set_listen(m->config.loader, NULL, 0);
@@ -236,7 +236,7 @@ static void set_identity(void *ctx)
 		err = loader_set_mac1_key(m->config.loader,
 					  d->identity.set ? d->checker.mac1_key : NULL);
 	if (err)
-		log_error("cannot tell XDP the key of mac1: %s", strerror(-err));
+		log_error("cannot give XDP the mac1 key: %s", strerror(-err));
 }
 
 const struct device_mirror mapsync_mirror = {

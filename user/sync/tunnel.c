@@ -93,7 +93,8 @@ static int check_tc(struct visit *v)
 
 	if (!loader || v->t->tc_refused || loader_tunnel_attached(loader))
 		return 0;
-	log_error("TC programs of the interface were detached by somebody; attaching them again");
+	log_error(
+		"another program detached the TC programs of the interface; attaching them again");
 	attach_tc(v->t);
 	return 0;
 }
