@@ -1,0 +1,193 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A default route through the tunnel: attach sets what wg-quick(8) sets for the same file, keeps it
+# while other programs remove it, lets nothing out in clear meanwhile, and undoes all of it.
+#
+#   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server; lo has 203.0.113.9 and
+#   eth0 192.0.2.1 ══════════════════               2001:db8:9::9, which stand for the internet
+#
+# nftables in b counts what arrives for the internet on eth0, hence in clear.
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg wg-quick nft ping jq
+
+ns_add a b
+join a eth0 b eth0
+A=${ID}a B=${ID}b
+keys a b
+in_ns a ip route add default via 192.0.2.2
+in_ns a ip -6 route add default via 2001:db8::2
+in_ns b ip address add 203.0.113.9/32 dev lo
+in_ns b ip address add 2001:db8:9::9/128 dev lo nodad
+in_ns b nft -f - <<-END
+	table inet clear {
+		chain in {
+			type filter hook prerouting priority -300;
+			iifname eth0 ip daddr 203.0.113.9 counter
+			iifname eth0 ip6 daddr 2001:db8:9::9 counter
+		}
+	}
+END
+clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
+
+# Programs that record how they are called, as wg-quick and attach find them.
+mkdir "$TMP/bin"
+cat >"$TMP/bin/resolvconf" <<-END
+	#!/bin/sh
+	{ echo "resolvconf \$*"; [ "\$1" != -a ] || cat; } >>$TMP/dns
+END
+chmod +x "$TMP/bin/resolvconf"
+PATH=$TMP/bin:$PATH
+
+{
+	interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64 \
+		DNS=10.99.0.2,fd99::2,corp.example,example.com
+	peer b AllowedIPs=0.0.0.0/0,::/0 Endpoint=192.0.2.2:51822
+	section Peer "PublicKey = $(wg genkey | wg pubkey)" AllowedIPs=10.98.0.0/16,10.99.0.77/32
+} | conf "$A" >/dev/null
+ok "attach succeeds in b" ours b "$B" < <(
+	interface b ListenPort=51822 Address=10.99.0.2/24,fd99::2/64
+	peer a AllowedIPs=10.99.0.1/32,fd99::1/128)
+
+# --- the same state as by wg-quick ----------------------------------------------------------------
+
+state() # prints what is set on the host in a
+{
+	local table
+	in_ns a ip -j address show dev "$A" |
+		jq -c '.[] | .mtu, (.addr_info[] | {family, local, prefixlen, scope})'
+	in_ns a ip -j route show table all dev "$A" | jq -c '.[]'
+	in_ns a ip -6 -j route show table all dev "$A" | jq -c '.[]'
+	in_ns a ip -j rule | jq -c '.[]'
+	in_ns a ip -6 -j rule | jq -c '.[]'
+	in_ns a cat /proc/sys/net/ipv4/conf/all/src_valid_mark
+	in_ns a wg show "$A" fwmark
+	for table in $(in_ns a nft list tables | cut -d ' ' -f 2- | sort | tr ' ' :); do
+		in_ns a nft list table "${table%:*}" "${table#*:}" |
+			sed 's/wg-quick-/wgxdp-/; /chain leak/,/}/d' | grep -v '^$'
+	done
+	cat "$TMP/dns"
+}
+host_state() # what is left on the host
+{
+	in_ns a ip -j rule
+	in_ns a ip -6 -j rule
+	in_ns a nft list ruleset
+	in_ns a cat /proc/sys/net/ipv4/conf/all/src_valid_mark
+	in_ns a ip route show table all
+	find "$RUN" -name "$A*"
+}
+before=$(host_state)
+
+if ip link add "${ID}k" type wireguard 2>/dev/null; then
+	ip link delete "${ID}k"
+	diag "the kernel has WireGuard: wg-quick takes no userspace implementation"
+else
+	ok "wg-quick up succeeds" env WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp \
+		nsenter --net="/run/netns/$ID-a" wg-quick up "$TMP/$A.conf"
+	by_quick=$(state)
+	ok "wg-quick down succeeds" in_ns a wg-quick down "$TMP/$A.conf"
+	in_ns a sysctl -qw net.ipv4.conf.all.src_valid_mark=0 # wg-quick leaves it
+	dns_of_quick=$(cat "$TMP/dns")
+	: >"$TMP/dns"
+	wait_for 5 eval "! ip -n $ID-a link show dev $A"
+fi
+up() { in_ns a "$WGXDP" attach "$TMP/$A.conf" "$@" </dev/null; }
+ok "attach succeeds" up
+[ ! -v by_quick ] || is "its state is that of wg-quick" "$(state)" "$by_quick"
+
+# --- traffic ------------------------------------------------------------------------------------
+
+reached() { pinged a 203.0.113.9 2 && pinged a 2001:db8:9::9 2; }
+ok "the internet is reached" reached
+is "data leaves by XDP" "$(show a "$A" .path.tx)" xdp
+is "nothing of it is in clear" "$(clear_packets)" 0
+ok "the local network is reached" in_ns a ping -q -c 1 -W 2 192.0.2.2
+is "no packet loops" "$(show a "$A" '.drops.loop // 0')" 0
+
+# --- what others remove comes back, and nothing leaks ---------------------------------------------
+
+cat >"$TMP/send.py" <<-END
+	import socket
+	v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+	while True:
+	    for s, to in (v4, "203.0.113.9"), (v6, "2001:db8:9::9"):
+	        try:
+	            s.sendto(b"secret", (to, 9))
+	        except OSError:
+	            pass
+END
+kept=$(state | grep -v resolvconf)
+whole() { [ "$(state | grep -v resolvconf)" = "$kept" ]; }
+spawn a nice -n 19 /usr/bin/python3 "$TMP/send.py"
+sender=$!
+removed() # WHAT CONDITION COMMAND...
+{
+	local begin=${EPOCHREALTIME/./}
+	"${@:3}" >/dev/null 2>&1
+	wait_for 5 eval "in_ns a $2"
+	holds "$1: it is back within a second, in us" $((${EPOCHREALTIME/./} - begin)) -lt 1000000
+}
+removed "ip rule flush" "ip rule | grep -q 32767" ip -n "$ID-a" rule flush
+removed "ip -6 rule flush" "ip -6 rule | grep -q 32766" ip -n "$ID-a" -6 rule flush
+removed "the rule for the tunnel" "ip rule | grep -q 51820" \
+	ip -n "$ID-a" rule delete not fwmark 51820 table 51820
+removed "the table" "ip route show table 51820 | grep -q ." ip -n "$ID-a" route flush table 51820
+removed "the table of IPv6" "ip -6 route show table 51820 | grep -q ." \
+	ip -n "$ID-a" -6 route flush table 51820
+removed "nft flush ruleset" "nft list chain ip6 wgxdp-$A leak" in_ns a nft flush ruleset
+removed "an nftables table" "nft list table ip wgxdp-$A | grep -q nexthop" \
+	in_ns a nft flush table ip "wgxdp-$A"
+removed "addresses" "ip address show dev $A | grep -q fd99" ip -n "$ID-a" address flush dev "$A"
+kill "$sender"
+ok "all is as before" wait_for 5 whole
+is "nothing has left in clear" "$(clear_packets)" 0
+ok "the internet is reached" reached
+
+# A rule of somebody else decides what may leave: the guard gives way.
+in_ns a ip rule add to 203.0.113.9 lookup main
+ok "another program's rule lets packets out" wait_for 2 pinged a 203.0.113.9 1
+holds "they are in clear" "$(clear_packets)" -gt 0
+in_ns a ip rule delete to 203.0.113.9 lookup main
+
+# --- undone ---------------------------------------------------------------------------------------
+
+gone() { [ "$(host_state)" = "$before" ]; }
+ok "detach succeeds" down a "$A"
+is "detach undoes all" "$(host_state)" "$before"
+[ ! -v by_quick ] || is "DNS is set and unset as by wg-quick" "$(cat "$TMP/dns")" "$dns_of_quick"
+
+ok "attach succeeds by the UDP sockets" up --rx udp --tx udp
+ok "the internet is reached" reached
+kill -9 "$(daemon_pid a "$A")"
+wait_for 5 eval "! ip -n $ID-a link show dev $A"
+ok "detach after kill -9 succeeds" down a "$A"
+is "detach undoes all after kill -9" "$(host_state)" "$before"
+is "DNS, too" "$(tail -n 1 "$TMP/dns")" "$(echo "$dns_of_quick" | tail -n 1)"
+ok "attach succeeds" up
+kill -9 "$(daemon_pid a "$A")"
+wait_for 5 eval "! ip -n $ID-a link show dev $A"
+sed -i 's/^AllowedIPs = 0.*/AllowedIPs = 10.99.0.2\/32/; /^DNS/d' "$TMP/$A.conf"
+ok "attach after kill -9 succeeds, now without a default route" up
+is "what the dead daemon had set is gone" \
+	"$(in_ns a ip rule | wc -l) $(in_ns a ip -6 rule | wc -l) $(in_ns a nft list ruleset)" "3 2 "
+ok "detach succeeds" down a "$A"
+
+# --- DNS that cannot be set -----------------------------------------------------------------------
+
+sed -i '/^ListenPort/a DNS = 10.99.0.2' "$TMP/$A.conf"
+printf '#!/bin/sh\necho no such thing >&2; exit 3\n' >"$TMP/bin/resolvconf"
+refuses "resolvconf fails: its words are quoted" 1 'resolvconf failed with status 3: no such thing' \
+	up
+is "all is undone" "$(host_state)" "$before"
+rm "$TMP/bin/resolvconf"
+if ! command -v resolvconf >/dev/null && [ ! -e /run/systemd/resolve/stub-resolv.conf ]; then
+	refuses "there is no resolvconf: it says what to install" 1 'install the package openresolv' up
+	is "all is undone" "$(host_state)" "$before"
+fi
+ok "detach succeeds in b" down b "$B"
+
+done_testing
