@@ -5,7 +5,7 @@
 # while other programs remove it, lets nothing out in clear meanwhile, and undoes all of it.
 #
 #   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server; lo has 203.0.113.9 and
-#   eth0 192.0.2.1 ══════════════════               2001:db8:9::9, which stand for the internet
+#   eth0 192.0.2.1 ══════════════════               2001:db8:9::9; both stand for the internet
 #
 # nftables in b counts what arrives for the internet on eth0, hence in clear.
 
@@ -170,22 +170,24 @@ is "DNS, too" "$(tail -n 1 "$TMP/dns")" "$(echo "$dns_of_quick" | tail -n 1)"
 ok "attach succeeds" up
 kill -9 "$(daemon_pid a "$A")"
 wait_for 5 eval "! ip -n $ID-a link show dev $A"
-sed -i 's/^AllowedIPs = 0.*/AllowedIPs = 10.99.0.2\/32/; /^DNS/d' "$TMP/$A.conf"
-ok "attach after kill -9 succeeds, now without a default route" up
-is "what the dead daemon had set is gone" \
-	"$(in_ns a ip rule | wc -l) $(in_ns a ip -6 rule | wc -l) $(in_ns a nft list ruleset)" "3 2 "
+sed -i 's/^DNS.*/Table = 1234/' "$TMP/$A.conf"
+ok "attach after kill -9 succeeds, now with a numbered table" up
+rules=$(in_ns a ip rule | wc -l)/$(in_ns a ip -6 rule | wc -l)
+is "what the dead daemon had set is gone" "$rules $(in_ns a nft list ruleset)" "3/2 "
+is "the routes are in the table" "$(in_ns a ip route show table 1234 | cut -d ' ' -f 1 | xargs)" \
+	"default 10.98.0.0/16 10.99.0.77"
 ok "detach succeeds" down a "$A"
 
 # --- DNS that cannot be set -----------------------------------------------------------------------
 
-sed -i '/^ListenPort/a DNS = 10.99.0.2' "$TMP/$A.conf"
+sed -i 's/^Table.*/DNS = 10.99.0.2/' "$TMP/$A.conf"
 printf '#!/bin/sh\necho no such thing >&2; exit 3\n' >"$TMP/bin/resolvconf"
-refuses "resolvconf fails: its words are quoted" 1 'resolvconf failed with status 3: no such thing' \
-	up
+refuses "resolvconf fails: its words are quoted" 1 \
+	'resolvconf failed with status 3: no such thing' up
 is "all is undone" "$(host_state)" "$before"
 rm "$TMP/bin/resolvconf"
 if ! command -v resolvconf >/dev/null && [ ! -e /run/systemd/resolve/stub-resolv.conf ]; then
-	refuses "there is no resolvconf: it says what to install" 1 'install the package openresolv' up
+	refuses "there is no resolvconf: it says what to install" 1 'install the package' up
 	is "all is undone" "$(host_state)" "$before"
 fi
 ok "detach succeeds in b" down b "$B"

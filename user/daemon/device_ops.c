@@ -110,6 +110,8 @@ static void peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
 	const struct device_ops_env *env = ctx;
 
 	if (endpoint_changed)
+		dataplane_network_changed(env->dataplane);
+	if (endpoint_changed)
 		nexthops_peer(env->nexthops, peer);
 	else
 		nexthops_met(env->nexthops, peer);

@@ -147,11 +147,18 @@ static void restart_usage(struct dataplane *d)
 static void follow(void *ctx, uint64_t now_ns)
 {
 	struct dataplane *d = ctx;
+	bool changed = false;
 	int err;
 
 	loop_timer_arm(&d->follow_timer, now_ns + PATHS_FOLLOW_NS);
 	update_usage(d);
-	if (!paths_follow(&d->paths, &d->workers))
+	if (d->network_changed) {
+		d->network_changed = false;
+		changed = paths_choose_again(&d->paths, &d->workers, d->config.device, d->fwmark,
+					     d->config.tun->name);
+	}
+	changed |= paths_follow(&d->paths, &d->workers);
+	if (!changed)
 		return;
 	workers_stop(&d->workers);
 	restart_usage(d);
@@ -185,6 +192,11 @@ void dataplane_close(struct dataplane *d)
 	paths_close(&d->paths);
 	loader_free(d->loader);
 	d->loader = NULL;
+}
+
+void dataplane_network_changed(struct dataplane *d)
+{
+	d->network_changed = true;
 }
 
 /* Up and down ---------------------------------------------------------------------------------- */

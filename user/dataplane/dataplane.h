@@ -58,6 +58,7 @@ struct dataplane {
 	uint16_t wanted_port; /* 0: the kernel chooses */
 	uint16_t chosen_port; /* as last bound; 0: none yet */
 	uint32_t fwmark;
+	bool network_changed; /* the NICs may have to be chosen again */
 	bool up;
 };
 
@@ -84,6 +85,10 @@ int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark);
 /* Returns the listen port in host order: while the interface is up, the port that is bound; while
  * it is down, the port that will be bound. 0: the kernel has not chosen one yet. */
 uint16_t dataplane_port(const struct dataplane *d);
+
+/* Routes, addresses, links or endpoints changed: the NICs are chosen again within a second, if none
+ * was named. */
+void dataplane_network_changed(struct dataplane *d);
 
 /* Adds up the counts of all transports, including closed ones. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/nic_choice.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,15 +8,20 @@
 #include "conf/conf.h"
 #include "io/netlink.h"
 
+bool nic_choice_has(const struct nic_choice *choice, const char *name)
+{
+	for (unsigned i = 0; i < choice->count; i++)
+		if (!strcmp(choice->nics[i].name, name))
+			return true;
+	return false;
+}
+
 static void add_nic(struct nic_choice *choice, const struct netlink_link *link)
 {
 	struct nic *nic = &choice->nics[choice->count];
 
-	if (choice->count == OPTIONS_NICS_MAX)
+	if (choice->count == OPTIONS_NICS_MAX || nic_choice_has(choice, link->name))
 		return;
-	for (unsigned i = 0; i < choice->count; i++)
-		if (!strcmp(choice->nics[i].name, link->name))
-			return;
 	*nic = (struct nic){ .ifindex = link->ifindex };
 	memcpy(nic->name, link->name, sizeof(nic->name));
 	choice->count++;
@@ -49,34 +53,44 @@ int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct
 	return 0;
 }
 
-static void add_nic_towards(struct nic_choice *choice, struct netlink *nl,
-			    const struct endpoint *endpoint, uint32_t fwmark)
+static void add_nic_of(struct nic_choice *choice, struct netlink *nl,
+		       const struct netlink_route *route)
+{
+	struct netlink_link link;
+
+	if (route->local || netlink_link(nl, NULL, route->ifindex, &link) || link.loopback)
+		return;
+	if (!choice->tunnel || strcmp(link.name, choice->tunnel) != 0)
+		add_nic(choice, &link);
+}
+
+void nic_choice_towards(struct nic_choice *choice, struct netlink *nl,
+			const struct endpoint *endpoint, uint32_t fwmark)
 {
 	const struct netlink_flow flow = { .fwmark = fwmark };
 	struct netlink_route route;
-	struct netlink_link link;
 
-	if (netlink_route(nl, endpoint, &flow, &route) || route.local)
-		return;
-	if (!netlink_link(nl, NULL, route.ifindex, &link) && !link.loopback)
-		add_nic(choice, &link);
+	if (endpoint->remote.sa.sa_family != AF_UNSPEC &&
+	    !netlink_route(nl, endpoint, &flow, &route))
+		add_nic_of(choice, nl, &route);
+}
+
+void nic_choice_default(struct nic_choice *choice, struct netlink *nl, uint32_t fwmark)
+{
+	const struct netlink_flow flow = { .fwmark = fwmark };
+	struct netlink_route route;
+
+	if (!netlink_default_route(nl, AF_INET, &flow, &route))
+		add_nic_of(choice, nl, &route);
+	if (!netlink_default_route(nl, AF_INET6, &flow, &route))
+		add_nic_of(choice, nl, &route);
 }
 
 void nic_choice_routed(struct nic_choice *choice, struct netlink *nl, const struct conf *conf,
 		       uint32_t fwmark)
 {
-	/* Addresses that only a default route can match (RFC 5737, RFC 3849). */
-	struct endpoint unassigned4 = { .remote.v4 = { .sin_family = AF_INET,
-						       .sin_addr.s_addr = htonl(0xc0000201) } };
-	struct endpoint unassigned6 = { .remote.v6 = { .sin6_family = AF_INET6,
-						       .sin6_addr.s6_addr = { 0x20, 0x01, 0x0d,
-									      0xb8, [15] = 1 } } };
-
 	for (uint32_t i = 0; conf && i < conf->peer_count; i++)
-		if (conf->peers[i].endpoint.remote.sa.sa_family != AF_UNSPEC)
-			add_nic_towards(choice, nl, &conf->peers[i].endpoint, fwmark);
-	if (choice->count)
-		return;
-	add_nic_towards(choice, nl, &unassigned4, fwmark);
-	add_nic_towards(choice, nl, &unassigned6, fwmark);
+		nic_choice_towards(choice, nl, &conf->peers[i].endpoint, fwmark);
+	if (!choice->count)
+		nic_choice_default(choice, nl, fwmark);
 }

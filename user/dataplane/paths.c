@@ -9,6 +9,7 @@
 #include "dataplane/workers.h"
 #include "io/afxdp.h"
 #include "util/log.h"
+#include "wg/device.h"
 
 /* Sets the members that summarize all NICs. */
 static void summarize(struct paths *p)
@@ -153,6 +154,87 @@ bool paths_follow(struct paths *p, struct workers *workers)
 
 	for (unsigned i = 0; i < p->nic_count && p->env.loader; i++)
 		changed |= follow_nic(p, &p->nics[i], workers);
+	if (changed)
+		summarize(p);
+	return changed;
+}
+
+/* Peers whose routes are looked at, because a hub may have many. */
+#define PEERS_LOOKED_AT 64
+
+static void add_peers(struct nic_choice *choice, struct netlink *nl, const struct device *device,
+		      uint32_t fwmark)
+{
+	struct device_place at = { 0 };
+	const struct peer *peer = device_peer_next(device, &at);
+
+	for (unsigned i = 0; i < PEERS_LOOKED_AT && peer; i++) {
+		nic_choice_towards(choice, nl, &peer->endpoint, fwmark);
+		peer = device_peer_next(device, &at);
+	}
+}
+
+static bool drop_unwanted(struct paths *p, struct workers *workers, const struct nic_choice *wanted)
+{
+	bool changed = false;
+
+	for (unsigned i = 0; i < p->nic_count;) {
+		struct nic *nic = &p->nics[i];
+
+		if (nic_choice_has(wanted, nic->name)) {
+			i++;
+			continue;
+		}
+		workers_stop(workers);
+		log_info("%s: no route leads there any more", nic->name);
+		nics_close(&p->env, nic);
+		*nic = p->nics[--p->nic_count];
+		changed = true;
+	}
+	return changed;
+}
+
+static bool add_wanted(struct paths *p, const struct nic_choice *wanted, unsigned count)
+{
+	const struct nic_choice known = { .nics = p->nics, .count = p->nic_count };
+	bool changed = false;
+
+	for (unsigned i = 0; i < count && p->nic_count < OPTIONS_NICS_MAX; i++) {
+		struct nic *nic = &p->nics[p->nic_count];
+		struct fault f;
+
+		if (nic_choice_has(&known, wanted->nics[i].name))
+			continue;
+		*nic = wanted->nics[i];
+		p->nic_count++;
+		if (nics_open(&p->env, nic, &f))
+			log_info("data takes the UDP socket: %s", nic->why);
+		else
+			log_info("%s: a route leads there now", nic->name);
+		changed = true;
+	}
+	return changed;
+}
+
+bool paths_choose_again(struct paths *p, struct workers *workers, const struct device *device,
+			uint32_t fwmark, const char *tunnel)
+{
+	struct nic nics[OPTIONS_NICS_MAX];
+	struct nic_choice wanted = { .nics = nics, .tunnel = tunnel };
+	bool changed;
+	unsigned new;
+
+	if (p->env.options->nics.count || !p->env.loader)
+		return false;
+	add_peers(&wanted, p->env.netlink, device, fwmark);
+	if (!wanted.count)
+		nic_choice_default(&wanted, p->env.netlink, fwmark);
+	new = wanted.count;
+	nic_choice_default(&wanted, p->env.netlink, fwmark); /* these may stay */
+	if (!wanted.count)
+		return false;
+	changed = drop_unwanted(p, workers, &wanted);
+	changed |= add_wanted(p, &wanted, new);
 	if (changed)
 		summarize(p);
 	return changed;

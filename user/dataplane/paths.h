@@ -14,6 +14,9 @@
  *   open ──▶ has XDP ── our program or the NIC is gone ──▶ UDP sockets, with TC
  *     └────▶ UDP sockets, with TC ── the obstacle is gone, or the NIC was created again ──▶ open
  *
+ * Where no NIC was named, they are chosen again when routes or endpoints change, because the daemon
+ * may start before the network is there, and a default route may move from one NIC to another.
+ *
  * The UDP sockets are always open while the interface is up (udp_group.h). Control thread.
  */
 #ifndef WGXDP_PATHS_H
@@ -22,6 +25,7 @@
 #include "dataplane/nics.h"
 
 struct conf;
+struct device;
 struct workers;
 
 #define PATHS_FOLLOW_NS NS_PER_S
@@ -61,6 +65,13 @@ int paths_give_ports(const struct paths *p, struct workers *workers);
 /* Looks for changes of each NIC. Stops the workers before it closes a queue. Returns true if a NIC
  * changed: the caller then stops the workers, distributes the queues again and starts them. */
 bool paths_follow(struct paths *p, struct workers *workers);
+
+/* Chooses the NICs again, if none was named: those of the routes to the peers of @device, or else
+ * those of the default routes. New ones are opened. A NIC to which neither leads any more is
+ * closed, unless none would remain. @tunnel: name of the tunnel interface. Returns as
+ * paths_follow(). */
+bool paths_choose_again(struct paths *p, struct workers *workers, const struct device *device,
+			uint32_t fwmark, const char *tunnel);
 
 /* Adds the counts of the open AF_XDP sockets. */
 void paths_stats(const struct paths *p, struct path_stats *sum);

@@ -10,7 +10,9 @@
 #include "host/run.h"
 #include "util/buffer.h"
 
+#ifndef RESOLVED_SERVES						/* a test has another one */
 #define RESOLVED_SERVES "/run/systemd/resolve/stub-resolv.conf" /* made when resolved starts */
+#endif
 #define INTERFACE_ORDER "/etc/resolvconf/interface-order"
 
 /* Debian's resolvconf orders interfaces by the beginnings of their names, such as "tun*". To come

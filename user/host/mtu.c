@@ -19,34 +19,33 @@ uint32_t mtu_for_path(uint32_t path_mtu)
 	return path_mtu < MTU_MAX + OVERHEAD ? path_mtu - OVERHEAD : MTU_MAX;
 }
 
-/* Of the path to @e; 0 if there is no route, or none that leaves this host. */
-static uint32_t route_mtu(struct netlink *nl, const struct endpoint *e,
-			  const struct netlink_flow *flow, uint32_t tunnel)
+/* Of the path by @route; 0 if it does not leave this host. */
+static uint32_t path_mtu(struct netlink *nl, const struct netlink_route *route, uint32_t tunnel)
 {
-	struct netlink_route route;
 	struct netlink_link link;
 
-	if (e->remote.sa.sa_family == AF_UNSPEC || netlink_route(nl, e, flow, &route) ||
-	    route.local || route.ifindex == tunnel ||
-	    netlink_link(nl, NULL, route.ifindex, &link) || link.loopback)
+	if (route->local || route->ifindex == tunnel ||
+	    netlink_link(nl, NULL, route->ifindex, &link) || link.loopback)
 		return 0;
-	return route.mtu;
+	return route->mtu;
 }
 
 uint32_t mtu_choose(struct netlink *nl, const struct conf *conf, uint32_t mark, uint32_t tunnel)
 {
-	const struct endpoint anybody = { .remote.v4 = { .sin_family = AF_INET,
-							 .sin_addr.s_addr = htonl(0xc0000201) } };
 	const struct netlink_flow flow = { mark, htons(conf->listen_port) };
-	uint32_t mtu = 0;
+	struct netlink_route route;
+	uint32_t mtu = 0, one;
 
 	for (uint32_t i = 0; i < conf->peer_count; i++) {
-		uint32_t one = route_mtu(nl, &conf->peers[i].endpoint, &flow, tunnel);
+		const struct endpoint *e = &conf->peers[i].endpoint;
 
+		if (e->remote.sa.sa_family == AF_UNSPEC || netlink_route(nl, e, &flow, &route))
+			continue;
+		one = path_mtu(nl, &route, tunnel);
 		if (one && (!mtu || one < mtu))
 			mtu = one;
 	}
-	if (!mtu)
-		mtu = route_mtu(nl, &anybody, &flow, tunnel);
+	if (!mtu && !netlink_default_route(nl, AF_INET, &flow, &route))
+		mtu = path_mtu(nl, &route, tunnel);
 	return mtu_for_path(mtu);
 }

@@ -117,9 +117,14 @@ static void read_output(struct child *c)
 	while ((n = read(c->output, text, sizeof(text))) > 0)
 		for (ssize_t i = 0; i < n && c->len < QUOTE_LEN - 1; i++)
 			c->quote[c->len++] = (unsigned char)text[i] < ' ' ? ' ' : text[i];
+}
+
+static const char *quote(struct child *c)
+{
 	while (c->len && c->quote[c->len - 1] == ' ')
 		c->len--;
 	c->quote[c->len] = '\0';
+	return c->quote;
 }
 
 static long now_ms(void)
@@ -164,7 +169,7 @@ static int wait_status(struct child *c, const char *name, unsigned timeout_ms, s
 		return 0;
 	return fault(f, -EREMOTEIO, "%s failed with %s %d%s%s", name,
 		     info.si_code == CLD_EXITED ? "status" : "signal", info.si_status,
-		     c->len ? ": " : "", c->quote);
+		     *quote(c) ? ": " : "", c->quote);
 }
 
 int run_program(char *const argv[], const char *input, unsigned timeout_ms, struct fault *f)

@@ -128,6 +128,11 @@ struct netlink_flow {
 int netlink_route(struct netlink *nl, const struct endpoint *e, const struct netlink_flow *flow,
 		  struct netlink_route *out);
 
+/* The route to an address that nobody has and that no route but a default one matches. As
+ * netlink_route(), without a source and for @family, AF_INET or AF_INET6. */
+int netlink_default_route(struct netlink *nl, uint8_t family, const struct netlink_flow *flow,
+			  struct netlink_route *out);
+
 /* Asks whether the stack would accept a datagram from @from->remote to @from->local and @port
  * (network order) that arrived at @from->ifindex. The stack refuses martian sources, and sources
  * that the reverse-path filter of the interface refuses. Returns 0 (accepted), -EXDEV (refused), or

@@ -190,6 +190,21 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, const struct net
 	return 0;
 }
 
+int netlink_default_route(struct netlink *nl, uint8_t family, const struct netlink_flow *flow,
+			  struct netlink_route *out)
+{
+	/* Reserved (RFC 1112 4); and unassigned, but within 2000::/3, which some route instead of
+	 * ::/0. */
+	const struct endpoint nobody4 = { .remote.v4 = { .sin_family = AF_INET,
+							 .sin_addr.s_addr = htonl(0xf0000001) } };
+	const struct endpoint nobody6 = {
+		.remote.v6 = { .sin6_family = AF_INET6,
+			       .sin6_addr.s6_addr = { 0x3f, 0xff, 0xff, 0xff, [15] = 1 } },
+	};
+
+	return netlink_route(nl, family == AF_INET ? &nobody4 : &nobody6, flow, out);
+}
+
 static int ignore_route(const struct nlmsghdr *nlh, void *ctx)
 {
 	(void)nlh, (void)ctx;

@@ -40,6 +40,7 @@ static void on_route(void *ctx, const struct prefix *destination)
 	const struct host_watch *w = ctx;
 
 	nexthops_route_changed(w->nexthops, destination);
+	dataplane_network_changed(w->dataplane);
 }
 
 static void on_netlink(void *ctx, int fd, uint32_t events)
@@ -55,6 +56,8 @@ static void on_netlink(void *ctx, int fd, uint32_t events)
 		mapsync_addresses_changed(w->mapsync);
 	if (changed & NETLINK_CHANGED_FORWARDING)
 		mapsync_forwarding(w->mapsync);
+	if (changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_LINK | NETLINK_CHANGED_ROUTE))
+		dataplane_network_changed(w->dataplane);
 	if (changed & ~NETLINK_CHANGED_FORWARDING)
 		nexthops_changed(w->nexthops);
 }
