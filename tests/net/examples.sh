@@ -39,7 +39,8 @@ block() # LINE
 steady()
 {
 	sed -E -e "s/\b($A|wg0)\b/IFACE/" -e 's/^(peer|  public key): .*/\1: KEY/' \
-		-e 's/(latest handshake:) .*/\1 SOME TIME AGO/' -e 's/; [a-z0-9_]+$/; AEAD/'
+		-e 's/(latest handshake:) .*/\1 SOME TIME AGO/' -e 's/; [a-z0-9_]+$/; AEAD/' \
+		-e 's/^  config: .*/  config: FILE/'
 }
 
 block "[Interface]" | sed -e "s|^PrivateKey = .*|PrivateKey = $(key a)|" \

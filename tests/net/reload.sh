@@ -90,7 +90,7 @@ is "no hook has run again" "$(cat "$TMP/hooks")" up
 # --- what it refuses ------------------------------------------------------------------------------
 
 config "[Peer]" "PublicKey=nonsense" | place
-refuses "a file with a fault" 1 "$A.conf:[0-9]*: PublicKey" reload
+refuses "a file with a fault" 1 "$A.conf:[0-9:]*: PublicKey" reload
 ok "show tells the fault" eval "show a $A .config.error | grep -q PublicKey"
 is "nothing has changed" "$(wgs peers)" "$(pub b)"
 config | sed 's/^ListenPort.*/ListenPort = 51830/' | place

@@ -68,7 +68,8 @@ clean "the interface shwo leaves nothing" a shwo
 quick() { in_ns a env WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp "$WGXDP" "$1"; }
 ok "wg-quick names an interface like a command" quick sets
 ok "the configuration socket of sets answers" in_ns a wg show sets
-ok "sets can be detached" down a sets
+refuses "sets is left to wg-quick" 1 "wg-quick down" down a sets
+in_ns a ip link delete sets
 
 # --- files ----------------------------------------------------------------------------------------
 
@@ -90,7 +91,7 @@ in_etc()
 }
 refuses "attach of a file that is in /etc/wireguard" 78 \
 	"did you mean ${ID}n, for /etc/wireguard/${ID}n\.conf\?" in_etc attach eth0 "${ID}n.conf"
-refuses "check likewise" 1 "did you mean ${ID}n, for" in_etc check "${ID}n.conf"
+refuses "check likewise" 78 "did you mean ${ID}n, for" in_etc check "${ID}n.conf"
 refuses "the file alone" 2 "did you mean wgxdp attach ${ID}n\?" in_etc "${ID}n.conf"
 ok "check by name" in_etc check "${ID}n"
 refuses "attach by a name whose file is here" 78 "did you mean $A\.conf, which is here\?" \
