@@ -55,6 +55,24 @@ for verb in $("$WGXDP" --help | sed -n 's/^  wgxdp \([a-z]*\) .*/\1/p'); do
 done
 ok "the completion knows the options of attach" grep -qw -- --late-nic <(complete attach --l)
 
+# --- docs/operations.md ---------------------------------------------------------------------------
+
+# Each row of its troubleshooting table names tests that exist, and reasons that exist.
+table() { sed -n '/^## Troubleshooting/,$s/^| //p' docs/operations.md | sed 1,2d; }
+holds "the troubleshooting table has rows" "$(table | wc -l)" -ge 20
+missing=$(table | awk -F ' *[|] *' '{ gsub(/[`,]/, "", $4); print $4 }' | tr ' ' '\n' | sort -u |
+	while read -r test; do
+		[ -e "tests/net/$test" ] || [ -e "tests/unit/$test.c" ] || echo "$test"
+	done)
+is "each row names a test that exists" "$missing" ""
+# shellcheck disable=SC2016 # these are no commands
+missing=$(table | awk -F ' *[|] *' '{ print $2 }' | grep -oE '`[a-z]+_[a-z0-9_]+`' |
+	tr -d '`' | sort -u | while read -r reason; do
+		grep -qE "^\sX\(([0-9]+, )?$reason," include/wgxdp/reasons.h \
+			include/wgxdp/control.h || echo "$reason"
+	done)
+is "each reason in it exists" "$missing" ""
+
 # --- systemd-networkd -----------------------------------------------------------------------------
 
 NETWORKD=/lib/systemd/systemd-networkd

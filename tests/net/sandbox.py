@@ -22,7 +22,7 @@ NAMESPACES = {"cgroup": 1 << 25, "uts": 1 << 26, "ipc": 1 << 27, "user": 1 << 28
               "net": 1 << 30, "mnt": CLONE_NEWNS}
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16,
             "AF_XDP": 44}
-MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 1, 32, 4096, 16384, 1 << 19
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_SLAVE = 1, 32, 4096, 8192, 16384, 1 << 19
 EPERM, ENOSYS = 1, 38
 
 
@@ -70,7 +70,8 @@ def few_devices(allowed):
             os.makedirs(os.path.dirname(f"{new}/{name}"), exist_ok=True)
             os.mknod(f"{new}/{name}", 0o20666, os.stat("/dev/" + name).st_rdev)
     os.symlink("/proc/self/fd", new + "/fd")
-    mount(new, "/dev", flags=MS_BIND)
+    mount(new, "/dev", flags=MS_MOVE)
+    os.rmdir(new)
 
 
 def protect_files(unit):

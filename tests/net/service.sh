@@ -27,7 +27,7 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 	local manager=$1 usec=$2
 	shift 2
 	: >"$HEARD"
-	spawn a /usr/bin/python3 tests/net/service.py listen "$manager" "$ID-a" "$A" >"$HEARD"
+	spawn a /usr/bin/python3 tests/net/service.py listen "$manager" "$ID-a" "$A" >>"$HEARD"
 	LISTENER=$!
 	wait_for 5 grep -q listening "$HEARD"
 	# shellcheck disable=SC2016 # for the inner shell, whose process the daemon becomes
@@ -74,6 +74,13 @@ ok "link down: STATUS says so" hears '^STATUS=The interface is down$'
 ok "link down: the watchdog is answered" hears '^WATCHDOG=1$'
 in_ns a ip link set "$A" up
 ok "link up: STATUS says so" hears '^STATUS=Up, port 51820$'
+
+: >"$HEARD"
+ok "reload succeeds" in_ns a "$WGXDP" reload "$A"
+hears '^READY'
+is "reload: RELOADING=1 comes, and READY=1 after it" \
+	"$(grep -E '^(RELOADING|READY)' "$HEARD" | sed 's/=[0-9]\{6,\}$/=us/' | paste -sd ' ')" \
+	"RELOADING=1 MONOTONIC_USEC=us READY=1"
 
 # While one of two workers does not run, the event loop still turns.
 /usr/bin/python3 tests/net/service.py hold "$DAEMON" bash -c "

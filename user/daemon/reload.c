@@ -12,6 +12,7 @@
 #include "crypto/wipe.h"
 #include "daemon/apply.h"
 #include "util/log.h"
+#include "util/notify.h"
 
 #define SLICE_NS 2000000ULL
 
@@ -33,6 +34,8 @@ static void end_reload(struct reload *r)
 	r->failed_unix_s = (uint64_t)time(NULL);
 	if (failed)
 		log_error("reload: %s", r->failed.text);
+	if (r->wishes != RELOAD_ADOPT)
+		notify_ready();
 	r->wishes = 0;
 	r->config.ops->ended(r->config.ctx, r->run, failed ? r->failed.text : NULL);
 	begin_next(r);
@@ -197,6 +200,8 @@ static void begin_next(struct reload *r)
 	r->wishes = r->pending;
 	r->pending = 0;
 	r->error.text[0] = '\0';
+	if (r->wishes != RELOAD_ADOPT)
+		notify_reloading();
 	file_watch_know(&r->watch);
 	r->job.exact = r->wishes & RELOAD_EXACT;
 	reload_job_start(&r->job, RELOAD_JOB_READ);

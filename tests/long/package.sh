@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The Debian package: built from a clean copy, accepted by lintian, installed, upgraded while a
+# tunnel runs, removed and purged. That happens on a copy of this system's files (an overlay), so
+# that the system itself stays as it is.
+
+cd "$(dirname "$0")/../.." || exit 1
+# The overlay is mounted in a mount namespace of this process.
+if [ "$(id -u)" -eq 0 ] && [ -z "${OUTSIDE-}" ]; then
+	OUTSIDE=$(readlink /proc/self/ns/mnt) \
+		exec unshare --mount --propagation slave bash "$0" "$@"
+fi
+. tests/net/lib.sh
+need_root
+need_cmd ip wg git dpkg-buildpackage dh lintian
+
+TREE=$TMP/wgxdp-0.2.0 ROOT=$TMP/root A=${ID}a
+
+# --- build ----------------------------------------------------------------------------------------
+
+build() # OPTION...
+{
+	(cd "$TREE" && DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" \
+		dpkg-buildpackage -us -uc -b "$@") >"$TMP/build.log" 2>&1 ||
+		{ tail -n 20 "$TMP/build.log" && false; }
+}
+
+mkdir "$TREE"
+git ls-files -z | xargs -0 cp --parents -t "$TREE"
+version=$(sed -n 's/^VERSION := //p' Makefile)
+is "debian/changelog has the version of the Makefile" \
+	"$(sed -n '1s/.*(\(.*\)-[0-9]*).*/\1/p' debian/changelog)" "$version"
+ok "the package is built" build
+is "lintian has nothing to say" \
+	"$(lintian --allow-root --fail-on none "$TMP"/wgxdp_*.changes 2>&1)" ""
+sed -i "s/^VERSION := .*/VERSION := 99.1/" "$TREE/Makefile"
+sed -i "1s/(.*)/(99.1-1)/" "$TREE/debian/changelog"
+rm -f "$TREE"/debian/*-stamp
+ok "a newer package is built" build -nc
+
+# --- install, upgrade, remove, purge --------------------------------------------------------------
+
+# Everything that is mounted is new: nothing of the machine can be written or removed through it.
+own_root()
+{
+	mkdir "$ROOT" "$TMP/files" && mount -t tmpfs tmpfs "$TMP/files" || return
+	mkdir "$TMP/files/upper" "$TMP/files/work"
+	mount -t overlay -o "lowerdir=/,upperdir=$TMP/files/upper,workdir=$TMP/files/work" \
+		overlay "$ROOT" || return
+	mount -t proc proc "$ROOT/proc"
+	mount -t sysfs -o ro sysfs "$ROOT/sys"
+	mount -t tmpfs -o mode=755 tmpfs "$ROOT/dev"
+	mount -t tmpfs -o mode=755 tmpfs "$ROOT/run"
+	mount -t tmpfs -o mode=1777 tmpfs "$ROOT/tmp"
+	mkdir -p "$ROOT/run/wireguard" "$ROOT/etc/wireguard" "$ROOT/dev/net"
+	mknod -m 666 "$ROOT/dev/null" c 1 3
+	mknod -m 666 "$ROOT/dev/urandom" c 1 9
+	mknod -m 600 "$ROOT/dev/net/tun" c 10 200
+	ln -s /proc/self/fd "$ROOT/dev/fd"
+	cp "$TMP"/*.deb "$ROOT/tmp/"
+}
+leave_root()
+{
+	umount -R -l "$ROOT" 2>/dev/null
+	umount -l "$TMP/files" 2>/dev/null
+}
+trap 'leave_root; cleanup' EXIT
+inside() { in_ns a env PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$ROOT" "$@"; }
+# What differs from the system's files, less what dpkg and ldconfig keep for themselves.
+changes()
+{
+	(cd "$TMP/files/upper" && find . ! -type d |
+		grep -vE '^\./(var/(lib/dpkg|log|cache)|tmp|dev)/')
+}
+
+ns_add a
+keys a b
+[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 1
+own_root || skip_all "needs overlayfs"
+conf_a | sed 's/^Address.*/&\nMTU = 1420/' >"$ROOT/etc/wireguard/$A.conf"
+before=$(changes)
+ok "install" inside dpkg -i "/tmp/wgxdp_$version-1_amd64.deb"
+ok "... the manual is there" inside test -e /usr/share/man/man8/wgxdp.8.gz
+ok "... systemd finds no fault in the unit" inside systemd-analyze verify --man=no \
+	"wgxdp@$A.service"
+ok "a tunnel starts" inside wgxdp attach --rx udp --tx udp "$A"
+pid=$(daemon_pid a "$A")
+inside dpkg -i /tmp/wgxdp_99.1-1_amd64.deb >"$TMP/upgrade" 2>&1
+is "upgrade" "$?" 0
+is "... says which tunnel to restart" "$(grep "^wgxdp:" "$TMP/upgrade")" \
+	"wgxdp: $A still runs $version; restart it to use 99.1"
+is "... and does not stop it" "$(daemon_pid a "$A")" "$pid"
+ok "the new command and the old daemon understand each other" eval \
+	"inside wgxdp show '$A' | grep -q 'daemon is wgxdp $version, this command is 99.1; restart'"
+ok "remove" inside dpkg -r wgxdp
+ok "... takes the tunnel down" wait_for 5 eval "! kill -0 $pid"
+ok "purge" inside dpkg -P wgxdp
+is "... leaves nothing" "$(changes)" "$before"
+is "... nothing in /run" "$(find "$ROOT/run" -name '*wgxdp*')" ""
+
+done_testing
