@@ -4,6 +4,7 @@
  * changing anything.
  */
 #include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 #include "conf/conf.h"
@@ -13,6 +14,8 @@
  * message. */
 #define OVERHEAD_V4 (20 + 8 + 16 + 16)
 #define OVERHEAD_V6 (40 + 8 + 16 + 16)
+
+#define BUILT_AFTER 1767225600 /* 2026-01-01, in Unix time */
 
 struct findings {
 	unsigned faults, warnings;
@@ -31,36 +34,68 @@ static void print_finding(void *ctx, enum conf_severity severity, const char *se
 	}
 }
 
-/* The path ---------------------------------------------------------------------------------- */
+/* The host ------------------------------------------------------------------------------------ */
 
-static void check_path(struct netlink *nl, const struct conf *c, const struct endpoint *e,
-		       struct findings *n)
+/* A peer accepts only handshakes that are newer than the last one it has seen. */
+static void check_clock(time_t now, struct findings *n)
 {
-	const struct netlink_flow flow = { c->fwmark, htons(c->listen_port) };
+	if (now < BUILT_AFTER)
+		print_finding(n, CONF_WARNING,
+			      "the clock of this host is years behind, so peers will take its "
+			      "handshakes for old ones; set the clock first");
+}
+
+static void check_mtu(const struct conf *c, const struct endpoint *e, uint32_t path_mtu,
+		      struct findings *n)
+{
 	uint32_t overhead = e->remote.sa.sa_family == AF_INET ? OVERHEAD_V4 : OVERHEAD_V6;
 	char text[ENDPOINT_TEXT_LEN];
-	struct netlink_route route;
 	struct fault sentence;
 
-	if (netlink_route(nl, e, &flow, &route) || route.local || c->mtu + overhead <= route.mtu)
+	if (c->mtu + overhead <= path_mtu)
 		return;
 	fault(&sentence, 0,
 	      "%s: MTU = %u: the path to %s takes packets of %u bytes, so larger ones than %u "
 	      "would be fragmented; remove the line, and wgxdp chooses",
-	      c->path, c->mtu, endpoint_text(e, text), route.mtu, route.mtu - overhead);
+	      c->path, c->mtu, endpoint_text(e, text), path_mtu, path_mtu - overhead);
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
-/* Compares the MTU with the routes of this host. Names are not looked up. */
+static void check_nic(struct netlink *nl, const struct conf *c, uint32_t ifindex,
+		      struct findings *n)
+{
+	char kind[NETLINK_QDISC_LEN];
+	struct netlink_link link;
+	struct fault sentence;
+
+	if (netlink_root_qdisc(nl, ifindex, kind) <= 0 || netlink_link(nl, NULL, ifindex, &link))
+		return;
+	fault(&sentence, 0,
+	      "%s: %s has the queueing discipline %s, which AF_XDP would bypass, so attach sends "
+	      "by the UDP sockets unless it is told --tx xdp",
+	      c->path, link.name, kind);
+	print_finding(n, CONF_WARNING, sentence.text);
+}
+
+/* Looks at the routes to the peers. Names are not looked up. */
 static void check_paths(const struct conf *c, struct findings *n)
 {
-	struct netlink *nl = c->mtu ? netlink_open() : NULL;
+	const struct netlink_flow flow = { c->fwmark, htons(c->listen_port) };
+	struct netlink *nl = netlink_open();
+	uint32_t checked = 0; /* the last NIC */
 
-	if (!nl)
-		return;
-	for (uint32_t i = 0; i < c->peer_count; i++)
-		if (!c->peers[i].own && c->peers[i].endpoint.remote.sa.sa_family != AF_UNSPEC)
-			check_path(nl, c, &c->peers[i].endpoint, n);
+	for (uint32_t i = 0; nl && i < c->peer_count; i++) {
+		const struct endpoint *e = &c->peers[i].endpoint;
+		struct netlink_route route;
+
+		if (c->peers[i].own || e->remote.sa.sa_family == AF_UNSPEC ||
+		    netlink_route(nl, e, &flow, &route) || route.local)
+			continue;
+		check_mtu(c, e, route.mtu, n);
+		if (route.ifindex != checked)
+			check_nic(nl, c, route.ifindex, n);
+		checked = route.ifindex;
+	}
 	netlink_close(nl);
 }
 
@@ -104,6 +139,7 @@ int check_main(int argc, char **argv)
 			cli_fail(CLI_CONFIG, "%s: %u faults", path, n.faults);
 		return CLI_CONFIG;
 	}
+	check_clock(time(NULL), &n);
 	check_paths(&c, &n);
 	report(&c, interface, n.warnings);
 	conf_done(&c);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What `wgxdp check` says of the clock. tests/net/badinput.sh shows the rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "cli/check.c"
+
+static void clock_is_behind(void **state)
+{
+	struct findings n = { 0 };
+
+	(void)state;
+	check_clock(BUILT_AFTER, &n);
+	assert_int_equal(n.warnings, 0);
+	check_clock(BUILT_AFTER - 1, &n);
+	assert_int_equal(n.warnings, 1);
+	check_clock(0, &n);
+	assert_int_equal(n.warnings, 2);
+	assert_int_equal(n.faults, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clock_is_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
