@@ -32,7 +32,7 @@ int pubkey_main(int argc, char **argv);
 /* `wgxdp [-f|--foreground] IFACE`, iface.c; argv begins with the program's name. */
 int iface_main(int argc, char **argv);
 
-/* "wgxdp: SENTENCE\n" on stderr; returns @exit. */
+/* Prints "wgxdp: SENTENCE\n" to stderr and returns @exit. */
 int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A conf_warn_fn: "wgxdp: warning: SENTENCE\n" on stderr. */
 void cli_warn(void *ctx, const char *sentence);
@@ -47,9 +47,10 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 /* Sets the NICs of @o from a list such as "eth0,eth1". Returns as options_parse(). */
 int options_set_nics(struct options *o, const char *list, struct fault *f);
 
-/* The options as `wgxdp --help` lists them. */
+/* Prints the list of options for `wgxdp --help`. */
 void options_help(FILE *out);
-/* For the completion: the names, and the arms of a `case $prev` that offer the values. */
+/* Write parts of the bash completion: the names of all options, and a `case $prev` branch for each
+ * option with a list of values. */
 void options_complete_names(FILE *out);
 void options_complete_values(FILE *out);
 

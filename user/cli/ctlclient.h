@@ -16,7 +16,7 @@
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
 		      struct fault *f);
 
-/* The same with a request of more members. Releases @request. */
+/* The same for a request with further members. Releases @request. */
 int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, json_t **reply,
 		  struct fault *f);
 

@@ -15,9 +15,10 @@
 #define LEAVE_MS 5000
 #define TIMEOUT_S 30
 
-/* Removes what a killed daemon of @interface left. The kernel has removed the interface and the XDP
- * program already. *@served: another program, which is left alone, serves the name now. Returns
- * false if nothing is left or another daemon of ours serves the interface. */
+/* Removes what a killed daemon of @interface left behind. (The kernel has already removed the
+ * interface and the XDP program.) Sets *@served if another program now has an interface of this
+ * name, which is left alone. Returns false if there was nothing to remove, or if a daemon of ours
+ * serves the interface. */
 static bool clean_up_dead(const char *interface, bool *served)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
@@ -28,7 +29,7 @@ static bool clean_up_dead(const char *interface, bool *served)
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
 	snprintf(lock, sizeof(lock), CONTROL_DIRECTORY "/%s.lock", interface);
 	if (access(control, F_OK) != 0 &&
-	    access(lock, F_OK) != 0) /* a daemon may die before it has made both */
+	    access(lock, F_OK) != 0) /* a daemon may die before it has created both files */
 		return false;
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
@@ -59,15 +60,15 @@ static int take_down(const char *interface, bool recorded)
 					 interface, interface)
 			      : CLI_OK;
 	}
-	if (err == -ENOENT && recorded) { /* a signal ended it, and no hook has run */
+	if (err == -ENOENT && recorded) { /* a signal ended the daemon; no hook has run */
 		hook_record_remove(interface);
 		return CLI_OK;
 	}
 	if (err)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	json_decref(reply);
-	/* The daemon answers a moment before it ends. An attach that follows must find the name
-	 * free. */
+	/* The daemon answers shortly before it ends. Wait until it has released the name, so that
+	 * an attach can follow immediately. */
 	if (!name_lock_wait_free(interface, LEAVE_MS))
 		return cli_fail(CLI_FAILED,
 				"%s: everything is undone, but the daemon has not ended",
@@ -75,7 +76,8 @@ static int take_down(const char *interface, bool recorded)
 	return CLI_OK;
 }
 
-/* SaveConfig = true. A daemon that was killed has no state. Returns an exit code. */
+/* Saves the running configuration if SaveConfig is true. A killed daemon has none. Returns an exit
+ * code. */
 static int save(struct down *d)
 {
 	struct fault f;

@@ -25,11 +25,11 @@ struct down {
 /* Reads the record of @interface and the file: @path if it is not NULL, else the file that was
  * attached. Warns if the file cannot be used. down_done() releases everything. */
 void down_open(struct down *d, const char *interface, const char *path);
-/* The same, but with the hooks of the record only: for what a killed daemon left. */
+/* The same, but uses only the hooks in the record of a killed daemon. */
 void down_open_recorded(struct down *d, const char *interface);
 void down_done(struct down *d);
 
-/* Run PreDown or PostDown. Failures are warned of and counted in d->failures. */
+/* Run the hooks PreDown or PostDown. Warn of failures and count them in d->failures. */
 void down_pre(struct down *d);
 void down_post(struct down *d);
 

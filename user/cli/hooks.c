@@ -36,8 +36,9 @@ static char *expand(const char *hook, const char *interface)
 	return out.data;
 }
 
-/* The signals that this process handles have their default action again, and none is blocked. Those
- * that our caller had ignored, such as SIGHUP under nohup(1), stay ignored. */
+/* Sets the attributes of the hook's process: signals that this process handles get their default
+ * action, and none is blocked. Signals that our caller has ignored, such as SIGHUP under nohup(1),
+ * stay ignored. */
 static int clean_signals(posix_spawnattr_t *attributes)
 {
 	sigset_t none, defaults;
@@ -58,7 +59,7 @@ static int clean_signals(posix_spawnattr_t *attributes)
 	return -err;
 }
 
-/* Starts bash, which replaces this process's memory with its own. 0/-errno. */
+/* Starts bash with the hook. Returns 0 or -errno. */
 static int start(char *command, pid_t *pid)
 {
 	static char shell[] = "bash", on_error[] = "-e", set[] = "-o", pipefail[] = "pipefail";
@@ -78,15 +79,15 @@ static int start(char *command, pid_t *pid)
 	return err;
 }
 
-/* Waits until the process ends or @lease hangs up; ends the process in the second case. A signal
- * to this command shuts the lease down, so it needs no attention here. */
+/* Waits until the process ends. If @lease is shut down first, ends the process. (A signal to this
+ * command shuts the lease down.) */
 static void wait_or_end(pid_t pid, int lease)
 {
 	int pidfd = pidfd_open(pid, 0);
 	struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN }, { .fd = lease } };
 
 	if (pidfd < 0)
-		return; /* waitpid() waits alone */
+		return; /* without a pidfd, waitpid() waits for the process */
 	while (!fds[0].revents && !(fds[1].revents & (POLLHUP | POLLERR)))
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			break;
@@ -98,7 +99,7 @@ static void wait_or_end(pid_t pid, int lease)
 	close(pidfd);
 }
 
-/* "exit status 1", or the signal. */
+/* Writes "exit status 1", or the name of the signal. */
 static void describe(int status, char text[static 64])
 {
 	if (WIFSIGNALED(status))

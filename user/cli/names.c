@@ -34,7 +34,7 @@ struct waiting {
 	struct name *names;
 	uint32_t count, known, looking;
 	uint64_t until_ns;
-	unsigned said_s; /* seconds left when that was last said */
+	unsigned said_s; /* the remaining seconds that were last printed */
 	const char *why; /* the last failure; NULL: none */
 	int err;
 	struct fault *f;
@@ -54,7 +54,8 @@ static void know(struct name *name)
 	name->waiting->known++;
 }
 
-/* DNS and /etc/hosts do not know the name. The name service switch may have other sources. */
+/* Looks the name up in the other sources of the name service switch, because DNS and /etc/hosts do
+ * not have it. */
 static void ask_name_services(struct name *name, const char *why)
 {
 	struct waiting *w = name->waiting;
@@ -96,7 +97,7 @@ static const struct name *first_unknown(const struct waiting *w)
 	return NULL;
 }
 
-/* "vpn.example.net and 2 others" */
+/* Writes for example "vpn.example.net and 2 others". */
 static void describe_unknown(const struct waiting *w, char *text, size_t room)
 {
 	const struct name *name = first_unknown(w);
@@ -109,7 +110,7 @@ static void describe_unknown(const struct waiting *w, char *text, size_t room)
 		snprintf(text, room, "%.200s", name->peer->host);
 }
 
-/* Says how long DNS is waited for, once each second on a terminal. */
+/* Prints how long the command waits for DNS; on a terminal, once each second. */
 static void say_waiting(struct waiting *w, uint64_t now_ns)
 {
 	unsigned left_s = (unsigned)((w->until_ns - now_ns + NS_PER_S - 1) / NS_PER_S);

@@ -11,10 +11,11 @@
 
 #define NAMES_WAIT_S 10
 
-/* Looks up the names of all endpoints and fills these in. Waits for DNS for NAMES_WAIT_S, which is
- * said on stderr: a countdown on a terminal, else one line. Names that are not known then stay
- * AF_UNSPEC, with a warning; the daemon goes on. Returns 0, or -errno with @f: -ENOENT (DNS says
- * that a name does not exist, and getaddrinfo(3) knows none either), -ENOMEM. */
+/* Looks up the names of all endpoints and fills in the addresses. Waits for DNS for at most
+ * NAMES_WAIT_S, and prints that to stderr: as a countdown on a terminal, else as one line.
+ * Endpoints that are then still not known stay AF_UNSPEC, with a warning; the daemon continues to
+ * look them up. Returns 0, or -errno with @f filled in: -ENOENT (a name exists neither in DNS nor
+ * for getaddrinfo(3)), -ENOMEM. */
 int names_resolve(struct conf *conf, struct fault *f);
 
 #endif

@@ -36,7 +36,7 @@ struct option_kind {
 	const char *name;
 	enum option_id id;
 	const char *value; /* "a|b|c": its choices, in the order of the enum; NULL: none */
-	const char *what;  /* for --help; NULL: another name of the option before */
+	const char *what;  /* text for --help; NULL: this is another name of the option before */
 };
 
 static const struct option_kind kinds[] = {
@@ -94,7 +94,7 @@ static int set_aead(struct options *o, const char *value, struct fault *f)
 	return 0;
 }
 
-/* The place of @value in "a|b|c", or -1. */
+/* Returns the index of @value in "a|b|c", or -1. */
 static int find_choice(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
@@ -129,7 +129,7 @@ static int set_choice(struct options *o, const struct option_kind *kind, const c
 	return 0;
 }
 
-/* "0,2-3" */
+/* Reads a list such as "0,2-3". */
 static int set_cpus(struct options *o, const char *list, struct fault *f)
 {
 	const char *at = list;
@@ -247,8 +247,9 @@ static int unknown_option(const char *arg, size_t len, struct fault *f)
 	return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help", arg);
 }
 
-/* argv[*@i] is an option. *@i moves on to its value if that is a word of its own. getopt_long(3)
- * would also take every beginning of a name for the option, which later options could change. */
+/* Parses the option argv[*@i]. If its value is the next argument, moves *@i to that argument.
+ * getopt_long(3) is not used, because it accepts abbreviated names, which a new option could make
+ * ambiguous. */
 static int parse_option(struct options *o, int argc, char **argv, int *i, struct fault *f)
 {
 	const char *arg = argv[*i], *value = strchr(arg, '=');

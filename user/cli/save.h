@@ -5,9 +5,9 @@
 
 #include "conf/conf.h"
 
-/* Puts the key, port, mark and peers that the daemon of @interface has now into @conf, which was
- * read from @path, and writes it there. Then tells the daemon that the file is no news. Returns 0,
- * or -errno with @f; the file is unchanged then. */
+/* Copies the present key, port, mark and peers of the daemon of @interface to @conf, which was read
+ * from @path, and writes @conf to that file. Then tells the daemon that it need not apply the file.
+ * Returns 0, or -errno with @f filled in and the file unchanged. */
 int save_running(const char *interface, const char *path, struct conf *conf, struct fault *f);
 
 #endif

@@ -18,7 +18,7 @@ static json_int_t number(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-/* "" if there is no such member. */
+/* Returns the text of a member, or "" if there is no such member. */
 static const char *text(const json_t *object, const char *key)
 {
 	const char *value = json_string_value(json_object_get(object, key));
@@ -204,7 +204,7 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 	}
 }
 
-/* "now", or "5 seconds ago". */
+/* Prints "now", or for example "5 seconds ago". */
 static void print_ago(FILE *out, long long at, long long now)
 {
 	if (at >= now) {
@@ -271,7 +271,7 @@ static void check_pins(json_t *path)
 	json_object_set_new(path, "pinned", json_null());
 }
 
-/* With @json prints one object per line. 0 or -errno. */
+/* Shows one interface; with @json, as one object on one line. Returns 0 or -errno. */
 static int show_one(const char *interface, bool json, bool first, struct fault *f)
 {
 	json_t *reply = NULL;
@@ -304,7 +304,7 @@ static int show_all(bool json)
 	for (int i = 0; i < n; i++) {
 		int err = show_one(names[i], json, first, &f);
 
-		/* A daemon that ended while it was asked is gone at the second try. */
+		/* If the daemon ended during the request, the second try shows that it is gone. */
 		if (err == -ECONNRESET || err == -EPIPE || err == -EPROTO)
 			err = show_one(names[i], json, first, &f);
 		if (!err)

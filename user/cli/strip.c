@@ -16,7 +16,7 @@
 static const char *const quick_keys[] = { "Address", "MTU",	"DNS",	    "Table",	 "PreUp",
 					  "PostUp",  "PreDown", "PostDown", "SaveConfig" };
 
-/* Cuts off white space at both ends, as `read` of bash does. */
+/* Removes white space at both ends, like `read` of bash. */
 static char *trim(char *text)
 {
 	size_t len;
@@ -28,7 +28,8 @@ static char *trim(char *text)
 	return text;
 }
 
-/* What precedes '=', or the whole line, without its comment and white space around it. */
+/* Copies to @key the part of the line before '=', or the whole line if there is no '=', without its
+ * comment and without white space around it. */
 static void key_of(const char *line, char *key, size_t size)
 {
 	size_t len = strcspn(line, "#=");

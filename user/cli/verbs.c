@@ -63,7 +63,7 @@ int verbs_help(FILE *out)
 
 /* Commands of other programs, and of later versions of this one. */
 static const struct {
-	const char *word, *verb; /* NULL: nothing here does that */
+	const char *word, *verb; /* verb is NULL if no verb of ours does the same */
 } strangers[] = {
 	{ "start", "attach" },
 	{ "stop", "detach" },
@@ -136,13 +136,13 @@ int verbs_refuse(const char *word, int more)
 
 	if (conf_is_path(word))
 		return refuse_file(word);
-	/* wg-quick names interfaces, whatever they are called. */
+	/* wg-quick always gives the name of an interface, whatever it looks like. */
 	if (getenv("WG_QUICK_USERSPACE_IMPLEMENTATION") && !more)
 		return CLI_OK;
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
 		if (!strcmp(word, strangers[i].word))
 			return refuse_word(word, strangers[i].verb);
-	/* A slip of the fingers has no digits, and most names of interfaces have. */
+	/* A mistyped verb has no digits, but most names of interfaces have. */
 	meant = word[strcspn(word, "0123456789")] && !more
 			? NULL
 			: closest(word, verbs, sizeof(verbs[0]), VERBS);
@@ -159,7 +159,8 @@ int verbs_refuse(const char *word, int more)
 
 /* Completion ---------------------------------------------------------------------------------- */
 
-/* The verbs, with their other names, whose arguments name @what; all if it is NULL. */
+/* Prints the verbs, with their other names, that have an argument @what; all verbs if @what is
+ * NULL. */
 static void put_verbs(FILE *out, const char *what, const char *between)
 {
 	const char *before = "";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf.c - reads a config line by line. A line becomes a setting of the block at hand. When a block
- * ends, it is merged into the peer with its public key. At the end of the file settle.c decides
- * which peer has which prefix.
+ * conf.c - reads a config file line by line. A line becomes a setting of the current block. When a
+ * block ends, it is merged into the peer with its public key. At the end of the file, settle.c
+ * decides which peer has which prefix.
  *
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
@@ -26,8 +26,8 @@
 
 /* Names -------------------------------------------------------------------------------------- */
 
-/* A "# Name =" line belongs to the new peer if [Peer] follows, else to the peer in whose block it
- * stands. So it waits for the next line. */
+/* Called at the line after a "# Name =" line: gives the name to the new peer if that line is
+ * [Peer], else to the peer of the current block. */
 static void give_name(struct conf_parser *p)
 {
 	if (p->section == CONF_PEER && p->name[0] && !p->block.name[0])
@@ -155,7 +155,8 @@ static int read_setting(struct conf_parser *p, char *line)
 	return *value || key->resets ? key->set(p, value) : 0;
 }
 
-/* How much of @line must consist of plain characters: a command may have any. */
+/* Returns how many bytes at the beginning of @line must be plain characters. A command may contain
+ * any characters. */
 static size_t plain_length(const char *line, enum conf_section section)
 {
 	size_t len = strcspn(line, "=");
@@ -268,7 +269,7 @@ out:
 	return err;
 }
 
-/* Hands @out over to *@c, or frees it. */
+/* Moves @out to *@c, or frees @out if @err is not 0. */
 static int hand_over(struct conf *c, struct conf *out, int err)
 {
 	if (err) {

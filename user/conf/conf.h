@@ -6,9 +6,8 @@
  *   file ─▶ conf_read ──▶ the same, and a warning if others may read the private key
  *
  * Two blocks of one peer are merged, and each prefix is given to the peer that has it after the
- * last line, so the caller applies values and never replays lines. Errors are
- * "file:line:column: value: what is wrong; what to do". Private and preshared keys appear in none
- * of them.
+ * last line. So the caller applies values and never replays lines. Errors are "file:line:column:
+ * value: what is wrong; what to do". They never contain private or preshared keys.
  */
 #ifndef WGXDP_CONF_H
 #define WGXDP_CONF_H
@@ -32,8 +31,8 @@
 #define CONF_TABLE_TEXT_LEN 64U
 
 enum conf_table {
-	CONF_TABLE_AUTO, /* a route for every allowed IP; a /0 gets a table and rules of its own */
-	CONF_TABLE_OFF,	 /* none */
+	CONF_TABLE_AUTO,   /* a route for every allowed IP; a /0 gets a separate table and rules */
+	CONF_TABLE_OFF,	   /* no routes */
 	CONF_TABLE_NUMBER, /* a route for every allowed IP, in table conf.table_id */
 };
 
@@ -49,24 +48,24 @@ struct conf_list {
 struct conf_peer {
 	uint8_t public_key[WIRE_KEY_LEN];
 	uint8_t preshared_key[WIRE_KEY_LEN]; /* secret; all zero = none */
-	bool own;			     /* it has our own public key, and is skipped */
+	bool own;			     /* the peer has our public key, and is skipped */
 	uint16_t keepalive_s;		     /* 0 = off */
 	char name[PEER_NAME_LEN];	     /* from "# Name = "; "" = none */
 	char *host, *port;		     /* of Endpoint, the port in decimal; NULL = none */
-	bool named;		/* host is a name, which stands for addresses that may change */
-	unsigned endpoint_line; /* of Endpoint */
-	/* The remote side of Endpoint. A numeric one is filled in when the file is read. A name
-	 * leaves AF_UNSPEC here until conf_resolve(), and so does a peer without Endpoint. */
+	bool named;			     /* host is a name and not an address */
+	unsigned endpoint_line;		     /* number of the Endpoint line */
+	/* The remote side of Endpoint. An address is filled in when the file is read. The family is
+	 * AF_UNSPEC for a name until conf_resolve(), and for a peer without Endpoint. */
 	struct endpoint endpoint;
 	struct prefix *allowed; /* masked, in the order in which `wg show` lists them */
 	uint32_t allowed_count;
-	unsigned line; /* of its [Peer] */
+	unsigned line; /* number of the peer's [Peer] line */
 };
 
 struct conf {
 	char *path;			   /* for messages */
 	uint8_t private_key[WIRE_KEY_LEN]; /* secret */
-	bool has_private_key;		   /* else the tunnel waits for `wg set` */
+	bool has_private_key;		   /* without one, the tunnel waits for `wg set` */
 	uint16_t listen_port;		   /* 0 = the kernel chooses */
 	uint32_t fwmark;		   /* 0 = off */
 	uint32_t mtu;			   /* 0 = to be chosen from the routes */
@@ -83,37 +82,38 @@ struct conf {
 	uint32_t peer_count;
 };
 
-/* Gets a sentence, without newline, about something that is accepted but looks wrong. */
+/* Called with a sentence, without newline, about something that is accepted but looks wrong. */
 typedef void (*conf_warn_fn)(void *ctx, const char *sentence);
 
-/* Parses the @len bytes at @text. @path is for messages, @warn may be NULL. Returns 0 with *@c,
- * which the caller gives to conf_done(); or with @f -EINVAL, -E2BIG (more peers or prefixes than a
- * device holds, or more than a limit above allows) or -ENOMEM, and *@c untouched. */
+/* Parses the @len bytes at @text. @path is used in messages; @warn may be NULL. Returns 0 and fills
+ * in *@c, which the caller gives to conf_done(). Or returns -EINVAL, -E2BIG (more peers or prefixes
+ * than a device holds, or more than a limit above allows) or -ENOMEM, with @f filled in and *@c
+ * untouched. */
 int conf_parse(struct conf *c, const char *text, size_t len, const char *path, conf_warn_fn warn,
 	       void *ctx, struct fault *f);
 
 enum conf_severity { CONF_FAULT, CONF_WARNING };
 
-/* Gets a sentence, without newline, about a fault or about something that looks wrong. */
+/* Called with a sentence, without newline, about an error or about something that looks wrong. */
 typedef void (*conf_report_fn)(void *ctx, enum conf_severity severity, const char *sentence);
 
-/* Parses as conf_parse() does, but goes on behind a fault, and tells @report of every fault (100 at
- * most), of what conf_parse() warns of, and in addition of: overlaps between peers, a missing
- * PrivateKey, peers that nobody can reach, this host among the peers, keys that are published, and
- * an empty file. Returns 0 with *@c if there is no fault, else the error of one of them, and *@c
- * untouched. */
+/* Parses like conf_parse(), but continues after an error. Calls @report for every error (at most
+ * 100), for every warning of conf_parse(), and also for: overlaps between peers, a missing
+ * PrivateKey, peers that nobody can reach, this host among the peers, published keys, and an empty
+ * file. If there is no error, returns 0 and fills in *@c; else returns one of the errors and leaves
+ * *@c untouched. */
 int conf_check(struct conf *c, const char *text, size_t len, const char *path,
 	       conf_report_fn report, void *ctx);
 
-/* The same for a file. Also warns if others may read a private key in it. In addition returns
- * -errno of the file, or -EFBIG. */
+/* The same for a file. Also warns if other users may read a private key in the file. Also returns
+ * the -errno of reading the file, or -EFBIG. */
 int conf_check_file(struct conf *c, const char *path, conf_report_fn report, void *ctx);
 
-/* Reads and parses a file, and warns if others may read a private key in it. Returns as
- * conf_parse(), -errno of the file, or -EFBIG. */
+/* Reads and parses a file, and warns if other users may read a private key in it. Returns the
+ * values of conf_parse(), the -errno of reading the file, or -EFBIG. */
 int conf_read(struct conf *c, const char *path, conf_warn_fn warn, void *ctx, struct fault *f);
 
-/* Wipes and frees what @c holds. */
+/* Wipes and frees the contents of @c. */
 void conf_done(struct conf *c);
 
 /* Looks up peer->host by getaddrinfo(3), which blocks, and fills in peer->endpoint from the first
@@ -125,17 +125,18 @@ int conf_resolve(struct conf_peer *peer);
  * with @f. */
 int conf_check_interface(const char *name, struct fault *f);
 
-/* Does @arg name a file rather than an interface? It does if it ends in ".conf" or has a '/'. */
+/* Returns true if @arg is a path and not the name of an interface: if it ends in ".conf" or
+ * contains a '/'. */
 bool conf_is_path(const char *arg);
 
-/* Finds the file that @arg of the command line means, and the interface it is for: a path, or a
- * name that is looked up in /etc/wireguard and /etc/wgxdp. Returns 0; -EINVAL (no name for an
- * interface), -ENOENT (there is no such file). */
+/* Finds the config file and the interface for the argument @arg, which is a path, or a name that is
+ * looked up in /etc/wireguard and /etc/wgxdp. Returns 0, -EINVAL (not a valid name for an
+ * interface) or -ENOENT (there is no such file). */
 int conf_find(const char *arg, char path[static PATH_MAX], char interface[static IFNAME_MAX + 1],
 	      struct fault *f);
 
-/* Fills in the interface that @arg means, be it CONF or IFACE. The file need not exist, because
- * detach and show use this. 0/-EINVAL. */
+/* Fills in the interface for the argument @arg, which may be CONF or IFACE. The file need not
+ * exist, because detach and show use this. Returns 0 or -EINVAL. */
 int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struct fault *f);
 
 #endif

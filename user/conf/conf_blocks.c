@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_blocks.c - makes a peer of a [Peer] block, or merges it into the peer with the same key. */
+/* conf_blocks.c - turns a [Peer] block into a peer, or merges it into the peer with the same
+ * key. */
 #include <errno.h>
 #include <search.h>
 #include <stdio.h>
@@ -56,7 +57,7 @@ int conf_add_peer(struct conf *c, uint32_t *size)
 	return 0;
 }
 
-/* Finds the peer with the block's key, or makes one. *@peer is its number. */
+/* Finds the peer with the block's key, or adds one. Sets *@peer to its number. */
 static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 {
 	struct conf *c = p->c;
@@ -83,7 +84,7 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 	return err ? conf_no_memory(p) : 0;
 }
 
-/* The settings of a second block of a peer replace those of the first. */
+/* Replaces the settings of a peer by those of its second block. */
 static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 {
 	struct conf_peer *b = &p->block;
@@ -106,7 +107,8 @@ static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 	}
 }
 
-/* The allowed IPs of a second block replace those of the first, which end where it begins. */
+/* Replaces the allowed IPs of a peer by those of its second block: the old ones are lost at the
+ * beginning of that block. */
 static void replace_steps(struct conf_parser *p, uint32_t peer)
 {
 	for (size_t i = 0; i < p->block_step; i++)
@@ -114,7 +116,7 @@ static void replace_steps(struct conf_parser *p, uint32_t peer)
 			p->steps[i].until = p->block_step;
 }
 
-/* Nobody knows whose settings these are. */
+/* Drops a block without a valid public key, because its peer is not known. */
 static int drop_block(struct conf_parser *p)
 {
 	free(p->block.host);

@@ -41,7 +41,7 @@ void conf_forget_secrets(struct conf *c, const uint8_t key[static CONF_DIGEST_KE
 		replace(c->peers[i].preshared_key, key);
 }
 
-/* Has the secret changed whose digest was @old? */
+/* Returns true if @secret differs from the secret whose digest is @old. */
 static bool secret_differs(const uint8_t old[static WIRE_KEY_LEN],
 			   const uint8_t secret[static WIRE_KEY_LEN],
 			   const uint8_t key[static CONF_DIGEST_KEY_LEN])
@@ -65,7 +65,7 @@ static int compare_peers(const void *a, const void *b, void *ctx)
 		      c->peers[*(const uint32_t *)b].public_key, WIRE_KEY_LEN);
 }
 
-/* The indices of the peers, sorted by key; NULL when out of memory. */
+/* Returns the indices of the peers, sorted by key; NULL when out of memory. */
 static uint32_t *sort_peers(const struct conf *c)
 {
 	uint32_t *order = malloc((c->peer_count + 1) * sizeof(*order));
@@ -77,7 +77,7 @@ static uint32_t *sort_peers(const struct conf *c)
 	return order;
 }
 
-/* The index of the peer, or NONE. */
+/* Returns the index of the peer, or NONE. */
 static uint32_t find_peer(const struct conf *c, const uint32_t *order, const uint8_t *public)
 {
 	uint32_t low = 0, high = c->peer_count;
@@ -124,7 +124,7 @@ static int compare_prefixes(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct prefix));
 }
 
-/* Adds a change for each prefix of @has that @lacks has not. */
+/* Adds a change for each prefix that @has has and @lacks does not have. */
 static int add_missing(struct conf_diff *d, enum conf_change_kind kind, uint32_t peer,
 		       const struct conf_peer *has, const struct conf_peer *lacks)
 {
@@ -157,7 +157,7 @@ static int add_all(struct conf_diff *d, uint32_t peer, const struct conf_peer *p
 	return err;
 }
 
-/* Everything that the file gives for a peer which it did not have before. */
+/* Adds all changes for a new peer. */
 static int add_peer(struct conf_diff *d, uint32_t peer, const struct conf_peer *p)
 {
 	int err = add(d, CONF_CHANGE_ADD, peer, 0);
@@ -180,7 +180,8 @@ static bool text_differs(const char *a, const char *b)
 	return !a || !b ? a != b : strcmp(a, b) != 0;
 }
 
-/* These changes have no effect if somebody has removed the peer since. */
+/* Adds the changes for a peer that is in both files. They have no effect if another program has
+ * removed the peer from the device. */
 static int change_peer(struct conf_diff *d, uint32_t peer, const struct conf_peer *old,
 		       const struct conf_peer *new, const uint8_t *key)
 {
@@ -199,8 +200,8 @@ static int change_peer(struct conf_diff *d, uint32_t peer, const struct conf_pee
 	return err;
 }
 
-/* What the old config has and the new one does not. @now[i] is the index in @new of the i-th old
- * peer, or NONE. */
+/* Adds the removal of what is in the old config and not in the new one. @now[i] is the index in
+ * @new of the i-th old peer, or NONE. */
 static int take_away(struct conf_diff *d, const struct conf *old, const struct conf *new,
 		     const uint32_t *now)
 {
@@ -264,7 +265,8 @@ static bool lists_differ(const struct conf_list *a, const struct conf_list *b)
 	return false;
 }
 
-/* What wg-quick(8) handles of [Interface], or the mark, from which it derives a table. */
+/* Returns true if a setting differs that wg-quick(8) handles in [Interface], or the mark, from
+ * which wg-quick(8) derives a table. */
 static bool quick_differs(const struct conf *a, const struct conf *b)
 {
 	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
@@ -278,7 +280,8 @@ static bool quick_differs(const struct conf *a, const struct conf *b)
 	       lists_differ(&a->dns_search, &b->dns_search);
 }
 
-/* Allowed IPs are routes, and the MTU may follow from an endpoint. */
+/* Returns true if settings of the host may differ. Allowed IPs count, because they are routes, and
+ * endpoints, because the MTU may depend on them. */
 static bool host_differs(const struct conf_diff *d, const struct conf *old, const struct conf *new)
 {
 	for (size_t i = 0; i < d->count; i++)

@@ -3,14 +3,16 @@
  * conf_diff.h - what has changed between the config file that was applied last and a new one, as a
  * list of changes that the device can make one by one.
  *
- *   first the peers are added and their settings changed, in the order of the new file;
- *   then prefixes are taken from peers; then peers are removed
+ *   1. peers are added and their settings changed, in the order of the new file
+ *   2. prefixes are removed from peers
+ *   3. peers are removed
  *
- * A prefix that moves from one peer to another is only given to the new one, which takes it from
- * the old one, so that it is never absent. Nothing that the new file leaves as it was is mentioned.
+ * If a prefix moves from one peer to another, the only change is that it is given to the new peer;
+ * the device then removes it from the old peer, so that the prefix is never absent. There is no
+ * change for values that are the same in both files.
  *
- * The last applied file is kept without its secrets: conf_forget_secrets() puts a keyed digest in
- * the place of each. Any thread; no system call.
+ * The last applied file is kept without its secrets: conf_forget_secrets() replaces each secret by
+ * a keyed digest. Any thread; no system call.
  */
 #ifndef WGXDP_CONF_DIFF_H
 #define WGXDP_CONF_DIFF_H
@@ -26,8 +28,8 @@ enum conf_change_kind {
 	CONF_CHANGE_NAME,
 	CONF_CHANGE_KEEPALIVE,
 	CONF_CHANGE_ALLOW,
-	CONF_CHANGE_REPLACE_BEGIN, /* the prefixes of the peer that CONF_CHANGE_ALLOW does not */
-	CONF_CHANGE_REPLACE_END,   /* name until the end are taken from it */
+	CONF_CHANGE_REPLACE_BEGIN, /* from here on, CONF_CHANGE_ALLOW names all prefixes; at END, */
+	CONF_CHANGE_REPLACE_END,   /* the peer loses the prefixes that were not named */
 	CONF_CHANGE_DISALLOW,	   /* @peer and @prefix are indices in the old config */
 	CONF_CHANGE_REMOVE,	   /* @peer is an index in the old config */
 };
@@ -48,23 +50,23 @@ struct conf_diff {
 	uint32_t *by_key; /* the indices of new->peers, sorted by key */
 };
 
-/* Puts keyed digests in the place of the private key and the preshared keys of @c. An absent key
- * stays all zero. */
+/* Replaces the private key and the preshared keys of @c by keyed digests. An absent key stays all
+ * zero. */
 void conf_forget_secrets(struct conf *c, const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 
-/* The changes from @old, whose secrets are digests, to @new, whose secrets are plain. What @new
- * does not give stays as it is: an absent PrivateKey is no change. Returns 0 with *@d, for
- * conf_diff_done(), or -ENOMEM. */
+/* Finds the changes from @old, whose secrets are digests, to @new, whose secrets are plain. A value
+ * that is not in @new is not changed; for example, an absent PrivateKey is no change. Returns 0 and
+ * fills in *@d, for conf_diff_done(); or returns -ENOMEM. */
 int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *new,
 	      const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 
-/* The changes to @new from whatever the device has, as `wg syncconf` makes them. @old is for
- * removes_all. */
+/* Makes the list of changes that turn any state of the device into @new, like `wg syncconf`. @old
+ * is used only for removes_all. */
 int conf_diff_exact(struct conf_diff *d, const struct conf *old, const struct conf *new);
 
 void conf_diff_done(struct conf_diff *d); /* fine if all zero */
 
-/* Does @new, from which @d was made, have the peer? */
+/* Returns true if @new, from which @d was made, has the peer. */
 bool conf_diff_has(const struct conf_diff *d, const struct conf *new,
 		   const uint8_t public[static WIRE_KEY_LEN]);
 

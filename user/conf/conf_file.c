@@ -74,7 +74,7 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 	return err;
 }
 
-/* Looks for NAME.conf where named configs are. */
+/* Looks for NAME.conf in /etc/wireguard and /etc/wgxdp. */
 static int find_named(const char *name, char found[static PATH_MAX], struct fault *f)
 {
 	char here[IFNAME_MAX + sizeof(SUFFIX)], hint[64] = "give a path that ends in .conf";
@@ -124,8 +124,8 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 	return 0;
 }
 
-/* Does neither the mode of the file nor that of its directory keep others out? wg-quick(8) asks the
- * same. */
+/* Returns true if other users may read the file, according to its mode and that of its directory.
+ * wg-quick(8) makes the same check. */
 static bool others_may_read(int fd, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -171,7 +171,7 @@ static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
 	return fault(f, err, "%s: %s", path, strerror(-err));
 }
 
-/* Writes a warning into @f if a private key is in the file and others may read it. */
+/* Returns true, with a warning in @f, if the file has a private key that other users may read. */
 static bool is_exposed(const struct conf *c, int fd, const char *path, struct fault *f)
 {
 	if (!c->has_private_key || !others_may_read(fd, path))

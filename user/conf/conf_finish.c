@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_finish.c - what is done after the last line: peers get their allowed IPs. */
+/* conf_finish.c - finishes a config after its last line: gives the peers their allowed IPs. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static int list_prefixes(struct conf_parser *p)
 	return 0;
 }
 
-/* Below an MTU of 1280 the kernel takes IPv6 off an interface. */
+/* Warns of an MTU below 1280, at which the kernel disables IPv6 on an interface. */
 static int check_mtu(struct conf_parser *p)
 {
 	const struct conf *c = p->c;

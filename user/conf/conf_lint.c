@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_lint.c - what is allowed in a config file, but is hardly ever meant. */
+/* conf_lint.c - warns of what is allowed in a config file but hardly ever intended. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 /* Keys ---------------------------------------------------------------------------------------- */
 
-/* Keys of documents that many people copy from, private and public ones. */
+/* Private and public keys from published documents, which people copy. */
 static const struct {
 	const char *key, *where;
 } published[] = {
@@ -39,7 +39,7 @@ const char *conf_published(const uint8_t key[static WIRE_KEY_LEN])
 	return NULL;
 }
 
-/* May a real key be in @value? */
+/* Returns true if @value may contain a real key. */
 static bool may_hold_key(const char *value)
 {
 	unsigned run = 0, longest = 0;
@@ -81,7 +81,7 @@ static bool covers(const struct prefix *net, const struct prefix *p)
 	return memcmp(cut.addr, net->addr, sizeof(cut.addr)) == 0;
 }
 
-/* A prefix comes directly before those that it covers. */
+/* Sorts a prefix directly before the prefixes that it covers. */
 static int compare_steps(const void *left, const void *right)
 {
 	const struct prefix *a = &(*(struct settle_step *const *)left)->prefix;
@@ -106,8 +106,8 @@ static void warn_overlap(struct conf_parser *p, const struct settle_step *net,
 		  prefix_text(&net->prefix, value), sentence);
 }
 
-/* Warns once for each prefix that covers one of another peer. A default route covers everything,
- * and is meant to. @sorted has the @n steps that are kept. */
+/* Warns once for each prefix that covers a prefix of another peer. There is no warning for a
+ * default route, which is intended to cover everything. @sorted has the @n steps that are kept. */
 static void find_overlaps(struct conf_parser *p, struct settle_step **sorted, size_t n)
 {
 	struct settle_step *nets[130]; /* each covers the next one; there are 129 lengths */
@@ -145,7 +145,7 @@ static void warn_overlaps(struct conf_parser *p)
 
 /* The interface and its peers ------------------------------------------------------------------ */
 
-/* Does a hook set @what, as in `wg set %i private-key ...`? */
+/* Returns true if a hook sets @what, for example by `wg set %i private-key ...`. */
 static bool hook_sets(const struct conf *c, const char *what)
 {
 	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)

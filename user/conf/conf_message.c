@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_message.c - what is said about a file: "file:line:column: value: what is wrong". */
+/* conf_message.c - makes the messages about a file: "file:line:column: value: what is wrong". */
 #include <errno.h>
 
 #include "conf/conf_private.h"
@@ -8,13 +8,13 @@
 
 struct conf_place conf_here(struct conf_parser *p)
 {
-	/* A line may have 100,000 prefixes, so characters are counted once. */
+	/* Continue counting at the last place, because a line may have 100,000 prefixes. */
 	if (p->counted > p->at) {
 		p->counted = p->text;
 		p->column = 1;
 	}
 	for (; p->counted < p->at; p->counted++)
-		/* Bytes behind the first one of a UTF-8 character do not count. */
+		/* Count only the first byte of a UTF-8 character. */
 		p->column += ((unsigned char)*p->counted & 0xc0) != 0x80;
 	return (struct conf_place){ p->line, p->column };
 }
@@ -33,7 +33,7 @@ static void format(struct fault *sentence, const struct conf_parser *p, struct c
 	conf_printable(sentence->text);
 }
 
-/* Hands a sentence to the caller of conf_check(). @count is how many there were before. */
+/* Gives a sentence to the caller of conf_check(). @count: how many sentences there were before. */
 static void report(const struct conf_parser *p, enum conf_severity severity, unsigned count,
 		   struct fault *sentence)
 {

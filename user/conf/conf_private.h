@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_private.h - what conf.c (lines), conf_text.c (their characters), conf_values.c (keys and
- * their values), conf_quick.c (the keys of wg-quick), conf_blocks.c (peers), conf_finish.c (the
- * end), conf_lint.c (warnings) and conf_message.c share.
+ * conf_private.h - shared by the files of the parser: conf.c (lines), conf_text.c (characters),
+ * conf_values.c (keys and their values), conf_quick.c (the keys of wg-quick), conf_blocks.c
+ * (peers), conf_finish.c (the end of the file), conf_lint.c (warnings) and conf_message.c
+ * (messages).
  */
 #ifndef WGXDP_CONF_PRIVATE_H
 #define WGXDP_CONF_PRIVATE_H
@@ -13,7 +14,7 @@
 /* CONF_UNKNOWN: a section that does not exist, whose lines are skipped. */
 enum conf_section { CONF_NOWHERE, CONF_INTERFACE, CONF_PEER, CONF_UNKNOWN };
 
-/* Both count from 1, the column in characters. */
+/* A place in the file. Lines and columns count from 1; columns count characters. */
 struct conf_place {
 	unsigned line, column;
 };
@@ -21,27 +22,27 @@ struct conf_place {
 struct conf_parser {
 	struct conf *c;
 	unsigned line;
-	const char *text; /* of the line at hand, from its first byte; NULL = no line */
-	const char *at;	  /* the place in it that messages are about */
+	const char *text; /* the present line; NULL = no line */
+	const char *at;	  /* the place in the line to which messages refer */
 	const char *counted;
 	unsigned column; /* of p->counted */
 
 	conf_warn_fn warn;     /* of conf_parse(), or NULL */
-	conf_report_fn report; /* of conf_check(), which goes on behind a fault; else NULL */
+	conf_report_fn report; /* of conf_check(), which continues after an error; else NULL */
 	void *ctx;
 	struct fault *f; /* of conf_parse() */
 	unsigned faults, warnings;
 
 	enum conf_section section;
-	const char *key;	     /* of the line at hand */
+	const char *key;	     /* of the present line */
 	unsigned settings;	     /* lines that are neither empty nor a comment */
 	struct conf_place interface; /* of the last [Interface]; line 0 = none yet */
 	bool second_interface;
 	struct conf_place mtu;
 
-	struct conf_peer block; /* the [Peer] at hand; allowed is not used */
+	struct conf_peer block; /* the present [Peer]; allowed is not used */
 	bool has_key, has_psk, has_keepalive;
-	bool faulty_key;   /* there is a PublicKey, good or not */
+	bool faulty_key;   /* the block has a PublicKey line, valid or not */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
 	size_t block_step; /* the first step of the block */
 
@@ -50,21 +51,22 @@ struct conf_parser {
 	uint32_t peer_size;
 	void *by_key; /* tsearch(3) tree of struct conf_entry */
 
-	char name[PEER_NAME_LEN]; /* of a "# Name =" line whose peer is not known yet */
-	bool name_below;	  /* that line stands directly below a line of the block */
+	char name[PEER_NAME_LEN]; /* from a "# Name =" line whose peer is not known yet */
+	bool name_below;	  /* that line is directly below a line of the block */
 	bool below;		  /* the previous line belongs to a block */
 };
 
-/* A key. @set gets the value, trimmed, and without any white space unless @words or @command is
- * set. It may overwrite the value, which is empty only if @resets is set. Returns 0 or -errno. */
+/* A key. @set is called with the trimmed value, without any white space unless @words or @command
+ * is true. The value is empty only if @resets is true. @set may overwrite the value, and returns 0
+ * or -errno. */
 struct conf_key {
 	const char *name;
 	enum conf_section section;
 	bool words;	   /* @set sees the white space */
 	bool may_be_empty; /* an empty value means the same as no line */
-	bool resets;	   /* an empty value undoes an earlier line */
+	bool resets;	   /* an empty value cancels an earlier line */
 	bool is_public_key;
-	bool command; /* any characters but '#' may stand in it, and it may be empty */
+	bool command; /* the value may contain any characters except '#', and may be empty */
 	int (*set)(struct conf_parser *p, char *value);
 };
 
@@ -79,10 +81,10 @@ int conf_set_pre_down(struct conf_parser *p, char *value);
 int conf_set_post_down(struct conf_parser *p, char *value);
 int conf_set_save_config(struct conf_parser *p, char *value);
 
-/* The key named @name in @section, or NULL. */
+/* Returns the key named @name in @section, or NULL. */
 const struct conf_key *conf_key(const char *name, enum conf_section section);
 
-/* The name of the key that @name is most likely a misspelling of, or NULL. */
+/* Returns the name of the key of which @name is most likely a misspelling, or NULL. */
 const char *conf_closest_key(const char *name);
 
 /* A [Peer] begins. Its settings are collected in p->block. */
@@ -97,16 +99,18 @@ void conf_free_peers(struct conf *c);
 
 /* Replaces control characters, because messages go to a terminal. */
 void conf_printable(char *text);
-/* Cuts off white space at the end, and returns the text behind that at the beginning. */
+/* Removes white space at the end in place, and returns the text after the white space at the
+ * beginning. */
 char *conf_trim(char *text);
-/* Takes out all white space. */
+/* Removes all white space in place. */
 void conf_squeeze(char *text);
 /* Reads "# Name = value" into @name, as valid UTF-8 because it becomes JSON. Returns false if
  * @comment is another comment. */
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
-/* Refuses and names characters that look like plain ones in the first @n bytes. 0 or -EINVAL. */
+/* Refuses characters that look like plain ones in the first @n bytes, and names them. Returns 0 or
+ * -EINVAL. */
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
-/* What is wrong with a value (not empty) in quotes or with a ';', or NULL. */
+/* Returns what is wrong with a non-empty value that is in quotes or has a ';', or NULL. */
 const char *conf_misquoted(const char *value);
 
 /* Appends a step. Its peer is filled in when the block ends. */
@@ -114,25 +118,25 @@ int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
 /* A line begins at @text. */
 void conf_at_line(struct conf_parser *p, const char *text);
-/* The place that p->at points to. */
+/* Returns the place to which p->at points. */
 struct conf_place conf_here(struct conf_parser *p);
-/* Says "file:line:column: value: what" and returns @err. @value is never a secret. */
+/* Reports "file:line:column: value: what" and returns @err. @value must not be a secret. */
 int conf_bad(struct conf_parser *p, int err, const char *value, const char *what);
 int conf_bad_at(struct conf_parser *p, struct conf_place place, int err, const char *value,
 		const char *what);
 int conf_no_memory(struct conf_parser *p);
 void conf_warn(struct conf_parser *p, struct conf_place place, const char *value, const char *what);
-/* Is the rest of the file read after @err? */
+/* Returns true if the rest of the file is read after the error @err. */
 bool conf_goes_on(const struct conf_parser *p, int err);
 
 /* Settles which peer has which prefix, and checks what depends on several lines. 0 or -errno. */
 int conf_finish(struct conf_parser *p);
-/* Warns of what is allowed but looks wrong, for conf_check(). */
+/* Warns of everything that is allowed but looks wrong, for conf_check(). */
 void conf_lint(struct conf_parser *p);
-/* Where the key @key of this host or a peer is printed for everybody to read, or NULL. */
+/* Returns where the key @key is published, or NULL if it is not. */
 const char *conf_published(const uint8_t key[static WIRE_KEY_LEN]);
-/* Is @value (not empty) a text that stands for a key, such as "<private key>"? Then it is no
- * secret. */
+/* Returns true if the non-empty @value is a placeholder for a key, such as "<private key>", and so
+ * no secret. */
 bool conf_is_placeholder(const char *value);
 
 #endif

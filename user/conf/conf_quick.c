@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_quick.c - the keys of [Interface] that wg-quick(8) handles, and wg(8) does not know. */
+/* conf_quick.c - the keys of [Interface] that wg-quick(8) handles and wg(8) does not know. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -48,7 +48,8 @@ static int append(struct conf_parser *p, struct conf_list *list, uint32_t max, c
 
 /* Address ------------------------------------------------------------------------------------ */
 
-/* The kernel accepts an IPv6 address once, and an IPv4 address once with each prefix length. */
+/* Returns true if the interface has the address already. The kernel accepts an IPv6 address only
+ * once, and an IPv4 address once for each prefix length. */
 static bool has_address(const struct conf *c, const struct prefix *a)
 {
 	for (uint32_t i = 0; i < c->address_count; i++) {
@@ -89,7 +90,8 @@ int conf_set_address(struct conf_parser *p, char *value)
 
 /* DNS ---------------------------------------------------------------------------------------- */
 
-/* Digits and dots, or anything with a colon: wg-quick(8) takes only such a word for a server. */
+/* Returns true if wg-quick(8) treats @word as a server: if it has only digits and dots, or a
+ * colon. */
 static bool is_server(const char *word)
 {
 	return strchr(word, ':') || !word[strspn(word, "0123456789.")];
@@ -149,7 +151,7 @@ int conf_set_table(struct conf_parser *p, char *value)
 		return conf_bad(p, -EINVAL, value,
 				"Table must be auto, off, a number, or a name in "
 				"/etc/iproute2/rt_tables");
-	/* The kernel takes table 0 for main. */
+	/* The kernel treats table 0 as table main. */
 	c->table_id = c->table == CONF_TABLE_NUMBER && !id ? RT_TABLE_MAIN : id;
 	memcpy(c->table_text, value, strlen(value) + 1);
 	return 0;

@@ -14,7 +14,7 @@
 
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 
-/* What is wrong with the text of a key, which has been found to be none. */
+/* Writes to @what why @value is not a key. */
 static void explain_key(const char *value, char *what, size_t room)
 {
 	static const char digits[] =
@@ -33,7 +33,8 @@ static void explain_key(const char *value, char *what, size_t room)
 		snprintf(what, room, "it is no base64 of 32 bytes; copy the whole key");
 }
 
-/* Messages never show the text of a key: where a public key belongs, there may be a private one. */
+/* Reads a key. Messages never show the text of a key, because a private key may have been written
+ * in the place of a public one. */
 static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN],
 		    const char *from)
 {
@@ -133,14 +134,15 @@ static int set_keepalive(struct conf_parser *p, char *value)
 	return 0;
 }
 
-/* What is wrong with the host of an Endpoint, or NULL. Fills in @e if the host is an address. */
+/* Returns what is wrong with the host of an Endpoint, or NULL. Fills in @e if the host is an
+ * address. */
 static const char *check_host(struct endpoint *e, const char *host, const char *port)
 {
 	if (valuetext_resolve(e, host, port, true) == 0)
 		return NULL;
 	if (strchr(host, ':'))
 		return valuetext_is_address(host)
-			       ? NULL /* on a link that is not there yet */
+			       ? NULL /* the link may not exist yet */
 			       : "this is no IPv6 address with a port; write [address]:port";
 	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a name of a host";
 }
@@ -204,7 +206,7 @@ int conf_add_step(struct conf_parser *p, const struct settle_step *step)
 	return 0;
 }
 
-/* "10.0.0.1 10.0.0.2" */
+/* Returns true for two addresses without a comma, such as "10.0.0.1 10.0.0.2". */
 static bool is_two_addresses(const char *text)
 {
 	char copy[128], *rest;
@@ -268,7 +270,7 @@ static int set_allowed_ips(struct conf_parser *p, char *value)
 
 /* -------------------------------------------------------------------------------------------- */
 
-/* wg-quick(8) takes an empty MTU, Table, Address, DNS or hook for none at all. */
+/* The keys. wg-quick(8) treats an empty MTU, Table, Address, DNS or hook as absent. */
 static const struct conf_key keys[] = {
 	{ "PrivateKey", CONF_INTERFACE, .set = set_private_key },
 	{ "ListenPort", CONF_INTERFACE, .set = set_listen_port },

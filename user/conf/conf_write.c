@@ -101,7 +101,7 @@ static int write_all(int fd, const char *data, size_t len)
 	return fsync(fd) ? -errno : 0;
 }
 
-/* Makes the new entry of the folder of @path survive a power cut. */
+/* Syncs the folder of @path, so that its new entry survives a power failure. */
 static int sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');

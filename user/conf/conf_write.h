@@ -17,20 +17,22 @@
 #include "conf/conf.h"
 #include "util/buffer.h"
 
-/* Replaces the private key, port, mark and peers of @c by those in @reply, the @len bytes that the
- * daemon answers to get=1. A peer keeps the name that @c has for its key. Lines with other keys are
- * ignored. Returns 0; or with @f -EINVAL (no such reply, or one with an errno), -E2BIG or -ENOMEM,
- * and @c is unchanged. */
+/* Replaces the private key, port, mark and peers of @c by those in @reply, which is the daemon's
+ * answer to get=1 and has @len bytes. Peers keep the names that they have in @c. Lines with other
+ * keys are ignored. Returns 0. Or returns -EINVAL (not a valid reply, or a reply with an errno),
+ * -E2BIG or -ENOMEM, with @f filled in and @c unchanged. */
 int conf_set_running(struct conf *c, const char *reply, size_t len, struct fault *f);
 
-/* Appends the text of a config file with the values of @c: conf_parse() of that text gives the same
- * values. c->mtu = 0 writes no MTU, and c->table_text = "" no Table; a peer that is c's own is
- * written, too. The text holds secrets. out->failed is set if memory runs out. */
+/* Appends the text of a config file with the values of @c, so that conf_parse() of the text gives
+ * the same values. If c->mtu is 0, no MTU is written; if c->table_text is "", no Table is written.
+ * A peer with our own key is written. The text contains secrets. Sets out->failed when out of
+ * memory. */
 void conf_format(const struct conf *c, struct buffer *out);
 
-/* Replaces the file @path, or the file that it is a link to, in one step, by the text of
- * conf_format(). The new file has mode 0600 and is on disk when this returns. Returns 0; or with @f
- * -ENOMEM or the -errno of the file system, and the old file is unchanged. */
+/* Atomically replaces the file @path, or the file to which it is a link, by the text of
+ * conf_format(). The new file has mode 0600 and is on disk when this function returns. Returns 0.
+ * Or returns -ENOMEM or the -errno of the file system, with @f filled in and the old file
+ * unchanged. */
 int conf_write(const struct conf *c, const char *path, struct fault *f);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libsodium's codecs compute every digit without a table and without a branch on its value. The
- * decoders stop at the first character that is no digit, so a bad text shows where it is bad; the
- * time for a good text depends on its length only.
+ * libsodium's codecs compute every digit without a table and without a branch on its value. A
+ * decoder stops at the first invalid character, so for an invalid text its time depends on the
+ * place of that character. The time for a valid text depends only on the length.
  */
 #include "conf/keytext.h"
 
@@ -43,7 +43,7 @@ bool keytext_from_base64(uint8_t key[static WIRE_KEY_LEN], const char *text, siz
 
 	if (len != KEYTEXT_BASE64_LEN)
 		return false;
-	/* libsodium 1.0.18 takes bytes above 127 for digits. */
+	/* libsodium 1.0.18 accepts bytes above 127 as digits, so refuse them here. */
 	for (size_t i = 0; i < len; i++)
 		all |= (uint8_t)text[i];
 	if (all > 127)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * keytext.h - 32-byte keys as text: base64 (config files, wg) and hex (the configuration socket).
- * The time to write or to read a valid key depends on its length only, never on its digits.
+ * The time to write or read a valid key does not depend on its digits.
  */
 #ifndef WGXDP_KEYTEXT_H
 #define WGXDP_KEYTEXT_H
@@ -20,9 +20,9 @@ void keytext_to_base64(char text[static KEYTEXT_BASE64_LEN + 1],
 		       const uint8_t key[static WIRE_KEY_LEN]);
 void keytext_to_hex(char text[static KEYTEXT_HEX_LEN + 1], const uint8_t key[static WIRE_KEY_LEN]);
 
-/* Reads a key from @text of @len bytes. Returns false and leaves @key untouched if the length or a
- * character is wrong, or if the last digit carries bits beyond the 256. Hex may be of either case.
- * */
+/* Read a key from @text of @len bytes. Return false and leave @key untouched if the length or a
+ * character is wrong, or if the last digit has bits beyond the 256. Hex digits may be upper or
+ * lower case. */
 bool keytext_from_base64(uint8_t key[static WIRE_KEY_LEN], const char *text, size_t len)
 	__attribute__((warn_unused_result));
 bool keytext_from_hex(uint8_t key[static WIRE_KEY_LEN], const char *text, size_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rt_tables.h - the names of routing tables, as ip(8) knows them. Private to user/conf.
+ * rt_tables.h - looks up the names of routing tables, like ip(8). Private to user/conf.
  */
 #ifndef WGXDP_RT_TABLES_H
 #define WGXDP_RT_TABLES_H

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By prefix, then in the order of the file. */
+/* Sorts by prefix, then by the order of the file. */
 static int compare(const void *left, const void *right)
 {
 	const struct settle_step *a = *(struct settle_step *const *)left;
@@ -19,7 +19,7 @@ int settle(struct settle_step *steps, size_t n, const bool *ignored,
 	   void (*moved)(void *ctx, const struct settle_step *step), void *ctx)
 {
 	struct settle_step **sorted = calloc(n ? n : 1, sizeof(struct settle_step *));
-	struct settle_step *holder = NULL; /* of the prefix at hand */
+	struct settle_step *holder = NULL; /* the step that gave the present prefix to its holder */
 
 	if (!sorted)
 		return -ENOMEM;

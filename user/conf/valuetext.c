@@ -72,7 +72,8 @@ const char *valuetext_prefix(const char *text, struct prefix *out)
 	return NULL;
 }
 
-/* Reads a netmask such as 255.255.255.0 into its length; false if it is none. */
+/* Converts a netmask such as 255.255.255.0 to a prefix length. Returns false if @text is not a
+ * netmask. */
 static bool read_netmask(const char *text, uint8_t *length)
 {
 	struct in_addr mask;
@@ -81,7 +82,7 @@ static bool read_netmask(const char *text, uint8_t *length)
 	if (inet_pton(AF_INET, text, &mask) != 1)
 		return false;
 	ones = ntohl(mask.s_addr);
-	if (~ones & (~ones + 1)) /* ones are not all on the left */
+	if (~ones & (~ones + 1)) /* a one bit follows a zero bit */
 		return false;
 	*length = (uint8_t)__builtin_popcount(ones);
 	return true;

@@ -12,13 +12,13 @@
 #include "wg/endpoint.h"
 #include "wg/prefix.h"
 
-/* Reads a number of digits of @base (10 or 16) and nothing else, up to @max. Leaves @out untouched
- * on failure. */
+/* Reads a number up to @max, which consists only of digits in @base (10 or 16). Returns false and
+ * leaves @out untouched on failure. */
 bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *out)
 	__attribute__((warn_unused_result));
 
-/* The same, decimal or with 0x before it. A decimal number with a 0 before it is refused, because
- * ip(8) would read it as octal. */
+/* The same for a number that is decimal, or hexadecimal with 0x. A decimal number with a leading 0
+ * is refused, because ip(8) would read it as octal. */
 bool valuetext_number_0x(const char *text, uint32_t max, uint32_t *out)
 	__attribute__((warn_unused_result));
 
@@ -27,19 +27,21 @@ bool valuetext_number_0x(const char *text, uint32_t max, uint32_t *out)
 const char *valuetext_prefix(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
 
-/* The same for an address of an interface, which may have a netmask in the place of the bits, as
- * for ip(8) and so for wg-quick(8). */
+/* The same for an address of an interface, which may have a netmask instead of the bits, as in
+ * ip(8) and therefore wg-quick(8). */
 const char *valuetext_interface_address(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
 
-/* Is @text an IPv4 or IPv6 address? The latter may name its link: "fe80::1%eth0". */
+/* Returns true if @text is an IPv4 or IPv6 address. An IPv6 address may name its link:
+ * "fe80::1%eth0". */
 bool valuetext_is_address(const char *text) __attribute__((warn_unused_result));
 
-/* Can @text be the name of a host or a domain? It consists of letters, digits, '_', '.', '-' and
- * bytes from 0x80, does not begin with '-', and has at most 254 bytes (RFC 1035 2.3.4). */
+/* Returns true if @text can be the name of a host or domain: if it consists of letters, digits,
+ * '_', '.', '-' and bytes from 0x80 on, does not begin with '-', and has at most 254 bytes (RFC
+ * 1035 2.3.4). */
 bool valuetext_is_domain(const char *text) __attribute__((warn_unused_result));
 
-/* Cuts "host:port" or "[v6]:port" in place, at the last colon as wg(8) does. Returns NULL, or what
+/* Splits "host:port" or "[v6]:port" in place, at the last colon like wg(8). Returns NULL, or what
  * is wrong. */
 const char *valuetext_split_endpoint(char *text, char **host, char **port)
 	__attribute__((warn_unused_result));

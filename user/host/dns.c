@@ -15,8 +15,8 @@
 #endif
 #define INTERFACE_ORDER "/etc/resolvconf/interface-order"
 
-/* Debian's resolvconf orders interfaces by the beginnings of their names, such as "tun*". To come
- * first, wg-quick(8) prepends the first such beginning and a dot. */
+/* Debian's resolvconf sorts interfaces by prefixes of their names, such as "tun*". So that our
+ * interface comes first, its name gets the first such prefix and a dot, as in wg-quick(8). */
 static void interface_prefix(char prefix[static DNS_NAME_LEN])
 {
 	FILE *order = fopen(INTERFACE_ORDER, "re");
@@ -111,7 +111,7 @@ int dns_set(const struct dns *d, const struct plan *plan, struct fault *f)
 	if (d->tool == DNS_RESOLVCONF)
 		return set_by_resolvconf(d, plan, f);
 	err = resolvectl(d, "dns", &plan->servers, NULL, f);
-	/* "~." leads every name to these servers, as resolvconf -x does. */
+	/* "~." makes the host use these servers for all names, like resolvconf -x. */
 	return err ? err : resolvectl(d, "domain", &plan->search, "~.", f);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dns.h - DNS servers and search domains of the host while a tunnel is up, by the program that
- * manages them there: resolvectl(1) where systemd-resolved serves, else resolvconf(8), which
- * wg-quick(8) uses. The servers take precedence over all others on the host. The caller waits for
- * these programs, for at most DNS_TIMEOUT_MS each.
+ * dns.h - sets DNS servers and search domains of the host while a tunnel is up, through the program
+ * that manages them: resolvectl(1) if systemd-resolved runs, else resolvconf(8), which wg-quick(8)
+ * uses. The servers have precedence over all others on the host. The caller waits for these
+ * programs, at most DNS_TIMEOUT_MS for each.
  */
 #ifndef WGXDP_DNS_H
 #define WGXDP_DNS_H
@@ -24,10 +24,11 @@ struct dns {
 /* Finds the tool. Returns 0, or -ENOENT with @f if there is none. */
 int dns_choose(struct dns *d, const char *interface, struct fault *f);
 
-/* Sets the servers and domains of @plan, in place of those that @d has set before. 0/-errno with
- * @f. */
+/* Sets the servers and domains of @plan; they replace those that @d has set before. Returns 0, or
+ * -errno with @f filled in. */
 int dns_set(const struct dns *d, const struct plan *plan, struct fault *f);
-/* 0 (also if nothing was set), or -errno with @f. */
+/* Removes the servers and domains. Returns 0 (also if nothing was set), or -errno with @f filled
+ * in. */
 int dns_unset(const struct dns *d, struct fault *f);
 
 #endif

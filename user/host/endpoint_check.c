@@ -9,7 +9,7 @@
 
 #define SENTENCE_LEN (ENDPOINT_TEXT_LEN + 256)
 
-/* Is @source, of the family of @e, an address of the tunnel? */
+/* Returns true if @source, which has the family of @e, is an address of the tunnel. */
 static bool is_own_address(const struct conf *conf, const struct endpoint *e,
 			   const uint8_t source[static 16])
 {
@@ -22,7 +22,7 @@ static bool is_own_address(const struct conf *conf, const struct endpoint *e,
 	return false;
 }
 
-/* Writes the warning, or "". */
+/* Writes a warning about the endpoint, or "" if there is none. */
 static void check(struct netlink *nl, uint32_t tunnel, const struct netlink_flow *flow,
 		  const struct conf *conf, const struct endpoint *e,
 		  char sentence[static SENTENCE_LEN])

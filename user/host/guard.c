@@ -33,7 +33,7 @@ static void put_leak(struct buffer *b, const char *head, uint8_t family, uint32_
 	char text[PREFIX_TEXT_LEN];
 
 	buffer_printf(b, "add rule %s leak meta mark != %u oifname \"%s\"", head, mark, e->nic);
-	if (e->has_gateway) /* what the link itself reaches has another next hop */
+	if (e->has_gateway) /* packets without a gateway have another next hop */
 		buffer_printf(b, " rt %s nexthop %s", ip, address_text(family, e->gateway, text));
 	else
 		buffer_printf(b, " %s daddr != %s", ip,
@@ -75,7 +75,7 @@ void guard_text(struct buffer *b, const char *interface, const struct plan *plan
 	buffer_printf(b, "add rule %s premangle meta l4proto udp meta mark set ct mark\n", head);
 	if (!exits->count)
 		return;
-	/* Before the priorities at which others change marks. */
+	/* This priority is before those at which other programs change marks. */
 	buffer_printf(b, "add chain %s leak { type filter hook postrouting priority -300; }\n",
 		      head);
 	for (unsigned i = 0; i < exits->count; i++)
@@ -106,7 +106,7 @@ static int by_length(const void *a, const void *b)
 	return ((const struct prefix *)a)->length - ((const struct prefix *)b)->length;
 }
 
-/* Removes prefixes that others contain, because the elements of a set must not overlap. */
+/* Removes prefixes that are contained in others, because elements of a set must not overlap. */
 static void reduce(struct guard_exit *e)
 {
 	size_t kept = 0;
@@ -131,7 +131,7 @@ static int add_exit(struct guard_exits *all, struct netlink *nl,
 	struct netlink_link link;
 	int err = netlink_link(nl, NULL, hop->ifindex, &link);
 
-	if (err) /* the link has just gone, and its routes with it */
+	if (err) /* the link and its routes have just been deleted */
 		return 0;
 	*e = (struct guard_exit){ .has_gateway = hop->has_gateway,
 				  .local = calloc(count, sizeof(*e->local)) };

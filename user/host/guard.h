@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guard.h - the nftables tables of a tunnel with a default route, "wgxdp-IFACE" in the families ip
- * and ip6 as far as they have one. Three chains are those of wg-quick(8):
+ * guard.h - the nftables tables of a tunnel with a default route: "wgxdp-IFACE" in each of the
+ * families ip and ip6 that has one. Three chains are the same as in wg-quick(8):
  *
- *   preraw      drops what others send to an address of the tunnel by another interface
+ *   preraw      drops packets to an address of the tunnel that arrive on another interface
  *   premangle   gives a packet of the tunnel's peers the mark of its connection, so that a strict
- *               reverse-path filter (with src_valid_mark) finds it arrives where it should
+ *               reverse-path filter (with src_valid_mark) accepts it
  *   postmangle  saves that mark
  *
- * One is ours. While routes and rules are whole it drops nothing:
+ * One chain is ours. It drops nothing while all our routes and rules are present:
  *
- *   leak        drops what would leave by a default route of table main without our mark, though
- *               main has no route of its own for it. Such packets exist only after another program
- *               has removed our rules or routes, until they are back, and where a program binds its
- *               socket to the NIC. There is no such chain while somebody else's rules decide over
- *               packets, because what they let out is not known here.
+ *   leak        drops packets without our mark that would leave by a default route of table
+ *               main, unless table main has a more specific route. Such packets exist only until
+ *               our rules or routes are restored after another program has removed them, and if a
+ *               program binds its socket to the NIC. There is no such chain while rules of other
+ *               programs apply, because we cannot know which packets these rules intend to let out.
  *
- * The work is done by libnftables, in this process.
+ * The tables are set with libnftables, in this process.
  */
 #ifndef WGXDP_GUARD_H
 #define WGXDP_GUARD_H
@@ -28,7 +28,7 @@
 #define GUARD_EXITS_MAX 8
 #define GUARD_LOCAL_MAX 1024 /* prefixes beside a default route; with more there is no chain leak */
 
-/* One next hop of a default route in table main, and the prefixes that table main leads to the same
+/* One next hop of a default route in table main, and the prefixes for which table main has the same
  * next hop. */
 struct guard_exit {
 	char nic[16];
@@ -66,19 +66,19 @@ void guard_text(struct buffer *b, const char *interface, const struct plan *plan
 int guard_find_exits(struct guard_exits *e, struct netlink *nl, uint8_t family, uint32_t tunnel);
 void guard_free_exits(struct guard_exits *e);
 
-/* Sets the tables that to->plan needs, and deletes those that it does not. If they are in the
- * kernel as they should be (and not @damaged) nothing is done. Returns 1 if the tables were set,
- * 0, or -errno with @f. */
+/* Sets the tables that to->plan needs, and deletes our other tables. Does nothing if the kernel
+ * already has the right tables, unless @damaged. Returns 1 if tables were set, 0 if nothing was
+ * done, or -errno with @f filled in. */
 int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to, bool damaged,
 	      struct fault *f);
 
-/* Deletes the tables of @interface in the families of which it had one; a table may be gone
- * already. 0/-errno with @f. */
+/* Deletes the table of @interface for IPv4 (@v4) and for IPv6 (@v6); a table need not exist any
+ * more. Returns 0, or -errno with @f filled in. */
 int guard_delete(const char *interface, bool v4, bool v6, struct fault *f);
 void guard_done(struct guard *g); /* frees the text; the tables stay */
 
 #define GUARD_TABLE_LEN 64
-/* The name of the tables: "wgxdp-wg0". nftables takes no '=' or '+' in names. */
+/* Writes the name of the tables: "wgxdp-wg0". nftables does not allow '=' or '+' in names. */
 void guard_table(const char *interface, char table[static GUARD_TABLE_LEN]);
 
 #endif

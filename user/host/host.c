@@ -20,7 +20,7 @@
 #include "io/netns.h"
 #include "util/log.h"
 
-/* What one config has set, or is to set. */
+/* The state of the host that one config has set, or will set. */
 struct state {
 	char *path; /* of the config file */
 	struct plan plan;
@@ -73,7 +73,7 @@ static void add_rules(struct record *r, const struct state *s)
 	}
 }
 
-/* All that @a or @b may have set. @b may be NULL. */
+/* Returns a record of everything that @a or @b may have set. @b may be NULL. */
 static struct record record_of(const struct host *h, const struct state *a, const struct state *b)
 {
 	struct record r = {
@@ -149,7 +149,8 @@ static int set_mark(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Where the sysctl cannot be written, only a strict reverse-path filter makes a difference. */
+/* Sets the sysctl. Failure is ignored, because it matters only with a strict reverse-path
+ * filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {
@@ -226,7 +227,7 @@ static int follow(struct host *h, const struct state *to, struct fault *f)
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
 }
 
-/* The guard is in place before packets can take the new way, and the routes before the rules. */
+/* Sets the guard before packets can use the new routes, and the routes before the rules. */
 static int enter(struct host *h, const struct state *from, const struct state *to, struct fault *f)
 {
 	const struct interface i = interface_of(h, to);
@@ -261,7 +262,7 @@ static int enter(struct host *h, const struct state *from, const struct state *t
 	return err;
 }
 
-/* Undoes of @s what the kernel does not remove together with the interface. */
+/* Undoes the parts of @s that the kernel does not remove together with the interface. */
 static void undo(struct host *h, const struct state *s)
 {
 	const struct record r = record_of(h, s, NULL);
@@ -282,7 +283,7 @@ static void leave(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };
 
-	if (!h->state.path) { /* at attach; the interface goes with the daemon */
+	if (!h->state.path) { /* during attach; the daemon ends and the interface with it */
 		undo(h, failed);
 		return;
 	}

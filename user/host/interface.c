@@ -14,13 +14,14 @@ static int add_address(const struct interface *i, const struct prefix *address, 
 	char text[PREFIX_TEXT_LEN];
 	int err = netlink_add_address(i->netlink, i->ifindex, address);
 
-	if (!err || err == -EEXIST) /* interface_verify() finds one with another length */
+	if (!err || err == -EEXIST) /* interface_verify() checks the prefix length */
 		return 0;
 	return fault(f, err, "%s: Address = %s: %s", i->path, prefix_text(address, text),
 		     netlink_error(i->netlink, err));
 }
 
-/* The kernel removes further addresses of a network with the first one. */
+/* Adds missing addresses. When the first address of a network is removed, the kernel also removes
+ * the further addresses of that network. */
 static int add_missing(const struct interface *i, const struct plan *p, unsigned *added,
 		       struct fault *f)
 {
@@ -88,7 +89,7 @@ static int add_route(const struct interface *i, const struct plan_route *route, 
 		   : 0;
 }
 
-/* The routes that the kernel has, as those of a plan. The caller calls plan_done(). */
+/* Lists the kernel's routes in the form of a plan. The caller calls plan_done(). */
 static int list_routes(const struct interface *i, struct plan *have, struct fault *f)
 {
 	struct netlink_device_route *list;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interface.h - addresses, MTU and routes of the tunnel interface. The kernel removes all of them
- * together with it. Functions that set something may be repeated: what is there already is fine.
+ * interface.h - addresses, MTU and routes of the tunnel interface. The kernel removes them together
+ * with the interface. Functions that set something may be repeated.
  */
 #ifndef WGXDP_INTERFACE_H
 #define WGXDP_INTERFACE_H
@@ -17,22 +17,23 @@ struct interface {
 	const char *path; /* of the config file, for messages */
 };
 
-/* Makes the addresses those of @to, if they were those of @from. Others stay. 0/-errno with @f. */
+/* Removes addresses that are only in @from and adds those of @to. Other addresses stay. Returns 0,
+ * or -errno with @f filled in. */
 int interface_set_addresses(const struct interface *i, const struct plan *from,
 			    const struct plan *to, struct fault *f);
 /* Sets the MTU and sets the interface up. 0/-errno with @f. */
 int interface_set_link(const struct interface *i, const struct plan *to, struct fault *f);
-/* As interface_set_addresses(). The interface is up. */
+/* The same for routes. The interface must be up. */
 int interface_set_routes(const struct interface *i, const struct plan *from, const struct plan *to,
 			 struct fault *f);
 
-/* Adds those addresses and routes of @p that are missing, and counts them. Routes wait while the
- * interface is down. 0/-errno with @f. */
+/* Adds missing addresses and routes of @p, and counts them. Adds no routes while the interface is
+ * down. Returns 0, or -errno with @f filled in. */
 int interface_restore(const struct interface *i, const struct plan *p, unsigned *addresses,
 		      unsigned *routes, struct fault *f);
 
-/* Reads back what was set. Returns -EIO with @f if the kernel has dropped or changed anything of
- * @p, as it does with IPv6 addresses at an MTU below 1280. */
+/* Reads the settings of @p back. Returns -EIO with @f filled in if the kernel has removed or
+ * changed any of them, as it does with IPv6 addresses if the MTU is below 1280. */
 int interface_verify(const struct interface *i, const struct plan *p, struct fault *f);
 
 #endif

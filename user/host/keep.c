@@ -13,7 +13,7 @@
 #define RELEVANT                                                                                   \
 	(NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |                  \
 	 NETLINK_CHANGED_RULE | NETLINK_CHANGED_LOST)
-#define LOOK_SHARE 5 /* looks take at most one part in so many of the thread's time */
+#define LOOK_SHARE 5 /* checks use at most 1 / LOOK_SHARE of the thread's time */
 #define NS_PER_SECOND 1000000000ULL
 #define FAILURES_MAX 5 /* 2^5 s is the longest wait */
 

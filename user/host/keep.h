@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keep.h - when to look whether what we set on the host is still there, and how often it may be
- * restored:
+ * keep.h - decides when to check whether our settings on the host are still present, and how often
+ * they may be restored. A check is called a look:
  *
- *   events of addresses, routes, rules, links, nftables ─▶ a look, KEEP_SETTLE_NS later
- *   a look restored something ─▶ it takes one of KEEP_AT_ONCE tokens; a token comes back every
+ *   an event of addresses, routes, rules, links or nftables ─▶ a look, KEEP_SETTLE_NS later
+ *   a look restored something ─▶ this costs one of KEEP_AT_ONCE tokens; a new token comes every
  *                                KEEP_TOKEN_NS. Without a token the next look waits for one.
- *   a look failed ─▶ the next one waits, for 1 s at first and at most for 30 s
+ *   a look failed ─▶ the next look waits, 1 s at first and at most 30 s
  *
- * So two programs that fight over a route do not keep the host busy. Control thread.
+ * So two programs that fight over a route cannot keep the host busy. Control thread.
  */
 #ifndef WGXDP_KEEP_H
 #define WGXDP_KEEP_H
@@ -18,7 +18,8 @@
 
 #include "util/loop.h"
 
-/* ip(8) flushes until it finds nothing more, so what came back at once would keep it busy. */
+/* Nothing is restored immediately, because `ip route flush` repeats until there are no routes left,
+ * and would never end. */
 #define KEEP_SETTLE_NS 20000000ULL
 #define KEEP_AT_ONCE 10
 #define KEEP_TOKEN_NS 3000000000ULL
@@ -47,8 +48,8 @@ struct keep {
 int keep_open(struct keep *k, struct loop *loop, keep_look_fn look, void *ctx);
 void keep_close(struct keep *k); /* fine if it was never opened (all zero) */
 
-/* From now on routes count only if they leave by @ifindex (0: all), and the nftables of the name
- * @table count (NULL: none). 0/-errno. */
+/* From now on only events about routes by @ifindex (0: all routes) and about nftables tables named
+ * @table (NULL: none) cause a look. Returns 0 or -errno. */
 int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
 
 /* Forgets the events that our own changes of nftables have caused. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mtu.h - the MTU of a tunnel whose config gives none. */
+/* mtu.h - chooses the MTU of a tunnel whose config has no MTU. */
 #ifndef WGXDP_MTU_H
 #define WGXDP_MTU_H
 
@@ -8,13 +8,13 @@
 struct conf;
 struct netlink;
 
-/* The inner MTU for a path of @path_mtu bytes (0 = unknown): at least the 1280 bytes that IPv6
- * needs, even if packets are then fragmented, and at most what a datagram holds. */
+/* Returns the inner MTU for a path of @path_mtu bytes (0 = unknown): at least the 1280 bytes that
+ * IPv6 needs, even if packets are then fragmented, and at most what fits a datagram. */
 uint32_t mtu_for_path(uint32_t path_mtu);
 
-/* Chooses the MTU for the narrowest path to an endpoint of @conf, else for the path to an address
- * that only a default route matches. Routes are looked up under @mark. Paths through the tunnel
- * itself, @tunnel, do not count. */
+/* Returns the MTU for the path to an endpoint of @conf that has the smallest MTU. Without
+ * endpoints, uses the path of the default route. Routes are looked up with @mark. Paths through the
+ * tunnel itself (@tunnel) are ignored. */
 uint32_t mtu_choose(struct netlink *nl, const struct conf *conf, uint32_t mark, uint32_t tunnel);
 
 #endif

@@ -18,8 +18,9 @@ static bool covers(const struct prefix *net, const struct prefix *p)
 	return !rest || (net->addr[whole] ^ p->addr[whole]) >> (8 - rest) == 0;
 }
 
-/* For the network of each address the kernel itself makes a route in table main, but not for an
- * IPv4 address alone (/32). wg-quick(8) adds no route that such a route covers. */
+/* Returns true if a route that the kernel makes itself covers @p. The kernel makes a route in table
+ * main for the network of each address, except for a single IPv4 address (/32). wg-quick(8) adds no
+ * route that is covered in this way. */
 static bool is_connected(const struct conf *conf, const struct prefix *p)
 {
 	for (uint32_t i = 0; i < conf->address_count; i++) {
@@ -167,7 +168,7 @@ int plan_make(struct plan *p, const struct conf *conf, uint32_t mark)
 		err = make_routes(&new, conf, mark);
 	if (!err)
 		err = copy_list(&new.servers, &conf->dns_servers);
-	/* wg-quick(8) ignores search domains that come without a server. */
+	/* wg-quick(8) ignores search domains if there is no server. */
 	if (!err && new.servers.count)
 		err = copy_list(&new.search, &conf->dns_search);
 	if (err) {

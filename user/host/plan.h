@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.h - what a config asks of the host's network, as wg-quick(8) reads it:
+ * plan.h - the settings of the host's network that a config requests, as in wg-quick(8):
  *
  *   Address      ─▶ addresses of the interface
- *   MTU          ─▶ its MTU; 0 = to be chosen (mtu.h)
+ *   MTU          ─▶ MTU of the interface; 0 = to be chosen (mtu.h)
  *   Table = auto ─▶ a route in table main for each allowed IP; for 0.0.0.0/0 and ::/0 a route in a
- *                   table of its own, and rules (rules.h)
+ *                   separate table, and rules (rules.h)
  *   Table = N    ─▶ a route in table N for each allowed IP
  *   DNS          ─▶ servers and search domains (dns.h)
  *
- * A plan holds no secrets and makes no system call. It outlives the config that it was made of.
+ * A plan contains no secrets and no pointers into the config. No function makes a system call.
  */
 #ifndef WGXDP_PLAN_H
 #define WGXDP_PLAN_H
@@ -40,11 +40,11 @@ struct plan {
 	struct conf_list search;  /* domains; none without servers */
 };
 
-/* Does the config ask for a default route with rules, hence for a mark? */
+/* Returns true if the config requests a default route with rules, which needs a mark. */
 bool plan_wants_mark(const struct conf *conf);
 
-/* Makes the plan of @conf with @mark, which counts only if plan_wants_mark(). Returns 0, and the
- * caller gives *@p to plan_done(); or -ENOMEM. */
+/* Makes the plan of @conf. @mark is used only if plan_wants_mark(). Returns 0, and the caller gives
+ * *@p to plan_done(); or returns -ENOMEM. */
 int plan_make(struct plan *p, const struct conf *conf, uint32_t mark);
 void plan_done(struct plan *p); /* an empty plan (all zero) is fine */
 

@@ -210,7 +210,7 @@ static int run_undo(void *ctx)
 	return record_undo(u->interface, u->record, &u->fault);
 }
 
-/* 0, or -ENOENT: there is no record, or none that can be read. */
+/* Reads the record. Returns 0, or -ENOENT if there is no readable record. */
 static int read_record(const char *path, struct record *r)
 {
 	char text[RECORD_MAX];
@@ -240,7 +240,8 @@ void host_record_undo(const char *interface)
 	if (!r.netns || r.netns == netns_of_process("self")) {
 		err = run_undo(&u);
 	} else {
-		fd = netns_open(r.netns); /* fails if the namespace is gone, with all in it */
+		fd = netns_open(
+			r.netns); /* if this fails, the namespace is gone with its contents */
 		if (fd >= 0) {
 			err = netns_call(fd, run_undo, &u);
 			close(fd);

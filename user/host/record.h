@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record.h - /run/wgxdp/IFACE.host: what a daemon has set on the host that the kernel does not
- * remove together with the interface. The record is written before anything of it is made, so that
- * after a `kill -9` the next owner of the name can undo all of it. JSON:
+ * record.h - /run/wgxdp/IFACE.host: a record of the settings on the host that the kernel does not
+ * remove together with the interface. The record is written before the settings are made, so that
+ * the next daemon of this name can undo all of them after a `kill -9`. It is JSON:
  *
  *   {"netns": 4026531840, "src_valid_mark": 0, "nft4": true, "nft6": true,
  *    "dns": "resolvconf", "dns_name": "tun.wg0",
@@ -21,7 +21,7 @@ struct record {
 	bool nft4, nft6;
 	bool src_valid_mark; /* the sysctl was 0 before we set it */
 	struct dns dns;
-	struct rules rules; /* ours alone */
+	struct rules rules; /* only our own rules */
 };
 
 bool record_is_empty(const struct record *r);
@@ -29,11 +29,12 @@ bool record_is_empty(const struct record *r);
 /* Replaces the record of @interface, or removes it if @r is empty. 0/-errno with @f. */
 int record_write(const char *interface, const struct record *r, struct fault *f);
 
-/* Parses the @len bytes at @text. 0, or -EINVAL: this is no record. */
+/* Parses the @len bytes at @text. Returns 0, or -EINVAL if they are not a record. */
 int record_parse(struct record *r, const char *text, size_t len);
 
-/* Undoes in the network namespace of the calling thread what @r says. What is gone already is
- * fine. Returns 0, or -errno with @f of the first step that failed, after all steps. */
+/* Undoes the settings in @r, in the network namespace of the calling thread. Settings that are gone
+ * already are fine. Tries all steps, and then returns 0, or the -errno and @f of the first step
+ * that failed. */
 int record_undo(const char *interface, const struct record *r, struct fault *f);
 
 #endif

@@ -92,8 +92,8 @@ int rules_choose_mark(struct netlink *nl, uint32_t *mark)
 
 /* Which rules ------------------------------------------------------------------------------- */
 
-/* The kernel gives a new rule a priority just before that of the second one (the first is that of
- * table local). */
+/* Returns the priority of the second rule. The kernel gives a new rule a priority just before that
+ * of the second rule; the first rule is that of table local. */
 static uint32_t second_priority(const struct netlink_rule *list, size_t count)
 {
 	return count > 1 && list[1].priority < PRIORITY_MAIN ? list[1].priority : PRIORITY_MAIN;
@@ -131,7 +131,7 @@ static int make_family(struct rules *r, struct netlink *nl, uint8_t family, uint
 	if (err)
 		return err;
 	second = second_priority(list, count);
-	/* Rules of priority 0 are consulted in the order in which they were added. */
+	/* Rules of priority 0 are evaluated in the order in which they were added. */
 	rest.priority = second > 2 ? second - 1 : 0;
 	specific.priority = second > 2 ? second - 2 : 0;
 	specific.suppress_prefixlength = 0;

@@ -108,7 +108,7 @@ static int start(struct child *c, char *const argv[], const char *input)
 	return err;
 }
 
-/* Keeps the beginning of what the program prints, in one line; the rest is read and forgotten. */
+/* Reads the output of the program and keeps only its beginning, as one line. */
 static void read_output(struct child *c)
 {
 	char text[512];
@@ -135,7 +135,8 @@ static long now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Returns true if the program has ended. A daemon that it left behind may still hold the pipe. */
+/* Returns true if the program has ended. Does not wait for the end of its output, because a daemon
+ * that the program has started may keep the pipe open. */
 static bool wait_end(struct child *c, unsigned timeout_ms)
 {
 	struct pollfd fds[2] = { { c->pid_fd, POLLIN, 0 }, { c->output, POLLIN, 0 } };
@@ -174,7 +175,7 @@ static int wait_status(struct child *c, const char *name, unsigned timeout_ms, s
 
 int run_program(char *const argv[], const char *input, unsigned timeout_ms, struct fault *f)
 {
-	/* A daemon in the foreground ignores SIGCHLD, and the kernel then keeps no status. */
+	/* A daemon in the foreground ignores SIGCHLD, which would lose the exit status. */
 	struct sigaction default_action = { .sa_handler = SIG_DFL }, before;
 	struct child c = { .pid = -1, .pid_fd = -1, .output = -1 };
 	int err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* run.h - runs a program to its end, without a shell. The caller waits for a bounded time. */
+/* run.h - runs a program without a shell and waits for its end, at most for a given time. */
 #ifndef WGXDP_RUN_H
 #define WGXDP_RUN_H
 
