@@ -19,6 +19,9 @@
  *   {"op":"reload","exact":true,"adopt":true}
  *                     {"ok":true} when the config file is applied. exact: as `wg syncconf`; adopt:
  *                     the file is taken for applied. Both may be left out
+ *   {"op":"confirm"}  {"ok":true}: the tunnel that waits for a confirmation stays
+ *   {"op":"confirm","wait":true}
+ *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when its time is over
  *   anything else     {"error":"<sentence>"}
  *
  * Each of these answers also has "version", that of the daemon as `wgxdp --version` prints it. It
@@ -45,7 +48,8 @@
  *                     sent them yet; those of a socket that is closed count as lost)
  *   config            null, or the config file: path (absolute), applied (Unix time in s when it
  *                     was applied last), error (why the last reload failed, or null),
- *                     error_time (Unix time in s, or null)
+ *                     error_time (Unix time in s, or null), confirm (seconds left for `wgxdp
+ *                     confirm`, or null)
  *   drops             {name of a reason (reasons.h): packets} that the BPF programs, the workers
  *                     and the handshake engine dropped. Reasons with 0 packets are left out
  *   lost              {name (FOREACH_LOSS below): packets} that the kernel dropped on their way
@@ -93,6 +97,8 @@
 #define CONTROL_OP_DETACH "detach"
 #define CONTROL_OP_SET "set"
 #define CONTROL_OP_RELOAD "reload"
+#define CONTROL_OP_CONFIRM "confirm"
+#define CONTROL_WAIT "wait"
 #define CONTROL_EXACT "exact"
 #define CONTROL_ADOPT "adopt"
 #define CONTROL_OP_LOGS "logs"

@@ -41,6 +41,12 @@ static unsigned op_reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return 0;
 }
 
+static const char *op_confirm(void *ctx, bool wait)
+{
+	(void)ctx;
+	return wait ? NULL : "no";
+}
+
 static const char *op_detach(void *ctx)
 {
 	*(unsigned *)ctx += 1;
@@ -49,8 +55,8 @@ static const char *op_detach(void *ctx)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug,
-						  op_logs,	 op_reload,    op_detach };
+	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug, op_logs,
+						  op_reload,	 op_confirm,   op_detach };
 	unsigned detached = 0;
 	struct ctlserver c = { .ops = &ops, .ctx = &detached };
 	struct waiting w = { 0 };
@@ -64,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    on_more(&c, &w, &reply))
 		abort();
 	if (!w.client != reply.end > 0 || (w.client && c.waiting != &w) ||
-	    (w.client && detached != !w.reload))
+	    (w.client && detached != !w.what))
 		abort();
 	if (reply.end) {
 		answer = json_loadb(reply.data, reply.end, 0, NULL);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/confirm.h"
 #include "cli/down.h"
 #include "cli/hooks.h"
 #include "cli/names.h"
@@ -92,6 +93,18 @@ static int stat_file(const char *path, struct stat *st, struct fault *f)
 	return stat(path, st) ? fault(f, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
+/* --confirm. Without the process that waits, the daemon ends by itself, but no hook runs. */
+static int ask_to_confirm(const struct options *o)
+{
+	struct fault f;
+
+	if (confirm_guard(o->interface, o->conf.confirm_s, &f))
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	printf("Run `wgxdp confirm %s` within %u seconds; otherwise everything is undone.\n",
+	       o->interface, o->conf.confirm_s);
+	return CLI_OK;
+}
+
 int attach_main(int argc, char **argv)
 {
 	struct conf conf = { 0 };
@@ -116,7 +129,7 @@ int attach_main(int argc, char **argv)
 	if (lease < 0 || bring_up(lease, options.interface, &conf, &f))
 		goto failed;
 	conf_done(&conf);
-	return CLI_OK;
+	return options.conf.confirm_s ? ask_to_confirm(&options) : CLI_OK;
 failed:
 	conf_done(&conf);
 	return cli_fail(CLI_FAILED, "%s", f.text);

@@ -17,16 +17,17 @@
  * need not try again. It is EX_CONFIG of sysexits.h, which systemd shows as "CONFIG". */
 enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 78 };
 
-int attach_main(int argc, char **argv); /* attach.c */
-int detach_main(int argc, char **argv); /* detach.c */
-int reload_main(int argc, char **argv); /* reload.c */
-int save_main(int argc, char **argv);	/* save.c */
-int strip_main(int argc, char **argv);	/* strip.c */
-int show_main(int argc, char **argv);	/* show.c */
-int set_main(int argc, char **argv);	/* set.c */
-int logs_main(int argc, char **argv);	/* logs.c */
-int check_main(int argc, char **argv);	/* check.c */
-int genkey_main(int argc, char **argv); /* keys.c */
+int attach_main(int argc, char **argv);	 /* attach.c */
+int detach_main(int argc, char **argv);	 /* detach.c */
+int confirm_main(int argc, char **argv); /* confirm.c */
+int reload_main(int argc, char **argv);	 /* reload.c */
+int save_main(int argc, char **argv);	 /* save.c */
+int strip_main(int argc, char **argv);	 /* strip.c */
+int show_main(int argc, char **argv);	 /* show.c */
+int set_main(int argc, char **argv);	 /* set.c */
+int logs_main(int argc, char **argv);	 /* logs.c */
+int check_main(int argc, char **argv);	 /* check.c */
+int genkey_main(int argc, char **argv);	 /* keys.c */
 int genpsk_main(int argc, char **argv);
 int pubkey_main(int argc, char **argv);
 /* `wgxdp [-f|--foreground] IFACE`, iface.c; argv begins with the program's name. */

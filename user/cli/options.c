@@ -11,6 +11,7 @@
 #include "util/closest.h"
 
 #define RATE_MAX 1000000
+#define CONFIRM_MAX_S 86400
 
 enum option_id {
 	FOREGROUND,
@@ -28,7 +29,8 @@ enum option_id {
 	NO_GRO,
 	NO_USO,
 	LATE_NIC,
-	NO_WATCH
+	NO_WATCH,
+	CONFIRM
 };
 
 /* One option: "--name", "--name value" or "--name=value". */
@@ -57,6 +59,7 @@ static const struct option_kind kinds[] = {
 	{ "--aead", AEAD, "NAME", "ChaCha20-Poly1305 implementation (auto)" },
 	{ "--handshake-rate", HANDSHAKE_RATE, "N",
 	  "handshakes per second and source under load (100)" },
+	{ "--confirm", CONFIRM, "SECONDS", "undo everything unless wgxdp confirm runs in time" },
 	{ "--no-watch", NO_WATCH, NULL, "apply changes of the file only when told to reload" },
 	{ "--strict", STRICT, NULL, "drop unknown WireGuard packets even when forwarding" },
 };
@@ -215,6 +218,8 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 	switch (kind->id) {
 	case AEAD:
 		return set_aead(o, value, f);
+	case CONFIRM:
+		return set_number(kind, value, CONFIRM_MAX_S, &o->conf.confirm_s, f);
 	case HANDSHAKE_RATE:
 		return set_number(kind, value, RATE_MAX, &o->handshake_rate, f);
 	case WORKERS:

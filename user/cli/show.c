@@ -222,6 +222,10 @@ static void print_config(FILE *out, const json_t *config, long long now)
 	fprintf(out, "  config: %s, applied ", text(config, "path"));
 	print_ago(out, number(config, "applied"), now);
 	fprintf(out, "\n");
+	if (number(config, "confirm"))
+		fprintf(out,
+			"  not confirmed: everything is undone in %lld s without wgxdp confirm\n",
+			(long long)number(config, "confirm"));
 	if (!*text(config, "error"))
 		return;
 	fprintf(out, "  reload failed ");

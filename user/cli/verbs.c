@@ -14,6 +14,7 @@
 static const struct verb verbs[] = {
 	{ "attach", "up", attach_main, "[NIC[,NIC...]] CONF", "bring a tunnel up" },
 	{ "detach", "down", detach_main, "IFACE|CONF", "take it down" },
+	{ "confirm", NULL, confirm_main, "IFACE|CONF", "keep what attach --confirm has set up" },
 	{ "reload", NULL, reload_main, "IFACE|CONF [--exact]",
 	  "apply what has changed in the file" },
 	{ "save", NULL, save_main, "IFACE|CONF", "write the running state to the config file" },

@@ -2,6 +2,7 @@
 #include "control/ctlserver.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +18,14 @@ struct ctlserver {
 	struct waiting *waiting;
 };
 
-/* The memory of one connection: an entry in the list of clients that wait for the end of the daemon
- * or of a reload, and the answer that is being made. */
+#define FOR_DECISION UINT_MAX
+
+/* The memory of one connection: an entry in the list of clients that wait, and the answer that is
+ * being made. */
 struct waiting {
 	struct waiting *next;
 	struct server_client *client; /* NULL: it does not wait */
-	unsigned reload;	      /* number of the reload; 0: the end of the daemon */
+	unsigned what; /* a reload: its number; 0: the end of the daemon; or FOR_DECISION */
 	struct ctlserver_show show;
 };
 
@@ -58,10 +61,10 @@ static void end_show(struct waiting *w)
 }
 
 static void wait_for(struct ctlserver *c, struct waiting *w, struct server_client *client,
-		     unsigned run)
+		     unsigned what)
 {
 	w->client = client;
-	w->reload = run;
+	w->what = what;
 	w->next = c->waiting;
 	c->waiting = w;
 }
@@ -97,6 +100,23 @@ static void detach(struct ctlserver *c, struct waiting *w, struct server_client 
 		wait_for(c, w, client, 0);
 }
 
+static void confirm(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		    const json_t *request, struct buffer *reply)
+{
+	bool waits = json_is_true(json_object_get(request, CONTROL_WAIT));
+	const char *refusal;
+
+	if (w->client) /* it waits for another answer */
+		return;
+	refusal = c->ops->confirm(c->ctx, waits);
+	if (refusal)
+		answer(reply, json_pack("{s:s}", CONTROL_ERROR, refusal));
+	else if (waits)
+		wait_for(c, w, client, FOR_DECISION);
+	else
+		answer(reply, json_pack("{s:b}", CONTROL_OK, true));
+}
+
 static void unlink_waiting(struct ctlserver *c, const struct waiting *w)
 {
 	for (struct waiting **at = &c->waiting; *at; at = &(*at)->next)
@@ -125,6 +145,8 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		answer(reply, c->ops->logs(c->ctx));
 	} else if (strcmp(op, CONTROL_OP_RELOAD) == 0) {
 		reload(c, w, client, request, reply);
+	} else if (strcmp(op, CONTROL_OP_CONFIRM) == 0) {
+		confirm(c, w, client, request, reply);
 	} else if (strcmp(op, CONTROL_OP_DETACH) == 0) {
 		detach(c, w, client, reply);
 	} else {
@@ -199,29 +221,41 @@ void ctlserver_detached(struct ctlserver *c)
 
 	for (struct waiting *w = c->waiting, *next; w; w = next) {
 		next = w->next; /* server_send() may close this client, but no other */
-		if (!w->reload)
+		if (!w->what)
 			server_send(w->client, ok, sizeof(ok) - 1);
 	}
 	server_flush(c->server, LAST_ANSWERS_MS);
 }
 
-void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error)
+/* Sends @object, which is released, to the clients that wait for @what. */
+static void answer_waiting(struct ctlserver *c, unsigned what, json_t *object)
 {
 	struct buffer out = { 0 };
 
-	answer(&out, error ? json_pack("{s:s}", CONTROL_ERROR, error)
-			   : json_pack("{s:b}", CONTROL_OK, true));
+	answer(&out, object);
 	for (struct waiting *w = c->waiting, *next; w; w = next) {
 		struct server_client *client = w->client;
 
 		next = w->next; /* server_send() may close this client, but no other */
-		if (w->reload != run)
+		if (w->what != what)
 			continue;
 		unlink_waiting(c, w);
 		w->client = NULL;
 		server_send(client, out.data, buffer_len(&out));
 	}
 	buffer_done(&out);
+}
+
+void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error)
+{
+	answer_waiting(c, run,
+		       error ? json_pack("{s:s}", CONTROL_ERROR, error)
+			     : json_pack("{s:b}", CONTROL_OK, true));
+}
+
+void ctlserver_decided(struct ctlserver *c, bool stays)
+{
+	answer_waiting(c, FOR_DECISION, json_pack("{s:b}", CONTROL_OK, stays));
 }
 
 void ctlserver_free(struct ctlserver *c)

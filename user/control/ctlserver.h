@@ -33,6 +33,9 @@ struct ctlserver_ops {
 	 * Returns its number for ctlserver_reloaded(), which answers; or 0 with @f: there is no
 	 * file. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
+	/* The tunnel stays, or (@wait) somebody wants to hear ctlserver_decided(). Returns NULL, or
+	 * a sentence that says why not. */
+	const char *(*confirm)(void *ctx, bool wait);
 	/* Ends the daemon; ctlserver_detached() answers when the teardown is done. Returns NULL, or
 	 * a sentence that says why not. */
 	const char *(*detach)(void *ctx);
@@ -51,6 +54,9 @@ void ctlserver_detached(struct ctlserver *c);
 
 /* Answers the clients that asked for reload number @run. @error: NULL, or what went wrong. */
 void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error);
+
+/* Answers the clients that wait to hear whether the tunnel stays. */
+void ctlserver_decided(struct ctlserver *c, bool stays);
 
 void ctlserver_free(struct ctlserver *c); /* NULL is fine */
 

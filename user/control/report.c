@@ -220,9 +220,10 @@ static json_t *describe_config(const struct report *r)
 
 	if (!r->config(r->ctx, &c))
 		return json_null();
-	return json_pack("{s:s, s:o, s:s?, s:o}", "path", c.path, "applied",
+	return json_pack("{s:s, s:o, s:s?, s:o, s:o}", "path", c.path, "applied",
 			 number(c.applied_unix_s), "error", c.error, "error_time",
-			 c.error ? number(c.error_unix_s) : json_null());
+			 c.error ? number(c.error_unix_s) : json_null(), "confirm",
+			 c.confirm_left_s ? number(c.confirm_left_s) : json_null());
 }
 
 /* Everything that precedes the peers. */
@@ -353,6 +354,13 @@ static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return r->reload(r->ctx, exact, adopt, f);
 }
 
+static const char *confirm(void *ctx, bool wait)
+{
+	const struct report *r = ctx;
+
+	return r->confirm(r->ctx, wait);
+}
+
 static const char *detach(void *ctx)
 {
 	const struct report *r = ctx;
@@ -366,5 +374,6 @@ const struct ctlserver_ops report_ops = {
 	.set_debug = set_debug,
 	.logs = logs,
 	.reload = reload,
+	.confirm = confirm,
 	.detach = detach,
 };

@@ -18,6 +18,7 @@ struct report_config {
 	uint64_t applied_unix_s; /* when it was applied last */
 	const char *error;	 /* why the last reload failed; NULL: it did not */
 	uint64_t error_unix_s;
+	uint32_t confirm_left_s; /* for `wgxdp confirm`; 0: nothing waits for it */
 };
 
 /* What is reported on; all borrowed. */
@@ -31,6 +32,8 @@ struct report {
 	const char *(*detach)(void *ctx);
 	/* `wgxdp reload`, see ctlserver.h. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
+	/* `wgxdp confirm`, see ctlserver.h. */
+	const char *(*confirm)(void *ctx, bool wait);
 	/* Fills in *@config; false if there is no config file. */
 	bool (*config)(void *ctx, struct report_config *config);
 	void *ctx;

@@ -96,17 +96,46 @@ int config_follow_start(struct config_follow *c, struct loop *loop, struct endpo
 	if (err)
 		return fault(f, err, "cannot follow the config file: %s", strerror(-err));
 	c->sockets->reload = &c->reload;
+	c->sockets->confirm = &c->confirm;
 	return 0;
 }
 
 void config_follow_stop(struct config_follow *c)
 {
+	confirm_done(&c->confirm);
 	reload_done(&c->reload);
 }
 
-void config_follow_hangup(void *c)
+static void decided(void *ctx, bool stays)
 {
-	struct config_follow *follow = c;
+	const struct config_follow *c = ctx;
 
-	reload_begin(&follow->reload, RELOAD_ASKED);
+	sockets_decided(c->sockets, stays);
 }
+
+static void end(void *ctx)
+{
+	const struct config_follow *c = ctx;
+
+	ending_stop(c->ending, 1);
+}
+
+static const struct confirm_ops confirm_ops = { .decided = decided, .end = end };
+
+static void hangup(void *ctx)
+{
+	struct config_follow *c = ctx;
+
+	reload_begin(&c->reload, RELOAD_ASKED);
+}
+
+static void committed(void *ctx)
+{
+	struct config_follow *c = ctx;
+
+	if (c->options->conf.confirm_s)
+		confirm_begin(&c->confirm, c->reload.config.loop, c->options->conf.confirm_s,
+			      &confirm_ops, c);
+}
+
+const struct ending_ops config_follow_ending_ops = { .hangup = hangup, .committed = committed };

@@ -374,6 +374,7 @@ static int start_follow(struct daemon *d, struct conf *conf, struct fault *f)
 {
 	d->follow.dataplane = &d->dataplane;
 	d->follow.sockets = &d->sockets;
+	d->follow.ending = &d->ending;
 	return config_follow_start(&d->follow, d->loop, &d->names.endpoints, conf, f);
 }
 
@@ -495,8 +496,8 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 	};
 	log_open(options->interface, level_wanted(options, conf));
 	quiet_level = diag_is_on() ? LOG_LEVEL_INFO : log_get_level();
-	ending_init(&d.ending, options->foreground, lease_fd, conf ? config_follow_hangup : NULL,
-		    &d.follow);
+	ending_init(&d.ending, options->foreground, lease_fd,
+		    conf ? &config_follow_ending_ops : NULL, &d.follow);
 	open_notify(options);
 	err = start(&d, conf, quiet_level, &f);
 	if (conf)

@@ -22,12 +22,12 @@ static sigset_t signals_of(const struct ending *e)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGQUIT);
-	if (e->foreground || e->hangup)
+	if (e->foreground || e->ops)
 		sigaddset(&signals, SIGHUP);
 	return signals;
 }
 
-void ending_init(struct ending *e, bool foreground, int lease_fd, void (*hangup)(void *ctx),
+void ending_init(struct ending *e, bool foreground, int lease_fd, const struct ending_ops *ops,
 		 void *ctx)
 {
 	sigset_t signals;
@@ -35,13 +35,13 @@ void ending_init(struct ending *e, bool foreground, int lease_fd, void (*hangup)
 	*e = (struct ending){ .lease_fd = lease_fd,
 			      .signal_fd = -1,
 			      .foreground = foreground,
-			      .hangup = hangup,
+			      .ops = ops,
 			      .ctx = ctx };
 	signals = signals_of(e);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* A shell or nohup(1) may have ignored it. */
-	signal(SIGHUP, foreground || hangup ? SIG_DFL : SIG_IGN);
+	signal(SIGHUP, foreground || ops ? SIG_DFL : SIG_IGN);
 }
 
 void ending_stop(struct ending *e, int exit_code)
@@ -60,8 +60,8 @@ static void on_signal(void *ctx, int fd, uint32_t events)
 	(void)events;
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP && e->hangup) {
-		e->hangup(e->ctx);
+	if (info.ssi_signo == SIGHUP && e->ops) {
+		e->ops->hangup(e->ctx);
 		return;
 	}
 	log_info("%s, exiting", strsignal((int)info.ssi_signo));
@@ -85,6 +85,8 @@ static void on_lease(void *ctx, int fd, uint32_t events)
 		loop_delete(e->loop, fd);
 	if (answer > 0) {
 		e->committed = true;
+		if (e->ops)
+			e->ops->committed(e->ctx);
 		close_lease(e);
 		notify_ready();
 	}

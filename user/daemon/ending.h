@@ -12,13 +12,17 @@
 #include "util/fault.h"
 #include "util/loop.h"
 
+struct ending_ops {
+	void (*hangup)(void *ctx);    /* SIGHUP */
+	void (*committed)(void *ctx); /* the attach that started the daemon has succeeded */
+};
+
 struct ending {
 	struct loop *loop;
 	int lease_fd;  /* -1: no command waits, or it has committed */
 	int signal_fd; /* -1: not open */
 	bool foreground;
-	/* SIGHUP; NULL: it ends the daemon if that is in the foreground, and else has no effect */
-	void (*hangup)(void *ctx);
+	const struct ending_ops *ops; /* may be NULL */
 	void *ctx;
 	bool stopping;
 	bool committed; /* the attach that started the daemon has succeeded */
@@ -27,9 +31,9 @@ struct ending {
 };
 
 /* Holds signals back from the first moment on: one that arrives during the start is read after it.
- * @lease_fd is -1 or is closed by ending_done(). @hangup is called for SIGHUP; NULL: SIGHUP ends a
- * daemon in the foreground, and has no effect on any other. */
-void ending_init(struct ending *e, bool foreground, int lease_fd, void (*hangup)(void *ctx),
+ * @lease_fd is -1 or is closed by ending_done(). Without @ops SIGHUP ends a daemon in the
+ * foreground, and has no effect on any other. */
+void ending_init(struct ending *e, bool foreground, int lease_fd, const struct ending_ops *ops,
 		 void *ctx);
 
 /* Reads signals and the lease from now on. 0/-errno. */

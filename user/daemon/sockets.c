@@ -92,6 +92,16 @@ static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return 0;
 }
 
+static const char *confirm(void *ctx, bool wait)
+{
+	const struct sockets *s = ctx;
+	bool pending = s->confirm && confirm_left_s(s->confirm);
+
+	if (pending && !wait)
+		confirm_given(s->confirm);
+	return pending ? NULL : "there is nothing to confirm";
+}
+
 static bool describe_file(void *ctx, struct report_config *c)
 {
 	const struct sockets *s = ctx;
@@ -104,6 +114,7 @@ static bool describe_file(void *ctx, struct report_config *c)
 		.applied_unix_s = r->applied_unix_s,
 		.error = r->failed.text[0] ? r->failed.text : NULL,
 		.error_unix_s = r->failed_unix_s,
+		.confirm_left_s = confirm_left_s(s->confirm),
 	};
 	return true;
 }
@@ -127,6 +138,7 @@ int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *
 	*s = (struct sockets){ .dataplane = dataplane, .ending = ending, .report = *report };
 	s->report.detach = detach;
 	s->report.reload = reload;
+	s->report.confirm = confirm;
 	s->report.config = describe_file;
 	s->report.ctx = s;
 	s->uapi = (struct uapi){ .device = dataplane->config.device, .ops = &uapi_ops, .ctx = s };
@@ -139,6 +151,12 @@ void sockets_reloaded(struct sockets *s, unsigned run, const char *error)
 {
 	if (s->control)
 		ctlserver_reloaded(s->control, run, error);
+}
+
+void sockets_decided(struct sockets *s, bool stays)
+{
+	if (s->control)
+		ctlserver_decided(s->control, stays);
 }
 
 void sockets_close_uapi(struct sockets *s)

@@ -12,13 +12,15 @@
 
 #include "control/report.h"
 #include "control/uapi.h"
+#include "daemon/confirm.h"
 #include "daemon/ending.h"
 #include "daemon/reload.h"
 
 struct sockets {
 	struct dataplane *dataplane;
 	struct ending *ending;
-	struct reload *reload; /* NULL: there is no config file */
+	struct reload *reload;	 /* NULL: there is no config file */
+	struct confirm *confirm; /* likewise */
 	struct uapi uapi;
 	struct server *uapi_server;
 	struct report report;
@@ -32,6 +34,8 @@ int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *
 
 /* Reload number @run has ended, see reload.h: answers those who asked for it. */
 void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
+/* It is decided whether the tunnel stays, see confirm.h. */
+void sockets_decided(struct sockets *s, bool stays);
 
 /* wg(8)'s socket closes before anything is torn down; the control socket at the end, after everyone
  * who asked for `detach` has been told. Both are fine if sockets_open() failed or never ran. */

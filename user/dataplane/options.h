@@ -38,6 +38,7 @@ struct options_conf {
 	const struct stat *st; /* what stat(2) said of the file before it was read */
 	bool no_watch;	       /* do not follow changes of the file by itself */
 	bool wg_quick;	       /* wg-quick(8) started the daemon, and ends it */
+	uint32_t confirm_s; /* undo everything after that time without `wgxdp confirm`; 0: never */
 };
 
 /* What only tests ask for, by variables of the environment. */

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# `attach --confirm` undoes everything, hooks included, unless `wgxdp confirm` runs in time.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq
+
+ns_add a b
+join a eth0 b eth0
+keys a b
+A=${ID}a
+{
+	interface a ListenPort=51820 Address=10.99.0.1/24 PostDown="echo down >> $TMP/hooks"
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
+} | conf "$A" >/dev/null
+attach() { in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" "$@" </dev/null; }
+confirm() { in_ns a "$WGXDP" confirm "$A"; }
+
+refuses "attach says what to do" 0 "wgxdp confirm $A.* within 1 seconds" attach --confirm 1
+ok "everything is undone" wait_for 5 no_leftovers a "$A"
+is "the hook has run" "$(cat "$TMP/hooks")" down
+ok "attach with more time" attach --confirm 60
+holds "show tells how much" "$(show a "$A" .config.confirm)" -gt 50
+ok "confirm succeeds" confirm
+is "show tells no time any more" "$(show a "$A" .config.confirm)" null
+refuses "there is nothing to confirm twice" 1 "nothing to confirm" confirm
+is "the process that waited has ended" "$(ip netns pids "$ID-a" | wc -l)" 1
+ok "detach succeeds" down a "$A"
+is "its hook has run" "$(wc -l <"$TMP/hooks")" 2
+ok "attach once more" attach --confirm 60
+ok "detach before the time is over" down a "$A"
+clean "nothing is left" a "$A"
+refuses "no time at all" 2 "1 to 86400" attach --confirm 0
+done_testing

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* confirm.c - wgxdp confirm IFACE|CONF, and what happens without it (daemon/confirm.h). */
+#include "cli/confirm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/ctlclient.h"
+#include "conf/conf.h"
+#include "wgxdp/control.h"
+
+#define TIMEOUT_S 10
+
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && null >= 0; fd++)
+		dup2(null, fd);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+static int guard(const char *interface, uint32_t seconds)
+{
+	char verb[] = "detach", name[IFNAME_MAX + 1], *argv[] = { verb, name, NULL };
+	json_t *reply = NULL;
+	int err = ctlclient_ask(
+		interface, json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_CONFIRM, CONTROL_WAIT, 1),
+		seconds + TIMEOUT_S, &reply, NULL);
+	bool expired = !err && json_is_false(json_object_get(reply, CONTROL_OK));
+
+	json_decref(reply);
+	if (!expired) /* confirmed, or the daemon has ended */
+		return CLI_OK;
+	snprintf(name, sizeof(name), "%s", interface);
+	return detach_main(2, argv);
+}
+
+int confirm_guard(const char *interface, uint32_t seconds, struct fault *f)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return fault(f, -errno, "cannot start the process that waits: %s", strerror(errno));
+	if (pid > 0)
+		return 0;
+	leave_terminal();
+	_exit(guard(interface, seconds));
+}
+
+int confirm_main(int argc, char **argv)
+{
+	char interface[IFNAME_MAX + 1];
+	json_t *reply = NULL;
+	struct fault f;
+	int err;
+
+	if (argc != 2 || argv[1][0] == '-')
+		return cli_fail(CLI_USAGE, "usage: wgxdp confirm IFACE|CONF");
+	err = conf_interface(argv[1], interface, &f);
+	if (!err)
+		err = ctlclient_request(interface, CONTROL_OP_CONFIRM, TIMEOUT_S, &reply, &f);
+	if (err)
+		return cli_fail(CLI_FAILED, "%s", f.text);
+	json_decref(reply);
+	return CLI_OK;
+}

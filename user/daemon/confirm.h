@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * confirm.h - `attach --confirm SECONDS`: everything is undone unless `wgxdp confirm` says in time
+ * that the host can still be reached.
+ *
+ *   attach commits ─▶ PENDING ─┬─ `wgxdp confirm` ─▶ OFF: the tunnel stays
+ *                              └─ SECONDS ─▶ EXPIRED: the process that attach left behind detaches,
+ *                                            hooks included ─ 60 s ─▶ the daemon ends by itself,
+ *                                            because that process may have been killed
+ *
+ * Control thread.
+ */
+#ifndef WGXDP_CONFIRM_H
+#define WGXDP_CONFIRM_H
+
+#include <stdbool.h>
+
+#include "util/loop.h"
+
+#define CONFIRM_GRACE_NS 60000000000ULL
+
+enum confirm_state { CONFIRM_OFF, CONFIRM_PENDING, CONFIRM_EXPIRED };
+
+struct confirm_ops {
+	/* It is decided whether the tunnel stays. */
+	void (*decided)(void *ctx, bool stays);
+	/* Nobody has undone it: the daemon must end. */
+	void (*end)(void *ctx);
+};
+
+struct confirm {
+	const struct confirm_ops *ops;
+	void *ctx;
+	enum confirm_state state;
+	uint64_t deadline_ns; /* of the state */
+	struct loop_timer timer;
+};
+
+/* The time begins now. */
+void confirm_begin(struct confirm *c, struct loop *loop, uint32_t seconds,
+		   const struct confirm_ops *ops, void *ctx);
+void confirm_done(struct confirm *c); /* fine if all zero */
+
+/* The host can be reached. False: nothing waits for that. */
+bool confirm_given(struct confirm *c);
+
+/* Seconds left, at least 1; 0: nothing waits for a confirmation. */
+uint32_t confirm_left_s(const struct confirm *c);
+
+#endif
