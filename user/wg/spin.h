@@ -14,6 +14,8 @@ static inline void spin_lock(atomic_flag *lock)
 	while (atomic_flag_test_and_set_explicit(lock, memory_order_acquire)) {
 #if defined(__x86_64__) || defined(__i386__)
 		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("yield");
 #endif
 	}
 }
