@@ -170,6 +170,10 @@ case_boot()
 	ok "boot: the name heals by itself" wait_for 10 met boot
 	ok "boot: the endpoint is the answer" is_at boot 192.0.2.42
 	is "boot: nothing is pending any more" "$(peer_of boot .endpoint_name_why)" null
+	record again.test 60 all 192.0.2.22
+	sed -i 's/boot\.test/again.test/' "$TMP/${ID}boot.conf"
+	ok "boot: the file with another name is read again" in_ns a "$WGXDP" reload "${ID}boot"
+	ok "boot: the other name counts at once" wait_for 3 is_at boot 192.0.2.22
 }
 
 case_nobody()
