@@ -170,10 +170,16 @@ case_boot()
 	ok "boot: the name heals by itself" wait_for 10 met boot
 	ok "boot: the endpoint is the answer" is_at boot 192.0.2.42
 	is "boot: nothing is pending any more" "$(peer_of boot .endpoint_name_why)" null
-	record again.test 60 all 192.0.2.22
-	sed -i 's/boot\.test/again.test/' "$TMP/${ID}boot.conf"
+	record four.test 60 all 192.0.2.22 2001:db8:99::2
+	record six.test 60 all 192.0.2.24 2001:db8::2
+	sed -i 's/boot\.test/four.test/' "$TMP/${ID}boot.conf"
 	ok "boot: the file with another name is read again" in_ns a "$WGXDP" reload "${ID}boot"
-	ok "boot: the other name counts at once" wait_for 3 is_at boot 192.0.2.22
+	ok "boot: the other name counts at once; an IPv6 address without route is not taken" \
+		wait_for 3 is_at boot 192.0.2.22
+	sed -i 's/four\.test/six.test/' "$TMP/${ID}boot.conf"
+	ok "boot: the file is read again" in_ns a "$WGXDP" reload "${ID}boot"
+	ok "boot: an IPv6 address with a route is preferred" \
+		wait_for 3 is_at boot '[2001:db8::2]'
 }
 
 case_nobody()

@@ -488,6 +488,76 @@ static void forgotten(void **state)
 	end(f);
 }
 
+#define MANY 300
+
+struct crowd {
+	struct endpoint_name *asked[MANY];
+	unsigned first, last, most; /* those between first and last are under way */
+};
+
+static int look_up_one_of_many(void *ctx, struct endpoint_name *name, const char *host, bool marked)
+{
+	struct crowd *c = ctx;
+
+	(void)host, (void)marked;
+	assert_in_range(c->last, 0, MANY - 1);
+	c->asked[c->last++] = name;
+	if (c->last - c->first > c->most)
+		c->most = c->last - c->first;
+	return 0;
+}
+
+static unsigned any_rank(void *ctx, const struct endpoint *e)
+{
+	(void)ctx, (void)e;
+	return 1;
+}
+
+/* Many names at once: a limited number of lookups is under way, every name has its turn, and the
+ * passes over the names are apart. */
+static void many(void **state)
+{
+	static const struct endpoint_names_ops many_ops = { look_up_one_of_many, cancel, any_rank,
+							    has_fwmark };
+	struct resolver_answer a = { .count = 1, .ttl_s = 3600, .has_v4 = true, .has_v6 = true };
+	struct pair t = meet();
+	struct crowd c = { 0 };
+	struct endpoint_names names;
+	uint64_t now_ns = t.w->now_ns;
+	unsigned passes;
+
+	(void)state;
+	a.addresses[0] = at("192.0.2.2", 0);
+	endpoint_names_init(&names, &t.a->device, &many_ops, &c);
+	for (unsigned i = 0; i < MANY; i++) {
+		uint8_t key[WIRE_KEY_LEN] = { 9, (uint8_t)i, (uint8_t)(i >> 8) };
+		struct peer *p;
+
+		assert_int_equal(device_peer_add(&t.a->device, key, &p), 0);
+		assert_int_equal(endpoint_names_set(&names, p, "vpn.test", PORT, NULL, now_ns), 0);
+	}
+	for (passes = 0; c.first < MANY; passes++) {
+		assert_true(endpoint_names_next(&names) != LOOP_NEVER);
+		if (endpoint_names_next(&names) > now_ns)
+			now_ns = endpoint_names_next(&names);
+		endpoint_names_run(&names, now_ns);
+		while (c.first < c.last)
+			endpoint_names_answered(c.asked[c.first++], 0, &a, NULL, now_ns);
+	}
+	assert_int_equal(c.last, MANY);
+	assert_int_equal(c.most, ENDPOINT_NAMES_LOOKUPS_MAX);
+	assert_int_equal(passes, 5);
+	assert_in_range(now_ns - t.w->now_ns, SECONDS(0.08), SECONDS(0.2));
+	for (struct peer *p = t.a->device.first; p; p = p->list_next)
+		if (p != t.ab)
+			assert_string_equal(address_of(&p->endpoint), "192.0.2.2");
+	endpoint_names_run(&names, now_ns + SECONDS(1));
+	assert_in_range(endpoint_names_next(&names), now_ns + SECONDS(3590),
+			now_ns + SECONDS(3600));
+	endpoint_names_done(&names);
+	world_free(t.w);
+}
+
 /* What c-ares found: addresses that no peer can have are left out, the least TTL counts. */
 static void collected(void **state)
 {
@@ -555,7 +625,8 @@ int main(void)
 		cmocka_unit_test(roamed_and_lost), cmocka_unit_test(found_us),
 		cmocka_unit_test(half_answers),	   cmocka_unit_test(choice),
 		cmocka_unit_test(marks),	   cmocka_unit_test(changed),
-		cmocka_unit_test(forgotten),	   cmocka_unit_test(collected),
+		cmocka_unit_test(forgotten),	   cmocka_unit_test(many),
+		cmocka_unit_test(collected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
