@@ -96,7 +96,7 @@ static bool exceeds_mtu(const struct worker *w, const struct out_packet *p)
 }
 
 /* Returns why the packet cannot go to its peer, or REASON_none. */
-static enum reason check_route(struct worker *w, const struct out_packet *p)
+static enum reason refuse_unsendable(struct worker *w, const struct out_packet *p)
 {
 	if (!p->encap) {
 		send_icmp_error(w, p, 0);
@@ -154,7 +154,7 @@ static void choose_peers(struct worker *w, unsigned n)
 		}
 		last = p;
 		p->encap = roaming_encap(p->peer, &w->egress.roamed[p - w->egress.packets]);
-		p->reason = check_route(w, p);
+		p->reason = refuse_unsendable(w, p);
 	}
 }
 
