@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_x86.h - how the backends for x86-64 load and store, in 256-bit parts of a register.
- * Only these backends include this file, after aead_lanes_blocks.h.
+ * aead_lanes_x86.h - loads and stores of the backends for x86-64, which use 256-bit parts of a
+ * register. Only these backends include this file, after aead_lanes_blocks.h.
  */
 #ifndef WGXDP_AEAD_LANES_X86_H
 #define WGXDP_AEAD_LANES_X86_H

@@ -16,7 +16,8 @@ static int record_hooks(struct config_follow *c, const struct conf *conf, struct
 	return err ? fault(f, err, "cannot record the hooks: %s", strerror(-err)) : 0;
 }
 
-/* A daemon that a signal ends has run no hook: the record tells the next detach or attach. */
+/* If a signal ends the daemon, its hooks have not run. The record stays, so that the next detach or
+ * attach runs them. */
 void config_follow_end_record(const struct config_follow *c, const struct ending *ending)
 {
 	if (c->has_hooks && ending->committed && !ending->detached)
@@ -33,7 +34,7 @@ static int set_port(void *ctx, uint16_t port)
 	return dataplane_set_port(c->dataplane, port);
 }
 
-/* With a default route the host module derives the mark. */
+/* Sets the mark, unless there is a default route, for which the host module chooses the mark. */
 static int set_fwmark(void *ctx, const struct conf *conf)
 {
 	struct config_follow *c = ctx;
@@ -41,7 +42,8 @@ static int set_fwmark(void *ctx, const struct conf *conf)
 	return plan_wants_mark(conf) ? 0 : dataplane_set_fwmark(c->dataplane, conf->fwmark);
 }
 
-/* The MTU may depend on the endpoints, and those of names are known only to the device. */
+/* Sets up the host. Copies endpoints that have names from the device first, because the MTU may
+ * depend on them. */
 static int set_host(void *ctx, struct conf *conf, struct fault *f)
 {
 	struct config_follow *c = ctx;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_follow.h - connects reload.h with the data plane, the host, the record of the hooks and
- * those who ask for a reload. Control thread.
+ * config_follow.h - connects reload.h with the data plane, the host, the record of the hooks, and
+ * the sources of reload requests. Control thread.
  */
 #ifndef WGXDP_CONFIG_FOLLOW_H
 #define WGXDP_CONFIG_FOLLOW_H
@@ -17,7 +17,7 @@ struct host;
 struct config_follow {
 	const struct options *options;
 	struct dataplane *dataplane;
-	struct host *host; /* NULL: somebody else sets the host up, such as wg-quick(8) */
+	struct host *host; /* NULL: another program, such as wg-quick(8), sets up the host */
 	struct sockets *sockets;
 	bool has_hooks; /* PreDown or PostDown in the last applied config */
 	struct ending *ending;
@@ -25,8 +25,9 @@ struct config_follow {
 	struct confirm confirm;
 };
 
-/* @conf, which has been applied, follows its file from now on. The pointers in @c are filled in and
- * borrowed. Takes over *@conf. 0/-errno with @f. */
+/* Begins to follow the file of @conf, which has been applied. The caller has filled in the pointers
+ * in @c, which are borrowed. This module owns *@conf afterwards. Returns 0, or -errno with @f
+ * filled in. */
 int config_follow_start(struct config_follow *c, struct loop *loop, struct endpoint_names *names,
 			struct conf *conf, struct fault *f);
 void config_follow_stop(struct config_follow *c); /* fine if it was never started */
@@ -35,8 +36,8 @@ void config_follow_stop(struct config_follow *c); /* fine if it was never starte
  * config_follow. */
 extern const struct ending_ops config_follow_ending_ops;
 
-/* Removes the record of the hooks, or says that they have not run. The last step of the daemon that
- * owns the name of the interface. */
+/* Removes the record of the hooks, or logs that they have not run. To be called before the daemon
+ * releases the name of the interface. */
 void config_follow_end_record(const struct config_follow *c, const struct ending *ending);
 
 #endif

@@ -16,7 +16,7 @@
 	(IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |        \
 	 IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-/* The directory of @path. */
+/* Writes the directory of @path. */
 static void directory_of(const char *path, char directory[static PATH_MAX])
 {
 	const char *slash = strrchr(path, '/');
@@ -34,7 +34,8 @@ static int watch_directory(const struct file_watch *w, const char *path)
 	return inotify_add_watch(w->fd, directory, EVENTS);
 }
 
-/* The links may lead elsewhere now. A watch for a directory that has one already is the same. */
+/* Renews the watches, because symbolic links may have changed. Adding a watch to a directory that
+ * has one already returns the same watch. */
 static void renew_watches(struct file_watch *w)
 {
 	char target[PATH_MAX];
@@ -55,7 +56,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       !memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim));
 }
 
-/* st_nlink = 0: there is no file. */
+/* Fills in @st for the file; st_nlink = 0 if there is no file. */
 static void look(const struct file_watch *w, struct stat *st)
 {
 	if (stat(w->path, st) || !S_ISREG(st->st_mode))
@@ -65,7 +66,7 @@ static void look(const struct file_watch *w, struct stat *st)
 			1; /* deleted between open and stat by a file system of its own kind */
 }
 
-/* Each change begins the time of quiet anew. */
+/* Looks for a change of the file. Each change restarts the waiting time. */
 static void check(struct file_watch *w)
 {
 	struct stat now;
@@ -85,8 +86,8 @@ static void on_events(void *ctx, int fd, uint32_t events)
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
 	(void)events;
-	/* What happened does not matter, because the file is looked at. Further events follow in
-	 * the next turn. */
+	/* The contents of the events are ignored, because check() looks at the file. Further events
+	 * are read in the next turn. */
 	if (read(fd, buffer, sizeof(buffer)) > 0)
 		check(ctx);
 }
@@ -107,7 +108,7 @@ static void on_quiet(void *ctx, uint64_t now_ns)
 	(void)now_ns;
 	check(w);
 	if (!same_file(&before, &w->latest) || same_file(&w->latest, &w->known))
-		return; /* it has just changed again, or is as it was */
+		return; /* the file has just changed again, or is unchanged */
 	loop_timer_cancel(&w->quiet);
 	w->changed(w->ctx);
 }

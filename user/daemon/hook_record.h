@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hook_record.h - what `wgxdp detach` needs to run the hooks of an interface when the config file
- * is gone or broken, or the daemon was killed: /run/wgxdp/<interface>.hooks, mode 0600.
+ * hook_record.h - a record of the hooks of an interface, so that `wgxdp detach` can run them if the
+ * config file is missing or has an error, or if the daemon was killed. It is the file
+ * /run/wgxdp/<interface>.hooks, mode 0600.
  *
  *   attach, reload ─▶ the daemon writes the record
  *   detach         ─▶ the command reads the record; the daemon removes it as it ends
@@ -24,17 +25,17 @@ struct hook_record {
 	char *text; /* the strings point into it */
 };
 
-/* Writes the record of @interface anew, from the hooks of @conf and the absolute @path. 0/-errno;
- * an older record then stays. */
+/* Writes a new record of @interface with the hooks of @conf and the absolute @path. Returns 0, or
+ * -errno; an older record then stays. */
 int hook_record_write(const char *interface, const struct conf *conf, const char *path);
 
-/* Reads the record. Returns 0 with *@r, for hook_record_done(); -ENOENT (there is none), -EBADMSG
- * (it is damaged), or -errno. */
+/* Reads the record. Returns 0 with *@r, for hook_record_done(); -ENOENT if there is no record,
+ * -EBADMSG if it is damaged, or another -errno. */
 int hook_record_read(const char *interface, struct hook_record *r);
 void hook_record_done(struct hook_record *r); /* fine if all zero */
 
-/* Parses the @len bytes at @text, from malloc(). Returns 0 and *@r owns @text, or -EBADMSG or
- * -ENOMEM, and the caller still owns it. */
+/* Parses the @len bytes at @text, which comes from malloc(). Returns 0, and *@r then owns @text; or
+ * returns -EBADMSG or -ENOMEM, and the caller still owns @text. */
 int hook_record_parse(struct hook_record *r, char *text, size_t len);
 
 void hook_record_remove(const char *interface); /* fine if there is none */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.h - gives endpoint_names.h what it needs in the daemon: the clock, two resolvers in the
- * namespace where the daemon started (one with the fwmark, one without), and the routes. Control
- * thread.
+ * names.h - connects endpoint_names.h with the daemon: with the clock, the routes, and two
+ * resolvers (one with the fwmark, one without) in the namespace in which the daemon started.
+ * Control thread.
  */
 #ifndef WGXDP_NAMES_H
 #define WGXDP_NAMES_H
@@ -25,7 +25,7 @@ int names_init(struct names *n, struct loop *loop, struct device *device, struct
 	       const struct dataplane *dataplane);
 void names_done(struct names *n); /* fine if all zero */
 
-/* Before each wait of the loop: arms the timer. */
+/* Arms the timer; to be called before each wait of the loop. */
 void names_before_wait(struct names *n);
 
 #endif

@@ -18,8 +18,8 @@
 
 static void begin_next(struct reload *r);
 
-/* Notes the first error; the reload goes on, because half of a file that is right is worth more
- * than none. */
+/* Records the first error. The reload continues, because it is better to apply a part of the file
+ * than nothing. */
 static void note_error(struct reload *r, const struct fault *f)
 {
 	if (!*r->error.text)
@@ -48,7 +48,7 @@ static void retired(struct reload *r)
 	end_reload(r);
 }
 
-/* The new file becomes the last applied one. */
+/* Makes the new config the last applied one. */
 static void retire(struct reload *r)
 {
 	r->applied_unix_s = (uint64_t)time(NULL);
@@ -59,14 +59,15 @@ static void retire(struct reload *r)
 
 /* Changes ------------------------------------------------------------------------------------ */
 
-/* Port, mark and key. The port comes first, because another program may have it. */
+/* Sets port, mark and key. The port is first, because another program may use it. */
 static int set_interface(struct reload *r, struct fault *f)
 {
 	const struct conf_diff *d = &r->job.diff;
 	const struct conf *new = &r->job.new;
 	int err = 0;
 
-	/* A port or mark that the file neither had nor has is left alone, also with --exact. */
+	/* A port or mark that was not in the old file and is not in the new file stays unchanged,
+	 * even with --exact. */
 	if (d->listen_port && (new->listen_port || r->applied.listen_port))
 		err = r->config.ops->set_port(r->config.ctx, new->listen_port);
 	if (err)
@@ -95,7 +96,7 @@ static bool change_some(struct reload *r, uint64_t until_ns)
 	return r->next == d->count;
 }
 
-/* Removes the peers that the file does not have, with --exact. */
+/* With --exact, removes the peers that are not in the file. */
 static bool remove_some(struct reload *r, uint64_t until_ns)
 {
 	struct device *device = r->config.device;
@@ -142,7 +143,7 @@ static void drop_new(struct reload *r)
 	conf_done(&r->job.new);
 }
 
-/* The file has been read and compared. */
+/* Called when the file has been read and compared. */
 static void on_read(struct reload *r)
 {
 	struct fault f = r->job.fault;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reload.h - follows the config file of a running interface. What has changed in the file since it
- * was applied last is changed in the device, and nothing else: what wg(8) set meanwhile stays, and
- * the sessions, packets and map entries of other peers are not touched.
+ * reload.h - follows the config file of a running interface. It applies to the device only the
+ * values that have changed in the file since it was last applied. Other values that wg(8) has set
+ * in the meantime stay, and the sessions, packets and map entries of other peers are not touched.
  *
  *   `wgxdp reload`, SIGHUP, file_watch.h
  *      ─▶ a thread reads and compares the file ─▶ port, mark, key ─▶ peers, in slices of 2 ms
  *      ─▶ the host (addresses, routes, DNS) ─▶ the new file is the last applied one
  *
- * A file with a fault changes nothing. A request that arrives during a reload begins another one
- * afterwards. The last applied file is kept with digests in the place of its secrets. Control
- * thread.
+ * If the file has an error, nothing is changed. A request that arrives during a reload causes
+ * another reload afterwards. The last applied file is kept in memory, with its secrets replaced by
+ * digests. Control thread.
  */
 #ifndef WGXDP_RELOAD_H
 #define WGXDP_RELOAD_H
@@ -20,22 +20,22 @@
 #include "sync/endpoint_names.h"
 #include "wg/device.h"
 
-/* How a reload was asked for. */
+/* How a reload was requested. */
 enum reload_wish {
 	RELOAD_WATCHED = 1, /* the file has changed: never removes all peers */
-	RELOAD_ASKED = 2,   /* by a person */
-	RELOAD_EXACT = 4,   /* the device becomes what the file says, as by `wg syncconf` */
-	RELOAD_ADOPT = 8,   /* we wrote the file ourselves: nothing is changed */
+	RELOAD_ASKED = 2,   /* a person has requested it */
+	RELOAD_EXACT = 4,   /* the device becomes exactly what the file says, like `wg syncconf` */
+	RELOAD_ADOPT = 8,   /* we have written the file ourselves: nothing is changed */
 };
 
 struct reload_ops {
-	/* 0 or -errno; nothing has changed then. */
+	/* Each returns 0, or -errno with nothing changed. */
 	int (*set_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, const struct conf *conf);
-	/* Addresses, MTU, routes, DNS and the record of the hooks. May fill in endpoints of @conf.
-	 * 0, or -errno with @f. */
+	/* Sets addresses, MTU, routes, DNS and the record of the hooks. May fill in endpoints of
+	 * @conf. Returns 0, or -errno with @f filled in. */
 	int (*set_host)(void *ctx, struct conf *conf, struct fault *f);
-	/* Reload number @run has ended; @error is NULL if it did all that the file asks for. */
+	/* Reload number @run has ended. @error is NULL if the whole file was applied. */
 	void (*ended)(void *ctx, unsigned run, const char *error);
 };
 
@@ -46,7 +46,7 @@ struct reload_config {
 	const struct reload_ops *ops;
 	void *ctx;
 	const char *path; /* absolute */
-	struct stat read; /* what stat(2) said of the file before it was read */
+	struct stat read; /* the result of stat(2) before the file was read */
 	bool watch;
 };
 
@@ -56,26 +56,26 @@ struct reload {
 	uint8_t digest_key[CONF_DIGEST_KEY_LEN];
 	struct file_watch watch;
 	struct reload_job job;
-	unsigned wishes;	   /* of the reload that runs; 0: none runs */
-	unsigned pending;	   /* of the next one */
-	unsigned run;		   /* number of the one that runs, or ran last */
-	size_t next;		   /* change */
-	struct device_place place; /* of the search for peers to remove */
+	unsigned wishes;	   /* of the present reload; 0: no reload runs */
+	unsigned pending;	   /* wishes of the next reload; 0: none is requested */
+	unsigned run;		   /* number of the present or last reload */
+	size_t next;		   /* the next change to make */
+	struct device_place place; /* where the search for peers to remove continues */
 	bool host_failed;	   /* set_host() has failed, so the next reload calls it again */
 	struct loop_timer slices;
-	struct fault error;  /* the first of the reload that runs; "" = none */
-	struct fault failed; /* the same of the last reload */
+	struct fault error;  /* the first error of the present reload; "" = none */
+	struct fault failed; /* the first error of the last reload; "" = none */
 	uint64_t failed_unix_s;
 	uint64_t applied_unix_s; /* when the file was applied last */
 };
 
-/* Takes over *@conf, which has been applied to the device. Returns 0 or -errno; *@conf is then
- * still the caller's. */
+/* Begins with *@conf, which has been applied to the device and belongs to this module afterwards.
+ * Returns 0, or -errno; *@conf then still belongs to the caller. */
 int reload_init(struct reload *r, const struct reload_config *config, struct conf *conf);
 void reload_done(struct reload *r); /* fine if all zero */
 
-/* Begins a reload, or notes it for the end of the one that runs. @wishes: enum reload_wish, one or
- * more. Returns the number of that reload, whose end is told later. */
+/* Begins a reload. If one runs already, the new one begins after it. @wishes: one or more of enum
+ * reload_wish. Returns the number of the reload; ended() is called with it later. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
 
 #endif

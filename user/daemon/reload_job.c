@@ -15,7 +15,7 @@ static void log_warning(void *ctx, const char *sentence)
 	log_info("warning: %s", sentence);
 }
 
-/* Reading a pipe would never end. */
+/* Refuses everything except a regular file, because reading a pipe would never end. */
 static int check_kind(const char *path, struct fault *f)
 {
 	struct stat st;

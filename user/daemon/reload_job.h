@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reload_job.h - the parts of a reload that take long with many peers and touch nothing of the
- * control thread, in a thread of their own: reading and parsing the file and comparing it, and
- * afterwards replacing its secrets by digests and freeing the former config.
+ * reload_job.h - runs two parts of a reload in a separate thread, because they take long with many
+ * peers and use no data of the control thread. READ reads, parses and compares the file. RETIRE
+ * replaces the secrets of the new config by digests and frees the former config.
  *
  * A job belongs to its thread from reload_job_start() until @done_fd is readable and
  * reload_job_end() has returned.
@@ -35,7 +35,7 @@ struct reload_job {
 	struct conf former; /* RETIRE: in; freed */
 };
 
-/* Runs the job. Without a thread, because there are too many, it is done at once. */
+/* Starts the job in a thread. If no thread can be created, runs the job before returning. */
 void reload_job_start(struct reload_job *j, enum reload_job_kind kind);
 
 /* Waits for the end of the job, if one runs. */

@@ -109,7 +109,8 @@ static int take_entry(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-/* The kernel finds the entry by either of its tuples, so either side may have begun the flow. */
+/* Looks up an entry. The kernel finds it by either of its two tuples, so it does not matter which
+ * side began the flow. */
 static int get(struct netlink *nl, const struct conntrack_tuple *t, struct answer *answer)
 {
 	struct nfgenmsg *nfg;
@@ -185,8 +186,8 @@ static bool same_tuple(const struct conntrack_tuple *a, const struct conntrack_t
 	       !memcmp(a->destination, b->destination, sizeof(a->destination));
 }
 
-/* A translated packet is the inverse of what the entry expects from the other side. The entry's
- * other tuple is the packet before it was translated. */
+/* The tuple of a translated packet is the inverse of one tuple of the entry. The other tuple of the
+ * entry is that of the packet before its translation. */
 int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,
 		     struct conntrack_tuple *before)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conntrack.h - what the kernel's connection tracking knows of a flow: whether the host translates
- * (NAT) its own outer packets, which AF_XDP must not send then, and what an inner packet was before
- * it was translated. Control thread.
+ * conntrack.h - queries the kernel's connection tracking: whether the host translates (NAT) one of
+ * our outer flows, whose packets must then not be sent by AF_XDP; and which addresses and ports an
+ * inner packet had before its translation. Control thread.
  */
 #ifndef WGXDP_CONNTRACK_H
 #define WGXDP_CONNTRACK_H
@@ -23,17 +23,18 @@ struct conntrack_tuple {
 	uint8_t icmp_type;
 };
 
-/* Returns a handle for the calls below, or NULL: connections are not tracked, or see errno.
- * netlink_close() closes it. */
+/* Returns a handle for the calls below, or NULL if connections are not tracked or on an error
+ * (errno). netlink_close() closes the handle. */
 struct netlink *conntrack_open(void);
 
 /* Looks up the flow from e->local and @source_port to e->remote in the kernel's connection
- * tracking. @nl may be NULL. Returns 1 if an address or a port of the
- * flow is translated, 0 if none is, -ENOENT if there is no entry or no tracking, or -errno. */
+ * tracking. @nl may be NULL. Returns 1 if an address or port of the flow is translated, 0 if none
+ * is, -ENOENT if there is no entry or no tracking, or another -errno. */
 int conntrack_translates(struct netlink *nl, const struct endpoint *e, __be16 source_port);
 
-/* Finds what packets were before they were translated to @after: TCP, UDP, SCTP, UDP-Lite, DCCP,
- * and echo requests and replies. Returns 0 and *@before, -ENOENT if nothing is known, or -errno. */
+/* Finds the tuple that packets had before they were translated to @after. For TCP, UDP, SCTP,
+ * UDP-Lite, DCCP, and echo requests and replies. Returns 0 and sets *@before, -ENOENT if there is
+ * no entry, or another -errno. */
 int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,
 		     struct conntrack_tuple *before);
 

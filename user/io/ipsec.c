@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ipsec.c - the kernel does not tell which policy a flow would meet, so the policies are read, and
- * compared as __xfrm4_selector_match() does. The one with the least priority value decides. Of
- * several with the same value the oldest does, but the list does not tell their age: then any of
- * them counts.
+ * ipsec.c - the kernel cannot be asked which policy applies to a flow. So all policies are read,
+ * and compared with the flow as in __xfrm4_selector_match(). The policy with the smallest priority
+ * value decides. If several policies have the same value, the kernel uses the oldest, but the list
+ * does not show their age; then any of them counts.
  */
 #include "io/ipsec.h"
 
@@ -18,13 +18,13 @@ struct policy {
 	struct xfrm_selector selector;
 	struct xfrm_mark mark;
 	uint32_t priority;
-	bool applies; /* it encrypts or refuses; else it lets pass */
+	bool applies; /* the policy encrypts or refuses packets; false: it lets them pass */
 };
 
 struct policies {
 	struct policy *list;
 	size_t count, room;
-	bool others_refused; /* what no policy matches is refused: `ip xfrm policy setdefault` */
+	bool others_refused; /* packets without a policy are refused (setdefault) */
 };
 
 struct ipsec_watch {
@@ -101,7 +101,7 @@ static int read_all(struct netlink *nl, struct policies *p)
 	nlh = netlink_begin(nl, XFRM_MSG_GETDEFAULT, 0);
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct xfrm_userpolicy_default));
 	err = netlink_talk(nl, nlh, take_default, p);
-	return err == -EINVAL ? 0 : err; /* before Linux 5.15 there is no default */
+	return err == -EINVAL ? 0 : err; /* kernels before 5.15 have no default policy */
 }
 
 int ipsec_read(struct ipsec_watch *w)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ipsec.h - the IPsec policies (xfrm) of this network namespace for what leaves. AF_XDP bypasses
- * them. Control thread.
+ * ipsec.h - the IPsec policies (xfrm) of this network namespace for outgoing packets. Packets sent
+ * by AF_XDP would bypass them. Control thread.
  */
 #ifndef WGXDP_IPSEC_H
 #define WGXDP_IPSEC_H
@@ -22,12 +22,12 @@ void ipsec_close(struct ipsec_watch *w); /* NULL is fine */
 /* Becomes readable when a policy changes. */
 int ipsec_fd(const struct ipsec_watch *w);
 
-/* Reads the notifications that have arrived, and all policies again. 0/-errno: the old ones stay
- * then, and it is to be called again. */
+/* Reads the notifications that have arrived, and then all policies again. Returns 0, or -errno; the
+ * old policies are then kept, and the function must be called again. */
 int ipsec_read(struct ipsec_watch *w);
 
-/* Would the kernel encrypt, or refuse, a datagram of @flow from e->local to e->remote that leaves
- * by the link @ifindex? @w may be NULL: no. */
+/* Returns true if the kernel would encrypt or refuse a datagram of @flow from e->local to e->remote
+ * on the link @ifindex. Returns false if @w is NULL. */
 bool ipsec_applies(const struct ipsec_watch *w, const struct endpoint *e,
 		   const struct netlink_flow *flow, uint32_t ifindex);
 

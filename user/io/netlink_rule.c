@@ -20,7 +20,7 @@ struct rules {
 	uint8_t family;
 };
 
-/* Does the rule select packets by anything but a whole fwmark? */
+/* Returns true if the rule selects packets by anything other than a whole fwmark. */
 static bool has_other_selector(const struct nlmsghdr *nlh, const struct fib_rule_hdr *header)
 {
 	static const uint16_t selectors[] = {
@@ -33,7 +33,7 @@ static bool has_other_selector(const struct nlmsghdr *nlh, const struct fib_rule
 	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++) {
 		const struct nlattr *a = netlink_attr(nlh, sizeof(*header), selectors[i], 1);
 
-		/* The kernel says of every rule that it suppresses no group, as -1. */
+		/* The value -1, which the kernel sends for every rule, means no group. */
 		if (a && (selectors[i] != FRA_SUPPRESS_IFGROUP ||
 			  (mnl_attr_get_payload_len(a) >= 4 && mnl_attr_get_u32(a) != UINT32_MAX)))
 			return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_table.c - the entries of routing tables: those by a given link, and those of a given
- * table. Queries ("where would this packet go?") are in netlink_route.c.
+ * netlink_table.c - lists the entries of routing tables: those that use a given link, and those of
+ * a given table. Queries for the route of a packet are in netlink_route.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -234,7 +234,7 @@ static int take_table_route(const struct nlmsghdr *nlh, void *ctx)
 		       netlink_attr(nlh, sizeof(*rtm), RTA_GATEWAY, netlink_addr_len(to.family)));
 }
 
-/* As netlink_device_routes(). A table that was never used does not exist. */
+/* Like netlink_device_routes(). A table that was never used does not exist, and has no routes. */
 int netlink_table_routes(struct netlink *nl, uint8_t family, uint32_t table,
 			 struct netlink_table_route **list, size_t *count)
 {

@@ -9,7 +9,7 @@
 
 #include "io/netlink_private.h"
 
-#define READS_MAX 256 /* per call, so that a busy table does not hold up the control thread */
+#define READS_MAX 256 /* per call, so that a busy table does not delay the control thread */
 
 struct nft_watch {
 	struct mnl_socket *socket;
@@ -51,7 +51,7 @@ int nft_watch_fd(const struct nft_watch *w)
 	return mnl_socket_get_fd(w->socket);
 }
 
-/* The first attribute of these messages names the table in all of them. */
+/* In all these messages, attribute 1 is the name of the table. */
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1,
 	      "the attribute that names the table differs");
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nft_watch.h - notices when somebody deletes a table of nftables, or a part of it. */
+/* nft_watch.h - notices when another program deletes an nftables table, or a part of it. */
 #ifndef WGXDP_NFT_WATCH_H
 #define WGXDP_NFT_WATCH_H
 

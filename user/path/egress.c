@@ -95,7 +95,8 @@ static bool exceeds_mtu(const struct worker *w, const struct out_packet *p)
 	return !routes || len > route_mtu_largest(routes);
 }
 
-/* Returns why the packet cannot go to its peer, or REASON_none. */
+/* Returns why the packet cannot be sent to its peer, or REASON_none. Answers a refused packet with
+ * an ICMP error if there is a suitable one. */
 static enum reason refuse_unsendable(struct worker *w, const struct out_packet *p)
 {
 	if (!p->encap) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * handoff.h - from a worker to the control thread: three single-producer single-consumer rings, for
- * small notes, for whole handshake messages, and for packets that are answered by an ICMP error.
- * What does not fit its ring is dropped.
+ * small notes, for whole handshake messages, and for packets that the control thread answers with
+ * an ICMP error. An item that does not fit its ring is dropped.
  *
  *   worker ──handoff_note()───▶ notes    ──handoff_take_note()────▶ control (woken by eventfd)
  *          ──handoff_message()▶ messages ──handoff_take_message()─▶
@@ -43,7 +43,7 @@ struct handshake_message {
 
 /* The beginning of an inner packet that could not be sent. */
 struct unsent_packet {
-	uint16_t mtu; /* it is larger than that; 0: it has no way to go */
+	uint16_t mtu; /* the packet is larger than this; 0: it cannot be sent for another reason */
 	uint16_t len;
 	uint8_t data[ICMP_QUOTED_MAX];
 };
@@ -59,7 +59,8 @@ int handoff_fd(const struct handoff *h);
 /* Worker: adds a note or a message. Returns false if its ring is full. */
 bool handoff_note(struct handoff *h, const struct note *n);
 bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len);
-/* Worker: adds a packet, cut to what an ICMP error quotes. Returns false if the ring is full. */
+/* Worker: adds the part of a packet that an ICMP error quotes. Returns false if the ring is
+ * full. */
 bool handoff_unsent(struct handoff *h, const uint8_t *packet, size_t len, uint16_t mtu);
 /* Worker, once a turn: wakes the control thread if anything was added since the last kick. */
 void handoff_kick(struct handoff *h);

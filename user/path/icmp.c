@@ -10,7 +10,7 @@
 #include "util/inetsum.h"
 
 #define HEADER 8
-#define QUOTED4_MAX 548 /* with its headers 576 bytes, RFC 1812 4.3.2.3 */
+#define QUOTED4_MAX 548 /* so that the error has at most 576 bytes, RFC 1812 4.3.2.3 */
 
 /* May the packet be answered? RFC 1122 3.2.2. */
 static bool answerable4(const uint8_t *p, size_t len)

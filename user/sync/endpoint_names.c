@@ -13,8 +13,9 @@
 #define SILENCE_NS (ENDPOINT_NAMES_SILENCE_S * NS_PER_S)
 #define RETRY_MAX_SHIFT 4 /* failures are repeated after 1, 2, 4, 8, 16 s */
 #define NO_NAME_RETRY_S 30
-#define STALE_EVERY_NS (15 * NS_PER_S) /* lookups for handshakes without answer, of one name */
-/* Passes over the names: they cost about 20 ns a name. */
+/* How often a name is looked up because handshakes have no answer. */
+#define STALE_EVERY_NS (15 * NS_PER_S)
+/* How often all names are checked; a check costs about 20 ns for each name. */
 #define PASS_EVERY_NS (20 * NS_PER_MS)
 #define PASS_EVERY_NS_EACH 1000
 
@@ -156,7 +157,7 @@ static uint64_t last_heard(const struct endpoint_name *name)
 	return counter_read(&name->peer->timers.last_received_ns);
 }
 
-/* Until when the endpoint must stay. */
+/* Returns the time until which the endpoint must not be replaced. */
 static uint64_t silent_at(const struct endpoint_name *name)
 {
 	uint64_t heard_ns = last_heard(name);
@@ -165,8 +166,8 @@ static uint64_t silent_at(const struct endpoint_name *name)
 	return since_ns ? since_ns + SILENCE_NS : 0;
 }
 
-/* The peer was heard at another endpoint than the name gave, and neither has the name moved since,
- * nor has a handshake failed there. */
+/* Returns true if packets of the peer came from an endpoint that the name did not give, and since
+ * then the name has not changed and no handshake has remained without an answer. */
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&
@@ -185,7 +186,7 @@ static void replace_endpoint(struct endpoint_name *name, uint64_t now_ns)
 	device_peer_redirect(n->device, name->peer, &e, now_ns);
 }
 
-/* Replaces the endpoint if the newest answer may do that now, or notes when it may. */
+/* Replaces the endpoint by the newest answer if that is allowed now, or records when it will be. */
 static void review(struct endpoint_name *name, uint64_t now_ns)
 {
 	const struct endpoint *e = &name->peer->endpoint;
@@ -206,7 +207,7 @@ static void review(struct endpoint_name *name, uint64_t now_ns)
 	due_at(name->names, name->review_ns);
 }
 
-/* The last answer stays if there is no memory for the new one. */
+/* Keeps a copy of the answer. If there is no memory, the last answer stays. */
 static void keep_answer(struct endpoint_name *name, const struct resolver_answer *answer,
 			uint64_t now_ns)
 {
@@ -299,7 +300,7 @@ static void begin_lookup(struct endpoint_name *name, uint64_t now_ns)
 					now_ns);
 }
 
-/* Does what is due for one name, and notes when it is due again. */
+/* Handles one name if its time has come, and records when it must be handled again. */
 static void run_name(struct endpoint_name *name, uint64_t now_ns)
 {
 	struct endpoint_names *n = name->names;

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint_names.h - endpoints that are given by a name: when names are looked up again, and which
- * answer replaces an endpoint. The module makes no system call and has no clock.
+ * endpoint_names.h - endpoints that are given by a name. This module decides when a name is looked
+ * up again, and which answer replaces an endpoint. It makes no system call and has no clock.
  *
  *   endpoint_names_set ─▶ look up ─▶ answer ─▶ keep it; replace the endpoint, or not
  *                            ▲          │
  *                            └──────────┘  after the TTL (5 s to 1 h); after failures in 1, 2,
- *                                          4, 8, then each 16 s; 10 s into a handshake that
- *                                          nobody answers
+ *                                          4, 8, then each 16 s; and when a handshake has had
+ *                                          no answer for 10 s
  *
  * An answer replaces the endpoint of a peer only if
- *   - the address of the endpoint is not in the answer, which has to cover its address family:
- *     a name that stands for several addresses in turn does not move a peer, and
- *   - no packet of the peer was authenticated for 15 s, and the endpoint was not set within 15 s: a
- *     peer that can be heard is where it is, and
- *   - the endpoint is one that the name gave. If the peer has roamed from there, a later answer
- *     must be without any address of the answer before it (the peer has moved after it roamed), or
- *     a handshake must have had no answer for 10 s.
- * An answer that may not replace the endpoint yet is looked at again as soon as it may. So a peer
- * that moved is found 15 s after it was last heard, or at the end of the TTL.
+ *   - the answer covers the address family of the endpoint and does not contain its address, so
+ *     that a name whose answers contain different addresses in turn does not change the endpoint,
+ *     and
+ *   - no packet of the peer was authenticated for 15 s, and the endpoint was not set within 15 s,
+ *     because the endpoint of a peer that sends packets is right, and
+ *   - the endpoint came from the name. If the peer has roamed to another endpoint, either a later
+ *     answer must contain no address of the answer before it (the peer has a new address), or a
+ *     handshake must have had no answer for 10 s.
+ * An answer that may not replace the endpoint yet is checked again when it may. So a peer with a
+ * new address is found 15 s after its last packet, or at the end of the TTL.
  *
  * Control thread. All times are CLOCK_BOOTTIME in ns.
  */
@@ -34,8 +35,8 @@
 #define ENDPOINT_NAMES_LOOKUPS_MAX 64 /* at once; the others wait */
 #define ENDPOINT_NAMES_WHY_LEN 96
 
-/* The name of one peer. Opaque but for the two members of the implementation of struct
- * endpoint_names_ops. */
+/* The name of one peer. Opaque, except for the two members that belong to the implementation of
+ * struct endpoint_names_ops. */
 struct endpoint_name {
 	void *lookup; /* what look_up() keeps here; NULL when no lookup is under way */
 	struct endpoint_names *names;
@@ -44,7 +45,7 @@ struct endpoint_name {
 	struct peer *peer;
 	char *host;
 	uint16_t port;
-	bool urgent;	       /* the next answer replaces any other endpoint at once */
+	bool urgent;	       /* the next answer replaces any other endpoint immediately */
 	bool marked;	       /* the next lookup carries the fwmark */
 	bool asked;	       /* a lookup has ended since the name was set */
 	bool looking;	       /* a lookup is under way */
@@ -67,11 +68,11 @@ struct endpoint_names_ops {
 	int (*look_up)(void *ctx, struct endpoint_name *name, const char *host, bool marked);
 	/* @name ends while its lookup is under way; no result may be given to it any more. */
 	void (*cancel)(void *ctx, struct endpoint_name *name);
-	/* How good an endpoint is: 0 cannot be routed; the highest number wins, among equals the
-	 * first of the answer. */
+	/* Returns how good an endpoint is; 0 = no route. The endpoint with the highest number is
+	 * used, or the first of several in the answer. */
 	unsigned (*rank)(void *ctx, const struct endpoint *e);
-	/* Is a fwmark set? Then a lookup that had no answer is repeated with it, because the
-	 * queries may have been routed into a tunnel that is down. */
+	/* Returns true if a fwmark is set. A lookup without an answer is then repeated with the
+	 * fwmark, because the queries may have been routed into a tunnel that is down. */
 	bool (*has_fwmark)(void *ctx);
 };
 
@@ -83,9 +84,9 @@ struct endpoint_names {
 	uint32_t slot_count;
 	struct endpoint_name *first;
 	unsigned looking;     /* lookups under way */
-	bool crowded;	      /* some wait until others end */
-	uint64_t next_ns;     /* no name has anything to do before; LOOP_NEVER */
-	uint64_t earliest_ns; /* the next pass over the names; limits how often there is one */
+	bool crowded;	      /* some lookups wait until others end */
+	uint64_t next_ns;     /* when the next name must be handled; LOOP_NEVER: none */
+	uint64_t earliest_ns; /* the names are not checked again before this time */
 };
 
 /* @device and @ops are borrowed. */
@@ -108,17 +109,19 @@ void endpoint_names_forget(struct endpoint_names *n, const struct peer *p);
 /* For device_ops: a handshake with the peer has had no answer for 10 s. */
 void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, uint64_t now_ns);
 
-/* The result of the lookup of @name, as resolver_fn has it. */
+/* Reports the result of the lookup of @name; the arguments are those of resolver_fn. */
 void endpoint_names_answered(struct endpoint_name *name, int err,
 			     const struct resolver_answer *answer, const char *why,
 			     uint64_t now_ns);
 
-/* Does what is due; to be called at endpoint_names_next(), which is LOOP_NEVER if nothing is. */
+/* Handles names whose time has come. Call it at the time that endpoint_names_next() returns;
+ * LOOP_NEVER: there is nothing to do. */
 void endpoint_names_run(struct endpoint_names *n, uint64_t now_ns);
 uint64_t endpoint_names_next(const struct endpoint_names *n);
 
-/* For `show`: the host and port from which the endpoint of @p comes; NULL if from none. @why gets
- * the end of a sentence if the last lookup failed or none has ended, else "". */
+/* For `show`: returns the host name from which the endpoint of @p comes and sets *@port; NULL if
+ * the endpoint does not come from a name. Writes to @why the end of a sentence if the last lookup
+ * failed or none has ended yet, else "". */
 const char *endpoint_names_describe(const struct endpoint_names *n, const struct peer *p,
 				    uint16_t *port, char why[static ENDPOINT_NAMES_WHY_LEN],
 				    uint64_t now_ns);

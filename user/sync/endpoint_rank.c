@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Is the address in none of the special rows of the policy table (RFC 6724 2.1), with their lower
- * precedence: local, 6to4, Teredo? Only then it is preferred to IPv4. */
+/* Returns true if the address is preferred to IPv4: if it is in none of the special rows of the
+ * policy table (RFC 6724 2.1) that have a lower precedence (local, 6to4, Teredo). */
 static bool is_global_v6(const uint8_t a[static 16])
 {
 	static const uint8_t teredo[4] = { 0x20, 0x01, 0, 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint_rank.h - which of several addresses of a peer to take, in the order of getaddrinfo(3),
- * but by the routes that our own packets will have: under the fwmark, and past the tunnel.
+ * endpoint_rank.h - chooses one of several addresses of a peer, in the order of getaddrinfo(3), but
+ * according to the routes of our own packets, which have the fwmark and must not use the tunnel.
  */
 #ifndef WGXDP_ENDPOINT_RANK_H
 #define WGXDP_ENDPOINT_RANK_H

@@ -56,7 +56,8 @@ bool icmp_sender_tuple(const uint8_t *p, size_t len, struct conntrack_tuple *t)
 	}
 }
 
-/* Where the checksum that covers addresses and ports is. SCTP's covers no address. */
+/* Returns the offset of the checksum that covers addresses and ports. The checksum of SCTP covers
+ * no address. */
 static size_t checksum_offset(uint8_t protocol, size_t at)
 {
 	switch (protocol) {
@@ -91,7 +92,7 @@ static void adjust(uint8_t *p, size_t len, size_t at, const void *old, const voi
 struct rewrite {
 	uint8_t *p;
 	size_t len;
-	size_t checksums[2]; /* offsets of those that cover the changed bytes, or CHECKSUM_NONE */
+	size_t checksums[2]; /* offsets of checksums over the changed bytes, or CHECKSUM_NONE */
 };
 
 /* Replaces @n bytes, an even number. */

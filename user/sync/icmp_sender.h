@@ -15,7 +15,7 @@
 #include "path/handoff.h"
 #include "sync/tunnel.h"
 
-/* Answers what a worker handed over. Errors that cannot be sent are dropped. */
+/* Answers the packets that a worker handed over. Errors that cannot be sent are dropped. */
 void icmp_sender_run(const struct tunnel *t, struct handoff *h);
 
 /* Reads the flow of an IP packet. Returns false for a later fragment, for a truncated packet, and

@@ -14,10 +14,11 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define TIMEOUT_MS 2000
 #define TRIES 2
-/* Some servers ignore questions for AAAA: how long an answer waits for that of the other family. */
+/* How long an answer of one family waits for that of the other, because some servers ignore queries
+ * for AAAA. */
 #define PATIENCE_NS (2 * NS_PER_S)
 
-/* What tells one state of a file from another; all zero: there is no such file. */
+/* Identifies one version of a file; all zero: there is no such file. */
 struct file_state {
 	dev_t device;
 	ino_t inode;
@@ -118,7 +119,7 @@ static struct file_state state_of(const char *path)
 	return s;
 }
 
-/* Ends the lookups that are under way, by their callbacks. */
+/* Ends all lookups in progress; their callbacks are called. */
 static void close_channel(struct resolver *r)
 {
 	if (r->channel)
@@ -276,20 +277,20 @@ static void begin_half(struct resolver_query *q, const char *host, int family)
 
 /* Queries -------------------------------------------------------------------------------------- */
 
-/* Has everything come, or as much as is waited for? */
+/* Returns true if all answers have arrived, or if no more are waited for. */
 static bool is_ready(const struct resolver_query *q, uint64_t now_ns)
 {
 	return !q->pending || now_ns >= q->until_ns;
 }
 
-/* Tells the result, once. */
+/* Calls the query's function with the result, once. */
 static void deliver(struct resolver_query *q)
 {
 	struct resolver_answer *a = &q->answer;
 	bool complete = a->has_v4 && a->has_v6;
 	resolver_fn fn = q->fn;
 
-	q->fn = NULL; /* a half that still comes is too late */
+	q->fn = NULL; /* later answers are ignored */
 	q->until_ns = LOOP_NEVER;
 	if (!fn)
 		return;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resolver.h - looks up the addresses of a name by c-ares in the event loop, so that nothing waits
- * for DNS:
+ * resolver.h - looks up the addresses of a name with c-ares in the event loop, so that the thread
+ * never waits for DNS:
  *
  *   resolver_look_up ─▶ /etc/hosts, else DNS: A and AAAA at once ─▶ both have ended ─▶ fn
  *
- * The servers are those of /etc/resolv.conf. The file is looked at before each lookup. If it is
- * another file, or was changed, the servers are read anew, and lookups that are under way end with
- * -EAGAIN. A server has 2 s to answer, then 4 s at its second and last try.
+ * The servers are those of /etc/resolv.conf. The file is checked before each lookup. If the file
+ * was replaced or changed, the servers are read again, and lookups in progress end with -EAGAIN. A
+ * server has 2 s to answer the first query, and 4 s for the second and last one.
  *
  * Answers come from the network. c-ares parses them; resolver_collect() keeps what a peer can have.
  *
@@ -33,8 +33,8 @@ struct resolver_answer {
 	/* Without port; IPv4 before IPv6, each in the order of RFC 6724 6. */
 	struct endpoint addresses[RESOLVER_MAX];
 	unsigned count;
-	uint32_t ttl_s; /* the least of all records that led here; 0 for those of /etc/hosts */
-	/* The family was answered, perhaps by "none": an address that is missing does not exist. */
+	uint32_t ttl_s; /* the smallest TTL of all records used; 0 for /etc/hosts */
+	/* There was an answer for the family, perhaps that it has no address. */
 	bool has_v4, has_v6;
 };
 
@@ -48,7 +48,7 @@ typedef void (*resolver_fn)(void *ctx, int err, const struct resolver_answer *an
 /* Opens nothing yet. The queries carry @fwmark (0 = none), which a rule may route past the tunnel.
  * Returns NULL when out of memory. */
 struct resolver *resolver_new(struct loop *loop, uint32_t fwmark);
-/* Sets another fwmark for the lookups to come. Those under way end with -EAGAIN. */
+/* Sets another fwmark for later lookups. Lookups in progress end with -EAGAIN. */
 void resolver_set_fwmark(struct resolver *r, uint32_t fwmark);
 /* Ends all lookups without calling their functions. NULL is fine. */
 void resolver_free(struct resolver *r);
@@ -58,7 +58,7 @@ void resolver_free(struct resolver *r);
  * when out of memory or file descriptors; @fn is not called then. */
 struct resolver_query *resolver_look_up(struct resolver *r, const char *host, resolver_fn fn,
 					void *ctx);
-/* @fn is not called any more, and @q ends. NULL is fine. */
+/* Ends @q without calling its function. NULL is fine. */
 void resolver_cancel(struct resolver_query *q);
 
 /* Adds to @answer the addresses of @found (may be NULL) that have @family and that a peer can have:
