@@ -139,6 +139,25 @@ static void own_key(void **state)
 	assert_non_null(strstr(told.all, "W 5:1: me: its PublicKey is that of this host"));
 }
 
+/* Reading stops at what is no text, within a block too. */
+static void no_text(void **state)
+{
+	static const char nul[] =
+		"[Peer]\nAllowedIPs = ::1\nEndpoint = 192.0.2.1:1\nx\0y\n[Pear]\n";
+	static const char utf16[] = "\xff\xfe[\0";
+	struct told told = { 0 };
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(conf_check(&c, nul, sizeof(nul) - 1, "t.conf", remember, &told), -EINVAL);
+	assert_string_equal(told.all,
+			    "F 4:1: [...]: there is a NUL byte; this is no config file in UTF-8\n"
+			    "F 1:1: [Peer]: its PublicKey is missing\n");
+	memset(&told, 0, sizeof(told));
+	assert_int_equal(conf_check(&c, utf16, sizeof(utf16), "t.conf", remember, &told), -EINVAL);
+	assert_string_equal(told.all, "F 1:1: [...]: this file is in UTF-16; save it as UTF-8\n");
+}
+
 /* A file that is wrong all over is described by 100 sentences and a last one. */
 static void many_faults(void **state)
 {
@@ -158,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(findings),
 		cmocka_unit_test(own_key),
+		cmocka_unit_test(no_text),
 		cmocka_unit_test(many_faults),
 	};
 

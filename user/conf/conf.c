@@ -212,6 +212,18 @@ static bool is_utf16(const char *text, size_t len)
 	return len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
 }
 
+/* Finds out whether the line from @text to @end, or the file of @len bytes that it begins, is no
+ * text. 0 or -EINVAL. */
+static int check_encoding(struct conf_parser *p, const char *text, size_t len, const char *end)
+{
+	if (p->line == 1 && is_utf16(text, len))
+		return conf_bad(p, -EINVAL, "[...]", "this file is in UTF-16; save it as UTF-8");
+	if (text + strlen(text) != end)
+		return conf_bad(p, -EINVAL, "[...]",
+				"there is a NUL byte; this is no config file in UTF-8");
+	return 0;
+}
+
 static int read_lines(struct conf_parser *p, char *text, size_t len)
 {
 	char *end = text + len, *next;
@@ -223,12 +235,11 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 		*next++ = '\0';
 		p->line++;
 		conf_at_line(p, text);
-		if (p->line == 1 && is_utf16(text, len))
-			return conf_bad(p, -EINVAL, "[...]",
-					"this file is in UTF-16; save it as UTF-8");
-		if (text + strlen(text) + 1 != next)
-			return conf_bad(p, -EINVAL, "[...]",
-					"there is a NUL byte; this is no config file in UTF-8");
+		one = check_encoding(p, text, len, next - 1);
+		if (one) {
+			err = one;
+			break; /* the rest would be gibberish */
+		}
 		one = read_line(p, text);
 		err = one ? one : err;
 	}

@@ -182,7 +182,7 @@ void conf_lint(struct conf_parser *p)
 {
 	const struct conf_place top = { 1, 1 };
 
-	if (!p->settings) {
+	if (!p->settings && !p->faults) {
 		conf_warn(p, top, "[Interface]", "the file is empty: it sets nothing");
 		return;
 	}
