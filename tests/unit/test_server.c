@@ -32,12 +32,13 @@ static uint64_t test_now_ns(void)
 
 #define PIECES 100000
 #define PIECE_NS (NS_PER_MS / 10)
+#define SLOW_NS (2 * NS_PER_MS)
 
-/* "long" -> PIECES pieces, each of which takes PIECE_NS; "echo X" -> "X", "big" -> BIG bytes,
- * "end" -> "bye" and the end, "later" -> answered by the test */
+/* "slow" takes SLOW_NS; "long" -> PIECES pieces, each of which takes PIECE_NS; "echo X" -> "X";
+ * "big" -> BIG bytes; "end" -> "bye" and the end, "later" -> answered by the test */
 static struct server_client *later;
 static unsigned opened, closed, deleted;
-static unsigned pieces_left;
+static unsigned pieces_left, slow_lines;
 
 static int on_open(void *ctx, void *session)
 {
@@ -59,6 +60,10 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 	if (strcmp(line, "long") == 0) {
 		pieces_left = PIECES;
 		return 1;
+	}
+	if (strcmp(line, "slow") == 0) {
+		skipped_ns += SLOW_NS;
+		slow_lines++;
 	}
 	if (strcmp(line, "later") == 0)
 		later = client;
@@ -308,6 +313,39 @@ static void long_answer(void **state)
 	close(other);
 }
 
+/* The lines of a client are handled for 5 ms in each turn. Other clients are answered meanwhile. A
+ * client that closes its side has its last lines handled. */
+static void slow_lines_in_turns(void **state)
+{
+	struct world *w = *state;
+	int fd = dial(w), other = dial(w);
+	char lines[1001], *end = lines;
+
+	slow_lines = 0;
+	for (unsigned i = 0; i < 200; i++)
+		end = stpcpy(end, "slow\n");
+	assert_int_equal(send(fd, lines, 1000, MSG_NOSIGNAL), 1000);
+	assert_int_equal(send(fd, "echo after\n", 11, MSG_NOSIGNAL), 11);
+	shutdown(fd, SHUT_WR);
+	for (unsigned turns = 0; turns < 10; turns++) {
+		unsigned before = slow_lines;
+
+		assert_int_equal(loop_once(w->loop), 0);
+		/* once when the socket is readable, and once for what was left */
+		assert_in_range(slow_lines - before, 0, 2 * (5 * NS_PER_MS / SLOW_NS + 1));
+	}
+	say(w, other, "echo here\n");
+	assert_string_equal(hear(other), "here\n");
+	assert_in_range(slow_lines, 1, 199);
+	for (unsigned turns = 0; turns < 20; turns++)
+		turn(w);
+	assert_int_equal(slow_lines, 200);
+	assert_string_equal(hear(fd), "after\n");
+	assert_null(hear(fd));
+	close(fd);
+	close(other);
+}
+
 /* The answer for a client that does not read stops when its output buffer is full. The client may
  * then disconnect. */
 static void long_answer_unread(void **state)
@@ -479,12 +517,19 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),	     TEST(lines),
-		TEST(bounded_lines), TEST(slow_reader),
-		TEST(long_answer),   TEST(long_answer_unread),
-		TEST(answers_later), TEST(too_many),
-		TEST(eviction),	     TEST(in_use_and_stale),
-		TEST(deletion),	     TEST(bad_places),
+		TEST(modes),
+		TEST(lines),
+		TEST(bounded_lines),
+		TEST(slow_reader),
+		TEST(long_answer),
+		TEST(long_answer_unread),
+		TEST(slow_lines_in_turns),
+		TEST(answers_later),
+		TEST(too_many),
+		TEST(eviction),
+		TEST(in_use_and_stale),
+		TEST(deletion),
+		TEST(bad_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

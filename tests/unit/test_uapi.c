@@ -350,6 +350,32 @@ static void peers_change_during_get(void **state)
 	end(&w);
 }
 
+/* replace_peers removes many peers in pieces, and only those that were there before it. */
+static void peers_replaced_in_pieces(void **state)
+{
+	uint8_t key[WIRE_KEY_LEN] = { 0 };
+	struct peer *p;
+	struct world w;
+	int more = 1;
+
+	(void)state;
+	begin(&w);
+	for (key[0] = 1; key[0] <= 100; key[0]++)
+		assert_int_equal(device_peer_add(&w.device, key, &p), 0);
+	assert_int_equal(uapi_line(&w.session, (char[]){ "set=1" }, 5, &w.reply), 0);
+	assert_int_equal(uapi_line(&w.session, (char[]){ "replace_peers=true" }, 18, &w.reply), 1);
+	assert_in_range(w.device.peer_count, 50, 99);
+	assert_int_equal(device_peer_add(&w.device, key, &p), 0);
+	while (more > 0)
+		more = uapi_more(&w.session, &w.reply);
+	assert_int_equal(more, 0);
+	assert_int_equal(w.device.peer_count, 1);
+	assert_int_equal(say(&w, "public_key=" A "\n\n"), 0);
+	assert_string_equal(heard(&w), OK);
+	assert_int_equal(w.device.peer_count, 2);
+	end(&w);
+}
+
 /* A peer that is added during a get is left out, so that the answer comes to an end. */
 static void peer_added_during_get(void **state)
 {
@@ -522,6 +548,7 @@ int main(void)
 		cmocka_unit_test(own_key),
 		cmocka_unit_test(peer_vanishes),
 		cmocka_unit_test(peers_change_during_get),
+		cmocka_unit_test(peers_replaced_in_pieces),
 		cmocka_unit_test(peer_added_during_get),
 		cmocka_unit_test(replaced),
 		cmocka_unit_test(full_map),

@@ -49,7 +49,7 @@ struct server {
 	ino_t ino;
 	struct server_client *clients;
 	unsigned client_count;
-	struct loop_timer more_timer; /* armed while more() can be called for a client */
+	struct loop_timer more_timer; /* armed while more() or line() can be called for a client */
 };
 
 /* Clients ------------------------------------------------------------------------------------ */
@@ -114,13 +114,20 @@ static void note_result(struct server_client *c, int result)
 	c->ending |= result < 0;
 }
 
-/* Gives whole lines to the protocol, unless too many answers wait to be sent. Returns 0, or -errno
- * if the client must be closed. */
-static int read_lines(struct server_client *c)
+/* Is there a line that may be handled now? */
+static bool line_waits(const struct server_client *c)
+{
+	return may_read(c) && has_line(c);
+}
+
+/* Gives whole lines to the protocol, unless too many answers wait to be sent, until the time is
+ * over. Returns 0, or -errno if the client must be closed. */
+static int read_lines(struct server_client *c, uint64_t until_ns)
 {
 	const struct server_config *config = &c->server->config;
+	bool late = false;
 
-	while (may_read(c) && has_line(c)) {
+	while (line_waits(c) && !late) {
 		char *line = c->in.data + c->in.at;
 		size_t len = (size_t)((char *)memchr(line, '\n', buffer_len(&c->in)) - line);
 
@@ -132,6 +139,7 @@ static int read_lines(struct server_client *c)
 		buffer_consume(&c->in, len + 1);
 		if (c->out.failed)
 			return -ENOMEM;
+		late = loop_now_ns() >= until_ns;
 	}
 	if (!has_line(c) && buffer_len(&c->in) > config->protocol->line_max)
 		return -EMSGSIZE;
@@ -153,27 +161,28 @@ static int read_in(struct server_client *c)
 	return 0;
 }
 
-/* Reads and sends as much as is possible now, then waits for the socket to become readable or
- * writable. Closes a client that is finished. */
-static void serve(struct server_client *c, bool readable)
+/* Reads and sends as much as is possible until the time is over, then waits for the socket to
+ * become readable or writable. Closes a client that is finished. */
+static void serve(struct server_client *c, bool readable, uint64_t until_ns)
 {
 	int err = 0;
 
-	if (readable && !c->eof && may_read(c))
+	if (readable && !c->eof && may_read(c) && !has_line(c))
 		err = read_in(c);
 	do {
-		err = err ? err : read_lines(c);
+		err = err ? err : read_lines(c, until_ns);
 		err = err ? err : write_out(c);
-	} while (!err && may_read(c) && has_line(c));
-	if (!err && !buffer_len(&c->out) && !c->answering && (c->ending || c->eof))
+	} while (!err && line_waits(c) && loop_now_ns() < until_ns);
+	if (!err && !buffer_len(&c->out) && !c->answering && !line_waits(c) &&
+	    (c->ending || c->eof))
 		err = -ECONNRESET;
 	if (!err)
 		err = loop_modify(c->server->config.loop, c->fd,
-				  (c->eof || !may_read(c) ? 0 : EPOLLIN) |
+				  (c->eof || !may_read(c) || has_line(c) ? 0 : EPOLLIN) |
 					  (buffer_len(&c->out) ? EPOLLOUT : 0));
 	if (err)
 		close_client(c);
-	else if (c->answering && !is_full(c))
+	else if ((c->answering && !is_full(c)) || line_waits(c))
 		loop_timer_arm(&c->server->more_timer, 0);
 }
 
@@ -188,7 +197,7 @@ static void continue_answer(struct server_client *c, uint64_t until_ns)
 	if (c->out.failed)
 		close_client(c);
 	else
-		serve(c, false);
+		serve(c, false, until_ns);
 }
 
 static void on_more_timer(void *ctx, uint64_t now_ns)
@@ -199,6 +208,8 @@ static void on_more_timer(void *ctx, uint64_t now_ns)
 		next = c->next;
 		if (c->answering && !is_full(c))
 			continue_answer(c, now_ns + PASS_TURN_NS);
+		else if (line_waits(c))
+			serve(c, false, now_ns + PASS_TURN_NS);
 	}
 }
 
@@ -211,7 +222,7 @@ static void on_client(void *ctx, int fd, uint32_t events)
 	if ((events & EPOLLERR) || ((events & EPOLLHUP) && c->ending))
 		close_client(c);
 	else
-		serve(c, events & (EPOLLIN | EPOLLHUP));
+		serve(c, events & (EPOLLIN | EPOLLHUP), loop_now_ns() + PASS_TURN_NS);
 }
 
 /* Returns true if @a should be evicted rather than @b: first clients that have received all their
@@ -461,7 +472,7 @@ void server_send(struct server_client *client, const void *data, size_t n)
 	if (client->out.failed)
 		close_client(client);
 	else
-		serve(client, false);
+		serve(client, false, loop_now_ns() + PASS_TURN_NS);
 }
 
 void server_flush(struct server *s, unsigned timeout_ms)

@@ -5,9 +5,9 @@
  *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client reads them ─▶ close
  *
  * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
- * while a client does not read its answers, no further line of this client is read. A long answer
- * is made in pieces as the client reads them, for at most PASS_TURN_NS in each turn of the loop. An
- * idle client is evicted when a new client needs its place.
+ * while a client does not read its answers, no further line of this client is read. Lines are
+ * handled, and a long answer is made in pieces as the client reads them, for at most PASS_TURN_NS
+ * in each turn of the loop. An idle client is evicted when a new client needs its place.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H
@@ -34,8 +34,9 @@ struct server_protocol {
 	 * line is handled; or -errno to close the connection after @reply has been sent. */
 	int (*line)(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		    struct buffer *reply);
-	/* Appends the next short piece of an answer. Returns 1 if more follows, 0 if the answer is
-	 * complete, or -errno, like line(). NULL if line() never returns 1. */
+	/* Does the next short piece of the work, and appends the next piece of the answer.
+	 * Returns 1 if more follows, 0 if the answer is complete, or -errno, like line(). NULL if
+	 * line() never returns 1. */
 	int (*more)(void *ctx, void *session, struct buffer *reply);
 	/* The connection has ended. @session is wiped afterwards. May be NULL. */
 	void (*close)(void *ctx, void *session, struct server_client *client);

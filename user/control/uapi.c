@@ -9,6 +9,8 @@
 #include "conf/valuetext.h"
 #include "crypto/wipe.h"
 
+#define CLEAR_AT_ONCE 16 /* peers that one call of uapi_more() removes */
+
 /* The function for a line "name=value" of set=1. It returns 0 or the -errno to be reported. */
 struct setter {
 	const char *name;
@@ -71,8 +73,25 @@ static int replace_peers(struct uapi_session *s, const char *value)
 {
 	if (!is_true(value))
 		return -EINVAL;
-	device_peers_clear(s->uapi->device);
+	s->clear_serial = s->uapi->device->last_serial;
 	return 0;
+}
+
+/* Removes some of the peers that were there when replace_peers= was read. Returns true if some are
+ * left. The list is in the order of serials. */
+static bool clear_some(struct uapi_session *s)
+{
+	struct device *d = s->uapi->device;
+
+	for (unsigned i = 0; i < CLEAR_AT_ONCE && d->first; i++) {
+		if (d->first->serial > s->clear_serial)
+			break;
+		device_peer_remove(d, d->first);
+	}
+	if (d->first && d->first->serial <= s->clear_serial)
+		return true;
+	s->clear_serial = 0;
+	return false;
 }
 
 /* Called at the end of a peer's section: at the next peer, a blank line, or the end of the
@@ -300,9 +319,13 @@ static void begin_get(struct uapi_session *s, struct buffer *reply)
 
 int uapi_more(struct uapi_session *s, struct buffer *reply)
 {
-	struct peer *p = device_peer_next(s->uapi->device, &s->got);
-	bool more = p && p->serial <= s->last_serial;
+	struct peer *p;
+	bool more;
 
+	if (s->operation == UAPI_SET)
+		return clear_some(s);
+	p = device_peer_next(s->uapi->device, &s->got);
+	more = p && p->serial <= s->last_serial;
 	if (more)
 		print_peer(reply, p);
 	else
@@ -341,7 +364,7 @@ int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *rep
 	if (len) {
 		if (!s->error)
 			s->error = set_line(s, line);
-		return 0;
+		return s->clear_serial != 0 && clear_some(s);
 	}
 	end_peer(s);
 	more = s->operation == UAPI_GET;

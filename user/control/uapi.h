@@ -52,6 +52,7 @@ struct uapi_session {
 	bool fresh;    /* the line public_key= of this section has created the peer */
 	bool replaces; /* the allowed IPs of that peer are being replaced */
 	uint8_t peer_key[WIRE_KEY_LEN];
+	uint64_t clear_serial; /* UAPI_SET: peers up to this serial are being removed; 0 = none */
 	/* UAPI_GET: the last peer in the answer. Peers that were added after the answer began are
 	 * left out. */
 	struct device_place got;
@@ -59,11 +60,13 @@ struct uapi_session {
 };
 
 /* Handles one line without its newline, and appends the answer, if there is one. Alters the line.
- * Returns 0; 1 if uapi_more() has the rest of the answer; or -errno to close the connection. */
+ * Returns 0; 1 if uapi_more() must do the rest before the next line; or -errno to close the
+ * connection. */
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply);
 
-/* Appends the next peer of the answer to a get, or the end of the answer. Peers may be added and
- * removed between two calls. Returns the same values as uapi_line(). */
+/* Appends the next peer of the answer to a get, or the end of the answer; or removes some of the
+ * peers that replace_peers= removes. Peers may be added and removed between two calls. Returns the
+ * same values as uapi_line(). */
 int uapi_more(struct uapi_session *s, struct buffer *reply);
 
 /* These functions as a protocol for server.h; its context is a struct uapi. */
