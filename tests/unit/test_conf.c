@@ -219,7 +219,7 @@ static const struct bad {
 	/* 35 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/\n", -EINVAL, "3: 10.0.0.2/: after the '/'" },
 	/* 36 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/8/4\n", -EINVAL, "3: 10.0.0.2/8/4: after" },
 	/* 37 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2,\n", -EINVAL,
-		   "3: AllowedIPs: between and after" },
+		   "3: AllowedIPs: an address is missing before or after a comma" },
 	/* 38 */ { PEER(KEY_A) "AllowedIPs = 10.1/8\n", -EINVAL, "3: 10.1/8: this is no IPv4" },
 	/* 39 */ { PEER(KEY_A) "AllowedIPs = tunnel\n", -EINVAL, "3: tunnel: this is no IPv4" },
 	/* 40 */ { PEER(KEY_A) "Endpoint = 192.0.2.2\n", -EINVAL,

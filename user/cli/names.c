@@ -180,7 +180,7 @@ static void warn_unknown(const struct waiting *w)
 
 	describe_unknown(w, which, sizeof(which));
 	fault(&sentence, 0,
-	      "%s:%u: %s: %s; the tunnel comes up without it, and the daemon goes on asking",
+	      "%s:%u: %s: %s; the tunnel comes up without it, and the daemon looks it up again",
 	      w->conf->path, name->peer->endpoint_line, which, w->why ?: "DNS did not answer");
 	cli_warn(NULL, sentence.text);
 }

@@ -226,7 +226,7 @@ static int bad_allowed_ip(struct conf_parser *p, const char *text, const char *w
 {
 	if (!*text)
 		return conf_bad(p, -EINVAL, p->key,
-				"between and after commas must stand an address");
+				"an address is missing before or after a comma");
 	return conf_bad(p, -EINVAL, text,
 			is_two_addresses(text) ? "two addresses are separated by a comma" : what);
 }

@@ -42,8 +42,9 @@ struct nic {
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
 	uint32_t layer3;	     /* netlink_layer3() when its queues were opened */
 	uint32_t mtu;		     /* when the queues were opened; larger frames do not fit */
-	struct nic_bypassed { /* what others have configured there and AF_XDP bypasses; "" = none */
-		char egress[32]; /* auto sends by the UDP sockets then */
+	/* Packet filters and qdiscs on the NIC that AF_XDP bypasses; "" = none. */
+	struct nic_bypassed {
+		char egress[32]; /* if there is one, auto sends through the UDP sockets */
 		char ingress[32];
 	} bypassed;
 	unsigned queue_count;  /* queues that AF_XDP receives on */

@@ -75,7 +75,8 @@ int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drop
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up);
 int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
-/* Gives the link a further name, of at most 127 bytes. -EEXIST if a link has it. */
+/* Adds an alternative name of at most 127 bytes to the link. Returns 0, -EEXIST if any link has the
+ * name already, or another -errno. */
 int netlink_add_altname(struct netlink *nl, uint32_t ifindex, const char *name);
 /* Add an address or a route. They return -EEXIST if it exists already. @address keeps its host
  * bits, a destination has none. */

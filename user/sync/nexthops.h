@@ -62,7 +62,7 @@ struct nexthops {
 	uint32_t tunnel;	      /* ifindex of the tunnel in this namespace; 0: in another */
 	struct netlink *netfilter;    /* NULL: not opened yet, or the kernel has none */
 	struct ipsec_watch *ipsec;    /* NULL: not watched */
-	bool ipsec_bypassed;	      /* the log says so */
+	bool ipsec_bypassed;	      /* that AF_XDP bypasses IPsec policies was logged */
 	struct pmtu_watch *pmtu;      /* NULL: ICMP errors cannot be watched */
 	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* destinations in "too big" messages */
 	unsigned narrowed_count;

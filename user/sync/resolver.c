@@ -245,7 +245,7 @@ static void half_ended(void *ctx, int status, int timeouts, struct ares_addrinfo
 	bool *has = half->family == AF_INET ? &q->answer.has_v4 : &q->answer.has_v6;
 
 	(void)timeouts;
-	/* c-ares does not ask for a text that is no name (EBADNAME). */
+	/* EBADNAME: c-ares sends no query, because the text is not a valid name. */
 	*has = status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA ||
 	       status == ARES_EBADNAME;
 	q->exists |= status == ARES_SUCCESS || status == ARES_ENODATA;
