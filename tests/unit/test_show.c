@@ -32,6 +32,12 @@ static const struct {
 	const char *json, *text;
 } cases[] = {
 	{ HEAD PATH_XDP "\"drops\":{},\"peers\":[]}", TEXT_HEAD },
+	{ HEAD "\"path\":{\"kernel_lacks\":[\"this (Linux 6.6)\",\"that (Linux 6.2)\"]},"
+	  "\"peers\":[]}",
+	  "interface: wg0\n  public key: PUB=\n  listening port: 51820\n  mtu: 1420\n"
+	  "  path: rx , tx ; 0 workers; \n"
+	  "  this kernel lacks: this (Linux 6.6); that (Linux 6.2)\n"
+	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
 	{ HEAD PATH_XDP "\"drops\":{\"bad_tag\":3,\"novel\":1},\"lost\":{\"xsk_rx\":2},"
 	  "\"dropped\":6,\"passes\":{\"unknown_index\":5},\"peers\":[]}",
 	  TEXT_HEAD "  dropped: 6\n    bad_tag: 3 (did not authenticate)\n"

@@ -50,6 +50,11 @@ case $(uname -r) in
 5.* | 6.[0-5].*) FILTERS=1 ;;
 *) FILTERS=0 ;;
 esac
+case $(uname -r) in
+5.* | 6.[01].*) LACKS="tcx large" ;;
+6.[2-5].*) LACKS=tcx ;;
+*) LACKS='' ;;
+esac
 A=${ID}a
 ns_add a b
 join a eth0 b eth0
@@ -66,6 +71,8 @@ is "the tunnel's egress has clsact filters only before Linux 6.6" \
 is "all three programs are loaded" \
 	"$(bpftool prog show | grep -oE 'name wgxdp_(nic|inject|egress)' | sort | xargs)" \
 	"name wgxdp_egress name wgxdp_inject name wgxdp_nic"
+is "show says what the kernel lacks" \
+	"$(show a "$A" '[.path.kernel_lacks[] | split(" ")[0]] | join(" ")')" "$LACKS"
 ok "detach succeeds" down a "$A"
 is "no filter is left" "$(filters eth0 ingress wgxdp_nic)" 0
 clean "nothing is left" a "$A"

@@ -65,6 +65,18 @@ static void print_bytes(FILE *out, json_int_t bytes)
 	fprintf(out, "%.2f %s", n, units[i]);
 }
 
+/* One line, or none. */
+static void print_lacks(FILE *out, const json_t *lacks)
+{
+	const json_t *thing;
+	size_t i;
+
+	json_array_foreach (lacks, i, thing)
+		fprintf(out, "%s%s", i ? "; " : "  this kernel lacks: ", json_string_value(thing));
+	if (json_array_size(lacks))
+		fprintf(out, "\n");
+}
+
 static void print_path(FILE *out, const json_t *path)
 {
 	const json_t *rx = json_object_get(path, "rx_packets");
@@ -90,6 +102,7 @@ static void print_path(FILE *out, const json_t *path)
 		fprintf(out,
 			"  rps: on for this interface, so TC only checks that inner sources belong "
 			"to some peer\n");
+	print_lacks(out, json_object_get(path, "kernel_lacks"));
 	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
 		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),
 		(long long)number(tx, "xsk"), (long long)number(tx, "udp"));

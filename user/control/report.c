@@ -188,6 +188,20 @@ static json_t *describe_workers(const struct dataplane *d)
 	return workers;
 }
 
+/* What this kernel lacks that wgxdp would use, as far as wgxdp has tried it. */
+static json_t *describe_lacks(const struct report *r)
+{
+	const struct dataplane_config *config = &r->dataplane->config;
+	json_t *lacks = json_array();
+
+	if (r->tunnel->no_tcx)
+		json_array_append_new(lacks, json_string("tcx (Linux 6.6), TC uses clsact"));
+	if (config->tun->vnet_len && !config->tun->uso && !config->options->off.uso)
+		json_array_append_new(lacks,
+				      json_string("large UDP packets on TUN devices (Linux 6.2)"));
+	return lacks;
+}
+
 static json_t *describe_path(const struct report *r, const struct path_stats *stats)
 {
 	const struct dataplane *d = r->dataplane;
@@ -199,7 +213,7 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 	for (unsigned i = 0; i < p->nic_count; i++)
 		queues += p->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?, s:s?,"
-			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:b, s:b}",
+			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:b, s:b, s:o}",
 			 "nic", describe_nics(p), "queues", (int)queues, "workers",
 			 (int)d->workers.count, "rx", usage.rx_xdp ? "xdp" : "udp", "tx",
 			 usage.tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(p), "zero_copy",
@@ -210,7 +224,7 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 "tx_packets", "xsk", number(stats->xsk_tx_packets), "udp",
 			 number(stats->udp_tx_packets), "in_flight", number(stats->in_flight),
 			 "per_worker", describe_workers(d), "bpf", d->loader != NULL, "rps",
-			 r->tunnel->steered);
+			 r->tunnel->steered, "kernel_lacks", describe_lacks(r));
 }
 
 /* null if there is no config file. */

@@ -54,6 +54,7 @@ static void attach_tc(struct tunnel *t)
 	if (refused && !t->tc_refused) /* log this once, not at each try */
 		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
 	t->tc_refused = refused;
+	t->no_tcx = !refused && !tcx && !force_clsact;
 }
 
 /* Visits: work done in the interface's namespace, at home or abroad ------------------------- */

@@ -54,6 +54,7 @@ struct tunnel {
 	struct loop_timer follow_timer, routes_timer;
 	uint64_t routes_next_ns;	      /* routes are not read again before this time */
 	bool tc_refused;		      /* TC could not be attached when last tried */
+	bool no_tcx;			      /* TC is attached by clsact, for want of tcx */
 	bool steered;			      /* RPS was seen to queue packets before TC */
 	uint64_t steered_packets, steered_rx; /* packets of RPS, and data messages when it grew */
 	bool link_changed;		      /* an event reported this and was not handled yet */
