@@ -13,7 +13,7 @@
 need_root
 need_cmd wg wg-quick nft ping jq
 
-ns_add a b
+ns_add a b c
 join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
@@ -142,10 +142,23 @@ removed "nft flush ruleset" "nft list chain ip6 wgxdp-$A leak" in_ns a nft flush
 removed "an nftables table" "nft list table ip wgxdp-$A | grep -q nexthop" \
 	in_ns a nft flush table ip "wgxdp-$A"
 removed "addresses" "ip address show dev $A | grep -q fd99" ip -n "$ID-a" address flush dev "$A"
+removed "link down and up" "ip route show table 51820 | grep -q ." \
+	eval "ip -n '$ID-a' link set '$A' down; ip -n '$ID-a' link set '$A' up"
 kill "$sender"
 ok "all is as before" wait_for 5 whole
+ok "the log says so" eval "in_ns a '$WGXDP' logs '$A' | grep -q 'restored what was removed'"
 is "nothing has left in clear" "$(clear_packets)" 0
 ok "the internet is reached" reached
+
+# The interface moves away: everything leads past it again until it is back.
+in_ns a ip link set "$A" netns "$ID-c"
+ok "in another namespace: the rules are undone" wait_for 5 eval "! in_ns a ip rule | grep -q 51820"
+is "in another namespace: the tables are undone" "$(in_ns a nft list ruleset)" ""
+in_ns c ip link set "$A" netns "$ID-a"
+in_ns a ip link set "$A" up
+back() { in_ns a ip rule && in_ns a ip route show table 51820 && in_ns a nft list ruleset; }
+ok "back again: so are rules, routes and tables" \
+	wait_for 5 eval 'back | grep -c "51820 *$\|default dev\|chain leak" | grep -qx 4'
 
 # A rule of somebody else decides what may leave: the guard gives way.
 in_ns a ip rule add to 203.0.113.9 lookup main
@@ -158,7 +171,8 @@ in_ns a ip rule delete to 203.0.113.9 lookup main
 gone() { [ "$(host_state)" = "$before" ]; }
 ok "detach succeeds" down a "$A"
 is "detach undoes all" "$(host_state)" "$before"
-[ ! -v by_quick ] || is "DNS is set and unset as by wg-quick" "$(cat "$TMP/dns")" "$dns_of_quick"
+dns=$(tail -n 5 "$TMP/dns")
+[ ! -v by_quick ] || is "DNS is set and unset as by wg-quick" "$dns" "$dns_of_quick"
 
 ok "attach succeeds by the UDP sockets" up --rx udp --tx udp
 ok "the internet is reached" reached

@@ -298,5 +298,5 @@ out:
 void guard_done(struct guard *g)
 {
 	free(g->text);
-	*g = (struct guard){ NULL };
+	*g = (struct guard){ .text = NULL };
 }

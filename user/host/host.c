@@ -44,7 +44,7 @@ static void state_done(struct state *s)
 {
 	free(s->path);
 	plan_done(&s->plan);
-	*s = (struct state){ NULL };
+	*s = (struct state){ .path = NULL };
 }
 
 static bool has_default(const struct state *s)
@@ -332,10 +332,9 @@ int host_apply(struct host *h, const struct conf *conf, struct fault *f)
 
 static void say_restored(unsigned addresses, unsigned routes, unsigned rules, bool tables)
 {
-	log_error("another program removed %u address%s, %u route%s, %u rule%s%s of this tunnel; "
-		  "restored",
+	log_error("restored what was removed from the host: %u address%s, %u route%s, %u rule%s%s",
 		  addresses, addresses == 1 ? "" : "es", routes, routes == 1 ? "" : "s", rules,
-		  rules == 1 ? "" : "s", tables ? " and the nftables rules" : "");
+		  rules == 1 ? "" : "s", tables ? " and the nftables tables" : "");
 }
 
 static int look(void *ctx, bool damaged)
@@ -361,7 +360,7 @@ static int look(void *ctx, bool damaged)
 	if (addresses || routes || rules || damaged)
 		say_restored(addresses, routes, rules, damaged);
 	if (err)
-		log_error("what another program removed cannot be restored: %s", f.text);
+		log_error("what was removed from the host cannot be restored: %s", f.text);
 	return err ? err : (int)(addresses + routes + rules) + damaged;
 }
 

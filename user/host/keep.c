@@ -78,14 +78,14 @@ static void on_timer(void *ctx, uint64_t now_ns)
 {
 	struct keep *k = ctx;
 	bool damaged = k->damaged;
-	uint64_t took_ns;
+	uint64_t after_ns;
 	int missing;
 
 	count_tokens(k, now_ns);
 	k->damaged = false;
 	missing = k->look(k->ctx, damaged);
-	took_ns = loop_now_ns() - now_ns;
-	k->not_before_ns = now_ns + took_ns * LOOK_SHARE;
+	after_ns = loop_now_ns();
+	k->not_before_ns = now_ns + (after_ns > now_ns ? (after_ns - now_ns) * LOOK_SHARE : 0);
 	if (missing < 0) {
 		k->damaged |= damaged;
 		k->not_before_ns = now_ns + (NS_PER_SECOND << k->failures);

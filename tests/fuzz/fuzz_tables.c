@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_tables.c - takes any bytes as a message of the kernel about an entry of a routing table, a
+ * rule, or a change of nftables. Prefixes must be valid, and nothing beyond the message may be
+ * read. */
+#include "io/netlink_rule.c"  /* NOLINT(bugprone-suspicious-include) */
+#include "io/netlink_table.c" /* NOLINT(bugprone-suspicious-include) */
+#include "io/nft_watch.c"     /* NOLINT(bugprone-suspicious-include) */
+
+#include "fuzz_main.h"
+
+static void require(bool what)
+{
+	if (!what)
+		abort();
+}
+
+static void read_message(const struct nlmsghdr *nlh)
+{
+	struct table_routes table = { .table = RT_TABLE_MAIN };
+	struct device_routes device = { .ifindex = 1 };
+	struct rules rules = { .family = AF_INET };
+
+	take_table_route(nlh, &table);
+	take_device_route(nlh, &device);
+	take_rule(nlh, &rules);
+	(void)deletes(nlh, "wgxdp-wg0");
+	for (size_t i = 0; i < table.count; i++)
+		require(prefix_valid(&table.list[i].to));
+	for (size_t i = 0; i < rules.count; i++)
+		require(rules.list[i].family == AF_INET);
+	free(table.list);
+	free(device.list);
+	free(rules.list);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint16_t types[] = { RTM_NEWROUTE, RTM_NEWRULE,
+					  NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE,
+					  NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE };
+	struct nlmsghdr *nlh;
+
+	if (size < 2 || size > NETLINK_BUFFER)
+		return 0;
+	/* As in fuzz_netlink.c. */
+	nlh = calloc(1, MNL_ALIGN(sizeof(*nlh) + size));
+	nlh->nlmsg_len = (uint32_t)(sizeof(*nlh) + size - 1);
+	nlh->nlmsg_type = types[data[0] % (sizeof(types) / sizeof(types[0]))];
+	memcpy(nlh + 1, data + 1, size - 1);
+	read_message(nlh);
+	free(nlh);
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* keep.c: how often what other programs remove is restored. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "host/keep.c" /* for the static functions */
+
+#define MS 1000000ULL
+
+static int missing; /* what the next look finds */
+static unsigned looks;
+static bool damaged_seen;
+
+static int fake_look(void *ctx, bool damaged)
+{
+	(void)ctx;
+	looks++;
+	damaged_seen = damaged;
+	return missing;
+}
+
+static struct keep fresh(struct loop *loop, uint64_t now_ns)
+{
+	struct keep k = {
+		.loop = loop, .look = fake_look, .tokens = KEEP_AT_ONCE, .token_ns = now_ns
+	};
+
+	looks = 0;
+	return k;
+}
+
+/* Two programs fight: ten restorations at once, then one every 3 s, and ten again after a rest. */
+static void fight(void **state)
+{
+	struct loop *loop = loop_new();
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* looks take no time */
+	struct keep k = fresh(loop, now_ns);
+
+	(void)state;
+	loop_timer_init(&k.timer, loop, on_timer, &k);
+	missing = 1;
+	for (unsigned i = 0; i < KEEP_AT_ONCE; i++, now_ns += 50 * MS) {
+		assert_true(k.not_before_ns <= now_ns);
+		assert_false(k.fighting);
+		on_timer(&k, now_ns);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t last_ns = k.not_before_ns;
+
+		assert_true(k.fighting);
+		assert_in_range(k.not_before_ns - now_ns, 2 * NS_PER_SECOND, 4 * NS_PER_SECOND);
+		now_ns = k.not_before_ns + MS;
+		on_timer(&k, now_ns);
+		assert_int_equal(k.not_before_ns - last_ns, KEEP_TOKEN_NS);
+	}
+	now_ns += (KEEP_AT_ONCE + 1) * KEEP_TOKEN_NS;
+	on_timer(&k, now_ns);
+	assert_false(k.fighting);
+	assert_int_equal(k.tokens, KEEP_AT_ONCE - 1);
+	loop_timer_done(&k.timer);
+	loop_free(loop);
+}
+
+/* A look that finds nothing missing costs no token. */
+static void nothing_missing(void **state)
+{
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* looks take no time */
+	struct keep k = fresh(NULL, now_ns);
+
+	(void)state;
+	missing = 0;
+	for (unsigned i = 0; i < 100; i++)
+		on_timer(&k, now_ns += 50 * MS);
+	assert_int_equal(k.tokens, KEEP_AT_ONCE);
+	assert_int_equal(looks, 100);
+}
+
+/* What cannot be restored is tried again after 1, 2, 4, ... 32 s, and the damage is remembered. */
+static void failing(void **state)
+{
+	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };
+	struct loop *loop = loop_new();
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* looks take no time */
+	struct keep k = fresh(loop, now_ns);
+
+	(void)state;
+	loop_timer_init(&k.timer, loop, on_timer, &k);
+	missing = -EIO;
+	k.damaged = true;
+	for (size_t i = 0; i < sizeof(waits_s) / sizeof(waits_s[0]); i++) {
+		on_timer(&k, now_ns);
+		assert_true(damaged_seen);
+		assert_int_equal(k.not_before_ns - now_ns, waits_s[i] * NS_PER_SECOND);
+		assert_true(loop_timer_armed(&k.timer));
+		now_ns = k.not_before_ns;
+	}
+	missing = 1;
+	on_timer(&k, now_ns);
+	assert_true(damaged_seen);
+	assert_false(k.damaged);
+	assert_int_equal(k.failures, 0);
+	loop_timer_done(&k.timer);
+	loop_free(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fight),
+		cmocka_unit_test(nothing_missing),
+		cmocka_unit_test(failing),
+	};
+
+	return cmocka_run_group_tests_name("host_keep", tests, NULL, NULL);
+}
