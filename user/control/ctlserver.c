@@ -24,7 +24,7 @@ struct ctlserver {
  * being made. */
 struct waiting {
 	struct waiting *next;
-	struct server_client *client; /* NULL: it does not wait */
+	struct server_client *client; /* NULL: the client does not wait for the end */
 	unsigned what; /* a reload: its number; 0: the end of the daemon; or FOR_DECISION */
 	struct ctlserver_show show;
 };

@@ -29,15 +29,15 @@ struct ctlserver_ops {
 	json_t *(*set_debug)(void *ctx, bool on);
 	/* Returns the last lines of the log as a new object; NULL when out of memory. */
 	json_t *(*logs)(void *ctx);
-	/* Begins a reload of the config file, or takes what is in the file for applied (@adopt).
-	 * Returns its number for ctlserver_reloaded(), which answers; or 0 with @f: there is no
-	 * file. */
+	/* Begins a reload of the config file, or (@adopt) considers the present file applied.
+	 * Returns the number of the reload, at whose end ctlserver_reloaded() answers the client;
+	 * or 0 with @f filled in if there is no file. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
-	/* The tunnel stays, or (@wait) somebody wants to hear ctlserver_decided(). Returns NULL, or
-	 * a sentence that says why not. */
+	/* Confirms the tunnel, so that it stays; or (@wait) the client waits for
+	 * ctlserver_decided(). Returns NULL, or a sentence that says why this is not possible. */
 	const char *(*confirm)(void *ctx, bool wait);
-	/* Ends the daemon; ctlserver_detached() answers when the teardown is done. Returns NULL, or
-	 * a sentence that says why not. */
+	/* Ends the daemon; ctlserver_detached() answers the client. Returns NULL, or a sentence
+	 * that says why this is not possible. */
 	const char *(*detach)(void *ctx);
 };
 

@@ -240,7 +240,7 @@ static json_t *describe_config(const struct report *r)
 			 c.confirm_left_s ? number(c.confirm_left_s) : json_null());
 }
 
-/* Everything that precedes the peers. */
+/* Makes an object with all members before the peers. */
 static json_t *describe_device(const struct report *r, const struct path_stats *stats)
 {
 	const struct dataplane *d = r->dataplane;

@@ -21,7 +21,7 @@ struct report_config {
 	uint32_t confirm_left_s; /* for `wgxdp confirm`; 0: nothing waits for it */
 };
 
-/* What is reported on; all borrowed. */
+/* The modules whose state is reported; all borrowed. */
 struct report {
 	const struct device *device;
 	const struct dataplane *dataplane;

@@ -37,8 +37,9 @@ void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
 /* It is decided whether the tunnel stays, see confirm.h. */
 void sockets_decided(struct sockets *s, bool stays);
 
-/* wg(8)'s socket closes before anything is torn down; the control socket at the end, after everyone
- * who asked for `detach` has been told. Both are fine if sockets_open() failed or never ran. */
+/* Close wg(8)'s socket before anything else is closed. Close the control socket last; this sends
+ * the answer to each client that requested `detach`. Both functions are fine if sockets_open()
+ * failed or never ran. */
 void sockets_close_uapi(struct sockets *s);
 void sockets_close_control(struct sockets *s);
 

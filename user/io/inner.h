@@ -103,7 +103,8 @@ static inline const uint8_t *inner6_destination(const uint8_t *ip)
  * more. */
 bool inner_transport(const uint8_t *ip, size_t len, uint8_t *protocol, size_t *at);
 
-/* Is this fragment header (RFC 8200 4.5) of a fragment other than the first? */
+/* Returns true if this fragment header (RFC 8200 4.5) belongs to a fragment other than the
+ * first. */
 static inline bool inner6_is_later_fragment(const uint8_t *fragment)
 {
 	return inner_read16(fragment + offsetof(struct ip6_frag, ip6f_offlg)) & 0xfff8;
