@@ -308,6 +308,7 @@ check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: less of each)
 	@$(RUN_TESTS) --timeout=900 $(VM_TESTS)
 
 check-long: tests fuzz check-vm ## VMs, real-time timers, 10^6 runs a fuzzer, all under ASan; hours
+	@tools/install-deps package
 	@$(if $(LONG_TESTS),$(RUN_TESTS) --timeout=14400 $(LONG_TESTS),:)
 	@$(MAKE) --no-print-directory check-san
 

@@ -107,6 +107,15 @@ is "the maps are pinned" "$(show a "$A" .path.pinned)" "$PINS/$A"
 under_asan || holds "memory is locked" "$(status_of VmLck | tr -dc 0-9)" -gt 0
 ok "set debug" sandboxed "$WGXDP" set "$A" debug on
 ok "logs" eval "sandboxed '$WGXDP' logs '$A' | grep -q 'up, port 51821'"
+reload()
+{
+	local command
+	read -ra command < <(command_of ExecReload "$A")
+	sandboxed "${command[@]}"
+}
+echo "PersistentKeepalive = 21" >>"$path"
+ok "reload" reload
+is "... applies the changed file" "$(show a "$A" '.peers[0].persistent_keepalive')" 21
 ok "a port below 1024" in_ns a wg set "$A" listen-port 443
 is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
 in_ns a ip link set "$A" netns "$ID-c"
@@ -118,9 +127,13 @@ is "the hooks have run" "$(paste -sd ' ' "$TMP/hooks")" "pre-up post-up $A 51821
 is "... and undone what they did" "$(in_ns a ip rule show pref 77; in_ns a nft list tables)" ""
 clean "nothing is left" a "$A"
 
+# A full tunnel, with its rules and its nft table.
+sed -i 's|^AllowedIPs.*|AllowedIPs = 0.0.0.0/0|' "$path"
 ok "udp, two workers: the service is ready" start eth0 "--rx udp --tx udp --workers 2"
 is "ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
 is "the daemon says nothing of missing rights" "$(complaints)" ""
+ok "... by the table of the full tunnel" eval \
+	"in_ns a ip route get 203.0.113.9 | grep -q 'dev $A table '"
 kill -KILL "$DAEMON"
 { wait "$DAEMON"; kill "$LISTENER"; } 2>/dev/null
 ok "killed: the service is ready again" start "" ""
