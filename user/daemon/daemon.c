@@ -335,10 +335,7 @@ static int start_host(struct daemon *d, const struct conf *conf, struct fault *f
 	if (err)
 		return err;
 	host_moved(d->follow.host, d->tun.ifindex);
-	err = host_apply(d->follow.host, conf, f);
-	if (!err)
-		ending_tell(&d->ending, "up", d->dataplane.udp.port);
-	return err;
+	return host_apply(d->follow.host, conf, f);
 }
 
 static void before_wait(void *ctx)
@@ -403,7 +400,12 @@ static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level
 	if (!conf)
 		return 0;
 	err = start_host(d, conf, f);
-	return err ? err : start_follow(d, conf, f);
+	if (!err)
+		err = start_follow(d, conf, f);
+	/* The command may end now, and a detach that follows must find the record of the hooks. */
+	if (!err)
+		ending_tell(&d->ending, "up", d->dataplane.udp.port);
+	return err;
 }
 
 static void run(struct daemon *d)
