@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (on_line(&c, &w, (struct server_client *)&w, line, size, &reply) > 0 &&
 	    on_more(&c, &w, &reply))
 		abort();
-	if (!w.client != reply.end > 0 || (w.client && c.waiting != &w) ||
+	if (!w.client != (reply.end > 0) || (w.client && c.waiting != &w) ||
 	    (w.client && detached != !w.what))
 		abort();
 	if (reply.end) {

@@ -404,9 +404,13 @@ static void test_watch(void **state)
 		  NETLINK_CHANGED_ADDRESS },
 		/*  5 */ { "ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0 },
 		/*  6 */ { "ip route add 2001:db8:4::/48 dev d1", NETLINK_CHANGED_ROUTE, 0 },
-		/*  7 */ { "ip rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0 },
-		/*  8 */ { "ip rule del fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0 },
-		/*  9 */ { "ip -6 rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE, 0 },
+		/*  7 */
+		{ "ip rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE, 0 },
+		/*  8 */
+		{ "ip rule del fwmark 9 table 9", NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE, 0 },
+		/*  9 */
+		{ "ip -6 rule add fwmark 9 table 9", NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE,
+		  0 },
 		/* 10 */ { "ip nexthop add id 5 dev d1", NETLINK_CHANGED_ROUTE, 0 },
 		/* 11 */ { "ip nexthop del id 5", NETLINK_CHANGED_ROUTE, 0 },
 		/* 12 */
@@ -516,7 +520,7 @@ static void test_watch_overrun(void **state)
 	assert_int_equal(netlink_watch_read(w, NULL, NULL),
 			 NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |
 				 NETLINK_CHANGED_NEIGHBOUR | NETLINK_CHANGED_FORWARDING |
-				 NETLINK_CHANGED_LOST);
+				 NETLINK_CHANGED_LOST | NETLINK_CHANGED_RULE);
 	assert_int_equal(netlink_watch_read(w, NULL, NULL), 0);
 	netlink_watch_close(w);
 }
