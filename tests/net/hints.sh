@@ -31,8 +31,9 @@ asked() # REGEX OPTION...
 asked "asked for by --rx udp and --tx udp" --rx udp --tx udp
 asked "received data: asked for by --rx udp" --rx udp --tx xdp
 asked "sent data: asked for by --tx udp" --rx xdp --tx udp
-ok "wgxdp IFACE succeeds" in_ns a "$WGXDP" "$A"
-ok "wgxdp IFACE: show says why" eval "why | grep -q 'userspace implementation.*attach uses XDP'"
+ok "WGXDP_NIC=none wgxdp IFACE succeeds" in_ns a env WGXDP_NIC=none "$WGXDP" "$A"
+ok "WGXDP_NIC=none wgxdp IFACE: show says why" \
+	eval "why | grep -q 'asked for by WGXDP_NIC=none'"
 
 # --- the port -------------------------------------------------------------------------------------
 
