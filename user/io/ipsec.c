@@ -54,22 +54,23 @@ static int add(struct policies *p, const struct policy *new)
 
 static int take_policy(const struct nlmsghdr *nlh, void *ctx)
 {
-	const struct xfrm_userpolicy_info *info = mnl_nlmsg_get_payload(nlh);
+	struct xfrm_userpolicy_info info; /* messages are aligned to 4 bytes, this to 8 */
 	const struct nlattr *a;
 	struct policy new;
 
-	if (nlh->nlmsg_type != XFRM_MSG_NEWPOLICY ||
-	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*info) || info->dir != XFRM_POLICY_OUT)
+	if (nlh->nlmsg_type != XFRM_MSG_NEWPOLICY || mnl_nlmsg_get_payload_len(nlh) < sizeof(info))
 		return 0;
-	if (netlink_attr(nlh, sizeof(*info), XFRMA_IF_ID, 4)) /* of an xfrm interface */
+	memcpy(&info, mnl_nlmsg_get_payload(nlh), sizeof(info));
+	if (info.dir != XFRM_POLICY_OUT ||
+	    netlink_attr(nlh, sizeof(info), XFRMA_IF_ID, 4)) /* of an xfrm interface */
 		return 0;
 	new = (struct policy){
-		.selector = info->sel,
-		.priority = info->priority,
-		.applies = info->action != XFRM_POLICY_ALLOW ||
-			   netlink_attr(nlh, sizeof(*info), XFRMA_TMPL, 1),
+		.selector = info.sel,
+		.priority = info.priority,
+		.applies = info.action != XFRM_POLICY_ALLOW ||
+			   netlink_attr(nlh, sizeof(info), XFRMA_TMPL, 1),
 	};
-	a = netlink_attr(nlh, sizeof(*info), XFRMA_MARK, sizeof(new.mark));
+	a = netlink_attr(nlh, sizeof(info), XFRMA_MARK, sizeof(new.mark));
 	if (a)
 		memcpy(&new.mark, mnl_attr_get_payload(a), sizeof(new.mark));
 	return add(ctx, &new);
