@@ -124,7 +124,10 @@ SHARED := $(O)/tests/libshared.a
 SHARED_SRC := $(sort $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
 WGXDP := $(O)/wgxdp
 
-unit_src := $(sort $(wildcard tests/unit/test_*.c))
+# Each AEAD backend but the last resort is for one architecture, and so is its test.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+OTHERS := $(wildcard tests/unit/test_aead_$(if $(filter aarch64,$(MACHINE)),avx,neon)*.c)
+unit_src := $(filter-out $(OTHERS),$(sort $(wildcard tests/unit/test_*.c)))
 bpf_src := $(sort $(wildcard tests/bpf/test_*.c))
 net_src := $(sort $(wildcard tests/net/test_*.c))
 tests_of = $(patsubst %.c,$(O)/%,$(1))
