@@ -172,7 +172,9 @@ is "no datagram of the untouched peer is lost" "$(grep -o 'lost.*' "$TMP/flow")"
 is "nothing is dropped" "$(show a "$A" '"\(.dropped) \(.lost | length)"')" "$before"
 is "its session is the same" "$(show b "${ID}b" .peers[0].latest_handshake)" "$handshake"
 is "no descriptor is left" "$(fds)" "$fd"
-holds "the memory has not grown by 2 MiB" "$(($(rss) - size))" -lt 2048
+limit=2048
+grep -q libasan "/proc/$pid/maps" && limit=65536 # ASan keeps freed memory for a while
+holds "the memory has hardly grown" "$(($(rss) - size))" -lt $limit
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
 done_testing
