@@ -162,7 +162,7 @@ static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
 {
 	int err;
 
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang the caller */
 	err = *fd < 0 ? -errno : read_all(*fd, text);
 	if (!err)
 		return 0;

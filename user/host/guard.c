@@ -133,13 +133,13 @@ static int add_exit(struct guard_exits *all, struct netlink *nl,
 
 	if (err) /* the link and its routes have just been deleted */
 		return 0;
-	*e = (struct guard_exit){ .has_gateway = hop->has_gateway,
-				  .local = calloc(count, sizeof(*e->local)) };
+	*e = (struct guard_exit){ .has_gateway = hop->has_gateway };
+	memcpy(e->nic, link.name, sizeof(e->nic));
+	memcpy(e->gateway, hop->gateway, sizeof(e->gateway));
+	e->local = calloc(count, sizeof(*e->local));
 	if (!e->local)
 		return -ENOMEM;
 	all->count++;
-	memcpy(e->nic, link.name, sizeof(e->nic));
-	memcpy(e->gateway, hop->gateway, sizeof(e->gateway));
 	for (size_t i = 0; i < count; i++)
 		if (routes[i].to.length && routes[i].ifindex == hop->ifindex &&
 		    (!hop->has_gateway || same_hop(&routes[i], hop))) {

@@ -129,7 +129,10 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 	if (err)
 		return fault(f, err, "%s: rules for the default route: %s", s->path,
 			     netlink_error(h->netlink, err));
-	if (s->plan.servers.count)
+	/* The program that has set the servers also removes them. */
+	if (h->state.dns.tool && plan_same_dns(&h->state.plan, &s->plan))
+		s->dns = h->state.dns;
+	else if (s->plan.servers.count)
 		err = dns_choose(&s->dns, h->config.interface, f);
 	if (err) {
 		struct fault why = *f;
@@ -172,10 +175,11 @@ static int set_valid_mark(struct host *h, const struct state *from, const struct
 	return 0;
 }
 
-static int set_guard(struct host *h, const struct state *to, bool damaged, struct fault *f)
+/* @rules are all of ours that may be set at this moment; any other rule is another program's. */
+static int set_guard(struct host *h, const struct state *to, const struct rules *rules,
+		     bool damaged, struct fault *f)
 {
-	const struct guard_target target = { h->config.interface, h->ifindex, &to->plan,
-					     &to->rules };
+	const struct guard_target target = { h->config.interface, h->ifindex, &to->plan, rules };
 	struct fault why;
 	int result = guard_set(&h->guard, h->netlink, &target, damaged, &why);
 
@@ -201,6 +205,9 @@ static int set_dns(struct host *h, const struct state *from, const struct state 
 		err = dns_unset(&from->dns, &why);
 	else
 		err = dns_set(&to->dns, &to->plan, &why);
+	if (!err && to->plan.servers.count && from->dns.tool &&
+	    (from->dns.tool != to->dns.tool || strcmp(from->dns.name, to->dns.name) != 0))
+		err = dns_unset(&from->dns, &why);
 	return err ? fault(f, err, "%s: DNS: %.400s", to->path ?: from->path, why.text) : 0;
 }
 
@@ -231,6 +238,7 @@ static int follow(struct host *h, const struct state *to, struct fault *f)
 static int enter(struct host *h, const struct state *from, const struct state *to, struct fault *f)
 {
 	const struct interface i = interface_of(h, to);
+	struct rules rules;
 	int err = interface_set_addresses(&i, &from->plan, &to->plan, f);
 
 	if (!err && to->plan.mtu)
@@ -245,16 +253,19 @@ static int enter(struct host *h, const struct state *from, const struct state *t
 		err = follow(h, to, f);
 	if (!err)
 		err = set_valid_mark(h, from, to, f);
+	rules_union(&rules, &to->rules, &from->rules);
 	if (!err && has_default(to))
-		err = set_guard(h, to, false, f) < 0 ? -EIO : 0;
+		err = set_guard(h, to, &rules, false, f) < 0 ? -EIO : 0;
 	if (!err)
 		err = set_dns(h, from, to, f);
 	if (!err)
-		err = interface_set_routes(&i, &from->plan, &to->plan, f);
+		err = interface_add_routes(&i, &to->plan, f);
 	if (!err)
 		err = set_rules(h, from, to, f);
-	if (!err && !has_default(to))
-		err = set_guard(h, to, false, f) < 0 ? -EIO : 0;
+	if (!err)
+		interface_drop_routes(&i, &from->plan, &to->plan);
+	if (!err)
+		err = set_guard(h, to, &to->rules, false, f) < 0 ? -EIO : 0;
 	if (!err && !to->plan.default4 && h->set_valid_mark) {
 		valid_mark_unset(h->netlink);
 		h->set_valid_mark = false;
@@ -343,7 +354,7 @@ static int look(void *ctx, bool damaged)
 	struct host *h = ctx;
 	struct interface i;
 	struct fault f = { "" };
-	int err;
+	int err, interface_err;
 
 	if (h->away || !h->state.path)
 		return 0;
@@ -352,10 +363,11 @@ static int look(void *ctx, bool damaged)
 	err = rules_set(&h->state.rules, h->netlink, &rules);
 	if (err)
 		fault(&f, err, "rules: %s", netlink_error(h->netlink, err));
-	err = interface_restore(&i, &h->state.plan, &addresses, &routes, &f) ?: err;
+	interface_err = interface_restore(&i, &h->state.plan, &addresses, &routes, &f);
+	err = interface_err ? interface_err : err;
 	if (err == -ENODEV) /* the end of the daemon is near */
 		return 0;
-	if (has_default(&h->state) && set_guard(h, &h->state, damaged, &f) < 0)
+	if (has_default(&h->state) && set_guard(h, &h->state, &h->state.rules, damaged, &f) < 0)
 		err = -EIO;
 	if (addresses || routes || rules || damaged)
 		say_restored(addresses, routes, rules, damaged);

@@ -110,8 +110,7 @@ static int list_routes(const struct interface *i, struct plan *have, struct faul
 	return 0;
 }
 
-int interface_set_routes(const struct interface *i, const struct plan *from, const struct plan *to,
-			 struct fault *f)
+int interface_add_routes(const struct interface *i, const struct plan *to, struct fault *f)
 {
 	struct plan have;
 	int err = list_routes(i, &have, f);
@@ -119,12 +118,17 @@ int interface_set_routes(const struct interface *i, const struct plan *from, con
 	for (size_t k = 0; k < to->route_count && !err; k++)
 		if (!plan_has_route(&have, &to->routes[k]))
 			err = add_route(i, &to->routes[k], f);
-	for (size_t k = 0; k < from->route_count && !err; k++)
+	plan_done(&have);
+	return err;
+}
+
+void interface_drop_routes(const struct interface *i, const struct plan *from,
+			   const struct plan *to)
+{
+	for (size_t k = 0; k < from->route_count; k++)
 		if (!plan_has_route(to, &from->routes[k]))
 			netlink_delete_route(i->netlink, i->ifindex, &from->routes[k].to,
 					     from->routes[k].table);
-	plan_done(&have);
-	return err;
 }
 
 /* The whole ------------------------------------------------------------------------------------ */

@@ -23,9 +23,12 @@ int interface_set_addresses(const struct interface *i, const struct plan *from,
 			    const struct plan *to, struct fault *f);
 /* Sets the MTU and sets the interface up. 0/-errno with @f. */
 int interface_set_link(const struct interface *i, const struct plan *to, struct fault *f);
-/* The same for routes. The interface must be up. */
-int interface_set_routes(const struct interface *i, const struct plan *from, const struct plan *to,
-			 struct fault *f);
+/* Adds the routes of @to that are missing. The interface must be up. Returns 0, or -errno with @f
+ * filled in. */
+int interface_add_routes(const struct interface *i, const struct plan *to, struct fault *f);
+/* Deletes routes that are only in @from. */
+void interface_drop_routes(const struct interface *i, const struct plan *from,
+			   const struct plan *to);
 
 /* Adds missing addresses and routes of @p, and counts them. Adds no routes while the interface is
  * down. Returns 0, or -errno with @f filled in. */

@@ -125,7 +125,7 @@ static int parse_dns(struct dns *dns, const char *tool, const char *name)
 			dns->tool = (enum dns_tool)i;
 	if ((*tool && dns->tool == DNS_NOTHING) || strlen(name) >= sizeof(dns->name))
 		return -EINVAL;
-	strcpy(dns->name, name);
+	snprintf(dns->name, sizeof(dns->name), "%s", name);
 	return 0;
 }
 

@@ -32,8 +32,11 @@ static bool has(const struct rules *r, const struct netlink_rule *rule)
 	return false;
 }
 
+/* A rule can be in the kernel twice (`ip rule restore`), but needs to be set only once. */
 static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
 {
+	if (r->count == RULES_MAX || has(r, rule))
+		return;
 	r->list[r->count] = *rule;
 	r->ours[r->count++] = ours;
 }
@@ -156,6 +159,13 @@ int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	if (plan->default6 && !err)
 		err = make_family(r, nl, AF_INET6, plan->mark, have);
 	return err;
+}
+
+void rules_union(struct rules *r, const struct rules *a, const struct rules *b)
+{
+	*r = *a;
+	for (unsigned i = 0; i < b->count; i++)
+		add(r, &b->list[i], b->ours[i]);
 }
 
 /* Setting and deleting ---------------------------------------------------------------------- */

@@ -18,7 +18,8 @@
 #include "host/plan.h"
 #include "io/netlink_rule.h"
 
-#define RULES_MAX 8 /* four of ours and three of the kernel's */
+/* Before and after a change of the mark: four of ours each time, and three of the kernel's. */
+#define RULES_MAX 16
 
 struct rules {
 	struct netlink_rule list[RULES_MAX]; /* in the order in which they are set */
@@ -34,6 +35,9 @@ int rules_choose_mark(struct netlink *nl, uint32_t *mark);
  * one after the other. Rules in @have for the same mark are kept unchanged. Returns 0 or -errno. */
 int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	       const struct rules *have);
+
+/* Makes the rules of both @a and @b, each once. */
+void rules_union(struct rules *r, const struct rules *a, const struct rules *b);
 
 /* Adds missing rules and sets *@added (@added may be NULL) to their number. Returns 0 or -errno. */
 int rules_set(const struct rules *r, struct netlink *nl, unsigned *added);
