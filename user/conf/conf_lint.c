@@ -39,8 +39,7 @@ const char *conf_published(const uint8_t key[static WIRE_KEY_LEN])
 	return NULL;
 }
 
-/* Returns true if @value may contain a real key. */
-static bool may_hold_key(const char *value)
+bool conf_may_hold_key(const char *value)
 {
 	unsigned run = 0, longest = 0;
 
@@ -58,7 +57,7 @@ bool conf_is_placeholder(const char *value)
 	size_t len = strlen(value);
 	unsigned found = 0;
 
-	if (may_hold_key(value))
+	if (conf_may_hold_key(value))
 		return false;
 	for (size_t i = 0; i < sizeof(brackets) / sizeof(brackets[0]); i++)
 		if (*value == brackets[i][0] && value[len - 1] == brackets[i][1])

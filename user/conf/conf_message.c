@@ -28,6 +28,9 @@ void conf_at_line(struct conf_parser *p, const char *text)
 static void format(struct fault *sentence, const struct conf_parser *p, struct conf_place place,
 		   const char *value, const char *what)
 {
+	/* A private key may have been pasted to the wrong place. */
+	if (conf_may_hold_key(value))
+		value = "...";
 	fault(sentence, 0, "%s:%u:%u: %.100s: %s", p->c->path, place.line, place.column, value,
 	      what);
 	conf_printable(sentence->text);

@@ -97,7 +97,8 @@ int conf_add_peer(struct conf *c, uint32_t *size);
 /* Wipes and frees the peers of @c. */
 void conf_free_peers(struct conf *c);
 
-/* Replaces control characters, because messages go to a terminal. */
+/* Replaces control characters, because messages go to a terminal, and bytes that are not UTF-8,
+ * because messages become JSON. */
 void conf_printable(char *text);
 /* Removes white space at the end in place, and returns the text after the white space at the
  * beginning. */
@@ -138,5 +139,8 @@ const char *conf_published(const uint8_t key[static WIRE_KEY_LEN]);
 /* Returns true if the non-empty @value is a placeholder for a key, such as "<private key>", and so
  * no secret. */
 bool conf_is_placeholder(const char *value);
+
+/* Returns true if @value may contain a real key: 40 or more characters of base64 in a row. */
+bool conf_may_hold_key(const char *value);
 
 #endif

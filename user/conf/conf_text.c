@@ -9,13 +9,6 @@
 
 #include "conf/conf_private.h"
 
-void conf_printable(char *text)
-{
-	for (; *text; text++)
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
-}
-
 char *conf_trim(char *text)
 {
 	size_t len;
@@ -51,6 +44,15 @@ static size_t character(const unsigned char *text)
 	    (c == 0xf0 && text[1] < 0x90) || (c == 0xf4 && text[1] > 0x8f))
 		return 0;
 	return len;
+}
+
+void conf_printable(char *text)
+{
+	for (size_t len; *text; text += len ? len : 1) {
+		len = character((unsigned char *)text);
+		if (!len || iscntrl((unsigned char)*text))
+			*text = '?';
+	}
 }
 
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN])

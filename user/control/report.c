@@ -227,6 +227,22 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 r->tunnel->steered, "kernel_lacks", describe_lacks(r));
 }
 
+/* Makes a JSON string of a copy of @from. JSON allows only UTF-8, but @from may not be UTF-8 if it
+ * was truncated or quotes a value from outside. */
+static json_t *text(const char *from)
+{
+	json_t *string = json_string(from);
+	char *copy = string ? NULL : strdup(from);
+
+	for (char *at = copy; at && *at; at++)
+		if ((unsigned char)*at >= 0x80)
+			*at = '?';
+	if (copy)
+		string = json_string(copy);
+	free(copy);
+	return string;
+}
+
 /* null if there is no config file. */
 static json_t *describe_config(const struct report *r)
 {
@@ -234,9 +250,9 @@ static json_t *describe_config(const struct report *r)
 
 	if (!r->config(r->ctx, &c))
 		return json_null();
-	return json_pack("{s:s, s:o, s:s?, s:o, s:o}", "path", c.path, "applied",
-			 number(c.applied_unix_s), "error", c.error, "error_time",
-			 c.error ? number(c.error_unix_s) : json_null(), "confirm",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", text(c.path), "applied",
+			 number(c.applied_unix_s), "error", c.error ? text(c.error) : json_null(),
+			 "error_time", c.error ? number(c.error_unix_s) : json_null(), "confirm",
 			 c.confirm_left_s ? number(c.confirm_left_s) : json_null());
 }
 
@@ -324,18 +340,6 @@ static json_t *set_debug(void *ctx, bool on)
 			 "pid", (int)getpid());
 }
 
-/* Makes a JSON string. JSON allows only UTF-8, but a line may not be UTF-8 if it was truncated or
- * quotes a value from outside. */
-static json_t *line_text(char *text)
-{
-	json_t *string = json_string(text);
-
-	for (char *at = text; !string && *at; at++)
-		if ((unsigned char)*at >= 0x80)
-			*at = '?';
-	return string ? string : json_string(text);
-}
-
 static json_t *logs(void *ctx)
 {
 	static const char *const levels[] = {
@@ -352,10 +356,9 @@ static json_t *logs(void *ctx)
 	while (log_ring_next(&line)) {
 		if (!json_array_size(lines))
 			earlier = line.serial - 1;
-		json_array_append_new(lines,
-				      json_pack("{s:o, s:s, s:o}", "time_ms", number(line.time_ms),
-						"level", levels[line.level], "text",
-						line_text(line.text)));
+		json_array_append_new(
+			lines, json_pack("{s:o, s:s, s:o}", "time_ms", number(line.time_ms),
+					 "level", levels[line.level], "text", text(line.text)));
 	}
 	return json_pack("{s:b, s:o, s:o}", CONTROL_OK, 1, "earlier", number(earlier), "lines",
 			 lines);

@@ -110,6 +110,8 @@ void endpoint_names_forget(struct endpoint_names *n, const struct peer *p)
 	if (name->looking) {
 		n->ops->cancel(n->ctx, name);
 		n->looking--;
+		if (n->crowded) /* another name gets the place */
+			due_at(n, 0);
 	}
 	for (at = &n->first; *at != name; at = &(*at)->next)
 		;
