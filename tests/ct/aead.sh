@@ -78,7 +78,7 @@ leak "the comparison of tags stops at the first difference" aead_lanes_batch.h \
 leak "the final reduction branches on the carry" aead_poly_scalar.c \
 	's/^\tkeep = .*/\tif (g[2] >> 2) __asm__ volatile("");\n&/'
 leak "the scalar Poly1305 branches on a carry" aead_poly_scalar.c \
-	's/^\t_addcarry_u64(c, h2 \& 3, 0, \&h2);/h2 \&= 3; if (c) \
+	's/^\tadd_carry(c, h2 \& 3, 0, \&h2);/h2 \&= 3; if (c) \
 		__asm__ volatile("inc %0" : "+r"(h2));/'
 leak "a table is indexed by the key" aead_poly_scalar.h \
 	's/^\treturn load64(key + 8) \& /static const volatile uint8_t table[256]; \

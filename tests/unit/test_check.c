@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "cli/check.c"
+#include "cli/check.c" /* NOLINT(bugprone-suspicious-include) */
 
 static void clock_is_behind(void **state)
 {

@@ -516,7 +516,7 @@ static void limits(void **state)
 	sprintf(text, IF "PreUp=%0*d", CONF_HOOK_LEN_MAX, 1);
 	assert_int_equal(parse(&c, text, &told, &f), 0);
 	conf_done(&c);
-	strcat(text, "1");
+	sprintf(text + strlen(text), "1");
 	assert_int_equal(parse(&c, text, &told, &f), -E2BIG);
 	free(text);
 }

@@ -94,6 +94,8 @@ static const char *pick(const char *const *values, size_t count)
 {
 	return values[(size_t)rand() % count];
 }
+static const char private_key[] = "PrivateKey = " SECRET;
+static const char preshared_key[] = "PresharedKey = " SECRET;
 #define PICK(...)                                                                                  \
 	pick((const char *const[]){ __VA_ARGS__ },                                                 \
 	     sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
@@ -104,7 +106,7 @@ static void random_interface(struct buffer *text)
 	for (int i = rand() % 12; i; i--)
 		buffer_printf(
 			text, "%s\n",
-			PICK("PrivateKey = " SECRET, "ListenPort = 51820", "FwMark = 0xca6c",
+			PICK(private_key, "ListenPort = 51820", "FwMark = 0xca6c",
 			     "Address = 10.1.2.3/24", "Address = fd00::1/64, 10.9.9.9 192.0.2.1/31",
 			     "DNS = 9.9.9.9, corp.example ::1", "DNS = ~lab.example fe80::1%eth0",
 			     "MTU = 1380", "Table = off", "Table = auto", "Table = main",
@@ -126,7 +128,7 @@ static void random_peer(struct buffer *text)
 		      key);
 	for (int i = rand() % 6; i; i--)
 		buffer_printf(text, "%s\n",
-			      PICK("PresharedKey = " SECRET, "PersistentKeepalive = 25",
+			      PICK(preshared_key, "PersistentKeepalive = 25",
 				   "Endpoint = 192.0.2.1:51820", "Endpoint = [2001:db8::1]:domain",
 				   "Endpoint = fe80::1%lo:7", "Endpoint = [fe80::1%no-such]:7",
 				   "Endpoint = [vpn.example]:51820", "Endpoint = 0x7f.1:1",

@@ -14,7 +14,7 @@
 
 static char resolved_serves[64];
 #define RESOLVED_SERVES resolved_serves
-#include "host/dns.c" /* for the static functions, and to move RESOLVED_SERVES */
+#include "host/dns.c" /* NOLINT(bugprone-suspicious-include) */
 
 static char folder[] = "/tmp/wgxdp-dns-XXXXXX";
 static char *servers[] = { "10.0.0.53", "fd00::53" }, *search[] = { "corp.example", "example.com" };

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "host/keep.c" /* for the static functions */
+#include "host/keep.c" /* NOLINT(bugprone-suspicious-include) */
 
 #define MS 1000000ULL
 
