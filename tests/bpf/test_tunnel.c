@@ -135,7 +135,8 @@ static void set_rps(const char *cpus)
 	rmdir(sysfs);
 }
 
-/* With RPS the program runs after the write, when the slot is that of a later packet. */
+/* With RPS the program runs after write() has returned. The slot in tun_writer may then belong to a
+ * later packet. */
 static void test_rps(void **state)
 {
 	static const struct in_row rows[] = {

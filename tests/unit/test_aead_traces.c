@@ -187,7 +187,7 @@ static void run_and_search(const struct aead_backend *backend, size_t n, uint32_
 	for (r.touched = stack; r.touched < stack + STACK_LEN && *r.touched == FILLER;)
 		r.touched += 8;
 	assert_in_range(r.touched - stack, STACK_LEN / 2,
-			STACK_LEN - 4096); /* else the thread used another stack */
+			STACK_LEN - 4096); /* the thread ran on this stack */
 	search(&r);
 }
 

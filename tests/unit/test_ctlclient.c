@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ctlclient.c - the command asks a daemon of its own, of an older or of a newer version. The
- * daemon is a child process that sends one answer. */
+/* test_ctlclient.c - the command asks a daemon of the same, an older or a newer version. The daemon
+ * is a child process that sends one answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

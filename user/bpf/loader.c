@@ -76,8 +76,8 @@ static void read_clock(struct loader *l)
 	int err = clock_ahead(&l->clock_ahead_ns);
 
 	if (err)
-		log_error("cannot read the clock of BPF programs: %s; in a time namespace XDP "
-			  "cannot tell whether the workers run",
+		log_error("cannot compare our clock with that of BPF programs: %s; in a time "
+			  "namespace, XDP could not tell whether the workers are alive",
 			  strerror(-err));
 }
 

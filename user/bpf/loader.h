@@ -126,8 +126,9 @@ int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd
  * never absent in between. Returns 0 or -ENOSPC (more than LISTEN_MAX; nothing changed). */
 int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned n);
 
-/* Tells the programs whether the host forwards. If so, a packet that is addressed to us but fails a
- * check passes to the stack and is counted in passes. --strict sets both to false. */
+/* Tells the programs whether the host forwards @ipv4 and @ipv6. If it does, a packet that is
+ * addressed to us but fails a check goes to the stack and is counted in the map `passes`. With
+ * --strict the caller sets both to false. */
 void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6);
 
 /* Returns 0 or -ENOSPC (the map is full). */

@@ -51,7 +51,7 @@ struct conf_peer {
 	bool own;			     /* the peer has our public key, and is skipped */
 	uint16_t keepalive_s;		     /* 0 = off */
 	char name[PEER_NAME_LEN];	     /* from "# Name = "; "" = none */
-	char *host, *port;		     /* of Endpoint, the port in decimal; NULL = none */
+	char *host, *port;		     /* from Endpoint; the port is decimal; NULL = none */
 	bool named;			     /* host is a name and not an address */
 	unsigned endpoint_line;		     /* number of the Endpoint line */
 	/* The remote side of Endpoint. An address is filled in when the file is read. The family is

@@ -160,7 +160,7 @@ static int compare_peers(const void *a, const void *b)
 		      (*(struct conf_peer *const *)b)->public_key, WIRE_KEY_LEN);
 }
 
-/* Gives the peers of @to the names that those with the same keys have in @from. */
+/* Copies peer names from @from to the peers of @to that have the same public key. */
 static int copy_names(struct conf *to, const struct conf *from)
 {
 	struct conf_peer **sorted = calloc(from->peer_count + 1, sizeof(struct conf_peer *));

@@ -9,8 +9,8 @@
 #include "util/fault.h"
 #include "wg/device.h"
 
-/* Sets the private key, adds the peers, and tells @names which endpoints are names. Port and fwmark
- * are the caller's. 0/-errno with @f. */
+/* Sets the private key, adds the peers, and registers with @names the endpoints that are host
+ * names. The caller sets the port and the fwmark. Returns 0, or -errno with @f filled in. */
 int apply_conf(struct device *d, struct endpoint_names *names, const struct conf *conf,
 	       uint64_t now_ns, struct fault *f);
 

@@ -36,7 +36,7 @@ struct options_nics {
 struct options_conf {
 	const char *path;      /* absolute; NULL: there is none */
 	const struct stat *st; /* what stat(2) said of the file before it was read */
-	bool no_watch;	       /* do not follow changes of the file by itself */
+	bool no_watch;	       /* do not reload automatically when the file changes */
 	bool wg_quick;	       /* wg-quick(8) started the daemon, and ends it */
 	uint32_t confirm_s; /* undo everything after that time without `wgxdp confirm`; 0: never */
 };

@@ -283,7 +283,7 @@ static void undo(struct host *h, const struct state *s)
 	if (record_is_empty(&r))
 		return;
 	if (record_undo(h->config.interface, &r, &f))
-		log_error("what was set on the host is not undone completely: %s", f.text);
+		log_error("some settings of the host could not be undone: %s", f.text);
 	guard_done(&h->guard);
 	h->set_valid_mark = false;
 	(void)record_write(h->config.interface, &none, NULL);

@@ -248,7 +248,7 @@ void host_record_undo(const char *interface)
 		}
 	}
 	if (err)
-		log_error("what a killed daemon set on the host is not undone completely: %s",
+		log_error("some host settings of a daemon that was killed could not be undone: %s",
 			  *u.fault.text ? u.fault.text : strerror(-err));
 out:
 	unlink(path);

@@ -338,6 +338,6 @@ unsigned ingress_run(struct worker *w, struct transport *path)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	path->ops->sweep(path); /* even without frames: recv() may hold malformed ones */
+	path->ops->sweep(path); /* recv() may have kept malformed frames only */
 	return received;
 }

@@ -119,9 +119,9 @@ void endpoint_names_answered(struct endpoint_name *name, int err,
 void endpoint_names_run(struct endpoint_names *n, uint64_t now_ns);
 uint64_t endpoint_names_next(const struct endpoint_names *n);
 
-/* For `show`: returns the host name from which the endpoint of @p comes and sets *@port; NULL if
- * the endpoint does not come from a name. Writes to @why the end of a sentence if the last lookup
- * failed or none has ended yet, else "". */
+/* For `show`: returns the host name from which the endpoint of @p comes and sets *@port, or returns
+ * NULL if the endpoint does not come from a name. If the last lookup failed, or none has finished
+ * yet, sets @why to the reason, worded to end a sentence; otherwise to "". */
 const char *endpoint_names_describe(const struct endpoint_names *n, const struct peer *p,
 				    uint16_t *port, char why[static ENDPOINT_NAMES_WHY_LEN],
 				    uint64_t now_ns);

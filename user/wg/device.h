@@ -177,10 +177,10 @@ void device_peers_clear(struct device *d);
  * uses the new key. */
 void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[static WIRE_KEY_LEN]);
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
-/* The same because the peer is found at another address now, where it may have no session of ours:
- * sends an initiation at once if anything waits to be sent to the peer or has not been answered, or
- * if the peer has a persistent keepalive. That initiation does not keep the distance of
- * REKEY_TIMEOUT_S from the last one, which went to another address; the caller limits the rate. */
+/* Like device_peer_set_endpoint(), for a peer that has moved to another address and may have lost
+ * our session. Sends an initiation immediately if packets are staged or unanswered, or if the peer
+ * has a persistent keepalive. Does not wait for REKEY_TIMEOUT_S after the last initiation, because
+ * that one went to another address; the caller limits the rate. */
 void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
 			  uint64_t now_ns);
 /* Sets the persistent keepalive interval; 0 turns persistent keepalives off. Turning them on sends
