@@ -116,7 +116,8 @@ static void test_not_displaced(void **state)
 	assert_int_not_equal(bpf_xdp_detach(lt0, XDP_FLAGS_DRV_MODE, NULL), 0);
 	assert_int_equal(loader_new(&other, "wg1", &f), 0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
-	assert_non_null(strstr(f.text, "lt0: interface wg0 has its XDP program there"));
+	assert_non_null(
+		strstr(f.text, "lt0: the XDP program of interface wg0 is attached to this NIC"));
 	assert_int_equal(prog_id(), id);
 	/* The second can attach when the first has detached. */
 	loader_detach(loader, lt0);

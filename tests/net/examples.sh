@@ -113,7 +113,7 @@ umask 077
 mv "$TMP/example.1" "$TMP/$A.conf"
 is "wgxdp.conf(5): check only warns that its key is published" \
 	"$("$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null | sed "s|$TMP/||")" \
-	"wgxdp: warning: $A.conf:2:14: PrivateKey: everybody can read this key in wgxdp.conf(5); \
+	"wgxdp: warning: $A.conf:2:14: PrivateKey: this key is published in wgxdp.conf(5); \
 make another"
 ok "wgxdp.conf(5): its example, attached" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
 is "... has the peer alice" "$(show a "$A" '.peers[0] | .name + " " + .endpoint')" \

@@ -90,7 +90,7 @@ says() # WHAT REGEX
 }
 
 in_ns a ip route add default via 192.0.2.2
-says "all addresses as two halves" "203.0.113.2:51822 leads into the tunnel.*nothing will reach" \
+says "all addresses as two halves" "203.0.113.2:51822 leads into the tunnel.*no packet can reach" \
 	< <(interface a Address=10.99.0.1/24
 	peer b AllowedIPs="0.0.0.0/1, 128.0.0.0/1" Endpoint=203.0.113.2:51822)
 says "an endpoint among the allowed IPs of a later peer" "203.0.113.2:51822 leads into the tunnel" \

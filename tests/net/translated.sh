@@ -69,7 +69,7 @@ translated() # RX TX ADDRESS:PORT
 	is "$what: b still sees the translated endpoint" "$(endpoint_of_a)" "$3"
 	[ "$2" = udp ] ||
 		is "$what: show says that data takes the UDP socket because of NAT" "$(way_to_b)" \
-			"udp the host translates what goes to it (NAT)"
+			"udp the host translates packets to the peer (NAT)"
 }
 
 # a begins a handshake, because NAT does not translate one that b begins.
@@ -94,7 +94,7 @@ late_translation()
 	ok "SNAT: another handshake succeeds" begin_anew
 	is "SNAT: pings out are answered" "$(pings a 20)" 20
 	is "SNAT: data takes the UDP socket" "$(way_to_b)" \
-		"udp the host translates what goes to it (NAT)"
+		"udp the host translates packets to the peer (NAT)"
 	is "SNAT: b sees the translated endpoint" "$(endpoint_of_a)" 192.0.2.77:51821
 	forget
 	ok "after SNAT: another handshake succeeds" begin_anew

@@ -74,7 +74,7 @@ stop()
 
 status_of() { sed -n "s/^$1:\t//p" "/proc/$DAEMON/status"; }
 xsk_sent() { show a "$A" .path.tx_packets.xsk; }
-complaints() { grep -vE "^\[#\]|: (up|down), |: up$|is ours now|exiting" "$TMP/log"; }
+complaints() { grep -vE "^\[#\]|: (up|down), |: up$|AF_XDP uses this NIC now|exiting" "$TMP/log"; }
 
 ns_add a b c
 join a eth0 b eth0

@@ -82,7 +82,7 @@ static const struct row {
 	    "F 5:12: PrivateKey: {{key}} is a placeholder" } },
 	/*  7: keys of documents */
 	{ "[Interface]\nListenPort=1\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n",
-	  { "W 3:14: PrivateKey: everybody can read this key in wireguard.com and wg(8)" } },
+	  { "W 3:14: PrivateKey: this key is published in wireguard.com and wg(8)" } },
 	/*  8 */ { "", { "W 1:1: [Interface]: the file is empty" } },
 	/*  9 */ { "\n# nothing\n", { "W 1:1: [Interface]: the file is empty" } },
 	/* 10 */ { "\n[Interface]\n", { "W 2:1: [Interface]: there is no PrivateKey" } },
@@ -93,11 +93,11 @@ static const struct row {
 	/* 15: overlaps, once for each prefix that covers others; a default route is meant to */
 	{ UP PEER(KEY_A) "AllowedIPs = 10.0.0.0/8, 10.1.0.0/16, 0.0.0.0/0\n" PEER(KEY_B)
 	  "AllowedIPs = 10.1.2.3, 10.2.0.0/16, 11.0.0.0/8, ::/0\n",
-	  { "W 6:14: 10.0.0.0/8: it covers 10.1.2.3/32 of the peer in line 7",
-	    "W 6:26: 10.1.0.0/16: it covers 10.1.2.3/32 of the peer in line 7" } },
+	  { "W 6:14: 10.0.0.0/8: it contains 10.1.2.3/32 of the peer in line 7",
+	    "W 6:26: 10.1.0.0/16: it contains 10.1.2.3/32 of the peer in line 7" } },
 	/* 16 */ { UP PEER(KEY_A) "AllowedIPs = fd00::/8, fd00::/16, fd00::/32\n", { NULL } },
 	/* 17 */ { UP PEER(KEY_A) "AllowedIPs = fd00::/8\n" PEER(KEY_B) "AllowedIPs = fd00::/8\n",
-		   { "W 9:14: fd00::/8: another peer has it" } },
+		   { "W 9:14: fd00::/8: another peer has this prefix" } },
 	/* 18 */ { IF "MTU = 1000\nAddress = ::1\n", { "F 3:7: MTU = 1000: IPv6 needs" } },
 };
 /* clang-format on */

@@ -44,7 +44,7 @@ static const struct {
 		    "    novel: 1 (a reason this version does not know)\n"
 		    "    xsk_rx: 2 (an AF_XDP socket had no room, or the frame was too large for "
 		    "it)\n"
-		    "  passed on, since this host forwards:\n"
+		    "  passed on, because this host forwards packets:\n"
 		    "    unknown_index: 5 (its receiver index is not one of ours)\n" },
 	{ HEAD PATH_XDP "\"drops\":{},\"lost\":{\"udp_rx\":1},\"dropped\":1,\"passes\":{},"
 	"\"peers\":[]}",

@@ -83,8 +83,8 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	if (*interface)
 		return fault(
 			f, -EBUSY,
-			"%s: interface %s has its XDP program there; XDP will be used here when "
-			"%s is detached",
+			"%s: the XDP program of interface %s is attached to this NIC; XDP will be "
+			"used for this tunnel once %s is detached",
 			nic, interface, interface);
 	return fault(f, -EBUSY,
 		     "%s: XDP program %u (%s) is attached there and is left alone; "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wgxdp attach: reads the config, runs the hooks, and starts the daemon, which sets up the tunnel
- * and the host. The daemon stays on a lease of this command until all of that is done
- * (daemon/lease.h). Until then any end of this command, Ctrl-C included, undoes everything.
+ * and the host. Until setup is complete, the daemon holds a lease of this command (daemon/lease.h),
+ * so that the daemon undoes everything if this command ends early, for example by Ctrl-C.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -21,7 +21,7 @@
 
 /* Hooks ---------------------------------------------------------------------------------------- */
 
-/* Runs what a daemon that was killed, or ended by a signal, left to be run. */
+/* Runs the PreDown and PostDown hooks of an earlier daemon that was killed or ended by a signal. */
 static void finish_dead(const char *interface)
 {
 	struct down down;
@@ -35,7 +35,8 @@ static void finish_dead(const char *interface)
 	down_done(&down);
 }
 
-/* PreUp must not run if the name is in use. The daemon looks again when it takes the name. */
+/* Runs PreUp, but only if the name is not in use. The daemon checks the name again when it locks
+ * the name. */
 static int before_up(const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, .lease = -1 };
@@ -53,7 +54,7 @@ static int before_up(const char *interface, const struct conf *conf, struct faul
 	return hooks_run(&hooks, CONF_PRE_UP, &conf->hooks[CONF_PRE_UP], f);
 }
 
-/* Waits until the daemon has made a tunnel that is up, and runs PostUp. */
+/* Waits until the daemon has created the interface and set it up, and runs PostUp. */
 static int bring_up(int lease, const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, lease };
@@ -72,7 +73,8 @@ static int bring_up(int lease, const char *interface, const struct conf *conf, s
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
-/* The daemon changes to the root directory, and a link in the path may lead elsewhere later. */
+/* Makes @path absolute, because the daemon changes to the root directory. Symbolic links are kept,
+ * because the administrator may change their targets later. */
 static int make_absolute(const char *path, char absolute[static PATH_MAX], struct fault *f)
 {
 	char here[PATH_MAX];
@@ -87,13 +89,14 @@ static int make_absolute(const char *path, char absolute[static PATH_MAX], struc
 	return len < PATH_MAX ? 0 : fault(f, -ENAMETOOLONG, "%s: this path is too long", path);
 }
 
-/* For the daemon, which follows the file. */
+/* Records the identity of the file, so that the daemon can tell whether it changes. */
 static int stat_file(const char *path, struct stat *st, struct fault *f)
 {
 	return stat(path, st) ? fault(f, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
-/* --confirm. Without the process that waits, the daemon ends by itself, but no hook runs. */
+/* Starts the process that waits for `wgxdp confirm`. Without this process, an unconfirmed daemon
+ * still ends by itself, but no hook runs. */
 static int ask_to_confirm(const struct options *o)
 {
 	struct fault f;

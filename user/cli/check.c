@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp check: reports every fault of a config file, and what is allowed but looks wrong, without
- * changing anything.
+ * wgxdp check: reports every error of a config file, and every setting that is allowed but looks
+ * wrong. Changes nothing.
  */
 #include <string.h>
 #include <time.h>
@@ -10,8 +10,8 @@
 #include "conf/conf.h"
 #include "io/netlink.h"
 
-/* Bytes that a packet grows by in the tunnel: IP and UDP headers, and header and tag of a data
- * message. */
+/* Bytes that the tunnel adds to a packet: the outer IP and UDP headers, and the header and tag of a
+ * data message. */
 #define OVERHEAD_V4 (20 + 8 + 16 + 16)
 #define OVERHEAD_V6 (40 + 8 + 16 + 16)
 
@@ -36,13 +36,14 @@ static void print_finding(void *ctx, enum conf_severity severity, const char *se
 
 /* The host ------------------------------------------------------------------------------------ */
 
-/* A peer accepts only handshakes that are newer than the last one it has seen. */
+/* Warns if the clock of this host is far behind, because a peer accepts only handshakes with a
+ * later timestamp than the last one. */
 static void check_clock(time_t now, struct findings *n)
 {
 	if (now < BUILT_AFTER)
 		print_finding(n, CONF_WARNING,
-			      "the clock of this host is years behind, so peers will take its "
-			      "handshakes for old ones; set the clock first");
+			      "the clock of this host is years behind, so peers refuse its "
+			      "handshakes as replays; set the clock first");
 }
 
 static void check_mtu(const struct conf *c, const struct endpoint *e, uint32_t path_mtu,
@@ -55,8 +56,8 @@ static void check_mtu(const struct conf *c, const struct endpoint *e, uint32_t p
 	if (c->mtu + overhead <= path_mtu)
 		return;
 	fault(&sentence, 0,
-	      "%s: MTU = %u: the path to %s takes packets of %u bytes, so larger ones than %u "
-	      "would be fragmented; remove the line, and wgxdp chooses",
+	      "%s: MTU = %u: the path to %s has an MTU of %u, so packets of more than %u bytes "
+	      "would be fragmented; remove the line, so that wgxdp chooses the MTU",
 	      c->path, c->mtu, endpoint_text(e, text), path_mtu, path_mtu - overhead);
 	print_finding(n, CONF_WARNING, sentence.text);
 }
@@ -72,17 +73,17 @@ static void check_nic(struct netlink *nl, const struct conf *c, uint32_t ifindex
 		return;
 	fault(&sentence, 0,
 	      "%s: %s has the queueing discipline %s, which AF_XDP would bypass, so attach sends "
-	      "by the UDP sockets unless it is told --tx xdp",
+	      "through the UDP sockets; --tx xdp uses AF_XDP nevertheless",
 	      c->path, link.name, kind);
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
-/* Looks at the routes to the peers. Names are not looked up. */
+/* Checks the routes to the peers whose Endpoint is an address. Does not look up names. */
 static void check_paths(const struct conf *c, struct findings *n)
 {
 	const struct netlink_flow flow = { c->fwmark, htons(c->listen_port) };
 	struct netlink *nl = netlink_open();
-	uint32_t checked = 0; /* the last NIC */
+	uint32_t checked = 0; /* index of the NIC that was checked last */
 
 	for (uint32_t i = 0; nl && i < c->peer_count; i++) {
 		const struct endpoint *e = &c->peers[i].endpoint;
@@ -117,7 +118,7 @@ static void report(const struct conf *c, const char *interface, unsigned warning
 	if (c->listen_port)
 		printf("  listening port: %u\n", c->listen_port);
 	else
-		printf("  listening port: chosen when it comes up\n");
+		printf("  listening port: chosen when the interface comes up\n");
 	printf("  peers: %u, with %lu allowed IPs\n", c->peer_count - own, prefixes);
 	if (own)
 		printf("  skipped: %u peer that is this host itself\n", own);

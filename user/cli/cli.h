@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.h - the verbs of the command, and what they share. Each X_main gets an argv that begins with
- * the verb as it was typed, and returns the exit code.
+ * cli.h - the verbs of the command, and helpers that the verbs share. Each X_main gets an argv that
+ * begins with the verb as the user typed it, and returns the exit code.
  */
 #ifndef WGXDP_CLI_H
 #define WGXDP_CLI_H
@@ -30,22 +30,24 @@ int check_main(int argc, char **argv);	 /* check.c */
 int genkey_main(int argc, char **argv);	 /* keys.c */
 int genpsk_main(int argc, char **argv);
 int pubkey_main(int argc, char **argv);
-/* `wgxdp [-f|--foreground] IFACE`, iface.c; argv begins with the program's name. */
+/* `wgxdp [-f|--foreground] IFACE`, in iface.c. argv begins with the program's name. */
 int iface_main(int argc, char **argv);
 
 /* Prints "wgxdp: SENTENCE\n" to stderr and returns @exit. */
 int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A conf_warn_fn: "wgxdp: warning: SENTENCE\n" on stderr. */
+/* Prints "wgxdp: warning: SENTENCE\n" to stderr. Is a conf_warn_fn. */
 void cli_warn(void *ctx, const char *sentence);
 
 /* Sets every option to its default value. */
 void options_default(struct options *o);
 
-/* Parses the arguments of attach: options anywhere, then [NIC[,NIC...]] CONF. argv[0] is the verb.
- * *@conf points into argv. o->interface is not changed. Returns 0, or CLI_USAGE with @f. */
+/* Parses the arguments of attach: options anywhere, then [NIC[,NIC...]] CONF. argv[0] is the
+ * verb. *@conf points into argv. o->interface is not changed. Returns 0, or CLI_USAGE with @f
+ * filled in. */
 int options_parse(struct options *o, int argc, char **argv, const char **conf, struct fault *f);
 
-/* Sets the NICs of @o from a list such as "eth0,eth1". Returns as options_parse(). */
+/* Sets the NICs of @o from a list such as "eth0,eth1". Returns 0, or CLI_USAGE with @f filled
+ * in. */
 int options_set_nics(struct options *o, const char *list, struct fault *f);
 
 /* Prints the list of options for `wgxdp --help`. */
@@ -55,7 +57,7 @@ void options_help(FILE *out);
 void options_complete_names(FILE *out);
 void options_complete_values(FILE *out);
 
-/* Writes the reply to CONTROL_OP_SHOW (control.h) for people. @now is the Unix time. */
+/* Writes the reply to CONTROL_OP_SHOW (control.h) as readable text. @now is the Unix time. */
 void show_print(FILE *out, const json_t *interface, long long now);
 
 #endif

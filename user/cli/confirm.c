@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* confirm.c - wgxdp confirm IFACE|CONF, and what happens without it (daemon/confirm.h). */
+/* confirm.c - wgxdp confirm IFACE|CONF, and the process that detaches the interface if no
+ * confirmation comes in time (daemon/confirm.h). */
 #include "cli/confirm.h"
 
 #include <errno.h>

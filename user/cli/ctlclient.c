@@ -17,7 +17,7 @@
 
 #define READ_SIZE 65536
 #define REPLY_MAX                                                                                  \
-	(1U << 30) /* enough for a full device: 2 million allowed IPs of 45 bytes, and peers */
+	(1U << 30) /* a full device has 2 million allowed IPs of 45 bytes, and its peers */
 
 static int open_socket(const char *interface, unsigned timeout_s, struct fault *f)
 {
@@ -39,8 +39,8 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 	if (err == -ENOENT && name_lock_is_stale(interface, &pid))
 		return fault(
 			f, err,
-			"%s: its daemon, process %d, was killed; `wgxdp detach %s` removes what "
-			"it left, then attach it again",
+			"%s: its daemon, process %d, was killed; `wgxdp detach %s` removes its "
+			"files, then attach again",
 			interface, pid, interface);
 	if (err == -ENOENT)
 		return fault(f, err,
@@ -52,7 +52,7 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 	return fault(f, err, "%s: %s: %s", interface, address.sun_path, strerror(-err));
 }
 
-/* Sends the request and reads one line. 0 or -errno. */
+/* Sends the request and reads one line. Returns 0 or -errno. */
 static int talk(int fd, const json_t *request, struct buffer *in)
 {
 	char *text = json_dumps(request, JSON_COMPACT);

@@ -15,10 +15,10 @@
 #define LEAVE_MS 5000
 #define TIMEOUT_S 30
 
-/* Removes what a killed daemon of @interface left behind. (The kernel has already removed the
- * interface and the XDP program.) Sets *@served if another program now has an interface of this
- * name, which is left alone. Returns false if there was nothing to remove, or if a daemon of ours
- * serves the interface. */
+/* Removes the files that a killed daemon of @interface left behind. (The kernel has already removed
+ * the interface and the XDP program.) Sets *@served if another program now serves an interface of
+ * this name; that interface is not touched. Returns false if there was nothing to remove, or if a
+ * wgxdp daemon serves the interface. */
 static bool clean_up_dead(const char *interface, bool *served)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
@@ -29,7 +29,7 @@ static bool clean_up_dead(const char *interface, bool *served)
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
 	snprintf(lock, sizeof(lock), CONTROL_DIRECTORY "/%s.lock", interface);
 	if (access(control, F_OK) != 0 &&
-	    access(lock, F_OK) != 0) /* a daemon may die before it has created both files */
+	    access(lock, F_OK) != 0) /* the daemon may have died before it created both files */
 		return false;
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
@@ -42,8 +42,8 @@ static bool clean_up_dead(const char *interface, bool *served)
 	return true;
 }
 
-/* Ends the daemon, or removes what a killed one left. @recorded: there is a record of hooks.
- * Returns an exit code. */
+/* Ends the daemon, or removes the files that a killed daemon left. @recorded: a record of hooks
+ * exists. Returns an exit code. */
 static int take_down(const char *interface, bool recorded)
 {
 	json_t *reply = NULL;
@@ -53,14 +53,14 @@ static int take_down(const char *interface, bool recorded)
 
 	if (err && clean_up_dead(interface, &served)) {
 		hook_record_remove(interface);
-		cli_warn(NULL, "its daemon had been killed; its remains are removed");
+		cli_warn(NULL, "the daemon had been killed; the files that it left are removed");
 		return served ? cli_fail(CLI_FAILED,
 					 "%s: another program serves this interface now and keeps "
 					 "running; `ip link delete %s` ends it",
 					 interface, interface)
 			      : CLI_OK;
 	}
-	if (err == -ENOENT && recorded) { /* a signal ended the daemon; no hook has run */
+	if (err == -ENOENT && recorded) { /* a signal ended the daemon, and no hook has run */
 		hook_record_remove(interface);
 		return CLI_OK;
 	}
@@ -76,8 +76,8 @@ static int take_down(const char *interface, bool recorded)
 	return CLI_OK;
 }
 
-/* Saves the running configuration if SaveConfig is true. A killed daemon has none. Returns an exit
- * code. */
+/* Saves the running configuration if SaveConfig is true. Does nothing if the daemon was killed,
+ * because its configuration is lost. Returns an exit code. */
 static int save(struct down *d)
 {
 	struct fault f;

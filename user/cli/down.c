@@ -31,7 +31,7 @@ void down_open(struct down *d, const char *interface, const char *path)
 
 	down_open_recorded(d, interface);
 	if (!d->record.path)
-		return; /* nothing was attached from a file, so no hook has run */
+		return; /* no config file was attached, so there are no hooks to run */
 	if (path)
 		d->path = path;
 	d->has_file = conf_read(&d->file, d->path, NULL, NULL, &f) == 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * down.h - the hooks that run around the end of a tunnel, for `wgxdp detach`, and for an attach
- * that finds what a killed daemon left.
+ * down.h - runs PreDown and PostDown for `wgxdp detach`, and for an attach that finds the files of
+ * a killed daemon.
  *
- * As wg-quick(8) does, detach reads the config file anew, so that a hook which was corrected in the
- * file is the one that runs. If the file is gone or has a fault, the hooks of the last applied file
- * run, which the daemon has recorded (daemon/hook_record.h).
+ * As wg-quick(8) does, detach reads the config file again, so that corrections to a hook take
+ * effect. If the file is gone or has an error, detach runs the hooks of the last applied file,
+ * which the daemon has recorded (daemon/hook_record.h).
  */
 #ifndef WGXDP_DOWN_H
 #define WGXDP_DOWN_H
@@ -16,20 +16,20 @@
 struct down {
 	const char *interface;
 	struct hook_record record; /* path = NULL: no config file was attached */
-	bool has_file;		   /* the file could be read: its hooks run */
+	bool has_file;		   /* the file could be read, so its hooks run */
 	struct conf file;
-	const char *path; /* of the file; NULL: none */
+	const char *path; /* path of the file; NULL = no file */
 	unsigned failures;
 };
 
-/* Reads the record of @interface and the file: @path if it is not NULL, else the file that was
- * attached. Warns if the file cannot be used. down_done() releases everything. */
+/* Reads the record of @interface and the config file. The file is @path, or if @path is NULL, the
+ * file that was attached. Warns if the file cannot be read. down_done() releases everything. */
 void down_open(struct down *d, const char *interface, const char *path);
-/* The same, but uses only the hooks in the record of a killed daemon. */
+/* Reads only the record that a killed daemon of @interface left, not the config file. */
 void down_open_recorded(struct down *d, const char *interface);
 void down_done(struct down *d);
 
-/* Run the hooks PreDown or PostDown. Warn of failures and count them in d->failures. */
+/* Run the PreDown or PostDown hooks. Warn of each failure and count it in d->failures. */
 void down_pre(struct down *d);
 void down_post(struct down *d);
 

@@ -18,7 +18,7 @@
 
 static const char *const names[CONF_HOOK_COUNT] = { "PreUp", "PostUp", "PreDown", "PostDown" };
 
-/* "%i" becomes the name of the interface. Returns text from malloc(), or NULL. */
+/* Replaces "%i" by the name of the interface. Returns text from malloc(), or NULL. */
 static char *expand(const char *hook, const char *interface)
 {
 	struct buffer out = { 0 };
@@ -70,8 +70,8 @@ static int start(char *command, pid_t *pid)
 
 	if (err)
 		return err;
-	setenv("LC_ALL", "C", 1); /* as wg-quick does */
-	signal(SIGCHLD, SIG_DFL); /* our caller may have ignored it, and the status would be lost */
+	setenv("LC_ALL", "C", 1); /* wg-quick sets this, too */
+	signal(SIGCHLD, SIG_DFL); /* waitpid() needs it, and our caller may have ignored it */
 	err = clean_signals(&attributes);
 	if (!err)
 		err = -posix_spawnp(pid, shell, NULL, &attributes, argv, environ);
@@ -79,8 +79,8 @@ static int start(char *command, pid_t *pid)
 	return err;
 }
 
-/* Waits until the process ends. If @lease is shut down first, ends the process. (A signal to this
- * command shuts the lease down.) */
+/* Waits until the hook's process ends. If @lease is shut down first, ends the process. (A signal to
+ * this command shuts down the lease.) */
 static void wait_or_end(pid_t pid, int lease)
 {
 	int pidfd = pidfd_open(pid, 0);
@@ -99,7 +99,7 @@ static void wait_or_end(pid_t pid, int lease)
 	close(pidfd);
 }
 
-/* Writes "exit status 1", or the name of the signal. */
+/* Writes how the hook ended: "exit status 1", or the name of the signal. */
 static void describe(int status, char text[static 64])
 {
 	if (WIFSIGNALED(status))

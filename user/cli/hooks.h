@@ -13,19 +13,19 @@
 #include "conf/conf.h"
 #include "util/fault.h"
 
-/* What the hooks of one run have in common; all borrowed. */
+/* The arguments that all hooks of one run share. Borrows the strings and the lease. */
 struct hooks {
 	const char *interface;
-	const char *path; /* of the config file, for messages */
-	int lease;	  /* a hook is ended when this lease is (daemon/lease.h); -1: none */
+	const char *path; /* path of the config file, for messages */
+	int lease;	  /* a running hook ends with this lease (daemon/lease.h); -1 = no lease */
 };
 
-/* Runs @list in order until a hook fails. Returns 0, or -errno with @f: -ECANCELED (the hook
- * failed, or the lease ended), or why bash could not be started. */
+/* Runs @list in order until a hook fails. Returns 0, or -errno with @f filled in: -ECANCELED if the
+ * hook failed or the lease ended, else the error of starting bash. */
 int hooks_run(const struct hooks *h, enum conf_hook kind, const struct conf_list *list,
 	      struct fault *f);
 
-/* Runs all hooks of @list, also after one that fails, and warns of each failure. Returns the number
+/* Runs all hooks of @list, even after one has failed, and warns of each failure. Returns the number
  * of failures. */
 unsigned hooks_run_all(const struct hooks *h, enum conf_hook kind, const struct conf_list *list);
 

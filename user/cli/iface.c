@@ -42,7 +42,8 @@ static int start(const struct options *options, struct fault *f)
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
-/* WGXDP_NIC: the NICs, or "none" for the UDP sockets. Without it the routes decide. */
+/* Reads WGXDP_NIC: a list of NICs, or "none" to use only the UDP sockets. If it is not set, the
+ * routes to the peers determine the NICs. */
 static int set_nics(struct options *options, struct fault *f)
 {
 	const char *list = getenv("WGXDP_NIC");

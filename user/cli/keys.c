@@ -17,7 +17,7 @@ static int no_arguments(int argc, char **argv)
 		       : cli_fail(CLI_USAGE, "%s takes no arguments, but got %s", argv[0], argv[1]);
 }
 
-/* Nobody wants a key in a file that everybody may read. */
+/* Warns before the key goes to a file that other users may read. */
 static void warn_of_readers(void)
 {
 	struct stat st;
@@ -67,7 +67,7 @@ int genpsk_main(int argc, char **argv)
 	return generate(argc, argv, NULL);
 }
 
-/* Reads the key on stdin, which only white space may follow. */
+/* Reads the key on stdin. Only white space may follow the key. */
 static int read_key(uint8_t key[static WIRE_KEY_LEN])
 {
 	char text[KEYTEXT_BASE64_LEN];

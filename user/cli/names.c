@@ -11,13 +11,13 @@
 #include "sync/endpoint_rank.h"
 #include "sync/resolver.h"
 
-#define LOOKUPS_MAX 64 /* at once */
+#define LOOKUPS_MAX 64 /* lookups that run at the same time */
 #define TICK_NS (100 * NS_PER_MS)
 #define RETRY_NS (1 * NS_PER_S)
 
 struct waiting;
 
-/* One name. */
+/* The lookup of one endpoint name. */
 struct name {
 	struct waiting *waiting;
 	struct conf_peer *peer;
@@ -35,7 +35,7 @@ struct waiting {
 	uint32_t count, known, looking;
 	uint64_t until_ns;
 	unsigned said_s; /* the remaining seconds that were last printed */
-	const char *why; /* the last failure; NULL: none */
+	const char *why; /* reason of the last failure; NULL = no failure */
 	int err;
 	struct fault *f;
 };
@@ -54,8 +54,8 @@ static void know(struct name *name)
 	name->waiting->known++;
 }
 
-/* Looks the name up in the other sources of the name service switch, because DNS and /etc/hosts do
- * not have it. */
+/* Looks up the name with getaddrinfo(3), which also asks the other sources of nsswitch.conf,
+ * because neither DNS nor /etc/hosts has the name. */
 static void ask_name_services(struct name *name, const char *why)
 {
 	struct waiting *w = name->waiting;
@@ -110,7 +110,7 @@ static void describe_unknown(const struct waiting *w, char *text, size_t room)
 		snprintf(text, room, "%.200s", name->peer->host);
 }
 
-/* Prints how long the command waits for DNS; on a terminal, once each second. */
+/* Prints the remaining time of the wait for DNS; on a terminal, once each second. */
 static void say_waiting(struct waiting *w, uint64_t now_ns)
 {
 	unsigned left_s = (unsigned)((w->until_ns - now_ns + NS_PER_S - 1) / NS_PER_S);
@@ -180,7 +180,8 @@ static void warn_unknown(const struct waiting *w)
 
 	describe_unknown(w, which, sizeof(which));
 	fault(&sentence, 0,
-	      "%s:%u: %s: %s; the tunnel comes up without it, and the daemon looks it up again",
+	      "%s:%u: %s: %s; the tunnel comes up without this endpoint, and the daemon looks up "
+	      "the name again",
 	      w->conf->path, name->peer->endpoint_line, which, w->why ?: "DNS did not answer");
 	cli_warn(NULL, sentence.text);
 }

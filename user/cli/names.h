@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.h - the names of endpoints, before the daemon starts: attach waits a moment for DNS, so
- * that the MTU and the NIC can be chosen by the routes to the peers, and so that a name that does
- * not exist is an error of attach.
+ * names.h - looks up the names of endpoints before the daemon starts. attach waits briefly for DNS,
+ * so that the routes to the peers can determine the MTU and the NIC, and so that attach fails if a
+ * name does not exist.
  */
 #ifndef WGXDP_CLI_NAMES_H
 #define WGXDP_CLI_NAMES_H
@@ -12,10 +12,10 @@
 #define NAMES_WAIT_S 10
 
 /* Looks up the names of all endpoints and fills in the addresses. Waits for DNS for at most
- * NAMES_WAIT_S, and prints that to stderr: as a countdown on a terminal, else as one line.
- * Endpoints that are then still not known stay AF_UNSPEC, with a warning; the daemon continues to
- * look them up. Returns 0, or -errno with @f filled in: -ENOENT (a name exists neither in DNS nor
- * for getaddrinfo(3)), -ENOMEM. */
+ * NAMES_WAIT_S, and prints the wait to stderr: as a countdown on a terminal, else as one line. If a
+ * name is still unknown after the wait, its endpoint stays AF_UNSPEC and a warning is printed; the
+ * daemon continues the lookup. Returns 0, or -errno with @f filled in: -ENOENT (neither DNS nor
+ * getaddrinfo(3) knows a name), -ENOMEM. */
 int names_resolve(struct conf *conf, struct fault *f);
 
 #endif

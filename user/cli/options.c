@@ -37,16 +37,16 @@ enum option_id {
 struct option_kind {
 	const char *name;
 	enum option_id id;
-	const char *value; /* "a|b|c": its choices, in the order of the enum; NULL: none */
-	const char *what;  /* text for --help; NULL: this is another name of the option before */
+	const char *value; /* allowed values "a|b|c", in the order of the enum; NULL = any value */
+	const char *what;  /* text for --help; NULL = another name of the previous option */
 };
 
 static const struct option_kind kinds[] = {
 	{ "--foreground", FOREGROUND, NULL, "do not go to the background" },
 	{ "-f", FOREGROUND, NULL, NULL },
-	{ "--late-nic", LATE_NIC, NULL, "the NICs that are named need not exist yet" },
-	{ "--rx", RX, "auto|xdp|udp", "how data comes in (auto)" },
-	{ "--tx", TX, "auto|xdp|udp", "how data goes out (auto)" },
+	{ "--late-nic", LATE_NIC, NULL, "the NICs in the list need not exist yet" },
+	{ "--rx", RX, "auto|xdp|udp", "how data is received (auto)" },
+	{ "--tx", TX, "auto|xdp|udp", "how data is sent (auto)" },
 	{ "--xdp-mode", XDP_MODE, "auto|native|generic",
 	  "how the NIC runs the XDP program (auto)" },
 	{ "--zero-copy", ZERO_COPY, "auto|on|off", "whether AF_XDP copies frames (auto)" },
@@ -132,7 +132,7 @@ static int set_choice(struct options *o, const struct option_kind *kind, const c
 	return 0;
 }
 
-/* Reads a list such as "0,2-3". */
+/* Reads a list of CPUs such as "0,2-3". */
 static int set_cpus(struct options *o, const char *list, struct fault *f)
 {
 	const char *at = list;
@@ -174,7 +174,7 @@ static int set_number(const struct option_kind *kind, const char *value, uint32_
 	return 0;
 }
 
-/* Sets an option that has no value. */
+/* Sets an option that takes no value. */
 static void set_flag(struct options *o, enum option_id id)
 {
 	switch (id) {
@@ -207,7 +207,7 @@ static void set_flag(struct options *o, enum option_id id)
 	}
 }
 
-/* @value: NULL for an option that has none. */
+/* Sets an option. @value is NULL if the option takes no value. */
 static int set(struct options *o, const struct option_kind *kind, const char *value,
 	       struct fault *f)
 {
@@ -340,7 +340,7 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 	return err;
 }
 
-/* For --help and the completion ---------------------------------------------------------------- */
+/* Help and completion -------------------------------------------------------------------------- */
 
 void options_help(FILE *out)
 {

@@ -9,7 +9,7 @@
 #include "conf/conf.h"
 #include "wgxdp/control.h"
 
-#define TIMEOUT_S 120 /* a file of 64 MiB takes a few seconds */
+#define TIMEOUT_S 120 /* a file of 64 MiB takes the daemon a few seconds */
 
 int reload_main(int argc, char **argv)
 {

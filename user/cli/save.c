@@ -17,7 +17,7 @@
 
 #define TIMEOUT_S 30
 #define READ_SIZE 65536
-#define REPLY_MAX (1U << 30) /* as in ctlclient.c */
+#define REPLY_MAX (1U << 30) /* the limit of a reply in ctlclient.c, too */
 
 static int open_socket(const char *interface, struct fault *f)
 {
@@ -44,7 +44,7 @@ static bool is_complete(const struct buffer *in)
 	return buffer_len(in) >= 2 && !memcmp(in->data + in->end - 2, "\n\n", 2);
 }
 
-/* Reads the running state. @in is wiped by its owner. */
+/* Reads the reply to get=1 into @in. The caller wipes @in. */
 static int get(const char *interface, struct buffer *in, struct fault *f)
 {
 	static const char request[] = "get=1\n\n";

@@ -10,7 +10,7 @@
 
 #define TIMEOUT_S 10
 
-/* Prints where the messages go, or that only the daemon keeps them. */
+/* Prints where the debug messages can be read. */
 static void say_where(const char *interface, const json_t *reply)
 {
 	const char *log = json_string_value(json_object_get(reply, "log"));

@@ -65,7 +65,7 @@ static void print_bytes(FILE *out, json_int_t bytes)
 	fprintf(out, "%.2f %s", n, units[i]);
 }
 
-/* One line, or none. */
+/* Prints the features that the kernel lacks on one line. Prints nothing if the list is empty. */
 static void print_lacks(FILE *out, const json_t *lacks)
 {
 	const json_t *thing;
@@ -148,7 +148,7 @@ static void print_ledger(FILE *out, const json_t *interface)
 		print_reasons(out, lost);
 	}
 	if (json_object_size(passes)) {
-		fprintf(out, "  passed on, since this host forwards:\n");
+		fprintf(out, "  passed on, because this host forwards packets:\n");
 		print_reasons(out, passes);
 	}
 }
@@ -194,7 +194,8 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 		fprintf(out, "  name: %s\n", text(peer, "name"));
 	print_endpoint(out, peer);
 	if (*text(peer, "why"))
-		fprintf(out, "  data to it goes by udp: %s\n", text(peer, "why"));
+		fprintf(out, "  data to this peer goes through the UDP socket: %s\n",
+			text(peer, "why"));
 	if (json_is_true(json_object_get(peer, "trains_refused")))
 		fprintf(out,
 			"  the kernel refused UDP segmentation: datagrams are sent one by one\n");
@@ -321,12 +322,13 @@ static int show_all(bool json)
 	for (int i = 0; i < n; i++) {
 		int err = show_one(names[i], json, first, &f);
 
-		/* If the daemon ended during the request, the second try shows that it is gone. */
+		/* If the daemon ended during the first request, the second request reports that no
+		 * daemon serves the interface. */
 		if (err == -ECONNRESET || err == -EPIPE || err == -EPROTO)
 			err = show_one(names[i], json, first, &f);
 		if (!err)
 			first = false;
-		else if (err != -ENOENT) /* -ENOENT: the daemon of the socket was killed */
+		else if (err != -ENOENT) /* -ENOENT: the socket's daemon was killed */
 			code = cli_fail(CLI_FAILED, "%s", f.text);
 	}
 	free(names);
@@ -345,7 +347,7 @@ int show_main(int argc, char **argv)
 			json = true;
 		else if (argv[i][0] == '-' || name)
 			return cli_fail(CLI_USAGE,
-					"%s: unexpected; it is wgxdp show [IFACE] "
+					"%s: unexpected argument; usage: wgxdp show [IFACE] "
 					"[--json]",
 					argv[i]);
 		else

@@ -18,10 +18,10 @@ static const struct verb verbs[] = {
 	{ "reload", NULL, reload_main, "IFACE|CONF [--exact]",
 	  "apply what has changed in the file" },
 	{ "save", NULL, save_main, "IFACE|CONF", "write the running state to the config file" },
-	{ "strip", NULL, strip_main, "CONF", "print the file as wg setconf takes it" },
+	{ "strip", NULL, strip_main, "CONF", "print the file in the form that wg setconf reads" },
 	{ "show", NULL, show_main, "[IFACE] [--json]", "state, paths, drops and peers" },
-	{ "set", NULL, set_main, "IFACE|CONF debug on|off", "log more of what goes wrong" },
-	{ "logs", NULL, logs_main, "IFACE|CONF", "the last lines of its log" },
+	{ "set", NULL, set_main, "IFACE|CONF debug on|off", "turn debug messages on or off" },
+	{ "logs", NULL, logs_main, "IFACE|CONF", "print the last log messages of the daemon" },
 	{ "check", NULL, check_main, "CONF", "read a config file and say what is wrong" },
 	{ "genkey", NULL, genkey_main, "", "make a private key" },
 	{ "genpsk", NULL, genpsk_main, "", "make a preshared key" },
@@ -60,11 +60,11 @@ int verbs_help(FILE *out)
 	return CLI_OK;
 }
 
-/* Words that are no interface ----------------------------------------------------------------- */
+/* Words that are not interfaces ---------------------------------------------------------------- */
 
-/* Commands of other programs, and of later versions of this one. */
+/* Commands of other programs, and verbs of later wgxdp versions, with the verb to suggest. */
 static const struct {
-	const char *word, *verb; /* verb is NULL if no verb of ours does the same */
+	const char *word, *verb; /* verb is NULL if no verb of wgxdp does this */
 } strangers[] = {
 	{ "start", "attach" },
 	{ "stop", "detach" },
@@ -137,13 +137,14 @@ int verbs_refuse(const char *word, int more)
 
 	if (conf_is_path(word))
 		return refuse_file(word);
-	/* wg-quick always gives the name of an interface, whatever it looks like. */
+	/* wg-quick always passes the name of an interface, so any name is accepted from
+	 * wg-quick. */
 	if (getenv("WG_QUICK_USERSPACE_IMPLEMENTATION") && !more)
 		return CLI_OK;
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
 		if (!strcmp(word, strangers[i].word))
 			return refuse_word(word, strangers[i].verb);
-	/* A mistyped verb has no digits, but most names of interfaces have. */
+	/* A mistyped verb has no digits, but most interface names have digits. */
 	meant = word[strcspn(word, "0123456789")] && !more
 			? NULL
 			: closest(word, verbs, sizeof(verbs[0]), VERBS);
@@ -160,7 +161,7 @@ int verbs_refuse(const char *word, int more)
 
 /* Completion ---------------------------------------------------------------------------------- */
 
-/* Prints the verbs, with their other names, that have an argument @what; all verbs if @what is
+/* Prints the verbs, and their other names, whose arguments contain @what; all verbs if @what is
  * NULL. */
 static void put_verbs(FILE *out, const char *what, const char *between)
 {

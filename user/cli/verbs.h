@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verbs.h - the table of the commands: what runs for a word, what `wgxdp --help` and the shell's
- * completion say of it, and what a word that is no command was meant to be.
+ * verbs.h - the table of the commands: the function of each verb, its text in `wgxdp --help`, the
+ * shell completion, and the suggestion for a mistyped verb.
  */
 #ifndef WGXDP_VERBS_H
 #define WGXDP_VERBS_H
@@ -9,20 +9,20 @@
 #include <stdio.h>
 
 struct verb {
-	const char *name, *other_name; /* the latter may be NULL */
+	const char *name, *other_name; /* other_name may be NULL */
 	int (*main)(int argc, char **argv);
 	const char *arguments, *what;
 };
 
-/* The verb that @word names, or NULL. */
+/* Returns the verb with the name or other name @word, or NULL. */
 const struct verb *verbs_find(const char *word);
 
-/* Writes what `wgxdp --help` says. Returns CLI_OK. */
+/* Writes the text of `wgxdp --help`. Returns CLI_OK. */
 int verbs_help(FILE *out);
 
-/* @word stands where a verb or the name of an interface is expected. Returns CLI_OK if it may be
- * such a name. Otherwise says what was probably meant and returns CLI_USAGE. @more: other words
- * follow. */
+/* Checks @word, which stands where a verb or the name of an interface is expected and is no verb.
+ * Returns CLI_OK if @word may be an interface. Otherwise prints a suggestion and returns CLI_USAGE.
+ * @more: true if other arguments follow. */
 int verbs_refuse(const char *word, int more);
 
 /* Writes the completion for bash: `wgxdp --completion bash`, which `make` runs. Returns CLI_OK. */

@@ -22,8 +22,8 @@ static const char *const help_words[] = { "--help", "-h", "help", NULL };
 static const char *const version_words[] = { "--version", "-V", "-v", "version", NULL };
 static const char *const foreground_words[] = { "--foreground", "-f", NULL };
 
-/* Opens /dev/null for each of stdin, stdout and stderr that is closed, so that no socket of ours
- * gets such a number. */
+/* Opens /dev/null for each of stdin, stdout and stderr that is closed, so that no socket gets the
+ * number of a standard stream and receives its output. */
 static bool fill_stdio(void)
 {
 	int fd;
@@ -55,7 +55,7 @@ static int run(int argc, char **argv)
 {
 	const struct verb *verb;
 
-	secure_forbid_dumps(); /* the verb may read or make a key */
+	secure_forbid_dumps(); /* the verb may read or make a key, so it needs libsodium */
 	if (!fill_stdio())
 		return CLI_FAILED;
 	if (sodium_init() < 0)
@@ -80,7 +80,8 @@ int main(int argc, char **argv)
 {
 	int code = run(argc, argv);
 
-	/* A caller that pipes the output somewhere must learn that it is incomplete. */
+	/* Report a failed write, because a reader of the output in a pipe must learn that it is
+	 * incomplete. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK)
 		code = cli_fail(CLI_FAILED, "the output could not be written; is the disk full?");
 	return code;

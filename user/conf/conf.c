@@ -2,7 +2,7 @@
 /*
  * conf.c - reads a config file line by line. A line becomes a setting of the current block. When a
  * block ends, it is merged into the peer with its public key. At the end of the file, settle.c
- * decides which peer has which prefix.
+ * determines the peer of each prefix.
  *
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
@@ -22,12 +22,12 @@
 #include "crypto/wipe.h"
 #include "util/closest.h"
 
-#define KEY_SHOWN_MAX 32 /* a longer word may be a key in the wrong place, so it is not shown */
+#define KEY_SHOWN_MAX 32 /* messages hide a longer word, which may be a key in the wrong place */
 
 /* Names -------------------------------------------------------------------------------------- */
 
-/* Called at the line after a "# Name =" line: gives the name to the new peer if that line is
- * [Peer], else to the peer of the current block. */
+/* Assigns the name from a "# Name =" line. Called at the next line: if that line is [Peer], the new
+ * peer gets the name, else the peer of the current block. */
 static void give_name(struct conf_parser *p)
 {
 	if (p->section == CONF_PEER && p->name[0] && !p->block.name[0])
@@ -42,8 +42,8 @@ static void warn_second_interface(struct conf_parser *p)
 	char sentence[128];
 
 	snprintf(sentence, sizeof(sentence),
-		 "this is a second [Interface], after that of line %u; its settings are added, and "
-		 "replace those given before",
+		 "this is a second [Interface], after the one in line %u; its settings replace "
+		 "earlier ones of the same key",
 		 p->interface.line);
 	conf_warn(p, conf_here(p), "[Interface]", sentence);
 	p->second_interface = true;
@@ -85,7 +85,8 @@ static int unknown_section(struct conf_parser *p, const char *line)
 	for (size_t i = 0; i < count; i++)
 		if (meant == sections[i].name)
 			section = sections[i].section;
-	/* The lines below are read as if the section had the right name, or skipped. */
+	/* The lines of a misspelled section are read as if its name were correct; the lines of any
+	 * other unknown section are skipped. */
 	begin_section(p, section);
 	return err;
 }
@@ -155,8 +156,8 @@ static int read_setting(struct conf_parser *p, char *line)
 	return *value || key->resets ? key->set(p, value) : 0;
 }
 
-/* Returns how many bytes at the beginning of @line must be plain characters. A command may contain
- * any characters. */
+/* Returns how many bytes at the beginning of @line must be plain characters. The text of a hook may
+ * contain any characters, so only the part before it counts. */
 static size_t plain_length(const char *line, enum conf_section section)
 {
 	size_t len = strcspn(line, "=");
@@ -172,7 +173,7 @@ static size_t plain_length(const char *line, enum conf_section section)
 	return key && key->command ? len : strlen(line);
 }
 
-/* Reads a line without its newline, and overwrites it. */
+/* Reads a line without its newline. Overwrites @line. */
 static int read_line(struct conf_parser *p, char *line)
 {
 	char *comment = strchr(line, '#'), name[PEER_NAME_LEN];
@@ -193,7 +194,7 @@ static int read_line(struct conf_parser *p, char *line)
 	} else if (*line) {
 		err = read_setting(p, line);
 	} else if (!comment && p->name_below) {
-		give_name(p); /* the empty line sets the name apart from a following [Peer] */
+		give_name(p); /* an empty line separates the name from the next [Peer] */
 	}
 	if (named) {
 		memcpy(p->name, name, sizeof(name));
@@ -212,8 +213,8 @@ static bool is_utf16(const char *text, size_t len)
 	return len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
 }
 
-/* Finds out whether the line from @text to @end, or the file of @len bytes that it begins, is no
- * text. 0 or -EINVAL. */
+/* Checks that the line from @text to @end has no NUL byte, and, at the first line, that the file of
+ * @len bytes is not in UTF-16. Returns 0 or -EINVAL. */
 static int check_encoding(struct conf_parser *p, const char *text, size_t len, const char *end)
 {
 	if (p->line == 1 && is_utf16(text, len))
@@ -238,7 +239,7 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 		one = check_encoding(p, text, len, next - 1);
 		if (one) {
 			err = one;
-			break; /* the rest would be gibberish */
+			break; /* the rest of the file is not readable either */
 		}
 		one = read_line(p, text);
 		err = one ? one : err;
@@ -251,7 +252,7 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 	return one ? one : err;
 }
 
-/* Parses into @p->c, and wipes all of @p but its counters. */
+/* Parses the text into @p->c, and wipes all of @p except the counters. */
 static int parse(struct conf_parser *p, const char *text, size_t len)
 {
 	char *copy = malloc(len + 1);
@@ -313,7 +314,7 @@ int conf_check(struct conf *c, const char *text, size_t len, const char *path,
 static void free_list(struct conf_list *list)
 {
 	for (uint32_t i = 0; i < list->count; i++) {
-		wipe(list->items[i], strlen(list->items[i])); /* a command may hold a key */
+		wipe(list->items[i], strlen(list->items[i])); /* the hook may contain a key */
 		free(list->items[i]);
 	}
 	free(list->items);

@@ -57,7 +57,7 @@ int conf_add_peer(struct conf *c, uint32_t *size)
 	return 0;
 }
 
-/* Finds the peer with the block's key, or adds one. Sets *@peer to its number. */
+/* Finds the peer with the public key of the block, or adds one. Sets *@peer to the peer's index. */
 static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 {
 	struct conf *c = p->c;
@@ -84,7 +84,7 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 	return err ? conf_no_memory(p) : 0;
 }
 
-/* Replaces the settings of a peer by those of its second block. */
+/* Replaces the settings of a peer with those of its second block. */
 static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 {
 	struct conf_peer *b = &p->block;
@@ -107,8 +107,8 @@ static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 	}
 }
 
-/* Replaces the allowed IPs of a peer by those of its second block: the old ones are lost at the
- * beginning of that block. */
+/* Replaces the allowed IPs of a peer with those of its second block. The peer loses the old allowed
+ * IPs at the beginning of the second block. */
 static void replace_steps(struct conf_parser *p, uint32_t peer)
 {
 	for (size_t i = 0; i < p->block_step; i++)
@@ -116,14 +116,14 @@ static void replace_steps(struct conf_parser *p, uint32_t peer)
 			p->steps[i].until = p->block_step;
 }
 
-/* Drops a block without a valid public key, because its peer is not known. */
+/* Drops a block without a valid public key, because no peer can be assigned to the block. */
 static int drop_block(struct conf_parser *p)
 {
 	free(p->block.host);
 	free(p->block.port);
 	p->block.host = p->block.port = NULL;
 	p->step_count = p->block_step;
-	if (p->faulty_key) /* a fault has been reported already */
+	if (p->faulty_key) /* the invalid key has been reported already */
 		return -EINVAL;
 	return conf_bad_at(p, (struct conf_place){ p->block.line, 1 }, -EINVAL, "[Peer]",
 			   "its PublicKey is missing");
@@ -150,11 +150,10 @@ int conf_end_block(struct conf_parser *p)
 		p->block.host = p->block.port = NULL;
 	} else {
 		keytext_to_base64(text, peer->public_key);
-		snprintf(
-			sentence, sizeof(sentence),
-			"this peer was in line %u already; the later block counts where both set a "
-			"value, and for the allowed IPs",
-			peer->line);
+		snprintf(sentence, sizeof(sentence),
+			 "line %u already begins a block of this peer; if both blocks set a value, "
+			 "the later block is used, and always for the allowed IPs",
+			 peer->line);
 		conf_warn(p, (struct conf_place){ p->block.line, 1 }, text, sentence);
 		merge_block(p, peer);
 		if (!p->incremental)

@@ -77,7 +77,7 @@ static uint32_t *sort_peers(const struct conf *c)
 	return order;
 }
 
-/* Returns the index of the peer, or NONE. */
+/* Returns the index of the peer with the public key, or NONE. */
 static uint32_t find_peer(const struct conf *c, const uint32_t *order, const uint8_t *public)
 {
 	uint32_t low = 0, high = c->peer_count;
@@ -124,7 +124,7 @@ static int compare_prefixes(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct prefix));
 }
 
-/* Adds a change for each prefix that @has has and @lacks does not have. */
+/* Adds a change for each prefix that is in @has but not in @lacks. */
 static int add_missing(struct conf_diff *d, enum conf_change_kind kind, uint32_t peer,
 		       const struct conf_peer *has, const struct conf_peer *lacks)
 {
@@ -180,8 +180,8 @@ static bool text_differs(const char *a, const char *b)
 	return !a || !b ? a != b : strcmp(a, b) != 0;
 }
 
-/* Adds the changes for a peer that is in both files. They have no effect if another program has
- * removed the peer from the device. */
+/* Adds the changes for a peer that is in both files. The device ignores these changes if another
+ * program has removed the peer. */
 static int change_peer(struct conf_diff *d, uint32_t peer, const struct conf_peer *old,
 		       const struct conf_peer *new, const uint8_t *key)
 {
@@ -200,8 +200,8 @@ static int change_peer(struct conf_diff *d, uint32_t peer, const struct conf_pee
 	return err;
 }
 
-/* Adds the removal of what is in the old config and not in the new one. @now[i] is the index in
- * @new of the i-th old peer, or NONE. */
+/* Adds the removal of each peer and prefix that is in the old config but not in the new one.
+ * @now[i] is the index in @new of the i-th old peer, or NONE. */
 static int take_away(struct conf_diff *d, const struct conf *old, const struct conf *new,
 		     const uint32_t *now)
 {
@@ -265,8 +265,8 @@ static bool lists_differ(const struct conf_list *a, const struct conf_list *b)
 	return false;
 }
 
-/* Returns true if a setting differs that wg-quick(8) handles in [Interface], or the mark, from
- * which wg-quick(8) derives a table. */
+/* Returns true if an [Interface] setting that wg-quick(8) handles differs, or the mark, from which
+ * wg-quick(8) derives a table. */
 static bool quick_differs(const struct conf *a, const struct conf *b)
 {
 	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)
@@ -280,8 +280,8 @@ static bool quick_differs(const struct conf *a, const struct conf *b)
 	       lists_differ(&a->dns_search, &b->dns_search);
 }
 
-/* Returns true if settings of the host may differ. Allowed IPs count, because they are routes, and
- * endpoints, because the MTU may depend on them. */
+/* Returns true if settings of the host may differ. Allowed IPs count, because they become routes,
+ * and endpoints count, because the MTU may depend on them. */
 static bool host_differs(const struct conf_diff *d, const struct conf *old, const struct conf *new)
 {
 	for (size_t i = 0; i < d->count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_diff.h - what has changed between the config file that was applied last and a new one, as a
- * list of changes that the device can make one by one.
+ * conf_diff.h - finds the differences between the config file that was applied last and a new one,
+ * as a list of changes that the device can make one by one.
  *
  *   1. peers are added and their settings changed, in the order of the new file
  *   2. prefixes are removed from peers
@@ -24,12 +24,12 @@
 enum conf_change_kind {
 	CONF_CHANGE_ADD, /* the peer need not exist yet */
 	CONF_CHANGE_PSK,
-	CONF_CHANGE_ENDPOINT, /* host = NULL: the endpoint stays, but no longer follows a name */
+	CONF_CHANGE_ENDPOINT, /* host = NULL: the endpoint stays, but follows no name any more */
 	CONF_CHANGE_NAME,
 	CONF_CHANGE_KEEPALIVE,
 	CONF_CHANGE_ALLOW,
-	CONF_CHANGE_REPLACE_BEGIN, /* from here on, CONF_CHANGE_ALLOW names all prefixes; at END, */
-	CONF_CHANGE_REPLACE_END,   /* the peer loses the prefixes that were not named */
+	CONF_CHANGE_REPLACE_BEGIN, /* the ALLOW changes up to END are all prefixes of the peer; */
+	CONF_CHANGE_REPLACE_END,   /* END removes the other prefixes of the peer */
 	CONF_CHANGE_DISALLOW,	   /* @peer and @prefix are indices in the old config */
 	CONF_CHANGE_REMOVE,	   /* @peer is an index in the old config */
 };
@@ -41,7 +41,7 @@ struct conf_change {
 };
 
 struct conf_diff {
-	bool private_key, listen_port, fwmark; /* set these of the new config */
+	bool private_key, listen_port, fwmark; /* set this value of the new config */
 	bool host;			       /* addresses, routes, MTU, DNS or hooks may differ */
 	bool exact;	  /* remove the peers that the new config does not have */
 	bool removes_all; /* the old config has peers, and the new one has none of them */
@@ -50,23 +50,25 @@ struct conf_diff {
 	uint32_t *by_key; /* the indices of new->peers, sorted by key */
 };
 
-/* Replaces the private key and the preshared keys of @c by keyed digests. An absent key stays all
- * zero. */
+/* Replaces the private key and the preshared keys of @c with keyed digests. A key that is not set
+ * stays all zero. */
 void conf_forget_secrets(struct conf *c, const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 
-/* Finds the changes from @old, whose secrets are digests, to @new, whose secrets are plain. A value
- * that is not in @new is not changed; for example, an absent PrivateKey is no change. Returns 0 and
- * fills in *@d, for conf_diff_done(); or returns -ENOMEM. */
+/* Finds the changes from @old, whose secrets are digests, to @new, whose secrets are plain. A
+ * value that is not set in @new is not changed; for example, a missing PrivateKey causes no
+ * change. Returns 0 with *@d filled in; the caller releases it with conf_diff_done(). Or returns
+ * -ENOMEM. */
 int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *new,
 	      const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 
-/* Makes the list of changes that turn any state of the device into @new, like `wg syncconf`. @old
- * is used only for removes_all. */
+/* Makes the list of changes that turn any configuration of the device into @new, like `wg
+ * syncconf`. @old determines only removes_all. */
 int conf_diff_exact(struct conf_diff *d, const struct conf *old, const struct conf *new);
 
-void conf_diff_done(struct conf_diff *d); /* fine if all zero */
+void conf_diff_done(struct conf_diff *d); /* does nothing if *d is all zero */
 
-/* Returns true if @new, from which @d was made, has the peer. */
+/* Returns true if the config @new, which was given to the function that filled in @d, has a peer
+ * with this key. */
 bool conf_diff_has(const struct conf_diff *d, const struct conf *new,
 		   const uint8_t public[static WIRE_KEY_LEN]);
 

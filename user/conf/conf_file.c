@@ -74,7 +74,8 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 	return err;
 }
 
-/* Looks for NAME.conf in /etc/wireguard and /etc/wgxdp. */
+/* Looks for NAME.conf in /etc/wireguard and /etc/wgxdp, and sets the path of the first that
+ * exists. */
 static int find_named(const char *name, char found[static PATH_MAX], struct fault *f)
 {
 	char here[IFNAME_MAX + sizeof(SUFFIX)], hint[64] = "give a path that ends in .conf";
@@ -157,12 +158,12 @@ static int read_all(int fd, struct buffer *text)
 	return 0;
 }
 
-/* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f. */
+/* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f filled in. */
 static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
 {
 	int err;
 
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang the caller */
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not block on a FIFO */
 	err = *fd < 0 ? -errno : read_all(*fd, text);
 	if (!err)
 		return 0;
@@ -171,7 +172,8 @@ static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
 	return fault(f, err, "%s: %s", path, strerror(-err));
 }
 
-/* Returns true, with a warning in @f, if the file has a private key that other users may read. */
+/* Returns true, with a warning in @f, if the file contains a private key and other users may read
+ * the file. */
 static bool is_exposed(const struct conf *c, int fd, const char *path, struct fault *f)
 {
 	if (!c->has_private_key || !others_may_read(fd, path))

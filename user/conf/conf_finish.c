@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_finish.c - finishes a config after its last line: gives the peers their allowed IPs. */
+/* conf_finish.c - finishes a config after its last line: fills in the allowed IPs of each peer. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,8 @@ static void warn_moved(void *ctx, const struct settle_step *step)
 
 	conf_warn(p, (struct conf_place){ step->line, step->column },
 		  prefix_text(&step->prefix, text),
-		  "another peer has it in its allowed IPs, too; the later peer gets it");
+		  "another peer has this prefix in its AllowedIPs, too; the later peer gets the "
+		  "prefix");
 }
 
 /* Builds each peer's list of allowed IPs. */
@@ -60,8 +61,8 @@ static int check_mtu(struct conf_parser *p)
 	if (!needs)
 		return 0;
 	snprintf(value, sizeof(value), "MTU = %u", c->mtu);
-	snprintf(what, sizeof(what), "IPv6 needs at least %u, and there is %s", IPV6_MTU_MIN,
-		 prefix_text(needs, text));
+	snprintf(what, sizeof(what), "IPv6 needs at least %u, and the file has the IPv6 prefix %s",
+		 IPV6_MTU_MIN, prefix_text(needs, text));
 	return conf_bad_at(p, p->mtu, -EINVAL, value, what);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_lint.c - warns of what is allowed in a config file but hardly ever intended. */
+/* conf_lint.c - warns of settings that a config file may contain but that are rarely intended. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,18 +98,17 @@ static void warn_overlap(struct conf_parser *p, const struct settle_step *net,
 	char value[PREFIX_TEXT_LEN], text[PREFIX_TEXT_LEN], sentence[PREFIX_TEXT_LEN + 128];
 
 	snprintf(sentence, sizeof(sentence),
-		 "it covers %s of the peer in line %u, which gets those packets as its prefix is "
-		 "longer",
+		 "it contains %s of the peer in line %u, whose longer prefix takes precedence",
 		 prefix_text(&inner->prefix, text), p->c->peers[inner->peer].line);
 	conf_warn(p, (struct conf_place){ net->line, net->column },
 		  prefix_text(&net->prefix, value), sentence);
 }
 
-/* Warns once for each prefix that covers a prefix of another peer. There is no warning for a
- * default route, which is intended to cover everything. @sorted has the @n steps that are kept. */
+/* Warns once for each prefix that contains a prefix of another peer. Does not warn of a default
+ * route, which is meant to contain everything. @sorted has the @n steps with kept = true. */
 static void find_overlaps(struct conf_parser *p, struct settle_step **sorted, size_t n)
 {
-	struct settle_step *nets[130]; /* each covers the next one; there are 129 lengths */
+	struct settle_step *nets[130]; /* each contains the next; there are 129 prefix lengths */
 	bool told[130];
 	size_t depth = 0;
 

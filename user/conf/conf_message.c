@@ -4,11 +4,12 @@
 
 #include "conf/conf_private.h"
 
-#define MESSAGES_MAX 100U /* of each severity */
+#define MESSAGES_MAX 100U /* messages of each severity */
 
 struct conf_place conf_here(struct conf_parser *p)
 {
-	/* Continue counting at the last place, because a line may have 100,000 prefixes. */
+	/* Continue counting at the place of the last message, because a line may have 100,000
+	 * prefixes. */
 	if (p->counted > p->at) {
 		p->counted = p->text;
 		p->column = 1;
@@ -28,7 +29,7 @@ void conf_at_line(struct conf_parser *p, const char *text)
 static void format(struct fault *sentence, const struct conf_parser *p, struct conf_place place,
 		   const char *value, const char *what)
 {
-	/* A private key may have been pasted to the wrong place. */
+	/* Do not show a value that may be a private key in the wrong place. */
 	if (conf_may_hold_key(value))
 		value = "...";
 	fault(sentence, 0, "%s:%u:%u: %.100s: %s", p->c->path, place.line, place.column, value,
@@ -36,7 +37,8 @@ static void format(struct fault *sentence, const struct conf_parser *p, struct c
 	conf_printable(sentence->text);
 }
 
-/* Gives a sentence to the caller of conf_check(). @count: how many sentences there were before. */
+/* Passes a sentence to the report function of conf_check(). @count: number of sentences of this
+ * severity that were reported before. */
 static void report(const struct conf_parser *p, enum conf_severity severity, unsigned count,
 		   struct fault *sentence)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_private.h - shared by the files of the parser: conf.c (lines), conf_text.c (characters),
- * conf_values.c (keys and their values), conf_quick.c (the keys of wg-quick), conf_blocks.c
- * (peers), conf_finish.c (the end of the file), conf_lint.c (warnings) and conf_message.c
- * (messages).
+ * conf_private.h - declarations that the files of the parser share: conf.c (lines), conf_text.c
+ * (characters), conf_values.c (keys and their values), conf_quick.c (the keys of wg-quick),
+ * conf_blocks.c (peers), conf_finish.c (the end of the file), conf_lint.c (warnings) and
+ * conf_message.c (messages).
  */
 #ifndef WGXDP_CONF_PRIVATE_H
 #define WGXDP_CONF_PRIVATE_H
@@ -11,7 +11,7 @@
 #include "conf/conf.h"
 #include "conf/settle.h"
 
-/* CONF_UNKNOWN: a section that does not exist, whose lines are skipped. */
+/* CONF_UNKNOWN: the lines of a section with an unknown name are skipped. */
 enum conf_section { CONF_NOWHERE, CONF_INTERFACE, CONF_PEER, CONF_UNKNOWN };
 
 /* A place in the file. Lines and columns count from 1; columns count characters. */
@@ -22,47 +22,47 @@ struct conf_place {
 struct conf_parser {
 	struct conf *c;
 	unsigned line;
-	const char *text; /* the present line; NULL = no line */
-	const char *at;	  /* the place in the line to which messages refer */
+	const char *text; /* the current line; NULL = no line */
+	const char *at;	  /* the place in the current line that messages refer to */
 	const char *counted;
-	unsigned column; /* of p->counted */
+	unsigned column; /* column of p->counted */
 
-	conf_warn_fn warn;     /* of conf_parse(), or NULL */
-	conf_report_fn report; /* of conf_check(), which continues after an error; else NULL */
+	conf_warn_fn warn;     /* warning callback of conf_parse(), or NULL */
+	conf_report_fn report; /* conf_check() reports to it and continues after errors; or NULL */
 	void *ctx;
-	struct fault *f; /* of conf_parse() */
+	struct fault *f; /* first error, in conf_parse() */
 	unsigned faults, warnings;
 
 	enum conf_section section;
-	const char *key;	     /* of the present line */
-	unsigned settings;	     /* lines that are neither empty nor a comment */
-	struct conf_place interface; /* of the last [Interface]; line 0 = none yet */
+	const char *key;	     /* name of the key in the current line */
+	unsigned settings;	     /* number of lines that are neither empty nor comments */
+	struct conf_place interface; /* place of the last [Interface]; line 0 = none yet */
 	bool second_interface;
 	struct conf_place mtu;
 
-	struct conf_peer block; /* the present [Peer]; allowed is not used */
+	struct conf_peer block; /* settings of the current [Peer]; its allowed is not used */
 	bool has_key, has_psk, has_keepalive;
 	bool faulty_key;   /* the block has a PublicKey line, valid or not */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
-	size_t block_step; /* the first step of the block */
+	size_t block_step; /* index of the block's first step */
 
 	struct settle_step *steps;
 	size_t step_count, step_size;
 	uint32_t peer_size;
 	void *by_key; /* tsearch(3) tree of struct conf_entry */
 
-	char name[PEER_NAME_LEN]; /* from a "# Name =" line whose peer is not known yet */
-	bool name_below;	  /* that line is directly below a line of the block */
+	char name[PEER_NAME_LEN]; /* value of a "# Name =" line whose peer is not known yet */
+	bool name_below;	  /* the "# Name =" line is directly below a line of the block */
 	bool below;		  /* the previous line belongs to a block */
 };
 
-/* A key. @set is called with the trimmed value, without any white space unless @words or @command
- * is true. The value is empty only if @resets is true. @set may overwrite the value, and returns 0
- * or -errno. */
+/* A key of the config file. @set gets the trimmed value, with all white space removed unless @words
+ * or @command is true. The value is empty only if @resets is true. @set may overwrite the value,
+ * and returns 0 or -errno. */
 struct conf_key {
 	const char *name;
 	enum conf_section section;
-	bool words;	   /* @set sees the white space */
+	bool words;	   /* @set gets the value with its inner white space */
 	bool may_be_empty; /* an empty value means the same as no line */
 	bool resets;	   /* an empty value cancels an earlier line */
 	bool is_public_key;
@@ -70,7 +70,7 @@ struct conf_key {
 	int (*set)(struct conf_parser *p, char *value);
 };
 
-/* conf_quick.c: the setters of the keys that wg-quick(8) handles. */
+/* The functions of conf_quick.c that set the keys of wg-quick(8). */
 int conf_set_address(struct conf_parser *p, char *value);
 int conf_set_dns(struct conf_parser *p, char *value);
 int conf_set_mtu(struct conf_parser *p, char *value);
@@ -84,42 +84,44 @@ int conf_set_save_config(struct conf_parser *p, char *value);
 /* Returns the key named @name in @section, or NULL. */
 const struct conf_key *conf_key(const char *name, enum conf_section section);
 
-/* Returns the name of the key of which @name is most likely a misspelling, or NULL. */
+/* Returns the name of the key that @name most likely misspells, or NULL. */
 const char *conf_closest_key(const char *name);
 
-/* A [Peer] begins. Its settings are collected in p->block. */
+/* Begins a [Peer] block, whose settings are collected in p->block. */
 void conf_begin_block(struct conf_parser *p);
-/* Merges p->block into the peer with its public key. Fine if no block has begun. 0 or -errno. */
+/* Merges p->block into the peer with its public key. Does nothing if no block has begun. Returns 0
+ * or -errno. */
 int conf_end_block(struct conf_parser *p);
 
-/* Appends a peer of zeros to c->peers, which has room for *@size. 0, -E2BIG or -ENOMEM. */
+/* Appends a peer of zeros to c->peers, and enlarges the array if its *@size entries are full.
+ * Returns 0, -E2BIG or -ENOMEM. */
 int conf_add_peer(struct conf *c, uint32_t *size);
 /* Wipes and frees the peers of @c. */
 void conf_free_peers(struct conf *c);
 
-/* Replaces control characters, because messages go to a terminal, and bytes that are not UTF-8,
- * because messages become JSON. */
+/* Replaces control characters, because messages go to a terminal, and bytes that are not valid
+ * UTF-8, because messages go into JSON. */
 void conf_printable(char *text);
-/* Removes white space at the end in place, and returns the text after the white space at the
- * beginning. */
+/* Removes trailing white space in place. Returns the first character that is not white space. */
 char *conf_trim(char *text);
 /* Removes all white space in place. */
 void conf_squeeze(char *text);
-/* Reads "# Name = value" into @name, as valid UTF-8 because it becomes JSON. Returns false if
- * @comment is another comment. */
+/* Reads "# Name = value" into @name, as valid UTF-8 because the name goes into JSON. Returns false
+ * if @comment is any other comment. */
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
-/* Refuses characters that look like plain ones in the first @n bytes, and names them. Returns 0 or
- * -EINVAL. */
+/* Refuses typographic characters, such as a no-break space, in the first @n bytes, and names them
+ * in the message. Returns 0 or -EINVAL. */
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
-/* Returns what is wrong with a non-empty value that is in quotes or has a ';', or NULL. */
+/* Returns what is wrong with a non-empty value that is in quotes or contains ';', or NULL if it is
+ * neither. */
 const char *conf_misquoted(const char *value);
 
-/* Appends a step. Its peer is filled in when the block ends. */
+/* Appends a step for settle(). The end of the block fills in the step's peer. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
-/* A line begins at @text. */
+/* Begins a line at @text, for messages. */
 void conf_at_line(struct conf_parser *p, const char *text);
-/* Returns the place to which p->at points. */
+/* Returns the line and column of p->at. */
 struct conf_place conf_here(struct conf_parser *p);
 /* Reports "file:line:column: value: what" and returns @err. @value must not be a secret. */
 int conf_bad(struct conf_parser *p, int err, const char *value, const char *what);
@@ -127,14 +129,15 @@ int conf_bad_at(struct conf_parser *p, struct conf_place place, int err, const c
 		const char *what);
 int conf_no_memory(struct conf_parser *p);
 void conf_warn(struct conf_parser *p, struct conf_place place, const char *value, const char *what);
-/* Returns true if the rest of the file is read after the error @err. */
+/* Returns true if parsing continues after the error @err. */
 bool conf_goes_on(const struct conf_parser *p, int err);
 
-/* Settles which peer has which prefix, and checks what depends on several lines. 0 or -errno. */
+/* Determines the peer of each prefix, and makes the checks that depend on several lines. Returns 0
+ * or -errno. */
 int conf_finish(struct conf_parser *p);
-/* Warns of everything that is allowed but looks wrong, for conf_check(). */
+/* Warns, for conf_check(), of settings that are allowed but look wrong. */
 void conf_lint(struct conf_parser *p);
-/* Returns where the key @key is published, or NULL if it is not. */
+/* Returns the document in which the key @key is published, or NULL. */
 const char *conf_published(const uint8_t key[static WIRE_KEY_LEN]);
 /* Returns true if the non-empty @value is a placeholder for a key, such as "<private key>", and so
  * no secret. */

@@ -48,7 +48,7 @@ static int append(struct conf_parser *p, struct conf_list *list, uint32_t max, c
 
 /* Address ------------------------------------------------------------------------------------ */
 
-/* Returns true if the interface has the address already. The kernel accepts an IPv6 address only
+/* Returns true if the interface already has the address. The kernel accepts an IPv6 address only
  * once, and an IPv4 address once for each prefix length. */
 static bool has_address(const struct conf *c, const struct prefix *a)
 {
@@ -90,8 +90,8 @@ int conf_set_address(struct conf_parser *p, char *value)
 
 /* DNS ---------------------------------------------------------------------------------------- */
 
-/* Returns true if wg-quick(8) treats @word as a server: if it has only digits and dots, or a
- * colon. */
+/* Returns true if wg-quick(8) treats @word as a name server: if it has only digits and dots, or
+ * contains a colon. */
 static bool is_server(const char *word)
 {
 	return strchr(word, ':') || !word[strspn(word, "0123456789.")];

@@ -11,8 +11,8 @@
 #include "crypto/wipe.h"
 
 struct reply {
-	struct conf c;	      /* only its key, port, mark and peers */
-	struct conf_peer *at; /* the peer whose lines are read; NULL = the device's */
+	struct conf c;	      /* only private key, port, mark and peers are used */
+	struct conf_peer *at; /* peer of the current line; NULL = the line belongs to the device */
 	uint32_t peer_size, allowed_size;
 };
 
@@ -145,7 +145,7 @@ static int read_reply(struct reply *r, char *text, size_t len)
 	for (; text < end && !err; text = next) {
 		next = memchr(text, '\n', (size_t)(end - text));
 		if (!next)
-			return -EINVAL; /* the reply is cut off */
+			return -EINVAL; /* the reply ends in the middle of a line */
 		*next++ = '\0';
 		err = read_reply_line(r, text);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_text.c - the text of a line: white space, characters that do not belong there, names of
+/* conf_text.c - the text of a line: white space, characters that are not allowed, and names of
  * peers. */
 #include <ctype.h>
 #include <errno.h>
@@ -31,7 +31,8 @@ void conf_squeeze(char *text)
 	*to = '\0';
 }
 
-/* Length of the UTF-8 character at @text, 1 to 4, or 0 if there is none (RFC 3629 4). */
+/* Returns the length of the UTF-8 character at @text, 1 to 4, or 0 if there is no valid one (RFC
+ * 3629 4). */
 static size_t character(const unsigned char *text)
 {
 	unsigned char c = text[0];
@@ -80,11 +81,11 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN])
 	}
 	conf_printable(name);
 	for (len = strlen(name); len && name[len - 1] == ' '; len--)
-		name[len - 1] = '\0'; /* it was cut at a space */
+		name[len - 1] = '\0'; /* the length limit may have cut the name here */
 	return true;
 }
 
-/* What editors, word processors and web pages put in the place of plain characters. */
+/* Characters that editors, word processors and web pages insert instead of plain ones. */
 static const struct {
 	const char *bytes, *name, *remedy;
 } strays[] = {

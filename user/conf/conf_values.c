@@ -14,7 +14,7 @@
 
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 
-/* Writes to @what why @value is not a key. */
+/* Writes to @what why @value is not a valid key. */
 static void explain_key(const char *value, char *what, size_t room)
 {
 	static const char digits[] =
@@ -33,8 +33,8 @@ static void explain_key(const char *value, char *what, size_t room)
 		snprintf(what, room, "it is no base64 of 32 bytes; copy the whole key");
 }
 
-/* Reads a key. Messages never show the text of a key, because a private key may have been written
- * in the place of a public one. */
+/* Reads a key. Messages never show a key, because a private key may stand in place of a public
+ * key. */
 static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN],
 		    const char *from)
 {
@@ -44,8 +44,8 @@ static int read_key(struct conf_parser *p, const char *value, uint8_t key[static
 	if (keytext_from_base64(key, value, strlen(value))) {
 		published = p->report ? conf_published(key) : NULL;
 		if (published) {
-			snprintf(what, sizeof(what),
-				 "everybody can read this key in %s; make another", published);
+			snprintf(what, sizeof(what), "this key is published in %s; make another",
+				 published);
 			conf_warn(p, conf_here(p), p->key, what);
 		}
 		return 0;
@@ -58,7 +58,7 @@ static int read_key(struct conf_parser *p, const char *value, uint8_t key[static
 	return conf_bad(p, -EINVAL, p->key, what);
 }
 
-/* Reads a port, by number or by the name of a service, as wg(8) does. */
+/* Reads a port as a number or as the name of a service, like wg(8). */
 static bool read_port(const char *value, uint32_t *port)
 {
 	const struct servent *service;
@@ -142,7 +142,7 @@ static const char *check_host(struct endpoint *e, const char *host, const char *
 		return NULL;
 	if (strchr(host, ':'))
 		return valuetext_is_address(host)
-			       ? NULL /* the link may not exist yet */
+			       ? NULL /* the link after '%' may not exist yet */
 			       : "this is no IPv6 address with a port; write [address]:port";
 	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a name of a host";
 }
@@ -206,7 +206,8 @@ int conf_add_step(struct conf_parser *p, const struct settle_step *step)
 	return 0;
 }
 
-/* Returns true for two addresses without a comma, such as "10.0.0.1 10.0.0.2". */
+/* Returns true if the value has addresses without a comma between them, such as "10.0.0.1
+ * 10.0.0.2". */
 static bool is_two_addresses(const char *text)
 {
 	char copy[128], *rest;
@@ -247,7 +248,7 @@ static int add_allowed_ip(struct conf_parser *p, char *text)
 		return bad_allowed_ip(p, written, what);
 	p->incremental |= sign;
 	if (prefix_mask(&step.prefix)) {
-		snprintf(sentence, sizeof(sentence), "has host bits set; taken as %s",
+		snprintf(sentence, sizeof(sentence), "has host bits set; it is read as %s",
 			 prefix_text(&step.prefix, masked));
 		conf_warn(p, conf_here(p), text, sentence);
 	}
@@ -270,7 +271,7 @@ static int set_allowed_ips(struct conf_parser *p, char *value)
 
 /* -------------------------------------------------------------------------------------------- */
 
-/* The keys. wg-quick(8) treats an empty MTU, Table, Address, DNS or hook as absent. */
+/* All keys. wg-quick(8) ignores an empty MTU, Table, Address, DNS or hook. */
 static const struct conf_key keys[] = {
 	{ "PrivateKey", CONF_INTERFACE, .set = set_private_key },
 	{ "ListenPort", CONF_INTERFACE, .set = set_listen_port },

@@ -101,7 +101,7 @@ static int write_all(int fd, const char *data, size_t len)
 	return fsync(fd) ? -errno : 0;
 }
 
-/* Syncs the folder of @path, so that its new entry survives a power failure. */
+/* Syncs the directory of @path, so that its new entry survives a power failure. */
 static int sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');

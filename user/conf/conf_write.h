@@ -17,19 +17,18 @@
 #include "conf/conf.h"
 #include "util/buffer.h"
 
-/* Replaces the private key, port, mark and peers of @c by those in @reply, which is the daemon's
- * answer to get=1 and has @len bytes. Peers keep the names that they have in @c. Lines with other
- * keys are ignored. Returns 0. Or returns -EINVAL (not a valid reply, or a reply with an errno),
- * -E2BIG or -ENOMEM, with @f filled in and @c unchanged. */
+/* Replaces the private key, port, mark and peers of @c with those in @reply, the daemon's reply of
+ * @len bytes to get=1. A peer that @c also has keeps its name. Lines with other keys are ignored.
+ * Returns 0. Or returns -EINVAL (not a valid reply, or a reply with an errno), -E2BIG or -ENOMEM,
+ * with @f filled in and @c unchanged. */
 int conf_set_running(struct conf *c, const char *reply, size_t len, struct fault *f);
 
-/* Appends the text of a config file with the values of @c, so that conf_parse() of the text gives
- * the same values. If c->mtu is 0, no MTU is written; if c->table_text is "", no Table is written.
- * A peer with our own key is written. The text contains secrets. Sets out->failed when out of
- * memory. */
+/* Appends the text of a config file with the values of @c, so that conf_parse() of the text yields
+ * the same values. Writes no MTU if c->mtu is 0, and no Table if c->table_text is "". Writes a peer
+ * with our own public key, too. The text contains secrets. Sets out->failed when out of memory. */
 void conf_format(const struct conf *c, struct buffer *out);
 
-/* Atomically replaces the file @path, or the file to which it is a link, by the text of
+/* Atomically replaces the file @path, or the target if @path is a link, with the text of
  * conf_format(). The new file has mode 0600 and is on disk when this function returns. Returns 0.
  * Or returns -ENOMEM or the -errno of the file system, with @f filled in and the old file
  * unchanged. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libsodium's codecs compute every digit without a table and without a branch on its value. A
- * decoder stops at the first invalid character, so for an invalid text its time depends on the
- * place of that character. The time for a valid text depends only on the length.
+ * keytext.c - uses libsodium's codecs, which convert each digit without a table lookup and without
+ * a branch on its value. A decoder stops at the first invalid character, so for an invalid text the
+ * time depends on the position of that character. For a valid text the time depends only on the
+ * length.
  */
 #include "conf/keytext.h"
 
@@ -23,7 +24,7 @@ void keytext_to_hex(char text[static KEYTEXT_HEX_LEN + 1], const uint8_t key[sta
 	sodium_bin2hex(text, KEYTEXT_HEX_LEN + 1, key, WIRE_KEY_LEN);
 }
 
-/* Copies a whole key; @err is the decoder's result. */
+/* Copies the key if it is complete. @err is the decoder's result. */
 static bool accept(uint8_t key[static WIRE_KEY_LEN], uint8_t out[static WIRE_KEY_LEN], size_t len,
 		   int err)
 {

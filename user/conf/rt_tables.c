@@ -8,7 +8,7 @@
 
 #include "conf/valuetext.h"
 
-/* Patterns for glob(3). A file of the administrator comes before one of the distribution. */
+/* Patterns for glob(3). The administrator's files come before the distribution's files. */
 static const char *const places[] = {
 	"/etc/iproute2/rt_tables",	 "/etc/iproute2/rt_tables.d/*.conf",
 	"/usr/share/iproute2/rt_tables", "/usr/share/iproute2/rt_tables.d/*.conf",

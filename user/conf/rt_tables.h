@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Looks @name up among main, local and default, then in the file rt_tables and the files *.conf of
+/* Looks up @name among main, local and default, then in the file rt_tables and the files *.conf of
  * the folder rt_tables.d below /etc/iproute2, /usr/share/iproute2 and /usr/lib/iproute2. Returns
- * false, with @id untouched, if no file has it. Reads files, so it may block for a moment. */
+ * false with @id unchanged if the name is in none of them. Reads files, so the call may block
+ * briefly. */
 bool rt_tables_find(const char *name, uint32_t *id) __attribute__((warn_unused_result));
 
-/* The same in one file; "number name" on each line, the number decimal or with 0x. */
+/* Looks up @name in one file, whose lines are "number name" with a number in decimal or with 0x.
+ * Returns false with @id unchanged if the file does not have the name. */
 bool rt_tables_find_in(const char *path, const char *name, uint32_t *id)
 	__attribute__((warn_unused_result));
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * settle.h - decides which peer has which prefix after the last line of a config file. Its blocks
- * may give prefixes to peers, remove them, and repeat them. Private to user/conf.
+ * settle.h - determines which peer has which prefix after the last line of a config file, whose
+ * blocks may give prefixes to peers, remove them, and repeat them. Private to user/conf.
  */
 #ifndef WGXDP_SETTLE_H
 #define WGXDP_SETTLE_H
@@ -12,21 +12,21 @@
 
 #include "wg/prefix.h"
 
-/* One step gives @prefix to @peer (a number), or removes it from @peer if @peer has it. */
+/* One step gives @prefix to @peer (an index), or removes it from @peer if @peer has it. */
 struct settle_step {
 	struct prefix prefix; /* masked */
 	bool take;
-	bool kept;    /* out: because of this step the peer has the prefix in the end */
+	bool kept;    /* output: this step is the reason why the peer has the prefix in the end */
 	size_t until; /* index of the step at which the peer loses the prefix; 0 = never */
 	uint32_t peer;
 	unsigned line, column;
 };
 
-/* Sets the member kept of the @n @steps, which are in the order of the file. The rules are those of
- * the device: a prefix that is given again to the peer that has it keeps its place in the order,
- * and a prefix that is given to another peer moves to that peer. Steps of peers with @ignored[peer]
- * have no effect. Calls @moved for each prefix that moves, with the step that moves it. Returns 0
- * or -ENOMEM. */
+/* Sets the member kept of each of the @n @steps, which are in the order of the file. The rules are
+ * those of the device: if a step gives a prefix to the peer that already has it, the prefix keeps
+ * its place in the order; if a step gives a prefix to another peer, the prefix moves to that peer.
+ * Steps of peers with @ignored[peer] have no effect. Calls @moved for each prefix that moves, with
+ * the step that moves it. Returns 0 or -ENOMEM. */
 int settle(struct settle_step *steps, size_t n, const bool *ignored,
 	   void (*moved)(void *ctx, const struct settle_step *step), void *ctx);
 

@@ -9,7 +9,7 @@
 
 #include "wgxdp/limits.h"
 
-#define DOMAIN_MAX 254 /* bytes, with the final dot */
+#define DOMAIN_MAX 254 /* bytes, including the final dot */
 
 static int digit(char c)
 {
@@ -65,8 +65,8 @@ const char *valuetext_prefix(const char *text, struct prefix *out)
 	if (inet_pton(p.family, address, p.addr) != 1)
 		return "this is no IPv4 or IPv6 address";
 	if (slash && !valuetext_number(slash + 1, 10, bits, &bits))
-		return p.family == AF_INET ? "after the '/' must stand a number from 0 to 32"
-					   : "after the '/' must stand a number from 0 to 128";
+		return p.family == AF_INET ? "after the '/' there must be a number from 0 to 32"
+					   : "after the '/' there must be a number from 0 to 128";
 	p.length = (uint8_t)bits;
 	*out = p;
 	return NULL;
@@ -151,7 +151,7 @@ const char *valuetext_split_endpoint(char *text, char **host, char **port)
 			return "the ']' is missing";
 		*end++ = '\0';
 		if (*end != ':')
-			return "after the ']' must stand ':' and a port";
+			return "after the ']' there must be ':' and a port";
 	} else {
 		*host = text;
 		end = strrchr(text, ':');

@@ -234,7 +234,8 @@ static void add_altname(const struct daemon *d)
 	snprintf(name, sizeof(name), "wgxdp-%s", d->tun.name);
 	err = netlink_add_altname(d->netlink, d->tun.ifindex, name);
 	if (err)
-		log_info("cannot name the interface %s, too: %s", name, strerror(-err));
+		log_info("cannot add the alternative name %s to the interface: %s", name,
+			 strerror(-err));
 }
 
 static int start_dataplane(struct daemon *d, const struct conf *conf, struct fault *f)
@@ -481,8 +482,8 @@ static void open_notify(const struct options *options)
 	int err = options->foreground ? notify_open() : 0;
 
 	if (err)
-		log_error("NOTIFY_SOCKET=%s: %s; the service manager will not hear that the tunnel "
-			  "is up",
+		log_error("NOTIFY_SOCKET=%s: %s; the service manager cannot be told that the "
+			  "tunnel is up",
 			  getenv("NOTIFY_SOCKET"), strerror(-err));
 }
 

@@ -172,7 +172,7 @@ int lease_wait(int fd, const char *word, uint32_t *number,
 	for (;;) {
 		if (!receive(fd, message))
 			return fault(f, -EPIPE,
-				     "the daemon ended without saying why; try --foreground");
+				     "the daemon ended without an error message; try --foreground");
 		if (strncmp(message, "warning ", 8) != 0)
 			break;
 		warn(NULL, message + 8);

@@ -160,8 +160,8 @@ static void on_read(struct reload *r)
 	}
 	if (r->job.diff.removes_all && !(r->wishes & RELOAD_ASKED))
 		err = fault(&f, -ECANCELED,
-			    "%s: the file has none of the peers that it had, so it is not applied "
-			    "by itself; `wgxdp reload` applies it",
+			    "%s: the file no longer has any of its earlier peers, so it is not "
+			    "applied automatically; `wgxdp reload` applies it",
 			    r->config.path);
 	if (!err)
 		err = set_interface(r, &f);

@@ -79,6 +79,6 @@ void reload_job_end(struct reload_job *j)
 	if (j->has_thread)
 		pthread_join(j->thread, NULL);
 	if (eventfd_read(j->done_fd, &count))
-		log_debug("a reload has ended without saying so");
+		log_debug("the thread of a reload has ended without a result");
 	j->kind = RELOAD_JOB_NONE;
 }

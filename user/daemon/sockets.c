@@ -73,8 +73,8 @@ static const char *detach(void *ctx)
 
 	/* wg-quick has set up addresses, routes and rules, and knows how to undo them. */
 	if (s->dataplane->config.options->conf.wg_quick)
-		return "wg-quick made this interface; `wg-quick down` with its config file takes "
-		       "it down, and `ip link delete` does if the file is gone";
+		return "wg-quick made this interface; take it down with `wg-quick down` and its "
+		       "config file, or with `ip link delete` if the file is gone";
 	s->ending->detached = true;
 	ending_stop(s->ending, 0);
 	return NULL;

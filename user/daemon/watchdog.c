@@ -17,7 +17,7 @@ static void on_timer(void *ctx, uint64_t now_ns)
 		return;
 	}
 	if (!w->silent)
-		log_error("worker %u hangs: the watchdog of the service manager is not answered",
+		log_error("worker %u hangs, so the service manager's watchdog gets no notification",
 			  hung);
 	w->silent = true;
 }

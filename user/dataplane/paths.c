@@ -141,7 +141,7 @@ static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers
 		if (nics_open(&p->env, nic, &f))
 			log_info("data goes through the UDP sockets: %s", nic->why);
 		else
-			log_info("%s: is ours now", nic->name);
+			log_info("%s: AF_XDP uses this NIC now", nic->name);
 		return true;
 	default:
 		return false;
@@ -186,7 +186,7 @@ static bool drop_unwanted(struct paths *p, struct workers *workers, const struct
 			continue;
 		}
 		workers_stop(workers);
-		log_info("%s: no route leads there any more", nic->name);
+		log_info("%s: no route to an endpoint uses this NIC any more", nic->name);
 		nics_close(&p->env, nic);
 		*nic = p->nics[--p->nic_count];
 		changed = true;
@@ -210,7 +210,7 @@ static bool add_wanted(struct paths *p, const struct nic_choice *wanted, unsigne
 		if (nics_open(&p->env, nic, &f))
 			log_info("data takes the UDP socket: %s", nic->why);
 		else
-			log_info("%s: a route leads there now", nic->name);
+			log_info("%s: a route to an endpoint uses this NIC now", nic->name);
 		changed = true;
 	}
 	return changed;

@@ -35,7 +35,7 @@ static int check_cpu(int cpu, struct fault *f)
 	CPU_SET((unsigned)cpu, &wanted);
 	if (sched_getaffinity(0, sizeof(before), &before) ||
 	    sched_setaffinity(0, sizeof(wanted), &wanted))
-		return fault(f, -errno, "--cpus %d: %s; `nproc --all` tells how many there are",
+		return fault(f, -errno, "--cpus %d: %s; `nproc --all` shows how many there are",
 			     cpu,
 			     errno == EINVAL
 				     ? "there is no such CPU, or the daemon may not run on it"

@@ -35,12 +35,11 @@ static void check(struct netlink *nl, uint32_t tunnel, const struct netlink_flow
 	if (netlink_route(nl, e, flow, &route))
 		snprintf(sentence, SENTENCE_LEN, "no route to endpoint %s yet", text);
 	else if (route.ifindex == tunnel && !route.local)
-		snprintf(
-			sentence, SENTENCE_LEN,
-			"the route to endpoint %s leads into the tunnel itself, because AllowedIPs "
-			"cover it; nothing will reach the peer. Add a route to it by the NIC, or "
-			"set FwMark and add a rule for that mark",
-			text);
+		snprintf(sentence, SENTENCE_LEN,
+			 "the route to endpoint %s leads into the tunnel itself, because "
+			 "AllowedIPs contain it, so no packet can reach the peer; add a route to "
+			 "the endpoint through the NIC, or set FwMark and add a rule for that mark",
+			 text);
 	else if (route.has_source && is_own_address(conf, e, route.source))
 		snprintf(sentence, SENTENCE_LEN,
 			 "packets to endpoint %s would carry the tunnel's own address as their "

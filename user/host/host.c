@@ -116,7 +116,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 	if (err)
 		return fault(f, err,
 			     "%s: cannot find an unused routing table for the default route: %s; "
-			     "choose one by FwMark",
+			     "set FwMark to choose one",
 			     conf->path, strerror(-err));
 	err = s->path ? plan_make(&s->plan, conf, mark) : -ENOMEM;
 	if (err)
@@ -299,7 +299,7 @@ static void leave(struct host *h, const struct state *failed)
 		return;
 	}
 	if (enter(h, failed, &h->state, &f))
-		log_error("cannot restore what was set on the host: %s", f.text);
+		log_error("cannot restore the settings of the host: %s", f.text);
 	(void)write_record(h, &h->state, NULL, NULL);
 	keep_look_soon(&h->keep);
 }
@@ -382,7 +382,8 @@ static void go_away(struct host *h)
 		return;
 	h->away = true;
 	undo(h, &h->state);
-	log_info("the interface left the namespace; what was set on the host for it is undone");
+	log_info("the interface left this network namespace, so its settings of the host are "
+		 "undone");
 }
 
 static void come_back(struct host *h)

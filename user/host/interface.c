@@ -83,7 +83,7 @@ static int add_route(const struct interface *i, const struct plan_route *route, 
 	char text[PREFIX_TEXT_LEN];
 	int err = netlink_add_route(i->netlink, i->ifindex, &route->to, route->table);
 
-	return err ? fault(f, err, "%s: route to %s: %s; with `Table = off` none are added",
+	return err ? fault(f, err, "%s: route to %s: %s; with `Table = off` no routes are added",
 			   i->path, prefix_text(&route->to, text),
 			   err == -EEXIST ? "there is one already" : netlink_error(i->netlink, err))
 		   : 0;

@@ -68,8 +68,8 @@ static void take_token(struct keep *k)
 		return;
 	k->not_before_ns = k->token_ns + KEEP_TOKEN_NS;
 	if (!k->fighting)
-		log_error("another program keeps removing what this tunnel has set on the host; "
-			  "it is restored every %u s from now on",
+		log_error("another program keeps removing addresses, routes or rules of this "
+			  "tunnel; they are restored only every %u s from now on",
 			  (unsigned)(KEEP_TOKEN_NS / NS_PER_SECOND));
 	k->fighting = true;
 }

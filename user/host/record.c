@@ -223,7 +223,7 @@ static int read_record(const char *path, struct record *r)
 	close(fd);
 	if (n > 0 && n < (ssize_t)sizeof(text) && !record_parse(r, text, (size_t)n))
 		return 0;
-	log_error("%s: this is no record of what wgxdp set on the host; it is ignored", path);
+	log_error("%s: this is not a valid record of host settings, so the file is ignored", path);
 	return -ENOENT;
 }
 

@@ -102,7 +102,7 @@ static void check_translation(struct nexthops *n, const struct peer *p, struct e
 					   endpoint_same_remote(&old->endpoint, &e->endpoint));
 	if (e->translated) {
 		e->xsk_ok = false;
-		e->why = "the host translates what goes to it (NAT)";
+		e->why = "the host translates packets to the peer (NAT)";
 	}
 }
 
@@ -121,7 +121,7 @@ static void check_ipsec(struct nexthops *n, struct encap *e)
 		return;
 	}
 	e->xsk_ok = false;
-	e->why = "an IPsec policy (ip xfrm policy) applies to what goes to it";
+	e->why = "an IPsec policy (ip xfrm policy) applies to packets to the peer";
 }
 
 static void resolve(struct nexthops *n, struct peer *p, bool just_now)

@@ -210,7 +210,7 @@ static const char *reason_of(int status)
 	case ARES_ECONNREFUSED:
 		return "no DNS server can be reached";
 	case ARES_ESERVFAIL:
-		return "the DNS server could not find out";
+		return "the DNS server could not resolve the name";
 	case ARES_EREFUSED:
 		return "the DNS server refused the question";
 	case ARES_EDESTRUCTION:
@@ -219,7 +219,7 @@ static const char *reason_of(int status)
 	case ARES_ENOMEM:
 		return "out of memory";
 	default:
-		return "DNS did not give an answer that makes sense";
+		return "the answer of the DNS server is not valid";
 	}
 }
 
