@@ -7,7 +7,8 @@
 #include "conf/keytext.h"
 #include "conf/valuetext.h"
 
-/* Sets the endpoint. If it is known already, the command has looked the name up. */
+/* Sets the endpoint of @peer. If its name has an address already, the command has looked up the
+ * name. */
 static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
 			  const struct conf_peer *c, uint64_t now_ns)
 {
@@ -31,7 +32,7 @@ static int apply_peer(struct device *d, struct endpoint_names *names, const stru
 
 	keytext_to_base64(key, c->public_key);
 	if (err == -EADDRINUSE)
-		return 0; /* this node itself, in a list that all nodes share */
+		return 0; /* the peer is this host itself, in a peer list that all hosts share */
 	if (err)
 		return fault(f, err, "%s:%u: peer %s: %s", conf->path, c->line, key,
 			     err == -ENOSPC ? "more peers than the maps hold" : strerror(-err));
@@ -73,7 +74,7 @@ static int add_peer(struct device *d, const struct conf_peer *c)
 	return err == -EEXIST || err == -EADDRINUSE ? 0 : err; /* wg(8) has added it; or it is us */
 }
 
-/* Changes of a peer that exists. */
+/* Changes of a peer that exists in the device. */
 static int change_peer(struct device *d, struct endpoint_names *names, struct peer *p,
 		       const struct conf_peer *c, const struct conf_change *change, uint64_t now_ns)
 {

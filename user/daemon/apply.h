@@ -14,8 +14,8 @@
 int apply_conf(struct device *d, struct endpoint_names *names, const struct conf *conf,
 	       uint64_t now_ns, struct fault *f);
 
-/* Makes one change from @old to @new. A change to a peer that was removed meanwhile has no effect.
- * 0, or -errno with @f, whose sentence names the line of the peer. */
+/* Makes one change from @old to @new. Does nothing if the peer of the change was removed meanwhile.
+ * Returns 0, or -errno with @f filled in; the message names the line of the peer. */
 int apply_change(struct device *d, struct endpoint_names *names, const struct conf *old,
 		 const struct conf *new, const struct conf_change *change, uint64_t now_ns,
 		 struct fault *f);

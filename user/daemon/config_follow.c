@@ -16,8 +16,8 @@ static int record_hooks(struct config_follow *c, const struct conf *conf, struct
 	return err ? fault(f, err, "cannot record the hooks: %s", strerror(-err)) : 0;
 }
 
-/* If a signal ends the daemon, its hooks have not run. The record stays, so that the next detach or
- * attach runs them. */
+/* The record of the hooks stays if a signal ended the daemon, because the hooks have not run. The
+ * next detach or attach runs them. */
 void config_follow_end_record(const struct config_follow *c, const struct ending *ending)
 {
 	if (c->has_hooks && ending->committed && !ending->detached)

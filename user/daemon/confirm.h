@@ -22,9 +22,9 @@
 enum confirm_state { CONFIRM_OFF, CONFIRM_PENDING, CONFIRM_EXPIRED };
 
 struct confirm_ops {
-	/* It is decided whether the tunnel stays. */
+	/* The tunnel was confirmed (@stays) or has expired. */
 	void (*decided)(void *ctx, bool stays);
-	/* Nobody has undone it: the daemon must end. */
+	/* The tunnel expired, but no process has detached it, so the daemon must end. */
 	void (*end)(void *ctx);
 };
 
@@ -32,19 +32,19 @@ struct confirm {
 	const struct confirm_ops *ops;
 	void *ctx;
 	enum confirm_state state;
-	uint64_t deadline_ns; /* of the state */
+	uint64_t deadline_ns; /* end of the current state */
 	struct loop_timer timer;
 };
 
-/* The time begins now. */
+/* Starts the time limit of @seconds for the confirmation. */
 void confirm_begin(struct confirm *c, struct loop *loop, uint32_t seconds,
 		   const struct confirm_ops *ops, void *ctx);
-void confirm_done(struct confirm *c); /* fine if all zero */
+void confirm_done(struct confirm *c); /* does nothing if *c is all zero */
 
-/* The host can be reached. False: nothing waits for that. */
+/* Confirms the tunnel. Returns false if no confirmation is pending. */
 bool confirm_given(struct confirm *c);
 
-/* Seconds left, at least 1; 0: nothing waits for a confirmation. */
+/* Returns the seconds left, at least 1; 0 = no confirmation is pending. */
 uint32_t confirm_left_s(const struct confirm *c);
 
 #endif

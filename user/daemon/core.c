@@ -10,7 +10,7 @@
 #include "util/log.h"
 #include "util/secure.h"
 
-/* How soon to try again to free retired objects. */
+/* How soon the daemon retries to free retired objects. */
 #define COLLECT_NS (10 * NS_PER_MS)
 
 static void on_protocol_timer(void *ctx, uint64_t now_ns)
@@ -22,7 +22,7 @@ static void on_protocol_timer(void *ctx, uint64_t now_ns)
 
 static void on_collect_timer(void *ctx, uint64_t now_ns)
 {
-	(void)ctx; /* core_before_wait() collects */
+	(void)ctx; /* only wakes the loop, because core_before_wait() does the work */
 	(void)now_ns;
 }
 
@@ -35,8 +35,8 @@ void core_before_wait(struct core *c)
 		loop_timer_cancel(&c->collect_timer);
 }
 
-/* Wipes all keys after a suspend, or in a copy of the machine, because no key in memory may then be
- * used again. The workers have sealed nothing since they noticed it (path/suspend.h). */
+/* Wipes all keys after a suspend, or in a copy of the machine, because no key that was in memory
+ * may be used again. The workers stopped sealing when they noticed the suspend (path/suspend.h). */
 static void wipe_if_stale(void *ctx)
 {
 	struct core *c = ctx;

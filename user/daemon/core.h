@@ -22,26 +22,27 @@ struct core {
 	struct device device;
 	struct qsbr *qsbr;
 	struct suspend suspend;
-	struct vmgenid *vmgenid;	  /* NULL: copies of the machine are not noticed */
+	struct vmgenid *vmgenid;	  /* NULL = copies of the machine are not noticed */
 	struct loop_timer protocol_timer; /* the device's next deadline */
 	struct loop_timer collect_timer;  /* armed while retired objects wait for a worker */
 };
 
-/* Selects the AEAD backend, locks memory and makes an empty device with device_ops_all, whose
- * context is @env, and mapsync_mirror, whose context is @mapsync. 0/-errno with @f. */
+/* Selects the AEAD backend, locks memory and makes an empty device. The device calls device_ops_all
+ * with the context @env, and mapsync_mirror with the context @mapsync. Returns 0, or -errno with @f
+ * filled in. */
 int core_init(struct core *c, struct loop *loop, const struct options *options,
 	      struct device_ops_env *env, void *mapsync, struct fault *f);
 
 /* Watches for suspends and copies of the machine. */
 void core_watch(struct core *c);
 
-/* Arms the timers; to be called before each wait of the loop. */
+/* Arms the timers. Call this before each wait of the loop. */
 void core_before_wait(struct core *c);
 
 /* Removes all peers. Their objects are retired, but not freed yet. */
 void core_stop(struct core *c);
-/* Frees everything; no worker may be left. Both functions are fine if core_init() failed or never
- * ran. */
+/* Frees everything. All workers must have been freed. Both functions do nothing if core_init()
+ * failed or was never called. */
 void core_done(struct core *c);
 
 #endif

@@ -49,7 +49,7 @@ static bool parse_neighbour(const char *line, struct encap_next *next, bool *man
 	return true;
 }
 
-/* The neighbours that are still managed according to a record. */
+/* The neighbours that the kernel still manages, according to a record. */
 struct managed {
 	struct encap_next *list;
 	unsigned count;
@@ -67,7 +67,7 @@ static void set_managed(struct managed *m, const struct encap_next *next, bool m
 		m->list[m->count++] = *next;
 }
 
-/* Reads a record. Returns 0 with @m, whose list the caller frees, or -ENOMEM. */
+/* Reads a record. Returns 0 with @m filled in, whose list the caller frees, or -ENOMEM. */
 static int read_managed(FILE *record, struct managed *m)
 {
 	struct encap_next next;
@@ -119,8 +119,8 @@ int crash_record_begin(struct crash_record *r, int lock_fd)
 	return begin_file(lock_fd);
 }
 
-/* Rewrites the record. If the process is killed while it writes, some neighbours are lost and stay
- * managed, which costs the host an ARP request now and then. */
+/* Rewrites the record. If the process is killed during the rewrite, some neighbours are missing in
+ * the record and stay managed, which costs the host an occasional ARP request. */
 static int rewrite(struct crash_record *r)
 {
 	FILE *record = open_record(r->lock_fd);
@@ -200,7 +200,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	uint64_t ns;
 	int fd;
 
-	if (fstat(lock_fd, &s) || !s.st_size) /* empty: the last owner has cleaned up */
+	if (fstat(lock_fd, &s) || !s.st_size) /* an empty record: the last owner has cleaned up */
 		return;
 	u.record = open_record(lock_fd);
 	if (!u.record)
@@ -209,7 +209,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	if (!ns || ns == netns_of_process("self")) {
 		undo(&u);
 	} else {
-		fd = netns_open(ns); /* if this fails, the namespace is gone with its contents */
+		fd = netns_open(ns); /* else the namespace is gone with its contents */
 		if (fd >= 0) {
 			netns_call(fd, undo, &u);
 			close(fd);

@@ -27,10 +27,10 @@
 struct daemon {
 	const struct options *options;
 	struct ending ending;
-	int lock_fd; /* of the interface's name; -1: not taken */
+	int lock_fd; /* lock of the interface's name; -1 = not locked */
 	struct crash_record record;
 	struct loop *loop;
-	struct netlink *netlink; /* in the namespace where the daemon started */
+	struct netlink *netlink; /* netlink socket in the namespace where the daemon started */
 	struct core core;
 	struct device_ops_env env;
 	struct tun tun;
@@ -89,7 +89,7 @@ static void link_down(void *ctx)
 	notify_status("The interface is down");
 }
 
-/* What modules tell ------------------------------------------------------------------------- */
+/* Notifications of modules --------------------------------------------------------------------- */
 
 static void tunnel_at_home(void *ctx, uint32_t ifindex)
 {
@@ -124,7 +124,7 @@ static int sockets_opened(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (d->dataplane.up) { /* the port changed */
+	if (d->dataplane.up) { /* the listen port changed */
 		mapsync_listen(&d->mapsync, d->dataplane.udp.port);
 		nexthops_now(&d->nexthops);
 	}
@@ -156,8 +156,7 @@ static void neighbour_managed(void *ctx, const struct encap_next *next, bool man
 		log_info("cannot write the crash record: %s", strerror(-err));
 }
 
-/* Starts the data plane. The interface has been set up, but the event for that may not have been
- * read yet. */
+/* Starts the data plane. The interface is up, but the daemon may not have read the event yet. */
 static int host_start(void *ctx, struct fault *f)
 {
 	struct daemon *d = ctx;
@@ -322,7 +321,7 @@ static int start_sockets(struct daemon *d, struct fault *f)
 			    f);
 }
 
-/* Sets up the host (addresses, routes) as @conf says. Returns 0, or -errno with @f filled in. */
+/* Sets up the host (addresses, routes) for @conf. Returns 0, or -errno with @f filled in. */
 static int start_host(struct daemon *d, const struct conf *conf, struct fault *f)
 {
 	const struct host_config config = {
@@ -403,7 +402,8 @@ static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level
 	err = start_host(d, conf, f);
 	if (!err)
 		err = start_follow(d, conf, f);
-	/* The command may end now, and a detach that follows must find the record of the hooks. */
+	/* The command may end after the message "up", and a detach that follows needs the record of
+	 * the hooks, which start_follow() has written. */
 	if (!err)
 		ending_tell(&d->ending, "up", d->dataplane.udp.port);
 	return err;
@@ -421,7 +421,7 @@ static void run(struct daemon *d)
 	}
 }
 
-/* Undoes start(), even if it failed half-way. */
+/* Undoes start(), even if start() failed half-way. */
 static void end(struct daemon *d)
 {
 	host_free(d->follow.host);
@@ -467,7 +467,7 @@ static enum log_level level_wanted(const struct options *options, const struct c
 
 static void go_on(struct daemon *d)
 {
-	if (d->ending.lease_fd < 0) /* there is no command that would commit */
+	if (d->ending.lease_fd < 0) /* no command holds a lease, so no commit will come */
 		notify_ready();
 	if (diag_is_on())
 		diag_set(&d->diag, true);
@@ -504,7 +504,7 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 	open_notify(options);
 	err = start(&d, conf, quiet_level, &f);
 	if (conf)
-		conf_done(conf); /* from now on only the device has the keys */
+		conf_done(conf); /* from here on only the device has the keys */
 	if (err) {
 		if (lease_fd < 0 || options->foreground)
 			log_error("%s", f.text);

@@ -46,8 +46,8 @@ static uint8_t tclass_of(const void *msg)
 										: 0;
 }
 
-/* Returns true if a keepalive that has just been sealed may still be sent. This thread may have
- * been suspended in between, like a worker (seal.c: stage_expired()). */
+/* Returns true if a keepalive that has just been sealed may still be sent. Like a worker, this
+ * thread may have been suspended between sealing and sending (seal.c: stage_expired()). */
 static bool may_still_send(const struct device_ops_env *env, const struct peer *peer)
 {
 	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
@@ -138,7 +138,8 @@ static void flush(void *ctx, struct peer *peer)
 	const struct device_ops_env *env = ctx;
 	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
 
-	/* Resolve the peer again, because the handshake may have resolved its neighbour. */
+	/* Resolve the peer again, because the handshake may have made the kernel learn the
+	 * neighbour's MAC. */
 	nexthops_peer(env->nexthops, peer);
 	if (s && env->dataplane->up)
 		workers_flush(&env->dataplane->workers, peer->slot, s->local_index);

@@ -15,7 +15,7 @@
 #include "sync/nexthops.h"
 #include "wg/device.h"
 
-/* The context of device_ops_all; all borrowed. */
+/* The context of device_ops_all. All pointers are borrowed. */
 struct device_ops_env {
 	struct device *device;
 	struct dataplane *dataplane;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ending.h - what ends the daemon: a signal, a command that goes away before it commits (lease.h),
- * or a module that cannot go on. The service manager is told that the daemon is ready when the
- * command commits, and that the daemon stops. Control thread.
+ * ending.h - handles the events that end the daemon: a signal, a command that exits before it
+ * commits (lease.h), or a module that cannot continue. Notifies the service manager that the daemon
+ * is ready when the command commits, and that it is stopping. Control thread.
  */
 #ifndef WGXDP_ENDING_H
 #define WGXDP_ENDING_H
@@ -13,43 +13,43 @@
 #include "util/loop.h"
 
 struct ending_ops {
-	void (*hangup)(void *ctx);    /* SIGHUP */
+	void (*hangup)(void *ctx);    /* SIGHUP arrived */
 	void (*committed)(void *ctx); /* the attach that started the daemon has succeeded */
 };
 
 struct ending {
 	struct loop *loop;
-	int lease_fd;  /* -1: no command waits, or it has committed */
-	int signal_fd; /* -1: not open */
+	int lease_fd;  /* -1 = no command holds a lease, or the command has committed */
+	int signal_fd; /* -1 = not open */
 	bool foreground;
 	const struct ending_ops *ops; /* may be NULL */
 	void *ctx;
 	bool stopping;
 	bool committed; /* the attach that started the daemon has succeeded */
-	bool detached;	/* `wgxdp detach` ends the daemon, and runs the hooks */
+	bool detached;	/* `wgxdp detach` ends the daemon, and the command runs the hooks */
 	int exit_code;
 };
 
-/* Holds signals back from the first moment on: one that arrives during the start is read after it.
- * @lease_fd is -1 or is closed by ending_done(). Without @ops SIGHUP ends a daemon in the
- * foreground, and has no effect on any other. */
+/* Blocks the signals, so that a signal that arrives during the start stays pending until
+ * ending_watch(). ending_done() closes @lease_fd unless it is -1. If @ops is NULL, SIGHUP ends a
+ * daemon in the foreground and is ignored in the background. */
 void ending_init(struct ending *e, bool foreground, int lease_fd, const struct ending_ops *ops,
 		 void *ctx);
 
-/* Reads signals and the lease from now on. 0/-errno. */
+/* Begins to read signals and the lease. Returns 0 or -errno. */
 int ending_watch(struct ending *e, struct loop *loop);
 
 /* Ends the loop after this turn. */
 void ending_stop(struct ending *e, int exit_code);
 
-/* Sends "@word @number", or an error, to the command that waits; does nothing if none waits. */
+/* Send "@word @number", or an error, to the command that waits. Do nothing if none waits. */
 void ending_tell(struct ending *e, const char *word, uint32_t number);
 void ending_tell_error(struct ending *e, const struct fault *f);
 /* Sends a warning to the command that waits. If no command waits, logs the warning. */
 void ending_warn(const struct ending *e, const char *sentence);
 
-/* ending_unwatch() closes the descriptors that the loop watches. ending_done() is the very last
- * step of the daemon, because the command waits for the lease to be closed. */
+/* ending_unwatch() closes the descriptors that the loop watches. ending_done() must be the last
+ * step of the daemon, because the command waits until the lease is closed. */
 void ending_unwatch(struct ending *e);
 void ending_done(struct ending *e);
 

@@ -16,7 +16,7 @@
 	(IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |        \
 	 IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-/* Writes the directory of @path. */
+/* Writes the directory part of @path. */
 static void directory_of(const char *path, char directory[static PATH_MAX])
 {
 	const char *slash = strrchr(path, '/');
@@ -62,11 +62,10 @@ static void look(const struct file_watch *w, struct stat *st)
 	if (stat(w->path, st) || !S_ISREG(st->st_mode))
 		*st = (struct stat){ 0 };
 	else if (!st->st_nlink)
-		st->st_nlink =
-			1; /* deleted between open and stat by a file system of its own kind */
+		st->st_nlink = 1; /* a FUSE file may be deleted between open and stat */
 }
 
-/* Looks for a change of the file. Each change restarts the waiting time. */
+/* Checks the file for a change. Each change restarts the waiting time. */
 static void check(struct file_watch *w)
 {
 	struct stat now;
@@ -86,8 +85,8 @@ static void on_events(void *ctx, int fd, uint32_t events)
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
 	(void)events;
-	/* The contents of the events are ignored, because check() looks at the file. Further events
-	 * are read in the next turn. */
+	/* The contents of the events are ignored, because check() examines the file itself. Any
+	 * further events are read in the next turn. */
 	if (read(fd, buffer, sizeof(buffer)) > 0)
 		check(ctx);
 }

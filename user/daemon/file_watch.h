@@ -20,11 +20,11 @@
 #define FILE_WATCH_POLL_NS 5000000000ULL
 
 struct file_watch {
-	struct loop *loop;     /* NULL: not open */
-	const char *path;      /* absolute */
-	int fd;		       /* inotify, or -1: only every 5 s */
-	int directory, target; /* watches, or -1; equal if there is no link */
-	struct stat known;     /* of the content that the owner knows; st_nlink = 0: none */
+	struct loop *loop;     /* NULL = not open */
+	const char *path;      /* absolute path */
+	int fd;		       /* inotify fd; -1 = the file is only checked every 5 s */
+	int directory, target; /* inotify watches, or -1; equal if there is no link */
+	struct stat known;     /* stat of the content that the owner has read; st_nlink = 0: none */
 	struct stat latest;    /* the last result of stat(2) */
 	struct loop_timer quiet, poll;
 	void (*changed)(void *ctx);
@@ -35,9 +35,10 @@ struct file_watch {
  * was read. Without inotify, the file is checked every 5 s. */
 void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
 		     const struct stat *known, void (*changed)(void *ctx), void *ctx);
-void file_watch_close(struct file_watch *w); /* fine if all zero */
+void file_watch_close(struct file_watch *w); /* does nothing if *w is all zero */
 
-/* Records that the owner knows the present file, or is about to read it. Fine if all zero. */
+/* Records that the owner has read the current file, or is about to read it. Does nothing if *@w is
+ * all zero. */
 void file_watch_know(struct file_watch *w);
 
 #endif

@@ -13,7 +13,7 @@
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
 
-#define RECORD_MAX (256U << 20) /* bytes; the hooks of a config file have less */
+#define RECORD_MAX (256U << 20) /* bytes; the hooks of a config file take less */
 #define PATH_LEN (sizeof(CONTROL_DIRECTORY) + 48)
 
 enum record_kind { PRE_DOWN = 'D', POST_DOWN = 'P' };

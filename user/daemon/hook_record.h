@@ -20,24 +20,24 @@
 #define HOOK_RECORD_MAGIC "wgxdp hooks 1"
 
 struct hook_record {
-	char *path; /* absolute */
+	char *path; /* absolute path of the config file */
 	struct conf_list pre_down, post_down;
-	char *text; /* the strings point into it */
+	char *text; /* memory that the strings point into */
 };
 
 /* Writes a new record of @interface with the hooks of @conf and the absolute @path. Returns 0, or
- * -errno; an older record then stays. */
+ * -errno with an earlier record unchanged. */
 int hook_record_write(const char *interface, const struct conf *conf, const char *path);
 
-/* Reads the record. Returns 0 with *@r, for hook_record_done(); -ENOENT if there is no record,
- * -EBADMSG if it is damaged, or another -errno. */
+/* Reads the record. Returns 0 with *@r filled in; the caller releases it with hook_record_done().
+ * Or returns -ENOENT (there is no record), -EBADMSG (the record is damaged) or another -errno. */
 int hook_record_read(const char *interface, struct hook_record *r);
-void hook_record_done(struct hook_record *r); /* fine if all zero */
+void hook_record_done(struct hook_record *r); /* does nothing if *r is all zero */
 
 /* Parses the @len bytes at @text, which comes from malloc(). Returns 0, and *@r then owns @text; or
  * returns -EBADMSG or -ENOMEM, and the caller still owns @text. */
 int hook_record_parse(struct hook_record *r, char *text, size_t len);
 
-void hook_record_remove(const char *interface); /* fine if there is none */
+void hook_record_remove(const char *interface); /* does nothing if no record exists */
 
 #endif

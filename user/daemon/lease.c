@@ -12,7 +12,7 @@
 #include "dataplane/options.h"
 #include "util/log.h"
 
-/* The pair is SOCK_SEQPACKET, so each message is one datagram. */
+/* The socket pair is SOCK_SEQPACKET, so each message is one datagram. */
 #define MESSAGE_MAX (sizeof(struct fault) + 16)
 
 /* Closes all descriptors that were inherited from the caller, except stdio and @keep (-1: none). If
@@ -66,11 +66,12 @@ static void leave_terminal(const struct options *options, int lease)
 /* Signals of the command ------------------------------------------------------------------- */
 
 static const int enders[] = { SIGINT, SIGTERM, SIGHUP };
-static int guarded = -1; /* the lease that these signals shut down */
+static int guarded = -1; /* the lease that SIGINT, SIGTERM and SIGHUP shut down */
 static volatile sig_atomic_t ender;
 
-/* Shuts the lease down. The daemon notices that and undoes everything. The command's calls fail,
- * and lease_cancel() waits. A second signal ends the command without waiting. */
+/* Shuts the lease down. The daemon notices the shutdown and undoes everything. Then the command's
+ * reads and writes fail, and lease_cancel() waits for the daemon. A second signal ends the command
+ * without waiting. */
 static void give_up(int number)
 {
 	int saved = errno;
@@ -84,7 +85,7 @@ static void give_up(int number)
 	errno = saved;
 }
 
-/* Blocks these signals, so that none arrives between fork() and guard(). */
+/* Blocks SIGINT, SIGTERM and SIGHUP, so that none arrives between fork() and guard(). */
 static void block_enders(sigset_t *before)
 {
 	sigset_t set;
@@ -138,7 +139,7 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		return fault(f, err, "cannot start the daemon: %s", strerror(-err));
 	}
-	if ((pid == 0) == options->foreground) { /* the command */
+	if ((pid == 0) == options->foreground) { /* this process becomes the command */
 		close(pair[1]);
 		guard(pair[0], &before);
 		return pair[0];
@@ -147,7 +148,7 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 	if (!options->foreground)
 		leave_terminal(options, pair[1]);
 	else
-		signal(SIGCHLD, SIG_IGN); /* the command is our child; the lease shows its end */
+		signal(SIGCHLD, SIG_IGN); /* reap the command, our child, automatically */
 	exit(run(options, conf, pair[1]));
 }
 
@@ -194,8 +195,8 @@ int lease_commit(int fd)
 		lease_cancel(fd);
 		return err;
 	}
-	/* A signal that arrives now is too late: the interface stays, and the exit status says
-	 * so. */
+	/* A signal that arrives from here on is too late to undo the tunnel: the interface stays,
+	 * and the exit status reports success. */
 	ender = 0;
 	unguard(SIG_IGN);
 	close(fd);
@@ -219,7 +220,7 @@ void lease_cancel(int fd)
 
 static void tell(int fd, const char *message)
 {
-	/* An error means that the command has ended; lease_read() reports that. */
+	/* An error means that the command has ended, which lease_read() reports. */
 	if (fd >= 0 && send(fd, message, strlen(message), MSG_NOSIGNAL) < 0)
 		return;
 }
@@ -253,8 +254,8 @@ int lease_read(int fd)
 	char message[MESSAGE_MAX];
 	ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 
-	/* If the command closed the lease without reading all our messages, ECONNRESET is returned
-	 * once. A message that the command has sent is read after that. */
+	/* If the command closed the lease without reading all our messages, the first read fails
+	 * with ECONNRESET. The next read returns the message that the command has sent. */
 	if (n < 0 && errno == ECONNRESET)
 		n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 	if (n == 6 && !memcmp(message, "commit", 6))

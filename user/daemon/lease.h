@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lease.h - a command that starts a daemon holds a lease on it: a socket pair with these messages:
+ * lease.h - a command that starts a daemon holds a lease on the daemon: a socket pair with these
+ * messages:
  *
  *   daemon ─▶ command   "ready <ifindex>"      the interface is there, configured, and down
  *   daemon ─▶ command   "up <port>"            sockets answer, workers run, the host is set up
@@ -24,7 +25,7 @@
 struct conf;
 struct options;
 
-/* Runs the daemon; returns its exit code. */
+/* Runs the daemon and returns its exit code. */
 typedef int (*lease_run_fn)(const struct options *options, struct conf *conf, int lease_fd);
 
 /* Starts @run in a new process, and returns the command's end of the lease, or -errno with @f
@@ -33,18 +34,18 @@ typedef int (*lease_run_fn)(const struct options *options, struct conf *conf, in
 int lease_start(const struct options *options, struct conf *conf, lease_run_fn run,
 		struct fault *f);
 
-/* Command: waits for the message "ready" or "up" (@word) and sets *@number. Calls @warn for
- * warnings that arrive before. Returns 0, or -errno with the daemon's error in @f. */
+/* Command: waits for the message @word ("ready" or "up") and sets *@number. Calls @warn for each
+ * warning that arrives first. Returns 0, or -errno with the daemon's error in @f. */
 int lease_wait(int fd, const char *word, uint32_t *number,
 	       void (*warn)(void *ctx, const char *sentence), struct fault *f);
-/* Command: commits, and closes @fd. Returns 0. If the daemon has ended or a signal came before,
+/* Command: commits, and closes @fd. Returns 0. If the daemon has ended or a signal has arrived,
  * calls lease_cancel() and returns -errno. */
 int lease_commit(int fd);
 /* Command: cancels the lease. Waits until the daemon has undone everything, then closes @fd. If a
  * signal was the cause, this function ends the process by that signal and does not return. */
 void lease_cancel(int fd);
 
-/* Daemon: sends a message to the command. Does nothing if @fd is -1. */
+/* Daemon: send a message to the command. Do nothing if @fd is -1. */
 void lease_tell(int fd, const char *word, uint32_t number);
 void lease_tell_error(int fd, const struct fault *f);
 void lease_tell_warning(int fd, const char *sentence);

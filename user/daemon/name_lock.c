@@ -62,7 +62,7 @@ static bool is_dying(const char *pid)
 	       waiting & 1ULL << (SIGKILL - 1);
 }
 
-/* Takes the lock. If its owner is dying, waits for the end of the owner. */
+/* Takes the lock. If the owner of the lock is dying, waits until the owner has ended. */
 static int take_lock(int fd, char pid[static PID_LEN])
 {
 	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += POLL_MS) {
@@ -107,7 +107,8 @@ retry:
 		close(fd);
 		return in_use(interface, pid, f);
 	}
-	/* The former owner may have removed the file between open and flock. */
+	/* The former owner may have removed the file between our open and flock, so check that the
+	 * file still exists. */
 	if (fstat(fd, &held) || stat(path, &named) || held.st_ino != named.st_ino) {
 		close(fd);
 		goto retry;
@@ -130,7 +131,7 @@ void name_lock_release(const char *interface, int lock_fd)
 	if (lock_fd < 0)
 		return;
 	lock_path(path, interface);
-	unlink(path); /* still under the lock; the next owner creates a new file */
+	unlink(path); /* remove the file while it is locked; the next owner creates a new file */
 	close(lock_fd);
 }
 

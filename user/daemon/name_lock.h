@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * name_lock.h - ensures that only one daemon on the host, in any namespace, owns the name of an
- * interface: the daemon that holds the lock on /run/wgxdp/<interface>.lock. The file contains its
- * pid, for people. The kernel releases the lock when the process ends, so a dead owner leaves no
- * lock behind.
+ * name_lock.h - ensures that only one daemon on the host, in any namespace, uses the name of an
+ * interface. The daemon holds the lock on /run/wgxdp/<interface>.lock, which contains its pid as
+ * information. The kernel releases the lock when the process ends, so a dead owner leaves no lock
+ * behind.
  */
 #ifndef WGXDP_NAME_LOCK_H
 #define WGXDP_NAME_LOCK_H
@@ -12,16 +12,16 @@
 
 #include "util/fault.h"
 
-/* Takes the name, and removes what a dead owner left behind (crash_record.h). Returns 0 and sets
+/* Locks the name, and removes what a dead owner left behind (crash_record.h). Returns 0 and sets
  * *@lock_fd, or returns -errno with @f filled in: -EBUSY (another daemon, which @f names, owns the
  * name). */
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f);
 
-/* Releases the name; fine if @lock_fd is -1. */
+/* Releases the name. Does nothing if @lock_fd is -1. */
 void name_lock_release(const char *interface, int lock_fd);
 
-/* Returns true if the owner of the name has died without releasing the name. *@pid is then set to
- * its process id, or 0 if that is unknown. */
+/* Returns true if the owner of the name has died without releasing the name. Then sets *@pid to the
+ * owner's process id, or to 0 if it is unknown. */
 bool name_lock_is_stale(const char *interface, int *pid);
 
 /* Waits until the name is free. Returns false if it is not free after @timeout_ms. */

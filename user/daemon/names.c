@@ -8,7 +8,8 @@ static void on_answer(void *ctx, int err, const struct resolver_answer *answer, 
 	endpoint_names_answered(ctx, err, answer, why, loop_now_ns());
 }
 
-/* The resolver whose queries carry the device's fwmark, which may have changed. */
+/* Returns the resolver whose queries carry the fwmark, and updates the fwmark, which may have
+ * changed. */
 static struct resolver *marked_resolver(struct names *n)
 {
 	if (!n->marked)

@@ -16,16 +16,16 @@ struct names {
 	struct nexthops *nexthops;
 	const struct dataplane *dataplane;
 	struct resolver *plain;
-	struct resolver *marked; /* NULL: not needed so far */
-	struct loop_timer timer; /* endpoint_names_next() */
+	struct resolver *marked; /* NULL = not needed so far */
+	struct loop_timer timer; /* fires at endpoint_names_next() */
 };
 
-/* All pointers are borrowed. 0 or -ENOMEM. */
+/* Borrows all pointers. Returns 0 or -ENOMEM. */
 int names_init(struct names *n, struct loop *loop, struct device *device, struct nexthops *nexthops,
 	       const struct dataplane *dataplane);
-void names_done(struct names *n); /* fine if all zero */
+void names_done(struct names *n); /* does nothing if *n is all zero */
 
-/* Arms the timer; to be called before each wait of the loop. */
+/* Arms the timer. Call this before each wait of the loop. */
 void names_before_wait(struct names *n);
 
 #endif

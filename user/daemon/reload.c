@@ -18,8 +18,8 @@
 
 static void begin_next(struct reload *r);
 
-/* Records the first error. The reload continues, because it is better to apply a part of the file
- * than nothing. */
+/* Records the first error of a reload. The reload continues, because a partly applied file is
+ * better than one that is not applied at all. */
 static void note_error(struct reload *r, const struct fault *f)
 {
 	if (!*r->error.text)
@@ -66,8 +66,8 @@ static int set_interface(struct reload *r, struct fault *f)
 	const struct conf *new = &r->job.new;
 	int err = 0;
 
-	/* A port or mark that was not in the old file and is not in the new file stays unchanged,
-	 * even with --exact. */
+	/* A port or mark that is in neither the old nor the new file stays unchanged, even with
+	 * --exact. */
 	if (d->listen_port && (new->listen_port || r->applied.listen_port))
 		err = r->config.ops->set_port(r->config.ctx, new->listen_port);
 	if (err)

@@ -23,13 +23,13 @@
 /* How a reload was requested. */
 enum reload_wish {
 	RELOAD_WATCHED = 1, /* the file has changed: never removes all peers */
-	RELOAD_ASKED = 2,   /* a person has requested it */
-	RELOAD_EXACT = 4,   /* the device becomes exactly what the file says, like `wg syncconf` */
-	RELOAD_ADOPT = 8,   /* we have written the file ourselves: nothing is changed */
+	RELOAD_ASKED = 2,   /* the user has requested the reload */
+	RELOAD_EXACT = 4,   /* the device becomes exactly like the file, as with `wg syncconf` */
+	RELOAD_ADOPT = 8,   /* the daemon's own save wrote the file, so nothing is changed */
 };
 
 struct reload_ops {
-	/* Each returns 0, or -errno with nothing changed. */
+	/* Set the port or the mark. Return 0, or -errno with nothing changed. */
 	int (*set_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, const struct conf *conf);
 	/* Sets addresses, MTU, routes, DNS and the record of the hooks. May fill in endpoints of
@@ -45,37 +45,38 @@ struct reload_config {
 	struct endpoint_names *names;
 	const struct reload_ops *ops;
 	void *ctx;
-	const char *path; /* absolute */
+	const char *path; /* absolute path of the config file */
 	struct stat read; /* the result of stat(2) before the file was read */
 	bool watch;
 };
 
 struct reload {
 	struct reload_config config;
-	struct conf applied; /* secrets are digests */
+	struct conf applied; /* last applied config; its secrets are digests */
 	uint8_t digest_key[CONF_DIGEST_KEY_LEN];
 	struct file_watch watch;
 	struct reload_job job;
-	unsigned wishes;	   /* of the present reload; 0: no reload runs */
-	unsigned pending;	   /* wishes of the next reload; 0: none is requested */
-	unsigned run;		   /* number of the present or last reload */
+	unsigned wishes;	   /* wishes of the current reload; 0 = no reload runs */
+	unsigned pending;	   /* wishes of the next reload; 0 = none is requested */
+	unsigned run;		   /* number of the current or last reload */
 	size_t next;		   /* the next change to make */
 	struct device_place place; /* where the search for peers to remove continues */
 	bool host_failed;	   /* set_host() has failed, so the next reload calls it again */
 	struct loop_timer slices;
-	struct fault error;  /* the first error of the present reload; "" = none */
-	struct fault failed; /* the first error of the last reload; "" = none */
+	struct fault error;  /* first error of the current reload; "" = no error */
+	struct fault failed; /* first error of the last reload; "" = no error */
 	uint64_t failed_unix_s;
-	uint64_t applied_unix_s; /* when the file was applied last */
+	uint64_t applied_unix_s; /* time at which the file was applied last */
 };
 
-/* Begins with *@conf, which has been applied to the device and belongs to this module afterwards.
- * Returns 0, or -errno; *@conf then still belongs to the caller. */
+/* Begins with *@conf, which has been applied to the device. Returns 0 and takes ownership of the
+ * contents of *@conf, or returns -errno and leaves them to the caller. */
 int reload_init(struct reload *r, const struct reload_config *config, struct conf *conf);
-void reload_done(struct reload *r); /* fine if all zero */
+void reload_done(struct reload *r); /* does nothing if *r is all zero */
 
-/* Begins a reload. If one runs already, the new one begins after it. @wishes: one or more of enum
- * reload_wish. Returns the number of the reload; ended() is called with it later. */
+/* Requests a reload. If a reload already runs, the new one begins after it. @wishes: one or more of
+ * enum reload_wish. Returns the number of the requested reload, which ended() gets when the reload
+ * has ended. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
 
 #endif

@@ -21,24 +21,25 @@ struct reload_job {
 	enum reload_job_kind kind;
 	pthread_t thread;
 	bool has_thread;
-	int done_fd; /* eventfd */
-	/* READ: in */
+	int done_fd; /* eventfd that is readable when the job has ended */
+	/* Input of READ: */
 	const char *path;
 	bool exact;
-	const struct conf *old; /* not changed meanwhile */
+	const struct conf *old; /* must not change while the job runs */
 	const uint8_t *digest_key;
-	/* READ: out; with err = 0 the caller owns both. RETIRE: in; its secrets become digests */
+	/* Output of READ; if err is 0, the caller owns new and diff. Input of RETIRE, which
+	 * replaces the secrets of new by digests. */
 	struct conf new;
 	struct conf_diff diff;
 	int err;
 	struct fault fault;
-	struct conf former; /* RETIRE: in; freed */
+	struct conf former; /* input of RETIRE, which frees it */
 };
 
 /* Starts the job in a thread. If no thread can be created, runs the job before returning. */
 void reload_job_start(struct reload_job *j, enum reload_job_kind kind);
 
-/* Waits for the end of the job, if one runs. */
+/* Waits until the job has ended. Does nothing if no job runs. */
 void reload_job_end(struct reload_job *j);
 
 #endif

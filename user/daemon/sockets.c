@@ -71,7 +71,7 @@ static const char *detach(void *ctx)
 {
 	const struct sockets *s = ctx;
 
-	/* wg-quick has set up addresses, routes and rules, and knows how to undo them. */
+	/* wg-quick has set up addresses, routes and rules, so only wg-quick can undo them. */
 	if (s->dataplane->config.options->conf.wg_quick)
 		return "wg-quick made this interface; take it down with `wg-quick down` and its "
 		       "config file, or with `ip link delete` if the file is gone";

@@ -19,27 +19,28 @@
 struct sockets {
 	struct dataplane *dataplane;
 	struct ending *ending;
-	struct reload *reload;	 /* NULL: there is no config file */
-	struct confirm *confirm; /* likewise */
+	struct reload *reload;	 /* NULL = there is no config file */
+	struct confirm *confirm; /* NULL = there is no config file */
 	struct uapi uapi;
 	struct server *uapi_server;
 	struct report report;
 	struct ctlserver *control;
 };
 
-/* Both listen when it returns. @uapi_fd: an inherited listening socket, or -1. @report says what is
- * reported on; its callbacks are filled in here. 0/-errno with @f. */
+/* Opens both sockets, which then listen. @uapi_fd is an inherited listening socket, or -1. The
+ * caller fills in the modules of @report; this function fills in its callbacks. Returns 0, or
+ * -errno with @f filled in. */
 int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *ending,
 		 const struct report *report, int uapi_fd, struct fault *f);
 
-/* Reload number @run has ended, see reload.h: answers those who asked for it. */
+/* Sends the result of reload number @run (reload.h) to the clients that requested the reload. */
 void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
-/* It is decided whether the tunnel stays, see confirm.h. */
+/* Tells waiting clients whether the tunnel was confirmed (@stays) or expired (confirm.h). */
 void sockets_decided(struct sockets *s, bool stays);
 
-/* Close wg(8)'s socket before anything else is closed. Close the control socket last; this sends
- * the answer to each client that requested `detach`. Both functions are fine if sockets_open()
- * failed or never ran. */
+/* Close wg(8)'s socket before all other resources, and the control socket after them. Closing the
+ * control socket sends the answer to each client that requested `detach`. Both functions do nothing
+ * if sockets_open() failed or was never called. */
 void sockets_close_uapi(struct sockets *s);
 void sockets_close_control(struct sockets *s);
 

@@ -36,7 +36,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define UEVENT_GROUP 1 /* the kernel's own; 2 is udev's */
+#define UEVENT_GROUP 1 /* the multicast group of the kernel; group 2 is udev's */
 #define UEVENT_MAX 8192
 #define BACKLOG_BYTES (1 << 20)
 #define RECORD_MAX 8192
@@ -160,7 +160,7 @@ static void *listen_on(void *arg)
 	return NULL;
 }
 
-/* Only wakes the loop, whose on_wake function does the work. */
+/* Only wakes the loop; the loop's on_wake function does the work. */
 static void on_heard(void *ctx, int fd, uint32_t events)
 {
 	eventfd_t count;

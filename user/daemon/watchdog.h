@@ -17,11 +17,12 @@ struct workers;
 struct watchdog {
 	struct workers *workers;
 	struct loop_timer timer;
-	bool silent; /* a worker hung when it was last looked at */
+	bool silent; /* a worker hung at the last check */
 };
 
-/* Does nothing unless the service manager asked for it (util/notify.h). */
+/* Begins to notify the service manager. Does nothing unless the service manager requested watchdog
+ * notifications (util/notify.h). */
 void watchdog_start(struct watchdog *w, struct loop *loop, struct workers *workers);
-void watchdog_stop(struct watchdog *w); /* fine if never started */
+void watchdog_stop(struct watchdog *w); /* does nothing if it was never started */
 
 #endif

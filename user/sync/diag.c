@@ -14,8 +14,8 @@
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* The text before and after the subject of a line. Also the drop reason that counts the same
- * occurrences, if that reason counts no other occurrences. */
+/* The text before and after the subject of a line, and the drop reason that counts exactly these
+ * occurrences, if there is one. */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;
@@ -101,7 +101,7 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Ends the seconds that are over. */
+/* Ends the seconds of all kinds that have passed. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;
@@ -205,7 +205,7 @@ static void read_head(const struct event *e, struct endpoint *from, struct endpo
 	}
 	if (!at || at + 8 >= e->head_len)
 		return;
-	memcpy(&from->remote.v4.sin_port, ip + at, 2); /* IPv6 has it at the same offset */
+	memcpy(&from->remote.v4.sin_port, ip + at, 2); /* the same offset as in IPv6 endpoints */
 	memcpy(&to->remote.v4.sin_port, ip + at + 2, 2);
 	*type = ip[at + 8];
 }

@@ -30,27 +30,27 @@ struct dataplane;
 struct diag {
 	struct loop *loop;
 	struct dataplane *dataplane;
-	enum log_level quiet_level; /* the level while debugging is off */
+	enum log_level quiet_level; /* log level while debugging is off */
 	struct loop_timer second_timer;
-	uint64_t until_ns[DIAG_KINDS];	/* end of the present second; 0: no second is counted */
-	uint64_t said[DIAG_KINDS];	/* lines written in the present second */
-	uint64_t all[DIAG_KINDS];	/* occurrences in the present second */
-	uint64_t dropped[REASON_COUNT]; /* total drops when a second of that reason last ended */
+	uint64_t until_ns[DIAG_KINDS];	/* end of the current second; 0 = no second is counted */
+	uint64_t said[DIAG_KINDS];	/* lines written in the current second */
+	uint64_t all[DIAG_KINDS];	/* occurrences in the current second */
+	uint64_t dropped[REASON_COUNT]; /* drops of each reason when its last second ended */
 };
 
 /* @quiet_level: the log level to return to when debugging is turned off. */
 void diag_init(struct diag *d, struct loop *loop, struct dataplane *dataplane,
 	       enum log_level quiet_level);
-void diag_done(struct diag *d); /* fine if never initialized */
+void diag_done(struct diag *d); /* does nothing if never initialized */
 
-/* Reads the samples of BPF from now on. 0/-errno. */
+/* Begins to read the samples of BPF. Returns 0 or -errno. */
 int diag_watch(struct diag *d);
 
 /* Turns debugging on or off. */
 void diag_set(struct diag *d, bool on);
 bool diag_is_on(void);
 
-/* For struct device_ops. */
+/* Logs an event of the device. Called through struct device_ops. */
 void diag_event(struct diag *d, enum device_event event, const struct peer *peer,
 		const struct endpoint *from);
 /* @peer sent an inner packet from @source, which is not among its allowed IPs. */

@@ -11,9 +11,9 @@
 #include "wgxdp/limits.h"
 
 #define SILENCE_NS (ENDPOINT_NAMES_SILENCE_S * NS_PER_S)
-#define RETRY_MAX_SHIFT 4 /* failures are repeated after 1, 2, 4, 8, 16 s */
+#define RETRY_MAX_SHIFT 4 /* lookups are repeated after 1, 2, 4, 8 and then 16 s after failures */
 #define NO_NAME_RETRY_S 30
-/* How often a name is looked up because handshakes have no answer. */
+/* The least time between two lookups of a name that are caused by unanswered handshakes. */
 #define STALE_EVERY_NS (15 * NS_PER_S)
 /* How often all names are checked; a check costs about 20 ns for each name. */
 #define PASS_EVERY_NS (20 * NS_PER_MS)
@@ -110,7 +110,7 @@ void endpoint_names_forget(struct endpoint_names *n, const struct peer *p)
 	if (name->looking) {
 		n->ops->cancel(n->ctx, name);
 		n->looking--;
-		if (n->crowded) /* another name gets the place */
+		if (n->crowded) /* a waiting lookup can begin now */
 			due_at(n, 0);
 	}
 	for (at = &n->first; *at != name; at = &(*at)->next)
@@ -159,7 +159,7 @@ static uint64_t last_heard(const struct endpoint_name *name)
 	return counter_read(&name->peer->timers.last_received_ns);
 }
 
-/* Returns the time until which the endpoint must not be replaced. */
+/* Returns the time before which the endpoint must not be replaced. */
 static uint64_t silent_at(const struct endpoint_name *name)
 {
 	uint64_t heard_ns = last_heard(name);
@@ -168,8 +168,8 @@ static uint64_t silent_at(const struct endpoint_name *name)
 	return since_ns ? since_ns + SILENCE_NS : 0;
 }
 
-/* Returns true if packets of the peer came from an endpoint that the name did not give, and since
- * then the name has not changed and no handshake has remained without an answer. */
+/* Returns true if the peer roamed to an endpoint that the name did not give, and since then the
+ * name has not changed and no handshake has remained unanswered. */
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&
@@ -188,7 +188,8 @@ static void replace_endpoint(struct endpoint_name *name, uint64_t now_ns)
 	device_peer_redirect(n->device, name->peer, &e, now_ns);
 }
 
-/* Replaces the endpoint by the newest answer if that is allowed now, or records when it will be. */
+/* Replaces the endpoint with the newest answer if the rules allow it now, or records when they
+ * will. */
 static void review(struct endpoint_name *name, uint64_t now_ns)
 {
 	const struct endpoint *e = &name->peer->endpoint;
@@ -196,7 +197,7 @@ static void review(struct endpoint_name *name, uint64_t now_ns)
 	name->review_ns = LOOP_NEVER;
 	if (!name->answer)
 		return;
-	if (has_address(name->answer, e)) { /* never an endpoint that is not known */
+	if (has_address(name->answer, e)) { /* do not replace it with an unknown endpoint */
 		name->urgent = false;
 	} else if (name->urgent || e->remote.sa.sa_family == AF_UNSPEC) {
 		replace_endpoint(name, now_ns);
@@ -209,7 +210,7 @@ static void review(struct endpoint_name *name, uint64_t now_ns)
 	due_at(name->names, name->review_ns);
 }
 
-/* Keeps a copy of the answer. If there is no memory, the last answer stays. */
+/* Keeps a copy of the answer. If there is no memory, keeps the previous answer. */
 static void keep_answer(struct endpoint_name *name, const struct resolver_answer *answer,
 			uint64_t now_ns)
 {
@@ -281,7 +282,8 @@ void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, u
 	if (!name)
 		return;
 	name->unanswered_ns = now_ns;
-	/* Both are left to the next pass, because the caller is about to send an initiation. */
+	/* Leave the lookup and the replacement to the next pass, because the caller is about to
+	 * send an initiation. */
 	name->review_ns = now_ns;
 	if (!name->looking && now_ns >= name->last_look_ns + STALE_EVERY_NS)
 		name->look_up_ns = now_ns;
@@ -302,7 +304,7 @@ static void begin_lookup(struct endpoint_name *name, uint64_t now_ns)
 					now_ns);
 }
 
-/* Handles one name if its time has come, and records when it must be handled again. */
+/* Handles one name if its next step is due, and records when the name must be handled again. */
 static void run_name(struct endpoint_name *name, uint64_t now_ns)
 {
 	struct endpoint_names *n = name->names;

@@ -32,13 +32,13 @@
 #define ENDPOINT_NAMES_TTL_MIN_S 5
 #define ENDPOINT_NAMES_TTL_MAX_S 3600
 #define ENDPOINT_NAMES_SILENCE_S 15
-#define ENDPOINT_NAMES_LOOKUPS_MAX 64 /* at once; the others wait */
+#define ENDPOINT_NAMES_LOOKUPS_MAX 64 /* lookups that run at the same time; the others wait */
 #define ENDPOINT_NAMES_WHY_LEN 96
 
 /* The name of one peer. Opaque, except for the two members that belong to the implementation of
  * struct endpoint_names_ops. */
 struct endpoint_name {
-	void *lookup; /* what look_up() keeps here; NULL when no lookup is under way */
+	void *lookup; /* handle that look_up() stores; NULL = no lookup runs */
 	struct endpoint_names *names;
 
 	struct endpoint_name *next;
@@ -48,28 +48,29 @@ struct endpoint_name {
 	bool urgent;	       /* the next answer replaces any other endpoint immediately */
 	bool marked;	       /* the next lookup carries the fwmark */
 	bool asked;	       /* a lookup has ended since the name was set */
-	bool looking;	       /* a lookup is under way */
-	unsigned failures;     /* lookups in a row that failed */
-	char why[64];	       /* of the last failure; "" = the last lookup succeeded */
-	uint64_t look_up_ns;   /* when the next lookup begins */
-	uint64_t last_look_ns; /* when the last one began; 0 = never */
-	uint64_t review_ns; /* when the answer may replace the endpoint; LOOP_NEVER: it may not */
-	struct endpoint given; /* the endpoint that the name gave; AF_UNSPEC: none yet */
+	bool looking;	       /* a lookup is running */
+	unsigned failures;     /* number of consecutive lookups that failed */
+	char why[64];	       /* reason of the last failure; "" = the last lookup succeeded */
+	uint64_t look_up_ns;   /* time at which the next lookup begins */
+	uint64_t last_look_ns; /* time at which the last lookup began; 0 = never */
+	uint64_t review_ns;    /* when the answer may replace the endpoint; LOOP_NEVER = never */
+	struct endpoint given; /* endpoint from the name; AF_UNSPEC = none yet */
 	uint64_t given_ns;
-	uint64_t moved_ns;	/* when an answer shared no address with the one before; 0: never */
-	uint64_t unanswered_ns; /* when a handshake had had no answer for 10 s; 0: never */
-	struct resolver_answer *answer; /* the newest that has addresses; NULL: none */
+	uint64_t moved_ns;		/* time of an answer with only new addresses; 0 = never */
+	uint64_t unanswered_ns;		/* time of a handshake unanswered for 10 s; 0 = never */
+	struct resolver_answer *answer; /* newest answer with addresses; NULL = none */
 };
 
 struct endpoint_names_ops {
 	/* Begins to look up @host for @name. If @marked, the queries carry the device's fwmark. The
-	 * result goes to endpoint_names_answered(), not before this function returns. Returns 0 or
-	 * -errno. */
+	 * resolver passes the result to endpoint_names_answered(), but only after this function has
+	 * returned. Returns 0 or -errno. */
 	int (*look_up)(void *ctx, struct endpoint_name *name, const char *host, bool marked);
-	/* @name ends while its lookup is under way; no result may be given to it any more. */
+	/* Cancels the lookup of @name, because @name is being removed. Its result must not be
+	 * delivered. */
 	void (*cancel)(void *ctx, struct endpoint_name *name);
-	/* Returns how good an endpoint is; 0 = no route. The endpoint with the highest number is
-	 * used, or the first of several in the answer. */
+	/* Returns the rank of an endpoint; 0 = no route. The endpoint with the highest rank is
+	 * used; of several with this rank, the first in the answer. */
 	unsigned (*rank)(void *ctx, const struct endpoint *e);
 	/* Returns true if a fwmark is set. A lookup without an answer is then repeated with the
 	 * fwmark, because the queries may have been routed into a tunnel that is down. */
@@ -83,30 +84,31 @@ struct endpoint_names {
 	struct endpoint_name **by_slot;
 	uint32_t slot_count;
 	struct endpoint_name *first;
-	unsigned looking;     /* lookups under way */
+	unsigned looking;     /* number of lookups that are running */
 	bool crowded;	      /* some lookups wait until others end */
-	uint64_t next_ns;     /* when the next name must be handled; LOOP_NEVER: none */
+	uint64_t next_ns;     /* when the next name must be handled; LOOP_NEVER = no name */
 	uint64_t earliest_ns; /* the names are not checked again before this time */
 };
 
-/* @device and @ops are borrowed. */
+/* Borrows @device and @ops. */
 void endpoint_names_init(struct endpoint_names *n, struct device *device,
 			 const struct endpoint_names_ops *ops, void *ctx);
-void endpoint_names_done(struct endpoint_names *n); /* fine if all zero */
+void endpoint_names_done(struct endpoint_names *n); /* does nothing if *n is all zero */
 
-/* From now on the endpoint of @p is that of @host (no numeric address) at @port (host order); the
- * first lookup begins in the next endpoint_names_run(). @known is the endpoint that @host is known
- * to stand for, which the caller has set; it is replaced as any other. With NULL the first answer
- * replaces the endpoint that the peer has now, if it is not in the answer. Does nothing if the peer
- * has that name and port already. Returns 0 or -ENOMEM (the peer has the name that it had). */
+/* Makes the endpoint of @p follow the name @host (not a numeric address) with @port (host order).
+ * The next endpoint_names_run() begins the first lookup. @known is the address of @host that the
+ * caller has already set as the endpoint; it may be replaced later. If @known is NULL, the first
+ * answer replaces the peer's current endpoint, unless the answer contains it. Does nothing if the
+ * peer already has this name and port. Returns 0, or -ENOMEM with the old name kept. */
 int endpoint_names_set(struct endpoint_names *n, struct peer *p, const char *host, uint16_t port,
 		       const struct endpoint *known, uint64_t now_ns);
 
-/* The name no longer applies: an endpoint was set by hand, or the peer is being removed. The
- * endpoint stays. Fine if the peer has no name. */
+/* Removes the name of @p, because its endpoint was set by hand or the peer is being removed. The
+ * endpoint stays. Does nothing if the peer has no name. */
 void endpoint_names_forget(struct endpoint_names *n, const struct peer *p);
 
-/* For device_ops: a handshake with the peer has had no answer for 10 s. */
+/* Reports that a handshake with the peer has been unanswered for 10 s. Called through
+ * device_ops. */
 void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, uint64_t now_ns);
 
 /* Reports the result of the lookup of @name; the arguments are those of resolver_fn. */
@@ -114,14 +116,14 @@ void endpoint_names_answered(struct endpoint_name *name, int err,
 			     const struct resolver_answer *answer, const char *why,
 			     uint64_t now_ns);
 
-/* Handles names whose time has come. Call it at the time that endpoint_names_next() returns;
- * LOOP_NEVER: there is nothing to do. */
+/* Handles the names whose next step is due. Call this at the time that endpoint_names_next()
+ * returns; LOOP_NEVER = no step is pending. */
 void endpoint_names_run(struct endpoint_names *n, uint64_t now_ns);
 uint64_t endpoint_names_next(const struct endpoint_names *n);
 
-/* For `show`: returns the host name from which the endpoint of @p comes and sets *@port, or returns
- * NULL if the endpoint does not come from a name. If the last lookup failed, or none has finished
- * yet, sets @why to the reason, worded to end a sentence; otherwise to "". */
+/* Returns the host name that the endpoint of @p follows and sets *@port, or returns NULL if the
+ * endpoint follows no name. Sets @why to the reason if the last lookup failed or no lookup has
+ * finished yet, worded as the end of a sentence; otherwise to "". Used by `show`. */
 const char *endpoint_names_describe(const struct endpoint_names *n, const struct peer *p,
 				    uint16_t *port, char why[static ENDPOINT_NAMES_WHY_LEN],
 				    uint64_t now_ns);

@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Returns true if the address is preferred to IPv4: if it is in none of the special rows of the
- * policy table (RFC 6724 2.1) that have a lower precedence (local, 6to4, Teredo). */
+/* Returns true if @address is preferred to IPv4, because no row of the policy table with a lower
+ * precedence than IPv4 (RFC 6724 2.1: local, 6to4, Teredo) contains it. */
 static bool is_global_v6(const uint8_t a[static 16])
 {
 	static const uint8_t teredo[4] = { 0x20, 0x01, 0, 0 };
@@ -38,7 +38,7 @@ struct endpoint endpoint_best(const struct endpoint *list, unsigned count, uint1
 		struct endpoint e = list[i];
 		unsigned r;
 
-		e.remote.v4.sin_port = htons(port); /* at the same place in both families */
+		e.remote.v4.sin_port = htons(port); /* IPv6 has the port at this offset, too */
 		r = rank(ctx, &e);
 		if (i && r <= best_rank)
 			continue;

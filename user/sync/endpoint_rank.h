@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * endpoint_rank.h - chooses one of several addresses of a peer, in the order of getaddrinfo(3), but
- * according to the routes of our own packets, which have the fwmark and must not use the tunnel.
+ * by the routes that apply to the tunnel's own packets, which carry the fwmark and must not use the
+ * tunnel.
  */
 #ifndef WGXDP_ENDPOINT_RANK_H
 #define WGXDP_ENDPOINT_RANK_H
 
 #include "io/netlink.h"
 
-/* Returns 0 if @e has no route or one that leads into @tunnel (an ifindex, 0 = none); 2 for a
- * global IPv6 address that is reached from a global one, which RFC 6724 prefers to IPv4; else 1. */
+/* Returns the rank of @e: 0 if @e has no route, or a route into @tunnel (an ifindex; 0 = no
+ * tunnel); 2 for a global IPv6 address that is reached from a global address, which RFC 6724
+ * prefers to IPv4; else 1. */
 unsigned endpoint_rank(struct netlink *nl, const struct endpoint *e,
 		       const struct netlink_flow *flow, uint32_t tunnel);
 
-/* Returns the address in @list with the highest rank, of equals the first, with @port (host order).
- * @count is at least 1. */
+/* Returns the address in @list with the highest rank, or the first of several with this rank, and
+ * sets its port to @port (host order). @count is at least 1. */
 struct endpoint endpoint_best(const struct endpoint *list, unsigned count, uint16_t port,
 			      unsigned (*rank)(void *ctx, const struct endpoint *e), void *ctx);
 

@@ -8,8 +8,8 @@
 #include "path/handoff.h"
 #include "sync/icmp_sender.h"
 
-/* How many messages and notes of one queue are handled in one turn of the loop, so that timers and
- * configuration are handled in time. */
+/* The most messages and notes of one queue that one turn of the loop handles, so that timers and
+ * configuration are not delayed. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
 #define CATCH_UP_TURN_NS (5 * NS_PER_MS)
@@ -44,7 +44,7 @@ static void handle_note(struct handshake_rx *rx, const struct note *note, uint64
 	}
 }
 
-/* Returns true if notes are left. */
+/* Handles some notes. Returns true if notes are left in the queue. */
 static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
 {
 	struct note note;
@@ -54,14 +54,14 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t no
 		handle_note(rx, &note, now_ns);
 		notes++;
 	}
-	/* If a pass over all peers is in progress, it continues at its present peer and does not
-	 * restart, so that further losses cannot prevent it from reaching the last peers. */
+	/* If a pass over all peers is in progress, let it continue at its current peer. A restart
+	 * after each loss could keep the pass from reaching the last peers. */
 	if (handoff_notes_lost(h))
 		rx->catch_up_left = rx->config.device->next_slot;
 	return notes == NOTES_PER_TURN;
 }
 
-/* Returns true if messages are left. */
+/* Handles some messages. Returns true if messages are left in the queue. */
 static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
 {
 	struct handshake_message m;
@@ -77,7 +77,7 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t
 	return true;
 }
 
-/* Handles what one worker handed over. Schedules another turn if some are left. */
+/* Handles the notes and messages of one worker. Schedules another turn if some are left. */
 static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 {
 	uint64_t now_ns = loop_now_ns();
@@ -187,7 +187,7 @@ int handshake_rx_watch_leader(struct handshake_rx *rx)
 	const struct udp_group *udp = &rx->config.dataplane->udp;
 	int err;
 
-	if (!udp->member_count) /* the leader is read by the only worker */
+	if (!udp->member_count) /* the only worker reads the leader */
 		return 0;
 	err = loop_add(rx->config.loop, udp->leader->fd, EPOLLIN, on_leader, rx);
 	if (!err)

@@ -34,29 +34,29 @@ struct handshake_rx_config {
 
 struct handshake_rx {
 	struct handshake_rx_config config;
-	struct handoff *inbox; /* messages that came to the leader of the UDP group */
+	struct handoff *inbox; /* messages that arrived at the leader of the UDP group */
 	struct handshake_rx_source {
 		struct handshake_rx *rx;
-		struct handoff *handoff; /* of the worker */
+		struct handoff *handoff; /* hand-off of the worker */
 	} sources[WORKERS_MAX];
 	unsigned source_count;
-	int leader_fd;		      /* -1: not watched */
-	struct loop_timer rest_timer; /* armed while a turn left something in a queue */
+	int leader_fd;		      /* -1 = not watched */
+	struct loop_timer rest_timer; /* armed if the last turn left messages or notes in a queue */
 	uint64_t under_load_until_ns;
-	uint32_t catch_up_slot; /* after notes were lost: the next slot to check */
-	uint32_t catch_up_left; /* how many slots are still to be checked */
+	uint32_t catch_up_slot; /* next slot to check after notes were lost */
+	uint32_t catch_up_left; /* number of slots still to check */
 };
 
 /* Returns 0 or -ENOMEM. */
 int handshake_rx_init(struct handshake_rx *rx, const struct handshake_rx_config *config);
-void handshake_rx_done(struct handshake_rx *rx); /* fine if never initialized */
+void handshake_rx_done(struct handshake_rx *rx); /* does nothing if never initialized */
 
-/* Watches the workers' hand-offs. 0/-errno. */
+/* Watches the workers' hand-offs. Returns 0 or -errno. */
 int handshake_rx_watch(struct handshake_rx *rx);
 
-/* Watches the leader of the group that is in use now, if the control thread is its reader.
- * 0/-errno. */
+/* Watches the leader of the current UDP group, if the control thread reads it. Returns 0 or
+ * -errno. */
 int handshake_rx_watch_leader(struct handshake_rx *rx);
-void handshake_rx_unwatch_leader(struct handshake_rx *rx); /* fine if it is not watched */
+void handshake_rx_unwatch_leader(struct handshake_rx *rx); /* does nothing if it is not watched */
 
 #endif

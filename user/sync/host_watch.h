@@ -25,12 +25,12 @@ struct host_watch {
 	struct nexthops *nexthops;
 };
 
-/* Subscribes now, so that no change is missed while the daemon starts. The three modules may still
- * be uninitialized. 0/-errno. */
+/* Subscribes to the events at once, so that no change is missed while the daemon starts. The three
+ * modules may still be uninitialized. Returns 0 or -errno. */
 int host_watch_open(struct host_watch *w, struct loop *loop, struct dataplane *dataplane,
 		    struct mapsync *mapsync, struct nexthops *nexthops);
 /* Begins to notify the modules. Returns 0 or -errno. */
 int host_watch_start(struct host_watch *w);
-void host_watch_close(struct host_watch *w); /* fine if never opened */
+void host_watch_close(struct host_watch *w); /* does nothing if never opened */
 
 #endif

@@ -126,7 +126,7 @@ void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *
 		replace(&r, at, &before->source_port, 2);
 		replace(&r, at + 2, &before->destination_port, 2);
 	}
-	if (protocol == IPPROTO_ICMP) /* its checksum covers no address */
+	if (protocol == IPPROTO_ICMP) /* SCTP's checksum does not cover addresses */
 		r.checksums[0] = CHECKSUM_NONE;
 	if (v4)
 		r.checksums[1] = offsetof(struct iphdr, check);
@@ -139,9 +139,9 @@ void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *
 
 struct errors {
 	struct handoff *handoff;
-	uint32_t ifindex; /* of the tunnel interface, the scope of link-local senders */
+	uint32_t ifindex; /* ifindex of the tunnel, scope of link-local senders */
 	struct netlink *conntrack;
-	int icmp4, icmp6; /* -1: not open */
+	int icmp4, icmp6; /* -1 = not open */
 };
 
 static int open_icmp4(void)

@@ -18,12 +18,12 @@
 /* Answers the packets that a worker handed over. Errors that cannot be sent are dropped. */
 void icmp_sender_run(const struct tunnel *t, struct handoff *h);
 
-/* Reads the flow of an IP packet. Returns false for a later fragment, for a truncated packet, and
- * for other protocols than those of conntrack_before(). */
+/* Reads the flow of an IP packet. Returns false for a later fragment, a truncated packet, and any
+ * protocol that conntrack_before() does not support. */
 bool icmp_sender_tuple(const uint8_t *p, size_t len, struct conntrack_tuple *t);
 
-/* Changes addresses and ports of the IP packet @p to those of @before, and its checksums with them,
- * if icmp_sender_tuple() could read it. Bytes beyond @len are left alone. */
+/* Changes addresses and ports of the IP packet @p to those of @before, and adjusts the checksums.
+ * Call this only if icmp_sender_tuple() could read @p. Does not access bytes beyond @len. */
 void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *before);
 
 #endif

@@ -15,9 +15,9 @@
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
-#define PEERS_PER_CLOCK 64 /* counters synced between two looks at the clock */
-/* Addresses are read at most once in this time, because a host that starts containers changes links
- * all the time. */
+#define PEERS_PER_CLOCK 64 /* number of counters that are synced between two reads of the clock */
+/* The shortest time between two reads of the addresses, because a host that starts containers
+ * changes links all the time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
 #define LISTEN_RETRY_NS NS_PER_S
 
@@ -124,7 +124,7 @@ static void sync_listen(struct mapsync *m)
 	if (!m->config.loader)
 		return;
 	loop_timer_cancel(&m->listen_timer);
-	/* A new link may forward, so update this before XDP gets the new addresses. */
+	/* Update this before XDP gets the new addresses, because a new link may forward. */
 	mapsync_forwarding(m);
 	if (m->port)
 		err = netlink_addresses(m->config.netlink, add_listen, &list);
@@ -263,8 +263,8 @@ static void sync_peer_counters(const struct mapsync *m, struct peer *p)
 		p->counted_packets = v.rx_packets + v.tx_packets;
 }
 
-/* Copies the workers' counters to the map peer_auth, which people read. A pass over all peers that
- * takes too long continues in the next turn of the loop. */
+/* Copies the workers' counters to the map peer_auth, which administrators may read. If the pass
+ * over all peers takes too long, continues it in the next turn of the loop. */
 static void sync_counters(void *ctx, uint64_t now_ns)
 {
 	struct mapsync *m = ctx;

@@ -22,7 +22,7 @@ struct netlink;
 /* All pointers are borrowed and outlive the module. */
 struct mapsync_config {
 	struct loop *loop;
-	struct loader *loader; /* NULL without BPF */
+	struct loader *loader; /* NULL = no BPF */
 	struct device *device;
 	struct netlink *netlink;
 	unsigned worker_count;
@@ -31,25 +31,26 @@ struct mapsync_config {
 
 struct mapsync {
 	struct mapsync_config config;
-	uint16_t port; /* XDP handles packets to this port, in host order; 0: none */
+	uint16_t port; /* port (host order) whose packets XDP handles; 0 = none */
 	struct loop_timer listen_timer, counters_timer;
-	uint32_t counters_slot; /* where the pass over the counters continues; 0: no pass */
+	uint32_t counters_slot; /* next slot of the pass over the counters; 0 = no pass runs */
 };
 
-/* For device_init(); its context is a struct mapsync, which may still be all zero. */
+/* The mirror for device_init(). Its context is a struct mapsync, which may be all zero at that
+ * time. */
 extern const struct device_mirror mapsync_mirror;
 
 void mapsync_init(struct mapsync *m, const struct mapsync_config *config);
-void mapsync_done(struct mapsync *m); /* fine if never initialized */
+void mapsync_done(struct mapsync *m); /* does nothing if never initialized */
 
-/* Endpoint, name or last handshake of a peer changed. */
+/* Updates the maps because the endpoint, name or last handshake of @p changed. */
 void mapsync_peer_changed(struct mapsync *m, const struct peer *p);
 
-/* From now on XDP handles packets to @port at this host's addresses; 0: it passes all packets. */
+/* Makes XDP handle packets to @port at this host's addresses. 0 = XDP passes all packets. */
 void mapsync_listen(struct mapsync *m, uint16_t port);
-/* An address or a link of the host changed. */
+/* Schedules an update because an address or a link of the host changed. */
 void mapsync_addresses_changed(struct mapsync *m);
-/* A forwarding sysctl of the host changed. */
+/* Updates the flags because a forwarding sysctl of the host changed. */
 void mapsync_forwarding(struct mapsync *m);
 
 #endif

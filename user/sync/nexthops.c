@@ -14,15 +14,17 @@
 #include "sync/endpoint_rank.h"
 #include "util/log.h"
 
-/* How long a round may run in one turn of the loop, so that handshakes are not delayed. */
+/* The longest time that a round may run in one turn of the loop, so that handshakes are not
+ * delayed. */
 #define TURN_NS (5 * NS_PER_MS)
-/* After a "too big" message the ICMP socket is not read again for this long, so that a flood of
- * such messages costs little. The kernel has learned the new MTU when this time is over. */
+/* After a "too big" message the ICMP socket is not read again for this time, so that a flood of
+ * such messages costs little. Meanwhile the kernel learns the new MTU. */
 #define NARROWED_NS (10 * NS_PER_MS)
 /* A neighbour event resolves at most this many peers immediately, because each costs about five
  * netlink requests. */
 #define AT_ONCE_MAX 32
-/* How many peers that need not be resolved are skipped between two readings of the clock. */
+/* The number of peers that a round may skip between two reads of the clock, because they need not
+ * be resolved. */
 #define PASSED_PER_CLOCK 256
 
 static bool prefix_has_endpoint(const struct prefix *p, const struct endpoint *e)
@@ -73,7 +75,7 @@ static size_t address_of(const struct endpoint *e, const void **address)
 	return v4 ? 4 : 16;
 }
 
-/* Enters the peer in n->remotes. If there is no memory, the peer is resolved only in rounds. */
+/* Adds the peer to n->remotes. If there is no memory, only rounds resolve the peer. */
 static void index_remote(struct nexthops *n, const struct peer *p)
 {
 	const void *address;
@@ -83,10 +85,10 @@ static void index_remote(struct nexthops *n, const struct peer *p)
 		(void)slot_index_put(&n->remotes, p->slot, address, len);
 }
 
-/* Finds out whether the host translates (NAT) the flow to the peer. Messages of such a flow must go
- * through the UDP socket, because AF_XDP would send them untranslated. The conntrack entry is made
- * by our first message and may have expired since. Then the last known state is used, unless a
- * handshake has @just_now renewed the entry. */
+/* Checks whether the host translates (NAT) the flow to the peer. Messages of a translated flow must
+ * go through the UDP socket, because AF_XDP would send them untranslated. Our first message creates
+ * the conntrack entry, which may have expired since. Without an entry, the last known state is
+ * used, unless a handshake has @just_now renewed the entry. */
 static void check_translation(struct nexthops *n, const struct peer *p, struct encap *e,
 			      bool just_now)
 {
@@ -106,8 +108,8 @@ static void check_translation(struct nexthops *n, const struct peer *p, struct e
 	}
 }
 
-/* AF_XDP bypasses IPsec. A peer whose packets the kernel would encrypt or refuse takes the UDP
- * socket, unless AF_XDP is forced. */
+/* Sends data to the peer through the UDP socket if an IPsec policy would encrypt or refuse the
+ * packets, because AF_XDP bypasses IPsec. Does nothing if the user forced AF_XDP. */
 static void check_ipsec(struct nexthops *n, struct encap *e)
 {
 	const struct netlink_flow flow = { n->config.dataplane->fwmark, e->source_port };
@@ -141,7 +143,8 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
 	struct encap *e = NULL;
 
-	/* A handshake with a key of low order never succeeds, so packets would wait for ever. */
+	/* A handshake with a key of low order never succeeds, so the peer's packets would wait for
+	 * ever. */
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
 	    noise_remote_unusable(&p->remote, &n->config.device->identity)) {
 		nexthops_forget(n, p);
@@ -182,8 +185,8 @@ void nexthops_roamed(struct nexthops *n, struct peer *p)
 		nexthops_peer(n, p);
 }
 
-/* One of this host's own addresses is a valid endpoint only if both ends run on this host and use
- * the loopback interface. */
+/* Refuses one of this host's own addresses, unless both ends run on this host and use the loopback
+ * interface. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 {
 	const struct netlink_flow flow = { n->config.dataplane->fwmark,
@@ -268,7 +271,7 @@ static void watch_ipsec(struct nexthops *n)
 	n->ipsec = ipsec_open();
 	if (n->ipsec && !loop_add(n->config.loop, ipsec_fd(n->ipsec), EPOLLIN, on_ipsec, n))
 		return;
-	if (errno != EPROTONOSUPPORT) /* a kernel without IPsec */
+	if (errno != EPROTONOSUPPORT) /* the kernel has no IPsec */
 		log_info("IPsec policies are not followed: %s", strerror(errno));
 }
 
@@ -306,7 +309,7 @@ static void schedule_round(struct nexthops *n)
 {
 	uint64_t now_ns = loop_now_ns();
 
-	if (n->next_slot) /* end_round() will schedule it */
+	if (n->next_slot) /* end_round() will schedule the next round */
 		return;
 	loop_timer_arm_sooner(&n->round_timer,
 			      now_ns > n->quiet_until_ns ? now_ns : n->quiet_until_ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nexthops.h - peer->endpoint -> peer->encap (outer headers, or "by the UDP socket"), published for
- * the workers and kept true:
+ * nexthops.h - resolves peer->endpoint to peer->encap (the outer headers, or "through the UDP
+ * socket"), publishes the encap for the workers, and updates it after these events:
  *
  *   endpoint set or roamed ─▶ nexthops_peer, at once; session begun ─▶ nexthops_met
  *   a router says "too big" ─▶ the peers at that address, a moment later
@@ -42,7 +42,7 @@ struct nexthops_config {
 	struct qsbr *qsbr;
 	struct netlink *netlink;
 	const struct dataplane *dataplane;
-	/* See neighbours.h. */
+	/* The callback of neighbours.h. */
 	void (*neighbour_managed)(void *ctx, const struct encap_next *next, bool managed);
 	void *ctx;
 };
@@ -50,7 +50,7 @@ struct nexthops_config {
 /* The peers that a round resolves. */
 struct nexthops_scope {
 	bool all;
-	unsigned prefix_count, hop_count; /* unless all: peers in a prefix or behind a hop */
+	unsigned prefix_count, hop_count; /* without @all: the peers in a prefix or behind a hop */
 	struct prefix prefixes[NEXTHOPS_PREFIXES_MAX];
 	struct encap_next hops[NEXTHOPS_HOPS_MAX];
 };
@@ -58,28 +58,28 @@ struct nexthops_scope {
 struct nexthops {
 	struct nexthops_config config;
 	struct neighbours neighbours; /* the next hops, and the peers behind each of them */
-	struct slot_index remotes;    /* address -> the peers at it */
-	uint32_t tunnel;	      /* ifindex of the tunnel in this namespace; 0: in another */
-	struct netlink *netfilter;    /* NULL: not opened yet, or the kernel has none */
-	struct ipsec_watch *ipsec;    /* NULL: not watched */
-	bool ipsec_bypassed;	      /* that AF_XDP bypasses IPsec policies was logged */
-	struct pmtu_watch *pmtu;      /* NULL: ICMP errors cannot be watched */
+	struct slot_index remotes;    /* remote address -> slots of the peers at this address */
+	uint32_t tunnel;	      /* ifindex of the tunnel; 0 = in another namespace */
+	struct netlink *netfilter;    /* NULL = not opened yet, or not supported */
+	struct ipsec_watch *ipsec;    /* NULL = not watched */
+	bool ipsec_bypassed;	      /* the log already says that AF_XDP bypasses IPsec */
+	struct pmtu_watch *pmtu;      /* NULL = ICMP errors cannot be watched */
 	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* destinations in "too big" messages */
 	unsigned narrowed_count;
-	struct loop_timer narrowed_timer; /* resolves the peers at these destinations */
+	struct loop_timer narrowed_timer; /* resolves the peers at the narrowed destinations */
 	struct loop_timer round_timer;	  /* begins a round, or continues it at next_slot */
 	struct loop_timer refresh_timer;  /* requests a round of all peers */
-	struct nexthops_scope next, now;  /* of the next round, and of the present one */
-	uint32_t next_slot;		  /* 0: no round is in progress */
-	uint64_t round_cost_ns;		  /* time that the present round has used */
+	struct nexthops_scope next, now;  /* peers of the next and of the current round */
+	uint32_t next_slot;		  /* 0 = no round is in progress */
+	uint64_t round_cost_ns;		  /* time that the current round has used */
 	uint64_t quiet_until_ns;	  /* the next round does not begin before this time */
 };
 
 void nexthops_init(struct nexthops *n, const struct nexthops_config *config);
-/* Releases neighbours and sockets; all peers are gone. */
+/* Releases neighbours and sockets. All peers must have been removed. */
 void nexthops_done(struct nexthops *n);
 
-/* Begins to listen to what routers say of path MTUs, and to changes of IPsec policies. */
+/* Begins to watch ICMP errors about path MTUs, and changes of IPsec policies. */
 void nexthops_watch(struct nexthops *n);
 
 /* Sets the ifindex of the tunnel interface in this namespace, or 0 if it is in another namespace. A
@@ -88,9 +88,11 @@ void nexthops_set_tunnel(struct nexthops *n, uint32_t ifindex);
 
 /* Resolves the peer and publishes its encap now. */
 void nexthops_peer(struct nexthops *n, struct peer *p);
-/* The same, just after a handshake with the peer: conntrack has an entry for it now. */
+/* Resolves the peer like nexthops_peer(), just after a handshake, so that conntrack has an
+ * entry. */
 void nexthops_met(struct nexthops *n, struct peer *p);
-/* The same, but only if workers have reported that the peer has roamed since it was resolved. */
+/* Resolves the peer like nexthops_peer(), but only if workers have reported that it roamed
+ * since. */
 void nexthops_roamed(struct nexthops *n, struct peer *p);
 /* Unpublishes the peer's encap, because the peer is being removed. */
 void nexthops_forget(struct nexthops *n, struct peer *p);
@@ -99,7 +101,7 @@ void nexthops_forget(struct nexthops *n, struct peer *p);
  * host. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from);
 
-/* How good an endpoint of a peer is, by its route now; see endpoint_rank.h. */
+/* Returns the rank of an endpoint by its current route; see endpoint_rank.h. */
 unsigned nexthops_rank(struct nexthops *n, const struct endpoint *e);
 
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event);

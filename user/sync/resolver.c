@@ -14,11 +14,11 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define TIMEOUT_MS 2000
 #define TRIES 2
-/* How long an answer of one family waits for that of the other, because some servers ignore queries
- * for AAAA. */
+/* How long the answer of one family waits for the answer of the other, because some servers ignore
+ * queries for AAAA. */
 #define PATIENCE_NS (2 * NS_PER_S)
 
-/* Identifies one version of a file; all zero: there is no such file. */
+/* Identifies one version of a file. All zero = the file does not exist. */
 struct file_state {
 	dev_t device;
 	ino_t inode;
@@ -29,16 +29,16 @@ struct file_state {
 struct resolver_query {
 	struct resolver_query *next;
 	struct resolver *resolver;
-	resolver_fn fn; /* NULL: cancelled */
+	resolver_fn fn; /* NULL = cancelled */
 	void *ctx;
 	unsigned pending;  /* families whose lookup has not ended */
-	uint64_t until_ns; /* how long to wait for the other family; LOOP_NEVER: till it ends */
-	bool exists;	   /* the name has a record of some kind */
-	const char *why;   /* of the last failure */
+	uint64_t until_ns; /* end of the wait for the other family; LOOP_NEVER = no end */
+	bool exists;	   /* the name has records, maybe of other types */
+	const char *why;   /* reason of the last failure */
 	struct resolver_answer answer;
 };
 
-/* One of the two lookups of a query; c-ares has the pointer until it calls back. */
+/* One of the two lookups of a query. c-ares holds a pointer to it until the callback. */
 struct half {
 	struct resolver_query *query;
 	int family;
@@ -47,9 +47,9 @@ struct half {
 struct resolver {
 	struct loop *loop;
 	uint32_t fwmark;
-	ares_channel channel; /* NULL: not made yet */
+	ares_channel channel; /* NULL = not created yet */
 	struct file_state state;
-	struct loop_timer timer; /* c-ares's next timeout, or a query that is ready */
+	struct loop_timer timer; /* armed for c-ares's next timeout, or if a query has ended */
 	struct resolver_query *queries;
 };
 
@@ -109,7 +109,7 @@ static struct file_state state_of(const char *path)
 	struct file_state s;
 	struct stat st;
 
-	memset(&s, 0, sizeof(s)); /* with the padding, because states are compared as bytes */
+	memset(&s, 0, sizeof(s)); /* clear the padding, because states are compared as bytes */
 	if (stat(path, &st))
 		return s;
 	s.device = st.st_dev;
@@ -119,7 +119,7 @@ static struct file_state state_of(const char *path)
 	return s;
 }
 
-/* Ends all lookups in progress; their callbacks are called. */
+/* Ends all running lookups and calls their callbacks. */
 static void close_channel(struct resolver *r)
 {
 	if (r->channel)
@@ -164,7 +164,7 @@ static bool is_usable(struct endpoint *e, const struct ares_addrinfo_node *node,
 	       family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 	if (!endpoint_from_sockaddr(e, (struct sockaddr *)&sa))
 		return false;
-	/* Both families have the port at the same place. It must not be 0 for the check. */
+	/* The check needs a port that is not 0. Both families have the port at the same offset. */
 	e->remote.v4.sin_port = htons(1);
 	if (endpoint_martian(e) ||
 	    (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&e->remote.v6.sin6_addr)))
@@ -223,7 +223,7 @@ static const char *reason_of(int status)
 	}
 }
 
-/* IPv6 may end before IPv4 does: puts IPv4 first. */
+/* Puts IPv4 before IPv6, whichever lookup ended first. */
 static void sort_families(struct resolver_answer *a)
 {
 	struct resolver_answer sorted = *a;
@@ -277,7 +277,7 @@ static void begin_half(struct resolver_query *q, const char *host, int family)
 
 /* Queries -------------------------------------------------------------------------------------- */
 
-/* Returns true if all answers have arrived, or if no more are waited for. */
+/* Returns true if all answers have arrived, or if the wait for the missing one is over. */
 static bool is_ready(const struct resolver_query *q, uint64_t now_ns)
 {
 	return !q->pending || now_ns >= q->until_ns;

@@ -18,13 +18,13 @@
 #include "path/route_mtu.h"
 #include "util/log.h"
 
-/* How soon to look again for an interface that is being moved, or whose namespace is being
+/* The interval of checks for an interface that is being moved, or whose namespace is being
  * deleted. */
 #define FIND_NS (20 * NS_PER_MS)
 /* How often TC is checked, because the kernel sends no event when a program is detached by
  * force. */
 #define TC_CHECK_NS NS_PER_S
-/* RPS is considered off after this many data messages that it did not queue. */
+/* The number of data messages without RPS after which RPS is considered off. */
 #define RPS_OFF_MESSAGES 64
 #define ROUTES_SHARE 10 /* reading routes takes at most a tenth of the control thread's time */
 
@@ -51,19 +51,19 @@ static void attach_tc(struct tunnel *t)
 	if (!loader || loader_tunnel_attached(loader))
 		return;
 	refused = loader_attach_tunnel(loader, t->config.tun->ifindex, force_clsact, &tcx, &f);
-	if (refused && !t->tc_refused) /* log this once, not at each try */
+	if (refused && !t->tc_refused) /* log this only once, not after each attempt */
 		log_error("allowed IPs are enforced by the workers alone: %s", f.text);
 	t->tc_refused = refused;
 	t->no_tcx = !refused && !tcx && !force_clsact;
 }
 
-/* Visits: work done in the interface's namespace, at home or abroad ------------------------- */
+/* Visits: work in the interface's namespace, which may be ours or another one ------------------ */
 
 struct visit {
 	struct tunnel *t;
 	struct netlink *netlink;
 	int (*fn)(struct visit *v);
-	struct netlink_link link; /* as look() found it */
+	struct netlink_link link; /* result of look() */
 };
 
 static int set_down(struct visit *v)
@@ -200,14 +200,14 @@ static void link_changed(struct tunnel *t, const struct netlink_link *link)
 	workers_set_mtu(&t->config.dataplane->workers, link->mtu);
 	if (t->watch)
 		netlink_watch_routes_by(t->watch, t->config.tun->ifindex);
-	routes_changed(t); /* a link that goes down loses its IPv4 routes without an event */
+	routes_changed(t); /* when a link goes down, its IPv4 routes vanish without an event */
 	if (!link->up)
 		t->config.ops->link_down(t->config.ctx);
 	else if (t->config.ops->link_up(t->config.ctx))
 		visit(&v);
 }
 
-/* Where it is ---------------------------------------------------------------------------------- */
+/* Namespace of the interface ------------------------------------------------------------------- */
 
 static void unwatch(struct tunnel *t)
 {
@@ -249,7 +249,7 @@ void tunnel_look(struct tunnel *t)
 		link_changed(t, &v.link);
 	} else if (err == -ENODEV && (t->netlink || deleted(t))) {
 		link_gone(t);
-	} else if (err == -ENODEV || err == -EAGAIN) { /* it is being moved, or deleted */
+	} else if (err == -ENODEV || err == -EAGAIN) { /* the interface is being moved or deleted */
 		find_again(t, FIND_NS);
 	} else {
 		log_error("cannot follow the interface to its new namespace (%s), exiting",
@@ -361,7 +361,7 @@ static int find(struct tunnel *t)
 	else
 		err = watch(t, netlink_watch_open_netns(fd));
 	close(fd);
-	/* If the interface was moved before the watch began, there is no event for that. */
+	/* Check the namespace again, because a move before the watch began causes no event. */
 	if (!err && netns_inode(t) != s.st_ino) {
 		unwatch(t);
 		err = -EAGAIN;
@@ -369,9 +369,9 @@ static int find(struct tunnel *t)
 	return err;
 }
 
-/* Finds out whether RPS is on, and logs changes. With RPS, a packet reaches TC after the worker's
- * write, when tun_writer may already hold the slot of the next peer, so TC cannot know which peer
- * sent the packet. RPS can be turned on at any time, and the kernel sends no event for that. */
+/* Finds out whether RPS is on, and logs changes. With RPS, a packet reaches TC some time after the
+ * worker's write, when tun_writer may already hold the slot of the next peer, so TC cannot know
+ * which peer sent the packet. RPS can be turned on at any time, and the kernel sends no event. */
 static void check_rps(struct tunnel *t)
 {
 	struct loader *loader = t->config.dataplane->loader;

@@ -31,7 +31,8 @@ struct tunnel_ops {
 	 * then set down again. */
 	int (*link_up)(void *ctx);
 	void (*link_down)(void *ctx);
-	/* The interface is in our namespace with @ifindex, or in another one (0). */
+	/* Tells the ifindex of the interface in our namespace, or 0 if the interface is in another
+	 * one. */
 	void (*at_home)(void *ctx, uint32_t ifindex);
 	/* The interface was deleted (@exit_code 0) or cannot be followed (1): the daemon ends. */
 	void (*ended)(void *ctx, int exit_code);
@@ -40,45 +41,45 @@ struct tunnel_ops {
 /* All pointers are borrowed and outlive the module. */
 struct tunnel_config {
 	struct loop *loop;
-	struct tun *tun; /* its name and ifindex are kept up to date */
+	struct tun *tun; /* tunnel.c keeps its name and ifindex up to date */
 	struct dataplane *dataplane;
 	const struct tunnel_ops *ops;
-	void *ctx; /* for ops */
+	void *ctx; /* context of ops */
 };
 
 struct tunnel {
 	struct tunnel_config config;
 	uint32_t mtu;
-	struct netlink *netlink;     /* in our namespace; NULL: the interface is abroad */
-	struct netlink_watch *watch; /* of its namespace; NULL: the interface must be found */
+	struct netlink *netlink;     /* in our namespace; NULL = the interface is in another */
+	struct netlink_watch *watch; /* watch of its namespace; NULL = not found yet */
 	struct loop_timer follow_timer, routes_timer;
 	uint64_t routes_next_ns;	      /* routes are not read again before this time */
 	bool tc_refused;		      /* TC could not be attached when last tried */
-	bool no_tcx;			      /* TC is attached by clsact, for want of tcx */
+	bool no_tcx;			      /* TC is attached by clsact for lack of tcx */
 	bool steered;			      /* RPS was seen to queue packets before TC */
-	uint64_t steered_packets, steered_rx; /* packets of RPS, and data messages when it grew */
-	bool link_changed;		      /* an event reported this and was not handled yet */
-	bool link_gone;			      /* the same */
-	bool watch_refused;		      /* its namespace could not be watched */
+	uint64_t steered_packets, steered_rx; /* RPS packets, and data messages at their change */
+	bool link_changed;		      /* an event reported a change, not handled yet */
+	bool link_gone;			      /* an event reported a removal, not handled yet */
+	bool watch_refused;		      /* the interface's namespace could not be watched */
 	bool ended;
 };
 
-/* Attaches TC if BPF is used. If that fails, only the workers check the allowed IPs, and the log
- * says so. @mtu: of the new interface. */
+/* Attaches TC if BPF is used. If TC cannot be attached, logs that only the workers check the
+ * allowed IPs. @mtu: MTU of the new interface. */
 void tunnel_open(struct tunnel *t, const struct tunnel_config *config, uint32_t mtu);
 
-/* Begins to follow the interface. 0/-errno. */
+/* Begins to follow the interface. Returns 0 or -errno. */
 int tunnel_watch(struct tunnel *t);
-/* Looks at the present state of the interface and handles changes. */
+/* Reads the current state of the interface and handles changes. */
 void tunnel_look(struct tunnel *t);
-/* Calls @fn(@ctx) in the network namespace of the interface. Sockets that it opens there must be
- * closed before it returns, because they keep a deleted namespace alive. Returns the result of @fn;
- * -ENODEV: the interface was deleted; -EAGAIN: its namespace is being deleted; -errno. */
+/* Calls @fn(@ctx) in the network namespace of the interface. @fn must close the sockets that it
+ * opens, because a socket keeps a deleted namespace alive. Returns the result of @fn, -ENODEV (the
+ * interface was deleted), -EAGAIN (its namespace is being deleted) or another -errno. */
 int tunnel_call(const struct tunnel *t, int (*fn)(void *ctx), void *ctx);
-void tunnel_close(struct tunnel *t); /* fine if it was never opened */
+void tunnel_close(struct tunnel *t); /* does nothing if it was never opened */
 
-/* Returns the kernel's drops at the interface in @drops. Returns false if they are not known,
- * because the interface is abroad. */
+/* Sets *@drops to the kernel's drops at the interface. Returns false if they are unknown, because
+ * the interface is in another namespace. */
 bool tunnel_drops(const struct tunnel *t, struct netlink_drops *drops);
 
 #endif
