@@ -362,6 +362,55 @@ static void roamed_and_lost(void **state)
 	end(f);
 }
 
+static uint16_t port_of(const struct fixture *f)
+{
+	return ntohs(f->t.ab->endpoint.remote.v4.sin_port);
+}
+
+/* The file gives the same name with another port: the next answer changes the port, although the
+ * address stays and the peer is heard. */
+static void port_changed(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+	struct endpoint before = at("192.0.2.2", 443);
+
+	(void)state;
+	answer(f, 3600, "192.0.2.2", NULL, NULL);
+	device_peer_set_endpoint(&f->t.a->device, f->t.ab, &before);
+	endpoint_names_forget(&f->names, f->t.ab);
+	heard(f);
+	assert_int_equal(
+		endpoint_names_set(&f->names, f->t.ab, "vpn.test", PORT, NULL, f->t.w->now_ns), 0);
+	pass(f, 0.1);
+	assert_int_equal(port_of(f), 443);
+	answer(f, 3600, "192.0.2.9", "192.0.2.2", NULL);
+	assert_at(f, "192.0.2.2");
+	assert_int_equal(port_of(f), PORT);
+	end(f);
+}
+
+/* The peer has roamed to another port of the same address, behind a NAT that has forgotten it. */
+static void port_roamed_and_lost(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+	struct endpoint behind_nat = at("192.0.2.2", 40000);
+
+	(void)state;
+	answer(f, 5, "192.0.2.2", NULL, NULL);
+	heard(f);
+	device_roamed(&f->t.a->device, f->t.ab, &behind_nat);
+	for (unsigned i = 0; i < 20; i++) {
+		pass(f, 5);
+		answer(f, 5, "192.0.2.2", NULL, NULL);
+		assert_int_equal(port_of(f), 40000);
+	}
+	endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
+	pass(f, 0.1);
+	assert_at(f, "192.0.2.2");
+	assert_int_equal(port_of(f), PORT);
+	end(f);
+}
+
 /* While the name was pending the peer found us. The answer does not take it back. */
 static void found_us(void **state)
 {
@@ -619,13 +668,22 @@ static void collected(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pending),	   cmocka_unit_test(ttl),
-		cmocka_unit_test(moved),	   cmocka_unit_test(turns),
-		cmocka_unit_test(one_of_several),  cmocka_unit_test(roamed),
-		cmocka_unit_test(roamed_and_lost), cmocka_unit_test(found_us),
-		cmocka_unit_test(half_answers),	   cmocka_unit_test(choice),
-		cmocka_unit_test(marks),	   cmocka_unit_test(changed),
-		cmocka_unit_test(forgotten),	   cmocka_unit_test(many),
+		cmocka_unit_test(pending),
+		cmocka_unit_test(ttl),
+		cmocka_unit_test(moved),
+		cmocka_unit_test(turns),
+		cmocka_unit_test(one_of_several),
+		cmocka_unit_test(roamed),
+		cmocka_unit_test(roamed_and_lost),
+		cmocka_unit_test(port_changed),
+		cmocka_unit_test(port_roamed_and_lost),
+		cmocka_unit_test(found_us),
+		cmocka_unit_test(half_answers),
+		cmocka_unit_test(choice),
+		cmocka_unit_test(marks),
+		cmocka_unit_test(changed),
+		cmocka_unit_test(forgotten),
+		cmocka_unit_test(many),
 		cmocka_unit_test(collected),
 	};
 

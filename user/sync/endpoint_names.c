@@ -141,6 +141,28 @@ static bool has_address(const struct resolver_answer *a, const struct endpoint *
 	return false;
 }
 
+/* Returns an endpoint of the answer: the peer's own address if the answer contains it, else the best
+ * one. */
+static struct endpoint choose(const struct endpoint_name *name)
+{
+	const struct endpoint *now = &name->peer->endpoint;
+	const struct endpoint_names *n = name->names;
+	const struct resolver_answer *a = name->answer;
+
+	for (unsigned i = 0; i < a->count; i++)
+		if (same_address(&a->addresses[i], now))
+			return endpoint_best(&a->addresses[i], 1, name->port, n->ops->rank, n->ctx);
+	return endpoint_best(a->addresses, a->count, name->port, n->ops->rank, n->ctx);
+}
+
+/* Returns true if the peer's endpoint is one that the name stands for now. */
+static bool is_named(const struct endpoint_name *name)
+{
+	const struct endpoint *e = &name->peer->endpoint;
+
+	return has_address(name->answer, e) && e->remote.v4.sin_port == htons(name->port);
+}
+
 static bool share_address(const struct resolver_answer *a, const struct resolver_answer *b)
 {
 	for (unsigned i = 0; i < a->count; i++)
@@ -178,14 +200,12 @@ static bool has_roamed(const struct endpoint_name *name)
 
 static void replace_endpoint(struct endpoint_name *name, uint64_t now_ns)
 {
-	const struct endpoint_names *n = name->names;
-	struct endpoint e = endpoint_best(name->answer->addresses, name->answer->count, name->port,
-					  n->ops->rank, n->ctx);
+	struct endpoint e = choose(name);
 
 	name->urgent = false;
 	name->given = e;
 	name->given_ns = now_ns;
-	device_peer_redirect(n->device, name->peer, &e, now_ns);
+	device_peer_redirect(name->names->device, name->peer, &e, now_ns);
 }
 
 /* Replaces the endpoint with the newest answer if the rules allow it now, or records when they
@@ -197,7 +217,7 @@ static void review(struct endpoint_name *name, uint64_t now_ns)
 	name->review_ns = LOOP_NEVER;
 	if (!name->answer)
 		return;
-	if (has_address(name->answer, e)) { /* do not replace it with an unknown endpoint */
+	if (is_named(name)) {
 		name->urgent = false;
 	} else if (name->urgent || e->remote.sa.sa_family == AF_UNSPEC) {
 		replace_endpoint(name, now_ns);

@@ -11,8 +11,8 @@
  *
  * An answer replaces the endpoint of a peer only if
  *   - the answer covers the address family of the endpoint and does not contain its address, so
- *     that a name whose answers contain different addresses in turn does not change the endpoint,
- *     and
+ *     that a name whose answers contain different addresses in turn does not change the endpoint;
+ *     or the answer contains the address, but the endpoint has another port than the name, and
  *   - no packet of the peer was authenticated for 15 s, and the endpoint was not set within 15 s,
  *     because the endpoint of a peer that sends packets is right, and
  *   - the endpoint came from the name. If the peer has roamed to another endpoint, either a later
