@@ -14,6 +14,8 @@
 #include "io/netlink_private.h"
 #include "wg/prefix.h"
 
+#define READS_MAX 256 /* per call, so that many changes do not delay the control thread */
+
 struct policy {
 	struct xfrm_selector selector;
 	struct xfrm_mark mark;
@@ -105,15 +107,19 @@ static int read_all(struct netlink *nl, struct policies *p)
 	return err == -EINVAL ? 0 : err; /* kernels before 5.15 have no default policy */
 }
 
+void ipsec_drain(struct ipsec_watch *w)
+{
+	int n = 0;
+
+	for (int i = 0; i < READS_MAX && (n >= 0 || n == -ENOBUFS); i++)
+		n = netlink_receive(ipsec_fd(w), w->buf, NULL);
+}
+
 int ipsec_read(struct ipsec_watch *w)
 {
 	struct policies new = { 0 };
-	int n, err;
+	int err = read_all(w->requests, &new);
 
-	do {
-		n = netlink_receive(ipsec_fd(w), w->buf, NULL);
-	} while (n >= 0 || n == -ENOBUFS);
-	err = read_all(w->requests, &new);
 	if (err) {
 		free(new.list);
 		return err;

@@ -22,8 +22,11 @@ void ipsec_close(struct ipsec_watch *w); /* NULL is fine */
 /* Becomes readable when a policy changes. */
 int ipsec_fd(const struct ipsec_watch *w);
 
-/* Reads the notifications that have arrived, and then all policies again. Returns 0, or -errno; the
- * old policies are then kept, and the function must be called again. */
+/* Reads notifications that have arrived, a bounded number. The caller then calls ipsec_read(). */
+void ipsec_drain(struct ipsec_watch *w);
+
+/* Reads all policies again. Returns 0, or -errno; the old policies are then kept, and the function
+ * must be called again. */
 int ipsec_read(struct ipsec_watch *w);
 
 /* Returns true if the kernel would encrypt or refuse a datagram of @flow from e->local to e->remote

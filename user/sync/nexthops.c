@@ -26,6 +26,9 @@
 /* The number of peers that a round may skip between two reads of the clock, because they need not
  * be resolved. */
 #define PASSED_PER_CLOCK 256
+/* Reading IPsec policies takes at most a tenth of the control thread's time. */
+#define IPSEC_SHARE 10
+#define IPSEC_RETRY_NS NS_PER_S
 
 static bool prefix_has_endpoint(const struct prefix *p, const struct endpoint *e)
 {
@@ -253,17 +256,33 @@ static void resolve_narrowed(void *ctx, uint64_t now_ns)
 		log_error("path MTUs are updated only every 30 s");
 }
 
-static void on_ipsec(void *ctx, int fd, uint32_t events)
+/* Reads all policies, which takes long if there are many. If that fails, AF_XDP may bypass a new
+ * policy, so it is tried again. */
+static void read_ipsec(void *ctx, uint64_t now_ns)
 {
 	struct nexthops *n = ctx;
 	int err = ipsec_read(n->ipsec);
 
-	(void)fd;
-	(void)events;
-	if (err)
+	n->ipsec_next_ns = loop_now_ns() + IPSEC_SHARE * (loop_now_ns() - now_ns);
+	if (err) {
 		log_error("IPsec policies cannot be read: %s", strerror(-err));
+		loop_timer_arm_sooner(&n->ipsec_timer, now_ns + IPSEC_RETRY_NS);
+		return;
+	}
 	n->ipsec_bypassed = false;
 	nexthops_changed(n);
+}
+
+static void on_ipsec(void *ctx, int fd, uint32_t events)
+{
+	struct nexthops *n = ctx;
+	uint64_t now_ns = loop_now_ns();
+
+	(void)fd;
+	(void)events;
+	ipsec_drain(n->ipsec);
+	loop_timer_arm_sooner(&n->ipsec_timer,
+			      now_ns > n->ipsec_next_ns ? now_ns : n->ipsec_next_ns);
 }
 
 static void watch_ipsec(struct nexthops *n)
@@ -443,6 +462,7 @@ void nexthops_init(struct nexthops *n, const struct nexthops_config *config)
 	loop_timer_init(&n->round_timer, config->loop, resolve_some, n);
 	loop_timer_init(&n->refresh_timer, config->loop, refresh, n);
 	loop_timer_init(&n->narrowed_timer, config->loop, resolve_narrowed, n);
+	loop_timer_init(&n->ipsec_timer, config->loop, read_ipsec, n);
 }
 
 void nexthops_done(struct nexthops *n)
@@ -450,6 +470,7 @@ void nexthops_done(struct nexthops *n)
 	loop_timer_done(&n->round_timer);
 	loop_timer_done(&n->narrowed_timer);
 	loop_timer_done(&n->refresh_timer);
+	loop_timer_done(&n->ipsec_timer);
 	neighbours_done(&n->neighbours);
 	slot_index_done(&n->remotes);
 	pmtu_close(n->pmtu);

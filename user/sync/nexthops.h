@@ -57,13 +57,15 @@ struct nexthops_scope {
 
 struct nexthops {
 	struct nexthops_config config;
-	struct neighbours neighbours; /* the next hops, and the peers behind each of them */
-	struct slot_index remotes;    /* remote address -> slots of the peers at this address */
-	uint32_t tunnel;	      /* ifindex of the tunnel; 0 = in another namespace */
-	struct netlink *netfilter;    /* NULL = not opened yet, or not supported */
-	struct ipsec_watch *ipsec;    /* NULL = not watched */
-	bool ipsec_bypassed;	      /* the log already says that AF_XDP bypasses IPsec */
-	struct pmtu_watch *pmtu;      /* NULL = ICMP errors cannot be watched */
+	struct neighbours neighbours;  /* the next hops, and the peers behind each of them */
+	struct slot_index remotes;     /* remote address -> slots of the peers at this address */
+	uint32_t tunnel;	       /* ifindex of the tunnel; 0 = in another namespace */
+	struct netlink *netfilter;     /* NULL = not opened yet, or not supported */
+	struct ipsec_watch *ipsec;     /* NULL = not watched */
+	struct loop_timer ipsec_timer; /* reads the policies again */
+	uint64_t ipsec_next_ns;	       /* the next reading begins no earlier */
+	bool ipsec_bypassed;	       /* the log already says that AF_XDP bypasses IPsec */
+	struct pmtu_watch *pmtu;       /* NULL = ICMP errors cannot be watched */
 	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* destinations in "too big" messages */
 	unsigned narrowed_count;
 	struct loop_timer narrowed_timer; /* resolves the peers at the narrowed destinations */
