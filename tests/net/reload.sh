@@ -32,6 +32,7 @@ reload() { in_ns a "$WGXDP" reload "$A" "$@"; }
 wgs() { in_ns a wg show "$A" "$@"; }
 allowed() { wgs allowed-ips | grep -F "$(pub "$1")" | cut -f 2; } # PEER
 has() { wgs peers | grep -qF "$(pub "$1")"; }			  # PEER
+logged() { in_ns a "$WGXDP" logs "$A"; }
 applied() { show a "$A" .config.applied; }
 
 config | place
@@ -175,6 +176,26 @@ is "no descriptor is left" "$(fds)" "$fd"
 limit=2048
 grep -q libasan "/proc/$pid/maps" && limit=65536 # ASan keeps freed memory for a while
 holds "the memory has hardly grown" "$(($(rss) - size))" -lt $limit
+
+# --- in another namespace -------------------------------------------------------------------------
+
+moved() # ADDRESS
+{
+	interface a ListenPort=51820 Address="$1/24"
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
+}
+ns_add m
+in_ns a ip link set "$A" netns "$ID-m"
+ok "the interface is in another namespace" wait_for 5 eval "logged | grep -q 'left the namespace'"
+moved 10.99.0.8 >"$FILE"
+ok "a reload there succeeds" reload
+in_ns m ip link set "$A" netns "$ID-a"
+in_ns a ip link set "$A" up
+ok "back again: the interface has the new address" \
+	wait_for 5 eval "in_ns a ip address show dev '$A' | grep -q 10.99.0.8/24"
+moved 10.99.0.1 >"$FILE"
+ok "the old address returns" reload
+
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
 done_testing

@@ -97,6 +97,8 @@ static void tunnel_at_home(void *ctx, uint32_t ifindex)
 
 	nexthops_set_tunnel(&d->nexthops, ifindex);
 	host_moved(d->follow.host, ifindex);
+	if (ifindex)
+		reload_host_again(&d->follow.reload);
 }
 
 static void tunnel_ended(void *ctx, int exit_code)

@@ -121,14 +121,16 @@ static void on_slice(void *ctx, uint64_t now_ns)
 	struct reload *r = ctx;
 	uint64_t until_ns = now_ns + SLICE_NS;
 	struct fault f;
+	int err;
 
 	if (!change_some(r, until_ns) || (r->job.diff.exact && !remove_some(r, until_ns))) {
 		loop_timer_arm(&r->slices, 0);
 		return;
 	}
 	if (r->job.diff.host || r->host_failed) {
-		r->host_failed = r->config.ops->set_host(r->config.ctx, &r->job.new, &f) != 0;
-		if (r->host_failed)
+		err = r->config.ops->set_host(r->config.ctx, &r->job.new, &f);
+		r->host_failed = err != 0;
+		if (err < 0)
 			note_error(r, &f);
 	}
 	log_info("%s: applied, %zu changes of peers", r->config.path, r->job.diff.count);
@@ -220,6 +222,12 @@ unsigned reload_begin(struct reload *r, unsigned wishes)
 static void on_changed(void *ctx)
 {
 	reload_begin(ctx, RELOAD_WATCHED);
+}
+
+void reload_host_again(struct reload *r)
+{
+	if (r->host_failed)
+		reload_begin(r, RELOAD_WATCHED);
 }
 
 int reload_init(struct reload *r, const struct reload_config *config, struct conf *conf)

@@ -33,7 +33,8 @@ struct reload_ops {
 	int (*set_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, const struct conf *conf);
 	/* Sets addresses, MTU, routes, DNS and the record of the hooks. May fill in endpoints of
-	 * @conf. Returns 0, or -errno with @f filled in. */
+	 * @conf. Returns 0; 1 if the interface is in another namespace, so that a reload must set
+	 * the host when it is back; or -errno with @f filled in. */
 	int (*set_host)(void *ctx, struct conf *conf, struct fault *f);
 	/* Reload number @run has ended. @error is NULL if the whole file was applied. */
 	void (*ended)(void *ctx, unsigned run, const char *error);
@@ -61,7 +62,7 @@ struct reload {
 	unsigned run;		   /* number of the current or last reload */
 	size_t next;		   /* the next change to make */
 	struct device_place place; /* where the search for peers to remove continues */
-	bool host_failed;	   /* set_host() has failed, so the next reload calls it again */
+	bool host_failed; /* set_host() did not return 0, so the next reload calls it again */
 	struct loop_timer slices;
 	struct fault error;  /* first error of the current reload; "" = no error */
 	struct fault failed; /* first error of the last reload; "" = no error */
@@ -78,5 +79,8 @@ void reload_done(struct reload *r); /* does nothing if *r is all zero */
  * enum reload_wish. Returns the number of the requested reload, which ended() gets when the reload
  * has ended. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
+
+/* Begins a reload if an earlier one could not set the host. */
+void reload_host_again(struct reload *r);
 
 #endif

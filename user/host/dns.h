@@ -11,7 +11,9 @@
 #include "host/plan.h"
 #include "util/fault.h"
 
-#define DNS_TIMEOUT_MS 10000
+/* Applying a config runs at most four programs, also if it fails and the last config is restored,
+ * and the control thread waits for them: less than the 30 s of the unit's watchdog. */
+#define DNS_TIMEOUT_MS 5000
 #define DNS_NAME_LEN 64
 
 enum dns_tool { DNS_NOTHING, DNS_RESOLVECTL, DNS_RESOLVCONF };

@@ -276,8 +276,7 @@ static int enter(struct host *h, const struct state *from, const struct state *t
 /* Undoes the parts of @s that the kernel does not remove together with the interface. */
 static void undo(struct host *h, const struct state *s)
 {
-	const struct record r = record_of(h, s, NULL);
-	struct record none = { .netns = 0 };
+	struct record r = record_of(h, s, NULL);
 	struct fault f = { "" };
 
 	if (record_is_empty(&r))
@@ -286,7 +285,7 @@ static void undo(struct host *h, const struct state *s)
 		log_error("some settings of the host could not be undone: %s", f.text);
 	guard_done(&h->guard);
 	h->set_valid_mark = false;
-	(void)record_write(h->config.interface, &none, NULL);
+	(void)record_write(h->config.interface, &r, NULL); /* what is left, for the next attempt */
 }
 
 /* Returns from a state that could not be entered completely. */
@@ -313,8 +312,8 @@ int host_apply(struct host *h, const struct conf *conf, struct fault *f)
 	if (h->away) {
 		h->config.ops->warn(h->config.ctx,
 				    "the interface is in another network namespace; its addresses, "
-				    "routes and DNS are left as they are");
-		return 0;
+				    "routes and DNS change when it comes back");
+		return 1;
 	}
 	err = make_state(h, conf, &next, f);
 	if (err) {

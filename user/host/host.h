@@ -51,7 +51,8 @@ int host_new(struct host **host, const struct host_config *config, struct fault 
  * as possible: addresses, MTU, link up, ops->start, DNS, routes and rules. Reads the settings back,
  * and keeps them in place from then on. The caller waits for the programs that manage DNS (dns.h).
  * @conf is not used after the call. Returns 0; or restores the last plan and returns -errno with @f
- * filled in. While the interface is in another namespace, only warns. */
+ * filled in. While the interface is in another namespace, warns and returns 1: nothing has changed,
+ * and the caller must apply @conf again when the interface is back. */
 int host_apply(struct host *h, const struct conf *conf, struct fault *f);
 
 /* The interface is in our namespace with @ifindex, or in another one (0). */

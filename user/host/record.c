@@ -179,18 +179,27 @@ static void keep_first(int *first, int err, struct fault *f, const struct fault 
 		*f = *one;
 }
 
-int record_undo(const char *interface, const struct record *r, struct fault *f)
+int record_undo(const char *interface, struct record *r, struct fault *f)
 {
 	struct netlink *nl = netlink_open();
 	struct fault one = { "" };
-	int err = nl ? 0 : fault(f, -errno, "cannot open a netlink socket: %s", strerror(errno));
+	int err = nl ? 0 : -errno, nft_err;
 
 	if (nl)
-		rules_unset(&r->rules, nl, NULL);
-	keep_first(&err, guard_delete(interface, r->nft4, r->nft6, &one), f, &one);
+		err = rules_unset(&r->rules, nl, NULL);
+	if (err)
+		fault(f, err, "rules: %s", strerror(-err));
+	else
+		r->rules.count = 0;
+	nft_err = guard_delete(interface, r->nft4, r->nft6, &one);
+	keep_first(&err, nft_err, f, &one);
+	if (!nft_err)
+		r->nft4 = r->nft6 = false;
 	if (r->src_valid_mark && nl)
 		valid_mark_unset(nl);
+	r->src_valid_mark = false;
 	keep_first(&err, dns_unset(&r->dns, &one), f, &one);
+	r->dns.tool = DNS_NOTHING;
 	netlink_close(nl);
 	return err;
 }
@@ -199,7 +208,7 @@ int record_undo(const char *interface, const struct record *r, struct fault *f)
 
 struct undo {
 	const char *interface;
-	const struct record *record;
+	struct record *record;
 	struct fault fault;
 };
 
@@ -229,27 +238,29 @@ static int read_record(const char *path, struct record *r)
 
 void host_record_undo(const char *interface)
 {
-	struct record r;
+	struct record r = { .netns = 0 };
 	struct undo u = { .interface = interface, .record = &r };
 	char path[PATH_LEN];
 	int err = 0, fd;
 
 	record_path(path, interface, "");
-	if (read_record(path, &r))
-		goto out;
+	if (read_record(path, &r)) {
+		unlink(path);
+		return;
+	}
 	if (!r.netns || r.netns == netns_of_process("self")) {
 		err = run_undo(&u);
 	} else {
-		fd = netns_open(
-			r.netns); /* if this fails, the namespace is gone with its contents */
-		if (fd >= 0) {
+		fd = netns_open(r.netns);
+		if (fd >= 0)
 			err = netns_call(fd, run_undo, &u);
+		else /* the namespace is gone with its contents */
+			r = (struct record){ .netns = 0 };
+		if (fd >= 0)
 			close(fd);
-		}
 	}
 	if (err)
 		log_error("some host settings of a daemon that was killed could not be undone: %s",
 			  *u.fault.text ? u.fault.text : strerror(-err));
-out:
-	unlink(path);
+	(void)record_write(interface, &r, NULL); /* what is left is undone at the next attempt */
 }

@@ -33,8 +33,9 @@ int record_write(const char *interface, const struct record *r, struct fault *f)
 int record_parse(struct record *r, const char *text, size_t len);
 
 /* Undoes the settings in @r, in the network namespace of the calling thread. Settings that are gone
- * already are fine. Tries all steps, and then returns 0, or the -errno and @f of the first step
- * that failed. */
-int record_undo(const char *interface, const struct record *r, struct fault *f);
+ * already count as undone. Tries all steps, and then returns 0, or the -errno and @f of the first
+ * step that failed. Afterwards @r holds the rules and tables that could not be removed. A program
+ * that manages DNS is run only once, even if it fails. */
+int record_undo(const char *interface, struct record *r, struct fault *f);
 
 #endif

@@ -205,11 +205,19 @@ int rules_set(const struct rules *r, struct netlink *nl, unsigned *added)
 	return err ? err : set_family(r, nl, AF_INET6, added);
 }
 
-void rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except)
+int rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except)
 {
-	for (unsigned i = 0; i < r->count; i++)
+	int first = 0;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		int err = 0;
+
 		if (r->ours[i] && !(except && has(except, &r->list[i])))
-			netlink_delete_rule(nl, &r->list[i]);
+			err = netlink_delete_rule(nl, &r->list[i]);
+		if (err != -ENOENT && !first)
+			first = err;
+	}
+	return first;
 }
 
 int rules_foreign(const struct rules *r, struct netlink *nl, uint8_t family)

@@ -114,9 +114,10 @@ static void read_output(struct child *c)
 	char text[512];
 	ssize_t n;
 
-	while ((n = read(c->output, text, sizeof(text))) > 0)
-		for (ssize_t i = 0; i < n && c->len < QUOTE_LEN - 1; i++)
-			c->quote[c->len++] = (unsigned char)text[i] < ' ' ? ' ' : text[i];
+	/* Once per poll(2), so that a program that prints for ever cannot evade the timeout. */
+	n = read(c->output, text, sizeof(text));
+	for (ssize_t i = 0; i < n && c->len < QUOTE_LEN - 1; i++)
+		c->quote[c->len++] = (unsigned char)text[i] < ' ' ? ' ' : text[i];
 }
 
 static const char *quote(struct child *c)
