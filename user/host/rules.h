@@ -41,8 +41,8 @@ void rules_union(struct rules *r, const struct rules *a, const struct rules *b);
 
 /* Adds missing rules and sets *@added (@added may be NULL) to their number. Returns 0 or -errno. */
 int rules_set(const struct rules *r, struct netlink *nl, unsigned *added);
-/* Deletes our rules, except those in @except (which may be NULL). Returns 0, also for rules that are
- * gone already, or the first -errno. */
+/* Deletes our rules, except those in @except (which may be NULL). Returns 0, also if rules are gone
+ * already, or the first -errno. */
 int rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except);
 
 /* Returns 1 if there is a rule of another program, which may intend packets to bypass the tunnel; 0

@@ -141,8 +141,8 @@ static bool has_address(const struct resolver_answer *a, const struct endpoint *
 	return false;
 }
 
-/* Returns an endpoint of the answer: the peer's own address if the answer contains it, else the best
- * one. */
+/* Returns an endpoint of the answer: the address that the peer has now if the answer contains it,
+ * else the best address. */
 static struct endpoint choose(const struct endpoint_name *name)
 {
 	const struct endpoint *now = &name->peer->endpoint;
