@@ -20,7 +20,7 @@ static void read_message(const struct nlmsghdr *nlh)
 	ipsec_applies(w, &e, &flow, 1);
 	e = (struct endpoint){ .remote.v6.sin6_family = AF_INET6 };
 	ipsec_applies(w, &e, &flow, 1);
-	free(w->now.list);
+	free(w->now.list.items);
 	free(w);
 	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct nfgenmsg) &&
 	    !take_entry(nlh, &answer) && answer.complete &&

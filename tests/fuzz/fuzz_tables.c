@@ -24,13 +24,13 @@ static void read_message(const struct nlmsghdr *nlh)
 	take_device_route(nlh, &device);
 	take_rule(nlh, &rules);
 	(void)deletes(nlh, "wgxdp-wg0");
-	for (size_t i = 0; i < table.count; i++)
-		require(prefix_valid(&table.list[i].to));
-	for (size_t i = 0; i < rules.count; i++)
-		require(rules.list[i].family == AF_INET);
-	free(table.list);
-	free(device.list);
-	free(rules.list);
+	for (size_t i = 0; i < table.list.count; i++)
+		require(prefix_valid(&((struct netlink_table_route *)table.list.items)[i].to));
+	for (size_t i = 0; i < rules.list.count; i++)
+		require(((struct netlink_rule *)rules.list.items)[i].family == AF_INET);
+	free(table.list.items);
+	free(device.list.items);
+	free(rules.list.items);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -93,7 +93,7 @@ static int list_filters(struct netlink *nl, uint32_t ifindex, uint32_t side, str
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
-	return netlink_talk(nl, request, note_filter, f);
+	return netlink_dump(nl, request, note_filter, f, NULL);
 }
 
 /* Returns the filters of both sides. If the kernel cannot list them, assumes that there are

@@ -24,9 +24,8 @@ struct policy {
 };
 
 struct policies {
-	struct policy *list;
-	size_t count, room;
-	bool others_refused; /* packets without a policy are refused (setdefault) */
+	struct netlink_list list; /* of struct policy */
+	bool others_refused;	  /* packets without a policy are refused (setdefault) */
 };
 
 struct ipsec_watch {
@@ -38,27 +37,12 @@ struct ipsec_watch {
 
 /* Reading -------------------------------------------------------------------------------------- */
 
-static int add(struct policies *p, const struct policy *new)
-{
-	size_t room = p->room ? p->room * 2 : 16;
-	struct policy *list;
-
-	if (p->count == p->room) {
-		list = reallocarray(p->list, room, sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		p->list = list;
-		p->room = room;
-	}
-	p->list[p->count++] = *new;
-	return 0;
-}
-
 static int take_policy(const struct nlmsghdr *nlh, void *ctx)
 {
 	struct xfrm_userpolicy_info info; /* messages are aligned to 4 bytes, this to 8 */
 	const struct nlattr *a;
-	struct policy new;
+	struct policies *p = ctx;
+	struct policy *new;
 
 	if (nlh->nlmsg_type != XFRM_MSG_NEWPOLICY || mnl_nlmsg_get_payload_len(nlh) < sizeof(info))
 		return 0;
@@ -66,16 +50,19 @@ static int take_policy(const struct nlmsghdr *nlh, void *ctx)
 	if (info.dir != XFRM_POLICY_OUT ||
 	    netlink_attr(nlh, sizeof(info), XFRMA_IF_ID, 4)) /* of an xfrm interface */
 		return 0;
-	new = (struct policy){
+	new = netlink_list_add(&p->list, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	*new = (struct policy){
 		.selector = info.sel,
 		.priority = info.priority,
 		.applies = info.action != XFRM_POLICY_ALLOW ||
 			   netlink_attr(nlh, sizeof(info), XFRMA_TMPL, 1),
 	};
-	a = netlink_attr(nlh, sizeof(info), XFRMA_MARK, sizeof(new.mark));
+	a = netlink_attr(nlh, sizeof(info), XFRMA_MARK, sizeof(new->mark));
 	if (a)
-		memcpy(&new.mark, mnl_attr_get_payload(a), sizeof(new.mark));
-	return add(ctx, &new);
+		memcpy(&new->mark, mnl_attr_get_payload(a), sizeof(new->mark));
+	return 0;
 }
 
 static int take_default(const struct nlmsghdr *nlh, void *ctx)
@@ -90,15 +77,11 @@ static int take_default(const struct nlmsghdr *nlh, void *ctx)
 
 static int read_all(struct netlink *nl, struct policies *p)
 {
-	struct nlmsghdr *nlh;
-	int err = -EINTR;
+	struct nlmsghdr *nlh = netlink_begin(nl, XFRM_MSG_GETPOLICY, NLM_F_DUMP);
+	int err;
 
-	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
-		p->count = 0;
-		nlh = netlink_begin(nl, XFRM_MSG_GETPOLICY, NLM_F_DUMP);
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct xfrm_userpolicy_id));
-		err = netlink_talk(nl, nlh, take_policy, p);
-	}
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct xfrm_userpolicy_id));
+	err = netlink_dump(nl, nlh, take_policy, p, &p->list);
 	if (err)
 		return err;
 	nlh = netlink_begin(nl, XFRM_MSG_GETDEFAULT, 0);
@@ -121,10 +104,10 @@ int ipsec_read(struct ipsec_watch *w)
 	int err = read_all(w->requests, &new);
 
 	if (err) {
-		free(new.list);
+		free(new.list.items);
 		return err;
 	}
-	free(w->now.list);
+	free(w->now.list.items);
 	w->now = new;
 	return 0;
 }
@@ -157,7 +140,7 @@ void ipsec_close(struct ipsec_watch *w)
 	if (w->events)
 		mnl_socket_close(w->events);
 	netlink_close(w->requests);
-	free(w->now.list);
+	free(w->now.list.items);
 	free(w);
 }
 
@@ -207,10 +190,11 @@ bool ipsec_applies(const struct ipsec_watch *w, const struct endpoint *e,
 		   const struct netlink_flow *flow, uint32_t ifindex)
 {
 	bool found = false, applies = w && w->now.others_refused;
+	const struct policy *list = w ? w->now.list.items : NULL;
 	uint32_t priority = 0;
 
-	for (size_t i = 0; w && i < w->now.count; i++) {
-		const struct policy *p = &w->now.list[i];
+	for (size_t i = 0; w && i < w->now.list.count; i++) {
+		const struct policy *p = &list[i];
 
 		if ((found && p->priority > priority) || !matches(p, e, flow, ifindex))
 			continue;

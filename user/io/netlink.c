@@ -15,6 +15,9 @@
 
 #include "io/netlink_private.h"
 
+#define DUMP_ATTEMPTS 16 /* of a dump that concurrent changes interrupt */
+#define LIST_ROOM 16	 /* items for which a list first has room */
+
 /* Requests ------------------------------------------------------------------------------------ */
 
 static struct netlink *open_protocol(int protocol)
@@ -224,6 +227,35 @@ int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, 
 	return !t.err && t.interrupted ? -EINTR : t.err;
 }
 
+void *netlink_list_add(struct netlink_list *list, size_t size)
+{
+	if (list->count == list->room) {
+		size_t room = list->room ? list->room * 2 : LIST_ROOM;
+		void *items = reallocarray(list->items, room, size);
+
+		if (!items)
+			return NULL;
+		list->items = items;
+		list->room = room;
+	}
+	return (char *)list->items + list->count++ * size;
+}
+
+int netlink_dump(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn fn, void *ctx,
+		 struct netlink_list *list)
+{
+	size_t before = list ? list->count : 0;
+	int err = -EINTR;
+
+	for (int i = 0; i < DUMP_ATTEMPTS && err == -EINTR; i++) {
+		if (list)
+			list->count = before;
+		nlh->nlmsg_seq = ++nl->seq;
+		err = netlink_talk(nl, nlh, fn, ctx);
+	}
+	return err;
+}
+
 const char *netlink_error(const struct netlink *nl, int err)
 {
 	return nl->sentence[0] ? nl->sentence : strerror(-err);
@@ -285,32 +317,13 @@ struct address {
 	bool tentative; /* duplicate detection is in progress */
 };
 
-struct addresses {
-	struct address *list;
-	size_t count, room;
-};
-
-static int grow(struct addresses *all)
-{
-	size_t room = all->room ? all->room * 2 : 64;
-	struct address *list = reallocarray(all->list, room, sizeof(*list));
-
-	if (!list)
-		return -ENOMEM;
-	all->list = list;
-	all->room = room;
-	return 0;
-}
-
 static int take_address(const struct nlmsghdr *nlh, void *ctx)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *a, *flags_attr;
-	struct addresses *all = ctx;
 	struct address *new;
 	uint32_t flags;
 	size_t len;
-	int err;
 
 	if (nlh->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifa))
 		return 0;
@@ -330,12 +343,9 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 	if (flags & IFA_F_DADFAILED)
 		return 0;
 
-	if (all->count == all->room) {
-		err = grow(all);
-		if (err)
-			return err;
-	}
-	new = &all->list[all->count++];
+	new = netlink_list_add(ctx, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
 	*new = (struct address){
 		.ifindex = ifa->ifa_index,
 		.prefix = { .family = ifa->ifa_family, .length = ifa->ifa_prefixlen },
@@ -345,18 +355,13 @@ static int take_address(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-static int list_addresses(struct netlink *nl, struct addresses *all)
+/* Fills @all with items of struct address. */
+static int list_addresses(struct netlink *nl, struct netlink_list *all)
 {
-	struct nlmsghdr *nlh;
-	int err = -EINTR;
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETADDR, NLM_F_DUMP);
 
-	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
-		all->count = 0;
-		nlh = netlink_begin(nl, RTM_GETADDR, NLM_F_DUMP);
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
-		err = netlink_talk(nl, nlh, take_address, all);
-	}
-	return err;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
+	return netlink_dump(nl, nlh, take_address, all, all);
 }
 
 /* Collects all addresses before it calls @fn, because an interrupted dump is repeated from the
@@ -365,23 +370,25 @@ int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx)
 {
-	struct addresses all = { 0 };
+	struct netlink_list all = { 0 };
 	int err = list_addresses(nl, &all);
+	const struct address *list = all.items;
 
 	/* Skip tentative addresses, which are not ours yet. The kernel sends a notification when
 	 * duplicate detection ends. */
 	for (size_t i = 0; i < all.count && !err; i++)
-		if (!all.list[i].tentative)
-			err = fn(ctx, all.list[i].ifindex, all.list[i].prefix.family,
-				 all.list[i].prefix.addr);
-	free(all.list);
+		if (!list[i].tentative)
+			err = fn(ctx, list[i].ifindex, list[i].prefix.family, list[i].prefix.addr);
+	free(all.items);
 	return err;
 }
 
-static bool is_listed(const struct addresses *all, uint32_t ifindex, const struct prefix *p)
+static bool is_listed(const struct netlink_list *all, uint32_t ifindex, const struct prefix *p)
 {
+	const struct address *list = all->items;
+
 	for (size_t i = 0; i < all->count; i++)
-		if (all->list[i].ifindex == ifindex && !memcmp(&all->list[i].prefix, p, sizeof(*p)))
+		if (list[i].ifindex == ifindex && !memcmp(&list[i].prefix, p, sizeof(*p)))
 			return true;
 	return false;
 }
@@ -389,7 +396,7 @@ static bool is_listed(const struct addresses *all, uint32_t ifindex, const struc
 int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
 			    size_t count, const struct prefix **missing)
 {
-	struct addresses all = { 0 };
+	struct netlink_list all = { 0 };
 	int err = list_addresses(nl, &all);
 
 	if (!err)
@@ -397,6 +404,6 @@ int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct p
 	for (size_t i = 0; i < count && !err && !*missing; i++)
 		if (!is_listed(&all, ifindex, &list[i]))
 			*missing = &list[i];
-	free(all.list);
+	free(all.items);
 	return err;
 }

@@ -176,16 +176,13 @@ static int take_member(const struct nlmsghdr *nlh, void *ctx)
 int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16])
 {
 	struct member m = { .master = ifindex };
-	struct nlmsghdr *nlh;
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETLINK, NLM_F_DUMP);
 	int err;
 
-	do {
-		nlh = netlink_begin(nl, RTM_GETLINK, NLM_F_DUMP);
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-		mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-		mnl_attr_put_u32(nlh, IFLA_MASTER, ifindex); /* a filter */
-		err = netlink_talk(nl, nlh, take_member, &m);
-	} while (err == -EINTR && !*m.name);
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	mnl_attr_put_u32(nlh, IFLA_MASTER, ifindex); /* a filter */
+	err = netlink_dump(nl, nlh, take_member, &m, NULL);
 	if (*m.name)
 		memcpy(name, m.name, sizeof(m.name));
 	return *m.name ? 0 : err ? err : -ENOENT;
@@ -271,7 +268,7 @@ int netlink_root_qdisc(struct netlink *nl, uint32_t ifindex, char kind[static NE
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	*kind = '\0';
-	err = netlink_talk(nl, nlh, take_qdisc, &root);
+	err = netlink_dump(nl, nlh, take_qdisc, &root, NULL);
 	return err ? err : root.found;
 }
 

@@ -16,9 +16,6 @@
 
 #include "io/netlink.h"
 
-/* How often a dump is tried if concurrent changes interrupt it. */
-#define NETLINK_DUMP_ATTEMPTS 16
-
 /* Begins a request in the buffer of @nl. Sets NLM_F_REQUEST in addition to @flags, and NLM_F_ACK
  * unless the request is a dump. The caller appends at most 1000 bytes. */
 struct nlmsghdr *netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags);
@@ -34,6 +31,23 @@ typedef int (*netlink_fn)(const struct nlmsghdr *nlh, void *ctx);
  * or -EINTR if a concurrent change interrupted a dump. After -EINTR, @fn may have seen a mixture of
  * the old and the new state, so the caller repeats the request. */
 int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, void *ctx);
+
+/* What a dump collects. All zero is an empty list. The owner frees @items. */
+struct netlink_list {
+	void *items;
+	size_t count, room; /* in items */
+};
+
+/* Appends an item of @size bytes; all items of a list have the same size. Returns the item, which
+ * the caller fills, or NULL if out of memory. The next call may move the items. */
+void *netlink_list_add(struct netlink_list *list, size_t size);
+
+/* Sends the dump request @nlh and reads the whole answer, as netlink_talk() does. If a concurrent
+ * change interrupts the dump, this function removes from @list (may be NULL) what @fn added, and
+ * repeats the request. It makes at most 16 attempts. Returns 0 or -errno; after an error, @list may
+ * hold a part of the answer. */
+int netlink_dump(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn fn, void *ctx,
+		 struct netlink_list *list);
 
 /* Returns the first attribute of @type after the family's header of @header bytes, or NULL if there
  * is none or if it has fewer than @min bytes. */

@@ -15,8 +15,7 @@ bool netlink_rule_same(const struct netlink_rule *a, const struct netlink_rule *
 }
 
 struct rules {
-	struct netlink_rule *list;
-	size_t count, room;
+	struct netlink_list list; /* of struct netlink_rule */
 	uint8_t family;
 };
 
@@ -52,16 +51,9 @@ static int take_rule(const struct nlmsghdr *nlh, void *ctx)
 	if (nlh->nlmsg_type != RTM_NEWRULE || mnl_nlmsg_get_payload_len(nlh) < sizeof(*header) ||
 	    header->family != all->family)
 		return 0;
-	if (all->count == all->room) {
-		size_t room = all->room ? all->room * 2 : 16;
-
-		r = reallocarray(all->list, room, sizeof(*r));
-		if (!r)
-			return -ENOMEM;
-		all->list = r;
-		all->room = room;
-	}
-	r = &all->list[all->count++];
+	r = netlink_list_add(&all->list, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
 	*r = (struct netlink_rule){
 		.family = header->family,
 		.invert = header->flags & FIB_RULE_INVERT,
@@ -84,23 +76,19 @@ static int take_rule(const struct nlmsghdr *nlh, void *ctx)
 
 int netlink_rules(struct netlink *nl, uint8_t family, struct netlink_rule **list, size_t *count)
 {
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETRULE, NLM_F_DUMP);
+	struct fib_rule_hdr *header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
 	struct rules all = { .family = family };
-	int err = -EINTR;
+	int err;
 
-	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
-		struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETRULE, NLM_F_DUMP);
-		struct fib_rule_hdr *header = mnl_nlmsg_put_extra_header(nlh, sizeof(*header));
-
-		all.count = 0;
-		header->family = family;
-		err = netlink_talk(nl, nlh, take_rule, &all);
-	}
+	header->family = family;
+	err = netlink_dump(nl, nlh, take_rule, &all, &all.list);
 	if (err) {
-		free(all.list);
+		free(all.list.items);
 		return err;
 	}
-	*list = all.list;
-	*count = all.count;
+	*list = all.list.items;
+	*count = all.list.count;
 	return 0;
 }
 

@@ -43,6 +43,27 @@ int netlink_delete_route(struct netlink *nl, uint32_t ifindex, const struct pref
 	return change_route(nl, RTM_DELROUTE, 0, ifindex, destination, table);
 }
 
+/* Dumps ---------------------------------------------------------------------------------------- */
+
+/* Lists the routes of @family whose attribute @filter (RTA_OIF or RTA_TABLE) is @value. With strict
+ * checking, the kernel itself filters, which saves much time on a router with all routes of the
+ * internet. Kernels before 4.20 send all routes, so @fn filters them, too. */
+static int dump_routes(struct netlink *nl, uint8_t family, uint16_t filter, uint32_t value,
+		       netlink_fn fn, void *ctx, struct netlink_list *list)
+{
+	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	int strict = 1, err;
+
+	rtm->rtm_family = family;
+	mnl_attr_put_u32(nlh, filter, value);
+	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
+	err = netlink_dump(nl, nlh, fn, ctx, list);
+	strict = 0;
+	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
+	return err;
+}
+
 /* Routes by a link ----------------------------------------------------------------------------- */
 
 bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex)
@@ -69,8 +90,7 @@ bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex)
 }
 
 struct device_routes {
-	struct netlink_device_route *list;
-	size_t count, room;
+	struct netlink_list list; /* of struct netlink_device_route */
 	uint32_t ifindex;
 };
 
@@ -86,16 +106,9 @@ static int take_device_route(const struct nlmsghdr *nlh, void *ctx)
 	    (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6) ||
 	    !netlink_route_leaves_by(nlh, all->ifindex))
 		return 0;
-	if (all->count == all->room) {
-		size_t room = all->room ? all->room * 2 : 64;
-
-		r = reallocarray(all->list, room, sizeof(*r));
-		if (!r)
-			return -ENOMEM;
-		all->list = r;
-		all->room = room;
-	}
-	r = &all->list[all->count++];
+	r = netlink_list_add(&all->list, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
 	*r = (struct netlink_device_route){
 		.to = { .family = rtm->rtm_family, .length = rtm->rtm_dst_len },
 		.table = rtm->rtm_table,
@@ -114,50 +127,29 @@ static int take_device_route(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-static int dump_device_routes(struct netlink *nl, uint8_t family, struct device_routes *all)
-{
-	size_t before = all->count;
-	int err = -EINTR;
-
-	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
-		struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETROUTE, NLM_F_DUMP);
-		struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
-
-		all->count = before;
-		rtm->rtm_family = family;
-		mnl_attr_put_u32(nlh, RTA_OIF, all->ifindex);
-		err = netlink_talk(nl, nlh, take_device_route, all);
-	}
-	return err;
-}
-
-/* With strict checking, the kernel itself filters by RTA_OIF, which saves much time on a router
- * with all routes of the internet. Kernels before 4.20 send all routes, so take_device_route()
- * filters them, too. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count)
 {
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct device_routes all = { .ifindex = ifindex };
-	int strict = 1, err;
+	int err = 0;
 
-	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
-	err = dump_device_routes(nl, AF_INET, &all) ?: dump_device_routes(nl, AF_INET6, &all);
-	strict = 0;
-	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
+	for (unsigned i = 0; i < 2 && !err; i++)
+		err = dump_routes(nl, families[i], RTA_OIF, ifindex, take_device_route, &all,
+				  &all.list);
 	if (err) {
-		free(all.list);
+		free(all.list.items);
 		return err;
 	}
-	*list = all.list;
-	*count = all.count;
+	*list = all.list.items;
+	*count = all.list.count;
 	return 0;
 }
 
 /* Routes of a table ---------------------------------------------------------------------------- */
 
 struct table_routes {
-	struct netlink_table_route *list;
-	size_t count, room;
+	struct netlink_list list; /* of struct netlink_table_route */
 	uint32_t table;
 };
 
@@ -167,16 +159,9 @@ static int add_hop(struct table_routes *all, const struct prefix *to, uint32_t i
 {
 	struct netlink_table_route *r;
 
-	if (all->count == all->room) {
-		size_t room = all->room ? all->room * 2 : 64;
-
-		r = reallocarray(all->list, room, sizeof(*r));
-		if (!r)
-			return -ENOMEM;
-		all->list = r;
-		all->room = room;
-	}
-	r = &all->list[all->count++];
+	r = netlink_list_add(&all->list, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
 	*r = (struct netlink_table_route){ .to = *to, .ifindex = ifindex };
 	if (gateway) {
 		r->has_gateway = true;
@@ -234,30 +219,18 @@ static int take_table_route(const struct nlmsghdr *nlh, void *ctx)
 		       netlink_attr(nlh, sizeof(*rtm), RTA_GATEWAY, netlink_addr_len(to.family)));
 }
 
-/* Like netlink_device_routes(). A table that was never used does not exist, and has no routes. */
+/* A table that was never used does not exist, and has no routes. */
 int netlink_table_routes(struct netlink *nl, uint8_t family, uint32_t table,
 			 struct netlink_table_route **list, size_t *count)
 {
 	struct table_routes all = { .table = table };
-	int strict = 1, err = -EINTR;
+	int err = dump_routes(nl, family, RTA_TABLE, table, take_table_route, &all, &all.list);
 
-	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
-	for (int i = 0; i < NETLINK_DUMP_ATTEMPTS && err == -EINTR; i++) {
-		struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETROUTE, NLM_F_DUMP);
-		struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
-
-		all.count = 0;
-		rtm->rtm_family = family;
-		mnl_attr_put_u32(nlh, RTA_TABLE, table);
-		err = netlink_talk(nl, nlh, take_table_route, &all);
-	}
-	strict = 0;
-	(void)mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
 	if (err && err != -ENOENT) {
-		free(all.list);
+		free(all.list.items);
 		return err;
 	}
-	*list = all.list;
-	*count = all.count;
+	*list = all.list.items;
+	*count = all.list.count;
 	return 0;
 }
