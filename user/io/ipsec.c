@@ -14,8 +14,6 @@
 #include "io/netlink_private.h"
 #include "wg/prefix.h"
 
-#define READS_MAX 256 /* per call, so that many changes do not delay the control thread */
-
 struct policy {
 	struct xfrm_selector selector;
 	struct xfrm_mark mark;
@@ -29,10 +27,9 @@ struct policies {
 };
 
 struct ipsec_watch {
-	struct mnl_socket *events;
+	struct netlink_events events;
 	struct netlink *requests;
 	struct policies now;
-	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
 };
 
 /* Reading -------------------------------------------------------------------------------------- */
@@ -92,10 +89,7 @@ static int read_all(struct netlink *nl, struct policies *p)
 
 void ipsec_drain(struct ipsec_watch *w)
 {
-	int n = 0;
-
-	for (int i = 0; i < READS_MAX && (n >= 0 || n == -ENOBUFS); i++)
-		n = netlink_receive(ipsec_fd(w), w->buf, NULL);
+	(void)netlink_events_read(&w->events, NULL, NULL);
 }
 
 int ipsec_read(struct ipsec_watch *w)
@@ -115,16 +109,15 @@ int ipsec_read(struct ipsec_watch *w)
 struct ipsec_watch *ipsec_open(void)
 {
 	struct ipsec_watch *w = calloc(1, sizeof(*w));
-	int group = XFRMNLGRP_POLICY, err;
+	int err;
 
 	if (!w)
 		return NULL;
 	w->requests = netlink_open_xfrm();
-	w->events = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!w->requests || !w->events || mnl_socket_bind(w->events, 0, MNL_SOCKET_AUTOPID) ||
-	    mnl_socket_setsockopt(w->events, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		err = -errno;
-	else
+	err = w->requests ? netlink_events_open(&w->events, NETLINK_XFRM) : -errno;
+	if (!err)
+		err = netlink_events_join(&w->events, XFRMNLGRP_POLICY);
+	if (!err)
 		err = ipsec_read(w);
 	if (!err)
 		return w;
@@ -137,8 +130,7 @@ void ipsec_close(struct ipsec_watch *w)
 {
 	if (!w)
 		return;
-	if (w->events)
-		mnl_socket_close(w->events);
+	netlink_events_close(&w->events);
 	netlink_close(w->requests);
 	free(w->now.list.items);
 	free(w);
@@ -146,7 +138,7 @@ void ipsec_close(struct ipsec_watch *w)
 
 int ipsec_fd(const struct ipsec_watch *w)
 {
-	return mnl_socket_get_fd(w->events);
+	return netlink_events_fd(&w->events);
 }
 
 /* Comparing ------------------------------------------------------------------------------------ */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_private.h - shared by the netlink*.c files only: the handle, reading from a netlink
- * socket, and parsers of messages that arrive both as answers and as notifications.
+ * netlink_private.h - shared only by the files of this directory that use netlink: the handle,
+ * sockets for notifications, and parsers of messages that arrive both as answers and as
+ * notifications.
  */
 #ifndef WGXDP_NETLINK_PRIVATE_H
 #define WGXDP_NETLINK_PRIVATE_H
@@ -24,6 +25,26 @@ struct netlink {
  * Sets *@nsid (@nsid may be NULL) to the id of the namespace from which the message came, or to
  * NETNSA_NSID_NOT_ASSIGNED if the socket listens only to its own namespace. */
 int netlink_receive(int fd, void *buf, int *nsid);
+
+/* A socket that receives notifications. Its owner reads it when it becomes readable. */
+struct netlink_events {
+	struct mnl_socket *socket; /* NULL = not open */
+	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
+};
+
+/* Opens the socket for the notifications of @protocol in the network namespace of the calling
+ * thread. It receives nothing before netlink_events_join(). Return 0 or -errno. After an error the
+ * caller still calls netlink_events_close(), which is fine if @e is all zero. */
+int netlink_events_open(struct netlink_events *e, int protocol);
+int netlink_events_join(struct netlink_events *e, int group);
+void netlink_events_close(struct netlink_events *e);
+int netlink_events_fd(const struct netlink_events *e);
+
+/* Reads what has arrived and calls @fn (may be NULL) for each message, with the namespace as in
+ * netlink_receive(). Reads at most 256 times, so that a flood of notifications does not delay the
+ * control thread; the rest leaves the socket readable. Returns true if notifications were lost. */
+bool netlink_events_read(struct netlink_events *e,
+			 void (*fn)(void *ctx, const struct nlmsghdr *m, int nsid), void *ctx);
 
 /* Copies the text of an attribute, truncated to @room bytes including the NUL. */
 void netlink_copy_text(char *to, size_t room, const struct nlattr *a);

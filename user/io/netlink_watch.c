@@ -11,7 +11,6 @@
 #include "io/netlink.h"
 #include "io/netlink_private.h"
 
-#define READS_MAX 256 /* per call, so that a flapping link cannot hold up the control thread */
 #define RECEIVE_BUFFER (1 << 20)
 
 enum {
@@ -20,8 +19,7 @@ enum {
 };
 
 struct netlink_watch {
-	struct mnl_socket *socket;
-	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
+	struct netlink_events events;
 	void (*neighbour)(void *ctx, const struct netlink_neighbour_event *e); /* may be NULL */
 	void *neighbour_ctx;
 	void (*route)(void *ctx, const struct prefix *destination); /* likewise */
@@ -44,37 +42,43 @@ static const int netns_groups[] = {
 
 static int join(struct netlink_watch *w, const int *groups)
 {
-	for (; *groups; groups++)
-		if (mnl_socket_setsockopt(w->socket, NETLINK_ADD_MEMBERSHIP, (void *)groups,
-					  sizeof(*groups)))
-			return -1;
-	return 0;
+	int err = 0;
+
+	for (; *groups && !err; groups++)
+		err = netlink_events_join(&w->events, *groups);
+	return err;
+}
+
+static int hear_all_netns(struct netlink_watch *w)
+{
+	int on = 1;
+
+	return mnl_socket_setsockopt(w->events.socket, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on))
+		       ? -errno
+		       : 0;
 }
 
 static struct netlink_watch *open_groups(const int *groups, int nsid)
 {
 	struct netlink_watch *w = calloc(1, sizeof(*w));
-	int size = RECEIVE_BUFFER, on = nsid != NETNSA_NSID_NOT_ASSIGNED;
+	int size = RECEIVE_BUFFER, err;
 
 	if (!w)
 		return NULL;
 	w->nsid = nsid;
-	w->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!w->socket)
-		goto free_watch;
-	if (on && mnl_socket_setsockopt(w->socket, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)))
-		goto close_socket;
-	if (mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) || join(w, groups))
-		goto close_socket;
+	err = netlink_events_open(&w->events, NETLINK_ROUTE);
+	if (!err && nsid != NETNSA_NSID_NOT_ASSIGNED)
+		err = hear_all_netns(w);
+	if (!err)
+		err = join(w, groups);
+	if (err) {
+		netlink_watch_close(w);
+		errno = -err;
+		return NULL;
+	}
 	/* Without the right to a large buffer the watch overruns sooner, which is harmless. */
 	(void)setsockopt(netlink_watch_fd(w), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return w;
-
-close_socket:
-	mnl_socket_close(w->socket);
-free_watch:
-	free(w);
-	return NULL;
 }
 
 struct netlink_watch *netlink_watch_open(void)
@@ -139,18 +143,20 @@ void netlink_watch_close(struct netlink_watch *w)
 {
 	if (!w)
 		return;
-	mnl_socket_close(w->socket);
+	netlink_events_close(&w->events);
 	free(w);
 }
 
 int netlink_watch_fd(const struct netlink_watch *w)
 {
-	return mnl_socket_get_fd(w->socket);
+	return netlink_events_fd(&w->events);
 }
 
 struct listener {
+	const struct netlink_watch *watch;
 	void (*link)(void *ctx, const struct netlink_link *l, bool gone);
 	void *ctx;
+	unsigned changed; /* NETLINK_CHANGED_... */
 };
 
 static unsigned take_link(const struct nlmsghdr *nlh, const struct listener *to)
@@ -250,27 +256,20 @@ static unsigned read_other_netns(const struct netlink_watch *w, const struct nlm
 	return a && (int)mnl_attr_get_u32(a) == w->nsid ? NETLINK_CHANGED_LOST : 0;
 }
 
+static void take_event(void *ctx, const struct nlmsghdr *m, int nsid)
+{
+	struct listener *to = ctx;
+	const struct netlink_watch *w = to->watch;
+
+	to->changed |= nsid == w->nsid ? read_change(w, m, to) : read_other_netns(w, m);
+}
+
 unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx)
 {
-	const struct listener to = { .link = link, .ctx = ctx };
-	const struct nlmsghdr *m;
-	unsigned changed = 0;
-	int n, nsid;
+	struct listener to = { .watch = w, .link = link, .ctx = ctx };
+	bool lost = netlink_events_read(&w->events, take_event, &to);
 
-	for (int i = 0; i < READS_MAX; i++) {
-		n = netlink_receive(netlink_watch_fd(w), w->buf, &nsid);
-		if (n == -ENOBUFS) { /* an overrun; messages still queued are read as usual */
-			changed = ALL | NETLINK_CHANGED_LOST;
-			continue;
-		}
-		if (n < 0)
-			break;
-		for (m = (const struct nlmsghdr *)w->buf; mnl_nlmsg_ok(m, n);
-		     m = mnl_nlmsg_next(m, &n))
-			changed |=
-				nsid == w->nsid ? read_change(w, m, &to) : read_other_netns(w, m);
-	}
-	return changed;
+	return lost ? ALL | NETLINK_CHANGED_LOST : to.changed;
 }

@@ -9,32 +9,23 @@
 
 #include "io/netlink_private.h"
 
-#define READS_MAX 256 /* per call, so that a busy table does not delay the control thread */
-
 struct nft_watch {
-	struct mnl_socket *socket;
-	_Alignas(8) uint8_t buf[NETLINK_BUFFER];
+	struct netlink_events events;
 };
 
 struct nft_watch *nft_watch_open(void)
 {
 	struct nft_watch *w = calloc(1, sizeof(*w));
-	int group = NFNLGRP_NFTABLES;
+	int err;
 
 	if (!w)
 		return NULL;
-	w->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!w->socket)
-		goto free_watch;
-	if (mnl_socket_bind(w->socket, 0, MNL_SOCKET_AUTOPID) ||
-	    mnl_socket_setsockopt(w->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		goto close_socket;
-	return w;
-
-close_socket:
-	mnl_socket_close(w->socket);
-free_watch:
-	free(w);
+	err = netlink_events_open(&w->events, NETLINK_NETFILTER)
+		      ?: netlink_events_join(&w->events, NFNLGRP_NFTABLES);
+	if (!err)
+		return w;
+	nft_watch_close(w);
+	errno = -err;
 	return NULL;
 }
 
@@ -42,13 +33,13 @@ void nft_watch_close(struct nft_watch *w)
 {
 	if (!w)
 		return;
-	mnl_socket_close(w->socket);
+	netlink_events_close(&w->events);
 	free(w);
 }
 
 int nft_watch_fd(const struct nft_watch *w)
 {
-	return mnl_socket_get_fd(w->socket);
+	return netlink_events_fd(&w->events);
 }
 
 /* In all these messages, attribute 1 is the name of the table. */
@@ -74,23 +65,23 @@ static bool deletes(const struct nlmsghdr *nlh, const char *name)
 	       !memcmp(mnl_attr_get_payload(table), name, strlen(name) + 1);
 }
 
+struct search {
+	const char *name;
+	bool deleted;
+};
+
+static void take_event(void *ctx, const struct nlmsghdr *m, int nsid)
+{
+	struct search *s = ctx;
+
+	(void)nsid;
+	s->deleted |= deletes(m, s->name);
+}
+
 bool nft_watch_read(struct nft_watch *w, const char *name)
 {
-	const struct nlmsghdr *m;
-	bool deleted = false;
-	int n;
+	struct search s = { .name = name };
+	bool lost = netlink_events_read(&w->events, take_event, &s);
 
-	for (int i = 0; i < READS_MAX; i++) {
-		n = netlink_receive(nft_watch_fd(w), w->buf, NULL);
-		if (n == -ENOBUFS) {
-			deleted = true;
-			continue;
-		}
-		if (n < 0)
-			break;
-		for (m = (const struct nlmsghdr *)w->buf; mnl_nlmsg_ok(m, n);
-		     m = mnl_nlmsg_next(m, &n))
-			deleted |= deletes(m, name);
-	}
-	return deleted;
+	return lost || s.deleted;
 }
