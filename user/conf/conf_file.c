@@ -8,7 +8,7 @@
 
 #include "conf/conf.h"
 #include "conf/valuetext.h"
-#include "util/buffer.h"
+#include "util/file.h"
 
 #define SUFFIX ".conf"
 #define SUFFIX_LEN (sizeof(SUFFIX) - 1)
@@ -141,30 +141,13 @@ static bool others_may_read(int fd, const char *path)
 	return stat(parent, &directory) == 0 && (file.st_mode & directory.st_mode & 07);
 }
 
-static int read_all(int fd, struct buffer *text)
-{
-	ssize_t n;
-
-	do {
-		if (!buffer_reserve(text, 65536))
-			return -ENOMEM;
-		n = read(fd, text->data + text->end, 65536);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		text->end += n > 0 ? (size_t)n : 0;
-		if (buffer_len(text) > CONF_FILE_MAX)
-			return -EFBIG;
-	} while (n != 0);
-	return 0;
-}
-
 /* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f filled in. */
 static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
 {
 	int err;
 
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not block on a FIFO */
-	err = *fd < 0 ? -errno : read_all(*fd, text);
+	err = *fd < 0 ? -errno : file_read(*fd, text, CONF_FILE_MAX);
 	if (!err)
 		return 0;
 	if (*fd >= 0)

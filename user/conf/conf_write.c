@@ -2,14 +2,12 @@
 #include "conf/conf_write.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "conf/keytext.h"
 #include "crypto/wipe.h"
+#include "util/file.h"
 
 /* Text ---------------------------------------------------------------------------------------- */
 
@@ -88,59 +86,6 @@ void conf_format(const struct conf *c, struct buffer *out)
 
 /* File ---------------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		data += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
-/* Syncs the directory of @path, so that its new entry survives a power failure. */
-static int sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[PATH_MAX];
-	size_t len = slash ? (size_t)(slash - path) : 0;
-	int fd, err;
-
-	memcpy(folder, path, len);
-	folder[len] = '\0';
-	fd = open(!slash ? "." : len ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	err = fsync(fd) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static int replace_file(const char *path, const struct buffer *text)
-{
-	char beside[PATH_MAX + 8];
-	int fd, err;
-
-	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
-	if (fd < 0)
-		return -errno;
-	err = write_all(fd, text->data + text->at, buffer_len(text));
-	if (close(fd) && !err)
-		err = -errno;
-	if (!err && rename(beside, path))
-		err = -errno;
-	if (err) {
-		unlink(beside);
-		return err;
-	}
-	return sync_folder(path);
-}
-
 int conf_write(const struct conf *c, const char *path, struct fault *f)
 {
 	char *target = realpath(path, NULL);
@@ -151,7 +96,9 @@ int conf_write(const struct conf *c, const char *path, struct fault *f)
 		err = -errno;
 	if (!err) {
 		conf_format(c, &text);
-		err = text.failed ? -ENOMEM : replace_file(target ? target : path, &text);
+		err = text.failed ? -ENOMEM
+				  : file_replace(target ? target : path, text.data + text.at,
+						 buffer_len(&text), true);
 	}
 	if (err)
 		fault(f, err, "%s: the running configuration cannot be saved: %s%s", path,

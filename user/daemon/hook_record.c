@@ -6,10 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "util/buffer.h"
+#include "util/file.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
 
@@ -35,43 +34,18 @@ static void append_hooks(struct buffer *out, enum record_kind kind, const struct
 	}
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		data += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 int hook_record_write(const char *interface, const struct conf *conf, const char *path)
 {
-	char file[PATH_LEN], fresh[PATH_LEN + 4];
+	char file[PATH_LEN];
 	struct buffer out = { 0 };
-	int fd, err;
+	int err;
 
 	record_path(file, interface);
-	snprintf(fresh, sizeof(fresh), "%s.new", file);
 	buffer_append(&out, HOOK_RECORD_MAGIC, sizeof(HOOK_RECORD_MAGIC));
 	buffer_append(&out, path, strlen(path) + 1);
 	append_hooks(&out, PRE_DOWN, &conf->hooks[CONF_PRE_DOWN]);
 	append_hooks(&out, POST_DOWN, &conf->hooks[CONF_POST_DOWN]);
-	err = out.failed ? -ENOMEM : 0;
-	if (err)
-		goto out;
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	err = fd < 0 ? -errno : write_all(fd, out.data, buffer_len(&out));
-	if (fd >= 0)
-		close(fd);
-	if (!err && rename(fresh, file))
-		err = -errno;
-	if (err)
-		unlink(fresh);
-out:
+	err = out.failed ? -ENOMEM : file_replace(file, out.data, buffer_len(&out), false);
 	buffer_done(&out);
 	return err;
 }
@@ -86,23 +60,6 @@ void hook_record_remove(const char *interface)
 
 /* Reading -------------------------------------------------------------------------------------- */
 
-static int read_all(int fd, struct buffer *in)
-{
-	ssize_t n;
-
-	do {
-		if (buffer_len(in) > RECORD_MAX)
-			return -EBADMSG;
-		if (!buffer_reserve(in, 65536))
-			return -ENOMEM;
-		n = read(fd, in->data + in->end, 65536);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		in->end += n > 0 ? (size_t)n : 0;
-	} while (n != 0);
-	return 0;
-}
-
 int hook_record_read(const char *interface, struct hook_record *r)
 {
 	char file[PATH_LEN];
@@ -113,7 +70,9 @@ int hook_record_read(const char *interface, struct hook_record *r)
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
-	err = read_all(fd, &in);
+	err = file_read(fd, &in, RECORD_MAX);
+	if (err == -EFBIG)
+		err = -EBADMSG;
 	if (!err)
 		err = hook_record_parse(r, in.data, buffer_len(&in));
 	if (err)

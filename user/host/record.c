@@ -14,6 +14,7 @@
 #include "host/valid_mark.h"
 #include "io/netlink.h"
 #include "io/netns.h"
+#include "util/file.h"
 #include "util/log.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
@@ -21,9 +22,9 @@
 #define RECORD_MAX 4096 /* bytes */
 #define PATH_LEN (sizeof(CONTROL_DIRECTORY) + IFNAME_MAX + 16)
 
-static void record_path(char path[static PATH_LEN], const char *interface, const char *suffix)
+static void record_path(char path[static PATH_LEN], const char *interface)
 {
-	snprintf(path, PATH_LEN, CONTROL_DIRECTORY "/%s.host%s", interface, suffix);
+	snprintf(path, PATH_LEN, CONTROL_DIRECTORY "/%s.host", interface);
 }
 
 bool record_is_empty(const struct record *r)
@@ -62,30 +63,23 @@ static json_t *pack(const struct record *r)
 
 int record_write(const char *interface, const struct record *r, struct fault *f)
 {
-	char path[PATH_LEN], new[PATH_LEN];
-	json_t *json = NULL;
-	int fd, err = 0;
+	char path[PATH_LEN], *text;
+	json_t *json;
+	int err;
 
-	record_path(path, interface, "");
-	record_path(new, interface, ".new");
+	record_path(path, interface);
 	if (record_is_empty(r))
 		return unlink(path) && errno != ENOENT
 			       ? fault(f, -errno, "%s: %s", path, strerror(errno))
 			       : 0;
-	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return fault(f, -errno, "%s: %s%s", new, strerror(errno), fault_remedy(errno));
 	json = pack(r);
-	if (!json || json_dumpfd(json, fd, JSON_COMPACT))
-		err = fault(f, -EIO, "%s: it cannot be written", new);
+	text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
-	if (close(fd) && !err)
-		err = fault(f, -errno, "%s: %s", new, strerror(errno));
-	if (!err && rename(new, path))
-		err = fault(f, -errno, "%s: %s", path, strerror(errno));
+	err = text ? file_replace(path, text, strlen(text), false) : -ENOMEM;
+	free(text);
 	if (err)
-		unlink(new);
-	return err;
+		return fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err));
+	return 0;
 }
 
 /* Reading -------------------------------------------------------------------------------------- */
@@ -243,7 +237,7 @@ void host_record_undo(const char *interface)
 	char path[PATH_LEN];
 	int err = 0, fd;
 
-	record_path(path, interface, "");
+	record_path(path, interface);
 	if (read_record(path, &r)) {
 		unlink(path);
 		return;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* test_file.c - whole files: read up to a limit, and replaced at once or not at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/file.h"
+
+static char directory[] = "/tmp/wgxdp-file-XXXXXX";
+static char path[64], link_path[64];
+
+static int make_directory(void **state)
+{
+	(void)state;
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/record", directory);
+	snprintf(link_path, sizeof(link_path), "%s/link", directory);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	unlink(path);
+	unlink(link_path);
+	return rmdir(directory);
+}
+
+static unsigned count_files(void)
+{
+	unsigned count = 0;
+	DIR *d = opendir(directory);
+
+	assert_non_null(d);
+	while (readdir(d))
+		count++;
+	closedir(d);
+	return count - 2; /* . and .. */
+}
+
+static int read_file(struct buffer *out, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+
+	assert_true(fd >= 0);
+	err = file_read(fd, out, max);
+	close(fd);
+	return err;
+}
+
+static void assert_record(const void *data, size_t len)
+{
+	struct buffer out = { 0 };
+	struct stat s;
+
+	assert_int_equal(read_file(&out, SIZE_MAX), 0);
+	assert_int_equal(buffer_len(&out), len);
+	assert_memory_equal(out.data + out.at, data, len);
+	buffer_done(&out);
+	assert_int_equal(lstat(path, &s), 0);
+	assert_int_equal(s.st_mode & (S_IFMT | 07777), S_IFREG | 0600);
+}
+
+static void replaced(void **state)
+{
+	static char large[300000];
+
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	umask(0);
+	assert_int_equal(file_replace(path, "old", 3, false), 0);
+	assert_record("old", 3);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(file_replace(path, large, sizeof(large), true), 0);
+	assert_record(large, sizeof(large));
+	/* A link is replaced, and the file to which it points stays. */
+	assert_int_equal(symlink("record", link_path), 0);
+	assert_int_equal(rename(path, link_path), 0);
+	assert_int_equal(symlink("link", path), 0);
+	assert_int_equal(file_replace(path, "new", 4, false), 0);
+	assert_record("new", 4);
+	assert_int_equal(count_files(), 2);
+}
+
+/* A failure leaves the old file, and nothing beside it. */
+static void failures(void **state)
+{
+	char name[PATH_MAX];
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(file_replace(path, "old", 3, false), 0);
+	assert_int_equal(file_replace(name, "new", 3, false), -ENAMETOOLONG);
+	assert_int_equal(file_replace("/proc/record", "new", 3, false), -ENOENT);
+	assert_int_equal(file_replace(directory, "new", 3, true), -EISDIR);
+	assert_record("old", 3);
+	snprintf(name, sizeof(name), "ls -d %s.* 2>/dev/null", directory);
+	assert_int_not_equal(system(name), 0);
+}
+
+static void limits(void **state)
+{
+	struct buffer out = { 0 };
+
+	(void)state;
+	assert_int_equal(file_replace(path, "12345678", 8, false), 0);
+	assert_int_equal(read_file(&out, 8), 0);
+	assert_int_equal(buffer_len(&out), 8);
+	assert_int_equal(read_file(&out, 16), 0); /* appended */
+	assert_int_equal(buffer_len(&out), 16);
+	buffer_done(&out);
+	assert_int_equal(read_file(&out, 7), -EFBIG);
+	buffer_done(&out);
+	assert_int_equal(file_read(-1, &out, 7), -EBADF);
+	buffer_done(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(replaced),
+		cmocka_unit_test(failures),
+		cmocka_unit_test(limits),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "util/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READ_SIZE 65536 /* bytes */
+
+int file_read(int fd, struct buffer *out, size_t max)
+{
+	ssize_t n;
+
+	do {
+		if (!buffer_reserve(out, READ_SIZE))
+			return -ENOMEM;
+		n = read(fd, out->data + out->end, READ_SIZE);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		out->end += n > 0 ? (size_t)n : 0;
+		if (buffer_len(out) > max)
+			return -EFBIG;
+	} while (n != 0);
+	return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		data += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* Syncs the directory of @path, so that its new entry survives a power failure. */
+static int sync_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[PATH_MAX];
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	int fd, err;
+
+	memcpy(directory, path, len);
+	directory[len] = '\0';
+	fd = open(!slash ? "." : len ? directory : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int file_replace(const char *path, const void *data, size_t len, bool durable)
+{
+	char beside[PATH_MAX + 8];
+	int fd, err;
+
+	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, data, len);
+	if (!err && durable && fsync(fd))
+		err = -errno;
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && rename(beside, path))
+		err = -errno;
+	if (err) {
+		unlink(beside);
+		return err;
+	}
+	return durable ? sync_directory(path) : 0;
+}

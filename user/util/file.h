@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file.h - reads a whole file, and replaces a whole file at once.
+ *
+ *   file_replace(path) ─▶ path.XXXXXX, mode 0600 ─▶ write ─▶ rename(2) ─▶ path
+ */
+#ifndef WGXDP_FILE_H
+#define WGXDP_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "util/buffer.h"
+
+/* Appends the rest of the file @fd to @out. Returns 0, -EFBIG if @out then has more than @max
+ * bytes, -ENOMEM, or the -errno of read(2). After an error, @out may hold a part of the file. */
+int file_read(int fd, struct buffer *out, size_t max);
+
+/* Replaces the file @path by a new one that holds the @len bytes at @data and has mode 0600. Other
+ * processes see the old file or the whole new one. If @path is a symbolic link, the link itself is
+ * replaced. If @durable, the new file survives a power failure after this function has returned 0.
+ * Otherwise returns -ENAMETOOLONG or the -errno of the file system; @path is then unchanged, unless
+ * only its directory could not be synced. */
+int file_replace(const char *path, const void *data, size_t len, bool durable);
+
+#endif
