@@ -6,11 +6,7 @@
 # that the system itself stays as it is.
 
 cd "$(dirname "$0")/../.." || exit 1
-# The overlay is mounted in a mount namespace of this process.
-if [ "$(id -u)" -eq 0 ] && [ -z "${OUTSIDE-}" ]; then
-	OUTSIDE=$(readlink /proc/self/ns/mnt) \
-		exec unshare --mount --propagation slave bash "$0" "$@"
-fi
+OWN_MOUNTS=yes # of the overlay
 . tests/net/lib.sh
 need_root
 need_cmd ip wg git dpkg-buildpackage dh lintian

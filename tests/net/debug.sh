@@ -22,11 +22,6 @@ config()
 	peer b Name=bob AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
-provoke() # ACTION [COUNT]
-{
-	/usr/bin/python3 tests/net/debug.py "$ID-b" "$(key b)" "$(pub a)" "$@"
-}
-
 debug() { in_ns a "$WGXDP" set "$A" debug "$1" >"$TMP/said"; }
 
 said() { grep -cE -- "$1" "$LOG"; }

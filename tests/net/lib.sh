@@ -31,6 +31,13 @@ if [ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] && [ -z 
 		'mount -t bpf bpf /sys/fs/bpf; exec "$0" "$@"' "$0" "$@"
 fi
 
+# A test that sets OWN_MOUNTS before it sources this file runs in a mount namespace of its own.
+# OUTSIDE names the namespace that it left, so that it can verify this before it mounts anything.
+if [ "$(id -u)" -eq 0 ] && [ -n "${OWN_MOUNTS-}" ] && [ -z "${OUTSIDE-}" ]; then
+	OUTSIDE=$(readlink /proc/self/ns/mnt) \
+		exec unshare --mount --propagation slave bash "$0" "$@"
+fi
+
 WGXDP=${WGXDP:-$PWD/build/wgxdp}
 LIB=$(dirname "${BASH_SOURCE[0]}")
 FOREIGN=${FOREIGN:-wireguard-go}
@@ -365,6 +372,12 @@ twin() # NS PEER HOST OPTION...
 	ours "$ns" "$ID$ns" "$@" < <(
 		interface "$ns" ListenPort=51820 Address="10.99.0.$host/24"
 		peer "$peer" AllowedIPs="10.99.0.$other/32" Endpoint="192.0.2.$other:51820")
+}
+
+# Sends what the daemon in a reports only while debugging is on, from b. debug.py lists the ACTIONs.
+provoke() # ACTION [COUNT]
+{
+	/usr/bin/python3 "$LIB/debug.py" "$ID-b" "$(key b)" "$(pub a)" "$@"
 }
 
 down() # NS INTERFACE

@@ -8,11 +8,7 @@
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
 cd "$(dirname "$0")/../.." || exit 1
-# This process makes its own /dev/log and its own journal, in a mount namespace of its own.
-if [ "$(id -u)" -eq 0 ] && [ -z "${OUTSIDE-}" ]; then
-	OUTSIDE=$(readlink /proc/self/ns/mnt) \
-		exec unshare --mount --propagation slave bash "$0" "$@"
-fi
+OWN_MOUNTS=yes # of /dev/log and of the journal
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping
@@ -55,11 +51,6 @@ while True:
 	wait_for 5 test -S "$1"
 }
 
-provoke()
-{
-	/usr/bin/python3 tests/net/debug.py "$ID-b" "$(key b)" "$(pub a)" stranger
-}
-
 debug() { in_ns a "$WGXDP" set "$A" debug "$1" >"$TMP/said"; }
 logs() { in_ns a "$WGXDP" logs "$A" >"$TMP/logs" 2>&1; }
 remembers() { logs && grep -qE -- "$1" "$TMP/logs"; } # REGEX
@@ -78,7 +69,7 @@ ours a "$A" < <(config)
 ok "set debug on succeeds where nobody listens on /dev/log" debug on
 ok "the command says so, and what to do" \
 	grep -q "nobody listens on /dev/log, .*wgxdp logs $A.*--foreground" "$TMP/said"
-provoke
+provoke stranger
 ok "nowhere: wgxdp logs has the line" wait_for 5 remembers "^$STAMP debug: $INVALID\$"
 ok "nowhere: wgxdp logs has what came before debugging was on" \
 	grep -qE "^$STAMP info: up, port 51820\$" "$TMP/logs"
@@ -87,7 +78,7 @@ ok "syslog: set debug on succeeds" debug on
 pid=$(daemon_pid a "$A")
 ok "syslog: the command says where to look" grep -qF \
 	"$A: debugging is on; see \`journalctl -f -t 'wgxdp[$A]'\`, or wgxdp[$A] in" "$TMP/said"
-provoke
+provoke stranger
 DATE="[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}"
 ok "syslog receives the line, with facility daemon and severity debug" \
 	wait_for 5 grep -qE "^<31>$DATE wgxdp\[$A\]\[$pid\]: ${INVALID}end\$" "$LOG"
