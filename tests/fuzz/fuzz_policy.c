@@ -4,7 +4,7 @@
 #include "io/conntrack.c" /* NOLINT(bugprone-suspicious-include) */
 #include "io/ipsec.c"	  /* NOLINT(bugprone-suspicious-include) */
 
-#include "fuzz_main.h"
+#include "netlink_message.h"
 
 static void read_message(const struct nlmsghdr *nlh)
 {
@@ -32,19 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint16_t types[] = { XFRM_MSG_NEWPOLICY, XFRM_MSG_GETDEFAULT,
 					  NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW };
-	struct nlmsghdr *nlh;
 
-	if (!size || size > NETLINK_BUFFER)
-		return 0;
-	/* mnl_nlmsg_ok() checks the length in the header, so only the rest is fuzzed. The buffer is
-	 * padded to the alignment, as in netlink.c, because libmnl may read the padding. */
-	nlh = calloc(1, MNL_ALIGN(sizeof(*nlh) + size - 1));
-	if (!nlh)
-		return 0;
-	nlh->nlmsg_len = (uint32_t)(sizeof(*nlh) + size - 1);
-	nlh->nlmsg_type = types[data[0] % (sizeof(types) / sizeof(types[0]))];
-	memcpy(nlh + 1, data + 1, size - 1);
-	read_message(nlh);
-	free(nlh);
-	return 0;
+	return read_as_message(data, size, types, sizeof(types) / sizeof(types[0]), read_message);
 }

@@ -6,13 +6,7 @@
 #include "io/netlink_table.c" /* NOLINT(bugprone-suspicious-include) */
 #include "io/nft_watch.c"     /* NOLINT(bugprone-suspicious-include) */
 
-#include "fuzz_main.h"
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
+#include "netlink_message.h"
 
 static void read_message(const struct nlmsghdr *nlh)
 {
@@ -38,16 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint16_t types[] = { RTM_NEWROUTE, RTM_NEWRULE,
 					  NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE,
 					  NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE };
-	struct nlmsghdr *nlh;
 
-	if (size < 2 || size > NETLINK_BUFFER)
-		return 0;
-	/* As in fuzz_netlink.c. */
-	nlh = calloc(1, MNL_ALIGN(sizeof(*nlh) + size));
-	nlh->nlmsg_len = (uint32_t)(sizeof(*nlh) + size - 1);
-	nlh->nlmsg_type = types[data[0] % (sizeof(types) / sizeof(types[0]))];
-	memcpy(nlh + 1, data + 1, size - 1);
-	read_message(nlh);
-	free(nlh);
-	return 0;
+	return read_as_message(data, size, types, sizeof(types) / sizeof(types[0]), read_message);
 }
