@@ -3,13 +3,13 @@
 # wgxdp: one Makefile, no recursion. `make help` lists the targets.
 #
 #   bpf/X.bpf.c ──clang──▶ build/bpf/X.bpf.o ──bpftool──▶ build/bpf/X.skel.h ─┐
-#   user/{wg,crypto,util}/*.c ──▶ libwgcore.a ─┐                              │
-#   user/{io,path,bpf,control,dataplane,sync,daemon,conf,host,cli}/*.c ──▶ libwgxdp.a (includes X.skel.h) ◀───┘
+#   user/{wg,crypto,util}/*.c ──▶ libwgcore.a                                 │
+#   the other folders of user/ ──▶ libwgxdp.a (includes X.skel.h) ◀───────────┘
 #   user/cli/wgxdp.c (main) + libwgxdp.a + libwgcore.a ──▶ build/wgxdp
 #   tests/{unit,bpf,net}/*.c + the libraries + cmocka ──▶ build/tests/.../*
 #
-# New files need no entry here. SAN=asan|tsan|fuzz builds user/ and tests/ again with instrumentation,
-# under build/$(SAN).
+# New files need no entry here. SAN=asan|tsan|fuzz builds user/ and tests/ again with
+# instrumentation, under build/$(SAN).
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -50,7 +50,8 @@ WERROR ?=
 
 VERSION := 0.2.0
 # A build of anything but the released commit also says which commit it is of.
-COMMIT := $(shell git -c safe.directory='*' describe --tags --match 'v$(VERSION)' --always --dirty 2>/dev/null)
+COMMIT := $(shell git -c safe.directory='*' describe --tags --match 'v$(VERSION)' \
+	--always --dirty 2>/dev/null)
 FULL_VERSION := $(if $(filter v$(VERSION)%,$(COMMIT)),$(COMMIT:v%=%),$(VERSION)$(COMMIT:%=-g%))
 
 # --- flags --------------------------------------------------------------------------------------
@@ -60,14 +61,17 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 
 # The libraries, as pkg-config names them. Debian has each in a package of nearly that name.
 LIBS := libbpf libxdp libsodium libmnl libcares libnftables jansson
-package_of = $(patsubst libcares,libc-ares,$(patsubst jansson,libjansson,$(patsubst cmocka,libcmocka,$(1))))-dev
-missing_of = $(strip $(foreach lib,$(1),$(if $(shell $(PKG_CONFIG) --exists $(lib) || echo no),$(lib))))
+package_of = $(patsubst libcares,libc-ares,$(patsubst jansson,libjansson,\
+	$(patsubst cmocka,libcmocka,$(1))))-dev
+missing_of = $(strip $(foreach lib,$(1),\
+	$(if $(shell $(PKG_CONFIG) --exists $(lib) || echo no),$(lib))))
 require = $(if $(shell command -v $(PKG_CONFIG)),,$(error $(PKG_CONFIG) is not installed. \
 	Install the Debian package pkg-config))$(call require_all,$(call missing_of,$(1)))
 require_all = $(if $(1),$(error Not installed: $(1). Install the Debian packages \
 	$(foreach lib,$(1),$(call package_of,$(lib))), or run tools/install-deps))
 # Only what builds needs them: `make help` works without.
-ifneq ($(filter-out help clean format uninstall sysroot arm64 check-arm64,$(or $(MAKECMDGOALS),all)),)
+NEED_NO_LIBS := help clean format uninstall sysroot arm64 check-arm64
+ifneq ($(filter-out $(NEED_NO_LIBS),$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
   LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
 endif
@@ -96,8 +100,8 @@ LDFLAGS += $(SANFLAGS) $(if $(SAN),-pie)
 
 # clang's BPF target does not search the folder where Debian keeps asm/types.h.
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow $(if $(WERROR),-Werror) \
-	-Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow \
+	$(if $(WERROR),-Werror) -Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
 
 ifeq ($(V),1)
   say = @:
@@ -113,7 +117,8 @@ objects = $(patsubst %.c,$(O)/%.o,$(1))
 
 MAIN := user/cli/wgxdp.c
 CORE_SRC := $(sort $(wildcard user/wg/*.c user/crypto/*.c user/util/*.c))
-REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(foreach d,io path bpf control dataplane sync daemon conf host cli,user/$(d)/*.c))))
+REST_DIRS := io path bpf control dataplane sync daemon conf host cli
+REST_SRC := $(filter-out $(MAIN),$(sort $(wildcard $(REST_DIRS:%=user/%/*.c))))
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 TEST_BPF := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/*/*.bpf.c)))
 SKELETONS := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
@@ -138,8 +143,8 @@ NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard
 CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(sort $(wildcard tests/long/*.sh)) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
-# `make check-vm KERNELS="5.10 sid"` chooses kernels; tools/vm --help lists them. BRIEF=1 runs the two
-# scripts that every kernel must pass.
+# `make check-vm KERNELS="5.10 sid"` chooses kernels; tools/vm --help lists them. BRIEF=1 runs the
+# two scripts that every kernel must pass.
 KERNELS ?= 5.10 6.1 6.12 sid
 VM_SCRIPTS := $(if $(BRIEF),tests/vm/bpf.sh tests/vm/interop.sh,$(sort $(wildcard tests/vm/*.sh)))
 VM_TESTS := $(foreach kernel,$(KERNELS),$(addprefix $(kernel):,$(VM_SCRIPTS)))
@@ -169,7 +174,9 @@ RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests \
 
 all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
 
-tests: $(WGXDP) $(TOOLS) $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) $(TEST_BPF) $(FUZZ_OBJECTS) ## build every test
+TEST_FILES := $(TEST_TOOLS) $(UNIT_TESTS) $(BPF_TESTS) $(call tests_of,$(net_src)) $(TEST_BPF) \
+	$(FUZZ_OBJECTS)
+tests: $(WGXDP) $(TOOLS) $(TEST_FILES) ## build every test
 
 skeletons: $(SKELETONS)
 
@@ -193,7 +200,8 @@ $(B)/%/sysroot/.complete: Makefile
 		bookworm $(@D) $(DEBIAN_MIRROR)/debian
 	@touch $@
 
-sysroot: $(if $(CROSS),$(SYSROOT:$(CURDIR)/%=%)/.complete) ## with CROSS: the libraries of that architecture
+SYSROOT_DONE := $(if $(CROSS),$(SYSROOT:$(CURDIR)/%=%)/.complete)
+sysroot: $(SYSROOT_DONE) ## with CROSS: the libraries of that architecture
 
 ARM64 := CROSS=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc
 arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-linux-gnu
@@ -220,8 +228,8 @@ $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 		$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf; \
 		echo '/* NOLINTEND */'; } >$@
 
-# Generated headers must exist before the first compilation. After it, the .d files name the objects that
-# include them.
+# Generated headers must exist before the first compilation. After it, the .d files name the objects
+# that include them.
 $(call objects,$(wildcard user/bpf/*.c tests/bpf/*.c tests/fuzz/fuzz_bpf.c)): | $(SKELETONS)
 
 $(O)/%.o: %.c | $(B)/version.h
@@ -282,7 +290,8 @@ check-san: ## unit and namespace tests under ASan and UBSan; BRIEF=1: not all of
 	@$(MAKE) --no-print-directory SAN=asan check-san-run
 
 check-san-run: tests
-	@SEQUENCES=6 CYCLES=10 BRIEF=1 $(RUN_TESTS) --suffix=' (asan)' $(SAN_UNIT_TESTS) $(SAN_NET_TESTS)
+	@SEQUENCES=6 CYCLES=10 BRIEF=1 $(RUN_TESTS) --suffix=' (asan)' $(SAN_UNIT_TESTS) \
+		$(SAN_NET_TESTS)
 
 # TSan is ten times slower and finds nothing in tests without threads.
 THREADED = $(filter $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' \
@@ -295,7 +304,8 @@ check-tsan-run: $(THREADED) $(WGXDP)
 	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) \
 		tests/net/workers.sh tests/net/hostile.sh
 
-# The tests named like a file of user/{wg,crypto,util}. The simulation would take 90 s; ASan runs it.
+# The tests named like a file of user/{wg,crypto,util}. The simulation would take 90 s; ASan runs
+# it.
 CORE_TESTS = $(filter $(patsubst %.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC)) blake2s.c), \
 	$(UNIT_TESTS))
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
@@ -344,12 +354,14 @@ format: ## clang-format everything, in place
 EXAMPLES := $(filter-out %.NetworkManager.conf,$(wildcard configs/*.conf configs/*.default))
 UNITS := $(patsubst configs/%,$(B)/units/%,$(wildcard configs/*.service))
 INSTALLS = 0755|$(WGXDP)|$(SBINDIR)/wgxdp \
-	$(foreach m,$(MANPAGES),0644|$(m)|$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
+	$(foreach m,$(MANPAGES),\
+		0644|$(m)|$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
 	0644|$(B)/wgxdp.bash|$(COMPLETIONDIR)/wgxdp \
 	$(foreach u,$(UNITS),0644|$(u)|$(UNITDIR)/$(notdir $(u))) \
 	0644|configs/05-wgxdp.network|$(NETWORKDIR)/05-wgxdp.network \
 	0644|configs/wgxdp.NetworkManager.conf|$(NMDIR)/wgxdp.conf \
-	$(foreach f,README.md $(wildcard CHANGELOG.md LICENSE*) $(EXAMPLES),0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
+	$(foreach f,README.md $(wildcard CHANGELOG.md LICENSE*) $(EXAMPLES),\
+		0644|$(f)|$(DOCDIR)/$(notdir $(f))) \
 	$(foreach f,$(wildcard docs/*.md docs/*.svg),0644|$(f)|$(DOCDIR)/docs/$(notdir $(f)))
 target_of = $(DESTDIR)$(word 3,$(subst |, ,$(1)))
 
@@ -370,7 +382,8 @@ install: all $(UNITS) $(B)/wgxdp.bash ## into $(DESTDIR)$(PREFIX)
 
 uninstall: ## remove what install put there
 	rm -f $(foreach i,$(INSTALLS),$(call target_of,$(i)))
-	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR) 2>/dev/null || :
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR) \
+		2>/dev/null || :
 
 clean: ## remove build/
 	rm -rf $(B)
@@ -379,4 +392,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 # -MP gives each header an empty rule, so that a deleted header does not stop the next build.
--include $(shell find $(B) \( -name sysroot -o -path $(B)/vm \) -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(B) \( -name sysroot -o -path $(B)/vm \) -prune -o -name '*.d' -print \
+	2>/dev/null)
