@@ -62,6 +62,16 @@ static inline void netpair_enter(int namespace)
 	assert_int_equal(setns(namespace, CLONE_NEWNET), 0);
 }
 
+/* Returns how many file descriptors the process has. */
+static inline unsigned netpair_open_descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 /* cmocka's group setup. */
 static inline int netpair_setup(void **state)
 {

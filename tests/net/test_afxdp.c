@@ -6,75 +6,12 @@
  *   far socket ──▶ far0 ══ near0 ─ XDP ─▶ XSK ─▶ recv()      ring accounting: every chunk of the
  *              ◀── far0 ══ near0 ◀─────── XSK ◀─ send()      UMEM is in exactly one place
  */
-#include "../../user/io/afxdp.c" /* NOLINT(bugprone-suspicious-include) */
-
 #include <linux/if_packet.h>
-#include <net/if.h>
 
+#include "afxdp_pair.h"
 #include "dataplane/path_stats.h"
-#include "netpair.h"
-#include "to_xsk.h"
-
-#define PORT 51820
-#define FAR_PORT 40000
-#define RX_FRAMES 256 /* few, so that the rings wrap many times */
-#define TX_FRAMES 128
-
-static struct fault why;
-static struct transport *path;
-#define FRAME_BYTES 1900 /* room in a chunk of 2048 */
 
 static struct rx_frame rx[FRAME_BATCH];
-static struct tx_frame tx[TX_FRAMES + 1];
-
-static int setup(void **state)
-{
-	netpair_setup(state);
-	to_xsk_attach("near0");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	to_xsk_detach();
-	return netpair_teardown(state);
-}
-
-/* ---- helpers ---- */
-
-static struct afxdp_config near_config(void)
-{
-	return (struct afxdp_config){
-		.nic = "near0",
-		.ifindex = if_nametoindex("near0"),
-		.layer3 = if_nametoindex("near0"),
-		.mtu = 1500,
-		.rx_frames = RX_FRAMES,
-		.tx_frames = TX_FRAMES,
-	};
-}
-
-static int open_path(void **state)
-{
-	const struct afxdp_config config = near_config();
-	const uint32_t queue = 0;
-
-	(void)state;
-	path = NULL;
-	if (afxdp_new(&path, &config, &why)) {
-		print_error("%s\n", why.text);
-		return -1;
-	}
-	return bpf_map_update_elem(to_xsk_sockets, &queue, &path->fd, 0);
-}
-
-static int close_path(void **state)
-{
-	(void)state;
-	if (path)
-		path->ops->deinit(path);
-	return 0;
-}
 
 static struct encap *encap_to(struct endpoint e)
 {
@@ -460,108 +397,6 @@ static void larger_than_a_chunk_is_dropped_by_the_kernel(void **state)
 	close(fd);
 }
 
-static unsigned open_descriptors(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-static void a_queue_closed_a_moment_ago_opens_again(void **state)
-{
-	const struct afxdp_config config = near_config();
-	unsigned before = open_descriptors();
-
-	(void)state;
-	for (int i = 0; i < 5; i++) {
-		assert_int_equal(afxdp_new(&path, &config, &why), 0);
-		assert_int_equal(open_descriptors(), before + 1);
-		assert_true(fcntl(path->fd, F_GETFD) & FD_CLOEXEC);
-		path->ops->deinit(path);
-		assert_int_equal(open_descriptors(), before);
-	}
-	path = NULL;
-}
-
-static void a_queue_in_use_is_busy(void **state)
-{
-	const struct afxdp_config config = near_config();
-	struct transport *other = (void *)77;
-	unsigned before = open_descriptors();
-
-	(void)state;
-	assert_int_equal(afxdp_new(&other, &config, &why), -EBUSY);
-	assert_non_null(strstr(why.text, "near0 queue 0"));
-	assert_ptr_equal(other, (void *)77);
-	assert_int_equal(open_descriptors(), before);
-}
-
-static void refusals_have_a_sentence(void **state)
-{
-	static const struct {
-		const char *nic;
-		uint32_t queue, mtu, rx_frames;
-		enum afxdp_zc zc;
-		int err;
-		const char *word;
-	} table[] = {
-		{ "near0", 0, AFXDP_MTU_MAX + 1, 0, AFXDP_ZC_AUTO, -EMSGSIZE, "3823" },
-		{ "near0", 0, 9001, 0, AFXDP_ZC_AUTO, -EMSGSIZE, "9001" },
-		{ "near0", 99, 1500, 0, AFXDP_ZC_AUTO, -EINVAL, "queue 99" },
-		{ "near0", 0, 1500, 100, AFXDP_ZC_AUTO, -EINVAL, "powers of two" },
-		{ "near0", 0, 1500, 0, AFXDP_ZC_ON, -EOPNOTSUPP, "zero-copy" },
-		{ "nonesuch0", 0, 1500, 0, AFXDP_ZC_AUTO, -ENODEV, "nonesuch0" },
-	};
-	struct transport *o = (void *)77;
-	unsigned before = open_descriptors();
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct afxdp_config config = near_config();
-
-		config.nic = table[i].nic;
-		config.queue = table[i].queue;
-		config.mtu = table[i].mtu;
-		config.rx_frames = table[i].rx_frames;
-		config.zero_copy = table[i].zc;
-		assert_int_equal(afxdp_new(&o, &config, &why), table[i].err);
-		if (!strstr(why.text, table[i].word))
-			fail_msg("\"%s\" lacks \"%s\"", why.text, table[i].word);
-		assert_ptr_equal(o, (void *)77);
-		assert_int_equal(open_descriptors(), before);
-	}
-}
-
-static void chunks_fit_the_mtu(void **state)
-{
-	static const struct {
-		uint32_t mtu, room;
-	} table[] = {
-		{ 1280, 2048 - FRAME_HEADROOM }, { 1500, 2048 - FRAME_HEADROOM },
-		{ 1774, 2048 - FRAME_HEADROOM }, { 1775, 4096 - FRAME_HEADROOM },
-		{ 3000, 4096 - FRAME_HEADROOM }, { AFXDP_MTU_MAX, 4096 - FRAME_HEADROOM },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct afxdp_config config = near_config();
-
-		config.mtu = table[i].mtu;
-		assert_int_equal(afxdp_new(&path, &config, &why), 0);
-		assert_false(afxdp_zero_copy(path)); /* read back: veth has no zero-copy */
-		assert_int_equal(path->ops->alloc(path, tx, 1, FRAME_BYTES), 1);
-		assert_int_equal(tx[0].room, table[i].room);
-		tx[0].len = 0;
-		path->ops->send(path, tx, 1);
-		path->ops->deinit(path);
-	}
-	path = NULL;
-}
-
-#define with_path(f) cmocka_unit_test_setup_teardown(f, open_path, close_path)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -577,11 +412,7 @@ int main(void)
 		with_path(a_link_down_holds_frames_until_it_is_up),
 		with_path(what_never_completes_is_counted),
 		with_path(larger_than_a_chunk_is_dropped_by_the_kernel),
-		cmocka_unit_test(a_queue_closed_a_moment_ago_opens_again),
-		with_path(a_queue_in_use_is_busy),
-		cmocka_unit_test(refusals_have_a_sentence),
-		cmocka_unit_test(chunks_fit_the_mtu),
 	};
 
-	return netpair_main(tests, setup, teardown);
+	return netpair_main(tests, afxdp_pair_setup, afxdp_pair_teardown);
 }

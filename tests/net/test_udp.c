@@ -3,90 +3,9 @@
  * test_udp.c - the UDP path against plain sockets in another namespace. Every datagram arrives once
  * and complete, with the right addresses, and a failure affects only its own message.
  */
-#include <stddef.h>
-
-static size_t room = 65536;
-#define UDP_ROOM room
-
-#include "../../user/io/udp.c"	     /* NOLINT(bugprone-suspicious-include) */
-#include "../../user/io/udp_batch.c" /* NOLINT(bugprone-suspicious-include) */
-
 #include <net/if.h>
 
-#include "netpair.h"
-
-#define PORT 51820
-#define FAR_PORT 40000
-
-static struct fault why;
-static struct transport *path;
-static struct rx_frame rx[FRAME_BATCH];
-static struct tx_frame tx[FRAME_BATCH];
-static struct encap encaps[FRAME_BATCH];
-
-static int open_path(void **state)
-{
-	uint16_t port = PORT;
-
-	(void)state;
-	room = 65536;
-	path = NULL;
-	return udp_new(&path, &port, 0, &why);
-}
-
-static int close_path(void **state)
-{
-	(void)state;
-	if (path)
-		path->ops->deinit(path);
-	return 0;
-}
-
-/* Allocates @n frames of any length. */
-static unsigned alloc(struct tx_frame *frames, unsigned n)
-{
-	return path->ops->alloc(path, frames, n, 65536);
-}
-
-/* Waits for @n datagrams and receives them in one call. */
-static unsigned receive(unsigned n)
-{
-	unsigned got = 0;
-
-	while (got < n && netpair_readable(path->fd, 2000))
-		got += path->ops->recv(path, rx + got, FRAME_BATCH - got);
-	return got;
-}
-
-static struct endpoint to(const char *remote, uint16_t port, const char *local)
-{
-	struct endpoint e = { 0 };
-	union netpair_address a;
-
-	netpair_address(&a, remote, port);
-	memcpy(&e.remote, &a, sizeof(e.remote));
-	if (local)
-		assert_int_equal(inet_pton(a.sa.sa_family, local, &e.local), 1);
-	return e;
-}
-
-/* Puts a message of @len bytes of @fill into frame @i. */
-static void fill(unsigned i, struct endpoint e, int fill_byte, uint32_t len)
-{
-	encaps[i] = (struct encap){ .endpoint = e };
-	tx[i].encap = &encaps[i];
-	tx[i].len = len;
-	memset(tx[i].payload, fill_byte, len);
-}
-
-static unsigned open_descriptors(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
+#include "udp_pair.h"
 
 static void one_port_in_both_families(void **state)
 {
@@ -121,12 +40,12 @@ static void port_in_use(void **state)
 		uint16_t port = PORT + 1;
 
 		assert_int_equal(bind(fd, &a.sa, len), 0);
-		before = open_descriptors();
+		before = netpair_open_descriptors();
 		assert_int_equal(udp_new(&other, &port, 0, &why), -EADDRINUSE);
 		assert_non_null(strstr(why.text, "51821"));
 		assert_ptr_equal(other, (void *)77);
 		assert_int_equal(port, PORT + 1);
-		assert_int_equal(open_descriptors(), before);
+		assert_int_equal(netpair_open_descriptors(), before);
 		close(fd);
 	}
 }
@@ -222,78 +141,6 @@ static void broadcast_names_our_own_address(void **state)
 	close(fd);
 }
 
-static void many_in_and_out(void **state)
-{
-	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT),
-		      netpair_far_socket("fd09::2", FAR_PORT, "fd09::1", PORT) };
-	uint32_t got, sum[2] = { 0, 0 };
-	const unsigned rounds = 50;
-
-	(void)state;
-	for (unsigned round = 0; round < rounds; round++) {
-		unsigned n;
-
-		for (uint32_t i = 0; i < UDP_RX_SLOTS; i++)
-			assert_int_equal(send(fds[i % 2], &i, sizeof(i), 0), sizeof(i));
-		assert_int_equal(receive(UDP_RX_SLOTS), UDP_RX_SLOTS);
-		n = alloc(tx, UDP_RX_SLOTS);
-		assert_int_equal(n, UDP_RX_SLOTS);
-		for (unsigned i = 0; i < n; i++) {
-			fill(i, frame_endpoint(&rx[i]), 0, 4);
-			memcpy(tx[i].payload, rx[i].payload, 4);
-		}
-		assert_int_equal(path->ops->send(path, tx, n), n);
-		path->ops->sweep(path);
-		for (uint32_t i = 0; i < UDP_RX_SLOTS; i++) {
-			assert_int_equal(recv(fds[i % 2], &got, sizeof(got), 0), sizeof(got));
-			assert_int_equal(got, i); /* in order, each datagram once */
-			sum[i % 2]++;
-		}
-	}
-	assert_int_equal(sum[0] + sum[1], rounds * UDP_RX_SLOTS);
-	assert_int_equal(udp_self(path)->tx_count, 0);
-	assert_int_equal(udp_socket_drops(path), 0);
-	close(fds[0]);
-	close(fds[1]);
-}
-
-static void nothing_new_before_sweep(void **state)
-{
-	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
-
-	(void)state;
-	for (unsigned i = 0; i < UDP_RX_SLOTS + 1; i++)
-		assert_int_equal(send(fd, "aaaa", 4, 0), 4);
-	assert_int_equal(receive(UDP_RX_SLOTS), UDP_RX_SLOTS);
-	assert_int_equal(path->ops->recv(path, rx, UDP_RX_SLOTS), 0); /* all slots are lent */
-	path->ops->sweep(path);
-	assert_int_equal(path->ops->recv(path, rx, UDP_RX_SLOTS), 1);
-	path->ops->sweep(path);
-	close(fd);
-}
-
-static void a_flood_in_one_family_does_not_starve_the_other(void **state)
-{
-	int v4 = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
-	int v6 = netpair_far_socket("fd09::2", FAR_PORT, "fd09::1", PORT);
-	bool seen = false;
-
-	(void)state;
-	for (unsigned i = 0; i < 5 * UDP_RX_SLOTS; i++)
-		assert_int_equal(send(v4, "four", 4, 0), 4);
-	assert_int_equal(send(v6, "six", 3, 0), 3);
-	for (int turn = 0; turn < 2; turn++) {
-		unsigned n = receive(1);
-
-		for (unsigned i = 0; i < n; i++)
-			seen = seen || rx[i].family == AF_INET6;
-		path->ops->sweep(path);
-	}
-	assert_true(seen);
-	close(v4);
-	close(v6);
-}
-
 static void larger_than_a_slot_is_dropped_alone(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT);
@@ -338,30 +185,6 @@ static void the_largest_datagram_passes_both_ways(void **state)
 	assert_int_equal(recv(fd, back, sizeof(back), 0), sizeof(big));
 	assert_memory_equal(back, big, sizeof(big));
 	path->ops->sweep(path);
-	close(fd);
-}
-
-static void one_refused_does_not_stop_the_rest(void **state)
-{
-	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
-	char got[8];
-
-	(void)state;
-	assert_int_equal(alloc(tx, 6), 6);
-	for (unsigned i = 0; i < 6; i++)
-		fill(i, to("10.9.0.2", FAR_PORT, NULL), 'a' + (int)i, 1);
-	fill(0, to("198.51.100.1", FAR_PORT, NULL), 'a', 1);	/* no route */
-	fill(2, to("10.9.0.2", FAR_PORT, "10.9.0.99"), 'c', 1); /* the source is not ours */
-	fill(3, to("198.51.100.1", 9, "10.9.0.99"), 'd', 1);	/* and there is no route, either */
-	tx[4].len = 0; /* the caller decided not to send it */
-	assert_int_equal(path->ops->send(path, tx, 6), 3);
-	assert_int_equal(path->stats.tx_refused, 2);
-	for (const char *expected = "bcf"; *expected; expected++) {
-		assert_int_equal(recv(fd, got, sizeof(got), 0), 1);
-		assert_int_equal(got[0], *expected);
-	}
-	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), -1);
-	assert_int_equal(udp_self(path)->tx_count, 0);
 	close(fd);
 }
 
@@ -508,147 +331,6 @@ static void data_messages_are_counted(void **state)
 	close(fd);
 }
 
-static void frames_run_out_and_come_back(void **state)
-{
-	static struct tx_frame all[FRAME_BATCH + 1];
-
-	(void)state;
-	assert_int_equal(alloc(all, FRAME_BATCH + 1), FRAME_BATCH);
-	assert_int_equal(alloc(tx, 1), 0);
-	for (unsigned i = 0; i < FRAME_BATCH; i++) {
-		memset(all[i].payload, (int)i, all[i].room);
-		all[i].len = 0;
-	}
-	assert_int_equal(path->ops->send(path, all, FRAME_BATCH), 0);
-	assert_int_equal(alloc(all, FRAME_BATCH + 1), FRAME_BATCH);
-	assert_int_equal(path->ops->send(path, all, FRAME_BATCH), 0);
-	assert_int_equal(path->stats.tx_refused, 0);
-}
-
-/* Fills frame @i with @len bytes that identify the frame. */
-static void fill_numbered(unsigned i, const struct encap *e, uint32_t len)
-{
-	assert_int_equal(path->ops->alloc(path, &tx[i], 1, len), 1);
-	tx[i].encap = e;
-	tx[i].len = len;
-	memset(tx[i].payload, (int)i, len);
-}
-
-static void expect_numbered(int fd, unsigned i, uint32_t len)
-{
-	uint8_t got[3000];
-
-	assert_true(netpair_readable(fd, 2000));
-	assert_int_equal(recv(fd, got, sizeof(got), 0), len);
-	for (uint32_t k = 0; k < len; k++)
-		assert_int_equal(got[k], (uint8_t)i);
-}
-
-/* Messages of equal length to one destination leave as a train, even if other messages lie between
- * them. Each message arrives once, complete, and in the order of its destination. */
-static void trains_to_two_destinations(void **state)
-{
-	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0),
-		      netpair_far_socket("fd09::2", FAR_PORT, NULL, 0) };
-	const uint32_t lengths[] = { 1000, 1000, 1000, 700, 1000, 1001, 1 };
-
-	(void)state;
-	udp_set_offloads(path, true, true);
-	assert_true(udp_self(path)->gso);
-	encaps[0] = (struct encap){ .endpoint = to("10.9.0.2", FAR_PORT, NULL), .mtu = 1500 };
-	encaps[1] = (struct encap){ .endpoint = to("fd09::2", FAR_PORT, NULL), .mtu = 1500 };
-	for (unsigned i = 0; i < 210; i++)
-		fill_numbered(i, &encaps[i / 3 % 2], lengths[i / 30 % 7]);
-	assert_int_equal(path->ops->send(path, tx, 210), 210);
-	for (unsigned i = 0; i < 210; i++) {
-		assert_int_equal(tx[i].gso_error, 0);
-		expect_numbered(fds[i / 3 % 2], i, lengths[i / 30 % 7]);
-	}
-	assert_int_equal(path->stats.tx_refused, 0);
-	close(fds[0]);
-	close(fds[1]);
-}
-
-/* A segment that does not fit the link's MTU is refused in a train, but fragmented when sent
- * alone. */
-static void a_refused_train_goes_singly(void **state)
-{
-	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
-
-	(void)state;
-	udp_set_offloads(path, true, true);
-	encaps[0] = (struct encap){ .endpoint = to("10.9.0.2", FAR_PORT, NULL) };
-	for (unsigned i = 0; i < 4; i++)
-		fill_numbered(i, &encaps[0], 2000);
-	assert_int_equal(path->ops->send(path, tx, 4), 4);
-	for (unsigned i = 0; i < 4; i++) {
-		assert_true(tx[i].gso_error == EINVAL || tx[i].gso_error == EMSGSIZE);
-		expect_numbered(fd, i, 2000);
-	}
-	for (unsigned i = 0; i < 4; i++) {
-		fill_numbered(i, &encaps[0], 2000);
-		tx[i].no_gso = true;
-	}
-	assert_int_equal(path->ops->send(path, tx, 4), 4);
-	for (unsigned i = 0; i < 4; i++) {
-		assert_int_equal(tx[i].gso_error, 0);
-		expect_numbered(fd, i, 2000);
-	}
-	close(fd);
-}
-
-/* A source address that was removed must not be taken for a refusal of segmentation. */
-static void a_train_from_an_address_that_is_gone(void **state)
-{
-	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
-
-	(void)state;
-	udp_set_offloads(path, true, true);
-	encaps[0] = (struct encap){ .endpoint = to("10.9.0.2", FAR_PORT, "10.9.0.99") };
-	for (unsigned i = 0; i < 4; i++)
-		fill_numbered(i, &encaps[0], 100);
-	assert_int_equal(path->ops->send(path, tx, 4), 4);
-	for (unsigned i = 0; i < 4; i++) {
-		assert_int_equal(tx[i].gso_error, 0);
-		expect_numbered(fd, i, 100);
-	}
-	close(fd);
-}
-
-/* A train arrives in one slot and is split again. Datagrams for which the caller has no room are
- * returned by the next call. */
-static void a_received_train_is_cut(void **state)
-{
-	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT), size = 1000;
-	static uint8_t train[40 * 1000 + 300];
-	unsigned n = 0;
-
-	(void)state;
-	udp_set_offloads(path, true, true);
-	assert_true(udp_self(path)->gro);
-	for (unsigned i = 0; i < sizeof(train); i++)
-		train[i] = (uint8_t)(i / 1000);
-	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
-	assert_int_equal(send(fd, train, sizeof(train), 0), sizeof(train));
-	assert_true(netpair_readable(path->fd, 2000));
-	while (n < 41) {
-		unsigned got = path->ops->recv(path, rx, 7);
-
-		assert_true(got > 0);
-		for (unsigned i = 0; i < got; i++, n++) {
-			assert_int_equal(rx[i].len, n < 40 ? 1000 : 300);
-			assert_int_equal(rx[i].payload[0], n);
-			assert_int_equal(rx[i].payload[rx[i].len - 1], n);
-			assert_int_equal(rx[i].source_port, htons(FAR_PORT));
-			rx[i].payload[0] = rx[i].payload[rx[i].len - 1] = 0xff;
-		}
-		path->ops->sweep(path);
-	}
-	assert_int_equal(path->ops->recv(path, rx, FRAME_BATCH), 0);
-	assert_int_equal(path->stats.rx_oversized, 0);
-	close(fd);
-}
-
 static void fwmark_chooses_the_route(void **state)
 {
 	struct endpoint e = to("10.9.0.2", FAR_PORT, NULL);
@@ -679,8 +361,6 @@ static void kernel_drops_are_told(void **state)
 	close(fd);
 }
 
-#define with_path(f) cmocka_unit_test_setup_teardown(f, open_path, close_path)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -689,21 +369,12 @@ int main(void)
 		with_path(answers_leave_from_the_address_used),
 		with_path(link_local_has_its_scope),
 		with_path(broadcast_names_our_own_address),
-		with_path(many_in_and_out),
-		with_path(nothing_new_before_sweep),
-		with_path(a_flood_in_one_family_does_not_starve_the_other),
 		with_path(larger_than_a_slot_is_dropped_alone),
 		with_path(the_largest_datagram_passes_both_ways),
-		with_path(one_refused_does_not_stop_the_rest),
 		with_path(single_messages),
 		with_path(classes_out_and_in),
 		with_path(ttl_is_the_hosts),
 		with_path(data_messages_are_counted),
-		with_path(frames_run_out_and_come_back),
-		with_path(trains_to_two_destinations),
-		with_path(a_refused_train_goes_singly),
-		with_path(a_train_from_an_address_that_is_gone),
-		with_path(a_received_train_is_cut),
 		with_path(fwmark_chooses_the_route),
 		with_path(kernel_drops_are_told),
 	};
