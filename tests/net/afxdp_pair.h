@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * afxdp_pair.h - what the tests of the AF_XDP path share: a path on queue 0 of near0 of netpair.h.
- * Includes the code under test, for its statics.
  */
 #ifndef WGXDP_TEST_AFXDP_PAIR_H
 #define WGXDP_TEST_AFXDP_PAIR_H
 
-#include "../../user/io/afxdp.c" /* NOLINT(bugprone-suspicious-include) */
-
 #include <net/if.h>
 
+#include "io/afxdp_private.h"
 #include "netpair.h"
 #include "to_xsk.h"
 

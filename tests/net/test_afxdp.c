@@ -10,6 +10,7 @@
 
 #include "afxdp_pair.h"
 #include "dataplane/path_stats.h"
+#include "io/encap.h"
 
 static struct rx_frame rx[FRAME_BATCH];
 
@@ -45,7 +46,7 @@ static unsigned receive(unsigned max)
  * or completion ring. */
 static void assert_chunks_accounted(void)
 {
-	const struct afxdp *a = self(path);
+	const struct afxdp *a = afxdp_self(path);
 	uint8_t seen[RX_FRAMES + TX_FRAMES] = { 0 };
 
 #define SEE(addr) seen[(addr) / a->chunk]++
@@ -68,7 +69,7 @@ static void assert_chunks_accounted(void)
 
 static void assert_rings_at_rest(void)
 {
-	const struct afxdp *a = self(path);
+	const struct afxdp *a = afxdp_self(path);
 
 	path->ops->sweep(path);
 	assert_int_equal(path->unsent, 0);
@@ -361,7 +362,7 @@ static void what_never_completes_is_counted(void **state)
 	struct path_stats sum = { 0 };
 
 	(void)state;
-	self(path)->idle_count -= 3;
+	afxdp_self(path)->idle_count -= 3;
 	path->ops->sweep(path);
 	path_stats_add_xsk(&sum, path);
 	assert_int_equal(sum.in_flight, 3);

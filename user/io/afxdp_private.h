@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * afxdp_private.h - shared by afxdp.c (the operations of the transport, which only its reader
+ * calls) and afxdp_setup.c.
+ */
+#ifndef WGXDP_AFXDP_PRIVATE_H
+#define WGXDP_AFXDP_PRIVATE_H
+
+#include <xdp/xsk.h>
+
+#include "io/afxdp.h"
+
+struct afxdp {
+	struct transport transport;
+	/* hot: used each turn of the loop */
+	struct xsk_ring_cons rx, completion;
+	struct xsk_ring_prod fill, tx;
+	uint8_t *area;
+	uint32_t chunk;	    /* bytes, a power of two */
+	uint32_t frame_max; /* the largest frame that the NIC sends, with Ethernet header */
+	uint32_t lent_count, idle_count;
+	uint64_t *lent, *idle; /* addresses of chunks */
+	uint16_t ip_id;
+	bool zero_copy;
+	/* cold: setup only */
+	uint32_t rx_frames, tx_frames;
+	struct xsk_umem *umem;
+	struct xsk_socket *socket;
+};
+
+static inline struct afxdp *afxdp_self(const struct transport *o)
+{
+	return (struct afxdp *)o; /* its first member */
+}
+
+extern const struct transport_ops afxdp_ops;
+
+/* Moves the chunks in lent[] to the fill ring, the newest first, because these are still in the
+ * cache. */
+void afxdp_refill(struct afxdp *a);
+
+void afxdp_deinit(struct transport *o);
+
+#endif
