@@ -122,6 +122,27 @@ static void table(void **state)
 	}
 }
 
+/* A peer whose changes failed is changed again, although the file is the same. */
+static void incomplete(void **state)
+{
+	const char *text = IF PEER A "AllowedIPs=10.0.0.1\n" PEER B;
+	struct conf old, new;
+	struct conf_diff d;
+	char got[256];
+
+	(void)state;
+	read_conf(&old, text);
+	read_conf(&new, text);
+	old.peers[0].incomplete = true;
+	assert_int_equal(conf_diff(&d, &old, &new, digest_key), 0);
+	describe(got, sizeof(got), &d, &old, &new);
+	assert_string_equal(got, "add A allow A 10.0.0.1/32 ");
+	assert_true(d.host);
+	conf_diff_done(&d);
+	conf_done(&old);
+	conf_done(&new);
+}
+
 static void exactly(void **state)
 {
 	struct conf old, new;
@@ -261,9 +282,8 @@ static void random_pairs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table),
-		cmocka_unit_test(exactly),
-		cmocka_unit_test(secrets),
+		cmocka_unit_test(table),	cmocka_unit_test(incomplete),
+		cmocka_unit_test(exactly),	cmocka_unit_test(secrets),
 		cmocka_unit_test(random_pairs),
 	};
 

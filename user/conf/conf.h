@@ -49,11 +49,12 @@ struct conf_peer {
 	uint8_t public_key[WIRE_KEY_LEN];
 	uint8_t preshared_key[WIRE_KEY_LEN]; /* secret; all zero = none */
 	bool own;			     /* the peer has our public key, and is skipped */
-	uint16_t keepalive_s;		     /* 0 = off */
-	char name[PEER_NAME_LEN];	     /* text of the "# Name =" line; "" = no name */
-	char *host, *port;		     /* parts of Endpoint; port is decimal; NULL = none */
-	bool named;			     /* host is a name and not an address */
-	unsigned endpoint_line;		     /* number of the Endpoint line */
+	bool incomplete;	  /* not all changes to the peer could be made; see conf_diff() */
+	uint16_t keepalive_s;	  /* 0 = off */
+	char name[PEER_NAME_LEN]; /* text of the "# Name =" line; "" = no name */
+	char *host, *port;	  /* parts of Endpoint; port is decimal; NULL = none */
+	bool named;		  /* host is a name and not an address */
+	unsigned endpoint_line;	  /* number of the Endpoint line */
 	/* The remote side of Endpoint. If host is an address, it is filled in when the file is
 	 * read. If host is a name, the family is AF_UNSPEC until conf_resolve(). Without Endpoint
 	 * it stays AF_UNSPEC. */

@@ -232,7 +232,7 @@ static int compare_all(struct conf_diff *d, const struct conf *old, const struct
 			now[was] = i;
 		if (peer->own)
 			continue;
-		err = was == NONE || old->peers[was].own
+		err = was == NONE || old->peers[was].own || old->peers[was].incomplete
 			      ? add_peer(d, i, peer)
 			      : change_peer(d, i, &old->peers[was], peer, key);
 	}

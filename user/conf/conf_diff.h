@@ -56,8 +56,9 @@ void conf_forget_secrets(struct conf *c, const uint8_t key[static CONF_DIGEST_KE
 
 /* Finds the changes from @old, whose secrets are digests, to @new, whose secrets are plain. A
  * value that is not set in @new is not changed; for example, a missing PrivateKey causes no
- * change. Returns 0 with *@d filled in; the caller releases it with conf_diff_done(). Or returns
- * -ENOMEM. */
+ * change. A peer that is marked incomplete in @old is treated as new, so that all its settings
+ * are made again. Returns 0 with *@d filled in; the caller releases it with conf_diff_done(). Or
+ * returns -ENOMEM. */
 int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *new,
 	      const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 

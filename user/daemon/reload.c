@@ -89,10 +89,16 @@ static bool change_some(struct reload *r, uint64_t until_ns)
 	struct fault f;
 	uint64_t now_ns = loop_now_ns();
 
-	for (; r->next < d->count && now_ns < until_ns; now_ns = loop_now_ns())
-		if (apply_change(r->config.device, r->config.names, &r->applied, &r->job.new,
-				 &d->changes[r->next++], now_ns, &f))
-			note_error(r, &f);
+	for (; r->next < d->count && now_ns < until_ns; now_ns = loop_now_ns()) {
+		const struct conf_change *change = &d->changes[r->next++];
+
+		if (!apply_change(r->config.device, r->config.names, &r->applied, &r->job.new,
+				  change, now_ns, &f))
+			continue;
+		note_error(r, &f);
+		/* The next reload tries again. Removing something cannot fail. */
+		r->job.new.peers[change->peer].incomplete = true;
+	}
 	return r->next == d->count;
 }
 
