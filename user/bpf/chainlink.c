@@ -34,8 +34,8 @@ log_libxdp_message(enum libxdp_print_level level, const char *format, va_list ar
 	return 0;
 }
 
-/* Returns the dispatcher on the NIC, which the caller closes. Returns NULL if there is no XDP
- * program, or if the program is not a dispatcher. */
+/* Returns the dispatcher on the NIC, which the caller closes. Returns NULL if the NIC has no XDP
+ * program, or one that is not a dispatcher. */
 static struct xdp_multiprog *get_dispatcher(uint32_t ifindex)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);

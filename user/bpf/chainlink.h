@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chainlink.h - one XDP program on a NIC that other XDP programs use as well. The program is an
- * entry of libxdp's dispatcher, which calls the programs one after the other until one of them does
- * not return XDP_PASS.
+ * chainlink.h - attaches the XDP program to a NIC that other XDP programs use as well. The program
+ * becomes an entry of libxdp's dispatcher, which calls the programs one after the other until one
+ * of them does not return XDP_PASS.
  *
  *   NIC ──▶ xdp_dispatcher ──▶ theirs ──▶ wgxdp_ingress ──▶ theirs ──▶ the stack
  *
@@ -21,12 +21,13 @@
 struct ingress_bpf;
 struct chainlink;
 
-/* Loads another copy of the ingress program, which uses the maps of @owner, and adds it to the
- * dispatcher on the NIC. Returns 0 or -errno with @f: -ENOTSUP (kernel or libxdp lack support),
- * -EBUSY (a program without a dispatcher is attached), or an error of loader_attach(). */
+/* Loads another copy of the ingress program, which uses the maps of @owner, and adds the copy to
+ * the dispatcher on the NIC. Returns 0, or -errno with @f filled in: -ENOTSUP (kernel or libxdp
+ * lack support), -EBUSY (a program without a dispatcher is attached), or an error of
+ * loader_attach(). */
 int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32_t ifindex,
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f);
-void chainlink_close(struct chainlink *c); /* NULL is fine */
+void chainlink_close(struct chainlink *c); /* does nothing if l is NULL */
 
 /* Returns true if the program is still in the dispatcher on its NIC. */
 bool chainlink_alive(const struct chainlink *c);

@@ -26,7 +26,7 @@ static int64_t boottime_ns(void)
 static int measure(const struct clock_bpf *skel, int64_t *ahead_ns)
 {
 	int64_t before_ns, took_ns, shortest_ns = INT64_MAX;
-	uint8_t frame[ETH_ZLEN] = { 0 }; /* a TC program must be run on a frame */
+	uint8_t frame[ETH_ZLEN] = { 0 }; /* run a TC program, which needs a frame as input */
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame));
 	int err;
 

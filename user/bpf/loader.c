@@ -69,7 +69,7 @@ static void pin_maps(struct loader *l)
 			pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map));
 }
 
-/* Reads the difference between the clocks. If that fails, the difference 0 is right unless the
+/* Reads the difference between the clocks. If the read fails, assumes 0, which is right unless the
  * daemon runs in a time namespace. */
 static void read_clock(struct loader *l)
 {
@@ -147,8 +147,8 @@ const char *loader_unpinned_why(const struct loader *l)
 
 /* --- attach ---------------------------------------------------------------------------------- */
 
-/* Returns the number of the NIC with @ifindex, or a free number if @ifindex is 0. Returns -ENOENT
- * if there is none. */
+/* Returns the number of the NIC with @ifindex, or a free number if @ifindex is 0; -ENOENT if
+ * neither exists. */
 static int find_nic(const struct loader *l, uint32_t ifindex)
 {
 	for (int i = 0; i < NICS_MAX; i++)
@@ -265,7 +265,7 @@ void loader_detach(struct loader *l, uint32_t ifindex)
 	if (number < 0)
 		return;
 	if (l->nics[number].link_fd >= 0)
-		close(l->nics[number].link_fd); /* the last reference: this detaches */
+		close(l->nics[number].link_fd); /* the last reference, so this detaches */
 	chainlink_close(l->nics[number].chain);
 	tclink_close(&l->nics[number].tc);
 	for (uint32_t queue = 0; queue < NIC_QUEUES_MAX; queue++)

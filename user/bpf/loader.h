@@ -36,10 +36,10 @@ enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
  * bpffs, the maps stay unpinned (loader_pinned()). Returns 0, or -errno with @f filled in: -EPERM
  * (no CAP_BPF), -ENOTSUP. */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
-void loader_free(struct loader *l); /* NULL is fine */
+void loader_free(struct loader *l); /* does nothing if l is NULL */
 
-/* The first returns the directory of the pins, or NULL if the maps are not pinned. The second
- * returns the reason why they are not pinned, or NULL if they are. */
+/* loader_pinned() returns the directory of the pins, or NULL if the maps are not pinned.
+ * loader_unpinned_why() returns the reason why they are not pinned, or NULL if they are. */
 const char *loader_pinned(const struct loader *l);
 const char *loader_unpinned_why(const struct loader *l);
 
@@ -51,9 +51,9 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 		  bool *native, struct fault *f);
 
 /* Attaches the XDP program to libxdp's dispatcher, so that other programs can share the NIC. If the
- * owner is killed, the program passes all packets until chainlink_clean() removes it. Returns an
- * error as above, or -ENOTSUP if kernel or libxdp lack support, or if the maps are not pinned,
- * because chainlink_clean() recognises the program by its pinned map. */
+ * owner is killed, the program passes all packets until chainlink_clean() removes it. Returns 0, an
+ * error of loader_attach(), or -ENOTSUP if kernel or libxdp lack support, or if the maps are not
+ * pinned, because chainlink_clean() recognises the program by its pinned map. */
 int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f);
 
@@ -66,7 +66,8 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f);
 
-/* Detaches the program that one of the three functions above attached. */
+/* Detaches the program that loader_attach(), loader_attach_chained() or loader_attach_nic_tc()
+ * attached. */
 void loader_detach(struct loader *l, uint32_t ifindex);
 
 /* Returns true if our program is still attached; another program may have detached it by force. */
@@ -102,7 +103,7 @@ int64_t loader_clock_ahead_ns(const struct loader *l);
  * this worker's heartbeat. Returns 0, -ENOENT (the NIC is not attached) or -ERANGE. */
 int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, unsigned worker);
 
-/* Returns the fd of the program for SO_ATTACH_REUSEPORT_EBPF, which the loader owns; or -ENOTSUP,
+/* Returns the fd of the program for SO_ATTACH_REUSEPORT_EBPF, which the loader owns, or -ENOTSUP or
  * -EPERM. */
 int loader_reuseport_prog(struct loader *l);
 
@@ -131,7 +132,7 @@ int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned 
  * --strict the caller sets both to false. */
 void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6);
 
-/* Returns 0 or -ENOSPC (the map is full). */
+/* Adds or changes a session. Returns 0 or -ENOSPC (the map is full). */
 int loader_session_set(struct loader *l, uint32_t index, const struct session_value *v);
 void loader_session_del(struct loader *l, uint32_t index);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loader_private.h - shared by the files of the loader:
+ * loader_private.h - declarations that the files of the loader share:
  *
  *   loader.c         load, pin, NICs
  *   loader_parts.c   objects that are loaded when first needed: the tunnel's, reuseport's
@@ -20,26 +20,26 @@
 #include "bpf/tclink.h"
 
 struct nic {
-	uint32_t ifindex;	 /* 0: free */
-	int link_fd;		 /* XDP by bpf_link, or -1 */
-	struct chainlink *chain; /* XDP by libxdp's dispatcher, or NULL */
+	uint32_t ifindex;	 /* 0 = this entry is free */
+	int link_fd;		 /* XDP program attached by bpf_link, or -1 */
+	struct chainlink *chain; /* XDP program in libxdp's dispatcher, or NULL */
 	struct tclink tc;
 	struct nic_value value; /* the element in the map nics */
 };
 
 struct loader {
 	struct ingress_bpf *skel;
-	struct bpf_object *tunnel, *reuseport; /* NULL until first needed */
+	struct bpf_object *tunnel, *reuseport; /* NULL = not needed so far */
 	struct pins pins;
 	struct nic nics[NICS_MAX]; /* indexed by the NIC's number in the maps */
 	struct tclink egress, ingress;
-	uint32_t handle;					 /* of our clsact filters */
-	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mmapped */
+	uint32_t handle;					 /* handle of our clsact filters */
+	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mapped arrays */
 	int64_t clock_ahead_ns;
 	unsigned cpus;
 	void *per_cpu; /* buffer for one element of a per-CPU map: a value for each CPU */
 	struct ring_buffer *events;
-	void (*event_cb)(void *ctx, const struct event *e); /* while loader_events_read() runs */
+	void (*event_cb)(void *ctx, const struct event *e); /* set in loader_events_read() */
 	void *event_ctx;
 };
 

@@ -250,7 +250,7 @@ void pins_done(struct pins *p)
 		return;
 	remove_contents(p->dir_fd);
 	rmdir(p->path);
-	rmdir(PARENT); /* fails, as it should, if other interfaces have directories in it */
+	rmdir(PARENT); /* fails, as intended, if other interfaces have directories in it */
 	close(p->dir_fd);
 	p->path[0] = '\0';
 }

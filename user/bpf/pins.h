@@ -27,8 +27,8 @@
 #define PINS_PATH_MAX 64 /* PINS_ROOT "/wgxdp/" interface, and its NUL */
 
 struct pins {
-	char path[PINS_PATH_MAX]; /* of the directory; empty if unpinned */
-	int dir_fd;		  /* of the directory, locked; only if pinned */
+	char path[PINS_PATH_MAX]; /* path of the directory; "" = unpinned */
+	int dir_fd;		  /* locked fd of the directory; only if pinned */
 	struct fault why;	  /* why the maps are not pinned */
 };
 

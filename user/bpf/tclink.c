@@ -28,11 +28,11 @@ enum {
 
 uint32_t tclink_handle(const char *interface)
 {
-	uint32_t hash = 2166136261; /* FNV-1a */
+	uint32_t hash = 2166136261; /* start value of FNV-1a */
 
 	for (; *interface; interface++)
 		hash = (hash ^ (uint8_t)*interface) * 16777619;
-	return (hash & 0x7fffffff) ?: 1; /* 0 is no handle */
+	return (hash & 0x7fffffff) ?: 1; /* 0 is not a valid handle */
 }
 
 static struct bpf_tc_hook hook_of(uint32_t ifindex, enum tclink_side side)
@@ -66,7 +66,7 @@ static void remove_filter(uint32_t ifindex, enum tclink_side side, uint32_t hand
 struct filters {
 	bool any;
 	bool created; /* a filter has PRIORITY_QDISC_CREATED: wgxdp created the qdisc */
-	bool others;  /* one is not of wgxdp */
+	bool others;  /* a filter belongs to another program */
 };
 
 static int note_filter(const struct nlmsghdr *message, void *filters)
@@ -257,7 +257,7 @@ static bool tcx_has_others(uint32_t ifindex, enum tclink_side side)
 	uint32_t ids[TCX_PROGRAMS_MAX], count = TCX_PROGRAMS_MAX;
 
 	if (bpf_prog_query((int)ifindex, type, 0, NULL, ids, &count))
-		return false; /* before Linux 6.6 */
+		return false; /* the kernel is older than Linux 6.6 */
 	for (uint32_t i = 0; i < count; i++)
 		if (!is_of_wgxdp(ids[i]))
 			return true;

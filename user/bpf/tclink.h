@@ -23,8 +23,8 @@ enum tclink_side { TCLINK_INGRESS, TCLINK_EGRESS };
 struct tclink {
 	uint32_t ifindex; /* 0 if not attached */
 	enum tclink_side side;
-	int fd;				    /* of the tcx link; -1 with clsact */
-	uint32_t handle, priority, prog_id; /* of the clsact filter */
+	int fd;				    /* fd of the tcx link; -1 = clsact */
+	uint32_t handle, priority, prog_id; /* handle of the clsact filter */
 };
 
 /* Returns the handle for the clsact filters of @interface. Each wgxdp interface has its own handle,
@@ -33,9 +33,9 @@ uint32_t tclink_handle(const char *interface);
 
 struct tclink_target {
 	uint32_t ifindex;
-	const char *name; /* of the interface, for messages */
+	const char *name; /* name of the interface, for messages */
 	bool force_clsact;
-	uint32_t handle; /* tclink_handle() */
+	uint32_t handle; /* result of tclink_handle() */
 };
 
 /* Attaches program @prog_fd. Returns 0 with @t filled in, or -errno with @f filled in: -EPERM,
@@ -54,8 +54,8 @@ uint32_t tclink_where(const struct tclink *t);
 /* Removes the clsact filters that a dead owner of @interface left on any interface. */
 void tclink_clean(const char *interface);
 
-/* Do the link's packets of one side pass TC programs or filters of others than wgxdp? What a link
- * shares by a block is not seen. */
+/* Returns true if packets of the link pass TC programs or filters of other programs on one side.
+ * Does not see filters that the link shares by a block. */
 bool tclink_has_others(uint32_t ifindex, enum tclink_side side);
 
 #endif

@@ -9,8 +9,8 @@
 #include "bpf/loader.h"
 #include "wgxdp/limits.h"
 
-/* Reads the MAC address of an Ethernet device; that of loopback is all zeros. Returns 0, or -errno
- * with @f filled in: -ENODEV, -EOPNOTSUPP (another kind of device). */
+/* Reads the MAC address of an Ethernet device; loopback has all zeros. Returns 0, or -errno with @f
+ * filled in: -ENODEV, -EOPNOTSUPP (another kind of device). */
 int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f);
 
 /* Attaches program @prog_fd. Returns the link's fd and sets *@native, or returns -errno with @f

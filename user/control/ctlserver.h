@@ -11,11 +11,11 @@
 #include "control/server.h"
 #include "wg/device.h"
 
-/* How much of the answer to `show` has been made. */
+/* The progress of the reply to `show`. */
 struct ctlserver_show {
-	struct device_place peer; /* the last peer in the answer */
-	uint64_t last_serial;	  /* peers with a greater serial are left out */
-	char *tail;		  /* the text after the peers; from malloc() */
+	struct device_place peer; /* the last peer in the reply so far */
+	uint64_t last_serial;	  /* peers with a greater serial are omitted */
+	char *tail;		  /* text after the peers; from malloc() */
 };
 
 struct ctlserver_ops {
@@ -52,12 +52,13 @@ int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface
  * received it. Call this after everything else has been closed, before ctlserver_free(). */
 void ctlserver_detached(struct ctlserver *c);
 
-/* Answers the clients that asked for reload number @run. @error: NULL, or what went wrong. */
+/* Sends the result to the clients that requested reload number @run. @error: NULL, or the error
+ * message. */
 void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error);
 
-/* Answers the clients that wait to hear whether the tunnel stays. */
+/* Tells the clients that wait whether the tunnel was confirmed (@stays) or expired. */
 void ctlserver_decided(struct ctlserver *c, bool stays);
 
-void ctlserver_free(struct ctlserver *c); /* NULL is fine */
+void ctlserver_free(struct ctlserver *c); /* does nothing if s is NULL */
 
 #endif

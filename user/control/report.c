@@ -27,7 +27,8 @@ static int add_allowed(void *ctx, const struct prefix *p)
 	return json_array_append_new(ctx, json_string(prefix_text(p, text)));
 }
 
-/* Adds to @to how data to the peer is sent, and the reason if the user could expect AF_XDP. */
+/* Adds to @to the path of data to the peer, and if AF_XDP was expected but is not used, the
+ * reason. */
 static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
@@ -43,7 +44,7 @@ static void describe_tx(const struct report *r, const struct peer *p, json_t *to
 			    json_boolean(atomic_load_explicit(&p->no_gso, memory_order_relaxed)));
 }
 
-/* Adds to @to the name from which the endpoint comes, and why the endpoint is not known or may be
+/* Adds to @to the name that the endpoint follows, and why the endpoint is unknown or may be
  * stale. */
 static void describe_name(const struct report *r, const struct peer *p, json_t *to)
 {
@@ -77,8 +78,8 @@ static json_t *describe_peer(const struct report *r, const struct peer *p)
 	return peer;
 }
 
-/* Adds the packets that the kernel dropped at the tunnel interface. The kernel's count includes the
- * @refused writes, which the workers have already counted, so these are subtracted. */
+/* Adds the packets that the kernel dropped at the tunnel interface. Subtracts the @refused writes,
+ * because the kernel's count includes them and the workers have already counted them. */
 static void add_tunnel_losses(const struct report *r, uint64_t refused, struct path_stats *stats)
 {
 	struct netlink_drops drops;
@@ -90,7 +91,7 @@ static void add_tunnel_losses(const struct report *r, uint64_t refused, struct p
 		stats->lost[LOSS_tun_rx] += drops.rx_dropped - refused;
 }
 
-/* Adds up all drops: in @stats those at the transports, in @sums all others by reason. */
+/* Adds up all drops: the drops at the transports in @stats, all others by reason in @sums. */
 static void sum_drops(const struct report *r, struct path_stats *stats,
 		      uint64_t sums[static REASON_COUNT])
 {
@@ -188,7 +189,8 @@ static json_t *describe_workers(const struct dataplane *d)
 	return workers;
 }
 
-/* What this kernel lacks that wgxdp would use, as far as wgxdp has tried it. */
+/* Lists the kernel features that wgxdp would use but this kernel lacks, as far as wgxdp has tried
+ * them. */
 static json_t *describe_lacks(const struct report *r)
 {
 	const struct dataplane_config *config = &r->dataplane->config;
@@ -243,7 +245,7 @@ static json_t *text(const char *from)
 	return string;
 }
 
-/* null if there is no config file. */
+/* Makes the object `config`; null if there is no config file. */
 static json_t *describe_config(const struct report *r)
 {
 	struct report_config c;
@@ -281,8 +283,8 @@ static char *text_of(json_t *object)
 	return text;
 }
 
-/* The answer is one JSON object: a head, the peers, and a tail. Head and tail are made at the same
- * time, so that their counts agree; the peers are inserted between them later. */
+/* The reply is one JSON object: a head, the peers, and a tail. Head and tail are made at the same
+ * time, so that their counts agree. The peers are inserted between head and tail later. */
 static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 {
 	const struct report *r = ctx;
@@ -327,7 +329,7 @@ static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 	return 1;
 }
 
-/* The answer also says where the log lines go. */
+/* The reply also names the destination of the log messages. */
 static json_t *set_debug(void *ctx, bool on)
 {
 	const struct report *r = ctx;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h - the answers on the control socket (wgxdp/control.h): what `wgxdp show` and `logs`
- * print, and debugging on and off. Control thread.
+ * report.h - makes the replies of the control socket (wgxdp/control.h) for `wgxdp show` and `wgxdp
+ * logs`, and turns debugging on and off. Control thread.
  */
 #ifndef WGXDP_REPORT_H
 #define WGXDP_REPORT_H
@@ -12,34 +12,34 @@
 #include "sync/endpoint_names.h"
 #include "sync/tunnel.h"
 
-/* What has become of the config file. */
+/* The state of the config file. */
 struct report_config {
-	const char *path;	 /* absolute */
-	uint64_t applied_unix_s; /* when it was applied last */
-	const char *error;	 /* why the last reload failed; NULL: it did not */
+	const char *path;	 /* absolute path */
+	uint64_t applied_unix_s; /* time at which it was applied last */
+	const char *error;	 /* error of the last reload; NULL = no error */
 	uint64_t error_unix_s;
-	uint32_t confirm_left_s; /* for `wgxdp confirm`; 0: nothing waits for it */
+	uint32_t confirm_left_s; /* seconds left for `wgxdp confirm`; 0 = nothing is pending */
 };
 
-/* The modules whose state is reported; all borrowed. */
+/* The modules that the report describes. All pointers are borrowed. */
 struct report {
 	const struct device *device;
 	const struct dataplane *dataplane;
 	const struct tunnel *tunnel;
 	struct diag *diag;
 	struct endpoint_names *names;
-	/* `wgxdp detach`, see ctlserver.h. */
+	/* Handles `wgxdp detach`, see ctlserver.h. */
 	const char *(*detach)(void *ctx);
-	/* `wgxdp reload`, see ctlserver.h. */
+	/* Handles `wgxdp reload`, see ctlserver.h. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
-	/* `wgxdp confirm`, see ctlserver.h. */
+	/* Handles `wgxdp confirm`, see ctlserver.h. */
 	const char *(*confirm)(void *ctx, bool wait);
-	/* Fills in *@config; false if there is no config file. */
+	/* Fills in *@config. Returns false if there is no config file. */
 	bool (*config)(void *ctx, struct report_config *config);
 	void *ctx;
 };
 
-/* For ctlserver_new(); its context is a struct report. */
+/* The operations for ctlserver_new(). Their context is a struct report. */
 extern const struct ctlserver_ops report_ops;
 
 #endif

@@ -44,27 +44,29 @@ struct server_protocol {
 
 struct server_config {
 	struct loop *loop;
-	const char *path;      /* absolute; at most 107 bytes */
-	mode_t directory_mode; /* of the last directory, which is created if it is missing */
+	const char *path;      /* absolute path; at most 107 bytes */
+	mode_t directory_mode; /* mode of the last directory, which is created if it is missing */
 	int inherited_fd;      /* a listening socket bound to @path, or -1 */
 	const struct server_protocol *protocol;
-	void *ctx; /* for protocol and deleted */
-	/* The socket file was deleted or replaced; called once, from the loop. May be NULL. */
+	void *ctx; /* context of protocol and deleted */
+	/* Called once, from the loop, when the socket file was deleted or replaced. May be NULL. */
 	void (*deleted)(void *ctx);
 };
 
-/* Returns true if a process listens at the socket file @path. Also returns true if that cannot be
- * found out, because the caller would otherwise unlink the file. */
+/* Returns true if a process listens at the socket file @path. Also returns true if the check fails,
+ * because the caller would otherwise unlink the file. */
 bool server_answers(const char *path);
 
-/* Listens. Replaces a stale socket file. Returns 0, or -errno with @f filled in: -EADDRINUSE
- * (another process listens at the path), -EACCES, -ENAMETOOLONG. */
+/* Creates the socket and listens. Replaces a stale socket file. Returns 0, or -errno with @f filled
+ * in: -EADDRINUSE (another process listens at the path), -EACCES, -ENAMETOOLONG. */
 int server_new(struct server **s, const struct server_config *config, struct fault *f);
 
-/* Closes all connections, and unlinks the socket file if it is still ours. NULL is fine. */
+/* Closes all connections, and unlinks the socket file if it is still ours. Does nothing if @s is
+ * NULL. */
 void server_free(struct server *s);
 
-/* Sends @n bytes to a client outside of its line callback. Not allowed after its close callback. */
+/* Sends @n bytes to a client outside of its line callback. Do not call this after the client's
+ * close callback. */
 void server_send(struct server_client *client, const void *data, size_t n);
 
 /* Waits up to @timeout_ms until the clients have received all answers. Used when the daemon

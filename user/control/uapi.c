@@ -11,7 +11,7 @@
 
 #define CLEAR_AT_ONCE 16 /* peers that one call of uapi_more() removes */
 
-/* The function for a line "name=value" of set=1. It returns 0 or the -errno to be reported. */
+/* The function for a line "name=value" of set=1. Returns 0, or the -errno to report. */
 struct setter {
 	const char *name;
 	int (*set)(struct uapi_session *s, const char *value);
@@ -32,7 +32,7 @@ static bool is_true(const char *value)
 	return strcmp(value, "true") == 0;
 }
 
-/* Returns the peer to which the lines apply, or NULL if the lines have no effect. */
+/* Returns the peer of the current section, or NULL if the section's lines have no effect. */
 static struct peer *current_peer(const struct uapi_session *s)
 {
 	return s->skip ? NULL : device_find(s->uapi->device, s->peer_key);
@@ -77,7 +77,7 @@ static int replace_peers(struct uapi_session *s, const char *value)
 	return 0;
 }
 
-/* Removes some of the peers that were there when replace_peers= was read. Returns true if some are
+/* Removes some of the peers that existed when replace_peers= was read. Returns true if some are
  * left. The list is in the order of serials. */
 static bool clear_some(struct uapi_session *s)
 {
@@ -355,7 +355,7 @@ int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *rep
 {
 	bool more;
 
-	if (strlen(line) != len) /* it contains a NUL */
+	if (strlen(line) != len) /* the line contains a NUL */
 		return -EPROTO;
 	if (s->operation == UAPI_NONE)
 		return begin(s, line);

@@ -20,15 +20,15 @@
 
 #define UAPI_LINE_MAX 1024 /* bytes of a line; the longest meaningful one has 79 */
 
-/* Settings that belong to the data plane rather than to the device. The setters return 0 or any
- * -errno (the client is told EADDRINUSE). For port 0 the kernel chooses one. */
+/* Settings that belong to the data plane and not to the device. The setters return 0 or any -errno,
+ * which the client gets as EADDRINUSE. For port 0 the kernel chooses a port. */
 struct uapi_ops {
 	int (*set_listen_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
-	uint16_t (*listen_port)(void *ctx); /* as bound; 0 = none */
+	uint16_t (*listen_port)(void *ctx); /* the bound port; 0 = none */
 	uint32_t (*fwmark)(void *ctx);
-	uint64_t (*now_ns)(void *ctx); /* BOOTTIME, for device.h */
-	/* An endpoint was set, so the name that the peer's endpoint had is no longer used. */
+	uint64_t (*now_ns)(void *ctx); /* BOOTTIME, for calls of device.h */
+	/* An endpoint was set by address, so the peer's endpoint no longer follows a name. */
 	void (*endpoint_set)(void *ctx, struct peer *peer);
 };
 
@@ -36,7 +36,7 @@ struct uapi_ops {
 struct uapi {
 	struct device *device;
 	const struct uapi_ops *ops;
-	void *ctx; /* for ops */
+	void *ctx; /* context of ops */
 };
 
 enum uapi_operation { UAPI_NONE, UAPI_GET, UAPI_SET };
@@ -46,30 +46,30 @@ enum uapi_operation { UAPI_NONE, UAPI_GET, UAPI_SET };
 struct uapi_session {
 	struct uapi *uapi;
 	enum uapi_operation operation;
-	int error;     /* 0 or the first -errno of this operation */
-	bool has_peer; /* the lines apply to the peer with peer_key */
+	int error;     /* first -errno of this operation, or 0 */
+	bool has_peer; /* the lines apply to the peer with the key peer_key */
 	bool skip;     /* the lines have no effect (peer removed, our own key, update_only) */
 	bool fresh;    /* the line public_key= of this section has created the peer */
-	bool replaces; /* the allowed IPs of that peer are being replaced */
+	bool replaces; /* the allowed IPs of this peer are being replaced */
 	uint8_t peer_key[WIRE_KEY_LEN];
 	uint64_t clear_serial; /* UAPI_SET: peers up to this serial are being removed; 0 = none */
-	/* UAPI_GET: the last peer in the answer. Peers that were added after the answer began are
-	 * left out. */
+	/* UAPI_GET: the last peer in the reply. Peers that were added after the reply began are
+	 * omitted. */
 	struct device_place got;
 	uint64_t last_serial;
 };
 
-/* Handles one line without its newline, and appends the answer, if there is one. Alters the line.
- * Returns 0; 1 if uapi_more() must do the rest before the next line; or -errno to close the
+/* Handles one line without its newline, and appends the reply, if there is one. Alters the line.
+ * Returns 0; 1 if uapi_more() must finish the work before the next line; or -errno to close the
  * connection. */
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply);
 
-/* Appends the next peer of the answer to a get, or the end of the answer; or removes some of the
- * peers that replace_peers= removes. Peers may be added and removed between two calls. Returns the
- * same values as uapi_line(). */
+/* Appends the next peer or the end of the reply to get=1, or removes some of the peers that
+ * replace_peers= removes. Peers may be added and removed between two calls. Returns the same values
+ * as uapi_line(). */
 int uapi_more(struct uapi_session *s, struct buffer *reply);
 
-/* These functions as a protocol for server.h; its context is a struct uapi. */
+/* The protocol for server.h. Its context is a struct uapi. */
 extern const struct server_protocol uapi_protocol;
 
 #endif

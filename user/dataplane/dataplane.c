@@ -79,7 +79,7 @@ static int open_paths(struct dataplane *d, const struct conf *conf, struct fault
 	return paths_open(&d->paths, d->loader, f);
 }
 
-/* Distributes the queues among the stopped workers and starts them again. */
+/* Distributes the queues among the stopped workers and starts the workers again. */
 static int restart(struct dataplane *d)
 {
 	int err = paths_give_ports(&d->paths, &d->workers);
@@ -134,8 +134,8 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 		 len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 
-/* Begins a new window for path_usage.h, because data that came by the old paths proves nothing
- * about the new ones. */
+/* Begins a new window for path_usage.h, because data that arrived by the old paths proves nothing
+ * about the new paths. */
 static void restart_usage(struct dataplane *d)
 {
 	struct path_stats s;
@@ -232,7 +232,7 @@ int dataplane_up(struct dataplane *d, struct fault *f)
 	if (d->up)
 		return 0;
 	err = open_sockets(d, port_to_open(d), &udp, f);
-	if (err == -EADDRINUSE && !d->wanted_port) /* another program has bound it meanwhile */
+	if (err == -EADDRINUSE && !d->wanted_port) /* another program has bound the port now */
 		err = open_sockets(d, 0, &udp, f);
 	if (err)
 		return err;

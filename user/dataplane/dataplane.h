@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dataplane.h - everything that carries packets: BPF programs, NICs, UDP sockets and workers,
- * opened together and kept running while NICs change. Control thread.
+ * dataplane.h - all parts that carry packets: BPF programs, NICs, UDP sockets and workers. Opens
+ * them together and keeps them running while NICs change. Control thread.
  *
  *   dataplane_open ─▶ NICs chosen ─▶ BPF ─▶ NICs opened ─▶ workers made
  *   dataplane_up   ─▶ UDP sockets ─▶ workers started          (the interface is up)
@@ -43,31 +43,31 @@ struct dataplane_config {
 	const struct tun *tun;
 	struct netlink *netlink;
 	const struct dataplane_ops *ops;
-	void *ctx; /* for ops */
+	void *ctx; /* context of ops */
 };
 
 struct dataplane {
 	struct dataplane_config config;
-	struct loader *loader; /* NULL without BPF */
+	struct loader *loader; /* NULL = no BPF */
 	struct paths paths;
 	struct workers workers;
 	struct udp_group udp;
-	struct path_stats closed; /* counts of transports that are closed */
+	struct path_stats closed; /* counts of transports that were closed */
 	struct path_usage rx_usage;
 	struct loop_timer follow_timer;
-	uint16_t wanted_port; /* 0: the kernel chooses */
-	uint16_t chosen_port; /* as last bound; 0: none yet */
+	uint16_t wanted_port; /* port to bind; 0 = the kernel chooses */
+	uint16_t chosen_port; /* last bound port; 0 = none yet */
 	uint32_t fwmark;
 	bool network_changed; /* the NICs may have to be chosen again */
 	bool up;
 };
 
-/* Opens everything except the UDP sockets. @conf (may be NULL): NICs are chosen by the routes to
- * its endpoints, which are looked up with its fwmark. @mtu: of the tunnel interface. Returns 0, or
+/* Opens everything except the UDP sockets. The routes to the endpoints of @conf (may be NULL),
+ * looked up with its fwmark, determine the NICs. @mtu: MTU of the tunnel interface. Returns 0, or
  * -errno with @f filled in. Call dataplane_close() also after a failure. */
 int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 		   const struct conf *conf, uint32_t mtu, struct fault *f);
-void dataplane_close(struct dataplane *d); /* while it is down; fine if it was never opened */
+void dataplane_close(struct dataplane *d); /* call it while down; does nothing if never opened */
 
 /* Opens the UDP sockets on d->wanted_port and starts the workers. Does nothing if the data plane is
  * already up. Returns 0, or -errno with @f filled in. */
@@ -86,25 +86,25 @@ int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark);
  * it is down, the port that will be bound. 0: the kernel has not chosen one yet. */
 uint16_t dataplane_port(const struct dataplane *d);
 
-/* Routes, addresses, links or endpoints changed: the NICs are chosen again within a second, if none
- * was named. */
+/* Routes, addresses, links or endpoints changed: chooses the NICs again within a second, if the
+ * user named none. */
 void dataplane_network_changed(struct dataplane *d);
 
 /* Adds up the counts of all transports, including closed ones. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
-/* The path that data uses in each direction. Incoming data is reported to come by XDP only if the
- * counts in @stats do not contradict that. @why: why data goes through the UDP sockets, or "". */
+/* Returns the path of data in each direction. Reports XDP for incoming data only if the counts in
+ * @stats do not contradict that. @why: why data goes through the UDP sockets, or "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];
 };
 void dataplane_usage(const struct dataplane *d, const struct path_stats *stats,
 		     struct dataplane_usage *usage);
-/* Returns how many data messages the present transports of worker @id have received and sent. */
+/* Returns how many data messages the open transports of worker @id have received and sent. */
 void dataplane_worker_packets(const struct dataplane *d, unsigned id, uint64_t *rx, uint64_t *tx);
-/* Returns the drops by reason in BPF, in the workers and in the handshake engine, without those
- * that the transports count. */
+/* Returns the drops by reason in BPF, in the workers and in the handshake engine. Does not include
+ * the drops that the transports count. */
 void dataplane_drops(const struct dataplane *d, uint64_t sums[static REASON_COUNT]);
 
 #endif

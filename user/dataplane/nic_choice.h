@@ -14,7 +14,7 @@ struct endpoint;
 struct nic_choice {
 	struct nic *nics; /* room for OPTIONS_NICS_MAX */
 	unsigned count;
-	const char *tunnel; /* the tunnel interface, which is no NIC; NULL = it has no routes */
+	const char *tunnel; /* the tunnel interface, which is no NIC; NULL = no routes */
 };
 
 /* Adds the NICs that @options names. If options->nics.late is true, a NIC need not exist yet; its
@@ -22,12 +22,12 @@ struct nic_choice {
 int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct options *options,
 		     struct fault *f);
 
-/* Adds the NIC that the route to @endpoint under @fwmark leads to. Loopback is left out, because
- * AF_XDP gains nothing there, and so is the tunnel itself. */
+/* Adds the NIC of the route to @endpoint under @fwmark. Leaves out loopback, because AF_XDP gains
+ * nothing there, and the tunnel itself. */
 void nic_choice_towards(struct nic_choice *choice, struct netlink *nl,
 			const struct endpoint *endpoint, uint32_t fwmark);
 
-/* Adds the NICs of the default routes under @fwmark, likewise. */
+/* Adds the NICs of the default routes under @fwmark, except loopback and the tunnel itself. */
 void nic_choice_default(struct nic_choice *choice, struct netlink *nl, uint32_t fwmark);
 
 /* Adds the NICs of the routes to the endpoints of @conf (may be NULL), else those of the default
@@ -35,7 +35,7 @@ void nic_choice_default(struct nic_choice *choice, struct netlink *nl, uint32_t 
 void nic_choice_routed(struct nic_choice *choice, struct netlink *nl, const struct conf *conf,
 		       uint32_t fwmark);
 
-/* Is a NIC of this name among them? */
+/* Returns true if a NIC of this name was chosen. */
 bool nic_choice_has(const struct nic_choice *choice, const char *name);
 
 #endif

@@ -10,7 +10,7 @@
 #include "io/netlink.h"
 #include "util/log.h"
 
-#define OCCUPANT_UNKNOWN UINT32_MAX /* no program's id */
+#define OCCUPANT_UNKNOWN UINT32_MAX /* 0 is not the id of any program */
 
 static bool wants_rx(const struct nics_env *env)
 {
@@ -169,7 +169,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	return err;
 }
 
-/* Finds what others have configured that AF_XDP bypasses. */
+/* Finds the packet filters and qdiscs of other programs that AF_XDP bypasses. */
 static struct nic_bypassed bypassed_by_xdp(const struct nics_env *env, const struct nic *nic)
 {
 	char kind[NETLINK_QDISC_LEN];
@@ -246,7 +246,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 		err = open_xdp(env, nic, f);
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->ifindex)
-		return err; /* nics_look() finds it when it appears */
+		return err; /* nics_look() will find the NIC when it appears */
 	mind_bypassed(env, nic);
 	if (!nic->attached)
 		open_tc(env, nic);
@@ -298,7 +298,7 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	open_tc(env, nic);
 }
 
-/* Returns true if an obstacle was found before and is gone now. */
+/* Returns true if the obstacle that was found before is gone now. */
 static bool is_free(const struct nic *nic, const struct netlink_link *link)
 {
 	const struct afxdp_config config = {

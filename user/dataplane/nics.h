@@ -23,7 +23,7 @@ struct netlink;
 
 #define NICS_WHY_LEN 256
 
-/* Why XDP could not be used, if that may change without our help. */
+/* Why XDP could not be used, if the reason may go away without our help. */
 enum nics_obstacle {
 	NICS_NOTHING, /* no obstacle, or a permanent one */
 	NICS_PROGRAM, /* another XDP program */
@@ -33,27 +33,27 @@ enum nics_obstacle {
 
 struct nic {
 	char name[IFNAME_MAX + 1];
-	uint32_t ifindex;	     /* 0: no NIC of that name exists now */
+	uint32_t ifindex;	     /* 0 = no NIC of this name exists now */
 	bool attached;		     /* our XDP program is attached */
-	bool native;		     /* ... in native mode */
+	bool native;		     /* our XDP program runs in native mode */
 	bool tc;		     /* our TC program is attached instead of XDP */
 	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
 	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
-	uint32_t layer3;	     /* netlink_layer3() when its queues were opened */
-	uint32_t mtu;		     /* when the queues were opened; larger frames do not fit */
+	uint32_t layer3;	     /* result of netlink_layer3() when its queues were opened */
+	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
 	/* Packet filters and qdiscs on the NIC that AF_XDP bypasses; "" = none. */
 	struct nic_bypassed {
-		char egress[32]; /* if there is one, auto sends through the UDP sockets */
+		char egress[32]; /* if it is not "", auto sends through the UDP sockets */
 		char ingress[32];
 	} bypassed;
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];
-	char why[NICS_WHY_LEN]; /* why XDP was requested but is not used; else "" */
+	char why[NICS_WHY_LEN]; /* why XDP was requested but is not used; "" = it is used */
 };
 
-/* Arguments that all functions of this module need; borrowed. */
+/* Arguments that all functions of this module need. All pointers are borrowed. */
 struct nics_env {
 	const struct options *options;
 	struct netlink *netlink;

@@ -18,33 +18,33 @@
 
 enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
-/* Offloads that are turned off. */
+/* Offloads that the user has turned off. */
 struct options_off {
 	bool gso; /* no large packets from the host, no UDP_SEGMENT */
 	bool gro; /* no merged packets into the host, no UDP_GRO */
-	bool uso; /* neither of the two for UDP in the tunnel */
+	bool uso; /* no large or merged UDP packets in the tunnel */
 };
 
 /* The NICs of the command line. If there are none, NICs are chosen by the routes. */
 struct options_nics {
 	char names[OPTIONS_NICS_MAX][IFNAME_MAX + 1];
 	unsigned count;
-	bool late; /* they need not exist yet */
+	bool late; /* the NICs need not exist yet */
 };
 
 /* The config file, for reload. */
 struct options_conf {
-	const char *path;      /* absolute; NULL: there is none */
-	const struct stat *st; /* what stat(2) said of the file before it was read */
+	const char *path;      /* absolute path; NULL = there is no file */
+	const struct stat *st; /* result of stat(2) before the file was read */
 	bool no_watch;	       /* do not reload automatically when the file changes */
 	bool wg_quick;	       /* wg-quick(8) started the daemon, and ends it */
-	uint32_t confirm_s; /* undo everything after that time without `wgxdp confirm`; 0: never */
+	uint32_t confirm_s;    /* seconds to wait for `wgxdp confirm`; 0 = no limit */
 };
 
-/* What only tests ask for, by variables of the environment. */
+/* Settings that only tests make, through environment variables. */
 struct options_tests {
-	bool veth_as_nic;  /* auto uses XDP on veth as on a NIC */
-	bool force_clsact; /* TC as on kernels without tcx */
+	bool veth_as_nic;  /* auto uses XDP on a veth pair, too */
+	bool force_clsact; /* attach TC by clsact, as on kernels without tcx */
 };
 
 struct options {
@@ -52,20 +52,20 @@ struct options {
 	struct options_conf conf;
 	struct options_nics nics;
 	enum options_path rx, tx;
-	const char *udp_why; /* sentence for show: who requested the UDP sockets; NULL: the user */
+	const char *udp_why; /* text for show: who requested the UDP sockets; NULL = the user */
 	enum loader_mode xdp_mode;
 	enum afxdp_zc zero_copy;
-	const char *aead;	    /* NULL: auto */
-	unsigned workers;	    /* 0: min(queues, CPUs, 4) */
+	const char *aead;	    /* NULL = auto */
+	unsigned workers;	    /* 0 = min(queues, CPUs, 4) */
 	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i]; if empty, on any CPU */
 	unsigned cpu_count;
 	uint32_t handshake_rate; /* handshakes per second from one proven source */
-	bool strict;		 /* drop what fails a check even if the host forwards */
+	bool strict;		 /* drop packets that fail a check even if the host forwards */
 	bool chain;		 /* share the NICs with other XDP programs, or fail */
 	struct options_off off;
 	bool foreground;
 	struct options_tests tests;
-	int tun_fd, uapi_fd; /* inherited, or -1 */
+	int tun_fd, uapi_fd; /* inherited descriptors, or -1 */
 };
 
 #endif

@@ -55,8 +55,9 @@ static uint64_t count_unread(struct transport *transport)
 	return unread;
 }
 
-/* Waits for the NIC to complete what the kernel has taken from the tx ring. What the kernel has not
- * taken, it does not take without the NIC. Returns the number of messages that have not left. */
+/* Waits until the NIC has completed the frames that the kernel has taken from the tx ring. Does not
+ * wait for frames that the kernel has not taken, because the kernel takes them only while the NIC
+ * sends. Returns the number of messages that have not left. */
 static uint64_t wait_for_completions(struct transport *xsk)
 {
 	const struct timespec pause = { .tv_nsec = COMPLETION_PAUSE_NS };

@@ -27,7 +27,7 @@ enum loss {
 struct path_stats {
 	uint64_t xsk_rx_packets, xsk_tx_packets; /* data messages */
 	uint64_t udp_rx_packets, udp_tx_packets;
-	uint64_t in_flight; /* messages that AF_XDP sockets hold, and the NIC has not sent yet */
+	uint64_t in_flight; /* messages in AF_XDP sockets that the NIC has not sent yet */
 	uint64_t oversized, malformed, down; /* drops at the transports, by reason */
 	uint64_t lost[LOSS_COUNT];
 };
@@ -36,9 +36,9 @@ struct path_stats {
 void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk);
 void path_stats_add_udp(struct path_stats *sum, const struct transport *udp);
 
-/* Adds the counts of a transport that is about to be closed. Workers that use it must be stopped.
- * Messages that are still in its buffers are counted as dropped (down). Messages that the kernel
- * has accepted get a moment to leave. Those that do not are counted as lost (xsk_tx). */
+/* Adds the counts of a transport that is about to be closed. The workers that use the transport
+ * must be stopped. Counts messages that are still in its buffers as dropped (down). Waits briefly
+ * until messages that the kernel has accepted have left, and counts the others as lost (xsk_tx). */
 void path_stats_close_xsk(struct path_stats *sum, struct transport *xsk);
 void path_stats_close_udp(struct path_stats *sum, struct transport *udp);
 

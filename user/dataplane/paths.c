@@ -159,7 +159,7 @@ bool paths_follow(struct paths *p, struct workers *workers)
 	return changed;
 }
 
-/* Peers whose routes are looked at, because a hub may have many. */
+/* The most peers whose routes are looked up, because a hub may have many. */
 #define PEERS_LOOKED_AT 64
 
 static void add_peers(struct nic_choice *choice, struct netlink *nl, const struct device *device,
@@ -230,7 +230,7 @@ bool paths_choose_again(struct paths *p, struct workers *workers, const struct d
 	if (!wanted.count)
 		nic_choice_default(&wanted, p->env.netlink, fwmark);
 	new = wanted.count;
-	nic_choice_default(&wanted, p->env.netlink, fwmark); /* these may stay */
+	nic_choice_default(&wanted, p->env.netlink, fwmark); /* the NICs that may stay */
 	if (!wanted.count)
 		return false;
 	changed = drop_unwanted(p, workers, &wanted);

@@ -34,9 +34,9 @@ struct workers;
 struct paths {
 	struct nics_env env;
 	unsigned nic_count;
-	bool rx_xdp, tx_xdp, zero_copy; /* true if it is true of all NICs */
+	bool rx_xdp, tx_xdp, zero_copy; /* true if it is true for all NICs */
 	struct nic nics[OPTIONS_NICS_MAX];
-	char why[PATHS_WHY_LEN]; /* why XDP was requested but is not used; else "" */
+	char why[PATHS_WHY_LEN]; /* why XDP was requested but is not used; "" = it is used */
 };
 
 /* Chooses the NICs without opening them. env->loader may still be NULL. Returns 0, or -errno with
@@ -44,18 +44,18 @@ struct paths {
 int paths_choose(struct paths *p, const struct nics_env *env, const struct conf *conf,
 		 uint32_t fwmark, struct fault *f);
 
-/* Opens the chosen NICs. Fails only if XDP was forced: returns -errno with @f filled in. Else
- * returns 0. */
+/* Opens the chosen NICs. Returns 0, or, if the user forced XDP and it cannot be used, -errno with
+ * @f filled in. */
 int paths_open(struct paths *p, struct loader *loader, struct fault *f);
 
-/* Records in p->why that XDP cannot be used, with the reason @err and @f. Returns 0, or @err if XDP
- * was forced. */
+/* Records in p->why that XDP cannot be used, with the reason @err and @f. Returns 0, or @err if the
+ * user forced XDP. */
 int paths_without_xdp(struct paths *p, int err, const struct fault *f);
 
 void paths_close(struct paths *p); /* workers that have ports must be stopped */
 
-/* Returns the number of sending queues of the NIC that has the fewest, so that each worker can have
- * a queue on every NIC. 0: no NIC has sending queues. */
+/* Returns the smallest number of sending queues of any NIC that has some, so that each worker can
+ * have a queue on every NIC. 0 = no NIC has sending queues. */
 unsigned paths_fewest_queues(const struct paths *p);
 
 /* Distributes the queues among the stopped workers. Returns 0, or -ENOSPC if there are too many
@@ -66,10 +66,10 @@ int paths_give_ports(const struct paths *p, struct workers *workers);
  * changed: the caller then stops the workers, distributes the queues again and starts them. */
 bool paths_follow(struct paths *p, struct workers *workers);
 
-/* Chooses the NICs again, if none was named: those of the routes to the peers of @device, or else
- * those of the default routes. New ones are opened. A NIC to which neither leads any more is
- * closed, unless none would remain. @tunnel: name of the tunnel interface. Returns as
- * paths_follow(). */
+/* Chooses the NICs again, if the user named none: the NICs of the routes to the peers of @device,
+ * or else of the default routes. Opens new NICs. Closes a NIC that no such route uses any more,
+ * unless no NIC would remain. @tunnel: name of the tunnel interface. Returns true if a NIC changed,
+ * like paths_follow(). */
 bool paths_choose_again(struct paths *p, struct workers *workers, const struct device *device,
 			uint32_t fwmark, const char *tunnel);
 

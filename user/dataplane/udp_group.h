@@ -27,11 +27,11 @@ struct loader;
 struct path_stats;
 
 struct udp_group {
-	struct transport *leader;		/* NULL: no socket is open */
-	struct transport *members[WORKERS_MAX]; /* of each worker; NULL without a group */
-	struct transport *guards[2];		/* NULL without a group */
+	struct transport *leader;		/* NULL = no socket is open */
+	struct transport *members[WORKERS_MAX]; /* sockets of each worker; NULL = no group */
+	struct transport *guards[2];		/* NULL = no group */
 	unsigned member_count;
-	uint16_t port; /* as bound */
+	uint16_t port; /* the bound port */
 };
 
 /* Opens sockets for @workers workers on @port (0: the kernel chooses) with @fwmark. @loader has the
@@ -41,7 +41,7 @@ struct udp_group {
 int udp_group_open(struct udp_group *g, struct loader *loader, unsigned workers, uint16_t port,
 		   uint32_t fwmark, const struct udp_group *in_use, struct fault *f);
 
-/* Closes all sockets and adds their counts to @closed. Fine if none is open. */
+/* Closes all sockets and adds their counts to @closed. Does nothing if no socket is open. */
 void udp_group_close(struct udp_group *g, struct path_stats *closed);
 
 /* Adds the counts of the open sockets. */

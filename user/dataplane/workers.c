@@ -15,7 +15,7 @@ unsigned workers_wanted(const struct options *options, const struct tun *tun, un
 	unsigned count = WORKERS_DEFAULT_MAX;
 	cpu_set_t cpus;
 
-	if (!tun->multi_queue) /* an inherited descriptor has one queue */
+	if (!tun->multi_queue) /* a given TUN descriptor has only one queue */
 		return 1;
 	if (options->workers)
 		return options->workers;
@@ -26,7 +26,7 @@ unsigned workers_wanted(const struct options *options, const struct tun *tun, un
 	return count ? count : 1;
 }
 
-/* Finds out whether a thread of this process may run on @cpu. */
+/* Returns true if a thread of this process may run on @cpu. */
 static int check_cpu(int cpu, struct fault *f)
 {
 	cpu_set_t before, wanted;
@@ -128,7 +128,7 @@ void workers_use_udp(struct workers *w, const struct udp_group *udp)
 	for (unsigned i = 0; i < w->count; i++) {
 		struct transport *own = udp_group_of_worker(udp, i);
 
-		if (own) /* NULL while the interface is down */
+		if (own) /* NULL = the interface is down */
 			udp_set_offloads(own, !options->off.gso, !options->off.gro);
 		worker_set_udp(w->list[i], own);
 	}

@@ -23,7 +23,7 @@ struct workers_config {
 	struct qsbr *qsbr;
 	const struct suspend *suspend;
 	const struct tun *tun; /* the interface and its first queue */
-	struct loader *loader; /* NULL without BPF */
+	struct loader *loader; /* NULL = no BPF */
 };
 
 struct workers {
@@ -31,8 +31,8 @@ struct workers {
 	unsigned count;
 	struct worker *list[WORKERS_MAX];
 	struct handoff *handoffs[WORKERS_MAX];
-	struct tun tuns[WORKERS_MAX]; /* the first is a copy of config.tun */
-	struct route_mtu *route_mtus; /* the table that the workers use; NULL: none */
+	struct tun tuns[WORKERS_MAX]; /* the first one is a copy of config.tun */
+	struct route_mtu *route_mtus; /* the table that the workers use; NULL = none */
 };
 
 /* Returns how many workers to make: --workers, or min(@queues, CPUs, WORKERS_DEFAULT_MAX). @queues
@@ -51,8 +51,8 @@ void workers_stop(struct workers *w);
 /* Gives the stopped workers the sockets of @udp instead of their old ones. */
 void workers_use_udp(struct workers *w, const struct udp_group *udp);
 
-/* Returns false, and a worker that hangs in *@hung, if one has not run a turn since the last call
- * (worker_probe()). */
+/* Returns false if a worker has not run a turn since the last call (worker_probe()), and sets
+ * *@hung to this worker. */
 bool workers_probe(struct workers *w, unsigned *hung);
 
 /* Gives all workers the MTU of the tunnel interface. */

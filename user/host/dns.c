@@ -10,8 +10,8 @@
 #include "host/run.h"
 #include "util/buffer.h"
 
-#ifndef RESOLVED_SERVES						/* a test has another one */
-#define RESOLVED_SERVES "/run/systemd/resolve/stub-resolv.conf" /* made when resolved starts */
+#ifndef RESOLVED_SERVES						/* a test sets another directory */
+#define RESOLVED_SERVES "/run/systemd/resolve/stub-resolv.conf" /* exists if resolved runs */
 #endif
 #define INTERFACE_ORDER "/etc/resolvconf/interface-order"
 
@@ -111,7 +111,7 @@ int dns_set(const struct dns *d, const struct plan *plan, struct fault *f)
 	if (d->tool == DNS_RESOLVCONF)
 		return set_by_resolvconf(d, plan, f);
 	err = resolvectl(d, "dns", &plan->servers, NULL, f);
-	/* "~." makes the host use these servers for all names, like resolvconf -x. */
+	/* The domain "~." makes the host use these servers for all names, like resolvconf -x. */
 	return err ? err : resolvectl(d, "domain", &plan->search, "~.", f);
 }
 

@@ -20,13 +20,13 @@ enum dns_tool { DNS_NOTHING, DNS_RESOLVECTL, DNS_RESOLVCONF };
 
 struct dns {
 	enum dns_tool tool;
-	char name[DNS_NAME_LEN]; /* under which the tool knows the interface: "wg0", "tun.wg0" */
+	char name[DNS_NAME_LEN]; /* name of the interface in the tool: "wg0", "tun.wg0" */
 };
 
-/* Finds the tool. Returns 0, or -ENOENT with @f if there is none. */
+/* Finds the tool. Returns 0, or -ENOENT with @f filled in if no tool is installed. */
 int dns_choose(struct dns *d, const char *interface, struct fault *f);
 
-/* Sets the servers and domains of @plan; they replace those that @d has set before. Returns 0, or
+/* Sets the servers and domains of @plan instead of those that @d has set before. Returns 0, or
  * -errno with @f filled in. */
 int dns_set(const struct dns *d, const struct plan *plan, struct fault *f);
 /* Removes the servers and domains. Returns 0 (also if nothing was set), or -errno with @f filled

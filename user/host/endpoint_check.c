@@ -22,7 +22,7 @@ static bool is_own_address(const struct conf *conf, const struct endpoint *e,
 	return false;
 }
 
-/* Writes a warning about the endpoint, or "" if there is none. */
+/* Writes a warning about the endpoint, or "" if the endpoint has no problem. */
 static void check(struct netlink *nl, uint32_t tunnel, const struct netlink_flow *flow,
 		  const struct conf *conf, const struct endpoint *e,
 		  char sentence[static SENTENCE_LEN])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* endpoint_check.h - warns of endpoints that are not reached as the config intends. */
+/* endpoint_check.h - warns of endpoints that packets cannot reach as the config intends. */
 #ifndef WGXDP_ENDPOINT_CHECK_H
 #define WGXDP_ENDPOINT_CHECK_H
 
@@ -9,8 +9,8 @@ struct conf;
 struct netlink;
 
 /* Calls @warn for endpoints without a route, for endpoints that are routed into the tunnel itself
- * (whose index is @tunnel), and for endpoints to which packets would have the tunnel's address as
- * their source. All routes must be set, and the tunnel's sockets must have @fwmark. */
+ * (whose ifindex is @tunnel), and for endpoints to which packets would carry the tunnel's address
+ * as their source. Call this after all routes are set, and @fwmark is on the tunnel's sockets. */
 void endpoint_check(struct netlink *nl, uint32_t tunnel, uint32_t fwmark, const struct conf *conf,
 		    void (*warn)(void *ctx, const char *sentence), void *ctx);
 

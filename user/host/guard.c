@@ -33,7 +33,7 @@ static void put_leak(struct buffer *b, const char *head, uint8_t family, uint32_
 	char text[PREFIX_TEXT_LEN];
 
 	buffer_printf(b, "add rule %s leak meta mark != %u oifname \"%s\"", head, mark, e->nic);
-	if (e->has_gateway) /* packets without a gateway have another next hop */
+	if (e->has_gateway) /* a route without a gateway has the destination as its next hop */
 		buffer_printf(b, " rt %s nexthop %s", ip, address_text(family, e->gateway, text));
 	else
 		buffer_printf(b, " %s daddr != %s", ip,
@@ -75,7 +75,7 @@ void guard_text(struct buffer *b, const char *interface, const struct plan *plan
 	buffer_printf(b, "add rule %s premangle meta l4proto udp meta mark set ct mark\n", head);
 	if (!exits->count)
 		return;
-	/* This priority is before those at which other programs change marks. */
+	/* This priority precedes the priorities at which other programs change marks. */
 	buffer_printf(b, "add chain %s leak { type filter hook postrouting priority -300; }\n",
 		      head);
 	for (unsigned i = 0; i < exits->count; i++)

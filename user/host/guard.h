@@ -26,9 +26,9 @@
 #include "util/buffer.h"
 
 #define GUARD_EXITS_MAX 8
-#define GUARD_LOCAL_MAX 1024 /* prefixes beside a default route; with more there is no chain leak */
+#define GUARD_LOCAL_MAX 1024 /* prefixes beside a default route; with more, no chain leak */
 
-/* One next hop of a default route in table main, and the prefixes for which table main has the same
+/* One next hop of a default route in table main, and the prefixes that table main routes to this
  * next hop. */
 struct guard_exit {
 	char nic[16];
@@ -43,26 +43,27 @@ struct guard_exits {
 	unsigned count;
 };
 
-/* What is in the kernel now. */
+/* The tables that are in the kernel now. */
 struct guard {
-	char *text; /* the commands that made the tables; NULL = none were made */
+	char *text; /* commands that created the tables; NULL = there are no tables */
 	bool v4, v6;
 };
 
-/* What the tables are for. All is borrowed. */
+/* The settings that the tables protect. All pointers are borrowed. */
 struct guard_target {
 	const char *interface;
-	uint32_t tunnel; /* its index */
+	uint32_t tunnel; /* ifindex of the interface */
 	const struct plan *plan;
 	const struct rules *rules;
 };
 
 /* Writes the commands that replace the table of @family (AF_INET, AF_INET6). @exits may be empty.
- * The buffer has failed if memory ran out. */
+ * Sets the buffer's failed when out of memory. */
 void guard_text(struct buffer *b, const char *interface, const struct plan *plan, uint8_t family,
 		const struct guard_exits *exits);
 
-/* Finds the exits among the routes of table main. Those by @tunnel do not count. 0/-errno. */
+/* Finds the exits among the routes of table main. Ignores routes into @tunnel. Returns 0 or
+ * -errno. */
 int guard_find_exits(struct guard_exits *e, struct netlink *nl, uint8_t family, uint32_t tunnel);
 void guard_free_exits(struct guard_exits *e);
 
@@ -72,10 +73,10 @@ void guard_free_exits(struct guard_exits *e);
 int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to, bool damaged,
 	      struct fault *f);
 
-/* Deletes the table of @interface for IPv4 (@v4) and for IPv6 (@v6); a table need not exist any
- * more. Returns 0, or -errno with @f filled in. */
+/* Deletes the table of @interface for IPv4 (@v4) and for IPv6 (@v6), if it exists. Returns 0, or
+ * -errno with @f filled in. */
 int guard_delete(const char *interface, bool v4, bool v6, struct fault *f);
-void guard_done(struct guard *g); /* frees the text; the tables stay */
+void guard_done(struct guard *g); /* frees the text; does not delete the tables */
 
 #define GUARD_TABLE_LEN 64
 /* Writes the name of the tables: "wgxdp-wg0". nftables does not allow '=' or '+' in names. */

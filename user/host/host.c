@@ -20,13 +20,13 @@
 #include "io/netns.h"
 #include "util/log.h"
 
-/* The state of the host that one config has set, or will set. */
+/* The settings of the host that belong to one config. */
 struct state {
-	char *path; /* of the config file */
+	char *path; /* path of the config file */
 	struct plan plan;
 	struct rules rules;
-	struct dns dns;	 /* the tool that sets plan.servers */
-	uint32_t fwmark; /* of the tunnel's sockets: the plan's, else that of the config */
+	struct dns dns;	 /* the tool that has set plan.servers */
+	uint32_t fwmark; /* mark of the tunnel's sockets: the plan's, else the config's */
 };
 
 struct host {
@@ -100,7 +100,7 @@ static int write_record(const struct host *h, const struct state *a, const struc
 	return record_write(h->config.interface, &r, f);
 }
 
-/* From one state to another ----------------------------------------------------------------- */
+/* From one plan to the next -------------------------------------------------------------------- */
 
 static int make_state(struct host *h, const struct conf *conf, struct state *s, struct fault *f)
 {
@@ -129,7 +129,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 	if (err)
 		return fault(f, err, "%s: rules for the default route: %s", s->path,
 			     netlink_error(h->netlink, err));
-	/* The program that has set the servers also removes them. */
+	/* The program that has set the servers must also remove them. */
 	if (h->state.dns.tool && plan_same_dns(&h->state.plan, &s->plan))
 		s->dns = h->state.dns;
 	else if (s->plan.servers.count)

@@ -28,11 +28,12 @@ struct host;
 struct loop;
 
 struct host_ops {
-	/* The interface has been set up: begins to carry packets. 0, or -errno with @f. */
+	/* The interface has been set up, so carry packets from now on. Returns 0, or -errno with @f
+	 * filled in. */
 	int (*start)(void *ctx, struct fault *f);
-	/* Gives @fwmark to the tunnel's sockets and its route queries. 0/-errno. */
+	/* Sets @fwmark on the tunnel's sockets and its route queries. Returns 0 or -errno. */
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
-	/* Warns the user of something that works but looks wrong. @sentence has no newline. */
+	/* Warns the user of a setting that works but looks wrong. @sentence has no newline. */
 	void (*warn)(void *ctx, const char *sentence);
 };
 
@@ -41,10 +42,10 @@ struct host_config {
 	struct loop *loop;
 	const char *interface;
 	const struct host_ops *ops;
-	void *ctx; /* for ops */
+	void *ctx; /* context of ops */
 };
 
-/* Makes *@host, with nothing set up. Returns 0, or -errno with @f filled in. */
+/* Creates *@host without any settings. Returns 0, or -errno with @f filled in. */
 int host_new(struct host **host, const struct host_config *config, struct fault *f);
 
 /* Changes the host from the last plan to that of @conf, whose endpoints have been resolved as far
@@ -55,16 +56,16 @@ int host_new(struct host **host, const struct host_config *config, struct fault 
  * and the caller must apply @conf again when the interface is back. */
 int host_apply(struct host *h, const struct conf *conf, struct fault *f);
 
-/* The interface is in our namespace with @ifindex, or in another one (0). */
+/* Tells the ifindex of the interface in our namespace, or 0 if the interface is in another one. */
 void host_moved(struct host *h, uint32_t ifindex);
 
-/* Undoes everything except what the kernel removes together with the interface, and frees @h. NULL
- * is fine. */
+/* Undoes all settings except those that the kernel removes together with the interface, and frees
+ * @h. Does nothing if @h is NULL. */
 void host_free(struct host *h);
 
 /* Undoes the settings that a killed daemon of @interface has left on the host, according to its
- * record in /run/wgxdp, in the network namespace of that daemon if it still exists. The caller
- * holds the name lock. Fine if there is no record. */
+ * record in /run/wgxdp, in the network namespace of that daemon if the namespace still exists. The
+ * caller holds the name lock. Does nothing if there is no record. */
 void host_record_undo(const char *interface);
 
 #endif

@@ -14,7 +14,7 @@ struct netlink;
 struct interface {
 	struct netlink *netlink;
 	uint32_t ifindex;
-	const char *path; /* of the config file, for messages */
+	const char *path; /* path of the config file, for messages */
 };
 
 /* Removes addresses that are only in @from and adds those of @to. Other addresses stay. Returns 0,

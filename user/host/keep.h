@@ -18,14 +18,14 @@
 
 #include "util/loop.h"
 
-/* Nothing is restored immediately, because `ip route flush` repeats until there are no routes left,
- * and would never end. */
+/* Restoring waits for this time, because `ip route flush` repeats until there are no routes left
+ * and would otherwise never end. */
 #define KEEP_SETTLE_NS 20000000ULL
 #define KEEP_AT_ONCE 10
 #define KEEP_TOKEN_NS 3000000000ULL
 
-/* Looks, and restores what is missing. @damaged: tables of nftables were deleted. Returns how many
- * things were missing, or -errno after the reason was logged. */
+/* Makes a look, and restores what is missing. @damaged: tables of nftables were deleted. Returns
+ * how many settings were missing, or -errno after logging the reason. */
 typedef int (*keep_look_fn)(void *ctx, bool damaged);
 
 struct netlink_watch;
@@ -36,17 +36,17 @@ struct keep {
 	keep_look_fn look;
 	void *ctx;
 	struct netlink_watch *watch;
-	struct nft_watch *nft; /* NULL: no tables are watched */
-	char table[64];	       /* their name */
+	struct nft_watch *nft; /* NULL = no tables are watched */
+	char table[64];	       /* name of the watched tables */
 	struct loop_timer timer;
-	uint64_t not_before_ns, token_ns; /* the next look; when tokens were last counted */
+	uint64_t not_before_ns, token_ns; /* next look; last count of tokens */
 	unsigned tokens, failures;
 	bool damaged, fighting;
 };
 
-/* Begins to watch. 0/-errno. */
+/* Begins to watch. Returns 0 or -errno. */
 int keep_open(struct keep *k, struct loop *loop, keep_look_fn look, void *ctx);
-void keep_close(struct keep *k); /* fine if it was never opened (all zero) */
+void keep_close(struct keep *k); /* does nothing if *k is all zero */
 
 /* From now on only events about routes by @ifindex (0: all routes) and about nftables tables named
  * @table (NULL: none) cause a look. Returns 0 or -errno. */
@@ -55,7 +55,7 @@ int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
 /* Forgets the events that our own changes of nftables have caused. */
 void keep_forget_nft(struct keep *k);
 
-/* Looks soon, as after an event. */
+/* Schedules a look, as an event does. */
 void keep_look_soon(struct keep *k);
 
 #endif

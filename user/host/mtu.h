@@ -12,9 +12,9 @@ struct netlink;
  * IPv6 needs, even if packets are then fragmented, and at most what fits a datagram. */
 uint32_t mtu_for_path(uint32_t path_mtu);
 
-/* Returns the MTU for the path to an endpoint of @conf that has the smallest MTU. Without
- * endpoints, uses the path of the default route. Routes are looked up with @mark. Paths through the
- * tunnel itself (@tunnel) are ignored. */
+/* Returns the MTU for the path with the smallest MTU among the paths to the endpoints of @conf.
+ * Without endpoints, uses the path of the default route. Looks up routes with @mark. Ignores paths
+ * through the tunnel itself (@tunnel). */
 uint32_t mtu_choose(struct netlink *nl, const struct conf *conf, uint32_t mark, uint32_t tunnel);
 
 #endif

@@ -29,24 +29,24 @@ struct plan_route {
 };
 
 struct plan {
-	struct prefix *addresses; /* with their host bits, each once */
+	struct prefix *addresses; /* with their host bits; no duplicates */
 	size_t address_count;
-	struct plan_route *routes; /* sorted, each once */
+	struct plan_route *routes; /* sorted; no duplicates */
 	size_t route_count;
 	uint32_t mtu;
 	uint32_t mark;		  /* the fwmark and table of the default routes; 0 = none */
 	bool default4, default6;  /* 0.0.0.0/0 or ::/0 is routed into the tunnel */
-	struct conf_list servers; /* of DNS: numeric addresses */
-	struct conf_list search;  /* domains; none without servers */
+	struct conf_list servers; /* numeric addresses of the DNS servers */
+	struct conf_list search;  /* search domains; none without servers */
 };
 
 /* Returns true if the config requests a default route with rules, which needs a mark. */
 bool plan_wants_mark(const struct conf *conf);
 
-/* Makes the plan of @conf. @mark is used only if plan_wants_mark(). Returns 0, and the caller gives
- * *@p to plan_done(); or returns -ENOMEM. */
+/* Makes the plan of @conf. @mark is used only if plan_wants_mark(). Returns 0 with *@p filled in;
+ * the caller releases it with plan_done(). Or returns -ENOMEM. */
 int plan_make(struct plan *p, const struct conf *conf, uint32_t mark);
-void plan_done(struct plan *p); /* an empty plan (all zero) is fine */
+void plan_done(struct plan *p); /* does nothing if *p is all zero */
 
 bool plan_has_address(const struct plan *p, const struct prefix *address);
 bool plan_has_route(const struct plan *p, const struct plan_route *route);

@@ -17,19 +17,20 @@
 #include "util/fault.h"
 
 struct record {
-	uint64_t netns; /* of the daemon (io/netns.h) */
+	uint64_t netns; /* network namespace of the daemon (io/netns.h) */
 	bool nft4, nft6;
-	bool src_valid_mark; /* the sysctl was 0 before we set it */
+	bool src_valid_mark; /* wgxdp changed the sysctl from 0 to 1 */
 	struct dns dns;
-	struct rules rules; /* only our own rules */
+	struct rules rules; /* the rules of wgxdp, not the kernel's */
 };
 
 bool record_is_empty(const struct record *r);
 
-/* Replaces the record of @interface, or removes it if @r is empty. 0/-errno with @f. */
+/* Replaces the record of @interface, or removes it if @r is empty. Returns 0, or -errno with @f
+ * filled in. */
 int record_write(const char *interface, const struct record *r, struct fault *f);
 
-/* Parses the @len bytes at @text. Returns 0, or -EINVAL if they are not a record. */
+/* Parses the @len bytes at @text. Returns 0, or -EINVAL if the text is not a valid record. */
 int record_parse(struct record *r, const char *text, size_t len);
 
 /* Undoes the settings in @r, in the network namespace of the calling thread. Settings that are gone

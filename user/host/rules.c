@@ -7,9 +7,9 @@
 
 #include "io/netlink.h"
 
-#define MARK_FIRST 51820 /* the port of WireGuard, as in wg-quick(8) */
+#define MARK_FIRST 51820 /* port of WireGuard; wg-quick(8) also begins here */
 #define MARKS_TRIED 1000
-#define PRIORITY_MAIN 32766 /* of the kernel's rule for table main */
+#define PRIORITY_MAIN 32766 /* priority of the kernel's rule for table main */
 #define PRIORITY_DEFAULT 32767
 #define TABLE_LOCAL 255
 #define TABLE_DEFAULT 253
@@ -70,7 +70,7 @@ int rules_choose_mark(struct netlink *nl, uint32_t *mark)
 
 	if (!err)
 		err = netlink_rules(nl, AF_INET6, &list6, &count6);
-	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* a kernel without IPv6 */
+	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* the kernel has no IPv6 */
 		err = 0;
 	for (; !err && number < MARK_FIRST + MARKS_TRIED; number++) {
 		if (is_named(list4, count4, number) || is_named(list6, count6, number))

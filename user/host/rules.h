@@ -23,7 +23,7 @@
 
 struct rules {
 	struct netlink_rule list[RULES_MAX]; /* in the order in which they are set */
-	bool ours[RULES_MAX];		     /* false: the kernel's rule, which is never deleted */
+	bool ours[RULES_MAX];		     /* false = the kernel's rule, never deleted */
 	unsigned count;
 };
 
@@ -36,7 +36,7 @@ int rules_choose_mark(struct netlink *nl, uint32_t *mark);
 int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	       const struct rules *have);
 
-/* Makes the rules of both @a and @b, each once. */
+/* Makes a list of the rules in @a and @b without duplicates. */
 void rules_union(struct rules *r, const struct rules *a, const struct rules *b);
 
 /* Adds missing rules and sets *@added (@added may be NULL) to their number. Returns 0 or -errno. */
@@ -45,8 +45,8 @@ int rules_set(const struct rules *r, struct netlink *nl, unsigned *added);
  * already, or the first -errno. */
 int rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except);
 
-/* Returns 1 if there is a rule of another program, which may intend packets to bypass the tunnel; 0
- * if there is none; or -errno. */
+/* Returns 1 if another program has a rule, which may intend packets to bypass the tunnel; 0 if
+ * there is no such rule; or -errno. */
 int rules_foreign(const struct rules *r, struct netlink *nl, uint8_t family);
 
 #endif

@@ -36,10 +36,10 @@ bool run_find(const char *name, char path[static PATH_MAX])
 	return find_in(getenv("PATH"), name, path) || find_in(SYSTEM_PATH, name, path);
 }
 
-/* A running program, and what it prints. */
+/* A running program, and the beginning of its output. */
 struct child {
 	pid_t pid;
-	int pid_fd, output; /* -1: none */
+	int pid_fd, output; /* -1 = none */
 	char quote[QUOTE_LEN];
 	size_t len;
 };

@@ -11,10 +11,11 @@
 /* Finds @name in $PATH, else in the folders of the system's programs. */
 bool run_find(const char *name, char path[static PATH_MAX]);
 
-/* Runs argv[0], a path, with @input (may be NULL: nothing) as its standard input. The program gets
- * no descriptor of ours and the default handling of signals. After @timeout_ms it is killed with
- * what it has started. Returns 0 if it exits with 0; else with @f -ETIMEDOUT, -EREMOTEIO (another
- * status; the sentence quotes what the program printed), or -errno (it cannot be started). */
+/* Runs argv[0], a path, with @input as its standard input (NULL = no input). The program inherits
+ * none of our descriptors and has the default signal actions. After @timeout_ms, kills the program
+ * and its children. Returns 0 if the program exits with status 0. Else returns, with @f filled in,
+ * -ETIMEDOUT, -EREMOTEIO (another exit status; the message quotes the program's output), or the
+ * -errno of starting the program. */
 int run_program(char *const argv[], const char *input, unsigned timeout_ms, struct fault *f);
 
 #endif

@@ -16,7 +16,7 @@ struct afxdp_config {
 	uint32_t ifindex;
 	uint32_t layer3; /* where packets of the NIC reach IP: the NIC, or its bridge or bond */
 	uint32_t queue;
-	uint32_t mtu;	    /* of the NIC; decides whether a chunk has 2048 or 4096 bytes */
+	uint32_t mtu;	    /* MTU of the NIC; decides whether a chunk has 2048 or 4096 bytes */
 	uint32_t rx_frames; /* rx_frames and tx_frames are powers of two; 0 = 4096 */
 	uint32_t tx_frames;
 	enum afxdp_zc zero_copy;

@@ -18,14 +18,14 @@
 #define ENCAP_HEADER_MAX (14 + 40 + 8) /* Ethernet, IPv6, UDP */
 
 struct encap {
-	struct endpoint endpoint;  /* with the resolved source if a route is known */
-	struct endpoint requested; /* as given by the caller; the route may choose another source */
+	struct endpoint endpoint;  /* the endpoint with the resolved source if a route is known */
+	struct endpoint requested; /* the caller's endpoint; the route may choose another source */
 	uint32_t roam_count;	   /* peer->roam_count when the encap was resolved */
 	struct encap_next {	   /* the neighbour on the path; ifindex 0 = none */
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;
-	uint16_t mtu;	 /* of the path: the largest IP packet in bytes; 0 = unknown */
+	uint16_t mtu;	 /* path MTU: the largest IP packet in bytes; 0 = unknown */
 	bool via_tunnel; /* the route leads into the tunnel itself */
 	__be16 source_port;
 	bool translated; /* the host translates (NAT) packets to this endpoint */

@@ -22,11 +22,11 @@
 
 struct rx_frame {
 	uint8_t *payload; /* UDP payload; writable; valid until the transport's sweep() */
-	uint32_t len;	  /* of the payload */
+	uint32_t len;	  /* length of the payload */
 	uint16_t family;  /* AF_INET, AF_INET6 */
 	__be16 source_port;
 	const uint8_t *source, *destination; /* addresses, network order; 4 or 16 bytes */
-	uint32_t ifindex;  /* where the packet reached IP: the NIC, or its bridge; 0 = unknown */
+	uint32_t ifindex;  /* interface at which the packet reached IP; 0 = unknown */
 	uint8_t tclass;	   /* DSCP and ECN of the IP header */
 	const uint8_t *l3; /* the IP header if the transport has it (AF_XDP), else NULL */
 };
@@ -36,7 +36,7 @@ struct encap;
 struct tx_frame {
 	uint8_t *payload; /* room for the UDP payload; FRAME_HEADROOM bytes before it are free */
 	uint32_t room;	  /* bytes at payload */
-	uint32_t len;	  /* of the UDP payload; set by the caller before send() */
+	uint32_t len;	  /* length of the UDP payload; set by the caller before send() */
 	const struct encap
 		*encap;	 /* the destination; set by the caller; valid until send() returns */
 	uint8_t tclass;	 /* DSCP and ECN; alloc() sets it to 0 */

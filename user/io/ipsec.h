@@ -14,12 +14,12 @@
 
 struct ipsec_watch;
 
-/* Reads the policies and begins to listen to changes. NULL: see errno; -EPROTONOSUPPORT if the
- * kernel has none. */
+/* Reads the policies and begins to listen to changes. Returns NULL and errno on failure;
+ * -EPROTONOSUPPORT if the kernel has no IPsec. */
 struct ipsec_watch *ipsec_open(void);
-void ipsec_close(struct ipsec_watch *w); /* NULL is fine */
+void ipsec_close(struct ipsec_watch *w); /* does nothing if w is NULL */
 
-/* Becomes readable when a policy changes. */
+/* Returns the descriptor that becomes readable when a policy changes. */
 int ipsec_fd(const struct ipsec_watch *w);
 
 /* Reads notifications that have arrived, a bounded number. The caller then calls ipsec_read(). */

@@ -37,7 +37,7 @@ struct neighbours {
 void neighbours_init(struct neighbours *n, struct netlink *nl,
 		     void (*changed)(void *ctx, const struct encap_next *next, bool managed),
 		     void *ctx);
-/* Releases all entries and the memory; fine if @n is all zero. */
+/* Releases all entries and the memory. Does nothing if @n is all zero. */
 void neighbours_done(struct neighbours *n);
 
 /* Makes @user a user of @next instead of the neighbour that it used before. Returns 0 and fills in
@@ -45,7 +45,7 @@ void neighbours_done(struct neighbours *n);
  * entry and will report the result, or -errno if the MAC cannot be resolved. */
 int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next *next,
 		   uint8_t mac[static 6]);
-/* Ends the use of a neighbour by @user; fine if it uses none. */
+/* Ends the use of a neighbour by @user. Does nothing if @user uses none. */
 void neighbours_drop(struct neighbours *n, uint32_t user);
 
 /* Walks the users of @next; see slot_index.h. */

@@ -16,10 +16,10 @@
 
 struct netlink; /* a request socket, for one thread */
 
-struct netlink *netlink_open(void);	      /* NULL: see errno */
-struct netlink *netlink_open_xfrm(void);      /* the same for ipsec.h */
-struct netlink *netlink_open_netfilter(void); /* the same for conntrack.h */
-void netlink_close(struct netlink *nl);	      /* NULL is fine */
+struct netlink *netlink_open(void);	      /* returns NULL and errno on failure */
+struct netlink *netlink_open_xfrm(void);      /* opens NETLINK_XFRM, for ipsec.h */
+struct netlink *netlink_open_netfilter(void); /* opens NETLINK_NETFILTER, for conntrack.h */
+void netlink_close(struct netlink *nl);	      /* does nothing if nl is NULL */
 
 /* Returns why the last request on @nl failed with @err: the kernel's own message if it sent one
  * ("IPv6 is disabled on this device"), else strerror(). Valid until the next request. */
@@ -33,8 +33,8 @@ struct netlink_link {
 	uint32_t mtu;
 	bool up, running, loopback;
 	bool no_arp;	    /* IFF_NOARP or point-to-point: its neighbours have no MAC addresses */
-	uint32_t rx_queues; /* as created; netlink_queues() returns how many are in use */
-	uint32_t xdp_prog_id; /* of the attached program in any mode; 0 = none */
+	uint32_t rx_queues; /* created queues; netlink_queues() returns how many are in use */
+	uint32_t xdp_prog_id; /* id of the XDP program in any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
 	uint32_t master;    /* the bridge or bond that this link is a port of; 0 = none, or a VRF */
 	char kind[16];	    /* "veth", "tun", "" */
@@ -83,7 +83,7 @@ int netlink_add_altname(struct netlink *nl, uint32_t ifindex, const char *name);
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
 		      uint32_t table);
-/* -EADDRNOTAVAIL if there is no such address, -ESRCH if there is no such route. */
+/* Delete an address or a route. Return -EADDRNOTAVAIL or -ESRCH if it does not exist. */
 int netlink_delete_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_delete_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
 			 uint32_t table);
@@ -119,7 +119,7 @@ struct netlink_route {
  * choice between several next hops may depend. */
 struct netlink_flow {
 	uint32_t fwmark;
-	__be16 source_port; /* 0: unknown */
+	__be16 source_port; /* 0 = unknown */
 };
 
 /* Queries the route to e->remote, from e->local if that is set, for a datagram with the properties
@@ -129,8 +129,8 @@ struct netlink_flow {
 int netlink_route(struct netlink *nl, const struct endpoint *e, const struct netlink_flow *flow,
 		  struct netlink_route *out);
 
-/* The route to an address that nobody has and that no route but a default one matches. As
- * netlink_route(), without a source and for @family, AF_INET or AF_INET6. */
+/* Queries the route to an address that no host has and that only a default route matches. Otherwise
+ * like netlink_route(), without a source and for @family, AF_INET or AF_INET6. */
 int netlink_default_route(struct netlink *nl, uint8_t family, const struct netlink_flow *flow,
 			  struct netlink_route *out);
 
@@ -144,7 +144,7 @@ int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16
 struct netlink_device_route {
 	struct prefix to;
 	uint32_t table;
-	uint32_t mtu; /* of the route itself (RTAX_MTU); 0 = it has none */
+	uint32_t mtu; /* MTU of the route itself (RTAX_MTU); 0 = none */
 };
 
 /* Lists the routes of all tables whose packets are sent by the link @ifindex, in any order. Returns
@@ -155,8 +155,8 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 /* One next hop of a route. Several next hops give several of these. */
 struct netlink_table_route {
 	struct prefix to;
-	uint32_t ifindex; /* 0: it has none (unreachable, blackhole) */
-	bool has_gateway; /* of the same family */
+	uint32_t ifindex; /* 0 = no link (unreachable, blackhole) */
+	bool has_gateway; /* the gateway has the family of the route */
 	uint8_t gateway[16];
 };
 
@@ -203,7 +203,7 @@ struct netlink_neighbour_event {
 	uint8_t mac[6]; /* if it is valid */
 };
 
-struct netlink_watch *netlink_watch_open(void); /* NULL: see errno */
+struct netlink_watch *netlink_watch_open(void); /* returns NULL and errno on failure */
 
 /* Watches the links, routes, rules and next hops of the other namespace @netns_fd from a socket in
  * this namespace, so that the watch does not keep a deleted namespace alive. NETLINK_CHANGED_LOST

@@ -53,10 +53,11 @@ int netlink_dump(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn fn, void *
  * is none or if it has fewer than @min bytes. */
 const struct nlattr *netlink_attr(const struct nlmsghdr *nlh, size_t header, uint16_t type,
 				  size_t min);
-/* The same for an attribute inside the attribute @nest. */
+/* Returns the first attribute of @type inside the attribute @nest, or NULL if there is none or if
+ * it has fewer than @min bytes. */
 const struct nlattr *netlink_nested(const struct nlattr *nest, uint16_t type, size_t min);
 
-/* Bytes of an address of @family, AF_INET or AF_INET6. */
+/* Returns the length in bytes of an address of @family, AF_INET or AF_INET6. */
 static inline size_t netlink_addr_len(uint8_t family)
 {
 	return family == AF_INET ? 4 : 16;

@@ -17,18 +17,18 @@ struct netlink;
 struct netlink_rule {
 	uint8_t family; /* AF_INET or AF_INET6 */
 	bool invert;	/* "not": the rule holds for packets that do not match */
-	bool other;	/* from a dump only: it has a selector or an action that is not below */
+	bool other;	/* in a dump: the rule has a property that is not listed here */
 	uint32_t priority;
-	uint32_t table;		       /* to look up */
-	uint32_t fwmark;	       /* 0: any packet */
+	uint32_t table;		       /* routing table to look up */
+	uint32_t fwmark;	       /* 0 = any packet */
 	int32_t suppress_prefixlength; /* ignore routes as short as this; -1: no limit */
-	uint8_t protocol;	       /* who made it, for example RTPROT_KERNEL; 0: unknown */
+	uint8_t protocol;	       /* origin, for example RTPROT_KERNEL; 0 = unknown */
 };
 
-/* Returns true if both are the same except for their protocol. */
+/* Returns true if the two rules are equal except for their protocol. */
 bool netlink_rule_same(const struct netlink_rule *a, const struct netlink_rule *b);
 
-/* Lists the rules of @family in their order. The caller frees *@list. 0/-errno. */
+/* Lists the rules of @family in their order. The caller frees *@list. Returns 0 or -errno. */
 int netlink_rules(struct netlink *nl, uint8_t family, struct netlink_rule **list, size_t *count);
 
 /* Adds a rule. Returns 0, -EEXIST if the same rule exists, or another -errno. */

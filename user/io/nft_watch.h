@@ -7,9 +7,9 @@
 
 struct nft_watch;
 
-/* Watches the network namespace of the calling thread. NULL: see errno. */
+/* Watches the network namespace of the calling thread. Returns NULL and errno on failure. */
 struct nft_watch *nft_watch_open(void);
-void nft_watch_close(struct nft_watch *w); /* NULL is fine */
+void nft_watch_close(struct nft_watch *w); /* does nothing if w is NULL */
 int nft_watch_fd(const struct nft_watch *w);
 
 /* Reads the events that have arrived. Returns true if the table @name, or a chain or rule in it,

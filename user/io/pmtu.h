@@ -16,10 +16,10 @@
 
 struct pmtu_watch;
 
-/* Opens the sockets in the network namespace of the caller, which needs CAP_NET_RAW. NULL: see
- * errno. */
+/* Opens the sockets in the network namespace of the caller, which needs CAP_NET_RAW. Returns NULL
+ * and errno on failure. */
 struct pmtu_watch *pmtu_open(void);
-void pmtu_close(struct pmtu_watch *w); /* NULL is fine */
+void pmtu_close(struct pmtu_watch *w); /* does nothing if w is NULL */
 int pmtu_fd(const struct pmtu_watch *w);
 
 /* Reads at most PMTU_READS errors. For errors about UDP packets from @port, stores the destinations

@@ -41,9 +41,9 @@ union udp_address {
 	struct sockaddr_in6 v6;
 };
 
-struct udp_rx { /* what a slot holds */
+struct udp_rx { /* the contents of an rx slot */
 	uint32_t len;
-	uint32_t size;	       /* of each datagram in the slot except the last (UDP_GRO) */
+	uint32_t size;	       /* bytes of each datagram except the last (UDP_GRO) */
 	struct rx_frame frame; /* the first datagram */
 	union udp_address from;
 	struct in6_addr to;
@@ -65,7 +65,7 @@ struct udp {
 	unsigned tx_count; /* frames that the worker has allocated and not sent yet */
 	uint8_t *area;	   /* UDP_RX_BYTES for receiving, then UDP_TX_BYTES for sending */
 	struct udp_rx rx[UDP_RX_SLOTS];
-	/* for one recvmmsg() or sendmmsg() */
+	/* Arguments of one recvmmsg() or sendmmsg(). */
 	struct mmsghdr msgs[FRAME_BATCH];
 	union udp_control controls[FRAME_BATCH];
 	struct iovec iovs[FRAME_BATCH];
@@ -75,7 +75,7 @@ struct udp {
 
 static inline struct udp *udp_self(const struct transport *o)
 {
-	return (struct udp *)o; /* its first member */
+	return (struct udp *)o; /* the transport is the first member */
 }
 
 /* udp_batch.c: the operations of transport.h */

@@ -47,8 +47,8 @@ struct out_packet {
 	struct peer *peer;
 	struct session *session; /* NULL = staged or dropped */
 	const struct encap *encap;
-	uint64_t counter; /* of the packet's first message */
-	unsigned sent;	  /* how many of its messages were sent */
+	uint64_t counter; /* counter of the packet's first message */
+	unsigned sent;	  /* number of its messages that were sent */
 	uint64_t bytes;	  /* UDP payload of the messages that were sent */
 	bool staged;	  /* the packet or some of its segments were staged */
 	enum reason reason;
@@ -57,7 +57,7 @@ struct out_packet {
 /* A message to be sealed and sent. */
 struct out_message {
 	struct out_packet *packet;
-	uint32_t segment; /* of the packet */
+	uint32_t segment; /* number of the segment within its packet */
 	struct tx_frame *frame;
 };
 
@@ -74,7 +74,7 @@ struct egress {
 	struct out_packet packets[FRAME_BATCH];
 	/* A batch of staged packets of any peers: egress_flush(). */
 	struct out_packet gathered[FRAME_BATCH];
-	struct staged *staged[FRAME_BATCH]; /* owns the data of gathered[] */
+	struct staged *staged[FRAME_BATCH]; /* the packets whose data gathered[] uses */
 	unsigned gathered_count;
 	/* roamed[i]: the encap for packets[i] if its peer has just roamed. roamed_gathered[i]: the
 	 * same for gathered[i]. */
@@ -123,7 +123,7 @@ struct worker {
 	struct netlink *netlink;	 /* for source_valid(), which accepts all if this is NULL */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* the second of BOOTTIME of the last NOTE_UNALLOWED */
-	unsigned unallowed_noted;  /* how many NOTE_UNALLOWED were sent in that second */
+	unsigned unallowed_noted;  /* number of NOTE_UNALLOWED in this second */
 	struct ingress ingress;
 	struct egress egress;
 	_Atomic uint32_t mtu;
@@ -135,11 +135,12 @@ struct worker {
 	_Atomic bool stop;
 	pthread_t thread;
 	bool running;
-	_Atomic uint64_t turns; /* since worker_new(); single writer: the worker's thread */
-	uint64_t probed_turns;	/* at the last worker_probe(), or TURNS_UNKNOWN */
+	_Atomic uint64_t turns; /* turns since worker_new(); written only by the worker's thread */
+	uint64_t probed_turns;	/* turns at the last worker_probe(), or TURNS_UNKNOWN */
 };
 
-/* Each handles one batch and returns the number of packets in it. 0 = there was nothing to do. */
+/* Each function handles one batch and returns the number of packets in it; 0 = there was nothing to
+ * do. */
 unsigned ingress_run(struct worker *w, struct transport *path);
 unsigned egress_run(struct worker *w);
 
@@ -169,7 +170,8 @@ void seal_stage_packet(struct worker *w, struct out_packet *p);
  * before the packet are overwritten. 0 or -errno. */
 int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
-/* The same for a merged packet in @n pieces. The first piece begins with the vnet header. */
+/* Writes a merged packet of @n pieces into the tunnel interface for the peer in @slot. The first
+ * piece begins with the vnet header. Returns 0 or -errno. */
 int chain_writev_tun(struct worker *w, uint32_t slot, const struct iovec *iov, unsigned n);
 
 /* Counts dropped packets. */

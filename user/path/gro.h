@@ -37,9 +37,9 @@
 
 struct gro_packet {
 	uint8_t *ip;
-	uint32_t len; /* of the IP packet */
+	uint32_t len; /* length of the IP packet */
 	uint32_t slot;
-	uint16_t next;	     /* in its group; GRO_NONE = last */
+	uint16_t next;	     /* next packet of its group; GRO_NONE = last */
 	uint16_t header_len; /* IP and transport header; 0 = not a plain TCP or UDP packet */
 	uint16_t l4;	     /* offset of the transport header */
 	bool v6, udp;
@@ -57,7 +57,7 @@ struct gro_group {
 };
 
 struct gro {
-	bool tcp, udp; /* what may be merged */
+	bool tcp, udp; /* protocols that may be merged */
 	unsigned packet_count, group_count;
 	struct gro_packet packets[FRAME_BATCH];
 	struct gro_group groups[FRAME_BATCH];

@@ -21,7 +21,7 @@
 #include "io/vnet.h"
 
 struct gso {
-	uint32_t len;	     /* of the packet */
+	uint32_t len;	     /* length of the packet */
 	uint32_t segments;   /* 1 = the packet is not split */
 	uint16_t size;	     /* payload bytes of each segment except the last */
 	uint16_t l4;	     /* offset of the transport header */

@@ -18,9 +18,9 @@
 #include "path/route_mtu.h"
 #include "wgxdp/limits.h"
 
-/* How often the messages of one packet go through the UDP socket although AF_XDP could carry them.
- * The host's connection tracking does not see AF_XDP. It must see a packet now and then, because
- * the peer's packets pass a stateful firewall only while their entry has not expired. */
+/* The interval at which one message to a peer goes through the UDP socket although AF_XDP could
+ * carry it. The host's connection tracking does not see AF_XDP, and lets packets of the peer pass a
+ * stateful firewall only until the entry of the flow expires. */
 #define UDP_REFRESH_NS (20 * NS_PER_S)
 
 bool seal_session_usable(const struct worker *w, const struct session *s)

@@ -28,12 +28,12 @@
 /* While AF_XDP carries the data and the worker is busy, it reads the UDP sockets only once in this
  * many turns. */
 #define UDP_EVERY_TURNS 16
-/* Limits NOTE_WANT_HANDSHAKE to one per interval and peer. */
+/* The least time between two NOTE_WANT_HANDSHAKE for one peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
-/* Limits NOTE_MOVED to one per interval and peer, so that a peer that alternates between addresses
- * cannot occupy the control thread. */
+/* The least time between two NOTE_MOVED for one peer, so that a peer that alternates between
+ * addresses cannot occupy the control thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
-/* Limits NOTE_UNALLOWED per second; further packets are only counted. */
+/* The most NOTE_UNALLOWED per second; further packets are only counted. */
 #define UNALLOWED_PER_S 10
 /* A transport with unsent frames is swept again after this time. The time doubles with each turn
  * that moves no packet, because the NIC may be down or gone. */

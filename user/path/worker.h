@@ -40,7 +40,7 @@ struct worker_config {
 	int cpu; /* the CPU to pin the thread to; -1 = none */
 };
 
-/* Returns 0 and *@w, a stopped worker without ports; or -errno. */
+/* Creates a stopped worker without ports. Returns 0 and sets *@w, or returns -errno. */
 int worker_new(struct worker **w, const struct worker_config *config);
 void worker_free(struct worker *w); /* stops the thread; NULL is fine; ports are not freed */
 
@@ -64,8 +64,9 @@ void worker_set_route_mtus(struct worker *w, const struct route_mtu *table);
 int worker_start(struct worker *w); /* returns 0 or -errno */
 void worker_stop(struct worker *w); /* joins the thread; does nothing if it does not run */
 
-/* Returns false if the thread has not run a single turn since the last call. Wakes it, so that it
- * runs one before the next call. True if it does not run, or is asked for the first time. */
+/* Returns false if the thread has not run a single turn since the last call. Wakes the thread, so
+ * that it runs a turn before the next call. Returns true if the thread does not run, or at the
+ * first call. */
 bool worker_probe(struct worker *w);
 
 /* Asks the worker to seal and send the staged packets of the peer whose session has receiver index

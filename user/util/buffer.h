@@ -15,14 +15,14 @@
 #include <stddef.h>
 
 struct buffer {		/* all zero = empty */
-	char *data;	/* the allocation */
+	char *data;	/* the allocated memory */
 	size_t at, end; /* the contents are data[at..end) */
 	size_t size;
 	bool failed; /* memory ran out; stays set until buffer_done() */
 };
 
-/* Makes room for @n more bytes at b->data + b->end. Returns false if out of memory, or if an
- * earlier call was. */
+/* Makes room for @n more bytes at b->data + b->end. Returns false if memory runs out now or ran out
+ * in an earlier call. */
 bool buffer_reserve(struct buffer *b, size_t n);
 
 /* Append bytes or formatted text. When out of memory they append nothing and set b->failed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* closest.h - finds the known word that a mistyped word was meant to be. */
+/* closest.h - finds the known word that a user most likely meant with a mistyped word. */
 #ifndef WGXDP_CLOSEST_H
 #define WGXDP_CLOSEST_H
 

@@ -15,7 +15,7 @@
 
 #include "util/log_ring.h"
 
-/* Begins logging. Each line will name @interface ("": none), which is copied. Finds out whether the
+/* Begins logging. Each line names @interface, which is copied ("" = no name). Finds out whether the
  * journal reads stderr. */
 void log_open(const char *interface, enum log_level level);
 
@@ -28,8 +28,8 @@ enum log_level log_get_level(void);
  * other threads start. */
 void log_use_syslog(void);
 
-/* Returns true if stderr is a stream of the journal. JOURNAL_STREAM alone does not prove it,
- * because every child of a service inherits the variable. */
+/* Returns true if stderr is a stream of the journal. The variable JOURNAL_STREAM alone is no proof,
+ * because every child of a service inherits it. */
 bool log_is_journal(void);
 
 /* Returns where messages go: "stderr", "journal", "syslog", or "nowhere" if log_use_syslog() was

@@ -7,7 +7,7 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct log_line lines[LOG_RING_LINES]; /* line N is in lines[N % LOG_RING_LINES] */
-static uint64_t newest;			      /* serial; 0: no line yet */
+static uint64_t newest;			      /* serial of the last line; 0 = no line yet */
 
 static uint64_t unix_time_ms(void)
 {

@@ -18,7 +18,7 @@
 enum log_level { LOG_LEVEL_SILENT, LOG_LEVEL_ERROR, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 struct log_line {
-	uint64_t serial;  /* 1 for the first line of the process */
+	uint64_t serial;  /* 1 = the first line of the process */
 	uint64_t time_ms; /* Unix time */
 	enum log_level level;
 	char text[LOG_TEXT_MAX];
@@ -27,8 +27,8 @@ struct log_line {
 /* Adds a line. @text is cut to LOG_TEXT_MAX - 1 bytes. */
 void log_ring_add(enum log_level level, const char *text);
 
-/* Copies the oldest line whose serial is greater than line->serial, which is 0 at the beginning.
- * Returns false if there is none. */
+/* Copies the oldest line whose serial is greater than line->serial (0 at the beginning). Returns
+ * false if there is no such line. */
 bool log_ring_next(struct log_line *line);
 
 #endif

@@ -17,7 +17,7 @@
 struct entry {
 	struct entry *next;
 	int fd;
-	loop_fn fn; /* NULL: deleted */
+	loop_fn fn; /* NULL = deleted */
 	void *ctx;
 };
 

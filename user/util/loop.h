@@ -31,16 +31,16 @@ typedef void (*loop_timer_fn)(void *ctx, uint64_t now_ns);
 /* A timer is a member of the struct of the module that uses it. Only loop.c accesses the members of
  * the timer. */
 struct loop_timer {
-	struct loop *loop; /* NULL: loop_timer_init() was never called */
+	struct loop *loop; /* NULL = loop_timer_init() was never called */
 	struct loop_timer *next;
 	loop_timer_fn fn;
 	void *ctx;
-	uint64_t at_ns; /* LOOP_NEVER: not armed */
-	uint64_t turn;	/* the turn in which it last fired */
+	uint64_t at_ns; /* LOOP_NEVER = not armed */
+	uint64_t turn;	/* the turn in which the timer last fired */
 };
 
 struct loop *loop_new(void);
-void loop_free(struct loop *l); /* closes none of the descriptors; NULL is fine */
+void loop_free(struct loop *l); /* closes none of the descriptors; does nothing if l is NULL */
 
 /* Sets @fn to be called whenever the loop wakes, before the callbacks of descriptors and timers.
  * There is one such function; NULL removes it. */
@@ -60,11 +60,11 @@ void loop_delete(struct loop *l, int fd);
  * or the end of the loop. Timers that are due in the same turn fire in the order of their
  * deadlines. */
 void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn fn, void *ctx);
-void loop_timer_done(struct loop_timer *t); /* fine if never initialized */
+void loop_timer_done(struct loop_timer *t); /* does nothing if never initialized */
 
-/* Arms the timer for @at_ns (CLOCK_BOOTTIME), even if it is armed already. 0: in the next turn. */
+/* Arms the timer for @at_ns (CLOCK_BOOTTIME), even if it is armed already. 0 = in the next turn. */
 void loop_timer_arm(struct loop_timer *t, uint64_t at_ns);
-/* The same, but does nothing if the timer is armed for an earlier time. */
+/* Arms the timer for @at_ns, unless it is armed for an earlier time. */
 void loop_timer_arm_sooner(struct loop_timer *t, uint64_t at_ns);
 void loop_timer_cancel(struct loop_timer *t);
 bool loop_timer_armed(const struct loop_timer *t);

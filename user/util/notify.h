@@ -28,8 +28,8 @@ void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Reports that the service works. Call this at least every notify_watchdog_ns(). */
 void notify_watchdog(void);
 
-/* Returns the time after which systemd kills a service that has not called notify_watchdog(); 0:
- * never. */
+/* Returns the time after which systemd kills a service that has not called notify_watchdog(), or 0
+ * if systemd never does. */
 uint64_t notify_watchdog_ns(void);
 
 #endif

@@ -9,8 +9,8 @@
 #define BUCKETS_MIN 64
 
 struct slot_index_entry {
-	uint32_t next, prev; /* in its bucket */
-	uint8_t len;	     /* 0: the slot has no key */
+	uint32_t next, prev; /* index of the slot within its bucket */
+	uint8_t len;	     /* 0 = the slot has no key */
 	uint8_t key[SLOT_INDEX_KEY_MAX];
 };
 

@@ -18,30 +18,30 @@
 #define SLOT_INDEX_NONE UINT32_MAX
 
 struct slot_index {
-	struct slot_index_entry *entries; /* by slot */
+	struct slot_index_entry *entries; /* entries, indexed by slot */
 	uint32_t entry_count;
 	uint32_t *buckets;
 	uint32_t bucket_count; /* a power of two, or 0 */
-	uint32_t used;	       /* slots that have a key */
+	uint32_t used;	       /* number of slots that have a key */
 	uint8_t secret[16];
 };
 
 /* Makes an empty index. An index of all zeros is also valid, but has no secret. */
 void slot_index_init(struct slot_index *x);
-void slot_index_done(struct slot_index *x); /* fine if all zero */
+void slot_index_done(struct slot_index *x); /* does nothing if *x is all zero */
 
 /* Gives @slot the key of @len bytes (at most SLOT_INDEX_KEY_MAX) instead of its old key. Returns 0,
  * or -ENOMEM; the slot then has no key. */
 int slot_index_put(struct slot_index *x, uint32_t slot, const void *key, size_t len);
-void slot_index_remove(struct slot_index *x, uint32_t slot); /* fine if it has none */
+void slot_index_remove(struct slot_index *x, uint32_t slot); /* does nothing if it has no key */
 
-/* Returns true if @slot has that key. */
+/* Returns true if @slot has the key of @len bytes. */
 bool slot_index_has(const struct slot_index *x, uint32_t slot, const void *key, size_t len);
 /* Returns the key of @slot and sets *@len to its length, or returns NULL. */
 const void *slot_index_key(const struct slot_index *x, uint32_t slot, size_t *len);
 
 /* Walk the slots of a key, in any order; SLOT_INDEX_NONE is the end. A caller that removes a slot
- * during the walk asks for the next slot first. */
+ * during the walk must get the next slot first. */
 uint32_t slot_index_first(const struct slot_index *x, const void *key, size_t len);
 uint32_t slot_index_next(const struct slot_index *x, uint32_t slot);
 

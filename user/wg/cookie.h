@@ -27,7 +27,7 @@ struct cookie_checker {
 };
 
 struct cookie_maker {
-	uint8_t mac1_key[WIRE_HASH_LEN]; /* as above, of the peer's public key */
+	uint8_t mac1_key[WIRE_HASH_LEN]; /* HASH(label-mac1 || the peer's public key) */
 	uint8_t cookie_key[WIRE_HASH_LEN];
 	uint8_t cookie[WIRE_COOKIE_LEN];
 	uint8_t last_mac1[WIRE_MAC_LEN]; /* mac1 of the last message that was sent */

@@ -89,7 +89,7 @@ struct device_mirror {
 
 struct device {
 	const struct device_ops *ops;
-	void *ctx; /* for ops */
+	void *ctx; /* context of ops */
 	const struct device_mirror *mirror;
 	void *mirror_ctx;
 	struct noise_identity identity;
@@ -109,7 +109,7 @@ struct device {
 	/* Both slot arrays have room for by_key_cap slots. Slots from next_slot on were
 	 * never used. */
 	uint32_t *free_slots, free_slot_count, next_slot; /* free_slots is a stack */
-	struct peer **by_slot;				  /* NULL: the slot is free */
+	struct peer **by_slot;				  /* NULL = the slot is free */
 	uint64_t counts[REASON_COUNT]; /* handshake messages and staged packets dropped by reason */
 };
 

@@ -53,7 +53,7 @@ struct peer {
 	/* Shared by the workers while the peer roams, see path/roaming.h. */
 	_Atomic uint64_t moved_ns;   /* when a worker last reported that the peer has roamed */
 	_Atomic uint32_t roam_count; /* number of reports so far */
-	atomic_flag roaming_lock;    /* covers moved_to */
+	atomic_flag roaming_lock;    /* protects moved_to */
 	struct endpoint moved_to;    /* the newest endpoint that was reported */
 
 	/* cold: control thread only */

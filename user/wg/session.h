@@ -30,7 +30,7 @@ struct session {
 	uint32_t remote_index;	/* host order; the receiver index of sent messages */
 	bool initiator;		/* this side sent the initiation and therefore renews the session */
 	_Atomic bool revoked;	/* must not be used any more (key changed, peer removed) */
-	_Atomic bool confirmed; /* as peer->next: a worker decrypted a message under it */
+	_Atomic bool confirmed; /* a worker decrypted a message under it, as peer->next */
 	_Atomic uint64_t send_counter; /* next counter to use */
 	/* receiving, under @lock */
 	atomic_flag lock;
@@ -41,8 +41,8 @@ struct session {
 struct session *session_new(struct peer *peer, const struct noise_keys *keys, bool initiator,
 			    uint32_t local_index, uint32_t remote_index, uint64_t now_ns);
 
-/* Wipes and frees a session; NULL is fine. The argument is void * so that the function can be given
- * to retire. */
+/* Wipes and frees a session. Does nothing if it is NULL. The argument is void * so that the
+ * function can be given to retire. */
 void session_free(void *session);
 
 /* Returns true if messages may still be decrypted under @s: for REJECT_AFTER_TIME_S, unless @s was
