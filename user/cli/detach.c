@@ -8,7 +8,7 @@
 #include "cli/down.h"
 #include "cli/save.h"
 #include "conf/conf.h"
-#include "control/server.h"
+#include "control/socket_file.h"
 #include "daemon/name_lock.h"
 #include "wgxdp/control.h"
 
@@ -34,7 +34,7 @@ static bool clean_up_dead(const char *interface, bool *served)
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
 	pins_clean(interface);
-	*served = access(uapi, F_OK) == 0 && server_answers(uapi);
+	*served = access(uapi, F_OK) == 0 && socket_file_answers(uapi);
 	if (!*served)
 		unlink(uapi);
 	unlink(control);

@@ -14,12 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "control/socket_file.h"
 #include "crypto/wipe.h"
 #include "wgxdp/limits.h"
 
@@ -42,11 +40,8 @@ struct server_client {
 
 struct server {
 	struct server_config config;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int fd, watch_fd;
-	bool has_file; /* dev and ino are those of the socket file */
-	dev_t dev;
-	ino_t ino;
+	struct socket_file file;
+	int fd; /* listens */
 	struct server_client *clients;
 	unsigned client_count;
 	struct loop_timer more_timer; /* armed while more() or line() can be called for a client */
@@ -284,157 +279,30 @@ refuse:
 	close(client_fd);
 }
 
-/* The socket file ---------------------------------------------------------------------------- */
-
-static bool file_is_ours(const struct server *s)
-{
-	struct stat st;
-
-	return s->has_file && lstat(s->path, &st) == 0 && st.st_dev == s->dev &&
-	       st.st_ino == s->ino;
-}
-
-static void on_watch(void *ctx, int fd, uint32_t events)
-{
-	char sink[4096] __attribute__((aligned(8)));
-	struct server *s = ctx;
-
-	(void)events;
-	while (read(fd, sink, sizeof(sink)) > 0)
-		;
-	if (file_is_ours(s))
-		return;
-	loop_delete(s->config.loop, fd);
-	s->has_file = false;
-	if (s->config.deleted)
-		s->config.deleted(s->config.ctx);
-}
-
-static void parent_of(const struct server *s, char directory[static sizeof(s->path)])
-{
-	memcpy(directory, s->path, sizeof(s->path));
-	*strrchr(directory, '/') = '\0';
-}
-
-/* Creates the directory. Refuses one that another user could change. */
-static int make_directory(const struct server *s, struct fault *f)
-{
-	char directory[sizeof(s->path)];
-	struct stat st;
-
-	parent_of(s, directory);
-	if (mkdir(directory, s->config.directory_mode) == 0) {
-		if (chmod(directory, s->config.directory_mode) != 0) /* undoes the umask */
-			return fault(f, -errno, "%s: %s", directory, strerror(errno));
-	} else if (errno != EEXIST) {
-		return fault(f, -errno, "%s: %s%s", directory, strerror(errno),
-			     fault_remedy(errno));
-	}
-	if (stat(directory, &st) != 0)
-		return fault(f, -errno, "%s: %s", directory, strerror(errno));
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
-		return fault(f, -EACCES,
-			     "%s: must be a directory that only its owner, user %u, can "
-			     "write to; remove it or change its mode",
-			     directory, geteuid());
-	return 0;
-}
-
-static int bind_socket(struct server *s, struct fault *f)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int err = make_directory(s, f);
-
-	if (err)
-		return err;
-	memcpy(address.sun_path, s->path, sizeof(address.sun_path));
-	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* bind() gives the file the mode of the socket, so no other user can connect at any
-	 * time. */
-	if (s->fd < 0 || fchmod(s->fd, 0600) != 0)
-		return fault(f, -errno, "%s: %s", s->path, strerror(errno));
-	if (bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return 0;
-	if (errno == EADDRINUSE) {
-		if (server_answers(s->path))
-			return fault(f, -EADDRINUSE,
-				     "%s: in use: another process serves this "
-				     "interface; detach it or choose another name",
-				     s->path);
-		if (unlink(s->path) == 0 &&
-		    bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-			return 0;
-	}
-	return fault(f, -errno, "%s: %s", s->path, strerror(errno));
-}
-
-/* Watches for the deletion of the socket file, by which wg-quick and people end a userspace
- * implementation. */
-static int watch_file(struct server *s)
-{
-	char directory[sizeof(s->path)];
-	struct stat st;
-
-	if (lstat(s->path, &st) == 0) {
-		s->dev = st.st_dev;
-		s->ino = st.st_ino;
-		s->has_file = true;
-	}
-	s->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (s->watch_fd < 0)
-		return -errno;
-	parent_of(s, directory);
-	if (inotify_add_watch(s->watch_fd, directory,
-			      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
-				      IN_MOVE_SELF) < 0)
-		return -errno;
-	return loop_add(s->config.loop, s->watch_fd, EPOLLIN, on_watch, s);
-}
-
 /* -------------------------------------------------------------------------------------------- */
-
-bool server_answers(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool answers;
-
-	if (fd < 0)
-		return true;
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	/* EAGAIN: the backlog is full, so the listener is alive. */
-	answers = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
-		  errno == EAGAIN;
-	close(fd);
-	return answers;
-}
 
 int server_new(struct server **s, const struct server_config *config, struct fault *f)
 {
-	struct server *n;
-	int err = 0;
+	struct server *n = calloc(1, sizeof(*n));
+	int err;
 
-	if (strlen(config->path) >= sizeof(n->path))
-		return fault(f, -ENAMETOOLONG, "%s: too long for a socket", config->path);
-	n = calloc(1, sizeof(*n));
 	if (!n)
 		return fault(f, -ENOMEM, "%s: out of memory", config->path);
 	n->config = *config;
-	memcpy(n->path, config->path, strlen(config->path) + 1);
 	n->fd = config->inherited_fd;
-	n->watch_fd = -1;
 	loop_timer_init(&n->more_timer, config->loop, on_more_timer, n);
-	if (n->fd < 0)
-		err = bind_socket(n, f);
+	err = socket_file_init(&n->file, config->path, f);
+	if (!err && n->fd < 0)
+		err = socket_file_bind(&n->file, config->directory_mode, &n->fd, f);
 	if (err)
 		goto fail;
-	err = watch_file(n);
+	err = socket_file_watch(&n->file, config->loop, config->deleted, config->ctx);
 	if (!err && listen(n->fd, BACKLOG) != 0)
 		err = -errno;
 	if (!err)
 		err = loop_add(config->loop, n->fd, EPOLLIN, on_listener, n);
 	if (err) {
-		fault(f, err, "%s: %s", n->path, strerror(-err));
+		fault(f, err, "%s: %s", config->path, strerror(-err));
 		goto fail;
 	}
 	*s = n;
@@ -453,12 +321,7 @@ void server_free(struct server *s)
 		close_client(c);
 	}
 	loop_timer_done(&s->more_timer);
-	if (file_is_ours(s))
-		unlink(s->path);
-	if (s->watch_fd >= 0) {
-		loop_delete(s->config.loop, s->watch_fd);
-		close(s->watch_fd);
-	}
+	socket_file_done(&s->file);
 	if (s->fd >= 0) {
 		loop_delete(s->config.loop, s->fd);
 		close(s->fd);

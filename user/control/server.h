@@ -53,10 +53,6 @@ struct server_config {
 	void (*deleted)(void *ctx);
 };
 
-/* Returns true if a process listens at the socket file @path. Also returns true if the check fails,
- * because the caller would otherwise unlink the file. */
-bool server_answers(const char *path);
-
 /* Creates the socket and listens. Replaces a stale socket file. Returns 0, or -errno with @f filled
  * in: -EADDRINUSE (another process listens at the path), -EACCES, -ENAMETOOLONG. */
 int server_new(struct server **s, const struct server_config *config, struct fault *f);

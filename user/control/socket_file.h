@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket_file.h - the file of a listening Unix socket: creates it in a directory that only its owner
+ * can change, notices its deletion, and unlinks it at the end. Control thread.
+ */
+#ifndef WGXDP_SOCKET_FILE_H
+#define WGXDP_SOCKET_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "util/fault.h"
+#include "util/loop.h"
+
+struct socket_file {
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	bool has_file; /* dev and ino are those of the file that we serve */
+	dev_t dev;
+	ino_t ino;
+	struct loop *loop;
+	int watch_fd; /* -1: the file is not watched */
+	void (*deleted)(void *ctx);
+	void *ctx;
+};
+
+/* Returns true if a process listens at the socket file @path. Also returns true if the check fails,
+ * because the caller would otherwise unlink the file. */
+bool socket_file_answers(const char *path);
+
+/* @path: absolute, copied. Returns 0, or -ENAMETOOLONG with @f filled in. */
+int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
+
+/* Creates a stream socket that is bound to the file, which has mode 0600. Creates the directory with
+ * @directory_mode if it is missing, and replaces a stale socket file. Returns 0 with the socket in
+ * *@fd, which the caller closes, or -errno with @f filled in: -EADDRINUSE (another process listens
+ * at the path), -EACCES. */
+int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, struct fault *f);
+
+/* Calls @deleted once, from the loop, when the file has been deleted or replaced. @deleted may be
+ * NULL. The file may also have been bound by another process. Returns 0 or -errno. */
+int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(void *ctx),
+		      void *ctx);
+
+/* Ends the watch, and unlinks the file if it is still ours. */
+void socket_file_done(struct socket_file *s);
+
+#endif
