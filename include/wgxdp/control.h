@@ -2,7 +2,8 @@
 /*
  * control.h - the protocol between the daemon and the commands on /run/wgxdp/<interface>.sock. The
  * directory has mode 0700, the socket 0600. Both sides send one JSON object per line. A connection
- * may carry several requests, which are answered in order. Unknown members are ignored.
+ * may carry several requests. The daemon reads a request when it has answered the one before.
+ * Unknown members are ignored.
  *
  *   wgxdp show, detach, set, logs ── {"op": ...}\n ──▶ daemon
  *                                 ◀── {...}\n ───────

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_control.c - each line sent to the control socket is answered by one line of JSON, or waits
- * for the end of the daemon. */
+/* fuzz_control.c - each line sent to the control socket is answered by one line of JSON, now or
+ * later. */
 #include "control/ctlserver.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "fuzz_main.h"
@@ -10,7 +10,7 @@ static int op_show_begin(void *ctx, struct ctlserver_show *at, struct buffer *re
 	(void)ctx;
 	at->tail = strdup("\"wg0\"}\n");
 	buffer_printf(reply, "{\"interface\":");
-	return 1;
+	return SERVER_MORE;
 }
 
 static int op_show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
@@ -63,16 +63,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buffer reply = { 0 };
 	char *line = malloc(size + 1);
 	json_t *answer;
+	int result;
 
 	memcpy(line, data, size);
 	line[size] = '\0';
-	if (on_line(&c, &w, (struct server_client *)&w, line, size, &reply) > 0 &&
-	    on_more(&c, &w, &reply))
+	result = on_line(&c, &w, (struct server_client *)&w, line, size, &reply);
+	if (result == SERVER_MORE)
+		result = on_more(&c, &w, &reply);
+	if (result && result != SERVER_LATER)
 		abort();
-	if (!w.client != (reply.end > 0) || (w.client && c.waiting != &w) ||
-	    (w.client && detached != !w.what))
+	if (!result != (reply.end > 0) || c.waiting != (result ? &w : NULL) ||
+	    detached != (result && w.what == FOR_END))
 		abort();
-	if (reply.end) {
+	if (!result) {
 		answer = json_loadb(reply.data, reply.end, 0, NULL);
 		if (!json_is_object(answer) || reply.data[reply.end - 1] != '\n')
 			abort();

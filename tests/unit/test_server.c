@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_server.c - server.c over real sockets in a temporary directory. The tests run the loop and
  * set its clock themselves. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "util/loop.h"
-
-static uint64_t skipped_ns;
-
-static uint64_t test_now_ns(void)
-{
-	return loop_now_ns() + skipped_ns;
-}
-
-#define loop_now_ns test_now_ns
-#include "control/server.c" /* NOLINT(bugprone-suspicious-include) */
-#undef loop_now_ns
+#include "server_fixture.h"
 
 #define BIG (1 << 20)
 
@@ -37,7 +12,7 @@ static uint64_t test_now_ns(void)
 /* "slow" takes SLOW_NS; "long" -> PIECES pieces, each of which takes PIECE_NS; "echo X" -> "X";
  * "big" -> BIG bytes; "end" -> "bye" and the end, "later" -> answered by the test */
 static struct server_client *later;
-static unsigned opened, closed, deleted;
+static unsigned opened, closed;
 static unsigned pieces_left, slow_lines;
 
 static int on_open(void *ctx, void *session)
@@ -59,14 +34,16 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		buffer_printf(reply, "%s\n", line + 5);
 	if (strcmp(line, "long") == 0) {
 		pieces_left = PIECES;
-		return 1;
+		return SERVER_MORE;
 	}
 	if (strcmp(line, "slow") == 0) {
 		skipped_ns += SLOW_NS;
 		slow_lines++;
 	}
-	if (strcmp(line, "later") == 0)
+	if (strcmp(line, "later") == 0) {
 		later = client;
+		return SERVER_LATER;
+	}
 	if (strcmp(line, "big") == 0 && buffer_reserve(reply, BIG)) {
 		memset(reply->data + reply->end, 'x', BIG);
 		reply->end += BIG;
@@ -84,7 +61,7 @@ static int on_more(void *ctx, void *session, struct buffer *reply)
 	buffer_printf(reply, "0123456789");
 	skipped_ns += PIECE_NS;
 	if (--pieces_left)
-		return 1;
+		return SERVER_MORE;
 	buffer_printf(reply, "\n");
 	return 0;
 }
@@ -97,35 +74,14 @@ static void on_close(void *ctx, void *session, struct server_client *client)
 		later = NULL;
 }
 
-static void on_deleted(void *ctx)
-{
-	(void)ctx;
-	deleted++;
-}
-
 static const struct server_protocol protocol = { 100, 1, on_open, on_line, on_more, on_close };
-
-struct world {
-	char directory[64], path[108];
-	struct loop *loop;
-	struct server *server;
-};
-
-static int start_server(struct world *w, struct server **s, struct fault *f)
-{
-	struct server_config config = { .loop = w->loop,
-					.path = w->path,
-					.directory_mode = 0750,
-					.inherited_fd = -1,
-					.protocol = &protocol,
-					.deleted = on_deleted };
-
-	return server_new(s, &config, f);
-}
 
 static int begin(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
+	struct server_config config = {
+		.path = w->path, .directory_mode = 0750, .inherited_fd = -1, .protocol = &protocol
+	};
 	struct fault f;
 
 	strcpy(w->directory, "/tmp/test_server.XXXXXX");
@@ -133,8 +89,9 @@ static int begin(void **state)
 	snprintf(w->path, sizeof(w->path), "%s/run/wg0.sock", w->directory);
 	w->loop = loop_new();
 	assert_non_null(w->loop);
-	opened = closed = deleted = 0;
-	assert_int_equal(start_server(w, &w->server, &f), 0);
+	opened = closed = 0;
+	config.loop = w->loop;
+	assert_int_equal(server_new(&w->server, &config, &f), 0);
 	*state = w;
 	return 0;
 }
@@ -153,66 +110,6 @@ static int end(void **state)
 	assert_int_equal(opened, closed);
 	free(w);
 	return 0;
-}
-
-static void nothing(void *ctx, uint64_t now_ns)
-{
-	(void)ctx, (void)now_ns;
-}
-
-/* Runs the loop until nothing is left to do. A timer that is due keeps the loop from waiting. */
-static void turn(struct world *w)
-{
-	struct loop_timer due;
-
-	loop_timer_init(&due, w->loop, nothing, NULL);
-	for (int i = 0; i < 20; i++) {
-		loop_timer_arm(&due, 0);
-		assert_int_equal(loop_once(w->loop), 0);
-	}
-	loop_timer_done(&due);
-}
-
-static int dial(struct world *w)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", w->path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	turn(w);
-	return fd;
-}
-
-static void say(struct world *w, int fd, const char *text)
-{
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
-	turn(w);
-}
-
-/* Returns the received text: "" if there is none yet, NULL if the connection is closed. */
-static const char *hear(int fd)
-{
-	static char text[4096];
-	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
-
-	if (n == 0 || (n < 0 && errno != EAGAIN))
-		return NULL;
-	text[n < 0 ? 0 : n] = '\0';
-	return text;
-}
-
-static void modes(void **state)
-{
-	struct world *w = *state;
-	char run[80];
-	struct stat st;
-
-	assert_int_equal(stat(w->path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	snprintf(run, sizeof(run), "%s/run", w->directory);
-	assert_int_equal(stat(run, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0750);
 }
 
 static void lines(void **state)
@@ -364,21 +261,88 @@ static void long_answer_unread(void **state)
 	assert_int_equal(pieces_left, left);
 }
 
+/* Reads everything that the socket holds now, so that the server can send more of a big answer. */
+static void read_some(struct world *w, int fd)
+{
+	while (*hear(fd))
+		;
+	turn(w);
+}
+
+static void send_later(const char *text)
+{
+	struct buffer answer = { 0 };
+
+	buffer_printf(&answer, "%s", text);
+	server_send(later, &answer);
+	buffer_done(&answer);
+}
+
+/* The lines after one that is answered late are handled when the answer has been given. */
 static void answers_later(void **state)
 {
 	struct world *w = *state;
 	int a = dial(w), b = dial(w);
 
-	say(w, a, "later\n");
+	say(w, a, "later\necho after\n");
+	say(w, a, "echo last\n");
 	assert_string_equal(hear(a), "");
-	server_send(later, "now\n", 4);
-	server_flush(w->server, 1000);
-	assert_string_equal(hear(a), "now\n");
+	send_later("now\n");
+	turn(w);
+	assert_string_equal(hear(a), "now\nafter\nlast\n");
 	say(w, b, "later\n");
 	close(b);
 	turn(w);
-	assert_null(later);
+	assert_null(later); /* a client that has hung up does not wait */
 	close(a);
+}
+
+/* A client that has only closed its side for sending receives the late answer. */
+static void answers_later_after_shutdown(void **state)
+{
+	struct world *w = *state;
+	int fd = dial(w);
+
+	say(w, fd, "later\necho after\n");
+	shutdown(fd, SHUT_WR);
+	turn(w);
+	assert_int_equal(closed, 0);
+	send_later("now\n");
+	turn(w);
+	assert_string_equal(hear(fd), "now\nafter\n");
+	assert_null(hear(fd));
+	close(fd);
+}
+
+/* After server_stop() no line is handled and no answer continued, but a late answer is sent, even
+ * if another client does not read its answers. */
+static void stops(void **state)
+{
+	struct world *w = *state;
+	int waits = dial(w), other = dial(w), slow = dial(w), fd = dial(w);
+	unsigned left;
+
+	say(w, waits, "later\necho after\n");
+	say(w, slow, "big\n");
+	say(w, fd, "long\n");
+	left = pieces_left;
+	assert_int_equal(send(other, "echo here\n", 10, MSG_NOSIGNAL), 10);
+	server_stop(w->server);
+	for (unsigned i = 0; i < 20; i++)
+		read_some(w, fd);
+	assert_int_equal(pieces_left, left);
+	assert_string_equal(hear(other), "");
+	send_later("now\n");
+	server_flush(w->server, 10);
+	assert_string_equal(hear(waits), "now\n");
+	turn(w);
+	assert_string_equal(hear(waits), "");
+	close(waits);
+	close(other);
+	close(slow);
+	close(fd);
+	turn(w);
+	assert_int_equal(closed, 4);
 }
 
 static void too_many(void **state)
@@ -401,14 +365,6 @@ static void too_many(void **state)
 	close(extra);
 	for (int i = 1; i < SERVER_CLIENTS_MAX; i++)
 		close(fds[i]);
-}
-
-/* Reads everything that the socket holds now, so that the server can send more of a big answer. */
-static void read_some(struct world *w, int fd)
-{
-	while (*hear(fd))
-		;
-	turn(w);
 }
 
 /* Idle clients make room for new clients, first those that have no unread answer. */
@@ -454,70 +410,10 @@ static void eviction(void **state)
 		close(fds[i]);
 }
 
-static void in_use_and_stale(void **state)
-{
-	struct world *w = *state, second = *w;
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct server *s;
-	struct fault f;
-	int dead;
-
-	assert_int_equal(start_server(&second, &s, &f), -EADDRINUSE);
-	assert_non_null(strstr(f.text, "in use"));
-	assert_int_equal(access(w->path, F_OK), 0);
-	snprintf(second.path, sizeof(second.path), "%s/run/stale.sock", w->directory);
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", second.path);
-	dead = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(bind(dead, (struct sockaddr *)&address, sizeof(address)), 0);
-	close(dead);
-	assert_int_equal(start_server(&second, &s, &f), 0);
-	close(dial(&second));
-	server_free(s);
-	assert_int_equal(access(second.path, F_OK), -1);
-}
-
-static void deletion(void **state)
-{
-	struct world *w = *state;
-	char other[120];
-
-	snprintf(other, sizeof(other), "%s.other", w->path);
-	fclose(fopen(other, "w"));
-	unlink(other);
-	turn(w);
-	assert_int_equal(deleted, 0);
-	unlink(w->path);
-	turn(w);
-	assert_int_equal(deleted, 1);
-	/* the socket file belongs to another process now and stays */
-	fclose(fopen(w->path, "w"));
-	server_free(w->server);
-	w->server = NULL;
-	assert_int_equal(unlink(w->path), 0);
-}
-
-static void bad_places(void **state)
-{
-	struct world *w = *state, second = *w;
-	char open[100];
-	struct server *s;
-	struct fault f;
-
-	snprintf(open, sizeof(open), "%s/open", w->directory);
-	assert_int_equal(mkdir(open, 0700), 0);
-	assert_int_equal(chmod(open, 0777), 0);
-	snprintf(second.path, sizeof(second.path), "%s/open/a.sock", w->directory);
-	assert_int_equal(start_server(&second, &s, &f), -EACCES);
-	rmdir(open);
-	snprintf(second.path, sizeof(second.path), "%s/none/at/all", w->directory);
-	assert_int_equal(start_server(&second, &s, &f), -ENOENT);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),
 		TEST(lines),
 		TEST(bounded_lines),
 		TEST(slow_reader),
@@ -525,11 +421,10 @@ int main(void)
 		TEST(long_answer_unread),
 		TEST(slow_lines_in_turns),
 		TEST(answers_later),
+		TEST(answers_later_after_shutdown),
+		TEST(stops),
 		TEST(too_many),
 		TEST(eviction),
-		TEST(in_use_and_stale),
-		TEST(deletion),
-		TEST(bad_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,14 +18,16 @@ struct ctlserver {
 	struct waiting *waiting;
 };
 
+/* What a client waits for: one of these, or the number of a reload. */
+#define FOR_END 0
 #define FOR_DECISION UINT_MAX
 
-/* The memory of one connection: an entry in the list of clients that wait, and the answer that is
- * being made. */
+/* The memory of one connection: an entry in the list of clients that wait for a late answer, and
+ * the answer that is being made. */
 struct waiting {
 	struct waiting *next;
-	struct server_client *client; /* NULL: the client does not wait for the end */
-	unsigned what; /* a reload: its number; 0: the end of the daemon; or FOR_DECISION */
+	struct server_client *client;
+	unsigned what;
 	struct ctlserver_show show;
 };
 
@@ -60,61 +62,53 @@ static void end_show(struct waiting *w)
 	w->show = (struct ctlserver_show){ 0 };
 }
 
-static void wait_for(struct ctlserver *c, struct waiting *w, struct server_client *client,
-		     unsigned what)
+/* Returns the result of on_line(). */
+static int wait_for(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		    unsigned what)
 {
 	w->client = client;
 	w->what = what;
 	w->next = c->waiting;
 	c->waiting = w;
+	return SERVER_LATER;
 }
 
-static void reload(struct ctlserver *c, struct waiting *w, struct server_client *client,
-		   const json_t *request, struct buffer *reply)
+static int reload(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		  const json_t *request, struct buffer *reply)
 {
 	bool exact = json_is_true(json_object_get(request, CONTROL_EXACT));
 	bool adopt = json_is_true(json_object_get(request, CONTROL_ADOPT));
 	struct fault f;
-	unsigned run;
+	unsigned run = c->ops->reload(c->ctx, exact, adopt, &f);
 
-	if (w->client) /* it waits for another answer */
-		return;
-	run = c->ops->reload(c->ctx, exact, adopt, &f);
 	if (run)
-		wait_for(c, w, client, run);
-	else
-		answer(reply, json_pack("{s:s}", CONTROL_ERROR, f.text));
+		return wait_for(c, w, client, run);
+	answer(reply, json_pack("{s:s}", CONTROL_ERROR, f.text));
+	return 0;
 }
 
-static void detach(struct ctlserver *c, struct waiting *w, struct server_client *client,
-		   struct buffer *reply)
+static int detach(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		  struct buffer *reply)
 {
-	const char *refusal;
+	const char *refusal = c->ops->detach(c->ctx);
 
-	if (w->client) /* it waits for another answer */
-		return;
-	refusal = c->ops->detach(c->ctx);
-	if (refusal)
-		answer(reply, json_pack("{s:s}", CONTROL_ERROR, refusal));
-	else
-		wait_for(c, w, client, 0);
+	if (!refusal)
+		return wait_for(c, w, client, FOR_END);
+	answer(reply, json_pack("{s:s}", CONTROL_ERROR, refusal));
+	return 0;
 }
 
-static void confirm(struct ctlserver *c, struct waiting *w, struct server_client *client,
-		    const json_t *request, struct buffer *reply)
+static int confirm(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		   const json_t *request, struct buffer *reply)
 {
 	bool waits = json_is_true(json_object_get(request, CONTROL_WAIT));
-	const char *refusal;
+	const char *refusal = c->ops->confirm(c->ctx, waits);
 
-	if (w->client) /* it waits for another answer */
-		return;
-	refusal = c->ops->confirm(c->ctx, waits);
-	if (refusal)
-		answer(reply, json_pack("{s:s}", CONTROL_ERROR, refusal));
-	else if (waits)
-		wait_for(c, w, client, FOR_DECISION);
-	else
-		answer(reply, json_pack("{s:b}", CONTROL_OK, true));
+	if (!refusal && waits)
+		return wait_for(c, w, client, FOR_DECISION);
+	answer(reply, refusal ? json_pack("{s:s}", CONTROL_ERROR, refusal)
+			      : json_pack("{s:b}", CONTROL_OK, true));
+	return 0;
 }
 
 static void unlink_waiting(struct ctlserver *c, const struct waiting *w)
@@ -144,11 +138,11 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 	} else if (strcmp(op, CONTROL_OP_LOGS) == 0) {
 		answer(reply, c->ops->logs(c->ctx));
 	} else if (strcmp(op, CONTROL_OP_RELOAD) == 0) {
-		reload(c, w, client, request, reply);
+		result = reload(c, w, client, request, reply);
 	} else if (strcmp(op, CONTROL_OP_CONFIRM) == 0) {
-		confirm(c, w, client, request, reply);
+		result = confirm(c, w, client, request, reply);
 	} else if (strcmp(op, CONTROL_OP_DETACH) == 0) {
-		detach(c, w, client, reply);
+		result = detach(c, w, client, reply);
 	} else {
 		answer(reply, json_pack("{s:s}", CONTROL_ERROR,
 					"this version of the daemon does not know that request"));
@@ -214,36 +208,34 @@ int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface
 	return 0;
 }
 
-void ctlserver_detached(struct ctlserver *c)
-{
-	static const char ok[] =
-		"{\"" CONTROL_OK "\":true,\"" CONTROL_VERSION "\":\"" WGXDP_VERSION "\"}\n";
-
-	for (struct waiting *w = c->waiting, *next; w; w = next) {
-		next = w->next; /* server_send() may close this client, but no other */
-		if (!w->what)
-			server_send(w->client, ok, sizeof(ok) - 1);
-	}
-	server_flush(c->server, LAST_ANSWERS_MS);
-}
-
 /* Sends @object, which is released, to the clients that wait for @what. */
 static void answer_waiting(struct ctlserver *c, unsigned what, json_t *object)
 {
 	struct buffer out = { 0 };
 
 	answer(&out, object);
-	for (struct waiting *w = c->waiting, *next; w; w = next) {
-		struct server_client *client = w->client;
+	for (struct waiting **at = &c->waiting; *at;) {
+		struct waiting *w = *at;
 
-		next = w->next; /* server_send() may close this client, but no other */
-		if (w->what != what)
+		if (w->what != what) {
+			at = &w->next;
 			continue;
-		unlink_waiting(c, w);
-		w->client = NULL;
-		server_send(client, out.data, buffer_len(&out));
+		}
+		*at = w->next;
+		server_send(w->client, &out);
 	}
 	buffer_done(&out);
+}
+
+void ctlserver_stop(struct ctlserver *c)
+{
+	server_stop(c->server);
+}
+
+void ctlserver_detached(struct ctlserver *c)
+{
+	answer_waiting(c, FOR_END, json_pack("{s:b}", CONTROL_OK, true));
+	server_flush(c->server, LAST_ANSWERS_MS);
 }
 
 void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls of struct ctlserver_ops
- * out. Control thread.
+ * out. Each connection has one request at a time: while it waits for the answer to reload, detach
+ * or confirm, its further requests are not read. Control thread.
  */
 #ifndef WGXDP_CTLSERVER_H
 #define WGXDP_CTLSERVER_H
@@ -22,7 +23,7 @@ struct ctlserver_ops {
 	/* Append the answer to `show`, whose fields are listed in control.h, in pieces. The first
 	 * function appends the text before the peers. Each call of the second appends one peer, or
 	 * after the last peer the rest of the text. @at is all zero at first; the caller frees its
-	 * tail. Return 1 if more follows, 0 if the answer is complete, or -ENOMEM. */
+	 * tail. Return SERVER_MORE if more follows, 0 if the answer is complete, or -ENOMEM. */
 	int (*show_begin)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	/* Turns debugging on or off. Returns a new object; NULL when out of memory. */
@@ -48,8 +49,13 @@ struct ctlserver;
 int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface,
 		  const struct ctlserver_ops *ops, void *ctx, struct fault *f);
 
-/* Sends {"ok":true} to all clients that requested detach, and waits up to 1 s until they have
- * received it. Call this after everything else has been closed, before ctlserver_free(). */
+/* From now on no function of struct ctlserver_ops is called, but late answers can still be sent.
+ * Call this before anything that those functions use is closed. */
+void ctlserver_stop(struct ctlserver *c);
+
+/* Sends {"ok":true} to all clients that requested detach, and waits up to 1 s until all clients
+ * have received their answers. Call this after everything else has been closed, before
+ * ctlserver_free(). */
 void ctlserver_detached(struct ctlserver *c);
 
 /* Sends the result to the clients that requested reload number @run. @error: NULL, or the error
@@ -59,6 +65,6 @@ void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error);
 /* Tells the clients that wait whether the tunnel was confirmed (@stays) or expired. */
 void ctlserver_decided(struct ctlserver *c, bool stays);
 
-void ctlserver_free(struct ctlserver *c); /* does nothing if s is NULL */
+void ctlserver_free(struct ctlserver *c); /* does nothing if @c is NULL */
 
 #endif

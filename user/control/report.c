@@ -303,7 +303,7 @@ static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply
 	buffer_append(reply, head, strlen(head) - 1); /* without the closing brace */
 	buffer_printf(reply, ",\"peers\":[");
 	free(head);
-	return 1;
+	return SERVER_MORE;
 }
 
 static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
@@ -326,7 +326,7 @@ static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 		buffer_append(reply, ",", 1);
 	buffer_append(reply, text, strlen(text));
 	free(text);
-	return 1;
+	return SERVER_MORE;
 }
 
 /* The reply also names the destination of the log messages. */

@@ -3,9 +3,14 @@
  * How a client is served:
  *
  *   readable ─▶ in ─▶ lines ─▶ protocol ─▶ out ─▶ writable
- *       │               ▲                   │
- *       │               └── more() is called while an answer is incomplete (more_timer)
- *       └── nothing is read while an answer is incomplete, or while out has OUT_ENOUGH bytes
+ *       │                          ▲         ▲
+ *       │                          │         └── server_send() appends a late answer
+ *       │                          └── more() is called while an answer is incomplete
+ *       └── nothing is read while an answer is incomplete or late, or while out has OUT_ENOUGH
+ *           bytes
+ *
+ * Only callbacks of the loop handle lines. Handling a line of one client never closes another one,
+ * because server_send() only appends: the next turn sends the answer and handles the next line.
  */
 #include "control/server.h"
 
@@ -26,13 +31,20 @@
 #define IDLE_NS (10 * NS_PER_S) /* an idle client may be evicted for a new one after this long */
 #define BACKLOG 16
 
+enum client_state {
+	READS,	   /* its next line is handled */
+	CONTINUES, /* more() makes the rest of the answer */
+	WAITS,	   /* server_send() will append the answer */
+	ANSWERED,  /* server_send() has appended the answer; the next turn sends it */
+};
+
 struct server_client {
 	struct server *server;
 	struct server_client *next;
 	int fd;
-	bool eof;	/* the client has finished sending; its last lines are still answered */
-	bool answering; /* more() has the rest of the answer */
-	bool ending;	/* the protocol wants it closed once the answers are sent */
+	enum client_state state;
+	bool eof;    /* the client has finished sending; its last lines are still answered */
+	bool ending; /* the protocol wants it closed once the answers are sent */
 	uint64_t active_ns;
 	struct buffer in, out;
 	char session[]; /* protocol->session_size */
@@ -44,7 +56,8 @@ struct server {
 	int fd; /* listens */
 	struct server_client *clients;
 	unsigned client_count;
-	struct loop_timer more_timer; /* armed while more() or line() can be called for a client */
+	struct loop_timer work_timer; /* armed while a client has work that no event announces */
+	bool stopped;		      /* no line is handled any more */
 };
 
 /* Clients ------------------------------------------------------------------------------------ */
@@ -96,16 +109,28 @@ static bool is_full(const struct server_client *c)
 	return buffer_len(&c->out) >= OUT_ENOUGH;
 }
 
-/* May lines of this client be handled? */
+/* Returns true if no further line of this client will be handled. */
+static bool lines_are_over(const struct server_client *c)
+{
+	return c->ending || c->server->stopped;
+}
+
+/* May lines of this client be handled now? */
 static bool may_read(const struct server_client *c)
 {
-	return !c->ending && !c->answering && !is_full(c);
+	return !lines_are_over(c) && c->state == READS && !is_full(c);
+}
+
+/* May more() be called now? */
+static bool may_continue(const struct server_client *c)
+{
+	return !lines_are_over(c) && c->state == CONTINUES && !is_full(c);
 }
 
 /* Records the result of line() or more(). */
 static void note_result(struct server_client *c, int result)
 {
-	c->answering = result > 0;
+	c->state = result == SERVER_MORE ? CONTINUES : result == SERVER_LATER ? WAITS : READS;
 	c->ending |= result < 0;
 }
 
@@ -160,15 +185,17 @@ static int read_in(struct server_client *c)
  * become readable or writable. Closes a client that is finished. */
 static void serve(struct server_client *c, bool readable, uint64_t until_ns)
 {
-	int err = 0;
+	int err = c->out.failed ? -ENOMEM : 0;
 
-	if (readable && !c->eof && may_read(c) && !has_line(c))
+	if (c->state == ANSWERED)
+		c->state = READS;
+	if (!err && readable && !c->eof && may_read(c) && !has_line(c))
 		err = read_in(c);
 	do {
 		err = err ? err : read_lines(c, until_ns);
 		err = err ? err : write_out(c);
 	} while (!err && line_waits(c) && loop_now_ns() < until_ns);
-	if (!err && !buffer_len(&c->out) && !c->answering && !line_waits(c) &&
+	if (!err && !buffer_len(&c->out) && c->state == READS && !line_waits(c) &&
 	    (c->ending || c->eof))
 		err = -ECONNRESET;
 	if (!err)
@@ -177,8 +204,8 @@ static void serve(struct server_client *c, bool readable, uint64_t until_ns)
 					  (buffer_len(&c->out) ? EPOLLOUT : 0));
 	if (err)
 		close_client(c);
-	else if ((c->answering && !is_full(c)) || line_waits(c))
-		loop_timer_arm(&c->server->more_timer, 0);
+	else if (may_continue(c) || line_waits(c))
+		loop_timer_arm(&c->server->work_timer, 0);
 }
 
 /* Appends pieces of the answer until out is full or the time is over. */
@@ -188,22 +215,19 @@ static void continue_answer(struct server_client *c, uint64_t until_ns)
 
 	do {
 		note_result(c, config->protocol->more(config->ctx, c->session, &c->out));
-	} while (c->answering && !is_full(c) && !c->out.failed && loop_now_ns() < until_ns);
-	if (c->out.failed)
-		close_client(c);
-	else
-		serve(c, false, until_ns);
+	} while (may_continue(c) && !c->out.failed && loop_now_ns() < until_ns);
+	serve(c, false, until_ns);
 }
 
-static void on_more_timer(void *ctx, uint64_t now_ns)
+static void on_work_timer(void *ctx, uint64_t now_ns)
 {
 	struct server *s = ctx;
 
 	for (struct server_client *c = s->clients, *next; c; c = next) {
-		next = c->next;
-		if (c->answering && !is_full(c))
+		next = c->next; /* serving a client closes no other client */
+		if (may_continue(c))
 			continue_answer(c, now_ns + PASS_TURN_NS);
-		else if (line_waits(c))
+		else if (c->state == ANSWERED || line_waits(c))
 			serve(c, false, now_ns + PASS_TURN_NS);
 	}
 }
@@ -213,8 +237,9 @@ static void on_client(void *ctx, int fd, uint32_t events)
 	struct server_client *c = ctx;
 
 	(void)fd;
-	/* EPOLLHUP alone does not close the client, because lines may still be unread. */
-	if ((events & EPOLLERR) || ((events & EPOLLHUP) && c->ending))
+	/* A client that has hung up can receive no answer, but its unread lines are handled. */
+	if ((events & EPOLLERR) ||
+	    ((events & EPOLLHUP) && (lines_are_over(c) || c->state == WAITS)))
 		close_client(c);
 	else
 		serve(c, events & (EPOLLIN | EPOLLHUP), loop_now_ns() + PASS_TURN_NS);
@@ -224,10 +249,16 @@ static void on_client(void *ctx, int fd, uint32_t events)
  * answers, then those that were idle longest. */
 static bool evict_before(const struct server_client *a, const struct server_client *b)
 {
-	bool done_a = !buffer_len(&a->out) && !a->answering;
-	bool done_b = !buffer_len(&b->out) && !b->answering;
+	bool done_a = !buffer_len(&a->out) && a->state == READS;
+	bool done_b = !buffer_len(&b->out) && b->state == READS;
 
 	return done_a != done_b ? done_a : a->active_ns < b->active_ns;
+}
+
+/* A client that waits for a late answer keeps its place, however long it waits. */
+static bool may_evict(const struct server_client *c, uint64_t now_ns)
+{
+	return c->state != WAITS && c->state != ANSWERED && now_ns - c->active_ns >= IDLE_NS;
 }
 
 /* Makes room for one more client. Returns false if all clients are active. */
@@ -239,7 +270,7 @@ static bool evict(struct server *s)
 	if (s->client_count < SERVER_CLIENTS_MAX)
 		return true;
 	for (struct server_client *c = s->clients; c; c = c->next)
-		if (now_ns - c->active_ns >= IDLE_NS && (!victim || evict_before(c, victim)))
+		if (may_evict(c, now_ns) && (!victim || evict_before(c, victim)))
 			victim = c;
 	if (!victim)
 		return false;
@@ -290,7 +321,7 @@ int server_new(struct server **s, const struct server_config *config, struct fau
 		return fault(f, -ENOMEM, "%s: out of memory", config->path);
 	n->config = *config;
 	n->fd = config->inherited_fd;
-	loop_timer_init(&n->more_timer, config->loop, on_more_timer, n);
+	loop_timer_init(&n->work_timer, config->loop, on_work_timer, n);
 	err = socket_file_init(&n->file, config->path, f);
 	if (!err && n->fd < 0)
 		err = socket_file_bind(&n->file, config->directory_mode, &n->fd, f);
@@ -320,7 +351,7 @@ void server_free(struct server *s)
 		next = c->next;
 		close_client(c);
 	}
-	loop_timer_done(&s->more_timer);
+	loop_timer_done(&s->work_timer);
 	socket_file_done(&s->file);
 	if (s->fd >= 0) {
 		loop_delete(s->config.loop, s->fd);
@@ -329,28 +360,33 @@ void server_free(struct server *s)
 	free(s);
 }
 
-void server_send(struct server_client *client, const void *data, size_t n)
+void server_send(struct server_client *client, const struct buffer *answer)
 {
-	buffer_append(&client->out, data, n);
-	if (client->out.failed)
-		close_client(client);
-	else
-		serve(client, false, loop_now_ns() + PASS_TURN_NS);
+	buffer_append(&client->out, answer->data + answer->at, buffer_len(answer));
+	client->out.failed |= answer->failed;
+	client->state = ANSWERED;
+	loop_timer_arm(&client->server->work_timer, 0);
+}
+
+void server_stop(struct server *s)
+{
+	s->stopped = true;
 }
 
 void server_flush(struct server *s, unsigned timeout_ms)
 {
 	uint64_t until_ns = loop_now_ns() + timeout_ms * NS_PER_MS, now_ns;
-	struct server_client *c, *next;
+	struct pollfd fds[SERVER_CLIENTS_MAX];
+	nfds_t count;
 
-	for (c = s->clients; c; c = next) {
-		struct pollfd p = { .fd = c->fd, .events = POLLOUT };
-
-		next = c->next;
-		while (buffer_len(&c->out) && (now_ns = loop_now_ns()) < until_ns) {
-			poll(&p, 1, (int)((until_ns - now_ns) / NS_PER_MS) + 1);
-			if (write_out(c))
-				break;
-		}
+	for (;;) {
+		count = 0;
+		for (struct server_client *c = s->clients; c; c = c->next)
+			if (write_out(c) == 0 && buffer_len(&c->out))
+				fds[count++] = (struct pollfd){ .fd = c->fd, .events = POLLOUT };
+		now_ns = loop_now_ns();
+		if (!count || now_ns >= until_ns)
+			break;
+		poll(fds, count, (int)((until_ns - now_ns) / NS_PER_MS) + 1);
 	}
 }

@@ -7,7 +7,13 @@
  * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
  * while a client does not read its answers, no further line of this client is read. Lines are
  * handled, and a long answer is made in pieces as the client reads them, for at most PASS_TURN_NS
- * in each turn of the loop. An idle client is evicted when a new client needs its place.
+ * in each turn of the loop.
+ *
+ * The answers of a client are in the order of its lines, because a line is handled when the answer
+ * to the line before is complete. An answer may come late, by server_send().
+ *
+ * An idle client is evicted when a new client needs its place, unless it waits for a late answer. A
+ * client that hangs up while it waits is closed, and its further lines are not handled.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H
@@ -24,19 +30,23 @@
 struct server;
 struct server_client;
 
+/* Results of struct server_protocol's line() and more(), beside 0 and -errno. */
+#define SERVER_MORE 1  /* more() appends the rest of the answer */
+#define SERVER_LATER 2 /* server_send() appends the rest of the answer */
+
 struct server_protocol {
 	size_t line_max;     /* bytes without the newline; a longer line closes the connection */
 	size_t session_size; /* bytes of zeroed memory for each connection, at least 1 */
 	/* A connection begins. Returns 0, or -errno to close the connection. May be NULL. */
 	int (*open)(void *ctx, void *session);
 	/* Handles one line, whose newline is replaced by NUL. The function appends its answer to
-	 * @reply. It returns 0; 1 if more() must append the rest of the answer before any further
-	 * line is handled; or -errno to close the connection after @reply has been sent. */
+	 * @reply. It returns 0; SERVER_MORE or SERVER_LATER if the rest of the answer must be
+	 * appended before any further line is handled; or -errno to close the connection after
+	 * @reply has been sent. */
 	int (*line)(void *ctx, void *session, struct server_client *client, char *line, size_t len,
 		    struct buffer *reply);
 	/* Does the next short piece of the work, and appends the next piece of the answer.
-	 * Returns 1 if more follows, 0 if the answer is complete, or -errno, like line(). NULL if
-	 * line() never returns 1. */
+	 * Returns the same values as line(). NULL if line() never returns SERVER_MORE. */
 	int (*more)(void *ctx, void *session, struct buffer *reply);
 	/* The connection has ended. @session is wiped afterwards. May be NULL. */
 	void (*close)(void *ctx, void *session, struct server_client *client);
@@ -61,12 +71,18 @@ int server_new(struct server **s, const struct server_config *config, struct fau
  * NULL. */
 void server_free(struct server *s);
 
-/* Sends @n bytes to a client outside of its line callback. Do not call this after the client's
- * close callback. */
-void server_send(struct server_client *client, const void *data, size_t n);
+/* Completes the answer to the line for which line() returned SERVER_LATER: appends the contents of
+ * @answer, which stays the caller's. The loop sends them, or closes the client if @answer has
+ * failed or memory ran out. Closes no client and handles no line itself, so it may be called from
+ * every callback, but only once for a line, and not after the client's close callback. */
+void server_send(struct server_client *client, const struct buffer *answer);
 
-/* Waits up to @timeout_ms until the clients have received all answers. Used when the daemon
- * ends. */
+/* From now on no further line of any client is handled, and an answer that more() has not completed
+ * breaks off. server_send() and server_flush() still send late answers. */
+void server_stop(struct server *s);
+
+/* Sends what the clients have not received yet, and waits for this up to @timeout_ms in all. Used
+ * when the daemon ends and the loop no longer runs. */
 void server_flush(struct server *s, unsigned timeout_ms);
 
 #endif

@@ -165,4 +165,6 @@ void socket_file_done(struct socket_file *s)
 		loop_delete(s->loop, s->watch_fd);
 		close(s->watch_fd);
 	}
+	s->has_file = false;
+	s->watch_fd = -1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * socket_file.h - the file of a listening Unix socket: creates it in a directory that only its owner
- * can change, notices its deletion, and unlinks it at the end. Control thread.
+ * socket_file.h - the file of a listening Unix socket: creates it in a directory that only its
+ * owner can change, notices its deletion, and unlinks it at the end. Control thread.
  */
 #ifndef WGXDP_SOCKET_FILE_H
 #define WGXDP_SOCKET_FILE_H
@@ -31,10 +31,10 @@ bool socket_file_answers(const char *path);
 /* @path: absolute, copied. Returns 0, or -ENAMETOOLONG with @f filled in. */
 int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
 
-/* Creates a stream socket that is bound to the file, which has mode 0600. Creates the directory with
- * @directory_mode if it is missing, and replaces a stale socket file. Returns 0 with the socket in
- * *@fd, which the caller closes, or -errno with @f filled in: -EADDRINUSE (another process listens
- * at the path), -EACCES. */
+/* Creates a stream socket that is bound to the file, which has mode 0600. Creates the directory
+ * with @directory_mode if it is missing, and replaces a stale socket file. Returns 0 with the
+ * socket in *@fd, which the caller closes, or -errno with @f filled in: -EADDRINUSE (another
+ * process listens at the path), -EACCES. */
 int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, struct fault *f);
 
 /* Calls @deleted once, from the loop, when the file has been deleted or replaced. @deleted may be
@@ -42,7 +42,8 @@ int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, stru
 int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(void *ctx),
 		      void *ctx);
 
-/* Ends the watch, and unlinks the file if it is still ours. */
+/* Ends the watch, and unlinks the file if it was watched and is still ours. A second call has no
+ * effect. */
 void socket_file_done(struct socket_file *s);
 
 #endif

@@ -60,8 +60,8 @@ struct uapi_session {
 };
 
 /* Handles one line without its newline, and appends the reply, if there is one. Alters the line.
- * Returns 0; 1 if uapi_more() must finish the work before the next line; or -errno to close the
- * connection. */
+ * Returns 0; SERVER_MORE if uapi_more() must finish the work before the next line; or -errno to
+ * close the connection. */
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply);
 
 /* Appends the next peer or the end of the reply to get=1, or removes some of the peers that

@@ -426,6 +426,7 @@ static void run(struct daemon *d)
 /* Undoes start(), even if start() failed half-way. */
 static void end(struct daemon *d)
 {
+	sockets_stop(&d->sockets);
 	host_free(d->follow.host);
 	d->follow.host = NULL;
 	link_down(d);

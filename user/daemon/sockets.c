@@ -159,6 +159,14 @@ void sockets_decided(struct sockets *s, bool stays)
 		ctlserver_decided(s->control, stays);
 }
 
+void sockets_stop(struct sockets *s)
+{
+	if (s->uapi_server)
+		server_stop(s->uapi_server);
+	if (s->control)
+		ctlserver_stop(s->control);
+}
+
 void sockets_close_uapi(struct sockets *s)
 {
 	server_free(s->uapi_server);

@@ -38,9 +38,11 @@ void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
 /* Tells waiting clients whether the tunnel was confirmed (@stays) or expired (confirm.h). */
 void sockets_decided(struct sockets *s, bool stays);
 
-/* Close wg(8)'s socket before all other resources, and the control socket after them. Closing the
- * control socket sends the answer to each client that requested `detach`. Both functions do nothing
+/* The daemon ends in this order. It calls sockets_stop() before it closes anything, and no request
+ * is handled from then on. It closes wg(8)'s socket before the device, and the control socket last;
+ * this sends the answer to each client that requested `detach`. All three functions do nothing
  * if sockets_open() failed or was never called. */
+void sockets_stop(struct sockets *s);
 void sockets_close_uapi(struct sockets *s);
 void sockets_close_control(struct sockets *s);
 
