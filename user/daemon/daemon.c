@@ -6,195 +6,12 @@
 #include <string.h>
 
 #include "daemon/apply.h"
-#include "daemon/config_follow.h"
-#include "daemon/core.h"
-#include "daemon/crash_record.h"
-#include "daemon/device_ops.h"
-#include "daemon/ending.h"
+#include "daemon/daemon_private.h"
 #include "daemon/name_lock.h"
-#include "daemon/names.h"
-#include "daemon/sockets.h"
-#include "daemon/watchdog.h"
-#include "host/host.h"
-#include "io/netlink.h"
-#include "sync/handshake_rx.h"
-#include "sync/host_watch.h"
 #include "util/log.h"
 #include "util/notify.h"
 
 #define DEFAULT_MTU 1420
-
-struct daemon {
-	const struct options *options;
-	struct ending ending;
-	int lock_fd; /* lock of the interface's name; -1 = not locked */
-	struct crash_record record;
-	struct loop *loop;
-	struct netlink *netlink; /* netlink socket in the namespace where the daemon started */
-	struct core core;
-	struct device_ops_env env;
-	struct tun tun;
-	struct dataplane dataplane;
-	struct mapsync mapsync;
-	struct nexthops nexthops;
-	struct names names;
-	struct host_watch host_watch;
-	struct tunnel tunnel;
-	struct handshake_rx handshake_rx;
-	struct diag diag;
-	struct sockets sockets;
-	struct config_follow follow;
-	struct watchdog watchdog;
-};
-
-/* Up and down --------------------------------------------------------------------------------- */
-
-static int link_up(void *ctx)
-{
-	struct daemon *d = ctx;
-	struct fault f;
-	int err;
-
-	if (d->dataplane.up)
-		return 0;
-	err = dataplane_up(&d->dataplane, &f);
-	if (err) {
-		log_error("%s", f.text);
-		ending_tell_error(&d->ending, &f);
-		if (d->ending.lease_fd >= 0)
-			ending_stop(&d->ending, 1);
-		return err;
-	}
-	mapsync_listen(&d->mapsync, d->dataplane.udp.port);
-	nexthops_now(&d->nexthops);
-	device_set_up(&d->core.device, true, loop_now_ns());
-	log_info("up, port %u", d->dataplane.udp.port);
-	notify_status("Up, port %u", d->dataplane.udp.port);
-	return 0;
-}
-
-static void link_down(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	if (!d->dataplane.up)
-		return;
-	mapsync_listen(&d->mapsync, 0);
-	/* Stop the workers before the sessions end. Otherwise they would stage the packets that
-	 * they still read for the next session. */
-	dataplane_stop(&d->dataplane);
-	device_set_up(&d->core.device, false, loop_now_ns());
-	dataplane_down(&d->dataplane);
-	log_info("down");
-	notify_status("The interface is down");
-}
-
-/* Notifications of modules --------------------------------------------------------------------- */
-
-static void tunnel_at_home(void *ctx, uint32_t ifindex)
-{
-	struct daemon *d = ctx;
-
-	nexthops_set_tunnel(&d->nexthops, ifindex);
-	host_moved(d->follow.host, ifindex);
-	if (ifindex)
-		reload_host_again(&d->follow.reload);
-}
-
-static void tunnel_ended(void *ctx, int exit_code)
-{
-	struct daemon *d = ctx;
-
-	ending_stop(&d->ending, exit_code);
-}
-
-static const struct tunnel_ops tunnel_ops = {
-	.link_up = link_up,
-	.link_down = link_down,
-	.at_home = tunnel_at_home,
-	.ended = tunnel_ended,
-};
-
-static void sockets_closing(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	handshake_rx_unwatch_leader(&d->handshake_rx);
-}
-
-static int sockets_opened(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	if (d->dataplane.up) { /* the listen port changed */
-		mapsync_listen(&d->mapsync, d->dataplane.udp.port);
-		nexthops_now(&d->nexthops);
-	}
-	return handshake_rx_watch_leader(&d->handshake_rx);
-}
-
-static void paths_changed(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	nexthops_changed(&d->nexthops);
-}
-
-static void dataplane_failed(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	ending_stop(&d->ending, 1);
-}
-
-/* Records the neighbour, so that the next owner of the name can release it if this daemon is
- * killed. */
-static void neighbour_managed(void *ctx, const struct encap_next *next, bool managed)
-{
-	struct daemon *d = ctx;
-	int err = crash_record_neighbour(&d->record, next, managed);
-
-	if (err)
-		log_info("cannot write the crash record: %s", strerror(-err));
-}
-
-/* Starts the data plane. The interface is up, but the daemon may not have read the event yet. */
-static int host_start(void *ctx, struct fault *f)
-{
-	struct daemon *d = ctx;
-
-	tunnel_look(&d->tunnel);
-	return d->dataplane.up ? 0 : fault(f, -ENETDOWN, "the tunnel cannot be started");
-}
-
-static int host_set_fwmark(void *ctx, uint32_t fwmark)
-{
-	struct daemon *d = ctx;
-
-	return dataplane_set_fwmark(&d->dataplane, fwmark);
-}
-
-static void host_warn(void *ctx, const char *sentence)
-{
-	const struct daemon *d = ctx;
-
-	ending_warn(&d->ending, sentence);
-}
-
-static const struct host_ops host_ops = {
-	.start = host_start,
-	.set_fwmark = host_set_fwmark,
-	.warn = host_warn,
-};
-
-static const struct dataplane_ops dataplane_ops = {
-	.sockets_closing = sockets_closing,
-	.sockets_opened = sockets_opened,
-	.changed = paths_changed,
-	.failed = dataplane_failed,
-};
-
-/* Start and end -------------------------------------------------------------------------------- */
 
 static int start_core(struct daemon *d, struct fault *f)
 {
@@ -249,14 +66,14 @@ static int start_dataplane(struct daemon *d, const struct conf *conf, struct fau
 		.suspend = &d->core.suspend,
 		.tun = &d->tun,
 		.netlink = d->netlink,
-		.ops = &dataplane_ops,
+		.ops = &daemon_dataplane_ops,
 		.ctx = d,
 	};
 	const struct tunnel_config tunnel = {
 		.loop = d->loop,
 		.tun = &d->tun,
 		.dataplane = &d->dataplane,
-		.ops = &tunnel_ops,
+		.ops = &daemon_tunnel_ops,
 		.ctx = d,
 	};
 	int err = tun_open(&d->tun, d->options->interface, d->options->tun_fd, DEFAULT_MTU, f);
@@ -288,7 +105,7 @@ static int start_sync(struct daemon *d, enum log_level quiet_level, struct fault
 		.qsbr = d->core.qsbr,
 		.netlink = d->netlink,
 		.dataplane = &d->dataplane,
-		.neighbour_managed = neighbour_managed,
+		.neighbour_managed = daemon_neighbour_managed,
 		.ctx = d,
 	};
 	const struct handshake_rx_config handshake_rx = {
@@ -329,7 +146,7 @@ static int start_host(struct daemon *d, const struct conf *conf, struct fault *f
 	const struct host_config config = {
 		.loop = d->loop,
 		.interface = d->options->interface,
-		.ops = &host_ops,
+		.ops = &daemon_host_ops,
 		.ctx = d,
 	};
 	int err = host_new(&d->follow.host, &config, f);
@@ -429,7 +246,7 @@ static void end(struct daemon *d)
 	sockets_stop(&d->sockets);
 	host_free(d->follow.host);
 	d->follow.host = NULL;
-	link_down(d);
+	daemon_link_down(d);
 	config_follow_stop(&d->follow);
 	sockets_close_uapi(&d->sockets);
 	watchdog_stop(&d->watchdog);

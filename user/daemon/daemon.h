@@ -7,8 +7,8 @@
  *   end:   SIGTERM, SIGINT, `wgxdp detach`, the interface or wg's socket file is deleted, or the
  *          command that started the daemon goes away before it commits
  *
- * daemon.c is the one file that knows all modules. Each module owns its struct, its timers and its
- * descriptors; user/daemon/README.md shows who calls whom.
+ * Only daemon.c and daemon_events.c know all modules. Each module owns its struct, its timers and
+ * its descriptors; user/daemon/README.md shows who calls whom.
  */
 #ifndef WGXDP_DAEMON_H
 #define WGXDP_DAEMON_H
