@@ -186,7 +186,8 @@ moved() # ADDRESS
 }
 ns_add m
 in_ns a ip link set "$A" netns "$ID-m"
-ok "the interface is in another namespace" wait_for 5 eval "logged | grep -q 'left the namespace'"
+ok "the interface is in another namespace" \
+	wait_for 5 eval "logged | grep -q 'moved to another namespace'"
 moved 10.99.0.8 >"$FILE"
 ok "a reload there succeeds" reload
 in_ns m ip link set "$A" netns "$ID-a"
