@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_server.c - server.c over real sockets in a temporary directory. The tests run the loop and
  * set its clock themselves. */
+#include <sys/resource.h>
+
 #include "server_fixture.h"
 
 #define BIG (1 << 20)
@@ -261,6 +263,28 @@ static void long_answer_unread(void **state)
 	assert_int_equal(pieces_left, left);
 }
 
+/* A connection that cannot be accepted waits, and does not keep the loop busy. */
+static void no_descriptors(void **state)
+{
+	struct world *w = *state;
+	int fd = ring(w), highest = dup(fd);
+	struct rlimit before, none;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ (rlim_t)highest, before.rlim_max };
+	close(highest);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	say(w, fd, "echo in\n");
+	assert_int_equal(opened, 0);
+	assert_true(loop_timer_armed(&w->server->pause_timer));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	loop_timer_arm(&w->server->pause_timer, 0);
+	turn(w);
+	assert_false(loop_timer_armed(&w->server->pause_timer));
+	assert_string_equal(hear(fd), "in\n");
+	close(fd);
+}
+
 /* Reads everything that the socket holds now, so that the server can send more of a big answer. */
 static void read_some(struct world *w, int fd)
 {
@@ -353,15 +377,14 @@ static void too_many(void **state)
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 		fds[i] = dial(w);
 	extra = dial(w);
-	assert_null(hear(extra)); /* no client has been idle for long enough */
+	say(w, extra, "echo in\n");
+	assert_string_equal(hear(extra), ""); /* no client has been idle for long enough */
 	say(w, fds[0], "echo still\n");
 	assert_string_equal(hear(fds[0]), "still\n");
-	close(extra);
 	close(fds[0]);
 	turn(w);
-	extra = dial(w);
-	say(w, extra, "echo in\n");
 	assert_string_equal(hear(extra), "in\n");
+	assert_int_equal(closed, 1);
 	close(extra);
 	for (int i = 1; i < SERVER_CLIENTS_MAX; i++)
 		close(fds[i]);
@@ -399,12 +422,20 @@ static void eviction(void **state)
 	close(fds[1]);
 	fds[1] = extra;
 
-	/* No client is idle. */
+	/* No client is idle. A new client waits until one is. */
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 		read_some(w, fds[i]);
 	extra = dial(w);
-	assert_null(hear(extra));
+	say(w, extra, "echo in\n");
+	assert_string_equal(hear(extra), "");
 	assert_int_equal(closed, 2);
+	skipped_ns += IDLE_NS;
+	turn(w);
+	assert_int_equal(closed, 2);
+	loop_timer_arm(&w->server->pause_timer, 0);
+	turn(w);
+	assert_int_equal(closed, 3);
+	assert_string_equal(hear(extra), "in\n");
 	close(extra);
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 		close(fds[i]);
@@ -424,6 +455,7 @@ int main(void)
 		TEST(answers_later_after_shutdown),
 		TEST(stops),
 		TEST(too_many),
+		TEST(no_descriptors),
 		TEST(eviction),
 	};
 

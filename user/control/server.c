@@ -30,6 +30,7 @@
 #define OUT_ENOUGH 65536
 #define IDLE_NS (10 * NS_PER_S) /* an idle client may be evicted for a new one after this long */
 #define BACKLOG 16
+#define PAUSE_NS NS_PER_S /* before the server tries again to accept a connection */
 
 enum client_state {
 	READS,	   /* its next line is handled */
@@ -56,11 +57,35 @@ struct server {
 	int fd; /* listens */
 	struct server_client *clients;
 	unsigned client_count;
-	struct loop_timer work_timer; /* armed while a client has work that no event announces */
-	bool stopped;		      /* no line is handled any more */
+	struct loop_timer work_timer;  /* armed while a client has work that no event announces */
+	struct loop_timer pause_timer; /* armed while no connection is accepted */
+	bool stopped;		       /* no line is handled any more */
 };
 
 /* Clients ------------------------------------------------------------------------------------ */
+
+/* Accepts no connection until a client is closed, or for PAUSE_NS. New connections wait in the
+ * backlog. */
+static void pause_accepting(struct server *s)
+{
+	loop_modify(s->config.loop, s->fd, 0);
+	loop_timer_arm(&s->pause_timer, loop_now_ns() + PAUSE_NS);
+}
+
+static void resume_accepting(struct server *s)
+{
+	if (loop_timer_armed(&s->pause_timer))
+		loop_modify(s->config.loop, s->fd, EPOLLIN);
+	loop_timer_cancel(&s->pause_timer);
+}
+
+static void on_pause_timer(void *ctx, uint64_t now_ns)
+{
+	struct server *s = ctx;
+
+	(void)now_ns;
+	loop_modify(s->config.loop, s->fd, EPOLLIN);
+}
 
 static void close_client(struct server_client *c)
 {
@@ -71,6 +96,7 @@ static void close_client(struct server_client *c)
 		at = &(*at)->next;
 	*at = c->next;
 	c->server->client_count--;
+	resume_accepting(c->server);
 	if (config->protocol->close)
 		config->protocol->close(config->ctx, c->session, c);
 	loop_delete(config->loop, c->fd);
@@ -261,35 +287,36 @@ static bool may_evict(const struct server_client *c, uint64_t now_ns)
 	return c->state != WAITS && c->state != ANSWERED && now_ns - c->active_ns >= IDLE_NS;
 }
 
-/* Makes room for one more client. Returns false if all clients are active. */
-static bool evict(struct server *s)
+/* Returns the client that a new client replaces, or NULL if all clients are active. */
+static struct server_client *find_victim(const struct server *s)
 {
 	uint64_t now_ns = loop_now_ns();
 	struct server_client *victim = NULL;
 
-	if (s->client_count < SERVER_CLIENTS_MAX)
-		return true;
 	for (struct server_client *c = s->clients; c; c = c->next)
 		if (may_evict(c, now_ns) && (!victim || evict_before(c, victim)))
 			victim = c;
-	if (!victim)
-		return false;
-	close_client(victim);
-	return true;
+	return victim;
 }
 
 static void on_listener(void *ctx, int fd, uint32_t events)
 {
 	struct server *s = ctx;
 	const struct server_protocol *protocol = s->config.protocol;
-	int client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct server_client *c = NULL;
+	bool full = s->client_count >= SERVER_CLIENTS_MAX;
+	struct server_client *victim = full ? find_victim(s) : NULL, *c;
+	int client_fd = -1;
 
 	(void)events;
-	if (client_fd < 0)
+	if (!full || victim)
+		client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (client_fd < 0) {
+		pause_accepting(s);
 		return;
-	if (evict(s))
-		c = calloc(1, sizeof(*c) + protocol->session_size);
+	}
+	if (victim)
+		close_client(victim);
+	c = calloc(1, sizeof(*c) + protocol->session_size);
 	if (!c)
 		goto refuse;
 	c->server = s;
@@ -322,6 +349,7 @@ int server_new(struct server **s, const struct server_config *config, struct fau
 	n->config = *config;
 	n->fd = config->inherited_fd;
 	loop_timer_init(&n->work_timer, config->loop, on_work_timer, n);
+	loop_timer_init(&n->pause_timer, config->loop, on_pause_timer, n);
 	err = socket_file_init(&n->file, config->path, f);
 	if (!err && n->fd < 0)
 		err = socket_file_bind(&n->file, config->directory_mode, &n->fd, f);
@@ -352,6 +380,7 @@ void server_free(struct server *s)
 		close_client(c);
 	}
 	loop_timer_done(&s->work_timer);
+	loop_timer_done(&s->pause_timer);
 	socket_file_done(&s->file);
 	if (s->fd >= 0) {
 		loop_delete(s->config.loop, s->fd);

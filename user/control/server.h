@@ -12,8 +12,10 @@
  * The answers of a client are in the order of its lines, because a line is handled when the answer
  * to the line before is complete. An answer may come late, by server_send().
  *
- * An idle client is evicted when a new client needs its place, unless it waits for a late answer. A
- * client that hangs up while it waits is closed, and its further lines are not handled.
+ * An idle client is evicted when a new client needs its place, unless it waits for a late answer.
+ * If no client can be evicted, the new client waits in the backlog until a client is closed or
+ * idle. A client that hangs up while it waits for a late answer is closed, and its further lines
+ * are not handled.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H
