@@ -12,6 +12,7 @@
 
 #include "dataplane/options.h"
 #include "util/fault.h"
+#include "wgxdp/limits.h"
 
 /* CLI_CONFIG: attach or check found the config file missing or wrong, so that a service manager
  * need not try again. It is EX_CONFIG of sysexits.h, which systemd shows as "CONFIG". */
@@ -37,6 +38,13 @@ int iface_main(int argc, char **argv);
 int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints "wgxdp: warning: SENTENCE\n" to stderr. Is a conf_warn_fn. */
 void cli_warn(void *ctx, const char *sentence);
+
+/* Sends @request to the daemon of the interface that @word names (an interface, or the path of a
+ * config file), and waits for each part of the reply for up to @timeout_s. Releases @request.
+ * Returns CLI_OK with the name in @interface and a new reference in *@reply, or CLI_FAILED after it
+ * has printed the reason. */
+int cli_ask(const char *word, json_t *request, unsigned timeout_s,
+	    char interface[static IFNAME_MAX + 1], json_t **reply);
 
 /* Sets every option to its default value. */
 void options_default(struct options *o);

@@ -10,7 +10,6 @@
 
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
-#include "conf/conf.h"
 #include "wgxdp/control.h"
 
 #define TIMEOUT_S 10
@@ -57,16 +56,12 @@ int confirm_main(int argc, char **argv)
 {
 	char interface[IFNAME_MAX + 1];
 	json_t *reply = NULL;
-	struct fault f;
-	int err;
+	int exit;
 
 	if (argc != 2 || argv[1][0] == '-')
 		return cli_fail(CLI_USAGE, "usage: wgxdp confirm IFACE|CONF");
-	err = conf_interface(argv[1], interface, &f);
-	if (!err)
-		err = ctlclient_request(interface, CONTROL_OP_CONFIRM, TIMEOUT_S, &reply, &f);
-	if (err)
-		return cli_fail(CLI_FAILED, "%s", f.text);
+	exit = cli_ask(argv[1], json_pack("{s:s}", CONTROL_OP, CONTROL_OP_CONFIRM), TIMEOUT_S,
+		       interface, &reply);
 	json_decref(reply);
-	return CLI_OK;
+	return exit;
 }

@@ -4,8 +4,6 @@
 #include <time.h>
 
 #include "cli/cli.h"
-#include "cli/ctlclient.h"
-#include "conf/conf.h"
 #include "wgxdp/control.h"
 
 #define TIMEOUT_S 10
@@ -29,17 +27,15 @@ int logs_main(int argc, char **argv)
 	char interface[IFNAME_MAX + 1];
 	json_t *reply = NULL, *line;
 	json_int_t earlier;
-	struct fault f;
 	size_t i;
-	int err;
+	int exit;
 
 	if (argc != 2 || argv[1][0] == '-')
 		return cli_fail(CLI_USAGE, "usage: wgxdp logs IFACE|CONF");
-	err = conf_interface(argv[1], interface, &f);
-	if (!err)
-		err = ctlclient_request(interface, CONTROL_OP_LOGS, TIMEOUT_S, &reply, &f);
-	if (err)
-		return cli_fail(CLI_FAILED, "%s", f.text);
+	exit = cli_ask(argv[1], json_pack("{s:s}", CONTROL_OP, CONTROL_OP_LOGS), TIMEOUT_S,
+		       interface, &reply);
+	if (exit)
+		return exit;
 	earlier = json_integer_value(json_object_get(reply, "earlier"));
 	if (earlier)
 		printf("(%lld earlier lines are not kept)\n", (long long)earlier);

@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/ctlclient.h"
-#include "conf/conf.h"
 #include "wgxdp/control.h"
 
 #define TIMEOUT_S 10
@@ -35,25 +33,18 @@ static void say_where(const char *interface, const json_t *reply)
 int set_main(int argc, char **argv)
 {
 	char interface[IFNAME_MAX + 1];
-	json_t *reply = NULL;
-	struct fault f;
+	json_t *request, *reply = NULL;
 	bool on;
-	int err;
+	int exit;
 
 	if (argc != 4 || argv[1][0] == '-' || strcmp(argv[2], "debug") != 0 ||
 	    (strcmp(argv[3], "on") != 0 && strcmp(argv[3], "off") != 0))
 		return cli_fail(CLI_USAGE, "usage: wgxdp set IFACE|CONF debug on|off");
 	on = !strcmp(argv[3], "on");
-	err = conf_interface(argv[1], interface, &f);
-	if (!err)
-		err = ctlclient_ask(interface,
-				    json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_SET,
-					      CONTROL_DEBUG, on),
-				    TIMEOUT_S, &reply, &f);
-	if (err)
-		return cli_fail(CLI_FAILED, "%s", f.text);
-	if (on)
+	request = json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_SET, CONTROL_DEBUG, on);
+	exit = cli_ask(argv[1], request, TIMEOUT_S, interface, &reply);
+	if (exit == CLI_OK && on)
 		say_where(interface, reply);
 	json_decref(reply);
-	return CLI_OK;
+	return exit;
 }
