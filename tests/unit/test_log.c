@@ -49,6 +49,15 @@ static const char *written(void)
 	return seen;
 }
 
+/* Receives a datagram as a string. */
+static void receive(int fd, char *text, size_t room)
+{
+	ssize_t n = recv(fd, text, room - 1, MSG_DONTWAIT);
+
+	assert_in_range(n, 1, room - 1);
+	text[n] = '\0';
+}
+
 static void test_levels(void **state)
 {
 	static const struct {
@@ -90,7 +99,6 @@ static void test_journal(void **state)
 {
 	int listener = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	char message[2048];
-	ssize_t n;
 
 	(void)state;
 	be_a_service();
@@ -102,9 +110,7 @@ static void test_journal(void **state)
 	assert_string_equal(log_where(), "journal");
 	log_error("e\n%d", 1);
 	log_debug("not wanted");
-	n = recv(listener, message, sizeof(message) - 1, MSG_DONTWAIT);
-	assert_in_range(n, 1, sizeof(message) - 1);
-	message[n] = '\0';
+	receive(listener, message, sizeof(message));
 	assert_string_equal(message, "PRIORITY=3\nSYSLOG_FACILITY=3\n"
 				     "SYSLOG_IDENTIFIER=wgxdp[wg0]\nWGXDP_INTERFACE=wg0\n"
 				     "MESSAGE=e?1\n");
@@ -180,7 +186,6 @@ static void test_syslog(void **state)
 {
 	int listener = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	char line[2048], want[64], date[16];
-	ssize_t n;
 
 	(void)state;
 	unlink(SYSLOG_PATH);
@@ -195,9 +200,7 @@ static void test_syslog(void **state)
 	assert_string_equal(log_where(), "syslog");
 	log_error("e\n%d", 1);
 	log_debug("d");
-	n = recv(listener, line, sizeof(line) - 1, MSG_DONTWAIT);
-	assert_in_range(n, 1, sizeof(line) - 1);
-	line[n] = '\0';
+	receive(listener, line, sizeof(line));
 	memcpy(date, line + 4, 15);
 	date[15] = '\0';
 	snprintf(want, sizeof(want), "<27>%s wgxdp[wg0][%d]: e?1", date, (int)getpid());
