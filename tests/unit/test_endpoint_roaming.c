@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* test_endpoint_roaming.c - the endpoint of a peer that has a name, when the peer roams. */
+#include "names_pair.h"
+
+/* The peer roamed, and DNS still says where it was. */
+static void roamed(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+	struct endpoint elsewhere = at("198.51.100.7", 4500);
+
+	(void)state;
+	answer(f, 5, "192.0.2.2", NULL, NULL);
+	heard(f);
+	device_roamed(&f->t.a->device, f->t.ab, &elsewhere);
+	for (unsigned i = 0; i < 20; i++) {
+		pass(f, 5);
+		answer(f, 5, "192.0.2.2", NULL, NULL);
+		assert_at(f, "198.51.100.7");
+	}
+	/* It is heard there after DNS has changed: the packet is the better witness. */
+	heard(f);
+	pass(f, 5);
+	answer(f, 5, "192.0.2.3", NULL, NULL);
+	pass(f, 1);
+	heard(f);
+	pass(f, 4);
+	for (unsigned i = 0; i < 20; i++) {
+		answer(f, 5, "192.0.2.3", NULL, NULL);
+		pass(f, 5);
+		assert_at(f, "198.51.100.7");
+	}
+	/* DNS changes after it was last heard. */
+	answer(f, 5, "192.0.2.4", NULL, NULL);
+	assert_at(f, "192.0.2.4");
+	end(f);
+}
+
+/* The peer roamed and does not answer there any more: the name is asked again, at most each 15 s,
+ * and its answer counts although it is the old one. */
+static void roamed_and_lost(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+	struct endpoint elsewhere = at("198.51.100.7", 4500);
+
+	(void)state;
+	answer(f, 3600, "192.0.2.2", NULL, NULL);
+	heard(f);
+	device_roamed(&f->t.a->device, f->t.ab, &elsewhere);
+	pass(f, 100);
+	assert_int_equal(f->lookups, 1);
+	endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
+	assert_at(f, "198.51.100.7"); /* not within the call */
+	pass(f, 0.1);
+	assert_at(f, "192.0.2.2");
+	assert_int_equal(f->lookups, 2);
+	answer(f, 3600, "192.0.2.2", NULL, NULL);
+	for (unsigned i = 0; i < 12; i++) {
+		endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
+		pass(f, 5);
+		if (f->asked)
+			answer(f, 3600, "192.0.2.2", NULL, NULL);
+	}
+	assert_in_range(f->lookups, 5, 6);
+	end(f);
+}
+
+static uint16_t port_of(const struct fixture *f)
+{
+	return ntohs(f->t.ab->endpoint.remote.v4.sin_port);
+}
+
+/* The file gives the same name with another port: the next answer changes the port, although the
+ * address stays and the peer is heard. */
+static void port_changed(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+	struct endpoint before = at("192.0.2.2", 443);
+
+	(void)state;
+	answer(f, 3600, "192.0.2.2", NULL, NULL);
+	device_peer_set_endpoint(&f->t.a->device, f->t.ab, &before);
+	endpoint_names_forget(&f->names, f->t.ab);
+	heard(f);
+	assert_int_equal(
+		endpoint_names_set(&f->names, f->t.ab, "vpn.test", PORT, NULL, f->t.w->now_ns), 0);
+	pass(f, 0.1);
+	assert_int_equal(port_of(f), 443);
+	answer(f, 3600, "192.0.2.9", "192.0.2.2", NULL);
+	assert_at(f, "192.0.2.2");
+	assert_int_equal(port_of(f), PORT);
+	end(f);
+}
+
+/* The peer has roamed to another port of the same address, behind a NAT that has forgotten it. */
+static void port_roamed_and_lost(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+	struct endpoint behind_nat = at("192.0.2.2", 40000);
+
+	(void)state;
+	answer(f, 5, "192.0.2.2", NULL, NULL);
+	heard(f);
+	device_roamed(&f->t.a->device, f->t.ab, &behind_nat);
+	for (unsigned i = 0; i < 20; i++) {
+		pass(f, 5);
+		answer(f, 5, "192.0.2.2", NULL, NULL);
+		assert_int_equal(port_of(f), 40000);
+	}
+	endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
+	pass(f, 0.1);
+	assert_at(f, "192.0.2.2");
+	assert_int_equal(port_of(f), PORT);
+	end(f);
+}
+
+/* While the name was pending the peer found us. The answer does not take it back. */
+static void found_us(void **state)
+{
+	struct fixture *f = begin(NULL);
+	struct endpoint elsewhere = at("198.51.100.7", 4500);
+
+	(void)state;
+	no_answer(f, -EAGAIN);
+	heard(f);
+	device_roamed(&f->t.a->device, f->t.ab, &elsewhere);
+	pass(f, 1);
+	answer(f, 5, "192.0.2.2", NULL, NULL);
+	pass(f, 5);
+	answer(f, 5, "192.0.2.2", NULL, NULL);
+	assert_at(f, "198.51.100.7");
+	end(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(roamed),	cmocka_unit_test(roamed_and_lost),
+		cmocka_unit_test(port_changed), cmocka_unit_test(port_roamed_and_lost),
+		cmocka_unit_test(found_us),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
