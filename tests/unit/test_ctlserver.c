@@ -172,19 +172,24 @@ static void any_order(void **state)
 	loop_timer_arm(&timer, 0);
 	for (unsigned i = 0; i < KINDS * KINDS * KINDS * KINDS; i++) {
 		enum kind order[] = { i % 4, i / 4 % 4, i / 16 % 4, i / 64 };
-		char text[300] = "", heard[4096] = "";
-		const char *at = heard;
+		struct buffer sent = { 0 }, heard = { 0 };
+		const char *text;
 
 		for (unsigned n = 0; n < 4; n++)
-			strcat(text, requests[order[n]]);
-		assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
+			buffer_printf(&sent, "%s", requests[order[n]]);
+		say(w, fd, sent.data);
 		for (unsigned turns = 0; turns < 5; turns++) {
 			turn(w);
-			strcat(heard, hear(fd));
+			text = hear(fd);
+			assert_non_null(text);
+			buffer_printf(&heard, "%s", text);
 		}
+		text = heard.data;
 		for (unsigned n = 0; n < 4; n++)
-			assert_answer(&at, order[n]);
-		assert_string_equal(at, "");
+			assert_answer(&text, order[n]);
+		assert_string_equal(text, "");
+		buffer_done(&sent);
+		buffer_done(&heard);
 	}
 	loop_timer_done(&timer);
 	close(fd);
