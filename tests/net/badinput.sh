@@ -73,7 +73,7 @@ ok "check warns of shaping on the NIC" grep -q 'eth0 has the queueing discipline
 in_ns a tc qdisc del dev eth0 root
 good | sed '3s/.*/MTU = 1441/' | conf "$A" >/dev/null
 ok "check warns of an MTU too large for the path" \
-	grep -q 'MTU = 1441: the path to 192.0.2.2:51822 takes .* 1500 bytes, .* 1440' <(warnings)
+	grep -q 'MTU = 1441: the path to 192.0.2.2:51822 has an MTU of 1500, .* 1440' <(warnings)
 good | sed '3s/.*/MTU = 1440/' | conf "$A" >/dev/null
 is "check has nothing against an MTU that just fits" "$(warnings)" ""
 good | conf "$A" >/dev/null
