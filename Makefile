@@ -44,12 +44,12 @@ ifneq ($(CROSS),)
   export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
   export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig
 endif
-# WERROR=1 turns warnings into errors. tools/check sets it; another compiler's new warnings must not
-# stop somebody who only wants to build.
+# WERROR=1 turns warnings into errors. tools/check sets it. It is off by default, so that new
+# warnings of another compiler do not stop a user's build.
 WERROR ?=
 
 VERSION := 0.2.0
-# A build of anything but the released commit also says which commit it is of.
+# The version of a build that is not of a released commit also names the commit.
 COMMIT := $(shell git -c safe.directory='*' describe --tags --match 'v$(VERSION)' \
 	--always --dirty 2>/dev/null)
 FULL_VERSION := $(if $(filter v$(VERSION)%,$(COMMIT)),$(COMMIT:v%=%),$(VERSION)$(COMMIT:%=-g%))
@@ -69,7 +69,7 @@ require = $(if $(shell command -v $(PKG_CONFIG)),,$(error $(PKG_CONFIG) is not i
 	Install the Debian package pkg-config))$(call require_all,$(call missing_of,$(1)))
 require_all = $(if $(1),$(error Not installed: $(1). Install the Debian packages \
 	$(foreach lib,$(1),$(call package_of,$(lib))), or run tools/install-deps))
-# Only what builds needs them: `make help` works without.
+# Only goals that compile need the libraries, so `make help` works without them.
 NEED_NO_LIBS := help clean format uninstall sysroot arm64 check-arm64
 ifneq ($(filter-out $(NEED_NO_LIBS),$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
@@ -129,7 +129,7 @@ SHARED := $(O)/tests/libshared.a
 SHARED_SRC := $(sort $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
 WGXDP := $(O)/wgxdp
 
-# Each AEAD backend but the last resort is for one architecture, and so is its test.
+# Each AEAD backend except the libsodium one is for one architecture, and so is its test.
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 OTHERS := $(wildcard tests/unit/test_aead_$(if $(filter aarch64,$(MACHINE)),avx,neon)*.c)
 unit_src := $(filter-out $(OTHERS),$(sort $(wildcard tests/unit/test_*.c)))
@@ -152,7 +152,7 @@ FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # The fuzzers are compiled with the tests, so that they do not go stale.
 FUZZ_OBJECTS := $(FUZZERS:%=%.o)
 
-# Programs beside wgxdp, for tests and people: tools/X.c -> build/tools/X.
+# Helper programs for tests and measurements: tools/X.c -> build/tools/X.
 TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tools/*.c)))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(filter-out $(net_src),$(wildcard tests/net/*.c))))
 
@@ -161,7 +161,7 @@ SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/long/*.sh tests/ct/*.s
 MANPAGES := $(sort $(wildcard man/*.[1-8]))
 C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
 
-# Runs a program of the architecture that is built for.
+# Runs a program that was built for the target architecture.
 EMULATOR := $(if $(CROSS),qemu-$(firstword $(subst -, ,$(TRIPLET)))-static -L $(SYSROOT))
 RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests \
 	$(if $(CROSS),--suffix=' ($(TRIPLET))' --wrap='$(EMULATOR)')

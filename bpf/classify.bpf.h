@@ -17,7 +17,7 @@
 #include "wgxdp/wire.h"
 
 struct message {
-	__u32 len;	/* of the UDP payload */
+	__u32 len;	/* length of the UDP payload */
 	__u32 receiver; /* receiver index in host order; 0 for an initiation */
 	__u8 type;	/* enum wire_type */
 };

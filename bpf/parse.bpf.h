@@ -37,16 +37,16 @@
 
 struct cursor {
 	const void *pos;
-	const void *end; /* of what can be read */
+	const void *end; /* end of the bytes that can be read */
 	__u32 beyond;	 /* bytes of the frame after @end; always 0 in XDP */
 };
 
 /* The first 8 bytes of an extension header of the three accepted kinds. */
 struct extension {
 	__u8 next;
-	__u8 units; /* of 8 bytes, after the first 8 */
+	__u8 units; /* length in units of 8 bytes, without the first 8 bytes */
 	__u8 routing_type;
-	__u8 segments_left; /* of a routing header */
+	__u8 segments_left; /* only in a routing header */
 	__u8 rest[4];
 };
 
@@ -128,8 +128,8 @@ static __always_inline bool parse_ipv4(struct cursor *c, struct datagram *d)
 	return true;
 }
 
-/* The same for IPv6: unspecified (::), loopback (::1), multicast, IPv4-mapped, or equal to the
- * destination. */
+/* Returns true if the IPv6 source address is invalid: unspecified (::), loopback (::1), multicast,
+ * IPv4-mapped, or equal to the destination. */
 static __always_inline bool ipv6_martian(const struct ipv6hdr *ip)
 {
 	const __be32 *s = ip->saddr.in6_u.u6_addr32, *d = ip->daddr.in6_u.u6_addr32;

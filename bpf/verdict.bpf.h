@@ -22,7 +22,7 @@
 
 enum verdict {
 	VERDICT_NOT_OURS,  /* not addressed to us */
-	VERDICT_HANDSHAKE, /* for the daemon */
+	VERDICT_HANDSHAKE, /* a handshake message, which goes to the daemon */
 	VERDICT_DATA,	   /* has the receiver index of a session */
 	VERDICT_INVALID,   /* addressed to us, but failed a check */
 };
@@ -31,8 +31,8 @@ struct verdict_packet {
 	struct datagram d;
 	struct message m;
 	const struct nic_value *nic;
-	__u32 slot;	    /* of the peer, for VERDICT_DATA */
-	enum reason reason; /* for VERDICT_INVALID */
+	__u32 slot;	    /* VERDICT_DATA: slot of the peer */
+	enum reason reason; /* VERDICT_INVALID: why */
 };
 
 /* Returns the NIC with @ifindex if @d is addressed to us on that NIC, else NULL. The destination

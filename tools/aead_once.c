@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_once - seals or opens batches of packets, so that somebody can count the instructions that
- * this takes (docs/aead.md). It measures nothing itself.
+ * aead_once - seals or opens batches of packets, so that a profiler can count the instructions
+ * (docs/aead.md). The program itself measures nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -53,7 +53,7 @@ struct swarm {
 	int fd;
 	uint8_t hub_key[WIRE_KEY_LEN];
 	unsigned active;
-	size_t length; /* of the inner UDP payload */
+	size_t length; /* length of the inner UDP payload */
 	double seconds;
 	struct member members[PEERS];
 };

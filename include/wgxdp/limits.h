@@ -39,7 +39,7 @@
 #define SESSIONS_MAX (1U << 20)	   /* receiver indices, pending and data */
 
 #define STAGED_PER_PEER 128	 /* packets that wait for a session; the oldest is dropped first */
-#define STAGED_TOTAL (1U << 16)	 /* of all peers */
+#define STAGED_TOTAL (1U << 16)	 /* packets of all peers */
 #define STAGED_BYTES (64U << 20) /* memory for the packets of all peers */
 
 #define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 from workers to the control thread */

@@ -53,7 +53,7 @@ enum session_kind {
 };
 
 struct session_value {
-	__u32 slot;   /* of the peer */
+	__u32 slot;   /* slot of the peer */
 	__u16 worker; /* the worker that gets data messages which arrive by UDP */
 	__u8 kind;    /* enum session_kind */
 	__u8 zero;
@@ -96,7 +96,7 @@ struct allowed6_key {
  * mac2 yet, so the cookie secrets and under_load are 0. */
 struct mac_keys_value {
 	__u32 mac1[8];	    /* BLAKE2s state after the key block, see blake2s_midstate() */
-	__u32 cookie[2][8]; /* the same for the current and the previous cookie secret */
+	__u32 cookie[2][8]; /* such states of the current and the previous cookie secret */
 	__u8 has_mac1;	    /* 0: we have no private key, so mac1 cannot be checked */
 	__u8 under_load;
 	__u8 zero[2];

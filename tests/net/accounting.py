@@ -20,10 +20,10 @@ import time
 import wgpeer
 
 OURS, OURS6 = "10.99.0.1", "fd99::1"
-FORGER, FORGER6 = "10.99.0.2", "fd99::2"  # the forger's allowed IPs
+FORGER, FORGER6 = "10.99.0.2", "fd99::2"  # allowed IPs of the peer that forges packets
 SILENT, LOST, NOBODY = "10.99.0.3", "10.99.0.4", "10.99.0.77"
 TO = ("192.0.2.1", 51821)
-INNER = 7000  # port within the tunnel
+INNER = 7000  # UDP port of the packets in the tunnel
 PATIENCE_S = 10
 
 
@@ -240,7 +240,7 @@ def mixed(b, count):
     got = {r: n for r, n in got.items() if n}
     arrived = want.pop(None)
     lost = sum(after["lost"].values()) - sum(before["lost"].values()) + b.veth_drops() - veth
-    if lost:  # the kernel does not say which packets it lost
+    if lost:  # the kernel does not report which packets it lost
         say(f"{lost} lost by the kernel; no reason is counted too often",
             all(n <= want.get(r, 0) for r, n in got.items()), f"{got} of {want}")
     else:
@@ -347,13 +347,13 @@ class Reasons:
             struct.pack("<II", 3, b.session.remote_index) + bytes(56)))
 
         def flood():
-            with wgpeer.held(b.pid):  # the control thread
+            with wgpeer.held(b.pid):  # holds the control thread
                 b.send(right, 10000)
         # The number of each reason depends on whether one worker or several read the messages.
         self.expect("more initiations than the queue holds",
                     lambda got: set(got) == {"queue_full", "no_mac2"} and
                     sum(got.values()) == 10000, flood)
-        time.sleep(1.5)  # until the daemon is no longer under load
+        time.sleep(1.5)  # wait until the daemon is no longer under load
 
     def outgoing(self):
         b = self.b

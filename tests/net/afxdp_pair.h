@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * afxdp_pair.h - what the tests of the AF_XDP path share: a path on queue 0 of near0 of netpair.h.
+ * afxdp_pair.h - shared by the tests of the AF_XDP path: a path on queue 0 of near0 of netpair.h.
  */
 #ifndef WGXDP_TEST_AFXDP_PAIR_H
 #define WGXDP_TEST_AFXDP_PAIR_H
@@ -13,7 +13,7 @@
 
 #define PORT 51820
 #define FAR_PORT 40000
-#define RX_FRAMES 256 /* few, so that the rings wrap many times */
+#define RX_FRAMES 256 /* few frames, so that the rings wrap many times */
 #define TX_FRAMES 128
 #define FRAME_BYTES 1900 /* room in a chunk of 2048 */
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Common mistakes. Each one ends with the documented exit status and a message that names the value,
-# and the file and line where a file is at fault. Nothing is left behind.
+# Common mistakes. Each mistake ends with the documented exit status and a message that names the
+# value, and for an error in a file also the file and line. Nothing is left behind.
 #
 #   a: eth0 ═══ eth0 :b
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# The host is a gateway or a bridge for other people's WireGuard traffic, on the port that wgxdp
-# uses. That traffic passes unchanged and uncounted. Only the answers to a masqueraded client are
-# addressed to the host itself, and are counted as passed. Meanwhile wgxdp's own tunnel works.
+# The host is a gateway or a bridge for WireGuard traffic of other hosts, on the port that wgxdp
+# uses. This traffic passes unchanged and is not counted. Only the answers to a masqueraded client,
+# which are addressed to the host itself, are counted as passed. Meanwhile wgxdp's own tunnel works.
 #
 #   ┌────── c ──────┐          ┌──────────── h ────────────┐          ┌────────── s ─────────┐
 #   │ client    eth0 ═════ eth1 routes, masquerades, bridges eth0 ════ eth0 server, port 51820 │
@@ -109,8 +109,8 @@ in_ns h nft -f - <<-EOR
 EOR
 MASQUERADED=("10.1.0.2 192.0.2.2 192.0.2.1" "2001:db8:1::2 2001:db8::2 2001:db8::1")
 
-# The program passes fragments uncounted, because only a whole datagram can be judged. It counts the
-# other answers.
+# The program passes fragments and does not count them, because only a whole datagram can be judged.
+# It counts the other answers.
 masqueraded() # WHAT LINE...
 {
 	local before

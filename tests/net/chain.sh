@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# attach --chain shares the NIC with other XDP programs through libxdp's dispatcher. Where that is
-# not possible the attach fails and leaves nothing; it never takes the NIC for itself.
+# attach --chain shares the NIC with other XDP programs through libxdp's dispatcher. If sharing is
+# not possible, the attach fails and leaves nothing behind; it never uses the NIC exclusively.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b
 

@@ -22,7 +22,7 @@ import subprocess
 import sys
 
 DEVICE, CONFSHOW, FOLDER, COUNT, SEED = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
-os.environ["WG_ENDPOINT_RESOLUTION_RETRIES"] = "0"  # there is no DNS
+os.environ["WG_ENDPOINT_RESOLUTION_RETRIES"] = "0"  # there is no DNS, so no name resolves
 QUICK = ["address", "dns", "mtu", "table", "preup", "postup", "predown", "postdown", "saveconfig"]
 
 
@@ -37,7 +37,7 @@ def key(name):
     return base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
 
 
-# As `wg genkey` clamps it, because wireguard-go prints it like that.
+# Clamps the key as `wg genkey` does, because wireguard-go prints the clamped key.
 PRIVATE = base64.b64encode(b"\x08" + hashlib.sha256(b"private").digest()[1:31] + b"\x40").decode()
 OWN = run("wg", "pubkey", text=PRIVATE.encode())[1].decode().strip()
 PUBLIC = [key(f"public {i}") for i in range(4)]
@@ -248,7 +248,7 @@ def main():
     for path, text, (mine, message) in zip(paths, texts, ours(paths)):
         other, error = theirs(path, text)
         if mine and other and "listenport" not in mine:
-            other.pop("listenport", None)  # wireguard-go chooses one
+            other.pop("listenport", None)  # wireguard-go chooses a port
         if mine == other:
             counts["both take it" if mine is not None else "both refuse it"] += 1
             continue

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * confshow - prints what the parser makes of config files, for comparison with `wg showconf`.
+ * confshow - prints the parsed form of config files, for comparison with `wg showconf`.
  *
- * It reads paths from standard input, one a line, and prints for each either "== ok" and the file
- * as conf_format() writes it, without the peer that is the host itself, or "== bad: " and the
- * fault.
+ * It reads paths from standard input, one per line. For each file it prints "== ok" and the text of
+ * conf_format() without the peer that is the host itself, or "== bad: " and the error.
  */
 #include <sodium.h>
 #include <stdio.h>

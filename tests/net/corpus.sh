@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The config parser agrees with wg-quick(8), wg(8) and wireguard-go over generated files: all refuse
-# a file, or all end with the same keys, port, mark and peers. docs/config-agreement.md explains the
-# differences. CORPUS says how many files are made, and SEED which.
+# The config parser agrees with wg-quick(8), wg(8) and wireguard-go over generated files: all of
+# them refuse a file, or all of them read the same keys, port, mark and peers.
+# docs/config-agreement.md explains the differences. CORPUS is the number of generated files, and
+# SEED selects them.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `wgxdp set wg0 debug on|off` prints the four messages of wg(4). They name the peer if it is known,
-# and otherwise the address, also for packets that XDP, TC or a worker dropped. A flood is limited
-# to some lines a second and a count of the others. logs.sh shows where the lines go.
+# `wgxdp set wg0 debug on|off` prints the four messages of wg(4). A message names the peer if it is
+# known, and otherwise the address, also for packets that XDP, TC or a worker dropped. Of a flood,
+# the log has only some lines a second and the number of the others. logs.sh tests where the lines
+# go.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
@@ -59,7 +60,7 @@ all_told() { [ "$(($(told | paste -sd +)))" -ge "$1" ]; } # COUNT
 
 flood() # WHAT COUNT
 {
-	sleep 1.1 # until the second in which earlier messages were limited is over
+	sleep 1.1 # wait until the second is over in which earlier messages were limited
 	: >"$LOG"
 	provoke mac "$2"
 	wait_for 8 all_told "$2"
@@ -67,7 +68,7 @@ flood() # WHAT COUNT
 	holds "$1: not each has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# It takes a moment until the programs know that the host forwards.
+# The BPF programs learn shortly afterwards that the host forwards.
 passed_on()
 {
 	provoke mac

@@ -54,7 +54,7 @@ def answer(packet, directory, turns):
             addresses = addresses[:1]
     body = b"".join(struct.pack("!HHHIH", 0xc00c, kind, 1, int(found[0]), len(a.packed)) + a.packed
                     for a in addresses)
-    flags = 0x8580 if found else 0x8583  # authoritative; NXDOMAIN
+    flags = 0x8580 if found else 0x8583  # flags: authoritative, NXDOMAIN
     return (name, kind), (packet[:2] + struct.pack("!5H", flags, 1, len(addresses), 0, 0) +
                           packet[12:end] + body)
 

@@ -24,7 +24,7 @@ IDLE_S=16 ENTRY_S=15
 [ -z "${LONG-}" ] || IDLE_S=60 ENTRY_S=
 keys a b
 
-# The rules do not cover what comes out of the tunnel.
+# Restricts packets from outside, but not packets that come out of the tunnel.
 firewall() # NS INTERFACE
 {
 	in_ns "$1" nft -f - <<-EOR

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The examples of README.md and of our manuals are run as they stand, except for names, keys and
-# paths. README's output of `wgxdp show` must be what comes out. The manual must document exactly
-# the members of `show --json`, and every reason.
+# The examples of README.md and of the manuals run as written, except for names, keys and paths. The
+# output of `wgxdp show` must match README.md. The manual must document exactly the members of `show
+# --json`, and every reason.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ README's wg0          │            │ its laptop    │
@@ -59,7 +59,7 @@ ok "the laptop" ours b "$B" <<-EOC
 EOC
 is "ten pings" "$(answers 10 b 10.7.0.1)" 10
 in_ns a ping -q -c 2 -i 0.1 -W 1 10.7.0.77 >/dev/null
-{ printf '\1\0\0\0' && head -c 144 /dev/zero; } >"$TMP/initiation" # with a mac1 of zeros
+{ printf '\1\0\0\0' && head -c 144 /dev/zero; } >"$TMP/initiation" # the mac1 is all zeros
 for _ in 1 2 3; do
 	in_ns b bash -c "cat '$TMP/initiation' >/dev/udp/198.51.100.1/51820"
 done
@@ -99,7 +99,7 @@ clean "nothing left" a "$A"
 
 # --- wgxdp(8), wgxdp.conf(5) ----------------------------------------------------------------------
 
-# Its examples, each a line of a file of its own: $TMP/example.1 ...
+# Writes each example of PAGE to a file of its own: $TMP/example.1 ...
 literal() # PAGE
 {
 	rm -f "$TMP"/example.*
@@ -142,7 +142,7 @@ while IFS= read -r line; do
 	ok "wgxdp(8): $line" run "$line"
 done <"$TMP/example.2"
 clean "nothing left" a "$A"
-# The fifth example is what wgquick.sh tests.
+# wgquick.sh tests the fifth example
 is "wgxdp(8): wg-quick" "$(cat "$TMP/example.5")" \
 	"WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp wg-quick up wg0"
 ok "the laptop goes" down b "$B"

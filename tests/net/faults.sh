@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Two nodes with a bad wire between them. What is sent arrives whole, and what is forged changes
-# nothing. Every datagram that the wire delivers is passed on or counted as dropped.
+# Two nodes are connected by an unreliable link. Data arrives complete, and forged packets change
+# nothing. Every datagram that the link delivers is passed on or counted as dropped.
 #
 #   ┌────── a ──────┐          ┌─────── m ───────┐          ┌────── b ──────┐
 #   │ wgxdp    eth0 ════ left  middlebox.py  right ════ eth0  wgxdp,        │

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Files in the shape of what web interfaces, VPN providers, routers and installers write, with
-# example keys: tests/files/expected says for each what `wgxdp check` finds. It runs in a namespace
-# without routes, so that no MTU is compared with a path. Then the examples in configs/.
+# Files in the format of web interfaces, VPN providers, routers and installers, with example keys:
+# tests/files/expected lists the findings of `wgxdp check` for each file. The test runs in a
+# namespace without routes, so that no MTU is compared with a path. Afterwards it checks the
+# examples in configs/.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -30,8 +31,8 @@ while read -r name outcome rest; do
 	*) fail "$name: the outcome $outcome is none of fine, warns and fault" ;;
 	esac
 done < <(grep -v '^#' "$FILES/expected")
-# The examples in configs/ have placeholders where keys belong. check names each of them, and has
-# nothing against the files when keys are there.
+# The examples in configs/ have placeholders instead of keys. check reports each placeholder, and
+# reports nothing once they are replaced by keys.
 for file in "$(dirname "$0")"/../../configs/*.conf; do
 	[[ $file == *NetworkManager* ]] && continue
 	name=$(basename "$file" .conf)

@@ -55,14 +55,14 @@ count_types()
 	rule seen_in udp dport 51821 counter comment '"in"'
 }
 
-counted() # COMMENT [bytes]: how many packets (or bytes) that rule of netfilter saw
+counted() # COMMENT [bytes]: prints the packets (or bytes) of this netfilter rule
 {
 	in_ns a nft -j list table inet host |
 		jq --arg comment "$1" "[.. | .rule? // empty | select(.comment == \$comment) |
 			.expr[].counter? // empty | .${2:-packets}] | add"
 }
 
-pings() # FROM COUNT: prints how many are answered
+pings() # FROM COUNT: prints how many pings are answered
 {
 	local to=10.99.0.2
 	[ "$1" = a ] || to=10.99.0.1
@@ -90,7 +90,7 @@ seen() # PATH
 		holds "$1: OUTPUT sees one data message, which refreshes the conntrack entry" \
 			"$(counted o4)" -le 1
 	else
-		# netfilter may see a train of messages as one packet.
+		# netfilter may count a train of messages as one packet.
 		holds "$1: INPUT sees the bytes of the data" "$(counted i4 bytes)" -ge \
 			$((101 * 128))
 		holds "$1: OUTPUT sees the bytes of the data" "$(counted o4 bytes)" -ge \
@@ -167,7 +167,7 @@ late_out() # PATH
 	rule out udp sport 51821 counter drop
 	before=$(drops send_failed)
 	if [ "$1" = xdp ]; then
-		# One message in 20 s goes through the UDP socket, and it may have been due.
+		# One message in 20 s goes through the UDP socket, which may have happened just now.
 		holds "$1: with DROP in OUTPUT data still goes out" "$(pings a 100)" -ge 99
 		holds "$1: at most the one message by the UDP socket is dropped" \
 			"$(($(drops send_failed) - before))" -le 1

@@ -33,7 +33,7 @@ import wgpeer
 from accounting import FORGER, INNER, OURS, TO, Bench, bound, drain, say
 
 FLOOD, ROUNDS = 400, 5
-BURST, FOREIGN_BURST = 700, 300  # more than the queue length that means "under load": 512; 128
+BURST, FOREIGN_BURST = 700, 300  # more than the queue lengths for "under load": 512; 128
 HONEST, OTHER, FLOODER = "192.0.2.2", "192.0.2.3", "192.0.2.66"
 RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # ATTEMPTS are over within 30 s
 PROBE_S = 1
@@ -373,7 +373,7 @@ class Swarm:
     def connect(self, still):
         """Runs until all have a session, or one has used up its attempts."""
         due = []
-        with still:  # so that all send at once
+        with still:  # so that all peers send at the same time
             for n, m in enumerate(self.members):
                 m.initiate()
                 heapq.heappush(due, (time.monotonic() + self.retry_s(), n))

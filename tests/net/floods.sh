@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 240
 #
-# Floods of handshakes and of forgeries, also from a peer's own address and port. A peer with a
-# session keeps it, a peer without one gets it, and what the flooder sends is counted.
+# Floods of handshakes and of forged packets, also from a peer's own address and port. A peer with a
+# session keeps its session, a peer without one gets one, and the flooder's packets are counted.
 #
 #   ┌──────── a ────────┐            ┌────────────── b ──────────────┐
 #   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2 a peer   │

@@ -21,14 +21,14 @@ class Pair:
         self.ends = [end.split(":", 1) for end in text.split(",")]
         self.sockets = [bound(namespace, address) for namespace, address in self.ends]
         self.to = [s.getsockname() for s in reversed(self.sockets)]
-        self.came = [set(), set()]  # numbers received by the first, by the second
+        self.came = [set(), set()]  # numbers that the first and the second receiver got
 
     def send(self, number):
         for s, to in zip(self.sockets, self.to):
             try:
                 s.sendto(struct.pack(">Q", number), to)
             except OSError:
-                pass  # it counts as lost
+                pass  # the packet counts as lost
 
     def collect(self):
         for s, came in zip(self.sockets, self.came):

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A default route through the tunnel: attach sets what wg-quick(8) sets for the same file, keeps it
-# while other programs remove it, lets nothing out in clear meanwhile, and undoes all of it.
+# A default route through the tunnel: attach makes the same settings as wg-quick(8) for the same
+# file, restores them when other programs remove them, lets no packet out unencrypted meanwhile, and
+# undoes all of them.
 #
 #   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server; lo has 203.0.113.9 and
 #   eth0 192.0.2.1 ══════════════════               2001:db8:9::9; both stand for the internet
@@ -32,7 +33,7 @@ in_ns b nft -f - <<-END
 END
 clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
 
-# Programs that record how they are called, as wg-quick and attach find them.
+# Replacements of programs that wg-quick and attach run; each records its arguments.
 mkdir "$TMP/bin"
 cat >"$TMP/bin/resolvconf" <<-END
 	#!/bin/sh
@@ -53,7 +54,7 @@ ok "attach succeeds in b" ours b "$B" < <(
 
 # --- the same state as by wg-quick ----------------------------------------------------------------
 
-state() # prints what is set on the host in a
+state() # prints the settings of the host in a
 {
 	local table
 	in_ns a ip -j address show dev "$A" |
@@ -70,7 +71,7 @@ state() # prints what is set on the host in a
 	done
 	cat "$TMP/dns"
 }
-host_state() # what is left on the host
+host_state() # prints the settings that remain on the host
 {
 	in_ns a ip -j rule
 	in_ns a ip -6 -j rule
@@ -89,7 +90,7 @@ else
 		nsenter --net="/run/netns/$ID-a" wg-quick up "$TMP/$A.conf"
 	by_quick=$(state)
 	ok "wg-quick down succeeds" in_ns a wg-quick down "$TMP/$A.conf"
-	in_ns a sysctl -qw net.ipv4.conf.all.src_valid_mark=0 # wg-quick leaves it
+	in_ns a sysctl -qw net.ipv4.conf.all.src_valid_mark=0 # wg-quick does not reset it
 	dns_of_quick=$(cat "$TMP/dns")
 	: >"$TMP/dns"
 	wait_for 5 eval "! ip -n $ID-a link show dev $A"
@@ -150,7 +151,7 @@ ok "the log says so" eval "in_ns a '$WGXDP' logs '$A' | grep -q 'restored what w
 is "nothing has left in clear" "$(clear_packets)" 0
 ok "the internet is reached" reached
 
-# The interface moves away: everything leads past it again until it is back.
+# While the interface is in another namespace, all packets bypass it, until it returns.
 in_ns a ip link set "$A" netns "$ID-c"
 ok "in another namespace: the rules are undone" wait_for 5 eval "! in_ns a ip rule | grep -q 51820"
 ok "in another namespace: the tables are undone" \
@@ -161,8 +162,8 @@ back() { in_ns a ip rule && in_ns a ip route show table 51820 && in_ns a nft lis
 ok "back again: so are rules, routes and tables" \
 	wait_for 5 eval 'back | grep -c "51820 *$\|default dev\|chain leak" | grep -qx 4'
 
-# A rule of another program decides what may leave: the guard gives way, after at most 3 s when many
-# things were restored before (user/host/keep.h).
+# If another program adds a rule, the guard is removed, because the rule decides which packets may
+# leave. This takes at most 3 s if many settings were restored before (user/host/keep.h).
 in_ns a ip rule add to 203.0.113.9 lookup main
 ok "another program's rule lets packets out" wait_for 10 pinged a 203.0.113.9 1
 holds "they are in clear" "$(clear_packets)" -gt 0

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What attach and show say of a tunnel that does not do what its owner expects: data that takes the
-# UDP sockets, a port that changes, a daemon that was killed, endpoints that are not reached.
+# The explanations of attach and show for a tunnel that does not do what its owner expects: data
+# that goes through the UDP sockets, a port that changes, a daemon that was killed, endpoints that
+# cannot be reached.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 

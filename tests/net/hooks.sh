@@ -22,7 +22,7 @@ config() # HOOK...: "PostUp=command"
 	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
-logged() # KIND...: a hook of each kind that notes its name and what it sees of the interface
+logged() # KIND...: prints a hook of each kind that records its name and the state of the interface
 {
 	local kind
 	for kind; do
@@ -48,9 +48,8 @@ ok "each is printed as it runs" grep -qF "[#] nft add table ip $A;" "$TMP/printe
 is "the key of a process substitution is set" "$(in_ns a wg show "$A" public-key)" "$(pub b)"
 ok "\$(...) and redirections work" test -s "$TMP/$A.date"
 ok "the firewall has the chain" in_ns a nft list chain ip "$A" keep
-# (posix_spawn(3) of glibc ignores 32 and 33, which are its own.)
-# glibc ignores its own two signals in a spawned process. What this shell was started with ignored
-# (SIGHUP by nohup, for example) stays ignored.
+# (posix_spawn(3) of glibc ignores signals 32 and 33, which glibc uses itself.) Signals that the
+# test's own shell was started with ignored, such as SIGHUP under nohup, stay ignored.
 ignored=$(printf '%016x' $((0x$(awk '/^SigIgn/ { print $2 }' /proc/self/status) | 0x180000000)))
 is "no signal is blocked, and none is ignored anew" \
 	"$(awk '{ printf "%s ", $2 }' "$TMP/signals")" "0000000000000000 $ignored "
@@ -89,7 +88,7 @@ ok "the hook has ended" eval "! kill -0 $(cat "$TMP/pid")"
 clean "everything is undone" a "$A"
 # --- which hooks detach runs ----------------------------------------------------------------------
 
-ends() # WHAT STATUS WANT: `detach` ends so, and the hooks have written WANT
+ends() # WHAT STATUS WANT: `detach` ends with STATUS, and the hooks have written WANT
 {
 	: >"$LOG"
 	refuses "$1: detach" "$2" "" down a "$A"
@@ -108,7 +107,7 @@ config "${old[@]}" | conf "$A" >/dev/null
 attach && rm "$TMP/$A.conf"
 ends "the file is gone" 0 "PreDown 1 PostDown 0"
 config "${old[@]}" | conf "$A" >/dev/null
-killed() # the daemon, and the kernel has removed its interface
+killed() # kills the daemon, and waits until its interface is gone
 {
 	kill -KILL "$(daemon_pid a "$A")" && wait_for 5 eval "! in_ns a ip link show dev $A"
 }

@@ -28,7 +28,7 @@ PORTS = (51820, 51821)
 HUB, HUB6 = "192.0.2.1", "2001:db8::1"
 PLACES = [f"192.0.2.{host}" for host in (2, *range(20, 30))] + ["2001:db8::2", "2001:db8::20"]
 ZEROS = bytes(32)
-RECOVERS_S = 30  # five attempts of a handshake
+RECOVERS_S = 30  # the time of five handshake attempts
 GROWS_KIB = 4096
 
 
@@ -45,7 +45,7 @@ class Peer:
         self.roam()
 
     def roam(self):
-        with contextlib.suppress(OSError):  # the address is gone at this moment
+        with contextlib.suppress(OSError):  # the address does not exist at this moment
             sock = bound(self.test.b, self.rng.choice(PLACES), buffer=1 << 18)
             if self.sock:
                 self.sock.close()
@@ -79,7 +79,7 @@ class Peer:
             message = bytes([self.rng.randrange(6), 0, 0, 0]) + self.rng.randbytes(144)
         elif kind == 4 and self.session:
             message = self.session.seal(self.rng.randbytes(self.rng.randrange(100)))
-        self.send(bytes(message))  # kind 5, and what does not apply: a replay
+        self.send(bytes(message))  # kind 5, or a kind that is not possible now: a replay
 
     def receive(self):
         for message, _ in drain(self.sock):
@@ -93,7 +93,7 @@ class Peer:
                 elif message[0] == wgpeer.COOKIE and self.node.pending:
                     self.node.take_cookie(message)
             except (ValueError, wgpeer.InvalidTag):
-                pass  # it answers an earlier handshake, or one with another key
+                pass  # the response belongs to an earlier handshake, or to one with another key
 
     def act(self):
         self.receive()
@@ -355,7 +355,7 @@ class Test:
         """Returns how many files of each kind the daemon has open."""
         kinds, folder = collections.Counter(), f"/proc/{self.pid}/fd"
         for number in os.listdir(folder):
-            with contextlib.suppress(OSError):  # it was closed meanwhile
+            with contextlib.suppress(OSError):  # the socket was closed meanwhile
                 kinds[re.sub(r"\d+", "N", os.readlink(f"{folder}/{number}"))] += 1
         return kinds
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # timeout: 240
 #
-# Everything at once: sixteen peers that are changed, removed and added again by the socket while
-# they handshake, roam and send rubbish, and while links, addresses, routes, rules, neighbours,
-# MACs, queues and namespaces change. Afterwards no peer is stuck, nothing has grown, and nothing is
-# left.
+# Everything at once: sixteen peers are changed, removed and added again through the socket while
+# they handshake, roam and send invalid messages, and while links, addresses, routes, rules,
+# neighbours, MACs, queues and namespaces change. Afterwards every peer recovers, no resource has
+# grown, and nothing is left behind.
 #
 #   ┌──────── a ────────┐                   ┌────── b ──────┐
 #   │ wgxdp, a hub      │                   │ hostile.py,   │     c: the tunnel moves here and back

@@ -57,7 +57,7 @@ ok "the completion knows the options of attach" grep -qw -- --late-nic <(complet
 
 # --- docs/operations.md ---------------------------------------------------------------------------
 
-# Each row of its troubleshooting table names tests that exist, and reasons that exist.
+# Each row of the troubleshooting table must name tests and reasons that exist.
 table() { sed -n '/^## Troubleshooting/,$s/^| //p' docs/operations.md | sed 1,2d; }
 holds "the troubleshooting table has rows" "$(table | wc -l)" -ge 20
 missing=$(table | awk -F ' *[|] *' '{ gsub(/[`,]/, "", $4); print $4 }' | tr ' ' '\n' | sort -u |

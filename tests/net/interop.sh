@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# wgxdp with another implementation, and with itself. The other one is wireguard-go, or with
-# FOREIGN=kernel the kernel's (tests/vm/interop.sh). The link is a veth pair or virtio-net.
+# wgxdp with another implementation, and with itself. The other implementation is wireguard-go, or
+# with FOREIGN=kernel the kernel's (tests/vm/interop.sh). The link is a veth pair or virtio-net.
 #
 #   ┌────────────── a ──────────────┐            ┌────────────── b ──────────────┐
 #   │ wgxdp        10.99.0.1 fd99::1 │            │ the other    10.99.0.2 fd99::2 │

@@ -16,8 +16,8 @@ from wire import (PATIENCE_S, SILENCE_S, Daemon, bound, drain, key_file, receive
                   wait_until)
 
 TO, PORT, INNER = ("192.0.2.1", 51820), 51822, 7000
-SETTLE_S = 0.1  # a worker has sent its current batch by then
-BEFORE_RETRY_S = 4  # less than REKEY_TIMEOUT, so that no timer caused it
+SETTLE_S = 0.1  # by then a worker has sent its current batch
+BEFORE_RETRY_S = 4  # less than REKEY_TIMEOUT, so a timer cannot be the cause
 ZEROS = bytes(32)
 
 # Points of small order and their other encodings, from libsodium's list.

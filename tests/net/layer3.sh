@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# AF_XDP sees packets before IP does. An endpoint that it learns must be the one that the stack
-# would have learned: with the interface where packets reach IP, and only from where packets may
-# come.
+# AF_XDP receives packets before the IP layer does. The endpoint that wgxdp learns must be the one
+# that the stack would have learned: with the interface at which packets reach IP, and only from
+# sources that the stack accepts.
 #
 #   ┌────────── a ───────────┐               ┌── b ──┐
 #   │ br0  192.0.2.1  fe80:: │               │       │

@@ -163,7 +163,8 @@ python_tap() # PREFIX SCRIPT ARGUMENT...
 	python_end "$1"
 }
 
-# The same in two halves, for scripts that run at the same time. PREFIX distinguishes them.
+# Like python_tap, but in two halves, for scripts that run at the same time. PREFIX distinguishes
+# the scripts.
 declare -A python_pids=() python_scripts=()
 python_begin()
 {
@@ -374,7 +375,8 @@ twin() # NS PEER HOST OPTION...
 		peer "$peer" AllowedIPs="10.99.0.$other/32" Endpoint="192.0.2.$other:51820")
 }
 
-# Sends what the daemon in a reports only while debugging is on, from b. debug.py lists the ACTIONs.
+# Makes b send the packets that the daemon in a reports only while debugging is on. debug.py lists
+# the ACTIONs.
 provoke() # ACTION [COUNT]
 {
 	/usr/bin/python3 "$LIB/debug.py" "$ID-b" "$(key b)" "$(pub a)" "$@"
@@ -415,8 +417,8 @@ daemon_pid() # NS INTERFACE
 	done
 }
 
-# Prints whatever an interface that ended has left: files, devices, programs, routes, sockets,
-# processes.
+# Prints everything that an ended interface has left behind: files, devices, programs, routes,
+# sockets, processes.
 leftovers() # NS INTERFACE
 {
 	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 2 -name "$2*" 2>/dev/null
@@ -454,7 +456,7 @@ cleanup()
 		ip netns delete "$ns" 2>/dev/null
 	done
 	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$ID*" -exec rm -rf {} + 2>/dev/null
-	# What a test has mounted there and not unmounted may be the machine's own.
+	# A mount that the test did not make may be the machine's own.
 	if grep -qF " $TMP/" /proc/self/mounts; then
 		diag "$TMP is left, because something is mounted there"
 	else

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# How an interface begins and ends. Nothing of it stays.
+# The ways in which an interface begins and ends. Nothing of the interface is left behind.
 #
 #   a: eth0 ═══ eth0 :b      wgxdp runs in a only; b is the other end of the cable
 
@@ -106,8 +106,9 @@ clean "it leaves nothing" a "$A"
 
 # --- Ctrl-C in the middle -------------------------------------------------------------------------
 
-# Ctrl-C either ends the command, which then has undone everything, or comes when the attach is
-# done, and the status is 0. Without --foreground timeout(1) would also signal the daemon.
+# Ctrl-C has one of two results: the command ends and has undone everything, or the attach is
+# already complete and the status is 0. Without --foreground timeout(1) would also signal the
+# daemon.
 interrupt() # SECONDS
 {
 	local status=0 left
@@ -149,7 +150,7 @@ early()
 }
 
 ok "attach waits for DNS and says which name it looks up" early
-sleep 2 # it tries again every second
+sleep 2 # the command tries again every second
 is "it says so once" "$(grep -c . "$TMP/log")" 1
 kill -INT "$early"
 wait "$early"
@@ -198,7 +199,7 @@ ok "no managed neighbour entry is left" eval "! managed"
 ok "attach succeeds" up
 ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 up"
 is "the interface is still attached" "$(show a "$A" .path.rx)" xdp
-in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # setting the link down removed it
+in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # the kernel removed it with the link
 
 # A datagram that is no WireGuard message is dropped, and passed when the host begins to forward.
 counts_as() # drops|passes ADDRESS

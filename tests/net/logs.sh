@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Where the log of a daemon goes: to syslog, to the journal, or nowhere; under the identifier
-# wgxdp[IFACE]. `wgxdp set wg0 debug on` says where. `wgxdp logs` prints the last lines from the
-# daemon's memory in each case, and no secret.
+# The destinations of a daemon's log: syslog, the journal, or none; with the identifier
+# wgxdp[IFACE]. `wgxdp set wg0 debug on` names the destination. `wgxdp logs` prints the last lines
+# from the daemon's memory in each case, and never a secret.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # of /dev/log and of the journal
+OWN_MOUNTS=yes # the sockets /dev/log and the journal's
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping
@@ -23,7 +23,7 @@ config()
 	peer b PresharedKey="$(key psk)" Name=bob AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
-# Mounts a /dev that holds what a daemon needs, and a /run/systemd; nothing of the machine's.
+# Mounts a private /dev with the devices that a daemon needs, and a private /run/systemd.
 own_places()
 {
 	[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 1

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# Types the commands of two well-known texts: the unofficial WireGuard documentation and OpenBSD's
-# wg(4). wgxdp takes the place of wg-quick and of the kernel. docs/verification.md has a row for
-# each command, which names the section here that tests it.
+# Runs the commands of two well-known texts: the unofficial WireGuard documentation and OpenBSD's
+# wg(4). wgxdp replaces wg-quick and the kernel's WireGuard. docs/verification.md has a row for each
+# command, which names the section here that tests the command.
 #
 #   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
 #   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
@@ -245,7 +245,7 @@ in_ns b ping -q -c 1 -W 1 192.168.5.2 >said
 says "wg1 logs that wg2, which is down, does not answer" \
 	"Handshake for $PEER \(127\.0\.0\.1:222\) did not complete after 5 seconds, retrying$"
 in_ns d ip link set "$D" up
-# The daemon learns after a moment that wg2 is up in another namespace. The first initiation may
+# The daemon learns shortly afterwards that wg2 is up in another namespace. The first initiation may
 # come before that.
 ok "route -T1 exec ping 192.168.5.2" wait_for 10 pings b 192.168.5.2
 is "netstat -ln: ss -lun" "$(in_ns a ss -Hlun | grep -oE ':(111|222) ' | sort -u | xargs)" \

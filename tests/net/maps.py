@@ -65,7 +65,7 @@ class Bench(accounting.Bench):
         self.wire = Wire(self.b)
         self.uapi = socket.socket(socket.AF_UNIX)
         self.uapi.connect(f"/var/run/wireguard/{self.interface}.sock")
-        self.model = {}  # what was set: prefix -> public key in base64
+        self.model = {}  # what the test has set: prefix -> public key in base64
 
     def map(self, name):
         dump = json.loads(subprocess.check_output(

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 120
 #
-# The BPF maps hold the state of the peers. The test compares `bpftool map dump`, field by field,
-# with `wg show dump`, with what was set, and with what packets show of the worker's tries. A test
-# node and a tap see each index that crosses the wire.
+# The BPF maps contain the state of the peers. The test compares `bpftool map dump`, field by field,
+# with `wg show dump`, with the values that the test has set, and with the peers to which the
+# workers send packets. A test node and a tap see each receiver index on the wire.
 #
 #   ┌───────────── a ─────────────┐            ┌────────── b ──────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ maps.py: a node of    │

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What depends on the other side, with wireguard-go as the peer: preshared keys that change under
-# traffic, roaming, keepalives, restarts of either side, handshake times. XDP and UDP run at the
-# same time.
+# Behaviour that depends on the other side, with wireguard-go as the peer: preshared keys that
+# change under traffic, roaming, keepalives, restarts of either side, handshake times. XDP and UDP
+# run at the same time.
 #
 #   ┌──── ax ────┐               ┌──────── bx ────────┐
 #   │ wgxdp, XDP │ eth0 ═══ eth0 │ wireguard-go       │       two links of their own, each with
@@ -156,7 +156,7 @@ for i in x u; do
 	keeps_alive "from wgxdp" b$i a_set b
 	keeps_alive "from wireguard-go" a$i b_set a
 done
-sleep 0.1 # leaves time for a keepalive that is under way
+sleep 0.1 # time for a keepalive that is still in flight
 before="$(received ax) $(received bx) $(received au) $(received bu)"
 sleep 1.5
 is "with keepalives off nothing is sent" \

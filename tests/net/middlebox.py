@@ -104,10 +104,10 @@ class Direction:
         self.faults = False
         self.counts = dict.fromkeys(["seen", "sent", "refused"] + [name for _, name in FATES], 0)
         self.weights, self.names = zip(*FATES)
-        self.held = []  # [how many may still pass before it, frame]
+        self.held = []  # [how many frames may still pass before this one, frame]
         self.held_at = 0.0
-        self.kept = {}  # by message type
-        self.dropped = []  # data messages that their receiver has not seen
+        self.kept = {}  # messages by type
+        self.dropped = []  # data messages that the receiver has not got yet
 
     def put(self, frame, udp=True):
         try:
@@ -132,7 +132,7 @@ class Direction:
         self.counts["seen"] += 1
         fate = self.rng.choices(self.names, self.weights)[0] if self.faults else "pass"
         self.counts[fate] += 1
-        if fate == "pass":  # its receiver has seen it, so it can be replayed
+        if fate == "pass":  # the receiver has got it, so it can be replayed
             self.keep(frame)
         if fate == "reorder":
             self.held.append([self.rng.randrange(1, HOLD_FRAMES), frame])

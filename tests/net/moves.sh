@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The tunnel interface is made in one namespace and moved to a second, a third, and back; the
-# sockets stay in the first. A tcx program moves with the interface, and a clsact filter is attached
-# again: a packet with a source that is not its peer's is dropped wherever the interface is. Routes
-# with an MTU are followed there, and no packet is padded beyond them.
+# The tunnel interface is created in one namespace and moved to a second, a third, and back, while
+# the UDP sockets stay in the first. A tcx program moves with the interface; a clsact filter is
+# attached again. In each namespace a packet with a source that does not belong to its peer is
+# dropped, and routes with an MTU limit the padding.
 #
 #   a: eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #      wg0 10.99.0.1 ──▶ c ──▶ d ──▶ a
@@ -169,8 +169,8 @@ done
 unset WGXDP_FORCE_CLSACT
 way=tcx
 
-# Wherever the interface is, no packet is padded beyond the MTU of a route that was just added. A
-# ping of 1297 bytes padded to 1299 makes an outer packet of 1359 bytes.
+# In each namespace, no packet is padded beyond the MTU of a route that was just added. A ping of
+# 1297 bytes padded to 1299 makes an outer packet of 1359 bytes.
 in_ns b nft -f - <<-END
 	table ip t {
 		chain c {
@@ -199,7 +199,7 @@ for to in a c d; do
 	at=$to
 done
 
-# A namespace that is deleted takes the interface with it.
+# When a namespace is deleted, the kernel deletes the interface in it.
 ok "d is deleted" ip netns delete "$ID-d"
 clean "the interface is gone, and nothing is left" a "$A"
 

@@ -24,7 +24,8 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq unshare mount script
 
-# Commands see the first file as /etc/resolv.conf, but two cases have files of their own.
+# Commands use the first file as /etc/resolv.conf, except for two cases that have files of their
+# own.
 cases=(moved turns roamed full boot)
 etc=$TMP
 printf 'nameserver 127.0.0.1\n' >"$etc/resolv.conf"
@@ -92,7 +93,7 @@ move() # CASE FROM TO
 	server "$1" ''
 	record "$1.test" 2 all "192.0.2.$3"
 	began=$EPOCHREALTIME
-	# 5 s, the least time between lookups, take the place of the TTL.
+	# The least time between lookups, 5 s, replaces the shorter TTL.
 	ok "$1: the server is reached at its other address" \
 		wait_for 22 in_ns a ping -q -c 1 -W 1 "$(net_of "$1").2"
 	diag "$1: after $(((${EPOCHREALTIME/./} - ${began/./}) / 1000)) ms"
@@ -114,7 +115,8 @@ case_full()
 	server full ''
 	client full 1 "$etc/resolv.full" 0.0.0.0/0 FwMark=51820 Table=off
 	in_ns a ip route add default dev "${ID}full" table 51820
-	# This order, because the other cases must never be routed into this tunnel.
+	# The rule for the main table comes first, because the other cases must never be routed into
+	# this tunnel.
 	in_ns a ip rule add pref 100 lookup main suppress_prefixlength 0
 	in_ns a ip rule add pref 101 not fwmark 51820 lookup 51820
 	move full 52 53

@@ -91,7 +91,7 @@ reaches() { in_ns "$1" ping -q -c "${3:-1}" -i 0.05 -W "${4:-5}" "$2"; }
 
 not() { ! "$@"; }
 
-refused_by() # ROUTER: how many packets its NAT had no entry for
+refused_by() # ROUTER: prints how many packets its NAT dropped because it had no entry
 {
 	in_ns "$1" nft -j list chain ip nat in | jq '[.. | .counter? // empty | .packets] | add'
 }

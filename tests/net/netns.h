@@ -30,9 +30,9 @@
 
 #include "io/netlink.h"
 
-static struct netlink *nl; /* in the near namespace */
-static pid_t peer;	   /* holds the other namespace */
-static uint32_t a0;	   /* its index */
+static struct netlink *nl; /* socket in the near namespace */
+static pid_t peer;	   /* process that holds the other namespace */
+static uint32_t a0;	   /* ifindex of a0 */
 
 /* Shell and `ip` ------------------------------------------------------------------------------ */
 
@@ -69,7 +69,7 @@ static void __attribute__((format(printf, 1, 2))) peer_sh(const char *format, ..
 	sh("nsenter --net=/proc/%d/ns/net sh -ec '%s'", peer, line);
 }
 
-/* Returns the first element of what `ip -j` prints, or NULL. The caller calls json_decref(). */
+/* Returns the first element of the output of `ip -j`, or NULL. The caller calls json_decref(). */
 static json_t *ip(const char *arguments)
 {
 	char line[256];

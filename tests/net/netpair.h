@@ -93,7 +93,7 @@ static inline int netpair_setup(void **state)
 static inline int netpair_teardown(void **state)
 {
 	(void)state;
-	netpair_run("ip link delete near0"); /* the kernel cleans namespaces up only later */
+	netpair_run("ip link delete near0"); /* the kernel cleans up namespaces only later */
 	close(netpair_near);
 	close(netpair_far);
 	return 0;
@@ -120,8 +120,8 @@ static inline socklen_t netpair_address(union netpair_address *a, const char *te
 	return sizeof(a->v4);
 }
 
-/* Opens a UDP socket in the far namespace, bound to @text and @port, and connected to @peer if that
- * is set. A receive waits for 2 s at most. */
+/* Opens a UDP socket in the far namespace, bound to @text and @port, and connected to @peer unless
+ * it is NULL. A receive waits for at most 2 s. */
 static inline int netpair_far_socket(const char *text, uint16_t port, const char *peer,
 				     uint16_t peer_port)
 {
@@ -145,7 +145,7 @@ static inline int netpair_far_socket(const char *text, uint16_t port, const char
 	return fd;
 }
 
-/* Waits until @fd is readable. Returns false if it is not within @ms. */
+/* Waits until @fd is readable. Returns false after @ms. */
 static inline int netpair_readable(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -153,7 +153,7 @@ static inline int netpair_readable(int fd, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* All of main(): TAP, and without root one skip with its reason. */
+/* The whole of main(): prints TAP, and without root one skip with its reason. */
 #define netpair_main(tests, setup, teardown)                                                       \
 	({                                                                                         \
 		int result_ = 0;                                                                   \

@@ -23,7 +23,7 @@ OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 PORT, FAR_PORT = 51821, 51822
 TTL = {4: 37, 6: 41}  # outer.sh sets these
 PATIENCE_S = 10
-SILENCE_S = 0.3  # a test that nothing comes waits so long
+SILENCE_S = 0.3  # how long a test waits to show that no packet comes
 HANDSHAKE_CLASS = 0x88
 NOT_ECT, ECT1, ECT0, CE = range(4)
 
@@ -43,7 +43,7 @@ class Bench:
         self.outer, self.path = int(outer), path
         self.family = {4: socket.AF_INET, 6: socket.AF_INET6}
         self.wire, self.tunnel = Tap(b, "eth0"), Tap(a, interface)
-        self.loopback = Tap(a, "lo")  # by which the host's errors reach senders on it
+        self.loopback = Tap(a, "lo")  # the host's ICMP errors reach local senders here
         with wgpeer.namespace(b):
             self.sock = socket.socket(self.family[self.outer], socket.SOCK_DGRAM)
             self.sock.bind((OUTER[self.outer][1], FAR_PORT))
@@ -108,7 +108,7 @@ class Bench:
         if not self.session:
             self.session = self.node.connect(self.sock, self.to)
             self.sock.sendto(self.session.seal(wgpeer.ipv4(THEIRS[4], OURS[4], (1, 9))), self.to)
-            next(self.tunnel.packets(PATIENCE_S))  # then the session is confirmed
+            next(self.tunnel.packets(PATIENCE_S))  # this confirms the session
         self.wire.forget()
         self.tunnel.forget()
 
@@ -260,7 +260,7 @@ def padding(bench):
         until(bench, version, 1281, 1285)
         routes_by(bench, version, "delete", host, "dev", bench.interface)
         until(bench, version, 1297, 1300)
-    # The same by a route in a table that a rule selects.
+    # The MTU of a route in a table that a rule selects.
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1298", "table", "77")
     until(bench, 4, 1297, 1298)
     routes_by(bench, 4, "flush", "table", "77")
@@ -354,7 +354,7 @@ def too_big(bench):
     # The MTU of a route may be larger than that of the interface.
     routes_by(bench, 6, "add", "fd99::9/128", "dev", bench.interface, "mtu", "1400")
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1270")
-    until(bench, 4, 1265, 1270)  # then the daemon knows the other route, too
+    until(bench, 4, 1265, 1270)  # by then the daemon knows the other route, too
     bench.host_sends(6, 1400, "fd99::9")
     same("1400 bytes by a route of MTU 1400 are sent", len(bench.next(wgpeer.DATA)[1]), 1400 + 32)
     same("they are not counted as dropped", bench.show()["drops"].get("too_big", 0) - before, 102)

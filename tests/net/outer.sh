@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length; and what
-# they pass on to the inner packet. On both paths, with outer IPv4 and IPv6.
+# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length; and the
+# fields that they pass on to the inner packet. Runs on both paths, with outer IPv4 and IPv6.
 #
 #   ┌───────────── a ─────────────┐            ┌──────── b ────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ outer.py, a node  │

@@ -45,7 +45,7 @@ def main(address, count="20", interval_s="0.005", patience_s="8", length="56"):
             try:
                 sock.send(packet)
             except OSError:
-                pass  # it counts as not answered
+                pass  # the ping counts as not answered
             waiting.add(sent)
             sent += 1
             due += float(interval_s)

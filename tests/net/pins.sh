@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Pins are a convenience: whatever prevents them, XDP and everything else works, and `show` says why
-# the maps are not pinned. Where no bpffs is mounted, attach mounts one. A daemon never removes the
-# pins of another one that lives.
+# Pins are a convenience: if pinning fails, XDP and everything else works, and `show` says why the
+# maps are not pinned. If no bpffs is mounted, attach mounts one. A daemon never removes the pins of
+# another live daemon.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #

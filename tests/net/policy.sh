@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The route to the endpoint depends on the firewall mark, and the main table has none. Data leaves
-# by AF_XDP all the same, also with a default route through the tunnel, and after the mark changes.
+# The route to the endpoint depends on the firewall mark, and the main table has no such route. Data
+# still leaves by AF_XDP, also with a default route through the tunnel, and after the mark changes.
 #
 #   ┌───────────── a ─────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp  10.99.0.1  fd99::1   │               │ wgxdp   10.99.0.2  fd99::2   │
@@ -41,8 +41,8 @@ up() # PATH ENDPOINT
 
 sent() { show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"'; }
 
-# All N pings are answered, and their N messages leave by the given path. One of them may go through
-# the UDP socket, to refresh conntrack.
+# All N pings are answered, and their N messages leave by PATH. One of them may go through the UDP
+# socket, to refresh conntrack.
 by() # WHAT PATH PING-ARGUMENT...
 {
 	local what=$1 path=$2 before after xsk udp
@@ -102,7 +102,7 @@ for path in xdp udp; do
 			"[ \"\$(show a '$A' '.peers[0] | \"\(.tx) \(.why)\"')\" = '$path null' ]"
 		by "$what: the first mark again" $path 10.99.0.2
 
-		# The rules themselves change.
+		# The policy rules change.
 		in_ns a ip rule del fwmark 0x64
 		in_ns a ip -6 rule del fwmark 0x64
 		ok "$what: without the rule data takes the UDP socket" wait_for 5 eval \

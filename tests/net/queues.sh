@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# NICs that are not what one would hope for: more receiving than sending queues, a shaper, tc
-# filters, IPsec policies, and no native XDP.
+# Unusual NICs: more receiving than sending queues, a shaper, tc filters, IPsec policies, and no
+# native XDP.
 #
 #   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
 #   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
@@ -86,7 +86,7 @@ in_ns a tc qdisc del dev eth0 clsact
 way_to_b() { show a "$A" '.peers[0] | "\(.tx) \(.why)"'; }
 by_udp() { way_to_b | grep -q '^udp an IPsec policy'; }
 by_xdp() { [ "$(way_to_b)" = "xdp null" ]; }
-refused_by_ipsec() # is a ping to b refused by the host's socket?
+refused_by_ipsec() # returns true if the host's socket refuses a ping to b
 {
 	local before
 	before=$(show a "$A" '.drops.send_failed // 0')

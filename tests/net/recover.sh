@@ -59,8 +59,8 @@ by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# All pings in both directions are answered, and their 40 messages go by the given path. One of them
-# may go through the UDP socket, to refresh conntrack.
+# All pings in both directions are answered, and their 40 messages go by PATH. One of them may go
+# through the UDP socket, to refresh conntrack.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp
@@ -163,7 +163,8 @@ queues()
 	fi
 	refuses "$path: the kernel keeps a queue that has a socket" '*' AF_XDP in_ns a ethtool -L \
 		eth0 rx 1 tx 1
-	# Packets of a queue without socket go to the stack, and from there to the UDP socket.
+	# Packets of a queue without an AF_XDP socket go to the stack, and from there to the UDP
+	# socket.
 	before=$(counts)
 	pinging
 	wait_for 5 eval "[ '$before' != \"\$(counts)\" ]"

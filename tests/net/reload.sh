@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The daemon follows its config file: by `wgxdp reload`, by SIGHUP, and by itself. What has changed
-# in the file is changed, and nothing else: not what wg(8) has set, and no packet of other peers.
+# The daemon applies changes of its config file on `wgxdp reload`, on SIGHUP, and automatically. It
+# applies only the changes in the file: settings of wg(8) stay, and no packet of another peer is
+# lost.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 
@@ -27,7 +28,7 @@ config() # LINE...: [Interface] and peer b; further lines follow
 	printf '%s\n' "$@"
 }
 
-place() { cat >"$TMP/etc/fresh" && mv "$TMP/etc/fresh" "$FILE"; } # as editors replace a file
+place() { cat >"$TMP/etc/fresh" && mv "$TMP/etc/fresh" "$FILE"; } # replaces the file like an editor
 reload() { in_ns a "$WGXDP" reload "$A" "$@"; }
 wgs() { in_ns a wg show "$A" "$@"; }
 allowed() { wgs allowed-ips | grep -F "$(pub "$1")" | cut -f 2; } # PEER
@@ -132,7 +133,8 @@ ok "until somebody asks for it" reload
 is "then all peers are gone" "$(wgs peers)" ""
 ok "detach succeeds" down a "$A"
 
-# As Kubernetes mounts a ConfigMap: the file is a link into ..data, which is a link that is swapped.
+# The file is mounted like a Kubernetes ConfigMap: it is a link into ..data, and ..data is a link
+# that is replaced.
 version() { mkdir "$TMP/etc/..$1" && cat >"$TMP/etc/..$1/$A.conf"; }
 swap() { ln -s "..$1" "$TMP/etc/..next" && mv -T "$TMP/etc/..next" "$TMP/etc/..data"; }
 config | version 1

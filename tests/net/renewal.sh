@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # One side restarts while the other still holds the old session. No packet is lost, because the
-# first answer leaves under the new session at the moment in which that is confirmed.
+# first answer leaves under the new session as soon as the new session is confirmed.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 
@@ -32,7 +32,8 @@ for path in xdp udp; do
 		fi
 		down a "${ID}a"
 	done
-	# A management tool may set the same configuration again and again. No packet is lost by it.
+	# A management tool may set the same configuration again and again, which must not lose
+	# packets.
 	twin a b 1 --rx $path --tx $path
 	many=$(printf ',10.98.%d.0/24' {0..255})$(printf ',10.%d.0.0/16' {100..200})
 	{

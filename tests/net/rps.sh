@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A udev rule or tuned sets RPS on every interface, also on the tunnel's, after it was made. Packets
-# then reach the TC program after the worker's write, when the worker has named the next peer. No
-# packet of an honest peer is lost, and `show` says that RPS is on.
+# A udev rule or tuned may set RPS on every new interface, including the tunnel's. Packets then
+# reach the TC program some time after the worker's write, when the worker has already named the
+# next peer. No packet of an honest peer is lost, and `show` says that RPS is on.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  two peers, 10.99.0.2 and .3, that send by turns
 
@@ -61,7 +61,7 @@ print(f"{answered} of {sent}")
 EOP
 by_turns() { in_ns b /usr/bin/python3 "$TMP/peers.py" "$LIB" "$TMP" "$(pub a)"; }
 
-# /sys shows the namespace in which it was mounted.
+# /sys shows the namespace in which sysfs was mounted.
 set_rps() # CPUS
 {
 	# shellcheck disable=SC2016

@@ -110,7 +110,7 @@ ALLOW, ERRNO = 0x7fff0000, 0x00050000
 
 
 def argument(i):
-    return LD, 0, 0, 16 + 8 * i  # the low half
+    return LD, 0, 0, 16 + 8 * i  # the low half of the argument
 
 
 class Filter:

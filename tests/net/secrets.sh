@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A replaced key is nowhere in the daemon's memory. No command that holds a key leaves a core. No
-# log level prints a key. LOG_LEVEL works as the manual says.
+# A replaced key does not remain anywhere in the daemon's memory. No command that holds a key dumps
+# core. No log level prints a key. LOG_LEVEL works as the manual says.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -25,7 +25,7 @@ memory_holds() # PID BASE64: true if the 32 bytes are anywhere in the writable m
 		        if not mode.startswith("rw") or "s" in mode:
 		            continue
 		        start, end = (int(x, 16) for x in span.split("-"))
-		        if end - start > 1 << 30:  # a sanitizer's shadow
+		        if end - start > 1 << 30:  # skip the shadow memory of a sanitizer
 		            continue
 		        mem.seek(start)
 		        try:
@@ -48,8 +48,7 @@ keys a b psk new
 
 ok "attach succeeds" ours a "${ID}a" < <(config)
 pid=$(daemon_pid a "${ID}a")
-# The daemon clamps the private key before it keeps it, so the search is tried with a public key
-# first.
+# The daemon stores the private key in clamped form, so the search is first tried with a public key.
 ok "the search finds the peer's public key" memory_holds "$pid" "$(pub b)"
 ok "the search finds the preshared key while it is set" memory_holds "$pid" "$(key psk)"
 in_ns a wg set "${ID}a" private-key "$TMP/new.key" peer "$(pub b)" preshared-key /dev/null
@@ -105,7 +104,7 @@ down a "${ID}i"
 
 # --- the log --------------------------------------------------------------------------------------
 
-level() # LEVEL: writes to $TMP/log what the daemon logs of a handshake without an answer
+level() # LEVEL: writes the daemon's log of an unanswered handshake to $TMP/log
 {
 	local path
 	path=$(conf "${ID}a" < <(config))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # `wgxdp attach --foreground` as the main process of a service, with a socket of the test in place
-# of the service manager's. The daemon says that it is ready when addresses and routes are there,
-# answers the watchdog while every worker makes progress, and says that it stops.
+# of the service manager's. The daemon reports that it is ready when addresses and routes are set,
+# notifies the watchdog while every worker makes progress, and reports that it stops.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What attach sets is what is there afterwards; or attach fails, says so, and undoes everything.
+# After a successful attach, all requested settings are in place. If a setting cannot be made,
+# attach fails, names the setting, and undoes everything.
 #
 #   a: eth0 ═══ eth0 :b
 
@@ -72,7 +73,8 @@ clean "the failed attach leaves nothing" a "$A"
 
 # --- the MTU of a tunnel without endpoints --------------------------------------------------------
 
-# 192.0.2.1 stands for any address when no peer has an endpoint; here the tunnel itself gets it.
+# 192.0.2.1 represents any address when no peer has an endpoint; here the tunnel itself has this
+# address.
 lonely() { in_ns "$1" "$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"; }
 interface a Address=192.0.2.1/24 | conf "$A" >/dev/null
 ok "the tunnel's own address" lonely c

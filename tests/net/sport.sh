@@ -59,7 +59,7 @@ for path in udp xdp; do
 done
 in_ns a ip rule del ipproto udp sport 51821 lookup 100
 
-# The kernel's hash decides which port goes to b; those of the other kind go nowhere.
+# The kernel's hash decides which ports are routed to b; packets from other ports are lost.
 in_ns a sysctl -qw net.ipv4.fib_multipath_hash_policy=1
 in_ns a ip route replace default nexthop via 192.0.2.2 nexthop via 192.0.2.3
 port=51821

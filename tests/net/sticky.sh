@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A host with several addresses answers from the one that the peer used, for as long as the host has
-# it, and then from another; it takes a better route at once. On both paths, with outer IPv4 and
-# IPv6. The endpoint of a that b shows is the source of a's newest packet.
+# A host with several addresses answers from the address that the peer used, as long as the host has
+# this address, and then from another one. It uses a better route at once. Runs on both paths, with
+# outer IPv4 and IPv6. The endpoint of a that b shows is the source of a's newest packet.
 #
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
@@ -64,10 +64,10 @@ both_up() # PATH A-ENDPOINT B-ENDPOINT
 seen() { show b "$B" '.peers[0].endpoint'; }
 is_seen() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2 && [ "$(seen)" = "$(at "$1")" ]; }
 received() { show a "$A" '.path.rx_packets | .udp + .xsk'; }
-# Bytes, since a train of datagrams counts as one packet.
+# Counts bytes, because a train of datagrams counts as one packet.
 left_by() { in_ns a ip -j -s link show dev "$1" | jq '.[0].stats64.tx.bytes'; }
 
-# a sends from ADDRESS by NIC, and all pings are answered in both directions.
+# Checks that a sends from ADDRESS through NIC, and that all pings are answered in both directions.
 uses() # WHAT ADDRESS NIC
 {
 	local tx
@@ -80,8 +80,8 @@ uses() # WHAT ADDRESS NIC
 	is "$1: data takes $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 }
 
-# b sends a keepalive to that address of a, which a does not answer. (An answer that was already
-# under way would leave from the earlier address.)
+# b sends a keepalive to ADDRESS of a, which a does not answer. (An answer that is still in flight
+# would leave from the earlier address.)
 speak_to() # ADDRESS
 {
 	local before

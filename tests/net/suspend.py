@@ -98,7 +98,7 @@ def main():
     tell(len({i for i, _ in after}) <= 2, "there is just one other session", {i for i, _ in after})
     seen = before + after
     tell(len(set(seen)) == len(seen), "no counter is used twice under one key")
-    # Answers under way in the old session are lost, because its keys are gone.
+    # Answers that are in flight under the old session are lost, because its keys are wiped.
     arrived = echoes(b) - echoed
     tell(arrived == PINGS, "nothing is lost on its way out", f"{arrived} of {PINGS}")
 

@@ -17,7 +17,7 @@ ns_add a b
 join a eth0 b eth0
 keys a b
 for path in xdp udp; do
-	twin b a 2 --rx udp --tx udp # the tap would not see what AF_XDP receives
+	twin b a 2 --rx udp --tx udp # the tap does not see what AF_XDP receives
 	twin a b 1 --rx $path --tx $path --workers 1
 	python_tap "$path: " suspend.py "$ID-a" "$ID-b"
 	[ $path = udp ] ||

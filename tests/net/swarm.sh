@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# A hub starts, and all its peers handshake at once. They are behind one NAT, and so have one
-# address. The hub is under load and sends cookies. Within 30 s, which is six attempts, each peer
-# has a session.
+# A hub starts, and all its peers handshake at once. They are behind one NAT and therefore share one
+# address. The hub is under load and sends cookies. Each peer has a session within 30 s, the time of
+# six attempts.
 #
 #   ┌──────── a ────────┐            ┌──────────── b ────────────┐
 #   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2       │

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_afxdp.c - the AF_XDP path against plain UDP sockets at the other end of a veth. A program of
- * a few instructions redirects all UDP into the socket, so that nothing of bpf/ is needed.
+ * a few instructions redirects all UDP to the AF_XDP socket, so that the test needs no program of
+ * bpf/.
  *
  *   far socket ──▶ far0 ══ near0 ─ XDP ─▶ XSK ─▶ recv()      ring accounting: every chunk of the
  *              ◀── far0 ══ near0 ◀─────── XSK ◀─ send()      UMEM is in exactly one place
@@ -109,7 +110,7 @@ static void ten_thousand_echoed(const char *far, const char *near)
 	memset(seen, 0, sizeof(seen));
 	for (uint32_t sent = 0, back = 0; back < TOTAL;) {
 		for (unsigned i = 0; i < BURST && sent < TOTAL; i++) {
-			size_t len = 4 + sent % (sizeof(msg) - 4); /* of many sizes */
+			size_t len = 4 + sent % (sizeof(msg) - 4); /* frames of many sizes */
 
 			msg[0] = sent++;
 			assert_int_equal(send(fd, msg, len, 0), len);
@@ -118,7 +119,7 @@ static void ten_thousand_echoed(const char *far, const char *near)
 			assert_int_equal(receive(1), 1);
 			encap = encap_to(frame_endpoint(&rx[0]));
 			path->ops->sweep(path);
-			assert_int_equal(send(fd, (uint32_t[]){ 0 }, 4, 0), 4); /* again */
+			assert_int_equal(send(fd, (uint32_t[]){ 0 }, 4, 0), 4);
 		}
 		while (back < sent) {
 			for (unsigned n = echo(encap); n; n--, back++) {
@@ -218,7 +219,7 @@ static void malformed_is_dropped_and_counted(void **state)
 
 	(void)state;
 	frame[23] = IPPROTO_UDP;
-	frame[39] = 100; /* UDP says more than IP has */
+	frame[39] = 100; /* the UDP length exceeds the IP packet */
 	netpair_enter(netpair_far);
 	a.sll_ifindex = (int)if_nametoindex("far0");
 	fd = socket(AF_PACKET, SOCK_RAW, 0);
@@ -241,7 +242,7 @@ static void data_messages_are_counted(void **state)
 
 	(void)state;
 	memset(msg, WIRE_DATA, sizeof(msg));
-	send(fd, msg, 33, 0); /* the first one that is counted */
+	send(fd, msg, 33, 0); /* the first message that is counted */
 	send(fd, msg, 32, 0); /* a keepalive */
 	msg[0] = WIRE_INITIATION;
 	send(fd, msg, 148, 0);
@@ -267,7 +268,7 @@ static void a_full_rx_ring_recovers(void **state)
 		got += n;
 		assert_chunks_accounted();
 	}
-	assert_int_equal(got, RX_FRAMES); /* all are lent, and none was returned */
+	assert_int_equal(got, RX_FRAMES); /* all frames are lent, and none was returned */
 	assert_rings_at_rest();
 	assert_int_equal(afxdp_drops(path, &drops), 0);
 	assert_true(drops.rx_fill_ring_empty + drops.rx_dropped > 0);
@@ -313,7 +314,7 @@ static void unsendable_is_refused_and_freed(void **state)
 		tx[i].encap = encap;
 		tx[i].len = 100;
 	}
-	tx[0].len = 0; /* not refused: the caller decided not to send it */
+	tx[0].len = 0; /* not refused: len 0 means that the caller decided not to send it */
 	tx[1].encap = far_away;
 	tx[2].encap = slow;
 	tx[3].encap = NULL;

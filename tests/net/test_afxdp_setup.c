@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_afxdp_setup.c - opens and closes AF_XDP sockets, and what opening one refuses. */
+/* test_afxdp_setup.c - opens and closes AF_XDP sockets, and tests the errors of opening one. */
 #include "afxdp_pair.h"
 
 static void a_queue_closed_a_moment_ago_opens_again(void **state)

@@ -258,7 +258,7 @@ static void test_addresses(void **state)
 	assert_true(s.ours4 && s.ours6 && s.lo);
 	assert_int_equal(s.count, want);
 	assert_int_equal(netlink_addresses(nl, stop, NULL), -ECANCELED);
-	/* On a point-to-point link, the address is ours and not that of the other side. */
+	/* On a point-to-point link, the listed address is ours and not the other side's. */
 	sh("ip addr add 10.2.0.1 peer 10.2.0.2 dev d1");
 	assert_int_equal(netlink_addresses(nl, see_other_side, NULL), 0);
 	sh("ip addr del 10.2.0.1 peer 10.2.0.2 dev d1");

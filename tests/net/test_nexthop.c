@@ -89,14 +89,14 @@ static void test_neighbour(void **state)
 	}
 	netlink_watch_close(w);
 
-	/* This address is resolved, but nobody answers. */
+	/* The kernel resolves this address, but no host has it. */
 	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.99")), 1);
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.99"), mac), -ENOENT);
-	/* A ping created this entry; it is not managed before we ask for that. */
+	/* A ping created this entry, which is not managed until the test requests it. */
 	sh("ip neigh flush dev a0; ping -q -c1 -W2 192.0.2.2 >/dev/null");
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.2"), mac), 0);
 	assert_memory_equal(mac, peer_mac, 6);
-	/* An administrator set this entry; it stays permanent. */
+	/* An administrator set this entry, which stays permanent. */
 	sh("ip neigh replace 192.0.2.50 lladdr 02:00:00:00:00:09 dev a0");
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.50"), mac), 0);
 	assert_memory_equal(mac, fixed, 6);
@@ -154,7 +154,8 @@ static void test_users(void **state)
 	neighbours_done(&n);
 }
 
-/* Changes that others made to an entry meanwhile stay, and releasing an entry never creates one. */
+/* Changes that other programs make to an entry meanwhile are kept, and releasing an entry never
+ * creates one. */
 static void test_entries_of_others(void **state)
 {
 	struct encap_next pinned = hop_to("192.0.2.51"), learned = hop_to("192.0.2.52"),
@@ -251,8 +252,8 @@ static void test_direct(void **state)
 	}
 }
 
-/* The TTL of the route; without one, that of the link (IPv6) or of the host (63, as resolve() has
- * it). */
+/* The TTL of the route. If the route has none, the TTL of the link (IPv6) or of the host (63, given
+ * by resolve()). */
 static void test_ttl(void **state)
 {
 	static const struct {
@@ -313,8 +314,8 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* If the route leaves by another interface than that of the source address, the source is
- * forgotten. A source is kept if it was used on an interface that does not have that address. */
+/* If the route uses another interface than that of the source address, the source is forgotten. A
+ * source is kept if it was used on an interface that does not have the address. */
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;
@@ -348,7 +349,7 @@ static void test_pending(void **state)
 	sh("ip neigh del 192.0.2.2 dev a0 2>/dev/null || true");
 	for (n = resolve(&e); !n->xsk_ok; n = resolve(&e)) {
 		assert_string_equal(n->why, "the next hop's MAC is being resolved");
-		/* The UDP path, however, knows the source. */
+		/* The UDP path, however, uses the source. */
 		assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.1"), 4);
 		free(n);
 		wait_for_neighbour(w);
@@ -386,7 +387,7 @@ static void test_watch(void **state)
 {
 	static const struct {
 		const char *command;
-		unsigned want; /* these must be reported, and no others but @also */
+		unsigned want; /* must be reported, and no others but @also */
 		unsigned also;
 	} cases[] = {
 		/*  0 */ { "ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE },

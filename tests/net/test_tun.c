@@ -155,7 +155,7 @@ static void in_byte_for_byte(void **state)
 	bring_up();
 	inner = inner_socket();
 	packets = packet_socket(&t);
-	memset(buf, 0xff, TUN_VNET_LEN); /* a message's header was there */
+	memset(buf, 0xff, TUN_VNET_LEN); /* the header of a message was here */
 	build(packet);
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), 0);
 	assert_true(netpair_readable(inner, 2000));
@@ -197,7 +197,7 @@ static void down_then_deleted(void **state)
 	build(packet);
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), -EIO); /* still down */
 	bring_up();
-	inner = inner_socket(); /* so that ICMP does not answer */
+	inner = inner_socket(); /* so that the host sends no ICMP error */
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), 0);
 	netpair_run("ip link set " NAME " down");
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), -EIO);
@@ -256,7 +256,7 @@ static void descriptor_taken_over(void **state)
 	static const struct {
 		int flags, err, vnet_len;
 	} table[] = {
-		{ 0, 0, TUN_VNET_LEN }, /* not attached yet */
+		{ 0, 0, TUN_VNET_LEN }, /* no queue is attached yet */
 		{ IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, 0, TUN_VNET_LEN },
 		{ IFF_TUN | IFF_NO_PI, 0, 0 },
 		{ IFF_TAP | IFF_NO_PI, -EINVAL, 0 },
@@ -299,7 +299,7 @@ static void not_a_tun_descriptor(void **state)
 	assert_int_equal(t.fd, 77);
 }
 
-/* A test that failed half-way must not make the other tests fail. */
+/* Clean up, so that a test that failed half-way does not make the other tests fail. */
 static int remove_tun(void **state)
 {
 	(void)state;

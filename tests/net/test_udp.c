@@ -57,7 +57,7 @@ static void answers_leave_from_the_address_used(void **state)
 		const char *far, *near;
 	} table[] = {
 		{ "10.9.0.2", "10.9.0.1" },
-		{ "10.9.0.2", "10.9.0.11" }, /* not the source that a route would choose */
+		{ "10.9.0.2", "10.9.0.11" }, /* another source than the route would choose */
 		{ "fd09::2", "fd09::1" },
 	};
 	char got[16];

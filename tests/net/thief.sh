@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Others take what is ours, and we must not take what is theirs: a program binds the port of several
-# workers with SO_REUSEPORT; wireguard-go serves the name of a daemon that was killed.
+# Other programs take resources of wgxdp, and wgxdp must not take theirs: a program binds the port
+# of several workers with SO_REUSEPORT; wireguard-go serves the name of a daemon that was killed.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # In a time namespace the daemon's CLOCK_BOOTTIME differs from the clock of the BPF programs. The
-# heartbeat is written in theirs: XDP steers while the workers run, and passes while they hang.
-# While data takes the UDP sockets, `show` never says xdp.
+# heartbeat uses the clock of the BPF programs: XDP steers data while the workers run, and passes it
+# while they hang. While data goes through the UDP sockets, `show` never says xdp.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 
@@ -46,7 +46,8 @@ in_time_namespace "-$(($(cut -d. -f1 /proc/uptime) - 5))"
 
 # --- show tells the truth -------------------------------------------------------------------------
 
-# The peer moves behind another NIC: XDP is attached there, but the data does not arrive by it.
+# The peer moves behind another NIC. XDP is attached to the new NIC, but the data does not arrive
+# through it.
 ok "attach" in_ns a "$WGXDP" attach eth0 "$CONF" --rx xdp --tx xdp
 ok "pings" pinged a 10.99.0.2 $PINGS 0.02
 is "by XDP: show" "$(path)" "xdp xdp"

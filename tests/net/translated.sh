@@ -26,7 +26,7 @@ up_a() { ours a "$A" --rx "$1" --tx "$2" < <(conf_a); } # RX TX
 
 up_b() { ours b "$B" --rx udp --tx udp < <(conf_b); }
 
-pings() # FROM COUNT: prints how many are answered
+pings() # FROM COUNT: prints how many pings are answered
 {
 	local to=10.99.0.2
 	[ "$1" = a ] || to=10.99.0.1
@@ -76,7 +76,7 @@ translated() # RX TX ADDRESS:PORT
 begin_anew()
 {
 	in_ns a ip link set "$A" down
-	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]" # the daemon has seen it
+	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]" # the daemon noticed it
 	sleep 0.1 # b ignores a second initiation within 20 ms, [W] 5.1
 	in_ns a ip link set "$A" up
 	[ "$(pings a 1)" -eq 1 ]

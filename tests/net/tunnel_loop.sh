@@ -48,7 +48,7 @@ up_b() # PATH
 		peer a AllowedIPs=10.99.0.1/32)
 }
 
-# The inner tunnel uses whatever path it can, which is the UDP socket.
+# The inner tunnel has no path options, so it uses the UDP socket.
 up_a2()
 {
 	ours a "$A2" < <(
@@ -111,8 +111,8 @@ for path in xdp udp; do
 		[[ $host = *:* ]] && route=$host/128
 		ok "$what: attach succeeds on both sides" eval "up_a $path '$outer' && up_b $path"
 		ok "$what: no ping is lost" pings 10.99.0.2
-		# Before the daemon knows the route, what leaves by a socket comes back and is
-		# dropped then, and what leaves by AF_XDP arrives.
+		# Before the daemon knows the route, packets sent through a socket come back and are
+		# dropped then, and packets sent by AF_XDP arrive.
 		before=$(loops) entered=$(entered)
 		blindly "ip route add $route dev $A; ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2" \
 			>"$TMP/ping"
@@ -139,8 +139,8 @@ for path in xdp udp; do
 		down b "$B"
 	done
 
-	# The common mistake: the default route leads all traffic into the tunnel, the endpoint's
-	# too.
+	# A common mistake: the default route leads all traffic into the tunnel, including the
+	# traffic to the endpoint.
 	in_ns a ip route add default via 192.0.2.2
 	in_ns b ip address add 203.0.113.2/32 dev lo
 	ok "$path: attach succeeds with an endpoint behind the default route" eval \
@@ -162,7 +162,7 @@ for path in xdp udp; do
 	in_ns b ip address delete 203.0.113.2/32 dev lo
 	down a "$A"
 
-	# Two peers, each reached through the other.
+	# Two peers; the endpoint of each is routed through the other.
 	ok "$path: attach succeeds" up_a $path
 	in_ns a wg set "$A" peer "$(pub b)" allowed-ips 10.99.0.2/32,10.97.0.3/32 endpoint \
 		10.97.0.2:9
@@ -202,7 +202,7 @@ for path in xdp udp; do
 	down a "$A2"
 	down b "$B2"
 
-	# The same within one interface.
+	# A tunnel in a tunnel within one interface.
 	ok "$path: B2 attaches as a peer of A" up_b2 a
 	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.98.0.2/32 endpoint 10.99.0.2:5
 	in_ns a ip address add 10.98.0.1/24 dev "$A"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Several want the XDP hook of one NIC: two wgxdp interfaces, and programs of others. No program is
-# ever displaced. An interface that must wait takes the UDP socket, and show names the program on
-# the hook. It takes XDP when the hook becomes free, and loses no packet.
+# Several users compete for the XDP hook of one NIC: two wgxdp interfaces, and other programs. No
+# program is ever displaced. An interface that must wait uses the UDP socket, and show names the
+# program on the hook. The interface uses XDP when the hook becomes free, and loses no packet.
 #
 #   a: wgxdp 10.99.1.1 ┐                        ┌ wireguard-go 10.99.1.2 :b
 #                      ╞ eth0 ════════════ eth0 ╡
@@ -16,7 +16,7 @@ need_cmd wireguard-go wg jq ping bpftool clang
 ns_add a b
 join a eth0 b eth0
 # shellcheck disable=SC2034 # used as ${!name}
-A1=${ID}a.1 A2=${ID}a2 B1=${ID}b1 B2=${ID}b2 # a pin's name cannot have the '.'
+A1=${ID}a.1 A2=${ID}a2 B1=${ID}b1 B2=${ID}b2 # the name of a pin cannot contain '.'
 keys a b
 
 attach() # 1|2 OPTIONS...
@@ -48,7 +48,7 @@ pinging() { pinged a "$1" 200 0.01 & }
 all_came() { wait $!; }
 
 received_by() { show a "$1" ".path.rx_packets.$2"; }
-grows() # WHAT INTERFACE xsk|udp COMMAND...: it succeeds, and its data comes that way
+grows() # WHAT INTERFACE xsk|udp COMMAND...: succeeds, and data then uses that path
 {
 	local what=$1 interface=$2 way=$3 before
 	shift 3

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The configuration socket. wg(8) uses it as people do, and raw lines show what wg would not send.
+# The configuration socket. The test uses wg(8) for common requests, and raw lines for requests that
+# wg never sends.
 #
 #   wg ──┐
 #        ├── /var/run/wireguard/NAME.sock ── wgxdp NAME, in a namespace without a NIC

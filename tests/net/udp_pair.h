@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_pair.h - what the tests of the UDP path share: a path on port 51820 in the near namespace of
- * netpair.h, and frames to send and receive by it. Includes the code under test, for its statics.
+ * udp_pair.h - shared by the tests of the UDP path: a path on port 51820 in the near namespace of
+ * netpair.h, and frames to send and receive with it. Includes the code under test, for its statics.
  */
 #ifndef WGXDP_TEST_UDP_PAIR_H
 #define WGXDP_TEST_UDP_PAIR_H

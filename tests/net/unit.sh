@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# wgxdp@.service: systemd finds no fault in it, and its exposure is what docs/operations.md states.
-# Its commands run under its sandbox (capabilities, no_new_privs, seccomp, files, devices), which
-# sandbox.py makes, since PID 1 of the test is not systemd. Every feature works there.
+# wgxdp@.service: systemd finds no fault in the unit, and its exposure is as docs/operations.md
+# states. The unit's commands run under its sandbox (capabilities, no_new_privs, seccomp, files,
+# devices), which sandbox.py sets up, because PID 1 of the test is not systemd. Every feature works
+# in the sandbox.
 #
 #   a: the unit, 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 
@@ -79,7 +80,7 @@ complaints() { grep -vE "^\[#\]|: (up|down), |: up$|AF_XDP uses this NIC now|exi
 ns_add a b c
 join a eth0 b eth0
 keys a b
-# The hooks do what those of the documentation do: they write files, substitute processes, and call
+# The hooks do what the hooks in the documentation do: write files, substitute processes, and call
 # ip, nft and wg.
 hooks()
 {

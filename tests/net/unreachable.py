@@ -60,7 +60,7 @@ class Host:
         for _ in range(times):
             try:
                 s.sendto(b"anybody there?", (to, port))
-            except OSError as e:  # the error for the datagram before
+            except OSError as e:  # the ICMP error for the previous datagram
                 if e.errno != errno.EHOSTUNREACH:
                     raise
                 s.sendto(b"anybody there?", (to, port))
@@ -127,7 +127,7 @@ class Unreachable:
             "errors a second are sent",
             counted and errors is not None and 0 < errors <= LIMIT_PER_S * seconds,
             f"{errors} errors in {seconds} s; {self.d.drops()}")
-        time.sleep(1.1)  # until the limit of this second is over
+        time.sleep(1.1)  # wait until the limit of this second has ended
         self.told("after the burst", self.own, to, "no_peer")
 
     def connect(self, to):

@@ -20,7 +20,7 @@ import time
 import wgpeer
 
 PATIENCE_S = 10
-SILENCE_S = 0.2  # a test that nothing happens waits so long
+SILENCE_S = 0.2  # how long a test waits to show that nothing happens
 
 
 def say(what, good, why=""):

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Words on the command line that are no command, no interface, or no file where they are looked for.
-# `wgxdp WORD` serves an interface of that name, so a slip of the fingers must not seem to work.
+# Words on the command line that are not a command, an interface, or an existing file. `wgxdp WORD`
+# serves an interface of that name, so a typing error must not seem to work.
 #
 #   a: eth0 ═══ eth0 :b
 
@@ -64,7 +64,7 @@ in_ns a ip link delete shwo
 wait $!
 clean "the interface shwo leaves nothing" a shwo
 
-# An interface that wg-quick asks for is served under any name.
+# wg-quick may request an interface with any name.
 quick() { in_ns a env WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp "$WGXDP" "$1"; }
 ok "wg-quick names an interface like a command" quick sets
 ok "the configuration socket of sets answers" in_ns a wg show sets
@@ -123,7 +123,7 @@ clean "detach leaves nothing" a "$A"
 
 # --- completion -----------------------------------------------------------------------------------
 
-completes() # WORD..., of which the last is being typed; prints what is offered
+completes() # WORD..., the last of which is being typed; prints the completions
 {
 	# shellcheck disable=SC2016 # for the other shell
 	bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _wgxdp

@@ -112,7 +112,7 @@ carried() # WHAT: each worker receives and sends data
 			map(.rx_packets >= 100 and .tx_packets >= 100) | all')" true
 }
 
-threads() # FIELD: prints that field of /proc of each worker's thread
+threads() # FIELD: prints this field of /proc for each worker's thread
 {
 	local task
 	for task in "/proc/$(daemon_pid a "$A")/task"/*; do

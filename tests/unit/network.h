@@ -41,7 +41,7 @@ struct datagram {
 	uint64_t peer_serial;
 	uint32_t index;
 	/* a message */
-	uint64_t number; /* of the message; a repeated one keeps it */
+	uint64_t number; /* number of the message; a repeated message keeps it */
 	unsigned sender;
 	bool forged;   /* damaged: it must change nothing */
 	bool accepted; /* in the history: a node has accepted it */

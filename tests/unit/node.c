@@ -170,7 +170,7 @@ static void node_check_unpublished(struct node *n, const struct session *s)
 	assert_ptr_not_equal(s->peer->previous, s);
 }
 
-/* The same for a peer: no key, index or prefix leads to it. */
+/* Checks that no key, index or prefix leads to a retired peer. */
 static void node_check_removed(struct node *n, const struct peer *p)
 {
 	assert_ptr_not_equal(device_find(&n->device, p->remote.public), p);

@@ -22,7 +22,7 @@ static inline struct pair meet(void)
 	return t;
 }
 
-/* As meet(), with a session that a began and that was used once in each direction. */
+/* Calls meet() and makes a session that a began and that was used once in each direction. */
 static inline struct pair connected(void)
 {
 	struct pair t = meet();

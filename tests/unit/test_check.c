@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What `wgxdp check` says of the clock. tests/net/badinput.sh shows the rest. */
+/* test_check.c - warnings of `wgxdp check` about the clock. tests/net/badinput.sh tests the other
+ * findings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -108,7 +108,7 @@ static const struct good {
 	  "A[]: 10.0.0.1/32", 0 },
 	/* 28 */ { PEER(KEY_B) "PublicKey = " KEY_A "# the last one wins\n", "A[]:", 0 },
 	/* 29 */ { PEER(KEY_A) "Endpoint = 192.0.2.1:0\n", "A[]:", 1 },
-	/* 30: empty values that wg-quick(8) takes for none */
+	/* 30: empty values that wg-quick(8) treats as absent */
 	{ IF "MTU =\nTable =\nAddress=\nDNS =\nPostUp = \nPreDown =\n" PEER(KEY_A) "AllowedIPs =\n",
 	  "A[]:", 0 },
 	/* 31 */ { IF IF PEER(KEY_A), "A[]:", 1 },
@@ -175,7 +175,7 @@ static const struct bad {
 	/* 24 */ { IF "DNS = 192.0.2.53, 192.0.2\n", -EINVAL, "2: 192.0.2: this is no address" },
 	/* 25 */ { IF "DNS = fe80::1%\n", -EINVAL, "2: fe80::1%: this is no address" },
 	/* 26 */ { IF "DNS = 192.0.2.53/24\n", -EINVAL, "2: 192.0.2.53/24: this is neither" },
-	/* 27: it would be an option of resolvectl */
+	/* 27: resolvectl would take it for an option */
 	{ IF "DNS = --help\n", -EINVAL, "2: --help: this is neither the address" },
 	/* 28 */ { IF "Address = 10.0.0.1/024\n", -EINVAL, "2: 10.0.0.1/024: ip(8) reads" },
 	/* 29 */ { IF "SaveConfig = yes\n", -EINVAL, "2: yes: SaveConfig must be true or false" },
@@ -402,8 +402,7 @@ static void finding(void **state)
 	rmdir(directory);
 }
 
-/* As in wg-quick: only a private key is worth the warning, and only if others can reach the
- * file. */
+/* Like wg-quick, warns only of a private key, and only if other users can read the file. */
 static void readable_by_others(void **state)
 {
 	static const struct {

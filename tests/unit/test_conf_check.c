@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_check(): all faults of a file in one run, with their places, and warnings. */
+/* test_conf_check.c - conf_check() reports all errors of a file in one run, with their places, and
+ * warnings. */
 #include <errno.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -139,7 +140,7 @@ static void own_key(void **state)
 	assert_non_null(strstr(told.all, "W 5:1: me: its PublicKey is that of this host"));
 }
 
-/* Reading stops at what is no text, within a block too. */
+/* Parsing stops at bytes that are not text, even within a block. */
 static void no_text(void **state)
 {
 	static const char nul[] =
@@ -158,7 +159,7 @@ static void no_text(void **state)
 	assert_string_equal(told.all, "F 1:1: [...]: this file is in UTF-16; save it as UTF-8\n");
 }
 
-/* A file that is wrong all over is described by 100 sentences and a last one. */
+/* A file with many errors causes 100 messages and a final one. */
 static void many_faults(void **state)
 {
 	char text[4096];

@@ -54,10 +54,10 @@ static const struct {
 	  "allow A 10.0.0.3/32 disallow A 10.0.0.1/32 ", false },
 	{ IF PEER A "AllowedIPs=10.0.0.1,10.0.0.2\n", IF PEER A "AllowedIPs=10.0.0.2,10.0.0.1\n",
 	  "", false },
-	/* A prefix that moves is given before it is taken. */
+	/* A prefix that moves is given to the new peer before the old peer loses it. */
 	{ IF PEER A "AllowedIPs=10.0.0.1\n" PEER B, IF PEER A PEER B "AllowedIPs=10.0.0.1\n",
 	  "allow B 10.0.0.1/32 disallow A 10.0.0.1/32 ", false },
-	/* The own peer is none. */
+	/* Our own peer causes no change. */
 	{ IF SECRET PEER OWN "AllowedIPs=10.0.0.1\n" PEER A, IF SECRET PEER A, "", false },
 	{ IF SECRET PEER A, IF SECRET PEER A PEER OWN, "", false },
 	{ IF OTHER PEER OWN, IF SECRET PEER OWN, "key ", false },
@@ -187,7 +187,7 @@ static void secrets(void **state)
 	conf_done(&c);
 }
 
-/* A model of a device: who has which of eight prefixes; 0 = nobody. */
+/* A model of a device: the holder of each of eight prefixes; 0 = none. */
 #define PEERS 5
 #define PREFIXES 8
 struct model {
@@ -252,7 +252,7 @@ static void random_conf(struct conf *c)
 	read_conf(c, text);
 }
 
-/* A prefix that somebody has before and after is never without a holder. */
+/* A prefix that some peer has before and after the changes is never without a holder. */
 static void random_pairs(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing config files: reading what was written gives the same values, the file is replaced in one
- * step, and the daemon's reply to get=1 becomes the peers of the file.
+ * test_conf_write.c - writes config files: reading the written file yields the same values, the
+ * file is replaced atomically, and the daemon's reply to get=1 becomes the peers of the file.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -227,7 +227,7 @@ static void files(void **state)
 	conf_done(&c);
 	assert_int_equal(conf_read(&c, path, NULL, NULL, &f), 0);
 	assert_int_equal(c.listen_port, 1);
-	/* A failure leaves the old file, and nothing beside it. */
+	/* A failure keeps the old file, and leaves no temporary file. */
 	assert_int_equal(conf_write(&c, "/proc/wg0.conf", &f), -ENOENT);
 	assert_non_null(
 		strstr(f.text, "/proc/wg0.conf: the running configuration cannot be saved"));

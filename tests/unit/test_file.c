@@ -95,7 +95,7 @@ static void replaced(void **state)
 	assert_int_equal(count_files(), 2);
 }
 
-/* A failure leaves the old file, and nothing beside it. */
+/* A failure keeps the old file, and leaves no temporary file. */
 static void failures(void **state)
 {
 	char name[PATH_MAX];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* dns.c and run.c: what resolvectl and resolvconf are called with, and how their ends are seen. */
+/* test_host_dns.c - dns.c and run.c: the arguments of resolvectl and resolvconf, and how their
+ * failures are reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +42,7 @@ static void program(const char *name, const char *script)
 	write_file(name, text, 0755);
 }
 
-/* What the programs have written into "calls". */
+/* Returns the text that the programs have written to "calls". */
 static const char *calls(void)
 {
 	static char text[1024];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* keep.c: how often what other programs remove is restored. */
+/* test_host_keep.c - keep.c: how often settings are restored that other programs remove. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #define MS 1000000ULL
 
-static int missing; /* what the next look finds */
+static int missing; /* the result of the next look */
 static unsigned looks;
 static bool damaged_seen;
 
@@ -79,7 +79,8 @@ static void nothing_missing(void **state)
 	assert_int_equal(looks, 100);
 }
 
-/* What cannot be restored is tried again after 1, 2, 4, ... 32 s, and the damage is remembered. */
+/* Settings that cannot be restored are tried again after 1, 2, 4, ... 32 s, and the damage is
+ * remembered. */
 static void failing(void **state)
 {
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c, guard.c and record.c of user/host: what a config asks of the host. No system call. */
+/* test_host_plan.c - plan.c, guard.c and record.c of user/host: the settings of the host that a
+ * config requests. No system call. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

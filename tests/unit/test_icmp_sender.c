@@ -24,7 +24,8 @@ static void put_sum(uint8_t *at, uint64_t sum)
 	memcpy(at, &folded, sizeof(folded));
 }
 
-/* The sum of what the checksum of the transport covers. It is 0xffff if that checksum is right. */
+/* Returns the sum over the bytes that the transport's checksum covers: 0xffff if the checksum is
+ * right. */
 static uint16_t transport_sum(uint8_t family, uint8_t protocol)
 {
 	size_t header = family == AF_INET ? V4 : V6, n = family == AF_INET ? 8 : 32;

@@ -176,7 +176,8 @@ static void unanswered(void **state)
 	world_free(t.w);
 }
 
-/* The peer is found at another address: a handshake goes there at once if the peer is wanted. */
+/* The peer is found at another address: a handshake is sent there at once if packets wait for the
+ * peer. */
 static void redirected(void **state)
 {
 	struct pair t = meet();
@@ -295,7 +296,7 @@ static void stopped_for_long(void **state)
 	world_free(t.w);
 }
 
-/* Adds @count peers that nobody answers for, each with its own key. */
+/* Adds @count peers that never answer, each with its own key. */
 static void add_silent_peers(struct node *n, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -357,8 +358,8 @@ static void many_timers_at_once(void **state)
 	world_free(t.w);
 }
 
-/* A new private key, or a suspend, asks for a handshake with every peer at once. What takes long is
- * left to device_tick(); the old keys are gone before that. */
+/* A new private key, or a suspend, requires a handshake with every peer at once. device_tick() does
+ * the slow work later; the old keys are wiped before. */
 static void many_handshakes_at_once(void **state)
 {
 	enum { SILENT = 40 };

@@ -84,7 +84,8 @@ static int write_file(const char *path, const char *text)
 	return err;
 }
 
-/* The same in a user namespace, whose CAP_IPC_LOCK does not lift the limit. */
+/* Locking is also refused in a user namespace, because CAP_IPC_LOCK there does not lift the
+ * limit. */
 static int limited_in_namespace(void)
 {
 	struct rlimit small = { 65536, 65536 };

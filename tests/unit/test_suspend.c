@@ -264,7 +264,7 @@ static void worst_moment(void **state)
 	}
 }
 
-/* The same for staged packets, which a flush seals. */
+/* A suspend just before a flush seals staged packets. */
 static void while_flushing(void **state)
 {
 	static const uint8_t packet[28] = { 0x45 };

@@ -93,11 +93,11 @@ static void test_nests(void **state)
 	reach(0, "192.0.2.1", false);
 	assert_false(tunnel_loop_exists(allowed, reach(1, "10.0.0.1", true)));
 	assert_false(tunnel_loop_exists(allowed, reach(2, "10.0.1.1", true)));
-	/* Peer 0 through peer 2 closes the loop, for all three. */
+	/* Peer 0 is reached through peer 2, which closes the loop for all three peers. */
 	reach(0, "10.0.2.1", true);
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(tunnel_loop_exists(allowed, &encaps[i]));
-	/* A peer whose way only leads into a loop is unreachable as well. */
+	/* A peer that is only reached through a loop is unreachable, too. */
 	allow(3, "10.0.3.0", 24);
 	assert_true(tunnel_loop_exists(allowed, reach(3, "10.0.2.9", true)));
 }
@@ -128,7 +128,7 @@ static void test_depth(void **state)
 		assert_int_equal(tunnel_loop_exists(allowed, &encaps[i]), i > TUNNEL_LOOP_MAX);
 }
 
-/* Whose packet is it? -------------------------------------------------------------------------- */
+/* Returning packets ---------------------------------------------------------------------------- */
 
 static const uint8_t sent4[32] = { 0x45, 0,    0, 32, 0, 0,   0,  0,   64, 17,	 0,
 				   0,	 192,  0, 2,  1, 198, 51, 100, 2,  0xca, 0x6c,

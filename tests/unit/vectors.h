@@ -30,7 +30,7 @@
 struct vectors {
 	FILE *file;
 	unsigned count;	 /* lines of the current block */
-	unsigned blocks; /* read so far */
+	unsigned blocks; /* lines read so far */
 	char lines[VECTORS_LINES_MAX][VECTORS_LINE_LEN];
 };
 
@@ -107,7 +107,7 @@ static inline size_t vectors_get_any(const struct vectors *v, const char *key, v
 	return len;
 }
 
-/* The same for exactly @len bytes. */
+/* Writes the bytes of @key to @out. Fails unless there are exactly @len bytes. */
 static inline void vectors_get(const struct vectors *v, const char *key, void *out, size_t len)
 {
 	assert_int_equal(vectors_get_any(v, key, out, len), len);

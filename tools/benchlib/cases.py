@@ -7,7 +7,7 @@ from typing import Callable
 
 from . import topology, variants
 
-PACKETS = "_packets"  # how many arrived; for the profile, not for the table
+PACKETS = "_packets"  # number that arrived; not shown in the table
 ACTIVE = 64           # peers of the hub that have traffic
 SEGMENT_BYTES = 1368  # TCP payload per packet at MTU 1420, with timestamps
 

@@ -27,7 +27,7 @@ class Load:
     def tcp(self, seconds, streams=1, reverse=False):
         """Mbit/s and bytes that the receiver got."""
         options = ["-P", streams] + (["-R"] if reverse else [])
-        whole = max(round(seconds), 1)  # iperf3 takes 0.5 for 0, and 0 for ever
+        whole = max(round(seconds), 1)  # iperf3 reads 0.5 as 0, and 0 means endless
         output = self.client.run("iperf3", "-J", "-c", self.target, "-t", whole, *options,
                                  check=False)
         end = json.loads(output).get("end", {})

@@ -27,7 +27,7 @@ def private_bpffs():
     if kind.stdout.strip() == "bpf_fs":
         return
     os.environ["BENCH_BPFFS"] = "private"
-    TMP.cleanup()  # what follows makes its own
+    TMP.cleanup()  # the new process makes its own
     os.execvp("unshare", ["unshare", "--mount", "--propagation", "slave", "sh", "-c",
                           'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh", *sys.orig_argv])
 
@@ -111,7 +111,7 @@ def thread_napi(ns, nic):
     """Receives on the namespace's core, as a NIC's interrupt does, and not on the sender's."""
     ns.run("ethtool", "-K", nic, "gro", "on")
     before = set(napi_threads(nic))
-    # sysfs shows the namespace of its mount, hence a fresh one
+    # sysfs shows the namespace in which it was mounted, so mount a new one.
     ns.run("unshare", "--mount", "sh", "-c",
            f"mount -t sysfs sysfs /sys && echo 1 >/sys/class/net/{nic}/threaded")
     for pid in set(napi_threads(nic)) - before:

@@ -6,7 +6,7 @@ from statistics import median
 
 from .variants import OPTIONS
 
-ORDER = ["bare", "peer", *OPTIONS]  # of columns, where runs with other variants are merged
+ORDER = ["bare", "peer", *OPTIONS]  # order of columns if runs with other variants are merged
 
 NOISY = 0.20  # a spread of the case without a tunnel above which nothing should be compared
 

@@ -14,10 +14,10 @@ _keys = {}
 
 @dataclass
 class Peer:
-    key: str                     # the peer's name, to which keys() gives a pair; or None
+    key: str                     # name of the peer, for which keys() makes a key pair; or None
     allowed: list
     endpoint: str = ""
-    public: str = ""             # if key is None; empty: nobody knows the private key
+    public: str = ""             # used if key is None; empty = no known private key
 
     def public_key(self):
         if self.key:
@@ -29,7 +29,7 @@ class Peer:
 class Config:
     key: str
     port: int
-    address: str                 # of the tunnel's interface, with its prefix length
+    address: str                 # address of the tunnel interface, with its prefix length
     peers: list = field(default_factory=list)
 
 

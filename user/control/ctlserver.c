@@ -18,7 +18,7 @@ struct ctlserver {
 	struct waiting *waiting;
 };
 
-/* What a client waits for: one of these, or the number of a reload. */
+/* The event that a client waits for: FOR_END, FOR_DECISION, or the number of a reload. */
 #define FOR_END 0
 #define FOR_DECISION UINT_MAX
 

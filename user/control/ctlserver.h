@@ -30,7 +30,7 @@ struct ctlserver_ops {
 	json_t *(*set_debug)(void *ctx, bool on);
 	/* Returns the last lines of the log as a new object; NULL when out of memory. */
 	json_t *(*logs)(void *ctx);
-	/* Begins a reload of the config file, or (@adopt) considers the present file applied.
+	/* Begins a reload of the config file, or (@adopt) regards the current file as applied.
 	 * Returns the number of the reload, at whose end ctlserver_reloaded() answers the client;
 	 * or 0 with @f filled in if there is no file. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);

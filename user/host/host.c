@@ -175,7 +175,8 @@ static int set_valid_mark(struct host *h, const struct state *from, const struct
 	return 0;
 }
 
-/* @rules are all of ours that may be set at this moment; any other rule is another program's. */
+/* @rules are all rules of wgxdp that may be set at this moment. Any other rule belongs to another
+ * program. */
 static int set_guard(struct host *h, const struct state *to, const struct rules *rules,
 		     bool damaged, struct fault *f)
 {
@@ -285,7 +286,7 @@ static void undo(struct host *h, const struct state *s)
 		log_error("some settings of the host could not be undone: %s", f.text);
 	guard_done(&h->guard);
 	h->set_valid_mark = false;
-	(void)record_write(h->config.interface, &r, NULL); /* what is left, for the next attempt */
+	(void)record_write(h->config.interface, &r, NULL); /* the next attempt undoes the rest */
 }
 
 /* Returns from a state that could not be entered completely. */

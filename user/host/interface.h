@@ -21,7 +21,7 @@ struct interface {
  * or -errno with @f filled in. */
 int interface_set_addresses(const struct interface *i, const struct plan *from,
 			    const struct plan *to, struct fault *f);
-/* Sets the MTU and sets the interface up. 0/-errno with @f. */
+/* Sets the MTU and sets the interface up. Returns 0, or -errno with @f filled in. */
 int interface_set_link(const struct interface *i, const struct plan *to, struct fault *f);
 /* Adds the routes of @to that are missing. The interface must be up. Returns 0, or -errno with @f
  * filled in. */

@@ -48,8 +48,8 @@ struct keep {
 int keep_open(struct keep *k, struct loop *loop, keep_look_fn look, void *ctx);
 void keep_close(struct keep *k); /* does nothing if *k is all zero */
 
-/* From now on only events about routes by @ifindex (0: all routes) and about nftables tables named
- * @table (NULL: none) cause a look. Returns 0 or -errno. */
+/* Restricts the events that cause a look to routes by @ifindex (0 = all routes) and nftables tables
+ * named @table (NULL = no tables). Returns 0 or -errno. */
 int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
 
 /* Forgets the events that our own changes of nftables have caused. */

@@ -18,7 +18,8 @@
 #include "host/plan.h"
 #include "io/netlink_rule.h"
 
-/* Before and after a change of the mark: four of ours each time, and three of the kernel's. */
+/* Room for the rules before and after a change of the mark: each time four of wgxdp and three of
+ * the kernel. */
 #define RULES_MAX 16
 
 struct rules {

@@ -37,7 +37,7 @@ struct encap {
 	uint16_t ip_sum, udp_sum; /* partial checksums: IPv4 header; pseudo header and ports */
 };
 
-/* What AF_XDP needs for a destination in addition to the endpoint. */
+/* The properties of a destination that AF_XDP needs in addition to the endpoint. */
 struct encap_hop {
 	uint32_t ifindex;
 	uint8_t source_mac[6], next_hop_mac[6];

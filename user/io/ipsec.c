@@ -22,7 +22,7 @@ struct policy {
 };
 
 struct policies {
-	struct netlink_list list; /* of struct policy */
+	struct netlink_list list; /* items are struct policy */
 	bool others_refused;	  /* packets without a policy are refused (setdefault) */
 };
 

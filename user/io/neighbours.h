@@ -25,8 +25,8 @@
 struct neighbours {
 	struct netlink *nl;
 	struct slot_index users; /* keyed by struct encap_next without padding */
-	uint8_t *ours;		 /* by slot: 1 if we manage the slot's entry, see has_owner() */
-	uint32_t ours_count;	 /* number of elements of ours[] */
+	uint8_t *ours;		 /* indexed by slot: 1 = we manage the entry, see has_owner() */
+	uint32_t ours_count;	 /* allocated elements of ours[] */
 	unsigned managed;	 /* number of entries that we manage */
 	/* Called when we begin or end to manage an entry, so that the caller can record what to
 	 * undo after a crash. May be NULL. */

@@ -213,19 +213,19 @@ struct netlink_watch *netlink_watch_open_netns(int netns_fd);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);
 
-/* From now on @fn is called for each changed neighbour, and NETLINK_CHANGED_NEIGHBOUR is set only
+/* Sets @fn to be called for each changed neighbour. NETLINK_CHANGED_NEIGHBOUR is then set only
  * after an overrun. */
 void netlink_watch_neighbours(struct netlink_watch *w,
 			      void (*fn)(void *ctx, const struct netlink_neighbour_event *e),
 			      void *ctx);
 
-/* From now on @fn is called with the destination of each changed route. NETLINK_CHANGED_ROUTE is
- * then set only for rules, for next-hop objects and after an overrun. */
+/* Sets @fn to be called with the destination of each changed route. NETLINK_CHANGED_ROUTE is then
+ * set only for rules, for next-hop objects and after an overrun. */
 void netlink_watch_routes(struct netlink_watch *w,
 			  void (*fn)(void *ctx, const struct prefix *destination), void *ctx);
 
-/* From now on a changed route is reported only if it sends packets by the link @ifindex. Changed
- * rules and next hops set NETLINK_CHANGED_ROUTE as before. */
+/* Reports a changed route only if it sends packets by the link @ifindex. Changed rules and next
+ * hops set NETLINK_CHANGED_ROUTE as before. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
 /* Reads the messages that have arrived. Returns a set of enum netlink_changed, in which all flags

@@ -15,7 +15,7 @@
 struct query {
 	uint8_t family;
 	const uint8_t *to, *from; /* @from: NULL = the route chooses it */
-	__be16 port;		  /* of @to, UDP; 0 = none */
+	__be16 port;		  /* UDP port of @to; 0 = none */
 	__be16 source_port;	  /* 0 = unknown */
 	uint32_t ifindex;	  /* 0 = any */
 	uint32_t fwmark;

@@ -15,7 +15,7 @@ bool netlink_rule_same(const struct netlink_rule *a, const struct netlink_rule *
 }
 
 struct rules {
-	struct netlink_list list; /* of struct netlink_rule */
+	struct netlink_list list; /* items are struct netlink_rule */
 	uint8_t family;
 };
 

@@ -90,7 +90,7 @@ bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex)
 }
 
 struct device_routes {
-	struct netlink_list list; /* of struct netlink_device_route */
+	struct netlink_list list; /* items are struct netlink_device_route */
 	uint32_t ifindex;
 };
 
@@ -149,7 +149,7 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 /* Routes of a table ---------------------------------------------------------------------------- */
 
 struct table_routes {
-	struct netlink_list list; /* of struct netlink_table_route */
+	struct netlink_list list; /* items are struct netlink_table_route */
 	uint32_t table;
 };
 

@@ -22,7 +22,7 @@ struct netlink_watch {
 	struct netlink_events events;
 	void (*neighbour)(void *ctx, const struct netlink_neighbour_event *e); /* may be NULL */
 	void *neighbour_ctx;
-	void (*route)(void *ctx, const struct prefix *destination); /* likewise */
+	void (*route)(void *ctx, const struct prefix *destination); /* may be NULL */
 	void *route_ctx;
 	uint32_t routes_by; /* only routes that use this link are reported; 0 = all */
 	int nsid; /* of the watched namespace; NETNSA_NSID_NOT_ASSIGNED: the socket's own */

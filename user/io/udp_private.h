@@ -59,7 +59,7 @@ struct udp {
 	 * [at], and those before @offset in slot [at]. */
 	unsigned filled, at;
 	uint32_t offset;
-	unsigned rx_vlen; /* how many slots the next recvmmsg() offers */
+	unsigned rx_vlen; /* number of slots that the next recvmmsg() offers */
 	/* Sending: frames follow each other in memory, so that a train is one piece. */
 	size_t tx_used;	   /* bytes */
 	unsigned tx_count; /* frames that the worker has allocated and not sent yet */

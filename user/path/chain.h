@@ -26,8 +26,8 @@ struct in_packet {
 	const struct peer *holder; /* the peer that may use the packet's inner source address */
 	uint64_t counter;
 	uint32_t index; /* receiver index */
-	uint32_t len; /* of the plaintext, later (check_sources) of the IP packet; 0 = keepalive */
-	bool roamed;  /* the outer source is a new endpoint, and the outer checksums are right */
+	uint32_t len;	/* bytes of plaintext, later of the IP packet; 0 = keepalive */
+	bool roamed;	/* the outer source is a new endpoint, and the outer checksums are right */
 	enum reason reason;
 };
 
@@ -119,8 +119,8 @@ struct worker {
 	uint64_t copies; /* suspend_copies() at the start of the turn */
 	bool stale;	 /* suspend_stale(): nothing may be sealed */
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
-	struct worker_offloads offloads; /* as configured, without those that the kernel refused */
-	struct netlink *netlink;	 /* for source_valid(), which accepts all if this is NULL */
+	struct worker_offloads offloads; /* without offloads that the kernel refused */
+	struct netlink *netlink;	 /* used by source_valid(); NULL = accept all sources */
 	struct icmp_budget icmp;
 	uint64_t unallowed_second; /* the second of BOOTTIME of the last NOTE_UNALLOWED */
 	unsigned unallowed_noted;  /* number of NOTE_UNALLOWED in this second */
@@ -167,7 +167,7 @@ void seal_stage_packet(struct worker *w, struct out_packet *p);
 
 /* Writes an IP packet into the tunnel interface for the peer in @slot. Stores @slot in the map
  * tun_writer first, because the TC program reads the map during the write. The TUN_VNET_LEN bytes
- * before the packet are overwritten. 0 or -errno. */
+ * before the packet are overwritten. Returns 0 or -errno. */
 int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
 /* Writes a merged packet of @n pieces into the tunnel interface for the peer in @slot. The first

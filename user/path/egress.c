@@ -186,8 +186,8 @@ static void flush_older(struct worker *w, unsigned n)
 		egress_flush(w, peers, count);
 }
 
-/* Gives each packet its peer's session. A packet is staged if there is no usable session, or if
- * earlier packets of its peer are still staged. */
+/* Chooses the session of each packet's peer. A packet is staged if there is no usable session, or
+ * if earlier packets of its peer are still staged. */
 static void choose_sessions(struct worker *w, unsigned n)
 {
 	for (struct out_packet *p = w->egress.packets; p < w->egress.packets + n; p++) {

@@ -35,14 +35,14 @@ struct worker_config {
 	const struct tun *tun; /* the worker's own queue; borrowed */
 	/* The worker's elements of the BPF maps of these names; NULL without BPF. */
 	volatile uint64_t *tun_writer, *heartbeat;
-	int64_t heartbeat_ahead_ns; /* how far the heartbeat's clock is ahead of CLOCK_BOOTTIME */
+	int64_t heartbeat_ahead_ns; /* ns by which the heartbeat's clock is ahead of BOOTTIME */
 	struct worker_offloads offloads;
 	int cpu; /* the CPU to pin the thread to; -1 = none */
 };
 
 /* Creates a stopped worker without ports. Returns 0 and sets *@w, or returns -errno. */
 int worker_new(struct worker **w, const struct worker_config *config);
-void worker_free(struct worker *w); /* stops the thread; NULL is fine; ports are not freed */
+void worker_free(struct worker *w); /* stops the thread; does not free ports; NULL has no effect */
 
 /* Change the transports of a stopped worker; transports are borrowed. @tx: data may also be sent by
  * this port (--tx). worker_set_udp() must be called before the start. Adding a port fails with

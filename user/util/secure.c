@@ -61,7 +61,7 @@ static bool may_lock_any_amount(void)
 int secure_memory(void)
 {
 	/* With a finite limit, mlockall() would succeed now, but every later malloc() beyond the
-	 * limit would fail. So better lock nothing. */
+	 * limit would fail. Therefore lock nothing. */
 	if (!may_lock_any_amount())
 		return -EPERM;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)

@@ -208,8 +208,8 @@ void device_peer_replace_end(struct device *d, struct peer *p);
 enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,
 			 bool under_load, uint64_t now_ns);
 
-/* A worker has staged a packet, or has used a session that is due for renewal: begins a handshake,
- * unless one is in progress or the last initiation is less than REKEY_TIMEOUT_S old. */
+/* Begins a handshake, unless one is in progress or the last initiation is less than REKEY_TIMEOUT_S
+ * old. Called when a worker has staged a packet, or has used a session that must be renewed. */
 void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* A worker has authenticated a data message under @s: if @s is peer->next, @s becomes current. @s

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint.h - the address and port of a peer, and the address of ours from which to send to it
+ * endpoint.h - the address and port of a peer, and the local address from which to send to the peer
  * ("sticky source"). A value type that is copied, compared and never allocated. Any thread.
  *
  *        ifindex

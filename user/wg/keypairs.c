@@ -45,7 +45,7 @@ static void set_session(_Atomic(struct session *) *place, struct session *s)
 	atomic_store_explicit(place, s, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* Ends @s. The caller has removed the peer's pointers to @s. NULL is fine. */
+/* Ends @s. The caller has removed the peer's pointers to @s. Does nothing if @s is NULL. */
 static void end_session(struct device *d, struct session *s)
 {
 	if (!s)

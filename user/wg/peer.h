@@ -68,7 +68,7 @@ struct peer {
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; limits the rate, [W] 5.1 */
 	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
 	uint64_t counted_packets; /* rx_packets + tx_packets as last written to peer_auth */
-	char name[PEER_NAME_LEN]; /* from "# Name ="; "" = none */
+	char name[PEER_NAME_LEN]; /* text of "# Name ="; "" = none */
 	struct peer *list_next, *list_prev; /* order of addition */
 	struct peer *hash_next;
 	uint64_t deadline_ns; /* key in device->deadlines; TIMERS_NEVER = not in the heap */
@@ -79,8 +79,8 @@ struct peer {
  * memory. */
 struct peer *peer_new(const struct noise_identity *id, const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Wipes and frees a peer, its sessions and its staged packets. NULL is fine. The argument is void *
- * so that the function can be given to retire. */
+/* Wipes and frees a peer, its sessions and its staged packets. Does nothing if the peer is NULL.
+ * The argument is void * so that the function can be given to retire. */
 void peer_free(void *peer);
 
 /* Returns the session to send under, or NULL. As soon as a worker has decrypted a message under
