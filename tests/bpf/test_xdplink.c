@@ -137,7 +137,7 @@ static void test_owner_is_named(void **state)
 	assert_int_equal(loader_new(&other, "wg.1", &f), 0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
-	assert_non_null(strstr(f.text, "interface wg.1 has"));
+	assert_non_null(strstr(f.text, "interface wg.1 is attached"));
 	assert_int_equal(unlink(PINS_ROOT "/wgxdp/wg:1/xsks"), 0);
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
 	assert_non_null(strstr(f.text, "(wgxdp_ingress) is attached there"));
