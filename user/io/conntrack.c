@@ -186,8 +186,8 @@ static bool same_tuple(const struct conntrack_tuple *a, const struct conntrack_t
 	       !memcmp(a->destination, b->destination, sizeof(a->destination));
 }
 
-/* The tuple of a translated packet is the inverse of one tuple of the entry. The other tuple of the
- * entry is that of the packet before its translation. */
+/* The tuple of a translated packet is the inverse of one tuple of the entry. The entry's other
+ * tuple is that of the untranslated packet. */
 int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,
 		     struct conntrack_tuple *before)
 {

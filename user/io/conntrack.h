@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conntrack.h - queries the kernel's connection tracking: whether the host translates (NAT) one of
- * our outer flows, whose packets must then not be sent by AF_XDP; and which addresses and ports an
- * inner packet had before its translation. Control thread.
+ * conntrack.h - queries the kernel's connection tracking. It tells whether the host translates
+ * (NAT) an outer flow, because AF_XDP must not send the packets of such a flow. It also tells which
+ * addresses and ports an inner packet had before its translation. Control thread.
  */
 #ifndef WGXDP_CONNTRACK_H
 #define WGXDP_CONNTRACK_H
@@ -32,7 +32,7 @@ struct netlink *conntrack_open(void);
  * is, -ENOENT if there is no entry or no tracking, or another -errno. */
 int conntrack_translates(struct netlink *nl, const struct endpoint *e, __be16 source_port);
 
-/* Finds the tuple that packets had before they were translated to @after. For TCP, UDP, SCTP,
+/* Finds the tuple that packets had before they were translated to @after. Supports TCP, UDP, SCTP,
  * UDP-Lite, DCCP, and echo requests and replies. Returns 0 and sets *@before, -ENOENT if there is
  * no entry, or another -errno. */
 int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,

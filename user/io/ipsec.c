@@ -3,7 +3,7 @@
  * ipsec.c - the kernel cannot be asked which policy applies to a flow. So all policies are read,
  * and compared with the flow as in __xfrm4_selector_match(). The policy with the smallest priority
  * value decides. If several policies have the same value, the kernel uses the oldest, but the list
- * does not show their age; then any of them counts.
+ * does not show their age; then the flow counts as protected if any of them protects it.
  */
 #include "io/ipsec.h"
 

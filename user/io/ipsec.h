@@ -14,7 +14,7 @@
 
 struct ipsec_watch;
 
-/* Reads the policies and begins to listen to changes. Returns NULL and errno on failure;
+/* Reads the policies and begins to listen for changes. Returns NULL and errno on failure;
  * -EPROTONOSUPPORT if the kernel has no IPsec. */
 struct ipsec_watch *ipsec_open(void);
 void ipsec_close(struct ipsec_watch *w); /* does nothing if w is NULL */
@@ -22,7 +22,7 @@ void ipsec_close(struct ipsec_watch *w); /* does nothing if w is NULL */
 /* Returns the descriptor that becomes readable when a policy changes. */
 int ipsec_fd(const struct ipsec_watch *w);
 
-/* Reads notifications that have arrived, a bounded number. The caller then calls ipsec_read(). */
+/* Reads a bounded number of notifications. The caller then calls ipsec_read(). */
 void ipsec_drain(struct ipsec_watch *w);
 
 /* Reads all policies again. Returns 0, or -errno; the old policies are then kept, and the function

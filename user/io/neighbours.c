@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The key of the slot index. It has no padding and no unused address bytes, which struct encap_next
- * has. */
+/* The key of the slot index. Unlike struct encap_next, it has no padding and no unused address
+ * bytes. */
 struct key {
 	uint8_t bytes[4 + 1 + 16];
 	size_t len;
@@ -136,7 +136,7 @@ int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next 
 			return -ENOMEM;
 	}
 	/* Make the entry managed first: then a valid entry stays valid, and the kernel begins to
-	 * resolve any other. */
+	 * resolve an invalid one. */
 	if (n->managed < NEIGHBOURS_MAX || is_ours(n, user))
 		managed = netlink_neighbour_manage(n->nl, next->ifindex, next->family, next->addr);
 	if (managed == 1 && !has_owner(n, next)) {

@@ -15,8 +15,8 @@
 
 #include "io/netlink_private.h"
 
-#define DUMP_ATTEMPTS 16 /* of a dump that concurrent changes interrupt */
-#define LIST_ROOM 16	 /* items for which a list first has room */
+#define DUMP_ATTEMPTS 16 /* how often a dump is tried while concurrent changes interrupt it */
+#define LIST_ROOM 16	 /* initial size of a list, in items */
 
 /* Requests ------------------------------------------------------------------------------------ */
 
@@ -150,7 +150,7 @@ void netlink_copy_text(char *to, size_t room, const struct nlattr *a)
 	to[n] = '\0';
 }
 
-/* Keeps the sentence of an extended acknowledgement for netlink_error(). */
+/* Keeps the message text of an extended acknowledgement for netlink_error(). */
 static void keep_sentence(struct netlink *nl, const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);

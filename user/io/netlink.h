@@ -78,8 +78,8 @@ int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 /* Adds an alternative name of at most 127 bytes to the link. Returns 0, -EEXIST if any link has the
  * name already, or another -errno. */
 int netlink_add_altname(struct netlink *nl, uint32_t ifindex, const char *name);
-/* Add an address or a route. They return -EEXIST if it exists already. @address keeps its host
- * bits, a destination has none. */
+/* Add an address or a route. They return -EEXIST if it exists already. @address may have host bits,
+ * @destination must not. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
 		      uint32_t table);
@@ -152,7 +152,7 @@ struct netlink_device_route {
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
 
-/* One next hop of a route. Several next hops give several of these. */
+/* A route by one next hop. A route with several next hops is listed once for each of them. */
 struct netlink_table_route {
 	struct prefix to;
 	uint32_t ifindex; /* 0 = no link (unreachable, blackhole) */
@@ -183,7 +183,7 @@ int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t famil
 int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			      const uint8_t *addr);
 
-/* A socket that becomes readable when something changed. */
+/* A socket that becomes readable when the kernel reports a change. */
 struct netlink_watch;
 enum netlink_changed {
 	NETLINK_CHANGED_LINK = 1 << 0,
@@ -230,7 +230,7 @@ void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
 /* Reads the messages that have arrived. Returns a set of enum netlink_changed, in which all flags
  * are set after an overrun. Calls @link (which may be NULL) for each link that changed or was
- * deleted (@gone). After an overrun some calls may be missing. */
+ * deleted (@gone). After an overrun, changed links may be left out. */
 unsigned netlink_watch_read(struct netlink_watch *w,
 			    void (*link)(void *ctx, const struct netlink_link *l, bool gone),
 			    void *ctx);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* netlink_events.c - what all sockets for notifications have in common. */
+/* netlink_events.c - opens, reads and closes sockets that receive netlink notifications. */
 #include <errno.h>
 #include <sys/socket.h>
 
 #include "io/netlink_private.h"
 
-#define READS_MAX 256 /* per call */
+#define READS_MAX 256 /* recv() calls in one netlink_events_read() */
 
 int netlink_events_open(struct netlink_events *e, int protocol)
 {

@@ -32,7 +32,7 @@ typedef int (*netlink_fn)(const struct nlmsghdr *nlh, void *ctx);
  * the old and the new state, so the caller repeats the request. */
 int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, void *ctx);
 
-/* What a dump collects. All zero is an empty list. The owner frees @items. */
+/* The items that a dump collects. All zero is an empty list. The owner frees @items. */
 struct netlink_list {
 	void *items;
 	size_t count, room; /* in items */

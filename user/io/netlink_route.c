@@ -156,7 +156,8 @@ static struct query query_for(const struct endpoint *e, const struct netlink_flo
 	q.port = e->remote.v6.sin6_port;
 	if (!IN6_IS_ADDR_UNSPECIFIED(&e->local.v6))
 		q.from = e->local.v6.s6_addr;
-	/* Only a link-local address needs its link; the route to any other may have changed. */
+	/* Only a link-local address is bound to a link. Any other address may be reached by another
+	 * link now. */
 	if (IN6_IS_ADDR_LINKLOCAL(&e->remote.v6.sin6_addr))
 		q.ifindex = e->remote.v6.sin6_scope_id ? e->remote.v6.sin6_scope_id : e->ifindex;
 	return q;
@@ -193,8 +194,8 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, const struct net
 int netlink_default_route(struct netlink *nl, uint8_t family, const struct netlink_flow *flow,
 			  struct netlink_route *out)
 {
-	/* Reserved (RFC 1112 4); and unassigned, but within 2000::/3, which some route instead of
-	 * ::/0. */
+	/* The IPv4 address is reserved (RFC 1112 4). The IPv6 address is unassigned, but within
+	 * 2000::/3, because some hosts route 2000::/3 instead of ::/0. */
 	const struct endpoint nobody4 = { .remote.v4 = { .sin_family = AF_INET,
 							 .sin_addr.s_addr = htonl(0xf0000001) } };
 	const struct endpoint nobody6 = {

@@ -12,16 +12,15 @@
 
 struct netlink;
 
-/* A value type with all properties that our own rules can have. @other: the rule has further
- * properties. */
+/* A value type with all properties that our own rules can have. */
 struct netlink_rule {
 	uint8_t family; /* AF_INET or AF_INET6 */
 	bool invert;	/* "not": the rule holds for packets that do not match */
-	bool other;	/* in a dump: the rule has a property that is not listed here */
+	bool other;	/* in a dump: the rule has a property that this struct lacks */
 	uint32_t priority;
 	uint32_t table;		       /* routing table to look up */
 	uint32_t fwmark;	       /* 0 = any packet */
-	int32_t suppress_prefixlength; /* ignore routes as short as this; -1: no limit */
+	int32_t suppress_prefixlength; /* ignore routes with a prefix length up to this; -1: none */
 	uint8_t protocol;	       /* origin, for example RTPROT_KERNEL; 0 = unknown */
 };
 

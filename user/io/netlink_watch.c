@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_watch.c - notifications from rtnetlink's multicast groups. Most messages are reduced to
- * the kind of thing that changed, and the caller queries the new state itself. A lost message
+ * netlink_watch.c - notifications from rtnetlink's multicast groups. Most messages only tell the
+ * caller which kind of object changed, and the caller queries the new state itself. A lost message
  * therefore costs only more queries.
  */
 #include <errno.h>
@@ -170,7 +170,7 @@ static unsigned take_link(const struct nlmsghdr *nlh, const struct listener *to)
 	return NETLINK_CHANGED_LINK;
 }
 
-/* The same group also carries the MAC tables of bridges, which netlink_parse_neighbour()
+/* The group of neighbours also carries the MAC tables of bridges, which netlink_parse_neighbour()
  * refuses. */
 static unsigned take_neighbour(const struct nlmsghdr *nlh, const struct netlink_watch *w)
 {

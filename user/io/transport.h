@@ -22,11 +22,11 @@
 
 struct transport;
 
-struct transport_stats { /* since the opening; written by the reader, read by any (relaxed) */
+struct transport_stats { /* since the opening; only the reader writes, any thread reads */
 	_Atomic uint64_t rx_packets, tx_packets; /* data messages except keepalives */
 	_Atomic uint64_t tx_refused;		 /* not accepted by send() */
 	_Atomic uint64_t tx_dropped;   /* accepted by send(), dropped by the kernel later */
-	_Atomic uint64_t tx_in_flight; /* accepted by send(), not completed yet: now, not in sum */
+	_Atomic uint64_t tx_in_flight; /* accepted by send(), not completed yet; a gauge */
 	_Atomic uint64_t rx_oversized; /* recv: did not fit the buffer and was truncated */
 	_Atomic uint64_t rx_malformed; /* recv: not a complete UDP datagram in an IP packet */
 };

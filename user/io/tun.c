@@ -4,8 +4,8 @@
  *
  *   fd:  │ vnet header 10 B │ IP packet │   one packet per read() or write()
  *
- * With offloads, packets from the host may be up to 64 KiB long. Such a TCP or UDP packet must be
- * split into segments of the size in its vnet header. Such packets may also be written.
+ * With offloads, packets from the host may be up to 64 KiB long. A large TCP or UDP packet must be
+ * split into segments of the size in its vnet header. Large packets may also be written.
  */
 #include "io/tun.h"
 
@@ -155,8 +155,7 @@ static int create(int fd, const char *name, struct fault *f)
 	}
 }
 
-/* Uses the given descriptor, which may be a TUN device already, or /dev/net/tun as it was
- * opened. */
+/* Uses the given descriptor of /dev/net/tun, which may already have a TUN device or not. */
 static int adopt(int fd, const char *name, struct fault *f)
 {
 	struct ifreq ifr = { 0 };

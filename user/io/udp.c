@@ -76,7 +76,8 @@ static void set_buffer(int fd, int force, int plain)
 
 /* Outer packets may be fragmented by routers (DF = 0). The tunnel's MTU normally prevents that, but
  * a path whose MTU shrinks must not become a black hole. No flow label is set, because AF_XDP sets
- * none either, and routers that balance by it would send the two on different paths. */
+ * none either: a router that balances by flow label would send the packets of the two on different
+ * paths. */
 static int set_options(int fd, int family, uint32_t fwmark)
 {
 	int err;

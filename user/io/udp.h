@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * udp.h - the UDP sockets of the listen port: an IPv4 socket and an IPv6 socket behind one
- * transport. They carry all handshakes and all keepalives that we send. They carry data (and
- * received keepalives, which are data messages too) that AF_XDP does not carry.
+ * transport. They carry all handshakes and all keepalives that we send. They carry the data that
+ * AF_XDP does not carry, including received keepalives.
  */
 #ifndef WGXDP_UDP_H
 #define WGXDP_UDP_H
@@ -17,7 +17,7 @@
 int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault *f);
 
 /* Opens further sockets on the port of @leader. They form a SO_REUSEPORT group whose first member
- * is @leader; each datagram reaches one member. @leader was bound without that option, so that it
+ * is @leader; each datagram reaches one member. @leader was bound without SO_REUSEPORT, so that it
  * could not share the port of another program. The fwmark is copied from @leader. Returns 0, or
  * -errno with @f filled in. */
 int udp_join(struct transport **o, struct transport *leader, struct fault *f);

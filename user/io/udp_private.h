@@ -55,8 +55,8 @@ struct udp {
 	bool gso;	       /* UDP_SEGMENT may be used */
 	bool gro;	       /* UDP_GRO is on */
 	unsigned turn;	       /* the family that is read first; alternates */
-	/* Receiving: slots [0, filled) hold datagrams. The worker has those in the slots before
-	 * [at], and those before @offset in slot [at]. */
+	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned those in slots
+	 * [0, at), and those before @offset in slot [at]. */
 	unsigned filled, at;
 	uint32_t offset;
 	unsigned rx_vlen; /* number of slots that the next recvmmsg() offers */

@@ -26,7 +26,7 @@ struct in_packet {
 	const struct peer *holder; /* the peer that may use the packet's inner source address */
 	uint64_t counter;
 	uint32_t index; /* receiver index */
-	uint32_t len;	/* bytes of plaintext, later of the IP packet; 0 = keepalive */
+	uint32_t len;	/* length of the plaintext, then of the IP packet in it; 0 = keepalive */
 	bool roamed;	/* the outer source is a new endpoint, and the outer checksums are right */
 	enum reason reason;
 };
@@ -85,7 +85,7 @@ struct egress {
 	uint8_t headers[FRAME_BATCH][GSO_HEADERS_MAX];
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
-	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; not used if its tx is false */
+	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused while its tx is false */
 };
 
 /* The largest packet that the host sends into the tunnel, and the size of the buffer for the
@@ -98,7 +98,7 @@ struct port {
 	bool tx;
 };
 
-/* ICMP errors are limited by a bucket of ICMP_BURST, refilled by one every ICMP_INTERVAL_NS. */
+/* A token bucket limits ICMP errors: ICMP_BURST tokens, and a new one every ICMP_INTERVAL_NS. */
 #define ICMP_BURST 50
 #define ICMP_INTERVAL_NS (NS_PER_S / 100)
 
@@ -191,9 +191,9 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 bool chain_time_passed(struct worker *w);
 
 /* The authenticated packet in @f came from a new endpoint: tells the other workers and the control
- * thread to use that endpoint. Does nothing if the stack would have refused the packet, which can
- * only be true of a packet that AF_XDP received. At most once per MOVED_INTERVAL_NS and peer; a
- * later packet tries again. */
+ * thread to use that endpoint. Does nothing if AF_XDP received the packet and the stack would have
+ * refused it, for example by the reverse-path filter. Acts at most once per MOVED_INTERVAL_NS and
+ * peer; a later packet tries again. */
 void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame *f);
 
 /* While debugging is on, sends NOTE_UNALLOWED: @p sent the IP packet at @ip, whose source is not an

@@ -164,7 +164,7 @@ static bool has_staged(const struct peer *p)
 	return atomic_load_explicit(&p->stage.count, memory_order_relaxed) > 0;
 }
 
-/* Adds @p to @peers unless it is the last one already. Returns the new count. */
+/* Adds @p to @peers unless @p is already the last element. Returns the new count. */
 static unsigned add_peer(struct peer **peers, unsigned count, struct peer *p)
 {
 	if (!count || peers[count - 1] != p)

@@ -30,7 +30,7 @@ enum note_kind {
 struct note {
 	enum note_kind kind;
 	uint32_t slot;	      /* slot of the peer, which may be gone when the note is read */
-	uint64_t serial;      /* serial of the peer; shows whether the slot is still its */
+	uint64_t serial;      /* serial of the peer; shows whether the slot still belongs to it */
 	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session; NOTE_NO_GSO: errno */
 	struct endpoint from; /* NOTE_MOVED: the new endpoint; NOTE_UNALLOWED: the source, port 0 */
 };
@@ -74,8 +74,8 @@ void handoff_clear(struct handoff *h);
 bool handoff_take_note(struct handoff *h, struct note *n);
 bool handoff_take_message(struct handoff *h, struct handshake_message *m);
 bool handoff_take_unsent(struct handoff *h, struct unsent_packet *u);
-/* Control thread: returns true if notes were dropped since the last call. Any peer may be
- * concerned. */
+/* Control thread: returns true if notes were dropped since the last call. A dropped note may have
+ * been about any peer. */
 bool handoff_notes_lost(struct handoff *h);
 /* Control thread: the number of messages in the ring, which measures the load. */
 unsigned handoff_messages_waiting(const struct handoff *h);

@@ -15,9 +15,9 @@
 #define ICMP_ERROR_MAX 1240
 #define ICMP_QUOTED_MAX (ICMP_ERROR_MAX - 8)
 
-/* Returns true if an error may answer the inner IP packet of @len bytes: not if it is multicast or
- * broadcast, an ICMP error or a later fragment, or has an invalid source address. The packet may
- * have been truncated to ICMP_QUOTED_MAX bytes. Any thread. */
+/* Returns true if an ICMP error may answer the inner IP packet of @len bytes. Returns false for
+ * multicast, broadcast, ICMP errors, later fragments, and packets with an invalid source address.
+ * The packet may have been truncated to ICMP_QUOTED_MAX bytes. Any thread. */
 bool icmp_answerable(const uint8_t *packet, size_t len);
 
 /* Builds the ICMP or ICMPv6 message, without an IP header, that answers the inner packet: "host

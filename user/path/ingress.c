@@ -86,8 +86,9 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 }
 
 /* Is @f's source a new endpoint of @p? The endpoint follows the newest authenticated packet, [W]
- * 2.1. The outer checksums are verified only for a change, so that a corrupted header cannot
- * redirect a peer. They cover the ciphertext, so this runs before it is decrypted in place. */
+ * 2.1. If the endpoint would change, the outer checksums are verified, so that a corrupted header
+ * cannot redirect a peer. They cover the ciphertext, so this check runs before decryption in
+ * place. */
 static bool has_roamed(struct peer *p, const struct rx_frame *f)
 {
 	struct endpoint from = frame_endpoint(f);
@@ -338,6 +339,6 @@ unsigned ingress_run(struct worker *w, struct transport *path)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	path->ops->sweep(path); /* recv() may have kept malformed frames only */
+	path->ops->sweep(path); /* also if n is 0: recv() keeps malformed frames until then */
 	return received;
 }

@@ -302,7 +302,7 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 }
 
 /* The process (SIGSTOP) or the whole host may have been stopped since the turn began. No message
- * may be sent under a key that has expired or must be wiped since then. The messages of such a
+ * may be sent under a key that has expired meanwhile or must be wiped now. The messages of such a
  * session are staged, and a handshake is requested without regard to WANT_INTERVAL_NS. */
 static void stage_expired(struct worker *w)
 {

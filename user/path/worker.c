@@ -33,7 +33,7 @@
 /* The least time between two NOTE_MOVED for one peer, so that a peer that alternates between
  * addresses cannot occupy the control thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
-/* The most NOTE_UNALLOWED per second; further packets are only counted. */
+/* The most NOTE_UNALLOWED notes per second; further packets are only counted. */
 #define UNALLOWED_PER_S 10
 /* A transport with unsent frames is swept again after this time. The time doubles with each turn
  * that moves no packet, because the NIC may be down or gone. */
@@ -68,8 +68,8 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 }
 
 /* Returns true if the stack would have accepted the source of this packet, which AF_XDP received
- * instead of the stack. Only the kernel knows its reverse-path filter, so it is asked by a system
- * call, at most once per MOVED_INTERVAL_NS and peer. Returns true if the kernel cannot be asked. */
+ * instead of the stack. Only the kernel knows its reverse-path filter, so this costs a system call,
+ * at most once per MOVED_INTERVAL_NS and peer. Returns true if the kernel cannot tell. */
 static bool source_valid(struct worker *w, const struct rx_frame *f, const struct endpoint *from)
 {
 	__be16 port;

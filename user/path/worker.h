@@ -54,7 +54,8 @@ void worker_set_udp(struct worker *w, struct transport *udp);
 /* Sets the MTU of the tunnel interface. No packet is padded to more than the MTU. */
 void worker_set_mtu(struct worker *w, uint32_t mtu);
 
-/* While debugging is on, the worker notes packets from unallowed sources, a few per second. */
+/* While debugging is on, the worker sends NOTE_UNALLOWED for packets from unallowed sources, a few
+ * per second. */
 void worker_set_debug(struct worker *w, bool on);
 
 /* Sets the MTUs of the routes into the tunnel; NULL = no route has an MTU. No packet is padded to
@@ -62,10 +63,10 @@ void worker_set_debug(struct worker *w, bool on);
 void worker_set_route_mtus(struct worker *w, const struct route_mtu *table);
 
 int worker_start(struct worker *w); /* returns 0 or -errno */
-void worker_stop(struct worker *w); /* joins the thread; does nothing if it does not run */
+void worker_stop(struct worker *w); /* joins the thread; does nothing if it is not running */
 
 /* Returns false if the thread has not run a single turn since the last call. Wakes the thread, so
- * that it runs a turn before the next call. Returns true if the thread does not run, or at the
+ * that it runs a turn before the next call. Returns true if the thread is not running, and at the
  * first call. */
 bool worker_probe(struct worker *w);
 

@@ -10,10 +10,10 @@
  *  10.1.0.0/16 B  10.2.0.0/16 A
  *
  * A reader descends from the root while the address matches, and returns the peer of the last node
- * on its path that has one. The writer completes a node before it links the node into the trie
+ * on its path that has a peer. The writer completes a node before it links the node into the trie
  * (release, pairs with the acquire in child_of()). A removed node keeps its children, so that a
- * reader at that node can go on. The node is retired, so it is freed only after all readers have
- * left it. Only the writer uses the members parent and list.
+ * reader at that node can continue its descent. The node is retired: it is freed only after all
+ * readers have left it. Only the writer uses the members parent and list.
  */
 #include "wg/allowedips.h"
 
@@ -139,7 +139,7 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx)
 	return a;
 }
 
-/* Recurses at most as deep as an address has bits. */
+/* The recursion is at most 128 levels deep, one for each bit of an address. */
 static void free_nodes(struct allowedips_node *n)
 {
 	if (!n)

@@ -26,7 +26,7 @@
 
 #define MAKER_COOKIE_AGE_S (COOKIE_SECRET_MAX_AGE_S - COOKIE_SECRET_LATENCY_S)
 
-/* The subtraction is unsigned, so a birth in the future counts as expired. */
+/* The subtraction is unsigned, so a @born_ns in the future counts as expired. */
 static bool is_expired(uint64_t born_ns, uint64_t age_s, uint64_t now_ns)
 {
 	return now_ns - born_ns >= age_s * NS_PER_S;

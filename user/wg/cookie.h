@@ -32,7 +32,8 @@ struct cookie_maker {
 	uint8_t cookie[WIRE_COOKIE_LEN];
 	uint8_t last_mac1[WIRE_MAC_LEN]; /* mac1 of the last message that was sent */
 	uint64_t cookie_born_ns;	 /* BOOTTIME; valid if has_cookie */
-	bool has_cookie, sent_mac1; /* sent_mac1: last_mac1 is valid and has had no reply yet */
+	bool has_cookie,
+		sent_mac1; /* sent_mac1: last_mac1 is valid and has had no cookie reply yet */
 };
 
 enum cookie_verdict {
@@ -47,7 +48,7 @@ void cookie_checker_wipe(struct cookie_checker *c);
 
 /* Checks mac1 and mac2 at the end of the @len bytes of @msg, an initiation or response whose length
  * the caller has validated. A mac2 is valid only for the remote address and port of @from. No mac2
- * is valid while cookie_secret_due(). */
+ * is valid while cookie_secret_due() returns true. */
 enum cookie_verdict cookie_check(const struct cookie_checker *c, const void *msg, size_t len,
 				 const struct endpoint *from, uint64_t now_ns);
 
@@ -75,7 +76,7 @@ void cookie_maker_wipe(struct cookie_maker *m);
 void cookie_sign(struct cookie_maker *m, void *msg, size_t len, uint64_t now_ns);
 
 /* Consumes a cookie reply to the message that was signed last. Returns false, with nothing changed,
- * if the reply does not authenticate or if that message has already been answered by one. */
+ * if the reply does not authenticate or if a reply to that message was consumed before. */
 bool cookie_consume(struct cookie_maker *m, const struct wire_cookie *reply, uint64_t now_ns)
 	__attribute__((warn_unused_result));
 

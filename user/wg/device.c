@@ -87,7 +87,7 @@ static void list_unlink(struct device *d, struct peer *p)
 	d->peer_count--;
 }
 
-/* Makes every table large enough for one more peer, so that no later step of adding it can fail. */
+/* Makes every table large enough for one more peer, so that entering a peer cannot fail. */
 static int make_room_for_peer(struct device *d)
 {
 	uint32_t cap = d->by_key_cap ? d->by_key_cap * 2 : PEERS_MIN, *slots;
@@ -191,7 +191,7 @@ int device_set_handshake_rate(struct device *d, uint32_t per_s)
 	return 0;
 }
 
-/* Wipes everything of the peer that was derived from the device's old identity. */
+/* Wipes all state of the peer that was derived from the device's old private key. */
 static void rekey_peer(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	peer_timers_forget(d, p);
@@ -349,7 +349,7 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	if (err) /* The trie refuses only new prefixes, so removing it from the map is right. */
+	if (err) /* insert fails only for a new prefix, so the map did not hold it before */
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }
@@ -400,8 +400,8 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
 
 	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
 	    !session_renew_after_receive(s, now_ns)) {
-		/* The handshake that the note requested is already complete. A packet may still be
-		 * staged, if the worker staged it after the flush of this handshake. */
+		/* The handshake that the note requested is already complete. A worker may have
+		 * staged a packet after this handshake's flush. */
 		peer_timers_flush(d, p);
 		return;
 	}

@@ -47,8 +47,8 @@ struct device_ops {
 	int (*send)(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 		    size_t len);
 	/* Returns true if @from, the source of an authenticated message, can be the endpoint of a
-	 * peer. It cannot be an address of this host or a broadcast address, which only the routing
-	 * table knows. NULL: every source is accepted. */
+	 * peer. An address of this host and a broadcast address cannot; only the routing table
+	 * knows these addresses. NULL: every source is accepted. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
 	/* The peer's endpoint, name or time of last handshake changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
@@ -68,9 +68,9 @@ struct device_ops {
 		      const struct endpoint *from);
 };
 
-/* The BPF maps, which mirror the tables of the device. When a function returns, the maps have
- * changed. A function that returns int may fail with -errno because a map is full; nothing has then
- * changed. */
+/* The BPF maps, which mirror the tables of the device. Each function changes the maps before it
+ * returns. A function that returns int may fail with -errno because a map is full; it then changes
+ * nothing. */
 struct device_mirror {
 	/* A receiver index becomes valid or invalid. index_begin is called before any message that
 	 * carries the index is sent. A second call turns a pending index into a data index. */
@@ -81,8 +81,8 @@ struct device_mirror {
 	void (*peer_end)(void *ctx, const struct peer *peer);
 	/* The private key was replaced or cleared: d->identity and d->checker have changed. */
 	void (*identity_changed)(void *ctx);
-	/* The prefix, whose host bits are zero, is given to @peer, even if another peer had it; or
-	 * the prefix is removed. */
+	/* allowed_begin gives the prefix to @peer, even if another peer has it. allowed_end removes
+	 * the prefix. The host bits are zero. */
 	int (*allowed_begin)(void *ctx, const struct prefix *prefix, const struct peer *peer);
 	void (*allowed_end)(void *ctx, const struct prefix *prefix);
 };
@@ -113,8 +113,8 @@ struct device {
 	uint64_t counts[REASON_COUNT]; /* handshake messages and staged packets dropped by reason */
 };
 
-/* Makes a device that is down and has no key and no peers. All four pointers must outlive the
- * device. Returns 0 or -ENOMEM; after an error the device needs no device_done(). */
+/* Makes a device that is down and has no key and no peers. @ops, @mirror and their contexts must
+ * outlive the device. Returns 0 or -ENOMEM; after an error the device needs no device_done(). */
 int device_init(struct device *d, const struct device_ops *ops, void *ctx,
 		const struct device_mirror *mirror, void *mirror_ctx);
 /* Sets how many handshakes a second are accepted from each source with a valid mac2 while the
@@ -126,9 +126,10 @@ void device_done(struct device *d);
 
 /* Configuration ------------------------------------------------------------------------------ */
 
-/* The functions below that concern all peers change every peer before they return, because a state
- * in between would be wrong. They do only cheap work (about 1 us per peer, and 1 us per session or
- * map entry that ends). New handshakes and X25519 are left to device_tick(), whose time is bounded.
+/* The functions below that concern all peers change every peer before they return, because a change
+ * of only some peers would be wrong. They do only cheap work (about 1 us per peer, and 1 us per
+ * session or map entry that ends). New handshakes and X25519 are left to device_tick(), whose time
+ * is bounded.
  *
  *   device_set_private_key  no message may be sent or accepted under the old key
  *   device_set_up           no key may be left in memory after "down"
@@ -180,7 +181,7 @@ void device_peer_set_endpoint(struct device *d, struct peer *p, const struct end
 /* Like device_peer_set_endpoint(), for a peer that has moved to another address and may have lost
  * our session. Sends an initiation immediately if packets are staged or unanswered, or if the peer
  * has a persistent keepalive. Does not wait for REKEY_TIMEOUT_S after the last initiation, because
- * that one went to another address; the caller limits the rate. */
+ * the last one went to the old address. The caller limits the rate. */
 void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
 			  uint64_t now_ns);
 /* Sets the persistent keepalive interval; 0 turns persistent keepalives off. Turning them on sends
@@ -197,7 +198,7 @@ void device_peer_disallow(struct device *d, struct peer *p, const struct prefix 
 /* Replace all prefixes of a peer: call begin, then device_peer_allow() for each new prefix, then
  * end. The old prefixes stay valid until end, which removes those that were not given again. So no
  * packet is lost when a configuration is repeated, as `wg syncconf` does. A second begin before end
- * also marks for removal the prefixes that were given since the first begin. */
+ * also marks the prefixes given since the first begin for removal. */
 void device_peer_replace_begin(struct peer *p);
 void device_peer_replace_end(struct device *d, struct peer *p);
 
@@ -224,8 +225,7 @@ void device_roamed(struct device *d, struct peer *p, const struct endpoint *from
  * they have set a timer of a peer that the control thread is not watching, see timers.h. */
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Notes of workers were lost, and some may have been about @p: does everything that a note can
- * request. */
+/* Does everything that a worker's note about @p can request. Called after notes were lost. */
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of all peers, earliest deadline first. Returns after PASS_TURN_NS even

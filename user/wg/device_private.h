@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device_private.h - the functions that the four files which implement struct device call in each
- * other. Control thread only.
+ * device_private.h - the functions that the four files of struct device share. Control thread only.
  *
  *   device.c       every function of device.h: configuration, messages, notes, the clock
  *      │
@@ -24,8 +23,8 @@
 enum reason handshake_input(struct device *d, const void *msg, size_t len,
 			    const struct endpoint *from, bool under_load, uint64_t now_ns);
 
-/* Begins a handshake with @p: sends an initiation now if timers_may_initiate(), else as soon as
- * that is true. Does nothing if @p cannot be reached. */
+/* Begins a handshake with @p: sends an initiation as soon as timers_may_initiate() allows it. Does
+ * nothing if @p cannot be reached. */
 void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Sends an initiation now. It replaces a pending one. If it fails (no memory, a full map), the
@@ -70,7 +69,7 @@ void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t 
  * handshake if @p has no session that may send. */
 void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* The endpoint was replaced: sends an initiation there if the peer is wanted. */
+/* Does the work of device_peer_redirect() after the endpoint was replaced. */
 void peer_timers_redirected(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Tells a worker to send the staged packets. Returns false if there are none. */

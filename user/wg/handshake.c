@@ -164,7 +164,7 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	verdict = noise_consume_initiation(msg, &in, &p->remote, &hs);
 	if (verdict != NOISE_OK) {
 		why = verdict == NOISE_OLD ? REASON_old_timestamp : REASON_bad_handshake;
-		/* A replayed initiation is authentic, whoever has sent the copy. */
+		/* A replayed initiation is authentic, even if another host sent the copy. */
 		proven = verdict == NOISE_OLD ? p : NULL;
 		goto out;
 	}

@@ -70,7 +70,7 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
 /* Wipes static_static after our key was replaced. Deriving it again costs an X25519 (about 50 us),
- * too much for many peers in one go, so noise_remote_unusable() does that later for each peer. */
+ * too much for many peers in one go, so noise_remote_unusable() derives it later for each peer. */
 void noise_remote_expire(struct noise_remote *r);
 
 /* Returns true if we have a key, but no handshake is possible with the peer's key. If static_static
@@ -125,7 +125,8 @@ bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs
 	__attribute__((warn_unused_result));
 
 /* Consumes the response to our initiation in @hs. Returns false and changes nothing if the response
- * does not authenticate or does not name hs->local_index, so that the real one can still come. */
+ * does not authenticate or does not name hs->local_index, so that the real response is still
+ * accepted. */
 bool noise_consume_response(const struct wire_response *msg, struct noise_handshake *hs,
 			    const struct noise_identity *id, const struct noise_remote *r)
 	__attribute__((warn_unused_result));

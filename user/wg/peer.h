@@ -83,8 +83,8 @@ struct peer *peer_new(const struct noise_identity *id, const uint8_t public[stat
  * The argument is void * so that the function can be given to retire. */
 void peer_free(void *peer);
 
-/* Returns the session to send under, or NULL. As soon as a worker has decrypted a message under
- * next, this is next, because the other side may have lost the keys of current; the control thread
+/* Returns the session to send under, or NULL. Returns next as soon as a worker has decrypted a
+ * message under next, because the other side may have lost the keys of current. The control thread
  * makes next current soon afterwards. The loads are sequentially consistent, like those of
  * stage->count: if one thread stages a packet while another publishes a session, at least one of
  * the two sees the other's change. Any thread. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer_timers.c - handles the timers of a peer when they expire. timers.h decides when they do:
+ * peer_timers.c - handles the timers of a peer when they expire. timers.h sets the deadlines:
  *
  *   heap of deadlines ─▶ peer_timers_run ─▶ timers_due ─▶ wipe, retry, give up, keepalive
  *                              │                            │
@@ -101,10 +101,10 @@ void peer_timers_handshake_done(struct device *d, struct peer *p)
 	d->ops->peer_changed(d->ctx, p, false);
 }
 
-/* Lets the next packet request a handshake, however recently another packet did, because that
- * handshake was dropped. The store is sequentially consistent, like the accesses of stage->count.
- * If a worker stages a packet at the same time, either the worker sees the store, or the control
- * thread sees the packet when it next reads stage->count. */
+/* Lets the next packet request a handshake immediately, because the handshake that an earlier
+ * packet requested was dropped. The store is sequentially consistent, like the accesses of
+ * stage->count. If a worker stages a packet at the same time, either the worker sees the store, or
+ * the control thread sees the packet when it next reads stage->count. */
 static void clear_wanted(struct peer *p)
 {
 	atomic_store_explicit(&p->wanted_ns, 0, memory_order_seq_cst);
@@ -129,7 +129,7 @@ void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	/* A persistent keepalive is due now, because last_traffic_ns is 0. */
+	/* If persistent keepalives are on, one is due now anyway, because last_traffic_ns is 0. */
 	if (!p->timers.persistent_s && atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
 		timers_handshake_wanted(&p->timers, now_ns);
 	peer_timers_schedule(d, p, now_ns);
@@ -150,7 +150,7 @@ static void retry_initiation(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	if (!peer_timers_reachable(d, p))
 		return;
-	if (!timers_may_initiate(&p->timers, now_ns)) { /* we have sent a response since */
+	if (!timers_may_initiate(&p->timers, now_ns)) { /* we have sent a response meanwhile */
 		timers_retry_put_off(&p->timers);
 		return;
 	}

@@ -25,7 +25,8 @@ static void store_time(_Atomic uint64_t *time, uint64_t value)
 	atomic_store_explicit(time, value, memory_order_relaxed);
 }
 
-/* Sets @time to @now_ns if it is unset. Returns true if the control thread must be told. */
+/* Sets @time to @now_ns if it is unset. Returns true if the caller must tell the control thread to
+ * check the timers. */
 static bool begin_time(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns)
 {
 	uint64_t unset = 0;

@@ -5,8 +5,8 @@
  *
  * Workers only store four times (relaxed atomics). The control thread derives all deadlines from
  * them, so a data packet never arms or cancels a timer. A worker does not wake the control thread
- * for each packet, but at most once after each check of the timers by the control thread
- * (@watched):
+ * for each packet. It does so at most once after each time that the control thread has read the
+ * times (@watched):
  *
  *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
@@ -32,7 +32,7 @@ struct timers {
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
-	_Atomic bool watched; /* the control thread knows the times above, or gets a note */
+	_Atomic bool watched; /* the control thread has read the times above, or a note was sent */
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
 	uint64_t attempt_began_ns;   /* first initiation, or newest packet that needed a session */
@@ -75,7 +75,7 @@ void timers_response_sent(struct timers *t, uint64_t now_ns);
  * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If none is pending, an initiation is sent as soon as
  * timers_may_initiate() holds. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
-/* A retry is due but not allowed yet: moves it to the time at which timers_may_initiate() holds.
+/* Moves a retry that is due but not allowed yet to the time at which timers_may_initiate() holds.
  * The end of the attempt stays the same. */
 void timers_retry_put_off(struct timers *t);
 /* The keys of a new session were derived: postpones the wiping of all keys. */
