@@ -6,6 +6,7 @@ It sends from 192.0.2.2:51820 to 192.0.2.1:51820, as the peer with private key K
     stranger  initiations from an unknown key
     replay    an initiation that was already answered
     mac       initiations with a wrong mac1
+    past      an initiation, and another one after the clock was set back
     spoof     data from 10.99.0.77, which is not the peer's, in a session
 """
 
@@ -15,7 +16,7 @@ import socket
 import sys
 import time
 
-from wgpeer import Node, ipv4, ipv6, namespace
+from wgpeer import Node, ipv4, ipv6, namespace, tai64n
 
 TO = ("192.0.2.1", 51820)
 
@@ -42,6 +43,15 @@ def replay(node, sock, count):
         sock.sendto(message, TO)
 
 
+def past(node, sock, count):
+    node.connect(sock, TO)
+    node.stamp_ns -= 3600 * 10**9
+    node.next_stamp = lambda: tai64n(node.stamp_ns)
+    for _ in range(count):
+        time.sleep(0.06)
+        sock.sendto(node.initiation(), TO)
+
+
 def spoof(node, sock, count):
     session = node.connect(sock, TO)
     for i in range(count):
@@ -58,7 +68,8 @@ def main():
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("192.0.2.2", 51820))
     sock.settimeout(5)
-    {"mac": mac, "stranger": stranger, "replay": replay, "spoof": spoof}[action](node, sock, count)
+    actions = {"mac": mac, "past": past, "stranger": stranger, "replay": replay, "spoof": spoof}
+    actions[action](node, sock, count)
 
 
 main()

@@ -143,6 +143,30 @@ is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
 ok "stop" stop
 clean "nothing is left" a "$A"
 
+# --- a hook that needs more than the sandbox allows ----------------------------------------------
+
+# `wgxdp@.service` with a drop-in, as `systemctl edit` would write it.
+drop_in() # LINE...
+{
+	sed "/^\[Service\]/r /dev/stdin" configs/wgxdp@.service < <(printf '%s\n' "$@") |
+		sed "s|/usr/local/sbin/wgxdp|$WGXDP|" >"$UNIT"
+}
+
+sed -i "/^P[a-z]*Up\|^P[a-z]*Down/d; /^Address/aPostUp = chroot / true" "$path"
+ok "the hook works without systemd" in_ns a "$WGXDP" attach eth0 "$path" </dev/null
+ok "... detach" down a "$A"
+read -ra command < <(command_of ExecStart "$TMP/$A.conf" eth0)
+refuses "in the sandbox it is not permitted, and its output says so" 1 "Operation not permitted" \
+	sandboxed "${command[@]}"
+clean "... nothing is left" a "$A"
+drop_in CapabilityBoundingSet=CAP_SYS_CHROOT
+ok "with a drop-in it is permitted" start eth0 "--rx udp --tx udp"
+ok "... stop" stop
+mapfile -t lines < <(sed -n '/^    \[Service\]/,/^$/s/^    //p' docs/operations.md)
+drop_in "${lines[@]:1}"
+is "systemd-analyze verify finds nothing in the drop-in of docs/operations.md" \
+	"${#lines[@]} $(systemd-analyze verify --man=no "$UNIT" 2>&1)" "4 "
+
 # --- faults that a restart does not mend ----------------------------------------------------------
 
 prevented() { sed -n 's/^RestartPreventExitStatus=//p' "$UNIT" | grep -qw "$1"; }
