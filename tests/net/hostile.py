@@ -306,7 +306,7 @@ class Test:
         self.world.addresses()
         self.peers = [Peer(n, self, random.Random(f"{seed} peer {n}")) for n in range(PEERS)]
         self.configuration = Configuration(self, random.Random(f"{seed} configuration"))
-        self.steps = 0
+        self.steps, self.queues = 0, None
 
     def repeat(self, act):
         while not self.over.is_set():
@@ -359,6 +359,10 @@ class Test:
                 kinds[re.sub(r"\d+", "N", os.readlink(f"{folder}/{number}"))] += 1
         return kinds
 
+    def has_all_queues(self):
+        """The queues that were there at the beginning are in use again."""
+        return self.daemon.show()["path"]["queues"] == self.queues
+
     def is_instrumented(self):
         """A sanitizer keeps freed memory for a while."""
         with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="replace") as maps:
@@ -380,9 +384,11 @@ class Test:
 
     def run(self, seconds):
         warm_up = min(20, seconds / 5)
+        self.queues = self.daemon.show()["path"]["queues"]
         self.chaos(warm_up)
         self.restore()
         say("after a warm-up each peer gets a session", not (stuck := self.stuck()), stuck)
+        say("after the warm-up all queues are in use", wait_until(self.has_all_queues))
         files, memory = self.files(), self.memory_kib()
         failed = self.chaos(seconds - warm_up)
         self.restore()

@@ -142,7 +142,7 @@ routes()
 	is "$path: show says which way data comes" \
 		"$(show a "$A" .path.rx)" udp
 	[ $path = udp ] || ok "$path: show tells people, too" eval \
-		"in_ns a '$WGXDP' show '$A' | grep -q 'by udp: the route leaves by'"
+		"in_ns a '$WGXDP' show '$A' | grep -q 'through the UDP socket: the route leaves by'"
 	in_ns a ip route replace 203.0.113.2 via 192.0.2.2
 	works "$path: the route is back"
 }

@@ -239,7 +239,8 @@ for path in xdp auto udp; do
 	is "$path: all data takes the UDP socket" \
 		"$(show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"')" "0 20"
 	ok "$path: show tells people, too" eval \
-		"in_ns a '$WGXDP' show '$A' | grep -q 'goes by udp' || [ $path = udp ]"
+		"in_ns a '$WGXDP' show '$A' | grep -q 'goes through the UDP socket' ||
+			[ $path = udp ]"
 	down a "$A"
 	down b "$B"
 done

@@ -21,11 +21,22 @@
 
 /* Hooks ---------------------------------------------------------------------------------------- */
 
-/* Runs the PreDown and PostDown hooks of an earlier daemon that was killed or ended by a signal. */
-static void finish_dead(const char *interface)
+/* Runs the PreDown and PostDown hooks of an earlier daemon that was killed or ended by a signal.
+ * Fails if the name is in use. A lock creates its file, which Ctrl-C would leave behind, so the
+ * lock is taken only if an earlier daemon left a file. */
+static int finish_dead(const char *interface, struct fault *f)
 {
+	struct hook_record record = { 0 };
 	struct down down;
+	int lock_fd, err;
+	bool recorded = hook_record_read(interface, &record) == 0;
 
+	hook_record_done(&record);
+	if (!recorded && !name_lock_exists(interface))
+		return 0;
+	err = name_lock_take(interface, &lock_fd, f);
+	if (err)
+		return err;
 	down_open_recorded(&down, interface);
 	if (down.record.path) {
 		down_pre(&down);
@@ -33,6 +44,8 @@ static void finish_dead(const char *interface)
 		hook_record_remove(interface);
 	}
 	down_done(&down);
+	name_lock_release(interface, lock_fd);
+	return 0;
 }
 
 /* Runs PreUp, but only if the name is not in use. The daemon checks the name again when it locks
@@ -40,12 +53,10 @@ static void finish_dead(const char *interface)
 static int before_up(const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, .lease = -1 };
-	int lock_fd, err = name_lock_take(interface, &lock_fd, f);
+	int err = finish_dead(interface, f);
 
 	if (err)
 		return err;
-	finish_dead(interface);
-	name_lock_release(interface, lock_fd);
 	if (conf->hooks[CONF_PRE_UP].count && if_nametoindex(interface))
 		return fault(f, -EEXIST,
 			     "%s: an interface of this name exists already; `ip link delete %s` "

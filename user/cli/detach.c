@@ -22,14 +22,12 @@
 static bool clean_up_dead(const char *interface, bool *served)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
-	char lock[sizeof(CONTROL_DIRECTORY) + 32];
 	int lock_fd;
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
-	snprintf(lock, sizeof(lock), CONTROL_DIRECTORY "/%s.lock", interface);
-	if (access(control, F_OK) != 0 &&
-	    access(lock, F_OK) != 0) /* the daemon may have died before it created both files */
+	/* The daemon may have died before it created both files. */
+	if (access(control, F_OK) != 0 && !name_lock_exists(interface))
 		return false;
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;

@@ -88,6 +88,14 @@ static int in_use(const char *interface, const char *pid, struct fault *f)
 		     interface, *pid ? pid : "unknown", where, interface);
 }
 
+bool name_lock_exists(const char *interface)
+{
+	char path[LOCK_PATH_LEN];
+
+	lock_path(path, interface);
+	return access(path, F_OK) == 0;
+}
+
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f)
 {
 	char path[LOCK_PATH_LEN], pid[PID_LEN];

@@ -12,6 +12,9 @@
 
 #include "util/fault.h"
 
+/* Returns true if a daemon owns the name, or died without releasing it. */
+bool name_lock_exists(const char *interface);
+
 /* Locks the name, and removes what a dead owner left behind (crash_record.h). Returns 0 and sets
  * *@lock_fd, or returns -errno with @f filled in: -EBUSY (another daemon, which @f names, owns the
  * name). */
