@@ -37,14 +37,14 @@ struct extension {
 
 struct frame_spec {
 	int family;	   /* 4 or 6 */
-	uint8_t type;	   /* of the message; sets a good length */
+	uint8_t type;	   /* of the message; decides the valid length */
 	uint32_t receiver; /* index */
-	int payload_len;   /* instead of the good length; -1 = none at all */
+	int payload_len;   /* 0: the valid length; -1: an empty payload */
 	uint8_t options;   /* bytes of IPv4 options (no-ops) */
 	uint8_t extension_count;
 	struct extension extensions[EXTENSIONS_MAX]; /* IPv6; all zeros: Pad1, no segments left */
 	uint8_t padding;			     /* bytes after the IP packet */
-	uint16_t vlan;				     /* ethertype of a tag to put in, with tag 5 */
+	uint16_t vlan;	   /* ethertype of a VLAN tag with ID 5; 0: no tag */
 	bool old_checksum; /* the IPv4 checksum is not recomputed after the pokes */
 	struct poke pokes[POKES_MAX];
 };
@@ -152,7 +152,7 @@ static inline void frame_message(struct frame *f, const struct frame_spec *s)
 	uint32_t receiver = s->receiver;
 
 	msg[0] = s->type;
-	/* The offset of the index is written out, so that a wrong struct in wire.h is found. */
+	/* The offset of the index is hard-coded, so that a wrong struct in wire.h is found. */
 	for (int i = 0; i < 4; i++, receiver >>= 8)
 		msg[(s->type == WIRE_RESPONSE ? 8 : 4) + i] = receiver;
 	/* If the payload is cut short, these bytes lie beyond it and must not matter. */

@@ -51,7 +51,7 @@ static struct xsk_ring_prod fill, tx;
 static struct xsk_ring_cons completion, rx;
 static void *umem_area;
 static int cpus;
-/* One element of a per-CPU map each. */
+/* Room for one element of a per-CPU map in each. */
 static struct drops_value each_drops[CPUS_MAX];
 static struct peer_stats_value each_peer[CPUS_MAX];
 
@@ -94,7 +94,7 @@ static inline void read_counters(struct counters *c)
 	}
 }
 
-/* Linux before 5.14 takes no context for XDP, and then receives the frame on queue 0 of lo. */
+/* Before Linux 5.14 a test run of XDP accepts no context, and always uses queue 0 of lo. */
 static inline bool takes_context(void)
 {
 	struct xdp_md md = { .data_end = ETH_ZLEN, .ingress_ifindex = LO };

@@ -88,8 +88,7 @@ static inline uint8_t *inner_ip(struct inner *p, int family, struct inner_addres
 	return ip + 20;
 }
 
-/* Returns the checksum over the payload of @len bytes and the pseudo header, which ICMPv4 has
- * not. */
+/* Returns the checksum over the payload of @len bytes and, except for ICMPv4, the pseudo header. */
 static inline uint32_t inner_checksum(const struct inner *p, int family, uint8_t protocol,
 				      uint32_t len)
 {

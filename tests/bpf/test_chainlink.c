@@ -60,7 +60,8 @@ static void test_kernel_without_ext(void **state)
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 }
 
-/* A program that libxdp attached alone, by netlink, would outlive us and not share the NIC. */
+/* If libxdp had attached our program alone, by netlink, the program would outlive us and could not
+ * share the NIC. All modes must refuse and undo this. */
 static void refused_and_undone(void)
 {
 	static const enum loader_mode modes[] = { LOADER_MODE_AUTO, LOADER_MODE_NATIVE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_egress.c - the tunnel's TC egress by BPF_PROG_TEST_RUN. A packet for a peer is counted as
- * offered. Of the packets without a peer a few a second pass; the rest are dropped and counted.
+ * offered. A few packets without a peer pass per second; the rest are dropped and counted.
  * Needs CAP_BPF, CAP_NET_ADMIN.
  */
 #include <errno.h>
@@ -196,8 +196,8 @@ static void test_row(void **state)
 
 /* --- limits and odd packets ------------------------------------------------------------------ */
 
-/* Of a flood without a peer as many packets pass as the limit allows. The flood touches one or two
- * seconds, or three on a slow machine. Packets for peers are not limited. */
+/* If a flood of packets has no peer, as many packets pass as the limit allows. The flood touches
+ * one or two seconds, or three on a slow machine. Packets for peers are not limited. */
 static void test_no_peer_limit(void **state)
 {
 	const struct row nobody = { .to = { 3, 1 } }, peer = { .to = { 1, 1 } };

@@ -92,7 +92,8 @@ static void test_mac1_wrong(void **state)
 	put_key(false);
 }
 
-/* The index is checked before mac1. Messages without a mac1 need none. Without a key all pass. */
+/* The index is checked before mac1. Types 3 and 4 have no mac1. Without a mac1 key all types
+ * pass. */
 static void test_mac1_order(void **state)
 {
 	static const struct {
@@ -144,8 +145,8 @@ static void test_heartbeat(void **state)
 		put_heartbeat(cases[i].ago_ms * (int64_t)NS_PER_MS);
 		assert_int_equal(run_on(f.data, f.len, LO, 0),
 				 cases[i].fresh ? XDP_REDIRECT : XDP_PASS);
-		/* An XDP link dies with its owner. A TC filter may not, so it must drop nothing
-		 * then. */
+		/* A stale heartbeat can mean that the daemon has died. Its XDP link dies with it,
+		 * but a TC filter may stay, so TC must drop nothing. */
 		assert_int_equal(run_on(malformed.data, malformed.len, LO, 0), XDP_DROP);
 		assert_int_equal(run_nic(malformed.data, malformed.len, NULL),
 				 cases[i].fresh ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC);
@@ -156,7 +157,7 @@ static void test_heartbeat(void **state)
 	put_heartbeat(-HEARTBEAT_FOR_NS);
 }
 
-/* The heartbeat that counts is that of the worker which serves the queue. */
+/* Only the heartbeat of the worker that serves the queue matters. */
 static void test_heartbeat_of_the_queue(void **state)
 {
 	const struct frame_spec s = { DATA(4) };

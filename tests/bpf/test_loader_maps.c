@@ -161,8 +161,8 @@ static void test_mapped_arrays(void **state)
 	close(heartbeat);
 }
 
-/* The worker of a queue survives a change of the MAC address, and is reset when the NIC is
- * detached. */
+/* A change of the MAC address keeps the worker that is recorded for a queue. Detaching the NIC
+ * resets it. */
 static void test_queue_worker(void **state)
 {
 	const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };

@@ -188,13 +188,13 @@ static void test_short_datagrams(void **state)
 	close_group(&groups[1]);
 }
 
-/* The data of a hung worker goes to a live worker. If all hang, it waits in the worker's own
- * socket. */
+/* The data of a hung worker goes to a live worker. If all workers hang, the data waits in the
+ * worker's own socket. */
 static void test_hung_worker(void **state)
 {
 	static const struct {
 		bool alive[2];
-		int receivers[2]; /* of the data of workers 0 and 1 */
+		int receivers[2]; /* who gets the data of worker 0, and of worker 1 */
 	} cases[] = {
 		{ { true, true }, { WORKER0, WORKER1 } },
 		{ { true, false }, { WORKER0, WORKER0 } },

@@ -147,7 +147,7 @@ static void test_foreign_filter_before(void **state)
 	remove_foreign();
 }
 
-/* A foreign filter in the qdisc that we created stays, on either side. */
+/* A foreign filter in the qdisc that we created stays, on ingress and on egress. */
 static void test_foreign_filter_after(void **state)
 {
 	(void)state;

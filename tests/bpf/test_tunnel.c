@@ -63,8 +63,7 @@ static void test_inject_begins_closed(void **state)
 	close_tunnel();
 }
 
-/* --- packets that no worker is just writing
- * ---------------------------------------------------- */
+/* --- packets that no worker wrote ------------------------------------------------------------ */
 
 /* Joins a group on the tunnel interface and sends to it through the interface. Returns the
  * socket. */

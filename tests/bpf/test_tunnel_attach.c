@@ -139,8 +139,8 @@ static void test_move_tcx(void **state)
 	close_tunnel();
 }
 
-/* The move removes clsact filters, which the loader notices. They are attached again from the new
- * namespace. */
+/* The move to another namespace removes clsact filters. The loader notices, and attaches them again
+ * from there. */
 static void test_move_clsact(void **state)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), net;

@@ -119,7 +119,7 @@ static void test_not_displaced(void **state)
 	assert_non_null(
 		strstr(f.text, "lt0: the XDP program of interface wg0 is attached to this NIC"));
 	assert_int_equal(prog_id(), id);
-	/* The second can attach when the first has detached. */
+	/* The other wgxdp can attach once the first has detached. */
 	loader_detach(loader, lt0);
 	assert_int_equal(loader_attach(other, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 	loader_free(other);

@@ -185,7 +185,7 @@ static inline void check_in_row(const struct in_row *r, uint8_t family, unsigned
 	loader_tun_writer(loader)[!queue] = r->in ? SLOT_NONE : r->from.x == 2 ? FAR : NEAR;
 	loader_tun_writer(loader)[queue] = r->slot;
 	assert_int_equal(write(queues[queue], p.data, p.len), p.len);
-	if (fd >= 0) /* with RPS the program runs later */
+	if (fd >= 0) /* with RPS the program may run after write() has returned */
 		wait_for_verdict(fd, before.packets);
 	after = dropped(REASON_inject_mismatch);
 	if (after.packets != before.packets + !r->in)

@@ -5,8 +5,9 @@
 #ifndef WGXDP_TESTS_AEAD_STRIPS_H
 #define WGXDP_TESTS_AEAD_STRIPS_H
 
-/* Computes Poly1305 of @mac's data, which is whole blocks, without the block of lengths. It runs in
- * lane @lane, with the first @first bytes separate; all other lanes process @other. */
+/* Computes Poly1305 over @mac's data, which must be whole blocks, without the final block of
+ * lengths. It runs in lane @lane and absorbs the first @first bytes in a call of their own. All
+ * other lanes process @other. */
 static void poly1305_in_lane(const struct mac *mac, const struct mac *other, int lane, size_t first)
 {
 	const uint8_t *at[POLY_LANES];

@@ -20,10 +20,10 @@
 struct fixture {
 	struct pair t;
 	struct endpoint_names names;
-	struct endpoint_name *asked; /* a lookup of it is under way */
+	struct endpoint_name *asked; /* its lookup is under way; NULL: no lookup is */
 	unsigned lookups, cancels;
 	bool marked, fwmark;
-	const char *unroutable; /* an address without route */
+	const char *unroutable; /* an address without a route */
 	const char *preferred;
 };
 
@@ -92,7 +92,8 @@ static inline struct endpoint at(const char *address, uint16_t port)
 	return e;
 }
 
-/* Lets @s seconds pass for the names alone; messages of the world are not delivered. */
+/* Advances the clock by @s seconds and runs only the timers of the names. The world delivers no
+ * messages. */
 static inline void pass(struct fixture *f, double s)
 {
 	uint64_t end_ns = f->t.w->now_ns + SECONDS(s);
@@ -139,7 +140,7 @@ static inline void heard(struct fixture *f)
 
 #define assert_at(f, address) assert_string_equal(address_of(&(f)->t.ab->endpoint), address)
 
-/* a, whose peer b has the name vpn.test; the endpoint is @known, if that is no NULL. */
+/* Makes two nodes and gives a's peer b the name vpn.test, with the endpoint @known unless NULL. */
 static inline struct fixture *begin(const char *known)
 {
 	struct fixture *f = calloc(1, sizeof(*f));

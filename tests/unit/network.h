@@ -35,12 +35,12 @@ struct datagram {
 	struct datagram *next;
 	uint64_t at_ns;
 	struct endpoint from, to; /* in a note: the new endpoint of the peer */
-	/* a note */
+	/* The next four members are for a note. */
 	enum told note;
 	struct node *node;
 	uint64_t peer_serial;
 	uint32_t index;
-	/* a message */
+	/* All further members are for a message. */
 	uint64_t number; /* number of the message; a repeated message keeps it */
 	unsigned sender;
 	bool forged;   /* damaged: it must change nothing */
@@ -73,7 +73,7 @@ struct node {
 		bool pending;
 	} begun[INDICES_MAX];
 	unsigned begun_count, peers_begun;
-	struct { /* the prefixes as the ops are told of them */
+	struct { /* the prefixes that the ops have set */
 		struct prefix prefix;
 		uint32_t slot;
 	} map[MAP_MAX];
@@ -102,7 +102,7 @@ struct world {
 	struct datagram history[HISTORY_LEN];
 	uint64_t number;
 	uint64_t calm;	       /* the message number when the network became good */
-	uint64_t disturbed_ns; /* when an older message last arrived */
+	uint64_t disturbed_ns; /* when a message older than calm last arrived */
 	uint64_t forgot;       /* the message number when a node last lost its timestamps */
 	struct witness witness;
 	uint32_t serial;

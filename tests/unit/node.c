@@ -51,7 +51,7 @@ static int node_ops_send(void *ctx, struct peer *peer, const struct endpoint *to
 			 size_t len)
 {
 	const struct wire_initiation *m =
-		msg; /* each type except cookie replies has its index here */
+		msg; /* all types except cookie replies have their index at the same offset */
 	struct node *n = ctx;
 	int at;
 

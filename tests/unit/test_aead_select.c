@@ -130,7 +130,7 @@ static void test_named(void **state)
 	assert_int_equal(aead_select("fourth", &failed), -ENOENT);
 	assert_null(failed);
 	assert_int_equal(aead_select("", &failed), -ENOENT);
-#if defined(__x86_64__) /* on arm64 the table has no second one */
+#if defined(__x86_64__) /* on arm64 the table has no second backend */
 	assert_int_equal(aead_select("second", &failed), -ENOTSUP);
 	assert_null(failed);
 #endif

@@ -147,7 +147,7 @@ static void table(void **state)
 		{ "192.168.4.4/32", 1 },
 		{ "192.168.0.0/16", 2 },
 		{ "192.95.5.64/27", 3 },
-		{ "192.95.5.65/27", 2 }, /* the same prefix: it moves */
+		{ "192.95.5.65/27", 2 }, /* the same prefix moves to peer 2 */
 		{ "0.0.0.0/0", 4 },
 		{ "10.0.0.0/15", 5 },
 		{ "10.1.0.20/29", 6 },
@@ -209,8 +209,8 @@ static void table(void **state)
 	assert_int_equal(lookup(f, "10.1.0.24"), 5);
 }
 
-/* Prefixes are moved to another list and inserted again. No lookup notices, and the list has the
- * new order. */
+/* Moves a peer's prefixes to another list and inserts them again. Every lookup finds its peer
+ * throughout, and the peer's list has the new order. */
 static void listed_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -240,10 +240,10 @@ static void who_holds_what(void **state)
 	assert_int_equal(give(f, "10.0.0.0/8", 1), 0);
 	assert_int_equal(give(f, "10.1.0.0/16", 1), 0);
 	assert_int_equal(give(f, "fd00::/8", 1), 0);
-	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* keeps its place: first */
+	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* the prefix stays the first of the list */
 	expect_list(f, 1, "10.0.0.0/8 10.1.0.0/16 fd00::/8 ");
 	assert_int_equal(give(f, "10.0.0.0/8", 2), 0);
-	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* returns from another peer: last */
+	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* back from peer 2: now the last */
 	expect_list(f, 1, "10.1.0.0/16 fd00::/8 10.0.0.0/8 ");
 	expect_list(f, 2, "");
 	assert_int_equal(f->lists[1].count, 3);
@@ -258,7 +258,7 @@ static void who_holds_what(void **state)
 	assert_int_equal(lookup(f, "10.1.0.0"), 1);
 }
 
-/* A fork has no peer. It may become a prefix, and then a fork again. */
+/* A fork is a node without a peer. It may become a prefix, and then a fork again. */
 static void forks(void **state)
 {
 	struct fixture *f = *state;

@@ -109,7 +109,8 @@ static void test_oracle(void **state)
 	}
 }
 
-/* The form for XDP against the vectors with a key and whole words, at odd addresses. */
+/* Compares the XDP variant with the vectors that have a key and whole words. The data is
+ * unaligned. */
 static void test_midstate(void **state)
 {
 	uint8_t key[32], data[1024 + 1], expected[32];
@@ -133,7 +134,7 @@ static void test_midstate(void **state)
 	assert_true(tried >= 20);
 }
 
-/* The vectors include the lengths that XDP uses: what mac1 covers of types 1 and 2. */
+/* The vectors include the two lengths that XDP hashes: the bytes of types 1 and 2 before mac1. */
 _Static_assert(sizeof(struct wire_initiation) - sizeof(struct wire_macs) == 116, "in blake2s.txt");
 _Static_assert(sizeof(struct wire_response) - sizeof(struct wire_macs) == 60, "in blake2s.txt");
 

@@ -65,14 +65,14 @@ static const struct good {
 	/*  8 */ { PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A), "A[]:", 1 },
 	/*  9 */ { PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A) "AllowedIPs=10.0.0.1\n",
 		   "A[]: 10.0.0.1/32", 1 },
-	/* 10: a sign makes it incremental */
+	/* 10: a '+' or '-' changes the peer's list instead of replacing it */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1,10.0.0.2\n" PEER(KEY_A)
 	  "AllowedIPs=-10.0.0.1/32, +10.0.0.3\n", "A[]: 10.0.0.2/32 10.0.0.3/32", 1 },
 	/* 11 */ { PEER(KEY_A) "AllowedIPs=+10.0.0.1,-10.0.0.1,-10.9.0.0/16\n", "A[]:", 0 },
 	/* 12: a prefix is moved to the later peer, in the order of the lines */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1,10.0.0.2\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n",
 	  "A[]: 10.0.0.2/32 | B[]: 10.0.0.1/32", 1 },
-	/* 13: and back again */
+	/* 13: the prefix moves back to the first peer */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n" PEER(KEY_A)
 	  "AllowedIPs=10.0.0.1\n", "A[]: 10.0.0.1/32 | B[]:", 3 },
 	/* 14: a prefix that was moved and then removed belongs to nobody */
@@ -81,10 +81,10 @@ static const struct good {
 	/* 15: only the peer that has a prefix can remove it */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_B) "AllowedIPs=-10.0.0.1\n",
 	  "A[]: 10.0.0.1/32 | B[]:", 0 },
-	/* 16: our own peer is skipped, and takes nothing from others */
+	/* 16: a peer with our own key is skipped, and takes no prefix from other peers */
 	{ IF "PrivateKey=" SECRET "\n" PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(SECRET_PUBLIC)
 	  "AllowedIPs=10.0.0.1,0.0.0.0/0\n", "A[]: 10.0.0.1/32 | C[]own:", 0 },
-	/* 17: a default route is fine when no route is asked for */
+	/* 17: with Table = off a default route is accepted without a warning */
 	{ IF "Table=off\n" PEER(KEY_A) "AllowedIPs=0.0.0.0/0, ::/0\n", "A[]: 0.0.0.0/0 ::/0", 0 },
 	/* 18 */ { PEER(KEY_A) "AllowedIPs=0.0.0.0/0\n" IF "table = OFF\n", "A[]: 0.0.0.0/0", 0 },
 	/* 19: names */
@@ -112,7 +112,7 @@ static const struct good {
 	{ IF "MTU =\nTable =\nAddress=\nDNS =\nPostUp = \nPreDown =\n" PEER(KEY_A) "AllowedIPs =\n",
 	  "A[]:", 0 },
 	/* 31 */ { IF IF PEER(KEY_A), "A[]:", 1 },
-	/* 32: IPv4 works at any MTU, and IPv6 where no route of it is asked for */
+	/* 32: an MTU below 1280 is accepted if the config sets up no IPv6 address or route */
 	{ IF "MTU = 1000\nTable = off\nAddress = 10.0.0.1/255.255.255.0\n" PEER(KEY_A)
 	  "AllowedIPs = ::1\n", "A[]: ::1/128", 0 },
 };
@@ -180,7 +180,7 @@ static const struct bad {
 	/* 28 */ { IF "Address = 10.0.0.1/024\n", -EINVAL, "2: 10.0.0.1/024: ip(8) reads" },
 	/* 29 */ { IF "SaveConfig = yes\n", -EINVAL, "2: yes: SaveConfig must be true or false" },
 	/* 30 */ { PEER(KEY_A) "PostUp = a\n", -EINVAL, "3: PostUp: belongs below [Interface]" },
-	/* 31: octal for ip(8) */
+	/* 31: ip(8) would read it as octal */
 	{ IF "MTU = 01400\n", -EINVAL, "2: 01400: MTU must be" },
 	/* 32 */ { "[Peer]\nAllowedIPs = ::1\n\n" IF, -EINVAL,
 		   "1: [Peer]: its PublicKey is missing" },
@@ -226,12 +226,12 @@ static const struct bad {
 		   "1: [...]: there are only [Interface] and [Peer]" },
 	/* 57: no escape sequence reaches the terminal */
 	{ IF "MTU = 1\x1b[31m2\n", -EINVAL, "2: 1?[31m2: MTU" },
-	/* 58: what the kernel would refuse */
+	/* 58: addresses that the kernel would refuse */
 	{ IF "Address = 10.0.0.1/8, 10.0.0.1/9\nAddress = 10.0.0.1/8\n", -EINVAL,
 		   "3: 10.0.0.1/8: the" },
 	/* 59 */ { IF "Address = fd00::1/64 fd00:0::1\n", -EINVAL,
 		   "2: fd00:0::1: the Address is given" },
-	/* 60: what editors and web pages do to a file */
+	/* 60: characters that editors and web pages insert */
 	{ PEER(KEY_A) "AllowedIPs = 10.9.9.1/32\xc2\xa0 \n", -EINVAL,
 	  "3: character 25: this is a no-break space (U+00A0)" },
 	/* 61 */ { IF "\xc2\xa0MTU = 1400\n", -EINVAL, "2: character 1: this is a no-break space" },
@@ -246,7 +246,7 @@ static const struct bad {
 	/* 67 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1; 10.0.0.2\n", -EINVAL,
 		   "3: AllowedIPs: there is a ';'" },
 	/* 68 */ { IF "PrivateKey = sosecret= ; mine\n", -EINVAL, "2: PrivateKey: there is a ';'" },
-	/* 69: quoted as written */
+	/* 69: the message quotes the value as it was written */
 	{ PEER(KEY_A) "AllowedIPs = 10.0.0.1/32 10.0.0.2/32\n", -EINVAL,
 	  "3: 10.0.0.1/32 10.0.0.2/32: two addresses are separated by a comma" },
 	/* 70 */ { PEER(KEY_A) "AllowedIPs = ::1, 10.0.0.1\t10.0.0.2 10.0.0.3\n", -EINVAL,
@@ -271,7 +271,7 @@ static const struct bad {
 	/* 79 */ { IF "Address = 10.0.0.1/255.0.255.0\n", -EINVAL,
 		   "2: 10.0.0.1/255.0.255.0: after" },
 	/* 80 */ { IF "Address = ::1/255.0.0.0\n", -EINVAL, "2: ::1/255.0.0.0: after" },
-	/* 81: below 1280 the kernel takes IPv6 off the interface */
+	/* 81: the kernel removes IPv6 from an interface whose MTU is below 1280 */
 	{ IF "MTU = 1279\nAddress = fd00::1/64\n", -EINVAL,
 		   "2: MTU = 1279: IPv6 needs at least 1280" },
 	/* 82 */ { IF "MTU = 1000\n" PEER(KEY_A) "AllowedIPs = ::1\n", -EINVAL,

@@ -56,7 +56,7 @@ static const struct row {
 	const char *says[8]; /* how each sentence begins, in order */
 } rows[] = {
 	/*  0 */ { UP PEER(KEY_A) "AllowedIPs = 10.0.0.1/32\n", { NULL } },
-	/*  1: every fault, once, with the place of the value */
+	/*  1: each fault is reported once, with the place of its value */
 	{ "[Interfaces]\n  PrivatKey = a\nMTU = x\nAddress = 10.0.0.1, ::1/129 tunnel\n"
 	  "[Peer]\nPublicKey = short\n\tAllowedIPs = ::/0, 10.1/8\n",
 	  { "F 1:1: [Interfaces]: there are only [Interface] and [Peer]; did you mean [Interface]?",
@@ -81,7 +81,7 @@ static const struct row {
 	    "F 3:14: PrivateKey: somePrivateKeyAbcdAbcd= is a placeholder",
 	    "F 4:12: PrivateKey: it has 46 characters",
 	    "F 5:12: PrivateKey: {{key}} is a placeholder" } },
-	/*  7: keys of documents */
+	/*  7: a private key that is published in a document */
 	{ "[Interface]\nListenPort=1\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n",
 	  { "W 3:14: PrivateKey: this key is published in wireguard.com and wg(8)" } },
 	/*  8 */ { "", { "W 1:1: [Interface]: the file is empty" } },
@@ -91,7 +91,8 @@ static const struct row {
 	/* 12 */ { IF PEER(KEY_A), { "W 1:1: [Interface]: there is no ListenPort, and no" } },
 	/* 13 */ { IF PEER(KEY_A) "Endpoint = vpn.example:1\n", { NULL } },
 	/* 14 */ { IF "PostUp = wg set %i listen-port 1\n" PEER(KEY_A), { NULL } },
-	/* 15: overlaps, once for each prefix that covers others; a default route is meant to */
+	/* 15: each prefix that contains other peers' prefixes is reported once; default routes are
+	 * not */
 	{ UP PEER(KEY_A) "AllowedIPs = 10.0.0.0/8, 10.1.0.0/16, 0.0.0.0/0\n" PEER(KEY_B)
 	  "AllowedIPs = 10.1.2.3, 10.2.0.0/16, 11.0.0.0/8, ::/0\n",
 	  { "W 6:14: 10.0.0.0/8: it contains 10.1.2.3/32 of the peer in line 7",

@@ -65,7 +65,7 @@ static void interface_values(void **state)
 	conf_done(&c);
 }
 
-/* The items with a '|' behind each. */
+/* Joins the items, with a '|' after each. */
 static char *list_text(const struct conf_list *list, char *out, size_t room)
 {
 	*out = '\0';
@@ -128,7 +128,8 @@ static void tables(void **state)
 		{ "Table = 1234", CONF_TABLE_NUMBER, 1234, "1234" },
 		{ "Table = 0xCa6C", CONF_TABLE_NUMBER, 0xca6c, "0xCa6C" },
 		{ "Table = main", CONF_TABLE_NUMBER, 254, "main" },
-		{ "Table = 0", CONF_TABLE_NUMBER, 254, "0" }, /* as for the kernel */
+		{ "Table = 0", CONF_TABLE_NUMBER, 254,
+		  "0" }, /* the main table, as for the kernel */
 		{ "Table = 4294967295", CONF_TABLE_NUMBER, UINT32_MAX, "4294967295" },
 		{ "Table = Off", CONF_TABLE_OFF, 0, "Off" },
 		{ "Table = 7\nTable =", CONF_TABLE_AUTO, 0, "" }, /* the last line counts */

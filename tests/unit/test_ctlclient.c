@@ -67,7 +67,7 @@ static void ask(const char *answer, int err, json_t **reply, struct fault *f)
 static void test_answers(void **state)
 {
 	static const struct {
-		const char *answer, *differs; /* NULL: it does not */
+		const char *answer, *differs; /* NULL: the versions are equal */
 	} table[] = {
 		{ "{\"ok\":true,\"version\":\"" WGXDP_VERSION "\"}", NULL },
 		{ "{\"ok\":true}",

@@ -17,11 +17,11 @@
 static struct daemon {
 	struct ctlserver *control;
 	unsigned runs, reloaded; /* reloads that have begun, and that have been answered */
-	unsigned waits;		 /* requests for the decision that have not been answered */
+	unsigned waits;		 /* unanswered `confirm` requests, which wait for a decision */
 	unsigned shows, sets, detaches;
-	bool closed;	 /* what the requests use has been freed */
+	bool closed;	 /* the memory that requests use has been freed */
 	int closes_fd;	 /* `set` closes this client's socket; -1: none */
-	unsigned pieces; /* of the present show */
+	unsigned pieces; /* left to send of the current show */
 } d;
 
 static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply)
@@ -48,7 +48,7 @@ static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 	return 0;
 }
 
-/* Takes a whole turn, too, so the timer handles the request after it. */
+/* Takes a client's whole time in a turn, so the timer handles the client's next request. */
 static json_t *set_debug(void *ctx, bool on)
 {
 	(void)ctx, (void)on;
@@ -121,7 +121,7 @@ static int end(void **state)
 	return rmdir(CONTROL_DIRECTORY);
 }
 
-/* In each turn of the loop, answers everything that waits for a reload or for the decision. */
+/* In each turn of the loop, answers all requests that wait for a reload or for a decision. */
 static void finish(void *ctx, uint64_t now_ns)
 {
 	(void)now_ns;

@@ -103,7 +103,7 @@ static int setup(void **state)
 	memset(peers, 0, sizeof(peers));
 	worker.config.handoff = handoff_new();
 	worker.config.suspend = &suspend;
-	/* the real clock check, which runs before anything is sent */
+	/* Egress compares this time with the real clock before it sends anything. */
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	worker.now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	worker.mtu = 1420;

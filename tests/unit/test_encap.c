@@ -184,8 +184,8 @@ static void test_lengths(void **state)
 	free(n[1]);
 }
 
-/* A payload whose checksum is zero, which must be sent as 0xffff, because both mean the same
- * sum. */
+/* A checksum that computes to zero is sent as 0xffff, because a zero field would mean that there is
+ * no checksum. */
 static void test_zero_is_sent_as_ones(void **state)
 {
 	struct endpoint e4 = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
@@ -259,11 +259,12 @@ static void test_fits(void **state)
 		/* 1 */ { PAYLOAD, false, false },
 		/* 2 */ { CHECK, false, false },
 		/* 3 */ { ZERO, true, false },
-		/* 4: unfinished, because a NIC should have finished it */ { PSEUDO, true, true },
+		/* 4: only the pseudo header's sum, as a sender leaves it to its NIC */
+		{ PSEUDO, true, true },
 		/* 5 */ { PSEUDO_OFF, false, false },
 		/* 6 */ { ADDRESS, false, false },
 		/* 7: only IPv4 has a header checksum */ { TTL_BYTE, false, true },
-		/* 8: shorter than its own header */ { SHORT, false, false },
+		/* 8: a UDP length below that of the UDP header */ { SHORT, false, false },
 	};
 	struct endpoint e4 = endpoint_v4("198.51.100.2", 6667, "192.0.2.1");
 	struct endpoint e6 = endpoint_v6("2001:db8::2", 6667, "2001:db8::1");

@@ -77,7 +77,8 @@ static void test_text_and_martian(void **state)
 	assert_true(endpoint_martian(&none));
 }
 
-/* How two endpoints differ, and what endpoint_same_remote() and endpoint_same() must return. */
+/* Checks endpoint_same_remote() and endpoint_same() for each way in which two endpoints can
+ * differ. */
 static void test_same(void **state)
 {
 	const struct endpoint v4 = make("192.0.2.1", 1, 0), v6 = make("2001:db8::1", 1, 2);
@@ -101,7 +102,7 @@ static void test_same(void **state)
 	e = make("2001:db8::1", 1, 3);
 	assert_false(endpoint_same_remote(&v6, &e));
 
-	/* members that are no part of an address */
+	/* padding and flow label do not count */
 	e = v4;
 	e.remote.v4.sin_zero[0] = 1;
 	assert_true(endpoint_same(&v4, &e));

@@ -6,8 +6,8 @@
 #include "names_pair.h"
 #include "util/loop.h"
 
-/* A name without answer at first: it is asked for at growing intervals, and the first answer is the
- * endpoint, to which a handshake goes at once. */
+/* DNS does not answer at first. Lookups are repeated at growing intervals. The first answer becomes
+ * the endpoint, and a handshake is sent there at once. */
 static void pending(void **state)
 {
 	struct fixture *f = begin(NULL);
@@ -62,7 +62,7 @@ static void ttl(void **state)
 	}
 }
 
-/* The server moves at 0 s; it was last heard then. DNS tells of it at the next lookup. */
+/* The server moves 1 s after it was last heard, and DNS has its new address at the next lookup. */
 static void moved(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -76,11 +76,11 @@ static void moved(void **state)
 	assert_at(f, "192.0.2.2");
 	pass(f, 13.9);
 	assert_at(f, "192.0.2.2");
-	pass(f, 0.2); /* 15 s after it was heard, without another lookup */
+	pass(f, 0.2); /* 15 s after the peer was last heard, without another lookup */
 	assert_at(f, "192.0.2.3");
 	assert_int_equal(f->lookups, 2);
 
-	/* The address was set a moment ago, and has its 15 s to answer, too. */
+	/* The new endpoint was never heard, so the next answer replaces it after at most 15 s. */
 	pass(f, 46);
 	answer(f, 60, "192.0.2.4", NULL, NULL);
 	assert_at(f, "192.0.2.4");
@@ -89,8 +89,8 @@ static void moved(void **state)
 	end(f);
 }
 
-/* Each answer is another address, while the peer is heard: its endpoint stays. When it is silent,
- * the newest answer counts. */
+/* DNS answers with another address each time. The endpoint stays while the peer is heard. When the
+ * peer is silent, the endpoint becomes the newest answer. */
 static void turns(void **state)
 {
 	static const char *const list[] = { "192.0.2.2", "192.0.2.3", "192.0.2.4" };
@@ -117,7 +117,7 @@ static void turns(void **state)
 	end(f);
 }
 
-/* One of several addresses: the endpoint stays although it is silent and no longer the first. */
+/* A silent peer keeps its endpoint while it is any of the answered addresses. */
 static void one_of_several(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -131,7 +131,8 @@ static void one_of_several(void **state)
 	end(f);
 }
 
-/* Only IPv6 was answered: that says nothing of an IPv4 endpoint. */
+/* An answer with only IPv6 addresses, because the IPv4 query failed, does not replace an IPv4
+ * endpoint. */
 static void half_answers(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -176,7 +177,8 @@ static void choice(void **state)
 	}
 }
 
-/* A query that may have gone into the tunnel is repeated past it, and the other way round. */
+/* Lookups without an answer alternate between unmarked queries, which may enter the tunnel, and
+ * queries with the fwmark, which do not. */
 static void marks(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -188,16 +190,17 @@ static void marks(void **state)
 		no_answer(f, -EAGAIN);
 		pass(f, 16);
 	}
-	no_answer(f, -ENOENT); /* that is an answer */
+	no_answer(f, -ENOENT); /* "no such name" is an answer, too */
 	pass(f, 29.9);
 	assert_null(f->asked);
 	pass(f, 0.2);
 	assert_false(f->marked);
-	assert_at(f, "192.0.2.2"); /* whatever happens to the name */
+	assert_at(f, "192.0.2.2"); /* the endpoint stays although the name is gone */
 	end(f);
 }
 
-/* Another name at run time counts at once, even for a live peer; the same name changes nothing. */
+/* Setting another name at run time replaces the endpoint even of a live peer. Setting the same name
+ * again changes nothing. */
 static void changed(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -220,7 +223,7 @@ static void changed(void **state)
 	end(f);
 }
 
-/* A name that is forgotten, or whose peer goes, ends with its lookup. */
+/* Forgetting a name cancels its lookup. */
 static void forgotten(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -243,7 +246,7 @@ static void forgotten(void **state)
 
 struct crowd {
 	struct endpoint_name *asked[MANY];
-	unsigned first, last, most; /* those between first and last are under way */
+	unsigned first, last, most; /* oldest unanswered lookup, next lookup, most at one time */
 };
 
 static int look_up_one_of_many(void *ctx, struct endpoint_name *name, const char *host, bool marked)
@@ -264,8 +267,8 @@ static unsigned any_rank(void *ctx, const struct endpoint *e)
 	return 1;
 }
 
-/* Many names at once: a limited number of lookups is under way, every name has its turn, and the
- * passes over the names are apart. */
+/* Many names at once: the number of concurrent lookups is limited, every name is looked up once,
+ * and five passes over the names suffice. */
 static void many(void **state)
 {
 	static const struct endpoint_names_ops many_ops = { look_up_one_of_many, cancel, any_rank,

@@ -2,7 +2,7 @@
 /* test_endpoint_roaming.c - the endpoint of a peer that has a name, when the peer roams. */
 #include "names_pair.h"
 
-/* The peer roamed, and DNS still says where it was. */
+/* The peer roamed, and DNS still has its old address. */
 static void roamed(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -17,7 +17,7 @@ static void roamed(void **state)
 		answer(f, 5, "192.0.2.2", NULL, NULL);
 		assert_at(f, "198.51.100.7");
 	}
-	/* It is heard there after DNS has changed: the packet is the better witness. */
+	/* DNS has changed, but a later packet came from the roamed endpoint: the packet wins. */
 	heard(f);
 	pass(f, 5);
 	answer(f, 5, "192.0.2.3", NULL, NULL);
@@ -29,14 +29,14 @@ static void roamed(void **state)
 		pass(f, 5);
 		assert_at(f, "198.51.100.7");
 	}
-	/* DNS changes after it was last heard. */
+	/* DNS changes after the peer was last heard: DNS wins. */
 	answer(f, 5, "192.0.2.4", NULL, NULL);
 	assert_at(f, "192.0.2.4");
 	end(f);
 }
 
-/* The peer roamed and does not answer there any more: the name is asked again, at most each 15 s,
- * and its answer counts although it is the old one. */
+/* The peer roamed and is unreachable at its new endpoint. The name is looked up at most every 15 s,
+ * and the answer becomes the endpoint even if it has not changed. */
 static void roamed_and_lost(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -49,7 +49,7 @@ static void roamed_and_lost(void **state)
 	pass(f, 100);
 	assert_int_equal(f->lookups, 1);
 	endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
-	assert_at(f, "198.51.100.7"); /* not within the call */
+	assert_at(f, "198.51.100.7"); /* the lookup does not begin within the call */
 	pass(f, 0.1);
 	assert_at(f, "192.0.2.2");
 	assert_int_equal(f->lookups, 2);
@@ -69,7 +69,7 @@ static uint16_t port_of(const struct fixture *f)
 	return ntohs(f->t.ab->endpoint.remote.v4.sin_port);
 }
 
-/* The file gives the same name with another port: the next answer changes the port, although the
+/* The config gives the same name with another port. The next answer changes the port, although the
  * address stays and the peer is heard. */
 static void port_changed(void **state)
 {
@@ -91,7 +91,8 @@ static void port_changed(void **state)
 	end(f);
 }
 
-/* The peer has roamed to another port of the same address, behind a NAT that has forgotten it. */
+/* The peer roamed to another port of the same address. Its NAT has forgotten that port, so the name
+ * is looked up. */
 static void port_roamed_and_lost(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -113,7 +114,8 @@ static void port_roamed_and_lost(void **state)
 	end(f);
 }
 
-/* While the name was pending the peer found us. The answer does not take it back. */
+/* A peer without an endpoint roams to one before DNS answers. The later answer does not replace
+ * it. */
 static void found_us(void **state)
 {
 	struct fixture *f = begin(NULL);

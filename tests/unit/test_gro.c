@@ -95,7 +95,7 @@ static struct segment next_of(struct segment s)
 	return s;
 }
 
-/* 1. A train of each kind becomes one packet; the last may be shorter. */
+/* 1. A train of each kind becomes one packet. Its last segment may be shorter. */
 static void test_trains(void **state)
 {
 	(void)state;
@@ -121,8 +121,8 @@ static void test_trains(void **state)
 	begin();
 }
 
-/* Makes the second packet differ from the first. Returns false if this kind has no such
- * difference. */
+/* Makes @t differ from @s, or its slot from @slot. Returns false if the difference does not apply
+ * to this kind of packet. */
 static bool differ(unsigned what, const struct segment *s, struct segment *t, uint32_t *slot)
 {
 	switch (what) {
@@ -210,7 +210,7 @@ static void test_differences(void **state)
 	begin();
 }
 
-/* 3. Nothing is added to a packet with PSH, nor to one with other flags than ACK. */
+/* 3. Nothing is appended to a packet with PSH, nor to a packet whose flags are not ACK alone. */
 static void test_flags_of_the_first(void **state)
 {
 	static const uint8_t flags[] = { 0x18, 0x00, 0x02, 0x12, 0x14, 0x30, 0x50, 0x90 };
@@ -282,7 +282,7 @@ static void test_order(void **state)
 	ack = a;
 	ack.payload = 0;
 	add(&ack, 5);
-	add(&a, 5), a = next_of(a); /* would continue the first group, but for the ack */
+	add(&a, 5), a = next_of(a); /* the ack ended the first group */
 	add(&b, 5);
 	add(&a, 5);
 	assert_int_equal(gro.group_count, 4);

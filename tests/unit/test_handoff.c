@@ -41,7 +41,7 @@ static void test_wakes_once(void **state)
 	assert_false(handoff_take_note(h, &n));
 	handoff_note(h, &n);
 	handoff_kick(h);
-	assert_true(readable(h)); /* and once more after the event was cleared */
+	assert_true(readable(h)); /* each event after a clear wakes once more */
 	handoff_free(h);
 }
 
@@ -86,7 +86,7 @@ static void test_full(void **state)
 	handoff_free(h);
 }
 
-/* If the ring has no room, the note is lost, and the consumer is told once. */
+/* If the ring has no room, the note is lost, and handoff_notes_lost() returns true once. */
 static void test_notes_lost(void **state)
 {
 	struct handoff *h = handoff_new();
@@ -109,7 +109,7 @@ static void test_notes_lost(void **state)
 	handoff_free(h);
 }
 
-/* The consumer sleeps whenever it has emptied the ring: a lost wakeup would hang the test. */
+/* The consumer sleeps whenever it has emptied the ring, so a lost wakeup would hang the test. */
 enum { NOTES = 200000 };
 
 static void *producer(void *arg)

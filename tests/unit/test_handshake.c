@@ -225,7 +225,7 @@ static void cookies(void **state)
 	world_free(t.w);
 }
 
-/* Both are under load. The cookie reply to the response names the index of a session. */
+/* Both nodes are under load. The cookie reply to the response carries the index of a session. */
 static void cookies_both_ways(void **state)
 {
 	struct pair t = meet();
@@ -249,8 +249,8 @@ static void spoil(struct peer *from, struct datagram *initiation, uint64_t now_n
 	cookie_sign(&from->cookie, initiation->data, initiation->len, now_ns);
 }
 
-/* Only a proven source has a bucket. Messages without a cookie and repeated messages of the source
- * take no token from it. */
+/* A token bucket exists only for a source that a cookie has proven. Messages without a cookie and
+ * replayed messages take no token. */
 static void rate_of_a_proven_source(void **state)
 {
 	struct pair t = meet();

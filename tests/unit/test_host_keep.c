@@ -11,7 +11,7 @@
 
 #define MS 1000000ULL
 
-static int missing; /* the result of the next look */
+static int missing; /* returned by the next fake_look() */
 static unsigned looks;
 static bool damaged_seen;
 
@@ -33,11 +33,12 @@ static struct keep fresh(struct loop *loop, uint64_t now_ns)
 	return k;
 }
 
-/* Two programs fight: ten restorations at once, then one every 3 s, and ten again after a rest. */
+/* Another program keeps removing the settings: ten restorations at once, then one every 3 s, and
+ * ten again after a rest. */
 static void fight(void **state)
 {
 	struct loop *loop = loop_new();
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* looks take no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_look() takes no time */
 	struct keep k = fresh(loop, now_ns);
 
 	(void)state;
@@ -65,10 +66,10 @@ static void fight(void **state)
 	loop_free(loop);
 }
 
-/* A look that finds nothing missing costs no token. */
+/* A check that finds nothing missing costs no token. */
 static void nothing_missing(void **state)
 {
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* looks take no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_look() takes no time */
 	struct keep k = fresh(NULL, now_ns);
 
 	(void)state;
@@ -85,7 +86,7 @@ static void failing(void **state)
 {
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };
 	struct loop *loop = loop_new();
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* looks take no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_look() takes no time */
 	struct keep k = fresh(loop, now_ns);
 
 	(void)state;

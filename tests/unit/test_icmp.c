@@ -189,7 +189,7 @@ static void test_never6(void **state)
 		assert_int_equal(icmp_answerable(packet, len), fragment[i].answered);
 		assert_int_equal(icmp_error(out, packet, len, 0) > 0, fragment[i].answered);
 	}
-	/* an error behind extension headers is found */
+	/* an ICMP error is recognized behind extension headers */
 	make6(200, 0);
 	memset(packet + 40, 0, 16);
 	packet[40] = 60;

@@ -63,7 +63,7 @@ static void life_of_an_index(void **state)
 	indextab_promote(t, 7, SESSION(1));
 	assert_ptr_equal(indextab_session(t, 7), SESSION(1));
 	assert_ptr_equal(indextab_peer(t, 7), PEER(1));
-	indextab_promote(t, 8, SESSION(1)); /* an unknown index is fine */
+	indextab_promote(t, 8, SESSION(1)); /* promoting an unknown index does nothing */
 	indextab_del(t, 8);
 	assert_int_equal(indextab_count(t), 1);
 	indextab_del(t, 7);

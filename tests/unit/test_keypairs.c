@@ -132,7 +132,8 @@ static void responder_waits(void **state)
 	world_free(t.w);
 }
 
-/* A note that asks for a handshake is older than the session: only staged packets are sent. */
+/* The control thread receives a request for a handshake after the session is up: it sends only the
+ * staged packets. */
 static void late_wish(void **state)
 {
 	struct pair t = connected();
@@ -144,15 +145,14 @@ static void late_wish(void **state)
 	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->last_serial, 4711);
-	device_confirmed(&t.a->device, t.ab, NULL,
-			 t.w->now_ns); /* notes about sessions that are not next */
+	device_confirmed(&t.a->device, t.ab, NULL, t.w->now_ns); /* ignored: not `next` */
 	device_confirmed(&t.a->device, t.ab, atomic_load(&t.ab->current), t.w->now_ns);
 	assert_int_equal(initiations(&t), 1);
 	assert_talking(&t);
 	world_free(t.w);
 }
 
-/* All notes of the workers are lost: device_catch_up() does what they asked for. */
+/* All notes of the workers are lost: device_catch_up() does what the notes requested. */
 static void catching_up(void **state)
 {
 	struct pair t = meet();

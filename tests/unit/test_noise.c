@@ -506,7 +506,7 @@ static void test_tai64n(void **state)
 		noise_tai64n(out, table[n].unix_ns);
 		assert_memory_equal(out, table[n].out, sizeof(out));
 	}
-	/* 2^24 ns later the text is always greater; a moment later it is never less. */
+	/* A timestamp 2^24 ns later is always greater, and one a moment later is never less. */
 	noise_tai64n(last, 0);
 	for (uint64_t t = 1 << 24; t < 5 * NS_PER_S; t += 1 << 24) {
 		noise_tai64n(out, t);

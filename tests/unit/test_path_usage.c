@@ -10,8 +10,8 @@
 
 static const struct row {
 	const char *what;
-	unsigned xsk, udp; /* in this window */
-	bool by_udp;	   /* after it */
+	unsigned xsk, udp; /* messages by each path in this window */
+	bool by_udp;	   /* the reported path after this window */
 } rows[] = {
 	{ "nothing", 0, 0, false },
 	{ "too few to decide", 0, 63, false },

@@ -24,8 +24,7 @@ static void retries_and_gives_up(void **state)
 		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
 		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
 	}
-	assert_int_equal(t.a->endpoint_changes,
-			 2); /* when it was set, and when its local side was cleared */
+	assert_int_equal(t.a->endpoint_changes, 2); /* set by the test; local side cleared */
 	assert_int_equal(t.a->unanswered, 15); /* with the third initiation and each further one */
 	assert_int_equal(t.ab->stage.count, STAGED_PER_PEER);
 	world_pass(t.w, 12);
@@ -186,7 +185,7 @@ static void redirected(void **state)
 
 	(void)state;
 	device_peer_redirect(&t.a->device, t.ab, &elsewhere, t.w->now_ns);
-	assert_int_equal(t.a->sent[WIRE_INITIATION], 0); /* nothing is to be sent to it */
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 0); /* no packet waits for the peer */
 	node_send(t.a, t.ab);
 	world_pass(t.w, 1);
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
@@ -199,10 +198,10 @@ static void redirected(void **state)
 	world_pass(t.w, 30);
 	sent = t.a->sent[WIRE_INITIATION];
 	device_peer_redirect(&t.a->device, t.ab, &elsewhere, t.w->now_ns);
-	assert_int_equal(t.a->sent[WIRE_INITIATION], sent); /* everything was answered */
+	assert_int_equal(t.a->sent[WIRE_INITIATION], sent); /* the peer has answered everything */
 	node_send(t.a, t.ab);
 	device_peer_redirect(&t.a->device, t.ab, &t.b->address, t.w->now_ns);
-	assert_int_equal(t.a->sent[WIRE_INITIATION], sent + 1); /* that packet was not */
+	assert_int_equal(t.a->sent[WIRE_INITIATION], sent + 1); /* one unanswered packet */
 	world_pass(t.w, 30);
 	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns);
 	sent = t.a->sent[WIRE_INITIATION];
@@ -236,7 +235,7 @@ static void persistent_keepalive(void **state)
 	assert_int_equal(t.a->sent[WIRE_DATA], 3);
 	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a keepalive */
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
-	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* it was on already */
+	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* was on already */
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
 
 	device_set_up(&t.a->device, false, t.w->now_ns);

@@ -44,7 +44,7 @@ static void start(void **state)
 {
 	(void)state;
 	PLAY({ 0, 0 }, { 0, -EALREADY }, { 1, 0 }, { 1, -EALREADY }, { 0, -EALREADY });
-	PLAY({ 1, 0 }, { 0, 0 }, { 0, -EALREADY }); /* the first need not be 0 */
+	PLAY({ 1, 0 }, { 0, 0 }, { 0, -EALREADY }); /* the first counter need not be 0 */
 	PLAY({ 63, 0 }, { 64, 0 }, { 62, 0 }, { 65, 0 }, { 64, -EALREADY }, { 63, -EALREADY });
 }
 

@@ -4,7 +4,7 @@
 
 #include "names_pair.h"
 
-/* What c-ares found: addresses that no peer can have are left out, the least TTL counts. */
+/* Keeps the addresses that a peer can have, and the least TTL. */
 static void collected(void **state)
 {
 	static const struct {

@@ -170,8 +170,7 @@ static void flood(void **state)
 	world_free(t.w);
 }
 
-/* Whatever two of our nodes have done before, at most one side owes a keepalive, and nothing else
- * is sent. */
+/* After any exchange, at most one side owes a keepalive, and nothing else is sent. */
 static void no_keepalives_for_keepalives(void **state)
 {
 	(void)state;
@@ -195,9 +194,8 @@ static void no_keepalives_for_keepalives(void **state)
 	}
 }
 
-/* In the kernel's driver and in wireguard-go, data that arrives while a keepalive is owed causes
- * another keepalive 10 s after the first. Their persistent keepalives may be frequent. None of
- * these is answered. */
+/* The kernel's driver and wireguard-go send another keepalive 10 s after the first if data arrived
+ * in between. They may also send persistent keepalives often. We answer none of these. */
 static void keepalives_of_others(void **state)
 {
 	struct pair t = connected();
@@ -208,9 +206,9 @@ static void keepalives_of_others(void **state)
 	world_pass(t.w, 5);
 	node_send(t.a, t.ab);
 	sent = t.a->sent[WIRE_DATA];
-	world_pass(t.w, 5.1); /* our rule does the same here */
+	world_pass(t.w, 5.1); /* the first keepalive, also by our rule */
 	world_pass(t.w, 10);
-	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* by their rule */
+	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* only by their rule */
 	for (unsigned i = 0; i < 12; i++) {
 		world_pass(t.w, 5);
 		peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns);

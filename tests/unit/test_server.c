@@ -230,7 +230,8 @@ static void slow_lines_in_turns(void **state)
 		unsigned before = slow_lines;
 
 		assert_int_equal(loop_once(w->loop), 0);
-		/* once when the socket is readable, and once for what was left */
+		/* One pass runs when the socket becomes readable, and one by the timer for the
+		 * lines that are left. */
 		assert_in_range(slow_lines - before, 0, 2 * (5 * NS_PER_MS / SLOW_NS + 1));
 	}
 	say(w, other, "echo here\n");

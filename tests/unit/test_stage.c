@@ -139,7 +139,7 @@ static unsigned push_big(struct stage *s)
 	return stage_push(s, packet, sizeof(packet));
 }
 
-/* Bytes are limited as well: the largest packets of eight peers fill the pool. */
+/* Bytes are limited as well: maximum-size packets of eight peers fill the pool. */
 static void bytes(void **state)
 {
 	enum { PEERS = STAGED_BYTES / 65536 / STAGED_PER_PEER };
@@ -214,7 +214,7 @@ int main(void)
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(oldest_goes),
 		cmocka_unit_test(bytes),
-		cmocka_unit_test(total), /* counts what was not returned, by number and by bytes */
+		cmocka_unit_test(total), /* fails if an earlier test leaked */
 		cmocka_unit_test(two_threads),
 	};
 

@@ -102,7 +102,8 @@ static void test_nests(void **state)
 	assert_true(tunnel_loop_exists(allowed, reach(3, "10.0.2.9", true)));
 }
 
-/* Such a packet is dropped later, for a reason of its own. */
+/* A route into the tunnel that ends at no peer or endpoint is no loop. Its packets are dropped
+ * later, for another reason. */
 static void test_dead_ends(void **state)
 {
 	(void)state;

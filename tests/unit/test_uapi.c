@@ -68,7 +68,7 @@ static void own_key(void **state)
 	begin(&w);
 	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
 	sodium_bin2hex(hex, sizeof(hex), w.device.identity.public, 32);
-	/* The peer and all its lines are ignored. */
+	/* A peer with the device's own public key is ignored with all its lines. */
 	snprintf(text, sizeof(text),
 		 "set=1\npublic_key=%s\nallowed_ip=10.0.0.1/32\nendpoint=192.0.2.1:1\n"
 		 "public_key=" A "\n\n",
@@ -81,7 +81,7 @@ static void own_key(void **state)
 	/* If the device gets the key of an existing peer, the peer is removed. */
 	assert_int_equal(say(&w, "set=1\nprivate_key=" ZERO "\n\n"), 0);
 	assert_int_equal(say(&w, text), 0);
-	assert_int_equal(endpoints_set, 1); /* a name no longer applies */
+	assert_int_equal(endpoints_set, 1); /* the daemon is told that a name no longer applies */
 	assert_int_equal(w.device.peer_count, 2);
 	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
 	assert_int_equal(w.device.peer_count, 1);
@@ -105,7 +105,7 @@ static void peers_change_during_get(void **state)
 	assert_string_equal(heard(&w), PEER_HEAD(A) PEER_TAIL);
 	other = w.session;
 	w.session = (struct uapi_session){ .uapi = &w.uapi };
-	/* The slot of A, at which the get stopped, goes to another peer. */
+	/* The get stopped at A's slot, which now goes to another peer. */
 	assert_int_equal(
 		say(&w, "set=1\npublic_key=" A "\nremove=true\npublic_key=" HEX("d4") "\n\n"), 0);
 	heard(&w);
@@ -183,8 +183,8 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* Allowed IPs that stay in place are never removed in between. The others are removed at the end of
- * their peer's lines. */
+/* Replaced allowed IPs: a prefix that is given again is never removed in between. All other
+ * prefixes are removed at the end of their peer's lines. */
 static void replaced(void **state)
 {
 	static const struct {
@@ -198,7 +198,7 @@ static void replaced(void **state)
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.2/32\npublic_key=" B "\n",
 		  "10.0.0.1/32 fd00::3/128 ", "allowed_ip=10.0.0.2/32\n" },
-		/* after an error no prefix is removed early, and none stays in the end */
+		/* after an invalid line nothing is removed until the end, and then everything is */
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=x\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },

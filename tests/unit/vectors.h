@@ -30,7 +30,7 @@
 struct vectors {
 	FILE *file;
 	unsigned count;	 /* lines of the current block */
-	unsigned blocks; /* lines read so far */
+	unsigned blocks; /* blocks read so far */
 	char lines[VECTORS_LINES_MAX][VECTORS_LINE_LEN];
 };
 
