@@ -192,6 +192,8 @@ clean "nothing is left" b "$B"
 ok "ip link add dev wg0 type wireguard: wgxdp wg0" in_ns b "$WGXDP" "$B"
 ok "ip address add dev wg0 192.0.2.3/32" in_ns b ip address add dev "$B" 192.0.2.3/32
 ok "ip link set wg0 up" in_ns b ip link set "$B" up
+ok "ip route add 192.0.2.3/32 dev wg0" in_ns b ip route add 192.0.2.3/32 dev "$B"
+ok "ip route delete 192.0.2.3/32 dev wg0" in_ns b ip route delete 192.0.2.3/32 dev "$B"
 ok "ip route add 192.0.2.0/24 dev wg0" in_ns b ip route add 192.0.2.0/24 dev "$B"
 ok "wg set" in_ns b wg set "$B" private-key b.key peer "$(pub a)" endpoint 198.51.100.1:51820 \
 	allowed-ips 192.0.2.1/24

@@ -1,0 +1,202 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Lines of the unofficial WireGuard documentation that call programs of the host, as they are
+# written there: iptables, ip6tables, sysctl, curl, ifconfig and iperf. docs/verification.md has a
+# row for each. Only wg0 and paths below /etc and /var have other names.
+#
+#   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
+#   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
+#   └──────────────────┘          └───────relays────────┘          └──────────────────┘
+#                    198.51.100.2  .1               203.0.113.1  .2
+#                    fd51::2      ::1
+
+cd "$(dirname "$0")/../.." || exit 1
+OWN_MOUNTS=yes # /etc/hosts
+. tests/net/lib.sh
+need_root
+need_cmd wg ip iptables ip6tables iptables-save ip6tables-save curl openssl ifconfig iperf ping
+
+ns_add a b c
+A=${ID}a
+keys a b c
+
+cable() # NIC-OF-A NS NETWORK
+{
+	ip link add "$1" netns "$ID-a" type veth peer name eth0 netns "$ID-$2"
+	in_ns a ip address add "$3.1/24" dev "$1"
+	in_ns "$2" ip address add "$3.2/24" dev eth0
+	in_ns a ip link set "$1" up
+	in_ns "$2" ip link set eth0 up
+	wait_for 5 in_ns "$2" ping -q -c 1 -W 1 "$3.1"
+}
+cable eth0 b 198.51.100
+cable eth1 c 203.0.113
+in_ns a ip address add fd51::1/64 dev eth0 nodad
+in_ns b ip address add fd51::2/64 dev eth0 nodad
+umask 077
+
+# Runs a line of the documentation in a.
+line() # LINE
+{
+	local text=$1
+	text=${text//sudo /} text=${text//wg0/$A} text=${text//\/etc\/sysctl.conf/$TMP/sysctl.conf}
+	ok "$1" in_ns a bash -c "set -e -o pipefail; $text"
+}
+
+relay() # HOOK...
+{
+	interface a Address=192.0.2.1/24,fd99::1/64 ListenPort=51820 "$@"
+	peer b AllowedIPs=192.0.2.3/32
+	peer c AllowedIPs=192.0.2.4/32,fd99::4/128 Endpoint=203.0.113.2:51820
+}
+
+client() # NS ADDRESS ENDPOINT ALLOWED-IPS
+{
+	ours "$1" "$ID$1" < <(
+		interface "$1" Address="$2" ListenPort=51820
+		peer a AllowedIPs="$4" Endpoint="$3:51820" PersistentKeepalive=25)
+}
+
+pings() { in_ns "$1" ping -q -c 2 -i 0.1 -W "${3:-5}" "$2"; } # NS ADDRESS [PATIENCE_S]
+not() { ! "$@"; }
+rules() { in_ns a iptables-save -c | sed 's/\[[0-9:]*\]//' && in_ns a ip6tables-save; }
+standing() { rules | grep '^-A'; }
+
+# The packets that the rule has counted whose text matches.
+counted() # PROGRAM REGEX
+{
+	in_ns a "$1-save" -c | sed -nE "s/^\[([0-9]+):.*$2.*/\1/p" | paste -sd +
+}
+
+# --- Setup: a relay with forwarding, whose policy drops -------------------------------------------
+
+ok "the relay" ours a "$A" < <(relay)
+ok "the home server" client b 192.0.2.3/32 198.51.100.1 192.0.2.1/24
+ok "the laptop" client c 192.0.2.4/32,fd99::4/128 203.0.113.1 \
+	192.0.2.1/24,198.51.100.2/32,fd51::2/128
+in_ns a iptables -P FORWARD DROP
+in_ns a iptables -P INPUT DROP
+in_ns a iptables -A INPUT -p udp --dport 51820 -j ACCEPT
+in_ns a iptables -A INPUT -p icmp -j ACCEPT
+line 'echo "net.ipv4.ip_forward = 1" | sudo tee -a /etc/sysctl.conf'
+line 'echo "net.ipv4.conf.all.proxy_arp = 1" | sudo tee -a /etc/sysctl.conf'
+line "sudo sysctl -p /etc/sysctl.conf"
+is "the sysctls are set" "$(in_ns a sysctl -n net.ipv4.ip_forward net.ipv4.conf.all.proxy_arp |
+	xargs)" "1 1"
+ok "the laptop reaches the relay" pings c 192.0.2.1
+ok "without rules it reaches nobody behind the relay" not pings c 192.0.2.3 0.2
+line "sudo iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+line "sudo iptables -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+line "sudo iptables -A FORWARD -i wg0 -o wg0 -m conntrack --ctstate NEW -j ACCEPT"
+line "sudo iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -o eth0 -j MASQUERADE"
+ok "with them the laptop reaches the home server through the relay" pings c 192.0.2.3
+ok "... but no host outside of the tunnel" not pings c 198.51.100.2 0.2
+in_ns a iptables -A FORWARD -i "$A" -o eth0 -j ACCEPT
+ok "with one more rule it does, under the relay's address" pings c 198.51.100.2
+holds "... which iptables counts" "$(counted iptables MASQUERADE)" -ge 1
+
+# --- Inspect, Testing -----------------------------------------------------------------------------
+
+# The second command prints what is seen of the tunnel.
+ok "ifconfig" eval "in_ns a ifconfig | grep -q '^$A: .*POINTOPOINT'"
+ok "ifconfig wg0" eval "in_ns a ifconfig $A | grep -q 'inet 192\.0\.2\.1 '"
+ok "ifconfig eth0" eval "in_ns a ifconfig eth0 | grep -q 'inet 198\.51\.100\.1 '"
+in_ns a iptables -A INPUT -p tcp --dport 5001 -j ACCEPT
+spawn a iperf -s >"$TMP/iperf" 2>&1 # "iperf -s" on the public relay server
+server=$!
+wait_for 5 eval "in_ns a ss -Hltn | grep -q :5001"
+ok "iperf -c 192.0.2.1" eval "in_ns b iperf -c 192.0.2.1 -n 1M | grep -q 'bits/sec'"
+kill "$server"
+down a "$A"
+in_ns a iptables -P INPUT ACCEPT
+in_ns a iptables -F
+in_ns a iptables -t nat -F
+
+# --- hooks: iptables ------------------------------------------------------------------------------
+
+hooked() # WHAT HOOK...: attaches with the hooks, and expects their rules to work
+{
+	local what=$1
+	shift
+	ok "$what: attach" ours a "$A" < <(relay "$@")
+	pings a 192.0.2.4 >/dev/null # begins a session in place of the laptop's old one
+	ok "$what: the laptop reaches a host behind the relay" pings c 198.51.100.2
+	holds "$what: ... under the relay's address" "$(counted iptables MASQUERADE)" -ge 1
+}
+ended() # WHAT
+{
+	ok "$1: detach" down a "$A"
+	is "$1: every rule is removed" "$(standing)" ""
+}
+
+hooked "PostUp = iptables, with %i" \
+	"PostUp=iptables -A FORWARD -i %i -j ACCEPT; iptables -A FORWARD -o %i -j ACCEPT; \
+iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE" \
+	"PostDown=iptables -D FORWARD -i %i -j ACCEPT; iptables -D FORWARD -o %i -j ACCEPT; \
+iptables -t nat -D POSTROUTING -o eth0 -j MASQUERADE"
+ended "PostDown = iptables, with %i"
+in_ns a iptables -A FORWARD -o "$A" -j ACCEPT # as no line of the container's file does
+in_ns a ip6tables -P FORWARD DROP
+in_ns a ip6tables -A FORWARD -o "$A" -j ACCEPT
+in_ns a sysctl -qw net.ipv6.conf.all.forwarding=1
+hooked "the container's relay" \
+	"PostUp=iptables -A FORWARD -i $A -j ACCEPT; \
+iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE; ip6tables -A FORWARD -i $A  -j ACCEPT; \
+ip6tables -t nat -A POSTROUTING -o eth0 -j MASQUERADE" \
+	"PostDown=iptables -D FORWARD -i $A -j ACCEPT; \
+iptables -t nat -D POSTROUTING -o eth0 -j MASQUERADE; ip6tables -D FORWARD -i $A -j ACCEPT; \
+ip6tables -t nat -D POSTROUTING -o eth0 -j MASQUERADE"
+ok "... and by IPv6" pings c fd51::2
+holds "... which ip6tables counts" "$(counted ip6tables MASQUERADE)" -ge 1
+in_ns a iptables -D FORWARD -o "$A" -j ACCEPT
+in_ns a ip6tables -D FORWARD -o "$A" -j ACCEPT
+ended "the container's relay"
+
+# --- hooks: a webhook, a rule, a log --------------------------------------------------------------
+
+# events.example.dev is a server in a.
+[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 1
+echo "127.0.0.1 events.example.dev" >"$TMP/hosts"
+mount --bind "$TMP/hosts" /etc/hosts
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+	-subj /CN=events.example.dev -addext subjectAltName=DNS:events.example.dev \
+	-keyout "$TMP/events.key" -out "$TMP/events.pem" 2>/dev/null
+spawn a /usr/bin/python3 -c '
+import http.server, ssl, sys
+class Events(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        print(self.path, flush=True)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 443), Events)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()' "$TMP/events.pem" "$TMP/events.key" >"$TMP/events" 2>/dev/null
+events=$!
+wait_for 5 eval "in_ns a ss -Hltn | grep -q :443"
+export CURL_CA_BUNDLE=$TMP/events.pem
+# shellcheck disable=SC2016 # the hook's shell expands it
+stamp='echo "$(date +%s) WireGuard'
+ok "hooks with curl, date and ip rule: attach" ours a "$A" < <(relay \
+	"PreUp=ip rule add ipproto tcp dport 22 table 1234" \
+	"PostUp=$stamp Started\" >> $TMP/wireguard.log" \
+	"PostUp=curl https://events.example.dev/wireguard/started/?key=abcdefg" \
+	"PreDown=$stamp Going Down\" >> $TMP/wireguard.log" \
+	"PreDown=curl https://events.example.dev/wireguard/stopping/?key=abcdefg" \
+	"PostDown=$stamp Stopped\" >> $TMP/wireguard.log" \
+	"PostDown=curl https://events.example.dev/wireguard/stopped/?key=abcdefg")
+ok "the rule is there" eval "in_ns a ip rule | grep -q 'ipproto tcp dport 22 lookup 1234'"
+ok "... detach" down a "$A"
+is "the server heard of each" "$(xargs <"$TMP/events")" \
+	"/wireguard/started/?key=abcdefg /wireguard/stopping/?key=abcdefg \
+/wireguard/stopped/?key=abcdefg"
+is "the log has each" "$(sed 's/^[0-9]* //' "$TMP/wireguard.log" | paste -sd ,)" \
+	"WireGuard Started,WireGuard Going Down,WireGuard Stopped"
+kill "$events"
+clean "nothing is left" a "$A"
+done_testing
