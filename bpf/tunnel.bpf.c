@@ -2,7 +2,7 @@
 /*
  * tunnel.bpf.c - enforces allowed IPs in both directions of the tunnel interface.
  *
- *   host ──▶ wg0 ─ egress: has the destination a peer? ─ yes, counted as offered ─▶ worker
+ *   host ──▶ wg0 ─ egress: does a peer have the destination? ─ yes, counted as offered ─▶ worker
  *                    └─ no: a few a second pass, so that the daemon can answer with ICMP errors.
  *                       The rest are dropped here, before they wake the worker.
  *
@@ -70,7 +70,7 @@ static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6
 
 /* --- egress ---------------------------------------------------------------------------------- */
 
-/* Returns true if an ICMP error may answer the packet: not if it is multicast or broadcast. */
+/* Returns false for a multicast or broadcast packet, which no ICMP error may answer. */
 static __always_inline bool answerable(struct __sk_buff *skb)
 {
 	__u8 first;

@@ -2,8 +2,8 @@
 /*
  * control.h - the protocol between the daemon and the commands on /run/wgxdp/<interface>.sock. The
  * directory has mode 0700, the socket 0600. Both sides send one JSON object per line. A connection
- * may carry several requests. The daemon reads a request when it has answered the one before.
- * Unknown members are ignored.
+ * may carry several requests. The daemon reads a request only after it has answered the previous
+ * one. Unknown members are ignored.
  *
  *   wgxdp show, detach, set, logs ── {"op": ...}\n ──▶ daemon
  *                                 ◀── {...}\n ───────
@@ -19,15 +19,15 @@
  *                     oldest first; earlier counts the lines before them, which are not kept
  *   {"op":"reload","exact":true,"adopt":true}
  *                     {"ok":true} when the config file is applied. exact: as `wg syncconf`; adopt:
- *                     the file is taken for applied. Both may be left out
+ *                     the file is regarded as applied. Both may be left out
  *   {"op":"confirm"}  {"ok":true}: the tunnel that waits for a confirmation stays
  *   {"op":"confirm","wait":true}
  *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when its time is over
  *   anything else     {"error":"<sentence>"}
  *
- * Each of these answers also has "version", that of the daemon as `wgxdp --version` prints it. It
- * may differ from the command's after an upgrade, which does not restart daemons. A daemon of
- * version 0.2.0 or older sends none.
+ * Each of these answers also has "version": the version of the daemon, as `wgxdp --version` prints
+ * it. It may differ from the version of the command, because an upgrade does not restart daemons. A
+ * daemon of version 0.2.0 or older sends no version.
  *
  * The object of show, and of `wgxdp show --json`:
  *

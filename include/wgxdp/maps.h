@@ -96,7 +96,7 @@ struct allowed6_key {
  * mac2 yet, so the cookie secrets and under_load are 0. */
 struct mac_keys_value {
 	__u32 mac1[8];	    /* BLAKE2s state after the key block, see blake2s_midstate() */
-	__u32 cookie[2][8]; /* such states of the current and the previous cookie secret */
+	__u32 cookie[2][8]; /* BLAKE2s states of the current and the previous cookie secret */
 	__u8 has_mac1;	    /* 0: we have no private key, so mac1 cannot be checked */
 	__u8 under_load;
 	__u8 zero[2];

@@ -147,7 +147,8 @@ removed "link down and up" "ip route show table 51820 | grep -q ." \
 	eval "ip -n '$ID-a' link set '$A' down; ip -n '$ID-a' link set '$A' up"
 kill "$sender"
 ok "all is as before" wait_for 5 whole
-ok "the log says so" eval "in_ns a '$WGXDP' logs '$A' | grep -q 'restored what was removed'"
+ok "the log says so" eval \
+	"in_ns a '$WGXDP' logs '$A' | grep -q 'restored what another program removed'"
 is "nothing has left in clear" "$(clear_packets)" 0
 ok "the internet is reached" reached
 

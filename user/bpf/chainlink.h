@@ -27,7 +27,7 @@ struct chainlink;
  * loader_attach(). */
 int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32_t ifindex,
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f);
-void chainlink_close(struct chainlink *c); /* does nothing if l is NULL */
+void chainlink_close(struct chainlink *c); /* does nothing if c is NULL */
 
 /* Returns true if the program is still in the dispatcher on its NIC. */
 bool chainlink_alive(const struct chainlink *c);

@@ -39,7 +39,7 @@ int loader_load_fault(int err, struct fault *f)
 			f, err,
 			"cannot load the BPF program: not permitted; run as root, or give CAP_BPF "
 			"and CAP_NET_ADMIN");
-	case -EACCES: /* The verifier refused the program, perhaps for want of CAP_PERFMON. */
+	case -EACCES: /* The verifier refused it, perhaps because CAP_PERFMON is missing. */
 		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
 			return fault(
 				f, -ENOTSUP,

@@ -320,8 +320,8 @@ uint32_t tclink_where(const struct tclink *t)
 	return clsact_alive(t) ? t->ifindex : 0;
 }
 
-/* A link without an ingress or clsact qdisc lists no filters and causes an error, which is no
- * obstacle. */
+/* A link without an ingress or clsact qdisc has no filters, so the error of the query is
+ * ignored. */
 bool tclink_has_others(uint32_t ifindex, enum tclink_side side)
 {
 	uint32_t minor = side == TCLINK_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;

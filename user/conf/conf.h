@@ -25,7 +25,7 @@
 
 #define CONF_FILE_MAX (64U << 20) /* bytes */
 #define CONF_ADDRESSES_MAX 4096U
-#define CONF_DNS_MAX 64U	 /* name servers; as many search domains are allowed */
+#define CONF_DNS_MAX 64U	 /* name servers, and as many search domains */
 #define CONF_HOOKS_MAX 1024U	 /* hooks of each kind */
 #define CONF_HOOK_LEN_MAX 65536U /* bytes; Linux limits one argument of a program to 128 KiB */
 #define CONF_TABLE_TEXT_LEN 64U

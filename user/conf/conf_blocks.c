@@ -151,8 +151,8 @@ int conf_end_block(struct conf_parser *p)
 	} else {
 		keytext_to_base64(text, peer->public_key);
 		snprintf(sentence, sizeof(sentence),
-			 "line %u already begins a block of this peer; if both blocks set a value, "
-			 "the later block is used, and always for the allowed IPs",
+			 "line %u already begins a block of this peer; this block overrides its "
+			 "values and replaces its allowed IPs",
 			 peer->line);
 		conf_warn(p, (struct conf_place){ p->block.line, 1 }, text, sentence);
 		merge_block(p, peer);

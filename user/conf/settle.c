@@ -19,7 +19,7 @@ int settle(struct settle_step *steps, size_t n, const bool *ignored,
 	   void (*moved)(void *ctx, const struct settle_step *step), void *ctx)
 {
 	struct settle_step **sorted = calloc(n ? n : 1, sizeof(struct settle_step *));
-	struct settle_step *holder = NULL; /* by this step the holder got the current prefix */
+	struct settle_step *holder = NULL; /* the step that gave the current prefix to its peer */
 
 	if (!sorted)
 		return -ENOMEM;

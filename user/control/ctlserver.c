@@ -22,8 +22,8 @@ struct ctlserver {
 #define FOR_END 0
 #define FOR_DECISION UINT_MAX
 
-/* The memory of one connection: an entry in the list of clients that wait for a late answer, and
- * the answer that is being made. */
+/* The memory of one connection: an entry in the list of clients that wait for a deferred answer,
+ * and the reply to `show` that is being made. */
 struct waiting {
 	struct waiting *next;
 	struct server_client *client;
@@ -62,7 +62,7 @@ static void end_show(struct waiting *w)
 	w->show = (struct ctlserver_show){ 0 };
 }
 
-/* Returns the result of on_line(). */
+/* Makes the client wait for the event @what. Returns the result of on_line(). */
 static int wait_for(struct ctlserver *c, struct waiting *w, struct server_client *client,
 		    unsigned what)
 {

@@ -34,7 +34,7 @@ struct ctlserver_ops {
 	 * Returns the number of the reload, at whose end ctlserver_reloaded() answers the client;
 	 * or 0 with @f filled in if there is no file. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
-	/* Confirms the tunnel, so that it stays; or (@wait) the client waits for
+	/* Confirms the tunnel, so that it stays; or, if @wait, makes the client wait for
 	 * ctlserver_decided(). Returns NULL, or a sentence that says why this is not possible. */
 	const char *(*confirm)(void *ctx, bool wait);
 	/* Ends the daemon; ctlserver_detached() answers the client. Returns NULL, or a sentence
@@ -49,8 +49,8 @@ struct ctlserver;
 int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface,
 		  const struct ctlserver_ops *ops, void *ctx, struct fault *f);
 
-/* From now on no function of struct ctlserver_ops is called, but late answers can still be sent.
- * Call this before anything that those functions use is closed. */
+/* From now on no function of struct ctlserver_ops is called, but deferred answers can still be
+ * sent. Call this before anything that those functions use is closed. */
 void ctlserver_stop(struct ctlserver *c);
 
 /* Sends {"ok":true} to all clients that requested detach, and waits up to 1 s until all clients

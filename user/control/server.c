@@ -4,10 +4,10 @@
  *
  *   readable ─▶ in ─▶ lines ─▶ protocol ─▶ out ─▶ writable
  *       │                          ▲         ▲
- *       │                          │         └── server_send() appends a late answer
+ *       │                          │         └── server_send() appends a deferred answer
  *       │                          └── more() is called while an answer is incomplete
- *       └── nothing is read while an answer is incomplete or late, or while out has OUT_ENOUGH
- *           bytes
+ *       └── nothing is read while an answer is incomplete or deferred, or while out
+ *           has OUT_ENOUGH bytes
  *
  * Only callbacks of the loop handle lines. Handling a line of one client never closes another one,
  * because server_send() only appends: the next turn sends the answer and handles the next line.
@@ -45,7 +45,7 @@ struct server_client {
 	int fd;
 	enum client_state state;
 	bool eof;    /* the client has finished sending; its last lines are still answered */
-	bool ending; /* the protocol wants it closed once the answers are sent */
+	bool ending; /* the protocol wants the client closed once its answers are sent */
 	uint64_t active_ns;
 	struct buffer in, out;
 	char session[]; /* protocol->session_size */
@@ -166,8 +166,8 @@ static bool line_waits(const struct server_client *c)
 	return may_read(c) && has_line(c);
 }
 
-/* Gives whole lines to the protocol, unless too many answers wait to be sent, until the time is
- * over. Returns 0, or -errno if the client must be closed. */
+/* Gives whole lines to the protocol until the time is over or too many answers wait to be sent.
+ * Returns 0, or -errno if the client must be closed. */
 static int read_lines(struct server_client *c, uint64_t until_ns)
 {
 	const struct server_config *config = &c->server->config;
@@ -281,7 +281,7 @@ static bool evict_before(const struct server_client *a, const struct server_clie
 	return done_a != done_b ? done_a : a->active_ns < b->active_ns;
 }
 
-/* A client that waits for a late answer keeps its place, however long it waits. */
+/* A client that waits for a deferred answer is never evicted. */
 static bool may_evict(const struct server_client *c, uint64_t now_ns)
 {
 	return c->state != WAITS && c->state != ANSWERED && now_ns - c->active_ns >= IDLE_NS;

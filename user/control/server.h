@@ -5,17 +5,18 @@
  *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client reads them ─▶ close
  *
  * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
- * while a client does not read its answers, no further line of this client is read. Lines are
- * handled, and a long answer is made in pieces as the client reads them, for at most PASS_TURN_NS
- * in each turn of the loop.
+ * while a client does not read its answers, no further line of this client is read. A long answer
+ * is made in pieces as the client reads them. In each turn of the loop, the server handles lines
+ * and makes answers for at most PASS_TURN_NS.
  *
  * The answers of a client are in the order of its lines, because a line is handled when the answer
- * to the line before is complete. An answer may come late, by server_send().
+ * to the line before is complete. The protocol may defer the answer to a line and complete it later
+ * by server_send().
  *
- * An idle client is evicted when a new client needs its place, unless it waits for a late answer.
- * If no client can be evicted, the new client waits in the backlog until a client is closed or
- * idle. A client that hangs up while it waits for a late answer is closed, and its further lines
- * are not handled.
+ * When all places are taken, a new client evicts an idle client, unless the idle client waits for a
+ * deferred answer. If no client can be evicted, the new client waits in the backlog until a client
+ * is closed or idle. A client that hangs up while it waits for a deferred answer is closed, and its
+ * further lines are not handled.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H
@@ -74,13 +75,13 @@ int server_new(struct server **s, const struct server_config *config, struct fau
 void server_free(struct server *s);
 
 /* Completes the answer to the line for which line() returned SERVER_LATER: appends the contents of
- * @answer, which stays the caller's. The loop sends them, or closes the client if @answer has
+ * @answer, which the caller still owns. The loop sends them, or closes the client if @answer has
  * failed or memory ran out. Closes no client and handles no line itself, so it may be called from
  * every callback, but only once for a line, and not after the client's close callback. */
 void server_send(struct server_client *client, const struct buffer *answer);
 
 /* From now on no further line of any client is handled, and an answer that more() has not completed
- * breaks off. server_send() and server_flush() still send late answers. */
+ * breaks off. server_send() and server_flush() still send deferred answers. */
 void server_stop(struct server *s);
 
 /* Sends what the clients have not received yet, and waits for this up to @timeout_ms in all. Used

@@ -39,7 +39,7 @@ static void parent_of(const struct socket_file *s, char directory[static sizeof(
 	*strrchr(directory, '/') = '\0';
 }
 
-/* Creates the directory. Refuses one that another user could change. */
+/* Creates the directory. Refuses a directory that another user could change. */
 static int make_directory(const struct socket_file *s, mode_t mode, struct fault *f)
 {
 	char directory[sizeof(s->path)];
@@ -131,7 +131,7 @@ int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, stru
 	return err;
 }
 
-/* wg-quick and people end a userspace implementation by deleting its socket file. */
+/* wg-quick(8) and administrators end a userspace implementation by deleting its socket file. */
 int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(void *ctx),
 		      void *ctx)
 {

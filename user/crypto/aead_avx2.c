@@ -112,7 +112,7 @@ static INLINE void transpose8(__m256i r[8])
 	}
 }
 
-/* Loads the keys of all lanes: word i of each to @x[i]. */
+/* Loads the keys of all lanes: @x[i] gets word i of each key. */
 static INLINE void load_keys(v32 x[8], const uint8_t *const *key)
 {
 	__m256i r[8];

@@ -90,7 +90,7 @@ static INLINE size_t queue_block(struct window *w, const struct aead_job *job, u
 	return i;
 }
 
-/* The same for @count consecutive blocks. */
+/* Takes slots for @count consecutive blocks, like queue_block(). */
 static INLINE void queue_blocks(struct window *w, const struct aead_job *job, uint32_t number,
 				const uint8_t *src, uint8_t *dst, size_t count)
 {
@@ -114,8 +114,8 @@ static INLINE void queue_blocks(struct window *w, const struct aead_job *job, ui
 	}
 }
 
-/* Copies @n bytes of the job's plaintext, beginning with byte @at. They come from head, from src
- * and from the padding. */
+/* Copies @n bytes of the job's plaintext, beginning with byte @at, from head, src and the
+ * padding. */
 static void gather(uint8_t *to, const struct aead_job *job, size_t at, size_t n)
 {
 	size_t data_end = job->len - job->pad_len, part;
@@ -305,8 +305,8 @@ static INLINE void wipe_traces(struct window *w, size_t n)
 {
 	size_t packets = n < AEAD_WINDOW ? n : AEAD_WINDOW;
 
-	/* The registers come first: the dynamic linker, which may still have to find a function
-	 * that wipe() calls, saves them on the stack. */
+	/* Clear the registers first, because the dynamic linker may save them on the stack when it
+	 * resolves a function that wipe() calls. */
 	clear_registers();
 	wipe(w->scratch, w->touched * BLOCK_LEN);
 	wipe(w->keys, packets * BLOCK_LEN);

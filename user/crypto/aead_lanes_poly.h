@@ -127,8 +127,8 @@ static INLINE void split(v64 m[5], v64 low, v64 high)
 	m[4] = high >> 40 | ((v64){ 0 } + (1U << 24));
 }
 
-/* @h := (@h + m1) * @r2 + m2 * @r, where m1 and m2 are the blocks at @offset from each of the
- * @at. */
+/* @h := (@h + m1) * @r2 + m2 * @r, where m1 and m2 are the two blocks at @offset from each address
+ * in @at. */
 static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct factor *r,
 			   const uint8_t *const at[POLY_LANES], size_t offset)
 {
@@ -146,7 +146,7 @@ static INLINE void absorb2(v64 h[5], const struct factor *r2, const struct facto
 	carry(h);
 }
 
-/* @h := (@h + m) * @r, where m is the block at @offset from each of the @at. */
+/* @h := (@h + m) * @r, where m is the block at @offset from each address in @at. */
 static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *const at[POLY_LANES],
 			   size_t offset)
 {
@@ -162,7 +162,7 @@ static INLINE void absorb1(v64 h[5], const struct factor *r, const uint8_t *cons
 	carry(h);
 }
 
-/* Adds @blocks blocks from each of the @at to h. */
+/* Adds @blocks blocks from each address in @at to h. */
 static void absorb(struct poly *poly, const uint8_t *const at[POLY_LANES], size_t blocks)
 {
 	v64 h[5];

@@ -40,7 +40,7 @@ static INLINE __m128i load_row(const struct blocks *b, int row, int slot)
 	}
 }
 
-/* Loads the states of the blocks from @first_slot on: row i of each to @x[i]. */
+/* Loads the states of the blocks from @first_slot on: @x[i] gets row i of each state. */
 static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
 {
 	for (int i = 0; i < 4; i++) {
@@ -71,8 +71,8 @@ static INLINE void write_rows(const struct blocks *b, int first_slot, const v32 
 	}
 }
 
-/* Loads two blocks of 16 bytes from each of the @at, in halves: the first blocks to low[0] and
- * high[0], the second ones to low[1] and high[1]. */
+/* Loads two blocks of 16 bytes from each address in @at, in halves: the first blocks into low[0]
+ * and high[0], the second ones into low[1] and high[1]. */
 static INLINE void load2(v64 low[2], v64 high[2], const uint8_t *const at[LANES / 2], size_t offset)
 {
 	__m256i low1[LANES / 8], high1[LANES / 8], low2[LANES / 8], high2[LANES / 8];
@@ -97,7 +97,7 @@ static INLINE void load2(v64 low[2], v64 high[2], const uint8_t *const at[LANES 
 	high[1] = (v64)join(high2);
 }
 
-/* Loads one block from each of the @at. */
+/* Loads one block from each address in @at. */
 static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2], size_t offset)
 {
 	__m256i lows[LANES / 8], highs[LANES / 8];

@@ -18,7 +18,8 @@
 
 static void init_once(void)
 {
-	/* If this fails, libsodium must not be used, and its functions could not report it. */
+	/* If this fails, libsodium must not be used, and the functions of the AEAD cannot report
+	 * it. */
 	if (sodium_init() < 0)
 		abort();
 }

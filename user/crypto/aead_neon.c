@@ -130,7 +130,7 @@ static INLINE void write_words(uint8_t *dst, const uint8_t *src, v32 stream)
 	vst1q_u8(dst, veorq_u8(vld1q_u8(src), (uint8x16_t)stream));
 }
 
-/* Loads the keys of all lanes: word i of each to @x[i]. */
+/* Loads the keys of all lanes: @x[i] gets word i of each key. */
 static INLINE void load_keys(v32 x[8], const uint8_t *const *key)
 {
 	for (int half = 0; half < 2; half++) {
@@ -156,7 +156,7 @@ static INLINE void write_lanes(uint8_t *const *dst, const uint8_t *const *src, c
 
 #include "crypto/aead_lanes_blocks.h"
 
-/* Loads the state of the block in @slot: row i to @x[i]. */
+/* Loads the state of the block in @slot: @x[i] gets row i. */
 static INLINE void load_rows(v32 x[4], const struct blocks *b, int slot)
 {
 	x[0] = *(const v32 *)sigma;
@@ -171,7 +171,7 @@ static INLINE void write_rows(const struct blocks *b, int slot, const v32 x[4])
 		write_words(b->dst[slot] + 16 * i, b->src[slot] + 16 * i, x[i]);
 }
 
-/* Loads one block of 16 bytes from each of the @at, in halves. */
+/* Loads one block of 16 bytes from each address in @at, in halves. */
 static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2], size_t offset)
 {
 	uint64x2_t a = (uint64x2_t)vld1q_u8(at[0] + offset);
@@ -181,8 +181,8 @@ static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2]
 	*high = (v64)vtrn2q_u64(a, b);
 }
 
-/* Loads two blocks from each of the @at: the first ones to low[0] and high[0], the second ones to
- * low[1] and high[1]. */
+/* Loads two blocks from each address in @at: the first blocks into low[0] and high[0], the second
+ * ones into low[1] and high[1]. */
 static INLINE void load2(v64 low[2], v64 high[2], const uint8_t *const at[LANES / 2], size_t offset)
 {
 	load1(&low[0], &high[0], at, offset);

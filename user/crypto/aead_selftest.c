@@ -50,7 +50,7 @@ static void fill(uint8_t *p, size_t n, uint32_t x)
 	}
 }
 
-/* Makes the jobs: the packets follow each other in memory, at @src as well as at @dst. */
+/* Makes the jobs. The packets follow each other in memory, both at @src and at @dst. */
 static void lay_out(struct scratch *s, const uint8_t *src, uint8_t *dst)
 {
 	size_t at = 0;

@@ -108,7 +108,7 @@ static INLINE void transpose_halves(__m512i r[8])
 	}
 }
 
-/* Loads the keys of all lanes: word i of each to @x[i]. Often all lanes have the same key. */
+/* Loads the keys of all lanes: @x[i] gets word i of each key. Often all lanes have the same key. */
 static INLINE void load_keys(v32 x[8], const uint8_t *const *key)
 {
 	const __m512i first = _mm512_set1_epi64((long long)(uintptr_t)key[0]);

@@ -71,7 +71,8 @@ static int add_peer(struct device *d, const struct conf_peer *c)
 	struct peer *p;
 	int err = device_peer_add(d, c->public_key, &p);
 
-	return err == -EEXIST || err == -EADDRINUSE ? 0 : err; /* wg(8) has added it; or it is us */
+	/* EEXIST: wg(8) has added the peer. EADDRINUSE: the public key is our own. */
+	return err == -EEXIST || err == -EADDRINUSE ? 0 : err;
 }
 
 /* Changes of a peer that exists in the device. */

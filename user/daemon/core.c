@@ -10,7 +10,7 @@
 #include "util/log.h"
 #include "util/secure.h"
 
-/* How soon the daemon retries to free retired objects. */
+/* How soon the daemon tries again to free retired objects. */
 #define COLLECT_NS (10 * NS_PER_MS)
 
 static void on_protocol_timer(void *ctx, uint64_t now_ns)

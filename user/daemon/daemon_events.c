@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* daemon_events.c - what the daemon does when a module reports something. */
+/* daemon_events.c - handles the events that modules report. */
 #include <errno.h>
 #include <string.h>
 

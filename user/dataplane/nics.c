@@ -206,7 +206,7 @@ static void mind_bypassed(const struct nics_env *env, struct nic *nic)
 	nic->bypassed = bypassed_by_xdp(env, nic);
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_AUTO)
 		add_why(nic, "data is sent by the UDP socket, because AF_XDP would bypass",
-			b->egress, "--tx xdp does so");
+			b->egress, "--tx xdp uses AF_XDP nevertheless");
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
 		log_error("%s: --tx xdp bypasses %s configured there", nic->name, b->egress);
 	if (*b->ingress && nic->attached)
@@ -265,8 +265,8 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Returns true if the NIC has changed since it was opened: it has queues that we did not open, or
- * an MTU that is too large for our chunks. Such frames go through the UDP socket. */
+/* Returns true if the NIC must be opened again: it has queues that we did not open, an MTU that is
+ * too large for our chunks, another bridge or bond, or other qdiscs or filters. */
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {

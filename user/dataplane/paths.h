@@ -14,8 +14,9 @@
  *   open ──▶ has XDP ── our program or the NIC is gone ──▶ UDP sockets, with TC
  *     └────▶ UDP sockets, with TC ── the obstacle is gone, or the NIC was created again ──▶ open
  *
- * Where no NIC was named, they are chosen again when routes or endpoints change, because the daemon
- * may start before the network is there, and a default route may move from one NIC to another.
+ * If the user named no NIC, the NICs are chosen again when routes or endpoints change, because the
+ * daemon may start before the network is there, and a default route may move from one NIC to
+ * another.
  *
  * The UDP sockets are always open while the interface is up (udp_group.h). Control thread.
  */

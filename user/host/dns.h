@@ -11,8 +11,8 @@
 #include "host/plan.h"
 #include "util/fault.h"
 
-/* Applying a config runs at most four programs, also if it fails and the last config is restored,
- * and the control thread waits for them: less than the 30 s of the unit's watchdog. */
+/* To apply a config, or to restore the last one after a failure, the control thread waits for at
+ * most four programs in all: 20 s, less than the 30 s of the unit's watchdog. */
 #define DNS_TIMEOUT_MS 5000
 #define DNS_NAME_LEN 64
 

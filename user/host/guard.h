@@ -58,7 +58,7 @@ struct guard_target {
 };
 
 /* Writes the commands that replace the table of @family (AF_INET, AF_INET6). @exits may be empty.
- * Sets the buffer's failed when out of memory. */
+ * Sets b->failed when out of memory. */
 void guard_text(struct buffer *b, const char *interface, const struct plan *plan, uint8_t family,
 		const struct guard_exits *exits);
 

@@ -229,7 +229,8 @@ static int follow(struct host *h, const struct state *to, struct fault *f)
 	int err;
 
 	guard_table(h->config.interface, table);
-	/* The chain "leak" mirrors table main, so any route counts. */
+	/* The chain "leak" depends on all routes of table main, so watch the routes of every
+	 * interface. */
 	err = keep_follow(&h->keep, has_default(to) ? 0 : h->ifindex,
 			  has_default(to) ? table : NULL);
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
@@ -289,12 +290,12 @@ static void undo(struct host *h, const struct state *s)
 	(void)record_write(h->config.interface, &r, NULL); /* the next attempt undoes the rest */
 }
 
-/* Returns from a state that could not be entered completely. */
+/* Restores the last state after @failed could not be entered completely. */
 static void leave(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };
 
-	if (!h->state.path) { /* during attach; the daemon ends and the interface with it */
+	if (!h->state.path) { /* during attach; the daemon ends, which deletes the interface */
 		undo(h, failed);
 		return;
 	}
@@ -343,7 +344,7 @@ int host_apply(struct host *h, const struct conf *conf, struct fault *f)
 
 static void say_restored(unsigned addresses, unsigned routes, unsigned rules, bool tables)
 {
-	log_error("restored what was removed from the host: %u address%s, %u route%s, %u rule%s%s",
+	log_error("restored what another program removed: %u address%s, %u route%s, %u rule%s%s",
 		  addresses, addresses == 1 ? "" : "es", routes, routes == 1 ? "" : "s", rules,
 		  rules == 1 ? "" : "s", tables ? " and the nftables tables" : "");
 }
@@ -359,20 +360,20 @@ static int look(void *ctx, bool damaged)
 	if (h->away || !h->state.path)
 		return 0;
 	i = interface_of(h, &h->state);
-	/* A route that cannot be restored must not keep the rules from being restored. */
+	/* Restore the rules first, so that a route that cannot be restored does not prevent it. */
 	err = rules_set(&h->state.rules, h->netlink, &rules);
 	if (err)
 		fault(&f, err, "rules: %s", netlink_error(h->netlink, err));
 	interface_err = interface_restore(&i, &h->state.plan, &addresses, &routes, &f);
 	err = interface_err ? interface_err : err;
-	if (err == -ENODEV) /* the end of the daemon is near */
+	if (err == -ENODEV) /* the interface was deleted, so the daemon is about to end */
 		return 0;
 	if (has_default(&h->state) && set_guard(h, &h->state, &h->state.rules, damaged, &f) < 0)
 		err = -EIO;
 	if (addresses || routes || rules || damaged)
 		say_restored(addresses, routes, rules, damaged);
 	if (err)
-		log_error("what was removed from the host cannot be restored: %s", f.text);
+		log_error("cannot restore what another program removed: %s", f.text);
 	return err ? err : (int)(addresses + routes + rules) + damaged;
 }
 
@@ -382,8 +383,8 @@ static void go_away(struct host *h)
 		return;
 	h->away = true;
 	undo(h, &h->state);
-	log_info("the interface left this network namespace, so its settings of the host are "
-		 "undone");
+	log_info("the interface was moved to another network namespace, so the settings for it "
+		 "on this host are undone");
 }
 
 static void come_back(struct host *h)

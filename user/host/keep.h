@@ -39,7 +39,7 @@ struct keep {
 	struct nft_watch *nft; /* NULL = no tables are watched */
 	char table[64];	       /* name of the watched tables */
 	struct loop_timer timer;
-	uint64_t not_before_ns, token_ns; /* next look; last count of tokens */
+	uint64_t not_before_ns, token_ns; /* earliest next look; time of the last token */
 	unsigned tokens, failures;
 	bool damaged, fighting;
 };

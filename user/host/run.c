@@ -114,7 +114,8 @@ static void read_output(struct child *c)
 	char text[512];
 	ssize_t n;
 
-	/* Once per poll(2), so that a program that prints for ever cannot evade the timeout. */
+	/* Read once per poll(2), so that a program that prints for ever cannot evade the
+	 * timeout. */
 	n = read(c->output, text, sizeof(text));
 	for (ssize_t i = 0; i < n && c->len < QUOTE_LEN - 1; i++)
 		c->quote[c->len++] = (unsigned char)text[i] < ' ' ? ' ' : text[i];

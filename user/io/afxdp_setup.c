@@ -122,7 +122,7 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 		int err;
 		const char *why;
 	} table[] = {
-		{ -EBUSY, "another AF_XDP socket has it; stop its owner, or use --rx udp" },
+		{ -EBUSY, "another AF_XDP socket uses it; stop its owner, or use --rx udp" },
 		{ -EPERM,
 		  "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW" },
 		{ -ENOBUFS, "its frames exceed the limit of locked memory; raise `ulimit -l`, or "

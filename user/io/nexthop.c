@@ -139,7 +139,7 @@ static const char *find_neighbour(const struct nexthop_env *env, const struct en
 	case -EINPROGRESS:
 		return "the next hop's MAC is being resolved";
 	default:
-		return "the next hop's MAC is unknown and may not be asked for";
+		return "the next hop's MAC cannot be resolved";
 	}
 }
 

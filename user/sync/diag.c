@@ -101,7 +101,7 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Ends the seconds of all kinds that have passed. */
+/* Ends the current second of each kind whose second has passed. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;
@@ -186,7 +186,7 @@ void diag_no_gso(const struct peer *peer, int error)
 }
 
 /* Reads the addresses, the ports and the WireGuard message type from the head of a sampled packet.
- * Results that are not in the head are left unchanged. */
+ * Leaves an output unchanged if the head does not contain its value. */
 static void read_head(const struct event *e, struct endpoint *from, struct endpoint *to, int *type)
 {
 	const uint8_t *ip = e->head;

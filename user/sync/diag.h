@@ -20,7 +20,8 @@
 
 #define DIAG_PER_S 5
 
-/* Kinds of lines: the events of the device, then these. DIAG_DROP is one kind for each reason. */
+/* Kinds of lines: the events of the device, then DIAG_UNALLOWED, then DIAG_DROP + the drop
+ * reason. */
 #define DIAG_UNALLOWED DEVICE_EVENTS
 #define DIAG_DROP (DEVICE_EVENTS + 1)
 #define DIAG_KINDS (DIAG_DROP + REASON_COUNT)

@@ -155,7 +155,7 @@ static struct endpoint choose(const struct endpoint_name *name)
 	return endpoint_best(a->addresses, a->count, name->port, n->ops->rank, n->ctx);
 }
 
-/* Returns true if the peer's endpoint is one that the name stands for now. */
+/* Returns true if the peer's endpoint has an address of the newest answer, and the name's port. */
 static bool is_named(const struct endpoint_name *name)
 {
 	const struct endpoint *e = &name->peer->endpoint;
@@ -208,8 +208,8 @@ static void replace_endpoint(struct endpoint_name *name, uint64_t now_ns)
 	device_peer_redirect(name->names->device, name->peer, &e, now_ns);
 }
 
-/* Replaces the endpoint with the newest answer if the rules allow it now, or records when they
- * will. */
+/* Replaces the endpoint with the newest answer if the rules allow that now. Otherwise records when
+ * they will allow it. */
 static void review(struct endpoint_name *name, uint64_t now_ns)
 {
 	const struct endpoint *e = &name->peer->endpoint;

@@ -5,9 +5,9 @@
  *
  *   endpoint_names_set ─▶ look up ─▶ answer ─▶ keep it; replace the endpoint, or not
  *                            ▲          │
- *                            └──────────┘  after the TTL (5 s to 1 h); after failures in 1, 2,
- *                                          4, 8, then each 16 s; and when a handshake has had
- *                                          no answer for 10 s
+ *                            └──────────┘  after the TTL (5 s to 1 h); after failures, which
+ *                                          follow each other in 1, 2, 4, 8, then 16 s; and when
+ *                                          a handshake has had no answer for 10 s
  *
  * An answer replaces the endpoint of a peer only if
  *   - the answer covers the address family of the endpoint and does not contain its address, so
@@ -18,8 +18,8 @@
  *   - the endpoint came from the name. If the peer has roamed to another endpoint, either a later
  *     answer must contain no address of the answer before it (the peer has a new address), or a
  *     handshake must have had no answer for 10 s.
- * An answer that may not replace the endpoint yet is checked again when it may. So a peer with a
- * new address is found 15 s after its last packet, or at the end of the TTL.
+ * An answer that may not replace the endpoint yet is checked again when the rules allow it. So a
+ * peer with a new address is found 15 s after its last packet, or at the end of the TTL.
  *
  * Control thread. All times are CLOCK_BOOTTIME in ns.
  */

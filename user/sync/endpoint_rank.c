@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Returns true if @address is preferred to IPv4, because no row of the policy table with a lower
- * precedence than IPv4 (RFC 6724 2.1: local, 6to4, Teredo) contains it. */
+/* Returns true if RFC 6724 2.1 prefers @a to IPv4: its policy table gives only local, 6to4 and
+ * Teredo addresses a lower precedence than IPv4. */
 static bool is_global_v6(const uint8_t a[static 16])
 {
 	static const uint8_t teredo[4] = { 0x20, 0x01, 0, 0 };

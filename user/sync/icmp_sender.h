@@ -5,8 +5,8 @@
  *
  *   worker ─▶ hand-off: unsent packet ─▶ undo NAT (conntrack) ─▶ ICMP error ─▶ raw socket ─▶ sender
  *
- * An error written into the tunnel interface could not have such a source: it would be martian
- * there. Control thread.
+ * An error that is written into the tunnel interface cannot have such a source, because the stack
+ * would drop it as martian. Control thread.
  */
 #ifndef WGXDP_ICMP_SENDER_H
 #define WGXDP_ICMP_SENDER_H

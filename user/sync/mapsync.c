@@ -34,8 +34,8 @@ static bool is_loopback(uint8_t family, const uint8_t *addr)
 	return family == AF_INET ? addr[0] == 127 : !memcmp(addr, &in6addr_loopback, 16);
 }
 
-/* A packet from outside to a loopback address is left to the stack, which refuses it. On the
- * loopback interface itself such packets have a martian source and pass, too. */
+/* Leaves loopback addresses out. The stack refuses packets to them that come from outside. On the
+ * loopback interface, XDP passes such packets anyway, because their source is martian. */
 static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
 {
 	struct listen_list *list = ctx;

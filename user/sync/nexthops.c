@@ -257,7 +257,7 @@ static void resolve_narrowed(void *ctx, uint64_t now_ns)
 }
 
 /* Reads all policies, which takes long if there are many. If that fails, AF_XDP may bypass a new
- * policy, so it is tried again. */
+ * policy, so the policies are read again later. */
 static void read_ipsec(void *ctx, uint64_t now_ns)
 {
 	struct nexthops *n = ctx;

@@ -93,8 +93,8 @@ void nexthops_peer(struct nexthops *n, struct peer *p);
 /* Resolves the peer like nexthops_peer(), just after a handshake, so that conntrack has an
  * entry. */
 void nexthops_met(struct nexthops *n, struct peer *p);
-/* Resolves the peer like nexthops_peer(), but only if workers have reported that it roamed
- * since. */
+/* Resolves the peer like nexthops_peer(), but only if workers have reported a new endpoint since
+ * its encap was resolved. */
 void nexthops_roamed(struct nexthops *n, struct peer *p);
 /* Unpublishes the peer's encap, because the peer is being removed. */
 void nexthops_forget(struct nexthops *n, struct peer *p);

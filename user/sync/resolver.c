@@ -212,7 +212,7 @@ static const char *reason_of(int status)
 	case ARES_ESERVFAIL:
 		return "the DNS server could not resolve the name";
 	case ARES_EREFUSED:
-		return "the DNS server refused the question";
+		return "the DNS server refused the query";
 	case ARES_EDESTRUCTION:
 	case ARES_ECANCELLED:
 		return "the DNS servers were changed";

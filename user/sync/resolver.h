@@ -9,9 +9,10 @@
  * was replaced or changed, the servers are read again, and lookups in progress end with -EAGAIN. A
  * server has 2 s to answer the first query, and 4 s for the second and last one.
  *
- * Answers come from the network. c-ares parses them; resolver_collect() keeps what a peer can have.
+ * Answers come from the network. c-ares parses them; resolver_collect() keeps the addresses that a
+ * peer can have.
  *
- * One thread, that of the loop.
+ * Only the thread of the loop calls these functions.
  */
 #ifndef WGXDP_RESOLVER_H
 #define WGXDP_RESOLVER_H

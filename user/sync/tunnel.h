@@ -57,7 +57,7 @@ struct tunnel {
 	bool tc_refused;		      /* TC could not be attached when last tried */
 	bool no_tcx;			      /* TC is attached by clsact for lack of tcx */
 	bool steered;			      /* RPS was seen to queue packets before TC */
-	uint64_t steered_packets, steered_rx; /* RPS packets, and data messages at their change */
+	uint64_t steered_packets, steered_rx; /* RPS packets and data messages at the last change */
 	bool link_changed;		      /* an event reported a change, not handled yet */
 	bool link_gone;			      /* an event reported a removal, not handled yet */
 	bool watch_refused;		      /* the interface's namespace could not be watched */

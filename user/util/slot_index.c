@@ -43,7 +43,7 @@ static int grow_buckets(struct slot_index *x)
 		return 0;
 	buckets = reallocarray(x->buckets, count, sizeof(*buckets));
 	if (!buckets)
-		return x->bucket_count ? 0 : -ENOMEM; /* with old buckets, chains are only longer */
+		return x->bucket_count ? 0 : -ENOMEM; /* else the chains only get longer */
 	x->buckets = buckets;
 	x->bucket_count = count;
 	for (uint32_t i = 0; i < count; i++)
