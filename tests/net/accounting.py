@@ -118,7 +118,7 @@ class Bench:
 
 
 class Mix:
-    """Makes messages, each with the reason for which it must be dropped, or None if it must
+    """Makes messages, each with the reason with which it must be dropped, or None if it must
     pass."""
 
     def __init__(self, bench, seed):
@@ -264,8 +264,8 @@ class Reasons:
         self.b, self.path = bench, path
 
     def expect(self, what, want, act, goes=0):
-        """act() causes the drops @want, which is {reason: packets} or a function that judges such a
-        dictionary. @goes datagrams reach the host."""
+        """act() must cause the drops @want: a dictionary {reason: packets}, or a function that
+        returns true for an acceptable dictionary. @goes datagrams reach the host."""
         right = want if callable(want) else lambda got: got == want
         self.b.wait_now()
         before = self.b.drops()
@@ -349,7 +349,7 @@ class Reasons:
         def flood():
             with wgpeer.held(b.pid):  # holds the control thread
                 b.send(right, 10000)
-        # The number of each reason depends on whether one worker or several read the messages.
+        # How the drops split between the two reasons depends on the number of workers that read.
         self.expect("more initiations than the queue holds",
                     lambda got: set(got) == {"queue_full", "no_mac2"} and
                     sum(got.values()) == 10000, flood)
@@ -385,8 +385,8 @@ class Reasons:
         self.expect("the map agrees again", {}, lambda: b.send(b.good()), 1)
 
     def losses(self):
-        """The kernel drops packets while the workers are stopped. How many varies, but each must be
-        counted."""
+        """The kernel drops packets while the workers are stopped. Their number varies, but each
+        must be counted."""
         b = self.b
         full = b.session.seal(wgpeer.ipv4(FORGER, OURS, (1, INNER), bytes(1372)))
         self.lose("packets in", {"xdp": "xsk_rx", "udp": "udp_rx"}[self.path], 10000,
@@ -394,8 +394,8 @@ class Reasons:
         self.lose("packets out", "tun_tx", 1500, lambda i: self.from_a(FORGER, 1))
 
     def lose(self, what, name, count, act):
-        """Stops all workers, because the kernel chooses the TUN queue, and so the worker, of a
-        flow."""
+        """Stops all workers, because the kernel chooses the TUN queue of a flow, and thereby its
+        worker."""
         b, tally = self.b, Tally(self.b)
         tally.collect()
         tally.arrived = tally.left = 0
@@ -477,7 +477,7 @@ class Sources:
         return int(ends[base64.b64encode(node.public).decode()].rpartition(":")[2])
 
     def moved_to(self, node, sock, patience_s):
-        """True if @node's endpoint becomes @sock within that time."""
+        """True if @node's endpoint becomes @sock in time."""
         port, end = sock.getsockname()[1], time.monotonic() + patience_s
         while self.endpoint_port(node) != port:
             if time.monotonic() > end:

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Sends what looks like WireGuard between other hosts.
+"""Sends datagrams that look like WireGuard between other hosts.
 
 bystanders.py stream C S UNTIL LINE: sends an answer every half millisecond until the file UNTIL
 exists. bystanders.py COUNT C S LINE...: sends COUNT datagrams each way.
 
 Each LINE is "FROM TO REPLY": in namespace C a socket on FROM:51820 sends to a socket on TO:51820 in
-S, which answers to REPLY. All datagrams must arrive unaltered. With a fourth word, "strict", no
-answer that is not fragmented may arrive.
+S, which answers to REPLY. All datagrams must arrive unaltered. With a fourth word, "strict", only
+fragmented answers may arrive.
 """
 
 import collections
@@ -25,7 +25,7 @@ PORT = 51820
 
 
 def shapes(rng, count):
-    """Yields all that a WireGuard node may send, to unknown indices; what none would send;
+    """Yields messages that a WireGuard node may send, with unknown indices; malformed messages; and
     fragments."""
     for i in range(count):
         kind = rng.choice((1, 2, 3, 4, 4, 4, 4, 5, 255))
@@ -47,8 +47,8 @@ def opened(namespace, address):
 
 
 def exchange(sender, to, receiver, messages, patience_s=PATIENCE_S):
-    """Sends @messages. Returns how many are lost, how many came that were not sent, and their
-    source."""
+    """Sends @messages. Returns how many are lost, how many arrived that were not sent, and the
+    source of the last one that arrived."""
     want, got, source = collections.Counter(messages), collections.Counter(), None
 
     def take():

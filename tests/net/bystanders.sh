@@ -37,7 +37,7 @@ gateway_links()
 	in_ns c ip -6 route add default via 2001:db8:1::1
 }
 
-# Restarts s with h, because messages of a session with an earlier h carry an unknown index.
+# s restarts together with h, because an old session of s would send indices that h does not know.
 up_s()
 {
 	ours s "$S" --rx udp --tx udp < <(
@@ -109,8 +109,8 @@ in_ns h nft -f - <<-EOR
 EOR
 MASQUERADED=("10.1.0.2 192.0.2.2 192.0.2.1" "2001:db8:1::2 2001:db8::2 2001:db8::1")
 
-# The program passes fragments and does not count them, because only a whole datagram can be judged.
-# It counts the other answers.
+# The XDP or TC program passes fragments uncounted, because it can only check whole datagrams. It
+# counts all other answers.
 masqueraded() # WHAT LINE...
 {
 	local before
@@ -150,7 +150,7 @@ done
 
 some_passed() { [ "$(passed)" -ge 20 ]; }
 
-# No packet is dropped while the program comes and goes.
+# No packet is dropped while the program is attached and detached repeatedly.
 come_and_go() # RX
 {
 	local drops=""

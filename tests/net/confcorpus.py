@@ -7,8 +7,8 @@ usage: confcorpus.py DEVICE CONFSHOW FOLDER COUNT SEED
 Each file is read by CONFSHOW (tests/net/confshow.c), and by `wg-quick strip`, `wg setconf DEVICE`
 and `wg showconf DEVICE`. Both must refuse it, or both must end with the same keys, port, mark and
 peers. A difference must be one that docs/config-agreement.md explains, under the name that
-explain() gives it. The last line says how often each one occurred. The exit status is 1 if there is
-another difference.
+explain() gives it. The last line says how often each known difference occurred. The exit status is
+1 if an unknown difference occurred.
 """
 
 import base64
@@ -153,7 +153,7 @@ def endpoint(text):
 
 
 def values(text):
-    """What wg(8) knows of a file as conf_format() or `wg showconf` write it."""
+    """Parses the output of conf_format() or `wg showconf`."""
     found, at = {"peers": {}}, None
     for entry in text.splitlines():
         name, _, value = entry.partition(" = ")
@@ -209,7 +209,7 @@ def signed(text):
 
 
 def spaced(text):
-    """Is there white space within a key of wg-quick or within [Interface]?"""
+    """True if there is white space within a key of wg-quick or within [Interface]."""
     for entry in text.split("\n"):
         name = entry.split("#")[0].split("=")[0].strip()
         if re.search(r"\s", name) and re.sub(r"\s", "", name).lower() in [*QUICK, "[interface]"]:
@@ -218,7 +218,7 @@ def spaced(text):
 
 
 def explain(text, message, error):
-    """The name of a known difference, or None. One of message (ours) and error is set."""
+    """The name of a known difference, or None. Either our @message or wg's @error is set."""
     if message:
         name = blamed_key(message, text)
         if "IPv6 needs at least" in message:

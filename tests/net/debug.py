@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""debug.py NAMESPACE KEY PUBLIC ACTION [COUNT] - sends what a node logs while debugging is on.
+"""debug.py NAMESPACE KEY PUBLIC ACTION [COUNT] - sends packets that a node logs in debug mode.
 
 It sends from 192.0.2.2:51820 to 192.0.2.1:51820, as the peer with private key KEY in base64:
 

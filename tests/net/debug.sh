@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # `wgxdp set wg0 debug on|off` prints the four messages of wg(4). A message names the peer if it is
-# known, and otherwise the address, also for packets that XDP, TC or a worker dropped. Of a flood,
-# the log has only some lines a second and the number of the others. logs.sh tests where the lines
-# go.
+# known, and otherwise the address, also for packets that XDP, TC or a worker dropped. For a flood,
+# the log has only a few lines per second, and the number of suppressed lines. logs.sh tests where
+# the lines go.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
@@ -48,8 +48,8 @@ attach() # OPTIONS...
 	wait_for 5 grep -q ": up, port" "$LOG"
 }
 
-# For each second of a flood, the log has some lines and a count of the others. Prints these
-# numbers, whose sum is the size of the flood.
+# For each second of a flood, the log has a few lines and the count of the suppressed ones. Prints
+# both numbers; their sum is the size of the flood.
 told()
 {
 	said "Invalid initiation MAC from 192"
@@ -60,7 +60,7 @@ all_told() { [ "$(($(told | paste -sd +)))" -ge "$1" ]; } # COUNT
 
 flood() # WHAT COUNT
 {
-	sleep 1.1 # wait until the second is over in which earlier messages were limited
+	sleep 1.1 # the limit is per second, so wait until the current second is over
 	: >"$LOG"
 	provoke mac "$2"
 	wait_for 8 all_told "$2"
@@ -68,7 +68,7 @@ flood() # WHAT COUNT
 	holds "$1: not each has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# The BPF programs learn shortly afterwards that the host forwards.
+# The BPF programs learn a moment later that the host has begun to forward.
 passed_on()
 {
 	provoke mac

@@ -4,13 +4,13 @@
 usage: dns.py ADDRESS RECORDS LOG
 
 It answers questions for A and AAAA at ADDRESS, port 53, by UDP. The directory RECORDS has a file
-for each name, which is read for each question and holds
+for each name. The server reads the file for each question. It contains
 
     TTL all|one ADDRESS...
 
-"all" gives all addresses, in an order that turns with each answer; "one" gives one of them, another
-one each time. A name without a file does not exist. The file LOG gets a line "NAME TYPE" for each
-question.
+"all" gives all addresses, rotated by one with each answer; "one" gives only the first of the
+rotated addresses. A name without a file does not exist. The file LOG gets a line "NAME TYPE" for
+each question.
 """
 
 import ipaddress

@@ -13,8 +13,8 @@
 #
 # The client sends its keepalive 10 s after the answered ping. An entry lasts ENTRY_S without a
 # packet: longer than from the keepalive to the end of IDLE_S, but shorter than IDLE_S. In the other
-# pairs an entry lasts 3 s and has expired by then, which shows that the test can fail. LONG=1 takes
-# the kernel's own times, and 60 s.
+# pairs an entry lasts 3 s and has expired by then, which shows that the test can fail. With LONG=1
+# the entries have the kernel's default timeouts, and the idle time is 60 s.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -4,8 +4,8 @@
 
 A and B are "namespace,interface,kind", where kind is "ours" for wgxdp and "go" for wireguard-go.
 Their addresses in the tunnel are 10.99.0.1 and 10.99.0.2. M is the namespace of the middlebox
-between them, which listens at SOCKET. Everything crosses once, and again until SECONDS are over.
-Prints "ok WHAT" and "not ok WHAT: why".
+between them, which listens at SOCKET. All transfers run once, and then again until SECONDS are
+over. Prints "ok WHAT" and "not ok WHAT: why".
 """
 
 import hashlib
@@ -56,7 +56,7 @@ class Box:
         return json.loads(self.tell("counts"))
 
     def refused(self, nic):
-        """Returns what the other end of the veth dropped because its ring was full."""
+        """Returns how many packets the other end of the veth dropped because its ring was full."""
         links = json.loads(run_in(self.namespace, "ip", "-j", "-s", "link", "show", "dev", nic))
         return links[0]["stats64"]["tx"]["dropped"]
 
@@ -86,8 +86,7 @@ class End:
         return s
 
     def kernel_drops(self):
-        """Returns what the kernel dropped because it was damaged, or because the socket was
-        full."""
+        """Returns how many packets the kernel dropped, damaged ones and those for a full socket."""
         old = run_in(self.namespace, "cat", "/proc/net/snmp", "/proc/net/netstat")
         rows, values = {}, {}
         for line in old.splitlines():
@@ -103,7 +102,7 @@ class End:
                 values["Udp6InErrors"])
 
     def tally(self):
-        """Returns how many datagrams the box sent to this node, and what became of them by name."""
+        """Returns how many datagrams the box sent to this node, and how many met each fate."""
         shown = self.show()
         fates = {k: n for k, n in shown["drops"].items() if k not in OUTGOING}
         fates |= {k: n for k, n in shown["lost"].items() if k not in LOST_ELSEWHERE}
@@ -113,8 +112,8 @@ class End:
         return self.box.counts()[self.side]["sent"], fates
 
     def settled(self, before):
-        """Waits until what came since @before is accounted for. Returns (missing, what became of
-        it)."""
+        """Waits until every datagram since @before is accounted for. Returns (missing, count of
+        each fate)."""
         end = time.monotonic() + PATIENCE_S
         while True:
             sent, fates = self.tally()
@@ -199,7 +198,8 @@ class Datagrams(threading.Thread):
             time.sleep(0.001)
 
     def came(self):
-        """Returns the received numbers, how many came twice, and how many were altered."""
+        """Returns how many numbers arrived, how many arrived twice, and how many datagrams were
+        altered."""
         self.sink.setblocking(False)
         seen, twice, wrong = set(), 0, 0
         while True:
@@ -214,7 +214,7 @@ class Datagrams(threading.Thread):
 
 
 def cross(a, b, box, size, count, seed):
-    """Sends both ways at once, with every fault."""
+    """Sends in both directions at once, with every fault."""
     ends = [e for e in (a, b) if e.ours]
     before = {e: e.tally() for e in ends}
     counts, settings = box.counts(), (a.settings(), b.settings())
@@ -249,7 +249,8 @@ def cross(a, b, box, size, count, seed):
 
 
 def forge(a, b, box):
-    """Sends only forgeries. The nodes' state is compared only if they sent nothing meanwhile."""
+    """Sends only forgeries. The test is repeated if the nodes sent anything meanwhile, because that
+    may change their state."""
     states = {}
     for _ in range(5):
         ends = [e for e in (a, b) if e.ours]
@@ -271,7 +272,7 @@ def forge(a, b, box):
 
 
 def readdress(a, b, box):
-    """Sends authentic data whose source port the checksum does not cover. No endpoint may follow
+    """Sends authentic data with a changed source port and the old checksum. No endpoint may follow
     it."""
     ends = [e for e in (a, b) if e.ours]
     before = {e: e.tally() for e in ends}

@@ -134,7 +134,8 @@ taps() # PATH
 {
 	is "$1: a tap on the tunnel's interface sees all packets" "$(tapped "$A")" 40
 	if [ "$1" = xdp ]; then
-		# A message goes through the UDP socket only once in 20 s.
+		# Only one message in 20 s goes through the UDP socket, and the tap can see this
+		# one.
 		holds "$1: a tap on the NIC sees no data" "$(tapped eth0)" -le 1
 	else
 		is "$1: a tap on the NIC sees the encrypted messages" "$(tapped eth0)" 40
@@ -167,7 +168,7 @@ late_out() # PATH
 	rule out udp sport 51821 counter drop
 	before=$(drops send_failed)
 	if [ "$1" = xdp ]; then
-		# One message in 20 s goes through the UDP socket, which may have happened just now.
+		# One message in 20 s goes through the UDP socket, and may be one of these pings.
 		holds "$1: with DROP in OUTPUT data still goes out" "$(pings a 100)" -ge 99
 		holds "$1: at most the one message by the UDP socket is dropped" \
 			"$(($(drops send_failed) - before))" -le 1
@@ -209,7 +210,7 @@ if [ -n "${LONG-}" ]; then
 	rule in udp dport 51821 drop
 	in_ns a ping -q -i 0.5 -w 215 10.99.0.2 >"$TMP/ping"
 	got=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$TMP/ping")
-	# There is a packet every 0.5 s until 180 s after the handshake.
+	# At most one ping per 0.5 s is answered, until 180 s after the handshake.
 	holds "without handshakes data flows for no more than 180 s" "$got" -le 361
 	holds "without handshakes data flows for no less" "$got" -ge 340
 fi

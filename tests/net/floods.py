@@ -3,7 +3,7 @@
 """floods.py PID INTERFACE A B KEYS VERB ARGUMENT... - the floods of floods.sh and their victims.
 
     established     floods from the address and port of a peer with a session
-    cookies         what a cookie is bound to and what it allows; with --handshake-rate 1
+    cookies         from where a cookie is accepted, and at which rate; with --handshake-rate 1
     swarm N quick   N initiators behind one address, for a hub that has just started
     swarm N loaded  the same, while a flood keeps the hub under load
     foreign PID INTERFACE  wireguard-go in B; first wgxdp is under load, then wireguard-go
@@ -35,12 +35,12 @@ from accounting import FORGER, INNER, OURS, TO, Bench, bound, drain, say
 FLOOD, ROUNDS = 400, 5
 BURST, FOREIGN_BURST = 700, 300  # more than the queue lengths for "under load": 512; 128
 HONEST, OTHER, FLOODER = "192.0.2.2", "192.0.2.3", "192.0.2.66"
-RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # ATTEMPTS are over within 30 s
+RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # six attempts take less than 30 s
 PROBE_S = 1
 
 
 def junk(remote, cookie=None):
-    """Returns an initiation with correct macs and nothing else."""
+    """Returns an initiation with correct macs, and random bytes in place of the handshake."""
     body = struct.pack("<II", wgpeer.INITIATION, 7) + os.urandom(108)
     return wgpeer.with_macs(body, remote, cookie=cookie)
 
@@ -167,8 +167,8 @@ class Floods:
     # --- an established peer
 
     def flood(self, what, messages):
-        """Sends messages(n), which are n forgeries, from the peer's own socket. Each must be
-        counted."""
+        """Sends the n forgeries of messages(n) from the peer's own socket. Each must be counted as
+        dropped."""
         b = self.b
         self.there_and_back()
         before, was = b.drops(), self.peer()
@@ -266,7 +266,8 @@ class Floods:
         self.queue_full()
 
     def limited(self):
-        """A source with a cookie sends more than its share, which is 200 and then one a second."""
+        """A source with a cookie exceeds its limit, which is a burst of 200 and then one a
+        second."""
         b, node = self.b, self.node
         probe = wgpeer.Node(b.key("second.key"), node.remote)
         probe.take_cookie(answer(self.other, probe))
@@ -290,7 +291,7 @@ class Floods:
         say("that source has a session", self.there_and_back())
 
     def queue_full(self):
-        """Sends more than the queue holds. After that no cookie is needed."""
+        """Sends more messages than the queue holds. Once they are handled, no cookie is needed."""
         b = self.b
         self.until_calm()
         before = b.drops()
@@ -337,9 +338,9 @@ class Member:
         self.sock.sendto(self.node.initiation(), TO)
 
     def take(self, message):
-        """True if @message makes the session."""
+        """Handles @message. Returns true if it completes the handshake."""
         if message[0] == wgpeer.COOKIE:
-            with suppress(ValueError):  # it answers an initiation that was repeated in the meantime
+            with suppress(ValueError):  # a reply to an older initiation
                 self.node.take_cookie(message)
                 self.cookies += 1
         elif message[0] == wgpeer.RESPONSE and not self.session:
@@ -431,7 +432,7 @@ class Swarm:
 
 
 class Sniffer:
-    """Reads the initiations that leave a node, and whether each has a mac2."""
+    """Reads the initiations that a node sends, and whether each has a mac2."""
 
     def __init__(self, namespace, source):
         with wgpeer.namespace(namespace):

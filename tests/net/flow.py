@@ -3,8 +3,8 @@
 """flow.py SECONDS NS:ADDRESS,NS:ADDRESS... - sends datagrams both ways between each pair, at once.
 
 It sends 100 a second each way and waits for the last ones. For each pair it prints "sent N lost N
-M": the losses from the first to the second, and back. The line "begun" says that each end has
-received one.
+M": the losses from the first end to the second, and the losses back. The line "begun" says that
+each end has received one.
 """
 
 import struct

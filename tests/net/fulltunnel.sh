@@ -8,7 +8,8 @@
 #   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server; lo has 203.0.113.9 and
 #   eth0 192.0.2.1 ══════════════════               2001:db8:9::9; both stand for the internet
 #
-# nftables in b counts what arrives for the internet on eth0, hence in clear.
+# nftables in b counts packets to these addresses that arrive on eth0, because they were sent
+# unencrypted.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -33,7 +34,7 @@ in_ns b nft -f - <<-END
 END
 clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
 
-# Replacements of programs that wg-quick and attach run; each records its arguments.
+# Replaces resolvconf(8), which wg-quick and attach run, by a script that records its arguments.
 mkdir "$TMP/bin"
 cat >"$TMP/bin/resolvconf" <<-END
 	#!/bin/sh

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The explanations of attach and show for a tunnel that does not do what its owner expects: data
-# that goes through the UDP sockets, a port that changes, a daemon that was killed, endpoints that
-# cannot be reached.
+# attach and show explain why a tunnel does not do what its owner expects: data goes through the UDP
+# sockets, the port changes, the daemon was killed, or endpoints cannot be reached.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 

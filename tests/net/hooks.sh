@@ -48,8 +48,8 @@ ok "each is printed as it runs" grep -qF "[#] nft add table ip $A;" "$TMP/printe
 is "the key of a process substitution is set" "$(in_ns a wg show "$A" public-key)" "$(pub b)"
 ok "\$(...) and redirections work" test -s "$TMP/$A.date"
 ok "the firewall has the chain" in_ns a nft list chain ip "$A" keep
-# (posix_spawn(3) of glibc ignores signals 32 and 33, which glibc uses itself.) Signals that the
-# test's own shell was started with ignored, such as SIGHUP under nohup, stay ignored.
+# A hook ignores the signals that the test's shell ignores, such as SIGHUP under nohup, and signals
+# 32 and 33, which glibc's posix_spawn(3) leaves ignored because glibc uses them itself.
 ignored=$(printf '%016x' $((0x$(awk '/^SigIgn/ { print $2 }' /proc/self/status) | 0x180000000)))
 is "no signal is blocked, and none is ignored anew" \
 	"$(awk '{ printf "%s ", $2 }' "$TMP/signals")" "0000000000000000 $ignored "
@@ -75,7 +75,7 @@ ok "also the last" grep -q "PostDown = exit 3: exit status 3" "$TMP/printed"
 is "the hooks after them ran" "$(seen)" still
 clean "the tunnel is down nevertheless" a "$A"
 
-# The signal goes to the command alone, as `kill` sends it.
+# The signal is sent to the attach process only, and not to its hook.
 config "PostUp=echo \$\$ > $TMP/pid; exec sleep 60" | conf "$A" >/dev/null
 rm -f "$TMP/pid"
 (exec nsenter --net="/run/netns/$ID-a" "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/out" 2>&1) &

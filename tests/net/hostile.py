@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """hostile.py PID INTERFACE A B C KEYS SEED SECONDS - everything at once, for hostile.sh.
 
-Sixteen peers in B handshake, roam and send rubbish. Beside them threads change the configuration by
-the socket, and the links, addresses, routes, rules, neighbours, MACs, queues and namespaces under
-the daemon. After SECONDS everything is put back, and the script looks at what is left: whether each
-peer gets a session, and what has grown. Prints "ok WHAT" and "not ok WHAT: why".
+Sixteen peers in B handshake, roam and send rubbish. Meanwhile other threads change the
+configuration through the socket, and the links, addresses, routes, rules, neighbours, MACs, queues
+and namespaces under the daemon. After SECONDS everything is restored, and the script checks that
+each peer gets a session and that no resource has grown. Prints "ok WHAT" and "not ok WHAT: why".
 """
 
 import collections
@@ -33,7 +33,7 @@ GROWS_KIB = 4096
 
 
 class Peer:
-    """A peer that behaves in turns: it handshakes, sends data, roams and sends rubbish."""
+    """A peer that handshakes, sends data, roams and sends rubbish, chosen at random."""
 
     def __init__(self, number, test, rng):
         self.test, self.rng = test, rng
@@ -45,7 +45,7 @@ class Peer:
         self.roam()
 
     def roam(self):
-        with contextlib.suppress(OSError):  # the address does not exist at this moment
+        with contextlib.suppress(OSError):  # the address does not exist at present
             sock = bound(self.test.b, self.rng.choice(PLACES), buffer=1 << 18)
             if self.sock:
                 self.sock.close()
@@ -179,8 +179,7 @@ class Configuration:
 
 
 class World:
-    """Changes the network under the daemon. Each command may fail, because others came before
-    it."""
+    """Changes the network under the daemon. A command may fail because of an earlier change."""
 
     def __init__(self, test, rng):
         self.test, self.rng, self.home = test, rng, test.a
@@ -318,7 +317,7 @@ class Test:
         time.sleep(0.001)
 
     def chaos(self, seconds):
-        """Lets all threads run for that time. Returns the exceptions that ended one."""
+        """Runs all threads for that time. Returns the exceptions with which threads ended."""
         rng, failed = random.Random(f"{self.seed} turns"), []
         acts = [self.configuration.act, self.world.act,
                 lambda: self.peers_act(self.peers[::2], rng),

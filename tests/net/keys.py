@@ -3,7 +3,8 @@
 """keys.py INTERFACE A B KEYS all|again - keys that change while traffic flows; keepalives.
 
 Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A at 192.0.2.1:51820. Its peer
-of b.pub is this script, in B at 192.0.2.2:51822. Only the daemon begins handshakes there.
+with the key b.pub is this script, in B at 192.0.2.2:51822. Only the daemon begins handshakes with
+this peer, unless a test says otherwise.
 """
 
 import sys
@@ -16,7 +17,7 @@ from wire import (PATIENCE_S, SILENCE_S, Daemon, bound, drain, key_file, receive
                   wait_until)
 
 TO, PORT, INNER = ("192.0.2.1", 51820), 51822, 7000
-SETTLE_S = 0.1  # by then a worker has sent its current batch
+SETTLE_S = 0.1  # a worker sends its current batch within this time
 BEFORE_RETRY_S = 4  # less than REKEY_TIMEOUT, so a timer cannot be the cause
 ZEROS = bytes(32)
 
@@ -66,7 +67,7 @@ class Keys:
     # --- helpers ---
 
     def use(self, which, psk=ZEROS):
-        """Takes the daemon's private key number @which, and a preshared key, for further
+        """Makes the peer expect the daemon's private key number @which, and uses @psk, for further
         messages."""
         self.node = wgpeer.Node(self.b, wgpeer.public_of(self.own[which]), psk)
 
@@ -77,7 +78,8 @@ class Keys:
         self.inner.sendto(b"hello", ("10.99.0.2", 9))
 
     def await_initiation(self, patience_s=BEFORE_RETRY_S):
-        """Waits for an initiation that opens with the keys in use. Others were under way."""
+        """Waits for an initiation that opens with the keys in use. Initiations under earlier keys
+        may still arrive, and are skipped."""
         end = time.monotonic() + patience_s
         while message := receive(self.outer, end - time.monotonic(), INITIATION):
             try:
@@ -301,7 +303,7 @@ class Keys:
     # --- whose prefix it is ---
 
     def overlapping(self):
-        """Prefixes that contain each other, among them both /0, are replaced while the session
+        """Overlapping prefixes, among them 0.0.0.0/0 and ::/0, are replaced while the session
         lives. They decide which peer has 10.99.0.2, as destination and as source."""
         session = self.begin("overlapping prefixes")
         other = bound(self.b_ns, "192.0.2.2", 51823)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # A service may start before its NIC exists. With --late-nic the tunnel comes up through the UDP
-# sockets, and uses XDP when the NIC appears and is set up. A NIC that never appears does not hinder
-# the tunnel.
+# sockets, and uses XDP when the NIC appears and is up. The tunnel also works if the NIC never
+# appears.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 

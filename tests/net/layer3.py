@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """layer3.py INTERFACE A B KEYS - an authenticated packet whose source is on the wrong side.
 
-Prints "ok WHAT" and "not ok WHAT: why". The daemon listens in A at 192.0.2.1:51820. The network
-10.1.2.0/24 is behind another NIC of A than the one that B is behind.
+Prints "ok WHAT" and "not ok WHAT: why". The daemon listens in A at 192.0.2.1:51820. A reaches B
+through one NIC, and the network 10.1.2.0/24 through another.
 """
 
 import sys

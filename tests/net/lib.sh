@@ -32,7 +32,8 @@ if [ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] && [ -z 
 fi
 
 # A test that sets OWN_MOUNTS before it sources this file runs in a mount namespace of its own.
-# OUTSIDE names the namespace that it left, so that it can verify this before it mounts anything.
+# OUTSIDE names the original namespace, so that the test can verify that it has left it before it
+# mounts anything.
 if [ "$(id -u)" -eq 0 ] && [ -n "${OWN_MOUNTS-}" ] && [ -z "${OUTSIDE-}" ]; then
 	OUTSIDE=$(readlink /proc/self/ns/mnt) \
 		exec unshare --mount --propagation slave bash "$0" "$@"
@@ -114,7 +115,7 @@ refuses() # WHAT STATUS REGEX COMMAND...
 	fi
 }
 
-# omits WHAT REGEX: the message that refuses() saw last does not match. It is no command for ok(),
+# omits WHAT REGEX: the message that refuses() saw last does not match. Do not call this by ok(),
 # which empties the file that holds the message.
 omits()
 {
@@ -163,8 +164,8 @@ python_tap() # PREFIX SCRIPT ARGUMENT...
 	python_end "$1"
 }
 
-# Like python_tap, but in two halves, for scripts that run at the same time. PREFIX distinguishes
-# the scripts.
+# Like python_tap, but starts the script and waits for it in two calls, so that several scripts can
+# run at the same time. PREFIX distinguishes the scripts.
 declare -A python_pids=() python_scripts=()
 python_begin()
 {
@@ -266,8 +267,8 @@ join() # NS NIC NS NIC
 	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
 }
 
-# Prints how many of COUNT pings are answered. They are sent at once, because at its usual pace
-# ping(8) waits for the last answer for no more than two round trips.
+# Prints how many of COUNT pings are answered. All are sent at once, because otherwise ping(8) waits
+# for the last answer for no more than two round trips.
 answers() # COUNT NS ADDRESS...
 {
 	local count=$1 ns=$2
@@ -289,8 +290,8 @@ keys() # NAME...: makes $TMP/NAME.key and $TMP/NAME.pub, by wg(8)
 key() { cat "$TMP/$1.key"; }
 pub() { cat "$TMP/$1.pub"; }
 
-# The text of a configuration file, one call for each section. The first word names a key that
-# `keys` made; the fields follow as they stand in the file. A field with an empty value is left out.
+# Print the text of a configuration file, one section per call. The first word names a key that
+# `keys` made; the fields follow as in the file. A field with an empty value is left out.
 #
 #   interface a ListenPort=51821 Address=10.99.0.1/24
 #   peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822

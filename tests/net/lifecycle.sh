@@ -133,8 +133,8 @@ holds "an attach interrupted by Ctrl-C leaves nothing when it returns" $interrup
 
 # --- a name before DNS is up ----------------------------------------------------------------------
 
-# At boot, the name server does not answer at first. Both files are mounted in a mount namespace of
-# the command.
+# At boot, the name server does not answer at first. resolv.conf and hosts are mounted over those in
+# /etc, in a mount namespace of the command.
 echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
 : >"$TMP/hosts"
 config | sed 's/192.0.2.2:/peer.example:/' | conf "$A" >/dev/null
@@ -201,7 +201,7 @@ ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip 
 is "the interface is still attached" "$(show a "$A" .path.rx)" xdp
 in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # the kernel removed it with the link
 
-# A datagram that is no WireGuard message is dropped, and passed when the host begins to forward.
+# A datagram that is no WireGuard message is dropped. Once the host forwards, it passes.
 counts_as() # drops|passes ADDRESS
 {
 	local before

@@ -141,7 +141,8 @@ class Bench(accounting.Bench):
         return wrong
 
     def same(self, what):
-        """The daemon writes counters once a second, so this waits until they agree."""
+        """Waits until the maps and wg agree, because the daemon writes counters only once a
+        second."""
         end = time.monotonic() + PATIENCE_S
         while True:
             wrong = self.differences()
@@ -151,7 +152,8 @@ class Bench(accounting.Bench):
         say(f"{what}: maps and wg agree", not wrong, wrong[:5])
 
     def sessions_are(self, what, want):
-        """The map is @want, which is {index: (key, kind)}, and each index was seen on the wire."""
+        """Waits until the map is @want, {index: (key, kind)}, and checks that each index was seen
+        on the wire."""
         end = time.monotonic() + PATIENCE_S
         while self.sessions() != want and time.monotonic() < end:
             time.sleep(0.02)
@@ -218,7 +220,7 @@ def sessions(b):
 
 
 def expire(b):
-    """For the long set: a session expires after 180 s, with 5 s of grace."""
+    """Only with LONG=1: a session expires after 180 s, with 5 s of grace."""
     time.sleep(190)
     b.sessions_are("after 190 s", {})
 
@@ -313,7 +315,8 @@ class Shuffle:
             got == want[True] and not drops, f"{got} came, {drops}, want {want}")
 
     def compare_out(self, count):
-        """The same for destinations. The map counts what is offered to each peer."""
+        """The trie and the map agree on destinations, too. The map counts the packets offered to
+        each peer."""
         b, want, before = self.b, collections.Counter(), self.b.drops()
         offered, slots = self.b.offered(), self.b.slots()
         list(drain(b.outer))
@@ -336,7 +339,7 @@ class Shuffle:
         say("TC's map is right for each peer", got == want, f"{got}, want {want}")
 
     def dropped(self, before, want):
-        """Waits until exactly @want was dropped since @before. Returns what differs."""
+        """Waits until exactly @want was dropped since @before. Returns the differences."""
         end = time.monotonic() + PATIENCE_S
         while True:
             after = self.b.drops()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""middlebox.py LEFT RIGHT SEED SOCKET - a wire between two NICs that behaves as bad wires do.
+"""middlebox.py LEFT RIGHT SEED SOCKET - simulates an unreliable link between two NICs.
 
 It forwards each frame from LEFT to RIGHT and back. Each UDP datagram gets one of these fates, or
 passes:
@@ -10,26 +10,21 @@ passes:
     reorder     up to 40 others are sent before it
     cut         the frame becomes shorter than its headers say
     shorten     the datagram becomes shorter, and its headers say so
-    flip        one bit is flipped,
-    anywhere behind the Ethernet header (with IPv6 behind the IP header,
-                which has no checksum, so that the frame could reach another host)
+    flip        one bit behind the Ethernet header is flipped; with IPv6, behind the IP header,
+                because it has no checksum, so the frame could reach another host
     forge       one bit of the UDP payload is flipped, and the outer checksums are corrected
 
 It listens at the UNIX socket SOCKET. Each line is a command, which is answered by a line:
 
-    faults on|off       off also sends what was held back
-    counts              answers in JSON: {"right": {"seen": 9, "sent": 8, "drop": 2, ...},
-                                          "left": ...},
-                        for the side where frames leave; only datagrams are counted
-    forget              forgets what has passed
-    forge right|left N  sends N datagrams that do not authenticate,
-    made from what passed to that side:
-                        with flipped bits, shortened, replayed,
-                        junk; from the same addresses and ports
-                        and from others; answers how many were sent
-    readdress right|left  sends the dropped data messages from another port,
-    with the checksum for the
-                        original one; answers how many were sent
+    faults on|off         off also sends the frames that were held back
+    counts                answers {"right": {"seen": 9, "sent": 8, "drop": 2, ...}, "left": ...},
+                          which counts the datagrams that leave on each side
+    forget                forgets the frames that have passed
+    forge right|left N    sends N datagrams that do not authenticate, made from the datagrams that
+                          passed to this side: with flipped bits, shortened, replayed, junk; from
+                          the same addresses and ports and from others; answers how many were sent
+    readdress right|left  sends the dropped data messages from another port, with the checksum for
+                          the original port; answers how many were sent
 
 random.Random(SEED) chooses the faults, separately for each direction, in the order of the frames.
 """
@@ -47,7 +42,7 @@ import wgpeer
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 ETH_P_ALL, ETH_LEN = 3, 14
 HOLD_FRAMES, HOLD_S = 40, 0.02
-KEPT = 100  # messages of each type, to forge from
+KEPT = 100  # messages of each type, from which forgeries are made
 FATES = ((10, "drop"), (20, "duplicate"), (50, "reorder"), (5, "cut"), (5, "shorten"), (10, "flip"),
          (10, "forge"), (890, "pass"))
 
@@ -107,7 +102,7 @@ class Direction:
         self.held = []  # [how many frames may still pass before this one, frame]
         self.held_at = 0.0
         self.kept = {}  # messages by type
-        self.dropped = []  # data messages that the receiver has not got yet
+        self.dropped = []  # data messages that the receiver never got
 
     def put(self, frame, udp=True):
         try:
@@ -117,7 +112,7 @@ class Direction:
             self.counts["refused"] += udp
 
     def take(self):
-        """Handles what is queued at the source. False if nothing is."""
+        """Handles one queued frame of the source. Returns false if there is none."""
         try:
             frame = self.source.recv(65536)
         except BlockingIOError:
@@ -160,7 +155,7 @@ class Direction:
         if self.held and time.monotonic() - self.held_at > HOLD_S:
             self.release(lambda left: True)
 
-    # The fates. `pass` is a keyword of Python, so setattr below adds it.
+    # One method for each fate. `pass` is a keyword of Python, so setattr below adds its method.
 
     def let_pass(self, frame):
         self.put(frame)
@@ -188,7 +183,7 @@ class Direction:
     # --- forgeries, while nothing else passes
 
     def elsewhere(self, frame):
-        """Changes the source port, and in half of the cases the source address."""
+        """Changes the source port, and with a chance of one half the source address."""
         out = bytearray(frame)
         at = ETH_LEN + ip_len(frame)
         out[at:at + 2] = struct.pack(">H", self.rng.randrange(1024, 65536))

@@ -35,7 +35,8 @@ move() # FROM TO [NAME]
 		{ [ "$way" = tcx ] || wait_for 5 filtered "$2"; }
 }
 
-# While clsact is attached again, the kernel stops the interface's queues for a moment.
+# Tests wait for the filter, because the kernel stops the interface's queues while clsact is
+# attached.
 filtered() { in_ns "$1" tc filter show dev "$A" egress | grep -q wgxdp_egress; }
 
 # wireguard-go ignores an initiation that comes within 20 ms of the previous one; wgxdp would send
@@ -45,7 +46,7 @@ back_no_loss() { pinged b 10.99.0.1; }
 mismatches() { show a "$A" '.drops.inject_mismatch // 0'; }
 hex() { printf '%s ' "$@"; }
 
-# Takes 10.98.0.2 from the peer in the map, but not in the worker's trie.
+# Removes 10.98.0.2 from TC's map, but not from the worker's trie.
 strict() # NS
 {
 	local before

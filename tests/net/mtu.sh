@@ -3,8 +3,8 @@
 #
 # An interface without MTU in its configuration gets one that fits the path: 1412 behind PPPoE
 # (1492), also where only the route has that MTU. When the NIC's MTU grows while the tunnel is up,
-# frames that are larger than the AF_XDP buffers must not be lost in either direction. When an MTU
-# that was too large for AF_XDP is lowered, the tunnel takes AF_XDP.
+# frames larger than the AF_XDP buffers must not be lost in either direction. When an MTU that was
+# too large for AF_XDP is lowered, the tunnel begins to use AF_XDP.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #                          MTU 1500 ─▶ 3000; 9000 ─▶ 1500 on both

@@ -115,8 +115,7 @@ case_full()
 	server full ''
 	client full 1 "$etc/resolv.full" 0.0.0.0/0 FwMark=51820 Table=off
 	in_ns a ip route add default dev "${ID}full" table 51820
-	# The rule for the main table comes first, because the other cases must never be routed into
-	# this tunnel.
+	# The main table comes first, so that the other cases are never routed into this tunnel.
 	in_ns a ip rule add pref 100 lookup main suppress_prefixlength 0
 	in_ns a ip rule add pref 101 not fwmark 51820 lookup 51820
 	move full 52 53
@@ -148,7 +147,7 @@ case_roamed()
 	in_ns b ip address del 192.0.2.32/24 dev eth0
 	ok "roamed: the server is followed to its other address" wait_for 5 is_at roamed 192.0.2.2
 	in_ns b wg set "${ID}sroamed" peer "$(pub a)" persistent-keepalive off
-	# Four lookups are 15 s of silence.
+	# The fourth lookup comes after 15 s of silence.
 	ok "roamed: the name is looked up again and again" wait_for 24 asked_at_least roamed \
 		$(($(asked roamed) + 4))
 	ok "roamed: the endpoint stays where the server was heard" is_at roamed 192.0.2.2
@@ -213,7 +212,7 @@ case_screen()
 		eval "! in_ns a ip -o link show '${ID}screen'"
 }
 
-# Runs the case in a process of its own, with files of its own, and keeps its results.
+# Runs the case in its own process, with its own files, and keeps its results.
 begin_case() # CASE
 {
 	mkdir "$TMP/$1"

@@ -33,7 +33,7 @@ class Bench:
         subprocess.run(["nsenter", f"--net=/run/netns/{self.spaces[node]}", *command], check=True)
 
     def snmp(self, node, protocol, field):
-        """A counter of /proc/net/snmp in the namespace of @node."""
+        """Returns a counter of /proc/net/snmp in the namespace of @node."""
         with wgpeer.namespace(self.spaces[node]):
             with open("/proc/thread-self/net/snmp", encoding="ascii") as f:
                 lines = [line.split() for line in f if line.startswith(protocol + ":")]
@@ -45,7 +45,7 @@ def address(node, family):
 
 
 def transfer(bench, source, target, family, size=TCP_BYTES, slow=False):
-    """Sends random bytes by TCP. Returns the digests of what was sent and what arrived."""
+    """Sends random bytes by TCP. Returns the digests of the sent and of the received bytes."""
     listener = bench.socket(target, family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address(target, family), PORT))
@@ -90,7 +90,7 @@ def receiver(bench, node, family):
 
 
 def collect(s, count):
-    """Up to @count datagrams, as pairs of number and length."""
+    """Receives up to @count datagrams. Returns pairs of number and length."""
     got = []
     try:
         while len(got) < count:
@@ -109,7 +109,8 @@ def numbered(number, size):
 
 
 def send_trains(bench, source, targets, family, size, trains=20, cars=20, last=0):
-    """Sends datagrams in trains, to each target in turn. Returns what each should get."""
+    """Sends trains of datagrams, to each target in turn. Returns the datagrams that each should
+    get."""
     out = bench.socket(source, family, socket.SOCK_DGRAM)
     out.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
     expected = {target: [] for target in targets}
@@ -154,7 +155,7 @@ def checksum(data):
 
 
 def packet(protocol, transport, check_at, wrong):
-    """An IPv4 packet from a to b, whose transport checksum is wrong if @wrong."""
+    """Returns an IPv4 packet from a to b, whose transport checksum is wrong if @wrong."""
     source, target = bytes([10, 99, 0, 1]), bytes([10, 99, 0, 2])
     pseudo = source + target + struct.pack("!BBH", 0, protocol, len(transport))
     check = checksum(pseudo + transport) ^ (0x0100 if wrong else 0)
@@ -171,14 +172,14 @@ def udp_packet(number, wrong):
 
 
 def tcp_packet(number, wrong):
-    """One of a train of segments of no connection."""
+    """Returns one of a train of segments that belong to no connection."""
     header = struct.pack("!HHIIBBHHH", 4444, PORT + 1, 1000 * number, 1, 0x50, 0x10, 500, 0, 0)
     return packet(6, header + numbered(number, 1000), 16, wrong)
 
 
 def wrong_checksums(bench):
-    """A burst of packets that would be merged. A third of them has a wrong checksum when it
-    enters."""
+    """Sends a burst of packets that would be merged. A third of them enters with a wrong
+    checksum."""
     out = bench.socket(1, socket.AF_PACKET, socket.SOCK_DGRAM)
     into = receiver(bench, 2, socket.AF_INET)
     right = [i for i in range(90) if i % 3 != 1]

@@ -66,12 +66,12 @@ class Bench:
         return wgpeer.workers_of(struct.unpack("iII", credentials)[0])
 
     def set_mtu(self, mtu):
-        """Returns when the daemon knows the MTU."""
+        """Sets the tunnel's MTU, and waits until the daemon knows it."""
         self.in_a("ip", "link", "set", self.interface, "mtu", str(mtu))
         say(f"the daemon sees MTU {mtu}", wait_until(lambda: self.show()["mtu"] == mtu))
 
     def say_class(self, version, tclass):
-        """Sets the class of what the host sends from now on."""
+        """Sets the traffic class of the host's further packets."""
         if version == 4:
             self.host[4].setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tclass)
         else:
@@ -83,7 +83,7 @@ class Bench:
         self.host[version].sendto(payload, (to or THEIRS[version], 9))
 
     def outer_packets(self, patience_s=SILENCE_S):
-        """Yields (Packet, message) for what the daemon sends."""
+        """Yields (Packet, message) for each message that the daemon sends."""
         for data in self.wire.packets(patience_s):
             packet = Packet(data)
             message = packet.message(PORT, FAR_PORT)
@@ -98,7 +98,8 @@ class Bench:
         raise TimeoutError(f"no message of type {kind}")
 
     def padded_to(self, version, inner_len):
-        """Returns the length that a packet is padded to now, or 0 if no whole message is seen."""
+        """Sends a packet. Returns the length to which it was padded, or 0 if no unfragmented
+        message is seen."""
         self.host_sends(version, inner_len)
         for _, message in self.outer_packets():
             return len(message) - 32
@@ -116,7 +117,8 @@ class Bench:
         return self.show()["path"]["tx_packets"]["xsk" if self.path == "xdp" else "udp"]
 
     def settled(self):
-        """Returns the number of sent messages, when those of the previous test are counted."""
+        """Waits until the messages of the previous test are counted. Returns the number of sent
+        messages."""
         count = self.sent()
         while time.sleep(0.05) or count != self.sent():
             count = self.sent()
@@ -211,7 +213,8 @@ def classes_in(bench):
 
 
 def lengths(bench, what, version, want):
-    """@want maps an inner length to the length of the padded plaintext."""
+    """Checks the padding. @want maps the length of an inner packet to that of the padded
+    plaintext."""
     overhead = {4: 28, 6: 48}[bench.outer] + 32
     before = bench.settled()
     for inner, padded in want.items():
@@ -226,7 +229,7 @@ def lengths(bench, what, version, want):
 
 
 def until(bench, version, inner, padded):
-    """Sends until the daemon knows of a route, which takes a moment."""
+    """Sends packets until their padding shows that the daemon has learned of a new route."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         if bench.padded_to(version, inner) == padded:
@@ -248,7 +251,7 @@ def padding(bench):
         lengths(bench, "MTU 1300", version, {
             64: 64, 65: 80, 1279: 1280, 1280: 1280, 1281: 1296, 1296: 1296, 1297: 1300, 1300: 1300})
     for version, host in ((4, "10.99.0.2/32"), (6, "fd99::2/128")):
-        # 1297 bytes become an outer packet of 1359 bytes, where 1360 would not pass.
+        # 1297 bytes are padded to the route's MTU, 1299, and not to 1300, the tunnel's MTU.
         routes_by(bench, version, "add", host, "dev", bench.interface, "mtu", "1299")
         until(bench, version, 1297, 1299)
         lengths(bench, "inner route of MTU 1299", version, {
@@ -288,7 +291,7 @@ def padding_outside(bench):
 
 
 def careful_socket(bench, version):
-    """Opens a socket of the host that sets DF for IPv4, and receives errors."""
+    """Opens a socket of the host that sends IPv4 with DF and receives ICMP errors."""
     level = {4: socket.IPPROTO_IP, 6: socket.IPPROTO_IPV6}[version]
     discover, errors = {4: (10, 11), 6: (23, 25)}[version]  # IP_MTU_DISCOVER, IP_RECVERR
     with wgpeer.namespace(bench.a):
@@ -351,10 +354,10 @@ def too_big(bench):
         wait_until(lambda: bench.show()["drops"].get("too_big", 0) - before == 102))
     told = sum(1 for _ in bench.loopback.packets(SILENCE_S))
     say(f"no more than a burst of errors is sent ({told})", 50 <= told < 75)
-    # The MTU of a route may be larger than that of the interface.
+    # A route's MTU, which may be larger than the interface's, allows larger packets.
     routes_by(bench, 6, "add", "fd99::9/128", "dev", bench.interface, "mtu", "1400")
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1270")
-    until(bench, 4, 1265, 1270)  # by then the daemon knows the other route, too
+    until(bench, 4, 1265, 1270)  # then the daemon knows the IPv6 route, too
     bench.host_sends(6, 1400, "fd99::9")
     same("1400 bytes by a route of MTU 1400 are sent", len(bench.next(wgpeer.DATA)[1]), 1400 + 32)
     same("they are not counted as dropped", bench.show()["drops"].get("too_big", 0) - before, 102)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length; and the
-# fields that they pass on to the inner packet. Runs on both paths, with outer IPv4 and IPv6.
+# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length. Also checks
+# which fields are copied to the inner packet. Runs on both paths, with outer IPv4 and IPv6.
 #
 #   ┌───────────── a ─────────────┐            ┌──────── b ────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ outer.py, a node  │
@@ -18,13 +18,13 @@ ns_add a b
 join a eth0 b eth0
 A=${ID}a
 keys a b
-# A tap at b must see single packets, which the kernel cuts from a train only for such a device.
+# Without this offload the kernel splits a train itself, so that a tap at b sees single packets.
 in_ns a ethtool -K eth0 tx-udp-segmentation off
 in_ns a sysctl -qw net.ipv4.ip_default_ttl=37 net.ipv6.conf.eth0.hop_limit=41
 
 up() # PATH ENDPOINT
 {
-	ours a "$A" --rx "$1" --tx "$1" --no-gso < <( # outer.py reads single packets
+	ours a "$A" --rx "$1" --tx "$1" --no-gso < <( # outer.py expects single packets
 		interface a ListenPort=51821 Address=10.99.0.1/24,fd99::1/64
 		peer b AllowedIPs=10.99.0.0/24,fd99::/64 Endpoint="$2:51822")
 }

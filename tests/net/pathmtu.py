@@ -31,8 +31,8 @@ class Bench:
         return (daemon or self.a).show()["peers"][0]["path_mtu"]
 
     def send(self, inner_len):
-        """Sends an inner packet of this length. Returns the outer packets, whether it arrived, and
-        counts."""
+        """Sends an inner packet of this length. Returns the outer packets, whether the inner packet
+        arrived, and how many messages took each path."""
         before = self.sent()
         self.tap.forget()
         self.sender.sendto(bytes(inner_len - 28), ("10.99.0.2", INNER))
@@ -45,8 +45,8 @@ class Bench:
         return self.a.show()["path"]["tx_packets"]
 
     def too_large(self, inner_len):
-        """Sends a packet that the router drops and reports, or that arrives if the path MTU is
-        known."""
+        """Sends a packet that exceeds the path MTU. The router drops and reports it, unless the
+        daemon already knows the path MTU."""
         before = sum(self.sent().values())
         self.sender.sendto(bytes(inner_len - 28), ("10.99.0.2", INNER))
         wait_until(lambda: sum(self.sent().values()) > before)
@@ -60,8 +60,8 @@ class Bench:
 
 
 def say_too_big(bench, mtu):
-    """The router reports a packet of the daemon as too big though DF is not set, as some routers
-    do."""
+    """Sends an ICMP error from the router for a packet of the daemon, although DF is not set. Some
+    routers do this."""
     ours, _, _ = bench.send(100)
     quoted = ours[0].data[:28]
     message = struct.pack(">BBHHH", 3, 4, 0, 0, mtu) + quoted
@@ -72,7 +72,8 @@ def say_too_big(bench, mtu):
 
 
 def whole(bench, mtu):
-    """Padding fills at most the path MTU, and packets go whole, by the configured path."""
+    """Padding never exceeds the path MTU. Packets are not fragmented, and take the configured
+    path."""
     most = mtu - HEADERS[bench.outer] - 8 - 32
     by = {"xsk": int(bench.path == "xdp"), "udp": int(bench.path == "udp")}
     for inner, padded in ((100, 112), (most - 3, most), (most, most)):

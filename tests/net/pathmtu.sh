@@ -65,7 +65,7 @@ pinging_learns()
 	path_mtu_is 1400
 }
 
-# No event tells the daemon, so it looks up its routes every 30 s.
+# The kernel announces no change of a path MTU, so the daemon looks up its routes every 30 s.
 unheard() # WHAT FAR
 {
 	in_ns a ip route flush cache

@@ -3,9 +3,8 @@
 """pings.py ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]] - sends echo requests and waits for
 each answer.
 
-ping(8) waits for its last answers no longer than twice the slowest round trip, so on a busy machine
-it reports losses that did not happen. Prints "N of COUNT". The exit status is 0 if all were
-answered.
+ping(8) waits for the last answers no longer than twice the slowest round trip, so on a busy machine
+it counts late answers as lost. Prints "N of COUNT". The exit status is 0 if all were answered.
 """
 
 import os

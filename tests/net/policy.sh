@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The route to the endpoint depends on the firewall mark, and the main table has no such route. Data
-# still leaves by AF_XDP, also with a default route through the tunnel, and after the mark changes.
+# The route to the endpoint depends on the firewall mark. The main table has no route to the
+# endpoint. Data still leaves by AF_XDP, also with a default route through the tunnel, and after the
+# mark changes.
 #
 #   ┌───────────── a ─────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp  10.99.0.1  fd99::1   │               │ wgxdp   10.99.0.2  fd99::2   │

@@ -20,7 +20,7 @@ ns_add a b
 A=${ID}a B=${ID}b
 keys a b
 
-# The kernel notices within a second, not thirty, that a neighbour does not answer.
+# Makes the kernel notice within a second, instead of thirty, that a neighbour does not answer.
 impatient() # NS NIC
 {
 	in_ns "$1" sysctl -qw "net.ipv4.neigh.$2.base_reachable_time_ms=500" \
@@ -66,7 +66,7 @@ works() # WHAT [PATH]
 	local way=${2:-$path} before after xsk udp
 	ok "$1: a reaches b" wait_for 15 reached
 	[ "$way" = udp ] || ok "$1: tx is xdp" wait_for 5 by_xdp
-	# b changes its path a moment after a.
+	# b changes its path a moment later than a.
 	in_ns a ping -q -c 2 -i 0.1 -W 5 10.99.0.2 >/dev/null
 	read -ra before <<<"$(counts)"
 	is "$1: all pings are answered in both directions" \

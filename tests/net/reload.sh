@@ -28,7 +28,7 @@ config() # LINE...: [Interface] and peer b; further lines follow
 	printf '%s\n' "$@"
 }
 
-place() { cat >"$TMP/etc/fresh" && mv "$TMP/etc/fresh" "$FILE"; } # replaces the file like an editor
+place() { cat >"$TMP/etc/fresh" && mv "$TMP/etc/fresh" "$FILE"; } # replaces the file atomically
 reload() { in_ns a "$WGXDP" reload "$A" "$@"; }
 wgs() { in_ns a wg show "$A" "$@"; }
 allowed() { wgs allowed-ips | grep -F "$(pub "$1")" | cut -f 2; } # PEER

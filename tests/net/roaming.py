@@ -56,7 +56,8 @@ class Roaming:
         return got
 
     def at_home(self):
-        """Sends a good message from home. True if it arrives and the endpoint becomes that."""
+        """Sends a valid message from the home address. True if it arrives and the endpoint becomes
+        this address."""
         self.home.sendto(self.data(), (A4, PORT))
         came = self.count(1)
         where = text(*self.home.getsockname()[:2])
@@ -86,7 +87,7 @@ class Roaming:
     # --- what changes the endpoint ---
 
     def sockets(self):
-        """Sockets at another port, another address, in the other family, and at a link-local
+        """The peer sends from another port, another address, the other family, and a link-local
         address."""
         link6 = link_local(self.b_ns)
         for what, to, source in (
@@ -118,8 +119,8 @@ class Roaming:
         receive(s, kind=wgpeer.RESPONSE)
 
     def answers(self):
-        """Each ping has another source than the one before. Its answer goes to that source, and
-        comes from the address that the ping was sent to."""
+        """Each ping has a different source. Its answer must go to this source, and come from the
+        address to which the ping was sent."""
         senders = [bound(self.b_ns, source) for source in (B4, ELSE4, B6, ELSE6)]
         tos = {socket.AF_INET: (A4, OTHER4), socket.AF_INET6: (A6,)}
         right = wrong = 0
@@ -171,8 +172,7 @@ class Roaming:
         say("the session still works", self.at_home())
 
     def cookie(self):
-        """Cookie replies from another address answer the daemon's initiation, a bad and a good
-        one."""
+        """A bad and a good cookie reply answer the daemon's initiation from another address."""
         silent = key_file(f"{self.keys}/silent.pub")
         first, s = bound(self.b_ns, B4, 9), bound(self.b_ns, ELSE4)
         self.inner.sendto(b"", ("10.99.0.3", 9))
@@ -188,8 +188,8 @@ class Roaming:
                 self.d.endpoint(silent))
 
     def martians(self):
-        """Authentic data with an impossible source. XDP passes martian sources to the stack, which
-        drops some. What arrives does not change the endpoint. Linux does not count 240.0.0.0/4 as
+        """Authentic data with a martian source. XDP passes it to the stack, which drops some of it.
+        The data that arrives does not change the endpoint. Linux does not treat 240.0.0.0/4 as
         martian."""
         xdp = int(self.path == "xdp")
         for source, arrives in (
@@ -204,8 +204,8 @@ class Roaming:
         say("the session still works", self.at_home())
 
     def checksums(self):
-        """Authentic data with a wrong outer checksum, so that its source is not reliable. The stack
-        drops such a datagram before a socket sees it."""
+        """Authentic data with a wrong outer checksum, so its source cannot be trusted. On the UDP
+        path the stack drops the datagram before a socket sees it."""
         xdp = self.path == "xdp"
         for source, to in ((ELSE4, A4), (ELSE6, A6)):
             v6 = ":" in source

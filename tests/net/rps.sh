@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # A udev rule or tuned may set RPS on every new interface, including the tunnel's. Packets then
-# reach the TC program some time after the worker's write, when the worker has already named the
-# next peer. No packet of an honest peer is lost, and `show` says that RPS is on.
+# reach the TC program some time after the worker's write, when tun_writer may already name the next
+# packet's peer. No packet of an honest peer is lost, and `show` says that RPS is on.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  two peers, 10.99.0.2 and .3, that send by turns
 
@@ -85,7 +85,7 @@ for path in udp xdp; do
 	ok "$path: ... also to people" eval "in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
 	ok "$path: RPS is unset" set_rps 0
 	is "$path: without RPS again" "$(by_turns)" "800 of 800"
-	# The daemon needs data messages that came after its last look at RPS, once a second.
+	# The daemon takes RPS as off only after enough new data messages without it.
 	ok "$path: show says that RPS is off" \
 		wait_for 10 eval "by_turns >/dev/null; show a $A .path.rps | grep -q false"
 	ok "$path: detach" down a "$A"

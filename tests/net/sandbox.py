@@ -118,7 +118,8 @@ class Filter:
         self.code = [(LD, 0, 0, 0)]
 
     def on(self, number, body):
-        """For the system call @number runs @body; goes on with the next test if it does not end."""
+        """Adds a rule that runs @body for the system call @number. The next rule follows unless
+        @body returns."""
         self.code += [(JEQ, 0, len(body) + 1, number), *body, (LD, 0, 0, 0)]
 
     def install(self):

@@ -50,15 +50,15 @@ done
 
 # --- the steps; each acts on interface $i ---------------------------------------------------------
 
-# Of each interface: none, live, stopped or dead; its namespace; its daemon.
+# For each interface: its state (none, live, stopped or dead), its namespace, and its daemon's PID.
 state=(none none) where=(a a) pids=()
 errors=() story=()
 
 wrong() { errors+=("after ${story[*]}: $*"); }
-roll() { roll=$((RANDOM % $1)); } # a subshell would repeat the numbers
+roll() { roll=$((RANDOM % $1)); } # sets $roll, because RANDOM repeats in subshells
 
 # The port changes ten times a second. A response to a port that was just closed is lost, and the
-# next initiation follows 5 s later. Three responses in a row are hardly ever lost within 20 s.
+# next initiation follows 5 s later. It is very unlikely that all handshakes of the 20 s are lost.
 answers() { in_ns "$1" ping -q -c 1 -i 0.2 -w 20 "10.99.$i.2" >/dev/null; }
 
 attach()

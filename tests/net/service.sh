@@ -82,7 +82,7 @@ is "reload: RELOADING=1 comes, and READY=1 after it" \
 	"$(grep -E '^(RELOADING|READY)' "$HEARD" | sed 's/=[0-9]\{6,\}$/=us/' | paste -sd ' ')" \
 	"RELOADING=1 MONOTONIC_USEC=us READY=1"
 
-# While one of two workers does not run, the event loop still turns.
+# While one of two workers is stopped, the event loop still runs.
 /usr/bin/python3 tests/net/service.py hold "$DAEMON" bash -c "
 	for _ in {1..100}; do
 		nsenter --net=/run/netns/$ID-a '$WGXDP' logs '$A' >'$TMP/logs'
@@ -90,7 +90,7 @@ is "reload: RELOADING=1 comes, and READY=1 after it" \
 		sleep 0.05
 	done
 	: >'$HEARD'
-	sleep 0.7 # the watchdog would be answered three times
+	sleep 0.7 # time for three answers to the watchdog
 	cp '$HEARD' '$TMP/meanwhile'" >"$TMP/hold" 2>&1
 is "a worker that hangs can be made" "$?$(cat "$TMP/hold")" 0
 is "... the watchdog is not answered" "$(cat "$TMP/meanwhile")" ""

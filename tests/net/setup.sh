@@ -73,8 +73,8 @@ clean "the failed attach leaves nothing" a "$A"
 
 # --- the MTU of a tunnel without endpoints --------------------------------------------------------
 
-# 192.0.2.1 represents any address when no peer has an endpoint; here the tunnel itself has this
-# address.
+# The MTU of the tunnel must not come from a route that stays on this host. The first tunnel has no
+# endpoint.
 lonely() { in_ns "$1" "$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"; }
 interface a Address=192.0.2.1/24 | conf "$A" >/dev/null
 ok "the tunnel's own address" lonely c

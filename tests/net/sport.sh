@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `ip rule ... sport PORT` and the hash over two equal next hops look at the ports of a packet. Data
-# by AF_XDP takes the router that the kernel chooses for the handshakes of the same socket.
+# `ip rule ... sport PORT` and the multipath hash over two next hops depend on the ports of a
+# packet. Data by AF_XDP takes the next hop that the kernel chooses for handshakes from the UDP
+# socket.
 #
 #   ┌───── a ─────┐        ┌──── bridge ────┐       ┌─────────── b ───────────┐
 #   │ 192.0.2.1   │ eth0 ══╡                ╞══ eth0│ 192.0.2.2  203.0.113.9  │ the endpoint
@@ -31,7 +32,7 @@ in_ns b ip address add 203.0.113.9/32 dev lo
 in_ns c ip address add 192.0.2.3/24 dev eth0
 in_ns a ip route add default via 192.0.2.3
 
-# Prints the router that the kernel chooses for our socket.
+# Prints the next hop that the kernel chooses for source port PORT.
 chosen()
 {
 	in_ns a ip -json route get 203.0.113.9 from 192.0.2.1 ipproto udp sport "$1" dport 51822 |

@@ -80,8 +80,8 @@ uses() # WHAT ADDRESS NIC
 	is "$1: data takes $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 }
 
-# b sends a keepalive to ADDRESS of a, which a does not answer. (An answer that is still in flight
-# would leave from the earlier address.)
+# b sends to ADDRESS of a. The packet is a keepalive, because an answer to it might still leave from
+# the earlier address, and keepalives are not answered.
 speak_to() # ADDRESS
 {
 	local before
@@ -121,10 +121,11 @@ speak_to() # ADDRESS
 			in_ns a $ip route del $BLO/$whole via $B1
 			uses "$what, the better route is deleted" $A0 eth0
 
-			# b sends to the address of a's other NIC. If the packet comes by the NIC of
-			# the route back, a answers from that address. If it comes by the other NIC,
-			# a takes the route and its source address, as the kernel's driver does. b
-			# always sends from its loopback address.
+			# b sends to the address of a's other NIC. If the packet arrives on the NIC
+			# through which a's route to b leaves, a answers from the address that b
+			# used. If it arrives on the other NIC, a answers by the route and from the
+			# route's source address, as the kernel's driver does. b always sends from
+			# its loopback address.
 			in_ns b $ip route replace $A1/$whole via $A0 src $BLO
 			speak_to $A1
 			uses "$what, b reaches the other NIC's address by this NIC" $A1 eth0

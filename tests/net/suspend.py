@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """suspend.py NAMESPACE-A NAMESPACE-B - the generation ID changes while data flows.
 
-Data flows from a to b all the time. The event comes from this machine's kernel, like every uevent:
-a process with CAP_SYS_ADMIN over a network namespace can have it send one there. First, forged
-events come, which must change nothing. Then the script reads every data message of a, in order.
+Data flows from a to b all the time. A process with CAP_SYS_ADMIN over a network namespace can make
+the kernel send a uevent there, so the event comes from the kernel as in reality. The script first
+sends forged events, which must change nothing. Then it sends the real event, and reads every data
+message of a in order.
 """
 
 import socket

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 180
 #
-# A hub starts, and all its peers handshake at once. They are behind one NAT and therefore share one
-# address. The hub is under load and sends cookies. Each peer has a session within 30 s, the time of
+# A hub starts, and all its peers handshake at once. They share one address, as if they were behind
+# one NAT. The hub is under load and sends cookies. Each peer has a session within 30 s, the time of
 # six attempts.
 #
 #   ┌──────── a ────────┐            ┌──────────── b ────────────┐
@@ -12,7 +12,8 @@
 #   │ 192.0.2.1         │    veth    │ 192.0.2.66 a flooder       │
 #   └───────────────────┘            └───────────────────────────┘
 #
-# With LONG=1 a flood also keeps the hub under load, so that the limit for the one address applies.
+# With LONG=1 a flood also keeps the hub under load, so that the rate limit per source address
+# applies.
 
 . "$(dirname "$0")/lib.sh"
 need_root

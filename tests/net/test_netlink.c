@@ -425,7 +425,6 @@ static void test_route_rules(void **state)
 	sh("ip rule del table 99; ip route flush table 99; ip -6 route flush table 99");
 }
 
-/* The kernel does not announce a path MTU that it has learned, but a query returns it. */
 /* Lists unicast routes of all tables and families, and nothing else. There are so many that the
  * answer takes several reads. */
 static void test_device_routes(void **state)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Other programs take resources of wgxdp, and wgxdp must not take theirs: a program binds the port
-# of several workers with SO_REUSEPORT; wireguard-go serves the name of a daemon that was killed.
+# No other program can take wgxdp's port, even with SO_REUSEPORT and several workers. And wgxdp does
+# not take over an interface that wireguard-go serves under the name of a killed daemon.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 
@@ -25,8 +25,8 @@ A=${ID}a B=${ID}b
 
 # --- the port -------------------------------------------------------------------------------------
 
-# Binds PORT as QUIC servers do: with SO_REUSEPORT at each address that a server may choose. Prints
-# the addresses at which the kernel allows it.
+# Tries to bind PORT at several addresses with SO_REUSEPORT, as QUIC servers do. Prints the
+# addresses at which bind() succeeds.
 steal() # NS PORT
 {
 	in_ns "$1" /usr/bin/python3 - "$2" <<-'EOF'

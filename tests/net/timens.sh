@@ -41,7 +41,7 @@ in_time_namespace() # OFFSET_S
 
 in_time_namespace -1000
 in_time_namespace 1000
-# This offset is so far back that every time of the daemon is negative for BPF.
+# With this offset the daemon's clock begins near 0, far behind the clock of the BPF programs.
 in_time_namespace "-$(($(cut -d. -f1 /proc/uptime) - 5))"
 
 # --- show tells the truth -------------------------------------------------------------------------

@@ -72,7 +72,7 @@ translated() # RX TX ADDRESS:PORT
 			"udp the host translates packets to the peer (NAT)"
 }
 
-# a begins a handshake, because NAT does not translate one that b begins.
+# Makes a begin a new handshake, because NAT does not translate the answers to a handshake of b.
 begin_anew()
 {
 	in_ns a ip link set "$A" down

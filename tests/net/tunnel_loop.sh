@@ -79,14 +79,14 @@ twenty() # WHAT
 	local before entered sent
 	before=$(loops) entered=$(entered) sent=$(sent)
 	in_ns a ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2 >"$TMP/ping"
-	wait_for 2 looped $((before + 20)) # the last one is answered before it is counted
+	wait_for 2 looped $((before + 20)) # the ICMP error precedes the count
 	is "$1: twenty packets are dropped as loops" $(($(loops) - before)) 20
 	is "$1: nothing else enters the tunnel" $(($(entered) - entered)) 20
 	is "$1: nothing is sent" $(($(sent) - sent)) 0
 	ok "$1: the sender gets ICMP errors" grep -q '+20 errors' "$TMP/ping"
 }
 
-# Runs the script in a while the daemon's control thread is stopped.
+# Runs the script in namespace a while the daemon's control thread is stopped.
 blindly() # SCRIPT
 {
 	/usr/bin/python3 - "$PWD/tests/net" "$(daemon_pid a "$A")" \
@@ -111,8 +111,8 @@ for path in xdp udp; do
 		[[ $host = *:* ]] && route=$host/128
 		ok "$what: attach succeeds on both sides" eval "up_a $path '$outer' && up_b $path"
 		ok "$what: no ping is lost" pings 10.99.0.2
-		# Before the daemon knows the route, packets sent through a socket come back and are
-		# dropped then, and packets sent by AF_XDP arrive.
+		# Before the daemon knows the route, packets sent by AF_XDP arrive. Packets sent
+		# through the socket are routed back into the tunnel, and dropped there.
 		before=$(loops) entered=$(entered)
 		blindly "ip route add $route dev $A; ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2" \
 			>"$TMP/ping"

@@ -17,7 +17,7 @@ A=${ID}a B=${ID}b
 UNIT=$TMP/wgxdp@$A.service
 sed "s|/usr/local/sbin/wgxdp|$WGXDP|" configs/wgxdp@.service >"$UNIT"
 
-# The leak detector of ASan needs ptrace, which the unit does not allow; and ASan locks no memory.
+# ASan's leak detector needs ptrace, which the unit does not allow. Under ASan no memory is locked.
 under_asan() { ldd "$WGXDP" | grep -q libasan; }
 if under_asan; then
 	export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0

@@ -21,8 +21,8 @@ LIMIT_PER_S, BURST = 50, 1000
 
 
 class Host:
-    """Sends into the tunnel and reads the errors that come back, from the address @sources that the
-    router has on this side."""
+    """Sends into the tunnel and reads the ICMP errors, which must come from @sources, the router's
+    addresses on this side."""
 
     def __init__(self, namespace, addresses, sources):
         self.udp = {4: bound(namespace, addresses[0]), 6: bound(namespace, addresses[1])}
@@ -34,7 +34,8 @@ class Host:
             }
 
     def errors(self, to, port):
-        """Counts the errors that quote a datagram to @to, @port. None if one of them is wrong."""
+        """Returns how many errors quote a datagram to @to, @port, or None if one of the errors is
+        wrong."""
         version, count = ipaddress.ip_address(to).version, 0
         packed = ipaddress.ip_address(to).packed
         own_port = self.udp[version].getsockname()[1]
@@ -87,7 +88,7 @@ class Unreachable:
             f"{got[-1]} errors, {counted} counted")
 
     def settled(self):
-        """The count of drops, when the packets of the test before are all counted."""
+        """Waits until the packets of the previous test are counted. Returns the count of drops."""
         count = self.d.show()["dropped"]
         while time.sleep(SILENCE_S) or count != self.d.show()["dropped"]:
             count = self.d.show()["dropped"]

@@ -27,14 +27,15 @@ for end in "a eth1 1" "c eth0 2"; do
 done
 in_ns c ip route add default via 10.1.0.1
 in_ns c ip -6 route add default via fd01::1
-# mld_qrv: the kernel's multicast reports, which have no peer, are not repeated seconds later.
+# With mld_qrv=1 the kernel does not repeat its multicast reports, which would be counted as
+# no_peer.
 in_ns a sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.mld_qrv=1
 wait_for 5 in_ns c ping -q -c 1 -W 1 10.1.0.1
 wait_for 5 in_ns c ping -q -c 1 -W 1 fd01::1
 A=${ID}a
 keys a lost gone
 
-told_from() # ADDRESS TO: ping in c prints that it is unreachable
+told_from() # ADDRESS TO: ping in c prints that ADDRESS reports TO as unreachable
 {
 	in_ns c ping -c 1 -W 2 "$2" | grep -qE \
 		"From $1 icmp_seq=1 Destination (Host U|unreachable: Address u)nreachable"

@@ -4,8 +4,8 @@
     f = Node(private, remote_public, psk)          keys are 32 bytes
     s = f.finish(response to f.initiation())       as initiator: a Session
     s, response = f.answer(initiation)             as responder
-    s.seal(ipv4(...),
-           counter=7)                   a data message; s.open(message) -> the inner packet
+    s.seal(ipv4(...), counter=7)                   a data message
+    s.open(message)                                the inner packet
     f.take_cookie(reply to f.initiation())         gives the next initiation a mac2
 
 It is independent of wgxdp: Noise_IKpsk2 is written from [W] 5.4, over python3-cryptography and

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Shared by the tests that look at single messages on the wire.
+"""Shared by the tests that inspect single messages on the wire.
 
-    d = Daemon(interface, namespace)      show(), endpoint(key), wg("set", ...),
-    set("private_key=...")
-    raw = Raw(namespace, nic, to_mac)     raw.udp(source, sport, destination, dport, payload,
-                                                  checksum)
-    tap = Tap(namespace, nic)             for data in tap.packets(patience_s): Packet(data)
-    say("what", good, why)                a line of TAP, numbered by python_tap of lib.sh
+    d = Daemon(interface, namespace)   d.show(), d.endpoint(key), d.wg("set", ...),
+                                       d.set("private_key=...")
+    raw = Raw(namespace, nic, to_mac)  raw.udp(source, sport, destination, dport, payload, checksum)
+    tap = Tap(namespace, nic)          for data in tap.packets(patience_s): Packet(data)
+    say("what", good, why)             prints a line of TAP, numbered by python_tap of lib.sh
 """
 
 import base64
@@ -32,7 +31,7 @@ def same(what, got, want):
 
 
 def wait_until(true, patience_s=PATIENCE_S):
-    """Repeats @true() until it is true or the time is over. Returns its last answer."""
+    """Calls @true() until it returns true or the time is over. Returns its last result."""
     end = time.monotonic() + patience_s
     while not (answer := true()) and time.monotonic() < end:
         time.sleep(0.01)
@@ -59,7 +58,7 @@ def bound(namespace, address, port=0, buffer=1 << 24):
 
 
 def drain(sock):
-    """Yields what is queued at @sock, as (message, from)."""
+    """Yields the queued datagrams of @sock, as (message, from)."""
     sock.setblocking(False)
     while True:
         try:
@@ -122,7 +121,7 @@ class Daemon:
 
 
     def link_down(self):
-        """Returns when the daemon has closed its sockets."""
+        """Sets the link down, and returns when the daemon has closed its sockets."""
         self.run("ip", "link", "set", self.interface, "down")
         wait_until(lambda: not self.has_sockets())
 
@@ -152,7 +151,8 @@ class Raw:
         self.to_mac, self.own_mac = to_mac, mac_of_link(namespace, nic)
 
     def udp(self, source, sport, destination, dport, payload, checksum="full"):
-        """@checksum: full, none (0), pseudo (for a NIC to complete), wrong."""
+        """Sends a UDP datagram. @checksum: full, none (0), pseudo (for a NIC to complete),
+        wrong."""
         source, destination = ipaddress.ip_address(source), ipaddress.ip_address(destination)
         length = 8 + len(payload)
         head = struct.pack(">HHHH", sport, dport, length, 0)
@@ -177,7 +177,7 @@ class Raw:
 
 
 class Tap:
-    """Reads every packet that comes in by @nic of @namespace, from its IP header on."""
+    """Reads every packet that arrives on @nic of @namespace, without its Ethernet header."""
 
     def __init__(self, namespace, nic):
         with wgpeer.namespace(namespace):

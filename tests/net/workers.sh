@@ -8,8 +8,8 @@
 #      10.99.0.1        └ queue 1 ── 51823 wireguard-go 10.99.0.3 ┘
 #              eth1 ═══════════════ 51824 wireguard-go 10.99.0.4, eth0 :c
 #
-# A veth chooses the queue by a hash of the flow. The second wireguard-go gets a port whose packets
-# come by another queue than those of the first.
+# A veth chooses the queue by a hash of the flow. The second wireguard-go gets a port that hashes to
+# another queue than the first's.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -65,7 +65,8 @@ for host in 2 3 4; do
 	spawn "$ns" iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
 done
 
-# Gives the second wireguard-go a port that reaches another worker than the first.
+# Searches for a port of the second wireguard-go whose packets reach another worker than those of
+# the first.
 another_queue()
 {
 	local worker
