@@ -89,6 +89,27 @@ is "its keepalive is that of the file" "$(wgs persistent-keepalive | cut -f 2)" 
 is "no session has ended" "$(show b "${ID}b" .peers[0].latest_handshake)" "$session"
 is "no hook has run again" "$(cat "$TMP/hooks")" up
 
+# A port or mark that wg set, and that the file neither has nor had.
+config | sed '/^ListenPort/d' | place
+ok "no port in the file any more" reload
+for change in reload exactly syncconf; do
+	in_ns a wg set "$A" listen-port 51999 fwmark 7
+	case $change in
+	reload) reload ;;
+	exactly) reload --exact ;;
+	syncconf) in_ns a wg syncconf "$A" <("$WGXDP" strip "$FILE") ;;
+	esac
+	want="0 off"
+	[ $change = reload ] && want="1 0x7"
+	port=$(wgs listen-port)
+	is "$change: whether the port is still that of wg, and the mark" \
+		"$((port == 51999)) $(wgs fwmark)" "$want"
+done
+reload --exact
+is "the port that the kernel chose is kept" "$(wgs listen-port)" "$port"
+config | place
+ok "the port of the file again" reload --exact
+
 # --- what it refuses ------------------------------------------------------------------------------
 
 config "[Peer]" "PublicKey=nonsense" | place

@@ -27,11 +27,12 @@ void config_follow_end_record(const struct config_follow *c, const struct ending
 		hook_record_remove(c->options->interface);
 }
 
+/* Sets the port. Without a port in the file, one that the kernel chose stays: peers know it. */
 static int set_port(void *ctx, uint16_t port)
 {
 	struct config_follow *c = ctx;
 
-	return dataplane_set_port(c->dataplane, port);
+	return !port && !c->dataplane->wanted_port ? 0 : dataplane_set_port(c->dataplane, port);
 }
 
 /* Sets the mark, unless there is a default route, for which the host module chooses the mark. */

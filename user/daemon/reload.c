@@ -66,14 +66,13 @@ static int set_interface(struct reload *r, struct fault *f)
 	const struct conf *new = &r->job.new;
 	int err = 0;
 
-	/* A port or mark that is in neither the old nor the new file stays unchanged, even with
-	 * --exact. */
-	if (d->listen_port && (new->listen_port || r->applied.listen_port))
+	/* Without --exact, a port or mark that is in neither the old nor the new file stays. */
+	if (d->listen_port && (new->listen_port || r->applied.listen_port || d->exact))
 		err = r->config.ops->set_port(r->config.ctx, new->listen_port);
 	if (err)
 		return fault(f, err, "%s: ListenPort = %u: %s", r->config.path, new->listen_port,
 			     strerror(-err));
-	if (d->fwmark && (new->fwmark || r->applied.fwmark))
+	if (d->fwmark && (new->fwmark || r->applied.fwmark || d->exact))
 		err = r->config.ops->set_fwmark(r->config.ctx, new);
 	if (err)
 		return fault(f, err, "%s: FwMark = %u: %s", r->config.path, new->fwmark,
