@@ -11,7 +11,8 @@
  *   invalid    DROP, counted in `drops`                DROP, counted in `drops`
  *
  * Data passes to the stack if the queue has no AF_XDP socket or if its worker hangs. A UDP socket
- * then receives the data.
+ * then receives the data. In generic XDP, datagrams that the kernel has joined pass as well,
+ * because only the first of them was checked (joined.bpf.h).
  *
  * While the host forwards, an invalid packet passes and is counted in `passes`. NAT keeps the
  * source port of a masqueraded client, so a reply to such a client may come to our address and
@@ -25,6 +26,7 @@
 
 #include "count.bpf.h"
 #include "heartbeat.bpf.h"
+#include "joined.bpf.h"
 #include "maps.bpf.h"
 #include "sample.bpf.h"
 #include "skb.bpf.h"
@@ -97,13 +99,15 @@ int wgxdp_ingress(struct xdp_md *ctx)
 		.end = (const void *)(long)ctx->data_end,
 	};
 	struct verdict_packet p;
+	__u32 joined;
 
 	switch (verdict_of(&c, ctx->ingress_ifindex, &p)) {
 	case VERDICT_DATA:
-		count_peer_rx(p.slot, 1, p.m.len);
-		return steer(ctx, p.nic);
+		joined = joined_datagrams(ctx);
+		count_peer_rx(p.slot, joined ? joined : 1, p.m.len);
+		return joined ? XDP_PASS : steer(ctx, p.nic);
 	case VERDICT_INVALID:
-		return xdp_refuse(ctx, &p);
+		return joined_datagrams(ctx) ? XDP_PASS : xdp_refuse(ctx, &p);
 	default:
 		return XDP_PASS;
 	}

@@ -4,15 +4,11 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_link.h>
-#include <linux/if_packet.h>
 #include <poll.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-
-#include <xdp/xsk.h>
 
 #include "frames.h"
 #include "sandbox.h"
+#include "socket_on_lt0.h"
 
 /* Attaches a program that passes everything, by netlink. Returns its fd. */
 static int attach_foreign(const char *name, uint32_t flags)
@@ -252,58 +248,7 @@ static void test_set_socket_bounds(void **state)
 
 /* --- a real frame into a real socket --------------------------------------------------------- */
 
-#define XSK_FRAMES 64U
 #define WAIT_MS 5000
-
-struct socket_on_lt0 {
-	struct xsk_umem *umem;
-	struct xsk_socket *xsk;
-	struct xsk_ring_prod fill, tx;
-	struct xsk_ring_cons completion, rx;
-	uint8_t *area;
-};
-
-static void open_socket(struct socket_on_lt0 *s)
-{
-	const struct xsk_socket_config config = {
-		.rx_size = XSK_FRAMES,
-		.tx_size = XSK_FRAMES,
-		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-	};
-	const size_t size = XSK_FRAMES * XSK_UMEM__DEFAULT_FRAME_SIZE;
-	uint32_t at = 0;
-
-	memset(s, 0, sizeof(*s));
-	s->area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(s->area, MAP_FAILED);
-	assert_int_equal(xsk_umem__create(&s->umem, s->area, size, &s->fill, &s->completion, NULL),
-			 0);
-	assert_int_equal(xsk_socket__create(&s->xsk, "lt0", 0, s->umem, &s->rx, &s->tx, &config),
-			 0);
-	assert_int_equal(xsk_ring_prod__reserve(&s->fill, XSK_FRAMES, &at), XSK_FRAMES);
-	for (uint32_t i = 0; i < XSK_FRAMES; i++)
-		*xsk_ring_prod__fill_addr(&s->fill, at + i) = i * XSK_UMEM__DEFAULT_FRAME_SIZE;
-	xsk_ring_prod__submit(&s->fill, XSK_FRAMES);
-}
-
-static void close_socket(struct socket_on_lt0 *s)
-{
-	xsk_socket__delete(s->xsk);
-	xsk_umem__delete(s->umem);
-	munmap(s->area, XSK_FRAMES * XSK_UMEM__DEFAULT_FRAME_SIZE);
-}
-
-/* Sends @frame from the far end of the veth. */
-static void send_frame(const struct frame *frame)
-{
-	const struct sockaddr_ll to = { .sll_family = AF_PACKET,
-					.sll_ifindex = if_nametoindex("lt1") };
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	assert_int_equal(sendto(fd, frame->data, frame->len, 0, (const void *)&to, sizeof(to)),
-			 frame->len);
-	close(fd);
-}
 
 /* Waits until XDP has counted @n packets for the peer in slot 0. */
 static void wait_for_count(uint64_t n)

@@ -10,6 +10,7 @@
 #include <xdp/libxdp.h>
 
 #include "bpf/ingress.skel.h"
+#include "bpf/ingress_copy.h"
 #include "bpf/xdplink.h"
 #include "util/log.h"
 
@@ -63,26 +64,15 @@ static int check_kernel(const char *nic, struct fault *f)
 
 /* Opens a copy of the XDP program that uses the maps of @owner. libxdp loads it, because only
  * libxdp knows which dispatcher it extends. */
-static int prepare(struct chainlink *c, const struct ingress_bpf *owner)
+static int prepare(struct chainlink *c, const struct ingress_bpf *owner, bool generic,
+		   struct fault *f)
 {
 	LIBBPF_OPTS(xdp_program_opts, opts, .prog_name = PROGRAM);
-	struct bpf_map *map;
-	int err = 0;
+	int err = ingress_copy_open(&c->skel, owner, generic, f);
 
-	c->skel = ingress_bpf__open();
-	if (!c->skel)
-		return -errno;
-	c->skel->rodata->chained = true;
-	bpf_program__set_autoload(c->skel->progs.wgxdp_nic, false);
-	bpf_object__for_each_map (map, c->skel->obj) {
-		if (map != c->skel->maps.rodata)
-			err = err
-				      ?: bpf_map__reuse_fd(map,
-							   bpf_object__find_map_fd_by_name(
-								   owner->obj, bpf_map__name(map)));
-	}
 	if (err)
 		return err;
+	c->skel->rodata->chained = true;
 	opts.obj = c->skel->obj;
 	c->prog = xdp_program__create(&opts);
 	err = (int)libxdp_get_error(c->prog);
@@ -100,10 +90,11 @@ static void discard(struct chainlink *c)
 }
 
 /* Attaches a copy of the program in @mode. Returns 0 or -errno; -ENOSYS if libxdp attached the
- * program without a dispatcher. */
-static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_attach_mode mode)
+ * program without a dispatcher. Fills in @f only if the copy could not be made. */
+static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_attach_mode mode,
+		 struct fault *f)
 {
-	int err = prepare(c, owner);
+	int err = prepare(c, owner, mode == XDP_MODE_SKB, f);
 
 	if (!err)
 		err = xdp_program__attach(c->prog, (int)c->ifindex, mode, 0);
@@ -119,9 +110,9 @@ static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_
 }
 
 /* LOADER_MODE_AUTO uses the mode of the dispatcher on the NIC. If there is no dispatcher, it tries
- * native mode, then generic mode, as xdplink_open() does. */
+ * native mode, then generic mode, as loader_attach() does. */
 static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
-			 enum loader_mode mode, bool *native)
+			 enum loader_mode mode, bool *native, struct fault *f)
 {
 	struct xdp_multiprog *dispatcher = get_dispatcher(c->ifindex);
 	int err = -EOPNOTSUPP;
@@ -132,10 +123,10 @@ static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
 	xdp_multiprog__close(dispatcher);
 	*native = mode != LOADER_MODE_GENERIC;
 	if (*native)
-		err = enter(c, owner, XDP_MODE_NATIVE);
+		err = enter(c, owner, XDP_MODE_NATIVE, f);
 	if (mode == LOADER_MODE_GENERIC || (mode == LOADER_MODE_AUTO && err == -EOPNOTSUPP)) {
 		*native = false;
-		err = enter(c, owner, XDP_MODE_SKB);
+		err = enter(c, owner, XDP_MODE_SKB, f);
 	}
 	return err;
 }
@@ -144,6 +135,7 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f)
 {
 	struct xdp_multiprog *dispatcher;
+	struct fault copy = { "" };
 	struct chainlink *new;
 	bool is_native;
 	int err = check_kernel(nic, f);
@@ -161,12 +153,14 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 	if (!new)
 		return fault(f, -ENOMEM, "%s: out of memory", nic);
 	new->ifindex = ifindex;
-	err = enter_by_mode(new, owner, mode, &is_native);
+	err = enter_by_mode(new, owner, mode, &is_native, &copy);
 	if (err == -ENOSYS)
 		err = fault(f, -ENOTSUP,
 			    "%s: libxdp has no dispatcher for this kernel, so it cannot share the "
 			    "NIC; leave out --chain",
 			    nic);
+	else if (err && copy.text[0])
+		fault(f, err, "%s: %s; leave out --chain", nic, copy.text);
 	else if (err)
 		fault(f, err, "%s: libxdp's dispatcher refused the program: %s; leave out --chain",
 		      nic, strerror(-err));

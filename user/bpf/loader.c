@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 
 #include "bpf/clock.h"
+#include "bpf/ingress_copy.h"
 #include "bpf/loader_private.h"
 #include "bpf/xdplink.h"
 #include "util/log.h"
@@ -130,6 +131,7 @@ void loader_free(struct loader *l)
 	loader_parts_done(l);
 	pins_done(&l->pins);
 	loader_maps_done(l);
+	ingress_bpf__destroy(l->generic);
 	ingress_bpf__destroy(l->skel);
 	free(l->per_cpu);
 	free(l);
@@ -200,21 +202,60 @@ static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, s
 	return number;
 }
 
+/* Loads the copy of the program for generic mode, unless it is loaded. */
+static int load_generic(struct loader *l, const char *nic, struct fault *f)
+{
+	struct fault copy;
+	int err;
+
+	if (l->generic)
+		return 0;
+	err = ingress_copy_open(&l->generic, l->skel, true, &copy);
+	if (err)
+		return fault(f, err, "%s: cannot attach XDP in generic mode: %s; use --rx udp", nic,
+			     copy.text);
+	err = ingress_bpf__load(l->generic);
+	if (!err)
+		return 0;
+	ingress_bpf__destroy(l->generic);
+	l->generic = NULL;
+	return fault(f, -ENOTSUP,
+		     "%s: cannot attach XDP in generic mode: the kernel refuses the program that "
+		     "recognises joined datagrams (%s), as in lockdown mode; use --rx udp",
+		     nic, strerror(-err));
+}
+
+static int open_generic_link(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
+{
+	int err = load_generic(l, nic, f);
+
+	return l->generic ? xdplink_open(bpf_program__fd(l->generic->progs.wgxdp_ingress), ifindex,
+					 nic, false, f)
+			  : err;
+}
+
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f)
 {
-	int number = reserve_number(l, ifindex, nic, f), fd;
+	int number = reserve_number(l, ifindex, nic, f), fd = -EOPNOTSUPP;
+	bool is_native = mode != LOADER_MODE_GENERIC;
 
 	if (number < 0)
 		return number;
-	fd = xdplink_open(bpf_program__fd(l->skel->progs.wgxdp_ingress), ifindex, nic, mode, native,
-			  f);
+	if (is_native)
+		fd = xdplink_open(bpf_program__fd(l->skel->progs.wgxdp_ingress), ifindex, nic, true,
+				  f);
+	if (mode != LOADER_MODE_NATIVE && fd == -EOPNOTSUPP) {
+		is_native = false;
+		fd = open_generic_link(l, ifindex, nic, f);
+	}
 	if (fd < 0) {
 		erase_nic(l, ifindex);
 		return fd;
 	}
 	l->nics[number].link_fd = fd;
 	l->nics[number].ifindex = ifindex;
+	*native = is_native;
 	return 0;
 }
 

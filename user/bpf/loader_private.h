@@ -29,6 +29,7 @@ struct nic {
 
 struct loader {
 	struct ingress_bpf *skel;
+	struct ingress_bpf *generic; /* a copy for generic mode; NULL = not needed so far */
 	struct bpf_object *tunnel, *reuseport; /* NULL = not needed so far */
 	struct pins pins;
 	struct nic nics[NICS_MAX]; /* indexed by the NIC's number in the maps */

@@ -113,28 +113,7 @@ static int create_link(int prog_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Attaches the program in @mode. AUTO does not try generic mode if native mode failed because the
- * NIC is busy or gone, or because of missing rights, since generic mode would fail, too. */
-static int link_by_mode(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
-			bool *native)
-{
-	int fd = -EOPNOTSUPP;
-
-	*native = mode != LOADER_MODE_GENERIC;
-	if (*native) {
-		fd = create_link(prog_fd, ifindex, XDP_FLAGS_DRV_MODE);
-		if (fd >= 0 || mode == LOADER_MODE_NATIVE || fd == -EBUSY || fd == -EEXIST ||
-		    fd == -EPERM || fd == -ENODEV)
-			return fd;
-		log_debug("%s: cannot attach XDP in native mode: %s; trying generic mode", nic,
-			  strerror(-fd));
-		*native = false;
-	}
-	return create_link(prog_fd, ifindex, XDP_FLAGS_SKB_MODE);
-}
-
-static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_mode mode,
-			struct fault *f)
+static int attach_fault(int err, uint32_t ifindex, const char *nic, bool native, struct fault *f)
 {
 	switch (err) {
 	case -EBUSY:
@@ -152,10 +131,10 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, enum loader_
 			return no_interface(nic, f);
 		/* fall through */
 	default:
-		if (mode == LOADER_MODE_NATIVE)
+		if (native)
 			return fault(f, -EOPNOTSUPP,
 				     "%s: cannot attach XDP in native mode: %s; use --rx udp, or "
-				     "--xdp-mode generic, which loses datagrams merged by GRO",
+				     "--xdp-mode generic, which is slower",
 				     nic, strerror(-err));
 		return fault(f, err, "%s: cannot attach XDP: %s; use --rx udp", nic,
 			     strerror(-err));
@@ -169,19 +148,14 @@ int xdplink_vacant(uint32_t ifindex, const char *nic, struct fault *f)
 	return id ? foreign_fault(id, nic, f) : 0;
 }
 
-int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
-		 bool *native, struct fault *f)
+int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, bool native, struct fault *f)
 {
-	bool mode_is_native;
 	int fd = xdplink_vacant(ifindex, nic, f);
 
 	if (fd)
 		return fd;
-	fd = link_by_mode(prog_fd, ifindex, nic, mode, &mode_is_native);
-	if (fd < 0)
-		return attach_fault(fd, ifindex, nic, mode, f);
-	*native = mode_is_native;
-	return fd;
+	fd = create_link(prog_fd, ifindex, native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+	return fd < 0 ? attach_fault(fd, ifindex, nic, native, f) : fd;
 }
 
 bool xdplink_alive(int fd)

@@ -13,10 +13,9 @@
  * filled in: -ENODEV, -EOPNOTSUPP (another kind of device). */
 int xdplink_mac(const char *nic, uint8_t mac[static 6], struct fault *f);
 
-/* Attaches program @prog_fd. Returns the link's fd and sets *@native, or returns -errno with @f
+/* Attaches program @prog_fd in native or in generic mode. Returns the link's fd, or -errno with @f
  * filled in, like loader_attach(). */
-int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, enum loader_mode mode,
-		 bool *native, struct fault *f);
+int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, bool native, struct fault *f);
 
 /* Returns 0 if no XDP program is attached, else -EBUSY and names the program in @f. */
 int xdplink_vacant(uint32_t ifindex, const char *nic, struct fault *f);

@@ -39,8 +39,8 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 	enum loader_mode mode = env->options->xdp_mode;
 	int err;
 
-	/* Do not use generic mode. Generic XDP runs after GRO and receives only the first of the
-	 * datagrams that GRO has merged. */
+	/* Do not use generic mode. Generic XDP runs after GRO, and datagrams that GRO has merged
+	 * take the UDP sockets after all. */
 	if (mode == LOADER_MODE_AUTO)
 		mode = LOADER_MODE_NATIVE;
 	err = env->options->chain
@@ -50,9 +50,9 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 
 	nic->attached = !err;
 	if (nic->attached && !nic->native)
-		log_error("%s: XDP is in generic mode, which receives only the first of several "
-			  "datagrams that GRO has merged or that came as a train over veth",
-			  nic->name);
+		log_info("%s: XDP is in generic mode; datagrams that GRO has merged, or that came "
+			 "as a train over veth, take the UDP sockets",
+			 nic->name);
 	return err;
 }
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * joined.bpf.h - tells whether a frame in generic XDP consists of several datagrams, which the
+ * kernel has joined (GRO), or which came as one train (UDP_SEGMENT over veth). Native XDP never
+ * sees such a frame.
+ *
+ * The context of an XDP program does not say so, but generic XDP leaves the socket buffer's own
+ * struct skb_shared_info behind the frame:
+ *
+ *   data_hard_start                                       data_hard_start + frame_sz
+ *     │ headroom │ frame │ tailroom │ struct skb_shared_info │
+ *                                     gso_size, gso_segs
+ *
+ * The pointer to the context is the address of the kernel's struct xdp_buff. The daemon reads where
+ * the members are from the kernel's BTF (bpf/skb_layout.h).
+ */
+#ifndef WGXDP_JOINED_BPF_H
+#define WGXDP_JOINED_BPF_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+/* Offsets and sizes in bytes. They are set only in the copy of the program for generic mode. In the
+ * other copies they are 0, and the verifier removes the code that reads kernel memory. */
+const volatile __u32 frame_start_at;	/* in struct xdp_buff: data_hard_start */
+const volatile __u32 frame_size_at;	/* in struct xdp_buff: frame_sz */
+const volatile __u32 shared_info_bytes; /* of struct skb_shared_info, rounded up; 0 = do not look */
+const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
+const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
+
+/* Returns how many datagrams the frame was joined from, or 0 if it is a single one. The number is 1
+ * if the sender, a virtual machine, did not give it. */
+static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
+{
+	const void *start = NULL, *shared;
+	__u16 gso_size = 0, gso_segs = 0;
+	__u32 size = 0;
+
+	if (!shared_info_bytes)
+		return 0;
+	if (bpf_probe_read_kernel(&start, sizeof(start), (const void *)ctx + frame_start_at) ||
+	    bpf_probe_read_kernel(&size, sizeof(size), (const void *)ctx + frame_size_at))
+		return 0;
+	shared = start + size - shared_info_bytes;
+	if (bpf_probe_read_kernel(&gso_size, sizeof(gso_size), shared + gso_size_at) ||
+	    bpf_probe_read_kernel(&gso_segs, sizeof(gso_segs), shared + gso_segs_at) || !gso_size)
+		return 0;
+	return gso_segs ? gso_segs : 1;
+}
+
+#endif

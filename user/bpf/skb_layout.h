@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * skb_layout.h - reads from the BTF of the running kernel where generic XDP finds out that a frame
+ * was joined from several datagrams (bpf/joined.bpf.h).
+ */
+#ifndef WGXDP_BPF_SKB_LAYOUT_H
+#define WGXDP_BPF_SKB_LAYOUT_H
+
+#include <stdint.h>
+
+#include "util/fault.h"
+
+/* Offsets and sizes in bytes. */
+struct skb_layout {
+	uint32_t frame_start;	    /* in struct xdp_buff: data_hard_start */
+	uint32_t frame_size;	    /* in struct xdp_buff: frame_sz */
+	uint32_t shared_info_bytes; /* of struct skb_shared_info, rounded up as the kernel does */
+	uint32_t gso_size;	    /* in struct skb_shared_info */
+	uint32_t gso_segs;	    /* in struct skb_shared_info */
+};
+
+/* Returns 0, or -ENOTSUP with @f filled in: the kernel has no BTF or lacks a member, or its cache
+ * line on this architecture is unknown. */
+int skb_layout_read(struct skb_layout *layout, struct fault *f);
+
+#endif
