@@ -72,9 +72,9 @@ fi
 # --- the members of the JSON and the reasons ------------------------------------------------------
 
 # Lists the names that a section of the manual documents, as "name" or "outer.name".
-documented()
+documented() # SECTION
 {
-	awk '/^\.Sh JSON OUTPUT/ { on = 1 } /^\.Sh DROP REASONS/ { on = 0 }
+	awk -v section=".Sh $1" '/^\.Sh/ { on = $0 == section }
 	     on && /^\.Bl/ { depth++ } on && /^\.El/ { depth-- }
 	     on && /^\.It Cm/ {
 		     sub(/^\.It Cm /, ""); gsub(/,/, "")
@@ -84,9 +84,11 @@ documented()
 			     print depth == 1 ? $i : outer "." $i
 	     }' "$TOP/man/wgxdp.8" | sort -u
 }
-is "wgxdp(8): the members of show --json" "$(documented)" "$(show a "$A" '
+is "wgxdp(8): the members of show --json" "$(documented "JSON OUTPUT")" "$(show a "$A" '
 	[keys[], (.path | keys[] | "path." + .), (.peers[0] | keys[] | "peers." + .)] | unique[]' |
 	sort -u)"
+is "wgxdp(8): the members of probe --json" "$(documented "PROBE OUTPUT")" \
+	"$(in_ns a "$WGXDP" probe eth0 --json | jq -r 'keys[]' | sort)"
 is "wgxdp(8): every reason" \
 	"$(awk '/^\.Sh DROP REASONS/ { on = 1 }
 		/^\.Sh ENV/ { on = 0 } on && /^\.It Cm/ { print $3 }' \
@@ -128,8 +130,8 @@ run() # COMMAND...: run as somebody would type it, in a directory with the confi
 	line=${line//wg0/$A}
 	(cd "$TMP" && in_ns a bash -c "set -e -o pipefail; $line" </dev/null)
 }
-is "wgxdp(8): examples" "$(find "$TMP" -name 'example.*' | wc -l)" 5
-for example in "$TMP"/example.[34]; do
+is "wgxdp(8): examples" "$(find "$TMP" -name 'example.*' | wc -l)" 6
+for example in "$TMP"/example.[345]; do
 	while IFS= read -r line; do
 		ok "wgxdp(8): $line" run "$line"
 	done <"$example"
@@ -142,8 +144,8 @@ while IFS= read -r line; do
 	ok "wgxdp(8): $line" run "$line"
 done <"$TMP/example.2"
 clean "nothing left" a "$A"
-# wgquick.sh tests the fifth example
-is "wgxdp(8): wg-quick" "$(cat "$TMP/example.5")" \
+# wgquick.sh tests the sixth example
+is "wgxdp(8): wg-quick" "$(cat "$TMP/example.6")" \
 	"WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp wg-quick up wg0"
 ok "the laptop goes" down b "$B"
 done_testing

@@ -28,6 +28,7 @@ int show_main(int argc, char **argv);	 /* show.c */
 int set_main(int argc, char **argv);	 /* set.c */
 int logs_main(int argc, char **argv);	 /* logs.c */
 int check_main(int argc, char **argv);	 /* check.c */
+int probe_main(int argc, char **argv);	 /* probe.c */
 int genkey_main(int argc, char **argv);	 /* keys.c */
 int genpsk_main(int argc, char **argv);
 int pubkey_main(int argc, char **argv);

@@ -23,6 +23,8 @@ static const struct verb verbs[] = {
 	{ "set", NULL, set_main, "IFACE|CONF debug on|off", "turn debug messages on or off" },
 	{ "logs", NULL, logs_main, "IFACE|CONF", "print the last log messages of the daemon" },
 	{ "check", NULL, check_main, "CONF", "read a config file and say what is wrong" },
+	{ "probe", NULL, probe_main, "[NIC[,NIC...]] [--json]",
+	  "say what a NIC offers and which path auto takes" },
 	{ "genkey", NULL, genkey_main, "", "make a private key" },
 	{ "genpsk", NULL, genpsk_main, "", "make a preshared key" },
 	{ "pubkey", NULL, pubkey_main, "", "print the public key of the private key on stdin" },
@@ -78,7 +80,7 @@ static const struct {
 	{ "list", "show" },
 	{ "showconf", "show" },
 	{ "monitor", NULL },
-	{ "probe", NULL },
+	{ "inspect", "probe" },
 	{ "trace", NULL },
 	{ "capture", NULL },
 	{ "log", "logs" },
@@ -204,7 +206,8 @@ int verbs_completion(FILE *out)
 	options_complete_values(out);
 	fputs("\t\tesac\n\t\twords=\"", out);
 	options_complete_names(out);
-	fputs("$(cd /sys/class/net && echo *)\"\n\tfi\n", out);
+	fputs("\"\n\tfi\n", out);
+	put_case(out, "NIC", "$(cd /sys/class/net && echo *)");
 	put_case(out, "--json", "--json");
 	put_case(out, "debug", "debug on off");
 	put_case(out, "CONF",

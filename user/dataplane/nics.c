@@ -5,33 +5,15 @@
 #include <string.h>
 
 #include "bpf/loader.h"
-#include "bpf/tclink.h"
 #include "io/afxdp.h"
 #include "io/netlink.h"
 #include "util/log.h"
 
 #define OCCUPANT_UNKNOWN UINT32_MAX /* 0 is not the id of any program */
 
-static bool wants_rx(const struct nics_env *env)
-{
-	return env->options->rx != OPTIONS_PATH_UDP;
-}
-
 static bool wants_xdp(const struct nics_env *env)
 {
-	return wants_rx(env) || env->options->tx != OPTIONS_PATH_UDP;
-}
-
-/* Returns true if `auto` uses the UDP sockets on this link and not XDP. On a veth pair, an XDP
- * program makes the kernel split every train of datagrams (UDP_SEGMENT) into frames and copy each
- * of them. Therefore the UDP sockets carry twice as much in both directions
- * (docs/performance.md). */
-static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
-{
-	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
-		     o->zero_copy == AFXDP_ZC_ON || o->xdp_mode != LOADER_MODE_AUTO;
-
-	return !asked && !o->tests.veth_as_nic && !strcmp(link->kind, "veth");
+	return nic_checks_wants_rx(env->options) || env->options->tx != OPTIONS_PATH_UDP;
 }
 
 static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
@@ -103,24 +85,6 @@ static unsigned senders_of(const struct nic *nic)
 	return bounded(rx < tx ? rx : tx);
 }
 
-/* Refuses native XDP on a bond or netvsc device, which passes the program on to the drivers of its
- * members. The program would then see the queues of the members, to which our AF_XDP sockets are
- * not bound. (A bridge allows only generic mode.) */
-static int check_members(const struct nics_env *env, const struct nic *nic,
-			 const struct netlink_link *link, struct fault *f)
-{
-	char member[sizeof(link->name)];
-
-	if (env->options->xdp_mode == LOADER_MODE_GENERIC || !strcmp(link->kind, "bridge") ||
-	    netlink_member(env->netlink, nic->ifindex, member))
-		return 0;
-	return fault(
-		f, -EOPNOTSUPP,
-		"%s: its frames arrive through lower interfaces such as %s; name those instead, "
-		"or use --xdp-mode generic or --rx udp",
-		nic->name, member);
-}
-
 /*
  * Attaches the program and opens all queues; on failure, undoes both. When a program is attached,
  * virtio-net enables one more queue for each CPU. These queues are for XDP_TX, but frames also
@@ -139,25 +103,14 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 
 	if (err)
 		return fault(f, err, "%s: %s", nic->name, strerror(-err));
-	if (auto_prefers_udp(env->options, &link))
-		return fault(f, -EOPNOTSUPP,
-			     "%s: the UDP sockets are faster on a veth pair; "
-			     "--rx xdp --tx xdp uses XDP nevertheless",
-			     nic->name);
-	if (link.mtu > AFXDP_MTU_MAX) { /* the driver's own limit may be even lower */
-		nic->obstacle = NICS_MTU;
-		return fault(f, -EMSGSIZE,
-			     "%s: MTU %u is larger than the %u that one frame of AF_XDP holds; "
-			     "lower it or use --rx udp",
-			     nic->name, link.mtu, AFXDP_MTU_MAX);
-	}
+	err = nic_checks_xdp(env->netlink, env->options, &link, &nic->obstacle, f);
+	if (err)
+		return err;
 	config.mtu = nic->mtu = link.mtu;
 	config.layer3 = nic->layer3 = netlink_layer3(env->netlink, nic->ifindex);
 	nic->sender_count = senders_of(nic);
 	nic->occupant = link.xdp_prog_id;
-	if (wants_rx(env))
-		err = check_members(env, nic, &link, f);
-	if (wants_rx(env) && !err)
+	if (nic_checks_wants_rx(env->options))
 		err = attach(env, nic, f);
 	if (err == -EBUSY)
 		nic->obstacle = NICS_PROGRAM;
@@ -169,48 +122,20 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	return err;
 }
 
-/* Finds the packet filters and qdiscs of other programs that AF_XDP bypasses. */
-static struct nic_bypassed bypassed_by_xdp(const struct nics_env *env, const struct nic *nic)
-{
-	char kind[NETLINK_QDISC_LEN];
-	struct nic_bypassed b = { 0 };
-
-	if (netlink_root_qdisc(env->netlink, nic->ifindex, kind) == 1)
-		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
-	else if (tclink_has_others(nic->ifindex, TCLINK_EGRESS))
-		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
-	if (tclink_has_others(nic->ifindex, TCLINK_INGRESS))
-		snprintf(b.ingress, sizeof(b.ingress), "the tc ingress filters");
-	return b;
-}
-
 bool nics_sends(const struct nics_env *env, const struct nic *nic)
 {
-	return nic->queue_count && env->options->tx != OPTIONS_PATH_UDP &&
-	       (!*nic->bypassed.egress || env->options->tx == OPTIONS_PATH_XDP);
-}
-
-static void add_why(struct nic *nic, const char *what, const char *bypassed, const char *remedy)
-{
-	size_t len = strlen(nic->why);
-
-	snprintf(nic->why + len, sizeof(nic->why) - len, "%s%s: %s %s that %s configured there; %s",
-		 len ? "; " : "", nic->name, what, bypassed,
-		 bypassed[strlen(bypassed) - 1] == 's' ? "are" : "is", remedy);
+	return nic->queue_count && nic_checks_sends(env->options, &nic->bypassed);
 }
 
 static void mind_bypassed(const struct nics_env *env, struct nic *nic)
 {
 	const struct nic_bypassed *b = &nic->bypassed;
 
-	nic->bypassed = bypassed_by_xdp(env, nic);
-	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_AUTO)
-		add_why(nic, "data is sent by the UDP socket, because AF_XDP would bypass",
-			b->egress, "--tx xdp uses AF_XDP nevertheless");
+	nic->bypassed = nic_checks_bypassed(env->netlink, nic->ifindex);
+	nic_checks_explain(nic->why, sizeof(nic->why), nic->name, env->options, b, nic->queue_count,
+			   nic->attached);
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
 		log_error("%s: --tx xdp bypasses %s configured there", nic->name, b->egress);
-	if (*b->ingress && nic->attached)
-		add_why(nic, "data received by AF_XDP bypasses", b->ingress, "--rx udp obeys them");
 }
 
 /* Attaches the TC program, which checks incoming packets if XDP does not. */
@@ -270,7 +195,7 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {
-	struct nic_bypassed b = bypassed_by_xdp(env, nic);
+	struct nic_bypassed b = nic_checks_bypassed(env->netlink, nic->ifindex);
 
 	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||

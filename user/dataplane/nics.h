@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/nic_checks.h"
 #include "dataplane/options.h"
 #include "dataplane/path_stats.h"
 #include "io/netlink.h"
@@ -23,14 +24,6 @@ struct netlink;
 
 #define NICS_WHY_LEN 256
 
-/* Why XDP could not be used, if the reason may go away without our help. */
-enum nics_obstacle {
-	NICS_NOTHING, /* no obstacle, or a permanent one */
-	NICS_PROGRAM, /* another XDP program */
-	NICS_QUEUE,   /* another AF_XDP socket */
-	NICS_MTU,     /* the MTU is larger than AF_XDP allows */
-};
-
 struct nic {
 	char name[IFNAME_MAX + 1];
 	uint32_t ifindex;	     /* 0 = no NIC of this name exists now */
@@ -42,11 +35,7 @@ struct nic {
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
 	uint32_t layer3;	     /* result of netlink_layer3() when its queues were opened */
 	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
-	/* Packet filters and qdiscs on the NIC that AF_XDP bypasses; "" = none. */
-	struct nic_bypassed {
-		char egress[32]; /* if it is not "", auto sends through the UDP sockets */
-		char ingress[32];
-	} bypassed;
+	struct nic_bypassed bypassed;
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];

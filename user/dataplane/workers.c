@@ -10,18 +10,25 @@
 #include "io/udp.h"
 #include "path/route_mtu.h"
 
-unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues)
+unsigned workers_most(const struct options *options)
 {
 	unsigned count = WORKERS_DEFAULT_MAX;
 	cpu_set_t cpus;
 
-	if (!tun->multi_queue) /* a given TUN descriptor has only one queue */
-		return 1;
 	if (options->workers)
 		return options->workers;
 	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && (unsigned)CPU_COUNT(&cpus) < count)
 		count = (unsigned)CPU_COUNT(&cpus);
-	if (queues && queues < count)
+	return count;
+}
+
+unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues)
+{
+	unsigned count = workers_most(options);
+
+	if (!tun->multi_queue) /* a given TUN descriptor has only one queue */
+		return 1;
+	if (!options->workers && queues && queues < count)
 		count = queues;
 	return count ? count : 1;
 }

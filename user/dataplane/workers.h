@@ -35,6 +35,10 @@ struct workers {
 	struct route_mtu *route_mtus; /* the table that the workers use; NULL = none */
 };
 
+/* Returns how many workers there are if every NIC has enough queues: --workers, or min(CPUs,
+ * WORKERS_DEFAULT_MAX). */
+unsigned workers_most(const struct options *options);
+
 /* Returns how many workers to make: --workers, or min(@queues, CPUs, WORKERS_DEFAULT_MAX). @queues
  * is the number of queues of the NIC that has the fewest; 0: the queues do not limit the number. */
 unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues);

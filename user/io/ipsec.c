@@ -141,6 +141,16 @@ int ipsec_fd(const struct ipsec_watch *w)
 	return netlink_events_fd(&w->events);
 }
 
+bool ipsec_any(const struct ipsec_watch *w)
+{
+	const struct policy *list = w->now.list.items;
+	bool any = w->now.others_refused;
+
+	for (size_t i = 0; i < w->now.list.count; i++)
+		any |= list[i].applies;
+	return any;
+}
+
 /* Comparing ------------------------------------------------------------------------------------ */
 
 static bool in_prefix(const xfrm_address_t *network, uint8_t length, uint8_t family,

@@ -29,6 +29,9 @@ void ipsec_drain(struct ipsec_watch *w);
  * must be called again. */
 int ipsec_read(struct ipsec_watch *w);
 
+/* Returns true if any policy encrypts or refuses packets that leave. */
+bool ipsec_any(const struct ipsec_watch *w);
+
 /* Returns true if the kernel would encrypt or refuse a datagram of @flow from e->local to e->remote
  * on the link @ifindex. Returns false if @w is NULL. */
 bool ipsec_applies(const struct ipsec_watch *w, const struct endpoint *e,

@@ -61,6 +61,11 @@ struct netlink *netlink_open_xfrm(void)
 	return open_protocol(NETLINK_XFRM);
 }
 
+struct netlink *netlink_open_generic(void)
+{
+	return open_protocol(NETLINK_GENERIC);
+}
+
 void netlink_close(struct netlink *nl)
 {
 	if (!nl)

@@ -16,10 +16,12 @@
 
 struct netlink; /* a request socket, for one thread */
 
-struct netlink *netlink_open(void);	      /* returns NULL and errno on failure */
-struct netlink *netlink_open_xfrm(void);      /* opens NETLINK_XFRM, for ipsec.h */
-struct netlink *netlink_open_netfilter(void); /* opens NETLINK_NETFILTER, for conntrack.h */
-void netlink_close(struct netlink *nl);	      /* does nothing if nl is NULL */
+struct netlink *netlink_open(void);	    /* returns NULL and errno on failure */
+struct netlink *netlink_open_xfrm(void);    /* opens NETLINK_XFRM, for ipsec.h */
+struct netlink *netlink_open_generic(void); /* opens NETLINK_GENERIC, for xdp_features.h */
+/* Opens NETLINK_NETFILTER, for conntrack.h and nft_hooks.h. */
+struct netlink *netlink_open_netfilter(void);
+void netlink_close(struct netlink *nl); /* does nothing if nl is NULL */
 
 /* Returns why the last request on @nl failed with @err: the kernel's own message if it sent one
  * ("IPv6 is disabled on this device"), else strerror(). Valid until the next request. */

@@ -6,15 +6,12 @@
 #include "io/netlink.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_sched.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
+#include "io/ethtool.h"
 #include "io/netlink_private.h"
 
 #define HOP_LIMIT_DEFAULT 64
@@ -216,22 +213,11 @@ int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drop
 
 void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx)
 {
-	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
-	struct ifreq request = { .ifr_data = (void *)&channels };
-	int fd;
+	struct ethtool_counts now = { 0 }, max;
 
-	*rx = *tx = 1;
-	if (strlen(name) >= sizeof(request.ifr_name))
-		return;
-	memcpy(request.ifr_name, name, strlen(name));
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (ioctl(fd, SIOCETHTOOL, &request) == 0) {
-		*rx = channels.combined_count + channels.rx_count;
-		*tx = channels.combined_count + channels.tx_count;
-	}
-	close(fd);
+	(void)ethtool_channels(name, &now, &max);
+	*rx = now.combined + now.rx;
+	*tx = now.combined + now.tx;
 	*rx = *rx ? *rx : 1;
 	*tx = *tx ? *tx : 1;
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_nic.c - takes any bytes as a message of the kernel about a chain of nf_tables or about a
+ * driver's XDP features. Texts must be terminated, and nothing beyond the message may be read. */
+#include "io/nft_hooks.c"    /* NOLINT(bugprone-suspicious-include) */
+#include "io/xdp_features.c" /* NOLINT(bugprone-suspicious-include) */
+
+#include "netlink_message.h"
+
+static void read_message(const struct nlmsghdr *nlh)
+{
+	struct nft_hooks hooks = { "", "" };
+	struct xdp_features features;
+	uint16_t family;
+
+	take_chain(nlh, &hooks);
+	require(memchr(hooks.route, '\0', sizeof(hooks.route)));
+	require(memchr(hooks.nat, '\0', sizeof(hooks.nat)));
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
+		return; /* the kernel always sends this header */
+	take_features(nlh, &features);
+	take_family(nlh, &family);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint16_t types[] = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN,
+					  GENL_ID_CTRL };
+
+	return read_as_message(data, size, types, sizeof(types) / sizeof(types[0]), read_message);
+}

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# `wgxdp probe` names what a NIC offers, the path that `auto` takes and the reason, and the commands
+# that would improve it. It changes nothing, and `attach` then takes that path.
+#
+#   a: eth0, 1 of 4 queues ═══ eth0 :b
+#   a: br0 ── up0 ════════════ up0 :b
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd ip tc nft jq ethtool setpriv
+
+A=${ID}a
+ns_add a b
+ip link add eth0 netns "$ID-a" numrxqueues 4 numtxqueues 4 type veth \
+	peer name eth0 netns "$ID-b" numrxqueues 4 numtxqueues 1
+in_ns a ethtool -L eth0 rx 1 tx 1
+ip link add up0 netns "$ID-a" type veth peer name up0 netns "$ID-b"
+in_ns a ip link add br0 type bridge
+in_ns a ip link set up0 master br0
+for ns in a b; do
+	in_ns $ns ip link set eth0 up
+	in_ns $ns ip link set up0 up
+done
+in_ns a ip link set br0 up
+in_ns a ip address add 192.0.2.1/24 dev eth0
+in_ns b ip address add 192.0.2.2/24 dev eth0
+keys a b
+
+probe() { in_ns a "$WGXDP" probe "${1-eth0}" --json | jq -r "${2-.}"; } # [NIC [FILTER]]
+paths() { probe "${1-eth0}" '"\(.rx) \(.tx)"'; }
+commands() { probe eth0 '[.advice[].command] | join("\n")'; }
+why() { probe "${1-eth0}" '.why // ""'; }
+says() { why "$2" | grep -qE -- "$1"; } # REGEX NIC
+state() # prints all that probe might change
+{
+	in_ns a ip -d -o link show dev eth0 2>/dev/null
+	in_ns a ethtool -k eth0
+	in_ns a ethtool -l eth0
+	in_ns a nft list ruleset
+	in_ns a tc qdisc
+	find "$RUN" "$PINS" -name "$ID*" 2>/dev/null
+}
+is_unchanged() { diff "$TMP/before" <(state); }
+
+# --- what is there --------------------------------------------------------------------------------
+
+state >"$TMP/before"
+is "driver, MTU, channels" \
+	"$(probe eth0 '"\(.driver) \(.mtu) \(.channels.rx)/\(.channels.rx_max)"')" "veth 1500 1/4"
+is "offloads by their kernel's names" "$(probe eth0 '.offloads["rx-lro"] | tojson')" \
+	'{"on":false,"fixed":true}'
+native=$(probe eth0 .native_xdp) # null before Linux 6.3
+is "zero-copy is not offered by veth" "$(probe eth0 .zero_copy)" "${native/true/false}"
+is "nothing keeps auto from AF_XDP" "$(paths)" "xdp xdp"
+cpus=$(nproc)
+wanted=$((cpus < 4 ? cpus : 4))
+if [ "$wanted" -gt 1 ]; then
+	is "the command for a queue per worker" "$(commands)" \
+		"ethtool -L eth0 rx $wanted tx $wanted"
+	in_ns a "$WGXDP" probe eth0 >"$TMP/text"
+	ok "the text has it, too" grep -qxF "    ethtool -L eth0 rx $wanted tx $wanted" "$TMP/text"
+fi
+refuses "the paths in the text" 0 "^  auto: rx xdp, tx xdp$" in_ns a "$WGXDP" probe eth0
+is "without the tests' switch, veth takes the UDP sockets" "$(
+	unset WGXDP_VETH_AS_NIC
+	paths
+)" "udp udp"
+is "a second NIC is an object on a line of its own" "$(probe eth0,br0 .nic | xargs)" "eth0 br0"
+in_ns a ip route add default via 192.0.2.2
+is "without a name: the NIC of the default route" \
+	"$(in_ns a "$WGXDP" probe --json | jq -r .nic)" eth0
+in_ns a ip route delete default
+ok "it has changed nothing" is_unchanged
+
+# --- refused --------------------------------------------------------------------------------------
+
+refuses "no default route" 1 "no default route.*wgxdp probe NIC" in_ns a "$WGXDP" probe
+refuses "an unknown NIC" 1 "^wgxdp: nope0: there is no such interface; .ip link. lists" \
+	in_ns a "$WGXDP" probe nope0
+refuses "an unknown option" 2 "^wgxdp: --all: unexpected argument; usage: wgxdp probe" \
+	in_ns a "$WGXDP" probe --all
+refuses "two lists" 2 "usage: wgxdp probe" in_ns a "$WGXDP" probe eth0 br0
+
+# --- obstacles ------------------------------------------------------------------------------------
+
+if [ "$native" = true ]; then
+	is "a bridge: the UDP sockets" "$(paths br0)" "udp udp"
+	ok "because it has no native XDP" says "^br0: bridge offers no native XDP" br0
+else
+	pass "a bridge: before Linux 6.3 only attach finds out"
+fi
+
+in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms
+is "a shaper: received by AF_XDP, sent by the UDP sockets" "$(paths)" "xdp udp"
+ok "the sentence is that of show" says "AF_XDP would bypass the qdisc tbf that is configured" eth0
+ok "the command that passes by it" eval "commands | grep -qx 'wgxdp attach --tx xdp eth0 CONF'"
+in_ns a tc qdisc delete dev eth0 root
+
+in_ns a nft -f - <<-EOF
+	table ip t {
+		chain marks { type route hook output priority 0; meta l4proto udp meta mark set 7; }
+		chain source { type nat hook postrouting priority 100; oifname "eth0" masquerade; }
+		chain unused { type route hook output priority 1; }
+	}
+EOF
+is "netfilter: what AF_XDP would bypass" "$(probe eth0 '.bypassed | join("; ")')" \
+	"routing by the nf_tables chain t marks; translation by the nf_tables chain t source"
+in_ns a nft flush chain ip t marks
+is "a chain without rules bypasses nothing" "$(probe eth0 '.bypassed | join("; ")')" \
+	"translation by the nf_tables chain t source"
+in_ns a nft delete table ip t
+in_ns a ip xfrm policy add dir out src 192.0.2.1 dst 192.0.2.2 action block
+is "an IPsec policy" "$(probe eth0 '.bypassed[0]')" "IPsec policies"
+in_ns a ip xfrm policy flush
+
+in_ns a ip link set eth0 mtu 9000
+is "a large MTU: the UDP sockets" "$(paths)" "udp udp"
+ok "the command for a smaller one" eval "commands | grep -qx 'ip link set eth0 mtu 3822'"
+in_ns a ip link set eth0 mtu 1500
+
+# Another program, attached by attach itself: that of another interface.
+in_ns a "$WGXDP" attach eth0 "$(interface a Address=10.99.0.1/24 | conf "$A")" </dev/null
+is "attach has taken the path of probe" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "xdp xdp"
+is "another XDP program: the UDP sockets" "$(paths)" "udp udp"
+ok "it is named" says "the XDP program of interface $A is attached to this NIC" eth0
+ok "... with its mode" eval "probe eth0 .xdp_program | grep -qE '^program [0-9]+ \(.*\), native$'"
+ok "detach succeeds" down a "$A"
+
+# --- without root ---------------------------------------------------------------------------------
+
+install -m 755 "$WGXDP" "$TMP/wgxdp"
+chmod 711 "$TMP"
+in_ns a setpriv --reuid 65534 --regid 65534 --clear-groups "$TMP/wgxdp" probe eth0 >"$TMP/text" 2>&1
+ok "without root: what could not be looked at" grep -q \
+	"^  not looked at: IPsec policies; nf_tables; tcx programs" "$TMP/text"
+ok "... and the rest" grep -q "^  driver: veth$" "$TMP/text"
+ok "all is as it was" is_unchanged
+
+done_testing

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* test_ethtool.c - ethtool.h and xdp_features.h on a veth pair, compared with ethtool(8). */
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "io/ethtool.h"
+#include "io/netlink.h"
+#include "io/xdp_features.h"
+
+static void __attribute__((format(printf, 1, 2))) sh(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (system(line))
+		fail_msg("%s", line);
+}
+
+static uint32_t index_of(const char *name)
+{
+	struct netlink *nl = netlink_open();
+	struct netlink_link link;
+
+	assert_non_null(nl);
+	assert_int_equal(netlink_link(nl, name, 0, &link), 0);
+	netlink_close(nl);
+	return link.ifindex;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	sh("ip link add a0 type veth peer name b0");
+	return 0;
+}
+
+static void test_driver(void **state)
+{
+	char driver[ETHTOOL_DRIVER_LEN] = "";
+	struct ethtool_rings rings;
+
+	(void)state;
+	assert_int_equal(ethtool_driver("a0", driver), 0);
+	assert_string_equal(driver, "veth");
+	assert_int_equal(ethtool_driver("nope0", driver), -ENODEV);
+	assert_int_equal(ethtool_driver("", driver), -ENODEV);
+	assert_int_equal(ethtool_driver("a-name-of-sixteen", driver), -ENODEV);
+	assert_int_equal(ethtool_rings("lo", &rings), -EOPNOTSUPP);
+}
+
+static void test_channels(void **state)
+{
+	struct ethtool_counts now, max, wanted;
+
+	(void)state;
+	assert_int_equal(ethtool_channels("lo", &now, &max), -EOPNOTSUPP);
+	sh("ip link add q0 numrxqueues 4 numtxqueues 4 type veth peer name q1");
+	assert_int_equal(ethtool_channels("q0", &now, &max), 0);
+	assert_int_equal(max.rx, 4);
+	assert_int_equal(max.tx, 4);
+	assert_int_equal(max.combined, 0);
+	wanted = (struct ethtool_counts){ 3, 2, 0 };
+	assert_int_equal(ethtool_set_channels("q0", &wanted), 0);
+	assert_int_equal(ethtool_channels("q0", &now, &max), 0);
+	assert_memory_equal(&now, &wanted, sizeof(now));
+	wanted.rx = 5;
+	assert_int_equal(ethtool_set_channels("q0", &wanted), -EINVAL);
+	sh("ip link delete q0");
+}
+
+static void test_offloads(void **state)
+{
+	struct ethtool_offload_state all[ETHTOOL_OFFLOADS];
+
+	(void)state;
+	assert_int_equal(ethtool_offloads("nope0", all), -ENODEV);
+	assert_int_equal(ethtool_offloads("a0", all), 0);
+	for (int i = 0; i < ETHTOOL_OFFLOADS; i++) {
+		const char *name = ethtool_offload_name((enum ethtool_offload)i);
+
+		if (all[i].known)
+			sh("ethtool -k a0 | sed 's/^generic-receive-offload/rx-gro/;"
+			   "s/^large-receive-offload/rx-lro/;s/^rx-checksumming/rx-checksum/' | "
+			   "grep -qE '^\\s*%s: %s%s'",
+			   name, all[i].on ? "on" : "off", all[i].fixed ? " .fixed" : "$");
+	}
+	assert_true(all[ETHTOOL_GRO].known && !all[ETHTOOL_GRO].fixed);
+	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_GRO, !all[ETHTOOL_GRO].on), 0);
+	sh("ethtool -k a0 | grep -q '^generic-receive-offload: %s'",
+	   all[ETHTOOL_GRO].on ? "off" : "on");
+	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_GRO, all[ETHTOOL_GRO].on), 0);
+	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_LRO, true), -EOPNOTSUPP);
+}
+
+static void test_features(void **state)
+{
+	struct xdp_features f;
+	int err = xdp_features_read(index_of("a0"), &f);
+
+	(void)state;
+	if (err == -EOPNOTSUPP) /* before Linux 6.3 */
+		skip();
+	assert_int_equal(err, 0);
+	assert_true(f.native && !f.zero_copy);
+	assert_int_equal(xdp_features_read(index_of("lo"), &f), 0);
+	assert_false(f.native || f.zero_copy);
+	assert_int_equal(xdp_features_read(999999, &f), -ENODEV);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_driver),
+		cmocka_unit_test(test_channels),
+		cmocka_unit_test(test_offloads),
+		cmocka_unit_test(test_features),
+	};
+
+	if (geteuid() != 0 || system("command -v ethtool >/dev/null")) {
+		printf("1..0 # SKIP needs root and ethtool; see docs/dependencies.md\n");
+		return 0;
+	}
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, NULL);
+}

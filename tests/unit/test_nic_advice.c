@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* test_nic_advice.c - the path that `auto` takes for given facts about a NIC, and the advice. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dataplane/nic_advice.h"
+
+#define WORKERS 4
+#define CAN                                                                                        \
+	{                                                                                          \
+		.known = true                                                                      \
+	}
+#define ON                                                                                         \
+	{                                                                                          \
+		.known = true, .on = true                                                          \
+	}
+#define FIXED_ON                                                                                   \
+	{                                                                                          \
+		.known = true, .on = true, .fixed = true                                           \
+	}
+
+/* A NIC with 4 of 8 queues that has all that XDP and trains need. Later members override these. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+/* clang-format off */
+#define NIC(...) { .link = { .name = "eth0", .mtu = 1500 }, .driver = "ice", .native = NIC_YES, \
+	.zero_copy = NIC_YES, .has_channels = true, .channels = { .combined = 4 }, \
+	.channels_max = { .combined = 8 }, .offloads = { [ETHTOOL_GRO] = ON, \
+	[ETHTOOL_TX_CHECKSUM] = ON, [ETHTOOL_UDP_SEGMENTATION] = ON }, .privileged = true, \
+	.ipsec = NIC_NO, .netfilter = NIC_NO, __VA_ARGS__ }
+
+static const struct {
+	struct nic_facts facts;
+	const char *paths; /* "rx tx" */
+	const char *why;   /* a part of the sentence; "" = there must be none */
+	const char *commands; /* one on each line; '!' after those of --tune */
+} cases[] = {
+	{ NIC(), "xdp xdp", "", "" },
+	/* The driver and its settings. */
+	{ NIC(.native = NIC_NO), "udp udp", "eth0: ice offers no native XDP", "" },
+	{ NIC(.native = NIC_NO, .driver = ""), "udp udp", "eth0: its driver offers no native", "" },
+	{ NIC(.native = NIC_UNKNOWN), "xdp xdp", "if ice refuses the XDP program", "" },
+	{ NIC(.offloads = { [ETHTOOL_LRO] = ON }), "xdp xdp", "",
+	  "ethtool -K eth0 rx-lro off!" },
+	{ NIC(.offloads = { [ETHTOOL_LRO] = FIXED_ON }), "xdp xdp", "", "" },
+	{ NIC(.offloads = { [ETHTOOL_GRO_HW] = ON }), "xdp xdp", "", "" },
+	{ NIC(.driver = "mlx5_core", .offloads = { [ETHTOOL_GRO_HW] = ON }), "xdp xdp", "",
+	  "ethtool -K eth0 rx-gro-hw off!" },
+	{ NIC(.driver = "mlx5_core", .link.mtu = 9000), "udp udp",
+	  "mlx5_core takes an XDP program only with an MTU of at most 3498, not 9000",
+	  "ip link set eth0 mtu 3498" },
+	{ NIC(.driver = "virtio_net", .offloads = { [ETHTOOL_GRO_HW] = FIXED_ON,
+	  [ETHTOOL_GRO] = ON, [ETHTOOL_TX_CHECKSUM] = ON }), "udp udp",
+	  "the hypervisor merges packets", "" },
+	{ NIC(.driver = "virtio_net", .offloads = { [ETHTOOL_GRO_HW] = ON }), "xdp xdp", "", "" },
+	/* Channels. */
+	{ NIC(.channels.combined = 1), "xdp xdp", "", "ethtool -L eth0 combined 4!" },
+	{ NIC(.channels.combined = 1, .channels_max.combined = 3), "xdp xdp", "",
+	  "ethtool -L eth0 combined 3!" },
+	{ NIC(.channels.combined = 1, .channels_max.combined = 1), "xdp xdp", "", "" },
+	{ NIC(.channels.combined = 2, .channels.rx = 2, .channels_max.rx = 8), "xdp xdp", "", "" },
+	{ NIC(.channels = { 1, 1, 0 }, .channels_max = { 4, 2, 0 }), "xdp xdp", "",
+	  "ethtool -L eth0 rx 4 tx 2!" },
+	{ NIC(.channels = { 0, 0, 0 }, .channels_max = { 0, 0, 0 }), "xdp xdp", "", "" },
+	{ NIC(.channels.combined = 1, .has_channels = false), "xdp xdp", "", "" },
+	{ NIC(.driver = "ena", .channels.combined = 8), "udp udp",
+	  "ena takes an XDP program only with half of its channels",
+	  "ethtool -L eth0 combined 4!" },
+	{ NIC(.driver = "ena", .channels.combined = 1, .channels_max.combined = 4), "xdp xdp", "",
+	  "ethtool -L eth0 combined 2!" },
+	{ NIC(.driver = "gve", .channels.combined = 1, .channels_max.combined = 1), "udp udp",
+	  "half of its channels", "" },
+	{ NIC(.native = NIC_NO, .channels.combined = 1), "udp udp", "no native XDP", "" },
+	/* Obstacles that attach finds. */
+	{ NIC(.refusal = -EOPNOTSUPP, .why.text = "eth0: a veth pair", .link.kind = "veth",
+	  .link.mtu = 9000, .channels.combined = 1), "udp udp", "eth0: a veth pair", "" },
+	{ NIC(.refusal = -EBUSY, .why.text = "eth0: XDP program 7", .program = "program 7 (x)"),
+	  "udp udp", "eth0: XDP program 7", "wgxdp attach --chain eth0 CONF" },
+	{ NIC(.refusal = -EMSGSIZE, .why.text = "eth0: MTU", .link.mtu = 9000), "udp udp",
+	  "eth0: MTU", "ip link set eth0 mtu 3822" },
+	/* What AF_XDP would bypass. */
+	{ NIC(.bypassed.egress = "the qdisc tbf"), "xdp udp",
+	  "eth0: data is sent by the UDP socket, because AF_XDP would bypass the qdisc tbf that is",
+	  "wgxdp attach --tx xdp eth0 CONF" },
+	{ NIC(.bypassed.ingress = "the tc ingress filters"), "xdp xdp",
+	  "bypasses the tc ingress filters that are", "wgxdp attach --rx udp eth0 CONF" },
+	{ NIC(.ipsec = NIC_YES), "xdp xdp", "an IPsec policy encrypts or refuses", "" },
+	{ NIC(.hooks.nat = "nat POSTROUTING"), "xdp xdp", "(nf_tables chain nat POSTROUTING)", "" },
+	{ NIC(.hooks.route = "t out"), "xdp xdp", "does not see the marks that nf_tables chain t",
+	  "wgxdp attach --tx udp eth0 CONF" },
+	{ NIC(.native = NIC_NO, .hooks.route = "t out", .ipsec = NIC_YES), "udp udp",
+	  "with the present settings", "" },
+	/* What the UDP sockets lack. */
+	{ NIC(.native = NIC_NO, .offloads = { [ETHTOOL_GRO] = CAN, [ETHTOOL_TX_CHECKSUM] = CAN,
+	  [ETHTOOL_UDP_SEGMENTATION] = CAN }), "udp udp", "no native XDP",
+	  "ethtool -K eth0 rx-gro on\nethtool -K eth0 tx-checksum-ip-generic on\n"
+	  "ethtool -K eth0 tx-udp-segmentation on" },
+	{ NIC(.native = NIC_NO, .link.kind = "veth", .offloads = { [ETHTOOL_GRO] = CAN }),
+	  "udp udp", "no native XDP", "" },
+};
+/* clang-format on */
+
+static void list_commands(const struct nic_judgement *j, char *out, size_t room)
+{
+	size_t len = 0;
+
+	*out = '\0';
+	for (unsigned i = 0; i < j->count; i++)
+		len += (size_t)snprintf(out + len, room - len, "%s%s%s", i ? "\n" : "",
+					j->advice[i].command, j->advice[i].change ? "!" : "");
+}
+
+static void test_cases(void **state)
+{
+	const struct options options = { .rx = OPTIONS_PATH_AUTO };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nic_judgement j;
+		char commands[1024], paths[16];
+
+		nic_judge(&j, &cases[i].facts, &options, WORKERS);
+		list_commands(&j, commands, sizeof(commands));
+		snprintf(paths, sizeof(paths), "%s %s", j.rx_xdp ? "xdp" : "udp",
+			 j.tx_xdp ? "xdp" : "udp");
+		if (strcmp(paths, cases[i].paths) != 0 || !strstr(j.why, cases[i].why) ||
+		    (!*cases[i].why && *j.why) || strcmp(commands, cases[i].commands) != 0)
+			fail_msg("case %zu: %s; why: %s; commands: %s", i, paths, j.why, commands);
+	}
+}
+
+/* With every obstacle and every missing offload at once nothing overflows. */
+static void test_all_at_once(void **state)
+{
+	const struct options options = { .rx = OPTIONS_PATH_AUTO };
+	struct nic_facts f = NIC(.channels.combined = 1, .ipsec = NIC_YES);
+	struct nic_judgement j;
+
+	(void)state;
+	for (int i = 0; i < ETHTOOL_OFFLOADS; i++)
+		f.offloads[i] = (struct ethtool_offload_state)CAN;
+	f.offloads[ETHTOOL_LRO].on = f.offloads[ETHTOOL_GRO_HW].on = true;
+	strcpy(f.driver, "mlx5_core");
+	strcpy(f.bypassed.egress, "the tc egress filters");
+	strcpy(f.bypassed.ingress, "the tc ingress filters");
+	memset(f.hooks.route, 'r', sizeof(f.hooks.route) - 1);
+	memset(f.hooks.nat, 'n', sizeof(f.hooks.nat) - 1);
+	for (int refusal = 0; refusal < 3; refusal++) {
+		f.refusal = (const int[]){ 0, -EBUSY, -EMSGSIZE }[refusal];
+		f.link.mtu = f.refusal == -EMSGSIZE ? 9000 : 1500;
+		memset(f.why.text, 'w', sizeof(f.why.text) - 1);
+		strcpy(f.program, "program 7");
+		nic_judge(&j, &f, &options, WORKERS);
+		assert_in_range(j.count, 6, NIC_ADVICE_MAX);
+		assert_non_null(memchr(j.why, '\0', sizeof(j.why)));
+	}
+}
+
+/* An option that asks for a path is obeyed, whatever auto would do. */
+static void test_asked(void **state)
+{
+	const struct nic_facts f = NIC(.bypassed.egress = "the qdisc tbf");
+	const struct options asked = { .rx = OPTIONS_PATH_UDP, .tx = OPTIONS_PATH_XDP };
+	struct nic_judgement j;
+
+	(void)state;
+	nic_judge(&j, &f, &asked, WORKERS);
+	assert_true(!j.rx_xdp && j.tx_xdp);
+	assert_string_equal(j.why, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_asked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* probe.h - the two forms of what `wgxdp probe` found: an object of JSON, and text made from it. */
+#ifndef WGXDP_PROBE_H
+#define WGXDP_PROBE_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "dataplane/nic_advice.h"
+
+/* Returns a new object that man/wgxdp.8 describes (PROBE OUTPUT), or NULL if out of memory. */
+json_t *probe_json(const struct nic_facts *facts, const struct nic_judgement *judgement);
+
+/* Writes the object as readable text. */
+void probe_print(FILE *out, const json_t *nic);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "dataplane/nic_advice.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "io/afxdp.h"
+
+/* Limits of single drivers for XDP programs, beyond those that the kernel reports. Their sources
+ * are in docs/compatibility.md. */
+static const struct rule {
+	const char *driver;
+	uint32_t mtu;	     /* the largest MTU */
+	bool half_of_queues; /* each queue of ours needs another one for XDP */
+	bool without_gro_hw; /* GRO in hardware must be off */
+	bool frees_gro_hw;   /* the driver switches it off by itself, if it can be changed */
+} rules[] = {
+	{ .driver = "ena", .mtu = 3498, .half_of_queues = true },
+	{ .driver = "gve", .mtu = 2030, .half_of_queues = true },
+	{ .driver = "mlx5_core", .mtu = 3498, .without_gro_hw = true },
+	{ .driver = "virtio_net", .mtu = AFXDP_MTU_MAX, .frees_gro_hw = true },
+};
+
+static const struct rule *rule_of(const struct nic_facts *f)
+{
+	static const struct rule any = { .mtu = AFXDP_MTU_MAX };
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (!strcmp(rules[i].driver, f->driver))
+			return &rules[i];
+	return &any;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Returns the largest number of channels with which the driver takes an XDP program. */
+static struct ethtool_counts channels_allowed(const struct nic_facts *f)
+{
+	struct ethtool_counts max = f->channels_max;
+
+	if (rule_of(f)->half_of_queues)
+		return (struct ethtool_counts){ max.rx / 2, max.tx / 2, max.combined / 2 };
+	return max;
+}
+
+static bool has_too_many_channels(const struct nic_facts *f)
+{
+	const struct ethtool_counts allowed = channels_allowed(f), *now = &f->channels;
+
+	return f->has_channels &&
+	       (now->rx > allowed.rx || now->tx > allowed.tx || now->combined > allowed.combined);
+}
+
+static bool is_on(const struct nic_facts *f, enum ethtool_offload offload)
+{
+	return f->offloads[offload].known && f->offloads[offload].on;
+}
+
+static bool can_switch(const struct nic_facts *f, enum ethtool_offload offload, bool on)
+{
+	const struct ethtool_offload_state *s = &f->offloads[offload];
+
+	return s->known && s->on != on && !s->fixed;
+}
+
+static bool is_hardware(const struct nic_facts *f)
+{
+	return !*f->link.kind;
+}
+
+/* The path ------------------------------------------------------------------------------------- */
+
+static void say(struct nic_judgement *j, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void say(struct nic_judgement *j, const char *format, ...)
+{
+	size_t len = strlen(j->why);
+	va_list args;
+
+	if (len)
+		len += (size_t)snprintf(j->why + len, sizeof(j->why) - len, "; ");
+	if (len >= sizeof(j->why))
+		return;
+	va_start(args, format);
+	vsnprintf(j->why + len, sizeof(j->why) - len, format, args);
+	va_end(args);
+}
+
+/* Returns true if attach would find XDP available. Otherwise says why not. */
+static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
+{
+	const char *name = f->link.name, *driver = *f->driver ? f->driver : "its driver";
+	const struct rule *rule = rule_of(f);
+
+	if (f->refusal) {
+		say(j, "%s", f->why.text);
+	} else if (f->native == NIC_NO) {
+		say(j,
+		    "%s: %s offers no native XDP with the present settings, and auto never uses "
+		    "generic XDP, which loses datagrams that GRO has merged",
+		    name, driver);
+	} else if (rule->frees_gro_hw && is_on(f, ETHTOOL_GRO_HW) &&
+		   f->offloads[ETHTOOL_GRO_HW].fixed) {
+		say(j,
+		    "%s: %s refuses XDP, because the hypervisor merges packets (rx-gro-hw) and the "
+		    "guest cannot switch that off",
+		    name, driver);
+	} else if (f->link.mtu > rule->mtu) {
+		say(j, "%s: %s takes an XDP program only with an MTU of at most %u, not %u", name,
+		    driver, rule->mtu, f->link.mtu);
+	} else if (has_too_many_channels(f)) {
+		say(j, "%s: %s takes an XDP program only with half of its channels", name, driver);
+	} else {
+		if (f->native == NIC_UNKNOWN)
+			say(j,
+			    "%s: if %s refuses the XDP program, the UDP sockets are used; what it "
+			    "offers is unknown before Linux 6.3",
+			    name, driver);
+		return true;
+	}
+	return false;
+}
+
+static void say_bypassed_by_host(struct nic_judgement *j, const struct nic_facts *f)
+{
+	if (f->ipsec == NIC_YES)
+		say(j, "data to peers whose packets an IPsec policy encrypts or refuses is sent by "
+		       "the UDP socket");
+	if (*f->hooks.nat)
+		say(j,
+		    "data to peers whose packets are translated (nf_tables chain %s) is sent by "
+		    "the UDP socket",
+		    f->hooks.nat);
+	if (*f->hooks.route)
+		say(j, "AF_XDP does not see the marks that nf_tables chain %s sets",
+		    f->hooks.route);
+}
+
+static void choose(struct nic_judgement *j, const struct nic_facts *f,
+		   const struct options *options)
+{
+	bool xdp = has_xdp(j, f);
+
+	j->rx_xdp = xdp && nic_checks_wants_rx(options);
+	j->tx_xdp = xdp && nic_checks_sends(options, &f->bypassed);
+	nic_checks_explain(j->why, sizeof(j->why), f->link.name, options, &f->bypassed, xdp,
+			   j->rx_xdp);
+	if (j->tx_xdp)
+		say_bypassed_by_host(j, f);
+}
+
+/* Advice --------------------------------------------------------------------------------------- */
+
+static struct nic_advice *add(struct nic_judgement *j, const char *why)
+{
+	struct nic_advice *a = &j->advice[j->count++];
+
+	*a = (struct nic_advice){ .change = NIC_CHANGE_NOTHING };
+	snprintf(a->why, sizeof(a->why), "%s", why);
+	return a;
+}
+
+static void advise_offload(struct nic_judgement *j, const struct nic_facts *f,
+			   enum ethtool_offload offload, bool on, const char *why)
+{
+	struct nic_advice *a;
+
+	if (!can_switch(f, offload, on))
+		return;
+	a = add(j, why);
+	snprintf(a->command, sizeof(a->command), "ethtool -K %s %s %s", f->link.name,
+		 ethtool_offload_name(offload), on ? "on" : "off");
+	if (on)
+		return;
+	a->change = NIC_CHANGE_OFFLOAD;
+	a->offload = offload;
+}
+
+/* Returns the channels that would suit @workers: at least as many that receive and as many that
+ * send as there are workers, if the driver allows that. */
+static struct ethtool_counts channels_for(const struct nic_facts *f, unsigned workers)
+{
+	const struct ethtool_counts max = channels_allowed(f);
+	struct ethtool_counts c = f->channels;
+
+	if (f->channels_max.combined) {
+		c.combined = larger(smaller(c.combined, max.combined),
+				    smaller(workers > c.rx ? workers - c.rx : 0, max.combined));
+	} else {
+		c.rx = larger(smaller(c.rx, max.rx), smaller(workers, max.rx));
+		c.tx = larger(smaller(c.tx, max.tx), smaller(workers, max.tx));
+	}
+	return c;
+}
+
+static void advise_channels(struct nic_judgement *j, const struct nic_facts *f, unsigned workers)
+{
+	const struct ethtool_counts now = f->channels, c = channels_for(f, workers);
+	struct nic_advice *a;
+
+	if (!f->has_channels || (c.combined == now.combined && c.rx == now.rx && c.tx == now.tx) ||
+	    (f->channels_max.combined && !c.combined) ||
+	    (!f->channels_max.combined && (!c.rx || !c.tx)))
+		return;
+	a = add(j, has_too_many_channels(f)
+			   ? "the driver keeps the other half of its channels for XDP"
+			   : "a worker needs a queue of its own, so fewer workers run than could");
+	if (f->channels_max.combined)
+		snprintf(a->command, sizeof(a->command), "ethtool -L %s combined %u", f->link.name,
+			 c.combined);
+	else
+		snprintf(a->command, sizeof(a->command), "ethtool -L %s rx %u tx %u", f->link.name,
+			 c.rx, c.tx);
+	a->change = NIC_CHANGE_CHANNELS;
+	a->channels = c;
+}
+
+static void advise_mtu(struct nic_judgement *j, const struct nic_facts *f)
+{
+	uint32_t mtu = rule_of(f)->mtu;
+	struct nic_advice *a;
+
+	if (f->link.mtu <= mtu)
+		return;
+	a = add(j, "XDP needs a smaller MTU; other connections of the host get it, too");
+	snprintf(a->command, sizeof(a->command), "ip link set %s mtu %u", f->link.name, mtu);
+}
+
+/* XDP is in reach: what the NIC may lack for it. */
+static void advise_xdp(struct nic_judgement *j, const struct nic_facts *f, unsigned workers)
+{
+	if (is_hardware(f))
+		advise_offload(j, f, ETHTOOL_LRO, false,
+			       "drivers refuse XDP while the NIC merges packets");
+	if (rule_of(f)->without_gro_hw || f->native == NIC_NO)
+		advise_offload(j, f, ETHTOOL_GRO_HW, false,
+			       "drivers refuse XDP while the NIC merges packets");
+	if (f->native == NIC_NO)
+		return;
+	advise_mtu(j, f);
+	advise_channels(j, f, workers);
+}
+
+/* The UDP sockets carry data: what they profit from. A veth pair needs neither. */
+static void advise_udp(struct nic_judgement *j, const struct nic_facts *f)
+{
+	if (!j->rx_xdp)
+		advise_offload(j, f, ETHTOOL_GRO, true,
+			       "without GRO the UDP socket receives datagrams one by one");
+	if (j->tx_xdp)
+		return;
+	if (!is_on(f, ETHTOOL_TX_CHECKSUM) && !is_on(f, ETHTOOL_TX_CHECKSUM_V4)) {
+		advise_offload(j, f, ETHTOOL_TX_CHECKSUM, true,
+			       "the kernel refuses trains of datagrams on a NIC without checksums");
+		advise_offload(j, f, ETHTOOL_TX_CHECKSUM_V4, true,
+			       "the kernel refuses trains of datagrams on a NIC without checksums");
+	}
+	advise_offload(j, f, ETHTOOL_UDP_SEGMENTATION, true,
+		       "the NIC could cut trains of datagrams, which the kernel does now");
+}
+
+static void advise_about_others(struct nic_judgement *j, const struct nic_facts *f)
+{
+	const char *name = f->link.name;
+	struct nic_advice *a;
+
+	if (f->refusal == -EBUSY && *f->program) {
+		a = add(j, "a NIC has one XDP program, unless libxdp's dispatcher calls several");
+		snprintf(a->command, sizeof(a->command), "wgxdp attach --chain %s CONF", name);
+	}
+	if (*f->bypassed.egress && j->rx_xdp) {
+		a = add(j, "if data of the tunnel need not obey what is configured there");
+		snprintf(a->command, sizeof(a->command), "wgxdp attach --tx xdp %s CONF", name);
+	}
+	if (*f->bypassed.ingress && j->rx_xdp) {
+		a = add(j, "if received data of the tunnel has to pass the tc ingress filters");
+		snprintf(a->command, sizeof(a->command), "wgxdp attach --rx udp %s CONF", name);
+	}
+	if (*f->hooks.route && j->tx_xdp) {
+		a = add(j, "if the marks that netfilter sets decide where data of the tunnel goes");
+		snprintf(a->command, sizeof(a->command), "wgxdp attach --tx udp %s CONF", name);
+	}
+}
+
+void nic_judge(struct nic_judgement *j, const struct nic_facts *f, const struct options *options,
+	       unsigned workers)
+{
+	*j = (struct nic_judgement){ .rx_xdp = false };
+	choose(j, f, options);
+	if (f->refusal != -EOPNOTSUPP)
+		advise_xdp(j, f, workers);
+	if (is_hardware(f))
+		advise_udp(j, f);
+	advise_about_others(j, f);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nic_advice.h - judges the facts about a NIC: the path that `auto` takes in each direction, why,
+ * and which commands would improve it. docs/performance.md has the table with its evidence. Makes no
+ * system call.
+ */
+#ifndef WGXDP_NIC_ADVICE_H
+#define WGXDP_NIC_ADVICE_H
+
+#include "dataplane/nic_facts.h"
+
+#define NIC_ADVICE_MAX 12
+
+/* The setting that a command changes, if it is one of ethtool that is safe to change. */
+enum nic_change { NIC_CHANGE_NOTHING, NIC_CHANGE_CHANNELS, NIC_CHANGE_OFFLOAD };
+
+struct nic_advice {
+	char why[192];	  /* what is limited, a sentence without a full stop */
+	char command[96]; /* the command that would improve it */
+	enum nic_change change;
+	struct ethtool_counts channels;
+	enum ethtool_offload offload; /* to be switched off */
+};
+
+struct nic_judgement {
+	bool rx_xdp, tx_xdp;
+	char why[768]; /* why a direction is not XDP, or what XDP bypasses; "" = nothing to say */
+	unsigned count;
+	struct nic_advice advice[NIC_ADVICE_MAX];
+};
+
+/* @workers: how many workers the tunnel has if the NIC has enough queues. */
+void nic_judge(struct nic_judgement *j, const struct nic_facts *f, const struct options *options,
+	       unsigned workers);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "dataplane/nic_checks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bpf/tclink.h"
+#include "io/afxdp.h"
+
+bool nic_checks_wants_rx(const struct options *options)
+{
+	return options->rx != OPTIONS_PATH_UDP;
+}
+
+/* Returns true if `auto` uses the UDP sockets on this link and not XDP. On a veth pair, an XDP
+ * program makes the kernel split every train of datagrams (UDP_SEGMENT) into frames and copy each
+ * of them. Therefore the UDP sockets carry twice as much in both directions
+ * (docs/performance.md). */
+static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
+{
+	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
+		     o->zero_copy == AFXDP_ZC_ON || o->xdp_mode != LOADER_MODE_AUTO;
+
+	return !asked && !o->tests.veth_as_nic && !strcmp(link->kind, "veth");
+}
+
+/* Refuses native XDP on a bond or netvsc device, which passes the program on to the drivers of its
+ * members. The program would then see the queues of the members, to which our AF_XDP sockets are
+ * not bound. (A bridge allows only generic mode.) */
+static int check_members(struct netlink *nl, const struct options *options,
+			 const struct netlink_link *link, struct fault *f)
+{
+	char member[sizeof(link->name)];
+
+	if (options->xdp_mode == LOADER_MODE_GENERIC || !strcmp(link->kind, "bridge") ||
+	    netlink_member(nl, link->ifindex, member))
+		return 0;
+	return fault(
+		f, -EOPNOTSUPP,
+		"%s: its frames arrive through lower interfaces such as %s; name those instead, "
+		"or use --xdp-mode generic or --rx udp",
+		link->name, member);
+}
+
+int nic_checks_xdp(struct netlink *nl, const struct options *options,
+		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f)
+{
+	if (auto_prefers_udp(options, link))
+		return fault(f, -EOPNOTSUPP,
+			     "%s: the UDP sockets are faster on a veth pair; "
+			     "--rx xdp --tx xdp uses XDP nevertheless",
+			     link->name);
+	if (link->mtu > AFXDP_MTU_MAX) { /* the driver's own limit may be even lower */
+		*obstacle = NICS_MTU;
+		return fault(f, -EMSGSIZE,
+			     "%s: MTU %u is larger than the %u that one frame of AF_XDP holds; "
+			     "lower it or use --rx udp",
+			     link->name, link->mtu, AFXDP_MTU_MAX);
+	}
+	return nic_checks_wants_rx(options) ? check_members(nl, options, link, f) : 0;
+}
+
+struct nic_bypassed nic_checks_bypassed(struct netlink *nl, uint32_t ifindex)
+{
+	char kind[NETLINK_QDISC_LEN];
+	struct nic_bypassed b = { "", "" };
+
+	if (netlink_root_qdisc(nl, ifindex, kind) == 1)
+		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
+	else if (tclink_has_others(ifindex, TCLINK_EGRESS))
+		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
+	if (tclink_has_others(ifindex, TCLINK_INGRESS))
+		snprintf(b.ingress, sizeof(b.ingress), "the tc ingress filters");
+	return b;
+}
+
+bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b)
+{
+	return options->tx != OPTIONS_PATH_UDP && (!*b->egress || options->tx == OPTIONS_PATH_XDP);
+}
+
+static void add_why(char *why, size_t room, const char *name, const char *what,
+		    const char *bypassed, const char *remedy)
+{
+	size_t len = strlen(why);
+
+	snprintf(why + len, room - len, "%s%s: %s %s that %s configured there; %s", len ? "; " : "",
+		 name, what, bypassed, bypassed[strlen(bypassed) - 1] == 's' ? "are" : "is",
+		 remedy);
+}
+
+void nic_checks_explain(char *why, size_t room, const char *name, const struct options *options,
+			const struct nic_bypassed *b, bool sends, bool receives)
+{
+	if (*b->egress && sends && options->tx == OPTIONS_PATH_AUTO)
+		add_why(why, room, name,
+			"data is sent by the UDP socket, because AF_XDP would bypass", b->egress,
+			"--tx xdp uses AF_XDP nevertheless");
+	if (*b->ingress && receives)
+		add_why(why, room, name, "data received by AF_XDP bypasses", b->ingress,
+			"--rx udp obeys them");
+}

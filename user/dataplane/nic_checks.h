@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nic_checks.h - what keeps `auto` from XDP on a NIC, apart from what only the attempt shows. Used by
+ * nics.h before it attaches, and by `wgxdp probe`, which attaches nothing.
+ */
+#ifndef WGXDP_NIC_CHECKS_H
+#define WGXDP_NIC_CHECKS_H
+
+#include "dataplane/options.h"
+#include "io/netlink.h"
+#include "util/fault.h"
+
+/* Why XDP could not be used, if the reason may go away without our help. */
+enum nics_obstacle {
+	NICS_NOTHING, /* no obstacle, or a permanent one */
+	NICS_PROGRAM, /* another XDP program */
+	NICS_QUEUE,   /* another AF_XDP socket */
+	NICS_MTU,     /* the MTU is larger than AF_XDP allows */
+};
+
+/* Packet filters and qdiscs on a NIC that AF_XDP bypasses; "" = none. */
+struct nic_bypassed {
+	char egress[32]; /* if it is not "", auto sends through the UDP sockets */
+	char ingress[32];
+};
+
+/* Returns true if an XDP program is to be attached for received data. */
+bool nic_checks_wants_rx(const struct options *options);
+
+/* Returns 0 if XDP may be tried on the link, or -errno with @f filled in and, if the reason may go
+ * away, *@obstacle set: -EOPNOTSUPP (a veth pair, an interface above others), -EMSGSIZE (the
+ * MTU). */
+int nic_checks_xdp(struct netlink *nl, const struct options *options,
+		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
+
+/* Finds the packet filters and qdiscs of other programs on the link. */
+struct nic_bypassed nic_checks_bypassed(struct netlink *nl, uint32_t ifindex);
+
+/* Returns true if data may be sent by AF_XDP past what @b names. */
+bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);
+
+/* Appends to @why, which has @room bytes, what AF_XDP bypasses on the NIC @name. @sends, @receives:
+ * AF_XDP is available in this direction. */
+void nic_checks_explain(char *why, size_t room, const char *name, const struct options *options,
+			const struct nic_bypassed *b, bool sends, bool receives);
+
+#endif

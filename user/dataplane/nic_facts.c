@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "dataplane/nic_facts.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bpf/xdplink.h"
+#include "io/ipsec.h"
+#include "io/xdp_features.h"
+
+static bool may_see_all(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	return !syscall(SYS_capget, &header, data) &&
+	       data[0].effective & CAP_TO_MASK(CAP_NET_ADMIN);
+}
+
+static enum nic_answer answer(bool yes)
+{
+	return yes ? NIC_YES : NIC_NO;
+}
+
+static void read_driver(struct nic_facts *f)
+{
+	const char *name = f->link.name;
+	struct xdp_features features;
+
+	(void)ethtool_driver(name, f->driver);
+	f->has_channels = !ethtool_channels(name, &f->channels, &f->channels_max);
+	f->has_rings = !ethtool_rings(name, &f->rings);
+	(void)ethtool_offloads(name, f->offloads);
+	if (xdp_features_read(f->link.ifindex, &features))
+		return;
+	f->native = answer(features.native);
+	f->zero_copy = answer(features.zero_copy);
+}
+
+/* Describes the XDP program on the NIC. Its name needs CAP_SYS_ADMIN. */
+static void read_program(struct nic_facts *f)
+{
+	static const char *const modes[] = { [XDP_ATTACHED_DRV] = "native",
+					     [XDP_ATTACHED_SKB] = "generic",
+					     [XDP_ATTACHED_HW] = "offloaded",
+					     [XDP_ATTACHED_MULTI] = "in several modes" };
+	struct bpf_prog_info info = { 0 };
+	uint32_t id = f->link.xdp_prog_id, len = sizeof(info);
+	uint8_t mode = f->link.xdp_mode;
+	int fd;
+
+	if (!id)
+		return;
+	fd = bpf_prog_get_fd_by_id(id);
+	if (fd >= 0) {
+		bpf_obj_get_info_by_fd(fd, &info, &len);
+		close(fd);
+	}
+	snprintf(f->program, sizeof(f->program), "program %u (%.15s), %s", id,
+		 info.name[0] ? info.name : "unnamed",
+		 mode && mode < sizeof(modes) / sizeof(modes[0]) ? modes[mode] : "unknown mode");
+}
+
+/* Finds the first obstacle, in the order in which attach would meet them. */
+static int find_obstacle(struct netlink *nl, const struct options *options,
+			 const struct netlink_link *link, struct fault *why)
+{
+	enum nics_obstacle obstacle;
+	uint8_t mac[6];
+	int err = nic_checks_xdp(nl, options, link, &obstacle, why);
+
+	if (!err)
+		err = xdplink_mac(link->name, mac, why);
+	if (!err && !options->chain)
+		err = xdplink_vacant(link->ifindex, link->name, why);
+	return err;
+}
+
+static void read_host(struct nic_facts *f)
+{
+	struct ipsec_watch *ipsec = ipsec_open();
+	struct netlink *nl;
+	int err;
+
+	if (ipsec)
+		f->ipsec = answer(ipsec_any(ipsec));
+	else if (errno == EPROTONOSUPPORT)
+		f->ipsec = NIC_NO;
+	ipsec_close(ipsec);
+	nl = netlink_open_netfilter();
+	err = nl ? nft_hooks_read(nl, &f->hooks) : -errno;
+	if (!err)
+		f->netfilter = answer(*f->hooks.route || *f->hooks.nat);
+	else if (err == -EINVAL || err == -EOPNOTSUPP || err == -EPROTONOSUPPORT)
+		f->netfilter = NIC_NO; /* the kernel has no nf_tables */
+	netlink_close(nl);
+}
+
+int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct options *options,
+		   const char *name)
+{
+	struct nic_facts f = { .privileged = may_see_all() };
+	int err = netlink_link(nl, name, 0, &f.link);
+
+	if (err)
+		return err;
+	read_driver(&f);
+	read_program(&f);
+	f.refusal = find_obstacle(nl, options, &f.link, &f.why);
+	f.bypassed = nic_checks_bypassed(nl, f.link.ifindex);
+	read_host(&f);
+	*facts = f;
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nic_facts.h - reads everything about a NIC on which the choice of its path depends. Changes nothing
+ * and attaches nothing. Control thread, or a command.
+ */
+#ifndef WGXDP_NIC_FACTS_H
+#define WGXDP_NIC_FACTS_H
+
+#include "dataplane/nic_checks.h"
+#include "io/ethtool.h"
+#include "io/nft_hooks.h"
+
+enum nic_answer { NIC_UNKNOWN, NIC_NO, NIC_YES };
+
+struct nic_facts {
+	struct netlink_link link;
+	char driver[ETHTOOL_DRIVER_LEN];   /* "" = unknown */
+	enum nic_answer native, zero_copy; /* what the driver offers; unknown before Linux 6.3 */
+	bool has_channels, has_rings;	   /* false: the driver does not report them */
+	struct ethtool_counts channels, channels_max;
+	struct ethtool_rings rings;
+	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS];
+	char program[64]; /* the XDP program on the NIC: "program 12 (name), native"; "" = none */
+	int refusal;	  /* 0 = XDP may be tried, or the -errno of the first obstacle */
+	struct fault why; /* if there is an obstacle: a sentence about it */
+	struct nic_bypassed bypassed;
+	enum nic_answer ipsec;	   /* whether any IPsec policy is for packets that leave */
+	enum nic_answer netfilter; /* NIC_UNKNOWN = hooks could not be read */
+	struct nft_hooks hooks;
+	bool privileged; /* false: without CAP_NET_ADMIN, programs of tc could not be seen */
+};
+
+/* Fills in @facts for the link @name; what cannot be read stays unknown. @options: those for which
+ * obstacles are to be found. Returns 0, or -errno if there is no such link. */
+int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct options *options,
+		   const char *name);
+
+#endif

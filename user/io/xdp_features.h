@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* xdp_features.h - asks the kernel what the driver of a NIC offers to XDP (generic netlink family
+ * "netdev", Linux 6.3). The answer depends on the present settings of the NIC. Control thread. */
+#ifndef WGXDP_XDP_FEATURES_H
+#define WGXDP_XDP_FEATURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct xdp_features {
+	bool native;	/* the driver runs XDP programs, and lets them redirect frames */
+	bool zero_copy; /* an AF_XDP socket may share its memory with the NIC */
+};
+
+/* Returns 0 with @out filled in, -EOPNOTSUPP (the kernel is older than Linux 6.3), -ENODEV, or
+ * another -errno. */
+int xdp_features_read(uint32_t ifindex, struct xdp_features *out);
+
+#endif
