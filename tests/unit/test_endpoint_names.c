@@ -131,6 +131,71 @@ static void one_of_several(void **state)
 	end(f);
 }
 
+/* Passes @s seconds in which a handshake is retried every 5 s and never answered. */
+static void try_for(struct fixture *f, unsigned s)
+{
+	for (unsigned i = 0; i < s / 5; i++) {
+		endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
+		pass(f, 5);
+		if (f->asked)
+			answer(f, 3600, "192.0.2.2", "192.0.2.3", "192.0.2.4");
+	}
+}
+
+/* Of three servers, some do not answer. The endpoint becomes the next address that has a route,
+ * after the first, and again after the last. It stays if the peer is heard meanwhile, and if the
+ * attempts are far apart. */
+static void dead_among_live(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+
+	(void)state;
+	answer(f, 3600, "192.0.2.2", "192.0.2.3", "192.0.2.4");
+	try_for(f, 70);
+	assert_at(f, "192.0.2.2");
+	try_for(f, 5);
+	assert_at(f, "192.0.2.3");
+	try_for(f, 70);
+	assert_at(f, "192.0.2.3");
+	heard(f); /* the server answers, and fails later */
+	pass(f, 300);
+	f->unroutable = "192.0.2.4";
+	try_for(f, 70);
+	assert_at(f, "192.0.2.3");
+	try_for(f, 5);
+	assert_at(f, "192.0.2.2");
+	for (unsigned i = 0; i < 20; i++) {
+		try_for(f, 50);
+		heard(f);
+	}
+	assert_at(f, "192.0.2.2");
+	f->unroutable = NULL;
+	for (unsigned i = 0; i < 20; i++) {
+		pass(f, 300);
+		try_for(f, 20);
+	}
+	assert_at(f, "192.0.2.2");
+	end(f);
+}
+
+/* There is no other address, or none with a route. */
+static void dead_alone(void **state)
+{
+	struct fixture *f = begin("192.0.2.2");
+
+	(void)state;
+	answer(f, 3600, "192.0.2.2", NULL, NULL);
+	for (unsigned i = 0; i < 100; i++) {
+		endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
+		pass(f, 5);
+		if (f->asked)
+			answer(f, 3600, "192.0.2.2", i < 50 ? NULL : "192.0.2.9", NULL);
+		f->unroutable = "192.0.2.9";
+	}
+	assert_at(f, "192.0.2.2");
+	end(f);
+}
+
 /* An answer with only IPv6 addresses, because the IPv4 query failed, does not replace an IPv4
  * endpoint. */
 static void half_answers(void **state)
@@ -315,11 +380,18 @@ static void many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pending),	  cmocka_unit_test(ttl),
-		cmocka_unit_test(moved),	  cmocka_unit_test(turns),
-		cmocka_unit_test(one_of_several), cmocka_unit_test(half_answers),
-		cmocka_unit_test(choice),	  cmocka_unit_test(marks),
-		cmocka_unit_test(changed),	  cmocka_unit_test(forgotten),
+		cmocka_unit_test(pending),
+		cmocka_unit_test(ttl),
+		cmocka_unit_test(moved),
+		cmocka_unit_test(turns),
+		cmocka_unit_test(one_of_several),
+		cmocka_unit_test(half_answers),
+		cmocka_unit_test(dead_among_live),
+		cmocka_unit_test(dead_alone),
+		cmocka_unit_test(choice),
+		cmocka_unit_test(marks),
+		cmocka_unit_test(changed),
+		cmocka_unit_test(forgotten),
 		cmocka_unit_test(many),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/endpoint_names.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #define SILENCE_NS (ENDPOINT_NAMES_SILENCE_S * NS_PER_S)
 #define RETRY_MAX_SHIFT 4 /* lookups are repeated after 1, 2, 4, 8 and then 16 s after failures */
 #define NO_NAME_RETRY_S 30
+#define DEAD_NS (ENDPOINT_NAMES_DEAD_S * NS_PER_S)
+/* Reports of unanswered handshakes that are further apart belong to different attempts. */
+#define SAME_ATTEMPT_NS (30 * NS_PER_S)
 /* The least time between two lookups of a name that are caused by unanswered handshakes. */
 #define STALE_EVERY_NS (15 * NS_PER_S)
 /* How often all names are checked; a check costs about 20 ns for each name. */
@@ -195,17 +199,54 @@ static uint64_t silent_at(const struct endpoint_name *name)
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&
-	       last_heard(name) >= name->moved_ns && last_heard(name) >= name->unanswered_ns;
+	       last_heard(name) >= name->moved_ns && last_heard(name) >= name->unanswered.last_ns;
+}
+
+static void set_endpoint(struct endpoint_name *name, const struct endpoint *e, uint64_t now_ns)
+{
+	name->urgent = false;
+	name->given = *e;
+	name->given_ns = now_ns;
+	device_peer_redirect(name->names->device, name->peer, e, now_ns);
 }
 
 static void replace_endpoint(struct endpoint_name *name, uint64_t now_ns)
 {
 	struct endpoint e = choose(name);
 
-	name->urgent = false;
-	name->given = e;
-	name->given_ns = now_ns;
-	device_peer_redirect(name->names->device, name->peer, &e, now_ns);
+	set_endpoint(name, &e, now_ns);
+}
+
+/* Returns true if the handshakes with the endpoint have had no answer for so long that another
+ * address should be tried. */
+static bool is_dead(const struct endpoint_name *name)
+{
+	return name->unanswered.first_ns && name->unanswered.first_ns >= name->given_ns &&
+	       last_heard(name) < name->unanswered.first_ns &&
+	       name->unanswered.last_ns >= name->unanswered.first_ns + DEAD_NS;
+}
+
+/* Makes the next address of the answer that has a route the endpoint. The present endpoint, which
+ * is one of the addresses, stays if there is no other. */
+static void try_next(struct endpoint_name *name, uint64_t now_ns)
+{
+	const struct endpoint_names *n = name->names;
+	const struct resolver_answer *a = name->answer;
+	unsigned at = 0;
+
+	while (!same_address(&a->addresses[at], &name->peer->endpoint))
+		at++;
+	for (unsigned i = 1; i < a->count; i++) {
+		struct endpoint e = a->addresses[(at + i) % a->count];
+
+		e.remote.v4.sin_port =
+			htons(name->port); /* IPv6 has the port at this offset, too */
+		if (!n->ops->rank(n->ctx, &e))
+			continue;
+		set_endpoint(name, &e, now_ns);
+		return;
+	}
+	name->unanswered.first_ns = 0;
 }
 
 /* Replaces the endpoint with the newest answer if the rules allow that now. Otherwise records when
@@ -219,6 +260,8 @@ static void review(struct endpoint_name *name, uint64_t now_ns)
 		return;
 	if (is_named(name)) {
 		name->urgent = false;
+		if (is_dead(name))
+			try_next(name, now_ns);
 	} else if (name->urgent || e->remote.sa.sa_family == AF_UNSPEC) {
 		replace_endpoint(name, now_ns);
 	} else if (covers_family(name->answer, e) && !has_roamed(name)) {
@@ -301,7 +344,11 @@ void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, u
 
 	if (!name)
 		return;
-	name->unanswered_ns = now_ns;
+	if (last_heard(name) >= name->unanswered.first_ns ||
+	    name->given_ns > name->unanswered.first_ns ||
+	    now_ns > name->unanswered.last_ns + SAME_ATTEMPT_NS)
+		name->unanswered.first_ns = now_ns;
+	name->unanswered.last_ns = now_ns;
 	/* Leave the lookup and the replacement to the next pass, because the caller is about to
 	 * send an initiation. */
 	name->review_ns = now_ns;

@@ -32,6 +32,9 @@
 #define ENDPOINT_NAMES_TTL_MIN_S 5
 #define ENDPOINT_NAMES_TTL_MAX_S 3600
 #define ENDPOINT_NAMES_SILENCE_S 15
+/* An address is dead if this time has passed between the first and the last of the reports that a
+ * handshake has no answer. They come every 5 s, from 10 s to 80 s after the first initiation. */
+#define ENDPOINT_NAMES_DEAD_S 70
 #define ENDPOINT_NAMES_LOOKUPS_MAX 64 /* lookups that run at the same time; the others wait */
 #define ENDPOINT_NAMES_WHY_LEN 96
 
@@ -56,8 +59,11 @@ struct endpoint_name {
 	uint64_t review_ns;    /* when the answer may replace the endpoint; LOOP_NEVER = never */
 	struct endpoint given; /* endpoint from the name; AF_UNSPEC = none yet */
 	uint64_t given_ns;
-	uint64_t moved_ns;		/* time of an answer with only new addresses; 0 = never */
-	uint64_t unanswered_ns;		/* time of a handshake unanswered for 10 s; 0 = never */
+	uint64_t moved_ns; /* time of an answer with only new addresses; 0 = never */
+	struct {
+		uint64_t first_ns;	/* the first since the peer was heard; 0 = none */
+		uint64_t last_ns;	/* 0 = never */
+	} unanswered;			/* times of the reports that a handshake has no answer */
 	struct resolver_answer *answer; /* newest answer with addresses; NULL = none */
 };
 
@@ -107,8 +113,8 @@ int endpoint_names_set(struct endpoint_names *n, struct peer *p, const char *hos
  * endpoint stays. Does nothing if the peer has no name. */
 void endpoint_names_forget(struct endpoint_names *n, const struct peer *p);
 
-/* Reports that a handshake with the peer has been unanswered for 10 s. Called through
- * device_ops. */
+/* Reports that a handshake with the peer has been unanswered for 10 s or more. Called through
+ * device_ops before each further initiation. */
 void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, uint64_t now_ns);
 
 /* Reports the result of the lookup of @name; the arguments are those of resolver_fn. */

@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 240
+#
+# A name stands for two addresses, and nobody answers at the first. The second is tried when the
+# first handshake is about to be given up, although a single packet began it.
+#
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
+#
+#   /etc/hosts: vpn.test is 192.0.2.9, where there is no host, and 192.0.2.2
+
+cd "$(dirname "$0")/../.." || exit 1
+OWN_MOUNTS=yes # /etc/hosts
+. tests/net/lib.sh
+need_root
+need_cmd ip wg jq ping
+
+A=${ID}a B=${ID}b
+ns_add a b
+join a eth0 b eth0
+keys a b
+[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 1
+printf '%s vpn.test\n' 192.0.2.9 192.0.2.2 >"$TMP/hosts"
+mount --bind "$TMP/hosts" /etc/hosts
+
+at() { [ "$(show a "$A" '.peers[0].endpoint')" = "$1:51820" ]; } # ADDRESS
+
+ok "attach" ours a "$A" < <(
+	interface a ListenPort=51820 Address=10.99.0.1/24
+	peer b AllowedIPs=10.99.0.2/32 Endpoint=vpn.test:51820)
+ok "the other node attaches" ours b "$B" < <(
+	interface b ListenPort=51820 Address=10.99.0.2/24
+	peer a AllowedIPs=10.99.0.1/32)
+in_ns a ip route add 192.0.2.9/32 via 192.0.2.2 # or the daemon would find no neighbour there
+began=$SECONDS
+ok "the first address is the endpoint" at 192.0.2.9
+in_ns a ping -q -c 1 -W 1 10.99.0.2 >"$TMP/ping"
+ok "the second address is tried" wait_for 100 at 192.0.2.2
+holds "... after 80 s" $((SECONDS - began)) -ge 79
+ok "... and answers" wait_for 5 in_ns a ping -q -c 1 -W 1 10.99.0.2
+down a "$A"
+down b "$B"
+clean "nothing is left" a "$A"
+done_testing
