@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * aead_once - seals or opens batches of packets, so that a profiler can count the instructions
- * (docs/aead.md). The program itself measures nothing.
+ * (docs/aead.md). The program itself measures no time.
  */
 #include <stdio.h>
 #include <stdlib.h>

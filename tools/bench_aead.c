@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_aead.c - measures what a packet costs with each AEAD backend. tools/bench-aead runs it.
+ * bench_aead.c - measures the cost of a packet with each AEAD backend. tools/bench-aead runs it.
  *
  * In every round each backend does the same work, and OpenSSL seals messages of 16 KiB, so that
  * other load on the machine affects all of them in the same way. The output shows medians of the

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Writes the vectors in tests/vectors/ that no RFC gives, by an implementation independent of
-wgxdp: Python's hashlib and hmac, and the `cryptography` package (X25519, ChaCha20-Poly1305). Only
-HChaCha20 is written here, since neither has it; it is held against its draft's vector.
+wgxdp: Python's hashlib and hmac, and the `cryptography` package (X25519, ChaCha20-Poly1305).
+HChaCha20 is written here, because neither has it, and is compared with its draft's vector.
 
     tools/mkvectors.py [DIRECTORY]      the output is the same on every run
 
-The protocol is written down a second time, straight from the paper: [W] 5.4.1 to 5.4.7.
+The protocol is implemented a second time, directly from the paper: [W] 5.4.1 to 5.4.7.
 """
 import hashlib
 import hmac
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 def fixed(label, n):
-    """n bytes that look random and never change."""
+    """Returns n pseudorandom bytes, the same in every run."""
     return hashlib.shake_256(label.encode()).digest(n)
 
 

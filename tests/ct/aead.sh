@@ -15,7 +15,7 @@ if ! command -v valgrind >/dev/null || [ ! -e /usr/include/valgrind/memcheck.h ]
 	exit 0
 fi
 
-FOUND=99 # valgrind's exit status if something depends on a secret
+FOUND=99 # valgrind's exit status if a branch or address depends on a secret
 # valgrind 3.19 cannot read clang's DWARF 5.
 FLAGS=(-std=gnu11 -O2 -gdwarf-4 -D_GNU_SOURCE -DCT_TEST -Iinclude)
 WORK=$(mktemp -d)

@@ -19,7 +19,7 @@ static void require(bool what)
 		abort();
 }
 
-/* Whether the frame may be addressed to us, read without checking any length. */
+/* Returns true if the frame may be addressed to us. Checks no length. */
 static bool to_us(const uint8_t *data, uint32_t len)
 {
 	if (len < ETH_HLEN + (data[12] == 0x08 ? 20 : 40) || memcmp(data, frame_nic_mac, 6) != 0)

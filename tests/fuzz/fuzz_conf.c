@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any text is refused with a sentence, or gives values that keep the promises of conf.h. Reading on
- * behind a fault refuses the same texts. What is written can be read, and gives the same text
- * again. Any reply of the daemon is refused, or can be written and read.
+ * Any text is refused with a message, or yields values as conf.h promises. conf_check(), which
+ * continues after a fault, refuses the same texts. A written file can be parsed, and is then
+ * written as the same text again. Any reply of the daemon is refused, or can be written and parsed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static void check_peer(const struct conf *c, const struct conf_peer *p)
 			abort();
 }
 
-/* Writes @c, reads that, and writes it again. */
+/* Writes @c, parses the text, and writes it again. */
 static void check_written(const struct conf *c)
 {
 	struct buffer first = { 0 }, second = { 0 };

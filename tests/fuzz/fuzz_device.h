@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_device.h - what a device of a fuzzer calls. */
+/* fuzz_device.h - the operations that a device calls in a fuzzer. */
 #ifndef WGXDP_FUZZ_DEVICE_H
 #define WGXDP_FUZZ_DEVICE_H
 

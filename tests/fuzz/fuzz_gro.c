@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_gro.c - a batch of packets of a few flows, most of which continue their flow. Segmenting
- * what was merged must yield the same packets in the order of their flow. The batch also holds
+ * fuzz_gro.c - a batch of packets of a few flows, most of which continue their flow. Segmenting the
+ * merged packets must yield the same packets in the order of their flow. The batch also holds
  * packets of random bytes, which must never be read beyond their end.
  */
 #include "path/gro.h"

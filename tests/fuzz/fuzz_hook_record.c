@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any record of hooks is refused, or holds a path and at most as many hooks as it has strings. */
+/* Any record of hooks is refused, or the parsed path and hooks have exactly the record's length. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = malloc(sizeof(head) + size + 1);
 	struct hook_record r;
 
-	/* Most inputs get the right beginning, because it is never guessed. */
+	/* Every input gets the right beginning, which a fuzzer would hardly ever guess. */
 	memcpy(text, head, sizeof(head));
 	memcpy(text + sizeof(head), data, size);
 	size += sizeof(head);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any record of what was set on the host is refused, or names only what wgxdp may have set. */
+/* Any record of host settings is refused, or names only settings that wgxdp can have made. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void require(bool what)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Most inputs get the frame of a record, because it is never guessed. */
+	/* Most inputs get a part of a valid record, which a fuzzer would hardly ever guess. */
 	static const char frame[] =
 		"{\"netns\":7,\"src_valid_mark\":true,\"nft4\":true,\"nft6\":true,"
 		"\"dns\":\"resolvconf\",\"dns_name\":\"wg0\",\"rules\":[{\"family\":4,"

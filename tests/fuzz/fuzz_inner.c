@@ -60,8 +60,8 @@ static uint16_t folded(const uint8_t *at, size_t len, uint32_t sum)
 	return (uint16_t)sum;
 }
 
-/* The ICMP error quotes the packet. An IPv4 error has a valid checksum. The kernel computes that of
- * ICMPv6. */
+/* The ICMP error quotes the packet. An ICMPv4 error has a valid checksum. The kernel computes the
+ * checksum of ICMPv6. */
 static void as_unreachable(const uint8_t *data, size_t size)
 {
 	uint8_t out[ICMP_ERROR_MAX];
@@ -79,7 +79,7 @@ static void as_unreachable(const uint8_t *data, size_t size)
 		abort();
 }
 
-/* Translating there and back changes nothing, and nothing beyond the packet is touched. */
+/* A translated packet can be parsed again, and nothing beyond the packet is accessed. */
 static void as_translated(const uint8_t *data, size_t size)
 {
 	const struct conntrack_tuple other = { .source = { 1, 2, 3 }, .destination = { 9 } };

@@ -55,9 +55,9 @@ static unsigned answers(const struct node *n)
 	return n->sends - n->sent[WIRE_COOKIE];
 }
 
-/* Whether @dg equals the original where it matters. mac2 matters only under load. The sender's
- * index in a handshake message does not matter if the macs are recomputed, because only mac1 covers
- * it ([W] 5.4.3), so anybody who knows the public key can change it. */
+/* Returns true if @dg equals the original in all bytes that matter. mac2 matters only under load.
+ * The sender's index in a handshake message does not matter if the macs are recomputed, because
+ * only mac1 covers it ([W] 5.4.3), so anybody who knows the public key can change it. */
 static bool same(uint8_t type, const struct datagram *dg, bool is_signed)
 {
 	size_t from = is_signed && type != WIRE_COOKIE ? 8 : 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_names.c - answers of DNS of any content and at any time, while peers are heard, roam, and
- * get other names. A live peer keeps its endpoint, and no endpoint is one that no peer can have.
+ * fuzz_names.c - DNS gives any answers at any time, while peers are heard, roam, and get other
+ * names. A live peer keeps its endpoint, and every endpoint is one that a peer can have.
  *
- * The input is a list of steps: a byte that says what happens, and the bytes that it needs.
+ * The input is a list of steps: a byte that selects the step, and the bytes that the step needs.
  */
 #include <ares.h>
 #include <errno.h>
@@ -23,7 +23,7 @@ struct input {
 	size_t size;
 };
 
-/* One for all runs, because it takes longer to make than a run. */
+/* All runs share one device, because making a device takes longer than a run. */
 static struct device device;
 
 struct play {
@@ -129,7 +129,7 @@ static void run(struct play *play, void *arg)
 	endpoint_names_run(&play->names, play->now_ns);
 }
 
-/* An answer as c-ares could hand it over, with up to NODES_MAX addresses. */
+/* Gives an answer as c-ares would, with up to NODES_MAX addresses. */
 static void answer(struct play *play, void *arg)
 {
 	struct ares_addrinfo_node nodes[NODES_MAX] = { 0 };

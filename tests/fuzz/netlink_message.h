@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netlink_message.h - what the fuzzers of netlink share: a message made of any bytes. */
+/* netlink_message.h - shared by the netlink fuzzers: makes a message of any bytes. */
 #ifndef WGXDP_NETLINK_MESSAGE_H
 #define WGXDP_NETLINK_MESSAGE_H
 

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: MIT
 # timeout: 500
 #
-# tests/net/firewall.sh, and how long data goes on where no handshake can.
+# Runs tests/net/firewall.sh, and also tests how long data flows while handshakes are blocked.
 
 LONG=1 exec "$(dirname "$0")/../net/firewall.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # timeout: 3600
 #
-# mutants.sh - shows that the simulation can fail. Each line of MUTANTS breaks one thing in the
+# mutants.sh - shows that the simulation can fail. Each entry of MUTANTS breaks one thing in the
 # protocol core, and the simulation must fail within SEEDS seeds (30).
 #
 #   user/wg/X.c ──sed──▶ X.c, broken ──▶ X.o ─┐
@@ -15,7 +15,7 @@ trap 'rm -rf "$TMP"' EXIT
 export SIMULATION_SEEDS=${SEEDS:-30} CMOCKA_MESSAGE_OUTPUT=STDOUT
 tests=0 failures=0
 
-# Each mutant has two lines: the file and what is broken, and the sed script that breaks it.
+# Each mutant has two lines: the file with a description, and the sed script that breaks it.
 MUTANTS='
 keypairs.c: a responder sends before its session is confirmed
 	s/^\tif (initiator)$/\tif (true)/

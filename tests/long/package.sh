@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The Debian package: built from a clean copy, accepted by lintian, installed, upgraded while a
-# tunnel runs, removed and purged. That happens on a copy of this system's files (an overlay), so
-# that the system itself stays as it is.
+# Builds the Debian package from a clean copy, checks it with lintian, installs it, upgrades it
+# while a tunnel runs, removes and purges it. All this happens in an overlay over this system's
+# files, so that the system itself does not change.
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # of the overlay
+OWN_MOUNTS=yes # for the overlay
 . tests/net/lib.sh
 need_root
 need_cmd ip wg git dpkg-buildpackage dh lintian
@@ -37,7 +37,8 @@ ok "a newer package is built" build -nc
 
 # --- install, upgrade, remove, purge --------------------------------------------------------------
 
-# Everything that is mounted is new: nothing of the machine can be written or removed through it.
+# All mounts are new or read-only, so that nothing on this machine can be changed or removed through
+# them.
 own_root()
 {
 	mkdir "$ROOT" "$TMP/files" && mount -t tmpfs tmpfs "$TMP/files" || return
@@ -63,7 +64,7 @@ leave_root()
 }
 trap 'leave_root; cleanup' EXIT
 inside() { in_ns a env PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$ROOT" "$@"; }
-# What differs from the system's files, less what dpkg and ldconfig keep for themselves.
+# Lists the files that differ from the system's, except those of dpkg and ldconfig themselves.
 changes()
 {
 	(cd "$TMP/files/upper" && find . ! -type d |

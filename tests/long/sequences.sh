@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# tests/net/sequences.sh, at length.
+# Runs tests/net/sequences.sh with more sequences and cycles.
 
 SEQUENCES=${SEQUENCES:-200} CYCLES=${CYCLES:-500} exec "$(dirname "$0")/../net/sequences.sh"

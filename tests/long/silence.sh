@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # After one datagram there is no more traffic. Its receiver sends one keepalive after ten seconds,
-# and then both sides are silent; they do not answer keepalives for ever. With wireguard-go and with
-# wgxdp, as sender and as receiver, on both paths. All pairs run at once.
+# and then both sides are silent; neither side answers a keepalive with a keepalive. With
+# wireguard-go and with wgxdp, as sender and as receiver, on both paths. All pairs run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
 
@@ -71,13 +71,13 @@ for i in "${!pairs[@]}"; do
 	is "${pairs[i]}: there are a handshake, the datagram and an ICMP error" "$(transfer "$i")" \
 		"$((92 + ERROR)) $((148 + DATA))"
 done
-# The error is the last data, so the sender of the datagram owes a keepalive.
+# The ICMP error is the last data packet, so the sender of the datagram owes a keepalive.
 sleep 13 # the keepalive comes after ten seconds, and nothing may follow it
 for i in "${!pairs[@]}"; do
 	is "${pairs[i]}: there is a keepalive for the error" "$(transfer "$i")" \
 		"$((92 + ERROR)) $((148 + DATA + 32))"
 done
-sleep 25 # two more keepalive times without traffic
+sleep 25 # more than two keepalive intervals of 10 s
 for i in "${!pairs[@]}"; do
 	is "${pairs[i]}: then there is silence" "$(transfer "$i")" \
 		"$((92 + ERROR)) $((148 + DATA + 32))"

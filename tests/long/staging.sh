@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: MIT
 # timeout: 1200
 #
-# tests/net/staging.sh, and until handshakes are given up: 10,000 of them.
+# Runs tests/net/staging.sh, and then waits until handshakes with 10,000 silent peers are given up.
 
 LONG=1 exec "$(dirname "$0")/../net/staging.sh"

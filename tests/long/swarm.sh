@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: MIT
 # timeout: 400
 #
-# tests/net/swarm.sh, and while somebody else keeps the hub under load.
+# Runs tests/net/swarm.sh, also while another source keeps the hub under load.
 
 LONG=1 exec "$(dirname "$0")/../net/swarm.sh"

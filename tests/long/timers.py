@@ -4,7 +4,7 @@ time.
 
 INTERFACE is wgxdp's in namespace a, with 192.0.2.1 and 10.99.0.1. KEYS is the prefix of the files
 b.key and a.pub. Each scenario says which node is in b, with 192.0.2.2 and 10.99.0.2. Times are
-checked with tolerance; how often a thing happens is checked exactly.
+checked with a tolerance, and numbers of messages exactly.
 """
 
 import os
@@ -82,7 +82,8 @@ def given_up(s):
 
 
 def unanswered(s):
-    """b is a peer that has a session and falls silent. A new handshake begins 15 s after data."""
+    """b is a peer that has a session and falls silent. A new handshake begins 15 s after a data
+    packet."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.node.connect(sock, TO)
     time.sleep(1)
@@ -97,7 +98,7 @@ def unanswered(s):
 
 
 def expires(s):
-    """b is a peer that began a session and goes on using it. a writes a log."""
+    """b is a peer that began a session and uses it after it has expired. a writes a log."""
     sock = bound(s.b, "192.0.2.2", 51820)
     session = s.node.connect(sock, TO)
     start = time.monotonic()
@@ -133,7 +134,7 @@ def expires(s):
 
 
 def zeroed(s):
-    """b is a peer with one session, which then is gone. a writes a log."""
+    """b is a peer that makes one session and then sends nothing more. a writes a log."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.node.connect(sock, TO)
     start = time.monotonic()
@@ -151,7 +152,7 @@ def zeroed(s):
 
 
 def held(s, key):
-    """True if these 32 bytes are anywhere in the daemon's writable memory."""
+    """True if the 32 bytes of @key are anywhere in the daemon's writable memory."""
     pid = s.pid()
     with (open(f"/proc/{pid}/maps", encoding="ascii") as maps,
           open(f"/proc/{pid}/mem", "rb", 0) as mem):
@@ -179,7 +180,8 @@ def tap(name):
 
 
 def messages_at(sock):
-    """Yields (sender, type, message) of what passed b's NIC. The sender is "a" or "b"."""
+    """Yields (sender, type, message) for each message that passed b's NIC. The sender is "a" or
+    "b"."""
     while True:
         try:
             frame, address = sock.recvfrom(65536)

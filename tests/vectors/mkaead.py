@@ -188,12 +188,11 @@ def aead_case(comment, key, nonce, plain):
 
 
 def wycheproof_txt():
-    out = ("# ChaCha20-Poly1305 without associated data: the classes of Wycheproof's tests that "
-           "fit\n"
-           "# (sizes, special keys and nonces, edge cases of Poly1305's sum, special tags), made "
-           "anew:\n"
-           "# the cases are ours. Altered tags are not listed, the tests alter every vector "
-           "themselves.\n")
+    out = ("# ChaCha20-Poly1305 without associated data. The cases are our own, of the classes of\n"
+           "# Wycheproof's tests that apply: sizes, special keys and nonces, edge cases of "
+           "Poly1305's\n"
+           "# sum, special tags. There are no altered tags, because the tests alter every "
+           "vector.\n")
     for n in list(range(0, 34)) + [47, 48, 49, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512,
                                    513]:
         label = f"size {n}"
@@ -245,10 +244,10 @@ def rfc8439_txt():
     ad = bytes.fromhex("f33388860000000000004e91")
     sealed = ChaCha20Poly1305(key).encrypt(bytes(4) + nonce, DRAFT, ad)
     assert sealed[-16:].hex() == "eead9d67890cbb22392336fea1851f38"
-    return ("# RFC 8439 A.5. The example of 2.8.2 has a nonce that WireGuard cannot have: it "
-            "does not begin\n"
-            "# with four zeros.\n\n" + block(key=key, nonce=nonce, ad=ad, plain=DRAFT,
-                                             sealed=sealed))
+    return ("# RFC 8439 A.5. The example of 2.8.2 is left out, because its nonce does not begin "
+            "with\n"
+            "# four zeros, as WireGuard's nonces do.\n\n" + block(key=key, nonce=nonce, ad=ad,
+                                                                 plain=DRAFT, sealed=sealed))
 
 
 # -- the self-test's answer
@@ -283,7 +282,7 @@ def main():
              "rfc8439.txt": rfc8439_txt(), "wycheproof.txt": wycheproof_txt()}
     differ = []
     for name, text in files.items():
-        text = text.replace("\n", "\n# Made by tests/vectors/mkaead.py; do not edit.\n", 1)
+        text = "# Made by tests/vectors/mkaead.py; do not edit.\n" + text
         if not check:
             (HERE / name).write_text(text)
         elif (HERE / name).read_text() != text:

@@ -3,8 +3,8 @@
 # timeout: 900
 #
 # Loads every BPF program through this kernel's verifier, and runs all of tests/bpf: tables of
-# frames by BPF_PROG_TEST_RUN, attach and detach. Then checks which TC wgxdp takes by default: tcx
-# or, before Linux 6.6, clsact.
+# frames by BPF_PROG_TEST_RUN, attach and detach. Then checks how wgxdp attaches TC programs by
+# default: by tcx or, before Linux 6.6, by clsact.
 
 . "$(dirname "$0")/../net/lib.sh"
 need_root

@@ -108,7 +108,8 @@ die()
 	wait_for 5 eval "! kill -0 $pid"
 }
 
-# Without a daemon the heartbeat is stale, so the program passes what it would drop or redirect.
+# Without a daemon the heartbeat is stale, so the program passes packets that it would otherwise
+# drop or redirect.
 passing() # WHAT
 {
 	local before

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# --zero-copy off, auto and on with virtio-net. show says what the sockets say (XDP_OPTIONS), and
-# the tunnel carries packets. A mode that the driver lacks is refused by name.
+# --zero-copy off, auto and on with virtio-net. show reports the mode that the sockets report
+# (XDP_OPTIONS), and the tunnel carries packets. If the driver lacks a mode, the error names the
+# mode.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0  10.99.0.2 kernel :b
 
@@ -17,8 +18,8 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 
-# Since Linux 6.11 virtio-net receives into the buffers of a socket. It offers zero-copy only since
-# it also sends from them; until then the kernel answers EOPNOTSUPP (docs/verification.md).
+# Since Linux 6.11 virtio-net can receive into the buffers of a socket. The kernel offers zero-copy
+# only for drivers that can also send from them, and else returns EOPNOTSUPP (docs/verification.md).
 case $(uname -r) in
 5.* | 6.[0-9].* | 6.1[0-2].*) OFFERED=false ;;
 *) OFFERED=true ;;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tools/bench is made of.
+"""The modules of tools/bench.
 
 net.py       namespaces, veth pairs, commands in them
 variants.py  the tunnels that are compared, as nodes: wgxdp, the peer implementation, none

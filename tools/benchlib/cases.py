@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is measured. A case runs on one topology and yields metrics; each has a unit and a sense."""
+"""The cases. A case runs on one topology and yields metrics. Each metric has a unit, and says
+whether more is better."""
 
 import time
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ class Metric:
     title: str
     unit: str
     more_is_better: bool = True
-    comparable: bool = True      # does its ratio to the peer's say anything?
+    comparable: bool = True      # is the ratio to the peer meaningful?
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Case:
     where: type
     measure: Callable            # (topology, seconds) -> {metric: value}
     metrics: dict
-    with_bare: bool = True       # does it mean anything without a tunnel?
+    with_bare: bool = True       # does the case make sense without a tunnel?
 
     def runs_with(self, variant):
         return self.with_bare or variant.kind != "bare"
@@ -69,7 +70,8 @@ def round_trips_under_load(top, seconds):
 
 
 def loss_of_rate(top, seconds):
-    """What 10,000 peers and 100,000 prefixes cost, in per cent of the rate with one peer."""
+    """Returns by how many per cent the rate with 10,000 peers and 100,000 prefixes is below that
+    with one peer."""
     lost = {}
     for name, rate_of in (("tcp", lambda pair: pair.load.tcp(seconds)[0]),
                           ("udp", lambda pair: pair.load.udp(seconds, 64)[0])):
@@ -94,7 +96,7 @@ def swarm_out(top, seconds):
 
 
 def idle(top, seconds):
-    """CPU time of a hub whose 100 peers all have a session and say nothing."""
+    """Returns the CPU time of a hub whose 100 peers all have a session and send nothing."""
     top.load.swarm_in(0.1, variants.keys("h")[1], top.peers, 64)
     before = top.cpu_ns()
     time.sleep(5 * seconds)

@@ -11,7 +11,7 @@ PEERSWARM = "build/tools/peerswarm"
 PORT = 7000
 LOSS_LIMIT = 0.01
 RATE_LOW, RATE_HIGH, RATE_STEPS = 5e3, 1.2e6, 8  # the search ends within 4 % of the highest rate
-SETTLE_S = 0.25  # after the sender's end; what is still queued arrives in that time
+SETTLE_S = 0.25  # time after the sender's end for queued packets to arrive
 
 
 class Load:
@@ -25,7 +25,7 @@ class Load:
         net.stop(self.iperf)
 
     def tcp(self, seconds, streams=1, reverse=False):
-        """Mbit/s and bytes that the receiver got."""
+        """Returns the Mbit/s and the bytes that the receiver got."""
         options = ["-P", streams] + (["-R"] if reverse else [])
         whole = max(round(seconds), 1)  # iperf3 reads 0.5 as 0, and 0 means endless
         output = self.client.run("iperf3", "-J", "-c", self.target, "-t", whole, *options,
@@ -36,7 +36,8 @@ class Load:
         return end["sum_received"]["bits_per_second"] / 1e6, end["sum_received"]["bytes"]
 
     def udp(self, seconds, length, rate=0, segment=False):
-        """(packets/s received, packets received, packets sent). Rate 0: without a pause."""
+        """Returns (packets/s received, packets received, packets sent). Rate 0 sends without a
+        pause."""
         receiver = self.server.spawn(UDPBLAST, "recv", PORT)
         time.sleep(0.1)
         options = ["--segment"] if segment else []
@@ -47,7 +48,7 @@ class Load:
         return got["received"] / max(got["seconds"], seconds), got["received"], sent["sent"]
 
     def swarm_in(self, seconds, hub_key, active, length):
-        """(packets/s, packets) that the host of a hub gets from that many of its peers."""
+        """Returns (packets/s, packets) that the hub's host receives from @active of its peers."""
         receiver = self.server.spawn(UDPBLAST, "recv", PORT)
         time.sleep(0.1)
         self.client.run(PEERSWARM, "send", hub_key, "192.0.2.2", 51820, "--active", active,
@@ -57,7 +58,8 @@ class Load:
         return got["received"] / max(got["seconds"], seconds), got["received"]
 
     def swarm_out(self, seconds, hub_key, addresses, length):
-        """(packets/s, packets) that peers get when the host of their hub sends to them in turn."""
+        """Returns (packets/s, packets) that the peers receive when the hub's host sends to them in
+        turn."""
         swarm = self.client.spawn(PEERSWARM, "recv", hub_key, "192.0.2.2", 51820,
                                   "--active", len(addresses), "--seconds", seconds + 1)
         if swarm.stdout.readline() != "ready\n":
@@ -68,7 +70,7 @@ class Load:
         return got["received"] / max(got["seconds"], seconds), got["received"]
 
     def udp_without_loss(self, seconds, length, segment=False):
-        """The highest rate at which less than 1 % is lost, in packets/s received."""
+        """Returns the highest rate with a loss below 1 %, in packets/s received."""
         low, high, best = RATE_LOW, RATE_HIGH, 0.0
         for _ in range(RATE_STEPS):
             rate = (low * high) ** 0.5
@@ -84,7 +86,7 @@ class Load:
         return best
 
     def round_trips(self, seconds, rate=1000):
-        """What udpblast says of probes of 64 bytes: p50_us, p99_us, sent, answered."""
+        """Returns udpblast's figures for probes of 64 bytes: p50_us, p99_us, sent, answered."""
         echo = self.server.spawn(UDPBLAST, "echo", PORT + 1)
         time.sleep(0.1)
         result = json.loads(self.client.run(UDPBLAST, "rtt", self.target, PORT + 1,
@@ -93,7 +95,7 @@ class Load:
         return result
 
     def round_trips_under_load(self, seconds):
-        """The same while one TCP stream fills the tunnel."""
+        """Like round_trips(), while one TCP stream fills the tunnel."""
         load = self.client.spawn("iperf3", "-c", self.target, "-t", round(seconds) + 2,
                                  output=net.DEVNULL)
         time.sleep(1)

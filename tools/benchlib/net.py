@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Namespaces, veth pairs, and commands in them. Whatever is made here is removed by clean_up()."""
+"""Namespaces, veth pairs, and commands in them. clean_up() removes everything made here."""
 
 import os
 import signal
@@ -16,11 +16,11 @@ _processes = []
 
 
 class Failure(Exception):
-    """A command that had to succeed did not; the text says which, and what it printed."""
+    """A command failed that had to succeed. The text has the command and its output."""
 
 
 def private_bpffs():
-    """Pins need a bpffs. Where the host has none, this process gets one of its own."""
+    """Pins need a bpffs. If the host has none, this process gets its own."""
     if os.environ.get("BENCH_BPFFS") == "private":
         return
     kind = subprocess.run(["stat", "-f", "-c", "%T", "/sys/fs/bpf"], capture_output=True, text=True)
@@ -33,7 +33,7 @@ def private_bpffs():
 
 
 def run(*command, stdin=None, check=True):
-    """The command's output. A failure carries what it said."""
+    """Returns the command's output. A Failure contains the output as well."""
     done = subprocess.run([str(c) for c in command], input=stdin, capture_output=True, text=True)
     if check and done.returncode:
         raise Failure(f"{' '.join(map(str, command))}: exit status {done.returncode}: "
@@ -50,7 +50,7 @@ def wait_until(condition, seconds, what):
 
 
 class Namespace:
-    """A network namespace. Its commands run on one core, which a node and its load thus share."""
+    """A network namespace. All its commands, a node and its load, share one core."""
 
     def __init__(self, name, core):
         self.name, self.core = f"{ID}-{name}", core
@@ -61,7 +61,7 @@ class Namespace:
         self.run("ip", "link", "set", "lo", "up")
 
     def command(self, *command):
-        # Not `ip netns exec`: that mounts a fresh sysfs, which hides bpffs.
+        # `ip netns exec` would mount a fresh sysfs, which hides bpffs.
         return ["nsenter", f"--net=/run/netns/{self.name}", "--",
                 "taskset", "-c", str(self.core), *map(str, command)]
 
@@ -85,7 +85,7 @@ class Namespace:
 
 
 def join(a, nic_a, b, nic_b, subnet, queues=1):
-    """A veth pair; a gets subnet.1, b gets subnet.2."""
+    """Makes a veth pair. a gets subnet.1, b gets subnet.2."""
     q = ["numtxqueues", str(queues), "numrxqueues", str(queues)] if queues > 1 else []
     run("ip", "link", "add", nic_a, "netns", a.name, *q, "type", "veth",
         "peer", "name", nic_b, "netns", b.name, *q)
@@ -100,7 +100,7 @@ def namespace_inodes():
 
 
 def ancestors(pid):
-    """This process, its parent and so on: their waiting for us is no disturbance."""
+    """Yields this process and all its ancestors, whose CPU time is no disturbance."""
     while pid > 1:
         yield pid
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
@@ -108,7 +108,8 @@ def ancestors(pid):
 
 
 def thread_napi(ns, nic):
-    """Receives on the namespace's core, as a NIC's interrupt does, and not on the sender's."""
+    """Makes @nic receive on the namespace's core, as a NIC's interrupt does, instead of the
+    sender's core."""
     ns.run("ethtool", "-K", nic, "gro", "on")
     before = set(napi_threads(nic))
     # sysfs shows the namespace in which it was mounted, so mount a new one.
@@ -134,7 +135,7 @@ def answers(ns, address):
 
 
 def stop(process, with_signal=signal.SIGTERM):
-    """Ends what spawn() began; returns what it printed."""
+    """Ends a process of spawn(). Returns its output."""
     if process.poll() is None:
         process.send_signal(with_signal)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How much of the machine others took while something was measured."""
+"""Measures which share of the machine other processes took during a measurement."""
 
 import os
 import time
@@ -11,11 +11,12 @@ PAUSE_S = 1    # before a repetition, for the disturbance to pass
 
 TICKS = os.sysconf("SC_CLK_TCK")
 KTHREADD = 2
-_STEAL = 8     # field of the first line of /proc/stat: what the hypervisor gave to other guests
+_STEAL = 8     # field of the first line of /proc/stat: time taken by other guests
 
 
 def process_ticks():
-    """CPU time of every process and the children it waited for, with its network namespace.
+    """Yields (pid, network namespace, CPU time) of every process, including the children it waited
+    for.
 
     Kernel threads are left out: their work is mostly that of the traffic.
     """
@@ -42,7 +43,8 @@ def steal_ticks():
 
 
 class Watch:
-    """with Watch() as watch: a measurement; then watch.share is what others took, 0 to 1."""
+    """`with Watch() as watch:` around a measurement. Then watch.share is the share of others, 0 to
+    1."""
 
     def snapshot(self):
         ours = set(net.namespace_inodes())
@@ -58,7 +60,8 @@ class Watch:
     def __exit__(self, *_):
         seconds = max(time.monotonic() - self.clock, 1 / TICKS)
         after = self.snapshot()
-        # A process that is new, or that its parent has waited for since, counts with what it took.
+        # A new process counts with all of its CPU time, and a process that has ended through its
+        # parent.
         others = sum(max(ticks - self.before.get(pid, 0), 0) for pid, ticks in after.items()
                      if pid in self.before or ticks < seconds * TICKS)
         taken = (others + steal_ticks() - self.steal) / TICKS
@@ -66,7 +69,8 @@ class Watch:
 
 
 def undisturbed(measure, limit):
-    """(what measure() returns, share of others), repeated while others took more than the limit."""
+    """Repeats measure() while others take more than @limit. Returns its best result and the share
+    of others."""
     best = None
     for _ in range(1 + REPEATS):
         with Watch() as watch:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The picture for the README: how many times the peer's figure each variant reaches."""
+"""Draws the picture of the README: each variant's figures as multiples of the peer's."""
 
 from . import net
 from .report import ratio
@@ -37,7 +37,7 @@ plot {plots}
 
 
 def times_better(results, case, metric, variant):
-    """The ratio to the base, turned over where less is better; None without such a figure."""
+    """Returns the ratio to the base, inverted if less is better, or None if a figure is missing."""
     variants = {name: results.undisturbed(case, name, values)
                 for name, values in results.values.get(case, {}).get(metric, {}).items()}
     base = results.meta["base"]

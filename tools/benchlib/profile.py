@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where the time of a packet goes: `perf record` around a case, its samples grouped by purpose.
+"""Shows where a packet's time goes: runs `perf record` around a case, and groups its samples.
 
 A sample belongs to the first rule that one of its frames matches, from the innermost frame outward.
-Work that a system call triggers in a softirq thus counts as receiving, whoever paid for it.
+So work in a softirq counts as receiving, even if another process's system call triggered it.
 """
 
 import collections
@@ -15,7 +15,7 @@ import time
 from . import net
 
 FREQUENCY = 4999
-WORTH_NS = 10  # per packet; what takes less is not printed
+WORTH_NS = 10  # per packet; smaller entries are not printed
 LOAD = ("iperf3", "udpblast")
 
 RULES = [(what, re.compile(pattern)) for what, pattern in (
@@ -34,7 +34,7 @@ KERNEL_ENTRY = re.compile(r"^(do_syscall_64|entry_SYSCALL|x64_sys_call|syscall_|
 
 
 class Profile:
-    """with Profile(pids of the nodes) as profile: the load; then profile.lines(packets
+    """`with Profile(pids of the nodes) as profile:` around the load, then profile.lines(packets
     received)."""
 
     def __init__(self, pids):
@@ -53,7 +53,7 @@ class Profile:
         self.perf.wait()
 
     def samples(self):
-        """(command, pid, core, [frames, innermost first]) of each sample."""
+        """Yields (command, pid, core, [frames, innermost first]) for each sample."""
         script = subprocess.Popen(["perf", "script", "-i", self.path, "-F", "comm,pid,cpu,ip,sym"],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         header, frames = None, []
@@ -71,7 +71,7 @@ class Profile:
         script.wait()
 
     def groups(self):
-        """Samples by (core, who, what), and by (core, who, what, innermost function)."""
+        """Counts the samples by (core, who, what), and by (core, who, what, innermost function)."""
         count = collections.Counter()
         for command, pid, core, frames in self.samples():
             if command == "swapper" and not any(RULES[0][1].match(f) for f in frames):
@@ -83,7 +83,7 @@ class Profile:
         return count
 
     def lines(self, packets):
-        """ns per packet received, most expensive first, one table per core."""
+        """Yields the lines of a table per core: ns per received packet, most expensive first."""
         count = self.groups()
         per_packet = 1e9 / FREQUENCY / max(packets, 1)
         for core in sorted({key[0] for key in count}):
@@ -96,7 +96,7 @@ class Profile:
 
 
 def detail(count, group, per_packet):
-    """The functions of the node in which a group's time goes, most expensive first."""
+    """Returns the functions of the node that take a group's time, most expensive first."""
     functions = sorted(((n * per_packet, key[3]) for key, n in count.items()
                         if len(key) == 4 and key[:3] == group), reverse=True)
     named = [f"{name} {ns:.0f}" for ns, name in functions[:6] if ns >= WORTH_NS]

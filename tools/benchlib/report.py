@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Medians, ratios and spread of what a run measured; the table and the JSON."""
+"""Medians, ratios and spread of a run's values; the table and the JSON."""
 
 import json
 from statistics import median
@@ -8,7 +8,7 @@ from .variants import OPTIONS
 
 ORDER = ["bare", "peer", *OPTIONS]  # order of columns if runs with other variants are merged
 
-NOISY = 0.20  # a spread of the case without a tunnel above which nothing should be compared
+NOISY = 0.20  # if the spread without a tunnel is larger, the run is no basis for comparisons
 
 
 class Results:
@@ -26,7 +26,7 @@ class Results:
             self.titles.setdefault(case.name, {})[metric] = vars(title)
 
     def note_disturbance(self, case, variant, share):
-        """What others took of the machine during one measurement, at the last try."""
+        """Records the share of the machine that others took during a measurement."""
         self.disturbances.setdefault(f"{case}, {variant}", []).append(round(share, 4))
 
     def save(self, path):
@@ -36,7 +36,7 @@ class Results:
 
     @classmethod
     def load(cls, paths):
-        """One result of several runs with the same options; a later run adds its rounds."""
+        """Merges the results of several runs with the same options. A later run adds its rounds."""
         merged = None
         for path in paths:
             with open(path, encoding="utf-8") as file:
@@ -64,14 +64,14 @@ class Results:
                 yield case, metric, self.titles[case][metric], kept
 
     def undisturbed(self, case, variant, values):
-        """Without the rounds that others disturbed, unless they disturbed all of them."""
+        """Leaves out the rounds that others disturbed, unless all rounds were disturbed."""
         shares = self.disturbances.get(f"{case}, {variant}", [0.0] * len(values))
         kept = [v for v, share in zip(values, shares) if share <= self.meta["noise_limit"]]
         return kept or values
 
 
 def spread(values):
-    """Half the distance between the extremes, as a share of the median."""
+    """Returns half the distance between the extremes, as a share of the median."""
     middle = median(values)
     return (max(values) - min(values)) / 2 / middle if middle else 0.0
 
@@ -83,7 +83,7 @@ def figure(value):
 
 
 def ratio(variants, variant, base):
-    """The ratio of the medians, or None where it says nothing."""
+    """Returns the ratio of the medians, or None if it is meaningless."""
     if base not in variants or variant == base or not median(variants[base]):
         return None
     return median(variants[variant]) / median(variants[base])
@@ -105,7 +105,7 @@ def heading(title):
 
 
 def table(results, base):
-    """Lines of a table for a terminal: a row per metric, a column per variant."""
+    """Yields the lines of a table for a terminal: a row per metric, a column per variant."""
     names = results.meta["variants"]
     rows = [["", *names]]
     for _, _, title, variants in results.rows():
@@ -126,7 +126,7 @@ def markdown(results, base):
 
 
 def complaints(results):
-    """What makes the run unfit for comparison, in sentences."""
+    """Yields sentences that say why the run is unfit for comparison."""
     for name, shares in results.disturbances.items():
         rounds = sum(share > results.meta["noise_limit"] for share in shares)
         if rounds:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which nodes a case needs, and how they are joined. Each topology is built once per variant."""
+"""The nodes that a case needs, and how they are joined. Each topology is built once per variant."""
 
 from ipaddress import IPv4Address
 
@@ -74,14 +74,15 @@ class Pair(Topology):
 
 
 class BigPair(Pair):
-    """The same, but each node has 10,000 peers with 10 prefixes each, and uses one of them."""
+    """Like Pair, but each node has 10,000 peers with 10 prefixes each, and uses one of the
+    peers."""
 
     def more_peers(self):
         return strangers(9999, 10)
 
 
 def strangers(peers, prefixes):
-    """Peers that only have a public key, and prefixes of /28 to /32 in 100.64.0.0/10."""
+    """Yields peers that have only a public key, and prefixes of /28 to /32 in 100.64.0.0/10."""
     for i in range(peers):
         first = i * prefixes
         yield Peer(None, [f"{IPv4Address(0x64400000 + 16 * n)}/{28 + n % 5}"
@@ -89,7 +90,7 @@ def strangers(peers, prefixes):
 
 
 class SmallAndBig:
-    """Both, so that one can be compared with the other in the same round."""
+    """A Pair and a BigPair, so that both are measured in the same round."""
 
     def __init__(self, variant, args):
         self.variant = variant
@@ -123,7 +124,8 @@ class HundredPeers(Hub):
 
 
 class Alone(Topology):
-    """Nodes without traffic, for their memory: one queue and one peer; four queues; 1,001 peers."""
+    """Nodes without traffic, to measure their memory: one queue and one peer; four queues; 1,001
+    peers."""
 
     def build(self):
         self.client, self.server = self.namespace("a", 0), self.namespace("b", 1)
@@ -140,7 +142,7 @@ class Alone(Topology):
 
 
 class Outside(Pair):
-    """The load goes past the tunnel, over the NIC that it is attached to."""
+    """The load bypasses the tunnel, through the NIC to which the tunnel is attached."""
 
     target = "192.0.2.2"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tunnels that are compared. Each is a class of node that can be brought up in a namespace."""
+"""The variants. Each is a class of node that can be brought up in a namespace."""
 
 import base64
 import os
@@ -34,7 +34,7 @@ class Config:
 
 
 def keys(name):
-    """(private, public) of that name."""
+    """Returns (private, public), the key pair called @name."""
     if name not in _keys:
         private = net.run("wg", "genkey").strip()
         _keys[name] = private, net.run("wg", "pubkey", stdin=private).strip()
@@ -61,7 +61,7 @@ def write_conf(name, text):
 
 
 def thread_ns(pids):
-    """CPU time that all threads of these processes have taken so far, in ns."""
+    """Returns the CPU time that all threads of @pids have taken so far, in ns."""
     total = 0
     for pid in pids:
         try:
@@ -101,7 +101,7 @@ class Node:
         return thread_ns(self.pids)
 
     def memory_bytes(self):
-        """What the node's processes and their BPF maps take, shared pages divided."""
+        """Returns the memory of the node's processes (PSS) and of their BPF maps."""
         return sum(pss_bytes(pid) + map_bytes(pid) for pid in self.pids)
 
     def down(self):
@@ -128,7 +128,7 @@ class WgxdpNode(Node):
 
 
 class PeerNode(Node):
-    """Another implementation: a program that is started as wireguard-go is, or "kernel"."""
+    """Another implementation: a program that is started like wireguard-go, or "kernel"."""
 
     def __init__(self, ns, interface, binary):
         super().__init__(ns, interface)
@@ -171,8 +171,8 @@ OPTIONS = {
 
 
 class Variant:
-    """A word of the command line: "bare", "peer", or a name of OPTIONS, before which "old-" may
-    stand, and after which more options of attach may follow."""
+    """A variant of the command line: "bare", "peer", or a name of OPTIONS. "old-" may precede the
+    name, and more options of attach may follow it."""
 
     def __init__(self, text, args):
         words = shlex.split(text)
