@@ -48,7 +48,7 @@ static __u64 no_peer_limit;
 
 /* Packets that RPS has queued. The number is not exact; the daemon only checks whether it changes
  * (loader_tunnel_steered()). */
-__u64 steered_packets;
+__u64 rps_packets;
 
 /* Returns the slot of the peer that owns the address at offset @at4 or @at6 of the IP header, by
  * the longest prefix, or SLOT_NONE. */
@@ -113,7 +113,7 @@ static __always_inline bool source_allowed(struct __sk_buff *skb)
 	__u32 peer = peer_of(skb, offsetof(struct iphdr, saddr), offsetof(struct ipv6hdr, saddr));
 
 	if (skb->hash)
-		steered_packets++;
+		rps_packets++;
 	return peer != SLOT_NONE && (skb->hash || slot == peer);
 }
 

@@ -47,7 +47,7 @@ static void refusals_have_a_sentence(void **state)
 		{ "near0", 0, 1500, 0, AFXDP_ZC_ON, -EOPNOTSUPP, "zero-copy" },
 		{ "nonesuch0", 0, 1500, 0, AFXDP_ZC_AUTO, -ENODEV, "nonesuch0" },
 	};
-	struct transport *o = (void *)77;
+	struct transport *transport = (void *)77;
 	unsigned before = netpair_open_descriptors();
 
 	(void)state;
@@ -59,10 +59,10 @@ static void refusals_have_a_sentence(void **state)
 		config.mtu = table[i].mtu;
 		config.rx_frames = table[i].rx_frames;
 		config.zero_copy = table[i].zc;
-		assert_int_equal(afxdp_new(&o, &config, &why), table[i].err);
+		assert_int_equal(afxdp_new(&transport, &config, &why), table[i].err);
 		if (!strstr(why.text, table[i].word))
 			fail_msg("\"%s\" lacks \"%s\"", why.text, table[i].word);
-		assert_ptr_equal(o, (void *)77);
+		assert_ptr_equal(transport, (void *)77);
 		assert_int_equal(netpair_open_descriptors(), before);
 	}
 }

@@ -85,7 +85,7 @@ struct node {
 	unsigned received_data, received_empty, last_serial, staged_full;
 	unsigned heard_data[NODES_MAX]; /* by the node that sealed it */
 	unsigned events[DEVICE_EVENTS], flushes, endpoint_changes, identity_changes, unanswered;
-	enum reason last; /* of the last message given to device_input */
+	enum reason last; /* of the last message given to device_handshake_input */
 };
 
 struct world {

@@ -31,11 +31,12 @@ static struct worker worker;
 static struct peer peers[PEERS];
 static const struct noise_keys keys = { .send = { 7 }, .recv = { 8 } };
 
-static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len)
+static unsigned alloc_frames(struct transport *transport, struct tx_frame *frames, unsigned n,
+			     uint32_t len)
 {
 	static unsigned next;
 
-	(void)o;
+	(void)transport;
 	(void)len;
 	for (unsigned i = 0; i < n; i++)
 		frames[i] = (struct tx_frame){ .payload = buffers[next++ % FRAME_BATCH] + 64,
@@ -43,9 +44,9 @@ static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsig
 	return n;
 }
 
-static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsigned n)
+static unsigned send_frames(struct transport *transport, struct tx_frame *frames, unsigned n)
 {
-	(void)o;
+	(void)transport;
 	sent.batches++;
 	for (unsigned i = 0; i < n; i++) {
 		const struct wire_data *msg = (const void *)frames[i].payload;
@@ -64,9 +65,9 @@ static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsign
 	return n;
 }
 
-static void sweep(struct transport *o)
+static void sweep(struct transport *transport)
 {
-	(void)o;
+	(void)transport;
 }
 
 static const struct transport_ops ops = {

@@ -9,7 +9,7 @@
 
 static enum reason input(struct node *n, const struct endpoint *from, const void *msg, size_t len)
 {
-	return device_input(&n->device, msg, len, from, n->under_load, n->world->now_ns);
+	return device_handshake_input(&n->device, msg, len, from, n->under_load, n->world->now_ns);
 }
 
 static void malformed(void **state)

@@ -50,17 +50,18 @@ struct machine {
 
 static struct machine *machine;
 
-static unsigned out_recv(struct transport *o, struct rx_frame *frames, unsigned max)
+static unsigned out_recv(struct transport *transport, struct rx_frame *frames, unsigned max)
 {
-	(void)o;
+	(void)transport;
 	(void)frames;
 	(void)max;
 	return 0;
 }
 
-static unsigned out_alloc(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len)
+static unsigned out_alloc(struct transport *transport, struct tx_frame *frames, unsigned n,
+			  uint32_t len)
 {
-	(void)o;
+	(void)transport;
 	(void)len;
 	assert_int_equal(n, 1);
 	frames[0] = (struct tx_frame){ .payload = machine->frame + FRAME_HEADROOM,
@@ -70,20 +71,20 @@ static unsigned out_alloc(struct transport *o, struct tx_frame *frames, unsigned
 	return 1;
 }
 
-static unsigned out_send(struct transport *o, struct tx_frame *frames, unsigned n)
+static unsigned out_send(struct transport *transport, struct tx_frame *frames, unsigned n)
 {
 	unsigned sent = 0;
 
-	(void)o;
+	(void)transport;
 	for (unsigned i = 0; i < n; i++)
 		sent += frames[i].len != 0;
 	machine->left += sent;
 	return sent;
 }
 
-static void out_sweep(struct transport *o)
+static void out_sweep(struct transport *transport)
 {
-	(void)o;
+	(void)transport;
 }
 
 static const struct transport_ops out_ops = {

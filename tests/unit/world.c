@@ -312,8 +312,8 @@ struct peer *world_meet(struct node *a, const struct node *b, bool endpoint)
 
 enum reason node_input(struct node *n, const struct datagram *dg)
 {
-	n->last = device_input(&n->device, dg->data, dg->len, &dg->from, n->under_load,
-			       n->world->now_ns);
+	n->last = device_handshake_input(&n->device, dg->data, dg->len, &dg->from, n->under_load,
+					 n->world->now_ns);
 	if (n->last)
 		return n->last;
 	world_accepted(n->world, dg);

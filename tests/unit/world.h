@@ -5,7 +5,7 @@
  * or delayed.
  *
  *   node_send ─▶ seal ─┐                                    ┌─▶ open ─▶ node->received_data
- *   device ─▶ ops.send ─┴─▶ loss, delay, repeats ─▶ queue ───┴─▶ device_input
+ *   device ─▶ ops.send ─┴─▶ loss, delay, repeats ─▶ queue ───┴─▶ device_handshake_input
  *   worker ─▶ note ──────────────────────────────▶ queue ─────▶ device_want_handshake, ...
  *
  * network.h has the clock and the network, node.h the ops of the device, witness.h the record of

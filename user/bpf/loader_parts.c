@@ -119,7 +119,7 @@ uint64_t loader_tunnel_steered(const struct loader *l)
 		map = bpf_object__find_map_by_name(l->tunnel, ".bss");
 	if (map && bpf_map__value_size(map) <= BSS_MAX)
 		bpf_map__lookup_elem(map, &zero, sizeof(zero), &bss, bpf_map__value_size(map), 0);
-	return bss.globals.steered_packets;
+	return bss.globals.rps_packets;
 }
 
 /* --- the UDP sockets ------------------------------------------------------------------------- */

@@ -43,9 +43,9 @@ static uint64_t chunk_of(const struct afxdp *a, uint64_t addr)
 
 /* ---- receiving ---- */
 
-static unsigned recv_frames(struct transport *o, struct rx_frame *frames, unsigned max)
+static unsigned recv_frames(struct transport *transport, struct rx_frame *frames, unsigned max)
 {
-	struct afxdp *a = afxdp_self(o);
+	struct afxdp *a = afxdp_self(transport);
 	unsigned n = 0, data = 0, malformed = 0;
 	uint32_t idx, count;
 
@@ -58,14 +58,14 @@ static unsigned recv_frames(struct transport *o, struct rx_frame *frames, unsign
 			malformed++;
 			continue;
 		}
-		frames[n].ifindex = o->layer3;
+		frames[n].ifindex = transport->layer3;
 		data += transport_is_data(frames[n].payload, frames[n].len);
 		n++;
 	}
 	if (count)
 		xsk_ring_cons__release(&a->rx, count);
-	transport_count(&o->stats.rx_packets, data);
-	transport_count(&o->stats.rx_malformed, malformed);
+	transport_count(&transport->stats.rx_packets, data);
+	transport_count(&transport->stats.rx_malformed, malformed);
 	return n;
 }
 
@@ -95,9 +95,10 @@ static void reap(struct afxdp *a)
 		xsk_ring_cons__release(&a->completion, n);
 }
 
-static unsigned alloc_frames(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len)
+static unsigned alloc_frames(struct transport *transport, struct tx_frame *frames, unsigned n,
+			     uint32_t len)
 {
-	struct afxdp *a = afxdp_self(o);
+	struct afxdp *a = afxdp_self(transport);
 
 	if (len > a->chunk - FRAME_HEADROOM)
 		return 0;
@@ -124,9 +125,9 @@ static bool sendable(const struct afxdp *a, const struct tx_frame *f)
 	       f->len <= f->room && f->encap->header_len + f->len <= a->frame_max;
 }
 
-static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsigned n)
+static unsigned send_frames(struct transport *transport, struct tx_frame *frames, unsigned n)
 {
-	struct afxdp *a = afxdp_self(o);
+	struct afxdp *a = afxdp_self(transport);
 	unsigned sent = 0, data = 0, refused = 0;
 	struct xdp_desc *d;
 	uint32_t idx;
@@ -150,8 +151,8 @@ static unsigned send_frames(struct transport *o, struct tx_frame *frames, unsign
 	}
 	if (sent)
 		xsk_ring_prod__submit(&a->tx, sent);
-	transport_count(&o->stats.tx_packets, data);
-	transport_count(&o->stats.tx_refused, refused);
+	transport_count(&transport->stats.tx_packets, data);
+	transport_count(&transport->stats.tx_refused, refused);
 	return sent;
 }
 
@@ -191,17 +192,17 @@ static void wake_tx(struct afxdp *a)
 	a->transport.unsent = left;
 }
 
-static void sweep(struct transport *o)
+static void sweep(struct transport *transport)
 {
-	struct afxdp *a = afxdp_self(o);
+	struct afxdp *a = afxdp_self(transport);
 
 	if (a->lent_count)
 		afxdp_refill(a);
 	if (xsk_ring_prod__needs_wakeup(&a->fill))
-		(void)!recvfrom(o->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+		(void)!recvfrom(transport->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 	wake_tx(a);
 	reap(a);
-	atomic_store_explicit(&o->stats.tx_in_flight, a->tx_frames - a->idle_count,
+	atomic_store_explicit(&transport->stats.tx_in_flight, a->tx_frames - a->idle_count,
 			      memory_order_relaxed);
 }
 

@@ -28,9 +28,9 @@ struct afxdp_config {
 
 /* Opens the socket. The caller attaches the XDP program and enters the socket's fd in the map xsks.
  * Retries for up to 1 s while the queue is busy, because the kernel releases the queue of a closed
- * socket late. Returns 0 and sets *@o, or returns -errno with @f filled in: -EMSGSIZE (MTU), -EBUSY
- * (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
-int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fault *f);
+ * socket late. Returns 0 and sets *@transport, or returns -errno with @f filled in: -EMSGSIZE
+ * (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
+int afxdp_new(struct transport **transport, const struct afxdp_config *config, struct fault *f);
 
 /* Returns true if @config->queue has no AF_XDP socket. Opens and closes a small socket in copy mode
  * to find out, which does not reconfigure the NIC. The kernel releases the queue some 30 ms
@@ -38,13 +38,13 @@ int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fa
 bool afxdp_vacant(const struct afxdp_config *config);
 
 /* Returns true if the kernel chose zero-copy (read back from XDP_OPTIONS). */
-bool afxdp_zero_copy(const struct transport *o);
+bool afxdp_zero_copy(const struct transport *transport);
 
 /* Adds the kernel's counters (XDP_STATISTICS) to @d. Any thread. */
 struct afxdp_drops {
 	uint64_t rx_dropped, rx_invalid_descs, tx_invalid_descs;
 	uint64_t rx_ring_full, rx_fill_ring_empty, tx_ring_empty;
 };
-int afxdp_drops(const struct transport *o, struct afxdp_drops *d);
+int afxdp_drops(const struct transport *transport, struct afxdp_drops *d);
 
 #endif

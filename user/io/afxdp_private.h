@@ -28,9 +28,9 @@ struct afxdp {
 	struct xsk_socket *socket;
 };
 
-static inline struct afxdp *afxdp_self(const struct transport *o)
+static inline struct afxdp *afxdp_self(const struct transport *transport)
 {
-	return (struct afxdp *)o; /* its first member */
+	return (struct afxdp *)transport; /* its first member */
 }
 
 extern const struct transport_ops afxdp_ops;
@@ -39,6 +39,6 @@ extern const struct transport_ops afxdp_ops;
  * cache. */
 void afxdp_refill(struct afxdp *a);
 
-void afxdp_deinit(struct transport *o);
+void afxdp_deinit(struct transport *transport);
 
 #endif

@@ -45,9 +45,9 @@ static void close_socket(struct afxdp *a)
 	a->umem = NULL;
 }
 
-void afxdp_deinit(struct transport *o)
+void afxdp_deinit(struct transport *transport)
 {
-	struct afxdp *a = afxdp_self(o);
+	struct afxdp *a = afxdp_self(transport);
 
 	close_socket(a);
 	if (a->area)
@@ -204,7 +204,7 @@ static struct afxdp *allocate(const struct afxdp_config *config)
 	return a;
 }
 
-int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fault *f)
+int afxdp_new(struct transport **transport, const struct afxdp_config *config, struct fault *f)
 {
 	struct afxdp *a;
 	int err;
@@ -227,7 +227,7 @@ int afxdp_new(struct transport **o, const struct afxdp_config *config, struct fa
 		return explain(err, config, f);
 	}
 	tune(a);
-	*o = &a->transport;
+	*transport = &a->transport;
 	return 0;
 }
 
@@ -251,17 +251,17 @@ bool afxdp_vacant(const struct afxdp_config *config)
 	return vacant;
 }
 
-bool afxdp_zero_copy(const struct transport *o)
+bool afxdp_zero_copy(const struct transport *transport)
 {
-	return afxdp_self(o)->zero_copy;
+	return afxdp_self(transport)->zero_copy;
 }
 
-int afxdp_drops(const struct transport *o, struct afxdp_drops *d)
+int afxdp_drops(const struct transport *transport, struct afxdp_drops *d)
 {
 	struct xdp_statistics s = { 0 };
 	socklen_t len = sizeof(s);
 
-	if (getsockopt(o->fd, SOL_XDP, XDP_STATISTICS, &s, &len))
+	if (getsockopt(transport->fd, SOL_XDP, XDP_STATISTICS, &s, &len))
 		return -errno;
 	d->rx_dropped += s.rx_dropped;
 	d->rx_invalid_descs += s.rx_invalid_descs;

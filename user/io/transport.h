@@ -34,18 +34,19 @@ struct transport_stats { /* since the opening; only the reader writes, any threa
 struct transport_ops {
 	const char *name; /* "xdp" or "udp" */
 	/* Closes the transport and frees it. */
-	void (*deinit)(struct transport *o);
+	void (*deinit)(struct transport *transport);
 	/* Receives up to @max datagrams. Returns their number. Never blocks. */
-	unsigned (*recv)(struct transport *o, struct rx_frame *frames, unsigned max);
+	unsigned (*recv)(struct transport *transport, struct rx_frame *frames, unsigned max);
 	/* Allocates up to @n frames for @len bytes each. Returns fewer if the transport is full. */
-	unsigned (*alloc)(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len);
+	unsigned (*alloc)(struct transport *transport, struct tx_frame *frames, unsigned n,
+			  uint32_t len);
 	/* Adds outer headers and sends the frames. All frames then belong to the transport again.
 	 * Returns how many of the frames with len > 0 the kernel accepted, and sets len to 0 in
 	 * those that it did not accept. */
-	unsigned (*send)(struct transport *o, struct tx_frame *frames, unsigned n);
+	unsigned (*send)(struct transport *transport, struct tx_frame *frames, unsigned n);
 	/* Returns received frames to the kernel, reclaims frames that were sent, and wakes the
 	 * kernel if needed. */
-	void (*sweep)(struct transport *o);
+	void (*sweep)(struct transport *transport);
 };
 
 struct transport {

@@ -40,15 +40,15 @@
 
 /* ---- setup ---- */
 
-static void deinit(struct transport *o)
+static void deinit(struct transport *transport)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 
 	for (unsigned i = 0; i < UDP_FAMILIES; i++)
 		if (u->fds[i] >= 0)
 			close(u->fds[i]);
-	if (o->fd >= 0)
-		close(o->fd);
+	if (transport->fd >= 0)
+		close(transport->fd);
 	if (u->area)
 		munmap(u->area, UDP_AREA_BYTES);
 	free(u);
@@ -194,7 +194,7 @@ static int allocate(struct udp **out)
 	return 0;
 }
 
-int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault *f)
+int udp_new(struct transport **transport, uint16_t *port, uint32_t fwmark, struct fault *f)
 {
 	struct udp *u;
 	int err = allocate(&u);
@@ -203,7 +203,7 @@ int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault 
 		return fault(f, err, "UDP port %u: out of memory", *port);
 	err = open_pair(u, port, fwmark) ?: open_epoll(u);
 	if (!err) {
-		*o = &u->transport;
+		*transport = &u->transport;
 		return 0;
 	}
 	deinit(&u->transport);
@@ -248,7 +248,7 @@ static int open_members(struct udp *u, const struct udp *leader)
 	return 0;
 }
 
-int udp_join(struct transport **o, struct transport *leader, struct fault *f)
+int udp_join(struct transport **transport, struct transport *leader, struct fault *f)
 {
 	struct udp *u;
 	int err = allocate(&u);
@@ -257,16 +257,16 @@ int udp_join(struct transport **o, struct transport *leader, struct fault *f)
 		return fault(f, err, "UDP socket of a worker: out of memory");
 	err = open_members(u, udp_self(leader)) ?: open_epoll(u);
 	if (!err) {
-		*o = &u->transport;
+		*transport = &u->transport;
 		return 0;
 	}
 	deinit(&u->transport);
 	return fault(f, err, "UDP socket of a worker: %s", strerror(-err));
 }
 
-int udp_disown(const struct transport *o)
+int udp_disown(const struct transport *transport)
 {
-	const struct udp *u = udp_self(o);
+	const struct udp *u = udp_self(transport);
 
 	for (unsigned i = 0; i < UDP_FAMILIES; i++)
 		if (u->fds[i] >= 0 && fchown(u->fds[i], NOBODY, (gid_t)-1))
@@ -287,9 +287,9 @@ int udp_steer(struct transport *leader, int prog_fd)
 	return err;
 }
 
-void udp_set_offloads(struct transport *o, bool gso, bool gro)
+void udp_set_offloads(struct transport *transport, bool gso, bool gro)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 	const int unused = 0;
 
 	u->gso = gso;
@@ -306,14 +306,14 @@ void udp_set_offloads(struct transport *o, bool gso, bool gro)
 
 /* ---- any thread ---- */
 
-int udp_socket(const struct transport *o, int family)
+int udp_socket(const struct transport *transport, int family)
 {
-	return udp_self(o)->fds[family == AF_INET ? UDP_V4 : UDP_V6];
+	return udp_self(transport)->fds[family == AF_INET ? UDP_V4 : UDP_V6];
 }
 
-int udp_set_fwmark(struct transport *o, uint32_t fwmark)
+int udp_set_fwmark(struct transport *transport, uint32_t fwmark)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 	int err = 0;
 
 	for (unsigned i = 0; i < UDP_FAMILIES; i++)
@@ -322,10 +322,10 @@ int udp_set_fwmark(struct transport *o, uint32_t fwmark)
 	return err;
 }
 
-int udp_send_one(struct transport *o, const struct endpoint *e, uint8_t tclass, const void *msg,
-		 size_t len, bool *local_gone)
+int udp_send_one(struct transport *transport, const struct endpoint *e, uint8_t tclass,
+		 const void *msg, size_t len, bool *local_gone)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 	struct iovec iov = { (void *)msg, len };
 	union udp_control control;
 	struct msghdr m;
@@ -345,18 +345,18 @@ int udp_send_one(struct transport *o, const struct endpoint *e, uint8_t tclass, 
 	return err;
 }
 
-uint8_t udp_default_ttl(const struct transport *o)
+uint8_t udp_default_ttl(const struct transport *transport)
 {
 	int ttl = TTL_FALLBACK;
 	socklen_t len = sizeof(ttl);
 
-	(void)getsockopt(udp_self(o)->fds[UDP_V4], IPPROTO_IP, IP_TTL, &ttl, &len);
+	(void)getsockopt(udp_self(transport)->fds[UDP_V4], IPPROTO_IP, IP_TTL, &ttl, &len);
 	return (uint8_t)ttl;
 }
 
-uint64_t udp_socket_drops(const struct transport *o)
+uint64_t udp_socket_drops(const struct transport *transport)
 {
-	const struct udp *u = udp_self(o);
+	const struct udp *u = udp_self(transport);
 	uint32_t info[SK_MEMINFO_VARS];
 	uint64_t drops = 0;
 

@@ -14,18 +14,18 @@
  * both families, and *@port is set to it. A host without IPv6 gets only the IPv4 socket. The fd of
  * the transport is an epoll fd over both sockets. Returns 0, or -errno with @f filled in;
  * -EADDRINUSE if the port is in use. */
-int udp_new(struct transport **o, uint16_t *port, uint32_t fwmark, struct fault *f);
+int udp_new(struct transport **transport, uint16_t *port, uint32_t fwmark, struct fault *f);
 
 /* Opens further sockets on the port of @leader. They form a SO_REUSEPORT group whose first member
  * is @leader; each datagram reaches one member. @leader was bound without SO_REUSEPORT, so that it
  * could not share the port of another program. The fwmark is copied from @leader. Returns 0, or
  * -errno with @f filled in. */
-int udp_join(struct transport **o, struct transport *leader, struct fault *f);
+int udp_join(struct transport **transport, struct transport *leader, struct fault *f);
 
 /* Changes the owner of both sockets to a UID that no process has. SO_REUSEPORT shares a port only
  * among sockets of one UID, so other programs can then no longer bind the port. Needs CAP_CHOWN.
  * Returns 0 or -errno. */
-int udp_disown(const struct transport *o);
+int udp_disown(const struct transport *transport);
 
 /* Attaches the BPF program @prog_fd, which selects the member of the group for each datagram.
  * Returns 0 or -errno. */
@@ -33,26 +33,26 @@ int udp_steer(struct transport *leader, int prog_fd);
 
 /* Turns UDP_SEGMENT (@gso) and UDP_GRO (@gro) on or off, as far as the kernel has them. Initially
  * both are off. Do not call this while a worker uses the transport. */
-void udp_set_offloads(struct transport *o, bool gso, bool gro);
+void udp_set_offloads(struct transport *transport, bool gso, bool gro);
 
 /* Returns the socket of @family (AF_INET, AF_INET6), or -1. Any thread. */
-int udp_socket(const struct transport *o, int family);
+int udp_socket(const struct transport *transport, int family);
 
 /* Sets SO_MARK on both sockets. Any thread. */
-int udp_set_fwmark(struct transport *o, uint32_t fwmark);
+int udp_set_fwmark(struct transport *transport, uint32_t fwmark);
 
 /* Sends one message to @e with @tclass (DSCP and ECN) in its IP header; the control thread sends
  * handshakes and keepalives with it. The source is e->local if set. If e->local is no longer an
  * address of this host, the message is sent from an address that the route chooses, and
  * *@local_gone is set to true; otherwise *@local_gone is untouched. Returns 0 or -errno. Any
  * thread. */
-int udp_send_one(struct transport *o, const struct endpoint *e, uint8_t tclass, const void *msg,
-		 size_t len, bool *local_gone);
+int udp_send_one(struct transport *transport, const struct endpoint *e, uint8_t tclass,
+		 const void *msg, size_t len, bool *local_gone);
 
 /* Returns the TTL of IPv4 packets whose route sets none: net.ipv4.ip_default_ttl. Any thread. */
-uint8_t udp_default_ttl(const struct transport *o);
+uint8_t udp_default_ttl(const struct transport *transport);
 
 /* Returns how many datagrams the kernel dropped at the sockets (SO_MEMINFO). Any thread. */
-uint64_t udp_socket_drops(const struct transport *o);
+uint64_t udp_socket_drops(const struct transport *transport);
 
 #endif

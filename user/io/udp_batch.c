@@ -143,9 +143,9 @@ static unsigned take_datagrams(struct udp *u, struct rx_frame *frames, unsigned 
 	return n;
 }
 
-unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max)
+unsigned udp_recv(struct transport *transport, struct rx_frame *frames, unsigned max)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 	unsigned n = take_datagrams(u, frames, max);
 
 	u->turn = !u->turn; /* a flood in one family must not starve the other */
@@ -403,9 +403,9 @@ static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, 
 	return messages ? flush(u, fd, messages) : 0;
 }
 
-unsigned udp_send(struct transport *o, struct tx_frame *frames, unsigned n)
+unsigned udp_send(struct transport *transport, struct tx_frame *frames, unsigned n)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 	unsigned sent, meant = 0, data = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -416,14 +416,14 @@ unsigned udp_send(struct transport *o, struct tx_frame *frames, unsigned n)
 	u->tx_count -= n;
 	if (!u->tx_count)
 		u->tx_used = 0;
-	transport_count(&o->stats.tx_packets, data);
-	transport_count(&o->stats.tx_refused, meant - sent);
+	transport_count(&transport->stats.tx_packets, data);
+	transport_count(&transport->stats.tx_refused, meant - sent);
 	return sent;
 }
 
-unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len)
+unsigned udp_alloc(struct transport *transport, struct tx_frame *frames, unsigned n, uint32_t len)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 	unsigned i;
 
 	for (i = 0; i < n && u->tx_used + len <= UDP_TX_BYTES && u->tx_count < FRAME_BATCH; i++) {
@@ -437,9 +437,9 @@ unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n, uin
 	return i;
 }
 
-void udp_sweep(struct transport *o)
+void udp_sweep(struct transport *transport)
 {
-	struct udp *u = udp_self(o);
+	struct udp *u = udp_self(transport);
 
 	if (u->at == u->filled)
 		u->at = u->filled = 0;

@@ -73,16 +73,16 @@ struct udp {
 	uint16_t first[FRAME_BATCH + 1];      /* index in queued[] of a message's first frame */
 };
 
-static inline struct udp *udp_self(const struct transport *o)
+static inline struct udp *udp_self(const struct transport *transport)
 {
-	return (struct udp *)o; /* the transport is the first member */
+	return (struct udp *)transport; /* the transport is the first member */
 }
 
 /* udp_batch.c: the operations of transport.h */
-unsigned udp_recv(struct transport *o, struct rx_frame *frames, unsigned max);
-unsigned udp_alloc(struct transport *o, struct tx_frame *frames, unsigned n, uint32_t len);
-unsigned udp_send(struct transport *o, struct tx_frame *frames, unsigned n);
-void udp_sweep(struct transport *o);
+unsigned udp_recv(struct transport *transport, struct rx_frame *frames, unsigned max);
+unsigned udp_alloc(struct transport *transport, struct tx_frame *frames, unsigned n, uint32_t len);
+unsigned udp_send(struct transport *transport, struct tx_frame *frames, unsigned n);
+void udp_sweep(struct transport *transport);
 
 /* Fills @m for one message to @e from its local address, with @tclass in its IP header; @iov and
  * @control are borrowed. */

@@ -63,7 +63,7 @@ struct out_message {
 
 /* The frames of this batch that one transport sends. */
 struct lane {
-	struct transport *path;
+	struct transport *transport;
 	unsigned count;
 	struct tx_frame frames[FRAME_BATCH];
 };
@@ -94,7 +94,7 @@ struct egress {
 #define EGRESS_BUFFER_LEN (8 * (EGRESS_PACKET_MAX + 64))
 
 struct port {
-	struct transport *path;
+	struct transport *transport;
 	bool tx;
 };
 
@@ -141,7 +141,7 @@ struct worker {
 
 /* Each function handles one batch and returns the number of packets in it; 0 = there was nothing to
  * do. */
-unsigned ingress_run(struct worker *w, struct transport *path);
+unsigned ingress_run(struct worker *w, struct transport *transport);
 unsigned egress_run(struct worker *w);
 
 /* Seals and sends the staged packets of @n peers, in order for each peer. Requests a handshake with

@@ -21,7 +21,7 @@
 enum note_kind {
 	NOTE_WANT_HANDSHAKE, /* a packet waits for a session, or the session is due for renewal */
 	NOTE_CONFIRMED,	     /* peer->next decrypted a message */
-	NOTE_MOVED,	     /* an authenticated message came from another endpoint */
+	NOTE_ROAMED,	     /* an authenticated message came from another endpoint */
 	NOTE_WATCH,	     /* check this peer's timers */
 	NOTE_NO_GSO,	     /* the kernel refuses UDP_SEGMENT on the path to this peer */
 	NOTE_UNALLOWED,	     /* debugging: the source of a packet is no allowed IP of the peer */
@@ -32,7 +32,7 @@ struct note {
 	uint32_t slot;	      /* slot of the peer, which may be gone when the note is read */
 	uint64_t serial;      /* serial of the peer; shows whether the slot still belongs to it */
 	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session; NOTE_NO_GSO: errno */
-	struct endpoint from; /* NOTE_MOVED: the new endpoint; NOTE_UNALLOWED: the source, port 0 */
+	struct endpoint from; /* NOTE_ROAMED: new endpoint; NOTE_UNALLOWED: the source, port 0 */
 };
 
 struct handshake_message {

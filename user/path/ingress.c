@@ -328,9 +328,9 @@ static void write_tun(struct worker *w, unsigned n)
 	}
 }
 
-unsigned ingress_run(struct worker *w, struct transport *path)
+unsigned ingress_run(struct worker *w, struct transport *transport)
 {
-	unsigned received = path->ops->recv(path, w->ingress.frames, FRAME_BATCH), n;
+	unsigned received = transport->ops->recv(transport, w->ingress.frames, FRAME_BATCH), n;
 
 	n = lookup_sessions(w, received);
 	compare_endpoints(w, n);
@@ -339,6 +339,7 @@ unsigned ingress_run(struct worker *w, struct transport *path)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	path->ops->sweep(path); /* also if n is 0: recv() keeps malformed frames until then */
+	transport->ops->sweep(
+		transport); /* also if n is 0: recv() keeps malformed frames until then */
 	return received;
 }

@@ -57,7 +57,7 @@ bool roaming_knows(struct peer *p, const struct endpoint *from)
 void roaming_tell(struct peer *p, const struct endpoint *to, struct handoff *h)
 {
 	const struct note n = {
-		.kind = NOTE_MOVED, .slot = p->slot, .serial = p->serial, .from = *to
+		.kind = NOTE_ROAMED, .slot = p->slot, .serial = p->serial, .from = *to
 	};
 
 	/* Count before sending the note, because the control thread reads the count when it

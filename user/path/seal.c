@@ -133,8 +133,8 @@ static struct lane *choose_lane(struct worker *w, const struct out_packet *p, ui
 		return &w->egress.udp;
 	}
 	for (unsigned i = 0; i < w->port_count; i++)
-		if (w->ports[i].tx && w->ports[i].path->ifindex == e->ifindex &&
-		    outer <= w->ports[i].path->mtu)
+		if (w->ports[i].tx && w->ports[i].transport->ifindex == e->ifindex &&
+		    outer <= w->ports[i].transport->mtu)
 			return &w->egress.lanes[i];
 	return &w->egress.udp;
 }
@@ -145,9 +145,9 @@ static struct tx_frame *lane_add(struct lane *lane, uint32_t len)
 {
 	struct tx_frame *f = &lane->frames[lane->count];
 
-	if (!lane->path->ops->alloc(lane->path, f, 1, len)) {
-		lane->path->ops->sweep(lane->path);
-		if (!lane->path->ops->alloc(lane->path, f, 1, len))
+	if (!lane->transport->ops->alloc(lane->transport, f, 1, len)) {
+		lane->transport->ops->sweep(lane->transport);
+		if (!lane->transport->ops->alloc(lane->transport, f, 1, len))
 			return NULL;
 	}
 	lane->count++;
@@ -235,7 +235,7 @@ static bool build_messages(struct worker *w, struct out_packet **at, const struc
 static void transmit_lane(struct lane *lane)
 {
 	if (lane->count)
-		lane->path->ops->send(lane->path, lane->frames, lane->count);
+		lane->transport->ops->send(lane->transport, lane->frames, lane->count);
 	lane->count = 0;
 }
 

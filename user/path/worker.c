@@ -30,7 +30,7 @@
 #define UDP_EVERY_TURNS 16
 /* The least time between two NOTE_WANT_HANDSHAKE for one peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
-/* The least time between two NOTE_MOVED for one peer, so that a peer that alternates between
+/* The least time between two NOTE_ROAMED for one peer, so that a peer that alternates between
  * addresses cannot occupy the control thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
 /* The most NOTE_UNALLOWED notes per second; further packets are only counted. */
@@ -171,7 +171,7 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 
 	for (unsigned i = 0; i < w->port_count; i++)
 		fds[POLL_PORTS + i] =
-			(struct pollfd){ .fd = w->ports[i].path->fd, .events = POLLIN };
+			(struct pollfd){ .fd = w->ports[i].transport->fd, .events = POLLIN };
 	handoff_kick(w->config.handoff);
 	qsbr_offline(w->config.qsbr, w->config.id);
 	poll(fds, POLL_PORTS + w->port_count, timeout_ms);
@@ -193,7 +193,7 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 
 	*retry = false;
 	for (unsigned i = 0; i < w->port_count; i++)
-		moved += ingress_run(w, w->ports[i].path);
+		moved += ingress_run(w, w->ports[i].transport);
 	if (udp_hot || !moved || number % UDP_EVERY_TURNS == 0) {
 		unsigned n = ingress_run(w, w->udp);
 
@@ -202,8 +202,8 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 	}
 	moved += egress_run(w);
 	for (unsigned i = 0; i < w->port_count; i++) {
-		w->ports[i].path->ops->sweep(w->ports[i].path);
-		*retry |= w->ports[i].path->unsent > 0;
+		w->ports[i].transport->ops->sweep(w->ports[i].transport);
+		*retry |= w->ports[i].transport->unsent > 0;
 	}
 	return moved;
 }
@@ -339,12 +339,12 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
-int worker_add_port(struct worker *w, struct transport *port, bool tx)
+int worker_add_port(struct worker *w, struct transport *transport, bool tx)
 {
 	if (w->port_count == WORKER_PORTS_MAX)
 		return -ENOSPC;
-	w->egress.lanes[w->port_count].path = port;
-	w->ports[w->port_count++] = (struct port){ .path = port, .tx = tx };
+	w->egress.lanes[w->port_count].transport = transport;
+	w->ports[w->port_count++] = (struct port){ .transport = transport, .tx = tx };
 	return 0;
 }
 
@@ -356,7 +356,7 @@ void worker_drop_ports(struct worker *w)
 void worker_set_udp(struct worker *w, struct transport *udp)
 {
 	w->udp = udp;
-	w->egress.udp.path = udp;
+	w->egress.udp.transport = udp;
 }
 
 void worker_set_mtu(struct worker *w, uint32_t mtu)

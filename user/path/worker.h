@@ -47,7 +47,7 @@ void worker_free(struct worker *w); /* stops the thread; does not free ports; NU
 /* Change the transports of a stopped worker; transports are borrowed. @tx: data may also be sent by
  * this port (--tx). worker_set_udp() must be called before the start. Adding a port fails with
  * -ENOSPC if there are WORKER_PORTS_MAX. */
-int worker_add_port(struct worker *w, struct transport *port, bool tx);
+int worker_add_port(struct worker *w, struct transport *transport, bool tx);
 void worker_drop_ports(struct worker *w); /* removes all ports */
 void worker_set_udp(struct worker *w, struct transport *udp);
 

@@ -28,7 +28,7 @@ static void handle_note(struct handshake_rx *rx, const struct note *note, uint64
 	case NOTE_CONFIRMED:
 		device_confirmed(device, p, indextab_session(device->indices, note->index), now_ns);
 		break;
-	case NOTE_MOVED:
+	case NOTE_ROAMED:
 		device_roamed(device, p, &note->from);
 		nexthops_roamed(rx->config.nexthops, p);
 		break;
@@ -71,8 +71,8 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t
 			rx->under_load_until_ns = now_ns + UNDER_LOAD_AFTER_S * NS_PER_S;
 		if (!handoff_take_message(h, &m))
 			return false;
-		device_input(rx->config.device, m.data, m.len, &m.from,
-			     now_ns < rx->under_load_until_ns, now_ns);
+		device_handshake_input(rx->config.device, m.data, m.len, &m.from,
+				       now_ns < rx->under_load_until_ns, now_ns);
 	}
 	return true;
 }

@@ -6,7 +6,7 @@
  *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device, nexthops, diag
  *               ├▶ hand-off: unsent packets ──────────────▶ icmp_sender
  *               └▶ hand-off: messages ──┐
- *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_input
+ *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_handshake_input
  *
  * If the ring of notes is full, a worker drops the note, which may have been the only one about a
  * staged packet. Then all peers are checked, some in each turn.

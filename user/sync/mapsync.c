@@ -176,7 +176,7 @@ static int set_peer(void *ctx, const struct peer *p)
 	return loader_peer_set(m->config.loader, p->slot, &v);
 }
 
-static void end_peer(void *ctx, const struct peer *p)
+static void delete_peer(void *ctx, const struct peer *p)
 {
 	const struct mapsync *m = ctx;
 
@@ -203,7 +203,7 @@ static int set_index(void *ctx, uint32_t index, const struct peer *p, bool pendi
 	return loader_session_set(m->config.loader, index, &v);
 }
 
-static void end_index(void *ctx, uint32_t index)
+static void delete_index(void *ctx, uint32_t index)
 {
 	const struct mapsync *m = ctx;
 
@@ -218,7 +218,7 @@ static int set_allowed(void *ctx, const struct prefix *prefix, const struct peer
 	return m->config.loader ? loader_allowed_set(m->config.loader, prefix, p->slot) : 0;
 }
 
-static void end_allowed(void *ctx, const struct prefix *prefix)
+static void delete_allowed(void *ctx, const struct prefix *prefix)
 {
 	const struct mapsync *m = ctx;
 
@@ -241,12 +241,12 @@ static void set_identity(void *ctx)
 
 const struct device_mirror mapsync_mirror = {
 	.index_begin = set_index,
-	.index_end = end_index,
+	.index_end = delete_index,
 	.peer_begin = set_peer,
-	.peer_end = end_peer,
+	.peer_end = delete_peer,
 	.identity_changed = set_identity,
 	.allowed_begin = set_allowed,
-	.allowed_end = end_allowed,
+	.allowed_end = delete_allowed,
 };
 
 static void sync_peer_counters(const struct mapsync *m, struct peer *p)

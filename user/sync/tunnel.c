@@ -379,18 +379,18 @@ static void check_rps(struct tunnel *t)
 	const char *name = t->config.tun->name;
 	struct path_stats stats;
 
-	if (packets == t->steered_packets && !t->steered)
+	if (packets == t->rps_packets && !t->steered)
 		return;
 	dataplane_stats(t->config.dataplane, &stats);
 	rx = stats.xsk_rx_packets + stats.udp_rx_packets;
-	if (packets != t->steered_packets) {
+	if (packets != t->rps_packets) {
 		if (!t->steered)
 			log_error("RPS is on for %s: TC checks only that each inner source "
 				  "belongs to some peer, the workers check which peer; `echo 0 "
 				  ">/sys/class/net/%s/queues/rx-N/rps_cpus` turns it off",
 				  name, name);
 		t->steered = true;
-		t->steered_packets = packets;
+		t->rps_packets = packets;
 		t->steered_rx = rx;
 	} else if (rx - t->steered_rx >= RPS_OFF_MESSAGES) {
 		log_info("RPS is off for %s: TC checks the peer of each inner source again", name);

@@ -53,14 +53,14 @@ struct tunnel {
 	struct netlink *netlink;     /* in our namespace; NULL = the interface is in another */
 	struct netlink_watch *watch; /* watch of its namespace; NULL = not found yet */
 	struct loop_timer follow_timer, routes_timer;
-	uint64_t routes_next_ns;	      /* routes are not read again before this time */
-	bool tc_refused;		      /* TC could not be attached when last tried */
-	bool no_tcx;			      /* TC is attached by clsact for lack of tcx */
-	bool steered;			      /* RPS was seen to queue packets before TC */
-	uint64_t steered_packets, steered_rx; /* RPS packets and data messages at the last change */
-	bool link_changed;		      /* an event reported a change, not handled yet */
-	bool link_gone;			      /* an event reported a removal, not handled yet */
-	bool watch_refused;		      /* the interface's namespace could not be watched */
+	uint64_t routes_next_ns;	  /* routes are not read again before this time */
+	bool tc_refused;		  /* TC could not be attached when last tried */
+	bool no_tcx;			  /* TC is attached by clsact for lack of tcx */
+	bool steered;			  /* RPS was seen to queue packets before TC */
+	uint64_t rps_packets, steered_rx; /* RPS packets and data messages at the last change */
+	bool link_changed;		  /* an event reported a change, not handled yet */
+	bool link_gone;			  /* an event reported a removal, not handled yet */
+	bool watch_refused;		  /* the interface's namespace could not be watched */
 	bool ended;
 };
 

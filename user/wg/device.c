@@ -370,7 +370,7 @@ void device_peer_replace_begin(struct peer *p)
 	allowedips_relist(&p->allowed, &p->leaving);
 }
 
-static void end_allowed(void *ctx, const struct prefix *prefix)
+static void delete_allowed(void *ctx, const struct prefix *prefix)
 {
 	struct device *d = ctx;
 
@@ -379,13 +379,13 @@ static void end_allowed(void *ctx, const struct prefix *prefix)
 
 void device_peer_replace_end(struct device *d, struct peer *p)
 {
-	allowedips_remove_all(d->allowed, &p->leaving, end_allowed, d);
+	allowedips_remove_all(d->allowed, &p->leaving, delete_allowed, d);
 }
 
 /* Messages and notes --------------------------------------------------------------------------- */
 
-enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,
-			 bool under_load, uint64_t now_ns)
+enum reason device_handshake_input(struct device *d, const void *msg, size_t len,
+				   const struct endpoint *from, bool under_load, uint64_t now_ns)
 {
 	enum reason why = handshake_input(d, msg, len, from, under_load, now_ns);
 

@@ -4,7 +4,7 @@
  * them. The device makes no system call. For everything outside, it calls struct device_ops and
  * struct device_mirror.
  *
- *   message of types 1-3 ─▶ device_input ─▶ macs, cookies, limits ─▶ noise ─▶ sessions, indices
+ *   message of types 1-3 ─▶ device_handshake_input ─▶ macs, cookies, limits ─▶ noise ─▶ sessions
  *   notes of workers     ─▶ device_want_handshake, device_confirmed, device_roamed,
  *                           device_check_timers, device_catch_up
  *   clock                ─▶ device_tick ─▶ retries, keepalives, wiping
@@ -206,8 +206,8 @@ void device_peer_replace_end(struct device *d, struct peer *p);
 
 /* Handles a message of types 1-3 from @from, which includes our local address. The caller decides
  * @under_load. Returns REASON_none, or the reason for the drop, which is counted in d->counts. */
-enum reason device_input(struct device *d, const void *msg, size_t len, const struct endpoint *from,
-			 bool under_load, uint64_t now_ns);
+enum reason device_handshake_input(struct device *d, const void *msg, size_t len,
+				   const struct endpoint *from, bool under_load, uint64_t now_ns);
 
 /* Begins a handshake, unless one is in progress or the last initiation is less than REKEY_TIMEOUT_S
  * old. Called when a worker has staged a packet, or has used a session that must be renewed. */

@@ -19,7 +19,7 @@
 
 /* handshake.c APIs: */
 
-/* Does the work of device_input(), which counts the reason that is returned. */
+/* Does the work of device_handshake_input(), which counts the reason that is returned. */
 enum reason handshake_input(struct device *d, const void *msg, size_t len,
 			    const struct endpoint *from, bool under_load, uint64_t now_ns);
 
