@@ -105,7 +105,8 @@ static void build(struct frame *frame, const struct row *r)
 	frame_put16(frame->data + frame->at[L4] + 6, pseudo_sum(frame, r->family));
 }
 
-static void send_row(const struct frame *frame, const struct row *r)
+/* Returns false if this kernel takes no trains from packet sockets (before Linux 6.2). */
+static bool send_row(const struct frame *frame, const struct row *r)
 {
 	const struct virtio_net_hdr header = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -117,11 +118,10 @@ static void send_row(const struct frame *frame, const struct row *r)
 	};
 	int err = send_train(frame, &header);
 
-	if (err == -EINVAL && r->cars > 1) { /* before Linux 6.2 */
-		print_message("# %s: this kernel takes no trains from packet sockets\n", r->name);
-		skip();
-	}
+	if (err == -EINVAL && r->cars > 1)
+		return false;
 	assert_int_equal(err, 0);
+	return true;
 }
 
 /* Each datagram arrives whole, in order. */
@@ -182,7 +182,7 @@ static void finish(const struct row *r)
 	struct frame frame;
 
 	build(&frame, &last);
-	send_row(&frame, &last);
+	assert_true(send_row(&frame, &last));
 	expect_xdp(&frame, 1);
 }
 
@@ -194,7 +194,11 @@ static void check_row(const struct row *r)
 	char byte;
 
 	build(&frame, r);
-	send_row(&frame, r);
+	if (!send_row(&frame, r)) {
+		print_message("# left out, because this kernel takes no trains from packet "
+			      "sockets; tests/net/generic.sh sends them from UDP sockets\n");
+		return;
+	}
 	expect_udp(fd, frame.data + frame.at[MSG], r->by_udp);
 	expect_xdp(&frame, r->by_xdp);
 	finish(r);

@@ -30,6 +30,22 @@ is "auto: native mode" "$(show a "$A" .path.xdp_mode)" native
 python_tap "native: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" native
 ok "auto: detach" down a "$A"
 
+# The daemon cannot recognise joined datagrams where the kernel has no BTF.
+without_btf() # OPTION...
+{
+	# shellcheck disable=SC2016
+	in_ns a unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh \
+		"$WGXDP" attach eth0 "$TMP/$A.conf" --xdp-mode generic "$@"
+}
+
+WHY="eth0: cannot attach XDP in generic mode: .*because the kernel has no BTF .*; use --rx udp"
+refuses "without BTF: forced XDP is refused" 1 "$WHY" without_btf --rx xdp
+clean "without BTF: nothing is left" a "$A"
+ok "without BTF: attach" without_btf
+is "without BTF: data takes UDP" "$(show a "$A" '.path | "\(.rx) \(.xdp_mode)"')" "udp null"
+ok "without BTF: show says why" eval "show a '$A' .path.why | grep -q '$WHY'"
+ok "without BTF: detach" down a "$A"
+
 ok "generic: attach" attach --rx xdp --xdp-mode generic
 is "generic: show" "$(show a "$A" .path.xdp_mode)" generic
 ok "generic: the log says which data takes the UDP sockets" eval \
