@@ -132,7 +132,39 @@ is "in the foreground the hooks run in order, too" "$(seen)" "$RECORD"
 spawn a "$WGXDP" attach --foreground "$TMP/$A.conf" >"$TMP/foreground" 2>&1
 daemon=$!
 wait_for 5 eval "grep -c PostUp $LOG | grep -q 2 && show a $A .interface"
-kill "$daemon" && wait "$daemon"
-ends "a signal ended the daemon" 0 "PreDown 0 PostDown 0"
+kill "$daemon"
+ok "a signal ends the daemon" wait "$daemon"
+is "... as detach does: the hooks have run" "$(seen)" "$RECORD $RECORD"
+refuses "... and the next detach finds nothing" 1 "no wgxdp serves" down a "$A"
+clean "a signal: nothing is left" a "$A"
+
+# A hook that does not end. A second signal ends the daemon; what has not run then runs in detach.
+config "PreDown=sleep 60" "PostDown=echo after >> $LOG" | conf "$A" >/dev/null
+: >"$LOG"
+ok "attach with a hook that hangs" attach
+daemon=$(daemon_pid a "$A" | head -1)
+kill "$daemon"
+sleepers() # prints the process of the hook
+{
+	local pid
+	for pid in $(ip netns pids "$ID-a"); do
+		! grep -aq sleep "/proc/$pid/cmdline" || echo "$pid"
+	done
+}
+ok "the hook runs" wait_for 5 eval "[ -n \"\$(sleepers)\" ]"
+is "the tunnel is still up meanwhile" "$(show a "$A" .interface)" "$A"
+kill "$daemon"
+ok "a second signal takes it down" wait_for 5 eval "! in_ns a ip link show dev $A"
+sleepers | xargs kill
+ok "when the hook ends, the others run" wait_for 5 grep -q after "$LOG"
+clean "... and nothing is left" a "$A"
+
+# SaveConfig is done, too.
+config SaveConfig=true | conf "$A" >/dev/null
+ok "attach with SaveConfig" attach
+in_ns a wg set "$A" peer "$(pub a)" remove peer "$(pub b)" persistent-keepalive 21
+kill "$(daemon_pid a "$A")"
+ok "a signal saves the configuration" wait_for 5 grep -q "PersistentKeepalive = 21" "$TMP/$A.conf"
+clean "... and nothing is left" a "$A"
 
 done_testing

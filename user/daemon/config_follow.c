@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config_follow.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "daemon/hook_record.h"
@@ -16,8 +17,8 @@ static int record_hooks(struct config_follow *c, const struct conf *conf, struct
 	return err ? fault(f, err, "cannot record the hooks: %s", strerror(-err)) : 0;
 }
 
-/* The record of the hooks stays if a signal ended the daemon, because the hooks have not run. The
- * next detach or attach runs them. */
+/* The record of the hooks stays if something other than detach ended the daemon, because the hooks
+ * have not run. The next detach or attach runs them. */
 void config_follow_end_record(const struct config_follow *c, const struct ending *ending)
 {
 	if (c->has_hooks && ending->committed && !ending->detached)
@@ -132,6 +133,28 @@ static void hangup(void *ctx)
 	reload_begin(&c->reload, RELOAD_ASKED);
 }
 
+static void end_anyway(void *ctx)
+{
+	const struct config_follow *c = ctx;
+
+	ending_stop(c->ending, 0);
+}
+
+/* A second signal ends the daemon at once. */
+static bool signalled(void *ctx)
+{
+	struct config_follow *c = ctx;
+	int err;
+
+	if (!c->has_hooks && !c->reload.applied.save_config)
+		return false;
+	err = detach_child_start(&c->detach_child, c->reload.config.loop, c->options->interface,
+				 end_anyway, c);
+	if (err && err != -EALREADY)
+		log_error("cannot start `wgxdp detach`: %s", strerror(-err));
+	return err == 0;
+}
+
 static void committed(void *ctx)
 {
 	struct config_follow *c = ctx;
@@ -141,4 +164,8 @@ static void committed(void *ctx)
 			      &confirm_ops, c);
 }
 
-const struct ending_ops config_follow_ending_ops = { .hangup = hangup, .committed = committed };
+const struct ending_ops config_follow_ending_ops = {
+	.hangup = hangup,
+	.signalled = signalled,
+	.committed = committed,
+};

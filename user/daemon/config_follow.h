@@ -7,6 +7,7 @@
 #define WGXDP_CONFIG_FOLLOW_H
 
 #include "daemon/confirm.h"
+#include "daemon/detach_child.h"
 #include "daemon/ending.h"
 #include "daemon/reload.h"
 #include "daemon/sockets.h"
@@ -23,6 +24,7 @@ struct config_follow {
 	struct ending *ending;
 	struct reload reload;
 	struct confirm confirm;
+	struct detach_child detach_child;
 };
 
 /* Begins to follow the file of @conf, which has been applied. The caller has set the pointers in
@@ -32,7 +34,8 @@ int config_follow_start(struct config_follow *c, struct loop *loop, struct endpo
 			struct conf *conf, struct fault *f);
 void config_follow_stop(struct config_follow *c); /* does nothing if it was never started */
 
-/* On SIGHUP, requests a reload. On commit, starts the time limit for `wgxdp confirm`. The context
+/* On SIGHUP, requests a reload. On a signal that ends the daemon, lets `wgxdp detach` end it if
+ * there are hooks or SaveConfig. On commit, starts the time limit for `wgxdp confirm`. The context
  * is a struct config_follow. */
 extern const struct ending_ops config_follow_ending_ops;
 

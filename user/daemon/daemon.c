@@ -334,6 +334,8 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 		go_on(&d);
 	}
 	end(&d);
+	if (d.ending.detached) /* else a second signal ended the daemon, or the command has ended */
+		detach_child_wait(&d.follow.detach_child);
 	notify_close();
 	return d.ending.exit_code;
 }

@@ -64,6 +64,10 @@ static void on_signal(void *ctx, int fd, uint32_t events)
 		e->ops->hangup(e->ctx);
 		return;
 	}
+	if (e->ops && e->committed && e->ops->signalled(e->ctx)) {
+		log_info("%s, detaching", strsignal((int)info.ssi_signo));
+		return;
+	}
 	log_info("%s, exiting", strsignal((int)info.ssi_signo));
 	ending_stop(e, 0);
 }

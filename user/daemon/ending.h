@@ -13,7 +13,10 @@
 #include "util/loop.h"
 
 struct ending_ops {
-	void (*hangup)(void *ctx);    /* SIGHUP arrived */
+	void (*hangup)(void *ctx); /* SIGHUP arrived */
+	/* A signal that ends the daemon arrived, after the attach succeeded. Returns true if the
+	 * daemon should go on for now, because `wgxdp detach` is about to end it. */
+	bool (*signalled)(void *ctx);
 	void (*committed)(void *ctx); /* the attach that started the daemon has succeeded */
 };
 

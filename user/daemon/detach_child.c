@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/detach_child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "wgxdp/limits.h"
+
+/* The daemon blocks and ignores signals that must end the command. */
+static int usual_signals(posix_spawnattr_t *attributes)
+{
+	sigset_t none, defaults;
+	int err;
+
+	sigemptyset(&none);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGHUP);
+	err = posix_spawnattr_setsigmask(attributes, &none);
+	if (!err)
+		err = posix_spawnattr_setsigdefault(attributes, &defaults);
+	if (!err)
+		err = posix_spawnattr_setflags(attributes,
+					       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	return err;
+}
+
+/* Starts the program of this process, which an upgrade may have replaced on disk. */
+static int spawn(pid_t *pid, const char *interface)
+{
+	char name[IFNAME_MAX + 1], program[] = "wgxdp", verb[] = "detach";
+	char *argv[] = { program, verb, name, NULL };
+	posix_spawnattr_t attributes;
+	int err = posix_spawnattr_init(&attributes);
+
+	if (err)
+		return -err;
+	snprintf(name, sizeof(name), "%s", interface);
+	err = usual_signals(&attributes);
+	if (!err)
+		err = posix_spawn(pid, "/proc/self/exe", NULL, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	return -err;
+}
+
+static void on_end(void *ctx, int fd, uint32_t events)
+{
+	struct detach_child *c = ctx;
+
+	(void)events;
+	loop_delete(c->loop, fd);
+	c->ended(c->ctx);
+}
+
+int detach_child_start(struct detach_child *c, struct loop *loop, const char *interface,
+		       void (*ended)(void *ctx), void *ctx)
+{
+	pid_t pid = -1;
+	int pidfd, err = c->loop ? -EALREADY : spawn(&pid, interface);
+
+	if (err)
+		return err;
+	pidfd = pidfd_open(pid, 0);
+	*c = (struct detach_child){ loop, pid, pidfd, ended, ctx };
+	/* Without a pidfd, only the command itself or a second signal ends the daemon. */
+	if (pidfd >= 0)
+		loop_add(loop, pidfd, EPOLLIN, on_end, c);
+	return 0;
+}
+
+void detach_child_wait(struct detach_child *c)
+{
+	if (!c->loop)
+		return;
+	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	c->loop = NULL;
+}
