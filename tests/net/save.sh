@@ -33,8 +33,35 @@ is "the file is private" "$(stat -c %a "$FILE")" 600
 in_ns a wg set "$A" peer "$(pub c)" remove
 ok "a reload after that finds no change" in_ns a "$WGXDP" reload "$A"
 is "so the peer stays removed" "$(in_ns a wg show "$A" peers)" "$(pub b)"
+
+# Addresses and MTU of the interface are saved, as by wg-quick.
+mkdir "$TMP/quick"
+same_save() # compares the lines that wg-quick takes from the interface
+{
+	config | conf "$A" >/dev/null
+	cp "$FILE" "$TMP/quick"
+	in_ns a "$WGXDP" save "$A" || return
+	in_ns a wg-quick save "$TMP/quick/$A.conf" || return
+	cmp <(grep -E '^(Address|MTU)' "$FILE") <(grep -E '^(Address|MTU)' "$TMP/quick/$A.conf")
+}
+in_ns a ip address add 10.94.0.1/16 dev "$A"
+in_ns a ip address add 10.93.0.1/32 dev "$A"
+in_ns a ip address add fd94::1/64 dev "$A" nodad
+in_ns a ip link set "$A" mtu 1300
+ok "addresses and MTU are saved as by wg-quick" same_save
+is "... which are these" "$(grep -E '^(Address|MTU)' "$FILE" | paste -sd ,)" \
+	"Address = 10.99.0.1/24,Address = 10.94.0.1/16,Address = 10.93.0.1/32,\
+Address = fd94::1/64,MTU = 1300"
+ok "a reload takes the file" in_ns a "$WGXDP" reload "$A"
+is "... and changes nothing" "$(in_ns a ip -o address show dev "$A" | wc -l)" 4
+ns_add c
+in_ns a ip link set "$A" netns "$ID-c"
+config | conf "$A" >/dev/null
+ok "save while the interface is in another namespace" in_ns a "$WGXDP" save "$A"
+is "... keeps the address of the file" "$(grep ^Address "$FILE")" "Address = 10.99.0.1/24"
+in_ns a wg set "$A" peer "$(pub c)" allowed-ips 10.98.0.0/24
 ok "detach succeeds" down a "$A"
-is "without SaveConfig detach writes nothing" "$(peers)" 2
+is "without SaveConfig detach writes nothing" "$(peers)" 1
 
 config SaveConfig=true | conf "$A" >/dev/null
 ok "attach succeeds with SaveConfig" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null

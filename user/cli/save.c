@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cli/addresses.h"
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
 #include "conf/conf_write.h"
@@ -82,6 +83,12 @@ int save_running(const char *interface, const char *path, struct conf *conf, str
 	if (!err)
 		err = conf_set_running(conf, in.data, buffer_len(&in), f);
 	buffer_done(&in);
+	if (!err) {
+		err = addresses_take(conf, interface);
+		if (err)
+			fault(f, err, "%s: its addresses cannot be read: %s", interface,
+			      strerror(-err));
+	}
 	if (!err)
 		err = conf_write(conf, path, f);
 	if (!err)
