@@ -3,6 +3,7 @@
  * test_loader_maps.c - reads what the loader writes through the pins, as another process would.
  */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <poll.h>
 
 #include "sandbox.h"
@@ -10,6 +11,23 @@
 #include "wgxdp/blake2s.h"
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
+
+/* How many of the next insertions fail with ENOMEM, as they do at times while the kernel refills
+ * the memory of its maps. */
+static unsigned refusals;
+
+/* Replaces libbpf's function for this program, and calls that function after the refusals. */
+int bpf_map__update_elem(const struct bpf_map *map, const void *key, size_t key_sz,
+			 const void *value, size_t value_sz, __u64 flags)
+{
+	__typeof__(&bpf_map__update_elem) real = dlsym(RTLD_NEXT, __func__);
+
+	if (refusals) {
+		refusals--;
+		return -ENOMEM;
+	}
+	return real(map, key, key_sz, value, value_sz, flags);
+}
 
 static struct prefix prefix_of(const char *address, uint8_t length)
 {
@@ -190,6 +208,33 @@ static void test_queue_worker(void **state)
 	close(fd);
 }
 
+/* An insertion is repeated while the kernel has no memory ready, and fails if that does not end. */
+static void test_memory_is_short(void **state)
+{
+	const struct peer_value peer = { .name = "b" };
+	const struct session_value session = { .slot = 7 };
+	const struct prefix host = prefix_of("10.1.2.3", 32);
+	struct peer_value got;
+	uint32_t slot = 7;
+	int fd;
+
+	(void)state;
+	make_loader();
+	fd = pinned_map("peers");
+	refusals = 3;
+	assert_int_equal(loader_peer_set(loader, slot, &peer), 0);
+	refusals = 3;
+	assert_int_equal(loader_session_set(loader, 1, &session), 0);
+	refusals = 3;
+	assert_int_equal(loader_allowed_set(loader, &host, slot), 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &slot, &got), 0);
+	refusals = 100000;
+	assert_int_equal(loader_peer_set(loader, ++slot, &peer), -ENOMEM);
+	refusals = 0;
+	assert_int_equal(bpf_map_lookup_elem(fd, &slot, &got), -ENOENT);
+	close(fd);
+}
+
 /* The fd is readable while there are samples, and not after they are read. */
 static void test_events_fd(void **state)
 {
@@ -216,7 +261,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(allowed),	     TEST(allowed_apart), TEST(peer_auth), TEST(mac1_key),
-		TEST(mapped_arrays), TEST(queue_worker),  TEST(events_fd),
+		TEST(mapped_arrays), TEST(queue_worker),  TEST(events_fd), TEST(memory_is_short),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

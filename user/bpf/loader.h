@@ -132,12 +132,13 @@ int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned 
  * --strict the caller sets both to false. */
 void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6);
 
-/* Adds or changes a session. Returns 0 or -ENOSPC (the map is full). */
+/* Adds or changes a session. Returns 0, -ENOSPC (the map is full) or -ENOMEM. */
 int loader_session_set(struct loader *l, uint32_t index, const struct session_value *v);
 void loader_session_del(struct loader *l, uint32_t index);
 
 /* allowed4, allowed6: assigns @p, whose host bits must be zero, to the peer in @slot, even if
- * another peer had it. Returns 0, -ENOSPC (the map is full; nothing changed) or -EINVAL. */
+ * another peer had it. Returns 0, -ENOSPC (the map is full), -ENOMEM or -EINVAL. Nothing has changed
+ * after an error. */
 int loader_allowed_set(struct loader *l, const struct prefix *p, uint32_t slot);
 void loader_allowed_del(struct loader *l, const struct prefix *p);
 
@@ -146,7 +147,7 @@ void loader_allowed_del(struct loader *l, const struct prefix *p);
 int loader_set_mac1_key(struct loader *l, const uint8_t *key);
 
 /* Creates or updates the slot's element in peers, and creates its elements in peer_stats and
- * peer_auth. Returns 0 or -ENOSPC (a map is full; nothing changed). */
+ * peer_auth. Returns 0, -ENOSPC (a map is full; nothing changed) or -ENOMEM (nothing changed). */
 int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v);
 void loader_peer_del(struct loader *l, uint32_t slot);
 

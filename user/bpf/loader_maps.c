@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -17,6 +18,9 @@
 _Static_assert(sizeof(struct drops_value) <= PER_CPU_VALUE && PER_CPU_VALUE % 8 == 0, "per_cpu");
 
 #define WORKER_WORDS_LEN (WORKERS_MAX * sizeof(uint64_t))
+
+#define UPDATE_ATTEMPTS 100
+#define UPDATE_PAUSE_NS 1000000
 
 /* --- begin and end --------------------------------------------------------------------------- */
 
@@ -91,10 +95,22 @@ int loader_events_read(struct loader *l, void (*cb)(void *ctx, const struct even
 
 /* --- addresses, sessions, mac1 --------------------------------------------------------------- */
 
-/* Translates E2BIG, which the kernel returns for a full hash. */
-static int full_is_enospc(int err)
+/* Like bpf_map__update_elem(), but tries again after -ENOMEM. The kernel must not sleep while it
+ * allocates an element. It keeps some memory ready for this and refills it in the background, so a
+ * fast series of insertions can find none although the machine has enough. Returns 0, -ENOSPC (the
+ * map is full) or another -errno. */
+static int update(const struct bpf_map *map, const void *key, size_t key_len, const void *value,
+		  size_t value_len, uint64_t flags)
 {
-	return err == -E2BIG ? -ENOSPC : err;
+	const struct timespec pause = { .tv_nsec = UPDATE_PAUSE_NS };
+	int err = -ENOMEM;
+
+	for (unsigned i = 0; i < UPDATE_ATTEMPTS && err == -ENOMEM; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		err = bpf_map__update_elem(map, key, key_len, value, value_len, flags);
+	}
+	return err == -E2BIG ? -ENOSPC : err; /* a full hash returns E2BIG */
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -134,10 +150,9 @@ int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned 
 	qsort(sorted, n, sizeof(*sorted), compare_keys);
 	delete_other_keys(map, sorted, n);
 	for (unsigned i = 0; i < n && !err; i++)
-		err = bpf_map__update_elem(map, &sorted[i], sizeof(*sorted), &one, sizeof(one),
-					   BPF_ANY);
+		err = update(map, &sorted[i], sizeof(*sorted), &one, sizeof(one), BPF_ANY);
 	free(sorted);
-	return full_is_enospc(err);
+	return err;
 }
 
 void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6)
@@ -154,16 +169,14 @@ int loader_set_mac1_key(struct loader *l, const uint8_t *key)
 
 	if (key)
 		blake2s_midstate(v.mac1, WIRE_MAC_LEN, key, WIRE_HASH_LEN);
-	err = bpf_map__update_elem(l->skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v),
-				   BPF_ANY);
+	err = update(l->skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v), BPF_ANY);
 	wipe(&v, sizeof(v));
 	return err;
 }
 
 int loader_session_set(struct loader *l, uint32_t index, const struct session_value *v)
 {
-	return full_is_enospc(bpf_map__update_elem(l->skel->maps.sessions, &index, sizeof(index), v,
-						   sizeof(*v), BPF_ANY));
+	return update(l->skel->maps.sessions, &index, sizeof(index), v, sizeof(*v), BPF_ANY);
 }
 
 void loader_session_del(struct loader *l, uint32_t index)
@@ -195,7 +208,7 @@ int loader_allowed_set(struct loader *l, const struct prefix *p, uint32_t slot)
 	size_t key_len;
 	struct bpf_map *map = allowed_map(l, p, &key, &key_len);
 
-	return bpf_map__update_elem(map, &key, key_len, &slot, sizeof(slot), BPF_ANY);
+	return update(map, &key, key_len, &slot, sizeof(slot), BPF_ANY);
 }
 
 void loader_allowed_del(struct loader *l, const struct prefix *p)
@@ -215,24 +228,22 @@ int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v)
 	int err;
 
 	memset(l->per_cpu, 0, stats_size);
-	err = bpf_map__update_elem(l->skel->maps.peer_stats, &slot, sizeof(slot), l->per_cpu,
-				   stats_size, BPF_NOEXIST);
+	err = update(l->skel->maps.peer_stats, &slot, sizeof(slot), l->per_cpu, stats_size,
+		     BPF_NOEXIST);
 	created = !err;
 	if (created)
-		err = bpf_map__update_elem(l->skel->maps.peer_auth, &slot, sizeof(slot), &nothing,
-					   sizeof(nothing), BPF_ANY);
+		err = update(l->skel->maps.peer_auth, &slot, sizeof(slot), &nothing,
+			     sizeof(nothing), BPF_ANY);
 	if (!err || err == -EEXIST)
-		err = bpf_map__update_elem(l->skel->maps.peers, &slot, sizeof(slot), v, sizeof(*v),
-					   BPF_ANY);
+		err = update(l->skel->maps.peers, &slot, sizeof(slot), v, sizeof(*v), BPF_ANY);
 	if (err && created)
 		loader_peer_del(l, slot);
-	return full_is_enospc(err);
+	return err;
 }
 
 int loader_peer_auth_set(struct loader *l, uint32_t slot, const struct peer_stats_value *v)
 {
-	return bpf_map__update_elem(l->skel->maps.peer_auth, &slot, sizeof(slot), v, sizeof(*v),
-				    BPF_EXIST);
+	return update(l->skel->maps.peer_auth, &slot, sizeof(slot), v, sizeof(*v), BPF_EXIST);
 }
 
 void loader_peer_del(struct loader *l, uint32_t slot)
