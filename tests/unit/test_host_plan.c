@@ -189,6 +189,7 @@ static void record(void **state)
 		{ "true", "1" },
 	};
 	struct record r, before;
+	struct rules other;
 	char bad[1024];
 
 	(void)state;
@@ -199,6 +200,7 @@ static void record(void **state)
 	assert_string_equal(r.dns.name, "tun.wg0");
 	assert_int_equal(r.rules.count, 1);
 	assert_int_equal(r.rules.list[0].fwmark, 51820);
+	assert_int_equal(record_mark(&r), 51820);
 	before = r;
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		const char *at = strstr(good, faults[i].from);
@@ -210,6 +212,20 @@ static void record(void **state)
 	}
 	for (size_t n = 0; n < strlen(good); n++)
 		assert_int_equal(record_parse(&r, good, n), -EINVAL);
+	other = r.rules;
+	record_add_rules(&r, &other);
+	assert_int_equal(r.rules.count, 1); /* the rule is there already */
+	other.list[0].fwmark++;
+	record_add_rules(&r, &other);
+	assert_int_equal(r.rules.count, 2);
+	assert_int_equal(record_mark(&r), 0); /* which of the two marks may leave is not known */
+	other.ours[0] = false;
+	other.list[0].fwmark++;
+	record_add_rules(&r, &other);
+	assert_int_equal(r.rules.count, 2);
+	r.rules.count = 1;
+	r.nft4 = false;
+	assert_int_equal(record_mark(&r), 0); /* without tables everything may leave */
 }
 
 int main(void)

@@ -18,6 +18,7 @@
 #include "daemon/daemon.h"
 #include "daemon/lease.h"
 #include "daemon/name_lock.h"
+#include "host/host.h"
 
 /* Hooks ---------------------------------------------------------------------------------------- */
 
@@ -63,6 +64,41 @@ static int before_up(const char *interface, const struct conf *conf, struct faul
 			     "removes it",
 			     interface, interface);
 	return hooks_run(&hooks, CONF_PRE_UP, &conf->hooks[CONF_PRE_UP], f);
+}
+
+static bool has_names(const struct conf *conf)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < conf->peer_count && !found; i++)
+		found = conf->peers[i].named && !conf->peers[i].own;
+	return found;
+}
+
+/* Looks up the names of endpoints. If the packet filter rules of a killed daemon keep the host
+ * closed, the queries carry the mark that these rules let leave, and go to the DNS servers of the
+ * host, because those of the tunnel are not reached. */
+static int look_up_names(const char *interface, struct conf *conf, struct fault *f)
+{
+	uint32_t mark = host_record_mark(interface);
+
+	if (mark && has_names(conf))
+		host_record_unset_dns(interface);
+	return names_resolve(conf, mark, f);
+}
+
+/* Tells the user why the host has no network after an attach that failed. */
+static void warn_closed(const char *interface)
+{
+	struct fault sentence;
+
+	if (!name_lock_wait_free(interface, 0) || !host_record_mark(interface))
+		return;
+	fault(&sentence, 0,
+	      "the packet filter rules of an earlier daemon that was killed still apply: nothing "
+	      "else leaves this host by its default route; `wgxdp detach %s` removes them",
+	      interface);
+	cli_warn(NULL, sentence.text);
 }
 
 /* Waits until the daemon has created the interface and set it up, and runs PostUp. */
@@ -137,7 +173,7 @@ int attach_main(int argc, char **argv)
 		return cli_fail(CLI_CONFIG, "%s", f.text);
 	options.conf.path = absolute;
 	options.conf.st = &st;
-	if (before_up(options.interface, &conf, &f) || names_resolve(&conf, &f))
+	if (before_up(options.interface, &conf, &f) || look_up_names(options.interface, &conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, options.interface, &conf, &f))
@@ -146,5 +182,6 @@ int attach_main(int argc, char **argv)
 	return options.conf.confirm_s ? ask_to_confirm(&options) : CLI_OK;
 failed:
 	conf_done(&conf);
+	warn_closed(options.interface);
 	return cli_fail(CLI_FAILED, "%s", f.text);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bpf/pins.h"
@@ -10,6 +12,7 @@
 #include "conf/conf.h"
 #include "control/socket_file.h"
 #include "daemon/name_lock.h"
+#include "host/host.h"
 #include "wgxdp/control.h"
 
 #define LEAVE_MS 5000
@@ -26,11 +29,14 @@ static bool clean_up_dead(const char *interface, bool *served)
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
-	/* The daemon may have died before it created both files. */
-	if (access(control, F_OK) != 0 && !name_lock_exists(interface))
+	/* The daemon may have died before it created all files. A failed attach after that has
+	 * kept only the record of the host. */
+	if (access(control, F_OK) != 0 && !name_lock_exists(interface) &&
+	    !host_record_exists(interface))
 		return false;
 	if (name_lock_take(interface, &lock_fd, NULL) != 0)
 		return false;
+	host_record_undo(interface);
 	pins_clean(interface);
 	*served = access(uapi, F_OK) == 0 && socket_file_answers(uapi);
 	if (!*served)
@@ -90,6 +96,17 @@ static int save(struct down *d)
 			f.text);
 }
 
+/* Returns true if systemd runs this command (ExecStop) because the daemon has crashed or was killed
+ * (systemd.exec(5), SERVICE_RESULT). The daemon that systemd starts next takes over what is left,
+ * so that a full tunnel keeps the host closed until then. */
+static bool is_before_restart(const char *interface)
+{
+	const char *result = getenv("SERVICE_RESULT");
+	int pid;
+
+	return result && strcmp(result, "success") != 0 && name_lock_is_stale(interface, &pid);
+}
+
 int detach_main(int argc, char **argv)
 {
 	char interface[IFNAME_MAX + 1];
@@ -101,6 +118,8 @@ int detach_main(int argc, char **argv)
 		return cli_fail(CLI_USAGE, "usage: wgxdp detach IFACE|CONF");
 	if (conf_interface(argv[1], interface, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
+	if (is_before_restart(interface))
+		return CLI_OK;
 	down_open(&down, interface, conf_is_path(argv[1]) ? argv[1] : NULL);
 	down_pre(&down);
 	code = save(&down);

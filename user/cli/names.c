@@ -204,7 +204,7 @@ static int wait_for_names(struct waiting *w)
 	return w->err;
 }
 
-int names_resolve(struct conf *conf, struct fault *f)
+int names_resolve(struct conf *conf, uint32_t fwmark, struct fault *f)
 {
 	struct waiting w = { .conf = conf, .f = f };
 	int err = collect_names(&w);
@@ -212,7 +212,7 @@ int names_resolve(struct conf *conf, struct fault *f)
 	if (err || !w.count)
 		goto out;
 	w.loop = loop_new();
-	w.resolver = w.loop ? resolver_new(w.loop, 0) : NULL;
+	w.resolver = w.loop ? resolver_new(w.loop, fwmark) : NULL;
 	w.netlink = netlink_open();
 	err = w.resolver && w.netlink ? wait_for_names(&w)
 				      : fault(f, -ENOMEM, "out of memory or file descriptors");

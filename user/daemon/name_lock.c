@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "daemon/crash_record.h"
-#include "host/host.h"
 #include "io/netns.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
@@ -122,7 +121,6 @@ retry:
 		goto retry;
 	}
 	crash_record_undo(interface, fd);
-	host_record_undo(interface);
 	err = crash_record_begin(&record, fd);
 	if (err) {
 		close(fd);

@@ -35,7 +35,8 @@ struct host {
 	uint32_t ifindex;
 	bool away;	     /* the interface is in another namespace */
 	bool set_valid_mark; /* src_valid_mark was 0 before we set it */
-	struct state state;
+	int lock_fd;	     /* held from the choice of a mark until its rules are set, or -1 */
+	struct state state;  /* without a path: what a killed daemon left, until the first apply */
 	struct guard guard;
 	struct keep keep;
 };
@@ -59,20 +60,6 @@ static struct interface interface_of(const struct host *h, const struct state *s
 
 /* The record ----------------------------------------------------------------------------------- */
 
-static void add_rules(struct record *r, const struct state *s)
-{
-	for (unsigned i = 0; i < s->rules.count; i++) {
-		bool known = !s->rules.ours[i];
-
-		for (unsigned k = 0; k < r->rules.count && !known; k++)
-			known = netlink_rule_same(&r->rules.list[k], &s->rules.list[i]);
-		if (known || r->rules.count == RULES_MAX)
-			continue;
-		r->rules.ours[r->rules.count] = true;
-		r->rules.list[r->rules.count++] = s->rules.list[i];
-	}
-}
-
 /* Returns a record of everything that @a or @b may have set. @b may be NULL. */
 static struct record record_of(const struct host *h, const struct state *a, const struct state *b)
 {
@@ -86,9 +73,9 @@ static struct record record_of(const struct host *h, const struct state *a, cons
 				   : a->dns,
 	};
 
-	add_rules(&r, a);
+	record_add_rules(&r, &a->rules);
 	if (b)
-		add_rules(&r, b);
+		record_add_rules(&r, &b->rules);
 	return r;
 }
 
@@ -110,7 +97,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 
 	*s = (struct state){ .path = strdup(conf->path), .fwmark = conf->fwmark };
 	if (plan_wants_mark(conf) && !mark)
-		mark = last->mark;
+		mark = last->mark; /* also that of a killed daemon */
 	if (plan_wants_mark(conf) && !mark)
 		err = rules_choose_mark(h->netlink, &mark);
 	if (err)
@@ -130,7 +117,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 		return fault(f, err, "%s: rules for the default route: %s", s->path,
 			     netlink_error(h->netlink, err));
 	/* The program that has set the servers must also remove them. */
-	if (h->state.dns.tool && plan_same_dns(&h->state.plan, &s->plan))
+	if (h->state.path && h->state.dns.tool && plan_same_dns(&h->state.plan, &s->plan))
 		s->dns = h->state.dns;
 	else if (s->plan.servers.count)
 		err = dns_choose(&s->dns, h->config.interface, f);
@@ -145,21 +132,25 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 static int set_mark(struct host *h, const struct state *from, const struct state *to,
 		    struct fault *f)
 {
+	/* The mark of a killed daemon is not on our sockets. */
+	uint32_t last = from->path ? from->plan.mark : 0;
 	int err = 0;
 
-	if (to->plan.mark != from->plan.mark)
+	if (to->plan.mark != last)
 		err = h->config.ops->set_fwmark(h->config.ctx, to->fwmark);
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Sets the sysctl. Failure is ignored, because it matters only with a strict reverse-path
- * filter. */
+/* Sets the sysctl, also if another tunnel of wgxdp has set it, because the last one of them resets
+ * it. Failure is ignored, because it matters only with a strict reverse-path filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {
 	int err;
 
-	if (!to->plan.default4 || valid_mark_is_set())
+	if (!to->plan.default4 ||
+	    (valid_mark_is_set() &&
+	     (h->set_valid_mark || !record_others_valid_mark(h->config.interface))))
 		return 0;
 	h->set_valid_mark = true;
 	err = write_record(h, to, from, f);
@@ -193,14 +184,14 @@ static int set_guard(struct host *h, const struct state *to, const struct rules 
 			  : result;
 }
 
-static int set_dns(struct host *h, const struct state *from, const struct state *to,
-		   struct fault *f)
+static int set_dns(const struct state *from, const struct state *to, struct fault *f)
 {
 	struct fault why = { "" };
 	int err;
 
-	(void)h;
-	if (plan_same_dns(&from->plan, &to->plan))
+	bool dead = !from->path && from->dns.tool; /* a killed daemon has set servers */
+
+	if (plan_same_dns(&from->plan, &to->plan) && !dead)
 		return 0;
 	if (!to->plan.servers.count)
 		err = dns_unset(&from->dns, &why);
@@ -212,15 +203,22 @@ static int set_dns(struct host *h, const struct state *from, const struct state 
 	return err ? fault(f, err, "%s: DNS: %.400s", to->path ?: from->path, why.text) : 0;
 }
 
+static int add_rules(struct host *h, const struct state *s, struct fault *f)
+{
+	int err = rules_set(&s->rules, h->netlink, NULL);
+
+	return err ? fault(f, err, "%s: rules for the default route: %s", s->path,
+			   netlink_error(h->netlink, err))
+		   : 0;
+}
+
 static int set_rules(struct host *h, const struct state *from, const struct state *to,
 		     struct fault *f)
 {
-	int err = rules_set(&to->rules, h->netlink, NULL);
+	int err = add_rules(h, to, f);
 
-	rules_unset(&from->rules, h->netlink, &to->rules);
-	return err ? fault(f, err, "%s: rules for the default route: %s", to->path,
-			   netlink_error(h->netlink, err))
-		   : 0;
+	(void)rules_unset(&from->rules, h->netlink, &to->rules);
+	return err;
 }
 
 static int follow(struct host *h, const struct state *to, struct fault *f)
@@ -236,21 +234,33 @@ static int follow(struct host *h, const struct state *to, struct fault *f)
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
 }
 
-/* Sets the guard before packets can use the new routes, and the routes before the rules. */
+/* Sets the rules of @to, so that no other daemon chooses the same mark. The rules have no effect as
+ * long as their table is empty. */
+static int claim(struct host *h, const struct state *from, const struct state *to, struct fault *f)
+{
+	int err = write_record(h, to, from, f);
+
+	if (!err)
+		err = add_rules(h, to, f);
+	rules_unlock(&h->lock_fd);
+	return err;
+}
+
+/* Sets the guard before packets can use the new routes, and removes the old rules last. */
 static int enter(struct host *h, const struct state *from, const struct state *to, struct fault *f)
 {
 	const struct interface i = interface_of(h, to);
 	struct rules rules;
-	int err = interface_set_addresses(&i, &from->plan, &to->plan, f);
+	int err = claim(h, from, to, f);
 
+	if (!err)
+		err = interface_set_addresses(&i, &from->plan, &to->plan, f);
 	if (!err && to->plan.mtu)
 		err = interface_set_link(&i, &to->plan, f);
 	if (!err && to->plan.mtu)
 		err = h->config.ops->start(h->config.ctx, f);
 	if (!err)
 		err = set_mark(h, from, to, f);
-	if (!err)
-		err = write_record(h, to, from, f);
 	if (!err)
 		err = follow(h, to, f);
 	if (!err)
@@ -259,7 +269,7 @@ static int enter(struct host *h, const struct state *from, const struct state *t
 	if (!err && has_default(to))
 		err = set_guard(h, to, &rules, false, f) < 0 ? -EIO : 0;
 	if (!err)
-		err = set_dns(h, from, to, f);
+		err = set_dns(from, to, f);
 	if (!err)
 		err = interface_add_routes(&i, &to->plan, f);
 	if (!err)
@@ -290,13 +300,28 @@ static void undo(struct host *h, const struct state *s)
 	(void)record_write(h->config.interface, &r, NULL); /* the next attempt undoes the rest */
 }
 
+/* Returns from @failed when the daemon starts and will end now. If a killed daemon has left the
+ * host closed, the host stays closed, maybe by the tables of @failed. */
+static void give_up(struct host *h, const struct state *failed)
+{
+	if (has_default(&h->state)) {
+		(void)rules_unset(&failed->rules, h->netlink, &h->state.rules);
+		h->state.plan.default4 |= failed->plan.default4;
+		h->state.plan.default6 |= failed->plan.default6;
+		(void)write_record(h, &h->state, NULL, NULL);
+		return;
+	}
+	undo(h, failed);
+	undo(h, &h->state);
+}
+
 /* Restores the last state after @failed could not be entered completely. */
 static void leave(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };
 
-	if (!h->state.path) { /* during attach; the daemon ends, which deletes the interface */
-		undo(h, failed);
+	if (!h->state.path) {
+		give_up(h, failed);
 		return;
 	}
 	if (enter(h, failed, &h->state, &f))
@@ -317,8 +342,10 @@ int host_apply(struct host *h, const struct conf *conf, struct fault *f)
 				    "routes and DNS change when it comes back");
 		return 1;
 	}
+	h->lock_fd = plan_wants_mark(conf) ? rules_lock() : -1;
 	err = make_state(h, conf, &next, f);
 	if (err) {
+		rules_unlock(&h->lock_fd);
 		state_done(&next);
 		return err;
 	}
@@ -396,7 +423,7 @@ static void come_back(struct host *h)
 		return;
 	h->away = false;
 	if (write_record(h, &h->state, NULL, &f) || follow(h, &h->state, &f) ||
-	    set_valid_mark(h, &nothing, &h->state, &f) || set_dns(h, &nothing, &h->state, &f))
+	    set_valid_mark(h, &nothing, &h->state, &f) || set_dns(&nothing, &h->state, &f))
 		log_error("%s", f.text);
 	keep_look_soon(&h->keep);
 }
@@ -415,6 +442,21 @@ void host_moved(struct host *h, uint32_t ifindex)
 
 /* Start and end -------------------------------------------------------------------------------- */
 
+/* Takes over what a killed daemon left, as a state that the first apply changes to its own. */
+static void take_over(struct host *h)
+{
+	struct record r;
+
+	if (!record_take_over(h->config.interface, &r))
+		return;
+	h->state.plan.mark = record_mark(&r);
+	h->state.plan.default4 = h->guard.v4 = r.nft4;
+	h->state.plan.default6 = h->guard.v6 = r.nft6;
+	h->state.rules = r.rules;
+	h->state.dns = r.dns;
+	h->set_valid_mark = r.src_valid_mark;
+}
+
 int host_new(struct host **host, const struct host_config *config, struct fault *f)
 {
 	struct host *h = calloc(1, sizeof(*h));
@@ -423,12 +465,14 @@ int host_new(struct host **host, const struct host_config *config, struct fault 
 	if (!h)
 		return fault(f, -ENOMEM, "out of memory");
 	h->config = *config;
+	h->lock_fd = -1;
 	h->netlink = netlink_open();
 	err = h->netlink ? keep_open(&h->keep, config->loop, look, h) : -errno;
 	if (err) {
 		host_free(h);
 		return fault(f, err, "cannot open a netlink socket: %s", strerror(-err));
 	}
+	take_over(h);
 	*host = h;
 	return 0;
 }
@@ -438,7 +482,7 @@ void host_free(struct host *h)
 	if (!h)
 		return;
 	keep_close(&h->keep);
-	if (!h->away)
+	if (!h->away && h->state.path)
 		undo(h, &h->state);
 	guard_done(&h->guard);
 	state_done(&h->state);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/record.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -31,6 +32,34 @@ bool record_is_empty(const struct record *r)
 {
 	return !r->nft4 && !r->nft6 && !r->src_valid_mark && r->dns.tool == DNS_NOTHING &&
 	       !r->rules.count;
+}
+
+void record_add_rules(struct record *r, const struct rules *rules)
+{
+	for (unsigned i = 0; i < rules->count; i++) {
+		bool known = !rules->ours[i];
+
+		for (unsigned k = 0; k < r->rules.count && !known; k++)
+			known = netlink_rule_same(&r->rules.list[k], &rules->list[i]);
+		if (known || r->rules.count == RULES_MAX)
+			continue;
+		r->rules.ours[r->rules.count] = true;
+		r->rules.list[r->rules.count++] = rules->list[i];
+	}
+}
+
+uint32_t record_mark(const struct record *r)
+{
+	uint32_t mark = 0;
+
+	for (unsigned i = 0; i < r->rules.count; i++) {
+		uint32_t one = r->rules.list[i].fwmark;
+
+		if (one && mark && one != mark)
+			return 0;
+		mark = one ? one : mark;
+	}
+	return r->nft4 || r->nft6 ? mark : 0;
 }
 
 /* Writing -------------------------------------------------------------------------------------- */
@@ -228,6 +257,75 @@ static int read_record(const char *path, struct record *r)
 		return 0;
 	log_error("%s: this is not a valid record of host settings, so the file is ignored", path);
 	return -ENOENT;
+}
+
+bool record_others_valid_mark(const char *interface)
+{
+	uint64_t here = netns_of_process("self");
+	DIR *directory = opendir(CONTROL_DIRECTORY);
+	const struct dirent *entry;
+	bool found = false;
+
+	while (directory && !found && (entry = readdir(directory))) {
+		char name[IFNAME_MAX + 1], path[PATH_LEN];
+		struct record r = { .netns = 0 };
+		const char *end = strrchr(entry->d_name, '.');
+
+		if (!end || strcmp(end, ".host") != 0 || end - entry->d_name > IFNAME_MAX)
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)(end - entry->d_name), entry->d_name);
+		record_path(path, name);
+		found = strcmp(name, interface) != 0 && read_record(path, &r) == 0 &&
+			r.netns == here && r.src_valid_mark;
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+bool record_take_over(const char *interface, struct record *r)
+{
+	char path[PATH_LEN];
+
+	record_path(path, interface);
+	if (read_record(path, r))
+		return false;
+	if (!r->netns || r->netns == netns_of_process("self"))
+		return true;
+	host_record_undo(interface);
+	return false;
+}
+
+bool host_record_exists(const char *interface)
+{
+	char path[PATH_LEN];
+
+	record_path(path, interface);
+	return access(path, F_OK) == 0;
+}
+
+uint32_t host_record_mark(const char *interface)
+{
+	struct record r = { .netns = 0 };
+	char path[PATH_LEN];
+
+	record_path(path, interface);
+	return read_record(path, &r) || r.netns != netns_of_process("self") ? 0 : record_mark(&r);
+}
+
+void host_record_unset_dns(const char *interface)
+{
+	struct record r = { .netns = 0 };
+	struct fault f = { "" };
+	char path[PATH_LEN];
+
+	record_path(path, interface);
+	if (read_record(path, &r) || r.netns != netns_of_process("self"))
+		return;
+	if (dns_unset(&r.dns, &f))
+		log_error("DNS of a daemon that was killed: %s", f.text);
+	r.dns.tool = DNS_NOTHING;
+	(void)record_write(interface, &r, NULL);
 }
 
 void host_record_undo(const char *interface)

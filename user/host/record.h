@@ -26,9 +26,26 @@ struct record {
 
 bool record_is_empty(const struct record *r);
 
+/* Adds those rules of @rules that are ours and that @r does not have yet. */
+void record_add_rules(struct record *r, const struct rules *rules);
+
+/* Returns the mark that the packet filter rules of @r let leave the host, or 0 if there are no such
+ * rules, or if there are rules for several marks. */
+uint32_t record_mark(const struct record *r);
+
+/* Reads the settings that a killed daemon of @interface left in the network namespace of the caller
+ * and that a new daemon can take over. A record of another namespace is undone as by
+ * host_record_undo(). Returns true with @r filled in, or false if there is nothing to take over.
+ * The caller holds the name lock. */
+bool record_take_over(const char *interface, struct record *r);
+
 /* Replaces the record of @interface, or removes it if @r is empty. Returns 0, or -errno with @f
  * filled in. */
 int record_write(const char *interface, const struct record *r, struct fault *f);
+
+/* Returns true if another interface in this network namespace has a record of src_valid_mark, so
+ * that the sysctl is 1 because of wgxdp. */
+bool record_others_valid_mark(const char *interface);
 
 /* Parses the @len bytes at @text. Returns 0, or -EINVAL if the text is not a valid record. */
 int record_parse(struct record *r, const char *text, size_t len);

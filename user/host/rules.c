@@ -2,10 +2,14 @@
 #include "host/rules.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "io/netlink.h"
+#include "wgxdp/control.h"
 
 #define MARK_FIRST 51820 /* port of WireGuard; wg-quick(8) also begins here */
 #define MARKS_TRIED 1000
@@ -13,6 +17,7 @@
 #define PRIORITY_DEFAULT 32767
 #define TABLE_LOCAL 255
 #define TABLE_DEFAULT 253
+#define POLL_MS 5
 
 static struct netlink_rule plain(uint8_t family, uint32_t priority, uint32_t table)
 {
@@ -42,6 +47,30 @@ static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
 }
 
 /* The mark ---------------------------------------------------------------------------------- */
+
+/* The directory itself is locked, because a file beside those of the interfaces could have the name
+ * of one of them, and would have to be removed. */
+int rules_lock(void)
+{
+	int fd = open(CONTROL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (unsigned waited_ms = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB);
+	     waited_ms += POLL_MS) {
+		if (errno != EWOULDBLOCK || waited_ms >= RULES_LOCK_MS) {
+			close(fd);
+			return -1;
+		}
+		usleep(POLL_MS * 1000);
+	}
+	return fd;
+}
+
+void rules_unlock(int *lock_fd)
+{
+	if (*lock_fd >= 0)
+		close(*lock_fd);
+	*lock_fd = -1;
+}
 
 static int table_in_use(struct netlink *nl, uint8_t family, uint32_t table)
 {
@@ -109,6 +138,22 @@ static void add_kept(struct rules *r, uint8_t family, const struct rules *have)
 			add(r, &have->list[i], have->ours[i]);
 }
 
+/* Adds the two rules of ours, before @second, the priority of the rule that follows them. */
+static void add_new(struct rules *r, uint8_t family, uint32_t mark, uint32_t second)
+{
+	struct netlink_rule specific = plain(family, 0, PLAN_TABLE_MAIN),
+			    rest = plain(family, 0, mark);
+
+	/* Rules of priority 0 are evaluated in the order in which they were added. */
+	rest.invert = true;
+	rest.fwmark = mark;
+	rest.priority = second > 2 ? second - 1 : 0;
+	specific.priority = second > 2 ? second - 2 : 0;
+	specific.suppress_prefixlength = 0;
+	add(r, &specific, true);
+	add(r, &rest, true);
+}
+
 static int make_family(struct rules *r, struct netlink *nl, uint8_t family, uint32_t mark,
 		       const struct rules *have)
 {
@@ -116,30 +161,19 @@ static int make_family(struct rules *r, struct netlink *nl, uint8_t family, uint
 		plain(family, PRIORITY_MAIN, PLAN_TABLE_MAIN),
 		plain(family, PRIORITY_DEFAULT, TABLE_DEFAULT),
 	};
-	struct netlink_rule *list, specific = plain(family, 0, PLAN_TABLE_MAIN),
-				   rest = plain(family, 0, mark);
+	struct netlink_rule *list;
+	bool kept = false;
 	size_t count;
-	uint32_t second;
-	int err;
+	int err = netlink_rules(nl, family, &list, &count);
 
-	rest.invert = true;
-	rest.fwmark = mark;
-	for (unsigned i = 0; i < have->count; i++) {
-		if (have->list[i].family == family && have->list[i].fwmark == mark) {
-			add_kept(r, family, have);
-			return 0;
-		}
-	}
-	err = netlink_rules(nl, family, &list, &count);
 	if (err)
 		return err;
-	second = second_priority(list, count);
-	/* Rules of priority 0 are evaluated in the order in which they were added. */
-	rest.priority = second > 2 ? second - 1 : 0;
-	specific.priority = second > 2 ? second - 2 : 0;
-	specific.suppress_prefixlength = 0;
-	add(r, &specific, true);
-	add(r, &rest, true);
+	for (unsigned i = 0; i < have->count; i++)
+		kept |= have->list[i].family == family && have->list[i].fwmark == mark;
+	if (kept)
+		add_kept(r, family, have);
+	else
+		add_new(r, family, mark, second_priority(list, count));
 	for (size_t i = 0; i < count; i++)
 		for (unsigned k = 0; k < 2; k++)
 			if (netlink_rule_same(&list[i], &kernels[k]))

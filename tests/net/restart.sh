@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Full tunnels that are started again after `kill -9`, and full tunnels that are started at the same
+# moment. No packet leaves in clear between the kill and the end of the next attach, and each tunnel
+# has a mark of its own.
+#
+#   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server and the internet 203.0.113.9
+#   eth0 192.0.2.1 ══════════════════               and 2001:db8:9::9
+#
+# nftables in b counts what arrives for the internet on eth0, hence in clear. A program in a sends
+# such packets all the time.
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg nft ping jq
+
+ns_add a b
+join a eth0 b eth0
+A=${ID}a B=${ID}b
+keys a b
+in_ns a ip route add default via 192.0.2.2
+in_ns a ip -6 route add default via 2001:db8::2
+in_ns b ip address add 203.0.113.9/32 dev lo
+in_ns b ip address add 2001:db8:9::9/128 dev lo nodad
+in_ns b nft -f - <<-END
+	table inet clear {
+		chain in {
+			type filter hook prerouting priority -300;
+			iifname eth0 ip daddr 203.0.113.9 counter
+			iifname eth0 ip6 daddr 2001:db8:9::9 counter
+		}
+	}
+END
+clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
+
+mkdir "$TMP/bin"
+# This program takes the place of the real one, which would change the host.
+working_resolvconf() { printf '#!/bin/sh\necho "resolvconf $*" >>%s/dns\n' "$TMP"; }
+working_resolvconf >"$TMP/bin/resolvconf"
+chmod +x "$TMP/bin/resolvconf"
+PATH=$TMP/bin:$PATH
+
+# The setup of the tunnel NAME: a full one, by the UDP sockets, with the given fields.
+full() # NAME FIELD=VALUE...
+{
+	{
+		interface a Address=10.99.0.1/24,fd99::1/64 "${@:2}"
+		peer b AllowedIPs=0.0.0.0/0,::/0 Endpoint=192.0.2.2:51822 PersistentKeepalive=1
+	} | conf "$1" >/dev/null
+}
+up() { in_ns a "$WGXDP" attach --rx udp --tx udp "$TMP/$1.conf" </dev/null; }
+
+state() # prints the settings of the host in a that outlive the interface
+{
+	in_ns a ip -j rule
+	in_ns a ip -6 -j rule
+	in_ns a nft list ruleset | sed 's/counter packets.*//'
+	in_ns a cat /proc/sys/net/ipv4/conf/all/src_valid_mark
+	in_ns a ip route show table all
+	find "$RUN" -name "$ID*" ! -name "$B*"
+}
+killed() # NAME: kills its daemon
+{
+	kill -9 "$(daemon_pid a "$1")"
+	wait_for 5 eval "! ip -n $ID-a link show dev $1"
+}
+
+before=$(state)
+full "$A" DNS=10.99.0.2
+ok "attach succeeds in b" ours b "$B" < <(
+	interface b ListenPort=51822 Address=10.99.0.2/24,fd99::2/64
+	peer a AllowedIPs=10.99.0.1/32,fd99::1/128)
+
+# --- after kill -9 --------------------------------------------------------------------------------
+
+cat >"$TMP/send.py" <<-END
+	import socket
+	v4 = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	v6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+	while True:
+	    for s, to in (v4, "203.0.113.9"), (v6, "2001:db8:9::9"):
+	        try:
+	            s.sendto(b"secret", (to, 9))
+	        except OSError:
+	            pass
+END
+ok "attach succeeds" up "$A"
+whole=$(state)
+refuses "attach is refused while the daemon runs" 1 "in use by wgxdp" up "$A"
+omits "it does not say that the daemon was killed" killed
+spawn a nice -n 19 /usr/bin/python3 "$TMP/send.py"
+sender=$!
+for round in 1 2; do
+	killed "$A"
+	ok "ExecStop of the unit leaves the host closed ($round)" \
+		in_ns a env SERVICE_RESULT=signal "$WGXDP" detach "$A"
+	ok "attach succeeds after kill -9 ($round)" up "$A"
+	is "nothing has left in clear ($round)" "$(clear_packets)" 0
+	is "the settings are as before ($round)" "$(state)" "$whole"
+done
+ok "the internet is reached" pinged a 203.0.113.9 2
+
+# An attach that fails leaves the host closed, as it found it.
+killed "$A"
+closed=$(in_ns a nft list ruleset)
+full "$A" DNS=10.99.0.2 PreUp=false
+refuses "attach after kill -9 fails: it says that the host stays closed" 1 \
+	"nothing else leaves this host.*wgxdp detach $A" up "$A"
+is "the packet filter rules are still there" "$(in_ns a nft list ruleset)" "$closed"
+full "$A" MTU=1280 DNS=10.99.0.2
+printf '#!/bin/sh\nexit 3\n' >"$TMP/bin/resolvconf"
+refuses "attach after kill -9 fails half-way: it says so, too" 1 "wgxdp detach $A" up "$A"
+is "packet filter rules are still there" \
+	"$(in_ns a nft list ruleset | grep -c 'chain leak')" 2
+is "nothing has left in clear" "$(clear_packets)" 0
+working_resolvconf >"$TMP/bin/resolvconf"
+
+# The DNS server is beyond the default route, which only packets with the mark of the dead tunnel
+# may take.
+mkdir "$TMP/records"
+echo 60 all 192.0.2.2 >"$TMP/records/server.test"
+echo nameserver 198.51.100.1 >"$TMP/resolv.conf"
+in_ns b ip address add 198.51.100.1/32 dev lo
+spawn b /usr/bin/python3 "$LIB/dns.py" 198.51.100.1 "$TMP/records" "$TMP/questions"
+server=$!
+wait_for 5 eval "in_ns b ss -Hlun | grep -q 198.51.100.1:53"
+full "$A" DNS=10.99.0.2
+sed -i 's/^Endpoint.*/Endpoint = server.test:51822/' "$TMP/$A.conf"
+# shellcheck disable=SC2016
+ok "attach finds a server by its name" in_ns a unshare --mount --propagation slave bash -c \
+	'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$TMP/resolv.conf" \
+	"$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"
+is "the endpoint is known" "$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
+is "nothing has left in clear" "$(clear_packets)" 0
+killed "$A"
+ok "detach opens the host" down a "$A"
+is "detach undoes all" "$(state)" "$before"
+kill "$sender" "$server"
+is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"
+
+# A file that has no default route any more.
+full "$A"
+ok "attach succeeds" up "$A"
+killed "$A"
+sed -i 's/^AllowedIPs.*/AllowedIPs = 10.99.0.2/' "$TMP/$A.conf"
+ok "attach succeeds without a default route" up "$A"
+is "no rule is left" "$(in_ns a ip rule | wc -l)/$(in_ns a ip -6 rule | wc -l)" 3/2
+is "no packet filter rule is left" "$(in_ns a nft list ruleset)" ""
+ok "detach succeeds" down a "$A"
+is "detach undoes all" "$(state)" "$before"
+
+# --- at the same moment ---------------------------------------------------------------------------
+
+twins=("${ID}c" "${ID}d" "${ID}e")
+for name in "${twins[@]}"; do
+	full "$name"
+done
+for round in 1 2 3; do
+	pids=()
+	for name in "${twins[@]}"; do
+		up "$name" >"$TMP/$name.out" 2>&1 &
+		pids+=($!)
+	done
+	status=0
+	for pid in "${pids[@]}"; do
+		wait "$pid" || status=$?
+	done
+	is "three full tunnels start at once ($round)" "$status" 0
+	marks=$(for name in "${twins[@]}"; do in_ns a wg show "$name" fwmark; done | sort)
+	is "each has a mark of its own ($round)" "$(uniq <<<"$marks" | wc -l)" 3
+	is "each has its rules ($round)" "$(in_ns a ip rule | grep -c 'not from all')" 3
+	pids=()
+	for name in "${twins[@]}"; do
+		down a "$name" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+done
+is "all of it is undone" "$(state)" "$before"
+ok "detach succeeds in b" down b "$B"
+
+done_testing
