@@ -32,7 +32,8 @@ static __always_inline bool limit_take(__u64 *word, __u32 per_second)
 	}
 	if ((__u32)old >= per_second)
 		return false;
-	/* The compiler may choose another instruction for __sync_fetch_and_add(). */
+	/* Use assembly, because the compiler may choose another instruction for
+	 * __sync_fetch_and_add(). */
 	asm volatile("lock *(u64 *)(%0 + 0) += %1" : : "r"(word), "r"(1ULL) : "memory");
 	return true;
 }

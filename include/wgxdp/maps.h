@@ -32,7 +32,7 @@
 #define LISTEN_MAX (1U << 16) /* a Kubernetes node has thousands of local addresses */
 #define NICS_MAX 16	      /* NICs of one tunnel interface */
 #define NIC_QUEUES_MAX 64     /* per NIC; frames of further queues go to the UDP socket */
-#define WORKERS_MAX 64	      /* per tunnel interface; each worker has one queue of it */
+#define WORKERS_MAX 64	      /* per tunnel interface, which has one queue for each worker */
 
 /* A slot value that stands for no peer. The slots of peers are below PEERS_MAX. */
 #define SLOT_NONE 0xffffffffU
@@ -83,7 +83,7 @@ struct peer_stats_value {
 /* allowed4, allowed6: allowed IP -> slot (__u32). Addresses are in network order, host bits
  * are 0. */
 struct allowed4_key {
-	__u32 length; /* in bits; an LPM key begins with it */
+	__u32 length; /* in bits; the first member of every LPM key */
 	__u8 address[4];
 };
 

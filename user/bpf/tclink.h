@@ -24,7 +24,7 @@ struct tclink {
 	uint32_t ifindex; /* 0 if not attached */
 	enum tclink_side side;
 	int fd;				    /* fd of the tcx link; -1 = clsact */
-	uint32_t handle, priority, prog_id; /* handle of the clsact filter */
+	uint32_t handle, priority, prog_id; /* of the clsact filter */
 };
 
 /* Returns the handle for the clsact filters of @interface. Each wgxdp interface has its own handle,

@@ -17,7 +17,7 @@
 
 #define READ_SIZE 65536
 #define REPLY_MAX                                                                                  \
-	(1U << 30) /* a full device has 2 million allowed IPs of 45 bytes, and its peers */
+	(1U << 30) /* bytes; a reply can have 2 million allowed IPs of 45 bytes, and their peers */
 
 static int open_socket(const char *interface, unsigned timeout_s, struct fault *f)
 {

@@ -38,7 +38,7 @@ struct option_kind {
 	const char *name;
 	enum option_id id;
 	const char *value; /* allowed values "a|b|c", in the order of the enum; NULL = any value */
-	const char *what;  /* text for --help; NULL = another name of the previous option */
+	const char *what;  /* text for --help; NULL = another name for the option before */
 };
 
 static const struct option_kind kinds[] = {

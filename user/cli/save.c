@@ -18,7 +18,7 @@
 
 #define TIMEOUT_S 30
 #define READ_SIZE 65536
-#define REPLY_MAX (1U << 30) /* the limit of a reply in ctlclient.c, too */
+#define REPLY_MAX (1U << 30) /* bytes, as in ctlclient.c */
 
 static int open_socket(const char *interface, struct fault *f)
 {

@@ -55,7 +55,7 @@ static int run(int argc, char **argv)
 {
 	const struct verb *verb;
 
-	secure_forbid_dumps(); /* the verb may read or make a key, so it needs libsodium */
+	secure_forbid_dumps(); /* before the verb reads or makes a key */
 	if (!fill_stdio())
 		return CLI_FAILED;
 	if (sodium_init() < 0)

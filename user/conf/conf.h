@@ -2,7 +2,7 @@
 /*
  * conf.h - config files of wg(8) and wg-quick(8), read into typed values.
  *
- *   text ─▶ conf_parse ─▶ struct conf: what a `wg setconf` of the same file would leave behind
+ *   text ─▶ conf_parse ─▶ struct conf: the configuration that `wg setconf` of this text would set
  *   file ─▶ conf_read ──▶ the same, and a warning if others may read the private key
  *
  * Two blocks of one peer are merged, and each prefix is given to the peer that has it after the

@@ -28,7 +28,7 @@ struct conf_parser {
 	unsigned column; /* column of p->counted */
 
 	conf_warn_fn warn;     /* warning callback of conf_parse(), or NULL */
-	conf_report_fn report; /* conf_check() reports to it and continues after errors; or NULL */
+	conf_report_fn report; /* callback of conf_check(), which goes on after errors; or NULL */
 	void *ctx;
 	struct fault *f; /* first error, in conf_parse() */
 	unsigned faults, warnings;
@@ -40,9 +40,9 @@ struct conf_parser {
 	bool second_interface;
 	struct conf_place mtu;
 
-	struct conf_peer block; /* settings of the current [Peer]; its allowed is not used */
+	struct conf_peer block; /* settings of the current [Peer]; the member allowed is not used */
 	bool has_key, has_psk, has_keepalive;
-	bool faulty_key;   /* the block has a PublicKey line, valid or not */
+	bool faulty_key;   /* the block has a PublicKey line, maybe with an invalid key */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
 	size_t block_step; /* index of the block's first step */
 

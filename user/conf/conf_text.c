@@ -81,7 +81,7 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN])
 	}
 	conf_printable(name);
 	for (len = strlen(name); len && name[len - 1] == ' '; len--)
-		name[len - 1] = '\0'; /* the length limit may have cut the name here */
+		name[len - 1] = '\0'; /* the length limit may have cut the name after a space */
 	return true;
 }
 

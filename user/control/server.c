@@ -30,7 +30,7 @@
 #define OUT_ENOUGH 65536
 #define IDLE_NS (10 * NS_PER_S) /* an idle client may be evicted for a new one after this long */
 #define BACKLOG 16
-#define PAUSE_NS NS_PER_S /* before the server tries again to accept a connection */
+#define PAUSE_NS NS_PER_S /* pause before the server tries to accept a connection again */
 
 enum client_state {
 	READS,	   /* its next line is handled */
@@ -54,7 +54,7 @@ struct server_client {
 struct server {
 	struct server_config config;
 	struct socket_file file;
-	int fd; /* listens */
+	int fd; /* the listening socket */
 	struct server_client *clients;
 	unsigned client_count;
 	struct loop_timer work_timer;  /* armed while a client has work that no event announces */

@@ -33,7 +33,7 @@
 struct server;
 struct server_client;
 
-/* Results of struct server_protocol's line() and more(), beside 0 and -errno. */
+/* Results of struct server_protocol's line() and more(), besides 0 and -errno. */
 #define SERVER_MORE 1  /* more() appends the rest of the answer */
 #define SERVER_LATER 2 /* server_send() appends the rest of the answer */
 

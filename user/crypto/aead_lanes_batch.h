@@ -30,7 +30,7 @@ struct output {
 struct window {
 	/* Secret. wipe_traces() wipes the parts that were written. */
 	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* partial and gathered blocks */
-	uint8_t keys[AEAD_WINDOW][BLOCK_LEN];	       /* Poly1305 keys, in the first half */
+	uint8_t keys[AEAD_WINDOW][BLOCK_LEN];	       /* Poly1305 keys, in the first 32 bytes */
 	uint8_t tags[AEAD_WINDOW][AEAD_TAG_LEN];
 	struct poly poly;
 	/* Public. */

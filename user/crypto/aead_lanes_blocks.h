@@ -17,8 +17,8 @@
  * of the block, word 13 is zero, and words 14 and 15 are the packet's counter. [W] 5.4.6 */
 struct blocks {
 	alignas(64) uint32_t number[SLOTS_ROOM];
-	alignas(64) uint32_t low[SLOTS_ROOM];  /* half of the counter */
-	alignas(64) uint32_t high[SLOTS_ROOM]; /* the other half */
+	alignas(64) uint32_t low[SLOTS_ROOM];  /* low half of the counter */
+	alignas(64) uint32_t high[SLOTS_ROOM]; /* high half of the counter */
 	const uint8_t *key[SLOTS_ROOM];
 	const uint8_t *src[SLOTS_ROOM]; /* BLOCK_LEN bytes, XORed with the key stream to dst */
 	uint8_t *dst[SLOTS_ROOM];

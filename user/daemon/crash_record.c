@@ -209,7 +209,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	if (!ns || ns == netns_of_process("self")) {
 		undo(&u);
 	} else {
-		fd = netns_open(ns); /* else the namespace is gone with its contents */
+		fd = netns_open(ns); /* fails if the namespace is gone, with its neighbours */
 		if (fd >= 0) {
 			netns_call(fd, undo, &u);
 			close(fd);

@@ -86,7 +86,7 @@ static int sockets_opened(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (d->dataplane.up) { /* the listen port changed */
+	if (d->dataplane.up) { /* the listen port was changed while the interface is up */
 		mapsync_listen(&d->mapsync, d->dataplane.udp.port);
 		nexthops_now(&d->nexthops);
 	}

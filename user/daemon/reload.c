@@ -59,7 +59,8 @@ static void retire(struct reload *r)
 
 /* Changes ------------------------------------------------------------------------------------ */
 
-/* Sets port, mark and key. The port is first, because another program may use it. */
+/* Sets port, mark and key. Sets the port first, because that fails if another program uses the
+ * port. */
 static int set_interface(struct reload *r, struct fault *f)
 {
 	const struct conf_diff *d = &r->job.diff;

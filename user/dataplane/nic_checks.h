@@ -20,7 +20,7 @@ enum nics_obstacle {
 
 /* Packet filters and qdiscs on a NIC that AF_XDP bypasses; "" = none. */
 struct nic_bypassed {
-	char egress[32]; /* if it is not "", auto sends through the UDP sockets */
+	char egress[32]; /* if this is not empty, auto sends through the UDP sockets */
 	char ingress[32];
 };
 

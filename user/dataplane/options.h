@@ -43,7 +43,7 @@ struct options_conf {
 
 /* Settings that only tests make, through environment variables. */
 struct options_tests {
-	bool veth_as_nic;  /* auto uses XDP on a veth pair, too */
+	bool veth_as_nic;  /* auto uses XDP even on a veth pair */
 	bool force_clsact; /* attach TC by clsact, as on kernels without tcx */
 };
 

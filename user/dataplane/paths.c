@@ -230,7 +230,8 @@ bool paths_choose_again(struct paths *p, struct workers *workers, const struct d
 	if (!wanted.count)
 		nic_choice_default(&wanted, p->env.netlink, fwmark);
 	new = wanted.count;
-	nic_choice_default(&wanted, p->env.netlink, fwmark); /* the NICs that may stay */
+	/* The NICs of the default routes are not added, but they may stay. */
+	nic_choice_default(&wanted, p->env.netlink, fwmark);
 	if (!wanted.count)
 		return false;
 	changed = drop_unwanted(p, workers, &wanted);

@@ -11,10 +11,10 @@
  * One chain is ours. It drops nothing while all our routes and rules are present:
  *
  *   leak        drops packets without our mark that would leave by a default route of table
- *               main, unless table main has a more specific route. Such packets exist only until
- *               our rules or routes are restored after another program has removed them, and if a
- *               program binds its socket to the NIC. There is no such chain while rules of other
- *               programs apply, because we cannot know which packets these rules intend to let out.
+ *               main, unless table main has a more specific route. Such packets exist if a program
+ *               binds its socket to the NIC, or for a moment after another program has removed our
+ *               rules or routes. The chain is absent while rules of other programs apply, because
+ *               we cannot know which packets these rules intend to let out.
  *
  * The tables are set with libnftables, in this process.
  */

@@ -346,7 +346,7 @@ void host_record_undo(const char *interface)
 		fd = netns_open(r.netns);
 		if (fd >= 0)
 			err = netns_call(fd, run_undo, &u);
-		else /* the namespace is gone with its contents */
+		else /* the namespace is gone, and its settings with it */
 			r = (struct record){ .netns = 0 };
 		if (fd >= 0)
 			close(fd);

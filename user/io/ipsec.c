@@ -36,7 +36,7 @@ struct ipsec_watch {
 
 static int take_policy(const struct nlmsghdr *nlh, void *ctx)
 {
-	struct xfrm_userpolicy_info info; /* messages are aligned to 4 bytes, this to 8 */
+	struct xfrm_userpolicy_info info; /* a copy, because messages are aligned to only 4 bytes */
 	const struct nlattr *a;
 	struct policies *p = ctx;
 	struct policy *new;
@@ -45,7 +45,7 @@ static int take_policy(const struct nlmsghdr *nlh, void *ctx)
 		return 0;
 	memcpy(&info, mnl_nlmsg_get_payload(nlh), sizeof(info));
 	if (info.dir != XFRM_POLICY_OUT ||
-	    netlink_attr(nlh, sizeof(info), XFRMA_IF_ID, 4)) /* of an xfrm interface */
+	    netlink_attr(nlh, sizeof(info), XFRMA_IF_ID, 4)) /* skip policies of xfrm interfaces */
 		return 0;
 	new = netlink_list_add(&p->list, sizeof(*new));
 	if (!new)

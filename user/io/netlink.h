@@ -202,7 +202,7 @@ struct netlink_neighbour_event {
 	uint32_t ifindex;
 	uint8_t family, addr[16];
 	bool valid;
-	uint8_t mac[6]; /* if it is valid */
+	uint8_t mac[6]; /* only if @valid */
 };
 
 struct netlink_watch *netlink_watch_open(void); /* returns NULL and errno on failure */

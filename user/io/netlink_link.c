@@ -131,7 +131,7 @@ int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct 
 		ifi->ifi_index = (int)ifindex;
 	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	err = netlink_talk(nl, nlh, take_link, &found);
-	if (!name && err == -EINVAL) /* index 0 or below */
+	if (!name && err == -EINVAL) /* -EINVAL: the index is not positive */
 		err = -ENODEV;
 	if (!err && !found.ifindex)
 		err = -ENODEV;
@@ -178,7 +178,7 @@ int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16])
 
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	mnl_attr_put_u32(nlh, IFLA_MASTER, ifindex); /* a filter */
+	mnl_attr_put_u32(nlh, IFLA_MASTER, ifindex); /* list only the links of this master */
 	err = netlink_dump(nl, nlh, take_member, &m, NULL);
 	if (*m.name)
 		memcpy(name, m.name, sizeof(m.name));
@@ -208,7 +208,7 @@ int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drop
 
 	ifi->ifi_index = (int)ifindex;
 	err = netlink_talk(nl, nlh, take_drops, out);
-	return err == -EINVAL ? -ENODEV : err; /* index 0 or below */
+	return err == -EINVAL ? -ENODEV : err; /* -EINVAL: the index is not positive */
 }
 
 void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx)

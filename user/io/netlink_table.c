@@ -76,7 +76,7 @@ bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex)
 	if (oif && mnl_attr_get_u32(oif) == ifindex)
 		return true;
 	while (left >= sizeof(struct rtnexthop)) {
-		const struct rtnexthop *hop = (const void *)at; /* attributes are aligned to 4 */
+		const struct rtnexthop *hop = (const void *)at; /* attributes are 4-byte aligned */
 		size_t len = RTNH_ALIGN(hop->rtnh_len);
 
 		if ((uint32_t)hop->rtnh_ifindex == ifindex)
@@ -177,7 +177,7 @@ static int add_hops(struct table_routes *all, const struct prefix *to, const str
 	int err = 0;
 
 	while (left >= sizeof(struct rtnexthop) && !err) {
-		const struct rtnexthop *hop = (const void *)at; /* attributes are aligned to 4 */
+		const struct rtnexthop *hop = (const void *)at; /* attributes are 4-byte aligned */
 		const struct nlattr *a = (const void *)RTNH_DATA(hop), *gateway = NULL;
 		size_t len = RTNH_ALIGN(hop->rtnh_len);
 		int rest = (int)hop->rtnh_len - (int)sizeof(*hop);

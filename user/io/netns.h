@@ -9,8 +9,8 @@
 
 #define NETNS_NAME_LEN (NAME_MAX + 1)
 
-/* Calls @fn(@ctx) in the namespace of @fd, in a thread of its own, and waits for it. Sockets that
- * @fn opens stay in that namespace. Returns the result of @fn, or -errno. */
+/* Calls @fn(@ctx) in the namespace of @fd, in a new thread, and waits until @fn has returned.
+ * Sockets that @fn opens stay in that namespace. Returns the result of @fn, or -errno. */
 int netns_call(int fd, int (*fn)(void *ctx), void *ctx);
 
 /* Opens the namespace in which the interface of the TUN descriptor @tun_fd is now. Returns a

@@ -55,8 +55,8 @@ int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, siz
 int tun_write(const struct tun *t, uint8_t *packet, size_t len);
 
 /* Writes one packet that begins with its vnet header, from @n pieces. The device must have vnet
- * headers. Returns 0 or -errno as above; -EINVAL if the kernel does not accept such a merged
- * packet. */
+ * headers. Returns the values of tun_write(), or -EINVAL if the kernel does not accept such a
+ * merged packet. */
 int tun_writev(const struct tun *t, const struct iovec *iov, unsigned n);
 
 #endif

@@ -107,7 +107,7 @@ static void fill_slots(struct udp *u, int fd, unsigned max)
 		describe(rx, &u->msgs[i]);
 		bytes += rx->len;
 		if (u->msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
-			oversized++; /* truncated, so it cannot be authentic */
+			oversized++; /* a truncated message cannot be authentic */
 			rx->len = 0;
 			rx->size = UINT32_MAX;
 		}
@@ -382,7 +382,7 @@ static void build_train(struct udp *u, unsigned k, unsigned *queued, struct tx_f
 		add_segment_size(m, (uint16_t)first->len, &u->controls[k]);
 }
 
-/* Sends those of the @n <= FRAME_BATCH @frames that go to @family. */
+/* Sends the frames that go to @family. @n: number of @frames, at most FRAME_BATCH. */
 static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, unsigned n)
 {
 	int fd = u->fds[family == AF_INET ? UDP_V4 : UDP_V6];

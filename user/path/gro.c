@@ -113,7 +113,7 @@ static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 	y += b->l4;
 	if (memcmp(x, y, 4)) /* ports */
 		return false;
-	return a->udp || (!memcmp(x + TCP_ACK, y + TCP_ACK, 5) && /* and the data offset */
+	return a->udp || (!memcmp(x + TCP_ACK, y + TCP_ACK, 5) && /* and data offset */
 			  !memcmp(x + TCP_WINDOW, y + TCP_WINDOW, 2) &&
 			  !memcmp(x + TCP_URGENT, y + TCP_URGENT,
 				  (size_t)(a->header_len - a->l4 - TCP_URGENT)));

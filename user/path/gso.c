@@ -96,7 +96,7 @@ static void prepare_sums(struct gso *g, const uint8_t *packet, uint64_t partial)
 	}
 	if (!g->v6) {
 		sum = inetsum_add(packet, IP4_TOTAL, 0);
-		sum = inetsum_add(packet + IP4_FRAGMENT, 4, sum); /* and TTL, protocol */
+		sum = inetsum_add(packet + IP4_FRAGMENT, 4, sum); /* flags, offset, TTL, protocol */
 		g->ip_sum = inetsum_add(packet + IP4_SOURCE, g->l4 - IP4_SOURCE, sum);
 	}
 }
@@ -124,7 +124,7 @@ bool gso_parse(struct gso *g, const struct virtio_net_hdr *vnet, uint8_t *packet
 			return false;
 		sum = raw_get16(packet + vnet->csum_start + vnet->csum_offset);
 	} else if (inetsum_fold(inetsum_add(packet + g->l4, len - g->l4, sum)) != 0xffff) {
-		return false; /* the checksum is wrong; the segments would get right ones */
+		return false; /* the new checksums of the segments would hide the wrong one */
 	}
 	g->size = vnet->gso_size;
 	g->segments = (len - g->header_len + g->size - 1u) / g->size;

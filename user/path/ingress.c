@@ -42,7 +42,7 @@ static enum reason lookup_session(struct worker *w, const struct rx_frame *f,
 
 	if (f->len < wire_data_len(0))
 		return REASON_malformed;
-	memcpy(&msg, f->payload, sizeof(msg)); /* it may be unaligned */
+	memcpy(&msg, f->payload, sizeof(msg)); /* the payload may be unaligned */
 	p->frame = f;
 	p->counter = le64toh(msg.counter);
 	p->len = f->len - (uint32_t)wire_data_len(0);

@@ -169,7 +169,7 @@ static void build_message(struct worker *w, struct out_packet *p, uint32_t segme
 		.counter = htole64(counter),
 	};
 
-	memcpy(f->payload, &header, sizeof(header)); /* it may be unaligned */
+	memcpy(f->payload, &header, sizeof(header)); /* the payload may be unaligned */
 	f->len = (uint32_t)wire_data_len(padded);
 	f->encap = p->encap;
 	f->tclass = ecn_encapsulate(p->data);

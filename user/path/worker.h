@@ -33,7 +33,7 @@ struct worker_config {
 	struct handoff *handoff;
 	const struct suspend *suspend;
 	const struct tun *tun; /* the worker's own queue; borrowed */
-	/* The worker's elements of the BPF maps of these names; NULL without BPF. */
+	/* The worker's elements of the maps tun_writer and heartbeat; NULL without BPF. */
 	volatile uint64_t *tun_writer, *heartbeat;
 	int64_t heartbeat_ahead_ns; /* ns by which the heartbeat's clock is ahead of BOOTTIME */
 	struct worker_offloads offloads;

@@ -290,7 +290,7 @@ static void watch_ipsec(struct nexthops *n)
 	n->ipsec = ipsec_open();
 	if (n->ipsec && !loop_add(n->config.loop, ipsec_fd(n->ipsec), EPOLLIN, on_ipsec, n))
 		return;
-	if (errno != EPROTONOSUPPORT) /* the kernel has no IPsec */
+	if (errno != EPROTONOSUPPORT) /* EPROTONOSUPPORT: the kernel has no IPsec */
 		log_info("IPsec policies are not followed: %s", strerror(errno));
 }
 

@@ -91,7 +91,7 @@ static void watch_socket(void *ctx, ares_socket_t fd, int readable, int writable
 	if (!events)
 		loop_delete(r->loop, fd);
 	else if (loop_modify(r->loop, fd, events))
-		loop_add(r->loop, fd, events, on_socket, r); /* if it fails, the query times out */
+		loop_add(r->loop, fd, events, on_socket, r); /* on failure the query times out */
 }
 
 static int mark_socket(ares_socket_t fd, int type, void *ctx)

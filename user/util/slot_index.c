@@ -42,8 +42,8 @@ static int grow_buckets(struct slot_index *x)
 	if (x->used < x->bucket_count)
 		return 0;
 	buckets = reallocarray(x->buckets, count, sizeof(*buckets));
-	if (!buckets)
-		return x->bucket_count ? 0 : -ENOMEM; /* else the chains only get longer */
+	if (!buckets) /* the old buckets still work, with longer chains */
+		return x->bucket_count ? 0 : -ENOMEM;
 	x->buckets = buckets;
 	x->bucket_count = count;
 	for (uint32_t i = 0; i < count; i++)

@@ -349,7 +349,7 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	if (err) /* insert fails only for a new prefix, so the map did not hold it before */
+	if (err) /* only a new prefix can fail, so remove it from the map again */
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }

@@ -116,9 +116,10 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 					    struct noise_handshake *hs)
 	__attribute__((warn_unused_result));
 
-/* [W] 5.4.3. Makes the response without its macs. @ephemeral and @local_index as above. Returns
- * false with nothing changed if @hs is not in NOISE_CONSUMED_INITIATION, and false with @hs cleared
- * if the peer's ephemeral key is of low order. */
+/* [W] 5.4.3. Makes the response without its macs. @ephemeral and @local_index as in
+ * noise_create_initiation(). Returns false with nothing changed if @hs is not in
+ * NOISE_CONSUMED_INITIATION, and false with @hs cleared if the peer's ephemeral key is of low
+ * order. */
 bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs,
 			   const struct noise_remote *r,
 			   const uint8_t ephemeral[static WIRE_KEY_LEN], uint32_t local_index)

@@ -49,7 +49,7 @@ void session_free(void *session);
  * revoked. Any thread. */
 bool session_may_receive(const struct session *s, uint64_t now_ns);
 
-/* Returns true if a message may still be sealed under @s: while session_may_receive() and fewer
+/* Returns true if a message may still be sealed under @s: session_may_receive() is true, and fewer
  * than REJECT_AFTER_MESSAGES were sent. Any thread. */
 bool session_may_send(const struct session *s, uint64_t now_ns);
 

@@ -3,10 +3,10 @@
  * timers.h - the timer state machine of one peer, [W] 6. It has no clock: each call gets BOOTTIME
  * in ns, and timers_next() returns the time at which timers_due() must be called next.
  *
- * Workers only store four times (relaxed atomics). The control thread derives all deadlines from
- * them, so a data packet never arms or cancels a timer. A worker does not wake the control thread
- * for each packet. It does so at most once after each time that the control thread has read the
- * times (@watched):
+ * Workers only store four timestamps (relaxed atomics). The control thread derives all deadlines
+ * from the timestamps, so a data packet never arms or cancels a timer. A worker does not wake the
+ * control thread for each packet, but at most once after the control thread has last read the
+ * timestamps (@watched):
  *
  *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
@@ -49,7 +49,7 @@ struct timers {
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
-	TIMERS_NEW_HANDSHAKE = 1 << 2, /* 15 s + jitter without an answer: begin one, [W] 6.5 */
+	TIMERS_NEW_HANDSHAKE = 1 << 2, /* begin one: no answer for 15 s + jitter, [W] 6.5 */
 	TIMERS_KEEPALIVE = 1 << 3,     /* passive keepalive, [W] 6.5 */
 	TIMERS_PERSISTENT = 1 << 4,    /* persistent keepalive */
 	TIMERS_ZERO = 1 << 5,	       /* wipe all keys, [W] 6.3 */
