@@ -89,6 +89,23 @@ is "its keepalive is that of the file" "$(wgs persistent-keepalive | cut -f 2)" 
 is "no session has ended" "$(show b "${ID}b" .peers[0].latest_handshake)" "$session"
 is "no hook has run again" "$(cat "$TMP/hooks")" up
 
+# A link-local endpoint whose link appears later.
+config "$(peer c AllowedIPs=10.97.0.0/24 Endpoint='[fe80::1%eth9]:51820')" | place
+ok "an endpoint on a link that does not exist" reload
+missed()
+{
+	in_ns a "$WGXDP" show "$A" |
+		grep -F "endpoint: [fe80::1%eth9]:51820 (name pending: there is no such interface"
+}
+ok "... show says so" wait_for 5 missed
+ip link add eth9 netns "$ID-a" type veth peer name eth9 netns "$ID-b"
+on_eth9() { wgs endpoints | grep -qF "[fe80::1%eth9]:51820"; }
+ok "... and the link appears" wait_for 8 on_eth9
+in_ns a ip link delete eth9
+ip link add eth8 netns "$ID-a" type veth peer name eth8 netns "$ID-b"
+config | place
+ok "the peer goes" reload
+
 # A port or mark that wg set, and that the file neither has nor had.
 config | sed '/^ListenPort/d' | place
 ok "no port in the file any more" reload

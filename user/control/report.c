@@ -53,7 +53,8 @@ static void describe_name(const struct report *r, const struct peer *p, json_t *
 	const char *host = endpoint_names_describe(r->names, p, &port, why, loop_now_ns());
 
 	json_object_set_new(to, "endpoint_name",
-			    host ? json_sprintf("%s:%u", host, port) : json_null());
+			    host ? json_sprintf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port)
+				 : json_null());
 	json_object_set_new(to, "endpoint_name_why", *why ? json_string(why) : json_null());
 }
 

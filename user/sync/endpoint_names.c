@@ -134,7 +134,8 @@ static bool same_address(const struct endpoint *a, const struct endpoint *b)
 		return false;
 	if (a->remote.sa.sa_family == AF_INET)
 		return a->remote.v4.sin_addr.s_addr == b->remote.v4.sin_addr.s_addr;
-	return IN6_ARE_ADDR_EQUAL(&a->remote.v6.sin6_addr, &b->remote.v6.sin6_addr);
+	return IN6_ARE_ADDR_EQUAL(&a->remote.v6.sin6_addr, &b->remote.v6.sin6_addr) &&
+	       a->remote.v6.sin6_scope_id == b->remote.v6.sin6_scope_id;
 }
 
 static bool has_address(const struct resolver_answer *a, const struct endpoint *e)
@@ -320,7 +321,6 @@ void endpoint_names_answered(struct endpoint_name *name, int err,
 
 	name->looking = false;
 	name->lookup = NULL;
-	name->asked = true;
 	n->looking--;
 	if (n->crowded)
 		due_at(n, now_ns);
@@ -419,7 +419,7 @@ const char *endpoint_names_describe(const struct endpoint_names *n, const struct
 		return NULL;
 	*port = name->port;
 	wait_ns = name->look_up_ns > now_ns ? name->look_up_ns - now_ns : 0;
-	if (!name->asked)
+	if (!name->answer && !name->failures) /* no lookup has ended since the name was set */
 		snprintf(why, ENDPOINT_NAMES_WHY_LEN, "DNS has not answered yet");
 	else if (*name->why && name->looking)
 		snprintf(why, ENDPOINT_NAMES_WHY_LEN, "%s, trying again", name->why);

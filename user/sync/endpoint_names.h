@@ -50,7 +50,6 @@ struct endpoint_name {
 	uint16_t port;
 	bool urgent;	       /* the next answer replaces any other endpoint immediately */
 	bool marked;	       /* the next lookup carries the fwmark */
-	bool asked;	       /* a lookup has ended since the name was set */
 	bool looking;	       /* a lookup is running */
 	unsigned failures;     /* number of consecutive lookups that failed */
 	char why[64];	       /* reason of the last failure; "" = the last lookup succeeded */

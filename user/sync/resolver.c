@@ -3,6 +3,7 @@
 
 #include <ares.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +18,7 @@
 /* How long the answer of one family waits for the answer of the other, because some servers ignore
  * queries for AAAA. */
 #define PATIENCE_NS (2 * NS_PER_S)
+#define LITERAL_TTL_S 60 /* a link may be replaced by another of the same name */
 
 /* Identifies one version of a file. All zero = the file does not exist. */
 struct file_state {
@@ -275,6 +277,26 @@ static void begin_half(struct resolver_query *q, const char *host, int family)
 	ares_getaddrinfo(q->resolver->channel, host, NULL, &hints, half_ended, half);
 }
 
+/* Answers a link-local address, such as "fe80::1%eth0", without DNS. It has no number of the link
+ * while there is no such link. */
+static void take_literal(struct resolver_query *q, const char *host)
+{
+	const struct addrinfo hints = { .ai_family = AF_INET6,
+					.ai_socktype = SOCK_DGRAM,
+					.ai_flags = AI_NUMERICHOST };
+	struct addrinfo *found = NULL;
+
+	q->why = "there is no such interface";
+	if (getaddrinfo(host, NULL, &hints, &found) == 0 &&
+	    endpoint_from_sockaddr(&q->answer.addresses[0], found->ai_addr)) {
+		q->answer.count = 1;
+		q->answer.has_v6 = true;
+		q->answer.ttl_s = LITERAL_TTL_S;
+	}
+	if (found)
+		freeaddrinfo(found);
+}
+
 /* Queries -------------------------------------------------------------------------------------- */
 
 /* Returns true if all answers have arrived, or if the wait for the missing one is over. */
@@ -392,8 +414,12 @@ struct resolver_query *resolver_look_up(struct resolver *r, const char *host, re
 	q->answer.ttl_s = UINT32_MAX;
 	q->next = r->queries;
 	r->queries = q;
-	begin_half(q, host, AF_INET6);
-	begin_half(q, host, AF_INET);
+	if (strchr(host, ':')) {
+		take_literal(q, host);
+	} else {
+		begin_half(q, host, AF_INET6);
+		begin_half(q, host, AF_INET);
+	}
 	rearm(r);
 	return q;
 }
