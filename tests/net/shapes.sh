@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Files in the format of web interfaces, VPN providers, routers and installers (tests/files): for
+# each, `wgxdp attach` makes the state that an unmodified `wg-quick up` with wgxdp as its userspace
+# implementation makes, and `detach` makes the state before; or both refuse the file. Compared are
+# links, addresses, routes of all tables, rules, nftables, `wg showconf`, src_valid_mark, and the
+# calls of resolvconf and resolvectl, in whose place programs of the test stand (shapes.py).
+#
+# The table names the files for which this does not hold, or that are refused, with the reason. A
+# file that it does not name must have the same state. SHAPES=all takes all files, not only some.
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd wg wg-quick ip nft iptables unshare
+
+FILES=$(dirname "$0")/../files
+some="wg-easy-srv mullvad-kill proton-v6 policy-table netmask mesh-hosts"
+some+=" saved resolvectl amnezia"
+
+# NAME: OUTCOME: a pattern for each line of the differences, or for the message of wgxdp
+exceptions()
+{
+	grep -v '^ *#' <<-'END'
+		# SaveConfig: wg-quick asks resolvconf which DNS servers it has set. wgxdp keeps
+		# what the file says.
+		saved: differs: dns: -dns (resolvconf -l wg0)?
+		wg-portal: differs: dns: -dns (resolvconf -l wg0)?
+		# Keys of other programs, which wg refuses as well.
+		amnezia: both refuse: Jc: there is no such key
+		wgcf-reserved: both refuse: Reserved: there is no such key
+		# Files that are not filled in, or damaged. wg refuses them as well.
+		mikrotik-short: both refuse: the port is missing
+		openwrt-luci: both refuse: PrivateKey: .* is a placeholder
+		surfshark-tmpl: both refuse: PrivateKey: .* is a placeholder
+		truncated: both refuse: PublicKey: it has 20 characters
+		windows-bom: both refuse: this is a byte order mark
+		# wg-quick hands resolvconf a search domain that ends in a no-break space.
+		chat-copy: wgxdp refuses: this is a no-break space
+		# ip(8) refuses this MTU when wg-quick sets it.
+		wg-gen-web-mtu0: both refuse: MTU must be a number
+	END
+}
+
+if ip link add "${ID}k" type wireguard 2>/dev/null; then
+	ip link delete "${ID}k"
+	skip_all "the kernel has WireGuard: wg-quick takes no userspace implementation"
+fi
+
+names=$some
+[ "${SHAPES-}" != all ] || names=$(cd "$FILES" && printf '%s\n' *.conf | sed 's/\.conf$//')
+# shellcheck disable=SC2016 # the inner shell expands its arguments
+for name in $names; do
+	mkdir "$TMP/$name"
+	echo "$name"
+done | xargs -P 6 -I{} sh -c 'exec unshare --net --mount --pid --fork --kill-child --mount-proc \
+	--propagation private /usr/bin/python3 "$1/shapes.py" "$2" "$3/{}.conf" "$4/{}" \
+	>"$4/{}.result" 2>&1' sh "$LIB" "$(realpath "$WGXDP")" "$(realpath "$FILES")" "$TMP"
+
+for name in $names; do
+	outcome=$(head -n 1 "$TMP/$name.result")
+	words=$(tail -n +2 "$TMP/$name.result" | grep -v '^$')
+	IFS=: read -r _ wanted pattern < <(exceptions | grep "^$name:")
+	case ${wanted-} in
+	'') is "$name: the same state" "$outcome $words" "same " ;;
+	" differs") is "$name: differs only by ${pattern# }" \
+		"$outcome $(grep -vxE -- "${pattern# }" <<<"$words")" "differs " ;;
+	*) is "$name:$wanted:$pattern" "$outcome $(grep -cE -- "${pattern# }" <<<"$words")" \
+		"${wanted# } 1" ;;
+	esac
+done
+
+done_testing
