@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The relay and the client of the WireGuard documentation's section on containers, with their files
+# as they are written there. Each runs as the first process of a container: a root file system, a
+# process namespace and a network namespace of its own, the capabilities that Docker gives and
+# NET_ADMIN, and a read-only /proc/sys. A third container joins the network of the client and asks a
+# server for its address, which is the relay's.
+#
+#   ┌─ c: client, vpn_test ─┐        ┌────── i: internet ──────┐         ┌──── r: relay ────┐
+#   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no masks   eth1 ══════ eth0  wg0 192.0.2.1  │
+#   └───────────────────────┘        │ lo 198.18.0.80, http    │         └──────────────────┘
+#              198.51.100.3          .1                       .1         203.0.113.2
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/net/lib.sh
+need_root
+need_cmd ip wg iptables curl setpriv unshare nsenter
+
+ns_add c i r
+cable() # NIC-OF-I NS NETWORK HOST
+{
+	ip link add "$1" netns "$ID-i" type veth peer name eth0 netns "$ID-$2"
+	in_ns i ip address add "$3.1/24" dev "$1"
+	in_ns "$2" ip address add "$3.$4/24" dev eth0
+	in_ns i ip link set "$1" up
+	in_ns "$2" ip link set eth0 up
+	in_ns "$2" ip route add default via "$3.1"
+	in_ns "$2" sysctl -qw net.ipv4.ip_forward=1 # as Docker does
+	wait_for 5 in_ns "$2" ping -q -c 1 -W 1 "$3.1"
+}
+cable eth0 c 198.51.100 3
+cable eth1 r 203.0.113 2
+in_ns i sysctl -qw net.ipv4.ip_forward=1
+in_ns i ip address add 198.18.0.80/32 dev lo
+
+# The server answers with the address of who asks.
+spawn i /usr/bin/python3 -c '
+import http.server
+class Address(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = self.client_address[0].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+http.server.HTTPServer(("198.18.0.80", 80), Address).serve_forever()' 2>/dev/null
+wait_for 5 eval "in_ns i ss -Hltn | grep -q :80"
+
+# The root file system. resolvconf does what openresolv does for one interface.
+cat >"$TMP/resolvconf" <<'END'
+#!/bin/sh
+case $1 in
+-a) cat >/etc/resolv.conf ;;
+-d) : >/etc/resolv.conf ;;
+esac
+END
+cat >"$TMP/entrypoint" <<'END'
+set -e
+root=$1 tmp=$2 wgxdp=$3
+shift 3
+mkdir -p "$root"
+mount -t tmpfs -o mode=755 root "$root"
+cd "$root"
+mkdir -p usr etc proc sys dev/net run tmp var opt config
+ln -s ../run var/run
+ln -s usr/bin usr/sbin usr/lib usr/lib64 .
+mount --rbind /usr usr
+mount -o remount,bind,ro usr
+cp -a /etc/alternatives etc
+cp -a /etc/iproute2 etc 2>/dev/null || true
+printf '%s\n' "203.0.113.2 relay1.wg.example.com" "198.18.0.80 whatismyip.akamai.com" >etc/hosts
+echo "nameserver 127.0.0.11" >etc/resolv.conf
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
+mknod -m 666 dev/null c 1 3
+mknod -m 666 dev/urandom c 1 9
+mknod -m 666 dev/net/tun c 10 200
+ln -s /proc/self/fd dev/fd
+cp "$wgxdp" opt/wgxdp
+cp "$tmp/resolvconf" opt/resolvconf
+chmod 755 opt/*
+touch config/wg0.conf
+mount --bind "$tmp/wg0.conf" config/wg0.conf
+mount -o remount,bind,ro config/wg0.conf
+caps=+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap
+caps=$caps,+net_bind_service,+sys_chroot,+kill,+audit_write,+net_admin,+sys_module
+exec env -i PATH=/opt:/usr/sbin:/usr/bin setpriv --bounding-set "-all,$caps" -- \
+	chroot . "$@"
+END
+
+container() # NS < wg0.conf: FIRST is its first process, as this namespace sees it
+{
+	mkdir "$TMP/$1"
+	(umask 077 && cat >"$TMP/$1/wg0.conf")
+	cp "$TMP/resolvconf" "$TMP/$1"
+	spawn "$1" unshare --mount --pid --fork --kill-child --propagation private bash \
+		"$TMP/entrypoint" "$TMP/$1/root" "$TMP/$1" "$WGXDP" \
+		/opt/wgxdp attach --foreground /config/wg0.conf >"$TMP/$1/log" 2>&1
+	UNSHARE=$!
+	wait_for 10 grep -q ": up, port" "$TMP/$1/log"
+	FIRST=$(pgrep -P "$UNSHARE")
+}
+
+run() { nsenter --target "$1" --all --root --wd -- "${@:2}"; } # PROCESS COMMAND...
+rules() { in_ns r iptables-save | grep '^-A' && in_ns r ip6tables-save | grep '^-A'; }
+
+ok "the relay" container r <<END
+[Interface]
+# Name = relay1.wg.example.com
+Address = 192.0.2.1/24
+ListenPort = 51820
+PrivateKey = oJpRt2Oq27vIB5/UVb7BRqCwad2YMReQgH5tlxz8YmI=
+DNS = 1.1.1.1,8.8.8.8
+PostUp = iptables -A FORWARD -i wg0 -j ACCEPT; \
+iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE; \
+ip6tables -A FORWARD -i wg0  -j ACCEPT; \
+ip6tables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
+PostDown = iptables -D FORWARD -i wg0 -j ACCEPT; \
+iptables -t nat -D POSTROUTING -o eth0 -j MASQUERADE; \
+ip6tables -D FORWARD -i wg0 -j ACCEPT; \
+ip6tables -t nat -D POSTROUTING -o eth0 -j MASQUERADE
+
+[Peer]
+# Name = peer1.wg.example.com
+PublicKey = I+hXRAJOG/UE2IQvIHsou2zTgkUyPve2pzvHTnd/2Gg=
+AllowedIPs = 192.0.2.2/32
+END
+relay=$FIRST relay_parent=$UNSHARE
+is "its hooks have set their rules" "$(rules | wc -l)" 4
+ok "the client" container c <<'END'
+[Interface]
+# Name = peer1.wg.example.com
+Address = 192.0.2.2/32
+PrivateKey = YCW76edD4W7nZrPbWZxPZhcs32CsBLIi1sEhsV/sgk8=
+DNS = 1.1.1.1,8.8.8.8
+
+[Peer]
+# Name = relay1.wg.example.com
+Endpoint = relay1.wg.example.com:51820
+PublicKey = zJNKewtL3gcHdG62V3GaBkErFtapJWsAx+2um0c0B1s=
+AllowedIPs = 192.0.2.1/24,0.0.0.0/0
+PersistentKeepalive = 21
+END
+client=$FIRST client_parent=$UNSHARE
+is "the daemon is the first process of the container" \
+	"$(sed -n 's/^NSpid:.*\t//p' "/proc/$client/status")" 1
+is "DNS is that of the file" "$(run "$client" cat /etc/resolv.conf | paste -sd ' ')" \
+	"nameserver 1.1.1.1 nameserver 8.8.8.8"
+is "vpn_test: curl -s http://whatismyip.akamai.com/ prints the relay's address" \
+	"$(run "$client" curl -s -m 10 http://whatismyip.akamai.com/)" 203.0.113.2
+for first in "$client" "$relay"; do
+	ok "wg show, in the container" run "$first" wg show wg0
+done
+kill "$client"
+ok "docker stop: the client ends" wait_for 5 eval "! kill -0 $client_parent"
+kill "$relay"
+ok "docker stop: the relay ends" wait_for 5 eval "! kill -0 $relay_parent"
+is "... and PostDown has removed its rules" "$(rules)" ""
+is "no interface is left" "$(for ns in c r; do in_ns $ns ip -br link show type tun; done)" ""
+done_testing
