@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * joined.bpf.h - tells whether a frame in generic XDP consists of several datagrams, which the
- * kernel has joined (GRO), or which came as one train (UDP_SEGMENT over veth). Native XDP never
- * sees such a frame.
+ * kernel has joined (GRO of a bridge's port), or which came as one train (UDP_SEGMENT over veth).
+ * Native XDP never sees such a frame.
  *
  * The context of an XDP program does not say so, but generic XDP leaves the socket buffer's own
  * struct skb_shared_info behind the frame:

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""generic.py INTERFACE A B KEYS native|generic - sends the trains of generic.sh.
+"""generic.py INTERFACE A B KEYS native|generic|merged - sends the trains of generic.sh.
 
 Prints "ok WHAT" and "not ok WHAT: why". A and B are namespaces; KEYS a directory with a.pub and
 b.key. The daemon under test listens in A at 192.0.2.1 and 2001:db8::1, port 51821.
@@ -83,6 +83,18 @@ class Test:
         same(f"{name}: packets by AF_XDP and by UDP, bytes, drops", self.arrive(want), want)
         self.deliver(name, [bytes([i]) * 100 for i in range(1, 4)])
 
+    def merged(self, name, sock, host):
+        """Trains that the sender has cut into frames, and the bridge's port has joined again."""
+        self.before = self.counters()
+        payloads = [bytes([i]) * 1000 for i in range(20)] * 5
+        for at in range(0, len(payloads), 20):
+            self.send(sock, host, [self.message(payload) for payload in payloads[at:at + 20]])
+        self.deliver(name, payloads)
+        wait_until(lambda: sum(self.counters()[:2]) - sum(self.before[:2]) >= len(payloads), 3)
+        xsk, udp, _, drops = (now - then for now, then in zip(self.counters(), self.before))
+        say(f"{name}: each packet is counted once, by UDP where frames were joined",
+            (xsk + udp, drops) == (len(payloads), 0) and udp > 0, f"{xsk} {udp} {drops}")
+
     def main(self):
         """One session for both families: the peer moves from one to the other."""
         self.before = self.counters()
@@ -90,6 +102,9 @@ class Test:
         self.arrive((0, 0, INITIATION + KEEPALIVE, 0))
         for sock, host in self.sockets:
             family = "IPv6" if ":" in host else "IPv4"
+            if self.mode == "merged":
+                self.merged(family, sock, host)
+                continue
             self.run(f"{family}, one", sock, host, [b"one"])
             for name, size, count in TRAINS:
                 self.run(f"{family}, {name}", sock, host,

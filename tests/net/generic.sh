@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # XDP in generic mode: single datagrams come by AF_XDP. A train of datagrams is one frame there,
-# which takes the UDP socket: each of its messages is received and counted, whatever the size.
+# which takes the UDP socket: each of its messages is received and counted, whatever the size. So do
+# datagrams that the port of a bridge has merged.
 #
 #   ┌───────── a ─────────┐               ┌────── b ─────┐
 #   │ wgxdp 10.99.0.1     │               │ generic.py   │
@@ -11,7 +12,7 @@
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd ip wg jq
+need_cmd ip wg jq ping ethtool
 need_cryptography
 
 A=${ID}a
@@ -49,8 +50,39 @@ ok "without BTF: detach" down a "$A"
 ok "generic: attach" attach --rx xdp --xdp-mode generic
 is "generic: show" "$(show a "$A" .path.xdp_mode)" generic
 ok "generic: the log says which data takes the UDP sockets" eval \
-	"in_ns a '$WGXDP' logs '$A' | grep -q 'generic mode; datagrams that GRO has merged'"
+	"in_ns a '$WGXDP' logs '$A' | grep -q 'generic mode; datagrams that the kernel has joined'"
 python_tap "generic: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" generic
 ok "generic: detach" down a "$A"
+
+# --- merged by the port of a bridge ---------------------------------------------------------------
+
+bridge_up()
+{
+	in_ns a ip link delete eth0
+	ip link add port0 netns "$ID-a" type veth peer name eth0 netns "$ID-b"
+	in_ns a ip link add eth0 type bridge
+	in_ns a ip link set port0 up master eth0
+	in_ns a ip link set eth0 up
+	in_ns b ip link set eth0 up
+	in_ns a ip address add 192.0.2.1/24 dev eth0
+	in_ns a ip address add 2001:db8::1/64 dev eth0 nodad
+	in_ns b ip address add 192.0.2.2/24 dev eth0
+	in_ns b ip address add 2001:db8::2/64 dev eth0 nodad
+	# b sends trains as single frames, and the port joins them again.
+	in_ns b ethtool -K eth0 tx-udp-segmentation off
+	in_ns a ethtool -K port0 gro on rx-udp-gro-forwarding on || return
+	wait_for 5 in_ns b ping -q -c 1 -W 1 192.0.2.1 &&
+		wait_for 5 in_ns b ping -q -c 1 -W 1 2001:db8::1
+}
+if in_ns a ethtool -k eth0 | grep -q '^rx-udp-gro-forwarding'; then
+	ok "bridge: a and b reach each other" bridge_up
+	ok "bridge: attach" attach --rx xdp --xdp-mode generic
+	python_tap "bridge: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" merged
+	ok "bridge: show says where the data comes" eval \
+		"show a '$A' .path.why | grep -q 'UDP sockets .*joined datagrams in generic mode'"
+	ok "bridge: detach" down a "$A"
+else
+	diag "this kernel merges no UDP datagrams that it forwards (Linux 5.12)"
+fi
 clean "nothing is left" a "$A"
 done_testing

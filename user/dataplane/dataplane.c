@@ -129,8 +129,8 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 	len = strlen(usage->why);
 	snprintf(usage->why + len, sizeof(usage->why) - len,
 		 "%sXDP is attached, but data arrives through the UDP sockets (VLAN tags, another "
-		 "interface, or a worker that hangs): %" PRIu64 " of the last %" PRIu64
-		 " data messages",
+		 "interface, a worker that hangs, or joined datagrams in generic mode): %" PRIu64
+		 " of the last %" PRIu64 " data messages",
 		 len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 

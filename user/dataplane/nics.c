@@ -21,8 +21,8 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 	enum loader_mode mode = env->options->xdp_mode;
 	int err;
 
-	/* Do not use generic mode. Generic XDP runs after GRO, and datagrams that GRO has merged
-	 * take the UDP sockets after all. */
+	/* Do not use generic mode. It is slow, and datagrams that GRO has merged below the NIC take
+	 * the UDP sockets after all. */
 	if (mode == LOADER_MODE_AUTO)
 		mode = LOADER_MODE_NATIVE;
 	err = env->options->chain
@@ -32,8 +32,8 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 
 	nic->attached = !err;
 	if (nic->attached && !nic->native)
-		log_info("%s: XDP is in generic mode; datagrams that GRO has merged, or that came "
-			 "as a train over veth, take the UDP sockets",
+		log_info("%s: XDP is in generic mode; datagrams that the kernel has joined (GRO of "
+			 "a lower interface, trains over veth) take the UDP sockets",
 			 nic->name);
 	return err;
 }
