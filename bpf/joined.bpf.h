@@ -4,15 +4,15 @@
  * kernel has joined (GRO of a bridge's port), or which came as one train (UDP_SEGMENT over veth).
  * Native XDP never sees such a frame.
  *
- * The context of an XDP program does not say so, but generic XDP leaves the socket buffer's own
+ * The context of an XDP program does not show this, but generic XDP leaves the socket buffer's own
  * struct skb_shared_info behind the frame:
  *
  *   data_hard_start                                       data_hard_start + frame_sz
  *     │ headroom │ frame │ tailroom │ struct skb_shared_info │
  *                                     gso_size, gso_segs
  *
- * The pointer to the context is the address of the kernel's struct xdp_buff. The daemon reads where
- * the members are from the kernel's BTF (bpf/skb_layout.h).
+ * The pointer to the context is the address of the kernel's struct xdp_buff. The daemon reads the
+ * offsets of the members from the kernel's BTF (bpf/skb_layout.h).
  */
 #ifndef WGXDP_JOINED_BPF_H
 #define WGXDP_JOINED_BPF_H
@@ -25,12 +25,12 @@
  * other copies they are 0, and the verifier removes the code that reads kernel memory. */
 const volatile __u32 frame_start_at;	/* in struct xdp_buff: data_hard_start */
 const volatile __u32 frame_size_at;	/* in struct xdp_buff: frame_sz */
-const volatile __u32 shared_info_bytes; /* of struct skb_shared_info, rounded up; 0 = do not look */
+const volatile __u32 shared_info_bytes; /* struct skb_shared_info, rounded up; 0 = no check */
 const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
 const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
 
 /* Returns how many datagrams the frame was joined from, or 0 if it is a single one. The number is 1
- * if the sender, a virtual machine, did not give it. */
+ * if the sender is a virtual machine that did not give the number. */
 static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
 {
 	const void *start = NULL, *shared;

@@ -9,7 +9,7 @@
 #include "bpf/ingress.skel.h"
 #include "bpf/skb_layout.h"
 
-/* Makes @copy use all maps of @owner except the one of its constants. */
+/* Makes @copy use all maps of @owner except the map of its constants. */
 static int share_maps(struct ingress_bpf *copy, const struct ingress_bpf *owner)
 {
 	struct bpf_map *map;

@@ -7,7 +7,7 @@
 
 #include <bpf/btf.h>
 
-#define DEPTH_MAX 4 /* of anonymous members in each other */
+#define DEPTH_MAX 4 /* how deep anonymous members may be nested */
 
 /* The kernel rounds the size of struct skb_shared_info up to its SMP_CACHE_BYTES, which BTF does
  * not contain. 0 = unknown. */

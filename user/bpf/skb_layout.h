@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * skb_layout.h - reads from the BTF of the running kernel where generic XDP finds out that a frame
- * was joined from several datagrams (bpf/joined.bpf.h).
+ * skb_layout.h - reads offsets from the running kernel's BTF. With these offsets the XDP program in
+ * generic mode recognises frames that the kernel has joined from several datagrams
+ * (bpf/joined.bpf.h).
  */
 #ifndef WGXDP_BPF_SKB_LAYOUT_H
 #define WGXDP_BPF_SKB_LAYOUT_H
@@ -14,7 +15,7 @@
 struct skb_layout {
 	uint32_t frame_start;	    /* in struct xdp_buff: data_hard_start */
 	uint32_t frame_size;	    /* in struct xdp_buff: frame_sz */
-	uint32_t shared_info_bytes; /* of struct skb_shared_info, rounded up as the kernel does */
+	uint32_t shared_info_bytes; /* of struct skb_shared_info, rounded up as in the kernel */
 	uint32_t gso_size;	    /* in struct skb_shared_info */
 	uint32_t gso_segs;	    /* in struct skb_shared_info */
 };

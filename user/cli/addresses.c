@@ -40,7 +40,7 @@ static bool take(struct prefix *p, const struct ifaddrs *a, const char *interfac
 	return p->length;
 }
 
-/* Returns true if the interface is here and up. Sets *@mtu then. */
+/* Returns true and sets *@mtu if the interface is in this network namespace and up. */
 static bool is_up(const char *interface, uint32_t *mtu)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

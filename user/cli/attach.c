@@ -23,8 +23,8 @@
 /* Hooks ---------------------------------------------------------------------------------------- */
 
 /* Runs the PreDown and PostDown hooks of an earlier daemon that was killed or ended by a signal.
- * Fails if the name is in use. A lock creates its file, which Ctrl-C would leave behind, so the
- * lock is taken only if an earlier daemon left a file. */
+ * Fails if the name is in use. Taking the lock creates a file, which Ctrl-C would leave behind. So
+ * the lock is taken only if an earlier daemon left a file. */
 static int finish_dead(const char *interface, struct fault *f)
 {
 	struct hook_record record = { 0 };
@@ -76,8 +76,8 @@ static bool has_names(const struct conf *conf)
 }
 
 /* Looks up the names of endpoints. If the packet filter rules of a killed daemon keep the host
- * closed, the queries carry the mark that these rules let leave, and go to the DNS servers of the
- * host, because those of the tunnel are not reached. */
+ * closed, the queries carry the mark that these rules let pass. They go to the DNS servers of the
+ * host, because those of the tunnel cannot be reached. */
 static int look_up_names(const char *interface, struct conf *conf, struct fault *f)
 {
 	uint32_t mark = host_record_mark(interface);

@@ -29,8 +29,8 @@ static bool clean_up_dead(const char *interface, bool *served)
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
-	/* The daemon may have died before it created all files. A failed attach after that has
-	 * kept only the record of the host. */
+	/* The daemon may have died before it created all files. After a failed attach, only the
+	 * record of the host may be left. */
 	if (access(control, F_OK) != 0 && !name_lock_exists(interface) &&
 	    !host_record_exists(interface))
 		return false;

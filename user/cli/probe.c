@@ -37,7 +37,7 @@ static int probe_one(struct netlink *nl, const struct options *options, const ch
 	return 0;
 }
 
-/* Probes the NICs of the options; without any, those of the default routes. */
+/* Probes the NICs that @options name, or else those of the default routes. */
 static int probe_all(struct netlink *nl, const struct options *options, bool json, struct fault *f)
 {
 	struct nic nics[OPTIONS_NICS_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* probe.h - the two forms of what `wgxdp probe` found: an object of JSON, and text made from it. */
+/* probe.h - the output of `wgxdp probe`: a JSON object, and text made from the object. */
 #ifndef WGXDP_PROBE_H
 #define WGXDP_PROBE_H
 

@@ -120,7 +120,7 @@ static long long number(const json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-/* Prints "rx 256 of 1024" if the driver has such a number at all. */
+/* Prints for example "rx 256 of 1024", or nothing if the driver does not report @key. */
 static const char *print_of(FILE *out, const char *before, const json_t *o, const char *key)
 {
 	char max_key[32];

@@ -28,7 +28,8 @@ void config_follow_end_record(const struct config_follow *c, const struct ending
 		hook_record_remove(c->options->interface);
 }
 
-/* Sets the port. Without a port in the file, one that the kernel chose stays: peers know it. */
+/* Sets the port. If the file has no port, keeps the port that the kernel chose, because peers know
+ * it. */
 static int set_port(void *ctx, uint16_t port)
 {
 	struct config_follow *c = ctx;

@@ -29,9 +29,9 @@ struct detach_child {
 int detach_child_start(struct detach_child *c, struct loop *loop, const char *interface,
 		       void (*ended)(void *ctx), void *ctx);
 
-/* Waits until the command has ended, because a container ends with its first process, and PostDown
- * with the container. Call this when the name of the interface is released, which the command waits
- * for. Does nothing if no command was started. */
+/* Waits until the command has ended. In a container this process may be the first one, and its end
+ * would kill PostDown. Call this after the name of the interface was released, because the command
+ * waits for that. Does nothing if no command was started. */
 void detach_child_wait(struct detach_child *c);
 
 #endif

@@ -96,7 +96,7 @@ static void say(struct nic_judgement *j, const char *format, ...)
 	va_end(args);
 }
 
-/* Returns true if attach would find XDP available. Otherwise says why not. */
+/* Returns true if attach would find XDP available. Otherwise adds the reason to j->why. */
 static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
 {
 	const char *name = f->link.name, *driver = *f->driver ? f->driver : "its driver";
@@ -236,7 +236,7 @@ static void advise_mtu(struct nic_judgement *j, const struct nic_facts *f)
 	snprintf(a->command, sizeof(a->command), "ip link set %s mtu %u", f->link.name, mtu);
 }
 
-/* XDP is in reach: what the NIC may lack for it. */
+/* Advises changes that let the NIC use XDP, or use XDP with more workers. */
 static void advise_xdp(struct nic_judgement *j, const struct nic_facts *f, unsigned workers)
 {
 	if (is_hardware(f))
@@ -251,7 +251,7 @@ static void advise_xdp(struct nic_judgement *j, const struct nic_facts *f, unsig
 	advise_channels(j, f, workers);
 }
 
-/* The UDP sockets carry data: what they profit from. A veth pair needs neither. */
+/* Advises offloads that speed up the UDP sockets. Only a hardware NIC profits from these. */
 static void advise_udp(struct nic_judgement *j, const struct nic_facts *f)
 {
 	if (!j->rx_xdp)

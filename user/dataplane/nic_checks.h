@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_checks.h - what keeps `auto` from XDP on a NIC, apart from what only the attempt shows. Used by
- * nics.h before it attaches, and by `wgxdp probe`, which attaches nothing.
+ * nic_checks.h - finds the reasons why `auto` does not use XDP on a NIC, except those that only an
+ * attempt to attach shows. Used by nics.h before it attaches, and by `wgxdp probe`, which attaches
+ * nothing.
  */
 #ifndef WGXDP_NIC_CHECKS_H
 #define WGXDP_NIC_CHECKS_H
@@ -36,7 +37,7 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 /* Finds the packet filters and qdiscs of other programs on the link. */
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, uint32_t ifindex);
 
-/* Returns true if data may be sent by AF_XDP past what @b names. */
+/* Returns true if data may be sent by AF_XDP although AF_XDP bypasses what @b names. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);
 
 /* Appends to @why, which has @room bytes, what AF_XDP bypasses on the NIC @name. @sends, @receives:

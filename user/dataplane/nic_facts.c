@@ -42,7 +42,7 @@ static void read_driver(struct nic_facts *f)
 	f->zero_copy = answer(features.zero_copy);
 }
 
-/* Describes the XDP program on the NIC. Its name needs CAP_SYS_ADMIN. */
+/* Describes the XDP program on the NIC. Reading its name needs CAP_SYS_ADMIN. */
 static void read_program(struct nic_facts *f)
 {
 	static const char *const modes[] = { [XDP_ATTACHED_DRV] = "native",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_facts.h - reads everything about a NIC on which the choice of its path depends. Changes nothing
- * and attaches nothing. Control thread, or a command.
+ * nic_facts.h - reads all facts about a NIC on which the choice of its path depends. Changes
+ * nothing and attaches nothing. Control thread, or a command.
  */
 #ifndef WGXDP_NIC_FACTS_H
 #define WGXDP_NIC_FACTS_H
@@ -30,8 +30,8 @@ struct nic_facts {
 	bool privileged; /* false: without CAP_NET_ADMIN, programs of tc could not be seen */
 };
 
-/* Fills in @facts for the link @name; what cannot be read stays unknown. @options: those for which
- * obstacles are to be found. Returns 0, or -errno if there is no such link. */
+/* Fills in @facts for the link @name; what cannot be read stays unknown. @options determine which
+ * obstacles count. Returns 0, or -errno if there is no such link. */
 int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct options *options,
 		   const char *name);
 

@@ -36,7 +36,7 @@ struct host {
 	bool away;	     /* the interface is in another namespace */
 	bool set_valid_mark; /* src_valid_mark was 0 before we set it */
 	int lock_fd;	     /* held from the choice of a mark until its rules are set, or -1 */
-	struct state state;  /* without a path: what a killed daemon left, until the first apply */
+	struct state state;  /* path = NULL until the first apply: what a killed daemon left */
 	struct guard guard;
 	struct keep keep;
 };
@@ -97,7 +97,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 
 	*s = (struct state){ .path = strdup(conf->path), .fwmark = conf->fwmark };
 	if (plan_wants_mark(conf) && !mark)
-		mark = last->mark; /* also that of a killed daemon */
+		mark = last->mark; /* keep the mark, also that of a killed daemon */
 	if (plan_wants_mark(conf) && !mark)
 		err = rules_choose_mark(h->netlink, &mark);
 	if (err)
@@ -132,7 +132,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 static int set_mark(struct host *h, const struct state *from, const struct state *to,
 		    struct fault *f)
 {
-	/* The mark of a killed daemon is not on our sockets. */
+	/* Our sockets do not have the mark of a killed daemon yet. */
 	uint32_t last = from->path ? from->plan.mark : 0;
 	int err = 0;
 
@@ -141,8 +141,8 @@ static int set_mark(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Sets the sysctl, also if another tunnel of wgxdp has set it, because the last one of them resets
- * it. Failure is ignored, because it matters only with a strict reverse-path filter. */
+/* Sets the sysctl, also if another tunnel of wgxdp has set it, because the last of these tunnels
+ * resets it. Failure is ignored, because it matters only with a strict reverse-path filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {
@@ -300,8 +300,8 @@ static void undo(struct host *h, const struct state *s)
 	(void)record_write(h->config.interface, &r, NULL); /* the next attempt undoes the rest */
 }
 
-/* Returns from @failed when the daemon starts and will end now. If a killed daemon has left the
- * host closed, the host stays closed, maybe by the tables of @failed. */
+/* Undoes @failed after the first apply has failed, so that the daemon ends. If a killed daemon has
+ * left the host closed, the host stays closed, maybe by the tables of @failed. */
 static void give_up(struct host *h, const struct state *failed)
 {
 	if (has_default(&h->state)) {
@@ -442,7 +442,8 @@ void host_moved(struct host *h, uint32_t ifindex)
 
 /* Start and end -------------------------------------------------------------------------------- */
 
-/* Takes over what a killed daemon left, as a state that the first apply changes to its own. */
+/* Makes the settings that a killed daemon left the current state, which the first apply
+ * replaces. */
 static void take_over(struct host *h)
 {
 	struct record r;

@@ -64,17 +64,18 @@ void host_moved(struct host *h, uint32_t ifindex);
  * @h. Does nothing if @h is NULL. */
 void host_free(struct host *h);
 
-/* What a killed daemon of @interface has left on the host, according to its record in /run/wgxdp.
- * If the daemon had a default route, its packet filter rules keep the host closed: packets that
- * would leave by another default route are dropped. host_new() takes the settings over, and the
- * first host_apply() replaces them, so that the host stays closed until the new tunnel is set up. If
- * that call fails, the host stays closed. The functions do nothing if there is no record. */
+/* The functions below handle the settings that a killed daemon of @interface has left on the host,
+ * according to its record in /run/wgxdp. If the daemon had a default route, its packet filter rules
+ * keep the host closed: packets that would leave by another default route are dropped. host_new()
+ * takes the settings over, and the first host_apply() replaces them, so that the host stays closed
+ * until the new tunnel is set up. If that call fails, the host stays closed. The functions do
+ * nothing if there is no record. */
 
 /* Undoes the settings, in the network namespace of the dead daemon if the namespace still exists.
  * The caller holds the name lock. */
 void host_record_undo(const char *interface);
 bool host_record_exists(const char *interface);
-/* Returns the mark of the packets that may leave the closed host, or 0 if the host is not closed. */
+/* Returns the mark of the packets that may leave the closed host; 0 if the host is not closed. */
 uint32_t host_record_mark(const char *interface);
 /* Removes the DNS servers of the dead daemon, because they are behind the dead tunnel. */
 void host_record_unset_dns(const char *interface);

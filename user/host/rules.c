@@ -48,8 +48,8 @@ static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
 
 /* The mark ---------------------------------------------------------------------------------- */
 
-/* The directory itself is locked, because a file beside those of the interfaces could have the name
- * of one of them, and would have to be removed. */
+/* Locks the directory itself. A lock file in it would have to be removed later, and its name could
+ * be the name of an interface's file. */
 int rules_lock(void)
 {
 	int fd = open(CONTROL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -138,7 +138,7 @@ static void add_kept(struct rules *r, uint8_t family, const struct rules *have)
 			add(r, &have->list[i], have->ours[i]);
 }
 
-/* Adds the two rules of ours, before @second, the priority of the rule that follows them. */
+/* Adds our two rules. @second: the priority of the rule that must follow them. */
 static void add_new(struct rules *r, uint8_t family, uint32_t mark, uint32_t second)
 {
 	struct netlink_rule specific = plain(family, 0, PLAN_TABLE_MAIN),
