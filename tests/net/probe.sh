@@ -106,7 +106,8 @@ in_ns a nft -f - <<-EOF
 	}
 EOF
 is "netfilter: what AF_XDP would bypass" "$(probe eth0 '.bypassed | join("; ")')" \
-	"routing by the nf_tables chain t marks; translation by the nf_tables chain t source"
+	'the nftables chain "t marks"; translation by the nf_tables chain t source'
+is "a chain that may mark packets: sent by the UDP sockets" "$(paths)" "xdp udp"
 in_ns a nft flush chain ip t marks
 is "a chain without rules bypasses nothing" "$(probe eth0 '.bypassed | join("; ")')" \
 	"translation by the nf_tables chain t source"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Unusual NICs: more receiving than sending queues, a shaper, tc filters, IPsec policies, and no
-# native XDP.
+# Unusual NICs: more receiving than sending queues, a shaper, tc filters, netfilter rules that mark
+# packets, IPsec policies, and no native XDP.
 #
 #   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
 #   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
@@ -10,7 +10,7 @@
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd ip wg jq ping ethtool
+need_cmd ip wg jq ping ethtool nft
 need_cryptography
 
 A=${ID}a B=${ID}b
@@ -50,6 +50,16 @@ names_qdisc() { show a "$A" .path.why | grep -q 'the qdisc tbf'; }
 is_sent_by() { [ "$(show a "$A" .path.tx)" = "$1" ]; }
 
 join a eth0 b eth0
+# A chain without rules, and a mark that does not change the route, concern nobody.
+in_ns a nft -f - <<-EOF
+	table ip harmless {
+		chain empty { type route hook output priority mangle; }
+		chain late {
+			type filter hook output priority mangle
+			udp sport 51821 meta mark set 0x1
+		}
+	}
+EOF
 ok "shaper: a attaches" ours a "$A" --rx xdp < <(conf_a)
 ok "shaper: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
 is "without it, data is sent by AF_XDP" "$(show a "$A" .path.tx)" xdp
@@ -80,6 +90,27 @@ is "data is received by AF_XDP" "$(show a "$A" .path.rx)" xdp
 filter del ingress
 ok "without it, show does not say so" wait_for 5 is_silent
 in_ns a tc qdisc del dev eth0 clsact
+
+# --- netfilter rules that may mark packets --------------------------------------------------------
+
+mark_rule() # TYPE: adds a chain of this type to OUTPUT, with a rule that marks our packets
+{
+	in_ns a nft -f - <<-EOF
+		table ip marks {
+			chain out {
+				type $1 hook output priority mangle
+				udp sport 51821 meta mark set 0x1
+			}
+		}
+	EOF
+}
+unmark() { in_ns a nft delete table ip marks; }
+
+ok "a mark that changes the route" mark_rule route
+ok "with it, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+ok "show says why" wait_for 5 names 'bypass the nftables chain "marks out" that is configured'
+unmark
+ok "without it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
 
 # --- IPsec policies -------------------------------------------------------------------------------
 

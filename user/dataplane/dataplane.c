@@ -58,17 +58,32 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 	return err ? fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX) : 0;
 }
 
+/* Opens a socket for the rules of nf_tables. Returns NULL if the kernel has none, because each
+ * further request would try to load the module again. */
+static struct netlink *open_netfilter(void)
+{
+	struct netlink *nl = netlink_open_netfilter();
+	struct nft_hooks hooks;
+
+	if (nl && !nft_hooks_read(nl, &hooks))
+		return nl;
+	netlink_close(nl);
+	return NULL;
+}
+
 /* Loads BPF and opens the NICs. BPF is loaded even if XDP is not used, because the maps show the
  * peers. */
 static int open_paths(struct dataplane *d, const struct conf *conf, struct fault *f)
 {
-	const struct nics_env env = {
+	struct nics_env env = {
 		.options = d->config.options,
 		.netlink = d->config.netlink,
 		.closed = &d->closed,
 	};
-	int err = paths_choose(&d->paths, &env, conf, d->fwmark, f);
+	int err;
 
+	d->netfilter = env.netfilter = open_netfilter();
+	err = paths_choose(&d->paths, &env, conf, d->fwmark, f);
 	if (err)
 		return err;
 	err = loader_new(&d->loader, d->config.options->interface, f);
@@ -191,7 +206,9 @@ void dataplane_close(struct dataplane *d)
 	workers_free(&d->workers);
 	paths_close(&d->paths);
 	loader_free(d->loader);
+	netlink_close(d->netfilter);
 	d->loader = NULL;
+	d->netfilter = NULL;
 }
 
 void dataplane_network_changed(struct dataplane *d)

@@ -48,7 +48,8 @@ struct dataplane_config {
 
 struct dataplane {
 	struct dataplane_config config;
-	struct loader *loader; /* NULL = no BPF */
+	struct loader *loader;	   /* NULL = no BPF */
+	struct netlink *netfilter; /* NULL = the kernel has no nf_tables */
 	struct paths paths;
 	struct workers workers;
 	struct udp_group udp;

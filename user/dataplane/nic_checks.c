@@ -60,15 +60,19 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 	return nic_checks_wants_rx(options) ? check_members(nl, options, link, f) : 0;
 }
 
-struct nic_bypassed nic_checks_bypassed(struct netlink *nl, uint32_t ifindex)
+struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
+					uint32_t ifindex)
 {
 	char kind[NETLINK_QDISC_LEN];
 	struct nic_bypassed b = { "", "" };
+	struct nft_hooks hooks = { "", "" };
 
 	if (netlink_root_qdisc(nl, ifindex, kind) == 1)
 		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
 	else if (tclink_has_others(ifindex, TCLINK_EGRESS))
 		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
+	else if (netfilter && !nft_hooks_read(netfilter, &hooks) && *hooks.route)
+		snprintf(b.egress, sizeof(b.egress), "the nftables chain \"%s\"", hooks.route);
 	if (tclink_has_others(ifindex, TCLINK_INGRESS))
 		snprintf(b.ingress, sizeof(b.ingress), "the tc ingress filters");
 	return b;

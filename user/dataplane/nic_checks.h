@@ -9,6 +9,7 @@
 
 #include "dataplane/options.h"
 #include "io/netlink.h"
+#include "io/nft_hooks.h"
 #include "util/fault.h"
 
 /* Why XDP could not be used, if the reason may go away without our help. */
@@ -19,9 +20,10 @@ enum nics_obstacle {
 	NICS_MTU,     /* the MTU is larger than AF_XDP allows */
 };
 
-/* Packet filters and qdiscs on a NIC that AF_XDP bypasses; "" = none. */
+/* What AF_XDP bypasses on a NIC: packet filters, qdiscs, and the rules of the host that may mark
+ * what leaves it; "" = none. */
 struct nic_bypassed {
-	char egress[32]; /* if this is not empty, auto sends through the UDP sockets */
+	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", auto sends through the UDP sockets */
 	char ingress[32];
 };
 
@@ -34,8 +36,11 @@ bool nic_checks_wants_rx(const struct options *options);
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 
-/* Finds the packet filters and qdiscs of other programs on the link. */
-struct nic_bypassed nic_checks_bypassed(struct netlink *nl, uint32_t ifindex);
+/* Finds the packet filters and qdiscs of other programs on the link, and the netfilter rules that
+ * may mark packets of this host. @netfilter: of netlink_open_netfilter(), or NULL to leave these
+ * rules out. */
+struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
+					uint32_t ifindex);
 
 /* Returns true if data may be sent by AF_XDP although AF_XDP bypasses what @b names. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);

@@ -81,30 +81,28 @@ static int find_obstacle(struct netlink *nl, const struct options *options,
 	return err;
 }
 
-static void read_host(struct nic_facts *f)
+/* @nl: for netfilter; NULL if it cannot be opened. */
+static void read_host(struct nic_facts *f, struct netlink *nl)
 {
+	int err = nl ? nft_hooks_read(nl, &f->hooks) : -EPROTONOSUPPORT;
 	struct ipsec_watch *ipsec = ipsec_open();
-	struct netlink *nl;
-	int err;
 
 	if (ipsec)
 		f->ipsec = answer(ipsec_any(ipsec));
 	else if (errno == EPROTONOSUPPORT)
 		f->ipsec = NIC_NO;
 	ipsec_close(ipsec);
-	nl = netlink_open_netfilter();
-	err = nl ? nft_hooks_read(nl, &f->hooks) : -errno;
 	if (!err)
 		f->netfilter = answer(*f->hooks.route || *f->hooks.nat);
 	else if (err == -EINVAL || err == -EOPNOTSUPP || err == -EPROTONOSUPPORT)
 		f->netfilter = NIC_NO; /* the kernel has no nf_tables */
-	netlink_close(nl);
 }
 
 int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct options *options,
 		   const char *name)
 {
 	struct nic_facts f = { .privileged = may_see_all() };
+	struct netlink *netfilter;
 	int err = netlink_link(nl, name, 0, &f.link);
 
 	if (err)
@@ -112,8 +110,10 @@ int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct opt
 	read_driver(&f);
 	read_program(&f);
 	f.refusal = find_obstacle(nl, options, &f.link, &f.why);
-	f.bypassed = nic_checks_bypassed(nl, f.link.ifindex);
-	read_host(&f);
+	netfilter = netlink_open_netfilter();
+	f.bypassed = nic_checks_bypassed(nl, netfilter, f.link.ifindex);
+	read_host(&f, netfilter);
+	netlink_close(netfilter);
 	*facts = f;
 	return 0;
 }

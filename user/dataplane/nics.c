@@ -131,7 +131,7 @@ static void mind_bypassed(const struct nics_env *env, struct nic *nic)
 {
 	const struct nic_bypassed *b = &nic->bypassed;
 
-	nic->bypassed = nic_checks_bypassed(env->netlink, nic->ifindex);
+	nic->bypassed = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex);
 	nic_checks_explain(nic->why, sizeof(nic->why), nic->name, env->options, b, nic->queue_count,
 			   nic->attached);
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
@@ -195,7 +195,7 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {
-	struct nic_bypassed b = nic_checks_bypassed(env->netlink, nic->ifindex);
+	struct nic_bypassed b = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex);
 
 	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||

@@ -46,6 +46,7 @@ struct nic {
 struct nics_env {
 	const struct options *options;
 	struct netlink *netlink;
+	struct netlink *netfilter; /* finds rules that may mark packets; NULL = they are not known */
 	struct loader *loader;
 	struct path_stats *closed; /* the counts of closed queues are added here */
 };
