@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 """generic.py INTERFACE A B KEYS native|generic|merged - sends the trains of generic.sh.
 
+native: trains are split before XDP sees them. generic: they arrive whole. merged: they are split,
+and a bridge's port joins them again.
+
 Prints "ok WHAT" and "not ok WHAT: why". A and B are namespaces; KEYS a directory with a.pub and
 b.key. The daemon under test listens in A at 192.0.2.1 and 2001:db8::1, port 51821.
 """

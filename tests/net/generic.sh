@@ -51,7 +51,10 @@ ok "generic: attach" attach --rx xdp --xdp-mode generic
 is "generic: show" "$(show a "$A" .path.xdp_mode)" generic
 ok "generic: the log says which data takes the UDP sockets" eval \
 	"in_ns a '$WGXDP' logs '$A' | grep -q 'generic mode; datagrams that the kernel has joined'"
-python_tap "generic: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" generic
+# Linux 5.10 splits trains before they leave by veth.
+arrives=native
+in_ns b ethtool -k eth0 | grep -q '^tx-udp-segmentation: on' && arrives=generic
+python_tap "generic: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" $arrives
 ok "generic: detach" down a "$A"
 
 # --- merged by the port of a bridge ---------------------------------------------------------------
@@ -70,19 +73,20 @@ bridge_up()
 	in_ns b ip address add 2001:db8::2/64 dev eth0 nodad
 	# b sends trains as single frames, and the port joins them again.
 	in_ns b ethtool -K eth0 tx-udp-segmentation off
-	in_ns a ethtool -K port0 gro on rx-udp-gro-forwarding on || return
+	in_ns a ethtool -K port0 gro on rx-udp-gro-forwarding on
 	wait_for 5 in_ns b ping -q -c 1 -W 1 192.0.2.1 &&
 		wait_for 5 in_ns b ping -q -c 1 -W 1 2001:db8::1
 }
-if in_ns a ethtool -k eth0 | grep -q '^rx-udp-gro-forwarding'; then
+case $(uname -r) in
+5.*) diag "veth of this kernel does no GRO without native XDP" ;;
+*)
 	ok "bridge: a and b reach each other" bridge_up
 	ok "bridge: attach" attach --rx xdp --xdp-mode generic
 	python_tap "bridge: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" merged
 	ok "bridge: show says where the data comes" eval \
 		"show a '$A' .path.why | grep -q 'UDP sockets .*joined datagrams in generic mode'"
 	ok "bridge: detach" down a "$A"
-else
-	diag "this kernel merges no UDP datagrams that it forwards (Linux 5.12)"
-fi
+	;;
+esac
 clean "nothing is left" a "$A"
 done_testing
