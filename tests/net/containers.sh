@@ -4,18 +4,18 @@
 # The relay and the client of the WireGuard documentation's section on containers, with their files
 # as they are written there. Each runs as the first process of a container: a root file system, a
 # process namespace and a network namespace of its own, the capabilities that Docker gives and
-# NET_ADMIN, and a read-only /proc/sys. A third container joins the network of the client and asks a
-# server for its address, which is the relay's.
+# NET_ADMIN, and a read-only /proc/sys. A third container joins the network of the client, asks
+# a DNS server for a web server, and the web server for its own address, which is the relay's.
 #
 #   ┌─ c: client, vpn_test ─┐        ┌────── i: internet ──────┐         ┌──── r: relay ────┐
 #   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no masks   eth1 ══════ eth0  wg0 192.0.2.1  │
 #   └───────────────────────┘        │ lo 198.18.0.80, http    │         └──────────────────┘
-#              198.51.100.3          .1                       .1         203.0.113.2
+#              198.51.100.3          .1    1.1.1.1, DNS        .1         203.0.113.2
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
 need_root
-need_cmd ip wg iptables curl setpriv unshare nsenter
+need_cmd ip nft wg iptables curl setpriv unshare nsenter
 
 ns_add c i r
 cable() # NIC-OF-I NS NETWORK HOST
@@ -33,6 +33,19 @@ cable eth0 c 198.51.100 3
 cable eth1 r 203.0.113 2
 in_ns i sysctl -qw net.ipv4.ip_forward=1
 in_ns i ip address add 198.18.0.80/32 dev lo
+in_ns i ip address add 1.1.1.1/32 dev lo
+mkdir "$TMP/records"
+echo 60 all 198.18.0.80 >"$TMP/records/whatismyip.akamai.com"
+spawn i /usr/bin/python3 tests/net/dns.py 1.1.1.1 "$TMP/records" "$TMP/questions"
+in_ns i nft -f - <<-END
+	table ip queries {
+		set clients { typeof ip saddr; flags dynamic; }
+		chain in {
+			type filter hook input priority 0;
+			udp dport 53 add @clients { ip saddr }
+		}
+	}
+END
 
 # The server answers with the address of who asks.
 spawn i /usr/bin/python3 -c '
@@ -71,7 +84,7 @@ mount --rbind /usr usr
 mount -o remount,bind,ro usr
 cp -a /etc/alternatives etc
 cp -a /etc/iproute2 etc 2>/dev/null || true
-printf '%s\n' "203.0.113.2 relay1.wg.example.com" "198.18.0.80 whatismyip.akamai.com" >etc/hosts
+echo "203.0.113.2 relay1.wg.example.com" >etc/hosts
 echo "nameserver 127.0.0.11" >etc/resolv.conf
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
@@ -153,6 +166,8 @@ is "DNS is that of the file" "$(run "$client" cat /etc/resolv.conf | paste -sd '
 	"nameserver 1.1.1.1 nameserver 8.8.8.8"
 is "vpn_test: curl -s http://whatismyip.akamai.com/ prints the relay's address" \
 	"$(run "$client" curl -s -m 10 http://whatismyip.akamai.com/)" 203.0.113.2
+is "its DNS query has left by the relay, too" \
+	"$(in_ns i nft list set ip queries clients | grep -oE '([0-9]+\.){3}[0-9]+')" 203.0.113.2
 for first in "$client" "$relay"; do
 	ok "wg show, in the container" run "$first" wg show wg0
 done
