@@ -106,7 +106,7 @@ killed "$A"
 closed=$(in_ns a nft list ruleset)
 full "$A" DNS=10.99.0.2 PreUp=false
 refuses "attach after kill -9 fails: it says that the host stays closed" 1 \
-	"nothing else leaves this host.*wgxdp detach $A" up "$A"
+	"still block the default route of this host.*wgxdp detach $A" up "$A"
 is "the packet filter rules are still there" "$(in_ns a nft list ruleset)" "$closed"
 full "$A" MTU=1280 DNS=10.99.0.2
 printf '#!/bin/sh\nexit 3\n' >"$TMP/bin/resolvconf"

@@ -137,8 +137,8 @@ int loader_session_set(struct loader *l, uint32_t index, const struct session_va
 void loader_session_del(struct loader *l, uint32_t index);
 
 /* allowed4, allowed6: assigns @p, whose host bits must be zero, to the peer in @slot, even if
- * another peer had it. Returns 0, -ENOSPC (the map is full), -ENOMEM or -EINVAL. Nothing has changed
- * after an error. */
+ * another peer had it. Returns 0, -ENOSPC (the map is full), -ENOMEM or -EINVAL. Nothing has
+ * changed after an error. */
 int loader_allowed_set(struct loader *l, const struct prefix *p, uint32_t slot);
 void loader_allowed_del(struct loader *l, const struct prefix *p);
 

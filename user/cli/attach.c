@@ -95,8 +95,8 @@ static void warn_closed(const char *interface)
 	if (!name_lock_wait_free(interface, 0) || !host_record_mark(interface))
 		return;
 	fault(&sentence, 0,
-	      "the packet filter rules of an earlier daemon that was killed still apply: nothing "
-	      "else leaves this host by its default route; `wgxdp detach %s` removes them",
+	      "the packet filter rules of a daemon that was killed still block the default route "
+	      "of this host; `wgxdp detach %s` removes them",
 	      interface);
 	cli_warn(NULL, sentence.text);
 }

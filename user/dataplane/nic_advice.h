@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nic_advice.h - judges the facts about a NIC: the path that `auto` takes in each direction, why,
- * and which commands would improve it. docs/performance.md has the table with its evidence. Makes no
- * system call.
+ * and which commands would improve it. docs/performance.md has the table with its evidence. Makes
+ * no system call.
  */
 #ifndef WGXDP_NIC_ADVICE_H
 #define WGXDP_NIC_ADVICE_H

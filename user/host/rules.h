@@ -29,8 +29,8 @@ struct rules {
 };
 
 /* Takes a lock that all daemons of wgxdp share while they choose marks and priorities, from the
- * choice until their rules are set. Waits at most RULES_LOCK_MS for another daemon. Returns the file
- * descriptor of the lock, or -1 if there is no lock: the daemon then chooses without it. */
+ * choice until their rules are set. Waits at most RULES_LOCK_MS for another daemon. Returns the
+ * file descriptor of the lock, or -1 if there is no lock: the daemon then chooses without it. */
 #define RULES_LOCK_MS 2000
 int rules_lock(void);
 void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if it is -1 */
@@ -40,8 +40,8 @@ void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if it is 
 int rules_choose_mark(struct netlink *nl, uint32_t *mark);
 
 /* Makes the rules for @plan, with the priorities that the kernel would choose if they were added
- * one after the other. Rules in @have for the same mark are kept unchanged. Rules of the kernel that
- * are present are listed, too. Returns 0 or -errno. */
+ * one after the other. Rules in @have for the same mark are kept unchanged. Rules of the kernel
+ * that are present are listed, too. Returns 0 or -errno. */
 int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	       const struct rules *have);
 

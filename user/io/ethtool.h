@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ethtool.h - reads and changes the settings of a NIC that ethtool(8) shows, by SIOCETHTOOL. Reading
- * needs no rights; changing needs CAP_NET_ADMIN. All functions act in the network namespace of the
- * calling thread. They return -EOPNOTSUPP if the driver has no such setting, and -ENODEV if there is
- * no such link. Any thread.
+ * ethtool.h - reads and changes the settings of a NIC that ethtool(8) shows, by SIOCETHTOOL.
+ * Reading needs no rights; changing needs CAP_NET_ADMIN. All functions act in the network namespace
+ * of the calling thread. They return -EOPNOTSUPP if the driver has no such setting, and -ENODEV if
+ * there is no such link. Any thread.
  */
 #ifndef WGXDP_ETHTOOL_H
 #define WGXDP_ETHTOOL_H
@@ -54,7 +54,8 @@ const char *ethtool_offload_name(enum ethtool_offload offload);
 /* Fills in the name of the driver, such as "veth". Returns 0 or -errno. */
 int ethtool_driver(const char *nic, char driver[static ETHTOOL_DRIVER_LEN]);
 
-/* Fills in the channels in use (ethtool -l) and the largest numbers of them. Returns 0 or -errno. */
+/* Fills in the channels in use (ethtool -l) and the largest number of each kind. Returns 0 or
+ * -errno. */
 int ethtool_channels(const char *nic, struct ethtool_counts *now, struct ethtool_counts *max);
 
 /* Changes the channels (ethtool -L). Many drivers take the link down for a moment. Returns 0 or

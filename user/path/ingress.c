@@ -339,7 +339,7 @@ unsigned ingress_run(struct worker *w, struct transport *transport)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	transport->ops->sweep(
-		transport); /* also if n is 0: recv() keeps malformed frames until then */
+	/* Sweep even if n is 0, because recv() keeps malformed frames until sweep(). */
+	transport->ops->sweep(transport);
 	return received;
 }

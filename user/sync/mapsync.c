@@ -300,5 +300,5 @@ void mapsync_done(struct mapsync *m)
 {
 	loop_timer_done(&m->listen_timer);
 	loop_timer_done(&m->counters_timer);
-	m->config.loader = NULL; /* the device may still call the mirror for its peers */
+	m->config.loader = NULL; /* the device may still call the mirror, to no effect */
 }
