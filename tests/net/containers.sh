@@ -144,7 +144,8 @@ PublicKey = I+hXRAJOG/UE2IQvIHsou2zTgkUyPve2pzvHTnd/2Gg=
 AllowedIPs = 192.0.2.2/32
 END
 relay=$FIRST relay_parent=$UNSHARE
-is "its hooks have set their rules" "$(rules | wc -l)" 4
+hooked() { [ "$(rules | wc -l)" -eq 4 ]; }
+ok "its hooks have set their rules" wait_for 5 hooked
 ok "the client" container c <<'END'
 [Interface]
 # Name = peer1.wg.example.com
@@ -162,8 +163,11 @@ END
 client=$FIRST client_parent=$UNSHARE
 is "the daemon is the first process of the container" \
 	"$(sed -n 's/^NSpid:.*\t//p' "/proc/$client/status")" 1
+wait_for 5 run "$client" grep -q 8.8.8.8 /etc/resolv.conf
 is "DNS is that of the file" "$(run "$client" cat /etc/resolv.conf | paste -sd ' ')" \
 	"nameserver 1.1.1.1 nameserver 8.8.8.8"
+ok "its default route leads into the tunnel" wait_for 5 eval \
+	"in_ns c ip route get 198.18.0.80 | grep -q 'dev wg0'"
 is "vpn_test: curl -s http://whatismyip.akamai.com/ prints the relay's address" \
 	"$(run "$client" curl -s -m 10 http://whatismyip.akamai.com/)" 203.0.113.2
 is "its DNS query has left by the relay, too" \

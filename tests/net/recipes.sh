@@ -198,5 +198,17 @@ is "the server heard of each" "$(xargs <"$TMP/events")" \
 is "the log has each" "$(sed 's/^[0-9]* //' "$TMP/wireguard.log" | paste -sd ,)" \
 	"WireGuard Started,WireGuard Going Down,WireGuard Stopped"
 kill "$events"
+
+# --- hooks: one list of peers for all nodes, values from commands ---------------------------------
+
+peer a AllowedIPs=192.0.2.1/32 Endpoint=198.51.100.1:51820 >"$TMP/peers.conf"
+peer c AllowedIPs=192.0.2.4/32 >>"$TMP/peers.conf"
+ok "PostUp = wg addconf, allowed IPs from a file: attach" ours a "$A" < <(
+	interface a Address=192.0.2.1/24 "PostUp=wg addconf %i $TMP/peers.conf" \
+		"PostUp=wg set %i peer $(pub c) allowed-ips \$(cat $TMP/%i.ips)"
+	echo 192.0.2.4/32,192.0.2.44/32 >"$TMP/$A.ips")
+is "the list without ourselves, with those allowed IPs" "$(in_ns a wg show "$A" allowed-ips)" \
+	"$(pub c)"$'\t'"192.0.2.4/32 192.0.2.44/32"
+ok "... detach" down a "$A"
 clean "nothing is left" a "$A"
 done_testing
