@@ -34,7 +34,7 @@ static const struct {
 	  "  AF_XDP would bypass: the qdisc tbf; IPsec policies; routing by the nf_tables chain t "
 	  "out; translation by the nf_tables chain nat POSTROUTING\n"
 	  "  auto: rx xdp, tx udp\n  why: eth0: so\n"
-	  "  advice: few queues\n    ethtool -L eth0 combined 4\n"
+	  "  advice: few queues (attach --tune does this)\n    ethtool -L eth0 combined 4\n"
 	  "  advice: a shaper\n    wgxdp attach\n" },
 	{ { .link = { .name = "br0", .mtu = 9000, .kind = "bridge" }, .native = NIC_NO,
 	    .zero_copy = NIC_NO, .program = "program 7 (x), generic", .ipsec = NIC_NO,

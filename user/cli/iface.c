@@ -57,15 +57,24 @@ static int set_nics(struct options *options, struct fault *f)
 	return 0;
 }
 
+/* Returns true if the variable is set to 1. */
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && !strcmp(value, "1");
+}
+
 int iface_main(int argc, char **argv)
 {
-	const char *foreground = getenv("WG_PROCESS_FOREGROUND"), *name = NULL;
+	const char *name = NULL;
 	struct options options;
 	struct fault f = { "" };
 
 	options_default(&options);
 	options.conf.wg_quick = getenv("WG_QUICK_USERSPACE_IMPLEMENTATION") != NULL;
-	options.foreground = foreground && !strcmp(foreground, "1");
+	options.foreground = is_set("WG_PROCESS_FOREGROUND");
+	options.nics.tune = is_set("WGXDP_TUNE");
 	options.tun_fd = inherited_fd("WG_TUN_FD");
 	options.uapi_fd = inherited_fd("WG_UAPI_FD");
 	for (int i = 1; i < argc; i++) {

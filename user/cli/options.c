@@ -29,6 +29,7 @@ enum option_id {
 	NO_GRO,
 	NO_USO,
 	LATE_NIC,
+	TUNE,
 	NO_WATCH,
 	CONFIRM
 };
@@ -45,6 +46,7 @@ static const struct option_kind kinds[] = {
 	{ "--foreground", FOREGROUND, NULL, "do not go to the background" },
 	{ "-f", FOREGROUND, NULL, NULL },
 	{ "--late-nic", LATE_NIC, NULL, "the NICs in the list need not exist yet" },
+	{ "--tune", TUNE, NULL, "change queues and offloads as probe advises, until detach" },
 	{ "--rx", RX, "auto|xdp|udp", "how data is received (auto)" },
 	{ "--tx", TX, "auto|xdp|udp", "how data is sent (auto)" },
 	{ "--xdp-mode", XDP_MODE, "auto|native|generic",
@@ -198,6 +200,9 @@ static void set_flag(struct options *o, enum option_id id)
 		break;
 	case LATE_NIC:
 		o->nics.late = true;
+		break;
+	case TUNE:
+		o->nics.tune = true;
 		break;
 	case NO_WATCH:
 		o->conf.no_watch = true;

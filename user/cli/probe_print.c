@@ -88,8 +88,9 @@ static json_t *advice(const struct nic_judgement *j)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < j->count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s}", "why", j->advice[i].why,
-						      "command", j->advice[i].command));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "why", j->advice[i].why,
+						      "command", j->advice[i].command, "tune",
+						      j->advice[i].change != NIC_CHANGE_NOTHING));
 	return list;
 }
 
@@ -207,5 +208,8 @@ void probe_print(FILE *out, const json_t *nic)
 	if (*text(nic, "why"))
 		fprintf(out, "  why: %s\n", text(nic, "why"));
 	json_array_foreach (advice, i, a)
-		fprintf(out, "  advice: %s\n    %s\n", text(a, "why"), text(a, "command"));
+		fprintf(out, "  advice: %s%s\n    %s\n", text(a, "why"),
+			json_is_true(json_object_get(a, "tune")) ? " (attach --tune does this)"
+								 : "",
+			text(a, "command"));
 }

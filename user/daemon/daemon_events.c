@@ -132,7 +132,7 @@ static int host_set_fwmark(void *ctx, uint32_t fwmark)
 	return dataplane_set_fwmark(&d->dataplane, fwmark);
 }
 
-static void host_warn(void *ctx, const char *sentence)
+static void warn(void *ctx, const char *sentence)
 {
 	const struct daemon *d = ctx;
 
@@ -142,7 +142,7 @@ static void host_warn(void *ctx, const char *sentence)
 const struct host_ops daemon_host_ops = {
 	.start = host_start,
 	.set_fwmark = host_set_fwmark,
-	.warn = host_warn,
+	.warn = warn,
 };
 
 const struct dataplane_ops daemon_dataplane_ops = {
@@ -150,4 +150,5 @@ const struct dataplane_ops daemon_dataplane_ops = {
 	.sockets_opened = sockets_opened,
 	.changed = paths_changed,
 	.failed = dataplane_failed,
+	.say = warn,
 };

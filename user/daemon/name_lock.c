@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/crash_record.h"
+#include "host/tuning.h"
 #include "io/netns.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
@@ -121,6 +122,7 @@ retry:
 		goto retry;
 	}
 	crash_record_undo(interface, fd);
+	tuning_record_undo(interface);
 	err = crash_record_begin(&record, fd);
 	if (err) {
 		close(fd);

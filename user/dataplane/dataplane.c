@@ -78,6 +78,7 @@ static int open_paths(struct dataplane *d, const struct conf *conf, struct fault
 	struct nics_env env = {
 		.options = d->config.options,
 		.netlink = d->config.netlink,
+		.tuner = &d->tuner,
 		.closed = &d->closed,
 	};
 	int err;
@@ -192,6 +193,11 @@ int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 
 	*d = (struct dataplane){ .config = *config, .fwmark = conf ? conf->fwmark : 0 };
 	loop_timer_init(&d->follow_timer, config->loop, follow, d);
+	d->tuner.tuning.interface = config->options->interface;
+	if (config->options->nics.tune) {
+		d->tuner.say = config->ops->say;
+		d->tuner.ctx = config->ctx;
+	}
 	err = open_paths(d, conf, f);
 	if (!err)
 		err = make_workers(d, mtu, f);
@@ -209,6 +215,7 @@ void dataplane_close(struct dataplane *d)
 	netlink_close(d->netfilter);
 	d->loader = NULL;
 	d->netfilter = NULL;
+	nic_tune_undo(&d->tuner);
 }
 
 void dataplane_network_changed(struct dataplane *d)

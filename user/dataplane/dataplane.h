@@ -11,6 +11,7 @@
 #ifndef WGXDP_DATAPLANE_H
 #define WGXDP_DATAPLANE_H
 
+#include "dataplane/nic_tune.h"
 #include "dataplane/options.h"
 #include "dataplane/path_stats.h"
 #include "dataplane/path_usage.h"
@@ -31,6 +32,8 @@ struct dataplane_ops {
 	void (*changed)(void *ctx);
 	/* The workers cannot continue. The reason has been logged. */
 	void (*failed)(void *ctx);
+	/* Tells the user of a change of a NIC (--tune). @sentence has no newline. */
+	void (*say)(void *ctx, const char *sentence);
 };
 
 /* All pointers are borrowed and outlive the data plane. */
@@ -50,6 +53,7 @@ struct dataplane {
 	struct dataplane_config config;
 	struct loader *loader;	   /* NULL = no BPF */
 	struct netlink *netfilter; /* NULL = the kernel has no nf_tables */
+	struct nic_tuner tuner;
 	struct paths paths;
 	struct workers workers;
 	struct udp_group udp;

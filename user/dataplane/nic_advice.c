@@ -297,7 +297,9 @@ void nic_judge(struct nic_judgement *j, const struct nic_facts *f, const struct 
 {
 	*j = (struct nic_judgement){ .rx_xdp = false };
 	choose(j, f, options);
-	if (f->refusal != -EOPNOTSUPP)
+	if (f->refusal == -EMSGSIZE)
+		advise_mtu(j, f);
+	else if (!f->refusal && (nic_checks_wants_rx(options) || options->tx != OPTIONS_PATH_UDP))
 		advise_xdp(j, f, workers);
 	if (is_hardware(f))
 		advise_udp(j, f);

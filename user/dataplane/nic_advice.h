@@ -11,7 +11,8 @@
 
 #define NIC_ADVICE_MAX 12
 
-/* The setting that a command changes, if it is one of ethtool that is safe to change. */
+/* The setting that a command changes, if --tune may change it. Switching something on, the MTU, and
+ * what belongs to other programs is left to the user. */
 enum nic_change { NIC_CHANGE_NOTHING, NIC_CHANGE_CHANNELS, NIC_CHANGE_OFFLOAD };
 
 struct nic_advice {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bpf/loader.h"
+#include "dataplane/nic_tune.h"
 #include "io/afxdp.h"
 #include "io/netlink.h"
 #include "util/log.h"
@@ -165,10 +166,12 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 
 	nics_close(env, nic); /* the TC program may be attached */
 	nic->obstacle = NICS_NOTHING;
-	if (!nic->ifindex)
+	if (!nic->ifindex) {
 		err = fault(f, -ENODEV, "%s: there is no such interface yet", nic->name);
-	else if (wants_xdp(env))
+	} else if (wants_xdp(env)) {
+		nic_tune(env->tuner, env->netlink, env->options, nic->name, nic->ifindex);
 		err = open_xdp(env, nic, f);
+	}
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->ifindex)
 		return err; /* nics_look() will find the NIC when it appears */

@@ -21,6 +21,7 @@
 
 struct loader;
 struct netlink;
+struct nic_tuner;
 
 #define NICS_WHY_LEN 256
 
@@ -47,6 +48,7 @@ struct nics_env {
 	const struct options *options;
 	struct netlink *netlink;
 	struct netlink *netfilter; /* finds rules that may mark packets; NULL = they are not known */
+	struct nic_tuner *tuner;
 	struct loader *loader;
 	struct path_stats *closed; /* the counts of closed queues are added here */
 };

@@ -30,6 +30,7 @@ struct options_nics {
 	char names[OPTIONS_NICS_MAX][IFNAME_MAX + 1];
 	unsigned count;
 	bool late; /* the NICs need not exist yet */
+	bool tune; /* change settings of the NICs as `wgxdp probe` advises */
 };
 
 /* The config file, for reload. */

@@ -3,30 +3,22 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "host/guard.h"
 #include "host/host.h"
+#include "host/record_file.h"
 #include "host/valid_mark.h"
 #include "io/netlink.h"
 #include "io/netns.h"
-#include "util/file.h"
 #include "util/log.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
 
-#define RECORD_MAX 4096 /* bytes */
-#define PATH_LEN (sizeof(CONTROL_DIRECTORY) + IFNAME_MAX + 16)
-
-static void record_path(char path[static PATH_LEN], const char *interface)
-{
-	snprintf(path, PATH_LEN, CONTROL_DIRECTORY "/%s.host", interface);
-}
+#define SUFFIX "host"
 
 bool record_is_empty(const struct record *r)
 {
@@ -92,23 +84,10 @@ static json_t *pack(const struct record *r)
 
 int record_write(const char *interface, const struct record *r, struct fault *f)
 {
-	char path[PATH_LEN], *text;
-	json_t *json;
-	int err;
+	char path[RECORD_FILE_PATH_LEN];
 
-	record_path(path, interface);
-	if (record_is_empty(r))
-		return unlink(path) && errno != ENOENT
-			       ? fault(f, -errno, "%s: %s", path, strerror(errno))
-			       : 0;
-	json = pack(r);
-	text = json_dumps(json, JSON_COMPACT);
-	json_decref(json);
-	err = text ? file_replace(path, text, strlen(text), false) : -ENOMEM;
-	free(text);
-	if (err)
-		return fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err));
-	return 0;
+	record_file_path(path, interface, SUFFIX);
+	return record_file_write(path, record_is_empty(r) ? NULL : pack(r), f);
 }
 
 /* Reading -------------------------------------------------------------------------------------- */
@@ -245,18 +224,17 @@ static int run_undo(void *ctx)
 /* Reads the record. Returns 0, or -ENOENT if there is no readable record. */
 static int read_record(const char *path, struct record *r)
 {
-	char text[RECORD_MAX];
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n;
+	struct record new = { .netns = 0 };
+	json_t *json = record_file_read(path);
+	int err = json ? parse(json, &new) : -ENOENT;
 
-	if (fd < 0)
+	if (json && err)
+		record_file_complain(path);
+	json_decref(json);
+	if (err)
 		return -ENOENT;
-	n = read(fd, text, sizeof(text));
-	close(fd);
-	if (n > 0 && n < (ssize_t)sizeof(text) && !record_parse(r, text, (size_t)n))
-		return 0;
-	log_error("%s: this is not a valid record of host settings, so the file is ignored", path);
-	return -ENOENT;
+	*r = new;
+	return 0;
 }
 
 bool record_others_valid_mark(const char *interface)
@@ -267,14 +245,14 @@ bool record_others_valid_mark(const char *interface)
 	bool found = false;
 
 	while (directory && !found && (entry = readdir(directory))) {
-		char name[IFNAME_MAX + 1], path[PATH_LEN];
+		char name[IFNAME_MAX + 1], path[RECORD_FILE_PATH_LEN];
 		struct record r = { .netns = 0 };
 		const char *end = strrchr(entry->d_name, '.');
 
 		if (!end || strcmp(end, ".host") != 0 || end - entry->d_name > IFNAME_MAX)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(end - entry->d_name), entry->d_name);
-		record_path(path, name);
+		record_file_path(path, name, SUFFIX);
 		found = strcmp(name, interface) != 0 && read_record(path, &r) == 0 &&
 			r.netns == here && r.src_valid_mark;
 	}
@@ -285,9 +263,9 @@ bool record_others_valid_mark(const char *interface)
 
 bool record_take_over(const char *interface, struct record *r)
 {
-	char path[PATH_LEN];
+	char path[RECORD_FILE_PATH_LEN];
 
-	record_path(path, interface);
+	record_file_path(path, interface, SUFFIX);
 	if (read_record(path, r))
 		return false;
 	if (!r->netns || r->netns == netns_of_process("self"))
@@ -298,18 +276,18 @@ bool record_take_over(const char *interface, struct record *r)
 
 bool host_record_exists(const char *interface)
 {
-	char path[PATH_LEN];
+	char path[RECORD_FILE_PATH_LEN];
 
-	record_path(path, interface);
+	record_file_path(path, interface, SUFFIX);
 	return access(path, F_OK) == 0;
 }
 
 uint32_t host_record_mark(const char *interface)
 {
 	struct record r = { .netns = 0 };
-	char path[PATH_LEN];
+	char path[RECORD_FILE_PATH_LEN];
 
-	record_path(path, interface);
+	record_file_path(path, interface, SUFFIX);
 	return read_record(path, &r) || r.netns != netns_of_process("self") ? 0 : record_mark(&r);
 }
 
@@ -317,9 +295,9 @@ void host_record_unset_dns(const char *interface)
 {
 	struct record r = { .netns = 0 };
 	struct fault f = { "" };
-	char path[PATH_LEN];
+	char path[RECORD_FILE_PATH_LEN];
 
-	record_path(path, interface);
+	record_file_path(path, interface, SUFFIX);
 	if (read_record(path, &r) || r.netns != netns_of_process("self"))
 		return;
 	if (dns_unset(&r.dns, &f))
@@ -332,26 +310,18 @@ void host_record_undo(const char *interface)
 {
 	struct record r = { .netns = 0 };
 	struct undo u = { .interface = interface, .record = &r };
-	char path[PATH_LEN];
-	int err = 0, fd;
+	char path[RECORD_FILE_PATH_LEN];
+	int err;
 
-	record_path(path, interface);
+	record_file_path(path, interface, SUFFIX);
 	if (read_record(path, &r)) {
 		unlink(path);
 		return;
 	}
-	if (!r.netns || r.netns == netns_of_process("self")) {
-		err = run_undo(&u);
-	} else {
-		fd = netns_open(r.netns);
-		if (fd >= 0)
-			err = netns_call(fd, run_undo, &u);
-		else /* the namespace is gone, and its settings with it */
-			r = (struct record){ .netns = 0 };
-		if (fd >= 0)
-			close(fd);
-	}
-	if (err)
+	err = record_file_in_netns(r.netns, run_undo, &u);
+	if (err == -ESTALE)
+		r = (struct record){ .netns = 0 };
+	else if (err)
 		log_error("some host settings of a daemon that was killed could not be undone: %s",
 			  *u.fault.text ? u.fault.text : strerror(-err));
 	(void)record_write(interface, &r, NULL); /* the next attempt undoes the rest */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* test_tuning.c - tuning.h on a veth pair: offloads and channels, their record, and the undoing. */
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/record_file.h"
+#include "host/tuning.h"
+#include "io/netlink.h"
+
+static char interface[IFNAME_MAX + 1], path[RECORD_FILE_PATH_LEN];
+static uint32_t ifindex;
+
+static void sh(const char *line)
+{
+	if (system(line))
+		fail_msg("%s", line);
+}
+
+static bool gro_is_on(void)
+{
+	struct ethtool_offload_state all[ETHTOOL_OFFLOADS];
+
+	assert_int_equal(ethtool_offloads("a0", all), 0);
+	return all[ETHTOOL_GRO].on;
+}
+
+static unsigned rx_channels(void)
+{
+	struct ethtool_counts now, max;
+
+	assert_int_equal(ethtool_channels("a0", &now, &max), 0);
+	return now.rx;
+}
+
+static int setup(void **state)
+{
+	struct netlink_link link;
+	struct netlink *nl;
+
+	(void)state;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	mkdir(CONTROL_DIRECTORY, 0700);
+	snprintf(interface, sizeof(interface), "wt%d", getpid());
+	record_file_path(path, interface, "nics");
+	sh("ip link add a0 numrxqueues 4 numtxqueues 4 type veth peer name b0; "
+	   "ethtool -L a0 rx 1 tx 1; ethtool -K a0 gro on");
+	nl = netlink_open();
+	assert_non_null(nl);
+	assert_int_equal(netlink_link(nl, "a0", 0, &link), 0);
+	netlink_close(nl);
+	ifindex = link.ifindex;
+	return 0;
+}
+
+static struct tuning_change gro_off(void)
+{
+	return (struct tuning_change){ .ifindex = ifindex,
+				       .is_offload = true,
+				       .offload = ETHTOOL_GRO };
+}
+
+static struct tuning_change channels(uint32_t from, uint32_t to)
+{
+	return (struct tuning_change){ .ifindex = ifindex,
+				       .before = { from, 1, 0 },
+				       .after = { to, 1, 0 } };
+}
+
+static void test_undo(void **state)
+{
+	struct tuning t = { .interface = interface };
+	const struct tuning_change one = gro_off(), two = channels(1, 3);
+
+	(void)state;
+	assert_int_equal(tuning_make(&t, "a0", &one, NULL), 0);
+	assert_int_equal(tuning_make(&t, "a0", &two, NULL), 0);
+	assert_true(!gro_is_on() && rx_channels() == 3);
+	assert_int_equal(access(path, F_OK), 0);
+	tuning_undo(&t);
+	assert_true(gro_is_on() && rx_channels() == 1);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* The daemon died. The link was renamed since. */
+static void test_record_undo(void **state)
+{
+	struct tuning t = { .interface = interface };
+	const struct tuning_change one = gro_off(), two = channels(1, 3);
+
+	(void)state;
+	assert_int_equal(tuning_make(&t, "a0", &one, NULL), 0);
+	assert_int_equal(tuning_make(&t, "a0", &two, NULL), 0);
+	sh("ip link set a0 name c0");
+	tuning_record_undo(interface);
+	sh("ip link set c0 name a0");
+	assert_true(gro_is_on() && rx_channels() == 1);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* Somebody else changed one of them. */
+static void test_others(void **state)
+{
+	struct tuning t = { .interface = interface };
+	const struct tuning_change one = gro_off(), two = channels(1, 3);
+
+	(void)state;
+	assert_int_equal(tuning_make(&t, "a0", &one, NULL), 0);
+	assert_int_equal(tuning_make(&t, "a0", &two, NULL), 0);
+	sh("ethtool -L a0 rx 2");
+	tuning_undo(&t);
+	assert_true(gro_is_on() && rx_channels() == 2);
+	sh("ethtool -L a0 rx 1");
+}
+
+static void test_failure(void **state)
+{
+	struct tuning t = { .interface = interface };
+	const struct tuning_change too_many = channels(1, 9);
+	struct tuning_change gone = gro_off();
+	struct fault f;
+
+	(void)state;
+	assert_int_equal(tuning_make(&t, "a0", &too_many, &f), -EINVAL);
+	assert_string_equal(f.text, "`ethtool -L a0 rx 9 tx 1` failed: Invalid argument; the NIC "
+				    "keeps this setting");
+	assert_int_equal(t.count, 0);
+	assert_int_not_equal(access(path, F_OK), 0);
+	/* A change of a link that is deleted counts as undone. */
+	assert_int_equal(tuning_make(&t, "a0", &gone, &f), 0);
+	t.changes[0].ifindex = 999999;
+	tuning_undo(&t);
+	assert_int_not_equal(access(path, F_OK), 0);
+	sh("ethtool -K a0 gro on");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_undo),
+		cmocka_unit_test(test_record_undo),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_failure),
+	};
+
+	if (geteuid() != 0 || system("command -v ethtool >/dev/null")) {
+		printf("1..0 # SKIP needs root and ethtool; see docs/dependencies.md\n");
+		return 0;
+	}
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# `attach --tune` makes the changes on a NIC that `probe` advises, says so first, and records them.
+# `detach` undoes them, also after a `kill -9`, except what somebody else has changed since. Without
+# --tune nothing is changed.
+#
+#   a: eth0, 1 of 4 queues ═══ eth0 :b
+
+. "$(dirname "$0")/lib.sh"
+need_root
+need_cmd ip jq ethtool
+cpus=$(nproc)
+wanted=$((cpus < 4 ? cpus : 4))
+[ "$wanted" -gt 1 ] || skip_all "needs two CPUs: with one worker there is nothing to tune"
+
+A=${ID}a
+ns_add a b
+ip link add eth0 netns "$ID-a" numrxqueues 4 numtxqueues 4 type veth \
+	peer name eth0 netns "$ID-b" numrxqueues 4 numtxqueues 1
+in_ns a ethtool -L eth0 rx 1 tx 1
+in_ns a ip link set eth0 up
+in_ns b ip link set eth0 up
+keys a b
+file=$(interface a Address=10.99.0.1/24 | conf "$A")
+
+channels() { in_ns a "$WGXDP" probe eth0 --json | jq -r '.channels | "\(.rx) \(.tx)"'; }
+receives_on() { [ "$(show a "$A" .path.queues)" = "$1" ]; } # COUNT
+have() { [ "$(channels)" = "$*" ]; }
+attach() { in_ns a "$WGXDP" attach eth0 "$file" "$@" </dev/null; }
+
+refuses "with --tune attach says what it does" 0 \
+	"eth0: --tune runs .ethtool -L eth0 rx $wanted tx $wanted., which may take the link \
+down for a moment; detach runs .ethtool -L eth0 rx 1 tx 1." attach --tune
+is "it has done that" "$(channels)" "$wanted $wanted"
+is "... so that more workers run" "$(show a "$A" '.path | "\(.rx) \(.workers)"')" "xdp $wanted"
+ok "what was before is recorded" test -s "$RUN/$A.nics"
+ok "detach succeeds" down a "$A"
+is "detach has undone it" "$(channels)" "1 1"
+clean "nothing is left" a "$A"
+
+ok "with --tune again" attach --tune
+in_ns a ethtool -L eth0 rx 3 tx 3
+ok "what somebody else changes is followed" wait_for 5 receives_on 3
+is "... and not tuned again" "$(channels)" "3 3"
+ok "detach succeeds" down a "$A"
+is "detach leaves it alone" "$(channels)" "3 3"
+in_ns a ethtool -L eth0 rx 1 tx 1
+
+ok "with --tune, killed" attach --tune
+kill -9 "$(daemon_pid a "$A")"
+is "the change stays" "$(channels)" "$wanted $wanted"
+refuses "detach after kill -9" 0 "the daemon had been killed" down a "$A"
+is "... has undone it" "$(channels)" "1 1"
+clean "nothing is left" a "$A"
+
+ok "killed again" attach --tune
+kill -9 "$(daemon_pid a "$A")"
+ok "the next attach, without --tune" attach
+is "... has undone it, and changes nothing" "$(channels)" "1 1"
+ok "detach succeeds" down a "$A"
+
+spawn a env WGXDP_TUNE=1 WGXDP_NIC=eth0 "$WGXDP" -f "$A" 2>"$TMP/log"
+pid=$!
+ok "WGXDP_TUNE=1 does the same for wg-quick's interfaces" wait_for 5 have "$wanted $wanted"
+wait_for 5 test -S "$SOCKETS/$A.sock"
+kill "$pid"
+wait "$pid"
+is "... until the daemon ends" "$(channels)" "1 1"
+clean "nothing is left" a "$A"
+
+done_testing

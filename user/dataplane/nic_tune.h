@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* nic_tune.h - makes the changes on a NIC that `wgxdp probe` advises, if --tune asks for them. */
+#ifndef WGXDP_NIC_TUNE_H
+#define WGXDP_NIC_TUNE_H
+
+#include "dataplane/options.h"
+#include "host/tuning.h"
+
+struct netlink;
+
+/* Without --tune it is all zero. */
+struct nic_tuner {
+	struct tuning tuning;
+	/* Tells the user what is about to be done, in a sentence. */
+	void (*say)(void *ctx, const char *sentence);
+	void *ctx;
+	uint32_t tuned[OPTIONS_NICS_MAX]; /* ifindexes of the NICs that were tuned */
+	unsigned tuned_count;
+};
+
+/* Tunes the NIC @name with @ifindex before it gets XDP; once, so that what the user changes later
+ * is left alone. A failure is told to the user and is no obstacle. */
+void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *options,
+	      const char *name, uint32_t ifindex);
+
+/* Undoes all changes. The queues of the NICs must be closed. */
+void nic_tune_undo(struct nic_tuner *t);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/record_file.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/netns.h"
+#include "util/file.h"
+#include "util/log.h"
+
+#define FILE_MAX 16384 /* bytes */
+
+void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interface,
+		      const char *suffix)
+{
+	snprintf(path, RECORD_FILE_PATH_LEN, CONTROL_DIRECTORY "/%s.%s", interface, suffix);
+}
+
+int record_file_write(const char *path, json_t *json, struct fault *f)
+{
+	char *text;
+	int err;
+
+	if (!json)
+		return unlink(path) && errno != ENOENT
+			       ? fault(f, -errno, "%s: %s", path, strerror(errno))
+			       : 0;
+	text = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	err = text ? file_replace(path, text, strlen(text), false) : -ENOMEM;
+	free(text);
+	if (err)
+		return fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err));
+	return 0;
+}
+
+void record_file_complain(const char *path)
+{
+	log_error("%s: this is not a valid record of host settings, so the file is ignored", path);
+}
+
+json_t *record_file_read(const char *path)
+{
+	char text[FILE_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	json_t *json = NULL;
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	if (n > 0 && n < (ssize_t)sizeof(text))
+		json = json_loadb(text, (size_t)n, 0, NULL);
+	if (!json)
+		record_file_complain(path);
+	return json;
+}
+
+int record_file_in_netns(uint64_t netns, int (*fn)(void *ctx), void *ctx)
+{
+	int fd, result;
+
+	if (!netns || netns == netns_of_process("self"))
+		return fn(ctx);
+	fd = netns_open(netns);
+	if (fd < 0)
+		return -ESTALE;
+	result = netns_call(fd, fn, ctx);
+	close(fd);
+	return result;
+}

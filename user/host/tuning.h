@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tuning.h - changes settings of NICs (--tune) and undoes that later. Each change is recorded in
+ * /run/wgxdp/IFACE.nics before it is made, so that the next daemon of this name can undo it after a
+ * `kill -9`:
+ *
+ *   {"netns": 4026531840, "changes": [
+ *     {"ifindex": 2, "channels": [[0, 0, 1], [0, 0, 4]]},     rx, tx, combined: before, after
+ *     {"ifindex": 2, "offload": "rx-lro"}]}                   was on, is off
+ *
+ * A setting that does not have our value any more was changed by somebody else, and is left alone.
+ * Control thread.
+ */
+#ifndef WGXDP_TUNING_H
+#define WGXDP_TUNING_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/ethtool.h"
+#include "util/fault.h"
+
+#define TUNING_MAX 48
+
+struct tuning_change {
+	uint32_t ifindex;
+	bool is_offload; /* an offload was switched off; false: channels were changed */
+	enum ethtool_offload offload;
+	struct ethtool_counts before, after; /* channels */
+};
+
+struct tuning {
+	const char *interface; /* whose record is written; borrowed */
+	uint64_t netns;	       /* network namespace of the NICs; 0 = that of the caller */
+	unsigned count;
+	struct tuning_change changes[TUNING_MAX];
+};
+
+#define TUNING_COMMAND_LEN 96
+
+/* Writes the command of ethtool(8) that makes the change on @nic, or, if @back, undoes it. */
+void tuning_command(char text[static TUNING_COMMAND_LEN], const char *nic,
+		    const struct tuning_change *change, bool back);
+
+/* Records and makes the change on the link @nic. Returns 0; or -errno with @f filled in and nothing
+ * changed. */
+int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *change,
+		struct fault *f);
+
+/* Undoes all changes, the last one first, and removes the record. A change that could not be undone
+ * is logged and stays recorded. The AF_XDP sockets of the NICs must be closed. */
+void tuning_undo(struct tuning *t);
+
+/* Undoes what a killed daemon of @interface has changed, in its network namespace. The caller holds
+ * the name lock. Does nothing if there is no record. */
+void tuning_record_undo(const char *interface);
+
+/* Reads a record. Returns 0 with t->netns and the changes filled in, or -EINVAL with @t
+ * unchanged. */
+int tuning_parse(struct tuning *t, json_t *json);
+
+#endif
