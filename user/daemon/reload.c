@@ -96,7 +96,8 @@ static bool change_some(struct reload *r, uint64_t until_ns)
 				  change, now_ns, &f))
 			continue;
 		note_error(r, &f);
-		/* The next reload tries again. Removing something cannot fail. */
+		/* The next reload tries again. Only a change to a peer of the new config can
+		 * fail. */
 		r->job.new.peers[change->peer].incomplete = true;
 	}
 	return r->next == d->count;

@@ -260,8 +260,8 @@ static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *pla
 }
 
 /* Returns true if @error may mean that the kernel does not segment on this path. Other errors have
- * other causes: a firewall's limit (EPERM) or a lack of memory (ENOBUFS) may be over when the
- * frames are sent singly. */
+ * other causes: a firewall's limit (EPERM) or a lack of memory (ENOBUFS), which need not affect the
+ * frames when they are sent singly. */
 static bool refuses_segments(int error)
 {
 	return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
