@@ -132,6 +132,8 @@ is "in the foreground the hooks run in order, too" "$(seen)" "$RECORD"
 spawn a "$WGXDP" attach --foreground "$TMP/$A.conf" >"$TMP/foreground" 2>&1
 daemon=$!
 wait_for 5 eval "grep -c PostUp $LOG | grep -q 2 && show a $A .interface"
+# The command ends when the attach has succeeded, and leaves the daemon alone.
+wait_for 5 eval "[ \"\$(daemon_pid a '$A')\" = '$daemon' ]"
 kill "$daemon"
 ok "a signal ends the daemon" wait "$daemon"
 is "... as detach does: the hooks have run" "$(seen)" "$RECORD $RECORD"
