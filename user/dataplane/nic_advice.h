@@ -11,8 +11,8 @@
 
 #define NIC_ADVICE_MAX 12
 
-/* The setting that a command changes, if --tune may change it. Switching something on, the MTU, and
- * what belongs to other programs is left to the user. */
+/* The setting that a command changes, if --tune may change it. The rest is left to the user:
+ * switching an offload on, the MTU, and what belongs to other programs. */
 enum nic_change { NIC_CHANGE_NOTHING, NIC_CHANGE_CHANNELS, NIC_CHANGE_OFFLOAD };
 
 struct nic_advice {

@@ -8,7 +8,7 @@
 
 struct netlink;
 
-/* Without --tune it is all zero. */
+/* All zero without --tune. */
 struct nic_tuner {
 	struct tuning tuning;
 	/* Tells the user what is about to be done, in a sentence. */
@@ -18,8 +18,8 @@ struct nic_tuner {
 	unsigned tuned_count;
 };
 
-/* Tunes the NIC @name with @ifindex before it gets XDP; once, so that what the user changes later
- * is left alone. A failure is told to the user and is no obstacle. */
+/* Tunes the NIC @name with @ifindex before XDP is attached. Tunes each NIC only once, so that later
+ * changes by the user stay. Reports a failure to the user and continues. */
 void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *options,
 	      const char *name, uint32_t ifindex);
 

@@ -47,7 +47,7 @@ struct nic {
 struct nics_env {
 	const struct options *options;
 	struct netlink *netlink;
-	struct netlink *netfilter; /* finds rules that may mark packets; NULL = they are not known */
+	struct netlink *netfilter; /* finds rules that may mark packets; NULL = unknown */
 	struct nic_tuner *tuner;
 	struct loader *loader;
 	struct path_stats *closed; /* the counts of closed queues are added here */

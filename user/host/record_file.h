@@ -23,8 +23,8 @@ void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interf
  * or -errno with @f filled in. */
 int record_file_write(const char *path, json_t *json, struct fault *f);
 
-/* Reads the file. Returns a new reference, or NULL if there is no file, or, after a message in the
- * log, if it is no JSON of a reasonable size. */
+/* Reads the file. Returns a new reference; NULL if there is no file; or NULL after logging the
+ * reason if the file is too large or not JSON. */
 json_t *record_file_read(const char *path);
 
 /* Logs that the file has wrong contents. */

@@ -31,7 +31,7 @@ struct tuning_change {
 };
 
 struct tuning {
-	const char *interface; /* whose record is written; borrowed */
+	const char *interface; /* the interface of the record; borrowed */
 	uint64_t netns;	       /* network namespace of the NICs; 0 = that of the caller */
 	unsigned count;
 	struct tuning_change changes[TUNING_MAX];
