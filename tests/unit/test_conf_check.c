@@ -160,6 +160,24 @@ static void no_text(void **state)
 	assert_string_equal(told.all, "F 1:1: [...]: this file is in UTF-16; save it as UTF-8\n");
 }
 
+/* A stray character in the line of a section causes one fault, and none in the lines below. */
+static void strays_in_sections(void **state)
+{
+	static const char *const texts[] = {
+		"\xef\xbb\xbf" UP PEER(KEY_A),
+		"[Interface]\xc2\xa0\nPrivateKey=" SELF "\nListenPort=1\n" PEER(KEY_A),
+		UP "[\xe2\x80\x8bPeer]\nPublicKey=" KEY_A "\nAllowedIPs=10.0.0.1/32\n",
+	};
+	struct told told;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_equal(check(texts[i], &told), -EINVAL);
+		assert_non_null(strstr(told.all, "this is a"));
+		assert_int_equal(told.faults, 1);
+	}
+}
+
 /* A file with many errors causes 100 messages and a final one. */
 static void many_faults(void **state)
 {
@@ -177,9 +195,8 @@ static void many_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(findings),
-		cmocka_unit_test(own_key),
-		cmocka_unit_test(no_text),
+		cmocka_unit_test(findings),    cmocka_unit_test(own_key),
+		cmocka_unit_test(no_text),     cmocka_unit_test(strays_in_sections),
 		cmocka_unit_test(many_faults),
 	};
 

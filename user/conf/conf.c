@@ -173,6 +173,17 @@ static size_t plain_length(const char *line, enum conf_section section)
 	return key && key->command ? len : strlen(line);
 }
 
+/* Begins the section that a line with a stray character names. The lines below are then read as its
+ * lines, so that one fault is not reported for each of them. */
+static void recover_section(struct conf_parser *p, char *line)
+{
+	conf_blank_strays(line);
+	line = conf_trim(line);
+	conf_squeeze(line);
+	if (*line == '[' && conf_goes_on(p, -EINVAL))
+		read_section(p, line);
+}
+
 /* Reads a line without its newline. Overwrites @line. */
 static int read_line(struct conf_parser *p, char *line)
 {
@@ -183,8 +194,10 @@ static int read_line(struct conf_parser *p, char *line)
 	if (comment)
 		*comment = '\0';
 	err = conf_check_characters(p, line, plain_length(line, p->section));
-	if (err)
+	if (err) {
+		recover_section(p, line);
 		return err;
+	}
 	line = conf_trim(line);
 	p->at = line;
 	p->settings += *line != '\0';

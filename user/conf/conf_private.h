@@ -112,6 +112,8 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
 /* Refuses typographic characters, such as a no-break space, in the first @n bytes, and names them
  * in the message. Returns 0 or -EINVAL. */
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
+/* Replaces these characters with spaces. */
+void conf_blank_strays(char *line);
 /* Returns what is wrong with a non-empty value that is in quotes or contains ';', or NULL if it is
  * neither. */
 const char *conf_misquoted(const char *value);

@@ -125,6 +125,16 @@ int conf_check_characters(struct conf_parser *p, const char *line, size_t n)
 	return 0;
 }
 
+void conf_blank_strays(char *line)
+{
+	for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++) {
+		size_t len = strlen(strays[i].bytes);
+
+		for (char *at = line; (at = strstr(at, strays[i].bytes)); at += len)
+			memset(at, ' ', len);
+	}
+}
+
 const char *conf_misquoted(const char *value)
 {
 	size_t len = strlen(value);
