@@ -145,10 +145,14 @@ in_ns a ip xfrm policy add dir in src 192.0.2.2 dst 192.0.2.1 proto tcp action b
 ok "policies for others concern nobody" wait_for 5 by_xdp
 ok "shaper: a detaches" down a "$A"
 policy add proto udp action block
+in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms
 ok "with --tx xdp a attaches" ours a "$A" --rx xdp --tx xdp < <(conf_a)
 ok "AF_XDP sends" wait_for 5 by_xdp
 ok "the log says that IPsec is bypassed" wait_for 5 eval \
 	"in_ns a '$WGXDP' logs '$A' | grep -q 'bypasses an IPsec policy'"
+ok "show says that the shaper is bypassed" names 'sent by AF_XDP bypasses the qdisc tbf'
+ok "the log says so, too" eval \
+	"in_ns a '$WGXDP' logs '$A' | grep -q 'tx xdp bypasses the qdisc tbf'"
 in_ns a ip xfrm policy flush
 ok "shaper: a detaches" down a "$A"
 ok "shaper: b detaches" down b "$B"

@@ -100,6 +100,9 @@ void nic_checks_explain(char *why, size_t room, const char *name, const struct o
 		add_why(why, room, name,
 			"data is sent by the UDP socket, because AF_XDP would bypass", b->egress,
 			"--tx xdp uses AF_XDP nevertheless");
+	if (*b->egress && sends && options->tx == OPTIONS_PATH_XDP)
+		add_why(why, room, name, "data sent by AF_XDP bypasses", b->egress,
+			"--tx udp uses the UDP socket");
 	if (*b->ingress && receives)
 		add_why(why, room, name, "data received by AF_XDP bypasses", b->ingress,
 			"--rx udp obeys them");
