@@ -16,6 +16,7 @@
 #include "wgxdp/control.h"
 
 #define LEAVE_MS 5000
+#define DYING_MS 2000
 #define TIMEOUT_S 30
 
 /* Removes the files that a killed daemon of @interface left behind. (The kernel has already removed
@@ -102,9 +103,10 @@ static int save(struct down *d)
 static bool is_before_restart(const char *interface)
 {
 	const char *result = getenv("SERVICE_RESULT");
-	int pid;
 
-	return result && strcmp(result, "success") != 0 && name_lock_is_stale(interface, &pid);
+	/* A process that is dying releases its lock late. */
+	return result && strcmp(result, "success") != 0 && name_lock_exists(interface) &&
+	       name_lock_wait_free(interface, DYING_MS);
 }
 
 int detach_main(int argc, char **argv)
