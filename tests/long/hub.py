@@ -92,6 +92,7 @@ class Hub:
         self.pid, self.interface, self.a, self.b = int(pid), interface, a, b
         self.node = wgpeer.Node(key_file(f"{keys}/b.key"), key_file(f"{keys}/a.pub"))
         self.count, self.seconds = int(count), float(seconds)
+        self.daemon = Daemon(interface, a)
 
     def shake(self):
         """Returns the ms from an initiation to the response, or None if none came."""
@@ -112,7 +113,8 @@ class Hub:
         good = sorted(t for t in times if t is not None)
         figures = f"median {good[len(good) // 2]:.1f} ms, worst {good[-1]:.1f} ms" if good else ""
         say(f"{what}: {len(times)} handshakes succeed ({figures})",
-            good and len(good) == len(times), f"{len(times) - len(good)} failed")
+            good and len(good) == len(times),
+            f"{len(times) - len(good)} failed, drops {self.daemon.drops()}")
 
     def under(self, what, load):
         process = multiprocessing.Process(target=load, daemon=True,
@@ -126,7 +128,7 @@ class Hub:
         say(f"{what}: the load lasted as long", alive, f"exit status {process.exitcode}")
 
     def run(self):
-        fill(Daemon(self.interface, self.a), self.count)
+        fill(self.daemon, self.count)
         self.measure(f"{self.count} peers, nothing else")
         self.under("300 pings a second from unused neighbours", pings)
         self.under("50 route changes a second", routes)
