@@ -356,8 +356,8 @@ static void a_link_down_holds_frames_until_it_is_up(void **state)
 	close(fd);
 }
 
-/* Frames that never complete are in flight, and lost when the socket is closed. No NIC of a
- * virtual machine keeps frames, so the test hides three that have completed. */
+/* Frames that never complete count as in flight, and as lost when the socket is closed. No NIC of a
+ * virtual machine keeps frames, so the test hides three completed frames. */
 static void what_never_completes_is_counted(void **state)
 {
 	struct path_stats sum = { 0 };

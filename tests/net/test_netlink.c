@@ -382,7 +382,8 @@ static void test_route(void **state)
 	assert_int_equal(route("127.0.0.1", NULL, 0, &r), 0);
 	assert_true(r.local);
 
-	/* For a link-local address, the scope decides, or else the interface of arrival. */
+	/* For a link-local address, the scope selects the link; without a scope, the interface of
+	 * arrival does. */
 	e = to("fe80::2", "fe80::1");
 	e.ifindex = a0;
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);

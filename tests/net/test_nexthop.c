@@ -124,7 +124,7 @@ static struct encap_next hop_to(const char *address)
 	return hop;
 }
 
-/* An entry is managed from its first user to its last, in whatever order they leave. */
+/* An entry is managed from its first user to its last, in any order of release. */
 static void test_users(void **state)
 {
 	struct encap_next hop = hop_to("192.0.2.2"), silent = hop_to("192.0.2.98");
@@ -314,8 +314,9 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* If the route uses another interface than that of the source address, the source is forgotten. A
- * source is kept if it was used on an interface that does not have the address. */
+/* If the route leaves by another interface than the one on which the source address was used, the
+ * route's own source replaces it. The source is kept if it was used on an interface without this
+ * address. */
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;
@@ -349,7 +350,7 @@ static void test_pending(void **state)
 	sh("ip neigh del 192.0.2.2 dev a0 2>/dev/null || true");
 	for (n = resolve(&e); !n->xsk_ok; n = resolve(&e)) {
 		assert_string_equal(n->why, "the next hop's MAC is being resolved");
-		/* The UDP path, however, uses the source. */
+		/* The UDP path already uses this source. */
 		assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.1"), 4);
 		free(n);
 		wait_for_neighbour(w);
@@ -387,7 +388,7 @@ static void test_watch(void **state)
 {
 	static const struct {
 		const char *command;
-		unsigned want; /* must be reported, and no others but @also */
+		unsigned want; /* must be reported; of the other flags only @also may be */
 		unsigned also;
 	} cases[] = {
 		/*  0 */ { "ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE },
@@ -400,7 +401,7 @@ static void test_watch(void **state)
 		/*  3 */
 		{ "ip addr add 2001:db8:3::3/128 dev d1 nodad", NETLINK_CHANGED_ADDRESS,
 		  NETLINK_CHANGED_ROUTE },
-		/* 4: the rest of case 3 is done by a work queue */
+		/* 4: the kernel completes case 3 in a work queue, and may report its address now */
 		{ "ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE,
 		  NETLINK_CHANGED_ADDRESS },
 		/*  5 */ { "ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0 },

@@ -103,7 +103,7 @@ static void created_as_asked(void **state)
 	bring_up();
 	netpair_run("test -z \"$(ip -6 addr show dev " NAME ")\""); /* no link-local address */
 	tun_close(&t);
-	netpair_run("! ip link show " NAME " 2>/dev/null"); /* ended with its last queue */
+	netpair_run("! ip link show " NAME " 2>/dev/null"); /* gone with its last queue */
 }
 
 static void silent_when_fresh(void **state)
@@ -155,7 +155,7 @@ static void in_byte_for_byte(void **state)
 	bring_up();
 	inner = inner_socket();
 	packets = packet_socket(&t);
-	memset(buf, 0xff, TUN_VNET_LEN); /* the header of a message was here */
+	memset(buf, 0xff, TUN_VNET_LEN); /* in use, this memory holds a message header */
 	build(packet);
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), 0);
 	assert_true(netpair_readable(inner, 2000));

@@ -293,7 +293,7 @@ static void classes_out_and_in(void **state)
 	}
 }
 
-/* Sends with the host's TTL unless the route sets another; the socket sets none. */
+/* The socket sets no TTL, so packets have the host's TTL unless the route has another. */
 static void ttl_is_the_hosts(void **state)
 {
 	(void)state;
