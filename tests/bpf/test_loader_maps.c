@@ -208,7 +208,8 @@ static void test_queue_worker(void **state)
 	close(fd);
 }
 
-/* An insertion is repeated while the kernel has no memory ready, and fails if that does not end. */
+/* An insertion is repeated while the kernel has no memory ready, and fails if this lasts too
+ * long. */
 static void test_memory_is_short(void **state)
 {
 	const struct peer_value peer = { .name = "b" };

@@ -218,7 +218,7 @@ class Tally:
 
 
 def mixed(b, count):
-    """Sends @count packets. A fifth of them are the host's own, on their way out."""
+    """Sends @count packets. The host sends a fifth of them into the tunnel."""
     b.connect()
     before, veth = b.show(), b.veth_drops()
     mix, tally, want = Mix(b, 1), Tally(b), {}

@@ -26,7 +26,7 @@ FORGERIES = 600
 TCP, UDP = 7001, 7002
 OUTGOING = {"no_peer", "no_endpoint", "staged_full", "no_session", "too_big", "send_failed",
             "tx_full", "loop"}
-# The kernel counts datagrams that a socket refused (udp_rx) among its UDP errors, too.
+# Losses that are not added here: tun_tx, xsk_tx, and udp_rx, which the UDP errors include.
 LOST_ELSEWHERE = {"tun_tx", "xsk_tx", "udp_rx"}
 
 

@@ -4,12 +4,12 @@
 # Endpoints that are given by a name, against a DNS server whose records change (dns.py):
 #
 #   moved   the server restarts at another address, and DNS follows: reached within TTL + 15 s
-#   turns   each answer is another address: a live session stays where it is
+#   turns   each answer is another address: the endpoint of a live session does not change
 #   roamed  the server moves and DNS does not follow: the endpoint stays where the server was heard
-#   full    as moved, and the way to the DNS server leads into the tunnel that is down
-#   boot    there is no DNS server at first: the tunnel comes up, the name is pending, then heals
+#   full    like moved, but the route to the DNS server leads into the tunnel that is down
+#   boot    there is no DNS server at first: the tunnel comes up, and the name is resolved later
 #   nobody  the name does not exist: attach fails
-#   screen  on a terminal attach counts the seconds down that it waits for DNS
+#   screen  on a terminal attach counts down the seconds that it waits for DNS
 #
 #   ┌─ a: wgxdp, a tunnel a case ─┐         ┌─ b: wgxdp, a tunnel a case ──┐
 #   │ 192.0.2.1              eth0 │─────────│ eth0   192.0.2.2, .12, .22...│

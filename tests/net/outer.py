@@ -343,7 +343,7 @@ def too_big(bench):
     same("the errors have the right type and code",
          sorted((e.version, e.payload[0], e.payload[1]) for e in errors),
          [(4, 3, 4), (6, 2, 0)])
-    # The kernel may set a socket's error after it has queued the report that was read above.
+    # Clear the socket's error: the kernel may set it after it has queued the report read above.
     careful[4].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     # 50 errors are sent in a burst, and then 100 a second.
     with wgpeer.held(*bench.workers()):

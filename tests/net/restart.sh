@@ -41,7 +41,7 @@ working_resolvconf >"$TMP/bin/resolvconf"
 chmod +x "$TMP/bin/resolvconf"
 PATH=$TMP/bin:$PATH
 
-# The setup of the tunnel NAME: a full one, by the UDP sockets, with the given fields.
+# Writes the config of the full tunnel NAME with the given fields of its interface.
 full() # NAME FIELD=VALUE...
 {
 	{

@@ -6,7 +6,7 @@
 #define WGXDP_TESTS_AEAD_STRIPS_H
 
 /* Computes Poly1305 over @mac's data, which must be whole blocks, without the final block of
- * lengths. It runs in lane @lane and absorbs the first @first bytes in a call of their own. All
+ * lengths. It runs in lane @lane and absorbs the first @first bytes in a separate call. All
  * other lanes process @other. */
 static void poly1305_in_lane(const struct mac *mac, const struct mac *other, int lane, size_t first)
 {

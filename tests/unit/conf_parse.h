@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_parse.h - what the tests of config files share: keys, and parsing with all its warnings. */
+/* conf_parse.h - for all tests of config files: keys, and parsing with all its warnings. */
 #ifndef WGXDP_TEST_CONF_PARSE_H
 #define WGXDP_TEST_CONF_PARSE_H
 

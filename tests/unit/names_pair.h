@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * names_pair.h - two devices on the simulated clock of world.h, one of which knows the other by the
- * name vpn.test. The devices are real. DNS and the routes are the test's.
+ * name vpn.test. The devices are real. The test simulates DNS and the routes.
  *
  *   begin(known) ─▶ answer(), no_answer(), heard(), pass(seconds) ─▶ assert_at() ─▶ end()
  */
@@ -20,7 +20,7 @@
 struct fixture {
 	struct pair t;
 	struct endpoint_names names;
-	struct endpoint_name *asked; /* its lookup is under way; NULL: no lookup is */
+	struct endpoint_name *asked; /* the name whose lookup is under way, or NULL */
 	unsigned lookups, cancels;
 	bool marked, fwmark;
 	const char *unroutable; /* an address without a route */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_closest.c - mistyped words, and the word that was meant, if any. */
+/* test_closest.c - for a mistyped word the closest correct one is found, if any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -309,7 +309,7 @@ static void refusals(void **state)
 	}
 }
 
-/* One more than each limit is refused. */
+/* A file that exceeds a limit by one is refused. */
 static void limits(void **state)
 {
 	static const struct {

@@ -214,7 +214,7 @@ static void files(void **state)
 	assert_int_equal(conf_parse(&c, everything, strlen(everything), "t", NULL, NULL, &f), 0);
 	assert_int_equal(conf_write(&c, path, &f), 0);
 	assert_file(path, 0600, everything);
-	/* A link stays a link, and the mode becomes that of a secret. */
+	/* A symbolic link stays. The file it points to gets mode 0600. */
 	assert_int_equal(symlink("wg0.conf", link), 0);
 	assert_int_equal(chmod(path, 0644), 0);
 	c.save_config = false;

@@ -189,7 +189,7 @@ static void test_secret_ages(void **state)
 	assert_int_equal(check_at(end - 1), COOKIE_MAC2_VALID);
 	assert_true(cookie_secret_due(&checker, end));
 	assert_int_equal(check_at(end), COOKIE_MAC1_ONLY);
-	/* a secret from the future is too old */
+	/* a secret from the future must be replaced, too */
 	assert_true(cookie_secret_due(&checker, T0 - 1));
 
 	/* a new secret makes the previous cookies invalid */
@@ -257,7 +257,7 @@ static void test_consume(void **state)
 		bytes[at] ^= 1U << at % 8;
 	}
 	assert_true(cookie_consume(&maker, &reply, T0));
-	refuse(&reply); /* a second time */
+	refuse(&reply); /* the same reply a second time */
 	cookie_sign(&maker, &msg, sizeof(msg), T0);
 	assert_true(cookie_consume(&maker, &reply, T0)); /* the same message was signed again */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ctlserver.c - requests on the control socket that are answered later, among others. The
- * socket and its clients are real. */
+/* test_ctlserver.c - requests on the control socket, also those that are answered later. The socket
+ * and its clients are real. */
 #include "server_fixture.h"
 
 #include "wgxdp/control.h"
@@ -160,8 +160,8 @@ static void assert_answer(const char **text, enum kind kind)
 	*text = newline + 1;
 }
 
-/* Each order of four requests, which arrive together, is answered in that order. Late answers come
- * as early as possible. */
+/* Four requests that arrive together are answered in their order, whichever it is. A late answer is
+ * sent as early as possible. */
 static void any_order(void **state)
 {
 	struct world *w = *state;
@@ -285,12 +285,12 @@ static void keeps_its_place(void **state)
 	}
 	skipped_ns += 2 * IDLE_NS;
 	extra = dial(w);
-	assert_null(hear(fds[5])); /* the only one that does not wait */
+	assert_null(hear(fds[5])); /* the only client that does not wait is closed */
 	close(fds[5]);
 	fds[5] = extra;
 	say(w, extra, "{\"op\":\"confirm\",\"wait\":true}\n");
 	skipped_ns += 2 * IDLE_NS;
-	/* It keeps its place until the answer is sent. */
+	/* A client that waits keeps its place until its answer is sent. */
 	extra = ring(w);
 	ctlserver_decided(d.control, false);
 	turn(w);

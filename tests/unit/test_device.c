@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_device.c - the configuration of a device, and what it does when its environment refuses
- * something. Two devices on the simulated clock and network of world.h: `a` at 10.0.0.1 and `b` at
- * 10.0.0.2, 1 ms apart.
+ * test_device.c - the configuration of a device, and its behaviour when an operation of its
+ * environment fails. Two devices on the simulated clock and network of world.h: `a` at 10.0.0.1 and
+ * `b` at 10.0.0.2, 1 ms apart.
  *
  *   test_keypairs.c     complete handshakes and the sessions that they make
  *   test_handshake.c    messages that are refused, and cookies

@@ -192,7 +192,7 @@ static void test_not_ready(void **state)
 }
 
 /* 4. If a session has fewer counters left than packets are waiting, the session is finished. The
- * packets go on waiting and leave in order under the next session, even if that session appears at
+ * packets keep waiting and leave in order under the next session, even if that session appears at
  * the same moment. */
 static void test_no_counters_left(void **state)
 {

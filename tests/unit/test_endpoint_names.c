@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_endpoint_names.c - when names are looked up, and which answers replace an endpoint. What
- * happens when a peer roams is in test_endpoint_roaming.c.
+ * test_endpoint_names.c - when names are looked up, and which answers replace an endpoint.
+ * test_endpoint_roaming.c tests peers that roam.
  */
 #include "names_pair.h"
 #include "util/loop.h"
@@ -142,9 +142,9 @@ static void try_for(struct fixture *f, unsigned s)
 	}
 }
 
-/* Of three servers, some do not answer. The endpoint becomes the next address that has a route,
- * after the first, and again after the last. It stays if the peer is heard meanwhile, and if the
- * attempts are far apart. */
+/* Some of three servers do not answer. The endpoint moves to the next address that has a route, and
+ * from the last address to the first. It stays if the peer is heard meanwhile, or if the attempts
+ * are far apart. */
 static void dead_among_live(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

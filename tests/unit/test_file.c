@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_file.c - whole files: read up to a limit, and replaced at once or not at all. */
+/* test_file.c - reads whole files up to a limit, and replaces them atomically. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -57,7 +57,7 @@ static void routes(void **state)
 	} rows[] = {
 		{ "Address = 10.7.0.1/24", "AllowedIPs = 10.7.0.2/32, 10.8.0.0/16",
 		  "10.8.0.0/16@254", 0, false, false },
-		/* The kernel makes no route for an IPv4 address alone, but does for IPv6. */
+		/* The kernel makes no route for an IPv4 /32, but makes one for an IPv6 /128. */
 		{ "Address = 10.7.0.1/32, fd00::1/128", "AllowedIPs = 10.7.0.1/32, fd00::1/128",
 		  "10.7.0.1/32@254", 0, false, false },
 		{ "Address = 10.7.0.1/24", "AllowedIPs = 10.0.0.0/8", "10.0.0.0/8@254", 0, false,

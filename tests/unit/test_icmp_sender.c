@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_icmp_sender.c - the translation of a packet is undone, and its checksums fit afterwards. */
+/* test_icmp_sender.c - the translation of a packet is undone, and its checksums are correct
+ * afterwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_indextab.c - the table against a plain array while it grows and shrinks, and with
- * a reader. */
+/* test_indextab.c - compares the table with a plain array while it grows and shrinks, and while
+ * another thread reads it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -56,7 +56,7 @@ static void test_kdf(void **state)
 	}
 }
 
-/* HASH and MAC against the vectors, with the input split at every position. */
+/* Compares HASH and MAC with the vectors, with the input split at every position. */
 static void test_hash_mac(void **state)
 {
 	uint8_t key[32], data[1024], expected[32], out[32];

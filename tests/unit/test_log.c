@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Sockets of the test, because those of the system belong to the machine. */
+/* The test logs to sockets of its own instead of the system's. */
 #define SYSLOG_PATH "wgxdp-test-log.socket"
 #define JOURNAL_PATH "wgxdp-test-journal.socket"
 #include "util/log.c" /* NOLINT(bugprone-suspicious-include) */

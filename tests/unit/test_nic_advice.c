@@ -24,7 +24,7 @@
 		.known = true, .on = true, .fixed = true                                           \
 	}
 
-/* A NIC with 4 of 8 queues that has all that XDP and trains need. Later members override these. */
+/* A NIC with 4 of 8 queues and all features for XDP and trains. The arguments override members. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 /* clang-format off */
 #define NIC(...) { .link = { .name = "eth0", .mtu = 1500 }, .driver = "ice", .native = NIC_YES, \
@@ -133,7 +133,7 @@ static void test_cases(void **state)
 	}
 }
 
-/* With every obstacle and every missing offload at once nothing overflows. */
+/* No buffer overflows with every obstacle and every missing offload at once. */
 static void test_all_at_once(void **state)
 {
 	const struct options options = { .rx = OPTIONS_PATH_AUTO };

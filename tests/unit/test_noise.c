@@ -423,7 +423,7 @@ static void test_low_order(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < COUNT(low); n++) {
-		/* as a peer */
+		/* a low-order static key of the peer */
 		pair_at(&p, 1);
 		memcpy(&before, &p.i.remote, sizeof(before));
 		noise_remote_set(&p.i.remote, &p.i.id, low[n]);
@@ -440,7 +440,7 @@ static void test_low_order(void **state)
 		assert_int_equal(receive_initiation(&p), NOISE_BAD);
 		assert_cleared(&p.r.hs);
 
-		/* as the ephemeral key of each message */
+		/* a low-order ephemeral key in each message */
 		pair_at(&p, 0);
 		assert_true(send_initiation(&p));
 		memcpy(p.initiation.ephemeral, low[n], WIRE_KEY_LEN);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_peer_timers.c - what a device does as time passes, on the simulated clock and network of
- * world.h, with two devices as in test_device.c.
+ * test_peer_timers.c - the timers of two devices, on the simulated clock and network of world.h, as
+ * in test_device.c.
  */
 #include "pair.h"
 
@@ -140,7 +140,7 @@ static void passive_keepalive(void **state)
 	assert_int_equal(t.a->received_empty, 0);
 	world_pass(t.w, 0.2);
 	assert_int_equal(t.a->received_empty, 1);
-	world_pass(t.w, 60); /* and no keepalive in return */
+	world_pass(t.w, 60); /* b sends no keepalive in return */
 	assert_int_equal(t.a->received_empty, 1);
 	assert_int_equal(t.b->received_empty, 0);
 	assert_int_equal(initiations(&t), 1);

@@ -73,10 +73,10 @@ static void test_ipv4(void **state)
 		/* 2: a header with options, so that the rest has moved */ { 0, 0x46, false },
 		/*  3: echo */ { 20, 8, false },
 		/*  4: port unreachable */ { 21, 3, false },
-		/*  5: not about IPv4 */ { 28, 0x65, false },
+		/*  5: a quoted packet that is not IPv4 */ { 28, 0x65, false },
 		/*  6: a quoted header of 16 bytes */ { 28, 0x44, false },
 		/*  7: a later fragment */ { 35, 1, false },
-		/*  8: a first one */ { 34, 0x20, true },
+		/*  8: a first fragment */ { 34, 0x20, true },
 		/*  9: TCP */ { 37, 6, false },
 		/* 10: another port */ { 49, 0x6d, false },
 	};
@@ -98,7 +98,7 @@ static void test_ipv6(void **state)
 	static const struct change changes[] = {
 		/* 0: nothing */ { 0, 2, true },
 		/* 1: unreachable */ { 0, 1, false },
-		/* 2: not about IPv6 */ { 8, 0x45, false },
+		/* 2: a quoted packet that is not IPv6 */ { 8, 0x45, false },
 		/* 3: TCP */ { 14, 6, false },
 		/* 4: a fragment, which has no UDP header */ { 14, 44, false },
 		/* 5: another port */ { 49, 0x6d, false },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_rules.c - the numbers of [W] 6 at their edges, where test_device.c has the behaviours:
+ * test_rules.c - tests the limits of [W] 6 exactly at their edges:
  *
  *   messages      2^60 renew, by either side; 2^64 - 2^13 - 1 end          messages_*
  *   time          120 s renew, by the initiator only; 180 s end            age
@@ -206,9 +206,9 @@ static void keepalives_of_others(void **state)
 	world_pass(t.w, 5);
 	node_send(t.a, t.ab);
 	sent = t.a->sent[WIRE_DATA];
-	world_pass(t.w, 5.1); /* the first keepalive, also by our rule */
+	world_pass(t.w, 5.1); /* b sends the first keepalive, by our rule, too */
 	world_pass(t.w, 10);
-	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* only by their rule */
+	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* their rule */
 	for (unsigned i = 0; i < 12; i++) {
 		world_pass(t.w, 5);
 		peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns);
