@@ -62,7 +62,7 @@ def routes(a, _b, _interface, _count):
                                                stdin=subprocess.PIPE) as ip:
         n = 0
         while True:
-            verb = "del" if n & 1 else "add"
+            verb = "del" if n & 1 else "replace"
             ip.stdin.write(f"route {verb} 203.0.113.{n // 2 % 250}/32 via 192.0.2.2\n")
             ip.stdin.flush()
             n += 1
