@@ -157,7 +157,13 @@ ok "the hook runs" wait_for 5 eval "[ -n \"\$(sleepers)\" ]"
 is "the tunnel is still up meanwhile" "$(show a "$A" .interface)" "$A"
 kill "$daemon"
 ok "a second signal takes it down" wait_for 5 eval "! in_ns a ip link show dev $A"
-sleepers | xargs kill
+ended() # ends the hook; fails as long as it runs
+{
+	local pids
+	mapfile -t pids < <(sleepers)
+	[ ${#pids[@]} = 0 ] || { kill "${pids[@]}" && return 1; }
+}
+ok "the hook is ended" wait_for 5 ended
 ok "when the hook ends, the others run" wait_for 5 grep -q after "$LOG"
 clean "... and nothing is left" a "$A"
 
