@@ -279,8 +279,8 @@ check-net: tests ## the real thing in network namespaces; root
 
 # With BRIEF=1 (tools/check) the sanitizers leave out tests that mostly wait or exercise the kernel.
 WAITING := bystanders confirm containers corpus established files hung install latenic loaded \
-	manuals maps matrix moves names nicchoice policy recipes recover rights secrets sequences \
-	sticky troubles twoifaces unit wgquick workers
+	manuals maps matrix moves names nicchoice policy recipes recover restart rights \
+	secrets sequences shapes sticky troubles twoifaces unit wgquick workers
 # test_aead_traces searches stack frames, which a sanitizer changes.
 SAN_UNIT_TESTS = $(filter-out %/test_aead_traces,$(UNIT_TESTS))
 SAN_NET_TESTS = $(filter-out $(if $(BRIEF),$(WAITING:%=tests/net/%.sh)),$(NET_TESTS))
