@@ -167,6 +167,18 @@ ok "the hook is ended" wait_for 5 ended
 ok "when the hook ends, the others run" wait_for 5 grep -q after "$LOG"
 clean "... and nothing is left" a "$A"
 
+# The same while PostDown runs, when the daemon only waits for it.
+config "PostDown=sleep 60" | conf "$A" >/dev/null
+ok "attach with a PostDown that hangs" attach
+daemon=$(daemon_pid a "$A" | head -1)
+kill "$daemon"
+ok "PostDown runs" wait_for 5 eval "[ -n \"\$(sleepers)\" ] && ! in_ns a ip link show dev $A"
+kill "$daemon"
+ok "a second signal ends the daemon" wait_for 5 eval "! kill -0 $daemon"
+ok "the hook is ended" wait_for 5 ended
+ok "ExecStop finds nothing to do" in_ns a env SERVICE_RESULT=success "$WGXDP" detach "$A"
+clean "... and nothing is left" a "$A"
+
 # SaveConfig is done, too.
 config SaveConfig=true | conf "$A" >/dev/null
 ok "attach with SaveConfig" attach

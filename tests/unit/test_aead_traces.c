@@ -113,8 +113,8 @@ static void assert_pair_gone(const struct run *r, uint32_t first, uint32_t secon
 	assert_false(holds(r->registers, sizeof(r->registers), first, second));
 }
 
-/* The key stream is searched for twice: as neighbouring words, for code that stores rows or bytes,
- * and as repeated words, for code with lanes. */
+/* Searches for two traces of @words: pairs of neighbouring words, which code that stores rows or
+ * bytes leaves, and the same word twice in a row, which code with lanes leaves. */
 static void assert_words_gone(const struct run *r, const uint32_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -491,7 +491,7 @@ static void test_tai64n(void **state)
 		/* 1 */ { 0, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
 		/* 2 */ { (1 << 24) - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
 		/* 3 */ { 1 << 24, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x01 } },
-		/* 4: the last 2^24 ns of a second are cut short */
+		/* 4: the last step of a second is shorter than 2^24 ns */
 		{ NS_PER_S - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x3b } },
 		/* 5 */ { NS_PER_S, { 0x40, 0, 0, 0, 0, 0, 0, 0x0b } },
 		/* 6: 2021-01-01 00:00:00.5 */

@@ -153,7 +153,7 @@ def poly1305_txt():
     for i, r in enumerate(r_limits):
         for j, text in enumerate(texts):
             s = s_limits[(i + j) % len(s_limits)]
-            out += f"\n# limit {i} of r, text {j}\n" + block(key=r + s, data=text,
+            out += f"\n# r: extreme value {i}, data: pattern {j}\n" + block(key=r + s, data=text,
                                                              tag=poly1305(r + s, text))
     return out
 

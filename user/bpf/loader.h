@@ -74,10 +74,11 @@ void loader_detach(struct loader *l, uint32_t ifindex);
 bool loader_attached(const struct loader *l, uint32_t ifindex);
 
 /* Attaches the TC egress and ingress programs of the tunnel interface. From then on a packet that a
- * worker writes is dropped unless tun_writer[its queue] is correct. A program that is already
- * attached stays attached. After the interface has moved to another namespace, call this again from
- * a thread in that namespace, because clsact filters do not survive the move. Returns 0, or an
- * error of loader_attach_nic_tc(); on failure neither program is attached. */
+ * worker writes is dropped unless tun_writer[queue] holds the slot of the peer that owns the
+ * packet's source address. A program that is already attached stays attached. After the interface
+ * has moved to another namespace, call this again from a thread in that namespace, because clsact
+ * filters do not survive the move. Returns 0, or an error of loader_attach_nic_tc(); on failure
+ * neither program is attached. */
 int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, bool *tcx,
 			 struct fault *f);
 void loader_detach_tunnel(struct loader *l);

@@ -47,6 +47,14 @@ static bool clean_up_dead(const char *interface, bool *served)
 	return true;
 }
 
+/* Returns true if a request failed with @err because the daemon was ending, and waits until the
+ * daemon has ended. */
+static bool was_ending(const char *interface, int err)
+{
+	return (err == -EPROTO || err == -ECONNRESET || err == -EPIPE) &&
+	       name_lock_wait_free(interface, LEAVE_MS);
+}
+
 /* Ends the daemon, or removes the files that a killed daemon left. @recorded: a record of hooks
  * exists. Returns an exit code. */
 static int take_down(const char *interface, bool recorded)
@@ -55,6 +63,7 @@ static int take_down(const char *interface, bool recorded)
 	bool served = false;
 	struct fault f;
 	int err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
+	bool ended = was_ending(interface, err);
 
 	if (err && clean_up_dead(interface, &served)) {
 		hook_record_remove(interface);
@@ -65,10 +74,13 @@ static int take_down(const char *interface, bool recorded)
 					 interface, interface)
 			      : CLI_OK;
 	}
-	if (err == -ENOENT && recorded) { /* a signal ended the daemon, and no hook has run */
+	/* A signal has ended the daemon, and PostDown has not run. */
+	if (ended || (err == -ENOENT && recorded)) {
 		hook_record_remove(interface);
 		return CLI_OK;
 	}
+	if (err == -ENOENT && getenv("SERVICE_RESULT")) /* ExecStop, but a signal was a detach */
+		return CLI_OK;
 	if (err)
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	json_decref(reply);

@@ -91,9 +91,8 @@ static int set_aead(struct options *o, const char *value, struct fault *f)
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), ", %s",
 				 b->name);
 		return fault(f, CLI_USAGE,
-			     "--aead %s: there is no such implementation; there are "
-			     "%s",
-			     value, names);
+			     "--aead %s: there is no such implementation; choose one of %s", value,
+			     names);
 	}
 	o->aead = strcmp(value, "auto") == 0 ? NULL : value;
 	return 0;

@@ -10,9 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/ending.h"
+#include "util/log.h"
 #include "wgxdp/limits.h"
 
-/* The daemon blocks and ignores signals that must end the command. */
+/* Gives the child an empty signal mask and the default action for SIGPIPE and SIGHUP, because the
+ * daemon blocks or ignores signals that must be able to end `wgxdp detach`. */
 static int usual_signals(posix_spawnattr_t *attributes)
 {
 	sigset_t none, defaults;
@@ -54,6 +57,8 @@ static void on_end(void *ctx, int fd, uint32_t events)
 	struct detach_child *c = ctx;
 
 	(void)events;
+	log_error("`wgxdp detach` has failed, so this daemon ends by itself; the configuration may "
+		  "not be saved, and hooks may not have run");
 	loop_delete(c->loop, fd);
 	c->ended(c->ctx);
 }
@@ -78,6 +83,7 @@ void detach_child_wait(struct detach_child *c)
 {
 	if (!c->loop)
 		return;
+	ending_allow_signals();
 	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (c->pidfd >= 0)

@@ -44,6 +44,15 @@ void ending_init(struct ending *e, bool foreground, int lease_fd, const struct e
 	signal(SIGHUP, foreground || ops ? SIG_DFL : SIG_IGN);
 }
 
+void ending_allow_signals(void)
+{
+	sigset_t none;
+
+	signal(SIGHUP, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 void ending_stop(struct ending *e, int exit_code)
 {
 	if (!e->stopping)

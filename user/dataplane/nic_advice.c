@@ -107,7 +107,7 @@ static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
 	} else if (f->native == NIC_NO) {
 		say(j,
 		    "%s: %s offers no native XDP with the present settings, and auto never uses "
-		    "generic XDP, which loses datagrams that GRO has merged",
+		    "generic XDP, because the kernel has built a socket buffer before it runs",
 		    name, driver);
 	} else if (rule->frees_gro_hw && is_on(f, ETHTOOL_GRO_HW) &&
 		   f->offloads[ETHTOOL_GRO_HW].fixed) {

@@ -304,8 +304,14 @@ static void undo(struct host *h, const struct state *s)
  * left the host closed, the host stays closed, maybe by the tables of @failed. */
 static void give_up(struct host *h, const struct state *failed)
 {
+	struct fault f = { "" };
+
 	if (has_default(&h->state)) {
 		(void)rules_unset(&failed->rules, h->netlink, &h->state.rules);
+		if (failed->dns.tool && dns_unset(&failed->dns, &f)) {
+			log_error("the DNS servers of the tunnel are still set: %s", f.text);
+			h->state.dns = failed->dns;
+		}
 		h->state.plan.default4 |= failed->plan.default4;
 		h->state.plan.default6 |= failed->plan.default6;
 		(void)write_record(h, &h->state, NULL, NULL);

@@ -38,7 +38,8 @@ static int take_family(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-/* Returns -EOPNOTSUPP if there is no such family. */
+/* Sets *@family to the id of the generic netlink family "netdev". Returns -EOPNOTSUPP if the kernel
+ * lacks the family. */
 static int find_family(struct netlink *nl, uint16_t *family)
 {
 	struct nlmsghdr *nlh = begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);

@@ -54,8 +54,8 @@ static inline uint64_t suspend_copies(const struct suspend *a)
 /* Records that the kernel reported a copy. Any thread. */
 void suspend_copied(struct suspend *a);
 
-/* The control thread calls suspend_begin(), wipes, and calls suspend_end() with the mark. A
- * suspend or copy in between leaves the keys stale. */
+/* The control thread calls suspend_begin(), wipes all keys, and calls suspend_end() with the mark.
+ * After a suspend or copy in between, suspend_stale() stays true, so the keys are wiped again. */
 struct suspend_mark {
 	int64_t slept_ns;
 	uint64_t copies;

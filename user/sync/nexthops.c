@@ -244,16 +244,25 @@ static void resolve_at(struct nexthops *n, const struct endpoint *remote)
 	}
 }
 
+static void log_no_pmtu(int err)
+{
+	log_error("cannot watch for changes of path MTUs: %s; they are updated only every 30 s",
+		  strerror(-err));
+}
+
 static void resolve_narrowed(void *ctx, uint64_t now_ns)
 {
 	struct nexthops *n = ctx;
+
+	int err;
 
 	(void)now_ns;
 	for (unsigned i = 0; i < n->narrowed_count; i++)
 		resolve_at(n, &n->narrowed[i]);
 	n->narrowed_count = 0;
-	if (loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
-		log_error("path MTUs are updated only every 30 s");
+	err = loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n);
+	if (err)
+		log_no_pmtu(err);
 }
 
 /* Reads all policies, which takes long if there are many. If that fails, AF_XDP may bypass a new
@@ -296,10 +305,14 @@ static void watch_ipsec(struct nexthops *n)
 
 void nexthops_watch(struct nexthops *n)
 {
+	int err;
+
 	watch_ipsec(n);
 	n->pmtu = pmtu_open();
-	if (!n->pmtu || loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n))
-		log_info("path MTUs are updated only every 30 s: %s", strerror(errno));
+	err = n->pmtu ? loop_add(n->config.loop, pmtu_fd(n->pmtu), EPOLLIN, on_narrowed, n)
+		      : -errno;
+	if (err)
+		log_no_pmtu(err);
 }
 
 /* Rounds --------------------------------------------------------------------------------------- */

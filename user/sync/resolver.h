@@ -35,7 +35,7 @@ struct resolver_answer {
 	struct endpoint addresses[RESOLVER_MAX];
 	unsigned count;
 	uint32_t ttl_s; /* the smallest TTL of all records used; 0 for /etc/hosts */
-	/* Whether the family was answered, perhaps with no address. */
+	/* Whether the lookup of this family got an answer, which may contain no address. */
 	bool has_v4, has_v6;
 };
 
