@@ -428,8 +428,10 @@ leftovers() # NS INTERFACE
 	in_ns "$1" ip -o address | grep "10\.99\."
 	in_ns "$1" ip route show table all | grep -F "dev $2"
 	in_ns "$1" ss -Hlun
+	# A process without a command line has already given back its memory, and is about to end.
 	ip netns pids "$ID-$1" | while read -r pid; do
-		echo "process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+		command=$(tr '\0' ' ' <"/proc/$pid/cmdline")
+		[ -z "$command" ] || echo "process $pid $command"
 	done
 }
 

@@ -39,8 +39,8 @@ move() # FROM TO [NAME]
 # attached.
 filtered() { in_ns "$1" tc filter show dev "$A" egress | grep -q wgxdp_egress; }
 
-# pings.py waits long enough for the second initiation. wireguard-go ignores an initiation that comes
-# within 20 ms of the previous one, and wgxdp repeats it only after 5 s.
+# pings.py waits long enough for the second initiation. wireguard-go ignores an initiation that
+# comes within 20 ms of the previous one, and wgxdp repeats it only after 5 s.
 no_loss() { pinged "$1" 10.99.0.2; }
 back_no_loss() { pinged b 10.99.0.1; }
 mismatches() { show a "$A" '.drops.inject_mismatch // 0'; }
@@ -171,8 +171,8 @@ unset WGXDP_FORCE_CLSACT
 way=tcx
 
 # In each namespace, no packet is padded beyond the MTU of a route that was just added. A ping of
-# 1297 bytes padded to 1299 makes an outer packet of 1359 bytes. The daemon learns of the route by an
-# event. On a busy machine the first ping may be faster, so three pings follow within 40 ms.
+# 1297 bytes padded to 1299 makes an outer packet of 1359 bytes. The daemon learns of the route by
+# an event. On a busy machine the first ping may be faster, so three pings follow within 40 ms.
 in_ns b nft -f - <<-END
 	table ip t {
 		chain c {
