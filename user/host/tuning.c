@@ -141,11 +141,10 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 	t->netns = netns_of_process("self");
 	t->changes[t->count++] = *change;
 	err = write_record(t, f);
-	if (!err)
-		err = change->is_offload ? ethtool_set_offload(nic, change->offload, false)
-					 : ethtool_set_channels(nic, &change->after);
-	else
+	if (err)
 		goto failed;
+	err = change->is_offload ? ethtool_set_offload(nic, change->offload, false)
+				 : ethtool_set_channels(nic, &change->after);
 	if (!err)
 		return 0;
 	fault(f, err, "`%s` failed: %s; the NIC keeps this setting", command, strerror(-err));
