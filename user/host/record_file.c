@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/record_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,19 +44,25 @@ void record_file_complain(const char *path)
 
 json_t *record_file_read(const char *path)
 {
-	char text[FILE_MAX];
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int err = fd < 0 ? -errno : 0;
+	struct buffer text = { 0 };
 	json_t *json = NULL;
-	ssize_t n;
 
-	if (fd < 0)
+	if (err == -ENOENT)
 		return NULL;
-	n = read(fd, text, sizeof(text));
-	close(fd);
-	if (n > 0 && n < (ssize_t)sizeof(text))
-		json = json_loadb(text, (size_t)n, 0, NULL);
-	if (!json)
+	if (!err)
+		err = file_read(fd, &text, FILE_MAX);
+	if (!err)
+		json = json_loadb(text.data, buffer_len(&text), 0, NULL);
+	if (err && err != -EFBIG)
+		log_error("%s: this record of host settings cannot be read: %s", path,
+			  strerror(-err));
+	else if (!json)
 		record_file_complain(path);
+	buffer_done(&text);
+	if (fd >= 0)
+		close(fd);
 	return json;
 }
 

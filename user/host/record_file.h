@@ -24,7 +24,7 @@ void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interf
 int record_file_write(const char *path, json_t *json, struct fault *f);
 
 /* Reads the file. Returns a new reference; NULL if there is no file; or NULL after logging the
- * reason if the file is too large or not JSON. */
+ * reason if the file cannot be read, is too large, or is not JSON. */
 json_t *record_file_read(const char *path);
 
 /* Logs that the file has wrong contents. */
