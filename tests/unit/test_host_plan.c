@@ -213,15 +213,15 @@ static void record(void **state)
 	for (size_t n = 0; n < strlen(good); n++)
 		assert_int_equal(record_parse(&r, good, n), -EINVAL);
 	other = r.rules;
-	record_add_rules(&r, &other);
+	rules_add_ours(&r.rules, &other);
 	assert_int_equal(r.rules.count, 1); /* the rule is there already */
 	other.list[0].fwmark++;
-	record_add_rules(&r, &other);
+	rules_add_ours(&r.rules, &other);
 	assert_int_equal(r.rules.count, 2);
 	assert_int_equal(record_mark(&r), 0); /* which of the two marks may leave is not known */
 	other.ours[0] = false;
 	other.list[0].fwmark++;
-	record_add_rules(&r, &other);
+	rules_add_ours(&r.rules, &other);
 	assert_int_equal(r.rules.count, 2);
 	r.rules.count = 1;
 	r.nft4 = false;

@@ -73,9 +73,9 @@ static struct record record_of(const struct host *h, const struct state *a, cons
 				   : a->dns,
 	};
 
-	record_add_rules(&r, &a->rules);
+	rules_add_ours(&r.rules, &a->rules);
 	if (b)
-		record_add_rules(&r, &b->rules);
+		rules_add_ours(&r.rules, &b->rules);
 	return r;
 }
 
@@ -212,12 +212,23 @@ static int add_rules(struct host *h, const struct state *s, struct fault *f)
 		   : 0;
 }
 
+/* Deletes our @rules except those in @except. A rule that stays has no owner any more, so the user
+ * is told. */
+static void unset_rules(struct host *h, const struct rules *rules, const struct rules *except)
+{
+	int err = rules_unset(rules, h->netlink, except);
+
+	if (err)
+		log_error("a rule of an earlier default route cannot be deleted: %s; see `ip rule`",
+			  strerror(-err));
+}
+
 static int set_rules(struct host *h, const struct state *from, const struct state *to,
 		     struct fault *f)
 {
 	int err = add_rules(h, to, f);
 
-	(void)rules_unset(&from->rules, h->netlink, &to->rules);
+	unset_rules(h, &from->rules, &to->rules);
 	return err;
 }
 
@@ -307,7 +318,7 @@ static void give_up(struct host *h, const struct state *failed)
 	struct fault f = { "" };
 
 	if (has_default(&h->state)) {
-		(void)rules_unset(&failed->rules, h->netlink, &h->state.rules);
+		unset_rules(h, &failed->rules, &h->state.rules);
 		if (failed->dns.tool && dns_unset(&failed->dns, &f)) {
 			log_error("the DNS servers of the tunnel are still set: %s", f.text);
 			h->state.dns = failed->dns;

@@ -26,20 +26,6 @@ bool record_is_empty(const struct record *r)
 	       !r->rules.count;
 }
 
-void record_add_rules(struct record *r, const struct rules *rules)
-{
-	for (unsigned i = 0; i < rules->count; i++) {
-		bool known = !rules->ours[i];
-
-		for (unsigned k = 0; k < r->rules.count && !known; k++)
-			known = netlink_rule_same(&r->rules.list[k], &rules->list[i]);
-		if (known || r->rules.count == RULES_MAX)
-			continue;
-		r->rules.ours[r->rules.count] = true;
-		r->rules.list[r->rules.count++] = rules->list[i];
-	}
-}
-
 uint32_t record_mark(const struct record *r)
 {
 	uint32_t mark = 0;
@@ -222,12 +208,16 @@ static int run_undo(void *ctx)
 }
 
 /* Reads the record. Returns 0, or -ENOENT if there is no readable record. */
-static int read_record(const char *path, struct record *r)
+static int read_record(const char *interface, struct record *r)
 {
+	char path[RECORD_FILE_PATH_LEN];
 	struct record new = { .netns = 0 };
-	json_t *json = record_file_read(path);
-	int err = json ? parse(json, &new) : -ENOENT;
+	json_t *json;
+	int err;
 
+	record_file_path(path, interface, SUFFIX);
+	json = record_file_read(path);
+	err = json ? parse(json, &new) : -ENOENT;
 	if (json && err)
 		record_file_complain(path);
 	json_decref(json);
@@ -245,15 +235,14 @@ bool record_others_valid_mark(const char *interface)
 	bool found = false;
 
 	while (directory && !found && (entry = readdir(directory))) {
-		char name[IFNAME_MAX + 1], path[RECORD_FILE_PATH_LEN];
+		char name[IFNAME_MAX + 1];
 		struct record r = { .netns = 0 };
 		const char *end = strrchr(entry->d_name, '.');
 
 		if (!end || strcmp(end, ".host") != 0 || end - entry->d_name > IFNAME_MAX)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(end - entry->d_name), entry->d_name);
-		record_file_path(path, name, SUFFIX);
-		found = strcmp(name, interface) != 0 && read_record(path, &r) == 0 &&
+		found = strcmp(name, interface) != 0 && read_record(name, &r) == 0 &&
 			r.netns == here && r.src_valid_mark;
 	}
 	if (directory)
@@ -263,10 +252,7 @@ bool record_others_valid_mark(const char *interface)
 
 bool record_take_over(const char *interface, struct record *r)
 {
-	char path[RECORD_FILE_PATH_LEN];
-
-	record_file_path(path, interface, SUFFIX);
-	if (read_record(path, r))
+	if (read_record(interface, r))
 		return false;
 	if (!r->netns || r->netns == netns_of_process("self"))
 		return true;
@@ -285,20 +271,17 @@ bool host_record_exists(const char *interface)
 uint32_t host_record_mark(const char *interface)
 {
 	struct record r = { .netns = 0 };
-	char path[RECORD_FILE_PATH_LEN];
 
-	record_file_path(path, interface, SUFFIX);
-	return read_record(path, &r) || r.netns != netns_of_process("self") ? 0 : record_mark(&r);
+	return read_record(interface, &r) || r.netns != netns_of_process("self") ? 0
+										 : record_mark(&r);
 }
 
 void host_record_unset_dns(const char *interface)
 {
 	struct record r = { .netns = 0 };
 	struct fault f = { "" };
-	char path[RECORD_FILE_PATH_LEN];
 
-	record_file_path(path, interface, SUFFIX);
-	if (read_record(path, &r) || r.netns != netns_of_process("self"))
+	if (read_record(interface, &r) || r.netns != netns_of_process("self"))
 		return;
 	if (dns_unset(&r.dns, &f))
 		log_error("DNS of a daemon that was killed: %s", f.text);
@@ -310,15 +293,10 @@ void host_record_undo(const char *interface)
 {
 	struct record r = { .netns = 0 };
 	struct undo u = { .interface = interface, .record = &r };
-	char path[RECORD_FILE_PATH_LEN];
-	int err;
+	int err = 0;
 
-	record_file_path(path, interface, SUFFIX);
-	if (read_record(path, &r)) {
-		unlink(path);
-		return;
-	}
-	err = record_file_in_netns(r.netns, run_undo, &u);
+	if (read_record(interface, &r) == 0)
+		err = record_file_in_netns(r.netns, run_undo, &u);
 	if (err == -ESTALE)
 		r = (struct record){ .netns = 0 };
 	else if (err)

@@ -26,9 +26,6 @@ struct record {
 
 bool record_is_empty(const struct record *r);
 
-/* Adds those rules of @rules that are ours and that @r does not have yet. */
-void record_add_rules(struct record *r, const struct rules *rules);
-
 /* Returns the mark of the packets that the packet filter rules of @r let out, or 0 if there are no
  * such rules, or if there are rules for several marks. */
 uint32_t record_mark(const struct record *r);

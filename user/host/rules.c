@@ -29,12 +29,18 @@ static struct netlink_rule plain(uint8_t family, uint32_t priority, uint32_t tab
 	};
 }
 
-static bool has(const struct rules *r, const struct netlink_rule *rule)
+static bool is_listed(const struct netlink_rule *list, size_t count,
+		      const struct netlink_rule *rule)
 {
-	for (unsigned i = 0; i < r->count; i++)
-		if (netlink_rule_same(&r->list[i], rule))
+	for (size_t i = 0; i < count; i++)
+		if (netlink_rule_same(&list[i], rule))
 			return true;
 	return false;
+}
+
+static bool has(const struct rules *r, const struct netlink_rule *rule)
+{
+	return is_listed(r->list, r->count, rule);
 }
 
 /* A rule can be in the kernel twice (`ip rule restore`), but needs to be set only once. */
@@ -202,6 +208,13 @@ void rules_union(struct rules *r, const struct rules *a, const struct rules *b)
 		add(r, &b->list[i], b->ours[i]);
 }
 
+void rules_add_ours(struct rules *r, const struct rules *from)
+{
+	for (unsigned i = 0; i < from->count; i++)
+		if (from->ours[i])
+			add(r, &from->list[i], true);
+}
+
 /* Setting and deleting ---------------------------------------------------------------------- */
 
 static int set_family(const struct rules *r, struct netlink *nl, uint8_t family, unsigned *added)
@@ -218,18 +231,16 @@ static int set_family(const struct rules *r, struct netlink *nl, uint8_t family,
 	if (err)
 		return err;
 	for (unsigned i = 0; i < wanted.count && !err; i++) {
-		bool found = false;
-
-		for (size_t k = 0; k < count && !found; k++)
-			found = netlink_rule_same(&list[k], &wanted.list[i]);
-		if (found)
+		if (is_listed(list, count, &wanted.list[i]))
 			continue;
 		err = netlink_add_rule(nl, &wanted.list[i]);
 		if (!err && added)
 			++*added;
+		if (err == -EEXIST) /* another program has added it since netlink_rules() */
+			err = 0;
 	}
 	free(list);
-	return err == -EEXIST ? 0 : err;
+	return err;
 }
 
 int rules_set(const struct rules *r, struct netlink *nl, unsigned *added)
