@@ -111,7 +111,7 @@ static void list_commands(const struct nic_judgement *j, char *out, size_t room)
 	*out = '\0';
 	for (unsigned i = 0; i < j->count; i++)
 		len += (size_t)snprintf(out + len, room - len, "%s%s%s", i ? "\n" : "",
-					j->advice[i].command, j->advice[i].change ? "!" : "");
+					j->advice[i].command, j->advice[i].tunable ? "!" : "");
 }
 
 static void test_cases(void **state)

@@ -26,7 +26,7 @@ static const struct {
 	    .bypassed = { .egress = "the qdisc tbf" } },
 	  { .rx_xdp = true, .why = "eth0: so", .count = 2,
 	    .advice = { { .why = "few queues", .command = "ethtool -L eth0 combined 4",
-			  .change = NIC_CHANGE_CHANNELS },
+			  .tunable = true },
 			{ .why = "a shaper", .command = "wgxdp attach" } } },
 	  "nic: eth0\n  driver: ice\n  mtu: 1500\n  xdp: native; zero-copy offered\n"
 	  "  queues: combined 2 of 8\n  rings: rx 512 of 4096, tx 256 of 4096\n"

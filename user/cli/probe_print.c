@@ -90,7 +90,7 @@ static json_t *advice(const struct nic_judgement *j)
 	for (unsigned i = 0; i < j->count; i++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "why", j->advice[i].why,
 						      "command", j->advice[i].command, "tune",
-						      j->advice[i].change != NIC_CHANGE_NOTHING));
+						      j->advice[i].tunable));
 	return list;
 }
 

@@ -165,7 +165,7 @@ static struct nic_advice *add(struct nic_judgement *j, const char *why)
 {
 	struct nic_advice *a = &j->advice[j->count++];
 
-	*a = (struct nic_advice){ .change = NIC_CHANGE_NOTHING };
+	*a = (struct nic_advice){ .tunable = false };
 	snprintf(a->why, sizeof(a->why), "%s", why);
 	return a;
 }
@@ -178,12 +178,13 @@ static void advise_offload(struct nic_judgement *j, const struct nic_facts *f,
 	if (!can_switch(f, offload, on))
 		return;
 	a = add(j, why);
-	snprintf(a->command, sizeof(a->command), "ethtool -K %s %s %s", f->link.name,
-		 ethtool_offload_name(offload), on ? "on" : "off");
-	if (on)
-		return;
-	a->change = NIC_CHANGE_OFFLOAD;
-	a->offload = offload;
+	a->tunable = !on;
+	a->change = (struct tuning_change){
+		.ifindex = f->link.ifindex,
+		.is_offload = true,
+		.offload = offload,
+	};
+	tuning_command(a->command, f->link.name, &a->change, on);
 }
 
 /* Returns the channels that would suit @workers: at least as many that receive and as many that
@@ -215,14 +216,13 @@ static void advise_channels(struct nic_judgement *j, const struct nic_facts *f, 
 	a = add(j, has_too_many_channels(f)
 			   ? "the driver keeps the other half of its channels for XDP"
 			   : "a worker needs a queue of its own, so fewer workers run than could");
-	if (f->channels_max.combined)
-		snprintf(a->command, sizeof(a->command), "ethtool -L %s combined %u", f->link.name,
-			 c.combined);
-	else
-		snprintf(a->command, sizeof(a->command), "ethtool -L %s rx %u tx %u", f->link.name,
-			 c.rx, c.tx);
-	a->change = NIC_CHANGE_CHANNELS;
-	a->channels = c;
+	a->tunable = true;
+	a->change = (struct tuning_change){
+		.ifindex = f->link.ifindex,
+		.before = now,
+		.after = c,
+	};
+	tuning_command(a->command, f->link.name, &a->change, false);
 }
 
 static void advise_mtu(struct nic_judgement *j, const struct nic_facts *f)
@@ -299,7 +299,7 @@ void nic_judge(struct nic_judgement *j, const struct nic_facts *f, const struct 
 	choose(j, f, options);
 	if (f->refusal == -EMSGSIZE)
 		advise_mtu(j, f);
-	else if (!f->refusal && (nic_checks_wants_rx(options) || options->tx != OPTIONS_PATH_UDP))
+	else if (!f->refusal && nic_checks_wants_xdp(options))
 		advise_xdp(j, f, workers);
 	if (is_hardware(f))
 		advise_udp(j, f);

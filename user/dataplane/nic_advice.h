@@ -8,19 +8,17 @@
 #define WGXDP_NIC_ADVICE_H
 
 #include "dataplane/nic_facts.h"
+#include "host/tuning.h"
 
 #define NIC_ADVICE_MAX 12
 
-/* The setting that a command changes, if --tune may change it. The rest is left to the user:
- * switching an offload on, the MTU, and what belongs to other programs. */
-enum nic_change { NIC_CHANGE_NOTHING, NIC_CHANGE_CHANNELS, NIC_CHANGE_OFFLOAD };
-
 struct nic_advice {
-	char why[192];	  /* what is limited, a sentence without a full stop */
-	char command[96]; /* the command that would improve it */
-	enum nic_change change;
-	struct ethtool_counts channels;
-	enum ethtool_offload offload; /* to be switched off */
+	char why[192];			  /* what is limited, a sentence without a full stop */
+	char command[TUNING_COMMAND_LEN]; /* the command that would improve it */
+	/* --tune may make the change. The rest is left to the user: switching an offload on, the
+	 * MTU, and what belongs to other programs. */
+	bool tunable;
+	struct tuning_change change; /* only if tunable */
 };
 
 struct nic_judgement {

@@ -12,6 +12,11 @@ bool nic_checks_wants_rx(const struct options *options)
 	return options->rx != OPTIONS_PATH_UDP;
 }
 
+bool nic_checks_wants_xdp(const struct options *options)
+{
+	return nic_checks_wants_rx(options) || options->tx != OPTIONS_PATH_UDP;
+}
+
 /* Returns true if `auto` uses the UDP sockets on this link and not XDP. On a veth pair, an XDP
  * program makes the kernel split every train of datagrams (UDP_SEGMENT) into frames and copy each
  * of them. Therefore the UDP sockets carry twice as much in both directions

@@ -30,6 +30,9 @@ struct nic_bypassed {
 /* Returns true if an XDP program is to be attached for received data. */
 bool nic_checks_wants_rx(const struct options *options);
 
+/* Returns true if AF_XDP sockets are to be opened, to receive or to send. */
+bool nic_checks_wants_xdp(const struct options *options);
+
 /* Returns 0 if XDP may be tried on the link, or -errno with @f filled in and, if the reason may go
  * away, *@obstacle set: -EOPNOTSUPP (a veth pair, an interface above others), -EMSGSIZE (the
  * MTU). */

@@ -19,26 +19,18 @@ static void say(const struct nic_tuner *t, const char *sentence)
 	t->say(t->ctx, sentence);
 }
 
-static void make(struct nic_tuner *t, const struct nic_facts *facts,
-		 const struct nic_advice *advice)
+static void make(struct nic_tuner *t, const char *nic, const struct nic_advice *advice)
 {
-	const struct tuning_change change = {
-		.ifindex = facts->link.ifindex,
-		.is_offload = advice->change == NIC_CHANGE_OFFLOAD,
-		.offload = advice->offload,
-		.before = facts->channels,
-		.after = advice->channels,
-	};
 	char back[TUNING_COMMAND_LEN];
 	struct fault f;
 
-	tuning_command(back, facts->link.name, &change, true);
+	tuning_command(back, nic, &advice->change, true);
 	fault(&f, 0,
 	      "%s: --tune runs `%s`, which may take the link down for a moment; detach runs "
 	      "`%s`",
-	      facts->link.name, advice->command, back);
+	      nic, advice->command, back);
 	say(t, f.text);
-	if (tuning_make(&t->tuning, facts->link.name, &change, &f))
+	if (tuning_make(&t->tuning, nic, &advice->change, &f))
 		say(t, f.text);
 }
 
@@ -53,8 +45,8 @@ void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *opt
 	t->tuned[t->tuned_count++] = ifindex;
 	nic_judge(&judgement, &facts, options, workers_most(options));
 	for (unsigned i = 0; i < judgement.count; i++)
-		if (judgement.advice[i].change != NIC_CHANGE_NOTHING)
-			make(t, &facts, &judgement.advice[i]);
+		if (judgement.advice[i].tunable)
+			make(t, facts.link.name, &judgement.advice[i]);
 }
 
 void nic_tune_undo(struct nic_tuner *t)

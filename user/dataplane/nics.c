@@ -12,11 +12,6 @@
 
 #define OCCUPANT_UNKNOWN UINT32_MAX /* 0 is not the id of any program */
 
-static bool wants_xdp(const struct nics_env *env)
-{
-	return nic_checks_wants_rx(env->options) || env->options->tx != OPTIONS_PATH_UDP;
-}
-
 static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	enum loader_mode mode = env->options->xdp_mode;
@@ -168,7 +163,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 	nic->obstacle = NICS_NOTHING;
 	if (!nic->ifindex) {
 		err = fault(f, -ENODEV, "%s: there is no such interface yet", nic->name);
-	} else if (wants_xdp(env)) {
+	} else if (nic_checks_wants_xdp(env->options)) {
 		nic_tune(env->tuner, env->netlink, env->options, nic->name, nic->ifindex);
 		err = open_xdp(env, nic, f);
 	}
