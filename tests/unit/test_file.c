@@ -129,12 +129,34 @@ static void limits(void **state)
 	buffer_done(&out);
 }
 
+static void directories(void **state)
+{
+	static const struct {
+		const char *path, *directory;
+	} cases[] = {
+		{ "wg0.conf", "." },
+		{ "/wg0.conf", "/" },
+		{ "etc/wg0.conf", "etc" },
+		{ "./wg0.conf", "." },
+		{ "/etc/wg/0.conf", "/etc/wg" },
+		{ "", "." },
+	};
+	char out[PATH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		file_directory(cases[i].path, out);
+		assert_string_equal(out, cases[i].directory);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replaced),
 		cmocka_unit_test(failures),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(directories),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -129,16 +129,12 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
  * wg-quick(8) makes the same check. */
 static bool others_may_read(int fd, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	size_t len = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
 	struct stat file, directory;
 	char parent[PATH_MAX];
 
-	if (len >= sizeof(parent) || fstat(fd, &file) != 0)
-		return false;
-	memcpy(parent, slash ? path : ".", len);
-	parent[len] = '\0';
-	return stat(parent, &directory) == 0 && (file.st_mode & directory.st_mode & 07);
+	file_directory(path, parent);
+	return fstat(fd, &file) == 0 && stat(parent, &directory) == 0 &&
+	       (file.st_mode & directory.st_mode & 07);
 }
 
 /* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f filled in. */

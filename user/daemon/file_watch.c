@@ -10,27 +10,18 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "util/file.h"
 #include "util/log.h"
 
 #define EVENTS                                                                                     \
 	(IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |        \
 	 IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-/* Writes the directory part of @path. */
-static void directory_of(const char *path, char directory[static PATH_MAX])
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = slash && slash != path ? (size_t)(slash - path) : 1;
-
-	memcpy(directory, path, len);
-	directory[len] = '\0';
-}
-
 static int watch_directory(const struct file_watch *w, const char *path)
 {
 	char directory[PATH_MAX];
 
-	directory_of(path, directory);
+	file_directory(path, directory);
 	return inotify_add_watch(w->fd, directory, EVENTS);
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,17 +40,22 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
+void file_directory(const char *path, char directory[static PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	int len = slash == path ? 1 : slash ? (int)(slash - path) : 1;
+
+	snprintf(directory, PATH_MAX, "%.*s", len, slash ? path : ".");
+}
+
 /* Syncs the directory of @path, so that its new entry survives a power failure. */
 static int sync_directory(const char *path)
 {
-	const char *slash = strrchr(path, '/');
 	char directory[PATH_MAX];
-	size_t len = slash ? (size_t)(slash - path) : 0;
 	int fd, err;
 
-	memcpy(directory, path, len);
-	directory[len] = '\0';
-	fd = open(!slash ? "." : len ? directory : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	file_directory(path, directory);
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	err = fsync(fd) ? -errno : 0;

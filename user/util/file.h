@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.h - reads a whole file, and replaces a whole file at once.
+ * file.h - reads a whole file, replaces a whole file at once, and names the directory of a file.
  *
  *   file_replace(path) ─▶ path.XXXXXX, mode 0600 ─▶ write ─▶ rename(2) ─▶ path
  */
 #ifndef WGXDP_FILE_H
 #define WGXDP_FILE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,6 +16,10 @@
 /* Appends the rest of the file @fd to @out. Returns 0, -EFBIG if @out then has more than @max
  * bytes, -ENOMEM, or the -errno of read(2). After an error, @out may hold a part of the file. */
 int file_read(int fd, struct buffer *out, size_t max);
+
+/* Writes the directory part of @path, or "." if @path has no slash. @path has fewer than PATH_MAX
+ * bytes. */
+void file_directory(const char *path, char directory[static PATH_MAX]);
 
 /* Replaces the file @path by a new one that holds the @len bytes at @data and has mode 0600. Other
  * processes see the old file or the whole new one. If @path is a symbolic link, the link itself is
