@@ -15,6 +15,7 @@
 #include "host/record_file.h"
 #include "host/tuning.h"
 #include "io/netlink.h"
+#include "util/log.h"
 
 static char interface[IFNAME_MAX + 1], path[RECORD_FILE_PATH_LEN];
 static uint32_t ifindex;
@@ -142,6 +143,26 @@ static void test_failure(void **state)
 	sh("ethtool -K a0 gro on");
 }
 
+static bool is_logged(const char *sentence)
+{
+	struct log_line line = { 0 };
+	bool found = false;
+
+	while (log_ring_next(&line))
+		found |= strstr(line.text, sentence) != NULL;
+	return found;
+}
+
+static void test_unusable_record(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(path, 0700), 0);
+	tuning_record_undo(interface);
+	rmdir(path);
+	assert_true(is_logged("this record of host settings cannot be read: Is a directory"));
+	assert_true(is_logged("this record of host settings cannot be updated: Is a directory"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +170,7 @@ int main(void)
 		cmocka_unit_test(test_record_undo),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_unusable_record),
 	};
 
 	if (geteuid() != 0 || system("command -v ethtool >/dev/null")) {

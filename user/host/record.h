@@ -37,7 +37,7 @@ uint32_t record_mark(const struct record *r);
 bool record_take_over(const char *interface, struct record *r);
 
 /* Replaces the record of @interface, or removes it if @r is empty. Returns 0, or -errno with @f
- * filled in. */
+ * filled in. If @f is NULL, logs the failure. */
 int record_write(const char *interface, const struct record *r, struct fault *f);
 
 /* Returns true if another interface in this network namespace has a record of src_valid_mark, so

@@ -19,22 +19,28 @@ void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interf
 	snprintf(path, RECORD_FILE_PATH_LEN, CONTROL_DIRECTORY "/%s.%s", interface, suffix);
 }
 
+static int replace(const char *path, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+	int err = text ? file_replace(path, text, strlen(text), false) : -ENOMEM;
+
+	free(text);
+	json_decref(json);
+	return err;
+}
+
 int record_file_write(const char *path, json_t *json, struct fault *f)
 {
-	char *text;
-	int err;
+	int err = 0;
 
-	if (!json)
-		return unlink(path) && errno != ENOENT
-			       ? fault(f, -errno, "%s: %s", path, strerror(errno))
-			       : 0;
-	text = json_dumps(json, JSON_COMPACT);
-	json_decref(json);
-	err = text ? file_replace(path, text, strlen(text), false) : -ENOMEM;
-	free(text);
-	if (err)
-		return fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err));
-	return 0;
+	if (json)
+		err = replace(path, json);
+	else if (unlink(path) && errno != ENOENT)
+		err = -errno;
+	if (err && !f)
+		log_error("%s: this record of host settings cannot be updated: %s%s", path,
+			  strerror(-err), fault_remedy(-err));
+	return err ? fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err)) : 0;
 }
 
 void record_file_complain(const char *path)

@@ -20,7 +20,7 @@ void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interf
 		      const char *suffix);
 
 /* Replaces the file by @json, which is released, or removes the file if @json is NULL. Returns 0,
- * or -errno with @f filled in. */
+ * or -errno with @f filled in. If @f is NULL, logs the failure. */
 int record_file_write(const char *path, json_t *json, struct fault *f);
 
 /* Reads the file. Returns a new reference; NULL if there is no file; or NULL after logging the
