@@ -61,12 +61,31 @@ void xdplink_owner(int fd, char interface[static IFNAME_MAX + 1])
 			return;
 }
 
+/* Opens the program @id and reads its name like xdplink_name(). Returns the descriptor, or -1. */
+static int open_program(uint32_t id, char name[static BPF_OBJ_NAME_LEN])
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id);
+
+	if (fd >= 0)
+		bpf_obj_get_info_by_fd(fd, &info, &len);
+	snprintf(name, BPF_OBJ_NAME_LEN, "%.15s", info.name[0] ? info.name : "unnamed");
+	return fd;
+}
+
+void xdplink_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN])
+{
+	int fd = open_program(id, name);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Fills @f with the name of the program @id that is attached to the NIC. */
 static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 {
-	char interface[IFNAME_MAX + 1] = "";
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
+	char interface[IFNAME_MAX + 1] = "", name[BPF_OBJ_NAME_LEN];
 	int fd;
 
 	if (!id) /* The program has been detached meanwhile, or the driver itself is busy. */
@@ -74,9 +93,8 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 			     "%s: the driver is busy; if a bridge or bond above it has an XDP "
 			     "program, name that interface instead, or use --rx udp",
 			     nic);
-	fd = bpf_prog_get_fd_by_id(id);
+	fd = open_program(id, name);
 	if (fd >= 0) {
-		bpf_obj_get_info_by_fd(fd, &info, &len);
 		xdplink_owner(fd, interface);
 		close(fd);
 	}
@@ -89,7 +107,7 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	return fault(f, -EBUSY,
 		     "%s: XDP program %u (%s) is attached there and is left alone; "
 		     "use --rx udp, or detach that program first",
-		     nic, id, info.name[0] ? info.name : "unnamed");
+		     nic, id, name);
 }
 
 /* Returns the id of an XDP program on the NIC, in any mode; 0 if there is none. */

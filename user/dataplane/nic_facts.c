@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dataplane/nic_facts.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/if_link.h>
@@ -42,27 +41,21 @@ static void read_driver(struct nic_facts *f)
 	f->zero_copy = answer(features.zero_copy);
 }
 
-/* Describes the XDP program on the NIC. Reading its name needs CAP_SYS_ADMIN. */
+/* Describes the XDP program on the NIC. */
 static void read_program(struct nic_facts *f)
 {
 	static const char *const modes[] = { [XDP_ATTACHED_DRV] = "native",
 					     [XDP_ATTACHED_SKB] = "generic",
 					     [XDP_ATTACHED_HW] = "offloaded",
 					     [XDP_ATTACHED_MULTI] = "in several modes" };
-	struct bpf_prog_info info = { 0 };
-	uint32_t id = f->link.xdp_prog_id, len = sizeof(info);
+	char name[BPF_OBJ_NAME_LEN];
+	uint32_t id = f->link.xdp_prog_id;
 	uint8_t mode = f->link.xdp_mode;
-	int fd;
 
 	if (!id)
 		return;
-	fd = bpf_prog_get_fd_by_id(id);
-	if (fd >= 0) {
-		bpf_obj_get_info_by_fd(fd, &info, &len);
-		close(fd);
-	}
-	snprintf(f->program, sizeof(f->program), "program %u (%.15s), %s", id,
-		 info.name[0] ? info.name : "unnamed",
+	xdplink_name(id, name);
+	snprintf(f->program, sizeof(f->program), "program %u (%s), %s", id, name,
 		 mode && mode < sizeof(modes) / sizeof(modes[0]) ? modes[mode] : "unknown mode");
 }
 
