@@ -149,6 +149,25 @@ static void deletion(void **state)
 	assert_int_equal(unlink(w->path), 0);
 }
 
+static void deletion_before_watch(void **state)
+{
+	struct world *w = *state;
+	struct socket_file early;
+	char path[100];
+	struct fault f;
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/early.sock", w->run);
+	assert_int_equal(serve(&early, path, &fd, &f), 0);
+	unlink(path);
+	assert_int_equal(socket_file_watch(&early, w->loop, on_deleted, w), 0);
+	assert_int_equal(w->deleted, 0);
+	turn(w);
+	assert_int_equal(w->deleted, 1);
+	socket_file_done(&early);
+	close(fd);
+}
+
 static void bad_places(void **state)
 {
 	struct world *w = *state;
@@ -174,9 +193,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),
-		TEST(in_use_and_stale),
-		TEST(deletion),
+		TEST(modes),	  TEST(in_use_and_stale),
+		TEST(deletion),	  TEST(deletion_before_watch),
 		TEST(bad_places),
 	};
 

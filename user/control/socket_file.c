@@ -17,6 +17,17 @@ static bool file_is_ours(const struct socket_file *s)
 	       st.st_ino == s->ino;
 }
 
+static void remember_file(struct socket_file *s)
+{
+	struct stat st;
+
+	if (lstat(s->path, &st) != 0)
+		return;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	s->has_file = true;
+}
+
 static void on_watch(void *ctx, int fd, uint32_t events)
 {
 	char sink[4096] __attribute__((aligned(8)));
@@ -125,6 +136,8 @@ int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, stru
 	else
 		err = bind_file(s, socket_fd, f);
 	if (!err)
+		remember_file(s);
+	if (!err)
 		*fd = socket_fd;
 	else if (socket_fd >= 0)
 		close(socket_fd);
@@ -136,24 +149,24 @@ int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(
 		      void *ctx)
 {
 	char directory[sizeof(s->path)];
-	struct stat st;
+	int watch;
 
 	s->loop = loop;
 	s->deleted = deleted;
 	s->ctx = ctx;
-	if (lstat(s->path, &st) == 0) {
-		s->dev = st.st_dev;
-		s->ino = st.st_ino;
-		s->has_file = true;
-	}
 	s->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (s->watch_fd < 0)
 		return -errno;
 	parent_of(s, directory);
-	if (inotify_add_watch(s->watch_fd, directory,
-			      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
-				      IN_MOVE_SELF) < 0)
+	watch = inotify_add_watch(s->watch_fd, directory,
+				  IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
+					  IN_MOVE_SELF);
+	if (watch < 0)
 		return -errno;
+	/* If the file was deleted before the watch began, the end of the watch (IN_IGNORED) makes
+	 * the loop call on_watch(). */
+	if (!file_is_ours(s))
+		inotify_rm_watch(s->watch_fd, watch);
 	return loop_add(s->loop, s->watch_fd, EPOLLIN, on_watch, s);
 }
 

@@ -37,12 +37,12 @@ int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
  * process listens at the path), -EACCES. */
 int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, struct fault *f);
 
-/* Calls @deleted once, from the loop, when the file has been deleted or replaced. @deleted may be
- * NULL. The file may also have been bound by another process. Returns 0 or -errno. */
+/* Calls @deleted once, from the loop, when the file has been deleted or replaced since
+ * socket_file_bind(). @deleted may be NULL. The file may also have been bound by another process. Returns 0 or -errno. */
 int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(void *ctx),
 		      void *ctx);
 
-/* Ends the watch, and unlinks the file if it was watched and is still ours. A second call has no
+/* Ends the watch, and unlinks the file if it was bound and is still ours. A second call has no
  * effect. */
 void socket_file_done(struct socket_file *s);
 
