@@ -48,12 +48,13 @@ static void retired(struct reload *r)
 	end_reload(r);
 }
 
-/* Makes the new config the last applied one. */
+/* Makes the new config the last applied one. Keeps SaveConfig while the job runs, because a signal
+ * may end the daemon in this time. */
 static void retire(struct reload *r)
 {
 	r->applied_unix_s = (uint64_t)time(NULL);
 	r->job.former = r->applied;
-	r->applied = (struct conf){ 0 };
+	r->applied = (struct conf){ .save_config = r->job.new.save_config };
 	reload_job_start(&r->job, RELOAD_JOB_RETIRE);
 }
 

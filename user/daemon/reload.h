@@ -53,7 +53,9 @@ struct reload_config {
 
 struct reload {
 	struct reload_config config;
-	struct conf applied; /* last applied config; its secrets are digests */
+	/* The last applied config; its secrets are digests. Empty, except for SaveConfig, while the job
+	 * retires the config before it. */
+	struct conf applied;
 	uint8_t digest_key[CONF_DIGEST_KEY_LEN];
 	struct file_watch watch;
 	struct reload_job job;
