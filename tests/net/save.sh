@@ -45,7 +45,7 @@ same_save() # compares the lines that wg-quick takes from the interface
 	cmp <(grep -E '^(Address|MTU)' "$FILE") <(grep -E '^(Address|MTU)' "$TMP/quick/$A.conf")
 }
 in_ns a ip address add 10.94.0.1/16 dev "$A"
-in_ns a ip address add 10.93.0.1/32 dev "$A"
+in_ns a ip address add 10.93.0.1/32 dev "$A" label "$A:1"
 in_ns a ip address add fd94::1/64 dev "$A" nodad
 in_ns a ip link set "$A" mtu 1300
 ok "addresses and MTU are saved as by wg-quick" same_save

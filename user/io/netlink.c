@@ -388,6 +388,28 @@ int netlink_addresses(struct netlink *nl,
 	return err;
 }
 
+int netlink_link_addresses(struct netlink *nl, uint32_t ifindex, struct prefix **list,
+			   uint32_t *count)
+{
+	struct netlink_list all = { 0 };
+	int err = list_addresses(nl, &all);
+	const struct address *addresses = all.items;
+	struct prefix *out = err ? NULL : calloc(all.count + 1, sizeof(*out));
+	uint32_t n = 0;
+
+	if (!err && !out)
+		err = -ENOMEM;
+	for (size_t i = 0; i < all.count && !err; i++)
+		if (addresses[i].ifindex == ifindex)
+			out[n++] = addresses[i].prefix;
+	if (!err) {
+		*list = out;
+		*count = n;
+	}
+	free(all.items);
+	return err;
+}
+
 static bool is_listed(const struct netlink_list *all, uint32_t ifindex, const struct prefix *p)
 {
 	const struct address *list = all->items;

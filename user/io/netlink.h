@@ -97,6 +97,12 @@ int netlink_addresses(struct netlink *nl,
 		      int (*fn)(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr),
 		      void *ctx);
 
+/* Lists the addresses of a link with their prefix lengths, except those whose duplicate detection
+ * has failed. Returns 0, with *@list from malloc() for the caller to free and its length in
+ * *@count; or returns -errno. */
+int netlink_link_addresses(struct netlink *nl, uint32_t ifindex, struct prefix **list,
+			   uint32_t *count);
+
 /* Sets *@missing to the first of the @count addresses in @list that the link does not have with the
  * same prefix length, or to NULL if it has all. An address whose duplicate detection is in progress
  * is not missing: the kernel starts the detection late, in a work item, even where there is nothing
