@@ -239,7 +239,7 @@ bool record_others_valid_mark(const char *interface)
 		struct record r = { .netns = 0 };
 		const char *end = strrchr(entry->d_name, '.');
 
-		if (!end || strcmp(end, ".host") != 0 || end - entry->d_name > IFNAME_MAX)
+		if (!end || strcmp(end, "." SUFFIX) != 0 || end - entry->d_name > IFNAME_MAX)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(end - entry->d_name), entry->d_name);
 		found = strcmp(name, interface) != 0 && read_record(name, &r) == 0 &&

@@ -192,18 +192,16 @@ static int set_back_offload(const char *nic, const struct tuning_change *c)
 static int set_back(struct netlink *nl, const struct tuning_change *c)
 {
 	char command[TUNING_COMMAND_LEN];
-	struct netlink_link link;
+	struct netlink_link link = { .name = "NIC" }; /* in case its name cannot be read */
 	int err = netlink_link(nl, NULL, c->ifindex, &link);
 
-	if (err)
-		return err == -ENODEV ? 0 : err;
-	err = c->is_offload ? set_back_offload(link.name, c) : set_back_channels(link.name, c);
-	if (err == -ENODEV)
+	if (!err)
+		err = c->is_offload ? set_back_offload(link.name, c)
+				    : set_back_channels(link.name, c);
+	if (!err || err == -ENODEV)
 		return 0;
 	tuning_command(command, link.name, c, true);
-	if (err)
-		log_error("a setting of the NIC cannot be restored: `%s`: %s", command,
-			  strerror(-err));
+	log_error("a setting of the NIC cannot be restored: `%s`: %s", command, strerror(-err));
 	return err;
 }
 
