@@ -19,20 +19,7 @@ ns_add a b c
 join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
-in_ns a ip route add default via 192.0.2.2
-in_ns a ip -6 route add default via 2001:db8::2
-in_ns b ip address add 203.0.113.9/32 dev lo
-in_ns b ip address add 2001:db8:9::9/128 dev lo nodad
-in_ns b nft -f - <<-END
-	table inet clear {
-		chain in {
-			type filter hook prerouting priority -300;
-			iifname eth0 ip daddr 203.0.113.9 counter
-			iifname eth0 ip6 daddr 2001:db8:9::9 counter
-		}
-	}
-END
-clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
+internet
 
 # Replaces resolvconf(8), which wg-quick and attach run, by a script that records its arguments.
 mkdir "$TMP/bin"

@@ -267,6 +267,37 @@ join() # NS NIC NS NIC
 	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
 }
 
+# Joins a to a host of its own network by a veth pair: a has NETWORK.1, the host NETWORK.2.
+cable() # NIC-OF-A NS NETWORK
+{
+	ip link add "$1" netns "$ID-a" type veth peer name eth0 netns "$ID-$2"
+	in_ns a ip address add "$3.1/24" dev "$1"
+	in_ns "$2" ip address add "$3.2/24" dev eth0
+	in_ns a ip link set "$1" up
+	in_ns "$2" ip link set eth0 up
+	wait_for 5 in_ns "$2" ping -q -c 1 -W 1 "$3.1"
+}
+
+# Makes b of `join` the way to the internet, which is two addresses of b. clear_packets prints how
+# many packets to them came in clear.
+internet()
+{
+	in_ns a ip route add default via 192.0.2.2
+	in_ns a ip -6 route add default via 2001:db8::2
+	in_ns b ip address add 203.0.113.9/32 dev lo
+	in_ns b ip address add 2001:db8:9::9/128 dev lo nodad
+	in_ns b nft -f - <<-END
+		table inet clear {
+			chain in {
+				type filter hook prerouting priority -300;
+				iifname eth0 ip daddr 203.0.113.9 counter
+				iifname eth0 ip6 daddr 2001:db8:9::9 counter
+			}
+		}
+	END
+}
+clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
+
 # Prints how many of COUNT pings are answered. All are sent at once, because otherwise ping(8) waits
 # for the last answer for no more than two round trips.
 answers() # COUNT NS ADDRESS...
@@ -339,7 +370,8 @@ foreign() # NS INTERFACE < text for `wg setconf`
 	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" \
 		2>&1
 	FOREIGN_PID=$!
-	wait_for 10 test -S "$SOCKETS/$2.sock" || return 1
+	# A killed daemon may have left its socket file, so wait for an answer.
+	wait_for 10 eval "in_ns '$1' wg show '$2' >/dev/null 2>&1" || return 1
 	in_ns "$1" wg setconf "$2" "$path"
 }
 
@@ -428,12 +460,20 @@ leftovers() # NS INTERFACE
 	in_ns "$1" ip -o address | grep "10\.99\."
 	in_ns "$1" ip route show table all | grep -F "dev $2"
 	in_ns "$1" ss -Hlun
-	# A process without a command line has already given back its memory, and is about to end.
 	ip netns pids "$ID-$1" | while read -r pid; do
-		command=$(tr '\0' ' ' <"/proc/$pid/cmdline")
-		[ -z "$command" ] || echo "process $pid $command"
+		is_exiting "$pid" || echo "process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")"
 	done
 }
+
+# Succeeds if the process is gone or the kernel is ending it (PF_EXITING in include/linux/sched.h).
+# After a command has returned, the daemon that it ended may still be giving back its memory.
+is_exiting() # PID
+{
+	local stat fields
+	stat=$(<"/proc/$1/stat") || return 0
+	read -ra fields <<<"${stat##*) }"
+	[ $((fields[6] & 4)) != 0 ]
+} 2>/dev/null
 
 clean() # WHAT NS INTERFACE: within two seconds nothing is left
 {

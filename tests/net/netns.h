@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netns.h - the two network namespaces of test_netlink and test_nexthop. They have no names and end
+ * netns.h - the two network namespaces of test_netlink, test_netlink_watch and test_nexthop. They have no names and end
  * with the test. They need root.
  *
  *   ours   a0 192.0.2.1/24  ─────veth─────  b0 192.0.2.2/24   peer's; forwards 203.0.113.0/24 and
@@ -70,7 +70,7 @@ static void __attribute__((format(printf, 1, 2))) peer_sh(const char *format, ..
 }
 
 /* Returns the first element of the output of `ip -j`, or NULL. The caller calls json_decref(). */
-static json_t *ip(const char *arguments)
+static inline json_t *ip(const char *arguments)
 {
 	char line[256];
 	json_t *all, *first;
@@ -98,7 +98,7 @@ static const uint8_t *addr(const char *address)
 	return out;
 }
 
-static struct endpoint to(const char *remote, const char *local)
+static inline struct endpoint to(const char *remote, const char *local)
 {
 	struct endpoint e = { 0 };
 

@@ -21,15 +21,6 @@ ns_add a b c
 A=${ID}a
 keys a b c
 
-cable() # NIC-OF-A NS NETWORK
-{
-	ip link add "$1" netns "$ID-a" type veth peer name eth0 netns "$ID-$2"
-	in_ns a ip address add "$3.1/24" dev "$1"
-	in_ns "$2" ip address add "$3.2/24" dev eth0
-	in_ns a ip link set "$1" up
-	in_ns "$2" ip link set eth0 up
-	wait_for 5 in_ns "$2" ping -q -c 1 -W 1 "$3.1"
-}
 cable eth0 b 198.51.100
 cable eth1 c 203.0.113
 in_ns a ip address add fd51::1/64 dev eth0 nodad
