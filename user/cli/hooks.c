@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "util/buffer.h"
+#include "util/spawn.h"
 
 #define TERMINATE_MS 5000
 
@@ -36,29 +37,6 @@ static char *expand(const char *hook, const char *interface)
 	return out.data;
 }
 
-/* Sets the attributes of the hook's process: signals that this process handles get their default
- * action, and none is blocked. Signals that our caller has ignored, such as SIGHUP under nohup(1),
- * stay ignored. */
-static int clean_signals(posix_spawnattr_t *attributes)
-{
-	sigset_t none, defaults;
-	struct sigaction action;
-	int err;
-
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	for (int number = 1; number < NSIG; number++)
-		if (!sigaction(number, NULL, &action) && action.sa_handler != SIG_IGN)
-			sigaddset(&defaults, number);
-	err = posix_spawnattr_setsigmask(attributes, &none);
-	if (!err)
-		err = posix_spawnattr_setsigdefault(attributes, &defaults);
-	if (!err)
-		err = posix_spawnattr_setflags(attributes,
-					       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	return -err;
-}
-
 /* Starts bash with the hook. Returns 0 or -errno. */
 static int start(char *command, pid_t *pid)
 {
@@ -72,7 +50,7 @@ static int start(char *command, pid_t *pid)
 		return err;
 	setenv("LC_ALL", "C", 1); /* wg-quick sets this, too */
 	signal(SIGCHLD, SIG_DFL); /* waitpid() needs it, and our caller may have ignored it */
-	err = clean_signals(&attributes);
+	err = spawn_reset_signals(&attributes, true);
 	if (!err)
 		err = -posix_spawnp(pid, shell, NULL, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);

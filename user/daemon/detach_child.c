@@ -2,7 +2,6 @@
 #include "daemon/detach_child.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -12,44 +11,26 @@
 
 #include "daemon/ending.h"
 #include "util/log.h"
+#include "util/spawn.h"
 #include "wgxdp/limits.h"
 
-/* Gives the child an empty signal mask and the default action for SIGPIPE and SIGHUP, because the
- * daemon blocks or ignores signals that must be able to end `wgxdp detach`. */
-static int usual_signals(posix_spawnattr_t *attributes)
-{
-	sigset_t none, defaults;
-	int err;
-
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	sigaddset(&defaults, SIGHUP);
-	err = posix_spawnattr_setsigmask(attributes, &none);
-	if (!err)
-		err = posix_spawnattr_setsigdefault(attributes, &defaults);
-	if (!err)
-		err = posix_spawnattr_setflags(attributes,
-					       POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	return err;
-}
-
-/* Starts the program of this process, which an upgrade may have replaced on disk. */
+/* Starts the program of this process, which an upgrade may have replaced on disk. Resets signals
+ * because the daemon blocks or ignores those that must be able to end `wgxdp detach`. */
 static int spawn(pid_t *pid, const char *interface)
 {
 	char name[IFNAME_MAX + 1], program[] = "wgxdp", verb[] = "detach";
 	char *argv[] = { program, verb, name, NULL };
 	posix_spawnattr_t attributes;
-	int err = posix_spawnattr_init(&attributes);
+	int err = -posix_spawnattr_init(&attributes);
 
 	if (err)
-		return -err;
+		return err;
 	snprintf(name, sizeof(name), "%s", interface);
-	err = usual_signals(&attributes);
+	err = spawn_reset_signals(&attributes, false);
 	if (!err)
-		err = posix_spawn(pid, "/proc/self/exe", NULL, &attributes, argv, environ);
+		err = -posix_spawn(pid, "/proc/self/exe", NULL, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
-	return -err;
+	return err;
 }
 
 static void on_end(void *ctx, int fd, uint32_t events)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* spawn.h - the signals of a process that posix_spawn(3) starts. */
+#ifndef WGXDP_SPAWN_H
+#define WGXDP_SPAWN_H
+
+#include <spawn.h>
+#include <stdbool.h>
+
+/* Adds to @attributes that no signal is blocked and that signals have their default action. With
+ * @keep_ignored, signals that this process ignores stay ignored, such as SIGHUP under nohup(1).
+ * Other flags of @attributes stay. Returns 0 or -errno. */
+int spawn_reset_signals(posix_spawnattr_t *attributes, bool keep_ignored);
+
+#endif
