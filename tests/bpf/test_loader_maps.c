@@ -236,6 +236,27 @@ static void test_memory_is_short(void **state)
 	close(fd);
 }
 
+/* While the lack of memory lasts, insertions do not wait. After a while they wait again. */
+static void test_memory_stays_short(void **state)
+{
+	const struct session_value session = { .slot = 7 };
+	int err = -ENOMEM;
+
+	(void)state;
+	make_loader();
+	refusals = 100000;
+	assert_int_equal(loader_session_set(loader, 1, &session), -ENOMEM);
+	refusals = 2;
+	assert_int_equal(loader_session_set(loader, 1, &session), -ENOMEM);
+	assert_int_equal(refusals, 1);
+	for (unsigned i = 0; i < 300 && err == -ENOMEM; i++) {
+		usleep(10000);
+		refusals = 1;
+		err = loader_session_set(loader, 1, &session);
+	}
+	assert_int_equal(err, 0);
+}
+
 /* The fd is readable while there are samples, and not after they are read. */
 static void test_events_fd(void **state)
 {
@@ -261,8 +282,9 @@ static void test_events_fd(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(allowed),	     TEST(allowed_apart), TEST(peer_auth), TEST(mac1_key),
-		TEST(mapped_arrays), TEST(queue_worker),  TEST(events_fd), TEST(memory_is_short),
+		TEST(allowed),	 TEST(allowed_apart),	TEST(peer_auth),
+		TEST(mac1_key),	 TEST(mapped_arrays),	TEST(queue_worker),
+		TEST(events_fd), TEST(memory_is_short), TEST(memory_stays_short),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

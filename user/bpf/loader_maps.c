@@ -11,6 +11,7 @@
 
 #include "bpf/loader_private.h"
 #include "crypto/wipe.h"
+#include "util/loop.h"
 #include "wg/prefix.h"
 #include "wgxdp/blake2s.h"
 #include "wgxdp/wire.h"
@@ -21,6 +22,7 @@ _Static_assert(sizeof(struct drops_value) <= PER_CPU_VALUE && PER_CPU_VALUE % 8 
 
 #define UPDATE_ATTEMPTS 100
 #define UPDATE_PAUSE_NS 1000000
+#define UPDATE_REST_NS 1000000000ULL
 
 /* --- begin and end --------------------------------------------------------------------------- */
 
@@ -97,19 +99,23 @@ int loader_events_read(struct loader *l, void (*cb)(void *ctx, const struct even
 
 /* Like bpf_map__update_elem(), but tries again after -ENOMEM. The kernel must not sleep while it
  * allocates an element. It keeps some memory ready for this and refills it in the background, so a
- * fast series of insertions can find none although the machine has enough. Returns 0, -ENOSPC (the
- * map is full) or another -errno. */
-static int update(const struct bpf_map *map, const void *key, size_t key_len, const void *value,
-		  size_t value_len, uint64_t flags)
+ * fast series of insertions can find none although the machine has enough. If all attempts fail,
+ * tries only once for UPDATE_REST_NS, so that a lasting lack of memory does not hold the control
+ * thread. Returns 0, -ENOSPC (the map is full) or another -errno. */
+static int update(struct loader *l, const struct bpf_map *map, const void *key, size_t key_len,
+		  const void *value, size_t value_len, uint64_t flags)
 {
 	const struct timespec pause = { .tv_nsec = UPDATE_PAUSE_NS };
+	unsigned attempts = loop_now_ns() < l->update_once_until_ns ? 1 : UPDATE_ATTEMPTS;
 	int err = -ENOMEM;
 
-	for (unsigned i = 0; i < UPDATE_ATTEMPTS && err == -ENOMEM; i++) {
+	for (unsigned i = 0; i < attempts && err == -ENOMEM; i++) {
 		if (i)
 			nanosleep(&pause, NULL);
 		err = bpf_map__update_elem(map, key, key_len, value, value_len, flags);
 	}
+	if (err == -ENOMEM && attempts > 1)
+		l->update_once_until_ns = loop_now_ns() + UPDATE_REST_NS;
 	return err == -E2BIG ? -ENOSPC : err; /* a full hash returns E2BIG */
 }
 
@@ -150,7 +156,7 @@ int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned 
 	qsort(sorted, n, sizeof(*sorted), compare_keys);
 	delete_other_keys(map, sorted, n);
 	for (unsigned i = 0; i < n && !err; i++)
-		err = update(map, &sorted[i], sizeof(*sorted), &one, sizeof(one), BPF_ANY);
+		err = update(l, map, &sorted[i], sizeof(*sorted), &one, sizeof(one), BPF_ANY);
 	free(sorted);
 	return err;
 }
@@ -169,14 +175,14 @@ int loader_set_mac1_key(struct loader *l, const uint8_t *key)
 
 	if (key)
 		blake2s_midstate(v.mac1, WIRE_MAC_LEN, key, WIRE_HASH_LEN);
-	err = update(l->skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v), BPF_ANY);
+	err = update(l, l->skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v), BPF_ANY);
 	wipe(&v, sizeof(v));
 	return err;
 }
 
 int loader_session_set(struct loader *l, uint32_t index, const struct session_value *v)
 {
-	return update(l->skel->maps.sessions, &index, sizeof(index), v, sizeof(*v), BPF_ANY);
+	return update(l, l->skel->maps.sessions, &index, sizeof(index), v, sizeof(*v), BPF_ANY);
 }
 
 void loader_session_del(struct loader *l, uint32_t index)
@@ -208,7 +214,7 @@ int loader_allowed_set(struct loader *l, const struct prefix *p, uint32_t slot)
 	size_t key_len;
 	struct bpf_map *map = allowed_map(l, p, &key, &key_len);
 
-	return update(map, &key, key_len, &slot, sizeof(slot), BPF_ANY);
+	return update(l, map, &key, key_len, &slot, sizeof(slot), BPF_ANY);
 }
 
 void loader_allowed_del(struct loader *l, const struct prefix *p)
@@ -228,14 +234,14 @@ int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v)
 	int err;
 
 	memset(l->per_cpu, 0, stats_size);
-	err = update(l->skel->maps.peer_stats, &slot, sizeof(slot), l->per_cpu, stats_size,
+	err = update(l, l->skel->maps.peer_stats, &slot, sizeof(slot), l->per_cpu, stats_size,
 		     BPF_NOEXIST);
 	created = !err;
 	if (created)
-		err = update(l->skel->maps.peer_auth, &slot, sizeof(slot), &nothing,
+		err = update(l, l->skel->maps.peer_auth, &slot, sizeof(slot), &nothing,
 			     sizeof(nothing), BPF_ANY);
 	if (!err || err == -EEXIST)
-		err = update(l->skel->maps.peers, &slot, sizeof(slot), v, sizeof(*v), BPF_ANY);
+		err = update(l, l->skel->maps.peers, &slot, sizeof(slot), v, sizeof(*v), BPF_ANY);
 	if (err && created)
 		loader_peer_del(l, slot);
 	return err;
@@ -243,7 +249,7 @@ int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v)
 
 int loader_peer_auth_set(struct loader *l, uint32_t slot, const struct peer_stats_value *v)
 {
-	return update(l->skel->maps.peer_auth, &slot, sizeof(slot), v, sizeof(*v), BPF_EXIST);
+	return update(l, l->skel->maps.peer_auth, &slot, sizeof(slot), v, sizeof(*v), BPF_EXIST);
 }
 
 void loader_peer_del(struct loader *l, uint32_t slot)
