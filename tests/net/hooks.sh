@@ -179,6 +179,20 @@ ok "the hook is ended" wait_for 5 ended
 ok "ExecStop finds nothing to do" in_ns a env SERVICE_RESULT=success "$WGXDP" detach "$A"
 clean "... and nothing is left" a "$A"
 
+# A signal and a `detach` that both wait for the daemon: the daemon ends by the signal, without an
+# answer to the request, and `detach` succeeds.
+config | conf "$A" >/dev/null
+ok "attach without hooks" attach
+daemon=$(daemon_pid a "$A" | head -1)
+kill -STOP "$daemon"
+kill "$daemon"
+(exec nsenter --net="/run/netns/$ID-a" "$WGXDP" detach "$A" >"$TMP/out" 2>&1) &
+command=$!
+ok "detach waits for the daemon" wait_for 5 grep -q unix_stream "/proc/$command/wchan"
+kill -CONT "$daemon"
+ok "a detach that meets a signal succeeds" wait "$command"
+clean "... and nothing is left" a "$A"
+
 # SaveConfig is done, too.
 config SaveConfig=true | conf "$A" >/dev/null
 ok "attach with SaveConfig" attach
