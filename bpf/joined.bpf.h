@@ -29,8 +29,9 @@ const volatile __u32 shared_info_bytes; /* struct skb_shared_info, rounded up; 0
 const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
 const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
 
-/* Returns how many datagrams the frame was joined from, or 0 if it is a single one. The number is 1
- * if the sender is a virtual machine that did not give the number. */
+/* Returns the number of datagrams that were joined into the frame, or 0 if the frame is a single
+ * datagram. Returns 1 if the frame was joined but the number is unknown, because a virtual machine
+ * sent the frame without the number. */
 static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
 {
 	const void *start = NULL, *shared;

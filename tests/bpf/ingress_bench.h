@@ -51,7 +51,7 @@ static struct xsk_ring_prod fill, tx;
 static struct xsk_ring_cons completion, rx;
 static void *umem_area;
 static int cpus;
-/* Room for one element of a per-CPU map in each. */
+/* Each array has room for one element of a per-CPU map, which has a value for each CPU. */
 static struct drops_value each_drops[CPUS_MAX];
 static struct peer_stats_value each_peer[CPUS_MAX];
 

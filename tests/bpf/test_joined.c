@@ -105,7 +105,8 @@ static void build(struct frame *frame, const struct row *r)
 	frame_put16(frame->data + frame->at[L4] + 6, pseudo_sum(frame, r->family));
 }
 
-/* Returns false if this kernel takes no trains from packet sockets (before Linux 6.2). */
+/* Sends the frame. Returns false if this kernel accepts no trains from packet sockets (before Linux
+ * 6.2). */
 static bool send_row(const struct frame *frame, const struct row *r)
 {
 	const struct virtio_net_hdr header = {
@@ -124,7 +125,7 @@ static bool send_row(const struct frame *frame, const struct row *r)
 	return true;
 }
 
-/* Each datagram arrives whole, in order. */
+/* Checks that each datagram arrives complete and in order. */
 static void expect_udp(int fd, const uint8_t *messages, unsigned count)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
@@ -175,7 +176,8 @@ static uint64_t offered(void)
 	return sum.rx_packets;
 }
 
-/* A single valid datagram comes last: when it is there, all that came before has been handled. */
+/* Sends a single valid datagram and waits for it. When it has arrived, all frames that were sent
+ * before it have been handled. */
 static void finish(const struct row *r)
 {
 	const struct row last = { "last", r->native, 4, WIRE_DATA, INDEX, 1, 1, 0, 1, 0 };

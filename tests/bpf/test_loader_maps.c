@@ -16,7 +16,8 @@
  * the memory of its maps. */
 static unsigned refusals;
 
-/* Replaces libbpf's function for this program, and calls that function after the refusals. */
+/* Replaces libbpf's function in this test program: fails @refusals times, and then calls libbpf's
+ * function. */
 int bpf_map__update_elem(const struct bpf_map *map, const void *key, size_t key_sz,
 			 const void *value, size_t value_sz, __u64 flags)
 {

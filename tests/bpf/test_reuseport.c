@@ -194,7 +194,7 @@ static void test_hung_worker(void **state)
 {
 	static const struct {
 		bool alive[2];
-		int receivers[2]; /* who gets the data of worker 0, and of worker 1 */
+		int receivers[2]; /* workers that get the data of workers 0 and 1 */
 	} cases[] = {
 		{ { true, true }, { WORKER0, WORKER1 } },
 		{ { true, false }, { WORKER0, WORKER0 } },

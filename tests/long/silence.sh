@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # After one datagram there is no more traffic. Its receiver sends one keepalive after ten seconds,
-# and then both sides are silent; neither side answers a keepalive with a keepalive. With
-# wireguard-go and with wgxdp, as sender and as receiver, on both paths. All pairs run at once.
+# and then both sides are silent; neither side answers a keepalive with a keepalive. The test covers
+# wireguard-go and wgxdp, each as sender and as receiver, on both paths. All pairs run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
 

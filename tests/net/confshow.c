@@ -2,8 +2,9 @@
 /*
  * confshow - prints the parsed form of config files, for comparison with `wg showconf`.
  *
- * It reads paths from standard input, one per line. For each file it prints "== ok" and the text of
- * conf_format() without the peer that is the host itself, or "== bad: " and the error.
+ * The program reads paths of config files from standard input, one per line. For each file it
+ * prints "== ok" and the text of conf_format() without the peer that is the host itself, or "==
+ * bad: " and the error.
  */
 #include <sodium.h>
 #include <stdio.h>

@@ -47,7 +47,7 @@ in_ns i nft -f - <<-END
 	}
 END
 
-# The server answers with the address of who asks.
+# The server answers with the address from which the request came.
 spawn i /usr/bin/python3 -c '
 import http.server
 class Address(http.server.BaseHTTPRequestHandler):

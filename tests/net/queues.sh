@@ -50,7 +50,8 @@ names_qdisc() { show a "$A" .path.why | grep -q 'the qdisc tbf'; }
 is_sent_by() { [ "$(show a "$A" .path.tx)" = "$1" ]; }
 
 join a eth0 b eth0
-# A chain without rules, and a mark that does not change the route, concern nobody.
+# A chain without rules, and a chain whose marks do not change the route, do not affect the choice
+# of the path.
 in_ns a nft -f - <<-EOF
 	table ip harmless {
 		chain empty { type route hook output priority mangle; }

@@ -54,7 +54,7 @@ not() { ! "$@"; }
 rules() { in_ns a iptables-save -c | sed 's/\[[0-9:]*\]//' && in_ns a ip6tables-save; }
 standing() { rules | grep '^-A'; }
 
-# The packets that the rule has counted whose text matches.
+# Prints how many packets the rule that matches REGEX has counted.
 counted() # PROGRAM REGEX
 {
 	in_ns a "$1-save" -c | sed -nE "s/^\[([0-9]+):.*$2.*/\1/p" | paste -sd +
@@ -111,7 +111,7 @@ hooked() # WHAT HOOK...: attaches with the hooks, and expects their rules to wor
 	local what=$1
 	shift
 	ok "$what: attach" ours a "$A" < <(relay "$@")
-	pings a 192.0.2.4 >/dev/null # begins a session in place of the laptop's old one
+	pings a 192.0.2.4 >/dev/null # makes a new session, because the laptop still uses an old one
 	ok "$what: the laptop reaches a host behind the relay" pings c 198.51.100.2
 	holds "$what: ... under the relay's address" "$(counted iptables MASQUERADE)" -ge 1
 }

@@ -89,7 +89,7 @@ is "its keepalive is that of the file" "$(wgs persistent-keepalive | cut -f 2)" 
 is "no session has ended" "$(show b "${ID}b" .peers[0].latest_handshake)" "$session"
 is "no hook has run again" "$(cat "$TMP/hooks")" up
 
-# A link-local endpoint whose link appears later.
+# A link-local endpoint is accepted before its link exists, and works when the link appears.
 config "$(peer c AllowedIPs=10.97.0.0/24 Endpoint='[fe80::1%eth9]:51820')" | place
 ok "an endpoint on a link that does not exist" reload
 missed()
@@ -106,7 +106,8 @@ ip link add eth8 netns "$ID-a" type veth peer name eth8 netns "$ID-b"
 config | place
 ok "the peer goes" reload
 
-# A port or mark that wg set, and that the file neither has nor had.
+# A reload keeps a port and a mark that wg has set and that neither the old nor the new file has.
+# With --exact they are removed, as by `wg syncconf`.
 config | sed '/^ListenPort/d' | place
 ok "no port in the file any more" reload
 for change in reload exactly syncconf; do

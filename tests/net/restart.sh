@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 #
 # Full tunnels that are started again after `kill -9`, and full tunnels that are started at the same
-# moment. No packet leaves in clear between the kill and the end of the next attach, and each tunnel
-# has a mark of its own.
+# moment. No packet leaves unencrypted between the kill and the end of the next attach, and each
+# tunnel has a mark of its own.
 #
 #   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server and the internet 203.0.113.9
 #   eth0 192.0.2.1 ══════════════════               and 2001:db8:9::9
 #
-# nftables in b counts what arrives for the internet on eth0, hence in clear. A program in a sends
-# such packets all the time.
+# nftables in b counts the packets to the internet that arrive on eth0, because they were sent
+# unencrypted. A program in a sends packets to the internet all the time.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -22,7 +22,7 @@ keys a b
 internet
 
 mkdir "$TMP/bin"
-# This program takes the place of the real one, which would change the host.
+# Replaces the real resolvconf, which would change the host.
 working_resolvconf() { printf '#!/bin/sh\necho "resolvconf $*" >>%s/dns\n' "$TMP"; }
 working_resolvconf >"$TMP/bin/resolvconf"
 chmod +x "$TMP/bin/resolvconf"
@@ -103,8 +103,8 @@ is "packet filter rules are still there" \
 is "nothing has left in clear" "$(clear_packets)" 0
 working_resolvconf >"$TMP/bin/resolvconf"
 
-# The DNS server is beyond the default route, which only packets with the mark of the dead tunnel
-# may take.
+# The DNS server is behind the default route, which is open only to packets with the mark of the
+# dead tunnel. So the lookup needs this mark.
 mkdir "$TMP/records"
 echo 60 all 192.0.2.2 >"$TMP/records/server.test"
 echo nameserver 198.51.100.1 >"$TMP/resolv.conf"
@@ -126,7 +126,7 @@ is "detach undoes all" "$(state)" "$before"
 kill "$sender" "$server"
 is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"
 
-# A file that has no default route any more.
+# After kill -9 of a full tunnel, an attach with a file without a default route opens the host.
 full "$A"
 ok "attach succeeds" up "$A"
 killed "$A"

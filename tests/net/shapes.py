@@ -60,7 +60,7 @@ def mounts():
     write(f"{SCRATCH}/hosts", "127.0.0.1 localhost\n" +
           "".join(f"{SERVER} {name}\n" for name in names), 0o644)
     must("mount", "--bind", f"{SCRATCH}/hosts", "/etc/hosts")
-    # What the hooks of some files read.
+    # The hooks of some files read these files.
     write("/etc/wireguard/client.key", must("wg", "genkey"))
     write("/etc/wireguard/nat.nft", "table ip nat_of_hook { }\n")
 

@@ -5,10 +5,10 @@
 # each, `wgxdp attach` makes the state that an unmodified `wg-quick up` with wgxdp as its userspace
 # implementation makes, and `detach` makes the state before; or both refuse the file. Compared are
 # links, addresses, routes of all tables, rules, nftables, `wg showconf`, src_valid_mark, and the
-# calls of resolvconf and resolvectl, in whose place programs of the test stand (shapes.py).
+# calls of resolvconf and resolvectl, which the test replaces by its own programs (shapes.py).
 #
-# The table names the files for which this does not hold, or that are refused, with the reason. A
-# file that it does not name must have the same state. SHAPES=all takes all files, not only some.
+# The table names the files for which this does not hold, or that are refused, with the reason. All
+# other files must have the same state. SHAPES=all takes all files, not only some.
 
 . "$(dirname "$0")/lib.sh"
 need_root

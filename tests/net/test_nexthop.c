@@ -252,8 +252,8 @@ static void test_direct(void **state)
 	}
 }
 
-/* The TTL of the route. If the route has none, the TTL of the link (IPv6) or of the host (63, given
- * by resolve()). */
+/* The outer TTL is that of the route. If the route has none, it is that of the link (IPv6) or of
+ * the host (63, given by resolve()). */
 static void test_ttl(void **state)
 {
 	static const struct {

@@ -91,7 +91,7 @@ static void test_undo(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
-/* The daemon died. The link was renamed since. */
+/* The record of a dead daemon is undone, even if the link was renamed since. */
 static void test_record_undo(void **state)
 {
 	struct tuning t = { .interface = interface };
@@ -107,7 +107,7 @@ static void test_record_undo(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
-/* Somebody else changed one of them. */
+/* A setting that somebody else changed in the meantime is not restored. */
 static void test_others(void **state)
 {
 	struct tuning t = { .interface = interface };

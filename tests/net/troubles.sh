@@ -61,7 +61,7 @@ down a "$A"
 
 ok "attach succeeds" ours a "$A" --rx xdp --tx xdp < <(config)
 ok "debug is turned on" in_ns a "$WGXDP" set "$A" debug on
-ok "a peer does not answer" fails 10.99.0.3 # the log has it 5 s later
+ok "a peer does not answer" fails 10.99.0.3 # the log reports this after 5 s
 
 ok "a peer has a wrong public key of ours" provoke mac
 counts "a peer has a wrong public key of ours" bad_mac1
@@ -109,7 +109,7 @@ ok "the preshared keys differ: \`wgxdp show\` says bad_handshake" wait_for 5 mor
 in_ns b wg set "$B" peer "$(pub a)" preshared-key /dev/null
 ok "... and without them pings are answered" anew 5
 shows "the firewall sees no tunnel" "^  path: rx xdp, " "rx xdp"
-in_ns b nft -f - <<-END # a path that swallows large packets
+in_ns b nft -f - <<-END # drops large packets without an ICMP error
 	table netdev $ID {
 		chain in {
 			type filter hook ingress device eth0 priority 0

@@ -160,8 +160,8 @@ static void test_all_at_once(void **state)
 	}
 }
 
-/* An option that asks for a path is obeyed, whatever auto would do. What AF_XDP then bypasses is
- * said. */
+/* An option that requests a path is obeyed, even if auto would choose the other path. The judgement
+ * then names what AF_XDP bypasses. */
 static void test_asked(void **state)
 {
 	const struct nic_facts f = NIC(.bypassed.egress = "the qdisc tbf");

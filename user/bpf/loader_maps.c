@@ -97,11 +97,12 @@ int loader_events_read(struct loader *l, void (*cb)(void *ctx, const struct even
 
 /* --- addresses, sessions, mac1 --------------------------------------------------------------- */
 
-/* Like bpf_map__update_elem(), but tries again after -ENOMEM. The kernel must not sleep while it
- * allocates an element. It keeps some memory ready for this and refills it in the background, so a
- * fast series of insertions can find none although the machine has enough. If all attempts fail,
- * tries only once for UPDATE_REST_NS, so that a lasting lack of memory does not hold the control
- * thread. Returns 0, -ENOSPC (the map is full) or another -errno. */
+/* Like bpf_map__update_elem(), but retries after -ENOMEM. The kernel cannot sleep while it
+ * allocates an element, so it takes the memory from a small cache that it refills in the
+ * background. A fast series of insertions can empty this cache although the machine has enough
+ * memory. If all attempts fail, each call within the next UPDATE_REST_NS tries only once, so that a
+ * lasting lack of memory does not block the control thread. Returns 0, -ENOSPC (the map is full) or
+ * another -errno. */
 static int update(struct loader *l, const struct bpf_map *map, const void *key, size_t key_len,
 		  const void *value, size_t value_len, uint64_t flags)
 {

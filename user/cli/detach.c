@@ -74,12 +74,15 @@ static int take_down(const char *interface, bool recorded)
 					 interface, interface)
 			      : CLI_OK;
 	}
-	/* A signal has ended the daemon, and PostDown has not run. */
+	/* A signal ended the daemon before PostDown ran. The caller has read the record of the
+	 * hooks and runs PostDown, so the record can be removed. */
 	if (ended || (err == -ENOENT && recorded)) {
 		hook_record_remove(interface);
 		return CLI_OK;
 	}
-	if (err == -ENOENT && getenv("SERVICE_RESULT")) /* ExecStop, but a signal was a detach */
+	/* systemd runs ExecStop even after a signal has ended the daemon. A signal acts as detach,
+	 * so nothing is left to do. */
+	if (err == -ENOENT && getenv("SERVICE_RESULT"))
 		return CLI_OK;
 	if (err)
 		return cli_fail(CLI_FAILED, "%s", f.text);

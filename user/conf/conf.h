@@ -36,7 +36,7 @@ enum conf_table {
 	CONF_TABLE_NUMBER, /* a route for every allowed IP, in table conf.table_id */
 };
 
-/* Which of the four times a hook runs at: before or after the tunnel is set up or taken down. */
+/* When a hook runs: before or after the tunnel is set up, and before or after it is taken down. */
 enum conf_hook { CONF_PRE_UP, CONF_POST_UP, CONF_PRE_DOWN, CONF_POST_DOWN, CONF_HOOK_COUNT };
 
 /* Strings in the order of their lines. */

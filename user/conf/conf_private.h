@@ -112,7 +112,7 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
 /* Refuses typographic characters, such as a no-break space, in the first @n bytes, and names them
  * in the message. Returns 0 or -EINVAL. */
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
-/* Replaces these characters with spaces. */
+/* Replaces the characters that conf_check_characters() refuses with spaces. */
 void conf_blank_strays(char *line);
 /* Returns what is wrong with a non-empty value that is in quotes or contains ';', or NULL if it is
  * neither. */
@@ -121,7 +121,7 @@ const char *conf_misquoted(const char *value);
 /* Appends a step for settle(). The end of the block fills in the step's peer. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
-/* Begins a line at @text, for messages. */
+/* Makes the line at @text the current one, to which messages refer. */
 void conf_at_line(struct conf_parser *p, const char *text);
 /* Returns the line and column of p->at. */
 struct conf_place conf_here(struct conf_parser *p);

@@ -7,8 +7,8 @@
 #include "conf/keytext.h"
 #include "conf/valuetext.h"
 
-/* Sets the endpoint of @peer. If its name has an address already, the command has looked up the
- * name. */
+/* Sets the endpoint of the peer @p from @c. If the endpoint is a name, @c already has its address
+ * if `wgxdp attach` could look the name up. */
 static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
 			  const struct conf_peer *c, uint64_t now_ns)
 {
@@ -75,7 +75,7 @@ static int add_peer(struct device *d, const struct conf_peer *c)
 	return err == -EEXIST || err == -EADDRINUSE ? 0 : err;
 }
 
-/* Changes of a peer that exists in the device. */
+/* Makes one change of a peer that exists in the device. */
 static int change_peer(struct device *d, struct endpoint_names *names, struct peer *p,
 		       const struct conf_peer *c, const struct conf_change *change, uint64_t now_ns)
 {

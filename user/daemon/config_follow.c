@@ -141,7 +141,8 @@ static void end_anyway(void *ctx)
 	ending_stop(c->ending, 0);
 }
 
-/* A second signal ends the daemon at once. */
+/* Starts `wgxdp detach` at the first signal. Returns false at a second signal, because -EALREADY
+ * means that detach runs already; the daemon then ends at once. */
 static bool signalled(void *ctx)
 {
 	struct config_follow *c = ctx;

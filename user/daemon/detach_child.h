@@ -24,8 +24,8 @@ struct detach_child {
 };
 
 /* Starts `wgxdp detach INTERFACE`. Calls @ended if the command ends while the loop still runs,
- * which means that it did not end this daemon. Returns 0; or -errno with nothing started, -EALREADY
- * if the command was started before. */
+ * which means that the command has failed to end this daemon. Returns 0; or -errno with nothing
+ * started, -EALREADY if the command was started before. */
 int detach_child_start(struct detach_child *c, struct loop *loop, const char *interface,
 		       void (*ended)(void *ctx), void *ctx);
 

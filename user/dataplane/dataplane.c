@@ -58,8 +58,8 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 	return err ? fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX) : 0;
 }
 
-/* Opens a socket for the rules of nf_tables. Returns NULL if the kernel has none, because each
- * further request would try to load the module again. */
+/* Opens a netlink socket for requests about nf_tables. Returns NULL if the kernel has no nf_tables,
+ * so that later requests do not make the kernel try to load the module each time. */
 static struct netlink *open_netfilter(void)
 {
 	struct netlink *nl = netlink_open_netfilter();

@@ -42,7 +42,7 @@ static uint32_t larger(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
-/* Returns the largest number of channels with which the driver takes an XDP program. */
+/* Returns the largest number of channels with which the driver accepts an XDP program. */
 static struct ethtool_counts channels_allowed(const struct nic_facts *f)
 {
 	struct ethtool_counts max = f->channels_max;

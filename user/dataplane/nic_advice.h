@@ -15,8 +15,8 @@
 struct nic_advice {
 	char why[192];			  /* what is limited, a sentence without a full stop */
 	char command[TUNING_COMMAND_LEN]; /* the command that would improve it */
-	/* --tune may make the change. The rest is left to the user: switching an offload on, the
-	 * MTU, and what belongs to other programs. */
+	/* --tune may make the change. It does not switch offloads on, and does not change the MTU
+	 * or what belongs to other programs; the user must do this. */
 	bool tunable;
 	struct tuning_change change; /* only if tunable */
 };

@@ -24,8 +24,8 @@
 #define KEEP_AT_ONCE 10
 #define KEEP_TOKEN_NS 3000000000ULL
 
-/* Makes a look, and restores what is missing. @damaged: tables of nftables were deleted. Returns
- * how many settings were missing, or -errno after logging the reason. */
+/* Checks all settings (a look), and restores those that are missing. @damaged: tables of nftables
+ * were deleted. Returns how many settings were missing, or -errno after logging the reason. */
 typedef int (*keep_look_fn)(void *ctx, bool damaged);
 
 struct netlink_watch;

@@ -150,7 +150,8 @@ static void add_new(struct rules *r, uint8_t family, uint32_t mark, uint32_t sec
 	struct netlink_rule specific = plain(family, 0, PLAN_TABLE_MAIN),
 			    rest = plain(family, 0, mark);
 
-	/* Rules of priority 0 are evaluated in the order in which they were added. */
+	/* Both rules may get priority 0, because the kernel evaluates rules of equal priority in
+	 * the order in which they were added. */
 	rest.invert = true;
 	rest.fwmark = mark;
 	rest.priority = second > 2 ? second - 1 : 0;

@@ -13,8 +13,8 @@
 
 #define SUFFIX "nics"
 
-/* The kernel refuses fewer channels while an AF_XDP socket that was closed still has its queue,
- * which takes some 30 ms. */
+/* The kernel refuses to lower the number of channels while a queue still belongs to an AF_XDP
+ * socket. It releases the queue of a closed socket about 30 ms later. */
 #define PATIENCE_MS 1000
 #define PAUSE_MS 10
 

@@ -80,12 +80,13 @@ int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 /* Adds an alternative name of at most 127 bytes to the link. Returns 0, -EEXIST if any link has the
  * name already, or another -errno. */
 int netlink_add_altname(struct netlink *nl, uint32_t ifindex, const char *name);
-/* Add an address or a route. They return -EEXIST if it exists already. @address may have host bits,
- * @destination must not. */
+/* Add an address or a route. Both functions return -EEXIST if it exists already. @address may have
+ * host bits, @destination must not. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
 		      uint32_t table);
-/* Delete an address or a route. Return -EADDRNOTAVAIL or -ESRCH if it does not exist. */
+/* Delete an address or a route. If it does not exist, the first function returns -EADDRNOTAVAIL and
+ * the second -ESRCH. */
 int netlink_delete_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_delete_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
 			 uint32_t table);

@@ -33,7 +33,7 @@ struct netlink_events {
 };
 
 /* Opens the socket for the notifications of @protocol in the network namespace of the calling
- * thread. It receives nothing before netlink_events_join(). Return 0 or -errno. After an error the
+ * thread. It receives nothing before netlink_events_join(). Returns 0 or -errno. After an error the
  * caller still calls netlink_events_close(), which is fine if @e is all zero. */
 int netlink_events_open(struct netlink_events *e, int protocol);
 int netlink_events_join(struct netlink_events *e, int group);

@@ -9,15 +9,15 @@ struct netlink;
 
 #define NFT_HOOK_NAME_LEN 64
 
-/* Each text is the table and the name of one such chain that has rules, such as "mangle OUTPUT"; ""
- * = there is none. */
+/* Each text is the table and the name of one chain that has rules, such as "mangle OUTPUT"; "" =
+ * there is no chain with rules. */
 struct nft_hooks {
 	char route[NFT_HOOK_NAME_LEN]; /* a chain of type route in output: it may set a mark */
 	char nat[NFT_HOOK_NAME_LEN];   /* a chain of type nat in output or postrouting */
 };
 
-/* @nl: of netlink_open_netfilter(). Returns 0 with @out filled in, or -errno: -EPERM without
- * CAP_NET_ADMIN, -EINVAL or -EOPNOTSUPP if the kernel has no nf_tables. */
+/* Reads the chains. @nl: of netlink_open_netfilter(). Returns 0 with @out filled in, or -errno:
+ * -EPERM without CAP_NET_ADMIN, -EINVAL or -EOPNOTSUPP if the kernel has no nf_tables. */
 int nft_hooks_read(struct netlink *nl, struct nft_hooks *out);
 
 #endif

@@ -12,8 +12,8 @@ struct xdp_features {
 	bool zero_copy; /* an AF_XDP socket may share its memory with the NIC */
 };
 
-/* Returns 0 with @out filled in, -EOPNOTSUPP (the kernel is older than Linux 6.3), -ENODEV, or
- * another -errno. */
+/* Reads the features of the link @ifindex. Returns 0 with @out filled in, -EOPNOTSUPP (the kernel
+ * is older than Linux 6.3), -ENODEV, or another -errno. */
 int xdp_features_read(uint32_t ifindex, struct xdp_features *out);
 
 #endif
