@@ -265,7 +265,7 @@ $(B)/ $(B)/bpf/:
 
 # --- check --------------------------------------------------------------------------------------
 
-check: tests ## every test but the long set; those that need root are skipped, loudly, without it
+check: tests ## unit, BPF and namespace tests; without root, those that need it are skipped, loudly
 	@$(RUN_TESTS) $(UNIT_TESTS) $(BPF_TESTS) $(NET_TESTS)
 
 check-unit: $(UNIT_TESTS) ## unit tests; no root
