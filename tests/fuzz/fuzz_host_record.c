@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	memcpy(text + len, data, size);
 	len += size;
-	if (at && len < frame_size - 1) { /* the rest of the frame behind the input */
+	if (at && len < frame_size - 1) { /* append the rest of the frame to the input */
 		memcpy(text + len, frame + len, frame_size - 1 - len);
 		len = frame_size - 1;
 	}

@@ -31,7 +31,7 @@ ok "attach" ours a "$A" < <(
 ok "the other node attaches" ours b "$B" < <(
 	interface b ListenPort=51820 Address=10.99.0.2/24
 	peer a AllowedIPs=10.99.0.1/32)
-in_ns a ip route add 192.0.2.9/32 via 192.0.2.2 # or the daemon would find no neighbour there
+in_ns a ip route add 192.0.2.9/32 via 192.0.2.2 # otherwise it has no neighbour
 began=$SECONDS
 ok "the first address is the endpoint" at 192.0.2.9
 in_ns a ping -q -c 1 -W 1 10.99.0.2 >"$TMP/ping"

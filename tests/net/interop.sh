@@ -10,11 +10,11 @@
 #   │        192.0.2.1  2001:db8::1 eth0 ════ eth0 192.0.2.2  2001:db8::2        │
 #   └───────────────────────────────┘    veth    └───────────────────────────────┘
 #
-# It covers outer and inner IPv4 and IPv6, each side as initiator, with and without a preshared key,
-# by XDP and by UDP. The initiator knows the other side's endpoint and sends first; the responder
-# must learn the endpoint. Counters show which way the data went. BRIEF=1, for sanitizers, tests
-# each path and outer family once. BRIEF=streams tests all of them, with fewer streams. PATHS="xdp"
-# or "udp" tests only that path, where both would take too long (emulation).
+# The test covers outer and inner IPv4 and IPv6, each side as initiator, with and without a
+# preshared key, by XDP and by UDP. The initiator knows the other side's endpoint and sends first;
+# the responder must learn the endpoint. Counters show which way the data went. BRIEF=1, for
+# sanitizers, tests each path and outer family once. BRIEF=streams tests all of them, with fewer
+# streams. PATHS="xdp" or "udp" tests only that path, where both would take too long (emulation).
 
 . "$(dirname "$0")/lib.sh"
 need_root

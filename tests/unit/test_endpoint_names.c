@@ -178,7 +178,7 @@ static void dead_among_live(void **state)
 	end(f);
 }
 
-/* There is no other address, or none with a route. */
+/* The endpoint stays if there is no other address, or none with a route. */
 static void dead_alone(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

@@ -303,7 +303,7 @@ static void send_later(const char *text)
 	buffer_done(&answer);
 }
 
-/* The lines after one that is answered late are handled when the answer has been given. */
+/* The lines that follow a line with a late answer are handled after this answer has been given. */
 static void answers_later(void **state)
 {
 	struct world *w = *state;

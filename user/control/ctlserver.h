@@ -49,8 +49,9 @@ struct ctlserver;
 int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface,
 		  const struct ctlserver_ops *ops, void *ctx, struct fault *f);
 
-/* From now on no function of struct ctlserver_ops is called, but deferred answers can still be
- * sent. Call this before anything that those functions use is closed. */
+/* Stops the handling of requests: no function of struct ctlserver_ops is called any more, but
+ * deferred answers can still be sent. Call this before anything that those functions use is
+ * closed. */
 void ctlserver_stop(struct ctlserver *c);
 
 /* Sends {"ok":true} to all clients that requested detach, and waits up to 1 s until all clients

@@ -80,8 +80,8 @@ void server_free(struct server *s);
  * every callback, but only once for a line, and not after the client's close callback. */
 void server_send(struct server_client *client, const struct buffer *answer);
 
-/* From now on no further line of any client is handled, and an answer that more() has not completed
- * breaks off. server_send() and server_flush() still send deferred answers. */
+/* Stops the handling of lines: no further line of any client is handled, and an answer that more()
+ * has not completed breaks off. server_send() and server_flush() still send deferred answers. */
 void server_stop(struct server *s);
 
 /* Sends what the clients have not received yet, and waits for this up to @timeout_ms in all. Used

@@ -336,7 +336,9 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 		go_on(&d);
 	}
 	end(&d);
-	if (d.ending.detached) /* else a second signal ended the daemon, or the command has ended */
+	/* Without a detach there is nothing to wait for: the command has ended, or a second signal
+	 * has ended the daemon, which must not wait for a hook then. */
+	if (d.ending.detached)
 		detach_child_wait(&d.follow.detach_child);
 	notify_close();
 	return d.ending.exit_code;

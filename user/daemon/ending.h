@@ -42,7 +42,8 @@ void ending_init(struct ending *e, bool foreground, int lease_fd, const struct e
 /* Begins to read signals and the lease. Returns 0 or -errno. */
 int ending_watch(struct ending *e, struct loop *loop);
 
-/* From now on a signal ends the process at once. Call this when the loop has ended. */
+/* Unblocks all signals, so that a signal ends the process at once. Call this when the loop has
+ * ended. */
 void ending_allow_signals(void);
 
 /* Ends the loop after this turn. */

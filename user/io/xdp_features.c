@@ -6,7 +6,7 @@
 
 #include "io/netlink_request.h"
 
-/* From linux/netdev.h, which the headers of Debian 12 (Linux 6.1) do not have. */
+/* Constants of linux/netdev.h, which the headers of Debian 12 (Linux 6.1) do not have. */
 #define FAMILY_NAME "netdev"
 #define FAMILY_VERSION 1
 #define CMD_DEV_GET 1	    /* NETDEV_CMD_DEV_GET */
