@@ -132,8 +132,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 static int set_mark(struct host *h, const struct state *from, const struct state *to,
 		    struct fault *f)
 {
-	/* A mark that was taken over from a killed daemon must also be set, because our sockets do
-	 * not have it yet. */
+	/* Our sockets do not have the mark of a killed daemon yet, so it must be set. */
 	uint32_t last = from->path ? from->plan.mark : 0;
 	int err = 0;
 
