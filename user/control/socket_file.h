@@ -38,7 +38,8 @@ int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
 int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, struct fault *f);
 
 /* Calls @deleted once, from the loop, when the file has been deleted or replaced since
- * socket_file_bind(). @deleted may be NULL. The file may also have been bound by another process. Returns 0 or -errno. */
+ * socket_file_bind(). @deleted may be NULL. The file may have been bound by another process, from
+ * which the socket was inherited. Returns 0 or -errno. */
 int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(void *ctx),
 		      void *ctx);
 
