@@ -167,7 +167,8 @@ ok "the hook is ended" wait_for 5 ended
 ok "when the hook ends, the others run" wait_for 5 grep -q after "$LOG"
 clean "... and nothing is left" a "$A"
 
-# The same while PostDown runs, when the daemon only waits for it.
+# A PostDown that does not end. The interface is gone already, and the daemon only waits for the
+# hook, but a second signal ends the daemon in this state, too.
 config "PostDown=sleep 60" | conf "$A" >/dev/null
 ok "attach with a PostDown that hangs" attach
 daemon=$(daemon_pid a "$A" | head -1)
@@ -193,7 +194,25 @@ kill -CONT "$daemon"
 ok "a detach that meets a signal succeeds" wait "$command"
 clean "... and nothing is left" a "$A"
 
-# SaveConfig is done, too.
+# Of two detaches at the same time one runs the hooks. The other waits, and then finds nothing.
+mkfifo "$TMP/gate"
+config "PreDown=echo pre >> $LOG; cat $TMP/gate" "PostDown=echo post >> $LOG" | conf "$A" >/dev/null
+ok "attach with hooks" attach
+: >"$LOG"
+down a "$A" &
+first=$!
+wait_for 5 grep -q pre "$LOG"
+down a "$A" 2>"$TMP/second" &
+second=$!
+ok "the second detach waits" wait_for 5 grep -q "another command is running its hooks" "$TMP/second"
+echo >"$TMP/gate"
+ok "the first detach succeeds" wait $first
+wait $second
+is "the second finds nothing" $? 1
+is "each hook has run once" "$(tr '\n' ' ' <"$LOG")" "pre post "
+clean "... and nothing is left" a "$A"
+
+# A signal also saves the configuration if SaveConfig is true.
 config SaveConfig=true | conf "$A" >/dev/null
 ok "attach with SaveConfig" attach
 in_ns a wg set "$A" peer "$(pub a)" remove peer "$(pub b)" persistent-keepalive 21

@@ -101,6 +101,14 @@ refuses "attach after kill -9 fails half-way: it says so, too" 1 "wgxdp detach $
 is "packet filter rules are still there" \
 	"$(in_ns a nft list ruleset | grep -c 'chain leak')" 2
 is "nothing has left in clear" "$(clear_packets)" 0
+
+# This resolvconf succeeds, and makes a later step fail.
+{
+	working_resolvconf
+	echo "[ \"\$1\" != -a ] || ip address del 10.99.0.1/24 dev $A"
+} >"$TMP/bin/resolvconf"
+refuses "attach after kill -9 fails after DNS was set" 1 "wgxdp detach $A" up "$A"
+is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"
 working_resolvconf >"$TMP/bin/resolvconf"
 
 # The DNS server is behind the default route, which is open only to packets with the mark of the

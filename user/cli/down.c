@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/hooks.h"
@@ -12,7 +13,14 @@ void down_open_recorded(struct down *d, const char *interface)
 	struct fault sentence;
 	int err;
 
-	*d = (struct down){ .interface = interface };
+	*d = (struct down){ .interface = interface, .lock_fd = hook_record_lock(interface, false) };
+	if (d->lock_fd == -EWOULDBLOCK) {
+		fault(&sentence, 0,
+		      "%s: another command is running its hooks; waiting until that command ends",
+		      interface);
+		cli_warn(NULL, sentence.text);
+		d->lock_fd = hook_record_lock(interface, true);
+	}
 	err = hook_record_read(interface, &d->record);
 	if (!err)
 		d->path = d->record.path;
@@ -47,6 +55,9 @@ void down_done(struct down *d)
 		conf_done(&d->file);
 	d->has_file = false;
 	hook_record_done(&d->record);
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
+	d->lock_fd = -1;
 }
 
 static void run(struct down *d, enum conf_hook kind, const struct conf_list *recorded)

@@ -16,6 +16,7 @@
 struct down {
 	const char *interface;
 	struct hook_record record; /* path = NULL: no config file was attached */
+	int lock_fd;		   /* holds the record for this command; negative = no record */
 	bool has_file;		   /* the file could be read, so its hooks run */
 	struct conf file;
 	const char *path; /* path of the file; NULL = no file */
@@ -25,7 +26,8 @@ struct down {
 /* Reads the record of @interface and the config file. The file is @path, or if @path is NULL, the
  * file that was attached. Warns if the file cannot be read. down_done() releases everything. */
 void down_open(struct down *d, const char *interface, const char *path);
-/* Reads only the record that a killed daemon of @interface left, not the config file. */
+/* Reads only the record that a killed daemon of @interface left, not the config file. Like
+ * down_open(), warns and waits while another command runs the hooks of @interface. */
 void down_open_recorded(struct down *d, const char *interface);
 void down_done(struct down *d);
 

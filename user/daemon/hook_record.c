@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/file.h"
@@ -56,6 +58,36 @@ void hook_record_remove(const char *interface)
 
 	record_path(file, interface);
 	unlink(file);
+}
+
+/* Locking -------------------------------------------------------------------------------------- */
+
+/* Returns true if @fd is the record that has this path now. */
+static bool is_current(int fd, const char *path)
+{
+	struct stat held, named;
+
+	return !fstat(fd, &held) && !stat(path, &named) && held.st_dev == named.st_dev &&
+	       held.st_ino == named.st_ino;
+}
+
+int hook_record_lock(const char *interface, bool wait)
+{
+	char path[PATH_LEN];
+
+	record_path(path, interface);
+	for (;;) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), err;
+
+		if (fd < 0)
+			return -errno;
+		err = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) ? -errno : 0;
+		if (!err && is_current(fd, path))
+			return fd;
+		close(fd);
+		if (err && err != -EINTR)
+			return err;
+	}
 }
 
 /* Reading -------------------------------------------------------------------------------------- */

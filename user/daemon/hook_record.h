@@ -29,6 +29,11 @@ struct hook_record {
  * -errno with an earlier record unchanged. */
 int hook_record_write(const char *interface, const struct conf *conf, const char *path);
 
+/* Locks the record, so that only one command at a time runs its hooks. Waits for another command if
+ * @wait. Returns a descriptor, which holds the lock until it is closed; or -ENOENT (there is no
+ * record), -EWOULDBLOCK (another command holds the lock) or another -errno. */
+int hook_record_lock(const char *interface, bool wait);
+
 /* Reads the record. Returns 0 with *@r filled in; the caller releases it with hook_record_done().
  * Or returns -ENOENT (there is no record), -EBADMSG (the record is damaged) or another -errno. */
 int hook_record_read(const char *interface, struct hook_record *r);
