@@ -53,8 +53,8 @@ struct reload_config {
 
 struct reload {
 	struct reload_config config;
-	/* The last applied config; its secrets are digests. Empty, except for SaveConfig, while the job
-	 * retires the config before it. */
+	/* The last applied config; its secrets are digests. Empty, except for SaveConfig, while the
+	 * job retires the config before it. */
 	struct conf applied;
 	uint8_t digest_key[CONF_DIGEST_KEY_LEN];
 	struct file_watch watch;
