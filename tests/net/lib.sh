@@ -469,10 +469,10 @@ leftovers() # NS INTERFACE
 # After a command has returned, the daemon that it ended may still be giving back its memory.
 is_exiting() # PID
 {
-	local stat words
+	local stat numbers
 	stat=$(<"/proc/$1/stat") || return 0
-	read -ra words <<<"${stat##*) }"
-	[ $((words[6] & 4)) != 0 ]
+	read -ra numbers <<<"${stat##*) }"
+	[ $((numbers[6] & 4)) != 0 ]
 } 2>/dev/null
 
 clean() # WHAT NS INTERFACE: within two seconds nothing is left
