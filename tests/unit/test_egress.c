@@ -19,13 +19,18 @@
 #define TEXT_LEN 32
 #define SENT_MAX 1024
 
-/* A transport that keeps the messages that it is given. */
+/* A transport that keeps the messages that it is given. While queue.size is not 0, they go into a
+ * queue of that size, from which a slow NIC takes queue.drain messages after each batch. */
 static uint8_t buffers[FRAME_BATCH][2048];
 static struct {
 	unsigned batches, messages;
 	uint32_t index[SENT_MAX];
 	uint8_t text[SENT_MAX][TEXT_LEN];
 } sent;
+
+static struct {
+	unsigned size, used, drain;
+} queue;
 
 static struct worker worker;
 static struct peer peers[PEERS];
@@ -38,6 +43,9 @@ static unsigned alloc_frames(struct transport *transport, struct tx_frame *frame
 
 	(void)transport;
 	(void)len;
+	if (queue.size && queue.used == queue.size)
+		return 0;
+	queue.used += n;
 	for (unsigned i = 0; i < n; i++)
 		frames[i] = (struct tx_frame){ .payload = buffers[next++ % FRAME_BATCH] + 64,
 					       .room = 1900 };
@@ -67,7 +75,7 @@ static unsigned send_frames(struct transport *transport, struct tx_frame *frames
 
 static void sweep(struct transport *transport)
 {
-	(void)transport;
+	transport->fullness = queue.size ? queue.used * 16 / queue.size : 0;
 }
 
 static const struct transport_ops ops = {
@@ -100,6 +108,8 @@ static int setup(void **state)
 
 	(void)state;
 	memset(&sent, 0, sizeof(sent));
+	memset(&queue, 0, sizeof(queue));
+	path.fullness = 0;
 	memset(&worker, 0, sizeof(worker));
 	memset(peers, 0, sizeof(peers));
 	worker.config.handoff = handoff_new();
@@ -111,6 +121,7 @@ static int setup(void **state)
 	worker_set_udp(&worker, &path);
 	for (uint32_t i = 0; i < PEERS; i++) {
 		stage_init(&peers[i].stage);
+		peers[i].slot = i;
 		peers[i].encap = encap_new(&e, 1500);
 		peers[i].current = session(&peers[i], i);
 	}
@@ -228,6 +239,66 @@ static void test_held_up_twice(void **state)
 	assert_true(chain_time_passed(&worker));
 }
 
+/* Sends a batch of packets: counts[i] of peer i, one peer after the other. Adds to @passed[i] how
+ * many of them the transport took. */
+static void send_batch(const unsigned counts[static PEERS], unsigned passed[static PEERS])
+{
+	static uint8_t text[TEXT_LEN + WIRE_PADDING];
+	struct out_packet *packets = worker.egress.packets;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PEERS; i++)
+		for (unsigned k = 0; k < counts[i]; k++)
+			packets[n++] = (struct out_packet){
+				.data = text,
+				.gso = { .len = TEXT_LEN, .segments = 1 },
+				.peer = &peers[i],
+				.session = peers[i].current,
+				.encap = peers[i].encap,
+			};
+	sent.messages = 0;
+	seal_and_send(&worker, packets, n);
+	for (unsigned i = 0; i < sent.messages; i++)
+		passed[sent.index[i]]++;
+	queue.used -= queue.drain < queue.used ? queue.drain : queue.used;
+	sweep(&path);
+}
+
+/* 6. A burst of one peer does not push out the packets of another peer, although the NIC is slower
+ * than the worker, and the burst comes first in each batch. */
+static void test_burst_of_one_peer(void **state)
+{
+	const unsigned counts[PEERS] = { 200, 1 }, batches = 300;
+	unsigned passed[PEERS] = { 0 };
+
+	(void)state;
+	queue.size = 4096;
+	queue.drain = 16;
+	for (unsigned i = 0; i < batches; i++)
+		send_batch(counts, passed);
+	assert_int_equal(passed[1], batches);
+	assert_in_range(passed[0], queue.drain * batches, queue.drain * batches + queue.size);
+	assert_int_equal(worker.drops[REASON_tx_full], (200 + 1) * batches - passed[0] - passed[1]);
+}
+
+/* 7. Peers that send more than the NIC takes get even shares, whatever they offer, and a peer that
+ * sends less than its share loses nothing. */
+static void test_even_shares(void **state)
+{
+	const unsigned counts[PEERS] = { 120, 80, 40, 2, 0 }, batches = 2000;
+	unsigned passed[PEERS] = { 0 }, even;
+
+	(void)state;
+	queue.size = 4096;
+	queue.drain = 32;
+	for (unsigned i = 0; i < batches; i++)
+		send_batch(counts, passed);
+	assert_int_equal(passed[3], 2 * batches);
+	even = (passed[0] + passed[1] + passed[2]) / 3;
+	for (unsigned i = 0; i < 3; i++)
+		assert_in_range(passed[i], even * 8 / 10, even * 12 / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_up_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_burst_of_one_peer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_even_shares, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,6 +202,7 @@ static void sweep(struct transport *transport)
 		(void)!recvfrom(transport->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 	wake_tx(a);
 	reap(a);
+	transport->fullness = (a->tx_frames - a->idle_count) * 16 / a->tx_frames;
 	atomic_store_explicit(&transport->stats.tx_in_flight, a->tx_frames - a->idle_count,
 			      memory_order_relaxed);
 }

@@ -59,6 +59,9 @@ struct transport {
 	 * poll() does not wake for them, so the worker sweeps again soon while this is not 0.
 	 * Reader only. */
 	unsigned unsent;
+	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. Stays 0
+	 * for udp until the kernel refuses a message. Reader only. */
+	unsigned fullness;
 	struct transport_stats stats;
 };
 

@@ -5,7 +5,9 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/udp.h>
+#include <sys/ioctl.h>
 
 #include "io/encap.h"
 #include "io/udp_private.h"
@@ -303,8 +305,10 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 			done += (unsigned)r;
 			continue;
 		}
-		if (errno == EAGAIN)
+		if (errno == EAGAIN) {
+			u->was_full = true;
 			break;
+		}
 		sent += send_singly(u, fd, done++, errno);
 	}
 	for (unsigned i = u->first[done]; i < u->first[n]; i++)
@@ -437,10 +441,34 @@ unsigned udp_alloc(struct transport *transport, struct tx_frame *frames, unsigne
 	return i;
 }
 
+/* Returns how full the send buffer of @fd is, in sixteenths. */
+static unsigned fullness_of(int fd)
+{
+	int used, size;
+	socklen_t len = sizeof(size);
+
+	if (fd < 0 || ioctl(fd, SIOCOUTQ, &used) || used < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) || size <= 0)
+		return 0;
+	return used < size ? (unsigned)((uint64_t)used * 16 / (uint64_t)size) : 16;
+}
+
+/* Measures the send buffers until they are less than half full. Both calls take 0.2 us, so they are
+ * made only after the kernel has refused a message. */
+static void measure_fullness(struct udp *u)
+{
+	unsigned v4 = fullness_of(u->fds[UDP_V4]), v6 = fullness_of(u->fds[UDP_V6]);
+
+	u->transport.fullness = v4 > v6 ? v4 : v6;
+	u->was_full = u->transport.fullness >= 8;
+}
+
 void udp_sweep(struct transport *transport)
 {
 	struct udp *u = udp_self(transport);
 
+	if (u->was_full)
+		measure_fullness(u);
 	if (u->at == u->filled)
 		u->at = u->filled = 0;
 }

@@ -12,6 +12,7 @@
 
 #include "crypto/aead.h"
 #include "io/encap.h"
+#include "path/fair_share.h"
 #include "path/gro.h"
 #include "path/gso.h"
 #include "path/spsc.h"
@@ -86,6 +87,7 @@ struct egress {
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
 	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused while its tx is false */
+	struct fair_share share;
 };
 
 /* The largest packet that the host sends into the tunnel, and the size of the buffer for the

@@ -195,12 +195,19 @@ static void build_message(struct worker *w, struct out_packet *p, uint32_t segme
 }
 
 /* Builds the messages of the packet, beginning with @segment, until the batch is full. Returns the
- * first segment that was not built. */
+ * first segment that was not built. Drops the whole packet if its peer has used up its share of a
+ * queue that is nearly full. */
 static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32_t segment)
 {
 	uint32_t limit = padding_limit(w, p);
 	struct lane *lane = choose_lane(w, p, padded_len(gso_segment_len(&p->gso, 0), limit));
+	unsigned before = w->egress.message_count;
 
+	if (!segment &&
+	    fair_share_exceeded(&w->egress.share, p->peer->slot, lane->transport->fullness)) {
+		chain_drop(w, REASON_tx_full, p->gso.segments);
+		return p->gso.segments;
+	}
 	for (; segment < p->gso.segments && w->egress.message_count < FRAME_BATCH; segment++) {
 		uint32_t padded = padded_len(gso_segment_len(&p->gso, segment), limit);
 		uint32_t len = (uint32_t)wire_data_len(padded);
@@ -211,6 +218,7 @@ static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32
 		else
 			chain_drop(w, len <= DATAGRAM_MAX ? REASON_tx_full : REASON_too_big, 1);
 	}
+	fair_share_add(&w->egress.share, p->peer->slot, w->egress.message_count - before);
 	return segment;
 }
 
@@ -230,6 +238,16 @@ static bool build_messages(struct worker *w, struct out_packet **at, const struc
 			break;
 	}
 	return w->egress.message_count > 0;
+}
+
+/* Measures again how full the nearly full queues are. */
+static void sweep_full(struct worker *w)
+{
+	for (unsigned i = 0; i < w->port_count; i++)
+		if (w->ports[i].tx && w->ports[i].transport->fullness >= FAIR_SHARE_FROM)
+			w->ports[i].transport->ops->sweep(w->ports[i].transport);
+	if (w->udp->fullness >= FAIR_SHARE_FROM)
+		w->udp->ops->sweep(w->udp);
 }
 
 static void transmit_lane(struct lane *lane)
@@ -324,6 +342,7 @@ void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n)
 	struct out_packet *at = packets;
 	uint32_t segment = 0;
 
+	sweep_full(w);
 	take_counters(w, packets, packets + n);
 	while (build_messages(w, &at, packets + n, &segment)) {
 		aead_seal_batch(w->egress.jobs, w->egress.message_count);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fair_share.h - keeps one peer from filling the queue between the worker and the NIC, which all
+ * peers share: the send buffer of the UDP socket, or the frames of the AF_XDP socket. The last
+ * quarter of the queue is reserved for the peers that send less than others. The fuller the queue,
+ * the less a peer may have sent:
+ *
+ *     fullness            0 to 11   12 and 13   14        15 sixteenths
+ *     may have sent       any       average     average   average
+ *                                               / 2       / 4
+ *
+ * The average is that of the peers weighted by what they sent (the sum of squares divided by the
+ * sum), so that many peers that send little do not lower it. The peers that send most thus share
+ * the queue evenly, and a peer that sends little finds room. A NIC that is fast enough never fills
+ * the queue, and no message is refused.
+ */
+#ifndef WGXDP_FAIR_SHARE_H
+#define WGXDP_FAIR_SHARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From this fullness, in sixteenths, the shares of the peers matter. */
+#define FAIR_SHARE_FROM 12
+
+#define FAIR_SHARE_PEERS 256 /* a power of two; peers whose slots collide share one count */
+
+/* The recent messages of a worker by peer. All counts are halved from time to time. */
+struct fair_share {
+	uint32_t messages[FAIR_SHARE_PEERS];
+	uint32_t total;
+	uint32_t squares; /* sum of the squares of all counts */
+};
+
+/* Counts @n messages that the peer in @slot has added to the queue. */
+void fair_share_add(struct fair_share *f, uint32_t slot, uint32_t n);
+
+/* May the peer in @slot add no more messages to a queue that is @fullness sixteenths full? */
+bool fair_share_exceeded(const struct fair_share *f, uint32_t slot, unsigned fullness);
+
+#endif
