@@ -259,6 +259,8 @@ $(O)/tools/%: $(O)/tools/%.o $(REST) $(CORE)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(O)/tests/fuzz/%: LINK_EXTRA = -fsanitize=fuzzer
+# The clock of the control thread is replaced in this test.
+$(O)/tests/unit/test_handshake_rx: LINK_EXTRA = -Wl,--wrap=loop_now_ns
 
 $(B)/ $(B)/bpf/:
 	@mkdir -p $@

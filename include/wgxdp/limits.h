@@ -30,7 +30,7 @@
 
 #define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: Rm changes every two minutes */
 #define COOKIE_SECRET_LATENCY_S 5   /* a received cookie is discarded this long before that */
-#define INITIATIONS_PER_SECOND 20   /* accepted per peer; more are rate_limited, [W] 5.1 */
+#define INITIATIONS_PER_SECOND 50   /* accepted per peer, as by the kernel; more are rate_limited */
 
 #define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
 

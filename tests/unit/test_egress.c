@@ -32,6 +32,9 @@ static struct {
 	unsigned size, used, drain;
 } queue;
 
+/* The session, or NULL, whose first message another worker decrypts while a batch is sent. */
+static struct session *confirmed_by_batch;
+
 static struct worker worker;
 static struct peer peers[PEERS];
 static const struct noise_keys keys = { .send = { 7 }, .recv = { 8 } };
@@ -56,6 +59,8 @@ static unsigned send_frames(struct transport *transport, struct tx_frame *frames
 {
 	(void)transport;
 	sent.batches++;
+	if (confirmed_by_batch)
+		confirmed_by_batch->confirmed = true;
 	for (unsigned i = 0; i < n; i++) {
 		const struct wire_data *msg = (const void *)frames[i].payload;
 		struct aead_job job = {
@@ -110,6 +115,7 @@ static int setup(void **state)
 	memset(&sent, 0, sizeof(sent));
 	memset(&queue, 0, sizeof(queue));
 	path.fullness = 0;
+	confirmed_by_batch = NULL;
 	memset(&worker, 0, sizeof(worker));
 	memset(peers, 0, sizeof(peers));
 	worker.config.handoff = handoff_new();
@@ -229,7 +235,35 @@ static void test_no_counters_left(void **state)
 	assert_int_equal(p->stage.count, 0);
 }
 
-/* 5. A flush that was delayed notices the lost time, and so must a batch whose sessions were chosen
+/* 5. As 4, if a worker decrypts the first message under the next session meanwhile, and packets of
+ * other peers fill the batch. */
+static void test_next_session(void **state)
+{
+	struct peer *all[PEERS];
+	unsigned n = 0;
+
+	(void)state;
+	push(&peers[0], 1, 3);
+	peers[0].current->send_counter = REJECT_AFTER_MESSAGES - 2;
+	all[n++] = &peers[0];
+	for (unsigned left = FRAME_BATCH - 3; left; n++) {
+		unsigned k = left < STAGED_PER_PEER ? left : STAGED_PER_PEER;
+
+		push(&peers[n], 1, k);
+		all[n] = &peers[n];
+		left -= k;
+	}
+	peers[0].next = session(&peers[0], 77);
+	peers[0].next->confirmed = false;
+	confirmed_by_batch = peers[0].next;
+	egress_flush(&worker, all, n);
+	assert_int_equal(sent.messages, FRAME_BATCH);
+	assert_int_equal(peers[0].stage.count, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
+}
+
+/* 6. A flush that was delayed notices the lost time, and so must a batch whose sessions were chosen
  * before the delay. */
 static void test_held_up_twice(void **state)
 {
@@ -264,7 +298,7 @@ static void send_batch(const unsigned counts[static PEERS], unsigned passed[stat
 	sweep(&path);
 }
 
-/* 6. A burst of one peer does not push out the packets of another peer, although the NIC is slower
+/* 7. A burst of one peer does not push out the packets of another peer, although the NIC is slower
  * than the worker, and the burst comes first in each batch. */
 static void test_burst_of_one_peer(void **state)
 {
@@ -281,7 +315,7 @@ static void test_burst_of_one_peer(void **state)
 	assert_int_equal(worker.drops[REASON_tx_full], (200 + 1) * batches - passed[0] - passed[1]);
 }
 
-/* 7. Peers that send more than the NIC takes get even shares, whatever they offer, and a peer that
+/* 8. Peers that send more than the NIC takes get even shares, whatever they offer, and a peer that
  * sends less than its share loses nothing. */
 static void test_even_shares(void **state)
 {
@@ -306,6 +340,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_more_than_a_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_up_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_burst_of_one_peer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_even_shares, setup, teardown),

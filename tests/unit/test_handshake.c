@@ -103,8 +103,8 @@ static void replayed_initiation(void **state)
 	node_send(t.a, t.ab);
 	first = intercept(t.w, WIRE_INITIATION);
 	assert_int_equal(node_input(t.b, &first), REASON_none);
-	assert_int_equal(node_input(t.b, &first), REASON_rate_limited); /* at most 20 per second */
-	t.w->now_ns += 49 * NS_PER_MS;
+	assert_int_equal(node_input(t.b, &first), REASON_rate_limited); /* at most 50 per second */
+	t.w->now_ns += 19 * NS_PER_MS;
 	assert_int_equal(node_input(t.b, &first), REASON_rate_limited);
 	t.w->now_ns += 1 * NS_PER_MS;
 	first.from = world_address(99, 99);

@@ -5,7 +5,7 @@
  *   messages      2^60 renew, by either side; 2^64 - 2^13 - 1 end          messages_*
  *   time          120 s renew, by the initiator only; 180 s end            age
  *   tries         5 s and up to 334 ms of jitter                           jitter
- *   initiations   20 a second at most, per peer                            flood
+ *   initiations   50 a second at most, per peer                            flood
  *   keepalives    one for data without an answer, none for a keepalive     *_keepalives
  */
 #include "pair.h"

@@ -224,10 +224,12 @@ static void send_gathered(struct worker *w)
 }
 
 /* Adds the staged packets of @p to the gathered batch, and sends the batch whenever it is full.
- * Requests a handshake if packets are staged but there is no usable session. */
-static void gather_staged(struct worker *w, struct peer *p)
+ * Requests a handshake if packets are staged but there is no usable session. Returns whether it
+ * sent a batch. */
+static bool gather_staged(struct worker *w, struct peer *p)
 {
 	struct egress *e = &w->egress;
+	bool sent = false;
 
 	while (has_staged(p)) {
 		struct session *s = peer_session(p);
@@ -239,7 +241,7 @@ static void gather_staged(struct worker *w, struct peer *p)
 		if (!seal_session_usable(w, s))
 			chain_want_handshake(w, p);
 		if (!encap || !seal_session_usable(w, s))
-			return;
+			break;
 		list = stage_take(&p->stage, FRAME_BATCH - e->gathered_count, &n);
 		for (; list; list = list->next) {
 			e->staged[e->gathered_count] = list;
@@ -251,24 +253,29 @@ static void gather_staged(struct worker *w, struct peer *p)
 				.encap = encap,
 			};
 		}
-		if (e->gathered_count == FRAME_BATCH)
+		if (e->gathered_count == FRAME_BATCH) {
 			send_gathered(w);
+			sent = true;
+		}
 	}
+	return sent;
 }
 
-/* Repeats while there was anything to send, because a packet is staged again if its session had too
- * few counters left, and its peer may already have the next session. The loop ends, because each
- * repetition empties a stage or finishes a session. */
+/* Starts another round if the last one sent a batch. If a session had too few counters left, its
+ * packets were staged again, and their peer may already have its next session. The loop ends,
+ * because each round empties a stage or finishes a session. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;
 
 	do {
+		sent = false;
 		for (unsigned i = 0; i < n; i++)
-			gather_staged(w, peers[i]);
-		sent = w->egress.gathered_count > 0;
-		if (sent)
+			sent |= gather_staged(w, peers[i]);
+		if (w->egress.gathered_count) {
 			send_gathered(w);
+			sent = true;
+		}
 	} while (sent);
 }
 

@@ -44,14 +44,15 @@ static void handle_note(struct handshake_rx *rx, const struct note *note, uint64
 	}
 }
 
-/* Handles some notes. Returns true if notes are left in the queue. */
-static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
+/* Handles some notes. Returns true if notes are left in the queue. Reads the clock for each note,
+ * because a time from before the note arrived could be earlier than times that the device knows. */
+static bool handle_notes(struct handshake_rx *rx, struct handoff *h)
 {
 	struct note note;
 	unsigned notes = 0;
 
 	while (notes < NOTES_PER_TURN && handoff_take_note(h, &note)) {
-		handle_note(rx, &note, now_ns);
+		handle_note(rx, &note, loop_now_ns());
 		notes++;
 	}
 	/* If a pass over all peers is in progress, let it continue at its current peer. A restart
@@ -61,16 +62,23 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h, uint64_t no
 	return notes == NOTES_PER_TURN;
 }
 
-/* Handles some messages. Returns true if messages are left in the queue. */
-static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t now_ns)
+/* Handles some messages. Returns true if messages are left in the queue. Reads the clock for each
+ * message: if the thread was delayed in this turn, a peer's next initiation may have arrived since
+ * the turn began. With the time of the beginning it would seem to follow the last one too soon, and
+ * would be dropped as rate_limited. */
+static bool handle_messages(struct handshake_rx *rx, struct handoff *h)
 {
 	struct handshake_message m;
 
 	for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
-		if (handoff_messages_waiting(h) >= UNDER_LOAD_QUEUE_LEN)
-			rx->under_load_until_ns = now_ns + UNDER_LOAD_AFTER_S * NS_PER_S;
+		unsigned waiting = handoff_messages_waiting(h);
+		uint64_t now_ns;
+
 		if (!handoff_take_message(h, &m))
 			return false;
+		now_ns = loop_now_ns();
+		if (waiting >= UNDER_LOAD_QUEUE_LEN)
+			rx->under_load_until_ns = now_ns + UNDER_LOAD_AFTER_S * NS_PER_S;
 		device_handshake_input(rx->config.device, m.data, m.len, &m.from,
 				       now_ns < rx->under_load_until_ns, now_ns);
 	}
@@ -80,10 +88,9 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h, uint64_t
 /* Handles the notes and messages of one worker. Schedules another turn if some are left. */
 static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 {
-	uint64_t now_ns = loop_now_ns();
-	bool left = handle_notes(rx, h, now_ns);
+	bool left = handle_notes(rx, h);
 
-	left |= handle_messages(rx, h, now_ns);
+	left |= handle_messages(rx, h);
 	icmp_sender_run(rx->config.tunnel, h);
 	if (left || rx->catch_up_left)
 		loop_timer_arm(&rx->rest_timer, 0);
@@ -91,17 +98,16 @@ static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 
 static void handle_inbox(struct handshake_rx *rx)
 {
-	if (handle_messages(rx, rx->inbox, loop_now_ns()))
+	if (handle_messages(rx, rx->inbox))
 		loop_timer_arm(&rx->rest_timer, 0);
 }
 
 static void catch_up(struct handshake_rx *rx)
 {
 	struct device *device = rx->config.device;
-	uint64_t now_ns = loop_now_ns();
+	uint64_t until_ns = loop_now_ns() + CATCH_UP_TURN_NS, now_ns;
 
-	for (; rx->catch_up_left && loop_now_ns() - now_ns <= CATCH_UP_TURN_NS;
-	     rx->catch_up_left--) {
+	for (; rx->catch_up_left && (now_ns = loop_now_ns()) <= until_ns; rx->catch_up_left--) {
 		struct peer *p;
 
 		if (rx->catch_up_slot >= device->next_slot)
