@@ -10,12 +10,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "io/kernel_constants.h"
 #include "io/netlink_request.h"
 #include "util/log.h"
-
-/* Linux 6.6; the headers of Debian 12 are older. */
-#define TCX_INGRESS ((enum bpf_attach_type)46)
-#define TCX_EGRESS ((enum bpf_attach_type)47)
 
 /* The priority of our filters records whether wgxdp created the qdisc. 0x5747 is "WG", a value that
  * other programs are unlikely to use. */
@@ -217,7 +214,7 @@ restore:
 /* Attaches the program by tcx. Returns 0 or -errno; -EINVAL if the kernel has no tcx. */
 static int open_tcx(struct tclink *t, int prog_fd, enum tclink_side side, uint32_t ifindex)
 {
-	enum bpf_attach_type type = side == TCLINK_INGRESS ? TCX_INGRESS : TCX_EGRESS;
+	enum bpf_attach_type type = side == TCLINK_INGRESS ? BPF_TCX_INGRESS : BPF_TCX_EGRESS;
 	int fd = bpf_link_create(prog_fd, (int)ifindex, type, NULL);
 
 	if (fd < 0)
@@ -253,7 +250,7 @@ static bool is_of_wgxdp(uint32_t prog_id)
 
 static bool tcx_has_others(uint32_t ifindex, enum tclink_side side)
 {
-	enum bpf_attach_type type = side == TCLINK_INGRESS ? TCX_INGRESS : TCX_EGRESS;
+	enum bpf_attach_type type = side == TCLINK_INGRESS ? BPF_TCX_INGRESS : BPF_TCX_EGRESS;
 	uint32_t ids[TCX_PROGRAMS_MAX], count = TCX_PROGRAMS_MAX;
 
 	if (bpf_prog_query((int)ifindex, type, 0, NULL, ids, &count))

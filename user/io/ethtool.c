@@ -117,16 +117,21 @@ static void features_done(struct features *f)
 
 static int count_features(const char *nic, uint32_t *count)
 {
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t count;
-	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
-	int err = run(nic, &set);
+	struct ethtool_sset_info *set = calloc(1, sizeof(*set) + sizeof(set->data[0]));
+	int err;
 
+	if (!set)
+		return -ENOMEM;
+	set->cmd = ETHTOOL_GSSET_INFO;
+	set->sset_mask = 1ULL << ETH_SS_FEATURES;
+	err = run(nic, set);
 	if (err < 0)
-		return err;
-	*count = set.count;
-	return set.info.sset_mask && set.count && set.count <= FEATURES_MAX ? 0 : -EOPNOTSUPP;
+		goto out;
+	*count = set->data[0];
+	err = set->sset_mask && *count && *count <= FEATURES_MAX ? 0 : -EOPNOTSUPP;
+out:
+	free(set);
+	return err;
 }
 
 /* Returns 0 or -errno. Call features_done() also after a failure. */

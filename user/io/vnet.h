@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vnet.h - the header before each packet of a TUN device. It says which checksum and segmentation
- * work the sender has left to the receiver. This file adds constants that older kernel headers do
- * not have.
+ * work the sender has left to the receiver.
  *
  *   flags         NEEDS_CSUM: the checksum field holds a partial sum; complete it over the bytes
  *                 from csum_start on
@@ -12,15 +11,6 @@
 #ifndef WGXDP_VNET_H
 #define WGXDP_VNET_H
 
-#include <linux/if_tun.h>
-#include <linux/virtio_net.h>
-
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
+#include "io/kernel_constants.h"
 
 #endif
