@@ -232,7 +232,7 @@ static int see(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
 	return 0;
 }
 
-static int stop(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
+static int stop_early(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *a)
 {
 	(void)ctx, (void)ifindex, (void)family, (void)a;
 	return -ECANCELED;
@@ -257,7 +257,7 @@ static void test_addresses(void **state)
 	assert_int_equal(netlink_addresses(nl, see, &s), 0);
 	assert_true(s.ours4 && s.ours6 && s.lo);
 	assert_int_equal(s.count, want);
-	assert_int_equal(netlink_addresses(nl, stop, NULL), -ECANCELED);
+	assert_int_equal(netlink_addresses(nl, stop_early, NULL), -ECANCELED);
 	/* On a point-to-point link, the listed address is ours and not the other side's. */
 	sh("ip addr add 10.2.0.1 peer 10.2.0.2 dev d1");
 	assert_int_equal(netlink_addresses(nl, see_other_side, NULL), 0);

@@ -217,7 +217,7 @@ static void replaced(void **state)
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", NULL },
 	};
 	struct world w;
-	char *at;
+	const char *at;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
