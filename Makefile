@@ -170,7 +170,8 @@ RUN_TESTS := WGXDP=$(CURDIR)/$(WGXDP) BUILD=$(CURDIR)/$(O) tools/run-tests \
 
 .PHONY: all check check-unit check-bpf check-net check-san check-tsan check-valgrind check-ct \
 	check-long check-vm check-toolchain fuzz bench lint format install \
-	uninstall clean help tests skeletons sysroot arm64 check-arm64 FORCE
+	uninstall clean help tests skeletons sysroot arm64 check-arm64 check-vm-arm64 \
+	check-vm-arm64-run FORCE
 
 all: $(WGXDP) $(TOOLS) ## build the program and the tools (build/wgxdp)
 
@@ -207,6 +208,21 @@ ARM64 := CROSS=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc
 arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-linux-gnu
 	@$(MAKE) --no-print-directory $(ARM64) sysroot
 	@$(MAKE) --no-print-directory $(ARM64) all tests
+
+# The programs were built for arm64, and tools/vm shows them to the guest as build/. The threaded
+# unit tests run on four CPUs.
+ARM64_KERNEL ?= 6.12
+ARM64_NET := interop lifecycle moves accounting offloads roaming maps pathmtu setup secrets
+ARM64_VM = tools/vm --arch=arm64 --timeout=14400
+ARM64_RUN = -- tools/run-tests --timeout=3600
+check-vm-arm64: tests arm64 ## unit, BPF, interop and ten net tests on an arm64 kernel in QEMU; root
+	@tools/install-deps vm arm64 vm-arm64
+	@$(MAKE) --no-print-directory $(ARM64) check-vm-arm64-run
+
+check-vm-arm64-run:
+	@$(ARM64_VM) --cpus=4 $(ARM64_KERNEL) $(ARM64_RUN) $(UNIT_TESTS)
+	@$(ARM64_VM) $(ARM64_KERNEL) $(ARM64_RUN) tests/vm/bpf.sh tests/vm/interop.sh \
+		$(ARM64_NET:%=tests/net/%.sh)
 
 check-arm64: arm64 ## unit tests for arm64, in QEMU's user-mode emulation; no root
 	@$(MAKE) --no-print-directory $(ARM64) check-unit
@@ -401,7 +417,7 @@ clean: ## remove build/
 	rm -rf $(B)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 # -MP gives each header an empty rule, so that a deleted header does not stop the next build.
 -include $(shell find $(B) \( -name sysroot -o -path $(B)/vm -o -path $(B)/toolchain \) -prune \
