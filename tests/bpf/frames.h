@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames.h - builds the frames of test_ingress.c: a valid frame for a family and a message type,
- * with the changes of the table's row applied. It uses nothing of the program under test.
+ * frames.h - builds the frames of test_ingress.c: a valid frame for an address family and a message
+ * type, in which the row of the test's table can then change bytes. No code of the program under
+ * test is used.
  *
  *   L2 Ethernet │ L3 IPv4 with options, IPv6 with extensions │ L4 UDP │ MSG WireGuard │ padding
  */
@@ -22,7 +23,7 @@
 
 enum layer { END, L2, L3, L4, MSG };
 
-/* Writes one byte, at an offset from the layer's start. */
+/* Sets one byte of the frame. The offset counts from the start of the layer. */
 struct poke {
 	enum layer layer; /* END ends the list */
 	uint16_t offset;
@@ -32,7 +33,7 @@ struct poke {
 /* An IPv6 extension header. */
 struct extension {
 	uint8_t type;
-	uint8_t units; /* of 8 bytes, after the first 8 */
+	uint8_t units; /* length in units of 8 bytes, without the first 8 */
 };
 
 struct frame_spec {
@@ -42,7 +43,7 @@ struct frame_spec {
 	int payload_len;   /* 0: the valid length; -1: an empty payload */
 	uint8_t options;   /* bytes of IPv4 options (no-ops) */
 	uint8_t extension_count;
-	struct extension extensions[EXTENSIONS_MAX]; /* IPv6; all zeros: Pad1, no segments left */
+	struct extension extensions[EXTENSIONS_MAX]; /* IPv6; contents all zero */
 	uint8_t padding;			     /* bytes after the IP packet */
 	uint16_t vlan;	   /* ethertype of a VLAN tag with ID 5; 0: no tag */
 	bool old_checksum; /* the IPv4 checksum is not recomputed after the pokes */
@@ -96,7 +97,7 @@ static inline uint32_t frame_good_len(uint8_t type)
 	}
 }
 
-/* Bytes from L3 to L4. */
+/* Returns the length of the IP header with its options or extension headers. */
 static inline uint32_t frame_ip_len(const struct frame_spec *s)
 {
 	uint32_t len = 40;
@@ -152,10 +153,11 @@ static inline void frame_message(struct frame *f, const struct frame_spec *s)
 	uint32_t receiver = s->receiver;
 
 	msg[0] = s->type;
-	/* The offset of the index is hard-coded, so that a wrong struct in wire.h is found. */
+	/* The offset of the index is hard-coded, so that the test finds a wrong struct in
+	 * wire.h. */
 	for (int i = 0; i < 4; i++, receiver >>= 8)
 		msg[(s->type == WIRE_RESPONSE ? 8 : 4) + i] = receiver;
-	/* If the payload is cut short, these bytes lie beyond it and must not matter. */
+	/* A payload that is cut short may end before these bytes, which must then not matter. */
 	memset(msg + 32, 0xa5, f->payload_len > 32 ? f->payload_len - 32 : 0);
 }
 
@@ -184,7 +186,7 @@ static inline void frame_build(struct frame *f, const struct frame_spec *s)
 	frame_put16(udp, FRAME_FROM_PORT);
 	frame_put16(udp + 2, FRAME_PORT);
 	frame_put16(udp + 4, 8 + f->payload_len);
-	/* A wrong UDP checksum must not matter, because a veth delivers unfinished ones. */
+	/* The UDP checksum is wrong, and must not matter: a veth delivers incomplete checksums. */
 	frame_put16(udp + 6, 0xbad1);
 	frame_ip(f, s);
 	for (const struct poke *p = s->pokes; p->layer != END; p++)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingress_bench.h - runs bpf/ingress.bpf.c by BPF_PROG_TEST_RUN. A frame goes through XDP and the
- * NIC's TC program; verdict, counters and an unchanged frame are expected. Needs CAP_BPF,
- * CAP_NET_ADMIN and CAP_SYS_ADMIN, the last for a namespace whose lo has the AF_XDP socket.
+ * ingress_bench.h - runs the programs of bpf/ingress.bpf.c by BPF_PROG_TEST_RUN. Each frame goes
+ * through the XDP program and the NIC's TC program; each run checks the verdict, the counters, and
+ * that the frame is unchanged. Needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN (for a network
+ * namespace with an AF_XDP socket on its lo).
  */
 #ifndef TESTS_BPF_INGRESS_BENCH_H
 #define TESTS_BPF_INGRESS_BENCH_H
@@ -142,8 +143,8 @@ static inline void add_outcome(struct counters *c, enum outcome outcome, enum re
 	}
 }
 
-/* Runs both programs on @data and checks verdict and counters. Where XDP steers a frame to a
- * socket, TC passes it to the stack. */
+/* Runs both programs on @data and checks verdict and counters. If XDP steers a frame to a socket,
+ * TC passes the same frame to the stack. */
 static inline void expect(const uint8_t *data, uint32_t len, enum outcome outcome,
 			  enum reason reason, uint32_t payload_len, bool forwards)
 {
@@ -177,7 +178,7 @@ static inline void put(const struct bpf_map *map, const void *key, size_t key_le
 	assert_int_equal(bpf_map__update_elem(map, key, key_len, value, value_len, BPF_ANY), 0);
 }
 
-/* Sets the heartbeat of worker 0, which serves every queue here, to @ago_ns ago. */
+/* Pretends that worker 0, which serves all queues in this test, set its heartbeat @ago_ns ago. */
 static inline void put_heartbeat(int64_t ago_ns)
 {
 	uint32_t worker = 0;

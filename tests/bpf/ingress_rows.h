@@ -48,7 +48,7 @@ struct row {
 #define MALFORMED REFUSED, REASON_malformed
 #define NO_INDEX REFUSED, REASON_unknown_index
 
-/* A row is one line where it fits. */
+/* clang-format would break the rows, and most rows are easier to compare as one line. */
 /* clang-format off */
 static const struct row rows[] = {
 	/* steered to the socket */
@@ -130,7 +130,7 @@ static const struct row rows[] = {
 	{ "v4 cookie reply, unknown index", { ANY(4, WIRE_COOKIE, UNKNOWN) }, NO_INDEX },
 	{ "v6 cookie reply, unknown index", { ANY(6, WIRE_COOKIE, UNKNOWN) }, NO_INDEX },
 
-	/* malformed messages; test_lengths tries every length */
+	/* malformed messages; test_lengths in test_ingress.c tries every length */
 	{ "v4 type 0", { ANY(4, 0, SESSION) }, MALFORMED },
 	{ "v4 type 5", { ANY(4, 5, SESSION) }, MALFORMED },
 	{ "v6 type 255", { ANY(6, 255, SESSION) }, MALFORMED },

@@ -144,13 +144,13 @@ static inline bool has_tcx(void)
 	return major > 6 || (major == 6 && minor >= 6);
 }
 
-/* Whether TC programs are attached by clsact here. */
+/* Whether the loader uses clsact to attach TC programs. @forced: the test asks for clsact. */
 static inline bool uses_clsact(bool forced)
 {
 	return forced || !has_tcx();
 }
 
-/* A test of a group with setup(). */
+/* An entry of a test group. The group's setup function must be setup(). */
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 
 #endif

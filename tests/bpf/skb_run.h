@@ -15,8 +15,9 @@
 
 #include <bpf/bpf.h>
 
-/* @data begins with an Ethernet header. @gso holds the skb's gso_size and gso_segs, or is NULL.
- * Returns the verdict. Asserts that the program left the packet unchanged. */
+/* Runs the program once on @data, which begins with an Ethernet header. @gso holds the skb's
+ * gso_size and gso_segs, or is NULL. Returns the verdict. Asserts that the program left the packet
+ * unchanged. */
 static inline uint32_t run_skb(int prog_fd, const uint8_t *data, uint32_t len,
 			       const struct __sk_buff *gso)
 {

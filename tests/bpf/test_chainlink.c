@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_chainlink.c - sharing a NIC by libxdp's dispatcher. If the kernel refuses programs of type
- * EXT, chainlink_open() fails before it changes anything. If libxdp attaches our program alone, it
- * is detached again.
+ * EXT, chainlink_open() fails before it changes anything. If libxdp attaches our program without
+ * its dispatcher, chainlink_open() detaches the program and fails.
  */
 #include <dlfcn.h>
 #include <linux/bpf.h>
@@ -12,8 +12,8 @@
 #include "bpf/chainlink.h"
 #include "sandbox.h"
 
-/* Replaces libbpf's function, so that the code under test believes that the kernel supports EXT
- * programs. */
+/* While @pretend is true, libbpf_probe_bpf_prog_type(), which replaces libbpf's function in this
+ * test, says that the kernel supports programs of type EXT. */
 static bool pretend;
 
 int libbpf_probe_bpf_prog_type(enum bpf_prog_type type, const void *opts)
@@ -60,8 +60,9 @@ static void test_kernel_without_ext(void **state)
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 }
 
-/* If libxdp had attached our program alone, by netlink, the program would outlive us and could not
- * share the NIC. All modes must refuse and undo this. */
+/* If libxdp attached our program by netlink, without its dispatcher, the program would outlive this
+ * process and could not share the NIC. In every mode chainlink_open() must detach the program and
+ * fail. */
 static void refused_and_undone(void)
 {
 	static const enum loader_mode modes[] = { LOADER_MODE_AUTO, LOADER_MODE_NATIVE,
@@ -134,8 +135,9 @@ static void test_needs_pins(void **state)
 	assert_int_equal(umount(PINS_ROOT), 0);
 }
 
-/* Two interfaces share one NIC, and one of them is killed. If the kernel's verifier refuses our
- * program in the dispatcher, the error must say so, and nothing may stay attached. */
+/* Two interfaces share one NIC. The process of the second one exits without detaching its program.
+ * If the kernel's verifier refuses our program in the dispatcher, the error must say so, and
+ * nothing may stay attached. */
 static void test_two_in_a_dispatcher(void **state)
 {
 	int status;

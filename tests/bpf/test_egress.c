@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_egress.c - the tunnel's TC egress by BPF_PROG_TEST_RUN. A packet for a peer is counted as
- * offered. A few packets without a peer pass per second; the rest are dropped and counted.
- * Needs CAP_BPF, CAP_NET_ADMIN.
+ * test_egress.c - runs the tunnel's TC egress program by BPF_PROG_TEST_RUN. A packet for a peer is
+ * counted as offered. Of packets without a peer, a few pass each second; the program drops and
+ * counts the rest. Needs CAP_BPF, CAP_NET_ADMIN.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -17,7 +17,7 @@
 #include "wgxdp/maps.h"
 #include "wgxdp/reasons.h"
 
-#define LIMIT_PER_S 50 /* NO_PEER_PER_S */
+#define LIMIT_PER_S 50 /* NO_PEER_PER_S of bpf/tunnel.bpf.c */
 #define CPUS_MAX 4096
 #define ON ((uint32_t)TC_ACT_UNSPEC)
 
@@ -79,7 +79,8 @@ static void allow(int family, struct inner_address a, uint32_t length, uint32_t 
 				 0);
 }
 
-/* Network 1 belongs to NET except 1.5, which belongs to HOST. Network 2 belongs to OTHER. */
+/* Network 1 belongs to NET, except for the address 1.5, which belongs to HOST. Network 2 belongs to
+ * OTHER. */
 static int setup(void **state)
 {
 	(void)state;
@@ -112,7 +113,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Resets the limit of packets without a peer. */
+/* Waits for the next second, because the limit of packets without a peer counts per second. */
 static void reset_limit(void)
 {
 	sleep(1);
@@ -181,7 +182,7 @@ static void test_row(void **state)
 			want.peers[s].tx_packets += packets;
 			want.peers[s].tx_bytes += len;
 		}
-		/* The packet may pass or be dropped, but a drop must be counted. */
+		/* A packet without a peer may pass or be dropped, but each drop must be counted. */
 		if (verdict == TC_ACT_SHOT) {
 			want.drops[REASON_no_peer].packets += packets;
 			want.drops[REASON_no_peer].bytes += len;
@@ -196,8 +197,9 @@ static void test_row(void **state)
 
 /* --- limits and odd packets ------------------------------------------------------------------ */
 
-/* If a flood of packets has no peer, as many packets pass as the limit allows. The flood touches
- * one or two seconds, or three on a slow machine. Packets for peers are not limited. */
+/* During a flood of packets without a peer, only as many pass as the limit per second allows. The
+ * flood falls into one or two seconds of the clock, or into three on a slow machine. Packets for
+ * peers are not limited. */
 static void test_no_peer_limit(void **state)
 {
 	const struct row nobody = { .to = { 3, 1 } }, peer = { .to = { 1, 1 } };
@@ -238,8 +240,7 @@ static void test_multicast_is_apart(void **state)
 	assert_int_equal(run_frame(frame, len, &nobody.gso), ON);
 }
 
-/* Packets without an IP destination have no peer. BPF_PROG_TEST_RUN needs an IP header of 40 or 20
- * bytes. */
+/* A packet that is not IP, or too short for an IP header, has no peer. */
 static void test_odd_packets(void **state)
 {
 	const struct row peer = { .to = { 1, 1 } };
@@ -257,14 +258,14 @@ static void test_odd_packets(void **state)
 	read_counters(&after);
 	assert_int_equal(after.drops[REASON_no_peer].packets,
 			 before.drops[REASON_no_peer].packets + 2);
-	/* An IP header without a payload. */
+	/* An IP header without a payload is enough to find the peer. */
 	build(frame, 4, &peer);
 	assert_int_equal(run_frame(frame, ETH_HLEN + 20, &peer.gso), ON);
 	build(frame, 6, &peer);
 	assert_int_equal(run_frame(frame, ETH_HLEN + 40, &peer.gso), ON);
 }
 
-/* After a prefix is removed, the next longer match applies. */
+/* After a host's prefix is removed, the packet goes to the peer with the network around it. */
 static void test_prefix_gone(void **state)
 {
 	const struct row host = { .to = { 1, 5 }, .slot = NET };

@@ -15,7 +15,7 @@ static void test_row(void **state)
 	frame_build(&f, &r->frame);
 	set_forwarding(false, false);
 	expect(f.data, f.len, r->outcome, r->reason, f.payload_len, false);
-	/* Forwarding of the other family must not matter. */
+	/* Forwarding in the other address family must not matter. */
 	set_forwarding(!v4, v4);
 	expect(f.data, f.len, r->outcome, r->reason, f.payload_len, false);
 	set_forwarding(v4, !v4);
@@ -90,7 +90,8 @@ static void test_flipped_header_bits(void **state)
 	}
 }
 
-/* If a datagram ends before its IP packet, the UDP length counts. */
+/* If the UDP length is shorter than the payload of the IP packet, the UDP length is the length of
+ * the message. */
 static void test_udp_length_rules(void **state)
 {
 	const struct frame_spec s = { DATA(6) };
@@ -107,7 +108,7 @@ static void test_udp_length_rules(void **state)
 	}
 }
 
-/* Without a socket the frame goes to the stack and is counted for the peer. */
+/* If the queue has no AF_XDP socket, the frame goes to the stack and is counted for the peer. */
 static void test_no_socket(void **state)
 {
 	const struct frame_spec s = { DATA(4) };
@@ -142,7 +143,8 @@ static void test_peer_without_counters(void **state)
 	assert_memory_equal(&before, &after, sizeof(before));
 }
 
-/* On a NIC that is not in the map, as while it is being detached, everything passes. */
+/* On a NIC that is not in the map (for example while the NIC is being detached), all frames
+ * pass. */
 static void test_unknown_nic(void **state)
 {
 	const struct frame_spec s = { DATA(4) }, bad = { ANY(4, 9, SESSION) };

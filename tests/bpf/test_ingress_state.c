@@ -19,7 +19,7 @@ static void put_key(bool has)
 	put(skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v));
 }
 
-/* Returns the offset of mac1 by [W] 5.4.2 and 5.4.3. It covers everything before it. */
+/* Returns the offset of mac1 by [W] 5.4.2 and 5.4.3. mac1 covers all bytes before it. */
 static uint32_t mac1_at(uint8_t type)
 {
 	return type == WIRE_INITIATION ? 116 : 60;
@@ -62,7 +62,8 @@ static void test_mac1_valid(void **state)
 	put_key(false);
 }
 
-/* A flipped bit in any byte that mac1 covers, or in mac1, is refused. mac2 is not checked. */
+/* A message with a flipped bit in mac1, or in a byte that mac1 covers, is refused. mac2 is not
+ * checked. */
 static void test_mac1_wrong(void **state)
 {
 	struct frame f;
@@ -77,7 +78,8 @@ static void test_mac1_wrong(void **state)
 		frame_build(&f, &handshakes[i]);
 		write_mac1(&f, type);
 		msg += f.at[MSG];
-		/* A wrong type, reserved byte or receiver index has another reason. */
+		/* Start after the type, the reserved bytes and, in a response, the receiver index:
+		 * a change there is refused for another reason than bad_mac1. */
 		for (uint32_t at = type == WIRE_RESPONSE ? 12 : 4; at < f.payload_len; at++) {
 			msg[at] ^= 1 << at % 8;
 			expect(f.data, f.len, at < mac1_at(type) + 16 ? REFUSED : STACK,
@@ -122,8 +124,8 @@ static void test_mac1_order(void **state)
 
 /* --- heartbeat ------------------------------------------------------------------------------- */
 
-/* A worker with a stale heartbeat, or that never started, gets no data. The data passes and is
- * counted for the peer. */
+/* If the worker's heartbeat is stale, or the worker never started, XDP passes the data to the stack
+ * instead of the worker. */
 static void test_heartbeat(void **state)
 {
 	static const struct {
@@ -178,7 +180,8 @@ static void test_heartbeat_of_the_queue(void **state)
 	put_nic(LO, NIC_NUMBER);
 }
 
-/* In libxdp's dispatcher the XDP program may outlive its daemon, too. */
+/* In libxdp's dispatcher the XDP program, too, may outlive its daemon. With a stale heartbeat it
+ * must drop nothing. */
 static void test_heartbeat_in_a_dispatcher(void **state)
 {
 	const struct frame_spec bad = { ANY(6, 9, SESSION) };
@@ -210,7 +213,8 @@ static void test_heartbeat_in_a_dispatcher(void **state)
 
 /* --- after GRO ------------------------------------------------------------------------------- */
 
-/* An skb of ten messages is not dropped because of its first message, and counts as ten. */
+/* An skb of ten messages is never dropped because of its first message. It counts as ten
+ * packets. */
 static void test_aggregated(void **state)
 {
 	const struct __sk_buff gso = { .gso_size = 128, .gso_segs = 10 };
@@ -254,8 +258,8 @@ static int see(void *ctx, void *data, size_t len)
 	return 0;
 }
 
-/* Each packet of a flood is counted, and a few are sampled for each reason. The flood touches one
- * or two seconds, or three on a slow machine. */
+/* Every packet of a flood is counted. Samples are limited per second and reason. The flood falls
+ * into one or two seconds of the clock, or into three on a slow machine. */
 static void test_samples(void **state)
 {
 	const struct frame_spec specs[] = { { ANY(4, 9, SESSION) },
@@ -270,7 +274,7 @@ static void test_samples(void **state)
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.events), see, &seen, NULL);
 	assert_non_null(ring);
 	assert_true(ring_buffer__consume(ring) >= 0);
-	sleep(1); /* so that earlier tests have used up nothing of the limit */
+	sleep(1); /* so that no sample of an earlier test counts towards the limit */
 	memset(&seen, 0, sizeof(seen));
 	for (unsigned i = 0; i < 2; i++) {
 		const struct event *e = &seen.last[reasons[i]];
@@ -289,7 +293,7 @@ static void test_samples(void **state)
 	ring_buffer__free(ring);
 }
 
-/* The sample of a packet that is shorter than a head has only the packet's bytes. */
+/* If a packet is shorter than EVENT_HEAD_LEN, its sample has only the packet's bytes. */
 static void test_short_sample(void **state)
 {
 	const struct frame_spec s = { DATA(4), .payload_len = 1 };
@@ -309,7 +313,7 @@ static void test_short_sample(void **state)
 	assert_int_equal(e->hook, EVENT_NIC);
 	assert_int_equal(e->bytes, f.len);
 	ring_buffer__free(ring);
-	/* XDP knows the packet's length. */
+	/* The XDP program copies exactly the packet's bytes. */
 	memset(&seen, 0, sizeof(seen));
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.events), see, &seen, NULL);
 	assert_non_null(ring);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_joined.c - XDP in generic and in native mode and trains of datagrams. In generic mode a
- * train is one frame, which goes to the stack as it is, whatever its size. A single datagram goes
- * to the AF_XDP socket, or is dropped and counted if it is invalid.
+ * test_joined.c - what XDP in generic and in native mode does with trains of datagrams (one large
+ * UDP packet, which the kernel would segment later). In generic mode XDP gets a train as one frame
+ * and passes it to the stack, whatever its size. A single datagram goes to the AF_XDP socket, or is
+ * dropped and counted if it is invalid.
  *
  *   lt1 ── frame or train ──▶ lt0: XDP ──▶ AF_XDP socket
  *                                └───────▶ the stack ──▶ UDP socket
@@ -25,7 +26,7 @@ struct row {
 	uint8_t type;
 	uint32_t index;
 	unsigned cars;		 /* datagrams in the frame */
-	unsigned by_xdp, by_udp; /* datagrams that arrive there */
+	unsigned by_xdp, by_udp; /* datagrams that arrive in each socket */
 	unsigned offered;	 /* counted in peer_stats */
 	unsigned dropped;	 /* counted in drops */
 };
@@ -74,7 +75,7 @@ static void listen_there(void)
 	assert_int_equal(loader_set_listen(loader, keys, 2), 0);
 }
 
-/* The sum of the pseudo header, from which the kernel completes the checksum of each datagram. */
+/* Returns the sum of the pseudo header, from which the kernel computes each datagram's checksum. */
 static uint16_t pseudo_sum(const struct frame *frame, int family)
 {
 	const uint8_t *p = frame->data + frame->at[L3] + (family == 4 ? 12 : 8);
@@ -87,7 +88,7 @@ static uint16_t pseudo_sum(const struct frame *frame, int family)
 	return sum;
 }
 
-/* Builds a frame of @r->cars messages, which differ in their last byte. */
+/* Builds a frame with @r->cars messages one after the other, which differ in their last byte. */
 static void build(struct frame *frame, const struct row *r)
 {
 	const struct frame_spec spec = { .family = r->family,
@@ -105,7 +106,7 @@ static void build(struct frame *frame, const struct row *r)
 	frame_put16(frame->data + frame->at[L4] + 6, pseudo_sum(frame, r->family));
 }
 
-/* Sends the frame. Returns false if this kernel accepts no trains from packet sockets (before Linux
+/* Sends the frame. Returns false if the kernel accepts no trains from packet sockets (before Linux
  * 6.2). */
 static bool send_row(const struct frame *frame, const struct row *r)
 {

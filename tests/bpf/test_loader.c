@@ -49,7 +49,7 @@ static void test_free_leaves_nothing(void **state)
 	loader_free(NULL);
 }
 
-/* The parent directory stays while it holds the pins of another interface. */
+/* When one of two interfaces ends, the pins of the other one stay. */
 static void test_two_interfaces(void **state)
 {
 	struct loader *other;
@@ -110,7 +110,7 @@ static void assert_unpinned(const char *interface, const char *why)
 	loader = NULL;
 }
 
-/* A bpffs may be writable for everybody, so another user can make the directory first. */
+/* A bpffs may be writable by everybody, so another user can make the directory first. */
 static void test_foreign_directory(void **state)
 {
 	(void)state;

@@ -152,7 +152,8 @@ static void test_mac1_key(void **state)
 	close(fd);
 }
 
-/* Each element that a worker writes has the same value in the map. */
+/* A value that a worker writes through its mapping of an array is the value that the map
+ * returns. */
 static void test_mapped_arrays(void **state)
 {
 	uint64_t value;
@@ -180,8 +181,8 @@ static void test_mapped_arrays(void **state)
 	close(heartbeat);
 }
 
-/* A change of the MAC address keeps the worker that is recorded for a queue. Detaching the NIC
- * resets it. */
+/* A change of the NIC's MAC address keeps the worker that is recorded for each queue. Detaching the
+ * NIC resets the worker to 0. */
 static void test_queue_worker(void **state)
 {
 	const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
@@ -209,8 +210,8 @@ static void test_queue_worker(void **state)
 	close(fd);
 }
 
-/* An insertion is repeated while the kernel has no memory ready, and fails if this lasts too
- * long. */
+/* While the kernel has no memory ready, the loader repeats an insertion. After too many failures it
+ * gives up. */
 static void test_memory_is_short(void **state)
 {
 	const struct peer_value peer = { .name = "b" };
@@ -237,7 +238,8 @@ static void test_memory_is_short(void **state)
 	close(fd);
 }
 
-/* While the lack of memory lasts, insertions do not wait. After a while they wait again. */
+/* After an insertion has failed for lack of memory, the next ones fail at once, without repeating.
+ * Some time later the loader repeats insertions again. */
 static void test_memory_stays_short(void **state)
 {
 	const struct session_value session = { .slot = 7 };
@@ -258,7 +260,7 @@ static void test_memory_stays_short(void **state)
 	assert_int_equal(err, 0);
 }
 
-/* The fd is readable while there are samples, and not after they are read. */
+/* The fd is readable while samples are waiting, and not once they are read. */
 static void test_events_fd(void **state)
 {
 	struct listen_key k = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 9 },

@@ -173,7 +173,7 @@ static void test_by_type_and_index(void **state)
 	close_group(&groups[1]);
 }
 
-/* Junk does not go to the daemon. */
+/* Datagrams that are too short for a message go to a worker, not to the daemon. */
 static void test_short_datagrams(void **state)
 {
 	const uint8_t initiation[] = { WIRE_INITIATION, 0, 0, 0 };
@@ -189,7 +189,7 @@ static void test_short_datagrams(void **state)
 }
 
 /* The data of a hung worker goes to a live worker. If all workers hang, the data waits in the
- * worker's own socket. */
+ * socket of the worker that owns the session. */
 static void test_hung_worker(void **state)
 {
 	static const struct {

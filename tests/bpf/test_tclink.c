@@ -24,7 +24,7 @@ static int attach_nic(struct loader *l, bool force_clsact)
 	return err;
 }
 
-/* Returns the number of lines with @name in `tc filter` of lt0. */
+/* Returns how many lines of `tc filter show` for lt0 contain @name. */
 static int filters_named(const char *name)
 {
 	char command[128], line[16] = "";
@@ -86,7 +86,7 @@ static void test_attach(void **state)
 		assert_false(loader_attached(loader, lt0));
 		assert_false(has_clsact());
 	}
-	/* After TC is detached, XDP can use the same place. */
+	/* After the TC program is detached, the XDP program can be attached to the same NIC. */
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 	assert_int_equal(attach_nic(loader, false), -EALREADY);
 }
@@ -178,7 +178,7 @@ static void test_foreign_qdisc(void **state)
 	remove_foreign();
 }
 
-/* Two interfaces attach a program each to one NIC. */
+/* Two interfaces attach their programs to one NIC. */
 static void test_two_interfaces(void **state)
 {
 	struct loader *other;
@@ -204,7 +204,7 @@ static void test_two_interfaces(void **state)
 	loader_free(other);
 }
 
-/* Runs a process that attaches and is killed. */
+/* Lets a child process attach the program and exit without detaching it, as after kill -9. */
 static void attach_and_die(bool clsact)
 {
 	pid_t child = fork();
@@ -221,8 +221,9 @@ static void attach_and_die(bool clsact)
 	assert_int_equal(filters_named(OURS), uses_clsact(clsact));
 }
 
-/* After kill -9 tcx leaves nothing. A clsact filter is removed by the next loader of the name, and
- * the qdisc as well if we created it. */
+/* After kill -9 nothing is left if the program was attached by tcx. A clsact filter stays until the
+ * next loader of the same interface name removes it, together with the qdisc if wgxdp created the
+ * qdisc. */
 static void test_after_a_crash(void **state)
 {
 	(void)state;
@@ -248,7 +249,7 @@ static void test_after_a_crash(void **state)
 	remove_foreign();
 }
 
-/* tclink_clean() removes the filter without another attach. */
+/* tclink_clean() removes the filter although no loader attaches again. */
 static void test_clean(void **state)
 {
 	(void)state;

@@ -48,7 +48,7 @@ static void test_ingress_clsact(void **state)
 	check_ingress(true);
 }
 
-/* The initial value of the array admits no packet. */
+/* Until a worker stores a peer's slot in tun_writer, every packet that is written is dropped. */
 static void test_inject_begins_closed(void **state)
 {
 	const struct in_row right = { "unset", UDP, { 1, 7 }, 0, false };
@@ -98,7 +98,8 @@ static int send_to_group(uint8_t family)
 	return fd;
 }
 
-/* The stack loops the host's own multicast back to local members. */
+/* The stack loops the host's own multicast back to local members. This packet comes from no worker,
+ * and must arrive. */
 static void test_looped_multicast(void **state)
 {
 	int fd;
@@ -114,12 +115,12 @@ static void test_looped_multicast(void **state)
 		close(fd);
 	}
 	assert_int_equal(dropped(REASON_inject_mismatch).packets, 0);
-	/* A peer's multicast is checked like everything that a worker writes. */
+	/* A multicast packet from a peer is checked like every packet that a worker writes. */
 	check_in_row(&(struct in_row){ "multicast source", UDP, { 3, 7 }, NEAR, false }, 4, 0);
 	close_tunnel();
 }
 
-/* Sets the CPUs for RPS of both queues. Needs a sysfs of this network namespace. */
+/* Sets the CPUs for RPS of both queues, in a sysfs mounted for this network namespace. */
 static void set_rps(const char *cpus)
 {
 	char sysfs[] = "/tmp/test_tunnel.XXXXXX", command[256];
@@ -134,8 +135,8 @@ static void set_rps(const char *cpus)
 	rmdir(sysfs);
 }
 
-/* With RPS the program runs after write() has returned. The slot in tun_writer may then belong to a
- * later packet. */
+/* With RPS the program runs after write() has returned, when tun_writer may already hold the slot
+ * of a later packet. The slot is therefore not compared. */
 static void test_rps(void **state)
 {
 	static const struct in_row rows[] = {

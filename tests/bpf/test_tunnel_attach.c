@@ -64,7 +64,8 @@ static void test_detach_leaves_nothing(void **state)
 	}
 }
 
-/* Starts a child in a namespace of its own, which sets ltun up there. */
+/* Starts a child in a network namespace of its own, moves ltun there, and lets the child set ltun
+ * up. *@net is set to an fd of that namespace. */
 static pid_t move_away(int *net)
 {
 	char command[64], path[64];
@@ -100,7 +101,7 @@ static void end_child(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
-/* Returns how much the counter grows when a spoofed packet is written. */
+/* Writes a spoofed packet. Returns by how much the counter of inject_mismatch grows: 1 or 0. */
 static uint64_t drops_of_spoofed(void)
 {
 	const struct in_row spoofed = { "", UDP, { 2, 7 }, NEAR, false };
@@ -133,8 +134,8 @@ static void test_move_tcx(void **state)
 	close_tunnel();
 }
 
-/* The move to another namespace removes clsact filters. The loader notices, and attaches them again
- * from there. */
+/* The move to another namespace removes the clsact filters. The loader notices this, and can attach
+ * them again after it has entered that namespace. */
 static void test_move_clsact(void **state)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), net;

@@ -72,7 +72,8 @@ static void test_lo_is_generic(void **state)
 	assert_false(native);
 }
 
-/* A foreign program is named in the error and stays, in any mode. */
+/* In every mode, the loader refuses to replace a foreign program, and the error names that
+ * program. */
 static void test_foreign_program(void **state)
 {
 	static const uint32_t flags[] = { XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE };
@@ -98,7 +99,7 @@ static void test_foreign_program(void **state)
 	}
 }
 
-/* Our program is not displaced by netlink or by another wgxdp either. */
+/* Neither netlink nor another wgxdp can remove or replace our program. */
 static void test_not_displaced(void **state)
 {
 	struct loader *other;
@@ -121,8 +122,9 @@ static void test_not_displaced(void **state)
 	loader_free(other);
 }
 
-/* The error names the owner if the owner's name contains a dot (its pins have a colon), but not if
- * the program is not pinned. */
+/* The error names the interface that owns the program, also if the name contains a dot (its
+ * directory of pins has a colon instead). If the program is not pinned, the error names only the
+ * program. */
 static void test_owner_is_named(void **state)
 {
 	struct loader *other;

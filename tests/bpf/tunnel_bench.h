@@ -164,7 +164,7 @@ static inline bool arrived(int fd, enum kind kind)
 	return got < 0 && errno == (kind == TOO_BIG ? EMSGSIZE : EHOSTUNREACH);
 }
 
-/* Waits until the socket is readable, or the packet was dropped. */
+/* Waits until the socket is readable or the packet has been dropped. Gives up after about 2 s. */
 static inline void wait_for_verdict(int fd, uint64_t drops_before)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
@@ -174,7 +174,8 @@ static inline void wait_for_verdict(int fd, uint64_t drops_before)
 			return;
 }
 
-/* The other queue's slot would give the opposite verdict, and must not matter. */
+/* Writes the packet of @r to @queue and checks that it arrives or is dropped. The slot of the other
+ * queue would give the opposite verdict, and must not matter. */
 static inline void check_in_row(const struct in_row *r, uint8_t family, unsigned queue)
 {
 	int fd = r->kind == ECHO ? -1 : open_socket(family, r->from);

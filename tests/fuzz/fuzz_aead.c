@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_aead.c - compares batches of AEAD jobs with libsodium. Five bytes of input make a job: its
- * length (two bytes), key, offset and flags. The plaintext is the input, repeated, and for some
- * jobs it comes in pieces.
+ * fuzz_aead.c - compares batches of AEAD jobs with libsodium. Five bytes of input describe a job:
+ * its length (two bytes), key, offset and flags. The plaintext is the input itself, repeated as
+ * often as needed. In some jobs the plaintext comes in pieces.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -58,7 +58,8 @@ static size_t parse(const uint8_t *data, size_t size)
 	return n;
 }
 
-/* Makes jobs from src to dst. For a job in place, src is copied to dst first. */
+/* Fills in jobs that read src and write dst. A job in place reads dst, into which src is copied
+ * first. */
 static void make_jobs(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

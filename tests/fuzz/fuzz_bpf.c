@@ -19,7 +19,8 @@ static void require(bool what)
 		abort();
 }
 
-/* Returns true if the frame may be addressed to us. Checks no length. */
+/* Returns true if the frame is long enough and has our MAC and IP addresses. The port is not
+ * checked. */
 static bool to_us(const uint8_t *data, uint32_t len)
 {
 	if (len < ETH_HLEN + (data[12] == 0x08 ? 20 : 40) || memcmp(data, frame_nic_mac, 6) != 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any text is refused with a message, or yields values as conf.h promises. conf_check(), which
- * continues after a fault, refuses the same texts. A written file can be parsed, and is then
- * written as the same text again. Any reply of the daemon is refused, or can be written and parsed.
+ * fuzz_conf.c - every text is either refused with a message, or yields values as conf.h promises.
+ * conf_check(), which continues after a fault, refuses the same texts. A written file can be
+ * parsed, and is then written as the same text again. Every reply of the daemon is either refused,
+ * or can be written and parsed.
  */
 #include <stdlib.h>
 #include <string.h>

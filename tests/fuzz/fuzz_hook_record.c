@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any record of hooks is refused, or the parsed path and hooks have exactly the record's length. */
+/* hook_record_parse() refuses the input, or the magic, the path and the hooks that it returns (with
+ * each hook's letter and all NULs) add up to the length of the input. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = malloc(sizeof(head) + size + 1);
 	struct hook_record r;
 
-	/* Every input gets the right beginning, which a fuzzer would hardly ever guess. */
+	/* Every input starts with the magic, which a fuzzer would hardly ever guess. */
 	memcpy(text, head, sizeof(head));
 	memcpy(text + sizeof(head), data, size);
 	size += sizeof(head);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any record of settings of the host or of its NICs is refused, or names only settings that wgxdp
- * can have made. */
+/* Every record of settings of the host or of its NICs is either refused, or names only settings
+ * that wgxdp can have made. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +31,8 @@ static void read_tuning(const char *text, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Most inputs get a part of a valid record, which a fuzzer would hardly ever guess. */
+	/* Most inputs get a part of a valid record, because a fuzzer would hardly ever guess
+	 * one. */
 	static const char host[] =
 		"{\"netns\":7,\"src_valid_mark\":true,\"nft4\":true,\"nft6\":true,"
 		"\"dns\":\"resolvconf\",\"dns_name\":\"wg0\",\"rules\":[{\"family\":4,"

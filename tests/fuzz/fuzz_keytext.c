@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_keytext.c - any text is either refused, or is exactly the text that its key encodes to. */
+/* fuzz_keytext.c - every text is either refused, or is exactly the text that its key encodes to. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -33,7 +33,7 @@ struct play {
 	bool was_answered[PEERS];
 	struct endpoint_name *asked[PEERS];
 	uint64_t now_ns;
-	uint8_t rank_of; /* what rank() makes of an address */
+	uint8_t rank_of; /* rank() derives the rank of an address from this number */
 };
 
 static uint64_t take(struct input *in, unsigned bytes)
@@ -99,7 +99,7 @@ static bool is_live(const struct play *play, const struct peer *p)
 	return heard_ns && play->now_ns < heard_ns + ENDPOINT_NAMES_SILENCE_S * NS_PER_S;
 }
 
-/* Calls @step and checks what became of the endpoints. */
+/* Calls @step, and checks that each endpoint that the step has changed may change and is valid. */
 static void checked(struct play *play, void (*step)(struct play *play, void *arg), void *arg)
 {
 	struct endpoint before[PEERS];
@@ -183,7 +183,7 @@ static void pass(struct play *play, struct input *in)
 	for (unsigned turns = 0; (next_ns = endpoint_names_next(&play->names)) <= until_ns;
 	     turns++) {
 		if (turns > 100000)
-			abort(); /* it spins */
+			abort(); /* endpoint_names_run() never finishes its work */
 		if (next_ns > play->now_ns)
 			play->now_ns = next_ns;
 		checked(play, run, NULL);

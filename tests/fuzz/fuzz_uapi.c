@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_uapi.c - after any lines on the configuration socket the device still answers a get. */
+/* fuzz_uapi.c - whatever lines arrive on the configuration socket, the device still answers a
+ * get. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>

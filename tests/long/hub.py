@@ -40,7 +40,8 @@ def fill(daemon, count):
 
 
 def ping_frame(raw, source):
-    """An echo request. The hub has to find out the sender's MAC address before it can answer."""
+    """Returns an echo request. The hub must look up the sender's MAC address before it can
+    answer."""
     icmp = struct.pack(">BBHHH", 8, 0, 0, 1, 1)
     icmp = icmp[:2] + struct.pack(">H", wgpeer.checksum(icmp)) + icmp[4:]
     ip = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 1, 0)
@@ -70,7 +71,7 @@ def routes(a, _b, _interface, _count):
 
 
 def writes(a, _b, _interface, count):
-    """Packets for many silent peers: each of them begins a handshake that nobody answers."""
+    """Sends packets for many silent peers. Each packet begins a handshake that nobody answers."""
     with wgpeer.namespace(a):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for n in range(min(count, 60000)):

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 240
 #
-# A name stands for two addresses, and nobody answers at the first. The second is tried when the
-# first handshake is about to be given up, although a single packet began it.
+# A name stands for two addresses, and nobody answers at the first one. Shortly before wgxdp gives
+# up the first handshake, it tries the second address, although only a single packet was sent.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #
@@ -31,7 +31,7 @@ ok "attach" ours a "$A" < <(
 ok "the other node attaches" ours b "$B" < <(
 	interface b ListenPort=51820 Address=10.99.0.2/24
 	peer a AllowedIPs=10.99.0.1/32)
-in_ns a ip route add 192.0.2.9/32 via 192.0.2.2 # otherwise it has no neighbour
+in_ns a ip route add 192.0.2.9/32 via 192.0.2.2 # b drops these packets
 began=$SECONDS
 ok "the first address is the endpoint" at 192.0.2.9
 in_ns a ping -q -c 1 -W 1 10.99.0.2 >"$TMP/ping"

@@ -394,7 +394,9 @@ class Reasons:
         self.lose("packets out", "tun_tx", 1500, lambda i: self.from_a(FORGER, 1))
 
     def lose(self, what, name, count, act):
-        """Stops all workers, because the kernel chooses the TUN queue of a flow, and thereby its
+        """Calls act() @count times while all workers are stopped. The kernel must lose some of the
+        packets, which the daemon counts as @name. Every packet must be accounted for. All workers
+        are stopped, because the kernel chooses the TUN queue of a flow, and with the queue the
         worker."""
         b, tally = self.b, Tally(self.b)
         tally.collect()

@@ -93,7 +93,8 @@ inner_bytes()
 }
 
 # A handshake takes 148 and 92 bytes. Each of ten pings has 84 bytes and becomes a message of 128.
-# The session is confirmed by the initiator's first packet, or by a keepalive of 32 bytes before it.
+# The initiator's first packet confirms the session, unless the initiator sends a keepalive of 32
+# bytes before that packet.
 for path in xdp udp; do
 	ok "$path: attach succeeds in a" up_pair a "$A" 1 $path b 2
 	ok "$path: attach succeeds in b" up_pair b "$B" 2 $path a 1

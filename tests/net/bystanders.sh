@@ -80,7 +80,7 @@ uncounted() # WHAT LINE...
 
 # --- a router -------------------------------------------------------------------------------------
 
-forwarding() # V4 V6, then per interface
+forwarding() # IPV4 IPV6: switches forwarding of each family on (1) or off (0) for all interfaces
 {
 	in_ns h sysctl -qw "net.ipv4.ip_forward=$1" "net.ipv6.conf.all.forwarding=$2"
 }

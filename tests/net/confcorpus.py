@@ -196,7 +196,7 @@ def theirs(path, text):
 
 
 def blamed_key(message, text):
-    """The key of the line that our message names, without white space and in lower case."""
+    """Returns the key of the line that our message names, without white space and in lower case."""
     place = re.search(r":(\d+):\d+: ", message)
     if not place:
         return ""
@@ -218,7 +218,8 @@ def spaced(text):
 
 
 def explain(text, message, error):
-    """The name of a known difference, or None. Either our @message or wg's @error is set."""
+    """Returns the name of a known difference, or None. Either our @message or wg's @error is
+    set."""
     if message:
         name = blamed_key(message, text)
         if "IPv6 needs at least" in message:

@@ -12,7 +12,7 @@
 
 #include "conf/conf_write.h"
 
-/* Moves the peers that are not our own to the front, and returns their number. */
+/* Moves the peers other than the host itself to the front, and returns their number. */
 static uint32_t skip_own(struct conf *c)
 {
 	uint32_t kept = 0;

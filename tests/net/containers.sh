@@ -4,8 +4,9 @@
 # The relay and the client of the WireGuard documentation's section on containers, with their files
 # as they are written there. Each runs as the first process of a container: a root file system, a
 # process namespace and a network namespace of its own, the capabilities that Docker gives and
-# NET_ADMIN, and a read-only /proc/sys. A third container joins the network of the client, asks
-# a DNS server for a web server, and the web server for its own address, which is the relay's.
+# NET_ADMIN, and a read-only /proc/sys. A third container joins the network of the client. It asks
+# a DNS server for the address of a web server, which then answers with the address from which the
+# request came: the relay's.
 #
 #   ┌─ c: client, vpn_test ─┐        ┌────── i: internet ──────┐         ┌──── r: relay ────┐
 #   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no masks   eth1 ══════ eth0  wg0 192.0.2.1  │
@@ -106,7 +107,7 @@ exec env -i PATH=/opt:/usr/sbin:/usr/bin setpriv --bounding-set "-all,$caps" -- 
 	chroot . "$@"
 END
 
-container() # NS < wg0.conf: FIRST is its first process, as this namespace sees it
+container() # NS < wg0.conf: sets FIRST to the container's first process (its PID in this namespace)
 {
 	mkdir "$TMP/$1"
 	(umask 077 && cat >"$TMP/$1/wg0.conf")

@@ -27,7 +27,7 @@ debug() { in_ns a "$WGXDP" set "$A" debug "$1" >"$TMP/said"; }
 
 said() { grep -cE -- "$1" "$LOG"; }
 
-# Within five seconds exactly one line of the log matches.
+# Waits up to five seconds for a line of the log that matches, and expects exactly one.
 says() # WHAT REGEX
 {
 	wait_for 5 grep -qE -- "$2" "$LOG"
@@ -48,8 +48,8 @@ attach() # OPTIONS...
 	wait_for 5 grep -q ": up, port" "$LOG"
 }
 
-# For each second of a flood, the log has a few lines and the count of the suppressed ones. Prints
-# both numbers; their sum is the size of the flood.
+# Prints how many messages have a line of their own, then N of each line "... and N more like it".
+# The sum of these numbers is the size of the flood.
 told()
 {
 	said "Invalid initiation MAC from 192"
@@ -68,7 +68,8 @@ flood() # WHAT COUNT
 	holds "$1: not each has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# The BPF programs learn a moment later that the host has begun to forward.
+# The BPF programs learn only a moment later that the host now forwards, so this may have to be
+# repeated.
 passed_on()
 {
 	provoke mac

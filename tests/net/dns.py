@@ -23,7 +23,7 @@ A, AAAA = 1, 28
 
 
 def record(directory, name):
-    """TTL, mode and addresses of the name, or None."""
+    """Returns the TTL, the mode and the addresses of the name, or None."""
     try:
         with open(os.path.join(directory, os.path.basename(name)), encoding="ascii") as file:
             return file.read().split()
@@ -32,7 +32,7 @@ def record(directory, name):
 
 
 def question(packet):
-    """The name, the type, and the end of the question."""
+    """Returns the name, the type, and the offset at which the question ends."""
     labels, at = [], 12
     while packet[at]:
         labels.append(packet[at + 1:at + 1 + packet[at]].decode("ascii").lower())

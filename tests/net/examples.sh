@@ -28,7 +28,7 @@ wait_for 5 in_ns a ping -q -c 1 -W 1 198.51.100.2
 
 # --- README ---------------------------------------------------------------------------------------
 
-# The block of README.md that begins with LINE, to the next line that is not indented.
+# Prints the block of README.md that begins with LINE, up to the next line that is not indented.
 block() # LINE
 {
 	awk -v first="    $1" '$0 == first { on = 1 } on && /^[^ ]/ { exit } on' "$TOP/README.md" |
@@ -123,7 +123,7 @@ is "... has the peer alice" "$(show a "$A" '.peers[0] | .name + " " + .endpoint'
 cp "$TMP/$A.conf" "$TMP/saved"
 
 literal wgxdp.8
-run() # COMMAND...: run as somebody would type it, in a directory with the config
+run() # COMMAND...: runs the command as a user would type it, in a directory with the config
 {
 	local line=$1
 	line=${line//wg0.conf/$A.conf}

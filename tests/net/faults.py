@@ -26,7 +26,8 @@ FORGERIES = 600
 TCP, UDP = 7001, 7002
 OUTGOING = {"no_peer", "no_endpoint", "staged_full", "no_session", "too_big", "send_failed",
             "tx_full", "loop"}
-# Losses that are not added here: tun_tx, xsk_tx, and udp_rx, which the UDP errors include.
+# These losses are not added to the fates below: tun_tx and xsk_tx concern other packets, and the
+# UDP errors include udp_rx.
 LOST_ELSEWHERE = {"tun_tx", "xsk_tx", "udp_rx"}
 
 
@@ -86,7 +87,8 @@ class End:
         return s
 
     def kernel_drops(self):
-        """Returns how many packets the kernel dropped, damaged ones and those for a full socket."""
+        """Returns how many packets the kernel dropped because they were damaged or a socket was
+        full."""
         old = run_in(self.namespace, "cat", "/proc/net/snmp", "/proc/net/netstat")
         rows, values = {}, {}
         for line in old.splitlines():

@@ -43,7 +43,7 @@ chains()
 	EOR
 }
 
-# The first byte of the UDP payload is the message type.
+# Counts the messages by type. The first byte of the UDP payload is the message type.
 count_types()
 {
 	local type

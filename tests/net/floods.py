@@ -3,7 +3,7 @@
 """floods.py PID INTERFACE A B KEYS VERB ARGUMENT... - the floods of floods.sh and their victims.
 
     established     floods from the address and port of a peer with a session
-    cookies         from where a cookie is accepted, and at which rate; with --handshake-rate 1
+    cookies         which sources get a cookie, and how often; with --handshake-rate 1
     swarm N quick   N initiators behind one address, for a hub that has just started
     swarm N loaded  the same, while a flood keeps the hub under load
     foreign PID INTERFACE  wireguard-go in B; first wgxdp is under load, then wireguard-go
@@ -73,7 +73,7 @@ class Load(threading.Thread):
 
 
 class stopped:
-    """Stops a whole process."""
+    """Within this context the whole process is stopped."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -167,8 +167,8 @@ class Floods:
     # --- an established peer
 
     def flood(self, what, messages):
-        """Sends the n forgeries of messages(n) from the peer's own socket. Each must be counted as
-        dropped."""
+        """Sends forgeries from the peer's own socket: @messages yields as many as it is asked for.
+        Each forgery must be counted as dropped."""
         b = self.b
         self.there_and_back()
         before, was = b.drops(), self.peer()

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """flow.py SECONDS NS:ADDRESS,NS:ADDRESS... - sends datagrams both ways between each pair, at once.
 
-It sends 100 a second each way and waits for the last ones. For each pair it prints "sent N lost N
-M": the losses from the first end to the second, and the losses back. The line "begun" says that
-each end has received one.
+It sends 100 datagrams a second each way, and waits for the last ones. For each pair it prints "sent
+N lost N M": the losses from the first end to the second, and the losses back. It prints "begun"
+once each end has received a datagram.
 """
 
 import struct

@@ -140,7 +140,8 @@ ok "the log says so" eval \
 is "nothing has left in clear" "$(clear_packets)" 0
 ok "the internet is reached" reached
 
-# While the interface is in another namespace, all packets bypass it, until it returns.
+# While the interface is in another namespace, attach's rules and tables are undone, so packets of a
+# bypass the tunnel.
 in_ns a ip link set "$A" netns "$ID-c"
 ok "in another namespace: the rules are undone" wait_for 5 eval "! in_ns a ip rule | grep -q 51820"
 ok "in another namespace: the tables are undone" \
@@ -151,8 +152,9 @@ back() { in_ns a ip rule && in_ns a ip route show table 51820 && in_ns a nft lis
 ok "back again: so are rules, routes and tables" \
 	wait_for 5 eval 'back | grep -c "51820 *$\|default dev\|chain leak" | grep -qx 4'
 
-# If another program adds a rule, the guard is removed, because the rule decides which packets may
-# leave. This takes at most 3 s if many settings were restored before (user/host/keep.h).
+# If another program adds a rule, wgxdp removes its nftables guard against leaks, because the added
+# rule decides which packets may leave unencrypted. This takes at most 3 s if many settings were
+# restored before (user/host/keep.h).
 in_ns a ip rule add to 203.0.113.9 lookup main
 ok "another program's rule lets packets out" wait_for 10 pinged a 203.0.113.9 1
 holds "they are in clear" "$(clear_packets)" -gt 0

@@ -34,14 +34,15 @@ class Test:
         self.session = self.before = None
 
     def counters(self):
-        """Packets by AF_XDP and by UDP (no keepalives), all bytes of the peer, and all drops."""
+        """Returns the packets by AF_XDP and by UDP (without keepalives), all bytes of the peer, and
+        all drops."""
         shown = self.daemon.show()
         packets = shown["path"]["rx_packets"]
         return (packets["xsk"], packets["udp"], self.daemon.peer(self.node.public)["rx_bytes"],
                 sum((shown["drops"] | shown["lost"]).values()))
 
     def message(self, payload):
-        """The next message, a keepalive if @payload is None."""
+        """Returns the next message, which is a keepalive if @payload is None."""
         if payload is None:
             return self.session.seal(b"")
         return self.session.seal(wgpeer.ipv4("10.99.0.2", "10.99.0.1", (1, INNER), payload))
@@ -76,7 +77,8 @@ class Test:
         self.deliver(name, expected)
 
     def invalid(self, name, sock, host):
-        """A train whose first message has an unknown index: the others are received."""
+        """Sends a train whose first message has an unknown index. The other messages are
+        received."""
         self.before = self.counters()
         messages = [self.message(bytes([i]) * 100) for i in range(4)]
         messages[0] = messages[0][:4] + os.urandom(4) + messages[0][8:]
@@ -87,7 +89,8 @@ class Test:
         self.deliver(name, [bytes([i]) * 100 for i in range(1, 4)])
 
     def merged(self, name, sock, host):
-        """Trains that the sender has cut into frames, and the bridge's port has joined again."""
+        """Sends trains that the sender cuts into frames. The bridge's port joins the frames
+        again."""
         self.before = self.counters()
         payloads = [bytes([i]) * 1000 for i in range(20)] * 5
         for at in range(0, len(payloads), 20):
@@ -99,7 +102,7 @@ class Test:
             (xsk + udp, drops) == (len(payloads), 0) and udp > 0, f"{xsk} {udp} {drops}")
 
     def main(self):
-        """One session for both families: the peer moves from one to the other."""
+        """Uses one session for both address families: the peer roams from IPv4 to IPv6."""
         self.before = self.counters()
         self.session = self.node.connect(self.sockets[0][0], (self.sockets[0][1], PORT))
         self.arrive((0, 0, INITIATION + KEEPALIVE, 0))

@@ -31,7 +31,8 @@ is "auto: native mode" "$(show a "$A" .path.xdp_mode)" native
 python_tap "native: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" native
 ok "auto: detach" down a "$A"
 
-# The daemon cannot recognise joined datagrams where the kernel has no BTF.
+# Attaches in generic mode where the kernel has no BTF, without which the daemon cannot recognise
+# joined datagrams.
 without_btf() # OPTION...
 {
 	# shellcheck disable=SC2016

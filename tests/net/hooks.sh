@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# PreUp, PostUp, PreDown and PostDown run in the commands as wg-quick(8) runs them, in attach and
-# detach, in the foreground, after kill -9, and with the file changed, broken or gone.
+# attach and detach run PreUp, PostUp, PreDown and PostDown as wg-quick(8) runs them: also in the
+# foreground, after kill -9, and if the file was changed, broken or removed meanwhile.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -132,7 +132,7 @@ is "in the foreground the hooks run in order, too" "$(seen)" "$RECORD"
 spawn a "$WGXDP" attach --foreground "$TMP/$A.conf" >"$TMP/foreground" 2>&1
 daemon=$!
 wait_for 5 eval "grep -c PostUp $LOG | grep -q 2 && show a $A .interface"
-# The command ends when the attach has succeeded, and leaves the daemon alone.
+# Wait until the command that attached has ended, so that only the daemon is left.
 wait_for 5 eval "[ \"\$(daemon_pid a '$A')\" = '$daemon' ]"
 kill "$daemon"
 ok "a signal ends the daemon" wait "$daemon"
@@ -140,7 +140,7 @@ is "... as detach does: the hooks have run" "$(seen)" "$RECORD $RECORD"
 refuses "... and the next detach finds nothing" 1 "no wgxdp serves" down a "$A"
 clean "a signal: nothing is left" a "$A"
 
-# A hook that does not end. A second signal ends the daemon; what has not run then runs in detach.
+# A hook does not end. A second signal ends the daemon. The other hooks run when the first one ends.
 config "PreDown=sleep 60" "PostDown=echo after >> $LOG" | conf "$A" >/dev/null
 : >"$LOG"
 ok "attach with a hook that hangs" attach
@@ -157,7 +157,7 @@ ok "the hook runs" wait_for 5 eval "[ -n \"\$(sleepers)\" ]"
 is "the tunnel is still up meanwhile" "$(show a "$A" .interface)" "$A"
 kill "$daemon"
 ok "a second signal takes it down" wait_for 5 eval "! in_ns a ip link show dev $A"
-ended() # ends the hook; fails as long as it runs
+ended() # kills the hook; succeeds once no hook is running
 {
 	local pids
 	mapfile -t pids < <(sleepers)
@@ -167,8 +167,8 @@ ok "the hook is ended" wait_for 5 ended
 ok "when the hook ends, the others run" wait_for 5 grep -q after "$LOG"
 clean "... and nothing is left" a "$A"
 
-# A PostDown that does not end. The interface is gone already, and the daemon only waits for the
-# hook, but a second signal ends the daemon in this state, too.
+# A PostDown hook does not end. The interface is already gone, and the daemon only waits for the
+# hook. In this state, too, a second signal ends the daemon.
 config "PostDown=sleep 60" | conf "$A" >/dev/null
 ok "attach with a PostDown that hangs" attach
 daemon=$(daemon_pid a "$A" | head -1)
@@ -180,8 +180,8 @@ ok "the hook is ended" wait_for 5 ended
 ok "ExecStop finds nothing to do" in_ns a env SERVICE_RESULT=success "$WGXDP" detach "$A"
 clean "... and nothing is left" a "$A"
 
-# A signal and a `detach` that both wait for the daemon: the daemon ends by the signal, without an
-# answer to the request, and `detach` succeeds.
+# A stopped daemon gets a signal and a request from `detach`. When it continues, the signal ends the
+# daemon without an answer to the request, and `detach` succeeds.
 config | conf "$A" >/dev/null
 ok "attach without hooks" attach
 daemon=$(daemon_pid a "$A" | head -1)
@@ -194,7 +194,8 @@ kill -CONT "$daemon"
 ok "a detach that meets a signal succeeds" wait "$command"
 clean "... and nothing is left" a "$A"
 
-# Of two detaches at the same time one runs the hooks. The other waits, and then finds nothing.
+# If two detaches run at the same time, the first one runs the hooks. The second one waits, and then
+# fails because the tunnel is already down.
 mkfifo "$TMP/gate"
 config "PreDown=echo pre >> $LOG; cat $TMP/gate" "PostDown=echo post >> $LOG" | conf "$A" >/dev/null
 ok "attach with hooks" attach

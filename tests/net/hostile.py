@@ -264,7 +264,7 @@ class World:
         self.run(self.home, f"ip address add 10.99.0.1/24 dev {self.test.interface}")
 
     def datagrams(self):
-        """The hosts' own packets into the tunnel."""
+        """Sends the host's own packets into the tunnel."""
         with wgpeer.namespace(self.home), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for _ in range(200):
                 with contextlib.suppress(OSError):
@@ -359,11 +359,11 @@ class Test:
         return kinds
 
     def has_all_queues(self):
-        """The queues that were there at the beginning are in use again."""
+        """True if the queues that were in use at the beginning are in use again."""
         return self.daemon.show()["path"]["queues"] == self.queues
 
     def is_instrumented(self):
-        """A sanitizer keeps freed memory for a while."""
+        """True if the daemon was built with ASan or TSan, which keep freed memory for a while."""
         with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="replace") as maps:
             return "libasan" in (text := maps.read()) or "libtsan" in text
 

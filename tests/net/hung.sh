@@ -28,7 +28,7 @@ is "nothing comes by UDP" "$(received udp)" 0
 pid=$(daemon_pid a "$A")
 kill -STOP "$pid"
 ok "stopped: the NIC passes other traffic" others_pass
-sleep 2.6 # the heartbeat becomes stale after 2.5 s, which the test cannot observe
+sleep 2.6 # the heartbeat becomes stale after 2.5 s, which nothing outside the daemon shows
 from_b
 ok "stale: the NIC passes other traffic" others_pass
 kill -CONT "$pid"

@@ -33,7 +33,7 @@ endpoint() # FAMILY HOST
 	[ "$1" = 4 ] && echo "192.0.2.$2:5182$2" || echo "[2001:db8::$2]:5182$2"
 }
 
-# The peer of a side. The initiator knows the other side's endpoint; the responder does not.
+# Prints a side's [Peer] section. Only the initiator knows the other side's endpoint.
 peer_of() # SIDE OTHER NUMBER FAMILY PSK INITIATOR
 {
 	local psk='' endpoint=''

@@ -67,8 +67,8 @@ class Keys:
     # --- helpers ---
 
     def use(self, which, psk=ZEROS):
-        """Makes the peer expect the daemon's private key number @which, and uses @psk, for further
-        messages."""
+        """For further messages, the peer expects that the daemon has its private key number @which,
+        and uses the preshared key @psk."""
         self.node = wgpeer.Node(self.b, wgpeer.public_of(self.own[which]), psk)
 
     def set_key(self, which):
@@ -91,7 +91,7 @@ class Keys:
         return None
 
     def establish(self, trigger=True):
-        """Returns a session that the daemon began and has sent a message in, or None."""
+        """Returns a session that the daemon began and in which it has sent a message, or None."""
         if trigger:
             self.send()
         answer = self.await_initiation()

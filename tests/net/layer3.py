@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""layer3.py INTERFACE A B KEYS - an authenticated packet whose source is on the wrong side.
+"""layer3.py INTERFACE A B KEYS - sends authenticated packets whose source belongs to another NIC.
 
 Prints "ok WHAT" and "not ok WHAT: why". The daemon listens in A at 192.0.2.1:51820. A reaches B
 through one NIC, and the network 10.1.2.0/24 through another.
@@ -40,8 +40,8 @@ def main(interface, a, b, keys):
         got = endpoint_after(source)
         say(what, got == f"{want}:4000", got)
 
-    # The stack refuses packets from the wire to a loopback address, and so must XDP. The second
-    # packet arrives after the first.
+    # The stack refuses packets from the wire to a loopback address, and so must XDP. Once the
+    # packet to 192.0.2.1 has arrived, the one to 127.0.0.1 can no longer arrive.
     inside, got = bound(a, "10.99.0.1", INNER), []
     for to in "127.0.0.1", "192.0.2.1":
         packet = wgpeer.ipv4("10.99.0.2", "10.99.0.1", (1, INNER), to.encode())

@@ -115,8 +115,8 @@ refuses() # WHAT STATUS REGEX COMMAND...
 	fi
 }
 
-# omits WHAT REGEX: the message that refuses() saw last does not match. Do not call this by ok(),
-# which empties the file that holds the message.
+# omits WHAT REGEX: the last message that refuses() checked does not match. Do not call this by
+# ok(), which empties the file that holds the message.
 omits()
 {
 	if [ ! -s "$TMP/out" ]; then
@@ -209,7 +209,7 @@ forgotten() # NS REGEX SECONDS
 	fi
 }
 
-# Each ping must be answered.
+# Sends pings. Succeeds if each ping is answered.
 pinged() # NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]]
 {
 	local ns=$1
@@ -219,7 +219,8 @@ pinged() # NS ADDRESS [COUNT [INTERVAL_S [PATIENCE_S [LENGTH]]]]
 
 # --- namespaces -----------------------------------------------------------------------------------
 
-# `ip netns exec` would mount a fresh sysfs, which hides the bpffs.
+# Runs the command in the namespace. `ip netns exec` would mount a fresh sysfs, which hides the
+# bpffs.
 in_ns() # NS COMMAND...
 {
 	local ns=$1
@@ -278,8 +279,8 @@ cable() # NIC-OF-A NS NETWORK
 	wait_for 5 in_ns "$2" ping -q -c 1 -W 1 "$3.1"
 }
 
-# Makes b of `join` the way to the internet, which is two addresses of b. clear_packets prints how
-# many packets to them came in clear.
+# Gives a of `join` a default route to b, where two addresses stand for the internet. clear_packets
+# prints how many packets to these addresses arrived unencrypted.
 internet()
 {
 	in_ns a ip route add default via 192.0.2.2
@@ -466,7 +467,7 @@ leftovers() # NS INTERFACE
 }
 
 # Succeeds if the process is gone or the kernel is ending it (PF_EXITING in include/linux/sched.h).
-# After a command has returned, the daemon that it ended may still be giving back its memory.
+# When a command that ends the daemon returns, the daemon may still be freeing its memory.
 is_exiting() # PID
 {
 	local stat numbers

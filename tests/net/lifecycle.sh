@@ -201,7 +201,7 @@ ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip 
 is "the interface is still attached" "$(show a "$A" .path.rx)" xdp
 in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # the kernel removed it with the link
 
-# A datagram that is no WireGuard message is dropped. Once the host forwards, it passes.
+# A datagram that is no WireGuard message is dropped. Once the host forwards, the datagram passes.
 counts_as() # drops|passes ADDRESS
 {
 	local before

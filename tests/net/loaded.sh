@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Cookies between wgxdp and wireguard-go, each under load in turn. The first initiation is answered
-# by a cookie reply. A later one carries a mac2 and leads to a session.
+# Cookies between wgxdp and wireguard-go; first one of them is under load, then the other. The first
+# initiation is answered by a cookie reply. A later initiation carries a mac2 and leads to a
+# session.
 #
 #   ┌──────── a ────────┐            ┌──────── b ────────┐
 #   │ wgxdp             │            │ wireguard-go      │

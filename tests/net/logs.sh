@@ -38,7 +38,7 @@ own_places()
 	mkdir /run/systemd/journal
 }
 
-# Prints the datagrams that arrive at SOCKET to LOG, each followed by a line "end".
+# Receives datagrams at SOCKET, and writes each to LOG, followed by a line "end".
 listen_at() # SOCKET
 {
 	: >"$LOG"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """maps.py PID INTERFACE A B KEYS - the node and the observer of maps.sh.
 
-`bpftool map dump`, `wg show dump` and what was set must agree.
+`bpftool map dump` and `wg show dump` must agree with each other and with what the test has set.
 """
 
 import base64
@@ -152,8 +152,8 @@ class Bench(accounting.Bench):
         say(f"{what}: maps and wg agree", not wrong, wrong[:5])
 
     def sessions_are(self, what, want):
-        """Waits until the map is @want, {index: (key, kind)}, and checks that each index was seen
-        on the wire."""
+        """Waits until the map of sessions equals @want, {index: (key, kind)}, and checks that each
+        index was seen on the wire."""
         end = time.monotonic() + PATIENCE_S
         while self.sessions() != want and time.monotonic() < end:
             time.sleep(0.02)
@@ -237,8 +237,8 @@ class Shuffle:
         self.keys = [self.forger] + [base64_of(self.rng.randbytes(32)) for _ in range(20)]
 
     def address(self, v6):
-        """Returns addresses close to each other, so that prefixes nest, and never one of the
-        daemon's."""
+        """Returns a random address. The addresses are close to each other, so that prefixes nest.
+        None of them is the daemon's."""
         if v6:
             low = self.rng.getrandbits(self.rng.choice((8, 16, 40, 96)))
             return ipaddress.IPv6Address(0xFD10 << 112 | low)

@@ -26,7 +26,8 @@ config()
 
 stranger() { stranger_b "$B" && in_ns b ip address add 10.98.0.2/32 dev "$B"; }
 
-# A move sets the interface down and removes its addresses.
+# Moves the interface to another namespace. The move sets the interface down and removes its
+# addresses, so move() adds the address again and sets the interface up.
 move() # FROM TO [NAME]
 {
 	in_ns "$1" ip link set "$A" netns "$ID-$2" &&
@@ -46,7 +47,8 @@ back_no_loss() { pinged b 10.99.0.1; }
 mismatches() { show a "$A" '.drops.inject_mismatch // 0'; }
 hex() { printf '%s ' "$@"; }
 
-# Removes 10.98.0.2 from TC's map, but not from the worker's trie.
+# Removes 10.98.0.0/24 from TC's map, but not from the worker's trie. TC must then drop the packets
+# from 10.98.0.2 that the worker accepts.
 strict() # NS
 {
 	local before

@@ -81,7 +81,7 @@ met() { [ "$(peer_of "$1" .latest_handshake)" -gt 0 ]; }            # CASE
 asked() { grep -c "^$1.test A$" "$questions"; }                # CASE
 asked_at_least() { [ "$(asked "$1")" -ge "$2" ]; }
 
-# The server of the case restarts at 192.0.2.TO instead of 192.0.2.FROM.
+# Restarts the server of the case at 192.0.2.TO instead of 192.0.2.FROM. The client must follow.
 move() # CASE FROM TO
 {
 	local began
@@ -108,7 +108,7 @@ case_moved()
 	move moved 12 13
 }
 
-# The rules of wg-quick(8) for a default route.
+# The routing rules are those of wg-quick(8) for a default route.
 case_full()
 {
 	record full.test 2 all 192.0.2.52
@@ -212,7 +212,7 @@ case_screen()
 		eval "! in_ns a ip -o link show '${ID}screen'"
 }
 
-# Runs the case in its own process, with its own files, and keeps its results.
+# Runs the case in a process of its own, with its own files. end_case adopts the case's results.
 begin_case() # CASE
 {
 	mkdir "$TMP/$1"
@@ -250,7 +250,7 @@ join a eth0 b eth0
 for host in 12 22 24 32 42 52; do
 	in_ns b ip address add 192.0.2.$host/24 dev eth0
 done
-# Without this, deleting the first address of a subnet deletes its others as well.
+# Without this, deleting the first address of a subnet also deletes the subnet's other addresses.
 in_ns b sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 keys a b
 mkdir "$records"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""offloads.py A B C ID TEST... - large packets between the nodes of offloads.sh."""
+"""offloads.py A B C ID TEST... - sends large packets between the nodes of offloads.sh."""
 
 import hashlib
 import random
@@ -109,8 +109,8 @@ def numbered(number, size):
 
 
 def send_trains(bench, source, targets, family, size, trains=20, cars=20, last=0):
-    """Sends trains of datagrams, to each target in turn. Returns the datagrams that each should
-    get."""
+    """Sends trains of datagrams, to each target in turn. Returns the datagrams that each target
+    should get."""
     out = bench.socket(source, family, socket.SOCK_DGRAM)
     out.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
     expected = {target: [] for target in targets}

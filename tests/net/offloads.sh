@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Large packets through the tunnel, with every combination of offloads: packets that are split,
-# merged and sent in trains arrive bit by bit, and a wrong checksum is never repaired.
+# Large packets through the tunnel, with every combination of offloads. Packets that are split,
+# merged or sent in trains arrive unchanged, and a wrong checksum is never repaired.
 #
 #   c: eth0 ═══ eth1 :a: eth0 ═══ eth0 :b     10.99.0.1 a, 10.99.0.2 b, 10.99.0.3 c, fd99:: likewise
 
@@ -29,7 +29,8 @@ up() # OPTIONS...
 		node b 2 "$@" < <(peer_of a 1) && node c 3 "$@" < <(peer_of a 1)
 }
 
-# Packets that were queued before the MTU was lowered are too big.
+# Prints the drops without too_big, which counts packets that were queued before the MTU was
+# lowered.
 drops() { in_ns "$1" "$WGXDP" show "$ID$1" --json | jq -c '.drops | del(.too_big)'; }
 
 tests() # NAME TEST...

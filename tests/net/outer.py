@@ -29,7 +29,8 @@ NOT_ECT, ECT1, ECT0, CE = range(4)
 
 
 def with_class(ip, tclass):
-    """Returns the IP packet @ip with another class, and for IPv4 with a correct checksum."""
+    """Returns the IP packet @ip with the traffic class @tclass, and for IPv4 with a correct
+    checksum."""
     if ip[0] >> 4 == 6:
         return bytes([0x60 | tclass >> 4, tclass << 4 & 0xFF | ip[1] & 15]) + ip[2:]
     head = bytes([ip[0], tclass]) + ip[2:10] + bytes(2) + ip[12:20]
@@ -126,7 +127,8 @@ class Bench:
 
 
 def by_this_path(bench, what, before, want):
-    """The message is counted a moment after it is on the wire."""
+    """Checks that @want messages take the path under test. Each message is counted a moment after
+    it is on the wire."""
     wait_until(lambda: bench.sent() - before >= want)
     same(f"{what}: the messages take this path", bench.sent() - before, want)
 
@@ -141,7 +143,7 @@ def check_header(bench, what, packet, tclass):
 
 
 def handshakes(bench):
-    """Initiation and response have class AF41, a data message has none."""
+    """Initiation and response have the traffic class AF41. A data message has class 0."""
     bench.host_sends(4)
     packet, initiation = bench.next(wgpeer.INITIATION)
     check_header(bench, "initiation", packet, HANDSHAKE_CLASS)
@@ -167,8 +169,8 @@ def keepalive(bench):
 
 
 def classes_out(bench):
-    """DSCP is not copied to the outer header. ECN is, with CE as ECT(0). The pairs are inner,
-    outer."""
+    """DSCP is not copied to the outer header. ECN is copied, but CE becomes ECT(0). Each pair is
+    (inner class, outer class)."""
     bench.connect()
     before = bench.settled()
     classes = [(0, 0), (ECT1, ECT1), (ECT0, ECT0), (CE, ECT0), (0xB8, 0), (0xFD, ECT1),
@@ -187,7 +189,8 @@ def classes_out(bench):
 
 
 def classes_in(bench):
-    """RFC 6040 for all pairs of marks. The inner DSCP stays the same."""
+    """Decapsulation sets the inner ECN mark by RFC 6040, for all pairs of inner and outer marks.
+    The inner DSCP stays the same."""
     bench.connect()
     for version, make in ((4, wgpeer.ipv4), (6, wgpeer.ipv6)):
         for inner in range(4):
@@ -263,7 +266,7 @@ def padding(bench):
         until(bench, version, 1281, 1285)
         routes_by(bench, version, "delete", host, "dev", bench.interface)
         until(bench, version, 1297, 1300)
-    # The MTU of a route in a table that a rule selects.
+    # The MTU of a route also counts if a rule selects the route's table.
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1298", "table", "77")
     until(bench, 4, 1297, 1298)
     routes_by(bench, 4, "flush", "table", "77")

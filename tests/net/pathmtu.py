@@ -96,14 +96,15 @@ def main():
     bench = Bench(*sys.argv[1:])
     same("b knows the MTU of its own link", bench.path_mtu(bench.b), 1400)
     if bench.outer == 4:
-        # Without DF the router fragments, and reports nothing.
+        # Outer IPv4 packets have no DF, so the router fragments them and reports nothing.
         same("a assumes the MTU of its link", bench.path_mtu(), 1500)
         ours, came, _ = bench.send(1420)
         same("1420 bytes arrive, fragmented by the router", (came, [len(p.data) for p in ours]),
              (True, [1480]))
         say_too_big(bench, 1400)
     else:
-        # The router drops and reports. The first large packets of pathmtu.sh are lost.
+        # The router drops an IPv6 packet that is too large, and reports the path MTU. The first
+        # large packets of pathmtu.sh are lost in this way.
         bench.too_large(1420)
     say("a learns the path MTU", wait_until(lambda: bench.path_mtu() == 1400), bench.path_mtu())
     bench.settle()

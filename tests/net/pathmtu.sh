@@ -43,7 +43,7 @@ up() # NS INTERFACE NUMBER PEER ENDPOINT PATH
 		peer "$4" AllowedIPs="10.99.0.$((3 - $3))/32" Endpoint="$5")
 }
 
-# 4 MB by TCP, whose segments fill the tunnel's MTU. The first segments may be lost.
+# Sends 4 MB by TCP, whose segments fill the tunnel's MTU. The first segments may be lost.
 stream()
 {
 	local pid status
@@ -58,14 +58,16 @@ stream()
 
 path_mtu_is() { [ "$(show a "$A" '.peers[0].path_mtu')" = "$1" ]; }
 
-# A ping teaches the kernel the path MTU, which it may forget at any time.
+# Sends a ping, from which the kernel learns the path MTU. The kernel may forget the path MTU at any
+# time.
 pinging_learns()
 {
 	in_ns a ping -q -c 1 -W 1 -M "do" -s 1440 "$1"
 	path_mtu_is 1400
 }
 
-# The kernel announces no change of a path MTU, so the daemon looks up its routes every 30 s.
+# The kernel does not announce that a path MTU has changed, so the daemon looks up its routes every
+# 30 s.
 unheard() # WHAT FAR
 {
 	in_ns a ip route flush cache

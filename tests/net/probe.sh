@@ -121,7 +121,7 @@ is "a large MTU: the UDP sockets" "$(paths)" "udp udp"
 ok "the command for a smaller one" eval "commands | grep -qx 'ip link set eth0 mtu 3822'"
 in_ns a ip link set eth0 mtu 1500
 
-# Another program, attached by attach itself: that of another interface.
+# An XDP program of another wgxdp interface is attached to the NIC.
 in_ns a "$WGXDP" attach eth0 "$(interface a Address=10.99.0.1/24 | conf "$A")" </dev/null
 is "attach has taken the path of probe" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "xdp xdp"
 is "another XDP program: the UDP sockets" "$(paths)" "udp udp"

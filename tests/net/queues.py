@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""queues.py A B - forty UDP flows from A to B through the tunnel, three datagrams each.
+"""queues.py A B - sends forty UDP flows of three datagrams each from A to B through the tunnel.
 
 Prints "ok WHAT" and "not ok WHAT: why".
 """

@@ -161,8 +161,8 @@ ip -n "$ID-a" link delete eth0
 
 # --- no native XDP --------------------------------------------------------------------------------
 
-# The other side of the veth pair has more sending queues than eth0 receives on: the driver refuses
-# native XDP. A bridge and a macvlan have none at all.
+# A veth's driver refuses native XDP if the other side of the pair has more sending queues than the
+# NIC has receiving queues. A bridge and a macvlan have no native XDP.
 without_native() # KIND
 {
 	case $1 in

@@ -89,7 +89,7 @@ holds "... which iptables counts" "$(counted iptables MASQUERADE)" -ge 1
 
 # --- Inspect, Testing -----------------------------------------------------------------------------
 
-# The second command prints what is seen of the tunnel.
+# The documentation's commands show the tunnel's interface, its address, and the NIC's address.
 ok "ifconfig" eval "in_ns a ifconfig | grep -q '^$A: .*POINTOPOINT'"
 ok "ifconfig wg0" eval "in_ns a ifconfig $A | grep -q 'inet 192\.0\.2\.1 '"
 ok "ifconfig eth0" eval "in_ns a ifconfig eth0 | grep -q 'inet 198\.51\.100\.1 '"
@@ -127,7 +127,7 @@ iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE" \
 	"PostDown=iptables -D FORWARD -i %i -j ACCEPT; iptables -D FORWARD -o %i -j ACCEPT; \
 iptables -t nat -D POSTROUTING -o eth0 -j MASQUERADE"
 ended "PostDown = iptables, with %i"
-in_ns a iptables -A FORWARD -o "$A" -j ACCEPT # as no line of the container's file does
+in_ns a iptables -A FORWARD -o "$A" -j ACCEPT # the container's file lacks this rule
 in_ns a ip6tables -P FORWARD DROP
 in_ns a ip6tables -A FORWARD -o "$A" -j ACCEPT
 in_ns a sysctl -qw net.ipv6.conf.all.forwarding=1

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # The links under a tunnel fail or change, and the tunnel recovers by itself, on both paths: it
-# returns to the path that it had, and loses no packet afterwards. (twoifaces.sh has NICs whose XDP
-# is contested, remade or renamed; workers.sh has port and mark under load; roaming.sh and sticky.sh
-# have addresses.)
+# returns to the path that it had, and loses no packet afterwards. (twoifaces.sh tests NICs whose
+# XDP hook is contested, and NICs that are recreated or renamed; workers.sh changes port and mark
+# under load; roaming.sh and sticky.sh change addresses.)
 #
 #   ┌────────── a ──────────┐                         ┌────────── b ──────────┐
 #   │ wgxdp on eth0  192.0.2.1 eth0 ══ 1-2 queues ══ eth0 192.0.2.2  wgxdp    │
@@ -82,7 +82,7 @@ works() # WHAT [PATH]
 	fi
 }
 
-# Begins a second of 100 pings.
+# Starts 100 pings, which take a second.
 pinging() { in_ns a ping -q -i 0.01 -c 100 -W 5 10.99.0.2 >"$TMP/ping" & }
 came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # of the 100, after a wait
 
@@ -117,7 +117,7 @@ links()
 		"$(answers 5 a -s 1350 10.99.0.2) $(answers 5 b -s 1350 10.99.0.1)" "5 5"
 }
 
-# A MAC changes without gratuitous ARP and without loss of carrier.
+# The MAC address of a NIC changes without gratuitous ARP and without loss of carrier.
 macs()
 {
 	local before_a before_b

@@ -88,7 +88,8 @@ for round in 1 2; do
 done
 ok "the internet is reached" pinged a 203.0.113.9 2
 
-# An attach that fails leaves the host closed, as it found it.
+# An attach that fails leaves the firewall rules that block unencrypted packets in place, as it
+# found them.
 killed "$A"
 closed=$(in_ns a nft list ruleset)
 full "$A" DNS=10.99.0.2 PreUp=false
@@ -102,7 +103,7 @@ is "packet filter rules are still there" \
 	"$(in_ns a nft list ruleset | grep -c 'chain leak')" 2
 is "nothing has left in clear" "$(clear_packets)" 0
 
-# This resolvconf succeeds, and makes a later step fail.
+# This resolvconf succeeds, but deletes an address, so that a later step of attach fails.
 {
 	working_resolvconf
 	echo "[ \"\$1\" != -a ] || ip address del 10.99.0.1/24 dev $A"
@@ -111,8 +112,8 @@ refuses "attach after kill -9 fails after DNS was set" 1 "wgxdp detach $A" up "$
 is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"
 working_resolvconf >"$TMP/bin/resolvconf"
 
-# The DNS server is behind the default route, which is open only to packets with the mark of the
-# dead tunnel. So the lookup needs this mark.
+# The DNS server is behind the default route, and only packets with the mark of the dead tunnel may
+# leave by that route. So the lookup needs this mark.
 mkdir "$TMP/records"
 echo 60 all 192.0.2.2 >"$TMP/records/server.test"
 echo nameserver 198.51.100.1 >"$TMP/resolv.conf"
@@ -134,7 +135,8 @@ is "detach undoes all" "$(state)" "$before"
 kill "$sender" "$server"
 is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"
 
-# After kill -9 of a full tunnel, an attach with a file without a default route opens the host.
+# After kill -9 of a full tunnel, an attach with a file without a default route removes the rules
+# that block unencrypted packets.
 full "$A"
 ok "attach succeeds" up "$A"
 killed "$A"

@@ -39,7 +39,7 @@ ok "ip netns exec: show says the same when called by it" eval \
 	"ip netns exec '$ID-a' '$WGXDP' show '$A' | grep -q 'not pinned'"
 ends "ip netns exec"
 
-# A container has /sys and /proc/sys read-only, and no bpffs.
+# Runs the command as in a container: /sys and /proc/sys are read-only, and there is no bpffs.
 contained()
 {
 	# shellcheck disable=SC2016

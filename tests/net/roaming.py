@@ -72,8 +72,8 @@ class Roaming:
         say(f"the endpoint returns after {what}", self.at_home(), self.endpoint())
 
     def stays(self, what, send, arrives=0, drops=None):
-        """The message of @send does not change the endpoint. @arrives packets reach the host, and
-        @drops are counted."""
+        """Checks that the message that send() sends does not change the endpoint. @arrives packets
+        reach the host, and @drops are counted."""
         where, before = self.endpoint(), self.d.drops()
         send()
         came = self.count(arrives)
@@ -119,8 +119,8 @@ class Roaming:
         receive(s, kind=wgpeer.RESPONSE)
 
     def answers(self):
-        """Each ping has a different source. Its answer must go to this source, and come from the
-        address to which the ping was sent."""
+        """The pings come from four sources in turn. Each answer must go to the ping's source, and
+        come from the address to which the ping was sent."""
         senders = [bound(self.b_ns, source) for source in (B4, ELSE4, B6, ELSE6)]
         tos = {socket.AF_INET: (A4, OTHER4), socket.AF_INET6: (A6,)}
         right = wrong = 0

@@ -66,7 +66,7 @@ roam() # OUTER OPTIONS...
 
 ns_add a b
 join a eth0 b eth0
-# Without this, deleting the first address of a subnet deletes its others as well.
+# Without this, deleting the first address of a subnet also deletes the subnet's other addresses.
 in_ns a sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 keys a b silent
 for outer in v4 v6; do

@@ -61,7 +61,8 @@ print(f"{answered} of {sent}")
 EOP
 by_turns() { in_ns b /usr/bin/python3 "$TMP/peers.py" "$LIB" "$TMP" "$(pub a)"; }
 
-# /sys shows the namespace in which sysfs was mounted.
+# Sets the CPUs for RPS. /sys shows the network namespace in which sysfs was mounted, so mount it
+# anew.
 set_rps() # CPUS
 {
 	# shellcheck disable=SC2016
@@ -85,7 +86,7 @@ for path in udp xdp; do
 	ok "$path: ... also to people" eval "in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
 	ok "$path: RPS is unset" set_rps 0
 	is "$path: without RPS again" "$(by_turns)" "800 of 800"
-	# The daemon takes RPS as off only after enough new data messages without it.
+	# The daemon reports that RPS is off only after enough new data messages came without RPS.
 	ok "$path: show says that RPS is off" \
 		wait_for 10 eval "by_turns >/dev/null; show a $A .path.rps | grep -q false"
 	ok "$path: detach" down a "$A"

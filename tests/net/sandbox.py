@@ -61,7 +61,8 @@ def read_only(path):
 
 
 def few_devices(allowed):
-    """A /dev with what DevicePolicy=closed leaves, and what DeviceAllow adds."""
+    """Replaces /dev by one with only the devices that DevicePolicy=closed leaves and DeviceAllow
+    adds."""
     new = tempfile.mkdtemp()
     mount("tmpfs", new, "tmpfs", data="mode=755")
     closed = ["null", "zero", "full", "random", "urandom", "tty"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """service.py listen SOCKET NAMESPACE INTERFACE - prints the messages that a daemon sends to its
-service manager at SOCKET, a line each. After READY=1 prints what the interface has at that moment.
+service manager at SOCKET, a line each. After READY=1 it also prints the addresses and routes that
+the interface has at that moment.
 
 service.py hold PID COMMAND... - stops one worker thread of a daemon by ptrace while COMMAND runs.
 """

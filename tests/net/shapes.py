@@ -7,9 +7,9 @@ Usage, in namespaces of its own for networks, mounts and processes:
 
 Prints one of these, and after it what the two say or where they differ:
 
-    same           attach makes the state that wg-quick makes, and detach the state before
-    both refuse    neither takes the file, and wgxdp leaves the state before
-    wgxdp refuses  only wg-quick takes the file, and wgxdp leaves the state before
+    same           attach makes the state that wg-quick makes, and detach restores the old state
+    both refuse    neither takes the file, and wgxdp leaves the old state
+    wgxdp refuses  only wg-quick takes the file, and wgxdp leaves the old state
     differs        anything else
 """
 
@@ -51,7 +51,7 @@ def read(path):
 
 
 def mounts():
-    """Gives this process files of its own where the two programs and the hooks write."""
+    """Mounts private directories over those to which the two programs and the hooks write."""
     for place in "/run", "/var/log", "/etc/wireguard":
         must("mount", "-t", "tmpfs", "tmpfs", place)
     must("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
@@ -108,7 +108,8 @@ def route_state():
 
 
 def filter_state():
-    """The rules of nftables, without what docs/firewall.md says is wgxdp's own: the chain leak."""
+    """Returns the rules of nftables, without the chain leak, which only wgxdp has
+    (docs/firewall.md)."""
     text = must("nft", "list", "ruleset").replace("wg-quick-", "wgxdp-")
     text = re.sub(r"\n\tchain leak \{.*?\n\t\}\n", "", text, flags=re.S)
     text = re.sub(r"counter packets \d+ bytes \d+", "counter", text)
@@ -138,7 +139,8 @@ def dns():
 
 
 def wait_for_end():
-    """wg-quick deletes the interface, and the daemon ends when it notices."""
+    """Waits until the daemon has ended: wg-quick only deletes the interface, and the daemon
+    notices."""
     end = time.monotonic() + 20
     while os.path.exists("/run/wgxdp/wg0.lock") and time.monotonic() < end:
         time.sleep(0.02)

@@ -3,9 +3,9 @@
 #
 # Files in the format of web interfaces, VPN providers, routers and installers (tests/files): for
 # each, `wgxdp attach` makes the state that an unmodified `wg-quick up` with wgxdp as its userspace
-# implementation makes, and `detach` makes the state before; or both refuse the file. Compared are
-# links, addresses, routes of all tables, rules, nftables, `wg showconf`, src_valid_mark, and the
-# calls of resolvconf and resolvectl, which the test replaces by its own programs (shapes.py).
+# implementation makes, and `detach` restores the state before; or both refuse the file. Compared
+# are links, addresses, routes of all tables, rules, nftables, `wg showconf`, src_valid_mark, and
+# the calls of resolvconf and resolvectl, which the test replaces by its own programs (shapes.py).
 #
 # The table names the files for which this does not hold, or that are refused, with the reason. All
 # other files must have the same state. SHAPES=all takes all files, not only some.
@@ -18,7 +18,8 @@ FILES=$(dirname "$0")/../files
 some="wg-easy-srv mullvad-kill proton-v6 policy-table netmask mesh-hosts"
 some+=" saved resolvectl amnezia"
 
-# NAME: OUTCOME: a pattern for each line of the differences, or for the message of wgxdp
+# Prints lines "NAME: OUTCOME: PATTERN". The pattern is for each line of the differences, or for the
+# message of wgxdp.
 exceptions()
 {
 	grep -v '^ *#' <<-'END'

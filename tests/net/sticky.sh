@@ -80,8 +80,8 @@ uses() # WHAT ADDRESS NIC
 	is "$1: data takes $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 }
 
-# b sends to ADDRESS of a. The packet is a keepalive, because an answer to it might still leave from
-# the earlier address, and keepalives are not answered.
+# Makes b send to ADDRESS of a. The packet is a keepalive, because a does not answer keepalives. An
+# answer might still leave from the earlier address of a.
 speak_to() # ADDRESS
 {
 	local before

@@ -292,7 +292,7 @@ static void more_than_a_wakeup_sends(void **state)
 		memcpy(tx[i].payload, &i, sizeof(i));
 	}
 	assert_int_equal(path->ops->send(path, tx, TX_FRAMES), TX_FRAMES);
-	path->ops->sweep(path); /* one: four calls of 32 */
+	path->ops->sweep(path); /* wakes the kernel up four times, for 32 frames each */
 	for (uint32_t i = 0; i < TX_FRAMES; i++) {
 		assert_int_equal(recv(fd, &got, sizeof(got), 0), sizeof(got));
 		assert_int_equal(got, i);

@@ -124,7 +124,7 @@ static struct encap_next hop_to(const char *address)
 	return hop;
 }
 
-/* An entry is managed from its first user to its last, in any order of release. */
+/* The kernel manages a neighbour entry while it has users. They may release it in any order. */
 static void test_users(void **state)
 {
 	struct encap_next hop = hop_to("192.0.2.2"), silent = hop_to("192.0.2.98");
@@ -196,7 +196,7 @@ static struct encap *resolve(const struct endpoint *e)
 	return n;
 }
 
-/* The header fields of a packet that @n would send; addresses are text. */
+/* Checks the header fields of a packet that @n would send. The addresses are text. */
 static void check_header(const struct encap *n, const char *source, const char *destination)
 {
 	bool v4 = strchr(source, ':') == NULL;

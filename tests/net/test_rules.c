@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_rules.c - rules.h in a network namespace: rules of other programs do not stop ours. */
+/* rules.h in a network namespace: if the kernel takes a rule of another program for our first rule
+ * (EEXIST), our second rule is still added. */
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>

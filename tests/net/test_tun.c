@@ -26,7 +26,7 @@ static const uint8_t incoming[] = {
 	77,   0, 1, 0x13, 0x88, 0x13, 0x88, 0, 13, 0,  0,    'h',  'e', 'l', 'l', 'o',
 };
 
-/* @incoming with a finished IPv4 header checksum. */
+/* Copies @incoming to @packet, and writes the IPv4 header checksum. */
 static void build(uint8_t packet[sizeof(incoming)])
 {
 	uint32_t sum = 0;
@@ -155,7 +155,7 @@ static void in_byte_for_byte(void **state)
 	bring_up();
 	inner = inner_socket();
 	packets = packet_socket(&t);
-	memset(buf, 0xff, TUN_VNET_LEN); /* in use, this memory holds a message header */
+	memset(buf, 0xff, TUN_VNET_LEN); /* in wgxdp this memory holds a message header */
 	build(packet);
 	assert_int_equal(tun_write(&t, packet, sizeof(incoming)), 0);
 	assert_true(netpair_readable(inner, 2000));

@@ -23,7 +23,8 @@ PINGS=20
 packets() { show a "$A" ".path.${1}_packets.$2"; }
 path() { show a "$A" '.path | "\(.rx) \(.tx)"'; }
 
-# Simulates a hung worker by stopping one of its threads.
+# Prints the worker threads of the daemon PID. The test stops one of them, so that this worker
+# hangs.
 worker_threads() { grep -l '^wgxdp/' /proc/"$1"/task/*/comm | cut -d/ -f5; }
 
 in_time_namespace() # OFFSET_S

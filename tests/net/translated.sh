@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The host translates its own outer packets (source NAT). AF_XDP would send them untranslated, so
-# data to such a peer takes the UDP socket, whatever --tx says. The daemon learns of it from
-# conntrack.
+# data to such a peer takes the UDP socket, whatever --tx says. The daemon learns from conntrack
+# that its packets are translated.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ wgxdp, 10.99.0.1      │            │ wgxdp         │
@@ -72,7 +72,7 @@ translated() # RX TX ADDRESS:PORT
 			"udp the host translates packets to the peer (NAT)"
 }
 
-# Makes a begin a new handshake, because NAT does not translate the answers to a handshake of b.
+# Lets node a begin a new handshake, because NAT does not translate the answers to a handshake of b.
 begin_anew()
 {
 	in_ns a ip link set "$A" down

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The troubleshooting table of docs/operations.md. Each case makes the symptom of a row, runs the
-# command of the row, and expects its reason in what the command prints. The other rows name other
-# tests.
+# The troubleshooting table of docs/operations.md. Each case causes the symptom of a row, runs the
+# command of the row, and expects the row's reason in the output. The rows without a case here name
+# other tests.
 #
 #   ┌───────────── a ─────────────┐            ┌────────────── b ──────────────┐
 #   │ wgxdp   10.99.0.1           │            │ debug.py, then wgxdp           │
@@ -44,7 +44,8 @@ config()
 
 # --- an older daemon ------------------------------------------------------------------------------
 
-# The daemon is this program under another version of the same length.
+# The daemon is this program, in which the version is replaced by another version of the same
+# length.
 version=$("$WGXDP" --version | cut -d ' ' -f 2)
 old=$(sed 's/./1/g; s/^.\(.\)/0.\1/' <<<"$version" | cut -c "1-${#version}")
 mkdir "$TMP/old"

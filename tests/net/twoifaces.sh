@@ -43,7 +43,7 @@ why() { show a "$1" .path.why; }
 is_path() { [ "$(path "$1")" = "$2" ]; }
 no_loss() { pinged a "$1"; }
 
-# Begins 200 pings, of which none may be lost.
+# Starts 200 pings, of which none may be lost.
 pinging() { pinged a "$1" 200 0.01 & }
 all_came() { wait $!; }
 

@@ -43,7 +43,7 @@ static inline int close_path(void **state)
 	return 0;
 }
 
-/* Allocates @n frames of any length. */
+/* Allocates @n frames, each with room for the largest datagram. */
 static inline unsigned alloc(struct tx_frame *frames, unsigned n)
 {
 	return path->ops->alloc(path, frames, n, 65536);
@@ -71,7 +71,7 @@ static inline struct endpoint to(const char *remote, uint16_t port, const char *
 	return e;
 }
 
-/* Puts a message of @len bytes of @fill into frame @i. */
+/* Fills frame @i with a message to @e that consists of @len bytes @fill_byte. */
 static inline void fill(unsigned i, struct endpoint e, int fill_byte, uint32_t len)
 {
 	encaps[i] = (struct encap){ .endpoint = e };

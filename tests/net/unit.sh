@@ -33,8 +33,8 @@ is "systemd-analyze security: the exposure that docs/operations.md states" "$exp
 
 # --- its commands, in its sandbox -----------------------------------------------------------------
 
-# Runs a command of the unit as systemd would: Exec... without %i and with the variables of
-# /etc/default/wgxdp-IFACE.
+# Prints the command line of KEY (ExecStart, ExecReload or ExecStop) as systemd would expand it: %i,
+# $WGXDP_NIC and $WGXDP_OPTIONS become INSTANCE, NIC and OPTIONS.
 command_of() # KEY INSTANCE NIC OPTIONS
 {
 	sed -n "s/^$1=//p" "$UNIT" |
@@ -145,7 +145,7 @@ clean "nothing is left" a "$A"
 
 # --- a hook that needs more than the sandbox allows ----------------------------------------------
 
-# `wgxdp@.service` with a drop-in, as `systemctl edit` would write it.
+# Writes `wgxdp@.service` with the lines of a drop-in, as `systemctl edit` would add them.
 drop_in() # LINE...
 {
 	sed "/^\[Service\]/r /dev/stdin" configs/wgxdp@.service < <(printf '%s\n' "$@") |

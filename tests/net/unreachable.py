@@ -75,7 +75,7 @@ class Unreachable:
         self.port = 20000
 
     def told(self, what, host, to, reason):
-        """One datagram causes one error and is counted once."""
+        """Checks that one datagram causes one ICMP error and is counted once."""
         self.port += 1
         before = self.d.drops().get(reason, 0)
         host.send(to, self.port)
@@ -105,7 +105,8 @@ class Unreachable:
         say(f"{what} is counted, but gets no error", counted and not errors, errors)
 
     def never_answered(self):
-        """RFC 1122 3.2.2, RFC 4443 2.4 (e). test_icmp.c has all cases."""
+        """Packets that must not cause ICMP errors: RFC 1122 3.2.2, RFC 4443 2.4 (e). test_icmp.c
+        tests all cases."""
         with wgpeer.namespace(self.d.namespace):
             raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
             many = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

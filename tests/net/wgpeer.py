@@ -153,7 +153,8 @@ class Session:
 
 
 class Node:
-    """One end of a tunnel. A handshake changes only what it returns and self.pending."""
+    """One end of a tunnel. The methods for handshakes return a Session; a Node keeps no session
+    itself."""
 
     def __init__(self, private, remote_public, psk=bytes(32)):
         self.private, self.public = private, public_of(private)
@@ -271,7 +272,7 @@ def checksum(data):
 
 
 def udp_header(source, destination, ports, payload):
-    """@source and @destination are packed addresses."""
+    """Returns a UDP header for @payload. @source and @destination are packed addresses."""
     length = 8 + len(payload)
     head = struct.pack(">HHHH", *ports, length, 0)
     pseudo = source + destination + struct.pack(">II", length, 17)
@@ -279,7 +280,7 @@ def udp_header(source, destination, ports, payload):
 
 
 def ipv4(source, destination, ports, payload=b""):
-    """A UDP datagram in an IPv4 packet."""
+    """Returns a UDP datagram in an IPv4 packet."""
     source, destination = (ipaddress.IPv4Address(a).packed for a in (source, destination))
     length = 28 + len(payload)
     head = struct.pack(">BBHHHBBH", 0x45, 0, length, 0, 0, 64, 17, 0) + source + destination
@@ -288,7 +289,8 @@ def ipv4(source, destination, ports, payload=b""):
 
 
 def echo_request(source, destination, number):
-    """An ICMP echo request in an IPv4 packet. The host's answer has the number at its byte 26."""
+    """Returns an ICMP echo request in an IPv4 packet. The host's answer has @number at its byte
+    26."""
     source, destination = (ipaddress.IPv4Address(a).packed for a in (source, destination))
     icmp = struct.pack(">BBHHH", 8, 0, 0, 1, number)
     icmp = icmp[:2] + struct.pack(">H", checksum(icmp)) + icmp[4:]

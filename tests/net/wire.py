@@ -48,7 +48,7 @@ def text_of(key):
 
 
 def bound(namespace, address, port=0, buffer=1 << 24):
-    """A UDP socket in @namespace at @address, IPv4 or IPv6 ("%nic" allowed)."""
+    """Returns a UDP socket in @namespace, bound to @address, IPv4 or IPv6 ("%nic" allowed)."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with wgpeer.namespace(namespace):
         s = socket.socket(family, socket.SOCK_DGRAM)

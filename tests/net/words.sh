@@ -52,7 +52,7 @@ done <<-EOF
 	restart detach, then attach
 EOF
 wrong "a typo before a name" 2 "did you mean wgxdp show" shwo "$A"
-# (Names of other tests begin with wx.)
+# "qqq" is similar to no command. (Names of other tests begin with wx.)
 wrong "any word before a name" 2 "no such command" qqq "$A"
 for word in monitor metrics syncconf; do
 	wrong "a word that is no command, $word" 2 "no such command.*--help.*wgxdp -f $word" "$word"
@@ -81,7 +81,8 @@ refuses "a config file, after -f" 2 "attach --foreground $A\.conf" run -f "$A.co
 wrong "a config file that is not there" 2 "nofile\.conf: No such file" nofile.conf
 wrong "another file" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
 
-# In a mount namespace of its own, the config is in /etc/wireguard, where names are looked up.
+# Runs wgxdp in a mount namespace of its own, with a config in /etc/wireguard, where wgxdp looks up
+# names.
 in_etc()
 {
 	# shellcheck disable=SC2016 # for the other shell

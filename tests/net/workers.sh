@@ -142,7 +142,8 @@ for path in xdp udp; do
 		is "$what: nothing comes by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" 0
 	fi
 
-	# Port and mark change under load. Packets under way may be lost, later ones may not.
+	# The port and the mark change under load. Packets that are in flight meanwhile may be lost.
+	# Later packets may not.
 	in_ns a iperf3 -J -c 10.99.0.2 --bidir -t 2 >"$TMP/load" 2>&1 &
 	load=$!
 	in_ns a ping -q -i 0.02 -c 100 -W 1 10.99.0.3 >"$TMP/ping" &

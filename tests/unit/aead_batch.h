@@ -161,7 +161,8 @@ static inline void batch_seal(struct batch *b, const struct aead_backend *backen
 	batch_compare(b);
 }
 
-/* Opens packets that libsodium sealed. Each is altered first with a chance of 1 in @one_in. */
+/* Opens packets that libsodium sealed. Before that, each packet is altered with probability
+ * 1/@one_in. */
 static inline void batch_open(struct batch *b, const struct aead_backend *backend, uint32_t one_in)
 {
 	memset(b->actual, BATCH_FILLER, b->used);

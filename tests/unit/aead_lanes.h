@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * aead_lanes.h - tests of the static functions of a backend with lanes: ChaCha20 and Poly1305 in
- * each lane. The including test must include cmocka.h and the backend's .c file first. Then it must
+ * each lane. The including test must first include cmocka.h, the backend's .c file and a definition
+ * of poly1305_in_lane(), such as aead_strips.h.
  */
 #ifndef WGXDP_TESTS_AEAD_LANES_H
 #define WGXDP_TESTS_AEAD_LANES_H
@@ -30,7 +31,8 @@ struct chacha_vector {
 	uint8_t plain[ROOM], cipher[ROOM], key[32], number[4], nonce[8];
 };
 
-/* Checks the block at @at, computed in slot @slot while the other slots compute something else. */
+/* Computes the key stream for the block of @v at offset @at in slot @slot, while the other slots
+ * compute something else, and checks the block. @used is the number of slots in use. */
 static void check_slot(const struct chacha_vector *v, size_t at, size_t slot, size_t used)
 {
 	alignas(64) static uint8_t out[SLOTS][BLOCK_LEN];

@@ -108,7 +108,7 @@ struct world {
 	uint32_t serial;
 };
 
-/* xorshift64*, because it is repeatable. */
+/* Returns a random number (xorshift64*). One seed always gives the same numbers. */
 uint64_t world_random(struct world *w);
 
 bool world_chance(struct world *w, unsigned percent);

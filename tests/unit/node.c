@@ -38,7 +38,7 @@ static int node_find_begun(const struct node *n, uint32_t index)
 	return -1;
 }
 
-/* A keepalive uses the peer's current session and a new counter. */
+/* Checks that a keepalive was sealed with the peer's current session and a new counter. */
 static void node_sealed(struct node *n, struct peer *peer, const struct wire_data *msg)
 {
 	const struct session *s = atomic_load(&peer->current);
@@ -161,7 +161,8 @@ static void node_peer_changed(void *ctx, struct peer *peer, bool endpoint_change
 	((struct node *)ctx)->endpoint_changes += endpoint_changed;
 }
 
-/* A worker that passes a quiescent point after this moment must not find the session again. */
+/* Checks that a worker can no longer find the retired session @s, except a worker that has not
+ * passed a quiescent point since. */
 static void node_check_unpublished(struct node *n, const struct session *s)
 {
 	assert_ptr_not_equal(indextab_session(n->device.indices, s->local_index), s);

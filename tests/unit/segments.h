@@ -24,7 +24,7 @@ struct segment {
 	uint8_t options; /* bytes, a multiple of 4 */
 	uint8_t option_fill;
 	uint16_t payload;
-	uint8_t fill; /* the first payload byte; each further one is 1 more */
+	uint8_t fill; /* the first payload byte; the following bytes count up from it */
 };
 
 #define SEGMENT_MAX 65535
@@ -33,7 +33,7 @@ struct segment {
  * length. */
 size_t segment_build(const struct segment *s, uint8_t *out);
 
-/* Bytes of IP and transport header. */
+/* Returns the length of the IP and transport headers. */
 size_t segment_header_len(const struct segment *s);
 
 /* Fills @vnet for @packet as the kernel would for a packet to be cut to @size bytes of payload, and
@@ -41,7 +41,8 @@ size_t segment_header_len(const struct segment *s);
 void segment_leave_checksum(const struct segment *s, uint8_t *packet, size_t len, uint16_t size,
 			    struct virtio_net_hdr *vnet);
 
-/* Writes segment @i of the segments with @size bytes of payload that @s is to be cut into. */
+/* Returns segment number @i of @s, cut into segments of @size bytes of payload. The last one may be
+ * shorter. */
 struct segment segment_cut(const struct segment *s, uint16_t size, unsigned i);
 
 /* Returns true if the IPv4 header checksum and the transport checksum of @packet are correct. */

@@ -95,7 +95,7 @@ static void *run_batch(void *arg)
 	return NULL;
 }
 
-/* True if the two words follow each other in @p, at a multiple of four bytes. */
+/* Returns true if @first and then @second are in @p, the first one at a multiple of four bytes. */
 static bool holds(const void *p, size_t n, uint32_t first, uint32_t second)
 {
 	const uint32_t *words = p;
@@ -113,8 +113,8 @@ static void assert_pair_gone(const struct run *r, uint32_t first, uint32_t secon
 	assert_false(holds(r->registers, sizeof(r->registers), first, second));
 }
 
-/* Searches for two traces of @words: pairs of neighbouring words, which code that stores rows or
- * bytes leaves, and the same word twice in a row, which code with lanes leaves. */
+/* Checks that two traces of @words are gone: a word followed by the next word, which code that
+ * stores rows or bytes leaves, and a word followed by itself, which code with lanes leaves. */
 static void assert_words_gone(const struct run *r, const uint32_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -124,7 +124,7 @@ static void assert_words_gone(const struct run *r, const uint32_t *words, size_t
 	}
 }
 
-/* Limbs of r of 26 or of 44 bits, each in 64 bits. */
+/* Checks that the limbs of r are gone, which have 26 or 44 bits, each stored in 64 bits. */
 static void assert_r_gone(const struct run *r, const uint8_t *one_time_key)
 {
 	uint64_t low, high, limbs[LIMBS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_allowedips.c - tests the trie with a table, then against a linear list that is obviously
- * right with random overlapping prefixes, then with a reader thread beside the writer.
+ * test_allowedips.c - tests the trie in three ways: with a table; with random overlapping prefixes,
+ * compared with a linear list that is obviously right; and with a reader thread beside the writer.
  */
 #include <arpa/inet.h>
 #include <errno.h>

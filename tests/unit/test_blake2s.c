@@ -84,7 +84,7 @@ static void test_rfc_selftest(void **state)
 
 static struct vectors vectors;
 
-/* Every vector in one piece, and split into two at every position. */
+/* Hashes every vector in one piece, and split into two pieces at every position. */
 static void test_oracle(void **state)
 {
 	uint8_t key[32], data[1024], expected[32], out[33];

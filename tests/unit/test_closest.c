@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_closest.c - for a mistyped word the closest correct one is found, if any. */
+/* test_closest.c - finds the closest correct word for a mistyped word, if there is one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

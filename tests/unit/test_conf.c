@@ -20,7 +20,7 @@
 #include "conf/keytext.h"
 #include "conf_parse.h"
 
-/* "KEY-LETTER[name]: prefix prefix" of each peer, for comparison. */
+/* Prints each peer as "KEY-LETTER[name]: prefix prefix", for comparison. */
 static char *peers_text(const struct conf *c, char *out, size_t room)
 {
 	char key[KEYTEXT_BASE64_LEN + 1], prefix[PREFIX_TEXT_LEN];
@@ -279,7 +279,7 @@ static const struct bad {
 };
 /* clang-format on */
 
-/* "t.conf:2:14: Colour: ..." becomes "2: Colour: ...". */
+/* Turns "t.conf:2:14: Colour: ..." into "2: Colour: ...". */
 static void cut_place(const char *text, char *out, size_t room)
 {
 	unsigned line = 0, column = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_conf_diff.c - the changes between two config files, as a table, and against random files:
- * the changes, made one by one, lead from the old to the new. */
+/* test_conf_diff.c - the changes between two config files: a table of expected changes, and random
+ * pairs of files. Making the changes one by one must lead from the old file to the new one. */
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 
 static const uint8_t digest_key[CONF_DIGEST_KEY_LEN] = { 1, 2, 3 };
 
-/* Public keys of 32 equal bytes, and the letter that stands for each in the table. */
+/* Public keys of 32 equal bytes. The table of changes names these peers A and B. */
 #define A "PublicKey=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"
 #define B "PublicKey=AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\n"
 #define SECRET "PrivateKey=AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\n"
@@ -57,7 +57,7 @@ static const struct {
 	/* A prefix that moves is given to the new peer before the old peer loses it. */
 	{ IF PEER A "AllowedIPs=10.0.0.1\n" PEER B, IF PEER A PEER B "AllowedIPs=10.0.0.1\n",
 	  "allow B 10.0.0.1/32 disallow A 10.0.0.1/32 ", false },
-	/* Our own peer causes no change. */
+	/* A peer with our own public key causes no change. */
 	{ IF SECRET PEER OWN "AllowedIPs=10.0.0.1\n" PEER A, IF SECRET PEER A, "", false },
 	{ IF SECRET PEER A, IF SECRET PEER A PEER OWN, "", false },
 	{ IF OTHER PEER OWN, IF SECRET PEER OWN, "key ", false },
@@ -187,7 +187,8 @@ static void secrets(void **state)
 	conf_done(&c);
 }
 
-/* A model of a device: the holder of each of eight prefixes; 0 = none. */
+/* A model of a device: which peer has each of eight prefixes. 0 means that no peer has the
+ * prefix. */
 #define PEERS 5
 #define PREFIXES 8
 struct model {
@@ -252,7 +253,8 @@ static void random_conf(struct conf *c)
 	read_conf(c, text);
 }
 
-/* A prefix that some peer has before and after the changes is never without a holder. */
+/* A prefix that is assigned to a peer both before and after the changes (perhaps to different
+ * peers) is assigned to a peer after every single change. */
 static void random_pairs(void **state)
 {
 	(void)state;

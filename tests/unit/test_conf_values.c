@@ -65,7 +65,7 @@ static void interface_values(void **state)
 	conf_done(&c);
 }
 
-/* Joins the items, with a '|' after each. */
+/* Joins the items, with a '|' after each item. */
 static char *list_text(const struct conf_list *list, char *out, size_t room)
 {
 	*out = '\0';

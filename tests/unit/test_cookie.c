@@ -22,7 +22,7 @@ static struct wire_initiation msg; /* from a vector, with its macs */
 static struct endpoint from;
 static uint8_t secret[WIRE_HASH_LEN], nonce[WIRE_COOKIE_NONCE_LEN];
 
-/* Address and port as the cookie covers them: 4 + 2 or 16 + 2 bytes. */
+/* Reads address and port in the form that the cookie covers: 4 + 2 or 16 + 2 bytes. */
 static void source_from_vector(struct endpoint *e)
 {
 	uint8_t source[18];
@@ -54,7 +54,7 @@ static void load_vector(void)
 	source_from_vector(&from);
 }
 
-/* Before each test: the first vector (IPv4), nothing exchanged yet. */
+/* Before each test: takes the first vector (IPv4). No message has been exchanged yet. */
 static int setup(void **state)
 {
 	(void)state;
@@ -75,7 +75,8 @@ static void make_reply(struct wire_cookie *reply)
 	cookie_reply(reply, &checker, &msg, sizeof(msg), &from, msg.sender_index, nonce);
 }
 
-/* The whole exchange: sign, be refused, get a cookie, sign with the cookie. */
+/* Runs the whole exchange: the message without a cookie is refused, the reply brings the cookie,
+ * and the message signed with the cookie is accepted. */
 static void earn_cookie(uint64_t now_ns)
 {
 	struct wire_cookie reply;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ctlclient.c - the command asks a daemon of the same, an older or a newer version. The daemon
- * is a child process that sends one answer. */
+/* test_ctlclient.c - the command asks a daemon of the same version, an older one or a newer one.
+ * The daemon is a child process that sends one answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "wgxdp/control.h"
 
-/* A directory of the test in place of the system's. */
+/* The test uses a directory of its own instead of the system's. */
 #undef CONTROL_DIRECTORY
 #define CONTROL_DIRECTORY "wgxdp-test-ctlclient"
 #include "cli/ctlclient.c" /* NOLINT(bugprone-suspicious-include) */

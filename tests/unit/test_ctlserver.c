@@ -5,14 +5,14 @@
 
 #include "wgxdp/control.h"
 
-/* A directory of the test in place of the system's. */
+/* The test uses a directory of its own instead of the system's. */
 #undef CONTROL_DIRECTORY
 #define CONTROL_DIRECTORY "wgxdp-test-ctlserver"
 #include "control/ctlserver.c" /* NOLINT(bugprone-suspicious-include) */
 
 #define SHOW_PIECES 10
 
-/* The daemon. It decides nothing by itself: the test calls finish(), or the functions of
+/* Stands for the daemon. It decides nothing by itself: the test calls finish(), or the functions of
  * ctlserver.h. */
 static struct daemon {
 	struct ctlserver *control;
@@ -21,7 +21,7 @@ static struct daemon {
 	unsigned shows, sets, detaches;
 	bool closed;	 /* the memory that requests use has been freed */
 	int closes_fd;	 /* `set` closes this client's socket; -1: none */
-	unsigned pieces; /* left to send of the current show */
+	unsigned pieces; /* pieces of the current show that are still to be sent */
 } d;
 
 static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply)
@@ -34,7 +34,7 @@ static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply
 	return SERVER_MORE;
 }
 
-/* A piece takes the whole time that one client may have in a turn. */
+/* Adds a piece that takes the whole time that one client may have in a turn. */
 static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 {
 	(void)ctx, (void)at;
@@ -142,7 +142,7 @@ static const char *const requests[KINDS] = {
 	[WAIT] = "{\"op\":\"confirm\",\"wait\":true}\n",
 };
 
-/* The member that an answer of this kind has. */
+/* The member that every answer of a kind has. */
 static const char *const members[KINDS] = {
 	[SHOW] = "show", [SET] = "set", [RELOAD] = CONTROL_OK, [WAIT] = CONTROL_OK
 };
@@ -160,8 +160,9 @@ static void assert_answer(const char **text, enum kind kind)
 	*text = newline + 1;
 }
 
-/* Four requests that arrive together are answered in their order, whichever it is. A late answer is
- * sent as early as possible. */
+/* Four requests that arrive together are answered in the order of the requests. The test tries
+ * every order of the four kinds. A late answer is sent as soon as the answers before it are
+ * sent. */
 static void any_order(void **state)
 {
 	struct world *w = *state;
@@ -250,8 +251,7 @@ static void hung_up_while_waiting(void **state)
 	}
 }
 
-/* A request that answers other clients is handled by the timer, and one of these clients has hung
- * up. */
+/* The timer handles a request that answers other clients. One of these clients has hung up. */
 static void answers_others(void **state)
 {
 	struct world *w = *state;
@@ -305,8 +305,8 @@ static void keeps_its_place(void **state)
 	close(extra);
 }
 
-/* From ctlserver_stop() on no request is handled, not even one that has been read already. The
- * answers to detach are sent. */
+/* After ctlserver_stop() no request is handled, not even a request that has been read already. The
+ * answers to detach are still sent. */
 static void no_request_after_stop(void **state)
 {
 	struct world *w = *state;

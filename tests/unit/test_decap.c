@@ -2,7 +2,7 @@
 /*
  * test_decap.c - parses frames that are built field by field. Valid frames give the expected
  * result, each single damage is found, and a truncated frame is never read beyond its end (ASan
- * checks this, because the copies have their exact length).
+ * detects such reads, because each copy has exactly the frame's length).
  */
 #include "io/decap.h"
 

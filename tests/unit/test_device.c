@@ -215,7 +215,8 @@ static void prefixes(void **state)
 
 /* Errors of the environment -------------------------------------------------------------------- */
 
-/* If a map is full, no message with an unknown index is sent. The next try may succeed. */
+/* If a map is full, the receiver index cannot be published, so the initiation or response that
+ * would carry it is not sent. The next try succeeds once the map has room. */
 static void full_maps(void **state)
 {
 	struct pair t = meet();
@@ -238,7 +239,7 @@ static void full_maps(void **state)
 	world_free(t.w);
 }
 
-/* The session cannot be published when the response arrives: the response is ignored. */
+/* If the session cannot be published when the response arrives, the response is ignored. */
 static void full_map_at_response(void **state)
 {
 	struct pair t = meet();

@@ -15,7 +15,7 @@ static const uint8_t header4[20] = { 0x45, 0, 0,  60, 0x12, 0x34, 0x40, 0,  64, 
 				     0,	   0, 10, 99, 0,    1,	  10,	99, 0,	2 };
 static const uint8_t header6[40] = { 0x60, 0x0f, 0xed, 0xcb, 0, 20, 17, 64, 0xfd };
 
-/* Returns 0xffff if the header checksum is correct. */
+/* Sums the words of an IPv4 header. The sum is 0xffff if the header checksum is correct. */
 static uint32_t ones(const uint8_t *p)
 {
 	uint32_t sum = 0;
@@ -27,7 +27,7 @@ static uint32_t ones(const uint8_t *p)
 	return sum;
 }
 
-/* A header of class @tclass, with its checksum. */
+/* Writes a header with the class @tclass, and for IPv4 with its checksum. */
 static void make(uint8_t ip[static 40], int version, uint8_t tclass)
 {
 	uint32_t sum;

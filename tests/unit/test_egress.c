@@ -235,8 +235,8 @@ static void test_no_counters_left(void **state)
 	assert_int_equal(p->stage.count, 0);
 }
 
-/* 5. As 4, if a worker decrypts the first message under the next session meanwhile, and packets of
- * other peers fill the batch. */
+/* 5. As in test 4, but meanwhile a worker decrypts the first message under the next session, and
+ * packets of other peers fill the batch. */
 static void test_next_session(void **state)
 {
 	struct peer *all[PEERS];
@@ -263,8 +263,8 @@ static void test_next_session(void **state)
 		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
 }
 
-/* 6. A flush that was delayed notices the lost time, and so must a batch whose sessions were chosen
- * before the delay. */
+/* 6. chain_time_passed() still reports a suspend when it is called a second time: a batch whose
+ * sessions were chosen before the suspend must notice it, too, after the flush has noticed it. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;

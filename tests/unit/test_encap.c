@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_encap.c - compares outer headers byte by byte with headers written out in this file, and
- * checksums with the plainest loop.
+ * checksums with those of a plain loop.
  */
 #include "io/encap.h"
 
@@ -199,7 +199,7 @@ static void test_zero_is_sent_as_ones(void **state)
 		memset(payload, 0, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_false(udp[6] == 0xff && udp[7] == 0xff);
-		/* Appending the checksum of a zero payload as payload makes the sum 0xffff. */
+		/* With the checksum of a zero payload as the payload, the sum becomes 0xffff. */
 		memcpy(payload, udp + 6, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_int_equal(udp[6], 0xff);

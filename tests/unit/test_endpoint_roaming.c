@@ -114,8 +114,8 @@ static void port_roamed_and_lost(void **state)
 	end(f);
 }
 
-/* A peer without an endpoint roams to one before DNS answers. The later answer does not replace
- * it. */
+/* A peer without an endpoint gets one from a message that it sends before DNS answers. The later
+ * answer does not replace this endpoint. */
 static void found_us(void **state)
 {
 	struct fixture *f = begin(NULL);

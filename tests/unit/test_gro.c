@@ -113,7 +113,7 @@ static void test_trains(void **state)
 		}
 		assert_int_equal(gro.group_count, 1);
 		check_groups();
-		s.payload = 7; /* nothing follows a shorter packet */
+		s.payload = 7; /* nothing may be appended after a shorter packet */
 		add(&s, 5);
 		assert_int_equal(gro.group_count, 2);
 		check_groups();
@@ -210,7 +210,7 @@ static void test_differences(void **state)
 	begin();
 }
 
-/* 3. Nothing is appended to a packet with PSH, nor to a packet whose flags are not ACK alone. */
+/* 3. Nothing is appended to a packet with PSH, nor to a packet with other flags than just ACK. */
 static void test_flags_of_the_first(void **state)
 {
 	static const uint8_t flags[] = { 0x18, 0x00, 0x02, 0x12, 0x14, 0x30, 0x50, 0x90 };

@@ -96,7 +96,7 @@ static void test_wrong_stays_wrong(void **state)
 	}
 }
 
-/* 3. A packet without a partial sum is refused unless its whole checksum is correct. */
+/* 3. A packet without a partial sum is refused unless its complete checksum is correct. */
 static void test_complete_checksum(void **state)
 {
 	struct segment s = tcp4;
@@ -119,7 +119,7 @@ static void test_complete_checksum(void **state)
 	assert_false(gso_parse(&g, &vnet, packet, (uint32_t)len));
 }
 
-/* 4. The checksum of a packet that is not cut is finished, and nothing else changes. */
+/* 4. If a packet is not cut, its checksum is completed, and nothing else changes. */
 static void test_finish(void **state)
 {
 	struct segment s = tcp4;

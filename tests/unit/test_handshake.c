@@ -148,7 +148,8 @@ static void martian_initiation(void **state)
 
 /* Under load ----------------------------------------------------------------------------------- */
 
-/* A correct mac1 proves no address: no cookie reply is sent to an invalid source. */
+/* A correct mac1 does not prove the sender's address. No cookie reply is sent to an invalid
+ * source. */
 static void no_cookie_to_martians(void **state)
 {
 	static const struct {

@@ -33,7 +33,7 @@ static struct plan plan_of(const char *interface, const char *allowed)
 	return plan;
 }
 
-/* "10.0.0.0/8@254 ::/0@51820" */
+/* Prints the planned routes as PREFIX@TABLE: "10.0.0.0/8@254 ::/0@51820". */
 static const char *routes_text(const struct plan *p)
 {
 	static char text[512];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_icmp_sender.c - the translation of a packet is undone, and its checksums are correct
- * afterwards. */
+/* test_icmp_sender.c - icmp_sender.c undoes the translation (NAT) of a packet. Afterwards the
+ * packet's checksums are correct. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

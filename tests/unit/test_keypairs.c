@@ -132,8 +132,8 @@ static void responder_waits(void **state)
 	world_free(t.w);
 }
 
-/* The control thread receives a request for a handshake after the session is up: it sends only the
- * staged packets. */
+/* If the control thread receives a request for a handshake after the session is up, it sends only
+ * the staged packets and begins no handshake. */
 static void late_wish(void **state)
 {
 	struct pair t = connected();
@@ -152,7 +152,7 @@ static void late_wish(void **state)
 	world_free(t.w);
 }
 
-/* All notes of the workers are lost: device_catch_up() does what the notes requested. */
+/* If all notes of the workers are lost, device_catch_up() does what the notes requested. */
 static void catching_up(void **state)
 {
 	struct pair t = meet();

@@ -37,7 +37,7 @@ static const struct {
 	struct nic_facts facts;
 	const char *paths; /* "rx tx" */
 	const char *why;   /* a part of the sentence; "" = there must be none */
-	const char *commands; /* one on each line; '!' after those of --tune */
+	const char *commands; /* one on each line; a '!' marks a command that --tune runs */
 } cases[] = {
 	{ NIC(), "xdp xdp", "", "" },
 	/* The driver and its settings. */
@@ -133,7 +133,7 @@ static void test_cases(void **state)
 	}
 }
 
-/* No buffer overflows with every obstacle and every missing offload at once. */
+/* The text fits the buffers even with every obstacle and every missing offload at once. */
 static void test_all_at_once(void **state)
 {
 	const struct options options = { .rx = OPTIONS_PATH_AUTO };

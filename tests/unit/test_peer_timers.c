@@ -357,8 +357,8 @@ static void many_timers_at_once(void **state)
 	world_free(t.w);
 }
 
-/* A new private key, or a suspend, requires a handshake with every peer at once. device_tick() does
- * the slow work later; the old keys are wiped before. */
+/* A new private key, or a suspend, requires a handshake with every peer at once. The old keys are
+ * wiped at once. device_tick() begins the handshakes later, because they are slow. */
 static void many_handshakes_at_once(void **state)
 {
 	enum { SILENT = 40 };

@@ -23,7 +23,7 @@ static void set_counter(const struct peer *p, uint64_t counter)
 	atomic_store(&current(p)->send_counter, counter);
 }
 
-/* Pretends that @n's previous handshake was long ago, so that @n may begin one now. */
+/* Waits until the previous handshake is so long ago that either node may begin another one. */
 static void past_the_last_try(struct pair *t)
 {
 	world_pass(t->w, REKEY_TIMEOUT_S + 1);
@@ -81,7 +81,7 @@ static void messages_end(void **state)
 	world_free(t.w);
 }
 
-/* Lets a send one packet, and takes the message out of the network. */
+/* Lets node a send one packet, and takes the message out of the network. */
 static struct datagram packet_of(struct pair *t)
 {
 	node_send(t->a, t->ab);
@@ -206,9 +206,11 @@ static void keepalives_of_others(void **state)
 	world_pass(t.w, 5);
 	node_send(t.a, t.ab);
 	sent = t.a->sent[WIRE_DATA];
-	world_pass(t.w, 5.1); /* b sends the first keepalive, by our rule, too */
+	/* 10 s after the first data message b sends a keepalive, by our rule and by theirs. */
+	world_pass(t.w, 5.1);
+	/* By their rule b sends another one 10 s later. */
 	world_pass(t.w, 10);
-	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns); /* their rule */
+	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns);
 	for (unsigned i = 0; i < 12; i++) {
 		world_pass(t.w, 5);
 		peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns);

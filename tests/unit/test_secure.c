@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_secure.c - the effects of secure.h. Each test runs in a child, because they last.
+ * test_secure.c - the effects of secure.h. Each test runs in a child process, because the effects
+ * last.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,8 +11,9 @@
 #define PIECE_NS (NS_PER_MS / 10)
 #define SLOW_NS (2 * NS_PER_MS)
 
-/* "slow" takes SLOW_NS; "long" -> PIECES pieces, each of which takes PIECE_NS; "echo X" -> "X";
- * "big" -> BIG bytes; "end" -> "bye" and the end, "later" -> answered by the test */
+/* The lines that the server understands: "echo X" is answered by X, "big" by BIG bytes, "long" by
+ * PIECES pieces, each of which takes PIECE_NS, and "end" by "bye" and the end of the connection.
+ * "slow" takes SLOW_NS. The test itself answers "later". */
 static struct server_client *later;
 static unsigned opened, closed;
 static unsigned pieces_left, slow_lines;
@@ -185,8 +186,8 @@ static void slow_reader(void **state)
 	close(other);
 }
 
-/* A long answer is produced for 5 ms in each turn. Other clients are answered meanwhile, and the
- * client's own next line afterwards. */
+/* A long answer is produced for 5 ms in each turn. Other clients are answered meanwhile. The next
+ * line of the same client is answered afterwards. */
 static void long_answer(void **state)
 {
 	struct world *w = *state;

@@ -10,8 +10,8 @@
  * then arrive within BOUND_NS, whatever happened before. At the end all traffic stops.
  *
  * SIMULATION_SEEDS says how many seeds (default 12), SIMULATION_FIRST the first one, to repeat a
- * failure. tests/long/simulation.sh runs a thousand; tests/long/mutants.sh breaks the core in many
- * ways and expects this to fail.
+ * failure. tests/long/simulation.sh runs a thousand seeds. tests/long/mutants.sh breaks the core in
+ * many ways and expects this test to fail each time.
  */
 #include <errno.h>
 
@@ -164,7 +164,8 @@ static void hub_forgets(struct sim *s, unsigned i)
 	s->client_of[i] = NULL;
 }
 
-/* @where is the client's endpoint as the hub knew it, or NULL. */
+/* Makes client @i a peer of the hub. Its endpoint becomes @where, which the hub knew before, or
+ * stays unknown if @where is NULL. */
 static void hub_learns(struct sim *s, unsigned i, const struct endpoint *where)
 {
 	struct node *hub = &s->w->nodes[0];
@@ -336,7 +337,8 @@ static void calm(struct sim *s)
 			n->under_load = false;
 }
 
-/* Messages from before the network became good still count as disturbance. */
+/* Checks that no recovery takes longer than its bound. The time counts from @since_ns, or from the
+ * arrival of the last message that is older than the good network. */
 static void in_time(struct sim *s, uint64_t since_ns)
 {
 	uint64_t good_ns = s->w->disturbed_ns > since_ns ? s->w->disturbed_ns : since_ns;
@@ -350,8 +352,8 @@ static void in_time(struct sim *s, uint64_t since_ns)
 	assert_true(took_ns <= (load ? BOUND_UNDER_LOAD_NS : BOUND_NS));
 }
 
-/* No node may be stuck: a packet sent once per second arrives in time. The client's packets go
- * first, because the hub may not know the client's endpoint. */
+/* No node may be stuck: if each side sends a packet once per second, a packet arrives in time. The
+ * client sends first, because the hub may not know the client's endpoint. */
 static void recover(struct sim *s)
 {
 	unsigned i = any_client(s);

@@ -24,7 +24,7 @@ static size_t key_of(unsigned number, uint8_t key[static SLOT_INDEX_KEY_MAX])
 	return number % 2 ? 16 : 4;
 }
 
-/* The walk must meet each slot of @key once, and no other slot. */
+/* Checks that the walk meets each slot of @key once, and no other slot. */
 static void check(const struct slot_index *x, const int keys[static SLOTS], int number)
 {
 	uint8_t key[SLOT_INDEX_KEY_MAX], met[SLOTS] = { 0 };

@@ -2,7 +2,8 @@
 /*
  * test_suspend.c - a host that is suspended, cloned or stopped (SIGSTOP) at the worst moment,
  * between the clock check and sealing. The test runs a worker's send chain with a socket pair as
- * TUN, a transport whose alloc() is that moment, and the clocks of world.h.
+ * TUN, the clocks of world.h, and a transport whose alloc() calls moment(), which suspends the
+ * host.
  */
 #include "world.h"
 
@@ -160,7 +161,7 @@ static unsigned waiting(const struct machine *m)
 	return atomic_load(&m->t.ab->stage.count);
 }
 
-/* Returns true if the control thread was asked for a session. */
+/* Returns true if a worker has asked the control thread for a session. */
 static bool wanted(struct machine *m)
 {
 	struct note n;
@@ -171,7 +172,7 @@ static bool wanted(struct machine *m)
 	return found;
 }
 
-/* Does the same as daemon/core.c. */
+/* Wipes all keys, with the same calls as daemon/core.c. */
 static void wipe_all(struct machine *m)
 {
 	struct suspend_mark mark = suspend_begin(&m->suspend);
@@ -212,8 +213,8 @@ static void is_copied(struct machine *m)
 	suspend_copied(&m->suspend);
 }
 
-/* The control thread has wiped the keys before the worker, which still holds the session,
- * sealed. */
+/* While the host sleeps, the control thread wipes the keys. Then the worker, which still holds the
+ * session, seals. */
 static void sleeps_and_is_wiped(struct machine *m)
 {
 	sleeps(m);
@@ -265,7 +266,7 @@ static void worst_moment(void **state)
 	}
 }
 
-/* A suspend just before a flush seals staged packets. */
+/* The host is suspended just before a flush seals the staged packets. The packets stay staged. */
 static void while_flushing(void **state)
 {
 	static const uint8_t packet[28] = { 0x45 };
@@ -278,8 +279,8 @@ static void while_flushing(void **state)
 	assert_int_equal(waiting(machine), 1);
 }
 
-/* The suspend falls between two turns. Until all keys are wiped nothing is sealed, however often
- * the worker checks the clock. */
+/* The host is suspended between two turns. Until all keys are wiped nothing is sealed, however
+ * often the worker checks the clock. */
 static void between_turns(void **state)
 {
 	(void)state;

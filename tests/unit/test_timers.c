@@ -249,7 +249,8 @@ static void reset(void **state)
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
 }
 
-/* A worker tells the control thread once, and again only after timers_next(). */
+/* timers_sent() and timers_received() ask the worker to notify the control thread only once, and
+ * again only after timers_next(). */
 static void watched(void **state)
 {
 	struct timers t = fresh();
@@ -283,7 +284,8 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* Whatever the order of events, the control thread knows the last deadline or is told of it. */
+/* A worker and the control thread run at the same time. In the end the control thread must know the
+ * last deadline, in whatever order the events came. */
 static void no_deadline_is_lost(void **state)
 {
 	uint64_t next = TIMERS_NEVER;

@@ -47,7 +47,7 @@ static void allow(unsigned i, const char *address, uint8_t length)
 	assert_int_equal(allowedips_insert(allowed, &p, &peers[i], &peers[i].allowed), 0);
 }
 
-/* Peer @i is reached at @endpoint, through the tunnel or directly. */
+/* Makes peer @i reachable at @endpoint, through the tunnel or directly. */
 static const struct encap *reach(unsigned i, const char *endpoint, bool via_tunnel)
 {
 	encaps[i] = (struct encap){ .via_tunnel = via_tunnel };

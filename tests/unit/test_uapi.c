@@ -183,7 +183,7 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* Replaced allowed IPs: a prefix that is given again is never removed in between. All other
+/* With replace_allowed_ips, a prefix that is given again is never removed in between. All other
  * prefixes are removed at the end of their peer's lines. */
 static void replaced(void **state)
 {

@@ -149,7 +149,7 @@ static int set_listen_port(void *ctx, uint16_t port)
 {
 	struct node *n = ctx;
 
-	if (port == 666) /* stands for a port in use */
+	if (port == 666) /* any error will do: uapi.c reports each one as EADDRINUSE */
 		return -EACCES;
 	n->port = port;
 	return 0;

@@ -129,7 +129,7 @@ void node_send(struct node *n, struct peer *p)
 	node_send_len(n, p, sizeof(struct payload));
 }
 
-/* The packet must have been sealed by the node whose public key the peer has. */
+/* Counts a received packet. It must have been sealed by the node whose public key the peer has. */
 static void node_deliver(struct node *n, const struct peer *p, const struct datagram *dg,
 			 const uint8_t *packet)
 {
@@ -142,7 +142,8 @@ static void node_deliver(struct node *n, const struct peer *p, const struct data
 	n->last_serial = inner.serial;
 }
 
-/* Marks the message in the history as accepted; it must have no effect a second time. */
+/* Marks the message in the history as accepted. Repeating an accepted message must have no
+ * effect. */
 static void world_accepted(struct world *w, const struct datagram *dg)
 {
 	struct datagram *kept = &w->history[dg->number % HISTORY_LEN];

@@ -28,8 +28,8 @@ struct payload {		    /* the inner packet */
 /* Notes between worker and control thread
  * ------------------------------------------------------- */
 
-/* Sends a note. It names its peer by a number, because the peer may be removed before
- * it arrives. */
+/* Sends a note. The note names its peer by a number, because the peer may be removed before the
+ * note arrives. */
 void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
 	       const struct endpoint *from);
 

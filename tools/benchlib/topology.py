@@ -90,7 +90,7 @@ def strangers(peers, prefixes):
 
 
 class SmallAndBig:
-    """A Pair and a BigPair, so that both are measured in the same round."""
+    """Builds a Pair and a BigPair, so that both are measured in the same round."""
 
     def __init__(self, variant, args):
         self.variant = variant
