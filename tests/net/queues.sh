@@ -34,9 +34,14 @@ ok "a attaches" ours a "$A" --rx xdp --tx xdp < <(conf_a)
 ok "b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
 ok "a handshake" pinged a 10.99.0.2
 is "all queues receive" "$(show a "$A" .path.queues)" 4
+frames() { in_ns b ip -s -json link show dev eth0 | jq '.[0].stats64.rx.packets'; }
+messages() { show a "$A" .path.tx_packets.xsk; }
+frames=$(frames) messages=$(messages)
 ok "forty flows of three datagrams" python_begin "flows: " queues.py "$ID-a" "$ID-b"
 python_end "flows: "
 is "a has lost nothing" "$(show a "$A" '.lost | tojson')" "{}"
+holds "a counts no message as sent that has not reached b" $(($(messages) - messages)) -le \
+	$(($(frames) - frames))
 ok "a detaches" down a "$A"
 ok "b detaches" down b "$B"
 refuses "more workers than sending queues are refused" 1 "a NIC has only 1 queue" in_ns a "$WGXDP" \

@@ -21,6 +21,12 @@ need_cmd ip wg jq ping
 
 endpoint_of_a() { show b "${ID}b" '.peers[0].endpoint'; }
 
+# The peer has left this address, so the kernel need not keep b's entry for it fresh.
+is_released() # ADDRESS
+{
+	! in_ns b ip -d neighbour show "$(tr -d '[]' <<<"$1")" | grep managed
+}
+
 followed() # WANT
 {
 	in_ns a ping -q -c 1 -W 1 10.99.0.2
@@ -55,6 +61,8 @@ roam() # OUTER OPTIONS...
 		in_ns a ip address del 2001:db8::1/64 dev eth0
 	fi
 	ok "$outer $*: b follows a to another address" wait_for 3 followed "$moved:51999"
+	ok "$outer $*: b releases the neighbour entry of the first address" wait_for 3 \
+		is_released "$a"
 	ok "$outer $*: b reaches a at the other address" in_ns b ping -q -c 3 -i 0.2 -W 1 10.99.0.1
 	is "$outer $*: b drops nothing" "$(show b "${ID}b" '.drops | length')" 0
 	down a "${ID}a"
