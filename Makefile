@@ -362,7 +362,7 @@ fuzz-run: $(FUZZERS)
 	@set -e; for f in $(FUZZERS); do \
 		echo "$$(basename $$f): $(FUZZ_RUNS) runs"; \
 		mkdir -p $$f.corpus; \
-		$$f -runs=$(FUZZ_RUNS) -timeout=10 -artifact_prefix=$$f. $$f.corpus \
+		$$f -runs=$(FUZZ_RUNS) -timeout=60 -artifact_prefix=$$f. $$f.corpus \
 			>$$f.log 2>&1 || { tail -n 40 $$f.log; exit 1; }; \
 	done
 

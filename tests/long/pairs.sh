@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 10800
+#
+# pairs.sh - the behaviour tests under every pair of path and offload options. Each row of ROWS is
+# a set of options, and any two options occur together in at least one row.
+#
+#   row of ROWS ─▶ ATTACH_OPTIONS ─▶ ours() in ../net/lib.sh ─▶ wgxdp attach eth0 ... OPTIONS
+#
+# Tests in ANY_PATH do not ask which way packets take, so they run with all options of a row. Tests
+# in OWN_PATH choose --rx and --tx themselves and count packets on each path, so they run with the
+# other options. TESTS names the tests to run, if not all.
+
+cd "$(dirname "$0")/../net" || exit 1
+shopt -s extglob
+
+ROWS='
+--rx=auto --tx=auto --gso --gro --uso --aead=auto
+--rx=auto --tx=udp --no-gso --no-gro --no-uso --aead=libsodium
+--rx=udp --tx=xdp --gso --no-gro --uso --aead=libsodium
+--rx=xdp --tx=xdp --no-gso --gro --no-uso --aead=auto
+--rx=xdp --tx=auto --no-gso --no-gro --uso --aead=libsodium
+--rx=udp --tx=udp --gso --gro --no-uso --aead=auto
+--rx=xdp --tx=udp --gso --no-gro --uso --aead=auto
+--rx=udp --tx=auto --no-gso --gro --no-uso --aead=libsodium
+--rx=auto --tx=xdp --no-gso --gro --no-uso --aead=libsodium
+'
+ANY_PATH='faults fulltunnel hostile layer3 multicast nat nicchoice offloads reload rps setup staging
+	swarm unreachable'
+OWN_PATH='accounting interop keys matrix moves outer roaming sticky tunnel_loop'
+OUT=$(mktemp "${TMPDIR:-/tmp}/pairs.XXXXXX")
+trap 'rm -f "$OUT"' EXIT
+tests=0 failures=0
+
+result() # STATUS NAME
+{
+	tests=$((tests + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $tests - $2"
+	else
+		echo "not ok $tests - $2"
+		failures=$((failures + 1))
+	fi
+}
+
+# Prints the pairs of options that the rows hold, each once.
+pairs_of_rows()
+{
+	awk '{ for (i = 1; i <= NF; i++) for (j = i + 1; j <= NF; j++) print $i, $j }' \
+		<<<"$ROWS" | sort -u
+}
+
+# Prints every pair of options of two different kinds.
+all_pairs()
+{
+	awk -v ways='rx=auto rx=xdp rx=udp,tx=auto tx=xdp tx=udp' \
+		-v switches='gso no-gso,gro no-gro,uso no-uso,aead=auto aead=libsodium' '
+		BEGIN {
+			n = split(ways "," switches, kind, ",")
+			for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) {
+				a = split(kind[i], first, " ")
+				b = split(kind[j], second, " ")
+				for (k = 1; k <= a; k++) for (l = 1; l <= b; l++)
+					print "--" first[k], "--" second[l]
+			}
+		}' | sort -u
+}
+
+run() # OPTIONS TEST
+{
+	case " ${TESTS-$2} " in
+	*" $2 "*) ;;
+	*) return ;;
+	esac
+	ATTACH_OPTIONS=$1 ./"$2.sh" >"$OUT" 2>&1
+	local status=$?
+	[ $status -eq 0 ] || grep -v '^ok' "$OUT" | sed 's/^/# /'
+	result $status "$2.sh:$1"
+}
+
+cmp -s <(pairs_of_rows) <(all_pairs)
+result $? "the rows hold every pair of options"
+while read -r row; do
+	# --gso, --gro and --uso are the defaults and have no options.
+	options=" ${row// --[gu][sr]o/}"
+	for name in $ANY_PATH; do
+		run "$options" "$name"
+	done
+	for name in $OWN_PATH; do
+		run "${options/ --rx=* --tx=+([a-z])/}" "$name"
+	done
+done < <(grep . <<<"$ROWS")
+
+echo "1..$tests"
+[ "$failures" -eq 0 ]
