@@ -61,16 +61,17 @@ static void records(void **state)
 		assert_int_equal(logs_copy(table[i].text, strlen(table[i].text)), table[i].copy);
 }
 
-static void releases(void **state)
+static void lost(void **state)
 {
+	struct vmgenid v = { 0 };
+	uint64_t now_ns = 7 * NS_PER_S;
+
 	(void)state;
-	assert_false(tells_by_uevent("6.1.0-40-amd64"));
-	assert_false(tells_by_uevent("5.18.0"));
-	assert_false(tells_by_uevent("6.9.12"));
-	assert_false(tells_by_uevent("?"));
-	assert_true(tells_by_uevent("6.10.0"));
-	assert_true(tells_by_uevent("6.18.44-fc"));
-	assert_true(tells_by_uevent("7.0"));
+	assert_true(lost_counts(&v, now_ns));
+	assert_false(lost_counts(&v, now_ns));
+	assert_false(lost_counts(&v, now_ns + LOST_GAP_NS - 1));
+	assert_true(lost_counts(&v, now_ns + LOST_GAP_NS));
+	assert_false(lost_counts(&v, now_ns + LOST_GAP_NS + 1));
 }
 
 int main(void)
@@ -78,7 +79,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(uevents),
 		cmocka_unit_test(records),
-		cmocka_unit_test(releases),
+		cmocka_unit_test(lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
