@@ -6,8 +6,8 @@
  *
  *              XDP                                     TC
  *   not ours   PASS                                    next program, then the stack
- *   handshake  PASS, to the UDP socket and the daemon  the same
- *   data       the AF_XDP socket of the queue          the same, to the UDP socket and a worker
+ *   handshake  PASS, to the UDP socket and the daemon  next program, then the daemon's UDP socket
+ *   data       the AF_XDP socket of the queue          next program, then a worker's UDP socket
  *   invalid    DROP, counted in `drops`                DROP, counted in `drops`
  *
  * Data passes to the stack if the queue has no AF_XDP socket or if its worker hangs. A UDP socket

@@ -6,9 +6,9 @@
  *   second of BOOTTIME │ events in that second
  *
  * Linux before 5.12 accepts only one atomic instruction, addition without a result, and refuses
- * others even in code that never runs. Therefore the word is checked and changed in two steps. CPUs
- * that check the word at the same time may exceed the limit by one event each, and CPUs that see a
- * new second at the same time may each start the count again.
+ * other atomic instructions even in code that never runs. Therefore the word is checked and changed
+ * in two steps. CPUs that check the word at the same time may exceed the limit by one event each,
+ * and CPUs that see a new second at the same time may each start the count again.
  */
 #ifndef WGXDP_LIMIT_BPF_H
 #define WGXDP_LIMIT_BPF_H

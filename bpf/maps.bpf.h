@@ -36,7 +36,7 @@ struct {
 	__type(value, struct session_value);
 } sessions SEC(".maps");
 
-/* slot -> description of the peer, for administrators; no program reads it */
+/* slot -> description of the peer, for administrators; no BPF program reads it */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -55,7 +55,7 @@ struct {
 	__type(value, struct peer_stats_value);
 } peer_stats SEC(".maps");
 
-/* slot -> authenticated packets and bytes, for administrators; no program reads it */
+/* slot -> authenticated packets and bytes, for administrators; no BPF program reads it */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -11,7 +11,7 @@
  *                                                       └─ no: dropped. Trie and worker disagree.
  *
  * A write to a TUN queue runs the ingress hook within the same system call, so tun_writer[] holds
- * the slot of this packet. The check catches errors of a worker, but not a malicious worker.
+ * the slot of this packet's peer. The check catches errors of a worker, but not a malicious worker.
  *
  * The ingress hook also sees two kinds of packets outside of a write:
  *   - The host's own multicast and broadcast, which the stack loops back to local members. These

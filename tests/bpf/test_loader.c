@@ -172,7 +172,7 @@ static void test_live_owner(void **state)
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
-	assert_unpinned("wg0", DIR_OF("wg0") " belongs to a daemon that runs");
+	assert_unpinned("wg0", DIR_OF("wg0") " belongs to another running daemon");
 	pins_clean("wg0");
 	assert_true(exists(DIR_OF("wg0") "/peers"));
 	kill(child, SIGKILL);

@@ -116,7 +116,7 @@ mv "$TMP/example.1" "$TMP/$A.conf"
 is "wgxdp.conf(5): check only warns that its key is published" \
 	"$("$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null | sed "s|$TMP/||")" \
 	"wgxdp: warning: $A.conf:2:14: PrivateKey: this key is published in wgxdp.conf(5); \
-make another"
+make another key"
 ok "wgxdp.conf(5): its example, attached" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
 is "... has the peer alice" "$(show a "$A" '.peers[0] | .name + " " + .endpoint')" \
 	"alice 192.0.2.1:51820"

@@ -28,12 +28,12 @@ asked() # REGEX OPTION...
 	ok "$what: show says why" eval "why | grep -q '$want'"
 	ok "$what: detach succeeds" down a "$A"
 }
-asked "asked for by --rx udp and --tx udp" --rx udp --tx udp
-asked "received data: asked for by --rx udp" --rx udp --tx xdp
-asked "sent data: asked for by --tx udp" --rx xdp --tx udp
+asked "data goes through the UDP sockets because of --rx udp and --tx udp" --rx udp --tx udp
+asked "received data goes through the UDP sockets because of --rx udp" --rx udp --tx xdp
+asked "sent data goes through the UDP sockets because of --tx udp" --rx xdp --tx udp
 ok "WGXDP_NIC=none wgxdp IFACE succeeds" in_ns a env WGXDP_NIC=none "$WGXDP" "$A"
 ok "WGXDP_NIC=none wgxdp IFACE: show says why" \
-	eval "why | grep -q 'asked for by WGXDP_NIC=none'"
+	eval "why | grep -q 'UDP sockets because of WGXDP_NIC=none'"
 
 # --- the port -------------------------------------------------------------------------------------
 

@@ -190,7 +190,7 @@ case_nobody()
 		interface a Address=10.99.99.1/24
 		peer b Endpoint=nobody.test:1 AllowedIPs=10.99.99.2/32))
 	refuses "nobody: attach names the line and the name" 1 \
-		':[0-9]+: nobody\.test: there is no such name; look at the Endpoint' \
+		':[0-9]+: nobody\.test: there is no such name; check the Endpoint' \
 		in_a_with_dns "$etc/resolv.conf" "$WGXDP" attach "$path" --rx udp --tx udp
 	is "nobody: no interface is left" "$(in_ns a ip -o link show "${ID}nobody" 2>/dev/null)" ""
 }

@@ -123,7 +123,7 @@ machines[second]=$!
 wait_for 5 grep -qx sleep "/proc/${machines[second]}/comm"
 ok "second: attach under the same name" on second c "$WGXDP" attach "$CONF"
 is "second: not pinned" "$(on second c "$WGXDP" show "$A" --json | jq -r .path.pinned_why)" \
-	"$PINS/$A belongs to a daemon that runs, perhaps in a container"
+	"$PINS/$A belongs to another running daemon, perhaps in a container"
 is "the first's pins are there" "$(on first a ls "$PINS/$A" | wc -l)" 16
 ok "second: detach" on second c "$WGXDP" detach "$A"
 is "the first's pins are there still" "$(on first a ls "$PINS/$A" | wc -l)" 16

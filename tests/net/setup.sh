@@ -61,7 +61,7 @@ for _ in $(seq 20); do
 	meddle &
 	conf_a "AllowedIPs=$(seq -s, -f '10.98.%g.0/24' 0 250)" | conf "$A" >/dev/null
 	if ! in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/out" 2>&1; then
-		grep -q 'has not kept it' "$TMP/out" && caught=1
+		grep -q 'is missing now' "$TMP/out" && caught=1
 	else
 		down a "$A" >/dev/null 2>&1
 	fi

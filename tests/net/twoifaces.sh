@@ -97,7 +97,8 @@ is "the first keeps XDP" "$(path "$A1")" "xdp xdp null"
 
 down a "$A1"
 ok "the first attaches and only sends by XDP" attach 1 --rx udp --tx xdp
-is "its path is that" "$(path "$A1")" "udp xdp received data: asked for by --rx udp"
+is "its path is that" "$(path "$A1")" \
+	"udp xdp received data goes through the UDP sockets because of --rx udp"
 ok "the second attaches to a queue with a socket" attach 2
 is "it takes UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
 ok "show says why" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"

@@ -91,11 +91,12 @@ in_etc()
 		"$GOOD" "${ID}n" "$WGXDP" "$@"
 }
 refuses "attach of a file that is in /etc/wireguard" 78 \
-	"did you mean ${ID}n, for /etc/wireguard/${ID}n\.conf\?" in_etc attach eth0 "${ID}n.conf"
-refuses "check likewise" 78 "did you mean ${ID}n, for" in_etc check "${ID}n.conf"
+	"for /etc/wireguard/${ID}n\.conf, give only the name ${ID}n$" \
+	in_etc attach eth0 "${ID}n.conf"
+refuses "check likewise" 78 "give only the name ${ID}n$" in_etc check "${ID}n.conf"
 refuses "the file alone" 2 "did you mean wgxdp attach ${ID}n\?" in_etc "${ID}n.conf"
 ok "check by name" in_etc check "${ID}n"
-refuses "attach by a name whose file is here" 78 "did you mean $A\.conf, which is here\?" \
+refuses "attach by a name whose file is here" 78 "for the file in this directory, give $A\.conf" \
 	run attach eth0 "$A"
 
 # --- the name of another interface ----------------------------------------------------------------

@@ -11,14 +11,14 @@
 
 #define MS 1000000ULL
 
-static int missing; /* returned by the next fake_look() */
-static unsigned looks;
+static int missing; /* returned by the next fake_check() */
+static unsigned checks;
 static bool damaged_seen;
 
-static int fake_look(void *ctx, bool damaged)
+static int fake_check(void *ctx, bool damaged)
 {
 	(void)ctx;
-	looks++;
+	checks++;
 	damaged_seen = damaged;
 	return missing;
 }
@@ -26,10 +26,10 @@ static int fake_look(void *ctx, bool damaged)
 static struct keep fresh(struct loop *loop, uint64_t now_ns)
 {
 	struct keep k = {
-		.loop = loop, .look = fake_look, .tokens = KEEP_AT_ONCE, .token_ns = now_ns
+		.loop = loop, .check = fake_check, .tokens = KEEP_AT_ONCE, .token_ns = now_ns
 	};
 
-	looks = 0;
+	checks = 0;
 	return k;
 }
 
@@ -38,7 +38,7 @@ static struct keep fresh(struct loop *loop, uint64_t now_ns)
 static void fight(void **state)
 {
 	struct loop *loop = loop_new();
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_look() takes no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_check() takes no time */
 	struct keep k = fresh(loop, now_ns);
 
 	(void)state;
@@ -69,7 +69,7 @@ static void fight(void **state)
 /* A check that finds nothing missing costs no token. */
 static void nothing_missing(void **state)
 {
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_look() takes no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_check() takes no time */
 	struct keep k = fresh(NULL, now_ns);
 
 	(void)state;
@@ -77,7 +77,7 @@ static void nothing_missing(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		on_timer(&k, now_ns += 50 * MS);
 	assert_int_equal(k.tokens, KEEP_AT_ONCE);
-	assert_int_equal(looks, 100);
+	assert_int_equal(checks, 100);
 }
 
 /* Settings that cannot be restored are tried again after 1, 2, 4, ... 32 s, and the damage is
@@ -86,7 +86,7 @@ static void failing(void **state)
 {
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };
 	struct loop *loop = loop_new();
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_look() takes no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_check() takes no time */
 	struct keep k = fresh(loop, now_ns);
 
 	(void)state;

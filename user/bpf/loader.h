@@ -12,7 +12,7 @@
  *   loader_set_*, _session_*, _peer_*, _allowed_* ─▶ keep the maps equal to peers and host
  *   loader_free ───▶ detaches everything and removes the pins
  *
- * loader_new() loads the XDP program. The other programs are loaded when they are first needed. If
+ * loader_new() loads the programs of the NIC. The others are loaded when they are first needed. If
  * the kernel refuses a program, the result is -ENOTSUP, and the daemon goes on without that
  * program. TC programs are attached in the network namespace of the calling thread.
  */
@@ -31,9 +31,9 @@ struct prefix;
 
 enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 
-/* Loads the programs for @interface and pins the maps. First removes the pins and filters that a
- * dead owner of the same name left; the caller holds the name's lock. If /sys/fs/bpf is not a
- * bpffs, the maps stay unpinned (loader_pinned()). Returns 0, or -errno with @f filled in: -EPERM
+/* Loads the programs for @interface and pins the maps. Also removes the pins and filters that a
+ * dead owner of the same name left; the caller holds the name's lock. If the maps cannot be pinned,
+ * they stay unpinned (loader_unpinned_why()). Returns 0, or -errno with @f filled in: -EPERM
  * (no CAP_BPF), -ENOTSUP. */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
 void loader_free(struct loader *l); /* does nothing if l is NULL */
@@ -125,7 +125,8 @@ int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 
 int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd);
 
 /* listen: makes the map contain exactly the @n keys. A key that is in the map before and after is
- * never absent in between. Returns 0 or -ENOSPC (more than LISTEN_MAX; nothing changed). */
+ * never absent in between. Returns 0, -ENOMEM or -ENOSPC (more than LISTEN_MAX); after an error,
+ * nothing has changed. */
 int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned n);
 
 /* Tells the programs whether the host forwards @ipv4 and @ipv6. If it does, a packet that is

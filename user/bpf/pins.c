@@ -95,8 +95,8 @@ static int ensure_bpffs(struct fault *why)
 }
 
 /* Checks that no other user can replace our directory. A bpffs may be writable for everybody if it
- * has the sticky bit. Its owner must be root, because the sticky bit does not restrict the
- * owner. */
+ * has the sticky bit. Its owner must be root or our own user, because the sticky bit does not
+ * restrict the owner. */
 static int check_root(struct fault *why)
 {
 	struct stat s;
@@ -167,7 +167,7 @@ static int lock_directory(int fd, const char *path, struct fault *why)
 	for (unsigned waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += POLL_MS) {
 		if (waited_ms >= LOCK_WAIT_MS)
 			return fault(why, -EBUSY,
-				     "%s belongs to a daemon that runs, perhaps in a container",
+				     "%s belongs to another running daemon, perhaps in a container",
 				     path);
 		usleep(POLL_MS * 1000);
 	}

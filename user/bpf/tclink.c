@@ -107,7 +107,7 @@ static struct filters all_filters(uint32_t ifindex)
 	return f;
 }
 
-/* Removes the qdisc that we created, unless other programs have added filters to it. */
+/* Removes the qdisc that we created, unless it still has filters. */
 static void remove_clsact(uint32_t ifindex)
 {
 	struct bpf_tc_hook hook = hook_of(ifindex, TCLINK_INGRESS);

@@ -7,8 +7,8 @@
  *                        interface is deleted or moves to another namespace
  *
  * All functions act in the network namespace of the calling thread. The clsact qdisc is removed
- * with the last filter if wgxdp created the qdisc. The priority of the filters records whether it
- * did, so that the next daemon can find out after a crash.
+ * with the last filter if wgxdp created the qdisc. The priority of the filters records whether
+ * wgxdp created the qdisc, so that the next daemon can find out after a crash.
  */
 #ifndef WGXDP_TCLINK_H
 #define WGXDP_TCLINK_H
@@ -54,8 +54,8 @@ uint32_t tclink_where(const struct tclink *t);
 /* Removes the clsact filters that a dead owner of @interface left on any interface. */
 void tclink_clean(const char *interface);
 
-/* Returns true if packets of the link pass TC programs or filters of other programs on one side.
- * Does not see filters that the link shares by a block. */
+/* Returns true if other programs have TC programs or filters on this side of the link. Does not see
+ * the filters of a block that the link shares with other links. */
 bool tclink_has_others(uint32_t ifindex, enum tclink_side side);
 
 #endif

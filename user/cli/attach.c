@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wgxdp attach: reads the config, runs the hooks, and starts the daemon, which sets up the tunnel
- * and the host. Until setup is complete, the daemon holds a lease of this command (daemon/lease.h),
+ * and the host. Until setup is complete, this command holds a lease on the daemon (daemon/lease.h),
  * so that the daemon undoes everything if this command ends early, for example by Ctrl-C.
  */
 #include <errno.h>
@@ -49,8 +49,8 @@ static int finish_dead(const char *interface, struct fault *f)
 	return 0;
 }
 
-/* Runs PreUp, but only if the name is not in use. The daemon checks the name again when it locks
- * the name. */
+/* Runs PreUp, but only if the name of the interface is not in use. The daemon checks the name again
+ * when it locks the name. */
 static int before_up(const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, .lease = -1 };
@@ -132,7 +132,7 @@ static int make_absolute(const char *path, char absolute[static PATH_MAX], struc
 	else if (getcwd(here, sizeof(here)))
 		len = snprintf(absolute, PATH_MAX, "%s/%s", here, path);
 	else
-		return fault(f, -errno, "the current directory: %s", strerror(errno));
+		return fault(f, -errno, "cannot find the current directory: %s", strerror(errno));
 	return len < PATH_MAX ? 0 : fault(f, -ENAMETOOLONG, "%s: this path is too long", path);
 }
 

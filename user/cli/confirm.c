@@ -10,7 +10,9 @@
 
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
+#include "daemon/confirm.h"
 #include "wgxdp/control.h"
+#include "wgxdp/limits.h"
 
 #define TIMEOUT_S 10
 
@@ -45,7 +47,13 @@ int confirm_guard(const char *interface, uint32_t seconds, struct fault *f)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		return fault(f, -errno, "cannot start the process that waits: %s", strerror(errno));
+		return fault(
+			f, -errno,
+			"%s is up, but the process that waits for `wgxdp confirm` cannot be "
+			"started: %s; unless you confirm, the daemon ends after %u seconds and "
+			"runs no hooks",
+			interface, strerror(errno),
+			seconds + (unsigned)(CONFIRM_GRACE_NS / NS_PER_S));
 	if (pid > 0)
 		return 0;
 	leave_terminal();

@@ -20,9 +20,9 @@
 #define TIMEOUT_S 30
 
 /* Removes the files that a killed daemon of @interface left behind. (The kernel has already removed
- * the interface and the XDP program.) Sets *@served if another program now serves an interface of
- * this name; that interface is not touched. Returns false if there was nothing to remove, or if a
- * wgxdp daemon serves the interface. */
+ * the interface.) Sets *@served if another program now serves an interface of this name; that
+ * interface is not touched. Returns false if there was nothing to remove, or if a wgxdp daemon
+ * serves the interface. */
 static bool clean_up_dead(const char *interface, bool *served)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
@@ -80,8 +80,8 @@ static int take_down(const char *interface, bool recorded)
 		hook_record_remove(interface);
 		return CLI_OK;
 	}
-	/* systemd runs ExecStop even after a signal has ended the daemon. A signal acts as detach,
-	 * so nothing is left to do. */
+	/* systemd runs ExecStop even after a signal has ended the daemon. The daemon undoes
+	 * everything on a signal, as on detach, so nothing is left to do. */
 	if (err == -ENOENT && getenv("SERVICE_RESULT"))
 		return CLI_OK;
 	if (err)
@@ -107,14 +107,16 @@ static int save(struct down *d)
 	    save_running(d->interface, d->path, &d->file, &f) == 0)
 		return CLI_OK;
 	return cli_fail(CLI_FAILED,
-			"%s; the configuration is not saved, so the tunnel is left up. Without "
-			"SaveConfig = true in the file `wgxdp detach` takes it down",
+			"%s; the configuration was not saved, so the tunnel stays up. To take it "
+			"down without saving, remove SaveConfig = true from the file and run "
+			"`wgxdp detach` again",
 			f.text);
 }
 
 /* Returns true if systemd runs this command (ExecStop) because the daemon has crashed or was killed
- * (systemd.exec(5), SERVICE_RESULT). The daemon that systemd starts next takes over what is left,
- * so that a full tunnel keeps the host closed until then. */
+ * (systemd.exec(5), SERVICE_RESULT). This command then removes nothing: until the daemon that
+ * systemd starts next has set up the tunnel, the packet filter rules of a full tunnel keep the host
+ * closed. */
 static bool is_before_restart(const char *interface)
 {
 	const char *result = getenv("SERVICE_RESULT");

@@ -77,11 +77,11 @@ static void wait_or_end(pid_t pid, int lease)
 	close(pidfd);
 }
 
-/* Writes how the hook ended: "exit status 1", or the name of the signal. */
+/* Writes how the hook ended, such as "exit status 1" or "killed by signal 15 (TERM)". */
 static void describe(int status, char text[static 64])
 {
 	if (WIFSIGNALED(status))
-		snprintf(text, 64, "it was ended by signal %d, %s", WTERMSIG(status),
+		snprintf(text, 64, "killed by signal %d (%s)", WTERMSIG(status),
 			 sigabbrev_np(WTERMSIG(status)));
 	else
 		snprintf(text, 64, "exit status %d", WEXITSTATUS(status));

@@ -42,8 +42,8 @@ static int start(const struct options *options, struct fault *f)
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
-/* Reads WGXDP_NIC: a list of NICs, or "none" to use only the UDP sockets. If it is not set, the
- * routes to the peers determine the NICs. */
+/* Reads WGXDP_NIC: a list of NICs, or "none" to use only the UDP sockets. If it is not set or is
+ * "auto", the NICs are chosen as by attach. */
 static int set_nics(struct options *options, struct fault *f)
 {
 	const char *list = getenv("WGXDP_NIC");
@@ -53,7 +53,7 @@ static int set_nics(struct options *options, struct fault *f)
 	if (strcmp(list, "none") != 0)
 		return options_set_nics(options, list, f);
 	options->rx = options->tx = OPTIONS_PATH_UDP;
-	options->udp_why = "asked for by WGXDP_NIC=none";
+	options->udp_why = "data goes through the UDP sockets because of WGXDP_NIC=none";
 	return 0;
 }
 

@@ -64,7 +64,7 @@ static void ask_name_services(struct name *name, const char *why)
 	if (!err)
 		know(name);
 	else if (err != -EAGAIN)
-		w->err = fault(w->f, err, "%s:%u: %s: %s; look at the Endpoint", w->conf->path,
+		w->err = fault(w->f, err, "%s:%u: %s: %s; check the Endpoint", w->conf->path,
 			       name->peer->endpoint_line, name->peer->host, why);
 }
 

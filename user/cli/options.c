@@ -53,17 +53,17 @@ static const struct option_kind kinds[] = {
 	  "how the NIC runs the XDP program (auto)" },
 	{ "--zero-copy", ZERO_COPY, "auto|on|off", "whether AF_XDP copies frames (auto)" },
 	{ "--chain", CHAIN, NULL, "share the NIC with other XDP programs (libxdp)" },
-	{ "--no-gso", NO_GSO, NULL, "take no large packets from the host, send no trains" },
-	{ "--no-gro", NO_GRO, NULL, "give no merged packets to the host, receive no trains" },
-	{ "--no-uso", NO_USO, NULL, "merge and cut only TCP packets in the tunnel, not UDP" },
+	{ "--no-gso", NO_GSO, NULL, "no packets above the MTU from the host, no UDP_SEGMENT" },
+	{ "--no-gro", NO_GRO, NULL, "no merged packets to the host, no UDP_GRO" },
+	{ "--no-uso", NO_USO, NULL, "merge and split only TCP packets, not UDP packets" },
 	{ "--workers", WORKERS, "N", "data-path threads (min of queues, cores, 4)" },
-	{ "--cpus", CPUS, "LIST", "pin them to CPUs, such as 0,2-3" },
+	{ "--cpus", CPUS, "LIST", "pin the threads to CPUs, such as 0,2-3" },
 	{ "--aead", AEAD, "NAME", "ChaCha20-Poly1305 implementation (auto)" },
 	{ "--handshake-rate", HANDSHAKE_RATE, "N",
 	  "handshakes per second and source under load (100)" },
 	{ "--confirm", CONFIRM, "SECONDS", "undo everything unless wgxdp confirm runs in time" },
 	{ "--no-watch", NO_WATCH, NULL, "apply changes of the file only when told to reload" },
-	{ "--strict", STRICT, NULL, "drop unknown WireGuard packets even when forwarding" },
+	{ "--strict", STRICT, NULL, "drop invalid packets even if the host forwards" },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

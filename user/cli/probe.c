@@ -48,7 +48,7 @@ static int probe_all(struct netlink *nl, const struct options *options, bool jso
 		nic_choice_default(&choice, nl, 0);
 	if (!err && !choice.count)
 		err = fault(f, -ENODEV,
-			    "there is no default route, and so no NIC to choose; name one: wgxdp "
+			    "there is no default route, so no NIC was chosen; name one: wgxdp "
 			    "probe NIC");
 	for (unsigned i = 0; i < choice.count && !err; i++) {
 		if (i && !json)

@@ -7,8 +7,8 @@
 #include "conf/conf.h"
 
 /* Reads the current key, port, mark and peers from the daemon of @interface into @conf, which was
- * read from @path, and writes @conf to @path. Then tells the daemon not to apply the file that it
- * wrote. Returns 0, or -errno with @f filled in and the file unchanged. */
+ * read from @path, and writes @conf to @path. Then tells the daemon that the new file is already
+ * applied. Returns 0, or -errno with @f filled in and the file unchanged. */
 int save_running(const char *interface, const char *path, struct conf *conf, struct fault *f);
 
 #endif

@@ -238,7 +238,8 @@ static void print_config(FILE *out, const json_t *config, long long now)
 	fprintf(out, "\n");
 	if (number(config, "confirm"))
 		fprintf(out,
-			"  not confirmed: everything is undone in %lld s without wgxdp confirm\n",
+			"  not confirmed: in %lld s everything is undone, unless you run wgxdp "
+			"confirm\n",
 			(long long)number(config, "confirm"));
 	if (!*text(config, "error"))
 		return;

@@ -7,7 +7,8 @@
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
  *
- * White space is ignored, even within a key or a value, because wg(8) ignores it.
+ * White space is ignored, even within a key or a value, because wg(8) ignores it. Lists and
+ * commands keep it.
  */
 #include "conf/conf.h"
 
@@ -173,8 +174,8 @@ static size_t plain_length(const char *line, enum conf_section section)
 	return key && key->command ? len : strlen(line);
 }
 
-/* Begins the section that a line with a stray character names. The lines below are then read as its
- * lines, so that one fault is not reported for each of them. */
+/* Begins the section that is named by a line with a stray character. Otherwise each line of the
+ * section would cause another error. */
 static void recover_section(struct conf_parser *p, char *line)
 {
 	conf_blank_strays(line);
@@ -265,7 +266,7 @@ static int read_lines(struct conf_parser *p, char *text, size_t len)
 	return one ? one : err;
 }
 
-/* Parses the text into @p->c, and wipes all of @p except the counters. */
+/* Parses the text into @p->c, and wipes @p. */
 static int parse(struct conf_parser *p, const char *text, size_t len)
 {
 	char *copy = malloc(len + 1);

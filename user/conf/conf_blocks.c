@@ -80,11 +80,11 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 		return 0;
 	err = conf_add_peer(c, &p->peer_size);
 	if (err == -E2BIG)
-		return conf_bad(p, err, "[Peer]", "these are more peers than a device holds");
+		return conf_bad(p, err, "[Peer]", "the file has more than 1048576 peers");
 	return err ? conf_no_memory(p) : 0;
 }
 
-/* Replaces the settings of a peer with those of its second block. */
+/* Replaces the settings of a peer that its second block has as well. */
 static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 {
 	struct conf_peer *b = &p->block;

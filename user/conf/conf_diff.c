@@ -265,8 +265,8 @@ static bool lists_differ(const struct conf_list *a, const struct conf_list *b)
 	return false;
 }
 
-/* Returns true if the mark differs, from which wg-quick(8) derives a table, or an [Interface]
- * setting that wg-quick(8) handles. */
+/* Returns true if an [Interface] setting that wg-quick(8) handles differs, or the mark, from which
+ * wg-quick(8) derives a table. */
 static bool quick_differs(const struct conf *a, const struct conf *b)
 {
 	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)

@@ -7,9 +7,9 @@
  *   2. prefixes are removed from peers
  *   3. peers are removed
  *
- * If a prefix moves from one peer to another, the only change is that it is given to the new peer;
- * the device then removes it from the old peer, so that the prefix is never absent. There is no
- * change for values that are the same in both files.
+ * If a prefix moves from one peer to another, it is first given to the new peer. The device then
+ * removes it from the old peer, so that the prefix is never absent, and its later removal from the
+ * old peer has no effect. There is no change for values that are the same in both files.
  *
  * The last applied file is kept without its secrets: conf_forget_secrets() replaces each secret by
  * a keyed digest. Any thread; no system call.
@@ -55,10 +55,9 @@ struct conf_diff {
 void conf_forget_secrets(struct conf *c, const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 
 /* Finds the changes from @old, whose secrets are digests, to @new, whose secrets are plain. A
- * value that is not set in @new is not changed; for example, a missing PrivateKey causes no
- * change. A peer that is marked incomplete in @old is treated as new, so that all its settings
- * are made again. Returns 0 with *@d filled in; the caller releases it with conf_diff_done(). Or
- * returns -ENOMEM. */
+ * PrivateKey that is missing in @new causes no change. A peer that is marked incomplete in @old is
+ * treated as new, so that all its settings are made again. Returns 0 with *@d filled in; the caller
+ * releases it with conf_diff_done(). Or returns -ENOMEM. */
 int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *new,
 	      const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 

@@ -89,7 +89,7 @@ static int find_named(const char *name, char found[static PATH_MAX], struct faul
 	}
 	snprintf(here, sizeof(here), "%s" SUFFIX, name);
 	if (access(here, F_OK) == 0)
-		snprintf(hint, sizeof(hint), "did you mean %s, which is here?", here);
+		snprintf(hint, sizeof(hint), "for the file in this directory, give %s", here);
 	return fault(f, -ENOENT, "%s: there is no %s/%s" SUFFIX " and no %s/%s" SUFFIX "; %s", name,
 		     directories[0], name, directories[1], name, hint);
 }
@@ -113,9 +113,9 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 		err = -errno;
 		if (err == -ENOENT && !strchr(arg, '/') && find_named(name, found, NULL) == 0)
 			return fault(f, err,
-				     "%s: there is no such file here; did you mean %s, for "
-				     "%s?",
-				     arg, name, found);
+				     "%s: there is no such file in this directory; for %s, give "
+				     "only the name %s",
+				     arg, found, name);
 		return fault(f, err, "%s: %s", arg, strerror(-err));
 	} else {
 		memcpy(found, arg, len + 1);

@@ -42,7 +42,8 @@ static int list_prefixes(struct conf_parser *p)
 	return 0;
 }
 
-/* Warns of an MTU below 1280, at which the kernel disables IPv6 on an interface. */
+/* Refuses an MTU below 1280 if the file has an IPv6 prefix, because the kernel disables IPv6 on an
+ * interface with such an MTU. */
 static int check_mtu(struct conf_parser *p)
 {
 	const struct conf *c = p->c;

@@ -173,7 +173,7 @@ static void warn_peers(struct conf_parser *p)
 		conf_warn(p, p->interface.line ? p->interface : (struct conf_place){ 1, 1 },
 			  "[Interface]",
 			  "there is no ListenPort, and no peer has an Endpoint, so neither side "
-			  "can reach the other; add one of them");
+			  "can reach the other; add a ListenPort or an Endpoint");
 }
 
 void conf_lint(struct conf_parser *p)

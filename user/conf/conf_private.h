@@ -114,8 +114,8 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
 /* Replaces the characters that conf_check_characters() refuses with spaces. */
 void conf_blank_strays(char *line);
-/* Returns what is wrong with a non-empty value that is in quotes or contains ';', or NULL if it is
- * neither. */
+/* Returns what is wrong with a non-empty value that is in quotes or contains ';', or NULL for any
+ * other value. */
 const char *conf_misquoted(const char *value);
 
 /* Appends a step for settle(). The end of the block fills in the step's peer. */

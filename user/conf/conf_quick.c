@@ -48,8 +48,8 @@ static int append(struct conf_parser *p, struct conf_list *list, uint32_t max, c
 
 /* Address ------------------------------------------------------------------------------------ */
 
-/* Returns true if the interface already has the address. The kernel accepts an IPv6 address only
- * once, and an IPv4 address once for each prefix length. */
+/* Returns true if @c already has the address. The kernel accepts an IPv6 address only once, and an
+ * IPv4 address once for each prefix length. */
 static bool has_address(const struct conf *c, const struct prefix *a)
 {
 	for (uint32_t i = 0; i < c->address_count; i++) {
@@ -127,8 +127,8 @@ int conf_set_mtu(struct conf_parser *p, char *value)
 
 	if (*value && (!valuetext_number_0x(value, 65535, &mtu) || mtu < 68))
 		return conf_bad(p, -EINVAL, value,
-				"MTU must be a number from 68 to 65535; without the "
-				"line wgxdp chooses one");
+				"MTU must be a number from 68 to 65535; if you remove this line, "
+				"wgxdp chooses the MTU");
 	p->c->mtu = mtu;
 	p->mtu = conf_here(p);
 	return 0;

@@ -89,7 +89,7 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN])
 static const struct {
 	const char *bytes, *name, *remedy;
 } strays[] = {
-	{ "\xef\xbb\xbf", "a byte order mark (BOM)", "save the file without one" },
+	{ "\xef\xbb\xbf", "a byte order mark (BOM)", "save the file without it" },
 	{ "\xc2\xa0", "a no-break space (U+00A0)", "type an ordinary space instead" },
 	{ "\xe2\x80\xaf", "a no-break space (U+202F)", "type an ordinary space instead" },
 	{ "\xe2\x80\x8b", "a zero-width space (U+200B)", "remove it" },

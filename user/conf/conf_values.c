@@ -13,6 +13,7 @@
 #include "util/closest.h"
 
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
+_Static_assert(STEPS_MAX == 3145728, "the limit in the message");
 
 /* Writes to @what why @value is not a valid key. */
 static void explain_key(const char *value, char *what, size_t room)
@@ -44,8 +45,8 @@ static int read_key(struct conf_parser *p, const char *value, uint8_t key[static
 	if (keytext_from_base64(key, value, strlen(value))) {
 		published = p->report ? conf_published(key) : NULL;
 		if (published) {
-			snprintf(what, sizeof(what), "this key is published in %s; make another",
-				 published);
+			snprintf(what, sizeof(what),
+				 "this key is published in %s; make another key", published);
 			conf_warn(p, conf_here(p), p->key, what);
 		}
 		return 0;
@@ -192,8 +193,7 @@ int conf_add_step(struct conf_parser *p, const struct settle_step *step)
 	size_t size;
 
 	if (p->step_count == STEPS_MAX)
-		return conf_bad(p, -E2BIG, p->key,
-				"these are more allowed IPs than a device holds");
+		return conf_bad(p, -E2BIG, p->key, "the file has more than 3145728 allowed IPs");
 	if (p->step_count == p->step_size) {
 		size = p->step_size ? 2 * p->step_size : 64;
 		grown = reallocarray(p->steps, size, sizeof(*grown));

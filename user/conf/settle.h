@@ -12,7 +12,8 @@
 
 #include "wg/prefix.h"
 
-/* One step gives @prefix to @peer (an index), or removes it from @peer if @peer has it. */
+/* One step gives @prefix to @peer (an index), or, if @take, removes it from @peer if @peer has
+ * it. */
 struct settle_step {
 	struct prefix prefix; /* masked */
 	bool take;

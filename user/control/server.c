@@ -58,7 +58,7 @@ struct server {
 	struct server_client *clients;
 	unsigned client_count;
 	struct loop_timer work_timer;  /* armed while a client has work that no event announces */
-	struct loop_timer pause_timer; /* armed while no connection is accepted */
+	struct loop_timer pause_timer; /* armed while the server accepts no connection */
 	bool stopped;		       /* no line is handled any more */
 };
 

@@ -7,7 +7,7 @@
  * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
  * while a client does not read its answers, no further line of this client is read. A long answer
  * is made in pieces as the client reads them. In each turn of the loop, the server handles lines
- * and makes answers for at most PASS_TURN_NS.
+ * and makes answers of a client for at most PASS_TURN_NS.
  *
  * The answers of a client are in the order of its lines, because a line is handled when the answer
  * to the line before is complete. The protocol may defer the answer to a line and complete it later

@@ -4,7 +4,7 @@
  * into reply text. It makes no system call.
  *
  *   "set=1" key=value ... ""  ─▶ each line is applied at once ─▶ "errno=N\n\n", N = 0 or negative
- *   "get=1" ""                ─▶ the whole configuration      ─▶ "errno=N\n\n", N = 0 or positive
+ *   "get=1" ""                ─▶ the whole configuration      ─▶ "errno=0\n\n"
  *   anything else             ─▶ the connection is closed without an answer
  *
  * After an error, the rest of the operation is read and has no effect. With
@@ -25,7 +25,7 @@
 struct uapi_ops {
 	int (*set_listen_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
-	uint16_t (*listen_port)(void *ctx); /* the bound port; 0 = none */
+	uint16_t (*listen_port)(void *ctx); /* bound port, or port to bind; 0 = not chosen */
 	uint32_t (*fwmark)(void *ctx);
 	uint64_t (*now_ns)(void *ctx); /* BOOTTIME, for calls of device.h */
 	/* An endpoint was set by address, so the peer's endpoint no longer follows a name. */

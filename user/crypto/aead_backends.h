@@ -5,7 +5,7 @@
 
 #include "crypto/aead.h"
 
-/* Packets that the backends with lanes process at a time. Their bytes stay in the cache between the
+/* Packets that the SIMD backends process at a time. Their bytes stay in the cache between the
  * passes of ChaCha20 and Poly1305. */
 #define AEAD_WINDOW 32
 

@@ -135,8 +135,8 @@ static INLINE void transpose64(__m512i r[8])
 	}
 }
 
-/* Adds the four blocks of each row to @h. With @h_power, @h is multiplied by it, otherwise by
- * r^4. */
+/* Adds the four blocks of each row to @h. Multiplies @h by @h_power, or by r^4 if @h_power is
+ * NULL. */
 static INLINE void absorb(v64 h[3], const struct factor *power, const struct factor *h_power,
 			  __m512i row[8], const v64 top[STEP_BLOCKS])
 {

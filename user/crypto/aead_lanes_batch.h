@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_batch.h - sealing and opening of batches with lanes. Only backends include this file.
+ * aead_lanes_batch.h - seals and opens batches in the lanes of SIMD registers. Only the SIMD
+ * backends include this file.
  *
  * The ChaCha20 blocks of all packets form one queue, and the lanes take blocks from it in order.
  * Below, K is block 0 of a packet, which is its Poly1305 key; a0, a1 are blocks of packet a:
@@ -14,8 +15,8 @@
 #ifndef WGXDP_AEAD_LANES_BATCH_H
 #define WGXDP_AEAD_LANES_BATCH_H
 
-/* Upper bounds of the stack that callees use. DEEP: with lanes. SHALLOW: only with rows
- * and scalar code. */
+/* Upper bounds of the stack that callees use. DEEP: callees that use the lanes. SHALLOW: callees
+ * that use only rows and scalar code. */
 #define DEEP_STACK_BYTES (6 * 1024)
 #define SHALLOW_STACK_BYTES (2 * 1024)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_blocks.h - the blocks of ChaCha20 that a backend with lanes computes at a time. Only
- * backends include this file, after they have defined LANES and its types v32 and v64.
+ * aead_lanes_blocks.h - the blocks of ChaCha20 that a SIMD backend computes at a time. Only the
+ * SIMD backends include this file, after they have defined LANES and the types v32 and v64.
  */
 #ifndef WGXDP_AEAD_LANES_BLOCKS_H
 #define WGXDP_AEAD_LANES_BLOCKS_H

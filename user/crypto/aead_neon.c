@@ -5,7 +5,7 @@
  *
  * This file holds the operations that differ between register widths. The algorithms are in
  * aead_lanes_*.h, which the backends for x86-64 compile for their own widths. docs/aead.md draws
- * the lanes. It is for little-endian systems, as Linux distributions for arm64 are.
+ * the lanes. The backend is for little-endian systems, which all Linux distributions for arm64 are.
  */
 #if defined(__aarch64__) && defined(__AARCH64EL__)
 

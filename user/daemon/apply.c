@@ -6,7 +6,11 @@
 
 #include "conf/keytext.h"
 #include "conf/valuetext.h"
+#include "wgxdp/limits.h"
 
+#define TOO_MANY_PEERS "there are more than 1048576 peers"
+#define TOO_MANY_ALLOWED_IPS "there are more than 1048576 allowed IPs of one address family"
+_Static_assert(PEERS_MAX == 1048576 && ALLOWED_IPS_MAX == 1048576, "the limits in the messages");
 /* Sets the endpoint of the peer @p from @c. If the endpoint is a name, @c already has its address
  * if `wgxdp attach` could look the name up. */
 static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
@@ -35,7 +39,7 @@ static int apply_peer(struct device *d, struct endpoint_names *names, const stru
 		return 0; /* the peer is this host itself, in a peer list that all hosts share */
 	if (err)
 		return fault(f, err, "%s:%u: peer %s: %s", conf->path, c->line, key,
-			     err == -ENOSPC ? "more peers than the maps hold" : strerror(-err));
+			     err == -ENOSPC ? TOO_MANY_PEERS : strerror(-err));
 	device_peer_set_psk(d, p, c->preshared_key);
 	if (*c->name)
 		device_peer_set_name(d, p, c->name);
@@ -47,7 +51,7 @@ static int apply_peer(struct device *d, struct endpoint_names *names, const stru
 		err = device_peer_allow(d, p, &c->allowed[i]);
 	if (err)
 		return fault(f, err, "%s:%u: allowed IPs of peer %s: %s", conf->path, c->line, key,
-			     err == -ENOSPC ? "more than the tables hold" : strerror(-err));
+			     err == -ENOSPC ? TOO_MANY_ALLOWED_IPS : strerror(-err));
 	device_peer_set_keepalive(d, p, c->keepalive_s, now_ns);
 	return 0;
 }
@@ -132,6 +136,7 @@ int apply_change(struct device *d, struct endpoint_names *names, const struct co
 		return 0;
 	keytext_to_base64(key, c->public_key);
 	return fault(f, err, "%s:%u: peer %s: %s", conf->path, c->line, key,
-		     err == -ENOSPC ? "more peers or allowed IPs than the maps hold"
-				    : strerror(-err));
+		     err != -ENOSPC		       ? strerror(-err)
+		     : change->kind == CONF_CHANGE_ADD ? TOO_MANY_PEERS
+						       : TOO_MANY_ALLOWED_IPS);
 }

@@ -17,8 +17,8 @@ static int record_hooks(struct config_follow *c, const struct conf *conf, struct
 	return err ? fault(f, err, "cannot record the hooks: %s", strerror(-err)) : 0;
 }
 
-/* The record of the hooks stays if something other than detach ended the daemon, because the hooks
- * have not run. The next detach or attach runs them. */
+/* If something other than detach ended the daemon after attach succeeded, the record of the hooks
+ * stays, because the hooks have not run. The next detach or attach runs them. */
 void config_follow_end_record(const struct config_follow *c, const struct ending *ending)
 {
 	if (c->has_hooks && ending->committed && !ending->detached)
@@ -28,8 +28,8 @@ void config_follow_end_record(const struct config_follow *c, const struct ending
 		hook_record_remove(c->options->interface);
 }
 
-/* Sets the port. If the file has no port, keeps the port that the kernel chose, because peers know
- * it. */
+/* Sets the port. If the kernel chose the present port and may choose again, keeps the present port,
+ * because peers know it. */
 static int set_port(void *ctx, uint16_t port)
 {
 	struct config_follow *c = ctx;

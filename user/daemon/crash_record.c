@@ -209,7 +209,8 @@ void crash_record_undo(const char *interface, int lock_fd)
 	if (!ns || ns == netns_of_process("self")) {
 		undo(&u);
 	} else {
-		fd = netns_open(ns); /* fails if the namespace is gone, with its neighbours */
+		/* If the namespace no longer exists, neither do its neighbour entries. */
+		fd = netns_open(ns);
 		if (fd >= 0) {
 			netns_call(fd, undo, &u);
 			close(fd);

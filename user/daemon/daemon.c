@@ -274,8 +274,8 @@ static void end(struct daemon *d)
 	ending_done(&d->ending);
 }
 
-/* Returns the log level, from LOG_LEVEL as in wireguard-go. In the foreground the default level is
- * higher, because a person is watching. */
+/* Returns the log level, from LOG_LEVEL as in wireguard-go. With a config file and in the
+ * foreground, the default level is higher, because a person is watching. */
 static enum log_level level_wanted(const struct options *options, const struct conf *conf)
 {
 	const char *level = getenv("LOG_LEVEL");
@@ -336,8 +336,9 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 		go_on(&d);
 	}
 	end(&d);
-	/* Without a detach there is nothing to wait for: the command has ended, or a second signal
-	 * has ended the daemon, which must not wait for a hook then. */
+	/* If detach did not end the daemon, do not wait: either the command has already ended or
+	 * was never started, or a second signal ended the daemon, which must then not wait for a
+	 * hook. */
 	if (d.ending.detached)
 		detach_child_wait(&d.follow.detach_child);
 	notify_close();

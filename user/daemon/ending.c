@@ -12,8 +12,8 @@
 #include "util/log.h"
 #include "util/notify.h"
 
-/* Returns the signals that end the daemon. A daemon in the background ignores SIGHUP, because it
- * has no terminal. */
+/* Returns the signals that the daemon handles. Without a config file, a daemon in the background
+ * ignores SIGHUP, because it has no terminal. */
 static sigset_t signals_of(const struct ending *e)
 {
 	sigset_t signals;

@@ -55,8 +55,8 @@ void ending_tell_error(struct ending *e, const struct fault *f);
 /* Sends a warning to the command that waits. If no command waits, logs the warning. */
 void ending_warn(const struct ending *e, const char *sentence);
 
-/* ending_unwatch() closes the descriptors that the loop watches. ending_done() must be the last
- * step of the daemon, because the command waits until the lease is closed. */
+/* ending_unwatch() closes the signal descriptor. ending_done() closes the lease and must be the
+ * last step of the daemon, because the command that started the daemon waits for this. */
 void ending_unwatch(struct ending *e);
 void ending_done(struct ending *e);
 

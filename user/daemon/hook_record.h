@@ -6,8 +6,8 @@
  *
  *   attach, reload ─▶ the daemon writes the record
  *   detach         ─▶ the command reads the record; the daemon removes it as it ends
- *   kill -9, or SIGTERM while there are hooks ─▶ the record stays. The next detach or attach runs
- *                     the hooks and removes it
+ *   kill -9, or a second SIGTERM ─▶ the record stays. The next detach or attach runs the hooks and
+ *                     removes the record
  *
  * The file holds strings that end with a NUL: HOOK_RECORD_MAGIC, the path of the config file, and
  * each hook after a 'D' (PreDown) or a 'P' (PostDown).

@@ -34,7 +34,7 @@ struct reload_ops {
 	int (*set_fwmark)(void *ctx, const struct conf *conf);
 	/* Sets addresses, MTU, routes, DNS and the record of the hooks. May fill in endpoints of
 	 * @conf. Returns 0; 1 if the interface is in another namespace, so that a reload must set
-	 * the host when it is back; or -errno with @f filled in. */
+	 * the host when the interface is back; or -errno with @f filled in. */
 	int (*set_host)(void *ctx, struct conf *conf, struct fault *f);
 	/* Reload number @run has ended. @error is NULL if the whole file was applied. */
 	void (*ended)(void *ctx, unsigned run, const char *error);

@@ -3,7 +3,7 @@
  * sockets.h - the two sockets through which the daemon is configured and queried:
  *
  *   /var/run/wireguard/wg0.sock   wg(8)'s protocol (control/uapi.h)
- *   /run/wgxdp/wg0.sock           `wgxdp show`, `detach`, `set` (wgxdp/control.h)
+ *   /run/wgxdp/wg0.sock           `wgxdp show`, `detach` and other commands (wgxdp/control.h)
  *
  * Control thread.
  */
@@ -40,8 +40,8 @@ void sockets_decided(struct sockets *s, bool stays);
 
 /* The daemon ends in this order. It calls sockets_stop() before it closes anything, and no request
  * is handled from then on. It closes wg(8)'s socket before the device, and the control socket last;
- * this sends the answer to each client that requested `detach`. All three functions do nothing
- * if sockets_open() failed or was never called. */
+ * this sends the answer to each client that requested `detach`. All three functions may be called
+ * even if sockets_open() failed or was never called. */
 void sockets_stop(struct sockets *s);
 void sockets_close_uapi(struct sockets *s);
 void sockets_close_control(struct sockets *s);

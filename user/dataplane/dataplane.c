@@ -29,7 +29,9 @@ static int count_workers(const struct dataplane *d, unsigned *count, struct faul
 		if (options->workers)
 			return fault(
 				f, -ENOTSUP,
-				"--workers %u: more than one needs BPF to steer the UDP sockets",
+				"--workers %u: with several workers, a BPF program must distribute "
+				"datagrams among their UDP sockets, but it is not loaded; use "
+				"--workers 1",
 				*count);
 		*count = 1;
 	}
@@ -55,11 +57,13 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 		return err;
 	workers_set_mtu(&d->workers, mtu);
 	err = paths_give_ports(&d->paths, &d->workers);
-	return err ? fault(f, err, "more than %d queues for one worker", WORKER_PORTS_MAX) : 0;
+	return err ? fault(f, err, "a worker can serve at most %d queues; use more --workers",
+			   WORKER_PORTS_MAX)
+		   : 0;
 }
 
-/* Opens a netlink socket for requests about nf_tables. Returns NULL if the kernel has no nf_tables,
- * so that later requests do not make the kernel try to load the module each time. */
+/* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read. On
+ * a kernel without nf_tables, each later request would make the kernel try to load the module. */
 static struct netlink *open_netfilter(void)
 {
 	struct netlink *nl = netlink_open_netfilter();
@@ -122,9 +126,10 @@ static const char *why_asked(const struct options *o)
 	if (o->udp_why)
 		return o->udp_why;
 	if (rx && tx)
-		return "asked for by --rx udp and --tx udp";
-	return rx ? "received data: asked for by --rx udp"
-		  : (tx ? "sent data: asked for by --tx udp" : "");
+		return "data goes through the UDP sockets because of --rx udp and --tx udp";
+	if (rx)
+		return "received data goes through the UDP sockets because of --rx udp";
+	return tx ? "sent data goes through the UDP sockets because of --tx udp" : "";
 }
 
 void dataplane_usage(const struct dataplane *d, const struct path_stats *s,

@@ -52,7 +52,7 @@ struct dataplane_config {
 struct dataplane {
 	struct dataplane_config config;
 	struct loader *loader;	   /* NULL = no BPF */
-	struct netlink *netfilter; /* NULL = the kernel has no nf_tables */
+	struct netlink *netfilter; /* NULL = nf_tables cannot be read */
 	struct nic_tuner tuner;
 	struct paths paths;
 	struct workers workers;
@@ -74,8 +74,8 @@ int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 		   const struct conf *conf, uint32_t mtu, struct fault *f);
 void dataplane_close(struct dataplane *d); /* call it while down; does nothing if never opened */
 
-/* Opens the UDP sockets on d->wanted_port and starts the workers. Does nothing if the data plane is
- * already up. Returns 0, or -errno with @f filled in. */
+/* Opens the UDP sockets on the listen port (dataplane_port()) and starts the workers. Does nothing
+ * if the data plane is already up. Returns 0, or -errno with @f filled in. */
 int dataplane_up(struct dataplane *d, struct fault *f);
 /* Stops the workers. */
 void dataplane_stop(struct dataplane *d);

@@ -107,7 +107,7 @@ static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
 	} else if (f->native == NIC_NO) {
 		say(j,
 		    "%s: %s offers no native XDP with the present settings, and auto never uses "
-		    "generic XDP, because the kernel has built a socket buffer before it runs",
+		    "generic XDP, which runs only after the kernel has built a socket buffer",
 		    name, driver);
 	} else if (rule->frees_gro_hw && is_on(f, ETHTOOL_GRO_HW) &&
 		   f->offloads[ETHTOOL_GRO_HW].fixed) {
@@ -123,8 +123,8 @@ static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
 	} else {
 		if (f->native == NIC_UNKNOWN)
 			say(j,
-			    "%s: if %s refuses the XDP program, the UDP sockets are used; what it "
-			    "offers is unknown before Linux 6.3",
+			    "%s: if %s refuses the XDP program, the UDP sockets are used; kernels "
+			    "before Linux 6.3 do not tell what a driver offers",
 			    name, driver);
 		return true;
 	}
@@ -215,7 +215,8 @@ static void advise_channels(struct nic_judgement *j, const struct nic_facts *f, 
 		return;
 	a = add(j, has_too_many_channels(f)
 			   ? "the driver keeps the other half of its channels for XDP"
-			   : "a worker needs a queue of its own, so fewer workers run than could");
+			   : "each worker needs a queue of its own, so the queues limit the "
+			     "number of workers");
 	a->tunable = true;
 	a->change = (struct tuning_change){
 		.ifindex = f->link.ifindex,
@@ -232,7 +233,7 @@ static void advise_mtu(struct nic_judgement *j, const struct nic_facts *f)
 
 	if (f->link.mtu <= mtu)
 		return;
-	a = add(j, "XDP needs a smaller MTU; other connections of the host get it, too");
+	a = add(j, "XDP needs a smaller MTU, which then applies to all traffic of the NIC");
 	snprintf(a->command, sizeof(a->command), "ip link set %s mtu %u", f->link.name, mtu);
 }
 
@@ -266,28 +267,31 @@ static void advise_udp(struct nic_judgement *j, const struct nic_facts *f)
 			       "the kernel refuses trains of datagrams on a NIC without checksums");
 	}
 	advise_offload(j, f, ETHTOOL_UDP_SEGMENTATION, true,
-		       "the NIC could cut trains of datagrams, which the kernel does now");
+		       "the NIC could split trains of datagrams, which the kernel does now");
 }
 
 static void advise_about_others(struct nic_judgement *j, const struct nic_facts *f)
 {
 	const char *name = f->link.name;
+	char why[sizeof(f->bypassed.egress) + 32];
 	struct nic_advice *a;
 
 	if (f->refusal == -EBUSY && *f->program) {
-		a = add(j, "a NIC has one XDP program, unless libxdp's dispatcher calls several");
+		a = add(j,
+			"a NIC can have only one XDP program, unless all use libxdp's dispatcher");
 		snprintf(a->command, sizeof(a->command), "wgxdp attach --chain %s CONF", name);
 	}
 	if (*f->bypassed.egress && j->rx_xdp) {
-		a = add(j, "if data of the tunnel need not obey what is configured there");
+		snprintf(why, sizeof(why), "if sent data may bypass %s", f->bypassed.egress);
+		a = add(j, why);
 		snprintf(a->command, sizeof(a->command), "wgxdp attach --tx xdp %s CONF", name);
 	}
 	if (*f->bypassed.ingress && j->rx_xdp) {
-		a = add(j, "if received data of the tunnel has to pass the tc ingress filters");
+		a = add(j, "if received data must pass the tc ingress filters");
 		snprintf(a->command, sizeof(a->command), "wgxdp attach --rx udp %s CONF", name);
 	}
 	if (*f->hooks.route && j->tx_xdp) {
-		a = add(j, "if the marks that netfilter sets decide where data of the tunnel goes");
+		a = add(j, "if the route of sent data depends on marks that netfilter sets");
 		snprintf(a->command, sizeof(a->command), "wgxdp attach --tx udp %s CONF", name);
 	}
 }

@@ -13,7 +13,7 @@
 #define NIC_ADVICE_MAX 12
 
 struct nic_advice {
-	char why[192];			  /* what is limited, a sentence without a full stop */
+	char why[192];			  /* what is limited, or when the command is useful */
 	char command[TUNING_COMMAND_LEN]; /* the command that would improve it */
 	/* --tune may make the change. It does not switch offloads on, and does not change the MTU
 	 * or what belongs to other programs; the user must do this. */

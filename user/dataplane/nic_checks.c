@@ -19,7 +19,7 @@ bool nic_checks_wants_xdp(const struct options *options)
 
 /* Returns true if `auto` uses the UDP sockets on this link and not XDP. On a veth pair, an XDP
  * program makes the kernel split every train of datagrams (UDP_SEGMENT) into frames and copy each
- * of them. Therefore the UDP sockets carry twice as much in both directions
+ * of them. Therefore the UDP sockets have twice the throughput in both directions
  * (docs/performance.md). */
 static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
 {
@@ -59,7 +59,7 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		*obstacle = NICS_MTU;
 		return fault(f, -EMSGSIZE,
 			     "%s: MTU %u is larger than the %u that one frame of AF_XDP holds; "
-			     "lower it or use --rx udp",
+			     "lower the MTU or use --rx udp",
 			     link->name, link->mtu, AFXDP_MTU_MAX);
 	}
 	return nic_checks_wants_rx(options) ? check_members(nl, options, link, f) : 0;

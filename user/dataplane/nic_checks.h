@@ -20,8 +20,8 @@ enum nics_obstacle {
 	NICS_MTU,     /* the MTU is larger than AF_XDP allows */
 };
 
-/* What AF_XDP bypasses on a NIC: packet filters, qdiscs, and the rules of the host that may mark
- * what leaves it; "" = none. */
+/* What AF_XDP bypasses on a NIC: packet filters, qdiscs, and netfilter rules that may mark outgoing
+ * packets; "" = none. */
 struct nic_bypassed {
 	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", auto sends through the UDP sockets */
 	char ingress[32];

@@ -24,10 +24,10 @@ struct nic_facts {
 	int refusal;	  /* 0 = XDP may be tried, or the -errno of the first obstacle */
 	struct fault why; /* if there is an obstacle: a sentence about it */
 	struct nic_bypassed bypassed;
-	enum nic_answer ipsec;	   /* whether any IPsec policy is for packets that leave */
+	enum nic_answer ipsec;	   /* an IPsec policy encrypts or refuses outgoing packets */
 	enum nic_answer netfilter; /* NIC_UNKNOWN = hooks could not be read */
 	struct nft_hooks hooks;
-	bool privileged; /* false: without CAP_NET_ADMIN, programs of tc could not be seen */
+	bool privileged; /* has CAP_NET_ADMIN; else programs of tc are not seen */
 };
 
 /* Fills in @facts for the link @name; what cannot be read stays unknown. @options determine which

@@ -8,7 +8,7 @@
 
 struct netlink;
 
-/* The state of --tune. All zero if the user has not given --tune. */
+/* The state of --tune. @say is NULL if the user has not given --tune. */
 struct nic_tuner {
 	struct tuning tuning;
 	/* Tells the user what is about to be done, in a sentence. */

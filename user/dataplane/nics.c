@@ -17,8 +17,8 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 	enum loader_mode mode = env->options->xdp_mode;
 	int err;
 
-	/* Do not use generic mode. It is slow, and datagrams that GRO has merged below the NIC take
-	 * the UDP sockets after all. */
+	/* Do not use generic mode. It is slow, and datagrams that GRO on a lower interface has
+	 * already merged take the UDP sockets after all. */
 	if (mode == LOADER_MODE_AUTO)
 		mode = LOADER_MODE_NATIVE;
 	err = env->options->chain
@@ -134,7 +134,7 @@ static void mind_bypassed(const struct nics_env *env, struct nic *nic)
 		log_error("%s: --tx xdp bypasses %s configured there", nic->name, b->egress);
 }
 
-/* Attaches the TC program, which checks incoming packets if XDP does not. */
+/* Attaches the TC program, which checks received packets if XDP does not. */
 static void open_tc(const struct nics_env *env, struct nic *nic)
 {
 	struct fault f;
@@ -188,8 +188,8 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Returns true if the NIC must be opened again: it has queues that we did not open, an MTU that is
- * too large for our chunks, another bridge or bond, or other qdiscs or filters. */
+/* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU,
+ * another bridge or bond, or other qdiscs or filters. */
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {
@@ -209,8 +209,8 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	nics_close(env, nic);
 	if (gone) {
 		nic->ifindex = 0;
-		snprintf(nic->why, sizeof(nic->why), "%s: it was deleted, or moved away",
-			 nic->name);
+		snprintf(nic->why, sizeof(nic->why),
+			 "%s: it was deleted, or moved to another namespace", nic->name);
 		return;
 	}
 	nic->obstacle = NICS_PROGRAM;

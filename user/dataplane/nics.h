@@ -40,14 +40,16 @@ struct nic {
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];
-	char why[NICS_WHY_LEN]; /* why XDP was requested but is not used; "" = it is used */
+	char why[NICS_WHY_LEN]; /* why requested XDP is not used, or what XDP bypasses, or "" */
 };
 
 /* Arguments that all functions of this module need. All pointers are borrowed. */
 struct nics_env {
 	const struct options *options;
 	struct netlink *netlink;
-	struct netlink *netfilter; /* finds rules that may mark packets; NULL = unknown */
+	/* Socket to read nf_tables chains that may mark packets. NULL = nf_tables cannot be read,
+	 * so such chains are ignored. */
+	struct netlink *netfilter;
 	struct nic_tuner *tuner;
 	struct loader *loader;
 	struct path_stats *closed; /* the counts of closed queues are added here */

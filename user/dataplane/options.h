@@ -53,14 +53,14 @@ struct options {
 	struct options_conf conf;
 	struct options_nics nics;
 	enum options_path rx, tx;
-	const char *udp_why; /* text for show: who requested the UDP sockets; NULL = the user */
+	const char *udp_why; /* text for show: why UDP sockets are used; NULL = --rx, --tx */
 	enum loader_mode xdp_mode;
 	enum afxdp_zc zero_copy;
 	const char *aead;	    /* NULL = auto */
 	unsigned workers;	    /* 0 = min(queues, CPUs, 4) */
 	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i]; if empty, on any CPU */
 	unsigned cpu_count;
-	uint32_t handshake_rate; /* handshakes per second from one proven source */
+	uint32_t handshake_rate; /* handshakes per second from one source, under load */
 	bool strict;		 /* drop packets that fail a check even if the host forwards */
 	bool chain;		 /* share the NICs with other XDP programs, or fail */
 	struct options_off off;

@@ -71,8 +71,8 @@ int paths_open(struct paths *p, struct loader *loader, struct fault *f)
 	if (!p->nic_count)
 		return paths_without_xdp(p,
 					 fault(f, -ENODEV,
-					       "no NIC leads to the endpoints or to a default "
-					       "route; name one: wgxdp attach NIC CONF"),
+					       "no route to an endpoint and no default route uses "
+					       "a NIC; name one: wgxdp attach NIC CONF"),
 					 f);
 	for (unsigned i = 0; i < p->nic_count; i++) {
 		err = nics_open(&p->env, &p->nics[i], f);
@@ -186,7 +186,8 @@ static bool drop_unwanted(struct paths *p, struct workers *workers, const struct
 			continue;
 		}
 		workers_stop(workers);
-		log_info("%s: no route to an endpoint uses this NIC any more", nic->name);
+		log_info("%s: no route to an endpoint and no default route uses this NIC any more",
+			 nic->name);
 		nics_close(&p->env, nic);
 		*nic = p->nics[--p->nic_count];
 		changed = true;
@@ -208,9 +209,9 @@ static bool add_wanted(struct paths *p, const struct nic_choice *wanted, unsigne
 		*nic = wanted->nics[i];
 		p->nic_count++;
 		if (nics_open(&p->env, nic, &f))
-			log_info("data takes the UDP socket: %s", nic->why);
+			log_info("data goes through the UDP sockets: %s", nic->why);
 		else
-			log_info("%s: a route to an endpoint uses this NIC now", nic->name);
+			log_info("%s: AF_XDP uses this NIC now", nic->name);
 		changed = true;
 	}
 	return changed;

@@ -35,9 +35,10 @@ struct workers;
 struct paths {
 	struct nics_env env;
 	unsigned nic_count;
-	bool rx_xdp, tx_xdp, zero_copy; /* true if it is true for all NICs */
+	bool rx_xdp, tx_xdp; /* at least one NIC receives, sends by AF_XDP */
+	bool zero_copy;	     /* all AF_XDP sockets share memory with their NICs */
 	struct nic nics[OPTIONS_NICS_MAX];
-	char why[PATHS_WHY_LEN]; /* why XDP was requested but is not used; "" = it is used */
+	char why[PATHS_WHY_LEN]; /* nic.why of all NICs, or why XDP cannot be used at all */
 };
 
 /* Chooses the NICs without opening them. env->loader may still be NULL. Returns 0, or -errno with

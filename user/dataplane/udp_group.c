@@ -78,8 +78,8 @@ static int open_group(struct udp_group *g, struct loader *loader, unsigned worke
 	if (in_use->leader)
 		enter_group(loader, in_use);
 	return fault(f, err,
-		     "the UDP sockets of %u workers cannot be steered: %s; "
-		     "use --workers 1",
+		     "the BPF program cannot distribute datagrams among the UDP sockets of %u "
+		     "workers: %s; use --workers 1",
 		     workers, strerror(-err));
 }
 

@@ -46,7 +46,7 @@ void udp_group_close(struct udp_group *g, struct path_stats *closed);
 /* Adds the counts of the open sockets. */
 void udp_group_stats(const struct udp_group *g, struct path_stats *sum);
 
-/* Sets SO_MARK on all sockets. Returns 0 or -errno. */
+/* Sets SO_MARK on all sockets except the guards. Returns 0 or -errno. */
 int udp_group_set_fwmark(const struct udp_group *g, uint32_t fwmark);
 
 /* Returns the UDP transport of worker @id, or NULL. */

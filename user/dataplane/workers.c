@@ -33,7 +33,7 @@ unsigned workers_wanted(const struct options *options, const struct tun *tun, un
 	return count ? count : 1;
 }
 
-/* Returns true if a thread of this process may run on @cpu. */
+/* Checks that a thread of this process may run on @cpu. Returns 0, or -errno with @f filled in. */
 static int check_cpu(int cpu, struct fault *f)
 {
 	cpu_set_t before, wanted;

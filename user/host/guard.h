@@ -4,9 +4,9 @@
  * families ip and ip6 that has one. Three chains are the same as in wg-quick(8):
  *
  *   preraw      drops packets to an address of the tunnel that arrive on another interface
- *   premangle   gives a packet of the tunnel's peers the mark of its connection, so that a strict
- *               reverse-path filter (with src_valid_mark) accepts it
- *   postmangle  saves that mark
+ *   premangle   gives each UDP packet the mark of its connection, so that a strict reverse-path
+ *               filter (with src_valid_mark) accepts packets of the tunnel's peers
+ *   postmangle  saves the mark of the tunnel's UDP packets with their connection
  *
  * One chain is ours. It drops nothing while all our routes and rules are present:
  *
@@ -45,7 +45,7 @@ struct guard_exits {
 
 /* The tables that are in the kernel now. */
 struct guard {
-	char *text; /* commands that created the tables; NULL = there are no tables */
+	char *text; /* commands that last set the tables; NULL = no table was set */
 	bool v4, v6;
 };
 
@@ -62,8 +62,8 @@ struct guard_target {
 void guard_text(struct buffer *b, const char *interface, const struct plan *plan, uint8_t family,
 		const struct guard_exits *exits);
 
-/* Finds the exits among the routes of table main. Ignores routes into @tunnel. Returns 0 or
- * -errno. */
+/* Finds the exits among the routes of table main. Ignores routes into @tunnel. Returns 0, -E2BIG
+ * (more exits or prefixes than there is room for) or another -errno. */
 int guard_find_exits(struct guard_exits *e, struct netlink *nl, uint8_t family, uint32_t tunnel);
 void guard_free_exits(struct guard_exits *e);
 

@@ -114,7 +114,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 		s->plan.mtu = mtu_choose(h->netlink, conf, s->fwmark, h->ifindex);
 	err = rules_make(&s->rules, h->netlink, &s->plan, &h->state.rules);
 	if (err)
-		return fault(f, err, "%s: rules for the default route: %s", s->path,
+		return fault(f, err, "%s: cannot read the rules of the host: %s", s->path,
 			     netlink_error(h->netlink, err));
 	/* The program that has set the servers must also remove them. */
 	if (h->state.path && h->state.dns.tool && plan_same_dns(&h->state.plan, &s->plan))
@@ -132,7 +132,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 static int set_mark(struct host *h, const struct state *from, const struct state *to,
 		    struct fault *f)
 {
-	/* Our sockets do not have the mark of a killed daemon yet, so it must be set. */
+	/* If a killed daemon chose the mark, our sockets do not have the mark yet, so set it. */
 	uint32_t last = from->path ? from->plan.mark : 0;
 	int err = 0;
 
@@ -141,8 +141,9 @@ static int set_mark(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Sets the sysctl, also if another tunnel of wgxdp has set it, because the last of these tunnels
- * resets it. Failure is ignored, because it matters only with a strict reverse-path filter. */
+/* Sets the sysctl, even if another tunnel of wgxdp has set it, because the last of these tunnels
+ * resets it. A failure only causes a warning, because it matters only with a strict reverse-path
+ * filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {
@@ -207,13 +208,13 @@ static int add_rules(struct host *h, const struct state *s, struct fault *f)
 {
 	int err = rules_set(&s->rules, h->netlink, NULL);
 
-	return err ? fault(f, err, "%s: rules for the default route: %s", s->path,
+	return err ? fault(f, err, "%s: cannot add the rules for the default route: %s", s->path,
 			   netlink_error(h->netlink, err))
 		   : 0;
 }
 
-/* Deletes our @rules except those in @except. A rule that stays has no owner any more, so the user
- * is told. */
+/* Deletes our @rules except those in @except. Logs a failure, because a rule that stays has no
+ * owner any more. */
 static void unset_rules(struct host *h, const struct rules *rules, const struct rules *except)
 {
 	int err = rules_unset(rules, h->netlink, except);
@@ -344,7 +345,7 @@ static void leave(struct host *h, const struct state *failed)
 	if (enter(h, failed, &h->state, &f))
 		log_error("cannot restore the settings of the host: %s", f.text);
 	(void)write_record(h, &h->state, NULL, NULL);
-	keep_look_soon(&h->keep);
+	keep_check_soon(&h->keep);
 }
 
 int host_apply(struct host *h, const struct conf *conf, struct fault *f)
@@ -393,7 +394,7 @@ static void say_restored(unsigned addresses, unsigned routes, unsigned rules, bo
 		  rules == 1 ? "" : "s", tables ? " and the nftables tables" : "");
 }
 
-static int look(void *ctx, bool damaged)
+static int check_all(void *ctx, bool damaged)
 {
 	unsigned addresses = 0, routes = 0, rules = 0;
 	struct host *h = ctx;
@@ -404,7 +405,8 @@ static int look(void *ctx, bool damaged)
 	if (h->away || !h->state.path)
 		return 0;
 	i = interface_of(h, &h->state);
-	/* Restore the rules first, so that a route that cannot be restored does not prevent it. */
+	/* Restore the rules first, so that a route that cannot be restored does not prevent the
+	 * restoration of the rules. */
 	err = rules_set(&h->state.rules, h->netlink, &rules);
 	if (err)
 		fault(&f, err, "rules: %s", netlink_error(h->netlink, err));
@@ -442,7 +444,7 @@ static void come_back(struct host *h)
 	if (write_record(h, &h->state, NULL, &f) || follow(h, &h->state, &f) ||
 	    set_valid_mark(h, &nothing, &h->state, &f) || set_dns(&nothing, &h->state, &f))
 		log_error("%s", f.text);
-	keep_look_soon(&h->keep);
+	keep_check_soon(&h->keep);
 }
 
 void host_moved(struct host *h, uint32_t ifindex)
@@ -485,7 +487,7 @@ int host_new(struct host **host, const struct host_config *config, struct fault 
 	h->config = *config;
 	h->lock_fd = -1;
 	h->netlink = netlink_open();
-	err = h->netlink ? keep_open(&h->keep, config->loop, look, h) : -errno;
+	err = h->netlink ? keep_open(&h->keep, config->loop, check_all, h) : -errno;
 	if (err) {
 		host_free(h);
 		return fault(f, err, "cannot open a netlink socket: %s", strerror(-err));

@@ -13,8 +13,8 @@
  *   record.h   records the settings before they are made, so that the next daemon can undo them
  *              after a `kill -9`
  *
- * The interface is in the namespace in which the daemon started. If it is moved to another one,
- * everything is undone until it comes back. Control thread.
+ * The interface is in the namespace in which the daemon started. If the interface is moved to
+ * another namespace, all settings are undone until it comes back. Control thread.
  */
 #ifndef WGXDP_HOST_H
 #define WGXDP_HOST_H
@@ -46,7 +46,8 @@ struct host_config {
 	void *ctx; /* context of ops */
 };
 
-/* Creates *@host without any settings. Returns 0, or -errno with @f filled in. */
+/* Creates *@host and takes over the settings that a killed daemon left (see below). Returns 0, or
+ * -errno with @f filled in. */
 int host_new(struct host **host, const struct host_config *config, struct fault *f);
 
 /* Changes the host from the last plan to that of @conf, whose endpoints have been resolved as far

@@ -166,8 +166,10 @@ static int verify_routes(const struct interface *i, const struct plan *p, struct
 
 	for (size_t k = 0; k < p->route_count && !err; k++)
 		if (!plan_has_route(&have, &p->routes[k]))
-			err = fault(f, -EIO, "%s: route to %s: the kernel has not kept it", i->path,
-				    prefix_text(&p->routes[k].to, text));
+			err = fault(f, -EIO,
+				    "%s: route to %s: it was added but is missing now; another "
+				    "program may have removed it",
+				    i->path, prefix_text(&p->routes[k].to, text));
 	plan_done(&have);
 	return err;
 }
@@ -185,13 +187,15 @@ int interface_verify(const struct interface *i, const struct plan *p, struct fau
 		return fault(f, -EIO, "%s: MTU = %u: the interface has %u now", i->path, p->mtu,
 			     link.mtu);
 	if (!link.up)
-		return fault(f, -EIO, "%s: something set the interface down again", link.name);
+		return fault(f, -EIO, "%s: another program has set the interface down", link.name);
 	err = netlink_missing_address(i->netlink, i->ifindex, p->addresses, p->address_count,
 				      &missing);
 	if (err)
 		return fault(f, err, "cannot list addresses: %s", netlink_error(i->netlink, err));
 	if (missing)
-		return fault(f, -EIO, "%s: Address = %s: the kernel has not kept it", i->path,
-			     prefix_text(missing, text));
+		return fault(f, -EIO,
+			     "%s: Address = %s: it was added but is missing now; another program "
+			     "may have removed it",
+			     i->path, prefix_text(missing, text));
 	return p->route_count ? verify_routes(i, p, f) : 0;
 }

@@ -30,13 +30,13 @@ int interface_add_routes(const struct interface *i, const struct plan *to, struc
 void interface_drop_routes(const struct interface *i, const struct plan *from,
 			   const struct plan *to);
 
-/* Adds missing addresses and routes of @p, and counts them. Adds no routes while the interface is
+/* Adds missing addresses and routes of @p, and counts them. Does nothing while the interface is
  * down. Returns 0, or -errno with @f filled in. */
 int interface_restore(const struct interface *i, const struct plan *p, unsigned *addresses,
 		      unsigned *routes, struct fault *f);
 
-/* Reads the settings of @p back. Returns -EIO with @f filled in if the kernel has removed or
- * changed any of them, as it does with IPv6 addresses if the MTU is below 1280. */
+/* Reads the settings of @p back. Returns -EIO with @f filled in if one is missing or was changed:
+ * by another program, or by the kernel, which removes IPv6 addresses if the MTU is below 1280. */
 int interface_verify(const struct interface *i, const struct plan *p, struct fault *f);
 
 #endif

@@ -13,11 +13,11 @@
 #define RELEVANT                                                                                   \
 	(NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |                  \
 	 NETLINK_CHANGED_RULE | NETLINK_CHANGED_LOST)
-#define LOOK_SHARE 5 /* checks use at most 1 / LOOK_SHARE of the thread's time */
+#define CHECK_SHARE 5 /* checks use at most a fifth of the thread's time */
 #define NS_PER_SECOND 1000000000ULL
 #define FAILURES_MAX 5 /* 2^5 s is the longest wait */
 
-void keep_look_soon(struct keep *k)
+void keep_check_soon(struct keep *k)
 {
 	uint64_t at_ns = loop_now_ns() + KEEP_SETTLE_NS;
 
@@ -31,7 +31,7 @@ static void on_netlink(void *ctx, int fd, uint32_t events)
 	(void)fd;
 	(void)events;
 	if (netlink_watch_read(k->watch, NULL, NULL) & RELEVANT)
-		keep_look_soon(k);
+		keep_check_soon(k);
 }
 
 static void on_nft(void *ctx, int fd, uint32_t events)
@@ -43,7 +43,7 @@ static void on_nft(void *ctx, int fd, uint32_t events)
 	if (!nft_watch_read(k->nft, k->table))
 		return;
 	k->damaged = true;
-	keep_look_soon(k);
+	keep_check_soon(k);
 }
 
 static void count_tokens(struct keep *k, uint64_t now_ns)
@@ -69,7 +69,7 @@ static void take_token(struct keep *k)
 	k->not_before_ns = k->token_ns + KEEP_TOKEN_NS;
 	if (!k->fighting)
 		log_error("another program keeps removing addresses, routes or rules of this "
-			  "tunnel; they are restored only every %u s from now on",
+			  "tunnel; from now on, they are restored at most every %u s",
 			  (unsigned)(KEEP_TOKEN_NS / NS_PER_SECOND));
 	k->fighting = true;
 }
@@ -83,9 +83,9 @@ static void on_timer(void *ctx, uint64_t now_ns)
 
 	count_tokens(k, now_ns);
 	k->damaged = false;
-	missing = k->look(k->ctx, damaged);
+	missing = k->check(k->ctx, damaged);
 	after_ns = loop_now_ns();
-	k->not_before_ns = now_ns + (after_ns > now_ns ? (after_ns - now_ns) * LOOK_SHARE : 0);
+	k->not_before_ns = now_ns + (after_ns > now_ns ? (after_ns - now_ns) * CHECK_SHARE : 0);
 	if (missing < 0) {
 		k->damaged |= damaged;
 		k->not_before_ns = now_ns + (NS_PER_SECOND << k->failures);
@@ -98,13 +98,13 @@ static void on_timer(void *ctx, uint64_t now_ns)
 		take_token(k);
 }
 
-int keep_open(struct keep *k, struct loop *loop, keep_look_fn look, void *ctx)
+int keep_open(struct keep *k, struct loop *loop, keep_check_fn check, void *ctx)
 {
 	int err;
 
 	*k = (struct keep){
 		.loop = loop,
-		.look = look,
+		.check = check,
 		.ctx = ctx,
 		.tokens = KEEP_AT_ONCE,
 		.token_ns = loop_now_ns(),

@@ -4,7 +4,7 @@
  * remove together with the interface. The record is written before the settings are made, so that
  * the next daemon of this name can undo all of them after a `kill -9`. It is JSON:
  *
- *   {"netns": 4026531840, "src_valid_mark": 0, "nft4": true, "nft6": true,
+ *   {"netns": 4026531840, "src_valid_mark": false, "nft4": true, "nft6": true,
  *    "dns": "resolvconf", "dns_name": "tun.wg0",
  *    "rules": [{"family": 4, "priority": 32764, "table": 254, "fwmark": 0, "invert": false,
  *               "suppress": 0}]}

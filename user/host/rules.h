@@ -51,7 +51,7 @@ void rules_union(struct rules *r, const struct rules *a, const struct rules *b);
 /* Adds those rules of @from to @r that are ours and that @r does not have yet. */
 void rules_add_ours(struct rules *r, const struct rules *from);
 
-/* Adds missing rules and sets *@added (@added may be NULL) to their number. Returns 0 or -errno. */
+/* Adds missing rules, and their number to *@added (which may be NULL). Returns 0 or -errno. */
 int rules_set(const struct rules *r, struct netlink *nl, unsigned *added);
 /* Deletes our rules, except those in @except (which may be NULL). Returns 0, also if rules are gone
  * already, or the first -errno. */

@@ -136,7 +136,9 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 
 	tuning_command(command, nic, change, false);
 	if (t->count == TUNING_MAX)
-		return fault(f, -ENOSPC, "`%s` is left out, because %d settings are changed",
+		return fault(f, -ENOSPC,
+			     "`%s` is not run, because %d settings have been changed, "
+			     "which is the limit",
 			     command, TUNING_MAX);
 	t->netns = netns_of_process("self");
 	t->changes[t->count++] = *change;
@@ -188,7 +190,7 @@ static int set_back_offload(const char *nic, const struct tuning_change *c)
 	return ethtool_set_offload(nic, c->offload, true);
 }
 
-/* Undoes one change. Returns 0, also if the NIC is gone, or -errno after a message. */
+/* Undoes one change. Returns 0, also if the NIC is gone, or -errno after logging the failure. */
 static int set_back(struct netlink *nl, const struct tuning_change *c)
 {
 	char command[TUNING_COMMAND_LEN];

@@ -54,7 +54,8 @@ void encap_set_xsk_ok(struct encap *e, const struct encap_hop *hop);
 
 bool encap_next_same(const struct encap_next *a, const struct encap_next *b);
 
-/* Returns true if workers and `show` cannot tell @a from @b. Compare new members here. */
+/* Returns true if @a and @b are equal in all members that workers and `show` use. A new member must
+ * be compared here. */
 bool encap_same(const struct encap *a, const struct encap *b);
 
 /* Returns the bytes of the IP and UDP headers of packets to @e: 28 or 48. */

@@ -14,8 +14,8 @@
 
 struct ipsec_watch;
 
-/* Reads the policies and begins to listen for changes. Returns NULL and errno on failure;
- * -EPROTONOSUPPORT if the kernel has no IPsec. */
+/* Reads the policies and begins to listen for changes. Returns NULL and sets errno on failure:
+ * EPROTONOSUPPORT if the kernel has no IPsec. */
 struct ipsec_watch *ipsec_open(void);
 void ipsec_close(struct ipsec_watch *w); /* does nothing if w is NULL */
 

@@ -217,7 +217,7 @@ struct netlink_watch *netlink_watch_open(void); /* returns NULL and errno on fai
 /* Watches the links, routes, rules and next hops of the other namespace @netns_fd from a socket in
  * this namespace, so that the watch does not keep a deleted namespace alive. NETLINK_CHANGED_LOST
  * also reports that the namespace is being deleted. Needs CAP_NET_ADMIN in this namespace and
- * CAP_NET_BROADCAST in both. NULL: see errno. */
+ * CAP_NET_BROADCAST in both. Returns NULL and errno on failure. */
 struct netlink_watch *netlink_watch_open_netns(int netns_fd);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);

@@ -49,12 +49,12 @@ bool netlink_events_read(struct netlink_events *e,
 /* Copies the text of an attribute, truncated to @room bytes including the NUL. */
 void netlink_copy_text(char *to, size_t room, const struct nlattr *a);
 
-/* Parses a RTM_NEWLINK or RTM_DELLINK. Returns false if it is malformed, or if it concerns a link
+/* Parses an RTM_NEWLINK or RTM_DELLINK. Returns false if it is malformed, or if it concerns a link
  * only as the port of a bridge. */
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
 
-/* Parses a RTM_NEWNEIGH or RTM_DELNEIGH. Returns false if it is malformed or of a family other than
- * IP. */
+/* Parses an RTM_NEWNEIGH or RTM_DELNEIGH. Returns false if it is malformed or of a family other
+ * than IP. */
 bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbour_event *out);
 
 /* Returns true if the route in this RTM_NEWROUTE or RTM_DELROUTE sends packets by the link

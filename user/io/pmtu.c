@@ -25,7 +25,7 @@
 #define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that a flood of errors is lost here */
 
 struct pmtu_watch {
-	int fd, ipv4, ipv6; /* epoll over the two; -1 = none */
+	int fd, ipv4, ipv6; /* fd: epoll over both sockets; -1 = not open */
 };
 
 /* Parsing -------------------------------------------------------------------------------------- */

@@ -68,7 +68,7 @@ void handoff_kick(struct handoff *h);
 /* Worker: wakes the control thread now, even if nothing was added. */
 void handoff_wake(struct handoff *h);
 
-/* Control thread: resets the eventfd. Then empty all rings. */
+/* Control thread: resets the eventfd. Call this before emptying the rings. */
 void handoff_clear(struct handoff *h);
 /* Control thread: removes the oldest note, message or packet. Returns false if there is none. */
 bool handoff_take_note(struct handoff *h, struct note *n);

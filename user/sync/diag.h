@@ -54,9 +54,9 @@ bool diag_is_on(void);
 /* Logs an event of the device. Called through struct device_ops. */
 void diag_event(struct diag *d, enum device_event event, const struct peer *peer,
 		const struct endpoint *from);
-/* @peer sent an inner packet from @source, which is not among its allowed IPs. */
+/* Logs that @peer sent an inner packet from @source, which is not among its allowed IPs. */
 void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
-/* The kernel refused with @error to segment a train to @peer. Called once for each peer. */
+/* Logs, even without debugging, that the kernel refused with @error to segment a train to @peer. */
 void diag_no_gso(const struct peer *peer, int error);
 
 #endif

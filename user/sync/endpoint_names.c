@@ -15,11 +15,11 @@
 #define RETRY_MAX_SHIFT 4 /* lookups are repeated after 1, 2, 4, 8 and then 16 s after failures */
 #define NO_NAME_RETRY_S 30
 #define DEAD_NS (ENDPOINT_NAMES_DEAD_S * NS_PER_S)
-/* Reports of unanswered handshakes that are further apart belong to different attempts. */
+/* Two reports of unanswered handshakes with more time between them belong to different attempts. */
 #define SAME_ATTEMPT_NS (30 * NS_PER_S)
 /* The least time between two lookups of a name that are caused by unanswered handshakes. */
 #define STALE_EVERY_NS (15 * NS_PER_S)
-/* How often all names are checked; a check costs about 20 ns for each name. */
+/* The least time between two checks of all names; a check costs about 20 ns for each name. */
 #define PASS_EVERY_NS (20 * NS_PER_MS)
 #define PASS_EVERY_NS_EACH 1000
 
@@ -195,8 +195,8 @@ static uint64_t silent_at(const struct endpoint_name *name)
 	return since_ns ? since_ns + SILENCE_NS : 0;
 }
 
-/* Returns true if the peer roamed to an endpoint that the name did not give, and since then the
- * name has not changed and no handshake has remained unanswered. */
+/* Returns true if the peer roamed to an endpoint that the name did not give, and since its last
+ * packet no answer had only new addresses and no handshake remained unanswered. */
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&

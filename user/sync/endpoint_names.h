@@ -18,6 +18,7 @@
  *   - the endpoint came from the name. If the peer has roamed to another endpoint, either a later
  *     answer must contain no address of the answer before it (the peer has a new address), or a
  *     handshake must have had no answer for 10 s.
+ * A peer without an endpoint, or whose name was set by a reload, gets the first answer immediately.
  * An answer that may not replace the endpoint yet is checked again when the rules allow it. So a
  * peer with a new address is found 15 s after its last packet, or at the end of the TTL.
  *
@@ -33,7 +34,8 @@
 #define ENDPOINT_NAMES_TTL_MAX_S 3600
 #define ENDPOINT_NAMES_SILENCE_S 15
 /* An address is dead if this time has passed between the first and the last of the reports that a
- * handshake has no answer. They come every 5 s, from 10 s to 80 s after the first initiation. */
+ * handshake has no answer. The reports come every 5 s, from 10 s to 80 s after the first
+ * initiation. */
 #define ENDPOINT_NAMES_DEAD_S 70
 #define ENDPOINT_NAMES_LOOKUPS_MAX 64 /* lookups that run at the same time; the others wait */
 #define ENDPOINT_NAMES_WHY_LEN 96

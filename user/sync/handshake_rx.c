@@ -85,7 +85,8 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h)
 	return true;
 }
 
-/* Handles the notes and messages of one worker. Schedules another turn if some are left. */
+/* Handles the notes, messages and unsent packets of one worker. Schedules another turn if some are
+ * left. */
 static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 {
 	bool left = handle_notes(rx, h);

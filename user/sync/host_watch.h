@@ -2,10 +2,11 @@
 /*
  * host_watch.h - watches the host's network by netlink, and notifies other modules of changes:
  *
- *   address, link ─▶ mapsync (the addresses whose packets XDP handles), nexthops
+ *   address, link ─▶ mapsync (the addresses whose packets XDP handles), nexthops, and the data
+ *                    plane, which may choose other NICs
  *   MAC of a NIC  ─▶ the loader, whose XDP program compares the MAC
  *   forwarding    ─▶ mapsync
- *   route, rule   ─▶ nexthops
+ *   route, rule   ─▶ nexthops, and the data plane
  *   neighbour     ─▶ nexthops, the peers behind it
  *
  * Control thread.

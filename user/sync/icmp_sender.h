@@ -5,8 +5,8 @@
  *
  *   worker ─▶ hand-off: unsent packet ─▶ undo NAT (conntrack) ─▶ ICMP error ─▶ raw socket ─▶ sender
  *
- * An error that is written into the tunnel interface cannot have such a source, because the stack
- * would drop it as martian. Control thread.
+ * An error that is written into the tunnel interface cannot have this source address, because the
+ * stack would drop the error as martian. Control thread.
  */
 #ifndef WGXDP_ICMP_SENDER_H
 #define WGXDP_ICMP_SENDER_H

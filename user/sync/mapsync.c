@@ -131,8 +131,8 @@ static void sync_listen(struct mapsync *m)
 	if (!err)
 		err = loader_set_listen(m->config.loader, list.keys, list.count);
 	if (err) {
-		log_error("cannot give XDP the addresses of this host: %s; packets to new "
-			  "addresses go through the UDP socket",
+		log_error("cannot give XDP the addresses of this host: %s; until a retry succeeds, "
+			  "all data goes through the UDP sockets",
 			  strerror(-err));
 		/* Clear the map: stale entries could match another process's port. */
 		loader_set_listen(m->config.loader, NULL, 0);

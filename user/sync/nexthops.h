@@ -6,10 +6,11 @@
  *   endpoint set or roamed ─▶ nexthops_peer, at once; session begun ─▶ nexthops_met
  *   a router says "too big" ─▶ the peers at that address, a moment later
  *
- *   a neighbour changed ────────▶ the peers behind it          ┐ at once if they are few, else in
- *   a route changed ────────────▶ the peers in its prefix      │ the next round
- *   link, address, rule, IPsec  ▶ all peers                    ┘
- *   nothing for NEXTHOPS_EVERY_NS ─▶ all peers: the kernel tells nobody when it learns or forgets
+ *   a neighbour changed ────────▶ the peers behind it, at once if they are few, else in the next
+ *                                 round
+ *   a route changed ────────────▶ the peers in its prefix, in the next round
+ *   link, address, rule, IPsec  ▶ all peers, in the next round
+ *   NEXTHOPS_EVERY_NS have passed ─▶ all peers: the kernel tells nobody when it learns or forgets
  *                                    a path MTU, or when a sysctl changes
  *
  * A round walks over all slots, 5 ms in each turn of the loop, and resolves the peers that a change
@@ -63,7 +64,7 @@ struct nexthops {
 	struct netlink *netfilter;     /* NULL = not opened yet, or not supported */
 	struct ipsec_watch *ipsec;     /* NULL = not watched */
 	struct loop_timer ipsec_timer; /* reads the policies again */
-	uint64_t ipsec_next_ns;	       /* the next reading begins no earlier */
+	uint64_t ipsec_next_ns;	       /* the policies are not read again before this time */
 	bool ipsec_bypassed;	       /* the log already says that AF_XDP bypasses IPsec */
 	struct pmtu_watch *pmtu;       /* NULL = ICMP errors cannot be watched */
 	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* destinations in "too big" messages */

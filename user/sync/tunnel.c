@@ -258,7 +258,7 @@ void tunnel_look(struct tunnel *t)
 	}
 }
 
-/* Remembers the event. It is handled after all events have been read, because a later event may
+/* Records the event. It is handled after all events have been read, because a later event may
  * supersede it. */
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 {

@@ -28,7 +28,7 @@ struct allowedips_list {
 
 /* Returns empty tries, or NULL when out of memory. @ctx is passed to @retire. */
 struct allowedips *allowedips_new(retire_fn retire, void *ctx);
-/* Frees the tries. No reader may be left. Does nothing if the tries are NULL. */
+/* Frees the tries. No reader may be left. Does nothing if @a is NULL. */
 void allowedips_free(struct allowedips *a);
 
 /* Gives @p, whose host bits are ignored, to @peer. If another peer has @p, that peer loses it.

@@ -27,8 +27,8 @@ enum reason handshake_input(struct device *d, const void *msg, size_t len,
  * nothing if @p cannot be reached. */
 void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Sends an initiation now. It replaces a pending one. If it fails (no memory, a full map), the
- * retry timer tries again. */
+/* Sends an initiation now, which replaces a pending initiation. If that fails (no memory, a full
+ * map), the retry timer tries again. */
 void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Wipes our pending initiation and ends its index. Does nothing if none is pending. */

@@ -24,8 +24,8 @@ typedef void (*retire_fn)(void *ctx, void *object, void (*free_fn)(void *object)
 
 /* Returns an empty table, or NULL when out of memory. @ctx is passed to @retire. */
 struct indextab *indextab_new(retire_fn retire, void *ctx);
-/* Frees the table but not its sessions and peers. No reader may be left. Does nothing if the table
- * is NULL. */
+/* Frees the table but not its sessions and peers. No reader may be left. Does nothing if @t is
+ * NULL. */
 void indextab_free(struct indextab *t);
 
 /* Enters @index (host order) for the pending handshake of @peer (@session NULL) or for @session.
