@@ -168,6 +168,26 @@ static void deletion_before_watch(void **state)
 	close(fd);
 }
 
+static void adoption(void **state)
+{
+	struct world *w = *state;
+	struct socket_file inherited;
+	struct fault f;
+
+	assert_int_equal(socket_file_init(&inherited, w->path, &f), 0);
+	assert_int_equal(socket_file_adopt(&inherited, &f), 0);
+	assert_int_equal(socket_file_watch(&inherited, w->loop, on_deleted, w), 0);
+	turn(w);
+	assert_int_equal(w->deleted, 0);
+	socket_file_done(&inherited);
+	assert_int_equal(access(w->path, F_OK), -1);
+	turn(w);
+	assert_int_equal(w->deleted, 1); /* by the watch of w->file */
+	assert_int_equal(socket_file_init(&inherited, w->path, &f), 0);
+	assert_int_equal(socket_file_adopt(&inherited, &f), -ENOENT);
+	assert_non_null(strstr(f.text, w->path));
+}
+
 static void bad_places(void **state)
 {
 	struct world *w = *state;
@@ -193,9 +213,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),	  TEST(in_use_and_stale),
-		TEST(deletion),	  TEST(deletion_before_watch),
-		TEST(bad_places),
+		TEST(modes),	TEST(in_use_and_stale), TEST(deletion), TEST(deletion_before_watch),
+		TEST(adoption), TEST(bad_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

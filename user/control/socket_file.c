@@ -144,6 +144,15 @@ int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, stru
 	return err;
 }
 
+int socket_file_adopt(struct socket_file *s, struct fault *f)
+{
+	remember_file(s);
+	return s->has_file ? 0
+			   : fault(f, -ENOENT,
+				   "%s: missing; the inherited socket must be bound to this path",
+				   s->path);
+}
+
 /* wg-quick(8) and administrators end a userspace implementation by deleting its socket file. */
 int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(void *ctx),
 		      void *ctx)

@@ -37,14 +37,17 @@ int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
  * process listens at the path), -EACCES. */
 int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, struct fault *f);
 
+/* Instead of socket_file_bind(), for a socket that another process has bound to the file and that
+ * was inherited. Returns 0, or -ENOENT with @f filled in if there is no socket file. */
+int socket_file_adopt(struct socket_file *s, struct fault *f);
+
 /* Calls @deleted once, from the loop, when the file has been deleted or replaced since
- * socket_file_bind(). @deleted may be NULL. The file may have been bound by another process, from
- * which the socket was inherited. Returns 0 or -errno. */
+ * socket_file_bind() or socket_file_adopt(). @deleted may be NULL. Returns 0 or -errno. */
 int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(void *ctx),
 		      void *ctx);
 
-/* Ends the watch, and unlinks the file if it was bound and is still ours. A second call has no
- * effect. */
+/* Ends the watch, and unlinks the file if it was bound or adopted and is still the same. A second
+ * call has no effect. */
 void socket_file_done(struct socket_file *s);
 
 #endif
