@@ -18,7 +18,7 @@
 	/* received, before the sender is known */                                                 \
 	X(1, malformed, "a message to our port with a wrong length, type or reserved byte")        \
 	X(2, unknown_index, "its receiver index is not one of ours")                               \
-	X(3, not_pending, "a response or cookie reply for an index that is not waiting for one")   \
+	X(3, not_pending, "a response, but none of our initiations waits for it")                  \
 	X(4, oversized, "larger than a receive buffer")                                            \
 	/* data messages */                                                                        \
 	X(5, expired, "its session is past its time or message limit")                             \
@@ -42,7 +42,7 @@
 	X(20, no_endpoint, "the peer has no endpoint yet")                                         \
 	X(21, staged_full, "too many packets waited for a session; the oldest was dropped")        \
 	X(22, no_session, "it waited for a handshake that was given up")                           \
-	X(23, too_big, "larger than the path MTU")                                                 \
+	X(23, too_big, "larger than the MTU of the tunnel interface")                              \
 	X(24, send_failed, "the kernel refused to send it")                                        \
 	X(25, tx_full, "no room to send it, or none left for its peer")                            \
 	X(26, down, "the interface is down or has no private key")                                 \

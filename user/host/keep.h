@@ -49,8 +49,8 @@ struct keep {
 int keep_open(struct keep *k, struct loop *loop, keep_check_fn check, void *ctx);
 void keep_close(struct keep *k); /* does nothing if *k is all zero */
 
-/* Chooses the events that cause a check: of routes, only those of routes by the link @ifindex (0 =
- * all routes); of nftables, only those of tables named @table (NULL = none). Returns 0 or -errno. */
+/* Chooses the events that cause a check. Of the routes, only those by the link @ifindex count (0 =
+ * all routes). Of nftables, only tables named @table count (NULL = none). Returns 0 or -errno. */
 int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
 
 /* Forgets the events that our own changes of nftables have caused. */

@@ -23,7 +23,7 @@ struct nexthop_env {
 };
 
 /* Resolves @e. If there is no usable route or neighbour, the encap is for the UDP socket only, and
- * its member @why says why. If the neighbour is being resolved, the kernel notifies later
+ * its member @why names the reason. If the neighbour is being resolved, the kernel notifies later
  * (NETLINK_CHANGED_NEIGHBOUR). Returns NULL when out of memory. */
 struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoint *e);
 

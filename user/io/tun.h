@@ -41,8 +41,8 @@ int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f);
 
 /* Sets the offloads of the interface. @from_host: the host may leave checksums and the segmentation
  * of large TCP packets to the reader. @udp: if the kernel supports large UDP packets (Linux 6.2),
- * use them in both directions and set t->uso. Only for a device with vnet headers, and before
- * queues are added. Returns 0, or -errno with @f filled in. */
+ * set t->uso and, with @from_host, accept such packets from the host as well. Only for a device
+ * with vnet headers, and before queues are added. Returns 0, or -errno with @f filled in. */
 int tun_set_offloads(struct tun *t, bool from_host, bool udp, struct fault *f);
 
 /* Reads one inner IP packet into @buf of @room bytes, and its vnet header into @vnet. Returns the

@@ -5,7 +5,7 @@
  * quarter of the queue is reserved for the peers that send less than others. The fuller the queue,
  * the less a peer may have sent:
  *
- *     fullness            0 to 11   12 and 13   14        15 sixteenths
+ *     fullness            0 to 11   12 and 13   14        15 and 16 sixteenths
  *     may have sent       any       average     average   average
  *                                               / 2       / 4
  *

@@ -23,7 +23,7 @@ struct route_mtu;
 /* Builds *@table from @count routes. Sorts and changes @routes. Sets *@table to NULL if no route
  * has an MTU. Returns 0 or -ENOMEM. Control thread. */
 int route_mtu_new(struct route_mtu **table, struct netlink_device_route *routes, size_t count);
-void route_mtu_free(void *table); /* may be given to retire; does nothing if NULL */
+void route_mtu_free(void *table); /* can be given to qsbr_retire(); does nothing if NULL */
 
 /* Returns the MTU for the IP packet @ip, or ROUTE_MTU_NONE. The caller has checked that @ip holds a
  * whole IPv4 or IPv6 header. Any thread. */

@@ -121,7 +121,7 @@ int device_init(struct device *d, const struct device_ops *ops, void *ctx,
  * device is under load. Returns 0, or -ENOMEM with the old limit unchanged. */
 int device_set_handshake_rate(struct device *d, uint32_t per_s);
 /* Removes all peers, frees the tables and wipes the device. No worker may run any more. The caller
- * frees the objects that were given to retire. */
+ * frees the objects that were given to ops->retire. */
 void device_done(struct device *d);
 
 /* Configuration ------------------------------------------------------------------------------ */

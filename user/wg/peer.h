@@ -80,7 +80,7 @@ struct peer {
 struct peer *peer_new(const struct noise_identity *id, const uint8_t public[static WIRE_KEY_LEN]);
 
 /* Wipes and frees a peer, its sessions and its staged packets. Does nothing if the peer is NULL.
- * The argument is void * so that the function can be given to retire. */
+ * The argument is void * so that the function can be given to device_ops.retire. */
 void peer_free(void *peer);
 
 /* Returns the session to send under, or NULL. Returns next as soon as a worker has decrypted a

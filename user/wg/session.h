@@ -42,7 +42,7 @@ struct session *session_new(struct peer *peer, const struct noise_keys *keys, bo
 			    uint32_t local_index, uint32_t remote_index, uint64_t now_ns);
 
 /* Wipes and frees a session. Does nothing if it is NULL. The argument is void * so that the
- * function can be given to retire. */
+ * function can be given to device_ops.retire. */
 void session_free(void *session);
 
 /* Returns true if messages may still be decrypted under @s: for REJECT_AFTER_TIME_S, unless @s was

@@ -49,7 +49,7 @@ struct timers {
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
-	TIMERS_NEW_HANDSHAKE = 1 << 2, /* begin one: no answer for 15 s + jitter, [W] 6.5 */
+	TIMERS_NEW_HANDSHAKE = 1 << 2, /* no answer for 15 s + jitter, [W] 6.5 */
 	TIMERS_KEEPALIVE = 1 << 3,     /* passive keepalive, [W] 6.5 */
 	TIMERS_PERSISTENT = 1 << 4,    /* persistent keepalive */
 	TIMERS_ZERO = 1 << 5,	       /* wipe all keys, [W] 6.3 */
