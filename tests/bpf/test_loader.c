@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_loader.c - the loader's maps and their pins, against the kernel.
+ * test_loader.c - tests the loader's maps and their pins with the real kernel.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -64,7 +64,8 @@ static void test_two_interfaces(void **state)
 	assert_true(exists(DIR_OF("wg0") "/peers"));
 }
 
-/* After kill -9 the link is gone and the pins stay. The next loader of the name removes them. */
+/* After kill -9 the link is gone, and the pins stay. The next loader of the same interface removes
+ * them. */
 static void test_after_a_crash(void **state)
 {
 	const struct session_value v = { .slot = 7 };
@@ -126,7 +127,8 @@ static void test_foreign_directory(void **state)
 	assert_int_equal(unlink(PINS_ROOT "/wgxdp"), 0);
 }
 
-/* Without the sticky bit others can replace our directory; with it they cannot. */
+/* If others may write to the bpffs and it has no sticky bit, they can replace our directory, so
+ * nothing is pinned. With the sticky bit they cannot. */
 static void test_writable_root(void **state)
 {
 	(void)state;
@@ -227,7 +229,7 @@ static void test_bad_names(void **state)
 	assert_false(exists(PINS_ROOT "/wgxdp"));
 }
 
-/* A file system of another type at the bpffs mount point is left alone. */
+/* If another file system is mounted in place of the bpffs, the loader pins nothing there. */
 static void test_other_file_system(void **state)
 {
 	(void)state;
@@ -239,8 +241,8 @@ static void test_other_file_system(void **state)
 	assert_int_equal(umount(PINS_ROOT), 0);
 }
 
-/* If sysfs has only the empty directory, the loader mounts a bpffs there, once and for root only.
- * The bpffs stays mounted. */
+/* If nothing is mounted on /sys/fs/bpf, the loader mounts a bpffs there, once, which only root may
+ * enter. The bpffs stays mounted. */
 static void test_mounts_bpffs(void **state)
 {
 	struct stat s;

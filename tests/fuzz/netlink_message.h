@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netlink_message.h - shared by the netlink fuzzers: makes a message of any bytes. */
+/* netlink_message.h - shared by the netlink fuzzers: makes a message from any bytes. */
 #ifndef WGXDP_NETLINK_MESSAGE_H
 #define WGXDP_NETLINK_MESSAGE_H
 
@@ -16,8 +16,8 @@ static inline void require(bool what)
 		abort();
 }
 
-/* Calls @read with a message made of the @size bytes at @data: the first one chooses one of the
- * @count @types, and the others are the payload. Always returns 0. */
+/* Calls @read with a message made from the @size bytes at @data: the first byte chooses one of the
+ * @count @types, and the other bytes are the payload. Always returns 0. */
 static inline int read_as_message(const uint8_t *data, size_t size, const uint16_t *types,
 				  size_t count, void (*read)(const struct nlmsghdr *nlh))
 {

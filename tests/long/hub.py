@@ -30,7 +30,7 @@ def address(n, first):
 
 
 def fill(daemon, count):
-    """Adds silent peers: their endpoints are behind b, which drops what they are sent."""
+    """Adds silent peers: their endpoints are behind b, which drops all packets to them."""
     for at in range(0, count, STEP):
         lines = []
         for n in range(at, min(count, at + STEP)):

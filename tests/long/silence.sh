@@ -64,7 +64,7 @@ for i in "${!pairs[@]}"; do
 	# The port is closed, so an ICMP error comes back.
 	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9"
 done
-DATA=$((16 + 48 + 16)) # 34 bytes padded to 48, and the ICMP error of 62 to 64
+DATA=$((16 + 48 + 16)) # 34 bytes, padded to 48; the ICMP error has 62, padded to 64
 ERROR=$((16 + 64 + 16))
 wait_for 5 all_are "$((92 + ERROR)) $((148 + DATA))"
 for i in "${!pairs[@]}"; do

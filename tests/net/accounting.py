@@ -425,7 +425,7 @@ class Reasons:
         self.expect("packets for a NIC without carrier", {"xsk_tx": 20}, act)
 
     def other_port(self):
-        """The counts of closed sockets are kept."""
+        """When the port changes, the counts of the closed sockets are kept."""
         b, before = self.b, self.b.show()
         self.wg("listen-port", "51822")
         self.wg("listen-port", str(TO[1]))

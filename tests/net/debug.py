@@ -39,7 +39,7 @@ def replay(node, sock, count):
     sock.sendto(message, TO)
     sock.recv(65536)
     for _ in range(count):
-        time.sleep(0.06)  # more than 20 a second would be dropped for another reason
+        time.sleep(0.06)  # more than 50 initiations a second would be dropped for another reason
         sock.sendto(message, TO)
 
 

@@ -11,8 +11,9 @@
 #   │ 10.99.0.1        │    veth    │ 10.99.0.2     │
 #   └──────────────────┘            └───────────────┘
 #
-# The client sends its keepalive 10 s after the answered ping. An entry lasts ENTRY_S without a
-# packet: longer than from the keepalive to the end of IDLE_S, but shorter than IDLE_S. In the other
+# The client sends its keepalive 10 s after the answered ping. A conntrack entry expires ENTRY_S
+# after its last packet. ENTRY_S is less than IDLE_S, but more than the time from the keepalive to
+# the end of IDLE_S, so the entry still exists only if the keepalive has refreshed it. In the other
 # pairs an entry lasts 3 s and has expired by then, which shows that the test can fail. With LONG=1
 # the entries have the kernel's default timeouts, and the idle time is 60 s.
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""faults.py SOCKET A B M BYTES DATAGRAMS SEED SECONDS - sends across the bad wire of faults.sh.
+"""faults.py SOCKET A B M BYTES DATAGRAMS SEED SECONDS - sends over the bad link of faults.sh.
 
 A and B are "namespace,interface,kind", where kind is "ours" for wgxdp and "go" for wireguard-go.
 Their addresses in the tunnel are 10.99.0.1 and 10.99.0.2. M is the namespace of the middlebox
@@ -63,7 +63,7 @@ class Box:
 
 
 class End:
-    """A node and the host that it serves."""
+    """A node, and the host in whose namespace the node runs."""
 
     def __init__(self, words, address, box, side):
         self.namespace, self.interface, self.kind = words.split(",")

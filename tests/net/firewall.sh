@@ -134,8 +134,8 @@ taps() # PATH
 {
 	is "$1: a tap on the tunnel's interface sees all packets" "$(tapped "$A")" 40
 	if [ "$1" = xdp ]; then
-		# Only one message in 20 s goes through the UDP socket, and the tap can see this
-		# one.
+		# Of the data, one message in 20 s goes through the UDP socket. The tap may see this
+		# message.
 		holds "$1: a tap on the NIC sees no data" "$(tapped eth0)" -le 1
 	else
 		is "$1: a tap on the NIC sees the encrypted messages" "$(tapped eth0)" 40

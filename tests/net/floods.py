@@ -33,7 +33,7 @@ import wgpeer
 from accounting import FORGER, INNER, OURS, TO, Bench, bound, drain, say
 
 FLOOD, ROUNDS = 400, 5
-BURST, FOREIGN_BURST = 700, 300  # more than the queue lengths for "under load": 512; 128
+BURST, FOREIGN_BURST = 700, 300  # under load: with 512 queued messages (wireguard-go: 128)
 HONEST, OTHER, FLOODER = "192.0.2.2", "192.0.2.3", "192.0.2.66"
 RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # six attempts take less than 30 s
 PROBE_S = 1
@@ -231,7 +231,7 @@ class Floods:
             b.session = node.finish(next(
                 m for m in self.answers(b.outer) if m[0] == wgpeer.RESPONSE))
             say("under load: with the cookie there is a session", self.there_and_back())
-            time.sleep(0.1)  # the hub accepts 20 initiations a second from a peer
+            time.sleep(0.1)  # the hub accepts 50 initiations a second from a peer
             before = b.drops()
             b.send(again, 400)
             reply = answer(b.outer, node)
@@ -266,8 +266,8 @@ class Floods:
         self.queue_full()
 
     def limited(self):
-        """A source with a cookie exceeds its limit, which is a burst of 200 and then one a
-        second."""
+        """A source with a cookie exceeds its limit, which is a burst of 200 initiations and then
+        one a second."""
         b, node = self.b, self.node
         probe = wgpeer.Node(b.key("second.key"), node.remote)
         probe.take_cookie(answer(self.other, probe))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""hostile.py PID INTERFACE A B C KEYS SEED SECONDS - everything at once, for hostile.sh.
+"""hostile.py PID INTERFACE A B C KEYS SEED SECONDS - the peers and the changes of hostile.sh.
 
 Sixteen peers in B handshake, roam and send rubbish. Meanwhile other threads change the
 configuration through the socket, and the links, addresses, routes, rules, neighbours, MACs, queues

@@ -13,8 +13,9 @@
 # The test covers outer and inner IPv4 and IPv6, each side as initiator, with and without a
 # preshared key, by XDP and by UDP. The initiator knows the other side's endpoint and sends first;
 # the responder must learn the endpoint. Counters show which way the data went. BRIEF=1, for
-# sanitizers, tests each path and outer family once. BRIEF=streams tests all of them, with fewer
-# streams. PATHS="xdp" or "udp" tests only that path, where both would take too long (emulation).
+# sanitizers, tests each path and outer family once. BRIEF=streams tests every combination, with
+# fewer streams. PATHS="xdp" or "udp" tests only that path, where both would take too long
+# (emulation).
 
 . "$(dirname "$0")/lib.sh"
 need_root

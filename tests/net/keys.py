@@ -213,7 +213,7 @@ class Keys:
             say("preshared key changed: a handshake without it fails", False, "it was made")
         except wgpeer.InvalidTag:
             say("preshared key changed: a handshake without it fails", True)
-        time.sleep(0.06)  # the daemon accepts 20 initiations a second from a peer
+        time.sleep(0.06)  # the daemon accepts 50 initiations a second from a peer
         self.send()
         say("preshared key changed: the failed handshake keeps the session",
             self.opens(session) and self.reaches_host(session))

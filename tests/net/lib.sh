@@ -187,7 +187,7 @@ python_end() # PREFIX
 	is "$prefix${python_scripts[/$1]} runs to its end" "$status$(cat "$out.err")" 0
 }
 
-# Repeats the command until it succeeds. Fails if it still does not after SECONDS.
+# Repeats the command until it succeeds. Fails if the command still fails after SECONDS.
 wait_for() # SECONDS COMMAND...
 {
 	local end=$((SECONDS + $1))
@@ -268,7 +268,8 @@ join() # NS NIC NS NIC
 	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
 }
 
-# Joins a to a host of its own network by a veth pair: a has NETWORK.1, the host NETWORK.2.
+# Joins a and the host NS by a veth pair with a network of its own: a has NETWORK.1, NS has
+# NETWORK.2.
 cable() # NIC-OF-A NS NETWORK
 {
 	ip link add "$1" netns "$ID-a" type veth peer name eth0 netns "$ID-$2"
@@ -358,8 +359,8 @@ ours() # NS INTERFACE OPTION... < text
 	in_ns "$ns" "$WGXDP" attach eth0 "$path" "$@" </dev/null
 }
 
-# Brings up a tunnel with another implementation: the kernel's if FOREIGN=kernel, else wireguard-go,
-# and sets FOREIGN_PID to the process of wireguard-go.
+# Brings up a tunnel with another implementation: the kernel's WireGuard if FOREIGN=kernel,
+# otherwise wireguard-go. Sets FOREIGN_PID to the process of wireguard-go.
 foreign() # NS INTERFACE < text for `wg setconf`
 {
 	local path

@@ -24,7 +24,7 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq unshare mount script
 
-# Commands use the first file as /etc/resolv.conf, except for two cases that have files of their
+# Commands get $etc/resolv.conf as /etc/resolv.conf, except in two cases that have files of their
 # own.
 cases=(moved turns roamed full boot)
 etc=$TMP

@@ -140,8 +140,9 @@ relayed() # PATH
 	is "$1: the hub drops nothing" "$(show h "$H" '.drops | tojson')" "{}"
 }
 
-# Hole punching. Each peer knows the public address of the other's NAT. A peer's first packet opens
-# its own NAT for answers, but the other NAT drops that packet until its peer has sent one too.
+# Hole punching. Each peer knows the public address of the other peer's NAT. A peer's first packet
+# opens its own NAT for answers, but the other NAT drops this packet unless the other peer has
+# already sent one.
 punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820

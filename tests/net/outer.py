@@ -357,7 +357,7 @@ def too_big(bench):
         wait_until(lambda: bench.show()["drops"].get("too_big", 0) - before == 102))
     told = sum(1 for _ in bench.loopback.packets(SILENCE_S))
     say(f"no more than a burst of errors is sent ({told})", 50 <= told < 75)
-    # A route's MTU, which may be larger than the interface's, allows larger packets.
+    # If a route has a larger MTU than the interface, larger packets are allowed.
     routes_by(bench, 6, "add", "fd99::9/128", "dev", bench.interface, "mtu", "1400")
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1270")
     until(bench, 4, 1265, 1270)  # then the daemon knows the IPv6 route, too

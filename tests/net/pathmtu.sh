@@ -10,8 +10,8 @@
 #   │ 2001:db8::1  │            │ at eth0      │             │ 2001:db8:1::2  │
 #   └──────────────┘            └──────────────┘             └────────────────┘
 #
-# Outer IPv4 packets have no DF, so the router fragments them. It drops IPv6 packets and reports
-# that.
+# Outer IPv4 packets have no DF, so the router fragments them. The router drops IPv6 packets that
+# are too large, and reports this.
 
 . "$(dirname "$0")/lib.sh"
 need_root

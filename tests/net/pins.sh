@@ -31,7 +31,7 @@ machine()
 	wait_for 5 grep -qx sleep "/proc/${machines[$1]}/comm"
 }
 
-# on MACHINE NS COMMAND...
+# on MACHINE NS COMMAND...: runs the command in this machine and this network namespace.
 on()
 {
 	local pid=${machines[$1]} ns=$2

@@ -42,7 +42,7 @@ up() # PATH ENDPOINT
 
 sent() { show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"'; }
 
-# All N pings are answered, and their N messages leave by PATH. One of them may go through the UDP
+# All N pings are answered, and their N messages leave by PATH. One message may go through the UDP
 # socket, to refresh conntrack.
 by() # WHAT PATH PING-ARGUMENT...
 {

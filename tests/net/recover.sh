@@ -59,7 +59,7 @@ by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# All pings in both directions are answered, and their 40 messages go by PATH. One of them may go
+# All pings in both directions are answered, and their 40 messages go by PATH. One message may go
 # through the UDP socket, to refresh conntrack.
 works() # WHAT [PATH]
 {

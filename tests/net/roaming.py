@@ -113,7 +113,7 @@ class Roaming:
     def handshake(self):
         s = bound(self.b_ns, ELSE4)
         port = s.getsockname()[1]
-        time.sleep(0.06)  # the daemon accepts 20 initiations a second
+        time.sleep(0.06)  # the daemon accepts 50 initiations a second from a peer
         self.follows("an initiation", lambda: s.sendto(self.node.initiation(), (A4, PORT)),
                      ELSE4, port, 0)
         receive(s, kind=wgpeer.RESPONSE)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Numbered datagrams, for staging.sh.
+"""Sends and receives numbered datagrams, for staging.sh.
 
-    staging.py send ADDRESS FIRST COUNT           sends them to port 9999 of ADDRESS, in order
+    staging.py send ADDRESS FIRST COUNT           sends datagrams to port 9999 of ADDRESS, in order
     staging.py receive COUNT SECONDS              prints the received numbers in their order, and
                                                   ends after COUNT or when the time is over
     staging.py many COUNT BYTES                   sends one to each of COUNT addresses from

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # A host with several addresses answers from the address that the peer used, as long as the host has
-# this address, and then from another one. It uses a better route at once. Runs on both paths, with
-# outer IPv4 and IPv6. The endpoint of a that b shows is the source of a's newest packet.
+# this address, and then from another one. When a better route appears, the host uses it at once.
+# Runs on both paths, with outer IPv4 and IPv6. The endpoint of a that b shows is the source of a's
+# newest packet.
 #
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
@@ -31,7 +32,8 @@ in_ns a sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 A=${ID}a B=${ID}b
 keys a b
 
-# Sets the addresses of a and of b, prefix lengths, and the command for an address family.
+# Sets variables for an address family: the addresses of a and of b, prefix lengths, and the
+# command.
 family()
 {
 	if [ "$1" = v4 ]; then
@@ -91,7 +93,7 @@ speak_to() # ADDRESS
 	wait_for 5 eval "[ \$(received) -gt $before ]"
 }
 
-# One session lasts throughout. $ip is two words.
+# In each round one session lasts through all steps. $ip is two words.
 # shellcheck disable=SC2086
 {
 	for path in xdp udp; do

@@ -314,9 +314,9 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* If the route leaves by another interface than the one on which the source address was used, the
- * route's own source replaces it. The source is kept if it was used on an interface without this
- * address. */
+/* If the route leaves by another interface than the one on which our source address was used, the
+ * source address of the route replaces ours. Our source address is kept if the interface on which
+ * it was used does not have this address. */
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;

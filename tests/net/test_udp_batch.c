@@ -88,7 +88,7 @@ static void one_refused_does_not_stop_the_rest(void **state)
 		fill(i, to("10.9.0.2", FAR_PORT, NULL), 'a' + (int)i, 1);
 	fill(0, to("198.51.100.1", FAR_PORT, NULL), 'a', 1);	/* no route */
 	fill(2, to("10.9.0.2", FAR_PORT, "10.9.0.99"), 'c', 1); /* the source is not ours */
-	fill(3, to("198.51.100.1", 9, "10.9.0.99"), 'd', 1);	/* there is no route, either */
+	fill(3, to("198.51.100.1", 9, "10.9.0.99"), 'd', 1);	/* no route, and not our source */
 	tx[4].len = 0; /* the caller decided not to send it */
 	assert_int_equal(path->ops->send(path, tx, 6), 3);
 	assert_int_equal(path->stats.tx_refused, 2);

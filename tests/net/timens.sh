@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # In a time namespace the daemon's CLOCK_BOOTTIME differs from the clock of the BPF programs. The
-# heartbeat uses the clock of the BPF programs: XDP steers data while the workers run, and passes it
-# while they hang. While data goes through the UDP sockets, `show` never says xdp.
+# heartbeat uses the clock of the BPF programs: XDP steers data to the workers while they run, and
+# passes data to the stack while they hang. While data goes through the UDP sockets, `show` never
+# says xdp.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 

@@ -49,7 +49,7 @@ static inline unsigned alloc(struct tx_frame *frames, unsigned n)
 	return path->ops->alloc(path, frames, n, 65536);
 }
 
-/* Waits for @n datagrams and receives them in one call. */
+/* Receives datagrams until there are @n, or until none comes for 2 s. Returns their number. */
 static inline unsigned receive(unsigned n)
 {
 	unsigned got = 0;

@@ -173,7 +173,7 @@ class Node:
         return tai64n(self.stamp_ns)
 
     def initiation(self):
-        """[W] 5.4.2"""
+        """Returns an initiation, [W] 5.4.2."""
         ephemeral, index = os.urandom(32), self.index()
         chain = hash_of(CONSTRUCTION)
         digest = hash_of(hash_of(chain, IDENTIFIER), self.remote)
@@ -202,7 +202,7 @@ class Node:
                               self.sent_mac1)
 
     def finish(self, response):
-        """[W] 5.4.3, as initiator."""
+        """Returns the session that the response completes, as initiator, [W] 5.4.3."""
         ephemeral, index, chain, digest = self.pending
         kind, remote_index, receiver = struct.unpack("<III", response[:12])
         if kind != RESPONSE or receiver != index or len(response) != 92:
@@ -344,7 +344,8 @@ def workers_of(pid):
 
 @contextmanager
 def held(*tids):
-    """Stops these threads of another process, while its other threads run."""
+    """Within this context these threads of another process are stopped, while its other threads
+    run."""
     with ExitStack() as stack:
         for tid in tids:
             stack.enter_context(held_one(tid))

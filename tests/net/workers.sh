@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Several queues, workers and NICs. Each has a wireguard-go at the other end.
+# Several queues, workers and NICs, each with a wireguard-go at the other end.
 #
 #                       ┌ queue 0 ── 51822 wireguard-go 10.99.0.2 ┐
 #   a: wgxdp   eth0 ════╪                                    eth0 :b

@@ -161,8 +161,8 @@ static void node_peer_changed(void *ctx, struct peer *peer, bool endpoint_change
 	((struct node *)ctx)->endpoint_changes += endpoint_changed;
 }
 
-/* Checks that a worker can no longer find the retired session @s, except a worker that has not
- * passed a quiescent point since. */
+/* Checks that no worker can find the retired session @s, except a worker that has not passed a
+ * quiescent point since the session was retired. */
 static void node_check_unpublished(struct node *n, const struct session *s)
 {
 	assert_ptr_not_equal(indextab_session(n->device.indices, s->local_index), s);

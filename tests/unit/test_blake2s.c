@@ -37,7 +37,7 @@ static void test_abc(void **state)
 	assert_memory_equal(out, expected, sizeof(expected));
 }
 
-/* RFC 7693 appendix E: the Fibonacci-like sequence that its self-test hashes. */
+/* RFC 7693 appendix E: the Fibonacci-like sequence that the RFC's self-test hashes. */
 static void sequence(uint8_t *out, size_t len, uint32_t seed)
 {
 	uint32_t a = 0xdead4badU * seed, b = 1;

@@ -213,7 +213,7 @@ static const struct bad {
 		   "1: ...: there is no '='" },
 	/* 51 */ { IF "PrivatKey = sosecretsosecretsosecretsosecretsosecret123=\n", -EINVAL,
 		   "2: PrivatKey: there is no such key" },
-	/* 52: a long word may be a key, too */
+	/* 52: a long word may be a key, so it is not shown */
 	{ "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret1#4=\n", -EINVAL,
 	  "2: PublicKey: it has 41 characters" },
 	/* 53 */ { "[Peer]\nPublicKey = sosecretsosecretsosecretsosecretsosecret1!4=\n", -EINVAL,
@@ -262,7 +262,7 @@ static const struct bad {
 		   "2: Listen-Port: there is no such key; did you mean ListenPort?" },
 	/* 75 */ { IF IF "PublicKey = a\n", -EINVAL,
 		   "3: PublicKey: belongs below a [Peer], but this is the second" },
-	/* 76: wg(8) reads these, and refuses them when they are empty */
+	/* 76: keys that wg(8) reads, and refuses when they are empty */
 	{ IF "ListenPort =\n", -EINVAL, "2: ListenPort: the value is missing" },
 	/* 77 */ { IF "SaveConfig =\n", -EINVAL, "2: SaveConfig: the value is missing" },
 	/* 78: a netmask is for an Address only, and has its ones on the left */

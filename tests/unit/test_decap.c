@@ -262,7 +262,7 @@ static void failure_leaves_the_frame_alone(void **state)
 	free(copy);
 }
 
-/* With random bytes the parser never reads beyond them, and its result lies within. */
+/* The parser never reads beyond a damaged frame, and its result lies within the frame. */
 static void random_frames(void **state)
 {
 	(void)state;

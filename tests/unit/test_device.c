@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_device.c - the configuration of a device, and its behaviour when an operation of its
- * environment fails. Two devices on the simulated clock and network of world.h: `a` at 10.0.0.1 and
- * `b` at 10.0.0.2, 1 ms apart.
+ * environment fails. The tests use two devices on the simulated clock and network of world.h: `a`
+ * at 10.0.0.1 and `b` at 10.0.0.2, 1 ms apart.
  *
  *   test_keypairs.c     complete handshakes and the sessions that they make
  *   test_handshake.c    messages that are refused, and cookies
@@ -66,7 +66,7 @@ static void private_key_changed(void **state)
 	device_set_private_key(&t.a->device, (uint8_t[WIRE_KEY_LEN]){ 0 }, t.w->now_ns);
 	world_pass(t.w, 10);
 	assert_int_equal(initiations(&t), sent);
-	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns); /* keepalive due */
+	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns); /* a keepalive is due */
 	world_run(t.w, t.w->now_ns + 1);
 	assert_int_equal(initiations(&t), sent + 1);
 	world_free(t.w);

@@ -273,8 +273,8 @@ static void test_held_up_twice(void **state)
 	assert_true(chain_time_passed(&worker));
 }
 
-/* Sends a batch of packets: counts[i] of peer i, one peer after the other. Adds to @passed[i] how
- * many of them the transport took. */
+/* Sends a batch of packets: counts[i] packets of peer i, one peer after the other. Adds to
+ * @passed[i] how many of them the transport took. */
 static void send_batch(const unsigned counts[static PEERS], unsigned passed[static PEERS])
 {
 	static uint8_t text[TEXT_LEN + WIRE_PADDING];

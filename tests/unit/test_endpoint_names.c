@@ -117,7 +117,8 @@ static void turns(void **state)
 	end(f);
 }
 
-/* A silent peer keeps its endpoint while it is any of the answered addresses. */
+/* A silent peer keeps its endpoint as long as the endpoint is one of the addresses in the
+ * answer. */
 static void one_of_several(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_handshake.c - messages of types 1 to 3 that are refused, with their reasons, and cookies. On
- * the simulated clock and network of world.h, with two devices as in test_device.c.
+ * test_handshake.c - messages of types 1 to 3 that are refused, with their reasons, and cookies.
+ * The tests use the simulated clock and network of world.h, and two devices as in test_device.c.
  */
 #include "pair.h"
 
@@ -206,7 +206,7 @@ static void cookies(void **state)
 	assert_true(endpoint_same_remote(&t.ab->endpoint, &t.b->address));
 	assert_int_equal(t.ab->rx_bytes, 0);
 
-	/* The cookie is used for the next retry, and only from the same address and port. */
+	/* The next retry uses the cookie, which is valid only for the same address and port. */
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
 	born = t.w->now_ns;
 	while (!t.w->queue)

@@ -44,8 +44,8 @@ static unsigned responses(struct pair *t)
 	return t->b->sent[WIRE_RESPONSE];
 }
 
-/* A peer's next initiation may arrive while the thread is delayed. It is compared with the time at
- * which it is handled, not with the time at which the turn began. */
+/* A peer's next initiation may arrive while the thread is delayed. The rate limit uses the time at
+ * which this initiation is handled, not the time at which the turn began. */
 static void initiation_after_a_delay(void **state)
 {
 	struct pair t = meet();

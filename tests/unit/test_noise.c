@@ -387,7 +387,7 @@ static void test_no_identity(void **state)
 					     p.r.ephemeral, p.timestamp, 1));
 	assert_cleared(&p.r.hs);
 
-	/* The product with an unset private key is never used as a secret. */
+	/* While no private key is set, the shared secret of the two static keys stays zero. */
 	noise_remote_set(&p.r.remote, &p.r.id, p.i.id.public);
 	assert_true(is_zero_ct(p.r.remote.static_static, WIRE_KEY_LEN));
 }
@@ -459,8 +459,8 @@ static void test_low_order(void **state)
 	}
 }
 
-/* An attacker without any private key claims a low-order public key. DH(s, s) would be zero, so he
- * could compute every key of an initiation. It must be refused. */
+/* An attacker without any private key claims a low-order public key. DH(s, s) would be zero, so the
+ * attacker could compute every key of an initiation. Such an initiation must be refused. */
 static void test_forged_low_order(void **state)
 {
 	static const uint8_t zeros[WIRE_KEY_LEN];

@@ -175,8 +175,8 @@ static void unanswered(void **state)
 	world_free(t.w);
 }
 
-/* The peer is found at another address: a handshake is sent there at once if packets wait for the
- * peer. */
+/* If the peer is found at another address, a handshake is sent there at once, provided that packets
+ * wait for the peer. */
 static void redirected(void **state)
 {
 	struct pair t = meet();
@@ -216,14 +216,14 @@ static void persistent_keepalive(void **state)
 	unsigned before;
 
 	(void)state;
-	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a handshake */
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* starts a handshake */
 	world_pass(t.w, 1);
 	assert_int_equal(t.a->sent[WIRE_DATA], 1);
 	world_pass(t.w, 23.9);
 	assert_int_equal(t.a->sent[WIRE_DATA], 1);
 	world_pass(t.w, 0.2);
 	assert_int_equal(t.a->sent[WIRE_DATA], 2);
-	node_send(t.b, t.ba); /* traffic in either direction delays it */
+	node_send(t.b, t.ba); /* traffic in either direction delays the keepalive */
 	world_pass(t.w, 9);
 	node_send(t.b, t.ba);
 	world_pass(t.w, 24.9); /* only the passive keepalive in between */
@@ -233,9 +233,9 @@ static void persistent_keepalive(void **state)
 	device_peer_set_keepalive(&t.a->device, t.ab, 0, t.w->now_ns);
 	world_pass(t.w, 100);
 	assert_int_equal(t.a->sent[WIRE_DATA], 3);
-	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* at once: a keepalive */
+	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* sends a keepalive */
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
-	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* was on already */
+	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* was already on */
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
 
 	device_set_up(&t.a->device, false, t.w->now_ns);

@@ -213,8 +213,8 @@ static void long_answer(void **state)
 	close(other);
 }
 
-/* The lines of a client are handled for 5 ms in each turn. Other clients are answered meanwhile. A
- * client that closes its side has its last lines handled. */
+/* The lines of a client are handled for 5 ms in each turn. Other clients are answered meanwhile. If
+ * a client closes its side, the lines that it sent before are still handled. */
 static void slow_lines_in_turns(void **state)
 {
 	struct world *w = *state;
@@ -424,7 +424,7 @@ static void eviction(void **state)
 	close(fds[1]);
 	fds[1] = extra;
 
-	/* No client is idle. A new client waits until one is. */
+	/* No client is idle. A new client waits until one becomes idle. */
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 		read_some(w, fds[i]);
 	extra = dial(w);

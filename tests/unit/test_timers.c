@@ -118,7 +118,7 @@ static void persistent_keepalive(void **state)
 	       TIMERS_PERSISTENT); /* one interval later, even if nothing could be sent */
 	timers_sent(&t, false, AT(30));
 	assert_int_equal(timers_due(&t, AT(50)), 0);
-	timers_received(&t, false, AT(40)); /* traffic in either direction delays it */
+	timers_received(&t, false, AT(40)); /* traffic in either direction delays the keepalive */
 	expect(&t, AT(65), TIMERS_PERSISTENT);
 	t.persistent_s = 0;
 	assert_int_equal(timers_next(&t), TIMERS_NEVER);
@@ -158,7 +158,7 @@ static void retries(void **state)
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }
 
-/* [W] 6.4: a packet that needs a session restarts the time of the attempt. */
+/* [W] 6.4: the 90 s after which retries end begin anew when another packet needs a session. */
 static void retries_go_on_for_data(void **state)
 {
 	struct timers t = fresh();

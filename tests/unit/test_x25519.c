@@ -42,7 +42,7 @@ static void test_rfc_single(void **state)
 	}
 }
 
-/* RFC 7748 5.2, iterated: k, u := X25519(k, u), k. */
+/* RFC 7748 5.2, iterated: each step replaces k by X25519(k, u), and u by the old k. */
 static void test_rfc_iterated(void **state)
 {
 	static const struct {

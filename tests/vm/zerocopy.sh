@@ -19,7 +19,8 @@ A=${ID}a B=${ID}b
 keys a b
 
 # Since Linux 6.11 virtio-net can receive into the buffers of a socket. The kernel offers zero-copy
-# only for drivers that can also send from them, and else returns EOPNOTSUPP (docs/verification.md).
+# only for drivers that can also send from such buffers, and otherwise returns EOPNOTSUPP
+# (docs/verification.md).
 case $(uname -r) in
 5.* | 6.[0-9].* | 6.1[0-2].*) OFFERED=false ;;
 *) OFFERED=true ;;
