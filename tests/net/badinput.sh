@@ -90,6 +90,7 @@ wrong() # WHAT STATUS REGEX COMMAND...
 wrong "no arguments" 2 'wgxdp attach' in_ns a "$WGXDP"
 wrong "an unknown option" 2 '--colour' attach eth0 "$GOOD" --colour
 wrong "an unknown value of --rx" 2 'pigeon' attach eth0 "$GOOD" --rx pigeon
+wrong "a time of --busy-poll that is too long" 2 '10000' attach eth0 "$GOOD" --busy-poll 10001
 wrong "--rx without a value" 2 '--rx' attach eth0 "$GOOD" --rx
 wrong "three arguments" 2 '[Uu]sage|too many|eth1' attach eth0 eth1 "$GOOD"
 wrong "a NIC that does not exist" 1 'nosuch0' attach nosuch0 "$GOOD"

@@ -66,7 +66,8 @@ in_ns a nft -f - <<-EOF
 		}
 	}
 EOF
-ok "shaper: a attaches" ours a "$A" --rx xdp < <(conf_a)
+ok "shaper: a attaches, with busy polling" ours a "$A" --rx xdp --busy-poll 50 < <(conf_a)
+is "show says that the workers poll" "$(show a "$A" .path.busy_poll_us)" 50
 ok "shaper: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
 is "without it, data is sent by AF_XDP" "$(show a "$A" .path.tx)" xdp
 in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms

@@ -93,6 +93,38 @@ static void chunks_fit_the_mtu(void **state)
 	path = NULL;
 }
 
+static int socket_option(int option)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	assert_int_equal(getsockopt(path->fd, SOL_SOCKET, option, &value, &len), 0);
+	return value;
+}
+
+/* The kernel has what was asked for; it does not tell the budget. If the kernel refuses busy
+ * polling, as it does for a time that is negative as an int, the socket opens without it. */
+static void busy_polling_is_optional(void **state)
+{
+	static const struct {
+		uint32_t us, got_ns;
+		int prefer, got_us;
+	} table[] = { { 0, 0, 0, 0 }, { 50, 50000, 1, 50 }, { UINT32_MAX, 0, 1, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct afxdp_config config = near_config();
+
+		config.busy_poll_us = table[i].us;
+		assert_int_equal(afxdp_new(&path, &config, &why), 0);
+		assert_int_equal(path->busy_poll_ns, table[i].got_ns);
+		assert_int_equal(socket_option(SO_PREFER_BUSY_POLL), table[i].prefer);
+		assert_int_equal(socket_option(SO_BUSY_POLL), table[i].got_us);
+		path->ops->deinit(path);
+	}
+	path = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +132,7 @@ int main(void)
 		with_path(a_queue_in_use_is_busy),
 		cmocka_unit_test(refusals_have_a_sentence),
 		cmocka_unit_test(chunks_fit_the_mtu),
+		cmocka_unit_test(busy_polling_is_optional),
 	};
 
 	return netpair_main(tests, afxdp_pair_setup, afxdp_pair_teardown);

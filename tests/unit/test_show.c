@@ -105,6 +105,11 @@ static const struct {
 		    "try in 8 s)\n  allowed ips: (none)\n"
 		    "\npeer: C=\n  endpoint: c.test:5 (name pending: DNS has not answered yet)\n"
 		    "  allowed ips: (none)\n" },
+	{ "{\"version\":\"" WGXDP_VERSION "\",\"path\":{\"rx\":\"xdp\",\"tx\":\"xdp\","
+	  "\"xdp_mode\":\"native\",\"zero_copy\":true,\"busy_poll_us\":50,\"aead\":\"avx2\"}}",
+	  "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
+	  "  path: rx xdp, tx xdp, native, zero-copy on, busy polling 50 us; 0 workers; avx2\n"
+	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
 	{ "{\"version\":\"" WGXDP_VERSION "\"}",
 	  "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
 		"  path: rx , tx ; 0 workers; \n"

@@ -12,6 +12,7 @@
 
 #define RATE_MAX 1000000
 #define CONFIRM_MAX_S 86400
+#define BUSY_POLL_MAX_US 10000
 
 enum option_id {
 	FOREGROUND,
@@ -19,6 +20,7 @@ enum option_id {
 	TX,
 	XDP_MODE,
 	ZERO_COPY,
+	BUSY_POLL,
 	AEAD,
 	HANDSHAKE_RATE,
 	STRICT,
@@ -52,6 +54,7 @@ static const struct option_kind kinds[] = {
 	{ "--xdp-mode", XDP_MODE, "auto|native|generic",
 	  "how the NIC runs the XDP program (auto)" },
 	{ "--zero-copy", ZERO_COPY, "auto|on|off", "whether AF_XDP copies frames (auto)" },
+	{ "--busy-poll", BUSY_POLL, "USECS", "how long workers poll AF_XDP before they sleep (0)" },
 	{ "--chain", CHAIN, NULL, "share the NIC with other XDP programs (libxdp)" },
 	{ "--no-gso", NO_GSO, NULL, "no packets above the MTU from the host, no UDP_SEGMENT" },
 	{ "--no-gro", NO_GRO, NULL, "no merged packets to the host, no UDP_GRO" },
@@ -129,7 +132,7 @@ static int set_choice(struct options *o, const struct option_kind *kind, const c
 	else if (kind->id == XDP_MODE)
 		o->xdp_mode = (enum loader_mode)i;
 	else
-		o->zero_copy = (enum afxdp_zc)i;
+		o->xsk.zero_copy = (enum afxdp_zc)i;
 	return 0;
 }
 
@@ -222,6 +225,8 @@ static int set(struct options *o, const struct option_kind *kind, const char *va
 	switch (kind->id) {
 	case AEAD:
 		return set_aead(o, value, f);
+	case BUSY_POLL:
+		return set_number(kind, value, BUSY_POLL_MAX_US, &o->xsk.busy_poll_us, f);
 	case CONFIRM:
 		return set_number(kind, value, CONFIRM_MAX_S, &o->conf.confirm_s, f);
 	case HANDSHAKE_RATE:

@@ -87,6 +87,8 @@ static void print_path(FILE *out, const json_t *path)
 	if (*text(path, "xdp_mode"))
 		fprintf(out, ", %s, zero-copy %s", text(path, "xdp_mode"),
 			json_is_true(json_object_get(path, "zero_copy")) ? "on" : "off");
+	if (number(path, "busy_poll_us"))
+		fprintf(out, ", busy polling %lld us", (long long)number(path, "busy_poll_us"));
 	if (*text(path, "nic"))
 		fprintf(out, "; %s, %lld queue%s", text(path, "nic"), (long long)queues,
 			queues == 1 ? "" : "s");

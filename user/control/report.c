@@ -216,7 +216,7 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 	for (unsigned i = 0; i < p->nic_count; i++)
 		queues += p->nics[i].queue_count;
 	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?, s:s?,"
-			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:b, s:b, s:o}",
+			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:b, s:b, s:o, s:i}",
 			 "nic", describe_nics(p), "queues", (int)queues, "workers",
 			 (int)d->workers.count, "rx", usage.rx_xdp ? "xdp" : "udp", "tx",
 			 usage.tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(p), "zero_copy",
@@ -227,7 +227,8 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 "tx_packets", "xsk", number(stats->xsk_tx_packets), "udp",
 			 number(stats->udp_tx_packets), "in_flight", number(stats->in_flight),
 			 "per_worker", describe_workers(d), "bpf", d->loader != NULL, "rps",
-			 r->tunnel->steered, "kernel_lacks", describe_lacks(r));
+			 r->tunnel->steered, "kernel_lacks", describe_lacks(r), "busy_poll_us",
+			 p->busy_poll ? (int)d->config.options->xsk.busy_poll_us : 0);
 }
 
 /* Makes a JSON string of a copy of @from. JSON allows only UTF-8, but @from may not be UTF-8 if it

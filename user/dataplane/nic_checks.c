@@ -24,7 +24,7 @@ bool nic_checks_wants_xdp(const struct options *options)
 static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
 {
 	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
-		     o->zero_copy == AFXDP_ZC_ON || o->xdp_mode != LOADER_MODE_AUTO;
+		     o->xsk.zero_copy == AFXDP_ZC_ON || o->xdp_mode != LOADER_MODE_AUTO;
 
 	return !asked && !o->tests.veth_as_nic && !strcmp(link->kind, "veth");
 }

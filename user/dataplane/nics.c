@@ -92,7 +92,8 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	struct afxdp_config config = {
 		.nic = nic->name,
 		.ifindex = nic->ifindex,
-		.zero_copy = env->options->zero_copy,
+		.zero_copy = env->options->xsk.zero_copy,
+		.busy_poll_us = env->options->xsk.busy_poll_us,
 	};
 	struct netlink_link link;
 	int err = netlink_link(env->netlink, NULL, nic->ifindex, &link);
@@ -115,6 +116,10 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 		err = open_queue(env, nic, &config, f);
 	if (err)
 		nics_close(env, nic);
+	else if (config.busy_poll_us && nic->queue_count && !nic->queues[0]->busy_poll_ns)
+		log_error("%s: --busy-poll has no effect, because the kernel refuses it; it needs "
+			  "Linux 5.11 and CAP_NET_ADMIN",
+			  nic->name);
 	return err;
 }
 

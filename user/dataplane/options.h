@@ -42,6 +42,12 @@ struct options_conf {
 	uint32_t confirm_s;    /* seconds to wait for `wgxdp confirm`; 0 = no limit */
 };
 
+/* Settings of the AF_XDP sockets. */
+struct options_xsk {
+	enum afxdp_zc zero_copy;
+	uint32_t busy_poll_us; /* 0 = no busy polling */
+};
+
 /* Settings that only tests make, through environment variables. */
 struct options_tests {
 	bool veth_as_nic;  /* auto uses XDP even on a veth pair */
@@ -55,7 +61,7 @@ struct options {
 	enum options_path rx, tx;
 	const char *udp_why; /* text for show: why UDP sockets are used; NULL = --rx, --tx */
 	enum loader_mode xdp_mode;
-	enum afxdp_zc zero_copy;
+	struct options_xsk xsk;
 	const char *aead;	    /* NULL = auto */
 	unsigned workers;	    /* 0 = min(queues, CPUs, 4) */
 	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i]; if empty, on any CPU */

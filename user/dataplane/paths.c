@@ -17,20 +17,23 @@ static void summarize(struct paths *p)
 	size_t len = 0;
 
 	p->rx_xdp = p->tx_xdp = false;
-	p->zero_copy = true;
+	p->zero_copy = p->busy_poll = true;
 	p->why[0] = '\0';
 	for (unsigned i = 0; i < p->nic_count; i++) {
 		const struct nic *nic = &p->nics[i];
 
 		p->rx_xdp |= nic->attached;
 		p->tx_xdp |= nics_sends(&p->env, nic);
-		for (unsigned q = 0; q < nic->queue_count; q++)
+		for (unsigned q = 0; q < nic->queue_count; q++) {
 			p->zero_copy &= afxdp_zero_copy(nic->queues[q]);
+			p->busy_poll &= nic->queues[q]->busy_poll_ns > 0;
+		}
 		if (*nic->why && len < sizeof(p->why))
 			len += (size_t)snprintf(p->why + len, sizeof(p->why) - len, "%s%s",
 						len ? "; " : "", nic->why);
 	}
 	p->zero_copy &= p->rx_xdp || p->tx_xdp;
+	p->busy_poll &= p->rx_xdp || p->tx_xdp;
 }
 
 int paths_without_xdp(struct paths *p, int err, const struct fault *f)
@@ -40,7 +43,7 @@ int paths_without_xdp(struct paths *p, int err, const struct fault *f)
 	if (options->rx == OPTIONS_PATH_UDP && options->tx == OPTIONS_PATH_UDP)
 		return 0;
 	if (options->rx == OPTIONS_PATH_XDP || options->tx == OPTIONS_PATH_XDP || options->chain ||
-	    options->zero_copy == AFXDP_ZC_ON)
+	    options->xsk.zero_copy == AFXDP_ZC_ON)
 		return err;
 	snprintf(p->why, sizeof(p->why), "%s", f->text);
 	log_info("data goes through the UDP sockets: %s", p->why);

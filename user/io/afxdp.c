@@ -50,6 +50,10 @@ static unsigned recv_frames(struct transport *transport, struct rx_frame *frames
 	uint32_t idx, count;
 
 	count = xsk_ring_cons__peek(&a->rx, max, &idx);
+	if (!count && transport->busy_poll_ns) {
+		(void)!recvfrom(transport->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+		count = xsk_ring_cons__peek(&a->rx, max, &idx);
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&a->rx, idx + i);
 
@@ -179,7 +183,9 @@ static void wake_tx(struct afxdp *a)
 	int fd = a->transport.fd;
 	bool dropped;
 
-	for (uint32_t turns = left; turns && left && xsk_ring_prod__needs_wakeup(&a->tx); turns--) {
+	for (uint32_t turns = left;
+	     turns && left && (a->transport.busy_poll_ns || xsk_ring_prod__needs_wakeup(&a->tx));
+	     turns--) {
 		dropped = sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == EBUSY &&
 			  !a->zero_copy;
 		if (dropped)

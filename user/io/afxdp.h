@@ -20,7 +20,8 @@ struct afxdp_config {
 	uint32_t rx_frames; /* rx_frames and tx_frames are powers of two; 0 = 4096 */
 	uint32_t tx_frames;
 	enum afxdp_zc zero_copy;
-	bool generic; /* attached in generic (skb) mode */
+	uint32_t busy_poll_us; /* 0 = no busy polling */
+	bool generic;	       /* attached in generic (skb) mode */
 };
 
 /* The largest NIC MTU whose packets fit one chunk. */
@@ -29,7 +30,8 @@ struct afxdp_config {
 /* Opens the socket. The caller attaches the XDP program and enters the socket's fd in the map xsks.
  * Retries for up to 1 s while the queue is busy, because the kernel releases the queue of a closed
  * socket late. Returns 0 and sets *@transport, or returns -errno with @f filled in: -EMSGSIZE
- * (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. */
+ * (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. If the kernel refuses
+ * busy polling, the socket works without it, and (*@transport)->busy_poll_ns is 0. */
 int afxdp_new(struct transport **transport, const struct afxdp_config *config, struct fault *f);
 
 /* Returns true if @config->queue has no AF_XDP socket. Opens and closes a small socket in copy mode

@@ -62,6 +62,9 @@ struct transport {
 	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. Stays 0
 	 * for udp until the kernel refuses a message. Reader only. */
 	unsigned fullness;
+	/* Busy polling: recv() makes the kernel poll the queue, and the reader calls recv() until
+	 * this time has passed without a packet before it sleeps. 0 = no busy polling. */
+	uint32_t busy_poll_ns;
 	struct transport_stats stats;
 };
 

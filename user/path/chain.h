@@ -116,6 +116,8 @@ struct worker {
 	struct worker_config config;
 	struct port ports[WORKER_PORTS_MAX];
 	unsigned port_count;
+	uint64_t busy_poll_ns;	/* the longest of the ports */
+	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
 	uint64_t copies; /* suspend_copies() at the start of the turn */

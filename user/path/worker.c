@@ -5,7 +5,8 @@
  *   flush commands ─▶ each port: receive chain ─▶ UDP: receive chain ─▶ TUN: send chain ─▶ sweep
  *        ▲                                                                                   │
  *        └── quiescent ◀── kick the control thread ◀─────────────────────────────────────────┘
- *                             └ no packet moved: offline, poll, online
+ *                             └ no packet moved (with busy polling: for a while): offline, poll,
+ *                               online
  */
 #include "path/worker.h"
 
@@ -266,6 +267,15 @@ static void count_turn(struct worker *w)
 	atomic_store_explicit(&w->turns, turns + 1, memory_order_relaxed);
 }
 
+/* Returns true if the worker runs another turn instead of sleeping, because a packet moved less
+ * than busy_poll_ns ago. */
+static bool polls_on(struct worker *w, unsigned moved)
+{
+	if (moved)
+		w->poll_until_ns = w->now_ns + w->busy_poll_ns;
+	return w->now_ns < w->poll_until_ns;
+}
+
 static void *thread_main(void *arg)
 {
 	struct worker *w = arg;
@@ -287,7 +297,7 @@ static void *thread_main(void *arg)
 		retry_ms = moved || !retry	     ? RETRY_MS
 			   : retry_ms < HEARTBEAT_MS ? retry_ms * 2
 						     : HEARTBEAT_MS;
-		if (!moved)
+		if (!polls_on(w, moved) && !moved)
 			sleep_until_ready(w, retry		   ? retry_ms
 					     : w->config.heartbeat ? HEARTBEAT_MS
 								   : -1);
@@ -345,12 +355,15 @@ int worker_add_port(struct worker *w, struct transport *transport, bool tx)
 		return -ENOSPC;
 	w->egress.lanes[w->port_count].transport = transport;
 	w->ports[w->port_count++] = (struct port){ .transport = transport, .tx = tx };
+	if (w->busy_poll_ns < transport->busy_poll_ns)
+		w->busy_poll_ns = transport->busy_poll_ns;
 	return 0;
 }
 
 void worker_drop_ports(struct worker *w)
 {
 	w->port_count = 0;
+	w->busy_poll_ns = 0;
 }
 
 void worker_set_udp(struct worker *w, struct transport *udp)
