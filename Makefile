@@ -345,7 +345,7 @@ check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: less of each)
 
 # `make check-toolchain SUITES=sid COMPILERS=clang` chooses both.
 SUITES ?= trixie sid
-check-toolchain: ## unit tests in roots of other Debian releases, with their compilers; root
+check-toolchain: ## unit and BPF tests with the compilers of other Debian releases; root
 	@tools/install-deps toolchain
 	@set -e; for suite in $(SUITES); do \
 		COMPILERS='$(COMPILERS)' MAKEFLAGS= tools/toolchain $$suite; done
