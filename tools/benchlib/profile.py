@@ -63,7 +63,7 @@ class Profile:
                     yield *header, frames
                 header, frames = None, []
             elif header is None:
-                header = re.match(r"\s*(.+?)\s+(\d+)\s+\[(\d+)\]", line).groups()
+                header = re.match(r"\s*(.+?)\s+(-?\d+)\s+\[(\d+)\]", line).groups()
             else:
                 frames.append(re.sub(r"\+0x.*", "", line.split(None, 1)[1].strip()))
         if header:
