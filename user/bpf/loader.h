@@ -104,8 +104,8 @@ int64_t loader_clock_ahead_ns(const struct loader *l);
  * this worker's heartbeat. Returns 0, -ENOENT (the NIC is not attached) or -ERANGE. */
 int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, unsigned worker);
 
-/* Returns the fd of the program for SO_ATTACH_REUSEPORT_EBPF, which the loader owns, or -ENOTSUP or
- * -EPERM. */
+/* Returns the fd of the program for SO_ATTACH_REUSEPORT_EBPF, or -ENOTSUP or -EPERM. The loader
+ * owns the fd. */
 int loader_reuseport_prog(struct loader *l);
 
 /* Sets the socket of @family (AF_INET, AF_INET6) that gets the handshakes (@member is SOCKS_DAEMON)

@@ -59,7 +59,7 @@ struct conf_peer {
 	 * read. If host is a name, the family is AF_UNSPEC until conf_resolve(). Without Endpoint
 	 * it stays AF_UNSPEC. */
 	struct endpoint endpoint;
-	struct prefix *allowed; /* masked prefixes, in the order of `wg show` */
+	struct prefix *allowed; /* without host bits, in the order of `wg show` */
 	uint32_t allowed_count;
 	unsigned line; /* number of the peer's [Peer] line */
 };

@@ -15,7 +15,7 @@
 /* One step gives @prefix to @peer (an index), or, if @take, removes it from @peer if @peer has
  * it. */
 struct settle_step {
-	struct prefix prefix; /* masked */
+	struct prefix prefix; /* its host bits are 0 */
 	bool take;
 	bool kept;    /* output: this step is the reason why the peer has the prefix in the end */
 	size_t until; /* index of the step at which the peer loses the prefix; 0 = never */

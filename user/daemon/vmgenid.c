@@ -51,7 +51,7 @@ struct vmgenid {
 	struct suspend *suspend;
 	int uevents, log;
 	int heard, stop;  /* eventfds */
-	uint64_t lost_ns; /* when lost records of the log counted last, or 0 */
+	uint64_t lost_ns; /* when lost records last counted as a report; 0 = never */
 	pthread_t thread;
 	bool running;
 };

@@ -25,7 +25,7 @@ struct nic_facts {
 	struct fault why; /* if there is an obstacle: a sentence about it */
 	struct nic_bypassed bypassed;
 	enum nic_answer ipsec;	   /* an IPsec policy encrypts or refuses outgoing packets */
-	enum nic_answer netfilter; /* NIC_UNKNOWN = hooks could not be read */
+	enum nic_answer netfilter; /* @hooks names a chain; NIC_UNKNOWN = they were not read */
 	struct nft_hooks hooks;
 	bool privileged; /* has CAP_NET_ADMIN; else programs of tc are not seen */
 };

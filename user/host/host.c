@@ -26,7 +26,7 @@ struct state {
 	struct plan plan;
 	struct rules rules;
 	struct dns dns;	 /* the tool that has set plan.servers */
-	uint32_t fwmark; /* mark of the tunnel's sockets: the plan's, else the config's */
+	uint32_t fwmark; /* mark of the tunnel's sockets, from the plan or else from the config */
 };
 
 struct host {
@@ -461,8 +461,8 @@ void host_moved(struct host *h, uint32_t ifindex)
 
 /* Start and end -------------------------------------------------------------------------------- */
 
-/* Makes the settings that a killed daemon left the current state, which the first apply
- * replaces. */
+/* Takes over the settings that a killed daemon left: they become the current state, which the first
+ * apply replaces. */
 static void take_over(struct host *h)
 {
 	struct record r;

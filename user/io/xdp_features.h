@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* xdp_features.h - asks the kernel what the driver of a NIC offers to XDP (generic netlink family
- * "netdev", Linux 6.3). The answer depends on the present settings of the NIC. Control thread. */
+/* xdp_features.h - asks the kernel which XDP features the driver of a NIC has (generic netlink
+ * family "netdev", Linux 6.3). The answer depends on the present settings of the NIC. Control
+ * thread. */
 #ifndef WGXDP_XDP_FEATURES_H
 #define WGXDP_XDP_FEATURES_H
 

@@ -101,7 +101,7 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Ends the current second of each kind whose second has passed. */
+/* Ends the seconds that have passed by @now_ns; each kind of line has its own current second. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;

@@ -40,8 +40,8 @@
 #define ENDPOINT_NAMES_LOOKUPS_MAX 64 /* lookups that run at the same time; the others wait */
 #define ENDPOINT_NAMES_WHY_LEN 96
 
-/* The name of one peer. Opaque, except for the two members that belong to the implementation of
- * struct endpoint_names_ops. */
+/* The name of one peer. Only endpoint_names.c uses the members, except for @lookup, which belongs
+ * to the implementation of struct endpoint_names_ops. */
 struct endpoint_name {
 	void *lookup; /* handle that look_up() stores; NULL = no lookup runs */
 	struct endpoint_names *names;
@@ -60,7 +60,7 @@ struct endpoint_name {
 	uint64_t review_ns;    /* when the answer may replace the endpoint; LOOP_NEVER = never */
 	struct endpoint given; /* endpoint from the name; AF_UNSPEC = none yet */
 	uint64_t given_ns;
-	uint64_t moved_ns; /* time of an answer with only new addresses; 0 = never */
+	uint64_t moved_ns; /* when an answer had only new addresses; 0 = never */
 	struct {
 		uint64_t first_ns;	/* the first since the peer was heard; 0 = none */
 		uint64_t last_ns;	/* 0 = never */
