@@ -180,8 +180,8 @@ static void test_heartbeat_of_the_queue(void **state)
 	put_nic(LO, NIC_NUMBER);
 }
 
-/* In libxdp's dispatcher the XDP program, too, may outlive its daemon. With a stale heartbeat it
- * must drop nothing. */
+/* If the XDP program runs in libxdp's dispatcher, the program may outlive its daemon. With a stale
+ * heartbeat it must drop nothing. */
 static void test_heartbeat_in_a_dispatcher(void **state)
 {
 	const struct frame_spec bad = { ANY(6, 9, SESSION) };

@@ -21,7 +21,7 @@ need_cmd ip wg jq ping
 
 endpoint_of_a() { show b "${ID}b" '.peers[0].endpoint'; }
 
-# The peer has left this address, so the kernel need not keep b's entry for it fresh.
+# The peer has left this address, so the kernel need not keep b's neighbour entry fresh.
 is_released() # ADDRESS
 {
 	! in_ns b ip -d neighbour show "$(tr -d '[]' <<<"$1")" | grep managed
