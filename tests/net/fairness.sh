@@ -4,7 +4,7 @@
 # A flood to one peer, whose path is slow, does not push out the packets of another peer. Both peers
 # share the UDP socket of the worker, and so its send buffer.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1, 100 Mbit/s ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1, 10 Mbit/s ════ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #                     └── eth1 198.51.100.1 ════════ 198.51.100.2 eth0 ── c: wgxdp 10.99.0.3
 
 . "$(dirname "$0")/lib.sh"
@@ -34,15 +34,17 @@ ours c "$C" "${udp[@]}" < <(
 	peer a AllowedIPs=10.99.0.1/32 Endpoint=198.51.100.1:51821)
 ok "both peers answer" eval "wait_for 5 pinged a 10.99.0.2 && wait_for 5 pinged a 10.99.0.3"
 
-# The queue of the shaper is longer than the send buffer, so that the buffer becomes full.
-in_ns a tc qdisc add dev eth0 root tbf rate 100mbit burst 64kb limit 100mb
-spawn a "$BLAST" send 10.99.0.2 9 --length 1300 --rate 40000 --seconds 10 >/dev/null
+# The queue of the shaper is longer than the send buffer, so that the buffer becomes full. On a busy
+# machine the TUN device's queue overflows, too, so a few pings may be lost; without fair shares
+# nearly all are.
+in_ns a tc qdisc add dev eth0 root tbf rate 10mbit burst 64kb limit 100mb
+spawn a "$BLAST" send 10.99.0.2 9 --length 1300 --rate 10000 --seconds 30 >/dev/null
 flood=$!
-ok "the flood fills the send buffer" wait_for 8 unsent_above 1000
+ok "the flood fills the send buffer" wait_for 20 unsent_above 1000
 pings=$(answers 50 a 10.99.0.3)
 ok "the flood goes on" kill -0 $flood
 kill $flood
-holds "the other peer loses nothing" "$pings" -ge 49
+holds "the pings of the other peer are answered" "$pings" -ge 45
 holds "the kernel refused only what showed that the buffer was full" \
 	"$(show a "$A" '.drops.send_failed // 0')" -le 1000
 
