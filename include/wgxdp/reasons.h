@@ -44,7 +44,7 @@
 	X(22, no_session, "it waited for a handshake that was given up")                           \
 	X(23, too_big, "larger than the MTU of the tunnel interface")                              \
 	X(24, send_failed, "the kernel refused to send it")                                        \
-	X(25, tx_full, "no room to send it, or none left for its peer")                            \
+	X(25, tx_full, "no room to send it, or its peer has used up its share")                    \
 	X(26, down, "the interface is down or has no private key")                                 \
 	X(27, loop, "its route leads back into the tunnel")                                        \
 	/* decrypted, where TC ingress of the tunnel checks the worker */                          \
