@@ -141,7 +141,7 @@ UNIT_TESTS := $(call tests_of,$(unit_src))
 BPF_TESTS := $(call tests_of,$(bpf_src))
 NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard tests/net/*.sh)))
 CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
-LONG_TESTS := $(sort $(wildcard tests/long/*.sh)) \
+LONG_TESTS := $(filter-out %/lib.sh,$(sort $(wildcard tests/long/*.sh))) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
 # `make check-vm KERNELS="5.10 sid"` chooses kernels; tools/vm --help lists them. BRIEF=1 runs the
 # two scripts that every kernel must pass.
@@ -156,7 +156,8 @@ FUZZ_OBJECTS := $(FUZZERS:%=%.o)
 TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tools/*.c)))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(filter-out $(net_src),$(wildcard tests/net/*.c))))
 
-SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/long/*.sh tests/ct/*.sh \
+SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/long/*.sh tests/long/*/*.sh \
+	tests/ct/*.sh \
 	tests/vm/*.sh $(shell grep -lE '^\#!.*(bash|/sh)' tools/* 2>/dev/null)))
 MANPAGES := $(sort $(wildcard man/*.[1-8]))
 C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
@@ -352,7 +353,7 @@ check-toolchain: ## unit and BPF tests with the compilers of other Debian releas
 		COMPILERS='$(COMPILERS)' MAKEFLAGS= tools/toolchain $$suite; done
 
 check-long: tests fuzz check-vm check-toolchain ## VMs, timers, 10^6 runs a fuzzer, ASan; hours
-	@tools/install-deps package
+	@tools/install-deps package vm
 	@$(if $(LONG_TESTS),$(RUN_TESTS) --timeout=14400 $(LONG_TESTS),:)
 	@$(MAKE) --no-print-directory check-san
 

@@ -8,32 +8,20 @@
 cd "$(dirname "$0")/../.." || exit 1
 OWN_MOUNTS=yes # for the overlay
 . tests/net/lib.sh
+. tests/long/lib.sh
 need_root
 need_cmd ip wg git dpkg-buildpackage dh lintian
 
-TREE=$TMP/wgxdp-0.2.0 ROOT=$TMP/root A=${ID}a
+ROOT=$TMP/root A=${ID}a
 
 # --- build ----------------------------------------------------------------------------------------
 
-build() # OPTION...
-{
-	(cd "$TREE" && DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" \
-		dpkg-buildpackage -us -uc -b "$@") >"$TMP/build.log" 2>&1 ||
-		{ tail -n 20 "$TMP/build.log" && false; }
-}
-
-mkdir "$TREE"
-git ls-files -z | xargs -0 cp --parents -t "$TREE"
-version=$(sed -n 's/^VERSION := //p' Makefile)
 is "debian/changelog has the version of the Makefile" \
 	"$(sed -n '1s/.*(\(.*\)-[0-9]*).*/\1/p' debian/changelog)" "$version"
-ok "the package is built" build
+ok "the package is built" build_package
 is "lintian has nothing to say" \
 	"$(lintian --allow-root --fail-on none "$TMP"/wgxdp_*.changes 2>&1)" ""
-sed -i "s/^VERSION := .*/VERSION := 99.1/" "$TREE/Makefile"
-sed -i "1s/(.*)/(99.1-1)/" "$TREE/debian/changelog"
-rm -f "$TREE"/debian/*-stamp
-ok "a newer package is built" build -nc
+ok "a newer package is built" build_newer_package
 
 # --- install, upgrade, remove, purge --------------------------------------------------------------
 

@@ -1,0 +1,360 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# usage: systemd.sh PACKAGE NEWER-PACKAGE
+#
+# The half of tests/long/systemd.sh that runs in a Debian system booted by systemd. It reboots the
+# system twice. $STATE has what one boot leaves for the next one.
+#
+#   the system: wgxdp@wg0 10.7.0.2 ── nic0 192.0.2.1 ═══ 192.0.2.2 nic1 ── peer: WireGuard of the
+#                                                               kernel 10.7.0.1, DNS, 203.0.113.9
+
+cd "$(dirname "$0")/../../.." || exit 1
+WGXDP=/usr/sbin/wgxdp
+. tests/net/lib.sh
+
+PACKAGE=$1 NEWER=$2 UNIT=wgxdp@wg0.service STATE=/var/lib/wgxdp-test
+FILE=/etc/wireguard/wg0.conf DEFAULTS=/etc/default/wgxdp-wg0 DROP_IN=/etc/systemd/system/$UNIT.d
+PATIENCE=300 # seconds; emulation is slow
+
+# --- helpers --------------------------------------------------------------------------------------
+
+property() { systemctl show --property="$1" --value $UNIT; }
+active() { [ "$(property ActiveState)" = active ]; }
+failed() { [ "$(property SubState)" = failed ]; }
+restarted() { active && [ "$(property MainPID)" != "$1" ]; } # PID
+# Prints how long systemd waited before it started the daemon again.
+restart_ms()
+{
+	journalctl --no-pager --output=json --boot --unit=$UNIT | jq -s '
+		[.[] | select(.MESSAGE | tostring | test("Main process exited|^Starting "))] |
+		map(.__MONOTONIC_TIMESTAMP | tonumber) | (.[-1] - .[-2]) / 1000 | floor'
+}
+journal() { journalctl --no-pager --output=cat --boot --unit=$UNIT; }
+ping_all() { /usr/bin/python3 tests/net/pings.py "$1" "${2:-20}" 0.1 60; } # ADDRESS [COUNT]
+reached() { wait_for $PATIENCE ping -q -c 1 -W 2 "$1"; }
+status_of() { sed -n "s/^$1:\t//p" "/proc/$(property MainPID)/status"; } # FIELD
+shown() { "$WGXDP" show wg0 --json | jq -r "$1"; }                       # JQ-FILTER
+rx_is_xdp() { [ "$(shown .path.rx)" = xdp ]; }
+dns_of() { resolvectl "$1" wg0 | sed 's/^Link [0-9]* (wg0): *//'; }      # dns|domain
+settings() # what another program may remove
+{
+	ip -j rule
+	ip -j -4 route show table all dev wg0
+	ip -j address show dev wg0 | jq -c '[.[].addr_info[] | .local]'
+	nft list ruleset
+}
+same_settings() { [ "$(settings)" = "$1" ]; }
+
+# Lists the files of the system that a package could leave.
+files()
+{
+	find / -xdev \( -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log \
+		-o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/systemd \
+		-o -path $STATE \) -prune -o -print | sort
+}
+
+# Prints what the tunnel has left in the kernel, in /run, and at systemd-resolved.
+left_over()
+{
+	find /run/wgxdp /run/wireguard /sys/fs/bpf -mindepth 1 2>/dev/null
+	ip -o link show dev wg0 2>/dev/null
+	ip -d link show dev nic0 2>/dev/null | grep -o 'prog/xdp.*'
+	ip rule | grep -vE '^(0|32766|32767):'
+	nft list ruleset
+	resolvectl dns | grep wg0
+	pgrep --exact --list-full wgxdp
+}
+nothing_left() { is "$1" "$(left_over)" ""; } # WHAT
+
+reboot_as() # NAME: the next boot's part of this test
+{
+	echo "$1" >$STATE/part
+	echo "1..$tests"
+	systemctl reboot
+	sleep infinity
+}
+
+# Writes the tunnel's file, of which the test changes single lines.
+write_config()
+{
+	interface a Address=10.7.0.2/24 "DNS=10.7.0.1, corp.example"
+	peer b Endpoint=192.0.2.2:51820 AllowedIPs="10.7.0.0/24, 10.8.0.0/16"
+}
+
+# The peer is another host of its own. It counts what comes to it past the tunnel.
+peer_host()
+{
+	wait_for $PATIENCE test -e /sys/class/net/nic1
+	ns_add peer
+	ip link set nic1 netns "$ID-peer"
+	in_ns peer ip address add 192.0.2.2/24 dev nic1
+	in_ns peer ip link set nic1 up
+	in_ns peer ip link add wg0 type wireguard
+	in_ns peer wg setconf wg0 <(
+		interface b ListenPort=51820
+		peer a AllowedIPs="10.7.0.2/32, 10.9.0.2/32")
+	in_ns peer ip address add 10.7.0.1/24 dev wg0
+	in_ns peer ip address add 203.0.113.9/32 dev lo
+	in_ns peer ip link set wg0 up
+	in_ns peer nft -f - <<-END
+		table inet clear {
+			chain in {
+				type filter hook prerouting priority -300;
+				iifname nic1 ip daddr 203.0.113.9 counter
+			}
+		}
+	END
+	mkdir "$TMP/records"
+	echo 60 all 10.8.0.80 >"$TMP/records/host.corp.example"
+	spawn peer /usr/bin/python3 tests/net/dns.py 10.7.0.1 "$TMP/records" "$TMP/questions"
+	ok "the peer is ready" wait_for $PATIENCE eval "in_ns peer ss -Hlun | grep -q 10.7.0.1:53"
+}
+
+traffic() # WHAT: the tunnel carries data by XDP
+{
+	ok "$1: the peer answers" reached 10.7.0.1
+	wait_for $PATIENCE rx_is_xdp
+	ok "$1: no ping is lost" ping_all 10.7.0.1
+	is "$1: the path is XDP" "$(shown '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic)"')" \
+		"xdp xdp native nic0"
+	holds "$1: the pings came by AF_XDP" "$(shown .path.rx_packets.xsk)" -ge 20
+}
+
+dns_is() # WHAT
+{
+	is "$1: systemd-resolved has the server" "$(dns_of dns)" 10.7.0.1
+	is "$1: ... and the domains" "$(dns_of domain)" "corp.example ~."
+}
+
+# --- the first boot -------------------------------------------------------------------------------
+
+# systemd-networkd gives nic0 its address. Its second file matches every interface, so that it would
+# take the tunnel's addresses away.
+system()
+{
+	mkdir -p $STATE $DROP_IN /etc/systemd/system/systemd-networkd-wait-online.service.d
+	printf '[Match]\nName=nic0\n[Network]\nAddress=192.0.2.1/24\nLinkLocalAddressing=no\n' \
+		>/etc/systemd/network/20-nic0.network
+	printf '[Match]\nName=*\nType=!loopback\n[Network]\nLinkLocalAddressing=no\n' \
+		>/etc/systemd/network/90-all.network
+	printf '[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-networkd-wait-online %s\n' \
+		--timeout=10 >/etc/systemd/system/systemd-networkd-wait-online.service.d/test.conf
+	keys a b
+	cp "$TMP"/?.key "$TMP"/?.pub $STATE/
+	umask 022
+	systemctl daemon-reload
+	systemctl enable --now systemd-networkd
+}
+
+test_install()
+{
+	files >$STATE/files
+	ok "the package installs" dpkg -i "$PACKAGE"
+	is "... and starts nothing" "$(systemctl is-enabled $UNIT) $(property ActiveState)" \
+		"disabled inactive"
+	mkdir -p /etc/wireguard
+	(umask 077 && write_config >$FILE)
+	echo WGXDP_OPTIONS=--no-watch >$DEFAULTS
+}
+
+test_start()
+{
+	ok "systemctl enable --now" eval \
+		"systemctl enable --now $UNIT || wait_for $PATIENCE active"
+	# resolvectl has five seconds, which may be too short for it on a busy host.
+	RESTARTS=$(property NRestarts)
+	[ "$RESTARTS" = 0 ] || diag "it was started more than once:" "$(journal)"
+	is "the unit is active" "$(property Type) $(property ActiveState) $(property SubState)" \
+		"notify active running"
+	is "the daemon is its main process" "$(readlink "/proc/$(property MainPID)/exe")" "$WGXDP"
+	ok "it reports its status" eval "property StatusText | grep -qE '^Up, port [0-9]+$'"
+	is "the sandbox holds: no_new_privs, seccomp" \
+		"$(status_of NoNewPrivs) $(status_of Seccomp)" "1 2"
+	is "... all rights of the unit, and no other" "$(status_of CapEff)" "$(status_of CapBnd)"
+	is "... not CAP_SYS_MODULE" "$((0x$(status_of CapBnd) >> 16 & 1))" 0
+	traffic "start"
+	is "systemd-analyze verify finds nothing" \
+		"$(systemd-analyze verify --man=no $UNIT 2>&1)" ""
+	is "systemd-analyze security: the exposure that docs/operations.md states" \
+		"$(systemd-analyze security --no-pager $UNIT |
+			grep -oP 'level for .*: \K[0-9.]+')" \
+		"$(grep -oP 'and of \K[0-9.]+(?= when it runs)' docs/operations.md)"
+	ok "journalctl -t shows the log" eval \
+		"journalctl --no-pager -o cat -t 'wgxdp[wg0]' | grep -q '^up, port '"
+	ok "... and journalctl -u" eval "journal | grep -q '^up, port '"
+	is "systemd-networkd does not manage the interface" \
+		"$(networkctl --no-legend list wg0 | awk '{ print $5 }')" unmanaged
+}
+
+test_dns()
+{
+	dns_is "start"
+	is "a name is looked up through the tunnel, with the search domain" \
+		"$(resolvectl query --legend=no host | awk 'NR == 1 { print $2 }')" 10.8.0.80
+	ok "... by the server of the file" grep -q '^host.corp.example A' "$TMP/questions"
+	systemctl restart systemd-resolved
+	dns_is "after a restart of systemd-resolved"
+}
+
+test_reload()
+{
+	local pid
+	pid=$(property MainPID)
+	sed -i 's|^AllowedIPs.*|AllowedIPs = 0.0.0.0/0|; s|^Address.*|&, 10.9.0.2/32|' $FILE
+	ok "systemctl reload succeeds" systemctl reload $UNIT
+	is "... and keeps the daemon" "$(property MainPID)" "$pid"
+	is "... which has the new allowed IPs" "$(shown '.peers[0].allowed_ips[]')" 0.0.0.0/0
+	is "... the new address" "$(ip -j -4 address show dev wg0 |
+		jq -r '[.[0].addr_info[].local] | join(" ")')" "10.7.0.2 10.9.0.2"
+	ok "... and is the default route" ping_all 203.0.113.9
+	sed -i.good 's/^Address/Adress/' $FILE
+	ok "systemctl reload of a wrong file fails" eval "! systemctl reload $UNIT"
+	ok "... the journal says why" eval "journal | grep -q ':3:1: Adress: there is no such key'"
+	is "... nothing changes" "$(property MainPID) $(property ActiveState)" "$pid active"
+	mv $FILE.good $FILE
+}
+
+test_networkd()
+{
+	local before
+	before=$(settings)
+	ok "systemd-networkd restarts" systemctl restart systemd-networkd
+	# It deletes the rules of other programs.
+	ok "... and the daemon restores what networkd removes" wait_for $PATIENCE eval \
+		"journal | grep -q 'restored what another program removed: .* rules'"
+	ok "... all settings are there" wait_for $PATIENCE same_settings "$before"
+	ok "... the default route works" ping_all 203.0.113.9
+}
+
+# The watchdog's time counts for daemons that start after the change, so the killed one's successor.
+test_restarts()
+{
+	local pid pings
+	printf '[Service]\nWatchdogSec=10\n' >$DROP_IN/watchdog.conf
+	systemctl daemon-reload
+	ping -q -i 0.2 203.0.113.9 >"$TMP/pings" 2>&1 &
+	pings=$!
+	pid=$(property MainPID)
+	kill -KILL "$pid"
+	ok "kill -9: the unit is active again" wait_for $PATIENCE restarted "$pid"
+	holds "... systemd started the daemon again within seconds (ms)" "$(restart_ms)" -lt 3000
+	ok "... the default route works" reached 203.0.113.9
+	dns_is "kill -9"
+	pid=$(property MainPID)
+	kill -STOP "$pid"
+	ok "a stopped daemon: the unit is active again" wait_for $PATIENCE restarted "$pid"
+	ok "... by the watchdog" eval "journal | grep -q \"Failed with result 'watchdog'\""
+	ok "... the default route works" reached 203.0.113.9
+	is "systemd has restarted it twice" $(($(property NRestarts) - RESTARTS)) 2
+	kill $pings
+	is "no packet left the host unencrypted" "$(in_ns peer nft -j list table inet clear |
+		jq '[.. | .packets? // empty] | add')" 0
+	rm $DROP_IN/watchdog.conf
+	systemctl daemon-reload
+}
+
+test_wrong_file()
+{
+	sed -i.good 's/^Address/Adress/' $FILE
+	kill -KILL "$(property MainPID)"
+	ok "kill -9 and a wrong file: the unit fails" wait_for $PATIENCE failed
+	is "... with status 78" "$(property Result) $(property ExecMainStatus)" "exit-code 78"
+	is "... after one attempt" $(($(property NRestarts) - RESTARTS)) 3
+	is "... and no further one is planned" "$(systemctl list-jobs --no-legend)" ""
+	ok "... the journal says why" eval "journal | tail -n 5 |
+		grep -q 'wg0.conf:3:1: Adress: there is no such key; did you mean Address'"
+	ok "systemctl status names the exit status" eval \
+		"systemctl status --no-pager $UNIT | grep -q 'status=78/CONFIG'"
+	mv $FILE.good $FILE
+	ok "with a right file it starts" systemctl start $UNIT
+	traffic "then"
+}
+
+test_upgrade()
+{
+	local pid pings version
+	pid=$(property MainPID)
+	version=$(dpkg-deb -f "$PACKAGE" Version | cut -d - -f 1)
+	ping -i 0.5 10.7.0.1 >"$TMP/pings" 2>&1 &
+	pings=$!
+	ok "the package is upgraded" dpkg -i "$NEWER"
+	is "... which names the tunnel" "$(grep '^wgxdp:' "$TMP/out" | grep -o 'wg0.*')" \
+		"wg0 still runs $version; restart it to use 99.1"
+	is "... does not stop it" "$(property MainPID) $(property ActiveState)" "$pid active"
+	is "... leaves it enabled" "$(systemctl is-enabled $UNIT)" enabled
+	kill -INT $pings
+	wait $pings
+	ok "... and loses no packet" grep -q ' 0% packet loss' "$TMP/pings"
+	ok "a restart" systemctl restart $UNIT
+	is "... runs the new version" "$(shown .version)" 99.1
+}
+
+test_stop()
+{
+	ok "systemctl stop" systemctl stop $UNIT
+	is "... is a success" "$(property Result) $(property ActiveState)" "success inactive"
+	nothing_left "... and leaves nothing"
+}
+
+# --- the boots ------------------------------------------------------------------------------------
+
+first()
+{
+	ok "the system is up" systemctl is-system-running --wait
+	system
+	test_install
+	peer_host
+	test_start
+	test_dns
+	test_reload
+	test_networkd
+	test_restarts
+	test_wrong_file
+	test_upgrade
+	test_stop
+	reboot_as second
+}
+
+second()
+{
+	peer_host
+	ok "at boot the unit starts by itself" wait_for $PATIENCE active
+	traffic "at boot"
+	dns_is "at boot"
+	echo WGXDP_NIC=nic0 >$DEFAULTS
+	echo blacklist virtio_net >/etc/modprobe.d/late-nic.conf
+	reboot_as third
+}
+
+third()
+{
+	ok "without a NIC the unit starts by itself" wait_for $PATIENCE active
+	is "... there is no NIC" "$(ls -d /sys/class/net/nic* 2>/dev/null)" ""
+	is "... data would take the UDP sockets" "$(shown .path.rx)" udp
+	ok "... show says why" eval "shown .path.why | grep 'nic0: there is no such interface yet'"
+	is "... the interface has its address" "$(ip -j -4 address show dev wg0 |
+		jq -r '.[0].addr_info[0].local')" 10.7.0.2
+	modprobe virtio_net
+	peer_host
+	traffic "when the NIC has appeared"
+	rm /etc/modprobe.d/late-nic.conf
+
+	ok "the package is purged while the tunnel runs" dpkg -P wgxdp
+	is "... without a warning" "$(grep -i warning "$TMP/out")" ""
+	nothing_left "... the tunnel is gone"
+	is "... the unit, too" \
+		"$(property LoadState)$(systemctl list-units --all --no-legend 'wgxdp@*')" not-found
+	is "... no unit has failed" "$(systemctl --failed --no-legend)" ""
+	rm -r $FILE $DEFAULTS $DROP_IN
+	is "... no file is left but those of the administrator" \
+		"$(files | diff $STATE/files - | grep '^[<>]')" ""
+	done_testing
+}
+
+part=first
+if [ -e $STATE/part ]; then
+	part=$(cat $STATE/part)
+	cp $STATE/?.key $STATE/?.pub "$TMP/"
+fi
+$part
