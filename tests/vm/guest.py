@@ -22,7 +22,7 @@ import time
 import wgpeer
 
 BOOT_S = 240
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 class Guest:

@@ -26,7 +26,7 @@ GUEST_PORT, PEER_PORT, PEER = 51821, 51822, "10.99.0.2"
 REKEY_TIMEOUT_S = 5
 PINGS, FEW = 50, 10
 ASLEEP_S = 3  # the guest's CLOCK_BOOTTIME learns from a clock that counts seconds
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 class Message(bytes):

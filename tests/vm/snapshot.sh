@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# timeout: 900
+# timeout: 1200
 # on the host
 #
 # snapshot.sh SUITE - a virtual machine with a live session is restored from its snapshots (savevm,
