@@ -18,7 +18,7 @@
 #   done_testing                         prints the plan; the last line of every test
 #
 # Interfaces, namespaces and sockets have names that begin with $ID, so several tests may run at
-# once.
+# once. All IDs have the same length, so that none is the beginning of another.
 
 set -u
 
@@ -42,7 +42,7 @@ fi
 WGXDP=${WGXDP:-$PWD/build/wgxdp}
 LIB=$(dirname "${BASH_SOURCE[0]}")
 FOREIGN=${FOREIGN:-wireguard-go}
-ID=wx$$
+ID=$(printf 'wx%06x' $$)
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/$ID.XXXXXX")
 RUN=/run/wgxdp
 SOCKETS=/var/run/wireguard
@@ -456,7 +456,7 @@ daemon_pid() # NS INTERFACE
 # sockets, processes.
 leftovers() # NS INTERFACE
 {
-	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 2 -name "$2*" 2>/dev/null
+	find "$RUN" "$SOCKETS" "$PINS" -mindepth 1 -maxdepth 1 -name "$2*" 2>/dev/null
 	in_ns "$1" ip -o link show dev "$2" 2>/dev/null
 	in_ns "$1" ip -d link show dev eth0 2>/dev/null | grep -o 'prog/xdp.*'
 	in_ns "$1" ip -o address | grep "10\.99\."

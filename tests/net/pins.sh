@@ -7,7 +7,8 @@
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #
-# Each "machine" is a mount namespace of its own with a /sys/fs/bpf of its own.
+# Each "machine" is a mount namespace of its own with a /sys/fs/bpf of its own. The host may have
+# mounted more than one file system there, as bpftool does.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -26,7 +27,7 @@ declare -A machines=()
 machine()
 {
 	spawn c unshare --mount --propagation private sh -c \
-		"umount -q /sys/fs/bpf; $2; exec sleep 100"
+		"while umount -q /sys/fs/bpf; do :; done; $2; exec sleep 100"
 	machines[$1]=$!
 	wait_for 5 grep -qx sleep "/proc/${machines[$1]}/comm"
 }
