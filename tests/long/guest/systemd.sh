@@ -82,7 +82,8 @@ write_config()
 	peer b Endpoint=192.0.2.2:51820 AllowedIPs="10.7.0.0/24, 10.8.0.0/16"
 }
 
-# The peer is another host of its own. It counts what comes to it past the tunnel.
+# The peer is another host of its own. It counts what comes to it past the tunnel. Its interface has
+# another name than the tunnel, because wg(8) would find the daemon's socket for wg0.
 peer_host()
 {
 	wait_for $PATIENCE test -e /sys/class/net/nic1
@@ -90,13 +91,13 @@ peer_host()
 	ip link set nic1 netns "$ID-peer"
 	in_ns peer ip address add 192.0.2.2/24 dev nic1
 	in_ns peer ip link set nic1 up
-	in_ns peer ip link add wg0 type wireguard
-	in_ns peer wg setconf wg0 <(
+	in_ns peer ip link add there type wireguard
+	in_ns peer wg setconf there <(
 		interface b ListenPort=51820
 		peer a AllowedIPs="10.7.0.2/32, 10.9.0.2/32")
-	in_ns peer ip address add 10.7.0.1/24 dev wg0
+	in_ns peer ip address add 10.7.0.1/24 dev there
 	in_ns peer ip address add 203.0.113.9/32 dev lo
-	in_ns peer ip link set wg0 up
+	in_ns peer ip link set there up
 	in_ns peer nft -f - <<-END
 		table inet clear {
 			chain in {
