@@ -84,7 +84,8 @@ static __always_inline bool ipv4_checksum_valid(const struct cursor *c, const st
 	for (int i = 0; i < 15; i++, word++) {
 		if (i >= ip->ihl)
 			break;
-		barrier_var(word); /* else clang 19 moves the check, which the verifier needs here */
+		/* Without this barrier clang 19 moves the check, which the verifier needs here. */
+		barrier_var(word);
 		if ((const void *)(word + 1) > c->end)
 			return false;
 		sum += *word;

@@ -98,7 +98,8 @@ def unanswered(s):
 
 
 def expires(s):
-    """b is a peer that began a session and uses it after it has expired. a writes a log."""
+    """The peer in namespace b began a session and uses it after it has expired. The daemon in
+    namespace a writes a log."""
     sock = bound(s.b, "192.0.2.2", 51820)
     session = s.node.connect(sock, TO)
     start = time.monotonic()
@@ -134,7 +135,8 @@ def expires(s):
 
 
 def zeroed(s):
-    """b is a peer that makes one session and then sends nothing more. a writes a log."""
+    """The peer in namespace b completes one handshake and then stays silent. The daemon in
+    namespace a writes to its log that it wiped the keys."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.node.connect(sock, TO)
     start = time.monotonic()
@@ -152,7 +154,8 @@ def zeroed(s):
 
 
 def held(s, key):
-    """True if the 32 bytes of @key are anywhere in the daemon's writable memory."""
+    """True if the 32 bytes of @key are in a private writable mapping of the daemon. Mappings over
+    1 GiB and unreadable ones are skipped."""
     pid = s.pid()
     with (open(f"/proc/{pid}/maps", encoding="ascii") as maps,
           open(f"/proc/{pid}/mem", "rb", 0) as mem):

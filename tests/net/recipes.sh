@@ -60,7 +60,7 @@ counted() # PROGRAM REGEX
 	in_ns a "$1-save" -c | sed -nE "s/^\[([0-9]+):.*$2.*/\1/p" | paste -sd +
 }
 
-# --- Setup: a relay with forwarding, whose policy drops -------------------------------------------
+# --- Setup: a relay with IP forwarding and iptables policy DROP, a home server and a laptop -------
 
 ok "the relay" ours a "$A" < <(relay)
 ok "the home server" client b 192.0.2.3/32 198.51.100.1 192.0.2.1/24

@@ -38,7 +38,8 @@ full() # NAME FIELD=VALUE...
 }
 up() { in_ns a "$WGXDP" attach --rx udp --tx udp "$TMP/$1.conf" </dev/null; }
 
-state() # prints the settings of the host in a that outlive the interface
+# Prints the rules, nftables, src_valid_mark and routes of namespace a, and wgxdp's runtime files.
+state()
 {
 	in_ns a ip -j rule
 	in_ns a ip -6 -j rule

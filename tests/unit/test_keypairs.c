@@ -90,8 +90,9 @@ static void crossing_initiations(void **state)
 	world_free(t.w);
 }
 
-/* A delayed response must not replace a newer session: the other side has wiped its keys, so our
- * packets would be lost for 15 s. */
+/* A delayed response must not replace a newer session: the peer may already have wiped the keys of
+ * the session that this response would complete. Our packets would then be lost until we begin a
+ * new handshake, 15 s later. */
 static void late_response(void **state)
 {
 	struct pair t = meet();

@@ -69,8 +69,10 @@ static void test_table(void **state)
 		route("10.1.0.0", 16, 254, 1299),
 		route("10.1.2.0", 24, 254, 0),
 		route("10.1.2.3", 32, 254, 1280),
-		route("192.0.2.7", 32, 254, 1300), /* with a metric, which the other route lacks */
-		route("192.0.2.7", 32, 254, 1310),
+		route("192.0.2.7", 32, 254, 1300),
+		/* Two routes to one prefix, as with different metrics: the smaller MTU counts. */
+		route("198.51.100.9", 32, 254, 1320),
+		route("198.51.100.9", 32, 254, 1310),
 		route("192.0.2.0", 24, 100, 1290),
 		route("255.255.255.255", 32, 254, 576),
 		route("fd99::", 64, 254, 1350),
@@ -94,6 +96,7 @@ static void test_table(void **state)
 		{ "192.0.2.6", 1290 },
 		{ "192.0.2.7", 1290 },
 		{ "192.0.3.0", ROUTE_MTU_NONE },
+		{ "198.51.100.9", 1310 },
 		{ "255.255.255.254", ROUTE_MTU_NONE },
 		{ "255.255.255.255", 576 },
 		{ "fd98:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ROUTE_MTU_NONE },

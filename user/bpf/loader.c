@@ -221,7 +221,7 @@ static int load_generic(struct loader *l, const char *nic, struct fault *f)
 	l->generic = NULL;
 	return fault(f, -ENOTSUP,
 		     "%s: cannot attach XDP in generic mode: the kernel refuses the program that "
-		     "recognises joined datagrams (%s), as in lockdown mode; use --rx udp",
+		     "recognises GRO and GSO packets (%s), as in lockdown mode; use --rx udp",
 		     nic, strerror(-err));
 }
 

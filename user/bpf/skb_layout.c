@@ -73,11 +73,10 @@ int skb_layout_read(struct skb_layout *layout, struct fault *f)
 		why = "the layout of this kernel's socket buffers is unknown";
 	btf__free(btf);
 	if (why)
-		return fault(
-			f, -ENOTSUP,
-			"datagrams that the kernel has joined could not be told from single ones, "
-			"because %s",
-			why);
+		return fault(f, -ENOTSUP,
+			     "the XDP program could not recognise GRO and GSO packets (several "
+			     "datagrams in one socket buffer), because %s",
+			     why);
 	*layout = found;
 	return 0;
 }

@@ -19,7 +19,7 @@ struct nexthop_env {
 	unsigned nic_count;
 	uint32_t tunnel; /* ifindex of our own interface; 0 = in another namespace */
 	struct neighbours *neighbours;
-	uint32_t user; /* the user to enter at the neighbour; see neighbours_use() */
+	uint32_t user; /* slot of the peer, the @user for neighbours_use() */
 };
 
 /* Resolves @e. If there is no usable route or neighbour, the encap is for the UDP socket only, and

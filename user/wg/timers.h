@@ -32,7 +32,7 @@ struct timers {
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
-	_Atomic bool watched; /* the control thread has read the times above, or a note was sent */
+	_Atomic bool watched; /* NOTE_WATCH was sent since the times above were last read */
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
 	uint64_t attempt_began_ns;   /* first initiation, or newest packet that needed a session */
