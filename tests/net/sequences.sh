@@ -58,8 +58,9 @@ errors=() story=()
 wrong() { errors+=("after ${story[*]}: $*"); }
 roll() { roll=$((RANDOM % $1)); } # sets $roll, because RANDOM repeats in subshells
 
-# The port changes ten times a second. A response to a port that was just closed is lost, and the
-# next initiation follows 5 s later. It is very unlikely that all handshakes of the 20 s are lost.
+# Waits up to 20 s, because disturb() changes the daemon's listen port about ten times a second. A
+# handshake response to the old port is lost, and the next initiation follows 5 s later. It is very
+# unlikely that all handshakes in 20 s are lost.
 answers() { in_ns "$1" ping -q -c 1 -i 0.2 -w 20 "10.99.$i.2" >/dev/null; }
 
 attach()

@@ -154,8 +154,9 @@ static void test_users(void **state)
 	neighbours_done(&n);
 }
 
-/* Changes that other programs make to an entry meanwhile are kept, and releasing an entry never
- * creates one. */
+/* Releasing our neighbour entries keeps an entry that another program has made permanent, and does
+ * not create an entry again that another program has deleted. An extern_learn entry is never
+ * managed. */
 static void test_entries_of_others(void **state)
 {
 	struct encap_next pinned = hop_to("192.0.2.51"), learned = hop_to("192.0.2.52"),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * settle.h - determines which peer has which prefix after the last line of a config file, whose
- * blocks may give prefixes to peers, remove them, and repeat them. Private to user/conf.
+ * settle.h - determines which peer has each prefix once the whole config file has been read. A
+ * later [Peer] block may move a prefix to another peer, remove it, or list it again. Private to
+ * user/conf.
  */
 #ifndef WGXDP_SETTLE_H
 #define WGXDP_SETTLE_H

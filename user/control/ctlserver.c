@@ -130,7 +130,10 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 	int result = 0;
 
 	if (!op) {
-		answer(reply, json_pack("{s:s}", CONTROL_ERROR, "a request is {\"op\":\"...\"}"));
+		answer(reply,
+		       json_pack("{s:s}", CONTROL_ERROR,
+				 "the request is not a JSON object with a string \"op\"; send for "
+				 "example {\"op\":\"show\"}"));
 	} else if (strcmp(op, CONTROL_OP_SHOW) == 0) {
 		result = c->ops->show_begin(c->ctx, &w->show, reply);
 	} else if (strcmp(op, CONTROL_OP_SET) == 0) {

@@ -181,7 +181,8 @@ void diag_no_gso(const struct peer *peer, int error)
 {
 	char text[SUBJECT_LEN];
 
-	log_info("%s: the kernel refused UDP segmentation (%s); its packets are sent one by one",
+	log_info("%s: the kernel refused UDP segmentation (%s); datagrams to this peer are sent "
+		 "one by one",
 		 subject(text, peer, NULL), strerror(error));
 }
 

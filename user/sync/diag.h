@@ -44,7 +44,8 @@ void diag_init(struct diag *d, struct loop *loop, struct dataplane *dataplane,
 	       enum log_level quiet_level);
 void diag_done(struct diag *d); /* does nothing if never initialized */
 
-/* Begins to read the samples of BPF. Returns 0 or -errno. */
+/* Begins to read the samples of dropped packets that the BPF programs write to the ring `events`.
+ * Returns 0 or -errno. */
 int diag_watch(struct diag *d);
 
 /* Turns debugging on or off. */
