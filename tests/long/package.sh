@@ -80,7 +80,14 @@ ok "the new command and the old daemon understand each other" eval \
 	"inside wgxdp show '$A' | grep -q 'daemon is wgxdp $version, this command is 99.1; restart'"
 ok "remove" inside dpkg -r wgxdp
 ok "... takes the tunnel down" wait_for 5 eval "! kill -0 $pid"
+wants=/etc/systemd/system/multi-user.target.wants
+ok "its unit and another one of that name start at boot" inside sh -c "mkdir -p $wants &&
+	ln -s /lib/systemd/system/wgxdp@.service $wants/wgxdp@a.service &&
+	ln -s /usr/local/lib/systemd/system/wgxdp@.service $wants/wgxdp@b.service"
 ok "purge" inside dpkg -P wgxdp
+is "... removes only the link to its own unit" "$(inside sh -c "ls $wants/wgxdp@*")" \
+	"$wants/wgxdp@b.service"
+inside rm "$wants/wgxdp@b.service"
 is "... leaves nothing" "$(changes)" "$before"
 is "... nothing in /run" "$(find "$ROOT/run" -name '*wgxdp*')" ""
 

@@ -38,7 +38,7 @@ ok "both peers answer" eval "wait_for 5 pinged a 10.99.0.2 && wait_for 5 pinged 
 # machine the TUN device's queue overflows, too, so a few pings may be lost; without fair shares
 # nearly all are.
 in_ns a tc qdisc add dev eth0 root tbf rate 10mbit burst 64kb limit 100mb
-spawn a "$BLAST" send 10.99.0.2 9 --length 1300 --rate 10000 --seconds 30 >/dev/null
+spawn a "$BLAST" send 10.99.0.2 9 --length 1300 --rate 10000 --seconds 120 >/dev/null
 flood=$!
 ok "the flood fills the send buffer" wait_for 20 unsent_above 1000
 pings=$(answers 50 a 10.99.0.3)

@@ -39,16 +39,19 @@ static struct worker worker;
 static struct peer peers[PEERS];
 static const struct noise_keys keys = { .send = { 7 }, .recv = { 8 } };
 
+static struct transport path;
+
 static unsigned alloc_frames(struct transport *transport, struct tx_frame *frames, unsigned n,
 			     uint32_t len)
 {
 	static unsigned next;
 
-	(void)transport;
 	(void)len;
-	if (queue.size && queue.used == queue.size)
-		return 0;
-	queue.used += n;
+	if (transport == &path) {
+		if (queue.size && queue.used == queue.size)
+			return 0;
+		queue.used += n;
+	}
 	for (unsigned i = 0; i < n; i++)
 		frames[i] = (struct tx_frame){ .payload = buffers[next++ % FRAME_BATCH] + 64,
 					       .room = 1900 };
@@ -333,6 +336,30 @@ static void test_even_shares(void **state)
 		assert_in_range(passed[i], even * 8 / 10, even * 12 / 10);
 }
 
+/* 9. As 7, while a third peer sends much more by another NIC, which is fast. */
+static void test_shares_of_each_queue(void **state)
+{
+	const unsigned counts[PEERS] = { 20, 1, 150 }, batches = 3000;
+	struct transport fast = { .ops = &ops, .fd = -1, .ifindex = 7, .mtu = 1500 };
+	struct encap *encap = (struct encap *)(uintptr_t)peers[2].encap;
+	struct lane lane = { .transport = &fast };
+	unsigned passed[PEERS] = { 0 };
+
+	(void)state;
+	encap->xsk_ok = true;
+	encap->ifindex = fast.ifindex;
+	peers[2].last_udp_ns = worker.now_ns;
+	worker.egress.lanes = &lane;
+	worker.ports[0] = (struct port){ .transport = &fast, .tx = true };
+	worker.port_count = 1;
+	queue.size = 4096;
+	queue.drain = 8;
+	for (unsigned i = 0; i < batches; i++)
+		send_batch(counts, passed);
+	assert_int_equal(passed[1], batches);
+	assert_int_equal(passed[2], 150 * batches);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +371,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_held_up_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_burst_of_one_peer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_even_shares, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shares_of_each_queue, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,7 +175,7 @@ static void adoption(void **state)
 	struct fault f;
 
 	assert_int_equal(socket_file_init(&inherited, w->path, &f), 0);
-	assert_int_equal(socket_file_adopt(&inherited, &f), 0);
+	assert_int_equal(socket_file_adopt(&inherited, w->fd, &f), 0);
 	assert_int_equal(socket_file_watch(&inherited, w->loop, on_deleted, w), 0);
 	turn(w);
 	assert_int_equal(w->deleted, 0);
@@ -184,8 +184,27 @@ static void adoption(void **state)
 	turn(w);
 	assert_int_equal(w->deleted, 1); /* by the watch of w->file */
 	assert_int_equal(socket_file_init(&inherited, w->path, &f), 0);
-	assert_int_equal(socket_file_adopt(&inherited, &f), -ENOENT);
+	assert_int_equal(socket_file_adopt(&inherited, w->fd, &f), -ENOENT);
 	assert_non_null(strstr(f.text, w->path));
+}
+
+/* The file belongs to another program than the inherited socket, and stays. */
+static void adoption_of_others(void **state)
+{
+	struct world *w = *state;
+	struct socket_file inherited, other;
+	char path[110];
+	struct fault f;
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/other", w->run);
+	assert_int_equal(serve(&other, path, &fd, &f), 0);
+	assert_int_equal(socket_file_init(&inherited, w->path, &f), 0);
+	assert_int_equal(socket_file_adopt(&inherited, fd, &f), -ENOENT);
+	socket_file_done(&inherited);
+	assert_int_equal(access(w->path, F_OK), 0);
+	socket_file_done(&other);
+	close(fd);
 }
 
 static void bad_places(void **state)
@@ -213,8 +232,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(modes),	TEST(in_use_and_stale), TEST(deletion), TEST(deletion_before_watch),
-		TEST(adoption), TEST(bad_places),
+		TEST(modes),	  TEST(in_use_and_stale),
+		TEST(deletion),	  TEST(deletion_before_watch),
+		TEST(adoption),	  TEST(adoption_of_others),
+		TEST(bad_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

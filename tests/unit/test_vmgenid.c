@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "daemon/vmgenid.c" /* NOLINT(bugprone-suspicious-include) */
 
@@ -68,10 +70,32 @@ static void lost(void **state)
 
 	(void)state;
 	assert_true(lost_counts(&v, now_ns));
+	assert_false(v.lost_later);
 	assert_false(lost_counts(&v, now_ns));
 	assert_false(lost_counts(&v, now_ns + LOST_GAP_NS - 1));
+	assert_true(v.lost_later);
 	assert_true(lost_counts(&v, now_ns + LOST_GAP_NS));
+	assert_false(v.lost_later);
 	assert_false(lost_counts(&v, now_ns + LOST_GAP_NS + 1));
+}
+
+static void devices(void **state)
+{
+	char dir[] = "/tmp/vmgenid.XXXXXX", name[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_false(has_device(dir));
+	snprintf(name, sizeof(name), "%s/module", dir);
+	assert_int_equal(symlink("/", name), 0);
+	assert_false(has_device(dir));
+	unlink(name);
+	snprintf(name, sizeof(name), "%s/VMGENCTR:00", dir);
+	assert_int_equal(symlink("/", name), 0);
+	assert_true(has_device(dir));
+	unlink(name);
+	assert_int_equal(rmdir(dir), 0);
+	assert_false(has_device(dir));
 }
 
 int main(void)
@@ -80,6 +104,7 @@ int main(void)
 		cmocka_unit_test(uevents),
 		cmocka_unit_test(records),
 		cmocka_unit_test(lost),
+		cmocka_unit_test(devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,7 +354,7 @@ int server_new(struct server **s, const struct server_config *config, struct fau
 	if (!err && n->fd < 0)
 		err = socket_file_bind(&n->file, config->directory_mode, &n->fd, f);
 	else if (!err)
-		err = socket_file_adopt(&n->file, f);
+		err = socket_file_adopt(&n->file, n->fd, f);
 	if (err)
 		goto fail;
 	err = socket_file_watch(&n->file, config->loop, config->deleted, config->ctx);

@@ -144,13 +144,25 @@ int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, stru
 	return err;
 }
 
-int socket_file_adopt(struct socket_file *s, struct fault *f)
+/* Returns true if the socket @fd is bound to the file, perhaps by another path (/run, /var/run). */
+static bool is_bound_to(const struct socket_file *s, int fd)
+{
+	struct sockaddr_un address = { 0 };
+	socklen_t len = sizeof(address) - 1; /* the path then ends with a NUL */
+	struct stat st;
+
+	return s->has_file && getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+	       address.sun_family == AF_UNIX && lstat(address.sun_path, &st) == 0 &&
+	       S_ISSOCK(st.st_mode) && st.st_dev == s->dev && st.st_ino == s->ino;
+}
+
+int socket_file_adopt(struct socket_file *s, int fd, struct fault *f)
 {
 	remember_file(s);
-	return s->has_file ? 0
-			   : fault(f, -ENOENT,
-				   "%s: missing; the inherited socket must be bound to this path",
-				   s->path);
+	if (is_bound_to(s, fd))
+		return 0;
+	s->has_file = false;
+	return fault(f, -ENOENT, "%s: the inherited socket must be bound to this path", s->path);
 }
 
 /* wg-quick(8) and administrators end a userspace implementation by deleting its socket file. */

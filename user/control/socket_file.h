@@ -38,8 +38,8 @@ int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
 int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, struct fault *f);
 
 /* Instead of socket_file_bind(), for a socket that another process has bound to the file and that
- * was inherited. Returns 0, or -ENOENT with @f filled in if there is no socket file. */
-int socket_file_adopt(struct socket_file *s, struct fault *f);
+ * was inherited as @fd. Returns 0, or -ENOENT with @f filled in if @fd is not bound to the file. */
+int socket_file_adopt(struct socket_file *s, int fd, struct fault *f);
 
 /* Calls @deleted once, from the loop, when the file has been deleted or replaced since
  * socket_file_bind() or socket_file_adopt(). @deleted may be NULL. Returns 0 or -errno. */

@@ -18,11 +18,13 @@
  * made by writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of
  * facility "kernel" are trusted, because lines that processes write to /dev/kmsg have another
  * facility. Records of the log that were overwritten before they were read may have announced a new
- * ID, so they count as a report. Strangers can fill the log through a firewall's log rule; so this
- * happens at most once in LOST_GAP_NS.
+ * ID, so they count as a report if the machine has a device with a generation ID. Strangers can
+ * fill the log through a firewall's log rule; so this happens at most once in LOST_GAP_NS, and
+ * records that are lost within this time count at its end.
  */
 #include "daemon/vmgenid.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -52,6 +54,7 @@ struct vmgenid {
 	int uevents, log;
 	int heard, stop;  /* eventfds */
 	uint64_t lost_ns; /* when lost records last counted as a report; 0 = never */
+	bool lost_later;  /* more records were lost since then */
 	pthread_t thread;
 	bool running;
 };
@@ -104,10 +107,35 @@ static bool logs_copy(const char *record, size_t len)
 	return LOG_FAC(strtoul(record, &end, 10)) == LOG_KERN >> 3 && *end == ',';
 }
 
-/* Returns true if records that were lost at @now_ns count as a report of a new ID. */
+/* Returns true if the driver vmgenid of this bus has a device. The entries of the driver that are
+ * symbolic links are its devices, and the link "module". */
+static bool has_device(const char *driver)
+{
+	DIR *dir = opendir(driver);
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir)))
+		found = entry->d_type == DT_LNK && strcmp(entry->d_name, "module") != 0;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Returns false if the kernel cannot report a new ID: it has no device vmgenid. The driver is one
+ * of ACPI, or since Linux 6.10 of the platform bus. */
+static bool may_report(void)
+{
+	return access("/sys/bus", F_OK) || has_device("/sys/bus/acpi/drivers/vmgenid") ||
+	       has_device("/sys/bus/platform/drivers/vmgenid");
+}
+
+/* Returns true if records that were lost count as a report at @now_ns. Until LOST_GAP_NS after the
+ * last report, they are remembered in lost_later. */
 static bool lost_counts(struct vmgenid *v, uint64_t now_ns)
 {
-	if (v->lost_ns && now_ns - v->lost_ns < LOST_GAP_NS)
+	v->lost_later = v->lost_ns && now_ns - v->lost_ns < LOST_GAP_NS;
+	if (v->lost_later)
 		return false;
 	v->lost_ns = now_ns;
 	return true;
@@ -121,7 +149,7 @@ static bool hear_log(struct vmgenid *v)
 	ssize_t n = read(v->log, record, RECORD_MAX);
 
 	if (n < 0)
-		return errno == EPIPE && lost_counts(v, loop_now_ns());
+		return errno == EPIPE && lost_counts(v, loop_now_ns()) && may_report();
 	record[n] = '\0';
 	return logs_copy(record, (size_t)n);
 }
@@ -158,10 +186,11 @@ static void *listen_on(void *arg)
 				{ .fd = v->log, .events = POLLIN } };
 
 	while (!fds[0].revents) {
-		if (poll(fds, 3, -1) < 0)
+		if (poll(fds, 3, v->lost_later ? (int)(LOST_GAP_NS / NS_PER_MS) : -1) < 0)
 			continue;
 		if ((fds[1].revents && hear_uevent(v->uevents)) ||
-		    (fds[2].revents && hear_log(v))) {
+		    (fds[2].revents && hear_log(v)) ||
+		    (v->lost_later && lost_counts(v, loop_now_ns()) && may_report())) {
 			suspend_copied(v->suspend);
 			eventfd_write(v->heard, 1);
 		}

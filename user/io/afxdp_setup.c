@@ -143,8 +143,9 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 	return fault(f, err, "%s queue %u: %s", config->nic, config->queue, why);
 }
 
-/* Turns busy polling on: recvfrom(), sendto() and poll() then run the driver's poll function
- * themselves, instead of waiting for the softirq. Returns false if the kernel refuses that. */
+/* Turns busy polling on: recvfrom() and sendto() then run the driver's poll function themselves,
+ * instead of waiting for the softirq. Returns false, with busy polling off, if the kernel refuses
+ * that. */
 static bool set_busy_poll(int fd, uint32_t busy_poll_us)
 {
 	const struct {
@@ -155,10 +156,15 @@ static bool set_busy_poll(int fd, uint32_t busy_poll_us)
 		{ SO_BUSY_POLL, (int)busy_poll_us },
 	};
 
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+	const int off = 0;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (setsockopt(fd, SOL_SOCKET, settings[i].option, &settings[i].value,
-			       sizeof(settings[i].value)))
+			       sizeof(settings[i].value))) {
+			setsockopt(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &off, sizeof(off));
 			return false;
+		}
+	}
 	return true;
 }
 

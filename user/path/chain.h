@@ -67,6 +67,7 @@ struct lane {
 	struct transport *transport;
 	unsigned count;
 	struct tx_frame frames[FRAME_BATCH];
+	struct fair_share share; /* of the transport's queue */
 };
 
 struct egress {
@@ -87,7 +88,6 @@ struct egress {
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
 	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused while its tx is false */
-	struct fair_share share;
 };
 
 /* The largest packet that the host sends into the tunnel, and the size of the buffer for the

@@ -204,7 +204,7 @@ static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32
 	unsigned before = w->egress.message_count;
 
 	if (!segment &&
-	    fair_share_exceeded(&w->egress.share, p->peer->slot, lane->transport->fullness)) {
+	    fair_share_exceeded(&lane->share, p->peer->slot, lane->transport->fullness)) {
 		chain_drop(w, REASON_tx_full, p->gso.segments);
 		return p->gso.segments;
 	}
@@ -218,7 +218,7 @@ static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32
 		else
 			chain_drop(w, len <= DATAGRAM_MAX ? REASON_tx_full : REASON_too_big, 1);
 	}
-	fair_share_add(&w->egress.share, p->peer->slot, w->egress.message_count - before);
+	fair_share_add(&lane->share, p->peer->slot, w->egress.message_count - before);
 	return segment;
 }
 

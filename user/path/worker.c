@@ -294,13 +294,15 @@ static void *thread_main(void *arg)
 			continue;
 		}
 		moved = turn(w, number, &retry);
-		retry_ms = moved || !retry	     ? RETRY_MS
-			   : retry_ms < HEARTBEAT_MS ? retry_ms * 2
-						     : HEARTBEAT_MS;
-		if (!polls_on(w, moved) && !moved)
+		if (moved || !retry)
+			retry_ms = RETRY_MS;
+		if (!polls_on(w, moved) && !moved) {
+			if (retry)
+				retry_ms = retry_ms < HEARTBEAT_MS ? retry_ms * 2 : HEARTBEAT_MS;
 			sleep_until_ready(w, retry		   ? retry_ms
 					     : w->config.heartbeat ? HEARTBEAT_MS
 								   : -1);
+		}
 		handoff_kick(w->config.handoff);
 		qsbr_quiescent(w->config.qsbr, w->config.id);
 	}
