@@ -50,22 +50,19 @@ fails "IPv6 is off, an allowed IP" 'fd42:1::/64: .*IPv6 is disabled' \
 
 # --- changes by another program -------------------------------------------------------------------
 
-# Takes the addresses off the interface as soon as it is up, as a network manager might.
-meddle()
-{
-	while ! in_ns a ip -o link show "$A" up 2>/dev/null | grep -q .; do :; done
-	in_ns a ip address flush dev "$A"
-}
+# Another program takes the addresses off the interface again and again.
 caught=0
 for _ in $(seq 20); do
-	meddle &
+	spawn a ip -force -batch <(yes "address flush dev $A") >/dev/null 2>&1
+	meddler=$!
 	conf_a "AllowedIPs=$(seq -s, -f '10.98.%g.0/24' 0 250)" | conf "$A" >/dev/null
 	if ! in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" >"$TMP/out" 2>&1; then
 		grep -q 'is missing now' "$TMP/out" && caught=1
 	else
 		down a "$A" >/dev/null 2>&1
 	fi
-	wait $!
+	kill $meddler
+	wait $meddler 2>/dev/null
 	[ $caught -eq 0 ] || break
 done
 is "attach fails if somebody removes an address meanwhile" $caught 1
