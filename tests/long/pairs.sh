@@ -11,8 +11,9 @@
 # in OWN_PATH choose --rx and --tx themselves and count packets on each path, so they run with the
 # other options. TESTS names the tests to run, if not all.
 
-cd "$(dirname "$0")/../net" || exit 1
+. "$(dirname "$0")/../net/lib.sh"
 shopt -s extglob
+need_root
 
 ROWS='
 --rx=auto --tx=auto --gso --gro --uso --aead=auto
@@ -28,20 +29,6 @@ ROWS='
 ANY_PATH='faults fulltunnel hostile layer3 multicast nat nicchoice offloads reload rps setup staging
 	swarm unreachable'
 OWN_PATH='accounting interop keys matrix moves outer roaming sticky tunnel_loop'
-OUT=$(mktemp "${TMPDIR:-/tmp}/pairs.XXXXXX")
-trap 'rm -f "$OUT"' EXIT
-tests=0 failures=0
-
-result() # STATUS NAME
-{
-	tests=$((tests + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $tests - $2"
-	else
-		echo "not ok $tests - $2"
-		failures=$((failures + 1))
-	fi
-}
 
 # Prints the pairs of options that the rows hold, each once.
 pairs_of_rows()
@@ -72,14 +59,14 @@ run() # OPTIONS TEST
 	*" $2 "*) ;;
 	*) return ;;
 	esac
-	ATTACH_OPTIONS=$1 ./"$2.sh" >"$OUT" 2>&1
-	local status=$?
-	[ $status -eq 0 ] || grep -v '^ok' "$OUT" | sed 's/^/# /'
-	result $status "$2.sh:$1"
+	if ATTACH_OPTIONS=$1 "$LIB/$2.sh" >"$TMP/log" 2>&1; then
+		pass "$2.sh:$1"
+	else
+		fail "$2.sh:$1" "$(grep -v '^ok' "$TMP/log")"
+	fi
 }
 
-cmp -s <(pairs_of_rows) <(all_pairs)
-result $? "the rows hold every pair of options"
+ok "the rows hold every pair of options" cmp <(pairs_of_rows) <(all_pairs)
 while read -r row; do
 	# --gso, --gro and --uso are the defaults and have no options.
 	options=" ${row// --[gu][sr]o/}"
@@ -91,5 +78,4 @@ while read -r row; do
 	done
 done < <(grep . <<<"$ROWS")
 
-echo "1..$tests"
-[ "$failures" -eq 0 ]
+done_testing

@@ -336,28 +336,51 @@ static void test_even_shares(void **state)
 		assert_in_range(passed[i], even * 8 / 10, even * 12 / 10);
 }
 
+/* Lets the worker send to peer 2 by AF_XDP. */
+static void use_afxdp(void)
+{
+	static struct transport afxdp = { .ops = &ops, .fd = -1, .ifindex = 7, .mtu = 1500 };
+	static struct lane lane;
+	struct encap *encap = (struct encap *)(uintptr_t)peers[2].encap;
+
+	encap->xsk_ok = true;
+	encap->ifindex = afxdp.ifindex;
+	lane = (struct lane){ .transport = &afxdp };
+	worker.egress.lanes = &lane;
+	worker.ports[0] = (struct port){ .transport = &afxdp, .tx = true };
+	worker.port_count = 1;
+}
+
 /* 9. As 7, while a third peer sends much more by another NIC, which is fast. */
 static void test_shares_of_each_queue(void **state)
 {
 	const unsigned counts[PEERS] = { 20, 1, 150 }, batches = 3000;
-	struct transport fast = { .ops = &ops, .fd = -1, .ifindex = 7, .mtu = 1500 };
-	struct encap *encap = (struct encap *)(uintptr_t)peers[2].encap;
-	struct lane lane = { .transport = &fast };
 	unsigned passed[PEERS] = { 0 };
 
 	(void)state;
-	encap->xsk_ok = true;
-	encap->ifindex = fast.ifindex;
+	use_afxdp();
 	peers[2].last_udp_ns = worker.now_ns;
-	worker.egress.lanes = &lane;
-	worker.ports[0] = (struct port){ .transport = &fast, .tx = true };
-	worker.port_count = 1;
 	queue.size = 4096;
 	queue.drain = 8;
 	for (unsigned i = 0; i < batches; i++)
 		send_batch(counts, passed);
 	assert_int_equal(passed[1], batches);
 	assert_int_equal(passed[2], 150 * batches);
+}
+
+/* 10. The control thread sent by UDP at a time that is later than the beginning of the worker's
+ * turn. No other message needs to take the UDP socket. */
+static void test_refreshed_meanwhile(void **state)
+{
+	const unsigned counts[PEERS] = { 0, 0, 1 };
+	unsigned passed[PEERS] = { 0 };
+
+	(void)state;
+	use_afxdp();
+	peers[2].last_udp_ns = worker.now_ns + NS_PER_MS;
+	send_batch(counts, passed);
+	assert_int_equal(passed[2], 1);
+	assert_int_equal(queue.used, 0);
 }
 
 int main(void)
@@ -372,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_burst_of_one_peer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_even_shares, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shares_of_each_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refreshed_meanwhile, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

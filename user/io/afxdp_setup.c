@@ -155,7 +155,6 @@ static bool set_busy_poll(int fd, uint32_t busy_poll_us)
 		{ SO_BUSY_POLL_BUDGET, BUSY_POLL_BUDGET },
 		{ SO_BUSY_POLL, (int)busy_poll_us },
 	};
-
 	const int off = 0;
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {

@@ -128,7 +128,8 @@ static struct lane *choose_lane(struct worker *w, const struct out_packet *p, ui
 	if (!e->xsk_ok || (e->mtu && outer > e->mtu))
 		return &w->egress.udp;
 	last_udp_ns = atomic_load_explicit(&p->peer->last_udp_ns, memory_order_relaxed);
-	if (w->now_ns - last_udp_ns >= UDP_REFRESH_NS) {
+	/* The control thread may have sent at a time that is later than the worker's. */
+	if (w->now_ns >= last_udp_ns + UDP_REFRESH_NS) {
 		atomic_store_explicit(&p->peer->last_udp_ns, w->now_ns, memory_order_relaxed);
 		return &w->egress.udp;
 	}

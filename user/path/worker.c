@@ -86,7 +86,8 @@ void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame 
 	uint64_t last_ns = atomic_load_explicit(&p->moved_ns, memory_order_relaxed);
 	struct endpoint from = frame_endpoint(f);
 
-	if (last_ns && w->now_ns - last_ns < MOVED_INTERVAL_NS)
+	/* Another worker may have reported at a time that is later than this one's. */
+	if (last_ns && w->now_ns < last_ns + MOVED_INTERVAL_NS)
 		return;
 	atomic_store_explicit(&p->moved_ns, w->now_ns, memory_order_relaxed);
 	if (source_valid(w, f, &from))
@@ -132,7 +133,7 @@ void chain_want_handshake(struct worker *w, struct peer *p)
 {
 	uint64_t last_ns = atomic_load_explicit(&p->wanted_ns, memory_order_seq_cst);
 
-	if (last_ns && w->now_ns - last_ns < WANT_INTERVAL_NS)
+	if (last_ns && w->now_ns < last_ns + WANT_INTERVAL_NS)
 		return;
 	atomic_store_explicit(&p->wanted_ns, w->now_ns, memory_order_relaxed);
 	chain_note(w, NOTE_WANT_HANDSHAKE, p, 0, NULL);
