@@ -102,8 +102,8 @@ static int socket_option(int option)
 	return value;
 }
 
-/* The kernel has what was asked for; it does not tell the budget. If the kernel refuses busy
- * polling, as it does for a time that is negative as an int, the socket opens without it. */
+/* The kernel has the requested options (it does not report the budget). It refuses a time above
+ * INT_MAX, and the socket then opens without busy polling. */
 static void busy_polling_is_optional(void **state)
 {
 	static const struct {
