@@ -209,4 +209,19 @@ for kind in veth bridge macvlan; do
 done
 clean "nothing is left" a "$A"
 
+# --- a driver that refuses at first ---------------------------------------------------------------
+
+# A veth takes no native XDP while it has fewer receiving queues than its peer has sending queues.
+ip link add eth0 netns "$ID-a" numrxqueues 2 numtxqueues 2 type veth \
+	peer name eth0 netns "$ID-b" numrxqueues 2 numtxqueues 2
+in_ns a ethtool -L eth0 rx 1
+ok "refused: a and b reach each other" link_up
+ok "refused: a attaches" ours a "$A" < <(conf_a)
+is "refused: data takes the UDP sockets" "$(show a "$A" .path.rx)" udp
+in_ns a ethtool -L eth0 rx 2
+receives_by() { [ "$(show a "$A" '.path | "\(.queues) \(.xdp_mode)"')" = "$1" ]; }
+ok "refused: with enough queues, XDP is used" wait_for 5 receives_by "2 native"
+ok "refused: a detaches" down a "$A"
+in_ns a ip link delete eth0
+
 done_testing

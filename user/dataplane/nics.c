@@ -109,10 +109,11 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	nic->occupant = link.xdp_prog_id;
 	if (nic_checks_wants_rx(env->options))
 		err = attach(env, nic, f);
-	if (err == -EBUSY)
-		nic->obstacle = NICS_PROGRAM;
+	if (err)
+		nic->obstacle = err == -EBUSY ? NICS_PROGRAM : NICS_REFUSED;
+	nic->rx_queues = queues_of(nic);
 	config.generic = nic->attached && !nic->native;
-	for (unsigned queues = queues_of(nic); config.queue < queues && !err; config.queue++)
+	for (; config.queue < nic->rx_queues && !err; config.queue++)
 		err = open_queue(env, nic, &config, f);
 	if (err)
 		nics_close(env, nic);
@@ -242,6 +243,9 @@ static bool is_free(const struct nic *nic, const struct netlink_link *link)
 		return afxdp_vacant(&config);
 	case NICS_MTU:
 		return link->mtu <= AFXDP_MTU_MAX;
+	case NICS_REFUSED:
+		return link->mtu != nic->mtu || queues_of(nic) != nic->rx_queues ||
+		       senders_of(nic) != nic->sender_count;
 	default:
 		return false;
 	}

@@ -37,6 +37,7 @@ struct nic {
 	uint32_t layer3;	     /* result of netlink_layer3() when its queues were opened */
 	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
 	struct nic_bypassed bypassed;
+	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];
