@@ -13,11 +13,13 @@ static void read_message(const struct nlmsghdr *nlh)
 	struct table_routes table = { .table = RT_TABLE_MAIN };
 	struct device_routes device = { .ifindex = 1 };
 	struct rules rules = { .family = AF_INET };
+	struct search changes = { .name = "wgxdp-wg0" };
 
 	take_table_route(nlh, &table);
 	take_device_route(nlh, &device);
 	take_rule(nlh, &rules);
-	(void)deletes(nlh, "wgxdp-wg0");
+	take_message(&changes, nlh);
+	require(!(changes.later & ~changes.deleted));
 	for (size_t i = 0; i < table.list.count; i++)
 		require(prefix_valid(&((struct netlink_table_route *)table.list.items)[i].to));
 	for (size_t i = 0; i < rules.list.count; i++)

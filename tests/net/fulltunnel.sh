@@ -117,8 +117,8 @@ removed() # WHAT CONDITION COMMAND...
 {
 	local begin=${EPOCHREALTIME/./}
 	"${@:3}" >/dev/null 2>&1
-	wait_for 5 eval "in_ns a $2"
-	holds "$1: it is back within a second, in us" $((${EPOCHREALTIME/./} - begin)) -lt 1000000
+	ok "$1: it is back" wait_for 10 eval "in_ns a $2"
+	diag "$1: it is back after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
 }
 removed "ip rule flush" "ip rule | grep -q 32767" ip -n "$ID-a" rule flush
 removed "ip -6 rule flush" "ip -6 rule | grep -q 32766" ip -n "$ID-a" -6 rule flush
@@ -130,6 +130,16 @@ removed "the table of IPv6" "ip -6 route show table 51820 | grep -q ." \
 removed "nft flush ruleset" "nft list chain ip6 wgxdp-$A leak" in_ns a nft flush ruleset
 removed "an nftables table" "nft list table ip wgxdp-$A | grep -q nexthop" \
 	in_ns a nft flush table ip "wgxdp-$A"
+
+# A flush that comes while wgxdp still restores the tables is noticed, too.
+for _ in 1 2 3; do
+	in_ns a nft flush ruleset
+	wait_for 10 in_ns a nft list chain ip "wgxdp-$A" leak
+	in_ns a nft flush table ip "wgxdp-$A"
+	in_ns a nft flush table ip6 "wgxdp-$A"
+done
+ok "flushed while they are restored: the tables are back" wait_for 20 whole
+
 removed "addresses" "ip address show dev $A | grep -q fd99" ip -n "$ID-a" address flush dev "$A"
 removed "link down and up" "ip route show table 51820 | grep -q ." \
 	eval "ip -n '$ID-a' link set '$A' down; ip -n '$ID-a' link set '$A' up"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/guard.h"
 
-#include <arpa/inet.h>
+#include <arpa/inet.h> /* must come before linux/netfilter.h */
 #include <errno.h>
 #include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/netfilter.h>
 
 #include "io/netlink.h"
 #include "util/log.h"
@@ -294,6 +296,11 @@ int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to
 out:
 	buffer_done(&b);
 	return err;
+}
+
+uint32_t guard_families(const struct guard *g)
+{
+	return (g->v4 ? 1U << NFPROTO_IPV4 : 0) | (g->v6 ? 1U << NFPROTO_IPV6 : 0);
 }
 
 void guard_done(struct guard *g)

@@ -73,6 +73,9 @@ void guard_free_exits(struct guard_exits *e);
 int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to, bool damaged,
 	      struct fault *f);
 
+/* Returns the families in which guard_set() last set a table, as 1 << NFPROTO_IPV4 (IPV6). */
+uint32_t guard_families(const struct guard *g);
+
 /* Deletes the table of @interface for IPv4 (@v4) and for IPv6 (@v6), if it exists. Returns 0, or
  * -errno with @f filled in. */
 int guard_delete(const char *interface, bool v4, bool v6, struct fault *f);

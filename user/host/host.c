@@ -177,7 +177,7 @@ static int set_guard(struct host *h, const struct state *to, const struct rules 
 	int result = guard_set(&h->guard, h->netlink, &target, damaged, &why);
 
 	if (result > 0)
-		keep_forget_nft(&h->keep);
+		keep_forget_nft(&h->keep, guard_families(&h->guard));
 	return result < 0 ? fault(f, result,
 				  "%s: the default route needs packet filter rules: %.300s; load "
 				  "nf_tables, or use `Table = off` and routes of your own",

@@ -162,9 +162,9 @@ int keep_follow(struct keep *k, uint32_t ifindex, const char *table)
 	return err;
 }
 
-void keep_forget_nft(struct keep *k)
+void keep_forget_nft(struct keep *k, uint32_t families)
 {
-	if (k->nft)
-		(void)nft_watch_read(k->nft, k->table);
-	k->damaged = false;
+	k->damaged = k->nft && nft_watch_read_added(k->nft, k->table, families);
+	if (k->damaged)
+		keep_check_soon(k);
 }

@@ -53,8 +53,10 @@ void keep_close(struct keep *k); /* does nothing if *k is all zero */
  * all routes). Of nftables, only tables named @table count (NULL = none). Returns 0 or -errno. */
 int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
 
-/* Forgets the events that our own changes of nftables have caused. */
-void keep_forget_nft(struct keep *k);
+/* Forgets the events that our own changes of nftables have caused. @families: those in which the
+ * table has just been added anew (1 << NFPROTO_…). If another program has deleted something there
+ * since then, the next check finds the table damaged. */
+void keep_forget_nft(struct keep *k, uint32_t families);
 
 /* Schedules a check, as an event does. */
 void keep_check_soon(struct keep *k);

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netinet/in.h> /* must come before linux/netfilter.h */
 #include <stdlib.h>
+
+#include <linux/netfilter.h>
 
 #include "io/netlink_private.h"
 
@@ -46,18 +49,10 @@ int nft_watch_fd(const struct nft_watch *w)
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1,
 	      "the attribute that names the table differs");
 
-static bool deletes(const struct nlmsghdr *nlh, const char *name)
+static bool names(const struct nlmsghdr *nlh, const char *name)
 {
 	const struct nlattr *table;
 
-	switch (nlh->nlmsg_type) {
-	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE:
-	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELCHAIN:
-	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE:
-		break;
-	default:
-		return false;
-	}
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg))
 		return false;
 	table = netlink_attr(nlh, sizeof(struct nfgenmsg), NFTA_TABLE_NAME, 1);
@@ -67,15 +62,39 @@ static bool deletes(const struct nlmsghdr *nlh, const char *name)
 
 struct search {
 	const char *name;
-	bool deleted;
+	uint32_t deleted; /* 1 << family: something was deleted */
+	uint32_t later;	  /* the same, after the table was last added */
 };
+
+static void take_message(struct search *s, const struct nlmsghdr *nlh)
+{
+	const struct nfgenmsg *head = mnl_nlmsg_get_payload(nlh);
+	uint32_t family;
+
+	switch (nlh->nlmsg_type) {
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELCHAIN:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE:
+		break;
+	default:
+		return;
+	}
+	if (!names(nlh, s->name) || head->nfgen_family >= NFPROTO_NUMPROTO)
+		return;
+	family = 1U << head->nfgen_family;
+	if (nlh->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE)) {
+		s->later &= ~family;
+		return;
+	}
+	s->deleted |= family;
+	s->later |= family;
+}
 
 static void take_event(void *ctx, const struct nlmsghdr *m, int nsid)
 {
-	struct search *s = ctx;
-
 	(void)nsid;
-	s->deleted |= deletes(m, s->name);
+	take_message(ctx, m);
 }
 
 bool nft_watch_read(struct nft_watch *w, const char *name)
@@ -84,4 +103,12 @@ bool nft_watch_read(struct nft_watch *w, const char *name)
 	bool lost = netlink_events_read(&w->events, take_event, &s);
 
 	return lost || s.deleted;
+}
+
+bool nft_watch_read_added(struct nft_watch *w, const char *name, uint32_t families)
+{
+	struct search s = { .name = name };
+	bool lost = netlink_events_read(&w->events, take_event, &s);
+
+	return lost || s.later & families;
 }

@@ -4,6 +4,7 @@
 #define WGXDP_NFT_WATCH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct nft_watch;
 
@@ -15,5 +16,11 @@ int nft_watch_fd(const struct nft_watch *w);
 /* Reads the events that have arrived. Returns true if the table @name, or a chain or rule in it,
  * was deleted in any family, or if events were lost. */
 bool nft_watch_read(struct nft_watch *w, const char *name);
+
+/* Like nft_watch_read(), for a caller that has just added the table @name anew in the @families
+ * (bit 1 << NFPROTO_… for each): returns true only if something was deleted in one of these
+ * families after the table was added to it, or if events were lost. So the caller's own deletions
+ * do not count, and another program's deletion that follows them does. */
+bool nft_watch_read_added(struct nft_watch *w, const char *name, uint32_t families);
 
 #endif
