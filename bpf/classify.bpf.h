@@ -4,7 +4,7 @@
  * receiver index. Shared by XDP and TC. Only reads the payload.
  *
  *   type 1  148 bytes      type 3  64 bytes
- *   type 2   92 bytes      type 4  32 bytes or more. A length that is no multiple of 16 is valid,
+ *   type 2   92 bytes      type 4  32 bytes or more. The length need not be a multiple of 16,
  *                                  because a sender may pad less close to the MTU ([W] 5.4.6).
  */
 #ifndef WGXDP_CLASSIFY_BPF_H

@@ -40,7 +40,7 @@ static __always_inline bool host_forwards(const struct verdict_packet *p)
 	return p->d.ipv6 ? forwarding6 : forwarding4;
 }
 
-/* Whether libxdp's dispatcher calls this program. The program then outlives a killed daemon
+/* True if libxdp's dispatcher calls this program. In that case the program outlives a killed daemon
  * (chainlink.h). */
 const volatile bool chained;
 
@@ -115,8 +115,8 @@ int wgxdp_ingress(struct xdp_md *ctx)
 
 /* --- TC -------------------------------------------------------------------------------------- */
 
-/* Bytes that are made readable. verdict_of() needs no more unless there are many extension
- * headers. */
+/* Bytes that are pulled into the linear part of the skb. verdict_of() needs more only if there are
+ * many extension headers. */
 #define HEAD_LEN 256
 
 /* Returns true if the packet may be UDP. Only such packets are made linear, because that may copy

@@ -4,8 +4,8 @@
  * kernel has joined (GRO of a bridge's port), or which came as one train (UDP_SEGMENT over veth).
  * Native XDP never sees such a frame.
  *
- * The context of an XDP program does not show this, but generic XDP leaves the socket buffer's own
- * struct skb_shared_info behind the frame:
+ * The context of an XDP program does not show this, but generic XDP leaves the struct
+ * skb_shared_info of the socket buffer in memory after the frame:
  *
  *   data_hard_start                                       data_hard_start + frame_sz
  *     │ headroom │ frame │ tailroom │ struct skb_shared_info │

@@ -8,9 +8,9 @@
  *                       └─ IPv6: a few extension headers ────────┘
  *
  * A packet ends where its IP header says. The frame may be longer, because Ethernet pads to 60
- * bytes. A frame that is shorter than its packet is no datagram. Three kinds of extension headers
- * are accepted before UDP (RFC 8200 4.1): hop-by-hop options, destination options, and a routing
- * header with no segments left. Packets with other or more extension headers go to the stack, which
+ * bytes. A frame that is shorter than its packet is invalid. Three kinds of extension headers are
+ * accepted before UDP (RFC 8200 4.1): hop-by-hop options, destination options, and a routing header
+ * with no segments left. Packets with other or more extension headers go to the stack, which
  * delivers them to our UDP socket.
  */
 #ifndef WGXDP_PARSE_BPF_H
@@ -33,7 +33,7 @@
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
-#define IPV6_EXTENSIONS_MAX 4 /* RFC 8200 recommends at most these before UDP */
+#define IPV6_EXTENSIONS_MAX 4 /* RFC 8200 4.1 recommends at most four of these before UDP */
 
 struct cursor {
 	const void *pos;

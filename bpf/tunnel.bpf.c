@@ -19,8 +19,8 @@
  *   - With RPS on the interface, the kernel queues packets for another CPU, and the hook runs after
  *     the write. tun_writer[] may then hold the slot of a later packet. RPS computes a hash of
  *     every packet that it queues, and a packet straight from a TUN write has none, so the hash
- *     reveals RPS. A packet with a hash passes if its source belongs to any peer. Only the worker
- *     has checked that it is the right peer.
+ *     reveals RPS. A packet with a hash passes if its source belongs to any peer. In this case only
+ *     the worker has checked that the source belongs to the packet's peer.
  *
  * Packets have no Ethernet header here, except under BPF_PROG_TEST_RUN. All offsets therefore count
  * from the IP header.

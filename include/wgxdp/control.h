@@ -12,17 +12,18 @@
  *   {"op":"detach"}   {"ok":true} when everything is removed; the daemon then ends
  *   {"op":"set","debug":true|false}
  *                     {"ok":true,"log":"journal"|"syslog"|"stderr"|"nowhere","stderr":"<file>",
- *                     "pid":number}: log says where debug messages go, stderr what the daemon's
- *                     standard error is
+ *                     "pid":number}: log says where debug messages go, stderr names the file behind
+ *                     the daemon's standard error
  *   {"op":"logs"}     {"ok":true,"earlier":number,"lines":[{"time_ms":Unix time in ms,
  *                     "level":"error"|"info"|"debug","text":"..."}]}: the last lines of the log,
- *                     oldest first; earlier counts the lines before them, which are not kept
+ *                     oldest first; earlier counts the older lines, which are no longer kept
  *   {"op":"reload","exact":true,"adopt":true}
  *                     {"ok":true} when the config file is applied. exact: as `wg syncconf`; adopt:
  *                     the file is regarded as applied. Both may be left out
- *   {"op":"confirm"}  {"ok":true}: the tunnel that waits for a confirmation stays
+ *   {"op":"confirm"}  {"ok":true}: confirms the tunnel, so that it is not removed
  *   {"op":"confirm","wait":true}
- *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when its time is over
+ *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when the time for the
+ *                     confirmation has run out
  *   anything else     {"error":"<sentence>"}
  *
  * Each of these answers also has "version": the version of the daemon, as `wgxdp --version` prints
@@ -60,7 +61,7 @@
  *                     is counted here once
  *   passes            {name of a reason: packets} that failed the check of that name but went on to
  *                     the stack, because the host forwards and they may be for another host. They
- *                     are no drops. Reasons with 0 packets are left out
+ *                     do not count as dropped. Reasons with 0 packets are left out
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none),
  *                     endpoint_name ("host:port" from which the endpoint comes, null = none),

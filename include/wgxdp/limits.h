@@ -29,8 +29,8 @@
 #define INDEX_GRACE_S 5
 
 #define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: Rm changes every two minutes */
-#define COOKIE_SECRET_LATENCY_S 5   /* a received cookie is discarded this long before that */
-#define INITIATIONS_PER_SECOND 50   /* accepted per peer, as by the kernel; more are rate_limited */
+#define COOKIE_SECRET_LATENCY_S 5   /* a received cookie expires this much earlier than Rm */
+#define INITIATIONS_PER_SECOND 50   /* the limit per peer, as in the kernel's WireGuard */
 
 #define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
 
@@ -51,8 +51,8 @@
 #define HANDSHAKE_RATE_PER_S 100 /* per source under load; the default of --handshake-rate */
 #define HANDSHAKE_BURST 200	 /* per source under load */
 
-/* A loop over many peers returns to the event loop after this time, so that handshakes need not
- * wait until it is finished. */
+/* A loop over many peers returns to the event loop after this time, so that handshakes do not wait
+ * for the end of the loop. */
 #define PASS_TURN_NS (5 * NS_PER_MS)
 
 #define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */

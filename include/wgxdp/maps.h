@@ -102,9 +102,9 @@ struct mac_keys_value {
 	__u8 zero[2];
 };
 
-/* drops counts dropped packets. The key is enum reason (reasons.h).
- * passes has the same key. It counts packets that failed a check but passed to the stack, because
- * the host forwards and the packet may belong to a connection that the host translates. */
+/* drops counts dropped packets. passes counts packets that failed a check but passed to the stack,
+ * because the host forwards and the packet may belong to a connection that the host translates. The
+ * key of both maps is enum reason (reasons.h). */
 struct drops_value {
 	__u64 packets;
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */

@@ -17,41 +17,39 @@
 	X(0, none, "went on")                                                                      \
 	/* received, before the sender is known */                                                 \
 	X(1, malformed, "a message to our port with a wrong length, type or reserved byte")        \
-	X(2, unknown_index, "its receiver index is not one of ours")                               \
-	X(3, not_pending, "a response, but none of our initiations waits for it")                  \
-	X(4, oversized, "larger than a receive buffer")                                            \
+	X(2, unknown_index, "the receiver index was not assigned by this host")                    \
+	X(3, not_pending, "a response for which no initiation of ours is pending")                 \
+	X(4, oversized, "the message is larger than a receive buffer")                             \
 	/* data messages */                                                                        \
-	X(5, expired, "its session is past its time or message limit")                             \
-	X(6, bad_tag, "did not authenticate")                                                      \
-	X(7, replayed, "its counter was seen before")                                              \
-	X(8, too_old, "its counter is older than the replay window")                               \
-	X(9, bad_inner, "its contents are not an IP packet")                                       \
-	X(10, unallowed_source,                                                                    \
-	  "its inner source address is not allowed for the peer that sent it")                     \
-	X(11, tun_full, "the tunnel interface did not accept it")                                  \
+	X(5, expired, "the session is past its limit of time or messages")                         \
+	X(6, bad_tag, "the message did not authenticate")                                          \
+	X(7, replayed, "the counter was seen before")                                              \
+	X(8, too_old, "the counter is older than the replay window")                               \
+	X(9, bad_inner, "the content is not an IP packet")                                         \
+	X(10, unallowed_source, "the inner source address is not allowed for the peer")            \
+	X(11, tun_full, "the tunnel interface did not accept the packet")                          \
 	/* handshake messages */                                                                   \
 	X(12, bad_mac1, "mac1 is wrong: the sender does not know our public key")                  \
-	X(13, no_mac2, "under load and without a valid mac2: a cookie reply was sent")             \
-	X(14, rate_limited, "its source sends more handshakes than allowed")                       \
+	X(13, no_mac2, "no valid mac2 while under load; a cookie reply was sent")                  \
+	X(14, rate_limited, "the source sends more handshakes than allowed")                       \
 	X(15, bad_handshake, "the handshake did not authenticate, or its sender is not a peer")    \
-	X(16, old_timestamp, "an initiation that is not newer than the last one: a replay")        \
+	X(16, old_timestamp, "the initiation is not newer than the last one: a replay")            \
 	X(17, queue_full, "the handshake queue was full")                                          \
-	X(18, bad_cookie, "a cookie reply that did not authenticate or was not asked for")         \
+	X(18, bad_cookie, "a cookie reply did not authenticate or was not requested")              \
 	/* outgoing */                                                                             \
 	X(19, no_peer, "no peer has the destination in its allowed IPs")                           \
 	X(20, no_endpoint, "the peer has no endpoint yet")                                         \
 	X(21, staged_full, "too many packets waited for a session; the oldest was dropped")        \
-	X(22, no_session, "it waited for a handshake that was given up")                           \
-	X(23, too_big, "larger than the MTU of the tunnel interface")                              \
-	X(24, send_failed, "the kernel refused to send it")                                        \
-	X(25, tx_full, "no room to send it, or its peer has used up its share")                    \
+	X(22, no_session, "the handshake was given up while the packet waited")                    \
+	X(23, too_big, "the packet is larger than the MTU of the tunnel interface")                \
+	X(24, send_failed, "the kernel refused to send the message")                               \
+	X(25, tx_full, "the send queue had no room, or the peer has used up its share")            \
 	X(26, down, "the interface is down or has no private key")                                 \
-	X(27, loop, "its route leads back into the tunnel")                                        \
-	/* decrypted, where TC ingress of the tunnel checks the worker */                          \
-	X(28, inject_mismatch,                                                                     \
-	  "the kernel found another peer, or none, for its inner source address")                  \
+	X(27, loop, "the route to the peer leads back into the tunnel")                            \
+	/* decrypted packets that TC ingress of the tunnel interface refused */                    \
+	X(28, inject_mismatch, "the kernel's second check of the inner source address failed")     \
 	/* handshake messages again */                                                             \
-	X(29, no_resources, "authentic, but no memory or map entry was left for its session")
+	X(29, no_resources, "authentic, but no memory or map entry was left for the session")
 
 /* clang-format off */
 enum reason {

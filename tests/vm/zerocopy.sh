@@ -51,7 +51,7 @@ if [ $OFFERED = true ]; then
 	carries on true
 else
 	refuses "on: attach is refused" 1 \
-		'eth0 queue 0: its driver has no zero-copy.*--zero-copy auto' attach on
+		'eth0 queue 0: the driver has no zero-copy.*--zero-copy auto' attach on
 fi
 foreign_down "$B"
 clean "nothing is left" a "$A"

@@ -62,8 +62,8 @@ struct aead_backend {
  * skips a backend that fails the test.
  * @failed: may be NULL; *@failed is set to the name of the first backend that failed, or to NULL.
  * Returns 0, -ENOENT (no backend has that name), -ENOTSUP (this CPU cannot run the backend) or
- * -EIO (the backend failed its test). On error the backend in use stays in use; before the first
- * call that is "libsodium". Call before other threads use this module. */
+ * -EIO (the backend failed its test). On error the backend does not change; before the first call
+ * it is "libsodium". Call before other threads use this module. */
 int aead_select(const char *name, const char **failed);
 
 /* Returns the name of the backend in use; static storage. Any thread. */

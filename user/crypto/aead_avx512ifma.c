@@ -3,7 +3,7 @@
  * aead_avx512ifma.c - the AEAD in 512-bit registers, with a Poly1305 that multiplies 52 bits at a
  * time (IFMA).
  *
- * ChaCha20 and the batches are those of aead_avx512.c.
+ * ChaCha20 and the code for batches are the same as in aead_avx512.c.
  */
 #if defined(__x86_64__)
 

@@ -16,7 +16,7 @@
  * leaves h at zero, so packets of different lengths need no special case. The last block of a
  * packet holds the two lengths.
  *
- * One long packet alone is dealt to all lanes, four blocks each, 32 per step. Each lane then
+ * The blocks of a single long packet are dealt to all lanes, four to each, 32 per step. Each lane
  * computes h := h r^32 + m r^4 + m' r^3 + m'' r^2 + m''' r. In the end lane l is multiplied by
  * r^(28 - 4 l), and the lanes are added up.
  *
@@ -30,7 +30,7 @@
 #define WGXDP_AEAD_IFMA_POLY_H
 
 #define POLY_LANES 8	   /* packets at a time */
-#define MIN_PACKETS 4	   /* with fewer packets it is faster to process one after another */
+#define MIN_PACKETS 4	   /* fewer packets are processed faster one after another */
 #define STEP_BLOCKS 4	   /* blocks of a lane per step */
 #define DEAL_MIN_BLOCKS 56 /* dealing is faster than scalar code from this length on */
 #define LIMB_MASK ((1ULL << 44) - 1)
@@ -322,7 +322,8 @@ static void mac_parallel(struct poly *poly, const struct mac *const mac[], size_
 	finish(&h, s_low, s_high, tag, n);
 }
 
-/* Computes r^32, and r^(28 - 4 l) in each lane l. The factors of 28 - 4 l are 4, 8 and 16. */
+/* Computes r^32, and r^(28 - 4 l) in each lane l. Each exponent 28 - 4 l is a sum of some of 4, 8
+ * and 16, so the power is a product of some of r^4, r^8 and r^16. */
 static INLINE void compute_lane_powers(struct poly *poly, struct number *lane_power)
 {
 	struct factor *p32 = &poly->power[STEP_BLOCKS], p8, p16, select;

@@ -150,8 +150,8 @@ static INLINE void compute_rows(const struct blocks *b, int first_slot, int grou
 	}
 }
 
-/* There is one function for each number of blocks, so that a small number does not pay for the
- * large stack frame that a large number needs. */
+/* There is one function for each number of groups, so that a few groups do not pay for the large
+ * stack frame that many groups need. */
 static __attribute__((noinline)) void compute_rows1(const struct blocks *b, int first_slot)
 {
 	compute_rows(b, first_slot, 1);

@@ -18,14 +18,14 @@
 
 static void init_once(void)
 {
-	/* If this fails, libsodium must not be used, and the functions of the AEAD cannot report
-	 * it. */
+	/* If this fails, libsodium must not be used, and the functions of the AEAD cannot return an
+	 * error. */
 	if (sodium_init() < 0)
 		abort();
 }
 
-/* Lets libsodium choose its code for this CPU. The daemon does this through aead_select(); tests
- * and tools may call the AEAD without it. */
+/* Lets libsodium choose its code for this CPU. aead_select() calls this in the daemon, but tests
+ * and tools may use the AEAD without aead_select(). */
 static void init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -10,7 +10,7 @@
 #include <valgrind/memcheck.h>
 #endif
 
-/* Declares that the @n bytes at @p are public from here on, although secrets went into them. */
+/* Declares that the @n bytes at @p are public from here on, although they depend on secrets. */
 static inline void declassify(const void *p, unsigned long n)
 {
 #ifdef CT_TEST

@@ -22,9 +22,9 @@
  *   tx          complete frames to be sent; the kernel reads them when sweep() wakes it
  *   completion  chunks that were sent; in copy mode the kernel stops sending while the ring is full
  *
- * Each ring has room for all chunks that can be in it, and yet a producer may find it full, because
- * the kernel publishes its consumer index only after the chunk has appeared in the other ring. So
- * afxdp_refill() keeps the chunks that do not fit, and send() drops frames that do not fit.
+ * Each ring has room for all chunks that can be in it. A producer may still find a ring full,
+ * because the kernel publishes its consumer index only after the chunk has appeared in the other
+ * ring. So afxdp_refill() keeps chunks that do not fit, and send() drops frames that do not fit.
  *
  * Multi-buffer frames (XDP_USE_SG) are not used. The kernel drops a frame that does not fit a
  * chunk minus 256 bytes of kernel headroom, and counts it as rx_dropped.
@@ -122,7 +122,7 @@ static unsigned alloc_frames(struct transport *transport, struct tx_frame *frame
 	return n;
 }
 
-/* Can @f be sent by this NIC without fragmenting? */
+/* Returns true if this NIC can send @f without fragmentation. */
 static bool sendable(const struct afxdp *a, const struct tx_frame *f)
 {
 	return f->encap && f->encap->xsk_ok && f->encap->ifindex == a->transport.ifindex &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * afxdp.h - one AF_XDP socket on one queue with its own UMEM: fill, rx, tx, completion ring.
- * (The prefix xsk_ belongs to libxdp.) afxdp.c has a picture of who owns a frame at what time.
+ * (The prefix xsk_ belongs to libxdp.) afxdp.c has a diagram of the ownership of frames.
  */
 #ifndef WGXDP_AFXDP_H
 #define WGXDP_AFXDP_H

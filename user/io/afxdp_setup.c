@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * afxdp_setup.c - opens and closes an AF_XDP socket with its UMEM, and reads its counters. afxdp.c
- * has a picture of who owns a frame at what time.
+ * has a diagram of the ownership of frames.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,11 +123,12 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 		int err;
 		const char *why;
 	} table[] = {
-		{ -EBUSY, "another AF_XDP socket uses it; stop its owner, or use --rx udp" },
+		{ -EBUSY, "another AF_XDP socket uses this queue; stop the program that owns the "
+			  "socket, or use --rx udp" },
 		{ -EPERM,
 		  "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW" },
-		{ -ENOBUFS, "its frames exceed the limit of locked memory; raise `ulimit -l`, or "
-			    "add CAP_IPC_LOCK" },
+		{ -ENOBUFS, "the frames of the socket exceed the limit of locked memory; raise "
+			    "`ulimit -l`, or add CAP_IPC_LOCK" },
 		{ -EAFNOSUPPORT, "this kernel has no AF_XDP sockets; use --rx udp --tx udp" },
 		{ -EINVAL, "the NIC has no such queue; see `ethtool -l`" },
 	};
@@ -138,7 +139,7 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 			why = table[i].why;
 	if (config->zero_copy == AFXDP_ZC_ON && (err == -EINVAL || err == -EOPNOTSUPP)) {
 		err = -EOPNOTSUPP;
-		why = "its driver has no zero-copy for AF_XDP; use --zero-copy auto";
+		why = "the driver has no zero-copy for AF_XDP; use --zero-copy auto";
 	}
 	return fault(f, err, "%s queue %u: %s", config->nic, config->queue, why);
 }
@@ -243,7 +244,8 @@ int afxdp_new(struct transport **transport, const struct afxdp_config *config, s
 			     config->nic, config->mtu, AFXDP_MTU_MAX);
 	if ((config->rx_frames && !power_of_two(config->rx_frames)) ||
 	    (config->tx_frames && !power_of_two(config->tx_frames)))
-		return fault(f, -EINVAL, "%s: %u rx and %u tx frames are not powers of two",
+		return fault(f, -EINVAL,
+			     "%s: the numbers of frames (rx %u, tx %u) must be powers of two",
 			     config->nic, config->rx_frames, config->tx_frames);
 	a = allocate(config);
 	if (!a)

@@ -109,8 +109,8 @@ static int take_entry(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-/* Looks up an entry. The kernel finds it by either of its two tuples, so it does not matter which
- * side began the flow. */
+/* Looks up an entry. The kernel finds an entry by either of its two tuples, so @t may be a packet
+ * of either direction of the flow. */
 static int get(struct netlink *nl, const struct conntrack_tuple *t, struct answer *answer)
 {
 	struct nfgenmsg *nfg;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conntrack.h - queries the kernel's connection tracking. It tells whether the host translates
- * (NAT) an outer flow, because AF_XDP must not send the packets of such a flow. It also tells which
- * addresses and ports an inner packet had before its translation. Control thread.
+ * conntrack.h - queries the kernel's connection tracking for two purposes. AF_XDP must not send the
+ * packets of an outer flow that the host translates (NAT). And an ICMP error must quote the
+ * addresses and ports that an inner packet had before its translation. Control thread.
  */
 #ifndef WGXDP_CONNTRACK_H
 #define WGXDP_CONNTRACK_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ethtool.h - reads and changes the settings of a NIC that ethtool(8) shows, by SIOCETHTOOL.
- * Reading needs no rights; changing needs CAP_NET_ADMIN. All functions act in the network namespace
- * of the calling thread. They return -EOPNOTSUPP if the driver has no such setting, and -ENODEV if
- * there is no such link. Any thread.
+ * Reading needs no privilege; changing needs CAP_NET_ADMIN. All functions act in the network
+ * namespace of the calling thread. They return -EOPNOTSUPP if the driver has no such setting, and
+ * -ENODEV if there is no such link. Any thread.
  */
 #ifndef WGXDP_ETHTOOL_H
 #define WGXDP_ETHTOOL_H
@@ -45,7 +45,7 @@ enum ethtool_offload {
 struct ethtool_offload_state {
 	bool known; /* the kernel knows this offload; false: the other members are false */
 	bool on;
-	bool fixed; /* the driver does not let anybody change it */
+	bool fixed; /* the driver allows no change */
 };
 
 /* Returns the kernel's name of the offload, which `ethtool -K` accepts. */

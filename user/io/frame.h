@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame.h - a datagram that was received or is to be sent. Its bytes are in memory of the
- * transport. A batch is an array of frames.
+ * frame.h - a datagram that was received or is to be sent. Its bytes are in the transport's memory.
+ * A batch is an array of frames.
  */
 #ifndef WGXDP_FRAME_H
 #define WGXDP_FRAME_H

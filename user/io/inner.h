@@ -8,7 +8,7 @@
  *                             └▶ 0         neither
  *
  * Nothing else is checked. The header length of IPv4 and the total lengths are returned as they are
- * in the packet, and may exceed it.
+ * in the packet, and may exceed the length of the packet.
  */
 #ifndef WGXDP_INNER_H
 #define WGXDP_INNER_H
@@ -98,9 +98,9 @@ static inline const uint8_t *inner6_destination(const uint8_t *ip)
 	return ip + offsetof(struct ip6_hdr, ip6_dst);
 }
 
-/* Finds the header behind the IP header and IPv6's extension headers. Returns false for a later
- * fragment and for a packet of @len bytes that ends within those headers. *@at may be @len or
- * more. */
+/* Finds the transport header after the IP header and the IPv6 extension headers. Returns false for
+ * a later fragment, and if the packet of @len bytes ends within those headers. Sets *@protocol to
+ * the type of the transport header and *@at to its offset, which may be @len or more. */
 bool inner_transport(const uint8_t *ip, size_t len, uint8_t *protocol, size_t *at);
 
 /* Returns true if this fragment header (RFC 8200 4.5) belongs to a fragment other than the

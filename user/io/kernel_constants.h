@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel_constants.h - constants of Linux that the headers of Debian 12 (Linux 6.1) lack. Newer
- * headers have them, and then theirs are used. Whether the running kernel has the feature is a
- * different question, which the caller asks the kernel.
+ * kernel_constants.h - constants of Linux that the headers of Debian 12 (Linux 6.1) lack. If newer
+ * headers define a constant, their definition is used. Callers must find out at run time whether
+ * the kernel has the feature.
  */
 #ifndef WGXDP_KERNEL_CONSTANTS_H
 #define WGXDP_KERNEL_CONSTANTS_H

@@ -15,7 +15,7 @@
 
 #include "io/netlink_private.h"
 
-#define DUMP_ATTEMPTS 16 /* how often a dump is tried while concurrent changes interrupt it */
+#define DUMP_ATTEMPTS 16 /* attempts at a dump that concurrent changes interrupt */
 #define LIST_ROOM 16	 /* initial size of a list, in items */
 
 /* Requests ------------------------------------------------------------------------------------ */

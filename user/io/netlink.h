@@ -124,8 +124,8 @@ struct netlink_route {
 			 MTU; 0 = unknown */
 };
 
-/* The properties of a datagram of our socket, besides its addresses, on which policy rules and the
- * choice between several next hops may depend. */
+/* The properties of an outer datagram, other than its addresses, that policy rules and multipath
+ * routing may use. */
 struct netlink_flow {
 	uint32_t fwmark;
 	__be16 source_port; /* 0 = unknown */
@@ -169,7 +169,7 @@ struct netlink_table_route {
 	uint8_t gateway[16];
 };
 
-/* Lists the routes of one table, in no order. Returns 0 with *@count entries in *@list, which the
+/* Lists the routes of one table, in any order. Returns 0 with *@count entries in *@list, which the
  * caller frees, or -errno. */
 int netlink_table_routes(struct netlink *nl, uint8_t family, uint32_t table,
 			 struct netlink_table_route **list, size_t *count);

@@ -14,7 +14,7 @@
 
 struct query {
 	uint8_t family;
-	const uint8_t *to, *from; /* @from: NULL = the route chooses it */
+	const uint8_t *to, *from; /* @from: NULL = the route chooses the source */
 	__be16 port;		  /* UDP port of @to; 0 = none */
 	__be16 source_port;	  /* 0 = unknown */
 	uint32_t ifindex;	  /* 0 = any */

@@ -76,7 +76,8 @@ static struct netlink_watch *open_groups(const int *groups, int nsid)
 		errno = -err;
 		return NULL;
 	}
-	/* Without the right to a large buffer the watch overruns sooner, which is harmless. */
+	/* Without the privilege for a large buffer, the socket overruns sooner. That is
+	 * harmless. */
 	(void)setsockopt(netlink_watch_fd(w), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return w;
 }

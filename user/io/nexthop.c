@@ -4,7 +4,7 @@
  *
  *   endpoint ─▶ route ─┬─▶ none, or to this host ──────────────────────────────▶ UDP socket
  *                      ├─▶ into the tunnel itself (via_tunnel) ────────────────▶ UDP socket
- *                      ├─▶ by a link that is no attached NIC, or has no MACs ──▶ UDP socket
+ *                      ├─▶ by a link that is not attached, or has no MACs ─────▶ UDP socket
  *                      └─▶ by an attached NIC ─▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
  *                                                           └─▶ valid ─────────▶ AF_XDP
  *

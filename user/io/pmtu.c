@@ -22,7 +22,7 @@
 #define FRAGMENT_HEADER_LEN 8
 #define PORTS_LEN 4
 #define READ_LEN 512		       /* bytes read of an error; the rest is not needed */
-#define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that a flood of errors is lost here */
+#define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that the kernel drops a flood of errors */
 
 struct pmtu_watch {
 	int fd, ipv4, ipv6; /* fd: epoll over both sockets; -1 = not open */

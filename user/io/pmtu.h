@@ -3,9 +3,9 @@
  * pmtu.h - receives the errors of routers that found one of our outer packets too large: ICMP
  * "fragmentation needed" and ICMPv6 "packet too big".
  *
- * The kernel checks such an error and lowers its path MTU, but does not notify programs of that
- * (there are no notifications for FIB exceptions). An error received here is only a reason to query
- * the route again. Its contents are not trusted, because any host can send such an error.
+ * The kernel checks such an error and lowers its path MTU, but does not notify programs (there are
+ * no notifications for FIB exceptions). An error received here is only a reason to query the route
+ * again. The contents of the error are not trusted, because any host can send one.
  */
 #ifndef WGXDP_PMTU_H
 #define WGXDP_PMTU_H

@@ -22,7 +22,7 @@
 
 struct transport;
 
-struct transport_stats { /* since the opening; only the reader writes, any thread reads */
+struct transport_stats { /* since the transport was opened; only its reader writes them */
 	_Atomic uint64_t rx_packets, tx_packets; /* data messages except keepalives */
 	_Atomic uint64_t tx_refused;		 /* not accepted by send() */
 	_Atomic uint64_t tx_dropped;   /* accepted by send(), dropped by the kernel later */
@@ -62,13 +62,14 @@ struct transport {
 	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. Stays 0
 	 * for udp until the kernel refuses a message. Reader only. */
 	unsigned fullness;
-	/* Busy polling: recv() makes the kernel poll the queue, and the reader calls recv() until
-	 * this time has passed without a packet before it sleeps. 0 = no busy polling. */
+	/* Busy polling: recv() makes the kernel poll the queue, and the reader sleeps only after
+	 * this time without a packet. 0 = no busy polling. */
 	uint32_t busy_poll_ns;
 	struct transport_stats stats;
 };
 
-/* Returns true for a data message that is no keepalive. rx_packets and tx_packets count these. */
+/* Returns true for a data message that is not a keepalive. rx_packets and tx_packets count these
+ * messages. */
 static inline bool transport_is_data(const uint8_t *payload, uint32_t len)
 {
 	return len > wire_data_len(0) && payload[0] == WIRE_DATA;

@@ -103,7 +103,7 @@ static void disable_redirects(const char *name)
 	}
 }
 
-/* These messages never advise to delete the interface, because it may be the host's uplink. */
+/* These messages never advise deleting the interface, because it may be the host's uplink. */
 static int name_taken(const char *name, struct fault *f)
 {
 	struct netlink *nl = netlink_open();
@@ -155,7 +155,7 @@ static int create(int fd, const char *name, struct fault *f)
 	}
 }
 
-/* Uses the given descriptor of /dev/net/tun, which may already have a TUN device or not. */
+/* Uses the given descriptor of /dev/net/tun. Creates an interface unless the descriptor has one. */
 static int adopt(int fd, const char *name, struct fault *f)
 {
 	struct ifreq ifr = { 0 };
@@ -170,12 +170,13 @@ static int adopt(int fd, const char *name, struct fault *f)
 	if (ifr.ifr_flags & IFF_NAPI)
 		return fault(
 			f, -EINVAL,
-			"descriptor %d (%s) has IFF_NAPI, with which a write returns before TC saw "
-			"the packet; open it without IFF_NAPI",
+			"descriptor %d (%s) has IFF_NAPI, so a write returns before TC has seen "
+			"the packet; open the device without IFF_NAPI",
 			fd, ifr.ifr_name);
 	if (!(ifr.ifr_flags & IFF_TUN))
 		return fault(f, -EINVAL,
-			     "descriptor %d (%s) is a TAP device; open it with IFF_TUN|IFF_NO_PI",
+			     "descriptor %d (%s) is a TAP device; open /dev/net/tun with "
+			     "IFF_TUN|IFF_NO_PI",
 			     fd, ifr.ifr_name);
 	return 0;
 }
@@ -210,11 +211,12 @@ static int configure(const struct tun *t, uint32_t mtu, struct fault *f)
 			     strerror(errno));
 	err = set_mtu_and_queue(nl, t->ifindex, mtu);
 	if (err) {
-		fault(f, err, "%s: MTU %u: %s", t->name, mtu, netlink_error(nl, err));
+		fault(f, err, "%s: cannot set the MTU %u: %s", t->name, mtu,
+		      netlink_error(nl, err));
 		goto out;
 	}
 	err = set_addr_gen_none(nl, t->ifindex);
-	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* these mean no IPv6 */
+	if (err == -EAFNOSUPPORT || err == -EOPNOTSUPP) /* the host has no IPv6 */
 		err = 0;
 	if (err) {
 		fault(f, err, "%s: cannot set addrgenmode none: %s", t->name,
@@ -239,7 +241,8 @@ int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct
 		opened.fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC);
 	if (opened.fd < 0)
 		return fault(f, -errno, TUN_DEVICE ": %s; %s", strerror(errno),
-			     errno == ENOENT ? "`modprobe tun`, or give the container the device"
+			     errno == ENOENT ? "run `modprobe tun`, or add the device to the "
+					       "container"
 					     : "run as root or with CAP_NET_ADMIN");
 	err = given_fd < 0 ? create(opened.fd, name, f) : adopt(opened.fd, name, f);
 	if (err)

@@ -76,8 +76,8 @@ static void set_buffer(int fd, int force, int plain)
 
 /* Outer packets may be fragmented by routers (DF = 0). The tunnel's MTU normally prevents that, but
  * a path whose MTU shrinks must not become a black hole. No flow label is set, because AF_XDP sets
- * none either: a router that balances by flow label would send the packets of the two on different
- * paths. */
+ * none: a router that balances by flow label would otherwise send the packets of UDP and AF_XDP on
+ * different paths. */
 static int set_options(int fd, int family, uint32_t fwmark)
 {
 	int err;
@@ -100,9 +100,9 @@ static int set_options(int fd, int family, uint32_t fwmark)
 	return err;
 }
 
-/* Opens a socket of @family bound to *@port. If *@port is 0, the kernel chooses a port and *@port
- * is set to it. Unless @shared (SO_REUSEPORT), fails if the port is in use. Returns the descriptor
- * or -errno. */
+/* Opens a socket of @family bound to *@port. If *@port is 0, the kernel chooses a port, which is
+ * stored in *@port. Unless @shared (SO_REUSEPORT), fails if the port is in use. Returns the
+ * descriptor or -errno. */
 static int open_bound(int family, uint16_t *port, uint32_t fwmark, bool shared)
 {
 	union udp_address a = { 0 };
@@ -254,14 +254,14 @@ int udp_join(struct transport **transport, struct transport *leader, struct faul
 	int err = allocate(&u);
 
 	if (err)
-		return fault(f, err, "UDP socket of a worker: out of memory");
+		return fault(f, err, "cannot open the UDP socket of a worker: out of memory");
 	err = open_members(u, udp_self(leader)) ?: open_epoll(u);
 	if (!err) {
 		*transport = &u->transport;
 		return 0;
 	}
 	deinit(&u->transport);
-	return fault(f, err, "UDP socket of a worker: %s", strerror(-err));
+	return fault(f, err, "cannot open the UDP socket of a worker: %s", strerror(-err));
 }
 
 int udp_disown(const struct transport *transport)

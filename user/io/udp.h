@@ -11,8 +11,8 @@
 #include "util/fault.h"
 
 /* Opens both sockets on *@port (host order). With port 0 the kernel chooses a port that is free in
- * both families, and *@port is set to it. A host without IPv6 gets only the IPv4 socket. The fd of
- * the transport is an epoll fd over both sockets. Returns 0, or -errno with @f filled in;
+ * both families and that is stored in *@port. A host without IPv6 gets only the IPv4 socket. The fd
+ * of the transport is an epoll fd over both sockets. Returns 0, or -errno with @f filled in;
  * -EADDRINUSE if the port is in use. */
 int udp_new(struct transport **transport, uint16_t *port, uint32_t fwmark, struct fault *f);
 

@@ -269,9 +269,9 @@ static bool refuses_segments(int error)
 	return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;
 }
 
-/* The kernel refused message @k with @error: sends its frames singly. If the message was a train
- * and the kernel now accepts its frames unchanged, the kernel had refused segmentation, and
- * frame->gso_error is set. Returns how many frames the kernel accepted. */
+/* Sends the frames of message @k singly, because the kernel refused the message with @error. If the
+ * message was a train and the kernel seems to have refused segmentation, sets the gso_error of the
+ * frames. Returns how many frames the kernel accepted. */
 static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 {
 	unsigned sent = 0, count = u->first[k + 1] - u->first[k];
@@ -453,8 +453,8 @@ static unsigned fullness_of(int fd)
 	return used < size ? (unsigned)((uint64_t)used * 16 / (uint64_t)size) : 16;
 }
 
-/* Measures the send buffers until they are less than half full. Both calls take 0.2 us, so they are
- * made only after the kernel has refused a message. */
+/* Measures the send buffers until they are less than half full. The system calls take 0.2 us, so
+ * they are made only after the kernel has refused a message. */
 static void measure_fullness(struct udp *u)
 {
 	unsigned v4 = fullness_of(u->fds[UDP_V4]), v6 = fullness_of(u->fds[UDP_V6]);

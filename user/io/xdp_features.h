@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* xdp_features.h - asks the kernel which XDP features the driver of a NIC has (generic netlink
- * family "netdev", Linux 6.3). The answer depends on the present settings of the NIC. Control
+ * family "netdev", Linux 6.3). The answer depends on the current settings of the NIC. Control
  * thread. */
 #ifndef WGXDP_XDP_FEATURES_H
 #define WGXDP_XDP_FEATURES_H

@@ -67,14 +67,14 @@ struct lane {
 	struct transport *transport;
 	unsigned count;
 	struct tx_frame frames[FRAME_BATCH];
-	struct fair_share share; /* of the transport's queue */
+	struct fair_share share; /* of the transport's queue, by peer */
 };
 
 struct egress {
 	uint8_t *buffer;  /* EGRESS_BUFFER_LEN bytes; the data of packets[], one after the other */
 	uint8_t *scratch; /* EGRESS_PACKET_MAX bytes; a segment that is about to be staged */
 	struct out_packet packets[FRAME_BATCH];
-	/* A batch of staged packets of any peers: egress_flush(). */
+	/* A batch of staged packets, possibly of several peers, see egress_flush(). */
 	struct out_packet gathered[FRAME_BATCH];
 	struct staged *staged[FRAME_BATCH]; /* the packets whose data gathered[] uses */
 	unsigned gathered_count;
@@ -116,12 +116,12 @@ struct worker {
 	struct worker_config config;
 	struct port ports[WORKER_PORTS_MAX];
 	unsigned port_count;
-	uint64_t busy_poll_ns;	/* the longest of the ports */
+	uint64_t busy_poll_ns;	/* the longest busy_poll_ns of all ports */
 	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
 	uint64_t copies; /* suspend_copies() at the start of the turn */
-	bool stale;	 /* suspend_stale(): nothing may be sealed */
+	bool stale;	 /* result of suspend_stale(); if true, nothing may be sealed */
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
 	struct worker_offloads offloads; /* without offloads that the kernel refused */
 	struct netlink *netlink;	 /* used by source_valid(); NULL = accept all sources */

@@ -64,7 +64,7 @@ static unsigned read_tun(struct worker *w)
 }
 
 /* Makes the control thread answer the packet with an ICMP error, at a limited rate. The error is
- * "unreachable" if @mtu is 0, else "larger than @mtu". */
+ * "unreachable" if @mtu is 0, else "fragmentation needed" or "packet too big" with @mtu. */
 static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16_t mtu)
 {
 	uint64_t window_ns = ICMP_BURST * ICMP_INTERVAL_NS;

@@ -9,10 +9,10 @@
  *     may have sent       any       average     average   average
  *                                               / 2       / 4
  *
- * The average is that of the peers weighted by what they sent (the sum of squares divided by the
- * sum), so that many peers that send little do not lower it. The peers that send most thus share
- * the queue evenly, and a peer that sends little finds room. A NIC that is fast enough never fills
- * the queue, and no message is refused.
+ * The average weights each peer by its own messages (the sum of squares divided by the sum), so
+ * that many peers that send little do not lower the average. The peers that send most thus share
+ * the queue evenly, and a peer that sends little finds room. If the NIC is fast enough, the queue
+ * never fills and no message is refused.
  */
 #ifndef WGXDP_FAIR_SHARE_H
 #define WGXDP_FAIR_SHARE_H
@@ -20,12 +20,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* From this fullness, in sixteenths, the shares of the peers matter. */
+/* The shares are enforced when the queue is at least this full, in sixteenths. */
 #define FAIR_SHARE_FROM 12
 
 #define FAIR_SHARE_PEERS 256 /* a power of two; peers whose slots collide share one count */
 
-/* The recent messages of a worker by peer. All counts are halved from time to time. */
+/* Counts the recent messages of a worker by peer. All counts are halved from time to time. */
 struct fair_share {
 	uint32_t messages[FAIR_SHARE_PEERS];
 	uint32_t total;
@@ -35,7 +35,8 @@ struct fair_share {
 /* Counts @n messages that the peer in @slot has added to the queue. */
 void fair_share_add(struct fair_share *f, uint32_t slot, uint32_t n);
 
-/* May the peer in @slot add no more messages to a queue that is @fullness sixteenths full? */
+/* Returns true if the peer in @slot must not add a message to a queue that is @fullness sixteenths
+ * full. */
 bool fair_share_exceeded(const struct fair_share *f, uint32_t slot, unsigned fullness);
 
 #endif

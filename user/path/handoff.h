@@ -24,7 +24,7 @@ enum note_kind {
 	NOTE_ROAMED,	     /* an authenticated message came from another endpoint */
 	NOTE_WATCH,	     /* check this peer's timers */
 	NOTE_NO_GSO,	     /* the kernel refuses UDP_SEGMENT on the path to this peer */
-	NOTE_UNALLOWED,	     /* debugging: the source of a packet is no allowed IP of the peer */
+	NOTE_UNALLOWED,	     /* debugging: a packet's source is not an allowed IP of the peer */
 };
 
 struct note {

@@ -19,8 +19,8 @@
 #include "wgxdp/limits.h"
 
 /* The interval at which one message to a peer goes through the UDP socket although AF_XDP could
- * carry it. The host's connection tracking does not see AF_XDP, and lets packets of the peer pass a
- * stateful firewall only until the entry of the flow expires. */
+ * carry it. Conntrack does not see packets that AF_XDP sends. Without the refresh, the flow's entry
+ * would expire, and a stateful firewall would then drop the peer's packets. */
 #define UDP_REFRESH_NS (20 * NS_PER_S)
 
 bool seal_session_usable(const struct worker *w, const struct session *s)
@@ -117,7 +117,7 @@ static uint32_t padded_len(uint32_t len, uint32_t limit)
 }
 
 /* Returns the lane that sends the packet. AF_XDP needs a resolved next hop on an attached NIC and
- * cannot fragment. The UDP socket sends all other packets, and one packet every
+ * cannot fragment. The UDP socket sends all other packets, and one packet per peer every
  * UDP_REFRESH_NS. */
 static struct lane *choose_lane(struct worker *w, const struct out_packet *p, uint32_t padded)
 {
@@ -223,7 +223,7 @@ static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32
 	return segment;
 }
 
-/* Fills the batch with messages. It continues at segment *@segment of packet *@at, and moves both
+/* Fills the batch with messages, beginning at segment *@segment of packet *@at, and advances both
  * to the first segment that did not fit. Returns false if no packet was left. */
 static bool build_messages(struct worker *w, struct out_packet **at, const struct out_packet *end,
 			   uint32_t *segment)
@@ -241,7 +241,7 @@ static bool build_messages(struct worker *w, struct out_packet **at, const struc
 	return w->egress.message_count > 0;
 }
 
-/* Measures again how full the nearly full queues are. */
+/* Updates the fullness of the queues that were nearly full. */
 static void sweep_full(struct worker *w)
 {
 	for (unsigned i = 0; i < w->port_count; i++)
@@ -266,8 +266,8 @@ static void transmit(struct worker *w)
 	transmit_lane(&w->egress.udp);
 }
 
-/* The kernel refused segmentation on the path to this peer and the messages were sent singly. From
- * now on they are not joined to trains. */
+/* The kernel refused UDP_SEGMENT on the path to this peer, and the messages were sent singly. Later
+ * messages to this peer are not joined to trains. */
 static void note_gso_refused(struct worker *w, struct peer *p, int error)
 {
 	if (atomic_exchange_explicit(&p->no_gso, true, memory_order_relaxed))
@@ -295,7 +295,8 @@ static void count_sent(struct worker *w)
 	}
 }
 
-/* Updates counters, timers and renewal of each peer that sent, and counts the dropped packets. */
+/* Updates the counters and timers of each peer to which messages were sent, requests handshakes for
+ * sessions that must be renewed, and counts the dropped packets. */
 static void note_departures(struct worker *w, struct out_packet *p, const struct out_packet *end)
 {
 	while (p < end) {

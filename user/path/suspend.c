@@ -10,7 +10,7 @@
  * suspend. */
 #define SLACK_NS ((int64_t)NS_PER_MS)
 
-/* Signed: in a time namespace BOOTTIME may be behind. */
+/* Returns a signed value, because BOOTTIME may be less than MONOTONIC in a time namespace. */
 static int64_t read_clock(clockid_t id)
 {
 	struct timespec ts;

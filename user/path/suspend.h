@@ -6,7 +6,7 @@
  * or by this machine before it was restored.
  *
  *   suspended   CLOCK_BOOTTIME advanced and CLOCK_MONOTONIC did not; any thread can see this
- *   copied      the kernel reports it (daemon/vmgenid.c), and @copies is incremented
+ *   copied      the kernel reports the copy (daemon/vmgenid.c), and @copies is incremented
  *
  *   any thread       suspend_stale(): true in either case; seal nothing until it is false
  *   control thread   suspend_begin(); wipe all sessions and handshakes; suspend_end()

@@ -44,9 +44,9 @@ struct worker_config {
 int worker_new(struct worker **w, const struct worker_config *config);
 void worker_free(struct worker *w); /* stops the thread; does not free ports; NULL has no effect */
 
-/* Change the transports of a stopped worker; transports are borrowed. @tx: data may also be sent by
- * this port (--tx). worker_set_udp() must be called before the start. Adding a port fails with
- * -ENOSPC if there are WORKER_PORTS_MAX. */
+/* Change the transports of a stopped worker; transports are borrowed. @tx: data may also be sent
+ * through this port (--tx). worker_set_udp() must be called before worker_start().
+ * worker_add_port() returns 0, or -ENOSPC if the worker already has WORKER_PORTS_MAX ports. */
 int worker_add_port(struct worker *w, struct transport *transport, bool tx);
 void worker_drop_ports(struct worker *w); /* removes all ports */
 void worker_set_udp(struct worker *w, struct transport *udp);

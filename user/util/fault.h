@@ -32,8 +32,8 @@ static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, i
 	return err;
 }
 
-/* Returns what to do about the errno @number of a failed access to the file system: the end of a
- * sentence, or "". */
+/* Returns the remedy for the errno @number of a failed file access, as the end of a sentence, or ""
+ * if there is no general remedy. */
 static inline const char *fault_remedy(int number)
 {
 	switch (number) {

@@ -5,7 +5,7 @@
  * syslog(3) is not used, because it blocks while the syslog daemon does not read. A flood of
  * messages must not delay the control thread. For the same reason a message for the journal is a
  * datagram of its native protocol, and not a line on stderr, which is a stream. The datagram also
- * tells the journal the interface as the identifier, whatever unit started the daemon.
+ * sets an identifier with the interface's name, whichever unit started the daemon.
  */
 #include "util/log.h"
 
@@ -139,7 +139,7 @@ static bool send_to(int fd, const struct sockaddr_un *to, char *head, char *text
 	return sendmsg(fd, &message, MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
 }
 
-/* Writes the format of RFC 3164, as syslog daemons read it from a local socket. */
+/* Writes the message in the variant of RFC 3164 that syslog daemons expect on a local socket. */
 static void write_syslog(int priority, char *text)
 {
 	char head[HEAD_MAX], date[sizeof("Nov 25 10:00:00")] = "";
@@ -153,8 +153,8 @@ static void write_syslog(int priority, char *text)
 	send_to(syslog_fd, &syslog_address, head, text, "");
 }
 
-/* Writes the format of https://systemd.io/JOURNAL_NATIVE_PROTOCOL. Returns false if no journal
- * accepts datagrams. */
+/* Writes the message as described in https://systemd.io/JOURNAL_NATIVE_PROTOCOL. Returns false if
+ * no journal accepts datagrams. */
 static bool write_journal(int priority, char *text)
 {
 	char head[HEAD_MAX];

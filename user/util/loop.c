@@ -12,8 +12,8 @@
 
 #define EVENTS_PER_TURN 64
 
-/* A callback may delete any descriptor, for which epoll may already have returned an event. So a
- * deleted entry gets fn == NULL and is freed at the end of the turn. */
+/* A callback may delete a descriptor for which epoll has already returned an event. So a deleted
+ * entry gets fn == NULL and is freed only at the end of the turn. */
 struct entry {
 	struct entry *next;
 	int fd;

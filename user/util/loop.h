@@ -42,13 +42,12 @@ struct loop_timer {
 struct loop *loop_new(void);
 void loop_free(struct loop *l); /* closes none of the descriptors; does nothing if l is NULL */
 
-/* Sets @fn to be called whenever the loop wakes, before the callbacks of descriptors and timers.
- * There is one such function; NULL removes it. */
+/* Sets the function that is called whenever the loop wakes, before the callbacks of descriptors and
+ * timers. NULL: no function. */
 void loop_on_wake(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
-/* Sets @fn to be called before each wait. It arms the timers of modules that know their next
- * deadline but have no loop, such as the protocol core. There is one such function; NULL removes
- * it. */
+/* Sets the function that is called before each wait. NULL: no function. @fn arms the timers of
+ * modules that know their next deadline but have no loop, such as the protocol core. */
 void loop_before_wait(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
 /* Return 0 or -errno. @fd is borrowed; delete it from the loop before closing it. */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define MESSAGE_MAX 512
-#define SEND_TIMEOUT_S 1 /* a service manager that does not read must not stop the daemon */
+#define SEND_TIMEOUT_S 1 /* a service manager that does not read must not block the daemon */
 #define WATCHDOG_MAX_US 86400000000ULL
 
 static int notify_fd = -1; /* connected to the service manager */
@@ -86,7 +86,7 @@ void notify_close(void)
 static void send_message(const char *message)
 {
 	if (notify_fd >= 0 && send(notify_fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-		return; /* if the watchdog gets no message, systemd ends the service */
+		return; /* systemd ends the service if too many watchdog messages are lost */
 }
 
 void notify_ready(void)

@@ -5,7 +5,7 @@
  *
  *   key ──hash──▶ bucket ─▶ slot 7 ─▶ slot 3 ─▶ ...      chained through the array of slots
  *
- * The hash is keyed with a random secret, because strangers may choose the keys. One thread.
+ * The hash is keyed with a random secret, because other hosts may choose the keys. One thread.
  */
 #ifndef WGXDP_SLOT_INDEX_H
 #define WGXDP_SLOT_INDEX_H

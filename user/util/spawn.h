@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* spawn.h - the signals of a process that posix_spawn(3) starts. */
+/* spawn.h - sets the signal mask and actions of a process that posix_spawn(3) starts. */
 #ifndef WGXDP_SPAWN_H
 #define WGXDP_SPAWN_H
 

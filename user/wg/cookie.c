@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cookie.c - what each side computes, and what that proves, [W] 5.4.4 and 5.4.7:
+ * cookie.c - the MACs and cookies that the two sides exchange, and what each of them proves,
+ * [W] 5.4.4 and 5.4.7:
  *
  *   maker                                          checker
  *   mac1 = MAC(HASH("mac1----" || Spub), msg) ───▶ the sender knows our public key
  *                                                  under load, mac2 absent or wrong:
  *                             cookie = MAC(secret, address || port)
- *   decrypt, keep 115 s ◀ XAEAD(HASH("cookie--" || Spub), nonce, cookie, ad = that mac1)
+ *   decrypt, keep 115 s ◀ XAEAD(HASH("cookie--" || Spub), nonce, cookie, ad = mac1)
  *   mac2 = MAC(cookie, msg || mac1) ─────────────▶ the sender receives at its source address
  *
  * The checker keeps one secret and no state for any sender.

@@ -5,8 +5,7 @@
  *   checker   receives handshakes and may be under load         one per device
  *   maker     sends handshakes and may get a cookie reply       one per peer
  *
- * cookie.c has the picture of what they exchange. Time and randomness are arguments. Control thread
- * only.
+ * cookie.c has a diagram of the exchange. Time and randomness are arguments. Control thread only.
  */
 #ifndef WGXDP_COOKIE_H
 #define WGXDP_COOKIE_H
@@ -33,7 +32,7 @@ struct cookie_maker {
 	uint8_t last_mac1[WIRE_MAC_LEN]; /* mac1 of the last message that was sent */
 	uint64_t cookie_born_ns;	 /* BOOTTIME; valid if has_cookie */
 	bool has_cookie,
-		sent_mac1; /* sent_mac1: last_mac1 is valid and has had no cookie reply yet */
+		sent_mac1; /* sent_mac1: last_mac1 is set, and no reply to it was consumed yet */
 };
 
 enum cookie_verdict {
@@ -42,7 +41,8 @@ enum cookie_verdict {
 	COOKIE_MAC2_VALID, /* the sender also receives packets at its source address */
 };
 
-/* Derives the keys of a checker for our @public key. It has no secret until cookie_secret_set(). */
+/* Derives the keys of a checker for our @public key. The secret is not set, see
+ * cookie_secret_set(). */
 void cookie_checker_init(struct cookie_checker *c, const uint8_t public[static WIRE_KEY_LEN]);
 void cookie_checker_wipe(struct cookie_checker *c);
 

@@ -6,7 +6,7 @@
  * A peer is in four tables of the device from device_peer_add() to device_peer_remove():
  *
  *   by_key[hash(public key)] ─▶ peer ─▶ peer     chains by hash_next
- *   by_slot[slot]            ─▶ peer             for notes; the slot is the key of the maps
+ *   by_slot[slot]            ─▶ peer             slots name peers in notes and in the BPF maps
  *   first ⇄ peer ⇄ last                          in the order of addition
  *   deadlines                                    heap of the peers that have a deadline
  */
@@ -281,7 +281,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 {
 	hash_remove(d, p);
 	list_unlink(d, p);
-	device_peer_replace_begin(p); /* replaces all prefixes by none */
+	device_peer_replace_begin(p); /* begin and end together remove all prefixes */
 	device_peer_replace_end(d, p);
 	peer_timers_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
@@ -349,7 +349,7 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	if (err) /* only a new prefix can fail, so remove it from the map again */
+	if (err) /* The insertion fails only for a new prefix, so remove the new map entry. */
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * device.h - a WireGuard device: identity, peers, tables, and the handshake engine that drives
- * them. The device makes no system call. For everything outside, it calls struct device_ops and
- * struct device_mirror.
+ * them. The device makes no system call. Its effects on the outside go through struct device_ops
+ * and struct device_mirror.
  *
  *   message of types 1-3 ─▶ device_handshake_input ─▶ macs, cookies, limits ─▶ noise ─▶ sessions
  *   notes of workers     ─▶ device_want_handshake, device_confirmed, device_roamed,
@@ -47,15 +47,15 @@ struct device_ops {
 	int (*send)(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 		    size_t len);
 	/* Returns true if @from, the source of an authenticated message, can be the endpoint of a
-	 * peer. An address of this host and a broadcast address cannot; only the routing table
-	 * knows these addresses. NULL: every source is accepted. */
+	 * peer. Asks the routing table, because an address of this host or a broadcast address
+	 * cannot be an endpoint. NULL: every source is accepted. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
 	/* The peer's endpoint, name or time of last handshake changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
 	/* Initiations have had no answer for at least 2 * REKEY_TIMEOUT_S, and the next one is
-	 * about to be sent: the peer may be at another address. NULL: nothing to do. */
+	 * about to be sent. The peer may have moved to another address. May be NULL. */
 	void (*unanswered)(void *ctx, struct peer *peer);
-	/* The peer is being removed; its memory is retired afterwards. NULL: nothing to do. */
+	/* The peer is being removed; its memory is retired afterwards. May be NULL. */
 	void (*peer_removed)(void *ctx, struct peer *peer);
 	/* Tells a worker to send the staged packets of @peer, which has a session now. */
 	void (*flush)(void *ctx, struct peer *peer);
@@ -76,7 +76,7 @@ struct device_mirror {
 	 * carries the index is sent. A second call turns a pending index into a data index. */
 	int (*index_begin)(void *ctx, uint32_t index, const struct peer *peer, bool pending);
 	void (*index_end)(void *ctx, uint32_t index);
-	/* peer->slot was assigned to @peer, or becomes free. */
+	/* peer_begin: peer->slot was assigned to @peer. peer_end: the slot becomes free. */
 	int (*peer_begin)(void *ctx, const struct peer *peer);
 	void (*peer_end)(void *ctx, const struct peer *peer);
 	/* The private key was replaced or cleared: d->identity and d->checker have changed. */

@@ -72,7 +72,7 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 	struct session *next = session_in(&p->next), *current = session_in(&p->current);
 	struct session *previous = p->previous;
 
-	/* The other side may already send under the unconfirmed next, so keep it rather than
+	/* The other side may already send under the unconfirmed next, so keep next rather than
 	 * current. */
 	p->previous = next ? next : current;
 	set_session(&p->next, NULL);

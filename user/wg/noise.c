@@ -10,9 +10,9 @@
  *   ss      MixKey(DH), computed once        mix_static()
  *   psk     MixKeyAndHash(psk)               mix_psk()
  *
- * All these functions work on a struct symmetric on the caller's stack. The caller copies it to the
- * handshake only after the whole message has authenticated, so that a forged message changes
- * nothing, and wipes it at its only exit.
+ * All these functions work on a struct symmetric on the caller's stack. The caller copies the
+ * struct to the handshake only after the whole message has authenticated, so that a forged message
+ * changes nothing. Each caller wipes the struct at its only exit.
  */
 #include "wg/noise.h"
 

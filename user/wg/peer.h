@@ -45,8 +45,8 @@ struct peer {
 	_Atomic uint64_t rx_bytes,
 		rx_packets; /* UDP payload of authenticated messages of all types */
 	_Atomic uint64_t tx_bytes, tx_packets;
-	/* When conntrack was last refreshed: when the control thread last sent a message, or a
-	 * worker chose the UDP socket instead of AF_XDP for that purpose (path/seal.c). */
+	/* BOOTTIME of the last packet through the UDP socket that refreshed conntrack: a message of
+	 * the control thread, or a data message that AF_XDP could have carried (path/seal.c). */
 	_Atomic uint64_t last_udp_ns;
 	_Atomic uint64_t wanted_ns; /* when a worker last requested a handshake */
 	_Atomic bool no_gso;	    /* the kernel refused UDP_SEGMENT on the path to the endpoint */

@@ -6,7 +6,7 @@
  *                                                  \___/ \___/
  *                                               network   host bits
  *
- * Reading a prefix from text is the task of conf/valuetext.h. Any thread.
+ * conf/valuetext.h parses prefixes from text. Any thread.
  */
 #ifndef WGXDP_PREFIX_H
 #define WGXDP_PREFIX_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.h - sliding window over message counters, RFC 6479; [W] 5.4.6. Any thread that holds the
- * session's lock; the lock is needed because roaming may move a session to another worker.
+ * replay.h - sliding window over message counters, RFC 6479; [W] 5.4.6. Callers hold the session's
+ * lock, because roaming may move a session to another worker.
  */
 #ifndef WGXDP_REPLAY_H
 #define WGXDP_REPLAY_H
@@ -15,9 +15,9 @@ struct replay {
 	uint64_t bitmap[REPLAY_WINDOW_BITS / 64];
 };
 
-/* Accepts @counter once. Call this only after the tag was verified. Returns 0; -EALREADY if
- * @counter was accepted before; -ERANGE if it is older than the window of REPLAY_WINDOW_BITS - 64,
- * or not below REJECT_AFTER_MESSAGES. */
+/* Accepts @counter once. Call this only after the tag was verified. Returns 0, or -EALREADY if
+ * @counter was accepted before, or -ERANGE if @counter is older than the window of
+ * REPLAY_WINDOW_BITS - 64 counters or is not below REJECT_AFTER_MESSAGES. */
 int replay_accept(struct replay *r, uint64_t counter);
 
 #endif

@@ -11,7 +11,7 @@
  *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
  *   last_traffic      newest authentic packet, either direction     +interval: persistent keepalive
- *   last_received     newest authentic packet of the peer           no deadline; is it alive?
+ *   last_received     newest authentic packet of the peer           no deadline; shows liveness
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
@@ -56,10 +56,10 @@ enum timers_due {
 	TIMERS_REAP = 1 << 6,	       /* end the sessions whose index is past its grace period */
 };
 
-/* An authenticated message was sent or received. @data: it carried a packet and was no keepalive.
- * Return true if the caller must tell the control thread to check the timers (NOTE_WATCH). If the
- * ring to the control thread is full, the caller sets @watched to false, so that the next packet
- * tries again. Any thread. */
+/* An authenticated message was sent or received. @data: the message carried a packet and was not a
+ * keepalive. Return true if the caller must tell the control thread to check the timers
+ * (NOTE_WATCH). If the ring to the control thread is full, the caller sets @watched to false, so
+ * that the next packet tries again. Any thread. */
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns);
 bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
