@@ -97,7 +97,7 @@ static int open_socket(uint16_t port, bool gro)
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct timeval patience = {
 		.tv_usec = 100000
-	}; /* with a timeout, a signal just before a receive is noticed */
+	}; /* so that a signal just before a receive is noticed after 100 ms */
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), bytes = 8 << 20, on = 1;
 
 	if (fd < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tclink.c - the loader's TC program on a NIC: tcx and clsact, filters of others, dead owners,
- * and a real frame that it drops.
+ * test_tclink.c - the loader's TC program on a NIC: tcx and clsact, foreign filters, dead owners,
+ * and a real frame that the program drops.
  */
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
@@ -131,7 +131,7 @@ static void test_nic_goes_away(void **state)
 	}
 }
 
-/* --- others ---------------------------------------------------------------------------------- */
+/* --- foreign filters ------------------------------------------------------------------------- */
 
 /* A foreign filter and its qdisc stay. */
 static void test_foreign_filter_before(void **state)

@@ -22,7 +22,7 @@ static const struct in_row in_rows[] = {
 	{ "no slot", UDP, { 1, 7 }, SLOT_NONE, false },
 	{ "no slot and nobody's source", UDP, { 3, 7 }, SLOT_NONE, false },
 	{ "no slot, ICMP error", ERROR, { 3, 7 }, SLOT_NONE, false },
-	{ "a slot of no peer", UDP, { 1, 7 }, 5, false },
+	{ "a slot without a peer", UDP, { 1, 7 }, 5, false },
 	{ "ICMP error under a peer's slot", ERROR, { 3, 7 }, NEAR, false },
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tunnel_attach.c - how the loader's programs get to a tunnel interface, stay there when it
- * moves to another namespace, and leave it.
+ * test_tunnel_attach.c - attaches the loader's programs to a tunnel interface and detaches them.
+ * After a move of the interface to another namespace, the programs must still check packets.
  */
 #include <sys/wait.h>
 
@@ -48,7 +48,7 @@ static unsigned count_tcx(void)
 	return n;
 }
 
-/* Detaching removes everything, also the qdisc. */
+/* Detaching removes everything, including the qdisc. */
 static void test_detach_leaves_nothing(void **state)
 {
 	(void)state;

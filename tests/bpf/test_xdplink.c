@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_xdplink.c - the loader's XDP program on a NIC: modes, programs of others, and removed NICs.
+ * test_xdplink.c - the loader's XDP program on a NIC: modes, foreign programs, and removed NICs.
  */
 #include <linux/bpf.h>
 #include <linux/if_link.h>

@@ -58,8 +58,8 @@ static size_t parse(const uint8_t *data, size_t size)
 	return n;
 }
 
-/* Fills in jobs that read src and write dst. A job in place reads dst, into which src is copied
- * first. */
+/* Fills in jobs that read src and write dst. For a job in place, src is first copied to dst, and
+ * the job reads and writes dst. */
 static void make_jobs(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

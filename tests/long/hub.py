@@ -126,7 +126,8 @@ class Hub:
         alive = process.is_alive()
         process.terminate()
         process.join()
-        say(f"{what}: the load lasted as long", alive, f"exit status {process.exitcode}")
+        say(f"{what}: the load lasted until the end of the measurement", alive,
+            f"exit status {process.exitcode}")
 
     def run(self):
         fill(self.daemon, self.count)

@@ -81,7 +81,7 @@ ok "the new command and the old daemon understand each other" eval \
 ok "remove" inside dpkg -r wgxdp
 ok "... takes the tunnel down" wait_for 5 eval "! kill -0 $pid"
 wants=/etc/systemd/system/multi-user.target.wants
-ok "its unit and another one of that name start at boot" inside sh -c "mkdir -p $wants &&
+ok "its unit and a foreign unit are enabled" inside sh -c "mkdir -p $wants &&
 	ln -s /lib/systemd/system/wgxdp@.service $wants/wgxdp@a.service &&
 	ln -s /usr/local/lib/systemd/system/wgxdp@.service $wants/wgxdp@b.service"
 ok "purge" inside dpkg -P wgxdp

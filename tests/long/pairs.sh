@@ -7,9 +7,9 @@
 #
 #   row of ROWS ─▶ ATTACH_OPTIONS ─▶ ours() in ../net/lib.sh ─▶ wgxdp attach eth0 ... OPTIONS
 #
-# Tests in ANY_PATH do not ask which way packets take, so they run with all options of a row. Tests
-# in OWN_PATH choose --rx and --tx themselves and count packets on each path, so they run with the
-# other options. TESTS names the tests to run, if not all.
+# Tests in ANY_PATH do not depend on the path of packets, so they run with all options of a row.
+# Tests in OWN_PATH choose --rx and --tx themselves and count packets on each path, so they run with
+# the row's other options. Set TESTS to run only some of the tests.
 
 . "$(dirname "$0")/../net/lib.sh"
 shopt -s extglob

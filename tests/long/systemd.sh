@@ -4,7 +4,7 @@
 #
 # The Debian package and its unit on a Debian 12 system that systemd has booted, with
 # systemd-networkd and systemd-resolved, in QEMU: install, run, reload, kill, watchdog, upgrade,
-# reboot, a late NIC, and purge. tests/long/guest/systemd.sh is what runs in the guest.
+# reboot, a late NIC, and purge. tests/long/guest/systemd.sh runs in the guest.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

@@ -150,7 +150,7 @@ def zeroed(s):
     until(start, 546)
     say("then they are wiped, once", wiped() == 1, wiped())
     messages = [m[0] for m, _ in drain(sock)]
-    say("nothing is sent all the time", messages == [], messages)
+    say("nothing is sent in these 546 seconds", messages == [], messages)
 
 
 def held(s, key):

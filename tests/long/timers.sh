@@ -6,7 +6,7 @@
 # test node that can fall silent. All run at once, for ten minutes. timers.py has a function for
 # each scenario.
 #
-#   a0 ═══ b0   a1 ═══ b1   ...   wgxdp in a; in b the node of the table
+#   a0 ═══ b0   a1 ═══ b1   ...   wgxdp in a; the table names the node in b
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

@@ -204,7 +204,7 @@ class Tally:
         self.left += sum(1 for m in drain(self.b.outer) if m[0] == wgpeer.DATA and len(m) > 32)
 
     def settle(self, before, veth):
-        """Waits until every packet is accounted for, or patience ends. Returns how many are
+        """Waits until every packet is accounted for, but at most PATIENCE_S. Returns how many are
         missing."""
         end = time.monotonic() + PATIENCE_S
         while True:
@@ -249,7 +249,7 @@ def mixed(b, count):
     peer = next(p for p in after["peers"] if p["endpoint"].startswith("192.0.2.2:"))
     was = next(p for p in before["peers"] if p["public_key"] == peer["public_key"])
     authentic = tally.arrived + sum(got.get(r, 0) for r in ("unallowed_source", "bad_inner"))
-    say("rx_packets of the peer counts what authenticated", lost or
+    say("rx_packets of the peer counts the authentic packets", lost or
         peer["rx_packets"] - was["rx_packets"] == authentic,
         f"{peer['rx_packets'] - was['rx_packets']}, not {authentic}")
 
@@ -303,7 +303,7 @@ class Reasons:
         self.expect("a response for an unknown index", {"unknown_index": 1}, lambda: b.send(
             wgpeer.with_macs(struct.pack("<III", 2, 9, s.remote_index ^ 1) + bytes(48),
                              b.node.remote)))
-        self.expect("a response that was not asked for", {"not_pending": 1}, lambda: b.send(
+        self.expect("an unsolicited response", {"not_pending": 1}, lambda: b.send(
             wgpeer.with_macs(struct.pack("<III", 2, 9, s.remote_index) + bytes(48),
                              b.node.remote)))
 
@@ -343,7 +343,7 @@ class Reasons:
             b.send(first), b.send(second)))
         time.sleep(0.1)
         self.expect("a replayed initiation", {"old_timestamp": 1}, lambda: b.send(first))
-        self.expect("a cookie reply that was not asked for", {"bad_cookie": 1}, lambda: b.send(
+        self.expect("an unsolicited cookie reply", {"bad_cookie": 1}, lambda: b.send(
             struct.pack("<II", 3, b.session.remote_index) + bytes(56)))
 
         def flood():
@@ -396,8 +396,8 @@ class Reasons:
     def lose(self, what, name, count, act):
         """Calls act() @count times while all workers are stopped. The kernel must lose some of the
         packets, which the daemon counts as @name. Every packet must be accounted for. All workers
-        are stopped, because the kernel chooses the TUN queue of a flow, and with the queue the
-        worker."""
+        are stopped, because the kernel chooses the TUN queue of a flow, and each queue belongs to
+        one worker."""
         b, tally = self.b, Tally(self.b)
         tally.collect()
         tally.arrived = tally.left = 0
@@ -461,8 +461,8 @@ class Reasons:
 class Sources:
     """The longest prefix over all peers decides which peer may send from an address.
 
-    The forger has 10.99.0.0/24 and fd99::/64. The second peer has 10.99.0.5 and fd99::5, which are
-    parts of these."""
+    The forger has 10.99.0.0/24 and fd99::/64. The second peer has 10.99.0.5 and fd99::5, which lie
+    within these prefixes."""
 
     def __init__(self, bench):
         self.b = bench

@@ -16,8 +16,8 @@
 #   oversized     the receive buffer holds the largest possible datagram
 #   tun_full      a TUN device accepts any number of written packets
 #   tx_full       the worker reaps completions before it gives up, and a veth never keeps a frame
-#   tun_rx        no handler of the host refuses an IP packet
-#   loop          a route must change for it; see tunnel_loop.sh
+#   tun_rx        nothing on the host refuses an IP packet from the tunnel interface
+#   loop          a route would have to change; see tunnel_loop.sh
 
 . "$(dirname "$0")/lib.sh"
 need_root

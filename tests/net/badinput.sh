@@ -67,7 +67,7 @@ ok "check accepts a good file" "$WGXDP" check "$TMP/$A.conf"
 
 warnings() { in_ns a "$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null </dev/null; }
 
-is "check has nothing against a good file on this host" "$(warnings)" ""
+is "check does not warn of a good file on this host" "$(warnings)" ""
 in_ns a tc qdisc add dev eth0 root tbf rate 1gbit burst 100k latency 50ms
 ok "check warns of shaping on the NIC" grep -q 'eth0 has the queueing discipline tbf' <(warnings)
 in_ns a tc qdisc del dev eth0 root
@@ -75,7 +75,7 @@ good | sed '3s/.*/MTU = 1441/' | conf "$A" >/dev/null
 ok "check warns of an MTU too large for the path" \
 	grep -q 'MTU = 1441: the path to 192.0.2.2:51822 has an MTU of 1500, .* 1440' <(warnings)
 good | sed '3s/.*/MTU = 1440/' | conf "$A" >/dev/null
-is "check has nothing against an MTU that just fits" "$(warnings)" ""
+is "check does not warn of an MTU that just fits" "$(warnings)" ""
 good | conf "$A" >/dev/null
 
 # --- faults on the command line -------------------------------------------------------------------
@@ -130,12 +130,12 @@ wrong "wgxdp NAME without root" 1 'root|CAP_' nobody "$TMP/open/wgxdp" "$A"
 no_bpf() { in_ns a setpriv --bounding-set -bpf,-sys_admin,-perfmon "$@"; }
 wrong "--rx xdp without the right to BPF" 1 'BPF|XDP' no_bpf "$WGXDP" attach eth0 "$GOOD" --rx xdp
 ok "without the right to BPF, auto attaches" no_bpf "$WGXDP" attach eth0 "$GOOD"
-is "it takes the UDP socket" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "udp udp"
-ok "and it says why" eval "show a '$A' .path.why | grep -qE 'BPF|permi|CAP_'"
+is "... and uses the UDP sockets" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "udp udp"
+ok "... and show says why" eval "show a '$A' .path.why | grep -qE 'BPF|permi|CAP_'"
 for args in "$A" "$A --json" --json; do
 	# shellcheck disable=SC2086 # words
-	refuses "show reports an output that is full: $args" 1 'could not be written' full in_ns a \
-		"$WGXDP" show $args
+	refuses "show reports that its output is full: $args" 1 'could not be written' full \
+		in_ns a "$WGXDP" show $args
 done
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
@@ -148,7 +148,7 @@ done
 wait
 is "of two attaches at the same time one succeeds and one fails" \
 	"$(sort "$TMP"/status.[12] | xargs)" "0 1"
-ok "and it says why" grep -qE "$A" "$TMP/race.1" "$TMP/race.2"
+ok "... and says why" grep -qE "$A" "$TMP/race.1" "$TMP/race.2"
 is "one daemon runs" "$(daemon_pid a "$A" | wc -l)" 1
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"

@@ -5,9 +5,9 @@
 bystanders.py stream C S UNTIL LINE: sends an answer every half millisecond until the file UNTIL
 exists. bystanders.py COUNT C S LINE...: sends COUNT datagrams each way.
 
-Each LINE is "FROM TO REPLY": in namespace C a socket on FROM:51820 sends to a socket on TO:51820 in
-S, which answers to REPLY. All datagrams must arrive unaltered. With a fourth word, "strict", only
-fragmented answers may arrive.
+Each LINE is "FROM TO REPLY". A socket on FROM:51820 in namespace C sends to a socket on TO:51820 in
+namespace S, and the second socket sends its answers to REPLY. All datagrams must arrive unaltered.
+With a fourth word, "strict", only fragmented answers may arrive.
 """
 
 import collections
@@ -87,7 +87,7 @@ def stream(c, s, until, line):
                 got += 1
         except BlockingIOError:
             time.sleep(0.0005)
-    say(f"{sent} answers meanwhile, and none is lost", got == sent, f"{sent - got} lost")
+    say(f"none of {sent} answers is lost", got == sent, f"{sent - got} lost")
 
 
 def exchanges(count, c, s, *lines):
@@ -99,7 +99,8 @@ def exchanges(count, c, s, *lines):
         lost, odd, source = exchange(client, to, server, messages)
         say(f"{own} to {to}: {count} datagrams, and all arrive", lost == odd == 0,
             f"{lost} lost, {odd} that were not sent")
-        say(f"they come from {reply} port {PORT}", source and source[:2] == (reply, PORT), source)
+        say(f"the datagrams come from {reply} port {PORT}",
+            source and source[:2] == (reply, PORT), source)
         if strict:
             messages = [m for m in messages if len(m) <= 1472]
         lost, odd, source = exchange(server, reply, client, messages,

@@ -37,7 +37,8 @@ gateway_links()
 	in_ns c ip -6 route add default via 2001:db8:1::1
 }
 
-# s restarts together with h, because an old session of s would send indices that h does not know.
+# s restarts together with h, because s would otherwise send data with indices that the new daemon
+# on h does not know.
 up_s()
 {
 	ours s "$S" --rx udp --tx udp < <(
@@ -74,7 +75,7 @@ uncounted() # WHAT LINE...
 	own_tunnel "$1"
 	before=$(counts)
 	traffic "$@"
-	is "$1: nothing of it is counted" "$(counts)" "$before"
+	is "$1: none of the traffic is counted" "$(counts)" "$before"
 	own_tunnel "$1, afterwards"
 }
 
@@ -117,10 +118,10 @@ masqueraded() # WHAT LINE...
 	own_tunnel "$1"
 	before=$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')
 	traffic "$@"
-	is "$1: nothing of it is counted as dropped" \
+	is "$1: none of the traffic is counted as dropped" \
 		"$(show h "$H" '[(.drops | del(.no_peer)), .lost] | tojson')" "$before"
 	holds "$1: the answers are counted as passed" "$(passed)" -ge $((COUNT * ($# - 1) * 9 / 10))
-	holds "$1: they are counted once" "$(passed)" -le $((COUNT * ($# - 1)))
+	holds "$1: the answers are counted once" "$(passed)" -le $((COUNT * ($# - 1)))
 	own_tunnel "$1, afterwards"
 }
 
@@ -140,10 +141,9 @@ for rx in xdp udp; do
 	ok "--strict, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx --strict
 	own_tunnel "--strict, rx $rx"
 	traffic "--strict, rx $rx" "${MASQUERADED[0]} strict"
-	holds "--strict, rx $rx: it drops what it would pass otherwise" "$(show h "$H" .dropped)" \
-		-ge \
-		$((COUNT * 9 / 10))
-	is "--strict, rx $rx: it passes nothing" "$(passed)" 0
+	holds "--strict, rx $rx: packets that would otherwise pass are dropped" \
+		"$(show h "$H" .dropped)" -ge $((COUNT * 9 / 10))
+	is "--strict, rx $rx: nothing is counted as passed" "$(passed)" 0
 	own_tunnel "--strict, rx $rx, afterwards"
 	down h "$H"
 done

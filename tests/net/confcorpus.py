@@ -6,7 +6,7 @@ usage: confcorpus.py DEVICE CONFSHOW FOLDER COUNT SEED
 
 Each file is read by CONFSHOW (tests/net/confshow.c), and by `wg-quick strip`, `wg setconf DEVICE`
 and `wg showconf DEVICE`. CONFSHOW and the WireGuard tools must both refuse the file, or both must
-end with the same keys, port, mark and peers. A difference must be one that
+yield the same keys, port, mark and peers. A difference must be one that
 docs/config-agreement.md explains, under the name that explain() gives it. The last line says how
 often each known difference occurred. The exit status is 1 if an unknown difference occurred.
 """

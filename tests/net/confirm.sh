@@ -25,15 +25,15 @@ refuses "attach says what to do" 0 "wgxdp confirm $A.* within 1 seconds" attach 
 ok "everything is undone" wait_for 5 no_leftovers a "$A"
 is "the hook has run" "$(cat "$TMP/hooks")" down
 ok "attach with more time" attach --confirm 60
-holds "show tells how much" "$(show a "$A" .config.confirm)" -gt 50
+holds "show tells how much time is left" "$(show a "$A" .config.confirm)" -gt 50
 ok "confirm succeeds" confirm
-is "show tells no time any more" "$(show a "$A" .config.confirm)" null
-refuses "there is nothing to confirm twice" 1 "nothing to confirm" confirm
+is "after that, show tells no time" "$(show a "$A" .config.confirm)" null
+refuses "a second confirm is refused" 1 "nothing to confirm" confirm
 is "the process that waited has ended" "$(ip netns pids "$ID-a" | wc -l)" 1
 ok "detach succeeds" down a "$A"
-is "its hook has run" "$(wc -l <"$TMP/hooks")" 2
+is "the hook has run once more" "$(wc -l <"$TMP/hooks")" 2
 ok "attach once more" attach --confirm 60
 ok "detach before the time is over" down a "$A"
 clean "nothing is left" a "$A"
-refuses "no time at all" 2 "1 to 86400" attach --confirm 0
+refuses "a time of 0 is refused" 2 "1 to 86400" attach --confirm 0
 done_testing

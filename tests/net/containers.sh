@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The relay and the client of the WireGuard documentation's section on containers, with their files
-# as they are written there. Each runs as the first process of a container: a root file system, a
+# The relay and the client from the section on containers in the WireGuard documentation, with the
+# config files of that section. Each runs as the first process of a container: a root file system, a
 # process namespace and a network namespace of its own, the capabilities that Docker gives and
 # NET_ADMIN, and a read-only /proc/sys. A third container joins the network of the client. It asks
-# a DNS server for the address of a web server, which then answers with the address from which the
-# request came: the relay's.
+# a DNS server for the address of a web server. The web server answers with the address from which
+# the request came, which must be the relay's.
 #
 #   ┌─ c: client, vpn_test ─┐        ┌────── i: internet ──────┐         ┌──── r: relay ────┐
-#   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no masks   eth1 ══════ eth0  wg0 192.0.2.1  │
+#   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no NAT     eth1 ══════ eth0  wg0 192.0.2.1  │
 #   └───────────────────────┘        │ lo 198.18.0.80, http    │         └──────────────────┘
 #              198.51.100.3          .1    1.1.1.1, DNS        .1         203.0.113.2
 
@@ -146,7 +146,7 @@ AllowedIPs = 192.0.2.2/32
 END
 relay=$FIRST relay_parent=$UNSHARE
 hooked() { [ "$(rules | wc -l)" -eq 4 ]; }
-ok "its hooks have set their rules" wait_for 5 hooked
+ok "the relay's hooks have set their rules" wait_for 5 hooked
 ok "the client" container c <<'END'
 [Interface]
 # Name = peer1.wg.example.com
@@ -165,13 +165,14 @@ client=$FIRST client_parent=$UNSHARE
 is "the daemon is the first process of the container" \
 	"$(sed -n 's/^NSpid:.*\t//p' "/proc/$client/status")" 1
 wait_for 5 run "$client" grep -q 8.8.8.8 /etc/resolv.conf
-is "DNS is that of the file" "$(run "$client" cat /etc/resolv.conf | paste -sd ' ')" \
+is "resolv.conf names the DNS server of the client's file" \
+	"$(run "$client" cat /etc/resolv.conf | paste -sd ' ')" \
 	"nameserver 1.1.1.1 nameserver 8.8.8.8"
-ok "its default route leads into the tunnel" wait_for 5 eval \
+ok "the client's default route leads into the tunnel" wait_for 5 eval \
 	"in_ns c ip route get 198.18.0.80 | grep -q 'dev wg0'"
 is "vpn_test: curl -s http://whatismyip.akamai.com/ prints the relay's address" \
 	"$(run "$client" curl -s -m 10 http://whatismyip.akamai.com/)" 203.0.113.2
-is "its DNS query has left by the relay, too" \
+is "the client's DNS query has left by the relay, too" \
 	"$(in_ns i nft list set ip queries clients | grep -oE '([0-9]+\.){3}[0-9]+')" 203.0.113.2
 for first in "$client" "$relay"; do
 	ok "wg show, in the container" run "$first" wg show wg0

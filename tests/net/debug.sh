@@ -65,11 +65,11 @@ flood() # WHAT COUNT
 	provoke mac "$2"
 	wait_for 8 all_told "$2"
 	is "$1: the lines and the counts add up" "$(($(told | paste -sd +)))" "$2"
-	holds "$1: not each has a line of its own" "$(told | head -1)" -lt "$2"
+	holds "$1: not every message has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# The BPF programs learn only a moment later that the host now forwards, so this may have to be
-# repeated.
+# The BPF programs learn only a moment later that the host now forwards, so the caller repeats this
+# check.
 passed_on()
 {
 	provoke mac

@@ -139,7 +139,7 @@ done
 ok "down" in_ns a "$WGXDP" detach "$A"
 cp "$TMP/saved" "$TMP/$A.conf"
 ok "wgxdp(8): $(paste -sd ';' "$TMP/example.1")" run "$(cat "$TMP/example.1")"
-is "... makes a pair" "$(wg pubkey <"$TMP/private")" "$(cat "$TMP/public")"
+is "... makes a pair of keys" "$(wg pubkey <"$TMP/private")" "$(cat "$TMP/public")"
 while IFS= read -r line; do
 	ok "wgxdp(8): $line" run "$line"
 done <"$TMP/example.2"
@@ -147,5 +147,5 @@ clean "nothing left" a "$A"
 # wgquick.sh tests the sixth example
 is "wgxdp(8): wg-quick" "$(cat "$TMP/example.6")" \
 	"WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp wg-quick up wg0"
-ok "the laptop goes" down b "$B"
+ok "the laptop detaches" down b "$B"
 done_testing

@@ -307,7 +307,7 @@ def main(path, a, b, namespace, size, count, seed, seconds):
     ping = subprocess.run(["nsenter", f"--net=/run/netns/{a.namespace}", "ping", "-q", "-c", "5",
                            "-i", "0.01", "-W", "5", b.address], capture_output=True, check=False)
     say("the tunnel still works", ping.returncode == 0, ping.stdout)
-    say("it has the same session", handshake(a) == session)
+    say("the session is still the same", handshake(a) == session)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@
 #   │ 192.0.2.1     │          │  reorder cut ...│          │ 10.99.0.2     │
 #   └───────────────┘          └─────────────────┘          │ 192.0.2.2     │
 #                                                           └───────────────┘
-# SEED, which is printed, repeats the faults. BYTES by TCP and DATAGRAMS by UDP are sent in each
-# direction, repeatedly until LASTS seconds are over. OUTERS lists the outer families. With
-# FROM_THE_START=1 the first handshake also meets the faults.
+# The test prints SEED; a run with the same SEED has the same faults. BYTES by TCP and DATAGRAMS by
+# UDP are sent in each direction, repeatedly until LASTS seconds are over. OUTERS lists the outer
+# families. With FROM_THE_START=1 the first handshake also meets the faults.
 
 . "$(dirname "$0")/lib.sh"
 need_root

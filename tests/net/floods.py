@@ -33,7 +33,7 @@ import wgpeer
 from accounting import FORGER, INNER, OURS, TO, Bench, bound, drain, say
 
 FLOOD, ROUNDS = 400, 5
-BURST, FOREIGN_BURST = 700, 300  # under load: with 512 queued messages (wireguard-go: 128)
+BURST, FOREIGN_BURST = 700, 300  # wgxdp is under load at 512 queued messages, wireguard-go at 128
 HONEST, OTHER, FLOODER = "192.0.2.2", "192.0.2.3", "192.0.2.66"
 RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # six attempts take less than 30 s
 PROBE_S = 1
@@ -167,8 +167,8 @@ class Floods:
     # --- an established peer
 
     def flood(self, what, messages):
-        """Sends forgeries from the peer's own socket: @messages yields as many as it is asked for.
-        Each forgery must be counted as dropped."""
+        """Sends forgeries from the peer's own socket. @messages(n) yields n forgeries. Each must be
+        counted as dropped."""
         b = self.b
         self.there_and_back()
         before, was = b.drops(), self.peer()
@@ -185,7 +185,7 @@ class Floods:
             if sum(got.values()) >= FLOOD * ROUNDS or time.monotonic() > end:
                 break
             time.sleep(0.05)
-        say(f"{what}: all of it is counted: {got}", sum(got.values()) == FLOOD * ROUNDS)
+        say(f"{what}: every forgery is counted: {got}", sum(got.values()) == FLOOD * ROUNDS)
         say(f"{what}: the peer is unchanged", self.peer() == was, f"{was}, now {self.peer()}")
 
     def forged_data(self, count):
@@ -236,7 +236,7 @@ class Floods:
             b.send(again, 400)
             reply = answer(b.outer, node)
             say("under load: 400 replays of the peer's initiation with its mac2 do not use up "
-                "its share", kind(reply) == "a response",
+                "the peer's share", kind(reply) == "a response",
                 f"{kind(reply)}; {before}, now {b.drops()}")
             if kind(reply) == "a response":
                 b.session = node.finish(reply)
@@ -258,10 +258,10 @@ class Floods:
             say("the cookie is not accepted from another address", kind(reply) == "a cookie",
                 kind(reply))
             reply = answer(b.outer, node)
-            say("the cookie is accepted from where it was sent", kind(reply) == "a response",
-                kind(reply))
+            say("the cookie is accepted from the address that it was sent to",
+                kind(reply) == "a response", kind(reply))
             b.session = node.finish(reply)
-            say("there is a session after that", self.there_and_back())
+            say("after that there is a session", self.there_and_back())
             self.limited()
         self.queue_full()
 
@@ -302,7 +302,7 @@ class Floods:
         while sum(got.values()) < 10000 and time.monotonic() < end:
             got = {r: b.drops().get(r, 0) - before.get(r, 0) for r in ("no_mac2", "queue_full")}
             time.sleep(0.05)
-        say(f"each of 10000 at once is counted: {got}", sum(got.values()) == 10000)
+        say(f"each of 10000 messages sent at once is counted: {got}", sum(got.values()) == 10000)
         say("the load passes", self.until_calm())
         self.node.cookie = None
         reply = answer(b.outer, self.node)

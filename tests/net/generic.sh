@@ -84,7 +84,7 @@ case $(uname -r) in
 	ok "bridge: a and b reach each other" bridge_up
 	ok "bridge: attach" attach --rx xdp --xdp-mode generic
 	python_tap "bridge: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" merged
-	ok "bridge: show says where the data comes" eval \
+	ok "bridge: show says on which path the data comes" eval \
 		"show a '$A' .path.why | grep -q 'UDP sockets .*joined datagrams in generic mode'"
 	ok "bridge: detach" down a "$A"
 	;;

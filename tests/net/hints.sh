@@ -43,12 +43,12 @@ in_ns a ip link set "$A" up
 ok "a port is chosen" wait_for 5 eval "[ \"\$(port)\" != 0 ]"
 chosen=$(port)
 in_ns a ip link set "$A" down
-is "it is shown while the link is down" "$(port)" "$chosen"
-is "wg shows it, too" "$(in_ns a wg show "$A" listen-port)" "$chosen"
+is "the port is shown while the link is down" "$(port)" "$chosen"
+is "wg shows the port, too" "$(in_ns a wg show "$A" listen-port)" "$chosen"
 in_ns a ip link set "$A" up
 sleep 0.5
-is "it is the same after the link was down" "$(port)" "$chosen"
-ok "the socket has it" eval "in_ns a ss -Hlun | grep -q ':$chosen '"
+is "the port is the same after the link was down" "$(port)" "$chosen"
+ok "the socket has that port" eval "in_ns a ss -Hlun | grep -q ':$chosen '"
 in_ns a ip link set "$A" down
 wait_for 5 eval "! in_ns a ss -Hlun | grep -q ':$chosen '"
 spawn a /usr/bin/python3 -c 'import socket, sys, time
@@ -56,11 +56,11 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("", int(sys.argv[1])))
 time.sleep(60)' "$chosen"
 thief=$!
-ok "another program takes it while the link is down" wait_for 5 eval \
+ok "another program takes the port while the link is down" wait_for 5 eval \
 	"in_ns a ss -Hlun | grep -q ':$chosen '"
 sleep 0.2
 in_ns a ip link set "$A" up
-ok "another port is chosen then" wait_for 5 eval \
+ok "then another port is chosen" wait_for 5 eval \
 	"[ \"\$(port)\" != 0 ] && [ \"\$(port)\" != '$chosen' ]"
 kill $thief
 in_ns a ip link set "$A" down
@@ -75,8 +75,8 @@ wait_for 5 eval "! kill -0 $pid"
 refuses "show says that the daemon was killed, and what to do" 1 \
 	"$A: its daemon, process $pid, was killed; .wgxdp detach $A." in_ns a "$WGXDP" show "$A"
 refuses "set says the same" 1 "was killed" in_ns a "$WGXDP" set "$A" debug on
-ok "what to do helps" down a "$A"
-refuses "afterwards nothing is known of it" 1 "no wgxdp serves" in_ns a "$WGXDP" show "$A"
+ok "the suggested detach succeeds" down a "$A"
+refuses "afterwards show knows no such interface" 1 "no wgxdp serves" in_ns a "$WGXDP" show "$A"
 clean "nothing is left" a "$A"
 
 # --- endpoints ------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ mapfile -t all < <(logged PreUp PostUp PreDown PostDown)
 RECORD="PreUp 0 PostUp 1 PreDown 1 PostDown 0"
 seen() { tr '\n' ' ' <"$LOG" | sed 's/ $//'; }
 
-# --- what hooks are -------------------------------------------------------------------------------
+# --- what hooks can do ----------------------------------------------------------------------------
 
 FIREWALL='nft add table ip %i; nft add chain ip %i keep "{ type filter hook forward priority 0; }"'
 config "${all[@]}" \
@@ -44,14 +44,14 @@ config "${all[@]}" \
 	"PostUp=[[ %i == +(wx)* ]]; grep -E '^Sig(Blk|Ign)' /proc/self/status > $TMP/signals" \
 	"PostUp=ls -l /proc/self/fd > $TMP/fds" | conf "$A" >/dev/null
 ok "attach with hooks succeeds" eval "attach 2>$TMP/printed"
-ok "each is printed as it runs" grep -qF "[#] nft add table ip $A;" "$TMP/printed"
+ok "each hook is printed as it runs" grep -qF "[#] nft add table ip $A;" "$TMP/printed"
 is "the key of a process substitution is set" "$(in_ns a wg show "$A" public-key)" "$(pub b)"
 ok "\$(...) and redirections work" test -s "$TMP/$A.date"
 ok "the firewall has the chain" in_ns a nft list chain ip "$A" keep
 # A hook ignores the signals that the test's shell ignores, such as SIGHUP under nohup, and signals
 # 32 and 33, which glibc's posix_spawn(3) leaves ignored because glibc uses them itself.
 ignored=$(printf '%016x' $((0x$(awk '/^SigIgn/ { print $2 }' /proc/self/status) | 0x180000000)))
-is "no signal is blocked, and none is ignored anew" \
+is "no signal is blocked, and no other signal is ignored" \
 	"$(awk '{ printf "%s ", $2 }' "$TMP/signals")" "0000000000000000 $ignored "
 is "no descriptor is inherited" "$(grep -c 'socket:' "$TMP/fds")" 0
 ok "detach succeeds" down a "$A"
@@ -69,10 +69,10 @@ done
 config "PreDown=false" "PreDown=echo still >> $LOG" "PostDown=exit 3" | conf "$A" >/dev/null
 : >"$LOG"
 ok "attach with hooks that will fail" attach
-refuses "detach reports each" 1 "PreDown = false: exit status 1" \
+refuses "detach reports each failed hook" 1 "PreDown = false: exit status 1" \
 	eval "down a $A 2>$TMP/printed || { cat $TMP/printed; false; }"
-ok "also the last" grep -q "PostDown = exit 3: exit status 3" "$TMP/printed"
-is "the hooks after them ran" "$(seen)" still
+ok "... including the last" grep -q "PostDown = exit 3: exit status 3" "$TMP/printed"
+is "the hook between them ran" "$(seen)" still
 clean "the tunnel is down nevertheless" a "$A"
 
 # The signal is sent to the attach process only, and not to its hook.
@@ -116,7 +116,7 @@ ends "kill -9" 0 "PreDown 0 PostDown 0"
 attach && killed
 : >"$LOG"
 ok "attach after kill -9" attach
-is "it has run the hooks of the dead" "$(seen)" "PreDown 0 PostDown 0"
+is "attach has run the hooks of the dead daemon" "$(seen)" "PreDown 0 PostDown 0"
 ends "the new daemon" 0 "PreDown 1 PostDown 0"
 
 # --- in the foreground ----------------------------------------------------------------------------
@@ -125,7 +125,7 @@ ends "the new daemon" 0 "PreDown 1 PostDown 0"
 config "${all[@]}" | conf "$A" >/dev/null
 spawn a "$WGXDP" attach --foreground "$TMP/$A.conf" >"$TMP/foreground" 2>&1
 wait_for 5 grep -q PostUp "$LOG"
-ok "it is up" wait_for 5 show a "$A" .interface
+ok "the interface is up" wait_for 5 show a "$A" .interface
 down a "$A"
 wait "$!"
 is "in the foreground the hooks run in order, too" "$(seen)" "$RECORD"
@@ -140,7 +140,7 @@ is "... as detach does: the hooks have run" "$(seen)" "$RECORD $RECORD"
 refuses "... and the next detach finds nothing" 1 "no wgxdp serves" down a "$A"
 clean "a signal: nothing is left" a "$A"
 
-# A hook does not end. A second signal ends the daemon. The other hooks run when the first one ends.
+# A hook does not end. A second signal ends the daemon. The other hooks run when that hook ends.
 config "PreDown=sleep 60" "PostDown=echo after >> $LOG" | conf "$A" >/dev/null
 : >"$LOG"
 ok "attach with a hook that hangs" attach
@@ -156,7 +156,7 @@ sleepers() # prints the process of the hook
 ok "the hook runs" wait_for 5 eval "[ -n \"\$(sleepers)\" ]"
 is "the tunnel is still up meanwhile" "$(show a "$A" .interface)" "$A"
 kill "$daemon"
-ok "a second signal takes it down" wait_for 5 eval "! in_ns a ip link show dev $A"
+ok "a second signal takes the tunnel down" wait_for 5 eval "! in_ns a ip link show dev $A"
 ended() # kills the hook; succeeds once no hook is running
 {
 	local pids
@@ -209,7 +209,7 @@ ok "the second detach waits" wait_for 5 grep -q "another command is running its 
 echo >"$TMP/gate"
 ok "the first detach succeeds" wait $first
 wait $second
-is "the second finds nothing" $? 1
+is "the second detach finds nothing" $? 1
 is "each hook has run once" "$(tr '\n' ' ' <"$LOG")" "pre post "
 clean "... and nothing is left" a "$A"
 

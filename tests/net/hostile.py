@@ -317,7 +317,7 @@ class Test:
         time.sleep(0.001)
 
     def chaos(self, seconds):
-        """Runs all threads for that time. Returns the exceptions with which threads ended."""
+        """Runs all threads for @seconds. Returns the exceptions with which threads ended."""
         rng, failed = random.Random(f"{self.seed} turns"), []
         acts = [self.configuration.act, self.world.act,
                 lambda: self.peers_act(self.peers[::2], rng),

@@ -28,7 +28,7 @@ is "each file is in its place" "$(files)" "\
 ./usr/local/share/man/man5/wgxdp.conf.5
 ./usr/local/share/man/man8/wgxdp.8"
 LIBDIR=$TOP/usr/local/lib
-ok "the unit's commands are the installed ones" grep -q \
+ok "the unit runs the installed program" grep -q \
 	'^ExecStart=/usr/local/sbin/wgxdp attach' "$LIBDIR/systemd/system/wgxdp@.service"
 ok "the installed program runs" "$TOP/usr/local/sbin/wgxdp" --version
 DOC=$TOP/usr/local/share/doc/wgxdp
@@ -40,13 +40,13 @@ is "nothing is left" "$(find "$TOP" -type f -or -name '*wgxdp*')" ""
 ok "make install PREFIX=/usr" makes install PREFIX=/usr
 is "NetworkManager finds its file" "$(files | grep NetworkManager)" \
 	"./usr/lib/NetworkManager/conf.d/wgxdp.conf"
-ok "the unit's commands are the installed ones" \
+ok "the unit runs the installed program" \
 	grep -q '^ExecReload=/usr/sbin/wgxdp reload' "$TOP/usr/lib/systemd/system/wgxdp@.service"
 
 # The completion knows each verb and interface.
 complete() # WORD...: prints the completions of the last word
 {
-	# shellcheck disable=SC2016 # for the other shell
+	# shellcheck disable=SC2016 # the inner shell expands it
 	bash -c '. "$0"; COMP_WORDS=(wgxdp "$@") COMP_CWORD=$#; _wgxdp; echo "${COMPREPLY[@]}"' \
 		"$TOP/usr/share/bash-completion/completions/wgxdp" "$@"
 }
@@ -71,13 +71,13 @@ missing=$(table | awk -F ' *[|] *' '{ print $2 }' | grep -oE '`[a-z]+_[a-z0-9_]+
 		grep -qE "^\sX\(([0-9]+, )?$reason," include/wgxdp/reasons.h \
 			include/wgxdp/control.h || echo "$reason"
 	done)
-is "each reason in it exists" "$missing" ""
+is "each reason in the table exists" "$missing" ""
 
 # --- systemd-networkd -----------------------------------------------------------------------------
 
 NETWORKD=/lib/systemd/systemd-networkd
 if [ ! -x $NETWORKD ] || ! id systemd-network >/dev/null 2>&1; then
-	pass "systemd-networkd leaves the interface alone # SKIP there is none"
+	pass "systemd-networkd does not manage the interface # SKIP needs systemd-networkd"
 	done_testing
 fi
 
@@ -95,7 +95,7 @@ networkd() # [FILE]
 {
 	local end=$((SECONDS + 10)) pid
 	rm -f "$TMP/networkd"
-	# shellcheck disable=SC2016 # for the other shell
+	# shellcheck disable=SC2016 # the inner shell expands it
 	spawn a unshare --mount --propagation slave sh -c '
 		umask 022
 		mount -t sysfs -o ro sysfs /sys && mount -t tmpfs tmpfs /run/systemd || exit
@@ -116,7 +116,7 @@ networkd() # [FILE]
 }
 mkdir -p /run/systemd
 is "systemd-networkd would configure the interface" "$(networkd)" "$A: Configuring"
-is "... and leaves it alone with the installed file" \
+is "... and does not manage it with the installed file" \
 	"$(networkd "$TOP/usr/lib/systemd/network/05-wgxdp.network")" "$A: Unmanaging"
 down a "$A"
 clean "nothing is left" a "$A"

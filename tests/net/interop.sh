@@ -12,7 +12,7 @@
 #
 # The test covers outer and inner IPv4 and IPv6, each side as initiator, with and without a
 # preshared key, by XDP and by UDP. The initiator knows the other side's endpoint and sends first;
-# the responder must learn the endpoint. Counters show which way the data went. BRIEF=1, for
+# the responder must learn the endpoint. Counters show which path the data took. BRIEF=1, for
 # sanitizers, tests each path and outer family once. BRIEF=streams tests every combination, with
 # fewer streams. PATHS="xdp" or "udp" tests only that path, where both would take too long
 # (emulation).
@@ -130,7 +130,7 @@ by_xdp() # WHAT NS INTERFACE BEGAN
 	holds "$1: packets leave by AF_XDP" "$(show "$2" "$3" .path.tx_packets.xsk)" -ge 40
 	holds "$1: one message in 20 s leaves by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -le \
 		$(((SECONDS - $4 + 1) / 20 + 1))
-	holds "$1: the map peer_stats counts them" \
+	holds "$1: the map peer_stats counts the packets" \
 		"$(bpftool -j map dump pinned "$PINS/$3/peer_stats" |
 			jq '[.. | objects | .rx_packets? // empty] | add')" -ge 40
 }

@@ -32,7 +32,7 @@ LOW_ORDER = [
 
 
 class Flow:
-    """Within this context the host sends to the peer all the time."""
+    """Within this context the host sends to the peer without a pause."""
 
     def __init__(self, inner):
         self.inner, self.stop = inner, threading.Event()
@@ -67,8 +67,8 @@ class Keys:
     # --- helpers ---
 
     def use(self, which, psk=ZEROS):
-        """For further messages, the peer expects that the daemon has its private key number @which,
-        and uses the preshared key @psk."""
+        """From now on the peer assumes that the daemon has its private key number @which, and uses
+        the preshared key @psk."""
         self.node = wgpeer.Node(self.b, wgpeer.public_of(self.own[which]), psk)
 
     def set_key(self, which):
@@ -102,7 +102,7 @@ class Keys:
         return session if self.opens(session) else None
 
     def opens(self, session):
-        """True if a message comes that opens under @session."""
+        """True if a message arrives that opens under @session."""
         end = time.monotonic() + PATIENCE_S
         while message := receive(self.outer, end - time.monotonic(), DATA):
             if session.open(message) is not None:
@@ -117,7 +117,7 @@ class Keys:
         return wait_until(lambda: any(m == b"to you" for m, _ in drain(self.inner)))
 
     def sent_in(self, seconds):
-        """Returns the types of the messages that come within that time."""
+        """Returns the types of the messages that arrive within @seconds."""
         time.sleep(seconds)
         return [m[0] for m, _ in drain(self.outer)]
 
@@ -210,21 +210,22 @@ class Keys:
         without, fresh = self.node, wgpeer.Node(self.b, self.node.remote, psk)
         try:
             without.connect(self.outer, TO)
-            say("preshared key changed: a handshake without it fails", False, "it was made")
+            say("preshared key changed: a handshake without the new key fails", False,
+                "it succeeded")
         except wgpeer.InvalidTag:
-            say("preshared key changed: a handshake without it fails", True)
+            say("preshared key changed: a handshake without the new key fails", True)
         time.sleep(0.06)  # the daemon accepts 50 initiations a second from a peer
         self.send()
         say("preshared key changed: the failed handshake keeps the session",
             self.opens(session) and self.reaches_host(session))
         session = fresh.connect(self.outer, TO)
-        say("preshared key changed: a handshake with it succeeds, the daemon responding",
+        say("preshared key changed: a handshake with the new key succeeds, the daemon responding",
             self.reaches_host(session))
         self.d.link_down()
         self.d.link_up()
         self.node = fresh
         session = self.establish()
-        say("preshared key changed: a handshake with it succeeds, the daemon initiating",
+        say("preshared key changed: a handshake with the new key succeeds, the daemon initiating",
             session is not None and self.reaches_host(session))
         self.d.wg("peer", text_of(self.node.public), "preshared-key", "/dev/null")
         self.send()
@@ -233,7 +234,7 @@ class Keys:
         time.sleep(0.06)
         self.use(0)
         session = self.node.connect(self.outer, TO)
-        say("preshared key cleared: the next handshake is without it", self.reaches_host(session))
+        say("preshared key cleared: the next handshake uses none", self.reaches_host(session))
 
     # --- sessions that follow each other ---
 
@@ -269,7 +270,7 @@ class Keys:
         wait_until(lambda: collect() or (len(from_host), len(at_host)) == (1200, 1200))
         say("renewed twenty times under traffic: no packet is lost",
             (len(sessions), len(from_host), len(at_host)) == (21, 1200, 1200),
-            f"{len(sessions)} sessions, {len(from_host)} from the host, {len(at_host)} at it")
+            f"{len(sessions)} sessions, {len(from_host)} sent by the host, {len(at_host)} received")
 
     # --- keepalives ---
 
@@ -300,7 +301,7 @@ class Keys:
         say("keepalive on: one is sent at once",
             receive(self.outer, SILENCE_S * 5, DATA) is not None)
 
-    # --- whose prefix it is ---
+    # --- which peer owns an address ---
 
     def overlapping(self):
         """Overlapping prefixes, among them 0.0.0.0/0 and ::/0, are replaced while the session
@@ -311,14 +312,16 @@ class Keys:
         replace, wide = "replace_allowed_ips=true", ("allowed_ip=0.0.0.0/0", "allowed_ip=::/0")
         narrow = "allowed_ip=10.99.0.2/32"
         for what, ours, theirs, is_ours in (
-                ("the peer has the wide prefix, another the narrow one", wide, (narrow,), False),
-                ("the peer has the wide prefix, another one elsewhere", wide,
+                ("the peer has the wide prefix, another peer the narrow one", wide, (narrow,),
+                 False),
+                ("the peer has the wide prefix, another peer an unrelated one", wide,
                  ("allowed_ip=10.98.0.0/16",), True),
-                ("another has the wide prefix, the peer the narrow one", (narrow,), wide, True),
-                ("the peer has both halves of all, another a half of that",
+                ("another peer has the wide prefix, the peer the narrow one", (narrow,), wide,
+                 True),
+                ("the peer has both halves of 0.0.0.0/0, another peer half of one half",
                  ("allowed_ip=0.0.0.0/1", "allowed_ip=128.0.0.0/1"), ("allowed_ip=0.0.0.0/2",),
                  False),
-                ("the peer has the narrow prefix, another none", (narrow,), (), True)):
+                ("the peer has the narrow prefix, another peer none", (narrow,), (), True)):
             self.d.set(key, "remove=true")
             self.d.set(self.peer, replace, *ours, key, "endpoint=192.0.2.2:51823", replace, *theirs)
             list(drain(other))
@@ -334,7 +337,7 @@ class Keys:
             say(f"overlapping prefixes: {what}", went and came, f"went {went}, came {came}")
         self.d.set(key, "remove=true")
 
-    # --- no keys at all ---
+    # --- invalid keys ---
 
     def low_order(self):
         sockets = [bound(self.b_ns, "192.0.2.2", 52000 + i) for i in range(len(LOW_ORDER))]
@@ -382,7 +385,7 @@ class Keys:
         with open(self.stamp_file, "rb") as f:
             before = f.read()
         say("after a restart there is a session", self.establish() is not None)
-        say("after a restart the timestamp is later than those before", self.stamps[0] > before)
+        say("after a restart the timestamp is later than any before", self.stamps[0] > before)
 
 
 def main(interface, a, b, keys, what):

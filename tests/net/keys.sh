@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Keys change while traffic flows, are cleared, or are invalid; persistent keepalives change. The
-# test reads each message that wgxdp sends then, and checks that a change takes effect at once. XDP
-# and UDP run at the same time.
+# test reads each message that wgxdp sends after a change, and checks that the change takes effect
+# at once. XDP and UDP run at the same time.
 #
 #   ┌────── ax, au ──────┐             ┌──────── bx, bu ───────┐
 #   │ wgxdp   10.99.0.1  │             │ keys.py, a node of    │

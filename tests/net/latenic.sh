@@ -39,7 +39,7 @@ ok "... and XDP carries the data" wait_for 5 by_xdp
 before=$(show a "$A" .path.tx_packets.xsk)
 is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
 holds "... and leave by AF_XDP" $(($(show a "$A" .path.tx_packets.xsk) - before)) -ge 10
-is "the other NIC is still missed" "$(show a "$A" .path.why)" \
+is "show still reports the other NIC as missing" "$(show a "$A" .path.why)" \
 	"eth7: there is no such interface yet"
 down a "$A"
 down b "$B"

@@ -280,8 +280,8 @@ cable() # NIC-OF-A NS NETWORK
 	wait_for 5 in_ns "$2" ping -q -c 1 -W 1 "$3.1"
 }
 
-# Gives a of `join` a default route to b, where two addresses stand for the internet. clear_packets
-# prints how many packets to these addresses arrived unencrypted.
+# Adds a default route from namespace a to b, where two addresses stand for the internet. Call join
+# first. clear_packets prints how many packets to these addresses arrived unencrypted.
 internet()
 {
 	in_ns a ip route add default via 192.0.2.2
@@ -477,7 +477,7 @@ is_exiting() # PID
 	[ $((numbers[6] & 4)) != 0 ]
 } 2>/dev/null
 
-clean() # WHAT NS INTERFACE: within two seconds nothing is left
+clean() # WHAT NS INTERFACE: expects that nothing is left within two seconds
 {
 	wait_for 2 no_leftovers "$2" "$3"
 	is "$1" "$(leftovers "$2" "$3")" ""
@@ -501,7 +501,7 @@ cleanup()
 		ip netns delete "$ns" 2>/dev/null
 	done
 	find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$ID*" -exec rm -rf {} + 2>/dev/null
-	# A mount that the test did not make may be the machine's own.
+	# Never remove files through a mount: a mount below $TMP may show files of the host.
 	if grep -qF " $TMP/" /proc/self/mounts; then
 		diag "$TMP is left, because something is mounted there"
 	else

@@ -68,7 +68,7 @@ refuses "an unknown AEAD is refused with a list of those that exist" 2 \
 	"--aead fast: .*auto, .*libsodium" \
 	up --aead fast
 ok "attach succeeds" up
-is "the fastest AEAD of this CPU is taken" "$(show a "$A" .path.aead)" "$(best_aead)"
+is "the fastest AEAD of this CPU is used" "$(show a "$A" .path.aead)" "$(best_aead)"
 ok "detach succeeds" down a "$A"
 ok "attach --aead libsodium succeeds" up --aead libsodium
 is "show names that AEAD" "$(show a "$A" .path.aead)" libsodium
@@ -80,7 +80,7 @@ ends() # WHAT COMMAND...
 {
 	local what=$1
 	shift
-	ok "attach succeeds, to be ended by $what" up
+	ok "attach succeeds, before $what" up
 	ok "$what succeeds" "$@"
 	clean "$what leaves nothing" a "$A"
 }
@@ -101,8 +101,8 @@ ok "attach --foreground brings the interface up" wait_for 10 eval \
 ok "the command stays in the foreground" test -e /proc/$foreground
 kill -TERM $foreground
 wait $foreground
-is "SIGTERM ends it with exit status 0" $? 0
-clean "it leaves nothing" a "$A"
+is "SIGTERM ends the command with exit status 0" $? 0
+clean "SIGTERM leaves nothing" a "$A"
 
 # --- Ctrl-C in the middle -------------------------------------------------------------------------
 
@@ -133,8 +133,8 @@ holds "an attach interrupted by Ctrl-C leaves nothing when it returns" $interrup
 
 # --- a name before DNS is up ----------------------------------------------------------------------
 
-# At boot, the name server does not answer at first. resolv.conf and hosts are mounted over those in
-# /etc, in a mount namespace of the command.
+# At boot, the name server does not answer at first. resolv.conf and hosts are mounted over the
+# files in /etc, in a mount namespace of the command.
 echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
 : >"$TMP/hosts"
 config | sed 's/192.0.2.2:/peer.example:/' | conf "$A" >/dev/null
@@ -151,7 +151,7 @@ early()
 
 ok "attach waits for DNS and says which name it looks up" early
 sleep 2 # the command tries again every second
-is "it says so once" "$(grep -c . "$TMP/log")" 1
+is "attach says so once" "$(grep -c . "$TMP/log")" 1
 kill -INT "$early"
 wait "$early"
 is "Ctrl-C ends the wait" $? 130
@@ -178,7 +178,7 @@ no_program() { ! in_ns a ip -d link show dev eth0 | grep -q prog/xdp; }
 
 ok "attach succeeds" up
 ok "the daemon is killed" murder
-ok "the XDP program goes with it" wait_for 2 no_program
+ok "the XDP program is gone, too" wait_for 2 no_program
 ok "the NIC still works" in_ns a ping -q -c 1 -W 2 192.0.2.2
 ok "attach succeeds again" up
 is "the interface is up again" "$(state) $(show a "$A" .path.rx)" "UP xdp"
@@ -194,7 +194,7 @@ clean "nothing is left" a "$A"
 is "no filter and no qdisc is left" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
 ok "no managed neighbour entry is left" eval "! managed"
 
-# --- the world moves on ---------------------------------------------------------------------------
+# --- changes while the interface is attached ------------------------------------------------------
 
 ok "attach succeeds" up
 ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 up"

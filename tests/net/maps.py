@@ -229,7 +229,7 @@ def expire(b):
 
 
 class Shuffle:
-    """Gives, takes and moves prefixes at random between the forger and peers without endpoints."""
+    """Adds, removes and moves prefixes at random, of the forger and of peers without endpoints."""
 
     def __init__(self, b, seed):
         self.b, self.rng = b, random.Random(seed)

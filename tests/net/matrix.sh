@@ -112,8 +112,8 @@ done
 for i in x u; do
 	ok "$i: wireguard-go restarts" eval "down_b $i && up_b $i"
 	b_set $i peer "$(pub a)" preshared-key "$TMP/psk2"
-	is "$i: its pings are answered" "$(answers 10 b$i 10.99.0.1)" 10
-	is "$i: it answers pings" "$(answers 10 a$i 10.99.0.2)" 10
+	is "$i: wireguard-go's pings are answered" "$(answers 10 b$i 10.99.0.1)" 10
+	is "$i: wireguard-go answers pings" "$(answers 10 a$i 10.99.0.2)" 10
 done
 
 # --- roaming --------------------------------------------------------------------------------------

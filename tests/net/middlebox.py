@@ -7,11 +7,11 @@ passes:
 
     drop        it is dropped
     duplicate   it is sent twice
-    reorder     up to 40 others are sent before it
+    reorder     up to 40 other datagrams are sent before it
     cut         the frame becomes shorter than its headers say
     shorten     the datagram becomes shorter, and its headers say so
-    flip        one bit behind the Ethernet header is flipped; with IPv6, one behind the IP header:
-                the IPv6 header has no checksum, so the frame could reach another host
+    flip        one bit behind the Ethernet header is flipped; with IPv6, one behind the IP header,
+                because the IPv6 header has no checksum, so the frame could reach another host
     forge       one bit of the UDP payload is flipped, and the outer checksums are corrected
 
 It listens at the UNIX socket SOCKET. Each line is a command, which is answered by a line:

@@ -132,14 +132,14 @@ tear_off() # WAY NIC
 	fi
 	for id in $(links); do bpftool link detach id "$id" || return; done
 }
-mismatch() # TC drops one packet that the worker accepts
+mismatch() # succeeds if TC drops a packet that the worker accepts
 {
 	local before
 	before=$(mismatches)
 	in_ns b ping -q -c 1 -W 0.2 -I 10.98.0.2 10.99.0.1 >/dev/null
 	[ $(($(mismatches) - before)) -eq 1 ]
 }
-refused_by_tc() # TC on the NIC drops a datagram that is no message
+refused_by_tc() # succeeds if TC on the NIC drops a datagram that is no message
 {
 	local before
 	before=$(malformed)
@@ -157,13 +157,13 @@ for way in tcx clsact; do
 	ok "$way: attach --rx udp succeeds" eval "config | ours a '$A' --rx udp"
 	bpftool map delete pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0
 	ok "no ping is lost" no_loss a
-	ok "TC on the tunnel drops" mismatch
-	ok "TC on the NIC drops" refused_by_tc
+	ok "TC on the tunnel drops a packet from a wrong source" mismatch
+	ok "TC on the NIC drops a malformed datagram" refused_by_tc
 	[ $way = clsact ] || is "the daemon has three links" "$(links | wc -w)" 3
 	ok "the programs are detached by force" tear_off $way "$A"
 	[ $way = tcx ] || ok "the NIC's filter is removed by force" tear_off $way eth0
-	ok "TC on the tunnel drops again" wait_for 5 mismatch
-	ok "TC on the NIC drops again" wait_for 5 refused_by_tc
+	ok "TC on the tunnel drops such packets again" wait_for 5 mismatch
+	ok "TC on the NIC drops malformed datagrams again" wait_for 5 refused_by_tc
 	ok "no ping is lost" no_loss a
 	down a "$A"
 	clean "nothing is left in a" a "$A"
@@ -200,7 +200,7 @@ for to in a c d; do
 		holds "$to: large pings by a new route with MTU 1299 are answered" \
 			"$(large $to)" -ge 2
 		in_ns $to ip route change 10.98.0.2/32 dev "$A"
-		holds "$to: without that MTU they are padded" "$(large $to)" -le 3
+		holds "$to: without that MTU such pings are padded too far" "$(large $to)" -le 3
 		in_ns $to ip route del 10.98.0.2/32 dev "$A"
 	done
 	at=$to

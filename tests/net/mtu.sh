@@ -55,11 +55,11 @@ done
 ok "pings of 2000 bytes from a are answered" wait_for 5 large a 10.99.0.2
 ok "pings of 2000 bytes from b are answered" wait_for 5 large b 10.99.0.1
 for ns in a b; do
-	ok "$ns takes XDP again" wait_for 5 by_xdp $ns
+	ok "$ns uses XDP again" wait_for 5 by_xdp $ns
 done
 before=$(show b "${ID}b" .path.rx_packets.xsk)
 ok "pings of 2000 bytes are answered again" large a 10.99.0.2
-holds "they come by AF_XDP" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
+holds "the pings come by AF_XDP" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
 
 # Frames that AF_XDP cannot hold go through the UDP socket, until the MTU is lowered.
 down a "${ID}a"
@@ -70,6 +70,6 @@ ok "with MTU 9000 attach succeeds" attach a b 1 auto
 is "the path is UDP" "$(show a "${ID}a" '.path | "\(.rx) \(.tx)"')" "udp udp"
 ok "show says why" eval "show a '${ID}a' .path.why | grep -q 'MTU 9000'"
 for ns in a b; do in_ns $ns ip link set eth0 mtu 1500; done
-ok "with the MTU lowered to 1500 a takes XDP" wait_for 5 by_xdp a
+ok "with the MTU lowered to 1500 a uses XDP" wait_for 5 by_xdp a
 ok "a still reaches b" in_ns a ping -q -c 1 -W 5 10.99.0.2
 done_testing

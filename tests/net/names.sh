@@ -133,7 +133,7 @@ case_turns()
 	is "turns: the session stays at its address" \
 		"$(peer_of turns '[.latest_handshake, .endpoint]|tostring')" "$met_at"
 	in_ns a wg set "${ID}turns" peer "$(pub b)" endpoint 192.0.2.2:9
-	is "turns: an endpoint set by hand ends the name" \
+	is "turns: an endpoint set by wg replaces the name" \
 		"$(peer_of turns '[.endpoint, .endpoint_name]|tostring')" '["192.0.2.2:9",null]'
 }
 
@@ -168,14 +168,14 @@ case_boot()
 	ok "boot: show says that the name is pending" eval "in_ns a '$WGXDP' show ${ID}boot |
 		grep -E '$pending(next try in [0-9]+ s|trying again)'"
 	printf 'nameserver 127.0.0.1\n' >"$etc/resolv.boot"
-	ok "boot: the name heals by itself" wait_for 10 met boot
-	ok "boot: the endpoint is the answer" is_at boot 192.0.2.42
+	ok "boot: the name is resolved later" wait_for 10 met boot
+	ok "boot: the endpoint is the address from DNS" is_at boot 192.0.2.42
 	is "boot: nothing is pending any more" "$(peer_of boot .endpoint_name_why)" null
 	record four.test 60 all 192.0.2.22 2001:db8:99::2
 	record six.test 60 all 192.0.2.24 2001:db8::2
 	sed -i 's/boot\.test/four.test/' "$TMP/${ID}boot.conf"
 	ok "boot: the file with another name is read again" in_ns a "$WGXDP" reload "${ID}boot"
-	ok "boot: the other name counts at once; an IPv6 address without route is not taken" \
+	ok "boot: the other name is used at once; an IPv6 address without route is not used" \
 		wait_for 3 is_at boot 192.0.2.22
 	sed -i 's/four\.test/six.test/' "$TMP/${ID}boot.conf"
 	ok "boot: the file is read again" in_ns a "$WGXDP" reload "${ID}boot"
@@ -208,11 +208,11 @@ case_screen()
 	is "screen: attach counts down" \
 		"$(grep -aoE 'screen\.test: waiting [98] s for DNS' "$TMP/typescript")" \
 		"screen.test: waiting 9 s for DNS"$'\n'"screen.test: waiting 8 s for DNS"
-	ok "screen: nothing is left of it" wait_for 2 \
+	ok "screen: no interface is left" wait_for 2 \
 		eval "! in_ns a ip -o link show '${ID}screen'"
 }
 
-# Runs the case in a process of its own, with its own files. end_case adopts the case's results.
+# Runs the case in a process of its own, with its own files. end_case reports the case's results.
 begin_case() # CASE
 {
 	mkdir "$TMP/$1"

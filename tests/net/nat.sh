@@ -24,7 +24,7 @@ FORGETS_S=3
 H=${ID}h C=${ID}c D=${ID}d
 keys h c d
 
-plug() # NS NIC: connects it to the bridge
+plug() # NS NIC: connects the NIC to the bridge
 {
 	ip link add "$2" netns "$ID-$1" type veth peer name "to-$1" netns "$ID-w"
 	in_ns w ip link set "to-$1" master br0 up
@@ -119,7 +119,7 @@ kept_alive() # PATH
 	before="$(refused_by r) $(refused_by q)"
 	ok "$1: with keepalives the hub reaches c" reaches h 10.99.0.2
 	ok "$1: without keepalives the hub does not reach d" not reaches h 10.99.0.3 1 1
-	is "$1: d's NAT has forgotten it" "$(refused_by r) $(($(refused_by q) - 1))" "$before"
+	is "$1: d's NAT has forgotten d" "$(refused_by r) $(($(refused_by q) - 1))" "$before"
 	ok "$1: d reaches the hub again" reaches d 10.99.0.1
 	ok "$1: after that the hub reaches d" reaches h 10.99.0.3
 }
@@ -147,10 +147,10 @@ punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820
 	meet d "$D" c 2
-	ok "$1: when only c tries it does not pass d's NAT" not reaches c 10.99.0.3 1 1
+	ok "$1: when only c sends, its packets do not pass d's NAT" not reaches c 10.99.0.3 1 1
 	meet d "$D" c 2 192.0.2.11:51820
-	ok "$1: when both try c reaches d" wait_for 20 reaches c 10.99.0.3 1 1
-	ok "$1: when both try d reaches c" reaches d 10.99.0.2 5
+	ok "$1: when both send, c reaches d" wait_for 20 reaches c 10.99.0.3 1 1
+	ok "$1: when both send, d reaches c" reaches d 10.99.0.2 5
 	is "$1: each has the other's NAT as endpoint" \
 		"$(endpoint_at c "$C" d) $(endpoint_at d "$D" c)" \
 		"192.0.2.12:51820 192.0.2.11:51820"

@@ -221,7 +221,7 @@ def main():
     bench = Bench(*sys.argv[1:5])
     for test in sys.argv[5:]:
         globals()[test](bench)
-    say("the tests end", True)
+    say("the tests run to their end", True)
 
 
 main()

@@ -151,7 +151,7 @@ def handshakes(bench):
     bench.sock.sendto(response, bench.to)
     packet, message = bench.next(wgpeer.DATA)
     check_header(bench, "the staged packet", packet, 0)
-    same("it is the packet that the host sent", len(session.open(message)), 112)
+    same("the staged packet is the one that the host sent", len(session.open(message)), 112)
     bench.sock.sendto(bench.node.initiation(), bench.to)
     packet, response = bench.next(wgpeer.RESPONSE)
     check_header(bench, "response", packet, HANDSHAKE_CLASS)
@@ -164,7 +164,7 @@ def keepalive(bench):
     bench.daemon.wg("peer", base64.b64encode(bench.node.public).decode(),
                     "persistent-keepalive", "1000")
     packet, message = bench.next(wgpeer.DATA)
-    same("keepalive: it has 32 bytes", len(message), 32)
+    same("a keepalive has 32 bytes", len(message), 32)
     check_header(bench, "keepalive", packet, 0)
 
 
@@ -363,7 +363,7 @@ def too_big(bench):
     until(bench, 4, 1265, 1270)  # then the daemon knows the IPv6 route, too
     bench.host_sends(6, 1400, "fd99::9")
     same("1400 bytes by a route of MTU 1400 are sent", len(bench.next(wgpeer.DATA)[1]), 1400 + 32)
-    same("they are not counted as dropped", bench.show()["drops"].get("too_big", 0) - before, 102)
+    same("such packets are not dropped", bench.show()["drops"].get("too_big", 0) - before, 102)
 
 
 def main():

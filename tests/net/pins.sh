@@ -87,12 +87,12 @@ works "no bpffs" bare "$PINS/$A" null
 is "no bpffs: one is mounted" "$(mounts bare)" 1
 is "no bpffs: for root alone" "$(on bare a stat -c '%A %u' /sys/fs/bpf)" "drwx-----T 0"
 ok "no bpffs: bpftool reads the maps" on bare a bpftool map dump pinned "$PINS/$A/peers"
-is "no bpffs: from outside they are not pinned" \
+is "no bpffs: outside the namespace, show says that the maps are not pinned" \
 	"$(show a "$A" '.path | "\(.pinned) \(.pinned_why)"')" \
 	"null $PINS/$A exists only in the mount namespace of the daemon"
 leaves "no bpffs" bare
 works "again" bare "$PINS/$A" null
-is "again: it is mounted once" "$(mounts bare)" 1
+is "again: the bpffs is mounted once" "$(mounts bare)" 1
 leaves "again" bare
 
 machine confined "mount -t sysfs -o ro sysfs /sys"
@@ -125,13 +125,13 @@ wait_for 5 grep -qx sleep "/proc/${machines[second]}/comm"
 ok "second: attach under the same name" on second c "$WGXDP" attach "$CONF"
 is "second: not pinned" "$(on second c "$WGXDP" show "$A" --json | jq -r .path.pinned_why)" \
 	"$PINS/$A belongs to another running daemon, perhaps in a container"
-is "the first's pins are there" "$(on first a ls "$PINS/$A" | wc -l)" 16
+is "the first daemon's pins exist" "$(on first a ls "$PINS/$A" | wc -l)" 16
 ok "second: detach" on second c "$WGXDP" detach "$A"
-is "the first's pins are there still" "$(on first a ls "$PINS/$A" | wc -l)" 16
+is "the first daemon's pins still exist" "$(on first a ls "$PINS/$A" | wc -l)" 16
 ok "first: no loss" no_loss
 kill -9 "$(daemon_pid a "$A")"
 ok "a killed daemon's pins are replaced" on first a "$WGXDP" attach eth0 "$CONF"
-is "... and there" "$(path_of first)" "xdp xdp true $PINS/$A"
+is "... and the maps are pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
 ok "no loss" no_loss
 leaves "first" first
 clean "nothing left" a "$A"

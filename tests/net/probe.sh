@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # `wgxdp probe` names what a NIC offers, the path that `auto` takes and the reason, and the commands
-# that would improve it. It changes nothing, and `attach` then takes that path.
+# that would lead to a better path. probe changes nothing, and `attach` then takes that path.
 #
 #   a: eth0, 1 of 4 queues ═══ eth0 :b
 #   a: br0 ── up0 ════════════ up0 :b
@@ -44,12 +44,12 @@ state() # prints all that probe might change
 }
 is_unchanged() { diff "$TMP/before" <(state); }
 
-# --- what is there --------------------------------------------------------------------------------
+# --- what probe reports ---------------------------------------------------------------------------
 
 state >"$TMP/before"
 is "driver, MTU, channels" \
 	"$(probe eth0 '"\(.driver) \(.mtu) \(.channels.rx)/\(.channels.rx_max)"')" "veth 1500 1/4"
-is "offloads by their kernel's names" "$(probe eth0 '.offloads["rx-lro"] | tojson')" \
+is "offloads have the kernel's names" "$(probe eth0 '.offloads["rx-lro"] | tojson')" \
 	'{"on":false,"fixed":true}'
 native=$(probe eth0 .native_xdp) # null before Linux 6.3
 is "zero-copy is not offered by veth" "$(probe eth0 .zero_copy)" "${native/true/false}"
@@ -60,7 +60,8 @@ if [ "$wanted" -gt 1 ]; then
 	is "the command for a queue per worker" "$(commands)" \
 		"ethtool -L eth0 rx $wanted tx $wanted"
 	in_ns a "$WGXDP" probe eth0 >"$TMP/text"
-	ok "the text has it, too" grep -qxF "    ethtool -L eth0 rx $wanted tx $wanted" "$TMP/text"
+	ok "the text has that command, too" grep -qxF \
+		"    ethtool -L eth0 rx $wanted tx $wanted" "$TMP/text"
 fi
 refuses "the paths in the text" 0 "^  auto: rx xdp, tx xdp$" in_ns a "$WGXDP" probe eth0
 is "without the tests' switch, veth takes the UDP sockets" "$(
@@ -72,7 +73,7 @@ in_ns a ip route add default via 192.0.2.2
 is "without a name: the NIC of the default route" \
 	"$(in_ns a "$WGXDP" probe --json | jq -r .nic)" eth0
 in_ns a ip route delete default
-ok "it has changed nothing" is_unchanged
+ok "probe has changed nothing" is_unchanged
 
 # --- refused --------------------------------------------------------------------------------------
 
@@ -87,15 +88,17 @@ refuses "two lists" 2 "usage: wgxdp probe" in_ns a "$WGXDP" probe eth0 br0
 
 if [ "$native" = true ]; then
 	is "a bridge: the UDP sockets" "$(paths br0)" "udp udp"
-	ok "because it has no native XDP" says "^br0: bridge offers no native XDP" br0
+	ok "... because a bridge has no native XDP" says "^br0: bridge offers no native XDP" br0
 else
 	pass "a bridge: before Linux 6.3 only attach finds out"
 fi
 
 in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms
 is "a shaper: received by AF_XDP, sent by the UDP sockets" "$(paths)" "xdp udp"
-ok "the sentence is that of show" says "AF_XDP would bypass the qdisc tbf that is configured" eth0
-ok "the command that passes by it" eval "commands | grep -qx 'wgxdp attach --tx xdp eth0 CONF'"
+ok "the reason is worded as in show" \
+	says "AF_XDP would bypass the qdisc tbf that is configured" eth0
+ok "the command that bypasses the shaper" \
+	eval "commands | grep -qx 'wgxdp attach --tx xdp eth0 CONF'"
 in_ns a tc qdisc delete dev eth0 root
 
 in_ns a nft -f - <<-EOF
@@ -118,14 +121,15 @@ in_ns a ip xfrm policy flush
 
 in_ns a ip link set eth0 mtu 9000
 is "a large MTU: the UDP sockets" "$(paths)" "udp udp"
-ok "the command for a smaller one" eval "commands | grep -qx 'ip link set eth0 mtu 3822'"
+ok "the command for a smaller MTU" eval "commands | grep -qx 'ip link set eth0 mtu 3822'"
 in_ns a ip link set eth0 mtu 1500
 
 # An XDP program of another wgxdp interface is attached to the NIC.
 in_ns a "$WGXDP" attach eth0 "$(interface a Address=10.99.0.1/24 | conf "$A")" </dev/null
 is "attach has taken the path of probe" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "xdp xdp"
 is "another XDP program: the UDP sockets" "$(paths)" "udp udp"
-ok "it is named" says "the XDP program of interface $A is attached to this NIC" eth0
+ok "probe names the other program" \
+	says "the XDP program of interface $A is attached to this NIC" eth0
 ok "... with its mode" eval "probe eth0 .xdp_program | grep -qE '^program [0-9]+ \(.*\), native$'"
 ok "detach succeeds" down a "$A"
 
@@ -134,9 +138,9 @@ ok "detach succeeds" down a "$A"
 install -m 755 "$WGXDP" "$TMP/wgxdp"
 chmod 711 "$TMP"
 in_ns a setpriv --reuid 65534 --regid 65534 --clear-groups "$TMP/wgxdp" probe eth0 >"$TMP/text" 2>&1
-ok "without root: what could not be looked at" grep -q \
+ok "without root: probe lists what it could not read" grep -q \
 	"^  not looked at: IPsec policies; nf_tables; tcx programs" "$TMP/text"
 ok "... and the rest" grep -q "^  driver: veth$" "$TMP/text"
-ok "all is as it was" is_unchanged
+ok "the last probes have changed nothing" is_unchanged
 
 done_testing

@@ -40,7 +40,7 @@ frames=$(frames) messages=$(messages)
 ok "forty flows of three datagrams" python_begin "flows: " queues.py "$ID-a" "$ID-b"
 python_end "flows: "
 is "a has lost nothing" "$(show a "$A" '.lost | tojson')" "{}"
-holds "a counts no message as sent that has not reached b" $(($(messages) - messages)) -le \
+holds "every message that a counts as sent has reached b" $(($(messages) - messages)) -le \
 	$(($(frames) - frames))
 ok "a detaches" down a "$A"
 ok "b detaches" down b "$B"
@@ -69,16 +69,16 @@ EOF
 ok "shaper: a attaches, with busy polling" ours a "$A" --rx xdp --busy-poll 50 < <(conf_a)
 is "show says that the workers poll" "$(show a "$A" .path.busy_poll_us)" 50
 ok "shaper: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
-is "without it, data is sent by AF_XDP" "$(show a "$A" .path.tx)" xdp
+is "without a shaper, data is sent by AF_XDP" "$(show a "$A" .path.tx)" xdp
 in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms
-ok "with it, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+ok "with a shaper, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
 ok "show says why" wait_for 5 names_qdisc
 before=$(in_ns a tc -s -json qdisc show dev eth0 | jq '.[0].packets')
 is "pings are answered" "$(answers 20 a 10.99.0.2)" 20
-holds "the shaper sees them" \
+holds "the shaper sees the pings" \
 	"$(($(in_ns a tc -s -json qdisc show dev eth0 | jq '.[0].packets') - before))" -ge 20
 in_ns a tc qdisc del dev eth0 root
-ok "after it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+ok "with the shaper removed, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
 
 filter() { in_ns a tc filter "$1" dev eth0 "$2" protocol ip prio 7 "${@:3}"; } # add or del, SIDE
 names() { show a "$A" .path.why | grep -q "$1"; } # REGEX
@@ -89,13 +89,13 @@ filter add egress u32 match u32 0 0 flowid 1:1
 ok "with a filter at egress, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
 ok "show says why" wait_for 5 names "bypass the tc egress filters that are configured"
 filter del egress
-ok "without it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+ok "without the filter, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
 filter add ingress u32 match u32 0 0 flowid 1:1
 ok "a filter at ingress: show says that AF_XDP bypasses it" \
 	wait_for 5 names "bypasses the tc ingress filters that are configured there; --rx udp"
 is "data is received by AF_XDP" "$(show a "$A" .path.rx)" xdp
 filter del ingress
-ok "without it, show does not say so" wait_for 5 is_silent
+ok "without the filter, show does not say so" wait_for 5 is_silent
 in_ns a tc qdisc del dev eth0 clsact
 
 # --- netfilter rules that may mark packets --------------------------------------------------------
@@ -114,17 +114,17 @@ mark_rule() # TYPE: adds a chain of this type to OUTPUT, with a rule that marks 
 unmark() { in_ns a nft delete table ip marks; }
 
 ok "a mark that changes the route" mark_rule route
-ok "with it, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+ok "with such a chain, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
 ok "show says why" wait_for 5 names 'bypass the nftables chain "marks out" that is configured'
 unmark
-ok "without it, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+ok "without the chain, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
 
 # --- IPsec policies -------------------------------------------------------------------------------
 
 way_to_b() { show a "$A" '.peers[0] | "\(.tx) \(.why)"'; }
 by_udp() { way_to_b | grep -q '^udp an IPsec policy'; }
 by_xdp() { [ "$(way_to_b)" = "xdp null" ]; }
-refused_by_ipsec() # returns true if the host's socket refuses a ping to b
+refused_by_ipsec() # succeeds if a ping to b fails because the UDP socket could not send
 {
 	local before
 	before=$(show a "$A" '.drops.send_failed // 0')
@@ -136,20 +136,20 @@ policy() { in_ns a ip xfrm policy "$1" dir out src 192.0.2.1 dst 192.0.2.2 "${@:
 ok "IPsec: data to b is sent by AF_XDP" wait_for 5 by_xdp
 policy add proto udp dport 51822 action block
 ok "a policy that blocks the outer packets: data takes the UDP socket" wait_for 5 by_udp
-ok "there the policy refuses it" refused_by_ipsec
+ok "the policy refuses what the socket sends" refused_by_ipsec
 policy delete proto udp dport 51822
-ok "without it, AF_XDP sends again" wait_for 5 by_xdp
+ok "without the policy, data is sent by AF_XDP again" wait_for 5 by_xdp
 policy add tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode transport priority 20
 ok "a policy that encrypts: data takes the UDP socket" wait_for 5 by_udp
 policy add proto udp priority 10
-ok "a policy before it that lets pass: AF_XDP sends" wait_for 5 by_xdp
+ok "an earlier policy that allows the packets: data is sent by AF_XDP" wait_for 5 by_xdp
 policy delete proto udp
-ok "after that: the UDP socket" wait_for 5 by_udp
+ok "without the earlier policy: data takes the UDP socket" wait_for 5 by_udp
 policy delete
 policy add proto tcp action block
 policy add proto udp dport 9 action block
 in_ns a ip xfrm policy add dir in src 192.0.2.2 dst 192.0.2.1 proto tcp action block
-ok "policies for others concern nobody" wait_for 5 by_xdp
+ok "policies for other packets have no effect" wait_for 5 by_xdp
 ok "shaper: a detaches" down a "$A"
 policy add proto udp action block
 in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms
@@ -192,7 +192,7 @@ without_native() # KIND
 for kind in veth bridge macvlan; do
 	ok "$kind: a and b reach each other" without_native $kind
 	ok "$kind: a attaches" ours a "$A" < <(conf_a)
-	is "$kind: auto takes no generic XDP" \
+	is "$kind: auto does not use generic XDP" \
 		"$(show a "$A" '.path | "\(.rx) \(.xdp_mode)"')" "udp null"
 	ok "$kind: show says why" eval "show a '$A' .path.why | grep -q 'eth0: .*native'"
 	refuses "$kind: forced XDP is refused" 1 "native" in_ns a "$WGXDP" attach eth0 --rx xdp \

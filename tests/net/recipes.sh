@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Lines of the unofficial WireGuard documentation that call programs of the host, as they are
-# written there: iptables, ip6tables, sysctl, curl, ifconfig and iperf. docs/verification.md has a
-# row for each. Only wg0 and paths below /etc and /var have other names.
+# Runs lines of the unofficial WireGuard documentation that call programs of the host: iptables,
+# ip6tables, sysctl, curl, ifconfig and iperf. docs/verification.md has a row for each line. The
+# lines are unchanged, except that wg0 and paths below /etc and /var have other names.
 #
 #   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
 #   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
@@ -76,15 +76,15 @@ line "sudo sysctl -p /etc/sysctl.conf"
 is "the sysctls are set" "$(in_ns a sysctl -n net.ipv4.ip_forward net.ipv4.conf.all.proxy_arp |
 	xargs)" "1 1"
 ok "the laptop reaches the relay" pings c 192.0.2.1
-ok "without rules it reaches nobody behind the relay" not pings c 192.0.2.3 0.2
+ok "without rules the laptop reaches nobody behind the relay" not pings c 192.0.2.3 0.2
 line "sudo iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 line "sudo iptables -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 line "sudo iptables -A FORWARD -i wg0 -o wg0 -m conntrack --ctstate NEW -j ACCEPT"
 line "sudo iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -o eth0 -j MASQUERADE"
-ok "with them the laptop reaches the home server through the relay" pings c 192.0.2.3
+ok "with these rules the laptop reaches the home server through the relay" pings c 192.0.2.3
 ok "... but no host outside of the tunnel" not pings c 198.51.100.2 0.2
 in_ns a iptables -A FORWARD -i "$A" -o eth0 -j ACCEPT
-ok "with one more rule it does, under the relay's address" pings c 198.51.100.2
+ok "with one more rule the laptop does, under the relay's address" pings c 198.51.100.2
 holds "... which iptables counts" "$(counted iptables MASQUERADE)" -ge 1
 
 # --- Inspect, Testing -----------------------------------------------------------------------------
@@ -183,10 +183,10 @@ ok "hooks with curl, date and ip rule: attach" ours a "$A" < <(relay \
 	"PostDown=curl https://events.example.dev/wireguard/stopped/?key=abcdefg")
 ok "the rule is there" eval "in_ns a ip rule | grep -q 'ipproto tcp dport 22 lookup 1234'"
 ok "... detach" down a "$A"
-is "the server heard of each" "$(xargs <"$TMP/events")" \
+is "the server got the request of each hook" "$(xargs <"$TMP/events")" \
 	"/wireguard/started/?key=abcdefg /wireguard/stopping/?key=abcdefg \
 /wireguard/stopped/?key=abcdefg"
-is "the log has each" "$(sed 's/^[0-9]* //' "$TMP/wireguard.log" | paste -sd ,)" \
+is "the log has the line of each hook" "$(sed 's/^[0-9]* //' "$TMP/wireguard.log" | paste -sd ,)" \
 	"WireGuard Started,WireGuard Going Down,WireGuard Stopped"
 kill "$events"
 
@@ -198,7 +198,8 @@ ok "PostUp = wg addconf, allowed IPs from a file: attach" ours a "$A" < <(
 	interface a Address=192.0.2.1/24 "PostUp=wg addconf %i $TMP/peers.conf" \
 		"PostUp=wg set %i peer $(pub c) allowed-ips \$(cat $TMP/%i.ips)"
 	echo 192.0.2.4/32,192.0.2.44/32 >"$TMP/$A.ips")
-is "the list without ourselves, with those allowed IPs" "$(in_ns a wg show "$A" allowed-ips)" \
+is "the list of peers omits this node and has those allowed IPs" \
+	"$(in_ns a wg show "$A" allowed-ips)" \
 	"$(pub c)"$'\t'"192.0.2.4/32 192.0.2.44/32"
 ok "... detach" down a "$A"
 clean "nothing is left" a "$A"

@@ -84,7 +84,7 @@ works() # WHAT [PATH]
 
 # Starts 100 pings, which take a second.
 pinging() { in_ns a ping -q -i 0.01 -c 100 -W 5 10.99.0.2 >"$TMP/ping" & }
-came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # of the 100, after a wait
+came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # how many of the 100; call wait first
 
 mac() { in_ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
 
@@ -139,9 +139,9 @@ routes()
 			echo 'the route leaves by an interface without AF_XDP' || echo null)' ]"
 	works "$path: the route leaves by another NIC" udp
 	is "$path: a hundred pings are answered" "$(answers 100 a 10.99.0.2)" 100
-	is "$path: show says which way data comes" \
+	is "$path: show says by which path data comes" \
 		"$(show a "$A" .path.rx)" udp
-	[ $path = udp ] || ok "$path: show tells people, too" eval \
+	[ $path = udp ] || ok "$path: the text of show has the reason, too" eval \
 		"in_ns a '$WGXDP' show '$A' | grep -q 'through the UDP socket: the route leaves by'"
 	in_ns a ip route replace 203.0.113.2 via 192.0.2.2
 	works "$path: the route is back"

@@ -51,41 +51,44 @@ session=$(show b "${ID}b" .peers[0].latest_handshake)
 config "$(peer c AllowedIPs=10.97.0.0/24 PersistentKeepalive=25 PresharedKey="$(key psk)" \
 	Name=carol)" | place
 ok "a peer is added" reload
-is "its allowed IPs" "$(allowed c)" 10.97.0.0/24
-is "its keepalive" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" 25
-is "its preshared key" "$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "$(key psk)"
-is "its name" "$(show a "$A" .peers[1].name)" carol
+is "... with its allowed IPs" "$(allowed c)" 10.97.0.0/24
+is "... its keepalive" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" 25
+is "... its preshared key" "$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "$(key psk)"
+is "... and its name" "$(show a "$A" .peers[1].name)" carol
 in_ns a wg set "$A" peer "$(pub d)" allowed-ips 10.96.0.0/24
 in_ns a wg set "$A" peer "$(pub b)" persistent-keepalive 20
 config "$(peer c AllowedIPs=10.97.0.0/25,10.97.1.0/24 Endpoint=192.0.2.9:1)" | place
 ok "the peer is changed" reload
-is "its allowed IPs are others" "$(allowed c)" "10.97.0.0/25 10.97.1.0/24"
-is "its endpoint is set" "$(wgs endpoints | grep -F "$(pub c)" | cut -f 2)" 192.0.2.9:1
-is "its keepalive is off" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" off
-is "its preshared key is cleared" "$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "(none)"
-is "the routes follow" "$(in_ns a ip -o route show dev "$A" | cut -d ' ' -f 1 | paste -sd ' ')" \
+is "... the allowed IPs are replaced" "$(allowed c)" "10.97.0.0/25 10.97.1.0/24"
+is "... the endpoint is set" "$(wgs endpoints | grep -F "$(pub c)" | cut -f 2)" 192.0.2.9:1
+is "... the keepalive is off" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" off
+is "... the preshared key is cleared" \
+	"$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "(none)"
+is "... the routes follow" \
+	"$(in_ns a ip -o route show dev "$A" | cut -d ' ' -f 1 | paste -sd ' ')" \
 	"10.97.0.0/25 10.97.1.0/24 10.99.0.0/24"
 is "a peer that wg added stays" "$(allowed d)" 10.96.0.0/24
 is "a value that wg set stays" \
 	"$(wgs persistent-keepalive | grep -F "$(pub b)" | cut -f 2)" 20
 config | sed '/^PrivateKey/d; s/51820$/51824/; /^Endpoint/s/51824/51820/' | place
-ok "the private key and peer c are gone from the file, and the port is another" reload
-is "the key is not cleared" "$(wgs public-key)" "$(pub a)"
+ok "a file without the private key and peer c, and with another port" reload
+is "the private key is not cleared" "$(wgs public-key)" "$(pub a)"
 is "the peer is removed" "$(wgs peers | wc -l)" 2
 is "the port is the new one" "$(wgs listen-port)" 51824
 config "FwMark=1" | sed '$d; /ListenPort/s/$/\nFwMark = 0x11/' | place
-ok "the port is the old one again, with a mark" reload
-is "the port and the mark" "$(wgs listen-port) $(wgs fwmark)" "51820 0x11"
+ok "a file with the old port, and with a mark" reload
+is "the port and the mark are set" "$(wgs listen-port) $(wgs fwmark)" "51820 0x11"
 config | sed 's|10.99.0.1/24|&, 10.94.0.1/24\nMTU = 1300|' | place
-ok "another address, and another MTU" reload
-is "they are set" "$(in_ns a ip -o -4 address show dev "$A" | grep -c '10.9[49]') $(in_ns a \
+addresses() { in_ns a ip -o -4 address show dev "$A" | grep -c '10.9[49]'; }
+ok "a file with another address and another MTU" reload
+is "the address and the MTU are set" "$(addresses) $(in_ns a \
 	ip -o link show dev "$A" | grep -o 'mtu [0-9]*')" "2 mtu 1300"
 config | place
-ok "exactly the file" reload --exact
-is "they are gone" "$(in_ns a ip -o -4 address show dev "$A" | grep -c '10.9[49]') $(in_ns a \
+ok "reload --exact succeeds" reload --exact
+is "the address and the MTU are those of the file" "$(addresses) $(in_ns a \
 	ip -o link show dev "$A" | grep -o 'mtu [0-9]*')" "1 mtu 1420"
 ok "only peer b is left" eval "has b && ! has d"
-is "its keepalive is that of the file" "$(wgs persistent-keepalive | cut -f 2)" off
+is "peer b's keepalive is that of the file" "$(wgs persistent-keepalive | cut -f 2)" off
 is "no session has ended" "$(show b "${ID}b" .peers[0].latest_handshake)" "$session"
 is "no hook has run again" "$(cat "$TMP/hooks")" up
 
@@ -104,12 +107,12 @@ ok "... and the link appears" wait_for 8 on_eth9
 in_ns a ip link delete eth9
 ip link add eth8 netns "$ID-a" type veth peer name eth8 netns "$ID-b"
 config | place
-ok "the peer goes" reload
+ok "a file without that peer" reload
 
 # A reload keeps a port and a mark that wg has set and that neither the old nor the new file has.
-# With --exact they are removed, as by `wg syncconf`.
+# `reload --exact` removes them, as `wg syncconf` does.
 config | sed '/^ListenPort/d' | place
-ok "no port in the file any more" reload
+ok "a file without a port" reload
 for change in reload exactly syncconf; do
 	in_ns a wg set "$A" listen-port 51999 fwmark 7
 	case $change in
@@ -120,19 +123,19 @@ for change in reload exactly syncconf; do
 	want="0 off"
 	[ $change = reload ] && want="1 0x7"
 	port=$(wgs listen-port)
-	is "$change: whether the port is still that of wg, and the mark" \
+	is "$change: whether wg's port is kept, and the mark" \
 		"$((port == 51999)) $(wgs fwmark)" "$want"
 done
 reload --exact
 is "the port that the kernel chose is kept" "$(wgs listen-port)" "$port"
 config | place
-ok "the port of the file again" reload --exact
+ok "a file with a port again" reload --exact
 
-# --- what it refuses ------------------------------------------------------------------------------
+# --- what a reload refuses ------------------------------------------------------------------------
 
 config "[Peer]" "PublicKey=nonsense" | place
 refuses "a file with a fault" 1 "$A.conf:[0-9:]*: PublicKey" reload
-ok "show tells the fault" eval "show a $A .config.error | grep -q PublicKey"
+ok "show reports the fault" eval "show a $A .config.error | grep -q PublicKey"
 is "nothing has changed" "$(wgs peers)" "$(pub b)"
 config | sed 's/^ListenPort.*/ListenPort = 51830/' | place
 spawn a /usr/bin/python3 -c 'import socket, time
@@ -140,7 +143,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 51830)); time.
 thief=$!
 wait_for 5 eval 'in_ns a ss -Hlun | grep -q 51830'
 refuses "a port that is in use" 1 "ListenPort = 51830: Address already in use" reload
-is "the port is as it was" "$(wgs listen-port)" 51820
+is "the port has not changed" "$(wgs listen-port)" 51820
 kill "$thief"
 refuses "an interface that does not exist" 1 "no wgxdp serves" in_ns a "$WGXDP" reload "${ID}x"
 refuses "a wrong option" 2 "usage" in_ns a "$WGXDP" reload "$A" --hard
@@ -149,11 +152,11 @@ pid=$(daemon_pid a "$A")
 config "$(peer c)" | place
 kill -HUP "$pid"
 ok "SIGHUP reloads" wait_for 5 has c
-is "and the fault is forgotten" "$(show a "$A" .config.error)" null
+is "... and show no longer reports a fault" "$(show a "$A" .config.error)" null
 ok "detach succeeds" down a "$A"
 is "PostDown has run" "$(tail -1 "$TMP/hooks")" down
 
-# --- by itself ------------------------------------------------------------------------------------
+# --- automatic reloads ----------------------------------------------------------------------------
 
 config | place
 ok "attach succeeds, and follows the file" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
@@ -162,14 +165,14 @@ ok "a file that was replaced is applied" wait_for 5 has c
 config "$(peer d)" >"$FILE"
 ok "a file that was written in place is applied" wait_for 5 eval "has d && ! has c"
 config "[Pear]" | place
-ok "a fault is told by show" wait_for 5 eval "show a $A .config.error | grep -q Pear"
-ok "and has changed nothing" has d
+ok "show reports a fault" wait_for 5 eval "show a $A .config.error | grep -q Pear"
+ok "... which has changed nothing" has d
 interface a ListenPort=51820 | place
-ok "a file without any of the peers waits" \
+ok "a file without any of the peers is not applied automatically" \
 	wait_for 5 eval "show a $A .config.error | grep -q reload"
-ok "and has changed nothing" has d
-ok "until somebody asks for it" reload
-is "then all peers are gone" "$(wgs peers)" ""
+ok "... and the peer stays" has d
+ok "wgxdp reload applies that file" reload
+is "... and all peers are gone" "$(wgs peers)" ""
 ok "detach succeeds" down a "$A"
 
 # The file is mounted like a Kubernetes ConfigMap: it is a link into ..data, and ..data is a link
@@ -184,7 +187,7 @@ ok "attach succeeds with a link" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 swap 2
 ok "a swapped link is followed" wait_for 5 has c
 swap 3 && rm -r "$TMP/etc/..2"
-ok "and a second one" wait_for 5 eval "has d && ! has c"
+ok "a second swap is followed" wait_for 5 eval "has d && ! has c"
 rm "$FILE"
 
 # --- under load -----------------------------------------------------------------------------------
@@ -212,7 +215,7 @@ is "$RELOADS reloads succeed" "$failed" 0
 ok "the last one is in effect" eval "[ '$(allowed c)' = 10.97.$((RELOADS % 250)).0/24 ]"
 is "no datagram of the untouched peer is lost" "$(grep -o 'lost.*' "$TMP/flow")" "lost 0 0"
 is "nothing is dropped" "$(show a "$A" '"\(.dropped) \(.lost | length)"')" "$before"
-is "its session is the same" "$(show b "${ID}b" .peers[0].latest_handshake)" "$handshake"
+is "that peer's session is the same" "$(show b "${ID}b" .peers[0].latest_handshake)" "$handshake"
 is "no descriptor is left" "$(fds)" "$fd"
 limit=2048
 grep -q libasan "/proc/$pid/maps" && limit=65536 # ASan keeps freed memory for a while

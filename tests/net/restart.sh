@@ -9,7 +9,7 @@
 #   eth0 192.0.2.1 ══════════════════               and 2001:db8:9::9
 #
 # nftables in b counts the packets to the internet that arrive on eth0, because they were sent
-# unencrypted. A program in a sends packets to the internet all the time.
+# unencrypted. A program in a keeps sending packets to the internet.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -48,7 +48,7 @@ state()
 	in_ns a ip route show table all
 	find "$RUN" -name "$ID*" ! -name "$B*"
 }
-killed() # NAME: kills its daemon
+killed() # NAME: kills the daemon of this tunnel
 {
 	kill -9 "$(daemon_pid a "$1")"
 	wait_for 5 eval "! ip -n $ID-a link show dev $1"
@@ -76,7 +76,7 @@ END
 ok "attach succeeds" up "$A"
 whole=$(state)
 refuses "attach is refused while the daemon runs" 1 "in use by wgxdp" up "$A"
-omits "it does not say that the daemon was killed" killed
+omits "attach does not say that the daemon was killed" killed
 spawn a nice -n 19 /usr/bin/python3 "$TMP/send.py"
 sender=$!
 for round in 1 2; do
@@ -89,8 +89,7 @@ for round in 1 2; do
 done
 ok "the internet is reached" pinged a 203.0.113.9 2
 
-# An attach that fails leaves the firewall rules that block unencrypted packets in place, as it
-# found them.
+# An attach that fails does not change the firewall rules that block unencrypted packets.
 killed "$A"
 closed=$(in_ns a nft list ruleset)
 full "$A" DNS=10.99.0.2 PreUp=false
@@ -99,7 +98,7 @@ refuses "attach after kill -9 fails: it says that the host stays closed" 1 \
 is "the packet filter rules are still there" "$(in_ns a nft list ruleset)" "$closed"
 full "$A" MTU=1280 DNS=10.99.0.2
 printf '#!/bin/sh\nexit 3\n' >"$TMP/bin/resolvconf"
-refuses "attach after kill -9 fails half-way: it says so, too" 1 "wgxdp detach $A" up "$A"
+refuses "attach after kill -9 fails half-way: it also says so" 1 "wgxdp detach $A" up "$A"
 is "packet filter rules are still there" \
 	"$(in_ns a nft list ruleset | grep -c 'chain leak')" 2
 is "nothing has left in clear" "$(clear_packets)" 0
@@ -175,7 +174,7 @@ for round in 1 2 3; do
 	done
 	wait "${pids[@]}"
 done
-is "all of it is undone" "$(state)" "$before"
+is "everything is undone" "$(state)" "$before"
 ok "detach succeeds in b" down b "$B"
 
 done_testing

@@ -35,7 +35,7 @@ ok "ip netns exec: attach succeeds" ip netns exec "$ID-a" "$WGXDP" attach eth0 "
 is "ip netns exec: the path is XDP" "$(path)" "xdp xdp"
 is "ip netns exec: the maps are not pinned" "$(show a "$A" .path.pinned)" null
 ok "ip netns exec: show says so" says 'not pinned'
-ok "ip netns exec: show says the same when called by it" eval \
+ok "ip netns exec: show also says so when ip netns exec runs it" eval \
 	"ip netns exec '$ID-a' '$WGXDP' show '$A' | grep -q 'not pinned'"
 ends "ip netns exec"
 

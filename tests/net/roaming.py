@@ -138,13 +138,13 @@ class Roaming:
                     right += 1
                 else:
                     wrong += 1
-        say("forty pings have changing sources, and each is answered there",
+        say("each of forty pings from changing sources is answered at its source",
             (right, wrong) == (40, 0),
             f"{right} right, {wrong} wrong")
         time.sleep(0.015)
         say("the endpoint returns", self.at_home(), self.endpoint())
 
-    # --- what does not change it ---
+    # --- what does not change the endpoint ---
 
     def unauthentic(self):
         s = bound(self.b_ns, ELSE4)

@@ -12,7 +12,7 @@
 #   │ port 51820 ▶ 51999  │               │ port 51820         │
 #   └─────────────────────┘               └────────────────────┘
 #
-# The forger is in b. For the other path c and d serve as a and b at the same time.
+# The forger is in b. At the same time, c and d serve as a and b for the other path.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -21,7 +21,7 @@ need_cmd ip wg jq ping
 
 endpoint_of_a() { show b "${ID}b" '.peers[0].endpoint'; }
 
-# The peer has left this address, so the kernel need not keep b's neighbour entry fresh.
+# Succeeds if b no longer lets the kernel keep the neighbour entry of an address fresh.
 is_released() # ADDRESS
 {
 	! in_ns b ip -d neighbour show "$(tr -d '[]' <<<"$1")" | grep managed

@@ -78,15 +78,15 @@ for path in udp xdp; do
 		peer b AllowedIPs=10.99.0.2/32
 		peer c AllowedIPs=10.99.0.3/32)
 	is "$path: without RPS" "$(by_turns)" "800 of 800"
-	is "$path: show says nothing of RPS" "$(show a "$A" .path.rps)" false
+	is "$path: show says that RPS is off" "$(show a "$A" .path.rps)" false
 	ok "$path: RPS to another CPU" set_rps 2
 	is "$path: with RPS" "$(by_turns)" "800 of 800"
 	is "$path: no mismatch" "$(show a "$A" .drops.inject_mismatch)" null
 	ok "$path: show says that RPS is on" wait_for 5 eval "show a $A .path.rps | grep -q true"
-	ok "$path: ... also to people" eval "in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
+	ok "$path: ... also in its text" eval "in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
 	ok "$path: RPS is unset" set_rps 0
 	is "$path: without RPS again" "$(by_turns)" "800 of 800"
-	# The daemon reports that RPS is off only after enough new data messages came without RPS.
+	# The daemon reports that RPS is off only after enough data messages have come without it.
 	ok "$path: show says that RPS is off" \
 		wait_for 10 eval "by_turns >/dev/null; show a $A .path.rps | grep -q false"
 	ok "$path: detach" down a "$A"

@@ -27,12 +27,12 @@ ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 in_ns a wg set "$A" peer "$(pub c)" allowed-ips 10.98.0.0/24 persistent-keepalive 9
 ok "save succeeds" in_ns a "$WGXDP" save "$A"
 is "both peers are in the file" "$(peers)" 2
-ok "with what was set" grep -q "PersistentKeepalive = 9" "$FILE"
+ok "... with the values that wg set" grep -q "PersistentKeepalive = 9" "$FILE"
 ok "what wg does not know is kept" eval "grep -q '^MTU = 1400' $FILE && grep -q '^PostDown' $FILE"
 is "the file is private" "$(stat -c %a "$FILE")" 600
 in_ns a wg set "$A" peer "$(pub c)" remove
-ok "a reload after that finds no change" in_ns a "$WGXDP" reload "$A"
-is "so the peer stays removed" "$(in_ns a wg show "$A" peers)" "$(pub b)"
+ok "after that, a reload finds no change" in_ns a "$WGXDP" reload "$A"
+is "... so the peer stays removed" "$(in_ns a wg show "$A" peers)" "$(pub b)"
 
 # Addresses and MTU of the interface are saved, as by wg-quick.
 mkdir "$TMP/quick"
@@ -49,10 +49,10 @@ in_ns a ip address add 10.93.0.1/32 dev "$A" label "$A:1"
 in_ns a ip address add fd94::1/64 dev "$A" nodad
 in_ns a ip link set "$A" mtu 1300
 ok "addresses and MTU are saved as by wg-quick" same_save
-is "... which are these" "$(grep -E '^(Address|MTU)' "$FILE" | paste -sd ,)" \
+is "... with the values of the interface" "$(grep -E '^(Address|MTU)' "$FILE" | paste -sd ,)" \
 	"Address = 10.99.0.1/24,Address = 10.94.0.1/16,Address = 10.93.0.1/32,\
 Address = fd94::1/64,MTU = 1300"
-ok "a reload takes the file" in_ns a "$WGXDP" reload "$A"
+ok "a reload reads the file" in_ns a "$WGXDP" reload "$A"
 is "... and changes nothing" "$(in_ns a ip -o address show dev "$A" | wc -l)" 4
 ns_add c
 in_ns a ip link set "$A" netns "$ID-c"
@@ -68,10 +68,10 @@ ok "attach succeeds with SaveConfig" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/
 in_ns a wg set "$A" listen-port 51900 peer "$(pub c)" allowed-ips 10.98.0.0/24
 ok "detach succeeds with SaveConfig" down a "$A"
 is "the peer is in the file" "$(peers)" 2
-ok "and the port, and SaveConfig" \
+ok "... and the port, and SaveConfig" \
 	eval "grep -q '^ListenPort = 51900' $FILE && grep -q '^SaveConfig = true' $FILE"
-ok "attach takes the file again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
-is "with both peers" "$(in_ns a wg show "$A" peers | wc -l)" 2
+ok "attach reads the file again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+is "... with both peers" "$(in_ns a wg show "$A" peers | wc -l)" 2
 mkdir "$TMP/elsewhere" && mv "$FILE" "$TMP/elsewhere" && ln -s nowhere/x "$FILE"
 refuses "a file that is gone is not saved, but the tunnel is down" 0 "hooks of the last" \
 	down a "$A"
@@ -88,8 +88,8 @@ printf '%s\n' '# first' '' '  [interface]  # comment' ' privatekey = x = y # z' 
 	'ADDRESS=10.0.0.1' 'DNS' 'MTU # = 5' 'Tabl = 3' '[Peer] ' 'Address = stays' \
 	$'\tPostUp = stays \t' '[Interface]' 'saveconfig = true' '# MTU = 7' '=' 'last' >"$FILE"
 printf 'no newline = 1 ' >>"$FILE"
-ok "also of an odd file" same_strip
+ok "... for an odd file" same_strip
 : >"$FILE"
-ok "and of an empty one" same_strip
+ok "... and for an empty file" same_strip
 refuses "a missing file" 1 "no such|No such" "$WGXDP" strip "$TMP/missing.conf"
 done_testing

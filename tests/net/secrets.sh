@@ -58,9 +58,9 @@ down a "${ID}a"
 
 # --- cores ----------------------------------------------------------------------------------------
 
-# Starts the command with cores allowed, and with the key in its standard input. Sends it SIGQUIT
-# while it waits for DNS, for more input, or for room in a full pipe. Succeeds if no core was
-# dumped.
+# Starts the command with cores allowed, and with the key on its standard input. Sends SIGQUIT to
+# the command while it waits for DNS, for more input, or for room in a full pipe. Succeeds if no
+# core was dumped.
 leaves_no_core() # KEY COMMAND...
 {
 	(cd "$TMP" && in_ns a /usr/bin/python3 - "$@") <<-'EOF'
@@ -68,7 +68,7 @@ leaves_no_core() # KEY COMMAND...
 		key, command = sys.argv[1], sys.argv[2:]
 		unlimited = resource.RLIM_INFINITY
 		resource.setrlimit(resource.RLIMIT_CORE, (unlimited, unlimited))
-		# A shell starts background jobs with SIGQUIT ignored, which is inherited.
+		# A shell starts background jobs with SIGQUIT ignored, and a command inherits this.
 		signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 		out, full = os.pipe()
 		os.set_blocking(full, False)
@@ -85,9 +85,9 @@ leaves_no_core() # KEY COMMAND...
 		os.kill(process.pid, signal.SIGQUIT)
 		_, status = os.waitpid(process.pid, 0)
 		if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGQUIT:
-		    sys.exit(f"it ended before: {status}")
+		    sys.exit(f"the command ended before SIGQUIT: {status}")
 		if os.WCOREDUMP(status):
-		    sys.exit("it dumped its core")
+		    sys.exit("the command dumped its core")
 	EOF
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # timeout: 1200
 #
-# Random sequences of events at two interfaces on one NIC, while `wg set` runs all the time. Each
+# Random sequences of events at two interfaces on one NIC, while `wg set` runs again and again. Each
 # attach that should succeed does, the NIC passes the host's other traffic after each step, and
 # nothing is left at the end. Then the same steps are repeated in cycles, and the daemon's memory,
 # open files and pins do not grow.
@@ -137,7 +137,7 @@ makes_sense() # STEP
 	esac
 }
 
-# Runs `wg set` all the time, on each interface that exists.
+# Runs `wg set` again and again, on each interface that exists.
 disturb()
 {
 	local key port=0
@@ -186,7 +186,8 @@ sequence() # SEED
 		until makes_sense "${steps[roll]}"; do roll ${#steps[@]}; done
 		story+=("${steps[roll]}$i")
 		${steps[roll]}
-		in_ns a ping -q -c 1 -W 2 192.0.2.2 >/dev/null || wrong "the NIC does not pass"
+		in_ns a ping -q -c 1 -W 2 192.0.2.2 >/dev/null ||
+			wrong "the NIC does not pass other traffic"
 	done
 	somebody_goes
 	for i in 0 1; do

@@ -21,7 +21,8 @@ config()
 	peer b AllowedIPs=10.99.0.2/32,10.98.0.0/16 Endpoint=192.0.2.2:51820
 }
 
-# Starts the daemon as a service manager with its socket at SOCKET does. DAEMON is its process.
+# Starts the daemon as a service manager whose socket is SOCKET would. Sets DAEMON to the daemon's
+# PID.
 serve() # SOCKET WATCHDOG_USEC COMMAND...
 {
 	local manager=$1 usec=$2
@@ -30,7 +31,7 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 	spawn a /usr/bin/python3 tests/net/service.py listen "$manager" "$ID-a" "$A" >>"$HEARD"
 	LISTENER=$!
 	wait_for 5 grep -q listening "$HEARD"
-	# shellcheck disable=SC2016 # for the inner shell, whose process the daemon becomes
+	# shellcheck disable=SC2016 # the inner shell expands it, and becomes the daemon
 	spawn a env NOTIFY_SOCKET="$manager" WATCHDOG_USEC="$usec" \
 		sh -c 'WATCHDOG_PID=$$ exec "$@"' - "$@" >"$TMP/log" 2>&1
 	DAEMON=$!
@@ -39,6 +40,7 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 heard() { grep -cE -- "$1" "$HEARD"; }
 hears() { wait_for 5 grep -qE -- "$1" "$HEARD"; }
 
+# Counts the lines that match and that came with READY=1 or after it.
 by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; }
 
 ready_with() { [ "$(by_then .)" -ge "$1" ]; } # LINES
@@ -62,8 +64,8 @@ serve "$TMP/manager" 400000 "$WGXDP" attach eth0 "$path" --foreground --workers 
 	--rx udp --tx udp
 ok "READY=1 comes" hears '^READY=1$'
 wait_for 5 ready_with 3
-is "the address is there by then" "$(by_then 'inet 10\.99\.0\.1/24')" 1
-is "the routes are there by then" "$(by_then '10\.98\.0\.0/16.*10\.99\.0\.0/24')" 1
+is "at READY=1 the address is set" "$(by_then 'inet 10\.99\.0\.1/24')" 1
+is "at READY=1 the routes are set" "$(by_then '10\.98\.0\.0/16.*10\.99\.0\.0/24')" 1
 is "STATUS says that the interface is up" "$(heard '^STATUS=Up, port 51820$')" 1
 is "the main process of the service is the daemon" \
 	"$(in_ns a ss -Hlunp sport = 51820 | grep -o 'pid=[0-9]*' | sort -u)" "pid=$DAEMON"
@@ -92,11 +94,11 @@ is "reload: RELOADING=1 comes, and READY=1 after it" \
 	: >'$HEARD'
 	sleep 0.7 # time for three answers to the watchdog
 	cp '$HEARD' '$TMP/meanwhile'" >"$TMP/hold" 2>&1
-is "a worker that hangs can be made" "$?$(cat "$TMP/hold")" 0
+is "a worker hangs" "$?$(cat "$TMP/hold")" 0
 is "... the watchdog is not answered" "$(cat "$TMP/meanwhile")" ""
 is "... the log says so, once" "$(grep -c 'error: worker [01] hangs' "$TMP/logs")" 1
 : >"$HEARD"
-ok "it goes on: the watchdog is answered again" hears '^WATCHDOG=1$'
+ok "the worker goes on: the watchdog is answered again" hears '^WATCHDOG=1$'
 down a "$A"
 ok "detach ends the daemon with success" ends 0
 is "STOPPING=1 came" "$(heard '^STOPPING=1$')" 1
@@ -106,16 +108,16 @@ clean "nothing left" a "$A"
 
 serve "@$ID" 0 "$WGXDP" -f "$A"
 ok "wgxdp -f: READY=1 comes, by an abstract socket" hears '^READY=1$'
-is "wgxdp -f: wg answers by then" "$(in_ns a wg show "$A" fwmark)" off
+is "wgxdp -f: after READY=1 wg gets an answer" "$(in_ns a wg show "$A" fwmark)" off
 kill "$DAEMON"
 ok "SIGTERM ends the daemon with success" ends 0
-is "no watchdog was asked for, and none answered" "$(heard WATCHDOG)" 0
+is "without WATCHDOG_USEC the daemon sends no WATCHDOG=1" "$(heard WATCHDOG)" 0
 
 serve "$TMP/manager2" 0 "$WGXDP" attach eth0 "$path"
 ok "attach in the background succeeds" wait_for 5 test -S "$RUN/$A.sock"
 down a "$A"
 ends 0
-is "... its daemon is no main process and says nothing" "$(cat "$HEARD")" listening
+is "... its daemon is not the main process and sends no messages" "$(cat "$HEARD")" listening
 clean "nothing left" a "$A"
 
 done_testing

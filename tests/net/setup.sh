@@ -15,7 +15,7 @@ join a eth0 b eth0
 A=${ID}a
 keys a b
 
-fails() # WHAT REGEX SED-EDIT [NS]: attach fails, says it, and nothing is left
+fails() # WHAT REGEX SED-EDIT [NS]: attach fails with a message like REGEX and leaves nothing
 {
 	local ns=${4:-a}
 	conf_a | sed "$3" | conf "$A" >/dev/null
@@ -50,7 +50,7 @@ fails "IPv6 is off, an allowed IP" 'fd42:1::/64: .*IPv6 is disabled' \
 
 # --- changes by another program -------------------------------------------------------------------
 
-# Another program takes the addresses off the interface again and again.
+# Another program removes the addresses from the interface again and again.
 caught=0
 for _ in $(seq 20); do
 	spawn a ip -force -batch <(yes "address flush dev $A") >/dev/null 2>&1
@@ -93,7 +93,7 @@ clean "nothing is left at the end" a "$A"
 
 read_only()
 {
-	# shellcheck disable=SC2016 # for the other shell
+	# shellcheck disable=SC2016 # the inner shell expands it
 	in_ns a unshare -m sh -c 'mount -t tmpfs -o ro none /run && exec "$@"' - \
 		"$WGXDP" attach eth0 "$TMP/$A.conf"
 }

@@ -8,8 +8,8 @@ Usage, in namespaces of its own for networks, mounts and processes:
 Prints one of these, and after it what the two say or where they differ:
 
     same           attach makes the state that wg-quick makes, and detach restores the old state
-    both refuse    neither takes the file, and wgxdp leaves the old state
-    wgxdp refuses  only wg-quick takes the file, and wgxdp leaves the old state
+    both refuse    neither accepts the file, and wgxdp leaves the old state
+    wgxdp refuses  only wg-quick accepts the file, and wgxdp leaves the old state
     differs        anything else
 """
 
@@ -79,7 +79,7 @@ def network():
 
 
 def programs():
-    """Puts programs that record their arguments in the place of those that set DNS."""
+    """Replaces the programs that set DNS by programs that record their arguments."""
     os.mkdir(f"{SCRATCH}/bin")
     for name in "resolvconf", "resolvectl":
         write(f"{SCRATCH}/bin/{name}",

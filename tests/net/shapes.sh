@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Files in the format of web interfaces, VPN providers, routers and installers (tests/files): for
-# each, `wgxdp attach` makes the state that an unmodified `wg-quick up` with wgxdp as its userspace
-# implementation makes, and `detach` restores the state before; or both refuse the file. Compared
-# are links, addresses, routes of all tables, rules, nftables, `wg showconf`, src_valid_mark, and
-# the calls of resolvconf and resolvectl, which the test replaces by its own programs (shapes.py).
+# Files in the format of web interfaces, VPN providers, routers and installers (tests/files). For
+# each file, `wgxdp attach` makes the state that an unmodified `wg-quick up` with wgxdp as its
+# userspace implementation makes, and `detach` restores the state before; or both refuse the file.
+# shapes.py compares links, addresses, routes of all tables, rules, nftables, `wg showconf`,
+# src_valid_mark, and the calls of resolvconf and resolvectl, which it replaces by its own programs.
 #
 # The table names the files for which this does not hold, or that are refused, with the reason. All
-# other files must have the same state. SHAPES=all takes all files, not only some.
+# other files must have the same state. SHAPES=all tests all files; the default is a selection.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -18,8 +18,8 @@ FILES=$(dirname "$0")/../files
 some="wg-easy-srv mullvad-kill proton-v6 policy-table netmask mesh-hosts"
 some+=" saved resolvectl amnezia"
 
-# Prints lines "NAME: OUTCOME: PATTERN". The pattern is for each line of the differences, or for the
-# message of wgxdp.
+# Prints lines "NAME: OUTCOME: PATTERN". Each line of the differences, or wgxdp's message, must
+# match the pattern.
 exceptions()
 {
 	grep -v '^ *#' <<-'END'

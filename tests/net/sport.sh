@@ -73,7 +73,7 @@ done
 ok "a attaches with port $other" ours a "$A" --rx xdp --tx xdp < <(
 	interface a ListenPort=$other Address=10.99.0.1/24
 	peer b AllowedIPs=10.99.0.2/32 Endpoint=203.0.113.9:51822)
-is "no ping is answered by way of c" "$(answers 3 a -W 1 10.99.0.2)" 0
+is "no ping through c is answered" "$(answers 3 a -W 1 10.99.0.2)" 0
 ok "a detaches" down a "$A"
 ok "b detaches" down b "$B"
 clean "nothing is left" a "$A"

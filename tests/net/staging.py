@@ -4,9 +4,9 @@
     staging.py send ADDRESS FIRST COUNT           sends datagrams to port 9999 of ADDRESS, in order
     staging.py receive COUNT SECONDS              prints the received numbers in their order, and
                                                   ends after COUNT or when the time is over
-    staging.py many COUNT BYTES                   sends one to each of COUNT addresses from
-                                                  10.99.0.0 on, no faster than the tunnel is
-                                                  read
+    staging.py many COUNT BYTES                   sends one datagram to each of COUNT addresses
+                                                  from 10.99.0.0 on, no faster than the daemon
+                                                  reads the tunnel
 """
 
 import socket

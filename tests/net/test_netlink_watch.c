@@ -19,7 +19,7 @@ static void test_watch(void **state)
 {
 	static const struct {
 		const char *command;
-		unsigned want; /* must be reported; of the other flags only @also may be */
+		unsigned want; /* flags that must be reported; flags in @also may be */
 		unsigned also;
 	} cases[] = {
 		/*  0 */ { "ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE },

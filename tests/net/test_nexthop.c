@@ -89,7 +89,7 @@ static void test_neighbour(void **state)
 	}
 	netlink_watch_close(w);
 
-	/* The kernel resolves this address, but no host has it. */
+	/* The kernel tries to resolve this address, but no host has it. */
 	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.99")), 1);
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.99"), mac), -ENOENT);
 	/* A ping created this entry, which is not managed until the test requests it. */

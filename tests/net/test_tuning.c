@@ -91,7 +91,7 @@ static void test_undo(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
-/* The record of a dead daemon is undone, even if the link was renamed since. */
+/* The changes that a dead daemon has recorded are undone, even if the link was renamed since. */
 static void test_record_undo(void **state)
 {
 	struct tuning t = { .interface = interface };

@@ -58,7 +58,7 @@ for workers in 1 2 8; do
 		ok "$what: no ping is lost" pinged a 10.99.0.2
 		is "$what: no other program can bind the port" "$(steal a 51821)" ""
 		in_ns a wg set "$A" listen-port 51831
-		is "$what: nor the next port" "$(steal a 51831)" ""
+		is "$what: no other program can bind a port that wg sets" "$(steal a 51831)" ""
 		ok "$what: no ping is lost after the change" pinged a 10.99.0.2
 		ok "$what: detach succeeds" down a "$A"
 	done
@@ -79,11 +79,11 @@ ok "the daemon is killed" kill_daemon
 ok "wireguard-go takes the name" foreign a "$A" < <(interface a ListenPort=51821)
 refuses "detach says that another program serves the name" 1 "another program serves" down a "$A"
 sleep 1
-ok "it still does" in_ns a wg show "$A"
-ok "and its process lives" kill -0 "$FOREIGN_PID"
-is "what was ours is gone" "$(find "$RUN" "$PINS" -maxdepth 2 -name "$A*" 2>/dev/null)" ""
-refuses "the next detach knows of nothing" 1 "no wgxdp serves" down a "$A"
-ok "wireguard-go still lives" kill -0 "$FOREIGN_PID"
+ok "wireguard-go still serves the name" in_ns a wg show "$A"
+ok "wireguard-go still runs" kill -0 "$FOREIGN_PID"
+is "wgxdp's files are gone" "$(find "$RUN" "$PINS" -maxdepth 2 -name "$A*" 2>/dev/null)" ""
+refuses "the next detach finds no tunnel" 1 "no wgxdp serves" down a "$A"
+ok "after that wireguard-go still runs" kill -0 "$FOREIGN_PID"
 foreign_down "$A"
 clean "nothing is left" a "$A"
 ok "b is detached" down b "$B"

@@ -36,7 +36,7 @@ in_time_namespace() # OFFSET_S
 	ok "offset $1 s: handshake" pinged a 10.99.0.2
 	before=$(packets rx udp)
 	ok "offset $1 s: pings" pinged a 10.99.0.2 $PINGS 0.02
-	is "offset $1 s: none comes by UDP" "$(packets rx udp)" "$before"
+	is "offset $1 s: no packet comes by UDP" "$(packets rx udp)" "$before"
 	is "offset $1 s: show says xdp" "$(path)" "xdp xdp"
 	ok "offset $1 s: detach" down a "$A"
 }

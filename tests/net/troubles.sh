@@ -44,8 +44,8 @@ config()
 
 # --- an older daemon ------------------------------------------------------------------------------
 
-# The daemon is this program, in which the version is replaced by another version of the same
-# length.
+# The daemon is a copy of this program in which another version string of the same length replaces
+# the version.
 version=$("$WGXDP" --version | cut -d ' ' -f 2)
 old=$(sed 's/./1/g; s/^.\(.\)/0.\1/' <<<"$version" | cut -c "1-${#version}")
 mkdir "$TMP/old"

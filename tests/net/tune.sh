@@ -32,32 +32,32 @@ attach() { in_ns a "$WGXDP" attach eth0 "$file" "$@" </dev/null; }
 refuses "with --tune attach says what it does" 0 \
 	"eth0: --tune runs .ethtool -L eth0 rx $wanted tx $wanted., which may take the link \
 down for a moment; detach runs .ethtool -L eth0 rx 1 tx 1." attach --tune
-is "it has done that" "$(channels)" "$wanted $wanted"
+is "attach has done that" "$(channels)" "$wanted $wanted"
 is "... so that more workers run" "$(show a "$A" '.path | "\(.rx) \(.workers)"')" "xdp $wanted"
-ok "what was before is recorded" test -s "$RUN/$A.nics"
+ok "the old settings are recorded" test -s "$RUN/$A.nics"
 ok "detach succeeds" down a "$A"
-is "detach has undone it" "$(channels)" "1 1"
+is "detach has undone the change" "$(channels)" "1 1"
 clean "nothing is left" a "$A"
 
 ok "with --tune again" attach --tune
 in_ns a ethtool -L eth0 rx 3 tx 3
-ok "what somebody else changes is followed" wait_for 5 receives_on 3
-is "... and not tuned again" "$(channels)" "3 3"
+ok "the daemon follows a change by somebody else" wait_for 5 receives_on 3
+is "... and does not tune again" "$(channels)" "3 3"
 ok "detach succeeds" down a "$A"
-is "detach leaves it alone" "$(channels)" "3 3"
+is "detach keeps that change" "$(channels)" "3 3"
 in_ns a ethtool -L eth0 rx 1 tx 1
 
 ok "with --tune, killed" attach --tune
 kill -9 "$(daemon_pid a "$A")"
 is "the change stays" "$(channels)" "$wanted $wanted"
 refuses "detach after kill -9" 0 "the daemon had been killed" down a "$A"
-is "... has undone it" "$(channels)" "1 1"
+is "... has undone the change" "$(channels)" "1 1"
 clean "nothing is left" a "$A"
 
 ok "killed again" attach --tune
 kill -9 "$(daemon_pid a "$A")"
 ok "the next attach, without --tune" attach
-is "... has undone it, and changes nothing" "$(channels)" "1 1"
+is "... has undone the change, and changes nothing else" "$(channels)" "1 1"
 ok "detach succeeds" down a "$A"
 
 spawn a env WGXDP_TUNE=1 WGXDP_NIC=eth0 "$WGXDP" -f "$A" 2>"$TMP/log"

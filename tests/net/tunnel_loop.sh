@@ -118,7 +118,7 @@ for path in xdp udp; do
 			>"$TMP/ping"
 		arrived=$(sed -n 's/.*, \([0-9]*\) received.*/\1/p' "$TMP/ping")
 		is \
-			"$what: before the route is known packets arrive or loop as they should" \
+			"$what: before the route is known, packets arrive (XDP) or loop (UDP)" \
 			"$arrived $(($(loops) - before)) $(($(entered) - entered))" \
 			"${blind[$path]}"
 		ok "$what: show says that the route leads into the tunnel" wait_for 5 reads \
@@ -169,7 +169,7 @@ for path in xdp udp; do
 	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.97.0.2/32 endpoint 10.97.0.3:9
 	in_ns a ip route add 10.97.0.0/24 dev "$A"
 	ok "$path: show says that the route leads into the tunnel" wait_for 5 reads "$INWARD"
-	twenty "$path, two by each other"
+	twenty "$path, two peers behind each other"
 	down a "$A"
 	down b "$B"
 	clean "$path: nothing is left" a "$A"
@@ -179,7 +179,7 @@ done
 
 large() { pinged a 10.98.0.2 20 0.01 8 1300; }
 
-stream() # megabytes through the inner tunnel, both ways
+stream() # sends megabytes through the inner tunnel
 {
 	local pid
 	spawn b iperf3 -s -1 -B 10.98.0.2 >/dev/null
@@ -195,8 +195,8 @@ for path in xdp udp; do
 	ok "$path: A and B attach" eval "up_a $path && up_b $path"
 	ok "$path: A2 and B2 attach" eval "up_a2 && up_b2 a2"
 	ok "$path: no ping is lost in a tunnel in a tunnel" pings 10.98.0.2
-	ok "$path: no large packet is lost in both" large
-	ok "$path: a stream completes through both" stream
+	ok "$path: no large packet is lost in a tunnel in a tunnel" large
+	ok "$path: a stream completes through both tunnels" stream
 	ok "$path: a stream back completes" stream -R
 	is "$path: nothing is dropped as a loop" "$(loops) $(show a "$A2" '.drops.loop // 0')" "0 0"
 	down a "$A2"
@@ -214,11 +214,11 @@ for path in xdp udp; do
 	is "$path: nothing is dropped as a loop" "$(loops)" 0
 	is "$path: show says which way data takes" "$(show a "$A" '.peers[1] | "\(.tx) \(.why)"')" \
 		"udp $INWARD"
-	ok "$path: a peer gets an endpoint that it is the way to" in_ns a wg set "$A" peer \
+	ok "$path: a peer gets an endpoint that is routed to this peer" in_ns a wg set "$A" peer \
 		"$(pub b2)" endpoint 10.98.0.2:5
 	before=$(loops)
 	in_ns a ping -q -c 5 -i 0.01 -W 0.1 10.98.0.2 >/dev/null
-	is "$path: its packets are dropped as loops" $(($(loops) - before)) 5
+	is "$path: packets to this peer are dropped as loops" $(($(loops) - before)) 5
 	ok "$path: the other peer is not affected" pings 10.99.0.2
 	down b "$B2"
 	down a "$A"
@@ -238,7 +238,7 @@ for path in xdp auto udp; do
 		"$want"
 	is "$path: all data takes the UDP socket" \
 		"$(show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"')" "0 20"
-	ok "$path: show tells people, too" eval \
+	ok "$path: the text of show has the reason, too" eval \
 		"in_ns a '$WGXDP' show '$A' | grep -q 'goes through the UDP socket' ||
 			[ $path = udp ]"
 	down a "$A"

@@ -43,7 +43,7 @@ why() { show a "$1" .path.why; }
 is_path() { [ "$(path "$1")" = "$2" ]; }
 no_loss() { pinged a "$1"; }
 
-# Starts 200 pings, of which none may be lost.
+# Starts 200 pings. all_came fails if any of them is lost.
 pinging() { pinged a "$1" 200 0.01 & }
 all_came() { wait $!; }
 
@@ -63,16 +63,16 @@ ok "wireguard-go 2 starts" stranger 2
 # --- two wgxdp interfaces -------------------------------------------------------------------------
 
 ok "the first interface attaches" attach 1
-is "it has XDP" "$(path "$A1")" "xdp xdp null"
+is "the first uses XDP" "$(path "$A1")" "xdp xdp null"
 ok "the second interface attaches" attach 2
-is "it takes UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
+is "the second uses UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
 ok "show says that the first has XDP" eval "why '$A2' | grep -qF '$A1'"
 before=$(in_ns a wg show "$A1" transfer)
 grows "no ping is lost" "$A2" udp no_loss 10.99.2.2
-is "the first carries nothing of it" "$(in_ns a wg show "$A1" transfer)" "$before"
+is "the first carries none of these packets" "$(in_ns a wg show "$A1" transfer)" "$before"
 before=$(in_ns a wg show "$A2" transfer)
 grows "no ping of the first is lost" "$A1" xsk no_loss 10.99.1.2
-is "the second carries nothing of it" "$(in_ns a wg show "$A2" transfer)" "$before"
+is "the second carries none of these packets" "$(in_ns a wg show "$A2" transfer)" "$before"
 is "each has its own port" "$(for n in 1 2; do
 	in_ns a wg show "${ID}a$([ $n = 1 ] && echo .1 || echo 2)" listen-port
 	name=B$n && in_ns b wg show "${!name}" endpoints | cut -d: -f2
@@ -81,11 +81,11 @@ refuses "--rx xdp is refused for the second" 1 "$A1" eval "down a '$A2' && attac
 ok "the second attaches again" attach 2
 pinging 10.99.2.2
 ok "the first is detached" down a "$A1"
-ok "the second takes XDP" wait_for 5 is_path "$A2" "xdp xdp null"
+ok "the second uses XDP" wait_for 5 is_path "$A2" "xdp xdp null"
 ok "no packet was lost meanwhile" all_came
 grows "no ping is lost" "$A2" xsk no_loss 10.99.2.2
 ok "the first attaches again" attach 1
-ok "it takes UDP, and show says why" eval "why '$A1' | grep -qF '$A2'"
+ok "show says why the first uses UDP" eval "why '$A1' | grep -qF '$A2'"
 ok "the second's daemon is killed" eval "kill -KILL $(daemon_pid a "$A2")"
 ok "the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
@@ -97,10 +97,10 @@ is "the first keeps XDP" "$(path "$A1")" "xdp xdp null"
 
 down a "$A1"
 ok "the first attaches and only sends by XDP" attach 1 --rx udp --tx xdp
-is "its path is that" "$(path "$A1")" \
+is "show reports that path" "$(path "$A1")" \
 	"udp xdp received data goes through the UDP sockets because of --rx udp"
 ok "the second attaches to a queue with a socket" attach 2
-is "it takes UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
+is "... and uses UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
 ok "show says why" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
 ok "the second leaves no XDP program on the NIC" eval \
 	"! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
@@ -112,7 +112,7 @@ grows "no ping is lost" "$A2" xsk no_loss 10.99.2.2
 ok "detach succeeds" down a "$A2"
 ok "the first attaches once more" attach 1
 
-# --- a program that is detached by force, and one of others ---------------------------------------
+# --- a program that is detached by force, and a foreign program -----------------------------------
 
 clang -target bpf -O2 -g -x c -c - -o "$TMP/somebody.o" <<-EOF
 	__attribute__((section("xdp"), used)) int somebody(void *c) { return 2; }

@@ -60,7 +60,7 @@ ok "wg set sets everything at once" w set "$A" listen-port 51999 fwmark 0x1234 p
 	peer "$(pub p1)" preshared-key "$TMP/psk" endpoint 192.0.2.9:5 persistent-keepalive 25 \
 	allowed-ips 10.1.0.0/16,fd01::/64 \
 	peer "$(pub p2)" endpoint '[2001:db8::9]:65535' allowed-ips 10.2.0.1/32
-is "wg show dump prints all of it" "$(field dump)" "$(
+is "wg show dump prints every field" "$(field dump)" "$(
 	printf '%s\t%s\t51999\t0x1234\n' "$(key own)" "$(pub own)"
 	printf '%s\t%s\t192.0.2.9:5\t10.1.0.0/16,fd01::/64\t0\t0\t0\t25\n' \
 		"$(pub p1)" "$(cat "$TMP/psk")"
@@ -192,7 +192,7 @@ w set "$A" peer "$(pub p1)" preshared-key "$TMP/psk"
 ok "/dev/null clears a preshared key" w set "$A" peer "$(pub p1)" preshared-key /dev/null
 is "the preshared key is gone" "$(field preshared-keys | cut -f 2 | sort -u)" "(none)"
 ok "the private key becomes that of a peer" w set "$A" private-key "$TMP/p1.key"
-is "that removes the peer" "$(field peers)" "$(pub p2)"
+is "... which removes that peer" "$(field peers)" "$(pub p2)"
 ok "/dev/null clears the private key" w set "$A" private-key /dev/null
 is "the private key is gone" "$(field private-key) $(field public-key)" "(none) (none)"
 is "zeros clear the private key, too" \
@@ -206,7 +206,7 @@ is "all of them are listed" "$(field allowed-ips | cut -f 2 | tr ' ' '\n' | sort
 ok "they are replaced again" w set "$A" peer "$(pub p2)" allowed-ips 0.0.0.0/1,8000::/1
 is "none of the earlier ones is left" "$(field allowed-ips | cut -f 2)" "0.0.0.0/1 8000::/1"
 ok "an allowed IP with host bits is accepted" w set "$A" peer "$(pub p2)" allowed-ips 10.1.2.3/8
-is "its host bits are masked" "$(field allowed-ips | cut -f 2)" "10.0.0.0/8"
+is "... and the host bits are masked" "$(field allowed-ips | cut -f 2)" "10.0.0.0/8"
 
 # --- many -----------------------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ is "none is listed twice" \
 	"$(field allowed-ips | grep -F "$(pub p3)" | cut -f 2 | tr ' ' '\n' | sort -u | wc -l)" \
 	$((255 * 256 * 2))
 ok "their peer is removed" w set "$A" peer "$(pub p3)" remove
-is "they are removed with it" "$(field allowed-ips)" "$(pub p2)"$'\t'10.0.0.0/8
+is "... and the allowed IPs with the peer" "$(field allowed-ips)" "$(pub p2)"$'\t'10.0.0.0/8
 
 w set "$A" peer "$(pub p2)" remove
 for i in {1..40}; do
@@ -241,7 +241,7 @@ is "the peers are listed in the order of their addition" "$(field peers)" \
 is "all allowed IPs are listed" "$(field allowed-ips | cut -f 2 | wc -w)" $((40 * 52))
 third=$(field peers | sed -n 3p)
 ok "the third peer is changed" w set "$A" peer "$third" persistent-keepalive 5
-is "it stays the third" "$(field peers | sed -n 3p)" "$third"
+is "... and stays the third" "$(field peers | sed -n 3p)" "$third"
 
 {
 	printf '[Interface]\n'

@@ -23,7 +23,7 @@ if under_asan; then
 	export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
 fi
 
-# --- what systemd says of it ----------------------------------------------------------------------
+# --- what systemd says about the unit -------------------------------------------------------------
 
 is "systemd-analyze verify finds nothing" "$(systemd-analyze verify --man=no "$UNIT" 2>&1)" ""
 exposure=$(systemd-analyze security --offline=true --no-pager "$UNIT" |
@@ -31,7 +31,7 @@ exposure=$(systemd-analyze security --offline=true --no-pager "$UNIT" |
 stated=$(grep -oE 'exposure level of [0-9.]+[0-9]' docs/operations.md | grep -oE '[0-9.]+$')
 is "systemd-analyze security: the exposure that docs/operations.md states" "$exposure" "$stated"
 
-# --- its commands, in its sandbox -----------------------------------------------------------------
+# --- the unit's commands in the sandbox -----------------------------------------------------------
 
 # Prints the command line of KEY (ExecStart, ExecReload or ExecStop) as systemd would expand it: %i,
 # $WGXDP_NIC and $WGXDP_OPTIONS become INSTANCE, NIC and OPTIONS.
@@ -99,7 +99,7 @@ is "no_new_privs and seccomp hold for the daemon" \
 	"$(status_of NoNewPrivs) $(status_of Seccomp)" "1 2"
 is "all rights that the unit allows, and no other" "$(status_of CapEff)" "$(status_of CapBnd)"
 is "... not CAP_SYS_PTRACE" "$((0x$(status_of CapBnd) >> 19 & 1))" 0
-is "the daemon says nothing of missing rights" "$(complaints)" ""
+is "the daemon does not report missing rights" "$(complaints)" ""
 is "ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
 holds "... by AF_XDP" "$(xsk_sent)" -ge 10
 is "the hooks have run" "$(paste -sd ' ' "$TMP/hooks")" "pre-up post-up $A 51821"
@@ -132,7 +132,7 @@ clean "nothing is left" a "$A"
 sed -i 's|^AllowedIPs.*|AllowedIPs = 0.0.0.0/0|' "$path"
 ok "udp, two workers: the service is ready" start eth0 "--rx udp --tx udp --workers 2"
 is "ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
-is "the daemon says nothing of missing rights" "$(complaints)" ""
+is "the daemon does not report missing rights" "$(complaints)" ""
 ok "... by the table of the full tunnel" eval \
 	"in_ns a ip route get 203.0.113.9 | grep -q 'dev $A table '"
 kill -KILL "$DAEMON"
@@ -156,18 +156,18 @@ sed -i "/^P[a-z]*Up\|^P[a-z]*Down/d; /^Address/aPostUp = chroot / true" "$path"
 ok "the hook works without systemd" in_ns a "$WGXDP" attach eth0 "$path" </dev/null
 ok "... detach" down a "$A"
 read -ra command < <(command_of ExecStart "$TMP/$A.conf" eth0)
-refuses "in the sandbox it is not permitted, and its output says so" 1 "Operation not permitted" \
-	sandboxed "${command[@]}"
+refuses "in the sandbox the hook is not permitted, and its output says so" 1 \
+	"Operation not permitted" sandboxed "${command[@]}"
 clean "... nothing is left" a "$A"
 drop_in CapabilityBoundingSet=CAP_SYS_CHROOT
-ok "with a drop-in it is permitted" start eth0 "--rx udp --tx udp"
+ok "with a drop-in the hook is permitted" start eth0 "--rx udp --tx udp"
 ok "... stop" stop
 mapfile -t lines < <(sed -n '/^    \[Service\]/,/^$/s/^    //p' docs/operations.md)
 drop_in "${lines[@]:1}"
 is "systemd-analyze verify finds nothing in the drop-in of docs/operations.md" \
 	"${#lines[@]} $(systemd-analyze verify --man=no "$UNIT" 2>&1)" "4 "
 
-# --- faults that a restart does not mend ----------------------------------------------------------
+# --- faults that a restart does not fix -----------------------------------------------------------
 
 prevented() { sed -n 's/^RestartPreventExitStatus=//p' "$UNIT" | grep -qw "$1"; }
 ends_with() # STATUS NIC OPTIONS

@@ -115,7 +115,7 @@ class Unreachable:
         error = struct.pack(">BBHI", 3, 3, 0, 0) + wgpeer.ipv4("10.99.0.77", "10.99.0.1", (1, 2))
         error = error[:2] + struct.pack(">H", wgpeer.checksum(error)) + error[4:]
         self.silent("an ICMP error", lambda: raw.sendto(error, ("10.99.0.77", 0)), 4)
-        self.silent("a multicast", lambda: many.sendto(b"all", ("239.1.2.3", 9)), 4)
+        self.silent("a multicast packet", lambda: many.sendto(b"all", ("239.1.2.3", 9)), 4)
 
     def rate(self, to):
         self.port += 1

@@ -41,11 +41,11 @@ is "the peer is set" "$(in_ns a wg show "$A" endpoints)" "$(pub b)"$'\t'192.0.2.
 ok "IPv4 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
 ok "IPv6 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 fd99::2
 is "the path is UDP, because no default route names a NIC" "$(show a "$A" .path.rx)" udp
-refuses "detach leaves it to wg-quick" 1 "wg-quick down" in_ns a "$WGXDP" detach "$A"
-ok "it is still there" in_ns a wg show "$A"
+refuses "detach refuses an interface of wg-quick" 1 "wg-quick down" in_ns a "$WGXDP" detach "$A"
+ok "the interface still exists" in_ns a wg show "$A"
 ok "wg-quick strip succeeds" quick strip
 ok "wg-quick save succeeds" quick save
-ok "it keeps the peer" grep -qF "PublicKey = $(pub b)" "$TMP/$A.conf"
+ok "the saved file has the peer" grep -qF "PublicKey = $(pub b)" "$TMP/$A.conf"
 ok "wg-quick down succeeds" quick down
 clean "nothing is left" a "$A"
 export WGXDP_NIC=eth0

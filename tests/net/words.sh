@@ -52,7 +52,7 @@ done <<-EOF
 	restart detach, then attach
 EOF
 wrong "a typo before a name" 2 "did you mean wgxdp show" shwo "$A"
-# "qqq" is similar to no command. (Names of other tests begin with wx.)
+# The test uses "qqq", which is similar to no command, and not its usual names, which begin with wx.
 wrong "any word before a name" 2 "no such command" qqq "$A"
 for word in monitor metrics syncconf; do
 	wrong "a word that is no command, $word" 2 "no such command.*--help.*wgxdp -f $word" "$word"
@@ -85,7 +85,7 @@ wrong "another file" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
 # names.
 in_etc()
 {
-	# shellcheck disable=SC2016 # for the other shell
+	# shellcheck disable=SC2016 # the inner shell expands it
 	in_ns a unshare -m sh -c 'mount -t tmpfs none /etc && mkdir /etc/wireguard &&
 		cp "$1" "/etc/wireguard/$2.conf" && cd / && shift 2 && exec "$@"' - \
 		"$GOOD" "${ID}n" "$WGXDP" "$@"
@@ -127,7 +127,7 @@ clean "detach leaves nothing" a "$A"
 
 completes() # WORD..., the last of which is being typed; prints the completions
 {
-	# shellcheck disable=SC2016 # for the other shell
+	# shellcheck disable=SC2016 # the inner shell expands it
 	bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _wgxdp
 		echo "${COMPREPLY[@]}"' - "$TMP/completion" wgxdp "$@"
 }

@@ -181,7 +181,7 @@ refuses "more workers than queues are refused" 1 'queues' attach eth0 --workers 
 clean "nothing is left" a "$A"
 refuses "a CPU that does not exist is refused" 1 'cpus|CPU' attach eth0 --cpus 1000
 clean "nothing is left" a "$A"
-# Native XDP on a veth needs as many receiving queues as the other side sends on.
+# Native XDP on a veth needs as many receiving queues as the other side has sending queues.
 in_ns b ethtool -L eth0 tx 1
 ok "ethtool takes a queue away" in_ns a ethtool -L eth0 rx 1 tx 1
 ok "attach succeeds with one queue" attach eth0
@@ -189,7 +189,7 @@ is "there is one queue and one worker" "$(show a "$A" '.path | "\(.queues) \(.wo
 has_queues() { [ "$(show a "$A" .path.queues)" = "$1" ]; }
 ok "ethtool adds a queue" in_ns a ethtool -L eth0 rx 2 tx 2
 in_ns b ethtool -L eth0 tx 2
-ok "the second queue is taken, too" wait_for 5 has_queues 2
+ok "the second queue is used, too" wait_for 5 has_queues 2
 before=$(show a "$A" .path.rx_packets.udp)
 ok "no ping by queue 0 is lost" no_loss 10.99.0.2
 ok "no ping by queue 1 is lost" no_loss 10.99.0.3

@@ -122,10 +122,10 @@ void world_enqueue(struct world *w, struct datagram *dg);
 /* Returns the next message of the queue, which must not be empty. The caller frees it. */
 struct datagram *world_unqueue(struct world *w);
 
-/* Sends a copy by the network, which does not lose it. */
+/* Sends a copy over the network, which does not lose the copy. */
 void world_deliver(struct world *w, const struct datagram *dg);
 
-/* Sends a message of @n by the network. */
+/* Sends a message of @n over the network. */
 void world_transmit(struct world *w, const struct node *n, const struct endpoint *to,
 		    const void *msg, size_t len);
 

@@ -63,7 +63,7 @@ static const struct row {
 	    "F 2:3: PrivatKey: there is no such key; did you mean PrivateKey?",
 	    "F 3:7: x: MTU must be", "F 4:21: ::1/129: after", "F 4:29: tunnel: this is no",
 	    "F 6:13: PublicKey: it has 5", "F 7:21: 10.1/8: this is no" } },
-	/*  2: lines of an unknown section are skipped, those of a misspelt one are not */
+	/*  2: lines of an unknown section are skipped; lines of a misspelt section are checked */
 	{ "[Foo]\na = b\n[Pear]\nPublicKey=" KEY_A "\nEndpoint = x\n",
 	  { "F 1:1: [Foo]: there are only [Interface] and [Peer]", "F 3:1: [Pear]: there are only",
 	    "F 5:12: x: the port is missing" } },

@@ -242,7 +242,7 @@ static void many(void **state)
 	assert_int_equal(c.peers[0].allowed[2 * 65279 + 1].addr[1], 65279 >> 8);
 	assert_int_equal(c.peers[1999].allowed_count, 1);
 	assert_int_equal(c.peers[1].allowed_count, 0);
-	assert_true(told.count == 101); /* 100 warnings, and one that says so */
+	assert_true(told.count == 101); /* 100, and one that says so */
 	conf_done(&c);
 	free(text);
 }

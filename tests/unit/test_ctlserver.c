@@ -271,7 +271,7 @@ static void answers_others(void **state)
 	close(fd);
 }
 
-/* A client that waits keeps its place, however long it has been idle. */
+/* A client that waits for an answer stays connected, however long it has been idle. */
 static void keeps_its_place(void **state)
 {
 	struct world *w = *state;
@@ -290,7 +290,7 @@ static void keeps_its_place(void **state)
 	fds[5] = extra;
 	say(w, extra, "{\"op\":\"confirm\",\"wait\":true}\n");
 	skipped_ns += 2 * IDLE_NS;
-	/* A client that waits keeps its place until its answer is sent. */
+	/* A client that waits stays connected until its answer is sent. */
 	extra = ring(w);
 	ctlserver_decided(d.control, false);
 	turn(w);

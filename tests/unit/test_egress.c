@@ -266,8 +266,8 @@ static void test_next_session(void **state)
 		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
 }
 
-/* 6. chain_time_passed() still reports a suspend when it is called a second time: a batch whose
- * sessions were chosen before the suspend must notice it, too, after the flush has noticed it. */
+/* 6. chain_time_passed() reports a suspend on a second call, too. The flush may make the first
+ * call, and a batch whose sessions were chosen before the suspend must still learn of it. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;
@@ -368,8 +368,8 @@ static void test_shares_of_each_queue(void **state)
 	assert_int_equal(passed[2], 150 * batches);
 }
 
-/* 10. The control thread sent by UDP at a time that is later than the beginning of the worker's
- * turn. No other message needs to take the UDP socket. */
+/* 10. After the worker's turn began, the control thread sent a message through the UDP socket. No
+ * message of the worker needs to take that socket. */
 static void test_refreshed_meanwhile(void **state)
 {
 	const unsigned counts[PEERS] = { 0, 0, 1 };

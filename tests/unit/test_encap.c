@@ -142,8 +142,8 @@ static void test_ipv6_bytes(void **state)
 	free(n);
 }
 
-/* Tries every length for which the sum's loops run up to a few times, then large lengths. No byte
- * outside the packet may change. */
+/* Tries all small lengths, for which the loops of the sum run only a few times, and then large
+ * lengths. No byte outside the packet may change. */
 static void test_lengths(void **state)
 {
 	static const uint32_t large[] = { 1420, 1421, 1439, 1440, 8999, 65507 };

@@ -105,7 +105,7 @@ static void addresses_and_dns(void **state)
 	assert_int_equal(a.mtu, 1300);
 	assert_int_equal(a.servers.count, 1);
 	assert_string_equal(a.search.items[0], "corp.example");
-	assert_int_equal(b.search.count, 0); /* without a server, as in wg-quick(8) */
+	assert_int_equal(b.search.count, 0); /* unused without a server, as in wg-quick(8) */
 	assert_false(plan_same_dns(&a, &b));
 	assert_true(plan_same_dns(&a, &a));
 	plan_done(&a);
@@ -218,7 +218,7 @@ static void record(void **state)
 	other.list[0].fwmark++;
 	rules_add_ours(&r.rules, &other);
 	assert_int_equal(r.rules.count, 2);
-	assert_int_equal(record_mark(&r), 0); /* which of the two marks may leave is not known */
+	assert_int_equal(record_mark(&r), 0); /* ambiguous: two marks */
 	other.ours[0] = false;
 	other.list[0].fwmark++;
 	rules_add_ours(&r.rules, &other);

@@ -131,15 +131,15 @@ static void test_never4(void **state)
 		{ 12, 224, false, "from multicast" },
 		{ 16, 239, false, "to multicast" },
 		{ 16, 255, false, "to 255/8" },
-		{ 0, 0x44, false, "a header shorter than a header" },
+		{ 0, 0x44, false, "a header length of 16" },
 		{ 0, 0x4f, true, "a header with 40 bytes of options" },
 		{ 0, 0x55, false, "IP version 5" },
 	};
 	static const struct change icmp[] = {
-		{ 20, 8, true, "echo request" },	{ 20, 0, true, "echo reply" },
-		{ 20, 3, false, "unreachable" },	{ 20, 11, false, "time exceeded" },
-		{ 20, 5, false, "redirect" },		{ 20, 12, false, "parameter problem" },
-		{ 20, 42, false, "what nobody knows" },
+		{ 20, 8, true, "echo request" },      { 20, 0, true, "echo reply" },
+		{ 20, 3, false, "unreachable" },      { 20, 11, false, "time exceeded" },
+		{ 20, 5, false, "redirect" },	      { 20, 12, false, "parameter problem" },
+		{ 20, 42, false, "an unknown type" },
 	};
 
 	(void)state;
@@ -162,14 +162,14 @@ static void test_never6(void **state)
 		{ 40, 128, true, "echo request" },
 		{ 40, 1, false, "unreachable" },
 		{ 40, 2, false, "too big" },
-		{ 40, 127, false, "an error nobody knows" },
+		{ 40, 127, false, "an unknown error" },
 	};
 	/* behind a fragment header at 40, next header UDP */
 	static const struct change fragment[] = {
 		{ 42, 0, true, "the first fragment" },
 		{ 42, 1, false, "a later fragment, high bits" },
 		{ 43, 0x08, false, "a later fragment, low bits" },
-		{ 43, 0x01, true, "the first of more" },
+		{ 43, 0x01, true, "the first of several" },
 		{ 40, 58, true, "the first fragment of an echo request" },
 	};
 

@@ -68,7 +68,7 @@ static void check(bool v6, const uint8_t *bytes, size_t len, const struct change
 static void test_ipv4(void **state)
 {
 	static const struct change changes[] = {
-		/*  0: nothing */ { 0, 0x45, true },
+		/*  0: no change */ { 0, 0x45, true },
 		/*  1: a header of 16 bytes */ { 0, 0x44, false },
 		/* 2: a header with options, so that the rest has moved */ { 0, 0x46, false },
 		/*  3: echo */ { 20, 8, false },
@@ -96,7 +96,7 @@ static void test_ipv4(void **state)
 static void test_ipv6(void **state)
 {
 	static const struct change changes[] = {
-		/* 0: nothing */ { 0, 2, true },
+		/* 0: no change */ { 0, 2, true },
 		/* 1: unreachable */ { 0, 1, false },
 		/* 2: a quoted packet that is not IPv6 */ { 8, 0x45, false },
 		/* 3: TCP */ { 14, 6, false },

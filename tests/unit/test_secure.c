@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_secure.c - the effects of secure.h. Each test runs in a child process, because the effects
- * last.
+ * cannot be undone.
  */
 #include <setjmp.h>
 #include <stdarg.h>

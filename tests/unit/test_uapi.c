@@ -198,7 +198,7 @@ static void replaced(void **state)
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.2/32\npublic_key=" B "\n",
 		  "10.0.0.1/32 fd00::3/128 ", "allowed_ip=10.0.0.2/32\n" },
-		/* an invalid line: nothing is removed until the end, and then all prefixes are */
+		/* an invalid line: all prefixes stay until the end, and are then removed */
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=x\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },

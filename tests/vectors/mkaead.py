@@ -4,8 +4,8 @@
 
     tests/vectors/mkaead.py [--check]      --check: writes nothing; exit status 1 on a difference
 
-It uses no code of wgxdp: ChaCha20 and the AEAD come from python3-cryptography (OpenSSL), and
-Poly1305 is RFC 8439 2.5 in Python integers. Values that an RFC publishes are compared with its
+The script uses no code of wgxdp: ChaCha20 and the AEAD come from python3-cryptography (OpenSSL),
+and Poly1305 is RFC 8439 2.5 in Python integers. Values that an RFC publishes are compared with its
 text.
 """
 import hashlib

@@ -44,7 +44,7 @@ for test in "$BUILD"/tests/bpf/test_*; do
 	case $test in *.[do]) ;; *) program "$test" ;; esac
 done
 
-# --- the TC that wgxdp takes ----------------------------------------------------------------------
+# --- how wgxdp attaches TC programs ---------------------------------------------------------------
 
 case $(uname -r) in
 5.* | 6.[0-5].*) FILTERS=1 ;;

@@ -25,7 +25,7 @@ PACKET_OUTGOING, SO_TIMESTAMPNS = 4, 35
 GUEST_PORT, PEER_PORT, PEER = 51821, 51822, "10.99.0.2"
 REKEY_TIMEOUT_S = 5
 PINGS, FEW = 50, 10
-ASLEEP_S = 3  # the guest's CLOCK_BOOTTIME learns from a clock that counts seconds
+ASLEEP_S = 3  # the guest reads the length of a suspend from a clock that counts whole seconds
 PATIENCE_S = 120
 
 
@@ -39,7 +39,7 @@ class Capture:
     def __init__(self, namespace):
         self.socket = Tap(namespace, "tap0").socket
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.socket.settimeout(0.3)  # what was sent meanwhile has arrived
+        self.socket.settimeout(0.3)  # enough for messages in flight to arrive
 
     def take(self):
         """Returns the messages since the last call."""
@@ -106,7 +106,8 @@ class Lives:
         self.guest.run("wgxdp attach eth0 /wg.conf")
         self.ping()
         say("data flows", self.keep() >= PINGS)
-        # Then no keepalive is due, which might leave before the kernel reports the restore.
+        # Wait for a keepalive, because one that is due after the restore might leave before the
+        # kernel reports the restore.
         say("a keepalive ends it", wait_until(lambda: self.keep() and keepalive(self.earlier[-1]),
                                               PATIENCE_S))
         self.guest.monitor("savevm idle")

@@ -20,7 +20,7 @@ KERNEL=${1:-trixie}
 VM=$TMP/vm
 B=${ID}b
 
-# What the guest's first process runs after it has loaded the modules: it takes commands.
+# The guest's first process runs this after it has loaded the modules. It executes commands.
 main()
 {
 	cat <<-'EOF'

@@ -16,7 +16,7 @@ _processes = []
 
 
 class Failure(Exception):
-    """A command failed that had to succeed. The text has the command and its output."""
+    """A command that had to succeed has failed. The text has the command and its output."""
 
 
 def private_bpffs():

@@ -43,8 +43,8 @@ def steal_ticks():
 
 
 class Watch:
-    """`with Watch() as watch:` around a measurement. Then watch.share is the share of others, 0 to
-    1."""
+    """Put a measurement in `with Watch() as watch:`. Afterwards watch.share is the share of others,
+    0 to 1."""
 
     def snapshot(self):
         ours = set(net.namespace_inodes())

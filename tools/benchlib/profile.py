@@ -34,8 +34,8 @@ KERNEL_ENTRY = re.compile(r"^(do_syscall_64|entry_SYSCALL|x64_sys_call|syscall_|
 
 
 class Profile:
-    """`with Profile(pids of the nodes) as profile:` around the load, then profile.lines(packets
-    received)."""
+    """Put the load in `with Profile(pids of the nodes) as profile:`, and then call
+    profile.lines(packets received)."""
 
     def __init__(self, pids):
         self.pids = set(pids)

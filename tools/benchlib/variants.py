@@ -181,8 +181,8 @@ class Variant:
         base = self.kind.removeprefix("old-")
         if self.kind not in ("bare", "peer"):
             if base not in OPTIONS:
-                raise net.Failure(f"unknown variant '{text}': bare, peer, or one of "
-                                  f"{', '.join(OPTIONS)}, with 'old-' before it if wanted")
+                raise net.Failure(f"unknown variant '{text}': the variants are bare, peer, "
+                                  f"{', '.join(OPTIONS)}, and these with the prefix 'old-'")
             if base != self.kind and not args.wgxdp_old:
                 raise net.Failure(f"variant '{text}' needs --wgxdp-old PATH")
             self.options = OPTIONS[base] + self.options

@@ -4,7 +4,7 @@
 # usage: systemd.sh PACKAGE NEWER-PACKAGE
 #
 # The half of tests/long/systemd.sh that runs in a Debian system booted by systemd. It reboots the
-# system twice. $STATE has what one boot leaves for the next one.
+# system twice. $STATE holds the data that one boot passes to the next.
 #
 #   the system: wgxdp@wg0 10.7.0.2 ── nic0 192.0.2.1 ═══ 192.0.2.2 nic1 ── peer: WireGuard of the
 #                                                               kernel 10.7.0.1, DNS, 203.0.113.9
@@ -37,7 +37,7 @@ status_of() { sed -n "s/^$1:\t//p" "/proc/$(property MainPID)/status"; } # FIELD
 shown() { "$WGXDP" show wg0 --json | jq -r "$1"; }                       # JQ-FILTER
 rx_is_xdp() { [ "$(shown .path.rx)" = xdp ]; }
 dns_of() { resolvectl "$1" wg0 | sed 's/^Link [0-9]* (wg0): *//'; }      # dns|domain
-settings() # what another program may remove
+settings() # prints the settings that another program may remove
 {
 	ip -j rule
 	ip -j -4 route show table all dev wg0
@@ -54,7 +54,7 @@ files()
 		-o -path $STATE \) -prune -o -print | sort
 }
 
-# Prints what the tunnel has left in the kernel, in /run, and at systemd-resolved.
+# Prints what the tunnel has left in the kernel, in /run, and in systemd-resolved.
 left_over()
 {
 	find /run/wgxdp /run/wireguard /sys/fs/bpf -mindepth 1 2>/dev/null
@@ -67,7 +67,7 @@ left_over()
 }
 nothing_left() { is "$1" "$(left_over)" ""; } # WHAT
 
-reboot_as() # NAME: the next boot's part of this test
+reboot_as() # NAME: the part of this test that the next boot runs
 {
 	echo "$1" >$STATE/part
 	echo "1..$tests"
@@ -75,15 +75,15 @@ reboot_as() # NAME: the next boot's part of this test
 	sleep infinity
 }
 
-# Writes the tunnel's file, of which the test changes single lines.
+# Writes the tunnel's configuration. The test changes single lines of it later.
 write_config()
 {
 	interface a Address=10.7.0.2/24 "DNS=10.7.0.1, corp.example"
 	peer b Endpoint=192.0.2.2:51820 AllowedIPs="10.7.0.0/24, 10.8.0.0/16"
 }
 
-# The peer is another host of its own. It counts what comes to it past the tunnel. Its interface has
-# another name than the tunnel, because wg(8) would find the daemon's socket for wg0.
+# The peer is a host of its own. It counts unencrypted packets that bypass the tunnel. Its interface
+# is not named wg0, because wg(8) would then use the daemon's socket for wg0.
 peer_host()
 {
 	wait_for $PATIENCE test -e /sys/class/net/nic1
@@ -130,8 +130,8 @@ dns_is() # WHAT
 
 # --- the first boot -------------------------------------------------------------------------------
 
-# systemd-networkd gives nic0 its address. Its second file matches every interface, so that it would
-# take the tunnel's addresses away.
+# systemd-networkd gives nic0 its address. Its second file matches every interface, so that networkd
+# would remove the tunnel's addresses if it managed the tunnel.
 system()
 {
 	mkdir -p $STATE /etc/systemd/system/systemd-networkd-wait-online.service.d
@@ -165,7 +165,7 @@ test_start()
 		"systemctl enable --now $UNIT || wait_for $PATIENCE active"
 	# resolvectl has five seconds, which may be too short for it on a busy host.
 	RESTARTS=$(property NRestarts)
-	[ "$RESTARTS" = 0 ] || diag "it was started more than once:" "$(journal)"
+	[ "$RESTARTS" = 0 ] || diag "the daemon was started more than once:" "$(journal)"
 	is "the unit is active" "$(property Type) $(property ActiveState) $(property SubState)" \
 		"notify active running"
 	is "the daemon is its main process" "$(readlink "/proc/$(property MainPID)/exe")" "$WGXDP"
@@ -221,14 +221,15 @@ test_networkd()
 	local before
 	before=$(settings)
 	ok "systemd-networkd restarts" systemctl restart systemd-networkd
-	# It deletes the rules of other programs.
+	# systemd-networkd deletes the rules of other programs when it starts.
 	ok "... and the daemon restores what networkd removes" wait_for $PATIENCE eval \
 		"journal | grep -q 'restored what another program removed: .* rules'"
 	ok "... all settings are there" wait_for $PATIENCE same_settings "$before"
 	ok "... the default route works" ping_all 203.0.113.9
 }
 
-# The watchdog's time counts for daemons that start after the change, so the killed one's successor.
+# A changed WatchdogSec applies only to a daemon that starts after the change, here to the one that
+# systemd starts after kill -9.
 test_restarts()
 {
 	local pid pings
@@ -263,7 +264,7 @@ test_wrong_file()
 	ok "kill -9 and a wrong file: the unit fails" wait_for $PATIENCE failed
 	is "... with status 78" "$(property Result) $(property ExecMainStatus)" "exit-code 78"
 	is "... after one attempt" $(($(property NRestarts) - RESTARTS)) 3
-	is "... and no further one is planned" "$(systemctl list-jobs --no-legend)" ""
+	is "... and systemd plans no further attempt" "$(systemctl list-jobs --no-legend)" ""
 	ok "... the journal says why" eval "journal | tail -n 5 |
 		grep -q 'wg0.conf:3:1: Adress: there is no such key; did you mean Address'"
 	ok "systemctl status names the exit status" eval \
