@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * clock.bpf.c - reads the clock of the BPF programs. The daemon runs it once, to learn how far that
- * clock is ahead of its own CLOCK_BOOTTIME. The two differ if the daemon is in a time namespace,
- * which BPF programs ignore. The program is never attached. It has the type TC, because before
- * Linux 5.14 BPF_PROG_TEST_RUN cannot run a program of the type `syscall`.
+ * clock.bpf.c - reads the clock of the BPF programs. The daemon runs this program once, to learn
+ * how far that clock is ahead of the daemon's CLOCK_BOOTTIME. The two clocks differ if the daemon
+ * is in a time namespace, which BPF programs ignore. The program is never attached. Its type is TC,
+ * because before Linux 5.14 BPF_PROG_TEST_RUN cannot run a program of the type `syscall`.
  */
 #include <linux/bpf.h>
 

@@ -32,7 +32,7 @@
 #include "skb.bpf.h"
 #include "verdict.bpf.h"
 
-/* Whether the host forwards. The daemon may change these at any time (loader_set_forwarding()). */
+/* True if the host forwards. The daemon may change both at any time (loader_set_forwarding()). */
 bool forwarding4, forwarding6;
 
 static __always_inline bool host_forwards(const struct verdict_packet *p)
@@ -119,8 +119,8 @@ int wgxdp_ingress(struct xdp_md *ctx)
  * many extension headers. */
 #define HEAD_LEN 256
 
-/* Returns true if the packet may be UDP. Only such packets are made linear, because that may copy
- * the packet. */
+/* Returns true if the packet may be UDP. The head of other packets is not made linear, because
+ * that may copy the packet. */
 static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 {
 	__u8 next = 0xff;

@@ -90,7 +90,7 @@ struct {
 	__type(value, struct mac_keys_value);
 } mac_keys SEC(".maps");
 
-/* enum reason -> packets and bytes that BPF programs dropped for it */
+/* enum reason -> packets and bytes that BPF programs dropped for this reason */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, REASON_COUNT);

@@ -5,11 +5,11 @@
  *
  *   type 1, 2, 3 ─▶ the daemon
  *   type 4       ─▶ the worker of its receiver index, or a live worker while that worker hangs
- *   other        ─▶ worker 0, which counts it, so that junk costs the daemon no time
+ *   other        ─▶ worker 0, which counts the drop, so that junk costs the daemon no time
  *
  * The IPv4 and the IPv6 sockets form two groups; both are in `socks`. If the chosen element of
- * `socks` is empty, the kernel chooses a socket by its hash. A worker that then receives a
- * handshake message hands it over to the control thread.
+ * `socks` is empty, the kernel chooses a socket by its hash. If this is a worker's socket and the
+ * datagram is a handshake message, the worker passes the message to the control thread.
  *
  * The context begins at the UDP header. The payload is read by a helper, because only the header
  * may be linear.

@@ -52,8 +52,8 @@ static __always_inline const struct nic_value *verdict_nic(const struct datagram
 	return to[0] == mac[0] && to[1] == mac[1] && to[2] == mac[2] ? nic : NULL;
 }
 
-/* Looks up the receiver index. Data is refused while the handshake of the index is not complete,
- * because no keys exist yet that could have sealed it. Returns REASON_none with *@slot set, or
+/* Looks up the receiver index. A data message is refused while the handshake of its index is not
+ * complete, because the keys do not exist yet. Returns REASON_none with *@slot set, or
  * REASON_unknown_index. For an initiation, which has no receiver index, *@slot is not set. */
 static __always_inline enum reason verdict_check_index(const struct message *m, __u32 *slot)
 {

@@ -148,8 +148,8 @@ BLAKE2S_INLINE void blake2s_from_midstate(__u32 h[8], const __u32 mid[8], const 
 #include <stddef.h>
 #include <string.h>
 
-/* The state of a hash. It holds parts of key and message, so a caller that hashes a secret wipes
- * the state after blake2s_final(). */
+/* The state of a hash. The state holds parts of key and message, so a caller that hashes a secret
+ * wipes the state after blake2s_final(). */
 struct blake2s {
 	__u32 h[8];
 	__u64 t;    /* bytes compressed */

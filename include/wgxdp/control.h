@@ -48,7 +48,7 @@
  *                     they are not pinned), rps (bool: RPS is on for the tunnel interface),
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages,
  *                     in_flight (messages that AF_XDP sockets hold now because the NIC has not
- *                     sent them yet; those of a socket that is closed count as lost)
+ *                     sent them yet; when a socket is closed, its messages count as lost)
  *   config            null, or the config file: path (absolute), applied (Unix time in s when it
  *                     was applied last), error (why the last reload failed, or null),
  *                     error_time (Unix time in s, or null), confirm (seconds left for `wgxdp

@@ -310,8 +310,8 @@ static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 	}
 }
 
-/* Computes the powers of poly->one.r that are used as factors: those for all turns except the last
- * one, and those for the last turn. */
+/* Computes the powers of poly->one.r that are used as factors: two for all turns except the last
+ * one, and two per lane for the last turn. */
 static void set_powers(struct poly *poly)
 {
 	poly_scalar_powers(poly->powers, TURN, &poly->one);

@@ -47,8 +47,8 @@ static bool usable(void)
 	return true;
 }
 
-/* Copies the pieces of a plaintext to dst if it is not contiguous. Returns where the plaintext
- * is. */
+/* Copies the pieces of the plaintext to dst if the plaintext is not contiguous. Returns the address
+ * of the plaintext. */
 static const uint8_t *join_pieces(const struct aead_job *j)
 {
 	size_t data_len = j->len - j->head_len - j->pad_len;

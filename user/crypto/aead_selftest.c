@@ -104,8 +104,8 @@ static bool seals(const struct aead_backend *b, struct scratch *s, size_t first,
 	return memcmp(digest, answer, sizeof(answer)) == 0;
 }
 
-/* Returns true if all packets can be opened. With @alter, every second packet is altered first; it
- * must be refused and its output zeroed. */
+/* Returns true if all packets can be opened. With @alter, every second packet is altered first.
+ * The altered packets must be refused and their outputs zeroed. */
 static bool opens(const struct aead_backend *b, struct scratch *s, size_t first, bool alter)
 {
 	bool good = true;

@@ -2,9 +2,9 @@
 /*
  * afxdp.c - one AF_XDP socket on one queue, its UMEM and its four rings.
  *
- * The UMEM is divided into chunks. The first rx_frames of them only receive and the others only
- * send, so that a burst of sending cannot starve receiving. Each chunk is in exactly one place at
- * a time:
+ * The UMEM is divided into chunks. The first rx_frames chunks are used only for receiving and the
+ * others only for sending, so that a burst of sending cannot starve receiving. Each chunk is in
+ * exactly one place at a time:
  *
  *      receiving                                  sending
  *
@@ -168,8 +168,8 @@ static uint32_t unsent(const struct afxdp *a)
 
 /*
  * Makes the kernel send the frames on the tx ring. In zero-copy mode one call wakes the driver. In
- * copy mode sendto() sends up to 32 frames per call, so it is repeated until the ring is empty or
- * a call makes no progress. The errors of sendto() mean:
+ * copy mode sendto() sends up to 32 frames per call, so the call is repeated until the ring is
+ * empty or a call makes no progress. The errors of sendto() mean:
  *   EAGAIN   32 frames were sent, or the completion ring is full, or the device is busy. If the
  *            call made no progress, the remaining frames are sent by the next sweep. ENOBUFS,
  *            ENETDOWN and ENXIO are handled in the same way.

@@ -35,8 +35,8 @@ static inline struct afxdp *afxdp_self(const struct transport *transport)
 
 extern const struct transport_ops afxdp_ops;
 
-/* Moves the chunks in lent[] to the fill ring, the newest first, because these are still in the
- * cache. */
+/* Moves the chunks in lent[] to the fill ring, the newest first, because the newest are still in
+ * the cache. */
 void afxdp_refill(struct afxdp *a);
 
 void afxdp_deinit(struct transport *transport);

@@ -11,7 +11,7 @@
 
 #include "io/netlink_request.h"
 
-/* This file exists if the kernel tracks connections. It is checked first, because the netlink
+/* This file exists if the kernel tracks connections. Check this before a netlink request, because a
  * request would load the conntrack module. */
 #define TRACKING "/proc/sys/net/netfilter/nf_conntrack_count"
 

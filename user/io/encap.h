@@ -2,8 +2,8 @@
 /*
  * encap.h - the resolved destination of a peer's messages: endpoint, source address, and complete
  * Ethernet/IP/UDP headers if the next hop is known on an attached NIC. The control thread makes an
- * encap (io/nexthop.c) and publishes it as peer->encap. An encap does not change after it is
- * published, and is retired like a session.
+ * encap (io/nexthop.c) and publishes it as peer->encap. A published encap never changes, and is
+ * retired like a session.
  */
 #ifndef WGXDP_ENCAP_H
 #define WGXDP_ENCAP_H
@@ -46,7 +46,7 @@ struct encap_hop {
 };
 
 /* Makes an encap for @e that only the UDP socket can use. Returns NULL when out of memory. The
- * caller frees it by free(). */
+ * caller frees the encap with free(). */
 struct encap *encap_new(const struct endpoint *e, uint16_t mtu);
 
 /* Makes @e usable for AF_XDP as well. e->endpoint must have a local address. */
@@ -71,8 +71,8 @@ void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t
 		 uint8_t tclass);
 
 /* Returns true if the IP and UDP checksums of a received datagram are right. A UDP checksum is
- * right in three forms: the full checksum; the sum over the pseudo header only, as the other end of
- * a veth or a virtual machine sends it for a NIC to complete; and, over IPv4, zero ("no checksum").
+ * right in three forms: the full checksum; the sum over only the pseudo header, which a veth or a
+ * virtual machine leaves to the NIC to complete; and, over IPv4, zero ("no checksum").
  * @l3 points at the IP header, @udp at the UDP header. The caller has checked all lengths in these
  * headers. */
 bool encap_checksum_fits(const uint8_t *l3, const uint8_t *udp);

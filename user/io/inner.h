@@ -3,8 +3,8 @@
  * inner.h - reads the fields of an IPv4 or IPv6 header at any alignment: in packets inside the
  * tunnel, in outer packets, and in packets that an ICMP error quotes.
  *
- *   inner_family(packet, len) ─▶ AF_INET   at least 20 bytes are there: inner4_*() may read them
- *                             ├▶ AF_INET6  at least 40 bytes are there: inner6_*() may read them
+ *   inner_family(packet, len) ─▶ AF_INET   len is at least 20: inner4_*() may read 20 bytes
+ *                             ├▶ AF_INET6  len is at least 40: inner6_*() may read 40 bytes
  *                             └▶ 0         neither
  *
  * Nothing else is checked. The header length of IPv4 and the total lengths are returned as they are

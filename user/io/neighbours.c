@@ -114,7 +114,7 @@ void neighbours_drop(struct neighbours *n, uint32_t user)
 }
 
 /* Returns true if a user of @next is marked "ours". Exactly one user of each entry that we manage
- * has the mark; neighbours_drop() gives it to another user. */
+ * has the mark; neighbours_drop() passes the mark to another user. */
 static bool has_owner(const struct neighbours *n, const struct encap_next *next)
 {
 	for (uint32_t u = neighbours_first(n, next); u != SLOT_INDEX_NONE;

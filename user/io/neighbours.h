@@ -8,10 +8,10 @@
  *
  *   first user ─▶ managed, unless another program manages it ─▶ ... ─▶ last user leaves ─▶ released
  *
- * This module releases only entries that it made managed, and only if they have not changed since:
- * it never touches an entry that an administrator made permanent or that a routing daemon maintains
- * (extern_learn). At most NEIGHBOURS_MAX entries are managed, so that roaming peers cannot fill the
- * kernel's table. Control thread.
+ * This module releases only entries that it made managed. It leaves an entry alone that an
+ * administrator has made permanent or that a routing daemon maintains (extern_learn). At most
+ * NEIGHBOURS_MAX entries are managed, so that roaming peers cannot fill the kernel's table. Control
+ * thread.
  */
 #ifndef WGXDP_NEIGHBOURS_H
 #define WGXDP_NEIGHBOURS_H
@@ -28,8 +28,8 @@ struct neighbours {
 	uint8_t *ours;		 /* indexed by slot: 1 = marked, see has_owner() */
 	uint32_t ours_count;	 /* allocated elements of ours[] */
 	unsigned managed;	 /* number of entries that we manage */
-	/* Called when we begin or end to manage an entry, so that the caller can record what to
-	 * undo after a crash. May be NULL. */
+	/* Called when an entry becomes managed or is released, so that the caller can keep a record
+	 * for the cleanup after a crash. May be NULL. */
 	void (*changed)(void *ctx, const struct encap_next *next, bool managed);
 	void *ctx;
 };

@@ -57,7 +57,7 @@ uint32_t netlink_layer3(struct netlink *nl, uint32_t ifindex);
 int netlink_member(struct netlink *nl, uint32_t ifindex, char name[static 16]);
 
 /* Returns how many queues the NIC uses now for receiving and for sending: the combined channels
- * plus those of that direction (ethtool -l), or 1 if the driver does not report channels. */
+ * plus the rx or tx channels (ethtool -l), or 1 if the driver does not report channels. */
 void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx);
 
 #define NETLINK_QDISC_LEN 16
@@ -80,13 +80,13 @@ int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 /* Adds an alternative name of at most 127 bytes to the link. Returns 0, -EEXIST if any link has the
  * name already, or another -errno. */
 int netlink_add_altname(struct netlink *nl, uint32_t ifindex, const char *name);
-/* Add an address or a route. Both functions return -EEXIST if it exists already. @address may have
- * host bits, @destination must not. */
+/* Add an address or a route. Both functions return -EEXIST if the address or route exists already.
+ * @address may have host bits, @destination must not. */
 int netlink_add_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_add_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
 		      uint32_t table);
-/* Delete an address or a route. If it does not exist, the first function returns -EADDRNOTAVAIL and
- * the second -ESRCH. */
+/* Delete an address or a route. Return -EADDRNOTAVAIL if the address does not exist, or -ESRCH if
+ * the route does not exist. */
 int netlink_delete_address(struct netlink *nl, uint32_t ifindex, const struct prefix *address);
 int netlink_delete_route(struct netlink *nl, uint32_t ifindex, const struct prefix *destination,
 			 uint32_t table);
@@ -105,9 +105,9 @@ int netlink_link_addresses(struct netlink *nl, uint32_t ifindex, struct prefix *
 			   uint32_t *count);
 
 /* Sets *@missing to the first of the @count addresses in @list that the link does not have with the
- * same prefix length, or to NULL if it has all. An address whose duplicate detection is in progress
- * is not missing: the kernel starts the detection late, in a work item, even where there is nothing
- * to detect. Returns 0 or -errno. */
+ * same prefix length, or to NULL if the link has all. An address whose duplicate detection is in
+ * progress is not missing: the kernel starts the detection late, in a work item, even where there
+ * is nothing to detect. Returns 0 or -errno. */
 int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
 			    size_t count, const struct prefix **missing);
 
@@ -233,8 +233,8 @@ void netlink_watch_neighbours(struct netlink_watch *w,
 void netlink_watch_routes(struct netlink_watch *w,
 			  void (*fn)(void *ctx, const struct prefix *destination), void *ctx);
 
-/* Reports a changed route only if it sends packets by the link @ifindex. Changed rules and next
- * hops set NETLINK_CHANGED_ROUTE as before. */
+/* Limits the reported routes to those that send packets by the link @ifindex. Changed rules and
+ * next hops still set NETLINK_CHANGED_ROUTE. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
 /* Reads the messages that have arrived. Returns a set of enum netlink_changed, in which all flags

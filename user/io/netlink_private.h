@@ -40,21 +40,22 @@ int netlink_events_join(struct netlink_events *e, int group);
 void netlink_events_close(struct netlink_events *e);
 int netlink_events_fd(const struct netlink_events *e);
 
-/* Reads what has arrived and calls @fn (may be NULL) for each message, with the namespace as in
+/* Reads the notifications that have arrived and calls @fn (may be NULL) for each, with @nsid as in
  * netlink_receive(). Reads at most 256 times, so that a flood of notifications does not delay the
- * control thread; the rest leaves the socket readable. Returns true if notifications were lost. */
+ * control thread; the socket stays readable if more remain. Returns true if notifications were
+ * lost. */
 bool netlink_events_read(struct netlink_events *e,
 			 void (*fn)(void *ctx, const struct nlmsghdr *m, int nsid), void *ctx);
 
 /* Copies the text of an attribute, truncated to @room bytes including the NUL. */
 void netlink_copy_text(char *to, size_t room, const struct nlattr *a);
 
-/* Parses an RTM_NEWLINK or RTM_DELLINK. Returns false if it is malformed, or if it concerns a link
- * only as the port of a bridge. */
+/* Parses an RTM_NEWLINK or RTM_DELLINK. Returns false for a malformed message, and for a message
+ * about a link only as the port of a bridge (AF_BRIDGE). */
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
 
-/* Parses an RTM_NEWNEIGH or RTM_DELNEIGH. Returns false if it is malformed or of a family other
- * than IP. */
+/* Parses an RTM_NEWNEIGH or RTM_DELNEIGH. Returns false for a malformed message and for a family
+ * other than IPv4 and IPv6. */
 bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbour_event *out);
 
 /* Returns true if the route in this RTM_NEWROUTE or RTM_DELROUTE sends packets by the link

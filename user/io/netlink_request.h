@@ -43,8 +43,8 @@ struct netlink_list {
 void *netlink_list_add(struct netlink_list *list, size_t size);
 
 /* Sends the dump request @nlh and reads the whole answer, as netlink_talk() does. If a concurrent
- * change interrupts the dump, this function removes from @list (may be NULL) what @fn added, and
- * repeats the request. It makes at most 16 attempts. Returns 0 or -errno; after an error, @list may
+ * change interrupts the dump, removes the items that @fn has added to @list (may be NULL) and
+ * repeats the request, up to 16 attempts in total. Returns 0 or -errno; after an error, @list may
  * hold a part of the answer. */
 int netlink_dump(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn fn, void *ctx,
 		 struct netlink_list *list);

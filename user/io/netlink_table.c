@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_table.c - lists the entries of routing tables: those that use a given link, and those of
- * a given table. Queries for the route of a packet are in netlink_route.c.
+ * netlink_table.c - lists the routes that use a given link, and the routes of a given table; adds
+ * and deletes routes. Queries for the route of a packet are in netlink_route.c.
  */
 #include <errno.h>
 #include <stdlib.h>

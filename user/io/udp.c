@@ -12,8 +12,8 @@
  *
  * There is one socket per family, because one IPv6 socket for both would need mapped addresses in
  * every control message. In both directions the local address of a datagram is in its packet info
- * ("sticky source"). When sending, the interface is named only for link-local addresses, because it
- * would override the routes.
+ * ("sticky source"). When sending, the packet info names the interface only for link-local
+ * addresses, because the interface would override the routes.
  *
  * IP_RECVERR is off, because with it an ICMP error caused by one peer would make the next send to
  * another peer fail.

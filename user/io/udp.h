@@ -17,9 +17,9 @@
 int udp_new(struct transport **transport, uint16_t *port, uint32_t fwmark, struct fault *f);
 
 /* Opens further sockets on the port of @leader. They form a SO_REUSEPORT group whose first member
- * is @leader; each datagram reaches one member. @leader was bound without SO_REUSEPORT, so that it
- * could not share the port of another program. The fwmark is copied from @leader. Returns 0, or
- * -errno with @f filled in. */
+ * is @leader; each datagram reaches one member. @leader was bound without SO_REUSEPORT, because
+ * bind() must fail if another program has the port. The fwmark is copied from @leader. Returns 0,
+ * or -errno with @f filled in. */
 int udp_join(struct transport **transport, struct transport *leader, struct fault *f);
 
 /* Changes the owner of both sockets to a UID that no process has. SO_REUSEPORT shares a port only
@@ -41,8 +41,8 @@ int udp_socket(const struct transport *transport, int family);
 /* Sets SO_MARK on both sockets. Any thread. */
 int udp_set_fwmark(struct transport *transport, uint32_t fwmark);
 
-/* Sends one message to @e with @tclass (DSCP and ECN) in its IP header; the control thread sends
- * handshakes and keepalives with it. The source is e->local if set. If e->local is no longer an
+/* Sends one message to @e with @tclass (DSCP and ECN) in the IP header. Used for handshakes and
+ * keepalives of the control thread. The source is e->local if set. If e->local is no longer an
  * address of this host, the message is sent from an address that the route chooses, and
  * *@local_gone is set to true; otherwise *@local_gone is untouched. Returns 0 or -errno. Any
  * thread. */

@@ -10,13 +10,13 @@
 
 #include "io/udp.h"
 
-/* Room for the largest datagram; a test of truncation makes it smaller. */
+/* Room for the largest datagram; a test of truncation defines a smaller room. */
 #ifndef UDP_ROOM
 #define UDP_ROOM 65536
 #endif
 #define UDP_RX_SLOTS 64
-/* Distance between rx slots. It is one cache line more than a power of two, so that the headers
- * of a batch do not all map to one cache set. Only pages that are touched use memory. */
+/* Distance between rx slots: one cache line more than a power of two, so that the headers of a
+ * batch do not all map to one cache set. Only pages that are touched use memory. */
 #define UDP_RX_STRIDE (UDP_ROOM + 64)
 #define UDP_RX_BYTES ((size_t)UDP_RX_SLOTS * UDP_RX_STRIDE)
 #define UDP_TX_BYTES ((size_t)FRAME_BATCH * 65536)
@@ -55,8 +55,8 @@ struct udp {
 	bool gso;	       /* UDP_SEGMENT may be used */
 	bool gro;	       /* UDP_GRO is on */
 	unsigned turn;	       /* the family that is read first; alternates */
-	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned those in slots
-	 * [0, at), and those before @offset in slot [at]. */
+	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned the datagrams in
+	 * slots [0, at), and the datagrams before @offset in slot [at]. */
 	unsigned filled, at;
 	uint32_t offset;
 	unsigned rx_vlen; /* number of slots that the next recvmmsg() offers */

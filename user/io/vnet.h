@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vnet.h - the header before each packet of a TUN device. It says which checksum and segmentation
- * work the sender has left to the receiver.
+ * vnet.h - the header before each packet of a TUN device. The header says which checksum and
+ * segmentation work the sender has left to the receiver.
  *
  *   flags         NEEDS_CSUM: the checksum field holds a partial sum; complete it over the bytes
  *                 from csum_start on

@@ -64,7 +64,7 @@ struct gro {
 	uint16_t flows[GRO_FLOWS]; /* the newest group of a flow, by the flow's hash */
 };
 
-/* Empties @g. @tcp, @udp: what may be merged. */
+/* Empties @g. @tcp, @udp: which protocols may be merged. */
 void gro_begin(struct gro *g, bool tcp, bool udp);
 
 /* Adds the IP packet of @len bytes at @ip, which came from the peer in @slot. The caller has

@@ -111,9 +111,9 @@ void handoff_clear(struct handoff *h)
 
 	/* Read the eventfd before clearing the flag. In the other order, a kick in between would
 	 * be consumed while the flag stays true, and no later kick would write to the eventfd. The
-	 * exchange pairs with the one in handoff_kick(): if a kick found the flag true, the caller
-	 * sees the notes and messages that were added before that kick, because it empties the
-	 * rings after this function. */
+	 * exchange pairs with the exchange in handoff_kick(). If a kick found the flag true, the
+	 * caller of this function sees the items that were added before that kick, because the
+	 * caller empties the rings afterwards. */
 	eventfd_read(h->event_fd, &count); /* EAGAIN: nothing was written */
 	atomic_exchange_explicit(&h->kicked, false, memory_order_acq_rel);
 }

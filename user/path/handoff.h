@@ -43,7 +43,7 @@ struct handshake_message {
 
 /* The beginning of an inner packet that could not be sent. */
 struct unsent_packet {
-	uint16_t mtu; /* the packet is larger than this; 0: it cannot be sent for another reason */
+	uint16_t mtu; /* the MTU that the packet exceeds; 0: the destination is unreachable */
 	uint16_t len;
 	uint8_t data[ICMP_QUOTED_MAX];
 };

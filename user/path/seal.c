@@ -91,7 +91,8 @@ static void take_counters(struct worker *w, struct out_packet *p, const struct o
 }
 
 /* Returns the largest length to which segments of the packet may be padded: the least of the
- * tunnel's MTU, the MTU of the route into it, and what fits the outer path's MTU. */
+ * tunnel's MTU, the MTU of the route into the tunnel, and the MTU of the outer path minus the
+ * overhead. */
 static uint32_t padding_limit(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);

@@ -8,7 +8,7 @@
  *   suspended   CLOCK_BOOTTIME advanced and CLOCK_MONOTONIC did not; any thread can see this
  *   copied      the kernel reports the copy (daemon/vmgenid.c), and @copies is incremented
  *
- *   any thread       suspend_stale(): true in either case; seal nothing until it is false
+ *   any thread       suspend_stale(): true in either case; seal nothing while it returns true
  *   control thread   suspend_begin(); wipe all sessions and handshakes; suspend_end()
  *
  * A thread can be suspended between any two instructions, so a check before sealing proves
@@ -19,8 +19,8 @@
  * released.
  *
  * Two gaps remain. If the host is suspended between the check and the system call, messages that
- * were sealed before the suspend are sent after it. And a copy becomes known only when the kernel
- * reports it; until then a worker goes on sending.
+ * were sealed before the suspend are sent after the resume. And a worker of a copy goes on sending
+ * until the kernel reports the copy.
  */
 #ifndef WGXDP_SUSPEND_H
 #define WGXDP_SUSPEND_H

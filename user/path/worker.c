@@ -26,8 +26,7 @@
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
-/* While AF_XDP carries the data and the worker is busy, it reads the UDP sockets only once in this
- * many turns. */
+/* A busy worker whose data comes by AF_XDP reads the UDP sockets only once in this many turns. */
 #define UDP_EVERY_TURNS 16
 /* The least time between two NOTE_WANT_HANDSHAKE for one peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h - a data-path thread. It has its own transports (AF_XDP sockets, UDP sockets), its own
- * TUN queue and buffers. It runs to completion: recv -> receive chain (ingress.c) -> TUN; TUN ->
- * send chain (egress.c) -> send; sweep. It sleeps only when a turn moved no packet.
+ * worker.h - a data-path thread. Each worker has its own transports (AF_XDP sockets, UDP sockets),
+ * TUN queue and buffers. Each turn runs to completion: recv -> receive chain (ingress.c) -> TUN;
+ * TUN -> send chain (egress.c) -> send; sweep. A worker sleeps only when a turn moved no packet.
  *
  * All functions are for the control thread unless they say otherwise.
  */
@@ -28,7 +28,7 @@ struct worker_offloads {
 
 struct worker_config {
 	unsigned id;		     /* reader number in qsbr.h */
-	const struct device *device; /* the worker reads its tables: indices, allowed */
+	const struct device *device; /* the worker reads only the tables indices and allowed */
 	struct qsbr *qsbr;
 	struct handoff *handoff;
 	const struct suspend *suspend;

@@ -19,8 +19,8 @@
  * journal reads stderr. */
 void log_open(const char *interface, enum log_level level);
 
-/* Messages above @level are not written. The ring also keeps those of LOG_LEVEL_INFO, unless @level
- * is LOG_LEVEL_SILENT. */
+/* Messages above @level are not written. The ring also keeps errors and info messages, unless
+ * @level is LOG_LEVEL_SILENT. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
@@ -28,8 +28,8 @@ enum log_level log_get_level(void);
  * other threads start. */
 void log_use_syslog(void);
 
-/* Returns true if stderr is a stream of the journal. The variable JOURNAL_STREAM alone is no proof,
- * because every child of a service inherits it. */
+/* Returns true if stderr is a stream of the journal. The variable JOURNAL_STREAM alone does not
+ * prove this, because every child of a service inherits the variable. */
 bool log_is_journal(void);
 
 /* Returns where messages go: "stderr", "journal", "syslog", or "nowhere" if log_use_syslog() was

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * secure.h - keeps the secrets of the process out of swap, core files and debuggers, and finds out
- * which capabilities it has.
+ * which capabilities the process has.
  *
  *   main ─▶ secure_forbid_dumps ─▶ read keys ─▶ fork the daemon ─▶ secure_memory ─▶ start threads
  */

@@ -33,7 +33,8 @@ void slot_index_done(struct slot_index *x); /* does nothing if *x is all zero */
 /* Gives @slot the key of @len bytes (at most SLOT_INDEX_KEY_MAX) instead of its old key. Returns 0,
  * or -ENOMEM; the slot then has no key. */
 int slot_index_put(struct slot_index *x, uint32_t slot, const void *key, size_t len);
-void slot_index_remove(struct slot_index *x, uint32_t slot); /* does nothing if it has no key */
+/* Removes the key of @slot. Does nothing if @slot has no key. */
+void slot_index_remove(struct slot_index *x, uint32_t slot);
 
 /* Returns true if @slot has the key of @len bytes. */
 bool slot_index_has(const struct slot_index *x, uint32_t slot, const void *key, size_t len);

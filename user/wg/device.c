@@ -262,8 +262,8 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		return -ENOMEM;
 	take_slot(d, p);
 	p->serial = ++d->last_serial;
-	/* The peer may have been removed and added again. The next initiation to it must not carry
-	 * an older timestamp than the last one. */
+	/* The peer may have been removed and added again. The timestamp of the next initiation to
+	 * the peer must still be newer than that of the last one. */
 	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns;
 	err = d->mirror->peer_begin(d->mirror_ctx, p);
 	if (err) {
@@ -416,8 +416,8 @@ void device_confirmed(struct device *d, struct peer *p, const struct session *s,
 	if (!s || s != next)
 		return;
 	keypairs_confirm(d, p, next);
-	/* Drop our own pending handshake, because a late response to it would replace this
-	 * session. */
+	/* Drop our own pending initiation, because a late response to that initiation would replace
+	 * this session. */
 	handshake_drop(d, p);
 	peer_timers_handshake_done(d, p);
 	peer_timers_flush(d, p);

@@ -69,8 +69,8 @@ struct device_ops {
 };
 
 /* The BPF maps, which mirror the tables of the device. Each function changes the maps before it
- * returns. A function that returns int may fail with -errno because a map is full; it then changes
- * nothing. */
+ * returns. The functions that return int return 0, or -errno if a map is full; in that case the
+ * maps are unchanged. */
 struct device_mirror {
 	/* A receiver index becomes valid or invalid. index_begin is called before any message that
 	 * carries the index is sent. A second call turns a pending index into a data index. */
@@ -133,7 +133,7 @@ void device_done(struct device *d);
  *
  *   device_set_private_key  no message may be sent or accepted under the old key
  *   device_set_up           no key may be left in memory after "down"
- *   device_zero_all         no key may be used again; the workers wait until it returns
+ *   device_zero_all         no key may be used again, and the workers wait for this function
  *   device_peers_clear      the caller reports success only when no removed peer is reachable
  */
 
@@ -152,7 +152,7 @@ struct peer *device_find(const struct device *d, const uint8_t public[static WIR
 /* Returns the peer in @slot if its serial is @serial. Returns NULL if that peer was removed. */
 struct peer *device_peer_at(const struct device *d, uint32_t slot, uint64_t serial);
 
-/* A position in the list of peers. It stays valid if any peer is removed. All zero: before the
+/* A position in the list of peers, which stays valid when peers are removed. All zero: before the
  * first peer. */
 struct device_place {
 	uint64_t serial;
@@ -160,8 +160,8 @@ struct device_place {
 };
 
 /* Moves @at to the next peer in the order of addition and returns that peer, or NULL after the
- * last. Peers may be added and removed between two calls. The call is slow (it walks the list) if
- * the peer at @at was removed. */
+ * last. Peers may be added and removed between two calls. If the peer at @at was removed, the call
+ * is slow, because it searches the list from the start. */
 struct peer *device_peer_next(const struct device *d, struct device_place *at);
 
 /* Adds a peer at the end of the list. The device owns the peer. Returns 0 and sets *@peer, or
@@ -217,8 +217,8 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
  * may also be NULL or any other session, because the worker's note may be stale. */
 void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns);
 
-/* An authenticated message came from @from: makes @from the endpoint if it differs and
- * ops->answerable accepts it ("roaming", [W] 2.1). */
+/* An authenticated message came from @from. Makes @from the endpoint of @p, unless @from is invalid
+ * or ops->answerable refuses it ("roaming", [W] 2.1). */
 void device_roamed(struct device *d, struct peer *p, const struct endpoint *from);
 
 /* Handles the expired timers of the peer and schedules the peer again. Workers request this when

@@ -23,8 +23,8 @@
 enum reason handshake_input(struct device *d, const void *msg, size_t len,
 			    const struct endpoint *from, bool under_load, uint64_t now_ns);
 
-/* Begins a handshake with @p: sends an initiation as soon as timers_may_initiate() allows it. Does
- * nothing if @p cannot be reached. */
+/* Begins a handshake with @p: sends an initiation as soon as timers_may_initiate() returns true.
+ * Does nothing if @p cannot be reached. */
 void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Sends an initiation now, which replaces a pending initiation. If that fails (no memory, a full
@@ -83,7 +83,7 @@ void peer_timers_forget(struct device *d, struct peer *p);
 
 /* Starts the peer after peer_timers_forget(), or when the device comes up. If the peer has a
  * persistent keepalive or staged packets, the next device_tick() begins a handshake. Otherwise
- * nothing is sent to the peer until the host sends a packet for it. */
+ * nothing is sent to the peer until the host sends a packet to the peer. */
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of @p, then schedules @p. */

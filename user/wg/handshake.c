@@ -203,8 +203,8 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_no_resources;
 	}
 	peer_timers_handshake_done(d, p);
-	/* [W] 6.1: the responder may send only after it has received a data message from us. So
-	 * send the staged packets now, or else a keepalive. */
+	/* [W] 6.1: the responder may send only after our first data message. So send the staged
+	 * packets now, or a keepalive if no packet is staged. */
 	peer_timers_keepalive(d, p, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;
@@ -264,8 +264,8 @@ static enum reason find_receiver(const struct device *d, const union message *m,
 }
 
 /* Charges a handshake to its source, whose address was proven by mac2. Called only under load. A
- * message that was accepted before is refused without a charge: an observer may have sent it again
- * to use up the tokens of the hosts that share the source address. */
+ * message that was accepted before is refused without a charge, because an observer may have
+ * replayed the message to use up the tokens of the source. */
 static enum reason charge_source(struct device *d, const uint8_t mac2[static WIRE_MAC_LEN],
 				 const struct endpoint *from, uint64_t now_ns)
 {

@@ -6,10 +6,10 @@
  *   table ──▶ slots[]: NULL | gone | ──▶ entry { index, peer, session }
  *
  * Readers load the table (A), then slots (B), then the session (C), each with acquire. The writer
- * stores each pointer with release, after the object behind it is complete. The only member of an
- * entry that ever changes is the session. A deleted slot becomes `gone`, so that a search goes on
- * to the slots after it. When live and gone slots fill half of a table, the live entries are moved
- * to a new table.
+ * stores each pointer with release, after the object that it points to is complete. The only member
+ * of an entry that ever changes is the session. A deleted slot becomes `gone`, because a search
+ * ends at a NULL slot. When live and gone slots fill half of a table, the live entries are moved to
+ * a new table.
  */
 #include "wg/indextab.h"
 

@@ -39,7 +39,8 @@ void indextab_promote(struct indextab *t, uint32_t index, struct session *sessio
 /* Removes @index; an unknown index is fine. Control thread. */
 void indextab_del(struct indextab *t, uint32_t index);
 
-/* Returns the session of @index, or NULL if it is unknown or a pending handshake. Any thread. */
+/* Returns the session of @index, or NULL if @index is unknown or belongs to a pending handshake.
+ * Any thread. */
 struct session *indextab_session(const struct indextab *t, uint32_t index);
 
 /* Returns the peer of @index, whether handshake or session, or NULL. Control thread. */

@@ -82,9 +82,9 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 		end_session(d, current);
 }
 
-/* Enters @s under its index, first in the map and then in the index table. If one of them fails, no
+/* Enters @s under its index, first in the map and then in the index table. After an error, no
  * worker can have found @s, so the caller may free @s without retiring it. The initiator's index
- * then stays in the table as that of the pending handshake. */
+ * then still belongs to the pending handshake. */
 static int publish_session(struct device *d, struct peer *p, struct session *s)
 {
 	int err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);

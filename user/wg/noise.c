@@ -143,8 +143,8 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 {
 	memmove(r->public, public, WIRE_KEY_LEN);
 	r->stale = false;
-	/* An unset private key is all zeros. If it were clamped and used, our private key would be
-	 * one that everybody knows. */
+	/* An unset private key is all zeros. Do not clamp and use it, because the result would be a
+	 * private key that everybody knows. */
 	if (!id->set || !x25519(r->static_static, id->private, r->public))
 		wipe(r->static_static, WIRE_KEY_LEN);
 }

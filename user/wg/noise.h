@@ -26,13 +26,13 @@ struct noise_identity {
 	bool set;
 };
 
-/* The keys of a peer, and what was derived from its key and ours. */
+/* The keys of a peer, and the state that is kept from one handshake to the next. */
 struct noise_remote {
 	uint8_t public[WIRE_KEY_LEN];
 	uint8_t psk[WIRE_KEY_LEN];	     /* all zero = none */
 	uint8_t static_static[WIRE_KEY_LEN]; /* DH(ours, theirs); all zero = unusable (low order) */
-	bool stale; /* our key has changed, and static_static was not derived again yet */
-	uint8_t latest_timestamp[WIRE_TIMESTAMP_LEN]; /* newest TAI64N received, against replay */
+	bool stale; /* our key has changed, and static_static must be derived again */
+	uint8_t latest_timestamp[WIRE_TIMESTAMP_LEN]; /* newest received TAI64N; detects replays */
 };
 
 enum noise_state {
@@ -136,8 +136,8 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
  * In the state NOISE_CONSUMED_RESPONSE we are the initiator, else the responder. */
 void noise_derive_keys(struct noise_handshake *hs, struct noise_keys *keys);
 
-/* Writes @unix_ns as TAI64N, [W] 5.1, rounded down to 2^24 ns, so that it does not reveal our
- * precise clock. */
+/* Writes @unix_ns as TAI64N, [W] 5.1. Rounds down to a multiple of 2^24 ns, so that the timestamp
+ * does not reveal our precise clock. */
 void noise_tai64n(uint8_t out[static WIRE_TIMESTAMP_LEN], uint64_t unix_ns);
 
 #endif

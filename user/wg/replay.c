@@ -18,7 +18,7 @@
 
 _Static_assert((WORDS & (WORDS - 1)) == 0, "a word's place is its number modulo WORDS");
 
-/* Moves the window forward to @counter, which is newer than all counters before. */
+/* Moves the window forward to @counter, which is newer than all counters accepted so far. */
 static void advance(struct replay *r, uint64_t counter)
 {
 	uint64_t from = r->next ? (r->next - 1) / WORD_BITS : 0;

@@ -2,7 +2,7 @@
 /*
  * spin.h - a lock for critical sections of a few hundred instructions that are hardly ever
  * contended: in stage.c, session.c and path/roaming.c. The lock is not a futex, because wg/ makes
- * no system call. A thread that holds it must not sleep.
+ * no system call. A thread that holds the lock must not sleep.
  */
 #ifndef WGXDP_SPIN_H
 #define WGXDP_SPIN_H

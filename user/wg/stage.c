@@ -81,9 +81,9 @@ static void append(struct stage *s, struct staged *packet)
 	atomic_fetch_add_explicit(&s->count, 1, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* Reserves @cost. While the total does not allow that, drops the oldest packet of @s and counts it
- * in @dropped. The cost of the dropped packets stays reserved meanwhile, so that no other thread
- * can reserve it. Returns false if @s is empty and @cost still does not fit. */
+/* Reserves @cost. While the total does not allow that, drops the oldest packet of @s and increments
+ * *@dropped. The cost of the dropped packets stays reserved, so that no other thread can take the
+ * room. Returns false if @s is empty and @cost still does not fit. */
 static bool make_room(struct stage *s, uint32_t cost, unsigned *dropped)
 {
 	uint32_t have = 0;

@@ -27,8 +27,8 @@ struct stage {
 
 void stage_init(struct stage *s);
 
-/* Appends a copy of the @len bytes at @packet. Returns how many packets were dropped: the oldest
- * ones of this peer to make room, and the new one if that was not enough. Any thread. */
+/* Appends a copy of the @len bytes at @packet. Returns how many packets were dropped: first the
+ * oldest packets of this peer, and then the new packet if there is still no room. Any thread. */
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len);
 
 /* Removes up to @max packets, the oldest first, and returns them as a list. Sets *@n to their

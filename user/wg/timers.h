@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.h - the timer state machine of one peer, [W] 6. It has no clock: each call gets BOOTTIME
- * in ns, and timers_next() returns the time at which timers_due() must be called next.
+ * timers.h - the timer state machine of one peer, [W] 6. Callers pass the time (BOOTTIME in ns),
+ * and timers_next() returns the time at which timers_due() must be called next.
  *
  * Workers only store four timestamps (relaxed atomics). The control thread derives all deadlines
  * from the timestamps, so a data packet never arms or cancels a timer. A worker does not wake the
@@ -15,7 +15,7 @@
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
- *                if a worker stores a time in between, it sends another note
+ *                a worker that stores a time in between sends another note
  */
 #ifndef WGXDP_TIMERS_H
 #define WGXDP_TIMERS_H
@@ -44,8 +44,8 @@ struct timers {
 	uint16_t persistent_s;	     /* persistent keepalive interval; 0 = off */
 };
 
-/* Which timers have expired: a set of flags. The control thread acts on them, and reports what it
- * did through the functions below. */
+/* Which timers have expired: a set of flags. The control thread acts on them, and calls the
+ * functions below after it has sent a message or begun a session. */
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
@@ -65,9 +65,9 @@ bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
 /* All functions from here on: control thread only. */
 
-/* An initiation was sent. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. It is added to the delays
- * of the retry and of TIMERS_NEW_HANDSHAKE, until the next initiation, so that the two sides do not
- * begin at the same time. */
+/* An initiation was sent. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. Until the next
+ * initiation, the jitter is added to the delays of the retry and of TIMERS_NEW_HANDSHAKE, so that
+ * the two sides do not initiate at the same time. */
 void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
 /* A response was sent; for timers_may_initiate() it counts as an initiation. */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
