@@ -42,7 +42,8 @@
  *   path              nic (name or null; "eth0,eth1"), queues, workers (numbers),
  *                     rx, tx ("xdp", "udp": the path that the latest data took),
  *                     xdp_mode ("native", "generic", null),
- *                     zero_copy (bool), busy_poll_us (number; 0 = no busy polling),
+ *                     zero_copy (bool: on all queues), zero_copy_queues (number),
+ *                     busy_poll_us (number; 0 = no busy polling),
  *                     aead (name), why (sentence or null: why rx or tx is udp),
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
  *                     they are not pinned), rps (bool: RPS is on for the tunnel interface),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_nic.c - takes any bytes as a message of the kernel about a chain of nf_tables or about a
- * driver's XDP features. Texts must be terminated, and nothing beyond the message may be read. */
+/* fuzz_nic.c - takes any bytes as a message of the kernel about a chain of nf_tables, the XDP
+ * features of a driver, or a queue of a NIC. Texts must be terminated, and nothing beyond the
+ * message may be read. */
 #include "io/nft_hooks.c"    /* NOLINT(bugprone-suspicious-include) */
 #include "io/xdp_features.c" /* NOLINT(bugprone-suspicious-include) */
 
@@ -10,6 +11,7 @@ static void read_message(const struct nlmsghdr *nlh)
 {
 	struct nft_hooks hooks = { "", "" };
 	struct xdp_features features;
+	uint32_t senders = 0;
 	uint16_t family;
 
 	take_chain(nlh, &hooks);
@@ -19,6 +21,7 @@ static void read_message(const struct nlmsghdr *nlh)
 		return; /* the kernel always sends this header */
 	take_features(nlh, &features);
 	take_family(nlh, &family);
+	take_queue(nlh, &senders);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

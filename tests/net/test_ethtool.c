@@ -120,13 +120,35 @@ static void test_features(void **state)
 	assert_int_equal(xdp_features_read(999999, &f), -ENODEV);
 }
 
+static void test_senders(void **state)
+{
+	uint32_t count = 99, ifindex;
+	int err;
+
+	(void)state;
+	sh("ip link add q0 numrxqueues 4 numtxqueues 4 type veth peer name q1");
+	ifindex = index_of("q0");
+	err = xdp_features_senders(ifindex, &count);
+	if (err == -EOPNOTSUPP) /* before Linux 6.8 */
+		skip();
+	assert_int_equal(err, -ENETDOWN);
+	assert_int_equal(count, 99);
+	sh("ip link set q0 up");
+	for (uint32_t queues = 1; queues <= 3; queues++) {
+		sh("ethtool -L q0 rx 4 tx %u", queues);
+		assert_int_equal(xdp_features_senders(ifindex, &count), 0);
+		assert_int_equal(count, queues);
+	}
+	sh("ip link delete q0");
+	assert_int_equal(xdp_features_senders(ifindex, &count), -ENODEV);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_driver),
-		cmocka_unit_test(test_channels),
-		cmocka_unit_test(test_offloads),
-		cmocka_unit_test(test_features),
+		cmocka_unit_test(test_driver),	 cmocka_unit_test(test_channels),
+		cmocka_unit_test(test_offloads), cmocka_unit_test(test_features),
+		cmocka_unit_test(test_senders),
 	};
 
 	if (geteuid() != 0 || system("command -v ethtool >/dev/null")) {

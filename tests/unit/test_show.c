@@ -110,6 +110,12 @@ static const struct {
 	  "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
 	  "  path: rx xdp, tx xdp, native, zero-copy on, busy polling 50 us; 0 workers; avx2\n"
 	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
+	{ "{\"version\":\"" WGXDP_VERSION "\",\"path\":{\"rx\":\"xdp\",\"tx\":\"xdp\","
+	  "\"xdp_mode\":\"native\",\"zero_copy\":false,\"zero_copy_queues\":2,\"queues\":4,"
+	  "\"aead\":\"avx2\"}}",
+	  "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
+	  "  path: rx xdp, tx xdp, native, zero-copy on (2 of 4 queues); 0 workers; avx2\n"
+	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
 	{ "{\"version\":\"" WGXDP_VERSION "\"}",
 	  "interface: \n  public key: (none; no private key is set)\n  mtu: 0\n"
 		"  path: rx , tx ; 0 workers; \n"

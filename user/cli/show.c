@@ -77,6 +77,16 @@ static void print_lacks(FILE *out, const json_t *lacks)
 		fprintf(out, "\n");
 }
 
+static void print_mode(FILE *out, const json_t *path, json_int_t queues)
+{
+	json_int_t zero_copy = number(path, "zero_copy_queues");
+	bool all = json_is_true(json_object_get(path, "zero_copy"));
+
+	fprintf(out, ", %s, zero-copy %s", text(path, "xdp_mode"), all || zero_copy ? "on" : "off");
+	if (zero_copy && !all)
+		fprintf(out, " (%lld of %lld queues)", (long long)zero_copy, (long long)queues);
+}
+
 static void print_path(FILE *out, const json_t *path)
 {
 	const json_t *rx = json_object_get(path, "rx_packets");
@@ -85,8 +95,7 @@ static void print_path(FILE *out, const json_t *path)
 
 	fprintf(out, "  path: rx %s, tx %s", text(path, "rx"), text(path, "tx"));
 	if (*text(path, "xdp_mode"))
-		fprintf(out, ", %s, zero-copy %s", text(path, "xdp_mode"),
-			json_is_true(json_object_get(path, "zero_copy")) ? "on" : "off");
+		print_mode(out, path, queues);
 	if (number(path, "busy_poll_us"))
 		fprintf(out, ", busy polling %lld us", (long long)number(path, "busy_poll_us"));
 	if (*text(path, "nic"))

@@ -210,18 +210,17 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 	const struct dataplane *d = r->dataplane;
 	const struct paths *p = &d->paths;
 	struct dataplane_usage usage;
-	unsigned queues = 0;
 
 	dataplane_usage(d, stats, &usage);
-	for (unsigned i = 0; i < p->nic_count; i++)
-		queues += p->nics[i].queue_count;
-	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:s, s:s?, s:s?, s:s?,"
+	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:i, s:s, s:s?, s:s?, s:s?,"
 			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:b, s:b, s:o, s:i}",
-			 "nic", describe_nics(p), "queues", (int)queues, "workers",
+			 "nic", describe_nics(p), "queues", (int)p->queue_count, "workers",
 			 (int)d->workers.count, "rx", usage.rx_xdp ? "xdp" : "udp", "tx",
 			 usage.tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(p), "zero_copy",
-			 p->zero_copy, "aead", aead_name(), "why", *usage.why ? usage.why : NULL,
-			 "pinned", d->loader ? loader_pinned(d->loader) : NULL, "pinned_why",
+			 p->queue_count && p->zero_copy_count == p->queue_count, "zero_copy_queues",
+			 (int)p->zero_copy_count, "aead", aead_name(), "why",
+			 *usage.why ? usage.why : NULL, "pinned",
+			 d->loader ? loader_pinned(d->loader) : NULL, "pinned_why",
 			 d->loader ? loader_unpinned_why(d->loader) : NULL, "rx_packets", "xsk",
 			 number(stats->xsk_rx_packets), "udp", number(stats->udp_rx_packets),
 			 "tx_packets", "xsk", number(stats->xsk_tx_packets), "udp",

@@ -8,6 +8,7 @@
 #include "dataplane/nic_tune.h"
 #include "io/afxdp.h"
 #include "io/netlink.h"
+#include "io/xdp_features.h"
 #include "util/log.h"
 
 #define OCCUPANT_UNKNOWN UINT32_MAX /* 0 is not the id of any program */
@@ -75,18 +76,48 @@ static unsigned queues_of(const struct nic *nic)
  * that receive, but a frame on a queue that only receives would never be sent. */
 static unsigned senders_of(const struct nic *nic)
 {
-	uint32_t rx, tx;
+	uint32_t rx, tx, listed;
 
 	netlink_queues(nic->name, &rx, &tx);
+	if (!xdp_features_senders(nic->ifindex, &listed) && listed < tx)
+		tx = listed;
 	return bounded(rx < tx ? rx : tx);
 }
 
+/* Returns on how many queues a socket may use zero-copy: on those that remain when no program is
+ * attached. If another program is attached already and the link is down, nobody tells which ones
+ * remain. */
+static unsigned lasting_of(const struct nic *nic, const struct netlink_link *link)
+{
+	uint32_t listed;
+
+	return link->xdp_prog_id && xdp_features_senders(nic->ifindex, &listed) == -ENETDOWN
+		       ? 0
+		       : nic->sender_count;
+}
+
 /*
- * Attaches the program and opens all queues; on failure, undoes both. When a program is attached,
- * virtio-net enables one more queue for each CPU. These queues are for XDP_TX, but frames also
- * arrive on them. A frame that a copy-mode AF_XDP socket sends on such a queue never completes, so
- * we send only on the queues that existed before.
+ * Opens all queues that the NIC receives on. When a program is attached, virtio-net enables one
+ * more queue for each CPU. These queues are for XDP_TX, but frames also arrive on them. A frame
+ * that an AF_XDP socket sends on such a queue never completes, so we send only on the queues that
+ * existed before. The sockets of the other queues use copy mode: when the program is detached,
+ * virtio-net removes these queues, and then cannot release the memory of a zero-copy socket. Linux
+ * 7.2 used it after it was freed, and panicked (virtnet_xsk_pool_disable()).
  */
+static int open_queues(const struct nics_env *env, struct nic *nic, struct afxdp_config *config,
+		       unsigned lasting, struct fault *f)
+{
+	int err = 0;
+
+	for (; config->queue < nic->rx_queues && !err; config->queue++) {
+		if (config->queue >= lasting)
+			config->zero_copy = AFXDP_ZC_OFF;
+		err = open_queue(env, nic, config, f);
+	}
+	return err;
+}
+
+/* Attaches the program and opens all queues; on failure, undoes both. */
 static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	struct afxdp_config config = {
@@ -96,6 +127,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 		.busy_poll_us = env->options->xsk.busy_poll_us,
 	};
 	struct netlink_link link;
+	unsigned lasting;
 	int err = netlink_link(env->netlink, NULL, nic->ifindex, &link);
 
 	if (err)
@@ -106,6 +138,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	config.mtu = nic->mtu = link.mtu;
 	config.layer3 = nic->layer3 = netlink_layer3(env->netlink, nic->ifindex);
 	nic->sender_count = senders_of(nic);
+	lasting = lasting_of(nic, &link);
 	nic->occupant = link.xdp_prog_id;
 	if (nic_checks_wants_rx(env->options))
 		err = attach(env, nic, f);
@@ -113,8 +146,8 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 		nic->obstacle = err == -EBUSY ? NICS_PROGRAM : NICS_REFUSED;
 	nic->rx_queues = queues_of(nic);
 	config.generic = nic->attached && !nic->native;
-	for (; config.queue < nic->rx_queues && !err; config.queue++)
-		err = open_queue(env, nic, &config, f);
+	if (!err)
+		err = open_queues(env, nic, &config, lasting, f);
 	if (err)
 		nics_close(env, nic);
 	else if (config.busy_poll_us && nic->queue_count && !nic->queues[0]->busy_poll_ns)

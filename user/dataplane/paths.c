@@ -17,22 +17,23 @@ static void summarize(struct paths *p)
 	size_t len = 0;
 
 	p->rx_xdp = p->tx_xdp = false;
-	p->zero_copy = p->busy_poll = true;
+	p->busy_poll = true;
+	p->queue_count = p->zero_copy_count = 0;
 	p->why[0] = '\0';
 	for (unsigned i = 0; i < p->nic_count; i++) {
 		const struct nic *nic = &p->nics[i];
 
 		p->rx_xdp |= nic->attached;
 		p->tx_xdp |= nics_sends(&p->env, nic);
+		p->queue_count += nic->queue_count;
 		for (unsigned q = 0; q < nic->queue_count; q++) {
-			p->zero_copy &= afxdp_zero_copy(nic->queues[q]);
+			p->zero_copy_count += afxdp_zero_copy(nic->queues[q]);
 			p->busy_poll &= nic->queues[q]->busy_poll_ns > 0;
 		}
 		if (*nic->why && len < sizeof(p->why))
 			len += (size_t)snprintf(p->why + len, sizeof(p->why) - len, "%s%s",
 						len ? "; " : "", nic->why);
 	}
-	p->zero_copy &= p->rx_xdp || p->tx_xdp;
 	p->busy_poll &= p->rx_xdp || p->tx_xdp;
 }
 

@@ -35,9 +35,9 @@ struct workers;
 struct paths {
 	struct nics_env env;
 	unsigned nic_count;
-	bool rx_xdp, tx_xdp; /* at least one NIC receives, sends by AF_XDP */
-	bool zero_copy;	     /* all AF_XDP sockets share memory with their NICs */
-	bool busy_poll;	     /* all AF_XDP sockets have busy polling */
+	bool rx_xdp, tx_xdp;		       /* at least one NIC receives, sends by AF_XDP */
+	unsigned queue_count, zero_copy_count; /* AF_XDP sockets, and those in zero-copy mode */
+	bool busy_poll;			       /* all AF_XDP sockets have busy polling */
 	struct nic nics[OPTIONS_NICS_MAX];
 	char why[PATHS_WHY_LEN]; /* nic.why of all NICs, or why XDP cannot be used at all */
 };

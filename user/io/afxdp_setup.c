@@ -22,7 +22,7 @@
 #define PROBE_FRAMES 64
 #define KERNEL_HEADROOM 256 /* XDP_PACKET_HEADROOM, taken from each chunk */
 #define BUSY_POLL_BUDGET 64 /* packets per call; the most that drivers are tested with */
-#define LINK_HEADER_MAX 18  /* Ethernet and one VLAN tag */
+#define LINK_HEADER_MAX 22  /* Ethernet and two VLAN tags; see chunk_for() */
 
 /* The kernel releases the queue of a closed socket later: 16 to 29 ms were measured. */
 #define BIND_PATIENCE_MS 1000
@@ -189,7 +189,8 @@ static void tune(struct afxdp *a, uint32_t busy_poll_us)
 	a->transport.fd = fd;
 }
 
-/* Returns the chunk size for this MTU; 0 if no chunk size is large enough. */
+/* Returns the chunk size for this MTU; 0 if no chunk size is large enough. Linux 7.2 refuses
+ * zero-copy unless the smaller chunk has room for two VLAN tags (xp_assign_dev()). */
 static uint32_t chunk_for(uint32_t mtu)
 {
 	if (mtu + LINK_HEADER_MAX <= 2048 - KERNEL_HEADROOM)

@@ -35,6 +35,15 @@
 #define NETDEV_XDP_ACT_XSK_ZEROCOPY 0x8
 #endif
 
+/* Linux 6.8: the queues of a NIC, in the same family. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#define NETDEV_CMD_QUEUE_GET 10
+#define NETDEV_A_QUEUE_ID 1
+#define NETDEV_A_QUEUE_IFINDEX 2
+#define NETDEV_A_QUEUE_TYPE 3
+#define NETDEV_QUEUE_TYPE_TX 1
+#endif
+
 /* Linux 6.6: attach types of tcx. They are macros here, which do not collide with the enum of a
  * distribution that has added tcx to older headers. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)

@@ -7,9 +7,10 @@
 #include "io/kernel_constants.h"
 #include "io/netlink_request.h"
 
-static struct nlmsghdr *begin(struct netlink *nl, uint16_t family, uint8_t command, uint8_t version)
+static struct nlmsghdr *begin(struct netlink *nl, uint16_t family, uint16_t flags, uint8_t command,
+			      uint8_t version)
 {
-	struct nlmsghdr *nlh = netlink_begin(nl, family, 0);
+	struct nlmsghdr *nlh = netlink_begin(nl, family, flags);
 	struct genlmsghdr *g = mnl_nlmsg_put_extra_header(nlh, sizeof(*g));
 
 	g->cmd = command;
@@ -33,7 +34,7 @@ static int take_family(const struct nlmsghdr *nlh, void *ctx)
  * lacks the family. */
 static int find_family(struct netlink *nl, uint16_t *family)
 {
-	struct nlmsghdr *nlh = begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
+	struct nlmsghdr *nlh = begin(nl, GENL_ID_CTRL, 0, CTRL_CMD_GETFAMILY, 1);
 	int err;
 
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY_NAME);
@@ -68,11 +69,48 @@ int xdp_features_read(uint32_t ifindex, struct xdp_features *out)
 
 	if (err)
 		goto out;
-	nlh = begin(nl, family, NETDEV_CMD_DEV_GET, NETDEV_FAMILY_VERSION);
+	nlh = begin(nl, family, 0, NETDEV_CMD_DEV_GET, NETDEV_FAMILY_VERSION);
 	mnl_attr_put_u32(nlh, NETDEV_A_DEV_IFINDEX, ifindex);
 	err = netlink_talk(nl, nlh, take_features, &found);
 	if (!err)
 		*out = found;
+out:
+	netlink_close(nl);
+	return err;
+}
+
+/* Raises *@ctx to the number of this queue plus one if the queue sends. */
+static int take_queue(const struct nlmsghdr *nlh, void *ctx)
+{
+	const size_t header = sizeof(struct genlmsghdr);
+	const struct nlattr *id = netlink_attr(nlh, header, NETDEV_A_QUEUE_ID, 4);
+	const struct nlattr *type = netlink_attr(nlh, header, NETDEV_A_QUEUE_TYPE, 4);
+	uint32_t *count = ctx;
+
+	if (!id || !type)
+		return -EBADMSG;
+	if (mnl_attr_get_u32(type) == NETDEV_QUEUE_TYPE_TX && mnl_attr_get_u32(id) >= *count)
+		*count = mnl_attr_get_u32(id) + 1;
+	return 0;
+}
+
+int xdp_features_senders(uint32_t ifindex, uint32_t *count)
+{
+	struct netlink *nl = netlink_open_generic();
+	struct nlmsghdr *nlh;
+	uint32_t found = 0;
+	uint16_t family = 0;
+	int err = nl ? find_family(nl, &family) : -errno;
+
+	if (err)
+		goto out;
+	nlh = begin(nl, family, NLM_F_DUMP, NETDEV_CMD_QUEUE_GET, NETDEV_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
+	err = netlink_dump(nl, nlh, take_queue, &found, NULL);
+	if (!err && !found)
+		err = -ENETDOWN;
+	if (!err)
+		*count = found;
 out:
 	netlink_close(nl);
 	return err;
