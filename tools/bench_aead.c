@@ -293,7 +293,7 @@ static void run_all(struct bench *b)
 		printf("\n  ]\n}\n");
 }
 
-/* Finds the length from 0 to SWEEP_LEN at which a backend is worst compared with libsodium. */
+/* Finds the length from 0 to SWEEP_LEN with the worst ratio of a backend's time to libsodium's. */
 static void run_sweep(struct bench *b)
 {
 	static struct cell cell = { .batch = 1 };

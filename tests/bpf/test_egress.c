@@ -132,14 +132,14 @@ struct row {
 /* Each row runs with IPv4 and IPv6. */
 static const struct row rows[] = {
 	{ .name = "network", .to = { 1, 1 }, .slot = NET },
-	{ .name = "network's last", .to = { 1, 255 }, .slot = NET },
-	{ .name = "host within it", .to = { 1, 5 }, .slot = HOST },
+	{ .name = "network's last address", .to = { 1, 255 }, .slot = NET },
+	{ .name = "host within the network", .to = { 1, 5 }, .slot = HOST },
 	{ .name = "beside the host", .to = { 1, 4 }, .slot = NET },
 	{ .name = "other network", .to = { 2, 5 }, .slot = OTHER },
 	{ .name = "GSO", .to = { 1, 1 }, .slot = NET, .gso = { .gso_size = 4, .gso_segs = 9 } },
 	{ .name = "GSO without segments", .to = { 1, 5 }, .slot = HOST, .gso = { .gso_size = 4 } },
-	{ .name = "nobody's", .to = { 3, 1 } },
-	{ .name = "nobody's GSO", .to = { 3, 1 }, .gso = { .gso_size = 4, .gso_segs = 9 } },
+	{ .name = "no peer", .to = { 3, 1 } },
+	{ .name = "no peer, GSO", .to = { 3, 1 }, .gso = { .gso_size = 4, .gso_segs = 9 } },
 	{ .name = "multicast", .to = { 1, 1 }, .to_group = true },
 };
 

@@ -17,10 +17,10 @@ static const struct in_row in_rows[] = {
 	{ "the shorter prefix's peer", UDP, { 1, 9 }, NEAR, false },
 	{ "another peer's source", UDP, { 2, 7 }, NEAR, false },
 	{ "and the other way round", UDP, { 1, 7 }, FAR, false },
-	{ "nobody's source", UDP, { 3, 7 }, NEAR, false },
+	{ "no peer's source", UDP, { 3, 7 }, NEAR, false },
 	{ "our own source", UDP, { 0, 1 }, NEAR, false },
 	{ "no slot", UDP, { 1, 7 }, SLOT_NONE, false },
-	{ "no slot and nobody's source", UDP, { 3, 7 }, SLOT_NONE, false },
+	{ "no slot and no peer's source", UDP, { 3, 7 }, SLOT_NONE, false },
 	{ "no slot, ICMP error", ERROR, { 3, 7 }, SLOT_NONE, false },
 	{ "a slot without a peer", UDP, { 1, 7 }, 5, false },
 	{ "ICMP error under a peer's slot", ERROR, { 3, 7 }, NEAR, false },
@@ -142,8 +142,8 @@ static void test_rps(void **state)
 	static const struct in_row rows[] = {
 		{ "a later packet's slot", UDP, { 1, 7 }, FAR, true },
 		{ "no slot", UDP, { 2, 7 }, SLOT_NONE, true },
-		{ "an ICMP error from nobody's", ERROR, { 3, 7 }, NEAR, false },
-		{ "nobody's source", UDP, { 3, 7 }, NEAR, false },
+		{ "an ICMP error, no peer's source", ERROR, { 3, 7 }, NEAR, false },
+		{ "no peer's source", UDP, { 3, 7 }, NEAR, false },
 		{ "our own source", UDP, { 0, 1 }, NEAR, false },
 	};
 

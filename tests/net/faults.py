@@ -284,7 +284,7 @@ def readdress(a, b, box):
         missing, became = e.settled(before[e])
         say(f"to the {e.side} {sent[e]} from a damaged source port, {became}: all are counted",
             missing == 0 and sent[e] > 0, f"{missing} missing")
-    say("no endpoint follows them", (a.settings(), b.settings()) == settings,
+    say("no endpoint follows these packets", (a.settings(), b.settings()) == settings,
         f"{settings} before, {a.settings()} {b.settings()}")
 
 

@@ -415,14 +415,14 @@ class Swarm:
         cookies = sum(m.cookies for m in self.members)
         say(f"under load the hub sends {cookies} cookies", cookies >= (count // 2))
         arrived = self.b.wait_inner(count)
-        say("what the peers send arrives", arrived == count, f"{arrived}")
+        say("the data of all peers arrives", arrived == count, f"{arrived}")
         for m in self.members:
             self.b.inner4.sendto(bytes(8), (m.address, 9))
         end = time.monotonic() + 10
         while not all(m.heard for m in self.members) and time.monotonic() < end:
             self.take(0.1)
         heard = sum(m.heard for m in self.members)
-        say("what the hub sends to them arrives", heard == count, f"{heard}")
+        say("the hub's data for all peers arrives", heard == count, f"{heard}")
         if how == "quick":
             full = self.b.drops().get("queue_full", 0) - before.get("queue_full", 0)
             say("the queue was never full", full == 0, f"{full}")

@@ -31,7 +31,7 @@ is "auto: native mode" "$(show a "$A" .path.xdp_mode)" native
 python_tap "native: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" native
 ok "auto: detach" down a "$A"
 
-# Attaches in generic mode where the kernel has no BTF, without which the daemon cannot recognise
+# Attaches in generic mode on a kernel that seems to have no BTF. The daemon needs BTF to recognise
 # joined datagrams.
 without_btf() # OPTION...
 {

@@ -191,7 +191,7 @@ kill "$daemon"
 command=$!
 ok "detach waits for the daemon" wait_for 5 grep -q unix_stream "/proc/$command/wchan"
 kill -CONT "$daemon"
-ok "a detach that meets a signal succeeds" wait "$command"
+ok "detach succeeds although a signal ended the daemon" wait "$command"
 clean "... and nothing is left" a "$A"
 
 # If two detaches run at the same time, the first one runs the hooks. The second one waits, and then

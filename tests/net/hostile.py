@@ -33,7 +33,7 @@ GROWS_KIB = 4096
 
 
 class Peer:
-    """A peer that handshakes, sends data, roams and sends rubbish, chosen at random."""
+    """A peer that does random things: it handshakes, sends data, roams and sends rubbish."""
 
     def __init__(self, number, test, rng):
         self.test, self.rng = test, rng

@@ -199,7 +199,7 @@ ok "no managed neighbour entry is left" eval "! managed"
 ok "attach succeeds" up
 ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip link set eth0 up"
 is "the interface is still attached" "$(show a "$A" .path.rx)" xdp
-in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # the kernel removed it with the link
+in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # removed when the link went down
 
 # A datagram that is no WireGuard message is dropped. Once the host forwards, the datagram passes.
 counts_as() # drops|passes ADDRESS

@@ -39,7 +39,7 @@ class Wire:
         self.seen = set()
 
     def look(self):
-        """Updates self.seen. Returns the sender indices of what the daemon sent, oldest first."""
+        """Updates self.seen. Returns the sender indices of the daemon's messages, oldest first."""
         sent = []
         for packet in drain(self.sock):
             if packet[0] >> 4 != 4 or packet[9] != 17:
@@ -187,7 +187,8 @@ def sessions(b):
         others.append(b.node.connect(b.outer, TO))
         b.outer.sendto(others[-1].seal(wgpeer.ipv4(FORGER, OURS, (1, INNER))), TO)
         b.wait_inner(1)
-    b.sessions_are("after four more", {s.remote_index: (forger, DATA) for s in others[-2:]})
+    b.sessions_are("after four more handshakes",
+                   {s.remote_index: (forger, DATA) for s in others[-2:]})
     b.session = others[-1]
     old = {s.remote_index: (forger, DATA) for s in others[-2:]}
 
@@ -229,7 +230,7 @@ def expire(b):
 
 
 class Shuffle:
-    """Adds, removes and moves prefixes at random, of the forger and of peers without endpoints."""
+    """Adds, removes and moves random prefixes of the forger and of peers without endpoints."""
 
     def __init__(self, b, seed):
         self.b, self.rng = b, random.Random(seed)
@@ -301,8 +302,8 @@ class Shuffle:
         return None
 
     def compare_in(self, count):
-        """The worker's trie refuses exactly what the model refuses, and TC's map refuses no
-        more."""
+        """The worker's trie refuses exactly the sources that the model refuses. TC's map refuses
+        no other source."""
         b, want, before = self.b, {True: 0, False: 0}, self.b.drops()
         for _ in range(count):
             source = self.address(self.rng.random() < 0.4)

@@ -20,7 +20,8 @@ in_ns b wg set "$B" peer "$(pub a)" allowed-ips 10.99.0.1/32,fe80::1/128
 in_ns b ip address add fe80::2/64 dev "$B" nodad
 
 cat >"$TMP/group.py" <<'EOP'
-"""group.py INTERFACE GROUP: joins the group, sends to it, and prints whose datagram came back."""
+"""group.py INTERFACE GROUP: joins the group, sends to it, and prints the source of the datagram
+that came back."""
 import socket
 import struct
 import sys

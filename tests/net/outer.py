@@ -341,7 +341,8 @@ def too_big(bench):
     came = sorted((Packet(bench.session.open(m)).version, len(m) - 32) for _,
                   m in bench.outer_packets())
     same("1400 bytes of IPv4 without DF and 1300 of IPv6 are sent", came, [(4, 1400), (6, 1300)])
-    same("the others are counted as dropped", bench.show()["drops"].get("too_big", 0) - before, 2)
+    same("the other packets are counted as dropped",
+         bench.show()["drops"].get("too_big", 0) - before, 2)
     errors = [Packet(p) for p in bench.loopback.packets(SILENCE_S)]
     same("the errors have the right type and code",
          sorted((e.version, e.payload[0], e.payload[1]) for e in errors),

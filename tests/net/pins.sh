@@ -114,7 +114,7 @@ machine first "mount -t bpf bpf /sys/fs/bpf"
 ok "first: attach" on first a "$WGXDP" attach eth0 "$CONF"
 is "first: pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
 (
-	# A mount namespace that begins as a copy of the first has the same bpffs.
+	# This mount namespace is a copy of the first one, so both have the same bpffs.
 	exec nsenter --mount --target "${machines[first]}" -- \
 		unshare --mount --propagation private sh -c \
 		"mount --bind $TMP/run /run/wgxdp; mount --bind $TMP/var /run/wireguard

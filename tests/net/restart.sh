@@ -131,7 +131,7 @@ is "the endpoint is known" "$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.
 is "nothing has left in clear" "$(clear_packets)" 0
 killed "$A"
 ok "detach opens the host" down a "$A"
-is "detach undoes all" "$(state)" "$before"
+is "detach undoes everything" "$(state)" "$before"
 kill "$sender" "$server"
 is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"
 
@@ -145,7 +145,7 @@ ok "attach succeeds without a default route" up "$A"
 is "no rule is left" "$(in_ns a ip rule | wc -l)/$(in_ns a ip -6 rule | wc -l)" 3/2
 is "no packet filter rule is left" "$(in_ns a nft list ruleset)" ""
 ok "detach succeeds" down a "$A"
-is "detach undoes all" "$(state)" "$before"
+is "detach undoes everything" "$(state)" "$before"
 
 # --- at the same moment ---------------------------------------------------------------------------
 

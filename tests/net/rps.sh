@@ -61,8 +61,8 @@ print(f"{answered} of {sent}")
 EOP
 by_turns() { in_ns b /usr/bin/python3 "$TMP/peers.py" "$LIB" "$TMP" "$(pub a)"; }
 
-# Sets the CPUs for RPS. /sys shows the network namespace in which sysfs was mounted, so mount it
-# anew.
+# Sets the CPUs for RPS. /sys shows the network namespace in which sysfs was mounted, so mount sysfs
+# again.
 set_rps() # CPUS
 {
 	# shellcheck disable=SC2016

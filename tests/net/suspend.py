@@ -101,7 +101,7 @@ def main():
     tell(len(set(seen)) == len(seen), "no counter is used twice under one key")
     # Answers that are in flight under the old session are lost, because its keys are wiped.
     arrived = echoes(b) - echoed
-    tell(arrived == PINGS, "nothing is lost on its way out", f"{arrived} of {PINGS}")
+    tell(arrived == PINGS, "no outgoing packet is lost", f"{arrived} of {PINGS}")
 
 
 main()

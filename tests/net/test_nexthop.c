@@ -253,8 +253,8 @@ static void test_direct(void **state)
 	}
 }
 
-/* The outer TTL is that of the route. If the route has none, it is that of the link (IPv6) or of
- * the host (63, given by resolve()). */
+/* The outer TTL comes from the route. If the route has none, the TTL comes from the link (IPv6) or
+ * from the host (63, set by resolve()). */
 static void test_ttl(void **state)
 {
 	static const struct {
@@ -315,9 +315,8 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* If the route leaves by another interface than the one on which our source address was used, the
- * source address of the route replaces ours. Our source address is kept if the interface on which
- * it was used does not have this address. */
+/* The route now leaves by another interface than before. If our source address belongs to the old
+ * interface, the route's source address replaces it. Otherwise our source address is kept. */
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;

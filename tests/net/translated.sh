@@ -63,9 +63,9 @@ translated() # RX TX ADDRESS:PORT
 	translate "$3"
 	up_b
 	up_a "$1" "$2"
-	is "$what: pings out are answered" "$(pings a 20)" 20
+	is "$what: a's pings are answered" "$(pings a 20)" 20
 	is "$what: b sees the translated endpoint" "$(endpoint_of_a)" "$3"
-	is "$what: pings in are answered" "$(pings b 20)" 20
+	is "$what: b's pings are answered" "$(pings b 20)" 20
 	is "$what: b still sees the translated endpoint" "$(endpoint_of_a)" "$3"
 	[ "$2" = udp ] ||
 		is "$what: show says that data takes the UDP socket because of NAT" "$(way_to_b)" \
@@ -92,13 +92,13 @@ late_translation()
 	is "before SNAT: data takes AF_XDP" "$(way_to_b)" "xdp null"
 	translate 192.0.2.77:51821
 	ok "SNAT: another handshake succeeds" begin_anew
-	is "SNAT: pings out are answered" "$(pings a 20)" 20
+	is "SNAT: a's pings are answered" "$(pings a 20)" 20
 	is "SNAT: data takes the UDP socket" "$(way_to_b)" \
 		"udp the host translates packets to the peer (NAT)"
 	is "SNAT: b sees the translated endpoint" "$(endpoint_of_a)" 192.0.2.77:51821
 	forget
 	ok "after SNAT: another handshake succeeds" begin_anew
-	is "after SNAT: pings out are answered" "$(pings a 20)" 20
+	is "after SNAT: a's pings are answered" "$(pings a 20)" 20
 	is "after SNAT: data takes AF_XDP again" "$(way_to_b)" "xdp null"
 }
 

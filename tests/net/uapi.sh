@@ -251,8 +251,9 @@ is "... and stays the third" "$(field peers | sed -n 3p)" "$third"
 	printf 'AllowedIPs = 10.7.0.0/16, fd07::/64\n'
 } >"$TMP/thirty"
 ok "30 peers are set, and only the last has allowed IPs" w setconf "$A" "$TMP/thirty"
-is "29 peers have none" "$(field allowed-ips | cut -f 2 | grep -c '(none)')" 29
-is "the last peer has two" "$(field allowed-ips | tail -n 1 | cut -f 2)" "10.7.0.0/16 fd07::/64"
+is "29 peers have no allowed IPs" "$(field allowed-ips | cut -f 2 | grep -c '(none)')" 29
+is "the last peer has two allowed IPs" \
+	"$(field allowed-ips | tail -n 1 | cut -f 2)" "10.7.0.0/16 fd07::/64"
 
 w setconf "$A" /dev/stdin <<<"[Interface]"
 is "394 allowed IPs are set by the socket" "$(set_lines "$P1" \

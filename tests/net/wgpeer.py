@@ -230,7 +230,7 @@ class Node:
         digest = hash_of(digest, public)
         chain, key = kdf(2, chain, dh(self.private, public))
         if unseal(key, 0, static, digest) != self.remote:
-            raise ValueError("an initiation of somebody else")
+            raise ValueError("an initiation of another node")
         digest = hash_of(digest, static)
         chain, key = kdf(2, chain, self.static_static)
         self.remote_stamp = unseal(key, 0, stamp, digest)

@@ -24,7 +24,7 @@ GOOD=$(good | conf "$A")
 
 run() { in_ns a "$WGXDP" "$@"; }
 
-wrong() # WHAT STATUS REGEX WORD...: nothing of the first word is left
+wrong() # WHAT STATUS REGEX WORD...: wgxdp fails, and leaves no interface named after the first word
 {
 	local word=$4
 	refuses "$1" "$2" "$3" run "${@:4}"
@@ -125,7 +125,7 @@ clean "detach leaves nothing" a "$A"
 
 # --- completion -----------------------------------------------------------------------------------
 
-completes() # WORD..., the last of which is being typed; prints the completions
+completes() # WORD...: prints the completions of the last word
 {
 	# shellcheck disable=SC2016 # the inner shell expands it
 	bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _wgxdp

@@ -65,8 +65,8 @@ for host in 2 3 4; do
 	spawn "$ns" iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
 done
 
-# Searches for a port of the second wireguard-go whose packets reach another worker than those of
-# the first.
+# Tries ports of the second wireguard-go until its packets reach another worker than the packets of
+# the first wireguard-go.
 another_queue()
 {
 	local worker

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * segments.h - builds TCP and UDP packets for the tests of gso.c and gro.c. The code is slow and
- * obvious: it writes each byte by itself and sums each checksum over the whole packet.
+ * obvious: it writes one byte at a time and sums each checksum over the whole packet.
  */
 #ifndef TESTS_SEGMENTS_H
 #define TESTS_SEGMENTS_H

@@ -51,7 +51,8 @@ static void sequence(uint8_t *out, size_t len, uint32_t seed)
 	}
 }
 
-/* RFC 7693 appendix E: a hash over hashes of six lengths into four sizes, unkeyed and keyed. */
+/* RFC 7693 appendix E: one hash over many hashes, which have inputs of six lengths, outputs of four
+ * lengths, and a key or none. */
 static void test_rfc_selftest(void **state)
 {
 	static const uint8_t expected[] = {

@@ -32,7 +32,7 @@ static struct {
 	unsigned size, used, drain;
 } queue;
 
-/* The session, or NULL, whose first message another worker decrypts while a batch is sent. */
+/* If not NULL: another worker decrypts the first message of this session while a batch is sent. */
 static struct session *confirmed_by_batch;
 
 static struct worker worker;

@@ -14,7 +14,7 @@ static void mtu(void **state)
 	static const struct {
 		uint32_t path, mtu;
 	} rows[] = {
-		{ 0, 1420 }, /* if the path MTU is unknown, that of Ethernet */
+		{ 0, 1420 },			       /* path MTU unknown: as for Ethernet */
 		{ 1500, 1420 },	       { 1492, 1412 }, /* PPPoE */
 		{ 9000, 8920 },	       { 1361, 1281 },
 		{ 1360, 1280 },	       { 1359, 1280 }, /* the least MTU of IPv6, RFC 8200 5 */

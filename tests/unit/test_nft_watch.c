@@ -14,7 +14,7 @@
 #define IP (1U << NFPROTO_IPV4)
 #define IP6 (1U << NFPROTO_IPV6)
 
-/* Hands the message to @s that the kernel sends about a @table, or about an object in it. */
+/* Passes @s the message that the kernel sends about @table, or about an object in this table. */
 static void tell(struct search *s, int type, uint8_t family, const char *table)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE];
@@ -59,7 +59,7 @@ static void one_message(void **state)
 	}
 }
 
-/* guard_set() deletes each table and adds it anew, in one transaction. */
+/* guard_set() deletes each table and adds it again, in one transaction. */
 static void replace(struct search *s, uint8_t family)
 {
 	tell(s, NFT_MSG_DELRULE, family, TABLE);

@@ -279,7 +279,7 @@ static void while_flushing(void **state)
 	assert_int_equal(waiting(machine), 1);
 }
 
-/* The host is suspended between two turns. Until all keys are wiped nothing is sealed, however
+/* The host is suspended between two turns. Nothing is sealed until all keys are wiped, however
  * often the worker checks the clock. */
 static void between_turns(void **state)
 {

@@ -158,7 +158,7 @@ static void retries(void **state)
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }
 
-/* [W] 6.4: the 90 s after which retries end begin anew when another packet needs a session. */
+/* [W] 6.4: retries end after 90 s. This time restarts when another packet needs a session. */
 static void retries_go_on_for_data(void **state)
 {
 	struct timers t = fresh();

@@ -65,7 +65,7 @@ static const struct conversation {
 	{ "set=1\nprivate_key=" OWN "\npublic_key=" A "\npreshared_key=" B "\n\n"
 	  "set=1\nprivate_key=" ZERO
 	  "\npublic_key=" A "\npreshared_key=" ZERO "\n\n", OK OK, PEER_HEAD(A) PEER_TAIL },
-	/* 10: lines before an error stay in effect, lines after it have none */
+	/* 10: lines before an error take effect, lines after it do not */
 	{ "set=1\nlisten_port=7\nfwmark=x\nfwmark=8\npublic_key=" A "\n\n", "errno=-22\n\n",
 	  "listen_port=7\n" },
 	/* 11 */ { "set=1\nlisten_port\nfwmark=8\n\n", "errno=-71\n\n", "" },

@@ -7,8 +7,8 @@
  *   current       ─▶ witness_matched     opened ─▶ witness_opened   never past 180 s, and only
  *                                                                   under a matched session
  *
- * A session is matched if the node whose public key the peer has derived the same two keys for the
- * same two indices.
+ * A session is matched if its other end, the node with the peer's public key, has derived the same
+ * two keys for the same two indices.
  */
 #ifndef WGXDP_TEST_WITNESS_H
 #define WGXDP_TEST_WITNESS_H

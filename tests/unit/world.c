@@ -129,7 +129,7 @@ void node_send(struct node *n, struct peer *p)
 	node_send_len(n, p, sizeof(struct payload));
 }
 
-/* Counts a received packet. It must have been sealed by the node whose public key the peer has. */
+/* Counts a received packet, which must have been sealed by the node with @p's public key. */
 static void node_deliver(struct node *n, const struct peer *p, const struct datagram *dg,
 			 const uint8_t *packet)
 {

@@ -5,8 +5,9 @@
                   because the generation ID stays the same in one process of QEMU
     other lives   a new process of QEMU, so a new generation ID: loadvm ─▶ data
 
-NAMESPACE has the peer and the guest's tap, where the capture is taken. DIRECTORY is that of a Guest
-with /wg.conf. Prints lines of TAP, and "figure TEXT" for what is measured and not judged.
+NAMESPACE has the peer and the guest's tap, where the capture is taken. DIRECTORY is the directory
+of a Guest that has /wg.conf. Prints lines of TAP, and "figure TEXT" for a measurement that no test
+judges.
 """
 
 import os
@@ -141,7 +142,7 @@ class Lives:
         began = time.time()
         self.guest.command("cont")
         # The peer refuses initiations that are not newer than the last one, and the guest's clock
-        # is that of the snapshot until something sets it.
+        # still has the time of the snapshot, so set the clock.
         self.guest.run("hwclock -s -u")
         say(f"{name}: the daemon notices", wait_until(self.wiped, PATIENCE_S))
         self.ping()
