@@ -477,9 +477,9 @@ is_exiting() # PID
 	[ $((numbers[6] & 4)) != 0 ]
 } 2>/dev/null
 
-clean() # WHAT NS INTERFACE: expects that nothing is left within two seconds
+clean() # WHAT NS INTERFACE: expects that nothing is left within ten seconds
 {
-	wait_for 2 no_leftovers "$2" "$3"
+	wait_for 10 no_leftovers "$2" "$3"
 	is "$1" "$(leftovers "$2" "$3")" ""
 }
 

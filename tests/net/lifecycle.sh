@@ -178,7 +178,7 @@ no_program() { ! in_ns a ip -d link show dev eth0 | grep -q prog/xdp; }
 
 ok "attach succeeds" up
 ok "the daemon is killed" murder
-ok "the XDP program is gone, too" wait_for 2 no_program
+ok "the XDP program is gone, too" wait_for 10 no_program
 ok "the NIC still works" in_ns a ping -q -c 1 -W 2 192.0.2.2
 ok "attach succeeds again" up
 is "the interface is up again" "$(state) $(show a "$A" .path.rx)" "UP xdp"

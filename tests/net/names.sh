@@ -208,7 +208,7 @@ case_screen()
 	is "screen: attach counts down" \
 		"$(grep -aoE 'screen\.test: waiting [98] s for DNS' "$TMP/typescript")" \
 		"screen.test: waiting 9 s for DNS"$'\n'"screen.test: waiting 8 s for DNS"
-	ok "screen: no interface is left" wait_for 2 \
+	ok "screen: no interface is left" wait_for 10 \
 		eval "! in_ns a ip -o link show '${ID}screen'"
 }
 

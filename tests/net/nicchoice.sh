@@ -26,17 +26,17 @@ ok "attach succeeds before there is a route" in_ns a "$WGXDP" attach "$TMP/$A.co
 is "data takes the UDP sockets" "$(show a "$A" .path.rx)" udp
 in_ns a ip address add 192.0.2.1/24 dev eth0
 in_ns a ip route add default via 192.0.2.2
-ok "a default route appears: data comes by XDP" wait_for 3 path_is .path.rx xdp
+ok "a default route appears: data comes by XDP" wait_for 10 path_is .path.rx xdp
 is "... on its NIC" "$(show a "$A" .path.nic)" eth0
 in_ns a ip address add 198.51.100.1/24 dev eth1
 in_ns a ip route replace default via 198.51.100.2
-ok "the default route moves: XDP moves with it" wait_for 3 path_is .path.nic eth1
+ok "the default route moves: XDP moves with it" wait_for 10 path_is .path.nic eth1
 is "the old NIC is free" "$(in_ns a ip -d link show dev eth0 | grep -c prog/xdp)" 0
 in_ns a wg set "$A" peer "$(pub b)" endpoint 192.0.2.2:51822
-ok "an endpoint behind the old NIC: both NICs are used" wait_for 3 path_is .path.nic eth1,eth0
+ok "an endpoint behind the old NIC: both NICs are used" wait_for 10 path_is .path.nic eth1,eth0
 in_ns a ip link set eth1 down
 in_ns a ip route add default via 192.0.2.2
-ok "the default route is at the old NIC again" wait_for 3 path_is .path.nic eth0
+ok "the default route is at the old NIC again" wait_for 10 path_is .path.nic eth0
 ok "attach succeeds in b" ours b "${ID}b" < <(conf_b)
 ok "pings are answered" pinged a 10.99.0.2 3
 ok "detach succeeds" down a "$A"
