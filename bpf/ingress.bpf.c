@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * ingress.bpf.c - the programs that run for each packet which a NIC receives: XDP, or TC after GRO
- * where rx is `udp`. Both use the checks of verdict.bpf.h. The verdict decides what happens to the
+ * ingress.bpf.c - the programs that run for each packet that a NIC receives: XDP, or TC after GRO
+ * if rx is `udp`. Both use the checks of verdict.bpf.h. The verdict decides what happens to the
  * packet:
  *
  *              XDP                                     TC
@@ -16,7 +16,7 @@
  *
  * While the host forwards, an invalid packet passes and is counted in `passes`. NAT keeps the
  * source port of a masqueraded client, so a reply to such a client may come to our address and
- * port, in any protocol. Only conntrack knows that the reply is the client's.
+ * port, in any protocol. Only conntrack knows that the reply belongs to the client.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * skb.bpf.h - functions that the TC programs share. For a packet that they accept, the programs
- * return TC_ACT_UNSPEC, which equals TCX_NEXT, so that other programs on the hook run as well.
+ * skb.bpf.h - functions that the TC programs share. The programs accept a packet by returning
+ * TC_ACT_UNSPEC, which equals TCX_NEXT, so that other programs on the hook run as well.
  */
 #ifndef WGXDP_SKB_BPF_H
 #define WGXDP_SKB_BPF_H
@@ -22,8 +22,8 @@ static __always_inline bool skb_read_ip(const struct __sk_buff *skb, __u32 offse
 	return !bpf_skb_load_bytes_relative(skb, offset, to, len, BPF_HDR_START_NET);
 }
 
-/* Returns how many packets on the wire @skb stands for: before GRO joined them, or after GSO will
- * split them. */
+/* Returns the number of packets on the wire: the packets that GRO has joined into @skb, or the
+ * packets into which GSO will split @skb. */
 static __always_inline __u64 skb_packets(const struct __sk_buff *skb)
 {
 	return skb->gso_segs ? skb->gso_segs : 1;

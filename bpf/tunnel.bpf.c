@@ -50,8 +50,8 @@ static __u64 no_peer_limit;
  * (loader_tunnel_steered()). */
 __u64 rps_packets;
 
-/* Returns the slot of the peer that owns the address at offset @at4 or @at6 of the IP header, by
- * the longest prefix, or SLOT_NONE. */
+/* Looks up the address at offset @at4 of the IPv4 header or @at6 of the IPv6 header. Returns the
+ * slot of the peer that has the longest matching prefix, or SLOT_NONE. */
 static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6)
 {
 	struct allowed4_key key4 = { .length = 32 };

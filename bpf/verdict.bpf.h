@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * verdict.bpf.h - the checks of a packet that a NIC received, in their order. XDP and TC share
- * them.
+ * verdict.bpf.h - the checks of a packet that a NIC received. XDP and TC share the checks, which
+ * run in this order:
  *
  *   whole UDP datagram? ─ no ─────────────────────────────────▶ not ours
  *     └▶ to an address and port of ours, to our MAC? ─ no ────▶ not ours

@@ -23,14 +23,14 @@
  * Bounds: a carried number has limbs below 2^44, 2^44 + 2^14 and 2^42. A block adds less than
  * 2^44 to a limb. So the factors are below 2^45 and 20 (2^44 + 2^14) < 2^49, within the 52 bits
  * that an instruction multiplies. A sum of 15 low halves is below 2^56. A high half is below
- * 2^(45 + 49 - 52), a sum of 15 below 2^46, shifted by 10 bits below 2^56. Five times the carry
- * stays below 2^60.
+ * 2^(45 + 49 - 52), so a sum of 15 high halves is below 2^46, and below 2^56 after the shift by 10
+ * bits. Five times the carry stays below 2^60.
  */
 #ifndef WGXDP_AEAD_IFMA_POLY_H
 #define WGXDP_AEAD_IFMA_POLY_H
 
 #define POLY_LANES 8	   /* packets at a time */
-#define MIN_PACKETS 4	   /* fewer packets are processed faster one after another */
+#define MIN_PACKETS 4	   /* with fewer packets, mac_one() is faster than mac_parallel() */
 #define STEP_BLOCKS 4	   /* blocks of a lane per step */
 #define DEAL_MIN_BLOCKS 56 /* dealing is faster than scalar code from this length on */
 #define LIMB_MASK ((1ULL << 44) - 1)
@@ -180,8 +180,8 @@ static INLINE __m512i load_packet_row(const struct mac *mac, int64_t block)
 	return row;
 }
 
-/* Does a step in which some lanes read blocks before the first block of their packet, or its
- * incomplete end. */
+/* Does a step in which some lanes read blocks before the first block of their packet, or the
+ * incomplete last block. */
 static void absorb_partial(struct number *h, const struct factor *power,
 			   const struct factor *h_power, const struct rows *rows)
 {

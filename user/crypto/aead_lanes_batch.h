@@ -20,7 +20,7 @@
 #define DEEP_STACK_BYTES (6 * 1024)
 #define SHALLOW_STACK_BYTES (2 * 1024)
 
-/* A partial block, which is computed in a slot's scratch. */
+/* A partial block, which is computed in a slot's scratch and then copied to @dst. */
 struct output {
 	const uint8_t *scratch;
 	uint8_t *dst;
@@ -285,8 +285,8 @@ static bool fit_into_slots(const struct aead_job *jobs, size_t n)
 	return blocks <= SLOTS;
 }
 
-/* Overwrites the stack frames of functions that have returned. The compiler has kept parts of the
- * ChaCha20 state and of Poly1305 sums there, because there are too few registers. */
+/* Overwrites the stack frames of functions that have returned. The compiler may have spilled parts
+ * of the ChaCha20 state and of Poly1305 sums to these frames. */
 static __attribute__((noinline)) void wipe_deep_stack(void)
 {
 	uint8_t below[DEEP_STACK_BYTES];
@@ -301,7 +301,8 @@ static __attribute__((noinline)) void wipe_shallow_stack(void)
 	wipe(below, sizeof(below));
 }
 
-/* Wipes the secrets of a batch of @n: in the window, on the stack below it and in the registers. */
+/* Wipes the secrets of a batch of @n packets: in the window, on the stack below the window, and in
+ * the registers. */
 static INLINE void wipe_traces(struct window *w, size_t n)
 {
 	size_t packets = n < AEAD_WINDOW ? n : AEAD_WINDOW;

@@ -34,9 +34,9 @@ struct afxdp_config {
  * busy polling, the socket works without it, and (*@transport)->busy_poll_ns is 0. */
 int afxdp_new(struct transport **transport, const struct afxdp_config *config, struct fault *f);
 
-/* Returns true if @config->queue has no AF_XDP socket. Opens and closes a small socket in copy mode
- * to find out, which does not reconfigure the NIC. The kernel releases the queue some 30 ms
- * later. */
+/* Returns true if @config->queue has no AF_XDP socket. Finds out by opening and closing a small
+ * socket in copy mode, which does not reconfigure the NIC. The kernel releases the queue about 30
+ * ms after the socket is closed. */
 bool afxdp_vacant(const struct afxdp_config *config);
 
 /* Returns true if the kernel chose zero-copy (read back from XDP_OPTIONS). */

@@ -65,7 +65,7 @@ int ethtool_channels(const char *nic, struct ethtool_counts *now, struct ethtool
 int ethtool_set_channels(const char *nic, const struct ethtool_counts *wanted)
 {
 	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS };
-	int err = run(nic, &c); /* the channels for other purposes stay as they are */
+	int err = run(nic, &c); /* so that the numbers of other channels stay the same */
 
 	if (err < 0)
 		return err;
@@ -91,7 +91,7 @@ int ethtool_rings(const char *nic, struct ethtool_rings *rings)
 
 /* Offloads ------------------------------------------------------------------------------------- */
 
-/* The kernel numbers its features differently in each version, so their names are read. */
+/* Each kernel version numbers the features differently, so they are looked up by name. */
 struct features {
 	uint32_t count;
 	struct ethtool_gstrings *names;
@@ -212,7 +212,7 @@ int ethtool_set_offload(const char *nic, enum ethtool_offload offload, bool on)
 	set->features[at / 32].valid = 1U << (at % 32);
 	set->features[at / 32].requested = on ? 1U << (at % 32) : 0;
 	err = run(nic, set);
-	if (err > 0) /* ETHTOOL_F_UNSUPPORTED, _WISH: the state is not the one that was requested */
+	if (err > 0) /* ETHTOOL_F_UNSUPPORTED, _WISH: the driver did not make the change */
 		err = -EOPNOTSUPP;
 out:
 	free(set);

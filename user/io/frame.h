@@ -40,12 +40,12 @@ struct tx_frame {
 	const struct encap
 		*encap;	 /* the destination; set by the caller; valid until send() returns */
 	uint8_t tclass;	 /* DSCP and ECN; alloc() sets it to 0 */
-	bool no_gso;	 /* not in a train, because the kernel refused a train to this peer */
+	bool no_gso;	 /* send singly, because the kernel refused a train to this peer */
 	int gso_error;	 /* out: the errno with which the kernel refused segmentation, else 0 */
 	uint64_t handle; /* private to the transport */
 };
 
-/* Returns the endpoint of the sender of @f: its address, and our address to which it sent @f. */
+/* Returns the sender of @f as an endpoint, whose local address is the destination of @f. */
 static inline struct endpoint frame_endpoint(const struct rx_frame *f)
 {
 	struct endpoint e;

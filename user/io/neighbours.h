@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * neighbours.h - the kernel's neighbour entries of the next hops to peers. The users of an entry
- * are the peers behind it, named by their slots.
+ * are the peers that are reached through this neighbour; a user is named by its slot.
  *
  * Packets sent by AF_XDP do not refresh a neighbour entry, because the kernel does not see them. We
  * therefore ask the kernel to keep an entry fresh (NTF_EXT_MANAGED) as long as it has users:

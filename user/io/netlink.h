@@ -161,7 +161,7 @@ struct netlink_device_route {
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
 
-/* A route by one next hop. A route with several next hops is listed once for each of them. */
+/* A route through one next hop. A route with several next hops is listed once for each of them. */
 struct netlink_table_route {
 	struct prefix to;
 	uint32_t ifindex; /* 0 = no link (unreachable, blackhole) */

@@ -90,7 +90,7 @@ static int take_route(const struct nlmsghdr *nlh, void *ctx)
 	}
 	r->encapsulated = netlink_attr(nlh, sizeof(*rtm), RTA_ENCAP_TYPE, 2) != NULL;
 	metrics = netlink_attr(nlh, sizeof(*rtm), RTA_METRICS, 0);
-	/* If there is a cached path MTU, the kernel reports that instead of the route's own. */
+	/* If the kernel has a cached path MTU, it reports this MTU instead of the route's MTU. */
 	a = metrics ? netlink_nested(metrics, RTAX_MTU, 4) : NULL;
 	if (a)
 		r->mtu = mnl_attr_get_u32(a);
@@ -156,8 +156,8 @@ static struct query query_for(const struct endpoint *e, const struct netlink_flo
 	q.port = e->remote.v6.sin6_port;
 	if (!IN6_IS_ADDR_UNSPECIFIED(&e->local.v6))
 		q.from = e->local.v6.s6_addr;
-	/* Only a link-local address is bound to a link. Any other address may be reached by another
-	 * link now. */
+	/* Only a link-local address is bound to a link. Any other address may now be reached
+	 * through another link. */
 	if (IN6_IS_ADDR_LINKLOCAL(&e->remote.v6.sin6_addr))
 		q.ifindex = e->remote.v6.sin6_scope_id ? e->remote.v6.sin6_scope_id : e->ifindex;
 	return q;

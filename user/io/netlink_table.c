@@ -153,7 +153,7 @@ struct table_routes {
 	uint32_t table;
 };
 
-/* Adds a route by one next hop. @gateway may be NULL. */
+/* Adds a route through one next hop. @gateway may be NULL. */
 static int add_hop(struct table_routes *all, const struct prefix *to, uint32_t ifindex,
 		   const struct nlattr *gateway)
 {

@@ -44,11 +44,10 @@ static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint 
 	return netlink_addresses(env->nl, compare_address, &w) == 1;
 }
 
-/* Queries the route and fills in the source. The sticky source is dropped in two cases: if this
- * host no longer has the address, or if the address belongs to the interface on which it was last
- * used and the route now leads to another interface, which has an address of its own. The sticky
- * source is kept if it does not belong to that interface, for example an address of the loopback
- * interface, because such an address suits every interface. */
+/* Queries the route and fills in the source. Drops the sticky source if this host no longer has the
+ * address. Also drops it if the address belongs to the interface on which it was last used, but the
+ * route now leads through another interface. Keeps a sticky source of a third interface, for
+ * example of the loopback interface, because such an address suits every route. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
 	const struct netlink_flow flow = { env->fwmark, env->source_port };

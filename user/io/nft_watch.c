@@ -45,7 +45,7 @@ int nft_watch_fd(const struct nft_watch *w)
 	return netlink_events_fd(&w->events);
 }
 
-/* In all these messages, attribute 1 is the name of the table. */
+/* In the messages about tables, chains and rules, attribute 1 is the name of the table. */
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1,
 	      "the attribute that names the table differs");
 
@@ -63,7 +63,7 @@ static bool names(const struct nlmsghdr *nlh, const char *name)
 struct search {
 	const char *name;
 	uint32_t deleted; /* 1 << family: something was deleted */
-	uint32_t later;	  /* the same, after the table was last added */
+	uint32_t later;	  /* the same, but only after the table was last added */
 };
 
 static void take_message(struct search *s, const struct nlmsghdr *nlh)

@@ -17,10 +17,10 @@ int nft_watch_fd(const struct nft_watch *w);
  * was deleted in any family, or if events were lost. */
 bool nft_watch_read(struct nft_watch *w, const char *name);
 
-/* Like nft_watch_read(), for a caller that has just added the table @name anew in the @families
- * (bit 1 << NFPROTO_… for each): returns true only if something was deleted in one of these
- * families after the table was added to it, or if events were lost. So the caller's own deletions
- * do not count, and another program's deletion that follows them does. */
+/* Like nft_watch_read(), for a caller that has just deleted the table @name and added it again in
+ * @families (bits 1 << NFPROTO_…). Returns true if something was deleted in one of these families
+ * after the table was added, or if events were lost. So the caller's own deletions do not count,
+ * but later deletions by other programs do. */
 bool nft_watch_read_added(struct nft_watch *w, const char *name, uint32_t families);
 
 #endif

@@ -21,7 +21,7 @@
 #define ICMP_HEADER_LEN 8
 #define FRAGMENT_HEADER_LEN 8
 #define PORTS_LEN 4
-#define READ_LEN 512		       /* bytes read of an error; the rest is not needed */
+#define READ_LEN 512		       /* only these first bytes of an error are needed */
 #define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that the kernel drops a flood of errors */
 
 struct pmtu_watch {

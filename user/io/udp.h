@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * udp.h - the UDP sockets of the listen port: an IPv4 socket and an IPv6 socket behind one
- * transport. They carry all handshakes, all keepalives that we send, and the data (with received
- * keepalives) that AF_XDP does not carry.
+ * transport. They carry all handshakes, all keepalives that we send, and the data and received
+ * keepalives that AF_XDP does not carry.
  */
 #ifndef WGXDP_UDP_H
 #define WGXDP_UDP_H

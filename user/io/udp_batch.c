@@ -291,8 +291,8 @@ static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 	return sent;
 }
 
-/* Sends the first @n of u->msgs. A message that fails does not stop those after it, unless the
- * socket is full. Returns how many frames the kernel accepted. */
+/* Sends the first @n of u->msgs. After a message that the kernel refuses, goes on with the next
+ * one, unless the socket is full. Returns how many frames the kernel accepted. */
 static unsigned flush(struct udp *u, int fd, unsigned n)
 {
 	unsigned done = 0, sent = 0;
@@ -316,14 +316,15 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 	return sent;
 }
 
-/* May @f follow @first in one train? */
+/* Returns true if @f may follow @first in one train. */
 static bool same_train(const struct tx_frame *first, const struct tx_frame *f)
 {
 	return f->encap == first->encap && f->tclass == first->tclass && !f->no_gso &&
 	       f->len <= first->len;
 }
 
-/* May @f be sent as part of a train? The kernel refuses segments that need fragmentation. */
+/* Returns true if @f may be sent in a train. The kernel refuses segments that need
+ * fragmentation. */
 static bool may_segment(const struct udp *u, const struct tx_frame *f)
 {
 	const struct encap *e = f->encap;

@@ -5,8 +5,8 @@
  *
  *   out   DSCP is not copied, because it would reveal the kind of traffic. ECN is copied,
  *         except that CE, a mark set before the tunnel, becomes ECT(0)
- *   in    outer CE makes the inner packet CE, and outer ECT(1) makes inner ECT(0) ECT(1). A packet
- *         without ECN (Not-ECT) is never marked and never dropped for a mark
+ *   in    outer CE changes inner ECT to CE, and outer ECT(1) changes inner ECT(0) to ECT(1). An
+ *         inner packet without ECN (Not-ECT) is never marked, and never dropped because of a mark
  *
  * The first nibble of each packet is its IP version. The caller has checked that the packet holds a
  * whole header of that version.

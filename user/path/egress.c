@@ -199,8 +199,8 @@ static void choose_sessions(struct worker *w, unsigned n)
 	}
 }
 
-/* For each peer with packets that this batch has staged: sends them if the peer has a session by
- * now, else requests a handshake. */
+/* For each peer with packets that this batch has staged: sends the packets if the peer now has a
+ * session, else requests a handshake. */
 static void flush_staged(struct worker *w, unsigned n)
 {
 	struct peer *peers[FRAME_BATCH];

@@ -53,7 +53,7 @@ static void read_headers(struct gro_packet *p)
 		p->header_len = 0;
 }
 
-/* May the packet be merged if its checksum is right? */
+/* Returns true if the packet may be merged, provided that its checksum is right. */
 static bool mergeable(const struct gro *g, const struct gro_packet *p)
 {
 	const uint8_t *l4 = p->ip + p->l4;
@@ -94,7 +94,8 @@ static unsigned hash_flow(const struct gro_packet *p)
 	return h * 0x9e3779b1u >> 26 & (GRO_FLOWS - 1);
 }
 
-/* Are the headers equal in all fields that are the same in every segment of one packet? */
+/* Returns true if the headers are equal in all fields that are the same in every segment of one
+ * packet. */
 static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 {
 	const uint8_t *x = a->ip, *y = b->ip;
@@ -119,7 +120,8 @@ static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 				  (size_t)(a->header_len - a->l4 - TCP_URGENT)));
 }
 
-/* Can @p be appended to the group? True if segmenting the result would restore @p exactly. */
+/* Returns true if @p can be appended to the group, so that segmenting the result would restore @p
+ * exactly. */
 static bool continues(const struct gro *g, const struct gro_group *group,
 		      const struct gro_packet *p)
 {

@@ -11,7 +11,7 @@
 #include "wgxdp/limits.h"
 
 #define NOTES_LEN 4096
-#define UNSENT_LEN 64 /* at least ICMP_BURST, the most that a worker puts in at once */
+#define UNSENT_LEN 64 /* at least ICMP_BURST, the most that a worker adds at once */
 
 struct handoff {
 	struct spsc notes, messages, unsent;

@@ -12,7 +12,7 @@
 #define HEADER 8
 #define QUOTED4_MAX 548 /* so that the error has at most 576 bytes, RFC 1812 4.3.2.3 */
 
-/* May the packet be answered? RFC 1122 3.2.2. */
+/* Returns true if an ICMP error may answer the packet. RFC 1122 3.2.2. */
 static bool answerable4(const uint8_t *p, size_t len)
 {
 	const uint8_t *source = inner4_source(p);
@@ -40,7 +40,7 @@ static bool answerable4(const uint8_t *p, size_t len)
 	}
 }
 
-/* May the packet be answered? RFC 4443 2.4 (e). */
+/* Returns true if an ICMPv6 error may answer the packet. RFC 4443 2.4 (e). */
 static bool answerable6(const uint8_t *p, size_t len)
 {
 	static const uint8_t zero[16];

@@ -85,10 +85,10 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 	return count;
 }
 
-/* Is @f's source a new endpoint of @p? The endpoint follows the newest authenticated packet, [W]
- * 2.1. If the endpoint would change, the outer checksums are verified, so that a corrupted header
- * cannot redirect a peer. The checksums cover the ciphertext, so this check runs before decryption
- * in place. */
+/* Returns true if the source of @f is a new endpoint of @p. The endpoint follows the newest
+ * authenticated packet, [W] 2.1. If the endpoint would change, the outer checksums are verified, so
+ * that a corrupted header cannot redirect a peer. The checksums cover the ciphertext, so this check
+ * runs before the message is decrypted in place. */
 static bool has_roamed(struct peer *p, const struct rx_frame *f)
 {
 	struct endpoint from = frame_endpoint(f);

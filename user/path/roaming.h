@@ -20,7 +20,7 @@
  * the published encap was resolved. Returns NULL if no endpoint is known. */
 const struct encap *roaming_encap(struct peer *p, struct encap *room);
 
-/* Is @from the endpoint of the peer's newest authenticated packet? */
+/* Returns true if @from is the endpoint of the peer's newest authenticated packet. */
 bool roaming_knows(struct peer *p, const struct endpoint *from);
 
 /* Records that an authenticated packet came from the new endpoint @to, and tells the control thread

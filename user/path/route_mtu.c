@@ -60,7 +60,7 @@ static struct address address_of(const uint8_t *bytes, bool v6)
 
 /* Building ------------------------------------------------------------------------------------- */
 
-/* Sets the MTU from @start to the end of the address space. Calls come in ascending order of
+/* Sets the MTU from @start to the end of the address space. Must be called in ascending order of
  * @start. */
 static int extend(struct ranges *r, struct address start, uint32_t mtu)
 {

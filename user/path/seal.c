@@ -129,7 +129,8 @@ static struct lane *choose_lane(struct worker *w, const struct out_packet *p, ui
 	if (!e->xsk_ok || (e->mtu && outer > e->mtu))
 		return &w->egress.udp;
 	last_udp_ns = atomic_load_explicit(&p->peer->last_udp_ns, memory_order_relaxed);
-	/* The control thread may have sent at a time that is later than the worker's. */
+	/* Do not subtract, because last_udp_ns may be later than now_ns: the control thread sets
+	 * it, too. */
 	if (w->now_ns >= last_udp_ns + UDP_REFRESH_NS) {
 		atomic_store_explicit(&p->peer->last_udp_ns, w->now_ns, memory_order_relaxed);
 		return &w->egress.udp;
@@ -156,9 +157,9 @@ static struct tx_frame *lane_add(struct lane *lane, uint32_t len)
 	return f;
 }
 
-/* Writes the message header of @segment into @f, and fills its AEAD job. The payload is encrypted
- * from its place in the packet without being copied: the job names the headers of the segment, the
- * payload and the length of the padding separately. */
+/* Writes the message header of @segment into @f, and fills the AEAD job. The payload is not copied
+ * before encryption, because the job names the headers of the segment, the payload and the length
+ * of the padding separately. */
 static void build_message(struct worker *w, struct out_packet *p, uint32_t segment, uint32_t padded,
 			  struct tx_frame *f)
 {
@@ -323,7 +324,7 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 }
 
 /* The process (SIGSTOP) or the whole host may have been stopped since the turn began. No message
- * may be sent under a key that has expired meanwhile or must be wiped now. The messages of such a
+ * may be sent under a key that has since expired or must now be wiped. The messages of such a
  * session are staged, and a handshake is requested without regard to WANT_INTERVAL_NS. */
 static void stage_expired(struct worker *w)
 {

@@ -85,7 +85,7 @@ void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame 
 	uint64_t last_ns = atomic_load_explicit(&p->moved_ns, memory_order_relaxed);
 	struct endpoint from = frame_endpoint(f);
 
-	/* Another worker may have reported at a time that is later than this one's. */
+	/* Do not subtract, because last_ns may be later than now_ns: other workers set it, too. */
 	if (last_ns && w->now_ns < last_ns + MOVED_INTERVAL_NS)
 		return;
 	atomic_store_explicit(&p->moved_ns, w->now_ns, memory_order_relaxed);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Reads the environment. Call this in the main process of the service, because systemd listens only
- * to that process (NotifyAccess=main). Returns 0, also if there is no service manager; or -errno if
+ * to that process (NotifyAccess=main). Returns 0 even without a service manager, or -errno if
  * NOTIFY_SOCKET cannot be used. The functions below do nothing unless notify_open() has found a
  * service manager. */
 int notify_open(void);

@@ -6,9 +6,9 @@
 #include <spawn.h>
 #include <stdbool.h>
 
-/* Adds to @attributes that no signal is blocked and that signals have their default action. With
- * @keep_ignored, signals that this process ignores stay ignored, such as SIGHUP under nohup(1).
- * Other flags of @attributes stay. Returns 0 or -errno. */
+/* Sets @attributes so that the new process blocks no signal and has the default action for each
+ * signal. With @keep_ignored, signals that this process ignores stay ignored, such as SIGHUP under
+ * nohup(1). Keeps the other flags of @attributes. Returns 0 or -errno. */
 int spawn_reset_signals(posix_spawnattr_t *attributes, bool keep_ignored);
 
 #endif

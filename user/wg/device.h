@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * device.h - a WireGuard device: identity, peers, tables, and the handshake engine that drives
- * them. The device makes no system call. Its effects on the outside go through struct device_ops
- * and struct device_mirror.
+ * them. The device makes no system call. All calls to the outside go through struct device_ops and
+ * struct device_mirror.
  *
  *   message of types 1-3 ─▶ device_handshake_input ─▶ macs, cookies, limits ─▶ noise ─▶ sessions
  *   notes of workers     ─▶ device_want_handshake, device_confirmed, device_roamed,

@@ -70,7 +70,8 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
 /* Wipes static_static after our key was replaced. Deriving it again costs an X25519 (about 50 us),
- * too much for many peers in one go, so noise_remote_unusable() derives it later for each peer. */
+ * which is too much for many peers at once. So noise_remote_unusable() derives it later for each
+ * peer. */
 void noise_remote_expire(struct noise_remote *r);
 
 /* Returns true if we have a key, but no handshake is possible with the peer's key. If static_static
@@ -108,9 +109,10 @@ enum noise_verdict {
 	NOISE_OLD, /* authentic, but its timestamp is not newer than the last one: a replay */
 };
 
-/* Second half: authenticates the peer and its timestamp. On NOISE_OK @hs is in state
- * NOISE_CONSUMED_INITIATION and r->latest_timestamp is updated; otherwise nothing changes. Does not
- * touch hs->local_index, which the caller must end if it names a pending initiation. */
+/* Second half of consuming an initiation: authenticates the peer and its timestamp. On NOISE_OK @hs
+ * is in state NOISE_CONSUMED_INITIATION and r->latest_timestamp is updated; otherwise nothing
+ * changes. Does not touch hs->local_index, which the caller must end if it names a pending
+ * initiation. */
 enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 					    const struct noise_incoming *in, struct noise_remote *r,
 					    struct noise_handshake *hs)

@@ -19,9 +19,9 @@
 /* The first initiation has had no answer for 2 * REKEY_TIMEOUT_S when the third one is due. */
 #define UNANSWERED_ATTEMPTS 2
 
-/* Returns true if a handshake with the peer's key is possible. If our own key is new, the peer's
- * key may turn out only now to be of low order. The staged packets are then dropped, and
- * peer_changed makes the workers refuse further packets. */
+/* Returns true if a handshake with the peer's key is possible. After our own key has changed, this
+ * function is the first to find out that the peer's key is of low order. It then drops the staged
+ * packets, and peer_changed makes the workers refuse further packets. */
 static bool key_is_usable(struct device *d, struct peer *p)
 {
 	bool was_stale = p->remote.stale;
@@ -129,7 +129,7 @@ void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	/* If persistent keepalives are on, one is due now anyway, because last_traffic_ns is 0. */
+	/* If persistent keepalives are on, a keepalive is due now, because last_traffic_ns is 0. */
 	if (!p->timers.persistent_s && atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
 		timers_handshake_wanted(&p->timers, now_ns);
 	peer_timers_schedule(d, p, now_ns);
@@ -150,7 +150,7 @@ static void retry_initiation(struct device *d, struct peer *p, uint64_t now_ns)
 {
 	if (!peer_timers_reachable(d, p))
 		return;
-	if (!timers_may_initiate(&p->timers, now_ns)) { /* we have sent a response meanwhile */
+	if (!timers_may_initiate(&p->timers, now_ns)) { /* we have just sent a response */
 		timers_retry_put_off(&p->timers);
 		return;
 	}
