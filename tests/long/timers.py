@@ -94,7 +94,7 @@ def unanswered(s):
     say("for 15 seconds after data no initiation is sent", messages == [DATA], messages)
     until(start, 18)
     messages = [m[0] for m, _ in drain(sock)]
-    say("then one is sent", messages == [INITIATION], messages)
+    say("then an initiation is sent", messages == [INITIATION], messages)
 
 
 def expires(s):
@@ -148,7 +148,7 @@ def zeroed(s):
     until(start, 534)
     say("for 540 seconds the keys are not wiped", wiped() == 0, wiped())
     until(start, 546)
-    say("then they are wiped, once", wiped() == 1, wiped())
+    say("then the keys are wiped, once", wiped() == 1, wiped())
     messages = [m[0] for m, _ in drain(sock)]
     say("nothing is sent in these 546 seconds", messages == [], messages)
 

@@ -309,7 +309,7 @@ class Reasons:
 
     def data(self):
         b, s = self.b, self.b.session
-        self.expect("a counter beyond the last one", {"expired": 2}, lambda: (
+        self.expect("a counter above the limit", {"expired": 2}, lambda: (
             b.send(b.good(counter=wgpeer.REJECT_AFTER_MESSAGES)),
             b.send(b.good(counter=2**64 - 1))))
         forged = bytearray(b.good())

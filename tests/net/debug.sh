@@ -143,7 +143,7 @@ says "a handshake that is not answered is logged" \
 	"Handshake for $BOB \(192\.0\.2\.2:51820\) did not complete after 5 seconds, retrying$"
 down a "$A"
 
-refuses "set refuses another word than debug" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" fwmark on
+refuses "set refuses a word other than debug" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" fwmark on
 refuses "set refuses a value other than on and off" 2 "usage: wgxdp set IFACE" "$WGXDP" set "$A" \
 	debug yes
 refuses "set refuses an interface that does not exist" 1 "no wgxdp serves this interface" "$WGXDP" \

@@ -45,7 +45,7 @@ steady()
 
 block "[Interface]" | sed -e "s|^PrivateKey = .*|PrivateKey = $(key a)|" \
 	-e "s|^PublicKey = .*|PublicKey = $(pub b)|" | conf "$A" >/dev/null
-is "README: its config has ten lines" "$(wc -l <"$TMP/$A.conf")" 10
+is "README: the config has ten lines" "$(wc -l <"$TMP/$A.conf")" 10
 ok "README: wgxdp attach eth0 wg0" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
 ok "the laptop" ours b "$B" <<-EOC
 	[Interface]
@@ -113,11 +113,11 @@ literal() # PAGE
 literal wgxdp.conf.5
 umask 077
 mv "$TMP/example.1" "$TMP/$A.conf"
-is "wgxdp.conf(5): check only warns that its key is published" \
+is "wgxdp.conf(5): check only warns that the key is published" \
 	"$("$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null | sed "s|$TMP/||")" \
 	"wgxdp: warning: $A.conf:2:14: PrivateKey: this key is published in wgxdp.conf(5); \
 make another key"
-ok "wgxdp.conf(5): its example, attached" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
+ok "wgxdp.conf(5): attach with the example" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
 is "... has the peer alice" "$(show a "$A" '.peers[0] | .name + " " + .endpoint')" \
 	"alice 192.0.2.1:51820"
 cp "$TMP/$A.conf" "$TMP/saved"

@@ -134,8 +134,7 @@ taps() # PATH
 {
 	is "$1: a tap on the tunnel's interface sees all packets" "$(tapped "$A")" 40
 	if [ "$1" = xdp ]; then
-		# Of the data, one message in 20 s goes through the UDP socket. The tap may see this
-		# message.
+		# One data message in 20 s goes through the UDP socket, and the tap may see it.
 		holds "$1: a tap on the NIC sees no data" "$(tapped eth0)" -le 1
 	else
 		is "$1: a tap on the NIC sees the encrypted messages" "$(tapped eth0)" 40

@@ -432,7 +432,7 @@ class Swarm:
 
 
 class Sniffer:
-    """Reads the initiations that a node sends, and whether each has a mac2."""
+    """Reads the initiations that a node sends, and records whether each has a mac2."""
 
     def __init__(self, namespace, source):
         with wgpeer.namespace(namespace):

@@ -115,7 +115,7 @@ class Test:
             for name, size, count in TRAINS:
                 self.run(f"{family}, {name}", sock, host,
                          [None if size is None else bytes([i]) * size for i in range(count)])
-            self.invalid(f"{family}, the first is invalid", sock, host)
+            self.invalid(f"{family}, the first datagram is invalid", sock, host)
 
 
 if __name__ == "__main__":

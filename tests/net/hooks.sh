@@ -56,7 +56,7 @@ is "no signal is blocked, and no other signal is ignored" \
 is "no descriptor is inherited" "$(grep -c 'socket:' "$TMP/fds")" 0
 ok "detach succeeds" down a "$A"
 is "the hooks ran in order" "$(seen)" "$RECORD"
-is "the firewall has no table any more" "$(in_ns a nft list tables)" ""
+is "PostDown has removed the firewall's table" "$(in_ns a nft list tables)" ""
 clean "nothing is left" a "$A"
 
 # --- hooks that fail ------------------------------------------------------------------------------

@@ -394,7 +394,7 @@ class Test:
         self.restore()
         say(f"{self.steps} steps were made", not failed, failed)
         say("no peer is stuck", not (stuck := self.stuck()), stuck)
-        say("no more files are open", wait_until(lambda: self.files() <= files),
+        say("no file is left open", wait_until(lambda: self.files() <= files),
             f"{self.files() - files} more")
         grown = self.memory_kib() - memory
         if not self.is_instrumented():

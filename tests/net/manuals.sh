@@ -188,7 +188,7 @@ ok "ip route add 192.0.2.0/24 dev wg0" in_ns b ip route add 192.0.2.0/24 dev "$B
 ok "wg set" in_ns b wg set "$B" private-key b.key peer "$(pub a)" endpoint 198.51.100.1:51820 \
 	allowed-ips 192.0.2.1/24
 ok "the client set by hand reaches the relay" pings b 192.0.2.1
-ok "wg set wg0 private-key FILE, while it is up" in_ns b wg set "$B" private-key c.key
+ok "wg set wg0 private-key FILE, while wg0 is up" in_ns b wg set "$B" private-key c.key
 is "the interface has the other key" "$(in_ns b wg show "$B" public-key)" "$(pub c)"
 printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.9/32\n' "$(pub b)" >peers.conf
 printf '[Peer]\nPublicKey = %s\nAllowedIPs = 192.0.2.8/32\n' "$(pub c)" >>peers.conf

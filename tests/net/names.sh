@@ -151,7 +151,8 @@ case_roamed()
 	ok "roamed: the name is looked up again and again" wait_for 24 asked_at_least roamed \
 		$(($(asked roamed) + 4))
 	ok "roamed: the endpoint stays where the server was heard" is_at roamed 192.0.2.2
-	ok "roamed: the server is reached there" in_ns a ping -q -c 1 -W 2 "$(net_of roamed).2"
+	ok "roamed: the server is reached at that address" \
+		in_ns a ping -q -c 1 -W 2 "$(net_of roamed).2"
 }
 
 case_boot()

@@ -52,7 +52,7 @@ by() # WHAT PATH PING-ARGUMENT...
 	is "$what: all pings are answered" "$(answers $N a "$@")" $N
 	read -ra after <<<"$(sent)"
 	xsk=$((after[0] - before[0])) udp=$((after[1] - before[1]))
-	is "$what: each is one message" $((xsk + udp)) $N
+	is "$what: each ping is one message" $((xsk + udp)) $N
 	if [ "$path" = xdp ]; then
 		holds "$what: the messages leave by AF_XDP" $xsk -ge $((N - 1))
 	else

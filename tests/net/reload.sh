@@ -212,7 +212,7 @@ for ((i = 1; i <= RELOADS; i++)); do
 done
 wait "$flow"
 is "$RELOADS reloads succeed" "$failed" 0
-ok "the last one is in effect" eval "[ '$(allowed c)' = 10.97.$((RELOADS % 250)).0/24 ]"
+ok "the last reload is in effect" eval "[ '$(allowed c)' = 10.97.$((RELOADS % 250)).0/24 ]"
 is "no datagram of the untouched peer is lost" "$(grep -o 'lost.*' "$TMP/flow")" "lost 0 0"
 is "nothing is dropped" "$(show a "$A" '"\(.dropped) \(.lost | length)"')" "$before"
 is "that peer's session is the same" "$(show b "${ID}b" .peers[0].latest_handshake)" "$handshake"
@@ -233,7 +233,7 @@ in_ns a ip link set "$A" netns "$ID-m"
 ok "the interface is in another namespace" \
 	wait_for 5 eval "logged | grep -q 'moved to another namespace'"
 moved 10.99.0.8 >"$FILE"
-ok "a reload there succeeds" reload
+ok "a reload in that namespace succeeds" reload
 in_ns m ip link set "$A" netns "$ID-a"
 in_ns a ip link set "$A" up
 ok "back again: the interface has the new address" \

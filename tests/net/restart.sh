@@ -165,8 +165,8 @@ for round in 1 2 3; do
 	done
 	is "three full tunnels start at once ($round)" "$status" 0
 	marks=$(for name in "${twins[@]}"; do in_ns a wg show "$name" fwmark; done | sort)
-	is "each has a mark of its own ($round)" "$(uniq <<<"$marks" | wc -l)" 3
-	is "each has its rules ($round)" "$(in_ns a ip rule | grep -c 'not from all')" 3
+	is "each tunnel has a mark of its own ($round)" "$(uniq <<<"$marks" | wc -l)" 3
+	is "each tunnel has its rules ($round)" "$(in_ns a ip rule | grep -c 'not from all')" 3
 	pids=()
 	for name in "${twins[@]}"; do
 		down a "$name" &

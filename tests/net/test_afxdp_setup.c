@@ -102,8 +102,9 @@ static int socket_option(int option)
 	return value;
 }
 
-/* The kernel has the requested options (it does not report the budget). It refuses a time above
- * INT_MAX, and the socket then opens without busy polling. */
+/* The options of busy polling are read back from the kernel, except the budget, which the kernel
+ * does not report. The kernel refuses a time above INT_MAX. The socket then opens without busy
+ * polling. */
 static void busy_polling_is_optional(void **state)
 {
 	static const struct {

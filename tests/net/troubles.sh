@@ -45,11 +45,11 @@ config()
 # --- an older daemon ------------------------------------------------------------------------------
 
 # The daemon is a copy of this program in which another version string of the same length replaces
-# the version.
+# the version, except in the name of a symbol version such as LIBBPF_0.2.0.
 version=$("$WGXDP" --version | cut -d ' ' -f 2)
 old=$(sed 's/./1/g; s/^.\(.\)/0.\1/' <<<"$version" | cut -c "1-${#version}")
 mkdir "$TMP/old"
-sed "s/${version//./\\.}/$old/g" "$WGXDP" >"$TMP/old/wgxdp"
+LC_ALL=C sed "s/\([^_]\)${version//./\\.}/\1$old/g" "$WGXDP" >"$TMP/old/wgxdp"
 chmod 755 "$TMP/old/wgxdp"
 path=$(conf "$A" < <(config))
 ok "attach by another version succeeds" in_ns a "$TMP/old/wgxdp" attach eth0 "$path" --rx xdp \

@@ -73,7 +73,7 @@ is "the first carries none of these packets" "$(in_ns a wg show "$A1" transfer)"
 before=$(in_ns a wg show "$A2" transfer)
 grows "no ping of the first is lost" "$A1" xsk no_loss 10.99.1.2
 is "the second carries none of these packets" "$(in_ns a wg show "$A2" transfer)" "$before"
-is "each has its own port" "$(for n in 1 2; do
+is "each interface has its own port" "$(for n in 1 2; do
 	in_ns a wg show "${ID}a$([ $n = 1 ] && echo .1 || echo 2)" listen-port
 	name=B$n && in_ns b wg show "${!name}" endpoints | cut -d: -f2
 done | xargs)" "51801 51801 51802 51802"

@@ -50,7 +50,7 @@ is "the socket has mode 0600, in a directory of mode 0755" \
 ok "the interface is a network device" in_ns a ip link show dev "$A"
 is "nothing is set" "$(field dump | cut -f 1,2,4)" "$(printf '(none)\t(none)\toff')"
 ok "the link goes up" in_ns a ip link set "$A" up
-is "wg show interfaces lists it" "$(w show interfaces | tr ' ' '\n' | grep -x "$A")" "$A"
+is "wg show interfaces lists the interface" "$(w show interfaces | tr ' ' '\n' | grep -x "$A")" "$A"
 
 # --- every field ----------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ is "an unknown operation closes the connection without an answer" "$(printf 'swa
 is "two operations on one connection are both answered" \
 	"$(printf 'set=1\nfwmark=7\n\nset=1\nfwmark=x\n\n' | raw | grep .)" \
 	$'errno=0\nerrno=-22'
-is "the first one takes effect" "$(field fwmark)" 0x7
+is "... and the first takes effect" "$(field fwmark)" 0x7
 is "an overlong line closes the connection without an answer" \
 	"$( (printf 'set=1\nendpoint='; head -c 100000 /dev/zero | tr '\0' 1; echo) | raw)" ""
 is "a connection that sends nothing gets no answer" "$(raw </dev/null)" ""
@@ -201,10 +201,10 @@ is "zeros clear the private key, too" \
 
 ok "allowed IPs are replaced by overlapping prefixes" w set "$A" peer "$(pub p2)" \
 	allowed-ips 0.0.0.0/0,::/0,10.0.0.0/8,10.0.0.0/9,fd00::/8
-is "all of them are listed" "$(field allowed-ips | cut -f 2 | tr ' ' '\n' | sort | xargs)" \
+is "all new allowed IPs are listed" "$(field allowed-ips | cut -f 2 | tr ' ' '\n' | sort | xargs)" \
 	"0.0.0.0/0 10.0.0.0/8 10.0.0.0/9 ::/0 fd00::/8"
-ok "they are replaced again" w set "$A" peer "$(pub p2)" allowed-ips 0.0.0.0/1,8000::/1
-is "none of the earlier ones is left" "$(field allowed-ips | cut -f 2)" "0.0.0.0/1 8000::/1"
+ok "the allowed IPs are replaced again" w set "$A" peer "$(pub p2)" allowed-ips 0.0.0.0/1,8000::/1
+is "no earlier allowed IP is left" "$(field allowed-ips | cut -f 2)" "0.0.0.0/1 8000::/1"
 ok "an allowed IP with host bits is accepted" w set "$A" peer "$(pub p2)" allowed-ips 10.1.2.3/8
 is "... and the host bits are masked" "$(field allowed-ips | cut -f 2)" "10.0.0.0/8"
 
@@ -221,9 +221,9 @@ is "... and the host bits are masked" "$(field allowed-ips | cut -f 2)" "10.0.0.
 	done
 } >"$TMP/many"
 ok "255 x 256 x 2 allowed IPs are added" w addconf "$A" "$TMP/many"
-is "all of them are listed" "$(field allowed-ips | grep -F "$(pub p3)" | cut -f 2 | wc -w)" \
+is "all allowed IPs are listed" "$(field allowed-ips | grep -F "$(pub p3)" | cut -f 2 | wc -w)" \
 	$((255 * 256 * 2))
-is "none is listed twice" \
+is "no allowed IP is listed twice" \
 	"$(field allowed-ips | grep -F "$(pub p3)" | cut -f 2 | tr ' ' '\n' | sort -u | wc -l)" \
 	$((255 * 256 * 2))
 ok "their peer is removed" w set "$A" peer "$(pub p3)" remove
@@ -260,7 +260,7 @@ is "394 allowed IPs are set by the socket" "$(set_lines "$P1" \
 	"$(printf 'allowed_ip=10.4.%d.0/24\n' {0..196})" \
 	"$(printf 'allowed_ip=fd04::%x/128\n' {0..196})")" errno=0
 is "394 allowed IPs are listed" "$(field allowed-ips | cut -f 2 | wc -w)" 394
-is "six of them are removed one by one" "$(set_lines "$P1" allowed_ip=-10.4.{0,7,196}.0/24 \
+is "six allowed IPs are removed one by one" "$(set_lines "$P1" allowed_ip=-10.4.{0,7,196}.0/24 \
 	allowed_ip=-fd04::{0,7,c4}/128)" errno=0
 is "388 are left" "$(field allowed-ips | cut -f 2 | wc -w)" 388
 answer=$(set_lines "$P1" allowed_ip=-10.4.1.0/25)

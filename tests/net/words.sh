@@ -78,7 +78,7 @@ touch "${ID}f"
 wrong "a config file, here" 2 "did you mean wgxdp attach $A\.conf\?" "$A.conf"
 wrong "a config file, by path" 2 "did you mean wgxdp attach $TMP/$A\.conf\?" "$GOOD"
 refuses "a config file, after -f" 2 "attach --foreground $A\.conf" run -f "$A.conf"
-wrong "a config file that is not there" 2 "nofile\.conf: No such file" nofile.conf
+wrong "a missing config file" 2 "nofile\.conf: No such file" nofile.conf
 wrong "another file" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
 
 # Runs wgxdp in a mount namespace of its own, with a config in /etc/wireguard, where wgxdp looks up

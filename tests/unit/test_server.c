@@ -414,7 +414,7 @@ static void eviction(void **state)
 	close(fds[2]);
 	fds[2] = extra;
 
-	/* All other clients have unread answers, so the client that was idle for longest is
+	/* All other clients have unread answers, so the client that was idle longest is
 	 * disconnected. */
 	extra = dial(w);
 	assert_int_equal(closed, 2);

@@ -162,8 +162,9 @@ def poly1305_txt():
 # ----------------------------------------------------------------------------
 
 def plain_for_sum(label, key, nonce, n_blocks, at, want):
-    """Returns a plaintext of n_blocks blocks whose Poly1305 sum over the first @at blocks (0: over
-    all of it and the lengths) is @want mod 2^130 - 5. Returns None if r is not invertible."""
+    """Returns a plaintext of n_blocks blocks whose Poly1305 sum is @want mod 2^130 - 5 after the
+    first @at blocks. If @at is 0, the sum after all blocks and the lengths is @want. Returns None
+    if r is not invertible."""
     one_time = chacha(key, 0, nonce, bytes(32))
     r = number(one_time[:16]) & CLAMP
     lengths = (1 << 128) + number(struct.pack("<QQ", 0, 16 * n_blocks))

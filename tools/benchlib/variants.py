@@ -17,7 +17,7 @@ class Peer:
     key: str                     # name of the peer, for which keys() makes a key pair; or None
     allowed: list
     endpoint: str = ""
-    public: str = ""             # used if key is None; empty = no known private key
+    public: str = ""             # public key, used if key is None; empty = a random key
 
     def public_key(self):
         if self.key:

@@ -163,13 +163,15 @@ test_start()
 {
 	ok "systemctl enable --now" eval \
 		"systemctl enable --now $UNIT || wait_for $PATIENCE active"
-	# resolvectl has five seconds, which may be too short for it on a busy host.
+	# On a busy host resolvectl may exceed its limit of five seconds, and systemd then starts
+	# the unit again.
 	RESTARTS=$(property NRestarts)
 	[ "$RESTARTS" = 0 ] || diag "the daemon was started more than once:" "$(journal)"
 	is "the unit is active" "$(property Type) $(property ActiveState) $(property SubState)" \
 		"notify active running"
-	is "the daemon is its main process" "$(readlink "/proc/$(property MainPID)/exe")" "$WGXDP"
-	ok "it reports its status" eval "property StatusText | grep -qE '^Up, port [0-9]+$'"
+	is "the daemon is the unit's main process" \
+		"$(readlink "/proc/$(property MainPID)/exe")" "$WGXDP"
+	ok "the daemon reports its status" eval "property StatusText | grep -qE '^Up, port [0-9]+$'"
 	is "the sandbox holds: no_new_privs, seccomp" \
 		"$(status_of NoNewPrivs) $(status_of Seccomp)" "1 2"
 	is "... all rights of the unit, and no other" "$(status_of CapEff)" "$(status_of CapBnd)"
@@ -270,7 +272,7 @@ test_wrong_file()
 	ok "systemctl status names the exit status" eval \
 		"systemctl status --no-pager $UNIT | grep -q 'status=78/CONFIG'"
 	mv $FILE.good $FILE
-	ok "with a right file it starts" systemctl start $UNIT
+	ok "with a right file the unit starts" systemctl start $UNIT
 	traffic "then"
 }
 
@@ -348,9 +350,9 @@ third()
 	nothing_left "... the tunnel is gone"
 	is "... the unit, too" \
 		"$(property LoadState)$(systemctl list-units --all --no-legend 'wgxdp@*')" not-found
-	is "... it has not failed" "$(systemctl --failed --no-legend 'wgxdp*')" ""
+	is "... the unit has not failed" "$(systemctl --failed --no-legend 'wgxdp*')" ""
 	rm -r $FILE $DEFAULTS $DROP_IN
-	is "... no file is left but those of the administrator" \
+	is "... only the administrator's files are left" \
 		"$(files | diff $STATE/files - | grep '^[<>]')" ""
 	done_testing
 }
