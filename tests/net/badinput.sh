@@ -97,6 +97,11 @@ wrong "a NIC that does not exist" 1 'nosuch0' attach nosuch0 "$GOOD"
 wrong "--zero-copy on, on a veth" 1 'zero-copy' attach eth0 "$GOOD" --zero-copy on
 wrong "a file that does not exist" 78 'nofile.conf' attach eth0 "$TMP/nofile.conf"
 wrong "a name without a configuration" 78 "$ID-none" attach eth0 "$ID-none"
+mkfifo -m 600 "$TMP/$ID-pipe.conf"
+wrong "a pipe" 78 'no regular file' attach eth0 "$TMP/$ID-pipe.conf"
+truncate -s 65M "$TMP/$ID-big.conf"
+wrong "a file that is too large" 78 'at most 64 MiB' attach eth0 "$TMP/$ID-big.conf"
+rm "$TMP/$ID-pipe.conf" "$TMP/$ID-big.conf"
 cp "$GOOD" "$TMP/abcdefghijklmnop.conf"
 wrong "a name of 16 characters" 78 'abcdefghijklmnop' attach eth0 "$TMP/abcdefghijklmnop.conf"
 wrong "a name of 16 characters for wgxdp NAME" '[12]' 'abcdefghijklmnop' in_ns a "$WGXDP" \
@@ -125,6 +130,14 @@ nobody() { in_ns a setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 cp "$WGXDP" "$TMP/open/wgxdp"
 chmod a+rx "$TMP/open/wgxdp"
 wrong "attach without root" 1 'root|CAP_' nobody "$TMP/open/wgxdp" attach eth0 "$TMP/open/$A.conf"
+chmod 700 "$TMP/open"
+mv "$TMP/open/wgxdp" "$TMP"
+wrong "a folder that only root may read" 78 'root' nobody "$TMP/wgxdp" check "$TMP/open/$A.conf"
+chmod 755 "$TMP/open"
+mv "$TMP/wgxdp" "$TMP/open"
+chmod 600 "$TMP/open/$A.conf"
+wrong "a file that only root may read" 78 'root' nobody "$TMP/open/wgxdp" check \
+	"$TMP/open/$A.conf"
 wrong "wgxdp NAME without root" 1 'root|CAP_' nobody "$TMP/open/wgxdp" "$A"
 
 no_bpf() { in_ns a setpriv --bounding-set -bpf,-sys_admin,-perfmon "$@"; }

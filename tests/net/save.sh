@@ -8,7 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
 need_root
-need_cmd ip wg wg-quick jq
+need_cmd ip wg wg-quick jq setpriv
 
 ns_add a b
 join a eth0 b eth0
@@ -72,6 +72,12 @@ ok "... and the port, and SaveConfig" \
 	eval "grep -q '^ListenPort = 51900' $FILE && grep -q '^SaveConfig = true' $FILE"
 ok "attach reads the file again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 is "... with both peers" "$(in_ns a wg show "$A" peers | wc -l)" 2
+chmod 755 "$TMP"
+cp "$WGXDP" "$TMP/wgxdp"
+refuses "save without root" 1 "run the command as root" \
+	in_ns a setpriv --reuid 65534 --clear-groups "$TMP/wgxdp" save "$A"
+chmod 700 "$TMP"
+refuses "save of an interface that nobody serves" 1 "no wgxdp serves" "$WGXDP" save "${A}x"
 mkdir "$TMP/elsewhere" && mv "$FILE" "$TMP/elsewhere" && ln -s nowhere/x "$FILE"
 refuses "a file that is gone is not saved, but the tunnel is down" 0 "hooks of the last" \
 	down a "$A"

@@ -175,6 +175,7 @@ static void test_change_link(void **state)
 {
 	struct prefix p4 = prefix("10.9.8.7", 24), p6 = prefix("2001:db8:55::7", 64);
 	struct prefix r4 = prefix("10.77.0.0", 16), r6 = prefix("2001:db8:77::", 48);
+	struct prefix host = prefix("127.9.8.7", 24);
 	json_t *o;
 	uint32_t i;
 
@@ -186,6 +187,7 @@ static void test_change_link(void **state)
 	assert_int_equal(netlink_add_address(nl, i, &p4), 0);
 	assert_int_equal(netlink_add_address(nl, i, &p6), 0);
 	assert_int_equal(netlink_add_address(nl, i, &p4), -EEXIST);
+	assert_int_equal(netlink_add_address(nl, i, &host), 0);
 	assert_int_equal(netlink_add_route(nl, i, &r4, 254), 0);
 	assert_int_equal(netlink_add_route(nl, i, &r6, 254), 0);
 	assert_int_equal(netlink_add_route(nl, i, &r4, 254), -EEXIST);
@@ -196,6 +198,7 @@ static void test_change_link(void **state)
 	json_decref(o);
 	sh("ip addr show x0 | grep -q 'inet 10.9.8.7/24 scope global x0'");
 	sh("ip addr show x0 | grep -q 'inet6 2001:db8:55::7/64 scope global'");
+	sh("ip addr show x0 | grep -q 'inet 127.9.8.7/24 scope host x0'");
 	o = ip("-4 route show 10.77.0.0/16");
 	assert_string_equal(text(o, "dev"), "x0");
 	assert_string_equal(text(o, "scope"), "link");

@@ -62,6 +62,12 @@ static void routes(void **state)
 		  "10.7.0.1/32@254", 0, false, false },
 		{ "Address = 10.7.0.1/24", "AllowedIPs = 10.0.0.0/8", "10.0.0.0/8@254", 0, false,
 		  false },
+		/* The kernel makes no IPv4 route for a network that begins with 0. */
+		{ "Address = 10.7.0.1/0, fd00::1/0", "AllowedIPs = 10.8.0.0/16, 200.0.0.0/8",
+		  "10.8.0.0/16@254 200.0.0.0/8@254", 0, false, false },
+		{ "Address = 10.7.0.1/1, fd00::1/0", "AllowedIPs = 10.8.0.0/16, fd01::/64",
+		  "10.8.0.0/16@254", 0, false, false },
+		{ "Address = 200.7.0.1/1", "AllowedIPs = 200.8.0.0/16", "", 0, false, false },
 		{ "Address = 10.7.0.1/24", "AllowedIPs = 0.0.0.0/0, ::/0",
 		  "0.0.0.0/0@51820 ::/0@51820", MARK, true, true },
 		{ "Address = 10.7.0.1/24", "AllowedIPs = ::/0, fd00::/8", "fd00::/8@254 ::/0@51820",

@@ -36,7 +36,8 @@ static int open_socket(const char *interface, struct fault *f)
 		return fd;
 	err = -errno;
 	close(fd);
-	return fault(f, err, "%s: %s: %s", interface, address.sun_path, strerror(-err));
+	return fault(f, err, "%s: %s: %s%s", interface, address.sun_path, strerror(-err),
+		     fault_remedy(-err));
 }
 
 /* The answer to get=1 ends with an empty line. */
@@ -100,6 +101,28 @@ int save_running(const char *interface, const char *path, struct conf *conf, str
 	return err;
 }
 
+/* Finds the config file of the running interface, in @path or else in the record of its hooks.
+ * Returns 0, or -errno with @f filled in. The caller calls hook_record_done(). */
+static int find_file(const char *interface, const char **path, struct hook_record *record,
+		     struct fault *f)
+{
+	json_t *reply = NULL;
+	int err = ctlclient_request(interface, CONTROL_OP_SHOW, TIMEOUT_S, &reply, f);
+
+	json_decref(reply);
+	if (err || *path)
+		return err;
+	err = hook_record_read(interface, record);
+	*path = record->path;
+	if (err == -ENOENT)
+		return fault(f, err,
+			     "%s: the interface was not made from a config file; use `wg showconf`",
+			     interface);
+	return err ? fault(f, err, "%s: the record of its config file cannot be read: %s",
+			   interface, strerror(-err))
+		   : 0;
+}
+
 int save_main(int argc, char **argv)
 {
 	struct hook_record record = { 0 };
@@ -114,12 +137,8 @@ int save_main(int argc, char **argv)
 	err = conf_interface(argv[1], interface, &f);
 	if (!err && conf_is_path(argv[1]))
 		path = argv[1];
-	if (!err && hook_record_read(interface, &record) == 0 && !path)
-		path = record.path;
-	if (!err && !path)
-		err = fault(&f, -ENOENT,
-			    "%s: the interface was not made from a config file; use `wg showconf`",
-			    interface);
+	if (!err)
+		err = find_file(interface, &path, &record, &f);
 	if (!err)
 		err = conf_read(&conf, path, cli_warn, NULL, &f);
 	if (!err)

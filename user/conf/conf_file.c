@@ -74,6 +74,15 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 	return err;
 }
 
+/* Fills in why the file @path cannot be read, with the remedy. Returns @err. */
+static int cannot_read(const char *path, int err, struct fault *f)
+{
+	if (err == -EFBIG)
+		return fault(f, err, "%s: a config file has at most %u MiB", path,
+			     CONF_FILE_MAX >> 20);
+	return fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err));
+}
+
 /* Looks for NAME.conf in /etc/wireguard and /etc/wgxdp, and sets the path of the first that
  * exists. */
 static int find_named(const char *name, char found[static PATH_MAX], struct fault *f)
@@ -85,7 +94,7 @@ static int find_named(const char *name, char found[static PATH_MAX], struct faul
 		if (access(found, F_OK) == 0)
 			return 0;
 		if (errno != ENOENT && errno != ENOTDIR)
-			return fault(f, -errno, "%s: %s", found, strerror(errno));
+			return cannot_read(found, -errno, f);
 	}
 	snprintf(here, sizeof(here), "%s" SUFFIX, name);
 	if (access(here, F_OK) == 0)
@@ -116,7 +125,7 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 				     "%s: there is no such file in this directory; for %s, give "
 				     "only the name %s",
 				     arg, found, name);
-		return fault(f, err, "%s: %s", arg, strerror(-err));
+		return cannot_read(arg, err, f);
 	} else {
 		memcpy(found, arg, len + 1);
 	}
@@ -137,18 +146,34 @@ static bool others_may_read(int fd, const char *path)
 	       (file.st_mode & directory.st_mode & 07);
 }
 
+/* Refuses a FIFO or a device, because its text cannot be read a second time, at a reload or by
+ * detach. Reading a directory fails by itself. */
+static int check_kind(int fd, const char *path, struct fault *f)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		return 0;
+	return fault(f, -EINVAL, "%s: this is no regular file; write the text into one", path);
+}
+
 /* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f filled in. */
 static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
 {
 	int err;
 
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not block on a FIFO */
-	err = *fd < 0 ? -errno : file_read(*fd, text, CONF_FILE_MAX);
-	if (!err)
-		return 0;
-	if (*fd >= 0)
+	if (*fd < 0)
+		return cannot_read(path, -errno, f);
+	err = check_kind(*fd, path, f);
+	if (!err) {
+		err = file_read(*fd, text, CONF_FILE_MAX);
+		if (err)
+			cannot_read(path, err, f);
+	}
+	if (err)
 		close(*fd);
-	return fault(f, err, "%s: %s", path, strerror(-err));
+	return err;
 }
 
 /* Returns true, with a warning in @f, if the file contains a private key and other users may read

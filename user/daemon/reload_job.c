@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 
 #include "util/log.h"
 
@@ -15,23 +14,9 @@ static void log_warning(void *ctx, const char *sentence)
 	log_info("warning: %s", sentence);
 }
 
-/* Refuses everything except a regular file, because reading a pipe would never end. */
-static int check_kind(const char *path, struct fault *f)
-{
-	struct stat st;
-
-	if (stat(path, &st))
-		return fault(f, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return fault(f, -EINVAL, "%s: this is no regular file any more", path);
-	return 0;
-}
-
 static void read_file(struct reload_job *j)
 {
-	j->err = check_kind(j->path, &j->fault);
-	if (!j->err)
-		j->err = conf_read(&j->new, j->path, log_warning, NULL, &j->fault);
+	j->err = conf_read(&j->new, j->path, log_warning, NULL, &j->fault);
 	if (j->err)
 		return;
 	j->err = j->exact ? conf_diff_exact(&j->diff, j->old, &j->new)

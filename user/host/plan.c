@@ -18,17 +18,24 @@ static bool covers(const struct prefix *net, const struct prefix *p)
 	return !rest || (net->addr[whole] ^ p->addr[whole]) >> (8 - rest) == 0;
 }
 
-/* Returns true if a route that the kernel makes itself covers @p. The kernel makes a route in table
- * main for the network of each address, except for a single IPv4 address (/32). wg-quick(8) adds no
- * route that is covered in this way. */
+/* Returns true if the kernel makes a route in table main for the network of the @address. For IPv4
+ * it makes none for a single address (/32) and none for a network that begins with 0.
+ * (fib_add_ifaddr()) */
+static bool has_network(const struct prefix *address)
+{
+	struct prefix net = *address;
+
+	prefix_mask(&net);
+	return net.family == AF_INET6 || (net.length < 32 && net.addr[0]);
+}
+
+/* Returns true if a route that the kernel makes itself covers @p. wg-quick(8) adds no route that is
+ * covered in this way. */
 static bool is_connected(const struct conf *conf, const struct prefix *p)
 {
-	for (uint32_t i = 0; i < conf->address_count; i++) {
-		const struct prefix *net = &conf->addresses[i];
-
-		if (covers(net, p) && (net->family == AF_INET6 || net->length < 32))
+	for (uint32_t i = 0; i < conf->address_count; i++)
+		if (covers(&conf->addresses[i], p) && has_network(&conf->addresses[i]))
 			return true;
-	}
 	return false;
 }
 

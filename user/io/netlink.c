@@ -301,6 +301,8 @@ static int change_address(struct netlink *nl, uint16_t type, uint16_t flags, uin
 	ifa->ifa_family = address->family;
 	ifa->ifa_prefixlen = address->length;
 	ifa->ifa_index = ifindex;
+	if (address->family == AF_INET && address->addr[0] == 127)
+		ifa->ifa_scope = RT_SCOPE_HOST; /* as ip(8) does */
 	mnl_attr_put(nlh, IFA_LOCAL, len, address->addr);
 	mnl_attr_put(nlh, IFA_ADDRESS, len, address->addr);
 	return netlink_talk(nl, nlh, NULL, NULL);
