@@ -91,9 +91,9 @@
  * and never rename one. `wgxdp show` prints the sentences. */
 #define FOREACH_LOSS(X)                                                                            \
 	X(xsk_rx, "an AF_XDP socket had no room, or the frame was too large for it")               \
-	X(xsk_tx, "the NIC did not accept it from an AF_XDP socket")                               \
+	X(xsk_tx, "the NIC did not accept the frame from an AF_XDP socket")                        \
 	X(udp_rx, "a UDP socket had no room, or the checksum was wrong")                           \
-	X(tun_rx, "the host did not accept it from the tunnel interface")                          \
+	X(tun_rx, "the host did not accept the packet from the tunnel interface")                  \
 	X(tun_tx, "the queue of the tunnel interface was full")
 
 #define CONTROL_OP "op"

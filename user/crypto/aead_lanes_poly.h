@@ -51,7 +51,7 @@ struct strip {
 	const struct mac *mac; /* NULL: the lane is idle */
 	const uint8_t *at;
 	size_t blocks;
-	bool is_tail; /* true if at points into tail */
+	bool is_tail; /* @at points into @tail */
 	uint8_t tail[2 * POLY_BLOCK_LEN];
 };
 

@@ -58,7 +58,7 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 	if (link->mtu > AFXDP_MTU_MAX) { /* the driver's own limit may be even lower */
 		*obstacle = NICS_MTU;
 		return fault(f, -EMSGSIZE,
-			     "%s: MTU %u is larger than the %u that one frame of AF_XDP holds; "
+			     "%s: MTU %u is larger than %u, the most that an AF_XDP frame holds; "
 			     "lower the MTU or use --rx udp",
 			     link->name, link->mtu, AFXDP_MTU_MAX);
 	}

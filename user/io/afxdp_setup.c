@@ -240,8 +240,8 @@ int afxdp_new(struct transport **transport, const struct afxdp_config *config, s
 
 	if (!chunk_for(config->mtu))
 		return fault(f, -EMSGSIZE,
-			     "%s: MTU %u is larger than the %u that one frame of "
-			     "AF_XDP holds; lower the MTU or use --rx udp",
+			     "%s: MTU %u is larger than %u, the most that an AF_XDP "
+			     "frame holds; lower the MTU or use --rx udp",
 			     config->nic, config->mtu, AFXDP_MTU_MAX);
 	if ((config->rx_frames && !power_of_two(config->rx_frames)) ||
 	    (config->tx_frames && !power_of_two(config->tx_frames)))

@@ -235,8 +235,9 @@ int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct
 	int err;
 
 	if (strlen(name) >= sizeof(opened.name))
-		return fault(f, -ENAMETOOLONG, "%s: an interface name has at most %zu bytes", name,
-			     sizeof(opened.name) - 1);
+		return fault(f, -ENAMETOOLONG,
+			     "%s: the name is too long; an interface name has at most %zu bytes",
+			     name, sizeof(opened.name) - 1);
 	if (given_fd < 0)
 		opened.fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC);
 	if (opened.fd < 0)

@@ -214,8 +214,8 @@ int udp_new(struct transport **transport, uint16_t *port, uint32_t fwmark, struc
 			     *port);
 	if (err == -EPERM)
 		return fault(f, err,
-			     "UDP port %u, fwmark 0x%x: not permitted; run as root or with "
-			     "CAP_NET_ADMIN",
+			     "not permitted to open UDP port %u with fwmark 0x%x; run as root or "
+			     "with CAP_NET_ADMIN",
 			     *port, fwmark);
 	return fault(f, err, "UDP port %u: cannot open a socket: %s", *port, strerror(-err));
 }
