@@ -49,7 +49,7 @@ endif
 WERROR ?=
 
 VERSION := 0.2.0
-# The version of a build that is not of a released commit also names the commit.
+# If the build is not of a released commit, its version also names the commit.
 COMMIT := $(shell git -c safe.directory='*' describe --tags --match 'v$(VERSION)' \
 	--always --dirty 2>/dev/null)
 FULL_VERSION := $(if $(filter v$(VERSION)%,$(COMMIT)),$(COMMIT:v%=%),$(VERSION)$(COMMIT:%=-g%))
@@ -59,7 +59,7 @@ FULL_VERSION := $(if $(filter v$(VERSION)%,$(COMMIT)),$(COMMIT:v%=%),$(VERSION)$
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	$(if $(WERROR),-Werror)
 
-# The libraries, as pkg-config names them. Debian has each in a package of nearly that name.
+# The libraries, by their names in pkg-config. Debian's package names are derived from these.
 LIBS := libbpf libxdp libsodium libmnl libcares libnftables jansson
 package_of = $(patsubst libcares,libc-ares,$(patsubst jansson,libjansson,\
 	$(patsubst cmocka,libcmocka,$(1))))-dev
@@ -75,7 +75,7 @@ ifneq ($(filter-out $(NEED_NO_LIBS),$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
   LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
 endif
-# Expanded when the first test is linked: the program itself builds without cmocka.
+# Expanded when the first test is linked, because the program itself builds without cmocka.
 TEST_LDLIBS = $(call require,cmocka)$(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
 CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
@@ -193,7 +193,7 @@ DEBIAN_MIRROR ?= http://deb.debian.org
 comma := ,
 empty :=
 
-# It is unpacked, not installed, so nothing of the other architecture runs.
+# The sysroot is unpacked, not installed, so no program of the other architecture runs.
 $(B)/%/sysroot/.complete: Makefile
 	@tools/install-deps arm64
 	@rm -rf $(@D) && mkdir -p $(dir $(@D))
@@ -210,8 +210,8 @@ arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-li
 	@$(MAKE) --no-print-directory $(ARM64) sysroot
 	@$(MAKE) --no-print-directory $(ARM64) all tests
 
-# tools/vm shows the guest the programs for arm64 as build/. The unit tests run without the two
-# capabilities with which the kernel runs modprobe for every name of a NIC that does not exist.
+# In the guest, build/ has the programs for arm64 (tools/vm). The unit tests run without two
+# capabilities, because with them the kernel runs modprobe for each NIC name that does not exist.
 ARM64_KERNEL ?= 6.12
 ARM64_NET := interop lifecycle moves accounting offloads roaming maps pathmtu setup secrets
 ARM64_VM = tools/vm --arch=arm64 --timeout=14400
@@ -235,7 +235,7 @@ $(B)/version.h: FORCE | $(B)/
 	@printf '#define WGXDP_VERSION "%s"\n' '$(FULL_VERSION)' >$@.$$$$; \
 		cmp -s $@ $@.$$$$ && rm $@.$$$$ || mv $@.$$$$ $@
 
-# The rule is static because make would prefer the one for user space.
+# This is a static pattern rule, because make would otherwise choose the rule for user space.
 $(BPF_SRC:%.c=$(B)/%.o) $(TEST_BPF): $(B)/%.o: %.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
@@ -247,8 +247,8 @@ $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 		$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf; \
 		echo '/* NOLINTEND */'; } >$@
 
-# Generated headers must exist before the first compilation. After it, the .d files name the objects
-# that include them.
+# Generated headers must exist before the first compilation. Afterwards the .d files list the
+# objects that depend on them.
 $(call objects,$(wildcard user/bpf/*.c tests/bpf/*.c tests/fuzz/fuzz_bpf.c)): | $(SKELETONS)
 
 $(O)/%.o: %.c | $(B)/version.h
@@ -256,7 +256,7 @@ $(O)/%.o: %.c | $(B)/version.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# cmocka 2 warns of assert_in_range(), and older versions have no other function for it.
+# cmocka 2 deprecates assert_in_range(), but older versions have no replacement.
 $(O)/tests/%.o: CPPFLAGS += -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 
 $(CORE): $(call objects,$(CORE_SRC))
@@ -281,7 +281,7 @@ $(O)/tools/%: $(O)/tools/%.o $(REST) $(CORE)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(O)/tests/fuzz/%: LINK_EXTRA = -fsanitize=fuzzer
-# The clock of the control thread is replaced in this test.
+# This test replaces the clock of the control thread.
 $(O)/tests/unit/test_handshake_rx: LINK_EXTRA = -Wl,--wrap=loop_now_ns
 
 $(B)/ $(B)/bpf/:
@@ -289,7 +289,7 @@ $(B)/ $(B)/bpf/:
 
 # --- check --------------------------------------------------------------------------------------
 
-check: tests ## unit, BPF and namespace tests; without root, those that need it are skipped, loudly
+check: tests ## unit, BPF and namespace tests; without root, tests that need root are skipped
 	@$(RUN_TESTS) $(UNIT_TESTS) $(BPF_TESTS) $(NET_TESTS)
 
 check-unit: $(UNIT_TESTS) ## unit tests; no root
@@ -298,10 +298,10 @@ check-unit: $(UNIT_TESTS) ## unit tests; no root
 check-bpf: $(BPF_TESTS) ## the BPF programs, frame in, verdict and frame out; root
 	@$(RUN_TESTS) $(BPF_TESTS)
 
-check-net: tests ## the real thing in network namespaces; root
+check-net: tests ## the program in network namespaces; root
 	@$(RUN_TESTS) $(NET_TESTS)
 
-# With BRIEF=1 (tools/check) the sanitizers leave out tests that mostly wait or exercise the kernel.
+# With BRIEF=1 (tools/check) check-san leaves out tests that mostly wait or exercise the kernel.
 WAITING := bystanders confirm containers corpus established files hung install latenic loaded \
 	manuals maps matrix moves names nicchoice policy recipes recover restart rights \
 	secrets sequences shapes sticky troubles twoifaces unit wgquick workers
@@ -328,8 +328,8 @@ check-tsan-run: $(THREADED) $(WGXDP)
 	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) \
 		tests/net/workers.sh tests/net/hostile.sh
 
-# The tests named like a file of user/{wg,crypto,util}. The simulation would take 90 s; ASan runs
-# it.
+# The tests of the files in user/{wg,crypto,util}. The simulation is left out, because it would take
+# 90 s; check-san runs it.
 CORE_TESTS = $(filter $(patsubst %.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC)) blake2s.c), \
 	$(UNIT_TESTS))
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
@@ -341,7 +341,7 @@ check-valgrind: $(UNIT_TESTS) ## unit tests of the core under valgrind
 check-ct: ## no branch and no index depends on a secret: memcheck with the keys undefined
 	@$(RUN_TESTS) $(CT_TESTS)
 
-check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: less of each); root
+check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: fewer tests); root
 	@tools/install-deps vm
 	@$(RUN_TESTS) --timeout=900 $(VM_TESTS)
 
@@ -352,7 +352,7 @@ check-toolchain: ## unit and BPF tests with the compilers of other Debian releas
 	@set -e; for suite in $(SUITES); do \
 		COMPILERS='$(COMPILERS)' MAKEFLAGS= tools/toolchain $$suite; done
 
-check-long: tests fuzz check-vm check-toolchain ## VMs, timers, 10^6 runs a fuzzer, ASan; hours
+check-long: tests fuzz check-vm check-toolchain ## VMs, timers, 10^6 runs per fuzzer, ASan; hours
 	@tools/install-deps package vm
 	@$(if $(LONG_TESTS),$(RUN_TESTS) --timeout=14400 $(LONG_TESTS),:)
 	@$(MAKE) --no-print-directory check-san
@@ -408,7 +408,7 @@ $(B)/units/%.service: configs/%.service FORCE
 $(B)/wgxdp.bash: $(WGXDP)
 	@$(EMULATOR) $(WGXDP) --completion bash >$@
 
-install: all $(UNITS) $(B)/wgxdp.bash ## into $(DESTDIR)$(PREFIX)
+install: all $(UNITS) $(B)/wgxdp.bash ## install into $(DESTDIR)$(PREFIX)
 	$(foreach i,$(INSTALLS),$(call install_file,$(i)))
 
 uninstall: ## remove what install put there

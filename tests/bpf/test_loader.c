@@ -225,7 +225,7 @@ static void test_bad_names(void **state)
 	if (denied)
 		skip();
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_unpinned(names[i], "is no interface name");
+		assert_unpinned(names[i], "is not a valid interface name");
 	assert_false(exists(PINS_ROOT "/wgxdp"));
 }
 

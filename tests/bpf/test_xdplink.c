@@ -138,7 +138,7 @@ static void test_owner_is_named(void **state)
 	assert_non_null(strstr(f.text, "interface wg.1 is attached"));
 	assert_int_equal(unlink(PINS_ROOT "/wgxdp/wg:1/xsks"), 0);
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), -EBUSY);
-	assert_non_null(strstr(f.text, "(wgxdp_ingress) is attached there"));
+	assert_non_null(strstr(f.text, "(wgxdp_ingress) is attached to this NIC"));
 	loader_free(other);
 }
 

@@ -154,7 +154,7 @@ static const struct bad {
 	/*  7 */ { IF "PrivateKey =\n", -EINVAL, "2: PrivateKey: the value is missing" },
 	/*  8 */ { IF "PrivateKey = sosecret\n", -EINVAL, "2: PrivateKey: it has 8 characters" },
 	/*  9 */ { IF "PrivateKey = 0LQzGeQ4CLWln00nM6JAGq4axbXvElQY9yMVdNtOnVn=\n", -EINVAL,
-		   "2: PrivateKey: it is no base64 of 32 bytes" },
+		   "2: PrivateKey: it does not encode 32 bytes" },
 	/* 10 */ { PEER(KEY_A) "PresharedKey = sosecret!!\n", -EINVAL,
 		   "3: PresharedKey: it has 10 characters" },
 	/* 11 */ { "[Peer]\nPublicKey = sosecret!!\n", -EINVAL,
@@ -168,12 +168,12 @@ static const struct bad {
 	/* 18 */ { IF "MTU = 12\n", -EINVAL, "2: 12: MTU" },
 	/* 19 */ { IF "MTU = 65536\n", -EINVAL, "2: 65536: MTU" },
 	/* 20 */ { IF "Address = 10.0.0.1/240\n", -EINVAL, "2: 10.0.0.1/240: after the '/'" },
-	/* 21 */ { IF "Address = 10.0.0.1, tunnel\n", -EINVAL, "2: tunnel: this is no" },
+	/* 21 */ { IF "Address = 10.0.0.1, tunnel\n", -EINVAL, "2: tunnel: this is not" },
 	/* 22 */ { IF "Table = no-such-table\n", -EINVAL,
 		   "2: no-such-table: Table must be auto, off, a number, or a name in" },
 	/* 23 */ { IF "Table = 4294967296\n", -EINVAL, "2: 4294967296: Table must be" },
-	/* 24 */ { IF "DNS = 192.0.2.53, 192.0.2\n", -EINVAL, "2: 192.0.2: this is no address" },
-	/* 25 */ { IF "DNS = fe80::1%\n", -EINVAL, "2: fe80::1%: this is no address" },
+	/* 24 */ { IF "DNS = 192.0.2.53, 192.0.2\n", -EINVAL, "2: 192.0.2: this is not the" },
+	/* 25 */ { IF "DNS = fe80::1%\n", -EINVAL, "2: fe80::1%: this is not the address" },
 	/* 26 */ { IF "DNS = 192.0.2.53/24\n", -EINVAL, "2: 192.0.2.53/24: this is neither" },
 	/* 27: resolvectl would take it for an option */
 	{ IF "DNS = --help\n", -EINVAL, "2: --help: this is neither the address" },
@@ -191,8 +191,8 @@ static const struct bad {
 	/* 36 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2/8/4\n", -EINVAL, "3: 10.0.0.2/8/4: after" },
 	/* 37 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.2,\n", -EINVAL,
 		   "3: AllowedIPs: an address is missing before or after a comma" },
-	/* 38 */ { PEER(KEY_A) "AllowedIPs = 10.1/8\n", -EINVAL, "3: 10.1/8: this is no IPv4" },
-	/* 39 */ { PEER(KEY_A) "AllowedIPs = tunnel\n", -EINVAL, "3: tunnel: this is no IPv4" },
+	/* 38 */ { PEER(KEY_A) "AllowedIPs = 10.1/8\n", -EINVAL, "3: 10.1/8: this is not an IPv4" },
+	/* 39 */ { PEER(KEY_A) "AllowedIPs = tunnel\n", -EINVAL, "3: tunnel: this is not an IPv4" },
 	/* 40 */ { PEER(KEY_A) "Endpoint = 192.0.2.2\n", -EINVAL,
 		   "3: 192.0.2.2: the port is missing" },
 	/* 41 */ { PEER(KEY_A) "Endpoint = 192.0.2.2:x\n", -EINVAL,
@@ -203,7 +203,7 @@ static const struct bad {
 	/* 44 */ { PEER(KEY_A) "Endpoint = [::1]5\n", -EINVAL, "3: [::1]5: after the ']'" },
 	/* 45 */ { PEER(KEY_A) "Endpoint = :5\n", -EINVAL, "3: :5: the host is missing" },
 	/* 46 */ { PEER(KEY_A) "Endpoint = 2001:db8::1:g:5\n", -EINVAL,
-		   "3: 2001:db8::1:g:5: this is no" },
+		   "3: 2001:db8::1:g:5: this is not" },
 	/* 47 */ { PEER(KEY_A) "PersistentKeepalive = 65536\n", -EINVAL, "3: 65536: Persistent" },
 	/* 48 */ { PEER(KEY_A) "PersistentKeepalive = 0x10\n", -EINVAL, "3: 0x10: Persistent" },
 	/* 49: text in the wrong place may be a secret, so it is not shown */
@@ -248,9 +248,9 @@ static const struct bad {
 	/* 68 */ { IF "PrivateKey = sosecret= ; mine\n", -EINVAL, "2: PrivateKey: there is a ';'" },
 	/* 69: the message quotes the value as it was written */
 	{ PEER(KEY_A) "AllowedIPs = 10.0.0.1/32 10.0.0.2/32\n", -EINVAL,
-	  "3: 10.0.0.1/32 10.0.0.2/32: two addresses are separated by a comma" },
+	  "3: 10.0.0.1/32 10.0.0.2/32: a comma is missing between two addresses" },
 	/* 70 */ { PEER(KEY_A) "AllowedIPs = ::1, 10.0.0.1\t10.0.0.2 10.0.0.3\n", -EINVAL,
-		   "3: 10.0.0.1?10.0.0.2 10.0.0.3: two addresses" },
+		   "3: 10.0.0.1?10.0.0.2 10.0.0.3: a comma is missing" },
 	/* 71 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1 / 33\n", -EINVAL,
 		   "3: 10.0.0.1 / 33: after the" },
 	/* 72: misspelt */
@@ -353,7 +353,8 @@ static void nul_bytes(void **state)
 				    NULL, &f),
 			 -EINVAL);
 	assert_string_equal(
-		f.text, "t.conf:2:1: [...]: there is a NUL byte; this is no config file in UTF-8");
+		f.text,
+		"t.conf:2:1: [...]: there is a NUL byte; this is not a config file in UTF-8");
 }
 
 static void names_of_interfaces(void **state)

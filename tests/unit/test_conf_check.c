@@ -61,8 +61,8 @@ static const struct row {
 	  "[Peer]\nPublicKey = short\n\tAllowedIPs = ::/0, 10.1/8\n",
 	  { "F 1:1: [Interfaces]: there are only [Interface] and [Peer]; did you mean [Interface]?",
 	    "F 2:3: PrivatKey: there is no such key; did you mean PrivateKey?",
-	    "F 3:7: x: MTU must be", "F 4:21: ::1/129: after", "F 4:29: tunnel: this is no",
-	    "F 6:13: PublicKey: it has 5", "F 7:21: 10.1/8: this is no" } },
+	    "F 3:7: x: MTU must be", "F 4:21: ::1/129: after", "F 4:29: tunnel: this is not",
+	    "F 6:13: PublicKey: it has 5", "F 7:21: 10.1/8: this is not" } },
 	/*  2: lines of an unknown section are skipped; lines of a misspelt section are checked */
 	{ "[Foo]\na = b\n[Pear]\nPublicKey=" KEY_A "\nEndpoint = x\n",
 	  { "F 1:1: [Foo]: there are only [Interface] and [Peer]", "F 3:1: [Pear]: there are only",
@@ -71,13 +71,13 @@ static const struct row {
 	{ UP "[Peer]\nAllowedIPs = ::1\n" PEER(KEY_A) "AllowedIPs = ::1\n",
 	  { "F 4:1: [Peer]: its PublicKey is missing" } },
 	/*  4: columns are characters, not bytes */
-	{ "[Interface]\nDNS = \xc3\xa4.example, 1.2\n", { "F 2:18: 1.2: this is no address" } },
+	{ "[Interface]\nDNS = \xc3\xa4.example, 1.2\n", { "F 2:18: 1.2: this is not the" } },
 	/*  5 */ { "[Interface]\nMTU\n\nMTU =\n\xc2\xa0""Address = ::1\n",
 		   { "F 2:1: MTU: there is no '='", "F 5:1: character 1: this is a no-break" } },
 	/*  6: placeholders are named, a key in brackets is not shown */
 	{ "[Interface]\nPrivateKey = <private key of hub>\nPrivateKey = somePrivateKeyAbcdAbcd=\n"
 	  "PrivateKey=<" KEY_A ">\nPrivateKey={{ key }}\n",
-	  { "F 2:14: PrivateKey: <privatekeyofhub> is a placeholder; write the key in its place",
+	  { "F 2:14: PrivateKey: <privatekeyofhub> is a placeholder; replace it with the output",
 	    "F 3:14: PrivateKey: somePrivateKeyAbcdAbcd= is a placeholder",
 	    "F 4:12: PrivateKey: it has 46 characters",
 	    "F 5:12: PrivateKey: {{key}} is a placeholder" } },
@@ -152,9 +152,9 @@ static void no_text(void **state)
 
 	(void)state;
 	assert_int_equal(conf_check(&c, nul, sizeof(nul) - 1, "t.conf", remember, &told), -EINVAL);
-	assert_string_equal(told.all,
-			    "F 4:1: [...]: there is a NUL byte; this is no config file in UTF-8\n"
-			    "F 1:1: [Peer]: its PublicKey is missing\n");
+	assert_string_equal(
+		told.all, "F 4:1: [...]: there is a NUL byte; this is not a config file in UTF-8\n"
+			  "F 1:1: [Peer]: its PublicKey is missing\n");
 	memset(&told, 0, sizeof(told));
 	assert_int_equal(conf_check(&c, utf16, sizeof(utf16), "t.conf", remember, &told), -EINVAL);
 	assert_string_equal(told.all, "F 1:1: [...]: this file is in UTF-16; save it as UTF-8\n");

@@ -62,8 +62,8 @@ static int check_kernel(const char *nic, struct fault *f)
 		nic);
 }
 
-/* Opens a copy of the XDP program that uses the maps of @owner. libxdp loads it, because only
- * libxdp knows which dispatcher it extends. */
+/* Opens a copy of the XDP program that uses the maps of @owner. Does not load the copy: libxdp
+ * does, because only libxdp knows which dispatcher the copy extends. */
 static int prepare(struct chainlink *c, const struct ingress_bpf *owner, bool generic,
 		   struct fault *f)
 {
@@ -90,7 +90,7 @@ static void discard(struct chainlink *c)
 }
 
 /* Attaches a copy of the program in @mode. Returns 0 or -errno; -ENOSYS if libxdp attached the
- * program without a dispatcher. Fills in @f only if the copy could not be made. */
+ * program without a dispatcher. Fills in @f only if the copy could not be opened. */
 static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_attach_mode mode,
 		 struct fault *f)
 {
@@ -99,7 +99,7 @@ static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_
 	if (!err)
 		err = xdp_program__attach(c->prog, (int)c->ifindex, mode, 0);
 	if (!err && !chainlink_alive(c)) {
-		/* libxdp attached the program through netlink, so that it would outlive this
+		/* libxdp attached the program through netlink, so the program would outlive this
 		 * process. */
 		xdp_program__detach(c->prog, (int)c->ifindex, mode, 0);
 		err = -ENOSYS;
@@ -193,8 +193,8 @@ static void leave(struct xdp_program *prog, uint32_t ifindex, enum xdp_attach_mo
 
 	if (err)
 		log_error(
-			"interface %u: cannot remove the program from libxdp's dispatcher: %s; it "
-			"passes all packets now; see `xdp-loader status`",
+			"interface %u: cannot remove the program from libxdp's dispatcher: %s; the "
+			"program passes all packets now; see `xdp-loader status`",
 			ifindex, strerror(-err));
 }
 

@@ -10,8 +10,8 @@
  * then passes all packets, because the heartbeat is stale, until chainlink_clean() removes it.
  *
  * The dispatcher needs programs of type EXT. If the kernel refuses these, libxdp silently attaches
- * the program alone, so that the NIC is not shared. We treat this as an error and detach the
- * program.
+ * the program without a dispatcher, so no other program can use the NIC. We treat this as an error
+ * and detach the program.
  */
 #ifndef WGXDP_CHAINLINK_H
 #define WGXDP_CHAINLINK_H

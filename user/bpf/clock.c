@@ -21,12 +21,12 @@ static int64_t boottime_ns(void)
 	return ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
 }
 
-/* Reads the clock several times and uses the read that took the shortest time, because that was the
- * least disturbed by preemption. */
+/* Reads the clock several times and uses the read that took the shortest time, because preemption
+ * disturbed that read least. */
 static int measure(const struct clock_bpf *skel, int64_t *ahead_ns)
 {
 	int64_t before_ns, took_ns, shortest_ns = INT64_MAX;
-	uint8_t frame[ETH_ZLEN] = { 0 }; /* run a TC program, which needs a frame as input */
+	uint8_t frame[ETH_ZLEN] = { 0 }; /* a TC program needs a frame as input */
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame));
 	int err;
 

@@ -24,7 +24,7 @@ static int share_maps(struct ingress_bpf *copy, const struct ingress_bpf *owner)
 	return err;
 }
 
-/* Makes @copy recognise joined datagrams. */
+/* Sets the offsets that @copy needs to recognise GRO and GSO packets. */
 static int set_layout(struct ingress_bpf *copy, struct fault *f)
 {
 	struct skb_layout layout;

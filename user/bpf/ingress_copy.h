@@ -13,7 +13,7 @@
 struct ingress_bpf;
 
 /* Opens, without loading it, a copy of the XDP program that uses the maps of @owner. With @generic
- * the copy passes joined datagrams to the stack (bpf/joined.bpf.h). The caller destroys *@copy.
+ * the copy passes GRO and GSO packets to the stack (bpf/joined.bpf.h). The caller destroys *@copy.
  * Returns 0, or -errno with @f filled in: -ENOMEM, -ENOTSUP (@generic, and the layout of the
  * kernel's socket buffers is unknown). */
 int ingress_copy_open(struct ingress_bpf **copy, const struct ingress_bpf *owner, bool generic,

@@ -70,15 +70,15 @@ static void pin_maps(struct loader *l)
 			pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map));
 }
 
-/* Reads the difference between the clocks. If the read fails, assumes 0, which is right unless the
- * daemon runs in a time namespace. */
+/* Reads how far the clock of BPF programs is ahead of ours. If this fails, assumes 0, which is
+ * right unless the daemon runs in a time namespace. */
 static void read_clock(struct loader *l)
 {
 	int err = clock_ahead(&l->clock_ahead_ns);
 
 	if (err)
-		log_error("cannot compare our clock with that of BPF programs: %s; in a time "
-			  "namespace, XDP could not tell whether the workers are alive",
+		log_error("cannot read the clock of BPF programs: %s; in a time namespace, XDP "
+			  "cannot tell whether the workers are alive",
 			  strerror(-err));
 }
 
@@ -219,10 +219,11 @@ static int load_generic(struct loader *l, const char *nic, struct fault *f)
 		return 0;
 	ingress_bpf__destroy(l->generic);
 	l->generic = NULL;
-	return fault(f, -ENOTSUP,
-		     "%s: cannot attach XDP in generic mode: the kernel refuses the program that "
-		     "recognises GRO and GSO packets (%s), as in lockdown mode; use --rx udp",
-		     nic, strerror(-err));
+	return fault(
+		f, -ENOTSUP,
+		"%s: cannot attach XDP in generic mode: the kernel refuses the program that "
+		"recognises GRO and GSO packets (%s), for example in lockdown mode; use --rx udp",
+		nic, strerror(-err));
 }
 
 static int open_generic_link(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
@@ -306,7 +307,7 @@ void loader_detach(struct loader *l, uint32_t ifindex)
 	if (number < 0)
 		return;
 	if (l->nics[number].link_fd >= 0)
-		close(l->nics[number].link_fd); /* the last reference, so this detaches */
+		close(l->nics[number].link_fd); /* the last reference: this detaches the program */
 	chainlink_close(l->nics[number].chain);
 	tclink_close(&l->nics[number].tc);
 	for (uint32_t queue = 0; queue < NIC_QUEUES_MAX; queue++)

@@ -9,7 +9,7 @@
  *   loader_attach_nic_tc ─▶ the same checks by TC after GRO, for a NIC whose rx is udp
  *   loader_attach_tunnel ─▶ both TC programs on the tunnel interface
  *   loader_reuseport_prog ─▶ the program for the UDP sockets of the port
- *   loader_set_*, _session_*, _peer_*, _allowed_* ─▶ keep the maps equal to peers and host
+ * loader_set_*, _session_*, _peer_*, _allowed_* ─▶ update the maps when a peer or the host changes
  *   loader_free ───▶ detaches everything and removes the pins
  *
  * loader_new() loads the programs of the NIC. The others are loaded when they are first needed. If
@@ -86,18 +86,18 @@ void loader_detach_tunnel(struct loader *l);
 /* Returns true if both programs are still attached. */
 bool loader_tunnel_attached(const struct loader *l);
 
-/* Returns about how many packets RPS has queued between a worker's write and the TC program. For
- * these packets the program checks only that the source belongs to any peer. */
+/* Returns the approximate number of packets that RPS has queued between a worker's write and the TC
+ * program. For these packets the program checks only that some peer owns the source address. */
 uint64_t loader_tunnel_steered(const struct loader *l);
 
 /* Return the arrays that workers write, with one element for each worker. They are valid until
  * loader_free(). Relaxed stores are enough, because a worker's element of tun_writer is read only
- * during its own write. Elements of tun_writer are SLOT_NONE at first. */
+ * while this worker writes to the tunnel. Elements of tun_writer are SLOT_NONE at first. */
 volatile uint64_t *loader_tun_writer(struct loader *l); /* [WORKERS_MAX] */
 volatile uint64_t *loader_heartbeat(struct loader *l);	/* [WORKERS_MAX] */
 
-/* Returns what must be added to CLOCK_BOOTTIME for a heartbeat: 0, except in a time namespace
- * (clock.h). */
+/* Returns the offset to add to CLOCK_BOOTTIME when a heartbeat is written. The offset is 0 except
+ * in a time namespace (clock.h). */
 int64_t loader_clock_ahead_ns(const struct loader *l);
 
 /* Sets the worker that serves the AF_XDP socket of a NIC's queue, 0 by default. The program checks
@@ -121,12 +121,12 @@ int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 
 
 /* xsks: steers the data of @queue to the AF_XDP socket @fd, or to the stack if @fd is -1. The
  * kernel removes the entry when the socket is closed. Returns 0, -ENOENT (the NIC is not attached)
- * or -ERANGE (@queue is not below NIC_QUEUES_MAX, so its data goes to the UDP socket). */
+ * or -ERANGE (@queue is NIC_QUEUES_MAX or higher; its data goes to the UDP socket). */
 int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd);
 
-/* listen: makes the map contain exactly the @n keys. A key that is in the map before and after is
- * never absent in between. Returns 0, -ENOMEM or -ENOSPC (more than LISTEN_MAX); after an error,
- * nothing has changed. */
+/* listen: makes the map contain exactly the @n keys. A key that the map already has and keeps is
+ * never removed in between. Returns 0, -ENOMEM (keys may be missing) or -ENOSPC (more than
+ * LISTEN_MAX; nothing has changed). */
 int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned n);
 
 /* Tells the programs whether the host forwards @ipv4 and @ipv6. If it does, a packet that is
@@ -153,10 +153,11 @@ int loader_set_mac1_key(struct loader *l, const uint8_t *key);
 int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v);
 void loader_peer_del(struct loader *l, uint32_t slot);
 
-/* peer_auth: sets the peer's authenticated traffic so far. Returns 0 or -ENOENT (no such slot). */
+/* peer_auth: sets the counters of the peer's authenticated traffic. Returns 0 or -ENOENT (no such
+ * slot). */
 int loader_peer_auth_set(struct loader *l, uint32_t slot, const struct peer_stats_value *v);
 
-/* Sum the map drops or passes over all CPUs. Return 0 or -errno. */
+/* Sum the counters of the map `drops` or `passes` over all CPUs. Return 0 or -errno. */
 int loader_drops(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
 int loader_passes(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
 

@@ -35,7 +35,7 @@ static int forward_event(void *ctx, void *data, size_t len)
 	return 0;
 }
 
-/* Maps into memory an array that workers write. Returns NULL and sets errno on failure. */
+/* Calls mmap() on a BPF array that workers write. Returns NULL and sets errno on failure. */
 static volatile uint64_t *map_worker_words(const struct bpf_map *map)
 {
 	void *words = mmap(NULL, WORKER_WORDS_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,

@@ -11,7 +11,7 @@
 #include "bpf/tunnel.skel.h"
 #include "util/log.h"
 
-/* Opens an object and loads it with the maps of @owner instead of its own. */
+/* Opens a BPF object and loads it with the maps of @owner instead of its own maps. */
 static int load_with_maps(struct bpf_object **object, const char *name, const void *elf,
 			  size_t elf_len, const struct bpf_object *owner)
 {
@@ -37,7 +37,7 @@ static int load_with_maps(struct bpf_object **object, const char *name, const vo
 	return err;
 }
 
-/* Loads an object unless it is loaded. */
+/* Loads a BPF object if it is not loaded yet. */
 static int load_part(const struct loader *l, struct bpf_object **object, const char *name,
 		     const void *(*elf_bytes)(size_t *), struct fault *f)
 {

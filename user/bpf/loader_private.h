@@ -38,7 +38,7 @@ struct loader {
 	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mapped arrays */
 	int64_t clock_ahead_ns;
 	unsigned cpus;
-	uint64_t update_once_until_ns; /* insertions into maps are not repeated before this time */
+	uint64_t update_once_until_ns; /* until then, update() does not retry */
 	void *per_cpu; /* buffer for one element of a per-CPU map: a value for each CPU */
 	struct ring_buffer *events;
 	void (*event_cb)(void *ctx, const struct event *e); /* set in loader_events_read() */

@@ -21,7 +21,8 @@
 
 #define PARENT PINS_ROOT "/wgxdp"
 
-/* How long to wait for the lock of a killed daemon, which the kernel releases late in its exit. */
+/* How long to wait for the lock of a killed daemon, which the kernel releases late in the process's
+ * exit. */
 #define LOCK_WAIT_MS 2000
 #define POLL_MS 10
 
@@ -142,7 +143,7 @@ static int make_directory(const char *path, struct fault *why)
 	return open_own(path, why);
 }
 
-/* Creates the parent and the directory of the interface. Retries if another daemon that ends
+/* Creates the parent and the directory of the interface. Retries if another daemon exits and
  * removes the parent in between. */
 static int make_directories(const char *path, struct fault *why)
 {
@@ -220,7 +221,7 @@ static int claim(struct pins *p, const char *interface)
 	int err = write_path(path, interface);
 
 	if (err)
-		return fault(&p->why, err, "\"%s\" is no interface name", interface);
+		return fault(&p->why, err, "\"%s\" is not a valid interface name", interface);
 	err = check_root(&p->why);
 	if (err)
 		return err;

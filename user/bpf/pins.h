@@ -3,8 +3,8 @@
  * pins.h - the directory of an interface in the BPF file system, where its maps are pinned, such as
  * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns it. All functions are for the control thread.
  *
- * Pins are a convenience for people. If the maps cannot be pinned, the caller goes on without pins,
- * and pins.why gives the reason:
+ * Pins let an administrator inspect the maps. If the maps cannot be pinned, the caller goes on
+ * without pins, and pins.why gives the reason:
  *
  *   no bpffs at PINS_ROOT ─▶ mount one, as bpftool does ─▶ not permitted ─▶ unpinned
  *   another user has made the directory, or may replace it ───────────────▶ unpinned

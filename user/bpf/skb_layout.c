@@ -24,8 +24,8 @@ static const struct btf_type *find_struct(const struct btf *btf, const char *nam
 	return id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
 }
 
-/* Returns true if @t is a struct or union that has @member, also in an anonymous member, and adds
- * the member's offset to *@offset. */
+/* Returns true if @t is a struct or union that has @member, directly or in an anonymous member. If
+ * so, adds the member's offset to *@offset. */
 static bool has_member(const struct btf *btf, const struct btf_type *t, const char *member,
 		       unsigned depth, uint32_t *offset)
 {
@@ -74,7 +74,7 @@ int skb_layout_read(struct skb_layout *layout, struct fault *f)
 	btf__free(btf);
 	if (why)
 		return fault(f, -ENOTSUP,
-			     "the XDP program could not recognise GRO and GSO packets (several "
+			     "the XDP program cannot recognise GRO and GSO packets (several "
 			     "datagrams in one socket buffer), because %s",
 			     why);
 	*layout = found;

@@ -20,8 +20,8 @@ struct skb_layout {
 	uint32_t gso_segs;	    /* in struct skb_shared_info */
 };
 
-/* Returns 0, or -ENOTSUP with @f filled in: the kernel has no BTF or lacks a member, or its cache
- * line on this architecture is unknown. */
+/* Returns 0, or -ENOTSUP with @f filled in: the kernel has no BTF or lacks a member, or the cache
+ * line size of this architecture is unknown. */
 int skb_layout_read(struct skb_layout *layout, struct fault *f);
 
 #endif

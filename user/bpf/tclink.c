@@ -41,7 +41,8 @@ static struct bpf_tc_hook hook_of(uint32_t ifindex, enum tclink_side side)
 	};
 }
 
-/* Returns the id of the program of a filter of ours, or 0. */
+/* Returns the program id of our filter with @handle and @priority, or 0 if there is no such
+ * filter. */
 static uint32_t filter_prog(uint32_t ifindex, enum tclink_side side, uint32_t handle,
 			    uint32_t priority)
 {
@@ -124,7 +125,7 @@ static int ensure_clsact(uint32_t ifindex, enum tclink_side side, uint32_t handl
 	struct bpf_tc_hook hook = hook_of(ifindex, side);
 	int err;
 
-	/* Replace the filter of a dead owner. */
+	/* A dead owner left this filter. Reuse its priority, so that our filter replaces it. */
 	if (filter_prog(ifindex, side, handle, PRIORITY_QDISC_EXISTED))
 		return PRIORITY_QDISC_EXISTED;
 	err = bpf_tc_hook_create(&hook);
@@ -197,7 +198,7 @@ static void clean_interface(uint32_t ifindex, uint32_t handle)
 void tclink_clean(const char *interface)
 {
 	struct if_nameindex *all = if_nameindex();
-	/* libbpf would print an error for each interface without a filter of ours. */
+	/* libbpf would print an error for each interface that has no filter of wgxdp. */
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
 
 	if (!all)

@@ -54,8 +54,8 @@ uint32_t tclink_where(const struct tclink *t);
 /* Removes the clsact filters that a dead owner of @interface left on any interface. */
 void tclink_clean(const char *interface);
 
-/* Returns true if other programs have TC programs or filters on this side of the link. Does not see
- * the filters of a block that the link shares with other links. */
+/* Returns true if TC programs or filters other than wgxdp's are on this side of the link. Does not
+ * see the filters of a block that the link shares with other links. */
 bool tclink_has_others(uint32_t ifindex, enum tclink_side side);
 
 #endif

@@ -90,8 +90,8 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 
 	if (!id) /* The program has been detached meanwhile, or the driver itself is busy. */
 		return fault(f, -EBUSY,
-			     "%s: the driver is busy; if a bridge or bond above it has an XDP "
-			     "program, name that interface instead, or use --rx udp",
+			     "%s: the driver is busy; if a bridge or bond of this NIC has an XDP "
+			     "program, name the bridge or bond instead, or use --rx udp",
 			     nic);
 	fd = open_program(id, name);
 	if (fd >= 0) {
@@ -105,8 +105,8 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 			"used for this tunnel once %s is detached",
 			nic, interface, interface);
 	return fault(f, -EBUSY,
-		     "%s: XDP program %u (%s) is attached there and is left alone; "
-		     "use --rx udp, or detach that program first",
+		     "%s: XDP program %u (%s) is attached to this NIC and stays; use "
+		     "--rx udp, or detach that program first",
 		     nic, id, name);
 }
 

@@ -27,7 +27,7 @@ int xdplink_vacant(uint32_t ifindex, const char *nic, struct fault *f);
 void xdplink_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN]);
 
 /* Finds the wgxdp interface that owns program @fd, by a map that the program uses and the owner has
- * pinned. Leaves @interface unchanged if there is none. */
+ * pinned. Leaves @interface unchanged if there is no such interface. */
 void xdplink_owner(int fd, char interface[static IFNAME_MAX + 1]);
 
 /* Returns true if the program is still on its NIC; false if the NIC is gone or if another program

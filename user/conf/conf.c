@@ -7,8 +7,8 @@
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
  *
- * White space is ignored, even within a key or a value, because wg(8) ignores it. Lists and
- * commands keep it.
+ * White space is ignored, even within a key or a value, because wg(8) ignores it. It is kept in
+ * lists and commands.
  */
 #include "conf/conf.h"
 
@@ -23,7 +23,7 @@
 #include "crypto/wipe.h"
 #include "util/closest.h"
 
-#define KEY_SHOWN_MAX 32 /* messages hide a longer word, which may be a key in the wrong place */
+#define KEY_SHOWN_MAX 32 /* messages do not show a longer word, because it may be a key */
 
 /* Names -------------------------------------------------------------------------------------- */
 
@@ -174,7 +174,7 @@ static size_t plain_length(const char *line, enum conf_section section)
 	return key && key->command ? len : strlen(line);
 }
 
-/* Begins the section that is named by a line with a stray character. Otherwise each line of the
+/* Begins a section even if a stray character made its line invalid. Otherwise each line of the
  * section would cause another error. */
 static void recover_section(struct conf_parser *p, char *line)
 {
@@ -235,7 +235,7 @@ static int check_encoding(struct conf_parser *p, const char *text, size_t len, c
 		return conf_bad(p, -EINVAL, "[...]", "this file is in UTF-16; save it as UTF-8");
 	if (text + strlen(text) != end)
 		return conf_bad(p, -EINVAL, "[...]",
-				"there is a NUL byte; this is no config file in UTF-8");
+				"there is a NUL byte; this is not a config file in UTF-8");
 	return 0;
 }
 

@@ -5,9 +5,9 @@
  *   text ─▶ conf_parse ─▶ struct conf: the configuration that `wg setconf` of this text would set
  *   file ─▶ conf_read ──▶ the same, and a warning if others may read the private key
  *
- * Two blocks of one peer are merged, and each prefix is given to the peer that has it after the
- * last line. So the caller applies values and never replays lines. Errors are "file:line:column:
- * value: what is wrong; what to do". They never contain private or preshared keys.
+ * Two blocks of one peer are merged, and each prefix belongs to the peer that has it after the last
+ * line. So the caller applies values and never replays lines. Errors are "file:line:column: value:
+ * what is wrong; what to do". They never contain private or preshared keys.
  */
 #ifndef WGXDP_CONF_H
 #define WGXDP_CONF_H
@@ -57,7 +57,7 @@ struct conf_peer {
 	unsigned endpoint_line;	  /* number of the Endpoint line */
 	/* The remote side of Endpoint. If host is an address, it is filled in when the file is
 	 * read. If host is a name, the family is AF_UNSPEC until conf_resolve(). Without Endpoint
-	 * it stays AF_UNSPEC. */
+	 * the family stays AF_UNSPEC. */
 	struct endpoint endpoint;
 	struct prefix *allowed; /* without host bits, in the order of `wg show` */
 	uint32_t allowed_count;

@@ -11,7 +11,7 @@
 #include "conf/keytext.h"
 #include "crypto/wipe.h"
 
-/* A node in the tree of peers by key. */
+/* A node of the tree that finds a peer by its public key. */
 struct conf_entry {
 	uint8_t key[WIRE_KEY_LEN];
 	uint32_t peer;
@@ -84,7 +84,7 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 	return err ? conf_no_memory(p) : 0;
 }
 
-/* Replaces the settings of a peer that its second block has as well. */
+/* Overrides the settings of a peer with those that its second block contains. */
 static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 {
 	struct conf_peer *b = &p->block;
@@ -116,7 +116,7 @@ static void replace_steps(struct conf_parser *p, uint32_t peer)
 			p->steps[i].until = p->block_step;
 }
 
-/* Drops a block without a valid public key, because no peer can be assigned to the block. */
+/* Drops a block without a valid public key, because such a block belongs to no peer. */
 static int drop_block(struct conf_parser *p)
 {
 	free(p->block.host);

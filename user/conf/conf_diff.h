@@ -7,9 +7,9 @@
  *   2. prefixes are removed from peers
  *   3. peers are removed
  *
- * If a prefix moves from one peer to another, it is first given to the new peer. The device then
- * removes it from the old peer, so that the prefix is never absent, and its later removal from the
- * old peer has no effect. There is no change for values that are the same in both files.
+ * If a prefix moves to another peer, step 1 gives it to the new peer, and the device takes it from
+ * the old peer at once, so the prefix is never absent. The removal in step 2 then has no effect.
+ * Values that are the same in both files cause no change.
  *
  * The last applied file is kept without its secrets: conf_forget_secrets() replaces each secret by
  * a keyed digest. Any thread; no system call.
@@ -24,12 +24,12 @@
 enum conf_change_kind {
 	CONF_CHANGE_ADD, /* the peer need not exist yet */
 	CONF_CHANGE_PSK,
-	CONF_CHANGE_ENDPOINT, /* host = NULL: the endpoint stays, but follows no name any more */
+	CONF_CHANGE_ENDPOINT, /* host = NULL: keep the address, stop the lookups */
 	CONF_CHANGE_NAME,
 	CONF_CHANGE_KEEPALIVE,
 	CONF_CHANGE_ALLOW,
-	CONF_CHANGE_REPLACE_BEGIN, /* the ALLOW changes up to END are all prefixes of the peer; */
-	CONF_CHANGE_REPLACE_END,   /* END removes the other prefixes of the peer */
+	CONF_CHANGE_REPLACE_BEGIN, /* the ALLOW changes up to END list all prefixes of the peer */
+	CONF_CHANGE_REPLACE_END,   /* removes the prefixes that were not listed */
 	CONF_CHANGE_DISALLOW,	   /* @peer and @prefix are indices in the old config */
 	CONF_CHANGE_REMOVE,	   /* @peer is an index in the old config */
 };
@@ -56,8 +56,8 @@ void conf_forget_secrets(struct conf *c, const uint8_t key[static CONF_DIGEST_KE
 
 /* Finds the changes from @old, whose secrets are digests, to @new, whose secrets are plain. A
  * PrivateKey that is missing in @new causes no change. A peer that is marked incomplete in @old is
- * treated as new, so that all its settings are made again. Returns 0 with *@d filled in; the caller
- * releases it with conf_diff_done(). Or returns -ENOMEM. */
+ * treated as new, so that all its settings are applied again. Returns 0 with *@d filled in; the
+ * caller releases it with conf_diff_done(). Or returns -ENOMEM. */
 int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *new,
 	      const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 

@@ -36,7 +36,8 @@ int conf_check_interface(const char *name, struct fault *f)
 			     name, IFNAME_MAX, len);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return fault(f, -EINVAL,
-			     "%s: this is no name for an interface; write for example wg0", name);
+			     "%s: this is not a valid name for an interface; write for example wg0",
+			     name);
 	return 0;
 }
 

@@ -37,8 +37,8 @@ static void format(struct fault *sentence, const struct conf_parser *p, struct c
 	conf_printable(sentence->text);
 }
 
-/* Passes a sentence to the callback of conf_check() or conf_parse(), or, if it is the first error
- * of conf_parse(), to @p->f. @count: number of sentences of this severity before. */
+/* Passes a sentence to the callback. conf_parse() has a callback only for warnings, so its first
+ * error goes to @p->f. @count is the number of earlier sentences of this severity. */
 static void report(const struct conf_parser *p, enum conf_severity severity, unsigned count,
 		   struct fault *sentence)
 {

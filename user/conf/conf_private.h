@@ -53,7 +53,7 @@ struct conf_parser {
 
 	char name[PEER_NAME_LEN]; /* value of a "# Name =" line whose peer is not known yet */
 	bool name_below;	  /* the "# Name =" line is directly below a line of the block */
-	bool below;		  /* the previous line belongs to a block */
+	bool below;		  /* the previous line is not empty and not only a comment */
 };
 
 /* A key of the config file. @set gets the trimmed value, with all white space removed unless @words
@@ -141,8 +141,8 @@ int conf_finish(struct conf_parser *p);
 void conf_lint(struct conf_parser *p);
 /* Returns the document in which the key @key is published, or NULL. */
 const char *conf_published(const uint8_t key[static WIRE_KEY_LEN]);
-/* Returns true if the non-empty @value is a placeholder for a key, such as "<private key>", and so
- * no secret. */
+/* Returns true if the non-empty @value is a placeholder for a key, such as "<private key>", and
+ * therefore not a secret. */
 bool conf_is_placeholder(const char *value);
 
 /* Returns true if @value may contain a real key: 40 or more characters of base64 in a row. */

@@ -90,8 +90,8 @@ int conf_set_address(struct conf_parser *p, char *value)
 
 /* DNS ---------------------------------------------------------------------------------------- */
 
-/* Returns true if wg-quick(8) treats @word as a name server: if it has only digits and dots, or
- * contains a colon. */
+/* Returns true if wg-quick(8) treats @word as a name server, because @word has only digits and
+ * dots, or contains a colon. */
 static bool is_server(const char *word)
 {
 	return strchr(word, ':') || !word[strspn(word, "0123456789.")];
@@ -102,8 +102,8 @@ static int add_dns(struct conf_parser *p, char *word)
 	if (is_server(word)) {
 		if (!valuetext_is_address(word))
 			return conf_bad(p, -EINVAL, word,
-					"this is no address of a name server; write for example "
-					"9.9.9.9 or 2620:fe::fe");
+					"this is not the address of a name server; write for "
+					"example 9.9.9.9 or 2620:fe::fe");
 		return append(p, &p->c->dns_servers, CONF_DNS_MAX, word,
 			      "there are more than 64 name servers");
 	}

@@ -85,7 +85,7 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN])
 	return true;
 }
 
-/* Characters that editors, word processors and web pages insert instead of plain ones. */
+/* Characters that editors, word processors and web pages insert instead of ASCII characters. */
 static const struct {
 	const char *bytes, *name, *remedy;
 } strays[] = {
@@ -140,8 +140,8 @@ const char *conf_misquoted(const char *value)
 	size_t len = strlen(value);
 
 	if (*value == '"' || *value == '\'' || value[len - 1] == '"' || value[len - 1] == '\'')
-		return "the value is in quotes; write it without";
+		return "the value is in quotes; remove them";
 	if (strchr(value, ';'))
-		return "there is a ';'; a comment begins with '#', and a list is separated by ','";
+		return "there is a ';'; a comment begins with '#', and ',' separates list items";
 	return NULL;
 }

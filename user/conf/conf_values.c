@@ -24,18 +24,17 @@ static void explain_key(const char *value, char *what, size_t room)
 
 	at = at < KEYTEXT_BASE64_LEN ? at : KEYTEXT_BASE64_LEN - 1;
 	if (len != KEYTEXT_BASE64_LEN)
-		snprintf(what, room,
-			 "it has %zu characters; a key has 44 of base64, and the last is '='", len);
+		snprintf(what, room, "it has %zu characters; a key has 44 base64 characters", len);
 	else if (at != KEYTEXT_BASE64_LEN - 1 || value[at] != '=')
 		snprintf(what, room,
-			 "its character %zu is '%c'; a key has 43 of base64 and then '='", at + 1,
-			 isprint((unsigned char)value[at]) ? value[at] : '?');
+			 "its character %zu is '%c'; a key has 43 base64 digits and then '='",
+			 at + 1, isprint((unsigned char)value[at]) ? value[at] : '?');
 	else
-		snprintf(what, room, "it is no base64 of 32 bytes; copy the whole key");
+		snprintf(what, room, "it does not encode 32 bytes; copy the whole key");
 }
 
-/* Reads a key. Messages never show a key, because a private key may stand in place of a public
- * key. */
+/* Reads a key. Messages never show a key, because the user may have pasted a private key where a
+ * public key belongs. */
 static int read_key(struct conf_parser *p, const char *value, uint8_t key[static WIRE_KEY_LEN],
 		    const char *from)
 {
@@ -52,8 +51,8 @@ static int read_key(struct conf_parser *p, const char *value, uint8_t key[static
 		return 0;
 	}
 	if (conf_is_placeholder(value))
-		snprintf(what, sizeof(what),
-			 "%.64s is a placeholder; write the key in its place, %s", value, from);
+		snprintf(what, sizeof(what), "%.64s is a placeholder; replace it with %s", value,
+			 from);
 	else
 		explain_key(value, what, sizeof(what));
 	return conf_bad(p, -EINVAL, p->key, what);
@@ -76,7 +75,7 @@ static bool read_port(const char *value, uint32_t *port)
 
 static int set_private_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, p->c->private_key, "as `wgxdp genkey` makes it");
+	int err = read_key(p, value, p->c->private_key, "the output of `wgxdp genkey`");
 
 	if (!err)
 		p->c->has_private_key = !is_zero_ct(p->c->private_key, WIRE_KEY_LEN);
@@ -103,13 +102,14 @@ static int set_fwmark(struct conf_parser *p, char *value)
 				   &p->c->fwmark))
 		return conf_bad(p, -EINVAL, value,
 				"FwMark must be off or a number up to 0xffffffff, "
-				"decimal or with 0x before it");
+				"decimal, or hexadecimal with 0x");
 	return 0;
 }
 
 static int set_public_key(struct conf_parser *p, char *value)
 {
-	int err = read_key(p, value, p->block.public_key, "as the peer's `wgxdp pubkey` prints it");
+	int err =
+		read_key(p, value, p->block.public_key, "the output of `wgxdp pubkey` on the peer");
 
 	p->has_key |= !err;
 	return err;
@@ -119,7 +119,7 @@ static int set_preshared_key(struct conf_parser *p, char *value)
 {
 	p->has_psk = true;
 	return read_key(p, value, p->block.preshared_key,
-			"as `wgxdp genpsk` makes it, the same on both sides");
+			"the output of `wgxdp genpsk`, the same on both sides");
 }
 
 static int set_keepalive(struct conf_parser *p, char *value)
@@ -144,8 +144,8 @@ static const char *check_host(struct endpoint *e, const char *host, const char *
 	if (strchr(host, ':'))
 		return valuetext_is_address(host)
 			       ? NULL /* the link after '%' may not exist yet */
-			       : "this is no IPv6 address with a port; write [address]:port";
-	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a name of a host";
+			       : "this is not an IPv6 address with a port; write [address]:port";
+	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a host name";
 }
 
 static int set_endpoint(struct conf_parser *p, char *value)
@@ -229,7 +229,7 @@ static int bad_allowed_ip(struct conf_parser *p, const char *text, const char *w
 		return conf_bad(p, -EINVAL, p->key,
 				"an address is missing before or after a comma");
 	return conf_bad(p, -EINVAL, text,
-			is_two_addresses(text) ? "two addresses are separated by a comma" : what);
+			is_two_addresses(text) ? "a comma is missing between two addresses" : what);
 }
 
 static int add_allowed_ip(struct conf_parser *p, char *text)

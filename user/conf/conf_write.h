@@ -6,8 +6,8 @@
  *                                        ▲
  *      reply of the daemon to get=1 ─────┘
  *
- * The file has the lines, and their order, of `wg-quick save`. In addition it keeps the search
- * domains and the names of peers ("# Name ="). Other comments are lost, as with wg-quick.
+ * The file has the same lines in the same order as `wg-quick save` writes. In addition it keeps the
+ * search domains and the names of peers ("# Name ="). Other comments are lost, as with wg-quick.
  */
 #ifndef WGXDP_CONF_WRITE_H
 #define WGXDP_CONF_WRITE_H
@@ -23,9 +23,10 @@
  * with @f filled in and @c unchanged. */
 int conf_set_running(struct conf *c, const char *reply, size_t len, struct fault *f);
 
-/* Appends the text of a config file with the values of @c, so that conf_parse() of the text yields
- * the same values. Writes no MTU if c->mtu is 0, and no Table if c->table_text is "". Writes a peer
- * with our own public key, too. The text contains secrets. Sets out->failed when out of memory. */
+/* Appends the text of a config file with the values of @c, so that conf_parse() of the text
+ * yields the same values. Writes no MTU if c->mtu is 0, and no Table if c->table_text is "".
+ * Also writes a peer that has our own public key. The text contains secrets. Sets out->failed
+ * when out of memory. */
 void conf_format(const struct conf *c, struct buffer *out);
 
 /* Atomically replaces the file @path, or the target if @path is a link, with the text of

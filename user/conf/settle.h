@@ -13,12 +13,12 @@
 
 #include "wg/prefix.h"
 
-/* One step gives @prefix to @peer (an index), or, if @take, removes it from @peer if @peer has
- * it. */
+/* One step gives @prefix to the peer with index @peer. If @take is true, the step instead removes
+ * @prefix from this peer, if the peer has it. */
 struct settle_step {
 	struct prefix prefix; /* its host bits are 0 */
 	bool take;
-	bool kept;    /* output: this step is the reason why the peer has the prefix in the end */
+	bool kept;    /* output: this step gives the peer the prefix that it has in the end */
 	size_t until; /* index of the step at which the peer loses the prefix; 0 = never */
 	uint32_t peer;
 	unsigned line, column;

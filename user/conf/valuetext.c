@@ -63,7 +63,7 @@ const char *valuetext_prefix(const char *text, struct prefix *out)
 	memcpy(address, text, len);
 	address[len] = '\0';
 	if (inet_pton(p.family, address, p.addr) != 1)
-		return "this is no IPv4 or IPv6 address";
+		return "this is not an IPv4 or IPv6 address";
 	if (slash && !valuetext_number(slash + 1, 10, bits, &bits))
 		return p.family == AF_INET ? "after the '/' there must be a number from 0 to 32"
 					   : "after the '/' there must be a number from 0 to 128";
@@ -103,7 +103,7 @@ const char *valuetext_interface_address(const char *text, struct prefix *out)
 		}
 	}
 	if (slash && slash[1] == '0' && slash[2])
-		return "ip(8) reads a length with a 0 before it as octal; write it without the 0";
+		return "ip(8) reads a length with a leading 0 as octal; remove the 0";
 	return valuetext_prefix(text, out);
 }
 
