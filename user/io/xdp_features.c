@@ -79,7 +79,7 @@ out:
 	return err;
 }
 
-/* Raises *@ctx to the number of this queue plus one if the queue sends. */
+/* If this is a tx queue, raises *@ctx to the number of the queue plus one. */
 static int take_queue(const struct nlmsghdr *nlh, void *ctx)
 {
 	const size_t header = sizeof(struct genlmsghdr);

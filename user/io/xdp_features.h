@@ -17,8 +17,8 @@ struct xdp_features {
  * is older than Linux 6.3), -ENODEV, or another -errno. */
 int xdp_features_read(uint32_t ifindex, struct xdp_features *out);
 
-/* Counts the queues on which the link @ifindex sends packets of the host. Queues that the driver
- * has added for XDP are not counted, in contrast to `ethtool -l`. Returns 0 with @count filled in,
+/* Counts the tx queues that the host uses on the link @ifindex. Unlike `ethtool -l`, does not count
+ * the queues that the driver has added for XDP. Returns 0 with @count filled in,
  * -EOPNOTSUPP (the kernel is older than Linux 6.8), -ENETDOWN (the kernel lists no queues while the
  * link is down), -ENODEV, or another -errno. */
 int xdp_features_senders(uint32_t ifindex, uint32_t *count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * counter.h - reads counters and times that other threads write. Relaxed atomics are enough,
- * because no other data depends on the value and a reader may see a slightly older one. Any thread.
+ * because no other data depends on the value, and a slightly older value does no harm. Any thread.
  */
 #ifndef WGXDP_COUNTER_H
 #define WGXDP_COUNTER_H

@@ -10,7 +10,7 @@
  *   previous ◀── current ◀── next      a session moves to the left when a newer one replaces it
  *
  *   next      we are the responder, and nothing proves yet that the initiator has the keys; used
- *             to send once a worker has decrypted a message under it
+ *             to send as soon as a worker has decrypted a message of this session
  *   current   used to send
  *   previous  still decrypts messages that were in flight when current replaced it
  */

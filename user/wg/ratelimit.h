@@ -7,7 +7,7 @@
  *   handshake with valid mac2 ─▶ ratelimit_remembers ─ no ─▶ ratelimit_take ─▶ ratelimit_remember
  *                                     │ yes                      │ empty            and accept
  *                                     ▼                          ▼
- *                                  refuse it                  refuse it
+ *                                   refuse                     refuse
  *
  * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source replaces the least
  * recently used one. The accepted messages are recorded, because an observer could repeat them with
