@@ -76,7 +76,8 @@ translated() # RX TX ADDRESS:PORT
 begin_anew()
 {
 	in_ns a ip link set "$A" down
-	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]" # the daemon has seen that
+	# Wait until the daemon has closed its socket.
+	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]"
 	sleep 0.1 # b ignores a second initiation within 20 ms, [W] 5.1
 	in_ns a ip link set "$A" up
 	[ "$(pings a 1)" -eq 1 ]

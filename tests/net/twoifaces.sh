@@ -87,7 +87,7 @@ grows "no ping is lost" "$A2" xsk no_loss 10.99.2.2
 ok "the first attaches again" attach 1
 ok "show says why the first uses UDP" eval "why '$A1' | grep -qF '$A2'"
 ok "the second's daemon is killed" eval "kill -KILL $(daemon_pid a "$A2")"
-ok "the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
+ok "the first uses XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
 ok "detach of the dead second succeeds" down a "$A2"
 is "nothing of the second is left" "$(find "$RUN" "$SOCKETS" "$PINS" -maxdepth 1 -name "$A2*")" ""
@@ -141,7 +141,7 @@ grows "no ping is lost" "$A1" udp no_loss 10.99.1.2
 ok "the other program is still attached" eval "in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 pinging 10.99.1.2
 ok "the other program is detached" somebody_goes
-ok "the first takes XDP again" wait_for 5 is_path "$A1" "xdp xdp null"
+ok "the first uses XDP again" wait_for 5 is_path "$A1" "xdp xdp null"
 ok "no packet was lost meanwhile" all_came
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
 ok "wgxdp's program is detached by force, and no other is attached" bpftool link detach id \
@@ -155,14 +155,14 @@ ok "the first attaches" attach 1
 ok "show names the other program" eval "why '$A1' | grep -q somebody"
 refuses "--rx xdp is refused" 1 somebody eval "attach 2 --rx xdp"
 ok "the other program is detached" somebody_goes
-ok "the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
+ok "the first uses XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 
 # --- the NIC is deleted or renamed ----------------------------------------------------------------
 
 ok "the NIC is deleted" in_ns b ip link delete eth0
 ok "show says so" wait_for 5 eval "why '$A1' | grep -q 'eth0.*deleted'"
 join a eth0 b eth0
-ok "the NIC is made again, and the first takes XDP" wait_for 5 is_path "$A1" "xdp xdp null"
+ok "the NIC is made again, and the first uses XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
 ok "the NIC is renamed" eval "in_ns a ip link set eth0 down &&
 	in_ns a ip link set eth0 name wan0 && in_ns a ip link set wan0 up"

@@ -59,7 +59,7 @@ for word in monitor metrics syncconf; do
 done
 refuses "a typo in an option" 2 "did you mean --strict" run attach eth0 "$GOOD" --stirct
 spawn a "$WGXDP" -f shwo 2>"$TMP/shwo"
-ok "-f takes the word for an interface" wait_for 5 in_ns a wg show shwo
+ok "-f uses the word as the name of an interface" wait_for 5 in_ns a wg show shwo
 in_ns a ip link delete shwo
 wait $!
 clean "the interface shwo leaves nothing" a shwo

@@ -3,8 +3,8 @@
  * test_aead_diff.c - compares every backend with direct calls of libsodium.
  *
  * AEAD_LONG=1 in the environment tests ten million random packets and every length in every batch
- * size; otherwise a sample is tested that takes a few seconds. AEAD_SEED=N changes the packets, and
- * AEAD_ONLY=NAME tests only the backend of that name.
+ * size. Otherwise the test uses a sample, which takes a few seconds. AEAD_SEED=N changes the
+ * packets, and AEAD_ONLY=NAME tests only the backend of that name.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -175,12 +175,12 @@ static const struct bad {
 	/* 24 */ { IF "DNS = 192.0.2.53, 192.0.2\n", -EINVAL, "2: 192.0.2: this is not the" },
 	/* 25 */ { IF "DNS = fe80::1%\n", -EINVAL, "2: fe80::1%: this is not the address" },
 	/* 26 */ { IF "DNS = 192.0.2.53/24\n", -EINVAL, "2: 192.0.2.53/24: this is neither" },
-	/* 27: resolvectl would take it for an option */
+	/* 27: resolvectl would read this value as an option */
 	{ IF "DNS = --help\n", -EINVAL, "2: --help: this is neither the address" },
 	/* 28 */ { IF "Address = 10.0.0.1/024\n", -EINVAL, "2: 10.0.0.1/024: ip(8) reads" },
 	/* 29 */ { IF "SaveConfig = yes\n", -EINVAL, "2: yes: SaveConfig must be true or false" },
 	/* 30 */ { PEER(KEY_A) "PostUp = a\n", -EINVAL, "3: PostUp: belongs below [Interface]" },
-	/* 31: ip(8) would read it as octal */
+	/* 31: ip(8) would read this number as octal */
 	{ IF "MTU = 01400\n", -EINVAL, "2: 01400: MTU must be" },
 	/* 32 */ { "[Peer]\nAllowedIPs = ::1\n\n" IF, -EINVAL,
 		   "1: [Peer]: its PublicKey is missing" },

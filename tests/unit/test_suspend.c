@@ -327,7 +327,7 @@ static void twice(void **state)
 	assert_false(suspend_stale(&machine->suspend));
 }
 
-/* A thread that is delayed between its readings of the two clocks must not take the delay for a
+/* A thread that is delayed between its readings of the two clocks must not mistake the delay for a
  * suspend. */
 static void no_false_alarm(void **state)
 {

@@ -39,7 +39,7 @@ class Guest:
                     "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
         yield from ("-kernel", self.path("vmlinuz"), "-initrd", self.path("initramfs"), "-append",
                     "console=ttyS0 loglevel=6 panic=-1 oops=panic nowatchdog mitigations=off "
-                    # A snapshot does not hold the emulated TSC, which would make clocks jump.
+                    # Not the emulated TSC: a snapshot does not hold it, so clocks would jump.
                     "clocksource=hpet")
         yield from ("-chardev", f"file,id=console,append=on,path={self.path('console')}",
                     "-serial", "chardev:console")
