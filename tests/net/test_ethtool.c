@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ethtool.c - ethtool.h and xdp_features.h on a veth pair, compared with ethtool(8). */
+/* test_ethtool.c - ethtool.h, xdp_features.h and tuning.h on a veth pair, with ethtool(8). */
 #include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "host/tuning.h"
 #include "io/ethtool.h"
 #include "io/netlink.h"
 #include "io/xdp_features.h"
@@ -105,6 +106,33 @@ static void test_offloads(void **state)
 	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_LRO, true), -EOPNOTSUPP);
 }
 
+/* A driver that switches an offload off when XDP is attached, and not on again: vmxnet3. */
+static void test_watch(void **state)
+{
+	struct ethtool_offload_state all[ETHTOOL_OFFLOADS];
+	struct tuning t = { .interface = "wgxdp-watch" };
+	uint32_t ifindex = index_of("a0");
+
+	(void)state;
+	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_GRO, true), 0);
+	tuning_watch(&t, "a0", ifindex);
+	assert_true(t.count >= 2);
+	tuning_watch(&t, "a0", ifindex);
+	sh("test $(jq '.changes | length' /run/wgxdp/wgxdp-watch.nics) = %u", t.count);
+	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_TX_CHECKSUM, false), 0);
+	tuning_unwatch(&t, "a0", ifindex);
+	sh("jq -r '.changes[].offload' /run/wgxdp/wgxdp-watch.nics | tail -n 1 | grep -qx %s",
+	   ethtool_offload_name(ETHTOOL_TX_CHECKSUM));
+	sh("! grep -q %s /run/wgxdp/wgxdp-watch.nics", ethtool_offload_name(ETHTOOL_GRO));
+	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_GRO, false), 0);
+	tuning_undo(&t);
+	assert_int_equal(ethtool_offloads("a0", all), 0);
+	assert_true(all[ETHTOOL_TX_CHECKSUM].on);
+	assert_true(all[ETHTOOL_UDP_SEGMENTATION].on); /* goes off with the checksums */
+	assert_false(all[ETHTOOL_GRO].on);	       /* the user's own change */
+	sh("test ! -e /run/wgxdp/wgxdp-watch.nics");
+}
+
 static void test_features(void **state)
 {
 	struct xdp_features f;
@@ -147,8 +175,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_driver),	 cmocka_unit_test(test_channels),
-		cmocka_unit_test(test_offloads), cmocka_unit_test(test_features),
-		cmocka_unit_test(test_senders),
+		cmocka_unit_test(test_offloads), cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_features), cmocka_unit_test(test_senders),
 	};
 
 	if (geteuid() != 0 || system("command -v ethtool >/dev/null")) {

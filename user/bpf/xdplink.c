@@ -14,6 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/pins.h"
+#include "io/xdp_features.h"
 #include "util/log.h"
 
 #define PROGRAM_MAPS_MAX 32
@@ -131,6 +132,16 @@ static int create_link(int prog_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Says why the driver refused native XDP. Kernels since Linux 6.3 tell what a driver offers. */
+static const char *refusal(int err, uint32_t ifindex)
+{
+	struct xdp_features features;
+
+	if (err == -EOPNOTSUPP && !xdp_features_read(ifindex, &features) && !features.native)
+		return "its driver offers no native XDP with the present settings";
+	return strerror(-err);
+}
+
 static int attach_fault(int err, uint32_t ifindex, const char *nic, bool native, struct fault *f)
 {
 	switch (err) {
@@ -153,7 +164,7 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, bool native,
 			return fault(f, -EOPNOTSUPP,
 				     "%s: cannot attach XDP in native mode: %s; use --rx udp, or "
 				     "--xdp-mode generic, which is slower",
-				     nic, strerror(-err));
+				     nic, refusal(err, ifindex));
 		return fault(f, err, "%s: cannot attach XDP: %s; use --rx udp", nic,
 			     strerror(-err));
 	}

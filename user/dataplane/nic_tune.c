@@ -49,6 +49,16 @@ void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *opt
 			make(t, facts.link.name, &judgement.advice[i]);
 }
 
+void nic_tune_begin(struct nic_tuner *t, const char *name, uint32_t ifindex)
+{
+	tuning_watch(&t->tuning, name, ifindex);
+}
+
+void nic_tune_end(struct nic_tuner *t, const char *name, uint32_t ifindex)
+{
+	tuning_unwatch(&t->tuning, name, ifindex);
+}
+
 void nic_tune_undo(struct nic_tuner *t)
 {
 	tuning_undo(&t->tuning);

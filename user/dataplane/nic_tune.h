@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* nic_tune.h - makes the changes on a NIC that `wgxdp probe` advises, if --tune asks for them. */
+/*
+ * nic_tune.h - makes the changes on a NIC that `wgxdp probe` advises, if --tune asks for them, and
+ * remembers what a driver changes when XDP is attached.
+ */
 #ifndef WGXDP_NIC_TUNE_H
 #define WGXDP_NIC_TUNE_H
 
@@ -8,7 +11,7 @@
 
 struct netlink;
 
-/* The state of --tune. @say is NULL if the user has not given --tune. */
+/* The changed settings. @say is NULL if the user has not given --tune. */
 struct nic_tuner {
 	struct tuning tuning;
 	/* Tells the user what is about to be done, in a sentence. */
@@ -22,6 +25,11 @@ struct nic_tuner {
  * changes by the user stay. Reports a failure to the user and continues. */
 void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *options,
 	      const char *name, uint32_t ifindex);
+
+/* Calls bracket the attaching of an XDP program to the NIC @name. nic_tune_undo() then restores the
+ * offloads that the driver switched off for the program, also without --tune. */
+void nic_tune_begin(struct nic_tuner *t, const char *name, uint32_t ifindex);
+void nic_tune_end(struct nic_tuner *t, const char *name, uint32_t ifindex);
 
 /* Undoes all changes. The queues of the NICs must be closed. */
 void nic_tune_undo(struct nic_tuner *t);

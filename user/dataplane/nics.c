@@ -22,11 +22,12 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 	 * already merged take the UDP sockets after all. */
 	if (mode == LOADER_MODE_AUTO)
 		mode = LOADER_MODE_NATIVE;
+	nic_tune_begin(env->tuner, nic->name, nic->ifindex);
 	err = env->options->chain
 		      ? loader_attach_chained(env->loader, nic->ifindex, nic->name, mode,
 					      &nic->native, f)
 		      : loader_attach(env->loader, nic->ifindex, nic->name, mode, &nic->native, f);
-
+	nic_tune_end(env->tuner, nic->name, nic->ifindex);
 	nic->attached = !err;
 	if (nic->attached && !nic->native)
 		log_info("%s: XDP is in generic mode; datagrams that the kernel has joined (GRO of "

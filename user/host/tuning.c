@@ -156,6 +156,53 @@ failed:
 	return err;
 }
 
+/* Offloads that the driver switches off -------------------------------------------------------- */
+
+static bool is_recorded(const struct tuning *t, const struct tuning_change *change)
+{
+	for (unsigned i = 0; i < t->count; i++)
+		if (t->changes[i].is_offload && t->changes[i].ifindex == change->ifindex &&
+		    t->changes[i].offload == change->offload)
+			return true;
+	return false;
+}
+
+void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex)
+{
+	struct ethtool_offload_state states[ETHTOOL_OFFLOADS];
+	struct tuning_change change = { .ifindex = ifindex, .is_offload = true };
+	struct fault f;
+
+	if (ethtool_offloads(nic, states))
+		return;
+	/* undo_all() goes backwards: the kernel segments only on a link that adds checksums. */
+	for (int i = ETHTOOL_OFFLOADS - 1; i >= 0 && t->count < TUNING_MAX; i--) {
+		change.offload = (enum ethtool_offload)i;
+		if (states[i].on && !states[i].fixed && !is_recorded(t, &change))
+			t->changes[t->count++] = change;
+	}
+	t->netns = netns_of_process("self");
+	if (write_record(t, &f))
+		log_error("%s: detach may not restore its offloads: %s", nic, f.text);
+}
+
+void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex)
+{
+	struct ethtool_offload_state states[ETHTOOL_OFFLOADS];
+	unsigned kept = 0;
+
+	if (ethtool_offloads(nic, states))
+		return;
+	for (unsigned i = 0; i < t->count; i++) {
+		const struct tuning_change *c = &t->changes[i];
+
+		if (!c->is_offload || c->ifindex != ifindex || !states[c->offload].on)
+			t->changes[kept++] = *c;
+	}
+	t->count = kept;
+	(void)write_record(t, NULL);
+}
+
 /* Undoing -------------------------------------------------------------------------------------- */
 
 static bool same_counts(const struct ethtool_counts *a, const struct ethtool_counts *b)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tuning.h - changes settings of NICs (--tune) and undoes that later. Each change is recorded in
- * /run/wgxdp/IFACE.nics before it is made, so that the next daemon of this name can undo it after a
- * `kill -9`:
+ * tuning.h - changes settings of NICs (--tune) and undoes that later, and restores the offloads that
+ * a driver switches off for XDP. Each change is recorded in /run/wgxdp/IFACE.nics before it is
+ * made, so that the next daemon of this name can undo it after a `kill -9`:
  *
  *   {"netns": 4026531840, "changes": [
  *     {"ifindex": 2, "channels": [[0, 0, 1], [0, 0, 4]]},     rx, tx, combined: before, after
@@ -25,7 +25,7 @@
 
 struct tuning_change {
 	uint32_t ifindex;
-	bool is_offload; /* an offload was switched off; false: channels were changed */
+	bool is_offload; /* an offload went off; false: channels were changed */
 	enum ethtool_offload offload;
 	struct ethtool_counts before, after; /* channels */
 };
@@ -47,6 +47,14 @@ void tuning_command(char text[static TUNING_COMMAND_LEN], const char *nic,
  * changed. */
 int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *change,
 		struct fault *f);
+
+/* Some drivers switch an offload off when an XDP program is attached, and do not switch it on when
+ * the program is detached (vmxnet3: rx-lro). The caller calls tuning_watch() before it attaches the
+ * program to the link @nic, and tuning_unwatch() after that. The first records all offloads that
+ * are on, and the second removes those from the record that are still on, so that tuning_undo()
+ * restores the others. Failures are logged. */
+void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex);
+void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
 
 /* Undoes all changes, the last one first, and removes the record. A change that could not be undone
  * is logged and stays recorded. The AF_XDP sockets of the NICs must be closed. */
