@@ -14,12 +14,17 @@
 static int missing; /* returned by the next fake_check() */
 static unsigned checks;
 static bool damaged_seen;
+static struct keep *flushed; /* another program flushes nftables during the check of this one */
 
 static int fake_check(void *ctx, bool damaged)
 {
 	(void)ctx;
 	checks++;
 	damaged_seen = damaged;
+	if (flushed) { /* as keep_forget_nft() */
+		flushed->damaged = true;
+		keep_check_soon(flushed);
+	}
 	return missing;
 }
 
@@ -109,12 +114,45 @@ static void failing(void **state)
 	loop_free(loop);
 }
 
+/* A program that flushes nftables during each check does not make the checks more frequent, neither
+ * those that succeed nor those that fail. The damage is remembered. */
+static void flushed_during_checks(void **state)
+{
+	struct loop *loop = loop_new();
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
+	struct keep k = fresh(loop, now_ns);
+
+	(void)state;
+	loop_timer_init(&k.timer, loop, on_timer, &k);
+	flushed = &k;
+	missing = 1;
+	k.not_before_ns = now_ns; /* keep_check_soon() reads the true clock */
+	for (unsigned i = 0; i < KEEP_AT_ONCE + 5; i++) {
+		k.timer.at_ns = LOOP_NEVER; /* as fire_timers() */
+		on_timer(&k, now_ns);
+		assert_true(k.damaged);
+		assert_true(loop_timer_armed(&k.timer));
+		assert_true(k.timer.at_ns >= k.not_before_ns);
+		now_ns = k.not_before_ns + MS;
+	}
+	assert_true(k.fighting);
+	missing = -EIO;
+	k.timer.at_ns = LOOP_NEVER;
+	on_timer(&k, now_ns);
+	assert_true(k.damaged);
+	assert_int_equal(k.timer.at_ns, now_ns + NS_PER_SECOND);
+	flushed = NULL;
+	loop_timer_done(&k.timer);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fight),
 		cmocka_unit_test(nothing_missing),
 		cmocka_unit_test(failing),
+		cmocka_unit_test(flushed_during_checks),
 	};
 
 	return cmocka_run_group_tests_name("host_keep", tests, NULL, NULL);

@@ -90,12 +90,17 @@ static void on_timer(void *ctx, uint64_t now_ns)
 		k->damaged |= damaged;
 		k->not_before_ns = now_ns + (NS_PER_SECOND << k->failures);
 		k->failures += k->failures < FAILURES_MAX;
-		loop_timer_arm_sooner(&k->timer, k->not_before_ns);
+		loop_timer_arm(&k->timer, k->not_before_ns);
 		return;
 	}
 	k->failures = 0;
 	if (missing > 0)
 		take_token(k);
+	/* If keep_forget_nft() armed the timer during the check, it used the old not_before_ns. */
+	if (loop_timer_armed(&k->timer)) {
+		loop_timer_cancel(&k->timer);
+		keep_check_soon(k);
+	}
 }
 
 int keep_open(struct keep *k, struct loop *loop, keep_check_fn check, void *ctx)
