@@ -5,10 +5,10 @@
 
 #include "conf/conf.h"
 
-/* Replaces the addresses of @conf by those of the interface and, if @conf has an MTU, the MTU, as
- * wg-quick(8) does. @conf keeps its values if the interface is not in this network namespace, or is
- * down, because the kernel removes IPv6 addresses then. Returns 0, or -errno with @conf
- * unchanged. */
+/* Sets the addresses of @conf to those of the interface. If @conf has an MTU, also sets the MTU.
+ * wg-quick(8) does the same. Changes nothing if the interface is in another network namespace.
+ * Changes nothing if the interface is down either, because the kernel removes the IPv6 addresses of
+ * an interface that goes down. Returns 0, or -errno with @conf unchanged. */
 int addresses_take(struct conf *conf, const char *interface);
 
 #endif

@@ -16,7 +16,7 @@
 struct down {
 	const char *interface;
 	struct hook_record record; /* path = NULL: no config file was attached */
-	int lock_fd;		   /* holds the record for this command; negative = no record */
+	int lock_fd;		   /* locks the record; negative = no record */
 	bool has_file;		   /* the file could be read, so its hooks run */
 	struct conf file;
 	const char *path; /* path of the file; NULL = no file */

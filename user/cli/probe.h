@@ -8,7 +8,8 @@
 
 #include "dataplane/nic_advice.h"
 
-/* Returns a new object that man/wgxdp.8 describes (PROBE OUTPUT), or NULL if out of memory. */
+/* Returns a new JSON object with the members that man/wgxdp.8 lists (PROBE OUTPUT), or NULL if out
+ * of memory. */
 json_t *probe_json(const struct nic_facts *facts, const struct nic_judgement *judgement);
 
 /* Writes the object as readable text. */

@@ -20,7 +20,7 @@ const struct verb *verbs_find(const char *word);
 /* Writes the text of `wgxdp --help`. Returns CLI_OK. */
 int verbs_help(FILE *out);
 
-/* Checks @word, which stands where a verb or the name of an interface is expected and is no verb.
+/* Checks the first argument @word, which is not a verb but may be the name of an interface.
  * Returns CLI_OK if @word may be an interface. Otherwise prints a suggestion and returns CLI_USAGE.
  * @more: true if other arguments follow. */
 int verbs_refuse(const char *word, int more);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls of struct ctlserver_ops
- * out. Each connection has one request at a time: while it waits for the answer to reload, detach
- * or confirm, its further requests are not read. Control thread.
+ * out. Each connection has one request at a time: while a client waits for the answer to reload,
+ * detach or confirm, no further request of this client is read. Control thread.
  */
 #ifndef WGXDP_CTLSERVER_H
 #define WGXDP_CTLSERVER_H
@@ -20,10 +20,11 @@ struct ctlserver_show {
 };
 
 struct ctlserver_ops {
-	/* Append the answer to `show`, whose fields are listed in control.h, in pieces. The first
-	 * function appends the text before the peers. Each call of the second appends one peer, or
-	 * after the last peer the rest of the text. @at is all zero at first; the caller frees its
-	 * tail. Return SERVER_MORE if more follows, 0 if the answer is complete, or -ENOMEM. */
+	/* Append the answer to `show`, whose fields are listed in control.h, in pieces.
+	 * show_begin() appends the text before the peers. Each call of show_more() appends one
+	 * peer, or, after the last peer, the rest of the text. @at is all zero at first; the caller
+	 * frees its tail. Return SERVER_MORE if more follows, 0 if the answer is complete, or
+	 * -ENOMEM. */
 	int (*show_begin)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	/* Turns debugging on or off. Returns a new object; NULL when out of memory. */
@@ -31,8 +32,8 @@ struct ctlserver_ops {
 	/* Returns the last lines of the log as a new object; NULL when out of memory. */
 	json_t *(*logs)(void *ctx);
 	/* Begins a reload of the config file, or (@adopt) regards the current file as applied.
-	 * Returns the number of the reload, at whose end ctlserver_reloaded() answers the client;
-	 * or 0 with @f filled in if there is no file. */
+	 * Returns the number of the reload, or 0 with @f filled in if there is no file. When the
+	 * reload has ended, ctlserver_reloaded() answers the client. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
 	/* Confirms the tunnel, so that it stays; or, if @wait, makes the client wait for
 	 * ctlserver_decided(). Returns NULL, or a sentence that says why this is not possible. */
@@ -63,7 +64,7 @@ void ctlserver_detached(struct ctlserver *c);
  * message. */
 void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error);
 
-/* Tells the clients that wait whether the tunnel was confirmed (@stays) or expired. */
+/* Tells the waiting clients whether the tunnel was confirmed (@stays) or the time has expired. */
 void ctlserver_decided(struct ctlserver *c, bool stays);
 
 void ctlserver_free(struct ctlserver *c); /* does nothing if @c is NULL */

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server.h - a Unix stream socket on the loop that speaks a protocol of lines. Control thread.
+ * server.h - a Unix stream socket with a line-based protocol, served by the loop. Control thread.
  *
  *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client reads them ─▶ close
  *
  * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
  * while a client does not read its answers, no further line of this client is read. A long answer
- * is made in pieces as the client reads them. In each turn of the loop, the server handles lines
- * and makes answers of a client for at most PASS_TURN_NS.
+ * is made in pieces as the client reads them. In each turn of the loop, the server spends at most
+ * PASS_TURN_NS on each client.
  *
  * The answers of a client are in the order of its lines, because a line is handled when the answer
  * to the line before is complete. The protocol may defer the answer to a line and complete it later
  * by server_send().
  *
- * When all places are taken, a new client evicts an idle client, unless the idle client waits for a
- * deferred answer. If no client can be evicted, the new client waits in the backlog until a client
- * is closed or idle. A client that hangs up while it waits for a deferred answer is closed, and its
- * further lines are not handled.
+ * When SERVER_CLIENTS_MAX clients are connected, a new client evicts an idle client, unless the
+ * idle client waits for a deferred answer. If no client can be evicted, the new client waits in the
+ * backlog until a client is closed or idle. A client that hangs up while it waits for a deferred
+ * answer is closed, and its further lines are not handled.
  */
 #ifndef WGXDP_SERVER_H
 #define WGXDP_SERVER_H
@@ -80,12 +80,13 @@ void server_free(struct server *s);
  * every callback, but only once for a line, and not after the client's close callback. */
 void server_send(struct server_client *client, const struct buffer *answer);
 
-/* Stops the handling of lines: no further line of any client is handled, and an answer that more()
- * has not completed breaks off. server_send() and server_flush() still send deferred answers. */
+/* Stops the handling of lines: no further line of any client is handled, and an answer that
+ * more() has not completed stays incomplete. server_send() and server_flush() still send
+ * deferred answers. */
 void server_stop(struct server *s);
 
-/* Sends what the clients have not received yet, and waits for this up to @timeout_ms in all. Used
- * when the daemon ends and the loop no longer runs. */
+/* Sends all pending answers, and waits at most @timeout_ms until the clients have received them.
+ * Used when the daemon ends and the loop no longer runs. */
 void server_flush(struct server *s, unsigned timeout_ms);
 
 #endif

@@ -15,7 +15,7 @@
 
 struct socket_file {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	bool has_file; /* dev and ino are those of the file that we serve */
+	bool has_file; /* dev and ino identify the file of our socket */
 	dev_t dev;
 	ino_t ino;
 	struct loop *loop;
@@ -28,7 +28,8 @@ struct socket_file {
  * because the caller would otherwise unlink the file. */
 bool socket_file_answers(const char *path);
 
-/* @path: absolute, copied. Returns 0, or -ENAMETOOLONG with @f filled in. */
+/* Initialises @s for the socket file @path, an absolute path that is copied. Returns 0, or
+ * -ENAMETOOLONG with @f filled in. */
 int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
 
 /* Creates a stream socket that is bound to the file, which has mode 0600. Creates the directory
@@ -37,8 +38,8 @@ int socket_file_init(struct socket_file *s, const char *path, struct fault *f);
  * process listens at the path), -EACCES. */
 int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, struct fault *f);
 
-/* Instead of socket_file_bind(), for a socket that another process has bound to the file and that
- * was inherited as @fd. Returns 0, or -ENOENT with @f filled in if @fd is not bound to the file. */
+/* Adopts the inherited socket @fd, which another process has bound to the file. Called instead of
+ * socket_file_bind(). Returns 0, or -ENOENT with @f filled in if @fd is not bound to the file. */
 int socket_file_adopt(struct socket_file *s, int fd, struct fault *f);
 
 /* Calls @deleted once, from the loop, when the file has been deleted or replaced since

@@ -18,7 +18,7 @@
 #include "util/buffer.h"
 #include "wg/device.h"
 
-#define UAPI_LINE_MAX 1024 /* bytes of a line; the longest meaningful one has 79 */
+#define UAPI_LINE_MAX 1024 /* bytes of a line; the longest valid line has 79 */
 
 /* Settings that belong to the data plane and not to the device. The setters return 0 or any -errno,
  * which the client gets as EADDRINUSE. For port 0 the kernel chooses a port. */

@@ -9,8 +9,8 @@
 #include "util/fault.h"
 #include "wg/device.h"
 
-/* Sets the private key, adds the peers, and registers with @names the endpoints that are host
- * names. The caller sets the port and the fwmark. Returns 0, or -errno with @f filled in. */
+/* Sets the private key and adds the peers. Endpoints that are host names are registered with
+ * @names. The caller sets the port and the fwmark. Returns 0, or -errno with @f filled in. */
 int apply_conf(struct device *d, struct endpoint_names *names, const struct conf *conf,
 	       uint64_t now_ns, struct fault *f);
 

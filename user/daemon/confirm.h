@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * confirm.h - `attach --confirm SECONDS`: everything is undone unless `wgxdp confirm` says in time
- * that the host can still be reached.
+ * confirm.h - `attach --confirm SECONDS`: undoes everything unless the user runs `wgxdp confirm` in
+ * time, which shows that the host can still be reached.
  *
  *   attach commits ─▶ PENDING ─┬─ `wgxdp confirm` ─▶ OFF: the tunnel stays
  *                              └─ SECONDS ─▶ EXPIRED: the process that attach left behind detaches,
@@ -22,9 +22,9 @@
 enum confirm_state { CONFIRM_OFF, CONFIRM_PENDING, CONFIRM_EXPIRED };
 
 struct confirm_ops {
-	/* The tunnel was confirmed (@stays) or has expired. */
+	/* The tunnel was confirmed (@stays) or the time has expired. */
 	void (*decided)(void *ctx, bool stays);
-	/* The tunnel expired, but no process has detached it, so the daemon must end. */
+	/* The time has expired, but no process has detached the tunnel, so the daemon must end. */
 	void (*end)(void *ctx);
 };
 

@@ -29,9 +29,9 @@ struct detach_child {
 int detach_child_start(struct detach_child *c, struct loop *loop, const char *interface,
 		       void (*ended)(void *ctx), void *ctx);
 
-/* Waits until the command has ended. In a container this process may be the first one, and its end
- * would kill PostDown. Call this after the name of the interface was released, because the command
- * waits for that. Does nothing if no command was started. */
+/* Waits until the command has ended. In a container this process may be PID 1, whose exit would
+ * kill PostDown. Call this after the name of the interface was released, because the command waits
+ * for the name. Does nothing if no command was started. */
 void detach_child_wait(struct detach_child *c);
 
 #endif

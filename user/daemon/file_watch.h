@@ -7,7 +7,7 @@
  *   every 5 s, because not every file system and directory link is covered ─────────┴▶ stat(2)
  *      ─▶ another inode, size or time ─▶ 500 ms without a further change ─▶ changed()
  *
- * A deletion is no change: the module waits for a new file. Control thread.
+ * A deletion does not count as a change: the module waits for a new file. Control thread.
  */
 #ifndef WGXDP_FILE_WATCH_H
 #define WGXDP_FILE_WATCH_H

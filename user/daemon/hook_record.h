@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hook_record.h - a record of the hooks of an interface, so that `wgxdp detach` can run them if the
- * config file is missing or has an error, or if the daemon was killed. It is the file
+ * config file is missing or has an error, or if the daemon was killed. The record is the file
  * /run/wgxdp/<interface>.hooks, mode 0600.
  *
  *   attach, reload ─▶ the daemon writes the record
- *   detach         ─▶ the command reads the record; the daemon removes it as it ends
+ *   detach         ─▶ the command reads the record; the daemon removes the record when it ends
  *   kill -9, or a second SIGTERM ─▶ the record stays. The next detach or attach runs the hooks and
  *                     removes the record
  *

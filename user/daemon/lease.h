@@ -3,11 +3,11 @@
  * lease.h - a command that starts a daemon holds a lease on the daemon: a socket pair with these
  * messages:
  *
- *   daemon ─▶ command   "ready <ifindex>"      the interface is there, configured, and down
+ *   daemon ─▶ command   "ready <ifindex>"      the interface is configured, and down
  *   daemon ─▶ command   "up <port>"            sockets answer, workers run, the host is set up
  *   daemon ─▶ command   "warning <sentence>"   something works but looks wrong
  *   daemon ─▶ command   "error <sentence>"     the daemon ends
- *   command ─▶ daemon   "commit"               from now on the daemon lives on its own
+ *   command ─▶ daemon   "commit"               the daemon no longer depends on the command
  *
  * If the command ends before it commits (an error, kill -9), the daemon sees the other end closed
  * and undoes everything. SIGINT, SIGTERM and SIGHUP do not end the command at once. They shut the

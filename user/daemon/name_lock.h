@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * name_lock.h - ensures that only one daemon on the host, in any namespace, uses the name of an
- * interface. The daemon holds the lock on /run/wgxdp/<interface>.lock, which contains its pid as
+ * interface. The daemon holds the lock on /run/wgxdp/<interface>.lock, which contains its pid for
  * information. The kernel releases the lock when the process ends, so a dead owner leaves no lock
  * behind.
  */

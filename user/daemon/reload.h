@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reload.h - follows the config file of a running interface. It applies to the device only the
- * values that have changed in the file since it was last applied. Other values that wg(8) has set
- * in the meantime stay, and the sessions, packets and map entries of other peers are not touched.
+ * reload.h - follows the config file of a running interface. If a value has changed in the file
+ * since the file was last applied, the reload applies this value to the device. Other values that
+ * wg(8) has set in the meantime stay, and the sessions, packets and map entries of other peers are
+ * not touched.
  *
  *   `wgxdp reload`, SIGHUP, file_watch.h
  *      ─▶ a thread reads and compares the file ─▶ port, mark, key ─▶ peers, in slices of 2 ms
- *      ─▶ the host (addresses, routes, DNS) ─▶ the new file is the last applied one
+ *      ─▶ the host (addresses, routes, DNS) ─▶ the new file becomes the last applied one
  *
  * If the file has an error, nothing is changed. A request that arrives during a reload causes
  * another reload afterwards. The last applied file is kept in memory, with its secrets replaced by
@@ -25,7 +26,7 @@ enum reload_wish {
 	RELOAD_WATCHED = 1, /* the file has changed: never removes all peers */
 	RELOAD_ASKED = 2,   /* the user has requested the reload */
 	RELOAD_EXACT = 4,   /* the device becomes exactly like the file, as with `wg syncconf` */
-	RELOAD_ADOPT = 8,   /* the daemon's own save wrote the file, so nothing is changed */
+	RELOAD_ADOPT = 8,   /* `wgxdp save` has written the file, so nothing is changed */
 };
 
 struct reload_ops {
@@ -53,8 +54,8 @@ struct reload_config {
 
 struct reload {
 	struct reload_config config;
-	/* The last applied config; its secrets are digests. Empty, except for SaveConfig, while the
-	 * job retires the config before it. */
+	/* The last applied config, with digests instead of secrets. While the job RETIRE runs, only
+	 * save_config is set. */
 	struct conf applied;
 	uint8_t digest_key[CONF_DIGEST_KEY_LEN];
 	struct file_watch watch;
@@ -72,7 +73,7 @@ struct reload {
 	uint64_t applied_unix_s; /* time at which the file was applied last */
 };
 
-/* Begins with *@conf, which has been applied to the device. Returns 0 and takes ownership of the
+/* Starts with *@conf, which has been applied to the device. Returns 0 and takes ownership of the
  * contents of *@conf, or returns -errno and leaves them to the caller. */
 int reload_init(struct reload *r, const struct reload_config *config, struct conf *conf);
 void reload_done(struct reload *r); /* does nothing if *r is all zero */

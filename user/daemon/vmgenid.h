@@ -12,8 +12,9 @@
 
 struct vmgenid;
 
-/* Begins to listen for the kernel's report that this virtual machine was restored or copied. Then
- * records the copy in @suspend, which is borrowed, and wakes the loop. Returns 0 or -errno. */
+/* Begins to listen for the kernel's reports. When the kernel reports that this virtual machine was
+ * restored or copied, records this in @suspend, which is borrowed, and wakes the loop. Returns 0 or
+ * -errno. */
 int vmgenid_watch(struct vmgenid **v, struct loop *loop, struct suspend *suspend);
 void vmgenid_unwatch(struct vmgenid *v); /* does nothing if v is NULL */
 

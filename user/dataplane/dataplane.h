@@ -32,7 +32,7 @@ struct dataplane_ops {
 	void (*changed)(void *ctx);
 	/* The workers cannot continue. The reason has been logged. */
 	void (*failed)(void *ctx);
-	/* Tells the user of a change of a NIC (--tune). @sentence has no newline. */
+	/* Tells the user that --tune changes a NIC. @sentence has no newline. */
 	void (*say)(void *ctx, const char *sentence);
 };
 
@@ -72,7 +72,7 @@ struct dataplane {
  * -errno with @f filled in. Call dataplane_close() also after a failure. */
 int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 		   const struct conf *conf, uint32_t mtu, struct fault *f);
-void dataplane_close(struct dataplane *d); /* call it while down; does nothing if never opened */
+void dataplane_close(struct dataplane *d); /* only while down; does nothing if never opened */
 
 /* Opens the UDP sockets on the listen port (dataplane_port()) and starts the workers. Does nothing
  * if the data plane is already up. Returns 0, or -errno with @f filled in. */
@@ -91,8 +91,8 @@ int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark);
  * it is down, the port that will be bound. 0: the kernel has not chosen one yet. */
 uint16_t dataplane_port(const struct dataplane *d);
 
-/* Routes, addresses, links or endpoints changed: chooses the NICs again within a second, if the
- * user named none. */
+/* Call this when routes, addresses, links or endpoints have changed. The NICs are then chosen again
+ * within a second, unless the user named them. */
 void dataplane_network_changed(struct dataplane *d);
 
 /* Adds up the counts of all transports, including closed ones. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_advice.h - judges the facts about a NIC: the path that `auto` takes in each direction, why,
- * and which commands would improve it. docs/performance.md has the table with its evidence. Makes
- * no system call.
+ * nic_advice.h - judges the facts about a NIC: which path `auto` takes in each direction, why it
+ * takes this path, and which commands would improve the path. docs/performance.md has the table
+ * with its evidence. Makes no system call.
  */
 #ifndef WGXDP_NIC_ADVICE_H
 #define WGXDP_NIC_ADVICE_H
@@ -14,9 +14,9 @@
 
 struct nic_advice {
 	char why[192];			  /* what is limited, or when the command is useful */
-	char command[TUNING_COMMAND_LEN]; /* the command that would improve it */
-	/* --tune may make the change. It does not switch offloads on, and does not change the MTU
-	 * or what belongs to other programs; the user must do this. */
+	char command[TUNING_COMMAND_LEN]; /* the command that lifts the limit */
+	/* --tune may make the change. --tune does not switch offloads on, and does not change the
+	 * MTU or other programs. The user must do this. */
 	bool tunable;
 	struct tuning_change change; /* only if tunable */
 };
@@ -28,7 +28,8 @@ struct nic_judgement {
 	struct nic_advice advice[NIC_ADVICE_MAX];
 };
 
-/* @workers: how many workers the tunnel has if the NIC has enough queues. */
+/* Fills in @j from @f and @options. @workers is the number of workers that the tunnel has if the
+ * NIC has enough queues. */
 void nic_judge(struct nic_judgement *j, const struct nic_facts *f, const struct options *options,
 	       unsigned workers);
 

@@ -18,7 +18,7 @@ enum nics_obstacle {
 	NICS_PROGRAM, /* another XDP program */
 	NICS_QUEUE,   /* another AF_XDP socket */
 	NICS_MTU,     /* the MTU is larger than AF_XDP allows */
-	NICS_REFUSED, /* the driver refused; it may agree with other queues or another MTU */
+	NICS_REFUSED, /* the driver refused XDP; other queues or another MTU may help */
 };
 
 /* What AF_XDP bypasses on a NIC: packet filters, qdiscs, and netfilter rules that may mark outgoing
@@ -41,8 +41,8 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 
 /* Finds the packet filters and qdiscs of other programs on the link, and the netfilter rules that
- * may mark packets of this host. @netfilter: of netlink_open_netfilter(), or NULL to leave these
- * rules out. */
+ * may mark packets of this host. @netfilter is a socket of netlink_open_netfilter(), or NULL to
+ * leave these rules out. */
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
 					uint32_t ifindex);
 

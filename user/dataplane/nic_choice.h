@@ -14,7 +14,7 @@ struct endpoint;
 struct nic_choice {
 	struct nic *nics; /* room for OPTIONS_NICS_MAX */
 	unsigned count;
-	const char *tunnel; /* the tunnel interface, which is no NIC; NULL = none exists yet */
+	const char *tunnel; /* name of the tunnel, which is never chosen; NULL = none exists yet */
 };
 
 /* Adds the NICs that @options names. If options->nics.late is true, a NIC need not exist yet; its

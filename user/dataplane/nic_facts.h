@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_facts.h - reads all facts about a NIC on which the choice of its path depends. Changes
- * nothing and attaches nothing. Control thread, or a command.
+ * nic_facts.h - reads the facts about a NIC that determine its path. Changes nothing and attaches
+ * nothing. Control thread, or a command.
  */
 #ifndef WGXDP_NIC_FACTS_H
 #define WGXDP_NIC_FACTS_H
@@ -25,13 +25,13 @@ struct nic_facts {
 	struct fault why; /* if there is an obstacle: a sentence about it */
 	struct nic_bypassed bypassed;
 	enum nic_answer ipsec;	   /* an IPsec policy encrypts or refuses outgoing packets */
-	enum nic_answer netfilter; /* @hooks names a chain; NIC_UNKNOWN = they were not read */
+	enum nic_answer netfilter; /* hooks has a chain; NIC_UNKNOWN = hooks was not read */
 	struct nft_hooks hooks;
 	bool privileged; /* has CAP_NET_ADMIN; else programs of tc are not seen */
 };
 
-/* Fills in @facts for the link @name; what cannot be read stays unknown. @options determine which
- * obstacles count. Returns 0, or -errno if there is no such link. */
+/* Fills in @facts for the link @name; facts that cannot be read stay unknown. @options determine
+ * which obstacles count. Returns 0, or -errno if there is no such link. */
 int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct options *options,
 		   const char *name);
 

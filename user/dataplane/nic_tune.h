@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_tune.h - makes the changes on a NIC that `wgxdp probe` advises, if --tune asks for them, and
+ * nic_tune.h - makes the changes on a NIC that `wgxdp probe` advises, if the user gave --tune, and
  * remembers what a driver changes when XDP is attached.
  */
 #ifndef WGXDP_NIC_TUNE_H

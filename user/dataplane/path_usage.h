@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path_usage.h - finds out from counts whether incoming data really comes by XDP. An attached XDP
- * program does not prove that: if a worker hangs, or if data has a VLAN tag, arrives on another
- * interface or, in generic mode, was joined by the kernel, it goes to the UDP sockets. (Outgoing
- * data needs no such check, because we choose the path for each peer.) Control thread.
+ * path_usage.h - finds out from counts whether incoming data really arrives through XDP. An
+ * attached XDP program does not prove this. Data goes to the UDP sockets if a worker hangs, or if
+ * the data has a VLAN tag, arrives on another interface or, in generic mode, was merged by the
+ * kernel (GRO, GSO). (Outgoing data needs no such check, because we choose the path for each peer.)
+ * Control thread.
  */
 #ifndef WGXDP_PATH_USAGE_H
 #define WGXDP_PATH_USAGE_H

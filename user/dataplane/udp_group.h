@@ -2,16 +2,17 @@
 /*
  * udp_group.h - the UDP sockets of the listen port. Control thread.
  *
- *   one worker:       there is one pair of sockets (IPv4, IPv6), the leader. The worker reads it
- *                     and hands handshakes over to the control thread
+ *   one worker:       there is one pair of sockets (IPv4, IPv6), the leader. The worker reads
+ *                     them and hands handshakes over to the control thread
  *   several workers:  the sockets form one SO_REUSEPORT group. A BPF program gives messages of
  *                     types 1-3 to the leader, which the control thread reads, and type 4 to the
  *                     worker of its receiver index
  *
  * The kernel lets any program of the same user into a SO_REUSEPORT group. It compares the user of
- * only one socket, the first that it finds on the port. Therefore the group has two guards, which
- * belong to a user that no process has. One is opened before the other sockets and one after them,
- * so that bind() always finds a guard first, and refuses. The BPF program never chooses a guard.
+ * only one socket, the first that it finds on the port. Therefore the group has two guards: sockets
+ * that belong to a user id that no process has. One guard is opened before the other sockets and
+ * one after them, so that bind() of another program always finds a guard first, and fails. The BPF
+ * program never chooses a guard.
  */
 #ifndef WGXDP_UDP_GROUP_H
 #define WGXDP_UDP_GROUP_H

@@ -26,8 +26,8 @@ struct dns {
 /* Finds the tool. Returns 0, or -ENOENT with @f filled in if no tool is installed. */
 int dns_choose(struct dns *d, const char *interface, struct fault *f);
 
-/* Sets the servers and domains of @plan instead of those that @d has set before. Returns 0, or
- * -errno with @f filled in. */
+/* Sets the servers and domains of @plan instead of those that were set before through @d. Returns
+ * 0, or -errno with @f filled in. */
 int dns_set(const struct dns *d, const struct plan *plan, struct fault *f);
 /* Removes the servers and domains. Returns 0 (also if nothing was set), or -errno with @f filled
  * in. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guard.h - the nftables tables of a tunnel with a default route: "wgxdp-IFACE" in each of the
- * families ip and ip6 that has one. Three chains are the same as in wg-quick(8):
+ * guard.h - the nftables tables of a tunnel with a default route: "wgxdp-IFACE" in family ip for an
+ * IPv4 default route, and in family ip6 for an IPv6 default route. Three chains are the same as in
+ * wg-quick(8):
  *
  *   preraw      drops packets to an address of the tunnel that arrive on another interface
  *   premangle   gives each UDP packet the mark of its connection, so that a strict reverse-path
  *               filter (with src_valid_mark) accepts packets of the tunnel's peers
  *   postmangle  saves the mark of the tunnel's UDP packets with their connection
  *
- * One chain is ours. It drops nothing while all our routes and rules are present:
+ * wgxdp adds one more chain. It drops nothing while all our routes and rules are present:
  *
  *   leak        drops packets without our mark that would leave by a default route of table
  *               main, unless table main has a more specific route. Such packets exist if a program
@@ -26,7 +27,7 @@
 #include "util/buffer.h"
 
 #define GUARD_EXITS_MAX 8
-#define GUARD_LOCAL_MAX 1024 /* prefixes beside a default route; with more, no chain leak */
+#define GUARD_LOCAL_MAX 1024 /* prefixes of an exit; with more, the chain leak is left out */
 
 /* One next hop of a default route in table main, and the prefixes that table main routes to this
  * next hop. */

@@ -29,8 +29,8 @@ struct host;
 struct loop;
 
 struct host_ops {
-	/* The interface has been set up, so carry packets from now on. Returns 0, or -errno with @f
-	 * filled in. */
+	/* Called when the interface has been set up. Starts the data plane. Returns 0, or -errno
+	 * with @f filled in. */
 	int (*start)(void *ctx, struct fault *f);
 	/* Sets @fwmark on the tunnel's sockets and its route queries. Returns 0 or -errno. */
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
@@ -58,7 +58,8 @@ int host_new(struct host **host, const struct host_config *config, struct fault 
  * and the caller must apply @conf again when the interface is back. */
 int host_apply(struct host *h, const struct conf *conf, struct fault *f);
 
-/* Tells the ifindex of the interface in our namespace, or 0 if the interface is in another one. */
+/* Tells @h the ifindex of the interface in our namespace, or 0 if the interface is in another
+ * namespace. */
 void host_moved(struct host *h, uint32_t ifindex);
 
 /* Undoes all settings except those that the kernel removes together with the interface, and frees

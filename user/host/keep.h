@@ -18,8 +18,8 @@
 
 #include "util/loop.h"
 
-/* The time between an event and the check, because `ip route flush` repeats until there are no
- * routes left, and would never end if each route were restored immediately. */
+/* The delay between an event and the check. It is needed because `ip route flush` repeats until
+ * there are no routes left, and would never end if each route were restored immediately. */
 #define KEEP_SETTLE_NS 20000000ULL
 #define KEEP_AT_ONCE 10
 #define KEEP_TOKEN_NS 3000000000ULL
@@ -49,13 +49,14 @@ struct keep {
 int keep_open(struct keep *k, struct loop *loop, keep_check_fn check, void *ctx);
 void keep_close(struct keep *k); /* does nothing if *k is all zero */
 
-/* Chooses the events that cause a check. Of the routes, only those by the link @ifindex count (0 =
- * all routes). Of nftables, only tables named @table count (NULL = none). Returns 0 or -errno. */
+/* Chooses the events that cause a check. Of the events about routes, only those of the link
+ * @ifindex count (0 = of all links). Of the events about nftables, only those of tables named
+ * @table count (NULL = none). Returns 0 or -errno. */
 int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
 
-/* Forgets the events that our own changes of nftables have caused. @families: those in which the
- * table has just been added anew (1 << NFPROTO_…). If another program has deleted something there
- * since then, the next check finds the table damaged. */
+/* Discards the events that our own changes to nftables have caused. @families has the families
+ * whose table has just been added (bits 1 << NFPROTO_…). If another program has deleted a part of
+ * such a table since then, the next check finds the table damaged. */
 void keep_forget_nft(struct keep *k, uint32_t families);
 
 /* Schedules a check, as an event does. */

@@ -12,9 +12,9 @@ struct netlink;
  * IPv6 needs, even if packets are then fragmented, and at most what fits a datagram. */
 uint32_t mtu_for_path(uint32_t path_mtu);
 
-/* Returns the MTU for the path with the smallest MTU among the paths to the endpoints of @conf. If
- * there is no such path, uses the IPv4 default route. Looks up routes with @mark. Ignores paths
- * through the tunnel itself (@tunnel). */
+/* Returns the inner MTU for the smallest path MTU among the endpoints of @conf. If no endpoint has
+ * a path, uses the IPv4 default route. Looks up routes with @mark. Ignores paths through the tunnel
+ * itself (@tunnel). */
 uint32_t mtu_choose(struct netlink *nl, const struct conf *conf, uint32_t mark, uint32_t tunnel);
 
 #endif

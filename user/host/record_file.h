@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * record_file.h - the files in /run/wgxdp that tell the next daemon of an interface what a killed
- * one has left on the host: record.h (IFACE.host) and tuning.h (IFACE.nics). They are JSON.
+ * daemon has left on the host: record.h (IFACE.host) and tuning.h (IFACE.nics). They are JSON.
  */
 #ifndef WGXDP_RECORD_FILE_H
 #define WGXDP_RECORD_FILE_H
@@ -19,7 +19,7 @@
 void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interface,
 		      const char *suffix);
 
-/* Replaces the file by @json, which is released, or removes the file if @json is NULL. Returns 0,
+/* Replaces the file with @json, which is released, or removes the file if @json is NULL. Returns 0,
  * or -errno with @f filled in. If @f is NULL, logs the failure. */
 int record_file_write(const char *path, json_t *json, struct fault *f);
 
@@ -30,8 +30,8 @@ json_t *record_file_read(const char *path);
 /* Logs that the file has wrong contents. */
 void record_file_complain(const char *path);
 
-/* Calls @fn(@ctx) in the network namespace @netns (io/netns.h; 0 = that of the caller). Returns its
- * result, -ESTALE if the namespace is gone with its contents, or another -errno. */
+/* Calls @fn(@ctx) in the network namespace @netns (io/netns.h; 0 = that of the caller). Returns the
+ * result of @fn, -ESTALE if the namespace no longer exists, or another -errno. */
 int record_file_in_netns(uint64_t netns, int (*fn)(void *ctx), void *ctx);
 
 #endif

@@ -18,8 +18,8 @@
 #include "host/plan.h"
 #include "io/netlink_rule.h"
 
-/* Room for the rules before and after a change of the mark: each time four of wgxdp and three of
- * the kernel. */
+/* Room for the old and the new rules when the mark changes. Both sets have at most four rules of
+ * wgxdp and three of the kernel. */
 #define RULES_MAX 16
 
 struct rules {
@@ -28,9 +28,9 @@ struct rules {
 	unsigned count;
 };
 
-/* Takes a lock that all daemons of wgxdp share while they choose marks and priorities, from the
- * choice until their rules are set. Waits at most RULES_LOCK_MS for another daemon. Returns the
- * file descriptor of the lock, or -1 if there is no lock: the daemon then chooses without it. */
+/* Takes the lock that a daemon of wgxdp holds from the choice of a mark and priorities until its
+ * rules are set. Waits at most RULES_LOCK_MS for another daemon. Returns the file descriptor of the
+ * lock, or -1 if there is no lock: the daemon then chooses without it. */
 #define RULES_LOCK_MS 2000
 int rules_lock(void);
 void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if it is -1 */
@@ -57,8 +57,8 @@ int rules_set(const struct rules *r, struct netlink *nl, unsigned *added);
  * already, or the first -errno. */
 int rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except);
 
-/* Returns 1 if another program has a rule, which may intend packets to bypass the tunnel; 0 if
- * there is no such rule; or -errno. */
+/* Returns 1 if another program has a rule, because such a rule may route packets past the tunnel; 0
+ * if there is no such rule; or -errno. */
 int rules_foreign(const struct rules *r, struct netlink *nl, uint8_t family);
 
 #endif

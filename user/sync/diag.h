@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diag.h - log lines while debugging is on: about handshakes that fail and packets that are
- * refused. A line names the peer if it is known, else the address. Control thread.
+ * diag.h - while debugging is on, logs handshakes that fail and packets that are refused. A line
+ * names the peer if the peer is known, else the address. Control thread.
  *
  *   protocol core ── diag_event ──────┐
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
@@ -36,10 +36,10 @@ struct diag {
 	uint64_t until_ns[DIAG_KINDS];	/* end of the current second; 0 = no second is counted */
 	uint64_t said[DIAG_KINDS];	/* lines written in the current second */
 	uint64_t all[DIAG_KINDS];	/* occurrences in the current second */
-	uint64_t dropped[REASON_COUNT]; /* drops of each reason when its last second ended */
+	uint64_t dropped[REASON_COUNT]; /* drop counts when new_drops() last read them */
 };
 
-/* @quiet_level: the log level to return to when debugging is turned off. */
+/* Initialises @d. @quiet_level is the log level while debugging is off. */
 void diag_init(struct diag *d, struct loop *loop, struct dataplane *dataplane,
 	       enum log_level quiet_level);
 void diag_done(struct diag *d); /* does nothing if never initialized */
@@ -57,7 +57,7 @@ void diag_event(struct diag *d, enum device_event event, const struct peer *peer
 		const struct endpoint *from);
 /* Logs that @peer sent an inner packet from @source, which is not among its allowed IPs. */
 void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
-/* Logs, even without debugging, that the kernel refused with @error to segment a train to @peer. */
+/* Logs, even without debugging, that the kernel refused UDP segmentation to @peer with @error. */
 void diag_no_gso(const struct peer *peer, int error);
 
 #endif

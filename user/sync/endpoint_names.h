@@ -5,9 +5,9 @@
  *
  *   endpoint_names_set ─▶ look up ─▶ answer ─▶ keep it; replace the endpoint, or not
  *                            ▲          │
- *                            └──────────┘  after the TTL (5 s to 1 h); after failures, which
- *                                          follow each other in 1, 2, 4, 8, then 16 s; and when
- *                                          a handshake has had no answer for 10 s
+ *                            └──────────┘  after the TTL (5 s to 1 h); after a failure in 1,
+ *                                          2, 4, 8, then 16 s; and when a handshake has had no
+ *                                          answer for 10 s
  *
  * An answer replaces the endpoint of a peer only if
  *   - the answer covers the address family of the endpoint and does not contain its address, so
@@ -62,7 +62,7 @@ struct endpoint_name {
 	uint64_t given_ns;
 	uint64_t moved_ns; /* when an answer had only new addresses; 0 = never */
 	struct {
-		uint64_t first_ns;	/* the first since the peer was heard; 0 = none */
+		uint64_t first_ns;	/* first report since the peer's last packet; 0 = none */
 		uint64_t last_ns;	/* 0 = never */
 	} unanswered;			/* times of the reports that a handshake has no answer */
 	struct resolver_answer *answer; /* newest answer with addresses; NULL = none */
@@ -105,8 +105,9 @@ void endpoint_names_done(struct endpoint_names *n); /* does nothing if *n is all
 /* Makes the endpoint of @p follow the name @host (not a numeric address) with @port (host order).
  * The next endpoint_names_run() begins the first lookup. @known is the address of @host that the
  * caller has already set as the endpoint; it may be replaced later. If @known is NULL, the first
- * answer replaces the peer's current endpoint, unless the answer contains it. Does nothing if the
- * peer already has this name and port. Returns 0, or -ENOMEM with the old name kept. */
+ * answer replaces the peer's current endpoint, unless the answer contains this endpoint's address.
+ * Does nothing if the peer already has this name and port. Returns 0, or -ENOMEM with the old name
+ * kept. */
 int endpoint_names_set(struct endpoint_names *n, struct peer *p, const char *host, uint16_t port,
 		       const struct endpoint *known, uint64_t now_ns);
 

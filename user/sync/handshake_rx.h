@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * handshake_rx.h - receives notes and handshake messages from the data plane, and limits how many
- * are handled at a time:
+ * of them one turn of the loop handles:
  *
  *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device, nexthops, diag
  *               ├▶ hand-off: unsent packets ──────────────▶ icmp_sender

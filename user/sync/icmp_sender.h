@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * icmp_sender.h - answers inner packets that could not be sent, in the namespace of the tunnel
- * interface and from the host's own address on the sender's side, as the kernel's WireGuard does:
+ * icmp_sender.h - sends ICMP errors for inner packets that could not be sent. Like the kernel's
+ * WireGuard, sends each error in the namespace of the tunnel interface, from the host's address on
+ * the sender's side:
  *
  *   worker ─▶ hand-off: unsent packet ─▶ undo NAT (conntrack) ─▶ ICMP error ─▶ raw socket ─▶ sender
  *
@@ -15,7 +16,8 @@
 #include "path/handoff.h"
 #include "sync/tunnel.h"
 
-/* Answers the packets that a worker handed over. Errors that cannot be sent are dropped. */
+/* Sends errors for the packets that a worker has handed over. Errors that cannot be sent are
+ * dropped. */
 void icmp_sender_run(const struct tunnel *t, struct handoff *h);
 
 /* Reads the flow of an IP packet. Returns false for a later fragment, a truncated packet, and any

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mapsync.h - keeps BPF maps equal to the state of the device and the host. Only this module writes
- * the maps in this picture:
+ * mapsync.h - keeps BPF maps in sync with the state of the device and the host. Only this module
+ * writes the maps in this picture:
  *
  *   device ──struct device_mirror──▶ sessions, peers, allowed4/6, mac_keys   immediately
  *   host's addresses ──────────────▶ listen                                  50 ms after a change

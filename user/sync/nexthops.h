@@ -10,12 +10,12 @@
  *                                 round
  *   a route changed ────────────▶ the peers in its prefix, in the next round
  *   link, address, rule, IPsec  ▶ all peers, in the next round
- *   NEXTHOPS_EVERY_NS have passed ─▶ all peers: the kernel tells nobody when it learns or forgets
- *                                    a path MTU, or when a sysctl changes
+ *   NEXTHOPS_EVERY_NS have passed ─▶ all peers, because the kernel sends no event when it learns
+ *                                    or forgets a path MTU, or when a sysctl changes
  *
  * A round walks over all slots, 5 ms in each turn of the loop, and resolves the peers that a change
- * concerns. What changes during a round belongs to the next one. Rounds use at most a fifth of the
- * thread's time, so that a router with thousands of changing routes cannot hold up handshakes.
+ * concerns. Changes during a round are handled in the next round. Rounds use at most a fifth of the
+ * thread's time, so that thousands of route changes cannot delay handshakes.
  *
  * Control thread.
  */
@@ -91,8 +91,8 @@ void nexthops_set_tunnel(struct nexthops *n, uint32_t ifindex);
 
 /* Resolves the peer and publishes its encap now. */
 void nexthops_peer(struct nexthops *n, struct peer *p);
-/* Resolves the peer like nexthops_peer(), just after a handshake, so that conntrack has an
- * entry. */
+/* Like nexthops_peer(), but called just after a handshake, which has created or renewed the
+ * conntrack entry. */
 void nexthops_met(struct nexthops *n, struct peer *p);
 /* Resolves the peer like nexthops_peer(), but only if workers have reported a new endpoint since
  * its encap was resolved. */

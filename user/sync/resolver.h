@@ -55,7 +55,7 @@ void resolver_set_fwmark(struct resolver *r, uint32_t fwmark);
 void resolver_free(struct resolver *r);
 
 /* Begins to look up @host, which is copied. If @host is an IPv6 address with a link, such as
- * fe80::1%eth0, DNS is not asked: the result is that address, or -EAGAIN while there is no such
+ * fe80::1%eth0, no DNS query is sent: the result is that address, or -EAGAIN while there is no such
  * link. The loop later calls @fn once, never from within this function. The resolver owns the
  * returned query, which is valid until the call of @fn. Returns NULL when out of memory or file
  * descriptors; then @fn is not called. */

@@ -7,7 +7,8 @@
  *   abroad     The interface was moved to another namespace (`ip link set ... netns`). A netlink
  *              watch from our namespace reports changes in that namespace. There is no socket in
  *              that namespace, because it would keep the namespace and the interface alive after
- *              the namespace is deleted. A thread of ours enters it only to read the new state.
+ *              the namespace is deleted. One of our threads enters that namespace only to
+ *              read the new state.
  *
  *   the link changed ─▶ ops->link_up / link_down, MTU
  *   routes into the tunnel changed ─▶ their MTUs, for the padding
@@ -32,7 +33,7 @@ struct tunnel_ops {
 	int (*link_up)(void *ctx);
 	void (*link_down)(void *ctx);
 	/* Tells the ifindex of the interface in our namespace, or 0 if the interface is in another
-	 * one. */
+	 * namespace. */
 	void (*at_home)(void *ctx, uint32_t ifindex);
 	/* The interface was deleted (@exit_code 0) or cannot be followed (1): the daemon ends. */
 	void (*ended)(void *ctx, int exit_code);
@@ -54,12 +55,12 @@ struct tunnel {
 	struct netlink_watch *watch; /* watch of its namespace; NULL = not found yet */
 	struct loop_timer follow_timer, routes_timer;
 	uint64_t routes_next_ns;	  /* routes are not read again before this time */
-	bool tc_refused;		  /* TC could not be attached when last tried */
+	bool tc_refused;		  /* the last attempt to attach TC failed */
 	bool no_tcx;			  /* TC is attached by clsact for lack of tcx */
 	bool steered;			  /* RPS was seen to queue packets before TC */
 	uint64_t rps_packets, steered_rx; /* RPS packets and data messages at the last change */
-	bool link_changed;		  /* an event reported a change, not handled yet */
-	bool link_gone;			  /* an event reported a removal, not handled yet */
+	bool link_changed;		  /* an event reported a change that is not handled yet */
+	bool link_gone;			  /* an event reported a removal that is not handled yet */
 	bool watch_refused;		  /* the interface's namespace could not be watched */
 	bool ended;
 };
