@@ -79,6 +79,43 @@ static void lost(void **state)
 	assert_false(lost_counts(&v, now_ns + LOST_GAP_NS + 1));
 }
 
+/* Sends group 1 more messages than the buffer of a member holds. */
+static void overrun(void)
+{
+	const struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int sender = socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK);
+	const char text[512] = "";
+
+	for (unsigned i = 0; i < 100; i++)
+		sendto(sender, text, sizeof(text), 0, (const struct sockaddr *)&to, sizeof(to));
+	close(sender);
+}
+
+/* Lost uevents count like lost records: only on a machine with a generation ID, and at most once in
+ * LOST_GAP_NS. */
+static void lost_uevents(void **state)
+{
+	const struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	struct vmgenid v = { .uevents = socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK) };
+	int small = 4096;
+	char text[512];
+
+	(void)state;
+	if (geteuid() != 0 || bind(v.uevents, (const struct sockaddr *)&group, sizeof(group)))
+		skip();
+	assert_int_equal(setsockopt(v.uevents, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		bool expected = i == 0 && may_report();
+
+		overrun();
+		assert_int_equal(hear_uevent(&v), expected);
+		while (recv(v.uevents, text, sizeof(text), MSG_DONTWAIT) >= 0)
+			;
+	}
+	assert_true(v.lost_later);
+	close(v.uevents);
+}
+
 static void devices(void **state)
 {
 	char dir[] = "/tmp/vmgenid.XXXXXX", name[64];
@@ -101,10 +138,8 @@ static void devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(uevents),
-		cmocka_unit_test(records),
-		cmocka_unit_test(lost),
-		cmocka_unit_test(devices),
+		cmocka_unit_test(uevents),	cmocka_unit_test(records), cmocka_unit_test(lost),
+		cmocka_unit_test(lost_uevents), cmocka_unit_test(devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

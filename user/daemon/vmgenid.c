@@ -18,9 +18,10 @@
  * made by writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of
  * facility "kernel" are trusted, because lines that processes write to /dev/kmsg have another
  * facility. Records of the log that were overwritten before they were read may have announced a new
- * ID, so they count as a report if the machine has a device with a generation ID. Strangers can
- * fill the log through a firewall's log rule; so this happens at most once in LOST_GAP_NS, and
- * records that are lost within this time count at its end.
+ * ID, and so may uevents that overran the socket. They count as a report if the machine has a
+ * device with a generation ID. Strangers can fill the log through a firewall's log rule; so this
+ * happens at most once in LOST_GAP_NS, and messages that are lost within this time count at its
+ * end.
  */
 #include "daemon/vmgenid.h"
 
@@ -53,8 +54,8 @@ struct vmgenid {
 	struct suspend *suspend;
 	int uevents, log;
 	int heard, stop;  /* eventfds */
-	uint64_t lost_ns; /* when lost records last counted as a report; 0 = never */
-	bool lost_later;  /* more records were lost since then */
+	uint64_t lost_ns; /* when lost messages last counted as a report; 0 = never */
+	bool lost_later;  /* more messages were lost since then */
 	pthread_t thread;
 	bool running;
 };
@@ -130,7 +131,7 @@ static bool may_report(void)
 	       has_device("/sys/bus/platform/drivers/vmgenid");
 }
 
-/* Returns true if records that were lost count as a report at @now_ns. Until LOST_GAP_NS after the
+/* Returns true if messages that were lost count as a report at @now_ns. Until LOST_GAP_NS after the
  * last report, they are remembered in lost_later. */
 static bool lost_counts(struct vmgenid *v, uint64_t now_ns)
 {
@@ -141,6 +142,11 @@ static bool lost_counts(struct vmgenid *v, uint64_t now_ns)
 	return true;
 }
 
+static bool lost_report(struct vmgenid *v)
+{
+	return lost_counts(v, loop_now_ns()) && may_report();
+}
+
 /* Reads one record of the log. Returns true if this machine is a copy, or if records were lost that
  * may have announced it. */
 static bool hear_log(struct vmgenid *v)
@@ -149,14 +155,14 @@ static bool hear_log(struct vmgenid *v)
 	ssize_t n = read(v->log, record, RECORD_MAX);
 
 	if (n < 0)
-		return errno == EPIPE && lost_counts(v, loop_now_ns()) && may_report();
+		return errno == EPIPE && lost_report(v);
 	record[n] = '\0';
 	return logs_copy(record, (size_t)n);
 }
 
 /* Reads one uevent. Returns true if this machine is a copy, or if a message was lost that may have
  * announced it. */
-static bool hear_uevent(int fd)
+static bool hear_uevent(struct vmgenid *v)
 {
 	union {
 		struct cmsghdr align;
@@ -171,10 +177,10 @@ static bool hear_uevent(int fd)
 			    .msg_iovlen = 1,
 			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
+	ssize_t n = recvmsg(v->uevents, &m, MSG_DONTWAIT);
 
 	if (n < 0)
-		return errno == ENOBUFS;
+		return errno == ENOBUFS && lost_report(v);
 	return from_kernel(&m) && says_copy(text, (size_t)n);
 }
 
@@ -188,9 +194,8 @@ static void *listen_on(void *arg)
 	while (!fds[0].revents) {
 		if (poll(fds, 3, v->lost_later ? (int)(LOST_GAP_NS / NS_PER_MS) : -1) < 0)
 			continue;
-		if ((fds[1].revents && hear_uevent(v->uevents)) ||
-		    (fds[2].revents && hear_log(v)) ||
-		    (v->lost_later && lost_counts(v, loop_now_ns()) && may_report())) {
+		if ((fds[1].revents && hear_uevent(v)) || (fds[2].revents && hear_log(v)) ||
+		    (v->lost_later && lost_report(v))) {
 			suspend_copied(v->suspend);
 			eventfd_write(v->heard, 1);
 		}
