@@ -18,13 +18,13 @@ import sys
 import time
 
 import wgpeer
+from wire import PATIENCE_S
 
 OURS, OURS6 = "10.99.0.1", "fd99::1"
 FORGER, FORGER6 = "10.99.0.2", "fd99::2"  # allowed IPs of the peer that forges packets
 SILENT, LOST, NOBODY = "10.99.0.3", "10.99.0.4", "10.99.0.77"
 TO = ("192.0.2.1", 51821)
 INNER = 7000  # UDP port of the packets in the tunnel
-PATIENCE_S = 10
 
 
 def say(what, good, why=""):

@@ -21,7 +21,7 @@ import time
 
 import wgpeer
 
-PATIENCE_S = 20
+PATIENCE_S = 20 * wgpeer.PATIENCE
 FORGERIES = 600
 TCP, UDP = 7001, 7002
 OUTGOING = {"no_peer", "no_endpoint", "staged_full", "no_session", "too_big", "send_failed",

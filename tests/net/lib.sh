@@ -14,7 +14,8 @@
 #   is "what holds" got want             both are equal
 #   holds "what holds" 5 -ge 3           the comparison is true
 #   refuses "what" status regex command  the command fails with that status and message
-#   wait_for 5 command ...               repeats the command until it succeeds, for at most 5 s
+#   wait_for 5 command ...               repeats the command until it succeeds, for at most 5 s, or
+#                                        PATIENCE times as long
 #   done_testing                         prints the plan; the last line of every test
 #
 # Interfaces, namespaces and sockets have names that begin with $ID, so several tests may run at
@@ -187,10 +188,11 @@ python_end() # PREFIX
 	is "$prefix${python_scripts[/$1]} runs to its end" "$status$(cat "$out.err")" 0
 }
 
-# Repeats the command until it succeeds. Fails if the command still fails after SECONDS.
+# Repeats the command until it succeeds. Fails if the command still fails after SECONDS. On a slow
+# machine (emulation) PATIENCE, an integer, multiplies this limit, and those of the Python files.
 wait_for() # SECONDS COMMAND...
 {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${PATIENCE:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1

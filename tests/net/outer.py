@@ -15,14 +15,13 @@ import sys
 import time
 
 import wgpeer
-from wire import Packet, Daemon, Tap, key_file, same, say, wait_until
+from wire import PATIENCE_S, Packet, Daemon, Tap, key_file, same, say, wait_until
 
 OURS = {4: "10.99.0.1", 6: "fd99::1"}
 THEIRS = {4: "10.99.0.2", 6: "fd99::2"}
 OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 PORT, FAR_PORT = 51821, 51822
 TTL = {4: 37, 6: 41}  # outer.sh sets these
-PATIENCE_S = 10
 SILENCE_S = 0.3  # how long a test waits to show that no packet comes
 HANDSHAKE_CLASS = 0x88
 NOT_ECT, ECT1, ECT0, CE = range(4)

@@ -15,8 +15,8 @@ import sys
 import time
 
 import wgpeer
-from wire import (SILENCE_S, Daemon, Raw, bound, drain, key_file, mac_of_link, receive, say,
-                  wait_until)
+from wire import (PATIENCE_S, SILENCE_S, Daemon, Raw, bound, drain, key_file, mac_of_link, receive,
+                  say, wait_until)
 
 PORT, INNER = 51820, 7000
 A4, A6, OTHER4 = "192.0.2.1", "2001:db8::1", "192.0.2.12"
@@ -47,7 +47,7 @@ class Roaming:
             wgpeer.ipv4("10.99.0.2", "10.99.0.1", (1, INNER), bytes(8)), **how)
 
     def count(self, want):
-        got, end = 0, time.monotonic() + (10 if want else SILENCE_S)
+        got, end = 0, time.monotonic() + (PATIENCE_S if want else SILENCE_S)
         while got < want or not want:
             got += sum(1 for _ in drain(self.inner))
             if time.monotonic() > end:

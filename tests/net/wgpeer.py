@@ -32,6 +32,9 @@ CONSTRUCTION = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s"
 IDENTIFIER = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
 REJECT_AFTER_MESSAGES = 2**64 - 2**13 - 1
 
+# On a slow machine (emulation) this multiplies the time limits of tests, also in lib.sh.
+PATIENCE = int(os.environ.get("PATIENCE") or 1)
+
 
 def hash_of(*parts):
     return hashlib.blake2s(b"".join(parts)).digest()
@@ -249,7 +252,7 @@ class Node:
         first, second = kdf(2, chain, b"")
         return Session(second, first, index, remote_index), with_macs(message, self.remote)
 
-    def connect(self, sock, to, timeout=5):
+    def connect(self, sock, to, timeout=5 * PATIENCE):
         """Makes a handshake over @sock, and confirms it by a keepalive."""
         sock.settimeout(timeout)
         sock.sendto(self.initiation(), to)

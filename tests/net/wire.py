@@ -18,7 +18,7 @@ import time
 
 import wgpeer
 
-PATIENCE_S = 10
+PATIENCE_S = 10 * wgpeer.PATIENCE
 SILENCE_S = 0.2  # how long a test waits to show that nothing happens
 
 
