@@ -24,7 +24,7 @@ static __always_inline void count_drops(enum reason reason, __u64 packets, __u64
 	count_into(bpf_map_lookup_elem(&drops, &key), packets, bytes);
 }
 
-/* Counts a frame of @bytes that failed a check for @reason but was passed to the stack. */
+/* Counts a frame of @bytes that was passed to the stack for @reason. */
 static __always_inline void count_pass(enum reason reason, __u64 bytes)
 {
 	__u32 key = reason;

@@ -85,9 +85,12 @@ static __always_inline int steer(const struct xdp_md *ctx, const struct nic_valu
 {
 	__u32 queue = ctx->rx_queue_index;
 
-	if (queue >= NIC_QUEUES_MAX ||
-	    !heartbeat_fresh(nic->workers[queue], bpf_ktime_get_boot_ns()))
+	if (queue >= NIC_QUEUES_MAX)
 		return XDP_PASS;
+	if (!heartbeat_fresh(nic->workers[queue], bpf_ktime_get_boot_ns())) {
+		count_pass(REASON_stalled, ctx->data_end - ctx->data);
+		return XDP_PASS;
+	}
 	return bpf_redirect_map(&xsks, xsks_key(nic->number, queue), XDP_PASS);
 }
 

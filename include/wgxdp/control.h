@@ -61,8 +61,9 @@
  *   dropped           the sum of drops and lost. Each packet that reached wgxdp either went on or
  *                     is counted here once
  *   passes            {name of a reason: packets} that failed the check of that name but went on to
- *                     the stack, because the host forwards and they may be for another host. They
- *                     do not count as dropped. Reasons with 0 packets are left out
+ *                     the stack, because the host forwards and they may be for another host, and
+ *                     data that passed because its worker hung (stalled). They do not count as
+ *                     dropped. Reasons with 0 packets are left out
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none),
  *                     endpoint_name ("host:port" from which the endpoint comes, null = none),

@@ -103,8 +103,9 @@ struct mac_keys_value {
 };
 
 /* drops counts dropped packets. passes counts packets that failed a check but passed to the stack,
- * because the host forwards and the packet may belong to a connection that the host translates. The
- * key of both maps is enum reason (reasons.h). */
+ * because the host forwards and the packet may belong to a connection that the host translates. It
+ * also counts, as REASON_stalled, data that passed to a UDP socket because its worker hung. The key
+ * of both maps is enum reason (reasons.h). */
 struct drops_value {
 	__u64 packets;
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * reasons.h - why a packet was dropped. Included by the BPF programs, the workers, the daemon, the
+ * reasons.h - why a packet was dropped or passed. Included by the BPF programs, the workers, the daemon, the
  * commands and the tests.
  *
  *   BPF ─▶ map drops ──┐
@@ -49,7 +49,9 @@
 	/* decrypted packets that TC ingress of the tunnel interface refused */                    \
 	X(28, inject_mismatch, "the kernel's second check of the inner source address failed")     \
 	/* handshake messages again */                                                             \
-	X(29, no_resources, "authentic, but no memory or map entry was left for the session")
+	X(29, no_resources, "authentic, but no memory or map entry was left for the session")      \
+	/* data messages that passed to a UDP socket; they were not dropped */                     \
+	X(30, stalled, "the worker had not run for 2.5 s, so a UDP socket received the message")
 
 /* clang-format off */
 enum reason {

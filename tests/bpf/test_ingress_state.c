@@ -138,6 +138,7 @@ static void test_heartbeat(void **state)
 	const uint64_t never = 0;
 	uint32_t worker = 0;
 	struct frame f, malformed;
+	struct counters want, got;
 
 	(void)state;
 	skip_if_denied();
@@ -145,8 +146,15 @@ static void test_heartbeat(void **state)
 	frame_build(&malformed, &bad);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		put_heartbeat(cases[i].ago_ms * (int64_t)NS_PER_MS);
+		read_counters(&want);
 		assert_int_equal(run_on(f.data, f.len, LO, 0),
 				 cases[i].fresh ? XDP_REDIRECT : XDP_PASS);
+		want.peer.rx_packets++;
+		want.peer.rx_bytes += f.payload_len;
+		want.passes[REASON_stalled].packets += !cases[i].fresh;
+		want.passes[REASON_stalled].bytes += cases[i].fresh ? 0 : f.len;
+		read_counters(&got);
+		assert_memory_equal(&got, &want, sizeof(want));
 		/* A stale heartbeat can mean that the daemon has died. Its XDP link dies with it,
 		 * but a TC filter may stay, so TC must drop nothing. */
 		assert_int_equal(run_on(malformed.data, malformed.len, LO, 0), XDP_DROP);

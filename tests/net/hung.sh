@@ -34,6 +34,7 @@ ok "stale: the NIC passes other traffic" others_pass
 kill -CONT "$pid"
 ok "continued: no ping is lost" no_loss
 is "continued: ten packets had waited in the UDP socket" "$(received udp)" 10
+is "continued: show says that ten packets passed" "$(show a "$A" .passes.stalled)" 10
 before=$(received xsk)
 ok "continued: again no ping is lost" no_loss
 holds "continued: packets come by AF_XDP again" $(($(received xsk) - before)) -ge 20

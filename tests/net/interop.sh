@@ -14,9 +14,8 @@
 # preshared key, by XDP and by UDP. The initiator knows the other side's endpoint and sends first;
 # the responder must learn the endpoint. Counters show which path the data took. BRIEF=1, for
 # sanitizers and emulation, tests each path and outer family once, by IPv4 as initiator and by IPv6
-# as responder. BRIEF=streams tests every combination, with fewer streams. PATHS="xdp" or "udp" tests
-# only that path, where both would take too long
-# (emulation).
+# as responder. BRIEF=streams tests every combination, with fewer streams. PATHS="xdp" or "udp"
+# tests only that path, where both would take too long.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -120,13 +119,16 @@ streams() # WHAT
 }
 
 # Data goes through AF_XDP, except for one message to each peer in 20 s, which keeps conntrack
-# entries alive.
+# entries alive. If the host stops an emulated machine for 2.5 s, the first packets after that find
+# a stale heartbeat and take the UDP socket. XDP counts them as stalled.
 by_xdp() # WHAT NS INTERFACE BEGAN
 {
 	local counters
 	counters=$(show "$2" "$3" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')
 	is "$1: rx and tx are xdp, native" "$counters" "xdp xdp native"
-	is "$1: nothing comes by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" 0
+	holds "$1: nothing comes by UDP, except while the worker stood" \
+		"$(show "$2" "$3" .path.rx_packets.udp)" -le \
+		"$(show "$2" "$3" '.passes.stalled // 0')"
 	holds "$1: packets come by AF_XDP" "$(show "$2" "$3" .path.rx_packets.xsk)" -ge 40
 	holds "$1: packets leave by AF_XDP" "$(show "$2" "$3" .path.tx_packets.xsk)" -ge 40
 	holds "$1: one message in 20 s leaves by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -le \

@@ -39,13 +39,15 @@ static const struct {
 	  "  this kernel lacks: this (Linux 6.6); that (Linux 6.2)\n"
 	  "  data messages: received 0 xsk, 0 udp; sent 0 xsk, 0 udp\n" },
 	{ HEAD PATH_XDP "\"drops\":{\"bad_tag\":3,\"novel\":1},\"lost\":{\"xsk_rx\":2},"
-	  "\"dropped\":6,\"passes\":{\"unknown_index\":5},\"peers\":[]}",
+	  "\"dropped\":6,\"passes\":{\"unknown_index\":5,\"stalled\":7},\"peers\":[]}",
 	  TEXT_HEAD "  dropped: 6\n    bad_tag: 3 (the message did not authenticate)\n"
 		    "    novel: 1 (a reason this version does not know)\n"
 		    "    xsk_rx: 2 (an AF_XDP socket had no room, or the frame was too large for "
 		    "it)\n"
-		    "  passed on, because this host forwards packets:\n"
-		    "    unknown_index: 5 (the receiver index was not assigned by this host)\n" },
+		    "  passed to the network stack:\n"
+		    "    unknown_index: 5 (the receiver index was not assigned by this host)\n"
+		    "    stalled: 7 (the worker had not run for 2.5 s, so a UDP socket received "
+		    "the message)\n" },
 	{ HEAD PATH_XDP "\"drops\":{},\"lost\":{\"udp_rx\":1},\"dropped\":1,\"passes\":{},"
 	"\"peers\":[]}",
 	  TEXT_HEAD "  dropped: 1\n    udp_rx: 1 (a UDP socket had no room, or the checksum was "

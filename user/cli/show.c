@@ -159,7 +159,7 @@ static void print_ledger(FILE *out, const json_t *interface)
 		print_reasons(out, lost);
 	}
 	if (json_object_size(passes)) {
-		fprintf(out, "  passed on, because this host forwards packets:\n");
+		fprintf(out, "  passed to the network stack:\n");
 		print_reasons(out, passes);
 	}
 }

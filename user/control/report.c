@@ -142,8 +142,7 @@ static void describe_dropped(const struct report *r, struct path_stats *stats, j
 	json_object_set_new(to, "dropped", number(dropped));
 }
 
-/* Makes the object `passes`: packets that failed a check but passed to the stack, because the host
- * forwards. */
+/* Makes the object `passes`: packets that passed to the stack, by reason. */
 static json_t *describe_passes(const struct report *r)
 {
 	struct drops_value sums[REASON_COUNT] = { 0 };
