@@ -87,6 +87,20 @@ static void test_link(void **state)
 }
 
 /* Sends two packets to a TUN device that nobody reads. */
+static void test_link_carrier(void **state)
+{
+	struct netlink_link before, after;
+
+	(void)state;
+	sh("ip link add down0 type veth peer name down1; ip link set down0 up;"
+	   "ip link set down1 up");
+	assert_int_equal(netlink_link(nl, "down0", 0, &before), 0);
+	sh("ip link set down1 down; ip link set down1 up");
+	assert_int_equal(netlink_link(nl, "down0", 0, &after), 0);
+	assert_int_equal(after.carrier_downs, before.carrier_downs + 1);
+	sh("ip link delete down0");
+}
+
 static void test_link_drops(void **state)
 {
 	struct netlink_drops drops, kept = { .rx_dropped = 77, .tx_dropped = 78 };
@@ -510,6 +524,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_link_carrier),
 		cmocka_unit_test(test_link_drops),
 		cmocka_unit_test(test_link_xdp),
 		cmocka_unit_test(test_queues),

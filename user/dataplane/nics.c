@@ -7,11 +7,32 @@
 #include "bpf/loader.h"
 #include "dataplane/nic_tune.h"
 #include "io/afxdp.h"
+#include "io/ethtool.h"
 #include "io/netlink.h"
 #include "io/xdp_features.h"
 #include "util/log.h"
 
 #define OCCUPANT_UNKNOWN UINT32_MAX /* 0 is not the id of any program */
+
+static uint32_t carrier_downs(const struct nics_env *env, const struct nic *nic)
+{
+	struct netlink_link link = { .ifindex = 0 };
+
+	(void)netlink_link(env->netlink, NULL, nic->ifindex, &link);
+	return link.carrier_downs;
+}
+
+/* Returns true if the driver no longer runs our program, which the kernel takes for attached.
+ * vmxnet3 forgets the program whenever it frees its receive rings: when the link is set down, and
+ * when MTU, rings or offloads change (vmxnet3_rq_cleanup_all(), until Linux 6.12 at least). The
+ * carrier is then off for a moment. A pulled cable cannot be told apart, and costs a new attach. */
+static bool is_forgotten(const struct nic *nic, const struct netlink_link *link)
+{
+	char driver[ETHTOOL_DRIVER_LEN];
+
+	return nic->attached && nic->native && link->carrier_downs != nic->carrier_downs &&
+	       !ethtool_driver(nic->name, driver) && !strcmp(driver, "vmxnet3");
+}
 
 static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
@@ -29,6 +50,7 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 		      : loader_attach(env->loader, nic->ifindex, nic->name, mode, &nic->native, f);
 	nic_tune_end(env->tuner, nic->name, nic->ifindex);
 	nic->attached = !err;
+	nic->carrier_downs = carrier_downs(env, nic);
 	if (nic->attached && !nic->native)
 		log_info("%s: XDP is in generic mode; datagrams that the kernel has joined (GRO of "
 			 "a lower interface, trains over veth) take the UDP sockets",
@@ -229,13 +251,14 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 }
 
 /* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU,
- * another bridge or bond, or other qdiscs or filters. */
+ * another bridge or bond, or other qdiscs or filters; or its driver has forgotten our program. */
 static bool outgrown(const struct nics_env *env, const struct nic *nic,
 		     const struct netlink_link *link)
 {
 	struct nic_bypassed b = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex);
 
-	return link->mtu > nic->mtu || queues_of(nic) > nic->queue_count ||
+	return is_forgotten(nic, link) || link->mtu > nic->mtu ||
+	       queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||
 	       !*b.egress != !*nic->bypassed.egress || !*b.ingress != !*nic->bypassed.ingress;
 }
@@ -255,9 +278,10 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	}
 	nic->obstacle = NICS_PROGRAM;
 	nic->occupant = OCCUPANT_UNKNOWN;
-	snprintf(nic->why, sizeof(nic->why), "%s: %s", nic->name,
-		 more ? "its queues, MTU, bridge, qdisc or filters changed; it is opened again"
-		      : "our XDP program was detached by force");
+	snprintf(
+		nic->why, sizeof(nic->why), "%s: %s", nic->name,
+		more ? "its link, queues, MTU, bridge, qdisc or filters changed; it is opened again"
+		     : "our XDP program was detached by force");
 	open_tc(env, nic);
 }
 

@@ -34,6 +34,7 @@ struct netlink_link {
 	bool has_mac; /* an Ethernet device */
 	uint32_t mtu;
 	bool up, running, loopback;
+	uint32_t carrier_downs; /* how often the link has lost its carrier */
 	bool no_arp;	    /* IFF_NOARP or point-to-point: its neighbours have no MAC addresses */
 	uint32_t rx_queues; /* created queues; netlink_queues() returns how many are in use */
 	uint32_t xdp_prog_id; /* id of the XDP program in any mode; 0 = none */

@@ -97,6 +97,9 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out)
 	a = netlink_attr(nlh, sizeof(*ifi), IFLA_MTU, 4);
 	if (a)
 		l.mtu = mnl_attr_get_u32(a);
+	a = netlink_attr(nlh, sizeof(*ifi), IFLA_CARRIER_DOWN_COUNT, 4);
+	if (a)
+		l.carrier_downs = mnl_attr_get_u32(a);
 	a = netlink_attr(nlh, sizeof(*ifi), IFLA_NUM_RX_QUEUES, 4);
 	if (a)
 		l.rx_queues = mnl_attr_get_u32(a);
