@@ -41,6 +41,7 @@ FIREWALL='nft add table ip %i; nft add chain ip %i keep "{ type filter hook forw
 config "${all[@]}" \
 	"PostUp=wg set %i private-key <(cat $TMP/b.key) peer $(pub a) && date > $TMP/%i.date" \
 	"PostUp=$FIREWALL" "PostDown=nft delete table ip %i" \
+	"PostUp=[[ \$INTERFACE == %i ]]" \
 	"PostUp=[[ %i == +(wx)* ]]; grep -E '^Sig(Blk|Ign)' /proc/self/status > $TMP/signals" \
 	"PostUp=ls -l /proc/self/fd > $TMP/fds" | conf "$A" >/dev/null
 ok "attach with hooks succeeds" eval "attach 2>$TMP/printed"

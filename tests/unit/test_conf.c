@@ -115,6 +115,9 @@ static const struct good {
 	/* 32: an MTU below 1280 is accepted if the config sets up no IPv6 address or route */
 	{ IF "MTU = 1000\nTable = off\nAddress = 10.0.0.1/255.255.255.0\n" PEER(KEY_A)
 	  "AllowedIPs = ::1\n", "A[]: ::1/128", 0 },
+	/* 33: wg(8) accepts an IPv4 address with fewer than four numbers */
+	{ PEER(KEY_A) "Endpoint = 10.0.1:5\n", "A[]:", 1 },
+	/* 34 */ { PEER(KEY_A) "Endpoint = host.5a:5\nEndpoint = 10.0.0.1:5\n", "A[]:", 0 },
 };
 /* clang-format on */
 
@@ -276,6 +279,9 @@ static const struct bad {
 		   "2: MTU = 1279: IPv6 needs at least 1280" },
 	/* 82 */ { IF "MTU = 1000\n" PEER(KEY_A) "AllowedIPs = ::1\n", -EINVAL,
 		   "2: MTU = 1000: IPv6" },
+	/* 83: the name of a host does not end in a number */
+	{ PEER(KEY_A) "Endpoint = 192.0.2.300:5\n", -EINVAL,
+		   "3: 192.0.2.300:5: this is not an IPv4 address" },
 };
 /* clang-format on */
 

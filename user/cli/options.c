@@ -286,10 +286,16 @@ static int parse_option(struct options *o, int argc, char **argv, int *i, struct
 
 int options_set_nics(struct options *o, const char *list, struct fault *f)
 {
+	const char *whole = list;
+
 	for (;; list++) {
 		size_t len = strcspn(list, ",");
 
-		if (!len || len > IFNAME_MAX || memchr(list, '/', len))
+		if (!len)
+			return fault(f, CLI_USAGE,
+				     "\"%s\": the name of a NIC is missing before or after a comma",
+				     whole);
+		if (len > IFNAME_MAX || memchr(list, '/', len))
 			return fault(f, CLI_USAGE,
 				     "%.*s: not a valid interface name; see `ip link`", (int)len,
 				     list);

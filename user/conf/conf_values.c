@@ -135,6 +135,15 @@ static int set_keepalive(struct conf_parser *p, char *value)
 	return 0;
 }
 
+/* Returns true if the last part of a name is a number, as in 192.0.2.300. No domain ends in a
+ * number, because programs take such a name for an IPv4 address (RFC 3696 2). */
+static bool ends_in_number(const char *host)
+{
+	const char *dot = strrchr(host, '.');
+
+	return dot && dot[1] && !dot[1 + strspn(dot + 1, "0123456789")];
+}
+
 /* Returns what is wrong with the host of an Endpoint, or NULL. Fills in @e if the host is an
  * address. */
 static const char *check_host(struct endpoint *e, const char *host, const char *port)
@@ -145,7 +154,19 @@ static const char *check_host(struct endpoint *e, const char *host, const char *
 		return valuetext_is_address(host)
 			       ? NULL /* the link after '%' may not exist yet */
 			       : "this is not an IPv6 address with a port; write [address]:port";
+	if (ends_in_number(host))
+		return "this is not an IPv4 address; each of its four numbers is at most 255";
 	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a host name";
+}
+
+/* Warns of a number with fewer than four parts, such as 10.1, which is read as 10.0.0.1. */
+static void warn_short_address(struct conf_parser *p, const char *whole, const struct endpoint *e)
+{
+	char text[ENDPOINT_TEXT_LEN], sentence[ENDPOINT_TEXT_LEN + 64];
+
+	snprintf(sentence, sizeof(sentence),
+		 "it is read as %s, as by wg(8); write the whole address", endpoint_text(e, text));
+	conf_warn(p, conf_here(p), whole, sentence);
 }
 
 static int set_endpoint(struct conf_parser *p, char *value)
@@ -172,6 +193,8 @@ static int set_endpoint(struct conf_parser *p, char *value)
 	}
 	if (number == 0)
 		conf_warn(p, conf_here(p), whole, "nothing can be sent to port 0");
+	if (!named && !valuetext_is_address(host))
+		warn_short_address(p, whole, &e);
 	free(b->host);
 	free(b->port);
 	b->endpoint = e;

@@ -41,8 +41,8 @@ int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct
 		}
 		if (err)
 			return fault(f, err,
-				     "%s: %s; `ip link` lists the interfaces; with --late-nic, the "
-				     "interface may appear later",
+				     "%s: %s; `ip link` lists the interfaces; `attach --late-nic` "
+				     "waits for an interface that appears later",
 				     name,
 				     err == -ENODEV ? "there is no such interface"
 						    : strerror(-err));
