@@ -137,7 +137,9 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (err == table[i].err)
 			why = table[i].why;
-	if (config->zero_copy == AFXDP_ZC_ON && (err == -EINVAL || err == -EOPNOTSUPP)) {
+	/* virtio-net returns ENOENT if its device cannot reset a single queue. */
+	if (config->zero_copy == AFXDP_ZC_ON &&
+	    (err == -EINVAL || err == -EOPNOTSUPP || err == -ENOENT)) {
 		err = -EOPNOTSUPP;
 		why = "the driver has no zero-copy for AF_XDP; use --zero-copy auto";
 	}
