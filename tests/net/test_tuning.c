@@ -122,6 +122,31 @@ static void test_others(void **state)
 	sh("ethtool -L a0 rx 1");
 }
 
+/* Tries to restore LRO, which a veth does not have. Returns true if that was not tried. */
+static bool lro_stays_off(void)
+{
+	struct tuning t = { .interface = interface, .count = 1, .changes = { gro_off() } };
+
+	t.changes[0].offload = ETHTOOL_LRO;
+	tuning_undo(&t);
+	unlink(path);
+	return t.count == 0;
+}
+
+/* LRO is not switched on again on a link that forwards by now, or below a bridge. */
+static void test_forwarding(void **state)
+{
+	(void)state;
+	assert_false(lro_stays_off());
+	sh("echo 1 >/proc/sys/net/ipv4/conf/a0/forwarding");
+	assert_true(lro_stays_off());
+	sh("echo 0 >/proc/sys/net/ipv4/conf/a0/forwarding; ip link add br0 type bridge; "
+	   "ip link set a0 master br0");
+	assert_true(lro_stays_off());
+	sh("ip link delete br0");
+	assert_false(lro_stays_off());
+}
+
 static void test_failure(void **state)
 {
 	struct tuning t = { .interface = interface };
@@ -166,11 +191,9 @@ static void test_unusable_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_undo),
-		cmocka_unit_test(test_record_undo),
-		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_failure),
-		cmocka_unit_test(test_unusable_record),
+		cmocka_unit_test(test_undo),	cmocka_unit_test(test_record_undo),
+		cmocka_unit_test(test_others),	cmocka_unit_test(test_forwarding),
+		cmocka_unit_test(test_failure), cmocka_unit_test(test_unusable_record),
 	};
 
 	if (geteuid() != 0 || system("command -v ethtool >/dev/null")) {

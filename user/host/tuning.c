@@ -2,6 +2,7 @@
 #include "host/tuning.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
  * socket. It releases the queue of a closed socket about 30 ms later. */
 #define PATIENCE_MS 1000
 #define PAUSE_MS 10
+
+#define MASTERS_MAX 8 /* bridges and bonds above each other */
 
 /* The record ----------------------------------------------------------------------------------- */
 
@@ -227,14 +230,49 @@ static int set_back_channels(const char *nic, const struct tuning_change *c)
 	return err;
 }
 
-static int set_back_offload(const char *nic, const struct tuning_change *c)
+static bool forwards(const char *family, const char *nic)
+{
+	char path[64], value = '0';
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", family, nic);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, &value, 1) != 1)
+		value = '0';
+	close(fd);
+	return value != '0';
+}
+
+/* Returns true if the link, or the bridge or bond above it, forwards packets. The kernel then
+ * switches LRO off, because merged packets cannot be forwarded. That may have happened after the
+ * driver or we switched LRO off, as when a PostUp hook switches forwarding on. */
+static bool must_not_merge(struct netlink *nl, const struct netlink_link *link)
+{
+	struct netlink_link at = *link;
+
+	for (unsigned i = 0; i < MASTERS_MAX; i++) {
+		if (forwards("ipv4", at.name) || forwards("ipv6", at.name) ||
+		    !strcmp(at.kind, "bridge"))
+			return true;
+		if (!at.master || netlink_link(nl, NULL, at.master, &at))
+			break;
+	}
+	return false;
+}
+
+static int set_back_offload(struct netlink *nl, const struct netlink_link *link,
+			    const struct tuning_change *c)
 {
 	struct ethtool_offload_state states[ETHTOOL_OFFLOADS];
-	int err = ethtool_offloads(nic, states);
+	int err = ethtool_offloads(link->name, states);
 
 	if (err || states[c->offload].on)
 		return err;
-	return ethtool_set_offload(nic, c->offload, true);
+	if (c->offload == ETHTOOL_LRO && must_not_merge(nl, link))
+		return 0;
+	return ethtool_set_offload(link->name, c->offload, true);
 }
 
 /* Undoes one change. Returns 0, also if the NIC is gone, or -errno after logging the failure. */
@@ -245,7 +283,7 @@ static int set_back(struct netlink *nl, const struct tuning_change *c)
 	int err = netlink_link(nl, NULL, c->ifindex, &link);
 
 	if (!err)
-		err = c->is_offload ? set_back_offload(link.name, c)
+		err = c->is_offload ? set_back_offload(nl, &link, c)
 				    : set_back_channels(link.name, c);
 	if (!err || err == -ENODEV)
 		return 0;
