@@ -58,7 +58,7 @@ refuses "a second detach is refused" 1 "$A" in_ns a "$WGXDP" detach "$A"
 best_aead()
 {
 	local flag
-	for flag in avx512ifma:avx512ifma avx512vl:avx512 avx2:avx2; do
+	for flag in avx512ifma:avx512ifma avx512vl:avx512 avx2:avx2 asimd:neon; do
 		! grep -qw "${flag%:*}" /proc/cpuinfo || { echo "${flag#*:}" && return; }
 	done
 	echo libsodium
