@@ -20,6 +20,7 @@ static const struct rule {
 	{ .driver = "gve", .mtu = 2030, .half_of_queues = true },
 	{ .driver = "mlx5_core", .mtu = 3498, .without_gro_hw = true },
 	{ .driver = "virtio_net", .mtu = AFXDP_MTU_MAX, .frees_gro_hw = true },
+	{ .driver = "vmxnet3", .mtu = 3492 },
 };
 
 static const struct rule *rule_of(const struct nic_facts *f)
