@@ -110,7 +110,12 @@ attach() # NIC,... OPTION...
 	in_ns a "$WGXDP" attach "$1" "$(conf_a | conf "$A")" "${@:2}" </dev/null
 }
 
-packets() { show a "$A" ".path | .rx_packets.$1 + .tx_packets.$1"; } # xsk|udp
+packets() # xsk|udp|any
+{
+	local paths=.$1
+	[ "$1" != any ] || paths="[]"
+	show a "$A" "[.path | .rx_packets$paths, .tx_packets$paths] | add"
+}
 delivered() { in_ns b cat "/proc/net/dev" | awk -v name="$B:" '$1 == name { print $3 }'; }
 
 # ping(8) costs the emulated guest much less than pings.py.
@@ -120,13 +125,13 @@ pinged() # COUNT LENGTH
 }
 
 # Twenty pings are answered. b counts them, and wgxdp counts them on the path; one message in 20 s
-# may take the UDP socket.
-flows() # WHAT xsk|udp LENGTH
+# may take the UDP socket. MINIMUM is 19 if only received packets take the path.
+flows() # WHAT xsk|udp|any LENGTH [MINIMUM]
 {
 	local path before
 	path=$(packets "$2") before=$(delivered)
 	ok "$1: no ping is lost" pinged 20 "$3"
-	holds "$1: the packets take $2" $(($(packets "$2") - path)) -ge 38
+	holds "$1: the packets take $2" $(($(packets "$2") - path)) -ge "${4-38}"
 	holds "$1: b counts them" $(($(delivered) - before)) -ge 20
 }
 
@@ -137,7 +142,7 @@ stream() # WHAT OPTION...
 	wait_for 10 eval "in_ns b ss -Hltn | grep -q :5201"
 	in_ns a iperf3 -J -c 10.99.0.2 -p 5201 -n 200000 "${@:2}" >"$TMP/iperf" 2>&1
 	bytes=$(jq '.end.sum_received.bytes' "$TMP/iperf" 2>/dev/null)
-	holds "$1: the bytes arrive" "${bytes:-0}" -ge 50000
+	holds "$1: the bytes arrive" "${bytes:-0}" -ge 40000
 	wait $!
 }
 
@@ -175,19 +180,19 @@ came_by_xsk()
 active() { in_ns "$1" ip -d link show bond0 | grep -q "active_slave $2 "; } # NS NIC
 
 # The cables of both ends are pulled, because a bond does not see the other end's cable.
-failover() # WHAT xsk|udp OTHER-PATH
+failover() # WHAT xsk|udp OTHER-PATH MINIMUM
 {
 	cable off nic0 nic1
 	ok "$1: a takes the other member" wait_for 30 active a nic2
 	ok "$1: b takes the other member" wait_for 30 active b nic3
 	ok "$1: data continues by it" wait_for 30 answered
 	await_path "$3"
-	flows "$1, by the other member" "$3" 56
+	flows "$1, by the other member" "$3" 56 "$4"
 	cable on nic0 nic1
 	ok "$1: a takes the first member again" wait_for 30 active a nic0
 	ok "$1: b takes the first member again" wait_for 30 active b nic1
 	ok "$1: data continues after that" wait_for 30 answered
-	flows "$1, after the cable" "$2" 56
+	flows "$1, after the cable" "$2" 56 "$4"
 }
 
 # --- the life of a tunnel -------------------------------------------------------------------------
@@ -280,7 +285,8 @@ vlan() # add|delete NIC-OF-A NIC-OF-B
 	link_up vlan7 vlan7 1500
 }
 
-# XDP on the NIC below a VLAN leaves tagged frames to the kernel.
+# XDP on the NIC below a VLAN leaves tagged frames to the kernel. But vmxnet3 removes the tag
+# before, so AF_XDP receives these frames.
 if want vlan; then
 	vlan add nic2 nic3
 	begin VLAN vlan7 "udp udp null" "vlan7: $NO_XDP"
@@ -289,7 +295,7 @@ if want vlan; then
 	flap VLAN nic2 udp 56
 	end VLAN vlan7
 	begin "below a VLAN" nic2 "$VMXNET3" "$VMXNET3_WHY"
-	flows "below a VLAN" udp 56
+	flows "below a VLAN" any 56
 	end "below a VLAN" nic2
 	vlan delete
 	link_down nic2 nic3
@@ -299,12 +305,13 @@ bond() # NS MEMBER MEMBER, of which the first is preferred
 {
 	in_ns "$1" ip link set "$2" down
 	in_ns "$1" ip link set "$3" down
-	in_ns "$1" ip link add bond0 type bond mode active-backup miimon 100
+	in_ns "$1" ip link add bond0 type bond mode active-backup miimon 100 fail_over_mac active
 	in_ns "$1" ip link set "$2" master bond0
 	in_ns "$1" ip link set "$3" master bond0
 	in_ns "$1" ip link set bond0 type bond primary "$2"
 }
 
+# Packets are received by the members' XDP, and sent by the bond, which has no AF_XDP.
 if want bond; then
 	bond a nic0 nic2
 	bond b nic1 nic3
@@ -312,12 +319,12 @@ if want bond; then
 	begin bond bond0 "udp udp null" "bond0: its frames arrive through lower interfaces such as"
 	flows bond udp 56
 	streams bond
-	failover bond udp udp
+	failover bond udp udp 38
 	end bond bond0
 	begin "bond's members" nic0,nic2 "xdp xdp native" "$VMXNET3_WHY"
-	flows "bond's members" xsk 56
+	flows "bond's members" xsk 56 19
 	streams "bond's members"
-	failover "bond's members" xsk "$(way "$VMXNET3")"
+	failover "bond's members" xsk "$(way "$VMXNET3")" 19
 	end "bond's members" nic0,nic2
 	vlan add bond0 bond0
 	begin "VLAN on a bond" vlan7 "udp udp null" "vlan7: $NO_XDP"
@@ -333,7 +340,12 @@ fi
 jumbo() # WHAT NIC-OF-A NIC-OF-B
 {
 	link_up "$2" "$3" 9000
-	begin "$1" "$2" "udp udp null" "$2: MTU 9000 is larger than the 3822"
+	if ! in_ns a ping -q -c 3 -W 2 -M 'do' -s 8900 192.0.2.2 | grep -q " 3 received"; then
+		printf 'ok %d - %s: the link carries no large frames # SKIP\n' $((tests += 1)) "$1"
+		link_down "$2" "$3"
+		return
+	fi
+	begin "$1" "$2" "udp udp null" "$2: MTU 9000 is larger than 3822"
 	is "$1: the tunnel has the MTU that fits" \
 		"$(in_ns a ip -j link show "$A" | jq '.[0].mtu')" 8920
 	flows "$1" udp 8800
