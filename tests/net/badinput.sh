@@ -98,7 +98,7 @@ wrong "--zero-copy on, on a veth" 1 'zero-copy' attach eth0 "$GOOD" --zero-copy 
 wrong "a file that does not exist" 78 'nofile.conf' attach eth0 "$TMP/nofile.conf"
 wrong "a name without a configuration" 78 "$ID-none" attach eth0 "$ID-none"
 mkfifo -m 600 "$TMP/$ID-pipe.conf"
-wrong "a pipe" 78 'no regular file' attach eth0 "$TMP/$ID-pipe.conf"
+wrong "a pipe" 78 'not a regular file' attach eth0 "$TMP/$ID-pipe.conf"
 truncate -s 65M "$TMP/$ID-big.conf"
 wrong "a file that is too large" 78 'at most 64 MiB' attach eth0 "$TMP/$ID-big.conf"
 rm "$TMP/$ID-pipe.conf" "$TMP/$ID-big.conf"

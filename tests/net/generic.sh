@@ -51,7 +51,7 @@ ok "without BTF: detach" down a "$A"
 ok "generic: attach" attach --rx xdp --xdp-mode generic
 is "generic: show" "$(show a "$A" .path.xdp_mode)" generic
 ok "generic: the log says which data takes the UDP sockets" eval \
-	"in_ns a '$WGXDP' logs '$A' | grep -q 'generic mode; datagrams that the kernel has joined'"
+	"in_ns a '$WGXDP' logs '$A' | grep -q 'generic mode; GRO and GSO packets'"
 # Linux 5.10 splits trains before they leave by veth.
 arrives=native
 in_ns b ethtool -k eth0 | grep -q '^tx-udp-segmentation: on' && arrives=generic
@@ -85,7 +85,7 @@ case $(uname -r) in
 	ok "bridge: attach" attach --rx xdp --xdp-mode generic
 	python_tap "bridge: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" merged
 	ok "bridge: show says on which path the data comes" eval \
-		"show a '$A' .path.why | grep -q 'UDP sockets .*joined datagrams in generic mode'"
+		"show a '$A' .path.why | grep -q 'UDP sockets .*GRO and GSO packets'"
 	ok "bridge: detach" down a "$A"
 	;;
 esac

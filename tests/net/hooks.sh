@@ -206,7 +206,8 @@ first=$!
 wait_for 5 grep -q pre "$LOG"
 down a "$A" 2>"$TMP/second" &
 second=$!
-ok "the second detach waits" wait_for 5 grep -q "another command is running its hooks" "$TMP/second"
+ok "the second detach waits" \
+	wait_for 5 grep -q "another command is running the hooks of this interface" "$TMP/second"
 echo >"$TMP/gate"
 ok "the first detach succeeds" wait $first
 wait $second

@@ -75,9 +75,9 @@ static bool has_names(const struct conf *conf)
 	return found;
 }
 
-/* Looks up the names of endpoints. If the packet filter rules of a killed daemon keep the host
- * closed, the queries carry the mark that these rules let pass. They go to the DNS servers of the
- * host, because those of the tunnel cannot be reached. */
+/* Looks up the names of endpoints. If the packet filter rules of a killed daemon still block the
+ * default route, the queries carry the mark that these rules accept, and go to the host's own DNS
+ * servers, because the tunnel's DNS servers are unreachable. */
 static int look_up_names(const char *interface, struct conf *conf, struct fault *f)
 {
 	uint32_t mark = host_record_mark(interface);
@@ -136,7 +136,8 @@ static int make_absolute(const char *path, char absolute[static PATH_MAX], struc
 	return len < PATH_MAX ? 0 : fault(f, -ENAMETOOLONG, "%s: this path is too long", path);
 }
 
-/* Records the identity of the file, so that the daemon can tell whether it changes. */
+/* Reads the identity of the config file, so that the daemon can tell whether the file has
+ * changed. */
 static int stat_file(const char *path, struct stat *st, struct fault *f)
 {
 	return stat(path, st) ? fault(f, -errno, "%s: %s", path, strerror(errno)) : 0;

@@ -126,7 +126,7 @@ int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, js
 	if (!err)
 		object = json_loadb(in.data, buffer_len(&in), 0, NULL);
 	if (!json_is_object(object)) {
-		err = fault(f, err ? err : -EPROTO, "%s: the daemon's answer broke off (%s)",
+		err = fault(f, err ? err : -EPROTO, "%s: the daemon's answer is incomplete (%s)",
 			    interface, strerror(err ? -err : EPROTO));
 		goto out;
 	}

@@ -47,16 +47,16 @@ static bool clean_up_dead(const char *interface, bool *served)
 	return true;
 }
 
-/* Returns true if a request failed with @err because the daemon was ending, and waits until the
- * daemon has ended. */
+/* Returns true if a request failed with @err because the daemon was ending. Waits until the daemon
+ * has released the name of the interface. */
 static bool was_ending(const char *interface, int err)
 {
 	return (err == -EPROTO || err == -ECONNRESET || err == -EPIPE) &&
 	       name_lock_wait_free(interface, LEAVE_MS);
 }
 
-/* Ends the daemon, or removes the files that a killed daemon left. @recorded: a record of hooks
- * exists. Returns an exit code. */
+/* Ends the daemon, or removes the files that a killed daemon left. @recorded is true if a record of
+ * the hooks exists. Returns an exit code. */
 static int take_down(const char *interface, bool recorded)
 {
 	json_t *reply = NULL;
@@ -91,7 +91,7 @@ static int take_down(const char *interface, bool recorded)
 	 * an attach can follow immediately. */
 	if (!name_lock_wait_free(interface, LEAVE_MS))
 		return cli_fail(CLI_FAILED,
-				"%s: everything is undone, but the daemon has not ended",
+				"%s: everything is undone, but the daemon has not exited yet",
 				interface);
 	return CLI_OK;
 }
@@ -114,9 +114,8 @@ static int save(struct down *d)
 }
 
 /* Returns true if systemd runs this command (ExecStop) because the daemon has crashed or was killed
- * (systemd.exec(5), SERVICE_RESULT). This command then removes nothing: until the daemon that
- * systemd starts next has set up the tunnel, the packet filter rules of a full tunnel keep the host
- * closed. */
+ * (systemd.exec(5), SERVICE_RESULT). This command then removes nothing, so that the packet filter
+ * rules of a full tunnel block the default route until the next daemon has set up the tunnel. */
 static bool is_before_restart(const char *interface)
 {
 	const char *result = getenv("SERVICE_RESULT");

@@ -16,7 +16,7 @@ void down_open_recorded(struct down *d, const char *interface)
 	*d = (struct down){ .interface = interface, .lock_fd = hook_record_lock(interface, false) };
 	if (d->lock_fd == -EWOULDBLOCK) {
 		fault(&sentence, 0,
-		      "%s: another command is running its hooks; waiting until that command ends",
+		      "%s: another command is running the hooks of this interface; waiting for it",
 		      interface);
 		cli_warn(NULL, sentence.text);
 		d->lock_fd = hook_record_lock(interface, true);
@@ -45,7 +45,7 @@ void down_open(struct down *d, const char *interface, const char *path)
 	d->has_file = conf_read(&d->file, d->path, NULL, NULL, &f) == 0;
 	if (d->has_file)
 		return;
-	fault(&sentence, 0, "%.400s; the hooks of the last applied file run", f.text);
+	fault(&sentence, 0, "%.400s; running the hooks of the last applied file", f.text);
 	cli_warn(NULL, sentence.text);
 }
 

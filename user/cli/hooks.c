@@ -49,7 +49,7 @@ static int start(char *command, pid_t *pid)
 	if (err)
 		return err;
 	setenv("LC_ALL", "C", 1); /* wg-quick sets this, too */
-	signal(SIGCHLD, SIG_DFL); /* waitpid() needs it, and our caller may have ignored it */
+	signal(SIGCHLD, SIG_DFL); /* waitpid() fails if our caller has made us ignore SIGCHLD */
 	err = spawn_reset_signals(&attributes, true);
 	if (!err)
 		err = -posix_spawnp(pid, shell, NULL, &attributes, argv, environ);

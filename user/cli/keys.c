@@ -76,7 +76,7 @@ static int read_key(uint8_t key[static WIRE_KEY_LEN])
 	setvbuf(stdin, NULL, _IONBF, 0);
 	if (fread(text, 1, sizeof(text), stdin) != sizeof(text) ||
 	    !keytext_from_base64(key, text, sizeof(text)))
-		code = cli_fail(CLI_FAILED, "stdin: this is no key; a key has 44 characters of "
+		code = cli_fail(CLI_FAILED, "stdin: this is not a key; a key has 44 characters of "
 					    "base64, as wgxdp genkey prints it");
 	wipe(text, sizeof(text));
 	while (code == CLI_OK && (c = getchar()) != EOF)

@@ -54,8 +54,8 @@ static void know(struct name *name)
 	name->waiting->known++;
 }
 
-/* Looks up the name with getaddrinfo(3), which also asks the other sources of nsswitch.conf,
- * because neither DNS nor /etc/hosts has the name. */
+/* Called if neither DNS nor /etc/hosts has the name. Looks up the name with getaddrinfo(3), which
+ * also uses the other sources of nsswitch.conf. */
 static void ask_name_services(struct name *name, const char *why)
 {
 	struct waiting *w = name->waiting;
@@ -110,7 +110,7 @@ static void describe_unknown(const struct waiting *w, char *text, size_t room)
 		snprintf(text, room, "%.200s", name->peer->host);
 }
 
-/* Prints the remaining time of the wait for DNS; on a terminal, once each second. */
+/* Prints how long the wait for DNS can still last: each second on a terminal, else once. */
 static void say_waiting(struct waiting *w, uint64_t now_ns)
 {
 	unsigned left_s = (unsigned)((w->until_ns - now_ns + NS_PER_S - 1) / NS_PER_S);

@@ -65,7 +65,7 @@ static void print_bytes(FILE *out, json_int_t bytes)
 	fprintf(out, "%.2f %s", n, units[i]);
 }
 
-/* Prints the features that the kernel lacks on one line. Prints nothing if the list is empty. */
+/* Prints one line with the features that the kernel lacks. Prints nothing if the list is empty. */
 static void print_lacks(FILE *out, const json_t *lacks)
 {
 	const json_t *thing;

@@ -13,7 +13,7 @@
 
 static const struct verb verbs[] = {
 	{ "attach", "up", attach_main, "[NIC[,NIC...]] CONF", "bring a tunnel up" },
-	{ "detach", "down", detach_main, "IFACE|CONF", "take it down" },
+	{ "detach", "down", detach_main, "IFACE|CONF", "take a tunnel down" },
 	{ "confirm", NULL, confirm_main, "IFACE|CONF", "keep what attach --confirm has set up" },
 	{ "reload", NULL, reload_main, "IFACE|CONF [--exact]",
 	  "apply what has changed in the file" },
@@ -163,8 +163,8 @@ int verbs_refuse(const char *word, int more)
 
 /* Completion ---------------------------------------------------------------------------------- */
 
-/* Prints the verbs, and their other names, whose arguments contain @what; all verbs if @what is
- * NULL. */
+/* Prints each verb whose arguments contain @what, together with its other name. Prints all verbs if
+ * @what is NULL. */
 static void put_verbs(FILE *out, const char *what, const char *between)
 {
 	const char *before = "";

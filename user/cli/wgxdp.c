@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 {
 	int code = run(argc, argv);
 
-	/* Report a failed write, because a reader of the output in a pipe must learn that it is
+	/* Report a failed write, so that a script that uses the output notices that the output is
 	 * incomplete. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK)
 		code = cli_fail(CLI_FAILED, "the output could not be written; is the disk full?");

@@ -155,7 +155,7 @@ static int check_kind(int fd, const char *path, struct fault *f)
 
 	if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
 		return 0;
-	return fault(f, -EINVAL, "%s: this is no regular file; write the text into one", path);
+	return fault(f, -EINVAL, "%s: this is not a regular file; write the text into one", path);
 }
 
 /* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f filled in. */

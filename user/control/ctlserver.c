@@ -22,8 +22,8 @@ struct ctlserver {
 #define FOR_END 0
 #define FOR_DECISION UINT_MAX
 
-/* The memory of one connection: an entry in the list of clients that wait for a deferred answer,
- * and the reply to `show` that is being made. */
+/* The state of one connection: its entry in the list of clients that wait for a deferred answer,
+ * and its unfinished reply to `show`. */
 struct waiting {
 	struct waiting *next;
 	struct server_client *client;

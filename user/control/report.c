@@ -27,7 +27,7 @@ static int add_allowed(void *ctx, const struct prefix *p)
 	return json_array_append_new(ctx, json_string(prefix_text(p, text)));
 }
 
-/* Adds to @to the path of data to the peer, and if AF_XDP was expected but is not used, the
+/* Adds to @to how data is sent to the peer. If AF_XDP was expected but is not used, also adds the
  * reason. */
 static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
@@ -44,8 +44,8 @@ static void describe_tx(const struct report *r, const struct peer *p, json_t *to
 			    json_boolean(atomic_load_explicit(&p->no_gso, memory_order_relaxed)));
 }
 
-/* Adds to @to the name that the endpoint follows, and why the endpoint is unknown or may be
- * stale. */
+/* Adds to @to the name from which the endpoint is looked up, and why the address is unknown or may
+ * be stale. */
 static void describe_name(const struct report *r, const struct peer *p, json_t *to)
 {
 	char why[ENDPOINT_NAMES_WHY_LEN];
@@ -197,7 +197,7 @@ static json_t *describe_lacks(const struct report *r)
 	json_t *lacks = json_array();
 
 	if (r->tunnel->no_tcx)
-		json_array_append_new(lacks, json_string("tcx (Linux 6.6), TC uses clsact"));
+		json_array_append_new(lacks, json_string("tcx (Linux 6.6), so TC uses clsact"));
 	if (config->tun->vnet_len && !config->tun->uso && !config->options->off.uso)
 		json_array_append_new(lacks,
 				      json_string("large UDP packets on TUN devices (Linux 6.2)"));
@@ -229,8 +229,8 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 p->busy_poll ? (int)d->config.options->xsk.busy_poll_us : 0);
 }
 
-/* Makes a JSON string of a copy of @from. JSON allows only UTF-8, but @from may not be UTF-8 if it
- * was truncated or quotes a value from outside. */
+/* Returns @from as a JSON string, which must be UTF-8. If @from is not valid UTF-8, for example
+ * because it was truncated, each byte above 127 becomes '?'. */
 static json_t *text(const char *from)
 {
 	json_t *string = json_string(from);

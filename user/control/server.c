@@ -9,8 +9,9 @@
  *       └── nothing is read while an answer is incomplete or deferred, or while out
  *           has OUT_ENOUGH bytes
  *
- * Only callbacks of the loop handle lines. Handling a line of one client never closes another one,
- * because server_send() only appends: the next turn sends the answer and handles the next line.
+ * Only callbacks of the loop handle lines. Handling a line of one client never closes another
+ * client, because server_send() only appends: the next turn of the loop sends the answer and
+ * handles the next line.
  */
 #include "control/server.h"
 
@@ -33,7 +34,7 @@
 #define PAUSE_NS NS_PER_S /* pause before the server tries to accept a connection again */
 
 enum client_state {
-	READS,	   /* its next line is handled */
+	READS,	   /* the server handles its next line */
 	CONTINUES, /* more() makes the rest of the answer */
 	WAITS,	   /* server_send() will append the answer */
 	ANSWERED,  /* server_send() has appended the answer; the next turn sends it */
@@ -57,7 +58,7 @@ struct server {
 	int fd; /* the listening socket */
 	struct server_client *clients;
 	unsigned client_count;
-	struct loop_timer work_timer;  /* armed while a client has work that no event announces */
+	struct loop_timer work_timer;  /* armed while a client has work left but no event is due */
 	struct loop_timer pause_timer; /* armed while the server accepts no connection */
 	bool stopped;		       /* no line is handled any more */
 };
@@ -141,13 +142,13 @@ static bool lines_are_over(const struct server_client *c)
 	return c->ending || c->server->stopped;
 }
 
-/* May lines of this client be handled now? */
+/* Returns true if lines of this client may be handled now. */
 static bool may_read(const struct server_client *c)
 {
 	return !lines_are_over(c) && c->state == READS && !is_full(c);
 }
 
-/* May more() be called now? */
+/* Returns true if more() may be called now. */
 static bool may_continue(const struct server_client *c)
 {
 	return !lines_are_over(c) && c->state == CONTINUES && !is_full(c);
@@ -160,7 +161,7 @@ static void note_result(struct server_client *c, int result)
 	c->ending |= result < 0;
 }
 
-/* Is there a line that may be handled now? */
+/* Returns true if the client has a line that may be handled now. */
 static bool line_waits(const struct server_client *c)
 {
 	return may_read(c) && has_line(c);
@@ -207,8 +208,8 @@ static int read_in(struct server_client *c)
 	return 0;
 }
 
-/* Reads and sends as much as is possible until the time is over, then waits for the socket to
- * become readable or writable. Closes a client that is finished. */
+/* Reads and sends as much as possible until @until_ns, then sets the events for which the loop
+ * waits. Closes a client that is finished. */
 static void serve(struct server_client *c, bool readable, uint64_t until_ns)
 {
 	int err = c->out.failed ? -ENOMEM : 0;

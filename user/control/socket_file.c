@@ -58,7 +58,7 @@ static int make_directory(const struct socket_file *s, mode_t mode, struct fault
 
 	parent_of(s, directory);
 	if (mkdir(directory, mode) == 0) {
-		if (chmod(directory, mode) != 0) /* undoes the umask */
+		if (chmod(directory, mode) != 0) /* mkdir() has applied the umask */
 			return fault(f, -errno, "%s: %s", directory, strerror(errno));
 	} else if (errno != EEXIST) {
 		return fault(f, -errno, "%s: %s%s", directory, strerror(errno),
@@ -184,8 +184,8 @@ int socket_file_watch(struct socket_file *s, struct loop *loop, void (*deleted)(
 					  IN_MOVE_SELF);
 	if (watch < 0)
 		return -errno;
-	/* If the file was deleted before the watch began, the end of the watch (IN_IGNORED) makes
-	 * the loop call on_watch(). */
+	/* If the file was deleted before the watch began, remove the watch: the event IN_IGNORED
+	 * then makes the loop call on_watch(). */
 	if (!file_is_ours(s))
 		inotify_rm_watch(s->watch_fd, watch);
 	return loop_add(s->loop, s->watch_fd, EPOLLIN, on_watch, s);

@@ -11,8 +11,8 @@
 #define TOO_MANY_PEERS "there are more than 1048576 peers"
 #define TOO_MANY_ALLOWED_IPS "there are more than 1048576 allowed IPs of one address family"
 _Static_assert(PEERS_MAX == 1048576 && ALLOWED_IPS_MAX == 1048576, "the limits in the messages");
-/* Sets the endpoint of the peer @p from @c. If the endpoint is a name, @c already has its address
- * if `wgxdp attach` could look the name up. */
+/* Sets the endpoint of the peer @p from @c. If the endpoint is a name, @c has the address that
+ * `wgxdp attach` found, if it found one. */
 static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
 			  const struct conf_peer *c, uint64_t now_ns)
 {
@@ -36,7 +36,7 @@ static int apply_peer(struct device *d, struct endpoint_names *names, const stru
 
 	keytext_to_base64(key, c->public_key);
 	if (err == -EADDRINUSE)
-		return 0; /* the peer is this host itself, in a peer list that all hosts share */
+		return 0; /* the peer is this host itself, because all hosts share one file */
 	if (err)
 		return fault(f, err, "%s:%u: peer %s: %s", conf->path, c->line, key,
 			     err == -ENOSPC ? TOO_MANY_PEERS : strerror(-err));

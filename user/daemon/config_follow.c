@@ -37,7 +37,8 @@ static int set_port(void *ctx, uint16_t port)
 	return !port && !c->dataplane->wanted_port ? 0 : dataplane_set_port(c->dataplane, port);
 }
 
-/* Sets the mark, unless there is a default route, for which the host module chooses the mark. */
+/* Sets the mark, unless the tunnel has a default route, because the host module then chooses the
+ * mark. */
 static int set_fwmark(void *ctx, const struct conf *conf)
 {
 	struct config_follow *c = ctx;

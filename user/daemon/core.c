@@ -22,7 +22,7 @@ static void on_protocol_timer(void *ctx, uint64_t now_ns)
 
 static void on_collect_timer(void *ctx, uint64_t now_ns)
 {
-	(void)ctx; /* only wakes the loop, because core_before_wait() does the work */
+	(void)ctx; /* The timer only wakes the loop; core_before_wait() does the work. */
 	(void)now_ns;
 }
 

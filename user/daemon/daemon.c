@@ -199,7 +199,7 @@ static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level
 	int err = name_lock_take(d->options->interface, &d->lock_fd, f);
 
 	d->record = (struct crash_record){ .lock_fd = d->lock_fd };
-	if (!err && !conf) /* with a config, host_apply() takes the settings over */
+	if (!err && !conf) /* with a config, host_apply() takes over the settings */
 		host_record_undo(d->options->interface);
 	if (!err)
 		err = start_core(d, f);
@@ -274,8 +274,8 @@ static void end(struct daemon *d)
 	ending_done(&d->ending);
 }
 
-/* Returns the log level, from LOG_LEVEL as in wireguard-go. With a config file and in the
- * foreground, the default level is higher, because a person is watching. */
+/* Returns the log level that LOG_LEVEL selects, with the values of wireguard-go. The default is
+ * higher for a daemon with a config file in the foreground, because a person is watching. */
 static enum log_level level_wanted(const struct options *options, const struct conf *conf)
 {
 	const char *level = getenv("LOG_LEVEL");

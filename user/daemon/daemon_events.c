@@ -40,8 +40,8 @@ void daemon_link_down(void *ctx)
 	if (!d->dataplane.up)
 		return;
 	mapsync_listen(&d->mapsync, 0);
-	/* Stop the workers before the sessions end. Otherwise they would stage the packets that
-	 * they still read for the next session. */
+	/* Stop the workers before the sessions end. Otherwise the workers would stage packets that
+	 * they still read, to send them in the next session. */
 	dataplane_stop(&d->dataplane);
 	device_set_up(&d->core.device, false, loop_now_ns());
 	dataplane_down(&d->dataplane);
@@ -86,7 +86,7 @@ static int sockets_opened(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (d->dataplane.up) { /* the listen port was changed while the interface is up */
+	if (d->dataplane.up) { /* the listen port was changed while the interface was up */
 		mapsync_listen(&d->mapsync, d->dataplane.udp.port);
 		nexthops_now(&d->nexthops);
 	}

@@ -14,8 +14,8 @@
 #include "util/spawn.h"
 #include "wgxdp/limits.h"
 
-/* Starts the program of this process, which an upgrade may have replaced on disk. Resets signals
- * because the daemon blocks or ignores those that must be able to end `wgxdp detach`. */
+/* Runs /proc/self/exe, because an upgrade may have replaced the program on disk. Resets the
+ * signals, because the daemon blocks or ignores signals that must be able to end `wgxdp detach`. */
 static int spawn(pid_t *pid, const char *interface)
 {
 	char name[IFNAME_MAX + 1], program[] = "wgxdp", verb[] = "detach";

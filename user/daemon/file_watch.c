@@ -53,7 +53,7 @@ static void look(const struct file_watch *w, struct stat *st)
 	if (stat(w->path, st) || !S_ISREG(st->st_mode))
 		*st = (struct stat){ 0 };
 	else if (!st->st_nlink)
-		st->st_nlink = 1; /* a FUSE file may be deleted between open and stat */
+		st->st_nlink = 1; /* the file exists, but FUSE may report no link */
 }
 
 /* Checks the file for a change. Each change restarts the waiting time. */

@@ -62,7 +62,7 @@ void hook_record_remove(const char *interface)
 
 /* Locking -------------------------------------------------------------------------------------- */
 
-/* Returns true if @fd is the record that has this path now. */
+/* Returns true if @path still names the file that is open as @fd. */
 static bool is_current(int fd, const char *path)
 {
 	struct stat held, named;

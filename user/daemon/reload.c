@@ -141,7 +141,7 @@ static void on_slice(void *ctx, uint64_t now_ns)
 		if (err < 0)
 			note_error(r, &f);
 	}
-	log_info("%s: applied, %zu changes of peers", r->config.path, r->job.diff.count);
+	log_info("%s: applied, %zu changes to peers", r->config.path, r->job.diff.count);
 	retire(r);
 }
 

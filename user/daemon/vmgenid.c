@@ -3,8 +3,8 @@
  * A virtual machine that was restored from a snapshot, or cloned, has keys and counters that were
  * used before or are being used in another copy. Its hypervisor gives it a new generation ID. The
  * kernel's driver vmgenid announces a new ID by a line in the kernel's log, since Linux 5.18. Linux
- * 6.8 also sent a uevent with NEW_VMGENID=1. Linux 6.8.8 and 6.9 removed this uevent, and some
- * providers' kernels have it. tests/vm/snapshot.sh shows both on real snapshots.
+ * 6.8 also sent a uevent with NEW_VMGENID=1. Linux 6.8.8 and 6.9 removed this uevent, but the
+ * kernels of some providers still have it. tests/vm/snapshot.sh tests both with real snapshots.
  *
  *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ suspend.copies: workers seal nothing from here on
  *           └▶ /dev/kmsg ─────┘               └▶ eventfd ─▶ control thread: wipes all keys
@@ -18,10 +18,10 @@
  * made by writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of
  * facility "kernel" are trusted, because lines that processes write to /dev/kmsg have another
  * facility. Records of the log that were overwritten before they were read may have announced a new
- * ID, and so may uevents that overran the socket. They count as a report if the machine has a
- * device with a generation ID. Strangers can fill the log through a firewall's log rule; so this
- * happens at most once in LOST_GAP_NS, and messages that are lost within this time count at its
- * end.
+ * ID, and so may uevents that overran the socket. Both count as a report if the machine has a
+ * device with a generation ID. Other hosts can flood the log through a firewall's log rule, so lost
+ * messages count at most once in LOST_GAP_NS. If more are lost within this time, they count when it
+ * is over.
  */
 #include "daemon/vmgenid.h"
 
@@ -108,8 +108,8 @@ static bool logs_copy(const char *record, size_t len)
 	return LOG_FAC(strtoul(record, &end, 10)) == LOG_KERN >> 3 && *end == ',';
 }
 
-/* Returns true if the driver vmgenid of this bus has a device. The entries of the driver that are
- * symbolic links are its devices, and the link "module". */
+/* Returns true if the driver vmgenid of this bus has a device. In the directory of a driver, each
+ * symbolic link except "module" is a device. */
 static bool has_device(const char *driver)
 {
 	DIR *dir = opendir(driver);
@@ -123,16 +123,16 @@ static bool has_device(const char *driver)
 	return found;
 }
 
-/* Returns false if the kernel cannot report a new ID: it has no device vmgenid. The driver is one
- * of ACPI, or since Linux 6.10 of the platform bus. */
+/* Returns false if the kernel cannot report a new ID, because the machine has no vmgenid device.
+ * The driver belongs to the ACPI bus, and since Linux 6.10 also to the platform bus. */
 static bool may_report(void)
 {
 	return access("/sys/bus", F_OK) || has_device("/sys/bus/acpi/drivers/vmgenid") ||
 	       has_device("/sys/bus/platform/drivers/vmgenid");
 }
 
-/* Returns true if messages that were lost count as a report at @now_ns. Until LOST_GAP_NS after the
- * last report, they are remembered in lost_later. */
+/* Returns true if lost messages count as a report at @now_ns. Within LOST_GAP_NS after the last
+ * such report, sets lost_later instead. */
 static bool lost_counts(struct vmgenid *v, uint64_t now_ns)
 {
 	v->lost_later = v->lost_ns && now_ns - v->lost_ns < LOST_GAP_NS;
@@ -147,8 +147,8 @@ static bool lost_report(struct vmgenid *v)
 	return lost_counts(v, loop_now_ns()) && may_report();
 }
 
-/* Reads one record of the log. Returns true if this machine is a copy, or if records were lost that
- * may have announced it. */
+/* Reads one record of the log. Returns true if this machine is a copy, or if lost records may have
+ * announced a copy. */
 static bool hear_log(struct vmgenid *v)
 {
 	char record[RECORD_MAX + 1];
@@ -160,8 +160,8 @@ static bool hear_log(struct vmgenid *v)
 	return logs_copy(record, (size_t)n);
 }
 
-/* Reads one uevent. Returns true if this machine is a copy, or if a message was lost that may have
- * announced it. */
+/* Reads one uevent. Returns true if this machine is a copy, or if a lost message may have announced
+ * a copy. */
 static bool hear_uevent(struct vmgenid *v)
 {
 	union {

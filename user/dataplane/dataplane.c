@@ -62,8 +62,8 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 		   : 0;
 }
 
-/* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read. On
- * a kernel without nf_tables, each later request would make the kernel try to load the module. */
+/* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read,
+ * because each later request would make a kernel without nf_tables try to load the module. */
 static struct netlink *open_netfilter(void)
 {
 	struct netlink *nl = netlink_open_netfilter();
@@ -75,8 +75,8 @@ static struct netlink *open_netfilter(void)
 	return NULL;
 }
 
-/* Loads BPF and opens the NICs. BPF is loaded even if XDP is not used, because the maps show the
- * peers. */
+/* Loads BPF and opens the NICs. BPF is loaded even if XDP is not used, because the TC programs use
+ * the same maps. */
 static int open_paths(struct dataplane *d, const struct conf *conf, struct fault *f)
 {
 	struct nics_env env = {
@@ -150,7 +150,7 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 	len = strlen(usage->why);
 	snprintf(usage->why + len, sizeof(usage->why) - len,
 		 "%sXDP is attached, but data arrives through the UDP sockets (VLAN tags, another "
-		 "interface, a worker that hangs, or joined datagrams in generic mode): %" PRIu64
+		 "interface, a worker that hangs, or GRO and GSO packets in generic mode): %" PRIu64
 		 " of the last %" PRIu64 " data messages",
 		 len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
@@ -261,7 +261,7 @@ int dataplane_up(struct dataplane *d, struct fault *f)
 	if (d->up)
 		return 0;
 	err = open_sockets(d, port_to_open(d), &udp, f);
-	if (err == -EADDRINUSE && !d->wanted_port) /* another program has bound the port now */
+	if (err == -EADDRINUSE && !d->wanted_port) /* another program has taken the port */
 		err = open_sockets(d, 0, &udp, f);
 	if (err)
 		return err;

@@ -12,9 +12,9 @@
 static const struct rule {
 	const char *driver;
 	uint32_t mtu;	     /* the largest MTU */
-	bool half_of_queues; /* each queue of ours needs another one for XDP */
+	bool half_of_queues; /* each of our queues needs a second one for XDP */
 	bool without_gro_hw; /* GRO in hardware must be off */
-	bool frees_gro_hw;   /* the driver switches it off by itself, if it can be changed */
+	bool frees_gro_hw;   /* the driver switches hardware GRO off, unless it is fixed */
 } rules[] = {
 	{ .driver = "ena", .mtu = 3498, .half_of_queues = true },
 	{ .driver = "gve", .mtu = 2030, .half_of_queues = true },
@@ -117,15 +117,16 @@ static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
 		    "guest cannot switch that off",
 		    name, driver);
 	} else if (f->link.mtu > rule->mtu) {
-		say(j, "%s: %s takes an XDP program only with an MTU of at most %u, not %u", name,
+		say(j, "%s: %s accepts an XDP program only with an MTU of at most %u, not %u", name,
 		    driver, rule->mtu, f->link.mtu);
 	} else if (has_too_many_channels(f)) {
-		say(j, "%s: %s takes an XDP program only with half of its channels", name, driver);
+		say(j, "%s: %s accepts an XDP program only if half of its channels are unused",
+		    name, driver);
 	} else {
 		if (f->native == NIC_UNKNOWN)
 			say(j,
 			    "%s: if %s refuses the XDP program, the UDP sockets are used; kernels "
-			    "before Linux 6.3 do not tell what a driver offers",
+			    "before Linux 6.3 do not report what a driver offers",
 			    name, driver);
 		return true;
 	}
@@ -188,8 +189,8 @@ static void advise_offload(struct nic_judgement *j, const struct nic_facts *f,
 	tuning_command(a->command, f->link.name, &a->change, on);
 }
 
-/* Returns the channels that would suit @workers: at least as many that receive and as many that
- * send as there are workers, if the driver allows that. */
+/* Returns the number of channels for @workers workers: at least one channel that receives and one
+ * that sends for each worker, if the driver allows so many. */
 static struct ethtool_counts channels_for(const struct nic_facts *f, unsigned workers)
 {
 	const struct ethtool_counts max = channels_allowed(f);
@@ -262,13 +263,15 @@ static void advise_udp(struct nic_judgement *j, const struct nic_facts *f)
 	if (j->tx_xdp)
 		return;
 	if (!is_on(f, ETHTOOL_TX_CHECKSUM) && !is_on(f, ETHTOOL_TX_CHECKSUM_V4)) {
-		advise_offload(j, f, ETHTOOL_TX_CHECKSUM, true,
-			       "the kernel refuses trains of datagrams on a NIC without checksums");
-		advise_offload(j, f, ETHTOOL_TX_CHECKSUM_V4, true,
-			       "the kernel refuses trains of datagrams on a NIC without checksums");
+		advise_offload(
+			j, f, ETHTOOL_TX_CHECKSUM, true,
+			"the kernel refuses UDP segmentation on a NIC without checksum offload");
+		advise_offload(
+			j, f, ETHTOOL_TX_CHECKSUM_V4, true,
+			"the kernel refuses UDP segmentation on a NIC without checksum offload");
 	}
 	advise_offload(j, f, ETHTOOL_UDP_SEGMENTATION, true,
-		       "the NIC could split trains of datagrams, which the kernel does now");
+		       "the NIC could do the UDP segmentation that the kernel does now");
 }
 
 static void advise_about_others(struct nic_judgement *j, const struct nic_facts *f)

@@ -18,9 +18,8 @@ bool nic_checks_wants_xdp(const struct options *options)
 }
 
 /* Returns true if `auto` uses the UDP sockets on this link and not XDP. On a veth pair, an XDP
- * program makes the kernel split every train of datagrams (UDP_SEGMENT) into frames and copy each
- * of them. Therefore the UDP sockets have twice the throughput in both directions
- * (docs/performance.md). */
+ * program makes the kernel split every UDP_SEGMENT packet into frames and copy each frame.
+ * Therefore the UDP sockets have twice the throughput in both directions (docs/performance.md). */
 static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
 {
 	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
@@ -110,5 +109,5 @@ void nic_checks_explain(char *why, size_t room, const char *name, const struct o
 			"--tx udp uses the UDP socket");
 	if (*b->ingress && receives)
 		add_why(why, room, name, "data received by AF_XDP bypasses", b->ingress,
-			"--rx udp obeys them");
+			"--rx udp applies them");
 }

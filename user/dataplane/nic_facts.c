@@ -74,8 +74,8 @@ static int find_obstacle(struct netlink *nl, const struct options *options,
 	return err;
 }
 
-/* Reads whether the host has IPsec policies or netfilter rules that AF_XDP would bypass. @nl: of
- * netlink_open_netfilter(), or NULL if it cannot be opened. */
+/* Reads whether the host has IPsec policies or netfilter rules that AF_XDP would bypass. @nl is a
+ * socket of netlink_open_netfilter(), or NULL if it cannot be opened. */
 static void read_host(struct nic_facts *f, struct netlink *nl)
 {
 	int err = nl ? nft_hooks_read(nl, &f->hooks) : -EPROTONOSUPPORT;

@@ -39,8 +39,8 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 	enum loader_mode mode = env->options->xdp_mode;
 	int err;
 
-	/* Do not use generic mode. It is slow, and datagrams that GRO on a lower interface has
-	 * already merged take the UDP sockets after all. */
+	/* AUTO does not use generic mode, because generic mode is slow, and because datagrams that
+	 * a lower interface has merged (GRO) go to the UDP sockets anyway. */
 	if (mode == LOADER_MODE_AUTO)
 		mode = LOADER_MODE_NATIVE;
 	nic_tune_begin(env->tuner, nic->name, nic->ifindex);
@@ -52,8 +52,7 @@ static int attach(const struct nics_env *env, struct nic *nic, struct fault *f)
 	nic->attached = !err;
 	nic->carrier_downs = carrier_downs(env, nic);
 	if (nic->attached && !nic->native)
-		log_info("%s: XDP is in generic mode; datagrams that the kernel has joined (GRO of "
-			 "a lower interface, trains over veth) take the UDP sockets",
+		log_info("%s: XDP is in generic mode; GRO and GSO packets go to the UDP sockets",
 			 nic->name);
 	return err;
 }
@@ -107,9 +106,9 @@ static unsigned senders_of(const struct nic *nic)
 	return bounded(rx < tx ? rx : tx);
 }
 
-/* Returns on how many queues a socket may use zero-copy: on those that remain when no program is
- * attached. If another program is attached already and the link is down, nobody tells which ones
- * remain. */
+/* Returns the number of queues on which a socket may use zero-copy: those that the NIC keeps when
+ * no program is attached. This number cannot be found out while another program is attached and the
+ * link is down. */
 static unsigned lasting_of(const struct nic *nic, const struct netlink_link *link)
 {
 	uint32_t listed;
@@ -193,7 +192,7 @@ static void mind_bypassed(const struct nics_env *env, struct nic *nic)
 	nic_checks_explain(nic->why, sizeof(nic->why), nic->name, env->options, b, nic->queue_count,
 			   nic->attached);
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
-		log_error("%s: --tx xdp bypasses %s configured there", nic->name, b->egress);
+		log_error("%s: --tx xdp bypasses %s on this NIC", nic->name, b->egress);
 }
 
 /* Attaches the TC program, which checks received packets if XDP does not. */

@@ -129,7 +129,7 @@ int paths_give_ports(const struct paths *p, struct workers *workers)
 	return err;
 }
 
-/* Handles a change of one NIC. Returns true if there was one. While the workers are stopped,
+/* Handles a change of one NIC. Returns true if the NIC has changed. While the workers are stopped,
  * packets wait in the UDP sockets, because XDP finds no fresh heartbeat and passes them. */
 static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers)
 {
@@ -163,7 +163,7 @@ bool paths_follow(struct paths *p, struct workers *workers)
 	return changed;
 }
 
-/* The most peers whose routes are looked up, because a hub may have many. */
+/* Limit on the peers whose routes are looked up, because a hub may have many peers. */
 #define PEERS_LOOKED_AT 64
 
 static void add_peers(struct nic_choice *choice, struct netlink *nl, const struct device *device,

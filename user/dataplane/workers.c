@@ -26,7 +26,7 @@ unsigned workers_wanted(const struct options *options, const struct tun *tun, un
 {
 	unsigned count = workers_most(options);
 
-	if (!tun->multi_queue) /* a given TUN descriptor has only one queue */
+	if (!tun->multi_queue) /* an inherited TUN descriptor has only one queue */
 		return 1;
 	if (!options->workers && queues && queues < count)
 		count = queues;
@@ -42,8 +42,8 @@ static int check_cpu(int cpu, struct fault *f)
 	CPU_SET((unsigned)cpu, &wanted);
 	if (sched_getaffinity(0, sizeof(before), &before) ||
 	    sched_setaffinity(0, sizeof(wanted), &wanted))
-		return fault(f, -errno, "--cpus %d: %s; `nproc --all` shows how many there are",
-			     cpu,
+		return fault(f, -errno,
+			     "--cpus %d: %s; `nproc --all` shows how many CPUs there are", cpu,
 			     errno == EINVAL
 				     ? "there is no such CPU, or the daemon may not run on it"
 				     : strerror(errno));

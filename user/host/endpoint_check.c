@@ -43,8 +43,8 @@ static void check(struct netlink *nl, uint32_t tunnel, const struct netlink_flow
 	else if (route.has_source && is_own_address(conf, e, route.source))
 		snprintf(sentence, SENTENCE_LEN,
 			 "packets to endpoint %s would carry the tunnel's own address as their "
-			 "source, so answers may not come back; give the NIC an address, or its "
-			 "route a `src`",
+			 "source, so answers may not come back; give the NIC an address, or "
+			 "give its route a `src`",
 			 text);
 }
 

@@ -77,8 +77,8 @@ void guard_text(struct buffer *b, const char *interface, const struct plan *plan
 	buffer_printf(b, "add rule %s premangle meta l4proto udp meta mark set ct mark\n", head);
 	if (!exits->count)
 		return;
-	/* This priority precedes those at which other programs change marks in postrouting, so the
-	 * chain sees the mark by which the packet was routed. */
+	/* The chain runs before the chains in which other programs change marks in postrouting, so
+	 * it sees the mark by which the packet was routed. */
 	buffer_printf(b, "add chain %s leak { type filter hook postrouting priority -300; }\n",
 		      head);
 	for (unsigned i = 0; i < exits->count; i++)

@@ -27,7 +27,7 @@
 #include "util/buffer.h"
 
 #define GUARD_EXITS_MAX 8
-#define GUARD_LOCAL_MAX 1024 /* prefixes of an exit; with more, the chain leak is left out */
+#define GUARD_LOCAL_MAX 1024 /* prefixes of one exit; if one has more, the chain leak is empty */
 
 /* One next hop of a default route in table main, and the prefixes that table main routes to this
  * next hop. */

@@ -36,7 +36,7 @@ struct host {
 	bool away;	     /* the interface is in another namespace */
 	bool set_valid_mark; /* src_valid_mark was 0 before we set it */
 	int lock_fd;	     /* held from the choice of a mark until its rules are set, or -1 */
-	struct state state;  /* path = NULL until the first apply: what a killed daemon left */
+	struct state state;  /* until the first apply: what a killed daemon left, path = NULL */
 	struct guard guard;
 	struct keep keep;
 };
@@ -97,7 +97,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 
 	*s = (struct state){ .path = strdup(conf->path), .fwmark = conf->fwmark };
 	if (plan_wants_mark(conf) && !mark)
-		mark = last->mark; /* keep the mark, also that of a killed daemon */
+		mark = last->mark; /* keep the mark, even if a killed daemon chose it */
 	if (plan_wants_mark(conf) && !mark)
 		err = rules_choose_mark(h->netlink, &mark);
 	if (err)
@@ -141,9 +141,9 @@ static int set_mark(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Sets the sysctl, even if another tunnel of wgxdp has set it, because the last of these tunnels
- * resets it. A failure only causes a warning, because it matters only with a strict reverse-path
- * filter. */
+/* Sets the sysctl. Does this even if another tunnel of wgxdp has set it, because the last of these
+ * tunnels resets it. A failure causes only a warning, because the sysctl matters only with a strict
+ * reverse-path filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {
@@ -167,8 +167,8 @@ static int set_valid_mark(struct host *h, const struct state *from, const struct
 	return 0;
 }
 
-/* @rules are all rules of wgxdp that may be set at this moment. Any other rule belongs to another
- * program. */
+/* Sets the nftables tables of @to. @rules are all rules of wgxdp that may be set at this moment.
+ * Any other rule belongs to another program. */
 static int set_guard(struct host *h, const struct state *to, const struct rules *rules,
 		     bool damaged, struct fault *f)
 {
@@ -213,8 +213,8 @@ static int add_rules(struct host *h, const struct state *s, struct fault *f)
 		   : 0;
 }
 
-/* Deletes our @rules except those in @except. Logs a failure, because a rule that stays has no
- * owner any more. */
+/* Deletes our @rules except those in @except. Logs a failure, because no program will delete a rule
+ * that stays. */
 static void unset_rules(struct host *h, const struct rules *rules, const struct rules *except)
 {
 	int err = rules_unset(rules, h->netlink, except);
@@ -258,7 +258,8 @@ static int claim(struct host *h, const struct state *from, const struct state *t
 	return err;
 }
 
-/* Sets the guard before packets can use the new routes, and removes the old rules last. */
+/* Changes the host from @from to @to. Sets the nftables tables before packets can use the new
+ * routes, and removes old rules and routes after the new ones are set. */
 static int enter(struct host *h, const struct state *from, const struct state *to, struct fault *f)
 {
 	const struct interface i = interface_of(h, to);
@@ -312,8 +313,9 @@ static void undo(struct host *h, const struct state *s)
 	(void)record_write(h->config.interface, &r, NULL); /* the next attempt undoes the rest */
 }
 
-/* Undoes @failed after the first apply has failed, so that the daemon ends. If a killed daemon has
- * left the host closed, the host stays closed, maybe by the tables of @failed. */
+/* Undoes @failed after the first apply has failed; the daemon then ends. If nftables tables of a
+ * killed daemon block the default route, they stay, unless the tables of @failed have replaced them
+ * and stay instead. */
 static void give_up(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };
@@ -333,7 +335,7 @@ static void give_up(struct host *h, const struct state *failed)
 	undo(h, &h->state);
 }
 
-/* Restores the last state after @failed could not be entered completely. */
+/* Restores the last state after @failed could not be applied completely. */
 static void leave(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };

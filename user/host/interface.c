@@ -20,8 +20,8 @@ static int add_address(const struct interface *i, const struct prefix *address, 
 		     netlink_error(i->netlink, err));
 }
 
-/* Adds missing addresses. When the first address of a network is removed, the kernel also removes
- * the further addresses of that network. */
+/* Adds missing addresses. Addresses of @p can be missing after a deletion, because the kernel
+ * removes all addresses of a network together with the first one. */
 static int add_missing(const struct interface *i, const struct plan *p, unsigned *added,
 		       struct fault *f)
 {

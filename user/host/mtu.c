@@ -19,7 +19,7 @@ uint32_t mtu_for_path(uint32_t path_mtu)
 	return path_mtu < MTU_MAX + OVERHEAD ? path_mtu - OVERHEAD : MTU_MAX;
 }
 
-/* Returns the MTU of the path by @route; 0 if the path does not leave this host. */
+/* Returns the path MTU of @route; 0 if the path does not leave this host. */
 static uint32_t path_mtu(struct netlink *nl, const struct netlink_route *route, uint32_t tunnel)
 {
 	struct netlink_link link;

@@ -192,7 +192,7 @@ int record_undo(const char *interface, struct record *r, struct fault *f)
 	return err;
 }
 
-/* Of a dead daemon ----------------------------------------------------------------------------- */
+/* Dead daemons --------------------------------------------------------------------------------- */
 
 struct undo {
 	const char *interface;

@@ -162,7 +162,7 @@ static int wait_status(struct child *c, const char *name, unsigned timeout_ms, s
 	while (waitid(P_PID, (id_t)c->pid, &info, WEXITED) && errno == EINTR)
 		;
 	if (!ended)
-		return fault(f, -ETIMEDOUT, "%s has not ended after %u s", name, timeout_ms / 1000);
+		return fault(f, -ETIMEDOUT, "%s did not end within %u s", name, timeout_ms / 1000);
 	if (info.si_code == CLD_EXITED && !info.si_status)
 		return 0;
 	return fault(f, -EREMOTEIO, "%s failed with %s %d%s%s", name,

@@ -15,7 +15,7 @@
 #define SUFFIX "nics"
 
 /* The kernel refuses to lower the number of channels while a queue still belongs to an AF_XDP
- * socket. It releases the queue of a closed socket about 30 ms later. */
+ * socket. It releases the queue about 30 ms after the socket is closed. */
 #define PATIENCE_MS 1000
 #define PAUSE_MS 10
 

@@ -132,7 +132,7 @@ void diag_set(struct diag *d, bool on)
 
 /* Lines ---------------------------------------------------------------------------------------- */
 
-/* Writes the name of the peer, if the peer is known, and an address: the source of the packet, or
+/* Writes the key and the name of the peer, if the peer is known, and an address: that of @from, or
  * the peer's endpoint if @from is NULL. */
 static const char *subject(char text[static SUBJECT_LEN], const struct peer *peer,
 			   const struct endpoint *from)

@@ -12,10 +12,11 @@
 #include "wgxdp/limits.h"
 
 #define SILENCE_NS (ENDPOINT_NAMES_SILENCE_S * NS_PER_S)
-#define RETRY_MAX_SHIFT 4 /* lookups are repeated after 1, 2, 4, 8 and then 16 s after failures */
+#define RETRY_MAX_SHIFT 4 /* failed lookups are repeated after 1, 2, 4, 8 and then 16 s */
 #define NO_NAME_RETRY_S 30
 #define DEAD_NS (ENDPOINT_NAMES_DEAD_S * NS_PER_S)
-/* Two reports of unanswered handshakes with more time between them belong to different attempts. */
+/* If more time than this lies between two reports of unanswered handshakes, the reports belong to
+ * different attempts. */
 #define SAME_ATTEMPT_NS (30 * NS_PER_S)
 /* The least time between two lookups of a name that are caused by unanswered handshakes. */
 #define STALE_EVERY_NS (15 * NS_PER_S)
@@ -195,8 +196,9 @@ static uint64_t silent_at(const struct endpoint_name *name)
 	return since_ns ? since_ns + SILENCE_NS : 0;
 }
 
-/* Returns true if the peer roamed to an endpoint that the name did not give, and since its last
- * packet no answer had only new addresses and no handshake remained unanswered. */
+/* Returns true if the peer has roamed to an endpoint that did not come from the name, and nothing
+ * shows that this endpoint is stale: since the peer's last packet, each answer had an address of
+ * the answer before it, and each handshake was answered. */
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&

@@ -8,8 +8,8 @@
 #include "path/handoff.h"
 #include "sync/icmp_sender.h"
 
-/* The most messages and notes of one queue that one turn of the loop handles, so that timers and
- * configuration are not delayed. */
+/* Limits on the messages and notes of one queue that one turn of the loop handles, so that timers
+ * and configuration are not delayed. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
 #define CATCH_UP_TURN_NS (5 * NS_PER_MS)
@@ -45,7 +45,8 @@ static void handle_note(struct handshake_rx *rx, const struct note *note, uint64
 }
 
 /* Handles some notes. Returns true if notes are left in the queue. Reads the clock for each note,
- * because a time from before the note arrived could be earlier than times that the device knows. */
+ * because a time that was read before the note arrived could be earlier than times that the device
+ * has recorded. */
 static bool handle_notes(struct handshake_rx *rx, struct handoff *h)
 {
 	struct note note;
@@ -63,9 +64,9 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h)
 }
 
 /* Handles some messages. Returns true if messages are left in the queue. Reads the clock for each
- * message: if the thread was delayed in this turn, a peer's next initiation may have arrived since
- * the turn began. With the time of the beginning it would seem to follow the last one too soon, and
- * would be dropped as rate_limited. */
+ * message, because a turn may take long. With the time at which the turn began, an initiation that
+ * arrives later in the turn would seem to follow the peer's last initiation too soon, and would be
+ * dropped as rate_limited. */
 static bool handle_messages(struct handshake_rx *rx, struct handoff *h)
 {
 	struct handshake_message m;

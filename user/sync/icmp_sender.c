@@ -139,7 +139,7 @@ void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *
 
 struct errors {
 	struct handoff *handoff;
-	uint32_t ifindex; /* ifindex of the tunnel, scope of link-local senders */
+	uint32_t ifindex; /* ifindex of the tunnel: scope id of link-local senders */
 	struct netlink *conntrack;
 	int icmp4, icmp6; /* -1 = not open */
 };

@@ -34,7 +34,7 @@ static bool is_loopback(uint8_t family, const uint8_t *addr)
 	return family == AF_INET ? addr[0] == 127 : !memcmp(addr, &in6addr_loopback, 16);
 }
 
-/* Leaves loopback addresses out. The stack refuses packets to them that come from outside. On the
+/* Leaves loopback addresses out. The stack refuses packets from outside to these addresses. On the
  * loopback interface, XDP passes such packets anyway, because their source is martian. */
 static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
 {
@@ -124,7 +124,8 @@ static void sync_listen(struct mapsync *m)
 	if (!m->config.loader)
 		return;
 	loop_timer_cancel(&m->listen_timer);
-	/* Update this before XDP gets the new addresses, because a new link may forward. */
+	/* Update the forwarding flags before XDP gets the new addresses, because a new link may
+	 * forward. */
 	mapsync_forwarding(m);
 	if (m->port)
 		err = netlink_addresses(m->config.netlink, add_listen, &list);
@@ -300,5 +301,5 @@ void mapsync_done(struct mapsync *m)
 {
 	loop_timer_done(&m->listen_timer);
 	loop_timer_done(&m->counters_timer);
-	m->config.loader = NULL; /* the device may still call the mirror, to no effect */
+	m->config.loader = NULL; /* the device may still call the mirror, without effect */
 }

@@ -23,8 +23,7 @@
 /* A neighbour event resolves at most this many peers immediately, because each costs about five
  * netlink requests. */
 #define AT_ONCE_MAX 32
-/* The number of peers that a round may skip between two reads of the clock, because they need not
- * be resolved. */
+/* A round reads the clock after it has skipped this many peers that need not be resolved. */
 #define PASSED_PER_CLOCK 256
 /* Reading IPsec policies takes at most a tenth of the control thread's time. */
 #define IPSEC_SHARE 10
@@ -188,7 +187,7 @@ void nexthops_roamed(struct nexthops *n, struct peer *p)
 		nexthops_peer(n, p);
 }
 
-/* Refuses one of this host's own addresses, unless both ends run on this host and use the loopback
+/* Refuses this host's own addresses, unless both ends run on this host and use the loopback
  * interface. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 {
@@ -200,7 +199,7 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 	int err = netlink_route(nl, from, &flow, &route);
 
 	if (err)
-		return err != -EACCES; /* EACCES: a broadcast. A missing route may appear soon. */
+		return err != -EACCES; /* EACCES: a broadcast address. Others may be temporary. */
 	if (!route.local)
 		return true;
 	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;
@@ -300,7 +299,8 @@ static void watch_ipsec(struct nexthops *n)
 	if (n->ipsec && !loop_add(n->config.loop, ipsec_fd(n->ipsec), EPOLLIN, on_ipsec, n))
 		return;
 	if (errno != EPROTONOSUPPORT) /* EPROTONOSUPPORT: the kernel has no IPsec */
-		log_info("IPsec policies are not followed: %s", strerror(errno));
+		log_info("IPsec policies cannot be watched, so AF_XDP may bypass them: %s",
+			 strerror(errno));
 }
 
 void nexthops_watch(struct nexthops *n)

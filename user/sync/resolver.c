@@ -84,7 +84,7 @@ static void on_socket(void *ctx, int fd, uint32_t events)
 	rearm(r);
 }
 
-/* c-ares wants to read or write a socket, or is about to close it. */
+/* Called when c-ares wants to read or write a socket, or is about to close the socket. */
 static void watch_socket(void *ctx, ares_socket_t fd, int readable, int writable)
 {
 	struct resolver *r = ctx;

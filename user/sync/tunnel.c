@@ -331,7 +331,7 @@ int tunnel_watch(struct tunnel *t)
 	return err;
 }
 
-/* Returns the inode of the interface's namespace; 0 if it cannot be found out. */
+/* Returns the inode of the interface's namespace, or 0 if the inode is unknown. */
 static uint64_t netns_inode(const struct tunnel *t)
 {
 	int fd = netns_of_tun(t->config.tun->fd);
