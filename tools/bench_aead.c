@@ -293,7 +293,8 @@ static void run_all(struct bench *b)
 		printf("\n  ]\n}\n");
 }
 
-/* Finds the length from 0 to SWEEP_LEN with the worst ratio of a backend's time to libsodium's. */
+/* Prints, for each backend and direction, the length up to SWEEP_LEN at which the backend is
+ * slowest compared with libsodium. */
 static void run_sweep(struct bench *b)
 {
 	static struct cell cell = { .batch = 1 };

@@ -173,7 +173,7 @@ static unsigned burst_limit(const struct options *o)
 	return fits < BATCH ? fits : BATCH;
 }
 
-/* Returns how many datagrams must be sent now. Sleeps first if there are none. */
+/* Returns how many datagrams are due. If none is due, sleeps until the next one and returns 0. */
 static unsigned wait_for_turn(const struct options *o, uint64_t start, uint64_t sent)
 {
 	unsigned limit = burst_limit(o);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_conf.c - config files: the peers that they describe, the messages about bad files, and which
- * file is read. The peers were compared with those that wireguard-tools 1.0.20210914 writes to the
- * socket for the same text. The values of single keys are in test_conf_values.c.
+ * file is read. The expected peers were compared with those that wireguard-tools 1.0.20210914
+ * writes to the UAPI socket for the same text. The values of single keys are in test_conf_values.c.
  */
 #include <errno.h>
 #include <setjmp.h>

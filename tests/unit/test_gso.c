@@ -183,7 +183,7 @@ static void test_refused(void **state)
 	assert_false(gso_parse(&g, &v, packet, len));
 }
 
-/* 6. Compares the sums with those of a plain loop, for all lengths and offsets. */
+/* 6. Compares the sums with those of a plain loop, for all lengths at three offsets. */
 static void test_sums(void **state)
 {
 	static uint8_t from[400];

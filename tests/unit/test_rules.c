@@ -166,7 +166,7 @@ static void flood(void **state)
 	}
 	assert_int_equal(taken, INITIATIONS_PER_SECOND);
 	assert_int_equal(t.b->device.counts[REASON_rate_limited], 100 - INITIATIONS_PER_SECOND);
-	assert_int_equal(t.b->begun_count, 1); /* each response displaced the session before */
+	assert_int_equal(t.b->begun_count, 1); /* each session replaced the previous one */
 	world_free(t.w);
 }
 

@@ -25,9 +25,9 @@
 
 #define CONF_FILE_MAX (64U << 20) /* bytes */
 #define CONF_ADDRESSES_MAX 4096U
-#define CONF_DNS_MAX 64U	 /* name servers, and as many search domains */
+#define CONF_DNS_MAX 64U	 /* name servers; the same limit holds for search domains */
 #define CONF_HOOKS_MAX 1024U	 /* hooks of each kind */
-#define CONF_HOOK_LEN_MAX 65536U /* bytes; Linux limits one argument of a program to 128 KiB */
+#define CONF_HOOK_LEN_MAX 65536U /* bytes; Linux takes 128 KiB in one argument, and %i may grow */
 #define CONF_TABLE_TEXT_LEN 64U
 
 enum conf_table {

@@ -43,7 +43,7 @@ static void report(const struct conf_parser *p, enum conf_severity severity, uns
 		   struct fault *sentence)
 {
 	if (count == MESSAGES_MAX)
-		fault(sentence, 0, "%s: more %s are not shown", p->c->path,
+		fault(sentence, 0, "%s: further %s are not shown", p->c->path,
 		      severity == CONF_FAULT ? "faults" : "warnings");
 	if (count > MESSAGES_MAX)
 		return;

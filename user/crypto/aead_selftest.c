@@ -105,7 +105,7 @@ static bool seals(const struct aead_backend *b, struct scratch *s, size_t first,
 }
 
 /* Returns true if all packets can be opened. With @alter, every second packet is altered first.
- * The altered packets must be refused and their outputs zeroed. */
+ * Then the unaltered packets must be opened, and the altered ones refused, with zeroed outputs. */
 static bool opens(const struct aead_backend *b, struct scratch *s, size_t first, bool alter)
 {
 	bool good = true;

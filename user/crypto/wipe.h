@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wipe.h - operations on secrets that the optimiser must not change.
+ * wipe.h - operations on secrets, protected from the optimiser.
  * util/secure.h keeps the memory of the whole process out of swap and core files.
  */
 #ifndef WGXDP_WIPE_H

@@ -100,7 +100,8 @@ int config_follow_start(struct config_follow *c, struct loop *loop, struct endpo
 		return err;
 	err = reload_init(&c->reload, &config, conf);
 	if (err)
-		return fault(f, err, "cannot follow the config file: %s", strerror(-err));
+		return fault(f, err, "cannot watch the config file for changes: %s",
+			     strerror(-err));
 	c->sockets->reload = &c->reload;
 	c->sockets->confirm = &c->confirm;
 	return 0;

@@ -29,7 +29,7 @@ struct crash_record {
  * or -errno. */
 int crash_record_begin(struct crash_record *r, int lock_fd);
 
-/* Record that the kernel manages @next for us, or no longer manages it. Return 0 or -errno. */
+/* Records that the kernel manages @next for us (@managed), or no longer. Returns 0 or -errno. */
 int crash_record_neighbour(struct crash_record *r, const struct encap_next *next, bool managed);
 
 /* Undoes what the dead owner of @interface left in the kernel, as recorded in @lock_fd, in the

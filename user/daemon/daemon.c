@@ -236,7 +236,7 @@ static void run(struct daemon *d)
 		int err = loop_once(d->loop);
 
 		if (err) {
-			log_error("event loop: %s", strerror(-err));
+			log_error("the event loop failed: %s; exiting", strerror(-err));
 			ending_stop(&d->ending, 1);
 		}
 	}

@@ -38,8 +38,8 @@ static void on_end(void *ctx, int fd, uint32_t events)
 	struct detach_child *c = ctx;
 
 	(void)events;
-	log_error("`wgxdp detach` has failed, so this daemon ends by itself; the configuration may "
-		  "not be saved, and hooks may not have run");
+	log_error("`wgxdp detach` has failed, so the daemon ends without it; perhaps the "
+		  "configuration was not saved, and some hooks did not run");
 	loop_delete(c->loop, fd);
 	c->ended(c->ctx);
 }

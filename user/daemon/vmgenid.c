@@ -239,8 +239,8 @@ static int open_log(void)
 	if (fd >= 0)
 		lseek(fd, 0, SEEK_END);
 	else
-		log_info("a restored or copied virtual machine will not be noticed on most "
-			 "kernels: cannot read /dev/kmsg: %s",
+		log_info("cannot read /dev/kmsg: %s; if this virtual machine is restored or "
+			 "cloned, wgxdp may go on with keys that were used before",
 			 strerror(errno));
 	return fd;
 }

@@ -97,7 +97,8 @@ static void say(struct nic_judgement *j, const char *format, ...)
 	va_end(args);
 }
 
-/* Returns true if attach would find XDP available. Otherwise adds the reason to j->why. */
+/* Returns true if nothing known prevents XDP. Adds to j->why what prevents it, or that the driver
+ * may still refuse it. */
 static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
 {
 	const char *name = f->link.name, *driver = *f->driver ? f->driver : "its driver";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h - the command line of a daemon as plain values, without ownership.
+ * options.h - the command line of a daemon as plain values. All pointers are borrowed.
  */
 #ifndef WGXDP_OPTIONS_H
 #define WGXDP_OPTIONS_H

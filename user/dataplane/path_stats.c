@@ -55,9 +55,9 @@ static uint64_t count_unread(struct transport *transport)
 	return unread;
 }
 
-/* Waits until the NIC has completed the frames that the kernel has taken from the tx ring. Does not
- * wait for frames that the kernel has not taken, because the kernel takes them only while the NIC
- * sends. Returns the number of messages that have not left. */
+/* Waits for a limited time until the NIC has completed the frames that the kernel has taken from
+ * the tx ring. Does not wait for frames that are still in the ring: if the NIC no longer sends, the
+ * kernel never takes them. Returns the number of frames that were not sent. */
 static uint64_t wait_for_completions(struct transport *xsk)
 {
 	const struct timespec pause = { .tv_nsec = COMPLETION_PAUSE_NS };

@@ -75,8 +75,9 @@ int paths_open(struct paths *p, struct loader *loader, struct fault *f)
 	if (!p->nic_count)
 		return paths_without_xdp(p,
 					 fault(f, -ENODEV,
-					       "no route to an endpoint and no default route uses "
-					       "a NIC; name one: wgxdp attach NIC CONF"),
+					       "found no NIC, because no route to an endpoint and "
+					       "no default route uses one; name the NIC: wgxdp "
+					       "attach NIC CONF"),
 					 f);
 	for (unsigned i = 0; i < p->nic_count; i++) {
 		err = nics_open(&p->env, &p->nics[i], f);

@@ -25,7 +25,7 @@ struct state {
 	char *path; /* path of the config file */
 	struct plan plan;
 	struct rules rules;
-	struct dns dns;	 /* the tool that has set plan.servers */
+	struct dns dns;	 /* the DNS tool that sets plan.servers */
 	uint32_t fwmark; /* mark of the tunnel's sockets, from the plan or else from the config */
 };
 

@@ -98,7 +98,8 @@ static int list_routes(const struct interface *i, struct plan *have, struct faul
 
 	*have = (struct plan){ .mtu = 0 };
 	if (err)
-		return fault(f, err, "cannot list routes: %s", netlink_error(i->netlink, err));
+		return fault(f, err, "cannot list the routes of the interface: %s",
+			     netlink_error(i->netlink, err));
 	have->routes = calloc(count ? count : 1, sizeof(*have->routes));
 	for (size_t k = 0; k < count && have->routes; k++)
 		have->routes[have->route_count++] =

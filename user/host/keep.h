@@ -54,9 +54,10 @@ void keep_close(struct keep *k); /* does nothing if *k is all zero */
  * @table count (NULL = none). Returns 0 or -errno. */
 int keep_follow(struct keep *k, uint32_t ifindex, const char *table);
 
-/* Discards the events that our own changes to nftables have caused. @families has the families
- * whose table has just been added (bits 1 << NFPROTO_…). If another program has deleted a part of
- * such a table since then, the next check finds the table damaged. */
+/* Reads the events about nftables and ignores those that our own changes have caused. @families:
+ * the families to which our table has just been added (bits 1 << NFPROTO_…). If another program has
+ * deleted a part of such a table since then, or if events were lost, schedules a check of the
+ * tables. */
 void keep_forget_nft(struct keep *k, uint32_t families);
 
 /* Schedules a check, as an event does. */

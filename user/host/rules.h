@@ -39,9 +39,10 @@ void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if it is 
  * empty in both families. Returns 0 or -errno; -ENOSPC if a thousand numbers are in use. */
 int rules_choose_mark(struct netlink *nl, uint32_t *mark);
 
-/* Makes the rules for @plan, with the priorities that the kernel would choose if they were added
- * one after the other. Rules in @have for the same mark are kept unchanged. Rules of the kernel
- * that are present are listed, too. Returns 0 or -errno. */
+/* Fills @r with the rules that @plan needs, but does not set them. Their priorities are those that
+ * the kernel would choose if the rules were added one after the other. Rules in @have for the same
+ * mark are kept unchanged. Also adds the kernel's own rules (main and default) that the host
+ * has. Returns 0 or -errno. */
 int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	       const struct rules *have);
 

@@ -63,7 +63,7 @@ static bool names(const struct nlmsghdr *nlh, const char *name)
 struct search {
 	const char *name;
 	uint32_t deleted; /* 1 << family: something was deleted */
-	uint32_t later;	  /* the same, but only after the table was last added */
+	uint32_t later;	  /* 1 << family: something was deleted after the table was last added */
 };
 
 static void take_message(struct search *s, const struct nlmsghdr *nlh)

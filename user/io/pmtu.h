@@ -24,7 +24,7 @@ int pmtu_fd(const struct pmtu_watch *w);
 
 /* Reads at most PMTU_READS errors. For errors about UDP packets from @port, stores the destinations
  * of those packets in @to, each once and at most @max, and returns their number. The descriptor
- * stays readable while messages are left. */
+ * stays readable while errors are left. */
 #define PMTU_READS 64
 unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsigned max);
 

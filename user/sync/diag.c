@@ -101,7 +101,7 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Ends the seconds that have passed by @now_ns; each kind of line has its own current second. */
+/* Closes the windows of one second that have ended by @now_ns. Each kind of line has its own. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;

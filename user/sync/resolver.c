@@ -277,8 +277,8 @@ static void begin_half(struct resolver_query *q, const char *host, int family)
 	ares_getaddrinfo(q->resolver->channel, host, NULL, &hints, half_ended, half);
 }
 
-/* Answers a link-local address, such as "fe80::1%eth0", without DNS. The answer has no address
- * while the link does not exist, because the address needs the ifindex of the link. */
+/* Resolves a link-local address, such as "fe80::1%eth0", without DNS. While the link does not
+ * exist, the answer is empty, because the address needs the ifindex of the link. */
 static void take_literal(struct resolver_query *q, const char *host)
 {
 	const struct addrinfo hints = { .ai_family = AF_INET6,

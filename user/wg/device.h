@@ -110,7 +110,7 @@ struct device {
 	 * never used. */
 	uint32_t *free_slots, free_slot_count, next_slot; /* free_slots is a stack */
 	struct peer **by_slot;				  /* NULL = the slot is free */
-	uint64_t counts[REASON_COUNT]; /* handshake messages and staged packets dropped by reason */
+	uint64_t counts[REASON_COUNT]; /* dropped handshake messages and staged packets */
 };
 
 /* Makes a device that is down and has no key and no peers. @ops, @mirror and their contexts must

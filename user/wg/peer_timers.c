@@ -129,7 +129,8 @@ void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	/* If persistent keepalives are on, a keepalive is due now, because last_traffic_ns is 0. */
+	/* With persistent keepalives there is nothing to request: last_traffic_ns is 0, so a
+	 * keepalive is due now, and it begins the handshake. */
 	if (!p->timers.persistent_s && atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
 		timers_handshake_wanted(&p->timers, now_ns);
 	peer_timers_schedule(d, p, now_ns);
