@@ -54,7 +54,7 @@ static const struct {
 	  "mlx5_core accepts an XDP program only with an MTU of at most 3498, not 9000",
 	  "ip link set eth0 mtu 3498" },
 	{ NIC(.driver = "vmxnet3", .link.mtu = 3493), "udp udp",
-	  "vmxnet3 takes an XDP program only with an MTU of at most 3492, not 3493",
+	  "vmxnet3 accepts an XDP program only with an MTU of at most 3492, not 3493",
 	  "ip link set eth0 mtu 3492" },
 	{ NIC(.driver = "vmxnet3", .link.mtu = 3492), "xdp xdp", "", "" },
 	{ NIC(.driver = "virtio_net", .offloads = { [ETHTOOL_GRO_HW] = FIXED_ON,
