@@ -45,7 +45,7 @@ void down_open(struct down *d, const char *interface, const char *path)
 	d->has_file = conf_read(&d->file, d->path, NULL, NULL, &f) == 0;
 	if (d->has_file)
 		return;
-	fault(&sentence, 0, "%.400s; running the hooks as they were last applied", f.text);
+	fault(&sentence, 0, "%.400s; running the hooks of the last applied file", f.text);
 	cli_warn(NULL, sentence.text);
 }
 
