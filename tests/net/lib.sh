@@ -361,6 +361,19 @@ ours() # NS INTERFACE OPTION... < text
 	in_ns "$ns" "$WGXDP" attach eth0 "$path" "$@" </dev/null
 }
 
+# Sets FOREIGN_PID. If wireguard-go does not answer, ends it and prints what it has logged.
+start_wireguard_go() # NS INTERFACE
+{
+	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" \
+		2>&1
+	FOREIGN_PID=$!
+	# A killed daemon may have left its socket file, so wait for an answer.
+	wait_for 10 eval "in_ns '$1' wg show '$2' >/dev/null 2>&1" && return
+	diag "wireguard-go does not answer: $(<"$TMP/$2.log")"
+	kill -9 "$FOREIGN_PID" && wait "$FOREIGN_PID"
+	return 1
+} 2>/dev/null
+
 # Brings up a tunnel with another implementation: the kernel's WireGuard if FOREIGN=kernel,
 # otherwise wireguard-go. Sets FOREIGN_PID to the process of wireguard-go.
 foreign() # NS INTERFACE < text for `wg setconf`
@@ -371,11 +384,7 @@ foreign() # NS INTERFACE < text for `wg setconf`
 		in_ns "$1" ip link add "$2" type wireguard && in_ns "$1" wg setconf "$2" "$path"
 		return
 	fi
-	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" \
-		2>&1
-	FOREIGN_PID=$!
-	# A killed daemon may have left its socket file, so wait for an answer.
-	wait_for 10 eval "in_ns '$1' wg show '$2' >/dev/null 2>&1" || return 1
+	start_wireguard_go "$1" "$2" || start_wireguard_go "$1" "$2" || return
 	in_ns "$1" wg setconf "$2" "$path"
 }
 
