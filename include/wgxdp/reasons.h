@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * reasons.h - why a packet was dropped or passed. Included by the BPF programs, the workers, the daemon, the
- * commands and the tests.
+ * reasons.h - why a packet was dropped or passed. Included by the BPF programs, the workers, the
+ * daemon, the commands and the tests.
  *
  *   BPF ─▶ map drops ──┐
  *   workers ─▶ memory ─┼─▶ daemon adds them up ─▶ `wgxdp show`: "name: packets (sentence)"

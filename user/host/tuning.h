@@ -57,8 +57,8 @@ void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex);
 void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
 
 /* Undoes all changes, the last one first, and removes the record. A change that could not be undone
- * is logged and stays recorded. LRO stays off on a link that forwards by now, or below a bridge. The
- * AF_XDP sockets of the NICs must be closed. */
+ * is logged and stays recorded. LRO stays off on a link that forwards by now, or below a bridge.
+ * The AF_XDP sockets of the NICs must be closed. */
 void tuning_undo(struct tuning *t);
 
 /* Undoes what a killed daemon of @interface has changed, in its network namespace. The caller holds
