@@ -150,13 +150,40 @@ static void directories(void **state)
 	}
 }
 
+/* A sysctl that cannot be read counts as the caller says. */
+static void switches(void **state)
+{
+	static const struct {
+		const char *text; /* NULL = there is no file */
+		bool otherwise, on;
+	} cases[] = {
+		{ "0\n", true, false }, { "1\n", false, true }, { "2\n", false, true },
+		{ "", true, true },	{ "", false, false },	{ "x\n", false, false },
+		{ NULL, true, true },	{ NULL, false, false },
+	};
+	char name[] = "/tmp/wgxdp-switch-XXXXXX";
+	int fd = mkstemp(name);
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *text = cases[i].text ?: "";
+		ssize_t len = (ssize_t)strlen(text);
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, text, (size_t)len, 0), len);
+		if (!cases[i].text)
+			unlink(name);
+		assert_int_equal(file_switched_on(name, cases[i].otherwise), cases[i].on);
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replaced),
-		cmocka_unit_test(failures),
-		cmocka_unit_test(limits),
-		cmocka_unit_test(directories),
+		cmocka_unit_test(replaced),    cmocka_unit_test(failures), cmocka_unit_test(limits),
+		cmocka_unit_test(directories), cmocka_unit_test(switches),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -2,7 +2,6 @@
 #include "host/tuning.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "host/record_file.h"
 #include "io/netlink.h"
 #include "io/netns.h"
+#include "util/file.h"
 #include "util/log.h"
 
 #define SUFFIX "nics"
@@ -232,17 +232,10 @@ static int set_back_channels(const char *nic, const struct tuning_change *c)
 
 static bool forwards(const char *family, const char *nic)
 {
-	char path[64], value = '0';
-	int fd;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", family, nic);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (read(fd, &value, 1) != 1)
-		value = '0';
-	close(fd);
-	return value != '0';
+	return file_switched_on(path, false);
 }
 
 /* Returns true if the link, or the bridge or bond above it, forwards packets. The kernel then

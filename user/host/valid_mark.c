@@ -9,20 +9,13 @@
 #include <unistd.h>
 
 #include "io/netlink_rule.h"
+#include "util/file.h"
 
 #define PATH "/proc/sys/net/ipv4/conf/all/src_valid_mark"
 
 bool valid_mark_is_set(void)
 {
-	int fd = open(PATH, O_RDONLY | O_CLOEXEC);
-	char value = '1';
-
-	if (fd < 0)
-		return true;
-	if (read(fd, &value, 1) != 1)
-		value = '1';
-	close(fd);
-	return value != '0';
+	return file_switched_on(PATH, true);
 }
 
 static int write_value(char value)

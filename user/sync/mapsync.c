@@ -12,6 +12,7 @@
 #include "conf/keytext.h"
 #include "io/netlink.h"
 #include "util/counter.h"
+#include "util/file.h"
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
@@ -64,19 +65,6 @@ static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t
 	return 0;
 }
 
-static bool switched_on(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	int value = 0;
-
-	if (!file)
-		return false;
-	if (fscanf(file, "%d", &value) != 1)
-		value = 0;
-	fclose(file);
-	return value != 0;
-}
-
 /* Returns true if the host forwards packets that arrive on any of its interfaces. @conf is the
  * sysctl directory of a family, which has one directory for each interface. Single interfaces may
  * forward although all/forwarding is off (systemd-networkd can configure that). IPv6 has a second
@@ -90,14 +78,14 @@ static bool forwards(const char *conf)
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s/all/forwarding", conf);
-	on = switched_on(path);
+	on = file_switched_on(path, false);
 	dir = on ? NULL : opendir(conf);
 	while (dir && !on && (e = readdir(dir))) {
 		if (e->d_name[0] == '.' || !strcmp(e->d_name, "default"))
 			continue;
 		for (unsigned i = 0; i < 2 && !on; i++) {
 			snprintf(path, sizeof(path), "%s/%s/%s", conf, e->d_name, names[i]);
-			on = switched_on(path);
+			on = file_switched_on(path, false);
 		}
 	}
 	if (dir)

@@ -27,6 +27,19 @@ int file_read(int fd, struct buffer *out, size_t max)
 	return 0;
 }
 
+bool file_switched_on(const char *path, bool otherwise)
+{
+	FILE *file = fopen(path, "re");
+	int value = otherwise;
+
+	if (!file)
+		return otherwise;
+	if (fscanf(file, "%d", &value) != 1)
+		value = otherwise;
+	fclose(file);
+	return value != 0;
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	while (len) {
