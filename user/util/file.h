@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.h - reads a whole file or a sysctl, replaces a whole file at once, and names the directory of
- * a file.
+ * file.h - reads a whole file or a sysctl, replaces a whole file at once, and names the directory
+ * of a file.
  *
  *   file_replace(path) ─▶ path.XXXXXX, mode 0600 ─▶ write ─▶ rename(2) ─▶ path
  */
@@ -18,7 +18,8 @@
  * bytes, -ENOMEM, or the -errno of read(2). After an error, @out may hold a part of the file. */
 int file_read(int fd, struct buffer *out, size_t max);
 
-/* Returns true if the sysctl @path has a number other than 0, and @otherwise if it cannot be read. */
+/* Returns true if the sysctl @path has a number other than 0, and @otherwise if it cannot be
+ * read. */
 bool file_switched_on(const char *path, bool otherwise);
 
 /* Writes the directory part of @path, or "." if @path has no slash. @path has fewer than PATH_MAX
