@@ -25,7 +25,8 @@ struct buffer {		/* all zero = empty */
  * in an earlier call. */
 bool buffer_reserve(struct buffer *b, size_t n);
 
-/* Append bytes or formatted text. When out of memory they append nothing and set b->failed. */
+/* Append bytes or formatted text. If memory runs out, both functions append nothing and set
+ * b->failed. */
 void buffer_append(struct buffer *b, const void *data, size_t n);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

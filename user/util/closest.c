@@ -39,8 +39,9 @@ static unsigned distance(const char *a, const char *b)
 
 #define LONG_NAME 7
 
-/* Returns the largest distance at which @word still counts as a mistyped @name. The result is
- * larger if both begin with the same letters, because the first letters are rarely mistyped. */
+/* Returns the largest distance at which @word still counts as a mistyped @name. Words that begin
+ * with the same letters may differ more, because the first letters are rarely mistyped. Long names
+ * may differ more, too. */
 static unsigned tolerance(const char *name, const char *word)
 {
 	size_t most = strlen(name) * 3 / 5, alike = 0, far;

@@ -4,8 +4,9 @@
  *
  * syslog(3) is not used, because it blocks while the syslog daemon does not read. A flood of
  * messages must not delay the control thread. For the same reason a message for the journal is a
- * datagram of its native protocol, and not a line on stderr, which is a stream. The datagram also
- * sets an identifier with the interface's name, whichever unit started the daemon.
+ * datagram of the journal's native protocol, and not a line on stderr: stderr is a stream, and a
+ * write to a full stream blocks. The datagram also sets SYSLOG_IDENTIFIER, so that the journal
+ * shows the name of the interface, whichever unit started the daemon.
  */
 #include "util/log.h"
 
@@ -120,8 +121,8 @@ static void replace_controls(char *text, size_t len)
 	}
 }
 
-/* Sends a message. Returns false if no daemon listens. If there is no room in the socket's buffer,
- * the message is lost. */
+/* Sends a message. Returns false if no daemon listens. If the socket's buffer has no room, the
+ * message is lost and the result is true. */
 static bool send_to(int fd, const struct sockaddr_un *to, char *head, char *text, char *tail)
 {
 	struct iovec parts[] = {
@@ -181,7 +182,7 @@ static void write_stderr(int priority, char *text)
 	parts[0].iov_len = (size_t)snprintf(head, sizeof(head), "%swgxdp: %s%s", number,
 					    interface_name, *interface_name ? ": " : "");
 	if (writev(STDERR_FILENO, parts, 3) < 0)
-		return; /* there is no other place to report it */
+		return; /* a failed write cannot be reported anywhere else */
 }
 
 static void write_message(enum log_level level, int priority, const char *format, va_list args)

@@ -40,7 +40,7 @@ struct loop_timer {
 };
 
 struct loop *loop_new(void);
-void loop_free(struct loop *l); /* closes none of the descriptors; does nothing if l is NULL */
+void loop_free(struct loop *l); /* leaves the descriptors open; does nothing if l is NULL */
 
 /* Sets the function that is called whenever the loop wakes, before the callbacks of descriptors and
  * timers. NULL: no function. */

@@ -86,7 +86,7 @@ void notify_close(void)
 static void send_message(const char *message)
 {
 	if (notify_fd >= 0 && send(notify_fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-		return; /* systemd ends the service if too many watchdog messages are lost */
+		return; /* a service whose reports are lost is ended by systemd's own timeouts */
 }
 
 void notify_ready(void)

@@ -9,7 +9,7 @@
 #define BUCKETS_MIN 64
 
 struct slot_index_entry {
-	uint32_t next, prev; /* neighbours in the bucket's list, by slot */
+	uint32_t next, prev; /* slots of the neighbours in the bucket's list */
 	uint8_t len;	     /* 0 = the slot has no key */
 	uint8_t key[SLOT_INDEX_KEY_MAX];
 };

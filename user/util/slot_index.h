@@ -18,7 +18,7 @@
 #define SLOT_INDEX_NONE UINT32_MAX
 
 struct slot_index {
-	struct slot_index_entry *entries; /* entries, indexed by slot */
+	struct slot_index_entry *entries; /* one for each slot */
 	uint32_t entry_count;
 	uint32_t *buckets;
 	uint32_t bucket_count; /* a power of two, or 0 */
