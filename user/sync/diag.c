@@ -101,7 +101,8 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Closes the windows of one second that have ended by @now_ns. Each kind of line has its own. */
+/* Ends the seconds that are over at @now_ns. The second of each kind begins with the first line of
+ * this kind. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;

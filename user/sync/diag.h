@@ -7,8 +7,8 @@
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
  *   BPF's ring `events` (samples) ────┘   ... and one line with the number of those left out
  *
- * If the occurrences of a kind are also counted as drops, the last line uses that count, so that it
- * includes drops for which BPF or a worker sent no sample.
+ * If the occurrences of a kind are also counted as drops, the number in the last line comes from
+ * the drop counter, which includes drops for which BPF or a worker sent no sample.
  */
 #ifndef WGXDP_DIAG_H
 #define WGXDP_DIAG_H
@@ -33,7 +33,7 @@ struct diag {
 	struct dataplane *dataplane;
 	enum log_level quiet_level; /* log level while debugging is off */
 	struct loop_timer second_timer;
-	uint64_t until_ns[DIAG_KINDS];	/* end of the current second; 0 = no second is counted */
+	uint64_t until_ns[DIAG_KINDS];	/* end of the current second; 0 = no second has begun */
 	uint64_t said[DIAG_KINDS];	/* lines written in the current second */
 	uint64_t all[DIAG_KINDS];	/* occurrences in the current second */
 	uint64_t dropped[REASON_COUNT]; /* drop counts when new_drops() last read them */

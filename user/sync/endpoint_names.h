@@ -9,18 +9,18 @@
  *                                          2, 4, 8, then 16 s; and when a handshake has had no
  *                                          answer for 10 s
  *
- * An answer replaces the endpoint of a peer only if
- *   - the answer covers the address family of the endpoint and does not contain its address, so
- *     that a name whose answers contain different addresses in turn does not change the endpoint;
- *     or the answer contains the address, but the endpoint has another port than the name, and
- *   - no packet of the peer was authenticated for 15 s, and the endpoint was not set within 15 s,
- *     because the endpoint of a peer that sends packets is right, and
- *   - the endpoint came from the name. If the peer has roamed to another endpoint, either a later
+ * An answer replaces the endpoint of a peer only if all of these conditions hold:
+ *   - The lookup of the endpoint's address family was answered, and the endpoint is not in the
+ *     answer: its address is missing, or its port is not the port of the name. So an answer that
+ *     only lists the addresses in another order changes nothing.
+ *   - No packet of the peer was authenticated for 15 s, and the endpoint was not set within 15 s.
+ *     The endpoint of a peer that sends packets is right.
+ *   - The endpoint came from the name. If the peer has roamed to another endpoint, either a later
  *     answer must contain no address of the answer before it (the peer has a new address), or a
  *     handshake must have had no answer for 10 s.
  * A peer without an endpoint, or whose name was set by a reload, gets the first answer immediately.
- * An answer that may not replace the endpoint yet is checked again when the rules allow it. So a
- * peer with a new address is found 15 s after its last packet, or at the end of the TTL.
+ * An answer that arrives within the 15 s is kept, and is checked again when they are over. If the
+ * endpoint is in the answer but seems dead, the next address of the answer is tried.
  *
  * Control thread. All times are CLOCK_BOOTTIME in ns.
  */
@@ -33,7 +33,7 @@
 #define ENDPOINT_NAMES_TTL_MIN_S 5
 #define ENDPOINT_NAMES_TTL_MAX_S 3600
 #define ENDPOINT_NAMES_SILENCE_S 15
-/* An address is dead if this time has passed between the first and the last of the reports that a
+/* An endpoint is dead if this time has passed between the first and the last report that a
  * handshake has no answer. The reports come every 5 s, from 10 s to 80 s after the first
  * initiation. */
 #define ENDPOINT_NAMES_DEAD_S 70
@@ -59,8 +59,8 @@ struct endpoint_name {
 	uint64_t last_look_ns; /* time at which the last lookup began; 0 = never */
 	uint64_t review_ns;    /* when the answer may replace the endpoint; LOOP_NEVER = never */
 	struct endpoint given; /* endpoint from the name; AF_UNSPEC = none yet */
-	uint64_t given_ns;
-	uint64_t moved_ns; /* when an answer had only new addresses; 0 = never */
+	uint64_t given_ns;     /* time at which @given was set */
+	uint64_t moved_ns;     /* when an answer had only new addresses; 0 = never */
 	struct {
 		uint64_t first_ns;	/* first report since the peer's last packet; 0 = none */
 		uint64_t last_ns;	/* 0 = never */

@@ -2,7 +2,7 @@
 /*
  * endpoint_rank.h - chooses one of several addresses of a peer. The order is that of
  * getaddrinfo(3), but depends on the routes of the tunnel's own packets, which carry the fwmark and
- * must not enter the tunnel.
+ * must not enter the tunnel. Control thread.
  */
 #ifndef WGXDP_ENDPOINT_RANK_H
 #define WGXDP_ENDPOINT_RANK_H
@@ -15,8 +15,8 @@
 unsigned endpoint_rank(struct netlink *nl, const struct endpoint *e,
 		       const struct netlink_flow *flow, uint32_t tunnel);
 
-/* Returns the address in @list with the highest rank, or the first of several with this rank, and
- * sets its port to @port (host order). @count is at least 1. */
+/* Returns the address in @list for which @rank returns the highest number, or the first of several
+ * with this number, and sets its port to @port (host order). @count is at least 1. */
 struct endpoint endpoint_best(const struct endpoint *list, unsigned count, uint16_t port,
 			      unsigned (*rank)(void *ctx, const struct endpoint *e), void *ctx);
 

@@ -12,6 +12,7 @@
  * and configuration are not delayed. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
+/* The longest time that one turn spends on the check of all peers after notes were lost. */
 #define CATCH_UP_TURN_NS (5 * NS_PER_MS)
 
 static void handle_note(struct handshake_rx *rx, const struct note *note, uint64_t now_ns)
@@ -44,9 +45,9 @@ static void handle_note(struct handshake_rx *rx, const struct note *note, uint64
 	}
 }
 
-/* Handles some notes. Returns true if notes are left in the queue. Reads the clock for each note,
- * because a time that was read before the note arrived could be earlier than times that the device
- * has recorded. */
+/* Handles at most NOTES_PER_TURN notes. Returns true if more may be left in the queue. Reads the
+ * clock for each note, because a time that was read before the note arrived could be earlier than
+ * times that the device has recorded. */
 static bool handle_notes(struct handshake_rx *rx, struct handoff *h)
 {
 	struct note note;
@@ -63,10 +64,10 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h)
 	return notes == NOTES_PER_TURN;
 }
 
-/* Handles some messages. Returns true if messages are left in the queue. Reads the clock for each
- * message, because a turn may take long. With the time at which the turn began, an initiation that
- * arrives later in the turn would seem to follow the peer's last initiation too soon, and would be
- * dropped as rate_limited. */
+/* Handles at most MESSAGES_PER_TURN messages. Returns true if more may be left in the queue. Reads
+ * the clock for each message, because a turn may take long. With the time at which the turn began,
+ * an initiation that arrives later in the turn would seem to follow the peer's last initiation too
+ * soon, and would be dropped as rate_limited. */
 static bool handle_messages(struct handshake_rx *rx, struct handoff *h)
 {
 	struct handshake_message m;
@@ -86,8 +87,8 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h)
 	return true;
 }
 
-/* Handles the notes, messages and unsent packets of one worker. Schedules another turn if some are
- * left. */
+/* Handles the notes, messages and unsent packets of one worker. Schedules another turn if notes or
+ * messages are left. */
 static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 {
 	bool left = handle_notes(rx, h);
@@ -143,8 +144,9 @@ static void on_handoff(void *ctx, int fd, uint32_t events)
 	handle_handoff(source->rx, source->handoff);
 }
 
-/* Moves all messages from the leader's sockets into the inbox. Messages that do not fit are dropped
- * and counted. A data message can arrive only before the reuseport program is attached. */
+/* Moves all messages from the leader's sockets into the inbox. Messages for which the inbox has no
+ * room are dropped and counted. A message that is longer than an initiation is a data message,
+ * which can arrive here only before the reuseport program is attached. It is dropped, too. */
 static void on_leader(void *ctx, int fd, uint32_t events)
 {
 	struct handshake_rx *rx = ctx;
@@ -195,7 +197,7 @@ int handshake_rx_watch_leader(struct handshake_rx *rx)
 	const struct udp_group *udp = &rx->config.dataplane->udp;
 	int err;
 
-	if (!udp->member_count) /* one worker, which reads the leader itself */
+	if (!udp->member_count) /* the only worker reads the leader itself */
 		return 0;
 	err = loop_add(rx->config.loop, udp->leader->fd, EPOLLIN, on_leader, rx);
 	if (!err)

@@ -56,8 +56,8 @@ bool icmp_sender_tuple(const uint8_t *p, size_t len, struct conntrack_tuple *t)
 	}
 }
 
-/* Returns the offset of the checksum that covers addresses and ports. The checksum of SCTP covers
- * no address. */
+/* Returns the offset of the checksum that covers addresses and ports, or CHECKSUM_NONE. SCTP has a
+ * CRC instead, which adjust() cannot change. */
 static size_t checksum_offset(uint8_t protocol, size_t at)
 {
 	switch (protocol) {
@@ -76,7 +76,8 @@ static size_t checksum_offset(uint8_t protocol, size_t at)
 	}
 }
 
-/* Adjusts the checksum at @at for @n bytes that change, RFC 1624. */
+/* Adjusts the Internet checksum at offset @at for @n bytes that change from @old to @new, RFC 1624.
+ * Does nothing if the checksum is not within @len. */
 static void adjust(uint8_t *p, size_t len, size_t at, const void *old, const void *new, size_t n)
 {
 	uint64_t inverse = 0xffffULL * (n / 2) - inetsum_add(old, n, 0);
@@ -95,7 +96,7 @@ struct rewrite {
 	size_t checksums[2]; /* offsets of checksums over the changed bytes, or CHECKSUM_NONE */
 };
 
-/* Replaces @n bytes, an even number. */
+/* Replaces the @n bytes at offset @at and adjusts both checksums. @n is even. */
 static void replace(const struct rewrite *r, size_t at, const void *new, size_t n)
 {
 	adjust(r->p, r->len, r->checksums[0], r->p + at, new, n);
@@ -126,7 +127,7 @@ void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *
 		replace(&r, at, &before->source_port, 2);
 		replace(&r, at + 2, &before->destination_port, 2);
 	}
-	if (protocol == IPPROTO_ICMP) /* unlike ICMPv6, its checksum covers no addresses */
+	if (protocol == IPPROTO_ICMP) /* unlike that of ICMPv6, this checksum covers no addresses */
 		r.checksums[0] = CHECKSUM_NONE;
 	if (v4)
 		r.checksums[1] = offsetof(struct iphdr, check);
@@ -147,7 +148,8 @@ struct errors {
 static int open_icmp4(void)
 {
 	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
-	int tos = 0xc0, no_df = IP_PMTUDISC_DONT; /* internetwork control, RFC 1812 4.3.2.5 */
+	/* TOS 0xc0 is "internetwork control", which RFC 1812 4.3.2.5 demands for ICMP errors. */
+	int tos = 0xc0, no_df = IP_PMTUDISC_DONT;
 
 	if (fd >= 0) {
 		setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));

@@ -90,7 +90,8 @@ static void index_remote(struct nexthops *n, const struct peer *p)
 /* Checks whether the host translates (NAT) the flow to the peer. Messages of a translated flow must
  * go through the UDP socket, because AF_XDP would send them untranslated. Our first message creates
  * the conntrack entry, which may have expired since. Without an entry, the last known state is
- * used, unless a handshake has @just_now renewed the entry. */
+ * used. If a handshake was exchanged @just_now and there is still no entry, the flow is not
+ * translated. */
 static void check_translation(struct nexthops *n, const struct peer *p, struct encap *e,
 			      bool just_now)
 {
@@ -145,8 +146,8 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
 	struct encap *e = NULL;
 
-	/* A handshake with a key of low order never succeeds, so the peer's packets would wait for
-	 * ever. */
+	/* A peer with a key of low order gets no encap: its handshakes never succeed, so its
+	 * packets would wait for ever. */
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
 	    noise_remote_unusable(&p->remote, &n->config.device->identity)) {
 		nexthops_forget(n, p);
@@ -199,7 +200,7 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 	int err = netlink_route(nl, from, &flow, &route);
 
 	if (err)
-		return err != -EACCES; /* EACCES: a broadcast address. Others may be temporary. */
+		return err != -EACCES; /* EACCES: broadcast address. Other errors may pass. */
 	if (!route.local)
 		return true;
 	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;
@@ -264,7 +265,7 @@ static void resolve_narrowed(void *ctx, uint64_t now_ns)
 		log_no_pmtu(err);
 }
 
-/* Reads all policies, which takes long if there are many. If that fails, AF_XDP may bypass a new
+/* Reads all policies, which takes long if there are many. After an error AF_XDP may bypass a new
  * policy, so the policies are read again later. */
 static void read_ipsec(void *ctx, uint64_t now_ns)
 {

@@ -107,7 +107,11 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from);
 /* Returns the rank of an endpoint by its current route; see endpoint_rank.h. */
 unsigned nexthops_rank(struct nexthops *n, const struct endpoint *e);
 
+/* Resolves the peers behind a neighbour that has changed: now if they are few, else in the next
+ * round. */
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event);
+/* Resolves the peers whose endpoints are in @destination in the next round, because a route to
+ * @destination has changed. */
 void nexthops_route_changed(struct nexthops *n, const struct prefix *destination);
 /* Resolves all peers soon, because something else changed. */
 void nexthops_changed(struct nexthops *n);

@@ -15,8 +15,8 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define TIMEOUT_MS 2000
 #define TRIES 2
-/* How long the answer of one family waits for the answer of the other, because some servers ignore
- * queries for AAAA. */
+/* How long a lookup that has found addresses of one family still waits for the other family. Some
+ * servers never answer queries for AAAA. */
 #define PATIENCE_NS (2 * NS_PER_S)
 #define LITERAL_TTL_S 60 /* a link may be replaced by another of the same name */
 
@@ -40,7 +40,7 @@ struct resolver_query {
 	struct resolver_answer answer;
 };
 
-/* One of the two lookups of a query. c-ares holds a pointer to it until the callback. */
+/* The lookup of one family. c-ares holds a pointer to this struct until it calls half_ended(). */
 struct half {
 	struct resolver_query *query;
 	int family;

@@ -5,6 +5,8 @@
  *
  *   resolver_look_up ─▶ /etc/hosts, else DNS: A and AAAA at once ─▶ both have ended ─▶ fn
  *
+ * If only one of A and AAAA has found addresses, @fn is called 2 s later without the other.
+ *
  * The servers are those of /etc/resolv.conf. The file is checked before each lookup. If the file
  * was replaced or changed, the servers are read again, and lookups in progress end with -EAGAIN. A
  * server has 2 s to answer the first query, and 4 s for the second and last one.

@@ -258,8 +258,7 @@ void tunnel_look(struct tunnel *t)
 	}
 }
 
-/* Records the event. It is handled after all events have been read, because a later event may
- * supersede it. */
+/* Records an event. on_event() handles the last one only after all events have been read. */
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 {
 	struct tunnel *t = ctx;

@@ -5,10 +5,10 @@
  *
  *   at home    The interface is in our namespace. A netlink watch reports changes.
  *   abroad     The interface was moved to another namespace (`ip link set ... netns`). A netlink
- *              watch from our namespace reports changes in that namespace. There is no socket in
- *              that namespace, because it would keep the namespace and the interface alive after
- *              the namespace is deleted. One of our threads enters that namespace only to
- *              read the new state.
+ *              watch from our namespace reports changes in that namespace. We keep no socket open
+ *              in that namespace, because a socket would keep the namespace and the interface
+ *              alive after `ip netns del`. A short-lived thread of ours enters that namespace
+ *              only to read the new state.
  *
  *   the link changed ─▶ ops->link_up / link_down, MTU
  *   routes into the tunnel changed ─▶ their MTUs, for the padding
@@ -51,14 +51,14 @@ struct tunnel_config {
 struct tunnel {
 	struct tunnel_config config;
 	uint32_t mtu;
-	struct netlink *netlink;     /* in our namespace; NULL = the interface is in another */
-	struct netlink_watch *watch; /* watch of its namespace; NULL = not found yet */
+	struct netlink *netlink;     /* NULL = the interface is not in our namespace */
+	struct netlink_watch *watch; /* of the interface's namespace; NULL = not found yet */
 	struct loop_timer follow_timer, routes_timer;
 	uint64_t routes_next_ns;	  /* routes are not read again before this time */
 	bool tc_refused;		  /* the last attempt to attach TC failed */
-	bool no_tcx;			  /* TC is attached by clsact for lack of tcx */
+	bool no_tcx;			  /* TC is attached by clsact, as the kernel has no tcx */
 	bool steered;			  /* RPS was seen to queue packets before TC */
-	uint64_t rps_packets, steered_rx; /* RPS packets and data messages at the last change */
+	uint64_t rps_packets, steered_rx; /* packets that RPS queued; messages received by then */
 	bool link_changed;		  /* an event reported a change that is not handled yet */
 	bool link_gone;			  /* an event reported a removal that is not handled yet */
 	bool watch_refused;		  /* the interface's namespace could not be watched */
