@@ -26,8 +26,8 @@
  * because the kernel publishes its consumer index only after the chunk has appeared in the other
  * ring. So afxdp_refill() keeps chunks that do not fit, and send() drops frames that do not fit.
  *
- * Multi-buffer frames (XDP_USE_SG) are not used. The kernel drops a frame that does not fit a
- * chunk minus 256 bytes of kernel headroom, and counts it as rx_dropped.
+ * Multi-buffer frames (XDP_USE_SG) are not used. The kernel keeps 256 bytes of each chunk as
+ * headroom. It drops a frame that is larger than the rest, and counts it as rx_dropped.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -173,9 +173,10 @@ static uint32_t unsent(const struct afxdp *a)
  *   EAGAIN   32 frames were sent, or the completion ring is full, or the device is busy. If the
  *            call made no progress, the remaining frames are sent by the next sweep. ENOBUFS,
  *            ENETDOWN and ENXIO are handled in the same way.
- *   EBUSY    The device dropped one frame, which is completed. This is progress, although the
- *            consumer index may not show it.
- * Each repetition takes at least one frame off the ring, so the loop ends.
+ *   EBUSY    The device dropped one frame, which is completed. The call made progress, although
+ *            the consumer index may not show it.
+ * Each call that makes progress completes at least one frame. So the loop needs at most as many
+ * turns as there are frames on the ring.
  */
 static void wake_tx(struct afxdp *a)
 {

@@ -21,7 +21,7 @@ struct afxdp_config {
 	uint32_t tx_frames;
 	enum afxdp_zc zero_copy;
 	uint32_t busy_poll_us; /* 0 = no busy polling */
-	bool generic;	       /* attached in generic (skb) mode */
+	bool generic;	       /* the XDP program is attached in generic (skb) mode */
 };
 
 /* The largest NIC MTU whose packets fit one chunk. */
@@ -42,11 +42,12 @@ bool afxdp_vacant(const struct afxdp_config *config);
 /* Returns true if the kernel chose zero-copy (read back from XDP_OPTIONS). */
 bool afxdp_zero_copy(const struct transport *transport);
 
-/* Adds the kernel's counters (XDP_STATISTICS) to @d. Any thread. */
+/* The kernel's counters of a socket, named as in struct xdp_statistics. */
 struct afxdp_drops {
 	uint64_t rx_dropped, rx_invalid_descs, tx_invalid_descs;
 	uint64_t rx_ring_full, rx_fill_ring_empty, tx_ring_empty;
 };
+/* Adds the counters of the socket to @d. Returns 0 or -errno. Any thread. */
 int afxdp_drops(const struct transport *transport, struct afxdp_drops *d);
 
 #endif

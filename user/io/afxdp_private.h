@@ -30,7 +30,7 @@ struct afxdp {
 
 static inline struct afxdp *afxdp_self(const struct transport *transport)
 {
-	return (struct afxdp *)transport; /* its first member */
+	return (struct afxdp *)transport; /* the transport is the first member */
 }
 
 extern const struct transport_ops afxdp_ops;

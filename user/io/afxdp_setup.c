@@ -147,8 +147,8 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 }
 
 /* Turns busy polling on: recvfrom() and sendto() then run the driver's poll function themselves,
- * instead of waiting for the softirq. Returns false, with busy polling off, if the kernel refuses
- * that. */
+ * instead of waiting for the softirq. If the kernel refuses a setting, turns busy polling off and
+ * returns false. */
 static bool set_busy_poll(int fd, uint32_t busy_poll_us)
 {
 	const struct {
@@ -175,7 +175,7 @@ static void tune(struct afxdp *a, uint32_t busy_poll_us)
 {
 	int fd = xsk_socket__fd(a->socket);
 	/* In copy mode each frame becomes an skb that is charged to the socket. The default send
-	 * buffer of 208 KiB has room for about 90 skbs. Make it large enough that only the
+	 * buffer of 208 KiB has room for about 90 skbs. Make the buffer so large that only the
 	 * completion ring limits the number of frames. */
 	int sndbuf = (int)(a->tx_frames * 2 * a->chunk);
 	struct xdp_options options = { 0 };
@@ -191,8 +191,9 @@ static void tune(struct afxdp *a, uint32_t busy_poll_us)
 	a->transport.fd = fd;
 }
 
-/* Returns the chunk size for this MTU; 0 if no chunk size is large enough. Linux 7.2 refuses
- * zero-copy unless the smaller chunk has room for two VLAN tags (xp_assign_dev()). */
+/* Returns the chunk size for this MTU; 0 if no chunk size is large enough. Small chunks are used
+ * only if they have room for two VLAN tags, because Linux 7.2 otherwise refuses zero-copy
+ * (xp_assign_dev()). */
 static uint32_t chunk_for(uint32_t mtu)
 {
 	if (mtu + LINK_HEADER_MAX <= 2048 - KERNEL_HEADROOM)
@@ -231,7 +232,7 @@ static struct afxdp *allocate(const struct afxdp_config *config)
 		afxdp_deinit(&a->transport);
 		return NULL;
 	}
-	madvise(a->area, area_bytes(a), MADV_DONTDUMP); /* plaintext passes through it */
+	madvise(a->area, area_bytes(a), MADV_DONTDUMP); /* the frames hold plaintext */
 	return a;
 }
 

@@ -11,8 +11,8 @@
 
 #include "io/netlink_request.h"
 
-/* This file exists if the kernel tracks connections. Check this before a netlink request, because a
- * request would load the conntrack module. */
+/* This file exists if the kernel tracks connections. No netlink request is sent while the file does
+ * not exist, because a request would load the conntrack module. */
 #define TRACKING "/proc/sys/net/netfilter/nf_conntrack_count"
 
 struct netlink *conntrack_open(void)
@@ -109,8 +109,8 @@ static int take_entry(const struct nlmsghdr *nlh, void *ctx)
 	return 0;
 }
 
-/* Looks up an entry. The kernel finds an entry by either of its two tuples, so @t may be a packet
- * of either direction of the flow. */
+/* Looks up an entry. The kernel finds an entry by either of its two tuples, so @t may belong to
+ * either direction of the flow. */
 static int get(struct netlink *nl, const struct conntrack_tuple *t, struct answer *answer)
 {
 	struct nfgenmsg *nfg;
@@ -186,8 +186,9 @@ static bool same_tuple(const struct conntrack_tuple *a, const struct conntrack_t
 	       !memcmp(a->destination, b->destination, sizeof(a->destination));
 }
 
-/* The tuple of a translated packet is the inverse of one tuple of the entry. The entry's other
- * tuple is that of the untranslated packet. */
+/* An entry has one tuple for each direction of the flow: the addresses and ports that packets have
+ * before they are translated. After the translation, a packet has the inverse of the tuple of the
+ * other direction. */
 int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,
 		     struct conntrack_tuple *before)
 {

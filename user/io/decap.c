@@ -36,8 +36,8 @@ static uint8_t *take(struct cursor *c, size_t len)
 	return at;
 }
 
-/* Moves the end of the packet to @len bytes from here, because Ethernet may have padded the packet.
- * Returns false if there are fewer bytes. */
+/* Moves the end of the packet to @len bytes after the cursor, because Ethernet may have padded the
+ * packet. Returns false if there are fewer bytes. */
 static bool cut(struct cursor *c, size_t len)
 {
 	if ((size_t)(c->end - c->pos) < len)
@@ -82,7 +82,8 @@ static bool skip_extensions(struct cursor *c, uint8_t next)
 		case IPPROTO_HOPOPTS:
 		case IPPROTO_ROUTING:
 		case IPPROTO_DSTOPTS:
-			/* RFC 8200 4.3: next header; length in 8 bytes, not counting the first 8 */
+			/* RFC 8200 4.3: byte 0 is the type of the next header; byte 1 is the length
+			 * in units of 8 bytes, without the first 8 bytes. */
 			extension = take(c, 8);
 			if (!extension || !take(c, extension[1] * 8u))
 				return false;

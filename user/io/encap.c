@@ -8,8 +8,8 @@
  *   template   Ethernet | IP: addresses, TTL               | UDP: ports          ip_sum, udp_sum
  *   per packet            class, total length, ID (IPv4)     length, checksum
  *
- * Sums are one's complement sums (RFC 1071) over 16-bit words as they are in memory. Such a sum is
- * the same in either byte order, so only integers in host order must be swapped.
+ * Sums are one's complement sums (RFC 1071) over 16-bit words as they are in memory. The words of a
+ * header are in network order, so an integer in host order is swapped before it is added.
  */
 #include "io/encap.h"
 
@@ -180,7 +180,7 @@ void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t
 		memcpy(l3 + offsetof(struct ipv6hdr, payload_len), &udp_len, sizeof(udp_len));
 	}
 
-	/* The length is in both the pseudo header and the UDP header. */
+	/* The length is added twice, because it is in the pseudo header and in the UDP header. */
 	check = (uint16_t)~fold(sum_bytes(payload, len, (uint64_t)e->udp_sum + udp_len + udp_len));
 	if (!check)
 		check = 0xffff; /* zero means "no checksum", RFC 768 */

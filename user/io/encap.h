@@ -3,7 +3,7 @@
  * encap.h - the resolved destination of a peer's messages: endpoint, source address, and complete
  * Ethernet/IP/UDP headers if the next hop is known on an attached NIC. The control thread makes an
  * encap (io/nexthop.c) and publishes it as peer->encap. A published encap never changes, and is
- * retired like a session.
+ * freed through path/qsbr.h.
  */
 #ifndef WGXDP_ENCAP_H
 #define WGXDP_ENCAP_H
@@ -21,7 +21,7 @@ struct encap {
 	struct endpoint endpoint;  /* the endpoint with the resolved source if a route is known */
 	struct endpoint requested; /* the caller's endpoint; the route may choose another source */
 	uint32_t roam_count;	   /* peer->roam_count when the encap was resolved */
-	struct encap_next {	   /* the neighbour on the path; ifindex 0 = none */
+	struct encap_next {	   /* the next hop; ifindex 0 = none */
 		uint32_t ifindex;
 		uint8_t family, addr[16];
 	} next;

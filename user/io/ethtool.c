@@ -65,7 +65,7 @@ int ethtool_channels(const char *nic, struct ethtool_counts *now, struct ethtool
 int ethtool_set_channels(const char *nic, const struct ethtool_counts *wanted)
 {
 	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS };
-	int err = run(nic, &c); /* so that the numbers of other channels stay the same */
+	int err = run(nic, &c); /* reads c.other_count, which must stay the same */
 
 	if (err < 0)
 		return err;

@@ -22,7 +22,7 @@ void ipsec_close(struct ipsec_watch *w); /* does nothing if w is NULL */
 /* Returns the descriptor that becomes readable when a policy changes. */
 int ipsec_fd(const struct ipsec_watch *w);
 
-/* Reads a bounded number of notifications. The caller then calls ipsec_read(). */
+/* Reads and discards a bounded number of notifications. The caller then calls ipsec_read(). */
 void ipsec_drain(struct ipsec_watch *w);
 
 /* Reads all policies again. Returns 0, or -errno; the old policies are then kept, and the function

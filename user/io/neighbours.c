@@ -135,8 +135,8 @@ int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next 
 		if (slot_index_put(&n->users, user, key.bytes, key.len))
 			return -ENOMEM;
 	}
-	/* Make the entry managed first: then a valid entry stays valid, and the kernel begins to
-	 * resolve an invalid one. */
+	/* Make the entry managed before its MAC is read: a valid entry then stays valid, and the
+	 * kernel begins to resolve an invalid one. */
 	if (n->managed < NEIGHBOURS_MAX || is_ours(n, user))
 		managed = netlink_neighbour_manage(n->nl, next->ifindex, next->family, next->addr);
 	if (managed == 1 && !has_owner(n, next)) {

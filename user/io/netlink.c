@@ -218,8 +218,9 @@ int netlink_talk(struct netlink *nl, const struct nlmsghdr *nlh, netlink_fn fn, 
 		if (errno != EINTR)
 			return -errno;
 
-	/* The kernel answers within sendto(), so this never waits for long. Messages with another
-	 * sequence number are the rest of the answer to an earlier request that failed. */
+	/* The kernel has answered when sendto() returns, so the loop never waits for long. Messages
+	 * with another sequence number are the rest of the answer to an earlier request that
+	 * failed. */
 	while (!t.done) {
 		n = netlink_receive(fd, nl->answer, NULL);
 		if (n < 0)

@@ -76,6 +76,7 @@ struct netlink_drops {
  * -ENODEV or another -errno. */
 int netlink_link_drops(struct netlink *nl, uint32_t ifindex, struct netlink_drops *out);
 
+/* Set a link up or down, or set its MTU. Both functions return 0 or -errno. */
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up);
 int netlink_set_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 /* Adds an alternative name of at most 127 bytes to the link. Returns 0, -EEXIST if any link has the
@@ -107,8 +108,8 @@ int netlink_link_addresses(struct netlink *nl, uint32_t ifindex, struct prefix *
 
 /* Sets *@missing to the first of the @count addresses in @list that the link does not have with the
  * same prefix length, or to NULL if the link has all. An address whose duplicate detection is in
- * progress is not missing: the kernel starts the detection late, in a work item, even where there
- * is nothing to detect. Returns 0 or -errno. */
+ * progress is not missing. Each new IPv6 address is in this state for a short time, even on a link
+ * without duplicate detection. Returns 0 or -errno. */
 int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
 			    size_t count, const struct prefix **missing);
 

@@ -127,9 +127,9 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 	return netlink_talk(nl, nlh, take_route, out);
 }
 
-/* Returns true if q->from is an address of this host: if a packet to q->from would be delivered
- * here. The answer to @q itself is not enough: IPv6 accepts any source, and the error of IPv4 for a
- * foreign source differs between kernels and may also be an error of the route. */
+/* Returns true if q->from is an address of this host, because the route to q->from is local. The
+ * answer to @q itself does not show this: IPv6 accepts any source. IPv4 returns an error for a
+ * foreign source, but this error differs between kernels and may also have another cause. */
 static bool is_ours(struct netlink *nl, const struct query *q)
 {
 	struct query back = { .family = q->family, .to = q->from, .ifindex = q->ifindex };
@@ -336,8 +336,8 @@ int netlink_neighbour(struct netlink *nl, uint32_t ifindex, uint8_t family, cons
 	return 0;
 }
 
-/* Sends the extended flags @extended for a neighbour. NTF_USE is set as well: a kernel before 5.16
- * ignores extended flags, and without NTF_USE it would forget the MAC. @flags: NLM_F_CREATE or
+/* Sets the extended flags of a neighbour to @extended. Sets NTF_USE as well, because a kernel
+ * before 5.16 ignores extended flags and would otherwise forget the MAC. @flags: NLM_F_CREATE or
  * 0. */
 static int set_managed(struct netlink *nl, uint16_t flags, uint32_t ifindex, uint8_t family,
 		       const uint8_t *addr, uint32_t extended)

@@ -76,8 +76,8 @@ static struct netlink_watch *open_groups(const int *groups, int nsid)
 		errno = -err;
 		return NULL;
 	}
-	/* Without the privilege for a large buffer, the socket overruns sooner. That is
-	 * harmless. */
+	/* Without the privilege for a large buffer, the socket overruns sooner, which costs only
+	 * more queries. */
 	(void)setsockopt(netlink_watch_fd(w), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return w;
 }
@@ -119,7 +119,7 @@ static int assign_nsid(int netns_fd, int *nsid)
 	if (!nl)
 		return -errno;
 	nlh = begin_nsid(nl, RTM_NEWNSID, netns_fd);
-	mnl_attr_put_u32(nlh, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any */
+	mnl_attr_put_u32(nlh, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any id */
 	err = netlink_talk(nl, nlh, NULL, NULL);
 	if (!err || err == -EEXIST)
 		err = netlink_talk(nl, begin_nsid(nl, RTM_GETNSID, netns_fd), take_nsid, nsid);

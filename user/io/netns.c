@@ -70,7 +70,8 @@ uint64_t netns_of_process(const char *pid)
 	return inode(path);
 }
 
-/* Finds an ENTRY of @directory such that the file @directory/ENTRY@suffix is the namespace @ns. */
+/* Searches the entries of @directory for one whose file @directory/ENTRY@suffix is the namespace
+ * with the inode @ns. Sets @path to this file. Returns false if there is none. */
 static bool find(const char *directory, const char *suffix, uint64_t ns, char path[static PATH_MAX])
 {
 	const struct dirent *e;

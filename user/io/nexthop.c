@@ -36,7 +36,8 @@ static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const ui
 	       !memcmp(addr, w->addr, family == AF_INET ? 4 : 16);
 }
 
-/* Returns true if the sticky source is an address of the interface on which it was last used. */
+/* Returns true if the sticky source, e->local, is an address of the interface on which it was last
+ * used. */
 static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint *e)
 {
 	struct wanted w = { e->ifindex, (uint8_t)e->remote.sa.sa_family, &e->local };
@@ -44,10 +45,11 @@ static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint 
 	return netlink_addresses(env->nl, compare_address, &w) == 1;
 }
 
-/* Queries the route and fills in the source. Drops the sticky source if this host no longer has the
- * address. Also drops it if the address belongs to the interface on which it was last used, but the
- * route now leads through another interface. Keeps a sticky source of a third interface, for
- * example of the loopback interface, because such an address suits every route. */
+/* Queries the route and fills in the source, e->local. A source that is already set (the sticky
+ * source) is dropped in two cases: this host no longer has the address; or the address belongs to
+ * the interface on which it was last used, but the route now leads through another interface. The
+ * address of a third interface, such as the loopback interface, is kept, because it suits every
+ * route. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
 	const struct netlink_flow flow = { env->fwmark, env->source_port };
@@ -118,8 +120,8 @@ static struct encap_next next_of(const struct endpoint *e, const struct netlink_
 	return next;
 }
 
-/* Returns the TTL that the kernel would give to packets of the UDP sockets: that of the route, or
- * else that of the link (IPv6) or the host (IPv4). */
+/* Returns the TTL that the kernel would give to packets of the UDP sockets: the TTL of the route,
+ * else the hop limit of the link (IPv6) or the TTL of the host (IPv4). */
 static uint8_t ttl_of(const struct nexthop_env *env, const struct endpoint *e,
 		      const struct netlink_route *r, const struct netlink_link *link)
 {

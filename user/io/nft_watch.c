@@ -62,8 +62,9 @@ static bool names(const struct nlmsghdr *nlh, const char *name)
 
 struct search {
 	const char *name;
-	uint32_t deleted; /* 1 << family: something was deleted */
-	uint32_t later;	  /* 1 << family: something was deleted after the table was last added */
+	/* Sets of address families, as bits 1 << NFPROTO_... */
+	uint32_t deleted; /* the table or a part of it was deleted */
+	uint32_t later;	  /* the table or a part of it was deleted after it was last added */
 };
 
 static void take_message(struct search *s, const struct nlmsghdr *nlh)

@@ -22,7 +22,7 @@
 #define FRAGMENT_HEADER_LEN 8
 #define PORTS_LEN 4
 #define READ_LEN 512		       /* only these first bytes of an error are needed */
-#define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that the kernel drops a flood of errors */
+#define SOCKET_BUFFER_BYTES (64 << 10) /* small, so that the kernel drops most of a flood */
 
 struct pmtu_watch {
 	int fd, ipv4, ipv6; /* fd: epoll over both sockets; -1 = not open */

@@ -5,7 +5,7 @@
  *   fd:  │ vnet header 10 B │ IP packet │   one packet per read() or write()
  *
  * With offloads, packets from the host may be up to 64 KiB long. A large TCP or UDP packet must be
- * split into segments of the size in its vnet header. Large packets may also be written.
+ * split into segments of the size in its vnet header. tun_writev() also accepts large packets.
  */
 #include "io/tun.h"
 
@@ -82,10 +82,10 @@ static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
-/* Turns ICMP redirects off, because a relay forwards packets to the interface on which they
- * arrived. The kernel sends redirects if either `all` or the interface allows them, so both are
- * set, as the kernel's WireGuard does. Failure (a read-only /proc) is ignored, because redirects
- * are only a nuisance. */
+/* Turns ICMP redirects off. A host that relays packets between peers sends them by the interface on
+ * which they arrived, and the kernel would answer such packets with redirects. The kernel does so
+ * if either `all` or the interface allows redirects, so both are set, as the kernel's WireGuard
+ * does. Failure (a read-only /proc) is ignored, because redirects are only a nuisance. */
 static void disable_redirects(const char *name)
 {
 	const char *const interfaces[] = { "all", name };

@@ -33,7 +33,7 @@
 
 #include "io/udp_private.h"
 
-#define SOCKET_BUFFER_BYTES (7 << 20) /* holds 5.9 ms at 10 Gb/s, for a scheduling gap */
+#define SOCKET_BUFFER_BYTES (7 << 20) /* 5.9 ms at 10 Gb/s, while a worker waits for a CPU */
 #define PORT_TRIES 16		      /* attempts to find a port that is free in both families */
 #define NOBODY ((uid_t)-2)	      /* the largest uid; no account has it */
 #define TTL_FALLBACK 64		      /* RFC 1700; the kernel's own default */
@@ -185,7 +185,7 @@ static int allocate(struct udp **out)
 		free(u);
 		return -ENOMEM;
 	}
-	madvise(area, UDP_AREA_BYTES, MADV_DONTDUMP); /* plaintext passes through it */
+	madvise(area, UDP_AREA_BYTES, MADV_DONTDUMP); /* the datagrams hold plaintext */
 	u->area = area;
 	u->transport.ops = &udp_ops;
 	u->transport.fd = u->fds[UDP_V4] = u->fds[UDP_V6] = -1;

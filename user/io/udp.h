@@ -38,7 +38,7 @@ void udp_set_offloads(struct transport *transport, bool gso, bool gro);
 /* Returns the socket of @family (AF_INET, AF_INET6), or -1. Any thread. */
 int udp_socket(const struct transport *transport, int family);
 
-/* Sets SO_MARK on both sockets. Any thread. */
+/* Sets SO_MARK on both sockets. Returns 0 or -errno. Any thread. */
 int udp_set_fwmark(struct transport *transport, uint32_t fwmark);
 
 /* Sends one message to @e with @tclass (DSCP and ECN) in the IP header. Used for handshakes and

@@ -454,8 +454,8 @@ static unsigned fullness_of(int fd)
 	return used < size ? (unsigned)((uint64_t)used * 16 / (uint64_t)size) : 16;
 }
 
-/* Measures the send buffers until they are less than half full. The system calls take 0.2 us, so
- * they are made only after the kernel has refused a message. */
+/* Measures how full the send buffers are. The system calls take 0.2 us, so a sweep makes them only
+ * after the kernel has refused a message, and until the buffers are less than half full. */
 static void measure_fullness(struct udp *u)
 {
 	unsigned v4 = fullness_of(u->fds[UDP_V4]), v6 = fullness_of(u->fds[UDP_V6]);

@@ -79,7 +79,7 @@ out:
 	return err;
 }
 
-/* If this is a tx queue, raises *@ctx to the number of the queue plus one. */
+/* If the message is about a tx queue, raises *@ctx to the id of the queue plus one. */
 static int take_queue(const struct nlmsghdr *nlh, void *ctx)
 {
 	const size_t header = sizeof(struct genlmsghdr);
