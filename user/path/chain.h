@@ -27,7 +27,7 @@ struct in_packet {
 	const struct peer *holder; /* the peer that may use the packet's inner source address */
 	uint64_t counter;
 	uint32_t index; /* receiver index */
-	uint32_t len;	/* length of the plaintext, then of the IP packet in it; 0 = keepalive */
+	uint32_t len;	/* of the plaintext, later of the IP packet in it; 0 = keepalive */
 	bool roamed;	/* the outer source is a new endpoint, and the outer checksums are right */
 	enum reason reason;
 };
@@ -67,7 +67,7 @@ struct lane {
 	struct transport *transport;
 	unsigned count;
 	struct tx_frame frames[FRAME_BATCH];
-	struct fair_share share; /* of the transport's queue, by peer */
+	struct fair_share share; /* how many of the recent messages each peer sent */
 };
 
 struct egress {
@@ -87,7 +87,7 @@ struct egress {
 	uint8_t headers[FRAME_BATCH][GSO_HEADERS_MAX];
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
-	struct lane *lanes; /* lanes[i] belongs to worker.ports[i]; unused while its tx is false */
+	struct lane *lanes; /* lanes[i] is for worker.ports[i]; unused if ports[i].tx is false */
 };
 
 /* The largest packet that the host sends into the tunnel, and the size of the buffer for the
@@ -148,9 +148,9 @@ struct worker {
 unsigned ingress_run(struct worker *w, struct transport *transport);
 unsigned egress_run(struct worker *w);
 
-/* Seals and sends the staged packets of @n peers, in order for each peer. Requests a handshake with
- * each peer that has no session; its packets stay staged. Packets of several peers share a
- * batch. */
+/* Seals and sends the staged packets of @n peers, those of each peer in the order in which they
+ * were staged. Requests a handshake with each peer that has no session; its packets stay staged.
+ * Packets of several peers share a batch. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
 /* seal.c: seals and sends @n packets that have their sessions, a batch of messages at a time. A
@@ -190,8 +190,9 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 		const struct endpoint *from);
 
 /* Reads the clocks again. Returns true if this turn was interrupted for so long that its sessions
- * must be checked again before anything is sent. Stays true until the end of the turn, because the
- * sessions of a batch are chosen before a flush, but the batch is sent after the flush. */
+ * must be checked again before anything is sent. Then returns true until the end of the turn,
+ * because the sessions of several batches of messages may have been chosen before the
+ * interruption. */
 bool chain_time_passed(struct worker *w);
 
 /* The authenticated packet in @f came from a new endpoint: tells the other workers and the control

@@ -11,7 +11,7 @@
 #define PACKET_MAX 65535    /* bytes of a merged IP packet */
 #define UDP_SEGMENTS_MAX 64 /* Linux before 6.9 refuses more */
 #define DF 0x40		    /* flag in the first byte of the fragment field */
-#define MORE_OR_OFFSET 0xbf
+#define MORE_OR_OFFSET 0xbf /* all bits of that byte except DF */
 
 void gro_begin(struct gro *g, bool tcp, bool udp)
 {
@@ -114,7 +114,7 @@ static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 	y += b->l4;
 	if (memcmp(x, y, 4)) /* ports */
 		return false;
-	return a->udp || (!memcmp(x + TCP_ACK, y + TCP_ACK, 5) && /* and data offset */
+	return a->udp || (!memcmp(x + TCP_ACK, y + TCP_ACK, 5) && /* ACK, data offset */
 			  !memcmp(x + TCP_WINDOW, y + TCP_WINDOW, 2) &&
 			  !memcmp(x + TCP_URGENT, y + TCP_URGENT,
 				  (size_t)(a->header_len - a->l4 - TCP_URGENT)));

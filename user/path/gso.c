@@ -83,7 +83,8 @@ static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 static void prepare_sums(struct gso *g, const uint8_t *packet, uint64_t partial)
 {
 	const uint8_t *l4 = packet + g->l4;
-	/* One's complement subtraction adds the complement. */
+	/* Subtract the length in the pseudo header, which differs between the large packet and its
+	 * segments. One's complement subtraction adds the complement. */
 	uint64_t sum = partial + (uint16_t)~htons((uint16_t)(g->len - g->l4));
 
 	if (g->udp) {

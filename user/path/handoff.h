@@ -50,7 +50,7 @@ struct unsent_packet {
 
 struct handoff;
 
-struct handoff *handoff_new(void);
+struct handoff *handoff_new(void); /* returns NULL when out of memory or descriptors */
 void handoff_free(struct handoff *h);
 
 /* Returns an eventfd, which becomes readable after a kick. handoff_clear() resets it. */

@@ -41,7 +41,7 @@ enum {
 	FLAG_CWR = 0x80,
 };
 
-/* Reads 16 bits in network order. */
+/* Read and write 16 bits without converting them: a header field has network order. */
 static inline uint16_t raw_get16(const uint8_t *p)
 {
 	uint16_t v;
@@ -55,7 +55,7 @@ static inline void raw_put16(uint8_t *p, uint16_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* Reads 32 bits and converts them from network order to host order. */
+/* Read and write 32 bits in network order as a number in host order. */
 static inline uint32_t raw_get_be32(const uint8_t *p)
 {
 	uint32_t v;

@@ -61,15 +61,15 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 
 	if (from)
 		n.from = *from;
-	/* The control thread will check all peers. Until then the next packet may repeat the
-	 * note. */
+	/* A lost note makes the control thread check all peers, but this takes some time. So let
+	 * the peer's next packet send NOTE_WATCH again. */
 	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }
 
 /* Returns true if the stack would have accepted the source of this packet, which AF_XDP received
- * instead of the stack. Only the kernel knows its reverse-path filter, so this costs a system call,
- * at most once per MOVED_INTERVAL_NS and peer. Returns true if the kernel cannot tell. */
+ * instead of the stack. Only the kernel knows its reverse-path filter, so the check costs a system
+ * call, at most once per MOVED_INTERVAL_NS and peer. Returns true if the kernel cannot tell. */
 static bool source_valid(struct worker *w, const struct rx_frame *f, const struct endpoint *from)
 {
 	__be16 port;
