@@ -7,8 +7,8 @@
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
  *
- * White space is ignored, even within a key or a value, because wg(8) ignores it. It is kept in
- * lists and commands.
+ * White space is ignored, even within a key or a value, because wg(8) ignores it. White space in
+ * lists and commands is kept.
  */
 #include "conf/conf.h"
 

@@ -27,7 +27,7 @@
 #define CONF_ADDRESSES_MAX 4096U
 #define CONF_DNS_MAX 64U	 /* name servers; the same limit holds for search domains */
 #define CONF_HOOKS_MAX 1024U	 /* hooks of each kind */
-#define CONF_HOOK_LEN_MAX 65536U /* bytes; Linux takes 128 KiB in one argument, and %i may grow */
+#define CONF_HOOK_LEN_MAX 65536U /* bytes before %i is expanded; Linux allows 128 KiB an argument */
 #define CONF_TABLE_TEXT_LEN 64U
 
 enum conf_table {
@@ -138,8 +138,9 @@ bool conf_is_path(const char *arg);
 int conf_find(const char *arg, char path[static PATH_MAX], char interface[static IFNAME_MAX + 1],
 	      struct fault *f);
 
-/* Fills in the name of the interface for @arg, which is CONF or IFACE. Does not need the file,
- * because detach and show also work without it. Returns 0 or -EINVAL. */
+/* Fills in the name of the interface for @arg, which is the path of a config file or the name of an
+ * interface. Does not read the file, because detach and show also work without a file. Returns 0 or
+ * -EINVAL. */
 int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struct fault *f);
 
 #endif

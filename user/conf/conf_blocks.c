@@ -41,7 +41,7 @@ int conf_add_peer(struct conf *c, uint32_t *size)
 	if (c->peer_count == PEERS_MAX)
 		return -E2BIG;
 	if (c->peer_count == *size) {
-		/* realloc() would leave preshared keys behind. */
+		/* Do not use realloc(), which would leave preshared keys in freed memory. */
 		grown = calloc(larger, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;

@@ -12,7 +12,7 @@
  * Values that are the same in both files cause no change.
  *
  * The last applied file is kept without its secrets: conf_forget_secrets() replaces each secret by
- * a keyed digest. Any thread; no system call.
+ * a keyed digest. The functions make no system call and may be called by any thread.
  */
 #ifndef WGXDP_CONF_DIFF_H
 #define WGXDP_CONF_DIFF_H
@@ -22,7 +22,7 @@
 #define CONF_DIGEST_KEY_LEN 32
 
 enum conf_change_kind {
-	CONF_CHANGE_ADD, /* the peer need not exist yet */
+	CONF_CHANGE_ADD, /* adds the peer if it does not exist yet */
 	CONF_CHANGE_PSK,
 	CONF_CHANGE_ENDPOINT, /* host = NULL: keep the address, stop the lookups */
 	CONF_CHANGE_NAME,

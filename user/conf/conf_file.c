@@ -84,8 +84,8 @@ static int cannot_read(const char *path, int err, struct fault *f)
 	return fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err));
 }
 
-/* Looks for NAME.conf in /etc/wireguard and /etc/wgxdp, and sets the path of the first that
- * exists. */
+/* Looks for NAME.conf in /etc/wireguard and /etc/wgxdp, and sets @found to the path of the first
+ * file that exists. */
 static int find_named(const char *name, char found[static PATH_MAX], struct fault *f)
 {
 	char here[IFNAME_MAX + sizeof(SUFFIX)], hint[64] = "give a path that ends in .conf";

@@ -8,8 +8,8 @@
 
 struct conf_place conf_here(struct conf_parser *p)
 {
-	/* Continue counting at the place of the last message, because a line may have 100,000
-	 * prefixes. */
+	/* Continue counting at the place of the last message. Counting from the beginning of the
+	 * line each time would be slow, because a line may have 100,000 prefixes. */
 	if (p->counted > p->at) {
 		p->counted = p->text;
 		p->column = 1;

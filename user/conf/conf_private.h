@@ -118,7 +118,7 @@ void conf_blank_strays(char *line);
  * other value. */
 const char *conf_misquoted(const char *value);
 
-/* Appends a step for settle(). The end of the block fills in the step's peer. */
+/* Appends a step for settle(). conf_end_block() fills in the step's peer. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
 /* Makes the line at @text the current one, to which messages refer. */

@@ -90,8 +90,8 @@ int conf_set_address(struct conf_parser *p, char *value)
 
 /* DNS ---------------------------------------------------------------------------------------- */
 
-/* Returns true if wg-quick(8) treats @word as a name server, because @word has only digits and
- * dots, or contains a colon. */
+/* Returns true if @word has only digits and dots, or contains a colon. wg-quick(8) treats such a
+ * word as a name server. */
 static bool is_server(const char *word)
 {
 	return strchr(word, ':') || !word[strspn(word, "0123456789.")];

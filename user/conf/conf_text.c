@@ -31,8 +31,8 @@ void conf_squeeze(char *text)
 	*to = '\0';
 }
 
-/* Returns the length of the UTF-8 character at @text, 1 to 4, or 0 if there is no valid one (RFC
- * 3629 4). */
+/* Returns the length in bytes of the UTF-8 character at @text, 1 to 4, or 0 if the bytes are not a
+ * valid character (RFC 3629 4). */
 static size_t character(const unsigned char *text)
 {
 	unsigned char c = text[0];

@@ -136,7 +136,7 @@ static int set_keepalive(struct conf_parser *p, char *value)
 }
 
 /* Returns true if the last part of a name is a number, as in 192.0.2.300. No domain ends in a
- * number, because programs take such a name for an IPv4 address (RFC 3696 2). */
+ * number, because programs read such a name as an IPv4 address (RFC 3696 2). */
 static bool ends_in_number(const char *host)
 {
 	const char *dot = strrchr(host, '.');
@@ -159,7 +159,7 @@ static const char *check_host(struct endpoint *e, const char *host, const char *
 	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a host name";
 }
 
-/* Warns of a number with fewer than four parts, such as 10.1, which is read as 10.0.0.1. */
+/* Warns of an IPv4 address with fewer than four parts, such as 10.1, which is read as 10.0.0.1. */
 static void warn_short_address(struct conf_parser *p, const char *whole, const struct endpoint *e)
 {
 	char text[ENDPOINT_TEXT_LEN], sentence[ENDPOINT_TEXT_LEN + 64];
