@@ -37,7 +37,7 @@ int iface_main(int argc, char **argv);
 
 /* Prints "wgxdp: SENTENCE\n" to stderr and returns @exit. */
 int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Prints "wgxdp: warning: SENTENCE\n" to stderr. Is a conf_warn_fn. */
+/* Prints "wgxdp: warning: SENTENCE\n" to stderr. Has the type conf_warn_fn; @ctx is not used. */
 void cli_warn(void *ctx, const char *sentence);
 
 /* Sends @request to the daemon of the interface that @word names (an interface, or the path of a

@@ -74,7 +74,7 @@ static int take_down(const char *interface, bool recorded)
 					 interface, interface)
 			      : CLI_OK;
 	}
-	/* A signal ended the daemon before PostDown ran. The caller has read the record of the
+	/* If a signal ended the daemon, PostDown has not run. The caller has read the record of the
 	 * hooks and runs PostDown, so the record can be removed. */
 	if (ended || (err == -ENOENT && recorded)) {
 		hook_record_remove(interface);

@@ -97,7 +97,7 @@ static int run(const struct hooks *h, enum conf_hook kind, const char *hook, str
 		return fault(f, err, "%s: %s: out of memory", h->path, names[kind]);
 	fprintf(stderr, "[#] %s\n", command);
 	fflush(NULL);
-	setenv("INTERFACE", h->interface, 1); /* a variable of wg-quick, which hooks see */
+	setenv("INTERFACE", h->interface, 1); /* hooks can use this variable, as with wg-quick */
 	err = start(command, &pid);
 	free(command);
 	if (err)

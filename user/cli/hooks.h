@@ -17,7 +17,7 @@
 struct hooks {
 	const char *interface;
 	const char *path; /* path of the config file, for messages */
-	int lease;	  /* a running hook ends with this lease (daemon/lease.h); -1 = no lease */
+	int lease;	  /* a hook is terminated when the lease ends (daemon/lease.h); -1 = none */
 };
 
 /* Runs @list in order until a hook fails. Returns 0, or -errno with @f filled in: -ECANCELED if the

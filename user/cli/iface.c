@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp [-f|--foreground] IFACE: a userspace implementation for wg-quick(8). It returns when the
- * configuration socket answers. wg(8) and ip(8) do the rest.
+ * wgxdp [-f|--foreground] IFACE: a userspace implementation for wg-quick(8). The command returns
+ * when the configuration socket answers. wg(8) and ip(8) then configure the interface.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,8 +42,8 @@ static int start(const struct options *options, struct fault *f)
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
-/* Reads WGXDP_NIC: a list of NICs, or "none" to use only the UDP sockets. If it is not set or is
- * "auto", the NICs are chosen as by attach. */
+/* Reads WGXDP_NIC: a list of NICs, or "none" to use only the UDP sockets. If the variable is not
+ * set or is "auto", the NICs are chosen as by attach. */
 static int set_nics(struct options *options, struct fault *f)
 {
 	const char *list = getenv("WGXDP_NIC");

@@ -40,8 +40,8 @@ enum option_id {
 struct option_kind {
 	const char *name;
 	enum option_id id;
-	const char *value; /* allowed values "a|b|c", in the order of the enum; NULL = any value */
-	const char *what;  /* text for --help; NULL = another name for the option before */
+	const char *value; /* choices "a|b" in enum order, or a placeholder; NULL = no value */
+	const char *what;  /* text for --help; NULL = another name of the option above */
 };
 
 static const struct option_kind kinds[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp probe: prints what a NIC offers, which path `auto` would take on it and why, and which
- * commands would improve it. Changes nothing.
+ * wgxdp probe: prints what a NIC offers, which paths `auto` would choose for the NIC and why, and
+ * which commands would improve the NIC's settings. Changes nothing.
  */
 #include <errno.h>
 #include <string.h>

@@ -101,8 +101,9 @@ int save_running(const char *interface, const char *path, struct conf *conf, str
 	return err;
 }
 
-/* Finds the config file of the running interface, in @path or else in the record of its hooks.
- * Returns 0, or -errno with @f filled in. The caller calls hook_record_done(). */
+/* Checks that a daemon serves the interface. If *@path is NULL, reads @record and sets *@path to
+ * the config file that the record names. Returns 0, or -errno with @f filled in. The caller calls
+ * hook_record_done(). */
 static int find_file(const char *interface, const char **path, struct hook_record *record,
 		     struct fault *f)
 {
