@@ -173,7 +173,7 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 	return 0;
 }
 
-/* --- check, repair, close --------------------------------------------------------------------- */
+/* --- check, close, clean ---------------------------------------------------------------------- */
 
 bool chainlink_alive(const struct chainlink *c)
 {

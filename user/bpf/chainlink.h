@@ -6,8 +6,9 @@
  *
  *   NIC ──▶ xdp_dispatcher ──▶ theirs ──▶ wgxdp_ingress ──▶ theirs ──▶ the stack
  *
- * Unlike a bpf_link (xdplink.h), an entry outlives its owner, because libxdp pins it. The program
- * then passes all packets, because the heartbeat is stale, until chainlink_clean() removes it.
+ * Unlike a bpf_link (xdplink.h), an entry outlives its owner, because libxdp pins it. The heartbeat
+ * of a dead owner is stale, so the program passes all packets from then on. chainlink_clean()
+ * removes the program.
  *
  * The dispatcher needs programs of type EXT. If the kernel refuses these, libxdp silently attaches
  * the program without a dispatcher, so no other program can use the NIC. We treat this as an error
@@ -22,9 +23,9 @@ struct ingress_bpf;
 struct chainlink;
 
 /* Loads another copy of the ingress program, which uses the maps of @owner, and adds the copy to
- * the dispatcher on the NIC. Returns 0, or -errno with @f filled in: -ENOTSUP (kernel or libxdp
- * lack support), -EBUSY (a program without a dispatcher is attached), or an error of
- * loader_attach(). */
+ * the dispatcher on the NIC. Sets *@native to whether the dispatcher runs in native mode. The
+ * caller closes *@c. Returns 0, or -errno with @f filled in: -ENOTSUP (kernel or libxdp lack
+ * support), -EBUSY (a program without a dispatcher is attached), or an error of loader_attach(). */
 int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32_t ifindex,
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f);
 void chainlink_close(struct chainlink *c); /* does nothing if c is NULL */

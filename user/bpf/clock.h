@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* Sets *@ahead_ns to how far the clock of BPF programs is ahead of CLOCK_BOOTTIME in this process;
- * it may be negative. Returns 0 or -errno. */
+/* Sets *@ahead_ns to the clock of BPF programs minus CLOCK_BOOTTIME of this process. The difference
+ * may be negative. Returns 0 or -errno. */
 int clock_ahead(int64_t *ahead_ns);
 
 #endif

@@ -40,7 +40,7 @@ int loader_load_fault(int err, struct fault *f)
 			f, err,
 			"cannot load the BPF program: not permitted; run as root, or give CAP_BPF "
 			"and CAP_NET_ADMIN");
-	case -EACCES: /* The verifier refused it, perhaps because CAP_PERFMON is missing. */
+	case -EACCES: /* The verifier refused the program; perhaps CAP_PERFMON is missing. */
 		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
 			return fault(
 				f, -ENOTSUP,
@@ -176,8 +176,9 @@ static void erase_nic(struct loader *l, uint32_t ifindex)
 	bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
 }
 
-/* Reserves a number for the NIC and writes it to the map. Call this before the program is attached,
- * because the program needs the map at once. Returns the number, or -errno with @f filled in. */
+/* Reserves a number for the NIC and writes the NIC to the map nics. Call this before the program is
+ * attached, because the program reads the map from its first packet on. Returns the number, or
+ * -errno with @f filled in. */
 static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
 {
 	struct nic_value v = { 0 };
@@ -202,7 +203,7 @@ static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, s
 	return number;
 }
 
-/* Loads the copy of the program for generic mode, unless it is loaded. */
+/* Loads the copy of the program for generic mode, unless the copy is already loaded. */
 static int load_generic(struct loader *l, const char *nic, struct fault *f)
 {
 	struct fault copy;

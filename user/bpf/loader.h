@@ -44,9 +44,9 @@ const char *loader_pinned(const struct loader *l);
 const char *loader_unpinned_why(const struct loader *l);
 
 /* Attaches the XDP program to the NIC; at most NICS_MAX NICs are possible. AUTO tries native mode,
- * then generic mode; *@native is set to the result. Returns 0, or -errno with @f filled in: -EBUSY
- * (another program is attached; @f names it), -EALREADY (our program is attached), -EOPNOTSUPP,
- * -EPERM, -ENODEV. */
+ * then generic mode; *@native is set to true for native mode. Returns 0, or -errno with @f filled
+ * in: -EBUSY (another program is attached; @f names it), -EALREADY (our program is attached),
+ * -EOPNOTSUPP, -EPERM, -ENODEV. */
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 
@@ -58,11 +58,11 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f);
 
 /* Attaches the TC ingress program to the NIC instead of XDP. It drops the packets that the XDP
- * program would drop, and passes all others to the stack. It is attached by tcx if the kernel has
- * it (6.6), unless @force_clsact; *@tcx is set to the result. A clsact filter outlives a killed
- * owner, but passes all packets while the heartbeat of worker 0 is stale; the next loader_new() of
- * the interface removes it. Returns 0, or -errno with @f filled in: -EALREADY, -EOPNOTSUPP (not
- * Ethernet), -ENOTSUP, -EPERM, -ENODEV. */
+ * program would drop, and passes all others to the stack. The program is attached by tcx if the
+ * kernel has tcx (Linux 6.6) and @force_clsact is false, else by clsact; *@tcx is set to true for
+ * tcx. A clsact filter outlives a killed owner, but passes all packets while the heartbeat of
+ * worker 0 is stale; the next loader_new() of the interface removes it. Returns 0, or -errno with
+ * @f filled in: -EALREADY, -EOPNOTSUPP (not Ethernet), -ENOTSUP, -EPERM, -ENODEV. */
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f);
 
@@ -119,27 +119,27 @@ int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, i
  * Returns 0 or -ENOENT (the NIC is not attached). */
 int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 6]);
 
-/* xsks: steers the data of @queue to the AF_XDP socket @fd, or to the stack if @fd is -1. The
+/* Map xsks: steers the data of @queue to the AF_XDP socket @fd, or to the stack if @fd is -1. The
  * kernel removes the entry when the socket is closed. Returns 0, -ENOENT (the NIC is not attached)
  * or -ERANGE (@queue is NIC_QUEUES_MAX or higher; its data goes to the UDP socket). */
 int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd);
 
-/* listen: makes the map contain exactly the @n keys. A key that the map already has and keeps is
- * never removed in between. Returns 0, -ENOMEM (keys may be missing) or -ENOSPC (more than
- * LISTEN_MAX; nothing has changed). */
+/* Map listen: makes the map contain exactly the @n keys. A key that is in the map before and after
+ * the call is never removed in between. Returns 0, -ENOMEM (keys may be missing) or -ENOSPC (more
+ * than LISTEN_MAX; nothing has changed). */
 int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned n);
 
-/* Tells the programs whether the host forwards @ipv4 and @ipv6. If it does, a packet that is
- * addressed to us but fails a check goes to the stack and is counted in the map `passes`. With
- * --strict the caller sets both to false. */
+/* Tells the programs whether the host forwards IPv4 and IPv6 packets. If the host does, a packet
+ * that is addressed to us but fails a check goes to the stack and is counted in the map `passes`.
+ * With --strict the caller sets both to false. */
 void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6);
 
 /* Adds or changes a session. Returns 0, -ENOSPC (the map is full) or -ENOMEM. */
 int loader_session_set(struct loader *l, uint32_t index, const struct session_value *v);
 void loader_session_del(struct loader *l, uint32_t index);
 
-/* allowed4, allowed6: assigns @p, whose host bits must be zero, to the peer in @slot, even if
- * another peer had it. Returns 0, -ENOSPC (the map is full), -ENOMEM or -EINVAL. Nothing has
+/* Maps allowed4 and allowed6: assigns @p, whose host bits must be zero, to the peer in @slot, even
+ * if another peer had it. Returns 0, -ENOSPC (the map is full), -ENOMEM or -EINVAL. Nothing has
  * changed after an error. */
 int loader_allowed_set(struct loader *l, const struct prefix *p, uint32_t slot);
 void loader_allowed_del(struct loader *l, const struct prefix *p);
@@ -153,15 +153,15 @@ int loader_set_mac1_key(struct loader *l, const uint8_t *key);
 int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v);
 void loader_peer_del(struct loader *l, uint32_t slot);
 
-/* peer_auth: sets the counters of the peer's authenticated traffic. Returns 0 or -ENOENT (no such
- * slot). */
+/* Map peer_auth: sets the counters of the peer's authenticated traffic. Returns 0 or -ENOENT (no
+ * such slot). */
 int loader_peer_auth_set(struct loader *l, uint32_t slot, const struct peer_stats_value *v);
 
 /* Sum the counters of the map `drops` or `passes` over all CPUs. Return 0 or -errno. */
 int loader_drops(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
 int loader_passes(const struct loader *l, struct drops_value sums[static REASON_COUNT]);
 
-/* events: returns an fd that is readable while there are samples. The loader owns it. */
+/* Map events: returns an fd that is readable while there are samples. The loader owns it. */
 int loader_events_fd(const struct loader *l);
 /* Calls @cb for each waiting sample; if @cb is NULL, discards the samples. Returns their number or
  * -errno. */

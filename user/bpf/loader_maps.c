@@ -132,7 +132,8 @@ static void delete_other_keys(struct bpf_map *map, const struct listen_key *keys
 	bool more = !bpf_map__get_next_key(map, NULL, &key, sizeof(key));
 
 	while (more) {
-		/* Get the next key first, because the iteration would restart at a deleted key. */
+		/* Get the next key before deleting this one, because after a deleted key the kernel
+		 * would begin again with the first key. */
 		more = !bpf_map__get_next_key(map, &key, &next, sizeof(next));
 		if (!bsearch(&key, keys, n, sizeof(key), compare_keys))
 			bpf_map__delete_elem(map, &key, sizeof(key), 0);

@@ -125,7 +125,7 @@ static int ensure_clsact(uint32_t ifindex, enum tclink_side side, uint32_t handl
 	struct bpf_tc_hook hook = hook_of(ifindex, side);
 	int err;
 
-	/* A dead owner left this filter. Reuse its priority, so that our filter replaces it. */
+	/* If a dead owner left a filter, reuse its priority, so that our filter replaces it. */
 	if (filter_prog(ifindex, side, handle, PRIORITY_QDISC_EXISTED))
 		return PRIORITY_QDISC_EXISTED;
 	err = bpf_tc_hook_create(&hook);

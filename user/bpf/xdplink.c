@@ -83,7 +83,7 @@ void xdplink_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN])
 		close(fd);
 }
 
-/* Fills @f with the name of the program @id that is attached to the NIC. */
+/* Returns -EBUSY and describes in @f the program @id that is attached to the NIC. */
 static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 {
 	char interface[IFNAME_MAX + 1] = "", name[BPF_OBJ_NAME_LEN];
@@ -120,7 +120,7 @@ static uint32_t attached_id(uint32_t ifindex)
 		return 0;
 	if (q.prog_id)
 		return q.prog_id;
-	/* With XDP_ATTACHED_MULTI, prog_id is 0 and each mode has a program. */
+	/* With XDP_ATTACHED_MULTI, prog_id is 0 and each mode has its own program. */
 	return q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id ? q.skb_prog_id : q.hw_prog_id;
 }
 
@@ -132,7 +132,8 @@ static int create_link(int prog_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Says why the driver refused native XDP. Kernels since Linux 6.3 tell what a driver offers. */
+/* Says why the driver refused native XDP. Since Linux 6.3 the kernel reports which XDP features a
+ * driver offers. */
 static const char *refusal(int err, uint32_t ifindex)
 {
 	struct xdp_features features;
