@@ -10,13 +10,14 @@
 #include "host/run.h"
 #include "util/buffer.h"
 
-#ifndef RESOLVED_SERVES						/* a test sets another directory */
+#ifndef RESOLVED_SERVES						/* a test sets another path */
 #define RESOLVED_SERVES "/run/systemd/resolve/stub-resolv.conf" /* exists if resolved runs */
 #endif
 #define INTERFACE_ORDER "/etc/resolvconf/interface-order"
 
-/* Debian's resolvconf sorts interfaces by prefixes of their names, such as "tun*". So that our
- * interface comes first, its name gets the first such prefix and a dot, as in wg-quick(8). */
+/* Debian's resolvconf sorts interfaces by prefixes of their names, such as "tun*". We put the first
+ * such prefix and a dot before the name of our interface, as wg-quick(8) does, so that our
+ * interface comes first. */
 static void interface_prefix(char prefix[static DNS_NAME_LEN])
 {
 	FILE *order = fopen(INTERFACE_ORDER, "re");

@@ -10,7 +10,7 @@ struct netlink;
 
 /* Calls @warn for endpoints without a route, for endpoints that are routed into the tunnel itself
  * (whose ifindex is @tunnel), and for endpoints to which packets would carry the tunnel's address
- * as their source. Call this after all routes are set, and @fwmark is on the tunnel's sockets. */
+ * as their source. Call this after all routes are set and the tunnel's sockets have @fwmark. */
 void endpoint_check(struct netlink *nl, uint32_t tunnel, uint32_t fwmark, const struct conf *conf,
 		    void (*warn)(void *ctx, const char *sentence), void *ctx);
 

@@ -9,7 +9,7 @@
  *               filter (with src_valid_mark) accepts packets of the tunnel's peers
  *   postmangle  saves the mark of the tunnel's UDP packets with their connection
  *
- * wgxdp adds one more chain. It drops nothing while all our routes and rules are present:
+ * wgxdp adds one more chain:
  *
  *   leak        drops packets without our mark that would leave by a default route of table
  *               main, unless table main has a more specific route. Such packets exist if a program
@@ -27,7 +27,7 @@
 #include "util/buffer.h"
 
 #define GUARD_EXITS_MAX 8
-#define GUARD_LOCAL_MAX 1024 /* prefixes of one exit; if one has more, the chain leak is empty */
+#define GUARD_LOCAL_MAX 1024 /* prefixes of one exit; if an exit has more, there is no chain leak */
 
 /* One next hop of a default route in table main, and the prefixes that table main routes to this
  * next hop. */
@@ -74,7 +74,8 @@ void guard_free_exits(struct guard_exits *e);
 int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to, bool damaged,
 	      struct fault *f);
 
-/* Returns the families in which guard_set() last set a table, as 1 << NFPROTO_IPV4 (IPV6). */
+/* Returns the families in which guard_set() last set a table: the bits 1 << NFPROTO_IPV4 and 1 <<
+ * NFPROTO_IPV6. */
 uint32_t guard_families(const struct guard *g);
 
 /* Deletes the table of @interface for IPv4 (@v4) and for IPv6 (@v6), if it exists. Returns 0, or

@@ -36,7 +36,7 @@ struct host {
 	bool away;	     /* the interface is in another namespace */
 	bool set_valid_mark; /* src_valid_mark was 0 before we set it */
 	int lock_fd;	     /* held from the choice of a mark until its rules are set, or -1 */
-	struct state state;  /* until the first apply: what a killed daemon left, path = NULL */
+	struct state state;  /* until the first apply: what a killed daemon left; path is NULL */
 	struct guard guard;
 	struct keep keep;
 };
@@ -141,9 +141,9 @@ static int set_mark(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Sets the sysctl. Does this even if another tunnel of wgxdp has set it, because the last of these
- * tunnels resets it. A failure causes only a warning, because the sysctl matters only with a strict
- * reverse-path filter. */
+/* Sets the sysctl src_valid_mark to 1 and records this. Does so even if another tunnel of wgxdp has
+ * already set the sysctl, because the last of these tunnels sets it to 0 again. A failure causes
+ * only a warning, because the sysctl matters only with a strict reverse-path filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {
@@ -246,8 +246,8 @@ static int follow(struct host *h, const struct state *to, struct fault *f)
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
 }
 
-/* Sets the rules of @to, so that no other daemon chooses the same mark. The rules have no effect as
- * long as their table is empty. */
+/* Records @to and sets its rules, so that no other daemon chooses the same mark. Then releases the
+ * lock. The rules have no effect as long as their table is empty. */
 static int claim(struct host *h, const struct state *from, const struct state *to, struct fault *f)
 {
 	int err = write_record(h, to, from, f);
@@ -313,9 +313,9 @@ static void undo(struct host *h, const struct state *s)
 	(void)record_write(h->config.interface, &r, NULL); /* the next attempt undoes the rest */
 }
 
-/* Undoes @failed after the first apply has failed; the daemon then ends. If nftables tables of a
- * killed daemon block the default route, they stay, unless the tables of @failed have replaced them
- * and stay instead. */
+/* Undoes @failed after the first apply has failed; the daemon then ends. If a killed daemon had a
+ * default route, nftables tables go on blocking the default route: those of the killed daemon, or
+ * those of @failed if these have replaced them. */
 static void give_up(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };

@@ -13,8 +13,8 @@
  *   record.h   records the settings before they are made, so that the next daemon can undo them
  *              after a `kill -9`
  *
- * The interface is in the namespace in which the daemon started. If the interface is moved to
- * another namespace, all settings are undone until it comes back. Control thread.
+ * The settings are made in the network namespace in which the daemon started. While the interface
+ * is in another namespace, all settings are undone. All functions are for the control thread.
  */
 #ifndef WGXDP_HOST_H
 #define WGXDP_HOST_H
@@ -50,12 +50,12 @@ struct host_config {
  * -errno with @f filled in. */
 int host_new(struct host **host, const struct host_config *config, struct fault *f);
 
-/* Changes the host from the last plan to that of @conf, whose endpoints have been resolved as far
- * as possible: addresses, MTU, link up, ops->start, DNS, routes and rules. Reads the settings back,
- * and keeps them in place from then on. The caller waits for the programs that manage DNS (dns.h).
- * @conf is not used after the call. Returns 0; or restores the last plan and returns -errno with @f
- * filled in. While the interface is in another namespace, warns and returns 1: nothing has changed,
- * and the caller must apply @conf again when the interface is back. */
+/* Changes the host from the last plan to that of @conf: addresses, MTU, link up, ops->start, DNS,
+ * routes and rules. The caller has resolved the endpoints of @conf as far as possible. Reads the
+ * settings back, and keeps them in place from then on. The caller waits for the programs that
+ * manage DNS (dns.h). @conf is not used after the call. Returns 0; or restores the last plan and
+ * returns -errno with @f filled in. While the interface is in another namespace, warns and returns
+ * 1: nothing has changed, and the caller must apply @conf again when the interface is back. */
 int host_apply(struct host *h, const struct conf *conf, struct fault *f);
 
 /* Tells @h the ifindex of the interface in our namespace, or 0 if the interface is in another

@@ -132,7 +132,7 @@ void interface_drop_routes(const struct interface *i, const struct plan *from,
 					     from->routes[k].table);
 }
 
-/* The whole ------------------------------------------------------------------------------------ */
+/* Restoring and verifying ---------------------------------------------------------------------- */
 
 int interface_restore(const struct interface *i, const struct plan *p, unsigned *addresses,
 		      unsigned *routes, struct fault *f)

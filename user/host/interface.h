@@ -30,8 +30,8 @@ int interface_add_routes(const struct interface *i, const struct plan *to, struc
 void interface_drop_routes(const struct interface *i, const struct plan *from,
 			   const struct plan *to);
 
-/* Adds missing addresses and routes of @p, and counts them. Does nothing while the interface is
- * down. Returns 0, or -errno with @f filled in. */
+/* Adds missing addresses and routes of @p, and adds their numbers to *@addresses and *@routes. Does
+ * nothing while the interface is down. Returns 0, or -errno with @f filled in. */
 int interface_restore(const struct interface *i, const struct plan *p, unsigned *addresses,
 		      unsigned *routes, struct fault *f);
 

@@ -96,7 +96,8 @@ static void on_timer(void *ctx, uint64_t now_ns)
 	k->failures = 0;
 	if (missing > 0)
 		take_token(k);
-	/* If keep_forget_nft() armed the timer during the check, it used the old not_before_ns. */
+	/* keep_forget_nft() may have armed the timer during the check, when not_before_ns was not
+	 * yet set to its new value. So arm the timer again. */
 	if (loop_timer_armed(&k->timer)) {
 		loop_timer_cancel(&k->timer);
 		keep_check_soon(k);

@@ -19,7 +19,8 @@ uint32_t mtu_for_path(uint32_t path_mtu)
 	return path_mtu < MTU_MAX + OVERHEAD ? path_mtu - OVERHEAD : MTU_MAX;
 }
 
-/* Returns the path MTU of @route; 0 if the path does not leave this host. */
+/* Returns the path MTU of @route; 0 if the path does not leave this host or leads into the
+ * tunnel. */
 static uint32_t path_mtu(struct netlink *nl, const struct netlink_route *route, uint32_t tunnel)
 {
 	struct netlink_link link;

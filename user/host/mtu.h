@@ -9,7 +9,7 @@ struct conf;
 struct netlink;
 
 /* Returns the inner MTU for a path of @path_mtu bytes (0 = unknown): at least the 1280 bytes that
- * IPv6 needs, even if packets are then fragmented, and at most what fits a datagram. */
+ * IPv6 needs, even if packets are then fragmented, and at most what fits into a UDP datagram. */
 uint32_t mtu_for_path(uint32_t path_mtu);
 
 /* Returns the inner MTU for the smallest path MTU among the endpoints of @conf. If no endpoint has

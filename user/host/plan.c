@@ -18,8 +18,9 @@ static bool covers(const struct prefix *net, const struct prefix *p)
 	return !rest || (net->addr[whole] ^ p->addr[whole]) >> (8 - rest) == 0;
 }
 
-/* Returns true if the kernel adds a route to table main for the network of @address. It adds none
- * for a single IPv4 address (/32) or for an IPv4 network that begins with 0 (fib_add_ifaddr()). */
+/* Returns true if the kernel adds a route to table main for the network of @address. The kernel
+ * adds none for a single IPv4 address (/32) or for an IPv4 network that begins with 0
+ * (fib_add_ifaddr()). */
 static bool has_network(const struct prefix *address)
 {
 	struct prefix net = *address;
@@ -28,8 +29,8 @@ static bool has_network(const struct prefix *address)
 	return net.family == AF_INET6 || (net.length < 32 && net.addr[0]);
 }
 
-/* Returns true if a route that the kernel has added by itself covers @p. wg-quick(8) adds no route
- * that is covered in this way. */
+/* Returns true if a route that the kernel adds by itself covers @p. wg-quick(8) adds no route to
+ * such a prefix. */
 static bool is_connected(const struct conf *conf, const struct prefix *p)
 {
 	for (uint32_t i = 0; i < conf->address_count; i++)
@@ -163,7 +164,7 @@ bool plan_same_dns(const struct plan *a, const struct plan *b)
 	return same_list(&a->servers, &b->servers) && same_list(&a->search, &b->search);
 }
 
-/* The whole ------------------------------------------------------------------------------------ */
+/* The plan ------------------------------------------------------------------------------------- */
 
 int plan_make(struct plan *p, const struct conf *conf, uint32_t mark)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * record_file.h - the files in /run/wgxdp that tell the next daemon of an interface what a killed
- * daemon has left on the host: record.h (IFACE.host) and tuning.h (IFACE.nics). They are JSON.
+ * daemon has left on the host: IFACE.host of record.h and IFACE.nics of tuning.h. Both files are
+ * JSON.
  */
 #ifndef WGXDP_RECORD_FILE_H
 #define WGXDP_RECORD_FILE_H
@@ -19,8 +20,9 @@
 void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interface,
 		      const char *suffix);
 
-/* Replaces the file with @json, which is released, or removes the file if @json is NULL. Returns 0,
- * or -errno with @f filled in. If @f is NULL, logs the failure. */
+/* Replaces the contents of the file with @json, or removes the file if @json is NULL. Takes over
+ * the caller's reference to @json. Returns 0, or -errno with @f filled in. If @f is NULL, logs the
+ * failure. */
 int record_file_write(const char *path, json_t *json, struct fault *f);
 
 /* Reads the file. Returns a new reference; NULL if there is no file; or NULL after logging the

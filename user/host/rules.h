@@ -18,8 +18,8 @@
 #include "host/plan.h"
 #include "io/netlink_rule.h"
 
-/* Room for the old and the new rules when the mark changes. Both sets have at most four rules of
- * wgxdp and three of the kernel. */
+/* Room for the old and the new rules when the mark changes. Each of the two sets has at most four
+ * rules of wgxdp and three of the kernel. */
 #define RULES_MAX 16
 
 struct rules {
@@ -30,7 +30,7 @@ struct rules {
 
 /* Takes the lock that a daemon of wgxdp holds from the choice of a mark and priorities until its
  * rules are set. Waits at most RULES_LOCK_MS for another daemon. Returns the file descriptor of the
- * lock, or -1 if there is no lock: the daemon then chooses without it. */
+ * lock, or -1 if the lock cannot be taken; the daemon then chooses without the lock. */
 #define RULES_LOCK_MS 2000
 int rules_lock(void);
 void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if it is -1 */
@@ -46,20 +46,21 @@ int rules_choose_mark(struct netlink *nl, uint32_t *mark);
 int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	       const struct rules *have);
 
-/* Makes a list of the rules in @a and @b without duplicates. */
+/* Sets *@r to the rules of @a and of @b, without duplicates. */
 void rules_union(struct rules *r, const struct rules *a, const struct rules *b);
 
 /* Adds those rules of @from to @r that are ours and that @r does not have yet. */
 void rules_add_ours(struct rules *r, const struct rules *from);
 
-/* Adds missing rules, and their number to *@added (which may be NULL). Returns 0 or -errno. */
+/* Adds the missing rules to the kernel, and adds their number to *@added (which may be NULL).
+ * Returns 0 or -errno. */
 int rules_set(const struct rules *r, struct netlink *nl, unsigned *added);
-/* Deletes our rules, except those in @except (which may be NULL). Returns 0, also if rules are gone
- * already, or the first -errno. */
+/* Deletes our rules from the kernel, except those in @except (which may be NULL). Returns 0, also
+ * if rules are gone already, or the first -errno. */
 int rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except);
 
-/* Returns 1 if another program has a rule, because such a rule may route packets past the tunnel; 0
- * if there is no such rule; or -errno. */
+/* Returns 1 if another program has set a rule that may route packets past the tunnel, 0 if there is
+ * no such rule, or -errno. */
 int rules_foreign(const struct rules *r, struct netlink *nl, uint8_t family);
 
 #endif

@@ -132,8 +132,8 @@ static long now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Returns true if the program has ended. Does not wait for the end of its output, because a daemon
- * that the program has started may keep the pipe open. */
+/* Returns true if the program has ended within @timeout_ms. Does not wait for the end of its
+ * output, because a daemon that the program has started may keep the pipe open. */
 static bool wait_end(struct child *c, unsigned timeout_ms)
 {
 	struct pollfd fds[2] = { { c->pid_fd, POLLIN, 0 }, { c->output, POLLIN, 0 } };

@@ -15,7 +15,7 @@
 #define SUFFIX "nics"
 
 /* The kernel refuses to lower the number of channels while a queue still belongs to an AF_XDP
- * socket. It releases the queue about 30 ms after the socket is closed. */
+ * socket. The kernel releases the queue about 30 ms after the socket is closed. */
 #define PATIENCE_MS 1000
 #define PAUSE_MS 10
 
@@ -178,7 +178,8 @@ void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex)
 
 	if (ethtool_offloads(nic, states))
 		return;
-	/* undo_all() goes backwards: the kernel segments only on a link that adds checksums. */
+	/* Record the offloads in reverse, because undo_all() undoes the last change first. The
+	 * kernel refuses to switch on segmentation before checksums. */
 	for (int i = ETHTOOL_OFFLOADS - 1; i >= 0 && t->count < TUNING_MAX; i--) {
 		change.offload = (enum ethtool_offload)i;
 		if (states[i].on && !states[i].fixed && !is_recorded(t, &change))
@@ -238,9 +239,9 @@ static bool forwards(const char *family, const char *nic)
 	return file_switched_on(path, false);
 }
 
-/* Returns true if the link, or the bridge or bond above it, forwards packets. The kernel then
- * switches LRO off, because merged packets cannot be forwarded. That may have happened after the
- * driver or we switched LRO off, as when a PostUp hook switches forwarding on. */
+/* Returns true if the link, or a bridge or bond above it, forwards packets. The kernel switches LRO
+ * off on such a link, because merged packets cannot be forwarded. Forwarding may have been switched
+ * on after the driver or wgxdp switched LRO off, for example by a PostUp hook. */
 static bool must_not_merge(struct netlink *nl, const struct netlink_link *link)
 {
 	struct netlink_link at = *link;

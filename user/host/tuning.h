@@ -25,7 +25,7 @@
 
 struct tuning_change {
 	uint32_t ifindex;
-	bool is_offload; /* an offload went off; false: channels were changed */
+	bool is_offload; /* an offload was switched off; false: channels were changed */
 	enum ethtool_offload offload;
 	struct ethtool_counts before, after; /* channels */
 };
@@ -50,15 +50,16 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 
 /* Some drivers switch an offload off when an XDP program is attached, and do not switch it on when
  * the program is detached (vmxnet3: rx-lro). The caller calls tuning_watch() before it attaches the
- * program to the link @nic, and tuning_unwatch() after that. The first records all offloads that
- * are on, and the second removes those from the record that are still on, so that tuning_undo()
- * restores the others. Failures are logged. */
+ * program to the link @nic, and tuning_unwatch() after it has attached the program. tuning_watch()
+ * records all offloads that are on. tuning_unwatch() removes those that are still on from the
+ * record, so that tuning_undo() restores only the others. Failures are logged. */
 void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex);
 void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
 
 /* Undoes all changes, the last one first, and removes the record. A change that could not be undone
- * is logged and stays recorded. LRO stays off on a link that forwards by now, or below a bridge.
- * The AF_XDP sockets of the NICs must be closed. */
+ * is logged and stays recorded. LRO stays off on a link that forwards packets or is below a bridge.
+ * Close the AF_XDP sockets of the NICs first, because the kernel removes no channel that such a
+ * socket uses. */
 void tuning_undo(struct tuning *t);
 
 /* Undoes what a killed daemon of @interface has changed, in its network namespace. The caller holds

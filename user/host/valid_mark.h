@@ -15,8 +15,8 @@ struct netlink;
 bool valid_mark_is_set(void);
 /* Sets the sysctl to 1. Returns 0 or -errno. */
 int valid_mark_set(void);
-/* Sets the sysctl to 0, unless the rules show that another tunnel has a default route and needs
- * it. */
+/* Sets the sysctl to 0, unless the rules show that another tunnel has a default route and needs the
+ * value 1. */
 void valid_mark_unset(struct netlink *nl);
 
 #endif
