@@ -27,11 +27,13 @@ struct ctlserver_ops {
 	 * -ENOMEM. */
 	int (*show_begin)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
-	/* Turns debugging on or off. Returns a new object; NULL when out of memory. */
+	/* Turns debugging on or off. Returns the answer as a new object; NULL when out of
+	 * memory. */
 	json_t *(*set_debug)(void *ctx, bool on);
-	/* Returns the last lines of the log as a new object; NULL when out of memory. */
+	/* Returns the answer with the last lines of the log, as a new object; NULL when out of
+	 * memory. */
 	json_t *(*logs)(void *ctx);
-	/* Begins a reload of the config file, or (@adopt) regards the current file as applied.
+	/* Begins a reload of the config file, or, if @adopt, regards the current file as applied.
 	 * Returns the number of the reload, or 0 with @f filled in if there is no file. When the
 	 * reload has ended, ctlserver_reloaded() answers the client. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);

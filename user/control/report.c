@@ -121,7 +121,7 @@ static const char *const reason_names[REASON_COUNT] = {
 #undef X
 };
 
-/* Adds the members `drops`, `lost`, and `dropped`, which is their sum. */
+/* Adds the members `drops` and `lost`, and their sum as `dropped`. */
 static void describe_dropped(const struct report *r, struct path_stats *stats, json_t *to)
 {
 	static const char *const loss_names[LOSS_COUNT] = {

@@ -15,7 +15,7 @@
 /* The state of the config file. */
 struct report_config {
 	const char *path;	 /* absolute path */
-	uint64_t applied_unix_s; /* time at which it was applied last */
+	uint64_t applied_unix_s; /* time at which the file was applied last */
 	const char *error;	 /* error of the last reload; NULL = no error */
 	uint64_t error_unix_s;
 	uint32_t confirm_left_s; /* seconds left for `wgxdp confirm`; 0 = nothing is pending */

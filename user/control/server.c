@@ -29,7 +29,7 @@
 
 #define READ_SIZE 16384
 #define OUT_ENOUGH 65536
-#define IDLE_NS (10 * NS_PER_S) /* an idle client may be evicted for a new one after this long */
+#define IDLE_NS (10 * NS_PER_S) /* after this idle time, a client may be evicted for a new client */
 #define BACKLOG 16
 #define PAUSE_NS NS_PER_S /* pause before the server tries to accept a connection again */
 
@@ -264,7 +264,8 @@ static void on_client(void *ctx, int fd, uint32_t events)
 	struct server_client *c = ctx;
 
 	(void)fd;
-	/* A client that has hung up can receive no answer, but its unread lines are handled. */
+	/* A client that has hung up can receive no answer, but its unread lines are still
+	 * handled. */
 	if ((events & EPOLLERR) ||
 	    ((events & EPOLLHUP) && (lines_are_over(c) || c->state == WAITS)))
 		close_client(c);

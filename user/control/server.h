@@ -9,9 +9,9 @@
  * is made in pieces as the client reads them. In each turn of the loop, the server spends at most
  * PASS_TURN_NS on each client.
  *
- * The answers of a client are in the order of its lines, because a line is handled when the answer
- * to the line before is complete. The protocol may defer the answer to a line and complete it later
- * by server_send().
+ * The answers of a client are in the order of its lines, because a line is handled only after the
+ * answer to the line before is complete. The protocol may defer the answer to a line and complete
+ * it later by server_send().
  *
  * When SERVER_CLIENTS_MAX clients are connected, a new client evicts an idle client, unless the
  * idle client waits for a deferred answer. If no client can be evicted, the new client waits in the

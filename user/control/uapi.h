@@ -28,7 +28,8 @@ struct uapi_ops {
 	uint16_t (*listen_port)(void *ctx); /* bound port, or port to bind; 0 = not chosen */
 	uint32_t (*fwmark)(void *ctx);
 	uint64_t (*now_ns)(void *ctx); /* BOOTTIME, for calls of device.h */
-	/* An endpoint was set by address, so the peer's endpoint no longer follows a name. */
+	/* The client has set an endpoint to an address, so the endpoint no longer follows a
+	 * name. */
 	void (*endpoint_set)(void *ctx, struct peer *peer);
 };
 
