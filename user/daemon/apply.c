@@ -36,7 +36,7 @@ static int apply_peer(struct device *d, struct endpoint_names *names, const stru
 
 	keytext_to_base64(key, c->public_key);
 	if (err == -EADDRINUSE)
-		return 0; /* the peer is this host itself, because all hosts share one file */
+		return 0; /* the peer is this host itself, as in a file that all hosts share */
 	if (err)
 		return fault(f, err, "%s:%u: peer %s: %s", conf->path, c->line, key,
 			     err == -ENOSPC ? TOO_MANY_PEERS : strerror(-err));

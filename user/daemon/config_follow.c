@@ -143,8 +143,9 @@ static void end_anyway(void *ctx)
 	ending_stop(c->ending, 0);
 }
 
-/* Starts `wgxdp detach` at the first signal. Returns false at a second signal, because -EALREADY
- * means that detach runs already; the daemon then ends at once. */
+/* If there are hooks or SaveConfig, starts `wgxdp detach` at the first signal and returns true. At
+ * a second signal, when detach already runs (-EALREADY), returns false, so that the daemon ends at
+ * once. */
 static bool signalled(void *ctx)
 {
 	struct config_follow *c = ctx;

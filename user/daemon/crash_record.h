@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * crash_record.h - removes what a killed daemon left behind. Pins, sockets, TC filters and entries
- * in libxdp's dispatchers are found by the name of the interface. Managed neighbours have no name,
- * so the daemon records them in the lock file of the interface:
+ * in libxdp's dispatchers are found by the name of the interface. Neighbours that the kernel keeps
+ * resolved for the daemon (NTF_EXT_MANAGED) do not carry this name, so the daemon records them in
+ * the lock file of the interface:
  *
  *   /run/wgxdp/wg0.lock    1234                    pid of the owner
  *                          netns 4026531840        network namespace of the owner
@@ -29,7 +30,8 @@ struct crash_record {
  * or -errno. */
 int crash_record_begin(struct crash_record *r, int lock_fd);
 
-/* Records that the kernel manages @next for us (@managed), or no longer. Returns 0 or -errno. */
+/* Records that the kernel now manages the neighbour @next for us, or, if @managed is false, that
+ * the kernel no longer does. Returns 0 or -errno. */
 int crash_record_neighbour(struct crash_record *r, const struct encap_next *next, bool managed);
 
 /* Undoes what the dead owner of @interface left in the kernel, as recorded in @lock_fd, in the

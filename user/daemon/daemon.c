@@ -41,7 +41,7 @@ static int start_core(struct daemon *d, struct fault *f)
 	return err ? fault(f, err, "cannot open a netlink socket: %s", strerror(-err)) : 0;
 }
 
-/* Adds an alternative name by which other programs recognise our interfaces. It matches
+/* Adds an alternative name by which other programs recognise our interfaces. The name matches
  * configs/05-wgxdp.network, so that systemd-networkd leaves the interface alone. networkd waits
  * until udev has processed a new interface, so the name is added in time. */
 static void add_altname(const struct daemon *d)
@@ -223,8 +223,8 @@ static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level
 	err = start_host(d, conf, f);
 	if (!err)
 		err = start_follow(d, conf, f);
-	/* The command may end after the message "up", and a detach that follows needs the record of
-	 * the hooks, which start_follow() has written. */
+	/* Send "up" only now, because the command may end after this message. A detach that follows
+	 * needs the record of the hooks, which start_follow() has written. */
 	if (!err)
 		ending_tell(&d->ending, "up", d->dataplane.udp.port);
 	return err;
@@ -336,9 +336,9 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 		go_on(&d);
 	}
 	end(&d);
-	/* If detach did not end the daemon, do not wait: either the command has already ended or
-	 * was never started, or a second signal ended the daemon, which must then not wait for a
-	 * hook. */
+	/* Wait for `wgxdp detach` only if this command ended the daemon. Otherwise the command was
+	 * never started or has already ended, or a second signal ended the daemon, which must then
+	 * not wait for a hook. */
 	if (d.ending.detached)
 		detach_child_wait(&d.follow.detach_child);
 	notify_close();

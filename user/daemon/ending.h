@@ -49,7 +49,7 @@ void ending_allow_signals(void);
 /* Ends the loop after this turn. */
 void ending_stop(struct ending *e, int exit_code);
 
-/* Send "@word @number", or an error, to the command that waits. Do nothing if none waits. */
+/* Send "@word @number", or an error, to the command that waits. Do nothing if no command waits. */
 void ending_tell(struct ending *e, const char *word, uint32_t number);
 void ending_tell_error(struct ending *e, const struct fault *f);
 /* Sends a warning to the command that waits. If no command waits, logs the warning. */

@@ -32,7 +32,7 @@ struct file_watch {
 };
 
 /* Watches @path, which is borrowed. @known is the result of stat(2) before the content of the file
- * was read. Without inotify, the file is checked every 5 s. */
+ * was read. Without inotify, the file is only checked every 5 s. */
 void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
 		     const struct stat *known, void (*changed)(void *ctx), void *ctx);
 void file_watch_close(struct file_watch *w); /* does nothing if *w is all zero */

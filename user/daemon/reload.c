@@ -97,8 +97,8 @@ static bool change_some(struct reload *r, uint64_t until_ns)
 				  change, now_ns, &f))
 			continue;
 		note_error(r, &f);
-		/* The next reload tries again. Only a change to a peer of the new config can
-		 * fail. */
+		/* Mark the peer, so that the next reload tries again. Only a change to a peer of
+		 * the new config can fail, so change->peer is an index in the new config. */
 		r->job.new.peers[change->peer].incomplete = true;
 	}
 	return r->next == d->count;

@@ -20,8 +20,8 @@
  * facility. Records of the log that were overwritten before they were read may have announced a new
  * ID, and so may uevents that overran the socket. Both count as a report if the machine has a
  * device with a generation ID. Other hosts can flood the log through a firewall's log rule, so lost
- * messages count at most once in LOST_GAP_NS. If more are lost within this time, they count when it
- * is over.
+ * messages count at most once in LOST_GAP_NS. Messages that are lost within this time count when
+ * the time is over.
  */
 #include "daemon/vmgenid.h"
 
