@@ -67,9 +67,10 @@ struct dataplane {
 	bool up;
 };
 
-/* Opens everything except the UDP sockets. The routes to the endpoints of @conf (may be NULL),
- * looked up with its fwmark, determine the NICs. @mtu: MTU of the tunnel interface. Returns 0, or
- * -errno with @f filled in. Call dataplane_close() also after a failure. */
+/* Opens everything except the UDP sockets. If the user named no NIC, the routes to the endpoints of
+ * @conf (may be NULL), looked up with the fwmark of @conf, determine the NICs. @mtu: MTU of the
+ * tunnel interface. Returns 0, or -errno with @f filled in. Call dataplane_close() also after a
+ * failure. */
 int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 		   const struct conf *conf, uint32_t mtu, struct fault *f);
 void dataplane_close(struct dataplane *d); /* only while down; does nothing if never opened */
@@ -98,8 +99,9 @@ void dataplane_network_changed(struct dataplane *d);
 /* Adds up the counts of all transports, including closed ones. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
-/* Returns the path of data in each direction. Reports XDP for incoming data only if the counts in
- * @stats do not contradict that. @why: why data goes through the UDP sockets, or "". */
+/* Fills in the path of data in each direction. If the counts in @stats show that incoming data
+ * arrives through the UDP sockets, rx_xdp is false even while XDP is attached. The member why says
+ * why data goes through the UDP sockets, or is "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];

@@ -17,7 +17,7 @@ bool nic_checks_wants_xdp(const struct options *options)
 	return nic_checks_wants_rx(options) || options->tx != OPTIONS_PATH_UDP;
 }
 
-/* Returns true if `auto` uses the UDP sockets on this link and not XDP. On a veth pair, an XDP
+/* Returns true if `auto` uses the UDP sockets on this link instead of XDP. On a veth pair, an XDP
  * program makes the kernel split every UDP_SEGMENT packet into frames and copy each frame.
  * Therefore the UDP sockets have twice the throughput in both directions (docs/performance.md). */
 static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)

@@ -26,12 +26,12 @@ struct nic_tuner {
 void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *options,
 	      const char *name, uint32_t ifindex);
 
-/* Calls bracket the attaching of an XDP program to the NIC @name. nic_tune_undo() then restores the
- * offloads that the driver switched off for the program, also without --tune. */
+/* Call these before and after an XDP program is attached to the NIC @name. nic_tune_undo() then
+ * restores the offloads that the driver switched off for the program, also without --tune. */
 void nic_tune_begin(struct nic_tuner *t, const char *name, uint32_t ifindex);
 void nic_tune_end(struct nic_tuner *t, const char *name, uint32_t ifindex);
 
-/* Undoes all changes. The queues of the NICs must be closed. */
+/* Undoes all changes. Close the AF_XDP sockets of the NICs first. */
 void nic_tune_undo(struct nic_tuner *t);
 
 #endif

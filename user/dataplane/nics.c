@@ -22,10 +22,11 @@ static uint32_t carrier_downs(const struct nics_env *env, const struct nic *nic)
 	return link.carrier_downs;
 }
 
-/* Returns true if the driver no longer runs our program, which the kernel takes for attached.
- * vmxnet3 forgets the program whenever it frees its receive rings: when the link is set down, and
- * when MTU, rings or offloads change (vmxnet3_rq_cleanup_all(), until Linux 6.12 at least). The
- * carrier is then off for a moment. A pulled cable cannot be told apart, and costs a new attach. */
+/* Returns true if the driver no longer runs our program, although the kernel reports the program as
+ * attached. vmxnet3 forgets the program whenever it frees its receive rings: when the link is set
+ * down, and when MTU, rings or offloads change (vmxnet3_rq_cleanup_all(), until Linux 6.12 at
+ * least). The carrier is then off for a moment. A pulled cable looks the same; our program is then
+ * attached again without need. */
 static bool is_forgotten(const struct nic *nic, const struct netlink_link *link)
 {
 	char driver[ETHTOOL_DRIVER_LEN];
@@ -107,8 +108,8 @@ static unsigned senders_of(const struct nic *nic)
 }
 
 /* Returns the number of queues on which a socket may use zero-copy: those that the NIC keeps when
- * no program is attached. This number cannot be found out while another program is attached and the
- * link is down. */
+ * no program is attached. Returns 0 if this number cannot be found out, because another program is
+ * attached and the link is down. */
 static unsigned lasting_of(const struct nic *nic, const struct netlink_link *link)
 {
 	uint32_t listed;
@@ -124,7 +125,7 @@ static unsigned lasting_of(const struct nic *nic, const struct netlink_link *lin
  * that an AF_XDP socket sends on such a queue never completes, so we send only on the queues that
  * existed before. The sockets of the other queues use copy mode: when the program is detached,
  * virtio-net removes these queues, and then cannot release the memory of a zero-copy socket. Linux
- * 7.2 used it after it was freed, and panicked (virtnet_xsk_pool_disable()).
+ * 7.2 used the memory after it was freed, and panicked (virtnet_xsk_pool_disable()).
  */
 static int open_queues(const struct nics_env *env, struct nic *nic, struct afxdp_config *config,
 		       unsigned lasting, struct fault *f)

@@ -34,9 +34,9 @@ struct nic {
 	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
 	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
-	uint32_t layer3;	     /* result of netlink_layer3() when its queues were opened */
+	uint32_t layer3;	     /* result of netlink_layer3() when the queues were opened */
 	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
-	uint32_t carrier_downs;	     /* netlink_link's count when our XDP program was attached */
+	uint32_t carrier_downs;	     /* count of lost carriers when our XDP program was attached */
 	struct nic_bypassed bypassed;
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
 	unsigned queue_count;  /* queues that AF_XDP receives on */

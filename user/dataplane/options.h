@@ -39,7 +39,7 @@ struct options_conf {
 	const struct stat *st; /* result of stat(2) before the file was read */
 	bool no_watch;	       /* do not reload automatically when the file changes */
 	bool wg_quick;	       /* wg-quick(8) started the daemon, and ends it */
-	uint32_t confirm_s;    /* seconds to wait for `wgxdp confirm`; 0 = no limit */
+	uint32_t confirm_s;    /* seconds to wait for `wgxdp confirm`; 0 = do not wait */
 };
 
 /* Settings of the AF_XDP sockets. */

@@ -236,7 +236,8 @@ bool paths_choose_again(struct paths *p, struct workers *workers, const struct d
 	if (!wanted.count)
 		nic_choice_default(&wanted, p->env.netlink, fwmark);
 	new = wanted.count;
-	/* The NICs of the default routes are not added, but they may stay. */
+	/* NICs of the default routes come last in @wanted: drop_unwanted() keeps them if they are
+	 * open, but add_wanted(), which gets @new, does not open them. */
 	nic_choice_default(&wanted, p->env.netlink, fwmark);
 	if (!wanted.count)
 		return false;

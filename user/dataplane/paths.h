@@ -35,7 +35,7 @@ struct workers;
 struct paths {
 	struct nics_env env;
 	unsigned nic_count;
-	bool rx_xdp, tx_xdp;		       /* at least one NIC receives, sends by AF_XDP */
+	bool rx_xdp, tx_xdp;		       /* at least one NIC receives (sends) by AF_XDP */
 	unsigned queue_count, zero_copy_count; /* AF_XDP sockets, and those in zero-copy mode */
 	bool busy_poll;			       /* all AF_XDP sockets have busy polling */
 	struct nic nics[OPTIONS_NICS_MAX];
@@ -57,8 +57,9 @@ int paths_without_xdp(struct paths *p, int err, const struct fault *f);
 
 void paths_close(struct paths *p); /* workers that have ports must be stopped */
 
-/* Returns the smallest number of sending queues of any NIC that has some, so that each worker can
- * have a queue on every NIC. 0 = no NIC has sending queues. */
+/* Returns the number of sending queues of the NIC that has the fewest, among the NICs with AF_XDP
+ * sockets; 0 = there are no such NICs. With at most so many workers, each worker has a queue on
+ * every NIC. */
 unsigned paths_fewest_queues(const struct paths *p);
 
 /* Distributes the queues among the stopped workers. Returns 0, or -ENOSPC if there are too many
@@ -70,9 +71,9 @@ int paths_give_ports(const struct paths *p, struct workers *workers);
 bool paths_follow(struct paths *p, struct workers *workers);
 
 /* Chooses the NICs again, if the user named none: the NICs of the routes to the peers of @device,
- * or else of the default routes. Opens new NICs. Closes a NIC that no such route uses any more,
- * unless no NIC would remain. @tunnel: name of the tunnel interface. Returns true if a NIC changed,
- * like paths_follow(). */
+ * or else of the default routes. Opens new NICs. Closes a NIC that neither a route to a peer nor a
+ * default route uses any more, unless no NIC would remain. @tunnel: name of the tunnel interface.
+ * Returns true if a NIC changed, like paths_follow(). */
 bool paths_choose_again(struct paths *p, struct workers *workers, const struct device *device,
 			uint32_t fwmark, const char *tunnel);
 

@@ -63,8 +63,8 @@ bool workers_probe(struct workers *w, unsigned *hung);
 void workers_set_mtu(struct workers *w, uint32_t mtu);
 void workers_set_debug(struct workers *w, bool on);
 
-/* Publishes @table, the MTUs of the routes into the tunnel (NULL: no route has an MTU). The workers
- * own @table afterwards. Retires the old table. */
+/* Publishes @table, the MTUs of the routes into the tunnel (NULL: no route has an MTU). @w owns
+ * @table afterwards. Retires the old table. */
 void workers_set_route_mtus(struct workers *w, struct route_mtu *table);
 
 /* Asks the worker that serves the peer in @slot to seal and send the peer's staged packets under
