@@ -18,8 +18,8 @@
  * bytes, -ENOMEM, or the -errno of read(2). After an error, @out may hold a part of the file. */
 int file_read(int fd, struct buffer *out, size_t max);
 
-/* Returns true if the sysctl @path has a number other than 0, and @otherwise if it cannot be
- * read. */
+/* Returns true if the sysctl file @path holds a number other than 0. Returns @otherwise if the file
+ * cannot be read. */
 bool file_switched_on(const char *path, bool otherwise);
 
 /* Writes the directory part of @path, or "." if @path has no slash. @path has fewer than PATH_MAX

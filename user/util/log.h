@@ -19,8 +19,8 @@
  * journal reads stderr. */
 void log_open(const char *interface, enum log_level level);
 
-/* Messages that are more detailed than @level are not written. Even then the ring for `wgxdp logs`
- * keeps errors and info messages, unless @level is LOG_LEVEL_SILENT. */
+/* Messages that are more detailed than @level are not written. The ring for `wgxdp logs` keeps
+ * errors and info messages at every @level except LOG_LEVEL_SILENT. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
