@@ -50,7 +50,7 @@ struct endpoint_name {
 	struct peer *peer;
 	char *host;
 	uint16_t port;
-	bool urgent;	       /* the next answer replaces any other endpoint immediately */
+	bool urgent;	       /* an endpoint that is not in the next answer is replaced at once */
 	bool marked;	       /* the next lookup carries the fwmark */
 	bool looking;	       /* a lookup is running */
 	unsigned failures;     /* number of consecutive lookups that failed */
@@ -58,7 +58,7 @@ struct endpoint_name {
 	uint64_t look_up_ns;   /* time at which the next lookup begins */
 	uint64_t last_look_ns; /* time at which the last lookup began; 0 = never */
 	uint64_t review_ns;    /* when the answer may replace the endpoint; LOOP_NEVER = never */
-	struct endpoint given; /* endpoint from the name; AF_UNSPEC = none yet */
+	struct endpoint given; /* last endpoint that came from the name; AF_UNSPEC = none */
 	uint64_t given_ns;     /* time at which @given was set */
 	uint64_t moved_ns;     /* when an answer had only new addresses; 0 = never */
 	struct {

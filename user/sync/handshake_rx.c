@@ -8,8 +8,8 @@
 #include "path/handoff.h"
 #include "sync/icmp_sender.h"
 
-/* Limits on the messages and notes of one queue that one turn of the loop handles, so that timers
- * and configuration are not delayed. */
+/* The most messages and notes of one queue that one turn of the loop handles, so that timers and
+ * configuration are not delayed. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
 /* The longest time that one turn spends on the check of all peers after notes were lost. */

@@ -9,7 +9,7 @@
  *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_handshake_input
  *
  * If the ring of notes is full, a worker drops the note, which may have been the only one about a
- * staged packet. Then all peers are checked, some in each turn.
+ * staged packet. The control thread then checks all peers, some of them in each turn.
  *
  * Each queue has room for HANDSHAKE_QUEUE_LEN messages. The device is under load, [W] 5.3, if a
  * queue has UNDER_LOAD_QUEUE_LEN messages or more. Control thread.

@@ -7,7 +7,7 @@
  *   MAC of a NIC  ─▶ the loader, whose XDP program compares the MAC
  *   forwarding    ─▶ mapsync
  *   route, rule   ─▶ nexthops, and the data plane
- *   neighbour     ─▶ nexthops, the peers behind it
+ *   neighbour     ─▶ nexthops, for the peers behind this neighbour
  *
  * Control thread.
  */

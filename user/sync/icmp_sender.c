@@ -148,7 +148,7 @@ struct errors {
 static int open_icmp4(void)
 {
 	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
-	/* TOS 0xc0 is "internetwork control", which RFC 1812 4.3.2.5 demands for ICMP errors. */
+	/* TOS 0xc0 is "internetwork control", which RFC 1812 4.3.2.5 asks for in ICMP errors. */
 	int tos = 0xc0, no_df = IP_PMTUDISC_DONT;
 
 	if (fd >= 0) {

@@ -43,7 +43,7 @@ struct nexthops_config {
 	struct qsbr *qsbr;
 	struct netlink *netlink;
 	const struct dataplane *dataplane;
-	/* The callback of neighbours.h. */
+	/* The callback for neighbours_init(), and its context. */
 	void (*neighbour_managed)(void *ctx, const struct encap_next *next, bool managed);
 	void *ctx;
 };

@@ -258,7 +258,8 @@ void tunnel_look(struct tunnel *t)
 	}
 }
 
-/* Records an event. on_event() handles the last one only after all events have been read. */
+/* Records that the link has changed or is gone. on_event() acts only after all events have been
+ * read, because a later event may supersede an earlier one. */
 static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 {
 	struct tunnel *t = ctx;
