@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * afxdp.h - one AF_XDP socket on one queue with its own UMEM: fill, rx, tx, completion ring.
- * (The prefix xsk_ belongs to libxdp.) afxdp.c has a diagram of the ownership of frames.
+ * afxdp.h - one AF_XDP socket on one queue, with its own UMEM and its own four rings. (The prefix
+ * xsk_ belongs to libxdp.) afxdp.c has a diagram of the ownership of frames.
  */
 #ifndef WGXDP_AFXDP_H
 #define WGXDP_AFXDP_H
@@ -35,8 +35,8 @@ struct afxdp_config {
 int afxdp_new(struct transport **transport, const struct afxdp_config *config, struct fault *f);
 
 /* Returns true if @config->queue has no AF_XDP socket. Finds out by opening and closing a small
- * socket in copy mode, which does not reconfigure the NIC. The kernel releases the queue about 30
- * ms after the socket is closed. */
+ * socket in copy mode, which does not reconfigure the NIC. The kernel releases the queue only about
+ * 30 ms after the socket is closed, so an afxdp_new() that follows may wait that long. */
 bool afxdp_vacant(const struct afxdp_config *config);
 
 /* Returns true if the kernel chose zero-copy (read back from XDP_OPTIONS). */

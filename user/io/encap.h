@@ -33,7 +33,7 @@ struct encap {
 	const char *why; /* static text: why AF_XDP may not send; NULL if it may */
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
-	uint8_t header[ENCAP_HEADER_MAX]; /* class, lengths and checksums zero */
+	uint8_t header[ENCAP_HEADER_MAX]; /* in which class, lengths and checksums are 0 */
 	uint16_t ip_sum, udp_sum; /* partial checksums: IPv4 header; pseudo header and ports */
 };
 
@@ -70,8 +70,8 @@ static inline unsigned encap_overhead(const struct encap *e)
 void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id,
 		 uint8_t tclass);
 
-/* Returns true if the IP and UDP checksums of a received datagram are right. A UDP checksum is
- * right in three forms: the full checksum; the sum over only the pseudo header, which a veth or a
+/* Returns true if the IP and UDP checksums of a received datagram are right. Accepts three forms of
+ * the UDP checksum: the full checksum; the sum over only the pseudo header, which a veth or a
  * virtual machine leaves to the NIC to complete; and, over IPv4, zero ("no checksum").
  * @l3 points at the IP header, @udp at the UDP header. The caller has checked all lengths in these
  * headers. */

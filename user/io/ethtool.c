@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FEATURES_MAX 256 /* the kernel has 64 */
+#define FEATURES_MAX 256 /* Linux has about 64 features */
 #define BLOCKS_MAX (FEATURES_MAX / 32)
 
 /* Runs one command on the NIC. @data begins with the number of the command. Returns the result of

@@ -50,8 +50,8 @@ bool netlink_events_read(struct netlink_events *e,
 /* Copies the text of an attribute, truncated to @room bytes including the NUL. */
 void netlink_copy_text(char *to, size_t room, const struct nlattr *a);
 
-/* Parses an RTM_NEWLINK or RTM_DELLINK. Returns false for a malformed message, and for a message
- * about a link only as the port of a bridge (AF_BRIDGE). */
+/* Parses an RTM_NEWLINK or RTM_DELLINK. Returns false for a malformed message, and for a message of
+ * AF_BRIDGE, which concerns only the port of a bridge. */
 bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
 
 /* Parses an RTM_NEWNEIGH or RTM_DELNEIGH. Returns false for a malformed message and for a family

@@ -49,8 +49,8 @@ void *netlink_list_add(struct netlink_list *list, size_t size);
 int netlink_dump(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn fn, void *ctx,
 		 struct netlink_list *list);
 
-/* Returns the first attribute of @type after the family's header of @header bytes, or NULL if there
- * is none or if it has fewer than @min bytes. */
+/* Returns the first attribute of @type after the fixed header of @header bytes, or NULL if there is
+ * none or if it has fewer than @min bytes. */
 const struct nlattr *netlink_attr(const struct nlmsghdr *nlh, size_t header, uint16_t type,
 				  size_t min);
 /* Returns the first attribute of @type inside the attribute @nest, or NULL if there is none or if

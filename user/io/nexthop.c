@@ -78,7 +78,7 @@ static bool is_nic(const struct nexthop_env *env, uint32_t ifindex)
 	return false;
 }
 
-/* Returns why AF_XDP cannot send packets of this route, even if the neighbour is valid; or NULL. */
+/* Returns why AF_XDP cannot send packets of this route, or NULL. Leaves the neighbour unchecked. */
 static const char *obstacle(const struct nexthop_env *env, const struct endpoint *e,
 			    const struct netlink_route *r, struct netlink_link *link)
 {

@@ -16,7 +16,7 @@ struct nft_hooks {
 	char nat[NFT_HOOK_NAME_LEN];   /* a chain of type nat in output or postrouting */
 };
 
-/* Reads the chains. @nl: of netlink_open_netfilter(). Returns 0 with @out filled in, or -errno:
+/* Reads the chains. @nl is from netlink_open_netfilter(). Returns 0 with @out filled in, or -errno:
  * -EPERM without CAP_NET_ADMIN, -EINVAL or -EOPNOTSUPP if the kernel has no nf_tables. */
 int nft_hooks_read(struct netlink *nl, struct nft_hooks *out);
 

@@ -133,7 +133,7 @@ static int create(int fd, const char *name, struct fault *f)
 {
 	struct ifreq ifr = { 0 };
 
-	/* TUN_EXCL: an existing interface of this name belongs to another program. */
+	/* IFF_TUN_EXCL: fail if the interface exists, because another program owns it. */
 	ifr.ifr_flags =
 		(short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_TUN_EXCL);
 	memcpy(ifr.ifr_name, name, strlen(name) + 1); /* tun_open() has checked the length */
