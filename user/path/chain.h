@@ -126,8 +126,8 @@ struct worker {
 	struct worker_offloads offloads; /* without offloads that the kernel refused */
 	struct netlink *netlink;	 /* used by source_valid(); NULL = accept all sources */
 	struct icmp_budget icmp;
-	uint64_t unallowed_second; /* the second of BOOTTIME of the last NOTE_UNALLOWED */
-	unsigned unallowed_noted;  /* number of NOTE_UNALLOWED in this second */
+	uint64_t unallowed_second; /* BOOTTIME of the last NOTE_UNALLOWED, in whole seconds */
+	unsigned unallowed_noted;  /* number of NOTE_UNALLOWED in that second */
 	struct ingress ingress;
 	struct egress egress;
 	_Atomic uint32_t mtu;
