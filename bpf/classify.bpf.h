@@ -5,7 +5,7 @@
  *
  *   type 1  148 bytes      type 3  64 bytes
  *   type 2   92 bytes      type 4  32 bytes or more. The length need not be a multiple of 16,
- *                                  because a sender may pad less close to the MTU ([W] 5.4.6).
+ *                                  because a sender pads less if the padding would exceed the MTU.
  */
 #ifndef WGXDP_CLASSIFY_BPF_H
 #define WGXDP_CLASSIFY_BPF_H
@@ -33,9 +33,9 @@ static __always_inline enum reason classify(struct cursor *c, const struct datag
 	const struct wire_cookie *cookie = c->pos;
 	const struct wire_data *data = c->pos;
 
-	/* The UDP length may be less than the IP packet's, because RFC 768 does not forbid bytes
-	 * after the datagram. The shortest message has 32 bytes, so the code below may read that
-	 * many. */
+	/* The UDP length may be less than the length of the IP payload, because RFC 768 does not
+	 * forbid bytes after the datagram. The shortest message has 32 bytes, so the code below may
+	 * read 32 bytes. */
 	if (udp_len < sizeof(*d->udp) + wire_data_len(0) || udp_len > d->udp_room ||
 	    !cursor_take(c, wire_data_len(0)))
 		return REASON_malformed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * count.bpf.h - updates the counters. All counters are per CPU, and a program is never preempted by
- * another run of itself on the same CPU, so plain additions are safe.
+ * count.bpf.h - updates the counters. All counters are per CPU, and no run of a program is
+ * interrupted by another run of the same program on the same CPU, so plain additions are safe.
  */
 #ifndef WGXDP_COUNT_BPF_H
 #define WGXDP_COUNT_BPF_H
@@ -32,8 +32,9 @@ static __always_inline void count_pass(enum reason reason, __u64 bytes)
 	count_into(bpf_map_lookup_elem(&passes, &key), 1, bytes);
 }
 
-/* Counts @packets data messages with an index of the peer in @slot; GRO may have joined them to one
- * skb. Counts nothing if the peer is being removed and has no element any more. */
+/* Counts @packets received data messages with an index of the peer in @slot, @bytes of UDP payload
+ * in total. GRO may have joined them to one skb. Counts nothing if the element of the peer is gone,
+ * because the peer is being removed. */
 static __always_inline void count_peer_rx(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct peer_stats_value *v = bpf_map_lookup_elem(&peer_stats, &slot);
@@ -44,7 +45,7 @@ static __always_inline void count_peer_rx(__u32 slot, __u64 packets, __u64 bytes
 	v->rx_bytes += bytes;
 }
 
-/* Counts IP packets that the host sent to the peer in @slot. */
+/* Counts @packets inner IP packets, @bytes in total, that the host sent to the peer in @slot. */
 static __always_inline void count_peer_tx(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct peer_stats_value *v = bpf_map_lookup_elem(&peer_stats, &slot);

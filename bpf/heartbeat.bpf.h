@@ -12,7 +12,8 @@
 
 #include "maps.bpf.h"
 
-/* Returns true if @worker has written its heartbeat recently. @now_ns: bpf_ktime_get_boot_ns() */
+/* Returns true if @worker has written its heartbeat within the last HEARTBEAT_STALE_NS. @now_ns:
+ * bpf_ktime_get_boot_ns() */
 static __always_inline bool heartbeat_fresh(__u32 worker, __u64 now_ns)
 {
 	__u64 *last = bpf_map_lookup_elem(&heartbeat, &worker);

@@ -14,9 +14,10 @@
  * then receives the data. In generic XDP, datagrams that the kernel has joined pass as well,
  * because only the first of them was checked (joined.bpf.h).
  *
- * While the host forwards, an invalid packet passes and is counted in `passes`. NAT keeps the
- * source port of a masqueraded client, so a reply to such a client may come to our address and
- * port, in any protocol. Only conntrack knows that the reply belongs to the client.
+ * While the host forwards, an invalid packet passes and is counted in `passes`. When the host
+ * masquerades a client, NAT keeps the client's source port if it can. If that port equals ours, the
+ * replies to the client come to our address and port, and they may belong to any protocol over UDP.
+ * Only conntrack knows that they are for the client.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -32,7 +33,8 @@
 #include "skb.bpf.h"
 #include "verdict.bpf.h"
 
-/* True if the host forwards. The daemon may change both at any time (loader_set_forwarding()). */
+/* True if the host forwards packets of this IP version. The daemon may change the two variables at
+ * any time (loader_set_forwarding()). */
 bool forwarding4, forwarding6;
 
 static __always_inline bool host_forwards(const struct verdict_packet *p)
@@ -40,14 +42,14 @@ static __always_inline bool host_forwards(const struct verdict_packet *p)
 	return p->d.ipv6 ? forwarding6 : forwarding4;
 }
 
-/* True if libxdp's dispatcher calls this program. In that case the program outlives a killed daemon
- * (chainlink.h). */
+/* True if libxdp's dispatcher calls this program. The dispatcher keeps the program attached even
+ * after the daemon was killed (chainlink.h). */
 const volatile bool chained;
 
 /* --- XDP ------------------------------------------------------------------------------------- */
 
-/* Copies the first bytes of the packet, beginning with the IP header. The helper
- * bpf_xdp_load_bytes() would need Linux 5.18. */
+/* Copies up to EVENT_HEAD_LEN bytes of the packet to @head, beginning with the IP header. Returns
+ * the number of bytes. The helper bpf_xdp_load_bytes() is not used, because it needs Linux 5.18. */
 static __always_inline __u16 xdp_copy_head(const struct xdp_md *ctx, __u8 *head)
 {
 	const __u8 *from = (const void *)(long)ctx->data + ETH_HLEN;
@@ -65,7 +67,7 @@ static __always_inline int xdp_refuse(struct xdp_md *ctx, const struct verdict_p
 	struct event *e;
 
 	if (chained && !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))
-		return XDP_PASS; /* the daemon is dead */
+		return XDP_PASS; /* the daemon was killed or hangs */
 	if (host_forwards(p)) {
 		count_pass(p->reason, bytes);
 		return XDP_PASS;
@@ -118,12 +120,12 @@ int wgxdp_ingress(struct xdp_md *ctx)
 
 /* --- TC -------------------------------------------------------------------------------------- */
 
-/* Bytes that are pulled into the linear part of the skb. verdict_of() needs more only if there are
- * many extension headers. */
+/* How many bytes are pulled into the linear part of the skb. verdict_of() needs more bytes only if
+ * the packet has many extension headers. */
 #define HEAD_LEN 256
 
-/* Returns true if the packet may be UDP. The head of other packets is not made linear, because
- * that may copy the packet. */
+/* Returns true if the packet may be UDP. Only then is the head of the packet made linear, because
+ * bpf_skb_pull_data() may copy the packet. */
 static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 {
 	__u8 next = 0xff;
@@ -136,8 +138,9 @@ static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 	       (next == IPPROTO_UDP || parse_is_extension(next));
 }
 
-/* An aggregated skb is never dropped, because only its first message was checked. Without a fresh
- * heartbeat no skb is dropped, because a clsact filter can outlive its daemon. */
+/* An aggregated skb is never dropped, because only its first message was checked. While the
+ * heartbeat is stale, no skb is dropped, because the daemon may have been killed, and a clsact
+ * filter stays attached without its daemon. */
 static __always_inline int nic_refuse(const struct __sk_buff *skb, const struct verdict_packet *p)
 {
 	if (skb->gso_size || !heartbeat_fresh(0, bpf_ktime_get_boot_ns()))

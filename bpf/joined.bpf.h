@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * joined.bpf.h - tells whether a frame in generic XDP consists of several datagrams, which the
- * kernel has joined (GRO of a bridge's port), or which came as one train (UDP_SEGMENT over veth).
- * Native XDP never sees such a frame.
+ * joined.bpf.h - tells whether a frame in generic XDP holds several datagrams. The kernel may have
+ * joined them by GRO on a port of a bridge, or a sender behind a veth may have sent them as one
+ * train (UDP_SEGMENT). Native XDP never sees such a frame.
  *
- * The context of an XDP program does not show this, but generic XDP leaves the struct
+ * No member of struct xdp_md tells whether a frame was joined. But generic XDP leaves the struct
  * skb_shared_info of the socket buffer in memory after the frame:
  *
  *   data_hard_start                                       data_hard_start + frame_sz
  *     │ headroom │ frame │ tailroom │ struct skb_shared_info │
  *                                     gso_size, gso_segs
  *
- * The pointer to the context is the address of the kernel's struct xdp_buff. The daemon reads the
- * offsets of the members from the kernel's BTF (bpf/skb_layout.h).
+ * The address of the context of an XDP program is the address of the kernel's struct xdp_buff. The
+ * daemon reads the offsets of the members from the kernel's BTF (bpf/skb_layout.h).
  */
 #ifndef WGXDP_JOINED_BPF_H
 #define WGXDP_JOINED_BPF_H
@@ -25,13 +25,13 @@
  * other copies they are 0, and the verifier removes the code that reads kernel memory. */
 const volatile __u32 frame_start_at;	/* in struct xdp_buff: data_hard_start */
 const volatile __u32 frame_size_at;	/* in struct xdp_buff: frame_sz */
-const volatile __u32 shared_info_bytes; /* struct skb_shared_info, rounded up; 0 = no check */
+const volatile __u32 shared_info_bytes; /* of struct skb_shared_info, rounded up; 0 = no check */
 const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
 const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
 
-/* Returns the number of datagrams that were joined into the frame, or 0 if the frame is a single
- * datagram. Returns 1 if the frame was joined but the number is unknown, because a virtual machine
- * sent the frame without the number. */
+/* Returns the number of datagrams in the frame if it was joined, or 0 if the frame is a single
+ * datagram. Returns 1 for a joined frame of unknown number: a virtual machine may send a joined
+ * frame without the number of its datagrams. */
 static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
 {
 	const void *start = NULL, *shared;

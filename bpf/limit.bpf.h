@@ -2,7 +2,7 @@
 /*
  * limit.bpf.h - limits events per second over all CPUs. The state is one word:
  *
- *   63            32 │ 31                   0
+ *   63              32 │ 31                   0
  *   second of BOOTTIME │ events in that second
  *
  * Linux before 5.12 accepts only one atomic instruction, addition without a result, and refuses
@@ -21,6 +21,8 @@
 
 #include "wgxdp/limits.h"
 
+/* Returns true, and counts one event, if fewer than @per_second events were counted in @word during
+ * the current second. */
 static __always_inline bool limit_take(__u64 *word, __u32 per_second)
 {
 	__u64 second = bpf_ktime_get_boot_ns() / NS_PER_S;

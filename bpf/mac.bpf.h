@@ -19,7 +19,8 @@
 #include "wgxdp/blake2s.h"
 #include "wgxdp/wire.h"
 
-/* @covered: the bytes of @msg before mac1, a compile-time constant. */
+/* Returns true if the mac1 of @msg is right. @covered: the number of bytes of @msg before mac1, a
+ * compile-time constant. */
 static __always_inline bool mac1_valid(const void *msg, const struct mac_keys_value *keys,
 				       __u32 covered)
 {

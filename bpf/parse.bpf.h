@@ -33,7 +33,8 @@
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
-#define IPV6_EXTENSIONS_MAX 4 /* RFC 8200 4.1 recommends at most four of these before UDP */
+/* RFC 8200 4.1 recommends at most four extension headers of the accepted kinds before UDP. */
+#define IPV6_EXTENSIONS_MAX 4
 
 struct cursor {
 	const void *pos;
@@ -58,7 +59,8 @@ struct datagram {
 	bool ipv6;
 };
 
-/* Returns the next @len bytes and moves the cursor past them, or NULL if the frame is shorter. */
+/* Returns the address of the next @len bytes and moves the cursor past them. Returns NULL if fewer
+ * than @len bytes can be read. */
 static __always_inline const void *cursor_take(struct cursor *c, __u32 len)
 {
 	const void *p = c->pos;
@@ -97,8 +99,8 @@ static __always_inline bool ipv4_checksum_valid(const struct cursor *c, const st
 	return sum == 0xffff;
 }
 
-/* Returns true for a source that the stack would refuse as well: "this network", loopback,
- * multicast, reserved, or equal to the destination. */
+/* Returns true if the source address is invalid: "this network" (0.0.0.0/8), loopback, multicast,
+ * reserved, or equal to the destination. */
 static __always_inline bool ipv4_martian(const struct iphdr *ip)
 {
 	__u8 first = bpf_ntohl(ip->saddr) >> 24;
@@ -149,7 +151,8 @@ static __always_inline bool parse_is_extension(__u8 next)
 }
 
 /* Moves the cursor from the end of the IPv6 header to the UDP header. @next is the type of the
- * first header. Options are not read, because no option changes the datagram's receiver. */
+ * header at the cursor. The contents of option headers are not read, because no option changes the
+ * receiver of the datagram. Returns false if no UDP header follows. */
 static __always_inline bool skip_extensions(struct cursor *c, struct datagram *d, __u8 next)
 {
 	const struct extension *e;
@@ -188,8 +191,8 @@ static __always_inline bool parse_ipv6(struct cursor *c, struct datagram *d)
 }
 
 /* Fills @d and leaves the cursor at the UDP payload. Returns false if the frame is not a whole UDP
- * datagram with a source that can be answered. The UDP length is not checked here: a wrong length
- * is an error only if the datagram is addressed to us. */
+ * datagram, or if its source address or port is invalid. The UDP length is not checked here,
+ * because a wrong length is an error only if the datagram is addressed to us. */
 static __always_inline bool parse_frame(struct cursor *c, struct datagram *d)
 {
 	__builtin_memset(d, 0, sizeof(*d));

@@ -4,15 +4,15 @@
  * (With one worker there is one socket for each address family, and this program is not loaded.)
  *
  *   type 1, 2, 3 ─▶ the daemon
- *   type 4       ─▶ the worker of its receiver index, or a live worker while that worker hangs
+ *   type 4       ─▶ the worker of its receiver index; while that worker hangs, a live worker
  *   other        ─▶ worker 0, which counts the drop, so that junk costs the daemon no time
  *
- * The IPv4 and the IPv6 sockets form two groups; both are in `socks`. If the chosen element of
- * `socks` is empty, the kernel chooses a socket by its hash. If this is a worker's socket and the
- * datagram is a handshake message, the worker passes the message to the control thread.
+ * The IPv4 and the IPv6 sockets form two groups; `socks` holds the sockets of both groups. If the
+ * chosen element of `socks` is empty, the kernel chooses a socket of the group by a hash. In this
+ * way a worker may receive a handshake message, and passes the message to the control thread.
  *
- * The context begins at the UDP header. The payload is read by a helper, because only the header
- * may be linear.
+ * The data of the context begins at the UDP header. A helper reads the payload, because the linear
+ * part of the packet may end after the UDP header.
  */
 #include <stdbool.h>
 
@@ -28,7 +28,8 @@
 #include "maps.bpf.h"
 #include "wgxdp/wire.h"
 
-/* Returns @worker, or the first live worker while @worker hangs. */
+/* Returns @worker if it is alive, or else the first live worker. Returns @worker if none is
+ * alive. */
 static __always_inline __u32 live_worker(__u32 worker)
 {
 	__u64 now_ns = bpf_ktime_get_boot_ns();
@@ -41,7 +42,7 @@ static __always_inline __u32 live_worker(__u32 worker)
 	return worker;
 }
 
-/* Returns the member of the group that the message is for. */
+/* Returns the member of the group whose socket gets the message: SOCKS_DAEMON or SOCKS_WORKER(). */
 static __always_inline __u32 member_for(const struct wire_data *data)
 {
 	__u32 index = __le32_to_cpu(data->receiver_index);
@@ -59,7 +60,7 @@ int wgxdp_reuseport(struct sk_reuseport_md *ctx)
 	struct wire_data data = { 0 };
 	__u32 key;
 
-	/* If the datagram is too short, @data stays zero, which is an invalid type. */
+	/* If the datagram is too short, @data stays zero, and 0 is not a valid type. */
 	bpf_skb_load_bytes(ctx, sizeof(struct udphdr), &data, sizeof(data));
 	key = socks_key(member_for(&data), ctx->eth_protocol == bpf_htons(ETH_P_IPV6));
 	bpf_sk_select_reuseport(ctx, &socks, &key, 0);

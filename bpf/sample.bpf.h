@@ -12,7 +12,8 @@
 /* Each BPF object has limits of its own, so two objects can sample the same reason. */
 static __u64 sample_limits[REASON_COUNT];
 
-/* Returns an event for the caller to complete and submit, or NULL. */
+/* Returns an event for the caller to complete and submit. Returns NULL if the limit of the reason
+ * is used up or the ring is full. */
 static __always_inline struct event *sample_begin(enum reason reason, enum event_hook hook,
 						  __u32 ifindex, __u32 bytes)
 {
@@ -33,9 +34,10 @@ static __always_inline struct event *sample_begin(enum reason reason, enum event
 
 /*
  * Returns how many bytes of a packet of @len bytes to copy, 1 to EVENT_HEAD_LEN. The verifier must
- * be able to prove these bounds. The verifier of Linux 6.1 learns nothing from a comparison with 0
- * and forgets the bound of a spilled register, so the bound is set by a mask. For an empty packet
- * the result is EVENT_HEAD_LEN, and the caller's read then fails.
+ * be able to prove these bounds. A comparison is not enough for the verifier of Linux 6.1, which
+ * learns nothing from a comparison with 0 and forgets the bound of a spilled register. Therefore a
+ * mask sets the bound. For an empty packet the result is EVENT_HEAD_LEN, and the read of the caller
+ * then fails.
  */
 static __always_inline __u32 sample_head_len(__u32 len)
 {
@@ -44,7 +46,7 @@ static __always_inline __u32 sample_head_len(__u32 len)
 	_Static_assert(!(EVENT_HEAD_LEN & (EVENT_HEAD_LEN - 1)), "a power of two");
 	if (last >= EVENT_HEAD_LEN)
 		last = EVENT_HEAD_LEN - 1;
-	barrier_var(last); /* else the compiler removes the mask as redundant */
+	barrier_var(last); /* Without this, the compiler removes the mask as redundant. */
 	return (last & (EVENT_HEAD_LEN - 1)) + 1;
 }
 

@@ -15,7 +15,7 @@
 #include "sample.bpf.h"
 
 /* Reads @len bytes of the packet. @offset counts from the IP header, whether or not the packet has
- * an Ethernet header. Returns false if there are fewer bytes. */
+ * an Ethernet header. Returns false if the packet is shorter. */
 static __always_inline bool skb_read_ip(const struct __sk_buff *skb, __u32 offset, void *to,
 					__u32 len)
 {
@@ -29,6 +29,7 @@ static __always_inline __u64 skb_packets(const struct __sk_buff *skb)
 	return skb->gso_segs ? skb->gso_segs : 1;
 }
 
+/* Counts and samples a drop. Returns TC_ACT_SHOT. */
 static __always_inline int skb_drop(const struct __sk_buff *skb, enum event_hook hook,
 				    enum reason reason)
 {

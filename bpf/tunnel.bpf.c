@@ -2,13 +2,13 @@
 /*
  * tunnel.bpf.c - enforces allowed IPs in both directions of the tunnel interface.
  *
- *   host ──▶ wg0 ─ egress: does a peer have the destination? ─ yes, counted as offered ─▶ worker
+ *   host ──▶ wg0 ─ egress: is the destination an allowed IP? ─ yes, counted as offered ─▶ worker
  *                    └─ no: a few a second pass, so that the daemon can answer with ICMP errors.
  *                       The rest are dropped here, before they wake the worker.
  *
  *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: does the source belong to the peer
  *                                                       │      in that slot? ─ yes ─▶ host
- *                                                       └─ no: dropped. Trie and worker disagree.
+ *                                                       └─ no: dropped. Map and worker disagree.
  *
  * A write to a TUN queue runs the ingress hook within the same system call, so tun_writer[] holds
  * the slot of this packet's peer. The check catches errors of a worker, but not a malicious worker.
@@ -40,8 +40,8 @@
 #include "maps.bpf.h"
 #include "skb.bpf.h"
 
-/* How many packets without a peer reach the worker per second. A separate limit for ICMP errors
- * applies after this one. */
+/* How many packets without a peer reach the worker per second. The worker has a further limit for
+ * ICMP errors (path/chain.h). */
 #define NO_PEER_PER_S 50
 
 static __u64 no_peer_limit;
@@ -70,7 +70,8 @@ static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6
 
 /* --- egress ---------------------------------------------------------------------------------- */
 
-/* Returns false for a multicast or broadcast packet, which no ICMP error may answer. */
+/* Returns true if an ICMP error may answer the packet: if it is IP, and neither multicast nor
+ * broadcast. */
 static __always_inline bool answerable(struct __sk_buff *skb)
 {
 	__u8 first;
@@ -100,7 +101,8 @@ int wgxdp_egress(struct __sk_buff *skb)
 /* Returns the slot that the worker of the packet's TUN queue has stored, or SLOT_NONE. */
 static __always_inline __u32 writer_slot(const struct __sk_buff *skb)
 {
-	/* If queue_mapping is 0, the packet has no queue, and the key is not in the map. */
+	/* If queue_mapping is 0, the packet has no queue. The key is then 2^32 - 1, which is not in
+	 * the map. */
 	__u32 queue = skb->queue_mapping - 1;
 	__u64 *slot = bpf_map_lookup_elem(&tun_writer, &queue);
 

@@ -21,7 +21,7 @@
 #include "parse.bpf.h"
 
 enum verdict {
-	VERDICT_NOT_OURS,  /* not addressed to us */
+	VERDICT_NOT_OURS,  /* not a UDP datagram to us, or the message cannot be read here */
 	VERDICT_HANDSHAKE, /* a handshake message, which goes to the daemon */
 	VERDICT_DATA,	   /* has the receiver index of a session */
 	VERDICT_INVALID,   /* addressed to us, but failed a check */
@@ -54,7 +54,8 @@ static __always_inline const struct nic_value *verdict_nic(const struct datagram
 
 /* Looks up the receiver index. A data message is refused while the handshake of its index is not
  * complete, because the keys do not exist yet. Returns REASON_none with *@slot set, or
- * REASON_unknown_index. For an initiation, which has no receiver index, *@slot is not set. */
+ * REASON_unknown_index. For an initiation, which has no receiver index, returns REASON_none and
+ * leaves *@slot as it is. */
 static __always_inline enum reason verdict_check_index(const struct message *m, __u32 *slot)
 {
 	const struct session_value *session;
@@ -81,8 +82,8 @@ static __always_inline enum verdict verdict_of(struct cursor *c, __u32 ifindex,
 	if (!p->nic)
 		return VERDICT_NOT_OURS;
 	msg = c->pos;
-	/* The message is beyond the linear part of the skb, because there are many extension
-	 * headers. The stack can handle such a packet. */
+	/* Many extension headers can move the message beyond the linear part of the skb. The stack
+	 * can handle such a packet. */
 	if (c->beyond && msg + wire_data_len(0) > c->end)
 		return VERDICT_NOT_OURS;
 	p->reason = classify(c, &p->d, &p->m);

@@ -63,8 +63,8 @@
 		BLAKE2S_G(3, 4, 9, 14, s14, s15);                                                  \
 	} while (0)
 
-/* RFC 7693 3.2: compresses block @m into @h. @t: the number of bytes up to the end of this block,
- * including the padding of a key block. */
+/* RFC 7693 3.2: compresses block @m into @h. @t: how many bytes were hashed up to the end of this
+ * block, including the padding of a key block. @last: 1 for the last block of the input, else 0. */
 /* NOLINTNEXTLINE(readability-function-size): ten rounds, written out on purpose */
 BLAKE2S_INLINE void blake2s_compress(__u32 h[8], const __u32 m[BLAKE2S_BLOCK_WORDS], __u64 t,
 				     int last)
@@ -148,8 +148,8 @@ BLAKE2S_INLINE void blake2s_from_midstate(__u32 h[8], const __u32 mid[8], const 
 #include <stddef.h>
 #include <string.h>
 
-/* The state of a hash. The state holds parts of key and message, so a caller that hashes a secret
- * wipes the state after blake2s_final(). */
+/* The state of a hash. The state holds parts of the key and the message, and the digest after
+ * blake2s_final(). A caller with a secret key, message or digest wipes the state in the end. */
 struct blake2s {
 	__u32 h[8];
 	__u64 t;    /* bytes compressed */
@@ -158,7 +158,7 @@ struct blake2s {
 	__u8 block[BLAKE2S_BLOCK_LEN];
 };
 
-/* Compresses the full block[]. */
+/* Compresses block[], which must be full. @last as for blake2s_compress(). */
 static inline void blake2s_flush(struct blake2s *s, int last)
 {
 	__u32 m[BLAKE2S_BLOCK_WORDS];
@@ -176,8 +176,8 @@ static inline void blake2s_update(struct blake2s *s, const void *data, size_t le
 	while (len) {
 		size_t n = BLAKE2S_BLOCK_LEN - s->used;
 
-		/* The last block is compressed with a flag, so compress a full block only when more
-		 * input follows. */
+		/* The last block must be compressed with the flag @last, so compress a full block
+		 * only when more input follows. */
 		if (n == 0) {
 			s->t += BLAKE2S_BLOCK_LEN;
 			blake2s_flush(s, 0);
@@ -215,8 +215,8 @@ static inline void blake2s_init(struct blake2s *s, size_t out_len)
 	blake2s_init_key(s, out_len, NULL, 0);
 }
 
-/* Writes the digest of out_len bytes to @out. Leaves no other copy of the digest, because it may be
- * a key. */
+/* Writes the digest of out_len bytes to @out. Besides @out, only s->h holds the digest
+ * afterwards. */
 static inline void blake2s_final(struct blake2s *s, void *out)
 {
 	s->t += s->used;
@@ -226,8 +226,8 @@ static inline void blake2s_final(struct blake2s *s, void *out)
 		((__u8 *)out)[i] = (__u8)(s->h[i / 4] >> 8 * (i % 4));
 }
 
-/* Computes the state of a keyed hash after its key block, for blake2s_from_midstate(). @key_len:
- * 1..32. */
+/* Writes the state of a keyed hash after its key block to @mid, for blake2s_from_midstate().
+ * @out_len: 1..32. @key_len: 1..32. */
 static inline void blake2s_midstate(__u32 mid[8], size_t out_len, const void *key, size_t key_len)
 {
 	struct blake2s s;

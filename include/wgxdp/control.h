@@ -19,7 +19,7 @@
  *                     oldest first; earlier counts the older lines, which are no longer kept
  *   {"op":"reload","exact":true,"adopt":true}
  *                     {"ok":true} when the config file is applied. exact: as `wg syncconf`; adopt:
- *                     the file is regarded as applied. Both may be left out
+ *                     the file is regarded as applied. Both members are optional
  *   {"op":"confirm"}  {"ok":true}: confirms the tunnel, so that it is not removed
  *   {"op":"confirm","wait":true}
  *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when the time for the
@@ -33,7 +33,7 @@
  * The object of show, and of `wgxdp show --json`:
  *
  *   interface         "wg0"
- *   version           "0.2.0"
+ *   version           "0.3.0"
  *   public_key        base64, or null when no private key is set
  *   listen_port       number
  *   fwmark            number, 0 = off
@@ -60,10 +60,10 @@
  *                     between wgxdp and the NIC or the host. Names with 0 packets are left out
  *   dropped           the sum of drops and lost. Each packet that reached wgxdp either went on or
  *                     is counted here once
- *   passes            {name of a reason: packets} that failed the check of that name but went on to
- *                     the stack, because the host forwards and they may be for another host, and
- *                     data that passed because its worker hung (stalled). They do not count as
- *                     dropped. Reasons with 0 packets are left out
+ *   passes            {name of a reason: packets} that went on to the stack: packets that failed
+ *                     the check of that name, but may be for another host because this host
+ *                     forwards; and, as stalled, data messages whose worker hung. These packets do
+ *                     not count as dropped. Reasons with 0 packets are left out
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none),
  *                     endpoint_name ("host:port" from which the endpoint comes, null = none),

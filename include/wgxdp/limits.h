@@ -28,9 +28,11 @@
  * counted as `expired` and not as `unknown_index`. */
 #define INDEX_GRACE_S 5
 
-#define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: Rm changes every two minutes */
-#define COOKIE_SECRET_LATENCY_S 5   /* a received cookie expires this much earlier than Rm */
-#define INITIATIONS_PER_SECOND 50   /* the limit per peer, as in the kernel's WireGuard */
+#define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: the secret Rm changes every two minutes */
+/* A received cookie is used for COOKIE_SECRET_MAX_AGE_S minus this time, because a message needs
+ * time to arrive before the peer changes its secret. */
+#define COOKIE_SECRET_LATENCY_S 5
+#define INITIATIONS_PER_SECOND 50 /* the limit per peer, as in the kernel's WireGuard */
 
 #define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
 
@@ -43,8 +45,8 @@
 #define STAGED_BYTES (64U << 20) /* memory for the packets of all peers */
 
 #define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 from workers to the control thread */
-/* The device is under load while a queue of handshake messages has at least this length, and for
- * UNDER_LOAD_AFTER_S afterwards. */
+/* The device is under load while a queue of handshake messages holds at least this number of
+ * messages, and for UNDER_LOAD_AFTER_S afterwards. */
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)
 #define UNDER_LOAD_AFTER_S 1
 

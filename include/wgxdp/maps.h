@@ -37,8 +37,8 @@
 /* A slot value that stands for no peer. The slots of peers are below PEERS_MAX. */
 #define SLOT_NONE 0xffffffffU
 
-/* listen: a local unicast address and a port that is open there. The value is unused. IPv4
- * addresses are written as ::ffff:a.b.c.d. */
+/* listen: a local unicast address and the port of the daemon's UDP sockets. The value is unused.
+ * IPv4 addresses are written as ::ffff:a.b.c.d. */
 struct listen_key {
 	__u8 address[16]; /* network order */
 	__be16 port;
@@ -103,9 +103,9 @@ struct mac_keys_value {
 };
 
 /* drops counts dropped packets. passes counts packets that failed a check but passed to the stack,
- * because the host forwards and the packet may belong to a connection that the host translates. It
- * also counts, as REASON_stalled, data that passed to a UDP socket because its worker hung. The key
- * of both maps is enum reason (reasons.h). */
+ * because the host forwards and the packet may belong to a connection to which the host applies
+ * NAT. passes also counts, as REASON_stalled, data messages that passed to a UDP socket because
+ * their worker hung. The key of both maps is enum reason (reasons.h). */
 struct drops_value {
 	__u64 packets;
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */
@@ -148,9 +148,9 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
 	return number * NIC_QUEUES_MAX + queue;
 }
 
-/* tun_writer: the key is a queue of the tunnel interface, which is also the number of its worker.
- * The value is the slot of the peer whose packet the worker is writing now, or SLOT_NONE.
- * Values are 8 bytes apart in the mmapped array.
+/* tun_writer: the key is the number of a queue of the tunnel interface and of its worker. The value
+ * is the slot of the peer whose packet the worker is writing now, or SLOT_NONE. Values are 8 bytes
+ * apart in the mmapped array.
  *
  * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = the
  * worker has not begun or has ended. A worker writes the value at least every second, with or
@@ -158,7 +158,8 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
  * and its packets go to the UDP socket of another worker. */
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
-/* socks: the UDP sockets of the port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT groups. */
+/* socks: the UDP sockets of the listen port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT
+ * groups. A member of a group is the daemon or a worker; socks_key() returns the key. */
 #define SOCKS_DAEMON 0
 #define SOCKS_WORKER(worker) (1 + (worker))
 #define SOCKS_MAX (2 * SOCKS_WORKER(WORKERS_MAX))

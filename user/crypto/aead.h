@@ -12,8 +12,8 @@
  *                     src[len..len+16) tag  ->  dst[0..len) plaintext
  *
  * Sealing copies and encrypts in one pass, and the plaintext may come in pieces. So a worker can
- * seal segments of a TUN read buffer straight into outgoing messages, with a header that it built
- * per segment and without writing the padding first:
+ * seal segments of a TUN read buffer straight into outgoing messages. It builds a header for each
+ * segment (head), and need not write the padding:
  *
  *      head[0..head_len) | src[0..len - head_len - pad_len) | pad_len zeros  ->  dst[0..len), tag
  *
@@ -43,7 +43,7 @@ struct aead_job {
 	uint8_t *dst;
 	uint32_t len; /* bytes of plaintext, without the tag; 0..AEAD_LEN_MAX */
 	bool ok;      /* set by opening: the tag was right, and dst holds the plaintext */
-	/* For sealing a plaintext in pieces; all zero if it is contiguous at src. */
+	/* For sealing a plaintext in pieces. All zero if the whole plaintext is at src. */
 	const uint8_t *head; /* the first head_len bytes; the bytes at src follow them */
 	uint32_t head_len;
 	uint32_t pad_len; /* zero bytes at the end, which are not read from src */
@@ -83,8 +83,9 @@ void aead_seal_batch(struct aead_job *jobs, size_t n);
  * Returns how many jobs are ok. Any thread. RFC 8439 2.8. */
 size_t aead_open_batch(struct aead_job *jobs, size_t n);
 
-/* Seals one handshake message ([W] 5.4) with associated data.
- * @dst: has room for @len + AEAD_TAG_LEN bytes. Any thread. */
+/* Seals one part of a handshake message ([W] 5.4) with associated data.
+ * @dst: has room for @len + AEAD_TAG_LEN bytes. @counter: host order, never the same twice for one
+ * key. Any thread. */
 void aead_seal_ad(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *ad, size_t ad_len,
 		  uint64_t counter, const uint8_t key[static AEAD_KEY_LEN]);
 

@@ -4,8 +4,8 @@
  * backend avx512ifma includes this file; the other backends use aead_lanes_poly.h.
  *
  * A number is three limbs of 44, 44 and 42 bits. A step adds four blocks from each of eight rows,
- * one row per lane. Many packets are processed as strips, one packet per lane, aligned at their
- * ends:
+ * one row per lane. Several packets are processed at a time, one packet per lane, so that all of
+ * them end with the last step:
  *
  *                  lane 0        lane 1        lane 2
  *      step 0      m0  .. m3     .  .  .  .    .  .  .  .     h := (h + m) r^4 + m' r^3
@@ -32,7 +32,7 @@
 #define POLY_LANES 8	   /* packets at a time */
 #define MIN_PACKETS 4	   /* with fewer packets, mac_one() is faster than mac_parallel() */
 #define STEP_BLOCKS 4	   /* blocks of a lane per step */
-#define DEAL_MIN_BLOCKS 56 /* dealing is faster than scalar code from this length on */
+#define DEAL_MIN_BLOCKS 56 /* with fewer blocks, scalar code is faster than mac_dealt() */
 #define LIMB_MASK ((1ULL << 44) - 1)
 #define TOP_MASK ((1ULL << 42) - 1)
 
@@ -60,7 +60,7 @@ struct poly {
 	bool lanes_used;
 };
 
-/* lo + 2^52 hi += a * f, without carrying. */
+/* Adds @a * @f to @lo + 2^52 @hi, without carrying. */
 static INLINE void mul_add(v64 lo[3], v64 hi[3], const v64 a[3], const struct factor *f)
 {
 	for (int i = 0; i < 3; i++) {
@@ -104,7 +104,8 @@ static INLINE void mul(struct factor *f, const struct number *a, const struct fa
 	set_x20(f);
 }
 
-/* Splits blocks, given as halves, into limbs, and adds @top, their 2^128 bit. RFC 8439 2.5 */
+/* Splits blocks, given as 64-bit halves, into limbs. @top is the bit that is appended to each block
+ * (2^128), as part of the top limb, or 0 for a block that does not exist. RFC 8439 2.5 */
 static INLINE void split(v64 m[3], v64 low, v64 high, v64 top)
 {
 	m[0] = low & LIMB_MASK;
@@ -121,7 +122,8 @@ static INLINE void transpose64(__m512i r[8])
 		t[i] = _mm512_unpacklo_epi64(r[i], r[i + 1]);
 		t[i + 1] = _mm512_unpackhi_epi64(r[i], r[i + 1]);
 	}
-	/* t[2i + j]: words j, 2 + j, 4 + j, 6 + j of rows 2i and 2i + 1 in turn */
+	/* t[2i + j] now holds the words j, 2 + j, 4 + j and 6 + j, each first of row 2i and then of
+	 * row 2i + 1. */
 	for (int j = 0; j < 2; j++) {
 		for (int i = 0; i < 2; i++) {
 			u[4 * j + i] = _mm512_shuffle_i64x2(t[4 * i + j], t[4 * i + 2 + j], 0x88);
@@ -135,8 +137,8 @@ static INLINE void transpose64(__m512i r[8])
 	}
 }
 
-/* Adds the four blocks of each row to @h. Multiplies @h by @h_power, or by r^4 if @h_power is
- * NULL. */
+/* Does a step: adds the four blocks of each row to @h, and multiplies @h by @h_power, or by r^4 if
+ * @h_power is NULL. */
 static INLINE void absorb(v64 h[3], const struct factor *power, const struct factor *h_power,
 			  __m512i row[8], const v64 top[STEP_BLOCKS])
 {
@@ -164,8 +166,8 @@ static INLINE size_t blocks_of(const struct mac *mac)
 	return (mac->len + POLY_BLOCK_LEN - 1) / POLY_BLOCK_LEN + 1;
 }
 
-/* Loads four blocks of a packet, beginning with block number @block. A block that does not exist is
- * loaded as zeros. */
+/* Loads four blocks of a packet, beginning with block number @block. Blocks that do not exist, and
+ * the missing bytes of an incomplete block, are loaded as zeros. */
 static INLINE __m512i load_packet_row(const struct mac *mac, int64_t block)
 {
 	int64_t at = block * POLY_BLOCK_LEN, end = (int64_t)mac->len - at;
@@ -180,8 +182,8 @@ static INLINE __m512i load_packet_row(const struct mac *mac, int64_t block)
 	return row;
 }
 
-/* Does a step in which some lanes read blocks before the first block of their packet, or the
- * incomplete last block. */
+/* Does a step in which some lanes read blocks before the first block of their packet, an incomplete
+ * block, or the block of lengths. */
 static void absorb_partial(struct number *h, const struct factor *power,
 			   const struct factor *h_power, const struct rows *rows)
 {
@@ -199,7 +201,8 @@ static void absorb_partial(struct number *h, const struct factor *power,
 		absorb(h->limb, power, NULL, row, top);
 }
 
-/* Does @steps steps in which all blocks exist and are whole. */
+/* Does @steps steps in which all blocks exist and are whole. In each step a lane reads @step_blocks
+ * blocks further on in its packet. */
 static INLINE void absorb_whole(struct number *number, const struct factor *power,
 				const struct factor *h_power, const struct rows *rows, size_t steps,
 				size_t step_blocks)
@@ -268,7 +271,7 @@ static INLINE void finish(struct number *h, v64 s_low, v64 s_high, uint8_t *cons
 	}
 }
 
-/* Loads the keys of all lanes and computes r^1 to r^4 in each lane. */
+/* Loads the keys of all lanes: computes r^1 to r^4 in each lane, and sets the two halves of s. */
 static INLINE void load_poly_keys(struct poly *poly, const struct rows *rows, v64 *s_low,
 				  v64 *s_high)
 {
@@ -405,7 +408,7 @@ static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 	const struct mac *sorted[AEAD_WINDOW];
 	size_t i;
 
-	/* Sort by length, so that packets that are processed together need the same number of
+	/* Sort by length, so that packets that are processed together need about the same number of
 	 * steps. */
 	for (i = 0; i < n; i++) {
 		size_t k = i;

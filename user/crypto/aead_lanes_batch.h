@@ -73,7 +73,8 @@ static void flush(struct window *w)
 	w->used = w->n_outputs = 0;
 }
 
-/* Takes a slot for block @number of the packet's key stream: @dst := @src ^ block. */
+/* Takes a slot for block @number of the packet's key stream: @dst := @src ^ block. Returns the
+ * slot. Flushes first if no slot is free. */
 static INLINE size_t queue_block(struct window *w, const struct aead_job *job, uint32_t number,
 				 const uint8_t *src, uint8_t *dst)
 {
@@ -137,7 +138,8 @@ static void gather(uint8_t *to, const struct aead_job *job, size_t at, size_t n)
 	memset(to, 0, n);
 }
 
-/* Queues the block at byte @at of the packet, which is partial or comes from several places. */
+/* Queues the block at byte @at of the packet. The block may be partial, and its plaintext may come
+ * from several pieces (head, src, padding). */
 static void queue_gathered(struct window *w, const struct aead_job *job, size_t at)
 {
 	size_t n = job->len - at < BLOCK_LEN ? job->len - at : BLOCK_LEN;
@@ -253,9 +255,9 @@ static void decrypt(struct window *w, const struct aead_job *job, size_t slot)
 	memcpy(job->dst + at, end, rest);
 }
 
-/* Opens packets whose blocks all fit into the slots. The key stream is computed together with the
- * Poly1305 keys. That is wasted work for a forged packet, but cheaper than running the lanes
- * twice. */
+/* Opens packets whose blocks all fit into the slots. Computes the key stream together with the
+ * Poly1305 keys, before the tags are checked. For a forged packet the key stream is wasted work,
+ * but one run of the lanes is cheaper than two. */
 static void open_in_one_pass(struct window *w, struct aead_job *jobs, size_t n)
 {
 	size_t slot = n;

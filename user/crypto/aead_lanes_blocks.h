@@ -10,7 +10,7 @@
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
 #define SLOTS_ROOM (SLOTS + LANES) /* set_slots() writes up to LANES slots more than it needs */
-#define ROWS (LANES / 4)	   /* one register holds one row of this many blocks */
+#define ROWS (LANES / 4)	   /* how many blocks have one of their rows in a register */
 #define ROW_GROUPS 3
 
 /* The blocks to compute, one per lane. Words 4-11 of the state are the key, word 12 is the number

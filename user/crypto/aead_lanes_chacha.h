@@ -9,10 +9,11 @@
  *         x[15]   word 15     word 15     word 15       and output are transposed.
  *
  * In a round each step depends on the step before it, so one group of LANES blocks leaves half of
- * the execution units of an x86-64 CPU idle. Therefore two groups are computed at the same time
- * there (INTERLEAVED).
+ * the execution units of an x86-64 CPU idle. Therefore two groups are computed at the same time on
+ * x86-64 (INTERLEAVED).
  *
- * A few blocks would leave most lanes idle. They are laid out in rows instead:
+ * If only a few blocks are queued, most lanes would be idle. Few blocks are therefore laid out in
+ * rows:
  *
  *         x[0]    words 0-3 of block 0   words 0-3 of block 1        A quarter round works on
  *         x[1]    words 4-7              words 4-7                   whole rows. The rows are
@@ -22,7 +23,7 @@
 #ifndef WGXDP_AEAD_LANES_CHACHA_H
 #define WGXDP_AEAD_LANES_CHACHA_H
 
-/* 0, 1, 2, ... and multiples of BLOCK_LEN, one for each lane of the widest registers. */
+/* ordinal[l] is l, and distance[l] is l * BLOCK_LEN, for each lane of the widest registers. */
 alignas(64) static const uint32_t ordinal[16] = { 0, 1, 2,  3,	4,  5,	6,  7,
 						  8, 9, 10, 11, 12, 13, 14, 15 };
 alignas(64) static const uint64_t distance[16] = { 0,	64,  128, 192, 256, 320, 384, 448,
@@ -57,8 +58,9 @@ static INLINE void set_slots(struct blocks *b, size_t slot, const struct aead_jo
 	store64(b->dst + slot, first + (uintptr_t)dst, second + (uintptr_t)dst);
 }
 
-/* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. Each step is done
- * for all four, so that their latencies overlap. RFC 8439 2.3 */
+/* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. Each step of a
+ * quarter round is done for all four before the next step, so that the latencies overlap.
+ * RFC 8439 2.3 */
 static INLINE void half_round(v32 x[16], int k)
 {
 	for (int i = 0; i < 4; i++) {

@@ -33,7 +33,7 @@
 #define LIMB_MASK ((1U << LIMB_BITS) - 1)
 #define TURN (2 * POLY_LANES) /* blocks per turn of a packet that is dealt to all lanes */
 #define DEAL_MIN_BLOCKS                                                                            \
-	(12 * POLY_LANES) /* dealing is faster than scalar code from this length on */
+	(12 * POLY_LANES) /* with fewer blocks, scalar code is faster than dealing to all lanes */
 
 /* One number per lane, in five limbs. */
 union number {
@@ -66,7 +66,7 @@ struct poly {
 	bool lanes_used;
 };
 
-/* @d := @d + @a * @f, without carrying. */
+/* Adds @a * @f to @d, without carrying. */
 static INLINE void mul_add(v64 d[5], const v64 a[5], const struct factor *f)
 {
 	for (int i = 0; i < 5; i++) {
@@ -81,7 +81,7 @@ static INLINE void carry_to(v64 *to, v64 *from)
 	*from &= (v64){ 0 } + LIMB_MASK;
 }
 
-/* Carries along two chains, 0 1 2 3 and 3 4 0 1, whose latencies overlap. */
+/* Carries along two chains of limbs, 0 1 2 3 4 and 3 4 0 1, whose latencies overlap. */
 static INLINE void carry(v64 d[5])
 {
 	v64 top;
@@ -115,7 +115,8 @@ static void mul(struct factor *f, const union number *a, const struct factor *b)
 	set_x5(f);
 }
 
-/* Splits blocks, given as halves, into limbs and sets their 2^128 bit. RFC 8439 2.5 */
+/* Splits blocks, given as 64-bit halves, into limbs, and sets the bit that is appended to each
+ * block (2^128). RFC 8439 2.5 */
 static INLINE void split(v64 m[5], v64 low, v64 high)
 {
 	const v64 mask = (v64){ 0 } + LIMB_MASK;
@@ -277,7 +278,7 @@ static bool advance_lanes(struct poly *poly)
 	return true;
 }
 
-/* Computes the factors after r has been set in any lane. */
+/* Computes 5 r, r^2 and 5 r^2 of all lanes, after r has been set in any of them. */
 static void compute_factors(struct poly *poly)
 {
 	set_x5(&poly->r);

@@ -117,7 +117,7 @@ static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2]
 	*high = (v64)join(highs);
 }
 
-/* BLOCK_LEN bytes at @dst := @src ^ @stream, which is aligned. */
+/* BLOCK_LEN bytes at @dst := @src ^ @stream. @stream is aligned to 32 bytes. */
 static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *stream)
 {
 	for (int i = 0; i < BLOCK_LEN; i += 32) {

@@ -24,8 +24,8 @@ static void init_once(void)
 		abort();
 }
 
-/* Lets libsodium choose its code for this CPU. aead_select() calls this in the daemon, but tests
- * and tools may use the AEAD without aead_select(). */
+/* Lets libsodium choose its code for this CPU. Every function of this file calls init(), because
+ * tests and tools may use the AEAD without aead_select(). */
 static void init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -83,8 +83,9 @@ static INLINE v32 turn3(v32 x)
 	return (v32)vextq_u32((uint32x4_t)x, (uint32x4_t)x, 3);
 }
 
-/* Clears the vector registers, and the scalar registers that a called function may change. The list
- * of clobbered registers makes the compiler save the caller's halves of v8 to v15. */
+/* Clears the vector registers, and the scalar registers that a called function may change. A
+ * function must preserve the low halves of v8 to v15 for its caller. The list of clobbered
+ * registers makes the compiler save and restore them. */
 static INLINE void clear_registers(void)
 {
 	__asm__ volatile(".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17\n\t"

@@ -44,7 +44,7 @@ static inline uint64_t load64(const uint8_t *p)
 	return x;
 }
 
-/* The two halves of r, taken from @key and clamped. RFC 8439 2.5 */
+/* Return the two halves of r, which is read from @key and clamped. RFC 8439 2.5 */
 static inline uint64_t poly_scalar_r_low(const uint8_t *key)
 {
 	return load64(key) & POLY_R_LOW_MASK;
@@ -64,9 +64,9 @@ void poly_scalar_blocks(struct poly_scalar *p, const uint8_t *data, size_t n);
 /* @out[i] := r^(i+1) for i < @n. @out[i][2] is at most 4. */
 void poly_scalar_powers(uint64_t (*out)[3], size_t n, const struct poly_scalar *p);
 
-/* Makes the last blocks of a packet of @len bytes: the @rest after its last whole block, padded
- * with zeros, and the block of lengths (0 for the associated data, @len). Returns the number of
- * blocks. RFC 8439 2.8 */
+/* Writes the last one or two blocks of a packet of @len bytes to @tail: the bytes after its last
+ * whole block, which are at @rest, padded with zeros; and the block of lengths, which holds 0 for
+ * the associated data and @len. Returns the number of blocks. RFC 8439 2.8 */
 size_t poly_tail(uint8_t tail[static 2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len);
 
 /* Reduces @h fully, adds the s of @key and writes the 16 bytes of @tag. @h is below 2^131.

@@ -41,7 +41,7 @@ struct scratch {
 	size_t bytes; /* how many bytes of plain, sealed and opened are used */
 };
 
-/* Fills @p with fixed bytes. They need not be random, because the test protects nothing. */
+/* Fills the @n bytes at @p with a fixed sequence that begins with the seed @x. */
 static void fill(uint8_t *p, size_t n, uint32_t x)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -68,7 +68,8 @@ static void lay_out(struct scratch *s, const uint8_t *src, uint8_t *dst)
 	s->bytes = at;
 }
 
-/* Runs all jobs: the first batch has @first of them, and each later batch one more. */
+/* Runs all jobs in batches. The first batch has @first jobs, and each later batch has one job more
+ * than the batch before it. */
 static void run(void (*batch)(struct aead_job *, size_t), struct scratch *s, size_t first)
 {
 	for (size_t at = 0, n = first; at < N_JOBS; at += n++) {

@@ -47,7 +47,8 @@ static INLINE v32 turn3(v32 x)
 	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x93);
 }
 
-/* Clears all vector and mask registers. vzeroall clears only sixteen vector registers. */
+/* Clears all vector registers and the mask registers k1 to k7. vzeroall clears only the first
+ * sixteen vector registers. */
 static INLINE void clear_registers(void)
 {
 	__asm__ volatile("vpxorq %%zmm16, %%zmm16, %%zmm16\n\tvpxorq %%zmm17, %%zmm17, %%zmm17\n\t"
@@ -84,8 +85,9 @@ static INLINE __m256i part(v32 x, int i)
 		      : _mm512_extracti64x4_epi64((__m512i)x, 1);
 }
 
-/* Transposes an 8 x 8 matrix of 32-bit words in each half. Word w of row i and of row i + 8, which
- * is the upper half of r[i], become lanes i and i + 8 of r[w]. */
+/* Transposes two 8 x 8 matrices of 32-bit words, one in the lower halves and one in the upper
+ * halves of the registers. The lower half of r[i] is row i, and the upper half is row i + 8. Word w
+ * of row i becomes lane i of r[w]. */
 static INLINE void transpose_halves(__m512i r[8])
 {
 	const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
@@ -108,7 +110,8 @@ static INLINE void transpose_halves(__m512i r[8])
 	}
 }
 
-/* Loads the keys of all lanes: @x[i] gets word i of each key. Often all lanes have the same key. */
+/* Loads the keys of all lanes: @x[i] gets word i of each key. Often all lanes have the same key,
+ * whose words are then copied to all lanes without a transposition. */
 static INLINE void load_keys(v32 x[8], const uint8_t *const *key)
 {
 	const __m512i first = _mm512_set1_epi64((long long)(uintptr_t)key[0]);

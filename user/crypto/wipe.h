@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wipe.h - operations on secrets, protected from the optimiser.
+ * wipe.h - zeroes and compares secrets in ways that the compiler cannot optimise away.
  * util/secure.h keeps the memory of the whole process out of swap and core files.
  */
 #ifndef WGXDP_WIPE_H

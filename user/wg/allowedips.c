@@ -4,7 +4,7 @@
  * children are longer prefixes that begin with the same bits and differ in the next bit:
  *
  *        10.0.0.0/8 A                A node without a peer (a "fork") joins two longer prefixes
- *        /          \                whose common bits are not a prefix of any peer. A fork
+ *        /          \                whose common bits are not an allowed IP of any peer. A fork
  *   10.0.0.0/14 -   10.192.0.0/16 C  always has two children, so there are fewer forks than
  *    /        \                      prefixes.
  *  10.1.0.0/16 B  10.2.0.0/16 A
@@ -12,8 +12,8 @@
  * A reader descends from the root while the address matches, and returns the peer of the last node
  * on its path that has a peer. The writer completes a node before it links the node into the trie
  * (release, pairs with the acquire in child_of()). A removed node keeps its children, so that a
- * reader at that node can continue its descent. The node is retired: it is freed only after all
- * readers have left it. Only the writer uses the members parent and list.
+ * reader at that node can continue its descent. The removed node is retired, which means that it is
+ * freed only after all readers have left it. Only the writer uses the members parent and list.
  */
 #include "wg/allowedips.h"
 
@@ -221,7 +221,8 @@ static _Atomic(struct allowedips_node *) *link_to(struct trie *t, struct allowed
 	return parent ? &parent->child[bit_at(bits, parent->length)] : &t->root;
 }
 
-/* Makes @n, with the children of @n, a child of @parent. Replaces the child that was there. */
+/* Makes @n, with its children, the child of @parent (NULL: the root of the trie) that lies in the
+ * direction of the bits of @n. Replaces the child that @parent had in this direction. */
 static void attach_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	n->parent = parent;
@@ -251,7 +252,8 @@ static struct allowedips_node *deepest_node(struct trie *t, struct bits bits, un
 	return last;
 }
 
-/* Inserts the new node @n below @parent, which deepest_node() returned for the prefix of @n. */
+/* Inserts the new node @n below @parent, which deepest_node() returned for the prefix of @n.
+ * Returns 0 or -ENOMEM. */
 static int insert_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	struct allowedips_node *below, *fork;
@@ -326,7 +328,7 @@ int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer 
 	return 0;
 }
 
-/* Removes @n unless it is still needed because it has a peer or two children. */
+/* Removes @n from the trie if @n has no peer and at most one child. */
 static void prune_node(struct allowedips *a, struct trie *t, struct allowedips_node *n)
 {
 	struct allowedips_node *only;

@@ -5,8 +5,8 @@
  * allowed4 and allowed6 hold the same entries.
  *
  * There is one writer (the control thread) and any number of readers, which take no lock. A reader
- * uses a result only until its next quiescent point (path/qsbr.h). A node is complete when it is
- * published, and is given to the retire callback when it is removed.
+ * uses a result only until its next quiescent point (path/qsbr.h). A node of the trie is complete
+ * when it is published, and is given to the retire callback when it is removed.
  */
 #ifndef WGXDP_ALLOWEDIPS_H
 #define WGXDP_ALLOWEDIPS_H
@@ -31,11 +31,11 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx);
 /* Frees the tries. No reader may be left. Does nothing if @a is NULL. */
 void allowedips_free(struct allowedips *a);
 
-/* Gives @p, whose host bits are ignored, to @peer. If another peer has @p, that peer loses it.
- * @list is a list of @peer. If @p is on @list already, it keeps its place in the order. If @p is on
- * another list of @peer, it moves to the end of @list, which has no effect on lookups. Returns 0,
- * -EINVAL for an invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX. After an error nothing has
- * changed. Control thread. */
+/* Gives the prefix @p, whose host bits are ignored, to @peer. If another peer has @p, that peer
+ * loses it. @list is a list of @peer. If @p is on @list already, @p keeps its place in the order.
+ * Otherwise @p leaves the list that held it, and is appended to @list. Returns 0, -EINVAL for an
+ * invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX. After an error nothing has changed.
+ * Control thread. */
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
 		      struct allowedips_list *list);
 
@@ -51,8 +51,8 @@ void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 /* Moves all prefixes of @from to the end of @to, a list of the same peer. Control thread. */
 void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to);
 
-/* Calls @fn for each prefix on @list, in order, until it returns non-zero. Returns that value, or
- * 0. Control thread. */
+/* Calls @fn for each prefix on @list, in order, until @fn returns a value other than 0. Returns the
+ * last value of @fn, or 0 if the list is empty. Control thread. */
 int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx);
 

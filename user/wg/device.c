@@ -6,7 +6,7 @@
  * A peer is in four tables of the device from device_peer_add() to device_peer_remove():
  *
  *   by_key[hash(public key)] ─▶ peer ─▶ peer     chains by hash_next
- *   by_slot[slot]            ─▶ peer             slots name peers in notes and in the BPF maps
+ *   by_slot[slot]            ─▶ peer             notes and BPF maps name a peer by its slot
  *   first ⇄ peer ⇄ last                          in the order of addition
  *   deadlines                                    heap of the peers that have a deadline
  */
@@ -87,7 +87,8 @@ static void list_unlink(struct device *d, struct peer *p)
 	d->peer_count--;
 }
 
-/* Makes every table large enough for one more peer, so that entering a peer cannot fail. */
+/* Makes every table large enough for one more peer, so that adding a peer to the tables cannot
+ * fail. Returns 0 or -ENOMEM. */
 static int make_room_for_peer(struct device *d)
 {
 	uint32_t cap = d->by_key_cap ? d->by_key_cap * 2 : PEERS_MIN, *slots;
@@ -262,8 +263,8 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		return -ENOMEM;
 	take_slot(d, p);
 	p->serial = ++d->last_serial;
-	/* The peer may have been removed and added again. The timestamp of the next initiation to
-	 * the peer must still be newer than that of the last one. */
+	/* The peer may have been removed and added again. Even then the timestamp of its next
+	 * initiation must be newer than the timestamp of its last one. */
 	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns;
 	err = d->mirror->peer_begin(d->mirror_ctx, p);
 	if (err) {
@@ -281,7 +282,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 {
 	hash_remove(d, p);
 	list_unlink(d, p);
-	device_peer_replace_begin(p); /* begin and end together remove all prefixes */
+	device_peer_replace_begin(p); /* The two calls together remove all prefixes. */
 	device_peer_replace_end(d, p);
 	peer_timers_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
@@ -349,7 +350,7 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	if (err) /* The insertion fails only for a new prefix, so remove the new map entry. */
+	if (err) /* Only a new prefix can fail, so the map entry is new and can be removed. */
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;
 }
@@ -401,7 +402,7 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
 	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
 	    !session_renew_after_receive(s, now_ns)) {
 		/* The handshake that the note requested is already complete. A worker may have
-		 * staged a packet after this handshake's flush. */
+		 * staged a packet after the staged packets were flushed at its end. */
 		peer_timers_flush(d, p);
 		return;
 	}

@@ -62,8 +62,8 @@ struct device_ops {
 	/* Frees an object when no worker can hold it any more, see retire_fn in indextab.h. The
 	 * device always unpublishes an object before it retires the object. */
 	retire_fn retire;
-	/* Reports an event. @peer or @from may be NULL. @peer is given only if the message that
-	 * caused the event was authentic. */
+	/* Reports an event. @peer or @from may be NULL. If a received message caused the event,
+	 * @peer is given only if the message was authentic. */
 	void (*event)(void *ctx, enum device_event event, const struct peer *peer,
 		      const struct endpoint *from);
 };
@@ -73,7 +73,8 @@ struct device_ops {
  * maps are unchanged. */
 struct device_mirror {
 	/* A receiver index becomes valid or invalid. index_begin is called before any message that
-	 * carries the index is sent. A second call turns a pending index into a data index. */
+	 * carries the index is sent. A second call, with @pending false, turns a pending index into
+	 * a data index. */
 	int (*index_begin)(void *ctx, uint32_t index, const struct peer *peer, bool pending);
 	void (*index_end)(void *ctx, uint32_t index);
 	/* peer_begin: peer->slot was assigned to @peer. peer_end: the slot becomes free. */
@@ -133,8 +134,8 @@ void device_done(struct device *d);
  *
  *   device_set_private_key  no message may be sent or accepted under the old key
  *   device_set_up           no key may be left in memory after "down"
- *   device_zero_all         no key may be used again, and the workers wait for this function
- *   device_peers_clear      the caller reports success only when no removed peer is reachable
+ *   device_zero_all         no key may be used again, and workers seal nothing until it returns
+ *   device_peers_clear      the caller reports success only when workers can find no removed peer
  */
 
 /* Sets the private key; 32 zeros clear it. Ends all sessions, because they belong to the old key;
@@ -172,22 +173,26 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 /* Removes a peer with its sessions, prefixes and staged packets. Callers must not use @p
  * afterwards. */
 void device_peer_remove(struct device *d, struct peer *p);
+/* Removes all peers. */
 void device_peers_clear(struct device *d);
 
 /* Sets the preshared key; 32 zeros clear it. The current session stays valid; the next handshake
  * uses the new key. */
 void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[static WIRE_KEY_LEN]);
+/* Sets the endpoint of @p. Reports it by ops->peer_changed if it differs from the old endpoint. */
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
 /* Like device_peer_set_endpoint(), for a peer that has moved to another address and may have lost
  * our session. Sends an initiation immediately if packets are staged or unanswered, or if the peer
  * has a persistent keepalive. Does not wait for REKEY_TIMEOUT_S after the last initiation, because
- * the last one went to the old address. The caller limits the rate. */
+ * the last initiation went to the old address. The caller limits how often this is called. */
 void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
 			  uint64_t now_ns);
 /* Sets the persistent keepalive interval; 0 turns persistent keepalives off. Turning them on sends
  * a keepalive immediately if the device is up. */
 void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interval_s,
 			       uint64_t now_ns);
+/* Sets the name of @p that is shown to the user; "" = none. Longer names are cut to
+ * PEER_NAME_LEN - 1 bytes. */
 void device_peer_set_name(struct device *d, struct peer *p, const char *name);
 /* Gives @prefix, whose host bits are ignored, to @p. If another peer has @prefix, that peer loses
  * it. Returns 0, -EINVAL for an invalid prefix, or the error of mirror->allowed_begin or
@@ -196,9 +201,9 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 /* Removes @prefix from @p if @p has it. */
 void device_peer_disallow(struct device *d, struct peer *p, const struct prefix *prefix);
 /* Replace all prefixes of a peer: call begin, then device_peer_allow() for each new prefix, then
- * end. The old prefixes stay valid until end, which removes those that were not given again. So no
- * packet is lost when a configuration is repeated, as `wg syncconf` does. A second begin before end
- * also marks the prefixes given since the first begin for removal. */
+ * end. The old prefixes stay valid until end, which removes those that were not added again. So no
+ * packet is lost when a configuration is repeated, as `wg syncconf` does. If begin is called twice
+ * before end, end also removes the prefixes that were added only between the two calls. */
 void device_peer_replace_begin(struct peer *p);
 void device_peer_replace_end(struct device *d, struct peer *p);
 
@@ -213,16 +218,16 @@ enum reason device_handshake_input(struct device *d, const void *msg, size_t len
  * old. Called when a worker has staged a packet, or has used a session that must be renewed. */
 void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* A worker has authenticated a data message under @s: if @s is peer->next, @s becomes current. @s
- * may also be NULL or any other session, because the worker's note may be stale. */
+/* A worker has authenticated a data message under @s. If @s is p->next, @s becomes current. For any
+ * other @s, or NULL, nothing happens, because the note of the worker may be stale. */
 void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns);
 
 /* An authenticated message came from @from. Makes @from the endpoint of @p, unless @from is invalid
  * or ops->answerable refuses it ("roaming", [W] 2.1). */
 void device_roamed(struct device *d, struct peer *p, const struct endpoint *from);
 
-/* Handles the expired timers of the peer and schedules the peer again. Workers request this when
- * they have set a timer of a peer that the control thread is not watching, see timers.h. */
+/* Handles the expired timers of the peer and schedules the peer again. A worker requests this after
+ * it has stored a time from which no deadline was computed yet (NOTE_WATCH, see timers.h). */
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Does everything that a worker's note about @p can request. Called after notes were lost. */

@@ -19,7 +19,7 @@
 
 /* handshake.c APIs: */
 
-/* Does the work of device_handshake_input(), which counts the reason that is returned. */
+/* Does the work of device_handshake_input(), except that it does not count the returned reason. */
 enum reason handshake_input(struct device *d, const void *msg, size_t len,
 			    const struct endpoint *from, bool under_load, uint64_t now_ns);
 
@@ -27,8 +27,8 @@ enum reason handshake_input(struct device *d, const void *msg, size_t len,
  * Does nothing if @p cannot be reached. */
 void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Sends an initiation now, which replaces a pending initiation. If that fails (no memory, a full
- * map), the retry timer tries again. */
+/* Sends an initiation now, which replaces a pending initiation. If the initiation cannot be made
+ * (no memory, a full map), the retry timer tries again. */
 void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Wipes our pending initiation and ends its index. Does nothing if none is pending. */
@@ -81,9 +81,9 @@ void peer_timers_handshake_done(struct device *d, struct peer *p);
 /* Wipes the sessions, the pending handshake and the timers. Staged packets stay. */
 void peer_timers_forget(struct device *d, struct peer *p);
 
-/* Starts the peer after peer_timers_forget(), or when the device comes up. If the peer has a
- * persistent keepalive or staged packets, the next device_tick() begins a handshake. Otherwise
- * nothing is sent to the peer until the host sends a packet to the peer. */
+/* Starts the timers of the peer after peer_timers_forget(), or when the device comes up. If the
+ * peer has a persistent keepalive or staged packets, the next device_tick() begins a handshake.
+ * Otherwise the first packet from the host to the peer begins a handshake. */
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of @p, then schedules @p. */

@@ -24,10 +24,10 @@ union message {
 
 /* Sending ------------------------------------------------------------------------------------- */
 
-/* Returns the time for the next initiation to @p. The time is always later than that of the last
- * initiation, even if the wall clock was set back or the peer was removed and added again. The
- * difference is at least 2^24 ns, because the timestamp on the wire is rounded down to a multiple
- * of 2^24 ns. */
+/* Returns the Unix time in ns for the next initiation to @p. It is always later than the time in
+ * the last initiation, even if the wall clock was set back or the peer was removed and added again.
+ * The difference is at least 2^24 ns, because the timestamp on the wire is rounded down to a
+ * multiple of 2^24 ns. */
 static uint64_t next_tai64n(struct device *d, struct peer *p)
 {
 	uint64_t unix_ns = d->ops->unix_ns(d->ctx), least = p->last_tai64n_unix_ns + (1 << 24);
@@ -171,7 +171,7 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	}
 	p->last_initiation_consumed_ns = now_ns;
 	note_authentic(d, p, from, sizeof(*msg), now_ns);
-	if (!peer_timers_reachable(d, p)) /* @from is invalid, and @p has no endpoint */
+	if (!peer_timers_reachable(d, p)) /* @p has no endpoint, and @from cannot be one */
 		why = REASON_no_endpoint;
 	else
 		why = send_response(d, p, &hs, now_ns);
@@ -204,8 +204,8 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_no_resources;
 	}
 	peer_timers_handshake_done(d, p);
-	/* [W] 6.1: the responder may send only after our first data message. So send the staged
-	 * packets now, or a keepalive if no packet is staged. */
+	/* The responder may send only after our first data message has arrived, [W] 6.1. So send
+	 * the staged packets now, or a keepalive if no packet is staged. */
 	peer_timers_keepalive(d, p, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;

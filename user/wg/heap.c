@@ -32,8 +32,8 @@ static void place_peer(struct heap *h, uint32_t i, struct peer *p)
 	p->heap_at = i;
 }
 
-/* Puts @p into the heap. Element @i is free; moves the free element up or down to the place where
- * @p belongs. */
+/* Puts @p into the heap. Element @i must be free. Moves other peers into the free element, up or
+ * down the tree, until the free element is where @p belongs. */
 static void sift(struct heap *h, uint32_t i, struct peer *p)
 {
 	uint32_t child;

@@ -105,7 +105,8 @@ static struct entry *find_entry(const struct indextab *t, uint32_t index, uint32
 	return NULL;
 }
 
-/* Puts @e into the first free slot from its hash on. The table is never full. */
+/* Puts @e into the first free slot at or after the slot of its hash. The table always has a free
+ * slot. */
 static void insert_entry(struct table *table, struct entry *e)
 {
 	struct entry *old;
@@ -118,8 +119,8 @@ static void insert_entry(struct table *table, struct entry *e)
 	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release); /* B */
 }
 
-/* Makes room for one more entry. If that would fill more than half of the table, replaces the table
- * by a larger or smaller one. Returns 0 or -ENOMEM. */
+/* Makes room for one more entry. If one more used slot would fill more than half of the table,
+ * replaces the table by a larger or smaller one. Returns 0 or -ENOMEM. */
 static int make_room_for_entry(struct indextab *t)
 {
 	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;

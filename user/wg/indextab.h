@@ -32,11 +32,12 @@ void indextab_free(struct indextab *t);
  * Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Control thread. */
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
-/* Turns the entry of a pending handshake into that of @session. A reader at the same time sees
- * either the pending handshake or the session. Control thread. */
+/* Turns the entry of a pending handshake into the entry of @session. Does nothing if @index is
+ * unknown. A reader at the same time sees either the pending handshake or the session. Control
+ * thread. */
 void indextab_promote(struct indextab *t, uint32_t index, struct session *session);
 
-/* Removes @index; an unknown index is fine. Control thread. */
+/* Removes @index. Does nothing if @index is unknown. Control thread. */
 void indextab_del(struct indextab *t, uint32_t index);
 
 /* Returns the session of @index, or NULL if @index is unknown or belongs to a pending handshake.

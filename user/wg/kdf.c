@@ -51,7 +51,8 @@ void kdf_hmac(uint8_t out[static WIRE_HASH_LEN], const uint8_t key[static WIRE_H
 	wipe(inner, sizeof(inner));
 }
 
-/* Computes @n outputs: T(i) = HMAC(PRK, T(i-1) || i). */
+/* Computes the outputs T(1) to T(@n) of HKDF: T(i) = HMAC(PRK, T(i-1) || i), where T(0) is
+ * empty. */
 static void hkdf(uint8_t *const out[], int n, const uint8_t ck[static WIRE_HASH_LEN],
 		 const void *input, size_t len)
 {

@@ -3,13 +3,13 @@
  * keypairs.c - the sessions of a peer, [W] 6.3.
  *
  *   as initiator:   the response proves that the responder has the keys:
- *                       previous := next or else current;  current := new
+ *                       previous := next, or current if there is no next;  current := new
  *   as responder:   only the first message under the new keys proves that our response arrived:
- *                       next := new    ... then    previous := current;  current := next
+ *                       next := new;  after that message:  previous := current;  current := next
  *
- * A session that is replaced ends immediately: its index is removed, and the revoked flag stops a
- * worker that still holds the session. The session is retired after all pointers to it have been
- * removed.
+ * A session that is neither previous, current nor next any more ends immediately: its index is
+ * removed, and the revoked flag stops a worker that still holds the session. The session is retired
+ * after all pointers to it have been removed.
  */
 #include <errno.h>
 
@@ -56,9 +56,10 @@ static void end_session(struct device *d, struct session *s)
 	d->ops->retire(d->ctx, s, session_free);
 }
 
-/* The kernel's driver also drops previous when it gets a new next. We keep previous until next is
- * confirmed: if both sides have sent initiations at the same time, the other side still sends under
- * previous for a round trip. There are never more than three sessions, as the paper requires. */
+/* The WireGuard driver of the kernel drops previous as soon as it has a new next. We keep previous
+ * until next is confirmed: if both sides have sent initiations at the same time, the other side
+ * still sends under previous for a round trip. There are never more than three sessions, as the
+ * paper requires. */
 static void add_next(struct device *d, struct peer *p, struct session *new)
 {
 	struct session *unconfirmed = session_in(&p->next);

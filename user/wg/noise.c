@@ -47,7 +47,8 @@ static void mix_hash(struct symmetric *s, const void *data, size_t len)
 	kdf_hash(s->hash, s->hash, WIRE_HASH_LEN, data, len);
 }
 
-/* The pre-message "<- s". */
+/* Begins the handshake state with the name of the protocol and the pre-message "<- s", which is the
+ * static key of the @responder. */
 static void symmetric_begin(struct symmetric *s, const uint8_t responder[static WIRE_KEY_LEN])
 {
 	kdf_hash(s->chaining_key, CONSTRUCTION, sizeof(CONSTRUCTION) - 1, NULL, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * noise.h - Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s, [N] 7, 9 and [W] 5.4: makes and consumes the two
- * handshake messages. Time, randomness and peers are arguments. The macs of a message belong to
- * cookie.h.
+ * handshake messages. Time, randomness and peers are arguments. cookie.h computes and checks mac1
+ * and mac2 of the messages.
  *
  *     <- s                      the initiator knows the responder's static key
  *     -> e, es, s, ss, {t}      initiation
@@ -63,19 +63,20 @@ struct noise_keys {
 void noise_identity_set(struct noise_identity *id, const uint8_t private[static WIRE_KEY_LEN]);
 void noise_identity_wipe(struct noise_identity *id);
 
-/* Sets the peer's key and derives static_static, which is zero for a key of low order; every
- * message to or from the peer then fails. psk and latest_timestamp stay the same. @public may be
- * r->public. */
+/* Sets the peer's key and derives static_static. If the key is of low order or we have no key,
+ * static_static is zero, and no handshake with the peer succeeds. psk and latest_timestamp stay the
+ * same. @public may be r->public. */
 void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Wipes static_static after our key was replaced. Deriving it again costs an X25519 (about 50 us),
- * which is too much for many peers at once. So noise_remote_unusable() derives it later for each
- * peer. */
+/* Wipes static_static after our key was replaced. To derive static_static again takes an X25519
+ * (about 50 us), which is too much for many peers at once. Therefore noise_remote_unusable() does
+ * so later, when a handshake with the peer is due. */
 void noise_remote_expire(struct noise_remote *r);
 
-/* Returns true if we have a key, but no handshake is possible with the peer's key. If static_static
- * is stale, derives it first; until then no message to or from the peer authenticates. */
+/* Returns true if we have a key, but no handshake is possible with the peer's key. Derives
+ * static_static first if it is stale. While static_static is stale, no handshake message to or from
+ * the peer can be made or authenticated. */
 bool noise_remote_unusable(struct noise_remote *r, const struct noise_identity *id);
 
 void noise_handshake_clear(struct noise_handshake *hs);
@@ -111,8 +112,8 @@ enum noise_verdict {
 
 /* Second half of consuming an initiation: authenticates the peer and its timestamp. On NOISE_OK @hs
  * is in state NOISE_CONSUMED_INITIATION and r->latest_timestamp is updated; otherwise nothing
- * changes. Does not touch hs->local_index, which the caller must end if it names a pending
- * initiation. */
+ * changes. hs->local_index stays the same: if @hs was a pending initiation, the caller must remove
+ * its index. */
 enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 					    const struct noise_incoming *in, struct noise_remote *r,
 					    struct noise_handshake *hs)

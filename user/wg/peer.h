@@ -43,10 +43,11 @@ struct peer {
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes,
-		rx_packets; /* UDP payload of authenticated messages of all types */
+		rx_packets; /* authenticated messages of all types, in bytes of UDP payload */
 	_Atomic uint64_t tx_bytes, tx_packets;
-	/* BOOTTIME of the last packet through the UDP socket that refreshed conntrack: a message of
-	 * the control thread, or a data message that AF_XDP could have carried (path/seal.c). */
+	/* BOOTTIME at which a packet to the peer last refreshed the conntrack entry. Such packets
+	 * go through the UDP socket: every message of the control thread, and from time to time a
+	 * data message that AF_XDP could have carried (path/seal.c). */
 	_Atomic uint64_t last_udp_ns;
 	_Atomic uint64_t wanted_ns; /* when a worker last requested a handshake */
 	_Atomic bool no_gso;	    /* the kernel refused UDP_SEGMENT on the path to the endpoint */
@@ -85,9 +86,9 @@ void peer_free(void *peer);
 
 /* Returns the session to send under, or NULL. Returns next as soon as a worker has decrypted a
  * message under next, because the other side may have lost the keys of current. The control thread
- * makes next current soon afterwards. The loads are sequentially consistent, like those of
- * stage->count: if one thread stages a packet while another publishes a session, at least one of
- * the two sees the other's change. Any thread. */
+ * makes next current soon afterwards. The loads are sequentially consistent, like the accesses to
+ * stage->count. If a worker stages a packet while the control thread publishes a session, at least
+ * one of the two therefore sees the change of the other. Any thread. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);

@@ -19,9 +19,9 @@
 /* The first initiation has had no answer for 2 * REKEY_TIMEOUT_S when the third one is due. */
 #define UNANSWERED_ATTEMPTS 2
 
-/* Returns true if a handshake with the peer's key is possible. After our own key has changed, this
- * function is the first to find out that the peer's key is of low order. It then drops the staged
- * packets, and peer_changed makes the workers refuse further packets. */
+/* Returns true if a handshake with the peer's key is possible. Otherwise drops the staged packets.
+ * After our own key has changed, this function is the first to find out that the peer's key is of
+ * low order. It then calls peer_changed, so that the workers refuse further packets. */
 static bool key_is_usable(struct device *d, struct peer *p)
 {
 	bool was_stale = p->remote.stale;
@@ -129,15 +129,15 @@ void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	/* With persistent keepalives there is nothing to request: last_traffic_ns is 0, so a
-	 * keepalive is due now, and it begins the handshake. */
+	/* With persistent keepalives no handshake need be requested: last_traffic_ns is 0, so a
+	 * keepalive is due now, and the keepalive begins the handshake. */
 	if (!p->timers.persistent_s && atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
 		timers_handshake_wanted(&p->timers, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 }
 
-/* Lets the route choose our source address again, because the peer may be unable to reach the old
- * one. */
+/* Lets the route choose our source address again, because the peer may not be able to reach the old
+ * source address any more. */
 static void forget_local(struct device *d, struct peer *p)
 {
 	struct endpoint before = p->endpoint;

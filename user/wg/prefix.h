@@ -26,7 +26,7 @@ struct prefix {
 /* Returns true if the family is known and the length fits it. */
 bool prefix_valid(const struct prefix *p);
 
-/* Clears the host bits of @p, which must be valid. Returns true if any of them was set. */
+/* Clears the host bits of @p, which must be valid. Returns true if any host bit was set. */
 bool prefix_mask(struct prefix *p);
 
 /* Writes "192.0.2.0/24" or "2001:db8::/32" into @text and returns @text. @p must be valid. */

@@ -5,9 +5,10 @@
  *   heads[hash(source)] ─▶ bucket ─▶ bucket ─▶ NONE       chains by hash_next
  *   newest ⇄ bucket ⇄ ... ⇄ bucket ⇄ oldest               all buckets, by last use
  *
- * A source without a bucket gets the least recently used one. The hash is keyed, so that an
- * attacker cannot choose sources that share a chain. A bucket holds saved time in ns instead of
- * tokens, and a token costs 1 s / rate. So no fraction of a token is lost between two calls.
+ * A source without a bucket gets the least recently used bucket. The hash is keyed, so that an
+ * attacker cannot choose sources that share a chain. A bucket stores the elapsed time in ns that
+ * was not spent yet, instead of a number of tokens. A token costs 1 s / rate. So no fraction of a
+ * token is lost between two calls.
  */
 #include "wg/ratelimit.h"
 

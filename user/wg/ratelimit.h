@@ -9,9 +9,10 @@
  *                                     ▼                          ▼
  *                                   refuse                     refuse
  *
- * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source replaces the least
- * recently used one. The accepted messages are recorded, because an observer could repeat them with
- * a forged source address and so use up the tokens of that source. Control thread only.
+ * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source gets the bucket that
+ * was not used for the longest time. The accepted messages are recorded, because an observer could
+ * repeat them with a forged source address and so use up the tokens of that source. Control thread
+ * only.
  */
 #ifndef WGXDP_RATELIMIT_H
 #define WGXDP_RATELIMIT_H
@@ -26,8 +27,9 @@
 
 struct ratelimit;
 
-/* @per_s: 1..NS_PER_S. @burst: at least 1. @secret is the key of the hash functions. Returns NULL
- * when out of memory. */
+/* Makes buckets that hold up to @burst tokens and gain @per_s tokens a second. @per_s: 1..NS_PER_S.
+ * @burst: at least 1. @secret: random bytes, the key of the hash functions. Returns NULL when out
+ * of memory. */
 struct ratelimit *ratelimit_new(uint32_t per_s, uint32_t burst, const uint8_t secret[static 16]);
 void ratelimit_free(struct ratelimit *r);
 
@@ -38,8 +40,8 @@ bool ratelimit_take(struct ratelimit *r, const struct endpoint *from, uint64_t n
 /* Records the message with @mac2, for which a token was taken. */
 void ratelimit_remember(struct ratelimit *r, const uint8_t mac2[static 16]);
 
-/* Returns true if the message with @mac2 is recorded. A record may be overwritten after about
- * RATELIMIT_REMEMBERED other messages. */
+/* Returns true if the message with @mac2 is recorded. Each later record overwrites this one with a
+ * probability of 1 / RATELIMIT_REMEMBERED. */
 bool ratelimit_remembers(const struct ratelimit *r, const uint8_t mac2[static 16]);
 
 #endif

@@ -35,8 +35,8 @@ void session_free(void *session)
 	free(session);
 }
 
-/* A worker's time may be earlier than born_ns, which the control thread has set, so do not
- * subtract. */
+/* The time of a worker may be earlier than born_ns, which the control thread has set. A subtraction
+ * would then wrap, so the code adds. */
 static bool older_than(const struct session *s, uint64_t seconds, uint64_t now_ns)
 {
 	return now_ns >= s->born_ns + seconds * NS_PER_S;
@@ -54,8 +54,8 @@ bool session_may_send(const struct session *s, uint64_t now_ns)
 	       atomic_load_explicit(&s->send_counter, memory_order_relaxed) < REJECT_AFTER_MESSAGES;
 }
 
-/* Uses compare-and-swap, because a plain add would change the counter even beyond the limit. After
- * enough refused calls the counter would wrap, and counters would be used twice. */
+/* Uses compare-and-swap, because a plain add would increase the counter even in a call that is
+ * refused. After enough refused calls the counter would wrap, and counters would be used twice. */
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 {
 	uint64_t next = atomic_load_explicit(&s->send_counter, memory_order_relaxed), after;

@@ -53,9 +53,9 @@ bool session_may_receive(const struct session *s, uint64_t now_ns);
  * than REJECT_AFTER_MESSAGES were sent. Any thread. */
 bool session_may_send(const struct session *s, uint64_t now_ns);
 
-/* Reserves @n successive counters and sets *@first to the first one. Returns false if fewer than
- * @n are left before REJECT_AFTER_MESSAGES; the session is then finished and may not send any more.
- * Any thread. */
+/* Reserves @n successive counters and sets *@first to the first of them. Returns false if fewer
+ * than @n counters are left below REJECT_AFTER_MESSAGES. In that case session_may_send() returns
+ * false from then on. Any thread. */
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	__attribute__((warn_unused_result));
 
@@ -67,8 +67,8 @@ bool session_renew_after_send(const struct session *s, uint64_t now_ns);
  * 180 - 10 - 5, [W] 6.2. Any thread. */
 bool session_renew_after_receive(const struct session *s, uint64_t now_ns);
 
-/* Hold this lock around the replay_accept() calls of one session in a batch. Never hold it over a
- * system call. Any thread. */
+/* Hold this lock around the replay_accept() calls of one session in a batch. Make no system call
+ * while you hold it. Any thread. */
 void session_lock(struct session *s);
 void session_unlock(struct session *s);
 

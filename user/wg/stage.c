@@ -10,7 +10,8 @@
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 
-/* The cost of all packets on the heap. A packet counts until stage_drop() frees it. */
+/* The costs, in bytes (cost_of()), of the staged packets of all peers. A packet that stage_take()
+ * has returned counts until stage_drop() frees it. */
 static _Atomic uint32_t total;
 
 void stage_init(struct stage *s)
@@ -25,8 +26,8 @@ static size_t size_of(uint32_t len)
 	return sizeof(struct staged) + len + WIRE_PADDING;
 }
 
-/* Returns the packet's size, but at least STAGED_BYTES / STAGED_TOTAL. So at most STAGED_TOTAL
- * packets fit into STAGED_BYTES. */
+/* Returns the size of a staged packet of @len bytes in memory, but at least STAGED_BYTES /
+ * STAGED_TOTAL. So at most STAGED_TOTAL packets fit into STAGED_BYTES. */
 static uint32_t cost_of(uint32_t len)
 {
 	const uint32_t least = STAGED_BYTES / STAGED_TOTAL;
@@ -81,9 +82,9 @@ static void append(struct stage *s, struct staged *packet)
 	atomic_fetch_add_explicit(&s->count, 1, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* Reserves @cost. While the total does not allow that, drops the oldest packet of @s and increments
- * *@dropped. The cost of the dropped packets stays reserved, so that no other thread can take the
- * room. Returns false if @s is empty and @cost still does not fit. */
+/* Reserves @cost. While the total is too large for @cost, drops the oldest packet of @s and
+ * increments *@dropped. Keeps the costs of the dropped packets reserved for the new packet, so that
+ * no other thread can use this room. Returns false if @s is empty and @cost still does not fit. */
 static bool make_room(struct stage *s, uint32_t cost, unsigned *dropped)
 {
 	uint32_t have = 0;

@@ -2,9 +2,9 @@
 /*
  * stage.h - the packets of a peer that wait for a session: at most STAGED_PER_PEER per peer, and
  * STAGED_TOTAL packets and STAGED_BYTES over all peers. The oldest packet of the peer is dropped
- * first. Packets are copied to the heap and never hold UMEM frames. Workers push and take packets;
- * the control thread reads the count and purges. Each stage has a spin lock. A packet for a peer
- * with a live session does not pass through the stage.
+ * first. A staged packet is a copy on the heap, so it never keeps a UMEM frame in use. Workers push
+ * and take packets; the control thread reads the count and purges. Each stage has a spin lock. A
+ * packet for a peer with a live session does not pass through the stage.
  */
 #ifndef WGXDP_STAGE_H
 #define WGXDP_STAGE_H
@@ -34,6 +34,7 @@ unsigned stage_push(struct stage *s, const void *packet, uint32_t len);
 /* Removes up to @max packets, the oldest first, and returns them as a list. Sets *@n to their
  * number. The caller frees each packet with stage_drop(). Any thread. */
 struct staged *stage_take(struct stage *s, unsigned max, unsigned *n);
+/* Frees a packet that stage_take() has returned, sent or not. Any thread. */
 void stage_drop(struct staged *packet);
 
 /* Drops all packets. Returns their number. Any thread. */

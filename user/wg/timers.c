@@ -40,7 +40,8 @@ static bool begin_time(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns
 	return !atomic_exchange_explicit(&t->watched, true, memory_order_acq_rel);
 }
 
-/* Unsets @time. Writes only if it is set, because a write takes the cache line from other CPUs. */
+/* Unsets @time. Writes only if @time is set, because a write removes the cache line from the caches
+ * of other CPUs. */
 static void clear_time(_Atomic uint64_t *time)
 {
 	if (counter_read(time))

@@ -3,15 +3,16 @@
  * timers.h - the timer state machine of one peer, [W] 6. Callers pass the time (BOOTTIME in ns),
  * and timers_next() returns the time at which timers_due() must be called next.
  *
- * Workers only store four timestamps (relaxed atomics). The control thread derives all deadlines
- * from the timestamps, so a data packet never arms or cancels a timer. A worker does not wake the
- * control thread for each packet, but at most once after the control thread has last read the
- * timestamps (@watched):
+ * Workers only store four timestamps (relaxed atomics):
  *
  *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
  *   last_traffic      newest authentic packet, either direction     +interval: persistent keepalive
  *   last_received     newest authentic packet of the peer           no deadline; shows liveness
+ *
+ * The control thread derives all deadlines from the timestamps, so a data packet never arms or
+ * cancels a timer. After the control thread has read the timestamps, workers wake it at most once
+ * until it reads them again, and not for each packet. The flag @watched says that it was woken:
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
@@ -32,10 +33,12 @@ struct timers {
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
-	_Atomic bool watched; /* NOTE_WATCH was sent since the times above were last read */
+	/* true: NOTE_WATCH was sent after the control thread last read the times above */
+	_Atomic bool watched;
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
-	uint64_t attempt_began_ns;   /* first initiation, or newest packet that needed a session */
+	/* when the first initiation was sent, or when a packet last needed a session */
+	uint64_t attempt_began_ns;
 	uint64_t last_initiation_ns; /* when we last sent an initiation or response; 0 = never */
 	uint64_t jitter_ns;	     /* random delay drawn for the last initiation */
 	uint64_t zero_at_ns;	     /* when all keys are wiped; 0 = nothing to wipe */
@@ -44,8 +47,8 @@ struct timers {
 	uint16_t persistent_s;	     /* persistent keepalive interval; 0 = off */
 };
 
-/* Which timers have expired: a set of flags. The control thread acts on them, and calls the
- * functions below after it has sent a message or begun a session. */
+/* Which timers have expired: a set of flags. The control thread handles them, and calls the
+ * functions below when it has sent a message or begun a session. */
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
@@ -72,11 +75,11 @@ void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_m
 /* A response was sent; for timers_may_initiate() it counts as an initiation. */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
 /* A packet needs a session while an initiation is pending or not allowed yet. Retries go on for the
- * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If none is pending, an initiation is sent as soon as
- * timers_may_initiate() holds. */
+ * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If no initiation is pending, one is sent as soon as
+ * timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
-/* Moves a retry that is due but not allowed yet to the time at which timers_may_initiate() holds.
- * The end of the attempt stays the same. */
+/* Postpones a retry that is due but not allowed yet to the time at which timers_may_initiate()
+ * returns true. The end of the attempt stays the same. */
 void timers_retry_put_off(struct timers *t);
 /* The keys of a new session were derived: postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
@@ -86,8 +89,9 @@ void timers_handshake_done(struct timers *t);
  * wiped. */
 void timers_reset(struct timers *t);
 
-/* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S after the last one, [W] 6.1, or
- * after our last response, because its receiver needs that time to confirm the session. */
+/* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S have passed since our last
+ * initiation, [W] 6.1, and since our last response, because the receiver of the response needs time
+ * to confirm the session. */
 bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
 
 /* Returns the enum timers_due flags that are due at @now_ns and disarms them: a second call returns
