@@ -62,8 +62,8 @@ static int check_kernel(const char *nic, struct fault *f)
 		nic);
 }
 
-/* Opens a copy of the XDP program that uses the maps of @owner. Does not load the copy: libxdp
- * does, because only libxdp knows which dispatcher the copy extends. */
+/* Opens a copy of the XDP program that uses the maps of @owner. Leaves the loading to libxdp,
+ * because only libxdp knows which dispatcher the copy extends. */
 static int prepare(struct chainlink *c, const struct ingress_bpf *owner, bool generic,
 		   struct fault *f)
 {

@@ -70,8 +70,8 @@ static void pin_maps(struct loader *l)
 			pins_add(&l->pins, bpf_map__name(map), bpf_map__fd(map));
 }
 
-/* Reads how far the clock of BPF programs is ahead of ours. If this fails, assumes 0, which is
- * right unless the daemon runs in a time namespace. */
+/* Reads how far the clock of BPF programs is ahead of CLOCK_BOOTTIME. If this fails, assumes 0,
+ * which is right unless the daemon runs in a time namespace. */
 static void read_clock(struct loader *l)
 {
 	int err = clock_ahead(&l->clock_ahead_ns);

@@ -57,10 +57,10 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f);
 
-/* Attaches the TC ingress program to the NIC instead of XDP. It drops the packets that the XDP
- * program would drop, and passes all others to the stack. The program is attached by tcx if the
- * kernel has tcx (Linux 6.6) and @force_clsact is false, else by clsact; *@tcx is set to true for
- * tcx. A clsact filter outlives a killed owner, but passes all packets while the heartbeat of
+/* Attaches the TC ingress program to the NIC instead of XDP. The TC program drops the packets that
+ * the XDP program would drop, and passes all others to the stack. The program is attached by tcx if
+ * the kernel has tcx (Linux 6.6) and @force_clsact is false, else by clsact; *@tcx is set to true
+ * for tcx. A clsact filter outlives a killed owner, but passes all packets while the heartbeat of
  * worker 0 is stale; the next loader_new() of the interface removes it. Returns 0, or -errno with
  * @f filled in: -EALREADY, -EOPNOTSUPP (not Ethernet), -ENOTSUP, -EPERM, -ENODEV. */
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
@@ -91,8 +91,9 @@ bool loader_tunnel_attached(const struct loader *l);
 uint64_t loader_tunnel_steered(const struct loader *l);
 
 /* Return the arrays that workers write, with one element for each worker. They are valid until
- * loader_free(). Relaxed stores are enough, because a worker's element of tun_writer is read only
- * while this worker writes to the tunnel. Elements of tun_writer are SLOT_NONE at first. */
+ * loader_free(). Relaxed stores are enough: a worker's element of tun_writer is read only while
+ * this worker writes to the tunnel, and a heartbeat may be read a moment late. Elements of
+ * tun_writer are SLOT_NONE at first. */
 volatile uint64_t *loader_tun_writer(struct loader *l); /* [WORKERS_MAX] */
 volatile uint64_t *loader_heartbeat(struct loader *l);	/* [WORKERS_MAX] */
 
@@ -148,8 +149,9 @@ void loader_allowed_del(struct loader *l, const struct prefix *p);
  * handshakes with any mac1 pass to the daemon. */
 int loader_set_mac1_key(struct loader *l, const uint8_t *key);
 
-/* Creates or updates the slot's element in peers, and creates its elements in peer_stats and
- * peer_auth. Returns 0, -ENOSPC (a map is full; nothing changed) or -ENOMEM (nothing changed). */
+/* Creates or updates the element of @slot in the map peers, and creates its elements in the maps
+ * peer_stats and peer_auth if they are missing. Returns 0, -ENOSPC (a map is full; nothing changed)
+ * or -ENOMEM (nothing changed). */
 int loader_peer_set(struct loader *l, uint32_t slot, const struct peer_value *v);
 void loader_peer_del(struct loader *l, uint32_t slot);
 

@@ -35,7 +35,7 @@ struct loader {
 	struct nic nics[NICS_MAX]; /* indexed by the NIC's number in the maps */
 	struct tclink egress, ingress;
 	uint32_t handle;					 /* handle of our clsact filters */
-	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mapped arrays */
+	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mmap() of the BPF arrays */
 	int64_t clock_ahead_ns;
 	unsigned cpus;
 	uint64_t update_once_until_ns; /* until then, update() does not retry */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pins.h - the directory of an interface in the BPF file system, where its maps are pinned, such as
- * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns it. All functions are for the control thread.
+ * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns the directory. All functions are for the control
+ * thread.
  *
  * Pins let an administrator inspect the maps. If the maps cannot be pinned, the caller goes on
  * without pins, and pins.why gives the reason:

@@ -15,7 +15,7 @@
 #define OVERHEAD_V4 (20 + 8 + 16 + 16)
 #define OVERHEAD_V6 (40 + 8 + 16 + 16)
 
-#define BUILT_AFTER 1767225600 /* 2026-01-01, in Unix time */
+#define BUILT_AFTER 1767225600 /* Unix time of 2026-01-01; every build is newer */
 
 struct findings {
 	unsigned faults, warnings;

@@ -14,8 +14,8 @@
 #include "util/fault.h"
 #include "wgxdp/limits.h"
 
-/* CLI_CONFIG: attach or check found the config file missing or wrong, so that a service manager
- * need not try again. It is EX_CONFIG of sysexits.h, which systemd shows as "CONFIG". */
+/* CLI_CONFIG: attach or check found the config file missing or wrong, so a service manager need not
+ * try again. The value is EX_CONFIG of sysexits.h, which systemd shows as "CONFIG". */
 enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CONFIG = 78 };
 
 int attach_main(int argc, char **argv);	 /* attach.c */

@@ -120,7 +120,7 @@ static bool is_before_restart(const char *interface)
 {
 	const char *result = getenv("SERVICE_RESULT");
 
-	/* A process that is dying releases its lock late. */
+	/* A dying process releases its lock late, so wait for the lock. */
 	return result && strcmp(result, "success") != 0 && name_lock_exists(interface) &&
 	       name_lock_wait_free(interface, DYING_MS);
 }

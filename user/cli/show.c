@@ -340,7 +340,7 @@ static int show_all(bool json)
 			err = show_one(names[i], json, first, &f);
 		if (!err)
 			first = false;
-		else if (err != -ENOENT) /* -ENOENT: the socket's daemon was killed */
+		else if (err != -ENOENT) /* -ENOENT: the daemon of this socket was killed */
 			code = cli_fail(CLI_FAILED, "%s", f.text);
 	}
 	free(names);

@@ -328,7 +328,7 @@ int conf_check(struct conf *c, const char *text, size_t len, const char *path,
 static void free_list(struct conf_list *list)
 {
 	for (uint32_t i = 0; i < list->count; i++) {
-		wipe(list->items[i], strlen(list->items[i])); /* the hook may contain a key */
+		wipe(list->items[i], strlen(list->items[i])); /* a hook may contain a key */
 		free(list->items[i]);
 	}
 	free(list->items);

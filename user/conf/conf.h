@@ -55,9 +55,9 @@ struct conf_peer {
 	char *host, *port;	  /* parts of Endpoint; port is decimal; NULL = none */
 	bool named;		  /* host is a name and not an address */
 	unsigned endpoint_line;	  /* number of the Endpoint line */
-	/* The remote side of Endpoint. If host is an address, it is filled in when the file is
-	 * read. If host is a name, the family is AF_UNSPEC until conf_resolve(). Without Endpoint
-	 * the family stays AF_UNSPEC. */
+	/* The remote side of Endpoint. If host is an address, endpoint is filled in when the file
+	 * is read. If host is a name, the family is AF_UNSPEC until conf_resolve(). Without
+	 * Endpoint the family stays AF_UNSPEC. */
 	struct endpoint endpoint;
 	struct prefix *allowed; /* without host bits, in the order of `wg show` */
 	uint32_t allowed_count;

@@ -22,10 +22,10 @@ struct conf_place {
 struct conf_parser {
 	struct conf *c;
 	unsigned line;
-	const char *text; /* the current line; NULL = no line */
-	const char *at;	  /* the place in the current line that messages refer to */
-	const char *counted;
-	unsigned column; /* column of p->counted */
+	const char *text;    /* the current line; NULL = no line */
+	const char *at;	     /* the place in the current line that messages refer to */
+	const char *counted; /* the columns up to here have been counted */
+	unsigned column;     /* column of p->counted */
 
 	conf_warn_fn warn;     /* warning callback of conf_parse(), or NULL */
 	conf_report_fn report; /* callback of conf_check(), which goes on after errors; or NULL */

@@ -251,7 +251,7 @@ static void on_work_timer(void *ctx, uint64_t now_ns)
 	struct server *s = ctx;
 
 	for (struct server_client *c = s->clients, *next; c; c = next) {
-		next = c->next; /* serving a client closes no other client */
+		next = c->next; /* serving a client closes no other client, so @next stays valid */
 		if (may_continue(c))
 			continue_answer(c, now_ns + PASS_TURN_NS);
 		else if (c->state == ANSWERED || line_waits(c))

@@ -41,8 +41,8 @@ void core_before_wait(struct core *c);
 
 /* Removes all peers. Their objects are retired, but not freed yet. */
 void core_stop(struct core *c);
-/* Frees the retired objects. All workers must have been freed. Both functions may be called even if
- * core_init() failed or was never called. */
+/* Frees the retired objects. All workers must have been freed. core_stop() and core_done() may be
+ * called even if core_init() failed or was never called. */
 void core_done(struct core *c);
 
 #endif

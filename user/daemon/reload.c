@@ -60,7 +60,7 @@ static void retire(struct reload *r)
 
 /* Changes ------------------------------------------------------------------------------------ */
 
-/* Sets port, mark and key. Sets the port first, because that fails if another program uses the
+/* Sets port, mark and key. Sets the port first, because this step fails if another program uses the
  * port. */
 static int set_interface(struct reload *r, struct fault *f)
 {

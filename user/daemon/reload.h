@@ -26,7 +26,7 @@ enum reload_wish {
 	RELOAD_WATCHED = 1, /* the file has changed: never removes all peers */
 	RELOAD_ASKED = 2,   /* the user has requested the reload */
 	RELOAD_EXACT = 4,   /* the device becomes exactly like the file, as with `wg syncconf` */
-	RELOAD_ADOPT = 8,   /* take the file that `wgxdp save` wrote as the last applied one */
+	RELOAD_ADOPT = 8,   /* regard the file that `wgxdp save` wrote as applied */
 };
 
 struct reload_ops {

@@ -12,7 +12,7 @@
 #include "io/xdp_features.h"
 #include "util/log.h"
 
-#define OCCUPANT_UNKNOWN UINT32_MAX /* 0 is not the id of any program */
+#define OCCUPANT_UNKNOWN UINT32_MAX /* no program has this id, so is_free() returns true at once */
 
 static uint32_t carrier_downs(const struct nics_env *env, const struct nic *nic)
 {

@@ -59,12 +59,12 @@ struct options {
 	struct options_conf conf;
 	struct options_nics nics;
 	enum options_path rx, tx;
-	const char *udp_why; /* text for show: why UDP sockets are used; NULL = --rx, --tx */
+	const char *udp_why; /* text for show: why UDP sockets are used; NULL = by --rx or --tx */
 	enum loader_mode xdp_mode;
 	struct options_xsk xsk;
 	const char *aead;	    /* NULL = auto */
 	unsigned workers;	    /* 0 = min(queues, CPUs, 4) */
-	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i]; if empty, on any CPU */
+	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i % cpu_count]; none = on any CPU */
 	unsigned cpu_count;
 	uint32_t handshake_rate; /* handshakes per second from one source, under load */
 	bool strict;		 /* drop packets that fail a check even if the host forwards */

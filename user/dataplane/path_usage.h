@@ -23,7 +23,7 @@ struct path_usage {
 	bool by_udp; /* most data messages of the last full window came by the UDP sockets */
 };
 
-/* Call this with the present counts. If the current window has PATH_USAGE_ENOUGH messages,
+/* Call this with the present counts. If the current window has at least PATH_USAGE_ENOUGH messages,
  * evaluates it and begins the next one. Returns true if by_udp changed. */
 bool path_usage_update(struct path_usage *u, uint64_t xsk, uint64_t udp);
 

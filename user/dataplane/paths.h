@@ -55,7 +55,7 @@ int paths_open(struct paths *p, struct loader *loader, struct fault *f);
  * user forced XDP. */
 int paths_without_xdp(struct paths *p, int err, const struct fault *f);
 
-void paths_close(struct paths *p); /* workers that have ports must be stopped */
+void paths_close(struct paths *p); /* workers that use the queues must be stopped */
 
 /* Returns the number of sending queues of the NIC that has the fewest, among the NICs with AF_XDP
  * sockets; 0 = there are no such NICs. With at most so many workers, each worker has a queue on

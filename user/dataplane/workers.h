@@ -43,8 +43,8 @@ unsigned workers_most(const struct options *options);
  * is the number of queues of the NIC that has the fewest; 0: the queues do not limit the number. */
 unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues);
 
-/* Makes @count workers, stopped and without ports. Returns 0, or -errno with @f filled in. Call
- * workers_free() also after a failure. */
+/* Makes @count workers, which are stopped and have no NIC queues yet. Returns 0, or -errno with @f
+ * filled in. Call workers_free() also after a failure. */
 int workers_make(struct workers *w, const struct workers_config *config, unsigned count,
 		 struct fault *f);
 void workers_free(struct workers *w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * interface.h - addresses, MTU and routes of the tunnel interface. The kernel removes them together
- * with the interface. Functions that set something may be repeated.
+ * with the interface. Functions that set something may be called repeatedly.
  */
 #ifndef WGXDP_INTERFACE_H
 #define WGXDP_INTERFACE_H
@@ -35,8 +35,9 @@ void interface_drop_routes(const struct interface *i, const struct plan *from,
 int interface_restore(const struct interface *i, const struct plan *p, unsigned *addresses,
 		      unsigned *routes, struct fault *f);
 
-/* Reads the settings of @p back. Returns -EIO with @f filled in if one is missing or was changed:
- * by another program, or by the kernel, which removes IPv6 addresses if the MTU is below 1280. */
+/* Reads the settings of @p back. Returns 0, or -EIO with @f filled in if a setting is missing or
+ * was changed: by another program, or by the kernel, which removes IPv6 addresses if the MTU is
+ * below 1280. */
 int interface_verify(const struct interface *i, const struct plan *p, struct fault *f);
 
 #endif

@@ -5,7 +5,7 @@
  *
  *   an event of addresses, routes, rules, links or nftables ─▶ a check, KEEP_SETTLE_NS later
  *   a check restored something ─▶ this costs one of KEEP_AT_ONCE tokens; a new token comes every
- *                                 KEEP_TOKEN_NS. Without a token the next check waits for one.
+ *                                 KEEP_TOKEN_NS. Without a token, the next check waits for a token.
  *   a check failed ─▶ the next check waits, 1 s at first and at most 32 s
  *
  * So two programs that fight over a route cannot keep the host busy. Control thread.
@@ -18,8 +18,8 @@
 
 #include "util/loop.h"
 
-/* The delay between an event and the check. It is needed because `ip route flush` repeats until
- * there are no routes left, and would never end if each route were restored immediately. */
+/* The delay between an event and the check. The delay is needed because `ip route flush` repeats
+ * until there are no routes left, and would never end if each route were restored immediately. */
 #define KEEP_SETTLE_NS 20000000ULL
 #define KEEP_AT_ONCE 10
 #define KEEP_TOKEN_NS 3000000000ULL

@@ -2,7 +2,7 @@
 /*
  * record.h - /run/wgxdp/IFACE.host: a record of the settings on the host that the kernel does not
  * remove together with the interface. The record is written before the settings are made, so that
- * the next daemon of this name can undo all of them after a `kill -9`. It is JSON:
+ * the next daemon of this name can undo all of them after a `kill -9`. The record is JSON:
  *
  *   {"netns": 4026531840, "src_valid_mark": false, "nft4": true, "nft6": true,
  *    "dns": "resolvconf", "dns_name": "tun.wg0",

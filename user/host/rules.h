@@ -33,7 +33,7 @@ struct rules {
  * lock, or -1 if the lock cannot be taken; the daemon then chooses without the lock. */
 #define RULES_LOCK_MS 2000
 int rules_lock(void);
-void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if it is -1 */
+void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if *@lock_fd is -1 */
 
 /* Chooses a number from 51820 on that no rule uses as table or fwmark, and whose routing table is
  * empty in both families. Returns 0 or -errno; -ENOSPC if a thousand numbers are in use. */
