@@ -63,21 +63,6 @@ ok "default routes are accepted with Table = off" "$WGXDP" check "$TMP/$A.conf"
 good | conf "$A" >/dev/null
 ok "check accepts a good file" "$WGXDP" check "$TMP/$A.conf"
 
-# --- what check finds on the host -----------------------------------------------------------------
-
-warnings() { in_ns a "$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null </dev/null; }
-
-is "check does not warn of a good file on this host" "$(warnings)" ""
-in_ns a tc qdisc add dev eth0 root tbf rate 1gbit burst 100k latency 50ms
-ok "check warns of shaping on the NIC" grep -q 'eth0 has the queueing discipline tbf' <(warnings)
-in_ns a tc qdisc del dev eth0 root
-good | sed '3s/.*/MTU = 1441/' | conf "$A" >/dev/null
-ok "check warns of an MTU too large for the path" \
-	grep -q 'MTU = 1441: the path to 192.0.2.2:51822 has an MTU of 1500, .* 1440' <(warnings)
-good | sed '3s/.*/MTU = 1440/' | conf "$A" >/dev/null
-is "check does not warn of an MTU that just fits" "$(warnings)" ""
-good | conf "$A" >/dev/null
-
 # --- faults on the command line -------------------------------------------------------------------
 
 GOOD=$TMP/$A.conf

@@ -114,7 +114,7 @@ literal wgxdp.conf.5
 umask 077
 mv "$TMP/example.1" "$TMP/$A.conf"
 is "wgxdp.conf(5): check only warns that the key is published" \
-	"$("$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null | sed "s|$TMP/||")" \
+	"$(in_ns a "$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null | sed "s|$TMP/||")" \
 	"wgxdp: warning: $A.conf:2:14: PrivateKey: this key is published in wgxdp.conf(5); \
 make another key"
 ok "wgxdp.conf(5): attach with the example" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null

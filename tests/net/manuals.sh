@@ -49,7 +49,7 @@ accepts() # WHAT WARNINGS < text
 {
 	local path
 	path=$(conf "$A")
-	ok "config: $1" eval "'$WGXDP' check '$path' >/dev/null 2>err"
+	ok "config: $1" eval "in_ns a '$WGXDP' check '$path' >/dev/null 2>err"
 	is "config: $1: warnings" "$(grep -c warning err)" "$2"
 }
 

@@ -24,7 +24,9 @@ static const struct {
 	    .offloads = { [ETHTOOL_GRO] = { true, true, false },
 			  [ETHTOOL_LRO] = { true, false, true } },
 	    .bypassed = { .egress = "the qdisc tbf" } },
-	  { .rx_xdp = true, .why = "eth0: so", .count = 2,
+	  { .rx_xdp = true, .reason_count = 2,
+	    .reasons = { { NIC_BYPASSED, { "eth0: so" } }, { NIC_BYPASSED, { "eth0: and so" } } },
+	    .count = 2,
 	    .advice = { { .why = "few queues", .command = "ethtool -L eth0 combined 4",
 			  .tunable = true },
 			{ .why = "a shaper", .command = "wgxdp attach" } } },
@@ -33,7 +35,7 @@ static const struct {
 	  "  offloads: rx-gro on, rx-lro off (fixed)\n"
 	  "  AF_XDP would bypass: the qdisc tbf; IPsec policies; routing by the nf_tables chain t "
 	  "out; translation by the nf_tables chain nat POSTROUTING\n"
-	  "  auto: rx xdp, tx udp\n  why: eth0: so\n"
+	  "  auto: rx xdp, tx udp\n  why: eth0: so; eth0: and so\n"
 	  "  advice: few queues (attach --tune does this)\n    ethtool -L eth0 combined 4\n"
 	  "  advice: a shaper\n    wgxdp attach\n" },
 	{ { .link = { .name = "br0", .mtu = 9000, .kind = "bridge" }, .native = NIC_NO,

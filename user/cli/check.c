@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp check: reports every error of a config file, and every setting that is allowed but looks
- * wrong. Changes nothing.
+ * wgxdp check: reports every error of a config file, every setting that is allowed but looks wrong,
+ * and what would keep attach from using XDP on this host. Changes nothing.
  */
+#include <errno.h>
+#include <net/if.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
 #include "conf/conf.h"
+#include "daemon/name_lock.h"
+#include "dataplane/nic_advice.h"
+#include "dataplane/nic_choice.h"
+#include "dataplane/workers.h"
 #include "io/netlink.h"
+
+#define USAGE "usage: wgxdp check [NIC[,NIC...]] CONF"
 
 /* Bytes that the tunnel adds to a packet: the outer IP and UDP headers, and the header and tag of a
  * data message. */
@@ -19,6 +27,7 @@
 
 struct findings {
 	unsigned faults, warnings;
+	bool unseen; /* what AF_XDP would bypass was not read, because that needs root */
 };
 
 static void print_finding(void *ctx, enum conf_severity severity, const char *sentence)
@@ -62,47 +71,84 @@ static void check_mtu(const struct conf *c, const struct endpoint *e, uint32_t p
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
-static void check_nic(struct netlink *nl, const struct conf *c, uint32_t ifindex,
-		      struct findings *n)
-{
-	char kind[NETLINK_QDISC_LEN];
-	struct netlink_link link;
-	struct fault sentence;
-
-	if (netlink_root_qdisc(nl, ifindex, kind) <= 0 || netlink_link(nl, NULL, ifindex, &link))
-		return;
-	fault(&sentence, 0,
-	      "%s: %s has the queueing discipline %s, which AF_XDP would bypass, so attach sends "
-	      "through the UDP sockets; --tx xdp uses AF_XDP nevertheless",
-	      c->path, link.name, kind);
-	print_finding(n, CONF_WARNING, sentence.text);
-}
-
-/* Checks the routes to the peers whose Endpoint is an address. Does not look up names. */
-static void check_paths(const struct conf *c, struct findings *n)
+/* Checks the routes to the peers whose Endpoint is an address. Does not look up names. @tunnel is
+ * the index of the tunnel if it is up. A route through the tunnel (0.0.0.0/0) says nothing about
+ * the path to the peer. */
+static void check_paths(struct netlink *nl, const struct conf *c, uint32_t tunnel,
+			struct findings *n)
 {
 	const struct netlink_flow flow = { c->fwmark, htons(c->listen_port) };
-	struct netlink *nl = netlink_open();
-	uint32_t checked = 0; /* index of the NIC that was checked last */
 
-	for (uint32_t i = 0; nl && i < c->peer_count; i++) {
+	for (uint32_t i = 0; i < c->peer_count; i++) {
 		const struct endpoint *e = &c->peers[i].endpoint;
 		struct netlink_route route;
 
-		if (c->peers[i].own || e->remote.sa.sa_family == AF_UNSPEC ||
-		    netlink_route(nl, e, &flow, &route) || route.local)
-			continue;
-		check_mtu(c, e, route.mtu, n);
-		if (route.ifindex != checked)
-			check_nic(nl, c, route.ifindex, n);
-		checked = route.ifindex;
+		if (!c->peers[i].own && e->remote.sa.sa_family != AF_UNSPEC &&
+		    !netlink_route(nl, e, &flow, &route) && !route.local && route.ifindex != tunnel)
+			check_mtu(c, e, route.mtu, n);
 	}
+}
+
+/* Warns if the NIC cannot use XDP, and of what AF_XDP would bypass on the NIC. */
+static void check_nic(struct netlink *nl, const struct options *options, const char *name,
+		      struct findings *n)
+{
+	struct nic_judgement judgement;
+	struct nic_facts facts;
+	struct fault sentence;
+
+	if (nic_facts_read(&facts, nl, options, name))
+		return;
+	nic_judge(&judgement, &facts, options, workers_most(options));
+	for (unsigned i = 0; i < judgement.reason_count; i++) {
+		const struct nic_reason *reason = &judgement.reasons[i];
+
+		fault(&sentence, 0, "%s%s",
+		      reason->kind == NIC_WITHOUT_XDP ? "attach would use the UDP sockets: " : "",
+		      reason->sentence.text);
+		if (reason->kind == NIC_WITHOUT_XDP || reason->kind == NIC_BYPASSED)
+			print_finding(n, CONF_WARNING, sentence.text);
+	}
+	n->unseen |= !facts.privileged && (judgement.rx_xdp || judgement.tx_xdp);
+}
+
+/* Checks the NICs that attach would choose. Returns 0, or -errno with @f filled in if there is no
+ * NIC of a name that the user gave. */
+static int check_nics(struct netlink *nl, const struct options *options, const struct conf *c,
+		      struct findings *n, struct fault *f)
+{
+	struct nic nics[OPTIONS_NICS_MAX];
+	struct nic_choice choice = { .nics = nics };
+	int err = nic_choice_named(&choice, nl, options, f);
+
+	if (!err && !options->nics.count)
+		nic_choice_routed(&choice, nl, c, c->fwmark);
+	for (unsigned i = 0; i < choice.count && !err; i++)
+		check_nic(nl, options, nics[i].name, n);
+	return err;
+}
+
+/* Compares the config with the host. While the tunnel is up, `wgxdp show` says which path data
+ * takes and why, so the NICs are not checked. */
+static int check_host(const struct options *options, const struct conf *c, struct findings *n,
+		      struct fault *f)
+{
+	uint32_t tunnel = if_nametoindex(options->interface);
+	struct netlink *nl = netlink_open();
+	int err = 0;
+
+	check_clock(time(NULL), n);
+	if (nl)
+		check_paths(nl, c, tunnel, n);
+	if (nl && !tunnel && !name_lock_exists(options->interface))
+		err = check_nics(nl, options, c, n, f);
 	netlink_close(nl);
+	return err;
 }
 
 /* ---------------------------------------------------------------------------------------------- */
 
-static void report(const struct conf *c, const char *interface, unsigned warnings)
+static void report(const struct conf *c, const char *interface, const struct findings *n)
 {
 	unsigned long prefixes = 0;
 	unsigned own = 0;
@@ -111,7 +157,7 @@ static void report(const struct conf *c, const char *interface, unsigned warning
 		prefixes += c->peers[i].allowed_count;
 		own += c->peers[i].own;
 	}
-	printf("%s: fine%s\n", c->path, warnings ? ", with warnings" : "");
+	printf("%s: fine%s\n", c->path, n->warnings ? ", with warnings" : "");
 	printf("  interface: %s\n", interface);
 	printf("  private key: %s\n",
 	       c->has_private_key ? "(hidden)" : "none; the tunnel waits for wg set");
@@ -122,27 +168,41 @@ static void report(const struct conf *c, const char *interface, unsigned warning
 	printf("  peers: %u, with %lu allowed IPs\n", c->peer_count - own, prefixes);
 	if (own)
 		printf("  skipped: %u peer that is this host itself\n", own);
+	if (n->unseen)
+		printf("  not checked: what AF_XDP would bypass on this host (this needs root, or "
+		       "CAP_NET_ADMIN)\n");
+}
+
+/* Parses the arguments. The variable WGXDP_NIC names the NICs if no argument does. */
+static int parse(struct options *options, int argc, char **argv, struct fault *f)
+{
+	options_default(options);
+	if (argc < 2 || argc > 3 || argv[1][0] == '-' || argv[argc - 1][0] == '-')
+		return fault(f, CLI_USAGE, "%s", USAGE);
+	return argc == 3 ? options_set_nics(options, argv[1], f) : options_read_nics(options, f);
 }
 
 int check_main(int argc, char **argv)
 {
-	char path[PATH_MAX], interface[IFNAME_MAX + 1];
 	struct findings n = { 0 };
+	struct options options;
+	char path[PATH_MAX];
 	struct fault f;
 	struct conf c;
+	int err;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return cli_fail(CLI_USAGE, "usage: wgxdp check CONF");
-	if (conf_find(argv[1], path, interface, &f))
+	if (parse(&options, argc, argv, &f))
+		return cli_fail(CLI_USAGE, "%s", f.text);
+	if (conf_find(argv[argc - 1], path, options.interface, &f))
 		return cli_fail(CLI_CONFIG, "%s", f.text);
 	if (conf_check_file(&c, path, print_finding, &n)) {
 		if (n.faults > 1)
 			cli_fail(CLI_CONFIG, "%s: %u faults", path, n.faults);
 		return CLI_CONFIG;
 	}
-	check_clock(time(NULL), &n);
-	check_paths(&c, &n);
-	report(&c, interface, n.warnings);
+	err = check_host(&options, &c, &n, &f);
+	if (!err)
+		report(&c, options.interface, &n);
 	conf_done(&c);
-	return CLI_OK;
+	return err ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;
 }

@@ -42,21 +42,6 @@ static int start(const struct options *options, struct fault *f)
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
-/* Reads WGXDP_NIC: a list of NICs, or "none" to use only the UDP sockets. If the variable is not
- * set or is "auto", the NICs are chosen as by attach. */
-static int set_nics(struct options *options, struct fault *f)
-{
-	const char *list = getenv("WGXDP_NIC");
-
-	if (!list || !*list || !strcmp(list, "auto"))
-		return 0;
-	if (strcmp(list, "none") != 0)
-		return options_set_nics(options, list, f);
-	options->rx = options->tx = OPTIONS_PATH_UDP;
-	options->udp_why = "data goes through the UDP sockets because of WGXDP_NIC=none";
-	return 0;
-}
-
 /* Returns true if the variable is set to 1. */
 static bool is_set(const char *variable)
 {
@@ -97,8 +82,8 @@ int iface_main(int argc, char **argv)
 			"%s: this names a config file, not an interface; did you mean wgxdp "
 			"attach --foreground %s?",
 			name, name);
-	if (set_nics(&options, &f))
-		return cli_fail(CLI_USAGE, "WGXDP_NIC: %s", f.text);
+	if (options_read_nics(&options, &f))
+		return cli_fail(CLI_USAGE, "%s", f.text);
 	snprintf(options.interface, sizeof(options.interface), "%s", name);
 	if (options.foreground)
 		return daemon_run(&options, NULL, -1);

@@ -310,6 +310,23 @@ int options_set_nics(struct options *o, const char *list, struct fault *f)
 	}
 }
 
+int options_read_nics(struct options *o, struct fault *f)
+{
+	const char *list = getenv("WGXDP_NIC");
+	struct fault why;
+
+	if (!list || !*list || !strcmp(list, "auto"))
+		return 0;
+	if (!strcmp(list, "none")) {
+		o->rx = o->tx = OPTIONS_PATH_UDP;
+		o->udp_why = "data goes through the UDP sockets because of WGXDP_NIC=none";
+		return 0;
+	}
+	if (options_set_nics(o, list, &why))
+		return fault(f, CLI_USAGE, "WGXDP_NIC: %s", why.text);
+	return 0;
+}
+
 void options_default(struct options *o)
 {
 	*o = (struct options){ .handshake_rate = HANDSHAKE_RATE_PER_S,

@@ -94,6 +94,18 @@ static json_t *advice(const struct nic_judgement *j)
 	return list;
 }
 
+/* Returns the reasons as one text, or null if there are none. */
+static json_t *why(const struct nic_judgement *j)
+{
+	char text[NIC_REASONS_MAX * sizeof(struct nic_reason)] = "";
+	size_t len = 0;
+
+	for (unsigned i = 0; i < j->reason_count; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? "; " : "",
+					j->reasons[i].sentence.text);
+	return text_or_null(text);
+}
+
 json_t *probe_json(const struct nic_facts *f, const struct nic_judgement *j)
 {
 	return json_pack("{s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, "
@@ -104,7 +116,7 @@ json_t *probe_json(const struct nic_facts *f, const struct nic_judgement *j)
 			 channels(f), "rings", rings(f), "offloads", offloads(f), "xdp_program",
 			 text_or_null(f->program), "bypassed", bypassed(f), "unseen", unseen(f),
 			 "rx", j->rx_xdp ? "xdp" : "udp", "tx", j->tx_xdp ? "xdp" : "udp", "why",
-			 text_or_null(j->why), "advice", advice(j));
+			 why(j), "advice", advice(j));
 }
 
 /* To text -------------------------------------------------------------------------------------- */

@@ -2,7 +2,6 @@
 #include "dataplane/nic_advice.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "io/afxdp.h"
@@ -80,84 +79,95 @@ static bool is_hardware(const struct nic_facts *f)
 
 /* The path ------------------------------------------------------------------------------------- */
 
-static void say(struct nic_judgement *j, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void say(struct nic_judgement *j, const char *format, ...)
+/* Returns the sentence of a new reason, for the caller to fill in. */
+static struct fault *add_reason(struct nic_judgement *j, enum nic_reason_kind kind)
 {
-	size_t len = strlen(j->why);
-	va_list args;
+	struct nic_reason *reason = &j->reasons[j->reason_count++];
 
-	if (len)
-		len += (size_t)snprintf(j->why + len, sizeof(j->why) - len, "; ");
-	if (len >= sizeof(j->why))
-		return;
-	va_start(args, format);
-	vsnprintf(j->why + len, sizeof(j->why) - len, format, args);
-	va_end(args);
+	*reason = (struct nic_reason){ .kind = kind };
+	return &reason->sentence;
 }
 
-/* Returns true if nothing known prevents XDP. Adds to j->why what prevents it, or that the driver
- * may still refuse it. */
-static bool has_xdp(struct nic_judgement *j, const struct nic_facts *f)
+/* Adds why XDP cannot be used. Returns false if nothing known prevents it. */
+static bool find_obstacle(struct nic_judgement *j, const struct nic_facts *f,
+			  const struct options *options)
 {
 	const char *name = f->link.name, *driver = *f->driver ? f->driver : "its driver";
 	const struct rule *rule = rule_of(f);
+	struct fault why = { "" };
 
-	if (f->refusal) {
-		say(j, "%s", f->why.text);
-	} else if (f->native == NIC_NO) {
-		say(j,
-		    "%s: %s offers no native XDP with the present settings, and auto never uses "
-		    "generic XDP, which runs only after the kernel has built a socket buffer",
-		    name, driver);
-	} else if (rule->frees_gro_hw && is_on(f, ETHTOOL_GRO_HW) &&
-		   f->offloads[ETHTOOL_GRO_HW].fixed) {
-		say(j,
-		    "%s: %s refuses XDP, because the hypervisor merges packets (rx-gro-hw) and the "
-		    "guest cannot switch that off",
-		    name, driver);
-	} else if (f->link.mtu > rule->mtu) {
-		say(j, "%s: %s accepts an XDP program only with an MTU of at most %u, not %u", name,
-		    driver, rule->mtu, f->link.mtu);
-	} else if (has_too_many_channels(f)) {
-		say(j, "%s: %s accepts an XDP program only if half of its channels are unused",
-		    name, driver);
-	} else {
-		if (f->native == NIC_UNKNOWN)
-			say(j,
-			    "%s: if %s refuses the XDP program, the UDP sockets are used; kernels "
-			    "before Linux 6.3 do not report what a driver offers",
-			    name, driver);
-		return true;
-	}
-	return false;
+	if (f->refusal)
+		why = f->why;
+	else if (f->native == NIC_NO)
+		fault(&why, 0,
+		      "%s: %s offers no native XDP with the present settings, and auto never uses "
+		      "generic XDP, which runs only after the kernel has built a socket buffer",
+		      name, driver);
+	else if (rule->frees_gro_hw && is_on(f, ETHTOOL_GRO_HW) &&
+		 f->offloads[ETHTOOL_GRO_HW].fixed)
+		fault(&why, 0,
+		      "%s: %s refuses XDP, because the hypervisor merges packets (rx-gro-hw) and "
+		      "the guest cannot switch that off",
+		      name, driver);
+	else if (f->link.mtu > rule->mtu)
+		fault(&why, 0,
+		      "%s: %s accepts an XDP program only with an MTU of at most %u, not %u", name,
+		      driver, rule->mtu, f->link.mtu);
+	else if (has_too_many_channels(f))
+		fault(&why, 0,
+		      "%s: %s accepts an XDP program only if half of its channels are unused", name,
+		      driver);
+	else
+		return false;
+	*add_reason(j, nic_checks_prefers_udp(options, &f->link) ? NIC_UDP_IS_FASTER
+								 : NIC_WITHOUT_XDP) = why;
+	return true;
+}
+
+static void say_bypassed_by_nic(struct nic_judgement *j, const struct nic_facts *f,
+				const struct options *options, bool sends, bool receives)
+{
+	char why[sizeof(struct fault)] = "";
+
+	nic_checks_explain(why, sizeof(why), f->link.name, options, &f->bypassed, sends, receives);
+	if (*why)
+		fault(add_reason(j, NIC_BYPASSED), 0, "%s", why);
 }
 
 static void say_bypassed_by_host(struct nic_judgement *j, const struct nic_facts *f)
 {
+	const char *name = f->link.name;
+
 	if (f->ipsec == NIC_YES)
-		say(j, "data to peers whose packets an IPsec policy encrypts or refuses is sent by "
-		       "the UDP socket");
+		fault(add_reason(j, NIC_BYPASSED), 0,
+		      "%s: data to peers whose packets an IPsec policy encrypts or refuses is sent "
+		      "by the UDP socket, because AF_XDP would bypass the policy",
+		      name);
 	if (*f->hooks.nat)
-		say(j,
-		    "data to peers whose packets are translated (nf_tables chain %s) is sent by "
-		    "the UDP socket",
-		    f->hooks.nat);
+		fault(add_reason(j, NIC_BYPASSED), 0,
+		      "%s: if the nftables chain \"%s\" translates the packets to a peer, data to "
+		      "this peer is sent by the UDP socket, because AF_XDP would bypass the chain",
+		      name, f->hooks.nat);
 	if (*f->hooks.route)
-		say(j, "AF_XDP does not see the marks that nf_tables chain %s sets",
-		    f->hooks.route);
+		fault(add_reason(j, NIC_BYPASSED), 0,
+		      "%s: AF_XDP does not see the marks that the nftables chain \"%s\" sets", name,
+		      f->hooks.route);
 }
 
 static void choose(struct nic_judgement *j, const struct nic_facts *f,
 		   const struct options *options)
 {
-	bool xdp = has_xdp(j, f);
+	bool xdp = !find_obstacle(j, f, options);
 
+	if (xdp && f->native == NIC_UNKNOWN)
+		fault(add_reason(j, NIC_MAY_REFUSE), 0,
+		      "%s: if %s refuses the XDP program, the UDP sockets are used; kernels before "
+		      "Linux 6.3 do not report what a driver offers",
+		      f->link.name, *f->driver ? f->driver : "its driver");
 	j->rx_xdp = xdp && nic_checks_wants_rx(options);
 	j->tx_xdp = xdp && nic_checks_sends(options, &f->bypassed);
-	nic_checks_explain(j->why, sizeof(j->why), f->link.name, options, &f->bypassed, xdp,
-			   j->rx_xdp);
+	say_bypassed_by_nic(j, f, options, xdp, false);
+	say_bypassed_by_nic(j, f, options, false, j->rx_xdp);
 	if (j->tx_xdp)
 		say_bypassed_by_host(j, f);
 }

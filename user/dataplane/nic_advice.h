@@ -11,6 +11,7 @@
 #include "host/tuning.h"
 
 #define NIC_ADVICE_MAX 12
+#define NIC_REASONS_MAX 6 /* one about XDP, two about the NIC's tc, three about the host */
 
 struct nic_advice {
 	char why[192];			  /* what is limited, or when the command is useful */
@@ -21,9 +22,23 @@ struct nic_advice {
 	struct tuning_change change; /* only if tunable */
 };
 
+enum nic_reason_kind {
+	NIC_UDP_IS_FASTER, /* auto prefers the UDP sockets on this kind of link */
+	NIC_WITHOUT_XDP,   /* XDP cannot be used */
+	NIC_MAY_REFUSE,	   /* only attach finds out whether the driver accepts an XDP program */
+	NIC_BYPASSED,	   /* a setting of the host that AF_XDP bypasses, or would bypass */
+};
+
+/* Why a direction does not use XDP, or what XDP bypasses. */
+struct nic_reason {
+	enum nic_reason_kind kind;
+	struct fault sentence;
+};
+
 struct nic_judgement {
 	bool rx_xdp, tx_xdp;
-	char why[768]; /* why a direction is not XDP, or what XDP bypasses; "" = nothing to say */
+	unsigned reason_count;
+	struct nic_reason reasons[NIC_REASONS_MAX];
 	unsigned count;
 	struct nic_advice advice[NIC_ADVICE_MAX];
 };

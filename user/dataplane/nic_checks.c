@@ -17,10 +17,10 @@ bool nic_checks_wants_xdp(const struct options *options)
 	return nic_checks_wants_rx(options) || options->tx != OPTIONS_PATH_UDP;
 }
 
-/* Returns true if `auto` uses the UDP sockets on this link instead of XDP. On a veth pair, an XDP
- * program makes the kernel split every UDP_SEGMENT packet into frames and copy each frame.
- * Therefore the UDP sockets have twice the throughput in both directions (docs/performance.md). */
-static bool auto_prefers_udp(const struct options *o, const struct netlink_link *link)
+/* On a veth pair, an XDP program makes the kernel split every UDP_SEGMENT packet into frames and
+ * copy each frame. Therefore the UDP sockets have twice the throughput in both directions
+ * (docs/performance.md). */
+bool nic_checks_prefers_udp(const struct options *o, const struct netlink_link *link)
 {
 	bool asked = o->rx == OPTIONS_PATH_XDP || o->tx == OPTIONS_PATH_XDP || o->chain ||
 		     o->xsk.zero_copy == AFXDP_ZC_ON || o->xdp_mode != LOADER_MODE_AUTO;
@@ -49,7 +49,7 @@ static int check_members(struct netlink *nl, const struct options *options,
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f)
 {
-	if (auto_prefers_udp(options, link))
+	if (nic_checks_prefers_udp(options, link))
 		return fault(f, -EOPNOTSUPP,
 			     "%s: the UDP sockets are faster on a veth pair; "
 			     "--rx xdp --tx xdp uses XDP nevertheless",

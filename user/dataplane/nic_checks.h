@@ -34,6 +34,10 @@ bool nic_checks_wants_rx(const struct options *options);
 /* Returns true if AF_XDP sockets are to be opened, to receive or to send. */
 bool nic_checks_wants_xdp(const struct options *options);
 
+/* Returns true if `auto` uses the UDP sockets on this link, because they are faster there than
+ * XDP. */
+bool nic_checks_prefers_udp(const struct options *options, const struct netlink_link *link);
+
 /* Returns 0 if XDP may be tried on the link, or -errno with @f filled in and, if the reason may go
  * away, *@obstacle set: -EOPNOTSUPP (a veth pair, an interface above others), -EMSGSIZE (the
  * MTU). */
