@@ -36,7 +36,7 @@ static const struct row rows[] = {
 	{ "two, smaller than the MTU", false, 4, WIRE_DATA, INDEX, 2, 0, 2, 2, 0 },
 	{ "30, larger than the MTU", false, 4, WIRE_DATA, INDEX, 30, 0, 30, 30, 0 },
 	{ "two over IPv6", false, 6, WIRE_DATA, INDEX, 2, 0, 2, 2, 0 },
-	{ "30 by IPv6", false, 6, WIRE_DATA, INDEX, 30, 0, 30, 30, 0 },
+	{ "30 over IPv6", false, 6, WIRE_DATA, INDEX, 30, 0, 30, 30, 0 },
 	{ "invalid: one", false, 4, WIRE_DATA, 1, 1, 0, 0, 0, 1 },
 	{ "invalid: the first of two", false, 4, WIRE_DATA, 1, 2, 0, 2, 0, 0 },
 	{ "malformed: the first of two", false, 6, 9, INDEX, 2, 0, 2, 0, 0 },

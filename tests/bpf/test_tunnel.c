@@ -10,20 +10,20 @@
 static const struct in_row in_rows[] = {
 	{ "the right peer", UDP, { 1, 7 }, NEAR, true },
 	{ "the other right peer", UDP, { 2, 7 }, FAR, true },
-	{ "the longer prefix's peer", UDP, { 1, 9 }, FAR, true },
-	{ "an echo of the right peer", ECHO, { 1, 7 }, NEAR, true },
+	{ "a source in both prefixes, the longer prefix's peer", UDP, { 1, 9 }, FAR, true },
+	{ "an echo request of the right peer", ECHO, { 1, 7 }, NEAR, true },
 	{ "an ICMP error of the right peer", ERROR, { 1, 7 }, NEAR, true },
-	{ "too big, of the right peer", TOO_BIG, { 1, 7 }, NEAR, true },
-	{ "the shorter prefix's peer", UDP, { 1, 9 }, NEAR, false },
-	{ "another peer's source", UDP, { 2, 7 }, NEAR, false },
-	{ "and the other way round", UDP, { 1, 7 }, FAR, false },
+	{ "an ICMP error \"too big\" of the right peer", TOO_BIG, { 1, 7 }, NEAR, true },
+	{ "a source in both prefixes, the shorter prefix's peer", UDP, { 1, 9 }, NEAR, false },
+	{ "the first peer with the second peer's source", UDP, { 2, 7 }, NEAR, false },
+	{ "the second peer with the first peer's source", UDP, { 1, 7 }, FAR, false },
 	{ "no peer's source", UDP, { 3, 7 }, NEAR, false },
 	{ "our own source", UDP, { 0, 1 }, NEAR, false },
 	{ "no slot", UDP, { 1, 7 }, SLOT_NONE, false },
 	{ "no slot and no peer's source", UDP, { 3, 7 }, SLOT_NONE, false },
-	{ "no slot, ICMP error", ERROR, { 3, 7 }, SLOT_NONE, false },
+	{ "no slot, an ICMP error", ERROR, { 3, 7 }, SLOT_NONE, false },
 	{ "a slot without a peer", UDP, { 1, 7 }, 5, false },
-	{ "ICMP error under a peer's slot", ERROR, { 3, 7 }, NEAR, false },
+	{ "an ICMP error with no peer's source", ERROR, { 3, 7 }, NEAR, false },
 };
 
 static void check_ingress(bool force_clsact)
