@@ -17,7 +17,7 @@ TREE=$DIRECTORY/tree
 # Both tools export the name of the directory that they use.
 processes() { grep -lzE "^(job|root)=$DIRECTORY/" /proc/[0-9]*/environ 2>/dev/null; }
 has_file() { compgen -G "$1" >/dev/null; }
-has_child() # NAME: without a process for the look, because the moment is short
+has_child() # NAME: starts no process, because the child may have this name only for a moment
 {
 	local children='' child name=''
 	read -r children <"/proc/$pid/task/$pid/children"

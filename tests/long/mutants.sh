@@ -3,7 +3,7 @@
 # timeout: 3600
 #
 # mutants.sh - shows that the simulation can fail. Each entry of MUTANTS breaks one thing in the
-# protocol core, and the simulation must fail within SEEDS seeds (30).
+# protocol core, and the simulation must fail with one of the first SEEDS seeds (default 30).
 #
 #   user/wg/X.c ──sed──▶ X.c, broken ──▶ X.o ─┐
 #   test_simulation.c ─────────────────────────┴─▶ libwgcore.a without its own X.o ──▶ must not pass

@@ -10,7 +10,7 @@
 #   /etc/hosts: vpn.test is 192.0.2.9, where there is no host, and 192.0.2.2
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # /etc/hosts
+OWN_MOUNTS=yes # for /etc/hosts
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping

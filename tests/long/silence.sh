@@ -60,8 +60,8 @@ for i in "${!pairs[@]}"; do
 	read -r _ _ sender <<<"${pairs[i]}"
 	to=10.99.0.2
 	[ "$sender" = a ] || to=10.99.0.1
-	# Multicast packets find no peer, so each side sends nothing else.
-	# The port is closed, so an ICMP error comes back.
+	# The datagram goes to a closed port, so an ICMP error comes back. Neither side sends
+	# anything else, because no peer is allowed multicast addresses.
 	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9"
 done
 DATA=$((16 + 48 + 16)) # 34 bytes, padded to 48; the ICMP error has 62, padded to 64
@@ -71,7 +71,8 @@ for i in "${!pairs[@]}"; do
 	is "${pairs[i]}: there are a handshake, the datagram and an ICMP error" "$(transfer "$i")" \
 		"$((92 + ERROR)) $((148 + DATA))"
 done
-# The ICMP error is the last data packet, so the sender of the datagram owes a keepalive.
+# The ICMP error is the last data packet, so the sender of the datagram must answer the error with a
+# keepalive.
 sleep 13 # the keepalive comes after ten seconds, and nothing may follow it
 for i in "${!pairs[@]}"; do
 	is "${pairs[i]}: there is a keepalive for the error" "$(transfer "$i")" \

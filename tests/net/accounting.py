@@ -349,7 +349,7 @@ class Reasons:
         def flood():
             with wgpeer.held(b.pid):  # holds the control thread
                 b.send(right, 10000)
-        # How the drops split between the two reasons depends on the number of workers that read.
+        # Both reasons occur. How often each occurs depends on the number of workers that read.
         self.expect("more initiations than the queue holds",
                     lambda got: set(got) == {"queue_full", "no_mac2"} and
                     sum(got.values()) == 10000, flood)

@@ -26,8 +26,8 @@ FORGERIES = 600
 TCP, UDP = 7001, 7002
 OUTGOING = {"no_peer", "no_endpoint", "staged_full", "no_session", "too_big", "send_failed",
             "tx_full", "loop"}
-# These losses are not added to the fates below: tun_tx and xsk_tx concern other packets, and the
-# UDP errors include udp_rx.
+# These losses of the daemon are not counted among the fates of received datagrams: tun_tx and
+# xsk_tx concern packets that the daemon sends, and the UDP errors already include udp_rx.
 LOST_ELSEWHERE = {"tun_tx", "xsk_tx", "udp_rx"}
 
 
@@ -251,8 +251,8 @@ def cross(a, b, box, size, count, seed):
 
 
 def forge(a, b, box):
-    """Sends only forgeries. The test is repeated if the nodes sent anything meanwhile, because that
-    may change their state."""
+    """Sends only forgeries. If a node sends anything meanwhile, the test is repeated, because
+    sending may change the node's state."""
     states = {}
     for _ in range(5):
         ends = [e for e in (a, b) if e.ours]

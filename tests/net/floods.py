@@ -46,7 +46,7 @@ def junk(remote, cookie=None):
 
 
 class Load(threading.Thread):
-    """Keeps a node under load: sends bursts from @sock while the node is stopped."""
+    """Keeps a node under load: stops the node with @still and meanwhile sends bursts from @sock."""
 
     def __init__(self, still, sock, to, remote, burst=BURST):
         super().__init__()

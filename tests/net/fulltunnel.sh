@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A default route through the tunnel: attach makes the same settings as wg-quick(8) for the same
-# file, restores them when other programs remove them, lets no packet out unencrypted meanwhile, and
-# undoes all of them.
+# A default route through the tunnel. attach makes the same settings as wg-quick(8) for the same
+# file. wgxdp restores them when other programs remove them, lets no packet out unencrypted
+# meanwhile, and undoes all of them at the end.
 #
 #   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server; lo has 203.0.113.9 and
 #   eth0 192.0.2.1 ══════════════════               2001:db8:9::9; both stand for the internet
@@ -131,7 +131,7 @@ removed "nft flush ruleset" "nft list chain ip6 wgxdp-$A leak" in_ns a nft flush
 removed "an nftables table" "nft list table ip wgxdp-$A | grep -q nexthop" \
 	in_ns a nft flush table ip "wgxdp-$A"
 
-# A flush that comes while wgxdp still restores the tables is noticed, too.
+# wgxdp also notices a flush that happens while it restores the tables.
 for _ in 1 2 3; do
 	in_ns a nft flush ruleset
 	wait_for 10 in_ns a nft list chain ip "wgxdp-$A" leak

@@ -141,7 +141,8 @@ is "... as detach does: the hooks have run" "$(seen)" "$RECORD $RECORD"
 refuses "... and the next detach finds nothing" 1 "no wgxdp serves" down a "$A"
 clean "a signal: nothing is left" a "$A"
 
-# A hook does not end. A second signal ends the daemon. The other hooks run when that hook ends.
+# A PreDown hook does not end. A second signal ends the daemon meanwhile. When the hook is killed,
+# the remaining hooks run.
 config "PreDown=sleep 60" "PostDown=echo after >> $LOG" | conf "$A" >/dev/null
 : >"$LOG"
 ok "attach with a hook that hangs" attach

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# AF_XDP receives packets before the IP layer does. The endpoint that wgxdp learns must be the one
-# that the stack would have learned: with the interface at which packets reach IP, and only from
-# sources that the stack accepts.
+# AF_XDP receives packets before the IP layer does. Nevertheless wgxdp must learn the same endpoint
+# as from a UDP socket: with the scope of the interface at which packets reach IP (the bridge, not
+# its port), and only from sources that the stack accepts on this interface.
 #
 #   ┌────────── a ───────────┐               ┌── b ──┐
 #   │ br0  192.0.2.1  fe80:: │               │       │

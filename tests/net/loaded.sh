@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Cookies between wgxdp and wireguard-go; first one of them is under load, then the other. The first
-# initiation is answered by a cookie reply. A later initiation carries a mac2 and leads to a
-# session.
+# Cookies between wgxdp and wireguard-go. First wgxdp is under load, then wireguard-go. In both
+# cases the first initiation is answered by a cookie reply, and a later initiation carries a mac2
+# and leads to a session.
 #
 #   ┌──────── a ────────┐            ┌──────── b ────────┐
 #   │ wgxdp             │            │ wireguard-go      │

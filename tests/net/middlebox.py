@@ -20,7 +20,7 @@ It listens at the UNIX socket SOCKET. Each line is a command, which is answered 
     counts                answers {"right": {"seen": 9, "sent": 8, "drop": 2, ...}, "left": ...},
                           which counts the datagrams that leave on each side
     forget                forgets the frames that have passed
-    forge right|left N    sends N datagrams that do not authenticate, made from the datagrams that
+    forge right|left N    sends N datagrams that must change nothing, made from the datagrams that
                           passed to this side: with flipped bits, shortened, replayed, junk; from
                           the same addresses and ports and from others; answers how many were sent
     readdress right|left  sends the dropped data messages from another port, with the checksum for

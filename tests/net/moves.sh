@@ -36,8 +36,8 @@ move() # FROM TO [NAME]
 		{ [ "$way" = tcx ] || wait_for 5 filtered "$2"; }
 }
 
-# Tests wait for the filter, because the kernel stops the interface's queues while clsact is
-# attached.
+# Succeeds if the clsact filter is attached again. move() waits for this, because the kernel stops
+# the interface's queues for a moment when it attaches clsact.
 filtered() { in_ns "$1" tc filter show dev "$A" egress | grep -q wgxdp_egress; }
 
 # pings.py waits long enough for the second initiation. wireguard-go ignores an initiation that

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Endpoints that are given by a name, against a DNS server whose records change (dns.py):
+# Endpoints that are given by a name, with a DNS server whose records change (dns.py):
 #
-#   moved   the server restarts at another address, and DNS follows: reached within TTL + 15 s
-#   turns   each answer is another address: the endpoint of a live session does not change
+#   moved   the server restarts at another address, and DNS follows: the client reaches the server
+#           within TTL + 15 s
+#   turns   each answer has another address: the endpoint of a live session does not change
 #   roamed  the server moves and DNS does not follow: the endpoint stays where the server was heard
 #   full    like moved, but the route to the DNS server leads into the tunnel that is down
 #   boot    there is no DNS server at first: the tunnel comes up, and the name is resolved later
 #   nobody  the name does not exist: attach fails
 #   screen  on a terminal attach counts down the seconds that it waits for DNS
 #
-#   ┌─ a: wgxdp, a tunnel a case ─┐         ┌─ b: wgxdp, a tunnel a case ──┐
+#   ┌ a: wgxdp, a tunnel per case ┐         ┌─ b: wgxdp, a tunnel per case ┐
 #   │ 192.0.2.1              eth0 │─────────│ eth0   192.0.2.2, .12, .22...│
 #   │ DNS at 127.0.0.1            │         │ ports 51801...               │
 #   │                             │         │ DNS at 198.51.100.1          │
@@ -24,8 +25,8 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq unshare mount script
 
-# Commands get $etc/resolv.conf as /etc/resolv.conf, except in two cases that have files of their
-# own.
+# Commands see $etc/resolv.conf as /etc/resolv.conf. Two cases have files of their own, with other
+# servers.
 cases=(moved turns roamed full boot)
 etc=$TMP
 printf 'nameserver 127.0.0.1\n' >"$etc/resolv.conf"

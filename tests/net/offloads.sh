@@ -29,8 +29,8 @@ up() # OPTIONS...
 		node b 2 "$@" < <(peer_of a 1) && node c 3 "$@" < <(peer_of a 1)
 }
 
-# Prints the drops without too_big, which counts packets that were queued before the MTU was
-# lowered.
+# Prints the drops except too_big. Packets that were queued before the MTU was lowered are counted
+# as too_big.
 drops() { in_ns "$1" "$WGXDP" show "$ID$1" --json | jq -c '.drops | del(.too_big)'; }
 
 tests() # NAME TEST...

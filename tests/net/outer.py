@@ -43,7 +43,7 @@ class Bench:
         self.outer, self.path = int(outer), path
         self.family = {4: socket.AF_INET, 6: socket.AF_INET6}
         self.wire, self.tunnel = Tap(b, "eth0"), Tap(a, interface)
-        self.loopback = Tap(a, "lo")  # the host's ICMP errors reach local senders here
+        self.loopback = Tap(a, "lo")  # the host sends its ICMP errors to local senders through lo
         with wgpeer.namespace(b):
             self.sock = socket.socket(self.family[self.outer], socket.SOCK_DGRAM)
             self.sock.bind((OUTER[self.outer][1], FAR_PORT))
@@ -126,8 +126,8 @@ class Bench:
 
 
 def by_this_path(bench, what, before, want):
-    """Checks that @want messages take the path under test. Each message is counted a moment after
-    it is on the wire."""
+    """Checks that @want messages take the path under test. Waits for the counters, because a
+    message is counted only after it is on the wire."""
     wait_until(lambda: bench.sent() - before >= want)
     same(f"{what}: the messages take this path", bench.sent() - before, want)
 

@@ -21,8 +21,8 @@ keys a b
 CONF=$(conf_a | conf "$A")
 ok "wireguard-go" stranger_b "$B"
 
-# machine NAME COMMANDS: makes a mount namespace, prepared by COMMANDS. It lives until the test
-# ends.
+# machine NAME COMMANDS: makes a mount namespace and runs COMMANDS in it. The namespace exists until
+# the test ends.
 declare -A machines=()
 machine()
 {

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `wgxdp probe` names what a NIC offers, the path that `auto` takes and the reason, and the commands
-# that would lead to a better path. probe changes nothing, and `attach` then takes that path.
+# `wgxdp probe` reports what a NIC offers, the path that `auto` takes and the reason, and commands
+# that would lead to a better path. probe changes nothing, and a later `attach` takes the path that
+# probe has reported.
 #
 #   a: eth0, 1 of 4 queues ═══ eth0 :b
 #   a: br0 ── up0 ════════════ up0 :b

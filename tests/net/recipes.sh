@@ -12,7 +12,7 @@
 #                    fd51::2      ::1
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # /etc/hosts
+OWN_MOUNTS=yes # for /etc/hosts
 . tests/net/lib.sh
 need_root
 need_cmd wg ip iptables ip6tables iptables-save ip6tables-save curl openssl ifconfig iperf ping

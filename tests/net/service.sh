@@ -40,7 +40,7 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 heard() { grep -cE -- "$1" "$HEARD"; }
 hears() { wait_for 5 grep -qE -- "$1" "$HEARD"; }
 
-# Counts the lines that match and that came with READY=1 or after it.
+# Counts the matching lines among READY=1 and the lines after it.
 by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; }
 
 ready_with() { [ "$(by_then .)" -ge "$1" ]; } # LINES

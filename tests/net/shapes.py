@@ -5,7 +5,7 @@ Usage, in namespaces of its own for networks, mounts and processes:
 
     shapes.py WGXDP FILE SCRATCH
 
-Prints one of these, and after it what the two say or where they differ:
+Prints one of these outcomes, followed by the messages of the two programs, or by the differences:
 
     same           attach makes the state that wg-quick makes, and detach restores the old state
     both refuse    neither accepts the file, and wgxdp leaves the old state
@@ -139,15 +139,16 @@ def dns():
 
 
 def wait_for_end():
-    """Waits until the daemon has ended: wg-quick only deletes the interface, and the daemon
-    notices."""
+    """Waits until the daemon has ended. wg-quick only deletes the interface, and the daemon ends
+    when it notices this."""
     end = time.monotonic() + 20
     while os.path.exists("/run/wgxdp/wg0.lock") and time.monotonic() < end:
         time.sleep(0.02)
 
 
 def cycle(up, down, text):
-    """Returns whether up succeeds, what up and down print, the states before, during, after."""
+    """Returns whether up succeeds, what up and down print, and the states before up, after up, and
+    after down."""
     before = state(text)
     os.makedirs(f"{SCRATCH}/{up[0]}", exist_ok=True)
     path = f"{SCRATCH}/{up[0]}/wg0.conf"

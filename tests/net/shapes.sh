@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 #
 # Files in the format of web interfaces, VPN providers, routers and installers (tests/files). For
-# each file, `wgxdp attach` makes the state that an unmodified `wg-quick up` with wgxdp as its
-# userspace implementation makes, and `detach` restores the state before; or both refuse the file.
-# shapes.py compares links, addresses, routes of all tables, rules, nftables, `wg showconf`,
-# src_valid_mark, and the calls of resolvconf and resolvectl, which it replaces by its own programs.
+# each file, `wgxdp attach` makes the same state as an unmodified `wg-quick up` with wgxdp as its
+# userspace implementation, and `detach` restores the earlier state; or both refuse the file.
+# shapes.py compares links, addresses, routes of all tables, rules, nftables, `wg showconf` and
+# src_valid_mark. It also compares the calls of resolvconf and resolvectl, which it replaces by
+# programs that record their arguments.
 #
-# The table names the files for which this does not hold, or that are refused, with the reason. All
-# other files must have the same state. SHAPES=all tests all files; the default is a selection.
+# exceptions() names the files that are refused or lead to another state, with the reason. For all
+# other files the states must be equal. SHAPES=all tests all files; the default is a selection.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `ip rule ... sport PORT` and the multipath hash over two next hops depend on the ports of a
-# packet. Data by AF_XDP takes the next hop that the kernel chooses for handshakes from the UDP
-# socket.
+# `ip rule ... sport PORT` and the multipath hash over two next hops choose a route by the ports of
+# a packet. Data sent by AF_XDP must take the next hop that the kernel chooses for the UDP socket,
+# which sends the handshakes.
 #
 #   ┌───── a ─────┐        ┌──── bridge ────┐       ┌─────────── b ───────────┐
 #   │ 192.0.2.1   │ eth0 ══╡                ╞══ eth0│ 192.0.2.2  203.0.113.9  │ the endpoint

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A host with several addresses answers from the address that the peer used, as long as the host has
-# this address, and then from another one. When a better route appears, the host uses it at once.
-# Runs on both paths, with outer IPv4 and IPv6. The endpoint of a that b shows is the source of a's
-# newest packet.
+# A host with several addresses answers from the address that the peer used. If this address is
+# deleted, the host answers from another one. When a better route appears, the host uses it at once.
+# Runs on both paths, with outer IPv4 and IPv6. b's `show` tells from which address a sends: the
+# endpoint of a is the source of a's newest packet.
 #
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │

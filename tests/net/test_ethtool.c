@@ -106,7 +106,8 @@ static void test_offloads(void **state)
 	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_LRO, true), -EOPNOTSUPP);
 }
 
-/* A driver that switches an offload off when XDP is attached, and not on again: vmxnet3. */
+/* Some drivers, such as vmxnet3, switch an offload off when an XDP program is attached, and do not
+ * switch it on again. */
 static void test_watch(void **state)
 {
 	struct ethtool_offload_state all[ETHTOOL_OFFLOADS];

@@ -279,7 +279,7 @@ static void test_addresses(void **state)
 	sh("ip addr add 10.2.0.1 peer 10.2.0.2 dev d1");
 	assert_int_equal(netlink_addresses(nl, see_other_side, NULL), 0);
 	sh("ip addr del 10.2.0.1 peer 10.2.0.2 dev d1");
-	/* There are so many addresses that the answer takes several reads. */
+	/* With so many addresses, the kernel's answer takes several reads. */
 	sh("for i in $(seq 1 250); do for j in 1 2 3 4; do echo addr add 10.1.$j.$i/32 dev d1; "
 	   "done; done | ip -batch -");
 	s = (struct seen){ 0 };
@@ -443,8 +443,8 @@ static void test_route_rules(void **state)
 	sh("ip rule del table 99; ip route flush table 99; ip -6 route flush table 99");
 }
 
-/* Lists unicast routes of all tables and families, and nothing else. There are so many that the
- * answer takes several reads. */
+/* Lists unicast routes of all tables and families, and nothing else. With so many routes, the
+ * kernel's answer takes several reads. */
 static void test_device_routes(void **state)
 {
 	static const struct {

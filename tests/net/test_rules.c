@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rules.h in a network namespace: if the kernel takes a rule of another program for our first rule
- * (EEXIST), our second rule is still added. */
+/* rules.h in a network namespace: if the kernel mistakes a rule of another program for our first
+ * rule (EEXIST), our second rule is still added. */
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +28,8 @@ static bool has_rule(struct netlink *nl, const struct netlink_rule *rule)
 	return found;
 }
 
-/* The kernel does not compare "not", so it takes the rule of another program for our first rule and
- * answers EEXIST. The second rule is set nevertheless. */
+/* The kernel does not compare "not", so it mistakes the rule of another program for our first rule
+ * and answers EEXIST. The second rule is set nevertheless. */
 static void second_rule_is_set(void **state)
 {
 	const struct plan plan = { .mark = MARK, .default4 = true };

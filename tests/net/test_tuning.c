@@ -122,7 +122,8 @@ static void test_others(void **state)
 	sh("ethtool -L a0 rx 1");
 }
 
-/* Tries to restore LRO, which a veth does not have. Returns true if that was not tried. */
+/* Undoes a change of LRO. A veth has no LRO, so an attempt to switch LRO on fails. Returns true if
+ * no attempt was made. */
 static bool lro_stays_off(void)
 {
 	struct tuning t = { .interface = interface, .count = 1, .changes = { gro_off() } };

@@ -147,7 +147,7 @@ static void larger_than_a_slot_is_dropped_alone(void **state)
 	static uint8_t big[65507];
 
 	(void)state;
-	room = 2048; /* path was created with slots of 64 KiB, but may use only a part of each */
+	room = 2048; /* the slots of the path have 64 KiB; now it may use only a part of each */
 	memset(big, WIRE_DATA, sizeof(big));
 	assert_int_equal(send(fd, big, 2048, 0), 2048);
 	assert_int_equal(send(fd, big, 2049, 0), 2049);

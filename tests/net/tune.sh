@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `attach --tune` makes the changes on a NIC that `probe` advises, says so first, and records them.
-# `detach` undoes them, also after a `kill -9`, except what somebody else has changed since. Without
-# --tune nothing is changed.
+# `attach --tune` makes the changes on a NIC that `probe` advises. It announces and records them
+# first. `detach` undoes them, also after a `kill -9`, except for settings that somebody else has
+# changed since. Without --tune nothing is changed.
 #
 #   a: eth0, 1 of 4 queues ═══ eth0 :b
 

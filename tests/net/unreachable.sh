@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A destination has no peer, or its peer was removed or has no endpoint. The sender, this host or a
-# host behind it, gets an ICMP or ICMPv6 "unreachable" at a limited rate. The error comes from the
-# host's own address on the sender's side. If the host masquerades forwarded packets (second round),
-# the error quotes the packet as the sender sent it.
+# If a destination has no peer, or its peer was removed or has no endpoint, the sender gets an ICMP
+# or ICMPv6 "unreachable" at a limited rate. The sender is this host or a host behind it. The error
+# comes from the host's own address on the sender's side. If the host masquerades forwarded packets
+# (second round), the error quotes the packet as the sender sent it.
 #
 #   ┌──── c ────┐            ┌────────────── a ──────────────┐
 #   │ 10.1.0.2  eth0 ════ eth1 forwards   wgxdp 10.99.0.1     │

@@ -161,8 +161,8 @@ static inline void batch_seal(struct batch *b, const struct aead_backend *backen
 	batch_compare(b);
 }
 
-/* Opens packets that libsodium sealed. Before that, each packet is altered with probability
- * 1/@one_in. */
+/* Seals packets with libsodium, alters each with probability 1/@one_in, and opens all of them with
+ * @backend. Checks that exactly the altered packets are refused. */
 static inline void batch_open(struct batch *b, const struct aead_backend *backend, uint32_t one_in)
 {
 	memset(b->actual, BATCH_FILLER, b->used);

@@ -67,13 +67,13 @@ struct node {
 	uint64_t clock_step_ns, clock_ahead_ns; /* each reading of the clock adds clock_step_ns */
 	bool under_load;
 	int send_error, index_error, peer_error,
-		allowed_error; /* what the ops return, 0 or -errno */
+		allowed_error; /* results of the ops, 0 or -errno; the test sets them */
 	struct {
 		uint32_t index;
 		bool pending;
 	} begun[INDICES_MAX];
 	unsigned begun_count, peers_begun;
-	struct { /* the prefixes that the ops have set */
+	struct { /* the simulated map of allowed IPs, which the mirror's functions change */
 		struct prefix prefix;
 		uint32_t slot;
 	} map[MAP_MAX];
@@ -81,11 +81,11 @@ struct node {
 	struct retired *retired;
 	uint64_t heard[NODES_MAX];    /* number of the newest initiation accepted from each node */
 	unsigned sends;		      /* calls of ops->send, including refused ones */
-	unsigned sent[WIRE_DATA + 1]; /* by type */
+	unsigned sent[WIRE_DATA + 1]; /* messages sent, by type */
 	unsigned received_data, received_empty, last_serial, staged_full;
-	unsigned heard_data[NODES_MAX]; /* by the node that sealed it */
+	unsigned heard_data[NODES_MAX]; /* packets received, by the node that sealed them */
 	unsigned events[DEVICE_EVENTS], flushes, endpoint_changes, identity_changes, unanswered;
-	enum reason last; /* of the last message given to device_handshake_input */
+	enum reason last; /* result of the last call of device_handshake_input() */
 };
 
 struct world {
@@ -95,7 +95,7 @@ struct world {
 	uint64_t delay_ns, delay_jitter_ns,
 		late_ns;	/* late_ns: the delay of late_percent of the messages */
 	uint64_t note_delay_ns; /* 0: a note arrives at once */
-	unsigned index_bits;	/* 32; with fewer, indices collide */
+	unsigned index_bits;	/* length of random indices: 32, or fewer so that they collide */
 	struct node nodes[NODES_MAX];
 	unsigned node_count;
 	struct datagram *queue; /* in the order of arrival */

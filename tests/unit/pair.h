@@ -8,7 +8,7 @@
 struct pair {
 	struct world *w;
 	struct node *a, *b;
-	struct peer *ab, *ba; /* the peer b on a; the peer a on b, at first without an endpoint */
+	struct peer *ab, *ba; /* b as a peer of a; a as a peer of b, at first without an endpoint */
 };
 
 static inline struct pair meet(void)

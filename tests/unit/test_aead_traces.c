@@ -113,8 +113,8 @@ static void assert_pair_gone(const struct run *r, uint32_t first, uint32_t secon
 	assert_false(holds(r->registers, sizeof(r->registers), first, second));
 }
 
-/* Checks that two traces of @words are gone: a word followed by the next word, which code that
- * stores rows or bytes leaves, and a word followed by itself, which code with lanes leaves. */
+/* Checks that no trace of @words is left. Code that stores rows or bytes would leave a word and
+ * then the next word. Code with lanes would leave a word and then the same word again. */
 static void assert_words_gone(const struct run *r, const uint32_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -124,7 +124,7 @@ static void assert_words_gone(const struct run *r, const uint32_t *words, size_t
 	}
 }
 
-/* Checks that the limbs of r are gone, which have 26 or 44 bits, each stored in 64 bits. */
+/* Checks that the limbs of r are gone. A limb has 26 or 44 bits and is stored in 64 bits. */
 static void assert_r_gone(const struct run *r, const uint8_t *one_time_key)
 {
 	uint64_t low, high, limbs[LIMBS];

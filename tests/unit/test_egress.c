@@ -19,8 +19,9 @@
 #define TEXT_LEN 32
 #define SENT_MAX 1024
 
-/* A transport that keeps the messages that it is given. While queue.size is not 0, they go into a
- * queue of that size, from which a slow NIC takes queue.drain messages after each batch. */
+/* A transport that keeps the messages that it is given. If queue.size is not 0, the transport also
+ * simulates a queue of that size, from which a slow NIC takes queue.drain messages after each
+ * batch. */
 static uint8_t buffers[FRAME_BATCH][2048];
 static struct {
 	unsigned batches, messages;
@@ -351,7 +352,7 @@ static void use_afxdp(void)
 	worker.port_count = 1;
 }
 
-/* 9. As 7, while a third peer sends much more by another NIC, which is fast. */
+/* 9. Like test 7, while a third peer sends much more by another NIC, which is fast. */
 static void test_shares_of_each_queue(void **state)
 {
 	const unsigned counts[PEERS] = { 20, 1, 150 }, batches = 3000;
@@ -368,8 +369,9 @@ static void test_shares_of_each_queue(void **state)
 	assert_int_equal(passed[2], 150 * batches);
 }
 
-/* 10. After the worker's turn began, the control thread sent a message through the UDP socket. No
- * message of the worker needs to take that socket. */
+/* 10. The control thread has sent the peer a message through the UDP socket after the worker's turn
+ * began, so last_udp_ns is later than the time of the turn. The worker's message leaves by AF_XDP,
+ * because the conntrack entry has just been refreshed. */
 static void test_refreshed_meanwhile(void **state)
 {
 	const unsigned counts[PEERS] = { 0, 0, 1 };

@@ -259,7 +259,7 @@ static void test_fits(void **state)
 		/* 1 */ { PAYLOAD, false, false },
 		/* 2 */ { CHECK, false, false },
 		/* 3 */ { ZERO, true, false },
-		/* 4: only the pseudo header's sum, as a sender leaves it to its NIC */
+		/* 4: only the sum of the pseudo header, because the sender's NIC adds the rest */
 		{ PSEUDO, true, true },
 		/* 5 */ { PSEUDO_OFF, false, false },
 		/* 6 */ { ADDRESS, false, false },

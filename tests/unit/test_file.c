@@ -150,7 +150,7 @@ static void directories(void **state)
 	}
 }
 
-/* A sysctl that cannot be read counts as the caller says. */
+/* A sysctl that is missing, empty or no number has the value that the caller gives as a default. */
 static void switches(void **state)
 {
 	static const struct {

@@ -226,7 +226,8 @@ static void cookies(void **state)
 	world_free(t.w);
 }
 
-/* Both nodes are under load. The cookie reply to the response carries the index of a session. */
+/* Both nodes are under load. The cookie reply to the response carries the index of a session,
+ * because the responder has derived the keys already when it sends the response. */
 static void cookies_both_ways(void **state)
 {
 	struct pair t = meet();

@@ -14,14 +14,14 @@
 static int missing; /* returned by the next fake_check() */
 static unsigned checks;
 static bool damaged_seen;
-static struct keep *flushed; /* another program flushes nftables during the check of this one */
+static struct keep *flushed; /* if not NULL: each check of it finds nftables flushed meanwhile */
 
 static int fake_check(void *ctx, bool damaged)
 {
 	(void)ctx;
 	checks++;
 	damaged_seen = damaged;
-	if (flushed) { /* as keep_forget_nft() */
+	if (flushed) { /* does what keep_forget_nft() would do */
 		flushed->damaged = true;
 		keep_check_soon(flushed);
 	}
@@ -128,7 +128,7 @@ static void flushed_during_checks(void **state)
 	missing = 1;
 	k.not_before_ns = now_ns; /* keep_check_soon() reads the true clock */
 	for (unsigned i = 0; i < KEEP_AT_ONCE + 5; i++) {
-		k.timer.at_ns = LOOP_NEVER; /* as fire_timers() */
+		k.timer.at_ns = LOOP_NEVER; /* fire_timers() does this before it calls on_timer() */
 		on_timer(&k, now_ns);
 		assert_true(k.damaged);
 		assert_true(loop_timer_armed(&k.timer));

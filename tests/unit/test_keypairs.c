@@ -146,7 +146,8 @@ static void late_wish(void **state)
 	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->last_serial, 4711);
-	device_confirmed(&t.a->device, t.ab, NULL, t.w->now_ns); /* ignored: not `next` */
+	/* Neither argument is the peer's next session, so both calls are ignored. */
+	device_confirmed(&t.a->device, t.ab, NULL, t.w->now_ns);
 	device_confirmed(&t.a->device, t.ab, atomic_load(&t.ab->current), t.w->now_ns);
 	assert_int_equal(initiations(&t), 1);
 	assert_talking(&t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_notify.c - the datagrams of sd_notify(3) that reach a path and an abstract socket, and the
- * environment that asks for them. */
+ * environment variables that request them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -24,8 +24,10 @@ static void retries_and_gives_up(void **state)
 		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
 		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
 	}
-	assert_int_equal(t.a->endpoint_changes, 2); /* set by the test; local side cleared */
-	assert_int_equal(t.a->unanswered, 15); /* with the third initiation and each further one */
+	/* The test set the endpoint, and the device cleared its local side. */
+	assert_int_equal(t.a->endpoint_changes, 2);
+	/* The device reported this with the third initiation and with each later one. */
+	assert_int_equal(t.a->unanswered, 15);
 	assert_int_equal(t.ab->stage.count, STAGED_PER_PEER);
 	world_pass(t.w, 12);
 	assert_int_equal(t.a->events[DEVICE_HANDSHAKE_GIVEN_UP], 1);
@@ -83,7 +85,7 @@ static void renewed_by_the_initiator(void **state)
 	assert_int_equal(t.b->begun_count, 2);
 	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* the renewal lost none */
 	chatter(&t, t.a, 70);
-	assert_int_equal(t.a->begun_count, 1); /* previous is past its end and grace */
+	assert_int_equal(t.a->begun_count, 1); /* the grace period of the previous one is over */
 	assert_int_equal(t.b->begun_count, 1);
 	world_free(t.w);
 }

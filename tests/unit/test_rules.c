@@ -2,11 +2,14 @@
 /*
  * test_rules.c - tests the limits of [W] 6 exactly at their edges:
  *
- *   messages      2^60 renew, by either side; 2^64 - 2^13 - 1 end          messages_*
- *   time          120 s renew, by the initiator only; 180 s end            age
- *   tries         5 s and up to 334 ms of jitter                           jitter
- *   initiations   50 a second at most, per peer                            flood
- *   keepalives    one for data without an answer, none for a keepalive     *_keepalives
+ *   messages      either side renews after 2^60 messages;                   messages_*
+ *                 a session ends after 2^64 - 2^13 - 1 messages
+ *   time          the initiator renews after 120 s; a session ends          age
+ *                 after 180 s
+ *   retries       after 5 s and up to 334 ms of jitter                      jitter
+ *   initiations   a peer may send at most 50 a second                       flood
+ *   keepalives    unanswered data causes one keepalive;                     *_keepalives
+ *                 a keepalive causes none
  */
 #include "pair.h"
 

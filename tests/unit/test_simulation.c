@@ -9,9 +9,9 @@
  * The checks of world.h hold at each step. Now and then the network becomes good, and packets must
  * then arrive within BOUND_NS, whatever happened before. At the end all traffic stops.
  *
- * SIMULATION_SEEDS says how many seeds (default 12), SIMULATION_FIRST the first one, to repeat a
- * failure. tests/long/simulation.sh runs a thousand seeds. tests/long/mutants.sh breaks the core in
- * many ways and expects this test to fail each time.
+ * SIMULATION_SEEDS is the number of seeds (default 12). SIMULATION_FIRST is the first seed, so that
+ * a failure can be repeated. tests/long/simulation.sh runs a thousand seeds. tests/long/mutants.sh
+ * breaks the core in many ways and expects this test to fail each time.
  */
 #include <errno.h>
 
@@ -34,8 +34,8 @@
 
 struct sim {
 	struct world *w;
-	struct peer *hub_of[NODES_MAX];	   /* the peer hub on client i */
-	struct peer *client_of[NODES_MAX]; /* the peer client i on the hub */
+	struct peer *hub_of[NODES_MAX];	   /* the hub, as a peer of client i */
+	struct peer *client_of[NODES_MAX]; /* client i, as a peer of the hub */
 	uint8_t psk[NODES_MAX][WIRE_KEY_LEN];
 	uint16_t keepalive_s[NODES_MAX]; /* of client i */
 	uint64_t told_ns[NODES_MAX];	 /* the latest timestamp that node i has sent */
@@ -293,8 +293,8 @@ static void refusals(struct sim *s)
 	n->send_error = n->index_error = 0;
 }
 
-/* Flips a bit that the receiver checks. That excludes mac2, which matters only under load, and the
- * index of a cookie reply, which is not authenticated. */
+/* Flips a bit that the receiver checks. Bits of mac2 are left out, because mac2 is checked only
+ * under load, and bits of the index of a cookie reply, because the index is not authenticated. */
 static void damage(struct sim *s, struct datagram *dg)
 {
 	size_t first = dg->data[0] == WIRE_COOKIE ? offsetof(struct wire_cookie, nonce) : 0;

@@ -188,7 +188,8 @@ static void adoption(void **state)
 	assert_non_null(strstr(f.text, w->path));
 }
 
-/* The file belongs to another program than the inherited socket, and stays. */
+/* The file at the path is not that of the inherited socket, but belongs to another program. The
+ * file stays. */
 static void adoption_of_others(void **state)
 {
 	struct world *w = *state;

@@ -92,7 +92,7 @@ N0, N2 = bytes(8), bytes(7) + b"\2"
 
 
 def chacha20_txt():
-    """The RFC's cases whose nonce begins with four zeros, as WireGuard's do. 2.3.2 does not."""
+    """The RFC's cases whose nonce begins with four zeros, as WireGuard's do, so not 2.3.2."""
     cases = [  # name, key, number of the block, nonce, text, how the output begins in the RFC
         ("2.4.2", COUNTING, 1, bytes.fromhex("0000004a00000000"), SUNSCREEN, "6e2e359a2568f980"),
         ("2.6.2", bytes(range(0x80, 0xa0)), 0, bytes(range(8)), bytes(32), "8ad5a08b905f81cc"),

@@ -39,7 +39,7 @@ class Guest:
                     "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
         yield from ("-kernel", self.path("vmlinuz"), "-initrd", self.path("initramfs"), "-append",
                     "console=ttyS0 loglevel=6 panic=-1 oops=panic nowatchdog mitigations=off "
-                    # Not the emulated TSC: a snapshot does not hold it, so clocks would jump.
+                    # A snapshot does not hold the emulated TSC, with which clocks would jump.
                     "clocksource=hpet")
         yield from ("-chardev", f"file,id=console,append=on,path={self.path('console')}",
                     "-serial", "chardev:console")
@@ -47,7 +47,7 @@ class Guest:
             yield from ("-chardev",
                         f"socket,id={name},server=on,wait=off,path={self.path(name)}")
         yield from ("-serial", "chardev:agent", "-mon", "chardev=qmp,mode=control")
-        # Each new process of QEMU makes another generation ID. Nothing else changes the ID.
+        # Each new process of QEMU makes a new generation ID. Nothing else changes the ID.
         yield from ("-device", "vmgenid,guid=auto", "-device", "virtio-rng-pci")
         yield from ("-drive", f"file={self.path('disk.qcow2')},if=virtio,format=qcow2")
         # As in tools/vm, with the queues that XDP needs.

@@ -4,16 +4,17 @@
 # nics: vmxnet3,e1000e
 #
 # wgxdp with the kernel's WireGuard on the NICs that QEMU has: virtio-net with several queues,
-# vmxnet3, e1000e, each also with an MTU of 9000, a bond, and VLANs. `auto` takes the path that
-# `probe` announces, and `show` says why. Data flows in both directions by that path, also after the
-# cable was pulled, and after the link was down. detach leaves offloads, channels, rings and MTU as
-# they were.
+# vmxnet3 and e1000e, each also with an MTU of 9000; then a bond, and VLANs. `auto` takes the path
+# that `probe` announces, and `show` says why. Data takes that path in both directions, also after
+# the cable was pulled, and after the link was down. detach leaves offloads, channels, rings and MTU
+# as they were.
 #
 #   a: wgxdp 10.99.0.1  nic0 ═══ nic1  10.99.0.2 kernel :b     virtio-net
 #                       nic2 ═══ nic3                          vmxnet3
 #                       nic4 ═══ nic5                          e1000e
 #
-# NICS="virtio vmxnet3" runs only these sections, of virtio vmxnet3 e1000e vlan bond jumbo.
+# The sections are virtio, vmxnet3, e1000e, vlan, bond and jumbo. NICS="virtio vmxnet3" runs only
+# these two sections.
 
 . "$(dirname "$0")/../net/lib.sh"
 need_root
@@ -27,7 +28,7 @@ ip link show nic5 >/dev/null 2>&1 || skip_all "needs the NICs of tools/vm"
 modprobe -a 8021q bonding wireguard
 stty -F $MONITOR raw -echo
 exec 9<>$MONITOR
-echo >&9 # ends what the monitor has read of its own echo
+echo >&9 # ends the line that the monitor has read from its own output, which was echoed
 keys a b
 ns_add a b
 for n in 0 2 4; do
@@ -35,8 +36,8 @@ for n in 0 2 4; do
 	ip link set nic$((n + 1)) netns "$ID-b"
 done
 
-# Kernels before Linux 6.3 do not tell what a driver offers, so that probe cannot know it. vmxnet3
-# has XDP since 6.6.
+# Kernels before Linux 6.3 do not report what a driver offers, so probe cannot know whether the
+# driver has XDP. vmxnet3 has XDP since 6.6.
 TELLS=yes VMXNET3="xdp xdp native" VMXNET3_WHY='^$'
 NO_XDP="cannot attach XDP in native mode: its driver offers no native XDP"
 case $(uname -r) in
@@ -124,8 +125,9 @@ pinged() # COUNT LENGTH
 	in_ns a ping -q -c "$1" -i 0.05 -W 5 -s "$2" 10.99.0.2 | grep -q " $1 received"
 }
 
-# Twenty pings are answered. b counts them, and wgxdp counts them on the path; one message in 20 s
-# may take the UDP socket. MINIMUM is 19 if only received packets take the path.
+# Twenty pings are answered. b counts them, and wgxdp counts requests and answers on the path. One
+# message in 20 s may take the UDP socket, and so may one answer. MINIMUM is 19 if only received
+# packets take the path.
 flows() # WHAT xsk|udp|any LENGTH [MINIMUM]
 {
 	local path before
@@ -165,7 +167,8 @@ flap() # WHAT NIC xsk|udp LENGTH
 	flows "$1, after the link was down" "$3" "$4"
 }
 
-# wgxdp attaches its program to vmxnet3 again, which takes a moment.
+# Waits until data arrives by AF_XDP, because wgxdp may have to attach its program to vmxnet3 again
+# after the link was down.
 await_path() # xsk|udp
 {
 	[ "$1" = udp ] || wait_for 30 came_by_xsk
@@ -250,7 +253,8 @@ if want virtio; then
 	link_down nic0 nic1
 fi
 
-# vmxnet3 switches LRO off for XDP, and not on again. --tune switches it off before.
+# vmxnet3 switches LRO off when an XDP program is attached, and does not switch it on again. With
+# --tune, wgxdp switches LRO off before. In all cases detach must restore LRO.
 if want vmxnet3; then
 	link_up nic2 nic3 1500
 	life vmxnet3 nic2 "$(way "$VMXNET3")" "$VMXNET3" "$VMXNET3_WHY"
@@ -285,8 +289,8 @@ vlan() # add|delete NIC-OF-A NIC-OF-B
 	link_up vlan7 vlan7 1500
 }
 
-# XDP on the NIC below a VLAN leaves tagged frames to the kernel. But vmxnet3 removes the tag
-# before, so AF_XDP receives these frames.
+# XDP on the NIC below a VLAN leaves tagged frames to the kernel. But vmxnet3 removes the tag before
+# XDP sees the frame, so AF_XDP receives these frames.
 if want vlan; then
 	vlan add nic2 nic3
 	begin VLAN vlan7 "udp udp null" "vlan7: $NO_XDP"
@@ -311,7 +315,8 @@ bond() # NS MEMBER MEMBER, of which the first is preferred
 	in_ns "$1" ip link set bond0 type bond primary "$2"
 }
 
-# Packets are received by the members' XDP, and sent by the bond, which has no AF_XDP.
+# If wgxdp attaches to the members, XDP on the members receives packets. They are sent by the bond,
+# which has no AF_XDP, so they leave by the UDP sockets.
 if want bond; then
 	bond a nic0 nic2
 	bond b nic1 nic3

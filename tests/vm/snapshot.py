@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """snapshot.py NAMESPACE DIRECTORY - restores and suspends a guest with a live session.
 
-    first life    data ─▶ savevm ─▶ data ─▶ loadvm, whose repeated counters the capture must show,
-                  because the generation ID stays the same in one process of QEMU
+    first life    data ─▶ savevm ─▶ data ─▶ loadvm. The generation ID stays the same in one process
+                  of QEMU, so the guest repeats counters, and the capture must show this.
     other lives   a new process of QEMU, so a new generation ID: loadvm ─▶ data
 
-NAMESPACE has the peer and the guest's tap, where the capture is taken. DIRECTORY is the directory
-of a Guest that has /wg.conf. Prints lines of TAP, and "figure TEXT" for a measurement that no test
-judges.
+NAMESPACE has the peer and the guest's tap, at which the capture is taken. DIRECTORY is the
+directory of a Guest that has /wg.conf. Prints lines of TAP, and "figure TEXT" for a measurement
+that no test judges.
 """
 
 import os
@@ -107,8 +107,8 @@ class Lives:
         self.guest.run("wgxdp attach eth0 /wg.conf")
         self.ping()
         say("data flows", self.keep() >= PINGS)
-        # Wait for a keepalive, because one that is due after the restore might leave before the
-        # kernel reports the restore.
+        # Wait for a keepalive. If a keepalive were still due, it might leave after the restore, but
+        # before the kernel reports the restore.
         say("a keepalive ends it", wait_until(lambda: self.keep() and keepalive(self.earlier[-1]),
                                               PATIENCE_S))
         self.guest.monitor("savevm idle")
@@ -149,7 +149,7 @@ class Lives:
         return self.capture.take(), began
 
     def back(self, name, sent, began):
-        """The tunnel must be back in time. @sent begins with a handshake."""
+        """Checks that data flows again in time. @sent begins with a handshake."""
         again = data_of(sent)
         took_s = again[0].at - began if again else PATIENCE_S
         say(f"{name}: the tunnel is back within 2 * REKEY_TIMEOUT", took_s <= 2 * REKEY_TIMEOUT_S,
@@ -157,7 +157,8 @@ class Lives:
         print(f"figure {name}: the tunnel was back after {took_s:.1f} s")
 
     def idle(self, name):
-        """There is no data until the daemon has noticed that it was restored."""
+        """Restores the snapshot in which no data flows. The guest sends data only after the daemon
+        has noticed that it was restored."""
         sent, _ = self.restore(name, "idle")
         same(f"{name}: a handshake comes first", sent[0][0], wgpeer.INITIATION)
         self.back(name, sent, sent[0].at)
@@ -169,7 +170,8 @@ class Lives:
         same(f"{name}: no ephemeral key occurs twice", len(set(made)), len(made))
 
     def busy(self, name):
-        """Data flows at once. A few messages may leave before the kernel's report."""
+        """Restores the snapshot in which data flows. A few messages may leave before the kernel
+        reports the restore."""
         sent, began = self.restore(name, "busy")
         first = next((n for n, m in enumerate(sent) if m[0] != wgpeer.DATA), len(sent))
         late, sent = sent[:first], sent[first:]

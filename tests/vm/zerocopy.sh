@@ -23,9 +23,9 @@ keys a b
 modprobe -q xsk_diag # for `ss --xdp`
 combined() { in_ns a ethtool -l eth0 | awk '/^Combined/ { n = $2 } END { print n }'; }
 
-# Since Linux 6.11 virtio-net can receive into the buffers of a socket, and since 6.13 also send
-# from such buffers. The kernel offers zero-copy only for drivers that can do both, and otherwise
-# returns EOPNOTSUPP (docs/verification.md).
+# Since Linux 6.11 virtio-net can receive into the buffers of a socket. Since 6.13 it can also send
+# from such buffers. For a driver that cannot do both, the kernel refuses zero-copy with EOPNOTSUPP
+# (docs/verification.md).
 case $(uname -r) in
 5.* | 6.[0-9].* | 6.1[0-2].*) ZERO_COPY=0 ;;
 *) ZERO_COPY=$(combined) ;;
@@ -49,11 +49,11 @@ carries() # MODE QUEUES
 
 # --- what the kernel and the driver say about zero-copy -------------------------------------------
 
-# Prints the queues whose sockets have zero-copy, in the words of the kernel.
+# Prints the queues whose sockets have zero-copy, as the kernel reports them.
 zero_copy_queues() { in_ns a ss -H --xdp -e | grep -oP 'qid:\K\d+(?=,zc:1)' | sort | xargs; }
 
-# Print the driver's counts: frames that it sent from the memory of a socket, and frames that came
-# on a queue with zero-copy and went to a socket.
+# driver_tx and driver_rx print the driver's counts of frames: those that it sent from the memory of
+# a socket, and those that arrived on a queue with zero-copy and went to a socket.
 counted() # NAME
 {
 	in_ns a ethtool -S eth0 | awk -v name="$1" '$1 ~ name { n += $2 } END { print n + 0 }'
@@ -62,7 +62,7 @@ counted() # NAME
 driver_tx() { counted '^tx[0-9]+_xdp_tx:'; }
 driver_rx() { counted "^rx[0-$((ZERO_COPY - 1))]_xdp_redirects:"; }
 
-# In both directions the driver counts what show counts.
+# Checks that in each direction the driver counts as many frames as show.
 both_ways() # WHAT
 {
 	local tx rx sent received
@@ -93,16 +93,17 @@ opened_for() # MTU
 }
 
 our_program() { in_ns a ip -d -j link show dev eth0 | jq -er '.[0].xdp.prog.id'; }
-lose_program() # then the daemon attaches the program again
+lose_program() # detaches the program by force, and waits until the daemon has attached it again
 {
 	local link
 	link=$(bpftool -j link list | jq ".[] | select(.prog_id == $(our_program)) | .id")
 	bpftool link detach id "$link" && wait_for 20 our_program
 }
 
-# The daemon is stopped while more frames arrive than its socket has. Then the driver has no buffer
-# left and sets need_wakeup: it takes new ones only if the daemon wakes it. The heartbeats are set
-# to a time in the future, so that XDP goes on giving frames to the stopped daemon.
+# Stops the daemon while more frames arrive than the fill ring of its socket has buffers for. The
+# driver then has no buffer left and sets need_wakeup: it takes new buffers only after the daemon
+# wakes it. The heartbeats are set to a time in the future, so that XDP continues to redirect frames
+# to the stopped daemon.
 starve()
 {
 	local pid before blast status=0
@@ -149,8 +150,8 @@ if [ "$ZERO_COPY" = 0 ]; then
 	ok "auto: attach succeeds" attach auto
 	carries auto 0
 else
-	# A program in libxdp's dispatcher outlives its daemon, and then the NIC has the additional
-	# queues already when wgxdp attaches again.
+	# A program in libxdp's dispatcher outlives its daemon. The NIC therefore still has the
+	# additional queues when wgxdp attaches again.
 	QUEUES=$(seq 0 $((ZERO_COPY - 1)) | xargs)
 	ok "on: attach succeeds" attach on --chain
 	is "on: the kernel says which queues have zero-copy" "$(zero_copy_queues)" "$QUEUES"

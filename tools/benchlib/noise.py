@@ -18,7 +18,7 @@ def process_ticks():
     """Yields (pid, network namespace, CPU time) of every process, including the children it waited
     for.
 
-    Kernel threads are left out: their work is mostly that of the traffic.
+    Kernel threads are left out, because most of their work is caused by the measured traffic.
     """
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Shows where a packet's time goes: runs `perf record` around a case, and groups its samples.
 
-A sample belongs to the first rule that one of its frames matches, from the innermost frame outward.
-So work in a softirq counts as receiving, even if another process's system call triggered it.
+The frames of a sample are compared with the rules from the innermost frame outward. The sample
+belongs to the first rule that a frame matches. So work in a softirq counts as receiving, even if
+the system call of another process triggered the softirq.
 """
 
 import collections
