@@ -111,7 +111,7 @@ static int take_entry(const struct nlmsghdr *nlh, void *ctx)
 
 /* Looks up an entry. The kernel finds an entry by either of its two tuples, so @t may belong to
  * either direction of the flow. */
-static int get(struct netlink *nl, const struct conntrack_tuple *t, struct answer *answer)
+static int look_up(struct netlink *nl, const struct conntrack_tuple *t, struct answer *answer)
 {
 	struct nfgenmsg *nfg;
 	struct nlmsghdr *nlh;
@@ -146,7 +146,7 @@ int conntrack_translates(struct netlink *nl, const struct endpoint *e, __be16 so
 	       netlink_addr_len(t.family));
 	memcpy(t.destination, v4 ? (const void *)&e->remote.v4.sin_addr : &e->remote.v6.sin6_addr,
 	       netlink_addr_len(t.family));
-	err = get(nl, &t, &answer);
+	err = look_up(nl, &t, &answer);
 	return err ? err : answer.translated;
 }
 
@@ -197,7 +197,7 @@ int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,
 	int err;
 
 	invert(after, &expected);
-	err = get(nl, &expected, &answer);
+	err = look_up(nl, &expected, &answer);
 	if (err)
 		return err;
 	if (!answer.complete)

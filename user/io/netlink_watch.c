@@ -49,7 +49,7 @@ static int join(struct netlink_watch *w, const int *groups)
 	return err;
 }
 
-static int hear_all_netns(struct netlink_watch *w)
+static int listen_to_all_netns(struct netlink_watch *w)
 {
 	int on = 1;
 
@@ -68,7 +68,7 @@ static struct netlink_watch *open_groups(const int *groups, int nsid)
 	w->nsid = nsid;
 	err = netlink_events_open(&w->events, NETLINK_ROUTE);
 	if (!err && nsid != NETNSA_NSID_NOT_ASSIGNED)
-		err = hear_all_netns(w);
+		err = listen_to_all_netns(w);
 	if (!err)
 		err = join(w, groups);
 	if (err) {

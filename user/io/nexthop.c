@@ -38,7 +38,7 @@ static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const ui
 
 /* Returns true if the sticky source, e->local, is an address of the interface on which it was last
  * used. */
-static bool is_of_its_link(const struct nexthop_env *env, const struct endpoint *e)
+static bool source_is_on_last_link(const struct nexthop_env *env, const struct endpoint *e)
 {
 	struct wanted w = { e->ifindex, (uint8_t)e->remote.sa.sa_family, &e->local };
 
@@ -55,7 +55,7 @@ static int find_route(const struct nexthop_env *env, struct endpoint *e, struct 
 	const struct netlink_flow flow = { env->fwmark, env->source_port };
 	int err = netlink_route(env->nl, e, &flow, r);
 	bool moved = !err && has_local(e) && e->ifindex && r->ifindex != e->ifindex &&
-		     is_of_its_link(env, e);
+		     source_is_on_last_link(env, e);
 
 	if (err == -EINVAL || moved) {
 		endpoint_forget_local(e);

@@ -49,7 +49,7 @@ int nft_watch_fd(const struct nft_watch *w)
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1,
 	      "the attribute that names the table differs");
 
-static bool names(const struct nlmsghdr *nlh, const char *name)
+static bool names_table(const struct nlmsghdr *nlh, const char *name)
 {
 	const struct nlattr *table;
 
@@ -81,7 +81,7 @@ static void take_message(struct search *s, const struct nlmsghdr *nlh)
 	default:
 		return;
 	}
-	if (!names(nlh, s->name) || head->nfgen_family >= NFPROTO_NUMPROTO)
+	if (!names_table(nlh, s->name) || head->nfgen_family >= NFPROTO_NUMPROTO)
 		return;
 	family = 1U << head->nfgen_family;
 	if (nlh->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE)) {

@@ -149,7 +149,7 @@ int pmtu_fd(const struct pmtu_watch *w)
 	return w->fd;
 }
 
-static bool known(const struct endpoint *e, const struct endpoint *list, unsigned count)
+static bool is_listed(const struct endpoint *e, const struct endpoint *list, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (endpoint_same_remote(e, &list[i]))
@@ -176,7 +176,7 @@ unsigned pmtu_read(struct pmtu_watch *w, __be16 port, struct endpoint *to, unsig
 			break;
 		if ((v6 ? parse_ipv6(msg, (size_t)n, port, &e)
 			: parse_ipv4(msg, (size_t)n, port, &e)) &&
-		    !known(&e, to, count))
+		    !is_listed(&e, to, count))
 			to[count++] = e;
 	}
 	return count;

@@ -411,10 +411,10 @@ static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, 
 unsigned udp_send(struct transport *transport, struct tx_frame *frames, unsigned n)
 {
 	struct udp *u = udp_self(transport);
-	unsigned sent, meant = 0, data = 0;
+	unsigned sent, wanted = 0, data = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		meant += frames[i].len != 0;
+		wanted += frames[i].len != 0;
 	sent = send_family(u, AF_INET, frames, n) + send_family(u, AF_INET6, frames, n);
 	for (unsigned i = 0; i < n; i++)
 		data += frames[i].len && transport_is_data(frames[i].payload, frames[i].len);
@@ -422,7 +422,7 @@ unsigned udp_send(struct transport *transport, struct tx_frame *frames, unsigned
 	if (!u->tx_count)
 		u->tx_used = 0;
 	transport_count(&transport->stats.tx_packets, data);
-	transport_count(&transport->stats.tx_refused, meant - sent);
+	transport_count(&transport->stats.tx_refused, wanted - sent);
 	return sent;
 }
 

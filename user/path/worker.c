@@ -269,7 +269,7 @@ static void count_turn(struct worker *w)
 
 /* Returns true if the worker runs another turn instead of sleeping, because a packet moved less
  * than busy_poll_ns ago. */
-static bool polls_on(struct worker *w, unsigned moved)
+static bool keeps_polling(struct worker *w, unsigned moved)
 {
 	if (moved)
 		w->poll_until_ns = w->now_ns + w->busy_poll_ns;
@@ -296,7 +296,7 @@ static void *thread_main(void *arg)
 		moved = turn(w, number, &retry);
 		if (moved || !retry)
 			retry_ms = RETRY_MS;
-		if (!polls_on(w, moved) && !moved) {
+		if (!keeps_polling(w, moved) && !moved) {
 			if (retry)
 				retry_ms = retry_ms < HEARTBEAT_MS ? retry_ms * 2 : HEARTBEAT_MS;
 			sleep_until_ready(w, retry		   ? retry_ms

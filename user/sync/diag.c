@@ -213,7 +213,7 @@ static void read_head(const struct event *e, struct endpoint *from, struct endpo
 }
 
 _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
-	       "read_head() writes either");
+	       "read_head() writes the port of either family at this offset");
 
 static void on_sample(void *ctx, const struct event *e)
 {

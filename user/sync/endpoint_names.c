@@ -30,7 +30,7 @@ static struct endpoint_name *find(const struct endpoint_names *n, const struct p
 	return p->slot < n->slot_count ? n->by_slot[p->slot] : NULL;
 }
 
-static void due_at(struct endpoint_names *n, uint64_t at_ns)
+static void schedule_pass(struct endpoint_names *n, uint64_t at_ns)
 {
 	if (at_ns < n->next_ns)
 		n->next_ns = at_ns;
@@ -103,7 +103,7 @@ int endpoint_names_set(struct endpoint_names *n, struct peer *p, const char *hos
 	name->next = n->first;
 	n->first = name;
 	n->by_slot[p->slot] = name;
-	due_at(n, now_ns);
+	schedule_pass(n, now_ns);
 	return 0;
 }
 
@@ -117,7 +117,7 @@ void endpoint_names_forget(struct endpoint_names *n, const struct peer *p)
 		n->ops->cancel(n->ctx, name);
 		n->looking--;
 		if (n->crowded) /* a waiting lookup can begin now */
-			due_at(n, 0);
+			schedule_pass(n, 0);
 	}
 	for (at = &n->first; *at != name; at = &(*at)->next)
 		;
@@ -275,7 +275,7 @@ static void review(struct endpoint_name *name, uint64_t now_ns)
 		else
 			name->review_ns = silent_at(name);
 	}
-	due_at(name->names, name->review_ns);
+	schedule_pass(name->names, name->review_ns);
 }
 
 /* Keeps a copy of the answer. If there is no memory, keeps the previous answer. */
@@ -303,7 +303,7 @@ static uint64_t ttl_ns(const struct resolver_answer *answer)
 	return (s < ENDPOINT_NAMES_TTL_MAX_S ? s : ENDPOINT_NAMES_TTL_MAX_S) * NS_PER_S;
 }
 
-static void failed(struct endpoint_name *name, int err, const char *why, uint64_t now_ns)
+static void record_failure(struct endpoint_name *name, int err, const char *why, uint64_t now_ns)
 {
 	const struct endpoint_names *n = name->names;
 	unsigned shift = name->failures < RETRY_MAX_SHIFT ? name->failures : RETRY_MAX_SHIFT;
@@ -327,9 +327,9 @@ void endpoint_names_answered(struct endpoint_name *name, int err,
 	name->lookup = NULL;
 	n->looking--;
 	if (n->crowded)
-		due_at(n, now_ns);
+		schedule_pass(n, now_ns);
 	if (err) {
-		failed(name, err, why, now_ns);
+		record_failure(name, err, why, now_ns);
 	} else {
 		name->failures = 0;
 		name->why[0] = '\0';
@@ -337,7 +337,7 @@ void endpoint_names_answered(struct endpoint_name *name, int err,
 		keep_answer(name, answer, now_ns);
 		review(name, now_ns);
 	}
-	due_at(n, name->look_up_ns);
+	schedule_pass(n, name->look_up_ns);
 }
 
 /* Time ----------------------------------------------------------------------------------------- */
@@ -358,7 +358,7 @@ void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, u
 	name->review_ns = now_ns;
 	if (!name->looking && now_ns >= name->last_look_ns + STALE_EVERY_NS)
 		name->look_up_ns = now_ns;
-	due_at(n, now_ns);
+	schedule_pass(n, now_ns);
 }
 
 static void begin_lookup(struct endpoint_name *name, uint64_t now_ns)
@@ -382,11 +382,11 @@ static void run_name(struct endpoint_name *name, uint64_t now_ns)
 
 	if (name->review_ns <= now_ns)
 		review(name, now_ns);
-	due_at(n, name->review_ns);
+	schedule_pass(n, name->review_ns);
 	if (name->looking)
 		return;
 	if (name->look_up_ns > now_ns)
-		due_at(n, name->look_up_ns);
+		schedule_pass(n, name->look_up_ns);
 	else if (n->looking < ENDPOINT_NAMES_LOOKUPS_MAX)
 		begin_lookup(name, now_ns);
 	else

@@ -18,7 +18,7 @@ static void on_link(void *ctx, const struct netlink_link *link, bool gone)
 }
 
 /* Queries the state of the NICs, because events were lost. */
-static void look_at_links(struct host_watch *w)
+static void query_nics(struct host_watch *w)
 {
 	const struct dataplane *d = w->dataplane;
 	struct netlink_link link;
@@ -51,7 +51,7 @@ static void on_netlink(void *ctx, int fd, uint32_t events)
 	(void)fd;
 	(void)events;
 	if (changed & NETLINK_CHANGED_LOST)
-		look_at_links(w);
+		query_nics(w);
 	if (changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_LINK))
 		mapsync_addresses_changed(w->mapsync);
 	if (changed & NETLINK_CHANGED_FORWARDING)

@@ -279,7 +279,7 @@ static void begin_half(struct resolver_query *q, const char *host, int family)
 
 /* Resolves a link-local address, such as "fe80::1%eth0", without DNS. While the link does not
  * exist, the answer is empty, because the address needs the ifindex of the link. */
-static void take_literal(struct resolver_query *q, const char *host)
+static void resolve_literal(struct resolver_query *q, const char *host)
 {
 	const struct addrinfo hints = { .ai_family = AF_INET6,
 					.ai_socktype = SOCK_DGRAM,
@@ -415,7 +415,7 @@ struct resolver_query *resolver_look_up(struct resolver *r, const char *host, re
 	q->next = r->queries;
 	r->queries = q;
 	if (strchr(host, ':')) {
-		take_literal(q, host);
+		resolve_literal(q, host);
 	} else {
 		begin_half(q, host, AF_INET6);
 		begin_half(q, host, AF_INET);

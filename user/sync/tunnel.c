@@ -63,7 +63,7 @@ struct visit {
 	struct tunnel *t;
 	struct netlink *netlink;
 	int (*fn)(struct visit *v);
-	struct netlink_link link; /* result of look() */
+	struct netlink_link link; /* result of read_link() */
 };
 
 static int set_down(struct visit *v)
@@ -71,7 +71,7 @@ static int set_down(struct visit *v)
 	return netlink_set_up(v->netlink, v->t->config.tun->ifindex, false);
 }
 
-static int look(struct visit *v)
+static int read_link(struct visit *v)
 {
 	struct tun *tun = v->t->config.tun;
 	struct ifreq request = { 0 };
@@ -242,7 +242,7 @@ static void link_gone(struct tunnel *t)
 
 void tunnel_look(struct tunnel *t)
 {
-	struct visit v = { .t = t, .fn = look };
+	struct visit v = { .t = t, .fn = read_link };
 	int err = visit(&v);
 
 	if (!err) {
@@ -347,7 +347,7 @@ static uint64_t netns_inode(const struct tunnel *t)
 
 /* Watches the namespace in which the interface is now. Returns 0, -ENODEV if the interface was
  * deleted, -EAGAIN if it is being moved or deleted, or another -errno. */
-static int find(struct tunnel *t)
+static int watch_current_netns(struct tunnel *t)
 {
 	int fd = netns_of_tun(t->config.tun->fd), err = 0;
 	struct stat s;
@@ -400,9 +400,9 @@ static void check_rps(struct tunnel *t)
 
 /* Finds an interface that was moved. If its new namespace cannot be watched, changes are noticed
  * only when TC is checked. */
-static void look_elsewhere(struct tunnel *t)
+static void find_moved_interface(struct tunnel *t)
 {
-	int err = find(t);
+	int err = watch_current_netns(t);
 
 	if (err == -EAGAIN) {
 		find_again(t, FIND_NS);
@@ -428,7 +428,7 @@ static void follow(void *ctx, uint64_t now_ns)
 	if (t->watch)
 		visit(&v);
 	else
-		look_elsewhere(t);
+		find_moved_interface(t);
 }
 
 bool tunnel_drops(const struct tunnel *t, struct netlink_drops *drops)
