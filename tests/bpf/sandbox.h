@@ -30,6 +30,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "../local_route.h"
 #include "bpf/loader.h"
 #include "bpf/pins.h"
 

@@ -256,6 +256,7 @@ static int setup_addresses(void **state)
 	if (err || denied)
 		return err;
 	run("ip address add 192.0.2.1/24 dev lt0; ip address add 2001:db8::1/64 dev lt0 nodad");
+	wait_for_local_route("2001:db8::1");
 	run("ip route add 198.51.100.0/24 dev lt0; ip -6 route add 2001:db8:0:9::/64 dev lt0");
 	udp[0] = udp_socket(4);
 	udp[1] = udp_socket(6);

@@ -46,6 +46,7 @@ static inline void tun_up(void)
 	run("ip addr add 10.7.0.1/16 dev ltun");
 	run("ip addr add fd07::1/64 dev ltun nodad");
 	run("ip route add fd07::/32 dev ltun");
+	wait_for_local_route("fd07::1");
 }
 
 static inline void allow(uint8_t family, struct inner_address a, uint8_t length, uint32_t slot)
@@ -180,6 +181,7 @@ static inline void check_in_row(const struct in_row *r, uint8_t family, unsigned
 {
 	int fd = r->kind == ECHO ? -1 : open_socket(family, r->from);
 	struct drops_value before = dropped(REASON_inject_mismatch), after;
+	bool got = r->in;
 	struct inner p;
 
 	build(&p, family, r);
@@ -188,16 +190,18 @@ static inline void check_in_row(const struct in_row *r, uint8_t family, unsigned
 	assert_int_equal(write(queues[queue], p.data, p.len), p.len);
 	if (fd >= 0) /* with RPS the program may run after write() has returned */
 		wait_for_verdict(fd, before.packets);
+	if (fd >= 0 && r->from.x)
+		got = arrived(fd, r->kind);
+	if (fd >= 0)
+		close(fd);
 	after = dropped(REASON_inject_mismatch);
 	if (after.packets != before.packets + !r->in)
 		fail_msg("%s, IPv%u, queue %u: %s", r->name, family, queue,
 			 r->in ? "dropped" : "not dropped");
 	assert_int_equal(after.bytes, before.bytes + (r->in ? 0 : p.len));
-	if (fd >= 0 && r->from.x && arrived(fd, r->kind) != r->in)
+	if (got != r->in)
 		fail_msg("%s, IPv%u, queue %u: %s", r->name, family, queue,
 			 r->in ? "did not arrive" : "arrived");
-	if (fd >= 0)
-		close(fd);
 }
 
 #endif

@@ -27,6 +27,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../local_route.h"
+
 static const uint8_t netpair_near_mac[6] = { 2, 0, 0, 0, 0, 1 };
 static const uint8_t netpair_far_mac[6] = { 2, 0, 0, 0, 0, 2 };
 
@@ -86,7 +88,9 @@ static inline int netpair_setup(void **state)
 	netpair_enter(netpair_far);
 	netpair_run("ip addr add 10.9.0.2/24 dev far0 && ip addr add fd09::2/64 dev far0 nodad && "
 		    "ip link set far0 up");
+	wait_for_local_route("fd09::2");
 	netpair_enter(netpair_near);
+	wait_for_local_route("fd09::1");
 	return 0;
 }
 

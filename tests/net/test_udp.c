@@ -100,8 +100,10 @@ static void link_local_has_its_scope(void **state)
 
 	(void)state;
 	netpair_run("ip addr replace fe80::1/64 dev near0 nodad");
+	wait_for_local_route("fe80::1");
 	netpair_enter(netpair_far);
 	netpair_run("ip addr replace fe80::2/64 dev far0 nodad");
+	wait_for_local_route("fe80::2");
 	fd = socket(AF_INET6, SOCK_DGRAM, 0);
 	e.remote.v6 = (struct sockaddr_in6){
 		.sin6_family = AF_INET6,
