@@ -91,8 +91,8 @@ static void discard(struct chainlink *c)
 
 /* Attaches a copy of the program in @mode. Returns 0 or -errno; -ENOSYS if libxdp attached the
  * program without a dispatcher. Fills in @f only if the copy could not be opened. */
-static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_attach_mode mode,
-		 struct fault *f)
+static int attach_copy(struct chainlink *c, const struct ingress_bpf *owner,
+		       enum xdp_attach_mode mode, struct fault *f)
 {
 	int err = prepare(c, owner, mode == XDP_MODE_SKB, f);
 
@@ -111,8 +111,8 @@ static int enter(struct chainlink *c, const struct ingress_bpf *owner, enum xdp_
 
 /* LOADER_MODE_AUTO uses the mode of the dispatcher on the NIC. If there is no dispatcher, it tries
  * native mode, then generic mode, as loader_attach() does. */
-static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
-			 enum loader_mode mode, bool *native, struct fault *f)
+static int attach_in_mode(struct chainlink *c, const struct ingress_bpf *owner,
+			  enum loader_mode mode, bool *native, struct fault *f)
 {
 	struct xdp_multiprog *dispatcher = get_dispatcher(c->ifindex);
 	int err = -EOPNOTSUPP;
@@ -123,10 +123,10 @@ static int enter_by_mode(struct chainlink *c, const struct ingress_bpf *owner,
 	xdp_multiprog__close(dispatcher);
 	*native = mode != LOADER_MODE_GENERIC;
 	if (*native)
-		err = enter(c, owner, XDP_MODE_NATIVE, f);
+		err = attach_copy(c, owner, XDP_MODE_NATIVE, f);
 	if (mode == LOADER_MODE_GENERIC || (mode == LOADER_MODE_AUTO && err == -EOPNOTSUPP)) {
 		*native = false;
-		err = enter(c, owner, XDP_MODE_SKB, f);
+		err = attach_copy(c, owner, XDP_MODE_SKB, f);
 	}
 	return err;
 }
@@ -153,7 +153,7 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 	if (!new)
 		return fault(f, -ENOMEM, "%s: out of memory", nic);
 	new->ifindex = ifindex;
-	err = enter_by_mode(new, owner, mode, &is_native, &copy);
+	err = attach_in_mode(new, owner, mode, &is_native, &copy);
 	if (err == -ENOSYS)
 		err = fault(f, -ENOTSUP,
 			    "%s: libxdp has no dispatcher for this kernel, so it cannot share the "
@@ -187,7 +187,7 @@ bool chainlink_alive(const struct chainlink *c)
 	return found;
 }
 
-static void leave(struct xdp_program *prog, uint32_t ifindex, enum xdp_attach_mode mode)
+static void leave_dispatcher(struct xdp_program *prog, uint32_t ifindex, enum xdp_attach_mode mode)
 {
 	int err = xdp_program__detach(prog, (int)ifindex, mode, 0);
 
@@ -206,8 +206,9 @@ void chainlink_close(struct chainlink *c)
 		return;
 	if (chainlink_alive(c)) {
 		dispatcher = get_dispatcher(c->ifindex);
-		leave(c->prog, c->ifindex,
-		      dispatcher ? xdp_multiprog__attach_mode(dispatcher) : XDP_MODE_UNSPEC);
+		leave_dispatcher(c->prog, c->ifindex,
+				 dispatcher ? xdp_multiprog__attach_mode(dispatcher)
+					    : XDP_MODE_UNSPEC);
 		xdp_multiprog__close(dispatcher);
 	}
 	discard(c);
@@ -235,7 +236,7 @@ void chainlink_clean(const char *interface)
 			if (is_program_of(p, interface))
 				break;
 		if (p)
-			leave(p, i->if_index, xdp_multiprog__attach_mode(dispatcher));
+			leave_dispatcher(p, i->if_index, xdp_multiprog__attach_mode(dispatcher));
 		xdp_multiprog__close(dispatcher);
 	}
 	if_freenameindex(all);

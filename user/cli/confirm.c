@@ -26,7 +26,7 @@ static void leave_terminal(void)
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
-static int guard(const char *interface, uint32_t seconds)
+static int wait_and_detach(const char *interface, uint32_t seconds)
 {
 	char verb[] = "detach", name[IFNAME_MAX + 1], *argv[] = { verb, name, NULL };
 	json_t *reply = NULL;
@@ -57,7 +57,7 @@ int confirm_guard(const char *interface, uint32_t seconds, struct fault *f)
 	if (pid > 0)
 		return 0;
 	leave_terminal();
-	_exit(guard(interface, seconds));
+	_exit(wait_and_detach(interface, seconds));
 }
 
 int confirm_main(int argc, char **argv)

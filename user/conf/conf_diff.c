@@ -202,8 +202,8 @@ static int change_peer(struct conf_diff *d, uint32_t peer, const struct conf_pee
 
 /* Adds the removal of each peer and prefix that is in the old config but not in the new one.
  * @now[i] is the index in @new of the i-th old peer, or NONE. */
-static int take_away(struct conf_diff *d, const struct conf *old, const struct conf *new,
-		     const uint32_t *now)
+static int add_removals(struct conf_diff *d, const struct conf *old, const struct conf *new,
+			const uint32_t *now)
 {
 	int err = 0;
 
@@ -236,7 +236,7 @@ static int compare_all(struct conf_diff *d, const struct conf *old, const struct
 			      ? add_peer(d, i, peer)
 			      : change_peer(d, i, &old->peers[was], peer, key);
 	}
-	return err ? err : take_away(d, old, new, now);
+	return err ? err : add_removals(d, old, new, now);
 }
 
 static bool removes_all(const struct conf_diff *d, const struct conf *old, const struct conf *new)

@@ -11,6 +11,7 @@
 #define TOO_MANY_PEERS "there are more than 1048576 peers"
 #define TOO_MANY_ALLOWED_IPS "there are more than 1048576 allowed IPs of one address family"
 _Static_assert(PEERS_MAX == 1048576 && ALLOWED_IPS_MAX == 1048576, "the limits in the messages");
+
 /* Sets the endpoint of the peer @p from @c. If the endpoint is a name, @c has the address that
  * `wgxdp attach` found, if it found one. */
 static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
@@ -121,8 +122,8 @@ int apply_change(struct device *d, struct endpoint_names *names, const struct co
 		 const struct conf *new, const struct conf_change *change, uint64_t now_ns,
 		 struct fault *f)
 {
-	bool was = change->kind == CONF_CHANGE_DISALLOW || change->kind == CONF_CHANGE_REMOVE;
-	const struct conf *conf = was ? old : new;
+	bool of_old = change->kind == CONF_CHANGE_DISALLOW || change->kind == CONF_CHANGE_REMOVE;
+	const struct conf *conf = of_old ? old : new;
 	const struct conf_peer *c = &conf->peers[change->peer];
 	struct peer *p = device_find(d, c->public_key);
 	char key[KEYTEXT_BASE64_LEN + 1];

@@ -287,7 +287,7 @@ static enum log_level level_wanted(const struct options *options, const struct c
 	return !level && conf && options->foreground ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
 }
 
-static void go_on(struct daemon *d)
+static void serve(struct daemon *d)
 {
 	if (d->ending.lease_fd < 0) /* no command holds a lease, so no commit will come */
 		notify_ready();
@@ -333,7 +333,7 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 		ending_tell_error(&d.ending, &f);
 		ending_stop(&d.ending, 1);
 	} else {
-		go_on(&d);
+		serve(&d);
 	}
 	end(&d);
 	/* Wait for `wgxdp detach` only if this command ended the daemon. Otherwise the command was

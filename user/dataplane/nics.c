@@ -27,7 +27,7 @@ static uint32_t carrier_downs(const struct nics_env *env, const struct nic *nic)
  * down, and when MTU, rings or offloads change (vmxnet3_rq_cleanup_all(), until Linux 6.12 at
  * least). The carrier is then off for a moment. A pulled cable looks the same; our program is then
  * attached again without need. */
-static bool is_forgotten(const struct nic *nic, const struct netlink_link *link)
+static bool is_program_forgotten(const struct nic *nic, const struct netlink_link *link)
 {
 	char driver[ETHTOOL_DRIVER_LEN];
 
@@ -185,7 +185,7 @@ bool nics_sends(const struct nics_env *env, const struct nic *nic)
 	return nic->queue_count && nic_checks_sends(env->options, &nic->bypassed);
 }
 
-static void mind_bypassed(const struct nics_env *env, struct nic *nic)
+static void note_bypassed(const struct nics_env *env, struct nic *nic)
 {
 	const struct nic_bypassed *b = &nic->bypassed;
 
@@ -232,7 +232,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->ifindex)
 		return err; /* nics_look() will find the NIC when it appears */
-	mind_bypassed(env, nic);
+	note_bypassed(env, nic);
 	if (!nic->attached)
 		open_tc(env, nic);
 	return err;
@@ -252,12 +252,12 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 
 /* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU,
  * another bridge or bond, or other qdiscs or filters; or its driver has forgotten our program. */
-static bool outgrown(const struct nics_env *env, const struct nic *nic,
-		     const struct netlink_link *link)
+static bool must_reopen(const struct nics_env *env, const struct nic *nic,
+			const struct netlink_link *link)
 {
 	struct nic_bypassed b = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex);
 
-	return is_forgotten(nic, link) || link->mtu > nic->mtu ||
+	return is_program_forgotten(nic, link) || link->mtu > nic->mtu ||
 	       queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||
 	       !*b.egress != !*nic->bypassed.egress || !*b.ingress != !*nic->bypassed.ingress;
@@ -267,7 +267,7 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 {
 	struct netlink_link link;
 	bool gone = netlink_link(env->netlink, NULL, nic->ifindex, &link) != 0;
-	bool more = !gone && outgrown(env, nic, &link);
+	bool redo = !gone && must_reopen(env, nic, &link);
 
 	nics_close(env, nic);
 	if (gone) {
@@ -280,7 +280,7 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	nic->occupant = OCCUPANT_UNKNOWN;
 	snprintf(
 		nic->why, sizeof(nic->why), "%s: %s", nic->name,
-		more ? "its link, queues, MTU, bridge, qdisc or filters changed; it is opened again"
+		redo ? "its link, queues, MTU, bridge, qdisc or filters changed; it is opened again"
 		     : "our XDP program was detached by force");
 	open_tc(env, nic);
 }
@@ -324,7 +324,7 @@ enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 	memcpy(nic->name, link.name, sizeof(nic->name));
 	if (nic->attached && !loader_attached(env->loader, nic->ifindex))
 		return NICS_LOST;
-	if (nic->queue_count && outgrown(env, nic, &link))
+	if (nic->queue_count && must_reopen(env, nic, &link))
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(env->loader, nic->ifindex))
 		open_tc_again(env, nic);

@@ -164,12 +164,12 @@ int guard_find_exits(struct guard_exits *e, struct netlink *nl, uint8_t family, 
 	if (err)
 		return err;
 	for (size_t i = 0; i < count && !err; i++) {
-		bool known =
+		bool skip =
 			routes[i].to.length || !routes[i].ifindex || routes[i].ifindex == tunnel;
 
-		for (size_t k = 0; k < i && !known; k++)
-			known = !routes[k].to.length && same_hop(&routes[k], &routes[i]);
-		if (known)
+		for (size_t k = 0; k < i && !skip; k++)
+			skip = !routes[k].to.length && same_hop(&routes[k], &routes[i]);
+		if (skip)
 			continue;
 		err = e->count < GUARD_EXITS_MAX ? add_exit(e, nl, &routes[i], routes, count)
 						 : -E2BIG;

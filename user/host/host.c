@@ -260,7 +260,8 @@ static int claim(struct host *h, const struct state *from, const struct state *t
 
 /* Changes the host from @from to @to. Sets the nftables tables before packets can use the new
  * routes, and removes old rules and routes after the new ones are set. */
-static int enter(struct host *h, const struct state *from, const struct state *to, struct fault *f)
+static int apply_state(struct host *h, const struct state *from, const struct state *to,
+		       struct fault *f)
 {
 	const struct interface i = interface_of(h, to);
 	struct rules rules;
@@ -336,7 +337,7 @@ static void give_up(struct host *h, const struct state *failed)
 }
 
 /* Restores the last state after @failed could not be applied completely. */
-static void leave(struct host *h, const struct state *failed)
+static void restore_last(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };
 
@@ -344,7 +345,7 @@ static void leave(struct host *h, const struct state *failed)
 		give_up(h, failed);
 		return;
 	}
-	if (enter(h, failed, &h->state, &f))
+	if (apply_state(h, failed, &h->state, &f))
 		log_error("cannot restore the settings of the host: %s", f.text);
 	(void)write_record(h, &h->state, NULL, NULL);
 	keep_check_soon(&h->keep);
@@ -369,14 +370,14 @@ int host_apply(struct host *h, const struct conf *conf, struct fault *f)
 		state_done(&next);
 		return err;
 	}
-	err = enter(h, &h->state, &next, f);
+	err = apply_state(h, &h->state, &next, f);
 	i = interface_of(h, &next);
 	if (!err)
 		err = interface_verify(&i, &next.plan, f);
 	if (!err)
 		err = write_record(h, &next, NULL, f);
 	if (err) {
-		leave(h, &next);
+		restore_last(h, &next);
 		state_done(&next);
 		return err;
 	}
@@ -425,7 +426,7 @@ static int check_all(void *ctx, bool damaged)
 	return err ? err : (int)(addresses + routes + rules) + damaged;
 }
 
-static void go_away(struct host *h)
+static void on_moved_away(struct host *h)
 {
 	if (h->away || !h->state.path)
 		return;
@@ -435,7 +436,7 @@ static void go_away(struct host *h)
 		 "on this host are undone");
 }
 
-static void come_back(struct host *h)
+static void on_moved_back(struct host *h)
 {
 	static const struct state nothing;
 	struct fault f;
@@ -456,9 +457,9 @@ void host_moved(struct host *h, uint32_t ifindex)
 	if (ifindex)
 		h->ifindex = ifindex;
 	if (ifindex)
-		come_back(h);
+		on_moved_back(h);
 	else
-		go_away(h);
+		on_moved_away(h);
 }
 
 /* Start and end -------------------------------------------------------------------------------- */
