@@ -46,10 +46,13 @@
  *                     busy_poll_us (number; 0 = no busy polling),
  *                     aead (name), why (sentence or null: why rx or tx is udp),
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
- *                     they are not pinned), rps (bool: RPS is on for the tunnel interface),
+ *                     they are not pinned), bpf (bool: the BPF programs are loaded),
+ *                     rps (bool: RPS is on for the tunnel interface),
+ *                     kernel_lacks [sentence for each feature that this kernel lacks],
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages,
  *                     in_flight (messages that AF_XDP sockets hold now because the NIC has not
- *                     sent them yet; when a socket is closed, its messages count as lost)
+ *                     sent them yet; when a socket is closed, its messages count as lost),
+ *                     per_worker [{rx_packets, tx_packets}]: data messages of each worker
  *   config            null, or the config file: path (absolute), applied (Unix time in s when it
  *                     was applied last), error (why the last reload failed, or null),
  *                     error_time (Unix time in s, or null), confirm (seconds left for `wgxdp
@@ -74,7 +77,9 @@
  *                     persistent_keepalive (s, 0 = off),
  *                     path_mtu (bytes of an outer packet, null = not known),
  *                     tx ("xdp", "udp", null = no endpoint), why (sentence or null: why data to
- *                     this peer does not leave by AF_XDP, or that its route leads into the tunnel)
+ *                     this peer does not leave by AF_XDP, or that its route leads into the tunnel),
+ *                     trains_refused (bool: the kernel refused UDP_SEGMENT for this peer, so each
+ *                     datagram is sent alone)
  *
  * Private and preshared keys are never sent on this socket.
  */

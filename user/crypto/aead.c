@@ -23,7 +23,7 @@ static const struct aead_backend *const backends[] = {
 
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
-/* Only aead_select() writes this, before other threads are started. */
+/* The backend in use. Only aead_select() changes it, before other threads are started. */
 static const struct aead_backend *current = &aead_libsodium;
 
 const struct aead_backend *aead_backend(size_t i)

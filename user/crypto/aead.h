@@ -12,15 +12,15 @@
  *                     src[len..len+16) tag  ->  dst[0..len) plaintext
  *
  * Sealing copies and encrypts in one pass, and the plaintext may come in pieces. So a worker can
- * seal segments of a TUN read buffer straight into outgoing messages. It builds a header for each
- * segment (head), and need not write the padding:
+ * seal segments of a TUN read buffer straight into outgoing messages. The worker builds a header
+ * for each segment (head), and need not write the padding:
  *
  *      head[0..head_len) | src[0..len - head_len - pad_len) | pad_len zeros  ->  dst[0..len), tag
  *
- * src and dst are either the same address (in place) or do not overlap. head never overlaps dst,
- * and is only allowed if src and dst do not overlap either. The buffers of different jobs of a
- * batch do not overlap either; only the key may be shared. Buffers need no alignment. No byte
- * outside the ranges above is read or written, so the buffers need no extra room.
+ * src and dst are either the same address (in place) or do not overlap. A job with a head must not
+ * be in place, and its head must not overlap dst. Different jobs of a batch may share a key, but
+ * their buffers must not overlap. Buffers need no alignment. No byte outside the ranges above is
+ * read or written, so the buffers need no extra room.
  *
  * The running time does not depend on keys or contents. It does depend on the lengths, on the
  * number of jobs and on whether each tag was right, which are all public.

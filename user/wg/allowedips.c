@@ -221,8 +221,8 @@ static _Atomic(struct allowedips_node *) *link_to(struct trie *t, struct allowed
 	return parent ? &parent->child[bit_at(bits, parent->length)] : &t->root;
 }
 
-/* Makes @n, with its children, the child of @parent (NULL: the root of the trie) that lies in the
- * direction of the bits of @n. Replaces the child that @parent had in this direction. */
+/* Links @n, with its children, below @parent (NULL: as the root of the trie). Replaces the node at
+ * this place. */
 static void attach_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	n->parent = parent;

@@ -402,7 +402,7 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
 	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
 	    !session_renew_after_receive(s, now_ns)) {
 		/* The handshake that the note requested is already complete. A worker may have
-		 * staged a packet after the staged packets were flushed at its end. */
+		 * staged a packet after the handshake had flushed the stage, so flush it again. */
 		peer_timers_flush(d, p);
 		return;
 	}

@@ -45,7 +45,7 @@ int keypairs_new_index(const struct device *d, uint32_t *index);
  * After an error, neither workers nor the mirror know the index. */
 int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns);
 
-/* Makes @s, which is peer->next, current, because a message under it has authenticated. */
+/* Makes @s, which is p->next, the current session, because a message under @s has authenticated. */
 void keypairs_confirm(struct device *d, struct peer *p, struct session *s);
 
 /* Ends the sessions that expired more than INDEX_GRACE_S ago, and sets timers.index_reap_ns to the

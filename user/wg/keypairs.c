@@ -149,8 +149,8 @@ static uint64_t grace_end_ns(const struct session *s)
 	return s->born_ns + (REJECT_AFTER_TIME_S + INDEX_GRACE_S) * NS_PER_S;
 }
 
-/* Returns true if the grace period of @s is over. Otherwise makes sure that index_reap_ns is no
- * later than the end of that period. */
+/* Returns true if the grace period of @s (INDEX_GRACE_S) is over. Otherwise makes sure that
+ * index_reap_ns is no later than the end of the grace period. */
 static bool is_past_grace(struct peer *p, const struct session *s, uint64_t now_ns)
 {
 	if (!s)

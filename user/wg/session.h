@@ -32,7 +32,7 @@ struct session {
 	_Atomic bool revoked;	/* must not be used any more (key changed, peer removed) */
 	_Atomic bool confirmed; /* a worker decrypted a message while this was peer->next */
 	_Atomic uint64_t send_counter; /* next counter to use */
-	/* receiving, under @lock */
+	/* members for receiving; @lock protects @replay */
 	atomic_flag lock;
 	struct replay replay;
 };
