@@ -17,7 +17,7 @@
 	X(0, none, "went on")                                                                      \
 	/* received, before the sender is known */                                                 \
 	X(1, malformed, "a message to our port with a wrong length, type or reserved byte")        \
-	X(2, unknown_index, "the receiver index was not assigned by this host")                    \
+	X(2, unknown_index, "no session or handshake of this host has the receiver index")         \
 	X(3, not_pending, "a response for which no initiation of ours is pending")                 \
 	X(4, oversized, "the message is larger than a receive buffer")                             \
 	/* data messages */                                                                        \
@@ -43,13 +43,13 @@
 	X(22, no_session, "the handshake was given up while the packet waited")                    \
 	X(23, too_big, "the packet is larger than the MTU of the tunnel interface")                \
 	X(24, send_failed, "the kernel refused to send the message")                               \
-	X(25, tx_full, "the send queue had no room, or the peer has used up its share")            \
+	X(25, tx_full, "the send queue had no room, or the peer had used up its share of it")      \
 	X(26, down, "the interface is down or has no private key")                                 \
 	X(27, loop, "the route to the peer leads back into the tunnel")                            \
 	/* decrypted packets that TC ingress of the tunnel interface refused */                    \
-	X(28, inject_mismatch, "the kernel's second check of the inner source address failed")     \
+	X(28, inject_mismatch, "the kernel refused an inner source that the worker had allowed")   \
 	/* handshake messages again */                                                             \
-	X(29, no_resources, "authentic, but no memory or map entry was left for the session")      \
+	X(29, no_resources, "no memory or map entry was left for the session of the handshake")    \
 	/* data messages that passed to a UDP socket; they were not dropped */                     \
 	X(30, stalled, "the worker had not run for 2.5 s, so a UDP socket received the message")
 

@@ -45,7 +45,8 @@ static const struct {
 		    "    xsk_rx: 2 (an AF_XDP socket had no room, or the frame was too large for "
 		    "it)\n"
 		    "  passed to the network stack:\n"
-		    "    unknown_index: 5 (the receiver index was not assigned by this host)\n"
+		    "    unknown_index: 5 (no session or handshake of this host has the receiver "
+		    "index)\n"
 		    "    stalled: 7 (the worker had not run for 2.5 s, so a UDP socket received "
 		    "the message)\n" },
 	{ HEAD PATH_XDP "\"drops\":{},\"lost\":{\"udp_rx\":1},\"dropped\":1,\"passes\":{},"
