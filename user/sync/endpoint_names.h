@@ -73,8 +73,8 @@ struct endpoint_names_ops {
 	 * resolver passes the result to endpoint_names_answered(), but only after this function has
 	 * returned. Returns 0 or -errno. */
 	int (*look_up)(void *ctx, struct endpoint_name *name, const char *host, bool marked);
-	/* Cancels the lookup of @name, because @name is being removed. Its result must not be
-	 * delivered. */
+	/* Cancels the lookup of @name, because @name is being removed. The resolver must not call
+	 * endpoint_names_answered() for this lookup. */
 	void (*cancel)(void *ctx, struct endpoint_name *name);
 	/* Returns the rank of an endpoint; 0 = no route. The endpoint with the highest rank is
 	 * used; of several with this rank, the first in the answer. */

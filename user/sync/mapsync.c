@@ -35,8 +35,9 @@ static bool is_loopback(uint8_t family, const uint8_t *addr)
 	return family == AF_INET ? addr[0] == 127 : !memcmp(addr, &in6addr_loopback, 16);
 }
 
-/* Leaves loopback addresses out. The stack refuses packets from outside to these addresses. On the
- * loopback interface, XDP passes such packets anyway, because their source is martian. */
+/* Adds an address of the host to the list. Leaves loopback addresses out, because the stack refuses
+ * packets from outside to these addresses. On the loopback interface, XDP passes such packets
+ * anyway, because their source is martian. */
 static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
 {
 	struct listen_list *list = ctx;

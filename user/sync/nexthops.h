@@ -113,9 +113,9 @@ void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event
 /* Resolves the peers whose endpoints are in @destination in the next round, because a route to
  * @destination has changed. */
 void nexthops_route_changed(struct nexthops *n, const struct prefix *destination);
-/* Resolves all peers soon, because something else changed. */
+/* Requests a round of all peers, because something else has changed. */
 void nexthops_changed(struct nexthops *n);
-/* Begins to resolve all peers now. */
+/* Begins a round of all peers now. */
 void nexthops_now(struct nexthops *n);
 
 #endif

@@ -113,7 +113,8 @@ static int run_in_netns(void *ctx)
 	return err;
 }
 
-/* Translates the error @err of opening the namespace of the interface. */
+/* Returns the result of tunnel_call() after the namespace of the interface could not be opened
+ * because of @err. */
 static int netns_error(const struct tunnel *t, int err)
 {
 	if (deleted(t))

@@ -54,14 +54,15 @@ struct tunnel {
 	struct netlink *netlink;     /* NULL = the interface is not in our namespace */
 	struct netlink_watch *watch; /* of the interface's namespace; NULL = not found yet */
 	struct loop_timer follow_timer, routes_timer;
-	uint64_t routes_next_ns;	  /* routes are not read again before this time */
-	bool tc_refused;		  /* the last attempt to attach TC failed */
-	bool no_tcx;			  /* TC is attached by clsact, as the kernel has no tcx */
-	bool steered;			  /* RPS was seen to queue packets before TC */
-	uint64_t rps_packets, steered_rx; /* packets that RPS queued; messages received by then */
-	bool link_changed;		  /* an event reported a change that is not handled yet */
-	bool link_gone;			  /* an event reported a removal that is not handled yet */
-	bool watch_refused;		  /* the interface's namespace could not be watched */
+	uint64_t routes_next_ns; /* routes are not read again before this time */
+	bool tc_refused;	 /* the last attempt to attach TC failed */
+	bool no_tcx;		 /* TC is attached by clsact, as the kernel has no tcx */
+	bool steered;		 /* RPS was seen to queue packets before TC */
+	/* Packets that RPS has queued, and messages received until RPS queued the last packet. */
+	uint64_t rps_packets, steered_rx;
+	bool link_changed;  /* an event reported a change that is not handled yet */
+	bool link_gone;	    /* an event reported a removal that is not handled yet */
+	bool watch_refused; /* the interface's namespace could not be watched */
 	bool ended;
 };
 
