@@ -48,7 +48,7 @@ int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next 
 /* Ends the use of a neighbour by @user. Does nothing if @user uses none. */
 void neighbours_drop(struct neighbours *n, uint32_t user);
 
-/* Walks the users of @next; see slot_index.h. */
+/* Walk the users of @next; see slot_index.h. */
 uint32_t neighbours_first(const struct neighbours *n, const struct encap_next *next);
 uint32_t neighbours_next(const struct neighbours *n, uint32_t user);
 

@@ -16,7 +16,7 @@
 
 struct netlink; /* a request socket, for one thread */
 
-struct netlink *netlink_open(void);	    /* returns NULL and errno on failure */
+struct netlink *netlink_open(void);	    /* returns NULL and sets errno on failure */
 struct netlink *netlink_open_xfrm(void);    /* opens NETLINK_XFRM, for ipsec.h */
 struct netlink *netlink_open_generic(void); /* opens NETLINK_GENERIC, for xdp_features.h */
 /* Opens NETLINK_NETFILTER, for conntrack.h and nft_hooks.h. */
@@ -214,12 +214,12 @@ struct netlink_neighbour_event {
 	uint8_t mac[6]; /* only if @valid */
 };
 
-struct netlink_watch *netlink_watch_open(void); /* returns NULL and errno on failure */
+struct netlink_watch *netlink_watch_open(void); /* returns NULL and sets errno on failure */
 
 /* Watches the links, routes, rules and next hops of the other namespace @netns_fd from a socket in
  * this namespace, so that the watch does not keep a deleted namespace alive. NETLINK_CHANGED_LOST
  * also reports that the namespace is being deleted. Needs CAP_NET_ADMIN in this namespace and
- * CAP_NET_BROADCAST in both. Returns NULL and errno on failure. */
+ * CAP_NET_BROADCAST in both. Returns NULL and sets errno on failure. */
 struct netlink_watch *netlink_watch_open_netns(int netns_fd);
 void netlink_watch_close(struct netlink_watch *w);
 int netlink_watch_fd(const struct netlink_watch *w);

@@ -8,7 +8,7 @@
 
 struct nft_watch;
 
-/* Watches the network namespace of the calling thread. Returns NULL and errno on failure. */
+/* Watches the network namespace of the calling thread. Returns NULL and sets errno on failure. */
 struct nft_watch *nft_watch_open(void);
 void nft_watch_close(struct nft_watch *w); /* does nothing if w is NULL */
 int nft_watch_fd(const struct nft_watch *w);

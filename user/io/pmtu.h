@@ -17,7 +17,7 @@
 struct pmtu_watch;
 
 /* Opens the sockets in the network namespace of the caller, which needs CAP_NET_RAW. Returns NULL
- * and errno on failure. */
+ * and sets errno on failure. */
 struct pmtu_watch *pmtu_open(void);
 void pmtu_close(struct pmtu_watch *w); /* does nothing if w is NULL */
 int pmtu_fd(const struct pmtu_watch *w);

@@ -103,7 +103,8 @@ static void disable_redirects(const char *name)
 	}
 }
 
-/* These messages never advise deleting the interface, because it may be the host's uplink. */
+/* Explains that an interface @name exists already. The messages never advise deleting this
+ * interface, because it may be the host's uplink. */
 static int name_taken(const char *name, struct fault *f)
 {
 	struct netlink *nl = netlink_open();

@@ -74,10 +74,10 @@ static void set_buffer(int fd, int force, int plain)
 		set_int(fd, SOL_SOCKET, plain, SOCKET_BUFFER_BYTES);
 }
 
-/* Outer packets may be fragmented by routers (DF = 0). The tunnel's MTU normally prevents that, but
- * a path whose MTU shrinks must not become a black hole. No flow label is set, because AF_XDP sets
- * none: a router that balances by flow label would otherwise send the packets of UDP and AF_XDP on
- * different paths. */
+/* Sets the options of a new socket. Routers may fragment the outer packets (DF = 0). The tunnel's
+ * MTU normally prevents fragments, but a path whose MTU shrinks must not become a black hole. No
+ * flow label is set, because AF_XDP sets none. Otherwise a router that balances by flow label would
+ * send the packets of UDP and AF_XDP on different paths. */
 static int set_options(int fd, int family, uint32_t fwmark)
 {
 	int err;
