@@ -8,7 +8,7 @@
 #include "path/offsets.h"
 #include "util/inetsum.h"
 
-#define PACKET_MAX 65535    /* bytes of a merged IP packet */
+#define PACKET_MAX 65535    /* the most bytes of a merged IP packet */
 #define UDP_SEGMENTS_MAX 64 /* Linux before 6.9 refuses more */
 #define DF 0x40		    /* flag in the first byte of the fragment field */
 #define MORE_OR_OFFSET 0xbf /* all bits of that byte except DF */

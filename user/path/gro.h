@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gro.h - merges received TCP or UDP packets of one flow into large ones, each of which goes into
- * the tunnel interface with one write (TSO, USO). This is the exact reverse of gso.h. The functions
- * make no system call.
+ * the tunnel interface with one write (TSO, USO). Merging is the exact reverse of gso.h. The
+ * functions make no system call.
  *
  *   packets of a batch:   A1  B1  A2  C  A3  B2
  *   gro_add ─▶ groups:    A1─A2─A3   B1─B2   C          in the order of their first packets

@@ -78,8 +78,8 @@ static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 	       g->header_len <= GSO_HEADERS_MAX;
 }
 
-/* Computes the partial sums that all segments share. @partial: the sum over the pseudo header in
- * the packet's checksum field. */
+/* Computes the partial sums that all segments share. @partial: the sum over the pseudo header of
+ * the large packet. */
 static void prepare_sums(struct gso *g, const uint8_t *packet, uint64_t partial)
 {
 	const uint8_t *l4 = packet + g->l4;

@@ -55,7 +55,7 @@ static inline void raw_put16(uint8_t *p, uint16_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* Read and write 32 bits in network order as a number in host order. */
+/* Read and write 32 bits that are in network order; the values are in host order. */
 static inline uint32_t raw_get_be32(const uint8_t *p)
 {
 	uint32_t v;

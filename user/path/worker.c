@@ -250,8 +250,8 @@ static void wait_for_wipe(struct worker *w)
 	qsbr_online(w->config.qsbr, w->config.id);
 }
 
-/* Converts the time to the clock of the BPF programs, which may differ from this process's
- * CLOCK_BOOTTIME (bpf/clock.h). */
+/* Writes the heartbeat if it is due. Converts the time to the clock of the BPF programs, which may
+ * differ from this process's CLOCK_BOOTTIME (bpf/clock.h). */
 static void write_heartbeat(const struct worker *w)
 {
 	uint64_t now_ns = w->now_ns + (uint64_t)w->config.heartbeat_ahead_ns;
