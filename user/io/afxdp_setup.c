@@ -24,7 +24,8 @@
 #define BUSY_POLL_BUDGET 64 /* packets per call; the most that drivers are tested with */
 #define LINK_HEADER_MAX 22  /* Ethernet and two VLAN tags; see chunk_for() */
 
-/* The kernel releases the queue of a closed socket with a delay (measured: 16 to 29 ms). */
+/* How long and how often a busy queue is tried. The kernel releases the queue of a closed socket
+ * with a delay (measured: 16 to 29 ms). */
 #define BIND_PATIENCE_MS 1000
 #define BIND_PAUSE_MS 10
 

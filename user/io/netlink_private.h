@@ -63,7 +63,7 @@ bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbou
  * the link. */
 bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex);
 
-/* Reads the destination of a route message. Returns false if the message has no valid one. */
+/* Reads the destination of a route message. Returns false if it is missing or not valid. */
 bool netlink_parse_destination(const struct nlmsghdr *nlh, struct prefix *out);
 
 #endif
