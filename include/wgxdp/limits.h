@@ -32,7 +32,7 @@
 /* A received cookie is used for COOKIE_SECRET_MAX_AGE_S minus this time, because a message needs
  * time to arrive before the peer changes its secret. */
 #define COOKIE_SECRET_LATENCY_S 5
-#define INITIATIONS_PER_SECOND 50 /* the limit per peer, as in the kernel's WireGuard */
+#define INITIATIONS_PER_SECOND 50 /* accepted from one peer, as in the kernel's WireGuard */
 
 #define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
 

@@ -17,8 +17,8 @@
  * packet holds the two lengths.
  *
  * The blocks of a single long packet are dealt to all lanes, four to each, 32 per step. Each lane
- * computes h := h r^32 + m r^4 + m' r^3 + m'' r^2 + m''' r. In the end lane l is multiplied by
- * r^(28 - 4 l), and the lanes are added up.
+ * computes h := h r^32 + m r^4 + m' r^3 + m'' r^2 + m''' r. In the end the h of each lane l is
+ * multiplied by r^(28 - 4 l), and the products are added up.
  *
  * Bounds: a carried number has limbs below 2^44, 2^44 + 2^14 and 2^42. A block adds less than
  * 2^44 to a limb. So the factors are below 2^45 and 20 (2^44 + 2^14) < 2^49, within the 52 bits

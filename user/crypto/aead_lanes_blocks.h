@@ -9,7 +9,7 @@
 #define BLOCK_LEN 64
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
-#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() writes up to LANES slots more than it needs */
+#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() always writes LANES slots, also at the end */
 #define ROWS (LANES / 4)	   /* how many blocks have one of their rows in a register */
 #define ROW_GROUPS 3
 

@@ -16,7 +16,7 @@
  *
  * When the strip of a lane ends, the lane continues with the next packet, so that packets of
  * different lengths keep all lanes busy. The blocks of a single long packet are dealt to all lanes,
- * two per turn:
+ * two blocks to each lane per turn:
  *
  *                  lane 0      lane 1      lane 2      lane 3
  *      turn 0      m0  m1      m2  m3      m4  m5      m6  m7       h := (h + m) r^8 + m' r^7

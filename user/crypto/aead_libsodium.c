@@ -18,8 +18,8 @@
 
 static void init_once(void)
 {
-	/* If this fails, libsodium must not be used, and the functions of the AEAD cannot return an
-	 * error. */
+	/* If sodium_init() fails, libsodium must not be used. The functions of the AEAD cannot
+	 * return an error, so end the process. */
 	if (sodium_init() < 0)
 		abort();
 }

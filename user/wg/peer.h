@@ -66,7 +66,7 @@ struct peer {
 	struct allowedips_list allowed;
 	struct allowedips_list leaving;	      /* still valid until device_peer_replace_end() */
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
-	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; limits the rate, [W] 5.1 */
+	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; for INITIATIONS_PER_SECOND */
 	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
 	uint64_t counted_packets; /* rx_packets + tx_packets as last written to peer_auth */
 	char name[PEER_NAME_LEN]; /* text of "# Name ="; "" = none */

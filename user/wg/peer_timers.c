@@ -16,7 +16,8 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-/* The first initiation has had no answer for 2 * REKEY_TIMEOUT_S when the third one is due. */
+/* After this number of initiations without an answer, ops->unanswered is called before each further
+ * initiation. The first initiation was then sent at least 2 * REKEY_TIMEOUT_S ago. */
 #define UNANSWERED_ATTEMPTS 2
 
 /* Returns true if a handshake with the peer's key is possible. Otherwise drops the staged packets.

@@ -30,7 +30,7 @@ struct session {
 	uint32_t remote_index;	/* host order; the receiver index of sent messages */
 	bool initiator;		/* this side sent the initiation and therefore renews the session */
 	_Atomic bool revoked;	/* must not be used any more (key changed, peer removed) */
-	_Atomic bool confirmed; /* a worker decrypted a message while this was peer->next */
+	_Atomic bool confirmed; /* a worker decrypted a message while the session was peer->next */
 	_Atomic uint64_t send_counter; /* next counter to use */
 	/* members for receiving; @lock protects @replay */
 	atomic_flag lock;
