@@ -109,8 +109,8 @@ static int attach_copy(struct chainlink *c, const struct ingress_bpf *owner,
 	return err;
 }
 
-/* LOADER_MODE_AUTO uses the mode of the dispatcher on the NIC. If there is no dispatcher, it tries
- * native mode, then generic mode, as loader_attach() does. */
+/* LOADER_MODE_AUTO uses the mode of the dispatcher on the NIC. Without a dispatcher,
+ * LOADER_MODE_AUTO tries native mode, then generic mode, as loader_attach() does. */
 static int attach_in_mode(struct chainlink *c, const struct ingress_bpf *owner,
 			  enum loader_mode mode, bool *native, struct fault *f)
 {

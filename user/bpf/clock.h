@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.h - the clock of the BPF programs. In a time namespace it differs from CLOCK_BOOTTIME by a
- * constant, because bpf_ktime_get_boot_ns() always returns the host's time.
+ * clock.h - the clock of the BPF programs. In a time namespace, this clock differs from
+ * CLOCK_BOOTTIME by a constant, because bpf_ktime_get_boot_ns() always returns the host's time.
  */
 #ifndef WGXDP_CLOCK_H
 #define WGXDP_CLOCK_H

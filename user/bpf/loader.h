@@ -12,9 +12,9 @@
  * loader_set_*, _session_*, _peer_*, _allowed_* ─▶ update the maps when a peer or the host changes
  *   loader_free ───▶ detaches everything and removes the pins
  *
- * loader_new() loads the programs of the NIC. The others are loaded when they are first needed. If
- * the kernel refuses a program, the result is -ENOTSUP, and the daemon goes on without that
- * program. TC programs are attached in the network namespace of the calling thread.
+ * loader_new() loads the programs of the NIC. The other programs are loaded when they are first
+ * needed. If the kernel refuses a program, the result is -ENOTSUP, and the daemon goes on without
+ * that program. TC programs are attached in the network namespace of the calling thread.
  */
 #ifndef WGXDP_LOADER_H
 #define WGXDP_LOADER_H

@@ -45,8 +45,8 @@ struct loader {
 	void *event_ctx;
 };
 
-/* Size of the largest value of a per-CPU map. The kernel rounds values up to 8 bytes; this is a
- * multiple of 8. */
+/* Size of the largest value of a per-CPU map. The kernel rounds each value up to a multiple of 8
+ * bytes, which this size already is. */
 #define PER_CPU_VALUE sizeof(struct peer_stats_value)
 
 /* Writes to @f why loading has failed with @err. Returns the error that loader_new() returns. */

@@ -81,8 +81,8 @@ static int mount_if_missing(struct fault *why)
 	return 0;
 }
 
-/* Makes sure that a bpffs is mounted. Meanwhile it holds a lock, so that two daemons cannot mount
- * one bpffs over the other, which would hide the pins in the lower one. */
+/* Makes sure that a bpffs is mounted. Holds a lock during this check, so that two daemons cannot
+ * mount one bpffs over the other, which would hide the pins in the lower one. */
 static int ensure_bpffs(struct fault *why)
 {
 	int lock_fd = open(CONTROL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;

@@ -47,9 +47,9 @@ int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
 void tclink_close(struct tclink *t);
 
 /* Returns the ifindex of the interface to which our program is attached. With tcx the interface may
- * be in any namespace, with clsact only in this one. Returns 0 if the interface was deleted, or
- * with clsact has moved to another namespace, or if somebody else has detached our program by
- * force. */
+ * be in any namespace, with clsact only in this one. Returns 0 if the interface was deleted, if the
+ * interface has moved to another namespace (clsact only), or if somebody else has detached our
+ * program by force. */
 uint32_t tclink_where(const struct tclink *t);
 
 /* Removes the clsact filters that a dead owner of @interface left on any interface. */

@@ -7,7 +7,7 @@
  *
  * Two blocks of one peer are merged, and each prefix belongs to the peer that has it after the last
  * line. So the caller applies values and never replays lines. Errors are "file:line:column: value:
- * what is wrong; what to do". They never contain private or preshared keys.
+ * what is wrong; what to do". Errors never contain private or preshared keys.
  */
 #ifndef WGXDP_CONF_H
 #define WGXDP_CONF_H

@@ -148,7 +148,7 @@ static bool others_may_read(int fd, const char *path)
 }
 
 /* Refuses a FIFO or a device, because its text cannot be read a second time, at a reload or by
- * detach. Reading a directory fails by itself. */
+ * detach. A directory passes this check, because reading it fails anyway. */
 static int check_kind(int fd, const char *path, struct fault *f)
 {
 	struct stat st;

@@ -6,8 +6,9 @@
  *                                        ▲
  *      reply of the daemon to get=1 ─────┘
  *
- * The file has the same lines in the same order as `wg-quick save` writes. In addition it keeps the
- * search domains and the names of peers ("# Name ="). Other comments are lost, as with wg-quick.
+ * The file has the same lines in the same order as `wg-quick save` writes. In addition, the file
+ * keeps the search domains and the names of peers ("# Name ="). Other comments are lost, as with
+ * wg-quick.
  */
 #ifndef WGXDP_CONF_WRITE_H
 #define WGXDP_CONF_WRITE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uapi.h - the configuration protocol that wg(8) speaks. It turns lines into calls of device.h and
- * into reply text. It makes no system call.
+ * uapi.h - the configuration protocol that wg(8) speaks. uapi.c turns the lines of a client into
+ * calls of device.h and into reply text, and makes no system call.
  *
  *   "set=1" key=value ... ""  ─▶ each line is applied at once ─▶ "errno=N\n\n", N = 0 or negative
  *   "get=1" ""                ─▶ the whole configuration      ─▶ "errno=0\n\n"
@@ -27,7 +27,7 @@ struct uapi_ops {
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
 	uint16_t (*listen_port)(void *ctx); /* bound port, or port to bind; 0 = not chosen */
 	uint32_t (*fwmark)(void *ctx);
-	uint64_t (*now_ns)(void *ctx); /* BOOTTIME, for calls of device.h */
+	uint64_t (*now_ns)(void *ctx); /* CLOCK_BOOTTIME, for calls of device.h */
 	/* The client has set an endpoint to an address, so the endpoint no longer follows a
 	 * name. */
 	void (*endpoint_set)(void *ctx, struct peer *peer);

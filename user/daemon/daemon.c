@@ -275,7 +275,7 @@ static void end(struct daemon *d)
 }
 
 /* Returns the log level that LOG_LEVEL selects, with the values of wireguard-go. The default is
- * higher for a daemon with a config file in the foreground, because a person is watching. */
+ * more verbose for a daemon with a config file in the foreground, because a person is watching. */
 static enum log_level level_wanted(const struct options *options, const struct conf *conf)
 {
 	const char *level = getenv("LOG_LEVEL");

@@ -17,7 +17,7 @@ struct conf;
 struct options;
 
 /* Runs the interface until it is stopped, and removes everything that the daemon has created. @conf
- * may be NULL; it is wiped after it has been applied. @lease_fd is the daemon's end of the lease
+ * may be NULL. The daemon wipes @conf after applying it. @lease_fd is the daemon's end of the lease
  * (lease.h), or -1. Returns the exit code. */
 int daemon_run(const struct options *options, struct conf *conf, int lease_fd);
 

@@ -116,7 +116,8 @@ void daemon_neighbour_managed(void *ctx, const struct encap_next *next, bool man
 		log_info("cannot write the crash record: %s", strerror(-err));
 }
 
-/* Starts the data plane. The interface is up, but the daemon may not have read the event yet. */
+/* Starts the data plane. The interface is up, but the daemon may not have read the kernel's
+ * notification of this yet, so tunnel_look() reads the state of the interface. */
 static int host_start(void *ctx, struct fault *f)
 {
 	struct daemon *d = ctx;

@@ -2,7 +2,7 @@
 /*
  * ending.h - handles the events that end the daemon: a signal, a command that exits before it
  * commits (lease.h), or a module that cannot continue. Notifies the service manager that the daemon
- * is ready when the command commits, and that it is stopping. Control thread.
+ * is ready when the command commits, and that the daemon is stopping. Control thread.
  */
 #ifndef WGXDP_ENDING_H
 #define WGXDP_ENDING_H
@@ -56,7 +56,8 @@ void ending_tell_error(struct ending *e, const struct fault *f);
 void ending_warn(const struct ending *e, const char *sentence);
 
 /* ending_unwatch() closes the signal descriptor. ending_done() closes the lease and must be the
- * last step of the daemon, because the command that started the daemon waits for this. */
+ * last step of the daemon, because the command that started the daemon waits until the lease is
+ * closed. */
 void ending_unwatch(struct ending *e);
 void ending_done(struct ending *e);
 

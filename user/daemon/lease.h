@@ -10,9 +10,10 @@
  *   command ─▶ daemon   "commit"               the daemon no longer depends on the command
  *
  * If the command ends before it commits (an error, kill -9), the daemon sees the other end closed
- * and undoes everything. SIGINT, SIGTERM and SIGHUP do not end the command at once. They shut the
- * lease down, so that lease_wait() or lease_commit() fails and lease_cancel() waits for the daemon
- * to end; then the command ends by that signal. A second signal ends the command without waiting.
+ * and undoes everything. SIGINT, SIGTERM and SIGHUP do not end the command at once. These signals
+ * shut the lease down, so that lease_wait() or lease_commit() fails and lease_cancel() waits for
+ * the daemon to end; then the command ends by that signal. A second signal ends the command without
+ * waiting.
  */
 #ifndef WGXDP_LEASE_H
 #define WGXDP_LEASE_H

@@ -49,7 +49,7 @@ static void retired(struct reload *r)
 }
 
 /* Makes the new config the last applied one. Keeps SaveConfig while the job runs, because a signal
- * may end the daemon in this time. */
+ * that arrives in this time must find its value (config_follow.c). */
 static void retire(struct reload *r)
 {
 	r->applied_unix_s = (uint64_t)time(NULL);

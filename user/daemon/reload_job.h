@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reload_job.h - runs two parts of a reload in a separate thread, because they take long with many
- * peers and use no data of the control thread. READ reads, parses and compares the file. RETIRE
- * replaces the secrets of the new config by digests and frees the former config.
+ * reload_job.h - runs two parts of a reload in a separate thread, because these parts take long
+ * with many peers and use no data of the control thread. READ reads, parses and compares the file.
+ * RETIRE replaces the secrets of the new config by digests and frees the former config.
  *
  * A job belongs to its thread from reload_job_start() until @done_fd is readable and
  * reload_job_end() has returned.

@@ -4,7 +4,8 @@
  * used before or are being used in another copy. Its hypervisor gives it a new generation ID. The
  * kernel's driver vmgenid announces a new ID by a line in the kernel's log, since Linux 5.18. Linux
  * 6.8 also sent a uevent with NEW_VMGENID=1. Linux 6.8.8 and 6.9 removed this uevent, but the
- * kernels of some providers still have it. tests/vm/snapshot.sh tests both with real snapshots.
+ * kernels of some providers still have it. tests/vm/snapshot.sh tests both reports with real
+ * snapshots.
  *
  *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ suspend.copies: workers seal nothing from here on
  *           └▶ /dev/kmsg ─────┘               └▶ eventfd ─▶ control thread: wipes all keys
@@ -18,10 +19,10 @@
  * made by writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of
  * facility "kernel" are trusted, because lines that processes write to /dev/kmsg have another
  * facility. Records of the log that were overwritten before they were read may have announced a new
- * ID, and so may uevents that overran the socket. Both count as a report if the machine has a
- * device with a generation ID. Other hosts can flood the log through a firewall's log rule, so lost
- * messages count at most once in LOST_GAP_NS. Messages that are lost within this time count when
- * the time is over.
+ * ID, and so may uevents that overran the socket. Lost records and lost uevents count as a report
+ * if the machine has a device with a generation ID. Other hosts can flood the log through a
+ * firewall's log rule, so lost messages count at most once in LOST_GAP_NS. Messages that are lost
+ * within this time count when the time is over.
  */
 #include "daemon/vmgenid.h"
 

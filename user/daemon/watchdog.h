@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * watchdog.h - tells the service manager twice in each interval of its watchdog that the daemon
- * works. This proves that the event loop runs, because the loop fires the timer, and that each
- * worker has run a turn since the last notification. If a worker hangs, the daemon is silent, so
- * systemd kills and restarts it. Control thread.
+ * works. The notification proves that the event loop runs, because the loop fires the timer, and
+ * that each worker has run a turn since the last notification. If a worker hangs, the daemon is
+ * silent, so systemd kills and restarts it. Control thread.
  */
 #ifndef WGXDP_WATCHDOG_H
 #define WGXDP_WATCHDOG_H

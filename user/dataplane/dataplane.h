@@ -73,7 +73,7 @@ struct dataplane {
  * failure. */
 int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 		   const struct conf *conf, uint32_t mtu, struct fault *f);
-void dataplane_close(struct dataplane *d); /* only while down; does nothing if never opened */
+void dataplane_close(struct dataplane *d); /* call only while down; does nothing if never opened */
 
 /* Opens the UDP sockets on the listen port (dataplane_port()) and starts the workers. Does nothing
  * if the data plane is already up. Returns 0, or -errno with @f filled in. */

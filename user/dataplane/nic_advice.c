@@ -6,8 +6,8 @@
 
 #include "io/afxdp.h"
 
-/* Limits of single drivers for XDP programs, beyond those that the kernel reports. Their sources
- * are in docs/compatibility.md. */
+/* Limits of single drivers for XDP programs, beyond those that the kernel reports. The sources of
+ * these limits are in docs/compatibility.md. */
 static const struct rule {
 	const char *driver;
 	uint32_t mtu;	     /* the largest MTU */
@@ -88,7 +88,7 @@ static struct fault *add_reason(struct nic_judgement *j, enum nic_reason_kind ki
 	return &reason->sentence;
 }
 
-/* Adds why XDP cannot be used. Returns false if nothing known prevents it. */
+/* Adds why XDP cannot be used. Returns false if nothing known prevents XDP. */
 static bool find_obstacle(struct nic_judgement *j, const struct nic_facts *f,
 			  const struct options *options)
 {

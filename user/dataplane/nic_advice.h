@@ -17,7 +17,7 @@ struct nic_advice {
 	char why[192];			  /* what is limited, or when the command is useful */
 	char command[TUNING_COMMAND_LEN]; /* the command that lifts the limit */
 	/* --tune may make the change. --tune does not switch offloads on, and does not change the
-	 * MTU or other programs. The user must do this. */
+	 * MTU or other programs. Such changes are left to the user. */
 	bool tunable;
 	struct tuning_change change; /* only if tunable */
 };

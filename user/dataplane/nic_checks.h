@@ -12,7 +12,7 @@
 #include "io/nft_hooks.h"
 #include "util/fault.h"
 
-/* Why XDP could not be used, if the reason may go away without our help. */
+/* The reason why XDP could not be used, if the reason may go away later. */
 enum nics_obstacle {
 	NICS_NOTHING, /* no obstacle, or a permanent one */
 	NICS_PROGRAM, /* another XDP program */

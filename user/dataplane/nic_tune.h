@@ -11,7 +11,7 @@
 
 struct netlink;
 
-/* The changed settings. @say is NULL if the user has not given --tune. */
+/* The changed settings. The member say is NULL if the user has not given --tune. */
 struct nic_tuner {
 	struct tuning tuning;
 	/* Tells the user what is about to be done, in a sentence. */

@@ -64,7 +64,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f);
 /* Returns true if data may be sent by AF_XDP on this NIC. */
 bool nics_sends(const struct nics_env *env, const struct nic *nic);
 
-/* Detaches our program and closes the queues. Workers that use them must be stopped. */
+/* Detaches our program and closes the queues. Workers that use the queues must be stopped. */
 void nics_close(const struct nics_env *env, struct nic *nic);
 
 /* How a NIC has changed since the last nics_look(). */

@@ -38,8 +38,8 @@ void path_stats_add_udp(struct path_stats *sum, const struct transport *udp);
 
 /* Adds the counts of a transport that is about to be closed. The workers that use the transport
  * must be stopped. Counts messages that are still in its buffers as dropped (down). Waits briefly
- * until the messages that the kernel has accepted are sent, and counts those that are not sent as
- * lost (xsk_tx). */
+ * until the kernel has sent the messages that it has accepted. Counts the messages that were not
+ * sent by then as lost (xsk_tx). */
 void path_stats_close_xsk(struct path_stats *sum, struct transport *xsk);
 void path_stats_close_udp(struct path_stats *sum, struct transport *udp);
 

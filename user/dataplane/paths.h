@@ -47,8 +47,8 @@ struct paths {
 int paths_choose(struct paths *p, const struct nics_env *env, const struct conf *conf,
 		 uint32_t fwmark, struct fault *f);
 
-/* Opens the chosen NICs. Returns 0, or, if the user forced XDP and it cannot be used, -errno with
- * @f filled in. */
+/* Opens the chosen NICs. Returns 0. If the user forced XDP and XDP cannot be used, returns -errno
+ * with @f filled in. */
 int paths_open(struct paths *p, struct loader *loader, struct fault *f);
 
 /* Records in p->why that XDP cannot be used, with the reason @err and @f. Returns 0, or @err if the

@@ -311,7 +311,8 @@ static void undo(struct host *h, const struct state *s)
 		log_error("some settings of the host could not be undone: %s", f.text);
 	guard_done(&h->guard);
 	h->set_valid_mark = false;
-	(void)record_write(h->config.interface, &r, NULL); /* the next attempt undoes the rest */
+	/* The next attach or detach undoes the rest. */
+	(void)record_write(h->config.interface, &r, NULL);
 }
 
 /* Undoes @failed after the first apply has failed; the daemon then ends. If a killed daemon had a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interface.h - addresses, MTU and routes of the tunnel interface. The kernel removes them together
- * with the interface. Functions that set something may be called repeatedly.
+ * interface.h - addresses, MTU and routes of the tunnel interface. The kernel removes these
+ * settings together with the interface. Functions that set something may be called repeatedly.
  */
 #ifndef WGXDP_INTERFACE_H
 #define WGXDP_INTERFACE_H

@@ -19,7 +19,7 @@
 #define PATIENCE_MS 1000
 #define PAUSE_MS 10
 
-#define MASTERS_MAX 8 /* bridges and bonds above each other */
+#define MASTERS_MAX 8 /* the most bridges and bonds above each other */
 
 /* The record ----------------------------------------------------------------------------------- */
 
@@ -315,7 +315,7 @@ void tuning_undo(struct tuning *t)
 	err = undo_all(t);
 	if (err)
 		log_error("the settings of the NICs cannot be restored: %s", strerror(-err));
-	(void)write_record(t, NULL); /* the next attempt undoes the rest */
+	(void)write_record(t, NULL); /* the next attach or detach undoes the rest */
 }
 
 void tuning_record_undo(const char *interface)

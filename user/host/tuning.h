@@ -2,7 +2,7 @@
 /*
  * tuning.h - changes settings of NICs (--tune) and undoes the changes later. Also restores the
  * offloads that a driver switches off for XDP. Each change is recorded in /run/wgxdp/IFACE.nics
- * before it is made, so that the next daemon of this name can undo it after a `kill -9`:
+ * before it is made, so that the next daemon of this name can undo the change after a `kill -9`:
  *
  *   {"netns": 4026531840, "changes": [
  *     {"ifindex": 2, "channels": [[0, 0, 1], [0, 0, 4]]},     rx, tx, combined: before, after
