@@ -94,15 +94,16 @@ refuses "three arguments" 2 'usage: wgxdp check \[NIC' \
 # --- the UDP sockets ------------------------------------------------------------------------------
 
 if [ "$(in_ns a "$WGXDP" probe br0 --json | jq .native_xdp)" = false ]; then
-	is "a NIC without native XDP, and nothing else of it" "$(check br0)" "attach would use the \
+	is "a NIC without native XDP, and nothing else of it" "$(check br0)" "data would take the \
 UDP sockets: br0: bridge offers no native XDP with the present settings, and auto never uses \
 generic XDP, which runs only after the kernel has built a socket buffer"
 else
 	pass "a NIC without native XDP: before Linux 6.3 only attach finds out"
 fi
 in_ns a ip link set eth0 mtu 9000
-is "an MTU that no AF_XDP frame holds" "$(check)" "attach would use the UDP sockets: eth0: MTU \
+is "an MTU that no AF_XDP frame holds" "$(check)" "data would take the UDP sockets: eth0: MTU \
 9000 is larger than 3822, the most that an AF_XDP frame holds; lower the MTU or use --rx udp"
+is "no warning if the UDP sockets were asked for" "$(check "" WGXDP_NIC=none)" ""
 in_ns a ip link set eth0 mtu 1500
 
 # --- without root, and while the tunnel is up -----------------------------------------------------

@@ -204,6 +204,8 @@ int dataplane_open(struct dataplane *d, const struct dataplane_config *config,
 		d->tuner.ctx = config->ctx;
 	}
 	err = open_paths(d, conf, f);
+	if (!err && conf)
+		paths_warn(&d->paths, config->ops->say, config->ctx);
 	if (!err)
 		err = make_workers(d, mtu, f);
 	if (!err)

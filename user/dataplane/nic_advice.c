@@ -157,7 +157,7 @@ static void say_bypassed_by_host(struct nic_judgement *j, const struct nic_facts
 static void choose(struct nic_judgement *j, const struct nic_facts *f,
 		   const struct options *options)
 {
-	bool xdp = !find_obstacle(j, f, options);
+	bool xdp = nic_checks_wants_xdp(options) && !find_obstacle(j, f, options);
 
 	if (xdp && f->native == NIC_UNKNOWN)
 		fault(add_reason(j, NIC_MAY_REFUSE), 0,

@@ -90,6 +90,23 @@ int paths_open(struct paths *p, struct loader *loader, struct fault *f)
 	return 0;
 }
 
+void paths_warn(const struct paths *p, void (*warn)(void *ctx, const char *sentence), void *ctx)
+{
+	for (unsigned i = 0; i < p->nic_count; i++) {
+		const struct nic *nic = &p->nics[i];
+		const char *why = p->env.loader ? nic->why : p->why;
+		struct netlink_link link;
+		struct fault sentence;
+
+		if (!*why || (!netlink_link(p->env.netlink, NULL, nic->ifindex, &link) &&
+			      nic_checks_prefers_udp(p->env.options, &link)))
+			continue;
+		fault(&sentence, 0, "%s%s",
+		      nic->queue_count ? "" : "data takes the UDP sockets: ", why);
+		warn(ctx, sentence.text);
+	}
+}
+
 void paths_close(struct paths *p)
 {
 	for (unsigned i = 0; i < p->nic_count; i++)

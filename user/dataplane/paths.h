@@ -55,6 +55,11 @@ int paths_open(struct paths *p, struct loader *loader, struct fault *f);
  * user forced XDP. */
 int paths_without_xdp(struct paths *p, int err, const struct fault *f);
 
+/* Calls @warn for each NIC that has no AF_XDP although the options allow it, and for each NIC on
+ * which AF_XDP bypasses a setting of the host, or would bypass it. Leaves out NICs on which the UDP
+ * sockets are faster. Call after paths_open() or paths_without_xdp(). */
+void paths_warn(const struct paths *p, void (*warn)(void *ctx, const char *sentence), void *ctx);
+
 void paths_close(struct paths *p); /* workers that use the queues must be stopped */
 
 /* Returns the number of sending queues of the NIC that has the fewest, among the NICs with AF_XDP
