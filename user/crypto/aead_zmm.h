@@ -47,8 +47,7 @@ static INLINE v32 turn3(v32 x)
 	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x93);
 }
 
-/* Clears all vector registers and the mask registers k1 to k7. vzeroall clears only the first
- * sixteen vector registers. */
+/* Clears all vector and mask registers. vzeroall clears only the first sixteen vector registers. */
 static INLINE void clear_registers(void)
 {
 	__asm__ volatile("vpxorq %%zmm16, %%zmm16, %%zmm16\n\tvpxorq %%zmm17, %%zmm17, %%zmm17\n\t"
@@ -63,13 +62,13 @@ static INLINE void clear_registers(void)
 			 :
 			 : "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",
 			   "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31");
-	__asm__ volatile("kxorw %%k1, %%k1, %%k1\n\tkxorw %%k2, %%k2, %%k2\n\t"
-			 "kxorw %%k3, %%k3, %%k3\n\tkxorw %%k4, %%k4, %%k4\n\t"
-			 "kxorw %%k5, %%k5, %%k5\n\tkxorw %%k6, %%k6, %%k6\n\t"
-			 "kxorw %%k7, %%k7, %%k7"
+	__asm__ volatile("kxorw %%k0, %%k0, %%k0\n\tkxorw %%k1, %%k1, %%k1\n\t"
+			 "kxorw %%k2, %%k2, %%k2\n\tkxorw %%k3, %%k3, %%k3\n\t"
+			 "kxorw %%k4, %%k4, %%k4\n\tkxorw %%k5, %%k5, %%k5\n\t"
+			 "kxorw %%k6, %%k6, %%k6\n\tkxorw %%k7, %%k7, %%k7"
 			 :
 			 :
-			 : "k1", "k2", "k3", "k4", "k5", "k6", "k7");
+			 : "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7");
 	_mm256_zeroall();
 }
 
