@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What `wgxdp check` says about the host: an MTU that does not fit the path, why attach would use
-# the UDP sockets, and what AF_XDP would bypass on the NICs that attach would choose. Each warning
-# is compared as a whole. On a host without such settings there is none.
+# What `wgxdp check` says about the host: no program that sets DNS servers, an MTU that does not
+# fit the path, why data would take the UDP sockets, and what AF_XDP would bypass on the NICs that
+# attach would choose. Each warning is compared as a whole. On a host without such settings there
+# is none.
 #
 #   a: eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b
 #   a: br0 (no port)
@@ -31,6 +32,18 @@ is "no warning on veth, where the UDP sockets are faster" \
 	"$(check "" -u WGXDP_VETH_AS_NIC)" ""
 omitted() { ! report "$WGXDP" | grep "not checked"; }
 ok "root can check everything" omitted
+
+# --- DNS ------------------------------------------------------------------------------------------
+
+conf_a | sed '3s/.*/DNS = 9.9.9.9/' | conf "$A" >/dev/null
+if ! command -v resolvconf >/dev/null && [ ! -e /run/systemd/resolve/stub-resolv.conf ]; then
+	is "no program can set DNS servers" "$(check)" "$A.conf: DNS = 9.9.9.9: attach would fail: \
+systemd-resolved is not running and resolvconf is not installed; install the package openresolv, \
+or remove DNS from the file"
+fi
+mkdir "$TMP/bin"
+ln -s /bin/true "$TMP/bin/resolvconf"
+is "no warning if resolvconf is there" "$(check "" PATH="$TMP/bin:$PATH")" ""
 
 # --- the MTU --------------------------------------------------------------------------------------
 

@@ -45,11 +45,14 @@ done
 
 # --- config ---------------------------------------------------------------------------------------
 
+mkdir bin
+ln -s /bin/true bin/resolvconf # DNS can be set
 accepts() # WHAT WARNINGS < text
 {
 	local path
 	path=$(conf "$A")
-	ok "config: $1" eval "in_ns a '$WGXDP' check '$path' >/dev/null 2>err"
+	ok "config: $1" eval \
+		"in_ns a env PATH=$TMP/bin:$PATH '$WGXDP' check '$path' >/dev/null 2>err"
 	is "config: $1: warnings" "$(grep -c warning err)" "$2"
 }
 

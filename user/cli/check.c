@@ -14,6 +14,7 @@
 #include "dataplane/nic_advice.h"
 #include "dataplane/nic_choice.h"
 #include "dataplane/workers.h"
+#include "host/dns.h"
 #include "io/netlink.h"
 
 #define USAGE "usage: wgxdp check [NIC[,NIC...]] CONF"
@@ -53,6 +54,19 @@ static void check_clock(time_t now, struct findings *n)
 		print_finding(n, CONF_WARNING,
 			      "the clock of this host is years behind, so peers refuse its "
 			      "handshakes as replays; set the clock first");
+}
+
+/* Warns if no program can set the DNS servers of the file. */
+static void check_dns(const struct conf *c, const char *interface, struct findings *n)
+{
+	struct fault why, sentence;
+	struct dns dns;
+
+	if (!c->dns_servers.count || !dns_choose(&dns, interface, &why))
+		return;
+	fault(&sentence, 0, "%s: DNS = %s: attach would fail: %.400s", c->path,
+	      c->dns_servers.items[0], why.text);
+	print_finding(n, CONF_WARNING, sentence.text);
 }
 
 static void check_mtu(const struct conf *c, const struct endpoint *e, uint32_t path_mtu,
@@ -138,6 +152,7 @@ static int check_host(const struct options *options, const struct conf *c, struc
 	int err = 0;
 
 	check_clock(time(NULL), n);
+	check_dns(c, options->interface, n);
 	if (nl)
 		check_paths(nl, c, tunnel, n);
 	if (nl && !tunnel && !name_lock_exists(options->interface))
