@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What `wgxdp check` says about the host: no program that sets DNS servers, an MTU that does not
-# fit the path, why data would take the UDP sockets, and what AF_XDP would bypass on the NICs that
-# attach would choose. Each warning is compared as a whole. On a host without such settings there
-# is none.
+# What `wgxdp check` says about the host: no program that sets DNS servers, no IPv6, an MTU
+# that does not fit the path, why data would take the UDP sockets, and what AF_XDP would bypass on
+# the NICs that attach would choose. Each warning is compared as a whole. On a host without such
+# settings there is none.
 #
 #   a: eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b
 #   a: br0 (no port)
@@ -33,7 +33,7 @@ is "no warning on veth, where the UDP sockets are faster" \
 omitted() { ! report "$WGXDP" | grep "not checked"; }
 ok "root can check everything" omitted
 
-# --- DNS ------------------------------------------------------------------------------------------
+# --- DNS and IPv6 ---------------------------------------------------------------------------------
 
 conf_a | sed '3s/.*/DNS = 9.9.9.9/' | conf "$A" >/dev/null
 if ! command -v resolvconf >/dev/null && [ ! -e /run/systemd/resolve/stub-resolv.conf ]; then
@@ -44,6 +44,16 @@ fi
 mkdir "$TMP/bin"
 ln -s /bin/true "$TMP/bin/resolvconf"
 is "no warning if resolvconf is there" "$(check "" PATH="$TMP/bin:$PATH")" ""
+
+conf_a | sed '3s|.*|Address = fd42::1/64|' | conf "$A" >/dev/null
+is "no warning of IPv6" "$(check)" ""
+in_ns a sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+is "IPv6 is off" "$(check)" "$A.conf: fd42::1/64: attach would fail: IPv6 is disabled on this \
+host; run sysctl net.ipv6.conf.default.disable_ipv6=0, or remove IPv6 from the file"
+refuses "... and attach fails" 1 "IPv6 is disabled" in_ns a "$WGXDP" attach "$TMP/$A.conf"
+in_ns a sysctl -qw net.ipv6.conf.default.disable_ipv6=0
+ok "... and does not fail when the advice is followed" in_ns a "$WGXDP" attach "$TMP/$A.conf"
+down a "$A"
 
 # --- the MTU --------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@
 #include "dataplane/workers.h"
 #include "host/dns.h"
 #include "io/netlink.h"
+#include "util/file.h"
 
 #define USAGE "usage: wgxdp check [NIC[,NIC...]] CONF"
 
@@ -23,6 +24,9 @@
  * data message. */
 #define OVERHEAD_V4 (20 + 8 + 16 + 16)
 #define OVERHEAD_V6 (40 + 8 + 16 + 16)
+
+/* Does not exist if the kernel has no IPv6. */
+#define IPV6_DISABLED "/proc/sys/net/ipv6/conf/default/disable_ipv6"
 
 #define BUILT_AFTER 1767225600 /* Unix time of 2026-01-01; every build is newer */
 
@@ -66,6 +70,22 @@ static void check_dns(const struct conf *c, const char *interface, struct findin
 		return;
 	fault(&sentence, 0, "%s: DNS = %s: attach would fail: %.400s", c->path,
 	      c->dns_servers.items[0], why.text);
+	print_finding(n, CONF_WARNING, sentence.text);
+}
+
+/* Warns if the file needs IPv6, which is switched off for new interfaces. */
+static void check_ipv6(const struct conf *c, struct findings *n)
+{
+	const struct prefix *prefix = conf_ipv6(c);
+	char text[PREFIX_TEXT_LEN];
+	struct fault sentence;
+
+	if (!prefix || !file_switched_on(IPV6_DISABLED, true))
+		return;
+	fault(&sentence, 0,
+	      "%s: %s: attach would fail: IPv6 is disabled on this host; run sysctl "
+	      "net.ipv6.conf.default.disable_ipv6=0, or remove IPv6 from the file",
+	      c->path, prefix_text(prefix, text));
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
@@ -153,6 +173,7 @@ static int check_host(const struct options *options, const struct conf *c, struc
 
 	check_clock(time(NULL), n);
 	check_dns(c, options->interface, n);
+	check_ipv6(c, n);
 	if (nl)
 		check_paths(nl, c, tunnel, n);
 	if (nl && !tunnel && !name_lock_exists(options->interface))

@@ -116,6 +116,10 @@ int conf_check_file(struct conf *c, const char *path, conf_report_fn report, voi
  * values of conf_parse(), the -errno of reading the file, or -EFBIG. */
 int conf_read(struct conf *c, const char *path, conf_warn_fn warn, void *ctx, struct fault *f);
 
+/* Returns an IPv6 prefix that the interface gets as an address or a route, or NULL if it needs no
+ * IPv6. */
+const struct prefix *conf_ipv6(const struct conf *c);
+
 /* Wipes and frees the contents of @c. */
 void conf_done(struct conf *c);
 

@@ -42,24 +42,27 @@ static int list_prefixes(struct conf_parser *p)
 	return 0;
 }
 
+const struct prefix *conf_ipv6(const struct conf *c)
+{
+	for (uint32_t i = 0; i < c->address_count; i++)
+		if (c->addresses[i].family == AF_INET6)
+			return &c->addresses[i];
+	for (uint32_t i = 0; i < c->peer_count && c->table != CONF_TABLE_OFF; i++)
+		for (uint32_t j = 0; j < c->peers[i].allowed_count; j++)
+			if (c->peers[i].allowed[j].family == AF_INET6)
+				return &c->peers[i].allowed[j];
+	return NULL;
+}
+
 /* Refuses an MTU below 1280 if the file has an IPv6 prefix, because the kernel disables IPv6 on an
  * interface with such an MTU. */
 static int check_mtu(struct conf_parser *p)
 {
 	const struct conf *c = p->c;
-	const struct prefix *needs = NULL;
+	const struct prefix *needs = conf_ipv6(c);
 	char value[32], what[PREFIX_TEXT_LEN + 64], text[PREFIX_TEXT_LEN];
 
-	if (!c->mtu || c->mtu >= IPV6_MTU_MIN)
-		return 0;
-	for (uint32_t i = 0; i < c->address_count; i++)
-		if (c->addresses[i].family == AF_INET6)
-			needs = &c->addresses[i];
-	for (uint32_t i = 0; i < c->peer_count && c->table != CONF_TABLE_OFF; i++)
-		for (uint32_t j = 0; j < c->peers[i].allowed_count; j++)
-			if (c->peers[i].allowed[j].family == AF_INET6)
-				needs = &c->peers[i].allowed[j];
-	if (!needs)
+	if (!c->mtu || c->mtu >= IPV6_MTU_MIN || !needs)
 		return 0;
 	snprintf(value, sizeof(value), "MTU = %u", c->mtu);
 	snprintf(what, sizeof(what), "IPv6 needs at least %u, and the file has the IPv6 prefix %s",
