@@ -48,7 +48,7 @@ stop() # WHAT PAUSE CONDITION COMMAND...: stops the command PAUSE after the cond
 	holds "$1: the tool had begun" $SECONDS -lt $end
 }
 
-ok "the kernel is there" tools/vm --prepare="$TMP" "$KERNEL"
+ok "the kernel's package is available" tools/vm --prepare="$TMP" "$KERNEL"
 for pause in 0 0.01 0.05 0.5; do
 	stop "vm, $pause s after the guest's files" $pause "has_file $DIRECTORY/*/run" \
 		tools/vm "$KERNEL" -- sleep 60

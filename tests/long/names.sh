@@ -25,7 +25,7 @@ mount --bind "$TMP/hosts" /etc/hosts
 
 at() { [ "$(show a "$A" '.peers[0].endpoint')" = "$1:51820" ]; } # ADDRESS
 
-ok "attach" ours a "$A" < <(
+ok "attach succeeds" ours a "$A" < <(
 	interface a ListenPort=51820 Address=10.99.0.1/24
 	peer b AllowedIPs=10.99.0.2/32 Endpoint=vpn.test:51820)
 ok "the other node attaches" ours b "$B" < <(
@@ -36,8 +36,8 @@ began=$SECONDS
 ok "the first address is the endpoint" at 192.0.2.9
 in_ns a ping -q -c 1 -W 1 10.99.0.2 >"$TMP/ping"
 ok "the second address is tried" wait_for 100 at 192.0.2.2
-holds "... after 80 s" $((SECONDS - began)) -ge 79
-ok "... and answers" wait_for 5 in_ns a ping -q -c 1 -W 1 10.99.0.2
+holds "the second address is tried after 80 s" $((SECONDS - began)) -ge 79
+ok "the second address answers" wait_for 5 in_ns a ping -q -c 1 -W 1 10.99.0.2
 down a "$A"
 down b "$B"
 clean "nothing is left" a "$A"

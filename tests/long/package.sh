@@ -65,30 +65,30 @@ keys a b
 own_root || skip_all "needs overlayfs"
 conf_a | sed 's/^Address.*/&\nMTU = 1420/' >"$ROOT/etc/wireguard/$A.conf"
 before=$(changes)
-ok "install" inside dpkg -i "/tmp/wgxdp_$version-1_amd64.deb"
-ok "... the manual is there" inside test -e /usr/share/man/man8/wgxdp.8.gz
-ok "... systemd finds no fault in the unit" inside systemd-analyze verify --man=no \
+ok "the package is installed" inside dpkg -i "/tmp/wgxdp_$version-1_amd64.deb"
+ok "the package has the manual" inside test -e /usr/share/man/man8/wgxdp.8.gz
+ok "systemd finds no fault in the unit" inside systemd-analyze verify --man=no \
 	"wgxdp@$A.service"
 ok "a tunnel starts" inside wgxdp attach --rx udp --tx udp "$A"
 pid=$(daemon_pid a "$A")
 inside dpkg -i /tmp/wgxdp_99.1-1_amd64.deb >"$TMP/upgrade" 2>&1
-is "upgrade" "$?" 0
-is "... says which tunnel to restart" "$(grep "^wgxdp:" "$TMP/upgrade")" \
+is "the upgrade succeeds" "$?" 0
+is "the upgrade says which tunnel to restart" "$(grep "^wgxdp:" "$TMP/upgrade")" \
 	"wgxdp: $A still runs $version; restart it to use 99.1"
-is "... and does not stop it" "$(daemon_pid a "$A")" "$pid"
+is "the upgrade does not stop that tunnel" "$(daemon_pid a "$A")" "$pid"
 ok "the new command and the old daemon understand each other" eval \
 	"inside wgxdp show '$A' | grep -q 'daemon is wgxdp $version, this command is 99.1; restart'"
-ok "remove" inside dpkg -r wgxdp
-ok "... takes the tunnel down" wait_for 5 eval "! kill -0 $pid"
+ok "the package is removed" inside dpkg -r wgxdp
+ok "the removal takes the tunnel down" wait_for 5 eval "! kill -0 $pid"
 wants=/etc/systemd/system/multi-user.target.wants
 ok "its unit and a foreign unit are enabled" inside sh -c "mkdir -p $wants &&
 	ln -s /lib/systemd/system/wgxdp@.service $wants/wgxdp@a.service &&
 	ln -s /usr/local/lib/systemd/system/wgxdp@.service $wants/wgxdp@b.service"
-ok "purge" inside dpkg -P wgxdp
-is "... removes only the link to its own unit" "$(inside sh -c "ls $wants/wgxdp@*")" \
+ok "the package is purged" inside dpkg -P wgxdp
+is "the purge removes only the link to its own unit" "$(inside sh -c "ls $wants/wgxdp@*")" \
 	"$wants/wgxdp@b.service"
 inside rm "$wants/wgxdp@b.service"
-is "... leaves nothing" "$(changes)" "$before"
-is "... nothing in /run" "$(find "$ROOT/run" -name '*wgxdp*')" ""
+is "the purge leaves no file" "$(changes)" "$before"
+is "the purge leaves nothing in /run" "$(find "$ROOT/run" -name '*wgxdp*')" ""
 
 done_testing

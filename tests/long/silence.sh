@@ -75,7 +75,7 @@ done
 # keepalive.
 sleep 13 # the keepalive comes after ten seconds, and nothing may follow it
 for i in "${!pairs[@]}"; do
-	is "${pairs[i]}: there is a keepalive for the error" "$(transfer "$i")" \
+	is "${pairs[i]}: a keepalive answers the error" "$(transfer "$i")" \
 		"$((92 + ERROR)) $((148 + DATA + 32))"
 done
 sleep 25 # more than two keepalive intervals of 10 s

@@ -241,7 +241,7 @@ def mixed(b, count):
     arrived = want.pop(None)
     lost = sum(after["lost"].values()) - sum(before["lost"].values()) + b.veth_drops() - veth
     if lost:  # the kernel does not report which packets it lost
-        say(f"{lost} lost by the kernel; no reason is counted too often",
+        say(f"{lost} packets were lost by the kernel; no reason is counted too often",
             all(n <= want.get(r, 0) for r, n in got.items()), f"{got} of {want}")
     else:
         say("each drop has its reason", got == want and tally.arrived == arrived,
@@ -327,7 +327,7 @@ class Reasons:
             s.seal(wgpeer.ipv4(SILENT, OURS, (1, INNER)))))
         self.expect("data with a source of no peer", {"unallowed_source": 1}, lambda: b.send(
             s.seal(wgpeer.ipv4(NOBODY, OURS, (1, INNER)))))
-        self.expect("a keepalive is dropped by no reason", {}, lambda: b.send(s.seal(b"")))
+        self.expect("a keepalive, which is not dropped", {}, lambda: b.send(s.seal(b"")))
 
     def handshakes(self):
         b = self.b
@@ -362,7 +362,7 @@ class Reasons:
                     lambda: self.from_a(LOST, 3))
         self.expect("packets to a peer that never answers", {"staged_full": 5},
                     lambda: self.from_a(SILENT, 133))
-        self.expect("that peer is removed", {"no_session": 128}, lambda: self.wg(
+        self.expect("staged packets of a removed peer", {"no_session": 128}, lambda: self.wg(
             "peer", SILENT_KEY(b), "remove"))
         b.run_in_a("ip", "link", "set", b.interface, "mtu", "65535")
         self.expect("a packet larger than a frame", {"too_big": 1},
@@ -378,11 +378,11 @@ class Reasons:
         slot = json.loads(subprocess.check_output(
             ["bpftool", "-j", "map", "lookup", "pinned", pin, *key]))["value"]
         subprocess.run(["bpftool", "map", "delete", "pinned", pin, *key], check=True)
-        self.expect("the map disagrees with the trie", {"inject_mismatch": 1},
+        self.expect("a packet whose prefix is missing in the map", {"inject_mismatch": 1},
                     lambda: b.send(b.good()))
         subprocess.run(["bpftool", "map", "update", "pinned", pin, *key, "value", "hex",
                         *(v[2:] for v in slot)], check=True, stdout=subprocess.DEVNULL)
-        self.expect("the map agrees again", {}, lambda: b.send(b.good()), 1)
+        self.expect("a packet whose prefix is in the map again", {}, lambda: b.send(b.good()), 1)
 
     def losses(self):
         """The kernel drops packets while the workers are stopped. Their number varies, but each

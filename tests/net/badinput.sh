@@ -128,8 +128,10 @@ wrong "wgxdp NAME without root" 1 'root|CAP_' nobody "$TMP/open/wgxdp" "$A"
 no_bpf() { in_ns a setpriv --bounding-set -bpf,-sys_admin,-perfmon "$@"; }
 wrong "--rx xdp without the right to BPF" 1 'BPF|XDP' no_bpf "$WGXDP" attach eth0 "$GOOD" --rx xdp
 ok "without the right to BPF, auto attaches" no_bpf "$WGXDP" attach eth0 "$GOOD"
-is "... and uses the UDP sockets" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "udp udp"
-ok "... and show says why" eval "show a '$A' .path.why | grep -qE 'BPF|permi|CAP_'"
+is "without the right to BPF, data uses the UDP sockets" \
+	"$(show a "$A" '.path | "\(.rx) \(.tx)"')" "udp udp"
+ok "without the right to BPF, show says why data uses the UDP sockets" \
+	eval "show a '$A' .path.why | grep -qE 'BPF|permi|CAP_'"
 for args in "$A" "$A --json" --json; do
 	# shellcheck disable=SC2086 # words
 	refuses "show reports that its output is full: $args" 1 'could not be written' full \
@@ -146,7 +148,7 @@ done
 wait
 is "of two attaches at the same time one succeeds and one fails" \
 	"$(sort "$TMP"/status.[12] | xargs)" "0 1"
-ok "... and says why" grep -qE "$A" "$TMP/race.1" "$TMP/race.2"
+ok "the attach that failed names the interface" grep -qE "$A" "$TMP/race.1" "$TMP/race.2"
 is "one daemon runs" "$(daemon_pid a "$A" | wc -l)" 1
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"

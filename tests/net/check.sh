@@ -137,9 +137,9 @@ chmod 711 "$TMP"
 refuses "without root: a note, and no failure" 0 \
 	"^  not checked: what AF_XDP would bypass on this host .this needs root" in_ns a setpriv \
 	--reuid 65534 --regid 65534 --clear-groups "$TMP/wgxdp" check "$TMP/open.conf"
-is "... and the qdisc, which anybody may read" \
+is "without root: check warns of the qdisc, which anybody may read" \
 	"$(grep -c "would bypass the qdisc tbf" "$TMP/out")" 1
-is "... and nothing else" \
+is "without root: there is no other warning" \
 	"$(sed "/^  /d; /others may read/d; s|$TMP/||" "$TMP/out" | cut -d : -f 1-3 | xargs)" \
 	"wgxdp: warning: eth0 open.conf: fine, with warnings"
 

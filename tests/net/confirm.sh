@@ -21,19 +21,20 @@ A=${ID}a
 attach() { in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" "$@" </dev/null; }
 confirm() { in_ns a "$WGXDP" confirm "$A"; }
 
-refuses "attach says what to do" 0 "wgxdp confirm $A.* within 1 seconds" attach --confirm 1
-ok "everything is undone" wait_for 5 no_leftovers a "$A"
-is "the hook has run" "$(cat "$TMP/hooks")" down
-ok "attach with more time" attach --confirm 60
-holds "show tells how much time is left" "$(show a "$A" .config.confirm)" -gt 50
+refuses "attach --confirm says what to do" \
+	0 "wgxdp confirm $A.* within 1 seconds" attach --confirm 1
+ok "without confirm everything is undone" wait_for 5 no_leftovers a "$A"
+is "the PostDown hook has run" "$(cat "$TMP/hooks")" down
+ok "attach --confirm with more time succeeds" attach --confirm 60
+holds "show tells how many seconds are left" "$(show a "$A" .config.confirm)" -gt 50
 ok "confirm succeeds" confirm
-is "after that, show tells no time" "$(show a "$A" .config.confirm)" null
+is "after confirm, show tells no seconds" "$(show a "$A" .config.confirm)" null
 refuses "a second confirm is refused" 1 "nothing to confirm" confirm
-is "the process that waited has ended" "$(ip netns pids "$ID-a" | wc -l)" 1
+is "the process that waited for confirm has ended" "$(ip netns pids "$ID-a" | wc -l)" 1
 ok "detach succeeds" down a "$A"
-is "the hook has run once more" "$(wc -l <"$TMP/hooks")" 2
-ok "attach once more" attach --confirm 60
-ok "detach before the time is over" down a "$A"
+is "the PostDown hook has run once more" "$(wc -l <"$TMP/hooks")" 2
+ok "attach --confirm succeeds once more" attach --confirm 60
+ok "detach before the time is over succeeds" down a "$A"
 clean "nothing is left" a "$A"
 refuses "a time of 0 is refused" 2 "1 to 86400" attach --confirm 0
 done_testing

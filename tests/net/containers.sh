@@ -181,6 +181,6 @@ kill "$client"
 ok "docker stop: the client ends" wait_for 5 eval "! kill -0 $client_parent"
 kill "$relay"
 ok "docker stop: the relay ends" wait_for 5 eval "! kill -0 $relay_parent"
-is "... and PostDown has removed its rules" "$(rules)" ""
+is "docker stop: PostDown has removed the relay's rules" "$(rules)" ""
 is "no interface is left" "$(for ns in c r; do in_ns $ns ip -br link show type tun; done)" ""
 done_testing

@@ -47,7 +47,7 @@ block "[Interface]" | sed -e "s|^PrivateKey = .*|PrivateKey = $(key a)|" \
 	-e "s|^PublicKey = .*|PublicKey = $(pub b)|" | conf "$A" >/dev/null
 is "README: the config has ten lines" "$(wc -l <"$TMP/$A.conf")" 10
 ok "README: wgxdp attach eth0 wg0" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
-ok "the laptop" ours b "$B" <<-EOC
+ok "the laptop attaches" ours b "$B" <<-EOC
 	[Interface]
 	PrivateKey = $(key b)
 	ListenPort = 51820
@@ -57,7 +57,7 @@ ok "the laptop" ours b "$B" <<-EOC
 	AllowedIPs = 10.7.0.1/32
 	Endpoint = 198.51.100.1:51820
 EOC
-is "ten pings" "$(answers 10 b 10.7.0.1)" 10
+is "ten pings are answered" "$(answers 10 b 10.7.0.1)" 10
 in_ns a ping -q -c 2 -i 0.1 -W 1 10.7.0.77 >/dev/null
 { printf '\1\0\0\0' && head -c 144 /dev/zero; } >"$TMP/initiation" # the mac1 is all zeros
 for _ in 1 2 3; do
@@ -97,7 +97,7 @@ is "wgxdp(8): every reason" \
 		grep -vx none | cat - <(sed -nE 's/^\tX\(([a-z_]+), ".*/\1/p' \
 			"$TOP/include/wgxdp/control.h") | sort)"
 ok "README: wgxdp detach wg0" in_ns a "$WGXDP" detach "$A"
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 # --- wgxdp(8), wgxdp.conf(5) ----------------------------------------------------------------------
 
@@ -118,7 +118,8 @@ is "wgxdp.conf(5): check only warns that the key is published" \
 	"wgxdp: warning: $A.conf:2:14: PrivateKey: this key is published in wgxdp.conf(5); \
 make another key"
 ok "wgxdp.conf(5): attach with the example" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
-is "... has the peer alice" "$(show a "$A" '.peers[0] | .name + " " + .endpoint')" \
+is "wgxdp.conf(5): show lists the peer alice of the example" \
+	"$(show a "$A" '.peers[0] | .name + " " + .endpoint')" \
 	"alice 192.0.2.1:51820"
 cp "$TMP/$A.conf" "$TMP/saved"
 
@@ -139,11 +140,11 @@ done
 ok "down" in_ns a "$WGXDP" detach "$A"
 cp "$TMP/saved" "$TMP/$A.conf"
 ok "wgxdp(8): $(paste -sd ';' "$TMP/example.1")" run "$(cat "$TMP/example.1")"
-is "... makes a pair of keys" "$(wg pubkey <"$TMP/private")" "$(cat "$TMP/public")"
+is "wgxdp(8): this makes a pair of keys" "$(wg pubkey <"$TMP/private")" "$(cat "$TMP/public")"
 while IFS= read -r line; do
 	ok "wgxdp(8): $line" run "$line"
 done <"$TMP/example.2"
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 # wgquick.sh tests the sixth example
 is "wgxdp(8): wg-quick" "$(cat "$TMP/example.6")" \
 	"WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp wg-quick up wg0"

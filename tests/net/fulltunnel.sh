@@ -72,7 +72,7 @@ before=$(host_state)
 
 if ip link add "${ID}k" type wireguard 2>/dev/null; then
 	ip link delete "${ID}k"
-	diag "the kernel has WireGuard: wg-quick takes no userspace implementation"
+	diag "the kernel has WireGuard, so wg-quick ignores a userspace implementation"
 else
 	ok "wg-quick up succeeds" env WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp \
 		nsenter --net="/run/netns/$ID-a" wg-quick up "$TMP/$A.conf"
@@ -85,14 +85,14 @@ else
 fi
 up() { in_ns a "$WGXDP" attach "$TMP/$A.conf" "$@" </dev/null; }
 ok "attach succeeds" up
-[ ! -v by_quick ] || is "its state is that of wg-quick" "$(state)" "$by_quick"
+[ ! -v by_quick ] || is "attach makes the same settings as wg-quick" "$(state)" "$by_quick"
 
 # --- traffic ------------------------------------------------------------------------------------
 
 reached() { pinged a 203.0.113.9 2 && pinged a 2001:db8:9::9 2; }
 ok "the internet is reached" reached
 is "data leaves by XDP" "$(show a "$A" .path.tx)" xdp
-is "nothing of it is in clear" "$(clear_packets)" 0
+is "no packet to the internet is unencrypted" "$(clear_packets)" 0
 ok "the local network is reached" in_ns a ping -q -c 1 -W 2 192.0.2.2
 is "no packet loops" "$(show a "$A" '.drops.loop // 0')" 0
 
@@ -117,18 +117,19 @@ removed() # WHAT CONDITION COMMAND...
 {
 	local begin=${EPOCHREALTIME/./}
 	"${@:3}" >/dev/null 2>&1
-	ok "$1: it is back" wait_for 10 eval "in_ns a $2"
-	diag "$1: it is back after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
+	ok "$1: the setting is restored" wait_for 10 eval "in_ns a $2"
+	diag "$1: the setting is restored after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
 }
 removed "ip rule flush" "ip rule | grep -q 32767" ip -n "$ID-a" rule flush
 removed "ip -6 rule flush" "ip -6 rule | grep -q 32766" ip -n "$ID-a" -6 rule flush
-removed "the rule for the tunnel" "ip rule | grep -q 51820" \
+removed "deletion of the tunnel's rule" "ip rule | grep -q 51820" \
 	ip -n "$ID-a" rule delete not fwmark 51820 table 51820
-removed "the table" "ip route show table 51820 | grep -q ." ip -n "$ID-a" route flush table 51820
-removed "the table of IPv6" "ip -6 route show table 51820 | grep -q ." \
+removed "flush of the tunnel's table" \
+	"ip route show table 51820 | grep -q ." ip -n "$ID-a" route flush table 51820
+removed "flush of the tunnel's IPv6 table" "ip -6 route show table 51820 | grep -q ." \
 	ip -n "$ID-a" -6 route flush table 51820
 removed "nft flush ruleset" "nft list chain ip6 wgxdp-$A leak" in_ns a nft flush ruleset
-removed "an nftables table" "nft list table ip wgxdp-$A | grep -q nexthop" \
+removed "flush of an nftables table" "nft list table ip wgxdp-$A | grep -q nexthop" \
 	in_ns a nft flush table ip "wgxdp-$A"
 
 # wgxdp also notices a flush that happens while it restores the tables.
@@ -138,16 +139,17 @@ for _ in 1 2 3; do
 	in_ns a nft flush table ip "wgxdp-$A"
 	in_ns a nft flush table ip6 "wgxdp-$A"
 done
-ok "flushed while they are restored: the tables are back" wait_for 20 whole
+ok "tables that are flushed while wgxdp restores them are restored" wait_for 20 whole
 
-removed "addresses" "ip address show dev $A | grep -q fd99" ip -n "$ID-a" address flush dev "$A"
+removed "flush of the addresses" \
+	"ip address show dev $A | grep -q fd99" ip -n "$ID-a" address flush dev "$A"
 removed "link down and up" "ip route show table 51820 | grep -q ." \
 	eval "ip -n '$ID-a' link set '$A' down; ip -n '$ID-a' link set '$A' up"
 kill "$sender"
-ok "all is as before" wait_for 5 whole
-ok "the log says so" eval \
+ok "all settings are as before" wait_for 5 whole
+ok "the log reports what was restored" eval \
 	"in_ns a '$WGXDP' logs '$A' | grep -q 'restored what another program removed'"
-is "nothing has left in clear" "$(clear_packets)" 0
+is "no packet has left unencrypted" "$(clear_packets)" 0
 ok "the internet is reached" reached
 
 # While the interface is in another namespace, attach's rules and tables are undone, so packets of a
@@ -159,7 +161,7 @@ ok "in another namespace: the tables are undone" \
 in_ns c ip link set "$A" netns "$ID-a"
 in_ns a ip link set "$A" up
 back() { in_ns a ip rule && in_ns a ip route show table 51820 && in_ns a nft list ruleset; }
-ok "back again: so are rules, routes and tables" \
+ok "moved back: rules, routes and tables are restored" \
 	wait_for 5 eval 'back | grep -c "51820 *$\|default dev\|chain leak" | grep -qx 4'
 
 # If another program adds a rule, wgxdp removes its nftables guard against leaks, because the added
@@ -167,14 +169,14 @@ ok "back again: so are rules, routes and tables" \
 # restored before (user/host/keep.h).
 in_ns a ip rule add to 203.0.113.9 lookup main
 ok "another program's rule lets packets out" wait_for 10 pinged a 203.0.113.9 1
-holds "they are in clear" "$(clear_packets)" -gt 0
+holds "those packets are unencrypted" "$(clear_packets)" -gt 0
 in_ns a ip rule delete to 203.0.113.9 lookup main
 
 # --- undone ---------------------------------------------------------------------------------------
 
 gone() { [ "$(host_state)" = "$before" ]; }
 ok "detach succeeds" down a "$A"
-is "detach undoes all" "$(host_state)" "$before"
+is "detach undoes all settings" "$(host_state)" "$before"
 dns=$(tail -n 5 "$TMP/dns")
 [ ! -v by_quick ] || is "DNS is set and unset as by wg-quick" "$dns" "$dns_of_quick"
 
@@ -183,16 +185,17 @@ ok "the internet is reached" reached
 kill -9 "$(daemon_pid a "$A")"
 wait_for 5 eval "! ip -n $ID-a link show dev $A"
 ok "detach after kill -9 succeeds" down a "$A"
-is "detach undoes all after kill -9" "$(host_state)" "$before"
-is "DNS, too" "$(tail -n 1 "$TMP/dns")" "$(echo "$dns_of_quick" | tail -n 1)"
+is "detach after kill -9 undoes all settings" "$(host_state)" "$before"
+is "detach after kill -9 unsets DNS" "$(tail -n 1 "$TMP/dns")" "$(echo "$dns_of_quick" | tail -n 1)"
 ok "attach succeeds" up
 kill -9 "$(daemon_pid a "$A")"
 wait_for 5 eval "! ip -n $ID-a link show dev $A"
 sed -i 's/^DNS.*/Table = 1234/' "$TMP/$A.conf"
 ok "attach after kill -9 succeeds, now with a numbered table" up
 rules=$(in_ns a ip rule | wc -l)/$(in_ns a ip -6 rule | wc -l)
-is "what the dead daemon had set is gone" "$rules $(in_ns a nft list ruleset)" "3/2 "
-is "the routes are in the table" "$(in_ns a ip route show table 1234 | cut -d ' ' -f 1 | xargs)" \
+is "the settings of the dead daemon are gone" "$rules $(in_ns a nft list ruleset)" "3/2 "
+is "the routes are in the numbered table" \
+	"$(in_ns a ip route show table 1234 | cut -d ' ' -f 1 | xargs)" \
 	"default 10.98.0.0/16 10.99.0.77"
 ok "detach succeeds" down a "$A"
 
@@ -200,13 +203,13 @@ ok "detach succeeds" down a "$A"
 
 sed -i 's/^Table.*/DNS = 10.99.0.2/' "$TMP/$A.conf"
 printf '#!/bin/sh\necho no such thing >&2; exit 3\n' >"$TMP/bin/resolvconf"
-refuses "resolvconf fails: its words are quoted" 1 \
+refuses "resolvconf fails: the error quotes its output" 1 \
 	'resolvconf failed with status 3: no such thing' up
-is "all is undone" "$(host_state)" "$before"
+is "resolvconf fails: all settings are undone" "$(host_state)" "$before"
 rm "$TMP/bin/resolvconf"
 if ! command -v resolvconf >/dev/null && [ ! -e /run/systemd/resolve/stub-resolv.conf ]; then
-	refuses "there is no resolvconf: it says what to install" 1 'install the package' up
-	is "all is undone" "$(host_state)" "$before"
+	refuses "without resolvconf: the error says what to install" 1 'install the package' up
+	is "without resolvconf: all settings are undone" "$(host_state)" "$before"
 fi
 ok "detach succeeds in b" down b "$B"
 

@@ -27,10 +27,10 @@ attach() # OPTION...
 		peer b AllowedIPs=10.99.0.2/32)
 }
 
-ok "auto: attach" attach --rx xdp
-is "auto: native mode" "$(show a "$A" .path.xdp_mode)" native
+ok "auto: attach succeeds" attach --rx xdp
+is "auto: the mode is native" "$(show a "$A" .path.xdp_mode)" native
 python_tap "native: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" native
-ok "auto: detach" down a "$A"
+ok "auto: detach succeeds" down a "$A"
 
 # Attaches in generic mode on a kernel that seems to have no BTF. The daemon needs BTF to recognise
 # joined datagrams.
@@ -44,20 +44,20 @@ without_btf() # OPTION...
 WHY="eth0: cannot attach XDP in generic mode: .*because the kernel has no BTF .*; use --rx udp"
 refuses "without BTF: forced XDP is refused" 1 "$WHY" without_btf --rx xdp
 clean "without BTF: nothing is left" a "$A"
-ok "without BTF: attach" without_btf
+ok "without BTF: attach succeeds" without_btf
 is "without BTF: data takes UDP" "$(show a "$A" '.path | "\(.rx) \(.xdp_mode)"')" "udp null"
 ok "without BTF: show says why" eval "show a '$A' .path.why | grep -q '$WHY'"
-ok "without BTF: detach" down a "$A"
+ok "without BTF: detach succeeds" down a "$A"
 
-ok "generic: attach" attach --rx xdp --xdp-mode generic
-is "generic: show" "$(show a "$A" .path.xdp_mode)" generic
+ok "generic: attach succeeds" attach --rx xdp --xdp-mode generic
+is "generic: the mode is generic" "$(show a "$A" .path.xdp_mode)" generic
 ok "generic: the log says which data takes the UDP sockets" eval \
 	"in_ns a '$WGXDP' logs '$A' | grep -q 'generic mode; GRO and GSO packets'"
 # Linux 5.10 splits trains before they leave by veth.
 arrives=native
 in_ns b ethtool -k eth0 | grep -q '^tx-udp-segmentation: on' && arrives=generic
 python_tap "generic: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" $arrives
-ok "generic: detach" down a "$A"
+ok "generic: detach succeeds" down a "$A"
 
 # --- merged by the port of a bridge ---------------------------------------------------------------
 
@@ -83,11 +83,11 @@ case $(uname -r) in
 5.*) diag "veth of this kernel does no GRO without native XDP" ;;
 *)
 	ok "bridge: a and b reach each other" bridge_up
-	ok "bridge: attach" attach --rx xdp --xdp-mode generic
+	ok "bridge: attach succeeds" attach --rx xdp --xdp-mode generic
 	python_tap "bridge: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" merged
-	ok "bridge: show says on which path the data comes" eval \
+	ok "bridge: show says on which path data arrives" eval \
 		"show a '$A' .path.why | grep -q 'UDP sockets .*GRO and GSO packets'"
-	ok "bridge: detach" down a "$A"
+	ok "bridge: detach succeeds" down a "$A"
 	;;
 esac
 clean "nothing is left" a "$A"

@@ -72,8 +72,9 @@ config "PreDown=false" "PreDown=echo still >> $LOG" "PostDown=exit 3" | conf "$A
 ok "attach with hooks that will fail" attach
 refuses "detach reports each failed hook" 1 "PreDown = false: exit status 1" \
 	eval "down a $A 2>$TMP/printed || { cat $TMP/printed; false; }"
-ok "... including the last" grep -q "PostDown = exit 3: exit status 3" "$TMP/printed"
-is "the hook between them ran" "$(seen)" still
+ok "detach also reports the last failed hook" \
+	grep -q "PostDown = exit 3: exit status 3" "$TMP/printed"
+is "the hook between the failed hooks ran" "$(seen)" still
 clean "the tunnel is down nevertheless" a "$A"
 
 # The signal is sent to the attach process only, and not to its hook.
@@ -116,9 +117,9 @@ attach && killed
 ends "kill -9" 0 "PreDown 0 PostDown 0"
 attach && killed
 : >"$LOG"
-ok "attach after kill -9" attach
-is "attach has run the hooks of the dead daemon" "$(seen)" "PreDown 0 PostDown 0"
-ends "the new daemon" 0 "PreDown 1 PostDown 0"
+ok "attach after kill -9 succeeds" attach
+is "that attach has run the hooks of the dead daemon" "$(seen)" "PreDown 0 PostDown 0"
+ends "a new daemon after kill -9" 0 "PreDown 1 PostDown 0"
 
 # --- in the foreground ----------------------------------------------------------------------------
 
@@ -137,8 +138,8 @@ wait_for 5 eval "grep -c PostUp $LOG | grep -q 2 && show a $A .interface"
 wait_for 5 eval "[ \"\$(daemon_pid a '$A')\" = '$daemon' ]"
 kill "$daemon"
 ok "a signal ends the daemon" wait "$daemon"
-is "... as detach does: the hooks have run" "$(seen)" "$RECORD $RECORD"
-refuses "... and the next detach finds nothing" 1 "no wgxdp serves" down a "$A"
+is "a signal runs the same hooks as detach" "$(seen)" "$RECORD $RECORD"
+refuses "after the signal, detach finds no tunnel" 1 "no wgxdp serves" down a "$A"
 clean "a signal: nothing is left" a "$A"
 
 # A PreDown hook does not end. A second signal ends the daemon meanwhile. When the hook is killed,
@@ -156,7 +157,7 @@ sleepers() # prints the process of the hook
 	done
 }
 ok "the hook runs" wait_for 5 eval "[ -n \"\$(sleepers)\" ]"
-is "the tunnel is still up meanwhile" "$(show a "$A" .interface)" "$A"
+is "while the hook runs, the tunnel is still up" "$(show a "$A" .interface)" "$A"
 kill "$daemon"
 ok "a second signal takes the tunnel down" wait_for 5 eval "! in_ns a ip link show dev $A"
 ended() # kills the hook; succeeds once no hook is running
@@ -166,8 +167,8 @@ ended() # kills the hook; succeeds once no hook is running
 	[ ${#pids[@]} = 0 ] || { kill "${pids[@]}" && return 1; }
 }
 ok "the hook is ended" wait_for 5 ended
-ok "when the hook ends, the others run" wait_for 5 grep -q after "$LOG"
-clean "... and nothing is left" a "$A"
+ok "when the hook has ended, the other hooks run" wait_for 5 grep -q after "$LOG"
+clean "a hook that hangs: nothing is left" a "$A"
 
 # A PostDown hook does not end. The interface is already gone, and the daemon only waits for the
 # hook. In this state, too, a second signal ends the daemon.
@@ -180,7 +181,7 @@ kill "$daemon"
 ok "a second signal ends the daemon" wait_for 5 eval "! kill -0 $daemon"
 ok "the hook is ended" wait_for 5 ended
 ok "ExecStop finds nothing to do" in_ns a env SERVICE_RESULT=success "$WGXDP" detach "$A"
-clean "... and nothing is left" a "$A"
+clean "a PostDown that hangs: nothing is left" a "$A"
 
 # A stopped daemon gets a signal and a request from `detach`. When it continues, the signal ends the
 # daemon without an answer to the request, and `detach` succeeds.
@@ -194,7 +195,7 @@ command=$!
 ok "detach waits for the daemon" wait_for 5 grep -q unix_stream "/proc/$command/wchan"
 kill -CONT "$daemon"
 ok "detach succeeds although a signal ended the daemon" wait "$command"
-clean "... and nothing is left" a "$A"
+clean "a stopped daemon: nothing is left" a "$A"
 
 # If two detaches run at the same time, the first one runs the hooks. The second one waits, and then
 # fails because the tunnel is already down.
@@ -214,7 +215,7 @@ ok "the first detach succeeds" wait $first
 wait $second
 is "the second detach finds nothing" $? 1
 is "each hook has run once" "$(tr '\n' ' ' <"$LOG")" "pre post "
-clean "... and nothing is left" a "$A"
+clean "two detaches: nothing is left" a "$A"
 
 # A signal also saves the configuration if SaveConfig is true.
 config SaveConfig=true | conf "$A" >/dev/null
@@ -222,6 +223,6 @@ ok "attach with SaveConfig" attach
 in_ns a wg set "$A" peer "$(pub a)" remove peer "$(pub b)" persistent-keepalive 21
 kill "$(daemon_pid a "$A")"
 ok "a signal saves the configuration" wait_for 5 grep -q "PersistentKeepalive = 21" "$TMP/$A.conf"
-clean "... and nothing is left" a "$A"
+clean "SaveConfig: nothing is left" a "$A"
 
 done_testing

@@ -24,7 +24,7 @@ from_b() { in_ns b ping -q -i 0.02 -c 10 -W 1 10.99.0.1 >/dev/null; }
 received() { show a "$A" ".path.rx_packets.$1"; }
 
 ok "no ping is lost" no_loss
-is "nothing comes by UDP" "$(received udp)" 0
+is "no packet arrives by UDP" "$(received udp)" 0
 pid=$(daemon_pid a "$A")
 kill -STOP "$pid"
 ok "stopped: the NIC passes other traffic" others_pass
@@ -37,7 +37,7 @@ is "continued: ten packets had waited in the UDP socket" "$(received udp)" 10
 is "continued: show says that ten packets passed" "$(show a "$A" .passes.stalled)" 10
 before=$(received xsk)
 ok "continued: again no ping is lost" no_loss
-holds "continued: packets come by AF_XDP again" $(($(received xsk) - before)) -ge 20
+holds "continued: packets arrive by AF_XDP again" $(($(received xsk) - before)) -ge 20
 kill -STOP "$pid"
 kill -KILL "$pid"
 ok "killed: the NIC passes other traffic" others_pass

@@ -85,7 +85,7 @@ A=${ID}a
 ns_add a b
 join a eth0 b eth0
 keys a b
-ok "attach" ours a "$A" < <(conf_a)
+ok "attach succeeds" ours a "$A" < <(conf_a)
 is "the interface has its second name" \
 	"$(ip -n "$ID-a" -j link show dev "$A" | jq -r '.[0].altnames[]')" "wgxdp-$A"
 
@@ -116,7 +116,7 @@ networkd() # [FILE]
 }
 mkdir -p /run/systemd
 is "systemd-networkd would configure the interface" "$(networkd)" "$A: Configuring"
-is "... and does not manage it with the installed file" \
+is "systemd-networkd does not manage the interface if it has the installed file" \
 	"$(networkd "$TOP/usr/lib/systemd/network/05-wgxdp.network")" "$A: Unmanaging"
 down a "$A"
 clean "nothing is left" a "$A"

@@ -126,10 +126,10 @@ by_xdp() # WHAT NS INTERFACE BEGAN
 	local counters
 	counters=$(show "$2" "$3" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')
 	is "$1: rx and tx are xdp, native" "$counters" "xdp xdp native"
-	holds "$1: nothing comes by UDP, except while the worker stood" \
+	holds "$1: no packet arrives by UDP, except while the worker was stopped" \
 		"$(show "$2" "$3" .path.rx_packets.udp)" -le \
 		"$(show "$2" "$3" '.passes.stalled // 0')"
-	holds "$1: packets come by AF_XDP" "$(show "$2" "$3" .path.rx_packets.xsk)" -ge 40
+	holds "$1: packets arrive by AF_XDP" "$(show "$2" "$3" .path.rx_packets.xsk)" -ge 40
 	holds "$1: packets leave by AF_XDP" "$(show "$2" "$3" .path.tx_packets.xsk)" -ge 40
 	holds "$1: one message in 20 s leaves by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -le \
 		$(((SECONDS - $4 + 1) / 20 + 1))
@@ -143,7 +143,7 @@ by_udp() # WHAT NS INTERFACE
 	is "$1: rx and tx are udp" "$(show "$2" "$3" '.path | "\(.rx) \(.tx)"')" "udp udp"
 	is "$1: nothing takes AF_XDP" \
 		"$(show "$2" "$3" '.path | .rx_packets.xsk + .tx_packets.xsk')" 0
-	holds "$1: packets come by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" -ge 40
+	holds "$1: packets arrive by UDP" "$(show "$2" "$3" .path.rx_packets.udp)" -ge 40
 	holds "$1: packets leave by UDP" "$(show "$2" "$3" .path.tx_packets.udp)" -ge 40
 }
 

@@ -20,7 +20,7 @@ refuses "without the option, a NIC that does not exist is refused" 1 \
 	"eth0: there is no such interface; .*--late-nic" in_ns a "$WGXDP" attach eth0 "$path"
 refuses "--rx xdp insists on the NIC" 1 "eth0: there is no such interface" \
 	in_ns a "$WGXDP" attach eth0 "$path" --late-nic --rx xdp
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 ok "attach succeeds without the NIC" in_ns a "$WGXDP" attach eth0,eth7 "$path" --late-nic
 is "show says why data takes the UDP sockets" "$(show a "$A" '.path.rx + " " + .path.why')" \
@@ -35,13 +35,14 @@ in_ns a ip link set eth0 up
 ok "the other node attaches" ours b "$B" < <(conf_b)
 ok "the NIC appears: pings are answered" wait_for 5 in_ns a ping -q -c 1 -W 1 10.99.0.2
 by_xdp() { [ "$(show a "$A" '.path.xdp_mode + .path.tx')" = nativexdp ]; }
-ok "... and XDP carries the data" wait_for 5 by_xdp
+ok "the NIC appears: XDP carries the data" wait_for 5 by_xdp
 before=$(show a "$A" .path.tx_packets.xsk)
-is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
-holds "... and leave by AF_XDP" $(($(show a "$A" .path.tx_packets.xsk) - before)) -ge 10
+is "the NIC appears: ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+holds "the NIC appears: the pings leave by AF_XDP" \
+	$(($(show a "$A" .path.tx_packets.xsk) - before)) -ge 10
 is "show still reports the other NIC as missing" "$(show a "$A" .path.why)" \
 	"eth7: there is no such interface yet"
 down a "$A"
 down b "$B"
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 done_testing

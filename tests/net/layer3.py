@@ -30,12 +30,12 @@ def main(interface, a, b, keys):
         return daemon.endpoint(node.public)
 
     for what, source, want in [
-        ("a source of the right side is followed", RIGHT, RIGHT),
-        ("a source that is behind another NIC is not followed", WRONG, RIGHT),
-        ("an address of the host itself is not followed", "192.0.2.1", RIGHT),
-        ("a loopback address is not followed", "127.0.0.1", RIGHT),
-        ("the broadcast address is not followed", "192.0.2.255", RIGHT),
-        ("the peer's first address is followed again", HOME, HOME),
+        ("the endpoint follows a source behind the peer's NIC", RIGHT, RIGHT),
+        ("the endpoint does not follow a source behind another NIC", WRONG, RIGHT),
+        ("the endpoint does not follow an address of the host itself", "192.0.2.1", RIGHT),
+        ("the endpoint does not follow a loopback address", "127.0.0.1", RIGHT),
+        ("the endpoint does not follow the broadcast address", "192.0.2.255", RIGHT),
+        ("the endpoint follows the peer's first address again", HOME, HOME),
     ]:
         got = endpoint_after(source)
         say(what, got == f"{want}:4000", got)

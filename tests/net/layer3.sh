@@ -46,9 +46,9 @@ ok "a attaches the bridge's port" ours a "$A" --rx xdp --tx udp < <(
 	interface a ListenPort=51821 Address=10.99.0.1/24
 	peer b AllowedIPs=10.99.0.2/32 Endpoint="$where")
 ok "b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
-ok "a handshake" pinged a 10.99.0.2
+ok "no ping is lost" pinged a 10.99.0.2
 is "twenty pings are answered" "$(answers 20 a 10.99.0.2)" 20
-holds "the answers come by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" -ge 10
+holds "the answers arrive by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" -ge 10
 is "the endpoint keeps the scope of the bridge" "$(endpoint)" "$where"
 ok "a detaches" down a "$A"
 ok "b detaches" down b "$B"

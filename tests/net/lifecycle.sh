@@ -48,7 +48,7 @@ refuses "a second attach is refused" 1 "$A.*(in use|already)" in_ns a "$WGXDP" a
 refuses "a second attach is refused in another namespace" 1 \
 	"$A.*in use by.* in network namespace $ID-a" \
 	in_ns b "$WGXDP" attach eth0 "$TMP/$A.conf"
-is "the refused attach does no harm" "$(state)" UP
+is "after the refused attaches the interface is still up" "$(state)" UP
 ok "detach succeeds" down a "$A"
 clean "detach leaves nothing" a "$A"
 refuses "a second detach is refused" 1 "$A" in_ns a "$WGXDP" detach "$A"
@@ -151,7 +151,7 @@ early()
 
 ok "attach waits for DNS and says which name it looks up" early
 sleep 2 # the command tries again every second
-is "attach says so once" "$(grep -c . "$TMP/log")" 1
+is "attach prints that it waits only once" "$(grep -c . "$TMP/log")" 1
 kill -INT "$early"
 wait "$early"
 is "Ctrl-C ends the wait" $? 130
@@ -189,7 +189,7 @@ ok "attach succeeds with clsact" eval "config | WGXDP_FORCE_CLSACT=1 ours a '$A'
 managed() { in_ns a ip -d neighbour show | grep managed; }
 ok "a neighbour entry is managed" wait_for 5 managed
 ok "the daemon is killed once more" murder
-ok "detach cleans up in the daemon's namespace, called in another" down b "$A"
+ok "detach in another namespace cleans up in the dead daemon's namespace" down b "$A"
 clean "nothing is left" a "$A"
 is "no filter and no qdisc is left" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
 ok "no managed neighbour entry is left" eval "! managed"

@@ -59,7 +59,7 @@ for ns in a b; do
 done
 before=$(show b "${ID}b" .path.rx_packets.xsk)
 ok "pings of 2000 bytes are answered again" large a 10.99.0.2
-holds "the pings come by AF_XDP" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
+holds "the pings arrive by AF_XDP" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
 
 # Frames that AF_XDP cannot hold go through the UDP socket, until the MTU is lowered.
 down a "${ID}a"

@@ -15,7 +15,7 @@ ns_add a b
 join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
-ok "wireguard-go" stranger_b "$B"
+ok "wireguard-go starts" stranger_b "$B"
 in_ns b wg set "$B" peer "$(pub a)" allowed-ips 10.99.0.1/32,fe80::1/128
 in_ns b ip address add fe80::2/64 dev "$B" nodad
 
@@ -51,16 +51,18 @@ EOP
 member() { in_ns a /usr/bin/python3 "$TMP/group.py" "$A" "$1"; }
 
 for path in udp xdp; do
-	ok "$path: attach" ours a "$A" --rx $path --tx $path < <(
+	ok "$path: attach succeeds" ours a "$A" --rx $path --tx $path < <(
 		interface a ListenPort=51821 "Address=10.99.0.1/24, fe80::1/64"
 		peer b "AllowedIPs=10.99.0.2/32, fe80::2/128, 224.0.0.0/4, ff00::/8" \
 			Endpoint=192.0.2.2:51822)
-	ok "$path: handshake" pinged a 10.99.0.2
-	is "$path: IPv4 group" "$(member 224.0.0.251)" 10.99.0.1
-	is "$path: IPv6 group" "$(member ff02::1:6)" fe80::1
-	is "$path: nothing dropped as a mismatch" "$(show a "$A" .drops.inject_mismatch)" null
-	ok "$path: detach" down a "$A"
+	ok "$path: no ping is lost" pinged a 10.99.0.2
+	is "$path: a member gets the host's own packet to an IPv4 group" \
+		"$(member 224.0.0.251)" 10.99.0.1
+	is "$path: a member gets the host's own packet to an IPv6 group" \
+		"$(member ff02::1:6)" fe80::1
+	is "$path: no packet is dropped as a mismatch" "$(show a "$A" .drops.inject_mismatch)" null
+	ok "$path: detach succeeds" down a "$A"
 done
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

@@ -23,11 +23,11 @@ keys a b
 path_is() { [ "$(show a "$A" "$1")" = "$2" ]; }
 conf_a | sed /^Endpoint/d | conf "$A" >/dev/null
 ok "attach succeeds before there is a route" in_ns a "$WGXDP" attach "$TMP/$A.conf" </dev/null
-is "data takes the UDP sockets" "$(show a "$A" .path.rx)" udp
+is "without a route data takes the UDP sockets" "$(show a "$A" .path.rx)" udp
 in_ns a ip address add 192.0.2.1/24 dev eth0
 in_ns a ip route add default via 192.0.2.2
-ok "a default route appears: data comes by XDP" wait_for 10 path_is .path.rx xdp
-is "... on its NIC" "$(show a "$A" .path.nic)" eth0
+ok "a default route appears: data is received by XDP" wait_for 10 path_is .path.rx xdp
+is "XDP uses the NIC of the default route" "$(show a "$A" .path.nic)" eth0
 in_ns a ip address add 198.51.100.1/24 dev eth1
 in_ns a ip route replace default via 198.51.100.2
 ok "the default route moves: XDP moves with it" wait_for 10 path_is .path.nic eth1

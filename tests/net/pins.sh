@@ -19,7 +19,7 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 CONF=$(conf_a | conf "$A")
-ok "wireguard-go" stranger_b "$B"
+ok "wireguard-go starts" stranger_b "$B"
 
 # machine NAME COMMANDS: makes a mount namespace and runs COMMANDS in it. The namespace exists until
 # the test ends.
@@ -50,20 +50,20 @@ no_loss() { pinged a 10.99.0.2; }
 
 works() # WHAT MACHINE PINNED REASON
 {
-	ok "$1: attach" on "$2" a "$WGXDP" attach eth0 "$CONF"
-	is "$1: by XDP" "$(path_of "$2")" "xdp xdp true $3"
+	ok "$1: attach succeeds" on "$2" a "$WGXDP" attach eth0 "$CONF"
+	is "$1: the path is XDP" "$(path_of "$2")" "xdp xdp true $3"
 	# shellcheck disable=SC2254 # REASON is a pattern
 	case $(why "$2") in
-	$4) pass "$1: why" ;;
-	*) fail "$1: why" "$(why "$2")" ;;
+	$4) pass "$1: show gives the right reason for the state of the pins" ;;
+	*) fail "$1: show gives the right reason for the state of the pins" "$(why "$2")" ;;
 	esac
-	ok "$1: no loss" no_loss
+	ok "$1: no ping is lost" no_loss
 }
 
 leaves() # WHAT MACHINE
 {
-	ok "$1: detach" on "$2" a "$WGXDP" detach "$A"
-	is "$1: no pins left" "$(on "$2" a ls "$PINS/$A" 2>/dev/null)" ""
+	ok "$1: detach succeeds" on "$2" a "$WGXDP" detach "$A"
+	is "$1: no pin is left" "$(on "$2" a ls "$PINS/$A" 2>/dev/null)" ""
 }
 
 # --- a directory that another user made -----------------------------------------------------------
@@ -71,7 +71,7 @@ leaves() # WHAT MACHINE
 machine squatted "mount -t bpf bpf /sys/fs/bpf;
 	setpriv --reuid 65534 --regid 65534 --clear-groups mkdir $PINS"
 works "squatted" squatted null "$PINS belongs to user 65534*"
-ok "squatted: show says so" eval \
+ok "squatted: the text of show says who owns the directory" eval \
 	"on squatted a '$WGXDP' show '$A' | grep -q 'maps: not pinned: .*65534'"
 leaves "squatted" squatted
 is "squatted: the directory stays" "$(on squatted a stat -c %u "$PINS")" 65534
@@ -100,7 +100,7 @@ machine confined "mount -t sysfs -o ro sysfs /sys"
 ok "no right to mount: attach succeeds" on confined a \
 	setpriv --bounding-set -all,+net_admin,+bpf,+perfmon,+net_raw,+ipc_lock -- \
 	"$WGXDP" attach eth0 "$CONF"
-is "no right to mount: by XDP" "$(path_of confined)" "xdp xdp true null"
+is "no right to mount: the path is XDP" "$(path_of confined)" "xdp xdp true null"
 ok "no right to mount: show says what to do" grep -q 'mount -t bpf' <<<"$(why confined)"
 leaves "no right to mount" confined
 
@@ -112,8 +112,8 @@ leaves "another file system" occupied
 
 mkdir "$TMP/run" "$TMP/var"
 machine first "mount -t bpf bpf /sys/fs/bpf"
-ok "first: attach" on first a "$WGXDP" attach eth0 "$CONF"
-is "first: pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
+ok "first: attach succeeds" on first a "$WGXDP" attach eth0 "$CONF"
+is "first: the path is XDP, and the maps are pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
 (
 	# This mount namespace is a copy of the first one, so both have the same bpffs.
 	exec nsenter --mount --target "${machines[first]}" -- \
@@ -123,18 +123,19 @@ is "first: pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
 ) &
 machines[second]=$!
 wait_for 5 grep -qx sleep "/proc/${machines[second]}/comm"
-ok "second: attach under the same name" on second c "$WGXDP" attach "$CONF"
-is "second: not pinned" "$(on second c "$WGXDP" show "$A" --json | jq -r .path.pinned_why)" \
+ok "second: attach under the same name succeeds" on second c "$WGXDP" attach "$CONF"
+is "second: show says why the maps are not pinned" \
+	"$(on second c "$WGXDP" show "$A" --json | jq -r .path.pinned_why)" \
 	"$PINS/$A belongs to another running daemon, perhaps in a container"
 is "the first daemon's pins exist" "$(on first a ls "$PINS/$A" | wc -l)" 16
-ok "second: detach" on second c "$WGXDP" detach "$A"
+ok "second: detach succeeds" on second c "$WGXDP" detach "$A"
 is "the first daemon's pins still exist" "$(on first a ls "$PINS/$A" | wc -l)" 16
-ok "first: no loss" no_loss
+ok "first: no ping is lost" no_loss
 kill -9 "$(daemon_pid a "$A")"
 ok "a killed daemon's pins are replaced" on first a "$WGXDP" attach eth0 "$CONF"
-is "... and the maps are pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
-ok "no loss" no_loss
+is "the maps of the new daemon are pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
+ok "no ping is lost" no_loss
 leaves "first" first
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

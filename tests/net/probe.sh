@@ -89,7 +89,8 @@ refuses "two lists" 2 "usage: wgxdp probe" in_ns a "$WGXDP" probe eth0 br0
 
 if [ "$native" = true ]; then
 	is "a bridge: the UDP sockets" "$(paths br0)" "udp udp"
-	ok "... because a bridge has no native XDP" says "^br0: bridge offers no native XDP" br0
+	ok "a bridge: probe says that it has no native XDP" \
+		says "^br0: bridge offers no native XDP" br0
 else
 	pass "a bridge: before Linux 6.3 only attach finds out"
 fi
@@ -131,7 +132,8 @@ is "attach has taken the path of probe" "$(show a "$A" '.path | "\(.rx) \(.tx)"'
 is "another XDP program: the UDP sockets" "$(paths)" "udp udp"
 ok "probe names the other program" \
 	says "the XDP program of interface $A is attached to this NIC" eth0
-ok "... with its mode" eval "probe eth0 .xdp_program | grep -qE '^program [0-9]+ \(.*\), native$'"
+ok "probe names the mode of the other program" \
+	eval "probe eth0 .xdp_program | grep -qE '^program [0-9]+ \(.*\), native$'"
 ok "detach succeeds" down a "$A"
 
 # --- without root ---------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ chmod 711 "$TMP"
 in_ns a setpriv --reuid 65534 --regid 65534 --clear-groups "$TMP/wgxdp" probe eth0 >"$TMP/text" 2>&1
 ok "without root: probe lists what it could not read" grep -q \
 	"^  not looked at: IPsec policies; nf_tables; tcx programs" "$TMP/text"
-ok "... and the rest" grep -q "^  driver: veth$" "$TMP/text"
+ok "without root: probe reports what it could read" grep -q "^  driver: veth$" "$TMP/text"
 ok "the last probes have changed nothing" is_unchanged
 
 done_testing

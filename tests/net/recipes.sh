@@ -62,9 +62,9 @@ counted() # PROGRAM REGEX
 
 # --- Setup: a relay with IP forwarding and iptables policy DROP, a home server and a laptop -------
 
-ok "the relay" ours a "$A" < <(relay)
-ok "the home server" client b 192.0.2.3/32 198.51.100.1 192.0.2.1/24
-ok "the laptop" client c 192.0.2.4/32,fd99::4/128 203.0.113.1 \
+ok "the relay attaches" ours a "$A" < <(relay)
+ok "the home server attaches" client b 192.0.2.3/32 198.51.100.1 192.0.2.1/24
+ok "the laptop attaches" client c 192.0.2.4/32,fd99::4/128 203.0.113.1 \
 	192.0.2.1/24,198.51.100.2/32,fd51::2/128
 in_ns a iptables -P FORWARD DROP
 in_ns a iptables -P INPUT DROP
@@ -82,10 +82,10 @@ line "sudo iptables -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACC
 line "sudo iptables -A FORWARD -i wg0 -o wg0 -m conntrack --ctstate NEW -j ACCEPT"
 line "sudo iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -o eth0 -j MASQUERADE"
 ok "with these rules the laptop reaches the home server through the relay" pings c 192.0.2.3
-ok "... but no host outside of the tunnel" not pings c 198.51.100.2 0.2
+ok "with these rules the laptop reaches no host outside of the tunnel" not pings c 198.51.100.2 0.2
 in_ns a iptables -A FORWARD -i "$A" -o eth0 -j ACCEPT
-ok "with one more rule the laptop does, under the relay's address" pings c 198.51.100.2
-holds "... which iptables counts" "$(counted iptables MASQUERADE)" -ge 1
+ok "with one more rule the laptop reaches such a host" pings c 198.51.100.2
+holds "iptables counts the masqueraded packets" "$(counted iptables MASQUERADE)" -ge 1
 
 # --- Inspect, Testing -----------------------------------------------------------------------------
 
@@ -110,14 +110,15 @@ hooked() # WHAT HOOK...: attaches with the hooks, and expects their rules to wor
 {
 	local what=$1
 	shift
-	ok "$what: attach" ours a "$A" < <(relay "$@")
+	ok "$what: attach succeeds" ours a "$A" < <(relay "$@")
 	pings a 192.0.2.4 >/dev/null # makes a new session, because the laptop still uses an old one
 	ok "$what: the laptop reaches a host behind the relay" pings c 198.51.100.2
-	holds "$what: ... under the relay's address" "$(counted iptables MASQUERADE)" -ge 1
+	holds "$what: iptables counts the masqueraded packets" \
+		"$(counted iptables MASQUERADE)" -ge 1
 }
 ended() # WHAT
 {
-	ok "$1: detach" down a "$A"
+	ok "$1: detach succeeds" down a "$A"
 	is "$1: every rule is removed" "$(standing)" ""
 }
 
@@ -138,8 +139,8 @@ ip6tables -t nat -A POSTROUTING -o eth0 -j MASQUERADE" \
 	"PostDown=iptables -D FORWARD -i $A -j ACCEPT; \
 iptables -t nat -D POSTROUTING -o eth0 -j MASQUERADE; ip6tables -D FORWARD -i $A -j ACCEPT; \
 ip6tables -t nat -D POSTROUTING -o eth0 -j MASQUERADE"
-ok "... and by IPv6" pings c fd51::2
-holds "... which ip6tables counts" "$(counted ip6tables MASQUERADE)" -ge 1
+ok "the laptop reaches a host behind the relay by IPv6" pings c fd51::2
+holds "ip6tables counts the masqueraded packets" "$(counted ip6tables MASQUERADE)" -ge 1
 in_ns a iptables -D FORWARD -o "$A" -j ACCEPT
 in_ns a ip6tables -D FORWARD -o "$A" -j ACCEPT
 ended "the container's relay"
@@ -173,7 +174,7 @@ wait_for 5 eval "in_ns a ss -Hltn | grep -q :443"
 export CURL_CA_BUNDLE=$TMP/events.pem
 # shellcheck disable=SC2016 # the hook's shell expands it
 stamp='echo "$(date +%s) WireGuard'
-ok "hooks with curl, date and ip rule: attach" ours a "$A" < <(relay \
+ok "hooks with curl, date and ip rule: attach succeeds" ours a "$A" < <(relay \
 	"PreUp=ip rule add ipproto tcp dport 22 table 1234" \
 	"PostUp=$stamp Started\" >> $TMP/wireguard.log" \
 	"PostUp=curl https://events.example.dev/wireguard/started/?key=abcdefg" \
@@ -181,8 +182,8 @@ ok "hooks with curl, date and ip rule: attach" ours a "$A" < <(relay \
 	"PreDown=curl https://events.example.dev/wireguard/stopping/?key=abcdefg" \
 	"PostDown=$stamp Stopped\" >> $TMP/wireguard.log" \
 	"PostDown=curl https://events.example.dev/wireguard/stopped/?key=abcdefg")
-ok "the rule is there" eval "in_ns a ip rule | grep -q 'ipproto tcp dport 22 lookup 1234'"
-ok "... detach" down a "$A"
+ok "PreUp has added its rule" eval "in_ns a ip rule | grep -q 'ipproto tcp dport 22 lookup 1234'"
+ok "hooks with curl, date and ip rule: detach succeeds" down a "$A"
 is "the server got the request of each hook" "$(xargs <"$TMP/events")" \
 	"/wireguard/started/?key=abcdefg /wireguard/stopping/?key=abcdefg \
 /wireguard/stopped/?key=abcdefg"
@@ -194,13 +195,13 @@ kill "$events"
 
 peer a AllowedIPs=192.0.2.1/32 Endpoint=198.51.100.1:51820 >"$TMP/peers.conf"
 peer c AllowedIPs=192.0.2.4/32 >>"$TMP/peers.conf"
-ok "PostUp = wg addconf, allowed IPs from a file: attach" ours a "$A" < <(
+ok "PostUp = wg addconf, allowed IPs from a file: attach succeeds" ours a "$A" < <(
 	interface a Address=192.0.2.1/24 "PostUp=wg addconf %i $TMP/peers.conf" \
 		"PostUp=wg set %i peer $(pub c) allowed-ips \$(cat $TMP/%i.ips)"
 	echo 192.0.2.4/32,192.0.2.44/32 >"$TMP/$A.ips")
 is "the list of peers omits this node and has those allowed IPs" \
 	"$(in_ns a wg show "$A" allowed-ips)" \
 	"$(pub c)"$'\t'"192.0.2.4/32 192.0.2.44/32"
-ok "... detach" down a "$A"
+ok "PostUp = wg addconf, allowed IPs from a file: detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
 done_testing

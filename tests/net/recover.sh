@@ -172,7 +172,7 @@ queues()
 		"$PINS/$A/xsks" key 0 0 0 0
 	wait $!
 	is "$path: no ping is lost" "$(came_back)" 100
-	holds "$path: the packets come by UDP" "$(counts | cut -d' ' -f3)" -ge 50
+	holds "$path: the packets arrive by UDP" "$(counts | cut -d' ' -f3)" -ge 50
 }
 
 remade()

@@ -51,36 +51,40 @@ session=$(show b "${ID}b" .peers[0].latest_handshake)
 config "$(peer c AllowedIPs=10.97.0.0/24 PersistentKeepalive=25 PresharedKey="$(key psk)" \
 	Name=carol)" | place
 ok "a peer is added" reload
-is "... with its allowed IPs" "$(allowed c)" 10.97.0.0/24
-is "... its keepalive" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" 25
-is "... its preshared key" "$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "$(key psk)"
-is "... and its name" "$(show a "$A" .peers[1].name)" carol
+is "the added peer has its allowed IPs" "$(allowed c)" 10.97.0.0/24
+is "the added peer has its keepalive" \
+	"$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" 25
+is "the added peer has its preshared key" \
+	"$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "$(key psk)"
+is "the added peer has its name" "$(show a "$A" .peers[1].name)" carol
 in_ns a wg set "$A" peer "$(pub d)" allowed-ips 10.96.0.0/24
 in_ns a wg set "$A" peer "$(pub b)" persistent-keepalive 20
 config "$(peer c AllowedIPs=10.97.0.0/25,10.97.1.0/24 Endpoint=192.0.2.9:1)" | place
 ok "the peer is changed" reload
-is "... the allowed IPs are replaced" "$(allowed c)" "10.97.0.0/25 10.97.1.0/24"
-is "... the endpoint is set" "$(wgs endpoints | grep -F "$(pub c)" | cut -f 2)" 192.0.2.9:1
-is "... the keepalive is off" "$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" off
-is "... the preshared key is cleared" \
+is "the changed peer: the allowed IPs are replaced" "$(allowed c)" "10.97.0.0/25 10.97.1.0/24"
+is "the changed peer: the endpoint is set" \
+	"$(wgs endpoints | grep -F "$(pub c)" | cut -f 2)" 192.0.2.9:1
+is "the changed peer: the keepalive is off" \
+	"$(wgs persistent-keepalive | grep -F "$(pub c)" | cut -f 2)" off
+is "the changed peer: the preshared key is cleared" \
 	"$(wgs preshared-keys | grep -F "$(pub c)" | cut -f 2)" "(none)"
-is "... the routes follow" \
+is "the changed peer: the routes are those of its allowed IPs" \
 	"$(in_ns a ip -o route show dev "$A" | cut -d ' ' -f 1 | paste -sd ' ')" \
 	"10.97.0.0/25 10.97.1.0/24 10.99.0.0/24"
 is "a peer that wg added stays" "$(allowed d)" 10.96.0.0/24
 is "a value that wg set stays" \
 	"$(wgs persistent-keepalive | grep -F "$(pub b)" | cut -f 2)" 20
 config | sed '/^PrivateKey/d; s/51820$/51824/; /^Endpoint/s/51824/51820/' | place
-ok "a file without the private key and peer c, and with another port" reload
+ok "a file without the private key and peer c, and with another port, is applied" reload
 is "the private key is not cleared" "$(wgs public-key)" "$(pub a)"
 is "the peer is removed" "$(wgs peers | wc -l)" 2
 is "the port is the new one" "$(wgs listen-port)" 51824
 config "FwMark=1" | sed '$d; /ListenPort/s/$/\nFwMark = 0x11/' | place
-ok "a file with the old port, and with a mark" reload
+ok "a file with the old port, and with a mark, is applied" reload
 is "the port and the mark are set" "$(wgs listen-port) $(wgs fwmark)" "51820 0x11"
 config | sed 's|10.99.0.1/24|&, 10.94.0.1/24\nMTU = 1300|' | place
 addresses() { in_ns a ip -o -4 address show dev "$A" | grep -c '10.9[49]'; }
-ok "a file with another address and another MTU" reload
+ok "a file with another address and another MTU is applied" reload
 is "the address and the MTU are set" "$(addresses) $(in_ns a \
 	ip -o link show dev "$A" | grep -o 'mtu [0-9]*')" "2 mtu 1300"
 config | place
@@ -94,25 +98,25 @@ is "no hook has run again" "$(cat "$TMP/hooks")" up
 
 # A link-local endpoint is accepted before its link exists, and works when the link appears.
 config "$(peer c AllowedIPs=10.97.0.0/24 Endpoint='[fe80::1%eth9]:51820')" | place
-ok "an endpoint on a link that does not exist" reload
+ok "a file with an endpoint on a link that does not exist is applied" reload
 missed()
 {
 	in_ns a "$WGXDP" show "$A" |
 		grep -F "endpoint: [fe80::1%eth9]:51820 (name pending: there is no such interface"
 }
-ok "... show says so" wait_for 5 missed
+ok "show says that the endpoint's link does not exist" wait_for 5 missed
 ip link add eth9 netns "$ID-a" type veth peer name eth9 netns "$ID-b"
 on_eth9() { wgs endpoints | grep -qF "[fe80::1%eth9]:51820"; }
-ok "... and the link appears" wait_for 8 on_eth9
+ok "when the link appears, the endpoint is set" wait_for 8 on_eth9
 in_ns a ip link delete eth9
 ip link add eth8 netns "$ID-a" type veth peer name eth8 netns "$ID-b"
 config | place
-ok "a file without that peer" reload
+ok "a file without that peer is applied" reload
 
 # A reload keeps a port and a mark that wg has set and that neither the old nor the new file has.
 # `reload --exact` removes them, as `wg syncconf` does.
 config | sed '/^ListenPort/d' | place
-ok "a file without a port" reload
+ok "a file without a port is applied" reload
 for change in reload exactly syncconf; do
 	in_ns a wg set "$A" listen-port 51999 fwmark 7
 	case $change in
@@ -123,13 +127,13 @@ for change in reload exactly syncconf; do
 	want="0 off"
 	[ $change = reload ] && want="1 0x7"
 	port=$(wgs listen-port)
-	is "$change: whether wg's port is kept, and the mark" \
+	is "$change: wg's port and mark are kept or removed" \
 		"$((port == 51999)) $(wgs fwmark)" "$want"
 done
 reload --exact
 is "the port that the kernel chose is kept" "$(wgs listen-port)" "$port"
 config | place
-ok "a file with a port again" reload --exact
+ok "a file with a port again is applied" reload --exact
 
 # --- what a reload refuses ------------------------------------------------------------------------
 
@@ -152,7 +156,7 @@ pid=$(daemon_pid a "$A")
 config "$(peer c)" | place
 kill -HUP "$pid"
 ok "SIGHUP reloads" wait_for 5 has c
-is "... and show no longer reports a fault" "$(show a "$A" .config.error)" null
+is "after SIGHUP show no longer reports a fault" "$(show a "$A" .config.error)" null
 ok "detach succeeds" down a "$A"
 is "PostDown has run" "$(tail -1 "$TMP/hooks")" down
 
@@ -166,13 +170,13 @@ config "$(peer d)" >"$FILE"
 ok "a file that was written in place is applied" wait_for 5 eval "has d && ! has c"
 config "[Pear]" | place
 ok "show reports a fault" wait_for 5 eval "show a $A .config.error | grep -q Pear"
-ok "... which has changed nothing" has d
+ok "a file with a fault changes nothing" has d
 interface a ListenPort=51820 | place
 ok "a file without any of the peers is not applied automatically" \
 	wait_for 5 eval "show a $A .config.error | grep -q reload"
-ok "... and the peer stays" has d
+ok "the peer that such a file lacks stays" has d
 ok "wgxdp reload applies that file" reload
-is "... and all peers are gone" "$(wgs peers)" ""
+is "after wgxdp reload all peers are gone" "$(wgs peers)" ""
 ok "detach succeeds" down a "$A"
 
 # The file is mounted like a Kubernetes ConfigMap: it is a link into ..data, and ..data is a link

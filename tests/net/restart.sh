@@ -81,10 +81,10 @@ spawn a nice -n 19 /usr/bin/python3 "$TMP/send.py"
 sender=$!
 for round in 1 2; do
 	killed "$A"
-	ok "ExecStop of the unit leaves the host closed ($round)" \
+	ok "ExecStop of the unit keeps the rules that block unencrypted packets ($round)" \
 		in_ns a env SERVICE_RESULT=signal "$WGXDP" detach "$A"
 	ok "attach succeeds after kill -9 ($round)" up "$A"
-	is "nothing has left in clear ($round)" "$(clear_packets)" 0
+	is "no packet has left unencrypted ($round)" "$(clear_packets)" 0
 	is "the settings are as before ($round)" "$(state)" "$whole"
 done
 ok "the internet is reached" pinged a 203.0.113.9 2
@@ -93,15 +93,16 @@ ok "the internet is reached" pinged a 203.0.113.9 2
 killed "$A"
 closed=$(in_ns a nft list ruleset)
 full "$A" DNS=10.99.0.2 PreUp=false
-refuses "attach after kill -9 fails: it says that the host stays closed" 1 \
+refuses "attach after kill -9 fails: the error says what is still blocked" 1 \
 	"still block the default route of this host.*wgxdp detach $A" up "$A"
-is "the packet filter rules are still there" "$(in_ns a nft list ruleset)" "$closed"
+is "attach after kill -9 fails: the packet filter rules are the same" \
+	"$(in_ns a nft list ruleset)" "$closed"
 full "$A" MTU=1280 DNS=10.99.0.2
 printf '#!/bin/sh\nexit 3\n' >"$TMP/bin/resolvconf"
-refuses "attach after kill -9 fails half-way: it also says so" 1 "wgxdp detach $A" up "$A"
-is "packet filter rules are still there" \
+refuses "attach after kill -9 fails half-way: the error says what to do" 1 "wgxdp detach $A" up "$A"
+is "attach after kill -9 fails half-way: the rules still block" \
 	"$(in_ns a nft list ruleset | grep -c 'chain leak')" 2
-is "nothing has left in clear" "$(clear_packets)" 0
+is "the failed attaches let no packet out unencrypted" "$(clear_packets)" 0
 
 # This resolvconf succeeds, but deletes an address, so that a later step of attach fails.
 {
@@ -127,10 +128,11 @@ sed -i 's/^Endpoint.*/Endpoint = server.test:51822/' "$TMP/$A.conf"
 ok "attach finds a server by its name" in_ns a unshare --mount --propagation slave bash -c \
 	'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$TMP/resolv.conf" \
 	"$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"
-is "the endpoint is known" "$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
-is "nothing has left in clear" "$(clear_packets)" 0
+is "the endpoint is the server's address" \
+	"$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
+is "that attach lets no packet out unencrypted" "$(clear_packets)" 0
 killed "$A"
-ok "detach opens the host" down a "$A"
+ok "detach after kill -9 succeeds" down a "$A"
 is "detach undoes everything" "$(state)" "$before"
 kill "$sender" "$server"
 is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"

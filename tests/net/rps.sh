@@ -73,24 +73,25 @@ set_rps() # CPUS
 }
 
 for path in udp xdp; do
-	ok "$path: attach" ours a "$A" --cpus 0 --rx $path --tx $path < <(
+	ok "$path: attach succeeds" ours a "$A" --cpus 0 --rx $path --tx $path < <(
 		interface a ListenPort=51821 Address=10.99.0.1/24
 		peer b AllowedIPs=10.99.0.2/32
 		peer c AllowedIPs=10.99.0.3/32)
-	is "$path: without RPS" "$(by_turns)" "800 of 800"
+	is "$path: without RPS no packet is lost" "$(by_turns)" "800 of 800"
 	is "$path: show says that RPS is off" "$(show a "$A" .path.rps)" false
-	ok "$path: RPS to another CPU" set_rps 2
-	is "$path: with RPS" "$(by_turns)" "800 of 800"
-	is "$path: no mismatch" "$(show a "$A" .drops.inject_mismatch)" null
+	ok "$path: RPS is set to another CPU" set_rps 2
+	is "$path: with RPS no packet is lost" "$(by_turns)" "800 of 800"
+	is "$path: no packet is dropped as a mismatch" "$(show a "$A" .drops.inject_mismatch)" null
 	ok "$path: show says that RPS is on" wait_for 5 eval "show a $A .path.rps | grep -q true"
-	ok "$path: ... also in its text" eval "in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
+	ok "$path: the text of show says that RPS is on" eval \
+		"in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
 	ok "$path: RPS is unset" set_rps 0
-	is "$path: without RPS again" "$(by_turns)" "800 of 800"
-	# The daemon reports that RPS is off only after enough data messages have come without it.
+	is "$path: without RPS again no packet is lost" "$(by_turns)" "800 of 800"
+	# The daemon reports that RPS is off only after enough packets have arrived without RPS.
 	ok "$path: show says that RPS is off" \
 		wait_for 10 eval "by_turns >/dev/null; show a $A .path.rps | grep -q false"
-	ok "$path: detach" down a "$A"
+	ok "$path: detach succeeds" down a "$A"
 done
-clean "nothing left" a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

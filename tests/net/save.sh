@@ -27,12 +27,12 @@ ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 in_ns a wg set "$A" peer "$(pub c)" allowed-ips 10.98.0.0/24 persistent-keepalive 9
 ok "save succeeds" in_ns a "$WGXDP" save "$A"
 is "both peers are in the file" "$(peers)" 2
-ok "... with the values that wg set" grep -q "PersistentKeepalive = 9" "$FILE"
+ok "the file has the values that wg set" grep -q "PersistentKeepalive = 9" "$FILE"
 ok "what wg does not know is kept" eval "grep -q '^MTU = 1400' $FILE && grep -q '^PostDown' $FILE"
 is "the file is private" "$(stat -c %a "$FILE")" 600
 in_ns a wg set "$A" peer "$(pub c)" remove
 ok "after that, a reload finds no change" in_ns a "$WGXDP" reload "$A"
-is "... so the peer stays removed" "$(in_ns a wg show "$A" peers)" "$(pub b)"
+is "after that reload, the removed peer stays removed" "$(in_ns a wg show "$A" peers)" "$(pub b)"
 
 # Addresses and MTU of the interface are saved, as by wg-quick.
 mkdir "$TMP/quick"
@@ -49,16 +49,17 @@ in_ns a ip address add 10.93.0.1/32 dev "$A" label "$A:1"
 in_ns a ip address add fd94::1/64 dev "$A" nodad
 in_ns a ip link set "$A" mtu 1300
 ok "addresses and MTU are saved as by wg-quick" same_save
-is "... with the values of the interface" "$(grep -E '^(Address|MTU)' "$FILE" | paste -sd ,)" \
+is "the file has the addresses and the MTU of the interface" \
+	"$(grep -E '^(Address|MTU)' "$FILE" | paste -sd ,)" \
 	"Address = 10.99.0.1/24,Address = 10.94.0.1/16,Address = 10.93.0.1/32,\
 Address = fd94::1/64,MTU = 1300"
 ok "a reload reads the file" in_ns a "$WGXDP" reload "$A"
-is "... and changes nothing" "$(in_ns a ip -o address show dev "$A" | wc -l)" 4
+is "that reload changes nothing" "$(in_ns a ip -o address show dev "$A" | wc -l)" 4
 ns_add c
 in_ns a ip link set "$A" netns "$ID-c"
 config | conf "$A" >/dev/null
 ok "save while the interface is in another namespace" in_ns a "$WGXDP" save "$A"
-is "... keeps the address of the file" "$(grep ^Address "$FILE")" "Address = 10.99.0.1/24"
+is "that save keeps the address of the file" "$(grep ^Address "$FILE")" "Address = 10.99.0.1/24"
 in_ns a wg set "$A" peer "$(pub c)" allowed-ips 10.98.0.0/24
 ok "detach succeeds" down a "$A"
 is "without SaveConfig detach writes nothing" "$(peers)" 1
@@ -68,10 +69,10 @@ ok "attach succeeds with SaveConfig" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/
 in_ns a wg set "$A" listen-port 51900 peer "$(pub c)" allowed-ips 10.98.0.0/24
 ok "detach succeeds with SaveConfig" down a "$A"
 is "the peer is in the file" "$(peers)" 2
-ok "... and the port, and SaveConfig" \
+ok "the file has the new port, and still SaveConfig" \
 	eval "grep -q '^ListenPort = 51900' $FILE && grep -q '^SaveConfig = true' $FILE"
 ok "attach reads the file again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
-is "... with both peers" "$(in_ns a wg show "$A" peers | wc -l)" 2
+is "the interface has both peers of the file" "$(in_ns a wg show "$A" peers | wc -l)" 2
 chmod 755 "$TMP"
 cp "$WGXDP" "$TMP/wgxdp"
 refuses "save without root" 1 "run the command as root" \
@@ -94,8 +95,8 @@ printf '%s\n' '# first' '' '  [interface]  # comment' ' privatekey = x = y # z' 
 	'ADDRESS=10.0.0.1' 'DNS' 'MTU # = 5' 'Tabl = 3' '[Peer] ' 'Address = stays' \
 	$'\tPostUp = stays \t' '[Interface]' 'saveconfig = true' '# MTU = 7' '=' 'last' >"$FILE"
 printf 'no newline = 1 ' >>"$FILE"
-ok "... for an odd file" same_strip
+ok "strip prints what wg-quick prints for an odd file" same_strip
 : >"$FILE"
-ok "... and for an empty file" same_strip
+ok "strip prints what wg-quick prints for an empty file" same_strip
 refuses "a missing file" 1 "no such|No such" "$WGXDP" strip "$TMP/missing.conf"
 done_testing

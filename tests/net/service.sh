@@ -62,7 +62,7 @@ path=$(conf "$A" < <(config))
 
 serve "$TMP/manager" 400000 "$WGXDP" attach eth0 "$path" --foreground --workers 2 \
 	--rx udp --tx udp
-ok "READY=1 comes" hears '^READY=1$'
+ok "READY=1 is sent" hears '^READY=1$'
 wait_for 5 ready_with 3
 is "at READY=1 the address is set" "$(by_then 'inet 10\.99\.0\.1/24')" 1
 is "at READY=1 the routes are set" "$(by_then '10\.98\.0\.0/16.*10\.99\.0\.0/24')" 1
@@ -95,19 +95,19 @@ is "reload: RELOADING=1 comes, and READY=1 after it" \
 	sleep 0.7 # time for three answers to the watchdog
 	cp '$HEARD' '$TMP/meanwhile'" >"$TMP/hold" 2>&1
 is "a worker hangs" "$?$(cat "$TMP/hold")" 0
-is "... the watchdog is not answered" "$(cat "$TMP/meanwhile")" ""
-is "... the log says so, once" "$(grep -c 'error: worker [01] hangs' "$TMP/logs")" 1
+is "while a worker hangs, the watchdog is not answered" "$(cat "$TMP/meanwhile")" ""
+is "the log says once that a worker hangs" "$(grep -c 'error: worker [01] hangs' "$TMP/logs")" 1
 : >"$HEARD"
 ok "the worker goes on: the watchdog is answered again" hears '^WATCHDOG=1$'
 down a "$A"
 ok "detach ends the daemon with success" ends 0
-is "STOPPING=1 came" "$(heard '^STOPPING=1$')" 1
-clean "nothing left" a "$A"
+is "STOPPING=1 is sent" "$(heard '^STOPPING=1$')" 1
+clean "nothing is left" a "$A"
 
 # --- the other ways -------------------------------------------------------------------------------
 
 serve "@$ID" 0 "$WGXDP" -f "$A"
-ok "wgxdp -f: READY=1 comes, by an abstract socket" hears '^READY=1$'
+ok "wgxdp -f: READY=1 is sent to an abstract socket" hears '^READY=1$'
 is "wgxdp -f: after READY=1 wg gets an answer" "$(in_ns a wg show "$A" fwmark)" off
 kill "$DAEMON"
 ok "SIGTERM ends the daemon with success" ends 0
@@ -117,7 +117,8 @@ serve "$TMP/manager2" 0 "$WGXDP" attach eth0 "$path"
 ok "attach in the background succeeds" wait_for 5 test -S "$RUN/$A.sock"
 down a "$A"
 ends 0
-is "... its daemon is not the main process and sends no messages" "$(cat "$HEARD")" listening
-clean "nothing left" a "$A"
+is "the daemon in the background is not the main process and sends no messages" \
+	"$(cat "$HEARD")" listening
+clean "nothing is left" a "$A"
 
 done_testing

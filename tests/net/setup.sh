@@ -32,20 +32,21 @@ fails "MTU = 1000 with an IPv6 address" "$A\.conf:[0-9:]+: MTU = 1000: IPv6 need
 	's/^Address.*/Address = 10.99.0.1\/24, fd42::2\/64\nMTU = 1000/'
 fails "MTU = 1279 with an allowed IP of IPv6" "MTU = 1279: IPv6 needs at least 1280" \
 	's/^Address.*/&\nMTU = 1279/; s/^AllowedIPs.*/AllowedIPs = fd42::1\/128/'
-ok "MTU = 1280 with IPv6" eval "conf_a | sed 's/^Address.*/Address = fd42::2\/64\nMTU = 1280/;
+ok "MTU = 1280 with IPv6: attach succeeds" \
+	eval "conf_a | sed 's/^Address.*/Address = fd42::2\/64\nMTU = 1280/;
 	s/^AllowedIPs.*/AllowedIPs = fd42:1::\/64/' | ours a '$A'"
 is "the interface has the MTU 1280" "$(mtu_of a)" 1280
 is "the interface has the IPv6 address" "$(in_ns a ip -j -6 address show dev "$A" scope global |
 	jq -r '.[0].addr_info[0].local')" fd42::2
 ok "the interface has the IPv6 route" in_ns a ip -6 route show fd42:1::/64 dev "$A"
-ok "detach, after MTU = 1280" down a "$A"
+ok "MTU = 1280 with IPv6: detach succeeds" down a "$A"
 
 # --- the kernel's own words -----------------------------------------------------------------------
 
 in_ns c sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1
-fails "IPv6 is off, an address" 'fd42::1/64: .*IPv6 is disabled' \
+fails "an IPv6 address while IPv6 is disabled" 'fd42::1/64: .*IPv6 is disabled' \
 	's/^Address.*/Address = 10.99.0.1\/24, fd42::1\/64/' c
-fails "IPv6 is off, an allowed IP" 'fd42:1::/64: .*IPv6 is disabled' \
+fails "an allowed IP of IPv6 while IPv6 is disabled" 'fd42:1::/64: .*IPv6 is disabled' \
 	's/^AllowedIPs.*/AllowedIPs = 10.99.0.2\/32, fd42:1::\/64/' c
 
 # --- changes by another program -------------------------------------------------------------------
@@ -74,19 +75,20 @@ clean "the failed attach leaves nothing" a "$A"
 # endpoint.
 lonely() { in_ns "$1" "$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"; }
 interface a Address=192.0.2.1/24 | conf "$A" >/dev/null
-ok "the tunnel's own address" lonely c
-is "the MTU is not that of the route to the tunnel itself" "$(mtu_of c)" 1420
-ok "detach, after its own address" down c "$A"
+ok "no endpoint: attach succeeds" lonely c
+is "no endpoint: the MTU is not that of the route to the tunnel's own address" "$(mtu_of c)" 1420
+ok "no endpoint: detach succeeds" down c "$A"
 in_ns c ip link set lo up
 conf_a | sed 's/^Endpoint.*/Endpoint = 127.0.0.1:51822/' | conf "$A" >/dev/null
-ok "an endpoint on this host" lonely c
-is "the MTU is not that of the loopback" "$(mtu_of c)" 1420
-ok "detach, after an endpoint on this host" down c "$A"
+ok "an endpoint on this host: attach succeeds" lonely c
+is "an endpoint on this host: the MTU is not that of the loopback" "$(mtu_of c)" 1420
+ok "an endpoint on this host: detach succeeds" down c "$A"
 in_ns a ip route add 203.0.113.0/24 via 192.0.2.2 mtu 1400
 conf_a | sed 's/^Endpoint.*/Endpoint = 203.0.113.1:51822/' | conf "$A" >/dev/null
-ok "an endpoint behind a route with an MTU" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
-is "the MTU is the route's less 80" "$(mtu_of a)" 1320
-ok "detach, after a route with an MTU" down a "$A"
+ok "an endpoint behind a route with an MTU: attach succeeds" \
+	in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf"
+is "an endpoint behind a route with an MTU: the MTU is the route's less 80" "$(mtu_of a)" 1320
+ok "an endpoint behind a route with an MTU: detach succeeds" down a "$A"
 clean "nothing is left at the end" a "$A"
 
 # --- a file system that cannot be written to ------------------------------------------------------

@@ -44,10 +44,11 @@ answers_by() # PATH PORT
 	ok "$3: a attaches" ours a "$A" --rx "$1" --tx "$1" < <(
 		interface a ListenPort="$2" Address=10.99.0.1/24
 		peer b AllowedIPs=10.99.0.2/32 Endpoint=203.0.113.9:51822)
-	ok "$3: a handshake" pinged a 10.99.0.2
+	ok "$3: no ping is lost" pinged a 10.99.0.2
 	is "$3: thirty pings are answered" "$(answers 30 a 10.99.0.2)" 30
 	[ "$1" = udp ] ||
-		is "$3: by AF_XDP" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "xdp null"
+		is "$3: the pings take AF_XDP" \
+			"$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "xdp null"
 	ok "$3: a detaches" down a "$A"
 }
 

@@ -133,7 +133,7 @@ speak_to() # ADDRESS
 			uses "$what, b reaches the other NIC's address by this NIC" $A1 eth0
 			in_ns b $ip route replace $A1/$whole dev eth1 src $BLO
 			speak_to $A1
-			uses "$what, b comes by the other NIC" $A0 eth0
+			uses "$what, packets of b arrive on the other NIC" $A0 eth0
 
 			is "$what: b's endpoint stays the same" \
 				"$(show a "$A" '.peers[0].endpoint')" "$(at $BLO)"

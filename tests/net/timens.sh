@@ -18,7 +18,7 @@ join a eth0 b eth0
 A=${ID}a B=${ID}b
 keys a b
 CONF=$(conf_a | conf "$A")
-ok "wireguard-go" stranger_b "$B"
+ok "wireguard-go starts" stranger_b "$B"
 
 PINGS=20
 packets() { show a "$A" ".path.${1}_packets.$2"; }
@@ -31,14 +31,14 @@ worker_threads() { grep -l '^wgxdp/' /proc/"$1"/task/*/comm | cut -d/ -f5; }
 in_time_namespace() # OFFSET_S
 {
 	local before
-	ok "offset $1 s: attach" in_ns a unshare --time --boottime "$1" --fork \
+	ok "offset $1 s: attach succeeds" in_ns a unshare --time --boottime "$1" --fork \
 		"$WGXDP" attach eth0 "$CONF" --rx xdp --tx xdp
-	ok "offset $1 s: handshake" pinged a 10.99.0.2
+	ok "offset $1 s: no ping is lost" pinged a 10.99.0.2
 	before=$(packets rx udp)
-	ok "offset $1 s: pings" pinged a 10.99.0.2 $PINGS 0.02
-	is "offset $1 s: no packet comes by UDP" "$(packets rx udp)" "$before"
+	ok "offset $1 s: none of many pings is lost" pinged a 10.99.0.2 $PINGS 0.02
+	is "offset $1 s: no packet arrives by UDP" "$(packets rx udp)" "$before"
 	is "offset $1 s: show says xdp" "$(path)" "xdp xdp"
-	ok "offset $1 s: detach" down a "$A"
+	ok "offset $1 s: detach succeeds" down a "$A"
 }
 
 in_time_namespace -1000
@@ -50,24 +50,24 @@ in_time_namespace "-$(($(cut -d. -f1 /proc/uptime) - 5))"
 
 # The peer moves behind another NIC. XDP is attached to the new NIC, but the data does not arrive
 # through it.
-ok "attach" in_ns a "$WGXDP" attach eth0 "$CONF" --rx xdp --tx xdp
-ok "pings" pinged a 10.99.0.2 $PINGS 0.02
-is "by XDP: show" "$(path)" "xdp xdp"
+ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$CONF" --rx xdp --tx xdp
+ok "first NIC: no ping is lost" pinged a 10.99.0.2 $PINGS 0.02
+is "first NIC: show says xdp" "$(path)" "xdp xdp"
 ip link add eth1 netns "$ID-a" type veth peer name eth1 netns "$ID-b"
 in_ns a ip address add 198.51.100.1/24 dev eth1
 in_ns b ip address add 198.51.100.2/24 dev eth1
 in_ns a ip link set eth1 up
 in_ns b ip link set eth1 up
 in_ns a wg set "$A" peer "$(pub b)" endpoint 198.51.100.2:51822
-ok "other NIC: pings" pinged a 10.99.0.2 100 0.02
+ok "other NIC: no ping is lost" pinged a 10.99.0.2 100 0.02
 is "other NIC: show does not say xdp" "$(path)" "udp xdp"
 WHY='data arrives through the UDP sockets.*: [0-9]* of the last [0-9]* data messages'
 ok "other NIC: show says why" eval "show a '$A' .path.why | grep -q '$WHY'"
 in_ns a wg set "$A" peer "$(pub b)" endpoint 192.0.2.2:51822
-ok "first NIC again: pings" pinged a 10.99.0.2 100 0.02
+ok "first NIC again: no ping is lost" pinged a 10.99.0.2 100 0.02
 is "first NIC again: show says xdp" "$(path)" "xdp xdp"
-is "first NIC again: no why" "$(show a "$A" .path.why)" null
-ok "detach" down a "$A"
-clean "nothing left" a "$A"
+is "first NIC again: show gives no reason" "$(show a "$A" .path.why)" null
+ok "detach succeeds" down a "$A"
+clean "nothing is left" a "$A"
 
 done_testing

@@ -87,7 +87,7 @@ ok "packets for a peer without session" in_ns a bash -c 'printf "%130s" "" |
 	while IFS= read -rN1; do echo >/dev/udp/10.99.0.6/9; done'
 counts "packets for a peer without session" staged_full
 in_ns a wg set "$A" peer "$(pub removed)" remove
-counts "... that is given up" no_session
+counts "packets for a peer without session that is removed" no_session
 
 # --- a tunnel that works --------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ anew 0.1 >"$TMP/ping"
 more() { [ "$(bad)" -gt "$before" ]; }
 ok "the preshared keys differ: \`wgxdp show\` says bad_handshake" wait_for 5 more
 in_ns b wg set "$B" peer "$(pub a)" preshared-key /dev/null
-ok "... and without them pings are answered" anew 5
+ok "without preshared keys pings are answered" anew 5
 shows "the firewall sees no tunnel" "^  path: rx xdp, " "rx xdp"
 in_ns b nft -f - <<-END # drops large packets without an ICMP error
 	table netdev $ID {
@@ -119,10 +119,11 @@ in_ns b nft -f - <<-END # drops large packets without an ICMP error
 	}
 END
 ok "small packets pass" pinged a 10.99.0.2 1
-ok "... large ones do not" fails -W 0.3 -M "do" -s 1392 10.99.0.2
+ok "large packets do not pass" fails -W 0.3 -M "do" -s 1392 10.99.0.2
 in_ns a ip link set "$A" mtu 1200
 in_ns b ip link set "$B" mtu 1200
-ok "... and do with a lower MTU" in_ns a ping -q -c 1 -W 5 -s 1392 10.99.0.2
+ok "with a lower MTU of the tunnel they pass in fragments" \
+	in_ns a ping -q -c 1 -W 5 -s 1392 10.99.0.2
 debugged() { in_ns a "$WGXDP" logs "$A" | grep -q "did not complete"; }
 ok "the peer that did not answer: \`wgxdp logs\` says so" wait_for 8 debugged
 down b "$B"

@@ -29,35 +29,36 @@ receives_on() { [ "$(show a "$A" .path.queues)" = "$1" ]; } # COUNT
 have() { [ "$(channels)" = "$*" ]; }
 attach() { in_ns a "$WGXDP" attach eth0 "$file" "$@" </dev/null; }
 
-refuses "with --tune attach says what it does" 0 \
+refuses "attach --tune says which command it runs" 0 \
 	"eth0: --tune runs .ethtool -L eth0 rx $wanted tx $wanted., which may take the link \
 down for a moment; detach runs .ethtool -L eth0 rx 1 tx 1." attach --tune
-is "attach has done that" "$(channels)" "$wanted $wanted"
-is "... so that more workers run" "$(show a "$A" '.path | "\(.rx) \(.workers)"')" "xdp $wanted"
+is "the command has taken effect" "$(channels)" "$wanted $wanted"
+is "after that more workers run" "$(show a "$A" '.path | "\(.rx) \(.workers)"')" "xdp $wanted"
 ok "the old settings are recorded" test -s "$RUN/$A.nics"
 ok "detach succeeds" down a "$A"
 is "detach has undone the change" "$(channels)" "1 1"
 clean "nothing is left" a "$A"
 
-ok "with --tune again" attach --tune
+ok "attach --tune succeeds again" attach --tune
 in_ns a ethtool -L eth0 rx 3 tx 3
 ok "the daemon follows a change by somebody else" wait_for 5 receives_on 3
-is "... and does not tune again" "$(channels)" "3 3"
+is "the daemon does not tune again" "$(channels)" "3 3"
 ok "detach succeeds" down a "$A"
-is "detach keeps that change" "$(channels)" "3 3"
+is "detach keeps the change by somebody else" "$(channels)" "3 3"
 in_ns a ethtool -L eth0 rx 1 tx 1
 
-ok "with --tune, killed" attach --tune
+ok "attach --tune succeeds before kill -9" attach --tune
 kill -9 "$(daemon_pid a "$A")"
-is "the change stays" "$(channels)" "$wanted $wanted"
-refuses "detach after kill -9" 0 "the daemon had been killed" down a "$A"
-is "... has undone the change" "$(channels)" "1 1"
+is "after kill -9 the change stays" "$(channels)" "$wanted $wanted"
+refuses "detach after kill -9 says that the daemon was killed" \
+	0 "the daemon had been killed" down a "$A"
+is "that detach has undone the change" "$(channels)" "1 1"
 clean "nothing is left" a "$A"
 
-ok "killed again" attach --tune
+ok "attach --tune succeeds before another kill -9" attach --tune
 kill -9 "$(daemon_pid a "$A")"
-ok "the next attach, without --tune" attach
-is "... has undone the change, and changes nothing else" "$(channels)" "1 1"
+ok "the next attach, without --tune, succeeds" attach
+is "that attach has undone the change, and changes nothing else" "$(channels)" "1 1"
 ok "detach succeeds" down a "$A"
 
 spawn a env WGXDP_TUNE=1 WGXDP_NIC=eth0 "$WGXDP" -f "$A" 2>"$TMP/log"
@@ -66,7 +67,7 @@ ok "WGXDP_TUNE=1 does the same for wg-quick's interfaces" wait_for 5 have "$want
 wait_for 5 test -S "$SOCKETS/$A.sock"
 kill "$pid"
 wait "$pid"
-is "... until the daemon ends" "$(channels)" "1 1"
+is "the changes of WGXDP_TUNE=1 are undone when the daemon ends" "$(channels)" "1 1"
 clean "nothing is left" a "$A"
 
 done_testing

@@ -54,7 +54,7 @@ grows() # WHAT INTERFACE xsk|udp COMMAND...: succeeds, and data then uses that p
 	shift 3
 	before=$(received_by "$interface" "$way")
 	ok "$what" "$@"
-	holds "the packets come by $way" $(($(received_by "$interface" "$way") - before)) -ge 10
+	holds "the packets arrive by $way" $(($(received_by "$interface" "$way") - before)) -ge 10
 }
 
 ok "wireguard-go 1 starts" stranger 1
@@ -97,11 +97,11 @@ is "the first keeps XDP" "$(path "$A1")" "xdp xdp null"
 
 down a "$A1"
 ok "the first attaches and only sends by XDP" attach 1 --rx udp --tx xdp
-is "show reports that path" "$(path "$A1")" \
+is "show reports this path of the first" "$(path "$A1")" \
 	"udp xdp received data goes through the UDP sockets because of --rx udp"
 ok "the second attaches to a queue with a socket" attach 2
-is "... and uses UDP" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
-ok "show says why" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
+is "the second uses UDP, because the queue has a socket" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
+ok "show says why the second uses UDP" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
 ok "the second leaves no XDP program on the NIC" eval \
 	"! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 pinging 10.99.2.2
@@ -160,13 +160,13 @@ ok "the first uses XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 # --- the NIC is deleted or renamed ----------------------------------------------------------------
 
 ok "the NIC is deleted" in_ns b ip link delete eth0
-ok "show says so" wait_for 5 eval "why '$A1' | grep -q 'eth0.*deleted'"
+ok "show says that the NIC was deleted" wait_for 5 eval "why '$A1' | grep -q 'eth0.*deleted'"
 join a eth0 b eth0
 ok "the NIC is made again, and the first uses XDP" wait_for 5 is_path "$A1" "xdp xdp null"
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
 ok "the NIC is renamed" eval "in_ns a ip link set eth0 down &&
 	in_ns a ip link set eth0 name wan0 && in_ns a ip link set wan0 up"
-ok "show says so" wait_for 5 eval "[ \"\$(show a '$A1' .path.nic)\" = wan0 ]"
+ok "show has the new name of the NIC" wait_for 5 eval "[ \"\$(show a '$A1' .path.nic)\" = wan0 ]"
 grows "no ping is lost" "$A1" xsk no_loss 10.99.1.2
 ok "detach succeeds" down a "$A1"
 in_ns a ip link set wan0 down

@@ -153,7 +153,7 @@ is "an unknown operation closes the connection without an answer" "$(printf 'swa
 is "two operations on one connection are both answered" \
 	"$(printf 'set=1\nfwmark=7\n\nset=1\nfwmark=x\n\n' | raw | grep .)" \
 	$'errno=0\nerrno=-22'
-is "... and the first takes effect" "$(field fwmark)" 0x7
+is "the first of the two operations takes effect" "$(field fwmark)" 0x7
 is "an overlong line closes the connection without an answer" \
 	"$( (printf 'set=1\nendpoint='; head -c 100000 /dev/zero | tr '\0' 1; echo) | raw)" ""
 is "a connection that sends nothing gets no answer" "$(raw </dev/null)" ""
@@ -192,7 +192,7 @@ w set "$A" peer "$(pub p1)" preshared-key "$TMP/psk"
 ok "/dev/null clears a preshared key" w set "$A" peer "$(pub p1)" preshared-key /dev/null
 is "the preshared key is gone" "$(field preshared-keys | cut -f 2 | sort -u)" "(none)"
 ok "the private key becomes that of a peer" w set "$A" private-key "$TMP/p1.key"
-is "... which removes that peer" "$(field peers)" "$(pub p2)"
+is "the peer that had this key is removed" "$(field peers)" "$(pub p2)"
 ok "/dev/null clears the private key" w set "$A" private-key /dev/null
 is "the private key is gone" "$(field private-key) $(field public-key)" "(none) (none)"
 is "zeros clear the private key, too" \
@@ -206,7 +206,7 @@ is "all new allowed IPs are listed" "$(field allowed-ips | cut -f 2 | tr ' ' '\n
 ok "the allowed IPs are replaced again" w set "$A" peer "$(pub p2)" allowed-ips 0.0.0.0/1,8000::/1
 is "no earlier allowed IP is left" "$(field allowed-ips | cut -f 2)" "0.0.0.0/1 8000::/1"
 ok "an allowed IP with host bits is accepted" w set "$A" peer "$(pub p2)" allowed-ips 10.1.2.3/8
-is "... and the host bits are masked" "$(field allowed-ips | cut -f 2)" "10.0.0.0/8"
+is "the host bits of the allowed IP are masked" "$(field allowed-ips | cut -f 2)" "10.0.0.0/8"
 
 # --- many -----------------------------------------------------------------------------------------
 
@@ -226,8 +226,8 @@ is "all allowed IPs are listed" "$(field allowed-ips | grep -F "$(pub p3)" | cut
 is "no allowed IP is listed twice" \
 	"$(field allowed-ips | grep -F "$(pub p3)" | cut -f 2 | tr ' ' '\n' | sort -u | wc -l)" \
 	$((255 * 256 * 2))
-ok "their peer is removed" w set "$A" peer "$(pub p3)" remove
-is "... and the allowed IPs with the peer" "$(field allowed-ips)" "$(pub p2)"$'\t'10.0.0.0/8
+ok "the peer with these allowed IPs is removed" w set "$A" peer "$(pub p3)" remove
+is "the allowed IPs of the removed peer are gone" "$(field allowed-ips)" "$(pub p2)"$'\t'10.0.0.0/8
 
 w set "$A" peer "$(pub p2)" remove
 for i in {1..40}; do
@@ -241,7 +241,7 @@ is "the peers are listed in the order of their addition" "$(field peers)" \
 is "all allowed IPs are listed" "$(field allowed-ips | cut -f 2 | wc -w)" $((40 * 52))
 third=$(field peers | sed -n 3p)
 ok "the third peer is changed" w set "$A" peer "$third" persistent-keepalive 5
-is "... and stays the third" "$(field peers | sed -n 3p)" "$third"
+is "the changed peer is still the third" "$(field peers | sed -n 3p)" "$third"
 
 {
 	printf '[Interface]\n'
@@ -262,7 +262,7 @@ is "394 allowed IPs are set by the socket" "$(set_lines "$P1" \
 is "394 allowed IPs are listed" "$(field allowed-ips | cut -f 2 | wc -w)" 394
 is "six allowed IPs are removed one by one" "$(set_lines "$P1" allowed_ip=-10.4.{0,7,196}.0/24 \
 	allowed_ip=-fd04::{0,7,c4}/128)" errno=0
-is "388 are left" "$(field allowed-ips | cut -f 2 | wc -w)" 388
+is "388 allowed IPs are left" "$(field allowed-ips | cut -f 2 | wc -w)" 388
 answer=$(set_lines "$P1" allowed_ip=-10.4.1.0/25)
 is "removing a prefix that another one covers changes nothing" \
 	"$answer, $(field allowed-ips | cut -f 2 | wc -w) are left" "errno=0, 388 are left"

@@ -92,22 +92,23 @@ PreDown = nft delete table ip $ID; ip rule delete pref 77\\
 PostDown = echo post-down >>$TMP/hooks"
 }
 path=$(conf "$A" < <(conf_a | hooks))
-ok "the other node" ours b "$B" < <(conf_b)
+ok "the other node attaches" ours b "$B" < <(conf_b)
 
 ok "xdp: the service is ready" start eth0 "--rx xdp --tx xdp"
 is "no_new_privs and seccomp hold for the daemon" \
 	"$(status_of NoNewPrivs) $(status_of Seccomp)" "1 2"
-is "all rights that the unit allows, and no other" "$(status_of CapEff)" "$(status_of CapBnd)"
-is "... not CAP_SYS_PTRACE" "$((0x$(status_of CapBnd) >> 19 & 1))" 0
+is "the daemon has all rights that the unit allows, and no other" \
+	"$(status_of CapEff)" "$(status_of CapBnd)"
+is "the unit does not allow CAP_SYS_PTRACE" "$((0x$(status_of CapBnd) >> 19 & 1))" 0
 is "the daemon does not report missing rights" "$(complaints)" ""
 is "ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
-holds "... by AF_XDP" "$(xsk_sent)" -ge 10
+holds "the pings leave by AF_XDP" "$(xsk_sent)" -ge 10
 is "the hooks have run" "$(paste -sd ' ' "$TMP/hooks")" "pre-up post-up $A 51821"
-ok "... with their rights" in_ns a nft list table ip "$ID"
+ok "a hook was permitted to make its nft table" in_ns a nft list table ip "$ID"
 is "the maps are pinned" "$(show a "$A" .path.pinned)" "$PINS/$A"
 under_asan || holds "memory is locked" "$(status_of VmLck | tr -dc 0-9)" -gt 0
-ok "set debug" sandboxed "$WGXDP" set "$A" debug on
-ok "logs" eval "sandboxed '$WGXDP' logs '$A' | grep -q 'up, port 51821'"
+ok "set debug succeeds in the sandbox" sandboxed "$WGXDP" set "$A" debug on
+ok "logs succeeds in the sandbox" eval "sandboxed '$WGXDP' logs '$A' | grep -q 'up, port 51821'"
 reload()
 {
 	local command
@@ -115,17 +116,18 @@ reload()
 	sandboxed "${command[@]}"
 }
 echo "PersistentKeepalive = 21" >>"$path"
-ok "reload" reload
-is "... applies the changed file" "$(show a "$A" '.peers[0].persistent_keepalive')" 21
-ok "a port below 1024" in_ns a wg set "$A" listen-port 443
-is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+ok "ExecReload succeeds in the sandbox" reload
+is "the reload applies the changed file" "$(show a "$A" '.peers[0].persistent_keepalive')" 21
+ok "the daemon can open a port below 1024" in_ns a wg set "$A" listen-port 443
+is "with that port ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
 in_ns a ip link set "$A" netns "$ID-c"
 in_ns c ip address add 10.99.0.1/24 dev "$A"
 in_ns c ip link set "$A" up
 ok "the interface moves to another namespace" wait_for 5 in_ns c ping -q -c 1 -W 1 10.99.0.2
-ok "stop" stop
-is "the hooks have run" "$(paste -sd ' ' "$TMP/hooks")" "pre-up post-up $A 51821 post-down"
-is "... and undone what they did" "$(in_ns a ip rule show pref 77; in_ns a nft list tables)" ""
+ok "the service stops" stop
+is "the PostDown hook has run" "$(paste -sd ' ' "$TMP/hooks")" "pre-up post-up $A 51821 post-down"
+is "the hooks have undone their settings" \
+	"$(in_ns a ip rule show pref 77; in_ns a nft list tables)" ""
 clean "nothing is left" a "$A"
 
 # A full tunnel, with its rules and its nft table.
@@ -133,14 +135,14 @@ sed -i 's|^AllowedIPs.*|AllowedIPs = 0.0.0.0/0|' "$path"
 ok "udp, two workers: the service is ready" start eth0 "--rx udp --tx udp --workers 2"
 is "ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
 is "the daemon does not report missing rights" "$(complaints)" ""
-ok "... by the table of the full tunnel" eval \
+ok "data takes the table of the full tunnel" eval \
 	"in_ns a ip route get 203.0.113.9 | grep -q 'dev $A table '"
 kill -KILL "$DAEMON"
 { wait "$DAEMON"; kill "$LISTENER"; } 2>/dev/null
 ok "killed: the service is ready again" start "" ""
-ok "... and has found its NIC" eval "[ '$(show a "$A" .path.nic)' = eth0 ]"
-is "... ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
-ok "stop" stop
+ok "killed: the new daemon has found its NIC" eval "[ '$(show a "$A" .path.nic)' = eth0 ]"
+is "killed: ten pings are answered" "$(answers 10 a 10.99.0.2)" 10
+ok "killed: the service stops" stop
 clean "nothing is left" a "$A"
 
 # --- a hook that needs more than the sandbox allows ----------------------------------------------
@@ -154,14 +156,14 @@ drop_in() # LINE...
 
 sed -i "/^P[a-z]*Up\|^P[a-z]*Down/d; /^Address/aPostUp = chroot / true" "$path"
 ok "the hook works without systemd" in_ns a "$WGXDP" attach eth0 "$path" </dev/null
-ok "... detach" down a "$A"
+ok "detach succeeds without systemd" down a "$A"
 read -ra command < <(command_of ExecStart "$TMP/$A.conf" eth0)
 refuses "in the sandbox the hook is not permitted, and its output says so" 1 \
 	"Operation not permitted" sandboxed "${command[@]}"
-clean "... nothing is left" a "$A"
+clean "in the sandbox: nothing is left" a "$A"
 drop_in CapabilityBoundingSet=CAP_SYS_CHROOT
 ok "with a drop-in the hook is permitted" start eth0 "--rx udp --tx udp"
-ok "... stop" stop
+ok "the service with the drop-in stops" stop
 mapfile -t lines < <(sed -n '/^    \[Service\]/,/^$/s/^    //p' docs/operations.md)
 drop_in "${lines[@]:1}"
 is "systemd-analyze verify finds nothing in the drop-in of docs/operations.md" \
@@ -178,9 +180,9 @@ ends_with() # STATUS NIC OPTIONS
 	[ "$status" = "$1" ]
 }
 ok "an unknown option ends with status 2" ends_with 2 eth0 --colour
-ok "... which prevents a restart" prevented 2
+ok "status 2 prevents a restart" prevented 2
 sed -i 's/^ListenPort.*/ListenPort = http/' "$path"
 ok "a wrong config file ends with status 78" ends_with 78 eth0 ""
-ok "... which prevents a restart" prevented 78
+ok "status 78 prevents a restart" prevented 78
 down b "$B"
 done_testing

@@ -22,7 +22,7 @@ quick()
 
 if ip link add "${ID}k" type wireguard 2>/dev/null; then
 	ip link delete "${ID}k"
-	skip_all "the kernel has WireGuard: wg-quick takes no userspace implementation"
+	skip_all "the kernel has WireGuard, so wg-quick ignores a userspace implementation"
 fi
 
 {

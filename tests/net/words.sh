@@ -75,11 +75,12 @@ in_ns a ip link delete sets
 
 cd "$TMP" || exit 1
 touch "${ID}f"
-wrong "a config file, here" 2 "did you mean wgxdp attach $A\.conf\?" "$A.conf"
-wrong "a config file, by path" 2 "did you mean wgxdp attach $TMP/$A\.conf\?" "$GOOD"
-refuses "a config file, after -f" 2 "attach --foreground $A\.conf" run -f "$A.conf"
-wrong "a missing config file" 2 "nofile\.conf: No such file" nofile.conf
-wrong "another file" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
+wrong "a config file in this directory, without a verb" \
+	2 "did you mean wgxdp attach $A\.conf\?" "$A.conf"
+wrong "a config file by path, without a verb" 2 "did you mean wgxdp attach $TMP/$A\.conf\?" "$GOOD"
+refuses "a config file after -f" 2 "attach --foreground $A\.conf" run -f "$A.conf"
+wrong "a missing config file, without a verb" 2 "nofile\.conf: No such file" nofile.conf
+wrong "a file that is no config file, without a verb" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
 
 # Runs wgxdp in a mount namespace of its own, with a config in /etc/wireguard, where wgxdp looks up
 # names.
@@ -93,9 +94,11 @@ in_etc()
 refuses "attach of a file that is in /etc/wireguard" 78 \
 	"for /etc/wireguard/${ID}n\.conf, give only the name ${ID}n$" \
 	in_etc attach eth0 "${ID}n.conf"
-refuses "check likewise" 78 "give only the name ${ID}n$" in_etc check "${ID}n.conf"
-refuses "the file alone" 2 "did you mean wgxdp attach ${ID}n\?" in_etc "${ID}n.conf"
-ok "check by name" in_etc check "${ID}n"
+refuses "check of a file that is in /etc/wireguard" \
+	78 "give only the name ${ID}n$" in_etc check "${ID}n.conf"
+refuses "a file in /etc/wireguard without a verb" \
+	2 "did you mean wgxdp attach ${ID}n\?" in_etc "${ID}n.conf"
+ok "check by name finds the file in /etc/wireguard" in_etc check "${ID}n"
 refuses "attach by a name whose file is here" 78 "for the file in this directory, give $A\.conf" \
 	run attach eth0 "$A"
 
@@ -105,7 +108,7 @@ in_ns a ip tuntap add dev "${ID}t" mode tun
 cp "$GOOD" "$TMP/eth0.conf"
 for words in "attach eth0 eth0.conf" eth0 "${ID}t"; do
 	# shellcheck disable=SC2086 # words
-	refuses "a name that is taken, wgxdp $words" 1 "of this name exists" run $words
+	refuses "the name of another interface, wgxdp $words" 1 "of this name exists" run $words
 	omits "the message for wgxdp $words advises no deletion" 'link delete'
 done
 ok "both interfaces still exist" eval "in_ns a ip link show eth0 && in_ns a ip link show '${ID}t'"
@@ -133,10 +136,10 @@ completes() # WORD...: prints the completions of the last word
 }
 "$WGXDP" --completion bash >"$TMP/completion"
 ok "the completion is a bash script" bash -n "$TMP/completion"
-is "verbs" "$(completes d)" "detach down"
-is "options" "$(completes attach --st)" "--strict"
-is "values" "$(completes attach --xdp-mode g)" "generic"
-is "configs" "$(completes check "$A")" "$A.conf"
-is "words of set" "$(completes set "$A" deb)" "debug"
+is "the completion offers verbs" "$(completes d)" "detach down"
+is "the completion offers options" "$(completes attach --st)" "--strict"
+is "the completion offers values of options" "$(completes attach --xdp-mode g)" "generic"
+is "the completion offers config files" "$(completes check "$A")" "$A.conf"
+is "the completion offers the words of set" "$(completes set "$A" deb)" "debug"
 
 done_testing

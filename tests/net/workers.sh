@@ -84,7 +84,7 @@ another_queue()
 
 no_loss() { pinged a "$1" 30 0.01; }
 
-ok "the two come by different queues" another_queue
+ok "their packets arrive on different queues" another_queue
 
 # Runs several streams with each host at the same time, in both directions.
 streams() # WHAT HOST...
@@ -137,9 +137,9 @@ for path in xdp udp; do
 	streams "$what" 2 3
 	carried "$what"
 	if [ $path = xdp ]; then
-		is "$what: nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+		is "$what: no packet arrives by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 	else
-		is "$what: nothing comes by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" 0
+		is "$what: no packet arrives by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" 0
 	fi
 
 	# The port and the mark change under load. Packets that are in flight meanwhile may be lost.
@@ -175,7 +175,7 @@ down a "$A"
 ok "attach with one worker for two queues succeeds" attach eth0 --workers 1
 ok "no ping by queue 0 is lost" no_loss 10.99.0.2
 ok "no ping by queue 1 is lost" no_loss 10.99.0.3
-is "nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+is "no packet arrives by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 down a "$A"
 refuses "more workers than queues are refused" 1 'queues' attach eth0 --workers 3
 clean "nothing is left" a "$A"
@@ -193,7 +193,7 @@ ok "the second queue is used, too" wait_for 5 has_queues 2
 before=$(show a "$A" .path.rx_packets.udp)
 ok "no ping by queue 0 is lost" no_loss 10.99.0.2
 ok "no ping by queue 1 is lost" no_loss 10.99.0.3
-is "nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" "$before"
+is "no packet arrives by UDP" "$(show a "$A" .path.rx_packets.udp)" "$before"
 down a "$A"
 
 # --- two NICs -------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ for path in xdp udp; do
 	done
 	streams "$what" 2 4
 	[ $path = udp ] ||
-		is "$what: nothing comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+		is "$what: no packet arrives by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 	ok "$what: detach succeeds" down a "$A"
 	clean "$what: nothing is left" a "$A"
 done

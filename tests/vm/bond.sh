@@ -46,9 +46,9 @@ attach() { in_ns a "$WGXDP" attach "$1" "$TMP/$A.conf" "${@:2}"; }
 carried() # WHAT xsk|udp
 {
 	ok "$1: no ping is lost" pinged a 10.99.0.2 20 0.05
-	holds "$1: the packets come by $2" "$(show a "$A" ".path.rx_packets.$2")" -ge 19
+	holds "$1: the packets arrive by $2" "$(show a "$A" ".path.rx_packets.$2")" -ge 19
 	down a "$A"
-	clean "$1: nothing left" a "$A"
+	clean "$1: nothing is left" a "$A"
 }
 
 ok "the bond: attach succeeds" attach bond0

@@ -13,7 +13,7 @@ need_cmd bpftool wg ip tc
 BUILD=${BUILD:-$PWD/build}
 
 for object in ingress tunnel reuseport; do
-	ok "$object: the verifier accepts it" \
+	ok "the verifier accepts $object" \
 		bpftool prog loadall "$BUILD/bpf/$object.bpf.o" "/sys/fs/bpf/$ID-$object"
 	rm -rf "/sys/fs/bpf/$ID-$object"
 done

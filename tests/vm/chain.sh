@@ -51,17 +51,18 @@ both() # WHAT each|passed
 	local before xsk
 	before=$(seen) xsk=$(show a "$A" .path.rx_packets.xsk)
 	ok "$1: no ping through the tunnel is lost" no_loss 10.99.0.2
-	holds "$1: wgxdp receives them by AF_XDP" $(($(show a "$A" .path.rx_packets.xsk) - xsk)) \
+	holds "$1: wgxdp receives the answers by AF_XDP" \
+		$(($(show a "$A" .path.rx_packets.xsk) - xsk)) \
 		-ge 20
-	is "$1: none comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+	is "$1: no packet arrives by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 	if [ "$2" = each ]; then
-		holds "$1: the neighbour sees them" $(($(seen) - before)) -ge 20
+		holds "$1: the neighbour sees the answers" $(($(seen) - before)) -ge 20
 	else
 		holds "$1: the neighbour, behind wgxdp, sees no data" $(($(seen) - before)) -lt 20
 	fi
 	before=$(seen)
-	ok "$1: no other ping is lost" no_loss 192.0.2.2
-	holds "$1: the neighbour sees those" $(($(seen) - before)) -ge 20
+	ok "$1: no ping outside of the tunnel is lost" no_loss 192.0.2.2
+	holds "$1: the neighbour sees their answers" $(($(seen) - before)) -ge 20
 }
 
 # --- alone ----------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ is "alone: the program is in a dispatcher" "$(on_nic), $(inside)" "xdp_dispatche
 is "alone: the path is native XDP" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" \
 	"xdp xdp native"
 ok "alone: no ping is lost" no_loss 10.99.0.2
-holds "alone: the packets come by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" -ge 20
+holds "alone: the packets arrive by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" -ge 20
 ok "alone: detach succeeds" down a "$A"
 is "alone: no dispatcher is left" "$(on_nic)" ""
 
@@ -84,19 +85,19 @@ both "neighbour first" each
 ok "the neighbour leaves" loader unload eth0 --id "$(id_of neighbour)"
 is "wgxdp stays" "$(inside)" wgxdp_ingress
 ok "no ping through the tunnel is lost" no_loss 10.99.0.2
-is "no packet comes by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
+is "no packet arrives by UDP" "$(show a "$A" .path.rx_packets.udp)" 0
 ok "the neighbour comes back, before wgxdp" arrive
 is "both are in the dispatcher again" "$(inside)" "neighbour wgxdp_ingress"
 both "neighbour later" each
 ok "detach succeeds" down a "$A"
 is "detach leaves the neighbour" "$(inside)" neighbour
 before=$(seen)
-ok "no other ping is lost" no_loss 192.0.2.2
-holds "the neighbour sees those" $(($(seen) - before)) -ge 20
+ok "no ping outside of the tunnel is lost" no_loss 192.0.2.2
+holds "the neighbour sees their answers" $(($(seen) - before)) -ge 20
 ok "the neighbour leaves again" loader unload eth0 --all
-ok "the neighbour is attached with a later place" arrive --prio 90
+ok "the neighbour is attached again, with priority 90" arrive --prio 90
 ok "wgxdp attaches before it" attach
-is "wgxdp is first" "$(inside)" "wgxdp_ingress neighbour"
+is "wgxdp's program runs before the neighbour" "$(inside)" "wgxdp_ingress neighbour"
 both "neighbour behind" passed
 
 # --- killed ---------------------------------------------------------------------------------------
@@ -115,8 +116,8 @@ passing() # WHAT
 {
 	local before
 	before=$(seen)
-	ok "$1: no other ping is lost" no_loss 192.0.2.2
-	holds "$1: the neighbour sees those" $(($(seen) - before)) -ge 20
+	ok "$1: no ping outside of the tunnel is lost" no_loss 192.0.2.2
+	holds "$1: the neighbour sees their answers" $(($(seen) - before)) -ge 20
 	sleep 3 # the heartbeat is stale after 2.5 s
 	before=$(seen)
 	in_ns b ping -q -c 3 -W 1 10.99.0.1 >/dev/null
@@ -127,12 +128,12 @@ die
 is "killed: the program of wgxdp stays" "$(inside)" "wgxdp_ingress neighbour"
 passing "killed"
 ok "killed: attach succeeds" attach
-is "killed: the old program is gone" "$(inside)" "wgxdp_ingress neighbour"
+is "killed: there is only one program of wgxdp" "$(inside)" "wgxdp_ingress neighbour"
 both "killed and back" passed
 die
 ok "killed: detach succeeds" down a "$A"
 is "killed: only the neighbour is left" "$(inside)" neighbour
-ok "killed: no other ping is lost" no_loss 192.0.2.2
+ok "killed: no ping outside of the tunnel is lost" no_loss 192.0.2.2
 
 # --- removed by others ----------------------------------------------------------------------------
 

@@ -134,7 +134,7 @@ flows() # WHAT xsk|udp|any LENGTH [MINIMUM]
 	path=$(packets "$2") before=$(delivered)
 	ok "$1: no ping is lost" pinged 20 "$3"
 	holds "$1: the packets take $2" $(($(packets "$2") - path)) -ge "${4-38}"
-	holds "$1: b counts them" $(($(delivered) - before)) -ge 20
+	holds "$1: b counts the pings" $(($(delivered) - before)) -ge 20
 }
 
 stream() # WHAT OPTION...
@@ -188,7 +188,7 @@ failover() # WHAT xsk|udp OTHER-PATH MINIMUM
 	cable off nic0 nic1
 	ok "$1: a takes the other member" wait_for 30 active a nic2
 	ok "$1: b takes the other member" wait_for 30 active b nic3
-	ok "$1: data continues by it" wait_for 30 answered
+	ok "$1: data continues by the other member" wait_for 30 answered
 	await_path "$3"
 	flows "$1, by the other member" "$3" 56 "$4"
 	cable on nic0 nic1

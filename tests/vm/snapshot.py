@@ -109,8 +109,8 @@ class Lives:
         say("data flows", self.keep() >= PINGS)
         # Wait for a keepalive. If a keepalive were still due, it might leave after the restore, but
         # before the kernel reports the restore.
-        say("a keepalive ends it", wait_until(lambda: self.keep() and keepalive(self.earlier[-1]),
-                                              PATIENCE_S))
+        say("a keepalive is the last message",
+            wait_until(lambda: self.keep() and keepalive(self.earlier[-1]), PATIENCE_S))
         self.guest.monitor("savevm idle")
         self.ping()
         sent = self.capture.take()
@@ -123,7 +123,7 @@ class Lives:
         self.ping()
         self.keep()
         used = nonces(self.earlier)
-        same("no counter is used twice until then", len(set(used)), len(used))
+        same("before any restore no counter is used twice", len(set(used)), len(used))
 
     def same_id(self):
         """Without a new generation ID, the test must see the repeated counters."""
@@ -144,7 +144,7 @@ class Lives:
         # The peer refuses initiations that are not newer than the last one, and the guest's clock
         # still has the time of the snapshot, so set the clock.
         self.guest.run("hwclock -s -u")
-        say(f"{name}: the daemon notices", wait_until(self.wiped, PATIENCE_S))
+        say(f"{name}: the daemon notices the restore", wait_until(self.wiped, PATIENCE_S))
         self.ping()
         return self.capture.take(), began
 
@@ -176,7 +176,7 @@ class Lives:
         first = next((n for n, m in enumerate(sent) if m[0] != wgpeer.DATA), len(sent))
         late, sent = sent[:first], sent[first:]
         self.back(name, sent, began)
-        same(f"{name}: no earlier key is used once it has noticed",
+        same(f"{name}: no earlier key is used after the daemon has noticed",
              keys_of(sent) & keys_of(self.earlier), set())
         again = set(nonces(late)) & set(nonces(self.earlier))
         took_s = late[-1].at - began if late else 0

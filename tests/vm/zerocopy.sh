@@ -39,11 +39,11 @@ stranger_b "$B"
 carries() # MODE QUEUES
 {
 	is "$1: the path is native XDP" "$(path ' | "\(.rx) \(.tx) \(.xdp_mode)"')" "xdp xdp native"
-	is "$1: show says on how many queues it has zero-copy" "$(path .zero_copy_queues)" "$2"
+	is "$1: show says how many queues have zero-copy" "$(path .zero_copy_queues)" "$2"
 	is "$1: all queues are used, also those that XDP adds" "$(path .queues)" "$(combined)"
 	ok "$1: no ping is lost" pinged a 10.99.0.2 40 0.05
-	is "$1: nothing comes by UDP" "$(path .rx_packets.udp)" 0
-	holds "$1: packets come by AF_XDP" "$(path .rx_packets.xsk)" -ge 40
+	is "$1: no packet arrives by UDP" "$(path .rx_packets.udp)" 0
+	holds "$1: packets arrive by AF_XDP" "$(path .rx_packets.xsk)" -ge 40
 	holds "$1: packets leave by AF_XDP" "$(path .tx_packets.xsk)" -ge 39
 }
 
@@ -71,9 +71,9 @@ both_ways() # WHAT
 	ok "$1: no ping is lost" pinged a 10.99.0.2 20 0.02
 	sent=$(($(path .tx_packets.xsk) - sent)) received=$(($(path .rx_packets.xsk) - received))
 	holds "$1: packets leave by AF_XDP" $sent -ge 19
-	holds "$1: packets come by AF_XDP" $received -ge 20
-	is "$1: the driver sends them without a copy" $(($(driver_tx) - tx)) $sent
-	is "$1: the driver receives them without a copy" $(($(driver_rx) - rx)) $received
+	holds "$1: packets arrive by AF_XDP" $received -ge 20
+	is "$1: the driver sends these packets without a copy" $(($(driver_tx) - tx)) $sent
+	is "$1: the driver receives these packets without a copy" $(($(driver_rx) - rx)) $received
 }
 
 survives() # WHAT COMMAND...
@@ -175,9 +175,9 @@ else
 	survives "a smaller MTU" mtu 1400
 	survives "an MTU of 1771, for larger frames" mtu 1771
 	survives "the loss of the XDP program" lose_program
-	ok "more frames arrive than the stopped daemon has" starve
+	ok "more frames arrive than the stopped daemon has buffers for" starve
 	holds "the driver found the fill ring empty" "$(found_empty)" -ge 1
-	survives "a queue without frames" true
+	survives "a queue whose fill ring was empty" true
 fi
 ok "auto: detach succeeds" down a "$A"
 foreign_down "$B"

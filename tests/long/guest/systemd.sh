@@ -119,13 +119,13 @@ traffic() # WHAT: the tunnel carries data by XDP
 	ok "$1: no ping is lost" ping_all 10.7.0.1
 	is "$1: the path is XDP" "$(shown '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic)"')" \
 		"xdp xdp native nic0"
-	holds "$1: the pings came by AF_XDP" "$(shown .path.rx_packets.xsk)" -ge 20
+	holds "$1: the pings arrived by AF_XDP" "$(shown .path.rx_packets.xsk)" -ge 20
 }
 
 dns_is() # WHAT
 {
 	is "$1: systemd-resolved has the server" "$(dns_of dns)" 10.7.0.1
-	is "$1: ... and the domains" "$(dns_of domain)" "corp.example ~."
+	is "$1: systemd-resolved has the domains" "$(dns_of domain)" "corp.example ~."
 }
 
 # --- the first boot -------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ test_install()
 {
 	files >$STATE/files
 	ok "the package installs" dpkg -i "$PACKAGE"
-	is "... and starts nothing" "$(systemctl is-enabled $UNIT) $(property ActiveState)" \
+	is "the package starts nothing" "$(systemctl is-enabled $UNIT) $(property ActiveState)" \
 		"disabled inactive"
 	mkdir -p /etc/wireguard
 	(umask 077 && write_config >$FILE)
@@ -174,8 +174,9 @@ test_start()
 	ok "the daemon reports its status" eval "property StatusText | grep -qE '^Up, port [0-9]+$'"
 	is "the sandbox holds: no_new_privs, seccomp" \
 		"$(status_of NoNewPrivs) $(status_of Seccomp)" "1 2"
-	is "... all rights of the unit, and no other" "$(status_of CapEff)" "$(status_of CapBnd)"
-	is "... not CAP_SYS_MODULE" "$((0x$(status_of CapBnd) >> 16 & 1))" 0
+	is "the daemon has all rights of the unit, and no other" \
+		"$(status_of CapEff)" "$(status_of CapBnd)"
+	is "the unit does not allow CAP_SYS_MODULE" "$((0x$(status_of CapBnd) >> 16 & 1))" 0
 	traffic "start"
 	is "systemd-analyze verify finds nothing" \
 		"$(systemd-analyze verify --man=no $UNIT 2>&1)" ""
@@ -185,7 +186,7 @@ test_start()
 		"$(grep -oP 'and of \K[0-9.]+(?= when it runs)' docs/operations.md)"
 	ok "journalctl -t shows the log" eval \
 		"journalctl --no-pager -o cat -t 'wgxdp[wg0]' | grep -q '^up, port '"
-	ok "... and journalctl -u" eval "journal | grep -q '^up, port '"
+	ok "journalctl -u shows the log" eval "journal | grep -q '^up, port '"
 	is "systemd-networkd does not manage the interface" \
 		"$(networkctl --no-legend list wg0 | awk '{ print $5 }')" unmanaged
 }
@@ -195,7 +196,7 @@ test_dns()
 	dns_is "start"
 	is "a name is looked up through the tunnel, with the search domain" \
 		"$(resolvectl query --legend=no host | awk 'NR == 1 { print $2 }')" 10.8.0.80
-	ok "... by the server of the file" grep -q '^host.corp.example A' "$TMP/questions"
+	ok "the server of the config file was asked" grep -q '^host.corp.example A' "$TMP/questions"
 	systemctl restart systemd-resolved
 	dns_is "after a restart of systemd-resolved"
 }
@@ -206,15 +207,17 @@ test_reload()
 	pid=$(property MainPID)
 	sed -i 's|^AllowedIPs.*|AllowedIPs = 0.0.0.0/0|; s|^Address.*|&, 10.9.0.2/32|' $FILE
 	ok "systemctl reload succeeds" systemctl reload $UNIT
-	is "... and keeps the daemon" "$(property MainPID)" "$pid"
-	is "... which has the new allowed IPs" "$(shown '.peers[0].allowed_ips[]')" 0.0.0.0/0
-	is "... the new address" "$(ip -j -4 address show dev wg0 |
+	is "the reload keeps the daemon" "$(property MainPID)" "$pid"
+	is "the daemon has the new allowed IPs" "$(shown '.peers[0].allowed_ips[]')" 0.0.0.0/0
+	is "the interface has the new address" "$(ip -j -4 address show dev wg0 |
 		jq -r '[.[0].addr_info[].local] | join(" ")')" "10.7.0.2 10.9.0.2"
-	ok "... and is the default route" ping_all 203.0.113.9
+	ok "the tunnel is the default route" ping_all 203.0.113.9
 	sed -i.good 's/^Address/Adress/' $FILE
 	ok "systemctl reload of a wrong file fails" eval "! systemctl reload $UNIT"
-	ok "... the journal says why" eval "journal | grep -q ':3:1: Adress: there is no such key'"
-	is "... nothing changes" "$(property MainPID) $(property ActiveState)" "$pid active"
+	ok "the journal says why the reload fails" eval \
+		"journal | grep -q ':3:1: Adress: there is no such key'"
+	is "the failed reload changes nothing" \
+		"$(property MainPID) $(property ActiveState)" "$pid active"
 	mv $FILE.good $FILE
 }
 
@@ -224,10 +227,10 @@ test_networkd()
 	before=$(settings)
 	ok "systemd-networkd restarts" systemctl restart systemd-networkd
 	# systemd-networkd deletes the rules of other programs when it starts.
-	ok "... and the daemon restores what networkd removes" wait_for $PATIENCE eval \
+	ok "the daemon restores what networkd removes" wait_for $PATIENCE eval \
 		"journal | grep -q 'restored what another program removed: .* rules'"
-	ok "... all settings are there" wait_for $PATIENCE same_settings "$before"
-	ok "... the default route works" ping_all 203.0.113.9
+	ok "after that all settings are as before" wait_for $PATIENCE same_settings "$before"
+	ok "after that the default route works" ping_all 203.0.113.9
 }
 
 # A changed WatchdogSec applies only to a daemon that starts after the change, here to the one that
@@ -243,15 +246,16 @@ test_restarts()
 	pid=$(property MainPID)
 	kill -KILL "$pid"
 	ok "kill -9: the unit is active again" wait_for $PATIENCE restarted "$pid"
-	holds "... systemd started the daemon again within seconds (ms)" "$(restart_ms)" -lt 3000
-	ok "... the default route works" reached 203.0.113.9
+	holds "kill -9: systemd started the daemon again within 3000 ms" "$(restart_ms)" -lt 3000
+	ok "kill -9: the default route works" reached 203.0.113.9
 	dns_is "kill -9"
 	pid=$(property MainPID)
 	kill -STOP "$pid"
 	ok "a stopped daemon: the unit is active again" wait_for $PATIENCE restarted "$pid"
-	ok "... by the watchdog" eval "journal | grep -q \"Failed with result 'watchdog'\""
-	ok "... the default route works" reached 203.0.113.9
-	is "systemd has restarted it twice" $(($(property NRestarts) - RESTARTS)) 2
+	ok "a stopped daemon: the watchdog has ended it" \
+		eval "journal | grep -q \"Failed with result 'watchdog'\""
+	ok "a stopped daemon: the default route works" reached 203.0.113.9
+	is "systemd has restarted the unit twice" $(($(property NRestarts) - RESTARTS)) 2
 	kill $pings
 	is "no packet left the host unencrypted" "$(in_ns peer nft -j list table inet clear |
 		jq '[.. | .packets? // empty] | add')" 0
@@ -264,10 +268,11 @@ test_wrong_file()
 	sed -i.good 's/^Address/Adress/' $FILE
 	kill -KILL "$(property MainPID)"
 	ok "kill -9 and a wrong file: the unit fails" wait_for $PATIENCE failed
-	is "... with status 78" "$(property Result) $(property ExecMainStatus)" "exit-code 78"
-	is "... after one attempt" $(($(property NRestarts) - RESTARTS)) 3
-	is "... and systemd plans no further attempt" "$(systemctl list-jobs --no-legend)" ""
-	ok "... the journal says why" eval "journal | tail -n 5 |
+	is "the unit fails with status 78" \
+		"$(property Result) $(property ExecMainStatus)" "exit-code 78"
+	is "the unit fails after one attempt" $(($(property NRestarts) - RESTARTS)) 3
+	is "systemd plans no further attempt" "$(systemctl list-jobs --no-legend)" ""
+	ok "the journal says why the unit fails" eval "journal | tail -n 5 |
 		grep -q 'wg0.conf:3:1: Adress: there is no such key; did you mean Address'"
 	ok "systemctl status names the exit status" eval \
 		"systemctl status --no-pager $UNIT | grep -q 'status=78/CONFIG'"
@@ -284,22 +289,25 @@ test_upgrade()
 	ping -i 0.5 10.7.0.1 >"$TMP/pings" 2>&1 &
 	pings=$!
 	ok "the package is upgraded" dpkg -i "$NEWER"
-	is "... which names the tunnel" "$(grep '^wgxdp:' "$TMP/out" | grep -o 'wg0.*')" \
+	is "the upgrade names the tunnel to restart" \
+		"$(grep '^wgxdp:' "$TMP/out" | grep -o 'wg0.*')" \
 		"wg0 still runs $version; restart it to use 99.1"
-	is "... does not stop it" "$(property MainPID) $(property ActiveState)" "$pid active"
-	is "... leaves it enabled" "$(systemctl is-enabled $UNIT)" enabled
+	is "the upgrade does not stop the unit" \
+		"$(property MainPID) $(property ActiveState)" "$pid active"
+	is "the upgrade leaves the unit enabled" "$(systemctl is-enabled $UNIT)" enabled
 	kill -INT $pings
 	wait $pings
-	ok "... and loses no packet" grep -q ' 0% packet loss' "$TMP/pings"
-	ok "a restart" systemctl restart $UNIT
-	is "... runs the new version" "$(shown .version)" 99.1
+	ok "the upgrade loses no packet" grep -q ' 0% packet loss' "$TMP/pings"
+	ok "systemctl restart succeeds" systemctl restart $UNIT
+	is "after the restart the new version runs" "$(shown .version)" 99.1
 }
 
 test_stop()
 {
-	ok "systemctl stop" systemctl stop $UNIT
-	is "... is a success" "$(property Result) $(property ActiveState)" "success inactive"
-	nothing_left "... and leaves nothing"
+	ok "systemctl stop succeeds" systemctl stop $UNIT
+	is "the unit has stopped without a failure" \
+		"$(property Result) $(property ActiveState)" "success inactive"
+	nothing_left "systemctl stop leaves nothing"
 }
 
 # --- the boots ------------------------------------------------------------------------------------
@@ -335,10 +343,11 @@ second()
 third()
 {
 	ok "without a NIC the unit starts by itself" wait_for $PATIENCE active
-	is "... there is no NIC" "$(ls -d /sys/class/net/nic* 2>/dev/null)" ""
-	is "... data would take the UDP sockets" "$(shown .path.rx)" udp
-	ok "... show says why" eval "shown .path.why | grep 'nic0: there is no such interface yet'"
-	is "... the interface has its address" "$(ip -j -4 address show dev wg0 |
+	is "without a NIC: there is no NIC" "$(ls -d /sys/class/net/nic* 2>/dev/null)" ""
+	is "without a NIC: the path is the UDP sockets" "$(shown .path.rx)" udp
+	ok "without a NIC: show says why" \
+		eval "shown .path.why | grep 'nic0: there is no such interface yet'"
+	is "without a NIC: the interface has its address" "$(ip -j -4 address show dev wg0 |
 		jq -r '.[0].addr_info[0].local')" 10.7.0.2
 	modprobe virtio_net
 	peer_host
@@ -346,13 +355,13 @@ third()
 	rm /etc/modprobe.d/late-nic.conf
 
 	ok "the package is purged while the tunnel runs" dpkg -P wgxdp
-	is "... without a warning" "$(grep -i warning "$TMP/out")" ""
-	nothing_left "... the tunnel is gone"
-	is "... the unit, too" \
+	is "the purge prints no warning" "$(grep -i warning "$TMP/out")" ""
+	nothing_left "after the purge the tunnel is gone"
+	is "after the purge the unit is gone" \
 		"$(property LoadState)$(systemctl list-units --all --no-legend 'wgxdp@*')" not-found
-	is "... the unit has not failed" "$(systemctl --failed --no-legend 'wgxdp*')" ""
+	is "the purge makes no unit fail" "$(systemctl --failed --no-legend 'wgxdp*')" ""
 	rm -r $FILE $DEFAULTS $DROP_IN
-	is "... only the administrator's files are left" \
+	is "after the purge only the administrator's files are left" \
 		"$(files | diff $STATE/files - | grep '^[<>]')" ""
 	done_testing
 }
