@@ -75,7 +75,7 @@ ifneq ($(filter-out $(NEED_NO_LIBS),$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
   LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
 endif
-# Expanded when the first test is linked, because the program itself builds without cmocka.
+# This is expanded only when the first test is linked, because the program builds without cmocka.
 TEST_LDLIBS = $(call require,cmocka)$(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
 CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
@@ -391,7 +391,7 @@ format: ## clang-format everything, in place
 
 # --- install ------------------------------------------------------------------------------------
 
-# What is installed, a word for each file: MODE|SOURCE|TARGET. `make uninstall` removes the same.
+# What is installed, a word for each file: MODE|SOURCE|TARGET. `make uninstall` removes these files.
 EXAMPLES := $(filter-out %.NetworkManager.conf,$(wildcard configs/*.conf configs/*.default))
 UNITS := $(patsubst configs/%,$(B)/units/%,$(wildcard configs/*.service))
 INSTALLS = 0755|$(WGXDP)|$(SBINDIR)/wgxdp \

@@ -38,8 +38,8 @@ struct extension {
 
 struct frame_spec {
 	int family;	   /* 4 or 6 */
-	uint8_t type;	   /* of the message; decides the valid length */
-	uint32_t receiver; /* index */
+	uint8_t type;	   /* type of the message, which decides the valid length */
+	uint32_t receiver; /* receiver index */
 	int payload_len;   /* 0: the valid length; -1: an empty payload */
 	uint8_t options;   /* bytes of IPv4 options (no-ops) */
 	uint8_t extension_count;

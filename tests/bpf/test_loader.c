@@ -369,7 +369,7 @@ static void test_peers(void **state)
 	close(stats);
 }
 
-/* The map takes exactly PEERS_MAX entries. The test fills it through its pin. */
+/* The map holds exactly PEERS_MAX entries. The test fills it through its pin. */
 static void test_full_map_changes_nothing(void **state)
 {
 	struct peer_value v = { .name = "last" };

@@ -260,7 +260,7 @@ static void test_memory_stays_short(void **state)
 	assert_int_equal(err, 0);
 }
 
-/* The fd is readable while samples are waiting, and not once they are read. */
+/* The fd is readable while samples wait, and no longer after all have been read. */
 static void test_events_fd(void **state)
 {
 	struct listen_key k = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 9 },

@@ -164,7 +164,7 @@ static void test_by_type_and_index(void **state)
 	begin_groups(groups);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (unsigned g = 0; g < 2; g++)
-			/* Repeated, because the kernel's choice by hash can be right by chance. */
+			/* Three times, because a choice by hash can be right by chance. */
 			for (unsigned n = 0; n < 3; n++)
 				assert_int_equal(receiver_of_message(&groups[g], cases[i].type,
 								     cases[i].index),

@@ -193,7 +193,7 @@ static void send_to(uint8_t family, struct inner_address peer)
 	close(fd);
 }
 
-/* Reads the queues empty. Returns the number of packets. */
+/* Reads both queues until they are empty. Returns the number of packets. */
 static unsigned read_queues(void)
 {
 	unsigned count = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hook_record_parse() refuses the input, or the magic, the path and the hooks that it returns (with
- * each hook's letter and all NULs) add up to the length of the input. */
+/* hook_record_parse() either refuses the input or uses all of it: the lengths of the magic, the
+ * path, the hooks, their letters and all NULs add up to the length of the input. */
 #include <stdlib.h>
 #include <string.h>
 

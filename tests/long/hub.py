@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""How long a peer of a large hub waits for its session while the hub is busy with the others.
+"""Measures how long a peer of a large hub waits for its session while the hub serves the others.
 
 hub.py PID INTERFACE A B KEYS PEERS SECONDS: prints for each kind of work whether all handshakes
 succeeded, and their median and worst time. No time decides whether the test passes.

@@ -157,7 +157,8 @@ static inline int netpair_readable(int fd, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* The whole of main(): prints TAP, and without root one skip with its reason. */
+/* The body of main(): runs @tests and prints TAP. Without root it only prints a skip with the
+ * reason. */
 #define netpair_main(tests, setup, teardown)                                                       \
 	({                                                                                         \
 		int result_ = 0;                                                                   \

@@ -400,7 +400,7 @@ static void test_route(void **state)
 	assert_true(r.local);
 
 	/* For a link-local address, the scope selects the link; without a scope, the interface of
-	 * arrival does. */
+	 * arrival selects it. */
 	e = to("fe80::2", "fe80::1");
 	e.ifindex = a0;
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_parse.h - for all tests of config files: keys, and parsing with all its warnings. */
+/* conf_parse.h - for the tests of config files: keys, and a function that parses a text and
+ * collects the warnings. */
 #ifndef WGXDP_TEST_CONF_PARSE_H
 #define WGXDP_TEST_CONF_PARSE_H
 

@@ -48,7 +48,8 @@ static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 	return 0;
 }
 
-/* Takes a client's whole time in a turn, so the timer handles the client's next request. */
+/* Takes all the time that one client may have in a turn, so that the timer handles the client's
+ * next request. */
 static json_t *set_debug(void *ctx, bool on)
 {
 	(void)ctx, (void)on;
@@ -142,7 +143,7 @@ static const char *const requests[KINDS] = {
 	[WAIT] = "{\"op\":\"confirm\",\"wait\":true}\n",
 };
 
-/* The member that every answer of a kind has. */
+/* The JSON member by which the test recognises an answer of each kind. */
 static const char *const members[KINDS] = {
 	[SHOW] = "show", [SET] = "set", [RELOAD] = CONTROL_OK, [WAIT] = CONTROL_OK
 };
@@ -213,7 +214,7 @@ static void waiting_holds_back(void **state)
 	text = hear(a);
 	assert_non_null(strstr(text, "\"error\":\"no\""));
 	assert_non_null(strchr(text, '\n'));
-	assert_string_equal(strchr(text, '\n'), "\n"); /* one answer */
+	assert_string_equal(strchr(text, '\n'), "\n"); /* only one answer has arrived */
 	assert_int_equal(d.runs, 2);
 	ctlserver_reloaded(d.control, 2, NULL);
 	turn(w);
@@ -239,7 +240,7 @@ static void hung_up_while_waiting(void **state)
 	}
 	assert_int_equal(d.waits, 4);
 	close(fds[1]);
-	close(fds[2]); /* the daemon has not noticed it yet */
+	close(fds[2]); /* the server has not noticed this yet */
 	ctlserver_decided(d.control, true);
 	turn(w);
 	for (unsigned i = 0; i < 4; i += 3) {

@@ -66,8 +66,9 @@ static void private_key_changed(void **state)
 	device_set_private_key(&t.a->device, (uint8_t[WIRE_KEY_LEN]){ 0 }, t.w->now_ns);
 	world_pass(t.w, 10);
 	assert_int_equal(initiations(&t), sent);
-	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns); /* a keepalive is due */
+	device_set_private_key(&t.a->device, t.a->private, t.w->now_ns);
 	world_run(t.w, t.w->now_ns + 1);
+	/* A handshake begins, because a keepalive is due. */
 	assert_int_equal(initiations(&t), sent + 1);
 	world_free(t.w);
 }
@@ -81,8 +82,8 @@ static void own_key(void **state)
 	assert_int_equal(device_peer_add(&t.a->device, t.a->device.identity.public, &p),
 			 -EADDRINUSE);
 	assert_null(p);
-	device_set_private_key(&t.a->device, t.b->private,
-			       t.w->now_ns); /* the key of the peer itself */
+	/* This is the key of peer b, so the device removes that peer. */
+	device_set_private_key(&t.a->device, t.b->private, t.w->now_ns);
 	assert_int_equal(t.a->device.peer_count, 0);
 	assert_null(device_find(&t.a->device, t.b->device.identity.public));
 	world_free(t.w);
@@ -128,7 +129,7 @@ static void zero_all(void **state)
 	assert_null(atomic_load(&t.ab->current));
 	assert_null(t.ab->previous);
 	world_run(t.w, t.w->now_ns + 1);
-	assert_int_equal(t.a->sent[WIRE_INITIATION], 2); /* for the keepalive */
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2); /* one more, for the keepalive */
 	world_pass(t.w, 1);
 	assert_talking(&t);
 	device_zero_all(&t.b->device, t.w->now_ns);
@@ -207,7 +208,7 @@ static void prefixes(void **state)
 	device_peer_disallow(&t.a->device, t.ab, &p);
 	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
 	assert_int_equal(device_peer_allow(&t.a->device, t.ab, &p), 0);
-	device_peer_remove(&t.a->device, t.ab); /* with all of its state */
+	device_peer_remove(&t.a->device, t.ab); /* also removes its prefixes and sessions */
 	assert_null(allowedips_lookup4(t.a->device.allowed, addr));
 	assert_int_equal(t.a->begun_count, 0);
 	world_free(t.w);

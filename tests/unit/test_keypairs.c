@@ -198,7 +198,8 @@ static void nothing_to_nobody(void **state)
 	uint8_t none[WIRE_KEY_LEN] = { 0 };
 
 	(void)state;
-	device_want_handshake(&t.b->device, t.ba, t.w->now_ns); /* no endpoint */
+	/* The peer has no endpoint, so no handshake begins. */
+	device_want_handshake(&t.b->device, t.ba, t.w->now_ns);
 	device_peer_set_keepalive(&t.b->device, t.ba, 5, t.w->now_ns);
 	world_pass(t.w, 20);
 	assert_int_equal(initiations(&t), 0);

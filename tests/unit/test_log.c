@@ -230,7 +230,7 @@ static void test_ring(void **state)
 {
 	static const struct {
 		enum log_level level;
-		unsigned kept; /* of an error, an info and a debug message */
+		unsigned kept; /* how many of an error, an info and a debug message are kept */
 	} table[] = {
 		{ LOG_LEVEL_SILENT, 0 },
 		{ LOG_LEVEL_ERROR, 2 },

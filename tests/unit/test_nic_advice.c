@@ -205,7 +205,7 @@ static void test_all_at_once(void **state)
 	}
 	f.refusal = 0;
 	f.link.mtu = 1500;
-	options.tx = OPTIONS_PATH_XDP; /* not moved to the UDP sockets by what it bypasses */
+	options.tx = OPTIONS_PATH_XDP; /* data keeps AF_XDP, although that bypasses something */
 	nic_judge(&j, &f, &options, WORKERS);
 	assert_int_equal(j.reason_count, NIC_REASONS_MAX);
 }

@@ -22,9 +22,10 @@ static void retries_and_gives_up(void **state)
 			world_run(t.w, device_next(&t.a->device));
 		gap = t.w->now_ns - last;
 		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
-		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
+		/* The device has cleared the local side, so that the route decides. */
+		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0);
 	}
-	/* The test set the endpoint, and the device cleared its local side. */
+	/* meet() set the endpoint, and the device cleared its local side. */
 	assert_int_equal(t.a->endpoint_changes, 2);
 	/* The device reported this with the third initiation and with each later one. */
 	assert_int_equal(t.a->unanswered, 15);
@@ -168,7 +169,8 @@ static void unanswered(void **state)
 	while (initiations(&t) == 1)
 		world_run(t.w, world_next(t.w));
 	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.334));
-	assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0); /* let the route decide */
+	/* The device has cleared the local side, so that the route decides. */
+	assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0);
 	assert_int_equal(t.ab->endpoint.ifindex, 0);
 	t.w->loss_percent = 0;
 	world_pass(t.w, 5.4);

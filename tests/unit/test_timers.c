@@ -166,7 +166,8 @@ static void retries_go_on_for_data(void **state)
 	(void)state;
 	timers_initiation_sent(&t, T0, 0);
 	timers_handshake_wanted(&t, AT(4));
-	assert_int_equal(timers_next(&t), AT(5)); /* exactly then */
+	/* Exactly REKEY_TIMEOUT_S after the last initiation. */
+	assert_int_equal(timers_next(&t), AT(5));
 	t.retry_at_ns = AT(93.9);
 	assert_int_equal(timers_due(&t, AT(93.9)), TIMERS_RETRY);
 	t.retry_at_ns = AT(94);

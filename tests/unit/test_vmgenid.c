@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_vmgenid.c - which uevents of the kernel mean that the machine was restored or cloned. */
+/* test_vmgenid.c - which uevents and log records of the kernel mean that the machine was restored
+ * or cloned. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -39,7 +39,8 @@ class Guest:
                     "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
         yield from ("-kernel", self.path("vmlinuz"), "-initrd", self.path("initramfs"), "-append",
                     "console=ttyS0 loglevel=6 panic=-1 oops=panic nowatchdog mitigations=off "
-                    # A snapshot does not hold the emulated TSC, with which clocks would jump.
+                    # A snapshot does not hold the emulated TSC. Clocks that are based on the TSC
+                    # would therefore jump after a restore.
                     "clocksource=hpet")
         yield from ("-chardev", f"file,id=console,append=on,path={self.path('console')}",
                     "-serial", "chardev:console")

@@ -20,7 +20,7 @@ class Failure(Exception):
 
 
 def private_bpffs():
-    """Pins need a bpffs. If the host has none, this process gets its own."""
+    """Pins need a bpffs. If the host has none, restarts this process with a bpffs of its own."""
     if os.environ.get("BENCH_BPFFS") == "private":
         return
     kind = subprocess.run(["stat", "-f", "-c", "%T", "/sys/fs/bpf"], capture_output=True, text=True)

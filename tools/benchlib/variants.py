@@ -92,7 +92,7 @@ def map_bytes(pid):
 
 
 class Node:
-    """One end of a tunnel, up in its namespace. Subclasses fill in self.pids."""
+    """One end of a tunnel that is up in a namespace. Subclasses fill in self.pids."""
 
     def __init__(self, ns, interface, pids=()):
         self.ns, self.interface, self.pids = ns, interface, list(pids)
