@@ -92,9 +92,9 @@ inner_bytes()
 	in_ns "$1" ip -j -s link show dev "$2" | jq -r '.[0].stats64 | "\(.rx.bytes) \(.tx.bytes)"'
 }
 
-# A handshake takes 148 and 92 bytes. Each of ten pings has 84 bytes and becomes a message of 128.
-# The initiator's first packet confirms the session, unless the initiator sends a keepalive of 32
-# bytes before that packet.
+# A handshake takes 148 and 92 bytes. Each of ten pings has 84 bytes and becomes a message of 128
+# bytes. The initiator's first packet confirms the session, unless the initiator sends a keepalive
+# of 32 bytes before that packet.
 for path in xdp udp; do
 	ok "$path: attach succeeds in a" up_pair a "$A" 1 $path b 2
 	ok "$path: attach succeeds in b" up_pair b "$B" 2 $path a 1

@@ -33,8 +33,8 @@ if [ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /sys/fs/bpf)" != bpf_fs ] && [ -z 
 fi
 
 # A test that sets OWN_MOUNTS before it sources this file runs in a mount namespace of its own.
-# OUTSIDE names the original namespace, so that the test can verify that it has left it before it
-# mounts anything.
+# OUTSIDE names the original namespace, so that the test can verify that it runs in another one
+# before it mounts anything.
 if [ "$(id -u)" -eq 0 ] && [ -n "${OWN_MOUNTS-}" ] && [ -z "${OUTSIDE-}" ]; then
 	OUTSIDE=$(readlink /proc/self/ns/mnt) \
 		exec unshare --mount --propagation slave bash "$0" "$@"

@@ -59,8 +59,8 @@ by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# All pings in both directions are answered, and their 40 messages go by PATH. One message may go
-# through the UDP socket, to refresh conntrack.
+# All pings in both directions are answered, and their 40 messages take PATH. One message may take
+# the UDP socket, to refresh conntrack.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp
