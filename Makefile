@@ -215,7 +215,7 @@ arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-li
 
 # In the guest, build/ has the programs for arm64 (tools/vm). The unit tests run without two
 # capabilities, because with them the kernel runs modprobe for each NIC name that does not exist.
-# The tests of tests/net are ten whose results depend on the architecture: threads and rings, the
+# Of tests/net only ten tests run. Their results depend on the architecture: threads and rings, the
 # kernel's JIT, structures shared with the kernel, the NEON backend, and byte order.
 ARM64_KERNEL ?= 6.12
 ARM64_NET := lifecycle moves accounting roaming queues offloads workers uapi fulltunnel faults
