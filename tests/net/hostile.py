@@ -79,7 +79,8 @@ class Peer:
             message = bytes([self.rng.randrange(6), 0, 0, 0]) + self.rng.randbytes(144)
         elif kind == 4 and self.session:
             message = self.session.seal(self.rng.randbytes(self.rng.randrange(100)))
-        self.send(bytes(message))  # kind 5, or a kind that is not possible now: a replay
+        # Kind 5 is a replay, and so is a kind that is not possible now.
+        self.send(bytes(message))
 
     def receive(self):
         for message, _ in drain(self.sock):

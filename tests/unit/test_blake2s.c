@@ -110,7 +110,7 @@ static void test_oracle(void **state)
 	}
 }
 
-/* Compares the XDP variant with the vectors that have a key and whole words. The data is
+/* Checks the XDP variant against all vectors with a key and with data of whole words. The data is
  * unaligned. */
 static void test_midstate(void **state)
 {

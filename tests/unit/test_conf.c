@@ -69,7 +69,7 @@ static const struct good {
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1,10.0.0.2\n" PEER(KEY_A)
 	  "AllowedIPs=-10.0.0.1/32, +10.0.0.3\n", "A[]: 10.0.0.2/32 10.0.0.3/32", 1 },
 	/* 11 */ { PEER(KEY_A) "AllowedIPs=+10.0.0.1,-10.0.0.1,-10.9.0.0/16\n", "A[]:", 0 },
-	/* 12: a prefix is moved to the later peer, in the order of the lines */
+	/* 12: a prefix moves to the peer that names it last */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1,10.0.0.2\n" PEER(KEY_B) "AllowedIPs=10.0.0.1\n",
 	  "A[]: 10.0.0.2/32 | B[]: 10.0.0.1/32", 1 },
 	/* 13: the prefix moves back to the first peer */

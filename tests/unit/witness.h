@@ -24,9 +24,10 @@ struct derived {
 	unsigned node;
 };
 
-/* A pair of numbers: the first 8 bytes of a key, inverted for receiving, and a counter. */
+/* A counter. Under its key it may be sent only once, and received only once. */
 struct seen {
-	uint64_t what, number;
+	uint64_t what; /* the first 8 bytes of the key; inverted if the counter was received */
+	uint64_t number;
 };
 
 struct witness {

@@ -57,7 +57,7 @@ void node_new_key(struct node *n);
 /* Checks that the tables, the mirror and the sessions agree, and that current sessions match. */
 void node_check(struct node *n);
 
-/* Starts a device that is down and has no peers. */
+/* Starts the node's device, which then is down and has no peers. */
 void node_start(struct node *n);
 
 /* Ends a device, as if its process ended: its pending notes are lost. */
