@@ -28,27 +28,29 @@ asked() # REGEX OPTION...
 	ok "$what: show says why" eval "why | grep -q '$want'"
 	ok "$what: detach succeeds" down a "$A"
 }
-attach_says() # WHAT WARNING NIC COMMAND...: the command runs attach; "" = no warning
+# The command runs attach, which must print exactly this warning, or none if WARNING is "".
+attach_says() # WHAT WARNING NIC COMMAND...
 {
 	local path
 	path=$(conf_a | conf "$A")
-	is "attach: $1" "$(in_ns a "${@:4}" "$WGXDP" attach "$3" "$path" 2>&1 </dev/null)" \
+	is "attach $1" "$(in_ns a "${@:4}" "$WGXDP" attach "$3" "$path" 2>&1 </dev/null)" \
 		"${2:+wgxdp: warning: $2}"
 	down a "$A" || fail "detach fails"
 }
 in_ns a ip link add br0 type bridge
 in_ns a tc qdisc add dev eth0 root tbf rate 1gbit burst 100k latency 50ms
-attach_says "a shaper" "eth0: data is sent by the UDP socket, because AF_XDP would bypass the \
-qdisc tbf that is configured there; --tx xdp uses AF_XDP nevertheless" eth0
+attach_says "warns of a shaper" "eth0: data is sent by the UDP socket, because AF_XDP would bypass \
+the qdisc tbf that is configured there; --tx xdp uses AF_XDP nevertheless" eth0
 in_ns a tc qdisc delete dev eth0 root
-attach_says "a NIC without XDP" "data takes the UDP sockets: br0: cannot attach XDP in native \
-mode: its driver offers no native XDP with the present settings; use --rx udp, or --xdp-mode \
-generic, which is slower" br0
-attach_says "no right to BPF" "data takes the UDP sockets: cannot load the BPF program: not \
-permitted; run as root, or give CAP_BPF and CAP_NET_ADMIN" eth0 \
+attach_says "warns of a NIC without XDP" "data takes the UDP sockets: br0: cannot attach XDP in \
+native mode: its driver offers no native XDP with the present settings; use --rx udp, or \
+--xdp-mode generic, which is slower" br0
+attach_says "warns that it may not use BPF" "data takes the UDP sockets: cannot load the BPF \
+program: not permitted; run as root, or give CAP_BPF and CAP_NET_ADMIN" eth0 \
 	setpriv --bounding-set -bpf,-sys_admin,-perfmon
-attach_says "veth, where the UDP sockets are faster" "" eth0 env -u WGXDP_VETH_AS_NIC
-attach_says "... without the right to BPF" "" eth0 \
+attach_says "does not warn of veth, where the UDP sockets are faster" "" eth0 \
+	env -u WGXDP_VETH_AS_NIC
+attach_says "does not warn of veth, even if it may not use BPF" "" eth0 \
 	env -u WGXDP_VETH_AS_NIC setpriv --bounding-set -bpf,-sys_admin,-perfmon
 in_ns a ip link delete br0
 
