@@ -68,7 +68,7 @@ ok "check accepts a good file" "$WGXDP" check "$TMP/$A.conf"
 GOOD=$TMP/$A.conf
 wrong() # WHAT STATUS REGEX COMMAND...
 {
-	refuses "$@"
+	refuses "$1: the command fails" "${@:2}"
 	clean "$1: nothing is left" a "$A"
 }
 

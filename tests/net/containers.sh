@@ -123,7 +123,7 @@ container() # NS < wg0.conf: sets FIRST to the container's first process (its PI
 run() { nsenter --target "$1" --all --root --wd -- "${@:2}"; } # PROCESS COMMAND...
 rules() { in_ns r iptables-save | grep '^-A' && in_ns r ip6tables-save | grep '^-A'; }
 
-ok "the relay" container r <<END
+ok "the relay starts" container r <<END
 [Interface]
 # Name = relay1.wg.example.com
 Address = 192.0.2.1/24
@@ -147,7 +147,7 @@ END
 relay=$FIRST relay_parent=$UNSHARE
 hooked() { [ "$(rules | wc -l)" -eq 4 ]; }
 ok "the relay's hooks have set their rules" wait_for 5 hooked
-ok "the client" container c <<'END'
+ok "the client starts" container c <<'END'
 [Interface]
 # Name = peer1.wg.example.com
 Address = 192.0.2.2/32

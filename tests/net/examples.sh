@@ -87,9 +87,9 @@ documented() # SECTION
 is "wgxdp(8): the members of show --json" "$(documented "JSON OUTPUT")" "$(show a "$A" '
 	[keys[], (.path | keys[] | "path." + .), (.peers[0] | keys[] | "peers." + .)] | unique[]' |
 	sort -u)"
-is "wgxdp(8): the members of probe --json" "$(documented "PROBE OUTPUT")" \
+is "wgxdp(8) has the members of probe --json" "$(documented "PROBE OUTPUT")" \
 	"$(in_ns a "$WGXDP" probe eth0 --json | jq -r 'keys[]' | sort)"
-is "wgxdp(8): every reason" \
+is "wgxdp(8) has every reason" \
 	"$(awk '/^\.Sh DROP REASONS/ { on = 1 }
 		/^\.Sh ENV/ { on = 0 } on && /^\.It Cm/ { print $3 }' \
 		"$TOP/man/wgxdp.8" | sort)" \
@@ -117,7 +117,8 @@ is "wgxdp.conf(5): check only warns that the key is published" \
 	"$(in_ns a "$WGXDP" check "$TMP/$A.conf" 2>&1 >/dev/null | sed "s|$TMP/||")" \
 	"wgxdp: warning: $A.conf:2:14: PrivateKey: this key is published in wgxdp.conf(5); \
 make another key"
-ok "wgxdp.conf(5): attach with the example" in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
+ok "wgxdp.conf(5): attach accepts the example" \
+	in_ns a "$WGXDP" attach eth0 "$TMP/$A.conf" </dev/null
 is "wgxdp.conf(5): show lists the peer alice of the example" \
 	"$(show a "$A" '.peers[0] | .name + " " + .endpoint')" \
 	"alice 192.0.2.1:51820"
@@ -131,13 +132,13 @@ run() # COMMAND...: runs the command as a user would type it, in a directory wit
 	line=${line//wg0/$A}
 	(cd "$TMP" && in_ns a bash -c "set -e -o pipefail; $line" </dev/null)
 }
-is "wgxdp(8): examples" "$(find "$TMP" -name 'example.*' | wc -l)" 6
+is "wgxdp(8) has six examples" "$(find "$TMP" -name 'example.*' | wc -l)" 6
 for example in "$TMP"/example.[345]; do
 	while IFS= read -r line; do
 		ok "wgxdp(8): $line" run "$line"
 	done <"$example"
 done
-ok "down" in_ns a "$WGXDP" detach "$A"
+ok "detach succeeds" in_ns a "$WGXDP" detach "$A"
 cp "$TMP/saved" "$TMP/$A.conf"
 ok "wgxdp(8): $(paste -sd ';' "$TMP/example.1")" run "$(cat "$TMP/example.1")"
 is "wgxdp(8): this makes a pair of keys" "$(wg pubkey <"$TMP/private")" "$(cat "$TMP/public")"
@@ -146,7 +147,7 @@ while IFS= read -r line; do
 done <"$TMP/example.2"
 clean "nothing is left" a "$A"
 # wgquick.sh tests the sixth example
-is "wgxdp(8): wg-quick" "$(cat "$TMP/example.6")" \
+is "wgxdp(8): the sixth example is the command for wg-quick" "$(cat "$TMP/example.6")" \
 	"WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp wg-quick up wg0"
 ok "the laptop detaches" down b "$B"
 done_testing

@@ -130,7 +130,7 @@ says "the tunnel's own address as the source" "own address as their source" < <(
 	interface a Address=10.99.0.1/24
 	peer b AllowedIPs=10.99.0.2/32 Endpoint=203.0.113.2:51822)
 ok "an endpoint on the link: attach succeeds" ours a "$A" < <(conf_a)
-is "an endpoint on the link: no warning" "$(cat "$TMP/out")" ""
+is "an endpoint on the link: attach prints no warning" "$(cat "$TMP/out")" ""
 down a "$A"
 in_ns a ip address delete 10.99.0.1/32 dev lo
 clean "nothing is left at the end" a "$A"

@@ -93,8 +93,8 @@ clean "everything is undone" a "$A"
 ends() # WHAT STATUS WANT: `detach` ends with STATUS, and the hooks have written WANT
 {
 	: >"$LOG"
-	refuses "$1: detach" "$2" "" down a "$A"
-	is "$1: which hooks ran" "$(seen)" "$3"
+	refuses "$1: detach ends with status $2" "$2" "" down a "$A"
+	is "$1: the right hooks ran" "$(seen)" "$3"
 	clean "$1: nothing is left" a "$A"
 }
 
@@ -146,7 +146,7 @@ clean "a signal: nothing is left" a "$A"
 # the remaining hooks run.
 config "PreDown=sleep 60" "PostDown=echo after >> $LOG" | conf "$A" >/dev/null
 : >"$LOG"
-ok "attach with a hook that hangs" attach
+ok "attach succeeds with a hook that will hang" attach
 daemon=$(daemon_pid a "$A" | head -1)
 kill "$daemon"
 sleepers() # prints the process of the hook
@@ -173,7 +173,7 @@ clean "a hook that hangs: nothing is left" a "$A"
 # A PostDown hook does not end. The interface is already gone, and the daemon only waits for the
 # hook. In this state, too, a second signal ends the daemon.
 config "PostDown=sleep 60" | conf "$A" >/dev/null
-ok "attach with a PostDown that hangs" attach
+ok "attach succeeds with a PostDown that will hang" attach
 daemon=$(daemon_pid a "$A" | head -1)
 kill "$daemon"
 ok "PostDown runs" wait_for 5 eval "[ -n \"\$(sleepers)\" ] && ! in_ns a ip link show dev $A"
@@ -186,7 +186,7 @@ clean "a PostDown that hangs: nothing is left" a "$A"
 # A stopped daemon gets a signal and a request from `detach`. When it continues, the signal ends the
 # daemon without an answer to the request, and `detach` succeeds.
 config | conf "$A" >/dev/null
-ok "attach without hooks" attach
+ok "attach succeeds without hooks" attach
 daemon=$(daemon_pid a "$A" | head -1)
 kill -STOP "$daemon"
 kill "$daemon"
@@ -201,7 +201,7 @@ clean "a stopped daemon: nothing is left" a "$A"
 # fails because the tunnel is already down.
 mkfifo "$TMP/gate"
 config "PreDown=echo pre >> $LOG; cat $TMP/gate" "PostDown=echo post >> $LOG" | conf "$A" >/dev/null
-ok "attach with hooks" attach
+ok "attach succeeds with hooks" attach
 : >"$LOG"
 down a "$A" &
 first=$!
@@ -219,7 +219,7 @@ clean "two detaches: nothing is left" a "$A"
 
 # A signal also saves the configuration if SaveConfig is true.
 config SaveConfig=true | conf "$A" >/dev/null
-ok "attach with SaveConfig" attach
+ok "attach succeeds with SaveConfig" attach
 in_ns a wg set "$A" peer "$(pub a)" remove peer "$(pub b)" persistent-keepalive 21
 kill "$(daemon_pid a "$A")"
 ok "a signal saves the configuration" wait_for 5 grep -q "PersistentKeepalive = 21" "$TMP/$A.conf"

@@ -51,9 +51,9 @@ accepts() # WHAT WARNINGS < text
 {
 	local path
 	path=$(conf "$A")
-	ok "config: $1" eval \
+	ok "config: $1: check accepts it" eval \
 		"in_ns a env PATH=$TMP/bin:$PATH '$WGXDP' check '$path' >/dev/null 2>err"
-	is "config: $1: warnings" "$(grep -c warning err)" "$2"
+	is "config: $1: check prints $2 warnings" "$(grep -c warning err)" "$2"
 }
 
 accepts "a client that routes only for itself" 0 <<-X
@@ -213,7 +213,7 @@ D=${ID}d
 for name in "$A" "$D"; do # in the foreground, so that their log is in a file
 	spawn a env WG_PROCESS_FOREGROUND=1 "$WGXDP" "$name" >"$name.log" 2>&1
 done
-ok "wg1 and wg2, in one namespace" wait_for 10 eval "wg show '$A' && wg show '$D'"
+ok "wg1 and wg2 run in one namespace" wait_for 10 eval "wg show '$A' && wg show '$D'"
 ok "ifconfig wg1 wgport 111 wgkey ... wgpeer ... wgendpoint 127.0.0.1 222" in_ns a wg set "$A" \
 	listen-port 111 private-key b.key peer "$(pub c)" \
 	endpoint 127.0.0.1:222 allowed-ips 192.168.5.2/32

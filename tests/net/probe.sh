@@ -48,7 +48,7 @@ is_unchanged() { diff "$TMP/before" <(state); }
 # --- what probe reports ---------------------------------------------------------------------------
 
 state >"$TMP/before"
-is "driver, MTU, channels" \
+is "probe shows driver, MTU and channels" \
 	"$(probe eth0 '"\(.driver) \(.mtu) \(.channels.rx)/\(.channels.rx_max)"')" "veth 1500 1/4"
 is "offloads have the kernel's names" "$(probe eth0 '.offloads["rx-lro"] | tojson')" \
 	'{"on":false,"fixed":true}'
@@ -58,13 +58,13 @@ is "nothing keeps auto from AF_XDP" "$(paths)" "xdp xdp"
 cpus=$(nproc)
 wanted=$((cpus < 4 ? cpus : 4))
 if [ "$wanted" -gt 1 ]; then
-	is "the command for a queue per worker" "$(commands)" \
+	is "probe prints the command for a queue per worker" "$(commands)" \
 		"ethtool -L eth0 rx $wanted tx $wanted"
 	in_ns a "$WGXDP" probe eth0 >"$TMP/text"
 	ok "the text has that command, too" grep -qxF \
 		"    ethtool -L eth0 rx $wanted tx $wanted" "$TMP/text"
 fi
-refuses "the paths in the text" 0 "^  auto: rx xdp, tx xdp$" in_ns a "$WGXDP" probe eth0
+refuses "the text has the paths" 0 "^  auto: rx xdp, tx xdp$" in_ns a "$WGXDP" probe eth0
 is "without the tests' switch, veth takes the UDP sockets" "$(
 	unset WGXDP_VETH_AS_NIC
 	paths
@@ -78,17 +78,20 @@ ok "probe has changed nothing" is_unchanged
 
 # --- refused --------------------------------------------------------------------------------------
 
-refuses "no default route" 1 "no default route.*wgxdp probe NIC" in_ns a "$WGXDP" probe
-refuses "an unknown NIC" 1 "^wgxdp: nope0: there is no such interface; .ip link. lists" \
+refuses "probe needs a NIC if there is no default route" \
+	1 "no default route.*wgxdp probe NIC" in_ns a "$WGXDP" probe
+refuses "probe refuses an unknown NIC" \
+	1 "^wgxdp: nope0: there is no such interface; .ip link. lists" \
 	in_ns a "$WGXDP" probe nope0
-refuses "an unknown option" 2 "^wgxdp: --all: unexpected argument; usage: wgxdp probe" \
+refuses "probe refuses an unknown option" \
+	2 "^wgxdp: --all: unexpected argument; usage: wgxdp probe" \
 	in_ns a "$WGXDP" probe --all
-refuses "two lists" 2 "usage: wgxdp probe" in_ns a "$WGXDP" probe eth0 br0
+refuses "probe refuses two lists" 2 "usage: wgxdp probe" in_ns a "$WGXDP" probe eth0 br0
 
 # --- obstacles ------------------------------------------------------------------------------------
 
 if [ "$native" = true ]; then
-	is "a bridge: the UDP sockets" "$(paths br0)" "udp udp"
+	is "a bridge: data takes the UDP sockets" "$(paths br0)" "udp udp"
 	ok "a bridge: probe says that it has no native XDP" \
 		says "^br0: bridge offers no native XDP" br0
 else
@@ -96,10 +99,10 @@ else
 fi
 
 in_ns a tc qdisc add dev eth0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms
-is "a shaper: received by AF_XDP, sent by the UDP sockets" "$(paths)" "xdp udp"
+is "a shaper: data is received by AF_XDP and sent by the UDP sockets" "$(paths)" "xdp udp"
 ok "the reason is worded as in show" \
 	says "AF_XDP would bypass the qdisc tbf that is configured" eth0
-ok "the command that bypasses the shaper" \
+ok "probe prints the command that bypasses the shaper" \
 	eval "commands | grep -qx 'wgxdp attach --tx xdp eth0 CONF'"
 in_ns a tc qdisc delete dev eth0 root
 
@@ -110,26 +113,27 @@ in_ns a nft -f - <<-EOF
 		chain unused { type route hook output priority 1; }
 	}
 EOF
-is "netfilter: what AF_XDP would bypass" "$(probe eth0 '.bypassed | join("; ")')" \
+is "probe lists what AF_XDP would bypass of netfilter" "$(probe eth0 '.bypassed | join("; ")')" \
 	'the nftables chain "t marks"; translation by the nf_tables chain t source'
-is "a chain that may mark packets: sent by the UDP sockets" "$(paths)" "xdp udp"
+is "a chain that may mark packets: data is sent by the UDP sockets" "$(paths)" "xdp udp"
 in_ns a nft flush chain ip t marks
 is "a chain without rules bypasses nothing" "$(probe eth0 '.bypassed | join("; ")')" \
 	"translation by the nf_tables chain t source"
 in_ns a nft delete table ip t
 in_ns a ip xfrm policy add dir out src 192.0.2.1 dst 192.0.2.2 action block
-is "an IPsec policy" "$(probe eth0 '.bypassed[0]')" "IPsec policies"
+is "probe lists an IPsec policy" "$(probe eth0 '.bypassed[0]')" "IPsec policies"
 in_ns a ip xfrm policy flush
 
 in_ns a ip link set eth0 mtu 9000
-is "a large MTU: the UDP sockets" "$(paths)" "udp udp"
-ok "the command for a smaller MTU" eval "commands | grep -qx 'ip link set eth0 mtu 3822'"
+is "a large MTU: data takes the UDP sockets" "$(paths)" "udp udp"
+ok "probe prints the command for a smaller MTU" \
+	eval "commands | grep -qx 'ip link set eth0 mtu 3822'"
 in_ns a ip link set eth0 mtu 1500
 
 # An XDP program of another wgxdp interface is attached to the NIC.
 in_ns a "$WGXDP" attach eth0 "$(interface a Address=10.99.0.1/24 | conf "$A")" </dev/null
 is "attach has taken the path of probe" "$(show a "$A" '.path | "\(.rx) \(.tx)"')" "xdp xdp"
-is "another XDP program: the UDP sockets" "$(paths)" "udp udp"
+is "another XDP program: data takes the UDP sockets" "$(paths)" "udp udp"
 ok "probe names the other program" \
 	says "the XDP program of interface $A is attached to this NIC" eth0
 ok "probe names the mode of the other program" \

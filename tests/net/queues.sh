@@ -37,7 +37,7 @@ is "all queues receive" "$(show a "$A" .path.queues)" 4
 frames() { in_ns b ip -s -json link show dev eth0 | jq '.[0].stats64.rx.packets'; }
 messages() { show a "$A" .path.tx_packets.xsk; }
 frames=$(frames) messages=$(messages)
-ok "forty flows of three datagrams" python_begin "flows: " queues.py "$ID-a" "$ID-b"
+ok "forty flows begin, of three datagrams each" python_begin "flows: " queues.py "$ID-a" "$ID-b"
 python_end "flows: "
 is "a has lost nothing" "$(show a "$A" '.lost | tojson')" "{}"
 holds "every message that a counts as sent has reached b" $(($(messages) - messages)) -le \

@@ -138,7 +138,7 @@ ok "a file with a port again is applied" reload --exact
 # --- what a reload refuses ------------------------------------------------------------------------
 
 config "[Peer]" "PublicKey=nonsense" | place
-refuses "a file with a fault" 1 "$A.conf:[0-9:]*: PublicKey" reload
+refuses "reload refuses a file with a fault" 1 "$A.conf:[0-9:]*: PublicKey" reload
 ok "show reports the fault" eval "show a $A .config.error | grep -q PublicKey"
 is "nothing has changed" "$(wgs peers)" "$(pub b)"
 config | sed 's/^ListenPort.*/ListenPort = 51830/' | place
@@ -146,11 +146,12 @@ spawn a /usr/bin/python3 -c 'import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 51830)); time.sleep(60)'
 thief=$!
 wait_for 5 eval 'in_ns a ss -Hlun | grep -q 51830'
-refuses "a port that is in use" 1 "ListenPort = 51830: Address already in use" reload
+refuses "reload fails if the port is in use" 1 "ListenPort = 51830: Address already in use" reload
 is "the port has not changed" "$(wgs listen-port)" 51820
 kill "$thief"
-refuses "an interface that does not exist" 1 "no wgxdp serves" in_ns a "$WGXDP" reload "${ID}x"
-refuses "a wrong option" 2 "usage" in_ns a "$WGXDP" reload "$A" --hard
+refuses "reload refuses an interface that does not exist" \
+	1 "no wgxdp serves" in_ns a "$WGXDP" reload "${ID}x"
+refuses "reload refuses a wrong option" 2 "usage" in_ns a "$WGXDP" reload "$A" --hard
 config | place
 pid=$(daemon_pid a "$A")
 config "$(peer c)" | place

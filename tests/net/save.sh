@@ -75,10 +75,10 @@ ok "attach reads the file again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 is "the interface has both peers of the file" "$(in_ns a wg show "$A" peers | wc -l)" 2
 chmod 755 "$TMP"
 cp "$WGXDP" "$TMP/wgxdp"
-refuses "save without root" 1 "run the command as root" \
+refuses "save fails without root" 1 "run the command as root" \
 	in_ns a setpriv --reuid 65534 --clear-groups "$TMP/wgxdp" save "$A"
 chmod 700 "$TMP"
-refuses "save of an interface that nobody serves" 1 "no wgxdp serves" "$WGXDP" save "${A}x"
+refuses "save fails for an interface that nobody serves" 1 "no wgxdp serves" "$WGXDP" save "${A}x"
 mkdir "$TMP/elsewhere" && mv "$FILE" "$TMP/elsewhere" && ln -s nowhere/x "$FILE"
 refuses "a file that is gone is not saved, but the tunnel is down" 0 "hooks of the last" \
 	down a "$A"
@@ -98,5 +98,5 @@ printf 'no newline = 1 ' >>"$FILE"
 ok "strip prints what wg-quick prints for an odd file" same_strip
 : >"$FILE"
 ok "strip prints what wg-quick prints for an empty file" same_strip
-refuses "a missing file" 1 "no such|No such" "$WGXDP" strip "$TMP/missing.conf"
+refuses "strip refuses a missing file" 1 "no such|No such" "$WGXDP" strip "$TMP/missing.conf"
 done_testing

@@ -94,7 +94,7 @@ is "reload: RELOADING=1 comes, and READY=1 after it" \
 	: >'$HEARD'
 	sleep 0.7 # time for three answers to the watchdog
 	cp '$HEARD' '$TMP/meanwhile'" >"$TMP/hold" 2>&1
-is "a worker hangs" "$?$(cat "$TMP/hold")" 0
+is "a worker is stopped" "$?$(cat "$TMP/hold")" 0
 is "while a worker hangs, the watchdog is not answered" "$(cat "$TMP/meanwhile")" ""
 is "the log says once that a worker hangs" "$(grep -c 'error: worker [01] hangs' "$TMP/logs")" 1
 : >"$HEARD"

@@ -19,9 +19,9 @@ fails() # WHAT REGEX SED-EDIT [NS]: attach fails with a message like REGEX and l
 {
 	local ns=${4:-a}
 	conf_a | sed "$3" | conf "$A" >/dev/null
-	refuses "$1" "@(1|78)" "$2" in_ns "$ns" "$WGXDP" attach ${4:+--rx udp --tx udp} \
-		"$TMP/$A.conf"
-	clean "$1, nothing is left" "$ns" "$A"
+	refuses "$1: attach fails" "@(1|78)" "$2" in_ns "$ns" "$WGXDP" attach \
+		${4:+--rx udp --tx udp} "$TMP/$A.conf"
+	clean "$1: nothing is left" "$ns" "$A"
 }
 
 mtu_of() { in_ns "$1" ip -j link show "$A" | jq '.[0].mtu'; }
@@ -99,7 +99,7 @@ read_only()
 	in_ns a unshare -m sh -c 'mount -t tmpfs -o ro none /run && exec "$@"' - \
 		"$WGXDP" attach eth0 "$TMP/$A.conf"
 }
-refuses "/run is read-only" 1 'Read-only file system' read_only
+refuses "attach fails if /run is read-only" 1 'Read-only file system' read_only
 omits "the message does not advise to run as root" root
 
 done_testing

@@ -66,28 +66,28 @@ ok "a peer does not answer" fails 10.99.0.3 # the log reports this after 5 s
 
 ok "a peer has a wrong public key of ours" provoke mac
 counts "a peer has a wrong public key of ours" bad_mac1
-ok "a node that is no peer" provoke stranger
-counts "a node that is no peer" bad_handshake
-ok "a peer whose clock was set back" provoke past
-counts "a peer whose clock was set back" old_timestamp
+ok "a node that is no peer sends an initiation" provoke stranger
+counts "a node that is no peer sends an initiation" bad_handshake
+ok "the clock of a peer was set back" provoke past
+counts "the clock of a peer was set back" old_timestamp
 ok "a peer sends from an address that it must not have" provoke spoof
 counts "a peer sends from an address that it must not have" unallowed_source
 
 # --- packets of the host --------------------------------------------------------------------------
 
-ok "a peer without endpoint" fails 10.99.0.4
-counts "a peer without endpoint" no_endpoint
+ok "a packet is for a peer without endpoint" fails 10.99.0.4
+counts "a packet is for a peer without endpoint" no_endpoint
 fails 10.99.0.66
-ok "an address without peer: ping says \"Destination Host Unreachable\"" \
+ok "a packet is for an address without peer: ping says \"Destination Host Unreachable\"" \
 	in_ns a bash -c 'ping -c 1 -W 2 10.99.0.66 | grep -q "Destination Host Unreachable"'
-counts "an address without peer" no_peer
-ok "an endpoint whose route leads into the tunnel" fails 10.99.0.5
-counts "an endpoint whose route leads into the tunnel" loop
-ok "packets for a peer without session" in_ns a bash -c 'printf "%130s" "" |
+counts "a packet is for an address without peer" no_peer
+ok "the route of an endpoint leads into the tunnel" fails 10.99.0.5
+counts "the route of an endpoint leads into the tunnel" loop
+ok "packets are for a peer without session" in_ns a bash -c 'printf "%130s" "" |
 	while IFS= read -rN1; do echo >/dev/udp/10.99.0.6/9; done'
-counts "packets for a peer without session" staged_full
+counts "packets are for a peer without session" staged_full
 in_ns a wg set "$A" peer "$(pub removed)" remove
-counts "packets for a peer without session that is removed" no_session
+counts "packets are for a peer without session that is removed" no_session
 
 # --- a tunnel that works --------------------------------------------------------------------------
 

@@ -27,8 +27,8 @@ run() { in_ns a "$WGXDP" "$@"; }
 wrong() # WHAT STATUS REGEX WORD...: wgxdp fails, and leaves no interface named after the first word
 {
 	local word=$4
-	refuses "$1" "$2" "$3" run "${@:4}"
-	clean "$1, nothing is left" a "$(basename "$word" .conf)"
+	refuses "$1: wgxdp fails" "$2" "$3" run "${@:4}"
+	clean "$1: nothing is left" a "$(basename "$word" .conf)"
 }
 
 # --- slips of the fingers, and other programs' commands -------------------------------------------
@@ -57,7 +57,7 @@ wrong "any word before a name" 2 "no such command" qqq "$A"
 for word in monitor metrics syncconf; do
 	wrong "a word that is no command, $word" 2 "no such command.*--help.*wgxdp -f $word" "$word"
 done
-refuses "a typo in an option" 2 "did you mean --strict" run attach eth0 "$GOOD" --stirct
+refuses "a typo in an option is refused" 2 "did you mean --strict" run attach eth0 "$GOOD" --stirct
 spawn a "$WGXDP" -f shwo 2>"$TMP/shwo"
 ok "-f uses the word as the name of an interface" wait_for 5 in_ns a wg show shwo
 in_ns a ip link delete shwo
@@ -78,7 +78,7 @@ touch "${ID}f"
 wrong "a config file in this directory, without a verb" \
 	2 "did you mean wgxdp attach $A\.conf\?" "$A.conf"
 wrong "a config file by path, without a verb" 2 "did you mean wgxdp attach $TMP/$A\.conf\?" "$GOOD"
-refuses "a config file after -f" 2 "attach --foreground $A\.conf" run -f "$A.conf"
+refuses "a config file after -f is refused" 2 "attach --foreground $A\.conf" run -f "$A.conf"
 wrong "a missing config file, without a verb" 2 "nofile\.conf: No such file" nofile.conf
 wrong "a file that is no config file, without a verb" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
 
@@ -91,15 +91,16 @@ in_etc()
 		cp "$1" "/etc/wireguard/$2.conf" && cd / && shift 2 && exec "$@"' - \
 		"$GOOD" "${ID}n" "$WGXDP" "$@"
 }
-refuses "attach of a file that is in /etc/wireguard" 78 \
+refuses "attach refuses the name of a file that is in /etc/wireguard" 78 \
 	"for /etc/wireguard/${ID}n\.conf, give only the name ${ID}n$" \
 	in_etc attach eth0 "${ID}n.conf"
-refuses "check of a file that is in /etc/wireguard" \
+refuses "check refuses the name of a file that is in /etc/wireguard" \
 	78 "give only the name ${ID}n$" in_etc check "${ID}n.conf"
-refuses "a file in /etc/wireguard without a verb" \
+refuses "a file in /etc/wireguard is refused without a verb" \
 	2 "did you mean wgxdp attach ${ID}n\?" in_etc "${ID}n.conf"
 ok "check by name finds the file in /etc/wireguard" in_etc check "${ID}n"
-refuses "attach by a name whose file is here" 78 "for the file in this directory, give $A\.conf" \
+refuses "attach refuses a name whose file is here" \
+	78 "for the file in this directory, give $A\.conf" \
 	run attach eth0 "$A"
 
 # --- the name of another interface ----------------------------------------------------------------
@@ -108,7 +109,8 @@ in_ns a ip tuntap add dev "${ID}t" mode tun
 cp "$GOOD" "$TMP/eth0.conf"
 for words in "attach eth0 eth0.conf" eth0 "${ID}t"; do
 	# shellcheck disable=SC2086 # words
-	refuses "the name of another interface, wgxdp $words" 1 "of this name exists" run $words
+	refuses "the name of another interface is refused, wgxdp $words" \
+		1 "of this name exists" run $words
 	omits "the message for wgxdp $words advises no deletion" 'link delete'
 done
 ok "both interfaces still exist" eval "in_ns a ip link show eth0 && in_ns a ip link show '${ID}t'"

@@ -209,11 +209,12 @@ begin() # WHAT NIC,... "RX TX MODE" WHY [OPTION...]
 	local announced=$3
 	[[ $TELLS = yes || $4 != *"$NO_XDP"* ]] || announced="xdp xdp"
 	settings "$2" >"$TMP/before"
-	is "$1: the path that probe announces" "$(in_ns a "$WGXDP" probe "$2" --json |
+	is "$1: probe announces the right path" "$(in_ns a "$WGXDP" probe "$2" --json |
 		jq -rs '.[0] | "\(.rx) \(.tx)"')" "${announced% n*}"
 	in_ns a "$WGXDP" probe "$2" | grep why: | sed "s/^ */# $1: probe: /"
 	ok "$1: attach succeeds" attach "$2" "${@:5}"
-	is "$1: the path of auto" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" "$3"
+	is "$1: auto takes the right path" \
+		"$(show a "$A" '.path | "\(.rx) \(.tx) \(.xdp_mode)"')" "$3"
 	ok "$1: show says why" says "$4"
 	why | sed -n "s/./# $1: show: &/p"
 }
