@@ -279,7 +279,8 @@ class Reasons:
                 break
             time.sleep(0.02)
         came += self.b.wait_now()
-        say(f"{what}: {got}", right(got) and came == goes, f"want {want}; {came} reached the host")
+        say(f"{what}: the drops are {got}", right(got) and came == goes,
+            f"want {want}; {came} reached the host")
 
     def from_a(self, to, times, size=8):
         for _ in range(times):

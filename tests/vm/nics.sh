@@ -203,7 +203,7 @@ failover() # WHAT xsk|udp OTHER-PATH MINIMUM
 why() { show a "$A" '.path.why // ""'; }
 says() { why | grep -qE -- "$1"; }
 
-# Attaches to the NICs and checks the path of auto and the reason.
+# Attaches to the NICs, and checks which path auto takes and which reason show gives.
 begin() # WHAT NIC,... "RX TX MODE" WHY [OPTION...]
 {
 	local announced=$3
