@@ -50,6 +50,8 @@ done <<-EOF
 	start attach
 	stop detach
 	restart detach, then attach
+	Show show
+	STATUS show
 EOF
 wrong "a typo before a name" 2 "did you mean wgxdp show" shwo "$A"
 # The test uses "qqq", which is similar to no command, and not its usual names, which begin with wx.
@@ -80,6 +82,8 @@ wrong "a config file in this directory, without a verb" \
 wrong "a config file by path, without a verb" 2 "did you mean wgxdp attach $TMP/$A\.conf\?" "$GOOD"
 refuses "a config file after -f is refused" 2 "attach --foreground $A\.conf" run -f "$A.conf"
 wrong "a missing config file, without a verb" 2 "nofile\.conf: No such file" nofile.conf
+wrong "the name of a copy of a config file, without a verb" \
+	2 "like the name of a file.*wgxdp -f $A\.Conf\.b" "$A.Conf.b"
 wrong "a file that is no config file, without a verb" 2 "this is a file.*wgxdp -f ${ID}f" "${ID}f"
 
 # Runs wgxdp in a mount namespace of its own, with a config in /etc/wireguard, where wgxdp looks up

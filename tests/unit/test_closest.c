@@ -33,6 +33,7 @@ static void words(void **state)
 		{ "tatach", "attach" },
 		{ "shwo", "show" },
 		{ "SHOWS", "show" },
+		{ "Show", "show" },
 		{ "cheque", "check" },
 		{ "gnekey", "genkey" },
 		{ "ste", "set" },

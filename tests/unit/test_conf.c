@@ -106,7 +106,7 @@ static const struct good {
 	/* 27: white space is ignored, and lines may end in CR */
 	{ "[ Peer ]\r\n\tPublic Key\t= " KEY_A "\r\nAllowedIPs = 10. 0.0.1 / 32\r\n",
 	  "A[]: 10.0.0.1/32", 0 },
-	/* 28 */ { PEER(KEY_B) "PublicKey = " KEY_A "# the last one wins\n", "A[]:", 0 },
+	/* 28 */ { PEER(KEY_B) "PublicKey = " KEY_A "# the last one wins\n", "A[]:", 1 },
 	/* 29 */ { PEER(KEY_A) "Endpoint = 192.0.2.1:0\n", "A[]:", 1 },
 	/* 30: empty values that wg-quick(8) treats as absent */
 	{ IF "MTU =\nTable =\nAddress=\nDNS =\nPostUp = \nPreDown =\n" PEER(KEY_A) "AllowedIPs =\n",
@@ -282,6 +282,19 @@ static const struct bad {
 	/* 83: the name of a host does not end in a number */
 	{ PEER(KEY_A) "Endpoint = 192.0.2.300:5\n", -EINVAL,
 		   "3: 192.0.2.300:5: this is not an IPv4 address" },
+	/* 84: invisible characters, and other dashes */
+	{ IF "MTU = 1400\xe2\x80\x8e\n", -EINVAL,
+		   "2: character 11: this is an invisible character (U+200E); remove it" },
+	/* 85 */ { IF "Listen\xc2\xadPort = 1\n", -EINVAL,
+		   "2: character 7: this is an invisible character (U+00AD)" },
+	/* 86 */ { IF "MTU = 1400\xc2\x85\n", -EINVAL, "2: character 11: this is an invisible" },
+	/* 87 */ { IF "Post\xe2\x80\x94Up = true\n", -EINVAL,
+		   "2: character 5: this is a dash (U+2014)" },
+	/* 88: a file of an old Mac, which would be one line, or one comment */
+	{ "# a comment\rMTU = 1400\r", -EINVAL, "1: [...]: this line ends in a carriage return" },
+	/* 89: part of a key's name */
+	{ PEER(KEY_A) "KeepAlive = 25\n", -EINVAL,
+		   "3: KeepAlive: there is no such key; did you mean PersistentKeepalive?" },
 };
 /* clang-format on */
 

@@ -101,6 +101,9 @@ static const struct row {
 	/* 17 */ { UP PEER(KEY_A) "AllowedIPs = fd00::/8\n" PEER(KEY_B) "AllowedIPs = fd00::/8\n",
 		   { "W 9:14: fd00::/8: another peer has this prefix" } },
 	/* 18 */ { IF "MTU = 1000\nAddress = ::1\n", { "F 3:7: MTU = 1000: IPv6 needs" } },
+	/* 19: a [Peer] line is missing */
+	{ UP PEER(KEY_A) "AllowedIPs = fd00::/8\nPublicKey = " KEY_B "\n",
+	  { "W 7:13: PublicKey: this is the second one of this peer" } },
 };
 /* clang-format on */
 

@@ -80,6 +80,9 @@ static const struct {
 	{ "status", "show" },
 	{ "stats", "show" },
 	{ "list", "show" },
+	{ "dump", "show" },
+	{ "interfaces", "show" },
+	{ "peers", "show" },
 	{ "showconf", "show" },
 	{ "monitor", NULL },
 	{ "inspect", "probe" },
@@ -146,7 +149,7 @@ int verbs_refuse(const char *word, int more)
 	if (getenv("WG_QUICK_USERSPACE_IMPLEMENTATION") && !more)
 		return CLI_OK;
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-		if (!strcmp(word, strangers[i].word))
+		if (!strcasecmp(word, strangers[i].word))
 			return refuse_word(word, strangers[i].verb);
 	/* A mistyped verb has no digits, but most interface names have digits. */
 	meant = word[strcspn(word, "0123456789")] && !more
@@ -154,12 +157,11 @@ int verbs_refuse(const char *word, int more)
 			: closest(word, verbs, sizeof(verbs[0]), VERBS);
 	if (meant || more)
 		return refuse_word(word, meant);
-	if (is_file(word))
-		return cli_fail(
-			CLI_USAGE,
-			"%s: this is a file; the name of a config file ends in .conf. For an "
-			"interface of that name run wgxdp -f %s",
-			word, word);
+	if (is_file(word) || strcasestr(word, ".conf"))
+		return cli_fail(CLI_USAGE,
+				"%s: this is %s; the name of a config file ends in .conf. For an "
+				"interface of that name run wgxdp -f %s",
+				word, is_file(word) ? "a file" : "like the name of a file", word);
 	return CLI_OK;
 }
 

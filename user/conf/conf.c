@@ -181,7 +181,7 @@ static void recover_section(struct conf_parser *p, char *line)
 	conf_blank_strays(line);
 	line = conf_trim(line);
 	conf_squeeze(line);
-	if (*line == '[' && conf_goes_on(p, -EINVAL))
+	if (*line == '[' && line[strlen(line) - 1] == ']' && conf_goes_on(p, -EINVAL))
 		read_section(p, line);
 }
 
@@ -228,7 +228,8 @@ static bool is_utf16(const char *text, size_t len)
 }
 
 /* Checks that the line from @text to @end has no NUL byte, and, at the first line, that the file of
- * @len bytes is not in UTF-16. Returns 0 or -EINVAL. */
+ * @len bytes is neither in UTF-16 nor has carriage returns without line feeds, which would make it
+ * one line. Returns 0 or -EINVAL. */
 static int check_encoding(struct conf_parser *p, const char *text, size_t len, const char *end)
 {
 	if (p->line == 1 && is_utf16(text, len))
@@ -236,6 +237,10 @@ static int check_encoding(struct conf_parser *p, const char *text, size_t len, c
 	if (text + strlen(text) != end)
 		return conf_bad(p, -EINVAL, "[...]",
 				"there is a NUL byte; this is not a config file in UTF-8");
+	if (p->line == 1 && text[strcspn(text, "\r")] && text[strcspn(text, "\r") + 1])
+		return conf_bad(p, -EINVAL, "[...]",
+				"this line ends in a carriage return alone, so the whole file is "
+				"one line; save it with line feeds");
 	return 0;
 }
 

@@ -98,26 +98,60 @@ static const struct {
 	{ "\xe2\x80\x9d", "a quotation mark", "write the value without it" },
 	{ "\xe2\x80\x98", "a quotation mark", "write the value without it" },
 	{ "\xe2\x80\x99", "a quotation mark", "write the value without it" },
+	{ "\xe2\x80\x90", "a hyphen (U+2010)", "type '-' instead" },
+	{ "\xe2\x80\x91", "a hyphen (U+2011)", "type '-' instead" },
 	{ "\xe2\x80\x93", "a dash (U+2013)", "type '-' instead" },
+	{ "\xe2\x80\x94", "a dash (U+2014)", "type '-' instead" },
+	{ "\xe2\x88\x92", "a minus sign (U+2212)", "type '-' instead" },
+	{ "\xef\xbc\x9a", "a full-width colon (U+FF1A)", "type ':' instead" },
+	{ "\xef\xbc\x8c", "a full-width comma (U+FF0C)", "type ',' instead" },
 	{ "\xef\xbc\x9d", "a full-width equals sign (U+FF1D)", "type '=' instead" },
 };
+
+/* Returns the number of the character of @len bytes at @at. */
+static uint32_t code_point(const char *at, size_t len)
+{
+	uint32_t code = (unsigned char)*at & (0xffU >> (len + 1));
+
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | ((unsigned char)at[i] & 0x3f);
+	return code;
+}
+
+/* Returns true if the character shows nothing: control characters, the soft hyphen, spaces, marks
+ * of direction, separators of lines, joiners. A message that repeats such a character would look
+ * right. */
+static bool is_invisible(uint32_t code)
+{
+	return (code >= 0x80 && code <= 0xa0) || code == 0xad ||
+	       (code >= 0x2000 && code <= 0x200f) || (code >= 0x2028 && code <= 0x202f) ||
+	       (code >= 0x205f && code <= 0x206f) || code == 0xfeff;
+}
+
+/* If the character of @len bytes at @at is a stray, writes to @what what it is and what to do. */
+static bool is_stray(const char *at, size_t len, char *what, size_t room)
+{
+	for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++)
+		if (len == strlen(strays[i].bytes) && !memcmp(at, strays[i].bytes, len)) {
+			snprintf(what, room, "this is %s; %s", strays[i].name, strays[i].remedy);
+			return true;
+		}
+	snprintf(what, room, "this is an invisible character (U+%04X); remove it",
+		 code_point(at, len));
+	return is_invisible(code_point(at, len));
+}
 
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n)
 {
 	unsigned place = 1;
+	char where[32], what[96];
 
 	for (const char *at = line; at < line + n; place++) {
 		size_t len = character((const unsigned char *)at);
 
-		for (size_t i = 0; len > 1 && i < sizeof(strays) / sizeof(strays[0]); i++) {
-			char where[32], what[96];
-
-			if (strncmp(at, strays[i].bytes, strlen(strays[i].bytes)) != 0)
-				continue;
+		if (len > 1 && is_stray(at, len, what, sizeof(what))) {
 			p->at = at;
 			snprintf(where, sizeof(where), "character %u", place);
-			snprintf(what, sizeof(what), "this is %s; %s", strays[i].name,
-				 strays[i].remedy);
 			return conf_bad(p, -EINVAL, where, what);
 		}
 		at += len ? len : 1;
@@ -127,11 +161,12 @@ int conf_check_characters(struct conf_parser *p, const char *line, size_t n)
 
 void conf_blank_strays(char *line)
 {
-	for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++) {
-		size_t len = strlen(strays[i].bytes);
+	char what[96];
 
-		for (char *at = line; (at = strstr(at, strays[i].bytes)); at += len)
-			memset(at, ' ', len);
+	for (size_t len; *line; line += len ? len : 1) {
+		len = character((const unsigned char *)line);
+		if (len > 1 && is_stray(line, len, what, sizeof(what)))
+			memset(line, ' ', len);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "crypto/wipe.h"
 #include "util/closest.h"
 
+#define PART_MIN 4 /* a shorter part of a key's name would be part of many names */
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 _Static_assert(STEPS_MAX == 3145728, "the limit in the message");
 
@@ -108,9 +109,15 @@ static int set_fwmark(struct conf_parser *p, char *value)
 
 static int set_public_key(struct conf_parser *p, char *value)
 {
-	int err =
-		read_key(p, value, p->block.public_key, "the output of `wgxdp pubkey` on the peer");
+	uint8_t before[WIRE_KEY_LEN];
+	int err;
 
+	memcpy(before, p->block.public_key, sizeof(before));
+	err = read_key(p, value, p->block.public_key, "the output of `wgxdp pubkey` on the peer");
+	if (!err && p->has_key && memcmp(before, p->block.public_key, sizeof(before)) != 0)
+		conf_warn(p, conf_here(p), "PublicKey",
+			  "this is the second one of this peer and replaces the first; a line "
+			  "[Peer] before it would begin another peer");
 	p->has_key |= !err;
 	return err;
 }
@@ -325,5 +332,12 @@ const struct conf_key *conf_key(const char *name, enum conf_section section)
 
 const char *conf_closest_key(const char *name)
 {
-	return closest(name, keys, sizeof(keys[0]), sizeof(keys) / sizeof(keys[0]));
+	const size_t count = sizeof(keys) / sizeof(keys[0]);
+	const char *meant = closest(name, keys, sizeof(keys[0]), count);
+
+	/* Other programs shorten these names, for example to Keepalive or Port. */
+	for (size_t i = 0; i < count && !meant && strlen(name) >= PART_MIN; i++)
+		if (strcasestr(keys[i].name, name))
+			meant = keys[i].name;
+	return meant;
 }

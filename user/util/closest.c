@@ -66,7 +66,7 @@ const char *closest(const char *word, const void *table, size_t size, size_t cou
 		const char *name = *(const char *const *)at;
 		unsigned far = distance(name, word);
 
-		if (far && far <= tolerance(name, word) && far < least) {
+		if (strcmp(name, word) != 0 && far <= tolerance(name, word) && far < least) {
 			least = far;
 			found = name;
 		}
