@@ -144,13 +144,11 @@ CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(filter-out %/lib.sh,$(sort $(wildcard tests/long/*.sh))) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
 # `make check-vm KERNELS="5.10 sid"` chooses kernels; tools/vm --help lists them. BRIEF=1 is the
-# short set: the verifier, interop in both roles by both paths, and three tests of tests/net, in one
-# guest for each kernel.
+# short set: the verifier, and interop in both roles by both paths. Two guests run at once.
 KERNELS ?= 5.10 6.1 6.12 sid
-VM_NET := $(patsubst %,tests/net/%.sh,lifecycle moves accounting)
-VM_TESTS := $(foreach kernel,$(KERNELS),$(addprefix $(kernel):,$(sort $(wildcard tests/vm/*.sh)) \
-	$(VM_NET)))
-VM_BRIEF := tests/vm/bpf.sh tests/vm/interop.sh $(VM_NET)
+VM_SCRIPTS := $(if $(BRIEF),tests/vm/bpf.sh tests/vm/interop.sh,$(sort $(wildcard tests/vm/*.sh)) \
+	$(patsubst %,tests/net/%.sh,lifecycle moves accounting))
+VM_TESTS := $(foreach kernel,$(KERNELS),$(addprefix $(kernel):,$(VM_SCRIPTS)))
 FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # The fuzzers are compiled with the tests, so that they do not go stale.
 FUZZ_OBJECTS := $(FUZZERS:%=%.o)
@@ -163,7 +161,8 @@ SCRIPTS := $(sort $(wildcard .ci/run tests/net/*.sh tests/long/*.sh tests/long/*
 	tests/ct/*.sh \
 	tests/vm/*.sh $(shell grep -lE '^\#!.*(bash|/sh)' tools/* 2>/dev/null)))
 MANPAGES := $(sort $(wildcard man/*.[1-8]))
-C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tools/*.[ch]))
+C_FILES := $(sort $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*.h \
+	tests/*/*.[ch] tools/*.[ch]))
 
 # Runs a program that was built for the target architecture.
 EMULATOR := $(if $(CROSS),qemu-$(firstword $(subst -, ,$(TRIPLET)))-static -L $(SYSROOT))
@@ -346,14 +345,9 @@ check-valgrind: $(UNIT_TESTS) ## unit tests of the core under valgrind
 check-ct: ## no branch and no index depends on a secret: memcheck with the keys undefined
 	@$(RUN_TESTS) $(CT_TESTS)
 
-VM_BRIEF_RUN = status=0; for kernel in $(KERNELS); do echo "Linux $$kernel:"; \
-	tools/vm --timeout=3600 $$kernel -- env $(RUN_TESTS) --timeout=1800 $(VM_BRIEF) || \
-	status=1; done; exit $$status
-
 check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: the short set); root
 	@tools/install-deps vm
-	@export PATIENCE=$${PATIENCE:-5}; \
-		$(if $(BRIEF),$(VM_BRIEF_RUN),$(RUN_TESTS) --timeout=900 $(VM_TESTS))
+	@PATIENCE=$${PATIENCE:-5} $(RUN_TESTS) --jobs=2 --timeout=1800 $(VM_TESTS)
 
 # `make check-toolchain SUITES=sid COMPILERS=clang` chooses both.
 SUITES ?= trixie sid
