@@ -157,8 +157,9 @@ static void test_failure(void **state)
 
 	(void)state;
 	assert_int_equal(tuning_make(&t, "a0", &too_many, &f), -EINVAL);
-	assert_string_equal(f.text, "`ethtool -L a0 rx 9 tx 1` failed: Invalid argument; the NIC "
-				    "keeps this setting");
+	assert_string_equal(f.text,
+			    "`ethtool -L a0 rx 9 tx 1` failed: Invalid argument; the setting "
+			    "is unchanged");
 	assert_int_equal(t.count, 0);
 	assert_int_not_equal(access(path, F_OK), 0);
 	/* A change of a link that is deleted counts as undone. */

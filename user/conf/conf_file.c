@@ -31,7 +31,7 @@ int conf_check_interface(const char *name, struct fault *f)
 			     name);
 	if (len > IFNAME_MAX)
 		return fault(f, -EINVAL,
-			     "%.64s: the name of an interface has at most %d characters, "
+			     "%.64s: the name of an interface has at most %d characters; "
 			     "this one has %zu",
 			     name, IFNAME_MAX, len);
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -62,7 +62,7 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 		len -= SUFFIX_LEN;
 	else if (slash)
 		return fault(f, -EINVAL,
-			     "%s: the name of a config file ends in .conf; the part before "
+			     "%s: the name of a config file must end in .conf; the part before "
 			     "it names the interface",
 			     arg);
 	if (len > NAME_MAX)
@@ -79,7 +79,7 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 static int cannot_read(const char *path, int err, struct fault *f)
 {
 	if (err == -EFBIG)
-		return fault(f, err, "%s: a config file has at most %u MiB", path,
+		return fault(f, err, "%s: a config file may have at most %u MiB", path,
 			     CONF_FILE_MAX >> 20);
 	return fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err));
 }

@@ -220,7 +220,7 @@ static void unset_rules(struct host *h, const struct rules *rules, const struct 
 	int err = rules_unset(rules, h->netlink, except);
 
 	if (err)
-		log_error("a rule of an earlier default route cannot be deleted: %s; see `ip rule`",
+		log_error("cannot delete an ip rule of an earlier default route: %s; see `ip rule`",
 			  strerror(-err));
 }
 

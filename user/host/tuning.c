@@ -152,7 +152,7 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 				 : ethtool_set_channels(nic, &change->after);
 	if (!err)
 		return 0;
-	fault(f, err, "`%s` failed: %s; the NIC keeps this setting", command, strerror(-err));
+	fault(f, err, "`%s` failed: %s; the setting is unchanged", command, strerror(-err));
 failed:
 	t->count--;
 	(void)write_record(t, NULL);
