@@ -43,7 +43,7 @@ struct frame_spec {
 	int payload_len;   /* 0: the valid length; -1: an empty payload */
 	uint8_t options;   /* bytes of IPv4 options (no-ops) */
 	uint8_t extension_count;
-	struct extension extensions[EXTENSIONS_MAX]; /* of IPv6; all bytes 0 */
+	struct extension extensions[EXTENSIONS_MAX]; /* IPv6; contents are zeros */
 	uint8_t padding;			     /* bytes after the IP packet */
 	uint16_t vlan;	   /* ethertype of a VLAN tag with ID 5; 0: no tag */
 	bool old_checksum; /* the IPv4 checksum is not recomputed after the pokes */

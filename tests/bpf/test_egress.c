@@ -17,7 +17,7 @@
 #include "wgxdp/maps.h"
 #include "wgxdp/reasons.h"
 
-#define LIMIT_PER_S 50 /* NO_PEER_PER_S of bpf/tunnel.bpf.c */
+#define LIMIT_PER_S 50 /* equal to NO_PEER_PER_S in bpf/tunnel.bpf.c */
 #define CPUS_MAX 4096
 #define ON ((uint32_t)TC_ACT_UNSPEC)
 

@@ -241,8 +241,8 @@ static void test_other_file_system(void **state)
 	assert_int_equal(umount(PINS_ROOT), 0);
 }
 
-/* If nothing is mounted on /sys/fs/bpf, the loader mounts a bpffs there, once, which only root may
- * enter. The bpffs stays mounted. */
+/* If nothing is mounted on /sys/fs/bpf, the loader mounts a bpffs there that only root may enter.
+ * The bpffs stays mounted, and the next loader does not mount another one. */
 static void test_mounts_bpffs(void **state)
 {
 	struct stat s;

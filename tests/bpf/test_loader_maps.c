@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_loader_maps.c - reads what the loader writes through the pins, as another process would.
+ * test_loader_maps.c - checks what the loader has written to its maps. The test opens the maps by
+ * their pins, as another process would.
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>

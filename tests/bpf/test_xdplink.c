@@ -122,9 +122,9 @@ static void test_not_displaced(void **state)
 	loader_free(other);
 }
 
-/* The error names the interface that owns the program, also if the name contains a dot (its
- * directory of pins has a colon instead). If the program is not pinned, the error names only the
- * program. */
+/* The error names the interface that owns the program, even if the name contains a dot, which
+ * is a colon in the name of the pin directory. If the program is not pinned, the error names only
+ * the program. */
 static void test_owner_is_named(void **state)
 {
 	struct loader *other;

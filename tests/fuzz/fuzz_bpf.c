@@ -11,7 +11,8 @@
 #include "fuzz_main.h"
 #include "io/decap.h"
 
-enum { TYPE = 7, FAMILY = 8, CHECKSUM = 16, LONGER = 32, FORWARDS = 64 }; /* in the first byte */
+/* Bits of the first byte. */
+enum { TYPE = 7, FAMILY = 8, CHECKSUM = 16, LONGER = 32, FORWARDS = 64 };
 
 static void require(bool what)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_control.c - each line sent to the control socket is answered by one line of JSON, now or
- * later. */
+/* fuzz_control.c - each line sent to the control socket is answered by one line of JSON, at once
+ * or later. */
 #include "control/ctlserver.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "fuzz_main.h"

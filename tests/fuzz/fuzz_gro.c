@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_gro.c - a batch of packets of a few flows, most of which continue their flow. Segmenting the
- * merged packets must yield the same packets in the order of their flow. The batch also holds
- * packets of random bytes, which must never be read beyond their end.
+ * fuzz_gro.c - merges a batch of packets from a few flows. Most packets continue their flow.
+ * Segmenting the merged packets must yield the same packets, in order within each flow. The batch
+ * also holds packets of random bytes, which must never be read beyond their end.
  */
 #include "path/gro.h"
 
@@ -164,7 +164,7 @@ static void check(void)
 			unsigned *flow = &last[flow_of[p]];
 
 			if (flow_of[p] < FLOWS && p + 1u <= *flow)
-				abort(); /* another packet of the flow came before it */
+				abort(); /* a later packet of the flow came before it */
 			*flow = p + 1u;
 		}
 	}

@@ -10,7 +10,8 @@
 #include "fuzz_main.h"
 #include "wg/cookie.h"
 
-enum { WHICH = 3, UNDER_LOAD = 4, SIGNED = 8, ELSEWHERE = 16 }; /* the first byte */
+/* Bits of the first byte. */
+enum { WHICH = 3, UNDER_LOAD = 4, SIGNED = 8, ELSEWHERE = 16 };
 
 static struct pair t;
 static struct datagram originals[WHICH + 1]; /* by type; type 0 stands for random bytes */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_nic.c - takes any bytes as a message of the kernel about a chain of nf_tables, the XDP
- * features of a driver, or a queue of a NIC. Texts must be terminated, and nothing beyond the
- * message may be read. */
+/* fuzz_nic.c - takes any bytes as a message from the kernel about an nf_tables chain, a driver's
+ * XDP features, or a NIC's queue. Texts must be terminated, and nothing beyond the message may be
+ * read. */
 #include "io/nft_hooks.c"    /* NOLINT(bugprone-suspicious-include) */
 #include "io/xdp_features.c" /* NOLINT(bugprone-suspicious-include) */
 

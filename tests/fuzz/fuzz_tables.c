@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_tables.c - takes any bytes as a message of the kernel about an entry of a routing table, a
- * rule, or a change of nftables. Prefixes must be valid, and nothing beyond the message may be
- * read. */
+/* fuzz_tables.c - takes any bytes as a message from the kernel about a route, a routing rule or a
+ * change to nftables. Prefixes must be valid, and nothing beyond the message may be read. */
 #include "io/netlink_rule.c"  /* NOLINT(bugprone-suspicious-include) */
 #include "io/netlink_table.c" /* NOLINT(bugprone-suspicious-include) */
 #include "io/nft_watch.c"     /* NOLINT(bugprone-suspicious-include) */

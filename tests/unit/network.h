@@ -35,12 +35,12 @@ struct datagram {
 	struct datagram *next;
 	uint64_t at_ns;
 	struct endpoint from, to; /* in a note: the new endpoint of the peer */
-	/* The next four members are for a note. */
+	/* The next four members are used only in a note. */
 	enum told note;
 	struct node *node;
 	uint64_t peer_serial;
 	uint32_t index;
-	/* All further members are for a message. */
+	/* All further members are used only in a message. */
 	uint64_t number; /* number of the message; a repeated message keeps it */
 	unsigned sender;
 	bool forged;   /* damaged: it must change nothing */
@@ -102,7 +102,7 @@ struct world {
 	struct datagram history[HISTORY_LEN];
 	uint64_t number;
 	uint64_t calm;	       /* the message number when the network became good */
-	uint64_t disturbed_ns; /* when a message older than calm last arrived */
+	uint64_t disturbed_ns; /* when a message with a number below calm last arrived */
 	uint64_t forgot;       /* the message number when a node last lost its timestamps */
 	struct witness witness;
 	uint32_t serial;
@@ -116,7 +116,7 @@ bool world_chance(struct world *w, unsigned percent);
 /* Returns a copy on the heap, for world_enqueue(). */
 struct datagram *world_copy(const struct datagram *dg);
 
-/* Enters @dg in the queue, which owns it from then on. */
+/* Adds @dg to the queue, which then owns it. */
 void world_enqueue(struct world *w, struct datagram *dg);
 
 /* Returns the next message of the queue, which must not be empty. The caller frees it. */

@@ -2,9 +2,9 @@
 /*
  * node.h - struct device_ops and struct device_mirror of a simulated node. Part of world.h.
  *
- * Each call checks: the sender index of a message was begun before; an index begins and ends once;
- * keys and counters are right (witness.h); a session or peer that is retired can no longer be
- * found.
+ * The calls check that the sender index of a message was begun before, that each index begins and
+ * ends once, that keys and counters are right (witness.h), and that a retired session or peer can
+ * no longer be found.
  */
 #ifndef WGXDP_TEST_NODE_H
 #define WGXDP_TEST_NODE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_aead_select.c - the choice of a backend, and that the self-test finds faulty ones. */
+/* test_aead_select.c - which backend is chosen, and that the self-test finds faulty backends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -430,7 +430,7 @@ static void random_step(struct fixture *f, struct linear *l)
 	struct prefix p = random_prefix();
 	int at = linear_find(l, &p), peer = (int)(random() % PEERS);
 
-	if (random() % 3 && l->count && at < 0 && random() % 2) /* remove a prefix of the list */
+	if (random() % 3 && l->count && at < 0 && random() % 2) /* use a prefix of the list */
 		p = l->entries[at = (int)(random() % l->count)].prefix;
 	if (random() % 5 < 3 && l->count < LINEAR_MAX) {
 		assert_int_equal(allowedips_insert(f->trie, &p, PEER(peer), &f->lists[peer]), 0);

@@ -144,7 +144,7 @@ static void meanings(void **state)
 static const struct bad {
 	const char *text;
 	int err;
-	const char *says; /* the expected message behind "t.conf:"; the message may be longer */
+	const char *says; /* how the message after "t.conf:" must begin */
 } bad[] = {
 	/*  0 */ { IF "Colour = blue\n", -EINVAL, "2: Colour: there is no such key" },
 	/*  1 */ { IF "AllowedIPs = ::1\n", -EINVAL, "2: AllowedIPs: belongs below a [Peer]" },

@@ -307,7 +307,7 @@ static void keeps_its_place(void **state)
 }
 
 /* After ctlserver_stop() no request is handled, not even a request that has been read already. The
- * answers to detach are still sent. */
+ * answer to `detach` is still sent. */
 static void no_request_after_stop(void **state)
 {
 	struct world *w = *state;

@@ -224,7 +224,7 @@ static void single_damages(void **state)
 		{ true, 14, 0x40, false },
 		{ true, 18, 1, false }, /* payload length beyond the frame */
 		{ true, 19, 8 + PAYLOAD_LEN - 1, false },
-		{ true, 19, 0, false },	 /* a jumbogram, or nothing */
+		{ true, 19, 0, false },	 /* a jumbogram, or an empty packet */
 		{ true, 20, 59, false }, /* no next header */
 		{ true, 59, 8 + PAYLOAD_LEN + 1, false },
 	};

@@ -27,7 +27,7 @@ static uint32_t ones(const uint8_t *p)
 	return sum;
 }
 
-/* Writes a header with the class @tclass, and for IPv4 with its checksum. */
+/* Writes an IP header with the traffic class @tclass. An IPv4 header gets a correct checksum. */
 static void make(uint8_t ip[static 40], int version, uint8_t tclass)
 {
 	uint32_t sum;

@@ -150,7 +150,7 @@ static void directories(void **state)
 	}
 }
 
-/* A sysctl that is missing, empty or no number has the value that the caller gives as a default. */
+/* If a sysctl is missing, empty or not a number, the caller's default applies. */
 static void switches(void **state)
 {
 	static const struct {

@@ -121,8 +121,8 @@ static void test_trains(void **state)
 	begin();
 }
 
-/* Makes @t differ from @s, or its slot from @slot. Returns false if the difference does not apply
- * to this kind of packet. */
+/* Makes @t differ from @s, or changes the slot of @t in *@slot. Returns false if the
+ * difference does not apply to this kind of packet. */
 static bool differ(unsigned what, const struct segment *s, struct segment *t, uint32_t *slot)
 {
 	switch (what) {
@@ -210,7 +210,7 @@ static void test_differences(void **state)
 	begin();
 }
 
-/* 3. Nothing is appended to a packet with PSH, nor to a packet with other flags than just ACK. */
+/* 3. Nothing is appended to a packet unless ACK is its only flag. */
 static void test_flags_of_the_first(void **state)
 {
 	static const uint8_t flags[] = { 0x18, 0x00, 0x02, 0x12, 0x14, 0x30, 0x50, 0x90 };

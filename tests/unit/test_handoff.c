@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_handoff.c - notes and messages arrive complete and in order, a full ring refuses and counts,
- * and no wakeup is lost. */
+/* test_handoff.c - notes and messages arrive complete and in order, a full ring refuses further
+ * ones, lost notes are reported, and no wakeup is lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

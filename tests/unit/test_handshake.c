@@ -78,7 +78,7 @@ static void damaged(void **state)
 	world_free(t.w);
 }
 
-/* An initiation of an unknown peer with a correct mac1 gets no response. */
+/* An initiation from an unknown peer gets no response, even if its mac1 is correct. */
 static void strangers(void **state)
 {
 	struct world *w = world_new(3, 1);

@@ -17,7 +17,7 @@ uint64_t __wrap_loop_now_ns(void)
 	return clock_ns += delay_ns;
 }
 
-/* Gives two initiations of a to b in one turn, and returns b's number of responses. */
+/* Delivers two initiations from node a to node b in one turn. Returns how many responses b sent. */
 static unsigned responses(struct pair *t)
 {
 	struct loop *loop = loop_new();

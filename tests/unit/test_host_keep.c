@@ -14,8 +14,10 @@
 static int missing; /* returned by the next fake_check() */
 static unsigned checks;
 static bool damaged_seen;
-static struct keep *flushed; /* if not NULL: each check of it finds nftables flushed meanwhile */
+static struct keep *flushed; /* if not NULL: nftables is flushed during each check */
 
+/* The tests pass times to on_timer() that lie ahead of loop_now_ns(), so that on_timer() finds that
+ * this check took no time. */
 static int fake_check(void *ctx, bool damaged)
 {
 	(void)ctx;
@@ -43,7 +45,7 @@ static struct keep fresh(struct loop *loop, uint64_t now_ns)
 static void fight(void **state)
 {
 	struct loop *loop = loop_new();
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_check() takes no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
 	struct keep k = fresh(loop, now_ns);
 
 	(void)state;
@@ -74,7 +76,7 @@ static void fight(void **state)
 /* A check that finds nothing missing costs no token. */
 static void nothing_missing(void **state)
 {
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_check() takes no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
 	struct keep k = fresh(NULL, now_ns);
 
 	(void)state;
@@ -91,7 +93,7 @@ static void failing(void **state)
 {
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };
 	struct loop *loop = loop_new();
-	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND; /* fake_check() takes no time */
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
 	struct keep k = fresh(loop, now_ns);
 
 	(void)state;

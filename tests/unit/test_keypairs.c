@@ -165,7 +165,7 @@ static void catching_up(void **state)
 	device_catch_up(&t.a->device, t.ab, t.w->now_ns);
 	assert_int_equal(initiations(&t), 0);
 	memcpy(packet.from, t.a->device.identity.public, sizeof(packet.from));
-	stage_push(&t.ab->stage, &packet, sizeof(packet)); /* as if NOTE_WANT_HANDSHAKE was lost */
+	stage_push(&t.ab->stage, &packet, sizeof(packet)); /* as if NOTE_WANT_HANDSHAKE were lost */
 	device_catch_up(&t.a->device, t.ab, t.w->now_ns);
 	assert_int_equal(initiations(&t), 1);
 	world_run(t.w, t.w->now_ns + NS_PER_MS);

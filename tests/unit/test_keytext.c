@@ -89,7 +89,7 @@ static void lengths(void **state)
 	assert_false(keytext_from_base64(key, text, 44)); /* 31 bytes */
 }
 
-/* These bytes use nearly all digits. The texts were made by base64(1) and xxd(1). */
+/* The texts were made by base64(1) and xxd(1). The base64 text has digits of every kind. */
 static void known(void **state)
 {
 	static const uint8_t bytes[32] = { 0x00, 0x10, 0x83, 0x10, 0x51, 0x87, 0x20, 0x92,

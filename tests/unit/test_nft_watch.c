@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_nft_watch.c - nft_watch.c: which messages of nf_tables mean that a table was damaged. */
+/* test_nft_watch.c - nft_watch.c: which nf_tables messages mean that a table was damaged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -79,7 +79,7 @@ static const struct {
 	{ NIC(.driver = "gve", .channels.combined = 1, .channels_max.combined = 1), "udp udp",
 	  "half of its channels", "" },
 	{ NIC(.native = NIC_NO, .channels.combined = 1), "udp udp", "no native XDP", "" },
-	/* Obstacles that attach finds. */
+	/* Obstacles to attaching XDP. */
 	{ NIC(.refusal = -EOPNOTSUPP, .why.text = "eth0: a veth pair", .link.kind = "veth",
 	  .link.mtu = 9000, .channels.combined = 1), "udp udp", "eth0: a veth pair", "" },
 	{ NIC(.refusal = -EBUSY, .why.text = "eth0: XDP program 7", .program = "program 7 (x)"),
@@ -210,8 +210,8 @@ static void test_all_at_once(void **state)
 	assert_int_equal(j.reason_count, NIC_REASONS_MAX);
 }
 
-/* An option that requests a path is obeyed, even if auto would choose the other path. The judgement
- * then names what AF_XDP bypasses. */
+/* An option that requests a path is obeyed, even if "auto" would choose the other path. The
+ * judgement then names what AF_XDP bypasses. */
 static void test_asked(void **state)
 {
 	const struct nic_facts f = NIC(.bypassed.egress = "the qdisc tbf");

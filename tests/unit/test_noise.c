@@ -200,7 +200,7 @@ static void test_initiation_flipped(void **state)
 		assert_int_equal(receive_initiation(&p), NOISE_BAD);
 		((uint8_t *)&p.initiation)[at] ^= 1U << at % 8;
 		assert_memory_equal(&p.r, &before.r, sizeof(p.r));
-		/* If the static key does not open, @in is unchanged. */
+		/* If the static key does not authenticate, p.incoming is unchanged. */
 		if (at < offsetof(struct wire_initiation, encrypted_timestamp))
 			assert_true(is_zero_ct(&p.incoming, sizeof(p.incoming)));
 	}
@@ -293,7 +293,7 @@ static void test_wrong_keys(void **state)
 	assert_memory_equal(p.incoming.remote_static, other.id.public, WIRE_KEY_LEN);
 	assert_cleared(&p.r.hs);
 
-	/* a response of another node than the peer */
+	/* a response from a node other than the peer */
 	pair_at(&p, 1);
 	noise_remote_set(&p.r.remote, &p.r.id, other.id.public);
 	assert_true(send_response(&p));

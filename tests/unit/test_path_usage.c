@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_path_usage.c - message counts of both paths in consecutive windows, and the path that show
- * must report. */
+/* test_path_usage.c - message counts of both paths in consecutive windows, and the path that
+ * `wgxdp show` must report. */
 #include "dataplane/path_usage.h"
 
 #include <setjmp.h>

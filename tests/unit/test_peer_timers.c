@@ -22,12 +22,12 @@ static void retries_and_gives_up(void **state)
 			world_run(t.w, device_next(&t.a->device));
 		gap = t.w->now_ns - last;
 		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
-		/* The device has cleared the local side, so that the route decides. */
+		/* The device has cleared the source address, so that the route chooses one. */
 		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0);
 	}
 	/* meet() set the endpoint, and the device cleared its local side. */
 	assert_int_equal(t.a->endpoint_changes, 2);
-	/* The device reported this with the third initiation and with each later one. */
+	/* From the third initiation on, the device has reported that no answer came. */
 	assert_int_equal(t.a->unanswered, 15);
 	assert_int_equal(t.ab->stage.count, STAGED_PER_PEER);
 	world_pass(t.w, 12);
@@ -84,9 +84,9 @@ static void renewed_by_the_initiator(void **state)
 	assert_true(atomic_load(&t.ab->current)->born_ns >= born + SECONDS(120));
 	assert_int_equal(t.a->begun_count, 2); /* previous and current */
 	assert_int_equal(t.b->begun_count, 2);
-	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* the renewal lost none */
+	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* the renewal lost no packet */
 	chatter(&t, t.a, 70);
-	assert_int_equal(t.a->begun_count, 1); /* the grace period of the previous one is over */
+	assert_int_equal(t.a->begun_count, 1); /* the previous index has been released */
 	assert_int_equal(t.b->begun_count, 1);
 	world_free(t.w);
 }
@@ -169,7 +169,7 @@ static void unanswered(void **state)
 	while (initiations(&t) == 1)
 		world_run(t.w, world_next(t.w));
 	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.334));
-	/* The device has cleared the local side, so that the route decides. */
+	/* The device has cleared the source address, so that the route chooses one. */
 	assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0);
 	assert_int_equal(t.ab->endpoint.ifindex, 0);
 	t.w->loss_percent = 0;

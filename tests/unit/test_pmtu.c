@@ -70,7 +70,7 @@ static void test_ipv4(void **state)
 	static const struct change changes[] = {
 		/*  0: no change */ { 0, 0x45, true },
 		/*  1: a header of 16 bytes */ { 0, 0x44, false },
-		/* 2: a header with options, so that the rest has moved */ { 0, 0x46, false },
+		/*  2: options, so that the ICMP header would begin later */ { 0, 0x46, false },
 		/*  3: echo */ { 20, 8, false },
 		/*  4: port unreachable */ { 21, 3, false },
 		/*  5: a quoted packet that is not IPv4 */ { 28, 0x65, false },

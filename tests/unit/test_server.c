@@ -231,8 +231,8 @@ static void slow_lines_in_turns(void **state)
 		unsigned before = slow_lines;
 
 		assert_int_equal(loop_once(w->loop), 0);
-		/* One pass runs when the socket becomes readable, and one by the timer for the
-		 * lines that are left. */
+		/* A turn has at most two passes: one because the socket is readable, and one
+		 * because the timer for the remaining lines fires. */
 		assert_in_range(slow_lines - before, 0, 2 * (5 * NS_PER_MS / SLOW_NS + 1));
 	}
 	say(w, other, "echo here\n");
@@ -247,8 +247,8 @@ static void slow_lines_in_turns(void **state)
 	close(other);
 }
 
-/* The answer for a client that does not read stops when its output buffer is full. The client may
- * then disconnect. */
+/* If a client does not read a long answer, the server stops producing the answer when the output
+ * buffer is full. The client may then disconnect. */
 static void long_answer_unread(void **state)
 {
 	struct world *w = *state;

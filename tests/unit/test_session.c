@@ -141,8 +141,8 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Two threads never get the same counter, and the lock keeps the replay window consistent. TSan
- * runs this test, too. */
+/* Two threads never get the same counter, and the lock keeps the replay window consistent. This
+ * test also runs under TSan. */
 static void two_threads(void **state)
 {
 	struct taker *takers = calloc(2, sizeof(*takers));

@@ -142,7 +142,7 @@ static void change_keepalive(struct sim *s)
 				  s->w->now_ns);
 }
 
-/* Changes one side first, and the other side some time later. */
+/* Changes the preshared key on one side first, and on the other side some time later. */
 static void change_psk(struct sim *s)
 {
 	unsigned i = any_client(s), hub_first = below(s, 2);
@@ -228,9 +228,9 @@ static void remove_and_add(struct sim *s)
 	}
 }
 
-/* Steps the wall clock of node @i, but not to before the latest timestamp that it has sent. A
- * restarted node does not know that timestamp, and the others would refuse its initiations ([W]
- * 5.1). */
+/* Steps the wall clock of node @i, but never to a time before the latest timestamp that it has
+ * sent. A restarted node does not know that timestamp, and the others would refuse its initiations
+ * ([W] 5.1). */
 static void set_clock(struct sim *s, unsigned i, int64_t offset_ns)
 {
 	struct node *n = &s->w->nodes[i];
@@ -337,8 +337,8 @@ static void calm(struct sim *s)
 			n->under_load = false;
 }
 
-/* Checks that no recovery takes longer than its bound. The time counts from @since_ns, or from the
- * arrival of the last message that is older than the good network. */
+/* Checks that no recovery takes longer than its bound. The time counts from @since_ns, or, if
+ * later, from the arrival of the last message that was sent before the network became good. */
 static void in_time(struct sim *s, uint64_t since_ns)
 {
 	uint64_t good_ns = s->w->disturbed_ns > since_ns ? s->w->disturbed_ns : since_ns;

@@ -183,7 +183,7 @@ static void *push_many(void *arg)
 	return (void *)dropped;
 }
 
-/* Each packet is taken or dropped, once, in order. */
+/* Each packet is either taken or dropped, never both, and packets are taken in order. */
 static void two_threads(void **state)
 {
 	unsigned taken = 0;

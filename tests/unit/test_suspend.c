@@ -102,7 +102,7 @@ static int setup(void **state)
 	m = (struct machine){ .t = connected(), .out.ops = &out_ops, .out.fd = -1 };
 	machine = &m;
 	boot_ns = m.t.w->now_ns;
-	slept_ns = SECONDS(77); /* the suspend happened before this wait */
+	slept_ns = SECONDS(77); /* an earlier suspend, before the daemon started */
 	wait_ns = 0;
 	suspend_init(&m.suspend);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);

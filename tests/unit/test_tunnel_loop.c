@@ -173,7 +173,7 @@ static void test_own4(void **state)
 	}
 	for (uint32_t len = 20; len < 28; len++)
 		assert_false(tunnel_loop_is_own(&e, sent4, len));
-	e.endpoint.local.v4.s_addr = 0; /* no route, so any source that the kernel may choose */
+	e.endpoint.local.v4.s_addr = 0; /* source not known: every source matches */
 	assert_true(tunnel_loop_is_own(&e, sent4, sizeof(sent4)));
 }
 

@@ -78,7 +78,7 @@ static void own_key(void **state)
 	assert_int_equal(w.device.peer_count, 1);
 	assert_int_equal(endpoints_set, 0);
 	assert_int_equal(allowedips_count(w.device.allowed, AF_INET), 0);
-	/* If the device gets the key of an existing peer, the peer is removed. */
+	/* If the device is given the private key of one of its peers, this peer is removed. */
 	assert_int_equal(say(&w, "set=1\nprivate_key=" ZERO "\n\n"), 0);
 	assert_int_equal(say(&w, text), 0);
 	assert_int_equal(endpoints_set, 1); /* the daemon is told that a name no longer applies */
@@ -118,7 +118,7 @@ static void peers_change_during_get(void **state)
 	end(&w);
 }
 
-/* replace_peers removes many peers in pieces, and only those that were there before it. */
+/* replace_peers removes many peers in several steps. A peer that is added between them stays. */
 static void peers_replaced_in_pieces(void **state)
 {
 	uint8_t key[WIRE_KEY_LEN] = { 0 };
@@ -234,7 +234,7 @@ static void replaced(void **state)
 			assert_memory_equal(at, table[i].got, strlen(table[i].got));
 		end(&w);
 	}
-	/* The connection breaks in the middle. */
+	/* The connection breaks in the middle of the second set. */
 	begin(&w);
 	say(&w, "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\n\nset=1\npublic_key=" A
 		"\nreplace_allowed_ips=true\nallowed_ip=10.0.0.6/32\n");

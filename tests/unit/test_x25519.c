@@ -105,8 +105,8 @@ static void test_clamp(void **state)
 	assert_int_equal(zeros[31], 0x40);
 }
 
-/* All points whose order divides 8, in each of their encodings below 2^255. The top bit is ignored,
- * so with it set they are the same points. */
+/* All points whose order divides 8, in each of their encodings below 2^255. X25519 ignores the
+ * top bit, so setting it gives another encoding of the same point. */
 static void test_low_order(void **state)
 {
 	static const char *const table[] = {

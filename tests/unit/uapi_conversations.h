@@ -48,7 +48,7 @@ static const struct conversation {
 	  "replace_allowed_ips=true\n"
 		   "allowed_ip=0.0.0.0/0\n\n", OK,
 		   PEER_HEAD(A) PEER_TAIL "allowed_ip=0.0.0.0/0\n" },
-	/*  5: after remove the peer's other lines have no effect */
+	/*  5: after remove=true, the peer's other lines have no effect */
 	{ "set=1\npublic_key=" A "\nremove=true\nallowed_ip=10.0.0.1/32\npreshared_key=" B
 	  "\nendpoint=192.0.2.1:1\npersistent_keepalive_interval=1\nreplace_allowed_ips=true\n"
 	  "remove=true\nupdate_only=true\npublic_key=" B "\n\n", OK, PEER_HEAD(B) PEER_TAIL },
@@ -61,7 +61,7 @@ static const struct conversation {
 	/*  8 */ { "set=1\npublic_key=" A "\n\nset=1\nreplace_peers=true\npublic_key=" B "\n\n",
 	  OK OK,
 		   PEER_HEAD(B) PEER_TAIL },
-	/*  9: a key of zeros clears a key */
+	/*  9: an all-zero key clears the private key or the preshared key */
 	{ "set=1\nprivate_key=" OWN "\npublic_key=" A "\npreshared_key=" B "\n\n"
 	  "set=1\nprivate_key=" ZERO
 	  "\npublic_key=" A "\npreshared_key=" ZERO "\n\n", OK OK, PEER_HEAD(A) PEER_TAIL },

@@ -25,8 +25,7 @@ struct payload {		    /* the inner packet */
 	uint32_t serial;
 };
 
-/* Notes between worker and control thread
- * ------------------------------------------------------- */
+/* Notes between worker and control thread ------------------------------------------------------ */
 
 /* Sends a note. The note names its peer by a number, because the peer may be removed before the
  * note arrives. */
@@ -38,7 +37,7 @@ void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
 /* Seals @packet for @p and sends it. Returns false if there is no session. */
 bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len);
 
-/* Sends a packet of @len bytes to @p, or stages it. Without an endpoint it is dropped. */
+/* Sends a packet of @len bytes to @p, or stages it. Drops the packet if @p has no endpoint. */
 void node_send_len(struct node *n, struct peer *p, size_t len);
 
 void node_send(struct node *n, struct peer *p); /* the shortest packet */
