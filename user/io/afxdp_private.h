@@ -22,7 +22,7 @@ struct afxdp {
 	uint64_t *lent, *idle; /* addresses of chunks */
 	uint16_t ip_id;
 	bool zero_copy;
-	/* cold: setup only */
+	/* cold: used only at setup, except tx_frames */
 	uint32_t rx_frames, tx_frames;
 	struct xsk_umem *umem;
 	struct xsk_socket *socket;

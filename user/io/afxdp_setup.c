@@ -24,8 +24,8 @@
 #define BUSY_POLL_BUDGET 64 /* packets per call; the most that drivers are tested with */
 #define LINK_HEADER_MAX 22  /* Ethernet and two VLAN tags; see chunk_for() */
 
-/* How long and how often a busy queue is tried. The kernel releases the queue of a closed socket
- * with a delay (measured: 16 to 29 ms). */
+/* How long the bind to a busy queue is repeated, and the pause between two attempts. The kernel
+ * releases the queue of a closed socket with a delay (measured: 16 to 29 ms). */
 #define BIND_PATIENCE_MS 1000
 #define BIND_PAUSE_MS 10
 

@@ -11,8 +11,8 @@
 
 #include "io/netlink_request.h"
 
-/* This file exists if the kernel tracks connections. No netlink request is sent while the file does
- * not exist, because a request would load the conntrack module. */
+/* The kernel creates this file when the conntrack module is loaded. While the file does not exist,
+ * no netlink request is sent, because a request would load the module. */
 #define TRACKING "/proc/sys/net/netfilter/nf_conntrack_count"
 
 struct netlink *conntrack_open(void)

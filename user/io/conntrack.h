@@ -23,8 +23,8 @@ struct conntrack_tuple {
 	uint8_t icmp_type;
 };
 
-/* Returns a handle for the calls below, which netlink_close() closes. Returns NULL if connections
- * are not tracked, or on an error. */
+/* Returns a handle for the functions below. The caller closes the handle with netlink_close().
+ * Returns NULL if connections are not tracked, or on an error. */
 struct netlink *conntrack_open(void);
 
 /* Looks up the flow from e->local and @source_port to e->remote in the kernel's connection

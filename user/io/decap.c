@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * decap.c - parses Ethernet, IP and UDP headers and checks every length. Our XDP program has
- * usually checked them already, but another program can also redirect a frame to the socket. So the
+ * usually made the same checks, but another program can also redirect a frame to the socket. So the
  * checks are repeated, and no frame is read beyond its end.
  *
  *   frame ─▶ Ethernet ─▶ IPv4 (IHL 5..15) ──────────────────┬─▶ UDP ─▶ payload

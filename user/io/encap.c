@@ -63,7 +63,7 @@ static uint16_t fold(uint64_t sum)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* Returns the sum over addresses and protocol of the pseudo header. The caller adds the UDP
+/* Returns the sum over the addresses and the protocol of the pseudo header. The caller adds the UDP
  * length. */
 static uint64_t sum_pseudo(const uint8_t *addresses, size_t n)
 {

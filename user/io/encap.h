@@ -33,7 +33,7 @@ struct encap {
 	const char *why; /* static text: why AF_XDP may not send; NULL if it may */
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
-	uint8_t header[ENCAP_HEADER_MAX]; /* in which class, lengths and checksums are 0 */
+	uint8_t header[ENCAP_HEADER_MAX]; /* the class, lengths and checksums in it are 0 */
 	uint16_t ip_sum, udp_sum; /* partial checksums: IPv4 header; pseudo header and ports */
 };
 
@@ -64,9 +64,9 @@ static inline unsigned encap_overhead(const struct encap *e)
 	return e->endpoint.remote.sa.sa_family == AF_INET ? 28 : 48;
 }
 
-/* Writes the headers into the e->header_len bytes before @payload of @len bytes: lengths, class
- * (DSCP and ECN), IP ID @id (IPv4) and checksums. The caller has checked that @len fits the path's
- * MTU. Worker. */
+/* Writes the headers into the e->header_len bytes before @payload, and fills in the lengths for a
+ * payload of @len bytes, the class @tclass (DSCP and ECN), the IPv4 ID @id, and the checksums. The
+ * caller has checked that @len fits the path's MTU. Worker. */
 void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id,
 		 uint8_t tclass);
 

@@ -61,7 +61,7 @@ static inline bool inner4_may_fragment(const uint8_t *ip)
 	return !(inner_read16(ip + offsetof(struct iphdr, frag_off)) & IP_DF);
 }
 
-/* Returns true for a fragment other than the first, in which no transport header follows. */
+/* Returns true for a fragment other than the first. Such a fragment has no transport header. */
 static inline bool inner4_is_later_fragment(const uint8_t *ip)
 {
 	return inner_read16(ip + offsetof(struct iphdr, frag_off)) & IP_OFFMASK;

@@ -35,7 +35,7 @@
 #define NETDEV_XDP_ACT_XSK_ZEROCOPY 0x8
 #endif
 
-/* Linux 6.8: the queues of a NIC, in the same family. */
+/* Linux 6.8: requests of the family "netdev" for the queues of a NIC. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 #define NETDEV_CMD_QUEUE_GET 10
 #define NETDEV_A_QUEUE_ID 1

@@ -85,7 +85,7 @@ static void begin_managing(struct neighbours *n, const struct encap_next *next)
 
 static void end_managing(struct neighbours *n, const struct encap_next *next)
 {
-	/* An error means that the entry or its interface is gone. */
+	/* An error means that the entry or its interface is gone, so nothing is left to release. */
 	(void)netlink_neighbour_release(n->nl, next->ifindex, next->family, next->addr);
 	n->managed--;
 	if (n->changed)

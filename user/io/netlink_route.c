@@ -127,9 +127,9 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 	return netlink_talk(nl, nlh, take_route, out);
 }
 
-/* Returns true if q->from is an address of this host, because the route to q->from is local. The
- * answer to @q itself does not show this: IPv6 accepts any source. IPv4 returns an error for a
- * foreign source, but this error differs between kernels and may also have another cause. */
+/* Returns true if the route to q->from is local, which means that q->from is an address of this
+ * host. The answer to @q itself does not show this: IPv6 accepts any source. IPv4 returns an error
+ * for a foreign source, but this error differs between kernels and may also have another cause. */
 static bool is_ours(struct netlink *nl, const struct query *q)
 {
 	struct query back = { .family = q->family, .to = q->from, .ifindex = q->ifindex };

@@ -25,7 +25,7 @@ struct netlink_watch {
 	void (*route)(void *ctx, const struct prefix *destination); /* may be NULL */
 	void *route_ctx;
 	uint32_t routes_by; /* only routes that use this link are reported; 0 = all */
-	int nsid; /* of the watched namespace; NETNSA_NSID_NOT_ASSIGNED: the socket's own */
+	int nsid; /* id of the watched namespace; NETNSA_NSID_NOT_ASSIGNED = the socket's own */
 };
 
 static const int own_groups[] = {
@@ -33,8 +33,8 @@ static const int own_groups[] = {
 	RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	  RTNLGRP_IPV4_RULE,	RTNLGRP_IPV6_RULE,
 	RTNLGRP_NEXTHOP,    RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, 0,
 };
-/* The groups for a watch of another namespace. They are fewer, because the socket receives the
- * messages of all namespaces. RTNLGRP_NSID reports the end of a namespace. */
+/* The groups for a watch of another namespace. This list is shorter, because the socket receives
+ * the messages of all namespaces. RTNLGRP_NSID reports the end of a namespace. */
 static const int netns_groups[] = {
 	RTNLGRP_LINK,	   RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
 	RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP,    RTNLGRP_NSID,	   0,

@@ -21,8 +21,8 @@ int netns_of_tun(int tun_fd);
  * identifies the namespace as long as the namespace exists. Returns 0 if the process is gone or may
  * not be inspected. */
 uint64_t netns_of_process(const char *pid);
-/* Fills in the name that ip-netns(8) has for the namespace with the inode @ns. Returns false if it
- * has none. */
+/* Fills in the name that ip-netns(8) has for the namespace with the inode @ns. Returns false if the
+ * namespace has no name. */
 bool netns_name(uint64_t ns, char name[static NETNS_NAME_LEN]);
 /* Opens the namespace with the inode @ns, through its name or through a process in it. Returns a
  * descriptor, -ENOENT if neither is found, or another -errno. */

@@ -59,8 +59,8 @@ struct transport {
 	 * poll() does not wake for them, so the worker sweeps again soon while this is not 0.
 	 * Reader only. */
 	unsigned unsent;
-	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. Stays 0
-	 * for udp until the kernel refuses a message. Reader only. */
+	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. For
+	 * UDP sockets, stays 0 until the kernel refuses a message. Reader only. */
 	unsigned fullness;
 	/* Busy polling: recv() makes the kernel poll the queue, and the reader sleeps only after
 	 * this time without a packet. 0 = no busy polling. */

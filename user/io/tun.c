@@ -23,7 +23,7 @@
 #include "io/vnet.h"
 
 #define TUN_DEVICE "/dev/net/tun"
-#define TX_QUEUE_LEN 1000 /* packets; a full queue drops packets, there is no back pressure */
+#define TX_QUEUE_LEN 1000 /* packets; a full queue drops packets without back pressure */
 
 int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, size_t room)
 {
@@ -84,8 +84,8 @@ static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 
 /* Turns ICMP redirects off. A host that relays packets between peers sends them by the interface on
  * which they arrived, and the kernel would answer such packets with redirects. The kernel does so
- * if either `all` or the interface allows redirects, so both are set, as the kernel's WireGuard
- * does. Failure (a read-only /proc) is ignored, because redirects are only a nuisance. */
+ * if either `all` or the interface allows redirects. So both are turned off, as the kernel's
+ * WireGuard does. Failure (a read-only /proc) is ignored, because redirects are only a nuisance. */
 static void disable_redirects(const char *name)
 {
 	const char *const interfaces[] = { "all", name };
@@ -289,7 +289,8 @@ int tun_add_queue(struct tun *queue, const struct tun *first, struct fault *f)
 int tun_set_offloads(struct tun *t, bool from_host, bool udp, struct fault *f)
 {
 	const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-	const unsigned all = tcp | TUN_F_USO4 | TUN_F_USO6; /* USO4 and USO6 only together */
+	/* The kernel accepts USO4 and USO6 only together. */
+	const unsigned all = tcp | TUN_F_USO4 | TUN_F_USO6;
 
 	t->uso = udp && !ioctl(t->fd, TUNSETOFFLOAD, all);
 	t->offloads = !from_host ? 0 : t->uso ? all : tcp;

@@ -31,8 +31,8 @@ int udp_disown(const struct transport *transport);
  * Returns 0 or -errno. */
 int udp_steer(struct transport *leader, int prog_fd);
 
-/* Turns UDP_SEGMENT (@gso) and UDP_GRO (@gro) on or off, as far as the kernel has them. Initially
- * both are off. Do not call this while a worker uses the transport. */
+/* Turns UDP_SEGMENT (@gso) and UDP_GRO (@gro) on or off, as far as the kernel supports them. Both
+ * are off at first. Do not call this while a worker uses the transport. */
 void udp_set_offloads(struct transport *transport, bool gso, bool gro);
 
 /* Returns the socket of @family (AF_INET, AF_INET6), or -1. Any thread. */
@@ -41,9 +41,9 @@ int udp_socket(const struct transport *transport, int family);
 /* Sets SO_MARK on both sockets. Returns 0 or -errno. Any thread. */
 int udp_set_fwmark(struct transport *transport, uint32_t fwmark);
 
-/* Sends one message to @e with @tclass (DSCP and ECN) in the IP header. Used for handshakes and
- * keepalives of the control thread. The source is e->local if set. If e->local is no longer an
- * address of this host, the message is sent from an address that the route chooses, and
+/* Sends one message to @e with @tclass (DSCP and ECN) in the IP header. Used for handshakes and for
+ * the keepalives that the control thread sends. The source is e->local if set. If e->local is no
+ * longer an address of this host, the message is sent from an address that the route chooses, and
  * *@local_gone is set to true; otherwise *@local_gone is untouched. Returns 0 or -errno. Any
  * thread. */
 int udp_send_one(struct transport *transport, const struct endpoint *e, uint8_t tclass,

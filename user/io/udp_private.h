@@ -85,13 +85,14 @@ unsigned udp_alloc(struct transport *transport, struct tx_frame *frames, unsigne
 unsigned udp_send(struct transport *transport, struct tx_frame *frames, unsigned n);
 void udp_sweep(struct transport *transport);
 
-/* Fills @m for one message to @e from its local address, with @tclass in its IP header; @iov and
+/* Fills @m for one message from e->local to e->remote, with @tclass in the IP header; @iov and
  * @control are borrowed. */
 void udp_address_msg(struct msghdr *m, const struct endpoint *e, uint8_t tclass, struct iovec *iov,
 		     union udp_control *control);
 
 /* Call this when the kernel refused @m with @err. If the cause may be a source address that is no
- * longer local, sends @m without a source address. Returns 0 or -errno; @err if @m was not sent. */
+ * longer local, sends @m again without a source address and returns 0 or the new -errno. Otherwise
+ * returns @err. */
 int udp_resend(int fd, struct msghdr *m, int err);
 
 #endif

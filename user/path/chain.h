@@ -27,8 +27,9 @@ struct in_packet {
 	const struct peer *holder; /* the peer that may use the packet's inner source address */
 	uint64_t counter;
 	uint32_t index; /* receiver index */
-	uint32_t len;	/* of the plaintext, later of the IP packet in it; 0 = keepalive */
-	bool roamed;	/* the outer source is a new endpoint, and the outer checksums are right */
+	/* Length of the plaintext; after check_sources(), of the IP packet in it. 0 = keepalive. */
+	uint32_t len;
+	bool roamed; /* the outer source is a new endpoint, and the outer checksums are right */
 	enum reason reason;
 };
 
@@ -190,8 +191,8 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 		const struct endpoint *from);
 
 /* Reads the clocks again. Returns true if this turn was interrupted for so long that its sessions
- * must be checked again before anything is sent. Then returns true until the end of the turn,
- * because the sessions of several batches of messages may have been chosen before the
+ * must be checked again before anything is sent. Every later call in the same turn then returns
+ * true, too, because the sessions of several batches of messages may have been chosen before the
  * interruption. */
 bool chain_time_passed(struct worker *w);
 

@@ -61,7 +61,7 @@ struct gro {
 	unsigned packet_count, group_count;
 	struct gro_packet packets[FRAME_BATCH];
 	struct gro_group groups[FRAME_BATCH];
-	uint16_t flows[GRO_FLOWS]; /* the newest group of a flow, by the flow's hash */
+	uint16_t flows[GRO_FLOWS]; /* flows[hash of a flow] = its newest group, or GRO_NONE */
 };
 
 /* Empties @g. @tcp, @udp: which protocols may be merged. */

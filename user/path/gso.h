@@ -49,8 +49,8 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
 	return g->len - i * g->size;
 }
 
-/* The longest headers of IPv4 and TCP with options. A packet with longer headers (IPv6 with many
- * extension headers) is refused. */
+/* The length of the longest IPv4 and TCP headers, with options. A packet with longer headers (IPv6
+ * with many extension headers) is refused. */
 #define GSO_HEADERS_MAX (60 + 60)
 
 /* Returns the offset in the packet of segment @i's payload. */

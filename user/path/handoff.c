@@ -18,7 +18,7 @@ struct handoff {
 	int event_fd;
 	_Atomic bool kicked; /* event_fd has been written since the last handoff_clear() */
 	_Atomic bool notes_lost;
-	bool dirty; /* worker: a note or message was added since the last kick */
+	bool dirty; /* worker: an item was added to one of the rings since the last kick */
 };
 
 struct handoff *handoff_new(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * offsets.h - byte offsets in IP, TCP and UDP headers (RFC 791, 8200, 9293, 768), and unaligned
- * access. Inner packets have any alignment, so header structs cannot be used.
+ * access. Inner packets may have any alignment, so header structs cannot be used.
  */
 #ifndef WGXDP_OFFSETS_H
 #define WGXDP_OFFSETS_H
@@ -41,7 +41,7 @@ enum {
 	FLAG_CWR = 0x80,
 };
 
-/* Read and write 16 bits without converting them: a header field has network order. */
+/* Read and write 16 bits without conversion, so the value of a header field is in network order. */
 static inline uint16_t raw_get16(const uint8_t *p)
 {
 	uint16_t v;

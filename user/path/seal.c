@@ -62,7 +62,7 @@ static struct out_packet *run_end(struct out_packet *p, const struct out_packet 
 	return p;
 }
 
-/* Reserves the counters for each run of packets of one session in one step. If the session has too
+/* For each run of packets of one session, reserves the counters in one step. If the session has too
  * few counters left, it is finished, and the packets are staged for the next session. */
 static void take_counters(struct worker *w, struct out_packet *p, const struct out_packet *end)
 {
@@ -269,7 +269,7 @@ static void transmit(struct worker *w)
 }
 
 /* The kernel refused UDP_SEGMENT on the path to this peer, and the messages were sent singly. Later
- * messages to this peer are not joined to trains. */
+ * messages to this peer are not sent in trains. */
 static void note_gso_refused(struct worker *w, struct peer *p, int error)
 {
 	if (atomic_exchange_explicit(&p->no_gso, true, memory_order_relaxed))

@@ -40,8 +40,8 @@
 #define RETRY_MS 1
 /* How often a worker with stale keys checks whether the control thread has wiped them. */
 #define WIPE_MS 2
-/* How often the heartbeat is written. XDP passes a worker's data to the stack when the heartbeat is
- * HEARTBEAT_STALE_NS old. */
+/* A worker writes its heartbeat at least this often. XDP passes the worker's data to the stack when
+ * the heartbeat is HEARTBEAT_STALE_NS old. */
 #define HEARTBEAT_MS 500
 
 static uint64_t now_ns(void)

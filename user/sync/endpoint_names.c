@@ -12,7 +12,7 @@
 #include "wgxdp/limits.h"
 
 #define SILENCE_NS (ENDPOINT_NAMES_SILENCE_S * NS_PER_S)
-#define RETRY_MAX_SHIFT 4 /* failed lookups are repeated after 1, 2, 4, 8 and then 16 s */
+#define RETRY_MAX_SHIFT 4 /* failed lookups are repeated after 1, 2, 4, 8, then every 16 s */
 #define NO_NAME_RETRY_S 30
 #define DEAD_NS (ENDPOINT_NAMES_DEAD_S * NS_PER_S)
 /* If more time than this lies between two reports of unanswered handshakes, the reports belong to
@@ -254,8 +254,8 @@ static void try_next(struct endpoint_name *name, uint64_t now_ns)
 	name->unanswered.first_ns = 0;
 }
 
-/* Replaces the endpoint with the newest answer if the rules allow that now. Otherwise records when
- * they will allow it. */
+/* Replaces the endpoint with an address of the newest answer if the rules in endpoint_names.h allow
+ * that now. If they will allow it later, records when. */
 static void review(struct endpoint_name *name, uint64_t now_ns)
 {
 	const struct endpoint *e = &name->peer->endpoint;

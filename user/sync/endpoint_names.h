@@ -5,8 +5,9 @@
  *
  *   endpoint_names_set ─▶ look up ─▶ answer ─▶ keep it; replace the endpoint, or not
  *                            ▲          │
- *                            └──────────┘  after the TTL (5 s to 1 h); after a failure in 1,
- *                                          2, 4, 8, then 16 s; and when a handshake has had no
+ *                            └──────────┘  after the TTL (5 s to 1 h); 1, 2, 4, 8, then 16 s
+ *                                          after a failure; 30 s after an answer without a
+ *                                          usable address; and when a handshake has had no
  *                                          answer for 10 s
  *
  * An answer replaces the endpoint of a peer only if all of these conditions hold:
@@ -14,12 +15,12 @@
  *     answer: its address is missing, or its port is not the port of the name. So an answer that
  *     only lists the addresses in another order changes nothing.
  *   - No packet of the peer was authenticated for 15 s, and the endpoint was not set within 15 s.
- *     The endpoint of a peer that sends packets is right.
+ *     A peer whose packets arrive needs no other endpoint.
  *   - The endpoint came from the name. If the peer has roamed to another endpoint, either a later
  *     answer must contain no address of the answer before it (the peer has a new address), or a
  *     handshake must have had no answer for 10 s.
  * A peer without an endpoint, or whose name was set by a reload, gets the first answer immediately.
- * An answer that arrives within the 15 s is kept, and is checked again when they are over. If the
+ * An answer that arrives within the 15 s is kept, and is checked again after the 15 s. If the
  * endpoint is in the answer but seems dead, the next address of the answer is tried.
  *
  * Control thread. All times are CLOCK_BOOTTIME in ns.
@@ -111,8 +112,8 @@ void endpoint_names_done(struct endpoint_names *n); /* does nothing if *n is all
 int endpoint_names_set(struct endpoint_names *n, struct peer *p, const char *host, uint16_t port,
 		       const struct endpoint *known, uint64_t now_ns);
 
-/* Removes the name of @p, because its endpoint was set by hand or the peer is being removed. The
- * endpoint stays. Does nothing if the peer has no name. */
+/* Removes the name of @p, because its endpoint was set by hand or the peer is being removed. Does
+ * not change the endpoint. Does nothing if the peer has no name. */
 void endpoint_names_forget(struct endpoint_names *n, const struct peer *p);
 
 /* Reports that a handshake with the peer has been unanswered for 10 s or more. Called through

@@ -8,8 +8,8 @@
 #include "path/handoff.h"
 #include "sync/icmp_sender.h"
 
-/* The most messages and notes of one queue that one turn of the loop handles, so that timers and
- * configuration are not delayed. */
+/* One turn of the loop handles at most this many messages and notes of one queue, so that timers
+ * and configuration are not delayed. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
 /* The longest time that one turn spends on the check of all peers after notes were lost. */
@@ -144,9 +144,10 @@ static void on_handoff(void *ctx, int fd, uint32_t events)
 	handle_handoff(source->rx, source->handoff);
 }
 
-/* Moves all messages from the leader's sockets into the inbox. Messages for which the inbox has no
- * room are dropped and counted. A message that is longer than an initiation is a data message,
- * which can arrive here only before the reuseport program is attached. It is dropped, too. */
+/* Moves messages from the leader's sockets into the inbox until the sockets are empty or
+ * HANDSHAKE_QUEUE_LEN messages were read. Messages for which the inbox has no room are dropped and
+ * counted. A message that is longer than an initiation is a data message, which can arrive here
+ * only before the reuseport program is attached. Such a message is dropped and counted, too. */
 static void on_leader(void *ctx, int fd, uint32_t events)
 {
 	struct handshake_rx *rx = ctx;

@@ -36,8 +36,8 @@ static bool is_loopback(uint8_t family, const uint8_t *addr)
 }
 
 /* Adds an address of the host to the list. Leaves loopback addresses out, because the stack refuses
- * packets from outside to these addresses. On the loopback interface, XDP passes such packets
- * anyway, because their source is martian. */
+ * packets to them on other interfaces. On the loopback interface, XDP would pass packets to these
+ * addresses anyway, because the source of such packets is martian. */
 static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
 {
 	struct listen_list *list = ctx;

@@ -48,10 +48,11 @@ struct nexthops_config {
 	void *ctx;
 };
 
-/* The peers that a round resolves. */
+/* The peers that a round resolves: all peers if @all is true, else the peers whose endpoints are in
+ * one of the prefixes or behind one of the hops. */
 struct nexthops_scope {
 	bool all;
-	unsigned prefix_count, hop_count; /* without @all: the peers in a prefix or behind a hop */
+	unsigned prefix_count, hop_count;
 	struct prefix prefixes[NEXTHOPS_PREFIXES_MAX];
 	struct encap_next hops[NEXTHOPS_HOPS_MAX];
 };

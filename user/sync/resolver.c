@@ -18,7 +18,7 @@
 /* How long a lookup that has found addresses of one family still waits for the other family. Some
  * servers never answer queries for AAAA. */
 #define PATIENCE_NS (2 * NS_PER_S)
-#define LITERAL_TTL_S 60 /* a link may be replaced by another of the same name */
+#define LITERAL_TTL_S 60 /* for fe80::1%eth0, because a new link may get the name eth0 */
 
 /* Identifies one version of a file. All zero = the file does not exist. */
 struct file_state {

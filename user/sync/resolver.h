@@ -37,14 +37,14 @@ struct resolver_answer {
 	struct endpoint addresses[RESOLVER_MAX];
 	unsigned count;
 	uint32_t ttl_s; /* the smallest TTL of all records used; 0 for /etc/hosts */
-	/* Whether the lookup of this family got an answer, which may contain no address. */
+	/* True if the lookup of the family was answered, possibly without any address. */
 	bool has_v4, has_v6;
 };
 
 /* Receives the result of a lookup. @err is 0 with at least one address in @answer; -ENOENT (the
- * name does not exist, or a peer can have none of its addresses); or -EAGAIN (no answer now). After
- * an error @answer has no addresses and @why is the reason, such as "DNS did not answer". Both
- * pointers are valid only during the call. The function may begin and cancel lookups. */
+ * name does not exist, or none of its addresses can belong to a peer); or -EAGAIN (no answer now).
+ * After an error @answer has no addresses and @why is the reason, such as "DNS did not answer".
+ * @answer and @why are valid only during the call. The function may begin and cancel lookups. */
 typedef void (*resolver_fn)(void *ctx, int err, const struct resolver_answer *answer,
 			    const char *why);
 

@@ -28,14 +28,15 @@
 #include "util/loop.h"
 
 struct tunnel_ops {
-	/* The interface is up. Returns 0, or logs the reason and returns -errno; the interface is
-	 * then set down again. */
+	/* Called when the interface is up. Returns 0, or logs the reason and returns -errno; the
+	 * interface is then set down again. */
 	int (*link_up)(void *ctx);
 	void (*link_down)(void *ctx);
 	/* Tells the ifindex of the interface in our namespace, or 0 if the interface is in another
 	 * namespace. */
 	void (*at_home)(void *ctx, uint32_t ifindex);
-	/* The interface was deleted (@exit_code 0) or cannot be followed (1): the daemon ends. */
+	/* Called when the interface was deleted (@exit_code 0) or cannot be followed to its new
+	 * namespace (1). The daemon then ends. */
 	void (*ended)(void *ctx, int exit_code);
 };
 
@@ -58,7 +59,8 @@ struct tunnel {
 	bool tc_refused;	 /* the last attempt to attach TC failed */
 	bool no_tcx;		 /* TC is attached by clsact, as the kernel has no tcx */
 	bool steered;		 /* RPS was seen to queue packets before TC */
-	/* Packets that RPS has queued, and messages received until RPS queued the last packet. */
+	/* How many packets RPS had queued at the last check that found new ones, and how many
+	 * messages had been received by then. */
 	uint64_t rps_packets, steered_rx;
 	bool link_changed;  /* an event reported a change that is not handled yet */
 	bool link_gone;	    /* an event reported a removal that is not handled yet */

@@ -26,8 +26,8 @@ struct log_line {
 /* Adds a line. @text is cut to LOG_TEXT_MAX - 1 bytes. */
 void log_ring_add(enum log_level level, const char *text);
 
-/* Copies the oldest line whose serial is greater than line->serial; the first call has serial 0.
- * Returns false if there is no such line. */
+/* Copies to @line the oldest line whose serial is greater than line->serial. The caller sets
+ * line->serial to 0 before its first call. Returns false if there is no such line. */
 bool log_ring_next(struct log_line *line);
 
 #endif

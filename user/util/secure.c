@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * secure.c - locks the whole memory of the process instead of single objects. A locking allocator
- * with guard pages needs three mappings per secret, so 10,000 peers would exceed vm.max_map_count.
- * Because of MCL_ONFAULT, pages of rings and stacks that are never touched use no memory.
+ * with guard pages needs three mappings per secret, so the secrets of 10,000 peers would exceed
+ * vm.max_map_count. Because of MCL_ONFAULT, pages of rings and stacks that are never touched use no
+ * memory.
  */
 #include "util/secure.h"
 
