@@ -16,7 +16,7 @@ static __always_inline void count_into(struct drops_value *v, __u64 packets, __u
 	v->bytes += bytes;
 }
 
-/* Counts @packets, @bytes in total, that were dropped for @reason. */
+/* Counts @packets packets, @bytes in total, that were dropped for @reason. */
 static __always_inline void count_drops(enum reason reason, __u64 packets, __u64 bytes)
 {
 	__u32 key = reason;
@@ -33,8 +33,8 @@ static __always_inline void count_pass(enum reason reason, __u64 bytes)
 }
 
 /* Counts @packets received data messages with an index of the peer in @slot, @bytes of UDP payload
- * in total. GRO may have joined them to one skb. Counts nothing if the element of the peer is gone,
- * because the peer is being removed. */
+ * in total. GRO may have joined them into one skb. Counts nothing if the element of the peer is
+ * gone, because the peer is being removed. */
 static __always_inline void count_peer_rx(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct peer_stats_value *v = bpf_map_lookup_elem(&peer_stats, &slot);

@@ -30,8 +30,8 @@ const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
 const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
 
 /* Returns the number of datagrams in the frame if it was joined, or 0 if the frame is a single
- * datagram. Returns 1 for a joined frame of unknown number: a virtual machine may send a joined
- * frame without the number of its datagrams. */
+ * datagram. Returns 1 if the frame was joined but the number is unknown, because a virtual machine
+ * may send a joined frame without the number of its datagrams. */
 static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
 {
 	const void *start = NULL, *shared;

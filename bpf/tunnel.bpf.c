@@ -3,7 +3,7 @@
  * tunnel.bpf.c - enforces allowed IPs in both directions of the tunnel interface.
  *
  *   host ──▶ wg0 ─ egress: is the destination an allowed IP? ─ yes, counted as offered ─▶ worker
- *                    └─ no: a few a second pass, so that the daemon can answer with ICMP errors.
+ *                    └─ no: a few per second pass, so that the daemon can answer with ICMP errors.
  *                       The rest are dropped here, before they wake the worker.
  *
  *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: does the source belong to the peer

@@ -18,8 +18,9 @@
  *                     "level":"error"|"info"|"debug","text":"..."}]}: the last lines of the log,
  *                     oldest first; earlier counts the older lines, which are no longer kept
  *   {"op":"reload","exact":true,"adopt":true}
- *                     {"ok":true} when the config file is applied. exact: as `wg syncconf`; adopt:
- *                     the file is regarded as applied. Both members are optional
+ *                     {"ok":true} when the config file is applied. exact: the device becomes
+ *                     exactly like the file, as with `wg syncconf`; adopt: the device already
+ *                     matches the file, so the file is only read. Both members are optional
  *   {"op":"confirm"}  {"ok":true}: confirms the tunnel, so that it is not removed
  *   {"op":"confirm","wait":true}
  *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when the time for the
@@ -65,8 +66,8 @@
  *                     is counted here once
  *   passes            {name of a reason: packets} that went on to the stack: packets that failed
  *                     the check of that name, but may be for another host because this host
- *                     forwards; and, as stalled, data messages whose worker hung. These packets do
- *                     not count as dropped. Reasons with 0 packets are left out
+ *                     forwards; and, under the name "stalled", data messages whose worker hung.
+ *                     These packets do not count as dropped. Reasons with 0 packets are left out
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none),
  *                     endpoint_name ("host:port" from which the endpoint comes, null = none),

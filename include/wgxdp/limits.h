@@ -13,7 +13,8 @@
 #define NS_PER_S 1000000000ULL
 #define NS_PER_MS 1000000ULL
 
-/* [W] 6.1: a session is renewed after REKEY_AFTER and ends at REJECT_AFTER. */
+/* [W] 6.1: a session is renewed at the first REKEY_AFTER_* limit that it reaches, and ends at the
+ * first REJECT_AFTER_* limit. */
 #define REKEY_AFTER_MESSAGES (1ULL << 60)
 #define REJECT_AFTER_MESSAGES (~0ULL - (1ULL << 13)) /* 2^64 - 2^13 - 1 */
 #define REKEY_AFTER_TIME_S 120
@@ -38,7 +39,7 @@
 
 #define PEERS_MAX (1U << 20)	   /* also the number of slots and of entries in the map peers */
 #define ALLOWED_IPS_MAX (1U << 20) /* per family */
-#define SESSIONS_MAX (1U << 20)	   /* receiver indices, pending and data */
+#define SESSIONS_MAX (1U << 20)	   /* receiver indices of pending handshakes and sessions */
 
 #define STAGED_PER_PEER 128	 /* packets that wait for a session; the oldest is dropped first */
 #define STAGED_TOTAL (1U << 16)	 /* packets of all peers */

@@ -31,7 +31,7 @@
 
 #define LISTEN_MAX (1U << 16) /* a Kubernetes node has thousands of local addresses */
 #define NICS_MAX 16	      /* NICs of one tunnel interface */
-#define NIC_QUEUES_MAX 64     /* per NIC; frames of further queues go to the UDP socket */
+#define NIC_QUEUES_MAX 64     /* per NIC; frames of queues 64 and above go to the UDP socket */
 #define WORKERS_MAX 64	      /* per tunnel interface, which has one queue for each worker */
 
 /* A slot value that stands for no peer. The slots of peers are below PEERS_MAX. */

@@ -24,8 +24,9 @@ struct chainlink;
 
 /* Loads another copy of the ingress program, which uses the maps of @owner, and adds the copy to
  * the dispatcher on the NIC. Sets *@native to whether the dispatcher runs in native mode. The
- * caller closes *@c. Returns 0, or -errno with @f filled in: -ENOTSUP (kernel or libxdp lack
- * support), -EBUSY (a program without a dispatcher is attached), or an error of loader_attach(). */
+ * caller closes *@c. Returns 0, or -errno with @f filled in: -ENOTSUP (the kernel or libxdp
+ * lacks support), -EBUSY (a program without a dispatcher is attached), or an error of
+ * loader_attach(). */
 int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32_t ifindex,
 		   const char *nic, enum loader_mode mode, bool *native, struct fault *f);
 void chainlink_close(struct chainlink *c); /* does nothing if c is NULL */

@@ -149,8 +149,8 @@ const char *loader_unpinned_why(const struct loader *l)
 
 /* --- attach ---------------------------------------------------------------------------------- */
 
-/* Returns the number of the NIC with @ifindex, or a free number if @ifindex is 0; -ENOENT if
- * neither exists. */
+/* Returns the number of the NIC with @ifindex or, if @ifindex is 0, the first free number. Returns
+ * -ENOENT if there is no such number. */
 static int find_nic(const struct loader *l, uint32_t ifindex)
 {
 	for (int i = 0; i < NICS_MAX; i++)

@@ -34,7 +34,7 @@ enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 /* Loads the programs for @interface and pins the maps. Also removes the pins and filters that a
  * dead owner of the same name left; the caller holds the name's lock. If the maps cannot be pinned,
  * they stay unpinned (loader_unpinned_why()). Returns 0, or -errno with @f filled in: -EPERM
- * (no CAP_BPF), -ENOTSUP. */
+ * (no CAP_BPF), -ENOTSUP, -ENOMEM. */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
 void loader_free(struct loader *l); /* does nothing if l is NULL */
 
@@ -43,16 +43,16 @@ void loader_free(struct loader *l); /* does nothing if l is NULL */
 const char *loader_pinned(const struct loader *l);
 const char *loader_unpinned_why(const struct loader *l);
 
-/* Attaches the XDP program to the NIC; at most NICS_MAX NICs are possible. AUTO tries native mode,
- * then generic mode; *@native is set to true for native mode. Returns 0, or -errno with @f filled
- * in: -EBUSY (another program is attached; @f names it), -EALREADY (our program is attached),
- * -EOPNOTSUPP, -EPERM, -ENODEV. */
+/* Attaches the XDP program to the NIC. LOADER_MODE_AUTO tries native mode, then generic mode;
+ * *@native is set to true for native mode. Returns 0, or -errno with @f filled in: -EBUSY (another
+ * program is attached; @f names it), -EALREADY (our program is attached), -ENOSPC (NICS_MAX NICs
+ * are attached), -EOPNOTSUPP, -EPERM, -ENODEV. */
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 
 /* Attaches the XDP program to libxdp's dispatcher, so that other programs can share the NIC. If the
  * owner is killed, the program passes all packets until chainlink_clean() removes it. Returns 0, an
- * error of loader_attach(), or -ENOTSUP if kernel or libxdp lack support, or if the maps are not
+ * error of loader_attach(), or -ENOTSUP if the kernel or libxdp lacks support or the maps are not
  * pinned, because chainlink_clean() recognises the program by its pinned map. */
 int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f);
@@ -62,7 +62,8 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
  * the kernel has tcx (Linux 6.6) and @force_clsact is false, else by clsact; *@tcx is set to true
  * for tcx. A clsact filter outlives a killed owner, but passes all packets while the heartbeat of
  * worker 0 is stale; the next loader_new() of the interface removes it. Returns 0, or -errno with
- * @f filled in: -EALREADY, -EOPNOTSUPP (not Ethernet), -ENOTSUP, -EPERM, -ENODEV. */
+ * @f filled in: -EALREADY, -ENOSPC (NICS_MAX NICs are attached), -EOPNOTSUPP (not Ethernet),
+ * -ENOTSUP, -EPERM, -ENODEV. */
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f);
 
@@ -113,7 +114,7 @@ int loader_reuseport_prog(struct loader *l);
  * or the data for a worker (SOCKS_WORKER(i)). @fd must be bound and belong to the SO_REUSEPORT
  * group of the port, which exists once a second socket has joined. If @fd is -1, the entry is
  * removed; the kernel also removes the entry when the socket is closed. Returns 0, -EINVAL (not in
- * a group), -EBUSY (the socket has an entry) or -ERANGE. */
+ * a group), -EBUSY (the socket already has an entry) or -ERANGE. */
 int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, int fd);
 
 /* Gives the program the NIC's new MAC address. (loader_attach() reads the current address itself.)

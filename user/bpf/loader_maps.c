@@ -117,7 +117,7 @@ static int update(struct loader *l, const struct bpf_map *map, const void *key, 
 	}
 	if (err == -ENOMEM && attempts > 1)
 		l->update_once_until_ns = loop_now_ns() + UPDATE_REST_NS;
-	return err == -E2BIG ? -ENOSPC : err; /* a full hash returns E2BIG */
+	return err == -E2BIG ? -ENOSPC : err; /* a full hash map returns -E2BIG */
 }
 
 static int compare_keys(const void *a, const void *b)

@@ -116,8 +116,8 @@ static int check_root(struct fault *why)
 
 /* --- the directories ------------------------------------------------------------------------- */
 
-/* Opens @path if it is a directory of this user, and sets its mode. Returns the fd, or -errno with
- * @why filled in. */
+/* Opens the directory @path if this user owns it, and sets its mode to 0700. Returns the fd, or
+ * -errno with @why filled in. */
 static int open_own(const char *path, struct fault *why)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -58,7 +58,7 @@ static INLINE v32 rotl8(v32 x)
 	return (v32)_mm256_shuffle_epi8((__m256i)x, order);
 }
 
-/* Rotate the four words of each 128 bits to the left by one, two or three words. */
+/* Rotate the four words of each 128-bit part to the left by one, two or three words. */
 static INLINE v32 turn1(v32 x)
 {
 	return (v32)_mm256_shuffle_epi32((__m256i)x, 0x39);

@@ -239,7 +239,7 @@ static INLINE void finish(struct number *h, v64 s_low, v64 s_high, uint8_t *cons
 	__m512i even, odd;
 	__mmask8 keep, over;
 
-	/* Carry until all limbs are within their bits. */
+	/* Carry until each limb is within its 44 or 42 bits. */
 	l2 += l1 >> 44;
 	l1 &= LIMB_MASK;
 	l0 += (l2 >> 42) * 5;

@@ -15,8 +15,8 @@
 #ifndef WGXDP_AEAD_LANES_BATCH_H
 #define WGXDP_AEAD_LANES_BATCH_H
 
-/* How many bytes of stack the functions that seal_batch() and open_batch() call use at most. DEEP:
- * if they use the lanes. SHALLOW: if they use only rows and scalar code. */
+/* Upper bounds for the stack of the functions that seal_batch() and open_batch() call: DEEP if they
+ * use the lanes, SHALLOW if they use only rows and scalar code. */
 #define DEEP_STACK_BYTES (6 * 1024)
 #define SHALLOW_STACK_BYTES (2 * 1024)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_blocks.h - the blocks of ChaCha20 that a SIMD backend computes at a time. Only the
- * SIMD backends include this file, after they have defined LANES and the types v32 and v64.
+ * aead_lanes_blocks.h - the ChaCha20 blocks that a SIMD backend computes at a time. Only the SIMD
+ * backends include this file, after they have defined LANES and the types v32 and v64.
  */
 #ifndef WGXDP_AEAD_LANES_BLOCKS_H
 #define WGXDP_AEAD_LANES_BLOCKS_H
@@ -10,7 +10,7 @@
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
 #define SLOTS_ROOM (SLOTS + LANES) /* set_slots() always writes LANES slots, also at the end */
-#define ROWS (LANES / 4)	   /* how many blocks have one of their rows in a register */
+#define ROWS (LANES / 4)	   /* blocks per register, which holds one row of each block */
 #define ROW_GROUPS 3
 
 /* The blocks to compute, one per lane. Words 4-11 of the state are the key, word 12 is the number

@@ -278,7 +278,7 @@ static bool advance_lanes(struct poly *poly)
 	return true;
 }
 
-/* Computes 5 r, r^2 and 5 r^2 of all lanes, after r has been set in any of them. */
+/* Computes 5 r, r^2 and 5 r^2 of all lanes. Call this after setting r in one or more lanes. */
 static void compute_factors(struct poly *poly)
 {
 	set_x5(&poly->r);

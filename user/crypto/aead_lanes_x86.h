@@ -6,7 +6,7 @@
 #ifndef WGXDP_AEAD_LANES_X86_H
 #define WGXDP_AEAD_LANES_X86_H
 
-#define INTERLEAVED GROUPS /* groups of ChaCha20 that run at a time */
+#define INTERLEAVED GROUPS /* groups of ChaCha20 blocks that are computed at a time */
 
 static INLINE v32 rotl12(v32 x)
 {

@@ -31,7 +31,7 @@ static INLINE v32 rotl8(v32 x)
 	return (v32)_mm512_rol_epi32((__m512i)x, 8);
 }
 
-/* Rotate the four words of each 128 bits to the left by one, two or three words. */
+/* Rotate the four words of each 128-bit part to the left by one, two or three words. */
 static INLINE v32 turn1(v32 x)
 {
 	return (v32)_mm512_shuffle_epi32((__m512i)x, (_MM_PERM_ENUM)0x39);

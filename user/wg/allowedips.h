@@ -32,10 +32,10 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx);
 void allowedips_free(struct allowedips *a);
 
 /* Gives the prefix @p, whose host bits are ignored, to @peer. If another peer has @p, that peer
- * loses it. @list is a list of @peer. If @p is on @list already, @p keeps its place in the order.
- * Otherwise @p leaves the list that held it, and is appended to @list. Returns 0, -EINVAL for an
- * invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX. After an error nothing has changed.
- * Control thread. */
+ * loses it. @list is one of @peer's lists. If @p is on @list already, @p keeps its place in the
+ * order. Otherwise @p leaves the list that held it, and is appended to @list. Returns 0, -EINVAL
+ * for an invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX. After an error nothing has
+ * changed. Control thread. */
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
 		      struct allowedips_list *list);
 

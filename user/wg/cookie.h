@@ -32,7 +32,7 @@ struct cookie_maker {
 	uint8_t last_mac1[WIRE_MAC_LEN]; /* mac1 of the last message that was sent */
 	uint64_t cookie_born_ns;	 /* BOOTTIME; valid if has_cookie */
 	bool has_cookie,
-		sent_mac1; /* last_mac1 is set, and no cookie reply to that message was consumed */
+		sent_mac1; /* last_mac1 is set, and its message has had no cookie reply yet */
 };
 
 enum cookie_verdict {

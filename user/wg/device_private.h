@@ -40,12 +40,12 @@ void handshake_drop(struct device *d, struct peer *p);
 int keypairs_new_index(const struct device *d, uint32_t *index);
 
 /* Turns the completed handshake @hs into a session of @p and wipes @hs. If we are the initiator,
- * the session becomes current; if we are the responder, it becomes next. On success, workers and
- * the mirror know the session's index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's error.
- * After an error, neither workers nor the mirror know the index. */
+ * the session becomes p->current; if we are the responder, it becomes p->next. On success, workers
+ * and the mirror know the session's index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's
+ * error. After an error, neither workers nor the mirror know the index. */
 int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns);
 
-/* Makes @s, which is p->next, the current session, because a message under @s has authenticated. */
+/* Moves @s from p->next to p->current, because a message under @s has authenticated. */
 void keypairs_confirm(struct device *d, struct peer *p, struct session *s);
 
 /* Ends the sessions that expired more than INDEX_GRACE_S ago, and sets timers.index_reap_ns to the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handshake.c - messages of types 1 to 3. The cheapest checks come first, and no state changes
- * before the message has authenticated:
+ * handshake.c - messages of types 1 to 3. The cheapest checks come first, and no state of a peer
+ * changes before the message has authenticated:
  *
  *   form ─▶ index known ─▶ mac1 ─▶ under load: mac2 or cookie reply ─▶ rate of the source ─▶ noise
  *

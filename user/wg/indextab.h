@@ -33,8 +33,7 @@ void indextab_free(struct indextab *t);
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
 /* Turns the entry of a pending handshake into the entry of @session. Does nothing if @index is
- * unknown. A reader at the same time sees either the pending handshake or the session. Control
- * thread. */
+ * unknown. A concurrent reader sees either the pending handshake or the session. Control thread. */
 void indextab_promote(struct indextab *t, uint32_t index, struct session *session);
 
 /* Removes @index. Does nothing if @index is unknown. Control thread. */

@@ -56,10 +56,10 @@ static void end_session(struct device *d, struct session *s)
 	d->ops->retire(d->ctx, s, session_free);
 }
 
-/* The WireGuard driver of the kernel drops previous as soon as it has a new next. We keep previous
- * until next is confirmed: if both sides have sent initiations at the same time, the other side
- * still sends under previous for a round trip. There are never more than three sessions, as the
- * paper requires. */
+/* The kernel's WireGuard driver drops its previous session as soon as it has a new next session. We
+ * keep p->previous until p->next is confirmed: if both sides have sent initiations at the same
+ * time, the other side still sends under p->previous for a round trip. There are never more than
+ * three sessions, as the paper requires. */
 static void add_next(struct device *d, struct peer *p, struct session *new)
 {
 	struct session *unconfirmed = session_in(&p->next);
@@ -73,8 +73,8 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 	struct session *next = session_in(&p->next), *current = session_in(&p->current);
 	struct session *previous = p->previous;
 
-	/* The other side may already send under the unconfirmed next, so keep next rather than
-	 * current. */
+	/* The other side may already send under the unconfirmed p->next, so p->next and not
+	 * p->current becomes p->previous. */
 	p->previous = next ? next : current;
 	set_session(&p->next, NULL);
 	set_session(&p->current, new);
@@ -127,7 +127,7 @@ int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs,
 
 fail:
 	session_free(s);
-	if (initiator) { /* The index is still that of the pending handshake. */
+	if (initiator) { /* The tables still hold the index of the pending handshake. */
 		indextab_del(d->indices, local);
 		d->mirror->index_end(d->mirror_ctx, local);
 	}

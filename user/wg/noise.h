@@ -69,9 +69,9 @@ void noise_identity_wipe(struct noise_identity *id);
 void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 		      const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Wipes static_static after our key was replaced. To derive static_static again takes an X25519
- * (about 50 us), which is too much for many peers at once. Therefore noise_remote_unusable() does
- * so later, when a handshake with the peer is due. */
+/* Wipes static_static after our key was replaced. Deriving static_static again takes one X25519
+ * computation (about 50 us), which is too much for many peers at once. Therefore
+ * noise_remote_unusable() derives it later, when a handshake with the peer is due. */
 void noise_remote_expire(struct noise_remote *r);
 
 /* Returns true if we have a key, but no handshake is possible with the peer's key. Derives

@@ -9,9 +9,9 @@
  *
  *   previous ◀── current ◀── next      a session moves to the left when a newer one replaces it
  *
- *   next      we are the responder, and nothing proves yet that the initiator has the keys; used
- *             to send as soon as a worker has decrypted a message of this session
- *   current   used to send
+ *   next      we are the responder, and nothing proves yet that the initiator has the keys; sends
+ *             as soon as a worker has decrypted a message of this session
+ *   current   sends and receives
  *   previous  still decrypts messages that were in flight when current replaced it
  */
 #ifndef WGXDP_PEER_H
@@ -43,7 +43,7 @@ struct peer {
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes,
-		rx_packets; /* authenticated messages of all types, in bytes of UDP payload */
+		rx_packets; /* authenticated messages of all types, and their UDP payload */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	/* BOOTTIME at which a packet to the peer last refreshed the conntrack entry. Such packets
 	 * go through the UDP socket: every message of the control thread, and from time to time a
@@ -84,11 +84,11 @@ struct peer *peer_new(const struct noise_identity *id, const uint8_t public[stat
  * The argument is void * so that the function can be given to device_ops.retire. */
 void peer_free(void *peer);
 
-/* Returns the session to send under, or NULL. Returns next as soon as a worker has decrypted a
- * message under next, because the other side may have lost the keys of current. The control thread
- * makes next current soon afterwards. The loads are sequentially consistent, like the accesses to
- * stage->count. If a worker stages a packet while the control thread publishes a session, at least
- * one of the two therefore sees the change of the other. Any thread. */
+/* Returns the session to send under, or NULL. Returns p->next as soon as a worker has decrypted a
+ * message under p->next, because the other side may have lost the keys of p->current. The control
+ * thread moves p->next to p->current soon afterwards. The loads are sequentially consistent, like
+ * the accesses to stage->count. If a worker stages a packet while the control thread publishes a
+ * session, at least one of the two therefore sees the change of the other. Any thread. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);

@@ -21,8 +21,8 @@
 #define UNANSWERED_ATTEMPTS 2
 
 /* Returns true if a handshake with the peer's key is possible. Otherwise drops the staged packets.
- * After our own key has changed, this function is the first to find out that the peer's key is of
- * low order. It then calls peer_changed, so that the workers refuse further packets. */
+ * If this is the first check of the peer's key since our own key changed, also calls peer_changed,
+ * so that the workers refuse further packets. */
 static bool key_is_usable(struct device *d, struct peer *p)
 {
 	bool was_stale = p->remote.stale;
@@ -185,7 +185,7 @@ static void give_up_handshake(struct device *d, struct peer *p)
 	d->ops->event(d->ctx, DEVICE_HANDSHAKE_GIVEN_UP, p, &p->endpoint);
 }
 
-/* Wipes expired keys first, so that nothing below uses them. */
+/* Handles the timers in @due. Wipes expired keys first, so that nothing below uses them. */
 static void run_due(struct device *d, struct peer *p, unsigned due, uint64_t now_ns)
 {
 	if (due & TIMERS_ZERO) {

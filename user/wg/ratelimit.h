@@ -9,10 +9,9 @@
  *                                     ▼                          ▼
  *                                   refuse                     refuse
  *
- * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source gets the bucket that
- * was not used for the longest time. The accepted messages are recorded, because an observer could
- * repeat them with a forged source address and so use up the tokens of that source. Control thread
- * only.
+ * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source gets the least
+ * recently used bucket. The accepted messages are recorded, because an observer could repeat them
+ * with a forged source address and so use up the tokens of that source. Control thread only.
  */
 #ifndef WGXDP_RATELIMIT_H
 #define WGXDP_RATELIMIT_H

@@ -26,7 +26,7 @@ static size_t size_of(uint32_t len)
 	return sizeof(struct staged) + len + WIRE_PADDING;
 }
 
-/* Returns the size of a staged packet of @len bytes in memory, but at least STAGED_BYTES /
+/* Returns how much memory a staged packet of @len bytes occupies, but at least STAGED_BYTES /
  * STAGED_TOTAL. So at most STAGED_TOTAL packets fit into STAGED_BYTES. */
 static uint32_t cost_of(uint32_t len)
 {

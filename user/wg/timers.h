@@ -11,8 +11,8 @@
  *   last_received     newest authentic packet of the peer           no deadline; shows liveness
  *
  * The control thread derives all deadlines from the timestamps, so a data packet never arms or
- * cancels a timer. After the control thread has read the timestamps, workers wake it at most once
- * until it reads them again, and not for each packet. The flag @watched says that it was woken:
+ * cancels a timer. Between two reads of the timestamps, workers wake the control thread at most
+ * once, not for each packet. The flag @watched is true if a worker has woken the control thread:
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
@@ -79,7 +79,7 @@ void timers_response_sent(struct timers *t, uint64_t now_ns);
  * timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* Postpones a retry that is due but not allowed yet to the time at which timers_may_initiate()
- * returns true. The end of the attempt stays the same. */
+ * returns true. The attempt still ends at the same time. */
 void timers_retry_put_off(struct timers *t);
 /* The keys of a new session were derived: postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
