@@ -87,7 +87,7 @@ static int look_up_names(const char *interface, struct conf *conf, struct fault 
 	return names_resolve(conf, mark, f);
 }
 
-/* Tells the user why the host has no network after an attach that failed. */
+/* Tells the user why the host has no network after a failed attach. */
 static void warn_closed(const char *interface)
 {
 	struct fault sentence;

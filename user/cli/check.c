@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wgxdp check: reports every error of a config file, every setting that is allowed but looks wrong,
- * and what would keep attach from using XDP on this host. Changes nothing.
+ * and what would keep `wgxdp attach` from using XDP on this host. Changes nothing.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -32,7 +32,7 @@
 
 struct findings {
 	unsigned faults, warnings;
-	bool unseen; /* what AF_XDP would bypass was not read, because that needs root */
+	bool unseen; /* settings that AF_XDP would bypass were not read, for lack of root */
 };
 
 static void print_finding(void *ctx, enum conf_severity severity, const char *sentence)

@@ -61,7 +61,7 @@ int options_set_nics(struct options *o, const char *list, struct fault *f);
 
 /* Sets the NICs of @o from the environment variable WGXDP_NIC: a list of NICs, or "none" to use
  * only the UDP sockets. If the variable is not set or is "auto", the routes determine the NICs, as
- * for attach. Returns 0, or CLI_USAGE with @f filled in. */
+ * for `wgxdp attach`. Returns 0, or CLI_USAGE with @f filled in. */
 int options_read_nics(struct options *o, struct fault *f);
 
 /* Prints the list of options for `wgxdp --help`. */

@@ -67,7 +67,7 @@ int genpsk_main(int argc, char **argv)
 	return generate(argc, argv, NULL);
 }
 
-/* Reads the key on stdin. Only white space may follow the key. */
+/* Reads the key from stdin. Only white space may follow the key. */
 static int read_key(uint8_t key[static WIRE_KEY_LEN])
 {
 	char text[KEYTEXT_BASE64_LEN];

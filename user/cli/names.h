@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.h - looks up the names of endpoints before the daemon starts. attach waits briefly for DNS,
- * so that the routes to the peers can determine the MTU and the NIC, and so that attach fails if a
- * name does not exist.
+ * names.h - looks up the names of endpoints before the daemon starts. `wgxdp attach` waits briefly
+ * for DNS, so that the routes to the peers can determine the MTU and the NIC, and so that the
+ * command fails if a name does not exist.
  */
 #ifndef WGXDP_CLI_NAMES_H
 #define WGXDP_CLI_NAMES_H

@@ -16,7 +16,7 @@
 static const char *const quick_keys[] = { "Address", "MTU",	"DNS",	    "Table",	 "PreUp",
 					  "PostUp",  "PreDown", "PostDown", "SaveConfig" };
 
-/* Removes white space at both ends, like `read` of bash. */
+/* Removes white space at both ends, as bash's `read` does. */
 static char *trim(char *text)
 {
 	size_t len;

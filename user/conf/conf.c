@@ -157,8 +157,8 @@ static int read_setting(struct conf_parser *p, char *line)
 	return *value || key->resets ? key->set(p, value) : 0;
 }
 
-/* Returns how many bytes at the beginning of @line must be plain characters. The text of a hook may
- * contain any characters, so only the part before it counts. */
+/* Returns how many bytes at the beginning of @line conf_check_characters() must check. A hook may
+ * contain any characters, so only the part of its line before '=' is checked. */
 static size_t plain_length(const char *line, enum conf_section section)
 {
 	size_t len = strcspn(line, "=");

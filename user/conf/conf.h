@@ -6,7 +6,7 @@
  *   file ─▶ conf_read ──▶ the same, and a warning if others may read the private key
  *
  * Two blocks of one peer are merged, and each prefix belongs to the peer that has it after the last
- * line. So the caller applies values and never replays lines. Errors are "file:line:column: value:
+ * line, so the caller applies final values instead of lines. Errors are "file:line:column: value:
  * what is wrong; what to do". Errors never contain private or preshared keys.
  */
 #ifndef WGXDP_CONF_H
@@ -27,7 +27,7 @@
 #define CONF_ADDRESSES_MAX 4096U
 #define CONF_DNS_MAX 64U	 /* name servers; the same limit holds for search domains */
 #define CONF_HOOKS_MAX 1024U	 /* hooks of each kind */
-#define CONF_HOOK_LEN_MAX 65536U /* bytes before %i is expanded; Linux allows 128 KiB an argument */
+#define CONF_HOOK_LEN_MAX 65536U /* bytes before %i expands; Linux allows 128 KiB per argument */
 #define CONF_TABLE_TEXT_LEN 64U
 
 enum conf_table {

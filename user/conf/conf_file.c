@@ -147,8 +147,8 @@ static bool others_may_read(int fd, const char *path)
 	       (file.st_mode & directory.st_mode & 07);
 }
 
-/* Refuses a FIFO or a device, because its text cannot be read a second time, at a reload or by
- * detach. A directory passes this check, because reading it fails anyway. */
+/* Refuses a FIFO or a device, because reload and detach could not read its text a second time. A
+ * directory passes this check, because reading it fails anyway. */
 static int check_kind(int fd, const char *path, struct fault *f)
 {
 	struct stat st;

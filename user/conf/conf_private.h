@@ -40,7 +40,7 @@ struct conf_parser {
 	bool second_interface;
 	struct conf_place mtu;
 
-	struct conf_peer block; /* settings of the current [Peer]; the member allowed is not used */
+	struct conf_peer block; /* settings of the current [Peer]; block.allowed is not used */
 	bool has_key, has_psk, has_keepalive;
 	bool faulty_key;   /* the block has a PublicKey line, maybe with an invalid key */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
@@ -112,7 +112,7 @@ bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
 /* Refuses typographic characters, such as a no-break space, in the first @n bytes, and names them
  * in the message. Returns 0 or -EINVAL. */
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
-/* Replaces the characters that conf_check_characters() refuses with spaces. */
+/* Puts a space in place of each character that conf_check_characters() refuses. */
 void conf_blank_strays(char *line);
 /* Returns what is wrong with a non-empty value that is in quotes or contains ';', or NULL for any
  * other value. */

@@ -24,7 +24,7 @@ struct settle_step {
 	unsigned line, column;
 };
 
-/* Sets the member kept of each of the @n @steps, which are in the order of the file. The rules are
+/* Sets steps[i].kept for each of the @n @steps, which are in the order of the file. The rules are
  * those of the device: if a step gives a prefix to the peer that already has it, the prefix keeps
  * its place in the order; if a step gives a prefix to another peer, the prefix moves to that peer.
  * Steps of peers with @ignored[peer] have no effect. Calls @moved for each prefix that moves, with

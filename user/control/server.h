@@ -10,7 +10,7 @@
  * PASS_TURN_NS on each client.
  *
  * The answers of a client are in the order of its lines, because a line is handled only after the
- * answer to the line before is complete. The protocol may defer the answer to a line and complete
+ * answer to the previous line is complete. The protocol may defer the answer to a line and complete
  * it later by server_send().
  *
  * When SERVER_CLIENTS_MAX clients are connected, a new client evicts an idle client, unless the

@@ -18,10 +18,10 @@
 #include "util/buffer.h"
 #include "wg/device.h"
 
-#define UAPI_LINE_MAX 1024 /* bytes of a line; the longest valid line has 79 */
+#define UAPI_LINE_MAX 1024 /* bytes of a line; the longest valid line has 78 */
 
-/* Settings that belong to the data plane and not to the device. The setters return 0 or any -errno,
- * which the client gets as EADDRINUSE. For port 0 the kernel chooses a port. */
+/* Settings that belong to the data plane and not to the device. The setters return 0 or -errno, and
+ * the client gets EADDRINUSE whatever the error. For port 0 the kernel chooses a port. */
 struct uapi_ops {
 	int (*set_listen_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);

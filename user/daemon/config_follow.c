@@ -28,7 +28,7 @@ void config_follow_end_record(const struct config_follow *c, const struct ending
 		hook_record_remove(c->options->interface);
 }
 
-/* Sets the port. If the kernel chose the present port and may choose again, keeps the present port,
+/* Sets the port. If the kernel chose the current port and may choose again, keeps the current port,
  * because peers know it. */
 static int set_port(void *ctx, uint16_t port)
 {
@@ -143,9 +143,9 @@ static void end_anyway(void *ctx)
 	ending_stop(c->ending, 0);
 }
 
-/* If there are hooks or SaveConfig, starts `wgxdp detach` at the first signal and returns true. At
- * a second signal, when detach already runs (-EALREADY), returns false, so that the daemon ends at
- * once. */
+/* If there are hooks or SaveConfig, starts `wgxdp detach` on the first signal and returns true. On
+ * a second signal, when the command is already running (-EALREADY), returns false, so that the
+ * daemon ends at once. */
 static bool signalled(void *ctx)
 {
 	struct config_follow *c = ctx;

@@ -274,7 +274,7 @@ static void end(struct daemon *d)
 	ending_done(&d->ending);
 }
 
-/* Returns the log level that LOG_LEVEL selects, with the values of wireguard-go. The default is
+/* Returns the log level that LOG_LEVEL selects; wireguard-go has the same values. The default is
  * more verbose for a daemon with a config file in the foreground, because a person is watching. */
 static enum log_level level_wanted(const struct options *options, const struct conf *conf)
 {

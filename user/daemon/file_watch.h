@@ -4,7 +4,7 @@
  * replaced by rename(2), or a symbolic link on its path was changed (`..data` of Kubernetes).
  *
  *   inotify on the directory of the path, and on that of the file behind its links ─┐
- *   every 5 s, because not every file system and directory link is covered ─────────┴▶ stat(2)
+ *   every 5 s, because inotify misses some file systems and directory links ────────┴▶ stat(2)
  *      ─▶ another inode, size or time ─▶ 500 ms without a further change ─▶ changed()
  *
  * A deletion does not count as a change: the module waits for a new file. Control thread.

@@ -152,7 +152,7 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 	exit(run(options, conf, pair[1]));
 }
 
-/* Receives one message of the daemon as a string. Returns false if the daemon has ended. */
+/* Receives one message from the daemon as a string. Returns false if the daemon has ended. */
 static bool receive(int fd, char message[static MESSAGE_MAX + 1])
 {
 	ssize_t n;

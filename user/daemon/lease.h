@@ -36,7 +36,7 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 		struct fault *f);
 
 /* Command: waits for the message @word ("ready" or "up") and sets *@number. Calls @warn for each
- * warning that arrives first. Returns 0, or -errno with the daemon's error in @f. */
+ * warning that arrives before that message. Returns 0, or -errno with the daemon's error in @f. */
 int lease_wait(int fd, const char *word, uint32_t *number,
 	       void (*warn)(void *ctx, const char *sentence), struct fault *f);
 /* Command: commits, and closes @fd. Returns 0. If the daemon has ended or a signal has arrived,

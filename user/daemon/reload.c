@@ -48,8 +48,8 @@ static void retired(struct reload *r)
 	end_reload(r);
 }
 
-/* Makes the new config the last applied one. Keeps SaveConfig while the job runs, because a signal
- * that arrives in this time must find its value (config_follow.c). */
+/* Makes the new config the last applied one. Keeps SaveConfig while the job runs, because the
+ * handler of a signal that arrives meanwhile reads it (config_follow.c). */
 static void retire(struct reload *r)
 {
 	r->applied_unix_s = (uint64_t)time(NULL);
@@ -68,7 +68,7 @@ static int set_interface(struct reload *r, struct fault *f)
 	const struct conf *new = &r->job.new;
 	int err = 0;
 
-	/* Without --exact, a port or mark that is in neither the old nor the new file stays. */
+	/* Without --exact, keep a port or mark that neither the old nor the new file sets. */
 	if (d->listen_port && (new->listen_port || r->applied.listen_port || d->exact))
 		err = r->config.ops->set_port(r->config.ctx, new->listen_port);
 	if (err)

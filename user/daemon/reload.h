@@ -2,8 +2,8 @@
 /*
  * reload.h - follows the config file of a running interface. If a value has changed in the file
  * since the file was last applied, the reload applies this value to the device. Other values that
- * wg(8) has set in the meantime stay, and the sessions, packets and map entries of other peers are
- * not touched.
+ * wg(8) has set in the meantime are kept, and the sessions, packets and map entries of other peers
+ * are not touched.
  *
  *   `wgxdp reload`, SIGHUP, file_watch.h
  *      ─▶ a thread reads and compares the file ─▶ port, mark, key ─▶ peers, in slices of 2 ms
@@ -26,7 +26,7 @@ enum reload_wish {
 	RELOAD_WATCHED = 1, /* the file has changed: never removes all peers */
 	RELOAD_ASKED = 2,   /* the user has requested the reload */
 	RELOAD_EXACT = 4,   /* the device becomes exactly like the file, as with `wg syncconf` */
-	RELOAD_ADOPT = 8,   /* regard the file that `wgxdp save` wrote as applied */
+	RELOAD_ADOPT = 8,   /* `wgxdp save` has written the file: regard it as applied */
 };
 
 struct reload_ops {

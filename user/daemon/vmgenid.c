@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A virtual machine that was restored from a snapshot, or cloned, has keys and counters that were
- * used before or are being used in another copy. Its hypervisor gives it a new generation ID. The
- * kernel's driver vmgenid announces a new ID by a line in the kernel's log, since Linux 5.18. Linux
+ * used before or are being used in another copy. Its hypervisor gives it a new generation ID. Since
+ * Linux 5.18, the kernel's vmgenid driver announces a new ID with a line in the kernel's log. Linux
  * 6.8 also sent a uevent with NEW_VMGENID=1. Linux 6.8.8 and 6.9 removed this uevent, but the
  * kernels of some providers still have it. tests/vm/snapshot.sh tests both reports with real
  * snapshots.

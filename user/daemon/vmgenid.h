@@ -16,6 +16,6 @@ struct vmgenid;
  * restored or copied, records this in @suspend, which is borrowed, and wakes the loop. Returns 0 or
  * -errno. */
 int vmgenid_watch(struct vmgenid **v, struct loop *loop, struct suspend *suspend);
-void vmgenid_unwatch(struct vmgenid *v); /* does nothing if v is NULL */
+void vmgenid_unwatch(struct vmgenid *v); /* does nothing if @v is NULL */
 
 #endif

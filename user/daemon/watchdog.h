@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watchdog.h - tells the service manager twice in each interval of its watchdog that the daemon
+ * watchdog.h - tells the service manager, twice in each interval of its watchdog, that the daemon
  * works. The notification proves that the event loop runs, because the loop fires the timer, and
  * that each worker has run a turn since the last notification. If a worker hangs, the daemon is
  * silent, so systemd kills and restarts it. Control thread.

@@ -155,8 +155,8 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 		 len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 
-/* Begins a new window for path_usage.h, because data that arrived by the old paths proves nothing
- * about the new paths. */
+/* Begins a new window for path_usage.h, because data that arrived over the old paths proves
+ * nothing about the new paths. */
 static void restart_usage(struct dataplane *d)
 {
 	struct path_stats s;

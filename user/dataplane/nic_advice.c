@@ -6,14 +6,14 @@
 
 #include "io/afxdp.h"
 
-/* Limits of single drivers for XDP programs, beyond those that the kernel reports. The sources of
- * these limits are in docs/compatibility.md. */
+/* Limits that individual drivers set for XDP programs, beyond those that the kernel reports.
+ * docs/compatibility.md names the sources. */
 static const struct rule {
 	const char *driver;
 	uint32_t mtu;	     /* the largest MTU */
 	bool half_of_queues; /* each of our queues needs a second one for XDP */
 	bool without_gro_hw; /* GRO in hardware must be off */
-	bool frees_gro_hw;   /* the driver switches hardware GRO off, unless it is fixed */
+	bool frees_gro_hw;   /* the driver turns hardware GRO off, unless it is marked [fixed] */
 } rules[] = {
 	{ .driver = "ena", .mtu = 3498, .half_of_queues = true },
 	{ .driver = "gve", .mtu = 2030, .half_of_queues = true },
@@ -79,7 +79,7 @@ static bool is_hardware(const struct nic_facts *f)
 
 /* The path ------------------------------------------------------------------------------------- */
 
-/* Returns the sentence of a new reason, for the caller to fill in. */
+/* Adds a reason, and returns its sentence, which the caller fills in. */
 static struct fault *add_reason(struct nic_judgement *j, enum nic_reason_kind kind)
 {
 	struct nic_reason *reason = &j->reasons[j->reason_count++];
@@ -201,7 +201,7 @@ static void advise_offload(struct nic_judgement *j, const struct nic_facts *f,
 }
 
 /* Returns the number of channels for @workers workers: at least one channel that receives and one
- * that sends for each worker, if the driver allows so many. */
+ * that sends for each worker, if the driver allows that many. */
 static struct ethtool_counts channels_for(const struct nic_facts *f, unsigned workers)
 {
 	const struct ethtool_counts max = channels_allowed(f);
@@ -265,7 +265,7 @@ static void advise_xdp(struct nic_judgement *j, const struct nic_facts *f, unsig
 	advise_channels(j, f, workers);
 }
 
-/* Advises offloads that speed up the UDP sockets. Only a hardware NIC profits from these. */
+/* Advises offloads that speed up the UDP sockets. Only a hardware NIC benefits from them. */
 static void advise_udp(struct nic_judgement *j, const struct nic_facts *f)
 {
 	if (!j->rx_xdp)

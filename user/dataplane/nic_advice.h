@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_advice.h - judges the facts about a NIC: which path `auto` takes in each direction, why it
- * takes this path, and which commands would improve the path. docs/performance.md has the table
- * with its evidence. Makes no system call.
+ * nic_advice.h - judges the facts about a NIC: which path `auto` takes in each direction and why,
+ * and which commands would improve the path. docs/performance.md lists the rules and the evidence
+ * for each. Makes no system call.
  */
 #ifndef WGXDP_NIC_ADVICE_H
 #define WGXDP_NIC_ADVICE_H
@@ -11,7 +11,7 @@
 #include "host/tuning.h"
 
 #define NIC_ADVICE_MAX 12
-#define NIC_REASONS_MAX 6 /* one about XDP, two about the NIC's tc, three about the host */
+#define NIC_REASONS_MAX 6 /* one about XDP, two about qdiscs and filters, three about the host */
 
 struct nic_advice {
 	char why[192];			  /* what is limited, or when the command is useful */
@@ -23,9 +23,9 @@ struct nic_advice {
 };
 
 enum nic_reason_kind {
-	NIC_UDP_IS_FASTER, /* auto prefers the UDP sockets on this kind of link */
+	NIC_UDP_IS_FASTER, /* `auto` prefers the UDP sockets on this kind of link */
 	NIC_WITHOUT_XDP,   /* XDP cannot be used */
-	NIC_MAY_REFUSE,	   /* only attach finds out whether the driver accepts an XDP program */
+	NIC_MAY_REFUSE,	   /* only `wgxdp attach` can show whether the driver accepts XDP */
 	NIC_BYPASSED,	   /* a setting of the host that AF_XDP bypasses, or would bypass */
 };
 

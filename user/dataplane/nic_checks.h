@@ -24,7 +24,7 @@ enum nics_obstacle {
 /* What AF_XDP bypasses on a NIC: packet filters, qdiscs, and netfilter rules that may mark outgoing
  * packets; "" = none. */
 struct nic_bypassed {
-	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", auto sends through the UDP sockets */
+	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", --tx auto uses the UDP sockets */
 	char ingress[32];
 };
 

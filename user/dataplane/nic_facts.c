@@ -59,7 +59,7 @@ static void read_program(struct nic_facts *f)
 		 mode && mode < sizeof(modes) / sizeof(modes[0]) ? modes[mode] : "unknown mode");
 }
 
-/* Finds the first obstacle, in the order in which attach would meet them. */
+/* Finds the first obstacle, in the order in which `wgxdp attach` would meet them. */
 static int find_obstacle(struct netlink *nl, const struct options *options,
 			 const struct netlink_link *link, struct fault *why)
 {

@@ -11,7 +11,7 @@
 
 struct netlink;
 
-/* The changed settings. The member say is NULL if the user has not given --tune. */
+/* The changed settings. @say is NULL if the user has not given --tune. */
 struct nic_tuner {
 	struct tuning tuning;
 	/* Tells the user what is about to be done, in a sentence. */
@@ -27,7 +27,7 @@ void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *opt
 	      const char *name, uint32_t ifindex);
 
 /* Call these before and after an XDP program is attached to the NIC @name. nic_tune_undo() then
- * restores the offloads that the driver switched off for the program, also without --tune. */
+ * restores the offloads that the driver switched off for the program, even without --tune. */
 void nic_tune_begin(struct nic_tuner *t, const char *name, uint32_t ifindex);
 void nic_tune_end(struct nic_tuner *t, const char *name, uint32_t ifindex);
 

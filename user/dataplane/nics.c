@@ -95,8 +95,8 @@ static unsigned queues_of(const struct nic *nic)
 	return bounded(rx);
 }
 
-/* Returns on how many queues the NIC both receives and sends. Our sockets are opened on all queues
- * that receive, but a frame on a queue that only receives would never be sent. */
+/* Returns the number of queues on which the NIC both receives and sends. Our sockets are opened on
+ * all queues that receive, but a frame on a queue that only receives would never be sent. */
 static unsigned senders_of(const struct nic *nic)
 {
 	uint32_t rx, tx, listed;
@@ -108,7 +108,7 @@ static unsigned senders_of(const struct nic *nic)
 }
 
 /* Returns the number of queues on which a socket may use zero-copy: those that the NIC keeps when
- * no program is attached. Returns 0 if this number cannot be found out, because another program is
+ * no program is attached. Returns 0 if this number cannot be determined, because another program is
  * attached and the link is down. */
 static unsigned lasting_of(const struct nic *nic, const struct netlink_link *link)
 {

@@ -25,7 +25,7 @@ struct options_off {
 	bool uso; /* no large or merged UDP packets in the tunnel */
 };
 
-/* The NICs of the command line. If there are none, NICs are chosen by the routes. */
+/* The NICs that the command line names. If it names none, the routes determine the NICs. */
 struct options_nics {
 	char names[OPTIONS_NICS_MAX][IFNAME_MAX + 1];
 	unsigned count;
@@ -50,7 +50,7 @@ struct options_xsk {
 
 /* Settings that only tests make, through environment variables. */
 struct options_tests {
-	bool veth_as_nic;  /* auto uses XDP even on a veth pair */
+	bool veth_as_nic;  /* `auto` uses XDP even on a veth pair */
 	bool force_clsact; /* attach TC by clsact, as on kernels without tcx */
 };
 
@@ -59,16 +59,16 @@ struct options {
 	struct options_conf conf;
 	struct options_nics nics;
 	enum options_path rx, tx;
-	const char *udp_why; /* text for show: why UDP sockets are used; NULL = by --rx or --tx */
+	const char *udp_why; /* for show: why UDP sockets are used; NULL = --rx or --tx udp */
 	enum loader_mode xdp_mode;
 	struct options_xsk xsk;
-	const char *aead;	    /* NULL = auto */
+	const char *aead;	    /* NULL = "auto" */
 	unsigned workers;	    /* 0 = min(queues, CPUs, 4) */
-	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i % cpu_count]; none = on any CPU */
-	unsigned cpu_count;
-	uint32_t handshake_rate; /* handshakes per second from one source, under load */
-	bool strict;		 /* drop packets that fail a check even if the host forwards */
-	bool chain;		 /* share the NICs with other XDP programs, or fail */
+	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i % cpu_count] */
+	unsigned cpu_count;	    /* 0 = workers run on any CPU */
+	uint32_t handshake_rate;    /* handshakes per second from one source, under load */
+	bool strict;		    /* drop packets that fail a check even if the host forwards */
+	bool chain;		    /* share the NICs with other XDP programs, or fail */
 	struct options_off off;
 	bool foreground;
 	struct options_tests tests;

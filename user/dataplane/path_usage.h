@@ -13,17 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A window ends only after this many data messages, because a few messages may still come by the
- * old path after a change. */
+/* A window ends only after this many data messages, because a few messages may still arrive over
+ * the old path after a change. */
 #define PATH_USAGE_ENOUGH 64
 
 struct path_usage {
 	uint64_t xsk, udp;	     /* counts when the current window began */
 	uint64_t last_xsk, last_udp; /* data messages of the last full window */
-	bool by_udp; /* most data messages of the last full window came by the UDP sockets */
+	bool by_udp; /* most messages of the last full window came through the UDP sockets */
 };
 
-/* Call this with the present counts. If the current window has at least PATH_USAGE_ENOUGH messages,
+/* Call this with the current counts. If the current window has at least PATH_USAGE_ENOUGH messages,
  * evaluates it and begins the next one. Returns true if by_udp changed. */
 bool path_usage_update(struct path_usage *u, uint64_t xsk, uint64_t udp);
 

@@ -11,7 +11,7 @@
  * The kernel lets any program of the same user into a SO_REUSEPORT group. The kernel compares the
  * user of only one socket, the first that it finds on the port. Therefore the group has two guards:
  * sockets that belong to a user id that no process has. One guard is opened before the other
- * sockets and one after them, so that bind() of another program always finds a guard first, and
+ * sockets and one after them, so that another program's bind() always finds a guard first, and
  * fails. The BPF program never chooses a guard.
  */
 #ifndef WGXDP_UDP_GROUP_H

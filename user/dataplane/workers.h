@@ -39,8 +39,9 @@ struct workers {
  * WORKERS_DEFAULT_MAX). */
 unsigned workers_most(const struct options *options);
 
-/* Returns how many workers to make: --workers, or min(@queues, CPUs, WORKERS_DEFAULT_MAX). @queues
- * is the number of queues of the NIC that has the fewest; 0: the queues do not limit the number. */
+/* Returns how many workers to make: --workers, or min(@queues, CPUs, WORKERS_DEFAULT_MAX), but only
+ * 1 if @tun has a single queue. @queues is the number of queues of the NIC that has the fewest; 0:
+ * the queues do not limit the number. */
 unsigned workers_wanted(const struct options *options, const struct tun *tun, unsigned queues);
 
 /* Makes @count workers, which are stopped and have no NIC queues yet. Returns 0, or -errno with @f

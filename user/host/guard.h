@@ -7,7 +7,7 @@
  *   preraw      drops packets to an address of the tunnel that arrive on another interface
  *   premangle   gives each UDP packet the mark of its connection, so that a strict reverse-path
  *               filter (with src_valid_mark) accepts packets of the tunnel's peers
- *   postmangle  saves the mark of the tunnel's UDP packets with their connection
+ *   postmangle  saves the mark of the tunnel's UDP packets in their connection (ct mark)
  *
  * wgxdp adds one more chain:
  *
@@ -27,7 +27,7 @@
 #include "util/buffer.h"
 
 #define GUARD_EXITS_MAX 8
-#define GUARD_LOCAL_MAX 1024 /* prefixes of one exit; if an exit has more, there is no chain leak */
+#define GUARD_LOCAL_MAX 1024 /* prefixes of one exit; if it has more, the chain "leak" is absent */
 
 /* One next hop of a default route in table main, and the prefixes that table main routes to this
  * next hop. */

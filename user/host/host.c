@@ -36,7 +36,7 @@ struct host {
 	bool away;	     /* the interface is in another namespace */
 	bool set_valid_mark; /* src_valid_mark was 0 before we set it */
 	int lock_fd;	     /* held from the choice of a mark until its rules are set, or -1 */
-	struct state state;  /* until the first apply: what a killed daemon left; path is NULL */
+	struct state state;  /* before the first apply: what a killed daemon left, with path NULL */
 	struct guard guard;
 	struct keep keep;
 };
@@ -213,8 +213,8 @@ static int add_rules(struct host *h, const struct state *s, struct fault *f)
 		   : 0;
 }
 
-/* Deletes our @rules except those in @except. Logs a failure, because no program will delete a rule
- * that stays. */
+/* Deletes our @rules except those in @except. Logs a failure, because nothing else deletes a rule
+ * that is left over. */
 static void unset_rules(struct host *h, const struct rules *rules, const struct rules *except)
 {
 	int err = rules_unset(rules, h->netlink, except);

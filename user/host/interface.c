@@ -21,7 +21,7 @@ static int add_address(const struct interface *i, const struct prefix *address, 
 }
 
 /* Adds missing addresses. Addresses of @p can be missing after a deletion, because the kernel
- * removes all addresses of a network together with the first one. */
+ * deletes the secondary IPv4 addresses of a network together with the primary one. */
 static int add_missing(const struct interface *i, const struct plan *p, unsigned *added,
 		       struct fault *f)
 {

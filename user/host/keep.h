@@ -3,7 +3,7 @@
  * keep.h - decides when to check whether our settings on the host are still present, and how often
  * they may be restored:
  *
- *   an event of addresses, routes, rules, links or nftables ─▶ a check, KEEP_SETTLE_NS later
+ *   an event about addresses, routes, rules, links, nftables ─▶ a check, KEEP_SETTLE_NS later
  *   a check restored something ─▶ this costs one of KEEP_AT_ONCE tokens; a new token comes every
  *                                 KEEP_TOKEN_NS. Without a token, the next check waits for a token.
  *   a check failed ─▶ the next check waits, 1 s at first and at most 32 s

@@ -26,8 +26,8 @@ struct record {
 
 bool record_is_empty(const struct record *r);
 
-/* Returns the fwmark of the packets that our nftables tables let leave the host. Returns 0 if @r
- * has no such table, or if its routing rules do not agree on one mark. */
+/* Returns the fwmark that lets packets pass our nftables tables. Returns 0 if @r has no such table,
+ * or if its routing rules do not agree on one mark. */
 uint32_t record_mark(const struct record *r);
 
 /* Reads the settings that a killed daemon of @interface left in the network namespace of the caller

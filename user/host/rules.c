@@ -55,7 +55,7 @@ static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
 /* The mark ---------------------------------------------------------------------------------- */
 
 /* Locks the directory itself. A lock file in it would have to be removed later, and its name could
- * be the name of an interface's file. */
+ * clash with the file of an interface. */
 int rules_lock(void)
 {
 	int fd = open(CONTROL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

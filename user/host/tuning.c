@@ -19,7 +19,7 @@
 #define PATIENCE_MS 1000
 #define PAUSE_MS 10
 
-#define MASTERS_MAX 8 /* the most bridges and bonds above each other */
+#define MASTERS_MAX 8 /* links to check: a NIC, and the bridges and bonds above it */
 
 /* The record ----------------------------------------------------------------------------------- */
 

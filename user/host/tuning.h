@@ -8,7 +8,7 @@
  *     {"ifindex": 2, "channels": [[0, 0, 1], [0, 0, 4]]},     rx, tx, combined: before, after
  *     {"ifindex": 2, "offload": "rx-lro"}]}                   was on, is off
  *
- * A setting that does not have our value any more was changed by somebody else, and is left alone.
+ * A setting that no longer has our value was changed by somebody else, and is left alone.
  * Control thread.
  */
 #ifndef WGXDP_TUNING_H
