@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_egress.c - runs the tunnel's TC egress program by BPF_PROG_TEST_RUN. A packet for a peer is
- * counted as offered. Of packets without a peer, a few pass each second; the program drops and
- * counts the rest. Needs CAP_BPF, CAP_NET_ADMIN.
+ * counted as offered. A few packets without a peer pass each second; the program drops and counts
+ * the rest. Needs CAP_BPF, CAP_NET_ADMIN.
  */
 #include <errno.h>
 #include <linux/if_ether.h>

@@ -153,8 +153,7 @@ static void test_mac1_key(void **state)
 	close(fd);
 }
 
-/* A value that a worker writes through its mapping of an array is the value that the map
- * returns. */
+/* A lookup in an array map returns what a worker has written through its mapping of the map. */
 static void test_mapped_arrays(void **state)
 {
 	uint64_t value;

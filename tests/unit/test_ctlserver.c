@@ -16,7 +16,7 @@
  * ctlserver.h. */
 static struct daemon {
 	struct ctlserver *control;
-	unsigned runs, reloaded; /* reloads that have begun, and that have been answered */
+	unsigned runs, reloaded; /* how many reloads have begun, how many are answered */
 	unsigned waits;		 /* unanswered `confirm` requests, which wait for a decision */
 	unsigned shows, sets, detaches;
 	bool closed;	 /* the memory that requests use has been freed */
@@ -148,7 +148,7 @@ static const char *const members[KINDS] = {
 	[SHOW] = "show", [SET] = "set", [RELOAD] = CONTROL_OK, [WAIT] = CONTROL_OK
 };
 
-/* Checks that *@text begins with a whole answer of this kind, and skips it. */
+/* Checks that *@text begins with a complete answer of @kind, and moves *@text past it. */
 static void assert_answer(const char **text, enum kind kind)
 {
 	const char *newline = strchr(*text, '\n');

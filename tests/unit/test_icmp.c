@@ -164,7 +164,7 @@ static void test_never6(void **state)
 		{ 40, 2, false, "too big" },
 		{ 40, 127, false, "an unknown error" },
 	};
-	/* behind a fragment header at 40, next header UDP */
+	/* a fragment header at offset 40, followed by UDP */
 	static const struct change fragment[] = {
 		{ 42, 0, true, "the first fragment" },
 		{ 42, 1, false, "a later fragment, high bits" },

@@ -103,8 +103,8 @@ static void on_fd(void *ctx, int fd, uint32_t events)
 	note(ctx);
 }
 
-/* A timer that arms itself for "now" fires once a turn, and a descriptor has its turn in
- * between. */
+/* A timer that arms itself for "now" fires only once in a turn. A ready descriptor is handled
+ * before the timer fires again. */
 static void once_a_turn(void **state)
 {
 	int fd = eventfd(1, 0);

@@ -253,7 +253,8 @@ static void persistent_keepalive(void **state)
 	world_free(t.w);
 }
 
-/* A persistent keepalive never gives up: an attempt of 90 s, one interval, the next attempt. */
+/* With a persistent keepalive the device never gives up for good: one interval after an attempt of
+ * 90 s the next attempt begins. */
 static void persistent_through_an_outage(void **state)
 {
 	struct pair t = meet();
