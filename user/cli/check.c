@@ -3,7 +3,6 @@
  * wgxdp check: reports every error of a config file, every setting that is allowed but looks wrong,
  * and what would keep `wgxdp attach` from using XDP on this host. Changes nothing.
  */
-#include <errno.h>
 #include <net/if.h>
 #include <string.h>
 #include <time.h>
