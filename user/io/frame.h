@@ -15,9 +15,9 @@
 
 #define FRAME_BATCH 256 /* the most datagrams that a worker handles in one batch */
 
-/* Free bytes before a payload that is to be sent: Ethernet + IPv6 + UDP = 62. A received payload
- * needs no headroom, because the vnet header of the TUN device overwrites the data message's
- * header. */
+/* Free bytes before a payload that is to be sent: Ethernet + IPv6 + UDP = 62, rounded up. A
+ * received payload needs no headroom, because the vnet header of the TUN device overwrites the
+ * header of the data message. */
 #define FRAME_HEADROOM 64
 
 struct rx_frame {

@@ -50,7 +50,7 @@ static uint8_t parse_hop_limit6(const struct nlmsghdr *nlh)
 }
 
 /* Reads the kind and the master of a link. A VRF does not count as a master, because packets reach
- * IP at the port of the VRF. */
+ * IP at the port and not at the VRF. */
 static void parse_kind(const struct nlmsghdr *nlh, struct netlink_link *l)
 {
 	const struct nlattr *info = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_LINKINFO, 0);

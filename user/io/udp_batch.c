@@ -72,9 +72,9 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Chooses how many slots the next recvmmsg() offers: many if each slot gets one datagram, but few
- * if the kernel joins datagrams (UDP_GRO), so that they are still in the cache when they are
- * decrypted. */
+/* Chooses how many slots the next recvmmsg() offers: many if each slot gets one datagram. If the
+ * kernel joins datagrams (UDP_GRO), few slots hold many datagrams, so few are offered. The
+ * datagrams are then still in the cache when they are decrypted. */
 static void adapt_vlen(struct udp *u, unsigned messages, uint64_t bytes)
 {
 	if (messages)

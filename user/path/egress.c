@@ -81,7 +81,7 @@ static void send_icmp_error(struct worker *w, const struct out_packet *p, uint16
 
 /* Returns true if the packet exceeds the MTU of the interface and of every route, and must not be
  * fragmented. Such a packet was queued before the MTU was lowered, or its sender ignored the
- * routes. A packet without DF is sent anyway; the kernel fragments the outer packet if
+ * routes. An IPv4 packet without DF is sent anyway; the kernel fragments the outer packet if
  * necessary. */
 static bool exceeds_mtu(const struct worker *w, const struct out_packet *p)
 {

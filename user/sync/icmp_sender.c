@@ -127,7 +127,7 @@ void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *
 		replace(&r, at, &before->source_port, 2);
 		replace(&r, at + 2, &before->destination_port, 2);
 	}
-	if (protocol == IPPROTO_ICMP) /* unlike that of ICMPv6, this checksum covers no addresses */
+	if (protocol == IPPROTO_ICMP) /* its checksum covers no addresses; that of ICMPv6 does */
 		r.checksums[0] = CHECKSUM_NONE;
 	if (v4)
 		r.checksums[1] = offsetof(struct iphdr, check);

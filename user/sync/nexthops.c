@@ -17,7 +17,7 @@
 /* The longest time that a round may run in one turn of the loop, so that handshakes are not
  * delayed. */
 #define TURN_NS (5 * NS_PER_MS)
-/* After a "too big" message the ICMP socket is not read again for this time, so that a flood of
+/* After a "too big" message, the ICMP sockets are not read again for this time, so that a flood of
  * such messages costs little. Meanwhile the kernel learns the new MTU. */
 #define NARROWED_NS (10 * NS_PER_MS)
 /* A neighbour event resolves at most this many peers immediately, because each costs about five
@@ -68,7 +68,7 @@ void nexthops_forget(struct nexthops *n, struct peer *p)
 	publish(n, p, NULL);
 }
 
-/* Sets *@address to the key of n->remotes: the address without the port. Returns its length. */
+/* Points *@address at the address in @e, which is the key in n->remotes. Returns its length. */
 static size_t address_of(const struct endpoint *e, const void **address)
 {
 	bool v4 = e->remote.sa.sa_family == AF_INET;
@@ -265,7 +265,7 @@ static void resolve_narrowed(void *ctx, uint64_t now_ns)
 		log_no_pmtu(err);
 }
 
-/* Reads all policies, which takes long if there are many. After an error AF_XDP may bypass a new
+/* Reads all policies, which takes long if there are many. After an error, AF_XDP might bypass a new
  * policy, so the policies are read again later. */
 static void read_ipsec(void *ctx, uint64_t now_ns)
 {

@@ -22,8 +22,8 @@ int file_read(int fd, struct buffer *out, size_t max);
  * cannot be read. */
 bool file_switched_on(const char *path, bool otherwise);
 
-/* Writes the directory part of @path, or "." if @path has no slash. @path has fewer than PATH_MAX
- * bytes. */
+/* Sets @directory to the directory part of @path, or to "." if @path has no slash. @path has fewer
+ * than PATH_MAX bytes. */
 void file_directory(const char *path, char directory[static PATH_MAX]);
 
 /* Replaces the file @path by a new one that holds the @len bytes at @data and has mode 0600. Other
