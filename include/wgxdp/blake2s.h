@@ -104,8 +104,8 @@ BLAKE2S_INLINE __u32 blake2s_word(const void *p, __u32 i)
 	__u32 w;
 
 #ifdef __bpf__
-	/* Do not use memcpy(), which would become four byte loads for a packet. The verifier allows
-	 * an unaligned load on architectures that do it efficiently. */
+	/* Do not use memcpy(), which would become four one-byte loads. The verifier allows an
+	 * unaligned load from a packet on architectures that do it efficiently. */
 	w = ((const __u32 *)p)[i];
 #else
 	__builtin_memcpy(&w, (const __u8 *)p + 4 * i, 4);
@@ -149,7 +149,7 @@ BLAKE2S_INLINE void blake2s_from_midstate(__u32 h[8], const __u32 mid[8], const 
 #include <string.h>
 
 /* The state of a hash. The state holds parts of the key and the message, and the digest after
- * blake2s_final(). A caller with a secret key, message or digest wipes the state in the end. */
+ * blake2s_final(). A caller with a secret key, message or digest wipes the state after use. */
 struct blake2s {
 	__u32 h[8];
 	__u64 t;    /* bytes compressed */

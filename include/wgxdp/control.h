@@ -60,7 +60,7 @@
  *                     confirm`, or null)
  *   drops             {name of a reason (reasons.h): packets} that the BPF programs, the workers
  *                     and the handshake engine dropped. Reasons with 0 packets are left out
- *   lost              {name (FOREACH_LOSS below): packets} that the kernel dropped on their way
+ *   lost              {name (FOREACH_LOSS below): packets} that the kernel dropped on the way
  *                     between wgxdp and the NIC or the host. Names with 0 packets are left out
  *   dropped           the sum of drops and lost. Each packet that reached wgxdp either went on or
  *                     is counted here once
@@ -71,9 +71,9 @@
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none),
  *                     endpoint_name ("host:port" from which the endpoint comes, null = none),
- *                     endpoint_name_why (end of a sentence or null: why the name could not be
- *                     looked up; if endpoint is "", the name is pending), allowed_ips ["a/n"],
- *                     latest_handshake (Unix time in s, 0 = never),
+ *                     endpoint_name_why (phrase or null: why the latest lookup failed or has not
+ *                     ended; if endpoint is "", the address is not known yet),
+ *                     allowed_ips ["a/n"], latest_handshake (Unix time in s, 0 = never),
  *                     rx_bytes, tx_bytes, rx_packets, tx_packets (authenticated),
  *                     persistent_keepalive (s, 0 = off),
  *                     path_mtu (bytes of an outer packet, null = not known),

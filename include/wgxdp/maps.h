@@ -69,9 +69,9 @@ struct peer_value {
 };
 
 /* peer_stats counts offered packets per peer. Received: data messages with an index of the peer,
- * authentic or not. Sent: packets from the host to an allowed IP of the peer, whether or not they
- * are sent in the end. A GSO packet counts as the number of packets that it is split into, but the
- * bytes of its headers are counted once. peer_auth counts only authentic messages, like `wg show
+ * authentic or not. Sent: packets from the host to an allowed IP of the peer, even if they are
+ * dropped later. A GSO packet counts as the number of packets that it is split into, but the bytes
+ * of its headers are counted once. peer_auth counts only authentic messages, like `wg show
  * transfer`. The key of both maps is the slot. */
 struct peer_stats_value {
 	__u64 rx_packets;
@@ -159,7 +159,7 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
 /* socks: the UDP sockets of the listen port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT
- * groups. A member of a group is the daemon or a worker; socks_key() returns the key. */
+ * groups. A member of a group is the daemon or a worker; socks_key() returns its key. */
 #define SOCKS_DAEMON 0
 #define SOCKS_WORKER(worker) (1 + (worker))
 #define SOCKS_MAX (2 * SOCKS_WORKER(WORKERS_MAX))

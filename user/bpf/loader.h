@@ -102,8 +102,9 @@ volatile uint64_t *loader_heartbeat(struct loader *l);	/* [WORKERS_MAX] */
  * in a time namespace (clock.h). */
 int64_t loader_clock_ahead_ns(const struct loader *l);
 
-/* Sets the worker that serves the AF_XDP socket of a NIC's queue, 0 by default. The program checks
- * this worker's heartbeat. Returns 0, -ENOENT (the NIC is not attached) or -ERANGE. */
+/* Sets the worker that serves the AF_XDP socket of a NIC's queue; by default worker 0 does. The
+ * program checks this worker's heartbeat. Returns 0, -ENOENT (the NIC is not attached) or
+ * -ERANGE. */
 int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, unsigned worker);
 
 /* Returns the fd of the program for SO_ATTACH_REUSEPORT_EBPF, or -ENOTSUP or -EPERM. The loader

@@ -89,7 +89,7 @@ static int foreign_fault(uint32_t id, const char *nic, struct fault *f)
 	char interface[IFNAME_MAX + 1] = "", name[BPF_OBJ_NAME_LEN];
 	int fd;
 
-	if (!id) /* The program has been detached meanwhile, or the driver itself is busy. */
+	if (!id) /* The program was detached in the meantime, or the driver itself is busy. */
 		return fault(f, -EBUSY,
 			     "%s: the driver is busy; if a bridge or bond of this NIC has an XDP "
 			     "program, name the bridge or bond instead, or use --rx udp",

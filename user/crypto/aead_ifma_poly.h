@@ -4,7 +4,7 @@
  * backend avx512ifma includes this file; the other backends use aead_lanes_poly.h.
  *
  * A number is three limbs of 44, 44 and 42 bits. A step adds four blocks from each of eight rows,
- * one row per lane. Several packets are processed at a time, one packet per lane, so that all of
+ * one row per lane. Several packets are processed at once, one packet per lane, so that all of
  * them end with the last step:
  *
  *                  lane 0        lane 1        lane 2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_blocks.h - the ChaCha20 blocks that a SIMD backend computes at a time. Only the SIMD
+ * aead_lanes_blocks.h - the ChaCha20 blocks that a SIMD backend computes at once. Only the SIMD
  * backends include this file, after they have defined LANES and the types v32 and v64.
  */
 #ifndef WGXDP_AEAD_LANES_BLOCKS_H

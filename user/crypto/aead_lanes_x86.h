@@ -6,7 +6,7 @@
 #ifndef WGXDP_AEAD_LANES_X86_H
 #define WGXDP_AEAD_LANES_X86_H
 
-#define INTERLEAVED GROUPS /* groups of ChaCha20 blocks that are computed at a time */
+#define INTERLEAVED GROUPS /* groups of ChaCha20 blocks that are computed at once */
 
 static INLINE v32 rotl12(v32 x)
 {

@@ -107,8 +107,8 @@ struct device {
 	uint8_t hash_secret[16];
 	uint32_t by_key_cap; /* a power of two, never less than peer_count */
 	struct heap deadlines;
-	/* Both slot arrays have room for by_key_cap slots. Slots from next_slot on were
-	 * never used. */
+	/* Both slot arrays have room for by_key_cap slots. Slots from next_slot on have
+	 * never been used. */
 	uint32_t *free_slots, free_slot_count, next_slot; /* free_slots is a stack */
 	struct peer **by_slot;				  /* NULL = the slot is free */
 	uint64_t counts[REASON_COUNT]; /* dropped handshake messages and staged packets */
@@ -227,7 +227,7 @@ void device_confirmed(struct device *d, struct peer *p, const struct session *s,
 void device_roamed(struct device *d, struct peer *p, const struct endpoint *from);
 
 /* Handles the expired timers of the peer and schedules the peer again. A worker requests this after
- * it has stored a time from which no deadline was computed yet (NOTE_WATCH, see timers.h). */
+ * it has stored a time from which no deadline has been computed yet (NOTE_WATCH, see timers.h). */
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Does everything that a worker's note about @p can request. Called after notes were lost. */

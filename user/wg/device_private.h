@@ -69,7 +69,7 @@ void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t 
  * handshake if @p has no session that may send. */
 void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Does the work of device_peer_redirect() after the endpoint was replaced. */
+/* Does the work of device_peer_redirect() after the endpoint has been replaced. */
 void peer_timers_redirected(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Tells a worker to send the staged packets. Returns false if there are none. */

@@ -38,7 +38,7 @@ struct peer {
 	_Atomic(struct session *) current;
 	_Atomic(struct session *) next;	     /* see peer_session() */
 	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or a key of low order */
-	uint64_t serial;		     /* unique among all peers that the device ever had */
+	uint64_t serial;		     /* unique over the lifetime of the device */
 	uint32_t slot;			     /* 0..PEERS_MAX-1; the key of the BPF maps; reused */
 	struct timers timers;
 	struct stage stage;

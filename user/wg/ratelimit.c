@@ -7,8 +7,8 @@
  *
  * A source without a bucket gets the least recently used bucket. The hash is keyed, so that an
  * attacker cannot choose sources that share a chain. A bucket stores the elapsed time in ns that
- * was not spent yet, instead of a number of tokens. A token costs 1 s / rate. So no fraction of a
- * token is lost between two calls.
+ * has not been spent yet, instead of a number of tokens. A token costs 1 s / rate. So no fraction
+ * of a token is lost between two calls.
  */
 #include "wg/ratelimit.h"
 
@@ -27,7 +27,7 @@ _Static_assert((RATELIMIT_REMEMBERED & (RATELIMIT_REMEMBERED - 1)) == 0, "the ha
 
 /* The part of an address that one bucket stands for: IPv4 /32, IPv6 /64. */
 struct source {
-	uint8_t family; /* 0 in a bucket that was never used */
+	uint8_t family; /* 0 in a bucket that has never been used */
 	uint8_t prefix[8];
 };
 

@@ -15,7 +15,7 @@ struct replay {
 	uint64_t bitmap[REPLAY_WINDOW_BITS / 64];
 };
 
-/* Accepts @counter once. Call this only after the tag was verified. Returns 0, or -EALREADY if
+/* Accepts @counter once. Call this only after the tag has been verified. Returns 0, or -EALREADY if
  * @counter was accepted before, or -ERANGE if @counter is older than the window of
  * REPLAY_WINDOW_BITS - 64 counters or is not below REJECT_AFTER_MESSAGES. */
 int replay_accept(struct replay *r, uint64_t counter);
