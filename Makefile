@@ -17,7 +17,8 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # CROSS=aarch64-linux-gnu- builds for another architecture, below build/aarch64-linux-gnu, with the
-# libraries of a sysroot that `make sysroot` unpacks there. `make arm64` does both.
+# libraries of a sysroot that `make sysroot` unpacks there. `make arm64` unpacks the sysroot and
+# builds for arm64.
 CROSS ?=
 TRIPLET := $(CROSS:%-=%)
 
@@ -214,8 +215,8 @@ arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-li
 
 # In the guest, build/ has the programs for arm64 (tools/vm). The unit tests run without two
 # capabilities, because with them the kernel runs modprobe for each NIC name that does not exist.
-# Of tests/net only ten tests run. Their results depend on the architecture: threads and rings, the
-# kernel's JIT, structures shared with the kernel, the NEON backend, and byte order.
+# Only ten tests of tests/net run: those whose results depend on the architecture (threads, rings,
+# the kernel's JIT, structures shared with the kernel, the NEON backend, byte order).
 ARM64_KERNEL ?= 6.12
 ARM64_NET := lifecycle moves accounting roaming queues offloads workers uapi fulltunnel faults
 ARM64_VM = tools/vm --arch=arm64 --timeout=14400
@@ -349,7 +350,7 @@ check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: the short set
 	@tools/install-deps vm
 	@PATIENCE=$${PATIENCE:-5} $(RUN_TESTS) --jobs=2 --timeout=1800 $(VM_TESTS)
 
-# `make check-toolchain SUITES=sid COMPILERS=clang` chooses both.
+# `make check-toolchain SUITES=sid COMPILERS=clang` tests only clang from Debian sid.
 SUITES ?= trixie sid
 check-toolchain: ## unit and BPF tests with the compilers of other Debian releases; root
 	@tools/install-deps toolchain

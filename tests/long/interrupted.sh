@@ -14,7 +14,7 @@ KERNEL=trixie
 DIRECTORY=$TMP/stopped
 TREE=$DIRECTORY/tree
 
-# Both tools export the name of the directory that they use.
+# tools/vm and tools/toolchain export the name of the directory that they use.
 processes() { grep -lzE "^(job|root)=$DIRECTORY/" /proc/[0-9]*/environ 2>/dev/null; }
 has_file() { compgen -G "$1" >/dev/null; }
 has_child() # NAME: starts no process, because the child may have this name only for a moment

@@ -68,7 +68,7 @@ run() # OPTIONS TEST
 
 ok "the rows hold every pair of options" cmp <(pairs_of_rows) <(all_pairs)
 while read -r row; do
-	# --gso, --gro and --uso are the defaults and have no options.
+	# --gso, --gro and --uso stand for the defaults. wgxdp has no such options.
 	options=" ${row// --[gu][sr]o/}"
 	for name in $ANY_PATH; do
 		run "$options" "$name"

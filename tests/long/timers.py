@@ -116,7 +116,7 @@ def expires(s):
     list(drain(sock))
     after = offer()
     say("data is accepted for 180 seconds", after == before + 1, f"{before} {after}")
-    # The responder received data after 165 s, but only the initiator renews.
+    # The responder received data after 165 s, but only the initiator renews the session.
     time.sleep(2)
     sent = count(sock, INITIATION)
     say("the responder begins no handshake", sent == 0, sent)

@@ -142,7 +142,7 @@ class End:
             for name in ("sessions", "peers", "allowed4", "allowed6", "listen") if pins else ():
                 maps.append(run_in(self.namespace, "bpftool", "-j", "map", "dump", "pinned",
                                    f"{pins}/{name}"))
-            # `path` also counts received data that did not authenticate.
+            # `path` also counts received data that failed authentication.
             maps[1] = re.sub(r'"rx_packets": (\{[^}]*\}|\d+)', "", maps[1])
         return self.dump(), maps
 

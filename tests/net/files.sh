@@ -34,8 +34,8 @@ while read -r name outcome rest; do
 	*) fail "$name: the outcome $outcome is none of fine, warns and fault" ;;
 	esac
 done < <(grep -v '^#' "$FILES/expected")
-# The examples in configs/ have placeholders instead of keys. check reports each placeholder, and
-# reports nothing once they are replaced by keys.
+# The examples in configs/ have placeholders instead of keys. `wgxdp check` reports each
+# placeholder, and reports nothing once keys replace the placeholders.
 for file in "$(dirname "$0")"/../../configs/*.conf; do
 	[[ $file == *NetworkManager* ]] && continue
 	name=$(basename "$file" .conf)

@@ -110,7 +110,7 @@ seen() # PATH
 	chains
 }
 
-# Prints how many frames of 20 pings and their answers a tap on the interface sees.
+# Sends 20 pings. Prints how many of the pings and answers a tap on NIC sees.
 tapped() # NIC
 {
 	in_ns a /usr/bin/python3 -c '

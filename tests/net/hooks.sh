@@ -142,8 +142,8 @@ is "a signal runs the same hooks as detach" "$(seen)" "$RECORD $RECORD"
 refuses "after the signal, detach finds no tunnel" 1 "no wgxdp serves" down a "$A"
 clean "a signal: nothing is left" a "$A"
 
-# A PreDown hook does not end. A second signal ends the daemon meanwhile. When the hook is killed,
-# the remaining hooks run.
+# While a PreDown hook hangs, a second signal ends the daemon. When the hook is killed, the
+# remaining hooks run.
 config "PreDown=sleep 60" "PostDown=echo after >> $LOG" | conf "$A" >/dev/null
 : >"$LOG"
 ok "attach succeeds with a hook that will hang" attach
@@ -170,8 +170,8 @@ ok "the hook is ended" wait_for 5 ended
 ok "when the hook has ended, the other hooks run" wait_for 5 grep -q after "$LOG"
 clean "a hook that hangs: nothing is left" a "$A"
 
-# A PostDown hook does not end. The interface is already gone, and the daemon only waits for the
-# hook. In this state, too, a second signal ends the daemon.
+# A PostDown hook hangs. The interface is already gone, and the daemon only waits for the hook. In
+# this state, too, a second signal ends the daemon.
 config "PostDown=sleep 60" | conf "$A" >/dev/null
 ok "attach succeeds with a PostDown that will hang" attach
 daemon=$(daemon_pid a "$A" | head -1)

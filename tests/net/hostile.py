@@ -79,7 +79,7 @@ class Peer:
             message = bytes([self.rng.randrange(6), 0, 0, 0]) + self.rng.randbytes(144)
         elif kind == 4 and self.session:
             message = self.session.seal(self.rng.randbytes(self.rng.randrange(100)))
-        # Kind 5 is a replay, and so is a kind that is not possible now.
+        # In all other cases `message` is still an unchanged earlier message: a replay.
         self.send(bytes(message))
 
     def receive(self):

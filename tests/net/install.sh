@@ -65,7 +65,7 @@ missing=$(table | awk -F ' *[|] *' '{ gsub(/[`,]/, "", $4); print $4 }' | tr ' '
 		[ -e "tests/net/$test" ] || [ -e "tests/unit/$test.c" ] || echo "$test"
 	done)
 is "each row names a test that exists" "$missing" ""
-# shellcheck disable=SC2016 # these are no commands
+# shellcheck disable=SC2016 # these are not commands
 missing=$(table | awk -F ' *[|] *' '{ print $2 }' | grep -oE '`[a-z]+_[a-z0-9_]+`' |
 	tr -d '`' | sort -u | while read -r reason; do
 		grep -qE "^\sX\(([0-9]+, )?$reason," include/wgxdp/reasons.h \
@@ -89,8 +89,8 @@ ok "attach succeeds" ours a "$A" < <(conf_a)
 is "the interface has its second name" \
 	"$(ip -n "$ID-a" -j link show dev "$A" | jq -r '.[0].altnames[]')" "wgxdp-$A"
 
-# Runs networkd with a file that matches every TUN device, and with FILE. Prints what it does with
-# the interface: "Configuring" or "Unmanaging".
+# Runs networkd with a file that matches every TUN device, and with FILE. Prints what networkd does
+# with the interface: "Configuring" or "Unmanaging".
 networkd() # [FILE]
 {
 	local end=$((SECONDS + 10)) pid

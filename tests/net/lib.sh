@@ -116,8 +116,8 @@ refuses() # WHAT STATUS REGEX COMMAND...
 	fi
 }
 
-# omits WHAT REGEX: the last message that refuses() checked does not match. Do not call this by
-# ok(), which empties the file that holds the message.
+# omits WHAT REGEX: the last message that refuses() checked does not match. Do not call omits
+# through ok(), which empties the file that holds the message.
 omits()
 {
 	if [ ! -s "$TMP/out" ]; then

@@ -201,7 +201,8 @@ ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip 
 is "the interface is still attached" "$(show a "$A" .path.rx)" xdp
 in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # removed when the link went down
 
-# A datagram that is no WireGuard message is dropped. Once the host forwards, the datagram passes.
+# A datagram that is not a WireGuard message is dropped. If the host forwards packets, such a
+# datagram is passed.
 counts_as() # drops|passes ADDRESS
 {
 	local before

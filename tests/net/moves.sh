@@ -173,8 +173,10 @@ unset WGXDP_FORCE_CLSACT
 way=tcx
 
 # In each namespace, no packet is padded beyond the MTU of a route that was just added. A ping of
-# 1297 bytes padded to 1299 makes an outer packet of 1359 bytes. The daemon learns of the route by
-# an event. On a busy machine the first pings, 20 ms apart, may be faster than the event.
+# 1297 bytes is padded to the route's MTU, 1299, so the outer packet has 1359 bytes. If the ping
+# were padded to the interface's MTU, 1300, b would drop the outer packet of 1360 bytes. The daemon
+# learns of the route by an event. On a busy machine the first pings, 20 ms apart, may be faster
+# than the event.
 large() # NS: prints how many of five such pings, within 80 ms, are answered
 {
 	in_ns "$1" ping -q -c 5 -i 0.02 -W 0.2 -s 1269 10.98.0.2 | grep -oP '\d+(?= received)'

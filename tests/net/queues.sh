@@ -211,7 +211,7 @@ clean "nothing is left" a "$A"
 
 # --- a driver that refuses at first ---------------------------------------------------------------
 
-# A veth takes no native XDP while it has fewer receiving queues than its peer has sending queues.
+# A veth refuses native XDP while it has fewer receiving queues than its peer has sending queues.
 ip link add eth0 netns "$ID-a" numrxqueues 2 numtxqueues 2 type veth \
 	peer name eth0 netns "$ID-b" numrxqueues 2 numtxqueues 2
 in_ns a ethtool -L eth0 rx 1

@@ -149,7 +149,7 @@ is "no packet filter rule is left" "$(in_ns a nft list ruleset)" ""
 ok "detach succeeds" down a "$A"
 is "detach undoes everything" "$(state)" "$before"
 
-# --- at the same moment ---------------------------------------------------------------------------
+# --- three tunnels attach at the same moment ------------------------------------------------------
 
 twins=("${ID}c" "${ID}d" "${ID}e")
 for name in "${twins[@]}"; do

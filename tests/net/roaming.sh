@@ -21,7 +21,7 @@ need_cmd ip wg jq ping
 
 endpoint_of_a() { show b "${ID}b" '.peers[0].endpoint'; }
 
-# Succeeds if b no longer lets the kernel keep the neighbour entry of an address fresh.
+# Succeeds if b's neighbour entry for ADDRESS is not managed, so the kernel does not keep it fresh.
 is_released() # ADDRESS
 {
 	! in_ns b ip -d neighbour show "$(tr -d '[]' <<<"$1")" | grep managed

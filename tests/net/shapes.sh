@@ -24,8 +24,8 @@ some+=" saved resolvectl amnezia"
 exceptions()
 {
 	grep -v '^ *#' <<-'END'
-		# SaveConfig: wg-quick asks resolvconf which DNS servers it has set. wgxdp keeps
-		# what the file says.
+		# SaveConfig: wg-quick saves the DNS servers that resolvconf reports. wgxdp saves
+		# the DNS servers of the file.
 		saved: differs: dns: -dns (resolvconf -l wg0)?
 		wg-portal: differs: dns: -dns (resolvconf -l wg0)?
 		# Keys of other programs, which wg refuses as well.

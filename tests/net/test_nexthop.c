@@ -154,8 +154,8 @@ static void test_users(void **state)
 	neighbours_done(&n);
 }
 
-/* Releasing our neighbour entries keeps an entry that another program has made permanent, and does
- * not create an entry again that another program has deleted. An extern_learn entry is never
+/* When we release our neighbour entries, an entry that another program has made permanent is kept,
+ * and an entry that another program has deleted is not recreated. An extern_learn entry is never
  * managed. */
 static void test_entries_of_others(void **state)
 {
@@ -315,7 +315,7 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* The route now leaves by another interface than before. If our source address belongs to the old
+/* The route now leads through a different interface. If our source address belongs to the old
  * interface, the route's source address replaces it. Otherwise our source address is kept. */
 static void test_better_route(void **state)
 {

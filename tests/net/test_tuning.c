@@ -134,7 +134,7 @@ static bool lro_stays_off(void)
 	return t.count == 0;
 }
 
-/* LRO is not switched on again on a link that forwards by now, or below a bridge. */
+/* LRO is not switched on again on a link that now forwards packets or is a port of a bridge. */
 static void test_forwarding(void **state)
 {
 	(void)state;

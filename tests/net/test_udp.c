@@ -57,7 +57,7 @@ static void answers_leave_from_the_address_used(void **state)
 		const char *far, *near;
 	} table[] = {
 		{ "10.9.0.2", "10.9.0.1" },
-		{ "10.9.0.2", "10.9.0.11" }, /* another source than the route would choose */
+		{ "10.9.0.2", "10.9.0.11" }, /* not the source that the route would choose */
 		{ "fd09::2", "fd09::1" },
 	};
 	char got[16];
@@ -149,7 +149,7 @@ static void larger_than_a_slot_is_dropped_alone(void **state)
 	static uint8_t big[65507];
 
 	(void)state;
-	room = 2048; /* the slots of the path have 64 KiB; now it may use only a part of each */
+	room = 2048; /* the slots have 64 KiB; now the path may use only a part of each */
 	memset(big, WIRE_DATA, sizeof(big));
 	assert_int_equal(send(fd, big, 2048, 0), 2048);
 	assert_int_equal(send(fd, big, 2049, 0), 2049);
@@ -268,7 +268,7 @@ static void classes_out_and_in(void **state)
 		assert_int_equal(path->ops->send(path, tx, sizeof(classes)), sizeof(classes));
 		for (unsigned i = 0; i < sizeof(classes); i++)
 			assert_int_equal(class_at(fd), classes[i]);
-		/* the class is kept when the source is dropped */
+		/* without the source that is gone, the traffic class is kept */
 		assert_int_equal(alloc(tx, 1), 1);
 		fill(0, to(far[v], FAR_PORT, gone[v]), 'x', 1);
 		tx[0].tclass = 2;

@@ -44,8 +44,8 @@ config()
 
 # --- an older daemon ------------------------------------------------------------------------------
 
-# The daemon is a copy of this program in which another version string of the same length replaces
-# the version, except in the name of a symbol version such as LIBBPF_0.2.0.
+# The daemon is a copy of wgxdp in which another version string of the same length replaces the
+# version. Names of symbol versions, such as LIBBPF_0.2.0, stay unchanged.
 version=$("$WGXDP" --version | cut -d ' ' -f 2)
 old=$(sed 's/./1/g; s/^.\(.\)/0.\1/' <<<"$version" | cut -c "1-${#version}")
 mkdir "$TMP/old"

@@ -202,7 +202,7 @@ for path in xdp udp; do
 	down a "$A2"
 	down b "$B2"
 
-	# A tunnel in a tunnel within one interface.
+	# A tunnel in a tunnel, where both tunnels belong to the same interface.
 	ok "$path: B2 attaches as a peer of A" up_b2 a
 	in_ns a wg set "$A" peer "$(pub b2)" allowed-ips 10.98.0.2/32 endpoint 10.99.0.2:5
 	in_ns a ip address add 10.98.0.1/24 dev "$A"

@@ -80,8 +80,8 @@ complaints() { grep -vE "^\[#\]|: (up|down), |: up$|AF_XDP uses this NIC now|exi
 ns_add a b c
 join a eth0 b eth0
 keys a b
-# The hooks do what the hooks in the documentation do: write files, substitute processes, and call
-# ip, nft and wg.
+# The hooks do what the hooks in the documentation do: write files, use process substitution, and
+# call ip, nft and wg.
 hooks()
 {
 	sed "/^Address/a\\

@@ -54,7 +54,7 @@ done <<-EOF
 	STATUS show
 EOF
 wrong "a typo before a name" 2 "did you mean wgxdp show" shwo "$A"
-# The test uses "qqq", which is similar to no command, and not its usual names, which begin with wx.
+# "qqq" resembles no command.
 wrong "any word before a name" 2 "no such command" qqq "$A"
 for word in monitor metrics syncconf; do
 	wrong "a word that is no command, $word" 2 "no such command.*--help.*wgxdp -f $word" "$word"

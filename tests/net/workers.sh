@@ -65,8 +65,8 @@ for host in 2 3 4; do
 	spawn "$ns" iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
 done
 
-# Tries ports of the second wireguard-go until its packets reach another worker than the packets of
-# the first wireguard-go.
+# Changes the port of the second wireguard-go until its packets and those of the first wireguard-go
+# reach different workers.
 another_queue()
 {
 	local worker
@@ -142,8 +142,8 @@ for path in xdp udp; do
 		is "$what: no packet arrives by AF_XDP" "$(show a "$A" .path.rx_packets.xsk)" 0
 	fi
 
-	# The port and the mark change under load. Packets that are in flight meanwhile may be lost.
-	# Later packets may not.
+	# The port and the mark change under load. Packets that are in flight during the changes may
+	# be lost. Later packets must not be lost.
 	in_ns a iperf3 -J -c 10.99.0.2 --bidir -t 2 >"$TMP/load" 2>&1 &
 	load=$!
 	in_ns a ping -q -i 0.02 -c 100 -W 1 10.99.0.3 >"$TMP/ping" &

@@ -35,8 +35,8 @@ in_ns b ip link set "$B" mtu 1420 up
 attach() { in_ns a "$WGXDP" attach eth0 "$CONF" --chain </dev/null; }
 loader() { in_ns a xdp-loader "$@"; }
 arrive() { loader load --pin-path "$THEIRS" "$@" eth0 "$NEIGHBOUR"; }
-# inside prints the names of the programs in the dispatcher, in order. id_of prints the id of the
-# program with the given name.
+# inside() prints the names of the programs in the dispatcher, in order. id_of() prints the id of
+# the program with the given name.
 inside() { loader status eth0 | awk '$1 == "=>" { print $3 }' | xargs; }
 we_alone() { [ "$(inside)" = wgxdp_ingress ]; }
 id_of() { loader status eth0 | awk -v name="$1" '$1 == "=>" && $3 == name { print $4 }'; }

@@ -48,7 +48,7 @@ class Guest:
             yield from ("-chardev",
                         f"socket,id={name},server=on,wait=off,path={self.path(name)}")
         yield from ("-serial", "chardev:agent", "-mon", "chardev=qmp,mode=control")
-        # Each new process of QEMU makes a new generation ID. Nothing else changes the ID.
+        # Each new QEMU process makes a new generation ID. Nothing else changes the ID.
         yield from ("-device", "vmgenid,guid=auto", "-device", "virtio-rng-pci")
         yield from ("-drive", f"file={self.path('disk.qcow2')},if=virtio,format=qcow2")
         # As in tools/vm, with the queues that XDP needs.

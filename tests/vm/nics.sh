@@ -203,7 +203,7 @@ failover() # WHAT xsk|udp OTHER-PATH MINIMUM
 why() { show a "$A" '.path.why // ""'; }
 says() { why | grep -qE -- "$1"; }
 
-# Attaches to the NICs, and checks which path auto takes and which reason show gives.
+# Attaches to the NICs, and checks the path that wgxdp chooses and the reason that `show` gives.
 begin() # WHAT NIC,... "RX TX MODE" WHY [OPTION...]
 {
 	local announced=$3
@@ -255,7 +255,7 @@ if want virtio; then
 fi
 
 # vmxnet3 switches LRO off when an XDP program is attached, and does not switch it on again. With
-# --tune, wgxdp switches LRO off before. In all cases detach must restore LRO.
+# --tune, wgxdp switches LRO off before it attaches. In both cases detach must restore LRO.
 if want vmxnet3; then
 	link_up nic2 nic3 1500
 	life vmxnet3 nic2 "$(way "$VMXNET3")" "$VMXNET3" "$VMXNET3_WHY"

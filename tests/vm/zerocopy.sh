@@ -62,7 +62,7 @@ counted() # NAME
 driver_tx() { counted '^tx[0-9]+_xdp_tx:'; }
 driver_rx() { counted "^rx[0-$((ZERO_COPY - 1))]_xdp_redirects:"; }
 
-# Checks that in each direction the driver counts as many frames as show.
+# Checks that in each direction the driver counts as many frames as `wgxdp show` reports.
 both_ways() # WHAT
 {
 	local tx rx sent received
