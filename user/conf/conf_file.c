@@ -158,7 +158,8 @@ static int check_kind(int fd, const char *path, struct fault *f)
 	return fault(f, -EINVAL, "%s: this is not a regular file; write the text into one", path);
 }
 
-/* Opens and reads a file. The caller closes *@fd. Returns 0, or -errno with @f filled in. */
+/* Opens and reads a file. Returns 0 with *@fd open, which the caller closes; or -errno with @f
+ * filled in and nothing open. */
 static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
 {
 	int err;

@@ -109,8 +109,8 @@ void conf_squeeze(char *text);
 /* Reads "# Name = value" into @name, as valid UTF-8 because the name goes into JSON. Returns false
  * if @comment is any other comment. */
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
-/* Refuses typographic characters, such as a no-break space, in the first @n bytes, and names them
- * in the message. Returns 0 or -EINVAL. */
+/* Refuses typographic and invisible characters, such as a no-break space, in the first @n bytes,
+ * and names them in the message. Returns 0 or -EINVAL. */
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
 /* Puts a space in place of each character that conf_check_characters() refuses. */
 void conf_blank_strays(char *line);

@@ -108,7 +108,7 @@ static const struct {
 	{ "\xef\xbc\x9d", "a full-width equals sign (U+FF1D)", "type '=' instead" },
 };
 
-/* Returns the number of the character of @len bytes at @at. */
+/* Returns the code point of the character of @len bytes at @at. */
 static uint32_t code_point(const char *at, size_t len)
 {
 	uint32_t code = (unsigned char)*at & (0xffU >> (len + 1));
@@ -118,8 +118,8 @@ static uint32_t code_point(const char *at, size_t len)
 	return code;
 }
 
-/* Returns true if the character shows nothing: control characters, the soft hyphen, spaces, marks
- * of direction, separators of lines, joiners. A message that repeats such a character would look
+/* Returns true if the character is invisible: control characters, the soft hyphen, spaces,
+ * direction marks, line separators, joiners. A message that repeats such a character would look
  * right. */
 static bool is_invisible(uint32_t code)
 {
@@ -128,7 +128,7 @@ static bool is_invisible(uint32_t code)
 	       (code >= 0x205f && code <= 0x206f) || code == 0xfeff;
 }
 
-/* If the character of @len bytes at @at is a stray, writes to @what what it is and what to do. */
+/* If the character of @len bytes at @at is a stray, names the character and the remedy in @what. */
 static bool is_stray(const char *at, size_t len, char *what, size_t room)
 {
 	for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++)

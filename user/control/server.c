@@ -130,7 +130,7 @@ static bool has_line(const struct server_client *c)
 	return buffer_len(&c->in) && memchr(c->in.data + c->in.at, '\n', buffer_len(&c->in));
 }
 
-/* Returns true if nothing may be read from this client until it has received its answers. */
+/* Returns true if nothing may be read from this client until it receives more of its answers. */
 static bool is_full(const struct server_client *c)
 {
 	return buffer_len(&c->out) >= OUT_ENOUGH;
@@ -289,7 +289,7 @@ static bool may_evict(const struct server_client *c, uint64_t now_ns)
 	return c->state != WAITS && c->state != ANSWERED && now_ns - c->active_ns >= IDLE_NS;
 }
 
-/* Returns the client that a new client replaces, or NULL if all clients are active. */
+/* Returns the client that a new client replaces, or NULL if no client may be evicted. */
 static struct server_client *find_victim(const struct server *s)
 {
 	uint64_t now_ns = loop_now_ns();

@@ -70,7 +70,9 @@ void nics_close(const struct nics_env *env, struct nic *nic);
 /* How a NIC has changed since the last nics_look(). */
 enum nics_change {
 	NICS_SAME,
-	NICS_LOST,  /* the NIC or our program on it is gone: stop the workers, then nics_leave() */
+	/* The NIC or our program on it is gone, or the NIC must be opened again: stop the workers,
+	 * then call nics_leave(). */
+	NICS_LOST,
 	NICS_READY, /* the obstacle is gone: nics_open() may succeed now */
 };
 
