@@ -24,7 +24,7 @@ import time
 
 WGXDP, SOURCE, SCRATCH = sys.argv[1:]
 MARK = "/proc/sys/net/ipv4/conf/all/src_valid_mark"
-SERVER = "203.0.113.77"  # the address of all names of endpoints
+SERVER = "203.0.113.77"  # every name of an endpoint resolves to this address
 
 
 def run(*command):
