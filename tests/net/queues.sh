@@ -118,6 +118,15 @@ ok "with such a chain, data is sent by the UDP sockets" wait_for 5 is_sent_by ud
 ok "show says why" wait_for 5 names 'bypass the nftables chain "marks out" that is configured'
 unmark
 ok "without the chain, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+if command -v iptables-legacy >/dev/null; then
+	legacy() { in_ns a iptables-legacy -t mangle "$1" OUTPUT -p udp --sport 51821 "${@:2}"; }
+	ok "a mark of iptables-legacy" legacy -A -j MARK --set-mark 1
+	ok "with such a rule, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+	ok "show names the chain of iptables-legacy" wait_for 5 \
+		names 'bypass the chain "mangle OUTPUT" of iptables-legacy'
+	ok "the rule is deleted" legacy -D -j MARK --set-mark 1
+	ok "without the rule, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+fi
 
 # --- IPsec policies -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 
 #include "bpf/tclink.h"
 #include "io/afxdp.h"
+#include "io/xtables.h"
 
 bool nic_checks_wants_rx(const struct options *options)
 {
@@ -77,6 +78,9 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netf
 		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
 	else if (netfilter && !nft_hooks_read(netfilter, &hooks) && *hooks.route)
 		snprintf(b.egress, sizeof(b.egress), "the nftables chain \"%s\"", hooks.route);
+	else if (xtables_marks_output())
+		snprintf(b.egress, sizeof(b.egress),
+			 "the chain \"mangle OUTPUT\" of iptables-legacy");
 	if (tclink_has_others(ifindex, TCLINK_INGRESS))
 		snprintf(b.ingress, sizeof(b.ingress), "the tc ingress filters");
 	return b;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nft_hooks.h - finds the nf_tables chains that may change the route or the source of datagrams
- * that the host itself sends. Packets sent by AF_XDP bypass these chains. Rules of legacy iptables
- * (xtables) are not detected. */
+ * that the host itself sends. Packets sent by AF_XDP bypass these chains. xtables.h does the same
+ * for legacy iptables. */
 #ifndef WGXDP_NFT_HOOKS_H
 #define WGXDP_NFT_HOOKS_H
 
