@@ -205,7 +205,8 @@ static void print_peer(FILE *out, const json_t *peer, long long now)
 		fprintf(out, "  name: %s\n", text(peer, "name"));
 	print_endpoint(out, peer);
 	if (*text(peer, "why"))
-		fprintf(out, "  data to this peer goes through the UDP socket: %s\n",
+		fprintf(out, "  data to this peer%s: %s\n",
+			!strcmp(text(peer, "tx"), "udp") ? " goes through the UDP socket" : "",
 			text(peer, "why"));
 	if (json_is_true(json_object_get(peer, "trains_refused")))
 		fprintf(out,

@@ -28,7 +28,7 @@ static int add_allowed(void *ctx, const struct prefix *p)
 }
 
 /* Adds to @to how data is sent to the peer. If AF_XDP was expected but is not used, also adds the
- * reason. */
+ * reason; if it is used, adds what it bypasses. */
 static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
@@ -37,7 +37,7 @@ static void describe_tx(const struct report *r, const struct peer *p, json_t *to
 	json_object_set_new(to, "path_mtu", e && e->mtu ? json_integer(e->mtu) : json_null());
 	json_object_set_new(to, "tx", e ? json_string(by_udp ? "udp" : "xdp") : json_null());
 	json_object_set_new(to, "why",
-			    by_udp && (r->dataplane->paths.tx_xdp || e->via_tunnel)
+			    e && e->why && (!by_udp || r->dataplane->paths.tx_xdp || e->via_tunnel)
 				    ? json_string(e->why)
 				    : json_null());
 	json_object_set_new(to, "trains_refused",

@@ -30,7 +30,8 @@ struct encap {
 	__be16 source_port;
 	bool translated; /* the host translates (NAT) packets to this endpoint */
 	bool xsk_ok;	 /* @header is complete: AF_XDP may send on @ifindex */
-	const char *why; /* static text: why AF_XDP may not send; NULL if it may */
+	/* Static text: why AF_XDP may not send, or what it bypasses if it sends; or NULL. */
+	const char *why;
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
 	uint8_t header[ENCAP_HEADER_MAX]; /* the class, lengths and checksums in it are 0 */

@@ -123,6 +123,8 @@ static void check_ipsec(struct nexthops *n, struct encap *e)
 		if (!n->ipsec_bypassed)
 			log_error("--tx xdp bypasses an IPsec policy (ip xfrm policy)");
 		n->ipsec_bypassed = true;
+		e->why = "AF_XDP bypasses an IPsec policy (ip xfrm policy) that applies to packets "
+			 "to the peer";
 		return;
 	}
 	e->xsk_ok = false;
