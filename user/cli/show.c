@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/ctlclient.h"
 #include "conf/conf.h"
+#include "daemon/name_lock.h"
 #include "wgxdp/control.h"
 #include "wgxdp/reasons.h"
 
@@ -328,7 +329,7 @@ static int show_all(bool json)
 	char(*names)[IFNAME_MAX + 1] = NULL;
 	bool first = true;
 	struct fault f;
-	int n = ctlclient_interfaces(&names, &f), code = CLI_OK;
+	int n = ctlclient_interfaces(&names, &f), code = CLI_OK, pid;
 
 	if (n < 0)
 		return cli_fail(CLI_FAILED, "%s", f.text);
@@ -341,8 +342,10 @@ static int show_all(bool json)
 			err = show_one(names[i], json, first, &f);
 		if (!err)
 			first = false;
-		else if (err != -ENOENT) /* -ENOENT: the daemon of this socket was killed */
+		else if (err != -ENOENT)
 			code = cli_fail(CLI_FAILED, "%s", f.text);
+		else if (name_lock_is_stale(names[i], &pid)) /* else it ended as it should */
+			cli_warn(NULL, f.text);
 	}
 	free(names);
 	return code;
