@@ -222,7 +222,7 @@ static void test_no_peer_limit(void **state)
 		assert_int_equal(run_frame(good, good_len, &peer.gso), ON);
 }
 
-/* Multicast packets do not use up the limit. */
+/* Dropped multicast packets do not count towards the rate limit. */
 static void test_multicast_is_apart(void **state)
 {
 	const struct row many = { .to = { 1, 1 }, .to_group = true };

@@ -3,7 +3,7 @@
 """Measures how long a peer of a large hub waits for its session while the hub serves the others.
 
 hub.py PID INTERFACE A B KEYS PEERS SECONDS: prints for each kind of work whether all handshakes
-succeeded, and their median and worst time. No time decides whether the test passes.
+succeeded, and their median and worst time. The test does not depend on these times.
 """
 
 import multiprocessing

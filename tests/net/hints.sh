@@ -28,8 +28,9 @@ asked() # REGEX OPTION...
 	ok "$what: show says why" eval "why | grep -q '$want'"
 	ok "$what: detach succeeds" down a "$A"
 }
-# The command runs attach, which must print exactly this warning, or none if WARNING is "".
-attach_says() # WHAT WARNING NIC COMMAND...
+# Checks that attach prints exactly WARNING, or nothing if WARNING is "". PREFIX, such as setpriv,
+# runs the command.
+attach_says() # WHAT WARNING NIC [PREFIX...]
 {
 	local path
 	path=$(conf_a | conf "$A")

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_aead_select.c - which backend is chosen, and that the self-test finds faulty backends. */
+/*
+ * test_aead_select.c - the choice of the backend; and the self-test, which must find faulty
+ * backends.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

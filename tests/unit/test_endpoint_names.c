@@ -80,7 +80,8 @@ static void moved(void **state)
 	assert_at(f, "192.0.2.3");
 	assert_int_equal(f->lookups, 2);
 
-	/* The new endpoint was never heard, so the next answer replaces it after at most 15 s. */
+	/* Nothing was ever heard from the new endpoint, so the next answer replaces it after at
+	 * most 15 s. */
 	pass(f, 46);
 	answer(f, 60, "192.0.2.4", NULL, NULL);
 	assert_at(f, "192.0.2.4");

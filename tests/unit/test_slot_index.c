@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_slot_index.c - compares an index of slots by key with a plain list. */
+/* test_slot_index.c - compares slot_index with a plain list. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -80,7 +80,7 @@ static void lost(void **state)
 	assert_false(lost_counts(&v, now_ns + LOST_GAP_NS + 1));
 }
 
-/* Sends group 1 more messages than the buffer of a member holds. */
+/* Overflows the receive buffers of the sockets that joined netlink group 1. */
 static void overrun(void)
 {
 	const struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = 1 };

@@ -3,7 +3,7 @@
 
     first life    data ─▶ savevm ─▶ data ─▶ loadvm. The generation ID stays the same in one process
                   of QEMU, so the guest repeats counters, and the capture must show this.
-    other lives   a new process of QEMU, so a new generation ID: loadvm ─▶ data
+    other lives   a new QEMU process, so a new generation ID: loadvm ─▶ data
 
 NAMESPACE has the peer and the guest's tap, at which the capture is taken. DIRECTORY is the
 directory of a Guest that has /wg.conf. Prints lines of TAP, and "figure TEXT" for a measurement

@@ -100,7 +100,7 @@ def namespace_inodes():
 
 
 def ancestors(pid):
-    """Yields this process and all its ancestors, whose CPU time is no disturbance."""
+    """Yields this process and all its ancestors, whose CPU time does not count as noise."""
     while pid > 1:
         yield pid
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:

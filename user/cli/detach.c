@@ -80,8 +80,8 @@ static int take_down(const char *interface, bool recorded)
 		hook_record_remove(interface);
 		return CLI_OK;
 	}
-	/* systemd runs ExecStop even after a signal has ended the daemon. The daemon undoes
-	 * everything on a signal, as on detach, so nothing is left to do. */
+	/* systemd runs ExecStop even after a signal has ended the daemon. On a signal
+	 * the daemon undoes everything, as on detach, so nothing is left to do. */
 	if (err == -ENOENT && getenv("SERVICE_RESULT"))
 		return CLI_OK;
 	if (err)

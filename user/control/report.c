@@ -189,8 +189,7 @@ static json_t *describe_workers(const struct dataplane *d)
 	return workers;
 }
 
-/* Lists the kernel features that wgxdp would use but this kernel lacks, as far as wgxdp has tried
- * them. */
+/* Lists the kernel features that wgxdp has tried to use but this kernel lacks. */
 static json_t *describe_lacks(const struct report *r)
 {
 	const struct dataplane_config *config = &r->dataplane->config;

@@ -336,9 +336,8 @@ int daemon_run(const struct options *options, struct conf *conf, int lease_fd)
 		serve(&d);
 	}
 	end(&d);
-	/* Wait for `wgxdp detach` only if this command ended the daemon. Otherwise the command was
-	 * never started or has already ended, or a second signal ended the daemon, which must then
-	 * not wait for a hook. */
+	/* Wait for the `wgxdp detach` that this daemon started, but only if this command ended the
+	 * daemon. After a second signal the daemon must exit without waiting for hooks. */
 	if (d.ending.detached)
 		detach_child_wait(&d.follow.detach_child);
 	notify_close();

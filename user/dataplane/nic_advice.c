@@ -11,7 +11,7 @@
 static const struct rule {
 	const char *driver;
 	uint32_t mtu;	     /* the largest MTU */
-	bool half_of_queues; /* each of our queues needs a second one for XDP */
+	bool half_of_queues; /* half of the queues must stay unused, for XDP */
 	bool without_gro_hw; /* GRO in hardware must be off */
 	bool frees_gro_hw;   /* the driver turns hardware GRO off, unless it is marked [fixed] */
 } rules[] = {

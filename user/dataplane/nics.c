@@ -204,7 +204,8 @@ static void open_tc(const struct nics_env *env, struct nic *nic)
 
 	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name,
 				 env->options->tests.force_clsact, &tcx, &f))
-		log_info("TC does not check received packets, only the daemon does: %s", f.text);
+		log_info("no TC program checks received packets, so only the daemon does: %s",
+			 f.text);
 	else
 		nic->tc = true;
 }

@@ -67,7 +67,7 @@ struct options {
 	int cpus[OPTIONS_CPUS_MAX]; /* worker i runs on cpus[i % cpu_count] */
 	unsigned cpu_count;	    /* 0 = workers run on any CPU */
 	uint32_t handshake_rate;    /* handshakes per second from one source, under load */
-	bool strict;		    /* drop packets that fail a check even if the host forwards */
+	bool strict;		    /* drop invalid packets even on a host that forwards */
 	bool chain;		    /* share the NICs with other XDP programs, or fail */
 	struct options_off off;
 	bool foreground;

@@ -62,9 +62,8 @@ void paths_warn(const struct paths *p, void (*warn)(void *ctx, const char *sente
 
 void paths_close(struct paths *p); /* workers that use the queues must be stopped */
 
-/* Returns the number of sending queues of the NIC that has the fewest, among the NICs with AF_XDP
- * sockets; 0 = there are no such NICs. With at most this many workers, each worker has a queue
- * on every NIC. */
+/* Returns the smallest number of sending queues that a NIC with AF_XDP sockets has; 0 = there is
+ * no such NIC. With at most this many workers, each worker has a queue on every NIC. */
 unsigned paths_fewest_queues(const struct paths *p);
 
 /* Distributes the queues among the stopped workers. Returns 0, or -ENOSPC if there are too many

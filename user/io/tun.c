@@ -23,7 +23,7 @@
 #include "io/vnet.h"
 
 #define TUN_DEVICE "/dev/net/tun"
-#define TX_QUEUE_LEN 1000 /* packets; a full queue drops packets without back pressure */
+#define TX_QUEUE_LEN 1000 /* packets; a full queue drops packets and does not slow the sender */
 
 int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, size_t room)
 {

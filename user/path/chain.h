@@ -121,7 +121,7 @@ struct worker {
 	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
-	uint64_t copies; /* suspend_copies() at the start of the turn */
+	uint64_t copies; /* what suspend_copies() returned at the start of the turn */
 	bool stale;	 /* result of suspend_stale(); if true, nothing may be sealed */
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
 	struct worker_offloads offloads; /* without offloads that the kernel refused */

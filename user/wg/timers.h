@@ -78,8 +78,8 @@ void timers_response_sent(struct timers *t, uint64_t now_ns);
  * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If no initiation is pending, one is sent as soon as
  * timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
-/* Postpones a retry that is due but not allowed yet to the time at which timers_may_initiate()
- * returns true. The attempt still ends at the same time. */
+/* Call if a retry is due but not allowed yet. The retry waits until timers_may_initiate() returns
+ * true. The attempt still ends at the same time. */
 void timers_retry_put_off(struct timers *t);
 /* The keys of a new session were derived: postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
