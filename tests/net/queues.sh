@@ -199,12 +199,15 @@ without_native() # KIND
 	link_up
 }
 
+declare -A refusals=([veth]="needs as many as the other end has sending queues"
+	[bridge]="native" [macvlan]="native")
 for kind in veth bridge macvlan; do
 	ok "$kind: a and b reach each other" without_native $kind
 	ok "$kind: a attaches" ours a "$A" < <(conf_a)
 	is "$kind: auto does not use generic XDP" \
 		"$(show a "$A" '.path | "\(.rx) \(.xdp_mode)"')" "udp null"
-	ok "$kind: show says why" eval "show a '$A' .path.why | grep -q 'eth0: .*native'"
+	ok "$kind: show says why" eval \
+		"show a '$A' .path.why | grep -q 'eth0: .*${refusals[$kind]}'"
 	refuses "$kind: forced XDP is refused" 1 "native" in_ns a "$WGXDP" attach eth0 --rx xdp \
 		\
 	"$(interface a Address=10.98.0.1/24 | conf "${ID}w")"
@@ -213,6 +216,11 @@ for kind in veth bridge macvlan; do
 	is "$kind: pings are answered" "$(answers 20 a 10.99.0.2)" 20
 	ok "$kind: a detaches" down a "$A"
 	ok "$kind: b detaches" down b "$B"
+	if [ $kind = veth ]; then
+		in_ns b ip link set eth0 mtu 9000
+		refuses "veth: the other end's MTU is too large" 1 "MTU of the other end" \
+			in_ns a "$WGXDP" attach eth0 --rx xdp "$TMP/${ID}w.conf"
+	fi
 	in_ns b ip link delete eth0
 	in_ns a ip link delete eth0 2>/dev/null
 	in_ns a ip link delete up0 2>/dev/null

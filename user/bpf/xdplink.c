@@ -140,6 +140,11 @@ static const char *refusal(int err, uint32_t ifindex)
 
 	if (err == -EOPNOTSUPP && !xdp_features_read(ifindex, &features) && !features.native)
 		return "its driver offers no native XDP with the present settings";
+	if (err == -ENOSPC) /* veth_xdp_set() */
+		return "it has too few receiving queues; a veth device needs as many as the other "
+		       "end has sending queues (ethtool -L)";
+	if (err == -ERANGE) /* veth_xdp_set() */
+		return "the MTU of the other end of this veth pair is too large for XDP; lower it";
 	return strerror(-err);
 }
 
