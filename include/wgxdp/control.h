@@ -78,7 +78,8 @@
  *                     persistent_keepalive (s, 0 = off),
  *                     path_mtu (bytes of an outer packet, null = not known),
  *                     tx ("xdp", "udp", null = no endpoint), why (sentence or null: why data to
- *                     this peer does not leave by AF_XDP, or that its route leads into the tunnel),
+ *                     this peer does not leave by AF_XDP, what AF_XDP bypasses for this peer, or
+ *                     that its route leads into the tunnel),
  *                     trains_refused (bool: the kernel refused UDP_SEGMENT for this peer, so each
  *                     datagram is sent alone)
  *

@@ -106,14 +106,17 @@ clean "SIGTERM leaves nothing" a "$A"
 
 # --- Ctrl-C in the middle -------------------------------------------------------------------------
 
+nobody_in_a() { [ -z "$(ip netns pids "$ID-a")" ]; }
+
 # Ctrl-C has one of two results: the command ends and has undone everything, or the attach is
 # already complete and the status is 0. Without --foreground timeout(1) would also signal the
-# daemon.
+# daemon. The daemon may still search for leaks (ASan) after it has undone everything.
 interrupt() # SECONDS
 {
 	local status=0 left
 	in_ns a timeout --foreground --preserve-status -s INT "$1" \
 		"$WGXDP" attach eth0 "$TMP/$A.conf" 2>"$TMP/log" || status=$?
+	[ $status != 130 ] || wait_for 10 nobody_in_a
 	left=$(leftovers a "$A")
 	case $status-$left in
 	130-) interrupted=$((interrupted + 1)) ;;

@@ -52,6 +52,8 @@ done <<-EOF
 	restart detach, then attach
 	Show show
 	STATUS show
+	UP attach
+	Down detach
 EOF
 wrong "a typo before a name" 2 "did you mean wgxdp show" shwo "$A"
 # "qqq" resembles no command.

@@ -118,6 +118,10 @@ static const struct good {
 	/* 33: wg(8) accepts an IPv4 address with fewer than four numbers */
 	{ PEER(KEY_A) "Endpoint = 10.0.1:5\n", "A[]:", 1 },
 	/* 34 */ { PEER(KEY_A) "Endpoint = host.5a:5\nEndpoint = 10.0.0.1:5\n", "A[]:", 0 },
+	/* 35: lines that were converted twice end in two carriage returns */
+	{ "[Peer]\r\r\nPublicKey = " KEY_A "\r\r\n", "A[]:", 0 },
+	/* 36 */ { "# a\rb\n" PEER(KEY_A), "A[]:", 0 },
+	/* 37 */ { "[Interface]\r\r\r", "", 0 },
 };
 /* clang-format on */
 
@@ -295,6 +299,12 @@ static const struct bad {
 	/* 89: part of a key's name */
 	{ PEER(KEY_A) "KeepAlive = 25\n", -EINVAL,
 		   "3: KeepAlive: there is no such key; did you mean PersistentKeepalive?" },
+	/* 90: a direction mark beyond those of General Punctuation */
+	{ IF "MTU = 1400\xd8\x9c\n", -EINVAL,
+		   "2: character 11: this is an invisible character (U+061C)" },
+	/* 91: a variation selector */
+	{ IF "MTU = 1400\xef\xb8\x8f\n", -EINVAL,
+		   "2: character 11: this is an invisible character" },
 };
 /* clang-format on */
 

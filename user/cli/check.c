@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "conf/conf.h"
@@ -72,19 +73,22 @@ static void check_dns(const struct conf *c, const char *interface, struct findin
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
-/* Warns if the file needs IPv6, which is switched off for new interfaces. */
+/* Warns if the file needs IPv6, which is switched off for new interfaces. A PreUp command may
+ * switch it on. */
 static void check_ipv6(const struct conf *c, struct findings *n)
 {
 	const struct prefix *prefix = conf_ipv6(c);
+	const char *remedy = "IPv6 is disabled on this host; run sysctl "
+			     "net.ipv6.conf.default.disable_ipv6=0, or remove IPv6 from the file";
 	char text[PREFIX_TEXT_LEN];
 	struct fault sentence;
 
-	if (!prefix || !file_switched_on(IPV6_DISABLED, true))
+	if (!prefix || c->hooks[CONF_PRE_UP].count || !file_switched_on(IPV6_DISABLED, true))
 		return;
-	fault(&sentence, 0,
-	      "%s: %s: attach would fail: IPv6 is disabled on this host; run sysctl "
-	      "net.ipv6.conf.default.disable_ipv6=0, or remove IPv6 from the file",
-	      c->path, prefix_text(prefix, text));
+	if (access(IPV6_DISABLED, F_OK))
+		remedy = "the kernel of this host has no IPv6; remove IPv6 from the file";
+	fault(&sentence, 0, "%s: %s: attach would fail: %s", c->path, prefix_text(prefix, text),
+	      remedy);
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
@@ -145,10 +149,11 @@ static void check_nic(struct netlink *nl, const struct options *options, const c
 	n->unseen |= !facts.privileged && (judgement.rx_xdp || judgement.tx_xdp);
 }
 
-/* Checks the NICs that attach would choose. Returns 0, or -errno with @f filled in if there is no
- * NIC of a name that the user gave. */
+/* Checks the NICs that attach would choose. If the tunnel is up, checks only that the NICs exist
+ * whose names the user gave: `wgxdp show` says which path data takes and why. Returns 0, or -errno
+ * with @f filled in if there is no NIC of such a name. */
 static int check_nics(struct netlink *nl, const struct options *options, const struct conf *c,
-		      struct findings *n, struct fault *f)
+		      bool up, struct findings *n, struct fault *f)
 {
 	struct nic nics[OPTIONS_NICS_MAX];
 	struct nic_choice choice = { .nics = nics };
@@ -156,13 +161,21 @@ static int check_nics(struct netlink *nl, const struct options *options, const s
 
 	if (!err && !options->nics.count)
 		nic_choice_routed(&choice, nl, c, c->fwmark);
-	for (unsigned i = 0; i < choice.count && !err; i++)
+	for (unsigned i = 0; i < choice.count && !err && !up; i++)
 		check_nic(nl, options, nics[i].name, n);
 	return err;
 }
 
-/* Compares the config with the host. While the tunnel is up, `wgxdp show` says which path data
- * takes and why, so the NICs are not checked. */
+/* Returns true if the interface exists, or a daemon serves this name. */
+static bool is_up(const char *interface)
+{
+	int pid;
+
+	return if_nametoindex(interface) ||
+	       (name_lock_exists(interface) && !name_lock_is_stale(interface, &pid));
+}
+
+/* Compares the config with the host. */
 static int check_host(const struct options *options, const struct conf *c, struct findings *n,
 		      struct fault *f)
 {
@@ -175,8 +188,8 @@ static int check_host(const struct options *options, const struct conf *c, struc
 	check_ipv6(c, n);
 	if (nl)
 		check_paths(nl, c, tunnel, n);
-	if (nl && !tunnel && !name_lock_exists(options->interface))
-		err = check_nics(nl, options, c, n, f);
+	if (nl)
+		err = check_nics(nl, options, c, is_up(options->interface), n, f);
 	netlink_close(nl);
 	return err;
 }

@@ -151,6 +151,10 @@ int verbs_refuse(const char *word, int more)
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
 		if (!strcasecmp(word, strangers[i].word))
 			return refuse_word(word, strangers[i].verb);
+	for (size_t i = 0; i < VERBS; i++)
+		if (!strcasecmp(word, verbs[i].name) ||
+		    (verbs[i].other_name && !strcasecmp(word, verbs[i].other_name)))
+			return refuse_word(word, verbs[i].name);
 	/* A mistyped verb has no digits, but most interface names have digits. */
 	meant = word[strcspn(word, "0123456789")] && !more
 			? NULL

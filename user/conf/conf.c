@@ -227,9 +227,18 @@ static bool is_utf16(const char *text, size_t len)
 	return len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
 }
 
+/* Returns true if a carriage return is followed by more text. White space at the end of a line may
+ * have carriage returns. */
+static bool has_inner_return(const char *line)
+{
+	const char *at = line + strcspn(line, "\r");
+
+	return at[strspn(at, "\r")];
+}
+
 /* Checks that the line from @text to @end has no NUL byte, and, at the first line, that the file of
- * @len bytes is neither in UTF-16 nor has carriage returns without line feeds, which would make it
- * one line. Returns 0 or -EINVAL. */
+ * @len bytes is neither in UTF-16 nor a single line whose parts end in carriage returns. Returns 0
+ * or -EINVAL. */
 static int check_encoding(struct conf_parser *p, const char *text, size_t len, const char *end)
 {
 	if (p->line == 1 && is_utf16(text, len))
@@ -237,7 +246,7 @@ static int check_encoding(struct conf_parser *p, const char *text, size_t len, c
 	if (text + strlen(text) != end)
 		return conf_bad(p, -EINVAL, "[...]",
 				"there is a NUL byte; this is not a config file in UTF-8");
-	if (p->line == 1 && text[strcspn(text, "\r")] && text[strcspn(text, "\r") + 1])
+	if (p->line == 1 && text + len <= end + 1 && has_inner_return(text))
 		return conf_bad(p, -EINVAL, "[...]",
 				"this line ends in a carriage return alone, so the whole file is "
 				"one line; save it with line feeds");

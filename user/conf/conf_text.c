@@ -119,13 +119,24 @@ static uint32_t code_point(const char *at, size_t len)
 }
 
 /* Returns true if the character is invisible: control characters, the soft hyphen, spaces,
- * direction marks, line separators, joiners. A message that repeats such a character would look
- * right. */
+ * direction marks, line separators, joiners, fillers, variation selectors and tags. A message that
+ * repeats such a character would look right. */
 static bool is_invisible(uint32_t code)
 {
-	return (code >= 0x80 && code <= 0xa0) || code == 0xad ||
-	       (code >= 0x2000 && code <= 0x200f) || (code >= 0x2028 && code <= 0x202f) ||
-	       (code >= 0x205f && code <= 0x206f) || code == 0xfeff;
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x80, 0xa0 },	    { 0xad, 0xad },	  { 0x34f, 0x34f },   { 0x61c, 0x61c },
+		{ 0x115f, 0x1160 }, { 0x1680, 0x1680 },	  { 0x17b4, 0x17b5 }, { 0x180b, 0x180f },
+		{ 0x2000, 0x200f }, { 0x2028, 0x202f },	  { 0x205f, 0x206f }, { 0x2800, 0x2800 },
+		{ 0x3000, 0x3000 }, { 0x3164, 0x3164 },	  { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
+		{ 0xffa0, 0xffa0 }, { 0xe0000, 0xe0fff },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
 }
 
 /* If the character of @len bytes at @at is a stray, names the character and the remedy in @what. */

@@ -230,7 +230,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 		nic_tune(env->tuner, env->netlink, env->options, nic->name, nic->ifindex);
 		err = open_xdp(env, nic, f);
 	}
-	snprintf(nic->why, sizeof(nic->why), "%.*s", NICS_WHY_LEN - 1, err ? f->text : "");
+	snprintf(nic->why, sizeof(nic->why), "%.*s", (int)NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->ifindex)
 		return err; /* nics_look() will find the NIC when it appears */
 	note_bypassed(env, nic);

@@ -23,7 +23,7 @@ struct loader;
 struct netlink;
 struct nic_tuner;
 
-#define NICS_WHY_LEN 256
+#define NICS_WHY_LEN sizeof(((struct fault *)0)->text)
 
 struct nic {
 	char name[IFNAME_MAX + 1];

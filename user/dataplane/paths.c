@@ -98,12 +98,15 @@ void paths_warn(const struct paths *p, void (*warn)(void *ctx, const char *sente
 		struct netlink_link link;
 		struct fault sentence;
 
-		if (!*why || (!netlink_link(p->env.netlink, NULL, nic->ifindex, &link) &&
-			      nic_checks_prefers_udp(p->env.options, &link)))
+		if (!nic->ifindex || !*why ||
+		    (!netlink_link(p->env.netlink, NULL, nic->ifindex, &link) &&
+		     nic_checks_prefers_udp(p->env.options, &link)))
 			continue;
 		fault(&sentence, 0, "%s%s",
 		      nic->queue_count ? "" : "data takes the UDP sockets: ", why);
 		warn(ctx, sentence.text);
+		if (!p->env.loader)
+			break; /* the reason is the same for all NICs */
 	}
 }
 

@@ -30,7 +30,7 @@ struct device;
 struct workers;
 
 #define PATHS_FOLLOW_NS NS_PER_S
-#define PATHS_WHY_LEN 512
+#define PATHS_WHY_LEN 1024
 
 struct paths {
 	struct nics_env env;
@@ -57,7 +57,8 @@ int paths_without_xdp(struct paths *p, int err, const struct fault *f);
 
 /* Calls @warn for each NIC that has no AF_XDP although the options allow it, and for each NIC on
  * which AF_XDP bypasses a setting of the host, or would bypass it. Leaves out NICs on which the UDP
- * sockets are faster. Call after paths_open() or paths_without_xdp(). */
+ * sockets are faster, and NICs that do not exist yet. Call after paths_open() or
+ * paths_without_xdp(). */
 void paths_warn(const struct paths *p, void (*warn)(void *ctx, const char *sentence), void *ctx);
 
 void paths_close(struct paths *p); /* workers that use the queues must be stopped */
