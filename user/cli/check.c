@@ -166,13 +166,12 @@ static int check_nics(struct netlink *nl, const struct options *options, const s
 	return err;
 }
 
-/* Returns true if the interface exists, or a daemon serves this name. */
-static bool is_up(const char *interface)
+/* Returns true if a daemon serves this name, even if its interface is in another namespace. */
+static bool is_served(const char *interface)
 {
 	int pid;
 
-	return if_nametoindex(interface) ||
-	       (name_lock_exists(interface) && !name_lock_is_stale(interface, &pid));
+	return name_lock_exists(interface) && !name_lock_is_stale(interface, &pid);
 }
 
 /* Compares the config with the host. */
@@ -181,6 +180,7 @@ static int check_host(const struct options *options, const struct conf *c, struc
 {
 	uint32_t tunnel = if_nametoindex(options->interface);
 	struct netlink *nl = netlink_open();
+	bool up = tunnel || is_served(options->interface);
 	int err = 0;
 
 	check_clock(time(NULL), n);
@@ -189,7 +189,7 @@ static int check_host(const struct options *options, const struct conf *c, struc
 	if (nl)
 		check_paths(nl, c, tunnel, n);
 	if (nl)
-		err = check_nics(nl, options, c, is_up(options->interface), n, f);
+		err = check_nics(nl, options, c, up, n, f);
 	netlink_close(nl);
 	return err;
 }

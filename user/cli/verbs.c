@@ -32,13 +32,18 @@ static const struct verb verbs[] = {
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-const struct verb *verbs_find(const char *word)
+static const struct verb *find(const char *word, int (*compare)(const char *, const char *))
 {
 	for (size_t i = 0; i < VERBS; i++)
-		if (!strcmp(word, verbs[i].name) ||
-		    (verbs[i].other_name && !strcmp(word, verbs[i].other_name)))
+		if (!compare(word, verbs[i].name) ||
+		    (verbs[i].other_name && !compare(word, verbs[i].other_name)))
 			return &verbs[i];
 	return NULL;
+}
+
+const struct verb *verbs_find(const char *word)
+{
+	return find(word, strcmp);
 }
 
 int verbs_help(FILE *out)
@@ -140,6 +145,7 @@ static int refuse_word(const char *word, const char *meant)
 
 int verbs_refuse(const char *word, int more)
 {
+	const struct verb *in_capitals;
 	const char *meant;
 
 	if (conf_is_path(word))
@@ -151,10 +157,9 @@ int verbs_refuse(const char *word, int more)
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
 		if (!strcasecmp(word, strangers[i].word))
 			return refuse_word(word, strangers[i].verb);
-	for (size_t i = 0; i < VERBS; i++)
-		if (!strcasecmp(word, verbs[i].name) ||
-		    (verbs[i].other_name && !strcasecmp(word, verbs[i].other_name)))
-			return refuse_word(word, verbs[i].name);
+	in_capitals = find(word, strcasecmp);
+	if (in_capitals)
+		return refuse_word(word, in_capitals->name);
 	/* A mistyped verb has no digits, but most interface names have digits. */
 	meant = word[strcspn(word, "0123456789")] && !more
 			? NULL

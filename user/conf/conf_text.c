@@ -142,14 +142,16 @@ static bool is_invisible(uint32_t code)
 /* If the character of @len bytes at @at is a stray, names the character and the remedy in @what. */
 static bool is_stray(const char *at, size_t len, char *what, size_t room)
 {
+	uint32_t code = code_point(at, len);
+
 	for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++)
 		if (len == strlen(strays[i].bytes) && !memcmp(at, strays[i].bytes, len)) {
 			snprintf(what, room, "this is %s; %s", strays[i].name, strays[i].remedy);
 			return true;
 		}
-	snprintf(what, room, "this is an invisible character (U+%04X); remove it",
-		 code_point(at, len));
-	return is_invisible(code_point(at, len));
+	if (is_invisible(code))
+		snprintf(what, room, "this is an invisible character (U+%04X); remove it", code);
+	return is_invisible(code);
 }
 
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n)

@@ -149,9 +149,9 @@ struct worker {
 unsigned ingress_run(struct worker *w, struct transport *transport);
 unsigned egress_run(struct worker *w);
 
-/* Seals and sends the staged packets of @n peers, those of each peer in the order in which they
- * were staged. Requests a handshake with each peer that has no session; its packets stay staged.
- * Packets of several peers share a batch. */
+/* Seals and sends the staged packets of @n peers. The packets of each peer leave in the order in
+ * which they were staged. Requests a handshake with each peer that has no session; its packets
+ * stay staged. Packets of several peers share a batch. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
 /* seal.c: seals and sends @n packets that have their sessions, a batch of messages at a time. A

@@ -35,8 +35,8 @@ static uint64_t number_in(const char *variable)
 	return errno || *end ? 0 : n;
 }
 
-/* Returns 0 if WATCHDOG_PID is another process, such as a shell that has started this process: the
- * watchdog then waits for messages of that process. */
+/* Returns 0 if WATCHDOG_PID names another process, such as a shell that has started this process.
+ * The service manager then expects the messages from that process. */
 static uint64_t wanted_watchdog_ns(void)
 {
 	uint64_t us = number_in("WATCHDOG_USEC"), pid = number_in("WATCHDOG_PID");
