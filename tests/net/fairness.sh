@@ -12,7 +12,7 @@ need_root
 need_cmd wg jq ping tc
 
 A=${ID}a B=${ID}b C=${ID}c
-BLAST=${BUILD:-build}/tools/udpblast
+BLAST=$BUILD/tools/udpblast
 [ -x "$BLAST" ] || skip_all "needs $BLAST; see make"
 udp=(--rx udp --tx udp)
 

@@ -40,7 +40,8 @@ if [ "$(id -u)" -eq 0 ] && [ -n "${OWN_MOUNTS-}" ] && [ -z "${OUTSIDE-}" ]; then
 		exec unshare --mount --propagation slave bash "$0" "$@"
 fi
 
-WGXDP=${WGXDP:-$PWD/build/wgxdp}
+BUILD=${BUILD:-$PWD/build}
+WGXDP=${WGXDP:-$BUILD/wgxdp}
 LIB=$(dirname "${BASH_SOURCE[0]}")
 FOREIGN=${FOREIGN:-wireguard-go}
 ID=$(printf 'wx%06x' $$)
