@@ -65,6 +65,24 @@ for host in 2 3 4; do
 	spawn "$ns" iperf3 -s -B 10.99.0.$host >/dev/null 2>&1
 done
 
+no_loss() { pinged a "$1" 30 0.01; }
+
+# The control thread computes the timers of a peer from times that the workers store, and looks at
+# them once in some seconds, not once for each packet.
+few_wakeups()
+{
+	local status before after
+	attach eth0 --workers 1 && no_loss 10.99.0.2 || return
+	status=/proc/$(daemon_pid a "$A")/status
+	before=$(awk '/^voluntary_ctxt_switches/ { print $2 }' "$status")
+	pinged a 10.99.0.2 500 0.002 || return
+	after=$(awk '/^voluntary_ctxt_switches/ { print $2 }' "$status")
+	echo "# $((after - before)) wakeups of the control thread"
+	down a "$A"
+	[ $((after - before)) -lt 250 ]
+}
+ok "1,000 packets wake the control thread fewer than 250 times" few_wakeups
+
 # Changes the port of the second wireguard-go until its packets and those of the first wireguard-go
 # reach different workers.
 another_queue()
@@ -81,8 +99,6 @@ another_queue()
 	done
 	down a "$A"
 }
-
-no_loss() { pinged a "$1" 30 0.01; }
 
 ok "their packets arrive on different queues" another_queue
 

@@ -121,7 +121,7 @@ void peer_timers_forget(struct device *d, struct peer *p)
 
 void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	uint64_t at = timers_next(&p->timers);
+	uint64_t at = timers_next(&p->timers, now_ns);
 
 	if (!d->up)
 		at = TIMERS_NEVER;

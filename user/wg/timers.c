@@ -4,10 +4,13 @@
  *
  *     worker:   time := now        (A)            control:  exchange(watched, false)  (C)
  *               exchange(watched, true)  (B)                read the times            (D)
+ *                                                           if one is set, watched := true  (E)
  *
- * Both exchanges are acquire-release on one variable. If B comes first, C reads what B wrote, and
- * D sees A. If C comes first, B returns false, and the worker tells the control thread to check the
- * timers.
+ * The exchanges are acquire-release on one variable. If B comes before C, C reads what B wrote, and
+ * D sees A. If B comes between C and E, B returns false, and the worker tells the control thread to
+ * check the timers. If B comes after E, the next check reads what B wrote. This check comes at most
+ * CHECK_NS after E, and no deadline is nearer than CHECK_NS, so the check is late for the deadline
+ * of A by at most the age of the time that the worker stored, which it read when its turn began.
  */
 #include "wg/timers.h"
 
@@ -19,6 +22,7 @@
 #define UNANSWERED_NS ((KEEPALIVE_TIMEOUT_S + REKEY_TIMEOUT_S) * NS_PER_S)
 #define OWED_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S)
 #define ZERO_NS (ZERO_AFTER_TIME_S * NS_PER_S)
+#define CHECK_NS OWED_NS /* the shorter of OWED_NS and UNANSWERED_NS */
 
 static void store_time(_Atomic uint64_t *time, uint64_t value)
 {
@@ -194,16 +198,22 @@ static uint64_t deadline_after(uint64_t since, uint64_t span)
 	return since ? since + span : TIMERS_NEVER;
 }
 
-uint64_t timers_next(struct timers *t)
+uint64_t timers_next(struct timers *t, uint64_t now_ns)
 {
-	uint64_t next;
+	uint64_t unanswered_ns, owed_ns, next;
 
 	/* C, pairs with B; then D */
 	atomic_exchange_explicit(&t->watched, false, memory_order_acq_rel);
+	unanswered_ns = counter_read(&t->unanswered_since_ns);
+	owed_ns = counter_read(&t->owed_since_ns);
 	next = earlier(deadline_after(t->retry_at_ns, 0), deadline_after(t->zero_at_ns, 0));
 	next = earlier(next, deadline_after(t->index_reap_ns, 0));
-	next = earlier(next, deadline_after(counter_read(&t->unanswered_since_ns),
-					    UNANSWERED_NS + t->jitter_ns));
-	next = earlier(next, deadline_after(counter_read(&t->owed_since_ns), OWED_NS));
-	return earlier(next, persistent_at(t));
+	next = earlier(next, persistent_at(t));
+	if (!unanswered_ns && !owed_ns)
+		return next;
+	/* E */
+	atomic_store_explicit(&t->watched, true, memory_order_relaxed);
+	next = earlier(next, deadline_after(unanswered_ns, UNANSWERED_NS + t->jitter_ns));
+	next = earlier(next, deadline_after(owed_ns, OWED_NS));
+	return earlier(next, now_ns + CHECK_NS);
 }

@@ -11,12 +11,14 @@
  *   last_received     newest authentic packet of the peer           no deadline; shows liveness
  *
  * The control thread derives all deadlines from the timestamps, so a data packet never arms or
- * cancels a timer. Between two reads of the timestamps, workers wake the control thread at most
- * once, not for each packet. The flag @watched is true if a worker has woken the control thread:
+ * cancels a timer. Nor does a packet wake the control thread if the control thread is going to read
+ * the timestamps within 10 s anyway, since no deadline comes sooner after a packet. So a peer with
+ * steady traffic costs the control thread one look at its timestamps in 10 s. The flag @watched is
+ * true if the control thread was woken, or has scheduled such a look:
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
- *                a worker that stores a time in between sends another note
+ *                if data is unanswered or a keepalive is owed: in at most 10 s, and watched := true
  */
 #ifndef WGXDP_TIMERS_H
 #define WGXDP_TIMERS_H
@@ -33,7 +35,8 @@ struct timers {
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
-	/* true: NOTE_WATCH was sent after the control thread last read the times above */
+	/* true: NOTE_WATCH was sent after the control thread last read the times above, or the
+	 * control thread will read them within 10 s of that reading */
 	_Atomic bool watched;
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
@@ -98,7 +101,9 @@ bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
  * 0. */
 unsigned timers_due(struct timers *t, uint64_t now_ns);
 
-/* Returns the earliest deadline, or TIMERS_NEVER. Sets @watched to false first, see the picture. */
-uint64_t timers_next(struct timers *t);
+/* Returns when timers_due() must be called next: at the earliest deadline, but at most 10 s after
+ * @now_ns if data is unanswered or a keepalive is owed, see the picture. Returns TIMERS_NEVER if
+ * there is no deadline. The caller must keep that appointment, because workers rely on it. */
+uint64_t timers_next(struct timers *t, uint64_t now_ns);
 
 #endif
