@@ -124,6 +124,8 @@ struct worker {
 	uint64_t copies; /* what suspend_copies() returned at the start of the turn */
 	bool stale;	 /* result of suspend_stale(); if true, nothing may be sealed */
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
+	bool tun_ready;	 /* false: poll() has just found no packet in the TUN device */
+	bool udp_ready;	 /* the same for the UDP sockets */
 	struct worker_offloads offloads; /* without offloads that the kernel refused */
 	struct netlink *netlink;	 /* used by source_valid(); NULL = accept all sources */
 	struct icmp_budget icmp;

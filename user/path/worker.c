@@ -5,8 +5,9 @@
  *   flush commands ─▶ each port: receive chain ─▶ UDP: receive chain ─▶ TUN: send chain ─▶ sweep
  *        ▲                                                                                   │
  *        └── quiescent ◀── kick the control thread ◀─────────────────────────────────────────┘
- *                             └ no packet moved (with busy polling: for a while): offline, poll,
- *                               online
+ *                             └ if few packets moved, see must_poll(): offline, poll, online
+ *
+ * The turn after poll() leaves out the UDP sockets or the TUN device if poll() found nothing there.
  */
 #include "path/worker.h"
 
@@ -28,6 +29,8 @@
 #define FLUSHES_LEN 8192
 /* A busy worker whose data comes by AF_XDP reads the UDP sockets only once in this many turns. */
 #define UDP_EVERY_TURNS 16
+/* A turn that moved fewer packets than this took less than a batch from each source. */
+#define FEW_PACKETS 16
 /* The least time between two NOTE_WANT_HANDSHAKE for one peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
 /* The least time between two NOTE_ROAMED for one peer, so that a peer that alternates between
@@ -169,14 +172,17 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 		[POLL_UDP] = { .fd = w->udp->fd, .events = POLLIN },
 	};
 	eventfd_t count;
+	bool known;
 
 	for (unsigned i = 0; i < w->port_count; i++)
 		fds[POLL_PORTS + i] =
 			(struct pollfd){ .fd = w->ports[i].transport->fd, .events = POLLIN };
 	handoff_kick(w->config.handoff);
 	qsbr_offline(w->config.qsbr, w->config.id);
-	poll(fds, POLL_PORTS + w->port_count, timeout_ms);
+	known = poll(fds, POLL_PORTS + w->port_count, timeout_ms) >= 0;
 	qsbr_online(w->config.qsbr, w->config.id);
+	w->tun_ready = !known || fds[POLL_TUN].revents;
+	w->udp_ready = !known || fds[POLL_UDP].revents;
 	if (fds[POLL_WAKE].revents)
 		eventfd_read(w->wake_fd, &count);
 	/* A deleted interface reports an error at every poll() until the control thread stops this
@@ -195,17 +201,19 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 	*retry = false;
 	for (unsigned i = 0; i < w->port_count; i++)
 		moved += ingress_run(w, w->ports[i].transport);
-	if (udp_hot || !moved || number % UDP_EVERY_TURNS == 0) {
+	if (w->udp_ready && (udp_hot || !moved || number % UDP_EVERY_TURNS == 0)) {
 		unsigned n = ingress_run(w, w->udp);
 
 		udp_hot = n > 0;
 		moved += n;
 	}
-	moved += egress_run(w);
+	if (w->tun_ready)
+		moved += egress_run(w);
 	for (unsigned i = 0; i < w->port_count; i++) {
 		w->ports[i].transport->ops->sweep(w->ports[i].transport);
 		*retry |= w->ports[i].transport->unsent > 0;
 	}
+	w->tun_ready = w->udp_ready = true; /* unless poll() says otherwise before the next turn */
 	return moved;
 }
 
@@ -267,13 +275,18 @@ static void count_turn(struct worker *w)
 	atomic_store_explicit(&w->turns, turns + 1, memory_order_relaxed);
 }
 
-/* Returns true if the worker runs another turn instead of sleeping, because a packet moved less
- * than busy_poll_ns ago. */
-static bool keeps_polling(struct worker *w, unsigned moved)
+/* Returns true if the worker calls poll() before its next turn. A turn that moved few packets has
+ * emptied the UDP sockets and the TUN queue, so that another turn at once would probably find
+ * nothing, and would need three system calls for it. A worker with AF_XDP sockets does run another
+ * turn, because a look at their rings needs no system call. With busy polling, the worker calls
+ * poll() only when no packet has moved for busy_poll_ns. */
+static bool must_poll(struct worker *w, unsigned moved)
 {
 	if (moved)
 		w->poll_until_ns = w->now_ns + w->busy_poll_ns;
-	return w->now_ns < w->poll_until_ns;
+	if (w->now_ns < w->poll_until_ns)
+		return false;
+	return !moved || (!w->port_count && moved < FEW_PACKETS);
 }
 
 static void *thread_main(void *arg)
@@ -283,6 +296,7 @@ static void *thread_main(void *arg)
 	unsigned moved;
 	bool retry;
 
+	w->tun_ready = w->udp_ready = true;
 	w->stale = true; /* until read_clocks() has compared the clocks */
 	qsbr_online(w->config.qsbr, w->config.id);
 	for (unsigned number = 0; !atomic_load_explicit(&w->stop, memory_order_acquire); number++) {
@@ -296,7 +310,7 @@ static void *thread_main(void *arg)
 		moved = turn(w, number, &retry);
 		if (moved || !retry)
 			retry_ms = RETRY_MS;
-		if (!keeps_polling(w, moved) && !moved) {
+		if (must_poll(w, moved)) {
 			if (retry)
 				retry_ms = retry_ms < HEARTBEAT_MS ? retry_ms * 2 : HEARTBEAT_MS;
 			sleep_until_ready(w, retry		   ? retry_ms
