@@ -12,6 +12,10 @@
 #include "io/encap.h"
 #include "io/udp_private.h"
 
+/* See adapt_vlen(): the fewest slots, and the mean length that only joined datagrams have. */
+#define UDP_RX_SLOTS_MIN 4
+#define JOINED_BYTES 8192
+
 /* ---- receiving ---- */
 
 /* Reads the local address, the interface and the class of @msg from its control messages. */
@@ -72,13 +76,17 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Chooses how many slots the next recvmmsg() offers: many if each slot gets one datagram. If the
- * kernel joins datagrams (UDP_GRO), few slots hold many datagrams, so few are offered. The
- * datagrams are then still in the cache when they are decrypted. */
+/* Chooses how many slots the next recvmmsg() offers. If the kernel joins datagrams (UDP_GRO), few
+ * slots hold many datagrams, so few are offered, and the datagrams are still in the cache when they
+ * are decrypted. Otherwise twice as many slots are offered as were filled, because each slot that
+ * stays empty costs the time to prepare it. */
 static void adapt_vlen(struct udp *u, unsigned messages, uint64_t bytes)
 {
-	if (messages)
-		u->rx_vlen = bytes / messages > 8192 ? 4 : UDP_RX_SLOTS;
+	unsigned vlen = bytes / messages > JOINED_BYTES ? UDP_RX_SLOTS_MIN : 2 * messages;
+
+	if (vlen < UDP_RX_SLOTS_MIN)
+		vlen = UDP_RX_SLOTS_MIN;
+	u->rx_vlen = vlen > UDP_RX_SLOTS ? UDP_RX_SLOTS : vlen;
 }
 
 /* Fills up to @max more slots from @fd. */
@@ -145,19 +153,29 @@ static unsigned take_datagrams(struct udp *u, struct rx_frame *frames, unsigned 
 	return n;
 }
 
+/* Most hosts have all their peers in one family. So the family of the last datagram is read first,
+ * and the other family only if the first has none. One call in UDP_BOTH_FAMILIES_EVERY reads both,
+ * the other family first, so that a flood in one family cannot starve the other. */
 unsigned udp_recv(struct transport *transport, struct rx_frame *frames, unsigned max)
 {
 	struct udp *u = udp_self(transport);
-	unsigned n = take_datagrams(u, frames, max);
+	unsigned n = take_datagrams(u, frames, max), first = u->family;
+	bool both = ++u->calls % UDP_BOTH_FAMILIES_EVERY == 0;
 
-	u->turn = !u->turn; /* a flood in one family must not starve the other */
-	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
-		int fd = u->fds[(u->turn + i) % UDP_FAMILIES];
+	if (both)
+		first = !first;
+	for (unsigned i = 0; i < UDP_FAMILIES && n < max; i++) {
+		unsigned family = (first + i) % UDP_FAMILIES, before = n;
 
-		if (fd < 0 || n == max)
+		if (u->fds[family] < 0)
 			continue;
-		fill_slots(u, fd, max - n);
+		fill_slots(u, u->fds[family], max - n);
 		n += take_datagrams(u, frames + n, max - n);
+		if (n == before)
+			continue;
+		u->family = family;
+		if (!both)
+			break;
 	}
 	return n;
 }

@@ -15,6 +15,8 @@
 #define UDP_ROOM 65536
 #endif
 #define UDP_RX_SLOTS 64
+/* One udp_recv() in this many reads both families, even if the first has datagrams. */
+#define UDP_BOTH_FAMILIES_EVERY 8
 /* Distance between rx slots: one cache line more than a power of two, so that the headers of a
  * batch do not all map to one cache set. Only pages that are touched use memory. */
 #define UDP_RX_STRIDE (UDP_ROOM + 64)
@@ -54,7 +56,8 @@ struct udp {
 	int fds[UDP_FAMILIES]; /* -1 = none */
 	bool gso;	       /* UDP_SEGMENT may be used */
 	bool gro;	       /* UDP_GRO is on */
-	unsigned turn;	       /* the family that is read first; alternates */
+	unsigned family;       /* the family of the last datagram */
+	unsigned calls;	       /* of udp_recv() */
 	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned the datagrams in
 	 * slots [0, at), and the datagrams before @offset in slot [at]. */
 	unsigned filled, at;
