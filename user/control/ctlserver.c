@@ -62,7 +62,7 @@ static void end_show(struct waiting *w)
 	w->show = (struct ctlserver_show){ 0 };
 }
 
-/* Makes the client wait for the event @what. Returns the result of on_line(). */
+/* Makes the client wait for the event @what. Returns SERVER_LATER, for on_line() to return. */
 static int wait_for(struct ctlserver *c, struct waiting *w, struct server_client *client,
 		    unsigned what)
 {
@@ -211,7 +211,7 @@ int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface
 	return 0;
 }
 
-/* Sends @object, which is released, to the clients that wait for @what. */
+/* Sends @object to the clients that wait for @what, and releases @object. */
 static void answer_waiting(struct ctlserver *c, unsigned what, json_t *object)
 {
 	struct buffer out = { 0 };

@@ -6,7 +6,7 @@
  *       │                          ▲         ▲
  *       │                          │         └── server_send() appends a deferred answer
  *       │                          └── more() is called while an answer is incomplete
- *       └── nothing is read while an answer is incomplete or deferred, or while out
+ *       └── nothing is read while an answer is incomplete or deferred, or while `out`
  *           has OUT_ENOUGH bytes
  *
  * Only callbacks of the loop handle lines. Handling a line of one client never closes another
@@ -65,8 +65,8 @@ struct server {
 
 /* Clients ------------------------------------------------------------------------------------ */
 
-/* Accepts no connection until a client is closed, or for PAUSE_NS. New connections wait in the
- * backlog. */
+/* Accepts no connection until a client is closed or PAUSE_NS have passed. New connections wait in
+ * the backlog. */
 static void pause_accepting(struct server *s)
 {
 	loop_modify(s->config.loop, s->fd, 0);
@@ -108,7 +108,7 @@ static void close_client(struct server_client *c)
 	free(c);
 }
 
-/* Sends as much of out as the socket accepts. Returns 0, or -errno if the client is gone. */
+/* Sends as much of c->out as the socket accepts. Returns 0, or -errno if the client is gone. */
 static int write_out(struct server_client *c)
 {
 	while (buffer_len(&c->out)) {
@@ -235,7 +235,7 @@ static void serve(struct server_client *c, bool readable, uint64_t until_ns)
 		loop_timer_arm(&c->server->work_timer, 0);
 }
 
-/* Appends pieces of the answer until out is full or the time is over. */
+/* Appends pieces of the answer until c->out is full or the time is over. */
 static void continue_answer(struct server_client *c, uint64_t until_ns)
 {
 	const struct server_config *config = &c->server->config;

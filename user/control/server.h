@@ -58,7 +58,7 @@ struct server_protocol {
 struct server_config {
 	struct loop *loop;
 	const char *path;      /* absolute path; at most 107 bytes */
-	mode_t directory_mode; /* mode of the last directory, which is created if it is missing */
+	mode_t directory_mode; /* mode of the file's directory, which is created if it is missing */
 	int inherited_fd;      /* a listening socket bound to @path, or -1 */
 	const struct server_protocol *protocol;
 	void *ctx; /* context of protocol and deleted */

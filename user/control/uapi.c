@@ -78,7 +78,7 @@ static int replace_peers(struct uapi_session *s, const char *value)
 }
 
 /* Removes some of the peers that existed when replace_peers= was read. Returns true if some are
- * left. The list is in the order of serials. */
+ * left. The device's list of peers is sorted by serial. */
 static bool clear_some(struct uapi_session *s)
 {
 	struct device *d = s->uapi->device;

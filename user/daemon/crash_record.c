@@ -200,7 +200,7 @@ void crash_record_undo(const char *interface, int lock_fd)
 	uint64_t ns;
 	int fd;
 
-	if (fstat(lock_fd, &s) || !s.st_size) /* an empty record: the last owner has cleaned up */
+	if (fstat(lock_fd, &s) || !s.st_size) /* a new, empty file: nothing was left behind */
 		return;
 	u.record = open_record(lock_fd);
 	if (!u.record)

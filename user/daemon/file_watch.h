@@ -3,8 +3,8 @@
  * file_watch.h - notices when the content of a file changes: the file was written in place, was
  * replaced by rename(2), or a symbolic link on its path was changed (`..data` of Kubernetes).
  *
- *   inotify on the directory of the path, and on that of the file behind its links ─┐
- *   every 5 s, because inotify misses some file systems and directory links ────────┴▶ stat(2)
+ *   inotify on the directory of the path, and on the directory of its link target ─┐
+ *   every 5 s, because inotify misses some file systems and directory links ───────┴▶ stat(2)
  *      ─▶ another inode, size or time ─▶ 500 ms without a further change ─▶ changed()
  *
  * A deletion does not count as a change: the module waits for a new file. Control thread.
@@ -23,7 +23,7 @@ struct file_watch {
 	struct loop *loop;     /* NULL = not open */
 	const char *path;      /* absolute path */
 	int fd;		       /* inotify fd; -1 = the file is only checked every 5 s */
-	int directory, target; /* inotify watches, or -1; equal if there is no link */
+	int directory, target; /* inotify watches, or -1; equal for the same directory */
 	struct stat known;     /* stat of the content that the owner has read; st_nlink = 0: none */
 	struct stat latest;    /* the last result of stat(2) */
 	struct loop_timer quiet, poll;

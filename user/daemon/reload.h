@@ -79,8 +79,8 @@ int reload_init(struct reload *r, const struct reload_config *config, struct con
 void reload_done(struct reload *r); /* does nothing if *r is all zero */
 
 /* Requests a reload. If a reload already runs, the new one begins after it. @wishes: one or more of
- * enum reload_wish. Returns the number of the requested reload, which ended() gets when the reload
- * has ended. */
+ * enum reload_wish. Returns the number of the requested reload. When it has ended, ended() is
+ * called with this number. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
 
 /* Begins a reload if an earlier one could not set the host. */

@@ -109,8 +109,8 @@ static bool logs_copy(const char *record, size_t len)
 	return LOG_FAC(strtoul(record, &end, 10)) == LOG_KERN >> 3 && *end == ',';
 }
 
-/* Returns true if the driver vmgenid of this bus has a device. In the directory of a driver, each
- * symbolic link except "module" is a device. */
+/* Returns true if the driver with the sysfs directory @driver has a device: each symbolic link in
+ * this directory, except "module", is a device. */
 static bool has_device(const char *driver)
 {
 	DIR *dir = opendir(driver);

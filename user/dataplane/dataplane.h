@@ -32,7 +32,8 @@ struct dataplane_ops {
 	void (*changed)(void *ctx);
 	/* The workers cannot continue. The reason has been logged. */
 	void (*failed)(void *ctx);
-	/* Tells the user that --tune changes a NIC. @sentence has no newline. */
+	/* Tells the user what --tune changes on a NIC, or a warning of paths_warn(). @sentence has
+	 * no newline. */
 	void (*say)(void *ctx, const char *sentence);
 };
 

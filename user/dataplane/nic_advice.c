@@ -12,8 +12,8 @@ static const struct rule {
 	const char *driver;
 	uint32_t mtu;	     /* the largest MTU */
 	bool half_of_queues; /* half of the queues must stay unused, for XDP */
-	bool without_gro_hw; /* GRO in hardware must be off */
-	bool frees_gro_hw;   /* the driver turns hardware GRO off, unless it is marked [fixed] */
+	bool without_gro_hw; /* hardware GRO must be off */
+	bool frees_gro_hw;   /* the driver turns hardware GRO off; if it cannot, it refuses XDP */
 } rules[] = {
 	{ .driver = "ena", .mtu = 3498, .half_of_queues = true },
 	{ .driver = "gve", .mtu = 2030, .half_of_queues = true },

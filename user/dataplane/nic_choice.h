@@ -22,8 +22,8 @@ struct nic_choice {
 int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct options *options,
 		     struct fault *f);
 
-/* Adds the NIC of the route to @endpoint under @fwmark. Leaves out loopback, because AF_XDP gains
- * nothing there, and the tunnel itself. */
+/* Adds the NIC of the route to @endpoint under @fwmark. Leaves out the tunnel itself, and
+ * loopback, on which AF_XDP gains nothing. */
 void nic_choice_towards(struct nic_choice *choice, struct netlink *nl,
 			const struct endpoint *endpoint, uint32_t fwmark);
 

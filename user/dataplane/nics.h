@@ -34,7 +34,7 @@ struct nic {
 	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
 	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
-	uint32_t layer3;	     /* result of netlink_layer3() when the queues were opened */
+	uint32_t layer3;	     /* the NIC, or the bridge or bond above it, at the last open */
 	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
 	uint32_t carrier_downs;	     /* count of lost carriers when our XDP program was attached */
 	struct nic_bypassed bypassed;
@@ -42,7 +42,7 @@ struct nic {
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];
-	char why[NICS_WHY_LEN]; /* why requested XDP is not used, or what XDP bypasses, or "" */
+	char why[NICS_WHY_LEN]; /* why XDP, if requested, is not used; what it bypasses; or "" */
 };
 
 /* Arguments that all functions of this module need. All pointers are borrowed. */

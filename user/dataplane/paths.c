@@ -256,8 +256,8 @@ bool paths_choose_again(struct paths *p, struct workers *workers, const struct d
 	if (!wanted.count)
 		nic_choice_default(&wanted, p->env.netlink, fwmark);
 	new = wanted.count;
-	/* NICs of the default routes come last in @wanted: drop_unwanted() keeps them if they are
-	 * open, but add_wanted(), which gets @new, does not open them. */
+	/* Append the NICs of the default routes. drop_unwanted() keeps these NICs if they are open,
+	 * but add_wanted() looks only at the first @new NICs, and so does not open them. */
 	nic_choice_default(&wanted, p->env.netlink, fwmark);
 	if (!wanted.count)
 		return false;

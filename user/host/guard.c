@@ -35,7 +35,8 @@ static void put_leak(struct buffer *b, const char *head, uint8_t family, uint32_
 	char text[PREFIX_TEXT_LEN];
 
 	buffer_printf(b, "add rule %s leak meta mark != %u oifname \"%s\"", head, mark, e->nic);
-	if (e->has_gateway) /* a route without a gateway has the destination as its next hop */
+	/* Without a gateway, the next hop is the destination itself, so it is not compared. */
+	if (e->has_gateway)
 		buffer_printf(b, " rt %s nexthop %s", ip, address_text(family, e->gateway, text));
 	else
 		buffer_printf(b, " %s daddr != %s", ip,

@@ -78,13 +78,14 @@ int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to
  * NFPROTO_IPV6. */
 uint32_t guard_families(const struct guard *g);
 
-/* Deletes the table of @interface for IPv4 (@v4) and for IPv6 (@v6), if it exists. Returns 0, or
- * -errno with @f filled in. */
+/* Deletes the IPv4 table (if @v4) and the IPv6 table (if @v6) of @interface. A missing table is no
+ * error. Returns 0, or -errno with @f filled in. */
 int guard_delete(const char *interface, bool v4, bool v6, struct fault *f);
 void guard_done(struct guard *g); /* frees the text; does not delete the tables */
 
 #define GUARD_TABLE_LEN 64
-/* Writes the name of the tables: "wgxdp-wg0". nftables does not allow '=' or '+' in names. */
+/* Writes the name of the tables: "wgxdp-wg0". nftables does not allow '=' and '+' in names, so
+ * they become "/3d" and "/2b". */
 void guard_table(const char *interface, char table[static GUARD_TABLE_LEN]);
 
 #endif

@@ -29,8 +29,8 @@ struct host;
 struct loop;
 
 struct host_ops {
-	/* Called when the interface has been set up. Starts the data plane. Returns 0, or -errno
-	 * with @f filled in. */
+	/* Called when the interface is up. Starts the data plane. Returns 0, or -errno with
+	 * @f filled in. */
 	int (*start)(void *ctx, struct fault *f);
 	/* Sets @fwmark on the tunnel's sockets and its route queries. Returns 0 or -errno. */
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);

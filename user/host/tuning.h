@@ -62,8 +62,8 @@ void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
  * socket uses. */
 void tuning_undo(struct tuning *t);
 
-/* Undoes what a killed daemon of @interface has changed, in its network namespace. The caller holds
- * the name lock. Does nothing if there is no record. */
+/* Undoes what a killed daemon of @interface has changed, in the network namespace that its record
+ * names. The caller holds the name lock. Does nothing if there is no record. */
 void tuning_record_undo(const char *interface);
 
 /* Reads a record. Returns 0 with t->netns and the changes filled in, or -EINVAL with @t

@@ -101,8 +101,8 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Ends the seconds that are over at @now_ns. The second of each kind begins with the first line of
- * this kind. */
+/* Ends each second that is over at @now_ns. Every kind has a second of its own, which begins with
+ * the first line of that kind. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;

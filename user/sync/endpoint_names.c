@@ -199,8 +199,8 @@ static uint64_t silent_at(const struct endpoint_name *name)
 }
 
 /* Returns true if the peer has roamed to an endpoint that did not come from the name, and nothing
- * shows that this endpoint is stale: since the peer's last packet, each answer had an address of
- * the answer before it, and each handshake was answered. */
+ * shows that this endpoint is stale: since the peer's last packet, each DNS answer shared an
+ * address with the previous one, and each handshake was answered. */
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&

@@ -4,8 +4,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Returns true if RFC 6724 2.1 prefers @a to IPv4: its policy table gives only local, 6to4 and
- * Teredo addresses a lower precedence than IPv4. */
+/* Returns true if @a is a global address that RFC 6724 2.1 prefers to IPv4. Its policy table gives
+ * unique local, 6to4 and Teredo addresses a lower precedence than IPv4. The other prefixes with a
+ * lower precedence are obsolete. */
 static bool is_global_v6(const uint8_t a[static 16])
 {
 	static const uint8_t teredo[4] = { 0x20, 0x01, 0, 0 };

@@ -65,9 +65,9 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h)
 }
 
 /* Handles at most MESSAGES_PER_TURN messages. Returns true if more may be left in the queue. Reads
- * the clock for each message, because a turn may take long. With the time at which the turn began,
- * an initiation that arrives later in the turn would seem to follow the peer's last initiation too
- * soon, and would be dropped as rate_limited. */
+ * the clock for each message, because a turn may take long. If all messages had the time at which
+ * the turn began, an initiation that arrives later in the turn would seem to follow the peer's last
+ * initiation too soon, and would be dropped as rate_limited. */
 static bool handle_messages(struct handshake_rx *rx, struct handoff *h)
 {
 	struct handshake_message m;

@@ -16,7 +16,7 @@
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
-#define PEERS_PER_CLOCK 64 /* number of counters that are synced between two reads of the clock */
+#define PEERS_PER_CLOCK 64 /* slots that a pass handles between two reads of the clock */
 /* The shortest time between two reads of the addresses. A host that starts containers may change
  * many links in a short time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)

@@ -202,7 +202,7 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 	int err = netlink_route(nl, from, &flow, &route);
 
 	if (err)
-		return err != -EACCES; /* EACCES: broadcast address. Other errors may pass. */
+		return err != -EACCES; /* a broadcast address; other errors may be temporary */
 	if (!route.local)
 		return true;
 	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;

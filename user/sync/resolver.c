@@ -51,7 +51,7 @@ struct resolver {
 	uint32_t fwmark;
 	ares_channel channel; /* NULL = not created yet */
 	struct file_state state;
-	struct loop_timer timer; /* armed for c-ares's next timeout, or if a query has ended */
+	struct loop_timer timer; /* armed for c-ares's next timeout or the next result to deliver */
 	struct resolver_query *queries;
 };
 

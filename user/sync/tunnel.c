@@ -399,8 +399,8 @@ static void check_rps(struct tunnel *t)
 	}
 }
 
-/* Finds an interface that was moved. If its new namespace cannot be watched, changes are noticed
- * only when TC is checked. */
+/* Finds an interface that was moved. If its new namespace cannot be watched, runs again every
+ * TC_CHECK_NS, so that changes are still noticed. */
 static void find_moved_interface(struct tunnel *t)
 {
 	int err = watch_current_netns(t);
