@@ -118,8 +118,7 @@ class Bench:
 
 
 class Mix:
-    """Makes messages, each with the reason with which it must be dropped, or None if it must
-    pass."""
+    """Makes messages, each with the drop reason that it must cause, or None if it must pass."""
 
     def __init__(self, bench, seed):
         self.b, self.rng = bench, random.Random(seed)

@@ -39,7 +39,7 @@ up() # RX TX
 		peer lost AllowedIPs=10.99.0.4/32)
 }
 
-# The second peer has addresses that lie within the forger's prefixes.
+# The second peer's addresses are within the forger's prefixes.
 up_nested() # PATH
 {
 	ours a "$A" --rx "$1" --tx "$1" < <(

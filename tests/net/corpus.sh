@@ -3,7 +3,7 @@
 #
 # The config parser agrees with wg-quick(8), wg(8) and wireguard-go over generated files: all of
 # them refuse a file, or all of them read the same keys, port, mark and peers.
-# docs/config-agreement.md explains the differences. CORPUS is the number of generated files, and
+# docs/config-agreement.md explains the exceptions. CORPUS is the number of generated files, and
 # SEED selects them.
 
 . "$(dirname "$0")/lib.sh"

@@ -147,7 +147,7 @@ class End:
         return self.dump(), maps
 
 
-# --- what crosses ---------------------------------------------------------------------------------
+# --- data through the link ------------------------------------------------------------------------
 
 
 class Transfer(threading.Thread):

@@ -152,7 +152,7 @@ ok "the log reports what was restored" eval \
 is "no packet has left unencrypted" "$(clear_packets)" 0
 ok "the internet is reached" reached
 
-# While the interface is in another namespace, attach's rules and tables are undone, so packets of a
+# While the interface is in another namespace, attach's rules and tables are undone, so a's packets
 # bypass the tunnel.
 in_ns a ip link set "$A" netns "$ID-c"
 ok "in another namespace: the rules are undone" wait_for 5 eval "! in_ns a ip rule | grep -q 51820"
@@ -165,8 +165,8 @@ ok "moved back: rules, routes and tables are restored" \
 	wait_for 5 eval 'back | grep -c "51820 *$\|default dev\|chain leak" | grep -qx 4'
 
 # If another program adds a rule, wgxdp removes its nftables guard against leaks, because the added
-# rule decides which packets may leave unencrypted. This takes at most 3 s if many settings were
-# restored before (user/host/keep.h).
+# rule decides which packets may leave unencrypted. If wgxdp has restored many settings before, it
+# may remove the guard up to 3 s later (user/host/keep.h).
 in_ns a ip rule add to 203.0.113.9 lookup main
 ok "another program's rule lets packets out" wait_for 10 pinged a 203.0.113.9 1
 holds "those packets are unencrypted" "$(clear_packets)" -gt 0

@@ -55,7 +55,7 @@ ok "b detaches" down b "$B"
 in_ns a ip link delete br0
 in_ns a ip address add 192.0.2.1/24 dev eth0
 
-# --- the wrong side -------------------------------------------------------------------------------
+# --- sources that the stack does not accept on this interface -------------------------------------
 
 ip link add eth1 netns "$ID-a" type veth peer name eth0 netns "$ID-c"
 in_ns a ip address add 10.1.2.1/24 dev eth1

@@ -252,7 +252,7 @@ ns_add()
 }
 
 # Joins two namespaces by a veth pair with 192.0.2.1/24 and .2, 2001:db8::1/64 and ::2. With
-# LINK=virtio it takes the two NICs of a guest of tools/vm instead.
+# LINK=virtio, joins them by the two NICs of a tools/vm guest instead.
 join() # NS NIC NS NIC
 {
 	if [ "${LINK-}" = virtio ]; then
@@ -422,8 +422,8 @@ twin() # NS PEER HOST OPTION...
 		peer "$peer" AllowedIPs="10.99.0.$other/32" Endpoint="192.0.2.$other:51820")
 }
 
-# Makes b send the packets that the daemon in a reports only while debugging is on. debug.py lists
-# the ACTIONs.
+# Makes b send the packets that a's daemon reports only while debugging is on. debug.py lists the
+# ACTIONs.
 provoke() # ACTION [COUNT]
 {
 	/usr/bin/python3 "$LIB/debug.py" "$ID-b" "$(key b)" "$(pub a)" "$@"

@@ -273,7 +273,7 @@ class Shuffle:
             for prefix in self.rng.sample(held[key], int(len(held[key]) * part)):
                 del self.b.model[prefix]
                 lines.append(f"allowed_ip=-{prefix}")
-            # A prefix of another peer stays with that peer.
+            # Removing a prefix that belongs to another peer has no effect.
             other = self.rng.choice([p for p, k in self.b.model.items() if k != key])
             lines.append(f"allowed_ip=-{other}")
         self.b.set(*lines)

@@ -348,7 +348,7 @@ def too_big(bench):
          [(4, 3, 4), (6, 2, 0)])
     # Clear the socket's error: the kernel may set it after it has queued the report read above.
     careful[4].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    # 50 errors are sent in a burst, and then 100 a second.
+    # The daemon sends at most 50 ICMP errors in a burst, and then 100 a second.
     with wgpeer.held(*bench.workers()):
         for _ in range(100):
             careful[4].send(bytes(1300 - 28))

@@ -66,7 +66,7 @@ works() # WHAT [PATH]
 	local way=${2:-$path} before after xsk udp
 	ok "$1: a reaches b" wait_for 15 reached
 	[ "$way" = udp ] || ok "$1: tx is xdp" wait_for 5 by_xdp
-	# b changes its path a moment later than a.
+	# b's path changes a moment after a's, so send two pings before counting.
 	in_ns a ping -q -c 2 -i 0.1 -W 5 10.99.0.2 >/dev/null
 	read -ra before <<<"$(counts)"
 	is "$1: all pings are answered in both directions" \

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A peer's endpoint follows its newest authenticated packet, on both paths, with IPv4, IPv6 and from
-# one to the other. It follows nothing else: no forgery, no replay, no cookie reply, no martian
-# source, and no header that was changed on the way. First two nodes roam; then a test node in b
-# forges (roaming.py).
+# A peer's endpoint follows its newest authenticated packet, on both paths: within IPv4, within
+# IPv6, and from one family to the other. It follows nothing else: no forgery, no replay, no cookie
+# reply, no martian source, and no header that was changed on the way. First two nodes roam; then a
+# test node in b forges (roaming.py).
 #
 #   ┌─ a: wgxdp ──────────┐               ┌─ b: wgxdp ─────────┐
 #   │ 10.99.0.1   eth0    │───────────────│ eth0   10.99.0.2   │

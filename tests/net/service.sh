@@ -40,7 +40,7 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 heard() { grep -cE -- "$1" "$HEARD"; }
 hears() { wait_for 5 grep -qE -- "$1" "$HEARD"; }
 
-# Counts the matching lines among READY=1 and the lines after it.
+# Counts the matching lines from the line READY=1 on.
 by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; }
 
 ready_with() { [ "$(by_then .)" -ge "$1" ]; } # LINES
@@ -104,7 +104,7 @@ ok "detach ends the daemon with success" ends 0
 is "STOPPING=1 is sent" "$(heard '^STOPPING=1$')" 1
 clean "nothing is left" a "$A"
 
-# --- the other ways -------------------------------------------------------------------------------
+# --- wgxdp -f, and attach in the background -------------------------------------------------------
 
 serve "@$ID" 0 "$WGXDP" -f "$A"
 ok "wgxdp -f: READY=1 is sent to an abstract socket" hears '^READY=1$'

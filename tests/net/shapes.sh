@@ -19,8 +19,8 @@ FILES=$(dirname "$0")/../files
 some="wg-easy-srv mullvad-kill proton-v6 policy-table netmask mesh-hosts"
 some+=" saved resolvectl amnezia"
 
-# Prints lines "NAME: OUTCOME: PATTERN". Each line of the differences, or wgxdp's message, must
-# match the pattern.
+# Prints lines "NAME: OUTCOME: PATTERN". If the states differ, each line of the difference must
+# match PATTERN; if wgxdp refuses the file, its message must match.
 exceptions()
 {
 	grep -v '^ *#' <<-'END'

@@ -82,8 +82,8 @@ uses() # WHAT ADDRESS NIC
 	is "$1: data takes $path" "$(show a "$A" '.peers[0] | "\(.tx) \(.why)"')" "$path null"
 }
 
-# Makes b send to ADDRESS of a. The packet is a keepalive, because a does not answer keepalives. An
-# answer might still leave from the earlier address of a.
+# Makes b send a keepalive to ADDRESS of a. A ping would be answered, and the answer might still
+# leave from a's earlier address.
 speak_to() # ADDRESS
 {
 	local before
@@ -123,11 +123,11 @@ speak_to() # ADDRESS
 			in_ns a $ip route del $BLO/$whole via $B1
 			uses "$what, the better route is deleted" $A0 eth0
 
-			# b sends to the address of a's other NIC. If the packet arrives on the NIC
-			# through which a's route to b leaves, a answers from the address that b
-			# used. If it arrives on the other NIC, a answers by the route and from the
-			# route's source address, as the kernel's driver does. b always sends from
-			# its loopback address.
+			# b sends to the address of a's eth1, while a's route to b leaves through
+			# eth0. If the packet arrives on eth0, a answers from the address that b
+			# used. If it arrives on eth1, a answers through eth0 and from the route's
+			# source address, as the kernel's WireGuard does. b always sends from its
+			# loopback address.
 			in_ns b $ip route replace $A1/$whole via $A0 src $BLO
 			speak_to $A1
 			uses "$what, b reaches the other NIC's address by this NIC" $A1 eth0

@@ -443,8 +443,8 @@ static void test_route_rules(void **state)
 	sh("ip rule del table 99; ip route flush table 99; ip -6 route flush table 99");
 }
 
-/* Lists unicast routes of all tables and families, and nothing else. With so many routes, the
- * kernel's answer takes several reads. */
+/* netlink_device_routes() lists a link's unicast routes of all tables and families, and nothing
+ * else. The test adds so many routes that the kernel's answer takes several reads. */
 static void test_device_routes(void **state)
 {
 	static const struct {

@@ -85,7 +85,7 @@ static void test_watch(void **state)
 	netlink_watch_close(w);
 }
 
-/* Routes of other links are not reported. */
+/* After netlink_watch_routes_by(), routes of other links are not reported. */
 static void test_watch_routes_by(void **state)
 {
 	static const struct {

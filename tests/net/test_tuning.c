@@ -162,7 +162,7 @@ static void test_failure(void **state)
 			    "is unchanged");
 	assert_int_equal(t.count, 0);
 	assert_int_not_equal(access(path, F_OK), 0);
-	/* A change of a link that is deleted counts as undone. */
+	/* A change to a link that no longer exists counts as undone. */
 	assert_int_equal(tuning_make(&t, "a0", &gone, &f), 0);
 	t.changes[0].ifindex = 999999;
 	tuning_undo(&t);

@@ -268,7 +268,7 @@ static void classes_out_and_in(void **state)
 		assert_int_equal(path->ops->send(path, tx, sizeof(classes)), sizeof(classes));
 		for (unsigned i = 0; i < sizeof(classes); i++)
 			assert_int_equal(class_at(fd), classes[i]);
-		/* without the source that is gone, the traffic class is kept */
+		/* the source is gone: sending without it keeps the traffic class */
 		assert_int_equal(alloc(tx, 1), 1);
 		fill(0, to(far[v], FAR_PORT, gone[v]), 'x', 1);
 		tx[0].tclass = 2;

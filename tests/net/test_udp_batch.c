@@ -140,8 +140,9 @@ static void expect_numbered(int fd, unsigned i, uint32_t len)
 		assert_int_equal(got[k], (uint8_t)i);
 }
 
-/* Messages of equal length to one destination leave as a train, even if other messages lie between
- * them. Each message arrives once, complete, and in the order of its destination. */
+/* Messages of equal length to one destination leave as a train, even if messages to the other
+ * destination come between them. Each message arrives once and complete, and each destination
+ * receives its messages in order. */
 static void trains_to_two_destinations(void **state)
 {
 	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0),

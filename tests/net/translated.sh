@@ -72,7 +72,7 @@ translated() # RX TX ADDRESS:PORT
 			"udp the host translates packets to the peer (NAT)"
 }
 
-# Makes a begin a new handshake. If b began the handshake, NAT would not translate a's answers.
+# Makes a's daemon begin a new handshake. If b began it, NAT would not translate a's answers.
 begin_anew()
 {
 	in_ns a ip link set "$A" down

@@ -16,7 +16,7 @@ need_cmd wireguard-go wg jq ping bpftool clang
 ns_add a b
 join a eth0 b eth0
 # shellcheck disable=SC2034 # used as ${!name}
-A1=${ID}a.1 A2=${ID}a2 B1=${ID}b1 B2=${ID}b2 # the name of a pin cannot contain '.'
+A1=${ID}a.1 A2=${ID}a2 B1=${ID}b1 B2=${ID}b2 # A1 has a '.', which bpffs refuses
 keys a b
 
 attach() # 1|2 OPTIONS...

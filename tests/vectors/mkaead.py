@@ -163,8 +163,8 @@ def poly1305_txt():
 
 def plain_for_sum(label, key, nonce, n_blocks, at, want):
     """Returns a plaintext of n_blocks blocks whose Poly1305 sum is @want mod 2^130 - 5 after the
-    first @at blocks. If @at is 0, the sum after all blocks and the lengths is @want. Returns None
-    if r is not invertible."""
+    first @at blocks. If @at is 0, the sum after all blocks and the lengths is @want. Raises
+    ValueError if no such plaintext is found."""
     one_time = chacha(key, 0, nonce, bytes(32))
     r = number(one_time[:16]) & CLAMP
     lengths = (1 << 128) + number(struct.pack("<QQ", 0, 16 * n_blocks))
@@ -172,7 +172,7 @@ def plain_for_sum(label, key, nonce, n_blocks, at, want):
         cipher = [number(fixed(f"{label} {attempt} {i}", 16)) + 2**128 for i in range(n_blocks)]
         last = at - 1 if at else n_blocks - 1
         target = want if at else (want * pow(r, -1, P) - lengths) % P
-        # ((rest + c) r = target  =>  c = target / r - rest
+        # (rest + c) r = target  =>  c = target / r - rest
         c = (target * pow(r, -1, P) - evaluate(cipher[:last], r)) % P
         if 2**128 <= c < 2**129:
             cipher[last] = c

@@ -44,8 +44,8 @@ on_nic() { in_ns a ip -d -j link show dev eth0 | jq -r '.[0].xdp.prog.name // em
 seen() { bpftool -j map dump pinned "$THEIRS/seen" | jq '.[0].formatted.value'; }
 no_loss() { pinged a "$1" 20 0.05; }
 
-# Twenty answers come through the tunnel by AF_XDP. The neighbour sees each of them, or only what
-# wgxdp passes.
+# Checks that the answers to 20 pings through the tunnel arrive by AF_XDP. With "each" the neighbour
+# must see these answers, with "passed" only what wgxdp passes.
 both() # WHAT each|passed
 {
 	local before xsk

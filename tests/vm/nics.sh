@@ -125,9 +125,9 @@ pinged() # COUNT LENGTH
 	in_ns a ping -q -c "$1" -i 0.05 -W 5 -s "$2" 10.99.0.2 | grep -q " $1 received"
 }
 
-# Twenty pings are answered. b counts them, and wgxdp counts requests and answers on the path. One
-# message in 20 s may take the UDP socket, and so may one answer. MINIMUM is 19 if only received
-# packets take the path.
+# Sends 20 pings. Checks that all are answered, that b counts them, and that wgxdp counts requests
+# and answers on the path. One request and one answer may go through the UDP socket instead, so
+# MINIMUM is 38 by default, and 19 if only received packets take the path.
 flows() # WHAT xsk|udp|any LENGTH [MINIMUM]
 {
 	local path before
@@ -316,8 +316,8 @@ bond() # NS MEMBER MEMBER, of which the first is preferred
 	in_ns "$1" ip link set bond0 type bond primary "$2"
 }
 
-# If wgxdp attaches to the members, XDP on the members receives packets. They are sent by the bond,
-# which has no AF_XDP, so they leave by the UDP sockets.
+# If wgxdp attaches to the members, XDP on the members receives its packets. But wgxdp sends through
+# the bond, which has no AF_XDP, and therefore by the UDP sockets.
 if want bond; then
 	bond a nic0 nic2
 	bond b nic1 nic3

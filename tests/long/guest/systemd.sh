@@ -32,7 +32,7 @@ restart_ms()
 }
 journal() { journalctl --no-pager --output=cat --boot --unit=$UNIT; }
 # Prints how often systemd has started the daemon again. On a busy host resolvectl may exceed its
-# limit of five seconds, so that attach fails and systemd tries again: that does not count.
+# limit of five seconds, so that attach fails and systemd tries again. Such restarts do not count.
 restarts()
 {
 	local slow
