@@ -123,16 +123,16 @@ refuses "check refuses three arguments" 2 'usage: wgxdp check \[NIC' \
 # --- the UDP sockets ------------------------------------------------------------------------------
 
 if [ "$(in_ns a "$WGXDP" probe br0 --json | jq .native_xdp)" = false ]; then
-	is "check warns only that the NIC has no native XDP" "$(check br0)" "data would take the \
-UDP sockets: br0: bridge offers no native XDP with the present settings, and auto never uses \
+	is "check warns only that the NIC has no native XDP" "$(check br0)" "data would go through \
+the UDP sockets: br0: bridge offers no native XDP with the present settings, and auto never uses \
 generic XDP, which runs only after the kernel has built a socket buffer"
 else
 	pass "before Linux 6.3 only attach finds out that a NIC has no native XDP"
 fi
 in_ns a ip link set eth0 mtu 9000
-is "check warns of an MTU that no AF_XDP frame holds" "$(check)" "data would take the UDP sockets: \
-eth0: MTU 9000 is larger than 3822, the most that an AF_XDP frame holds; lower the MTU or use --rx \
-udp"
+is "check warns of an MTU that no AF_XDP frame holds" "$(check)" "data would go through the UDP \
+sockets: eth0: MTU 9000 is larger than 3822, the most that an AF_XDP frame holds; lower the MTU or \
+use --rx udp"
 is "check does not warn if the user requested the UDP sockets" "$(check "" WGXDP_NIC=none)" ""
 in_ns a ip link set eth0 mtu 1500
 

@@ -43,11 +43,11 @@ in_ns a tc qdisc add dev eth0 root tbf rate 1gbit burst 100k latency 50ms
 attach_says "warns of a shaper" "eth0: data is sent by the UDP socket, because AF_XDP would bypass \
 the qdisc tbf that is configured there; --tx xdp uses AF_XDP nevertheless" eth0
 in_ns a tc qdisc delete dev eth0 root
-attach_says "warns of a NIC without XDP" "data takes the UDP sockets: br0: cannot attach XDP in \
-native mode: its driver offers no native XDP with the present settings; use --rx udp, or \
+attach_says "warns of a NIC without XDP" "data goes through the UDP sockets: br0: cannot attach \
+XDP in native mode: its driver offers no native XDP with the present settings; use --rx udp, or \
 --xdp-mode generic, which is slower" br0
-attach_says "warns once that it may not use BPF" "data takes the UDP sockets: cannot load the BPF \
-program: not permitted; run as root, or give CAP_BPF and CAP_NET_ADMIN" eth0,br0 \
+attach_says "warns once that it may not use BPF" "data goes through the UDP sockets: cannot load \
+the BPF program: not permitted; run as root, or give CAP_BPF and CAP_NET_ADMIN" eth0,br0 \
 	setpriv --bounding-set -bpf,-sys_admin,-perfmon
 attach_says "does not warn of veth, where the UDP sockets are faster" "" eth0 \
 	env -u WGXDP_VETH_AS_NIC

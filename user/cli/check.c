@@ -141,7 +141,8 @@ static void check_nic(struct netlink *nl, const struct options *options, const c
 		const struct nic_reason *reason = &judgement.reasons[i];
 
 		fault(&sentence, 0, "%s%s",
-		      reason->kind == NIC_WITHOUT_XDP ? "data would take the UDP sockets: " : "",
+		      reason->kind == NIC_WITHOUT_XDP ? "data would go through the UDP sockets: "
+						      : "",
 		      reason->sentence.text);
 		if (reason->kind == NIC_WITHOUT_XDP || reason->kind == NIC_BYPASSED)
 			print_finding(n, CONF_WARNING, sentence.text);

@@ -66,7 +66,7 @@ static const struct option_kind kinds[] = {
 	  "handshakes per second and source under load (100)" },
 	{ "--confirm", CONFIRM, "SECONDS", "undo everything unless wgxdp confirm runs in time" },
 	{ "--no-watch", NO_WATCH, NULL, "apply changes of the file only when told to reload" },
-	{ "--strict", STRICT, NULL, "drop invalid packets even if the host forwards" },
+	{ "--strict", STRICT, NULL, "drop invalid packets even if the host forwards packets" },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -116,8 +116,8 @@ static int set_public_key(struct conf_parser *p, char *value)
 	err = read_key(p, value, p->block.public_key, "the output of `wgxdp pubkey` on the peer");
 	if (!err && p->has_key && memcmp(before, p->block.public_key, sizeof(before)) != 0)
 		conf_warn(p, conf_here(p), "PublicKey",
-			  "this is the second one of this peer and replaces the first; a line "
-			  "[Peer] before it would begin another peer");
+			  "this is the second one of this peer and replaces the first; if it "
+			  "belongs to another peer, add a line [Peer] above it");
 	p->has_key |= !err;
 	return err;
 }
@@ -172,7 +172,7 @@ static void warn_short_address(struct conf_parser *p, const char *whole, const s
 	char text[ENDPOINT_TEXT_LEN], sentence[ENDPOINT_TEXT_LEN + 64];
 
 	snprintf(sentence, sizeof(sentence),
-		 "it is read as %s, as by wg(8); write the whole address", endpoint_text(e, text));
+		 "wgxdp and wg(8) read it as %s; write the whole address", endpoint_text(e, text));
 	conf_warn(p, conf_here(p), whole, sentence);
 }
 

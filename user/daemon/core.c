@@ -47,7 +47,7 @@ static void wipe_if_stale(void *ctx)
 	mark = suspend_begin(&c->suspend);
 	device_zero_all(&c->device, loop_now_ns());
 	suspend_end(&c->suspend, mark);
-	log_info("the host was suspended, restored or copied, so all keys are wiped");
+	log_info("the host was suspended, restored or copied, so all session keys are wiped");
 }
 
 static int select_aead(const struct options *options, struct fault *f)

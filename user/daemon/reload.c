@@ -141,7 +141,8 @@ static void on_slice(void *ctx, uint64_t now_ns)
 		if (err < 0)
 			note_error(r, &f);
 	}
-	log_info("%s: applied, %zu changes to peers", r->config.path, r->job.diff.count);
+	log_info("%s: applied, %zu change%s to peers", r->config.path, r->job.diff.count,
+		 r->job.diff.count == 1 ? "" : "s");
 	retire(r);
 }
 

@@ -103,7 +103,7 @@ void paths_warn(const struct paths *p, void (*warn)(void *ctx, const char *sente
 		     nic_checks_prefers_udp(p->env.options, &link)))
 			continue;
 		fault(&sentence, 0, "%s%s",
-		      nic->queue_count ? "" : "data takes the UDP sockets: ", why);
+		      nic->queue_count ? "" : "data goes through the UDP sockets: ", why);
 		warn(ctx, sentence.text);
 		if (!p->env.loader)
 			break; /* the reason is the same for all NICs */

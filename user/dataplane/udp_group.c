@@ -57,8 +57,9 @@ static void close_to_others(const struct udp_group *g)
 	for (unsigned i = 0; i < 2; i++)
 		err = err ?: udp_disown(g->guards[i]);
 	if (err)
-		log_info("UDP port %u: other programs may bind it with SO_REUSEPORT: %s%s", g->port,
-			 strerror(-err), err == -EPERM ? "; this needs CAP_CHOWN" : "");
+		log_info("UDP port %u: cannot keep other programs from binding it with "
+			 "SO_REUSEPORT: %s%s",
+			 g->port, strerror(-err), err == -EPERM ? "; give wgxdp CAP_CHOWN" : "");
 }
 
 static int open_group(struct udp_group *g, struct loader *loader, unsigned workers, uint32_t fwmark,
