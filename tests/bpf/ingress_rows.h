@@ -161,7 +161,7 @@ static const struct row rows[] = {
 	  { ANY(4, WIRE_INITIATION, 0), .payload_len = 160, .pokes = { { L4, 5, 8 + 148 } } },
 	  STACK, 0 },
 
-	/* not ours: valid data messages with one header field changed */
+	/* not ours: messages with one header field changed */
 	{ "v4 other MAC", { DATA(4), .pokes = { { L2, 5, 9 } } }, STACK, 0 },
 	{ "v4 other MAC, first byte", { DATA(4), .pokes = { { L2, 0, 0 } } }, STACK, 0 },
 	{ "v4 other MAC, third byte", { DATA(4), .pokes = { { L2, 2, 0 } } }, STACK, 0 },

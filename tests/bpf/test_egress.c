@@ -240,7 +240,7 @@ static void test_multicast_is_apart(void **state)
 	assert_int_equal(run_frame(frame, len, &nobody.gso), ON);
 }
 
-/* A packet that is not IP, or too short for an IP header, has no peer. */
+/* A packet that is not IP, or too short for an IP header, has no peer and is always dropped. */
 static void test_odd_packets(void **state)
 {
 	const struct row peer = { .to = { 1, 1 } };

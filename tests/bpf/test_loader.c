@@ -153,8 +153,8 @@ static void test_root_of_another_user(void **state)
 	assert_int_equal(chown(PINS_ROOT, 0, 0), 0);
 }
 
-/* Two daemons in containers that share a bpffs can have the same name. The second must not remove
- * the pins of the first, neither when it starts nor when it ends. */
+/* Two daemons in containers that share a bpffs can use the same interface name. The second must not
+ * remove the pins of the first when it starts or ends. */
 static void test_live_owner(void **state)
 {
 	int ready[2], status;

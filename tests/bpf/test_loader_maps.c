@@ -210,7 +210,7 @@ static void test_queue_worker(void **state)
 	close(fd);
 }
 
-/* While the kernel has no memory ready, the loader repeats an insertion. After too many failures it
+/* While the kernel has no memory ready, the loader retries an insertion. After too many failures it
  * gives up. */
 static void test_memory_is_short(void **state)
 {
@@ -238,8 +238,8 @@ static void test_memory_is_short(void **state)
 	close(fd);
 }
 
-/* After an insertion has failed for lack of memory, the next ones fail at once, without repeating.
- * Some time later the loader repeats insertions again. */
+/* After the loader has given up on an insertion, the next ones fail at once, without a retry. Some
+ * time later the loader retries insertions again. */
 static void test_memory_stays_short(void **state)
 {
 	const struct session_value session = { .slot = 7 };
@@ -260,7 +260,7 @@ static void test_memory_stays_short(void **state)
 	assert_int_equal(err, 0);
 }
 
-/* The fd is readable while samples wait, and no longer after all have been read. */
+/* The fd is readable only while samples wait to be read. */
 static void test_events_fd(void **state)
 {
 	struct listen_key k = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 9 },

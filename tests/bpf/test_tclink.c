@@ -249,7 +249,8 @@ static void test_after_a_crash(void **state)
 	remove_foreign();
 }
 
-/* tclink_clean() removes the filter although no loader attaches again. */
+/* tclink_clean() removes what is left after a crash, without attaching anything, and only for the
+ * given interface name. */
 static void test_clean(void **state)
 {
 	(void)state;
@@ -269,7 +270,7 @@ static void test_clean(void **state)
 	remove_foreign();
 }
 
-/* The program is detached from outside, by `bpftool link detach` or `tc filter del`. */
+/* After `tc filter del` the program can be attached again. */
 static void test_detached_by_force(void **state)
 {
 	(void)state;

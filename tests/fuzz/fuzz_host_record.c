@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every record of settings of the host or of its NICs is either refused, or names only settings
- * that wgxdp can have made. */
+/* fuzz_host_record.c - the parsers of the record of host settings and of the record of NIC settings
+ * either refuse a text, or yield only settings that wgxdp can have made. */
 #include <stdlib.h>
 #include <string.h>
 

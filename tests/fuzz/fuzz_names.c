@@ -99,7 +99,7 @@ static bool is_live(const struct play *play, const struct peer *p)
 	return heard_ns && play->now_ns < heard_ns + ENDPOINT_NAMES_SILENCE_S * NS_PER_S;
 }
 
-/* Calls @step, and checks that each endpoint that the step has changed may change and is valid. */
+/* Calls @step, and checks that each changed endpoint was allowed to change and is valid. */
 static void checked(struct play *play, void (*step)(struct play *play, void *arg), void *arg)
 {
 	struct endpoint before[PEERS];

@@ -34,7 +34,7 @@ enum told { TOLD_NONE, TOLD_WANT, TOLD_CONFIRMED, TOLD_MOVED, TOLD_WATCH, TOLD_F
 struct datagram {
 	struct datagram *next;
 	uint64_t at_ns;
-	struct endpoint from, to; /* in a note: the new endpoint of the peer */
+	struct endpoint from, to; /* in a note, `from` is the peer's new endpoint */
 	/* The next four members are used only in a note. */
 	enum told note;
 	struct node *node;
@@ -64,7 +64,7 @@ struct node {
 	uint8_t private[WIRE_KEY_LEN];
 	struct endpoint address;
 	int64_t unix_offset_ns;
-	uint64_t clock_step_ns, clock_ahead_ns; /* each reading of the clock adds clock_step_ns */
+	uint64_t clock_step_ns, clock_ahead_ns; /* each reading adds the first to the second */
 	bool under_load;
 	int send_error, index_error, peer_error,
 		allowed_error; /* results of the ops, 0 or -errno; the test sets them */
@@ -102,7 +102,7 @@ struct world {
 	struct datagram history[HISTORY_LEN];
 	uint64_t number;
 	uint64_t calm;	       /* the message number when the network became good */
-	uint64_t disturbed_ns; /* when a message with a number below calm last arrived */
+	uint64_t disturbed_ns; /* when a message with a number up to calm last arrived */
 	uint64_t forgot;       /* the message number when a node last lost its timestamps */
 	struct witness witness;
 	uint32_t serial;

@@ -42,7 +42,7 @@ static inline void nothing(void *ctx, uint64_t now_ns)
 	(void)ctx, (void)now_ns;
 }
 
-/* Runs the loop until nothing is left to do. A timer that is due keeps the loop from waiting. */
+/* Runs 20 turns of the loop. A timer that is due keeps the loop from waiting. */
 static inline void turn(struct world *w)
 {
 	struct loop_timer due;

@@ -353,8 +353,7 @@ static void full(void **state)
 	assert_int_equal(allowedips_insert(f->trie, &p, PEER(1), &f->lists[1]), 0);
 }
 
-/* The reference implementation
- * ------------------------------------------------------------------ */
+/* The reference implementation ----------------------------------------------------------------- */
 
 enum { LINEAR_MAX = 400 };
 

@@ -40,7 +40,7 @@ static void words(void **state)
 		{ "persistent-keep-alive", "PersistentKeepalive" },
 		{ "Adresses", "Address" },
 		{ "PersistantKeepalive", "PersistentKeepalive" },
-		/* names of interfaces that people use */
+		/* typical interface names, which must not be taken for a mistyped word */
 		{ "test", NULL },
 		{ "site", NULL },
 		{ "home", NULL },

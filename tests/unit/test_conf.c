@@ -118,7 +118,7 @@ static const struct good {
 	/* 33: wg(8) accepts an IPv4 address with fewer than four numbers */
 	{ PEER(KEY_A) "Endpoint = 10.0.1:5\n", "A[]:", 1 },
 	/* 34 */ { PEER(KEY_A) "Endpoint = host.5a:5\nEndpoint = 10.0.0.1:5\n", "A[]:", 0 },
-	/* 35: lines that were converted twice end in two carriage returns */
+	/* 35: lines that were converted to CRLF twice end in two carriage returns */
 	{ "[Peer]\r\r\nPublicKey = " KEY_A "\r\r\n", "A[]:", 0 },
 	/* 36 */ { "# a\rb\n" PEER(KEY_A), "A[]:", 0 },
 	/* 37 */ { "[Interface]\r\r\r", "", 0 },
@@ -286,7 +286,7 @@ static const struct bad {
 	/* 83: the name of a host does not end in a number */
 	{ PEER(KEY_A) "Endpoint = 192.0.2.300:5\n", -EINVAL,
 		   "3: 192.0.2.300:5: this is not an IPv4 address" },
-	/* 84: invisible characters, and other dashes */
+	/* 84: invisible characters, and a dash that is not '-' */
 	{ IF "MTU = 1400\xe2\x80\x8e\n", -EINVAL,
 		   "2: character 11: this is an invisible character (U+200E); remove it" },
 	/* 85 */ { IF "Listen\xc2\xadPort = 1\n", -EINVAL,
@@ -299,7 +299,7 @@ static const struct bad {
 	/* 89: part of a key's name */
 	{ PEER(KEY_A) "KeepAlive = 25\n", -EINVAL,
 		   "3: KeepAlive: there is no such key; did you mean PersistentKeepalive?" },
-	/* 90: a direction mark beyond those of General Punctuation */
+	/* 90: a direction mark outside the Unicode block General Punctuation */
 	{ IF "MTU = 1400\xd8\x9c\n", -EINVAL,
 		   "2: character 11: this is an invisible character (U+061C)" },
 	/* 91: a variation selector */
@@ -432,7 +432,8 @@ static void finding(void **state)
 	rmdir(directory);
 }
 
-/* Like wg-quick, warns only of a private key, and only if other users can read the file. */
+/* conf_read() warns if other users have access to the file, as wg-quick(8) does, but only if the
+ * file contains a private key. */
 static void readable_by_others(void **state)
 {
 	static const struct {

@@ -163,7 +163,8 @@ static void no_text(void **state)
 	assert_string_equal(told.all, "F 1:1: [...]: this file is in UTF-16; save it as UTF-8\n");
 }
 
-/* A stray character in the line of a section causes one fault, and none in the lines below. */
+/* A stray character in a line with [Interface] or [Peer] causes one fault, and none in the lines
+ * below. */
 static void strays_in_sections(void **state)
 {
 	static const char *const texts[] = {

@@ -199,7 +199,7 @@ static void test_secret_ages(void **state)
 	assert_int_equal(check_at(end), COOKIE_MAC1_ONLY);
 }
 
-/* Without a secret no cookie is valid, not even one made with the zeros in place of the secret. */
+/* Without a secret no cookie is valid, not even one made with a secret of zeros. */
 static void test_no_secret(void **state)
 {
 	(void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ctlserver.c - requests on the control socket, also those that are answered later. The socket
- * and its clients are real. */
+/* test_ctlserver.c - requests on the control socket, including those that are answered later. The
+ * socket and its clients are real. */
 #include "server_fixture.h"
 
 #include "wgxdp/control.h"
@@ -162,8 +162,8 @@ static void assert_answer(const char **text, enum kind kind)
 }
 
 /* Four requests that arrive together are answered in the order of the requests. The test tries
- * every order of the four kinds. A late answer is sent as soon as the answers before it are
- * sent. */
+ * every sequence of four requests of the four kinds. A late answer is sent as soon as the answers
+ * before it are sent. */
 static void any_order(void **state)
 {
 	struct world *w = *state;
@@ -226,8 +226,8 @@ static void waiting_holds_back(void **state)
 	close(b);
 }
 
-/* Clients that wait for the same answer are answered, even if one of them has hung up and one has
- * further requests that are answered late. */
+/* Clients that wait for the same answer are answered, even if others have hung up, and even if each
+ * client has another request, which is also answered late. */
 static void hung_up_while_waiting(void **state)
 {
 	struct world *w = *state;
@@ -240,7 +240,7 @@ static void hung_up_while_waiting(void **state)
 	}
 	assert_int_equal(d.waits, 4);
 	close(fds[1]);
-	close(fds[2]); /* the server has not noticed this yet */
+	close(fds[2]); /* the server has not noticed either hangup yet */
 	ctlserver_decided(d.control, true);
 	turn(w);
 	for (unsigned i = 0; i < 4; i += 3) {
@@ -252,7 +252,8 @@ static void hung_up_while_waiting(void **state)
 	}
 }
 
-/* The timer handles a request that answers other clients. One of these clients has hung up. */
+/* A `confirm` decides for two clients that wait, one of which has hung up. It is handled by the
+ * server's timer, because the `set` before it has used up the client's time. */
 static void answers_others(void **state)
 {
 	struct world *w = *state;

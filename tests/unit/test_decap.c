@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_decap.c - parses frames that are built field by field. Valid frames give the expected
- * result, each single damage is found, and a truncated frame is never read beyond its end (ASan
+ * result, invalid frames are refused, and a truncated frame is never read beyond its end (ASan
  * detects such reads, because each copy has exactly the frame's length).
  */
 #include "io/decap.h"

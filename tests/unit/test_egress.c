@@ -213,8 +213,7 @@ static void test_not_ready(void **state)
 }
 
 /* 4. If a session has fewer counters left than packets are waiting, the session is finished. The
- * packets keep waiting and leave in order under the next session, even if that session appears at
- * the same moment. */
+ * packets keep waiting and leave in order under the next session. */
 static void test_no_counters_left(void **state)
 {
 	struct peer *p = &peers[0];
@@ -267,8 +266,9 @@ static void test_next_session(void **state)
 		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
 }
 
-/* 6. chain_time_passed() reports a suspend on a second call, too. The flush may make the first
- * call, and a batch whose sessions were chosen before the suspend must still learn of it. */
+/* 6. chain_time_passed() reports a suspend again when it is called again. The flush may call it
+ * first, but a batch whose sessions were chosen before the suspend must still learn of the
+ * suspend. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;

@@ -340,7 +340,7 @@ static void test_limits(void **state)
 	begin();
 }
 
-/* 8. UDP packets without a checksum are merged into a packet without a checksum. */
+/* 8. UDP packets without a checksum are not merged. */
 static void test_udp_without_checksum(void **state)
 {
 	struct segment s = first;

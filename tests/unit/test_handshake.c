@@ -43,7 +43,8 @@ static void malformed(void **state)
 	world_free(t.w);
 }
 
-/* A damaged byte anywhere makes a message invalid, and an invalid message changes nothing. */
+/* A damaged byte between the header and mac2 makes a message invalid. An invalid message changes
+ * nothing. */
 static void damaged(void **state)
 {
 	struct pair t = meet();
@@ -227,7 +228,7 @@ static void cookies(void **state)
 }
 
 /* Both nodes are under load. The cookie reply to the response carries the index of a session,
- * because the responder has derived the keys already when it sends the response. */
+ * because the responder has already derived the keys when it sends the response. */
 static void cookies_both_ways(void **state)
 {
 	struct pair t = meet();
@@ -244,7 +245,8 @@ static void cookies_both_ways(void **state)
 	world_free(t.w);
 }
 
-/* Alters an initiation of @from and signs it again: the macs are correct, the handshake is not. */
+/* Alters an initiation and signs it again with @from's cookie: the macs are correct, the handshake
+ * is not. */
 static void spoil(struct peer *from, struct datagram *initiation, uint64_t now_ns)
 {
 	initiation->data[20]++;

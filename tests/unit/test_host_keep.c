@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_host_keep.c - keep.c: how often settings are restored that other programs remove. */
+/* test_host_keep.c - how often keep.c restores settings that other programs remove. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +16,8 @@ static unsigned checks;
 static bool damaged_seen;
 static struct keep *flushed; /* if not NULL: nftables is flushed during each check */
 
-/* The tests pass times to on_timer() that lie ahead of loop_now_ns(), so that on_timer() finds that
- * this check took no time. */
+/* on_timer() subtracts the time that it is given from loop_now_ns() to measure the check. The tests
+ * give it times in the future, so that it finds that the check took no time. */
 static int fake_check(void *ctx, bool damaged)
 {
 	(void)ctx;
@@ -116,8 +116,8 @@ static void failing(void **state)
 	loop_free(loop);
 }
 
-/* A program that flushes nftables during each check does not make the checks more frequent, neither
- * those that succeed nor those that fail. The damage is remembered. */
+/* A program that flushes nftables during each check does not make the checks more frequent, whether
+ * they succeed or fail. The damage is remembered. */
 static void flushed_during_checks(void **state)
 {
 	struct loop *loop = loop_new();

@@ -56,7 +56,8 @@ static void test_kdf(void **state)
 	}
 }
 
-/* Compares HASH and MAC with the vectors, with the input split at every position. */
+/* Compares HASH and MAC with the vectors. HASH takes two inputs, so the data is split at several
+ * positions. */
 static void test_hash_mac(void **state)
 {
 	uint8_t key[32], data[1024], expected[32], out[32];

@@ -256,8 +256,7 @@ static void low_order_keys(void **state)
 	world_pass(t.w, 30);
 	assert_int_equal(initiations(&t), 0);
 	assert_null(t.w->queue);
-	/* Packets that were staged without a private key are dropped as soon as a new private key
-	 * shows that the peers are unusable. */
+	/* With a new private key, these peers are still unusable. */
 	device_set_private_key(&t.a->device, (uint8_t[WIRE_KEY_LEN]){ 0 }, t.w->now_ns);
 	t.a->endpoint_changes = 0;
 	node_new_key(t.a);

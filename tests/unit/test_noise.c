@@ -49,7 +49,7 @@ static void meet(struct node *a, const struct node *b, const uint8_t psk[static 
 	cookie_maker_init(&a->maker, b->id.public);
 }
 
-/* Makes two nodes that know each other from the current block of vectors. */
+/* Makes two nodes with the keys in the current block of vectors. Each is the other's peer. */
 static void pair_from_vector(struct pair *p)
 {
 	uint8_t private[WIRE_KEY_LEN], psk[WIRE_KEY_LEN];
@@ -184,8 +184,8 @@ static void test_transcripts(void **state)
 	assert_int_equal(v.blocks, 4);
 }
 
-/* Each altered byte makes a message invalid, and an invalid message changes nothing. Header, sender
- * index and macs are covered by mac1, see test_cookie.c. */
+/* Each altered byte makes a message invalid, and an invalid message changes nothing. test_cookie.c
+ * alters the header, the sender index and the macs. */
 static void test_initiation_flipped(void **state)
 {
 	struct pair p, before;

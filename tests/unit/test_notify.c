@@ -118,7 +118,7 @@ static void test_nobody(void **state)
 	}
 }
 
-/* A service manager that has exited, or that does not read, does not block the daemon. */
+/* A service manager that has exited does not block the daemon. */
 static void test_deaf(void **state)
 {
 	(void)state;

@@ -157,7 +157,7 @@ static void unanswered(void **state)
 
 	(void)state;
 	world_pass(t.w, 20);
-	device_zero_all(&t.b->device, t.w->now_ns); /* b has lost its keys, which a does not know */
+	device_zero_all(&t.b->device, t.w->now_ns); /* a does not know that b has no keys */
 	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
 	t.ab->endpoint.ifindex = 7;
 	since = t.w->now_ns;
@@ -165,7 +165,7 @@ static void unanswered(void **state)
 	world_pass(t.w, 14.9);
 	assert_int_equal(initiations(&t), 1);
 	assert_int_equal(t.ab->endpoint.local.v4.s_addr, htonl(0x0a000001));
-	t.w->loss_percent = 100; /* so that no answer sets the local side again */
+	t.w->loss_percent = 100; /* without answers, nothing sets the source address again */
 	while (initiations(&t) == 1)
 		world_run(t.w, world_next(t.w));
 	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.334));
@@ -362,8 +362,9 @@ static void many_timers_at_once(void **state)
 	world_free(t.w);
 }
 
-/* A new private key, or a suspend, requires a handshake with every peer at once. The old keys are
- * wiped at once. device_tick() begins the handshakes later, because they are slow. */
+/* After a new private key, after a suspend, and when the device is set up again, every peer needs a
+ * handshake. The old keys are wiped immediately, but the handshakes are slow, so device_tick()
+ * begins them later, in several turns. */
 static void many_handshakes_at_once(void **state)
 {
 	enum { SILENT = 40 };

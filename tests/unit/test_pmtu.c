@@ -100,7 +100,7 @@ static void test_ipv6(void **state)
 		/* 1: unreachable */ { 0, 1, false },
 		/* 2: a quoted packet that is not IPv6 */ { 8, 0x45, false },
 		/* 3: TCP */ { 14, 6, false },
-		/* 4: a fragment, which has no UDP header */ { 14, 44, false },
+		/* 4: a fragment header without any ports */ { 14, 44, false },
 		/* 5: another port */ { 49, 0x6d, false },
 	};
 	uint8_t cut[sizeof(error6) + 8];
@@ -115,7 +115,7 @@ static void test_ipv6(void **state)
 	assert_memory_equal(&to.remote.v6.sin6_addr, error6 + 32, 16);
 	for (size_t len = 0; len < 52; len++)
 		assert_false(parse(true, error6, len, &to));
-	/* data that a socket has already truncated */
+	/* the first fragment of our packet: a fragment header before the ports */
 	memcpy(cut, error6, 48);
 	memset(cut + 48, 0, 8);
 	memcpy(cut + 56, error6 + 48, 8);

@@ -79,7 +79,7 @@ static void messages_end(void **state)
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->received_data, heard + 1);
 	assert_int_equal(t.ab->stage.count, 1);
-	world_pass(t.w, 6); /* the waiting packets leave under the new session */
+	world_pass(t.w, 6); /* the waiting packet leaves under the new session */
 	assert_int_equal(t.b->received_data, heard + 2);
 	world_free(t.w);
 }

@@ -152,12 +152,12 @@ static void bounded_lines(void **state)
 	memset(text, 'x', sizeof(text));
 	text[101] = '\0';
 	memcpy(text, "echo ", 5);
-	text[100] = '\n'; /* exactly 100 */
+	text[100] = '\n'; /* a line of 100 bytes, the limit */
 	say(w, a, text);
 	assert_int_equal(strlen(hear(a)), 96);
 	memset(text + 100, 'x', 2);
 	text[102] = '\0';
-	say(w, a, text); /* a line without a newline */
+	say(w, a, text); /* a longer line, whose newline has not arrived */
 	assert_null(hear(a));
 	text[101] = '\n';
 	say(w, b, text);

@@ -182,7 +182,7 @@ static void adoption(void **state)
 	socket_file_done(&inherited);
 	assert_int_equal(access(w->path, F_OK), -1);
 	turn(w);
-	assert_int_equal(w->deleted, 1); /* the watch of w->file noticed it */
+	assert_int_equal(w->deleted, 1); /* the watch of w->file noticed the deletion */
 	assert_int_equal(socket_file_init(&inherited, w->path, &f), 0);
 	assert_int_equal(socket_file_adopt(&inherited, w->fd, &f), -ENOENT);
 	assert_non_null(strstr(f.text, w->path));

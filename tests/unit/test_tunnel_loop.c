@@ -102,8 +102,8 @@ static void test_nests(void **state)
 	assert_true(tunnel_loop_exists(allowed, reach(3, "10.0.2.9", true)));
 }
 
-/* A route into the tunnel that ends at no peer or endpoint is no loop. Its packets are dropped
- * later, for another reason. */
+/* An endpoint that is routed into the tunnel causes no loop if its address belongs to no peer, or
+ * to a peer without an endpoint. Packets to it are dropped later, for another reason. */
 static void test_dead_ends(void **state)
 {
 	(void)state;

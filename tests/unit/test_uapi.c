@@ -41,7 +41,8 @@ static void talks(void **state)
 	}
 }
 
-/* Any other first line ends the connection without an answer. */
+/* A first line other than get=1 or set=1, a further line of a get, or a NUL in a line ends the
+ * connection without an answer. */
 static void closes(void **state)
 {
 	static const char *const said[] = { "\n", "get=2\n", "set=1 \n", "hello\n", "get=1\nx\n" };
@@ -202,7 +203,7 @@ static void replaced(void **state)
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=x\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
-		/* moved to another peer, removed, listed twice */
+		/* a prefix moves to another peer, or is removed; the list is replaced twice */
 		{ "public_key=" A "\nreplace_allowed_ips=true\npublic_key=" B
 		  "\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },

@@ -27,7 +27,7 @@ static const struct conversation {
 	const char *got; /* the answer to a get afterwards, without its errno */
 } conversations[] = {
 	/*  0 */ { "set=1\n\n", OK, "" },
-	/*  1: order of get */
+	/*  1: the order of the lines in the answer to a get */
 	{ "set=1\nfwmark=51820\nlisten_port=5\nprivate_key=" OWN "\npublic_key=" A
 	  "\nallowed_ip=10.0.0.9/8\nallowed_ip=fd00::/8\npersistent_keepalive_interval=25\n"
 	  "endpoint=[2001:db8::1]:5\npreshared_key=" B "\nprotocol_version=1\n\n", OK,
@@ -37,7 +37,7 @@ static const struct conversation {
 	/*  2: peers in the order in which they were added */
 	{ "set=1\npublic_key=" C "\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n", OK,
 	  PEER_HEAD(C) PEER_TAIL PEER_HEAD(A) PEER_TAIL PEER_HEAD(B) PEER_TAIL },
-	/*  3: allowed IPs move to another peer, are removed, are replaced */
+	/*  3: allowed IPs move to another peer, or are removed; row 4 replaces them */
 	{ "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\nallowed_ip=10.0.0.2/32\n"
 	  "allowed_ip=10.0.0.3/32\n"
 	  "public_key=" B "\nallowed_ip=10.0.0.2/32\nallowed_ip=-10.0.0.1/32\npublic_key=" A

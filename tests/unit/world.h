@@ -4,9 +4,9 @@
  * worker: it seals, opens and stages packets, and sends the device the notes of a worker, at once
  * or delayed.
  *
- *   node_send ─▶ seal ─┐                                    ┌─▶ open ─▶ node->received_data
+ *   node_send ─▶ seal ──┐                                    ┌─▶ open ─▶ node->received_data
  *   device ─▶ ops.send ─┴─▶ loss, delay, repeats ─▶ queue ───┴─▶ device_handshake_input
- *   worker ─▶ note ──────────────────────────────▶ queue ─────▶ device_want_handshake, ...
+ *   worker ─▶ note ───────────────────────────────▶ queue ─────▶ device_want_handshake, ...
  *
  * network.h has the clock and the network, node.h the ops of the device, witness.h the record of
  * what happened. The world checks at each step:
@@ -21,7 +21,7 @@
 #include "node.h"
 
 struct payload {		    /* the inner packet */
-	uint8_t from[WIRE_KEY_LEN]; /* public key under which it was sealed */
+	uint8_t from[WIRE_KEY_LEN]; /* public key of the node that sealed it */
 	uint32_t serial;
 };
 
@@ -56,7 +56,7 @@ void node_new_key(struct node *n);
 /* Checks that the tables, the mirror and the sessions agree, and that current sessions match. */
 void node_check(struct node *n);
 
-/* Starts the node's device, which then is down and has no peers. */
+/* Starts the node's device. At first the device is down and has no peers. */
 void node_start(struct node *n);
 
 /* Ends a device, as if its process ended: its pending notes are lost. */
