@@ -201,8 +201,8 @@ static void absorb_partial(struct number *h, const struct factor *power,
 		absorb(h->limb, power, NULL, row, top);
 }
 
-/* Does @steps steps in which all blocks exist and are whole. In each step a lane reads @step_blocks
- * blocks further on in its packet. */
+/* Does @steps steps in which all blocks exist and are whole. After each step, each lane moves
+ * forward in its packet by @step_blocks blocks. */
 static INLINE void absorb_whole(struct number *number, const struct factor *power,
 				const struct factor *h_power, const struct rows *rows, size_t steps,
 				size_t step_blocks)

@@ -10,7 +10,8 @@
  *     open   Ka Kb Kc Kd Ke Kf Kg Kh | ... then the tags are checked, then a0 a1 a2 b0 ...
  *
  * Opening queues the data blocks only of packets whose tag was right, so a forged packet is never
- * decrypted.
+ * decrypted. A batch that fits into the slots is opened in one pass: the key stream is computed
+ * before the tags are checked, but only packets whose tag was right are decrypted with it.
  */
 #ifndef WGXDP_AEAD_LANES_BATCH_H
 #define WGXDP_AEAD_LANES_BATCH_H
@@ -30,7 +31,7 @@ struct output {
 /* The working memory for up to AEAD_WINDOW packets of a batch. */
 struct window {
 	/* Secret. wipe_traces() wipes the parts that were written. */
-	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* partial and gathered blocks */
+	alignas(64) uint8_t scratch[SLOTS][BLOCK_LEN]; /* partial and gathered blocks; key stream */
 	uint8_t keys[AEAD_WINDOW][BLOCK_LEN];	       /* Poly1305 keys, in the first 32 bytes */
 	uint8_t tags[AEAD_WINDOW][AEAD_TAG_LEN];
 	struct poly poly;

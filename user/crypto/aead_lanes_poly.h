@@ -249,8 +249,8 @@ static void strip_start(struct poly *poly, int lane, const struct mac *mac)
 		strip_start_tail(s);
 }
 
-/* Advances all lanes to the end of the shortest strip. Idle lanes process a copy of that strip;
- * their result is not used. Returns false if all lanes are idle. */
+/* Advances all lanes by as many blocks as the shortest strip still has. Idle lanes process a copy
+ * of that strip; their result is not used. Returns false if all lanes are idle. */
 static bool advance_lanes(struct poly *poly)
 {
 	const struct strip *shortest = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ct.h - marks for the constant-time test (tests/ct), which marks the secrets as undefined and runs
- * the code under memcheck. In every other build the marks compile to nothing.
+ * ct.h - declassify() for the constant-time test (tests/ct), which marks the secrets as undefined
+ * and runs the code under memcheck. In every other build declassify() compiles to nothing.
  */
 #ifndef WGXDP_CT_H
 #define WGXDP_CT_H
