@@ -25,8 +25,8 @@ int ipsec_fd(const struct ipsec_watch *w);
 /* Reads and discards a bounded number of notifications. The caller then calls ipsec_read(). */
 void ipsec_drain(struct ipsec_watch *w);
 
-/* Reads all policies again. Returns 0, or -errno; the old policies are then kept, and the function
- * must be called again. */
+/* Reads all policies again. Returns 0. On failure, returns -errno and keeps the old policies; the
+ * caller must then call again. */
 int ipsec_read(struct ipsec_watch *w);
 
 /* Returns true if any policy encrypts or refuses packets that leave. */

@@ -32,7 +32,7 @@ static struct netlink *open_protocol(int protocol)
 		goto free_nl;
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID))
 		goto close_socket;
-	/* Kernels before 4.12 have no extended acknowledgements; netlink_error() then returns
+	/* Errors are ignored: without extended acknowledgements, netlink_error() returns
 	 * strerror(). */
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_CAP_ACK, &on, sizeof(on));

@@ -167,7 +167,7 @@ int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_d
 struct netlink_table_route {
 	struct prefix to;
 	uint32_t ifindex; /* 0 = no link (unreachable, blackhole) */
-	bool has_gateway; /* the gateway has the family of the route */
+	bool has_gateway; /* false also for a gateway of another family than the route's */
 	uint8_t gateway[16];
 };
 

@@ -193,7 +193,7 @@ static int take_drops(const struct nlmsghdr *nlh, void *ctx)
 	const struct nlattr *a = netlink_attr(nlh, sizeof(struct ifinfomsg), IFLA_STATS64,
 					      offsetof(struct rtnl_link_stats64, multicast));
 	struct netlink_drops *out = ctx;
-	struct rtnl_link_stats64 stats; /* a copy: attributes are aligned to 4 bytes */
+	struct rtnl_link_stats64 stats; /* a copy, because attributes are aligned to only 4 bytes */
 
 	if (!a)
 		return -EBADMSG;

@@ -117,7 +117,7 @@ static int query(struct netlink *nl, const struct query *q, struct netlink_route
 		mnl_attr_put_u32(nlh, RTA_OIF, q->ifindex);
 	if (q->fwmark)
 		mnl_attr_put_u32(nlh, RTA_MARK, q->fwmark);
-	if (q->port) { /* rules and the hash over several next hops may depend on the ports */
+	if (q->port) { /* policy rules and the multipath hash may depend on the ports */
 		mnl_attr_put_u8(nlh, RTA_IP_PROTO, IPPROTO_UDP);
 		mnl_attr_put_u16(nlh, RTA_DPORT, q->port);
 	}
@@ -253,7 +253,7 @@ bool netlink_parse_destination(const struct nlmsghdr *nlh, struct prefix *out)
 
 struct neighbour {
 	bool valid, managed;
-	bool fixed; /* permanent, never resolved, or maintained by another program (extern_learn) */
+	bool fixed; /* permanent, NOARP, or maintained by another program (extern_learn) */
 	uint8_t mac[6];
 };
 

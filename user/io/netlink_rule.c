@@ -32,7 +32,7 @@ static bool has_other_selector(const struct nlmsghdr *nlh, const struct fib_rule
 	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++) {
 		const struct nlattr *a = netlink_attr(nlh, sizeof(*header), selectors[i], 1);
 
-		/* The kernel sends FRA_SUPPRESS_IFGROUP for every rule; -1 means no group. */
+		/* FRA_SUPPRESS_IFGROUP = -1 means no group, so it is not a selector. */
 		if (a && (selectors[i] != FRA_SUPPRESS_IFGROUP ||
 			  (mnl_attr_get_payload_len(a) >= 4 && mnl_attr_get_u32(a) != UINT32_MAX)))
 			return true;

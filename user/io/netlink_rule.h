@@ -20,7 +20,7 @@ struct netlink_rule {
 	uint32_t priority;
 	uint32_t table;		       /* routing table to look up */
 	uint32_t fwmark;	       /* 0 = any packet */
-	int32_t suppress_prefixlength; /* ignore routes with a prefix length up to this; -1: none */
+	int32_t suppress_prefixlength; /* ignore routes of at most this prefix length; -1 = off */
 	uint8_t protocol;	       /* origin, for example RTPROT_KERNEL; 0 = unknown */
 };
 

@@ -33,8 +33,8 @@ static const int own_groups[] = {
 	RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	  RTNLGRP_IPV4_RULE,	RTNLGRP_IPV6_RULE,
 	RTNLGRP_NEXTHOP,    RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, 0,
 };
-/* The groups for a watch of another namespace. This list is shorter, because the socket receives
- * the messages of all namespaces. RTNLGRP_NSID reports the end of a namespace. */
+/* The groups for a watch of another namespace: as few as possible, because the socket receives the
+ * messages of all namespaces. RTNLGRP_NSID reports the end of a namespace. */
 static const int netns_groups[] = {
 	RTNLGRP_LINK,	   RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
 	RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP,    RTNLGRP_NSID,	   0,

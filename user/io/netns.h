@@ -14,7 +14,7 @@
 int netns_call(int fd, int (*fn)(void *ctx), void *ctx);
 
 /* Opens the namespace in which the interface of the TUN descriptor @tun_fd is now. Returns a
- * descriptor or -errno: -ENOTTY before Linux 5.8. */
+ * descriptor or -errno: -EBADFD (the interface was deleted), -EPERM (no CAP_NET_ADMIN there). */
 int netns_of_tun(int tun_fd);
 
 /* Returns the inode of the namespace of process @pid ("self" for this process). The inode

@@ -12,8 +12,8 @@ struct netlink;
 /* Each text is the table and the name of one chain that has rules, such as "mangle OUTPUT"; "" =
  * there is no chain with rules. */
 struct nft_hooks {
-	char route[NFT_HOOK_NAME_LEN]; /* a chain of type route in output, which may set a mark */
-	char nat[NFT_HOOK_NAME_LEN];   /* a chain of type nat in output or postrouting */
+	char route[NFT_HOOK_NAME_LEN]; /* a chain of type route, hook output: it may set a mark */
+	char nat[NFT_HOOK_NAME_LEN];   /* a chain of type nat, hook output or postrouting */
 };
 
 /* Reads the chains. @nl is from netlink_open_netfilter(). Returns 0 with @out filled in, or -errno:

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pmtu.c - two raw sockets whose filters pass only "too big" errors. A message of the IPv4 socket
- * begins with its IP header, a message of the IPv6 socket with the ICMPv6 header:
+ * pmtu.c - two raw sockets with filters. The IPv4 socket receives every "destination unreachable",
+ * of which "fragmentation needed" is one code; the IPv6 socket receives only "packet too big". A
+ * message of the IPv4 socket begins with its IP header, one of the IPv6 socket with the ICMPv6
+ * header:
  *
  *   | IP | ICMP: type, code, checksum, MTU | quoted packet: IP header | UDP header: ports ...
  */

@@ -60,7 +60,7 @@ struct transport {
 	 * Reader only. */
 	unsigned unsent;
 	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. For
-	 * UDP sockets, stays 0 until the kernel refuses a message. Reader only. */
+	 * UDP sockets, stays 0 until a send buffer is full. Reader only. */
 	unsigned fullness;
 	/* Busy polling: recv() makes the kernel poll the queue, and the reader sleeps only after
 	 * this time without a packet. 0 = no busy polling. */

@@ -18,8 +18,7 @@
  * IP_RECVERR is off, because with it an ICMP error caused by one peer would make the next send to
  * another peer fail.
  *
- * udp_send_one(), udp_set_fwmark() and udp_socket_drops() use only the descriptors, so that any
- * thread may call them.
+ * The functions under "any thread" below use only the descriptors.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -76,10 +76,10 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Chooses how many slots the next recvmmsg() offers. If the kernel joins datagrams (UDP_GRO), few
- * slots hold many datagrams, so few are offered, and the datagrams are still in the cache when they
- * are decrypted. Otherwise twice as many slots are offered as were filled, because each slot that
- * stays empty costs the time to prepare it. */
+/* Chooses how many slots the next recvmmsg() offers. If the kernel joins datagrams (UDP_GRO), offers
+ * only a few: they hold many datagrams, which are still in the cache when they are decrypted.
+ * Otherwise offers twice as many slots as were filled, because each slot that stays empty costs the
+ * time to prepare it. */
 static void adapt_vlen(struct udp *u, unsigned messages, uint64_t bytes)
 {
 	unsigned vlen = bytes / messages > JOINED_BYTES ? UDP_RX_SLOTS_MIN : 2 * messages;
@@ -472,8 +472,8 @@ static unsigned fullness_of(int fd)
 	return used < size ? (unsigned)((uint64_t)used * 16 / (uint64_t)size) : 16;
 }
 
-/* Measures how full the send buffers are. The system calls take 0.2 us, so a sweep makes them only
- * after the kernel has refused a message, and until the buffers are less than half full. */
+/* Measures how full the send buffers are. The system calls take 0.2 us, so udp_sweep() makes them
+ * only after a buffer was full, and stops when both buffers are less than half full. */
 static void measure_fullness(struct udp *u)
 {
 	unsigned v4 = fullness_of(u->fds[UDP_V4]), v6 = fullness_of(u->fds[UDP_V6]);

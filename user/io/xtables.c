@@ -28,7 +28,8 @@ static bool is_used(const char *path)
 	return found;
 }
 
-/* A chain without rules begins with its policy, whose place is its "underflow". */
+/* Returns true if the chain OUTPUT of the table has rules. A chain without rules begins with its
+ * policy, whose offset in the table is underflow[]. */
 static bool has_rules(int family, int level, int option)
 {
 	struct ipt_getinfo info = { .name = TABLE };
