@@ -12,7 +12,8 @@
 #include "io/encap.h"
 #include "io/udp_private.h"
 
-/* See adapt_vlen(): the fewest slots, and the mean length that only joined datagrams have. */
+/* For adapt_vlen(): the fewest slots that it offers, and the mean length of messages above which it
+ * concludes that the kernel joins datagrams. */
 #define UDP_RX_SLOTS_MIN 4
 #define JOINED_BYTES 8192
 
@@ -76,10 +77,10 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Chooses how many slots the next recvmmsg() offers. If the kernel joins datagrams (UDP_GRO), offers
- * only a few: they hold many datagrams, which are still in the cache when they are decrypted.
- * Otherwise offers twice as many slots as were filled, because each slot that stays empty costs the
- * time to prepare it. */
+/* Chooses how many slots the next recvmmsg() offers. If the kernel joins datagrams (UDP_GRO), only
+ * a few: they hold many datagrams, which are still in the cache when they are decrypted. Otherwise
+ * twice as many slots as were filled, because each slot that stays empty costs the time to prepare
+ * it. */
 static void adapt_vlen(struct udp *u, unsigned messages, uint64_t bytes)
 {
 	unsigned vlen = bytes / messages > JOINED_BYTES ? UDP_RX_SLOTS_MIN : 2 * messages;

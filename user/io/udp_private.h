@@ -57,7 +57,7 @@ struct udp {
 	bool gso;	       /* UDP_SEGMENT may be used */
 	bool gro;	       /* UDP_GRO is on */
 	unsigned family;       /* the family of the last datagram */
-	unsigned calls;	       /* of udp_recv() */
+	unsigned calls;	       /* how often udp_recv() was called */
 	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned the datagrams in
 	 * slots [0, at), and the datagrams before @offset in slot [at]. */
 	unsigned filled, at;
