@@ -144,8 +144,9 @@ NET_TESTS := $(call tests_of,$(net_src)) $(filter-out %/lib.sh,$(sort $(wildcard
 CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(filter-out %/lib.sh,$(sort $(wildcard tests/long/*.sh))) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
-# `make check-vm KERNELS="5.10 sid"` chooses kernels; tools/vm --help lists them. BRIEF=1 is the
-# short set: the verifier, and interop in both roles by both paths. Two guests run at once.
+# `make check-vm KERNELS="5.10 sid"` chooses kernels; tools/vm --help lists them. With BRIEF=1 only
+# two scripts run: bpf.sh loads the BPF programs, and interop.sh tests wgxdp with the kernel's
+# WireGuard, as initiator and as responder, by XDP and by UDP. Two guests run at once.
 KERNELS ?= 5.10 6.1 6.12 sid
 VM_SCRIPTS := $(if $(BRIEF),tests/vm/bpf.sh tests/vm/interop.sh,$(sort $(wildcard tests/vm/*.sh)) \
 	$(patsubst %,tests/net/%.sh,lifecycle moves accounting))
@@ -235,7 +236,8 @@ check-vm-arm64-run:
 check-arm64: arm64 ## unit tests for arm64, in QEMU's user-mode emulation; no root
 	@$(MAKE) --no-print-directory $(ARM64) check-unit
 
-# The file is rewritten only when it changes, so that a commit does not rebuild everything.
+# Every run of make executes this recipe, but it replaces the file only if the version has changed,
+# so that the few objects that include it are not compiled again each time.
 $(B)/version.h: FORCE | $(B)/
 	@printf '#define WGXDP_VERSION "%s"\n' '$(FULL_VERSION)' >$@.$$$$; \
 		cmp -s $@ $@.$$$$ && rm $@.$$$$ || mv $@.$$$$ $@

@@ -44,9 +44,9 @@ static __noinline bool mac1_valid_response(const struct wire_response *msg,
 	return mac1_valid(msg, keys, offsetof(struct wire_response, macs));
 }
 
-/* Checks mac1 of the message of @type at @msg. The caller has validated its length. Also returns
- * true if there is no mac1 to check: the type has none (3 and 4), we have no private key, or the
- * packet is not linear. The daemon checks mac1 again. */
+/* Returns false if the message of @type at @msg has a wrong mac1. Types 3 and 4 have no mac1. Also
+ * accepts a message whose mac1 cannot be checked here, because we have no private key or because
+ * the packet is not linear; the daemon checks mac1 again. The caller has validated the length. */
 static __always_inline bool mac1_accepts(const void *msg, const void *end, __u8 type)
 {
 	__u32 zero = 0;

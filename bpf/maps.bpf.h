@@ -45,8 +45,8 @@ struct {
 	__type(value, struct peer_value);
 } peers SEC(".maps");
 
-/* slot -> received packets with an index of the peer, before authentication; and packets that the
- * host sends to the peer, before encryption */
+/* slot -> data messages received for a session of the peer, before authentication; and packets that
+ * the host sends to the peer, before encryption */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -98,8 +98,8 @@ struct {
 	__type(value, struct drops_value);
 } drops SEC(".maps");
 
-/* enum reason -> packets and bytes that failed a check but were passed, because the host
- * forwards */
+/* enum reason -> packets and bytes that failed a check but were passed, because the host forwards;
+ * REASON_stalled -> data messages that were passed because their worker hung */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, REASON_COUNT);

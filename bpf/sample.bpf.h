@@ -9,7 +9,8 @@
 #include "limit.bpf.h"
 #include "maps.bpf.h"
 
-/* Each BPF object has limits of its own, so two objects can sample the same reason. */
+/* Each BPF object has its own limits. EVENTS_PER_S still holds for each reason, because no two
+ * objects drop packets for the same reason. */
 static __u64 sample_limits[REASON_COUNT];
 
 /* Returns an event for the caller to complete and submit. Returns NULL if the limit of the reason

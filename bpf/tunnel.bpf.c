@@ -40,8 +40,8 @@
 #include "maps.bpf.h"
 #include "skb.bpf.h"
 
-/* How many packets without a peer reach the worker per second. The worker has a further limit for
- * ICMP errors (path/chain.h). */
+/* At most this many packets per second reach the worker although no peer has their destination. The
+ * worker has a further limit for ICMP errors (path/chain.h). */
 #define NO_PEER_PER_S 50
 
 static __u64 no_peer_limit;
@@ -70,8 +70,8 @@ static __always_inline __u32 peer_of(struct __sk_buff *skb, __u32 at4, __u32 at6
 
 /* --- egress ---------------------------------------------------------------------------------- */
 
-/* Returns true if an ICMP error may answer the packet: if it is IP, and neither multicast nor
- * broadcast. */
+/* Returns true if the daemon may answer the packet with an ICMP error: if the packet is IP, and
+ * neither multicast nor broadcast. */
 static __always_inline bool answerable(struct __sk_buff *skb)
 {
 	__u8 first;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * peerswarm - simulates many WireGuard peers of one hub, which all have the same address.
+ * peerswarm - simulates many WireGuard peers of one hub. All peers share one UDP socket.
  * tools/bench uses it as the load for a hub with 1,000 peers. It works with any WireGuard
  * implementation as the hub, because it uses the protocol core of wgxdp.
  *

@@ -439,7 +439,7 @@ int main(int argc, char **argv)
 {
 	static struct options o = { .length = 64, .seconds = 1 };
 	struct sigaction action = { .sa_handler =
-					    on_signal }; /* without SA_RESTART: recvmmsg() ends */
+					    on_signal }; /* no SA_RESTART, so recvmmsg() ends */
 	const char *verb;
 	bool sends;
 

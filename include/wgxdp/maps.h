@@ -68,7 +68,7 @@ struct peer_value {
 	__u64 latest_handshake; /* Unix time in s; 0 = never */
 };
 
-/* peer_stats counts offered packets per peer. Received: data messages with an index of the peer,
+/* peer_stats counts offered packets per peer. Received: data messages for a session of the peer,
  * authentic or not. Sent: packets from the host to an allowed IP of the peer, even if they are
  * dropped later. A GSO packet counts as the number of packets that it is split into, but the bytes
  * of its headers are counted once. peer_auth counts only authentic messages, like `wg show

@@ -51,9 +51,10 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 		  bool *native, struct fault *f);
 
 /* Attaches the XDP program to libxdp's dispatcher, so that other programs can share the NIC. If the
- * owner is killed, the program passes all packets until chainlink_clean() removes it. Returns 0, an
- * error of loader_attach(), or -ENOTSUP if the kernel or libxdp lacks support or the maps are not
- * pinned, because chainlink_clean() recognises the program by its pinned map. */
+ * owner is killed, the program passes all packets until chainlink_clean() removes it. The maps must
+ * be pinned, because chainlink_clean() recognises the program by a pinned map. Returns 0, an error
+ * of loader_attach(), or -ENOTSUP (the kernel or libxdp lacks support, or the maps are not
+ * pinned). */
 int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f);
 

@@ -90,7 +90,8 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 	return err;
 }
 
-/* Detaches egress first, because ingress may have created the qdisc that both use. */
+/* Ingress is attached first, so it may have created the clsact qdisc. It is detached last, because
+ * the qdisc can be removed only when it has no filter left. */
 void loader_detach_tunnel(struct loader *l)
 {
 	tclink_close(&l->egress);

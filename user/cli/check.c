@@ -150,9 +150,9 @@ static void check_nic(struct netlink *nl, const struct options *options, const c
 	n->unseen |= !facts.privileged && (judgement.rx_xdp || judgement.tx_xdp);
 }
 
-/* Checks the NICs that attach would choose. If the tunnel is up, checks only that the NICs exist
- * whose names the user gave: `wgxdp show` says which path data takes and why. Returns 0, or -errno
- * with @f filled in if there is no NIC of such a name. */
+/* Checks the NICs that attach would choose. If the tunnel is up, checks only that the NICs that the
+ * user named exist, because `wgxdp show` then says which path data takes and why. Returns 0, or
+ * -errno with @f filled in if a named NIC does not exist. */
 static int check_nics(struct netlink *nl, const struct options *options, const struct conf *c,
 		      bool up, struct findings *n, struct fault *f)
 {

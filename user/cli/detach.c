@@ -20,9 +20,9 @@
 #define TIMEOUT_S 30
 
 /* Removes the files that a killed daemon of @interface left behind. (The kernel has already removed
- * the interface.) Sets *@served if another program now serves an interface of this name; that
- * interface is not touched. Returns false if there was nothing to remove, or if a wgxdp daemon
- * serves the interface. */
+ * the interface.) Sets *@served if another program, such as wireguard-go, now serves an interface
+ * of this name, and does not touch that interface. Returns false if there was nothing to remove, or
+ * if a wgxdp daemon serves the interface. */
 static bool clean_up_dead(const char *interface, bool *served)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];

@@ -24,10 +24,11 @@ struct down {
 };
 
 /* Reads the record of @interface and the config file. The file is @path, or if @path is NULL, the
- * file that was attached. Warns if the file cannot be read. down_done() releases everything. */
+ * file that was attached. While another command runs the hooks of @interface, warns once and waits.
+ * Warns if the record or the file cannot be read. down_done() releases everything. */
 void down_open(struct down *d, const char *interface, const char *path);
-/* Reads only the record that a killed daemon of @interface left, not the config file. Like
- * down_open(), warns and waits while another command runs the hooks of @interface. */
+/* Like down_open(), but reads only the record, which a killed daemon of @interface left, and not
+ * the config file. */
 void down_open_recorded(struct down *d, const char *interface);
 void down_done(struct down *d);
 

@@ -70,8 +70,8 @@ int verbs_help(FILE *out)
 
 /* Words that are not interfaces ---------------------------------------------------------------- */
 
-/* Words that are not verbs but that users may type as one, for example commands of other programs,
- * each with the verb to suggest. */
+/* Words that users may type in place of a verb, for example commands of other programs, each with
+ * the verb to suggest. */
 static const struct {
 	const char *word, *verb; /* verb is NULL if no verb of wgxdp does this */
 } strangers[] = {

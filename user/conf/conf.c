@@ -157,8 +157,9 @@ static int read_setting(struct conf_parser *p, char *line)
 	return *value || key->resets ? key->set(p, value) : 0;
 }
 
-/* Returns how many bytes at the beginning of @line conf_check_characters() must check. A hook may
- * contain any characters, so only the part of its line before '=' is checked. */
+/* Returns the length of the first part of @line, which conf_check_characters() must check. A hook
+ * may contain any characters, so this part ends before the '=' of a hook. Any other line is checked
+ * as a whole. */
 static size_t plain_length(const char *line, enum conf_section section)
 {
 	size_t len = strcspn(line, "=");
@@ -227,8 +228,8 @@ static bool is_utf16(const char *text, size_t len)
 	return len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
 }
 
-/* Returns true if a carriage return is followed by more text. White space at the end of a line may
- * have carriage returns. */
+/* Returns true if a carriage return is followed by more text. At the end of a line, a carriage
+ * return is only a part of CRLF. */
 static bool has_inner_return(const char *line)
 {
 	const char *at = line + strcspn(line, "\r");
@@ -236,9 +237,9 @@ static bool has_inner_return(const char *line)
 	return at[strspn(at, "\r")];
 }
 
-/* Checks that the line from @text to @end has no NUL byte, and, at the first line, that the file of
- * @len bytes is neither in UTF-16 nor a single line whose parts end in carriage returns. Returns 0
- * or -EINVAL. */
+/* Checks that the line from @text to @end has no NUL byte. At the first line, also refuses a file
+ * (of @len bytes) that is in UTF-16, or whose lines end in carriage returns alone. Returns 0 or
+ * -EINVAL. */
 static int check_encoding(struct conf_parser *p, const char *text, size_t len, const char *end)
 {
 	if (p->line == 1 && is_utf16(text, len))

@@ -30,7 +30,7 @@ struct conf_parser {
 	conf_warn_fn warn;     /* warning callback of conf_parse(), or NULL */
 	conf_report_fn report; /* callback of conf_check(), which goes on after errors; or NULL */
 	void *ctx;
-	struct fault *f; /* first error, in conf_parse() */
+	struct fault *f; /* where conf_parse() puts the first error */
 	unsigned faults, warnings;
 
 	enum conf_section section;
@@ -99,8 +99,8 @@ int conf_add_peer(struct conf *c, uint32_t *size);
 /* Wipes and frees the peers of @c. */
 void conf_free_peers(struct conf *c);
 
-/* Replaces control characters, because messages go to a terminal, and bytes that are not valid
- * UTF-8, because messages go into JSON. */
+/* Replaces control characters and bytes that are not valid UTF-8, so that the text can go to a
+ * terminal and into JSON. */
 void conf_printable(char *text);
 /* Removes trailing white space in place. Returns the first character that is not white space. */
 char *conf_trim(char *text);

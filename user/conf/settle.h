@@ -18,7 +18,7 @@
 struct settle_step {
 	struct prefix prefix; /* its host bits are 0 */
 	bool take;
-	bool kept;    /* output: because of this step the peer has the prefix at the end */
+	bool kept;    /* output: this step gave the peer the prefix that it has at the end */
 	size_t until; /* index of the step at which the peer loses the prefix; 0 = never */
 	uint32_t peer;
 	unsigned line, column;
