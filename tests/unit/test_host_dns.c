@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* test_host_dns.c - dns.c and run.c: the arguments of resolvectl and resolvconf, and how their
- * failures are reported. */
+/* test_host_dns.c - dns.c and run.c: the arguments of resolvectl and resolvconf, how their failures
+ * are reported, and that slow programs do not exceed the time of the watchdog. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 static char resolved_serves[64];
 #define RESOLVED_SERVES resolved_serves
 #include "host/dns.c" /* NOLINT(bugprone-suspicious-include) */
+#include "util/notify.h"
 
 static char folder[] = "/tmp/wgxdp-dns-XXXXXX";
 static char *servers[] = { "10.0.0.53", "fd00::53" }, *search[] = { "corp.example", "example.com" };
@@ -148,6 +151,31 @@ static void ends(void **state)
 	assert_true(time(NULL) - begin < 9);
 }
 
+/* The service manager's watchdog is notified before each program, because a daemon that waits for
+ * several slow programs in a row does not hang. */
+static void watchdog_is_notified(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct fault f = { "" };
+	char got[32] = "";
+
+	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", folder);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	assert_int_equal(notify_open(), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run_p("exit 0", NULL, 9000, &f), 0);
+		assert_true(recv(listener, got, sizeof(got) - 1, 0) > 0);
+		assert_string_equal(got, "WATCHDOG=1");
+	}
+	notify_close();
+	unsetenv("NOTIFY_SOCKET");
+	unlink(address.sun_path);
+	close(listener);
+}
+
 static void nothing_installed(void **state)
 {
 	struct fault f = { "" };
@@ -170,6 +198,7 @@ int main(void)
 		cmocka_unit_test(by_resolvconf),
 		cmocka_unit_test(by_resolvectl),
 		cmocka_unit_test(ends),
+		cmocka_unit_test(watchdog_is_notified),
 		cmocka_unit_test(nothing_installed),
 	};
 

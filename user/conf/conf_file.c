@@ -137,7 +137,7 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 
 /* Returns true if other users may read the file, according to its mode and that of its directory.
  * wg-quick(8) makes the same check. */
-static bool others_may_read(int fd, const char *path)
+static bool others_may_access(int fd, const char *path)
 {
 	struct stat file, directory;
 	char parent[PATH_MAX];
@@ -182,7 +182,7 @@ static int load(const char *path, int *fd, struct buffer *text, struct fault *f)
  * the file. */
 static bool is_exposed(const struct conf *c, int fd, const char *path, struct fault *f)
 {
-	if (!c->has_private_key || !others_may_read(fd, path))
+	if (!c->has_private_key || !others_may_access(fd, path))
 		return false;
 	fault(f, 0, "%s: others may read the private key in it; run chmod 600 %s", path, path);
 	return true;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/notify.h"
 #include "util/spawn.h"
 
 #define SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -177,6 +178,9 @@ int run_program(char *const argv[], const char *input, unsigned timeout_ms, stru
 	struct child c = { .pid = -1, .pid_fd = -1, .output = -1 };
 	int err;
 
+	/* Several programs in a row could otherwise exceed the time of the service manager's
+	 * watchdog. */
+	notify_watchdog();
 	sigaction(SIGCHLD, &default_action, &before);
 	err = start(&c, argv, input);
 	if (err)
