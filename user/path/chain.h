@@ -129,8 +129,8 @@ struct worker {
 	struct worker_offloads offloads; /* without offloads that the kernel refused */
 	struct netlink *netlink;	 /* used by source_valid(); NULL = accept all sources */
 	struct icmp_budget icmp;
-	uint64_t unallowed_second; /* BOOTTIME of the last NOTE_UNALLOWED, in whole seconds */
-	unsigned unallowed_noted;  /* number of NOTE_UNALLOWED in that second */
+	uint64_t unallowed_second; /* BOOTTIME of the last packet from an unallowed source, in s */
+	unsigned unallowed_noted;  /* number of such packets in that second */
 	struct ingress ingress;
 	struct egress egress;
 	_Atomic uint32_t mtu;

@@ -261,9 +261,9 @@ static bool gather_staged(struct worker *w, struct peer *p)
 	return sent;
 }
 
-/* Starts another round if the last one sent a batch. If a session had too few counters left, its
- * packets were staged again, and their peer may already have its next session. The loop ends,
- * because each round empties a stage or finishes a session. */
+/* Starts another round after a round that sent a batch, because packets of that batch were staged
+ * again if their session had too few counters left, and the peer may already have its next session.
+ * The loop ends, because each such round empties a stage or finishes a session. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;

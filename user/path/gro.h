@@ -52,7 +52,7 @@ struct gro_group {
 	uint16_t count;
 	uint16_t size;	/* payload bytes of each packet except the last */
 	bool open;	/* packets may join */
-	bool verified;	/* the checksum of the first packet is right */
+	bool verified;	/* the checksum of the first packet was checked and is right */
 	uint32_t total; /* length of the merged IP packet */
 };
 

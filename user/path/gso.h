@@ -36,9 +36,9 @@ struct gso {
 };
 
 /* Fills @g for the IP packet of @len bytes at @packet, according to its @vnet header. Returns false
- * if @vnet does not fit the packet, or if the packet is to be split and its complete checksum is
- * wrong. If the packet is not to be split but its checksum is partial, completes the checksum in
- * place. */
+ * if @vnet does not fit the packet, or if the packet is to be split and its checksum is complete
+ * but wrong. If the packet is not to be split but its checksum is partial, completes the checksum
+ * in place. */
 bool gso_parse(struct gso *g, const struct virtio_net_hdr *vnet, uint8_t *packet, uint32_t len);
 
 /* Returns the length of segment @i as an IP packet. */

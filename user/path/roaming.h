@@ -17,7 +17,7 @@
 #include "path/handoff.h"
 
 /* Returns the encap to use for @p: the published one, or a new one in @room if @p has roamed since
- * the published encap was resolved. Returns NULL if no endpoint is known. */
+ * the published encap was resolved. Returns NULL if none is published. */
 const struct encap *roaming_encap(struct peer *p, struct encap *room);
 
 /* Returns true if @from is the endpoint of the peer's newest authenticated packet. */

@@ -66,7 +66,7 @@ static int extend(struct ranges *r, struct address start, uint32_t mtu)
 {
 	struct range *last = r->count ? &r->list[r->count - 1] : NULL;
 
-	if (last && !before(last->start, start)) { /* both begin at the same address */
+	if (last && !before(last->start, start)) { /* the new range replaces @last */
 		last->mtu = mtu;
 		if (r->count > 1 && last[-1].mtu == mtu)
 			r->count--;

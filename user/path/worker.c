@@ -27,7 +27,7 @@
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
-/* A busy worker whose data comes by AF_XDP reads the UDP sockets only once in this many turns. */
+/* A busy worker whose data arrives by AF_XDP reads the UDP sockets only once in this many turns. */
 #define UDP_EVERY_TURNS 16
 /* A turn that moved fewer packets than this took less than a batch from each source. */
 #define FEW_PACKETS 16
@@ -154,8 +154,8 @@ static unsigned run_flushes(struct worker *w)
 			peers[peer_count++] = s->peer;
 		n++;
 	}
-	/* A flush command that was sent after the keys were wiped names a new session and is not
-	 * repeated, so check again whether the keys are still stale. */
+	/* The keys may have been wiped since w->stale was set. A command may then name a new
+	 * session, and is not repeated, so check again whether the keys are stale. */
 	if (w->stale && peer_count)
 		w->stale = suspend_stale(w->config.suspend);
 	egress_flush(w, peers, peer_count);
@@ -243,8 +243,8 @@ bool chain_time_passed(struct worker *w)
 }
 
 /* Sleeps up to WIPE_MS, or until the control thread wakes this worker. Still empties the ring of
- * flush commands, because the control thread may be waiting for room in it. The packets are not
- * sent, because the keys are stale. */
+ * flush commands, because the control thread may be waiting for room in it. No packet is sent
+ * while the keys are stale. */
 static void wait_for_wipe(struct worker *w)
 {
 	struct pollfd wake = { .fd = w->wake_fd, .events = POLLIN };

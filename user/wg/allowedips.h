@@ -56,8 +56,8 @@ void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to)
 int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
-/* Return the peer that has the longest prefix of the address (network order), or NULL.
- * Any thread. */
+/* Return the peer with the longest prefix that contains the address (network order), or NULL. Any
+ * thread. */
 struct peer *allowedips_lookup4(const struct allowedips *a, const uint8_t addr[static 4]);
 struct peer *allowedips_lookup6(const struct allowedips *a, const uint8_t addr[static 16]);
 

@@ -10,8 +10,8 @@
  *   clock                ─▶ device_tick ─▶ retries, keepalives, wiping
  *   configuration        ─▶ device_set_*, device_peer_*
  *
- * Control thread only. Workers call only what peer.h, session.h, indextab.h and allowedips.h mark
- * as "any thread". All times named now_ns are CLOCK_BOOTTIME in ns.
+ * Control thread only. Workers call only what peer.h, session.h, stage.h, indextab.h and
+ * allowedips.h mark as "any thread". All times named now_ns are CLOCK_BOOTTIME in ns.
  */
 #ifndef WGXDP_DEVICE_H
 #define WGXDP_DEVICE_H
@@ -179,7 +179,7 @@ void device_peers_clear(struct device *d);
 /* Sets the preshared key; 32 zeros clear it. The current session stays valid; the next handshake
  * uses the new key. */
 void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[static WIRE_KEY_LEN]);
-/* Sets the endpoint of @p. Reports it by ops->peer_changed if it differs from the old endpoint. */
+/* Sets the endpoint of @p. Calls ops->peer_changed if the endpoint has changed. */
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
 /* Like device_peer_set_endpoint(), for a peer that has moved to another address and may have lost
  * our session. Sends an initiation immediately if packets are staged or unanswered, or if the peer
@@ -214,8 +214,9 @@ void device_peer_replace_end(struct device *d, struct peer *p);
 enum reason device_handshake_input(struct device *d, const void *msg, size_t len,
 				   const struct endpoint *from, bool under_load, uint64_t now_ns);
 
-/* Begins a handshake, unless one is in progress or the last initiation is less than REKEY_TIMEOUT_S
- * old. Called when a worker has staged a packet, or has used a session that must be renewed. */
+/* A worker has staged a packet, or has used a session that must be renewed. Begins a handshake as
+ * soon as timers_may_initiate() returns true, unless one is in progress. If a handshake has been
+ * completed in the meantime, only tells a worker to send the staged packets. */
 void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* A worker has authenticated a data message under @s. If @s is p->next, @s becomes current. For any

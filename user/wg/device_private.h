@@ -89,7 +89,8 @@ void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns);
 /* Handles the expired timers of @p, then schedules @p. */
 void peer_timers_run(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Enters the next deadline of @p in the heap. The deadline is always later than @now_ns. */
+/* Enters the next deadline of @p in the heap. The deadline is always later than @now_ns, so that
+ * device_tick() ends. */
 void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns);
 
 #endif

@@ -48,9 +48,9 @@ bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 void endpoint_forget_local(struct endpoint *e);
 
 /* Returns true if no packet can be sent to the remote side: if there is no endpoint, if its port is
- * 0, or if its address is one of "this network" (RFC 1122 3.2.1.3), unspecified, multicast,
- * 255.255.255.255 or IPv4-mapped IPv6. Loopback addresses are valid, because two daemons on one
- * host may use them. */
+ * 0, or if its address is in 0.0.0.0/8 (RFC 1122 3.2.1.3), unspecified, multicast, 255.255.255.255
+ * or IPv4-mapped IPv6. Loopback addresses are valid, because two daemons on one host may use
+ * them. */
 bool endpoint_martian(const struct endpoint *e);
 
 /* Writes "192.0.2.1:51820", "[2001:db8::1]:51820" or "" (no endpoint) into @text; returns @text. */

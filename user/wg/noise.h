@@ -30,7 +30,7 @@ struct noise_identity {
 struct noise_remote {
 	uint8_t public[WIRE_KEY_LEN];
 	uint8_t psk[WIRE_KEY_LEN];	     /* all zero = none */
-	uint8_t static_static[WIRE_KEY_LEN]; /* DH(ours, theirs); all zero = unusable (low order) */
+	uint8_t static_static[WIRE_KEY_LEN]; /* DH(ours, theirs); zero = no handshake possible */
 	bool stale; /* our key has changed, and static_static must be derived again */
 	uint8_t latest_timestamp[WIRE_TIMESTAMP_LEN]; /* newest received TAI64N; detects replays */
 };
@@ -110,8 +110,8 @@ enum noise_verdict {
 	NOISE_OLD, /* authentic, but its timestamp is not newer than the last one: a replay */
 };
 
-/* Second half of consuming an initiation: authenticates the peer and its timestamp. On NOISE_OK @hs
- * is in state NOISE_CONSUMED_INITIATION and r->latest_timestamp is updated; otherwise nothing
+/* Second half of consuming an initiation: authenticates the peer and its timestamp. After NOISE_OK,
+ * @hs is in state NOISE_CONSUMED_INITIATION and r->latest_timestamp is updated; otherwise nothing
  * changes. hs->local_index stays the same: if @hs was a pending initiation, the caller must remove
  * its index. */
 enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,

@@ -43,7 +43,7 @@ struct peer {
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes,
-		rx_packets; /* authenticated messages of all types, and their UDP payload */
+		rx_packets; /* UDP payload and number of authenticated messages of all types */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	/* BOOTTIME at which a packet to the peer last refreshed the conntrack entry. Such packets
 	 * go through the UDP socket: every message of the control thread, and from time to time a
@@ -52,7 +52,7 @@ struct peer {
 	_Atomic uint64_t wanted_ns; /* when a worker last requested a handshake */
 	_Atomic bool no_gso;	    /* the kernel refused UDP_SEGMENT on the path to the endpoint */
 	/* Shared by the workers while the peer roams, see path/roaming.h. */
-	_Atomic uint64_t moved_ns;   /* when a worker last reported that the peer has roamed */
+	_Atomic uint64_t moved_ns;   /* when a worker last checked or reported a new endpoint */
 	_Atomic uint32_t roam_count; /* number of reports so far */
 	atomic_flag roaming_lock;    /* protects moved_to */
 	struct endpoint moved_to;    /* the newest endpoint that was reported */
@@ -68,7 +68,7 @@ struct peer {
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; for INITIATIONS_PER_SECOND */
 	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
-	uint64_t counted_packets; /* rx_packets + tx_packets as last written to peer_auth */
+	uint64_t counted_packets; /* rx_packets + tx_packets as last written to the map peer_auth */
 	char name[PEER_NAME_LEN]; /* text of "# Name ="; "" = none */
 	struct peer *list_next, *list_prev; /* order of addition */
 	struct peer *hash_next;

@@ -40,7 +40,8 @@ int replay_accept(struct replay *r, uint64_t counter)
 
 	if (counter >= REJECT_AFTER_MESSAGES)
 		return -ERANGE;
-	/* This cannot overflow, because REJECT_AFTER_MESSAGES is more than WINDOW below 2^64. */
+	/* The sum cannot overflow: @counter is less than REJECT_AFTER_MESSAGES = 2^64 - 2^13 - 1,
+	 * and WINDOW is less than 2^13. */
 	if (counter + WINDOW + 1 < r->next)
 		return -ERANGE;
 	if (counter >= r->next)

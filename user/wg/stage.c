@@ -10,7 +10,7 @@
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 
-/* The costs, in bytes (cost_of()), of the staged packets of all peers. A packet that stage_take()
+/* The sum of cost_of(), in bytes, over the staged packets of all peers. A packet that stage_take()
  * has returned counts until stage_drop() frees it. */
 static _Atomic uint32_t total;
 

@@ -5,10 +5,10 @@
  *
  * Workers only store four timestamps (relaxed atomics):
  *
- *   unanswered_since  first data sent since we last heard the peer  +15 s, jitter: new handshake
+ *   unanswered_since  first data sent since we last received        +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
  *   last_traffic      newest authentic packet, either direction     +interval: persistent keepalive
- *   last_received     newest authentic packet of the peer           no deadline; shows liveness
+ *   last_received     newest authentic packet from the peer         no deadline; shows liveness
  *
  * The control thread derives all deadlines from the timestamps, so a data packet never arms or
  * cancels a timer. Nor does a packet wake the control thread if the control thread is going to read
@@ -40,7 +40,8 @@ struct timers {
 	_Atomic bool watched;
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
-	/* when the first initiation was sent, or when a packet last needed a session */
+	/* when the first initiation of this attempt was sent, or when a packet last needed a
+	 * session, whichever is later */
 	uint64_t attempt_began_ns;
 	uint64_t last_initiation_ns; /* when we last sent an initiation or response; 0 = never */
 	uint64_t jitter_ns;	     /* random delay drawn for the last initiation */
@@ -88,8 +89,7 @@ void timers_retry_put_off(struct timers *t);
 void timers_session_begun(struct timers *t, uint64_t now_ns);
 /* The handshake is complete and confirmed: retries end. */
 void timers_handshake_done(struct timers *t);
-/* Clears everything except persistent_s and last_received_ns; for a new peer, or when its keys were
- * wiped. */
+/* Clears everything except persistent_s and last_received_ns, for peer_timers_forget(). */
 void timers_reset(struct timers *t);
 
 /* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S have passed since our last
