@@ -276,10 +276,10 @@ static void count_turn(struct worker *w)
 }
 
 /* Returns true if the worker calls poll() before its next turn. A turn that moved few packets has
- * emptied the UDP sockets and the TUN queue, so that another turn at once would probably find
- * nothing, and would need three system calls for it. A worker with AF_XDP sockets does run another
- * turn, because a look at their rings needs no system call. With busy polling, the worker calls
- * poll() only when no packet has moved for busy_poll_ns. */
+ * emptied the UDP sockets and the TUN queue. Another turn right away would probably cost three
+ * system calls and find nothing. A worker with AF_XDP sockets runs another turn anyway, because a
+ * look at their rings needs no system call. With busy polling, the worker calls poll() only when no
+ * packet has moved for busy_poll_ns. */
 static bool must_poll(struct worker *w, unsigned moved)
 {
 	if (moved)

@@ -9,8 +9,9 @@
  * The exchanges are acquire-release on one variable. If B comes before C, C reads what B wrote, and
  * D sees A. If B comes between C and E, B returns false, and the worker tells the control thread to
  * check the timers. If B comes after E, the next check reads what B wrote. This check comes at most
- * CHECK_NS after E, and no deadline is nearer than CHECK_NS, so the check is late for the deadline
- * of A by at most the age of the time that the worker stored, which it read when its turn began.
+ * CHECK_NS after E, and the deadline is at least CHECK_NS after the time that A stored. The worker
+ * read that time when its turn began, perhaps before E. So the check can be late, but by no more
+ * than the part of the turn before B.
  */
 #include "wg/timers.h"
 

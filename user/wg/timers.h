@@ -11,10 +11,10 @@
  *   last_received     newest authentic packet from the peer         no deadline; shows liveness
  *
  * The control thread derives all deadlines from the timestamps, so a data packet never arms or
- * cancels a timer. Nor does a packet wake the control thread if the control thread is going to read
- * the timestamps within 10 s anyway, since no deadline comes sooner after a packet. So a peer with
- * steady traffic costs the control thread one look at its timestamps in 10 s. The flag @watched is
- * true if the control thread was woken, or has scheduled such a look:
+ * cancels a timer. A packet does not wake the control thread if the control thread will read the
+ * timestamps within 10 s anyway, because the timer that a packet starts runs for at least 10 s. So
+ * a peer with steady traffic costs the control thread one look at its timestamps in 10 s. The flag
+ * @watched is true if the control thread was woken, or has scheduled such a look:
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
