@@ -156,8 +156,9 @@ unsigned egress_run(struct worker *w);
  * stay staged. Packets of several peers share a batch. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
-/* seal.c: seals and sends @n packets that have their sessions, a batch of messages at a time. A
- * message that cannot be sent because its session is finished or expired is staged again. */
+/* seal.c: seals and sends those of the @n packets that have a session, a batch of messages at a
+ * time. A message that cannot be sent because its session is finished or has expired is staged
+ * again. Counts the packets that have a drop reason. */
 void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n);
 
 /* Returns true if @s may be used for sealing now; false if @s is NULL. */

@@ -10,7 +10,7 @@
  *
  * A packet whose peer has no usable session waits in peer->stage. Staged packets are sent before
  * any later packet of the same peer: egress_run() flushes the stages first, and while a stage is
- * not empty, later packets are appended to it. Calls only go downward:
+ * not empty, later packets are appended to it. Calls go only from left to right:
  *
  *   egress_run ──┬─▶ read_tun, choose_peers, choose_sessions
  *                ├─▶ egress_flush ─▶ gather_staged ─▶ send_gathered ─▶ seal_and_send

@@ -2,7 +2,7 @@
 /* fair_share.c - see fair_share.h. */
 #include "path/fair_share.h"
 
-#define WINDOW 4096 /* messages after which all counts are halved */
+#define WINDOW 4096 /* all counts are halved when their total reaches this */
 
 static void halve(struct fair_share *f)
 {

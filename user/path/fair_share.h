@@ -25,7 +25,7 @@
 
 #define FAIR_SHARE_PEERS 256 /* a power of two; peers whose slots collide share one count */
 
-/* Counts the recent messages of a worker by peer. All counts are halved from time to time. */
+/* Counts, by peer, the recent messages to one queue. All counts are halved from time to time. */
 struct fair_share {
 	uint32_t messages[FAIR_SHARE_PEERS];
 	uint32_t total;

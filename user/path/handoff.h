@@ -2,7 +2,7 @@
 /*
  * handoff.h - from a worker to the control thread: three single-producer single-consumer rings, for
  * small notes, for whole handshake messages, and for packets that the control thread answers with
- * an ICMP error. An item that does not fit its ring is dropped.
+ * an ICMP error. If a ring is full, new items for it are dropped.
  *
  *   worker ──handoff_note()───▶ notes    ──handoff_take_note()────▶ control (woken by eventfd)
  *          ──handoff_message()▶ messages ──handoff_take_message()─▶

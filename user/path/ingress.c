@@ -98,8 +98,9 @@ static bool has_roamed(struct peer *p, const struct rx_frame *f)
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }
 
-/* Returns true for two datagrams of one train, because both frames point to the same copy of the
- * addresses. May return false for other frames even if their addresses are equal. */
+/* Returns true for two datagrams of one session that arrived in one train, because both frames
+ * point to the same copy of the addresses. May return false for other frames even if their
+ * addresses are equal. */
 static bool same_outer(const struct in_packet *a, const struct in_packet *b)
 {
 	return a->session == b->session && a->frame->source == b->frame->source &&
@@ -339,7 +340,7 @@ unsigned ingress_run(struct worker *w, struct transport *transport)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	/* Sweep even if n is 0, because recv() keeps malformed frames until sweep(). */
+	/* Sweep even if recv() returned 0, because it keeps malformed frames until sweep(). */
 	transport->ops->sweep(transport);
 	return received;
 }

@@ -20,7 +20,8 @@
  * the published encap was resolved. Returns NULL if none is published. */
 const struct encap *roaming_encap(struct peer *p, struct encap *room);
 
-/* Returns true if @from is the endpoint of the peer's newest authenticated packet. */
+/* Returns true if @from is already the endpoint of @p: the one to which @p has roamed, or else the
+ * endpoint for which the published encap was resolved. */
 bool roaming_knows(struct peer *p, const struct endpoint *from);
 
 /* Records that an authenticated packet came from the new endpoint @to, and tells the control thread

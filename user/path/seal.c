@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seal.c - the second half of the send chain: packets that have their sessions become messages.
+ * seal.c - the second half of the send chain: packets that have a session become messages.
  *
  *   packet ─▶ take_counters ─▶ build_messages ─▶ aead_seal_batch ─▶ transmit
  *                  │                 ▲                 │               │

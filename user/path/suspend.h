@@ -12,11 +12,11 @@
  *   control thread   suspend_begin(); wipe all sessions and handshakes; suspend_end()
  *
  * A thread can be suspended between any two instructions, so a check before sealing proves
- * nothing. A worker therefore checks again between sealing and sending (seal.c). A message that
- * passes this check was sealed before the check, and no suspend came in between. The control thread
- * may have wiped the keys in the meantime, so that suspend_stale() is false again. Then the worker
- * sees that its sessions are revoked, because suspend_stale() (B) acquires what suspend_end() (A)
- * released.
+ * nothing. A worker therefore checks again between sealing and sending (seal.c). A message passes
+ * this check only if no suspend came between the start of the turn and the check. If one came and
+ * the control thread has already wiped the keys, suspend_stale() is false again. But then the
+ * worker sees that its sessions are revoked, because suspend_stale() (B) acquires what
+ * suspend_end() (A) released.
  *
  * Two gaps remain. If the host is suspended between the check and the system call, messages that
  * were sealed before the suspend are sent after the resume. And a worker of a copy goes on sending
@@ -41,8 +41,8 @@ struct suspend {
 
 void suspend_init(struct suspend *a);
 
-/* Returns true from a suspend or a reported copy until the keys are wiped. Reads two clocks. Any
- * thread. */
+/* Returns true if the host was suspended, or a copy was reported, and the keys have not been wiped
+ * since then. Reads two clocks. Any thread. */
 bool suspend_stale(const struct suspend *a);
 
 /* Returns how many copies were reported so far. Any thread. */

@@ -37,7 +37,7 @@ static const uint8_t *udp_header(const uint8_t *ip, uint32_t len)
 	if (ip[0] >> 4 == 6) {
 		at = 40;
 		next = ip[6];
-		/* A datagram from a plain socket has no other extension header. */
+		/* Our UDP socket adds no extension header except a fragment header. */
 		if (next == IPPROTO_FRAGMENT && len >= 48 && !ip[42] && !(ip[43] & 0xf8)) {
 			next = ip[40];
 			at = 48;

@@ -29,7 +29,7 @@
 #define FLUSHES_LEN 8192
 /* A busy worker whose data arrives by AF_XDP reads the UDP sockets only once in this many turns. */
 #define UDP_EVERY_TURNS 16
-/* A turn that moved fewer packets than this took less than a batch from each source. */
+/* A turn that moved fewer packets than this has usually emptied its sources. */
 #define FEW_PACKETS 16
 /* The least time between two NOTE_WANT_HANDSHAKE for one peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
@@ -38,13 +38,15 @@
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
 /* The most NOTE_UNALLOWED notes per second; further packets are only counted. */
 #define UNALLOWED_PER_S 10
-/* A transport with unsent frames is swept again after this time. The time doubles with each turn
- * that moves no packet, because the NIC may be down or gone. */
+/* After a turn that moved no packet while a transport has unsent frames, the worker sleeps for at
+ * most twice this time, and then sweeps the transport again. Each further such turn doubles the
+ * time, up to about HEARTBEAT_MS, because the NIC may be down or gone. */
 #define RETRY_MS 1
 /* How often a worker with stale keys checks whether the control thread has wiped them. */
 #define WIPE_MS 2
-/* A worker writes its heartbeat at least this often. XDP passes the worker's data to the stack when
- * the heartbeat is HEARTBEAT_STALE_NS old. */
+/* A worker sleeps for at most about this time, so that it writes its heartbeat at least every
+ * second. XDP passes the worker's data to the stack when the heartbeat is HEARTBEAT_STALE_NS
+ * old. */
 #define HEARTBEAT_MS 500
 
 static uint64_t now_ns(void)
@@ -65,7 +67,7 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 	if (from)
 		n.from = *from;
 	/* A lost note makes the control thread check all peers, but this takes some time. So let
-	 * the peer's next packet send NOTE_WATCH again. */
+	 * the next packet that starts a timer of the peer send NOTE_WATCH again. */
 	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }
@@ -276,10 +278,11 @@ static void count_turn(struct worker *w)
 }
 
 /* Returns true if the worker calls poll() before its next turn. A turn that moved few packets has
- * emptied the UDP sockets and the TUN queue. Another turn right away would probably cost three
- * system calls and find nothing. A worker with AF_XDP sockets runs another turn anyway, because a
- * look at their rings needs no system call. With busy polling, the worker calls poll() only when no
- * packet has moved for busy_poll_ns. */
+ * usually emptied the UDP sockets and the TUN queue (unless the packets were large: a few of them
+ * fill a batch). Another turn right away would probably cost three system calls and find nothing.
+ * A worker with AF_XDP sockets runs another turn anyway, because a look at their rings needs no
+ * system call. With busy polling, the worker calls poll() only when no packet has moved for
+ * busy_poll_ns. */
 static bool must_poll(struct worker *w, unsigned moved)
 {
 	if (moved)

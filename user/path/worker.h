@@ -2,7 +2,8 @@
 /*
  * worker.h - a data-path thread. Each worker has its own transports (AF_XDP sockets, UDP sockets),
  * TUN queue and buffers. Each turn runs to completion: recv -> receive chain (ingress.c) -> TUN;
- * TUN -> send chain (egress.c) -> send; sweep. A worker sleeps only when a turn moved no packet.
+ * TUN -> send chain (egress.c) -> send; sweep. A worker sleeps only after a turn that moved few or
+ * no packets, or while the keys are stale (suspend.h).
  *
  * All functions are for the control thread unless they say otherwise.
  */

@@ -139,7 +139,7 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx)
 	return a;
 }
 
-/* The recursion is at most 128 levels deep, one for each bit of an address. */
+/* Each child has a longer prefix than its parent, so there are at most 129 levels of nodes. */
 static void free_nodes(struct allowedips_node *n)
 {
 	if (!n)

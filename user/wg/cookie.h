@@ -20,7 +20,7 @@
 struct cookie_checker {
 	uint8_t mac1_key[WIRE_HASH_LEN];   /* HASH(label-mac1 || our public key) */
 	uint8_t cookie_key[WIRE_HASH_LEN]; /* HASH(label-cookie || our public key) */
-	uint8_t secret[WIRE_HASH_LEN];	   /* Rm, replaced every COOKIE_SECRET_MAX_AGE_S */
+	uint8_t secret[WIRE_HASH_LEN];	   /* Rm, used for COOKIE_SECRET_MAX_AGE_S */
 	uint64_t secret_born_ns;	   /* BOOTTIME; valid if has_secret */
 	bool has_secret;
 };

@@ -25,7 +25,7 @@
 enum device_event {
 	DEVICE_HANDSHAKE_RETRY, /* no response within REKEY_TIMEOUT_S; another initiation is sent */
 	DEVICE_HANDSHAKE_GIVEN_UP, /* no response within REKEY_ATTEMPT_TIME_S */
-	DEVICE_BAD_INITIATION,	   /* an initiation did not authenticate or was replayed */
+	DEVICE_BAD_INITIATION,	   /* not authentic, replayed, or from an unknown peer */
 	DEVICE_BAD_MAC1,	   /* the mac1 of an initiation is wrong */
 	DEVICE_BAD_RESPONSE,	   /* a response has a wrong mac1 or did not authenticate */
 	DEVICE_SESSION_BEGUN,
@@ -50,10 +50,11 @@ struct device_ops {
 	 * peer. Asks the routing table, because an address of this host or a broadcast address
 	 * cannot be an endpoint. NULL: every source is accepted. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
-	/* The peer's endpoint, name or time of last handshake changed. */
+	/* The peer's endpoint, name or time of last handshake changed. @endpoint_changed is also
+	 * true if the peer's key turned out to be of low order. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
-	/* Initiations have had no answer for at least 2 * REKEY_TIMEOUT_S, and the next one is
-	 * about to be sent. The peer may have moved to another address. May be NULL. */
+	/* At least two initiations have had no answer, and the next one is about to be sent. The
+	 * peer may have moved to another address. May be NULL. */
 	void (*unanswered)(void *ctx, struct peer *peer);
 	/* The peer is being removed; its memory is retired afterwards. May be NULL. */
 	void (*peer_removed)(void *ctx, struct peer *peer);
@@ -133,8 +134,8 @@ void device_done(struct device *d);
  * is bounded.
  *
  *   device_set_private_key  no message may be sent or accepted under the old key
- *   device_set_up           no key may be left in memory after "down"
- *   device_zero_all         no key may be used again, and workers seal nothing until it returns
+ *   device_set_up           no session key may be left in memory after "down"
+ *   device_zero_all         no session key may be used again; workers seal nothing until it returns
  *   device_peers_clear      the caller reports success only when workers can find no removed peer
  */
 
@@ -145,7 +146,8 @@ void device_set_private_key(struct device *d, const uint8_t key[static WIRE_KEY_
 			    uint64_t now_ns);
 
 /* Sets the device up or down. When the device comes up, persistent keepalives and handshakes for
- * staged packets begin. When it goes down, sessions, handshakes and staged packets are wiped. */
+ * staged packets begin. When it goes down, sessions and handshakes are wiped, and staged packets
+ * are dropped. */
 void device_set_up(struct device *d, bool up, uint64_t now_ns);
 
 /* Returns the peer with the public key, or NULL. */
@@ -182,9 +184,10 @@ void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[sta
 /* Sets the endpoint of @p. Calls ops->peer_changed if the endpoint has changed. */
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
 /* Like device_peer_set_endpoint(), for a peer that has moved to another address and may have lost
- * our session. Sends an initiation immediately if packets are staged or unanswered, or if the peer
- * has a persistent keepalive. Does not wait for REKEY_TIMEOUT_S after the last initiation, because
- * the last initiation went to the old address. The caller limits how often this is called. */
+ * our session. Sends an initiation immediately if packets are staged or unanswered, if a handshake
+ * is in progress, or if the peer has a persistent keepalive. Does not wait for REKEY_TIMEOUT_S
+ * after the last initiation, because the last initiation went to the old address. The caller limits
+ * how often this is called. */
 void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
 			  uint64_t now_ns);
 /* Sets the persistent keepalive interval; 0 turns persistent keepalives off. Turning them on sends
@@ -231,7 +234,9 @@ void device_roamed(struct device *d, struct peer *p, const struct endpoint *from
  * it has stored a time from which no deadline has been computed yet (NOTE_WATCH, see timers.h). */
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Does everything that a worker's note about @p can request. Called after notes were lost. */
+/* Called for each peer after notes were lost: confirms p->next if a worker has decrypted a message
+ * under it, begins a handshake if packets are staged, and checks the timers. Other lost notes need
+ * no action: a later packet makes a worker send them again, or they are only diagnostics. */
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of all peers, earliest deadline first. Returns after PASS_TURN_NS even

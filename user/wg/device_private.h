@@ -58,7 +58,8 @@ void keypairs_clear(struct device *d, struct peer *p);
 /* peer_timers.c APIs: */
 
 /* Returns true if messages can be sent to @p: the device is up and has a private key, and the peer
- * has an endpoint and a public key that is not of low order. */
+ * has an endpoint and a public key that is not of low order. Drops the staged packets of a peer
+ * whose key is of low order. */
 bool peer_timers_reachable(struct device *d, struct peer *p);
 
 /* Sends @len bytes to the endpoint of @p, and counts them if the kernel accepted them. */

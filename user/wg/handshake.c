@@ -26,8 +26,8 @@ union message {
 
 /* Returns the Unix time in ns for the next initiation to @p. It is always later than the time in
  * the last initiation, even if the wall clock was set back or the peer was removed and added again.
- * The difference is at least 2^24 ns, because the timestamp on the wire is rounded down to a
- * multiple of 2^24 ns. */
+ * The difference is at least 2^24 ns, because noise_tai64n() may round a timestamp down by almost
+ * 2^24 ns. */
 static uint64_t next_tai64n(struct device *d, struct peer *p)
 {
 	uint64_t unix_ns = d->ops->unix_ns(d->ctx), least = p->last_tai64n_unix_ns + (1 << 24);

@@ -120,7 +120,8 @@ static void insert_entry(struct table *table, struct entry *e)
 }
 
 /* Makes room for one more entry. If one more used slot would fill more than half of the table,
- * replaces the table by a larger or smaller one. Returns 0 or -ENOMEM. */
+ * replaces the table by one without gone slots, whose size fits the number of entries. Returns 0 or
+ * -ENOMEM. */
 static int make_room_for_entry(struct indextab *t)
 {
 	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;

@@ -12,7 +12,7 @@
  *
  * All these functions work on a struct symmetric on the caller's stack. The caller copies the
  * struct to the handshake only after the whole message has authenticated, so that a forged message
- * changes nothing. Each caller wipes the struct at its only exit.
+ * changes nothing. Each caller wipes the struct at its label "out".
  */
 #include "wg/noise.h"
 

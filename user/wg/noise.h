@@ -139,8 +139,8 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
  * In the state NOISE_CONSUMED_RESPONSE we are the initiator, else the responder. */
 void noise_derive_keys(struct noise_handshake *hs, struct noise_keys *keys);
 
-/* Writes @unix_ns as TAI64N, [W] 5.1. Rounds down to a multiple of 2^24 ns, so that the timestamp
- * does not reveal our precise clock. */
+/* Writes @unix_ns as TAI64N, [W] 5.1. Rounds the ns within the second down to a multiple of 2^24,
+ * so that the timestamp does not reveal our precise clock. */
 void noise_tai64n(uint8_t out[static WIRE_TIMESTAMP_LEN], uint64_t unix_ns);
 
 #endif

@@ -80,8 +80,8 @@ struct peer {
  * memory. */
 struct peer *peer_new(const struct noise_identity *id, const uint8_t public[static WIRE_KEY_LEN]);
 
-/* Wipes and frees a peer, its sessions and its staged packets. Does nothing if the peer is NULL.
- * The argument is void * so that the function can be given to device_ops.retire. */
+/* Wipes and frees a peer and its sessions, and frees its staged packets. Does nothing if the peer
+ * is NULL. The argument is void * so that the function can be given to device_ops.retire. */
 void peer_free(void *peer);
 
 /* Returns the session to send under, or NULL. Returns p->next as soon as a worker has decrypted a
@@ -100,8 +100,8 @@ static inline struct session *peer_session(const struct peer *p)
 
 /* Count @packets messages of one peer with @bytes of UDP payload in total, and update its timers.
  * @data: at least one of the messages carried a packet. Received messages must have authenticated.
- * Workers call this once per peer and batch. Return true if the control thread must check the
- * timers, see timers_sent(). Any thread. */
+ * Workers call these once for each run of messages of one session. Return true if the control
+ * thread must check the timers, see timers_sent(). Any thread. */
 bool peer_sent(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 bool peer_received(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 

@@ -16,8 +16,9 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-/* After this number of initiations without an answer, ops->unanswered is called before each further
- * initiation. The first initiation was then sent at least 2 * REKEY_TIMEOUT_S ago. */
+/* After this number of initiations without an answer, ops->unanswered is called before each retry.
+ * The first initiation was then sent at least 2 * REKEY_TIMEOUT_S ago, unless
+ * device_peer_redirect() has sent one of them early. */
 #define UNANSWERED_ATTEMPTS 2
 
 /* Returns true if a handshake with the peer's key is possible. Otherwise drops the staged packets.

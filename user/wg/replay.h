@@ -16,8 +16,8 @@ struct replay {
 };
 
 /* Accepts @counter once. Call this only after the tag has been verified. Returns 0, or -EALREADY if
- * @counter was accepted before, or -ERANGE if @counter is older than the window of
- * REPLAY_WINDOW_BITS - 64 counters or is not below REJECT_AFTER_MESSAGES. */
+ * @counter was accepted before, or -ERANGE if @counter is more than REPLAY_WINDOW_BITS - 64 below
+ * the greatest accepted counter or is not below REJECT_AFTER_MESSAGES. */
 int replay_accept(struct replay *r, uint64_t counter);
 
 #endif

@@ -29,7 +29,7 @@ struct session {
 	uint32_t local_index;	/* host order; the receiver index of received messages */
 	uint32_t remote_index;	/* host order; the receiver index of sent messages */
 	bool initiator;		/* this side sent the initiation and therefore renews the session */
-	_Atomic bool revoked;	/* must not be used any more (key changed, peer removed) */
+	_Atomic bool revoked;	/* must not be used any more, because the control thread ended it */
 	_Atomic bool confirmed; /* a worker decrypted a message while the session was peer->next */
 	_Atomic uint64_t send_counter; /* next counter to use */
 	/* members for receiving; @lock protects @replay */

@@ -4,7 +4,7 @@
  * STAGED_TOTAL packets and STAGED_BYTES over all peers. The oldest packet of the peer is dropped
  * first. A staged packet is a copy on the heap, so it never keeps a UMEM frame in use. Workers push
  * and take packets; the control thread reads the count and purges. Each stage has a spin lock. A
- * packet for a peer with a live session does not pass through the stage.
+ * packet for a peer with a live session and an empty stage is sent without being staged.
  */
 #ifndef WGXDP_STAGE_H
 #define WGXDP_STAGE_H
