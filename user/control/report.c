@@ -92,7 +92,8 @@ static void add_tunnel_losses(const struct report *r, uint64_t refused, struct p
 		stats->lost[LOSS_tun_rx] += drops.rx_dropped - refused;
 }
 
-/* Adds up all drops: the drops at the transports in @stats, all others by reason in @sums. */
+/* Adds up, by reason, the packets that wgxdp dropped, in @sums, and those that the kernel or a NIC
+ * lost, in stats->lost. */
 static void sum_drops(const struct report *r, struct path_stats *stats,
 		      uint64_t sums[static REASON_COUNT])
 {
@@ -142,7 +143,7 @@ static void describe_dropped(const struct report *r, struct path_stats *stats, j
 	json_object_set_new(to, "dropped", number(dropped));
 }
 
-/* Makes the object `passes`: packets that passed to the stack, by reason. */
+/* Makes the object `passes`: packets that BPF passed to the stack, by reason. */
 static json_t *describe_passes(const struct report *r)
 {
 	struct drops_value sums[REASON_COUNT] = { 0 };
@@ -257,7 +258,7 @@ static json_t *describe_config(const struct report *r)
 			 c.confirm_left_s ? number(c.confirm_left_s) : json_null());
 }
 
-/* Makes an object with all members before the peers. */
+/* Makes the head of the reply: an object with the members that precede `peers`. */
 static json_t *describe_device(const struct report *r, const struct path_stats *stats)
 {
 	const struct dataplane *d = r->dataplane;

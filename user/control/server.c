@@ -10,7 +10,7 @@
  *           has OUT_ENOUGH bytes
  *
  * Only callbacks of the loop handle lines. Handling a line of one client never closes another
- * client, because server_send() only appends: the next turn of the loop sends the answer and
+ * client, because server_send() only appends: a later callback of the loop sends the answer and
  * handles the next line.
  */
 #include "control/server.h"
@@ -37,7 +37,7 @@ enum client_state {
 	READS,	   /* the server handles its next line */
 	CONTINUES, /* more() makes the rest of the answer */
 	WAITS,	   /* server_send() will append the answer */
-	ANSWERED,  /* server_send() has appended the answer; the next turn sends it */
+	ANSWERED,  /* server_send() has appended the answer; the loop will send it */
 };
 
 struct server_client {

@@ -65,9 +65,9 @@ struct uapi_session {
  * close the connection. */
 int uapi_line(struct uapi_session *s, char *line, size_t len, struct buffer *reply);
 
-/* Appends the next peer or the end of the reply to get=1, or removes some of the peers that
- * replace_peers= removes. Peers may be added and removed between two calls. Returns the same values
- * as uapi_line(). */
+/* For get=1, appends the next peer or the end of the reply. For replace_peers=, removes some of the
+ * old peers. Peers may be added and removed between two calls. Returns the same values as
+ * uapi_line(). */
 int uapi_more(struct uapi_session *s, struct buffer *reply);
 
 /* The protocol for server.h. Its context is a struct uapi. */

@@ -199,7 +199,7 @@ static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level
 	int err = name_lock_take(d->options->interface, &d->lock_fd, f);
 
 	d->record = (struct crash_record){ .lock_fd = d->lock_fd };
-	if (!err && !conf) /* with a config, host_new() takes over the settings */
+	if (!err && !conf) /* with a config, host_new() takes over a dead daemon's settings */
 		host_record_undo(d->options->interface);
 	if (!err)
 		err = start_core(d, f);

@@ -3,7 +3,8 @@
  * daemon.h - one WireGuard interface and the process that serves it.
  *
  *   start: name lock ─▶ core ─▶ TUN ─▶ data plane ─▶ config ─▶ sockets ─▶ watches ─▶ "ready"
- *   link up ─▶ UDP sockets, workers, listen map ─▶ "up"      link down ─▶ the reverse
+ *          then, with a config: the host's settings, among them link up ─▶ "up"
+ *   link up ─▶ UDP sockets, workers, listen map              link down ─▶ the reverse
  *   end:   SIGTERM, SIGINT, `wgxdp detach`, the interface or wg's socket file is deleted, or the
  *          command that started the daemon goes away before it commits
  *

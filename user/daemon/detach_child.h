@@ -3,8 +3,8 @@
  * detach_child.h - a signal that ends the daemon acts like `wgxdp detach`: the daemon starts that
  * command, which runs PreDown, asks this daemon to end, and runs PostDown.
  *
- *   signal ─▶ detach_child_start ─▶ the command asks the daemon to end, or fails ─▶ ended()
- *                                                        end of the daemon ─▶ detach_child_wait
+ *   signal ─▶ detach_child_start ─┬─▶ the command asks the daemon to end ─▶ detach_child_wait
+ *                                 └─▶ the command fails ─▶ ended()
  *
  * Control thread.
  */

@@ -2,8 +2,8 @@
 /*
  * reload.h - follows the config file of a running interface. If a value has changed in the file
  * since the file was last applied, the reload applies this value to the device. Other values that
- * wg(8) has set in the meantime are kept, and the sessions, packets and map entries of other peers
- * are not touched.
+ * wg(8) has set in the meantime are kept, and the sessions, packets and map entries of peers whose
+ * section has not changed are not touched.
  *
  *   `wgxdp reload`, SIGHUP, file_watch.h
  *      ─▶ a thread reads and compares the file ─▶ port, mark, key ─▶ peers, in slices of 2 ms

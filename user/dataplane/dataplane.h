@@ -4,9 +4,10 @@
  * them together and keeps them running while NICs change. Control thread.
  *
  *   dataplane_open ─▶ NICs chosen ─▶ BPF ─▶ NICs opened ─▶ workers made
- *   dataplane_up   ─▶ UDP sockets ─▶ workers started          (the interface is up)
- *   dataplane_down ─▶ workers stopped ─▶ UDP sockets closed   (the interface is down)
- *   once a second  ─▶ paths_follow() ─▶ queues distributed again, workers restarted
+ *   dataplane_up   ─▶ UDP sockets ─▶ workers started   (the interface is up)
+ *   dataplane_stop ─▶ workers stopped                  (the interface is down)
+ *   dataplane_down ─▶ UDP sockets closed
+ *   once a second  ─▶ paths_follow() ─▶ a NIC changed: queues distributed again, workers restarted
  */
 #ifndef WGXDP_DATAPLANE_H
 #define WGXDP_DATAPLANE_H
@@ -28,7 +29,7 @@ struct dataplane_ops {
 	void (*sockets_closing)(void *ctx);
 	/* New UDP sockets are in use; the workers are not started yet. Returns 0 or -errno. */
 	int (*sockets_opened)(void *ctx);
-	/* A NIC or a path changed: outer headers have to be resolved again. */
+	/* A NIC, a path or the fwmark changed: outer headers have to be resolved again. */
 	void (*changed)(void *ctx);
 	/* The workers cannot continue. The reason has been logged. */
 	void (*failed)(void *ctx);

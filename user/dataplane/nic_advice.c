@@ -88,7 +88,7 @@ static struct fault *add_reason(struct nic_judgement *j, enum nic_reason_kind ki
 	return &reason->sentence;
 }
 
-/* Adds why XDP cannot be used. Returns false if nothing known prevents XDP. */
+/* Adds the reason why XDP cannot be used. Returns false if no such reason is known. */
 static bool find_obstacle(struct nic_judgement *j, const struct nic_facts *f,
 			  const struct options *options)
 {

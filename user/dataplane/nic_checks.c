@@ -31,7 +31,7 @@ bool nic_checks_prefers_udp(const struct options *o, const struct netlink_link *
 
 /* Refuses native XDP on a bond or netvsc device, which passes the program on to the drivers of its
  * members. The program would then see the queues of the members, to which our AF_XDP sockets are
- * not bound. (A bridge allows only generic mode.) */
+ * not bound. A bridge needs no check, because it supports only generic mode. */
 static int check_members(struct netlink *nl, const struct options *options,
 			 const struct netlink_link *link, struct fault *f)
 {

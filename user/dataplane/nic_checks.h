@@ -50,7 +50,7 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
 					uint32_t ifindex);
 
-/* Returns true if data may be sent by AF_XDP although AF_XDP bypasses what @b names. */
+/* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);
 
 /* Appends to @why, which has @room bytes, what AF_XDP bypasses on the NIC @name. @sends, @receives:

@@ -14,7 +14,7 @@ struct netlink;
 /* The changed settings. @say is NULL if the user has not given --tune. */
 struct nic_tuner {
 	struct tuning tuning;
-	/* Tells the user what is about to be done, in a sentence. */
+	/* Tells the user, in a sentence, what is about to be done or what has failed. */
 	void (*say)(void *ctx, const char *sentence);
 	void *ctx;
 	uint32_t tuned[OPTIONS_NICS_MAX]; /* ifindexes of the NICs that were tuned */

@@ -69,8 +69,8 @@ int guard_find_exits(struct guard_exits *e, struct netlink *nl, uint8_t family, 
 void guard_free_exits(struct guard_exits *e);
 
 /* Sets the tables that to->plan needs, and deletes our other tables. Does nothing if the kernel
- * already has the right tables, unless @damaged. Returns 1 if tables were set, 0 if nothing was
- * done, or -errno with @f filled in. */
+ * already has the right tables, unless @damaged. Returns 1 if tables were set or deleted, 0 if
+ * nothing was done, or -errno with @f filled in. */
 int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to, bool damaged,
 	      struct fault *f);
 

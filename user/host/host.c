@@ -34,7 +34,7 @@ struct host {
 	struct netlink *netlink;
 	uint32_t ifindex;
 	bool away;	     /* the interface is in another namespace */
-	bool set_valid_mark; /* src_valid_mark was 0 before we set it */
+	bool set_valid_mark; /* this or another tunnel of wgxdp changed src_valid_mark from 0 */
 	int lock_fd;	     /* held from the choice of a mark until its rules are set, or -1 */
 	struct state state;  /* before the first apply: what a killed daemon left, with path NULL */
 	struct guard guard;
@@ -141,9 +141,9 @@ static int set_mark(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Sets the sysctl src_valid_mark to 1 and records this. Does so even if another tunnel of wgxdp has
- * already set the sysctl, because the last of these tunnels sets it to 0 again. A failure causes
- * only a warning, because the sysctl matters only with a strict reverse-path filter. */
+/* Sets the sysctl src_valid_mark to 1 and records this. Also records it if another tunnel of wgxdp
+ * has already set the sysctl, because the last of these tunnels to end sets it back to 0. If the
+ * sysctl cannot be set, only warns, because it matters only with a strict reverse-path filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {

@@ -47,10 +47,10 @@ bool record_others_valid_mark(const char *interface);
 /* Parses the @len bytes at @text. Returns 0, or -EINVAL if the text is not a valid record. */
 int record_parse(struct record *r, const char *text, size_t len);
 
-/* Undoes the settings in @r, in the network namespace of the calling thread. Settings that are gone
- * already count as undone. Tries all steps, and then returns 0, or the -errno and @f of the first
- * step that failed. Afterwards @r holds the rules and tables that could not be removed. A program
- * that manages DNS is run only once, even if it fails. */
+/* Undoes the settings in @r, in the network namespace of the calling thread. Settings that are
+ * already gone count as undone. Tries all steps, and then returns 0, or the -errno and @f of the
+ * first step that failed. Afterwards @r holds the rules and tables that could not be removed. A
+ * program that manages DNS is run only once, even if it fails. */
 int record_undo(const char *interface, struct record *r, struct fault *f);
 
 #endif

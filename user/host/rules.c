@@ -144,7 +144,7 @@ static void add_kept(struct rules *r, uint8_t family, const struct rules *have)
 			add(r, &have->list[i], have->ours[i]);
 }
 
-/* Adds our two rules. @second: the priority of the rule that must follow them. */
+/* Adds our two rules, just before the rule that has the priority @second. */
 static void add_new(struct rules *r, uint8_t family, uint32_t mark, uint32_t second)
 {
 	struct netlink_rule specific = plain(family, 0, PLAN_TABLE_MAIN),

@@ -49,7 +49,7 @@ int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 /* Sets *@r to the rules of @a and of @b, without duplicates. */
 void rules_union(struct rules *r, const struct rules *a, const struct rules *b);
 
-/* Adds those rules of @from to @r that are ours and that @r does not have yet. */
+/* Adds to @r those rules of @from that are ours and not yet in @r. */
 void rules_add_ours(struct rules *r, const struct rules *from);
 
 /* Adds the missing rules to the kernel, and adds their number to *@added (which may be NULL).

@@ -15,8 +15,8 @@
 #define RETRY_MAX_SHIFT 4 /* failed lookups are repeated after 1, 2, 4, 8, then every 16 s */
 #define NO_NAME_RETRY_S 30
 #define DEAD_NS (ENDPOINT_NAMES_DEAD_S * NS_PER_S)
-/* If more time than this lies between two reports of unanswered handshakes, the reports belong to
- * different attempts. */
+/* Two reports of unanswered handshakes that are further apart than this belong to different
+ * attempts. */
 #define SAME_ATTEMPT_NS (30 * NS_PER_S)
 /* The least time between two lookups of a name that are caused by unanswered handshakes. */
 #define STALE_EVERY_NS (15 * NS_PER_S)

@@ -61,7 +61,7 @@ struct endpoint_name {
 	uint64_t review_ns;    /* when the answer may replace the endpoint; LOOP_NEVER = never */
 	struct endpoint given; /* last endpoint that came from the name; AF_UNSPEC = none */
 	uint64_t given_ns;     /* time at which @given was set */
-	uint64_t moved_ns;     /* when an answer had only new addresses; 0 = never */
+	uint64_t moved_ns;     /* when the last answer with only new addresses arrived; 0 = never */
 	struct {
 		uint64_t first_ns;	/* first report since the peer's last packet; 0 = none */
 		uint64_t last_ns;	/* 0 = never */

@@ -41,7 +41,7 @@ struct handshake_rx {
 	} sources[WORKERS_MAX];
 	unsigned source_count;
 	int leader_fd;		      /* -1 = not watched */
-	struct loop_timer rest_timer; /* armed if the last turn left messages or notes in a queue */
+	struct loop_timer rest_timer; /* armed if a turn left messages, notes or slots to check */
 	uint64_t under_load_until_ns;
 	uint32_t catch_up_slot; /* next slot to check after notes were lost */
 	uint32_t catch_up_left; /* number of slots still to check */

@@ -66,10 +66,10 @@ static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t
 	return 0;
 }
 
-/* Returns true if the host forwards packets that arrive on any of its interfaces. @conf is the
- * sysctl directory of a family, which has one directory for each interface. Single interfaces may
- * forward although all/forwarding is off (systemd-networkd can configure that). IPv6 has a second
- * switch for each interface, force_forwarding (Linux 6.17). */
+/* Returns true if the host forwards packets that arrive on at least one of its interfaces. @conf is
+ * the sysctl directory of a family, which has one directory for each interface. Single interfaces
+ * may forward although all/forwarding is off (systemd-networkd can configure that). IPv6 has a
+ * second switch for each interface, force_forwarding (Linux 6.17). */
 static bool forwards(const char *conf)
 {
 	static const char *const names[] = { "forwarding", "force_forwarding" };

@@ -6,7 +6,7 @@
  *   device ──struct device_mirror──▶ sessions, peers, allowed4/6, mac_keys   immediately
  *   host's addresses ──────────────▶ listen                                  50 ms after a change
  *   host's forwarding sysctls ─────▶ the flags of ingress.bpf.c              immediately
- *   workers' byte counters ────────▶ peer_auth                               once a second
+ *   workers' counters ─────────────▶ peer_auth                               once a second
  *
  * If BPF is not used, every function does nothing. Control thread.
  */

@@ -180,8 +180,8 @@ void nexthops_met(struct nexthops *n, struct peer *p)
 	resolve(n, p, true);
 }
 
-/* Resolves the peer even if p->endpoint has not changed, because workers send to another endpoint
- * until they see an encap with the present roam_count. */
+/* Resolves the peer even if p->endpoint has not changed, because workers send to p->moved_to until
+ * they see an encap with the present roam_count (path/roaming.h). */
 void nexthops_roamed(struct nexthops *n, struct peer *p)
 {
 	const struct encap *e = encap_of(p);

@@ -4,7 +4,7 @@
  * socket"), publishes the encap for the workers, and updates it after these events:
  *
  *   endpoint set or roamed ─▶ nexthops_peer, at once; session begun ─▶ nexthops_met
- *   a router says "too big" ─▶ the peers at that address, a moment later
+ *   a router says "too big" ─▶ the peers at the destination, a moment later
  *
  *   a neighbour changed ────────▶ the peers behind it, at once if they are few, else in the next
  *                                 round

@@ -121,7 +121,7 @@ static struct file_state state_of(const char *path)
 	return s;
 }
 
-/* Ends all running lookups and calls their callbacks. */
+/* Ends all running lookups: c-ares calls half_ended() for each. */
 static void close_channel(struct resolver *r)
 {
 	if (r->channel)

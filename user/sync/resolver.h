@@ -5,7 +5,7 @@
  *
  *   resolver_look_up ─▶ /etc/hosts, else DNS: A and AAAA at once ─▶ both have ended ─▶ fn
  *
- * If one of A and AAAA has found addresses, fn waits for the other at most 2 s longer.
+ * Once A or AAAA has found addresses, fn is called within 2 s, even if the other has not ended.
  *
  * The servers are those of /etc/resolv.conf. The file is checked before each lookup. If the file
  * was replaced or changed, the servers are read again, and lookups in progress end with -EAGAIN. A

@@ -113,8 +113,8 @@ static int run_in_netns(void *ctx)
 	return err;
 }
 
-/* Returns what tunnel_call() must return if @err kept it from opening the namespace of the
- * interface. */
+/* Returns the error to report if the namespace of the interface could not be opened because of
+ * @err. */
 static int netns_error(const struct tunnel *t, int err)
 {
 	if (deleted(t))

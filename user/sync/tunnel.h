@@ -59,8 +59,8 @@ struct tunnel {
 	bool tc_refused;	 /* the last attempt to attach TC failed */
 	bool no_tcx;		 /* TC is attached by clsact, as the kernel has no tcx */
 	bool steered;		 /* RPS was seen to queue packets before TC */
-	/* How many packets RPS had queued at the last check that found new ones, and how many
-	 * messages had been received by then. */
+	/* At the last check that found newly queued packets: how many packets RPS had queued, and
+	 * how many data messages had been received. */
 	uint64_t rps_packets, steered_rx;
 	bool link_changed;  /* an event reported a change that is not handled yet */
 	bool link_gone;	    /* an event reported a removal that is not handled yet */

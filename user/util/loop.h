@@ -7,8 +7,8 @@
  *   before_wait ─▶ epoll_wait, until the earliest timer ─▶ on_wake ─▶ callbacks of descriptors
  *                                                                 ─▶ callbacks of due timers
  *
- * A timer fires once for each time that it is armed, and at most once a turn: a callback that arms
- * its own timer for "now" lets descriptors and other timers have their turn first. One thread.
+ * A timer fires once and must then be armed again. It fires at most once a turn: a callback that
+ * arms its own timer for "now" lets descriptors and other timers go first. One thread.
  */
 #ifndef WGXDP_LOOP_H
 #define WGXDP_LOOP_H
@@ -61,7 +61,8 @@ void loop_delete(struct loop *l, int fd);
 void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn fn, void *ctx);
 void loop_timer_done(struct loop_timer *t); /* does nothing if never initialized */
 
-/* Arms the timer for @at_ns (CLOCK_BOOTTIME), even if it is armed already. 0 = in the next turn. */
+/* Arms the timer for @at_ns (CLOCK_BOOTTIME; 0 = as soon as possible), even if it is armed
+ * already. */
 void loop_timer_arm(struct loop_timer *t, uint64_t at_ns);
 /* Arms the timer for @at_ns, unless it is armed for an earlier time. */
 void loop_timer_arm_sooner(struct loop_timer *t, uint64_t at_ns);

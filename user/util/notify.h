@@ -18,7 +18,7 @@
 int notify_open(void);
 void notify_close(void);
 
-/* Reports that the interface is up, or that a reload is finished. */
+/* Reports that the daemon is ready, or that a reload is finished. */
 void notify_ready(void);
 /* Reports that a reload begins; notify_ready() ends it. */
 void notify_reloading(void);
