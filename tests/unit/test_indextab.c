@@ -84,7 +84,8 @@ static void life_of_an_index(void **state)
 /* The indices have few different low bits, so that long chains with deleted slots occur. */
 static void random_against_array(void **state)
 {
-	enum { KEYS = 2048 };
+	/* A phase is long enough to fill most of the keys, or to empty the table. */
+	enum { KEYS = 2048, PHASE = 7500, STEPS = 8 * PHASE };
 	struct {
 		uint32_t index;
 		int thing;
@@ -100,9 +101,9 @@ static void random_against_array(void **state)
 		all[i].index = (i << 20) | (i % 37);
 		all[i].thing = -1;
 	}
-	for (unsigned step = 0; step < 200000; step++) {
+	for (unsigned step = 0; step < STEPS; step++) {
 		unsigned i = (unsigned)random() % KEYS;
-		bool growing = step / 25000 % 2 == 0;
+		bool growing = step / PHASE % 2 == 0;
 
 		if (random() % 10 < (growing ? 7 : 3)) {
 			int thing = (int)(random() % 500);
