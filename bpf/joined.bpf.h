@@ -12,7 +12,7 @@
  *                                     gso_size, gso_segs
  *
  * The address of the context of an XDP program is the address of the kernel's struct xdp_buff. The
- * daemon reads the offsets of the members from the kernel's BTF (bpf/skb_layout.h).
+ * daemon reads the offsets of the members from the kernel's BTF (user/bpf/skb_layout.h).
  */
 #ifndef WGXDP_JOINED_BPF_H
 #define WGXDP_JOINED_BPF_H

@@ -2,9 +2,9 @@
 /*
  * bench_aead.c - measures the cost of a packet with each AEAD backend. tools/bench-aead runs it.
  *
- * In every round each backend does the same work, and OpenSSL seals messages of 16 KiB, so that
- * other load on the machine affects all of them in the same way. The output shows medians of the
- * times, and medians of the ratios within each round. OpenSSL is loaded at run time and is
+ * Every round measures each backend with the same packets, and OpenSSL with messages of 16 KiB, so
+ * that other load on the machine affects all of them in the same way. The output shows medians of
+ * the times, and medians of the ratios within each round. OpenSSL is loaded at run time and is
  * optional.
  */
 #include <dlfcn.h>

@@ -11,8 +11,9 @@
  *
  * recv and echo run until SIGTERM. Each command prints one line of JSON. With --segment, one send()
  * sends a train of datagrams (UDP_SEGMENT); with --gro, one receive may return a train (UDP_GRO).
- * --rate 0 sends without a pause. ADDRESS may be a list with commas; the datagrams then go to each
- * address in turn.
+ * Without --rate, `send` does not pause, and `rtt` sends 1,000 datagrams per second. ADDRESS may be
+ * a list with commas: `send` without --segment sends to each address in turn; with --segment, and
+ * for `rtt`, only the first address is used.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,7 +56,7 @@ struct stamp {
 
 struct options {
 	size_t length;
-	uint64_t rate; /* datagrams per second, 0: as fast as possible */
+	uint64_t rate; /* datagrams per second; 0 = the default */
 	double seconds;
 	bool segment, gro;
 	struct sockaddr_in to[TARGETS];

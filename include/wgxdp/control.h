@@ -5,7 +5,7 @@
  * may carry several requests. The daemon reads a request only after it has answered the previous
  * one. Unknown members are ignored.
  *
- *   wgxdp show, detach, set, logs ── {"op": ...}\n ──▶ daemon
+ *   a command, such as wgxdp show ── {"op": ...}\n ──▶ daemon
  *                                 ◀── {...}\n ───────
  *
  *   {"op":"show"}     the object below
@@ -25,7 +25,7 @@
  *   {"op":"confirm","wait":true}
  *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when the time for the
  *                     confirmation has run out
- *   anything else     {"error":"<sentence>"}
+ *   any failure       {"error":"<sentence>"}, also for a request that the daemon does not know
  *
  * Each of these answers also has "version": the version of the daemon, as `wgxdp --version` prints
  * it. It may differ from the version of the command, because an upgrade does not restart daemons. A

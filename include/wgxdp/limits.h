@@ -45,7 +45,7 @@
 #define STAGED_TOTAL (1U << 16)	 /* packets of all peers */
 #define STAGED_BYTES (64U << 20) /* memory for the packets of all peers */
 
-#define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 from workers to the control thread */
+#define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 in each queue to the control thread */
 /* The device is under load while a queue of handshake messages holds at least this number of
  * messages, and for UNDER_LOAD_AFTER_S afterwards. */
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)
@@ -54,8 +54,8 @@
 #define HANDSHAKE_RATE_PER_S 100 /* per source under load; the default of --handshake-rate */
 #define HANDSHAKE_BURST 200	 /* per source under load */
 
-/* A loop over many peers returns to the event loop after this time, so that handshakes do not wait
- * for the end of the loop. */
+/* A pass over many peers returns to the event loop after this time and goes on in its next turn, so
+ * that handshakes do not wait for the end of the pass. */
 #define PASS_TURN_NS (5 * NS_PER_MS)
 
 #define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */

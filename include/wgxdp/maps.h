@@ -148,9 +148,9 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
 	return number * NIC_QUEUES_MAX + queue;
 }
 
-/* tun_writer: the key is the number of a queue of the tunnel interface and of its worker. The value
- * is the slot of the peer whose packet the worker is writing now, or SLOT_NONE. Values are 8 bytes
- * apart in the mmapped array.
+/* tun_writer: the key is a worker, whose queue of the tunnel interface has the same number. The
+ * value is the slot of the peer whose packet the worker is writing now, or SLOT_NONE. Values are 8
+ * bytes apart in the mmapped array.
  *
  * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = the
  * worker has not begun or has ended. A worker writes the value at least every second, with or

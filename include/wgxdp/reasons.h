@@ -7,7 +7,7 @@
  *   workers ─▶ memory ─┼─▶ daemon adds them up ─▶ `wgxdp show`: "name: packets (sentence)"
  *   device->counts ────┘
  *
- * X(id, name, sentence). Ids and names are part of the interface (maps, JSON): append new ones, and
+ * X(id, name, sentence). Other programs use the ids (maps) and names (JSON): append new ones, and
  * never renumber, rename or reuse one.
  */
 #ifndef WGXDP_REASONS_H

@@ -60,9 +60,10 @@ class Watch:
     def __exit__(self, *_):
         seconds = max(time.monotonic() - self.clock, 1 / TICKS)
         after = self.snapshot()
-        # A new process counts with all of its CPU time. If that is more than the measurement took,
-        # the process is considered old (snapshot() left it out before) and does not count. A
-        # process that has ended counts through its parent, which has waited for it.
+        # A process that is missing in the first snapshot counts with all of its CPU time, as a new
+        # process. If that time is longer than the measurement, the process is old, and the first
+        # snapshot had left it out: it does not count. A process that has ended counts through its
+        # parent, which has waited for it.
         others = sum(max(ticks - self.before.get(pid, 0), 0) for pid, ticks in after.items()
                      if pid in self.before or ticks < seconds * TICKS)
         taken = (others + steal_ticks() - self.steal) / TICKS

@@ -90,8 +90,8 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 	return err;
 }
 
-/* Ingress is attached first, so it may have created the clsact qdisc. It is detached last, because
- * the qdisc can be removed only when it has no filter left. */
+/* Ingress is attached first, so the clsact qdisc may have been created for it. Ingress is detached
+ * last, because the qdisc can be removed only when no filter is left. */
 void loader_detach_tunnel(struct loader *l)
 {
 	tclink_close(&l->egress);

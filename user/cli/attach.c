@@ -87,7 +87,8 @@ static int look_up_names(const char *interface, struct conf *conf, struct fault 
 	return names_resolve(conf, mark, f);
 }
 
-/* Tells the user why the host has no network after a failed attach. */
+/* After a failed attach, warns if the packet filter rules of a killed daemon still block the
+ * default route, so that the user knows why the host has no network. */
 static void warn_closed(const char *interface)
 {
 	struct fault sentence;

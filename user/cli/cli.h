@@ -50,9 +50,9 @@ int cli_ask(const char *word, json_t *request, unsigned timeout_s,
 /* Sets every option to its default value. */
 void options_default(struct options *o);
 
-/* Parses the arguments of attach: options anywhere, then [NIC[,NIC...]] CONF. argv[0] is the
- * verb. *@conf points into argv. o->interface is not changed. Returns 0, or CLI_USAGE with @f
- * filled in. */
+/* Parses the arguments of attach: [NIC[,NIC...]] CONF, with options anywhere. argv[0] is the verb.
+ * *@conf points into argv. o->interface is not changed. Returns 0, or CLI_USAGE with @f filled
+ * in. */
 int options_parse(struct options *o, int argc, char **argv, const char **conf, struct fault *f);
 
 /* Sets the NICs of @o from a list such as "eth0,eth1". Returns 0, or CLI_USAGE with @f filled

@@ -4,8 +4,8 @@
  * wgxdp command runs the hooks, not the daemon.
  *
  * Each hook is printed as "[#] COMMAND" on stderr, with "%i" replaced by the interface, and given
- * to bash(1) with wg-quick's settings (-e -o pipefail -O extglob, LC_ALL=C). The shell has the
- * command's stdin, stdout and stderr, the default signal actions, and no signal blocked.
+ * to bash(1) with wg-quick's settings (-e -o pipefail -O extglob, LC_ALL=C). The shell inherits
+ * stdin, stdout and stderr from wgxdp, and has the default signal actions and no signal blocked.
  */
 #ifndef WGXDP_HOOKS_H
 #define WGXDP_HOOKS_H

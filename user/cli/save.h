@@ -8,7 +8,8 @@
 
 /* Reads the current key, port, mark and peers from the daemon of @interface into @conf, which was
  * read from @path, and writes @conf to @path. Then tells the daemon that the new file is already
- * applied. Returns 0, or -errno with @f filled in and the file unchanged. */
+ * applied. Returns 0, or -errno with @f filled in; the file is then unchanged, unless only the last
+ * step failed. */
 int save_running(const char *interface, const char *path, struct conf *conf, struct fault *f);
 
 #endif

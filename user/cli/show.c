@@ -344,7 +344,7 @@ static int show_all(bool json)
 			first = false;
 		else if (err != -ENOENT)
 			code = cli_fail(CLI_FAILED, "%s", f.text);
-		else if (name_lock_is_stale(names[i], &pid)) /* it was killed */
+		else if (name_lock_is_stale(names[i], &pid)) /* the daemon was killed */
 			cli_warn(NULL, f.text);
 	}
 	free(names);

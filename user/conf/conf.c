@@ -27,8 +27,8 @@
 
 /* Names -------------------------------------------------------------------------------------- */
 
-/* Assigns the name from a "# Name =" line. Called at the next line: if that line is [Peer], the new
- * peer gets the name, else the peer of the current block. */
+/* Gives the name from a "# Name =" line to the peer of the current block. If the next line is
+ * [Peer], this function is not called, and conf_begin_block() gives the name to the new peer. */
 static void give_name(struct conf_parser *p)
 {
 	if (p->section == CONF_PEER && p->name[0] && !p->block.name[0])
@@ -157,9 +157,8 @@ static int read_setting(struct conf_parser *p, char *line)
 	return *value || key->resets ? key->set(p, value) : 0;
 }
 
-/* Returns the length of the first part of @line, which conf_check_characters() must check. A hook
- * may contain any characters, so this part ends before the '=' of a hook. Any other line is checked
- * as a whole. */
+/* Returns how many bytes of @line conf_check_characters() must check: the whole line, or in a hook
+ * only the part before the '=', because the command of a hook may contain any characters. */
 static size_t plain_length(const char *line, enum conf_section section)
 {
 	size_t len = strcspn(line, "=");

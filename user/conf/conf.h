@@ -100,10 +100,11 @@ enum conf_severity { CONF_FAULT, CONF_WARNING };
 /* Receives a sentence without newline: an error, or a warning about a setting that looks wrong. */
 typedef void (*conf_report_fn)(void *ctx, enum conf_severity severity, const char *sentence);
 
-/* Parses like conf_parse(), but continues after an error. Calls @report for every error (at most
- * 100), for every warning of conf_parse(), and also for: overlaps between peers, a missing
- * PrivateKey, peers that cannot be reached, this host among the peers, published keys, and an empty
- * file. Returns 0 with *@c filled in, or one of the errors with *@c unchanged. */
+/* Parses like conf_parse(), but continues after an error. Calls @report for every error, for every
+ * warning of conf_parse(), and also for: overlaps between peers, a missing PrivateKey, peers that
+ * cannot be reached, this host among the peers, published keys, and an empty file. Reports at most
+ * 100 errors and 100 warnings. Returns 0 with *@c filled in, or one of the errors with *@c
+ * unchanged. */
 int conf_check(struct conf *c, const char *text, size_t len, const char *path,
 	       conf_report_fn report, void *ctx);
 
@@ -137,14 +138,15 @@ int conf_check_interface(const char *name, struct fault *f);
 bool conf_is_path(const char *arg);
 
 /* Finds the config file and the name of the interface for @arg. @arg is the path of a file, or the
- * name of an interface, whose file is looked up in /etc/wireguard and /etc/wgxdp. Returns 0,
- * -EINVAL (not a valid name for an interface) or -ENOENT (there is no such file). */
+ * name of an interface, whose file is looked up in /etc/wireguard and /etc/wgxdp. Returns 0, or
+ * -errno with @f filled in: -EINVAL (not a valid name for an interface), -ENOENT (there is no such
+ * file), -ENAMETOOLONG, or another errno of access(2). */
 int conf_find(const char *arg, char path[static PATH_MAX], char interface[static IFNAME_MAX + 1],
 	      struct fault *f);
 
 /* Fills in the name of the interface for @arg, which is the path of a config file or the name of an
- * interface. Does not read the file, because detach and show also work without a file. Returns 0 or
- * -EINVAL. */
+ * interface. Does not read the file, because detach and show also work without a file. Returns 0,
+ * or -EINVAL or -ENAMETOOLONG with @f filled in. */
 int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struct fault *f);
 
 #endif

@@ -265,8 +265,8 @@ static bool lists_differ(const struct conf_list *a, const struct conf_list *b)
 	return false;
 }
 
-/* Returns true if an [Interface] setting of wg-quick(8) differs, or if the mark differs, because
- * wg-quick(8) uses the mark as the number of a routing table. */
+/* Returns true if an [Interface] setting of wg-quick(8) other than SaveConfig differs, or if the
+ * mark differs, because wg-quick(8) uses the mark as the number of a routing table. */
 static bool quick_differs(const struct conf *a, const struct conf *b)
 {
 	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)

@@ -93,8 +93,8 @@ void conf_begin_block(struct conf_parser *p);
  * or -errno. */
 int conf_end_block(struct conf_parser *p);
 
-/* Appends a peer of zeros to c->peers, and enlarges the array if its *@size entries are full.
- * Returns 0, -E2BIG or -ENOMEM. */
+/* Appends a peer of zeros to c->peers, which has room for *@size peers, and enlarges the array if
+ * it is full. Returns 0, -E2BIG or -ENOMEM. */
 int conf_add_peer(struct conf *c, uint32_t *size);
 /* Wipes and frees the peers of @c. */
 void conf_free_peers(struct conf *c);
@@ -110,7 +110,7 @@ void conf_squeeze(char *text);
  * if @comment is any other comment. */
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
 /* Refuses typographic and invisible characters, such as a no-break space, in the first @n bytes,
- * and names them in the message. Returns 0 or -EINVAL. */
+ * and names the first of them in the message. Returns 0 or -EINVAL. */
 int conf_check_characters(struct conf_parser *p, const char *line, size_t n);
 /* Puts a space in place of each character that conf_check_characters() refuses. */
 void conf_blank_strays(char *line);

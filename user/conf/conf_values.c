@@ -12,7 +12,7 @@
 #include "crypto/wipe.h"
 #include "util/closest.h"
 
-#define PART_MIN 4 /* a shorter part of a key's name would be part of many names */
+#define PART_MIN 4 /* a shorter word may be a part of several keys' names */
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 _Static_assert(STEPS_MAX == 3145728, "the limit in the message");
 

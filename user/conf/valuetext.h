@@ -23,8 +23,8 @@ bool valuetext_number(const char *text, unsigned base, uint32_t max, uint32_t *o
 bool valuetext_number_0x(const char *text, uint32_t max, uint32_t *out)
 	__attribute__((warn_unused_result));
 
-/* Reads "address" or "address/bits" and keeps the host bits. Returns NULL on success, else the end
- * of a sentence that says what is wrong, with @out unchanged. */
+/* Reads "address" or "address/bits" and keeps the host bits. Returns NULL, or what is wrong with
+ * the text; then @out is unchanged. */
 const char *valuetext_prefix(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
 
