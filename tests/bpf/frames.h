@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames.h - builds the frames of test_ingress.c: a valid frame for an address family and a message
- * type, in which the row of the test's table can then change bytes. No code of the program under
- * test is used.
+ * frames.h - builds frames for the tests of the NIC's programs: a valid frame for an address family
+ * and a message type, in which the row of a test's table can then change bytes. Only wire.h is
+ * shared with the program under test.
  *
  *   L2 Ethernet │ L3 IPv4 with options, IPv6 with extensions │ L4 UDP │ MSG WireGuard │ padding
  */
@@ -152,12 +152,12 @@ static inline void frame_message(struct frame *f, const struct frame_spec *s)
 	uint8_t *msg = f->data + f->at[MSG];
 	uint32_t receiver = s->receiver;
 
-	msg[0] = s->type;
-	/* The offset of the index is hard-coded, so that the test finds a wrong struct in
+	/* If the payload is cut short, type and index may lie behind its end, where they must not
+	 * matter. The offset of the index is hard-coded, so that the test finds a wrong struct in
 	 * wire.h. */
+	msg[0] = s->type;
 	for (int i = 0; i < 4; i++, receiver >>= 8)
 		msg[(s->type == WIRE_RESPONSE ? 8 : 4) + i] = receiver;
-	/* A payload that is cut short may end before these bytes, which must then not matter. */
 	memset(msg + 32, 0xa5, f->payload_len > 32 ? f->payload_len - 32 : 0);
 }
 

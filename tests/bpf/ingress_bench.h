@@ -95,7 +95,7 @@ static inline void read_counters(struct counters *c)
 	}
 }
 
-/* Before Linux 5.14 a test run of XDP accepts no context, and always uses queue 0 of lo. */
+/* Before Linux 5.15 a test run of XDP accepts no context, and always uses queue 0 of lo. */
 static inline bool takes_context(void)
 {
 	struct xdp_md md = { .data_end = ETH_ZLEN, .ingress_ifindex = LO };

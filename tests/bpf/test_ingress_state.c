@@ -19,7 +19,7 @@ static void put_key(bool has)
 	put(skel->maps.mac_keys, &zero, sizeof(zero), &v, sizeof(v));
 }
 
-/* Returns the offset of mac1 by [W] 5.4.2 and 5.4.3. mac1 covers all bytes before it. */
+/* Returns the offset of mac1, as [W] 5.4.2 and 5.4.3 define it. mac1 covers all bytes before it. */
 static uint32_t mac1_at(uint8_t type)
 {
 	return type == WIRE_INITIATION ? 116 : 60;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_tunnel_attach.c - attaches the loader's programs to a tunnel interface and detaches them.
- * After a move of the interface to another namespace, the programs must still check packets.
+ * After a move of the interface to another namespace, tcx programs still check packets, and clsact
+ * filters can be attached again.
  */
 #include <sys/wait.h>
 

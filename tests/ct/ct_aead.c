@@ -13,7 +13,7 @@
 
 #include "crypto/aead.h"
 
-#define N 37 /* more than one window of aead_lanes_batch.h, and no multiple of a number of lanes */
+#define N 37 /* more than AEAD_WINDOW, and not a multiple of any backend's lane count */
 #define ROOM 2048
 
 static const uint32_t lengths[] = { 0, 1, 16, 63, 64, 65, 100, 256, 576, 1023, 1424, 2000 };

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	memcpy(text + len, data, size);
 	len += size;
-	if (at && len < frame_size - 1) { /* append the rest of the frame to the input */
+	if (at && len < frame_size - 1) { /* append the end of the valid record */
 		memcpy(text + len, frame + len, frame_size - 1 - len);
 		len = frame_size - 1;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_inner.c - takes any bytes as an inner packet, once as received from a peer (which peer owns
- * the source?) and once as sent by the host without a route (which ICMP error is the answer, and to
- * which flow does the packet belong?).
+ * fuzz_inner.c - parses any bytes as an inner packet in three ways: a peer has sent the packet
+ * (does the source belong to this peer?), the packet cannot be delivered (which ICMP error answers
+ * it?), or NAT has translated the packet (to which flow does it belong?).
  */
 #include "path/icmp.h"
 #include "sync/icmp_sender.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_netlink.c - takes any bytes as a message from the kernel about a link, a neighbour or a
+/* fuzz_netlink.c - parses any bytes as a message from the kernel about a link, a neighbour or a
  * route. Text must be terminated, addresses must have the length of their family, and nothing
  * beyond the message may be read. */
 #include "io/netlink_route.c" /* NOLINT(bugprone-suspicious-include) */

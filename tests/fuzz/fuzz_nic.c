@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_nic.c - takes any bytes as a message from the kernel about an nf_tables chain, a driver's
+/* fuzz_nic.c - parses any bytes as a message from the kernel about an nf_tables chain, a driver's
  * XDP features, or a NIC's queue. Texts must be terminated, and nothing beyond the message may be
  * read. */
 #include "io/nft_hooks.c"    /* NOLINT(bugprone-suspicious-include) */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_policy.c - takes any bytes as a message from the kernel about an IPsec policy or a tracked
+/* fuzz_policy.c - parses any bytes as a message from the kernel about an IPsec policy or a tracked
  * connection. Nothing beyond the message may be read. */
 #include "io/conntrack.c" /* NOLINT(bugprone-suspicious-include) */
 #include "io/ipsec.c"	  /* NOLINT(bugprone-suspicious-include) */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_tables.c - takes any bytes as a message from the kernel about a route, a routing rule or a
+/* fuzz_tables.c - parses any bytes as a message from the kernel about a route, a routing rule or a
  * change to nftables. Prefixes must be valid, and nothing beyond the message may be read. */
 #include "io/netlink_rule.c"  /* NOLINT(bugprone-suspicious-include) */
 #include "io/netlink_table.c" /* NOLINT(bugprone-suspicious-include) */

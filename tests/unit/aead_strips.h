@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_strips.h - runs Poly1305 in one lane of aead_lanes_poly.h. Included after the backend.
+ * aead_strips.h - runs Poly1305 in one lane of aead_lanes_poly.h. Include after the backend's .c
+ * file.
  */
 #ifndef WGXDP_TESTS_AEAD_STRIPS_H
 #define WGXDP_TESTS_AEAD_STRIPS_H

@@ -93,7 +93,7 @@ struct world {
 	uint64_t random;
 	unsigned loss_percent, repeat_percent, late_percent;
 	uint64_t delay_ns, delay_jitter_ns,
-		late_ns;	/* late_ns: the delay of late_percent of the messages */
+		late_ns;	/* late_percent of the messages take up to late_ns longer */
 	uint64_t note_delay_ns; /* 0: a note arrives at once */
 	unsigned index_bits;	/* length of random indices: 32, or fewer so that they collide */
 	struct node nodes[NODES_MAX];

@@ -51,7 +51,7 @@ static int node_ops_send(void *ctx, struct peer *peer, const struct endpoint *to
 			 size_t len)
 {
 	const struct wire_initiation *m =
-		msg; /* all types except cookie replies have their index at the same offset */
+		msg; /* a response has the sender's index at the same offset as an initiation */
 	struct node *n = ctx;
 	int at;
 

@@ -202,8 +202,8 @@ static void run(void (*batch)(struct aead_job *, size_t), size_t size)
 		batch(jobs + i, n_packets - i < size ? n_packets - i : size);
 }
 
-/* 1. Wycheproof's vectors, one by one, in batches that do not match the number of lanes, and all in
- * one batch. */
+/* 1. Wycheproof's vectors: one by one, in batches that fill all lanes (32) or do not (3, 37), and
+ * all in one batch. */
 static void test_vectors(void **state)
 {
 	static const size_t sizes[] = { 1, 3, 32, 37, VECTORS_MAX };

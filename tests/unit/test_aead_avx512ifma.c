@@ -10,8 +10,8 @@
 #if defined(__x86_64__)
 
 /* Computes Poly1305 in lane @lane over @mac's data, which must be whole blocks. The AEAD's final
- * block, which has the lengths, is left out. The first @first bytes are absorbed in a separate
- * call. All other lanes process @other. */
+ * block, which has the lengths, is left out. absorb_partial() does the steps that begin before byte
+ * @first, and absorb_whole() the later steps. All other lanes process @other. */
 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512ifma,bmi2"))) static void
 poly1305_in_lane(const struct mac *mac, const struct mac *other, int lane, size_t first)
 {

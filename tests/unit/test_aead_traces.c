@@ -130,7 +130,8 @@ static void assert_pair_gone(const struct run *r, uint32_t first, uint32_t secon
 }
 
 /* Checks that no trace of @words is left. Code that stores rows or bytes would leave a word and
- * then the next word. Code with lanes would leave a word and then the same word again. */
+ * then the next word. Code with lanes would leave the same word in several lanes, because all
+ * packets have the same key. */
 static void assert_words_gone(const struct run *r, const uint32_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

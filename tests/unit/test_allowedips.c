@@ -304,8 +304,8 @@ static int stop_at_three(void *ctx, const struct prefix *p)
 	return ++*(int *)ctx == 3 ? 42 : 0;
 }
 
-/* A peer has as many prefixes as possible. The test is quick, because no operation walks
- * the list. */
+/* A peer has 65,280 prefixes of each family. The test is quick, because no operation walks the
+ * list. */
 static void many(void **state)
 {
 	struct fixture *f = *state;

@@ -294,7 +294,7 @@ static const struct bad {
 	/* 86 */ { IF "MTU = 1400\xc2\x85\n", -EINVAL, "2: character 11: this is an invisible" },
 	/* 87 */ { IF "Post\xe2\x80\x94Up = true\n", -EINVAL,
 		   "2: character 5: this is a dash (U+2014)" },
-	/* 88: a file of an old Mac, which would be one line, or one comment */
+	/* 88: with line ends of an old Mac, the whole file would be one comment */
 	{ "# a comment\rMTU = 1400\r", -EINVAL, "1: [...]: this line ends in a carriage return" },
 	/* 89: part of a key's name */
 	{ PEER(KEY_A) "KeepAlive = 25\n", -EINVAL,

@@ -212,8 +212,8 @@ static void test_not_ready(void **state)
 	assert_int_equal(peers[1].stage.count, 1);
 }
 
-/* 4. If a session has fewer counters left than packets are waiting, the session is finished. The
- * packets keep waiting and leave in order under the next session. */
+/* 4. If a session has fewer counters left than there are waiting packets, the session is finished.
+ * The packets keep waiting and leave in order under the next session. */
 static void test_no_counters_left(void **state)
 {
 	struct peer *p = &peers[0];

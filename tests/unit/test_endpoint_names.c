@@ -312,7 +312,7 @@ static void forgotten(void **state)
 
 struct crowd {
 	struct endpoint_name *asked[MANY];
-	unsigned first, last, most; /* oldest unanswered, next, most concurrent lookups */
+	unsigned first, last, most; /* oldest unanswered lookup, next lookup, most at once */
 };
 
 static int look_up_one_of_many(void *ctx, struct endpoint_name *name, const char *host, bool marked)

@@ -35,8 +35,9 @@ static void roamed(void **state)
 	end(f);
 }
 
-/* The peer roamed and is unreachable at its new endpoint. The name is looked up at most every 15 s,
- * and the answer becomes the endpoint even if it has not changed. */
+/* The peer roamed and is unreachable at its new endpoint. The address of the previous answer
+ * becomes the endpoint again, even before the new lookup is answered. The lookups are at least 15 s
+ * apart. */
 static void roamed_and_lost(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -91,8 +92,8 @@ static void port_changed(void **state)
 	end(f);
 }
 
-/* The peer roamed to another port of the same address. Its NAT has forgotten that port, so the name
- * is looked up. */
+/* The peer roamed to another port of the same address. When its NAT has forgotten that port, the
+ * endpoint has the port from the config again. */
 static void port_roamed_and_lost(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

@@ -53,8 +53,8 @@ static void compare(struct segment s, uint16_t size)
 	assert_int_equal(total, s.payload);
 }
 
-/* 1. Every kind of packet: exact and inexact multiples, one segment, the smallest segments, the
- * largest packet. */
+/* 1. Every kind of packet: exact and inexact multiples, one segment, the smallest segments, and
+ * packets of almost 64 KiB. */
 static void test_cut(void **state)
 {
 	static const uint16_t payloads[] = { 1, 2, 99, 100, 101, 1000, 5600, 65400 };

@@ -109,7 +109,8 @@ static void test_notes_lost(void **state)
 	handoff_free(h);
 }
 
-/* The consumer sleeps whenever it has emptied the ring, so a lost wakeup would hang the test. */
+/* The consumer sleeps whenever it has emptied the ring, so a lost wakeup would make poll() time
+ * out. */
 enum { NOTES = 200000 };
 
 static void *producer(void *arg)

@@ -16,8 +16,8 @@ static unsigned checks;
 static bool damaged_seen;
 static struct keep *flushed; /* if not NULL: nftables is flushed during each check */
 
-/* on_timer() subtracts the time that it is given from loop_now_ns() to measure the check. The tests
- * give it times in the future, so that it finds that the check took no time. */
+/* on_timer() reads loop_now_ns() to measure how long the check took since its argument @now_ns. The
+ * tests pass a @now_ns in the future, so that the check seems to take no time. */
 static int fake_check(void *ctx, bool damaged)
 {
 	(void)ctx;

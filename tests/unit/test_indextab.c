@@ -152,7 +152,7 @@ struct reader {
 	unsigned looks;
 };
 
-/* Even indices stay and must always be found. Odd ones are added and removed. */
+/* The index i * 64 stays and must always be found if i is even. It comes and goes if i is odd. */
 static void *read_all(void *arg)
 {
 	struct reader *r = arg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_log.c - the exact bytes that reach stderr, which is a memory file here, and syslog.
+ * test_log.c - the exact bytes that reach stderr (a memory file in this test), the journal and
+ * syslog.
  */
 #include <setjmp.h>
 #include <stdarg.h>

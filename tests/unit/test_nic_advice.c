@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_nic_advice.c - the path that `auto` takes for given facts about a NIC, and the advice. */
+/* test_nic_advice.c - the path that `auto` chooses for given facts about a NIC, and the advice. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -178,7 +178,8 @@ static void test_kinds(void **state)
 	}
 }
 
-/* The reasons and the advice fit even with every obstacle and every missing offload at once. */
+/* struct nic_judgement has room for the reasons and the advice even with every obstacle and every
+ * missing offload at once. */
 static void test_all_at_once(void **state)
 {
 	struct options options = { .rx = OPTIONS_PATH_AUTO };
@@ -205,7 +206,7 @@ static void test_all_at_once(void **state)
 	}
 	f.refusal = 0;
 	f.link.mtu = 1500;
-	options.tx = OPTIONS_PATH_XDP; /* data keeps AF_XDP, although that bypasses something */
+	options.tx = OPTIONS_PATH_XDP; /* although AF_XDP bypasses something */
 	nic_judge(&j, &f, &options, WORKERS);
 	assert_int_equal(j.reason_count, NIC_REASONS_MAX);
 }

@@ -293,7 +293,7 @@ static void test_wrong_keys(void **state)
 	assert_memory_equal(p.incoming.remote_static, other.id.public, WIRE_KEY_LEN);
 	assert_cleared(&p.r.hs);
 
-	/* a response from a node other than the peer */
+	/* a response for another initiator */
 	pair_at(&p, 1);
 	noise_remote_set(&p.r.remote, &p.r.id, other.id.public);
 	assert_true(send_response(&p));

@@ -127,7 +127,7 @@ static void test_least_recently_used_goes(void **state)
 #define SOURCES (2 * RATELIMIT_BUCKETS)
 
 struct model {
-	uint64_t saved_ns, last_ns, used; /* used: time of last use; 0 = no bucket */
+	uint64_t saved_ns, last_ns, used; /* used: turn of the last use; 0 = no bucket */
 };
 
 static struct model model[SOURCES];

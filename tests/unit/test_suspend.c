@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_suspend.c - a host that is suspended, cloned or stopped (SIGSTOP) at the worst moment,
- * between the clock check and sealing. The test runs a worker's send chain with a socket pair as
- * TUN, the clocks of world.h, and a transport whose alloc() calls moment(), which suspends the
- * host.
+ * test_suspend.c - the host is suspended or cloned, or the daemon is stopped (SIGSTOP), at the
+ * worst moment: between the clock check and sealing. The test runs a worker's send chain with a
+ * socket pair as TUN, simulated clocks, and a transport whose alloc() calls moment(), which
+ * simulates the event.
  */
 #include "world.h"
 

@@ -258,8 +258,8 @@ static void full_map(void **state)
 	end(&w);
 }
 
-/* If keepalives are turned on while the device is up, a keepalive is sent immediately, after a
- * handshake. */
+/* If keepalives are turned on while the device is up, a handshake begins immediately, because a
+ * keepalive is due. */
 static void keepalive_at_once(void **state)
 {
 	struct world w;
@@ -277,7 +277,7 @@ static void keepalive_at_once(void **state)
 	end(&w);
 }
 
-/* A peer with 255 x 256 x 2 allowed IPs lists them all, in order. */
+/* A get lists all 255 x 256 x 2 allowed IPs of a peer, in order. */
 static void many_allowed_ips(void **state)
 {
 	static const char *const lines[] = { "allowed_ip=10.%u.%u.0/24\n",
