@@ -20,11 +20,11 @@
  * computes h := h r^32 + m r^4 + m' r^3 + m'' r^2 + m''' r. In the end the h of each lane l is
  * multiplied by r^(28 - 4 l), and the products are added up.
  *
- * Bounds: a carried number has limbs below 2^44, 2^44 + 2^14 and 2^42. A block adds less than
- * 2^44 to a limb. So the factors are below 2^45 and 20 (2^44 + 2^14) < 2^49, within the 52 bits
- * that an instruction multiplies. A sum of 15 low halves is below 2^56. A high half is below
- * 2^(45 + 49 - 52), so a sum of 15 high halves is below 2^46, and below 2^56 after the shift by 10
- * bits. Five times the carry stays below 2^60.
+ * Bounds: a carried number has limbs below 2^44, 2^44 + 2^16 and 2^42. A block adds less than
+ * 2^44 to a limb. So the factors are below 2^45 + 2^16 and 20 (2^44 + 2^16) < 2^49, within the 52
+ * bits that an instruction multiplies. A sum of 15 low halves is below 2^56. A product is below
+ * 2^94, so a high half is below 2^42. A sum of 15 high halves is below 2^46, and below 2^56 after
+ * the shift by 10 bits. Five times the carry stays below 2^60, so it adds less than 2^16 to limb 1.
  */
 #ifndef WGXDP_AEAD_IFMA_POLY_H
 #define WGXDP_AEAD_IFMA_POLY_H
@@ -137,8 +137,8 @@ static INLINE void transpose64(__m512i r[8])
 	}
 }
 
-/* Does a step: adds the four blocks of each row to @h, and multiplies @h by @h_power, or by r^4 if
- * @h_power is NULL. */
+/* Does a step: @h := @h * @h_power + m r^4 + m' r^3 + m'' r^2 + m''' r with the four blocks of each
+ * row. If @h_power is NULL, @h is multiplied by r^4. */
 static INLINE void absorb(v64 h[3], const struct factor *power, const struct factor *h_power,
 			  __m512i row[8], const v64 top[STEP_BLOCKS])
 {
@@ -182,8 +182,8 @@ static INLINE __m512i load_packet_row(const struct mac *mac, int64_t block)
 	return row;
 }
 
-/* Does a step in which some lanes read blocks before the first block of their packet, an incomplete
- * block, or the block of lengths. */
+/* Does a step whose blocks may include blocks that do not exist (see struct rows), an incomplete
+ * block, and the block of lengths. */
 static void absorb_partial(struct number *h, const struct factor *power,
 			   const struct factor *h_power, const struct rows *rows)
 {

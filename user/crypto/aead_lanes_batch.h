@@ -4,7 +4,8 @@
  * backends include this file.
  *
  * The ChaCha20 blocks of all packets form one queue, and the lanes take blocks from it in order.
- * Below, K is block 0 of a packet, which is its Poly1305 key; a0, a1 are blocks of packet a:
+ * Below, K is block 0 of a packet, which is its Poly1305 key; a0, a1 are the data blocks of packet
+ * a; at a bar the slots are full, and the lanes compute their blocks:
  *
  *     seal   Ka a0 a1 a2 Kb b0 Kc c0 | c1 c2 c3 ...
  *     open   Ka Kb Kc Kd Ke Kf Kg Kh | ... then the tags are checked, then a0 a1 a2 b0 ...
@@ -53,8 +54,8 @@ static void compute(struct window *w)
 
 	if (slots > w->touched)
 		w->touched = slots;
-	/* Slots without a block compute the key stream of the first packet; the result is not
-	 * used. */
+	/* The slots without a block are computed, too, so they need valid addresses. Their output
+	 * is not used. */
 	for (size_t i = w->used; i < slots; i++) {
 		w->blocks.key[i] = w->blocks.key[0];
 		w->blocks.src[i] = zeros;
@@ -234,7 +235,8 @@ static void open_window(struct window *w, struct aead_job *jobs, size_t n)
 	flush(w);
 }
 
-/* Queues the packet's key stream to scratch, where it stays until the tag has been checked. */
+/* Queues the blocks of the packet's key stream. The key stream stays in scratch until the tag has
+ * been checked. */
 static void queue_stream(struct window *w, const struct aead_job *job)
 {
 	for (uint32_t number = 1; number <= data_blocks(job); number++)

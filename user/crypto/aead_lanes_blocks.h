@@ -13,7 +13,7 @@
 #define ROWS (LANES / 4)	   /* blocks per register, which holds one row of each block */
 #define ROW_GROUPS 3
 
-/* The blocks to compute, one per lane. Words 4-11 of the state are the key, word 12 is the number
+/* The blocks to compute, one per slot. Words 4-11 of the state are the key, word 12 is the number
  * of the block, word 13 is zero, and words 14 and 15 are the packet's counter. [W] 5.4.6 */
 struct blocks {
 	alignas(64) uint32_t number[SLOTS_ROOM];

@@ -59,7 +59,7 @@ struct poly {
 	union number h;
 	struct factor r, r2;
 	struct strip strips[POLY_LANES];
-	/* The following are for a packet that is processed alone. */
+	/* The next four are for a packet that is processed alone. */
 	struct poly_scalar one; /* if lanes_used is false, only this member was written */
 	struct factor last_r, last_r2;
 	uint64_t powers[TURN][3]; /* r, r^2, ... */

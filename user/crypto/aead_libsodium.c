@@ -24,7 +24,7 @@ static void init_once(void)
 		abort();
 }
 
-/* Lets libsodium choose its code for this CPU. Every function of this file calls init(), because
+/* Lets libsodium choose its code for this CPU. Every entry point of this file calls init(), because
  * tests and tools may use the AEAD without aead_select(). */
 static void init(void)
 {

@@ -30,7 +30,9 @@
 #endif
 
 #define LANES 4
-#define INTERLEAVED 1 /* one group fills the registers; two cost 20 % more instructions */
+/* Groups of ChaCha20 blocks that are computed at once. One group fills the registers; two would
+ * cost 20 % more instructions. */
+#define INTERLEAVED 1
 #define INLINE inline __attribute__((always_inline))
 
 typedef uint32_t v32 __attribute__((vector_size(4 * LANES)));

@@ -41,7 +41,7 @@ struct scratch {
 	size_t bytes; /* how many bytes of plain, sealed and opened are used */
 };
 
-/* Fills the @n bytes at @p with a fixed sequence that begins with the seed @x. */
+/* Fills the @n bytes at @p with a pseudo-random sequence whose seed is @x. */
 static void fill(uint8_t *p, size_t n, uint32_t x)
 {
 	for (size_t i = 0; i < n; i++) {

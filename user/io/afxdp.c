@@ -23,9 +23,9 @@
  *   completion  chunks that were sent; in copy mode the kernel stops sending while the ring is full
  *
  * Each ring has room for all chunks that can be in it. A producer may still find a ring full,
- * because the kernel publishes its consumer index only after the chunk has appeared in the rx or
- * completion ring. So afxdp_refill() keeps chunks that do not fit, and send() drops frames that do
- * not fit.
+ * because the kernel publishes that it consumed a chunk only after the chunk has appeared in the rx
+ * or completion ring. So afxdp_refill() keeps chunks that do not fit, and send() drops frames that
+ * do not fit.
  *
  * Multi-buffer frames (XDP_USE_SG) are not used. The kernel keeps 256 bytes of each chunk as
  * headroom. It drops a frame that is larger than the rest, and counts it as rx_dropped.

@@ -99,8 +99,9 @@ static inline const uint8_t *inner6_destination(const uint8_t *ip)
 }
 
 /* Finds the transport header after the IP header and the IPv6 extension headers. Returns false for
- * a later fragment, and if the packet of @len bytes ends within those headers. Sets *@protocol to
- * the type of the transport header and *@at to its offset, which may be @len or more. */
+ * a later fragment, for a packet that is not IP, and if the @len bytes are too few to find that
+ * header. Sets *@protocol to the type of the transport header and *@at to its offset, which may be
+ * @len or more. */
 bool inner_transport(const uint8_t *ip, size_t len, uint8_t *protocol, size_t *at);
 
 /* Returns true if this fragment header (RFC 8200 4.5) belongs to a fragment other than the

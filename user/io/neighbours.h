@@ -8,7 +8,7 @@
  *
  *   first user ─▶ managed, unless another program manages it ─▶ ... ─▶ last user leaves ─▶ released
  *
- * This module releases only entries that it made managed. It leaves an entry alone that an
+ * This module releases only entries that it made managed. It leaves alone an entry that an
  * administrator has made permanent or that a routing daemon maintains (extern_learn). At most
  * NEIGHBOURS_MAX entries are managed, so that roaming peers cannot fill the kernel's table. Control
  * thread.
@@ -41,8 +41,8 @@ void neighbours_init(struct neighbours *n, struct netlink *nl,
 void neighbours_done(struct neighbours *n);
 
 /* Makes @user a user of @next instead of the neighbour that it used before. Returns 0 and fills in
- * @mac if the kernel has a valid entry now. Returns -EINPROGRESS if the kernel is resolving the
- * entry and will report the result, or -errno if the MAC cannot be resolved. */
+ * @mac if the kernel has a valid entry now. Returns -EINPROGRESS if the entry is not valid yet (the
+ * kernel reports when it becomes valid), or another -errno if the MAC cannot be resolved. */
 int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next *next,
 		   uint8_t mac[static 6]);
 /* Ends the use of a neighbour by @user. Does nothing if @user uses none. */

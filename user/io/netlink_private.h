@@ -34,7 +34,7 @@ struct netlink_events {
 
 /* Opens the socket for the notifications of @protocol in the network namespace of the calling
  * thread. The socket receives nothing before netlink_events_join(). Returns 0 or -errno.
- * netlink_events_close() must be called even after an error; @e may then be all zero. */
+ * netlink_events_close() must be called even after an error, and accepts an @e that is all zero. */
 int netlink_events_open(struct netlink_events *e, int protocol);
 int netlink_events_join(struct netlink_events *e, int group);
 void netlink_events_close(struct netlink_events *e);

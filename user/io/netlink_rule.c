@@ -19,7 +19,8 @@ struct rules {
 	uint8_t family;
 };
 
-/* Returns true if the rule selects packets by anything other than a fwmark without a mask. */
+/* Returns true if the rule selects packets by anything other than a fwmark without a mask, or if
+ * its action is not a table look-up. */
 static bool has_other_selector(const struct nlmsghdr *nlh, const struct fib_rule_hdr *header)
 {
 	static const uint16_t selectors[] = {

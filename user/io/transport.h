@@ -55,7 +55,7 @@ struct transport {
 	uint32_t ifindex; /* ifindex of the NIC; 0 = any (udp) */
 	uint32_t layer3;  /* interface at which packets reach IP: the NIC, or its bridge or bond */
 	uint32_t mtu;	  /* the largest IP packet sent without fragmenting; 0 = no limit (udp) */
-	/* Set by sweep(): how many messages the kernel has not consumed from the tx ring yet.
+	/* Set by sweep(): how many frames the kernel has not consumed from the tx ring yet.
 	 * poll() does not wake for them, so the worker sweeps again soon while this is not 0.
 	 * Reader only. */
 	unsigned unsent;

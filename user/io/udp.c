@@ -13,7 +13,7 @@
  * There is one socket per family, because one IPv6 socket for both would need mapped addresses in
  * every control message. In both directions the local address of a datagram is in its packet info
  * ("sticky source"). When sending, the packet info names the interface only for link-local
- * addresses, because the interface would override the routes.
+ * addresses, because a named interface overrides the routes.
  *
  * IP_RECVERR is off, because with it an ICMP error caused by one peer would make the next send to
  * another peer fail.

@@ -45,7 +45,9 @@ union udp_address {
 
 struct udp_rx { /* the contents of an rx slot */
 	uint32_t len;
-	uint32_t size;	       /* bytes of each datagram except the last (UDP_GRO) */
+	/* Bytes of each datagram except the last (UDP_GRO). UINT32_MAX: the message was truncated,
+	 * so the slot holds no datagram. */
+	uint32_t size;
 	struct rx_frame frame; /* the first datagram */
 	union udp_address from;
 	struct in6_addr to;

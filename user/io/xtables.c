@@ -13,7 +13,7 @@
 #define TABLE "mangle"
 
 /* Returns true if a program has used the table in this namespace. The file at @path lists one table
- * in each line. A request for any other table would make the kernel load a module. */
+ * in each line. A request for a table that is not listed would make the kernel load a module. */
 static bool is_used(const char *path)
 {
 	FILE *names = fopen(path, "re");
