@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# After one datagram there is no more traffic. Its receiver sends one keepalive after ten seconds,
-# and then both sides are silent; neither side answers a keepalive with a keepalive. The test covers
-# wireguard-go and wgxdp, each as sender and as receiver, on both paths. All pairs run at once.
+# One datagram to a closed port is answered by an ICMP error, and then there is no more traffic. The
+# receiver of the error sends one keepalive after ten seconds, and then both sides are silent;
+# neither side answers a keepalive with a keepalive. The test covers wireguard-go and wgxdp, each as
+# sender and as receiver, on both paths. All pairs run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b
 

@@ -10,8 +10,9 @@
 #   │ :51821  192.0.2.1       eth0 ════════ eth0 192.0.2.2  of wgpeer.py│
 #   └─────────────────────────────┘    veth    └───────────────────────┘
 #
-# First, 100,000 good and bad packets in each direction cross each combination of paths. Then each
-# drop reason and each kind of loss by the kernel is caused once. The test cannot cause these:
+# First, 100,000 packets cross each combination of paths: a fifth of them go out, and the others,
+# good and bad, come in. Then each drop reason and each kind of loss by the kernel is caused once.
+# The test cannot cause these:
 #
 #   oversized     the receive buffer holds the largest possible datagram
 #   tun_full      a TUN device accepts any number of written packets

@@ -27,7 +27,7 @@ TCP, UDP = 7001, 7002
 OUTGOING = {"no_peer", "no_endpoint", "staged_full", "no_session", "too_big", "send_failed",
             "tx_full", "loop"}
 # These losses of the daemon are not counted among the fates of received datagrams: tun_tx and
-# xsk_tx concern packets that the daemon sends, and the UDP errors already include udp_rx.
+# xsk_tx concern packets in the other direction, and kernel_drops() already includes udp_rx.
 LOST_ELSEWHERE = {"tun_tx", "xsk_tx", "udp_rx"}
 
 
@@ -142,7 +142,7 @@ class End:
             for name in ("sessions", "peers", "allowed4", "allowed6", "listen") if pins else ():
                 maps.append(run_in(self.namespace, "bpftool", "-j", "map", "dump", "pinned",
                                    f"{pins}/{name}"))
-            # `path` also counts received data that failed authentication.
+            # `path` also counts received data that failed authentication, so remove this count.
             maps[1] = re.sub(r'"rx_packets": (\{[^}]*\}|\d+)', "", maps[1])
         return self.dump(), maps
 

@@ -40,7 +40,7 @@ ok "attach succeeds in b" ours b "$B" < <(
 	interface b ListenPort=51822 Address=10.99.0.2/24,fd99::2/64
 	peer a AllowedIPs=10.99.0.1/32,fd99::1/128)
 
-# --- the same state as by wg-quick ----------------------------------------------------------------
+# --- the same settings as wg-quick ----------------------------------------------------------------
 
 state() # prints the settings of the host in a
 {

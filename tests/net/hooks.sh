@@ -183,8 +183,8 @@ ok "the hook is ended" wait_for 5 ended
 ok "ExecStop finds nothing to do" in_ns a env SERVICE_RESULT=success "$WGXDP" detach "$A"
 clean "a PostDown that hangs: nothing is left" a "$A"
 
-# A stopped daemon gets a signal and a request from `detach`. When it continues, the signal ends the
-# daemon without an answer to the request, and `detach` succeeds.
+# A stopped daemon gets SIGTERM, and then a request from `detach`. When it continues, SIGTERM ends
+# it without an answer to the request, and `detach` succeeds.
 config | conf "$A" >/dev/null
 ok "attach succeeds without hooks" attach
 daemon=$(daemon_pid a "$A" | head -1)

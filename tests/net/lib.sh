@@ -11,7 +11,7 @@
 #   ours a "$A" --rx xdp < conf          attaches wgxdp to eth0 in namespace a, as interface $A
 #   foreign b "$B" < conf                starts the other implementation in namespace b, as $B
 #   ok "what holds" command ...          the command succeeds
-#   is "what holds" got want             both are equal
+#   is "what holds" got want             got equals want
 #   holds "what holds" 5 -ge 3           the comparison is true
 #   refuses "what" status regex command  the command fails with that status and message
 #   wait_for 5 command ...               repeats the command until it succeeds, for at most 5 s, or
@@ -327,7 +327,7 @@ key() { cat "$TMP/$1.key"; }
 pub() { cat "$TMP/$1.pub"; }
 
 # Print the text of a configuration file, one section per call. The first word names a key that
-# `keys` made; the fields follow as in the file. A field with an empty value is left out.
+# `keys` made; the other words are the section's fields. A field with an empty value is left out.
 #
 #   interface a ListenPort=51821 Address=10.99.0.1/24
 #   peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822

@@ -109,7 +109,7 @@ clean "SIGTERM leaves nothing" a "$A"
 nobody_in_a() { [ -z "$(ip netns pids "$ID-a")" ]; }
 
 # Ctrl-C has one of two results: the command ends and has undone everything, or the attach is
-# already complete and the status is 0. Without --foreground timeout(1) would also signal the
+# already complete and the status is 0. Without --foreground, timeout(1) would also signal the
 # daemon. The daemon may still search for leaks (ASan) after it has undone everything.
 interrupt() # SECONDS
 {

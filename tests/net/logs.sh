@@ -8,7 +8,7 @@
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # for the sockets /dev/log and that of the journal
+OWN_MOUNTS=yes # for /dev/log and the journal's socket
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping

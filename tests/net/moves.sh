@@ -177,7 +177,7 @@ way=tcx
 # were padded to the interface's MTU, 1300, b would drop the outer packet of 1360 bytes. The daemon
 # learns of the route by an event. On a busy machine the first pings, 20 ms apart, may be faster
 # than the event.
-large() # NS: prints how many of five such pings, within 80 ms, are answered
+large() # NS: prints how many of five such pings, sent within 80 ms, are answered
 {
 	in_ns "$1" ping -q -c 5 -i 0.02 -W 0.2 -s 1269 10.98.0.2 | grep -oP '\d+(?= received)'
 }

@@ -7,7 +7,8 @@
  *             192.0.2.3                                         2001:db8:9::/64 to d0, MTU 1300
  *             2001:db8::1/64                   2001:db8::2/64
  *             fe80::1                          fe80::2
- *          d1 198.19.0.1/24, leads nowhere   tun0, down
+ *          d1 198.19.0.1/24, leads nowhere
+ *          tun0, down
  */
 #ifndef NETNS_H
 #define NETNS_H
@@ -30,8 +31,8 @@
 
 #include "io/netlink.h"
 
-static struct netlink *nl; /* socket in the near namespace */
-static pid_t peer;	   /* process that holds the other namespace */
+static struct netlink *nl; /* socket in our namespace */
+static pid_t peer;	   /* process that holds the peer's namespace */
 static uint32_t a0;	   /* ifindex of a0 */
 
 /* Shell and `ip` ------------------------------------------------------------------------------ */

@@ -53,7 +53,8 @@ ok "elsewhere: attach succeeds" up xdp 192.0.2.2
 in_ns a ip link set "$A" netns "$ID-c"
 in_ns c ip address add 10.99.0.1/24 dev "$A"
 in_ns c ip address add fd99::1/64 dev "$A" nodad
-# The move has reset addrgenmode. With a link-local address, the kernel would solicit routers.
+# The move has reset addrgenmode. With a link-local address, the kernel would send router
+# solicitations into the tunnel.
 in_ns c ip link set "$A" addrgenmode none
 in_ns c ip link set "$A" up
 ok "elsewhere: the socket opens when the interface is up" wait_for 5 eval \

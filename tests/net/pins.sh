@@ -8,7 +8,7 @@
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #
 # Each "machine" is a mount namespace of its own with a /sys/fs/bpf of its own. The host may have
-# mounted more than one file system there, as bpftool does.
+# mounted more than one file system there, as bpftool does, so machine() unmounts all of them.
 
 . "$(dirname "$0")/lib.sh"
 need_root

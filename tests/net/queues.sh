@@ -15,7 +15,7 @@ need_cryptography
 
 A=${ID}a B=${ID}b
 keys a b
-link_up() # NS
+link_up()
 {
 	in_ns a ip address add 192.0.2.1/24 dev eth0
 	in_ns b ip address add 192.0.2.2/24 dev eth0

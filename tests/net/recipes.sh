@@ -3,7 +3,8 @@
 #
 # Runs lines of the unofficial WireGuard documentation that call programs of the host: iptables,
 # ip6tables, sysctl, curl, ifconfig and iperf. docs/verification.md has a row for each line. The
-# lines are unchanged, except that wg0 and paths below /etc and /var have other names.
+# lines are unchanged, except that `sudo` is left out, and that wg0 and paths below /etc and /var
+# have other names.
 #
 #   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
 #   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │

@@ -20,7 +20,8 @@ ns_add a b
 A=${ID}a B=${ID}b
 keys a b
 
-# Makes the kernel notice within a second, instead of thirty, that a neighbour does not answer.
+# Makes the kernel notice within about two seconds, instead of half a minute, that a neighbour does
+# not answer.
 impatient() # NS NIC
 {
 	in_ns "$1" sysctl -qw "net.ipv4.neigh.$2.base_reachable_time_ms=500" \

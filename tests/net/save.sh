@@ -34,7 +34,7 @@ in_ns a wg set "$A" peer "$(pub c)" remove
 ok "after that, a reload finds no change" in_ns a "$WGXDP" reload "$A"
 is "after that reload, the removed peer stays removed" "$(in_ns a wg show "$A" peers)" "$(pub b)"
 
-# Addresses and MTU of the interface are saved, as by wg-quick.
+# The interface's addresses and MTU are saved as wg-quick saves them.
 mkdir "$TMP/quick"
 same_save() # compares the lines that wg-quick takes from the interface
 {

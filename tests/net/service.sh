@@ -40,8 +40,9 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 heard() { grep -cE -- "$1" "$HEARD"; }
 hears() { wait_for 5 grep -qE -- "$1" "$HEARD"; }
 
-# Counts the matching lines from the line READY=1 on.
-by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; }
+# Counts the lines that match REGEX, from READY=1 on. After READY=1 service.py prints the addresses
+# and routes.
+by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; } # REGEX
 
 ready_with() { [ "$(by_then .)" -ge "$1" ]; } # LINES
 
@@ -84,7 +85,7 @@ is "reload: RELOADING=1 comes, and READY=1 after it" \
 	"$(grep -E '^(RELOADING|READY)' "$HEARD" | sed 's/=[0-9]\{6,\}$/=us/' | paste -sd ' ')" \
 	"RELOADING=1 MONOTONIC_USEC=us READY=1"
 
-# While one of two workers is stopped, the event loop still runs.
+# While one of two workers is stopped, the event loop still runs, but must not answer the watchdog.
 /usr/bin/python3 tests/net/service.py hold "$DAEMON" bash -c "
 	for _ in {1..100}; do
 		nsenter --net=/run/netns/$ID-a '$WGXDP' logs '$A' >'$TMP/logs'

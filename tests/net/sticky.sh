@@ -32,9 +32,9 @@ in_ns a sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 A=${ID}a B=${ID}b
 keys a b
 
-# Sets variables for an address family: the addresses of a and of b, prefix lengths, and the
-# command.
-family()
+# Sets variables for an address family: the addresses of a and of b, prefix lengths, and $ip,
+# the `ip` command.
+family() # v4|v6
 {
 	if [ "$1" = v4 ]; then
 		A0=192.0.2.1 A0X=192.0.2.11 A1=198.51.100.1 len=24

@@ -242,7 +242,7 @@ static void data_messages_are_counted(void **state)
 
 	(void)state;
 	memset(msg, WIRE_DATA, sizeof(msg));
-	send(fd, msg, 33, 0); /* the first message that is counted */
+	send(fd, msg, 33, 0); /* one byte of data: the only message that is counted */
 	send(fd, msg, 32, 0); /* a keepalive */
 	msg[0] = WIRE_INITIATION;
 	send(fd, msg, 148, 0);

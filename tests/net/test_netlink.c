@@ -86,7 +86,6 @@ static void test_link(void **state)
 	assert_int_equal(kept.ifindex, 77);
 }
 
-/* Sends two packets to a TUN device that nobody reads. */
 static void test_link_carrier(void **state)
 {
 	struct netlink_link before, after;
@@ -101,6 +100,7 @@ static void test_link_carrier(void **state)
 	sh("ip link delete down0");
 }
 
+/* Sends two packets to a TUN device that nobody reads. */
 static void test_link_drops(void **state)
 {
 	struct netlink_drops drops, kept = { .rx_dropped = 77, .tx_dropped = 78 };
@@ -342,7 +342,7 @@ static void test_route_errors(void **state)
 		/*  8: broadcast */ { "192.0.2.255", NULL, -EACCES },
 		/* 9: source addresses that are not ours */ { "192.0.2.2", "192.0.2.77", -EINVAL },
 		/* 10 */ { "2001:db8::2", "2001:db8::77", -EINVAL },
-		/* 11 */ { "192.0.2.2", "192.0.2.1", 0 },
+		/* 11 */ { "192.0.2.2", "192.0.2.1", 0 }, /* our source addresses */
 		/* 12 */ { "2001:db8::2", "2001:db8::1", 0 },
 	};
 	struct netlink_route r;
@@ -370,7 +370,7 @@ static void test_route(void **state)
 	assert_memory_equal(r.source, addr("192.0.2.1"), 4);
 	assert_int_equal(r.mtu, 1500);
 
-	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0); /* by gateway, with an MTU */
+	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0); /* by gateway, with a source */
 	assert_true(r.has_gateway);
 	assert_int_equal(r.gateway_family, AF_INET);
 	assert_memory_equal(r.gateway, addr("192.0.2.2"), 4);

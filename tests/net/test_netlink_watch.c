@@ -53,7 +53,7 @@ static void test_watch(void **state)
 		/* 14 */
 		{ "ip neigh add 2001:db8:3::9 lladdr 2:0:0:0:0:9 dev d1", NETLINK_CHANGED_NEIGHBOUR,
 		  0 },
-		/* 15: the forwarding table of a bridge */
+		/* 15: an entry of the forwarding table (AF_BRIDGE) is not a neighbour */
 		{ "bridge fdb add 2:0:0:0:0:7 dev v0 dst 192.0.2.2", 0, 0 },
 	};
 	struct netlink_watch *w;

@@ -62,7 +62,7 @@ static void a_flood_in_one_family_does_not_starve_the_other(void **state)
 	bool seen = false;
 
 	(void)state;
-	/* More than the calls below can read. */
+	/* As many as all the calls below can read. */
 	for (unsigned i = 0; i < (UDP_BOTH_FAMILIES_EVERY + 1) * UDP_RX_SLOTS; i++)
 		assert_int_equal(send(v4, "four", 4, 0), 4);
 	receive(1);

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # In a time namespace the daemon's CLOCK_BOOTTIME differs from the clock of the BPF programs. The
-# heartbeat uses the clock of the BPF programs: XDP steers data to the workers while they run, and
-# passes data to the stack while they hang. While data goes through the UDP sockets, `show` never
-# says xdp.
+# heartbeat uses the clock of the BPF programs, so XDP steers data to the workers there, too. While
+# data goes through the UDP sockets, `show` never says xdp.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 
@@ -24,8 +23,7 @@ PINGS=20
 packets() { show a "$A" ".path.${1}_packets.$2"; }
 path() { show a "$A" '.path | "\(.rx) \(.tx)"'; }
 
-# Prints the worker threads of the daemon PID. The test stops one of them, so that this worker
-# hangs.
+# Prints the worker threads of the daemon PID.
 worker_threads() { grep -l '^wgxdp/' /proc/"$1"/task/*/comm | cut -d/ -f5; }
 
 in_time_namespace() # OFFSET_S
@@ -48,8 +46,8 @@ in_time_namespace "-$(($(cut -d. -f1 /proc/uptime) - 5))"
 
 # --- show tells the truth -------------------------------------------------------------------------
 
-# The peer moves behind another NIC. XDP is attached to the new NIC, but the data does not arrive
-# through it.
+# The peer moves behind another NIC. XDP is attached only to the first NIC, where data no longer
+# arrives.
 ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$CONF" --rx xdp --tx xdp
 ok "first NIC: no ping is lost" pinged a 10.99.0.2 $PINGS 0.02
 is "first NIC: show says xdp" "$(path)" "xdp xdp"

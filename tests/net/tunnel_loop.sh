@@ -48,7 +48,8 @@ up_b() # PATH
 		peer a AllowedIPs=10.99.0.1/32)
 }
 
-# The inner tunnel has no path options, so it uses the UDP socket.
+# The inner tunnel needs no path options: its endpoint is behind the outer tunnel, whose interface
+# has no AF_XDP, so it always uses the UDP socket.
 up_a2()
 {
 	ours a "$A2" < <(

@@ -67,8 +67,8 @@ done
 
 no_loss() { pinged a "$1" 30 0.01; }
 
-# The control thread computes the timers of a peer from times that the workers store, and looks at
-# them once in some seconds, not once for each packet.
+# The control thread computes a peer's timers from times that the workers store. It reads these
+# times every few seconds, not for each packet.
 few_wakeups()
 {
 	local status before after

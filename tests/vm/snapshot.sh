@@ -20,7 +20,8 @@ KERNEL=${1:-trixie}
 VM=$TMP/vm
 B=${ID}b
 
-# The guest's first process runs this after it has loaded the modules. It executes commands.
+# Prints the script that the guest's first process runs after it has loaded the modules. The script
+# executes the commands that arrive at /dev/ttyS1.
 main()
 {
 	cat <<-'EOF'
