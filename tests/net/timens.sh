@@ -24,8 +24,6 @@ packets() { show a "$A" ".path.${1}_packets.$2"; }
 path() { show a "$A" '.path | "\(.rx) \(.tx)"'; }
 
 # Prints the worker threads of the daemon PID.
-worker_threads() { grep -l '^wgxdp/' /proc/"$1"/task/*/comm | cut -d/ -f5; }
-
 in_time_namespace() # OFFSET_S
 {
 	local before
