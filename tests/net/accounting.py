@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import random
+import select
 import socket
 import struct
 import subprocess
@@ -83,8 +84,15 @@ class Bench:
         self.wait_inner(1)
 
     def send(self, message, times=1):
+        """The socket does not block. In an emulated machine its buffer may be full for a while."""
         for _ in range(times):
-            self.outer.sendto(message, TO)
+            while True:
+                try:
+                    self.outer.sendto(message, TO)
+                    break
+                except BlockingIOError:
+                    if not select.select([], [self.outer], [], PATIENCE_S)[1]:
+                        raise
 
     def good(self, **how):
         return self.session.seal(wgpeer.ipv4(FORGER, OURS, (1, INNER), bytes(8)), **how)

@@ -68,8 +68,15 @@ renamed() # OLD NEW
 }
 
 ok "wireguard-go starts" stranger
-for way in tcx clsact; do
-	[ $way = tcx ] || export WGXDP_FORCE_CLSACT=1
+case $(uname -r) in
+5.* | 6.[0-5].*)
+	ways=clsact
+	pass "TC programs by tcx # SKIP this kernel has no tcx (Linux 6.6)"
+	;;
+*) ways="tcx clsact" ;;
+esac
+for way in $ways; do
+	[ "$way" = tcx ] || export WGXDP_FORCE_CLSACT=1
 	ok "$way: attach succeeds" eval "config | ours a '$A'"
 	read -ra slot <<<"$(bpftool -j map lookup pinned "$PINS/$A/allowed4" \
 		key 24 0 0 0 10 98 0 0 |
@@ -151,17 +158,17 @@ malformed()
 	bpftool -j map lookup pinned "$PINS/$A/drops" key 1 0 0 0 |
 		jq '[.formatted.values[].value.packets] | add'
 }
-for way in tcx clsact; do
+for way in $ways; do
 	unset WGXDP_FORCE_CLSACT
-	[ $way = tcx ] || export WGXDP_FORCE_CLSACT=1
+	[ "$way" = tcx ] || export WGXDP_FORCE_CLSACT=1
 	ok "$way: attach --rx udp succeeds" eval "config | ours a '$A' --rx udp"
 	bpftool map delete pinned "$PINS/$A/allowed4" key 24 0 0 0 10 98 0 0
 	ok "no ping is lost" no_loss a
 	ok "TC on the tunnel drops a packet from a wrong source" mismatch
 	ok "TC on the NIC drops a malformed datagram" refused_by_tc
-	[ $way = clsact ] || is "the daemon has three links" "$(links | wc -w)" 3
-	ok "the programs are detached by force" tear_off $way "$A"
-	[ $way = tcx ] || ok "the NIC's filter is removed by force" tear_off $way eth0
+	[ "$way" = clsact ] || is "the daemon has three links" "$(links | wc -w)" 3
+	ok "the programs are detached by force" tear_off "$way" "$A"
+	[ "$way" = tcx ] || ok "the NIC's filter is removed by force" tear_off "$way" eth0
 	ok "TC on the tunnel drops such packets again" wait_for 5 mismatch
 	ok "TC on the NIC drops malformed datagrams again" wait_for 5 refused_by_tc
 	ok "no ping is lost" no_loss a
@@ -170,7 +177,7 @@ for way in tcx clsact; do
 	is "no qdisc is left" "$(in_ns a tc qdisc show dev eth0 clsact)" ""
 done
 unset WGXDP_FORCE_CLSACT
-way=tcx
+way=${ways%% *}
 
 # In each namespace, no packet is padded beyond the MTU of a route that was just added. A ping of
 # 1297 bytes is padded to the route's MTU, 1299, so the outer packet has 1359 bytes. If the ping
