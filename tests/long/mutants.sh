@@ -57,6 +57,12 @@ timers.c: an initiation is not repeated
 	s/return TIMERS_RETRY;/return 0;/
 timers.c: a keepalive answers a keepalive
 	s/return data \&\& begin_time(t, &t->owed/return begin_time(t, \&t->owed/
+timers.c: a packet during a look at the times is lost
+	s/^	atomic_exchange_explicit(&t->watched, false.*/	(void)t;/
+timers.c: the control thread looks again too late
+	s/CHECK_NS OWED_NS/CHECK_NS UNANSWERED_NS/
+timers.c: each packet wakes the control thread
+	s/^	atomic_exchange_explicit(&t->watched, true.*/	(void)t;/
 timers.c: keys are never wiped
 	s/due |= TIMERS_ZERO;/;/
 heap.c: a deadline in the middle of the heap is lost

@@ -164,6 +164,7 @@ static void watchdog_is_notified(void **state)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", folder);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	setenv("WATCHDOG_USEC", "30000000", 1);
 	assert_int_equal(notify_open(), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(run_p("exit 0", NULL, 9000, &f), 0);
@@ -172,6 +173,7 @@ static void watchdog_is_notified(void **state)
 	}
 	notify_close();
 	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
 	unlink(address.sun_path);
 	close(listener);
 }

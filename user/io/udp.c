@@ -188,7 +188,7 @@ static int allocate(struct udp **out)
 	u->area = area;
 	u->transport.ops = &udp_ops;
 	u->transport.fd = u->fds[UDP_V4] = u->fds[UDP_V6] = -1;
-	u->rx_vlen = UDP_RX_SLOTS;
+	u->rx_vlen[UDP_V4] = u->rx_vlen[UDP_V6] = UDP_RX_SLOTS;
 	*out = u;
 	return 0;
 }

@@ -15,7 +15,6 @@
 /* For adapt_vlen(): the fewest slots that it offers, and the mean length of messages above which it
  * concludes that the kernel joins datagrams. */
 #define UDP_RX_SLOTS_MIN 4
-#define JOINED_BYTES 8192
 
 /* ---- receiving ---- */
 
@@ -77,28 +76,29 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Chooses how many slots the next recvmmsg() offers. If the kernel joins datagrams (UDP_GRO), only
- * a few: they hold many datagrams, which are still in the cache when they are decrypted. Otherwise
- * twice as many slots as were filled, because each slot that stays empty costs the time to prepare
- * it. */
-static void adapt_vlen(struct udp *u, unsigned messages, uint64_t bytes)
+/* Chooses how many slots the next recvmmsg() of @family offers, after one that filled @filled
+ * slots. If the kernel joins datagrams (UDP_GRO), only a few: they hold many datagrams, which are
+ * still in the cache when they are decrypted. Otherwise twice as many slots as were filled, because
+ * each slot that stays empty costs the time to prepare it. */
+static void adapt_vlen(struct udp *u, unsigned family, unsigned filled, unsigned joined)
 {
-	unsigned vlen = bytes / messages > JOINED_BYTES ? UDP_RX_SLOTS_MIN : 2 * messages;
+	unsigned vlen = 2 * joined > filled ? UDP_RX_SLOTS_MIN : 2 * filled;
 
 	if (vlen < UDP_RX_SLOTS_MIN)
 		vlen = UDP_RX_SLOTS_MIN;
-	u->rx_vlen = vlen > UDP_RX_SLOTS ? UDP_RX_SLOTS : vlen;
+	u->rx_vlen[family] = vlen > UDP_RX_SLOTS ? UDP_RX_SLOTS : vlen;
 }
 
-/* Fills up to @max more slots from @fd. */
-static void fill_slots(struct udp *u, int fd, unsigned max)
+/* Fills up to @max more slots from the socket of @family, if slots are left. */
+static void fill_slots(struct udp *u, unsigned family, unsigned max)
 {
-	unsigned base = u->filled, oversized = 0, vlen = UDP_RX_SLOTS - base;
-	uint64_t bytes = 0;
+	unsigned base = u->filled, oversized = 0, joined = 0, vlen = UDP_RX_SLOTS - base;
 	int got;
 
-	vlen = vlen > u->rx_vlen ? u->rx_vlen : vlen;
+	vlen = vlen > u->rx_vlen[family] ? u->rx_vlen[family] : vlen;
 	vlen = vlen > max ? max : vlen;
+	if (!vlen)
+		return;
 	for (unsigned i = 0; i < vlen; i++) {
 		u->iovs[i].iov_base = u->area + (size_t)(base + i) * UDP_RX_STRIDE;
 		u->iovs[i].iov_len = UDP_ROOM;
@@ -111,12 +111,13 @@ static void fill_slots(struct udp *u, int fd, unsigned max)
 			.msg_controllen = sizeof(u->controls[i]),
 		};
 	}
-	got = vlen ? recvmmsg(fd, u->msgs, vlen, MSG_DONTWAIT, NULL) : 0;
+	got = recvmmsg(u->fds[family], u->msgs, vlen, MSG_DONTWAIT, NULL);
+	u->quiet[family] = got <= 0;
 	for (int i = 0; i < got; i++) {
 		struct udp_rx *rx = &u->rx[u->filled++];
 
 		describe(rx, &u->msgs[i]);
-		bytes += rx->len;
+		joined += rx->size < rx->len;
 		if (u->msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
 			oversized++; /* a truncated message cannot be authentic */
 			rx->len = 0;
@@ -124,7 +125,7 @@ static void fill_slots(struct udp *u, int fd, unsigned max)
 		}
 	}
 	if (got > 0)
-		adapt_vlen(u, (unsigned)got, bytes);
+		adapt_vlen(u, family, (unsigned)got, joined);
 	transport_count(&u->transport.stats.rx_oversized, oversized);
 }
 
@@ -154,30 +155,39 @@ static unsigned take_datagrams(struct udp *u, struct rx_frame *frames, unsigned 
 	return n;
 }
 
-/* Most hosts have all their peers in one family. So the family of the last datagram is read first,
- * and the other family only if the first has none. One call in UDP_BOTH_FAMILIES_EVERY reads both,
- * the other family first, so that a flood in one family cannot starve the other. */
+/* Receives up to @max datagrams of @family. */
+static unsigned read_family(struct udp *u, unsigned family, struct rx_frame *frames, unsigned max)
+{
+	if (u->fds[family] < 0 || !max)
+		return 0;
+	fill_slots(u, family, max);
+	return take_datagrams(u, frames, max);
+}
+
+/* Most hosts have all their peers in one family. So a family that had no datagram when it was last
+ * read is read again only if the other family has none, or in one call of UDP_QUIET_EVERY. If both
+ * families have datagrams, they take turns to be read first, so that a flood in one family cannot
+ * starve the other. */
 unsigned udp_recv(struct transport *transport, struct rx_frame *frames, unsigned max)
 {
 	struct udp *u = udp_self(transport);
-	unsigned n = take_datagrams(u, frames, max), first = u->family;
-	bool both = ++u->calls % UDP_BOTH_FAMILIES_EVERY == 0;
+	unsigned n = take_datagrams(u, frames, max);
+	bool put_off[UDP_FAMILIES];
 
-	if (both)
-		first = !first;
-	for (unsigned i = 0; i < UDP_FAMILIES && n < max; i++) {
-		unsigned family = (first + i) % UDP_FAMILIES, before = n;
+	if (n == max)
+		return n;
+	u->calls++;
+	for (unsigned i = 0; i < UDP_FAMILIES; i++)
+		put_off[i] = u->quiet[i] && u->calls % UDP_QUIET_EVERY;
+	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
+		unsigned family = (u->calls + i) % UDP_FAMILIES;
 
-		if (u->fds[family] < 0)
-			continue;
-		fill_slots(u, u->fds[family], max - n);
-		n += take_datagrams(u, frames + n, max - n);
-		if (n == before)
-			continue;
-		u->family = family;
-		if (!both)
-			break;
+		if (!put_off[family])
+			n += read_family(u, family, frames + n, max - n);
 	}
+	for (unsigned i = 0; i < UDP_FAMILIES; i++)
+		if (put_off[i] && !n)
+			n = read_family(u, i, frames, max);
 	return n;
 }
 

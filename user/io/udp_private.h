@@ -15,8 +15,9 @@
 #define UDP_ROOM 65536
 #endif
 #define UDP_RX_SLOTS 64
-/* One udp_recv() in this many reads both families, even if the first has datagrams. */
-#define UDP_BOTH_FAMILIES_EVERY 8
+/* One udp_recv() in this many reads a family that had no datagram last time. Odd, so that each
+ * family is read first in turn. */
+#define UDP_QUIET_EVERY 7
 /* Distance between rx slots: one cache line more than a power of two, so that the headers of a
  * batch do not all map to one cache set. Only pages that are touched use memory. */
 #define UDP_RX_STRIDE (UDP_ROOM + 64)
@@ -55,16 +56,16 @@ struct udp_rx { /* the contents of an rx slot */
 
 struct udp {
 	struct transport transport;
-	int fds[UDP_FAMILIES]; /* -1 = none */
-	bool gso;	       /* UDP_SEGMENT may be used */
-	bool gro;	       /* UDP_GRO is on */
-	unsigned family;       /* the family of the last datagram */
-	unsigned calls;	       /* how often udp_recv() was called */
+	int fds[UDP_FAMILIES];	  /* -1 = none */
+	bool gso;		  /* UDP_SEGMENT may be used */
+	bool gro;		  /* UDP_GRO is on */
+	bool quiet[UDP_FAMILIES]; /* there was no datagram when the family was last read */
+	unsigned calls;		  /* of udp_recv() that could read a socket */
 	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned the datagrams in
 	 * slots [0, at), and the datagrams before @offset in slot [at]. */
 	unsigned filled, at;
 	uint32_t offset;
-	unsigned rx_vlen; /* number of slots that the next recvmmsg() offers */
+	unsigned rx_vlen[UDP_FAMILIES]; /* number of slots that the next recvmmsg() offers */
 	/* Sending: frames follow each other in memory, so that a train is one piece. */
 	size_t tx_used;	   /* bytes */
 	bool was_full;	   /* a send buffer was full, so sweep() measures the buffers */

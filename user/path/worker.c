@@ -211,6 +211,7 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 	}
 	if (w->tun_ready)
 		moved += egress_run(w);
+	w->udp->ops->sweep(w->udp);
 	for (unsigned i = 0; i < w->port_count; i++) {
 		w->ports[i].transport->ops->sweep(w->ports[i].transport);
 		*retry |= w->ports[i].transport->unsent > 0;

@@ -128,7 +128,8 @@ void notify_status(const char *format, ...)
 
 void notify_watchdog(void)
 {
-	send_message("WATCHDOG=1");
+	if (watchdog_ns)
+		send_message("WATCHDOG=1");
 }
 
 uint64_t notify_watchdog_ns(void)

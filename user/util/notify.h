@@ -25,7 +25,8 @@ void notify_reloading(void);
 void notify_stopping(void);
 /* Reports a line of text for `systemctl status`; control characters in it become '?'. */
 void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Reports that the service works. Call this more often than every notify_watchdog_ns()
+/* Reports that the service works; does nothing if the service manager has no watchdog for this
+ * process. Call this more often than every notify_watchdog_ns()
  * nanoseconds. */
 void notify_watchdog(void);
 

@@ -4,14 +4,16 @@
  *
  *     worker:   time := now        (A)            control:  exchange(watched, false)  (C)
  *               exchange(watched, true)  (B)                read the times            (D)
- *                                                           if one is set, watched := true  (E)
+ *                                                           if one is set,
+ *                                                           exchange(watched, true)   (E)
  *
- * The exchanges are acquire-release on one variable. If B comes before C, C reads what B wrote, and
- * D sees A. If B comes between C and E, B returns false, and the worker tells the control thread to
- * check the timers. If B comes after E, the next check reads what B wrote. This check comes at most
- * CHECK_NS after E, and the deadline is at least CHECK_NS after the time that A stored. The worker
- * read that time when its turn began, perhaps before E. So the check can be late, but by no more
- * than the part of the turn before B.
+ * All exchanges are acquire-release on one variable. If B comes before C, C reads what B wrote, and
+ * D sees A. If B comes between C and E, the B of the first worker returns false, and this worker
+ * tells the control thread to check the timers; E reads what the last B wrote, so this check sees
+ * the A of each worker. If B comes after E, the next check reads what B wrote. This check comes at
+ * most CHECK_NS after E, and the deadline is at least CHECK_NS after the time that A stored. The
+ * worker read that time when its turn began, perhaps before E. So the check can be late, but by no
+ * more than the part of the turn before B.
  */
 #include "wg/timers.h"
 
@@ -213,7 +215,7 @@ uint64_t timers_next(struct timers *t, uint64_t now_ns)
 	if (!unanswered_ns && !owed_ns)
 		return next;
 	/* E */
-	atomic_store_explicit(&t->watched, true, memory_order_relaxed);
+	atomic_exchange_explicit(&t->watched, true, memory_order_acq_rel);
 	next = earlier(next, deadline_after(unanswered_ns, UNANSWERED_NS + t->jitter_ns));
 	next = earlier(next, deadline_after(owed_ns, OWED_NS));
 	return earlier(next, now_ns + CHECK_NS);
