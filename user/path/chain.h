@@ -68,7 +68,7 @@ struct lane {
 	struct transport *transport;
 	unsigned count;
 	struct tx_frame frames[FRAME_BATCH];
-	struct fair_share share; /* how many of the recent messages each peer sent */
+	struct fair_share share; /* how many of the recent messages went to each peer */
 };
 
 struct egress {
@@ -101,7 +101,8 @@ struct port {
 	bool tx;
 };
 
-/* A token bucket limits ICMP errors: ICMP_BURST tokens, and a new one every ICMP_INTERVAL_NS. */
+/* A token bucket limits ICMP errors: it holds at most ICMP_BURST tokens, and gains a token every
+ * ICMP_INTERVAL_NS. */
 #define ICMP_BURST 50
 #define ICMP_INTERVAL_NS (NS_PER_S / 100)
 
@@ -126,10 +127,10 @@ struct worker {
 	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
 	bool tun_ready;	 /* false: poll() has just found no packet in the TUN device */
 	bool udp_ready;	 /* the same for the UDP sockets */
-	struct worker_offloads offloads; /* without offloads that the kernel refused */
+	struct worker_offloads offloads; /* config.offloads without those that the kernel refused */
 	struct netlink *netlink;	 /* used by source_valid(); NULL = accept all sources */
 	struct icmp_budget icmp;
-	uint64_t unallowed_second; /* BOOTTIME of the last packet from an unallowed source, in s */
+	uint64_t unallowed_second; /* BOOTTIME, in s, of the last packet from an unallowed source */
 	unsigned unallowed_noted;  /* number of such packets in that second */
 	struct ingress ingress;
 	struct egress egress;
@@ -146,19 +147,18 @@ struct worker {
 	uint64_t probed_turns;	/* turns at the last worker_probe(), or TURNS_UNKNOWN */
 };
 
-/* Each function handles one batch and returns the number of packets in it; 0 = there was nothing to
- * do. */
+/* Each function handles one batch and returns the number of packets in it. */
 unsigned ingress_run(struct worker *w, struct transport *transport);
 unsigned egress_run(struct worker *w);
 
 /* Seals and sends the staged packets of @n peers. The packets of each peer leave in the order in
- * which they were staged. Requests a handshake with each peer that has no session; its packets
- * stay staged. Packets of several peers share a batch. */
+ * which they were staged. Requests a handshake with each peer that has no session; its packets stay
+ * staged. A batch may hold packets of several peers. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n);
 
 /* seal.c: seals and sends those of the @n packets that have a session, a batch of messages at a
- * time. A message that cannot be sent because its session is finished or has expired is staged
- * again. Counts the packets that have a drop reason. */
+ * time. A packet or segment that cannot be sent, because its session has too few counters left or
+ * has expired, is staged instead. Counts the packets that have a drop reason. */
 void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n);
 
 /* Returns true if @s may be used for sealing now; false if @s is NULL. */
@@ -168,18 +168,18 @@ bool seal_session_usable(const struct worker *w, const struct session *s);
  * handshake.
  *
  * The control thread may publish a session at the same time. stage_push() changes the count of the
- * stage, and the control thread changes peer->current, both with sequential consistency. So either
- * the caller sees the new session, or the control thread sees the packet and sends a flush
- * command. */
+ * stage, and the control thread changes peer->current, both with sequential consistency. So at
+ * least one of the two sees the change of the other: the caller sees the new session, or the
+ * control thread sees the packet and sends a flush command. */
 void seal_stage_packet(struct worker *w, struct out_packet *p);
 
-/* Writes an IP packet into the tunnel interface for the peer in @slot. Stores @slot in the map
- * tun_writer first, because the TC program reads the map during the write. The TUN_VNET_LEN bytes
- * before the packet are overwritten. Returns 0 or -errno. */
+/* Writes an IP packet that came from the peer in @slot into the tunnel interface. Stores @slot in
+ * the map tun_writer first, because the TC program reads the map during the write. The TUN_VNET_LEN
+ * bytes before the packet are overwritten. Returns 0 or -errno. */
 int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
-/* Writes a merged packet of @n pieces into the tunnel interface for the peer in @slot. The first
- * piece begins with the vnet header. Returns 0 or -errno. */
+/* Writes a merged packet, whose parts came from the peer in @slot, into the tunnel interface. The
+ * first of the @n elements of @iov begins with the vnet header. Returns 0 or -errno. */
 int chain_writev_tun(struct worker *w, uint32_t slot, const struct iovec *iov, unsigned n);
 
 /* Counts dropped packets. */
@@ -201,8 +201,8 @@ bool chain_time_passed(struct worker *w);
 
 /* The authenticated packet in @f came from a new endpoint: tells the other workers and the control
  * thread to use that endpoint. Does nothing if AF_XDP received the packet and the stack would have
- * refused it, for example by the reverse-path filter. Acts at most once per MOVED_INTERVAL_NS and
- * peer; a later packet tries again. */
+ * refused it, for example because of the reverse-path filter. Acts at most once per
+ * MOVED_INTERVAL_NS and peer; a later packet tries again. */
 void chain_note_roaming(struct worker *w, struct peer *p, const struct rx_frame *f);
 
 /* While debugging is on, sends NOTE_UNALLOWED: @p sent the IP packet at @ip, whose source is not an

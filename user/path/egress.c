@@ -172,8 +172,8 @@ static unsigned add_peer(struct peer **peers, unsigned count, struct peer *p)
 	return count;
 }
 
-/* Sends the packets that were staged earlier for the peers of this batch, so that they are sent
- * before the batch. */
+/* Sends the packets that were staged earlier for the peers of this batch, so that the older packets
+ * leave first. */
 static void flush_older(struct worker *w, unsigned n)
 {
 	struct peer *peers[FRAME_BATCH];
@@ -261,9 +261,9 @@ static bool gather_staged(struct worker *w, struct peer *p)
 	return sent;
 }
 
-/* Starts another round after a round that sent a batch, because packets of that batch were staged
- * again if their session had too few counters left, and the peer may already have its next session.
- * The loop ends, because each such round empties a stage or finishes a session. */
+/* Starts another round after a round that sent a batch: packets whose session had too few counters
+ * left were staged again, and their peer may already have its next session. The loop ends, because
+ * each round that sends a batch empties a stage or finishes a session. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;

@@ -120,7 +120,7 @@ static bool same_headers(const struct gro_packet *a, const struct gro_packet *b)
 				  (size_t)(a->header_len - a->l4 - TCP_URGENT)));
 }
 
-/* Returns true if @p can be appended to the group, so that segmenting the result would restore @p
+/* Returns true if @p fits into the group and segmenting the merged packet would restore @p
  * exactly. */
 static bool continues(const struct gro *g, const struct gro_group *group,
 		      const struct gro_packet *p)
@@ -145,7 +145,7 @@ static bool ends_group(const struct gro_packet *p)
 	return !p->udp && p->ip[p->l4 + TCP_FLAGS] & FLAG_PSH;
 }
 
-/* Appends packet @i to @group if it fits. */
+/* Appends packet @i to @group and returns true, or returns false if the two cannot be merged. */
 static bool join(struct gro *g, struct gro_group *group, uint16_t i)
 {
 	struct gro_packet *p = &g->packets[i];

@@ -18,8 +18,8 @@
  * A merged packet gets a new checksum, so the checksums of all its packets are verified first. A
  * packet with a wrong checksum is not merged and is written unchanged.
  *
- * A packet may only join the newest group of its flow, so the packets of a flow are never
- * reordered.
+ * The only group that a packet may join is the newest one of its flow, so the packets of a flow are
+ * never reordered.
  */
 #ifndef WGXDP_GRO_H
 #define WGXDP_GRO_H

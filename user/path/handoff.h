@@ -56,7 +56,8 @@ void handoff_free(struct handoff *h);
 /* Returns an eventfd, which becomes readable after a kick. handoff_clear() resets it. */
 int handoff_fd(const struct handoff *h);
 
-/* Worker: adds a note or a message. Returns false if its ring is full. */
+/* Worker: add a note or a message. Return false if the ring for it is full, or if the message is
+ * longer than an initiation. */
 bool handoff_note(struct handoff *h, const struct note *n);
 bool handoff_message(struct handoff *h, const struct endpoint *from, const void *msg, uint16_t len);
 /* Worker: adds the part of a packet that an ICMP error quotes. Returns false if the ring is

@@ -16,8 +16,8 @@
 #define ICMP_QUOTED_MAX (ICMP_ERROR_MAX - 8)
 
 /* Returns true if an ICMP error may answer the inner IP packet of @len bytes. Returns false for
- * multicast, broadcast, ICMP errors, later fragments, and packets with an invalid source address.
- * The packet may have been truncated to ICMP_QUOTED_MAX bytes. Any thread. */
+ * multicast, broadcast, ICMP errors, fragments other than the first, and packets with an invalid
+ * source address. The packet may have been truncated to ICMP_QUOTED_MAX bytes. Any thread. */
 bool icmp_answerable(const uint8_t *packet, size_t len);
 
 /* Builds the ICMP or ICMPv6 message, without an IP header, that answers the inner packet: "host

@@ -21,7 +21,7 @@
 #include "path/roaming.h"
 #include "wgxdp/limits.h"
 
-/* Passes a handshake message that reached this worker to the control thread. */
+/* Gives the control thread a handshake message that this worker has received. */
 static enum reason hand_over(struct worker *w, const struct rx_frame *f)
 {
 	struct endpoint from = frame_endpoint(f);
@@ -220,9 +220,9 @@ static bool same_source(const struct in_packet *a, const uint8_t *ip)
 			       : !memcmp(other + IP6_SOURCE, ip + IP6_SOURCE, 16);
 }
 
-/* Checks that the plaintext is an IP packet whose source address belongs to its sender: the longest
- * matching prefix of all peers must be the sender's. Sets p->len to the packet's length without
- * padding. @last: an earlier packet whose source was looked up, or NULL. */
+/* Checks that the plaintext is an IP packet whose source address belongs to its sender: of all
+ * prefixes that contain the address, the longest must be the sender's. Sets p->len to the packet's
+ * length without padding. @last: an earlier packet whose source was looked up, or NULL. */
 static enum reason check_source(const struct allowedips *allowed, struct in_packet *p,
 				const struct in_packet *last)
 {
@@ -340,7 +340,8 @@ unsigned ingress_run(struct worker *w, struct transport *transport)
 	note_arrivals(w, n);
 	check_sources(w, n);
 	write_tun(w, n);
-	/* Sweep even if recv() returned 0, because it keeps malformed frames until sweep(). */
+	/* Sweep even if recv() returned 0, because the transport keeps malformed frames until
+	 * sweep(). */
 	transport->ops->sweep(transport);
 	return received;
 }

@@ -5,13 +5,13 @@
  *   control                               reader
  *   unpublish(p)                          (A) seen := epoch       online / quiescent
  *   (B) stamp := ++epoch                  (C) epoch += 0
- *   free p when every seen != 0           ... uses what it finds published ...
- *        is >= stamp                      (D) seen := 0           offline
+ *   free p when every nonzero             ... uses what it finds published ...
+ *        seen is >= stamp                 (D) seen := 0           offline
  *
  * B and C are read-modify-writes of one variable, so one of them comes first. If C comes first, B
  * acquires A, and the control thread sees a reader that may hold p. If B comes first, C acquires
- * the unpublishing, and the reader cannot find p. A later A or D releases the reader's accesses to
- * the thread that frees p.
+ * the unpublishing, and the reader cannot find p. A later A or D is a store-release, so the
+ * reader's accesses to p come before the free.
  */
 #include "path/qsbr.h"
 

@@ -38,7 +38,7 @@ void qsbr_retire(struct qsbr *g, void *object, void (*free_fn)(void *));
 /* Control thread: frees the objects that no reader can hold. Returns true if others remain. */
 bool qsbr_collect(struct qsbr *g);
 
-/* Control thread: waits until all retired objects are freed. */
+/* Control thread: waits for the readers and frees all retired objects. */
 void qsbr_synchronize(struct qsbr *g);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "wg/spin.h"
 
-/* Sets @to to the endpoint to which @p has roamed since @e was resolved. Returns false if @e is up
- * to date. */
+/* Sets @to to the endpoint to which @p has roamed since @e was resolved. Returns false if @e is
+ * still the encap to use. */
 static bool roamed_since(struct peer *p, const struct encap *e, struct endpoint *to,
 			 uint32_t *roam_count)
 {

@@ -60,8 +60,8 @@ static struct address address_of(const uint8_t *bytes, bool v6)
 
 /* Building ------------------------------------------------------------------------------------- */
 
-/* Sets the MTU from @start to the end of the address space. The calls for one @r must be in
- * ascending order of @start. */
+/* Gives @mtu to all addresses from @start to the end of the address space. The calls for one @r
+ * must be in ascending order of @start. */
 static int extend(struct ranges *r, struct address start, uint32_t mtu)
 {
 	struct range *last = r->count ? &r->list[r->count - 1] : NULL;

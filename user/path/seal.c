@@ -91,8 +91,8 @@ static void take_counters(struct worker *w, struct out_packet *p, const struct o
 }
 
 /* Returns the largest length to which segments of the packet may be padded: the least of the
- * tunnel's MTU, the MTU of the route into the tunnel, and the MTU of the outer path minus the
- * overhead. */
+ * tunnel's MTU, the MTU of the route into the tunnel, and what the overhead leaves of the MTU of
+ * the outer path. */
 static uint32_t padding_limit(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
@@ -118,8 +118,8 @@ static uint32_t padded_len(uint32_t len, uint32_t limit)
 }
 
 /* Returns the lane that sends the packet. AF_XDP needs a resolved next hop on an attached NIC and
- * cannot fragment. The UDP socket sends all other packets, and one packet per peer every
- * UDP_REFRESH_NS. */
+ * cannot fragment. The UDP socket sends the packets that AF_XDP cannot send, and one packet per
+ * peer every UDP_REFRESH_NS. */
 static struct lane *choose_lane(struct worker *w, const struct out_packet *p, uint32_t padded)
 {
 	const struct encap *e = p->encap;
@@ -198,8 +198,8 @@ static void build_message(struct worker *w, struct out_packet *p, uint32_t segme
 }
 
 /* Builds the messages of the packet, beginning with @segment, until the batch is full. Returns the
- * first segment that was not built. Drops the whole packet if its peer has used up its share of a
- * queue that is nearly full. */
+ * first segment that was not built. Drops the whole packet if the queue is nearly full and the
+ * recent messages to the peer have used up the peer's share. */
 static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32_t segment)
 {
 	uint32_t limit = padding_limit(w, p);
@@ -226,7 +226,8 @@ static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32
 }
 
 /* Fills the batch with messages, beginning at segment *@segment of packet *@at, and advances both
- * to the first segment that did not fit. Returns false if no packet was left. */
+ * to the first segment that did not fit. Returns false if no message was built, because no packet
+ * is left. */
 static bool build_messages(struct worker *w, struct out_packet **at, const struct out_packet *end,
 			   uint32_t *segment)
 {
@@ -278,7 +279,7 @@ static void note_gso_refused(struct worker *w, struct peer *p, int error)
 }
 
 /* Counts the messages of each packet that were sent, and those that the kernel refused: send() sets
- * the length of a refused frame to 0. A message without a frame was staged again. */
+ * the length of a refused frame to 0. A message without a frame was staged by stage_expired(). */
 static void count_sent(struct worker *w)
 {
 	for (unsigned i = 0; i < w->egress.message_count; i++) {
@@ -324,8 +325,8 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 }
 
 /* The process (SIGSTOP) or the whole host may have been stopped since the turn began. No message
- * may be sent under a key that has since expired or must now be wiped. The messages of such a
- * session are staged, and a handshake is requested without regard to WANT_INTERVAL_NS. */
+ * may be sent under a key that has since expired or must now be wiped. Messages under such a key
+ * are staged instead, and a handshake is requested without regard to WANT_INTERVAL_NS. */
 static void stage_expired(struct worker *w)
 {
 	for (unsigned i = 0; i < w->egress.message_count; i++) {

@@ -41,8 +41,8 @@ struct suspend {
 
 void suspend_init(struct suspend *a);
 
-/* Returns true if the host was suspended, or a copy was reported, and the keys have not been wiped
- * since then. Reads two clocks. Any thread. */
+/* Returns true if there was a suspend or a reported copy after which the keys have not been wiped
+ * yet. Reads two clocks. Any thread. */
 bool suspend_stale(const struct suspend *a);
 
 /* Returns how many copies were reported so far. Any thread. */
@@ -55,7 +55,8 @@ static inline uint64_t suspend_copies(const struct suspend *a)
 void suspend_copied(struct suspend *a);
 
 /* The control thread calls suspend_begin(), wipes all keys, and calls suspend_end() with the mark.
- * After a suspend or copy in between, suspend_stale() stays true, so the keys are wiped again. */
+ * If a suspend or copy comes between the two calls, suspend_stale() stays true, so the keys are
+ * wiped again. */
 struct suspend_mark {
 	int64_t slept_ns;
 	uint64_t copies;

@@ -32,7 +32,7 @@ static const uint8_t *udp_header(const uint8_t *ip, uint32_t len)
 	uint32_t at = (ip[0] & 15u) * 4;
 	uint8_t next = ip[9];
 
-	if (ip[0] >> 4 == 4 && ((ip[6] & 0x1f) || ip[7])) /* a later fragment */
+	if (ip[0] >> 4 == 4 && ((ip[6] & 0x1f) || ip[7])) /* not the first fragment */
 		return NULL;
 	if (ip[0] >> 4 == 6) {
 		at = 40;

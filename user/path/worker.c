@@ -36,7 +36,8 @@
 /* The least time between two NOTE_ROAMED for one peer, so that a peer that alternates between
  * addresses cannot occupy the control thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
-/* The most NOTE_UNALLOWED notes per second; further packets are only counted. */
+/* A worker sends at most this many NOTE_UNALLOWED per second; it counts further packets without a
+ * note. */
 #define UNALLOWED_PER_S 10
 /* After a turn that moved no packet while a transport has unsent frames, the worker sleeps for at
  * most twice this time, and then sweeps the transport again. Each further such turn doubles the
@@ -245,8 +246,8 @@ bool chain_time_passed(struct worker *w)
 	return true;
 }
 
-/* Sleeps up to WIPE_MS, or until the control thread wakes this worker. Still empties the ring of
- * flush commands, because the control thread may be waiting for room in it. No packet is sent
+/* Sleeps up to WIPE_MS, or until the control thread wakes this worker. First takes flush commands
+ * from their ring, because the control thread may be waiting for room in it. No packet is sent
  * while the keys are stale. */
 static void wait_for_wipe(struct worker *w)
 {
@@ -278,12 +279,12 @@ static void count_turn(struct worker *w)
 	atomic_store_explicit(&w->turns, turns + 1, memory_order_relaxed);
 }
 
-/* Returns true if the worker calls poll() before its next turn. A turn that moved few packets has
- * usually emptied the UDP sockets and the TUN queue (unless the packets were large: a few of them
- * fill a batch). Another turn right away would probably cost three system calls and find nothing.
- * A worker with AF_XDP sockets runs another turn anyway, because a look at their rings needs no
- * system call. With busy polling, the worker calls poll() only when no packet has moved for
- * busy_poll_ns. */
+/* Returns true if the worker must call poll() before its next turn. A turn that moved few packets
+ * has usually emptied the UDP sockets and the TUN queue (unless the packets were large: a few of
+ * them fill a batch). Another turn right away would probably cost three system calls and find
+ * nothing. A worker with AF_XDP sockets runs another turn anyway, because a look at their rings
+ * needs no system call. With busy polling, the worker calls poll() only when no packet has moved
+ * for busy_poll_ns. */
 static bool must_poll(struct worker *w, unsigned moved)
 {
 	if (moved)

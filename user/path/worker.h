@@ -66,16 +66,17 @@ void worker_set_route_mtus(struct worker *w, const struct route_mtu *table);
 int worker_start(struct worker *w); /* returns 0 or -errno */
 void worker_stop(struct worker *w); /* joins the thread; does nothing if it is not running */
 
-/* Returns false if the thread has not run a single turn since the last call. Wakes the thread, so
- * that it runs a turn before the next call. Returns true if the thread is not running, and at the
- * first call. */
+/* Returns false if the thread has run no turn since the last call. Wakes the thread, so that it
+ * runs a turn before the next call. Returns true if the thread is not running, and at the first
+ * call. */
 bool worker_probe(struct worker *w);
 
 /* Asks the worker to seal and send the staged packets of the peer whose session has receiver index
  * @index. */
 void worker_flush(struct worker *w, uint32_t index);
 
-/* Returns in @packets how many packets were dropped since worker_new(), by reason. Any thread. */
+/* Sets packets[reason] to the number of packets dropped for that reason since worker_new(). Any
+ * thread. */
 void worker_drops(const struct worker *w, uint64_t packets[static REASON_COUNT]);
 
 #endif

@@ -3,7 +3,7 @@
  * device.c - the public functions of a device: its identity, its peers, their settings, and the
  * entry points for messages, workers' notes and the clock. device_private.h has the picture.
  *
- * A peer is in four tables of the device from device_peer_add() to device_peer_remove():
+ * From device_peer_add() to device_peer_remove(), a peer is in these tables of the device:
  *
  *   by_key[hash(public key)] ─▶ peer ─▶ peer     chains by hash_next
  *   by_slot[slot]            ─▶ peer             notes and BPF maps name a peer by its slot
@@ -263,8 +263,8 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		return -ENOMEM;
 	take_slot(d, p);
 	p->serial = ++d->last_serial;
-	/* The peer may have been removed and added again. Even then the timestamp of its next
-	 * initiation must be newer than the timestamp of its last one. */
+	/* The peer may have been removed and added again. Even then the timestamp in our next
+	 * initiation to it must be newer than in our last one. */
 	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns;
 	err = d->mirror->peer_begin(d->mirror_ctx, p);
 	if (err) {

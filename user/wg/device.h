@@ -119,7 +119,7 @@ struct device {
  * outlive the device. Returns 0 or -ENOMEM; after an error the device needs no device_done(). */
 int device_init(struct device *d, const struct device_ops *ops, void *ctx,
 		const struct device_mirror *mirror, void *mirror_ctx);
-/* Sets how many handshakes a second are accepted from each source with a valid mac2 while the
+/* Sets how many handshakes per second are accepted from each source with a valid mac2 while the
  * device is under load. Returns 0, or -ENOMEM with the old limit unchanged. */
 int device_set_handshake_rate(struct device *d, uint32_t per_s);
 /* Removes all peers, frees the tables and wipes the device. No worker may run any more. The caller
@@ -240,8 +240,8 @@ void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of all peers, earliest deadline first. Returns after PASS_TURN_NS even
- * if more timers have expired, but serves at least one peer. device_next() is then not later than
- * @now_ns, and the caller calls again after its other events. */
+ * if more timers have expired, but not before serving one peer. If it leaves expired timers,
+ * device_next() is not later than @now_ns, and the caller calls it again after its other events. */
 void device_tick(struct device *d, uint64_t now_ns);
 
 /* Returns the time at which device_tick() must be called next, or TIMERS_NEVER. */

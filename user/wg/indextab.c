@@ -119,9 +119,9 @@ static void insert_entry(struct table *table, struct entry *e)
 	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release); /* B */
 }
 
-/* Makes room for one more entry. If one more used slot would fill more than half of the table,
- * replaces the table by one without gone slots, whose size fits the number of entries. Returns 0 or
- * -ENOMEM. */
+/* Makes room for one more entry. If the table would then be more than half full of used slots,
+ * replaces the table by one that has no gone slots and whose size fits the number of entries.
+ * Returns 0 or -ENOMEM. */
 static int make_room_for_entry(struct indextab *t)
 {
 	struct table *old = atomic_load_explicit(&t->table, memory_order_relaxed), *new;

@@ -43,7 +43,7 @@ void indextab_del(struct indextab *t, uint32_t index);
  * Any thread. */
 struct session *indextab_session(const struct indextab *t, uint32_t index);
 
-/* Returns the peer of @index, whether handshake or session, or NULL. Control thread. */
+/* Returns the peer whose pending handshake or session has @index, or NULL. Control thread. */
 struct peer *indextab_peer(const struct indextab *t, uint32_t index);
 
 /* Returns true if @index is taken. Control thread. */

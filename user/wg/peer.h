@@ -9,8 +9,8 @@
  *
  *   previous ◀── current ◀── next      a session moves to the left when a newer one replaces it
  *
- *   next      we are the responder, and nothing proves yet that the initiator has the keys; sends
- *             as soon as a worker has decrypted a message of this session
+ *   next      we are the responder, and nothing proves yet that the initiator has the keys; we send
+ *             under this session as soon as a worker has decrypted a message of this session
  *   current   sends and receives
  *   previous  still decrypts messages that were in flight when current replaced it
  */

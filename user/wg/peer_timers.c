@@ -59,7 +59,7 @@ bool peer_timers_flush(struct device *d, struct peer *p)
 	return true;
 }
 
-/* Sends a keepalive, a data message without a packet, [W] 6.5. Returns false if @s has no counter
+/* Sends a keepalive (a data message without a packet, [W] 6.5). Returns false if @s has no counter
  * left. */
 static bool send_empty(struct device *d, struct peer *p, struct session *s, uint64_t now_ns)
 {
@@ -104,7 +104,7 @@ void peer_timers_handshake_done(struct device *d, struct peer *p)
 }
 
 /* Lets the next packet request a handshake immediately, because the handshake that an earlier
- * packet requested was dropped. The store is sequentially consistent, like the accesses of
+ * packet requested was dropped. The store is sequentially consistent, like the accesses to
  * stage->count. If a worker stages a packet at the same time, either the worker sees the store, or
  * the control thread sees the packet when it next reads stage->count. */
 static void clear_wanted(struct peer *p)

@@ -113,7 +113,7 @@ static void mark_newest(struct ratelimit *r, uint16_t i)
 	r->newest = i;
 }
 
-/* Removes the oldest bucket from the hash chain of its source, and returns its index. */
+/* Removes the oldest bucket from the hash chain of its source, and returns the bucket's index. */
 static uint16_t evict_oldest(struct ratelimit *r)
 {
 	uint16_t i = r->oldest;

@@ -45,7 +45,7 @@ struct session *session_new(struct peer *peer, const struct noise_keys *keys, bo
  * function can be given to device_ops.retire. */
 void session_free(void *session);
 
-/* Returns true if messages may still be decrypted under @s: for REJECT_AFTER_TIME_S, unless @s was
+/* Returns true if messages may still be decrypted under @s: until @s is REJECT_AFTER_TIME_S old or
  * revoked. Any thread. */
 bool session_may_receive(const struct session *s, uint64_t now_ns);
 
@@ -60,7 +60,7 @@ bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	__attribute__((warn_unused_result));
 
 /* Call after sending. Returns true if the session must be renewed: by the initiator after 120 s, by
- * both sides after 2^60 messages, [W] 6.2. Any thread. */
+ * either side after sending 2^60 messages, [W] 6.2. Any thread. */
 bool session_renew_after_send(const struct session *s, uint64_t now_ns);
 
 /* Call after receiving. Returns true if the session must be renewed: by the initiator after 165 s =

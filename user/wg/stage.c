@@ -82,7 +82,7 @@ static void append(struct stage *s, struct staged *packet)
 	atomic_fetch_add_explicit(&s->count, 1, memory_order_seq_cst); /* see peer_session() */
 }
 
-/* Reserves @cost. While the total is too large for @cost, drops the oldest packet of @s and
+/* Reserves @cost. While the total leaves no room for @cost, drops the oldest packet of @s and
  * increments *@dropped. Keeps the costs of the dropped packets reserved for the new packet, so that
  * no other thread can use this room. Returns false if @s is empty and @cost still does not fit. */
 static bool make_room(struct stage *s, uint32_t cost, unsigned *dropped)

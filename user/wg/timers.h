@@ -3,7 +3,7 @@
  * timers.h - the timer state machine of one peer, [W] 6. Callers pass the time (BOOTTIME in ns),
  * and timers_next() returns the time at which timers_due() must be called next.
  *
- * Workers only store four timestamps (relaxed atomics):
+ * Sending or receiving a message updates some of four timestamps (relaxed atomics):
  *
  *   unanswered_since  first data sent since we last received        +15 s, jitter: new handshake
  *   owed_since        first data received since we last sent        +10 s: passive keepalive
@@ -54,7 +54,7 @@ struct timers {
 /* Which timers have expired: a set of flags. The control thread handles them, and calls the
  * functions below when it has sent a message or begun a session. */
 enum timers_due {
-	TIMERS_RETRY = 1 << 0,	       /* send the initiation again */
+	TIMERS_RETRY = 1 << 0,	       /* send another initiation */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
 	TIMERS_NEW_HANDSHAKE = 1 << 2, /* no answer for 15 s + jitter, [W] 6.5 */
 	TIMERS_KEEPALIVE = 1 << 3,     /* passive keepalive, [W] 6.5 */
@@ -101,9 +101,10 @@ bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
  * 0. */
 unsigned timers_due(struct timers *t, uint64_t now_ns);
 
-/* Returns when timers_due() must be called next: at the earliest deadline, but at most 10 s after
- * @now_ns if data is unanswered or a keepalive is owed, see the picture. Returns TIMERS_NEVER if
- * there is no deadline. The caller must keep that appointment, because workers rely on it. */
+/* Returns the time at which timers_due() must be called next: the earliest deadline, but no later
+ * than 10 s after @now_ns if data is unanswered or a keepalive is owed, see the picture. Returns
+ * TIMERS_NEVER if there is no deadline. The caller must keep that appointment, because workers rely
+ * on it. */
 uint64_t timers_next(struct timers *t, uint64_t now_ns);
 
 #endif
