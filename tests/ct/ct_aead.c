@@ -74,8 +74,8 @@ static void seal(const struct aead_backend *backend, size_t n, const uint32_t *l
 	}
 	backend->seal_batch(jobs, n);
 	for (size_t i = 0; i < n; i++) {
-		/* If the tag were defined, the marks would have been lost, and the test would prove
-		 * nothing. */
+		/* memcheck must regard the tag as undefined. Otherwise it has lost track of the
+		 * secrets, and the test proves nothing. */
 		expect(is_secret(packets[i].sealed + jobs[i].len, AEAD_TAG_LEN),
 		       "a tag is defined, so the secrets were not tracked");
 		make_public(packets[i].sealed, jobs[i].len + AEAD_TAG_LEN);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 2400
 #
-# Runs tests/net/hostile.sh for 150 s on each path, with the plain program, under ASan and under
-# TSan.
+# Runs tests/net/hostile.sh three times, for 150 s on each path: with the plain program, with the
+# ASan build, and with the TSan build.
 
 cd "$(dirname "$0")/../.." || exit 1
 set -o pipefail

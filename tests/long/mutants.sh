@@ -3,7 +3,8 @@
 # timeout: 3600
 #
 # mutants.sh - shows that the simulation can fail. Each entry of MUTANTS breaks one thing in the
-# protocol core, and the simulation must fail with one of the first SEEDS seeds (default 30).
+# protocol core, and the simulation must fail with at least one of the first SEEDS seeds (default
+# 30).
 #
 #   user/wg/X.c ──sed──▶ X.c, broken ──▶ X.o ─┐
 #   test_simulation.c ─────────────────────────┴─▶ libwgcore.a without its own X.o ──▶ must not pass
@@ -15,7 +16,7 @@ trap 'rm -rf "$TMP"' EXIT
 export SIMULATION_SEEDS=${SEEDS:-30} CMOCKA_MESSAGE_OUTPUT=STDOUT
 tests=0 failures=0
 
-# Each mutant has two lines: the file with a description, and the sed script that breaks it.
+# Each mutant has two lines: "FILE: DESCRIPTION", and the sed script that breaks FILE.
 MUTANTS='
 keypairs.c: a responder sends before its session is confirmed
 	s/^\tif (initiator)$/\tif (true)/

@@ -3,7 +3,8 @@
 # timeout: 240
 #
 # A name stands for two addresses, and nobody answers at the first one. Shortly before wgxdp gives
-# up the first handshake, it tries the second address, although only a single packet was sent.
+# up the first handshake, it tries the second address, although the host has sent only a single
+# packet.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #

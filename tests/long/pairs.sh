@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: MIT
 # timeout: 10800
 #
-# pairs.sh - the behaviour tests under every pair of path and offload options. Each row of ROWS is
-# a set of options, and any two options occur together in at least one row.
+# pairs.sh - runs the behaviour tests with options for paths, offloads and the AEAD. Each row of
+# ROWS is a set of options, and any two options of different kinds occur together in at least one
+# row.
 #
 #   row of ROWS ─▶ ATTACH_OPTIONS ─▶ ours() in ../net/lib.sh ─▶ wgxdp attach eth0 ... OPTIONS
 #
 # Tests in ANY_PATH do not depend on the path of packets, so they run with all options of a row.
 # Tests in OWN_PATH choose --rx and --tx themselves and count packets on each path, so they run with
-# the row's other options. Set TESTS to run only some of the tests.
+# only the other options of the row. Set TESTS to run only some of the tests.
 
 . "$(dirname "$0")/../net/lib.sh"
 shopt -s extglob

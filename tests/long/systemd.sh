@@ -18,7 +18,7 @@ PACKAGES="systemd-sysv systemd-resolved dbus udev kmod procps iproute2 iputils-p
 	libbpf1 libxdp1 libsodium23 libmnl0 libc-ares2 libnftables1 libjansson4"
 CACHE=build/vm
 
-# Makes a Debian system once, and prints the image's path.
+# Prints the path of the image of a Debian system. Makes the image if it does not exist yet.
 debian_image()
 {
 	local image

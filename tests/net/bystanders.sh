@@ -110,7 +110,7 @@ in_ns h nft -f - <<-EOR
 EOR
 MASQUERADED=("10.1.0.2 192.0.2.2 192.0.2.1" "2001:db8:1::2 2001:db8::2 2001:db8::1")
 
-# The XDP or TC program passes fragments uncounted, because it can only check whole datagrams. It
+# The XDP or TC program passes fragments uncounted, because it can check only whole datagrams. It
 # counts all other answers.
 masqueraded() # WHAT LINE...
 {
@@ -130,7 +130,7 @@ for rx in xdp udp; do
 	masqueraded "masquerade, rx $rx" "${MASQUERADED[@]}"
 	down h "$H"
 
-	# systemd-networkd and others switch forwarding on for each interface.
+	# Some programs, such as systemd-networkd, switch forwarding on only for single interfaces.
 	forwarding 0 0
 	in_ns h sysctl -qw net.ipv4.conf.eth0.forwarding=1 net.ipv4.conf.eth1.forwarding=1
 	ok "forwarding by interface, rx $rx: attach succeeds" up_h eth0,eth1 --rx $rx --tx $rx

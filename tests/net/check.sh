@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What `wgxdp check` says about the host: no program that sets DNS servers, no IPv6, an MTU
-# that does not fit the path, why data would take the UDP sockets, and what AF_XDP would bypass on
-# the NICs that attach would choose. Each warning is compared as a whole. On a host without such
-# settings check prints no warning.
+# What `wgxdp check` says about the host: that no program can set DNS servers, that IPv6 is off,
+# that an MTU does not fit the path, why data would take the UDP sockets, and what AF_XDP would
+# bypass on the NICs that attach would choose. Each warning is compared as a whole. On a host that
+# gives no cause for a warning, check prints none.
 #
 #   a: eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b
 #   a: br0 (no port)

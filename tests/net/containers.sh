@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # The relay and the client from the section on containers in the WireGuard documentation, with the
-# config files of that section. Each runs as the first process of a container: a root file system, a
-# process namespace and a network namespace of its own, the capabilities that Docker gives and
-# NET_ADMIN, and a read-only /proc/sys. A third container joins the network of the client. It asks
-# a DNS server for the address of a web server. The web server answers with the address from which
-# the request came, which must be the relay's.
+# config files of that section. Each runs as the first process of a container, which has its own
+# root file system, process namespace and network namespace. The container has Docker's default
+# capabilities, NET_ADMIN and SYS_MODULE, and its /proc/sys is read-only. A third container joins
+# the client's network namespace. It asks a DNS server for the address of a web server. The web
+# server answers with the address from which the request came, which must be the relay's.
 #
 #   ┌─ c: client, vpn_test ─┐        ┌────── i: internet ──────┐         ┌──── r: relay ────┐
 #   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no NAT     eth1 ══════ eth0  wg0 192.0.2.1  │

@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The config parser agrees with wg-quick(8), wg(8) and wireguard-go over generated files: all of
-# them refuse a file, or all of them read the same keys, port, mark and peers.
-# docs/config-agreement.md explains the exceptions. CORPUS is the number of generated files, and
-# SEED selects them.
+# The config parser agrees with wg-quick(8), wg(8) and wireguard-go on each generated file: either
+# they all refuse it, or they all read the same keys, port, mark and peers. docs/config-agreement.md
+# explains the exceptions. CORPUS is the number of generated files, and SEED selects them.
 
 . "$(dirname "$0")/lib.sh"
 need_root

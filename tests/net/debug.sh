@@ -68,8 +68,7 @@ flood() # WHAT COUNT
 	holds "$1: not every message has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# The BPF programs learn only a moment later that the host now forwards, so the caller repeats this
-# check.
+# The BPF programs learn with a delay that the host now forwards, so the caller repeats this check.
 passed_on()
 {
 	provoke mac

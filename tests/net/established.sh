@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # The host's firewall admits only answers: `policy drop`, and a rule for established connections.
-# The peer reaches the host after an idle time longer than the life of a conntrack entry, because
-# the host's keepalive leaves by the UDP socket on both paths and refreshes the entry.
+# The peer still reaches the host after an idle time that is longer than the life of a conntrack
+# entry, because the host's keepalive leaves by the UDP socket on both paths and refreshes the
+# entry.
 #
 #   ┌─────── a ────────┐            ┌────── b ──────┐
 #   │ client, wgxdp    │            │ server, wgxdp │     four such pairs at once: XDP and UDP, with

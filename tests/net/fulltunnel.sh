@@ -166,7 +166,7 @@ ok "moved back: rules, routes and tables are restored" \
 
 # If another program adds a rule, wgxdp removes its nftables guard against leaks, because the added
 # rule decides which packets may leave unencrypted. If wgxdp has restored many settings before, it
-# may remove the guard up to 3 s later (user/host/keep.h).
+# may need up to 3 s to remove the guard (user/host/keep.h).
 in_ns a ip rule add to 203.0.113.9 lookup main
 ok "another program's rule lets packets out" wait_for 10 pinged a 203.0.113.9 1
 holds "those packets are unencrypted" "$(clear_packets)" -gt 0

@@ -73,7 +73,8 @@ bridge_up()
 	in_ns a ip address add 2001:db8::1/64 dev eth0 nodad
 	in_ns b ip address add 192.0.2.2/24 dev eth0
 	in_ns b ip address add 2001:db8::2/64 dev eth0 nodad
-	# b sends trains as single frames, and the port joins them again.
+	# b sends each datagram of a train as a frame of its own, and the port joins the datagrams
+	# again.
 	in_ns b ethtool -K eth0 tx-udp-segmentation off
 	in_ns a ethtool -K port0 gro on rx-udp-gro-forwarding on
 	wait_for 5 in_ns b ping -q -c 1 -W 1 192.0.2.1 &&

@@ -217,7 +217,7 @@ is "the second detach finds nothing" $? 1
 is "each hook has run once" "$(tr '\n' ' ' <"$LOG")" "pre post "
 clean "two detaches: nothing is left" a "$A"
 
-# A signal also saves the configuration if SaveConfig is true.
+# A signal, like detach, saves the configuration if SaveConfig is true.
 config SaveConfig=true | conf "$A" >/dev/null
 ok "attach succeeds with SaveConfig" attach
 in_ns a wg set "$A" peer "$(pub a)" remove peer "$(pub b)" persistent-keepalive 21

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `make install` puts each file in its place, with the paths of its prefix in the unit, and `make
-# uninstall` removes all of them. systemd-networkd, which runs here in a namespace, does not touch
-# the interface, because one of the installed files forbids it.
+# `make install` puts each file in its place, and writes the paths below PREFIX into the unit. `make
+# uninstall` removes all these files. systemd-networkd, which runs here in a namespace, does not
+# touch the interface, because one of the installed files forbids it.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 

@@ -13,9 +13,9 @@
 # The test covers outer and inner IPv4 and IPv6, each side as initiator, with and without a
 # preshared key, by XDP and by UDP. The initiator knows the other side's endpoint and sends first;
 # the responder must learn the endpoint. Counters show which path the data took. BRIEF=1, for
-# sanitizers and emulation, tests each path and outer family once, by IPv4 as initiator and by IPv6
-# as responder. BRIEF=streams tests every combination, with fewer streams. PATHS=xdp or PATHS=udp
-# tests only that path, on machines where both paths would take too long.
+# sanitizers and emulation, tests each path and outer family once, with wgxdp as initiator over IPv4
+# and as responder over IPv6. BRIEF=streams tests every combination, with fewer streams. PATHS=xdp
+# or PATHS=udp tests only that path, on machines where both paths would take too long.
 
 . "$(dirname "$0")/lib.sh"
 need_root

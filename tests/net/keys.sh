@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Keys change while traffic flows, are cleared, or are invalid; persistent keepalives change. The
-# test reads each message that wgxdp sends after a change, and checks that the change takes effect
-# at once. XDP and UDP run at the same time.
+# While traffic flows, keys are changed and cleared, invalid keys are set, and persistent keepalives
+# change. The test reads each message that wgxdp sends after a change, and checks that the change
+# takes effect at once. XDP and UDP run at the same time.
 #
 #   ┌────── ax, au ──────┐             ┌──────── bx, bu ───────┐
 #   │ wgxdp   10.99.0.1  │             │ keys.py, a node of    │

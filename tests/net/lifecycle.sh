@@ -109,8 +109,9 @@ clean "SIGTERM leaves nothing" a "$A"
 nobody_in_a() { [ -z "$(ip netns pids "$ID-a")" ]; }
 
 # Ctrl-C has one of two results: the command ends and has undone everything, or the attach is
-# already complete and the status is 0. Without --foreground, timeout(1) would also signal the
-# daemon. The daemon may still search for leaks (ASan) after it has undone everything.
+# already complete and the status is 0. Without its option --foreground, timeout(1) would also
+# signal the daemon. The daemon may still search for memory leaks (ASan) after it has undone
+# everything.
 interrupt() # SECONDS
 {
 	local status=0 left
@@ -190,8 +191,8 @@ ok "detach cleans up after a dead daemon" down a "$A"
 clean "nothing is left" a "$A"
 ok "attach succeeds with clsact" eval "config | WGXDP_FORCE_CLSACT=1 ours a '$A' --rx udp --tx xdp"
 managed() { in_ns a ip -d neighbour show "$@" | grep managed; }
-# Returns true if the kernel has managed neighbour entries (Linux 5.16). An older kernel ignores the
-# word.
+# Succeeds if the kernel supports managed neighbour entries (since Linux 5.16). An older kernel
+# ignores the word "managed".
 can_manage()
 {
 	local result=1
@@ -217,8 +218,8 @@ ok "the NIC goes down and up" eval "in_ns a ip link set eth0 down && in_ns a ip 
 is "the interface is still attached" "$(show a "$A" .path.rx)" xdp
 in_ns a ip address add 2001:db8::1/64 dev eth0 nodad # removed when the link went down
 
-# A datagram that is not a WireGuard message is dropped. If the host forwards packets, such a
-# datagram is passed.
+# A datagram that is not a WireGuard message is passed if the host forwards packets, and otherwise
+# dropped.
 counts_as() # drops|passes ADDRESS
 {
 	local before

@@ -4,7 +4,7 @@
 # The tunnel interface is created in one namespace and moved to a second, a third, and back, while
 # the UDP sockets stay in the first. A tcx program moves with the interface; a clsact filter is
 # attached again. In each namespace a packet with a source that does not belong to its peer is
-# dropped, and routes with an MTU limit the padding.
+# dropped, and the MTU of a route limits the padding.
 #
 #   a: eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #      wg0 10.99.0.1 ──▶ c ──▶ d ──▶ a
@@ -122,7 +122,7 @@ done
 
 # --- programs that others detach ------------------------------------------------------------------
 
-# A program that another user detaches is attached again within a second.
+# If another user detaches a program, the daemon attaches it again within a second.
 links() # the ids of the daemon's tcx links
 {
 	local info

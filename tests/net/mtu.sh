@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# An interface without MTU in its configuration gets one that fits the path: 1412 behind PPPoE
+# An interface without MTU in its configuration gets an MTU that fits the path: 1412 behind PPPoE
 # (1492), also where only the route has that MTU. When the NIC's MTU grows while the tunnel is up,
 # frames larger than the AF_XDP buffers must not be lost in either direction. When an MTU that was
 # too large for AF_XDP is lowered, the tunnel begins to use AF_XDP.

@@ -116,7 +116,8 @@ case_full()
 	server full ''
 	client full 1 "$etc/resolv.full" 0.0.0.0/0 FwMark=51820 Table=off
 	in_ns a ip route add default dev "${ID}full" table 51820
-	# The main table comes first, so that the other cases are never routed into this tunnel.
+	# The main table comes first, so that the packets of other cases are never routed into this
+	# tunnel.
 	in_ns a ip rule add pref 100 lookup main suppress_prefixlength 0
 	in_ns a ip rule add pref 101 not fwmark 51820 lookup 51820
 	move full 52 53
@@ -221,7 +222,7 @@ begin_case() # CASE
 	cp "$TMP"/*.key "$TMP"/*.pub "$TMP/$1"
 	(
 		trap - EXIT
-		# shellcheck disable=SC2030 # only the case has this directory
+		# shellcheck disable=SC2030 # TMP changes only in this case's subshell
 		TMP=$TMP/$1
 		pass() { echo "ok $1"; }
 		fail()

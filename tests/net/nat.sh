@@ -13,8 +13,8 @@
 #   │ 10.99.0.3 │     │ NAT, forgets in 3 s │   └────────┘
 #   └───────────┘     └────────────────────┘
 #
-# The NATs keep a source port that is free, and admit only answers. c has a keepalive of 1 s, d has
-# none.
+# The NATs do not change a packet's source port if the port is free, and admit only answers. c has a
+# keepalive of 1 s, d has none.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -141,8 +141,8 @@ relayed() # PATH
 }
 
 # Hole punching. Each peer knows the public address of the other peer's NAT. A peer's first packet
-# opens its own NAT for answers, but the other NAT drops this packet unless the other peer has
-# already sent one.
+# opens this peer's own NAT for answers, but the other NAT drops this packet unless the other peer
+# has already sent a packet.
 punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820

@@ -195,7 +195,7 @@ static int netns_teardown(void **state)
 	return 0;
 }
 
-/* Prints a reason and returns true where the tests cannot run. */
+/* If the tests cannot run, prints the reason and returns true. */
 static bool netns_skip(void)
 {
 	if (geteuid() == 0)

@@ -28,7 +28,7 @@ in_ns a ip address add fd51::1/64 dev eth0 nodad
 in_ns b ip address add fd51::2/64 dev eth0 nodad
 umask 077
 
-# Runs a line of the documentation in a.
+# Runs a line of the documentation in namespace a.
 line() # LINE
 {
 	local text=$1
@@ -148,7 +148,7 @@ ended "the container's relay"
 
 # --- hooks: a webhook, a rule, a log --------------------------------------------------------------
 
-# events.example.dev is a server in a.
+# events.example.dev is a server in namespace a.
 [ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 1
 echo "127.0.0.1 events.example.dev" >"$TMP/hosts"
 mount --bind "$TMP/hosts" /etc/hosts

@@ -3,7 +3,7 @@
 #
 # The daemon applies changes of its config file on `wgxdp reload`, on SIGHUP, and automatically. It
 # applies only what has changed in the file: settings that were made by wg(8) stay, and no packet of
-# another peer is lost.
+# an unchanged peer is lost.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A udev rule or tuned may set RPS on every new interface, including the tunnel's. Packets then
+# A udev rule or tuned(8) may set RPS on every new interface, including the tunnel's. Packets then
 # reach the TC program some time after the worker's write, when tun_writer may already name the next
 # packet's peer. No packet of an honest peer is lost, and `show` says that RPS is on.
 #
@@ -87,7 +87,7 @@ for path in udp xdp; do
 		"in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
 	ok "$path: RPS is unset" set_rps 0
 	is "$path: without RPS again no packet is lost" "$(by_turns)" "800 of 800"
-	# The daemon reports that RPS is off only after enough packets have arrived without RPS.
+	# Only after enough packets have arrived without RPS does the daemon report that RPS is off.
 	ok "$path: show says that RPS is off" \
 		wait_for 10 eval "by_turns >/dev/null; show a $A .path.rps | grep -q false"
 	ok "$path: detach succeeds" down a "$A"

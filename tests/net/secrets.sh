@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A replaced key does not remain anywhere in the daemon's memory. No command that holds a key dumps
-# core. No log level prints a key. LOG_LEVEL works as the manual says.
+# A replaced key does not remain anywhere in the daemon's memory. A command never dumps core while
+# it holds a key. No log level prints a key. LOG_LEVEL works as the manual says.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -56,10 +56,10 @@ ok "the old private key is gone" not memory_holds "$pid" "$(key a)"
 ok "the old preshared key is gone" not memory_holds "$pid" "$(key psk)"
 down a "${ID}a"
 
-# --- cores ----------------------------------------------------------------------------------------
+# --- core dumps -----------------------------------------------------------------------------------
 
-# Starts the command with cores allowed, and with the key on its standard input. Sends SIGQUIT to
-# the command while it waits for DNS, for more input, or for room in a full pipe. Succeeds if no
+# Starts the command with core dumps allowed, and with the key on its standard input. Sends SIGQUIT
+# to the command while it waits for DNS, for more input, or for room in a full pipe. Succeeds if no
 # core was dumped.
 leaves_no_core() # KEY COMMAND...
 {

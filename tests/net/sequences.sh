@@ -3,9 +3,9 @@
 # timeout: 1200
 #
 # Random sequences of events at two interfaces on one NIC, while `wg set` runs again and again. Each
-# attach that should succeed succeeds, the NIC passes the host's other traffic after each step, and
-# nothing is left at the end. Then changes of one interface are repeated in cycles, and the daemon's
-# memory, open files and pins do not grow.
+# attach succeeds if it should, the NIC passes the host's other traffic after each step, and nothing
+# is left at the end. Then changes of one interface are repeated in cycles, and the daemon's memory,
+# open files and pins do not grow.
 #
 #   a: wgxdp, wgxdp ── eth0 ═══ eth0 :b  wireguard-go      c: interfaces are moved here
 #

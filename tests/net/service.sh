@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # `wgxdp attach --foreground` as the main process of a service, with a socket of the test in place
-# of the service manager's. The daemon reports that it is ready when addresses and routes are set,
-# notifies the watchdog while every worker makes progress, and reports that it stops.
+# of the service manager's. When addresses and routes are set, the daemon reports that it is ready.
+# It notifies the watchdog while every worker makes progress, and finally reports that it is
+# stopping.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -21,8 +22,8 @@ config()
 	peer b AllowedIPs=10.99.0.2/32,10.98.0.0/16 Endpoint=192.0.2.2:51820
 }
 
-# Starts the daemon as a service manager that listens at SOCKET would. Sets DAEMON to the daemon's
-# PID.
+# Starts the daemon in the way of a service manager that listens at SOCKET. Sets DAEMON to the
+# daemon's PID.
 serve() # SOCKET WATCHDOG_USEC COMMAND...
 {
 	local manager=$1 usec=$2
@@ -31,7 +32,7 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 	spawn a /usr/bin/python3 tests/net/service.py listen "$manager" "$ID-a" "$A" >>"$HEARD"
 	LISTENER=$!
 	wait_for 5 grep -q listening "$HEARD"
-	# shellcheck disable=SC2016 # the inner shell expands it, and becomes the daemon
+	# shellcheck disable=SC2016 # the inner shell expands it, and then execs the daemon
 	spawn a env NOTIFY_SOCKET="$manager" WATCHDOG_USEC="$usec" \
 		sh -c 'WATCHDOG_PID=$$ exec "$@"' - "$@" >"$TMP/log" 2>&1
 	DAEMON=$!

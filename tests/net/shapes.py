@@ -60,7 +60,7 @@ def mounts():
     write(f"{SCRATCH}/hosts", "127.0.0.1 localhost\n" +
           "".join(f"{SERVER} {name}\n" for name in names), 0o644)
     must("mount", "--bind", f"{SCRATCH}/hosts", "/etc/hosts")
-    # The hooks of some files read these files.
+    # Hooks in some of the configs read these files.
     write("/etc/wireguard/client.key", must("wg", "genkey"))
     write("/etc/wireguard/nat.nft", "table ip nat_of_hook { }\n")
 

@@ -3,10 +3,10 @@
 #
 # Files in the format of web interfaces, VPN providers, routers and installers (tests/files). For
 # each file, `wgxdp attach` makes the same state as an unmodified `wg-quick up` with wgxdp as its
-# userspace implementation, and `detach` restores the earlier state; or both refuse the file.
-# shapes.py compares links, addresses, routes of all tables, rules, nftables, `wg showconf` and
-# src_valid_mark. It also compares the calls of resolvconf and resolvectl, which it replaces by
-# programs that record their arguments.
+# userspace implementation, and `detach` restores the earlier state; or attach and wg-quick both
+# refuse the file. shapes.py compares links, addresses, routes of all tables, rules, nftables, `wg
+# showconf` and src_valid_mark. It also compares the calls of resolvconf and resolvectl, which it
+# replaces by programs that record their arguments.
 #
 # exceptions() names the files that are refused or lead to another state, with the reason. For all
 # other files the states must be equal. SHAPES=all tests all files; the default is a selection.

@@ -3,8 +3,8 @@
 #
 # Packets for a peer without a session are staged: up to 128, in order. The 129th replaces the
 # oldest. With LONG=1 (tests/long/staging.sh) the test also shows that staged packets are dropped
-# when the handshake is given up, and that 10,000 peers which never answer cost bounded memory, with
-# each packet counted.
+# when the handshake is given up, that packets for 10,000 peers which never answer take only bounded
+# memory, and that each of these packets is counted.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: nothing, then wgxdp 10.99.0.2
 

@@ -12,8 +12,8 @@
 #   │ 192.0.2.1         │    veth    │ 192.0.2.66 a flooder       │
 #   └───────────────────┘            └───────────────────────────┘
 #
-# With LONG=1 a flood also keeps the hub under load, so that the rate limit per source address
-# applies.
+# With LONG=1 a second swarm follows on each path, while a flood keeps the hub under load, so that
+# the rate limit per source address applies.
 
 . "$(dirname "$0")/lib.sh"
 need_root

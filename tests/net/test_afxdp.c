@@ -351,7 +351,7 @@ static void a_link_down_holds_frames_until_it_is_up(void **state)
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(recv(fd, got, sizeof(got), 0), 5);
 	assert_rings_at_rest();
-	netpair_run("ip addr replace fd09::1/64 dev near0 nodad"); /* lost with the link */
+	netpair_run("ip addr replace fd09::1/64 dev near0 nodad"); /* `link down` removed it */
 	wait_for_local_route("fd09::1");
 	free(encap);
 	close(fd);

@@ -28,8 +28,8 @@ static bool has_rule(struct netlink *nl, const struct netlink_rule *rule)
 	return found;
 }
 
-/* The kernel does not compare "not", so it mistakes the rule of another program for our first rule
- * and answers EEXIST. The second rule is set nevertheless. */
+/* When the kernel looks for an equal rule, it ignores "not". So it mistakes the rule of another
+ * program for our first rule, and answers EEXIST. The second rule is set nevertheless. */
 static void second_rule_is_set(void **state)
 {
 	const struct plan plan = { .mark = MARK, .default4 = true };

@@ -219,7 +219,7 @@ static void a_refused_train_goes_singly(void **state)
 	close(fd);
 }
 
-/* A removed source address must not be mistaken for a refusal of segmentation. */
+/* The error for a removed source address must not be mistaken for a refusal of segmentation. */
 static void a_train_from_an_address_that_is_gone(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);

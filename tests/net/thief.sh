@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# No other program can take wgxdp's port, even with SO_REUSEPORT and several workers. And wgxdp does
-# not take over an interface that wireguard-go serves under the name of a killed daemon.
+# No other program can take wgxdp's port, even if it uses SO_REUSEPORT and wgxdp has several
+# workers. And if wireguard-go serves an interface with the name of a killed daemon's interface,
+# wgxdp does not take it over.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 

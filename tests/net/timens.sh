@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # In a time namespace the daemon's CLOCK_BOOTTIME differs from the clock of the BPF programs. The
-# heartbeat uses the clock of the BPF programs, so XDP steers data to the workers there, too. While
-# data goes through the UDP sockets, `show` never says xdp.
+# heartbeat uses the clock of the BPF programs, so XDP steers data to the workers in a time
+# namespace, too. While data goes through the UDP sockets, `show` never says xdp.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The host translates its own outer packets (source NAT). AF_XDP would send them untranslated, so
-# data to such a peer takes the UDP socket, whatever --tx says. The daemon learns from conntrack
-# that its packets are translated.
+# data takes the UDP socket, whatever --tx says. The daemon learns from conntrack that its packets
+# are translated.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ wgxdp, 10.99.0.1      │            │ wgxdp         │

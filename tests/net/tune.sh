@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `attach --tune` makes the changes on a NIC that `probe` advises. It announces and records them
+# `attach --tune` makes the changes that `probe` advises for a NIC. It announces and records them
 # first. `detach` undoes them, also after a `kill -9`, except for settings that somebody else has
 # changed since. Without --tune nothing is changed.
 #

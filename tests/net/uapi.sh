@@ -21,8 +21,8 @@ ZEROS=$(printf '0%.0s' {1..64})
 w() { in_ns a wg "$@"; }
 field() { w show "$A" "$@"; }
 
-# Sends stdin to the socket and prints the answer until the daemon closes. After 5 s it prints
-# "silent".
+# Sends stdin to the socket, and prints the answer until the daemon closes the connection. Prints
+# "silent" if nothing comes for 5 s.
 raw()
 {
 	python3 -c '

@@ -72,7 +72,7 @@ static inline struct endpoint to(const char *remote, uint16_t port, const char *
 	return e;
 }
 
-/* Makes frame @i a message to @e of @len bytes, each of them @fill_byte. */
+/* Makes frame @i a message to @e. The message has @len bytes, each of them @fill_byte. */
 static inline void fill(unsigned i, struct endpoint e, int fill_byte, uint32_t len)
 {
 	encaps[i] = (struct encap){ .endpoint = e };

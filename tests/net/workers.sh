@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Several queues, workers and NICs, each with a wireguard-go at the other end.
+# Several queues, workers and NICs, and a wireguard-go for each queue of eth0 and for eth1.
 #
 #                       ┌ queue 0 ── 51822 wireguard-go 10.99.0.2 ┐
 #   a: wgxdp   eth0 ════╪                                    eth0 :b
@@ -102,7 +102,7 @@ another_queue()
 
 ok "their packets arrive on different queues" another_queue
 
-# Runs several streams with each host at the same time, in both directions.
+# Runs several streams in both directions with each HOST, all at the same time.
 streams() # WHAT HOST...
 {
 	local what=$1 host

@@ -6,8 +6,8 @@
 # wgxdp with the kernel's WireGuard on the NICs that QEMU has: virtio-net with several queues,
 # vmxnet3 and e1000e, each also with an MTU of 9000; then a bond, and VLANs. `auto` takes the path
 # that `probe` announces, and `show` says why. Data takes that path in both directions, also after
-# the cable was pulled, and after the link was down. detach leaves offloads, channels, rings and MTU
-# as they were.
+# the cable was pulled and plugged in again, and after the link was down and up again. detach leaves
+# offloads, channels, rings and MTU as they were.
 #
 #   a: wgxdp 10.99.0.1  nic0 ═══ nic1  10.99.0.2 kernel :b     virtio-net
 #                       nic2 ═══ nic3                          vmxnet3

@@ -6,8 +6,9 @@
 # (XDP_OPTIONS), and the tunnel carries packets. If the driver lacks a mode, the error names the
 # mode. With zero-copy the tunnel survives resets of the queues.
 #
-# The NIC has two queues, and two more while an XDP program is attached. The sockets of these two
-# always use copy mode, because the driver cannot release them when the program is detached.
+# The NIC has two queues, and two more while an XDP program is attached. The sockets of the
+# additional queues always use copy mode, because the driver cannot release a zero-copy socket when
+# it removes its queue.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0  10.99.0.2 kernel :b
 
@@ -24,7 +25,7 @@ modprobe -q xsk_diag # for `ss --xdp`
 combined() { in_ns a ethtool -l eth0 | awk '/^Combined/ { n = $2 } END { print n }'; }
 
 # Since Linux 6.11 virtio-net can receive into the buffers of a socket. Since 6.13 it can also send
-# from such buffers. For a driver that cannot do both, the kernel refuses zero-copy with EOPNOTSUPP
+# from such buffers. Unless the driver can do both, the kernel refuses zero-copy with EOPNOTSUPP
 # (docs/verification.md).
 case $(uname -r) in
 5.* | 6.[0-9].* | 6.1[0-2].*) ZERO_COPY=0 ;;

@@ -31,8 +31,9 @@ restart_ms()
 		map(.__MONOTONIC_TIMESTAMP | tonumber) | (.[-1] - .[-2]) / 1000 | floor'
 }
 journal() { journalctl --no-pager --output=cat --boot --unit=$UNIT; }
-# Prints how often systemd has started the daemon again. On a busy host resolvectl may exceed its
-# limit of five seconds, so that attach fails and systemd tries again. Such restarts do not count.
+# Prints how many times systemd has started the daemon again. On a busy host resolvectl may exceed
+# wgxdp's limit of five seconds. Then attach fails, and systemd tries again. Such restarts do not
+# count.
 restarts()
 {
 	local slow
@@ -54,7 +55,7 @@ settings() # prints the settings that another program may remove
 }
 same_settings() { [ "$(settings)" = "$1" ]; }
 
-# Lists the files of the system that a package could leave.
+# Lists the system's files, except in directories where other programs create files, too.
 files()
 {
 	find / -xdev \( -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log \
@@ -90,8 +91,8 @@ write_config()
 	peer b Endpoint=192.0.2.2:51820 AllowedIPs="10.7.0.0/24, 10.8.0.0/16"
 }
 
-# The peer is a host of its own. It counts unencrypted packets that bypass the tunnel. Its interface
-# is not named wg0, because wg(8) would then use the daemon's socket for wg0.
+# The peer is a host of its own. It counts unencrypted packets that bypass the tunnel. If its
+# interface were named wg0, wg(8) would talk to the daemon instead of the kernel.
 peer_host()
 {
 	wait_for $PATIENCE test -e /sys/class/net/nic1
@@ -138,8 +139,8 @@ dns_is() # WHAT
 
 # --- the first boot -------------------------------------------------------------------------------
 
-# systemd-networkd gives nic0 its address. Its second file matches every interface, so that networkd
-# would remove the tunnel's addresses if it managed the tunnel.
+# systemd-networkd gives nic0 its address. The second .network file matches every interface, so
+# networkd would remove the tunnel's addresses if it managed the tunnel.
 system()
 {
 	mkdir -p $STATE /etc/systemd/system/systemd-networkd-wait-online.service.d
