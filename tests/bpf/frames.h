@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames.h - builds frames for the tests of the NIC's programs: a valid frame for an address family
- * and a message type, in which the row of a test's table can then change bytes. Only wire.h is
- * shared with the program under test.
+ * frames.h - builds frames for the tests of the NIC's programs: a frame that is valid for its
+ * address family and message type, except for the bytes that the row of a test's table changes.
+ * Only wire.h is shared with the program under test.
  *
  *   L2 Ethernet │ L3 IPv4 with options, IPv6 with extensions │ L4 UDP │ MSG WireGuard │ padding
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ingress_bench.h - runs the programs of bpf/ingress.bpf.c by BPF_PROG_TEST_RUN. Each frame goes
- * through the XDP program and the NIC's TC program; each run checks the verdict, the counters, and
- * that the frame is unchanged. Needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN (for a network
+ * through the XDP program and the NIC's TC program; each run checks the verdict and the counters,
+ * and that the frame is unchanged. Needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN (for a network
  * namespace with an AF_XDP socket on its lo).
  */
 #ifndef TESTS_BPF_INGRESS_BENCH_H
@@ -52,7 +52,7 @@ static struct xsk_ring_prod fill, tx;
 static struct xsk_ring_cons completion, rx;
 static void *umem_area;
 static int cpus;
-/* Each array has room for one element of a per-CPU map, which has a value for each CPU. */
+/* Each array has room for one element of a per-CPU map: one value for each CPU. */
 static struct drops_value each_drops[CPUS_MAX];
 static struct peer_stats_value each_peer[CPUS_MAX];
 
@@ -178,7 +178,7 @@ static inline void put(const struct bpf_map *map, const void *key, size_t key_le
 	assert_int_equal(bpf_map__update_elem(map, key, key_len, value, value_len, BPF_ANY), 0);
 }
 
-/* Pretends that worker 0, which serves all queues in this test, set its heartbeat @ago_ns ago. */
+/* Pretends that worker 0, to which put_nic() gives all queues, set its heartbeat @ago_ns ago. */
 static inline void put_heartbeat(int64_t ago_ns)
 {
 	uint32_t worker = 0;

@@ -48,7 +48,7 @@ struct row {
 #define MALFORMED REFUSED, REASON_malformed
 #define NO_INDEX REFUSED, REASON_unknown_index
 
-/* clang-format would break the rows, and most rows are easier to compare as one line. */
+/* clang-format would wrap the rows, but most rows are easier to compare as one line. */
 /* clang-format off */
 static const struct row rows[] = {
 	/* steered to the socket */

@@ -13,7 +13,7 @@
 #define STEPS 6000
 #define LOOKUPS 8 /* after each step */
 
-static char names[PEERS]; /* only the addresses of these bytes are used, as the peers */
+static char names[PEERS]; /* the address of each byte stands for a peer */
 #define PEER(i) ((struct peer *)&names[i])
 
 static struct allowedips *trie;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_chainlink.c - sharing a NIC by libxdp's dispatcher. If the kernel refuses programs of type
- * EXT, chainlink_open() fails before it changes anything. If libxdp attaches our program without
- * its dispatcher, chainlink_open() detaches the program and fails.
+ * test_chainlink.c - sharing a NIC through libxdp's dispatcher. If the kernel refuses programs of
+ * type EXT, chainlink_open() fails before it changes anything. If libxdp attaches our program
+ * without its dispatcher, chainlink_open() detaches the program and fails.
  */
 #include <dlfcn.h>
 #include <linux/bpf.h>
@@ -29,7 +29,7 @@ static bool has_ext(void)
 	return libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) > 0;
 }
 
-/* libxdp's directory may stay, but must be empty. */
+/* libxdp's directory may stay, but must contain no files. */
 static void assert_nothing_left(void)
 {
 	assert_int_equal(prog_id(), 0);

@@ -265,7 +265,8 @@ static void test_odd_packets(void **state)
 	assert_int_equal(run_frame(frame, ETH_HLEN + 40, &peer.gso), ON);
 }
 
-/* After a host's prefix is removed, the packet goes to the peer with the network around it. */
+/* After a host's prefix is removed, packets for the host go to the peer whose network contains
+ * it. */
 static void test_prefix_gone(void **state)
 {
 	const struct row host = { .to = { 1, 5 }, .slot = NET };

@@ -78,8 +78,8 @@ static void test_mac1_wrong(void **state)
 		frame_build(&f, &handshakes[i]);
 		write_mac1(&f, type);
 		msg += f.at[MSG];
-		/* Start after the type, the reserved bytes and, in a response, the receiver index:
-		 * a change there is refused for another reason than bad_mac1. */
+		/* Skip the type, the reserved bytes and, in a response, the receiver index: if one
+		 * of them is changed, the message is refused for another reason than bad_mac1. */
 		for (uint32_t at = type == WIRE_RESPONSE ? 12 : 4; at < f.payload_len; at++) {
 			msg[at] ^= 1 << at % 8;
 			expect(f.data, f.len, at < mac1_at(type) + 16 ? REFUSED : STACK,
@@ -125,7 +125,7 @@ static void test_mac1_order(void **state)
 /* --- heartbeat ------------------------------------------------------------------------------- */
 
 /* If the worker's heartbeat is stale, or the worker never started, XDP passes the data to the stack
- * instead of the worker. */
+ * instead of to the worker. */
 static void test_heartbeat(void **state)
 {
 	static const struct {
@@ -221,8 +221,8 @@ static void test_heartbeat_in_a_dispatcher(void **state)
 
 /* --- after GRO ------------------------------------------------------------------------------- */
 
-/* An skb of ten messages is never dropped because of its first message. It counts as ten
- * packets. */
+/* An skb of ten messages passes even if its first message is bad. If that message is good, the skb
+ * counts as ten packets. */
 static void test_aggregated(void **state)
 {
 	const struct __sk_buff gso = { .gso_size = 128, .gso_segs = 10 };
@@ -266,8 +266,8 @@ static int see(void *ctx, void *data, size_t len)
 	return 0;
 }
 
-/* Every packet of a flood is counted. Samples are limited per second and reason. The flood falls
- * into one or two seconds of the clock, or into three on a slow machine. */
+/* Every packet of a flood is counted. For each reason, the number of samples per second is limited.
+ * The flood falls into one or two seconds of the clock, or into three on a slow machine. */
 static void test_samples(void **state)
 {
 	const struct frame_spec specs[] = { { ANY(4, 9, SESSION) },

@@ -95,8 +95,8 @@ static void test_after_a_crash(void **state)
 	assert_int_equal(loader_attach(loader, lt0, "lt0", LOADER_MODE_AUTO, &native, &f), 0);
 }
 
-/* Creates a loader for @interface. It must do everything except pin the maps, and give @why as the
- * reason. */
+/* Creates a loader for @interface. The loader must not pin the maps, must give @why as the reason,
+ * and must otherwise work. */
 static void assert_unpinned(const char *interface, const char *why)
 {
 	bool native;
@@ -111,7 +111,8 @@ static void assert_unpinned(const char *interface, const char *why)
 	loader = NULL;
 }
 
-/* A bpffs may be writable by everybody, so another user can make the directory first. */
+/* Another user may have made our directory in a bpffs that everybody can write to. Then nothing is
+ * pinned. */
 static void test_foreign_directory(void **state)
 {
 	(void)state;

@@ -193,7 +193,8 @@ static void test_two_interfaces(void **state)
 		loader_detach(other, lt0);
 		assert_true(loader_attached(loader, lt0));
 		loader_detach(loader, lt0);
-		/* The last interface removes the qdisc, whichever interface created it. */
+		/* The interface that detaches last removes the qdisc, whichever interface created
+		 * it. */
 		assert_int_equal(attach_nic(loader, clsact), 0);
 		assert_int_equal(attach_nic(other, clsact), 0);
 		loader_detach(loader, lt0);

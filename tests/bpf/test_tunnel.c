@@ -65,8 +65,8 @@ static void test_inject_begins_closed(void **state)
 
 /* --- packets that no worker wrote ------------------------------------------------------------ */
 
-/* Joins a group on the tunnel interface and sends to it through the interface. Returns the
- * socket. */
+/* Joins a multicast group on the tunnel interface and sends a packet to the group through that
+ * interface. Returns the socket. */
 static int send_to_group(uint8_t family)
 {
 	struct ipv6_mreq join6 = { .ipv6mr_interface = tun };
@@ -98,8 +98,8 @@ static int send_to_group(uint8_t family)
 	return fd;
 }
 
-/* The stack loops the host's own multicast back to local members. This packet comes from no worker,
- * and must arrive. */
+/* The stack loops the host's own multicast back to local members. Such a looped packet comes from
+ * no worker, and must arrive. */
 static void test_looped_multicast(void **state)
 {
 	int fd;

@@ -10,7 +10,7 @@
 #include "sandbox.h"
 #include "socket_on_lt0.h"
 
-/* Attaches a program that passes everything, by netlink. Returns its fd. */
+/* Attaches by netlink a program that passes everything. Returns its fd. */
 static int attach_foreign(const char *name, uint32_t flags)
 {
 	const struct bpf_insn pass[] = {
@@ -122,9 +122,9 @@ static void test_not_displaced(void **state)
 	loader_free(other);
 }
 
-/* The error names the interface that owns the program, even if the name contains a dot, which
- * is a colon in the name of the pin directory. If the program is not pinned, the error names only
- * the program. */
+/* The error names the interface that owns the program, even if its name contains a dot, which
+ * becomes a colon in the name of the pin directory. If the program is not pinned, the error names
+ * only the program. */
 static void test_owner_is_named(void **state)
 {
 	struct loader *other;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tunnel_bench.h - a tunnel interface with the loader's programs, by tcx or clsact, for real writes
- * into its two queues:
+ * tunnel_bench.h - a tunnel interface with the loader's programs, attached by tcx or clsact. The
+ * tests write real packets into its two queues:
  *
  *   queue 0, queue 1 ─ write ─▶ tun ─ TC ingress ─▶ 10.7.0.1, fd07::1 port INNER_HOST_PORT
  *   tun_writer = slot
@@ -72,7 +72,7 @@ static inline void open_tunnel(bool force_clsact)
 	bool tcx = force_clsact;
 	const struct peer_value peer = { .name = "a" };
 
-	close_tunnel(); /* if the previous test failed */
+	close_tunnel(); /* still open if the previous test failed */
 	make_loader();
 	for (unsigned q = 0; q < 2; q++)
 		queues[q] = open_queue();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_frame.c - parses any bytes as a frame from AF_XDP. A datagram that is found must lie within
- * the frame. A frame that we build around the same payload and send back must parse to the same
- * datagram.
+ * the frame. A frame that carries the same payload back to the sender must be found valid, with
+ * this payload.
  */
 #include <stdlib.h>
 #include <string.h>

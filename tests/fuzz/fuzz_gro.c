@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_gro.c - merges a batch of packets from a few flows. Most packets continue their flow.
- * Segmenting the merged packets must yield the same packets, in order within each flow. The batch
- * also holds packets of random bytes, which must never be read beyond their end.
+ * Segmenting the merged packets must yield the original packets, in order within each flow. The
+ * batch also holds packets of random bytes, which must never be read beyond their end.
  */
 #include "path/gro.h"
 

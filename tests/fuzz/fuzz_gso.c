@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_gso.c - segments a vnet header and a packet that consist of arbitrary bytes. Nothing beyond
- * the packet may be read or written. A valid TCP or UDP packet must yield the same segments as with
- * the plain code of segments.c.
+ * the packet may be read or written. A valid TCP or UDP packet must be cut into the same segments
+ * as by the plain code of segments.c.
  */
 #include "path/gso.h"
 

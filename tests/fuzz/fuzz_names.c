@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_names.c - DNS gives any answers at any time, while peers are heard, roam, and get other
- * names. A live peer keeps its endpoint, and every endpoint is one that a peer can have.
+ * names. An answer never moves a live peer that has kept its name, and every endpoint is one that a
+ * peer can have.
  *
  * The input is a list of steps: a byte that selects the step, and the bytes that the step needs.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_batch.h - random batches of AEAD jobs, compared with libsodium's functions for one packet.
+ * aead_batch.h - runs random batches of AEAD jobs, and compares the results with those of
+ * libsodium's functions for single packets.
  *
  *      actual:    ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   written by the backend
  *      expected:  ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   written by libsodium

@@ -140,8 +140,8 @@ static inline void heard(struct fixture *f)
 
 #define assert_at(f, address) assert_string_equal(address_of(&(f)->t.ab->endpoint), address)
 
-/* Makes two nodes and gives a's peer b the name vpn.test and, unless @known is NULL, the endpoint
- * @known. */
+/* Makes two nodes and gives peer b of node a the name vpn.test and, unless @known is NULL, the
+ * endpoint @known. */
 static inline struct fixture *begin(const char *known)
 {
 	struct fixture *f = calloc(1, sizeof(*f));

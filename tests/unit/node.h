@@ -2,9 +2,9 @@
 /*
  * node.h - struct device_ops and struct device_mirror of a simulated node. Part of world.h.
  *
- * The calls check that the sender index of a message was begun before, that each index begins and
- * ends once, that keys and counters are right (witness.h), and that a retired session or peer can
- * no longer be found.
+ * These operations check that the sender index of a message was begun before, that each index
+ * begins and ends once, that keys and counters are right (witness.h), and that a retired session or
+ * peer can no longer be found.
  */
 #ifndef WGXDP_TEST_NODE_H
 #define WGXDP_TEST_NODE_H
@@ -18,7 +18,7 @@ void node_random(void *ctx, void *out, size_t n);
 
 uint64_t node_unix_ns(void *ctx);
 
-/* Sends the staged packets if there is a session; in world.c. */
+/* Sends the staged packets if there is a session. Defined in world.c. */
 void node_flush(void *ctx, struct peer *p);
 
 #endif

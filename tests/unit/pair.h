@@ -8,7 +8,7 @@
 struct pair {
 	struct world *w;
 	struct node *a, *b;
-	struct peer *ab, *ba; /* b as a peer of a; a as a peer of b, at first without an endpoint */
+	struct peer *ab, *ba; /* peer b of node a; peer a of node b, at first without an endpoint */
 };
 
 static inline struct pair meet(void)
@@ -22,7 +22,8 @@ static inline struct pair meet(void)
 	return t;
 }
 
-/* Calls meet() and makes a session that a began and that was used once in each direction. */
+/* Calls meet() and makes a session that `a` has initiated and that was used once in each
+ * direction. */
 static inline struct pair connected(void)
 {
 	struct pair t = meet();
@@ -63,7 +64,7 @@ static inline void chatter(struct pair *t, struct node *n, unsigned seconds)
 	}
 }
 
-/* Removes the next message, which has @type, from the network and returns it. */
+/* Removes the next message from the network and returns it. Its type must be @type. */
 static inline struct datagram intercept(struct world *w, uint8_t type)
 {
 	struct datagram *first = world_unqueue(w), dg = *first;

@@ -37,7 +37,8 @@ size_t segment_build(const struct segment *s, uint8_t *out);
 size_t segment_header_len(const struct segment *s);
 
 /* Fills in @vnet as the kernel does for a packet that is still to be segmented, with @size bytes of
- * payload in a segment. Replaces the transport checksum by the sum of the pseudo header. */
+ * payload per segment. Replaces the transport checksum in @packet by the sum of the pseudo
+ * header. */
 void segment_leave_checksum(const struct segment *s, uint8_t *packet, size_t len, uint16_t size,
 			    struct virtio_net_hdr *vnet);
 

@@ -53,7 +53,7 @@ static void read_message(struct message *m)
 	assert_false(vectors_next(&v));
 }
 
-/* The vector of RFC 8439 A.5 opens, and does not open with any single bit altered. */
+/* The vector of RFC 8439 A.5 opens. If any single bit is altered, it does not open. */
 static void test_ad(void **state)
 {
 	struct message m;
@@ -296,7 +296,7 @@ static void test_altered(void **state)
 	}
 }
 
-/* 3. Packets with any single bit altered are refused, and their output is zero. */
+/* 3. Packets with any single bit altered are refused, and their output is filled with zeros. */
 static void test_each_bit(void **state)
 {
 	static const uint32_t lengths[] = { 0, 1, 16, 17, 64, 129 };

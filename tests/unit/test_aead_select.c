@@ -116,8 +116,8 @@ static void test_auto(void **state)
 	}
 }
 
-/* 3. A named backend is refused for each of three reasons, and the previous backend stays in
- * use. */
+/* 3. A named backend that is unknown, unusable or faulty is refused, and the previous backend stays
+ * in use. */
 static void test_named(void **state)
 {
 	const char *failed;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_aead_traces.c - secrets that a batch leaves behind. The test runs a batch in a thread whose
- * stack it owns. Then it searches the stack and the vector registers for the key, the key stream
- * and Poly1305's r. The AVX-512 backends must leave zeros in all mask registers except k1, in which
- * memset() of the C library leaves a length.
+ * test_aead_traces.c - checks that a batch leaves no secrets behind. The test runs a batch in a
+ * thread whose stack it owns. Then it searches the stack and the vector registers for the key, the
+ * key stream and Poly1305's r. The AVX-512 backends must leave zeros in all mask registers except
+ * k1, in which memset() of the C library leaves a length.
  *
  * The libsodium backend is not tested, because wgxdp cannot wipe libsodium's stack frames.
  */
@@ -111,7 +111,7 @@ static void *run_batch(void *arg)
 	return NULL;
 }
 
-/* Returns true if @first and then @second are in @p, the first one at a multiple of four bytes. */
+/* Returns true if @p holds @first, at a multiple of four bytes, directly followed by @second. */
 static bool holds(const void *p, size_t n, uint32_t first, uint32_t second)
 {
 	const uint32_t *words = p;
@@ -189,7 +189,7 @@ static void run_and_search(const struct aead_backend *backend, size_t n, uint32_
 	}
 	if (open) {
 		backend->seal_batch(r.jobs,
-				    n); /* runs on the test's own stack, which is not searched */
+				    n); /* runs on the main thread's stack, which is not searched */
 		for (size_t i = 0; i < n; i++) {
 			memcpy(text[i], out[i], len + AEAD_TAG_LEN);
 			text[i][0] ^= i % 4 == 3;

@@ -209,8 +209,8 @@ static void table(void **state)
 	assert_int_equal(lookup(f, "10.1.0.24"), 5);
 }
 
-/* Moves a peer's prefixes to another list and inserts them again. Every lookup finds its peer
- * throughout, and the peer's list has the new order. */
+/* Moves a peer's prefixes to another list and inserts them again, one of them for another peer. In
+ * between, lookups still find the first peer. Afterwards its list has the new order. */
 static void listed_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -407,7 +407,7 @@ static struct prefix random_prefix(void)
 	unsigned bits = p.family == AF_INET ? 32 : 128;
 
 	for (unsigned i = 0; i < bits / 8; i++)
-		p.addr[i] = (uint8_t)(random() & random() & /* NOLINT: not equal */
+		p.addr[i] = (uint8_t)(random() & random() & /* NOLINT: the values differ */
 				      random());
 	p.length = (uint8_t)(random() % 16 ? (unsigned long)random() % (bits + 1) : 0);
 	return p;

@@ -110,8 +110,8 @@ static void test_oracle(void **state)
 	}
 }
 
-/* Checks the XDP variant against all vectors with a key and with data of whole words. The data is
- * unaligned. */
+/* Checks the XDP variant against every vector that has a key and whose data consists of whole
+ * words. The data is unaligned. */
 static void test_midstate(void **state)
 {
 	uint8_t key[32], data[1024 + 1], expected[32];
@@ -135,7 +135,8 @@ static void test_midstate(void **state)
 	assert_true(tried >= 20);
 }
 
-/* The vectors include the two lengths that XDP hashes: the bytes of types 1 and 2 before mac1. */
+/* The vectors include the two lengths that XDP hashes: what precedes mac1 in messages of types 1
+ * and 2. */
 _Static_assert(sizeof(struct wire_initiation) - sizeof(struct wire_macs) == 116, "in blake2s.txt");
 _Static_assert(sizeof(struct wire_response) - sizeof(struct wire_macs) == 60, "in blake2s.txt");
 

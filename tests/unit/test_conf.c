@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_conf.c - config files: the peers that they describe, the messages about bad files, and which
- * file is read. The expected peers were compared with those that wireguard-tools 1.0.20210914
- * writes to the UAPI socket for the same text. The values of single keys are in test_conf_values.c.
+ * test_conf.c - config files: the peers that they describe, the messages about bad files, and the
+ * choice of the file to read. The expected peers were compared with those that wireguard-tools
+ * 1.0.20210914 writes to the UAPI socket for the same text. The values of single keys are in
+ * test_conf_values.c.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -432,8 +433,8 @@ static void finding(void **state)
 	rmdir(directory);
 }
 
-/* conf_read() warns if other users have access to the file, as wg-quick(8) does, but only if the
- * file contains a private key. */
+/* Like wg-quick(8), conf_read() warns if other users have access to the file. Unlike wg-quick(8),
+ * it does so only if the file contains a private key. */
 static void readable_by_others(void **state)
 {
 	static const struct {

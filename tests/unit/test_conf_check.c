@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_conf_check.c - conf_check() reports all errors of a file in one run, with their places, and
- * warnings. */
+/* test_conf_check.c - conf_check() reports all errors and warnings of a file in one run, with their
+ * places. */
 #include <errno.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -67,14 +67,14 @@ static const struct row {
 	{ "[Foo]\na = b\n[Pear]\nPublicKey=" KEY_A "\nEndpoint = x\n",
 	  { "F 1:1: [Foo]: there are only [Interface] and [Peer]", "F 3:1: [Pear]: there are only",
 	    "F 5:12: x: the port is missing" } },
-	/*  3: a peer without a key is named once, with the line where it begins */
+	/*  3: a peer without a key is reported once, with the line where it begins */
 	{ UP "[Peer]\nAllowedIPs = ::1\n" PEER(KEY_A) "AllowedIPs = ::1\n",
 	  { "F 4:1: [Peer]: its PublicKey is missing" } },
 	/*  4: columns are characters, not bytes */
 	{ "[Interface]\nDNS = \xc3\xa4.example, 1.2\n", { "F 2:18: 1.2: this is not the" } },
 	/*  5 */ { "[Interface]\nMTU\n\nMTU =\n\xc2\xa0""Address = ::1\n",
 		   { "F 2:1: MTU: there is no '='", "F 5:1: character 1: this is a no-break" } },
-	/*  6: placeholders are named, a key in brackets is not shown */
+	/*  6: the message quotes a placeholder, but not a key in brackets */
 	{ "[Interface]\nPrivateKey = <private key of hub>\nPrivateKey = somePrivateKeyAbcdAbcd=\n"
 	  "PrivateKey=<" KEY_A ">\nPrivateKey={{ key }}\n",
 	  { "F 2:14: PrivateKey: <privatekeyofhub> is a placeholder; replace it with the output",
@@ -91,8 +91,8 @@ static const struct row {
 	/* 12 */ { IF PEER(KEY_A), { "W 1:1: [Interface]: there is no ListenPort, and no" } },
 	/* 13 */ { IF PEER(KEY_A) "Endpoint = vpn.example:1\n", { NULL } },
 	/* 14 */ { IF "PostUp = wg set %i listen-port 1\n" PEER(KEY_A), { NULL } },
-	/* 15: each prefix that contains other peers' prefixes is reported once; default routes are
-	 * not */
+	/* 15: each prefix that contains other peers' prefixes is reported once; a default route is
+	 * not reported */
 	{ UP PEER(KEY_A) "AllowedIPs = 10.0.0.0/8, 10.1.0.0/16, 0.0.0.0/0\n" PEER(KEY_B)
 	  "AllowedIPs = 10.1.2.3, 10.2.0.0/16, 11.0.0.0/8, ::/0\n",
 	  { "W 6:14: 10.0.0.0/8: it contains 10.1.2.3/32 of the peer in line 7",
@@ -182,7 +182,7 @@ static void strays_in_sections(void **state)
 	}
 }
 
-/* A file with many errors causes 100 messages and a final one. */
+/* If a file has many errors, 100 of them are reported. A final message says that there are more. */
 static void many_faults(void **state)
 {
 	char text[4096];

@@ -15,7 +15,8 @@
 
 static const uint8_t digest_key[CONF_DIGEST_KEY_LEN] = { 1, 2, 3 };
 
-/* Public keys of 32 equal bytes. The table of changes names these peers A and B. */
+/* Public keys of 32 equal bytes. In the table of changes, the peers with these keys are called A
+ * and B. */
 #define A "PublicKey=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"
 #define B "PublicKey=AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\n"
 #define SECRET "PrivateKey=AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\n"
@@ -122,7 +123,7 @@ static void table(void **state)
 	}
 }
 
-/* A peer whose changes failed is changed again, although the file is the same. */
+/* If the changes to a peer failed, they are made again, although the file is the same. */
 static void incomplete(void **state)
 {
 	const char *text = IF PEER A "AllowedIPs=10.0.0.1\n" PEER B;

@@ -233,7 +233,8 @@ static void refuse(const struct wire_cookie *reply)
 	assert_memory_equal(&maker, &before, sizeof(before));
 }
 
-/* A maker accepts one unaltered reply to the message that it signed last. */
+/* Each time after signing a message, a maker accepts exactly one reply to that message, which must
+ * be unaltered. */
 static void test_consume(void **state)
 {
 	struct wire_cookie reply, late;

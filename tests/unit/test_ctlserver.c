@@ -34,7 +34,7 @@ static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply
 	return SERVER_MORE;
 }
 
-/* Adds a piece that takes the whole time that one client may have in a turn. */
+/* Adds a piece, and takes all the time that one client may have in a turn. */
 static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 {
 	(void)ctx, (void)at;
@@ -226,8 +226,8 @@ static void waiting_holds_back(void **state)
 	close(b);
 }
 
-/* Clients that wait for the same answer are answered, even if others have hung up, and even if each
- * client has another request, which is also answered late. */
+/* Four clients wait for the same answer, and two of them hang up. The others are answered, even if
+ * each client has another request, which is also answered late. */
 static void hung_up_while_waiting(void **state)
 {
 	struct world *w = *state;
@@ -252,8 +252,8 @@ static void hung_up_while_waiting(void **state)
 	}
 }
 
-/* A `confirm` decides for two clients that wait, one of which has hung up. It is handled by the
- * server's timer, because the `set` before it has used up the client's time. */
+/* A `confirm` decides for two clients that wait, one of which has hung up. The `confirm` is handled
+ * by the server's timer, because the `set` before it has used up the client's time. */
 static void answers_others(void **state)
 {
 	struct world *w = *state;

@@ -46,7 +46,7 @@ static void private_key_changed(void **state)
 	assert_true(old->revoked);
 	assert_int_equal(t.a->begun_count, 0);
 	sent = t.a->sent[WIRE_DATA];
-	node_send(t.a, t.ab); /* a handshake begins, although the last one was 0.2 s ago */
+	node_send(t.a, t.ab); /* a handshake begins, although the last one began only 0.2 s ago */
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
 	assert_int_equal(t.a->sent[WIRE_DATA], sent);
 	world_pass(t.w, 0.1);

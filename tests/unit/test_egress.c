@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_egress.c - packets that waited for a session leave together, in order, and once. */
+/* test_egress.c - packets that waited for a session leave together, in order and only once; and how
+ * peers share a slow NIC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -174,7 +175,7 @@ static void test_across_peers(void **state)
 	}
 }
 
-/* 2. More packets than a batch holds leave as several full batches. */
+/* 2. If there are more packets than a batch holds, they leave in two batches, in the same order. */
 static void test_more_than_a_batch(void **state)
 {
 	struct peer *three[] = { &peers[0], &peers[1], &peers[2] };
@@ -319,8 +320,8 @@ static void test_burst_of_one_peer(void **state)
 	assert_int_equal(worker.drops[REASON_tx_full], (200 + 1) * batches - passed[0] - passed[1]);
 }
 
-/* 8. Peers that send more than the NIC takes get even shares, whatever they offer, and a peer that
- * sends less than its share loses nothing. */
+/* 8. The NIC is too slow for all packets. Peers that send more than an even share of what the NIC
+ * takes get equal shares, however much they send. A peer that sends less loses nothing. */
 static void test_even_shares(void **state)
 {
 	const unsigned counts[PEERS] = { 120, 80, 40, 2, 0 }, batches = 2000;

@@ -243,8 +243,8 @@ static void choice(void **state)
 	}
 }
 
-/* Lookups without an answer alternate between unmarked queries, which may enter the tunnel, and
- * queries with the fwmark, which do not. */
+/* While lookups get no answer, they alternate between unmarked queries, which may enter the tunnel,
+ * and queries with the fwmark, which do not. */
 static void marks(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

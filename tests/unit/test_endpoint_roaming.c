@@ -2,7 +2,7 @@
 /* test_endpoint_roaming.c - the endpoint of a peer that has a name, when the peer roams. */
 #include "names_pair.h"
 
-/* A peer that roamed keeps its new endpoint as long as DNS has its old address. */
+/* A peer that roamed keeps its new endpoint as long as DNS still returns the old address. */
 static void roamed(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

@@ -76,7 +76,8 @@ static void test_cut(void **state)
 	}
 }
 
-/* 2. If the partial sum is wrong, every segment has a wrong checksum. Nothing corrects it. */
+/* 2. If the partial sum is wrong, every segment has a wrong checksum: the error is not
+ * corrected. */
 static void test_wrong_stays_wrong(void **state)
 {
 	struct segment s = tcp4;

@@ -41,7 +41,7 @@ static void test_wakes_once(void **state)
 	assert_false(handoff_take_note(h, &n));
 	handoff_note(h, &n);
 	handoff_kick(h);
-	assert_true(readable(h)); /* the first note after handoff_clear() wakes once more */
+	assert_true(readable(h)); /* the first note after handoff_clear() causes another wakeup */
 	handoff_free(h);
 }
 

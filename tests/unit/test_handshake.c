@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_handshake.c - messages of types 1 to 3 that are refused, with their reasons, and cookies.
+ * test_handshake.c - which messages of types 1 to 3 are refused and for what reason, and cookies.
  * The tests use the simulated clock and network of world.h, and two devices as in test_device.c.
  */
 #include "pair.h"

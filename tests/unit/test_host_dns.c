@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_host_dns.c - dns.c and run.c: the arguments of resolvectl and resolvconf, how their failures
- * are reported, and that slow programs do not exceed the time of the watchdog. */
+/* test_host_dns.c - dns.c and run.c: the arguments of resolvectl and resolvconf, the reports of
+ * their failures, and the notifications that keep the watchdog quiet while programs are slow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

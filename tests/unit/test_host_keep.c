@@ -16,8 +16,9 @@ static unsigned checks;
 static bool damaged_seen;
 static struct keep *flushed; /* if not NULL: nftables is flushed during each check */
 
-/* on_timer() reads loop_now_ns() to measure how long the check took since its argument @now_ns. The
- * tests pass a @now_ns in the future, so that the check seems to take no time. */
+/* After the check, on_timer() reads loop_now_ns() and takes the time since its argument @now_ns as
+ * the duration of the check. The tests pass a @now_ns in the future, so that the check seems to
+ * take no time. */
 static int fake_check(void *ctx, bool damaged)
 {
 	(void)ctx;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_host_plan.c - plan.c, guard.c and record.c of user/host: the settings of the host that a
- * config requests. No system call. */
+/* test_host_plan.c - plan.c, guard.c and record.c of user/host: the host settings that a config
+ * requests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_icmp.c - which packets are answered, which must never be answered, and that each answer is a
+/* test_icmp.c - which packets are answered and which must never be, and whether each answer is a
  * correct message. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -81,10 +81,11 @@ static void life_of_an_index(void **state)
 	release(&retired);
 }
 
-/* The indices have few different low bits, so that long chains with deleted slots occur. */
+/* The low bits of the indices have only 37 different values, so that long chains with deleted slots
+ * occur. */
 static void random_against_array(void **state)
 {
-	/* A phase is long enough to fill most of the keys, or to empty the table. */
+	/* A phase is long enough to insert most of the keys, or to empty the table. */
 	enum { KEYS = 2048, PHASE = 7500, STEPS = 8 * PHASE };
 	struct {
 		uint32_t index;
@@ -152,7 +153,8 @@ struct reader {
 	unsigned looks;
 };
 
-/* The index i * 64 stays and must always be found if i is even. It comes and goes if i is odd. */
+/* For an even i, the index i * 64 stays and must always be found. For an odd i, it comes and
+ * goes. */
 static void *read_all(void *arg)
 {
 	struct reader *r = arg;

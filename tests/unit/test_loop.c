@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_loop.c - timers of the event loop: their order, that each fires at most once a turn, and
- * arming and cancelling them in callbacks. */
+/* test_loop.c - timers of the event loop: they fire in order, each at most once a turn, and
+ * callbacks may arm and cancel them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

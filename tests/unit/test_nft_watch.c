@@ -14,7 +14,7 @@
 #define IP (1U << NFPROTO_IPV4)
 #define IP6 (1U << NFPROTO_IPV6)
 
-/* Passes @s the message that the kernel sends about @table, or about an object in this table. */
+/* Gives @s the message that the kernel sends about @table, or about an object in this table. */
 static void tell(struct search *s, int type, uint8_t family, const char *table)
 {
 	char buf[MNL_SOCKET_BUFFER_SIZE];

@@ -91,7 +91,8 @@ static void renewed_by_the_initiator(void **state)
 	world_free(t.w);
 }
 
-/* An initiator that only receives renews at 165 s. Keepalives do not trigger a renewal. */
+/* If an initiator only receives, it renews its session at 165 s. Keepalives do not trigger a
+ * renewal. */
 static void renewed_after_receiving(void **state)
 {
 	struct pair t = connected();
@@ -330,8 +331,8 @@ static unsigned tick_in_turns(struct node *n)
 	return calls;
 }
 
-/* The timers of many peers expire at once, and each takes a millisecond. Between two turns the
- * device answers the handshake of another peer, and every peer is served once. */
+/* The timers of many peers expire at once, and handling each takes a millisecond. Between two turns
+ * the device answers the handshake of another peer, and every peer is served once. */
 static void many_timers_at_once(void **state)
 {
 	enum { SILENT = 40 };
@@ -362,7 +363,7 @@ static void many_timers_at_once(void **state)
 	world_free(t.w);
 }
 
-/* After a new private key, after a suspend, and when the device is set up again, every peer needs a
+/* After a new private key, after a suspend, and when the device is up again, every peer needs a
  * handshake. The old keys are wiped immediately, but the handshakes are slow, so device_tick()
  * begins them later, in several turns. */
 static void many_handshakes_at_once(void **state)

@@ -137,7 +137,7 @@ static void test_nothing_to_say(void **state)
 	route_mtu_free(NULL);
 }
 
-/* Makes addresses with few distinct bits, so that prefixes nest, are adjacent and repeat. */
+/* Most bytes are 0 or 0xff, so that prefixes nest, are adjacent and repeat. */
 static void random_addr(uint8_t addr[static 16], uint8_t family)
 {
 	memset(addr, 0, 16);

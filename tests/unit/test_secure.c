@@ -58,7 +58,7 @@ static void test_no_dumps(void **state)
 	assert_int_equal(in_child(no_dumps), 0);
 }
 
-/* If RLIMIT_MEMLOCK is finite and may not be raised, locking is refused and mmap() still works. */
+/* If RLIMIT_MEMLOCK is finite and cannot be raised, locking is refused and mmap() still works. */
 static int limited(void)
 {
 	struct rlimit small = { 65536, 65536 };

@@ -248,7 +248,7 @@ static void slow_lines_in_turns(void **state)
 }
 
 /* If a client does not read a long answer, the server stops producing the answer when the output
- * buffer is full. The client may then disconnect. */
+ * buffer is full. If the client then disconnects, the rest of the answer is not produced. */
 static void long_answer_unread(void **state)
 {
 	struct world *w = *state;

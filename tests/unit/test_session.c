@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_session.c - the limits of one session by time, by messages and by revocation, and that each
- * counter is taken once. */
+/* test_session.c - when a session ends (by time, by messages, by revocation), and counters, each of
+ * which is taken only once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

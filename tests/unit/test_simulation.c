@@ -164,8 +164,8 @@ static void hub_forgets(struct sim *s, unsigned i)
 	s->client_of[i] = NULL;
 }
 
-/* Makes client @i a peer of the hub. Its endpoint becomes @where, which the hub knew before, or
- * stays unknown if @where is NULL. */
+/* Makes client @i a peer of the hub. The client's endpoint becomes @where, as the hub knew it
+ * before, or stays unknown if @where is NULL. */
 static void hub_learns(struct sim *s, unsigned i, const struct endpoint *where)
 {
 	struct node *hub = &s->w->nodes[0];
@@ -373,8 +373,8 @@ static void recover(struct sim *s)
 	}
 }
 
-/* Without traffic and keepalives, after 540 s all keys are wiped and nothing is staged or sent,
- * even if the last packets never got an answer. */
+/* After 540 s without traffic or keepalives, all keys are wiped and nothing is staged or sent, even
+ * if the last packets never got an answer. */
 static void check_silence(struct sim *s)
 {
 	unsigned sent[NODES_MAX];

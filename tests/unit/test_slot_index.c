@@ -16,7 +16,8 @@
 #define KEYS 40
 #define STEPS 20000
 
-/* Keys of 4 and 16 bytes with a common beginning. */
+/* Makes key @number and returns its length. Keys 2n and 2n + 1, of 4 and 16 bytes, have the same
+ * first 4 bytes. */
 static size_t key_of(unsigned number, uint8_t key[static SLOT_INDEX_KEY_MAX])
 {
 	memset(key, 0, SLOT_INDEX_KEY_MAX);
@@ -24,7 +25,7 @@ static size_t key_of(unsigned number, uint8_t key[static SLOT_INDEX_KEY_MAX])
 	return number % 2 ? 16 : 4;
 }
 
-/* Checks that the walk meets each slot of @key once, and no other slot. */
+/* Checks that the walk meets each slot of key @number once, and no other slot. */
 static void check(const struct slot_index *x, const int keys[static SLOTS], int number)
 {
 	uint8_t key[SLOT_INDEX_KEY_MAX], met[SLOTS] = { 0 };

@@ -264,7 +264,7 @@ static void watched(void **state)
 	timers_sent(&t, false, AT(2));
 	assert_false(timers_received(&t, true, AT(3)));
 
-	/* The look at 11 s finds the keepalive that has been owed since 3 s. */
+	/* At 11 s the control thread finds the keepalive that has been owed since 3 s. */
 	assert_int_equal(timers_due(&t, AT(11)), 0);
 	assert_int_equal(timers_next(&t, AT(11)), AT(13));
 	assert_int_equal(timers_due(&t, AT(13)), TIMERS_KEEPALIVE);
@@ -276,7 +276,7 @@ static void watched(void **state)
 	assert_true(timers_sent(&t, true, AT(14)));
 
 	/* Unanswered data has a deadline after 15 s. Data that arrives in between has a nearer one,
-	 * so the control thread looks after 10 s. */
+	 * so the control thread reads the times 10 s later. */
 	assert_int_equal(timers_next(&t, AT(14)), AT(24));
 	assert_false(timers_received(&t, true, AT(14.5)));
 	assert_int_equal(timers_next(&t, AT(24)), AT(24.5));
@@ -298,7 +298,7 @@ static void *worker(void *arg)
 		if (timers_received(&shared.t, true, i))
 			atomic_store(&shared.noted, true);
 		timers_sent(&shared.t, false, i);
-		/* Often nothing is owed when the control thread reads the times. */
+		/* Let the control thread often read the times while nothing is owed. */
 		if (i % 64 == 0)
 			sched_yield();
 	}
@@ -310,7 +310,8 @@ static void *worker(void *arg)
 }
 
 /* A worker and the control thread run at the same time. In the end the control thread must know the
- * last deadline, or look at the times before it, in whatever order the events came. */
+ * last deadline, or be due to read the times before that deadline, in whatever order the events
+ * came. */
 static void no_deadline_is_lost(void **state)
 {
 	uint64_t next = TIMERS_NEVER, last = ROUNDS + 1 + 10 * NS_PER_S;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tuning.c - the record of changed settings of NICs, and the commands for them. */
+/* test_tuning.c - the record of the NIC settings that were changed, and the commands that change
+ * and restore them. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

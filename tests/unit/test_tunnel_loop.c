@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tunnel_loop.c - tunnels in tunnels that are valid, loops that are refused, and which
- * returning packets are our own. */
+/* test_tunnel_loop.c - valid tunnels in tunnels, refused loops, and returning packets that are our
+ * own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -184,8 +184,8 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* With replace_allowed_ips, a prefix that is given again is never removed in between. All other
- * prefixes are removed at the end of their peer's lines. */
+/* With replace_allowed_ips, a prefix that is given again is never removed in between. The peer's
+ * other prefixes are removed at the end of its lines. */
 static void replaced(void **state)
 {
 	static const struct {

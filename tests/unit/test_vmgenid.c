@@ -12,7 +12,7 @@
 
 #include "daemon/vmgenid.c" /* NOLINT(bugprone-suspicious-include) */
 
-/* A literal with its inner NULs but without the last one. */
+/* A literal without its terminating NUL. NULs inside it are kept. */
 #define BYTES(text) text, sizeof(text) - 1
 
 static void uevents(void **state)

@@ -45,7 +45,8 @@ static inline void vectors_open(struct vectors *v, const char *name)
 		fail_msg("%s: cannot open; tests run from the top of the tree", path);
 }
 
-/* Reads the next block. At the end of the file closes it and returns false. An empty file fails. */
+/* Reads the next block. At the end of the file, closes the file and returns false. An empty file
+ * fails the test. */
 static inline bool vectors_next(struct vectors *v)
 {
 	v->count = 0;
