@@ -62,7 +62,8 @@ static void end_show(struct waiting *w)
 	w->show = (struct ctlserver_show){ 0 };
 }
 
-/* Makes the client wait for the event @what. Returns SERVER_LATER, for on_line() to return. */
+/* Makes the client wait for the event @what. Returns SERVER_LATER, which on_line() must return in
+ * turn. */
 static int wait_for(struct ctlserver *c, struct waiting *w, struct server_client *client,
 		    unsigned what)
 {

@@ -20,11 +20,10 @@ struct ctlserver_show {
 };
 
 struct ctlserver_ops {
-	/* Append the answer to `show`, whose fields are listed in control.h, in pieces.
-	 * show_begin() appends the text before the peers. Each call of show_more() appends one
-	 * peer, or, after the last peer, the rest of the text. @at is all zero at first; the caller
-	 * frees its tail. Return SERVER_MORE if more follows, 0 if the answer is complete, or
-	 * -ENOMEM. */
+	/* Append the reply of `show` in pieces; control.h lists its fields. show_begin() appends
+	 * the text before the peers. Each call of show_more() appends one peer, or, after the last
+	 * peer, the rest of the text. @at is all zero at first; the caller frees at->tail. Return
+	 * SERVER_MORE if more follows, 0 if the answer is complete, or -ENOMEM. */
 	int (*show_begin)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	int (*show_more)(void *ctx, struct ctlserver_show *at, struct buffer *reply);
 	/* Turns debugging on or off. Returns the answer as a new object; NULL when out of
@@ -53,8 +52,8 @@ int ctlserver_new(struct ctlserver **c, struct loop *loop, const char *interface
 		  const struct ctlserver_ops *ops, void *ctx, struct fault *f);
 
 /* Stops the handling of requests: no function of struct ctlserver_ops is called any more, but
- * deferred answers can still be sent. Call this before anything that those functions use is
- * closed. */
+ * deferred answers can still be sent. Call this before you close anything that those functions
+ * use. */
 void ctlserver_stop(struct ctlserver *c);
 
 /* Sends {"ok":true} to all clients that requested detach, and waits up to 1 s until all clients

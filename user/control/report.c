@@ -92,8 +92,8 @@ static void add_tunnel_losses(const struct report *r, uint64_t refused, struct p
 		stats->lost[LOSS_tun_rx] += drops.rx_dropped - refused;
 }
 
-/* Adds up, by reason, the packets that wgxdp dropped, in @sums, and those that the kernel or a NIC
- * lost, in stats->lost. */
+/* Adds up packets by reason: in @sums those that wgxdp dropped, and in stats->lost those that the
+ * kernel or a NIC lost. */
 static void sum_drops(const struct report *r, struct path_stats *stats,
 		      uint64_t sums[static REASON_COUNT])
 {
@@ -122,7 +122,7 @@ static const char *const reason_names[REASON_COUNT] = {
 #undef X
 };
 
-/* Adds the members `drops` and `lost`, and their sum as `dropped`. */
+/* Adds to @to the members `drops` and `lost`, and the total of both as `dropped`. */
 static void describe_dropped(const struct report *r, struct path_stats *stats, json_t *to)
 {
 	static const char *const loss_names[LOSS_COUNT] = {
@@ -143,7 +143,7 @@ static void describe_dropped(const struct report *r, struct path_stats *stats, j
 	json_object_set_new(to, "dropped", number(dropped));
 }
 
-/* Makes the object `passes`: packets that BPF passed to the stack, by reason. */
+/* Makes the object `passes`: for each reason, how many packets BPF passed to the stack. */
 static json_t *describe_passes(const struct report *r)
 {
 	struct drops_value sums[REASON_COUNT] = { 0 };

@@ -34,7 +34,7 @@
 #define PAUSE_NS NS_PER_S /* pause before the server tries to accept a connection again */
 
 enum client_state {
-	READS,	   /* the server handles its next line */
+	READS,	   /* the server handles the next line of the client */
 	CONTINUES, /* more() makes the rest of the answer */
 	WAITS,	   /* server_send() will append the answer */
 	ANSWERED,  /* server_send() has appended the answer; the loop will send it */
@@ -46,7 +46,7 @@ struct server_client {
 	int fd;
 	enum client_state state;
 	bool eof;    /* the client has finished sending; its last lines are still answered */
-	bool ending; /* the protocol wants the client closed once its answers are sent */
+	bool ending; /* the protocol wants the client closed after its answers are sent */
 	uint64_t active_ns;
 	struct buffer in, out;
 	char session[]; /* protocol->session_size */
@@ -58,7 +58,7 @@ struct server {
 	int fd; /* the listening socket */
 	struct server_client *clients;
 	unsigned client_count;
-	struct loop_timer work_timer;  /* armed while a client has work left but no event is due */
+	struct loop_timer work_timer;  /* armed if work for a client must go on without an event */
 	struct loop_timer pause_timer; /* armed while the server accepts no connection */
 	bool stopped;		       /* no line is handled any more */
 };
@@ -208,8 +208,9 @@ static int read_in(struct server_client *c)
 	return 0;
 }
 
-/* Reads and sends as much as possible until @until_ns, then sets the events for which the loop
- * waits. Closes a client that is finished. */
+/* Reads from the socket at most once, and only if @readable. Then handles lines and sends answers
+ * until @until_ns, or until no more is possible. Then sets the events for which the loop waits, or
+ * closes the client if it is finished or has failed. */
 static void serve(struct server_client *c, bool readable, uint64_t until_ns)
 {
 	int err = c->out.failed ? -ENOMEM : 0;
@@ -273,8 +274,8 @@ static void on_client(void *ctx, int fd, uint32_t events)
 		serve(c, events & (EPOLLIN | EPOLLHUP), loop_now_ns() + PASS_TURN_NS);
 }
 
-/* Returns true if @a should be evicted rather than @b: first clients that have received all their
- * answers, then those that were idle longest. */
+/* Returns true if @a should be evicted rather than @b. A client that has received all its answers
+ * is evicted before one that has not; otherwise, the client that was idle longer is evicted. */
 static bool evict_before(const struct server_client *a, const struct server_client *b)
 {
 	bool done_a = !buffer_len(&a->out) && a->state == READS;

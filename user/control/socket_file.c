@@ -148,7 +148,7 @@ int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, stru
 static bool is_bound_to(const struct socket_file *s, int fd)
 {
 	struct sockaddr_un address = { 0 };
-	socklen_t len = sizeof(address) - 1; /* the path then ends with a NUL */
+	socklen_t len = sizeof(address) - 1; /* so the path always ends with a NUL */
 	struct stat st;
 
 	return s->has_file && getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * socket_file.h - the file of a listening Unix socket: creates it in a directory that only its
- * owner can change, notices its deletion, and unlinks it at the end. Control thread.
+ * socket_file.h - the file of a listening Unix socket: creates it in a directory that no other user
+ * can change, notices its deletion, and unlinks it at the end. Control thread.
  */
 #ifndef WGXDP_SOCKET_FILE_H
 #define WGXDP_SOCKET_FILE_H
@@ -24,8 +24,8 @@ struct socket_file {
 	void *ctx;
 };
 
-/* Returns true if a process listens at the socket file @path. Also returns true if the check fails,
- * because the caller would otherwise unlink the file. */
+/* Returns true if a process listens at the socket file @path. Also returns true if it cannot find
+ * out, because the caller would otherwise unlink the file. */
 bool socket_file_answers(const char *path);
 
 /* Initialises @s for the socket file @path, an absolute path that is copied. Returns 0, or

@@ -11,7 +11,8 @@
 
 #define CLEAR_AT_ONCE 16 /* peers that one call of uapi_more() removes */
 
-/* The function for a line "name=value" of set=1. Returns 0, or the -errno to report. */
+/* The function that handles a line "name=value" of a set=1 operation. Returns 0, or the -errno to
+ * report. */
 struct setter {
 	const char *name;
 	int (*set)(struct uapi_session *s, const char *value);

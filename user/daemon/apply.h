@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* apply.h - applies a config file to the device, with the same calls as the configuration
+/* apply.h - applies a config file to the device, through the same functions as the configuration
  * socket. */
 #ifndef WGXDP_APPLY_H
 #define WGXDP_APPLY_H
@@ -14,8 +14,9 @@
 int apply_conf(struct device *d, struct endpoint_names *names, const struct conf *conf,
 	       uint64_t now_ns, struct fault *f);
 
-/* Makes one change from @old to @new. Does nothing if the peer of the change was removed meanwhile.
- * Returns 0, or -errno with @f filled in; the message names the line of the peer. */
+/* Makes one of the changes that lead from @old to @new. Does nothing if the peer of the change was
+ * removed meanwhile. Returns 0, or -errno with @f filled in; the message names the line of the
+ * peer. */
 int apply_change(struct device *d, struct endpoint_names *names, const struct conf *old,
 		 const struct conf *new, const struct conf_change *change, uint64_t now_ns,
 		 struct fault *f);

@@ -46,8 +46,8 @@ static int set_fwmark(void *ctx, const struct conf *conf)
 	return plan_wants_mark(conf) ? 0 : dataplane_set_fwmark(c->dataplane, conf->fwmark);
 }
 
-/* Sets up the host. Copies endpoints that have names from the device first, because the MTU may
- * depend on them. */
+/* Sets up the host. Before that, copies the endpoints of peers with an endpoint name from the
+ * device to @conf, because the MTU may depend on these endpoints. */
 static int set_host(void *ctx, struct conf *conf, struct fault *f)
 {
 	struct config_follow *c = ctx;

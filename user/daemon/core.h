@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core.h - runs the protocol core (user/wg) in this process: the device, the timer that drives it,
- * the reclamation of objects that workers may still use, and the wiping of all keys after a suspend
- * or a copy of the machine. Control thread.
+ * the reclamation of objects that workers may still be using, and the wiping of all keys after a
+ * suspend or a copy of the machine. Control thread.
  */
 #ifndef WGXDP_CORE_H
 #define WGXDP_CORE_H

@@ -275,7 +275,8 @@ static void end(struct daemon *d)
 }
 
 /* Returns the log level that LOG_LEVEL selects; wireguard-go has the same values. The default is
- * more verbose for a daemon with a config file in the foreground, because a person is watching. */
+ * more verbose for a daemon that has a config file and runs in the foreground, because a person is
+ * watching. */
 static enum log_level level_wanted(const struct options *options, const struct conf *conf)
 {
 	const char *level = getenv("LOG_LEVEL");

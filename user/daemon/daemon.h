@@ -5,8 +5,8 @@
  *   start: name lock ─▶ core ─▶ TUN ─▶ data plane ─▶ config ─▶ sockets ─▶ watches ─▶ "ready"
  *          then, with a config: the host's settings, among them link up ─▶ "up"
  *   link up ─▶ UDP sockets, workers, listen map              link down ─▶ the reverse
- *   end:   SIGTERM, SIGINT, `wgxdp detach`, the interface or wg's socket file is deleted, or the
- *          command that started the daemon goes away before it commits
+ *   end:   on SIGTERM, SIGINT or `wgxdp detach`; when the interface or wg's socket file is deleted;
+ *          or when the command that started the daemon goes away before it commits
  *
  * Only daemon.c and daemon_events.c know all modules. Each module owns its struct, its timers and
  * its descriptors; user/daemon/README.md shows who calls whom.
@@ -18,8 +18,8 @@ struct conf;
 struct options;
 
 /* Runs the interface until it is stopped, and removes everything that the daemon has created. @conf
- * may be NULL. The daemon wipes @conf after applying it. @lease_fd is the daemon's end of the lease
- * (lease.h), or -1. Returns the exit code. */
+ * may be NULL. The daemon wipes @conf after applying it. @lease_fd is the daemon's descriptor of
+ * the lease (lease.h), or -1. Returns the exit code. */
 int daemon_run(const struct options *options, struct conf *conf, int lease_fd);
 
 #endif

@@ -40,8 +40,8 @@ void daemon_link_down(void *ctx)
 	if (!d->dataplane.up)
 		return;
 	mapsync_listen(&d->mapsync, 0);
-	/* Stop the workers before the sessions end. Otherwise the workers would stage packets that
-	 * they still read, to send them in the next session. */
+	/* Stop the workers before the sessions end. Otherwise the workers would read more packets,
+	 * and stage them for the next session. */
 	dataplane_stop(&d->dataplane);
 	device_set_up(&d->core.device, false, loop_now_ns());
 	dataplane_down(&d->dataplane);

@@ -54,8 +54,8 @@ int detach_child_start(struct detach_child *c, struct loop *loop, const char *in
 		return err;
 	pidfd = pidfd_open(pid, 0);
 	*c = (struct detach_child){ loop, pid, pidfd, ended, ctx };
-	/* Without a pidfd the daemon does not notice that the command has failed. Only the command
-	 * or a second signal then ends the daemon. */
+	/* Without a pidfd the daemon would not notice a failure of the command. Only the command or
+	 * a second signal could then end the daemon. */
 	if (pidfd >= 0)
 		loop_add(loop, pidfd, EPOLLIN, on_end, c);
 	return 0;

@@ -55,9 +55,9 @@ static bool may_still_send(const struct device_ops_env *env, const struct peer *
 	return s && session_may_send(s, loop_now_ns()) && !suspend_stale(env->suspend);
 }
 
-/* Sets *@via to the endpoint @to with the local address that nexthops has resolved, so that both
- * transports use the same source address. Returns 0, or -ELOOP if the route leads back into this
- * tunnel. */
+/* Sets *@via to the endpoint @to with the local address that nexthops has resolved, so that the UDP
+ * socket sends from the same source address as AF_XDP. Returns 0, or -ELOOP if the route leads back
+ * into this tunnel. */
 static int choose_source(struct device_ops_env *env, const struct peer *peer,
 			 const struct endpoint *to, struct endpoint *via)
 {

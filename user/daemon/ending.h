@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ending.h - handles the events that end the daemon: a signal, a command that exits before it
- * commits (lease.h), or a module that cannot continue. Notifies the service manager that the daemon
- * is ready when the command commits, and that the daemon is stopping. Control thread.
+ * commits (lease.h), or a module that cannot continue. When the command commits, notifies the
+ * service manager that the daemon is ready; at the end, notifies it that the daemon is stopping.
+ * Control thread.
  */
 #ifndef WGXDP_ENDING_H
 #define WGXDP_ENDING_H
@@ -14,8 +15,8 @@
 
 struct ending_ops {
 	void (*hangup)(void *ctx); /* SIGHUP arrived */
-	/* A signal that ends the daemon arrived, after the attach succeeded. Returns true if the
-	 * daemon should go on for now, because `wgxdp detach` is about to end it. */
+	/* After the attach had succeeded, a signal that ends the daemon arrived. Returns true if
+	 * the daemon should go on for now, because `wgxdp detach` is about to end it. */
 	bool (*signalled)(void *ctx);
 	void (*committed)(void *ctx); /* the attach that started the daemon has succeeded */
 };

@@ -25,8 +25,8 @@ static int watch_directory(const struct file_watch *w, const char *path)
 	return inotify_add_watch(w->fd, directory, EVENTS);
 }
 
-/* Renews the watches, because symbolic links may have changed. Adding a watch to a directory that
- * has one already returns the same watch. */
+/* Renews the watches, because symbolic links may have changed. If a directory already has a watch,
+ * inotify_add_watch(2) returns that watch. */
 static void renew_watches(struct file_watch *w)
 {
 	char target[PATH_MAX];

@@ -22,17 +22,17 @@
 struct file_watch {
 	struct loop *loop;     /* NULL = not open */
 	const char *path;      /* absolute path */
-	int fd;		       /* inotify fd; -1 = the file is only checked every 5 s */
+	int fd;		       /* inotify fd; -1 = only the check every 5 s notices changes */
 	int directory, target; /* inotify watches, or -1; equal for the same directory */
-	struct stat known;     /* stat of the content that the owner has read; st_nlink = 0: none */
+	struct stat known;     /* stat of the content that the owner read; st_nlink = 0: no file */
 	struct stat latest;    /* the last result of stat(2) */
 	struct loop_timer quiet, poll;
 	void (*changed)(void *ctx);
 	void *ctx;
 };
 
-/* Watches @path, which is borrowed. @known is the result of stat(2) before the content of the file
- * was read. Without inotify, the file is only checked every 5 s. */
+/* Watches @path, which is borrowed. @known is the result of a stat(2) that preceded the reading of
+ * the file. Without inotify, only the check every 5 s notices changes. */
 void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
 		     const struct stat *known, void (*changed)(void *ctx), void *ctx);
 void file_watch_close(struct file_watch *w); /* does nothing if *w is all zero */

@@ -10,7 +10,7 @@
  *                     removes the record
  *
  * The file holds strings that end with a NUL: HOOK_RECORD_MAGIC, the path of the config file, and
- * each hook after a 'D' (PreDown) or a 'P' (PostDown).
+ * each hook, preceded by the letter 'D' (PreDown) or 'P' (PostDown).
  */
 #ifndef WGXDP_HOOK_RECORD_H
 #define WGXDP_HOOK_RECORD_H
@@ -22,16 +22,17 @@
 struct hook_record {
 	char *path; /* absolute path of the config file */
 	struct conf_list pre_down, post_down;
-	char *text; /* memory that the strings point into */
+	char *text; /* memory that holds all these strings */
 };
 
-/* Writes a new record of @interface with the hooks of @conf and the absolute @path. Returns 0, or
- * -errno with an earlier record unchanged. */
+/* Writes a new record of @interface with the hooks of @conf and @path, the absolute path of the
+ * config file. Returns 0, or -errno with an earlier record unchanged. */
 int hook_record_write(const char *interface, const struct conf *conf, const char *path);
 
-/* Locks the record, so that only one command at a time runs its hooks. Waits for another command if
- * @wait. Returns a descriptor, which holds the lock until it is closed; or -ENOENT (there is no
- * record), -EWOULDBLOCK (another command holds the lock) or another -errno. */
+/* Locks the record, so that only one command at a time runs its hooks. If another command holds the
+ * lock and @wait is true, waits for that command. Returns a descriptor, which holds the lock until
+ * it is closed; or -ENOENT (there is no record), -EWOULDBLOCK (another command holds the lock) or
+ * another -errno. */
 int hook_record_lock(const char *interface, bool wait);
 
 /* Reads the record. Returns 0 with *@r filled in; the caller releases it with hook_record_done().

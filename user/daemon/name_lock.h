@@ -23,8 +23,8 @@ int name_lock_take(const char *interface, int *lock_fd, struct fault *f);
 /* Releases the name. Does nothing if @lock_fd is -1. */
 void name_lock_release(const char *interface, int lock_fd);
 
-/* Returns true if the owner of the name has died without releasing the name. Then sets *@pid to the
- * owner's process id, or to 0 if it is unknown. */
+/* Returns true if the owner of the name has died without releasing the name. If so, sets *@pid to
+ * the owner's process id, or to 0 if it is unknown. */
 bool name_lock_is_stale(const char *interface, int *pid);
 
 /* Waits until the name is free. Returns false if it is not free after @timeout_ms. */

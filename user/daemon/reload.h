@@ -23,7 +23,7 @@
 
 /* How a reload was requested. */
 enum reload_wish {
-	RELOAD_WATCHED = 1, /* the file has changed: never removes all peers */
+	RELOAD_WATCHED = 1, /* the file has changed; such a reload never removes all peers */
 	RELOAD_ASKED = 2,   /* the user has requested the reload */
 	RELOAD_EXACT = 4,   /* the device becomes exactly like the file, as with `wg syncconf` */
 	RELOAD_ADOPT = 8,   /* `wgxdp save` has written the file: regard it as applied */
@@ -73,8 +73,8 @@ struct reload {
 	uint64_t applied_unix_s; /* time at which the file was applied last */
 };
 
-/* Starts with *@conf, which has been applied to the device. Returns 0 and takes ownership of the
- * contents of *@conf, or returns -errno and leaves them to the caller. */
+/* Initialises @r with *@conf, which has been applied to the device. Returns 0 and takes ownership
+ * of the contents of *@conf, or returns -errno and leaves them to the caller. */
 int reload_init(struct reload *r, const struct reload_config *config, struct conf *conf);
 void reload_done(struct reload *r); /* does nothing if *r is all zero */
 

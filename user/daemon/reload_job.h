@@ -28,7 +28,7 @@ struct reload_job {
 	const struct conf *old; /* must not change while the job runs */
 	const uint8_t *digest_key;
 	/* Output of READ; if @err is 0, the caller owns @new and @diff. Input of RETIRE, which
-	 * replaces the secrets in @new by digests. */
+	 * replaces the secrets in @new by digests and frees @diff. */
 	struct conf new;
 	struct conf_diff diff;
 	int err;

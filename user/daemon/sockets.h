@@ -27,15 +27,16 @@ struct sockets {
 	struct ctlserver *control;
 };
 
-/* Opens both sockets, which then listen. @uapi_fd is an inherited listening socket, or -1. The
- * caller fills in the modules of @report; this function fills in its callbacks. Returns 0, or
- * -errno with @f filled in. */
+/* Opens both sockets, which then listen. @uapi_fd is an inherited listening socket, or -1. Copies
+ * @report, in which the caller has set the modules, and adds the callbacks to the copy. Returns 0,
+ * or -errno with @f filled in. */
 int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *ending,
 		 const struct report *report, int uapi_fd, struct fault *f);
 
 /* Sends the result of reload number @run (reload.h) to the clients that requested the reload. */
 void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
-/* Tells waiting clients whether the tunnel was confirmed (@stays) or expired (confirm.h). */
+/* Tells waiting clients whether the tunnel was confirmed (@stays) or the time for it has expired
+ * (confirm.h). */
 void sockets_decided(struct sockets *s, bool stays);
 
 /* The daemon ends in this order. It calls sockets_stop() before it closes anything, and no request

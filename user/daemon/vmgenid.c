@@ -13,16 +13,16 @@
  * A separate thread listens, because the control thread may be busy with a config of thousands of
  * peers, or in the BPF verifier.
  *
- * A uevent is trusted only if its sender is port 0, the kernel, with uid 0. Other processes can
- * only send from ports of their own. A process with CAP_SYS_ADMIN over the network namespace can
- * make the kernel send an event, but this causes only new handshakes. Synthetic events, which are
- * made by writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of
- * facility "kernel" are trusted, because lines that processes write to /dev/kmsg have another
- * facility. Records of the log that were overwritten before they were read may have announced a new
- * ID, and so may uevents that overran the socket. Lost records and lost uevents count as a report
- * if the machine has a device with a generation ID. Other hosts can flood the log through a
- * firewall's log rule, so lost messages count at most once in LOST_GAP_NS. Messages that are lost
- * within this time count when the time is over.
+ * A uevent is trusted only if its sender is port 0, the kernel, with uid 0. A process can send only
+ * from ports other than 0. A process with CAP_SYS_ADMIN over the network namespace can make the
+ * kernel send an event, but this causes only new handshakes. Synthetic events, which are made by
+ * writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of facility
+ * "kernel" are trusted, because lines that processes write to /dev/kmsg have another facility.
+ * Records of the log that were overwritten before they were read may have announced a new ID, and
+ * so may uevents that overran the socket. Lost records and lost uevents count as a report if the
+ * machine has a device with a generation ID. Other hosts can flood the log through a firewall's log
+ * rule, so lost messages count at most once in LOST_GAP_NS. Messages that are lost within this time
+ * count when the time is over.
  */
 #include "daemon/vmgenid.h"
 

@@ -16,8 +16,8 @@
 struct nic_advice {
 	char why[192];			  /* what is limited, or when the command is useful */
 	char command[TUNING_COMMAND_LEN]; /* the command that lifts the limit */
-	/* --tune may make the change. --tune does not switch offloads on, and does not change the
-	 * MTU or other programs. Such changes are left to the user. */
+	/* True if --tune makes this change. --tune neither switches offloads on nor changes the MTU
+	 * or other programs, but leaves such changes to the user. */
 	bool tunable;
 	struct tuning_change change; /* only if tunable */
 };

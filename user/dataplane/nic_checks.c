@@ -19,7 +19,7 @@ bool nic_checks_wants_xdp(const struct options *options)
 }
 
 /* On a veth pair, an XDP program makes the kernel split every UDP_SEGMENT packet into frames and
- * copy each frame. Therefore the UDP sockets have twice the throughput in both directions
+ * copy each frame. Therefore, in each direction, the UDP sockets have twice the throughput of XDP
  * (docs/performance.md). */
 bool nic_checks_prefers_udp(const struct options *o, const struct netlink_link *link)
 {

@@ -17,8 +17,9 @@ struct nic_choice {
 	const char *tunnel; /* name of the tunnel, which is never chosen; NULL = none exists yet */
 };
 
-/* Adds the NICs that @options names. If options->nics.late is true, a NIC need not exist yet; its
- * ifindex is then 0. Returns 0, or -errno with @f filled in: -ENODEV, -EINVAL (the tunnel). */
+/* Adds the NICs that @options names. If options->nics.late is true, a NIC need not exist yet; the
+ * ifindex of a missing NIC is 0. Returns 0, or -errno with @f filled in: -ENODEV, -EINVAL (the
+ * tunnel). */
 int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct options *options,
 		     struct fault *f);
 

@@ -25,9 +25,9 @@ struct nic_facts {
 	struct fault why; /* if there is an obstacle: a sentence about it */
 	struct nic_bypassed bypassed;
 	enum nic_answer ipsec;	   /* an IPsec policy encrypts or refuses outgoing packets */
-	enum nic_answer netfilter; /* `hooks` has a chain; NIC_UNKNOWN = it was not read */
+	enum nic_answer netfilter; /* `hooks` has a chain; NIC_UNKNOWN = `hooks` was not read */
 	struct nft_hooks hooks;
-	bool privileged; /* has CAP_NET_ADMIN; without it, TC programs are not seen */
+	bool privileged; /* we have CAP_NET_ADMIN, without which TC programs are not seen */
 };
 
 /* Fills in @facts for the link @name; facts that cannot be read stay unknown. @options determine

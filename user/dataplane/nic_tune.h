@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_tune.h - makes the changes on a NIC that `wgxdp probe` advises, if the user gave --tune, and
- * remembers what a driver changes when XDP is attached.
+ * nic_tune.h - if the user gave --tune, makes the changes that `wgxdp probe` advises for a NIC.
+ * Even without --tune, remembers what a driver changes when XDP is attached.
  */
 #ifndef WGXDP_NIC_TUNE_H
 #define WGXDP_NIC_TUNE_H
@@ -26,8 +26,9 @@ struct nic_tuner {
 void nic_tune(struct nic_tuner *t, struct netlink *nl, const struct options *options,
 	      const char *name, uint32_t ifindex);
 
-/* Call these before and after an XDP program is attached to the NIC @name. nic_tune_undo() then
- * restores the offloads that the driver switched off for the program, even without --tune. */
+/* Call nic_tune_begin() before an XDP program is attached to the NIC @name, and nic_tune_end()
+ * afterwards. nic_tune_undo() then restores the offloads that the driver switched off for the
+ * program, even without --tune. */
 void nic_tune_begin(struct nic_tuner *t, const char *name, uint32_t ifindex);
 void nic_tune_end(struct nic_tuner *t, const char *name, uint32_t ifindex);
 

@@ -222,7 +222,7 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
 	int err = 0;
 
-	nics_close(env, nic); /* the TC program may be attached */
+	nics_close(env, nic); /* the TC program may still be attached */
 	nic->obstacle = NICS_NOTHING;
 	if (!nic->ifindex) {
 		err = fault(f, -ENODEV, "%s: there is no such interface yet", nic->name);

@@ -36,7 +36,7 @@ struct nic {
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
 	uint32_t layer3;	     /* the NIC, or the bridge or bond above it, at the last open */
 	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
-	uint32_t carrier_downs;	     /* how often the carrier had been lost when XDP was attached */
+	uint32_t carrier_downs;	     /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
 	unsigned queue_count;  /* queues that AF_XDP receives on */

@@ -59,7 +59,7 @@ struct options {
 	struct options_conf conf;
 	struct options_nics nics;
 	enum options_path rx, tx;
-	const char *udp_why; /* text for show if WGXDP_NIC requests the UDP sockets; else NULL */
+	const char *udp_why; /* text for `show` if WGXDP_NIC requests the UDP sockets; else NULL */
 	enum loader_mode xdp_mode;
 	struct options_xsk xsk;
 	const char *aead;	    /* NULL = "auto" */

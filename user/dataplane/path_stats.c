@@ -11,7 +11,7 @@
 /* Reading stops after this many batches, because a flooded port never becomes empty. */
 #define LEFT_BATCHES_MAX 1024
 
-/* A NIC completes a frame within microseconds, but some report completions in batches. */
+/* A NIC completes a frame within microseconds, but some NICs report completions in batches. */
 #define COMPLETION_PAUSE_NS (NS_PER_S / 1000)
 #define COMPLETION_PAUSES 20
 

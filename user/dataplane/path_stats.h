@@ -37,9 +37,9 @@ void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk);
 void path_stats_add_udp(struct path_stats *sum, const struct transport *udp);
 
 /* Adds the counts of a transport that is about to be closed. The workers that use the transport
- * must be stopped. Counts messages that are still in its buffers as dropped (down). Waits briefly
- * until the kernel has sent the messages that it has accepted. Counts the messages that were not
- * sent by then as lost (xsk_tx). */
+ * must be stopped. Counts messages that are still in its buffers as dropped (down). Gives the NIC a
+ * short time to send the messages that the kernel has accepted, and counts as lost (xsk_tx) those
+ * that are not sent in this time. */
 void path_stats_close_xsk(struct path_stats *sum, struct transport *xsk);
 void path_stats_close_udp(struct path_stats *sum, struct transport *udp);
 

@@ -185,7 +185,7 @@ bool paths_follow(struct paths *p, struct workers *workers)
 	return changed;
 }
 
-/* Limit on the peers whose routes are looked up, because a hub may have many peers. */
+/* Limit on the number of peers whose routes are looked up, because a hub may have many peers. */
 #define PEERS_LOOKED_AT 64
 
 static void add_peers(struct nic_choice *choice, struct netlink *nl, const struct device *device,

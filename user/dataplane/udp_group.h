@@ -5,8 +5,8 @@
  *   one worker:       there is one pair of sockets (IPv4, IPv6), the leader. The worker reads
  *                     them and hands handshakes over to the control thread
  *   several workers:  the sockets form one SO_REUSEPORT group. A BPF program gives messages of
- *                     types 1-3 to the leader, which the control thread reads, and type 4 to the
- *                     worker of its receiver index
+ *                     types 1-3 to the leader, which the control thread reads, and messages of
+ *                     type 4 to the worker that serves their receiver index
  *
  * The kernel lets any program of the same user into a SO_REUSEPORT group. The kernel compares the
  * user of only one socket, the first that it finds on the port. Therefore the group has two guards:

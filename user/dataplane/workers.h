@@ -56,8 +56,8 @@ void workers_stop(struct workers *w);
 /* Gives the stopped workers the sockets of @udp instead of their old ones. */
 void workers_use_udp(struct workers *w, const struct udp_group *udp);
 
-/* Returns false if a worker has not run a turn since the last call (worker_probe()), and sets
- * *@hung to this worker. */
+/* If a worker has not run a turn since the last call (worker_probe()), sets *@hung to the id of
+ * this worker and returns false. */
 bool workers_probe(struct workers *w, unsigned *hung);
 
 /* Gives all workers the MTU of the tunnel interface. */

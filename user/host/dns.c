@@ -10,8 +10,9 @@
 #include "host/run.h"
 #include "util/buffer.h"
 
-#ifndef RESOLVED_SERVES						/* a test sets another path */
-#define RESOLVED_SERVES "/run/systemd/resolve/stub-resolv.conf" /* exists if resolved runs */
+/* This file exists if systemd-resolved is running. A test sets another path. */
+#ifndef RESOLVED_SERVES
+#define RESOLVED_SERVES "/run/systemd/resolve/stub-resolv.conf"
 #endif
 #define INTERFACE_ORDER "/etc/resolvconf/interface-order"
 

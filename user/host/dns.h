@@ -11,9 +11,9 @@
 #include "host/plan.h"
 #include "util/fault.h"
 
-/* To apply a config, and to restore the last one after a failure, the control thread waits for up
- * to five programs. The timeout is short, because systemd's watchdog restarts a daemon that is
- * silent for 30 s (configs/wgxdp@.service). */
+/* To apply a config and then, if that fails, to restore the last one, the control thread waits for
+ * up to five programs altogether. The timeout is short, because systemd's watchdog restarts a
+ * daemon that is silent for 30 s (configs/wgxdp@.service). */
 #define DNS_TIMEOUT_MS 5000
 #define DNS_NAME_LEN 64
 

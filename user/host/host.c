@@ -35,7 +35,7 @@ struct host {
 	uint32_t ifindex;
 	bool away;	     /* the interface is in another namespace */
 	bool set_valid_mark; /* this or another tunnel of wgxdp changed src_valid_mark from 0 */
-	int lock_fd;	     /* held from the choice of a mark until its rules are set, or -1 */
+	int lock_fd;	     /* rules_lock(), held until the rules of a new mark are set; or -1 */
 	struct state state;  /* before the first apply: what a killed daemon left, with path NULL */
 	struct guard guard;
 	struct keep keep;

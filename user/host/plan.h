@@ -35,7 +35,7 @@ struct plan {
 	size_t route_count;
 	uint32_t mtu;
 	uint32_t mark;		  /* the fwmark and table of the default routes; 0 = none */
-	bool default4, default6;  /* 0.0.0.0/0 or ::/0 is routed into the tunnel */
+	bool default4, default6;  /* 0.0.0.0/0 or ::/0 is an allowed IP, and Table = auto */
 	struct conf_list servers; /* numeric addresses of the DNS servers */
 	struct conf_list search;  /* search domains; none without servers */
 };

@@ -40,9 +40,9 @@ void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if *@lock
 int rules_choose_mark(struct netlink *nl, uint32_t *mark);
 
 /* Fills @r with the rules that @plan needs, but does not set them. Their priorities are those that
- * the kernel would choose if the rules were added one after the other. Rules in @have for the same
- * mark are kept unchanged. Also adds the kernel's own rules (main and default) that the host
- * has. Returns 0 or -errno. */
+ * the kernel would choose if the rules were added one after the other without a priority. Rules in
+ * @have for the same mark are kept unchanged. Also adds the kernel's own rules (main and default)
+ * that the host has. Returns 0 or -errno. */
 int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	       const struct rules *have);
 

@@ -241,7 +241,7 @@ static bool forwards(const char *family, const char *nic)
 
 /* Returns true if the link, or a bridge or bond above it, forwards packets. The kernel switches LRO
  * off on such a link, because merged packets cannot be forwarded. Forwarding may have been switched
- * on after the driver or wgxdp switched LRO off, for example by a PostUp hook. */
+ * on, for example by a PostUp hook, after the driver or wgxdp switched LRO off. */
 static bool must_not_merge(struct netlink *nl, const struct netlink_link *link)
 {
 	struct netlink_link at = *link;

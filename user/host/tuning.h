@@ -31,7 +31,7 @@ struct tuning_change {
 };
 
 struct tuning {
-	const char *interface; /* the interface of the record; borrowed */
+	const char *interface; /* name of the tunnel interface; borrowed */
 	uint64_t netns;	       /* network namespace of the NICs; 0 = that of the caller */
 	unsigned count;
 	struct tuning_change changes[TUNING_MAX];
@@ -51,8 +51,8 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 /* Some drivers switch an offload off when an XDP program is attached, and do not switch it on when
  * the program is detached (vmxnet3: rx-lro). The caller calls tuning_watch() before it attaches the
  * program to the link @nic, and tuning_unwatch() after it has attached the program. tuning_watch()
- * records all offloads that are on. tuning_unwatch() removes those that are still on from the
- * record, so that tuning_undo() restores only the others. Failures are logged. */
+ * records all offloads that are on. tuning_unwatch() removes from the record those that are still
+ * on, so that tuning_undo() restores only the others. Failures are logged. */
 void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex);
 void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
 

@@ -44,7 +44,7 @@ void diag_init(struct diag *d, struct loop *loop, struct dataplane *dataplane,
 	       enum log_level quiet_level);
 void diag_done(struct diag *d); /* does nothing if never initialized */
 
-/* Begins to read the samples of dropped packets that the BPF programs write to the ring `events`.
+/* Begins to read the ring `events`, to which the BPF programs write samples of dropped packets.
  * Returns 0 or -errno. */
 int diag_watch(struct diag *d);
 
@@ -57,7 +57,8 @@ void diag_event(struct diag *d, enum device_event event, const struct peer *peer
 		const struct endpoint *from);
 /* Logs that @peer sent an inner packet from @source, which is not among its allowed IPs. */
 void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
-/* Logs, even without debugging, that the kernel refused UDP segmentation to @peer with @error. */
+/* Logs, even without debugging, that the kernel refused, with @error, UDP segmentation of datagrams
+ * to @peer. */
 void diag_no_gso(const struct peer *peer, int error);
 
 #endif

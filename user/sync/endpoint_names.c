@@ -198,9 +198,9 @@ static uint64_t silent_at(const struct endpoint_name *name)
 	return since_ns ? since_ns + SILENCE_NS : 0;
 }
 
-/* Returns true if the peer has roamed to an endpoint that did not come from the name, and nothing
- * shows that this endpoint is stale: since the peer's last packet, each DNS answer shared an
- * address with the previous one, and each handshake was answered. */
+/* Returns true if the peer has roamed to an endpoint that did not come from the name and that does
+ * not seem stale. The endpoint seems stale if, since the peer's last packet, a DNS answer arrived
+ * that contained no address of the answer before it, or a handshake was reported as unanswered. */
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&

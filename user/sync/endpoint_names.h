@@ -14,14 +14,15 @@
  *   - The lookup of the endpoint's address family was answered, and the endpoint is not in the
  *     answer: its address is missing, or its port is not the port of the name. So an answer that
  *     only lists the addresses in another order changes nothing.
- *   - No packet of the peer was authenticated for 15 s, and the endpoint was not set within 15 s.
- *     A peer whose packets arrive needs no other endpoint.
- *   - The endpoint came from the name. If the peer has roamed to another endpoint, either a later
- *     answer must contain no address of the answer before it (the peer has a new address), or a
- *     handshake must have had no answer for 10 s.
- * A peer without an endpoint, or whose name was set by a reload, gets the first answer immediately.
- * An answer that arrives within the 15 s is kept, and is checked again after the 15 s. If the
- * endpoint is in the answer but seems dead, the next address of the answer is tried.
+ *   - In the last 15 s, no packet of the peer was authenticated, and the endpoint was not set. A
+ *     peer whose packets arrive needs no other endpoint.
+ *   - The endpoint came from the name, or the peer has roamed to it and it seems stale: since the
+ *     peer's last packet, an answer contained no address of the answer before it (the peer has a
+ *     new address), or a handshake has had no answer for 10 s.
+ * A peer that has no endpoint, or whose name was set by a reload, gets an address of the first
+ * answer immediately. An answer that arrives within the 15 s is kept, and is checked again after
+ * the 15 s. If the endpoint is in the answer but seems dead, the next address of the answer is
+ * tried.
  *
  * Control thread. All times are CLOCK_BOOTTIME in ns.
  */
@@ -106,9 +107,9 @@ void endpoint_names_done(struct endpoint_names *n); /* does nothing if *n is all
 /* Makes the endpoint of @p follow the name @host (not a numeric address) with @port (host order).
  * The next endpoint_names_run() begins the first lookup. @known is the address of @host that the
  * caller has already set as the endpoint; it may be replaced later. If @known is NULL, the first
- * answer replaces the peer's current endpoint, unless the answer contains this endpoint's address.
- * Does nothing if the peer already has this name and port. Returns 0, or -ENOMEM with the old name
- * kept. */
+ * answer replaces the peer's current endpoint, unless this endpoint has @port and an address of the
+ * answer. Does nothing if the peer already has this name and port. Returns 0, or -ENOMEM with the
+ * old name kept. */
 int endpoint_names_set(struct endpoint_names *n, struct peer *p, const char *host, uint16_t port,
 		       const struct endpoint *known, uint64_t now_ns);
 

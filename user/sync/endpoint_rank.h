@@ -10,8 +10,8 @@
 #include "io/netlink.h"
 
 /* Returns the rank of @e: 0 if @e has no route, or a route into @tunnel (an ifindex; 0 = no
- * tunnel); 2 for a global IPv6 address that is reached from a global address, which RFC 6724
- * prefers to IPv4; else 1. */
+ * tunnel); 2 for a global IPv6 address that is reached from a global address (RFC 6724 prefers it
+ * to IPv4); else 1. */
 unsigned endpoint_rank(struct netlink *nl, const struct endpoint *e,
 		       const struct netlink_flow *flow, uint32_t tunnel);
 

@@ -20,8 +20,9 @@
  * dropped. */
 void icmp_sender_run(const struct tunnel *t, struct handoff *h);
 
-/* Reads addresses, protocol and ports of the IP packet @p. Returns false for a later fragment, a
- * truncated packet, and any protocol or ICMP type that conntrack_before() does not support. */
+/* Reads addresses, protocol and ports of the IP packet @p. Returns false for a fragment other than
+ * the first, a truncated packet, and any protocol or ICMP type that conntrack_before() does not
+ * support. */
 bool icmp_sender_tuple(const uint8_t *p, size_t len, struct conntrack_tuple *t);
 
 /* Changes addresses and ports of the IP packet @p to those of @before, and adjusts the checksums.

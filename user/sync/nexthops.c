@@ -77,7 +77,8 @@ static size_t address_of(const struct endpoint *e, const void **address)
 	return v4 ? 4 : 16;
 }
 
-/* Adds the peer to n->remotes. If there is no memory, only rounds resolve the peer. */
+/* Adds the peer to n->remotes. If there is no memory, resolve_at() cannot find the peer, so only a
+ * round of all peers updates its path MTU. */
 static void index_remote(struct nexthops *n, const struct peer *p)
 {
 	const void *address;
@@ -87,7 +88,7 @@ static void index_remote(struct nexthops *n, const struct peer *p)
 		(void)slot_index_put(&n->remotes, p->slot, address, len);
 }
 
-/* Checks whether the host translates (NAT) the flow to the peer. Messages of a translated flow must
+/* Checks whether the host applies NAT to the flow to the peer. Messages of a translated flow must
  * go through the UDP socket, because AF_XDP would send them untranslated. Our first message creates
  * the conntrack entry, which may have expired since. Without an entry, the last known state is
  * used. If a handshake was exchanged @just_now and there is still no entry, the flow is not
@@ -430,7 +431,7 @@ static bool is_up_to_date(const struct encap *e, const struct netlink_neighbour_
 	       (!e->xsk_ok || !memcmp(e->header, event->mac, sizeof(event->mac)));
 }
 
-/* If many peers are behind the neighbour, such as a gateway, the next round resolves them. */
+/* If many peers are behind the neighbour, which may be a gateway, the next round resolves them. */
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event)
 {
 	struct encap_next hop = { .ifindex = event->ifindex, .family = event->family };

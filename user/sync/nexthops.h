@@ -111,7 +111,7 @@ unsigned nexthops_rank(struct nexthops *n, const struct endpoint *e);
 /* Resolves the peers behind a neighbour that has changed: now if they are few, else in the next
  * round. */
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event);
-/* Resolves the peers whose endpoints are in @destination in the next round, because a route to
+/* Makes the next round resolve the peers whose endpoints are in @destination, because a route to
  * @destination has changed. */
 void nexthops_route_changed(struct nexthops *n, const struct prefix *destination);
 /* Requests a round of all peers, because something else has changed. */

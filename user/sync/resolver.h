@@ -5,7 +5,8 @@
  *
  *   resolver_look_up ─▶ /etc/hosts, else DNS: A and AAAA at once ─▶ both have ended ─▶ fn
  *
- * Once A or AAAA has found addresses, fn is called within 2 s, even if the other has not ended.
+ * After A or AAAA has found addresses, fn is called within 2 s, even if the other lookup has not
+ * ended.
  *
  * The servers are those of /etc/resolv.conf. The file is checked before each lookup. If the file
  * was replaced or changed, the servers are read again, and lookups in progress end with -EAGAIN. A
@@ -33,7 +34,7 @@ struct resolver;
 struct resolver_query;
 
 struct resolver_answer {
-	/* Addresses without port: IPv4 before IPv6, each in the order of RFC 6724 6. */
+	/* Addresses without port: IPv4 before IPv6, each family in the order of RFC 6724 6. */
 	struct endpoint addresses[RESOLVER_MAX];
 	unsigned count;
 	uint32_t ttl_s; /* the smallest TTL of all records used; 0 for /etc/hosts */

@@ -151,8 +151,8 @@ static uint64_t cpu_time_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* Reads the routes into the tunnel and gives their MTUs to the workers. On failure the workers keep
- * their old table until the next change. */
+/* Reads the routes that lead into the tunnel, and gives their MTUs to the workers. On failure the
+ * workers keep their old table until the next change. */
 static int read_routes(struct visit *v)
 {
 	uint64_t begin_ns = cpu_time_ns();

@@ -7,11 +7,11 @@
  *   abroad     The interface was moved to another namespace (`ip link set ... netns`). A netlink
  *              watch from our namespace reports changes in that namespace. We keep no socket open
  *              in that namespace, because a socket would keep the namespace and the interface
- *              alive after `ip netns del`. A short-lived thread of ours enters that namespace
- *              only to read the new state.
+ *              alive after `ip netns del`. For each task there, such as reading the new state,
+ *              a short-lived thread of ours enters that namespace.
  *
  *   the link changed ─▶ ops->link_up / link_down, MTU
- *   routes into the tunnel changed ─▶ their MTUs, for the padding
+ *   routes into the tunnel changed ─▶ the workers get the MTUs of these routes, for the padding
  *   the link is gone ─┬─▶ TUNGETIFF fails: deleted ─▶ ops->ended
  *                     └─▶ moved: the data plane is down until the interface has been found in its
  *                         new namespace and TC is attached again
@@ -57,8 +57,8 @@ struct tunnel {
 	struct loop_timer follow_timer, routes_timer;
 	uint64_t routes_next_ns; /* routes are not read again before this time */
 	bool tc_refused;	 /* the last attempt to attach TC failed */
-	bool no_tcx;		 /* TC is attached by clsact, as the kernel has no tcx */
-	bool steered;		 /* RPS was seen to queue packets before TC */
+	bool no_tcx;		 /* TC is attached by clsact, because the kernel has no tcx */
+	bool steered;		 /* RPS queues packets before they reach TC */
 	/* At the last check that found newly queued packets: how many packets RPS had queued, and
 	 * how many data messages had been received. */
 	uint64_t rps_packets, steered_rx;
