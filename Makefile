@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# wgxdp: one Makefile, no recursion. `make help` lists the targets.
+# wgxdp: one Makefile for all folders. `make help` lists the targets.
 #
 #   bpf/X.bpf.c ──clang──▶ build/bpf/X.bpf.o ──bpftool──▶ build/bpf/X.skel.h ─┐
 #   user/{wg,crypto,util}/*.c ──▶ libwgcore.a                                 │
@@ -76,7 +76,8 @@ ifneq ($(filter-out $(NEED_NO_LIBS),$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
   LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
 endif
-# This is expanded only when the first test is linked, because the program builds without cmocka.
+# The value is expanded only when a test is linked, because building wgxdp itself does not need
+# cmocka.
 TEST_LDLIBS = $(call require,cmocka)$(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
 CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
@@ -145,15 +146,15 @@ CT_TESTS := $(sort $(wildcard tests/ct/*.sh))
 LONG_TESTS := $(filter-out %/lib.sh,$(sort $(wildcard tests/long/*.sh))) \
 	$(call tests_of,$(sort $(wildcard tests/long/test_*.c)))
 # `make check-vm KERNELS="5.10 sid"` chooses kernels; tools/vm --help lists them. With BRIEF=1 only
-# two scripts run: bpf.sh loads the BPF programs, and interop.sh tests wgxdp with the kernel's
-# WireGuard, as initiator and as responder, by XDP and by UDP. Two guests run at once. In a guest,
-# accounting.sh sends 5,000 packets where it sends 100,000 on the host.
+# two scripts run: bpf.sh loads the BPF programs, and interop.sh tests wgxdp against the kernel's
+# WireGuard, with wgxdp as initiator and as responder, over XDP and over UDP. Two guests run at
+# once. In a guest, accounting.sh sends only 5,000 packets instead of 100,000.
 KERNELS ?= 5.10 6.1 6.12 sid
 VM_SCRIPTS := $(if $(BRIEF),tests/vm/bpf.sh tests/vm/interop.sh,$(sort $(wildcard tests/vm/*.sh)) \
 	$(patsubst %,tests/net/%.sh,lifecycle moves accounting))
 VM_TESTS := $(foreach kernel,$(KERNELS),$(addprefix $(kernel):,$(VM_SCRIPTS)))
 FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-# The fuzzers are compiled with the tests, so that they do not go stale.
+# `make tests` also compiles the fuzzers, so that they keep up with the code.
 FUZZ_OBJECTS := $(FUZZERS:%=%.o)
 
 # Helper programs for tests and measurements: tools/X.c -> build/tools/X.
@@ -198,7 +199,8 @@ DEBIAN_MIRROR ?= http://deb.debian.org
 comma := ,
 empty :=
 
-# The sysroot is unpacked, not installed, so no program of the other architecture runs.
+# The packages of the sysroot are unpacked but not configured, so none of their programs has to run
+# here.
 $(B)/%/sysroot/.complete: Makefile
 	@tools/install-deps arm64
 	@rm -rf $(@D) && mkdir -p $(dir $(@D))
@@ -309,7 +311,8 @@ check-bpf: $(BPF_TESTS) ## the BPF programs, frame in, verdict and frame out; ro
 check-net: tests ## the program in network namespaces; root
 	@$(RUN_TESTS) $(NET_TESTS)
 
-# With BRIEF=1 (tools/check) check-san leaves out tests that mostly wait or exercise the kernel.
+# With BRIEF=1, which tools/check sets, check-san leaves out the tests that mostly wait or mostly
+# exercise the kernel.
 WAITING := bystanders confirm containers corpus established files hung install latenic loaded \
 	manuals maps matrix moves names nicchoice policy recipes recover restart rights \
 	secrets sequences shapes sticky troubles twoifaces unit wgquick workers
@@ -325,7 +328,7 @@ check-san-run: tests
 	@SEQUENCES=6 CYCLES=10 BRIEF=1 $(RUN_TESTS) --suffix=' (asan)' $(SAN_UNIT_TESTS) \
 		$(SAN_NET_TESTS)
 
-# TSan is ten times slower and finds nothing in tests without threads.
+# Tests run ten times slower under TSan, and it finds nothing in a test without threads.
 THREADED = $(filter $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' \
 	$(unit_src) /dev/null)),$(SAN_UNIT_TESTS))
 
@@ -337,7 +340,7 @@ check-tsan-run: $(THREADED) $(WGXDP)
 		tests/net/workers.sh tests/net/hostile.sh
 
 # The tests of the files in user/{wg,crypto,util}. The simulation is left out, because it would take
-# 90 s; check-san runs it.
+# 90 s under valgrind; check-san runs it.
 CORE_TESTS = $(filter $(patsubst %.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC)) blake2s.c), \
 	$(UNIT_TESTS))
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
@@ -354,7 +357,7 @@ check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: the short set
 	@PATIENCE=$${PATIENCE:-5} PACKETS=$${PACKETS:-5000} $(RUN_TESTS) --jobs=2 \
 		--timeout=1800 $(VM_TESTS)
 
-# `make check-toolchain SUITES=sid COMPILERS=clang` tests only clang from Debian sid.
+# `make check-toolchain SUITES=sid COMPILERS=clang` uses no compiler but the clang of Debian sid.
 SUITES ?= trixie sid
 check-toolchain: ## unit and BPF tests with the compilers of other Debian releases; root
 	@tools/install-deps toolchain
@@ -390,7 +393,7 @@ format: ## clang-format everything, in place
 
 # --- install ------------------------------------------------------------------------------------
 
-# What is installed, a word for each file: MODE|SOURCE|TARGET. `make uninstall` removes these files.
+# The files to install, one word for each: MODE|SOURCE|TARGET. `make uninstall` removes each TARGET.
 EXAMPLES := $(filter-out %.NetworkManager.conf,$(wildcard configs/*.conf configs/*.default))
 UNITS := $(patsubst configs/%,$(B)/units/%,$(wildcard configs/*.service))
 INSTALLS = 0755|$(WGXDP)|$(SBINDIR)/wgxdp \

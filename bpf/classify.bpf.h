@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * classify.bpf.h - finds out which of the four messages of [W] 5.4 a UDP payload is, and its
- * receiver index. Shared by XDP and TC. Only reads the payload.
+ * classify.bpf.h - finds out which of the four messages of [W] 5.4 a UDP payload is, and reads its
+ * receiver index. XDP and TC share this code, which never changes the payload.
  *
  *   type 1  148 bytes      type 3  64 bytes
  *   type 2   92 bytes      type 4  32 bytes or more. The length need not be a multiple of 16,

@@ -124,7 +124,7 @@ int wgxdp_ingress(struct xdp_md *ctx)
  * the packet has many extension headers. */
 #define HEAD_LEN 256
 
-/* Returns true if the packet may be UDP. Only then is the head of the packet made linear, because
+/* Returns true if the packet may be UDP. The head of any other packet is not made linear, because
  * bpf_skb_pull_data() may copy the packet. */
 static __always_inline bool may_be_udp(const struct __sk_buff *skb)
 {

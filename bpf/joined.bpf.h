@@ -4,8 +4,8 @@
  * joined them by GRO on a port of a bridge, or a sender behind a veth may have sent them as one
  * train (UDP_SEGMENT). Native XDP never sees such a frame.
  *
- * No member of struct xdp_md tells whether a frame was joined. But generic XDP leaves the struct
- * skb_shared_info of the socket buffer in memory after the frame:
+ * No member of struct xdp_md tells whether a frame was joined. But in generic XDP the struct
+ * skb_shared_info of the socket buffer is still in memory, behind the frame's tailroom:
  *
  *   data_hard_start                                       data_hard_start + frame_sz
  *     │ headroom │ frame │ tailroom │ struct skb_shared_info │
@@ -30,8 +30,8 @@ const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
 const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
 
 /* Returns the number of datagrams in the frame if it was joined, or 0 if the frame is a single
- * datagram. Returns 1 if the frame was joined but the number is unknown, because a virtual machine
- * may send a joined frame without the number of its datagrams. */
+ * datagram. Returns 1 if the frame was joined but the number is unknown (a virtual machine may send
+ * a joined frame without the number of its datagrams). */
 static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
 {
 	const void *start = NULL, *shared;

@@ -45,8 +45,9 @@ struct {
 	__type(value, struct peer_value);
 } peers SEC(".maps");
 
-/* slot -> data messages received for a session of the peer, before authentication; and packets that
- * the host sends to the peer, before encryption */
+/* slot -> counters of the peer's traffic: the data messages that were received for its sessions,
+ * authentic or not, and the packets that the host has sent to the peer, as they were before
+ * encryption */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -122,7 +123,7 @@ struct {
 	__type(value, __u64);
 } tun_writer SEC(".maps");
 
-/* worker -> time of the worker's last turn */
+/* worker -> time of the worker's last heartbeat */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

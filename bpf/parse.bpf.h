@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * parse.bpf.h - parses a frame up to its UDP payload, with a cursor that never passes the end. If
- * the frame is not a plain, whole UDP datagram, parse_frame() returns false and the caller passes
- * the frame to the stack.
+ * parse.bpf.h - parses a frame up to its UDP payload, with a cursor that never passes the last byte
+ * that can be read. If the frame is not a plain, whole UDP datagram, parse_frame() returns false,
+ * and the caller passes the frame to the stack.
  *
  *   Ethernet ─ untagged ┬─ IPv4: checksum, options, no fragment ─┬─ UDP header
  *                       └─ IPv6: a few extension headers ────────┘
@@ -159,7 +159,7 @@ static __always_inline bool skip_extensions(struct cursor *c, struct datagram *d
 	__u32 len;
 
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX && next != IPPROTO_UDP; i++) {
-		/* RFC 8200 4.1: hop-by-hop options may only come first. */
+		/* RFC 8200 4.1: hop-by-hop options must be the first extension header. */
 		if (!parse_is_extension(next) || (next == IPPROTO_HOPOPTS && i))
 			return false;
 		e = cursor_take(c, sizeof(*e));

@@ -9,10 +9,10 @@
  *
  * The IPv4 and the IPv6 sockets form two groups; `socks` holds the sockets of both groups. If the
  * chosen element of `socks` is empty, the kernel chooses a socket of the group by a hash. In this
- * way a worker may receive a handshake message, and passes the message to the control thread.
+ * way a handshake message may reach a worker, which passes it to the control thread.
  *
  * The data of the context begins at the UDP header. A helper reads the payload, because the linear
- * part of the packet may end after the UDP header.
+ * part of the packet may contain nothing beyond the UDP header.
  */
 #include <stdbool.h>
 

@@ -37,8 +37,8 @@ static __always_inline struct event *sample_begin(enum reason reason, enum event
  * Returns how many bytes of a packet of @len bytes to copy, 1 to EVENT_HEAD_LEN. The verifier must
  * be able to prove these bounds. A comparison is not enough for the verifier of Linux 6.1, which
  * learns nothing from a comparison with 0 and forgets the bound of a spilled register. Therefore a
- * mask sets the bound. For an empty packet the result is EVENT_HEAD_LEN, and the read of the caller
- * then fails.
+ * mask sets the bound. For an empty packet the result is EVENT_HEAD_LEN, and the caller's read then
+ * fails.
  */
 static __always_inline __u32 sample_head_len(__u32 len)
 {

@@ -40,7 +40,7 @@
 #include "maps.bpf.h"
 #include "skb.bpf.h"
 
-/* At most this many packets per second reach the worker although no peer has their destination. The
+/* At most this many packets per second whose destination belongs to no peer reach the worker. The
  * worker has a further limit for ICMP errors (path/chain.h). */
 #define NO_PEER_PER_S 50
 

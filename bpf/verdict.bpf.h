@@ -37,7 +37,7 @@ struct verdict_packet {
 
 /* Returns the NIC with @ifindex if @d is addressed to us on that NIC, else NULL. The destination
  * MAC must match as well, because a frame to one of our IP addresses but to another MAC is not for
- * us: a bridge may forward it, or VRRP may use it. */
+ * us: a bridge may forward the frame, or the MAC may belong to VRRP. */
 static __always_inline const struct nic_value *verdict_nic(const struct datagram *d, __u32 ifindex)
 {
 	const __u16 *to = (const void *)d->eth->h_dest, *mac;
@@ -69,8 +69,8 @@ static __always_inline enum reason verdict_check_index(const struct message *m, 
 	return REASON_none;
 }
 
-/* Returns the verdict on the frame that starts at the cursor, and fills @p. Only reads the packet
- * and the maps; the caller updates the counters. */
+/* Returns the verdict on the frame that starts at the cursor, and fills @p. Changes neither the
+ * packet nor the maps; the caller updates the counters. */
 static __always_inline enum verdict verdict_of(struct cursor *c, __u32 ifindex,
 					       struct verdict_packet *p)
 {

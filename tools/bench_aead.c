@@ -3,9 +3,9 @@
  * bench_aead.c - measures the cost of a packet with each AEAD backend. tools/bench-aead runs it.
  *
  * Every round measures each backend with the same packets, and OpenSSL with messages of 16 KiB, so
- * that other load on the machine affects all of them in the same way. The output shows medians of
- * the times, and medians of the ratios within each round. OpenSSL is loaded at run time and is
- * optional.
+ * that other load on the machine affects all of them in the same way. Ratios are computed within
+ * each round. The output shows the medians of the times and of the ratios over all rounds. OpenSSL
+ * is loaded at run time and is optional.
  */
 #include <dlfcn.h>
 #include <getopt.h>
@@ -87,7 +87,7 @@ static double median(const double *values, size_t n)
 	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* Returns the median over the rounds of @a / @b. */
+/* Returns the median of the ratios @a[i] / @b[i] of the @n rounds. */
 static double median_ratio(const double *a, const double *b, size_t n)
 {
 	double ratios[MAX_ROUNDS] = { 0 };

@@ -12,8 +12,8 @@
  * recv and echo run until SIGTERM. Each command prints one line of JSON. With --segment, one send()
  * sends a train of datagrams (UDP_SEGMENT); with --gro, one receive may return a train (UDP_GRO).
  * Without --rate, `send` does not pause, and `rtt` sends 1,000 datagrams per second. ADDRESS may be
- * a list with commas: `send` without --segment sends to each address in turn; with --segment, and
- * for `rtt`, only the first address is used.
+ * several addresses, separated by commas: `send` without --segment sends to each of them in turn;
+ * `send` with --segment, and `rtt`, use only the first.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,7 +40,7 @@
 
 enum {
 	BATCH = 64,	 /* datagrams per system call, and per train */
-	BUFFER = 65536,	 /* the largest train received */
+	BUFFER = 65536,	 /* bytes of the largest train that can arrive */
 	LARGEST = 65507, /* UDP's largest payload over IPv4 */
 	TARGETS = 1024,
 	SAMPLES = 1 << 20, /* the most round trips that are recorded */
@@ -329,7 +329,8 @@ static void print_round_trips(uint64_t *ns, size_t n, uint64_t sent)
 	       n ? (double)ns[last_but_few] / 1e3 : 0.0, n ? (double)ns[n - 1] / 1e3 : 0.0);
 }
 
-/* Reads all answers that have arrived. Returns the number of samples. */
+/* Reads all answers that have arrived, and appends the round trip of each to @samples, which has @n
+ * already. Returns the new number of samples. */
 static size_t take_answers(int fd, uint64_t *samples, size_t n)
 {
 	static uint8_t data[BUFFER];
@@ -440,7 +441,7 @@ int main(int argc, char **argv)
 {
 	static struct options o = { .length = 64, .seconds = 1 };
 	struct sigaction action = { .sa_handler =
-					    on_signal }; /* no SA_RESTART, so recvmmsg() ends */
+					    on_signal }; /* no SA_RESTART, to end recvmmsg() */
 	const char *verb;
 	bool sends;
 

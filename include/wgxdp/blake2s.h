@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * blake2s.h - BLAKE2s (RFC 7693), unkeyed and keyed, digests of 1 to 32 bytes.
- * Included by bpf/ (the compression and the midstate form) and by user/ (all of it).
+ * bpf/ uses only the compression and the midstate form; user/ uses all of it.
  *
  *   user/   blake2s_init or blake2s_init_key -> blake2s_update ... -> blake2s_final
  *
@@ -226,7 +226,7 @@ static inline void blake2s_final(struct blake2s *s, void *out)
 		((__u8 *)out)[i] = (__u8)(s->h[i / 4] >> 8 * (i % 4));
 }
 
-/* Writes the state of a keyed hash after its key block to @mid, for blake2s_from_midstate().
+/* Writes to @mid, for blake2s_from_midstate(), the state that a keyed hash has after its key block.
  * @out_len: 1..32. @key_len: 1..32. */
 static inline void blake2s_midstate(__u32 mid[8], size_t out_len, const void *key, size_t key_len)
 {

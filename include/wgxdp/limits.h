@@ -23,15 +23,16 @@
 #define REKEY_TIMEOUT_S 5	/* an initiation is repeated after this time, plus jitter */
 #define REKEY_TIMEOUT_JITTER_MS 334
 #define KEEPALIVE_TIMEOUT_S 10
-/* All keys and pending handshakes are wiped this long after the newest session began. */
+/* The session keys and pending handshakes of a peer are wiped this long after its newest session
+ * began or, if it has none, after a handshake was given up. */
 #define ZERO_AFTER_TIME_S (REJECT_AFTER_TIME_S * 3)
 /* A receiver index stays known this long after its session has ended, so that late packets are
  * counted as `expired` and not as `unknown_index`. */
 #define INDEX_GRACE_S 5
 
 #define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: the secret Rm changes every two minutes */
-/* A received cookie is used for COOKIE_SECRET_MAX_AGE_S minus this time, because a message needs
- * time to arrive before the peer changes its secret. */
+/* A received cookie expires this long before COOKIE_SECRET_MAX_AGE_S is over, because a message
+ * needs time to arrive before the peer changes its secret. */
 #define COOKIE_SECRET_LATENCY_S 5
 #define INITIATIONS_PER_SECOND 50 /* accepted from one peer, as in the kernel's WireGuard */
 
@@ -51,8 +52,8 @@
 #define UNDER_LOAD_QUEUE_LEN (HANDSHAKE_QUEUE_LEN / 8)
 #define UNDER_LOAD_AFTER_S 1
 
-#define HANDSHAKE_RATE_PER_S 100 /* per source under load; the default of --handshake-rate */
-#define HANDSHAKE_BURST 200	 /* per source under load */
+#define HANDSHAKE_RATE_PER_S 100 /* per source, while under load; the default of --handshake-rate */
+#define HANDSHAKE_BURST 200	 /* per source, while under load */
 
 /* A pass over many peers returns to the event loop after this time and goes on in its next turn, so
  * that handshakes do not wait for the end of the pass. */

@@ -152,10 +152,10 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
  * value is the slot of the peer whose packet the worker is writing now, or SLOT_NONE. Values are 8
  * bytes apart in the mmapped array.
  *
- * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns of its last turn; 0 = the
- * worker has not begun or has ended. A worker writes the value at least every second, with or
- * without traffic. If the value is older than HEARTBEAT_STALE_NS, the worker is considered hung,
- * and its packets go to the UDP socket of another worker. */
+ * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns at which the worker wrote
+ * it; 0 = the worker has not begun or has ended. A worker writes the value at least every second,
+ * with or without traffic. If the value is older than HEARTBEAT_STALE_NS, the worker is considered
+ * hung, and its packets go to the UDP socket of another worker. */
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
 /* socks: the UDP sockets of the listen port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT

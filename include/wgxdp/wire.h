@@ -10,8 +10,8 @@
  *   initiation  1  148 bytes  [W] 5.4.2        cookie reply 3   64 bytes  [W] 5.4.7
  *   response    2   92 bytes  [W] 5.4.3        data         4  16 + n + 16 bytes  [W] 5.4.6
  *
- * All integers are little endian. No struct has padding: each member is a byte array or is at its
- * natural offset from the start of the datagram.
+ * All integers are little endian. No struct has padding: each member is a byte array, or its offset
+ * from the start of the datagram is a multiple of its size.
  */
 #ifndef WGXDP_WIRE_H
 #define WGXDP_WIRE_H

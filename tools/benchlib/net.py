@@ -112,7 +112,8 @@ def thread_napi(ns, nic):
     sender's core."""
     ns.run("ethtool", "-K", nic, "gro", "on")
     before = set(napi_threads(nic))
-    # sysfs shows the namespace in which it was mounted, so mount a new one.
+    # A sysfs shows the network namespace in which it was mounted, so mount another sysfs in this
+    # namespace.
     ns.run("unshare", "--mount", "sh", "-c",
            f"mount -t sysfs sysfs /sys && echo 1 >/sys/class/net/{nic}/threaded")
     for pid in set(napi_threads(nic)) - before:

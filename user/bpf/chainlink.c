@@ -35,7 +35,7 @@ log_libxdp_message(enum libxdp_print_level level, const char *format, va_list ar
 	return 0;
 }
 
-/* Returns the dispatcher on the NIC, which the caller closes. Returns NULL if the NIC has no XDP
+/* Returns the NIC's dispatcher, which the caller closes. Returns NULL if the NIC has no XDP
  * program, or one that is not a dispatcher. */
 static struct xdp_multiprog *get_dispatcher(uint32_t ifindex)
 {

@@ -9,7 +9,8 @@
 #include "bpf/ingress.skel.h"
 #include "bpf/skb_layout.h"
 
-/* Makes @copy use all maps of @owner except the map of its constants. */
+/* Makes @copy use the maps of @owner, except for the map of constants, which each has for
+ * itself. */
 static int share_maps(struct ingress_bpf *copy, const struct ingress_bpf *owner)
 {
 	struct bpf_map *map;

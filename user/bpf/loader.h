@@ -32,9 +32,9 @@ struct prefix;
 enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 
 /* Loads the programs for @interface and pins the maps. Also removes the pins and filters that a
- * dead owner of the same name left; the caller holds the name's lock. If the maps cannot be pinned,
- * they stay unpinned (loader_unpinned_why()). Returns 0, or -errno with @f filled in: -EPERM
- * (no CAP_BPF), -ENOTSUP, -ENOMEM. */
+ * dead owner of @interface left; the caller holds the lock of this name. If the maps cannot be
+ * pinned, they stay unpinned (loader_unpinned_why()). Returns 0, or -errno with @f filled in:
+ * -EPERM (no CAP_BPF), -ENOTSUP, -ENOMEM. */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
 void loader_free(struct loader *l); /* does nothing if l is NULL */
 

@@ -49,7 +49,7 @@ struct loader {
  * bytes, which this size already is. */
 #define PER_CPU_VALUE sizeof(struct peer_stats_value)
 
-/* Writes to @f why loading has failed with @err. Returns the error that loader_new() returns. */
+/* Explains in @f why loading has failed with @err. Returns the error that loader_new() returns. */
 int loader_load_fault(int err, struct fault *f);
 
 /* loader_parts.c */

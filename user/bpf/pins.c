@@ -95,9 +95,9 @@ static int ensure_bpffs(struct fault *why)
 	return err;
 }
 
-/* Checks that no other user can replace our directory. A bpffs may be writable for everybody if it
- * has the sticky bit. Its owner must be root or our own user, because the sticky bit does not
- * restrict the owner. */
+/* Checks that no other user can replace our directory. A bpffs that is writable for everybody is
+ * accepted only with the sticky bit. Its owner must be root or our own user, because the sticky bit
+ * does not restrict the owner. */
 static int check_root(struct fault *why)
 {
 	struct stat s;
@@ -143,8 +143,8 @@ static int make_directory(const char *path, struct fault *why)
 	return open_own(path, why);
 }
 
-/* Creates the parent and the directory of the interface. Retries if another daemon exits and
- * removes the parent in between. */
+/* Creates PARENT and, in it, the directory of the interface. Retries if another daemon exits and
+ * removes PARENT in between. */
 static int make_directories(const char *path, struct fault *why)
 {
 	int fd;

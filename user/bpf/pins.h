@@ -33,7 +33,7 @@ struct pins {
 	struct fault why;	  /* why the maps are not pinned */
 };
 
-/* Creates an empty directory for @interface with mode 0700. Mounts a bpffs if necessary, and
+/* Creates an empty directory with mode 0700 for @interface. Mounts a bpffs if necessary, and
  * removes pins that a dead owner left. */
 void pins_init(struct pins *p, const char *interface);
 

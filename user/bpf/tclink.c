@@ -82,7 +82,7 @@ static int note_filter(const struct nlmsghdr *message, void *filters)
 	return 0;
 }
 
-/* Adds the filters of one side to @f. Returns 0 or -errno. */
+/* Notes in @f which filters one side has. Returns 0 or -errno. */
 static int list_filters(struct netlink *nl, uint32_t ifindex, uint32_t side, struct filters *f)
 {
 	struct nlmsghdr *request = netlink_begin(nl, RTM_GETTFILTER, NLM_F_DUMP);
@@ -318,8 +318,8 @@ uint32_t tclink_where(const struct tclink *t)
 	return clsact_alive(t) ? t->ifindex : 0;
 }
 
-/* A link without an ingress or clsact qdisc has no filters, so the error of the query is
- * ignored. */
+/* The query for filters fails on a link without an ingress or clsact qdisc. Such a link has no
+ * filters, so the error is ignored. */
 bool tclink_has_others(uint32_t ifindex, enum tclink_side side)
 {
 	uint32_t minor = side == TCLINK_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;

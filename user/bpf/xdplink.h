@@ -22,8 +22,8 @@ int xdplink_open(int prog_fd, uint32_t ifindex, const char *nic, bool native, st
 /* Returns 0 if no XDP program is attached, else -EBUSY and names the program in @f. */
 int xdplink_vacant(uint32_t ifindex, const char *nic, struct fault *f);
 
-/* Writes the name of the program @id, or "unnamed" if the program has no name or this process may
- * not read the name (this needs CAP_SYS_ADMIN). */
+/* Writes the name of the program @id, or "unnamed" if the program has no name or if this process is
+ * not permitted to read the name (this needs CAP_SYS_ADMIN). */
 void xdplink_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN]);
 
 /* Finds the wgxdp interface that owns program @fd, by a map that the program uses and the owner has

@@ -22,9 +22,9 @@
 
 /* Hooks ---------------------------------------------------------------------------------------- */
 
-/* Runs the PreDown and PostDown hooks of an earlier daemon that was killed or ended by a signal.
- * Fails if the name is in use. Taking the lock creates a file, which Ctrl-C would leave behind. So
- * the lock is taken only if an earlier daemon left a file. */
+/* Runs the PreDown and PostDown hooks of an earlier daemon that ended without `wgxdp detach`, for
+ * example by a signal. Fails if the name is in use. Taking the lock creates a file, which Ctrl-C
+ * would leave behind. So the lock is taken only if an earlier daemon left a file. */
 static int finish_dead(const char *interface, struct fault *f)
 {
 	struct hook_record record = { 0 };
@@ -102,7 +102,7 @@ static void warn_closed(const char *interface)
 	cli_warn(NULL, sentence.text);
 }
 
-/* Waits until the daemon has created the interface and set it up, and runs PostUp. */
+/* Waits until the daemon has created and set up the interface. Then runs PostUp. */
 static int bring_up(int lease, const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, lease };

@@ -73,8 +73,8 @@ static void check_dns(const struct conf *c, const char *interface, struct findin
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
-/* Warns if the file needs IPv6, which is switched off for new interfaces. A PreUp command may
- * switch it on. */
+/* Warns if the file needs IPv6 and IPv6 is switched off for new interfaces. Does not warn if there
+ * is a PreUp command, which may switch IPv6 on. */
 static void check_ipv6(const struct conf *c, struct findings *n)
 {
 	const struct prefix *prefix = conf_ipv6(c);

@@ -16,7 +16,7 @@
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
 		      struct fault *f);
 
-/* Sends @request, which may have more members than the operation, as ctlclient_request() does.
+/* Like ctlclient_request(), but sends @request, which may have other members besides the operation.
  * Releases @request. */
 int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, json_t **reply,
 		  struct fault *f);

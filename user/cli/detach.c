@@ -20,8 +20,8 @@
 #define TIMEOUT_S 30
 
 /* Removes the files that a killed daemon of @interface left behind. (The kernel has already removed
- * the interface.) Sets *@served if another program, such as wireguard-go, now serves an interface
- * of this name, and does not touch that interface. Returns false if there was nothing to remove, or
+ * the interface.) If another program, such as wireguard-go, now serves an interface of this name,
+ * sets *@served and does not touch that interface. Returns false if there was nothing to remove, or
  * if a wgxdp daemon serves the interface. */
 static bool clean_up_dead(const char *interface, bool *served)
 {
@@ -30,8 +30,8 @@ static bool clean_up_dead(const char *interface, bool *served)
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
-	/* The daemon may have died before it created all files. After a failed attach, only the
-	 * record of the host may be left. */
+	/* The daemon may have died before it created all files. A failed attach may have left only
+	 * the record of the host. */
 	if (access(control, F_OK) != 0 && !name_lock_exists(interface) &&
 	    !host_record_exists(interface))
 		return false;

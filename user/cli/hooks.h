@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hooks.h - runs PreUp, PostUp, PreDown and PostDown of a config file as wg-quick(8) does. The
- * wgxdp command runs the hooks, not the daemon.
+ * process of the wgxdp command runs the hooks; the daemon runs none.
  *
  * Each hook is printed as "[#] COMMAND" on stderr, with "%i" replaced by the interface, and given
  * to bash(1) with wg-quick's settings (-e -o pipefail -O extglob, LC_ALL=C). The shell inherits

@@ -54,7 +54,7 @@ static void know(struct name *name)
 	name->waiting->known++;
 }
 
-/* Called if neither DNS nor /etc/hosts has the name, and for an address with an interface
+/* Called for a name that neither DNS nor /etc/hosts has, and for an address with an interface
  * ("fe80::1%eth0"). Looks up the name with getaddrinfo(3), which also uses the other sources of
  * nsswitch.conf and knows the interfaces. @why is the reason to print if there is no such host. */
 static void ask_name_services(struct name *name, const char *why)

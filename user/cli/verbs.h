@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verbs.h - the table of the commands: the function of each verb, its text in `wgxdp --help`, the
- * shell completion, and the suggestion for a mistyped verb.
+ * verbs.h - the table of the verbs: the name, function and help text of each. `wgxdp --help`, the
+ * shell completion, and the suggestion for a mistyped verb are made from this table.
  */
 #ifndef WGXDP_VERBS_H
 #define WGXDP_VERBS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf.c - reads a config file line by line. A line becomes a setting of the current block. When a
- * block ends, it is merged into the peer with its public key. At the end of the file, settle.c
- * determines the peer of each prefix.
+ * block ends, it is merged into the peer that has the block's public key. At the end of the file,
+ * settle.c determines the peer of each prefix.
  *
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
@@ -23,7 +23,7 @@
 #include "crypto/wipe.h"
 #include "util/closest.h"
 
-#define KEY_SHOWN_MAX 32 /* messages do not show a longer word, because it may be a key */
+#define KEY_SHOWN_MAX 32 /* messages do not show a longer word, because it may be a secret */
 
 /* Names -------------------------------------------------------------------------------------- */
 

@@ -27,7 +27,7 @@
 #define CONF_ADDRESSES_MAX 4096U
 #define CONF_DNS_MAX 64U	 /* name servers; the same limit holds for search domains */
 #define CONF_HOOKS_MAX 1024U	 /* hooks of each kind */
-#define CONF_HOOK_LEN_MAX 65536U /* bytes before %i expands; Linux allows 128 KiB per argument */
+#define CONF_HOOK_LEN_MAX 65536U /* bytes, %i not expanded; Linux allows 128 KiB per argument */
 #define CONF_TABLE_TEXT_LEN 64U
 
 enum conf_table {
@@ -36,7 +36,7 @@ enum conf_table {
 	CONF_TABLE_NUMBER, /* a route for every allowed IP, in table conf.table_id */
 };
 
-/* When a hook runs: before or after the tunnel is set up, and before or after it is taken down. */
+/* When a hook runs: before or after the tunnel is set up, or before or after it is taken down. */
 enum conf_hook { CONF_PRE_UP, CONF_POST_UP, CONF_PRE_DOWN, CONF_POST_DOWN, CONF_HOOK_COUNT };
 
 /* Strings in the order of their lines. */

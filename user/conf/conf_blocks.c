@@ -84,7 +84,7 @@ static int find_peer(struct conf_parser *p, uint32_t *peer, bool *found)
 	return err ? conf_no_memory(p) : 0;
 }
 
-/* Overrides the settings of a peer with those that its second block contains. */
+/* Overrides the settings of a peer with those that a later block of the peer contains. */
 static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 {
 	struct conf_peer *b = &p->block;
@@ -107,8 +107,8 @@ static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 	}
 }
 
-/* Replaces the allowed IPs of a peer with those of its second block. The peer loses the old allowed
- * IPs at the beginning of the second block. */
+/* Replaces the allowed IPs of a peer with those of a later block: when that block begins, the peer
+ * loses the allowed IPs that it had. */
 static void replace_steps(struct conf_parser *p, uint32_t peer)
 {
 	for (size_t i = 0; i < p->block_step; i++)

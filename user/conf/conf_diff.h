@@ -3,7 +3,7 @@
  * conf_diff.h - finds the differences between the config file that was applied last and a new one,
  * as a list of changes that the device can make one by one.
  *
- *   1. peers are added and their settings changed, in the order of the new file
+ *   1. new peers are added and existing peers are changed, in the order of the new file
  *   2. prefixes are removed from peers
  *   3. peers are removed
  *

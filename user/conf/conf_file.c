@@ -75,7 +75,7 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 	return err;
 }
 
-/* Fills in why the file @path cannot be read, with the remedy. Returns @err. */
+/* Explains in @f why the file @path cannot be read, and names the remedy. Returns @err. */
 static int cannot_read(const char *path, int err, struct fault *f)
 {
 	if (err == -EFBIG)

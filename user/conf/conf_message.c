@@ -29,7 +29,7 @@ void conf_at_line(struct conf_parser *p, const char *text)
 static void format(struct fault *sentence, const struct conf_parser *p, struct conf_place place,
 		   const char *value, const char *what)
 {
-	/* Do not show a value that may be a private key in the wrong place. */
+	/* Do not show a value that may be a misplaced private key. */
 	if (conf_may_hold_key(value))
 		value = "...";
 	fault(sentence, 0, "%s:%u:%u: %.100s: %s", p->c->path, place.line, place.column, value,

@@ -56,9 +56,9 @@ struct conf_parser {
 	bool below;		  /* the previous line is not empty and not only a comment */
 };
 
-/* A key of the config file. @set gets the trimmed value, with all white space removed unless @words
- * or @command is true. The value is empty only if @resets is true. @set may overwrite the value,
- * and returns 0 or -errno. */
+/* A key of the config file. @set gets the trimmed value: without its inner white space, unless
+ * @words or @command is true, and never empty, unless @resets is true. @set may overwrite the
+ * value, and returns 0 or -errno. */
 struct conf_key {
 	const char *name;
 	enum conf_section section;
@@ -89,8 +89,8 @@ const char *conf_closest_key(const char *name);
 
 /* Begins a [Peer] block, whose settings are collected in p->block. */
 void conf_begin_block(struct conf_parser *p);
-/* Merges p->block into the peer with its public key. Does nothing if no block has begun. Returns 0
- * or -errno. */
+/* Merges p->block into the peer that has the block's public key. Does nothing if no block has
+ * begun. Returns 0 or -errno. */
 int conf_end_block(struct conf_parser *p);
 
 /* Appends a peer of zeros to c->peers, which has room for *@size peers, and enlarges the array if
@@ -102,12 +102,12 @@ void conf_free_peers(struct conf *c);
 /* Replaces control characters and bytes that are not valid UTF-8, so that the text can go to a
  * terminal and into JSON. */
 void conf_printable(char *text);
-/* Removes trailing white space in place. Returns the first character that is not white space. */
+/* Removes trailing white space in place. Returns @text without its leading white space. */
 char *conf_trim(char *text);
 /* Removes all white space in place. */
 void conf_squeeze(char *text);
-/* Reads "# Name = value" into @name, as valid UTF-8 because the name goes into JSON. Returns false
- * if @comment is any other comment. */
+/* Copies the value of a comment "# Name = value" to @name, in valid UTF-8, because the name goes
+ * into JSON. Returns false if @comment is any other comment. */
 bool conf_read_name(char *comment, char name[static PEER_NAME_LEN]);
 /* Refuses typographic and invisible characters, such as a no-break space, in the first @n bytes,
  * and names the first of them in the message. Returns 0 or -EINVAL. */

@@ -16,7 +16,7 @@
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 _Static_assert(STEPS_MAX == 3145728, "the limit in the message");
 
-/* Writes to @what why @value is not a valid key. */
+/* Explains in @what why @value is not a valid key. */
 static void explain_key(const char *value, char *what, size_t room)
 {
 	static const char digits[] =

@@ -19,7 +19,7 @@
 #include "util/buffer.h"
 
 /* Replaces the private key, port, mark and peers of @c with those in @reply, the daemon's reply of
- * @len bytes to get=1. A peer that @c also has keeps its name. Lines with other keys are ignored.
+ * @len bytes to get=1. A peer that is also in @c keeps its name. Lines with other keys are ignored.
  * Returns 0. Or returns -EINVAL (not a valid reply, or a reply with an errno), -E2BIG or -ENOMEM,
  * with @f filled in and @c unchanged. */
 int conf_set_running(struct conf *c, const char *reply, size_t len, struct fault *f);

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Looks up @name among "main", "local" and "default". Then looks in /etc/iproute2,
- * /usr/share/iproute2 and /usr/lib/iproute2: in each, in the file rt_tables and in the *.conf files
- * of the folder rt_tables.d. Returns false with @id unchanged if the name is in none of them. Reads
- * files, so the call may block briefly. */
+/* Looks for @name first among "main", "local" and "default", then in /etc/iproute2,
+ * /usr/share/iproute2 and /usr/lib/iproute2: in each of these, in the file rt_tables and in the
+ * *.conf files of the folder rt_tables.d. Returns false with @id unchanged if the name is in none
+ * of them. Reads files, so the call may block briefly. */
 bool rt_tables_find(const char *name, uint32_t *id) __attribute__((warn_unused_result));
 
 /* Looks up @name in one file, whose lines are "number name" with a number in decimal or with 0x.

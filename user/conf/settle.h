@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * settle.h - determines which peer has each prefix once the whole config file has been read. A
+ * settle.h - determines, after the whole config file has been read, which peer has each prefix. A
  * later [Peer] block may move a prefix to another peer, remove it, or list it again. Private to
  * user/conf.
  */

@@ -24,7 +24,7 @@ bool valuetext_number_0x(const char *text, uint32_t max, uint32_t *out)
 	__attribute__((warn_unused_result));
 
 /* Reads "address" or "address/bits" and keeps the host bits. Returns NULL, or what is wrong with
- * the text; then @out is unchanged. */
+ * the text, with @out unchanged. */
 const char *valuetext_prefix(const char *text, struct prefix *out)
 	__attribute__((warn_unused_result));
 
