@@ -17,10 +17,10 @@
  *
  *      head[0..head_len) | src[0..len - head_len - pad_len) | pad_len zeros  ->  dst[0..len), tag
  *
- * src and dst are either the same address (in place) or do not overlap. A job with a head must not
- * be in place, and its head must not overlap dst. Different jobs of a batch may share a key, but
- * their buffers must not overlap. Buffers need no alignment. No byte outside the ranges above is
- * read or written, so the buffers need no extra room.
+ * Either src and dst are the same address (in place), or they do not overlap. A job with a head
+ * must not be in place, and its head must not overlap dst. Different jobs of a batch may share a
+ * key, but their buffers must not overlap. Buffers need no alignment. No byte outside the ranges
+ * above is read or written, so the buffers need no extra room.
  *
  * The running time does not depend on keys or contents. It does depend on the lengths, on the
  * number of jobs and on whether each tag was right, which are all public.
@@ -43,7 +43,7 @@ struct aead_job {
 	uint8_t *dst;
 	uint32_t len; /* bytes of plaintext, without the tag; 0..AEAD_LEN_MAX */
 	bool ok;      /* set by opening: the tag was right, and dst holds the plaintext */
-	/* For sealing a plaintext in pieces. All zero if the whole plaintext is at src. */
+	/* Sealing only: the pieces of the plaintext before and after src; all zero = none. */
 	const uint8_t *head; /* the first head_len bytes; the bytes at src follow them */
 	uint32_t head_len;
 	uint32_t pad_len; /* zero bytes at the end, which are not read from src */
@@ -51,16 +51,17 @@ struct aead_job {
 
 struct aead_backend {
 	const char *name;
-	/* Returns true if this CPU can run the backend. Any thread; no side effects. */
+	/* Returns true if this CPU can run the backend. Any thread. */
 	bool (*usable)(void);
 	void (*seal_batch)(struct aead_job *jobs, size_t n);
 	void (*open_batch)(struct aead_job *jobs, size_t n);
 };
 
-/* Chooses the backend for the process: the one called @name, or the fastest one that this CPU runs
- * if @name is NULL or "auto". A backend must pass a known-answer test before it is chosen. "auto"
- * skips a backend that fails the test.
- * @failed: may be NULL; *@failed is set to the name of the first backend that failed, or to NULL.
+/* Chooses the backend for the process: the one called @name or, if @name is NULL or "auto", the
+ * fastest one that this CPU runs. A backend must pass a known-answer test before it is chosen.
+ * "auto" skips a backend that fails the test.
+ * @failed: may be NULL; *@failed is set to the name of the first backend that failed its test, or
+ * to NULL if none did.
  * Returns 0, -ENOENT (no backend has that name), -ENOTSUP (this CPU cannot run the backend) or
  * -EIO (the backend failed its test). On error the backend does not change; before the first call
  * it is "libsodium". Call before other threads use this module. */
@@ -69,8 +70,8 @@ int aead_select(const char *name, const char **failed);
 /* Returns the name of the backend in use; static storage. Any thread. */
 const char *aead_name(void);
 
-/* Returns the @i-th compiled backend, fastest first, or NULL after the last. For tests and
- * benchmarks. */
+/* Returns backend @i of those in this build, or NULL after the last. Backend 0 is the fastest. For
+ * tests and benchmarks. */
 const struct aead_backend *aead_backend(size_t i);
 
 /* Returns true if @b seals and opens the test packets correctly and refuses altered ones. */

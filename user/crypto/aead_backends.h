@@ -5,8 +5,8 @@
 
 #include "crypto/aead.h"
 
-/* How many packets the SIMD backends process at a time. The bytes of so few packets stay in the
- * cache between the passes of ChaCha20 and Poly1305. */
+/* How many packets a SIMD backend takes from a batch at a time. The bytes of so few packets stay in
+ * the cache between the passes of ChaCha20 and Poly1305. */
 #define AEAD_WINDOW 32
 
 /* aead_libsodium.c: the reference, which runs on every CPU. */

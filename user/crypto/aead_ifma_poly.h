@@ -4,27 +4,28 @@
  * backend avx512ifma includes this file; the other backends use aead_lanes_poly.h.
  *
  * A number is three limbs of 44, 44 and 42 bits. A step adds four blocks from each of eight rows,
- * one row per lane. Several packets are processed at once, one packet per lane, so that all of
- * them end with the last step:
+ * one row per lane. Several packets are processed at once, one packet per lane. They begin at
+ * different steps, so that all of them end with the last step:
  *
  *                  lane 0        lane 1        lane 2
  *      step 0      m0  .. m3     .  .  .  .    .  .  .  .     h := (h + m) r^4 + m' r^3
  *      step 1      m4  .. m7     .  .  m0 m1   .  .  .  .               + m'' r^2 + m''' r
  *      step 2      m8  .. m11    m2 .. m5      .  m0 m1 m2
  *
- * A dot is a place before the first block of a packet. It is processed as a block of zeros, which
- * leaves h at zero, so packets of different lengths need no special case. The last block of a
- * packet holds the two lengths.
+ * A dot means that the packet of this lane has not begun yet. The lane then processes a block of
+ * zeros, which leaves h at zero, so packets of different lengths need no special case. The last
+ * block of a packet holds the two lengths.
  *
- * The blocks of a single long packet are dealt to all lanes, four to each, 32 per step. Each lane
- * computes h := h r^32 + m r^4 + m' r^3 + m'' r^2 + m''' r. In the end the h of each lane l is
- * multiplied by r^(28 - 4 l), and the products are added up.
+ * A single long packet is spread over all lanes: each step takes 32 of its blocks, four per lane.
+ * Each lane computes h := h r^32 + m r^4 + m' r^3 + m'' r^2 + m''' r. In the end the h of each lane
+ * l is multiplied by r^(28 - 4 l), and the products are added up.
  *
- * Bounds: a carried number has limbs below 2^44, 2^44 + 2^16 and 2^42. A block adds less than
- * 2^44 to a limb. So the factors are below 2^45 + 2^16 and 20 (2^44 + 2^16) < 2^49, within the 52
- * bits that an instruction multiplies. A sum of 15 low halves is below 2^56. A product is below
+ * Bounds: the limbs of a carried number are below 2^44, 2^44 + 2^16 and 2^42. A block adds less
+ * than 2^44 to a limb. So the factors are below 2^45 + 2^16 and 20 (2^44 + 2^16) < 2^49, within the
+ * 52 bits that an instruction multiplies. A sum of 15 low halves is below 2^56. A product is below
  * 2^94, so a high half is below 2^42. A sum of 15 high halves is below 2^46, and below 2^56 after
- * the shift by 10 bits. Five times the carry stays below 2^60, so it adds less than 2^16 to limb 1.
+ * the shift by 10 bits. Five times the carry out of the top limb stays below 2^60, so it adds less
+ * than 2^16 to limb 1.
  */
 #ifndef WGXDP_AEAD_IFMA_POLY_H
 #define WGXDP_AEAD_IFMA_POLY_H
@@ -122,8 +123,8 @@ static INLINE void transpose64(__m512i r[8])
 		t[i] = _mm512_unpacklo_epi64(r[i], r[i + 1]);
 		t[i + 1] = _mm512_unpackhi_epi64(r[i], r[i + 1]);
 	}
-	/* t[2i + j] now holds the words j, 2 + j, 4 + j and 6 + j, each first of row 2i and then of
-	 * row 2i + 1. */
+	/* t[2i + j] now holds the words j, 2 + j, 4 + j and 6 + j of row 2i, and after each of them
+	 * the same word of row 2i + 1. */
 	for (int j = 0; j < 2; j++) {
 		for (int i = 0; i < 2; i++) {
 			u[4 * j + i] = _mm512_shuffle_i64x2(t[4 * i + j], t[4 * i + 2 + j], 0x88);
@@ -291,7 +292,7 @@ static INLINE void load_poly_keys(struct poly *poly, const struct rows *rows, v6
 	mul(&poly->power[3], &poly->power[1].x, &poly->power[1]);
 }
 
-/* Authenticates @n packets, at most POLY_LANES. */
+/* Computes the tags of @n packets, at most POLY_LANES. */
 static void mac_parallel(struct poly *poly, const struct mac *const mac[], size_t n)
 {
 	size_t most = 0, least = SIZE_MAX, steps, whole;
@@ -352,7 +353,7 @@ static INLINE void compute_lane_powers(struct poly *poly, struct number *lane_po
 	*lane_power = select.x;
 }
 
-/* Authenticates one long packet. */
+/* Computes the tag of one long packet. */
 static void mac_dealt(struct poly *poly, const struct mac *mac)
 {
 	const size_t step_blocks = POLY_LANES * STEP_BLOCKS;
@@ -385,7 +386,7 @@ static void mac_dealt(struct poly *poly, const struct mac *mac)
 	finish(&h, s_low, s_high, (uint8_t *const[]){ mac->tag }, 1);
 }
 
-/* Authenticates one packet. */
+/* Computes the tag of one packet. */
 static void mac_one(struct poly *poly, const struct mac *mac)
 {
 	size_t blocks = mac->len / POLY_BLOCK_LEN;
@@ -402,7 +403,7 @@ static void mac_one(struct poly *poly, const struct mac *mac)
 	poly_scalar_finish(mac->tag, poly->one.h, mac->key);
 }
 
-/* Authenticates @n packets, at most AEAD_WINDOW. */
+/* Computes the tags of @n packets, at most AEAD_WINDOW. */
 static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 {
 	const struct mac *sorted[AEAD_WINDOW];

@@ -4,8 +4,8 @@
  * backends include this file.
  *
  * The ChaCha20 blocks of all packets form one queue, and the lanes take blocks from it in order.
- * Below, K is block 0 of a packet, which is its Poly1305 key; a0, a1 are the data blocks of packet
- * a; at a bar the slots are full, and the lanes compute their blocks:
+ * Below, Ka is block 0 of packet a, which is its Poly1305 key, and a0, a1, ... are its data blocks.
+ * At a bar the slots are full, and the lanes compute the blocks in them:
  *
  *     seal   Ka a0 a1 a2 Kb b0 Kc c0 | c1 c2 c3 ...
  *     open   Ka Kb Kc Kd Ke Kf Kg Kh | ... then the tags are checked, then a0 a1 a2 b0 ...
@@ -54,8 +54,8 @@ static void compute(struct window *w)
 
 	if (slots > w->touched)
 		w->touched = slots;
-	/* The slots without a block are computed, too, so they need valid addresses. Their output
-	 * is not used. */
+	/* The slots from w->used to @slots hold no block, but are computed, too, so they need valid
+	 * addresses. Their output is not used. */
 	for (size_t i = w->used; i < slots; i++) {
 		w->blocks.key[i] = w->blocks.key[0];
 		w->blocks.src[i] = zeros;

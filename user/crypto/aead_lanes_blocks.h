@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_blocks.h - the ChaCha20 blocks that a SIMD backend computes at once. Only the SIMD
+ * aead_lanes_blocks.h - the ChaCha20 blocks that a SIMD backend computes together. Only the SIMD
  * backends include this file, after they have defined LANES and the types v32 and v64.
  */
 #ifndef WGXDP_AEAD_LANES_BLOCKS_H
@@ -9,7 +9,7 @@
 #define BLOCK_LEN 64
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
-#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() always writes LANES slots, also at the end */
+#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() writes LANES slots even if fewer are left */
 #define ROWS (LANES / 4)	   /* blocks per register, which holds one row of each block */
 #define ROW_GROUPS 3
 
@@ -20,7 +20,7 @@ struct blocks {
 	alignas(64) uint32_t low[SLOTS_ROOM];  /* low half of the counter */
 	alignas(64) uint32_t high[SLOTS_ROOM]; /* high half of the counter */
 	const uint8_t *key[SLOTS_ROOM];
-	const uint8_t *src[SLOTS_ROOM]; /* BLOCK_LEN bytes, XORed with the key stream to dst */
+	const uint8_t *src[SLOTS_ROOM]; /* BLOCK_LEN bytes; dst := src ^ key stream */
 	uint8_t *dst[SLOTS_ROOM];
 };
 

@@ -12,8 +12,8 @@
  * the execution units of an x86-64 CPU idle. Therefore two groups are computed at the same time on
  * x86-64 (INTERLEAVED).
  *
- * If only a few blocks are queued, most lanes would be idle. Few blocks are therefore laid out in
- * rows:
+ * If only a few blocks were queued, most lanes would be idle. In that case each block is laid out
+ * in rows instead:
  *
  *         x[0]    words 0-3 of block 0   words 0-3 of block 1        A quarter round works on
  *         x[1]    words 4-7              words 4-7                   whole rows. The rows are

@@ -59,7 +59,7 @@ struct poly {
 	union number h;
 	struct factor r, r2;
 	struct strip strips[POLY_LANES];
-	/* The next four are for a packet that is processed alone. */
+	/* The members from @one to @powers are for a packet that is processed alone. */
 	struct poly_scalar one; /* if lanes_used is false, only this member was written */
 	struct factor last_r, last_r2;
 	uint64_t powers[TURN][3]; /* r, r^2, ... */
@@ -285,7 +285,8 @@ static void compute_factors(struct poly *poly)
 	mul(&poly->r2, &poly->r.x, &poly->r);
 }
 
-/* Runs the lanes until all are idle. A lane that becomes idle gets the next of the @n packets. */
+/* Runs the lanes until all are idle. A lane that has finished its packet gets the next of the @n
+ * packets in @macs, or becomes idle if there is none. */
 static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;
@@ -311,8 +312,8 @@ static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 	}
 }
 
-/* Computes the powers of poly->one.r that are used as factors: two for all turns except the last
- * one, and two per lane for the last turn. */
+/* Computes the powers of poly->one.r that are used as factors: the two that every turn except the
+ * last uses in all lanes, and for the last turn two per lane. */
 static void set_powers(struct poly *poly)
 {
 	poly_scalar_powers(poly->powers, TURN, &poly->one);
@@ -330,8 +331,8 @@ static void set_powers(struct poly *poly)
 	set_x5(&poly->last_r2);
 }
 
-/* Adds @turns turns of blocks from @data to poly->one.h, which must be zero. @turns is at least
- * 1. */
+/* Processes the first @turns turns of a packet's blocks, which begin at @data, and sets poly->one.h
+ * to the result. @turns is at least 1. */
 static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 {
 	const uint8_t *at[POLY_LANES];
@@ -354,7 +355,7 @@ static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 	from_limbs(poly->one.h, sum);
 }
 
-/* Authenticates one packet. */
+/* Computes the tag of one packet. */
 static void mac_one(struct poly *poly, const struct mac *mac)
 {
 	size_t blocks = mac->len / POLY_BLOCK_LEN, dealt = 0;
@@ -371,7 +372,7 @@ static void mac_one(struct poly *poly, const struct mac *mac)
 	poly_scalar_finish(mac->tag, poly->one.h, mac->key);
 }
 
-/* Authenticates @n packets, in lanes if there are enough of them. */
+/* Computes the tags of @n packets: in lanes, or one by one if the packets are too few. */
 static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;

@@ -6,7 +6,7 @@
 #ifndef WGXDP_AEAD_LANES_X86_H
 #define WGXDP_AEAD_LANES_X86_H
 
-#define INTERLEAVED GROUPS /* groups of ChaCha20 blocks that are computed at once */
+#define INTERLEAVED GROUPS /* groups of ChaCha20 blocks that are computed together */
 
 static INLINE v32 rotl12(v32 x)
 {
@@ -40,7 +40,7 @@ static INLINE __m128i load_row(const struct blocks *b, int row, int slot)
 	}
 }
 
-/* Loads the states of the blocks from @first_slot on: @x[i] gets row i of each state. */
+/* Loads the states of ROWS blocks, from @first_slot on: @x[i] gets row i of each state. */
 static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
 {
 	for (int i = 0; i < 4; i++) {
@@ -56,7 +56,7 @@ static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
 	}
 }
 
-/* Writes the output of the blocks from @first_slot on. */
+/* Writes the output of ROWS blocks, from @first_slot on. */
 static INLINE void write_rows(const struct blocks *b, int first_slot, const v32 x[4])
 {
 	for (int p = 0; p < LANES / 8; p++) {

@@ -4,8 +4,9 @@
  * at a time.
  *
  * This file holds the operations that differ between register widths. The algorithms are in
- * aead_lanes_*.h, which the backends for x86-64 compile for their own widths. docs/aead.md draws
- * the lanes. The backend is for little-endian systems, which all Linux distributions for arm64 are.
+ * aead_lanes_*.h, which the backends for x86-64 also compile, for their own widths. docs/aead.md
+ * draws the lanes. The backend is for little-endian systems, which all Linux distributions for
+ * arm64 are.
  */
 #if defined(__aarch64__) && defined(__AARCH64EL__)
 
@@ -30,7 +31,7 @@
 #endif
 
 #define LANES 4
-/* Groups of ChaCha20 blocks that are computed at once. One group fills the registers; two would
+/* Groups of ChaCha20 blocks that are computed together. One group fills the registers; two would
  * cost 20 % more instructions. */
 #define INTERLEAVED 1
 #define INLINE inline __attribute__((always_inline))
@@ -87,7 +88,7 @@ static INLINE v32 turn3(v32 x)
 
 /* Clears the vector registers, and the scalar registers that a called function may change. A
  * function must preserve the low halves of v8 to v15 for its caller. The list of clobbered
- * registers makes the compiler save and restore them. */
+ * registers makes the compiler save and restore these halves. */
 static INLINE void clear_registers(void)
 {
 	__asm__ volatile(".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17\n\t"

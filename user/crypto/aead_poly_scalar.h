@@ -7,9 +7,9 @@
  * (RFC 8439 2.5), so r[1] is a multiple of four. Since 2^130 = 5 mod 2^130 - 5, a product with
  * 2^128 r[1] is reduced by multiplying with 5/4 r[1] instead. A block takes six multiplications.
  *
- * Bounds: h[2] <= 6 after a block has been added, and r[0], r[1] < 2^60. The sums of products stay
- * below 2^126. The new h[2] stays below 2^63.4, and five times its part above 2^130 stays below
- * 2^64.
+ * Bounds: h[2] <= 6 between the addition of a block and the multiplication, and r[0], r[1] < 2^60.
+ * The sums of products stay below 2^126. The new h[2] stays below 2^63.4, and five times its part
+ * above 2^130 stays below 2^64.
  */
 #ifndef WGXDP_AEAD_POLY_SCALAR_H
 #define WGXDP_AEAD_POLY_SCALAR_H

@@ -105,8 +105,8 @@ static bool seals(const struct aead_backend *b, struct scratch *s, size_t first,
 	return memcmp(digest, answer, sizeof(answer)) == 0;
 }
 
-/* Returns true if all packets can be opened. With @alter, every second packet is altered first.
- * Then the unaltered packets must be opened, and the altered ones refused, with zeroed outputs. */
+/* Returns true if all packets can be opened. With @alter, alters every second packet first, and
+ * returns true if the others are opened and the altered ones are refused, with zeroed outputs. */
 static bool opens(const struct aead_backend *b, struct scratch *s, size_t first, bool alter)
 {
 	bool good = true;

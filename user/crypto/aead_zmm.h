@@ -85,8 +85,8 @@ static INLINE __m256i part(v32 x, int i)
 }
 
 /* Transposes two 8 x 8 matrices of 32-bit words, one in the lower halves and one in the upper
- * halves of the registers. The lower half of r[i] is row i, and the upper half is row i + 8. Word w
- * of row i becomes lane i of r[w]. */
+ * halves of the registers. On entry the lower half of r[i] is row i, and the upper half is
+ * row i + 8. Word w of row i becomes lane i of r[w]. */
 static INLINE void transpose_halves(__m512i r[8])
 {
 	const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);

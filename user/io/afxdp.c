@@ -28,7 +28,8 @@
  * do not fit.
  *
  * Multi-buffer frames (XDP_USE_SG) are not used. The kernel keeps 256 bytes of each chunk as
- * headroom. It drops a frame that is larger than the rest, and counts it as rx_dropped.
+ * headroom. It drops a frame that is larger than the rest of the chunk, and counts the frame as
+ * rx_dropped.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -174,8 +175,8 @@ static uint32_t unsent(const struct afxdp *a)
  *   EAGAIN   32 frames were sent, or the completion ring is full, or the device is busy. If the
  *            call made no progress, the remaining frames are sent by the next sweep. ENOBUFS,
  *            ENETDOWN and ENXIO are handled in the same way.
- *   EBUSY    The device dropped one frame, which is completed. The call made progress, although
- *            the consumer index may not show it.
+ *   EBUSY    The device dropped one frame, whose chunk goes to the completion ring. The call made
+ *            progress, although the consumer index may not show it.
  * Each call that makes progress completes at least one frame. So the loop needs at most as many
  * turns as there are frames on the ring.
  */

@@ -138,7 +138,7 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (err == table[i].err)
 			why = table[i].why;
-	/* virtio-net returns ENOENT if its device cannot reset a single queue. */
+	/* virtio-net returns ENOENT if its device cannot reset queues individually. */
 	if (config->zero_copy == AFXDP_ZC_ON &&
 	    (err == -EINVAL || err == -EOPNOTSUPP || err == -ENOENT)) {
 		err = -EOPNOTSUPP;
@@ -177,7 +177,7 @@ static void tune(struct afxdp *a, uint32_t busy_poll_us)
 	int fd = xsk_socket__fd(a->socket);
 	/* In copy mode each frame becomes an skb that is charged to the socket. The default send
 	 * buffer of 208 KiB has room for about 90 skbs. Make the buffer so large that only the
-	 * completion ring limits the number of frames. */
+	 * completion ring limits the number of frames in flight. */
 	int sndbuf = (int)(a->tx_frames * 2 * a->chunk);
 	struct xdp_options options = { 0 };
 	socklen_t len = sizeof(options);

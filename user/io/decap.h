@@ -10,11 +10,11 @@
 
 #include "io/frame.h"
 
-/* Parses the @len bytes at @frame, which must be an untagged Ethernet frame with an unfragmented
- * UDP datagram over IPv4 (options are allowed) or IPv6 (extension headers are allowed: hop-by-hop
- * options, routing and destination options). Fills in @out, with ifindex 0; the pointers in @out
- * point into the frame. Returns false and leaves @out untouched for any other frame, and if a
- * length in a header exceeds the frame. Does not check checksums; encap_checksum_fits() does. */
+/* Parses the @len bytes at @frame as an untagged Ethernet frame with an unfragmented UDP datagram
+ * over IPv4 (options are allowed) or IPv6 (extension headers are allowed: hop-by-hop options,
+ * routing and destination options). Fills in @out, with ifindex 0; the pointers in @out point into
+ * the frame. Returns false and leaves @out untouched for any other frame, and if a length in a
+ * header exceeds the frame. Does not check checksums; encap_checksum_fits() does. */
 bool decap_parse(uint8_t *frame, uint32_t len, struct rx_frame *out);
 
 #endif

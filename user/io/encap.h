@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encap.h - the resolved destination of a peer's messages: endpoint, source address, and complete
- * Ethernet/IP/UDP headers if the next hop is known on an attached NIC. The control thread makes an
- * encap (io/nexthop.c) and publishes it as peer->encap. A published encap never changes, and is
- * freed through path/qsbr.h.
+ * encap.h - the resolved destination of the messages to a peer: endpoint, source address, and
+ * complete Ethernet/IP/UDP headers if the next hop is known on an attached NIC. The control thread
+ * makes an encap (io/nexthop.c) and publishes it as peer->encap. A published encap never changes,
+ * and is freed through path/qsbr.h.
  */
 #ifndef WGXDP_ENCAP_H
 #define WGXDP_ENCAP_H
@@ -28,7 +28,7 @@ struct encap {
 	uint16_t mtu;	 /* path MTU: the largest IP packet in bytes; 0 = unknown */
 	bool via_tunnel; /* the route leads into the tunnel itself */
 	__be16 source_port;
-	bool translated; /* the host translates (NAT) packets to this endpoint */
+	bool translated; /* the host applies NAT to packets for this endpoint */
 	bool xsk_ok;	 /* @header is complete: AF_XDP may send on @ifindex */
 	/* Static text: why AF_XDP may not send, or what it bypasses if it sends; or NULL. */
 	const char *why;
@@ -59,7 +59,7 @@ bool encap_next_same(const struct encap_next *a, const struct encap_next *b);
  * be compared here. */
 bool encap_same(const struct encap *a, const struct encap *b);
 
-/* Returns the bytes of the IP and UDP headers of packets to @e: 28 or 48. */
+/* Returns how many bytes the IP and UDP headers of a packet to @e have: 28 or 48. */
 static inline unsigned encap_overhead(const struct encap *e)
 {
 	return e->endpoint.remote.sa.sa_family == AF_INET ? 28 : 48;

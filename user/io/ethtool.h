@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ethtool.h - reads and changes the settings of a NIC that ethtool(8) shows, by SIOCETHTOOL.
+ * ethtool.h - reads and changes, by SIOCETHTOOL, the settings of a NIC that ethtool(8) shows.
  * Reading needs no privilege; changing needs CAP_NET_ADMIN. All functions act in the network
  * namespace of the calling thread. They return -EOPNOTSUPP if the driver has no such setting, and
  * -ENODEV if there is no such link. Any thread.
@@ -13,7 +13,7 @@
 
 #define ETHTOOL_DRIVER_LEN 32
 
-/* Channels of a NIC: queues that receive, that send, and that do both. */
+/* How many channels (queues) of a NIC receive only, send only, or do both. */
 struct ethtool_counts {
 	uint32_t rx, tx, combined;
 };

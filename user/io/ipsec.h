@@ -29,7 +29,7 @@ void ipsec_drain(struct ipsec_watch *w);
  * caller must then call again. */
 int ipsec_read(struct ipsec_watch *w);
 
-/* Returns true if any policy encrypts or refuses packets that leave. */
+/* Returns true if the kernel would encrypt or refuse some outgoing packets. */
 bool ipsec_any(const struct ipsec_watch *w);
 
 /* Returns true if the kernel would encrypt or refuse a datagram of @flow from e->local to e->remote

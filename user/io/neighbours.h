@@ -40,9 +40,10 @@ void neighbours_init(struct neighbours *n, struct netlink *nl,
 /* Releases all entries and the memory. Does nothing if @n is all zero. */
 void neighbours_done(struct neighbours *n);
 
-/* Makes @user a user of @next instead of the neighbour that it used before. Returns 0 and fills in
- * @mac if the kernel has a valid entry now. Returns -EINPROGRESS if the entry is not valid yet (the
- * kernel reports when it becomes valid), or another -errno if the MAC cannot be resolved. */
+/* Makes @user use the neighbour @next, and no longer the one that it used before. Returns 0 and
+ * fills in @mac if the kernel has a valid entry now. Returns -EINPROGRESS if the entry is not valid
+ * yet (the kernel reports when it becomes valid), or another -errno if the MAC cannot be
+ * resolved. */
 int neighbours_use(struct neighbours *n, uint32_t user, const struct encap_next *next,
 		   uint8_t mac[static 6]);
 /* Ends the use of a neighbour by @user. Does nothing if @user uses none. */

@@ -183,7 +183,7 @@ static void take_answer(struct talk *t, const struct nlmsghdr *nlh)
 		t->interrupted = true;
 
 	switch (nlh->nlmsg_type) {
-	case NLMSG_ERROR: /* also the acknowledgement, with error 0 */
+	case NLMSG_ERROR: /* an error, or the acknowledgement, which has error 0 */
 		t->done = true;
 		err = mnl_nlmsg_get_payload_len(nlh) >= sizeof(*e) ? e->error : -EBADMSG;
 		if (err != -EBADMSG && err)

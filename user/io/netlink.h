@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * netlink.h - requests to rtnetlink (with libmnl), in the network namespace in which the handle was
- * opened. The program reads facts about links only through rtnetlink, never from /sys, which may
- * show another namespace.
+ * opened. The program never reads facts about links from /sys, which may show another namespace.
  */
 #ifndef WGXDP_NETLINK_H
 #define WGXDP_NETLINK_H
@@ -39,7 +38,7 @@ struct netlink_link {
 	uint32_t rx_queues; /* created queues; netlink_queues() returns how many are in use */
 	uint32_t xdp_prog_id; /* id of the XDP program in any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
-	uint32_t master;    /* the bridge or bond that this link is a port of; 0 = none, or a VRF */
+	uint32_t master;    /* the bridge or bond (not VRF) that this link is a port of; 0 = none */
 	char kind[16];	    /* "veth", "tun", "" */
 	uint8_t hop_limit6; /* hop limit of IPv6 packets whose route sets none */
 };
@@ -145,10 +144,10 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, const struct net
 int netlink_default_route(struct netlink *nl, uint8_t family, const struct netlink_flow *flow,
 			  struct netlink_route *out);
 
-/* Asks whether the stack would accept a datagram from @from->remote to @from->local and @port
- * (network order) that arrived at @from->ifindex. The stack refuses martian sources, and sources
- * that the reverse-path filter of the interface refuses. Returns 0 (accepted), -EXDEV (refused), or
- * another -errno (not known). */
+/* Asks whether the stack would accept a datagram from @from->remote to UDP port @port (network
+ * order) of @from->local that arrived at the link @from->ifindex. The stack refuses martian
+ * sources, and sources that the reverse-path filter of the interface refuses. Returns 0 (accepted),
+ * -EXDEV (refused), or another -errno (not known). */
 int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16 port);
 
 /* A unicast route whose packets are sent by a given link. */
@@ -158,8 +157,8 @@ struct netlink_device_route {
 	uint32_t mtu; /* MTU of the route itself (RTAX_MTU); 0 = none */
 };
 
-/* Lists the routes of all tables whose packets are sent by the link @ifindex, in any order. Returns
- * 0 with *@count routes in *@list, which the caller frees, or -errno. */
+/* Lists the routes, in all tables, whose packets are sent by the link @ifindex, in any order.
+ * Returns 0 with *@count routes in *@list, which the caller frees, or -errno. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
 
@@ -202,7 +201,7 @@ enum netlink_changed {
 	NETLINK_CHANGED_ROUTE = 1 << 2, /* routes, rules, next hops */
 	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
 	NETLINK_CHANGED_FORWARDING = 1 << 4, /* net.ipv[46].conf.*.forwarding and the like */
-	/* The socket overran, so messages about links are missing: query the links again. */
+	/* The socket overran, so messages about links may be missing: query the links again. */
 	NETLINK_CHANGED_LOST = 1 << 5,
 	NETLINK_CHANGED_RULE = 1 << 6, /* a rule; NETLINK_CHANGED_ROUTE is set, too */
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_private.h - shared only by the files of this directory that use netlink: the handle,
- * sockets for notifications, and parsers of messages that arrive both as answers and as
- * notifications.
+ * netlink_private.h - the handle, sockets for notifications, and parsers of messages that arrive
+ * both as answers and as notifications. Private to user/io/.
  */
 #ifndef WGXDP_NETLINK_PRIVATE_H
 #define WGXDP_NETLINK_PRIVATE_H
@@ -21,7 +20,7 @@ struct netlink {
 };
 
 /* Reads at most NETLINK_BUFFER bytes from the kernel. Returns their number, 0 for a message from
- * another process, or -errno. -ENOBUFS also means that the message was longer than the buffer.
+ * another process, or -errno: -ENOBUFS if messages were lost or the message exceeds the buffer.
  * Sets *@nsid (@nsid may be NULL) to the id of the namespace from which the message came, or to
  * NETNSA_NSID_NOT_ASSIGNED if the socket listens only to its own namespace. */
 int netlink_receive(int fd, void *buf, int *nsid);

@@ -24,10 +24,11 @@ struct netlink_rule {
 	uint8_t protocol;	       /* origin, for example RTPROT_KERNEL; 0 = unknown */
 };
 
-/* Returns true if the two rules are equal except for their protocol. */
+/* Returns true if the two rules are equal. Does not compare their @protocol. */
 bool netlink_rule_same(const struct netlink_rule *a, const struct netlink_rule *b);
 
-/* Lists the rules of @family in their order. The caller frees *@list. Returns 0 or -errno. */
+/* Lists the rules of @family in the order of their priorities. The caller frees *@list. Returns 0
+ * or -errno. */
 int netlink_rules(struct netlink *nl, uint8_t family, struct netlink_rule **list, size_t *count);
 
 /* Adds a rule. Returns 0, -EEXIST if the same rule exists, or another -errno. */

@@ -47,7 +47,7 @@ int netlink_delete_route(struct netlink *nl, uint32_t ifindex, const struct pref
 
 /* Lists the routes of @family whose attribute @filter (RTA_OIF or RTA_TABLE) is @value. With strict
  * checking, the kernel itself filters, which saves much time on a router with a full BGP table.
- * Kernels before 4.20 send all routes, so @fn filters them, too. */
+ * Kernels before 4.20 send all routes, so @fn must filter as well. */
 static int dump_routes(struct netlink *nl, uint8_t family, uint16_t filter, uint32_t value,
 		       netlink_fn fn, void *ctx, struct netlink_list *list)
 {
@@ -153,7 +153,7 @@ struct table_routes {
 	uint32_t table;
 };
 
-/* Adds a route through one next hop. @gateway may be NULL. */
+/* Appends to @all a route through one next hop. @gateway may be NULL. */
 static int add_hop(struct table_routes *all, const struct prefix *to, uint32_t ifindex,
 		   const struct nlattr *gateway)
 {

@@ -10,7 +10,7 @@ struct netlink;
 #define NFT_HOOK_NAME_LEN 64
 
 /* Each text is the table and the name of one chain that has rules, such as "mangle OUTPUT"; "" =
- * there is no chain with rules. */
+ * no such chain has rules. */
 struct nft_hooks {
 	char route[NFT_HOOK_NAME_LEN]; /* a chain of type route, hook output: it may set a mark */
 	char nat[NFT_HOOK_NAME_LEN];   /* a chain of type nat, hook output or postrouting */

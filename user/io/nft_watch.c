@@ -64,7 +64,7 @@ struct search {
 	const char *name;
 	/* Sets of address families, as bits 1 << NFPROTO_... */
 	uint32_t deleted; /* the table or a part of it was deleted */
-	uint32_t later;	  /* the table or a part of it was deleted after it was last added */
+	uint32_t later;	  /* the same, but only after the table was last added */
 };
 
 static void take_message(struct search *s, const struct nlmsghdr *nlh)

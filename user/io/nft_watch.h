@@ -18,9 +18,9 @@ int nft_watch_fd(const struct nft_watch *w);
 bool nft_watch_read(struct nft_watch *w, const char *name);
 
 /* Like nft_watch_read(), for a caller that has just deleted the table @name and added it again in
- * @families (bits 1 << NFPROTO_…). Returns true if something was deleted in one of these families
- * after the table was added, or if events were lost. So the caller's own deletions do not count,
- * but later deletions by other programs do. */
+ * @families (bits 1 << NFPROTO_…). Returns true if the table or a part of it was deleted in one of
+ * these families after the table was added, or if events were lost. So the caller's own deletions
+ * do not count, but later deletions by other programs do. */
 bool nft_watch_read_added(struct nft_watch *w, const char *name, uint32_t families);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * pmtu.c - two raw sockets with filters. The IPv4 socket receives every "destination unreachable",
  * of which "fragmentation needed" is one code; the IPv6 socket receives only "packet too big". A
- * message of the IPv4 socket begins with its IP header, one of the IPv6 socket with the ICMPv6
- * header:
+ * message of the IPv4 socket begins with its IP header; a message of the IPv6 socket begins with
+ * the ICMPv6 header:
  *
  *   | IP | ICMP: type, code, checksum, MTU | quoted packet: IP header | UDP header: ports ...
  */

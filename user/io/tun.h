@@ -54,9 +54,9 @@ int tun_read(const struct tun *t, struct virtio_net_hdr *vnet, uint8_t *buf, siz
  * Returns 0 or -errno: -EIO (the interface is down), -EBADFD (the interface was deleted). */
 int tun_write(const struct tun *t, uint8_t *packet, size_t len);
 
-/* Writes one packet, which may be large, from @n pieces that begin with its vnet header. The device
- * must have vnet headers. Returns the values of tun_write(), or -EINVAL if the kernel does not
- * accept the vnet header. */
+/* Writes one packet, which may be large, from the @n pieces in @iov, the first of which begins with
+ * the vnet header. The device must have vnet headers. Returns the values of tun_write(), or -EINVAL
+ * if the kernel does not accept the vnet header. */
 int tun_writev(const struct tun *t, const struct iovec *iov, unsigned n);
 
 #endif

@@ -32,7 +32,7 @@
 
 #include "io/udp_private.h"
 
-#define SOCKET_BUFFER_BYTES (7 << 20) /* 5.9 ms at 10 Gb/s, while a worker waits for a CPU */
+#define SOCKET_BUFFER_BYTES (7 << 20) /* lasts 5.9 ms at 10 Gb/s while a worker waits for a CPU */
 #define PORT_TRIES 16		      /* attempts to find a port that is free in both families */
 #define NOBODY ((uid_t)-2)	      /* the largest uid; no account has it */
 #define TTL_FALLBACK 64		      /* RFC 1700; the kernel's own default */

@@ -12,8 +12,7 @@
 #include "io/encap.h"
 #include "io/udp_private.h"
 
-/* For adapt_vlen(): the fewest slots that it offers, and the mean length of messages above which it
- * concludes that the kernel joins datagrams. */
+/* The fewest slots that adapt_vlen() lets recvmmsg() offer. */
 #define UDP_RX_SLOTS_MIN 4
 
 /* ---- receiving ---- */
@@ -76,10 +75,11 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Chooses how many slots the next recvmmsg() of @family offers, after one that filled @filled
- * slots. If the kernel joins datagrams (UDP_GRO), only a few: they hold many datagrams, which are
- * still in the cache when they are decrypted. Otherwise twice as many slots as were filled, because
- * each slot that stays empty costs the time to prepare it. */
+/* Chooses how many slots the next recvmmsg() of @family offers. The last one filled @filled slots,
+ * @joined of them with several datagrams. If the kernel joins datagrams (UDP_GRO), it offers only a
+ * few slots: they hold many datagrams, which are still in the cache when they are decrypted.
+ * Otherwise it offers twice as many slots as were filled, because each slot that stays empty costs
+ * the time to prepare it. */
 static void adapt_vlen(struct udp *u, unsigned family, unsigned filled, unsigned joined)
 {
 	unsigned vlen = 2 * joined > filled ? UDP_RX_SLOTS_MIN : 2 * filled;
@@ -164,10 +164,10 @@ static unsigned read_family(struct udp *u, unsigned family, struct rx_frame *fra
 	return take_datagrams(u, frames, max);
 }
 
-/* Most hosts have all their peers in one family. So a family that had no datagram when it was last
- * read is read again only if the other family has none, or in one call of UDP_QUIET_EVERY. If both
- * families have datagrams, they take turns to be read first, so that a flood in one family cannot
- * starve the other. */
+/* Most hosts have all their peers in one address family. So a family that had no datagram when it
+ * was last read is read again only if the other family has none either, or in every
+ * UDP_QUIET_EVERY-th call. If both families have datagrams, they take turns to be read first, so
+ * that a flood in one family cannot starve the other. */
 unsigned udp_recv(struct transport *transport, struct rx_frame *frames, unsigned max)
 {
 	struct udp *u = udp_self(transport);
@@ -366,8 +366,8 @@ static bool to_family(const struct tx_frame *f, int family)
 	return f->len && f->encap && f->encap->endpoint.remote.sa.sa_family == family;
 }
 
-/* Adds @f to the message @m, and to queued[]. If @f is directly after the last piece in memory, the
- * two become one piece. */
+/* Adds @f to the message @m, and to queued[]. If @f follows the last piece of @m directly in
+ * memory, the two become one piece. */
 static void append(struct udp *u, struct msghdr *m, unsigned *queued, struct tx_frame *f)
 {
 	struct iovec *last = m->msg_iovlen ? &m->msg_iov[m->msg_iovlen - 1] : NULL;

@@ -15,8 +15,9 @@
 #define UDP_ROOM 65536
 #endif
 #define UDP_RX_SLOTS 64
-/* One udp_recv() in this many reads a family that had no datagram last time. Odd, so that each
- * family is read first in turn. */
+/* Every call of udp_recv() whose number is a multiple of this reads both families, even one that
+ * had no datagram when it was last read. Odd, so that these calls begin with each family in
+ * turn. */
 #define UDP_QUIET_EVERY 7
 /* Distance between rx slots: one cache line more than a power of two, so that the headers of a
  * batch do not all map to one cache set. Only pages that are touched use memory. */
@@ -60,7 +61,7 @@ struct udp {
 	bool gso;		  /* UDP_SEGMENT may be used */
 	bool gro;		  /* UDP_GRO is on */
 	bool quiet[UDP_FAMILIES]; /* there was no datagram when the family was last read */
-	unsigned calls;		  /* of udp_recv() that could read a socket */
+	unsigned calls;		  /* how often udp_recv() had room to read a socket */
 	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned the datagrams in
 	 * slots [0, at), and the datagrams before @offset in slot [at]. */
 	unsigned filled, at;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.h - reads a whole file or a sysctl, replaces a whole file at once, and names the directory
- * of a file.
+ * file.h - reads a whole file or a sysctl, replaces a whole file atomically, and names the
+ * directory of a file.
  *
  *   file_replace(path) ─▶ path.XXXXXX, mode 0600 ─▶ write ─▶ rename(2) ─▶ path
  */
@@ -19,7 +19,7 @@
 int file_read(int fd, struct buffer *out, size_t max);
 
 /* Returns true if the sysctl file @path holds a number other than 0. Returns @otherwise if the file
- * cannot be read. */
+ * cannot be read or holds no number. */
 bool file_switched_on(const char *path, bool otherwise);
 
 /* Sets @directory to the directory part of @path, or to "." if @path has no slash. @path has fewer
@@ -30,7 +30,7 @@ void file_directory(const char *path, char directory[static PATH_MAX]);
  * processes see the old file or the whole new one. If @path is a symbolic link, the link itself is
  * replaced. If @durable, the new file survives a power failure after this function has returned 0.
  * Returns 0, -ENAMETOOLONG or the -errno of the file system. After an error @path is unchanged,
- * except if the error came from the last step of @durable, which syncs the directory. */
+ * unless only the last step of @durable failed, the sync of the directory. */
 int file_replace(const char *path, const void *data, size_t len, bool durable);
 
 #endif

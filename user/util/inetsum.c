@@ -21,7 +21,7 @@ static inline vec load(const uint8_t *p)
 }
 
 /* Sums the last bytes, which are fewer than STEP. The copies have constant sizes, so that the
- * compiler calls no memcpy(). */
+ * compiled code has no calls of memcpy(). */
 static inline uint64_t add_tail(const uint8_t *p, size_t n, uint64_t sum)
 {
 	uint64_t word;

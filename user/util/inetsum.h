@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 /* Returns @sum plus the sum of @n bytes at @p. If @n is odd, a zero byte is appended, so only the
- * last piece of a message may have an odd length. Sums of up to 2^24 words need no folding. */
+ * last piece of a message may have an odd length. Up to 2^24 words can be summed before the sum
+ * must be folded. */
 uint64_t inetsum_add(const void *p, size_t n, uint64_t sum);
 
 /* Folds a sum to 16 bits. */

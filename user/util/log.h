@@ -24,7 +24,7 @@ void log_open(const char *interface, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-/* Sends all further messages to syslog, facility daemon, instead of stderr. Call it once, before
+/* Makes all later messages go to syslog (facility daemon) instead of stderr. Call it once, before
  * other threads start. */
 void log_use_syslog(void);
 

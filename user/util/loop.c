@@ -13,7 +13,7 @@
 #define EVENTS_PER_TURN 64
 
 /* A callback may delete a descriptor for which epoll has already returned an event. So a deleted
- * entry gets fn == NULL and is freed only at the end of the turn. */
+ * entry gets fn == NULL and is freed only when all events of the turn have been handled. */
 struct entry {
 	struct entry *next;
 	int fd;
@@ -177,7 +177,8 @@ bool loop_timer_armed(const struct loop_timer *t)
 	return t->loop && t->at_ns != LOOP_NEVER;
 }
 
-/* Returns the earliest armed timer that has not fired in this turn, or NULL. */
+/* Returns the timer with the earliest deadline among those that are armed and have not fired in
+ * this turn; NULL if there is none. */
 static struct loop_timer *earliest_timer(const struct loop *l)
 {
 	struct loop_timer *earliest = NULL;

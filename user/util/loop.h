@@ -7,8 +7,8 @@
  *   before_wait ─▶ epoll_wait, until the earliest timer ─▶ on_wake ─▶ callbacks of descriptors
  *                                                                 ─▶ callbacks of due timers
  *
- * A timer fires once and must then be armed again. It fires at most once a turn: a callback that
- * arms its own timer for "now" lets descriptors and other timers go first. One thread.
+ * A timer that has fired is no longer armed. It fires at most once a turn: if its own callback arms
+ * it for "now", descriptors and other timers go first. One thread.
  */
 #ifndef WGXDP_LOOP_H
 #define WGXDP_LOOP_H
@@ -31,7 +31,7 @@ typedef void (*loop_timer_fn)(void *ctx, uint64_t now_ns);
 /* A timer is a member of the struct of the module that uses it. Only loop.c accesses the members of
  * the timer. */
 struct loop_timer {
-	struct loop *loop; /* NULL = loop_timer_init() was never called */
+	struct loop *loop; /* NULL = the timer is not registered */
 	struct loop_timer *next;
 	loop_timer_fn fn;
 	void *ctx;
@@ -55,11 +55,11 @@ int loop_add(struct loop *l, int fd, uint32_t events, loop_fn fn, void *ctx);
 int loop_modify(struct loop *l, int fd, uint32_t events);
 void loop_delete(struct loop *l, int fd);
 
-/* Registers a timer with @l; it is not armed. The timer's memory must exist until loop_timer_done()
- * or the end of the loop. Timers that are due in the same turn fire in the order of their
+/* Registers a timer with @l, without arming it. The timer's memory must exist until
+ * loop_timer_done() or loop_free(). Timers that are due in the same turn fire in the order of their
  * deadlines. */
 void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn fn, void *ctx);
-void loop_timer_done(struct loop_timer *t); /* does nothing if never initialized */
+void loop_timer_done(struct loop_timer *t); /* does nothing if *t is all zero */
 
 /* Arms the timer for @at_ns (CLOCK_BOOTTIME; 0 = as soon as possible), even if it is armed
  * already. */

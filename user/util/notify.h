@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 /* Reads the environment. Call this in the main process of the service, because systemd listens only
- * to that process (NotifyAccess=main). Returns 0 even without a service manager, or -errno if
- * NOTIFY_SOCKET cannot be used. The functions below do nothing unless notify_open() has found a
- * service manager. */
+ * to that process (NotifyAccess=main). Returns -errno if NOTIFY_SOCKET is set but cannot be used,
+ * and 0 otherwise, even without a service manager. The functions below do nothing unless
+ * notify_open() has found a service manager. */
 int notify_open(void);
 void notify_close(void);
 
@@ -25,9 +25,8 @@ void notify_reloading(void);
 void notify_stopping(void);
 /* Reports a line of text for `systemctl status`; control characters in it become '?'. */
 void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Reports that the service works; does nothing if the service manager has no watchdog for this
- * process. Call this more often than every notify_watchdog_ns()
- * nanoseconds. */
+/* Reports that the service works. Does nothing if the service manager has no watchdog for this
+ * process. Call this more often than every notify_watchdog_ns() nanoseconds. */
 void notify_watchdog(void);
 
 /* Returns the time after which systemd kills a service that has not called notify_watchdog(), or 0

@@ -19,10 +19,10 @@ bool secure_capable(unsigned capability);
  * is read. */
 void secure_forbid_dumps(void);
 
-/* Locks each present and future page of memory when it is first touched. Call this before other
- * threads start. Children of fork() do not inherit the lock. Returns 0, or -errno if there is a
- * limit for locked memory; then nothing is locked, and the caller warns that secrets may be swapped
- * out. */
+/* Locks all memory of the process: the pages in use now, and every other page when it is first
+ * touched. Call this before other threads start. Children of fork() do not inherit the lock.
+ * Returns 0, or -errno if there is a limit for locked memory; then nothing is locked, and the
+ * caller warns that secrets may be swapped out. */
 int secure_memory(void);
 
 #endif

@@ -26,17 +26,18 @@ struct slot_index {
 	uint8_t secret[16];
 };
 
-/* Makes an empty index. An index of all zeros is also valid, but has no secret. */
+/* Makes an empty index. A struct that is all zero is also a valid empty index, but has no
+ * secret. */
 void slot_index_init(struct slot_index *x);
 void slot_index_done(struct slot_index *x); /* does nothing if *x is all zero */
 
-/* Gives @slot the key of @len bytes (at most SLOT_INDEX_KEY_MAX) instead of its old key. Returns 0,
- * or -ENOMEM; the slot then has no key. */
+/* Sets the key of @slot to the @len bytes at @key, at most SLOT_INDEX_KEY_MAX. Returns 0, or
+ * -ENOMEM, in which case the slot has no key. */
 int slot_index_put(struct slot_index *x, uint32_t slot, const void *key, size_t len);
 /* Removes the key of @slot. Does nothing if @slot has no key. */
 void slot_index_remove(struct slot_index *x, uint32_t slot);
 
-/* Returns true if @slot has the key of @len bytes. */
+/* Returns true if the key of @slot is the @len bytes at @key. */
 bool slot_index_has(const struct slot_index *x, uint32_t slot, const void *key, size_t len);
 /* Returns the key of @slot and sets *@len to its length, or returns NULL. */
 const void *slot_index_key(const struct slot_index *x, uint32_t slot, size_t *len);
