@@ -45,7 +45,7 @@ struct timers {
 	uint64_t attempt_began_ns;
 	uint64_t last_initiation_ns; /* when we last sent an initiation or response; 0 = never */
 	uint64_t jitter_ns;	     /* random delay drawn for the last initiation */
-	uint64_t zero_at_ns;	     /* when all keys are wiped; 0 = nothing to wipe */
+	uint64_t zero_at_ns;	     /* when all session keys are wiped; 0 = none to wipe */
 	uint64_t index_reap_ns;	     /* when the next expired session is ended; 0 = none */
 	uint16_t attempts;	     /* initiations sent in this attempt */
 	uint16_t persistent_s;	     /* persistent keepalive interval; 0 = off */
@@ -59,7 +59,7 @@ enum timers_due {
 	TIMERS_NEW_HANDSHAKE = 1 << 2, /* no answer for 15 s + jitter, [W] 6.5 */
 	TIMERS_KEEPALIVE = 1 << 3,     /* passive keepalive, [W] 6.5 */
 	TIMERS_PERSISTENT = 1 << 4,    /* persistent keepalive */
-	TIMERS_ZERO = 1 << 5,	       /* wipe all keys, [W] 6.3 */
+	TIMERS_ZERO = 1 << 5,	       /* wipe all session keys, [W] 6.3 */
 	TIMERS_REAP = 1 << 6,	       /* end the sessions whose index is past its grace period */
 };
 
