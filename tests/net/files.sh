@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Files in the format of web interfaces, VPN providers, routers and installers, with example keys:
-# tests/files/expected lists the findings of `wgxdp check` for each file. The test runs in a
-# namespace without routes, so that no MTU is compared with a path, and with a resolvconf, so that
-# none of the files fails because of its DNS servers. Afterwards it checks the examples in configs/.
+# Runs `wgxdp check` on config files like those that web interfaces, VPN providers, routers and
+# installers write, but with example keys. tests/files/expected lists what `check` must find in each
+# file. The namespace has no routes, so `check` compares no MTU with that of a path. The command
+# resolvconf is a stand-in, so that no file fails because it sets DNS servers. In the end the test
+# checks the examples in configs/.
 
 . "$(dirname "$0")/lib.sh"
 need_root

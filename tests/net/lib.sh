@@ -190,7 +190,7 @@ python_end() # PREFIX
 }
 
 # Repeats the command until it succeeds. Fails if the command still fails after SECONDS. On a slow
-# machine (emulation) PATIENCE, an integer, multiplies this limit, and those of the Python files.
+# machine (emulation) the integer PATIENCE multiplies this limit and the limits in the Python files.
 wait_for() # SECONDS COMMAND...
 {
 	local end=$((SECONDS + $1 * ${PATIENCE:-1}))
@@ -303,8 +303,9 @@ internet()
 }
 clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
 
-# Prints how many of COUNT pings are answered. All are sent at once, because otherwise ping(8) waits
-# for the last answer for no more than two round trips.
+# Prints how many of COUNT pings are answered. Sends all of them at once, because ping(8) waits 5 s
+# for the answers only if none has arrived when it sends the last ping; otherwise it waits about two
+# round trips.
 answers() # COUNT NS ADDRESS...
 {
 	local count=$1 ns=$2

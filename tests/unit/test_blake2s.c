@@ -135,8 +135,8 @@ static void test_midstate(void **state)
 	assert_true(tried >= 20);
 }
 
-/* The vectors include the two lengths that XDP hashes: what precedes mac1 in messages of types 1
- * and 2. */
+/* XDP hashes what precedes mac1 in a message of type 1 or 2. The vectors include inputs of both of
+ * these lengths. */
 _Static_assert(sizeof(struct wire_initiation) - sizeof(struct wire_macs) == 116, "in blake2s.txt");
 _Static_assert(sizeof(struct wire_response) - sizeof(struct wire_macs) == 60, "in blake2s.txt");
 

@@ -109,12 +109,13 @@ int conf_check(struct conf *c, const char *text, size_t len, const char *path,
 	       conf_report_fn report, void *ctx);
 
 /* Reads the file @path and checks it like conf_check(). Also warns if other users may read a
- * private key in the file. Returns the values of conf_check(), the -errno of reading the file, or
- * -EFBIG. */
+ * private key in the file. Returns what conf_check() returned. If the file cannot be read, returns
+ * -errno instead; if it is too large, -EFBIG. */
 int conf_check_file(struct conf *c, const char *path, conf_report_fn report, void *ctx);
 
-/* Reads and parses a file, and warns if other users may read a private key in it. Returns the
- * values of conf_parse(), the -errno of reading the file, or -EFBIG. */
+/* Reads and parses a file, and warns if other users may read a private key in it. Returns what
+ * conf_parse() returned. If the file cannot be read, returns -errno instead; if it is too large,
+ * -EFBIG. */
 int conf_read(struct conf *c, const char *path, conf_warn_fn warn, void *ctx, struct fault *f);
 
 /* Returns an IPv6 prefix that the interface gets as an address or a route, or NULL if it needs no

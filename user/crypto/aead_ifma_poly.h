@@ -3,9 +3,9 @@
  * aead_ifma_poly.h - Poly1305 with AVX-512 IFMA, which multiplies 52 bits at a time. Only the
  * backend avx512ifma includes this file; the other backends use aead_lanes_poly.h.
  *
- * A number is three limbs of 44, 44 and 42 bits. A step adds four blocks from each of eight rows,
- * one row per lane. Several packets are processed at once, one packet per lane. They begin at
- * different steps, so that all of them end with the last step:
+ * A number is three limbs of 44, 44 and 42 bits. Up to eight packets are processed at once, one
+ * packet per lane. In each step each lane adds the next four blocks of its packet. The packets
+ * begin at different steps, so that all of them end with the last step:
  *
  *                  lane 0        lane 1        lane 2
  *      step 0      m0  .. m3     .  .  .  .    .  .  .  .     h := (h + m) r^4 + m' r^3
@@ -21,11 +21,14 @@
  * l is multiplied by r^(28 - 4 l), and the products are added up.
  *
  * Bounds: the limbs of a carried number are below 2^44, 2^44 + 2^16 and 2^42. A block adds less
- * than 2^44 to a limb. So the factors are below 2^45 + 2^16 and 20 (2^44 + 2^16) < 2^49, within the
- * 52 bits that an instruction multiplies. A sum of 15 low halves is below 2^56. A product is below
- * 2^94, so a high half is below 2^42. A sum of 15 high halves is below 2^46, and below 2^56 after
- * the shift by 10 bits. Five times the carry out of the top limb stays below 2^60, so it adds less
- * than 2^16 to limb 1.
+ * than 2^44 to a limb. So a limb of h + m is below 2^45 + 2^16. It is multiplied by a limb of a
+ * power of r, or by 20 times such a limb, which is below 20 (2^44 + 2^16) < 2^49. Both factors are
+ * within the 52 bits that an instruction multiplies. A product is below 2^94, so its low half is
+ * below 2^52, and its high half below 2^42. A step multiplies at most five numbers, h and four
+ * blocks, and each of them adds three products to each limb of the sum. The sum of these 15 low
+ * halves is below 2^56. The sum of the 15 high halves is below 2^46, and below 2^56 after the shift
+ * by 10 bits. Five times the carry out of the top limb stays below 2^60, so it adds less than 2^16
+ * to limb 1.
  */
 #ifndef WGXDP_AEAD_IFMA_POLY_H
 #define WGXDP_AEAD_IFMA_POLY_H
@@ -48,8 +51,9 @@ struct factor {
 	v64 x20[3]; /* [0] is not used */
 };
 
-/* The blocks that the lanes read in a step: blocks block[l] to block[l] + 3 of the packet of lane
- * l. A block with a negative number does not exist; the block after the data holds the lengths. */
+/* The blocks that the lanes read in a step: lane l reads the blocks block[l] to block[l] + 3 of the
+ * packet mac[l]. Blocks with negative numbers do not exist; the block after the data holds the two
+ * lengths. */
 struct rows {
 	const struct mac *mac[POLY_LANES];
 	int64_t block[POLY_LANES];
@@ -138,8 +142,8 @@ static INLINE void transpose64(__m512i r[8])
 	}
 }
 
-/* Does a step: @h := @h * @h_power + m r^4 + m' r^3 + m'' r^2 + m''' r with the four blocks of each
- * row. If @h_power is NULL, @h is multiplied by r^4. */
+/* Does a step in each lane l: @h := @h * @h_power + m r^4 + m' r^3 + m'' r^2 + m''' r. The blocks
+ * m, m', m'' and m''' are in @row[l]. If @h_power is NULL, @h is multiplied by r^4. */
 static INLINE void absorb(v64 h[3], const struct factor *power, const struct factor *h_power,
 			  __m512i row[8], const v64 top[STEP_BLOCKS])
 {

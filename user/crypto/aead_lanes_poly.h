@@ -11,7 +11,7 @@
  * no carry. A step adds two blocks, h := (h + m1) r^2 + m2 r, and carries once.
  *
  * Bounds: the limbs of r are below 2^26. A carried limb is below 2^26 + 2^12, except that the top
- * limb of a power from aead_poly_scalar.h is only below 2^26.4. So 5 r < 2^28.7, and a sum of ten
+ * limb of a power from aead_poly_scalar.h is only below 2^26.33. So 5 r < 2^28.7, and a sum of ten
  * products stays below 5 (2^27.1 2^28.7 + 2^26 2^28.7) < 2^59.
  *
  * When the strip of a lane ends, the lane continues with the next packet, so that packets of
@@ -81,7 +81,9 @@ static INLINE void carry_to(v64 *to, v64 *from)
 	*from &= (v64){ 0 } + LIMB_MASK;
 }
 
-/* Carries along two chains of limbs, 0 1 2 3 4 and 3 4 0 1, whose latencies overlap. */
+/* Moves the excess bits of each limb into the next one, in two sequences: from limb 0 to 1, 2, 3
+ * and 4, and from limb 3 to 4, 0 and 1. Both sequences are interleaved, so that their latencies
+ * overlap. */
 static INLINE void carry(v64 d[5])
 {
 	v64 top;

@@ -6,7 +6,7 @@
 #ifndef WGXDP_AEAD_LANES_X86_H
 #define WGXDP_AEAD_LANES_X86_H
 
-#define INTERLEAVED GROUPS /* groups of ChaCha20 blocks that are computed together */
+#define INTERLEAVED GROUPS /* how many groups of ChaCha20 blocks are computed together */
 
 static INLINE v32 rotl12(v32 x)
 {

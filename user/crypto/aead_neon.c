@@ -31,8 +31,8 @@
 #endif
 
 #define LANES 4
-/* Groups of ChaCha20 blocks that are computed together. One group fills the registers; two would
- * cost 20 % more instructions. */
+/* How many groups of ChaCha20 blocks are computed together. One group fills the registers; with
+ * two, a block would cost 20 % more instructions. */
 #define INTERLEAVED 1
 #define INLINE inline __attribute__((always_inline))
 

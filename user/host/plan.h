@@ -40,11 +40,12 @@ struct plan {
 	struct conf_list search;  /* search domains; none without servers */
 };
 
-/* Returns true if the config requests a default route with rules, which needs a mark. */
+/* Returns true if plan_make() needs a mark: if Table = auto, and 0.0.0.0/0 or ::/0 is an allowed
+ * IP. The rules for such a default route distinguish packets by the mark. */
 bool plan_wants_mark(const struct conf *conf);
 
-/* Makes the plan of @conf. @mark is used only if plan_wants_mark(). Returns 0 with *@p filled in;
- * the caller releases it with plan_done(). Or returns -ENOMEM. */
+/* Makes the plan of @conf. @mark is used only if plan_wants_mark() is true. Returns 0 with *@p
+ * filled in; the caller releases it with plan_done(). Or returns -ENOMEM. */
 int plan_make(struct plan *p, const struct conf *conf, uint32_t mark);
 void plan_done(struct plan *p); /* does nothing if *p is all zero */
 

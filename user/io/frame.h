@@ -26,7 +26,9 @@ struct rx_frame {
 	uint16_t family;  /* AF_INET, AF_INET6 */
 	__be16 source_port;
 	const uint8_t *source, *destination; /* addresses, network order; 4 or 16 bytes */
-	uint32_t ifindex;  /* interface at which the packet reached IP; 0 = unknown */
+	/* interface on which IP received the packet: the NIC, or its bridge or bond;
+	 * 0 = unknown */
+	uint32_t ifindex;
 	uint8_t tclass;	   /* DSCP and ECN of the IP header */
 	const uint8_t *l3; /* the IP header if the transport has it (AF_XDP), else NULL */
 };

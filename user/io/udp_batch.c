@@ -12,7 +12,7 @@
 #include "io/encap.h"
 #include "io/udp_private.h"
 
-/* The fewest slots that adapt_vlen() lets recvmmsg() offer. */
+/* adapt_vlen() never limits a call of recvmmsg() to fewer slots than this. */
 #define UDP_RX_SLOTS_MIN 4
 
 /* ---- receiving ---- */
@@ -76,10 +76,10 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 }
 
 /* Chooses how many slots the next recvmmsg() of @family offers. The last one filled @filled slots,
- * @joined of them with several datagrams. If the kernel joins datagrams (UDP_GRO), it offers only a
- * few slots: they hold many datagrams, which are still in the cache when they are decrypted.
- * Otherwise it offers twice as many slots as were filled, because each slot that stays empty costs
- * the time to prepare it. */
+ * @joined of them with several datagrams. If the kernel joins datagrams (UDP_GRO), the next call
+ * offers only a few slots: they hold many datagrams, which are still in the cache when they are
+ * decrypted. Otherwise the next call offers twice as many slots as were filled, and not always all,
+ * because each slot that stays empty costs the time to prepare it. */
 static void adapt_vlen(struct udp *u, unsigned family, unsigned filled, unsigned joined)
 {
 	unsigned vlen = 2 * joined > filled ? UDP_RX_SLOTS_MIN : 2 * filled;

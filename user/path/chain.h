@@ -27,7 +27,8 @@ struct in_packet {
 	const struct peer *holder; /* the peer that may use the packet's inner source address */
 	uint64_t counter;
 	uint32_t index; /* receiver index */
-	/* Length of the plaintext; after check_sources(), of the IP packet in it. 0 = keepalive. */
+	/* Length of the plaintext; 0 = keepalive. check_sources() changes it to the length of the
+	 * IP packet, without the padding. */
 	uint32_t len;
 	bool roamed; /* the outer source is a new endpoint, and the outer checksums are right */
 	enum reason reason;

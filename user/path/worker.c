@@ -39,9 +39,10 @@
 /* A worker sends at most this many NOTE_UNALLOWED per second; it counts further packets without a
  * note. */
 #define UNALLOWED_PER_S 10
-/* After a turn that moved no packet while a transport has unsent frames, the worker sleeps for at
- * most twice this time, and then sweeps the transport again. Each further such turn doubles the
- * time, up to about HEARTBEAT_MS, because the NIC may be down or gone. */
+/* If a turn moved no packet, but a transport still has unsent frames, the worker sleeps for at most
+ * twice this time, because thread_main() doubles the time before each sleep. Then the worker sweeps
+ * the transport again. After each further turn of this kind the sleep is twice as long, up to
+ * about HEARTBEAT_MS: a NIC that is down or gone may never send the frames. */
 #define RETRY_MS 1
 /* How often a worker with stale keys checks whether the control thread has wiped them. */
 #define WIPE_MS 2
@@ -246,9 +247,9 @@ bool chain_time_passed(struct worker *w)
 	return true;
 }
 
-/* Sleeps up to WIPE_MS, or until the control thread wakes this worker. First takes flush commands
- * from their ring, because the control thread may be waiting for room in it. No packet is sent
- * while the keys are stale. */
+/* Sleeps until the control thread wakes this worker, but for at most WIPE_MS. First takes flush
+ * commands from their ring, because the control thread may be waiting for room in it. No packet is
+ * sent while the keys are stale. */
 static void wait_for_wipe(struct worker *w)
 {
 	struct pollfd wake = { .fd = w->wake_fd, .events = POLLIN };

@@ -26,7 +26,7 @@ struct mapsync_config {
 	struct device *device;
 	struct netlink *netlink;
 	unsigned worker_count;
-	bool strict; /* drop packets that fail a check even if the host forwards */
+	bool strict; /* --strict: if a packet fails a check, drop it even if the host forwards */
 };
 
 struct mapsync {

@@ -205,7 +205,7 @@ uint64_t timers_next(struct timers *t, uint64_t now_ns)
 {
 	uint64_t unanswered_ns, owed_ns, next;
 
-	/* C, pairs with B; then D */
+	/* C, which pairs with B. The two reads below are D. */
 	atomic_exchange_explicit(&t->watched, false, memory_order_acq_rel);
 	unanswered_ns = counter_read(&t->unanswered_since_ns);
 	owed_ns = counter_read(&t->owed_since_ns);

@@ -14,7 +14,8 @@
  * cancels a timer. A packet does not wake the control thread if the control thread will read the
  * timestamps within 10 s anyway, because the timer that a packet starts runs for at least 10 s. So
  * a peer with steady traffic costs the control thread one look at its timestamps in 10 s. The flag
- * @watched is true if the control thread was woken, or has scheduled such a look:
+ * @watched is true if a worker has told the control thread to look, or if the control thread will
+ * look within 10 s anyway:
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times, then schedule the peer;
@@ -35,8 +36,9 @@ struct timers {
 	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
-	/* true: NOTE_WATCH was sent after the control thread last read the times above, or the
-	 * control thread will read them within 10 s of that reading */
+	/* true: a worker that starts a timer need not send NOTE_WATCH. Either a NOTE_WATCH was sent
+	 * after the control thread last read the times, or the control thread will read them again
+	 * at most 10 s after it last did. */
 	_Atomic bool watched;
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
@@ -83,7 +85,7 @@ void timers_response_sent(struct timers *t, uint64_t now_ns);
  * timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* Call if a retry is due but not allowed yet. The retry waits until timers_may_initiate() returns
- * true. The attempt still ends at the same time. */
+ * true. This does not postpone the end of the attempt. */
 void timers_retry_put_off(struct timers *t);
 /* The keys of a new session were derived: postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
