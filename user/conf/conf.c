@@ -142,7 +142,7 @@ static int read_setting(struct conf_parser *p, char *line)
 	if (!key)
 		return unknown_key(p, line);
 	p->key = key->name;
-	p->faulty_key |= key->is_public_key;
+	p->saw_key |= key->is_public_key;
 	p->at = *value ? value : p->at;
 	give_name(p);
 	if (key->command)

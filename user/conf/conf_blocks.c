@@ -26,7 +26,7 @@ static int compare_entries(const void *a, const void *b)
 void conf_begin_block(struct conf_parser *p)
 {
 	memset(&p->block, 0, sizeof(p->block));
-	p->has_key = p->has_psk = p->has_keepalive = p->incremental = p->faulty_key = false;
+	p->has_key = p->has_psk = p->has_keepalive = p->incremental = p->saw_key = false;
 	p->block_step = p->step_count;
 	p->block.line = p->line;
 	memcpy(p->block.name, p->name, sizeof(p->name));
@@ -123,7 +123,7 @@ static int drop_block(struct conf_parser *p)
 	free(p->block.port);
 	p->block.host = p->block.port = NULL;
 	p->step_count = p->block_step;
-	if (p->faulty_key) /* the invalid key has been reported already */
+	if (p->saw_key) /* the invalid key has been reported already */
 		return -EINVAL;
 	return conf_bad_at(p, (struct conf_place){ p->block.line, 1 }, -EINVAL, "[Peer]",
 			   "its PublicKey is missing");

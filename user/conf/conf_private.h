@@ -42,7 +42,7 @@ struct conf_parser {
 
 	struct conf_peer block; /* settings of the current [Peer]; block.allowed is not used */
 	bool has_key, has_psk, has_keepalive;
-	bool faulty_key;   /* the block has a PublicKey line, maybe with an invalid key */
+	bool saw_key;	   /* the block has a PublicKey line, even if its key is invalid */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
 	size_t block_step; /* index of the block's first step */
 
