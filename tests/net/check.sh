@@ -74,8 +74,8 @@ in_ns a nft -f - <<-EOF
 		chain source { type nat hook postrouting priority 100; oifname "eth0" masquerade; }
 	}
 EOF
-is "check warns of NAT" "$(check)" "eth0: if the nftables chain \"t source\" translates the \
-packets to a peer, data to this peer is sent by the UDP socket, because AF_XDP would bypass the \
+is "check warns of NAT" "$(check)" "eth0: if the nftables chain \"t source\" applies NAT to the \
+packets for a peer, data to this peer is sent by the UDP socket, because AF_XDP would bypass the \
 chain"
 in_ns a nft delete table ip t
 in_ns a nft -f - <<-EOF

@@ -47,7 +47,7 @@ attach_says "warns of a NIC without XDP" "data goes through the UDP sockets: br0
 XDP in native mode: its driver offers no native XDP with the present settings; use --rx udp, or \
 --xdp-mode generic, which is slower" br0
 attach_says "warns once that it may not use BPF" "data goes through the UDP sockets: cannot load \
-the BPF program: not permitted; run as root, or give CAP_BPF and CAP_NET_ADMIN" eth0,br0 \
+the BPF program: not permitted; run as root or with CAP_BPF and CAP_NET_ADMIN" eth0,br0 \
 	setpriv --bounding-set -bpf,-sys_admin,-perfmon
 attach_says "does not warn of veth, where the UDP sockets are faster" "" eth0 \
 	env -u WGXDP_VETH_AS_NIC

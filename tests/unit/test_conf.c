@@ -178,7 +178,7 @@ static const struct bad {
 	/* 20 */ { IF "Address = 10.0.0.1/240\n", -EINVAL, "2: 10.0.0.1/240: after the '/'" },
 	/* 21 */ { IF "Address = 10.0.0.1, tunnel\n", -EINVAL, "2: tunnel: this is not" },
 	/* 22 */ { IF "Table = no-such-table\n", -EINVAL,
-		   "2: no-such-table: Table must be auto, off, a number, or a name in" },
+		   "2: no-such-table: Table must be \"auto\", \"off\", a number, or a name in" },
 	/* 23 */ { IF "Table = 4294967296\n", -EINVAL, "2: 4294967296: Table must be" },
 	/* 24 */ { IF "DNS = 192.0.2.53, 192.0.2\n", -EINVAL, "2: 192.0.2: this is not the" },
 	/* 25 */ { IF "DNS = fe80::1%\n", -EINVAL, "2: fe80::1%: this is not the address" },

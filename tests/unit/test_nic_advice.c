@@ -94,7 +94,7 @@ static const struct {
 	  "bypasses the tc ingress filters that are", "wgxdp attach --rx udp eth0 CONF" },
 	{ NIC(.ipsec = NIC_YES), "xdp xdp", "an IPsec policy encrypts or refuses", "" },
 	{ NIC(.hooks.nat = "nat POSTROUTING"), "xdp xdp",
-	  "if the nftables chain \"nat POSTROUTING\" translates", "" },
+	  "if the nftables chain \"nat POSTROUTING\" applies NAT", "" },
 	{ NIC(.hooks.route = "t out"), "xdp xdp", "the marks that the nftables chain \"t out\"",
 	  "wgxdp attach --tx udp eth0 CONF" },
 	{ NIC(.native = NIC_NO, .hooks.route = "t out", .ipsec = NIC_YES), "udp udp",

@@ -36,20 +36,18 @@ int loader_load_fault(int err, struct fault *f)
 {
 	switch (err) {
 	case -EPERM:
-		return fault(
-			f, err,
-			"cannot load the BPF program: not permitted; run as root, or give CAP_BPF "
-			"and CAP_NET_ADMIN");
+		return fault(f, err,
+			     "cannot load the BPF program: not permitted; run as root or with "
+			     "CAP_BPF and CAP_NET_ADMIN");
 	case -EACCES: /* The verifier refused the program; perhaps CAP_PERFMON is missing. */
 		if (secure_capable(CAP_PERFMON) || secure_capable(CAP_SYS_ADMIN))
 			return fault(
 				f, -ENOTSUP,
 				"cannot load the BPF program: this kernel's verifier refuses it; "
 				"LOG_LEVEL=debug shows why");
-		return fault(
-			f, -EPERM,
-			"cannot load the BPF program: not permitted; give CAP_PERFMON in addition "
-			"to CAP_BPF");
+		return fault(f, -EPERM,
+			     "cannot load the BPF program: not permitted; run with CAP_PERFMON "
+			     "in addition to CAP_BPF");
 	case -ENOMEM:
 		return fault(f, err, "cannot load the BPF program: out of memory");
 	default:
@@ -77,8 +75,8 @@ static void read_clock(struct loader *l)
 	int err = clock_ahead(&l->clock_ahead_ns);
 
 	if (err)
-		log_error("cannot read the clock of BPF programs: %s; in a time namespace, XDP "
-			  "cannot tell whether the workers are alive",
+		log_error("cannot read the clock of BPF programs: %s; if the daemon runs in a time "
+			  "namespace, XDP cannot tell whether the workers are alive",
 			  strerror(-err));
 }
 

@@ -269,7 +269,7 @@ static int attach_fault(int err, const char *name, struct fault *f)
 	switch (err) {
 	case -EPERM:
 		return fault(f, err,
-			     "%s: cannot attach a TC program: not permitted; run as root, or give "
+			     "%s: cannot attach a TC program: not permitted; run as root or with "
 			     "CAP_BPF and CAP_NET_ADMIN",
 			     name);
 	case -ENODEV:

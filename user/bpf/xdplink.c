@@ -157,7 +157,7 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, bool native,
 	case -EPERM:
 		return fault(
 			f, err,
-			"%s: cannot attach XDP: not permitted; run as root, or give CAP_BPF and "
+			"%s: cannot attach XDP: not permitted; run as root or with CAP_BPF and "
 			"CAP_NET_ADMIN",
 			nic);
 	case -ENODEV:

@@ -209,7 +209,7 @@ static void report(const struct conf *c, const char *interface, const struct fin
 	printf("%s: fine%s\n", c->path, n->warnings ? ", with warnings" : "");
 	printf("  interface: %s\n", interface);
 	printf("  private key: %s\n",
-	       c->has_private_key ? "(hidden)" : "none; the tunnel waits for wg set");
+	       c->has_private_key ? "(hidden)" : "none; the tunnel waits for `wg set`");
 	if (c->listen_port)
 		printf("  listening port: %u\n", c->listen_port);
 	else

@@ -149,7 +149,7 @@ int conf_set_table(struct conf_parser *p, char *value)
 		c->table = CONF_TABLE_NUMBER;
 	else
 		return conf_bad(p, -EINVAL, value,
-				"Table must be auto, off, a number, or a name in "
+				"Table must be \"auto\", \"off\", a number, or a name in "
 				"/etc/iproute2/rt_tables");
 	/* The kernel treats table 0 as table main. */
 	c->table_id = c->table == CONF_TABLE_NUMBER && !id ? RT_TABLE_MAIN : id;

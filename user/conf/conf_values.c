@@ -102,7 +102,7 @@ static int set_fwmark(struct conf_parser *p, char *value)
 	else if (!valuetext_number(hex ? value + 2 : value, hex ? 16 : 10, UINT32_MAX,
 				   &p->c->fwmark))
 		return conf_bad(p, -EINVAL, value,
-				"FwMark must be off or a number up to 0xffffffff, "
+				"FwMark must be \"off\" or a number up to 0xffffffff, "
 				"decimal, or hexadecimal with 0x");
 	return 0;
 }
@@ -135,8 +135,8 @@ static int set_keepalive(struct conf_parser *p, char *value)
 
 	if (strcasecmp(value, "off") != 0 && !valuetext_number(value, 10, UINT16_MAX, &interval_s))
 		return conf_bad(p, -EINVAL, value,
-				"PersistentKeepalive must be off or a number of "
-				"seconds from 0 to 65535");
+				"PersistentKeepalive must be \"off\" or a number "
+				"of seconds from 0 to 65535");
 	p->block.keepalive_s = (uint16_t)interval_s;
 	p->has_keepalive = true;
 	return 0;

@@ -47,7 +47,7 @@ static void wipe_if_stale(void *ctx)
 	mark = suspend_begin(&c->suspend);
 	device_zero_all(&c->device, loop_now_ns());
 	suspend_end(&c->suspend, mark);
-	log_info("the host was suspended, restored or copied, so all session keys are wiped");
+	log_info("the host was suspended, restored or cloned, so all session keys are wiped");
 }
 
 static int select_aead(const struct options *options, struct fault *f)
@@ -70,10 +70,10 @@ int core_init(struct core *c, struct loop *loop, const struct options *options,
 	int err = secure_memory();
 
 	if (err)
-		log_info(
-			"cannot lock memory (%s), so keys may be swapped out; set "
-			"LimitMEMLOCK=infinity, or give CAP_IPC_LOCK in the initial user namespace",
-			strerror(-err));
+		log_info("cannot lock memory (%s), so keys may be swapped out; set "
+			 "LimitMEMLOCK=infinity, or run with CAP_IPC_LOCK in the initial user "
+			 "namespace",
+			 strerror(-err));
 	err = select_aead(options, f);
 	if (err)
 		return err;
@@ -96,7 +96,7 @@ void core_watch(struct core *c)
 	loop_on_wake(c->loop, wipe_if_stale, c);
 	err = vmgenid_watch(&c->vmgenid, c->loop, &c->suspend);
 	if (err)
-		log_info("a restored or copied virtual machine will not be noticed: %s",
+		log_info("cannot notice that this virtual machine is restored or cloned: %s",
 			 strerror(-err));
 }
 

@@ -123,8 +123,8 @@ void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
 		w->fd = -1;
 	}
 	if (w->fd < 0)
-		log_info("%s: inotify is not available, so changes of the file are noticed only "
-			 "within 5 s",
+		log_info("%s: inotify is not available, so changes of the file are noticed "
+			 "after up to 5 s",
 			 path);
 	loop_timer_arm(&w->poll, 0);
 }

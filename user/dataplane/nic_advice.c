@@ -145,8 +145,9 @@ static void say_bypassed_by_host(struct nic_judgement *j, const struct nic_facts
 		      name);
 	if (*f->hooks.nat)
 		fault(add_reason(j, NIC_BYPASSED), 0,
-		      "%s: if the nftables chain \"%s\" translates the packets to a peer, data to "
-		      "this peer is sent by the UDP socket, because AF_XDP would bypass the chain",
+		      "%s: if the nftables chain \"%s\" applies NAT to the packets for a peer, "
+		      "data to this peer is sent by the UDP socket, because AF_XDP would bypass "
+		      "the chain",
 		      name, f->hooks.nat);
 	if (*f->hooks.route)
 		fault(add_reason(j, NIC_BYPASSED), 0,

@@ -212,7 +212,8 @@ static bool drop_unwanted(struct paths *p, struct workers *workers, const struct
 			continue;
 		}
 		workers_stop(workers);
-		log_info("%s: no route to an endpoint and no default route uses this NIC any more",
+		log_info("%s: this NIC is no longer used by a route to an endpoint or by a "
+			 "default route",
 			 nic->name);
 		nics_close(&p->env, nic);
 		*nic = p->nics[--p->nic_count];

@@ -69,7 +69,7 @@ static void take_token(struct keep *k)
 	k->not_before_ns = k->token_ns + KEEP_TOKEN_NS;
 	if (!k->fighting)
 		log_error("another program keeps removing addresses, routes or rules of this "
-			  "tunnel; from now on, they are restored at most once in %u s",
+			  "tunnel; from now on, they are restored at most once every %u s",
 			  (unsigned)(KEEP_TOKEN_NS / NS_PER_SECOND));
 	k->fighting = true;
 }

@@ -129,7 +129,7 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 		{ -EPERM,
 		  "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW" },
 		{ -ENOBUFS, "the frames of the socket exceed the limit of locked memory; raise "
-			    "`ulimit -l`, or add CAP_IPC_LOCK" },
+			    "`ulimit -l`, or run with CAP_IPC_LOCK" },
 		{ -EAFNOSUPPORT, "this kernel has no AF_XDP sockets; use --rx udp --tx udp" },
 		{ -EINVAL, "the NIC has no such queue; see `ethtool -l`" },
 	};

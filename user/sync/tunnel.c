@@ -386,9 +386,9 @@ static void check_rps(struct tunnel *t)
 	rx = stats.xsk_rx_packets + stats.udp_rx_packets;
 	if (packets != t->rps_packets) {
 		if (!t->steered)
-			log_error("RPS is on for %s: TC checks only that each inner source "
-				  "belongs to some peer, the workers check which peer; `echo 0 "
-				  ">/sys/class/net/%s/queues/rx-N/rps_cpus` turns it off",
+			log_error("RPS is on for %s: TC checks only that an inner source "
+				  "address belongs to a peer, and the workers check to which; "
+				  "`echo 0 >/sys/class/net/%s/queues/rx-N/rps_cpus` turns it off",
 				  name, name);
 		t->steered = true;
 		t->rps_packets = packets;
