@@ -86,7 +86,8 @@ static __always_inline bool ipv4_checksum_valid(const struct cursor *c, const st
 	for (int i = 0; i < 15; i++, word++) {
 		if (i >= ip->ihl)
 			break;
-		/* Without this barrier clang 19 moves the check, which the verifier needs here. */
+		/* The verifier needs the next check here; without this barrier clang 19
+		 * moves it. */
 		barrier_var(word);
 		if ((const void *)(word + 1) > c->end)
 			return false;

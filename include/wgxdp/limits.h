@@ -38,7 +38,9 @@
 
 #define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
 
-#define PEERS_MAX (1U << 20)	   /* also the number of slots and of entries in the map peers */
+/* Peers of one tunnel interface. The slots of the peers are 0..PEERS_MAX-1, and each BPF map whose
+ * key is a slot has room for PEERS_MAX entries. */
+#define PEERS_MAX (1U << 20)
 #define ALLOWED_IPS_MAX (1U << 20) /* per family */
 #define SESSIONS_MAX (1U << 20)	   /* receiver indices of pending handshakes and sessions */
 

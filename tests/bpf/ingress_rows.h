@@ -20,7 +20,9 @@
 enum outcome {
 	STACK,	 /* passed, not counted: not ours, or a handshake for the daemon */
 	STEERED, /* redirected to the socket of the queue and counted for the peer */
-	REFUSED, /* dropped, or passed while the host forwards; counted by reason in both cases */
+	/* If the host forwards: passed, and counted by reason in the map passes. Otherwise:
+	 * dropped, and counted by reason in the map drops. */
+	REFUSED,
 };
 
 struct row {

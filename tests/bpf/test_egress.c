@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_egress.c - runs the tunnel's TC egress program by BPF_PROG_TEST_RUN. A packet for a peer is
- * counted as offered. A few packets without a peer pass each second; the program drops and counts
- * the rest. Needs CAP_BPF, CAP_NET_ADMIN.
+ * test_egress.c - runs the tunnel's TC egress program by BPF_PROG_TEST_RUN. A packet for a peer
+ * passes and is counted for this peer. A few of the unicast packets without a peer pass each
+ * second; all other packets without a peer are dropped and counted as drops. Needs CAP_BPF,
+ * CAP_NET_ADMIN.
  */
 #include <errno.h>
 #include <linux/if_ether.h>

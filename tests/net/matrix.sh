@@ -6,11 +6,14 @@
 # run at the same time.
 #
 #   ┌──── ax ────┐               ┌──────── bx ────────┐
-#   │ wgxdp, XDP │ eth0 ═══ eth0 │ wireguard-go       │       two links of their own, each with
-#   └────────────┘               └────────────────────┘       192.0.2.1 and .2, and 10.99.0.1 and .2
-#   ┌──── au ────┐               ┌──────── bu ────────┐       in the tunnel
+#   │ wgxdp, XDP │ eth0 ═══ eth0 │ wireguard-go       │
+#   └────────────┘               └────────────────────┘
+#   ┌──── au ────┐               ┌──────── bu ────────┐
 #   │ wgxdp, UDP │ eth0 ═══ eth0 │ wireguard-go       │
 #   └────────────┘               └────────────────────┘
+#
+# The two links are not connected, so both pairs have the same addresses: ax and au are 192.0.2.1,
+# and 10.99.0.1 in the tunnel; bx and bu are 192.0.2.2, and 10.99.0.2 in the tunnel.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # In a time namespace the daemon's CLOCK_BOOTTIME differs from the clock of the BPF programs. The
-# heartbeat uses the clock of the BPF programs, so XDP steers data to the workers in a time
-# namespace, too. While data goes through the UDP sockets, `show` never says xdp.
+# heartbeat uses the clock of the BPF programs, so XDP steers data to the workers even if the daemon
+# runs in a time namespace. While data arrives through the UDP sockets, `show` does not say that XDP
+# receives it.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 
@@ -23,7 +24,7 @@ PINGS=20
 packets() { show a "$A" ".path.${1}_packets.$2"; }
 path() { show a "$A" '.path | "\(.rx) \(.tx)"'; }
 
-# Prints the worker threads of the daemon PID.
+# Attaches with this offset of CLOCK_BOOTTIME, and checks that data is received by XDP.
 in_time_namespace() # OFFSET_S
 {
 	local before

@@ -226,8 +226,8 @@ static void waiting_holds_back(void **state)
 	close(b);
 }
 
-/* Four clients wait for the same answer, and two of them hang up. The others are answered, even if
- * each client has another request, which is also answered late. */
+/* Four clients wait for the same decision. Behind the `confirm` that waits, each client has sent a
+ * second one. Two clients hang up. The other two receive the answers to both of their requests. */
 static void hung_up_while_waiting(void **state)
 {
 	struct world *w = *state;
@@ -252,8 +252,10 @@ static void hung_up_while_waiting(void **state)
 	}
 }
 
-/* A `confirm` decides for two clients that wait, one of which has hung up. The `confirm` is handled
- * by the server's timer, because the `set` before it has used up the client's time. */
+/* Two clients wait for a decision. A third client sends `set`, during which one of the two hangs
+ * up, and `confirm`, which makes the decision. The third client and the client that still waits are
+ * answered. Because the `set` takes all the time that one client may have in a turn, the server's
+ * timer handles the `confirm`. */
 static void answers_others(void **state)
 {
 	struct world *w = *state;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_endpoint_names.c - when names are looked up, and which answers replace an endpoint.
+ * test_endpoint_names.c - when names are looked up, and which DNS answers replace an endpoint.
  * test_endpoint_roaming.c tests peers that roam.
  */
 #include "names_pair.h"
 #include "util/loop.h"
 
-/* DNS does not answer at first. Lookups are repeated at growing intervals. The first answer becomes
- * the endpoint, and a handshake is sent there at once. */
+/* DNS does not answer at first. Lookups are repeated at growing intervals. The first DNS answer
+ * becomes the endpoint, and a handshake is sent there at once. */
 static void pending(void **state)
 {
 	struct fixture *f = begin(NULL);
@@ -62,7 +62,7 @@ static void ttl(void **state)
 	}
 }
 
-/* The server moves 1 s after it was last heard, and DNS has its new address at the next lookup. */
+/* The peer moves 1 s after its last packet, and DNS has its new address at the next lookup. */
 static void moved(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -76,11 +76,12 @@ static void moved(void **state)
 	assert_at(f, "192.0.2.2");
 	pass(f, 13.9);
 	assert_at(f, "192.0.2.2");
-	pass(f, 0.2); /* 15 s after the peer was last heard, without another lookup */
+	pass(f, 0.2); /* 15 s after the peer's last packet, without another lookup */
 	assert_at(f, "192.0.2.3");
 	assert_int_equal(f->lookups, 2);
 
-	/* Nothing was ever heard from the new endpoint, so the next answer replaces it at once. */
+	/* Since the endpoint was replaced 46 s ago, no packet has come from the peer. So the next
+	 * DNS answer replaces the endpoint at once. */
 	pass(f, 46);
 	answer(f, 60, "192.0.2.4", NULL, NULL);
 	assert_at(f, "192.0.2.4");
@@ -89,8 +90,8 @@ static void moved(void **state)
 	end(f);
 }
 
-/* DNS answers with another address each time. The endpoint stays while the peer is heard. When the
- * peer is silent, the endpoint becomes the newest answer. */
+/* DNS answers with another address each time. The endpoint stays while packets of the peer arrive.
+ * When the peer is silent, the newest DNS answer becomes the endpoint. */
 static void turns(void **state)
 {
 	static const char *const list[] = { "192.0.2.2", "192.0.2.3", "192.0.2.4" };
@@ -117,7 +118,7 @@ static void turns(void **state)
 	end(f);
 }
 
-/* A silent peer keeps its endpoint as long as the endpoint is one of the addresses in the
+/* A silent peer keeps its endpoint as long as the endpoint is one of the addresses in the DNS
  * answer. */
 static void one_of_several(void **state)
 {
@@ -143,9 +144,9 @@ static void try_for(struct fixture *f, unsigned s)
 	}
 }
 
-/* Some of three servers do not answer. The endpoint moves to the next address that has a route, and
- * from the last address to the first. It stays if the peer is heard meanwhile, or if the attempts
- * are far apart. */
+/* DNS answers with the addresses of three servers, and handshakes with some of them fail. The
+ * endpoint moves to the next address that has a route, and from the last address to the first. It
+ * stays if a packet of the peer arrives meanwhile, or if the attempts are far apart. */
 static void dead_among_live(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -158,7 +159,7 @@ static void dead_among_live(void **state)
 	assert_at(f, "192.0.2.3");
 	try_for(f, 70);
 	assert_at(f, "192.0.2.3");
-	heard(f); /* the server answers, and fails later */
+	heard(f); /* the server sends a packet, and fails later */
 	pass(f, 300);
 	f->unroutable = "192.0.2.4";
 	try_for(f, 70);
@@ -265,8 +266,8 @@ static void marks(void **state)
 	end(f);
 }
 
-/* Setting the same name again changes nothing. After another name or port is set, the next answer
- * replaces the endpoint even of a live peer. */
+/* Setting the same name again changes nothing. After another name or port is set, the next DNS
+ * answer replaces the endpoint even if packets of the peer arrive. */
 static void changed(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_session.c - when a session ends (by time, by messages, by revocation), and counters, each of
- * which is taken only once. */
+/* test_session.c - a session ends after a time, after a number of messages, and when it is revoked.
+ * session_take_counters() returns each counter only once, even to two threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -251,8 +251,8 @@ static void reset(void **state)
 	assert_int_equal(timers_next(&t, T0), TIMERS_NEVER);
 }
 
-/* timers_sent() and timers_received() ask the worker to notify the control thread only if the
- * control thread does not read the times within 10 s anyway. */
+/* If a packet starts a timer, timers_sent() and timers_received() return true, and the worker then
+ * notifies the control thread, unless the control thread will read the times within 10 s anyway. */
 static void watched(void **state)
 {
 	struct timers t = fresh();

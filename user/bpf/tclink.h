@@ -46,10 +46,10 @@ int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
 /* Detaches the program; does nothing if it is not attached. */
 void tclink_close(struct tclink *t);
 
-/* Returns the ifindex of the interface to which our program is attached. With tcx the interface may
- * be in any namespace, with clsact only in this one. Returns 0 if the interface was deleted, if the
- * interface has moved to another namespace (clsact only), or if somebody else has detached our
- * program by force. */
+/* Returns the ifindex of the interface to which our program is attached. With tcx this interface
+ * may have moved to another namespace. Returns 0 if our program is no longer attached: because the
+ * interface was deleted, because it has moved to another namespace (clsact only), or because
+ * another program has detached ours by force. */
 uint32_t tclink_where(const struct tclink *t);
 
 /* Removes the clsact filters that a dead owner of @interface left on any interface. */

@@ -35,8 +35,9 @@ void core_before_wait(struct core *c)
 		loop_timer_cancel(&c->collect_timer);
 }
 
-/* Wipes all keys after a suspend, or in a copy of the machine, because no key that was in memory
- * may be used again. The workers stopped sealing when they noticed the suspend (path/suspend.h). */
+/* Wipes all keys after a suspend, or after this virtual machine was restored or cloned, because no
+ * key that was in memory may be used again. The workers stopped sealing when they noticed this
+ * (path/suspend.h). */
 static void wipe_if_stale(void *ctx)
 {
 	struct core *c = ctx;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core.h - runs the protocol core (user/wg) in this process: the device, the timer that drives it,
- * the reclamation of objects that workers may still be using, and the wiping of all keys after a
- * suspend or a copy of the machine. Control thread.
+ * the reclamation of objects that workers may still be using, and the wiping of all keys after the
+ * host was suspended, restored or cloned. Control thread.
  */
 #ifndef WGXDP_CORE_H
 #define WGXDP_CORE_H
@@ -22,7 +22,7 @@ struct core {
 	struct device device;
 	struct qsbr *qsbr;
 	struct suspend suspend;
-	struct vmgenid *vmgenid;	  /* NULL = copies of the machine are not noticed */
+	struct vmgenid *vmgenid;	  /* NULL = a restore or clone is not noticed */
 	struct loop_timer protocol_timer; /* the device's next deadline */
 	struct loop_timer collect_timer;  /* armed while retired objects wait for a worker */
 };
@@ -33,7 +33,7 @@ struct core {
 int core_init(struct core *c, struct loop *loop, const struct options *options,
 	      struct device_ops_env *env, void *mapsync, struct fault *f);
 
-/* Watches for suspends and copies of the machine. */
+/* Watches for suspends, and for reports that this virtual machine was restored or cloned. */
 void core_watch(struct core *c);
 
 /* Arms the timers. Call this before each wait of the loop. */

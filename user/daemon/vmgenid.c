@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual machine that was restored from a snapshot, or cloned, has keys and counters that were
- * used before or are being used in another copy. Its hypervisor gives it a new generation ID. Since
- * Linux 5.18, the kernel's vmgenid driver announces a new ID with a line in the kernel's log. Linux
- * 6.8 also sent a uevent with NEW_VMGENID=1. Linux 6.8.8 and 6.9 removed this uevent, but the
- * kernels of some providers still have it. tests/vm/snapshot.sh tests both reports with real
- * snapshots.
+ * A virtual machine that was restored from a snapshot has keys and counters that it used before the
+ * restore, and a clone has keys and counters that another machine uses, too. The hypervisor gives a
+ * restored or cloned machine a new generation ID. Since Linux 5.18, the kernel's vmgenid driver
+ * announces a new ID with a line in the kernel's log. Linux 6.8 also sent a uevent with
+ * NEW_VMGENID=1. Linux 6.8.8 and 6.9 removed this uevent, but the kernels of some providers still
+ * have it. tests/vm/snapshot.sh tests both reports with real snapshots.
  *
  *   kernel ─┬▶ uevent socket ─┬▶ this thread ─┬▶ suspend.copies: workers seal nothing from here on
  *           └▶ /dev/kmsg ─────┘               └▶ eventfd ─▶ control thread: wipes all keys
@@ -148,8 +148,8 @@ static bool lost_report(struct vmgenid *v)
 	return lost_counts(v, loop_now_ns()) && may_report();
 }
 
-/* Reads one record of the log. Returns true if this machine is a copy, or if lost records may have
- * announced a copy. */
+/* Reads one record of the log. Returns true if it announces a new ID, or if lost records may have
+ * announced one. */
 static bool hear_log(struct vmgenid *v)
 {
 	char record[RECORD_MAX + 1];
@@ -161,8 +161,8 @@ static bool hear_log(struct vmgenid *v)
 	return logs_copy(record, (size_t)n);
 }
 
-/* Reads one uevent. Returns true if this machine is a copy, or if a lost message may have announced
- * a copy. */
+/* Reads one uevent. Returns true if it announces a new ID, or if a lost message may have announced
+ * one. */
 static bool hear_uevent(struct vmgenid *v)
 {
 	union {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmgenid.h - finds out that this host is a restored or copied virtual machine, whose keys and
- * counters may be in use in another copy. A separate thread listens, so that the workers know
- * immediately even while the control thread is busy.
+ * vmgenid.h - finds out that this host is a virtual machine that was restored or cloned. Its keys
+ * and counters may then have been used before, or by another machine. A separate thread listens, so
+ * that the workers know immediately even while the control thread is busy.
  */
 #ifndef WGXDP_VMGENID_H
 #define WGXDP_VMGENID_H
@@ -13,7 +13,7 @@
 struct vmgenid;
 
 /* Begins to listen for the kernel's reports. When the kernel reports that this virtual machine was
- * restored or copied, records this in @suspend, which is borrowed, and wakes the loop. Returns 0 or
+ * restored or cloned, records this in @suspend, which is borrowed, and wakes the loop. Returns 0 or
  * -errno. */
 int vmgenid_watch(struct vmgenid **v, struct loop *loop, struct suspend *suspend);
 void vmgenid_unwatch(struct vmgenid *v); /* does nothing if @v is NULL */

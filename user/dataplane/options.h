@@ -18,11 +18,14 @@
 
 enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
-/* Offloads that the user has turned off. */
+/* Which offloads the user has turned off: a member that is true means that its offload is off. */
 struct options_off {
-	bool gso; /* no large packets from the host, no UDP_SEGMENT */
-	bool gro; /* no merged packets into the host, no UDP_GRO */
-	bool uso; /* no large or merged UDP packets in the tunnel */
+	/* true: the host gives the tunnel no packets above the MTU, and UDP_SEGMENT is not used */
+	bool gso;
+	/* true: received packets are given to the host one by one, and UDP_GRO is not used */
+	bool gro;
+	/* true: in the tunnel only TCP packets are merged and split, and UDP packets are not */
+	bool uso;
 };
 
 /* The NICs that the command line names. If it names none, the routes determine the NICs. */

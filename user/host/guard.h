@@ -26,11 +26,13 @@
 #include "host/rules.h"
 #include "util/buffer.h"
 
+/* The most exits of one family, and the most prefixes that table main routes to one exit. If there
+ * are more, the chain "leak" of this family is absent. See struct guard_exit. */
 #define GUARD_EXITS_MAX 8
-#define GUARD_LOCAL_MAX 1024 /* prefixes of one exit; if it has more, the chain "leak" is absent */
+#define GUARD_LOCAL_MAX 1024
 
-/* One next hop of a default route in table main, and the prefixes that table main routes to this
- * next hop. */
+/* An exit: one next hop of a default route in table main, and the prefixes that table main routes
+ * to this next hop. */
 struct guard_exit {
 	char nic[16];
 	bool has_gateway;

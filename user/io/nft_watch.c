@@ -62,9 +62,11 @@ static bool names_table(const struct nlmsghdr *nlh, const char *name)
 
 struct search {
 	const char *name;
-	/* Sets of address families, as bits 1 << NFPROTO_... */
-	uint32_t deleted; /* the table or a part of it was deleted */
-	uint32_t later;	  /* the same, but only after the table was last added */
+	/* Sets of address families, as bits 1 << NFPROTO_...: */
+	/* families in which the table, or a chain or rule in it, was deleted */
+	uint32_t deleted;
+	/* families in which one of these was deleted since the table was last added */
+	uint32_t later;
 };
 
 static void take_message(struct search *s, const struct nlmsghdr *nlh)

@@ -123,11 +123,13 @@ struct worker {
 	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
-	uint64_t copies; /* what suspend_copies() returned at the start of the turn */
-	bool stale;	 /* result of suspend_stale(); if true, nothing may be sealed */
-	bool held_up;	 /* this turn was interrupted: see chain_time_passed() */
-	bool tun_ready;	 /* false: poll() has just found no packet in the TUN device */
-	bool udp_ready;	 /* the same for the UDP sockets */
+	/* what suspend_copies() returned at the start of the turn: how often a restore or clone of
+	 * the virtual machine was reported */
+	uint64_t copies;
+	bool stale;	/* result of suspend_stale(); if true, nothing may be sealed */
+	bool held_up;	/* this turn was interrupted: see chain_time_passed() */
+	bool tun_ready; /* false: poll() has just found no packet in the TUN device */
+	bool udp_ready; /* the same for the UDP sockets */
 	struct worker_offloads offloads; /* config.offloads without those that the kernel refused */
 	struct netlink *netlink;	 /* used by source_valid(); NULL = accept all sources */
 	struct icmp_budget icmp;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * suspend.h - detects that the host was suspended, or that it is a restored or copied virtual
- * machine. The keys in memory are then stale, and nothing may be sealed under them. After a suspend
- * they may have expired. In a copy, their counters may already have been used: by the other copy,
- * or by this machine before it was restored.
+ * suspend.h - detects that the host was suspended, or that it is a virtual machine that was
+ * restored from a snapshot or cloned. The keys in memory are then stale, and nothing may be sealed
+ * under them. After a suspend they may have expired. In a restored or cloned machine, their
+ * counters may already have been used: by this machine before it was restored, or by the machine
+ * from which it was cloned, or by another clone. In this header, "copied" means restored or cloned.
  *
  *   suspended   CLOCK_BOOTTIME advanced and CLOCK_MONOTONIC did not; any thread can see this
- *   copied      the kernel reports the copy (daemon/vmgenid.c), and @copies is incremented
+ *   copied      the kernel reports a new VM generation ID (daemon/vmgenid.c), and @copies is
+ *               incremented
  *
  *   any thread       suspend_stale(): true in either case; seal nothing while it returns true
  *   control thread   suspend_begin(); wipe all sessions and handshakes; suspend_end()
@@ -19,8 +21,8 @@
  * suspend_end() (A) released.
  *
  * Two gaps remain. If the host is suspended between the check and the system call, messages that
- * were sealed before the suspend are sent after the resume. And a worker of a copy goes on sending
- * until the kernel reports the copy.
+ * were sealed before the suspend are sent after the resume. And in a restored or cloned machine a
+ * worker goes on sending until the kernel reports the new VM generation ID.
  */
 #ifndef WGXDP_SUSPEND_H
 #define WGXDP_SUSPEND_H
@@ -35,28 +37,28 @@
 
 struct suspend {
 	_Atomic int64_t slept_ns; /* BOOTTIME - MONOTONIC at the last wipe */
-	_Atomic uint64_t copies;  /* how often the kernel reported a copy; any thread */
+	_Atomic uint64_t copies;  /* number of calls of suspend_copied(); any thread */
 	_Atomic uint64_t wiped;	  /* the value of copies at the last wipe */
 };
 
 void suspend_init(struct suspend *a);
 
-/* Returns true if there was a suspend or a reported copy after which the keys have not been wiped
- * yet. Reads two clocks. Any thread. */
+/* Returns true from a suspend or a call of suspend_copied() until the keys have been wiped. Reads
+ * two clocks. Any thread. */
 bool suspend_stale(const struct suspend *a);
 
-/* Returns how many copies were reported so far. Any thread. */
+/* Returns how often suspend_copied() was called so far. Any thread. */
 static inline uint64_t suspend_copies(const struct suspend *a)
 {
 	return atomic_load_explicit(&a->copies, memory_order_acquire);
 }
 
-/* Records that the kernel reported a copy. Any thread. */
+/* Records a report that this virtual machine was restored or cloned. Any thread. */
 void suspend_copied(struct suspend *a);
 
 /* The control thread calls suspend_begin(), wipes all keys, and calls suspend_end() with the mark.
- * If a suspend or copy comes between the two calls, suspend_stale() stays true, so the keys are
- * wiped again. */
+ * If a suspend or a call of suspend_copied() comes between the two calls, suspend_stale() stays
+ * true, so the keys are wiped again. */
 struct suspend_mark {
 	int64_t slept_ns;
 	uint64_t copies;

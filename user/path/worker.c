@@ -222,8 +222,9 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 	return moved;
 }
 
-/* Reads the clocks at the start of a turn. Turns less than SUSPEND_GAP_NS apart cannot span a
- * suspend. */
+/* Reads the clocks at the start of a turn. Checks whether the keys are stale only if that is
+ * possible: turns less than SUSPEND_GAP_NS apart cannot span a suspend, and while the number of
+ * copies is unchanged, no new report says that this virtual machine was restored or cloned. */
 static void read_clocks(struct worker *w)
 {
 	uint64_t before_ns = w->now_ns, copies = suspend_copies(w->config.suspend);
