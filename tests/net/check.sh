@@ -88,8 +88,9 @@ AF_XDP would bypass the nftables chain \"t marks\" that is configured there; --t
 nevertheless"
 in_ns a nft delete table ip t
 in_ns a ip xfrm policy add dir out src 192.0.2.1 dst 192.0.2.2 action block
-is "check warns of an IPsec policy" "$(check)" "eth0: data to peers whose packets an IPsec policy \
-encrypts or refuses is sent by the UDP socket, because AF_XDP would bypass the policy"
+is "check warns of an IPsec policy" "$(check)" "eth0: if an IPsec policy encrypts or refuses \
+the packets for a peer, data to this peer is sent by the UDP socket, because AF_XDP would bypass \
+the policy"
 in_ns a ip xfrm policy flush
 in_ns a tc qdisc add dev eth0 clsact
 in_ns a tc filter add dev eth0 ingress protocol ip prio 7 u32 match u32 0 0 flowid 1:1

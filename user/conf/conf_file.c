@@ -155,7 +155,9 @@ static int check_kind(int fd, const char *path, struct fault *f)
 
 	if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
 		return 0;
-	return fault(f, -EINVAL, "%s: this is not a regular file; write the text into one", path);
+	return fault(f, -EINVAL,
+		     "%s: this is not a regular file; save the configuration in a regular file",
+		     path);
 }
 
 /* Opens and reads a file. Returns 0 with *@fd open, which the caller closes; or -errno with @f

@@ -140,8 +140,8 @@ static void say_bypassed_by_host(struct nic_judgement *j, const struct nic_facts
 
 	if (f->ipsec == NIC_YES)
 		fault(add_reason(j, NIC_BYPASSED), 0,
-		      "%s: data to peers whose packets an IPsec policy encrypts or refuses is sent "
-		      "by the UDP socket, because AF_XDP would bypass the policy",
+		      "%s: if an IPsec policy encrypts or refuses the packets for a peer, data to "
+		      "this peer is sent by the UDP socket, because AF_XDP would bypass the policy",
 		      name);
 	if (*f->hooks.nat)
 		fault(add_reason(j, NIC_BYPASSED), 0,
