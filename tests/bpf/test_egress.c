@@ -199,7 +199,7 @@ static void test_row(void **state)
 /* --- limits and odd packets ------------------------------------------------------------------ */
 
 /* During a flood of packets without a peer, only as many pass as the limit per second allows. The
- * flood falls into one or two seconds of the clock, or into three on a slow machine. Packets for
+ * flood spans one or two seconds of the clock, or three on a slow machine. Packets for
  * peers are not limited. */
 static void test_no_peer_limit(void **state)
 {

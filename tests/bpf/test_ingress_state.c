@@ -267,7 +267,7 @@ static int see(void *ctx, void *data, size_t len)
 }
 
 /* Every packet of a flood is counted. For each reason, the number of samples per second is limited.
- * The flood falls into one or two seconds of the clock, or into three on a slow machine. */
+ * The flood spans one or two seconds of the clock, or three on a slow machine. */
 static void test_samples(void **state)
 {
 	const struct frame_spec specs[] = { { ANY(4, 9, SESSION) },

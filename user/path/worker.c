@@ -210,10 +210,11 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 
 		udp_hot = n > 0;
 		moved += n;
+	} else {
+		w->udp->ops->sweep(w->udp); /* as ingress_run() does: measures the send buffer */
 	}
 	if (w->tun_ready)
 		moved += egress_run(w);
-	w->udp->ops->sweep(w->udp);
 	for (unsigned i = 0; i < w->port_count; i++) {
 		w->ports[i].transport->ops->sweep(w->ports[i].transport);
 		*retry |= w->ports[i].transport->unsent > 0;
