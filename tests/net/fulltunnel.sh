@@ -186,7 +186,7 @@ kill -9 "$(daemon_pid a "$A")"
 wait_for 5 eval "! ip -n $ID-a link show dev $A"
 ok "detach after kill -9 succeeds" down a "$A"
 is "detach after kill -9 undoes all settings" "$(host_state)" "$before"
-is "detach after kill -9 unsets DNS" "$(tail -n 1 "$TMP/dns")" "$(echo "$dns_of_quick" | tail -n 1)"
+is "detach after kill -9 unsets DNS" "$(tail -n 1 "$TMP/dns")" "$(echo "$dns" | tail -n 1)"
 ok "attach succeeds" up
 kill -9 "$(daemon_pid a "$A")"
 wait_for 5 eval "! ip -n $ID-a link show dev $A"
