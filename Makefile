@@ -133,7 +133,8 @@ WGXDP := $(O)/wgxdp
 
 # Each AEAD backend except the libsodium one is for one architecture, and so is its test.
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
-OTHERS := $(wildcard tests/unit/test_aead_$(if $(filter aarch64,$(MACHINE)),avx,neon)*.c)
+OTHERS := $(wildcard $(patsubst %,tests/unit/test_aead_%*.c,\
+	$(if $(filter aarch64,$(MACHINE)),avx sse,neon)))
 unit_src := $(filter-out $(OTHERS),$(sort $(wildcard tests/unit/test_*.c)))
 bpf_src := $(sort $(wildcard tests/bpf/test_*.c))
 net_src := $(sort $(wildcard tests/net/test_*.c))

@@ -55,20 +55,32 @@ refuses "a second detach is refused" 1 "$A" in_ns a "$WGXDP" detach "$A"
 
 # --- which AEAD -----------------------------------------------------------------------------------
 
-best_aead()
+usable_aeads() # prints the AEADs that this CPU runs, in the order of their speed on hardware
 {
 	local flag
-	for flag in avx512ifma:avx512ifma avx512vl:avx512 avx2:avx2 asimd:neon; do
-		! grep -qw "${flag%:*}" /proc/cpuinfo || { echo "${flag#*:}" && return; }
+	for flag in avx512ifma:avx512ifma avx512vl:avx512 avx2:avx2 sse2:sse2 asimd:neon; do
+		! grep -qw "${flag%:*}" /proc/cpuinfo || echo "${flag#*:}"
 	done
 	echo libsodium
+}
+
+# QEMU without KVM has another order, because it computes some vector instructions slowly.
+emulated()
+{
+	grep -q 'QEMU TCG' /proc/cpuinfo || grep -qs dummy-virt /proc/device-tree/compatible
 }
 
 refuses "an unknown AEAD is refused with a list of those that exist" 2 \
 	"--aead fast: .*auto, .*libsodium" \
 	up --aead fast
 ok "attach succeeds" up
-is "the fastest AEAD of this CPU is used" "$(show a "$A" .path.aead)" "$(best_aead)"
+if emulated; then
+	ok "an AEAD that this CPU runs is used" \
+		grep -qx "$(show a "$A" .path.aead)" <(usable_aeads)
+else
+	is "the fastest AEAD of this CPU is used" "$(show a "$A" .path.aead)" \
+		"$(usable_aeads | head -n 1)"
+fi
 ok "detach succeeds" down a "$A"
 ok "attach --aead libsodium succeeds" up --aead libsodium
 is "show names that AEAD" "$(show a "$A" .path.aead)" libsodium

@@ -11,18 +11,26 @@
 #include <errno.h>
 #include <string.h>
 
-/* The test defines the first backends of the table itself, so that it can break them. */
+#include "crypto/aead_trial.h"
+
+/* The test defines the first backends of the table itself, so that it can break them. It also
+ * replaces the measurement. */
 #if defined(__aarch64__)
 #define aead_neon first
 #endif
 #define aead_avx512ifma first
 #define aead_avx512 second
 #define aead_avx2 third
+#define aead_sse2 fourth
+static uint64_t trial_ns(const struct aead_backend *b);
+#define aead_trial_ns trial_ns
 #include "crypto/aead.c" /* NOLINT(bugprone-suspicious-include) */
 #undef aead_neon
 #undef aead_avx512ifma
 #undef aead_avx512
 #undef aead_avx2
+#undef aead_sse2
+#undef aead_trial_ns
 
 static enum fault {
 	NONE,
@@ -35,7 +43,8 @@ static enum fault {
 	WRONG_ALONE,
 	N_FAULTS
 } fault;
-static bool first_usable, second_usable;
+static bool first_usable, second_usable, fourth_usable;
+static uint64_t first_ns = 100, fourth_ns = 100;
 
 static void broken_seal(struct aead_job *jobs, size_t n)
 {
@@ -77,7 +86,19 @@ static bool is_second_usable(void)
 
 const struct aead_backend first = { "first", is_first_usable, broken_seal, broken_open };
 const struct aead_backend second = { "second", is_second_usable, NULL, NULL };
+static bool is_fourth_usable(void)
+{
+	return fourth_usable;
+}
+
 const struct aead_backend third = { "third", is_second_usable, NULL, NULL };
+const struct aead_backend fourth = { "fourth", is_fourth_usable, broken_seal, broken_open };
+
+/* Libsodium is the slowest. */
+static uint64_t trial_ns(const struct aead_backend *b)
+{
+	return b == &first ? first_ns : b == &fourth ? fourth_ns : 1000;
+}
 
 /* 1. A correct backend passes the self-test, and a backend with any of the faults fails it. */
 static void test_selftest(void **state)
@@ -116,7 +137,51 @@ static void test_auto(void **state)
 	}
 }
 
-/* 3. A named backend that is unknown, unusable or faulty is refused, and the previous backend stays
+#if defined(__x86_64__) /* on arm64 the table has no fourth backend */
+/* 3. "auto" takes a later backend only if it is much faster, and never measures one that fails. */
+static void test_measured(void **state)
+{
+	static const struct {
+		uint64_t first_ns, fourth_ns;
+		const char *chosen;
+	} rows[] = {
+		{ 100, 100, "first" }, { 100, 76, "first" },	    { 100, 74, "fourth" },
+		{ 100, 1, "fourth" },  { 2000, 2000, "libsodium" }, { 2000, 1100, "fourth" },
+	};
+	const char *failed;
+
+	(void)state;
+	first_usable = fourth_usable = true;
+	second_usable = false;
+	fault = NONE;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		first_ns = rows[i].first_ns;
+		fourth_ns = rows[i].fourth_ns;
+		assert_int_equal(aead_select("auto", &failed), 0);
+		assert_string_equal(aead_name(), rows[i].chosen);
+		assert_null(failed);
+		assert_int_equal(aead_select("first", NULL),
+				 0); /* a named backend is not measured */
+		assert_string_equal(aead_name(), "first");
+	}
+	fault = OPENS_NOTHING; /* of both */
+	fourth_ns = 1;
+	assert_int_equal(aead_select("auto", &failed), 0);
+	assert_string_equal(aead_name(), "libsodium");
+	assert_string_equal(failed, "first");
+	first_ns = fourth_ns = 100;
+	fourth_usable = false;
+}
+#endif
+
+/* 4. The measurement returns a time. */
+static void test_trial(void **state)
+{
+	(void)state;
+	assert_in_range(aead_trial_ns(&aead_libsodium), 1, UINT64_MAX - 1);
+}
+
+/* 5. A named backend that is unknown, unusable or faulty is refused, and the previous backend stays
  * in use. */
 static void test_named(void **state)
 {
@@ -130,7 +195,7 @@ static void test_named(void **state)
 	assert_int_equal(aead_select("first", &failed), 0);
 	assert_string_equal(aead_name(), "first");
 
-	assert_int_equal(aead_select("fourth", &failed), -ENOENT);
+	assert_int_equal(aead_select("fifth", &failed), -ENOENT);
 	assert_null(failed);
 	assert_int_equal(aead_select("", &failed), -ENOENT);
 #if defined(__x86_64__) /* on arm64 the table has no second backend */
@@ -146,7 +211,7 @@ static void test_named(void **state)
 	assert_string_equal(aead_name(), "libsodium");
 }
 
-/* 4. The chosen backend runs, and aead_open_batch() counts the packets that open. */
+/* 6. The chosen backend runs, and aead_open_batch() counts the packets that open. */
 static void test_batch(void **state)
 {
 	uint8_t key[AEAD_KEY_LEN] = { 1 }, sealed[3][64], out[3][64];
@@ -171,7 +236,7 @@ static void test_batch(void **state)
 	assert_int_equal(aead_open_batch(jobs, 3), 0);
 }
 
-/* 5. The names in the table differ, and the last backend is the reference, which is always
+/* 7. The names in the table differ, and the last backend is the reference, which is always
  * usable. */
 static void test_table(void **state)
 {
@@ -193,8 +258,14 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_selftest), cmocka_unit_test(test_auto),
-		cmocka_unit_test(test_named),	 cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_selftest),
+		cmocka_unit_test(test_auto),
+#if defined(__x86_64__)
+		cmocka_unit_test(test_measured),
+#endif
+		cmocka_unit_test(test_trial),
+		cmocka_unit_test(test_named),
+		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_table),
 	};
 

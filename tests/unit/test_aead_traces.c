@@ -50,13 +50,24 @@ static bool has_avx512(void)
 }
 
 #define STORE(width, i) "vmovdqu" width "mm" #i ", 64*" #i "(%0)\n\t"
+#define STORE_SSE(i) "movdqu %%xmm" #i ", 64*" #i "(%0)\n\t"
 #define STORE4(width, a, b, c, d) STORE(width, a) STORE(width, b) STORE(width, c) STORE(width, d)
 #define STORE_LOWER(width)                                                                         \
 	STORE4(width, 0, 1, 2, 3)                                                                  \
 	STORE4(width, 4, 5, 6, 7) STORE4(width, 8, 9, 10, 11) STORE4(width, 12, 13, 14, 15)
+#define STORE4_SSE(a, b, c, d) STORE_SSE(a) STORE_SSE(b) STORE_SSE(c) STORE_SSE(d)
 #define STORE_UPPER(width)                                                                         \
 	STORE4(width, 16, 17, 18, 19)                                                              \
 	STORE4(width, 20, 21, 22, 23) STORE4(width, 24, 25, 26, 27) STORE4(width, 28, 29, 30, 31)
+
+static __attribute__((noinline)) void store_xmm(uint8_t *to)
+{
+	__asm__ volatile(STORE4_SSE(0, 1, 2, 3) STORE4_SSE(4, 5, 6, 7) STORE4_SSE(8, 9, 10, 11)
+				 STORE4_SSE(12, 13, 14, 15)
+			 :
+			 : "r"(to)
+			 : "memory");
+}
 
 static __attribute__((noinline)) void store_ymm(uint8_t *to)
 {
@@ -82,9 +93,14 @@ static __attribute__((noinline)) uint32_t masks_combined(void)
 
 static __attribute__((noinline)) void store_registers(struct run *r)
 {
-	if (has_avx512())
+	if (has_avx512()) {
 		r->masks = masks_combined();
-	(has_avx512() ? store_zmm : store_ymm)(r->registers[0]);
+		store_zmm(r->registers[0]);
+	} else if (__builtin_cpu_supports("avx")) {
+		store_ymm(r->registers[0]);
+	} else {
+		store_xmm(r->registers[0]);
+	}
 }
 
 #else

@@ -142,8 +142,7 @@ static INLINE void write_lanes(uint8_t *const *dst, const uint8_t *const *src, c
 	}
 }
 
-#include "crypto/aead_lanes_blocks.h"
-#include "crypto/aead_lanes_x86.h"
+#include "crypto/aead_lanes_256.h"
 
 #include "crypto/aead_lanes_chacha.h"
 #include "crypto/aead_lanes_poly.h"

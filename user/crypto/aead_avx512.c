@@ -29,8 +29,7 @@
 
 #include "crypto/aead_zmm.h"
 
-#include "crypto/aead_lanes_blocks.h"
-#include "crypto/aead_lanes_x86.h"
+#include "crypto/aead_lanes_256.h"
 
 #include "crypto/aead_lanes_chacha.h"
 #include "crypto/aead_lanes_poly.h"

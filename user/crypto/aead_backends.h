@@ -18,6 +18,9 @@ extern const struct aead_backend aead_avx512ifma, aead_avx512;
 
 /* 8 lanes of 32 bits. */
 extern const struct aead_backend aead_avx2;
+
+/* 4 lanes of 32 bits. */
+extern const struct aead_backend aead_sse2;
 #endif
 
 #if defined(__aarch64__) && defined(__AARCH64EL__)

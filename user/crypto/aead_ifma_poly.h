@@ -393,18 +393,12 @@ static void mac_dealt(struct poly *poly, const struct mac *mac)
 /* Computes the tag of one packet. */
 static void mac_one(struct poly *poly, const struct mac *mac)
 {
-	size_t blocks = mac->len / POLY_BLOCK_LEN;
-	uint8_t tail[2 * POLY_BLOCK_LEN];
-
-	if (blocks >= DEAL_MIN_BLOCKS) {
+	if (mac->len / POLY_BLOCK_LEN >= DEAL_MIN_BLOCKS) {
 		mac_dealt(poly, mac);
 		return;
 	}
 	poly_scalar_init(&poly->one, mac->key);
-	poly_scalar_blocks(&poly->one, mac->data, blocks);
-	poly_scalar_blocks(&poly->one, tail,
-			   poly_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
-	poly_scalar_finish(mac->tag, poly->one.h, mac->key);
+	poly_scalar_complete(&poly->one, mac, 0);
 }
 
 /* Computes the tags of @n packets, at most AEAD_WINDOW. */

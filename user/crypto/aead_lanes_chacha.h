@@ -58,27 +58,27 @@ static INLINE void set_slots(struct blocks *b, size_t slot, const struct aead_jo
 	store64(b->dst + slot, first + (uintptr_t)dst, second + (uintptr_t)dst);
 }
 
-/* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. Each step of a
- * quarter round is done for all four before the next step, so that the latencies overlap.
- * RFC 8439 2.3 */
+/* RFC 8439 2.1, in all lanes. */
+static INLINE void quarter_round(v32 *a, v32 *b, v32 *c, v32 *d)
+{
+	*a += *b;
+	*d = rotl16(*d ^ *a);
+	*c += *d;
+	*b = rotl12(*b ^ *c);
+	*a += *b;
+	*d = rotl8(*d ^ *a);
+	*c += *d;
+	*b = rotl7(*b ^ *c);
+}
+
+/* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. One after the other
+ * is better than step by step side by side: the CPU overlaps them anyway, and the compiler has to
+ * keep fewer words in registers. RFC 8439 2.3 */
 static INLINE void half_round(v32 x[16], int k)
 {
-	for (int i = 0; i < 4; i++) {
-		x[i] += x[4 + (i + k) % 4];
-		x[12 + (i + 3 * k) % 4] = rotl16(x[12 + (i + 3 * k) % 4] ^ x[i]);
-	}
-	for (int i = 0; i < 4; i++) {
-		x[8 + (i + 2 * k) % 4] += x[12 + (i + 3 * k) % 4];
-		x[4 + (i + k) % 4] = rotl12(x[4 + (i + k) % 4] ^ x[8 + (i + 2 * k) % 4]);
-	}
-	for (int i = 0; i < 4; i++) {
-		x[i] += x[4 + (i + k) % 4];
-		x[12 + (i + 3 * k) % 4] = rotl8(x[12 + (i + 3 * k) % 4] ^ x[i]);
-	}
-	for (int i = 0; i < 4; i++) {
-		x[8 + (i + 2 * k) % 4] += x[12 + (i + 3 * k) % 4];
-		x[4 + (i + k) % 4] = rotl7(x[4 + (i + k) % 4] ^ x[8 + (i + 2 * k) % 4]);
-	}
+	for (int i = 0; i < 4; i++)
+		quarter_round(&x[i], &x[4 + (i + k) % 4], &x[8 + (i + 2 * k) % 4],
+			      &x[12 + (i + 3 * k) % 4]);
 }
 
 static INLINE void load_state(v32 x[16], const struct blocks *b, int first_slot)
@@ -115,19 +115,6 @@ static INLINE void compute_lanes(const struct blocks *b, int slot, int groups)
 	}
 }
 
-/* Four quarter rounds, one for each column of the rows. RFC 8439 2.1 */
-static INLINE void row_round(v32 x[4])
-{
-	x[0] += x[1];
-	x[3] = rotl16(x[3] ^ x[0]);
-	x[2] += x[3];
-	x[1] = rotl12(x[1] ^ x[2]);
-	x[0] += x[1];
-	x[3] = rotl8(x[3] ^ x[0]);
-	x[2] += x[3];
-	x[1] = rotl7(x[1] ^ x[2]);
-}
-
 static INLINE void compute_rows(const struct blocks *b, int first_slot, int groups)
 {
 	v32 x[ROW_GROUPS][4], first[ROW_GROUPS][4];
@@ -139,7 +126,7 @@ static INLINE void compute_rows(const struct blocks *b, int first_slot, int grou
 	}
 	for (int i = 0; i < 20; i++) {
 		for (int g = 0; g < groups; g++) {
-			row_round(x[g]);
+			quarter_round(&x[g][0], &x[g][1], &x[g][2], &x[g][3]);
 			x[g][1] = i % 2 ? turn3(x[g][1]) : turn1(x[g][1]);
 			x[g][2] = turn2(x[g][2]);
 			x[g][3] = i % 2 ? turn1(x[g][3]) : turn3(x[g][3]);

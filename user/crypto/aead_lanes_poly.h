@@ -361,17 +361,13 @@ static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 static void mac_one(struct poly *poly, const struct mac *mac)
 {
 	size_t blocks = mac->len / POLY_BLOCK_LEN, dealt = 0;
-	uint8_t tail[2 * POLY_BLOCK_LEN];
 
 	poly_scalar_init(&poly->one, mac->key);
 	if (blocks >= DEAL_MIN_BLOCKS) {
 		dealt = blocks - blocks % TURN;
 		deal(poly, mac->data, dealt / TURN);
 	}
-	poly_scalar_blocks(&poly->one, mac->data + dealt * POLY_BLOCK_LEN, blocks - dealt);
-	poly_scalar_blocks(&poly->one, tail,
-			   poly_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
-	poly_scalar_finish(mac->tag, poly->one.h, mac->key);
+	poly_scalar_complete(&poly->one, mac, dealt);
 }
 
 /* Computes the tags of @n packets: in lanes, or one by one if the packets are too few. */

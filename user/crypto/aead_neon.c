@@ -31,9 +31,6 @@
 #endif
 
 #define LANES 4
-/* How many groups of ChaCha20 blocks are computed together. One group fills the registers; with
- * two, a block would cost 20 % more instructions. */
-#define INTERLEAVED 1
 #define INLINE inline __attribute__((always_inline))
 
 typedef uint32_t v32 __attribute__((vector_size(4 * LANES)));
@@ -134,46 +131,7 @@ static INLINE void write_words(uint8_t *dst, const uint8_t *src, v32 stream)
 	vst1q_u8(dst, veorq_u8(vld1q_u8(src), (uint8x16_t)stream));
 }
 
-/* Loads the keys of all lanes: @x[i] gets word i of each key. */
-static INLINE void load_keys(v32 x[8], const uint8_t *const *key)
-{
-	for (int half = 0; half < 2; half++) {
-		for (int i = 0; i < 4; i++)
-			x[4 * half + i] = load_words(key[i] + 16 * half);
-		transpose4(x + 4 * half);
-	}
-}
-
-/* Writes the output of all lanes: 64 bytes at dst[l] := 64 bytes at src[l] ^ lane l of @x. */
-static INLINE void write_lanes(uint8_t *const *dst, const uint8_t *const *src, const v32 x[16])
-{
-	for (int quarter = 0; quarter < 4; quarter++) {
-		v32 r[4];
-
-		for (int i = 0; i < 4; i++)
-			r[i] = x[4 * quarter + i];
-		transpose4(r);
-		for (int i = 0; i < 4; i++)
-			write_words(dst[i] + 16 * quarter, src[i] + 16 * quarter, r[i]);
-	}
-}
-
-#include "crypto/aead_lanes_blocks.h"
-
-/* Loads the state of the block in @slot: @x[i] gets row i. */
-static INLINE void load_rows(v32 x[4], const struct blocks *b, int slot)
-{
-	x[0] = *(const v32 *)sigma;
-	x[1] = load_words(b->key[slot]);
-	x[2] = load_words(b->key[slot] + 16);
-	x[3] = (v32){ b->number[slot], 0, b->low[slot], b->high[slot] };
-}
-
-static INLINE void write_rows(const struct blocks *b, int slot, const v32 x[4])
-{
-	for (int i = 0; i < 4; i++)
-		write_words(b->dst[slot] + 16 * i, b->src[slot] + 16 * i, x[i]);
-}
+#include "crypto/aead_lanes_128.h"
 
 /* Loads one block of 16 bytes from each address in @at, in halves. */
 static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2], size_t offset)
@@ -191,13 +149,6 @@ static INLINE void load2(v64 low[2], v64 high[2], const uint8_t *const at[LANES 
 {
 	load1(&low[0], &high[0], at, offset);
 	load1(&low[1], &high[1], at, offset + POLY_BLOCK_LEN);
-}
-
-/* BLOCK_LEN bytes at @dst := @src ^ @stream. */
-static INLINE void xor_block(uint8_t *dst, const uint8_t *src, const uint8_t *stream)
-{
-	for (int i = 0; i < BLOCK_LEN; i += 16)
-		write_words(dst + i, src + i, load_words(stream + i));
 }
 
 #include "crypto/aead_lanes_chacha.h"

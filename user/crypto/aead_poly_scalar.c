@@ -120,4 +120,14 @@ void poly_scalar_finish(uint8_t *tag, const uint64_t h[static 3], const uint8_t 
 	memcpy(tag + 8, &high, 8);
 }
 
+void poly_scalar_complete(struct poly_scalar *p, const struct mac *mac, size_t done)
+{
+	size_t blocks = mac->len / POLY_BLOCK_LEN;
+	uint8_t tail[2 * POLY_BLOCK_LEN];
+
+	poly_scalar_blocks(p, mac->data + done * POLY_BLOCK_LEN, blocks - done);
+	poly_scalar_blocks(p, tail, poly_tail(tail, mac->data + blocks * POLY_BLOCK_LEN, mac->len));
+	poly_scalar_finish(mac->tag, p->h, mac->key);
+}
+
 #endif

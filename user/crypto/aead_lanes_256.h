@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_x86.h - loads and stores of the backends for x86-64, which use 256-bit parts of a
- * register. Only these backends include this file, after aead_lanes_blocks.h.
+ * aead_lanes_256.h - loads and stores of the backends with registers of 256 or 512 bits, which they
+ * handle in parts of 256 bits. Only these backends include this file, after they have
+ * defined join() and part().
  */
-#ifndef WGXDP_AEAD_LANES_X86_H
-#define WGXDP_AEAD_LANES_X86_H
+#ifndef WGXDP_AEAD_LANES_256_H
+#define WGXDP_AEAD_LANES_256_H
+
+#include "crypto/aead_lanes_blocks.h"
 
 #define INTERLEAVED GROUPS /* how many groups of ChaCha20 blocks are computed together */
 
