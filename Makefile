@@ -218,10 +218,11 @@ arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-li
 	@$(MAKE) --no-print-directory $(ARM64) sysroot
 	@$(MAKE) --no-print-directory $(ARM64) all tests
 
-# In the guest, build/ has the programs for arm64 (tools/vm). The unit tests run without two
-# capabilities, because with them the kernel runs modprobe for each NIC name that does not exist.
-# Only ten tests of tests/net run: those whose results depend on the architecture (threads, rings,
-# the kernel's JIT, structures shared with the kernel, the NEON backend, byte order).
+# In the guest, build/ has the programs for arm64 (tools/vm). The unit tests run without
+# CAP_NET_ADMIN and CAP_SYS_MODULE, because with either of them the kernel runs modprobe for each
+# NIC name that does not exist. Only ten tests of tests/net run: those whose results depend on the
+# architecture (threads, rings, the kernel's JIT, structures shared with the kernel, the NEON
+# backend, byte order).
 ARM64_KERNEL ?= 6.12
 ARM64_NET := lifecycle moves accounting roaming queues offloads workers uapi fulltunnel faults
 ARM64_VM = tools/vm --arch=arm64 --timeout=14400

@@ -34,7 +34,7 @@ static __always_inline void count_pass(enum reason reason, __u64 bytes)
 
 /* Counts the data messages that were received for a session of the peer in @slot: @packets messages
  * with @bytes of UDP payload in total (GRO may have joined several into one skb). Counts nothing if
- * the peer is being removed and its element is already gone. */
+ * the peer is being removed and its element of `peer_stats` is already gone. */
 static __always_inline void count_peer_rx(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct peer_stats_value *v = bpf_map_lookup_elem(&peer_stats, &slot);

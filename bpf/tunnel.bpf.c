@@ -8,7 +8,8 @@
  *
  *   worker ─ tun_writer[queue] = slot; write ─▶ wg0 ─ ingress: does the source belong to the peer
  *                                                       │      in that slot? ─ yes ─▶ host
- *                                                       └─ no: dropped. Map and worker disagree.
+ *                                                       └─ no: dropped. The worker and the
+ *                                                              allowed-IP maps disagree.
  *
  * A write to a TUN queue runs the ingress hook within the same system call, so tun_writer[] holds
  * the slot of this packet's peer. The check catches errors of a worker, but not a malicious worker.
@@ -40,8 +41,8 @@
 #include "maps.bpf.h"
 #include "skb.bpf.h"
 
-/* At most this many packets per second whose destination belongs to no peer reach the worker. The
- * worker has a further limit for ICMP errors (path/chain.h). */
+/* Of the packets whose destination belongs to no peer, at most this many per second reach the
+ * worker. The worker has a further limit for ICMP errors (path/chain.h). */
 #define NO_PEER_PER_S 50
 
 static __u64 no_peer_limit;

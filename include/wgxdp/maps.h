@@ -102,10 +102,13 @@ struct mac_keys_value {
 	__u8 zero[2];
 };
 
-/* drops counts dropped packets. passes counts packets that failed a check but passed to the stack,
- * because the host forwards and the packet may belong to a connection to which the host applies
- * NAT. passes also counts, as REASON_stalled, data messages that passed to a UDP socket because
- * their worker hung. The key of both maps is enum reason (reasons.h). */
+/* drops: dropped packets.
+ *
+ * passes: packets that failed a check but passed to the stack, because the host forwards and the
+ * packet may belong to a connection to which the host applies NAT. Also, as REASON_stalled, data
+ * messages that passed to a UDP socket because their worker hung.
+ *
+ * The key of both maps is enum reason (reasons.h). */
 struct drops_value {
 	__u64 packets;
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */

@@ -3,7 +3,7 @@
  * reasons.h - why a packet was dropped or passed. Included by the BPF programs, the workers, the
  * daemon, the commands and the tests.
  *
- *   BPF ─▶ map drops ──┐
+ *   BPF ─▶ `drops` ────┐
  *   workers ─▶ memory ─┼─▶ daemon adds them up ─▶ `wgxdp show`: "name: packets (sentence)"
  *   device->counts ────┘
  *

@@ -20,8 +20,8 @@
 enum outcome {
 	STACK,	 /* passed, not counted: not ours, or a handshake for the daemon */
 	STEERED, /* redirected to the socket of the queue and counted for the peer */
-	/* If the host forwards: passed, and counted by reason in the map passes. Otherwise:
-	 * dropped, and counted by reason in the map drops. */
+	/* If the host forwards: passed, and counted by reason in `passes`. Otherwise: dropped, and
+	 * counted by reason in `drops`. */
 	REFUSED,
 };
 

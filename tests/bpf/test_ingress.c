@@ -143,7 +143,7 @@ static void test_peer_without_counters(void **state)
 	assert_memory_equal(&before, &after, sizeof(before));
 }
 
-/* On a NIC that is not in the map (for example while the NIC is being detached), all frames
+/* On a NIC that is not in the map `nics` (for example while the NIC is being detached), all frames
  * pass. */
 static void test_unknown_nic(void **state)
 {

@@ -370,7 +370,8 @@ static void test_peers(void **state)
 	close(stats);
 }
 
-/* The map holds exactly PEERS_MAX entries. The test fills it through its pin. */
+/* The map `peers` holds exactly PEERS_MAX entries. The test fills the map through its pin. Then
+ * loader_peer_set() of another peer must fail, and must not add the peer to `peer_stats`. */
 static void test_full_map_changes_nothing(void **state)
 {
 	struct peer_value v = { .name = "last" };

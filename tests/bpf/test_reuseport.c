@@ -103,7 +103,7 @@ static void put_session(uint32_t index, uint16_t worker, enum session_kind kind)
 static void set_heartbeats(bool worker0, bool worker1)
 {
 	loader_heartbeat(loader)[0] = worker0 ? INT64_MAX / 2 : 0;
-	loader_heartbeat(loader)[1] = worker1 ? INT64_MAX / 2 : 1; /* long ago */
+	loader_heartbeat(loader)[1] = worker1 ? INT64_MAX / 2 : 1; /* 1 ns: long ago */
 }
 
 static void begin_groups(struct group groups[2])
@@ -220,7 +220,7 @@ static void test_hung_worker(void **state)
 	close_group(&groups[1]);
 }
 
-/* If a slot of the map is empty, another socket of the same family gets the datagram. */
+/* If an element of `socks` is empty, another socket of the same family gets the datagram. */
 static void test_empty_places(void **state)
 {
 	struct group groups[2];
@@ -231,7 +231,7 @@ static void test_empty_places(void **state)
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET6, -1), 0);
 	assert_in_range(receiver_of_message(&groups[1], WIRE_DATA, OF_WORKER1), 0, MEMBERS - 1);
 	assert_int_equal(receiver_of_message(&groups[0], WIRE_DATA, OF_WORKER1), WORKER1);
-	/* A closed socket leaves the map, and its slot can be used again. */
+	/* A closed socket leaves the map, and its element can be used again. */
 	close(groups[0].fds[WORKER1]);
 	groups[0].fds[WORKER1] = open_socket(AF_INET, FRAME_PORT, true);
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET,

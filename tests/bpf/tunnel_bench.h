@@ -175,8 +175,9 @@ static inline void wait_for_verdict(int fd, uint64_t drops_before)
 			return;
 }
 
-/* Writes the packet of @r to @queue and checks that it arrives or is dropped. The other queue has a
- * slot that would give most rows the opposite verdict. This slot must not matter. */
+/* Writes the packet of @r to @queue and checks that it arrives if @r->in is true, and otherwise is
+ * dropped. The other queue has a slot that would give most rows the opposite verdict. This slot
+ * must not matter. */
 static inline void check_in_row(const struct in_row *r, uint8_t family, unsigned queue)
 {
 	int fd = r->kind == ECHO ? -1 : open_socket(family, r->from);

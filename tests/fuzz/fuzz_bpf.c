@@ -11,7 +11,7 @@
 #include "fuzz_main.h"
 #include "io/decap.h"
 
-/* Bits of the first byte. */
+/* Bits of the first byte of the input. */
 enum { TYPE = 7, FAMILY = 8, CHECKSUM = 16, LONGER = 32, FORWARDS = 64 };
 
 static void require(bool what)

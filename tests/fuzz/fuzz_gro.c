@@ -164,7 +164,7 @@ static void check(void)
 			unsigned *flow = &last[flow_of[p]];
 
 			if (flow_of[p] < FLOWS && p + 1u <= *flow)
-				abort(); /* a later packet of the flow came before it */
+				abort(); /* the flow's packets are out of order */
 			*flow = p + 1u;
 		}
 	}

@@ -10,7 +10,7 @@
 #include "fuzz_main.h"
 #include "wg/cookie.h"
 
-/* Bits of the first byte. */
+/* Bits of the first byte of the input. */
 enum { WHICH = 3, UNDER_LOAD = 4, SIGNED = 8, ELSEWHERE = 16 };
 
 static struct pair t;
@@ -56,9 +56,10 @@ static unsigned answers(const struct node *n)
 	return n->sends - n->sent[WIRE_COOKIE];
 }
 
-/* Returns true if @dg equals the original in all bytes that matter. mac2 matters only under load.
- * The sender's index in a handshake message does not matter if the macs are recomputed, because
- * only mac1 covers it ([W] 5.4.3), so anybody who knows the public key can change it. */
+/* Returns true if @dg equals the original in all bytes that always matter. mac2 is not compared,
+ * because it matters only under load. If the macs are recomputed, the sender's index in a handshake
+ * message is not compared either: only mac1 covers the index ([W] 5.4.3), so anybody who knows the
+ * public key can change the index. */
 static bool same(uint8_t type, const struct datagram *dg, bool is_signed)
 {
 	size_t from = is_signed && type != WIRE_COOKIE ? 8 : 0;

@@ -17,7 +17,8 @@ TREE=$DIRECTORY/tree
 # tools/vm and tools/toolchain export the name of the directory that they use.
 processes() { grep -lzE "^(job|root)=$DIRECTORY/" /proc/[0-9]*/environ 2>/dev/null; }
 has_file() { compgen -G "$1" >/dev/null; }
-has_child() # NAME: starts no process, because the child may have this name only for a moment
+# Uses only builtins of the shell, because the child may have this name only for a moment.
+has_child() # NAME
 {
 	local children='' child name=''
 	read -r children <"/proc/$pid/task/$pid/children"

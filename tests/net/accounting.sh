@@ -40,7 +40,7 @@ up() # RX TX
 		peer lost AllowedIPs=10.99.0.4/32)
 }
 
-# The second peer's addresses are within the forger's prefixes.
+# The peer "second" has addresses within the prefixes of the peer "forger".
 up_nested() # PATH
 {
 	ours a "$A" --rx "$1" --tx "$1" < <(
@@ -94,8 +94,8 @@ inner_bytes()
 }
 
 # A handshake takes 148 and 92 bytes. Each of ten pings has 84 bytes and becomes a message of 128
-# bytes. The initiator's first packet confirms the session, unless the initiator sends a keepalive
-# of 32 bytes before that packet.
+# bytes. The initiator's first data message confirms the session. It is the first ping, or a
+# keepalive of 32 bytes if the initiator sends one before the ping.
 for path in xdp udp; do
 	ok "$path: attach succeeds in a" up_pair a "$A" 1 $path b 2
 	ok "$path: attach succeeds in b" up_pair b "$B" 2 $path a 1

@@ -110,8 +110,8 @@ in_ns h nft -f - <<-EOR
 EOR
 MASQUERADED=("10.1.0.2 192.0.2.2 192.0.2.1" "2001:db8:1::2 2001:db8::2 2001:db8::1")
 
-# The XDP or TC program passes fragments uncounted, because it can check only whole datagrams. It
-# counts all other answers.
+# The XDP or TC program counts the answers to the masqueraded client as passed. It does not count
+# the fragments of an answer, because it can check only whole datagrams.
 masqueraded() # WHAT LINE...
 {
 	local before

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# With `wgxdp set wg0 debug on` the daemon logs the four messages of wg(4). A message names the peer
-# if the peer is known, and otherwise the address, also for packets that XDP, TC or a worker
-# dropped. For a flood, the log has only a few lines per second, and the number of suppressed lines.
+# With `wgxdp set wg0 debug on` the daemon logs four events in the words of OpenBSD's wg(4), even if
+# XDP, TC or a worker dropped the packet. Each line has the address, and the peer if the peer is
+# known. For a flood, the log has only a few lines per second, and the number of suppressed lines.
 # logs.sh tests where the lines go.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py

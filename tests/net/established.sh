@@ -7,16 +7,16 @@
 # entry.
 #
 #   ┌─────── a ────────┐            ┌────── b ──────┐
-#   │ client, wgxdp    │            │ server, wgxdp │     four such pairs at once: XDP and UDP, with
-#   │ INPUT: drop  eth0 ════════ eth0               │     an entry that lasts and one that does not
+#   │ client, wgxdp    │            │ server, wgxdp │     four such pairs at once: XDP and UDP, each
+#   │ INPUT: drop  eth0 ════════ eth0               │     with entries of ENTRY_S and of 3 s
 #   │ 10.99.0.1        │    veth    │ 10.99.0.2     │
 #   └──────────────────┘            └───────────────┘
 #
 # The client sends its keepalive 10 s after the answered ping. A conntrack entry expires ENTRY_S
 # after its last packet. ENTRY_S is less than IDLE_S, but more than the time from the keepalive to
-# the end of IDLE_S, so the entry still exists only if the keepalive has refreshed it. In the other
-# pairs an entry lasts 3 s and has expired by then, which shows that the test can fail. With LONG=1
-# the entries have the kernel's default timeouts, and the idle time is 60 s.
+# the end of IDLE_S. At the end of IDLE_S the entry therefore exists only if the keepalive has
+# refreshed it. An entry of 3 s has expired by then, which shows that the test can fail. With LONG=1
+# there are two pairs, whose entries have the kernel's default timeouts, and the idle time is 60 s.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -26,8 +26,8 @@ FORGERIES = 600
 TCP, UDP = 7001, 7002
 OUTGOING = {"no_peer", "no_endpoint", "staged_full", "no_session", "too_big", "send_failed",
             "tx_full", "loop"}
-# These losses that the daemon reports are not counted among the fates of received datagrams: tun_tx
-# and xsk_tx concern packets in the other direction, and kernel_drops() already includes udp_rx.
+# tally() leaves out these losses, although the daemon reports them: tun_tx and xsk_tx concern
+# packets in the other direction, and kernel_drops() already includes udp_rx.
 LOST_ELSEWHERE = {"tun_tx", "xsk_tx", "udp_rx"}
 
 

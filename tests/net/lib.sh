@@ -303,9 +303,9 @@ internet()
 }
 clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
 
-# Prints how many of COUNT pings are answered. Sends all of them at once, because ping(8) waits 5 s
-# for the answers only if none has arrived when it sends the last ping; otherwise it waits about two
-# round trips.
+# Prints how many of COUNT pings are answered. All pings are sent at once, so that no answer arrives
+# before the last ping is sent. Then ping(8) waits up to 5 s for the answers. If an answer had
+# arrived earlier, ping would wait only for about two round trips.
 answers() # COUNT NS ADDRESS...
 {
 	local count=$1 ns=$2

@@ -122,8 +122,8 @@ nobody_in_a() { [ -z "$(ip netns pids "$ID-a")" ]; }
 
 # Ctrl-C has one of two results: the command ends and has undone everything, or the attach is
 # already complete and the status is 0. Without its option --foreground, timeout(1) would also
-# signal the daemon. The daemon may still search for memory leaks (ASan) after it has undone
-# everything.
+# signal the daemon. If the command was interrupted, the test waits until the daemon has ended, too,
+# because under ASan the daemon still searches for memory leaks after it has undone everything.
 interrupt() # SECONDS
 {
 	local status=0 left

@@ -91,8 +91,9 @@ write_config()
 	peer b Endpoint=192.0.2.2:51820 AllowedIPs="10.7.0.0/24, 10.8.0.0/16"
 }
 
-# The peer is a host of its own. It counts unencrypted packets that bypass the tunnel. If its
-# interface were named wg0, wg(8) would talk to the daemon instead of the kernel.
+# The peer is a host of its own. It counts unencrypted packets that bypass the tunnel. Its interface
+# is not named wg0, because wg(8) would then talk to the daemon, whose /run/wireguard the namespace
+# shares, instead of the kernel.
 peer_host()
 {
 	wait_for $PATIENCE test -e /sys/class/net/nic1
