@@ -11,7 +11,7 @@
 #   │ :51821  192.0.2.1       eth0 ════════ eth0 wgpeer.py; a tap      │
 #   └─────────────────────────────┘    veth    └───────────────────────┘
 #
-# With LONG=1 it also waits for sessions to expire, which takes 190 s.
+# With LONG=1 the test also waits for sessions to expire, which takes 190 s.
 
 . "$(dirname "$0")/lib.sh"
 need_root

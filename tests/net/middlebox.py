@@ -155,8 +155,8 @@ class Direction:
         if self.held and time.monotonic() - self.held_at > HOLD_S:
             self.release(lambda left: True)
 
-    # One method for each fate except reorder. `pass` is a keyword of Python, so setattr below adds
-    # its method.
+    # One method for each fate except reorder. `pass` is a keyword of Python, so the method for this
+    # fate is called let_pass, and setattr() below adds the name `pass`.
 
     def let_pass(self, frame):
         self.put(frame)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # The tunnel interface is created in one namespace and moved to a second, a third, and back, while
-# the UDP sockets stay in the first. A tcx program moves with the interface; a clsact filter is
-# attached again. In each namespace a packet with a source that does not belong to its peer is
-# dropped, and the MTU of a route limits the padding.
+# the UDP sockets stay in the first. A tcx program moves with the interface. A clsact filter does
+# not, so the daemon attaches it again. In each namespace a packet with a source that does not
+# belong to its peer is dropped, and the MTU of a route limits the padding.
 #
 #   a: eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #      wg0 10.99.0.1 ──▶ c ──▶ d ──▶ a

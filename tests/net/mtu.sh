@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# An interface without MTU in its configuration gets an MTU that fits the path: 1412 behind PPPoE
-# (1492), also where only the route has that MTU. When the NIC's MTU grows while the tunnel is up,
-# frames larger than the AF_XDP buffers must not be lost in either direction. When an MTU that was
-# too large for AF_XDP is lowered, the tunnel begins to use AF_XDP.
+# An interface without MTU in its configuration gets an MTU that fits the path: 1412 if the NIC has
+# an MTU of 1492 (PPPoE), and 1320 if the route has an MTU of 1400. When the NIC's MTU grows while
+# the tunnel is up, frames larger than the AF_XDP buffers must not be lost in either direction. When
+# a NIC's MTU that was too large for AF_XDP is lowered, the tunnel begins to use AF_XDP.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #                          MTU 1500 ─▶ 3000; 9000 ─▶ 1500 on both

@@ -18,7 +18,8 @@
 #   │                             │         │ DNS at 198.51.100.1          │
 #   └─────────────────────────────┘         └──────────────────────────────┘
 #
-# The cases run at the same time, because each of them waits for the 15 s of silence.
+# The cases run at the same time, because several of them wait until the server has been silent for
+# 15 s.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

@@ -140,9 +140,9 @@ relayed() # PATH
 	is "$1: the hub drops nothing" "$(show h "$H" '.drops | tojson')" "{}"
 }
 
-# Hole punching. Each peer knows the public address of the other peer's NAT. A peer's first packet
-# opens this peer's own NAT for answers, but the other NAT drops this packet unless the other peer
-# has already sent a packet.
+# Hole punching. Each peer knows the public address of the other peer's NAT. A peer's packets open
+# the peer's own NAT for answers. The other NAT drops them until the other peer has sent a packet,
+# too.
 punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# If the user names no NIC, the daemon chooses the NIC of the default route or of an endpoint's
-# route when this route appears, and again when the route moves.
+# If the user names no NIC, the daemon uses the NIC of the default route and the NICs of the routes
+# to the endpoints. It chooses the NICs again when such a route appears or moves.
 #
 #   a: eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b
 #      eth1 198.51.100.1 ═══ 198.51.100.2 eth0 :c

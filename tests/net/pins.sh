@@ -7,8 +7,9 @@
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #
-# Each "machine" is a mount namespace of its own with a /sys/fs/bpf of its own. The host may have
-# mounted more than one file system there, as bpftool does, so machine() unmounts all of them.
+# Each "machine" is a mount namespace of its own with a /sys/fs/bpf of its own. On the host several
+# file systems may be mounted there, one over another (bpftool mounts one, for example), so
+# machine() unmounts all of them.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -115,7 +116,7 @@ machine first "mount -t bpf bpf /sys/fs/bpf"
 ok "first: attach succeeds" on first a "$WGXDP" attach eth0 "$CONF"
 is "first: the path is XDP, and the maps are pinned" "$(path_of first)" "xdp xdp true $PINS/$A"
 (
-	# This mount namespace is a copy of the first one, so both have the same bpffs.
+	# The mount namespace of "second" is a copy of that of "first", so both have the same bpffs.
 	exec nsenter --mount --target "${machines[first]}" -- \
 		unshare --mount --propagation private sh -c \
 		"mount --bind $TMP/run /run/wgxdp; mount --bind $TMP/var /run/wireguard

@@ -42,8 +42,8 @@ up() # PATH ENDPOINT
 
 sent() { show a "$A" '.path.tx_packets | "\(.xsk) \(.udp)"'; }
 
-# All N pings are answered, and their N messages leave by PATH. One message may go through the UDP
-# socket, to refresh conntrack.
+# Checks that all N pings are answered, and that their N messages leave by PATH. If PATH is xdp, one
+# message may go through the UDP socket, to refresh conntrack.
 by() # WHAT PATH PING-ARGUMENT...
 {
 	local what=$1 path=$2 before after xsk udp

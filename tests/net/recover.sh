@@ -60,8 +60,8 @@ by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# All pings in both directions are answered, and their 40 messages take PATH. One message may take
-# the UDP socket, to refresh conntrack.
+# Checks that all pings in both directions are answered, and that their 40 messages take PATH. If
+# PATH is xdp, one message may take the UDP socket, to refresh conntrack.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp

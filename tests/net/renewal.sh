@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# One side restarts while the other still holds the old session. No packet is lost, because the
-# first answer leaves under the new session as soon as the new session is confirmed.
+# One side restarts while the other still holds the old session. No packet is lost: the first packet
+# under the new session confirms this session, so the answer to the packet already leaves under it.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 

@@ -8,8 +8,8 @@
 #   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server and the internet 203.0.113.9
 #   eth0 192.0.2.1 ══════════════════               and 2001:db8:9::9
 #
-# nftables in b counts the packets to the internet that arrive on eth0, because they were sent
-# unencrypted. A program in a keeps sending packets to the internet.
+# A program in a keeps sending packets to the internet. nftables in b counts those that arrive on
+# eth0, which were sent unencrypted.
 
 . "$(dirname "$0")/lib.sh"
 need_root

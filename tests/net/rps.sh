@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # A udev rule or tuned(8) may set RPS on every new interface, including the tunnel's. Packets then
-# reach the TC program some time after the worker's write, when tun_writer may already name the next
-# packet's peer. No packet of an honest peer is lost, and `show` says that RPS is on.
+# reach the TC program some time after the worker's write, when the BPF map "tun_writer" may already
+# name the peer of a later packet. No packet of an honest peer is lost, and `show` says that RPS is
+# on.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  two peers, 10.99.0.2 and .3, that send by turns
 

@@ -41,8 +41,8 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 heard() { grep -cE -- "$1" "$HEARD"; }
 hears() { wait_for 5 grep -qE -- "$1" "$HEARD"; }
 
-# Counts the lines that match REGEX, from READY=1 on. After READY=1 service.py prints the addresses
-# and routes.
+# Counts the lines of $HEARD that match REGEX, beginning with the line READY=1. service.py prints
+# the addresses and routes after that line.
 by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; } # REGEX
 
 ready_with() { [ "$(by_then .)" -ge "$1" ]; } # LINES

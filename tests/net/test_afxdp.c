@@ -242,7 +242,7 @@ static void data_messages_are_counted(void **state)
 
 	(void)state;
 	memset(msg, WIRE_DATA, sizeof(msg));
-	send(fd, msg, 33, 0); /* one byte of data: the only message that is counted */
+	send(fd, msg, 33, 0); /* one byte of data: only this message is counted */
 	send(fd, msg, 32, 0); /* a keepalive */
 	msg[0] = WIRE_INITIATION;
 	send(fd, msg, 148, 0);
@@ -357,8 +357,8 @@ static void a_link_down_holds_frames_until_it_is_up(void **state)
 	close(fd);
 }
 
-/* Frames that never complete count as in flight, and as lost when the socket is closed. No NIC of a
- * virtual machine keeps frames, so the test hides three completed frames. */
+/* Frames that never complete count as in flight, and as lost when the socket is closed. Every NIC
+ * of a virtual machine completes its frames, so the test removes three of the idle frames. */
 static void what_never_completes_is_counted(void **state)
 {
 	struct path_stats sum = { 0 };

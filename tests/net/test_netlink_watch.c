@@ -19,8 +19,8 @@ static void test_watch(void **state)
 {
 	static const struct {
 		const char *command;
-		unsigned want; /* flags that must be reported; flags in @also may be */
-		unsigned also;
+		unsigned want; /* flags that must be reported */
+		unsigned also; /* flags that may be reported as well */
 	} cases[] = {
 		/*  0 */ { "ip link set d1 mtu 1400", NETLINK_CHANGED_LINK, NETLINK_CHANGED_ROUTE },
 		/*  1 */
@@ -32,7 +32,7 @@ static void test_watch(void **state)
 		/*  3 */
 		{ "ip addr add 2001:db8:3::3/128 dev d1 nodad", NETLINK_CHANGED_ADDRESS,
 		  NETLINK_CHANGED_ROUTE },
-		/* 4: the kernel completes case 3 in a work queue, and may report its address now */
+		/* 4: the kernel may report the address of case 3 only now, from a work queue */
 		{ "ip route add 10.4.0.0/16 dev d1", NETLINK_CHANGED_ROUTE,
 		  NETLINK_CHANGED_ADDRESS },
 		/*  5 */ { "ip route del 10.4.0.0/16", NETLINK_CHANGED_ROUTE, 0 },

@@ -229,7 +229,7 @@ static void test_direct(void **state)
 		/* 5 */ { "2001:db8::2", NULL, "2001:db8::1", 1500 },
 		/* 6 */ { "2001:db8::2", "2001:db8::77", "2001:db8::1", 1500 },
 		/* 7 */ { "2001:db8:9::9", NULL, "2001:db8::1", 1450 },
-		/* 8: its link is given by ifindex */ { "fe80::2", NULL, "fe80::1", 1500 },
+		/* 8: link-local, on link e.ifindex */ { "fe80::2", NULL, "fe80::1", 1500 },
 		/* 9 */ { "fe80::2", "fe80::1", "fe80::1", 1500 },
 	};
 

@@ -70,8 +70,8 @@ static unsigned received_v6(unsigned calls)
 	return v6;
 }
 
-/* Many single datagrams, and trains whose datagrams fill several batches: in both floods of IPv4,
- * the datagrams of IPv6 are received at least as fast as one in four calls. */
+/* IPv4 is flooded by single datagrams, or by trains whose datagrams fill several batches. In both
+ * cases 4 * UDP_QUIET_EVERY calls receive all datagrams of IPv6. */
 static void a_flood_in_one_family_does_not_starve_the_other(void **state)
 {
 	enum { PHASES = 2 * UDP_QUIET_EVERY, V6 = 20, TRAIN = 64, LENGTH = 100 };

@@ -17,7 +17,8 @@ A=${ID}a B=${ID}b
 UNIT=$TMP/wgxdp@$A.service
 sed "s|/usr/local/sbin/wgxdp|$WGXDP|" configs/wgxdp@.service >"$UNIT"
 
-# ASan's leak detector needs ptrace, which the unit does not allow. Under ASan no memory is locked.
+# ASan's leak detector needs ptrace, which the unit does not allow. No memory is locked under ASan,
+# so the test then does not check VmLck.
 under_asan() { ldd "$WGXDP" | grep -q libasan; }
 if under_asan; then
 	export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0

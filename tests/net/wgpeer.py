@@ -32,7 +32,8 @@ CONSTRUCTION = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s"
 IDENTIFIER = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
 REJECT_AFTER_MESSAGES = 2**64 - 2**13 - 1
 
-# On a slow machine (emulation) this multiplies the time limits of tests, also in lib.sh.
+# The environment variable PATIENCE multiplies the time limits of tests, for slow machines
+# (emulation). lib.sh uses it as well.
 PATIENCE = int(os.environ.get("PATIENCE") or 1)
 
 

@@ -8,8 +8,8 @@
 #      10.99.0.1        └ queue 1 ── 51823 wireguard-go 10.99.0.3 ┘
 #              eth1 ═══════════════ 51824 wireguard-go 10.99.0.4, eth0 :c
 #
-# A veth chooses the queue by a hash of the flow. The second wireguard-go gets a port that hashes to
-# another queue than the first's.
+# A veth chooses the queue by a hash of the flow. The second wireguard-go gets a port whose packets
+# arrive on another queue than those of the first wireguard-go.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -64,7 +64,7 @@ struct node {
 	uint8_t private[WIRE_KEY_LEN];
 	struct endpoint address;
 	int64_t unix_offset_ns;
-	uint64_t clock_step_ns, clock_ahead_ns; /* each reading adds the first to the second */
+	uint64_t clock_step_ns, clock_ahead_ns; /* each reading of the clock adds the step */
 	bool under_load;
 	int send_error, index_error, peer_error,
 		allowed_error; /* results of the ops, 0 or -errno; the test sets them */

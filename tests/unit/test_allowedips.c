@@ -209,8 +209,9 @@ static void table(void **state)
 	assert_int_equal(lookup(f, "10.1.0.24"), 5);
 }
 
-/* Moves a peer's prefixes to another list and inserts them again, one of them for another peer. In
- * between, lookups still find the first peer. Afterwards its list has the new order. */
+/* Moves the prefixes of peer 0 to another list and inserts them again, one of them for peer 1.
+ * Until a prefix is inserted again, lookups find peer 0. Afterwards the list of peer 0 has the new
+ * order. */
 static void listed_anew(void **state)
 {
 	struct fixture *f = *state;

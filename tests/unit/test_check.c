@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_check.c - the warnings of `wgxdp check` about the clock. tests/net/check.sh tests
- * those about the rest of the host, tests/net/files.sh those about the file. */
+/* test_check.c - the warnings of `wgxdp check` about the clock. tests/net/check.sh tests the
+ * warnings about the rest of the host, and tests/net/files.sh the warnings about the file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

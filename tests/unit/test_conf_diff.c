@@ -34,7 +34,7 @@ static const struct {
 } cases[] = {
 	{ IF SECRET PEER A, IF SECRET PEER A, "", false },
 	{ IF SECRET, IF OTHER, "key ", false },
-	{ IF SECRET, IF, "", false }, /* an absent key is not cleared */
+	{ IF SECRET, IF, "", false }, /* the key stays if the new file has none */
 	{ IF, IF SECRET, "key ", false },
 	{ IF "ListenPort=1\n", IF "ListenPort=2\nFwMark=3\n", "port mark ", false },
 	{ IF, IF PEER A, "add A ", false },

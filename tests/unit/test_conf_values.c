@@ -129,7 +129,7 @@ static void tables(void **state)
 		{ "Table = 0xCa6C", CONF_TABLE_NUMBER, 0xca6c, "0xCa6C" },
 		{ "Table = main", CONF_TABLE_NUMBER, 254, "main" },
 		{ "Table = 0", CONF_TABLE_NUMBER, 254,
-		  "0" }, /* the main table, as for the kernel */
+		  "0" }, /* for the kernel, 0 is the main table */
 		{ "Table = 4294967295", CONF_TABLE_NUMBER, UINT32_MAX, "4294967295" },
 		{ "Table = Off", CONF_TABLE_OFF, 0, "Off" },
 		{ "Table = 7\nTable =", CONF_TABLE_AUTO, 0, "" }, /* the last line counts */

@@ -233,8 +233,8 @@ static void refuse(const struct wire_cookie *reply)
 	assert_memory_equal(&maker, &before, sizeof(before));
 }
 
-/* Each time after signing a message, a maker accepts exactly one reply to that message, which must
- * be unaltered. */
+/* Each time a maker has signed a message, it accepts one unaltered reply to this message, and no
+ * other reply. */
 static void test_consume(void **state)
 {
 	struct wire_cookie reply, late;

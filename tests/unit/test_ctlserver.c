@@ -226,8 +226,8 @@ static void waiting_holds_back(void **state)
 	close(b);
 }
 
-/* Four clients wait for the same decision. Behind the `confirm` that waits, each client has sent a
- * second one. Two clients hang up. The other two receive the answers to both of their requests. */
+/* Four clients send two `confirm` requests each, the first of which waits for a decision. Two
+ * clients hang up. The other two receive the answers to both of their requests. */
 static void hung_up_while_waiting(void **state)
 {
 	struct world *w = *state;
@@ -252,10 +252,10 @@ static void hung_up_while_waiting(void **state)
 	}
 }
 
-/* Two clients wait for a decision. A third client sends `set`, during which one of the two hangs
- * up, and `confirm`, which makes the decision. The third client and the client that still waits are
- * answered. Because the `set` takes all the time that one client may have in a turn, the server's
- * timer handles the `confirm`. */
+/* Two clients wait for a decision. A third client sends `set` and then `confirm`. During the `set`
+ * one of the two waiting clients hangs up. The `confirm` makes the decision. The third client and
+ * the client that still waits are answered. Because the `set` takes all the time that one client
+ * may have in a turn, the server's timer handles the `confirm`. */
 static void answers_others(void **state)
 {
 	struct world *w = *state;

@@ -267,9 +267,8 @@ static void test_next_session(void **state)
 		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
 }
 
-/* 6. chain_time_passed() reports a suspend again when it is called again. The flush may call it
- * first, but a batch whose sessions were chosen before the suspend must still learn of the
- * suspend. */
+/* 6. After a suspend, every call of chain_time_passed() in the turn reports the suspend, because
+ * the sessions of several batches may have been chosen before it. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;
