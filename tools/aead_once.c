@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 	if (!b || len > LEN_MAX || batch < 1 || batch > BATCH_MAX) {
 		fprintf(stderr,
 			"usage: aead_once BACKEND BYTES BATCH seal|open TIMES\n"
-			"BYTES is at most %d, BATCH %d, and this CPU must run BACKEND.\n",
+			"BYTES is at most %d, BATCH at most %d. This CPU must support BACKEND.\n",
 			LEN_MAX, BATCH_MAX);
 		return 2;
 	}

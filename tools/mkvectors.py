@@ -89,8 +89,7 @@ assert hchacha20(bytes(range(32)), bytes.fromhex("000000090000004a00000000314159
     "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc"
 
 
-# -- the handshake, [W] 5.4.2, 5.4.3, 5.4.4, 5.4.5, 5.4.7
-# -------------------------------------------
+# -- the handshake, [W] 5.4.2, 5.4.3, 5.4.4, 5.4.5, 5.4.7 ------------------------------------------
 
 def transcript(name, psk, source):
     f = {k: fixed(name + k, 32) for k in ("initiator_private", "responder_private",

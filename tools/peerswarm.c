@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * peerswarm - simulates many WireGuard peers of one hub. All peers share one UDP socket.
- * tools/bench uses it as the load for a hub with 1,000 peers. It works with any WireGuard
- * implementation as the hub, because it uses the protocol core of wgxdp.
+ * tools/bench uses it as the load for a hub with 1,000 peers. The peers use the protocol core of
+ * wgxdp. The hub may be any WireGuard implementation.
  *
  *   peerswarm keys COUNT                     prints the public keys of the peers, one in each line
  *   peerswarm send HUB_KEY ADDRESS PORT [--active N] [--length N] [--seconds S]

@@ -17,8 +17,8 @@
 
 static uint8_t space[ENCAP_HEADER_MAX + 2 + ROOM];
 
-/* Returns the sum of RFC 1071: that of the 16-bit words in network order, with an odd last byte
- * padded on the right. */
+/* Returns @sum plus the 16-bit words at @p in network order (RFC 1071). An odd last byte is padded
+ * on the right. */
 static uint32_t plain_sum(const uint8_t *p, size_t n, uint32_t sum)
 {
 	for (size_t i = 0; i < n; i++) {

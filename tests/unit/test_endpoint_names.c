@@ -80,7 +80,7 @@ static void moved(void **state)
 	assert_at(f, "192.0.2.3");
 	assert_int_equal(f->lookups, 2);
 
-	/* Since the endpoint was replaced 46 s ago, no packet has come from the peer. So the next
+	/* No packet has come from the peer in the 46 s after the endpoint was replaced, so the next
 	 * DNS answer replaces the endpoint at once. */
 	pass(f, 46);
 	answer(f, 60, "192.0.2.4", NULL, NULL);

@@ -35,7 +35,7 @@ static void roamed(void **state)
 	end(f);
 }
 
-/* The peer roamed and is unreachable at its new endpoint. The address of the previous answer
+/* The peer roamed and is unreachable at its new endpoint. The address of the last DNS answer
  * becomes the endpoint again, even before the new lookup is answered. The lookups are at least 15 s
  * apart. */
 static void roamed_and_lost(void **state)
@@ -50,7 +50,7 @@ static void roamed_and_lost(void **state)
 	pass(f, 100);
 	assert_int_equal(f->lookups, 1);
 	endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
-	assert_at(f, "198.51.100.7"); /* the lookup does not begin within the call */
+	assert_at(f, "198.51.100.7"); /* the lookup begins only in the next turn */
 	pass(f, 0.1);
 	assert_at(f, "192.0.2.2");
 	assert_int_equal(f->lookups, 2);

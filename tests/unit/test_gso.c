@@ -53,8 +53,8 @@ static void compare(struct segment s, uint16_t size)
 	assert_int_equal(total, s.payload);
 }
 
-/* 1. Every kind of packet: exact and inexact multiples, one segment, the smallest segments, and
- * packets of almost 64 KiB. */
+/* 1. Every kind of packet: payloads that are a multiple of the segment size and payloads that are
+ * not, one segment, the smallest segments, and packets of almost 64 KiB. */
 static void test_cut(void **state)
 {
 	static const uint16_t payloads[] = { 1, 2, 99, 100, 101, 1000, 5600, 65400 };
@@ -141,7 +141,7 @@ static void test_finish(void **state)
 		assert_int_equal(g.segments, 1);
 		assert_int_equal(gso_segment_len(&g, 0), len);
 		assert_memory_equal(packet, expected, len);
-		packet[len - 1] ^= 1; /* without the flag, a wrong checksum stays wrong */
+		packet[len - 1] ^= 1; /* without NEEDS_CSUM, a wrong checksum stays wrong */
 		memcpy(expected, packet, len);
 		vnet.flags = 0;
 		assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_handshake.c - which messages of types 1 to 3 are refused and for what reason, and cookies.
- * The tests use the simulated clock and network of world.h, and two devices as in test_device.c.
+ * test_handshake.c - which messages of types 1 to 3 are refused and for what reason, and how
+ * cookies are sent and used. The tests use the simulated clock and network of world.h, and two
+ * devices as in test_device.c.
  */
 #include "pair.h"
 
@@ -121,7 +122,7 @@ static void replayed_initiation(void **state)
 	second = intercept(t.w, WIRE_INITIATION);
 	assert_int_equal(node_input(t.b, &second), REASON_none);
 
-	/* the same after the peer was removed and added again */
+	/* the timestamp still increases after the peer was removed and added again */
 	device_peer_remove(&t.a->device, t.ab);
 	t.ab = world_meet(t.a, t.b, true);
 	world_pass(t.w, 1);
@@ -207,7 +208,8 @@ static void cookies(void **state)
 	assert_true(endpoint_same_remote(&t.ab->endpoint, &t.b->address));
 	assert_int_equal(t.ab->rx_bytes, 0);
 
-	/* The next retry uses the cookie, which is valid only for the same address and port. */
+	/* The next retry uses the cookie, which is valid only for the address and port to which b
+	 * sent it. */
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
 	born = t.w->now_ns;
 	while (!t.w->queue)

@@ -144,8 +144,8 @@ static void ends(void **state)
 	assert_int_equal(run_p("read a; [ \"$a\" = word ]", "word\n", 9000, &f), 0);
 	assert_int_equal(run_p(long_output, NULL, 9000, &f), -EREMOTEIO);
 	assert_non_null(strstr(f.text, "status 7: 0123456789 0123456789"));
-	/* On a timeout the program's children are killed with it. A daemon that a program left
-	 * behind is not waited for. */
+	/* On a timeout the program and its children are killed. If a program ends and leaves a
+	 * daemon behind, run_program() does not wait for the daemon. */
 	assert_int_equal(run_p("/bin/sleep 30", NULL, 100, &f), -ETIMEDOUT);
 	assert_int_equal(run_p("/bin/sleep 3 & exit 0", NULL, 9000, &f), 0);
 	assert_true(time(NULL) - begin < 9);

@@ -147,7 +147,8 @@ static void test_never4(void **state)
 		check(&udp[i], make4, 17);
 	for (unsigned i = 0; i < sizeof(icmp) / sizeof(*icmp); i++)
 		check(&icmp[i], make4, 1);
-	assert_int_equal(icmp_error(out, packet, make4(20, 1), 0), 0); /* no ICMP type */
+	/* The packet ends before the ICMP type. */
+	assert_int_equal(icmp_error(out, packet, make4(20, 1), 0), 0);
 	for (size_t len = 0; len < 20; len++)
 		assert_int_equal(icmp_error(out, packet, make4(len, 17), 0), 0);
 }

@@ -491,7 +491,7 @@ static void test_tai64n(void **state)
 		/* 1 */ { 0, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
 		/* 2 */ { (1 << 24) - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a } },
 		/* 3 */ { 1 << 24, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x01 } },
-		/* 4: the last step of a second is shorter than 2^24 ns */
+		/* 4: timestamps grow in steps of 2^24 ns; the last step of a second is shorter */
 		{ NS_PER_S - 1, { 0x40, 0, 0, 0, 0, 0, 0, 0x0a, 0x3b } },
 		/* 5 */ { NS_PER_S, { 0x40, 0, 0, 0, 0, 0, 0, 0x0b } },
 		/* 6: 2021-01-01 00:00:00.5 */
@@ -506,7 +506,7 @@ static void test_tai64n(void **state)
 		noise_tai64n(out, table[n].unix_ns);
 		assert_memory_equal(out, table[n].out, sizeof(out));
 	}
-	/* A timestamp 2^24 ns later is always greater, and one a moment later is never less. */
+	/* 2^24 ns later the timestamp is always greater. A moment later it is never less. */
 	noise_tai64n(last, 0);
 	for (uint64_t t = 1 << 24; t < 5 * NS_PER_S; t += 1 << 24) {
 		noise_tai64n(out, t);

@@ -47,8 +47,8 @@ static void retries_and_gives_up(void **state)
 	world_free(t.w);
 }
 
-/* The other side begins handshakes and never receives our response. This delays our own retries,
- * but not the end of the attempt. */
+/* The other side begins handshakes and never receives our response. This delays the retries of
+ * our own handshake, but we still give up that handshake in time. */
 static void gives_up_though_answering(void **state)
 {
 	struct pair t = meet();
@@ -231,7 +231,7 @@ static void persistent_keepalive(void **state)
 	node_send(t.b, t.ba); /* traffic in either direction delays the keepalive */
 	world_pass(t.w, 9);
 	node_send(t.b, t.ba);
-	world_pass(t.w, 24.9); /* only the passive keepalive in between */
+	world_pass(t.w, 24.9); /* meanwhile a sends only its passive keepalive */
 	assert_int_equal(t.a->sent[WIRE_DATA], 3);
 	assert_int_equal(t.b->sent[WIRE_DATA], 2);
 
@@ -315,8 +315,8 @@ static void add_silent_peers(struct node *n, unsigned count)
 	}
 }
 
-/* Calls device_tick() until nothing is due, and checks that no call takes longer than its turn.
- * Returns the number of calls. */
+/* Calls device_tick() until nothing is due, and checks that no call begins more work after
+ * PASS_TURN_NS. Returns the number of calls. */
 static unsigned tick_in_turns(struct node *n)
 {
 	uint64_t now_ns = n->world->now_ns, before;

@@ -83,7 +83,7 @@ static void test_ipv4(void **state)
 	struct endpoint to;
 
 	(void)state;
-	memset(&to, 0, sizeof(to)); /* the whole union */
+	memset(&to, 0, sizeof(to)); /* { 0 } would clear only the union's first member */
 	check(false, error4, sizeof(error4), changes, sizeof(changes) / sizeof(*changes));
 	assert_true(parse(false, error4, sizeof(error4), &to));
 	assert_int_equal(to.remote.v4.sin_family, AF_INET);
@@ -107,7 +107,7 @@ static void test_ipv6(void **state)
 	struct endpoint to;
 
 	(void)state;
-	memset(&to, 0, sizeof(to)); /* the whole union */
+	memset(&to, 0, sizeof(to)); /* { 0 } would clear only the union's first member */
 	check(true, error6, sizeof(error6), changes, sizeof(changes) / sizeof(*changes));
 	assert_true(parse(true, error6, sizeof(error6), &to));
 	assert_int_equal(to.remote.v6.sin6_family, AF_INET6);

@@ -113,7 +113,7 @@ static void test_least_recently_used_goes(void **state)
 	assert_non_null(r);
 	for (uint32_t i = 0; i < RATELIMIT_BUCKETS; i++)
 		assert_int_equal(drain(r, v4(i, 1), T0), 1);
-	assert_int_equal(drain(r, v4(0, 1), T0), 0); /* source 0 is now the newest */
+	assert_int_equal(drain(r, v4(0, 1), T0), 0); /* now source 1 is the least recently used */
 	assert_int_equal(drain(r, v4(RATELIMIT_BUCKETS, 1), T0),
 			 1); /* replaces the bucket of source 1 */
 	assert_int_equal(drain(r, v4(0, 1), T0), 0);
@@ -123,7 +123,7 @@ static void test_least_recently_used_goes(void **state)
 	ratelimit_free(r);
 }
 
-/* Compares with a plain implementation: an array with one bucket per source. */
+/* Compares ratelimit.c with a plain implementation: an array with one bucket per source. */
 #define SOURCES (2 * RATELIMIT_BUCKETS)
 
 struct model {

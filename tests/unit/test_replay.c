@@ -71,7 +71,7 @@ static void far_ahead(void **state)
 	     { 5 + REPLAY_WINDOW_BITS - WINDOW, 0 }, { 5 + REPLAY_WINDOW_BITS, -EALREADY });
 	PLAY({ 100, 0 }, { 1ULL << 40, 0 }, { (1ULL << 40) - WINDOW, 0 },
 	     { (1ULL << 40) - WINDOW - 1, -ERANGE }, { 100, -ERANGE });
-	/* the same words of the ring, many turns later, hold no old bits */
+	/* when the ring reuses the words of counters 1 to 3, the words hold no old bits */
 	PLAY({ 1, 0 }, { 2, 0 }, { 3, 0 }, { 64 * REPLAY_WINDOW_BITS + 3, 0 },
 	     { 64 * REPLAY_WINDOW_BITS + 2, 0 }, { 64 * REPLAY_WINDOW_BITS + 1, 0 });
 }

@@ -4,7 +4,7 @@
 
 #include "names_pair.h"
 
-/* The resolver keeps the addresses that a peer can have, and the least TTL. */
+/* The resolver keeps the addresses that are valid in an endpoint, and the least TTL. */
 static void collected(void **state)
 {
 	static const struct {

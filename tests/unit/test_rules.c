@@ -73,7 +73,7 @@ static void messages_end(void **state)
 	set_counter(t.ab, REJECT_AFTER_MESSAGES - 1);
 	node_send(t.a, t.ab);
 	world_pass(t.w, 0.1);
-	assert_int_equal(t.b->received_data, heard + 1); /* the last counter */
+	assert_int_equal(t.b->received_data, heard + 1); /* the message with the last counter */
 	node_send(t.a, t.ab);
 	peer_timers_keepalive(&t.a->device, t.ab, t.w->now_ns);
 	world_pass(t.w, 0.1);
@@ -94,7 +94,7 @@ static struct datagram packet_of(struct pair *t)
 static void age(void **state)
 {
 	struct pair t = connected();
-	uint64_t born = current(t.ba)->born_ns; /* the responder's session is older */
+	uint64_t born = current(t.ba)->born_ns; /* the responder's session begins first */
 	struct datagram early, late;
 
 	(void)state;
@@ -211,7 +211,8 @@ static void keepalives_of_others(void **state)
 	sent = t.a->sent[WIRE_DATA];
 	/* 10 s after the first data message, b sends a keepalive, as other implementations do. */
 	world_pass(t.w, 5.1);
-	/* Only other implementations send another one 10 s later, so the test sends it for b. */
+	/* Other implementations send a second keepalive 10 s later. Our device does not, so the
+	 * test sends it for b. */
 	world_pass(t.w, 10);
 	peer_timers_keepalive(&t.b->device, t.ba, t.w->now_ns);
 	for (unsigned i = 0; i < 12; i++) {

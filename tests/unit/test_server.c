@@ -319,7 +319,7 @@ static void answers_later(void **state)
 	say(w, b, "later\n");
 	close(b);
 	turn(w);
-	assert_null(later); /* a client that has hung up does not wait */
+	assert_null(later); /* the client has hung up, so its connection was closed */
 	close(a);
 }
 
@@ -410,7 +410,8 @@ static void eviction(void **state)
 	assert_int_equal(closed, 1);
 	say(w, extra, "big\n");
 	assert_string_equal(hear(fds[2]), "x\n");
-	assert_null(hear(fds[2])); /* newer than client 1, but has no unread answer */
+	/* Client 2 was disconnected. It is newer than client 1, but has no unread answer. */
+	assert_null(hear(fds[2]));
 	close(fds[2]);
 	fds[2] = extra;
 
@@ -424,7 +425,7 @@ static void eviction(void **state)
 	close(fds[1]);
 	fds[1] = extra;
 
-	/* No client is idle. A new client waits until one becomes idle. */
+	/* No client is idle. A new client waits until another client becomes idle. */
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++)
 		read_some(w, fds[i]);
 	extra = dial(w);

@@ -29,7 +29,7 @@
 #define TRY_NS (REKEY_TIMEOUT_S * NS_PER_S + JITTER_NS)
 #define BOUND_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S + TRY_NS + TRY_NS + 2 * NS_PER_S)
 /* Under load, the cookie for the initiation and the cookie for the response each need one more
- * retry, and a secret that changes meanwhile needs another. */
+ * retry. If the cookie secret changes meanwhile, a third retry is needed. */
 #define BOUND_UNDER_LOAD_NS (BOUND_NS + 3 * TRY_NS)
 
 struct sim {
@@ -164,8 +164,8 @@ static void hub_forgets(struct sim *s, unsigned i)
 	s->client_of[i] = NULL;
 }
 
-/* Makes client @i a peer of the hub. The client's endpoint becomes @where, as the hub knew it
- * before, or stays unknown if @where is NULL. */
+/* Makes client @i a peer of the hub. @where is the client's endpoint as the hub knew it before, or
+ * NULL if the hub does not know an endpoint. */
 static void hub_learns(struct sim *s, unsigned i, const struct endpoint *where)
 {
 	struct node *hub = &s->w->nodes[0];
@@ -228,9 +228,9 @@ static void remove_and_add(struct sim *s)
 	}
 }
 
-/* Steps the wall clock of node @i, but never to a time before the latest timestamp that it has
- * sent. A restarted node does not know that timestamp, and the others would refuse its initiations
- * ([W] 5.1). */
+/* Steps the wall clock of node @i, but never to a time before the latest timestamp that the node
+ * has sent. If the node was restarted, it does not know that timestamp. It would send older
+ * timestamps, and the other nodes would refuse its initiations ([W] 5.1). */
 static void set_clock(struct sim *s, unsigned i, int64_t offset_ns)
 {
 	struct node *n = &s->w->nodes[i];
@@ -293,8 +293,8 @@ static void refusals(struct sim *s)
 	n->send_error = n->index_error = 0;
 }
 
-/* Flips a bit that the receiver checks. Bits of mac2 are left out, because mac2 is checked only
- * under load, and bits of the index of a cookie reply, because the index is not authenticated. */
+/* Flips a bit that the receiver checks. This is never a bit of mac2, which is checked only under
+ * load, or of the receiver index in a cookie reply, which is not authenticated. */
 static void damage(struct sim *s, struct datagram *dg)
 {
 	size_t first = dg->data[0] == WIRE_COOKIE ? offsetof(struct wire_cookie, nonce) : 0;
@@ -304,10 +304,10 @@ static void damage(struct sim *s, struct datagram *dg)
 	dg->forged = true;
 }
 
-/* An attacker repeats or damages some of the last datagrams. As [W] 2.1 says, an authentic datagram
- * that no node has accepted yet would make the peer roam to the attacker, and so would a datagram
- * whose receiver has lost its timestamps. The test therefore sends such datagrams only from their
- * real address. */
+/* An attacker repeats or damages some of the last datagrams. An authentic datagram may still be
+ * accepted if no node has accepted it yet, or if the receiver has since lost the sender's latest
+ * timestamp. The attacker's address would then become the sender's endpoint ([W] 2.1). The test
+ * therefore sends such datagrams only from their real address. */
 static void attack(struct sim *s)
 {
 	for (unsigned times = 1 + below(s, 8); times; times--) {

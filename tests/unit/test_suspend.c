@@ -213,8 +213,8 @@ static void is_copied(struct machine *m)
 	suspend_copied(&m->suspend);
 }
 
-/* While the host sleeps, the control thread wipes the keys. Then the worker, which still holds the
- * session, seals. */
+/* The host sleeps. When the host wakes, the control thread wipes the keys. Then the worker, which
+ * still holds the session, seals. */
 static void sleeps_and_is_wiped(struct machine *m)
 {
 	sleeps(m);

@@ -251,8 +251,9 @@ static void reset(void **state)
 	assert_int_equal(timers_next(&t, T0), TIMERS_NEVER);
 }
 
-/* If a packet starts a timer, timers_sent() and timers_received() return true, and the worker then
- * notifies the control thread, unless the control thread will read the times within 10 s anyway. */
+/* If a packet starts a timer, timers_sent() and timers_received() return true, so that the worker
+ * notifies the control thread. If the control thread will read the times within 10 s anyway, both
+ * functions return false. */
 static void watched(void **state)
 {
 	struct timers t = fresh();
@@ -275,8 +276,9 @@ static void watched(void **state)
 	assert_int_equal(timers_next(&t, AT(13)), TIMERS_NEVER);
 	assert_true(timers_sent(&t, true, AT(14)));
 
-	/* Unanswered data has a deadline after 15 s. Data that arrives in between has a nearer one,
-	 * so the control thread reads the times 10 s later. */
+	/* The data sent at 14 s has its deadline at 29 s. But data that arrives at 14.5 s makes a
+	 * keepalive due at 24.5 s, and the worker does not notify the control thread of that. The
+	 * control thread therefore reads the times at 24 s. */
 	assert_int_equal(timers_next(&t, AT(14)), AT(24));
 	assert_false(timers_received(&t, true, AT(14.5)));
 	assert_int_equal(timers_next(&t, AT(24)), AT(24.5));

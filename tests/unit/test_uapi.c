@@ -82,7 +82,7 @@ static void own_key(void **state)
 	/* If the device is given the private key of one of its peers, this peer is removed. */
 	assert_int_equal(say(&w, "set=1\nprivate_key=" ZERO "\n\n"), 0);
 	assert_int_equal(say(&w, text), 0);
-	assert_int_equal(endpoints_set, 1); /* the daemon is told that a name no longer applies */
+	assert_int_equal(endpoints_set, 1); /* the daemon is told that the endpoint has no name */
 	assert_int_equal(w.device.peer_count, 2);
 	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
 	assert_int_equal(w.device.peer_count, 1);
@@ -184,8 +184,8 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* With replace_allowed_ips, a prefix that is given again is never removed in between. The peer's
- * other prefixes are removed at the end of its lines. */
+/* After replace_allowed_ips, a prefix that the peer has and that is given again is not removed, not
+ * even for a moment. The peer's other prefixes are removed at the end of the peer's lines. */
 static void replaced(void **state)
 {
 	static const struct {
@@ -199,17 +199,19 @@ static void replaced(void **state)
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.2/32\npublic_key=" B "\n",
 		  "10.0.0.1/32 fd00::3/128 ", "allowed_ip=10.0.0.2/32\n" },
-		/* an invalid line: all prefixes stay until the end, and are then removed */
+		/* lines after an invalid line have no effect, so no prefix is given again */
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=x\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
-		/* a prefix moves to another peer, or is removed; the list is replaced twice */
+		/* a prefix moves to another peer */
 		{ "public_key=" A "\nreplace_allowed_ips=true\npublic_key=" B
 		  "\nallowed_ip=10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
+		/* a prefix is given again and then removed */
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=10.0.0.1/32\nallowed_ip=-10.0.0.1/32\n\n",
 		  "10.0.0.1/32 10.0.0.2/32 fd00::3/128 ", "" },
+		/* the list is replaced twice */
 		{ "public_key=" A
 		  "\nreplace_allowed_ips=true\nallowed_ip=-10.0.0.2/32\nallowed_ip=10.0.0.5/32\n"
 		  "replace_allowed_ips=true\nallowed_ip=fd00::3/128\n\n",

@@ -37,14 +37,15 @@ static const struct conversation {
 	/*  2: peers in the order in which they were added */
 	{ "set=1\npublic_key=" C "\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n", OK,
 	  PEER_HEAD(C) PEER_TAIL PEER_HEAD(A) PEER_TAIL PEER_HEAD(B) PEER_TAIL },
-	/*  3: allowed IPs move to another peer, or are removed; row 4 replaces them */
+	/*  3: an allowed IP moves to another peer; only the peer that has it can remove it */
 	{ "set=1\npublic_key=" A "\nallowed_ip=10.0.0.1/32\nallowed_ip=10.0.0.2/32\n"
 	  "allowed_ip=10.0.0.3/32\n"
 	  "public_key=" B "\nallowed_ip=10.0.0.2/32\nallowed_ip=-10.0.0.1/32\npublic_key=" A
 	  "\nallowed_ip=-10.0.0.3/32\n\n", OK,
 	  PEER_HEAD(A) PEER_TAIL "allowed_ip=10.0.0.1/32\n" PEER_HEAD(B) PEER_TAIL
 	  "allowed_ip=10.0.0.2/32\n" },
-	/*  4 */ { "set=1\npublic_key=" A "\nallowed_ip=::/0\nallowed_ip=0.0.0.0/0\n"
+	/*  4: replace_allowed_ips removes the earlier allowed IPs */
+	{ "set=1\npublic_key=" A "\nallowed_ip=::/0\nallowed_ip=0.0.0.0/0\n"
 	  "replace_allowed_ips=true\n"
 		   "allowed_ip=0.0.0.0/0\n\n", OK,
 		   PEER_HEAD(A) PEER_TAIL "allowed_ip=0.0.0.0/0\n" },
@@ -52,7 +53,7 @@ static const struct conversation {
 	{ "set=1\npublic_key=" A "\nremove=true\nallowed_ip=10.0.0.1/32\npreshared_key=" B
 	  "\nendpoint=192.0.2.1:1\npersistent_keepalive_interval=1\nreplace_allowed_ips=true\n"
 	  "remove=true\nupdate_only=true\npublic_key=" B "\n\n", OK, PEER_HEAD(B) PEER_TAIL },
-	/*  6: update_only */
+	/*  6: update_only changes a peer, but adds none */
 	{ "set=1\npublic_key=" A "\nupdate_only=true\nallowed_ip=10.0.0.1/32\npublic_key=" B
 	  "\npublic_key=" B "\nupdate_only=true\nallowed_ip=10.0.0.2/32\n\n", OK,
 	  PEER_HEAD(B) PEER_TAIL "allowed_ip=10.0.0.2/32\n" },

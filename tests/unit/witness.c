@@ -97,7 +97,7 @@ static bool witness_insert(struct witness *t, uint64_t what, uint64_t number)
 	return true;
 }
 
-/* Returns true if the pair @what, @number is new. */
+/* Records the pair @what, @number. Returns true if the pair is new. */
 static bool witness_first(struct witness *t, uint64_t what, uint64_t number)
 {
 	struct witness old = *t;

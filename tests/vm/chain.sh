@@ -45,7 +45,8 @@ seen() { bpftool -j map dump pinned "$THEIRS/seen" | jq '.[0].formatted.value'; 
 no_loss() { pinged a "$1" 20 0.05; }
 
 # Checks that the answers to 20 pings through the tunnel arrive by AF_XDP. With "each" the neighbour
-# must see these answers, with "passed" only what wgxdp passes.
+# must see these answers. With "passed" it must not see them, because wgxdp redirects them first. In
+# both cases the neighbour must see the answers to 20 pings outside of the tunnel.
 both() # WHAT each|passed
 {
 	local before xsk

@@ -60,10 +60,10 @@ class Watch:
     def __exit__(self, *_):
         seconds = max(time.monotonic() - self.clock, 1 / TICKS)
         after = self.snapshot()
-        # A process that is missing in the first snapshot counts with all of its CPU time, as a new
-        # process. If that time is longer than the measurement, the process is old, and the first
-        # snapshot had left it out: it does not count. A process that has ended counts through its
-        # parent, which has waited for it.
+        # A process that is missing in the first snapshot is new, and all of its CPU time counts.
+        # But if this time is longer than the measurement, the process is not new: the first
+        # snapshot left it out, and its CPU time does not count. The CPU time of a process that has
+        # ended counts as that of its parent, which has waited for it.
         others = sum(max(ticks - self.before.get(pid, 0), 0) for pid, ticks in after.items()
                      if pid in self.before or ticks < seconds * TICKS)
         taken = (others + steal_ticks() - self.steal) / TICKS

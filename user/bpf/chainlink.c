@@ -192,10 +192,9 @@ static void leave_dispatcher(struct xdp_program *prog, uint32_t ifindex, enum xd
 	int err = xdp_program__detach(prog, (int)ifindex, mode, 0);
 
 	if (err)
-		log_error(
-			"interface %u: cannot remove the program from libxdp's dispatcher: %s; the "
-			"program passes all packets now; see `xdp-loader status`",
-			ifindex, strerror(-err));
+		log_error("NIC with index %u: cannot remove the program from libxdp's dispatcher: "
+			  "%s; the program passes all packets now; see `xdp-loader status`",
+			  ifindex, strerror(-err));
 }
 
 void chainlink_close(struct chainlink *c)

@@ -9,8 +9,7 @@
 #include "bpf/ingress.skel.h"
 #include "bpf/skb_layout.h"
 
-/* Makes @copy use the maps of @owner, except for the map of constants, which each has for
- * itself. */
+/* Makes @copy use the maps of @owner. But @copy keeps its own map of constants. */
 static int share_maps(struct ingress_bpf *copy, const struct ingress_bpf *owner)
 {
 	struct bpf_map *map;

@@ -174,16 +174,18 @@ static void erase_nic(struct loader *l, uint32_t ifindex)
 	bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
 }
 
-/* Reserves a number for the NIC and writes the NIC to the map nics. Call this before the program is
- * attached, because the program reads the map from its first packet on. Returns the number, or
- * -errno with @f filled in. */
+/* Reserves a number for the NIC and writes the NIC to the BPF map "nics". Call this before the
+ * program is attached, because the program reads the map from its first packet on. Returns the
+ * number, or -errno with @f filled in. */
 static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
 {
 	struct nic_value v = { 0 };
 	int number, err;
 
 	if (find_attached(l, ifindex) >= 0)
-		return fault(f, -EALREADY, "%s: a program of this interface is attached already",
+		return fault(f, -EALREADY,
+			     "%s: the XDP program of this interface is already attached to this "
+			     "NIC",
 			     nic);
 	number = find_nic(l, 0);
 	if (number < 0)
@@ -196,7 +198,8 @@ static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, s
 	v.number = number;
 	err = write_nic(l, ifindex, &v);
 	if (err)
-		return fault(f, err, "%s: cannot write to the map nics: %s", nic, strerror(-err));
+		return fault(f, err, "%s: cannot write to the BPF map \"nics\": %s", nic,
+			     strerror(-err));
 	l->nics[number] = (struct nic){ .link_fd = -1, .value = v };
 	return number;
 }
