@@ -32,9 +32,9 @@ struct prefix;
 enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 
 /* Loads the programs for @interface and pins the maps. Also removes the pins and filters that a
- * dead owner of @interface left; the caller holds the lock of this name. If the maps cannot be
- * pinned, they stay unpinned (loader_unpinned_why()). Returns 0, or -errno with @f filled in:
- * -EPERM (no CAP_BPF), -ENOTSUP, -ENOMEM. */
+ * dead owner of @interface left. The caller must hold the lock on the name @interface
+ * (daemon/name_lock.h). If the maps cannot be pinned, they stay unpinned (loader_unpinned_why()).
+ * Returns 0, or -errno with @f filled in: -EPERM (no CAP_BPF), -ENOTSUP, -ENOMEM. */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
 void loader_free(struct loader *l); /* does nothing if l is NULL */
 
@@ -76,11 +76,11 @@ void loader_detach(struct loader *l, uint32_t ifindex);
 bool loader_attached(const struct loader *l, uint32_t ifindex);
 
 /* Attaches the TC egress and ingress programs of the tunnel interface. From then on a packet that a
- * worker writes is dropped unless tun_writer[queue] holds the slot of the peer that owns the
- * packet's source address. A program that is already attached stays attached. After the interface
- * has moved to another namespace, call this again from a thread in that namespace, because clsact
- * filters do not survive the move. Returns 0, or an error of loader_attach_nic_tc(); on failure
- * neither program is attached. */
+ * worker writes is dropped unless the worker's element of tun_writer holds the slot of the peer
+ * that owns the packet's source address. A program that is already attached stays attached. After
+ * the interface has moved to another namespace, call this again from a thread in that namespace,
+ * because clsact filters do not survive the move. Returns 0, or an error of loader_attach_nic_tc();
+ * on failure neither program is attached. */
 int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, bool *tcx,
 			 struct fault *f);
 void loader_detach_tunnel(struct loader *l);

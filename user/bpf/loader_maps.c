@@ -54,7 +54,7 @@ int loader_maps_init(struct loader *l, struct fault *f)
 		l->tun_writer_values[i] = SLOT_NONE;
 	l->events = ring_buffer__new(bpf_map__fd(l->skel->maps.events), forward_event, l, NULL);
 	if (!l->events)
-		return fault(f, -errno, "cannot map the BPF map events into memory: %s",
+		return fault(f, -errno, "cannot map the BPF map \"events\" into memory: %s",
 			     strerror(errno));
 	return 0;
 }
@@ -132,8 +132,8 @@ static void delete_other_keys(struct bpf_map *map, const struct listen_key *keys
 	bool more = !bpf_map__get_next_key(map, NULL, &key, sizeof(key));
 
 	while (more) {
-		/* Get the next key before deleting this one, because after a deleted key the kernel
-		 * would begin again with the first key. */
+		/* Get the next key before deleting this one: for a key that is no longer in the
+		 * map, the kernel returns the first key as the next one. */
 		more = !bpf_map__get_next_key(map, &key, &next, sizeof(next));
 		if (!bsearch(&key, keys, n, sizeof(key), compare_keys))
 			bpf_map__delete_elem(map, &key, sizeof(key), 0);
@@ -263,7 +263,7 @@ void loader_peer_del(struct loader *l, uint32_t slot)
 
 /* --- counters -------------------------------------------------------------------------------- */
 
-/* Sums drops or passes over all CPUs, by reason. */
+/* Sums the counters of @map, which is drops or passes, over all CPUs for each reason. */
 static int sum_reasons(const struct loader *l, const struct bpf_map *map,
 		       struct drops_value sums[static REASON_COUNT])
 {

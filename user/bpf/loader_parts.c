@@ -90,8 +90,8 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 	return err;
 }
 
-/* Ingress is attached first, so the clsact qdisc may have been created for it. Ingress is detached
- * last, because the qdisc can be removed only when no filter is left. */
+/* The ingress filter was attached first. If this created the clsact qdisc, detaching the ingress
+ * filter removes the qdisc, but only if no other filter is left. So detach egress first. */
 void loader_detach_tunnel(struct loader *l)
 {
 	tclink_close(&l->egress);

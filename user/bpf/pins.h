@@ -47,8 +47,8 @@ void pins_add(struct pins *p, const char *name, int fd);
 /* Removes the pins that a dead owner of @interface left. Mounts nothing. */
 void pins_clean(const char *interface);
 
-/* Finds the interface that has pinned the map with id @map_id as @name. Returns true and sets
- * @interface to its name, or returns false. */
+/* Finds the interface whose directory has a pin @name of the map with id @map_id. Returns true with
+ * the name of this interface in @interface, or returns false. */
 bool pins_find(const char *name, uint32_t map_id, char interface[static IFNAME_MAX + 1]);
 
 #endif

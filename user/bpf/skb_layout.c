@@ -9,8 +9,8 @@
 
 #define DEPTH_MAX 4 /* how deep anonymous members may be nested */
 
-/* The kernel rounds the size of struct skb_shared_info up to a multiple of SMP_CACHE_BYTES, which
- * BTF does not contain. 0 = unknown. */
+/* The value of SMP_CACHE_BYTES in the kernel; 0 = unknown. The kernel rounds the size of struct
+ * skb_shared_info up to a multiple of this constant, but BTF does not contain the constant. */
 #if defined(__x86_64__) || defined(__aarch64__) || defined(__riscv)
 #define CACHE_LINE 64U
 #else

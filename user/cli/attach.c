@@ -23,8 +23,9 @@
 /* Hooks ---------------------------------------------------------------------------------------- */
 
 /* Runs the PreDown and PostDown hooks of an earlier daemon that ended without `wgxdp detach`, for
- * example by a signal. Fails if the name is in use. Taking the lock creates a file, which Ctrl-C
- * would leave behind. So the lock is taken only if an earlier daemon left a file. */
+ * example by a signal. Fails if another daemon holds the lock on the name of the interface. Taking
+ * this lock creates a file, which Ctrl-C would leave behind. So the lock is taken only if an
+ * earlier daemon left its lock file or a record of its hooks. */
 static int finish_dead(const char *interface, struct fault *f)
 {
 	struct hook_record record = { 0 };

@@ -25,7 +25,7 @@
 #define OVERHEAD_V4 (20 + 8 + 16 + 16)
 #define OVERHEAD_V6 (40 + 8 + 16 + 16)
 
-/* Does not exist if the kernel has no IPv6. */
+/* This file does not exist if the kernel has no IPv6. */
 #define IPV6_DISABLED "/proc/sys/net/ipv6/conf/default/disable_ipv6"
 
 #define BUILT_AFTER 1767225600 /* Unix time of 2026-01-01; every build is newer */
@@ -108,9 +108,9 @@ static void check_mtu(const struct conf *c, const struct endpoint *e, uint32_t p
 	print_finding(n, CONF_WARNING, sentence.text);
 }
 
-/* Checks the routes to the peers whose Endpoint is an address. Does not look up names. @tunnel is
- * the index of the tunnel if it is up. A route through the tunnel (0.0.0.0/0) says nothing about
- * the path to the peer. */
+/* Checks the MTU of the file against the routes to the peers whose Endpoint is an address. Does not
+ * look up names. @tunnel is the ifindex of the tunnel interface, or 0 if there is none. Routes
+ * through the tunnel (0.0.0.0/0) are ignored, because they are not the path to the peer. */
 static void check_paths(struct netlink *nl, const struct conf *c, uint32_t tunnel,
 			struct findings *n)
 {
@@ -126,7 +126,7 @@ static void check_paths(struct netlink *nl, const struct conf *c, uint32_t tunne
 	}
 }
 
-/* Warns if the NIC cannot use XDP, and of what AF_XDP would bypass on the NIC. */
+/* Warns if the NIC cannot use XDP, and of each setting of the host that AF_XDP would bypass. */
 static void check_nic(struct netlink *nl, const struct options *options, const char *name,
 		      struct findings *n)
 {

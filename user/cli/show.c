@@ -111,8 +111,9 @@ static void print_path(FILE *out, const json_t *path)
 	else if (*text(path, "pinned_why"))
 		fprintf(out, "  maps: not pinned: %s\n", text(path, "pinned_why"));
 	if (json_is_true(json_object_get(path, "rps")))
-		fprintf(out, "  rps: on for this interface, so TC checks only that an inner source "
-			     "address belongs to a peer, not to which\n");
+		fprintf(out,
+			"  rps: on for this interface, so TC checks only that an inner source "
+			"address belongs to some peer, not to the peer that sent the packet\n");
 	print_lacks(out, json_object_get(path, "kernel_lacks"));
 	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
 		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),
@@ -288,8 +289,9 @@ void show_print(FILE *out, const json_t *interface, long long now)
 		print_peer(out, peer, now);
 }
 
-/* A daemon that was started in another mount namespace, for example by `ip netns exec` or in a
- * container, has pinned its maps in a bpffs that may not be visible here. */
+/* If the directory of the pins does not exist here, sets pinned_why instead of pinned. A daemon
+ * that was started in another mount namespace, for example by `ip netns exec` or in a container,
+ * has pinned its maps in a bpffs that may not be visible here. */
 static void check_pins(json_t *path)
 {
 	const char *pinned = text(path, "pinned");

@@ -56,9 +56,9 @@ struct conf_parser {
 	bool below;		  /* the previous line is not empty and not only a comment */
 };
 
-/* A key of the config file. @set gets the trimmed value. Its inner white space has been removed,
- * unless @words or @command is true. The value is not empty, unless @resets is true. @set may
- * overwrite it, and returns 0 or -errno. */
+/* A key of the config file. @set gets the trimmed value, without inner white space unless @words or
+ * @command is true. @set is called for an empty value only if @resets is true. @set may overwrite
+ * the value, and returns 0 or -errno. */
 struct conf_key {
 	const char *name;
 	enum conf_section section;

@@ -26,9 +26,9 @@ struct settle_step {
 
 /* Sets steps[i].kept for each of the @n @steps, which are in the order of the file. The rules are
  * those of the device: if a step gives a prefix to the peer that already has it, the prefix keeps
- * its place in the order; if a step gives a prefix to another peer, the prefix moves to that peer.
- * Steps of peers with @ignored[peer] have no effect. Calls @moved for each prefix that moves, with
- * the step that moves it. Returns 0 or -ENOMEM. */
+ * its place among the peer's allowed IPs; if a step gives a prefix to another peer, the prefix
+ * moves to that peer. Steps of peers with @ignored[peer] have no effect. Calls @moved for each
+ * prefix that moves, with the step that moves it. Returns 0 or -ENOMEM. */
 int settle(struct settle_step *steps, size_t n, const bool *ignored,
 	   void (*moved)(void *ctx, const struct settle_step *step), void *ctx);
 

@@ -28,7 +28,7 @@ static int add_allowed(void *ctx, const struct prefix *p)
 }
 
 /* Adds to @to how data is sent to the peer. If AF_XDP was expected but is not used, also adds the
- * reason; if it is used, adds what it bypasses. */
+ * reason. If AF_XDP is used, also adds what AF_XDP bypasses. */
 static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);

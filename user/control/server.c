@@ -9,9 +9,10 @@
  *       └── nothing is read while an answer is incomplete or deferred, or while `out`
  *           has OUT_ENOUGH bytes
  *
- * Only callbacks of the loop handle lines. Handling a line of one client never closes another
- * client, because server_send() only appends: a later callback of the loop sends the answer and
- * handles the next line.
+ * Only callbacks of the loop handle lines. While a line of one client is handled, server_send() may
+ * complete a deferred answer of another client, but only appends the answer. A later callback of
+ * the loop sends the answer and handles the other client's next line. So handling a line of one
+ * client never closes another client.
  */
 #include "control/server.h"
 

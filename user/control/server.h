@@ -75,9 +75,10 @@ int server_new(struct server **s, const struct server_config *config, struct fau
 void server_free(struct server *s);
 
 /* Completes the answer to the line for which line() returned SERVER_LATER: appends the contents of
- * @answer, which the caller still owns. The loop sends the answer, or closes the client if @answer
- * has failed or memory ran out. Closes no client and handles no line itself, so it may be called
- * from every callback, but only once for a line, and not after the client's close callback. */
+ * @answer, which the caller still owns. Later the loop sends the answer, or closes the client if
+ * @answer has failed or memory ran out. server_send() itself closes no client and handles no line,
+ * so every callback may call it. Call it only once for a line, and not after the client's close
+ * callback. */
 void server_send(struct server_client *client, const struct buffer *answer);
 
 /* Stops the handling of lines: no further line of any client is handled, and an answer that

@@ -24,8 +24,8 @@ struct socket_file {
 	void *ctx;
 };
 
-/* Returns true if a process listens at the socket file @path. Also returns true if it cannot find
- * out, because the caller would otherwise unlink the file. */
+/* Returns true if a process listens at the socket file @path. Also returns true if no socket can be
+ * created for the test, so that the caller does not unlink the file of a live process. */
 bool socket_file_answers(const char *path);
 
 /* Initialises @s for the socket file @path, an absolute path that is copied. Returns 0, or

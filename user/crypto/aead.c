@@ -4,8 +4,8 @@
  * runs. A backend is used only after it has passed a known-answer test. docs/aead.md explains the
  * backends.
  *
- *   auto:  usable? ─▶ passes the test? ─▶ measure ─▶ the first one, or a later one that is much
- *                                                    faster
+ *   auto:  usable? ─▶ passes the test? ─▶ measure ─▶ the first of these in the table, or a later
+ *                                                    one that is much faster
  */
 #include <errno.h>
 #include <string.h>

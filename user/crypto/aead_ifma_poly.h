@@ -109,8 +109,8 @@ static INLINE void mul(struct factor *f, const struct number *a, const struct fa
 	set_x20(f);
 }
 
-/* Splits blocks, given as 64-bit halves, into limbs. @top is the bit that is appended to each block
- * (2^128), as part of the top limb, or 0 for a block that does not exist. RFC 8439 2.5 */
+/* Splits blocks, given as 64-bit halves, into limbs. @top is ORed into the top limb: it is the bit
+ * 2^128 that Poly1305 adds to each block, or 0 for a block that does not exist. RFC 8439 2.5 */
 static INLINE void split(v64 m[3], v64 low, v64 high, v64 top)
 {
 	m[0] = low & LIMB_MASK;

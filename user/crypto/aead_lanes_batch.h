@@ -290,9 +290,10 @@ static bool fit_into_slots(const struct aead_job *jobs, size_t n)
 	return blocks <= SLOTS;
 }
 
-/* The array of the calling function must fill the frame of that function, because bytes above the
- * array would keep what earlier functions left there. On x86-64 a frame has 8 bytes more than a
- * multiple of 16, so make the compiler save a register in these bytes. */
+/* Leaves no unused bytes in the frame of the calling function beside its array, because such bytes
+ * would keep what earlier functions left there. On x86-64 the size of a frame is 8 bytes more than
+ * a multiple of 16, and the array does not reach these 8 bytes. So fill_frame() makes the compiler
+ * save a register there. */
 static INLINE void fill_frame(void)
 {
 #if defined(__x86_64__)
