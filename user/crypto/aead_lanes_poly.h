@@ -10,9 +10,10 @@
  * A number is five limbs of 26 bits. Each limb has 64 bits of room, so that sums of products need
  * no carry. A step adds two blocks, h := (h + m1) r^2 + m2 r, and carries once.
  *
- * Bounds: the limbs of r are below 2^26. A carried limb is below 2^26 + 2^12, except that the top
- * limb of a power from aead_poly_scalar.h is only below 2^26.33. So 5 r < 2^28.7, and a sum of ten
- * products stays below 5 (2^27.1 2^28.7 + 2^26 2^28.7) < 2^59.
+ * Bounds: the limbs of r are below 2^26. A carried limb is below 2^26 + 2^12. The top limb of a
+ * power that aead_poly_scalar.c has computed may be larger, but is below 2^26.33. So five times a
+ * limb of a factor is below 2^28.7, and a sum of ten products stays below
+ * 5 (2^27.1 2^28.7 + 2^26 2^28.7) < 2^59.
  *
  * When the strip of a lane ends, the lane continues with the next packet, so that packets of
  * different lengths keep all lanes busy. The blocks of a single long packet are dealt to all lanes,
@@ -314,8 +315,8 @@ static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 	}
 }
 
-/* Computes the powers of poly->one.r that are used as factors: the two that every turn except the
- * last uses in all lanes, and for the last turn two per lane. */
+/* Computes the factors, which are powers of poly->one.r: two factors that all lanes share in every
+ * turn except the last, and two factors for each lane in the last turn. */
 static void set_powers(struct poly *poly)
 {
 	poly_scalar_powers(poly->powers, TURN, &poly->one);

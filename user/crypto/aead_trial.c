@@ -2,8 +2,8 @@
 /*
  * aead_trial.c - measures how fast a backend is on this machine.
  *
- * The width of the registers does not decide alone. An emulator calls a function for some vector
- * instructions, and computes 128-bit code twice as fast as 256-bit code (docs/aead.md).
+ * A backend with wider registers is not always faster. An emulator, for example, calls a function
+ * for some vector instructions, and runs 128-bit code twice as fast as 256-bit code (docs/aead.md).
  */
 #include "crypto/aead_trial.h"
 

@@ -12,8 +12,8 @@
 #define TOO_MANY_ALLOWED_IPS "there are more than 1048576 allowed IPs of one address family"
 _Static_assert(PEERS_MAX == 1048576 && ALLOWED_IPS_MAX == 1048576, "the limits in the messages");
 
-/* Sets the endpoint of the peer @p from @c. If the endpoint is a name, @c has the address that
- * `wgxdp attach` found, if it found one. */
+/* Sets the endpoint of the peer @p from @c. If the endpoint is a host name, @c has its address
+ * only if `wgxdp attach` has resolved the name. */
 static int apply_endpoint(struct device *d, struct endpoint_names *names, struct peer *p,
 			  const struct conf_peer *c, uint64_t now_ns)
 {

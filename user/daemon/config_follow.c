@@ -37,8 +37,8 @@ static int set_port(void *ctx, uint16_t port)
 	return !port && !c->dataplane->wanted_port ? 0 : dataplane_set_port(c->dataplane, port);
 }
 
-/* Sets the mark, unless the tunnel has a default route, because the host module then chooses the
- * mark. */
+/* Sets the mark. Does nothing if the tunnel has a default route, because the host module sets the
+ * mark of such a tunnel. */
 static int set_fwmark(void *ctx, const struct conf *conf)
 {
 	struct config_follow *c = ctx;

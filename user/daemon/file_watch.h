@@ -4,7 +4,7 @@
  * replaced by rename(2), or a symbolic link on its path was changed (`..data` of Kubernetes).
  *
  *   inotify on the directory of the path, and on the directory of its link target ─┐
- *   every 5 s, because inotify misses some file systems and directory links ───────┴▶ stat(2)
+ *   every 5 s, because inotify misses some file systems and links to directories ──┴▶ stat(2)
  *      ─▶ another inode, size or time ─▶ 500 ms without a further change ─▶ changed()
  *
  * A deletion does not count as a change: the module waits for a new file. Control thread.
@@ -23,7 +23,7 @@ struct file_watch {
 	struct loop *loop;     /* NULL = not open */
 	const char *path;      /* absolute path */
 	int fd;		       /* inotify fd; -1 = only the check every 5 s notices changes */
-	int directory, target; /* inotify watches, or -1; equal for the same directory */
+	int directory, target; /* inotify watches, or -1; equal if both directories are the same */
 	struct stat known;     /* stat of the content that the owner read; st_nlink = 0: no file */
 	struct stat latest;    /* the last result of stat(2) */
 	struct loop_timer quiet, poll;

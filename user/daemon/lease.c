@@ -139,7 +139,7 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		return fault(f, err, "cannot start the daemon: %s", strerror(-err));
 	}
-	if ((pid == 0) == options->foreground) { /* we are the command, the other is the daemon */
+	if ((pid == 0) == options->foreground) { /* this process is the command */
 		close(pair[1]);
 		guard(pair[0], &before);
 		return pair[0];

@@ -30,8 +30,8 @@ struct options;
 typedef int (*lease_run_fn)(const struct options *options, struct conf *conf, int lease_fd);
 
 /* Starts @run in a new process, and returns the command's descriptor of the lease, or -errno with
- * @f filled in. With options->foreground, the calling process becomes the daemon (and exits with
- * its code), and a child process returns from this function as the command. */
+ * @f filled in. With options->foreground, the calling process becomes the daemon and exits with the
+ * exit code of @run, and a child process returns from this function as the command. */
 int lease_start(const struct options *options, struct conf *conf, lease_run_fn run,
 		struct fault *f);
 

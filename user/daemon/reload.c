@@ -48,8 +48,8 @@ static void retired(struct reload *r)
 	end_reload(r);
 }
 
-/* Makes the new config the last applied one. Keeps SaveConfig while the job runs, because the
- * handler of a signal that arrives meanwhile reads it (config_follow.c). */
+/* Makes the new config the last applied one. While the job runs, r->applied holds only SaveConfig,
+ * which signalled() of config_follow.c reads if a signal arrives. */
 static void retire(struct reload *r)
 {
 	r->applied_unix_s = (uint64_t)time(NULL);

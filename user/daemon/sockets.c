@@ -63,7 +63,7 @@ static void on_socket_deleted(void *ctx)
 	const struct uapi *uapi = ctx;
 	const struct sockets *s = uapi->ctx;
 
-	log_info("the socket file was deleted, exiting");
+	log_info("the socket file in /var/run/wireguard was deleted, exiting");
 	ending_stop(s->ending, 0);
 }
 

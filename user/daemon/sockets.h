@@ -39,10 +39,10 @@ void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
  * (confirm.h). */
 void sockets_decided(struct sockets *s, bool stays);
 
-/* The daemon ends in this order. It calls sockets_stop() before it closes anything, and no request
- * is handled from then on. It closes wg(8)'s socket before the device. sockets_close_control()
- * comes last, and answers each client that requested `detach`. All three functions may be called
- * even if sockets_open() failed or was never called. */
+/* When the daemon ends, it calls these functions in this order. It calls sockets_stop() before it
+ * closes anything, and no request is handled from then on. It closes wg(8)'s socket before the
+ * device. sockets_close_control() comes last, and answers each client that requested `detach`. All
+ * three functions may be called even if sockets_open() failed or was never called. */
 void sockets_stop(struct sockets *s);
 void sockets_close_uapi(struct sockets *s);
 void sockets_close_control(struct sockets *s);

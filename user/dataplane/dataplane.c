@@ -63,7 +63,8 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 }
 
 /* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read,
- * because each later request would make a kernel without nf_tables try to load the module. */
+ * so that there are no later requests: each of them would make a kernel without nf_tables try to
+ * load the module. */
 static struct netlink *open_netfilter(void)
 {
 	struct netlink *nl = netlink_open_netfilter();

@@ -38,9 +38,9 @@ bool nic_checks_wants_xdp(const struct options *options);
  * XDP. */
 bool nic_checks_prefers_udp(const struct options *options, const struct netlink_link *link);
 
-/* Returns 0 if XDP may be tried on the link, or -errno with @f filled in and, if the reason may go
- * away, *@obstacle set: -EOPNOTSUPP (a veth pair, an interface above others), -EMSGSIZE (the
- * MTU). */
+/* Returns 0 if XDP may be tried on the link. Else returns, with @f filled in, -EOPNOTSUPP (the link
+ * is a veth pair or an interface above others) or -EMSGSIZE (the MTU is too large). If this reason
+ * may go away later, also sets *@obstacle. */
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 
@@ -53,8 +53,8 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netf
 /* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);
 
-/* Appends to @why, which has @room bytes, what AF_XDP bypasses on the NIC @name. @sends, @receives:
- * AF_XDP is available in this direction. */
+/* Appends to @why, which has @room bytes, what AF_XDP bypasses on the NIC @name. @sends and
+ * @receives tell in which directions AF_XDP is available. */
 void nic_checks_explain(char *why, size_t room, const char *name, const struct options *options,
 			const struct nic_bypassed *b, bool sends, bool receives);
 

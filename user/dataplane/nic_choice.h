@@ -31,8 +31,8 @@ void nic_choice_towards(struct nic_choice *choice, struct netlink *nl,
 /* Adds the NICs of the default routes under @fwmark, except loopback and the tunnel itself. */
 void nic_choice_default(struct nic_choice *choice, struct netlink *nl, uint32_t fwmark);
 
-/* Adds the NICs of the routes to the endpoints of @conf (may be NULL), else those of the default
- * routes. */
+/* Adds the NICs of the routes to the endpoints of @conf (may be NULL). If @choice is then still
+ * empty, adds the NICs of the default routes. */
 void nic_choice_routed(struct nic_choice *choice, struct netlink *nl, const struct conf *conf,
 		       uint32_t fwmark);
 

@@ -24,8 +24,8 @@ struct nic_facts {
 	int refusal;	  /* 0 = XDP may be tried, or the -errno of the first obstacle */
 	struct fault why; /* if there is an obstacle: a sentence about it */
 	struct nic_bypassed bypassed;
-	enum nic_answer ipsec;	   /* an IPsec policy encrypts or refuses outgoing packets */
-	enum nic_answer netfilter; /* `hooks` has a chain; NIC_UNKNOWN = `hooks` was not read */
+	enum nic_answer ipsec;	   /* whether IPsec policies encrypt or refuse outgoing packets */
+	enum nic_answer netfilter; /* whether `hooks` has a chain; NIC_UNKNOWN = it was not read */
 	struct nft_hooks hooks;
 	bool privileged; /* we have CAP_NET_ADMIN, without which TC programs are not seen */
 };

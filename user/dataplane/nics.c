@@ -76,8 +76,8 @@ static int open_queue(const struct nics_env *env, struct nic *nic,
 	if (!nic->attached)
 		return 0;
 	err = loader_set_socket(env->loader, nic->ifindex, config->queue, (*queue)->fd);
-	return err ? fault(f, err, "%s: queue %u cannot be entered in the map xsks: %s", nic->name,
-			   config->queue, strerror(-err))
+	return err ? fault(f, err, "%s: queue %u cannot be entered in the BPF map \"xsks\": %s",
+			   nic->name, config->queue, strerror(-err))
 		   : 0;
 }
 
@@ -107,9 +107,9 @@ static unsigned senders_of(const struct nic *nic)
 	return bounded(rx < tx ? rx : tx);
 }
 
-/* Returns the number of queues on which a socket may use zero-copy: those that the NIC keeps when
- * no program is attached. Returns 0 if this number cannot be determined, because another program is
- * attached and the link is down. */
+/* Returns the number of queues on which a socket may use zero-copy: the queues that the NIC keeps
+ * when no program is attached. If another XDP program is attached and the link is down, this
+ * number cannot be determined, and the function returns 0. */
 static unsigned lasting_of(const struct nic *nic, const struct netlink_link *link)
 {
 	uint32_t listed;
@@ -204,7 +204,8 @@ static void open_tc(const struct nics_env *env, struct nic *nic)
 
 	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name,
 				 env->options->tests.force_clsact, &tcx, &f))
-		log_info("no TC program checks received packets, so only the daemon does: %s",
+		log_info("the TC program cannot be attached, so only the daemon checks received "
+			 "packets: %s",
 			 f.text);
 	else
 		nic->tc = true;

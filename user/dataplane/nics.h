@@ -42,7 +42,7 @@ struct nic {
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];
-	char why[NICS_WHY_LEN]; /* why XDP, if requested, is not used; what it bypasses; or "" */
+	char why[NICS_WHY_LEN]; /* why requested XDP is not used, or what XDP bypasses; or "" */
 };
 
 /* Arguments that all functions of this module need. All pointers are borrowed. */

@@ -150,9 +150,9 @@ int paths_give_ports(const struct paths *p, struct workers *workers)
 	return err;
 }
 
-/* Looks at one NIC and handles its change, if any. Returns true if there was one. While the workers
- * are stopped, packets wait in the UDP sockets, because XDP finds no fresh heartbeat and passes
- * them. */
+/* Looks at one NIC and handles its change, if any. Returns true if the NIC has changed. While the
+ * workers are stopped, packets wait in the UDP sockets, because the XDP program finds no fresh
+ * heartbeat and passes the packets. */
 static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers)
 {
 	struct fault f;

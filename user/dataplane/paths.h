@@ -5,7 +5,8 @@
  *   --rx, --tx    auto: XDP if the NIC supports it, else the UDP sockets; paths.why says why
  *                 xdp:  XDP, or the attach fails
  *                 udp:  the UDP sockets
- *   --chain       XDP together with other XDP programs, or the attach fails, even with auto
+ *   --chain       XDP together with other XDP programs; if that is impossible, the attach fails,
+ *                 even if --rx and --tx are auto
  *
  * Later a NIC may be deleted and created again, another XDP program may be detached from it, or
  * ours may be detached by force. paths_follow() looks at each NIC once a second, because the kernel

@@ -316,8 +316,8 @@ static void undo(struct host *h, const struct state *s)
 }
 
 /* Undoes @failed after the first apply has failed; the daemon then ends. If a killed daemon had a
- * default route, nftables tables go on blocking the default route: those of the killed daemon, or
- * those of @failed if these have replaced them. */
+ * default route, leaves the nftables tables in the kernel, so that the host stays closed (host.h).
+ * They are the tables of the killed daemon, or the tables of @failed that have replaced them. */
 static void give_up(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };

@@ -70,8 +70,8 @@ void host_free(struct host *h);
  * according to its record in /run/wgxdp. If the daemon had a default route, its packet filter rules
  * keep the host closed: packets that would leave by another default route are dropped. host_new()
  * takes the settings over, and the first host_apply() replaces them, so that the host stays closed
- * until the new tunnel is set up. If that call fails, the host stays closed. The functions do
- * nothing if there is no record. */
+ * until the new tunnel is set up. If this host_apply() fails, the host stays closed. The functions
+ * do nothing if there is no record. */
 
 /* Undoes the settings, in the network namespace of the dead daemon if the namespace still exists.
  * The caller holds the name lock. */

@@ -185,8 +185,10 @@ int interface_verify(const struct interface *i, const struct plan *p, struct fau
 	if (err)
 		return fault(f, err, "the interface is gone: %s", strerror(-err));
 	if (link.mtu != p->mtu)
-		return fault(f, -EIO, "%s: MTU = %u: the MTU of the interface is %u now", i->path,
-			     p->mtu, link.mtu);
+		return fault(f, -EIO,
+			     "%s: MTU = %u: it was set, but the interface has MTU %u now; another "
+			     "program may have changed it",
+			     i->path, p->mtu, link.mtu);
 	if (!link.up)
 		return fault(f, -EIO, "%s: another program has set the interface down", link.name);
 	err = netlink_missing_address(i->netlink, i->ifindex, p->addresses, p->address_count,

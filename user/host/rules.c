@@ -54,8 +54,8 @@ static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
 
 /* The mark ---------------------------------------------------------------------------------- */
 
-/* Locks the directory itself. A lock file in it would have to be removed later, and its name could
- * clash with the file of an interface. */
+/* Locks the directory /run/wgxdp, because a lock file in this directory would have to be removed
+ * later, and its name could clash with the file of an interface. */
 int rules_lock(void)
 {
 	int fd = open(CONTROL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

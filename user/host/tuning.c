@@ -140,8 +140,8 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 	tuning_command(command, nic, change, false);
 	if (t->count == TUNING_MAX)
 		return fault(f, -ENOSPC,
-			     "`%s` is not run, because %d settings have been changed, "
-			     "which is the limit",
+			     "`%s` is not run, because wgxdp has already recorded changes of %d "
+			     "settings, which is the limit",
 			     command, TUNING_MAX);
 	t->netns = netns_of_process("self");
 	t->changes[t->count++] = *change;
