@@ -36,7 +36,7 @@ static size_t area_bytes(const struct afxdp *a)
 	return (size_t)(a->rx_frames + a->tx_frames) * a->chunk;
 }
 
-/* Deletes the socket, then the UMEM. They share a descriptor, which the second call closes. */
+/* Deletes the socket, then the UMEM. The deletion of the UMEM closes the descriptor of both. */
 static void close_socket(struct afxdp *a)
 {
 	if (a->socket)
@@ -192,9 +192,9 @@ static void tune(struct afxdp *a, uint32_t busy_poll_us)
 	a->transport.fd = fd;
 }
 
-/* Returns the chunk size for this MTU; 0 if no chunk size is large enough. Small chunks are used
- * only if they have room for two VLAN tags, because Linux 7.2 otherwise refuses zero-copy
- * (xp_assign_dev()). */
+/* Returns the chunk size for this MTU; 0 if no chunk size is large enough. A chunk of 2048 bytes
+ * must also have room for two VLAN tags, because Linux 7.2 refuses zero-copy for a chunk without
+ * this room (xp_assign_dev()). */
 static uint32_t chunk_for(uint32_t mtu)
 {
 	if (mtu + LINK_HEADER_MAX <= 2048 - KERNEL_HEADROOM)

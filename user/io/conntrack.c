@@ -186,9 +186,10 @@ static bool same_tuple(const struct conntrack_tuple *a, const struct conntrack_t
 	       !memcmp(a->destination, b->destination, sizeof(a->destination));
 }
 
-/* An entry has two tuples, one for each direction of the flow: the addresses and ports of packets
- * before their translation. A translated packet has those of the other direction's tuple, with
- * source and destination swapped. */
+/* An entry has two tuples, one for each direction of the flow. Each tuple holds the addresses and
+ * ports that packets of its direction have before their translation. After the translation, the
+ * packets have the addresses and ports of the other direction's tuple, with source and destination
+ * swapped. */
 int conntrack_before(struct netlink *nl, const struct conntrack_tuple *after,
 		     struct conntrack_tuple *before)
 {

@@ -30,7 +30,8 @@ struct encap {
 	__be16 source_port;
 	bool translated; /* the host applies NAT to packets for this endpoint */
 	bool xsk_ok;	 /* @header is complete: AF_XDP may send on @ifindex */
-	/* Static text: why AF_XDP may not send, or what it bypasses if it sends; or NULL. */
+	/* Static text or NULL. If @xsk_ok is false: why AF_XDP may not send. If @xsk_ok is true:
+	 * which IPsec policy AF_XDP bypasses. */
 	const char *why;
 	uint32_t ifindex;
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */

@@ -139,8 +139,8 @@ struct netlink_flow {
 int netlink_route(struct netlink *nl, const struct endpoint *e, const struct netlink_flow *flow,
 		  struct netlink_route *out);
 
-/* Queries the route to an address that no host has and that only a default route matches. Otherwise
- * like netlink_route(), without a source and for @family, AF_INET or AF_INET6. */
+/* Like netlink_route(), for an address of @family (AF_INET or AF_INET6) that no host has and that
+ * only a default route matches. The query has no source address. */
 int netlink_default_route(struct netlink *nl, uint8_t family, const struct netlink_flow *flow,
 			  struct netlink_route *out);
 

@@ -44,7 +44,8 @@ static int take_chain(const struct nlmsghdr *nlh, void *ctx)
 	type = netlink_attr(nlh, sizeof(*nfg), NFTA_CHAIN_TYPE, 1);
 	hook = netlink_attr(nlh, sizeof(*nfg), NFTA_CHAIN_HOOK, 0);
 	number = hook ? netlink_nested(hook, NFTA_HOOK_HOOKNUM, 4) : NULL;
-	/* No rule can jump to a chain with a hook, so its use count is the number of its rules. */
+	/* A chain with a hook cannot be the target of a jump, so the use count of the chain is the
+	 * number of its rules. */
 	use = netlink_attr(nlh, sizeof(*nfg), NFTA_CHAIN_USE, 4);
 	if (!table || !name || !type || !number || !use || !mnl_attr_get_u32(use))
 		return 0;

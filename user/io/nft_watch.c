@@ -62,10 +62,10 @@ static bool names_table(const struct nlmsghdr *nlh, const char *name)
 
 struct search {
 	const char *name;
-	/* Sets of address families, as bits 1 << NFPROTO_...: */
-	/* families in which the table, or a chain or rule in it, was deleted */
+	/* Families (bits 1 << NFPROTO_...) in which the table, or a chain or rule in it, was
+	 * deleted. */
 	uint32_t deleted;
-	/* families in which one of these was deleted since the table was last added */
+	/* The same, but only deletions after the table was last added to the family. */
 	uint32_t later;
 };
 

@@ -8,8 +8,8 @@
  *
  *        recv ──▶ the reader owns the frames ──▶ sweep  rx: used in place, returned within the turn
  *        alloc ─▶ the reader owns the frames ──▶ send   tx: every allocated frame must be passed to
- *                                                           send(), which only frees a frame with
- *                                                           len 0
+ *                                                           send(), which frees a frame with len 0
+ *                                                           without sending it
  */
 #ifndef WGXDP_TRANSPORT_H
 #define WGXDP_TRANSPORT_H

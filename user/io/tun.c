@@ -103,8 +103,8 @@ static void disable_redirects(const char *name)
 	}
 }
 
-/* Explains that an interface @name exists already. If it is a tunnel, also tells how to remove it;
- * any other interface may be the host's uplink. */
+/* Explains that an interface @name exists already. Tells how to remove the interface only if it is
+ * a tunnel, because any other interface may be the host's uplink. */
 static int name_taken(const char *name, struct fault *f)
 {
 	struct netlink *nl = netlink_open();

@@ -75,11 +75,11 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 	read_control(&m->msg_hdr, rx);
 }
 
-/* Chooses how many slots the next recvmmsg() of @family offers. The last one filled @filled slots,
- * @joined of them with several datagrams. If the kernel joins datagrams (UDP_GRO), the next call
- * offers only a few slots: they hold many datagrams, which are still in the cache when they are
- * decrypted. Otherwise the next call offers twice as many slots as were filled, and not always all,
- * because each slot that stays empty costs the time to prepare it. */
+/* Chooses how many slots the next recvmmsg() of @family offers. The last recvmmsg() filled @filled
+ * slots, @joined of them with several datagrams. If the kernel joins datagrams (UDP_GRO), the next
+ * call offers only a few slots: they hold many datagrams, which are still in the cache when they
+ * are decrypted. Otherwise the next call offers twice as many slots as were filled. It does not
+ * always offer all slots, because each slot that stays empty costs the time to prepare it. */
 static void adapt_vlen(struct udp *u, unsigned family, unsigned filled, unsigned joined)
 {
 	unsigned vlen = 2 * joined > filled ? UDP_RX_SLOTS_MIN : 2 * filled;
@@ -89,7 +89,7 @@ static void adapt_vlen(struct udp *u, unsigned family, unsigned filled, unsigned
 	u->rx_vlen[family] = vlen > UDP_RX_SLOTS ? UDP_RX_SLOTS : vlen;
 }
 
-/* Fills up to @max more slots from the socket of @family, if slots are left. */
+/* Receives from the socket of @family into at most @max of the free slots. */
 static void fill_slots(struct udp *u, unsigned family, unsigned max)
 {
 	unsigned base = u->filled, oversized = 0, joined = 0, vlen = UDP_RX_SLOTS - base;
@@ -291,8 +291,8 @@ static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *pla
 }
 
 /* Returns true if @error may mean that the kernel does not segment on this path. Other errors have
- * other causes: a firewall's limit (EPERM) or a lack of memory (ENOBUFS), which need not affect the
- * frames when they are sent singly. */
+ * other causes, such as a firewall's limit (EPERM) or a lack of memory (ENOBUFS), even if the
+ * kernel then accepts the same frames singly. */
 static bool refuses_segments(int error)
 {
 	return error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP;

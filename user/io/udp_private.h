@@ -15,9 +15,9 @@
 #define UDP_ROOM 65536
 #endif
 #define UDP_RX_SLOTS 64
-/* Every call of udp_recv() whose number is a multiple of this reads both families, even one that
- * had no datagram when it was last read. Odd, so that these calls begin with each family in
- * turn. */
+/* Every call of udp_recv() whose number is a multiple of this reads both families, even a family
+ * that had no datagram when it was last read. The value is odd, so that these calls begin with each
+ * family in turn. */
 #define UDP_QUIET_EVERY 7
 /* Distance between rx slots: one cache line more than a power of two, so that the headers of a
  * batch do not all map to one cache set. Only pages that are touched use memory. */

@@ -177,8 +177,8 @@ bool seal_session_usable(const struct worker *w, const struct session *s);
 void seal_stage_packet(struct worker *w, struct out_packet *p);
 
 /* Writes an IP packet that came from the peer in @slot into the tunnel interface. Stores @slot in
- * the map tun_writer first, because the TC program reads the map during the write. The TUN_VNET_LEN
- * bytes before the packet are overwritten. Returns 0 or -errno. */
+ * the BPF map "tun_writer" first, because the TC program reads the map during the write. The
+ * TUN_VNET_LEN bytes before the packet are overwritten. Returns 0 or -errno. */
 int chain_write_tun(struct worker *w, uint32_t slot, uint8_t *packet, size_t len);
 
 /* Writes a merged packet, whose parts came from the peer in @slot, into the tunnel interface. The

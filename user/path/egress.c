@@ -261,9 +261,10 @@ static bool gather_staged(struct worker *w, struct peer *p)
 	return sent;
 }
 
-/* Starts another round after a round that sent a batch: packets whose session had too few counters
- * left were staged again, and their peer may already have its next session. The loop ends, because
- * each round that sends a batch empties a stage or finishes a session. */
+/* Repeats the round as long as it sends a batch. In such a round, a session may have had too few
+ * counters left, so that its packets were staged again, and the peer may already have its next
+ * session. The loop ends, because each round that sends a batch empties a stage or finishes a
+ * session. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;

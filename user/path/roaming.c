@@ -60,8 +60,8 @@ void roaming_tell(struct peer *p, const struct endpoint *to, struct handoff *h)
 		.kind = NOTE_ROAMED, .slot = p->slot, .serial = p->serial, .from = *to
 	};
 
-	/* Count before sending the note, because the control thread reads the count when it
-	 * handles the note. */
+	/* Increment roam_count before sending the note, because the control thread reads roam_count
+	 * when it handles the note. */
 	spin_lock(&p->roaming_lock);
 	p->moved_to = *to;
 	/* The path to the new endpoint may have another NIC, which can segment. */

@@ -6,8 +6,8 @@
 
 #include "wgxdp/limits.h"
 
-/* Both clocks run at the same rate. The slack allows for rounding and is shorter than any
- * suspend. */
+/* While the host is not suspended, BOOTTIME and MONOTONIC advance equally. The slack allows for
+ * rounding, and is shorter than any suspend. */
 #define SLACK_NS ((int64_t)NS_PER_MS)
 
 /* Returns a signed value, because BOOTTIME may be less than MONOTONIC in a time namespace. */

@@ -15,8 +15,8 @@
  *
  * A thread can be suspended between any two instructions, so a check before sealing proves
  * nothing. A worker therefore checks again between sealing and sending (seal.c). A message passes
- * this check only if no suspend came between the start of the turn and the check. If one came and
- * the control thread has already wiped the keys, suspend_stale() is false again. But then the
+ * this check only if no suspend came between the start of the turn and the check. If a suspend came
+ * and the control thread has already wiped the keys, suspend_stale() is false again. But then the
  * worker sees that its sessions are revoked, because suspend_stale() (B) acquires what
  * suspend_end() (A) released.
  *

@@ -39,10 +39,10 @@
 /* A worker sends at most this many NOTE_UNALLOWED per second; it counts further packets without a
  * note. */
 #define UNALLOWED_PER_S 10
-/* If a turn moved no packet, but a transport still has unsent frames, the worker sleeps for at most
- * twice this time, because thread_main() doubles the time before each sleep. Then the worker sweeps
- * the transport again. After each further turn of this kind the sleep is twice as long, up to
- * about HEARTBEAT_MS: a NIC that is down or gone may never send the frames. */
+/* If a turn moved no packet, but a transport still has unsent frames, the worker sleeps before the
+ * next turn, which sweeps the transport again. The first sleep takes at most 2 * RETRY_MS. After
+ * each further turn of this kind the sleep is twice as long, up to about HEARTBEAT_MS, because a
+ * NIC that is down or gone may never send the frames. */
 #define RETRY_MS 1
 /* How often a worker with stale keys checks whether the control thread has wiped them. */
 #define WIPE_MS 2
@@ -158,8 +158,9 @@ static unsigned run_flushes(struct worker *w)
 			peers[peer_count++] = s->peer;
 		n++;
 	}
-	/* The keys may have been wiped since w->stale was set. A command may then name a new
-	 * session, and is not repeated, so check again whether the keys are stale. */
+	/* The keys may have been wiped since w->stale was set, and a flush command may name a
+	 * session that was made after the wipe. The control thread does not repeat the command, so
+	 * check again whether the keys are stale. */
 	if (w->stale && peer_count)
 		w->stale = suspend_stale(w->config.suspend);
 	egress_flush(w, peers, peer_count);
