@@ -29,12 +29,12 @@ struct worker_offloads {
 
 struct worker_config {
 	unsigned id;		     /* reader number in qsbr.h */
-	const struct device *device; /* the worker reads only the tables indices and allowed */
+	const struct device *device; /* the worker reads only device->indices and ->allowed */
 	struct qsbr *qsbr;
 	struct handoff *handoff;
 	const struct suspend *suspend;
 	const struct tun *tun; /* the worker's own queue; borrowed */
-	/* The worker's elements of the maps tun_writer and heartbeat; NULL without BPF. */
+	/* The worker's elements of the BPF maps tun_writer and heartbeat; both NULL without BPF. */
 	volatile uint64_t *tun_writer, *heartbeat;
 	int64_t heartbeat_ahead_ns; /* ns by which the heartbeat's clock is ahead of BOOTTIME */
 	struct worker_offloads offloads;

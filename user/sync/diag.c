@@ -14,8 +14,8 @@
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* The text before and after the subject of a line, and the drop reason that counts exactly these
- * occurrences, if there is one. */
+/* For each kind: the text before and after the subject of a line, and the drop reason whose
+ * counter gives the number of occurrences (REASON_none: d->all gives the number). */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;

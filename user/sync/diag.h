@@ -5,9 +5,9 @@
  *
  *   protocol core ── diag_event ──────┐
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
- *   BPF's ring `events` (samples) ────┘   ... and one line with the number of those left out
+ *   BPF's ring `events` (samples) ────┘   ... and one line with the number of lines left out
  *
- * If the occurrences of a kind are also counted as drops, the number in the last line comes from
+ * If the occurrences of a kind are also counted as drops, the number of lines left out comes from
  * the drop counter, which includes drops for which BPF or a worker sent no sample.
  */
 #ifndef WGXDP_DIAG_H

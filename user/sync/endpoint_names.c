@@ -199,8 +199,8 @@ static uint64_t silent_at(const struct endpoint_name *name)
 }
 
 /* Returns true if the peer has roamed to an endpoint that did not come from the name and that does
- * not seem stale. The endpoint seems stale if, since the peer's last packet, a DNS answer arrived
- * that contained no address of the answer before it, or a handshake was reported as unanswered. */
+ * not seem stale. The endpoint seems stale if, since the peer's last packet, a handshake was
+ * reported as unanswered, or a DNS answer contained no address of the previous answer. */
 static bool has_roamed(const struct endpoint_name *name)
 {
 	return !endpoint_same_remote(&name->peer->endpoint, &name->given) &&
@@ -255,7 +255,7 @@ static void try_next(struct endpoint_name *name, uint64_t now_ns)
 }
 
 /* Replaces the endpoint with an address of the newest answer if the rules in endpoint_names.h allow
- * that now. If they will allow it later, records when. */
+ * that now. If the rules will allow a replacement only later, records the time. */
 static void review(struct endpoint_name *name, uint64_t now_ns)
 {
 	const struct endpoint *e = &name->peer->endpoint;

@@ -14,11 +14,11 @@
  *   - The lookup of the endpoint's address family was answered, and the endpoint is not in the
  *     answer: its address is missing, or its port is not the port of the name. So an answer that
  *     only lists the addresses in another order changes nothing.
- *   - In the last 15 s, no packet of the peer was authenticated, and the endpoint was not set. A
- *     peer whose packets arrive needs no other endpoint.
+ *   - In the last 15 s, no packet of the peer was authenticated, and its endpoint was not replaced.
+ *     A peer whose packets arrive needs no other endpoint.
  *   - The endpoint came from the name, or the peer has roamed to it and it seems stale: since the
- *     peer's last packet, an answer contained no address of the answer before it (the peer has a
- *     new address), or a handshake has had no answer for 10 s.
+ *     peer's last packet, an answer contained none of the addresses of the previous answer (the
+ *     peer has a new address), or a handshake has had no answer for 10 s.
  * A peer that has no endpoint, or whose name was set by a reload, gets an address of the first
  * answer immediately. An answer that arrives within the 15 s is kept, and is checked again after
  * the 15 s. If the endpoint is in the answer but seems dead, the next address of the answer is
@@ -132,8 +132,8 @@ void endpoint_names_run(struct endpoint_names *n, uint64_t now_ns);
 uint64_t endpoint_names_next(const struct endpoint_names *n);
 
 /* Returns the host name that the endpoint of @p follows and sets *@port, or returns NULL if the
- * endpoint follows no name. Sets @why to the reason if the last lookup failed or no lookup has
- * finished yet, worded as the end of a sentence; otherwise to "". Used by `show`. */
+ * endpoint follows no name. If the last lookup failed or no lookup has finished yet, sets @why to
+ * the reason, worded as the end of a sentence. Otherwise sets @why to "". Used by `show`. */
 const char *endpoint_names_describe(const struct endpoint_names *n, const struct peer *p,
 				    uint16_t *port, char why[static ENDPOINT_NAMES_WHY_LEN],
 				    uint64_t now_ns);

@@ -198,7 +198,7 @@ int handshake_rx_watch_leader(struct handshake_rx *rx)
 	const struct udp_group *udp = &rx->config.dataplane->udp;
 	int err;
 
-	if (!udp->member_count) /* the only worker reads the leader itself */
+	if (!udp->member_count) /* there is only one worker, which reads the leader */
 		return 0;
 	err = loop_add(rx->config.loop, udp->leader->fd, EPOLLIN, on_leader, rx);
 	if (!err)

@@ -4,7 +4,7 @@
  *
  *   address, link ─▶ mapsync (the addresses whose packets XDP handles), nexthops, and the data
  *                    plane, which may choose other NICs
- *   MAC of a NIC  ─▶ the loader, whose XDP program compares the MAC
+ *   MAC of a NIC  ─▶ the loader, because XDP handles only frames to this MAC
  *   forwarding    ─▶ mapsync
  *   route, rule   ─▶ nexthops, and the data plane
  *   neighbour     ─▶ nexthops, for the peers behind this neighbour
@@ -26,8 +26,8 @@ struct host_watch {
 	struct nexthops *nexthops;
 };
 
-/* Subscribes to the events at once, so that no change is missed while the daemon starts. The three
- * modules may still be uninitialized. Returns 0 or -errno. */
+/* Subscribes to the events at once, so that no change is missed while the daemon starts.
+ * @dataplane, @mapsync and @nexthops may still be uninitialized. Returns 0 or -errno. */
 int host_watch_open(struct host_watch *w, struct loop *loop, struct dataplane *dataplane,
 		    struct mapsync *mapsync, struct nexthops *nexthops);
 /* Begins to notify the modules. Returns 0 or -errno. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * icmp_sender.h - sends ICMP errors for inner packets that could not be sent. Like the kernel's
- * WireGuard, sends each error in the namespace of the tunnel interface, from the host's address on
- * the sender's side:
+ * icmp_sender.h - sends ICMP errors for inner packets that could not be sent. As with the kernel's
+ * WireGuard, each error is sent in the namespace of the tunnel interface, from the host's address
+ * on the side of the packet's sender:
  *
  *   worker ─▶ hand-off: unsent packet ─▶ undo NAT (conntrack) ─▶ ICMP error ─▶ raw socket ─▶ sender
  *

@@ -203,7 +203,7 @@ bool nexthops_answerable(struct nexthops *n, const struct endpoint *from)
 	int err = netlink_route(nl, from, &flow, &route);
 
 	if (err)
-		return err != -EACCES; /* a broadcast address; other errors may be temporary */
+		return err != -EACCES; /* -EACCES: broadcast; other errors may be temporary */
 	if (!route.local)
 		return true;
 	return !netlink_link(nl, NULL, from->ifindex, &link) && link.loopback;
@@ -249,7 +249,7 @@ static void resolve_at(struct nexthops *n, const struct endpoint *remote)
 
 static void log_no_pmtu(int err)
 {
-	log_error("cannot watch for changes of path MTUs: %s; they are updated only every 30 s",
+	log_error("cannot watch for changes of path MTUs: %s; the MTUs are updated only every 30 s",
 		  strerror(-err));
 }
 

@@ -24,7 +24,8 @@
 /* How often TC is checked, because the kernel sends no event when a program is detached by
  * force. */
 #define TC_CHECK_NS NS_PER_S
-/* The number of data messages without RPS after which RPS is considered off. */
+/* RPS is considered off when this many data messages have been received since RPS was last seen to
+ * queue a packet. */
 #define RPS_OFF_MESSAGES 64
 #define ROUTES_SHARE 10 /* reading routes takes at most a tenth of the control thread's time */
 
@@ -387,14 +388,16 @@ static void check_rps(struct tunnel *t)
 	if (packets != t->rps_packets) {
 		if (!t->steered)
 			log_error("RPS is on for %s: TC checks only that an inner source "
-				  "address belongs to a peer, and the workers check to which; "
-				  "`echo 0 >/sys/class/net/%s/queues/rx-N/rps_cpus` turns it off",
+				  "address belongs to a peer; only the workers check which peer; "
+				  "`echo 0 >/sys/class/net/%s/queues/rx-N/rps_cpus` turns RPS off",
 				  name, name);
 		t->steered = true;
 		t->rps_packets = packets;
 		t->steered_rx = rx;
 	} else if (rx - t->steered_rx >= RPS_OFF_MESSAGES) {
-		log_info("RPS is off for %s: TC checks the peer of each inner source again", name);
+		log_info("RPS is off for %s: TC checks again that each inner source address "
+			 "belongs to the peer that sent the packet",
+			 name);
 		t->steered = false;
 	}
 }

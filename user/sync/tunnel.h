@@ -59,8 +59,8 @@ struct tunnel {
 	bool tc_refused;	 /* the last attempt to attach TC failed */
 	bool no_tcx;		 /* TC is attached by clsact, because the kernel has no tcx */
 	bool steered;		 /* RPS queues packets before they reach TC */
-	/* At the last check that found newly queued packets: how many packets RPS had queued, and
-	 * how many data messages had been received. */
+	/* The totals when a check last saw that RPS had queued more packets: packets that RPS had
+	 * queued, and data messages that had been received. */
 	uint64_t rps_packets, steered_rx;
 	bool link_changed;  /* an event reported a change that is not handled yet */
 	bool link_gone;	    /* an event reported a removal that is not handled yet */

@@ -29,8 +29,9 @@ void file_directory(const char *path, char directory[static PATH_MAX]);
 /* Replaces the file @path by a new one that holds the @len bytes at @data and has mode 0600. Other
  * processes see the old file or the whole new one. If @path is a symbolic link, the link itself is
  * replaced. If @durable, the new file survives a power failure after this function has returned 0.
- * Returns 0, -ENAMETOOLONG or the -errno of the file system. After an error @path is unchanged,
- * unless only the last step of @durable failed, the sync of the directory. */
+ * Returns 0, -ENAMETOOLONG or the -errno of the file system. After an error @path is unchanged.
+ * The only exception: with @durable, the directory is synced after @path has been replaced, so if
+ * this sync fails, @path is the new file. */
 int file_replace(const char *path, const void *data, size_t len, bool durable);
 
 #endif

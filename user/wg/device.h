@@ -240,8 +240,9 @@ void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of all peers, earliest deadline first. Returns after PASS_TURN_NS even
- * if more timers have expired, but not before serving one peer. If it leaves expired timers,
- * device_next() is not later than @now_ns, and the caller calls it again after its other events. */
+ * if more timers have expired, but not before serving one peer. If expired timers are left,
+ * device_next() returns a time that is not later than @now_ns, and the caller calls device_tick()
+ * again after it has handled its other events. */
 void device_tick(struct device *d, uint64_t now_ns);
 
 /* Returns the time at which device_tick() must be called next, or TIMERS_NEVER. */

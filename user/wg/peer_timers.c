@@ -17,8 +17,8 @@
 #include "wgxdp/limits.h"
 
 /* After this number of initiations without an answer, ops->unanswered is called before each retry.
- * The first initiation was then sent at least 2 * REKEY_TIMEOUT_S ago, unless
- * device_peer_redirect() has sent one of them early. */
+ * At the first such call, the first initiation was sent at least 2 * REKEY_TIMEOUT_S ago, unless
+ * device_peer_redirect() has sent an initiation early. */
 #define UNANSWERED_ATTEMPTS 2
 
 /* Returns true if a handshake with the peer's key is possible. Otherwise drops the staged packets.

@@ -8,12 +8,12 @@
  *                                                           exchange(watched, true)   (E)
  *
  * All exchanges are acquire-release on one variable. If B comes before C, C reads what B wrote, and
- * D sees A. If one or more B come between C and E, the first of them returns false, and its worker
- * tells the control thread to check the timers. E reads what the last of them wrote, so that check
- * sees the A of each of these workers. If B comes after E, the next check reads what B wrote. This
- * check comes at most CHECK_NS after E, and the deadline is at least CHECK_NS after the time that A
- * stored. The worker read that time when its turn began, perhaps before E. So the check can be
- * late, but by no more than the part of the turn before B.
+ * D sees A. If one or more B come between C and E, the first B returns false, and its worker tells
+ * the control thread to check the timers. E reads what the last B wrote, and the check comes after
+ * E. Therefore the check sees the A of each of these workers. If B comes after E, the next check
+ * reads what B wrote. The next check comes at most CHECK_NS after E, and the deadline is at least
+ * CHECK_NS after the time that A stored. The worker read that time when its turn began, perhaps
+ * before E. So the check can be late, but by no more than the part of the worker's turn before B.
  */
 #include "wg/timers.h"
 

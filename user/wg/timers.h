@@ -18,8 +18,8 @@
  * look within 10 s anyway:
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
- *      control:  watched := false, then read the times, then schedule the peer;
- *                if data is unanswered or a keepalive is owed: in at most 10 s, and watched := true
+ *      control:  watched := false, then read the times; if data is unanswered or a keepalive is
+ *                owed, watched := true; then schedule the peer, in that case within 10 s
  */
 #ifndef WGXDP_TIMERS_H
 #define WGXDP_TIMERS_H
@@ -37,8 +37,8 @@ struct timers {
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
 	/* true: a worker that starts a timer need not send NOTE_WATCH. Either a NOTE_WATCH was sent
-	 * after the control thread last read the times, or the control thread will read them again
-	 * at most 10 s after it last did. */
+	 * after the control thread last read the times, or the control thread will read the times
+	 * again within 10 s of its last reading. */
 	_Atomic bool watched;
 	/* control thread only */
 	uint64_t retry_at_ns; /* when the next initiation is sent; 0 = no handshake in progress */
@@ -105,8 +105,8 @@ unsigned timers_due(struct timers *t, uint64_t now_ns);
 
 /* Returns the time at which timers_due() must be called next: the earliest deadline, but no later
  * than 10 s after @now_ns if data is unanswered or a keepalive is owed, see the picture. Returns
- * TIMERS_NEVER if there is no deadline. The caller must keep that appointment, because workers rely
- * on it. */
+ * TIMERS_NEVER if there is no deadline. The caller must call timers_due() at the returned time,
+ * because workers rely on that call. */
 uint64_t timers_next(struct timers *t, uint64_t now_ns);
 
 #endif
