@@ -392,7 +392,8 @@ static void too_many(void **state)
 		close(fds[i]);
 }
 
-/* Idle clients make room for new clients, first those that have no unread answer. */
+/* If the server is full, it closes an idle client to make room for a new one. It closes clients
+ * without an unread answer first. */
 static void eviction(void **state)
 {
 	struct world *w = *state;

@@ -161,7 +161,7 @@ static void bytes(void **state)
 	assert_int_equal(late.count, 0);
 	assert_int_equal(push_big(&stages[0]), 1); /* replaces the peer's own packet */
 	assert_int_equal(stages[0].count, STAGED_PER_PEER);
-	assert_int_equal(push_big(&small), 4); /* three small packets do not free enough bytes */
+	assert_int_equal(push_big(&small), 4); /* to drop three small ones is not enough */
 	stage_purge(&stages[0]);
 	assert_int_equal(push_big(&late), 0);
 	for (uint32_t i = 0; i < STAGED_PER_PEER; i++)

@@ -56,8 +56,8 @@ void workers_stop(struct workers *w);
 /* Gives the stopped workers the sockets of @udp instead of their old ones. */
 void workers_use_udp(struct workers *w, const struct udp_group *udp);
 
-/* If a worker has not run a turn since the last call (worker_probe()), sets *@hung to the id of
- * this worker and returns false. */
+/* Probes each worker (worker_probe()). If a worker has not run a turn since the previous call of
+ * this function, sets *@hung to the id of this worker and returns false. */
 bool workers_probe(struct workers *w, unsigned *hung);
 
 /* Gives all workers the MTU of the tunnel interface. */

@@ -361,7 +361,7 @@ int host_apply(struct host *h, const struct conf *conf, struct fault *f)
 	if (h->away) {
 		h->config.ops->warn(h->config.ctx,
 				    "the interface is in another network namespace; its addresses, "
-				    "routes and DNS change when it comes back");
+				    "routes and DNS are changed when it is moved back");
 		return 1;
 	}
 	h->lock_fd = plan_wants_mark(conf) ? rules_lock() : -1;

@@ -284,7 +284,9 @@ void host_record_unset_dns(const char *interface)
 	if (read_record(interface, &r) || r.netns != netns_of_process("self"))
 		return;
 	if (dns_unset(&r.dns, &f))
-		log_error("cannot remove the DNS servers of a daemon that was killed: %s", f.text);
+		log_error(
+			"cannot remove the DNS servers that a daemon set before it was killed: %s",
+			f.text);
 	r.dns.tool = DNS_NOTHING;
 	(void)record_write(interface, &r, NULL);
 }

@@ -21,7 +21,7 @@ struct record {
 	bool nft4, nft6;
 	bool src_valid_mark; /* wgxdp changed the sysctl from 0 to 1 */
 	struct dns dns;
-	struct rules rules; /* the rules of wgxdp, not the kernel's */
+	struct rules rules; /* only the rules that wgxdp added */
 };
 
 bool record_is_empty(const struct record *r);

@@ -29,9 +29,9 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* Reads a batch of packets. The batch ends after FRAME_BATCH messages, because a large packet
- * becomes many messages. A refused packet counts as one message, so that a long run of refused
- * packets also ends the batch. */
+/* Reads a batch of packets. The limit FRAME_BATCH is for packets and also for messages, because a
+ * large packet becomes many messages. A refused packet counts as one message, so that a long run of
+ * refused packets also ends the batch. */
 static unsigned read_tun(struct worker *w)
 {
 	uint8_t *at = w->egress.buffer, *end = at + EGRESS_BUFFER_LEN;

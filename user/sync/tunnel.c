@@ -395,7 +395,7 @@ static void check_rps(struct tunnel *t)
 		t->rps_packets = packets;
 		t->steered_rx = rx;
 	} else if (rx - t->steered_rx >= RPS_OFF_MESSAGES) {
-		log_info("RPS is off for %s: TC checks again that each inner source address "
+		log_info("RPS is off for %s now, so TC checks again that each inner source address "
 			 "belongs to the peer that sent the packet",
 			 name);
 		t->steered = false;

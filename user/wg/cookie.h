@@ -56,7 +56,8 @@ enum cookie_verdict cookie_check(const struct cookie_checker *c, const void *msg
  * cookie_reply(). */
 bool cookie_secret_due(const struct cookie_checker *c, uint64_t now_ns);
 
-/* Sets the secret Rm to 32 random bytes. Cookies made with the old secret become invalid. */
+/* Sets the secret Rm to @secret, 32 random bytes. Cookies made with the old secret become
+ * invalid. */
 void cookie_secret_set(struct cookie_checker *c, const uint8_t secret[static WIRE_HASH_LEN],
 		       uint64_t now_ns);
 
