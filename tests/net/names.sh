@@ -160,7 +160,7 @@ case_roamed()
 
 case_boot()
 {
-	local pending='endpoint: boot\.test:[0-9]+ \(not resolved yet: no DNS server can be reached, '
+	local pending='endpoint: boot\.test:[0-9]+ \(unresolved: no DNS server can be reached, '
 	record boot.test 60 all 192.0.2.42
 	server boot ''
 	ok "boot: attach comes up without DNS" client boot 1 "$etc/resolv.boot"

@@ -102,7 +102,7 @@ ok "a file with an endpoint on a link that does not exist is applied" reload
 missed()
 {
 	in_ns a "$WGXDP" show "$A" |
-		grep -F "endpoint: [fe80::1%eth9]:51820 (not resolved yet: there is no such interface"
+		grep -F "endpoint: [fe80::1%eth9]:51820 (unresolved: there is no such interface"
 }
 ok "show says that the endpoint's link does not exist" wait_for 5 missed
 ip link add eth9 netns "$ID-a" type veth peer name eth9 netns "$ID-b"

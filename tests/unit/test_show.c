@@ -106,7 +106,7 @@ static const struct {
 	  TEXT_HEAD "\npeer: A=\n  endpoint: 192.0.2.1:5 (from a.test:5)\n  allowed ips: (none)\n"
 		    "\npeer: B=\n  endpoint: 192.0.2.2:5 (from b.test:5; DNS did not answer, next "
 		    "try in 8 s)\n  allowed ips: (none)\n"
-		    "\npeer: C=\n  endpoint: c.test:5 (not resolved yet: DNS has not answered yet)\n"
+		    "\npeer: C=\n  endpoint: c.test:5 (unresolved: DNS has not answered yet)\n"
 		    "  allowed ips: (none)\n" },
 	{ "{\"version\":\"" WGXDP_VERSION "\",\"path\":{\"rx\":\"xdp\",\"tx\":\"xdp\","
 	  "\"xdp_mode\":\"native\",\"zero_copy\":true,\"busy_poll_us\":50,\"aead\":\"avx2\"}}",

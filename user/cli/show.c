@@ -185,7 +185,7 @@ static void print_endpoint(FILE *out, const json_t *peer)
 	const char *why = text(peer, "endpoint_name_why");
 
 	if (*name && !*endpoint)
-		fprintf(out, "  endpoint: %s (not resolved yet: %s)\n", name, why);
+		fprintf(out, "  endpoint: %s (unresolved: %s)\n", name, why);
 	else if (*name)
 		fprintf(out, "  endpoint: %s (from %s%s%s)\n", endpoint, name, *why ? "; " : "",
 			why);

@@ -59,7 +59,7 @@ struct aead_backend {
 
 /* Chooses the backend for the process: the one called @name or, if @name is NULL or "auto", the
  * fastest one that this CPU runs. A backend must pass a known-answer test before it is chosen.
- * "auto" skips a backend that fails the test, and measures the others (about 1 ms in all).
+ * "auto" skips a backend that fails the test, and measures the others (about 6 ms in all).
  * @failed: may be NULL; *@failed is set to the name of the first backend that failed its test, or
  * to NULL if none did.
  * Returns 0, -ENOENT (no backend has that name), -ENOTSUP (this CPU cannot run the backend) or

@@ -290,33 +290,56 @@ static bool fit_into_slots(const struct aead_job *jobs, size_t n)
 	return blocks <= SLOTS;
 }
 
-/* Leaves no unused bytes in the frame of the calling function beside its array, because such bytes
- * would keep what earlier functions left there. On x86-64 the size of a frame is 8 bytes more than
- * a multiple of 16, and the array does not reach these 8 bytes. So fill_frame() makes the compiler
- * save a register there. */
-static INLINE void fill_frame(void)
+/* Returns the number of bytes from @array, which is in the frame of the calling function and has
+ * @len bytes, to the end of that frame. The compiler may leave a gap above the array, and the gap
+ * would keep what earlier functions left there. On arm64 nothing is above the array. */
+static INLINE size_t to_end_of_frame(const uint8_t *array, size_t len)
 {
 #if defined(__x86_64__)
-	__asm__ volatile("" : : : "rbx");
+	(void)len;
+	return (size_t)((const uint8_t *)__builtin_frame_address(0) - array);
+#else
+	(void)array;
+	return len;
 #endif
 }
 
-/* Overwrites the stack frames of functions that have returned. The compiler may have spilled parts
- * of the ChaCha20 state and of Poly1305 sums to these frames. */
+/* Both functions overwrite the stack frames of functions that have returned. The compiler may have
+ * spilled parts of the ChaCha20 state and of Poly1305 sums to these frames. A stack protector would
+ * put a canary above the array, and then find it overwritten. */
 static __attribute__((noinline, no_stack_protector)) void wipe_deep_stack(void)
 {
 	uint8_t below[DEEP_STACK_BYTES];
 
-	fill_frame();
-	wipe(below, sizeof(below));
+	wipe(below, to_end_of_frame(below, sizeof(below)));
 }
 
 static __attribute__((noinline, no_stack_protector)) void wipe_shallow_stack(void)
 {
 	uint8_t below[SHALLOW_STACK_BYTES];
 
-	fill_frame();
-	wipe(below, sizeof(below));
+	wipe(below, to_end_of_frame(below, sizeof(below)));
+}
+
+/* Clears the scalar registers that a called function may change. */
+static INLINE void clear_scalar_registers(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("xor %%eax, %%eax\n\txor %%ecx, %%ecx\n\txor %%edx, %%edx\n\t"
+			 "xor %%esi, %%esi\n\txor %%edi, %%edi\n\txor %%r8d, %%r8d\n\t"
+			 "xor %%r9d, %%r9d\n\txor %%r10d, %%r10d\n\txor %%r11d, %%r11d"
+			 :
+			 :
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc");
+#else
+	__asm__ volatile(".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17\n\t"
+			 "mov x\\n, xzr\n\t"
+			 ".endr"
+			 :
+			 :
+			 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
+			   "x12", "x13", "x14", "x15", "x16", "x17");
+#endif
 }
 
 /* Wipes the secrets of a batch of @n packets: in the window, on the stack below the window, and in
@@ -328,6 +351,7 @@ static INLINE void wipe_traces(struct window *w, size_t n)
 	/* Clear the registers first, because the dynamic linker may save them on the stack when it
 	 * resolves a function that wipe() calls. */
 	clear_registers();
+	clear_scalar_registers();
 	wipe(w->scratch, w->touched * BLOCK_LEN);
 	wipe(w->keys, packets * BLOCK_LEN);
 	wipe(w->tags, packets * AEAD_TAG_LEN);

@@ -71,9 +71,9 @@ static INLINE void quarter_round(v32 *a, v32 *b, v32 *c, v32 *d)
 	*b = rotl7(*b ^ *c);
 }
 
-/* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. The quarter
- * rounds are not interleaved, because the CPU overlaps them anyway, and the compiler has to keep
- * fewer words in registers. RFC 8439 2.3 */
+/* Four quarter rounds: on the columns for @k = 0, on the diagonals for @k = 1. The quarter rounds
+ * are not interleaved: a CPU that executes out of order overlaps them by itself, and the compiler
+ * has to keep fewer words in registers. RFC 8439 2.3 */
 static INLINE void half_round(v32 x[16], int k)
 {
 	for (int i = 0; i < 4; i++)

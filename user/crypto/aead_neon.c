@@ -83,18 +83,10 @@ static INLINE v32 turn3(v32 x)
 	return (v32)vextq_u32((uint32x4_t)x, (uint32x4_t)x, 3);
 }
 
-/* Clears the vector registers, and the scalar registers that a called function may change. A
- * function must preserve the low halves of v8 to v15 for its caller. The list of clobbered
- * registers makes the compiler save and restore these halves. */
+/* Clears the vector registers. A function must preserve the low halves of v8 to v15 for its caller.
+ * The list of clobbered registers makes the compiler save and restore these halves. */
 static INLINE void clear_registers(void)
 {
-	__asm__ volatile(".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17\n\t"
-			 "mov x\\n, xzr\n\t"
-			 ".endr"
-			 :
-			 :
-			 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
-			   "x12", "x13", "x14", "x15", "x16", "x17");
 	__asm__ volatile(".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, "
 			 "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n\t"
 			 "movi v\\n\\().2d, #0\n\t"

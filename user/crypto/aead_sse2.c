@@ -33,10 +33,10 @@
 typedef uint32_t v32 __attribute__((vector_size(4 * LANES)));
 typedef uint64_t v64 __attribute__((vector_size(4 * LANES)));
 
-/* SSE2 has no rotation, and no shuffle of single bytes. */
+/* SSE2 has no rotation. A rotation by 16 bits swaps the halves of each word. */
 static INLINE v32 rotl16(v32 x)
 {
-	return x << 16 | x >> 16;
+	return (v32)_mm_shufflehi_epi16(_mm_shufflelo_epi16((__m128i)x, 0xb1), 0xb1);
 }
 
 static INLINE v32 rotl8(v32 x)
