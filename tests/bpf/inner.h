@@ -114,8 +114,8 @@ static inline void inner_udp(struct inner *p, int family, struct inner_address f
 	inner_put16(udp + 6, inner_checksum(p, family, IPPROTO_UDP, 12));
 }
 
-/* Writes an ICMP message of @type about a UDP packet that the host at @to sent to the peer at
- * @from. */
+/* Writes an ICMP message of @type from @from to @to. It quotes a UDP packet that was sent the other
+ * way, from @to to @from. */
 static inline void inner_icmp(struct inner *p, int family, struct inner_address from,
 			      struct inner_address to, uint8_t type, uint8_t code)
 {

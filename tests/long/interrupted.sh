@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 600
 #
-# tools/vm and tools/toolchain leave no process and no file, whenever they are stopped: when the
-# guest or the first process of the namespace is about to start, and later.
+# tools/vm and tools/toolchain leave no process and no file behind, no matter when they are stopped.
+# The test stops them just before the guest or the first process of the namespace starts, and later.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

@@ -42,7 +42,7 @@ ok "attach succeeds in b" ours b "$B" < <(
 
 # --- the same settings as wg-quick ----------------------------------------------------------------
 
-state() # prints the settings of the host in a
+state() # prints the network settings of namespace a
 {
 	local table
 	in_ns a ip -j address show dev "$A" |

@@ -59,7 +59,7 @@ in_ns b ethtool -k eth0 | grep -q '^tx-udp-segmentation: on' && arrives=generic
 python_tap "generic: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" $arrives
 ok "generic: detach succeeds" down a "$A"
 
-# --- merged by the port of a bridge ---------------------------------------------------------------
+# --- packets that GRO merged at the port of a bridge ----------------------------------------------
 
 bridge_up()
 {

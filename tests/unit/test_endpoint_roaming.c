@@ -70,8 +70,8 @@ static uint16_t port_of(const struct fixture *f)
 	return ntohs(f->t.ab->endpoint.remote.v4.sin_port);
 }
 
-/* The config gives the same name with another port. The next answer changes the port, although the
- * address stays and the peer is heard. */
+/* The config gives the same name with another port. The next answer of DNS sets the new port,
+ * although the address is the same and packets still arrive from the peer. */
 static void port_changed(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

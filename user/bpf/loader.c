@@ -184,8 +184,7 @@ static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, s
 
 	if (find_attached(l, ifindex) >= 0)
 		return fault(f, -EALREADY,
-			     "%s: the XDP program of this interface is already attached to this "
-			     "NIC",
+			     "%s: the XDP program of this tunnel is already attached to this NIC",
 			     nic);
 	number = find_nic(l, 0);
 	if (number < 0)

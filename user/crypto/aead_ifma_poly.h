@@ -187,8 +187,8 @@ static INLINE __m512i load_packet_row(const struct mac *mac, int64_t block)
 	return row;
 }
 
-/* Does a step whose blocks may include blocks that do not exist (see struct rows), an incomplete
- * block, and the block of lengths. */
+/* Does a step in which some blocks may be missing (see struct rows), one block may be incomplete,
+ * and one may be the block of lengths. */
 static void absorb_partial(struct number *h, const struct factor *power,
 			   const struct factor *h_power, const struct rows *rows)
 {

@@ -39,8 +39,8 @@ bool nic_checks_wants_xdp(const struct options *options);
 bool nic_checks_prefers_udp(const struct options *options, const struct netlink_link *link);
 
 /* Returns 0 if XDP may be tried on the link. Else returns, with @f filled in, -EOPNOTSUPP (the link
- * is a veth pair or an interface above others) or -EMSGSIZE (the MTU is too large). If this reason
- * may go away later, also sets *@obstacle. */
+ * is one end of a veth pair, or is stacked on others, such as a VLAN) or -EMSGSIZE (the MTU is too
+ * large). If this reason may go away later, also sets *@obstacle. */
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 

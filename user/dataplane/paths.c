@@ -75,8 +75,8 @@ int paths_open(struct paths *p, struct loader *loader, struct fault *f)
 	if (!p->nic_count)
 		return paths_without_xdp(p,
 					 fault(f, -ENODEV,
-					       "found no NIC, because no route to an endpoint and "
-					       "no default route uses one; name the NIC: wgxdp "
+					       "found no NIC: neither a route to an endpoint nor a "
+					       "default route uses one; name the NIC: wgxdp "
 					       "attach NIC CONF"),
 					 f);
 	for (unsigned i = 0; i < p->nic_count; i++) {

@@ -114,7 +114,7 @@ static int make_state(struct host *h, const struct conf *conf, struct state *s, 
 		s->plan.mtu = mtu_choose(h->netlink, conf, s->fwmark, h->ifindex);
 	err = rules_make(&s->rules, h->netlink, &s->plan, &h->state.rules);
 	if (err)
-		return fault(f, err, "%s: cannot read the rules of the host: %s", s->path,
+		return fault(f, err, "%s: cannot read the routing rules of the host: %s", s->path,
 			     netlink_error(h->netlink, err));
 	/* The program that has set the servers must also remove them. */
 	if (h->state.path && h->state.dns.tool && plan_same_dns(&h->state.plan, &s->plan))

@@ -187,7 +187,9 @@ void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex)
 	}
 	t->netns = netns_of_process("self");
 	if (write_record(t, &f))
-		log_error("%s: detach may be unable to restore its offloads: %s", nic, f.text);
+		log_error(
+			"%s: `wgxdp detach` may be unable to restore the offloads of this NIC: %s",
+			nic, f.text);
 }
 
 void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex)

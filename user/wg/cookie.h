@@ -38,7 +38,7 @@ struct cookie_maker {
 enum cookie_verdict {
 	COOKIE_BAD_MAC1,   /* drop */
 	COOKIE_MAC1_ONLY,  /* the sender knows our public key; under load: send a cookie reply */
-	COOKIE_MAC2_VALID, /* the sender also receives packets at its source address */
+	COOKIE_MAC2_VALID, /* also proves that the sender receives at its address */
 };
 
 /* Derives the keys of a checker for our @public key. The secret is not set, see

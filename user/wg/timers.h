@@ -80,9 +80,9 @@ bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
 /* A response was sent; for timers_may_initiate() it counts as an initiation. */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
-/* A packet needs a session while an initiation is pending or not allowed yet. Retries go on for the
- * full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If no initiation is pending, one is sent as soon as
- * timers_may_initiate() returns true. */
+/* Call when a packet needs a session, also if an initiation is already pending. Retries go on for
+ * the full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If no initiation is pending, one is sent as soon
+ * as timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* Call if a retry is due but not allowed yet. The retry waits until timers_may_initiate() returns
  * true. This does not postpone the end of the attempt. */
