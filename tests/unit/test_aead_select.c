@@ -43,7 +43,7 @@ static enum fault {
 	WRONG_ALONE,
 	N_FAULTS
 } fault;
-static bool first_usable, second_usable, fourth_usable;
+static bool first_usable, second_usable, fourth_usable, lowers_clock;
 static uint64_t first_ns = 100, fourth_ns = 100, libsodium_ns = 1000;
 static unsigned trials;
 
@@ -80,20 +80,26 @@ static bool is_first_usable(void)
 	return first_usable;
 }
 
+static bool first_lowers_clock(void)
+{
+	return lowers_clock;
+}
+
 static bool is_second_usable(void)
 {
 	return second_usable;
 }
 
-const struct aead_backend first = { "first", is_first_usable, broken_seal, broken_open };
-const struct aead_backend second = { "second", is_second_usable, NULL, NULL };
+const struct aead_backend first = { "first", is_first_usable, first_lowers_clock, broken_seal,
+				    broken_open };
+const struct aead_backend second = { "second", is_second_usable, NULL, NULL, NULL };
 static bool is_fourth_usable(void)
 {
 	return fourth_usable;
 }
 
-const struct aead_backend third = { "third", is_second_usable, NULL, NULL };
-const struct aead_backend fourth = { "fourth", is_fourth_usable, broken_seal, broken_open };
+const struct aead_backend third = { "third", is_second_usable, NULL, NULL, NULL };
+const struct aead_backend fourth = { "fourth", is_fourth_usable, NULL, broken_seal, broken_open };
 
 /* Must only be called with backends that can run and that passed the self-test. */
 static void trial(const struct aead_backend *const *b, size_t n, uint64_t *ns)
@@ -187,7 +193,21 @@ static void test_measured(void **state)
 }
 #endif
 
-/* 4. A named backend that is unknown, unusable or faulty is refused, and the previous backend stays
+/* 4. "auto" leaves out a backend that lowers the clock, but the user can choose it. */
+static void test_lowers_clock(void **state)
+{
+	(void)state;
+	first_usable = lowers_clock = true;
+	second_usable = false;
+	fault = NONE;
+	assert_int_equal(aead_select("auto", NULL), 0);
+	assert_string_equal(aead_name(), "libsodium");
+	assert_int_equal(aead_select("first", NULL), 0);
+	assert_string_equal(aead_name(), "first");
+	lowers_clock = false;
+}
+
+/* 5. A named backend that is unknown, unusable or faulty is refused, and the previous backend stays
  * in use. */
 static void test_named(void **state)
 {
@@ -217,7 +237,7 @@ static void test_named(void **state)
 	assert_string_equal(aead_name(), "libsodium");
 }
 
-/* 5. The chosen backend runs, and aead_open_batch() counts the packets that open. */
+/* 6. The chosen backend runs, and aead_open_batch() counts the packets that open. */
 static void test_batch(void **state)
 {
 	uint8_t key[AEAD_KEY_LEN] = { 1 }, sealed[3][64], out[3][64];
@@ -242,7 +262,7 @@ static void test_batch(void **state)
 	assert_int_equal(aead_open_batch(jobs, 3), 0);
 }
 
-/* 6. The names in the table differ, and the last backend is the reference, which is always
+/* 7. The names in the table differ, and the last backend is the reference, which is always
  * usable. */
 static void test_table(void **state)
 {
@@ -269,6 +289,7 @@ int main(void)
 #if defined(__x86_64__)
 		cmocka_unit_test(test_measured),
 #endif
+		cmocka_unit_test(test_lowers_clock),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_table),

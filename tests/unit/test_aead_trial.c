@@ -58,9 +58,9 @@ static void seal_c(struct aead_job *jobs, size_t n)
 	run_backend('c', SIZE_MAX, n); /* never */
 }
 
-static const struct aead_backend a = { "a", NULL, seal_a, NULL };
-static const struct aead_backend b = { "b", NULL, seal_b, NULL };
-static const struct aead_backend c = { "c", NULL, seal_c, NULL };
+static const struct aead_backend a = { .name = "a", .seal_batch = seal_a };
+static const struct aead_backend b = { .name = "b", .seal_batch = seal_b };
+static const struct aead_backend c = { .name = "c", .seal_batch = seal_c };
 
 /* 1. The shortest run of any turn counts. */
 static void test_shortest(void **state)

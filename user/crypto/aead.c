@@ -4,7 +4,7 @@
  * runs. A backend is used only after it has passed a known-answer test. docs/aead.md explains the
  * backends.
  *
- *   auto:  usable? ─▶ passes the test? ─▶ measure ─▶ the first of these in the table, or a later
+ *   auto:  candidate? ─▶ passes the test? ─▶ measure ─▶ the first of these in the table, or a later
  *                                                    one that is much faster; the reference
  *                                                    backend only if no other one is left
  */
@@ -35,14 +35,19 @@ const struct aead_backend *aead_backend(size_t i)
 	return i < N_BACKENDS ? backends[i] : NULL;
 }
 
-/* Collects the usable backends that pass the test, in the order of the table. Returns their number.
+static bool is_candidate(const struct aead_backend *b)
+{
+	return b->usable() && !(b->lowers_clock && b->lowers_clock());
+}
+
+/* Collects the candidates that pass the test, in the order of the table. Returns their number.
  * *@failed: as for aead_select(). */
 static size_t find_good(const struct aead_backend *good[N_BACKENDS], const char **failed)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_BACKENDS; i++) {
-		if (!backends[i]->usable())
+		if (!is_candidate(backends[i]))
 			continue;
 		if (aead_selftest(backends[i]))
 			good[n++] = backends[i];
@@ -52,7 +57,7 @@ static size_t find_good(const struct aead_backend *good[N_BACKENDS], const char 
 	return n;
 }
 
-/* Chooses among the usable backends that pass the test. The order of the table decides, unless a
+/* Chooses among the candidates that pass the test. The order of the table decides, unless a
  * later backend needs less than three quarters of the time of the best one before it. A smaller
  * difference may be noise, and a machine should have the same backend after each start. The time of
  * libsodium is not measured: it was compiled without the sanitizers of a test build, which slow the

@@ -53,6 +53,9 @@ struct aead_backend {
 	const char *name;
 	/* Returns true if this CPU can run the backend. Any thread. */
 	bool (*usable)(void);
+	/* Returns true if the backend makes this CPU lower its clock so far that the program is
+	 * slower as a whole, although the backend itself is fast. NULL: on no CPU. Any thread. */
+	bool (*lowers_clock)(void);
 	void (*seal_batch)(struct aead_job *jobs, size_t n);
 	void (*open_batch)(struct aead_job *jobs, size_t n);
 };

@@ -51,9 +51,17 @@ static bool usable(void)
 	       __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("bmi2");
 }
 
+/* Measured on an Ice Lake server: with this backend all code on the core takes 10 % more time, and
+ * TCP through the tunnel is slower than with avx512. docs/aead.md */
+static bool lowers_clock(void)
+{
+	return __builtin_cpu_is("icelake-server");
+}
+
 const struct aead_backend aead_avx512ifma = {
 	.name = "avx512ifma",
 	.usable = usable,
+	.lowers_clock = lowers_clock,
 	.seal_batch = seal_batch,
 	.open_batch = open_batch,
 };
