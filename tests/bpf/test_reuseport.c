@@ -231,7 +231,7 @@ static void test_empty_places(void **state)
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET6, -1), 0);
 	assert_in_range(receiver_of_message(&groups[1], WIRE_DATA, OF_WORKER1), 0, MEMBERS - 1);
 	assert_int_equal(receiver_of_message(&groups[0], WIRE_DATA, OF_WORKER1), WORKER1);
-	/* A closed socket leaves the map, and its element can be used again. */
+	/* The kernel removes a closed socket from the map, so another one can replace it. */
 	close(groups[0].fds[WORKER1]);
 	groups[0].fds[WORKER1] = open_socket(AF_INET, FRAME_PORT, true);
 	assert_int_equal(loader_set_reuseport_socket(loader, SOCKS_WORKER(1), AF_INET,

@@ -43,7 +43,7 @@ static enum fault {
 	WRONG_ALONE,
 	N_FAULTS
 } fault;
-static bool first_usable, second_usable, fourth_usable, lowers_clock;
+static bool first_usable, second_usable, fourth_usable, slows_core;
 static uint64_t first_ns = 100, fourth_ns = 100, libsodium_ns = 1000;
 static unsigned trials;
 
@@ -80,9 +80,9 @@ static bool is_first_usable(void)
 	return first_usable;
 }
 
-static bool first_lowers_clock(void)
+static bool first_slows_core(void)
 {
-	return lowers_clock;
+	return slows_core;
 }
 
 static bool is_second_usable(void)
@@ -90,7 +90,7 @@ static bool is_second_usable(void)
 	return second_usable;
 }
 
-const struct aead_backend first = { "first", is_first_usable, first_lowers_clock, broken_seal,
+const struct aead_backend first = { "first", is_first_usable, first_slows_core, broken_seal,
 				    broken_open };
 const struct aead_backend second = { "second", is_second_usable, NULL, NULL, NULL };
 static bool is_fourth_usable(void)
@@ -193,18 +193,18 @@ static void test_measured(void **state)
 }
 #endif
 
-/* 4. "auto" leaves out a backend that lowers the clock, but the user can choose it. */
-static void test_lowers_clock(void **state)
+/* 4. "auto" leaves out a backend that slows the core down, but the user can choose it. */
+static void test_slows_core(void **state)
 {
 	(void)state;
-	first_usable = lowers_clock = true;
+	first_usable = slows_core = true;
 	second_usable = false;
 	fault = NONE;
 	assert_int_equal(aead_select("auto", NULL), 0);
 	assert_string_equal(aead_name(), "libsodium");
 	assert_int_equal(aead_select("first", NULL), 0);
 	assert_string_equal(aead_name(), "first");
-	lowers_clock = false;
+	slows_core = false;
 }
 
 /* 5. A named backend that is unknown, unusable or faulty is refused, and the previous backend stays
@@ -289,7 +289,7 @@ int main(void)
 #if defined(__x86_64__)
 		cmocka_unit_test(test_measured),
 #endif
-		cmocka_unit_test(test_lowers_clock),
+		cmocka_unit_test(test_slows_core),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_table),

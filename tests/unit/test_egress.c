@@ -267,8 +267,8 @@ static void test_next_session(void **state)
 		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
 }
 
-/* 6. After a suspend, every call of chain_time_passed() in the turn reports the suspend, because
- * the sessions of several batches may have been chosen before it. */
+/* 6. After a suspend, every call of chain_time_passed() in the turn reports the suspend. A turn may
+ * have several batches, whose sessions were all chosen before the suspend. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;

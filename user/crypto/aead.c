@@ -5,8 +5,8 @@
  * backends.
  *
  *   auto:  candidate? ─▶ passes the test? ─▶ measure ─▶ the first of these in the table, or a later
- *                                                    one that is much faster; the reference
- *                                                    backend only if no other one is left
+ *                                                       one that is much faster; the reference
+ *                                                       backend only if no other one is left
  */
 #include <errno.h>
 #include <string.h>
@@ -37,7 +37,7 @@ const struct aead_backend *aead_backend(size_t i)
 
 static bool is_candidate(const struct aead_backend *b)
 {
-	return b->usable() && !(b->lowers_clock && b->lowers_clock());
+	return b->usable() && !(b->slows_core && b->slows_core());
 }
 
 /* Collects the candidates that pass the test, in the order of the table. Returns their number.

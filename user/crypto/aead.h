@@ -53,9 +53,9 @@ struct aead_backend {
 	const char *name;
 	/* Returns true if this CPU can run the backend. Any thread. */
 	bool (*usable)(void);
-	/* Returns true if the backend makes this CPU lower its clock so far that the program is
-	 * slower as a whole, although the backend itself is fast. NULL: on no CPU. Any thread. */
-	bool (*lowers_clock)(void);
+	/* Returns true if all other code on the core is so much slower with the backend, on this
+	 * CPU, that another backend serves the program better. NULL: on no CPU. Any thread. */
+	bool (*slows_core)(void);
 	void (*seal_batch)(struct aead_job *jobs, size_t n);
 	void (*open_batch)(struct aead_job *jobs, size_t n);
 };

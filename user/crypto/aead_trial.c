@@ -18,7 +18,7 @@
 #include "wgxdp/limits.h"
 
 #define N_PACKETS 8
-#define PACKET_LEN 1424 /* a data message of a full packet with the usual MTU of 1420 */
+#define PACKET_LEN 1424 /* a full packet has 1420 bytes with the usual MTU */
 #define N_TURNS 8
 #define N_RUNS 8 /* in a turn */
 

@@ -15,10 +15,10 @@
  *
  * A thread can be suspended between any two instructions, so a check before sealing proves
  * nothing. A worker therefore checks again between sealing and sending (seal.c). A message passes
- * this check only if no suspend came between the start of the turn and the check. If a suspend came
- * and the control thread has already wiped the keys, suspend_stale() is false again. But then the
- * worker sees that its sessions are revoked, because suspend_stale() (B) acquires what
- * suspend_end() (A) released.
+ * this check only if the host was not suspended between the start of the turn and the check. If the
+ * host was suspended and the control thread has already wiped the keys, suspend_stale() is false
+ * again. But then the worker sees that its sessions are revoked, because suspend_stale() (B)
+ * acquires what suspend_end() (A) released.
  *
  * Two gaps remain. If the host is suspended between the check and the system call, messages that
  * were sealed before the suspend are sent after the resume. And in a restored or cloned machine a
