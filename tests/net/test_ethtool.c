@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_ethtool.c - ethtool.h, xdp_features.h and tuning.h on a veth pair, with ethtool(8). */
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include "io/ethtool.h"
 #include "io/netlink.h"
 #include "io/xdp_features.h"
+#include "own_run.h"
 
 static void __attribute__((format(printf, 1, 2))) sh(const char *format, ...)
 {
@@ -43,7 +43,7 @@ static uint32_t index_of(const char *name)
 static int setup(void **state)
 {
 	(void)state;
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	own_run_setup();
 	sh("ip link add a0 type veth peer name b0");
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_tuning.c - tuning.h on a veth pair: offloads and channels, their record, and the undoing. */
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +14,7 @@
 #include "host/record_file.h"
 #include "host/tuning.h"
 #include "io/netlink.h"
+#include "own_run.h"
 #include "util/log.h"
 
 static char interface[IFNAME_MAX + 1], path[RECORD_FILE_PATH_LEN];
@@ -48,8 +48,7 @@ static int setup(void **state)
 	struct netlink *nl;
 
 	(void)state;
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	mkdir(CONTROL_DIRECTORY, 0700);
+	own_run_setup();
 	snprintf(interface, sizeof(interface), "wt%d", getpid());
 	record_file_path(path, interface, "nics");
 	sh("ip link add a0 numrxqueues 4 numtxqueues 4 type veth peer name b0; "
