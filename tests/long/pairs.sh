@@ -17,15 +17,15 @@ shopt -s extglob
 need_root
 
 ROWS='
---rx=auto --tx=auto --gso --gro --uso --aead=auto
---rx=auto --tx=udp --no-gso --no-gro --no-uso --aead=libsodium
---rx=udp --tx=xdp --gso --no-gro --uso --aead=libsodium
---rx=xdp --tx=xdp --no-gso --gro --no-uso --aead=auto
---rx=xdp --tx=auto --no-gso --no-gro --uso --aead=libsodium
---rx=udp --tx=udp --gso --gro --no-uso --aead=auto
---rx=xdp --tx=udp --gso --no-gro --uso --aead=auto
---rx=udp --tx=auto --no-gso --gro --no-uso --aead=libsodium
---rx=auto --tx=xdp --no-gso --gro --no-uso --aead=libsodium
+--rx=auto --tx=auto --gso --gro --uso --reply-wait --aead=auto
+--rx=auto --tx=udp --no-gso --no-gro --no-uso --reply-wait --aead=libsodium
+--rx=udp --tx=xdp --gso --no-gro --uso --reply-wait --aead=libsodium
+--rx=xdp --tx=xdp --no-gso --gro --no-uso --reply-wait --aead=auto
+--rx=xdp --tx=auto --no-gso --no-gro --uso --reply-wait --aead=libsodium
+--rx=udp --tx=udp --gso --gro --no-uso --reply-wait --aead=auto
+--rx=xdp --tx=udp --gso --no-gro --uso --no-reply-wait --aead=auto
+--rx=udp --tx=auto --no-gso --gro --no-uso --no-reply-wait --aead=libsodium
+--rx=auto --tx=xdp --no-gso --gro --no-uso --no-reply-wait --aead=libsodium
 '
 ANY_PATH='faults fulltunnel hostile layer3 multicast nat nicchoice offloads reload rps setup staging
 	swarm unreachable'
@@ -42,9 +42,10 @@ pairs_of_rows()
 all_pairs()
 {
 	awk -v ways='rx=auto rx=xdp rx=udp,tx=auto tx=xdp tx=udp' \
-		-v switches='gso no-gso,gro no-gro,uso no-uso,aead=auto aead=libsodium' '
+		-v switches='gso no-gso,gro no-gro,uso no-uso,reply-wait no-reply-wait' \
+		-v aead='aead=auto aead=libsodium' '
 		BEGIN {
-			n = split(ways "," switches, kind, ",")
+			n = split(ways "," switches "," aead, kind, ",")
 			for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) {
 				a = split(kind[i], first, " ")
 				b = split(kind[j], second, " ")
@@ -69,8 +70,8 @@ run() # OPTIONS TEST
 
 ok "the rows hold every pair of options" cmp <(pairs_of_rows) <(all_pairs)
 while read -r row; do
-	# --gso, --gro and --uso stand for the defaults. wgxdp has no such options.
-	options=" ${row// --[gu][sr]o/}"
+	# --gso, --gro, --uso and --reply-wait stand for the defaults. wgxdp has no such options.
+	options=" ${row// --@(gso|gro|uso|reply-wait)/}"
 	for name in $ANY_PATH; do
 		run "$options" "$name"
 	done

@@ -83,6 +83,38 @@ few_wakeups()
 }
 ok "1,000 packets wake the control thread fewer than 250 times" few_wakeups
 
+# Prints how often the only worker slept while N pings in a row were sent and answered.
+sleeps() # N
+{
+	local before after task
+	task=$(grep -lx wgxdp/0 "/proc/$(daemon_pid a "$A")"/task/*/comm) || return
+	before=$(awk '/^voluntary_ctxt_switches/ { print $2 }' "${task%comm}status")
+	pinged a 10.99.0.2 "$1" 0.002 >&2 || return
+	after=$(awk '/^voluntary_ctxt_switches/ { print $2 }' "${task%comm}status")
+	echo $((after - before))
+}
+
+# After it has sent a request, a worker sleeps only when it has waited for the reply for some time.
+# The other node runs on another CPU, because a wait ends when its CPU runs another thread. On a
+# busy machine other programs end many waits, so there are ten attempts.
+waits_for_replies()
+{
+	local with without=0 i
+	in_ns b taskset -apc 1 "$(pgrep -f "wireguard-go .*$B0")"
+	attach eth0 --rx udp --tx udp --workers 1 --cpus 0 --no-reply-wait && no_loss 10.99.0.2 &&
+		without=$(sleeps 300) || return
+	down a "$A"
+	attach eth0 --rx udp --tx udp --workers 1 --cpus 0 && no_loss 10.99.0.2 || return
+	for ((i = 0; i < 10; i++)); do
+		with=$(sleeps 300) || return
+		echo "# $with sleeps, $without with --no-reply-wait"
+		[ "$with" -ge $((without * 3 / 4)) ] || break
+	done
+	down a "$A"
+	[ "$without" -ge 500 ] && [ "$with" -lt $((without * 3 / 4)) ]
+}
+ok "a worker waits for replies without sleeping" waits_for_replies
+
 # Changes the port of the second wireguard-go until its packets and those of the first wireguard-go
 # reach different workers.
 another_queue()

@@ -30,6 +30,7 @@ enum option_id {
 	NO_GSO,
 	NO_GRO,
 	NO_USO,
+	NO_REPLY_WAIT,
 	LATE_NIC,
 	TUNE,
 	NO_WATCH,
@@ -59,6 +60,8 @@ static const struct option_kind kinds[] = {
 	{ "--no-gso", NO_GSO, NULL, "no packets above the MTU from the host, no UDP_SEGMENT" },
 	{ "--no-gro", NO_GRO, NULL, "no merged packets to the host, no UDP_GRO" },
 	{ "--no-uso", NO_USO, NULL, "merge and split only TCP packets, not UDP packets" },
+	{ "--no-reply-wait", NO_REPLY_WAIT, NULL,
+	  "workers sleep as soon as they have nothing to do" },
 	{ "--workers", WORKERS, "N", "data-path threads (min of queues, cores, 4)" },
 	{ "--cpus", CPUS, "LIST", "pin the threads to CPUs, such as 0,2-3" },
 	{ "--aead", AEAD, "NAME", "ChaCha20-Poly1305 implementation (auto)" },
@@ -199,6 +202,9 @@ static void set_flag(struct options *o, enum option_id id)
 		break;
 	case NO_USO:
 		o->off.uso = true;
+		break;
+	case NO_REPLY_WAIT:
+		o->off.reply_wait = true;
 		break;
 	case LATE_NIC:
 		o->nics.late = true;

@@ -66,6 +66,7 @@ static int make_one(struct workers *w, unsigned id, struct fault *f)
 		.heartbeat_ahead_ns = c->loader ? loader_clock_ahead_ns(c->loader) : 0,
 		.offloads = { .gro_tcp = c->tun->vnet_len && !options->off.gro,
 			      .gro_udp = c->tun->uso && !options->off.gro },
+		.reply_wait = !options->off.reply_wait,
 		.cpu = options->cpu_count ? options->cpus[id % options->cpu_count] : -1,
 	};
 	int err = 0;

@@ -15,6 +15,7 @@
 #include "path/fair_share.h"
 #include "path/gro.h"
 #include "path/gso.h"
+#include "path/reply_wait.h"
 #include "path/spsc.h"
 #include "path/worker.h"
 #include "wgxdp/limits.h"
@@ -121,6 +122,8 @@ struct worker {
 	unsigned port_count;
 	uint64_t busy_poll_ns;	/* the longest busy_poll_ns of all ports */
 	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
+	bool asked;		/* this turn only sent one packet, which may be a request */
+	struct reply_wait reply_wait;
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
 	/* what suspend_copies() returned at the start of the turn: how often a restore or clone of

@@ -5,7 +5,8 @@
  *   flush commands ─▶ each port: receive chain ─▶ UDP: receive chain ─▶ TUN: send chain ─▶ sweep
  *        ▲                                                                                   │
  *        └── quiescent ◀── kick the control thread ◀─────────────────────────────────────────┘
- *                             └ if few packets moved, see must_poll(): offline, poll, online
+ *                             └ if few packets moved, see must_poll(): offline, poll, online;
+ *                               after one sent packet also reply_wait.h
  *
  * The turn after poll() leaves out the UDP sockets or the TUN device if poll() found nothing there.
  */
@@ -176,6 +177,7 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 		[POLL_TUN] = { .fd = w->config.tun->fd, .events = POLLIN },
 		[POLL_UDP] = { .fd = w->udp->fd, .events = POLLIN },
 	};
+	unsigned n = POLL_PORTS + w->port_count;
 	eventfd_t count;
 	bool known;
 
@@ -184,7 +186,8 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 			(struct pollfd){ .fd = w->ports[i].transport->fd, .events = POLLIN };
 	handoff_kick(w->config.handoff);
 	qsbr_offline(w->config.qsbr, w->config.id);
-	known = poll(fds, POLL_PORTS + w->port_count, timeout_ms) >= 0;
+	known = (w->asked && reply_wait(&w->reply_wait, fds, n, POLL_UDP)) ||
+		poll(fds, n, timeout_ms) >= 0;
 	qsbr_online(w->config.qsbr, w->config.id);
 	w->tun_ready = !known || fds[POLL_TUN].revents;
 	w->udp_ready = !known || fds[POLL_UDP].revents;
@@ -201,7 +204,7 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 static unsigned turn(struct worker *w, unsigned number, bool *retry)
 {
 	static _Thread_local bool udp_hot;
-	unsigned moved = run_flushes(w);
+	unsigned moved = run_flushes(w), sent = 0;
 
 	*retry = false;
 	for (unsigned i = 0; i < w->port_count; i++)
@@ -215,7 +218,10 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 		w->udp->ops->sweep(w->udp); /* as ingress_run() does: measures the send buffer */
 	}
 	if (w->tun_ready)
-		moved += egress_run(w);
+		sent = egress_run(w);
+	moved += sent;
+	w->asked = w->config.reply_wait && !w->port_count && moved == 1 && sent == 1 &&
+		   w->egress.packets[0].gso.segments == 1;
 	for (unsigned i = 0; i < w->port_count; i++) {
 		w->ports[i].transport->ops->sweep(w->ports[i].transport);
 		*retry |= w->ports[i].transport->unsent > 0;

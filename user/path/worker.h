@@ -38,7 +38,8 @@ struct worker_config {
 	volatile uint64_t *tun_writer, *heartbeat;
 	int64_t heartbeat_ahead_ns; /* ns by which the heartbeat's clock is ahead of BOOTTIME */
 	struct worker_offloads offloads;
-	int cpu; /* the CPU to pin the thread to; -1 = none */
+	bool reply_wait; /* wait for replies without sleeping, see reply_wait.h */
+	int cpu;	 /* the CPU to pin the thread to; -1 = none */
 };
 
 /* Creates a stopped worker without ports. Returns 0 and sets *@w, or returns -errno. */
