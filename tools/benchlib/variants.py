@@ -109,15 +109,16 @@ class Node:
 
 
 class WgxdpNode(Node):
-    def __init__(self, ns, interface, binary, options):
+    def __init__(self, ns, interface, binary, options, any_core):
         super().__init__(ns, interface)
         self.binary, self.options = binary, options
+        self.start = ["taskset", "-c", f"0-{os.cpu_count() - 1}"] if any_core else []
 
     def up(self, config, nics=("eth0",)):
         text = wg_text(config, [f"Address = {config.address}", f"MTU = {MTU}", "Table = off"])
         path = write_conf(self.interface, text)
         before = set(self.ns.pids())
-        self.ns.run(self.binary, "attach", ",".join(nics), path, *self.options)
+        self.ns.run(*self.start, self.binary, "attach", ",".join(nics), path, *self.options)
         self.pids = sorted(set(self.ns.pids()) - before)
 
     def down(self):
@@ -193,7 +194,8 @@ class Variant:
             return BareNode(ns, interface)
         if self.kind == "peer":
             return PeerNode(ns, interface, self.args.peer)
-        return WgxdpNode(ns, interface, self.binary, self.options)
+        # The kernel encrypts and decrypts on all cores, so a node compared with it may do so, too.
+        return WgxdpNode(ns, interface, self.binary, self.options, self.args.peer == "kernel")
 
     @property
     def is_wgxdp(self):
