@@ -17,8 +17,9 @@ SETTLE_S = 0.25  # time after the sender's end for queued packets to arrive
 class Load:
     """Load from one namespace to another."""
 
-    def __init__(self, client, server, target):
+    def __init__(self, client, server, target, congestion):
         self.client, self.server, self.target = client, server, target
+        self.congestion = congestion  # TCP's congestion control
         self.iperf = server.spawn("iperf3", "-s", output=net.DEVNULL)
 
     def stop(self):
@@ -26,7 +27,7 @@ class Load:
 
     def tcp(self, seconds, streams=1, reverse=False):
         """Returns the Mbit/s and the bytes that the receiver got."""
-        options = ["-P", streams] + (["-R"] if reverse else [])
+        options = ["-C", self.congestion, "-P", streams] + (["-R"] if reverse else [])
         whole = max(round(seconds), 1)  # iperf3 reads 0.5 as 0, and 0 means endless
         output = self.client.run("iperf3", "-J", "-c", self.target, "-t", whole, *options,
                                  check=False)
@@ -96,8 +97,8 @@ class Load:
 
     def round_trips_under_load(self, seconds):
         """Like round_trips(), while one TCP stream fills the tunnel."""
-        load = self.client.spawn("iperf3", "-c", self.target, "-t", round(seconds) + 2,
-                                 output=net.DEVNULL)
+        load = self.client.spawn("iperf3", "-C", self.congestion, "-c", self.target,
+                                 "-t", round(seconds) + 2, output=net.DEVNULL)
         time.sleep(1)
         result = self.round_trips(seconds)
         net.stop(load)

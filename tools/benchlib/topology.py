@@ -24,7 +24,7 @@ class Topology:
         self.variant, self.args, self.number = variant, args, next_number()
         self.namespaces, self.nodes = [], []
         self.build()
-        self.load = load.Load(self.client, self.server, self.target)
+        self.load = load.Load(self.client, self.server, self.target, args.congestion)
 
     def namespace(self, name, core):
         ns = net.Namespace(f"{self.number}{name}", core)
