@@ -121,8 +121,8 @@ static void test_others(void **state)
 	sh("ethtool -L a0 rx 1");
 }
 
-/* Undoes a change of LRO. A veth has no LRO, so an attempt to switch LRO on fails. Returns true if
- * no attempt was made. */
+/* Returns true if tuning_undo() does not try to switch LRO on again. On a veth, which has no LRO,
+ * the attempt would fail, and the change would stay in the list. */
 static bool lro_stays_off(void)
 {
 	struct tuning t = { .interface = interface, .count = 1, .changes = { gro_off() } };

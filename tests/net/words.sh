@@ -98,7 +98,7 @@ in_etc()
 		"$GOOD" "${ID}n" "$WGXDP" "$@"
 }
 refuses "attach refuses the name of a file that is in /etc/wireguard" 78 \
-	"for /etc/wireguard/${ID}n\.conf, give only the name ${ID}n$" \
+	"if you mean /etc/wireguard/${ID}n\.conf, give only the name ${ID}n$" \
 	in_etc attach eth0 "${ID}n.conf"
 refuses "check refuses the name of a file that is in /etc/wireguard" \
 	78 "give only the name ${ID}n$" in_etc check "${ID}n.conf"

@@ -164,8 +164,8 @@ static void hub_forgets(struct sim *s, unsigned i)
 	s->client_of[i] = NULL;
 }
 
-/* Makes client @i a peer of the hub. @where is the client's endpoint as the hub knew it before, or
- * NULL if the hub does not know an endpoint. */
+/* Makes client @i a peer of the hub. @where is the endpoint that the hub knew before it forgot the
+ * client, or NULL if it knew none. */
 static void hub_learns(struct sim *s, unsigned i, const struct endpoint *where)
 {
 	struct node *hub = &s->w->nodes[0];

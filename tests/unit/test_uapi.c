@@ -106,7 +106,7 @@ static void peers_change_during_get(void **state)
 	assert_string_equal(heard(&w), PEER_HEAD(A) PEER_TAIL);
 	other = w.session;
 	w.session = (struct uapi_session){ .uapi = &w.uapi };
-	/* The get stopped at A's slot, which now goes to another peer. */
+	/* The reply to get=1 has stopped at A's slot, which now goes to another peer. */
 	assert_int_equal(
 		say(&w, "set=1\npublic_key=" A "\nremove=true\npublic_key=" HEX("d4") "\n\n"), 0);
 	heard(&w);

@@ -123,8 +123,8 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 		err = -errno;
 		if (err == -ENOENT && !strchr(arg, '/') && find_named(name, found, NULL) == 0)
 			return fault(f, err,
-				     "%s: there is no such file in this directory; for %s, give "
-				     "only the name %s",
+				     "%s: there is no such file in this directory; if you mean "
+				     "%s, give only the name %s",
 				     arg, found, name);
 		return cannot_read(arg, err, f);
 	} else {

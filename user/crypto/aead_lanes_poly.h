@@ -334,7 +334,7 @@ static void set_powers(struct poly *poly)
 	set_x5(&poly->last_r2);
 }
 
-/* Processes the first @turns turns of a packet's blocks, which begin at @data, and sets poly->one.h
+/* Processes the first @turns * TURN blocks of a packet, which begin at @data, and sets poly->one.h
  * to the result. @turns is at least 1. */
 static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 {

@@ -20,7 +20,7 @@
 #define N_PACKETS 8
 #define PACKET_LEN 1424 /* a full packet has 1420 bytes with the usual MTU */
 #define N_TURNS 8
-#define N_RUNS 8 /* in a turn */
+#define N_RUNS 8 /* calls of seal_batch() in each turn */
 
 static uint64_t now_ns(void)
 {

@@ -97,7 +97,7 @@ void core_watch(struct core *c)
 	loop_on_wake(c->loop, wipe_if_stale, c);
 	err = vmgenid_watch(&c->vmgenid, c->loop, &c->suspend);
 	if (err)
-		log_info("cannot notice that this virtual machine is restored or cloned: %s",
+		log_info("a restore or clone of this virtual machine will not be noticed: %s",
 			 strerror(-err));
 }
 

@@ -18,8 +18,8 @@ struct nic_choice {
 };
 
 /* Adds the NICs that @options names. If options->nics.late is true, a NIC need not exist yet; the
- * ifindex of a missing NIC is 0. Returns 0, or -errno with @f filled in: -ENODEV, -EINVAL (the
- * tunnel). */
+ * ifindex of a missing NIC is 0. Returns 0, or -errno with @f filled in: -ENODEV (there is no
+ * such NIC), -EINVAL (a name is that of the tunnel itself). */
 int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct options *options,
 		     struct fault *f);
 

@@ -12,7 +12,9 @@
 #include "io/xdp_features.h"
 #include "util/log.h"
 
-#define OCCUPANT_UNKNOWN UINT32_MAX /* no program has this id, so is_free() returns true at once */
+/* Stands for the id of the program that occupies a NIC. No program has this id, so is_free() finds
+ * that the occupant has gone. */
+#define OCCUPANT_UNKNOWN UINT32_MAX
 
 static uint32_t carrier_downs(const struct nics_env *env, const struct nic *nic)
 {

@@ -178,11 +178,12 @@ static int set_guard(struct host *h, const struct state *to, const struct rules 
 
 	if (result > 0)
 		keep_forget_nft(&h->keep, guard_families(&h->guard));
-	return result < 0 ? fault(f, result,
-				  "%s: the default route needs packet filter rules: %.300s; load "
-				  "nf_tables, or use `Table = off` and routes of your own",
-				  to->path, why.text)
-			  : result;
+	if (result >= 0)
+		return result;
+	return fault(f, result,
+		     "%s: the packet filter rules for the default route cannot be set: %.300s; "
+		     "load nf_tables, or use `Table = off` and routes of your own",
+		     to->path, why.text);
 }
 
 static int set_dns(const struct state *from, const struct state *to, struct fault *f)

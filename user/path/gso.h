@@ -53,7 +53,7 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
  * with many extension headers) is refused. */
 #define GSO_HEADERS_MAX (60 + 60)
 
-/* Returns the offset in the packet of segment @i's payload. */
+/* Returns where the payload of segment @i begins, in bytes from the start of the packet. */
 static inline uint32_t gso_payload(const struct gso *g, uint32_t i)
 {
 	return g->header_len + i * g->size;

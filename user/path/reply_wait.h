@@ -33,7 +33,8 @@ struct pollfd;
 struct reply_wait {
 	unsigned misses; /* waits in a row without a reply; at most REPLY_WAIT_MISSES */
 	uint32_t skip;	 /* number of requests for whose replies the worker will not wait */
-	/* CLOCK_MONOTONIC at which the share will no longer be exceeded */
+	/* CLOCK_MONOTONIC. If this is later than now, the waits so far took more than their share,
+	 * and without another wait they will be back within it at this time. */
 	uint64_t even_at_ns;
 };
 

@@ -2,10 +2,11 @@
 /*
  * seal.c - the second half of the send chain: packets that have a session become messages.
  *
- *   packet ─▶ take_counters ─▶ build_messages ─▶ aead_seal_batch ─▶ transmit
- *                  │                 ▲                 │               │
- *                  │                 └── next batch ───┼── count_sent ─┘
- *                  └─▶ seal_stage_packet               └─▶ stage_expired
+ *   packet ─▶ take_counters ─▶ build_messages ─▶ aead_seal_batch ─▶ transmit ─▶ count_sent
+ *                  │                 ▲                 │                              │
+ *                  │                 │                 └─▶ stage_expired              │
+ *                  │                 └──────────────── next batch ────────────────────┘
+ *                  └─▶ seal_stage_packet
  *
  * A large packet is split here (gso.h), and its segments are encrypted straight into the frames
  * that are sent. The segments of one packet may need several batches.

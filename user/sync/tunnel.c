@@ -389,9 +389,10 @@ static void check_rps(struct tunnel *t)
 	rx = stats.xsk_rx_packets + stats.udp_rx_packets;
 	if (packets != t->rps_packets) {
 		if (!t->steered)
-			log_error("RPS is on for %s: TC checks only that an inner source "
-				  "address belongs to a peer; only the workers check which peer; "
-				  "`echo 0 >/sys/class/net/%s/queues/rx-N/rps_cpus` turns RPS off",
+			log_error("RPS is on for %s, so TC can only check that an inner source "
+				  "address belongs to some peer, and the workers must check to "
+				  "which one; to turn RPS off, run `echo 0 "
+				  ">/sys/class/net/%s/queues/rx-N/rps_cpus`",
 				  name, name);
 		t->steered = true;
 		t->rps_packets = packets;
