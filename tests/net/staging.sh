@@ -70,8 +70,13 @@ ok "a packet for a peer with a key of low order is refused at once" wait_for 5 d
 in_ns a wg set "$A" private-key /dev/null
 in_ns a wg set "$A" private-key "$TMP/b.key"
 in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.3 1 1
-ok "such a packet is also refused after the private key changes" wait_for 5 dropped "$A" \
-	no_endpoint 2
+# The daemon computes with the new private key only when a handshake is due. So the first packet may
+# be staged, and is dropped when the handshake turns out to be impossible.
+both() { [ $(($(drops "$A" no_endpoint) + $(drops "$A" no_session))) = 2 ]; }
+ok "after the private key changes, a packet is dropped" wait_for 5 both
+refused=$(drops "$A" no_endpoint)
+in_ns a /usr/bin/python3 tests/net/staging.py send 10.99.0.3 1 1
+ok "the next packet is refused at once" wait_for 5 dropped "$A" no_endpoint $((refused + 1))
 down a "$A"
 [ "${LONG-}" ] || done_testing
 
