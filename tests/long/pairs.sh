@@ -6,7 +6,9 @@
 # ROWS is a set of options, and any two options of different kinds occur together in at least one
 # row.
 #
-#   row of ROWS ─▶ ATTACH_OPTIONS ─▶ ours() in ../net/lib.sh ─▶ wgxdp attach eth0 ... OPTIONS
+#   row of ROWS ─▶ ATTACH_OPTIONS ─▶ $TMP/wgxdp, which the tests run ─▶ wgxdp attach OPTIONS ...
+#
+# Options that a test gives itself come later and so prevail.
 #
 # Tests in ANY_PATH do not depend on the path of packets, so they run with all options of a row.
 # Tests in OWN_PATH choose --rx and --tx themselves and count packets on each path, so they run with
@@ -22,7 +24,7 @@ ROWS='
 --rx=udp --tx=xdp --gso --no-gro --uso --reply-wait --aead=libsodium
 --rx=xdp --tx=xdp --no-gso --gro --no-uso --reply-wait --aead=auto
 --rx=xdp --tx=auto --no-gso --no-gro --uso --reply-wait --aead=libsodium
---rx=udp --tx=udp --gso --gro --no-uso --reply-wait --aead=auto
+--rx=udp --tx=udp --gso --gro --no-uso --no-reply-wait --aead=auto
 --rx=xdp --tx=udp --gso --no-gro --uso --no-reply-wait --aead=auto
 --rx=udp --tx=auto --no-gso --gro --no-uso --no-reply-wait --aead=libsodium
 --rx=auto --tx=xdp --no-gso --gro --no-uso --no-reply-wait --aead=libsodium
@@ -55,13 +57,24 @@ all_pairs()
 		}' | sort -u
 }
 
+cat >"$TMP/wgxdp" <<'EOF'
+#!/bin/sh
+if [ "$1" = attach ]; then
+	shift
+	set -- attach $ATTACH_OPTIONS "$@"
+fi
+exec "$BUILT" "$@"
+EOF
+chmod +x "$TMP/wgxdp"
+
 run() # OPTIONS TEST
 {
 	case " ${TESTS-$2} " in
 	*" $2 "*) ;;
 	*) return ;;
 	esac
-	if ATTACH_OPTIONS=$1 "$LIB/$2.sh" >"$TMP/log" 2>&1; then
+	if BUILT=$(realpath "$WGXDP") WGXDP=$TMP/wgxdp ATTACH_OPTIONS=$1 \
+		"$LIB/$2.sh" >"$TMP/log" 2>&1; then
 		pass "$2.sh:$1"
 	else
 		fail "$2.sh:$1" "$(grep -v '^ok' "$TMP/log")"
@@ -69,6 +82,13 @@ run() # OPTIONS TEST
 }
 
 ok "the rows hold every pair of options" cmp <(pairs_of_rows) <(all_pairs)
+
+reaches_wgxdp()
+{
+	BUILT=$WGXDP ATTACH_OPTIONS=--no-such-option "$TMP/wgxdp" attach eth0 /dev/null 2>&1 |
+		grep -q -e --no-such-option
+}
+ok "the options of a row reach wgxdp" reaches_wgxdp
 while read -r row; do
 	# --gso, --gro, --uso and --reply-wait stand for the defaults. wgxdp has no such options.
 	options=" ${row// --@(gso|gro|uso|reply-wait)/}"
