@@ -1,159 +1,259 @@
 /* SPDX-License-Identifier: MIT */
-/* test_reply_wait.c - the rules of reply_wait.h, and the wait itself with real descriptors. */
-#include <poll.h>
+/*
+ * test_reply_wait.c - the rules of reply_wait.h, with a clock of the test's own, and the turns after
+ * which a worker waits.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-#include "path/reply_wait.h"
+#include <poll.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #define US UINT64_C(1000)
-#define S UINT64_C(1000000000)
+#define MS UINT64_C(1000000)
 
-/* Sends requests until a wait is due. Returns how many were not waited for. */
-static unsigned skipped(struct reply_wait *r, uint64_t now_ns)
+/* The clock advances by step_ns at each look. The look number slow_look takes slow_ns instead. */
+static uint64_t clock_ns, step_ns, slow_ns;
+static unsigned looks, yields, slow_look;
+
+static int read_clock(clockid_t id, struct timespec *ts)
+{
+	assert_int_equal(id, CLOCK_MONOTONIC);
+	*ts = (struct timespec){ (time_t)(clock_ns / (1000 * MS)), (long)(clock_ns % (1000 * MS)) };
+	return 0;
+}
+
+static int look(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	assert_int_equal(timeout_ms, 0); /* must not sleep */
+	looks++;
+	clock_ns += looks == slow_look ? slow_ns : step_ns;
+	return poll(fds, n, 0);
+}
+
+static int yield(void)
+{
+	yields++;
+	return 0;
+}
+
+#define clock_gettime read_clock
+#define poll look
+#define sched_yield yield
+#include "path/reply_wait.c" /* NOLINT(bugprone-suspicious-include) */
+#undef clock_gettime
+#undef poll
+#undef sched_yield
+#include "path/worker.c" /* NOLINT(bugprone-suspicious-include) */
+
+static int inside, outside;
+static struct pollfd fds[2];
+
+static int begin(void **state)
+{
+	(void)state;
+	inside = eventfd(0, EFD_NONBLOCK);
+	outside = eventfd(0, EFD_NONBLOCK);
+	fds[0] = (struct pollfd){ .fd = inside, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = outside, .events = POLLIN };
+	clock_ns = 5000 * MS;
+	step_ns = 2 * US;
+	looks = yields = slow_look = 0;
+	return inside < 0 || outside < 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	close(inside);
+	close(outside);
+	return 0;
+}
+
+static void set_ready(int fd, bool ready)
+{
+	eventfd_t count;
+
+	if (ready)
+		eventfd_write(fd, 1);
+	else
+		eventfd_read(fd, &count);
+}
+
+/* Returns how many requests are not waited for until the next wait, which gets a reply or none. The
+ * share of the waits is never exceeded. */
+static unsigned left_out(struct reply_wait *r, bool reply)
 {
 	unsigned n = 0;
 
-	while (!reply_wait_due(r, now_ns))
-		assert_true(++n < 1000);
-	return n;
+	set_ready(outside, reply);
+	for (looks = 0; !looks; n++) {
+		bool came;
+
+		clock_ns += 1000 * MS;
+		came = reply_wait(r, fds, 2, 1);
+		assert_int_equal(came, looks && reply);
+	}
+	set_ready(outside, false);
+	return n - 1;
 }
 
-/* 1. After m waits without a reply, the next 2^m - 2 requests are not waited for; a reply ends
- * this. */
+/* 1. A wait ends when a descriptor is ready, says which, and takes only what is ready outside for a
+ * reply. */
+static void test_ready(void **state)
+{
+	static const struct {
+		bool inside, outside;
+		unsigned misses;
+	} table[] = { { false, true, 2 }, { true, true, 2 }, { true, false, 5 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct reply_wait r = { .misses = 4 };
+
+		set_ready(inside, table[i].inside);
+		set_ready(outside, table[i].outside);
+		looks = 0;
+		assert_true(reply_wait(&r, fds, 2, 1));
+		assert_int_equal(looks, 1);
+		assert_int_equal(fds[0].revents != 0, table[i].inside);
+		assert_int_equal(fds[1].revents != 0, table[i].outside);
+		assert_int_equal(r.misses, table[i].misses);
+		set_ready(inside, false);
+		set_ready(outside, false);
+	}
+}
+
+/* 2. A wait without a reply ends after 0.2 ms, or when one look took at least 0.05 ms. Between the
+ * looks, other threads get the CPU. If one look took at least 0.2 ms, there are no further waits for
+ * some time. */
+static void test_limits(void **state)
+{
+	static const struct {
+		unsigned slow_look;
+		uint64_t slow_ns;
+		unsigned looks, misses;
+	} table[] = {
+		{ 0, 0, 100, 1 },	   /* 100 looks of 2 us */
+		{ 3, 50 * US - 1, 77, 1 }, /* 0.05 ms and 75 looks, and the last one */
+		{ 3, 50 * US, 3, 1 },	   /* another thread has run */
+		{ 3, 200 * US - 1, 3, 1 }, /* the same */
+		{ 3, 200 * US, 3, 8 },	   /* the CPU is busy */
+		{ 1, 4 * MS, 1, 8 },	   /* the same */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct reply_wait r = { 0 };
+
+		looks = yields = 0;
+		slow_look = table[i].slow_look;
+		slow_ns = table[i].slow_ns;
+		assert_false(reply_wait(&r, fds, 2, 1));
+		assert_int_equal(looks, table[i].looks);
+		assert_int_equal(yields, table[i].looks);
+		assert_int_equal(r.misses, table[i].misses);
+	}
+}
+
+/* 3. After m misses the next 2^m - 2 requests are not waited for; each reply halves m. */
 static void test_misses(void **state)
 {
-	static const unsigned left_out[] = { 0, 2, 6, 14, 30, 62, 126, 254, 254, 254 };
+	static const struct {
+		bool reply;
+		unsigned left_out;
+	} table[] = {
+		{ true, 0 },	{ false, 0 },  { false, 0 },  { false, 2 },   { false, 6 },
+		{ false, 14 },	{ false, 30 }, { false, 62 }, { false, 126 }, { false, 254 },
+		{ false, 254 }, { true, 254 }, { false, 14 }, { true, 30 },   { true, 2 },
+		{ true, 0 },	{ true, 0 },   { false, 0 },  { false, 0 },   { true, 2 },
+		{ true, 0 },
+	};
 	struct reply_wait r = { 0 };
-	uint64_t now_ns = S;
 
 	(void)state;
-	for (int again = 0; again < 2; again++) {
-		assert_int_equal(skipped(&r, now_ns), 0);
-		for (size_t m = 0; m < sizeof(left_out) / sizeof(left_out[0]); m++) {
-			now_ns += S;
-			reply_wait_record(&r, REPLY_WAIT_NS, false);
-			assert_int_equal(skipped(&r, now_ns), left_out[m]);
-		}
-		reply_wait_record(&r, 50 * US, true);
-	}
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		assert_int_equal(left_out(&r, table[i].reply), table[i].left_out);
 }
 
-/* 2. All waits together take at most a fourth of the time, apart from a short burst. */
+/* 4. All waits together take at most an eighth of the time and 1 ms, however many replies come. */
 static void test_share(void **state)
 {
+	uint64_t waited_ns = 0, begin_ns = clock_ns;
 	struct reply_wait r = { 0 };
-	uint64_t waited_ns = 0, begin_ns = S, now_ns = begin_ns;
 
 	(void)state;
-	while (now_ns < begin_ns + S) {
-		if (reply_wait_due(&r, now_ns)) {
-			reply_wait_record(&r, 100 * US, true);
-			waited_ns += 100 * US;
-			now_ns += 100 * US;
-		}
-		now_ns += 10 * US;
+	set_ready(outside, true);
+	step_ns = 40 * US; /* each wait takes this long */
+	while (clock_ns < begin_ns + 1000 * MS) {
+		uint64_t before_ns = clock_ns;
+		bool came = reply_wait(&r, fds, 2, 1);
+
+		assert_int_equal(came, clock_ns > before_ns);
+		waited_ns += clock_ns - before_ns;
+		assert_in_range(waited_ns, 0, (clock_ns - begin_ns) / 8 + MS + step_ns);
+		clock_ns += 10 * US;
 	}
-	assert_in_range(waited_ns, S / 5, S / REPLY_WAIT_SHARE + REPLY_WAIT_BURST_NS);
+	assert_in_range(waited_ns, 120 * MS, 126 * MS + step_ns);
 }
 
-/* 3. Waits that take less than their share are all due. */
+/* 5. Waits that take less than an eighth of the time are all due. */
 static void test_within_share(void **state)
 {
 	struct reply_wait r = { 0 };
 
 	(void)state;
+	set_ready(outside, true);
+	step_ns = 100 * US;
 	for (unsigned i = 0; i < 10000; i++) {
-		assert_true(reply_wait_due(&r, S + i * 1000 * US));
-		reply_wait_record(&r, 200 * US, true);
+		assert_true(reply_wait(&r, fds, 2, 1));
+		clock_ns += 700 * US;
 	}
 }
 
-struct descriptors {
-	int inside, outside;
-	struct pollfd fds[2];
-};
-
-static int open_descriptors(void **state)
-{
-	static struct descriptors d;
-
-	d.inside = eventfd(0, EFD_NONBLOCK);
-	d.outside = eventfd(0, EFD_NONBLOCK);
-	d.fds[0] = (struct pollfd){ .fd = d.inside, .events = POLLIN };
-	d.fds[1] = (struct pollfd){ .fd = d.outside, .events = POLLIN };
-	*state = &d;
-	return d.inside < 0 || d.outside < 0;
-}
-
-static int close_descriptors(void **state)
-{
-	struct descriptors *d = *state;
-
-	close(d->inside);
-	close(d->outside);
-	return 0;
-}
-
-/* 4. The wait ends when a descriptor is ready, says which, and takes only a datagram from outside
- * for a reply. */
-static void test_ready(void **state)
+/* 6. A worker waits after a turn that did nothing but send one message, and only if it has no AF_XDP
+ * socket and the user did not turn waiting off. */
+static void test_turns(void **state)
 {
 	static const struct {
-		bool inside, outside, ready;
-		unsigned misses;
+		bool on;
+		unsigned ports, moved, from_host, messages;
+		bool asked;
 	} table[] = {
-		{ false, true, true, 0 },
-		{ true, true, true, 0 },
-		{ true, false, true, 1 },
-		{ false, false, false, 1 },
+		{ true, 0, 1, 1, 1, true },   { false, 0, 1, 1, 1, false },
+		{ true, 1, 1, 1, 1, false },  { true, 0, 0, 0, 1, false }, /* nothing moved */
+		{ true, 0, 1, 0, 1, false },  /* one message was received */
+		{ true, 0, 2, 1, 1, false },  /* one each way */
+		{ true, 0, 2, 2, 1, false },  /* two packets */
+		{ true, 0, 1, 1, 0, false },  /* a packet that was dropped or staged */
+		{ true, 0, 1, 1, 45, false }, /* a large packet */
 	};
-	struct descriptors *d = *state;
+	static struct worker w;
 
+	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct reply_wait r = { 0 };
-		eventfd_t count;
-
-		if (table[i].inside)
-			eventfd_write(d->inside, 1);
-		if (table[i].outside)
-			eventfd_write(d->outside, 1);
-		assert_int_equal(reply_wait(&r, d->fds, 2, 1), table[i].ready);
-		assert_int_equal(d->fds[0].revents != 0, table[i].inside);
-		assert_int_equal(d->fds[1].revents != 0, table[i].outside);
-		assert_int_equal(r.misses, table[i].misses);
-		eventfd_read(d->inside, &count);
-		eventfd_read(d->outside, &count);
+		w.config.reply_wait = table[i].on;
+		w.port_count = table[i].ports;
+		w.egress.packets[0].sent = table[i].messages;
+		assert_int_equal(has_asked(&w, table[i].moved, table[i].from_host), table[i].asked);
 	}
-}
-
-/* 5. If no wait is due, the descriptors are not looked at, because the worker sleeps next. */
-static void test_not_due(void **state)
-{
-	struct reply_wait r = { .misses = 2, .skip = 1 };
-	struct descriptors *d = *state;
-
-	d->fds[1].revents = 0;
-	eventfd_write(d->outside, 1);
-	assert_false(reply_wait(&r, d->fds, 2, 1));
-	assert_int_equal(d->fds[1].revents, 0);
-	assert_true(reply_wait(&r, d->fds, 2, 1));
-	assert_int_equal(r.misses, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_misses),
-		cmocka_unit_test(test_share),
-		cmocka_unit_test(test_within_share),
-		cmocka_unit_test_setup_teardown(test_ready, open_descriptors, close_descriptors),
-		cmocka_unit_test_setup_teardown(test_not_due, open_descriptors, close_descriptors),
+		cmocka_unit_test_setup_teardown(test_ready, begin, end),
+		cmocka_unit_test_setup_teardown(test_limits, begin, end),
+		cmocka_unit_test_setup_teardown(test_misses, begin, end),
+		cmocka_unit_test_setup_teardown(test_share, begin, end),
+		cmocka_unit_test_setup_teardown(test_within_share, begin, end),
+		cmocka_unit_test(test_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@
 
 enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
-/* What the user has turned off: a member that is true means that this is off. */
+/* What the user has turned off. */
 struct options_off {
 	/* true: the host gives the tunnel no packets above the MTU, and UDP_SEGMENT is not used */
 	bool gso;
@@ -26,7 +26,7 @@ struct options_off {
 	bool gro;
 	/* true: in the tunnel only TCP packets are merged and split, and UDP packets are not */
 	bool uso;
-	/* true: a worker never waits for a reply without sleeping, see reply_wait.h */
+	/* true: workers do not wait for replies without sleeping, see reply_wait.h */
 	bool reply_wait;
 };
 

@@ -8,11 +8,7 @@
 
 #include "wgxdp/limits.h"
 
-/* If one look at the sources takes longer than this, the CPU has run another thread meanwhile.
- * Without one, a look takes about 2 us. */
-#define LOOK_MAX_NS 20000
-
-static uint64_t now_ns(void)
+static uint64_t monotonic_ns(void)
 {
 	struct timespec ts;
 
@@ -20,7 +16,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-bool reply_wait_due(struct reply_wait *r, uint64_t now_ns)
+static bool is_due(struct reply_wait *r, uint64_t now_ns)
 {
 	if (r->skip) {
 		r->skip--;
@@ -28,17 +24,15 @@ bool reply_wait_due(struct reply_wait *r, uint64_t now_ns)
 	}
 	if (r->even_at_ns < now_ns)
 		r->even_at_ns = now_ns;
-	return r->even_at_ns - now_ns < REPLY_WAIT_BURST_NS;
+	return r->even_at_ns - now_ns < REPLY_WAIT_SHARE * REPLY_WAIT_BURST_NS;
 }
 
-void reply_wait_record(struct reply_wait *r, uint64_t waited_ns, bool came)
+static void count_miss(struct reply_wait *r, uint64_t look_ns)
 {
-	r->even_at_ns += waited_ns * REPLY_WAIT_SHARE;
-	if (came)
-		r->misses = 0;
+	if (look_ns >= REPLY_WAIT_NS)
+		r->misses = REPLY_WAIT_MISSES;
 	else if (r->misses < REPLY_WAIT_MISSES)
 		r->misses++;
-	r->skip = r->misses < 2 ? 0 : (UINT32_C(1) << r->misses) - 2;
 }
 
 static bool is_ready(const struct pollfd *fds, unsigned n)
@@ -51,19 +45,25 @@ static bool is_ready(const struct pollfd *fds, unsigned n)
 
 bool reply_wait(struct reply_wait *r, struct pollfd *fds, unsigned n, unsigned outside)
 {
-	uint64_t begin_ns = now_ns(), before_ns, after_ns = begin_ns;
+	uint64_t begin_ns = monotonic_ns(), end_ns = begin_ns, look_ns;
 	bool ready;
 
-	if (!reply_wait_due(r, begin_ns))
+	if (!is_due(r, begin_ns))
 		return false;
 	do {
-		before_ns = after_ns;
+		uint64_t before_ns = end_ns;
+
 		ready = poll(fds, n, 0) > 0;
 		if (!ready)
 			sched_yield();
-		after_ns = now_ns();
-	} while (!ready && after_ns - before_ns < LOOK_MAX_NS &&
-		 after_ns - begin_ns < REPLY_WAIT_NS);
-	reply_wait_record(r, after_ns - begin_ns, ready && is_ready(fds + outside, n - outside));
+		end_ns = monotonic_ns();
+		look_ns = end_ns - before_ns;
+	} while (!ready && look_ns < REPLY_WAIT_LOOK_NS && end_ns - begin_ns < REPLY_WAIT_NS);
+	r->even_at_ns += (end_ns - begin_ns) * REPLY_WAIT_SHARE;
+	if (ready && is_ready(fds + outside, n - outside))
+		r->misses /= 2;
+	else
+		count_miss(r, look_ns);
+	r->skip = r->misses < 2 ? 0 : (UINT32_C(1) << r->misses) - 2;
 	return ready;
 }

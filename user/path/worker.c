@@ -6,7 +6,7 @@
  *        ▲                                                                                   │
  *        └── quiescent ◀── kick the control thread ◀─────────────────────────────────────────┘
  *                             └ if few packets moved, see must_poll(): offline, poll, online;
- *                               after one sent packet also reply_wait.h
+ *                               after one sent packet, wait for the reply first (reply_wait.h)
  *
  * The turn after poll() leaves out the UDP sockets or the TUN device if poll() found nothing there.
  */
@@ -186,7 +186,7 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 			(struct pollfd){ .fd = w->ports[i].transport->fd, .events = POLLIN };
 	handoff_kick(w->config.handoff);
 	qsbr_offline(w->config.qsbr, w->config.id);
-	known = (w->asked && reply_wait(&w->reply_wait, fds, n, POLL_UDP)) ||
+	known = (w->expects_reply && reply_wait(&w->reply_wait, fds, n, POLL_UDP)) ||
 		poll(fds, n, timeout_ms) >= 0;
 	qsbr_online(w->config.qsbr, w->config.id);
 	w->tun_ready = !known || fds[POLL_TUN].revents;
@@ -197,6 +197,15 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 	 * worker. Sleep a little, so that the loop does not spin. */
 	if (fds[POLL_TUN].revents & (POLLERR | POLLHUP | POLLNVAL))
 		poll(&fds[POLL_WAKE], 1, RETRY_MS);
+}
+
+/* Returns true if a turn, which moved @moved packets, @sent of them from the host, did nothing but
+ * send one message. A worker with AF_XDP sockets does not wait for replies: that is what busy polling
+ * is for, and poll() on such a socket may wake the driver each time. */
+static bool has_asked(const struct worker *w, unsigned moved, unsigned sent)
+{
+	return w->config.reply_wait && !w->port_count && moved == 1 && sent == 1 &&
+	       w->egress.packets[0].sent == 1;
 }
 
 /* Runs one turn. Returns the number of packets and flush commands that were handled. Sets *@retry
@@ -220,8 +229,7 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 	if (w->tun_ready)
 		sent = egress_run(w);
 	moved += sent;
-	w->asked = w->config.reply_wait && !w->port_count && moved == 1 && sent == 1 &&
-		   w->egress.packets[0].gso.segments == 1;
+	w->expects_reply = has_asked(w, moved, sent);
 	for (unsigned i = 0; i < w->port_count; i++) {
 		w->ports[i].transport->ops->sweep(w->ports[i].transport);
 		*retry |= w->ports[i].transport->unsent > 0;
