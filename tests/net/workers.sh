@@ -102,13 +102,13 @@ sleeps() # OPTIONS...
 
 # After it has sent a request, a worker waits for the reply before it sleeps, so it sleeps once per
 # ping instead of twice. The other node runs on another CPU, because a wait ends when its CPU runs
-# another thread. On a busy machine other programs end many waits, so there are ten attempts.
+# another thread. On a busy machine other programs end many waits, so there are many attempts.
 waits_for_replies()
 {
 	local with without i pid status=1
 	pid=$(pgrep -f "wireguard-go .*$B0") && in_ns b taskset -apc 1 "$pid" || return
 	without=$(sleeps --no-reply-wait) || return
-	for ((i = 0; i < 10 && status; i++)); do
+	for ((i = 0; i < 30 && status; i++)); do
 		with=$(sleeps) || break
 		echo "# $with sleeps, $without with --no-reply-wait"
 		[ "$with" -lt $((without * 9 / 10)) ] && status=0
@@ -116,7 +116,10 @@ waits_for_replies()
 	in_ns b taskset -apc "0-$(($(nproc) - 1))" "$pid" || return
 	[ "$without" -ge 500 ] && return "$status"
 }
-ok "a worker waits for replies without sleeping" waits_for_replies
+case $WGXDP in
+*/tsan/*) diag "no waits for replies: with this sanitizer a look takes longer than a wait" ;;
+*) ok "a worker waits for replies without sleeping" waits_for_replies ;;
+esac
 
 # Changes the port of the second wireguard-go until its packets and those of the first wireguard-go
 # reach different workers.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_reply_wait.c - the rules of reply_wait.h, with a clock of the test's own, and the turns after
- * which a worker waits.
+ * test_reply_wait.c - the rules of reply_wait.h, with a clock of the test's own, and the turns
+ * after which a worker waits.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,8 +131,8 @@ static void test_ready(void **state)
 }
 
 /* 2. A wait without a reply ends after 0.2 ms, or when one look took at least 0.05 ms. Between the
- * looks, other threads get the CPU. If one look took at least 0.2 ms, there are no further waits for
- * some time. */
+ * looks, other threads get the CPU. If one look took at least 0.2 ms, there are no further waits
+ * for some time. */
 static void test_limits(void **state)
 {
 	static const struct {
@@ -217,8 +217,8 @@ static void test_within_share(void **state)
 	}
 }
 
-/* 6. A worker waits after a turn that did nothing but send one message, and only if it has no AF_XDP
- * socket and the user did not turn waiting off. */
+/* 6. A worker waits after a turn that did nothing but send one message, and only if it has no
+ * AF_XDP socket and the user did not turn waiting off. */
 static void test_turns(void **state)
 {
 	static const struct {

@@ -200,8 +200,8 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 }
 
 /* Returns true if a turn, which moved @moved packets, @sent of them from the host, did nothing but
- * send one message. A worker with AF_XDP sockets does not wait for replies: that is what busy polling
- * is for, and poll() on such a socket may wake the driver each time. */
+ * send one message. A worker with AF_XDP sockets does not wait for replies, because it can use busy
+ * polling, and because poll() on such a socket may wake the driver each time. */
 static bool has_asked(const struct worker *w, unsigned moved, unsigned sent)
 {
 	return w->config.reply_wait && !w->port_count && moved == 1 && sent == 1 &&
