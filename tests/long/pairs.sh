@@ -57,6 +57,8 @@ all_pairs()
 		}' | sort -u
 }
 
+BUILT=$(realpath "$WGXDP")
+export BUILT
 cat >"$TMP/wgxdp" <<'EOF'
 #!/bin/sh
 if [ "$1" = attach ]; then
@@ -73,8 +75,7 @@ run() # OPTIONS TEST
 	*" $2 "*) ;;
 	*) return ;;
 	esac
-	if BUILT=$(realpath "$WGXDP") WGXDP=$TMP/wgxdp ATTACH_OPTIONS=$1 \
-		"$LIB/$2.sh" >"$TMP/log" 2>&1; then
+	if WGXDP=$TMP/wgxdp ATTACH_OPTIONS=$1 "$LIB/$2.sh" >"$TMP/log" 2>&1; then
 		pass "$2.sh:$1"
 	else
 		fail "$2.sh:$1" "$(grep -v '^ok' "$TMP/log")"
@@ -85,7 +86,7 @@ ok "the rows hold every pair of options" cmp <(pairs_of_rows) <(all_pairs)
 
 reaches_wgxdp()
 {
-	BUILT=$WGXDP ATTACH_OPTIONS=--no-such-option "$TMP/wgxdp" attach eth0 /dev/null 2>&1 |
+	ATTACH_OPTIONS=--no-such-option "$TMP/wgxdp" attach eth0 /dev/null 2>&1 |
 		grep -q -e --no-such-option
 }
 ok "the options of a row reach wgxdp" reaches_wgxdp

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * own_run.h - gives a test a network namespace and an empty /run of its own. Whether a daemon has
- * already made /run/wgxdp on this machine then makes no difference. Both end with the test. Needs
- * root.
+ * own_run.h - gives a test a network namespace and a /run of its own, so that the test does not
+ * depend on whether a daemon has already made /run/wgxdp on this machine. Both end with the test.
+ * Needs root.
  */
 #ifndef OWN_RUN_H
 #define OWN_RUN_H

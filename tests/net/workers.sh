@@ -107,17 +107,16 @@ waits_for_replies()
 {
 	local with without i pid status=1
 	pid=$(pgrep -f "wireguard-go .*$B0") && in_ns b taskset -apc 1 "$pid" || return
-	without=$(sleeps --no-reply-wait) || return
-	for ((i = 0; i < 30 && status; i++)); do
+	without=$(sleeps --no-reply-wait)
+	for ((i = 0; i < 30 && status && without >= 500; i++)); do
 		with=$(sleeps) || break
 		echo "# $with sleeps, $without with --no-reply-wait"
 		[ "$with" -lt $((without * 9 / 10)) ] && status=0
 	done
-	in_ns b taskset -apc "0-$(($(nproc) - 1))" "$pid" || return
-	[ "$without" -ge 500 ] && return "$status"
+	in_ns b taskset -apc "0-$(($(nproc) - 1))" "$pid" && return "$status"
 }
 case $WGXDP in
-*/tsan/*) diag "no waits for replies: with this sanitizer a look takes longer than a wait" ;;
+*/tsan/*) pass "a worker waits for replies # SKIP the sanitizer makes each look too slow" ;;
 *) ok "a worker waits for replies without sleeping" waits_for_replies ;;
 esac
 

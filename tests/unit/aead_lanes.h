@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes.h - tests of the static functions of a backend with lanes: each lane of ChaCha20, and
- * each lane of Poly1305. The including test must first include cmocka.h, the backend's .c file and
- * a definition of poly1305_in_lane(), such as aead_strips.h. For a backend that computes Poly1305
- * without lanes, the test must also define POLY_LANES as 1.
+ * aead_lanes.h - tests the static functions of a backend that has lanes, lane by lane: ChaCha20 and
+ * Poly1305. The including test must first include cmocka.h, the backend's .c file and a definition
+ * of poly1305_in_lane(), such as aead_strips.h. If the backend computes Poly1305 without lanes, the
+ * test must also define POLY_LANES as 1.
  */
 #ifndef WGXDP_TESTS_AEAD_LANES_H
 #define WGXDP_TESTS_AEAD_LANES_H

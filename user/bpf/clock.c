@@ -9,16 +9,14 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/clock.skel.h"
+#include "util/clock.h"
 #include "wgxdp/limits.h"
 
 #define READS 4
 
 static int64_t boottime_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
+	return (int64_t)clock_ns(CLOCK_BOOTTIME);
 }
 
 /* Reads the clock several times and uses the read that took the shortest time, because preemption

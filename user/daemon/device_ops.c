@@ -10,6 +10,7 @@
 #include "io/udp.h"
 #include "path/qsbr.h"
 #include "path/tunnel_loop.h"
+#include "util/clock.h"
 
 static void fill_random(void *ctx, void *out, size_t n)
 {
@@ -19,11 +20,8 @@ static void fill_random(void *ctx, void *out, size_t n)
 
 static uint64_t unix_ns(void *ctx)
 {
-	struct timespec ts;
-
 	(void)ctx;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_REALTIME);
 }
 
 static uint64_t boot_ns(void *ctx)

@@ -12,8 +12,8 @@
 #include "io/xdp_features.h"
 #include "util/log.h"
 
-/* Stands for the id of the program that occupies a NIC. No program has this id, so is_free() finds
- * that the occupant has gone. */
+/* Stored as the id of the program that occupies a NIC if that id is unknown. No program has this
+ * id, so is_free() reports the NIC as free, and the daemon tries to attach again. */
 #define OCCUPANT_UNKNOWN UINT32_MAX
 
 static uint32_t carrier_downs(const struct nics_env *env, const struct nic *nic)

@@ -26,7 +26,7 @@ struct options_off {
 	bool gro;
 	/* true: in the tunnel only TCP packets are merged and split, and UDP packets are not */
 	bool uso;
-	/* true: workers do not wait for replies without sleeping, see reply_wait.h */
+	/* true: workers sleep at once instead of waiting for a reply, see reply_wait.h */
 	bool reply_wait;
 };
 

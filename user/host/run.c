@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/notify.h"
 #include "util/spawn.h"
 
@@ -127,10 +128,7 @@ static const char *quote(struct child *c)
 
 static long now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (long)(clock_ns(CLOCK_MONOTONIC) / NS_PER_MS);
 }
 
 /* Returns true if the program has ended within @timeout_ms. Does not wait for the end of its

@@ -122,7 +122,7 @@ struct worker {
 	unsigned port_count;
 	uint64_t busy_poll_ns;	/* the longest busy_poll_ns of all ports */
 	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
-	bool expects_reply;	/* this turn only sent one message, which may be a request */
+	bool expects_reply;	/* this turn only sent one message, to which a reply may come */
 	struct reply_wait reply_wait;
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */

@@ -4,17 +4,8 @@
 
 #include <poll.h>
 #include <sched.h>
-#include <time.h>
 
-#include "wgxdp/limits.h"
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
+#include "util/clock.h"
 
 static bool is_due(struct reply_wait *r, uint64_t now_ns)
 {
@@ -45,7 +36,7 @@ static bool is_ready(const struct pollfd *fds, unsigned n)
 
 bool reply_wait(struct reply_wait *r, struct pollfd *fds, unsigned n, unsigned outside)
 {
-	uint64_t begin_ns = monotonic_ns(), end_ns = begin_ns, look_ns;
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), end_ns = begin_ns, look_ns;
 	bool ready;
 
 	if (!is_due(r, begin_ns))
@@ -56,7 +47,7 @@ bool reply_wait(struct reply_wait *r, struct pollfd *fds, unsigned n, unsigned o
 		ready = poll(fds, n, 0) > 0;
 		if (!ready)
 			sched_yield();
-		end_ns = monotonic_ns();
+		end_ns = clock_ns(CLOCK_MONOTONIC);
 		look_ns = end_ns - before_ns;
 	} while (!ready && look_ns < REPLY_WAIT_LOOK_NS && end_ns - begin_ns < REPLY_WAIT_NS);
 	r->even_at_ns += (end_ns - begin_ns) * REPLY_WAIT_SHARE;
@@ -64,6 +55,6 @@ bool reply_wait(struct reply_wait *r, struct pollfd *fds, unsigned n, unsigned o
 		r->misses /= 2;
 	else
 		count_miss(r, look_ns);
-	r->skip = r->misses < 2 ? 0 : (UINT32_C(1) << r->misses) - 2;
+	r->skip = r->misses ? (UINT32_C(1) << r->misses) - 2 : 0;
 	return ready;
 }

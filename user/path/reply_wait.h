@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reply_wait.h - after a worker has sent a single packet, which is often a request, it waits for
- * the reply for a short time without sleeping. On an idle CPU it takes long until a thread that
- * sleeps runs again, above all in a virtual machine (docs/performance.md).
+ * reply_wait.h - a worker that has sent a single packet, which is often a request, waits a short
+ * time for the reply before it sleeps. If it slept at once, the reply would have to wake it, which
+ * takes long on an idle CPU, above all in a virtual machine (docs/decisions.md).
  *
  *   one packet sent ─▶ due? ─┬─ no ──────────────────────────────────────────▶ poll(), sleeping
  *                            └─ yes ─▶ poll() at once, sched_yield(), again ─┬▶ next turn
@@ -19,7 +19,8 @@
  *     m misses the next 2^m - 2; a reply halves m. If one look took longer than REPLY_WAIT_NS, the
  *     CPU is busy, and m becomes REPLY_WAIT_MISSES, which is its limit.
  *
- * Any message from outside counts as the reply, and a second packet from the host as a miss.
+ * Any message from outside counts as the reply. If the host sends a second packet first, the wait
+ * ends as a miss.
  *
  * A worker has one struct reply_wait, which only its thread uses. A zeroed struct is valid.
  */
@@ -47,7 +48,7 @@ struct reply_wait {
 
 /* Waits for the reply to a packet that has just been sent, if a wait is due. @fds are @n arguments
  * for poll(), whose revents are filled in; a reply can only come from fds[@outside] and later ones.
- * Returns true if at least one of the descriptors is ready, and false if the worker must sleep. */
+ * Returns true if a descriptor is ready, and false if the worker must sleep. */
 bool reply_wait(struct reply_wait *r, struct pollfd *fds, unsigned n, unsigned outside);
 
 #endif

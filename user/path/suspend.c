@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "util/clock.h"
 #include "wgxdp/limits.h"
 
 /* While the host is not suspended, BOOTTIME and MONOTONIC advance equally. The slack allows for
@@ -13,10 +14,7 @@
 /* Returns a signed value, because BOOTTIME may be less than MONOTONIC in a time namespace. */
 static int64_t read_clock(clockid_t id)
 {
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
+	return (int64_t)clock_ns(id);
 }
 
 /* Returns a lower bound of how far BOOTTIME is ahead of MONOTONIC. BOOTTIME is read first, so that

@@ -25,6 +25,7 @@
 #include "io/netlink.h"
 #include "path/chain.h"
 #include "path/roaming.h"
+#include "util/clock.h"
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
@@ -51,14 +52,6 @@
  * second. XDP passes the worker's data to the stack when the heartbeat is HEARTBEAT_STALE_NS
  * old. */
 #define HEARTBEAT_MS 500
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
 
 /* The worker's thread ------------------------------------------------------------------------- */
 
@@ -199,12 +192,13 @@ static void sleep_until_ready(struct worker *w, int timeout_ms)
 		poll(&fds[POLL_WAKE], 1, RETRY_MS);
 }
 
-/* Returns true if a turn, which moved @moved packets, @sent of them from the host, did nothing but
- * send one message. A worker with AF_XDP sockets does not wait for replies, because it can use busy
- * polling, and because poll() on such a socket may wake the driver each time. */
-static bool has_asked(const struct worker *w, unsigned moved, unsigned sent)
+/* Returns true if this turn did nothing but send one message, to which a reply may come. @moved:
+ * the packets that the turn handled. @from_host: how many of them came from the host. A worker with
+ * AF_XDP sockets does not wait for replies, because it can use busy polling, and because poll() on
+ * such a socket may wake the driver each time. */
+static bool may_get_reply(const struct worker *w, unsigned moved, unsigned from_host)
 {
-	return w->config.reply_wait && !w->port_count && moved == 1 && sent == 1 &&
+	return w->config.reply_wait && !w->port_count && moved == 1 && from_host == 1 &&
 	       w->egress.packets[0].sent == 1;
 }
 
@@ -213,7 +207,7 @@ static bool has_asked(const struct worker *w, unsigned moved, unsigned sent)
 static unsigned turn(struct worker *w, unsigned number, bool *retry)
 {
 	static _Thread_local bool udp_hot;
-	unsigned moved = run_flushes(w), sent = 0;
+	unsigned moved = run_flushes(w), from_host = 0;
 
 	*retry = false;
 	for (unsigned i = 0; i < w->port_count; i++)
@@ -227,9 +221,9 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 		w->udp->ops->sweep(w->udp); /* as ingress_run() does: measures the send buffer */
 	}
 	if (w->tun_ready)
-		sent = egress_run(w);
-	moved += sent;
-	w->expects_reply = has_asked(w, moved, sent);
+		from_host = egress_run(w);
+	moved += from_host;
+	w->expects_reply = may_get_reply(w, moved, from_host);
 	for (unsigned i = 0; i < w->port_count; i++) {
 		w->ports[i].transport->ops->sweep(w->ports[i].transport);
 		*retry |= w->ports[i].transport->unsent > 0;
@@ -245,7 +239,7 @@ static void read_clocks(struct worker *w)
 {
 	uint64_t before_ns = w->now_ns, copies = suspend_copies(w->config.suspend);
 
-	w->now_ns = now_ns();
+	w->now_ns = clock_ns(CLOCK_BOOTTIME);
 	if (w->stale || copies != w->copies || w->now_ns - before_ns >= SUSPEND_GAP_NS)
 		w->stale = suspend_stale(w->config.suspend);
 	w->copies = copies;
@@ -256,7 +250,7 @@ bool chain_time_passed(struct worker *w)
 {
 	uint64_t before_ns = w->now_ns, copies = suspend_copies(w->config.suspend);
 
-	w->now_ns = now_ns();
+	w->now_ns = clock_ns(CLOCK_BOOTTIME);
 	w->held_up |= copies != w->copies || w->now_ns - before_ns >= SUSPEND_GAP_NS;
 	if (!w->held_up)
 		return false;

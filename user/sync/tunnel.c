@@ -16,6 +16,7 @@
 #include "bpf/loader.h"
 #include "io/netns.h"
 #include "path/route_mtu.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /* The interval of checks for an interface that is being moved, or whose namespace is being
@@ -146,19 +147,11 @@ static int visit(struct visit *v)
 
 /* MTUs of routes ---------------------------------------------------------------------------- */
 
-static uint64_t cpu_time_ns(void)
-{
-	struct timespec t = { 0 };
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 /* Reads the routes that lead into the tunnel, and gives their MTUs to the workers. On failure the
  * workers keep their old table until the next change. */
 static int read_routes(struct visit *v)
 {
-	uint64_t begin_ns = cpu_time_ns();
+	uint64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct netlink_device_route *list = NULL;
 	struct route_mtu *table = NULL;
 	size_t count = 0;
@@ -171,7 +164,8 @@ static int read_routes(struct visit *v)
 		log_error("the MTUs of routes into the tunnel cannot be read: %s", strerror(-err));
 	else
 		workers_set_route_mtus(&v->t->config.dataplane->workers, table);
-	v->t->routes_next_ns = loop_now_ns() + ROUTES_SHARE * (cpu_time_ns() - begin_ns);
+	v->t->routes_next_ns =
+		loop_now_ns() + ROUTES_SHARE * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns);
 	return err;
 }
 

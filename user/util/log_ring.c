@@ -5,17 +5,11 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "util/clock.h"
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct log_line lines[LOG_RING_LINES]; /* line N is in lines[N % LOG_RING_LINES] */
 static uint64_t newest;			      /* serial of the last line; 0 = no line yet */
-
-static uint64_t unix_time_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void log_ring_add(enum log_level level, const char *text)
 {
@@ -24,7 +18,7 @@ void log_ring_add(enum log_level level, const char *text)
 	pthread_mutex_lock(&mutex);
 	line = &lines[++newest % LOG_RING_LINES];
 	line->serial = newest;
-	line->time_ms = unix_time_ms();
+	line->time_ms = clock_ns(CLOCK_REALTIME) / NS_PER_MS;
 	line->level = level;
 	snprintf(line->text, sizeof(line->text), "%s", text);
 	pthread_mutex_unlock(&mutex);

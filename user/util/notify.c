@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 #define MESSAGE_MAX 512
 #define SEND_TIMEOUT_S 1 /* a service manager that does not read must not block the daemon */
 #define WATCHDOG_MAX_US 86400000000ULL
@@ -98,11 +100,9 @@ void notify_ready(void)
 void notify_reloading(void)
 {
 	char message[64];
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%llu",
-		 (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+		 (unsigned long long)clock_ns(CLOCK_MONOTONIC) / 1000);
 	send_message(message);
 }
 
