@@ -52,7 +52,7 @@ roam() # OUTER OPTIONS...
 	is "$outer $*: b learns a's endpoint" "$(endpoint_of_a)" "$a:51820"
 	in_ns a wg set "${ID}a" listen-port 51999
 	ok "$outer $*: b follows a to another port" wait_for 10 followed "$a:51999"
-	ok "$outer $*: b reaches a at the other port" in_ns b ping -q -c 3 -i 0.2 -W 1 10.99.0.1
+	ok "$outer $*: b reaches a at the other port" in_ns b ping -q -c 3 -i 0.2 -W 5 10.99.0.1
 	if [ "$outer" = v4 ]; then
 		in_ns a ip address add 192.0.2.11/24 dev eth0
 		in_ns a ip address del 192.0.2.1/24 dev eth0
@@ -63,7 +63,7 @@ roam() # OUTER OPTIONS...
 	ok "$outer $*: b follows a to another address" wait_for 10 followed "$moved:51999"
 	ok "$outer $*: b releases the neighbour entry of the first address" wait_for 10 \
 		is_released "$a"
-	ok "$outer $*: b reaches a at the other address" in_ns b ping -q -c 3 -i 0.2 -W 1 10.99.0.1
+	ok "$outer $*: b reaches a at the other address" in_ns b ping -q -c 3 -i 0.2 -W 5 10.99.0.1
 	is "$outer $*: b drops nothing" "$(show b "${ID}b" '.drops | length')" 0
 	down a "${ID}a"
 	down b "${ID}b"

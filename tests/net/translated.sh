@@ -30,7 +30,7 @@ pings() # FROM COUNT: prints how many pings are answered
 {
 	local to=10.99.0.2
 	[ "$1" = a ] || to=10.99.0.1
-	answers "$2" "$1" -W 1 $to
+	answers "$2" "$1" $to
 }
 
 no_translation() { in_ns a nft flush ruleset; }
