@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A daemon logs to syslog or to the journal, with the identifier wgxdp[IFACE], or nowhere if nobody
-# listens. `wgxdp set wg0 debug on` names the destination. In each case `wgxdp logs` prints the last
-# lines from the daemon's memory, and never a secret.
+# A daemon logs to syslog or to the journal, with the identifier wgxdp[IFACE], or to neither if
+# nobody listens. `wgxdp set wg0 debug on` says where the log goes. In each case `wgxdp logs` prints
+# the last lines from the daemon's memory, and never a secret.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 

@@ -155,8 +155,8 @@ class Direction:
         if self.held and time.monotonic() - self.held_at > HOLD_S:
             self.release(lambda left: True)
 
-    # One method for each fate except reorder. `pass` is a keyword of Python, so the method for this
-    # fate is called let_pass, and setattr() below adds the name `pass`.
+    # One method for each fate of a datagram, except reorder. `pass` is a keyword of Python, so the
+    # method for datagrams that pass is called let_pass, and setattr() below adds the name `pass`.
 
     def let_pass(self, frame):
         self.put(frame)
@@ -181,7 +181,7 @@ class Direction:
     def forge(self, frame):
         self.put(mended(flipped(self.rng, frame, payload_at(frame))))
 
-    # --- forgeries, while nothing else passes
+    # --- datagrams that a command requests; no frame is forwarded meanwhile
 
     def elsewhere(self, frame):
         """Changes the source port, and with a chance of one half the source address."""

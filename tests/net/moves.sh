@@ -40,7 +40,7 @@ move() # FROM TO [NAME]
 # the interface's queues for a moment when it attaches clsact.
 filtered() { in_ns "$1" tc filter show dev "$A" egress | grep -q wgxdp_egress; }
 
-# pings.py waits up to 8 s for an answer, because wireguard-go ignores an initiation that comes
+# pinged() waits up to 8 s for an answer, because wireguard-go ignores an initiation that comes
 # within 20 ms of the previous one, and wgxdp sends the next initiation only 5 s later.
 no_loss() { pinged "$1" 10.99.0.2; }
 back_no_loss() { pinged b 10.99.0.1; }

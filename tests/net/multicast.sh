@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A multicast packet that this host sends through the tunnel is looped back to group members on this
-# host, as with any interface. The stack loops it through the TC program that checks what workers
-# write.
+# A multicast packet that this host sends into the tunnel is looped back to group members on this
+# host, as on any interface. The looped packet passes through the TC program that checks the sources
+# of received packets, and this program must not drop it.
 #
 #   a: wgxdp 10.99.0.1, fe80::1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Checks outer packets byte for byte: class (DSCP and ECN), TTL, fragmentation, length. Also checks
-# which fields are copied to the inner packet. Runs on both paths, with outer IPv4 and IPv6.
+# Checks outer packets byte for byte: traffic class (DSCP and ECN), TTL, fragmentation, length. Also
+# checks which fields are copied to the inner packet. Data goes by XDP and by UDP, with outer IPv4
+# and IPv6.
 #
 #   ┌───────────── a ─────────────┐            ┌──────── b ────────┐
 #   │ wgxdp   10.99.0.1  fd99::1  │            │ outer.py, a node  │
@@ -18,7 +19,8 @@ ns_add a b
 join a eth0 b eth0
 A=${ID}a
 keys a b
-# Without this offload the kernel splits a train itself, so that a tap at b sees single packets.
+# The tap at b must see single datagrams. If this offload is off, the kernel splits a train of
+# datagrams before it leaves eth0.
 in_ns a ethtool -K eth0 tx-udp-segmentation off
 in_ns a sysctl -qw net.ipv4.ip_default_ttl=37 net.ipv6.conf.eth0.hop_limit=41
 

@@ -58,8 +58,8 @@ stream()
 
 path_mtu_is() { [ "$(show a "$A" '.peers[0].path_mtu')" = "$1" ]; }
 
-# Sends a ping, from which the kernel learns the path MTU. The kernel may forget the path MTU at any
-# time.
+# Sends a ping, from which the kernel learns the path MTU. The caller repeats this, because the
+# kernel may forget the path MTU at any time.
 pinging_learns()
 {
 	in_ns a ping -q -c 1 -W 1 -M "do" -s 1440 "$1"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The links under a tunnel fail or change, and the tunnel recovers by itself, on both paths: it
-# returns to the path that it had, and loses no packet afterwards. (twoifaces.sh tests NICs whose
-# XDP hook is contested, and NICs that are recreated or renamed; workers.sh changes port and mark
-# under load; roaming.sh and sticky.sh change addresses.)
+# The links under a tunnel fail or change, and the tunnel recovers by itself. It then uses the same
+# path as before, XDP or UDP, and loses no packet. (twoifaces.sh tests NICs whose XDP hook is
+# contested, and NICs that are recreated or renamed; workers.sh changes port and mark under load;
+# roaming.sh and sticky.sh change addresses.)
 #
 #   ┌────────── a ──────────┐                         ┌────────── b ──────────┐
 #   │ wgxdp on eth0  192.0.2.1 eth0 ══ 1-2 queues ══ eth0 192.0.2.2  wgxdp    │

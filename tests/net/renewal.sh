@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # One side restarts while the other still holds the old session. No packet is lost: the first packet
-# under the new session confirms this session, so the answer to the packet already leaves under it.
+# under the new session confirms the new session, so the answer to this packet already uses it.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 

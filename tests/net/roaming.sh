@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A peer's endpoint follows its newest authenticated packet, on both paths: within IPv4, within
-# IPv6, and from one family to the other. It follows nothing else: no forgery, no replay, no cookie
-# reply, no martian source, and no header that was changed on the way. First two nodes roam; then a
-# test node in b forges (roaming.py).
+# A peer's endpoint follows its newest authenticated packet, whether data goes by XDP or by UDP:
+# within IPv4, within IPv6, and from one family to the other. It follows nothing else: no forgery,
+# no replay, no cookie reply, no martian source, and no header that was changed on the way. First
+# two nodes roam; then a test node in b forges (roaming.py).
 #
 #   ┌─ a: wgxdp ──────────┐               ┌─ b: wgxdp ─────────┐
 #   │ 10.99.0.1   eth0    │───────────────│ eth0   10.99.0.2   │
@@ -12,7 +12,7 @@
 #   │ port 51820 ▶ 51999  │               │ port 51820         │
 #   └─────────────────────┘               └────────────────────┘
 #
-# The forger is in b. At the same time, c and d serve as a and b for the other path.
+# The forging tests run at the same time for XDP, between a and b, and for UDP, between c and d.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -86,7 +86,6 @@ done
 
 need_cryptography
 
-# Both paths run at the same time, each between two namespaces of its own.
 ns_add c d
 join c eth0 d eth0
 forged_at() # A B PATH

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A udev rule or tuned(8) may set RPS on every new interface, including the tunnel's. Packets then
-# reach the TC program some time after the worker's write, when the BPF map "tun_writer" may already
-# name the peer of a later packet. No packet of an honest peer is lost, and `show` says that RPS is
-# on.
+# A udev rule or tuned(8) may set RPS on every new interface, including the tunnel's. RPS delays
+# packets between a worker's write and the TC program, which compares a packet's source with the
+# peer that the worker has stored in the BPF map "tun_writer". The map may then already hold the
+# peer of a later packet. No packet of an honest peer is lost, and `show` says that RPS is on.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  two peers, 10.99.0.2 and .3, that send by turns
 
@@ -88,7 +88,7 @@ for path in udp xdp; do
 		"in_ns a '$WGXDP' show '$A' | grep -q 'rps: on'"
 	ok "$path: RPS is unset" set_rps 0
 	is "$path: without RPS again no packet is lost" "$(by_turns)" "800 of 800"
-	# Only after enough packets have arrived without RPS does the daemon report that RPS is off.
+	# The daemon reports that RPS is off only after enough packets have arrived without RPS.
 	ok "$path: show says that RPS is off" \
 		wait_for 10 eval "by_turns >/dev/null; show a $A .path.rps | grep -q false"
 	ok "$path: detach succeeds" down a "$A"

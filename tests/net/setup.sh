@@ -41,7 +41,7 @@ is "the interface has the IPv6 address" "$(in_ns a ip -j -6 address show dev "$A
 ok "the interface has the IPv6 route" in_ns a ip -6 route show fd42:1::/64 dev "$A"
 ok "MTU = 1280 with IPv6: detach succeeds" down a "$A"
 
-# --- the kernel's own words -----------------------------------------------------------------------
+# --- error messages of the kernel -----------------------------------------------------------------
 
 in_ns c sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1
 fails "an IPv6 address while IPv6 is disabled" 'fd42::1/64: .*IPv6 is disabled' \
@@ -71,8 +71,8 @@ clean "the failed attach leaves nothing" a "$A"
 
 # --- the MTU of a tunnel without endpoints --------------------------------------------------------
 
-# The MTU of the tunnel must not come from a route that stays on this host. The first tunnel has no
-# endpoint.
+# The MTU of the tunnel must not come from a route that stays on this host, even if there is no
+# endpoint or the endpoint is on this host.
 lonely() { in_ns "$1" "$WGXDP" attach --rx udp --tx udp "$TMP/$A.conf"; }
 interface a Address=192.0.2.1/24 | conf "$A" >/dev/null
 ok "no endpoint: attach succeeds" lonely c

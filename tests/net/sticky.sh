@@ -3,8 +3,8 @@
 #
 # A host with several addresses answers from the address that the peer used. If this address is
 # deleted, the host answers from another one. When a better route appears, the host uses it at once.
-# Runs on both paths, with outer IPv4 and IPv6. b's `show` tells from which address a sends: the
-# endpoint of a is the source of a's newest packet.
+# Data goes by XDP and by UDP, with outer IPv4 and IPv6. b's `show` tells from which address a
+# sends: the endpoint of a is the source of a's newest packet.
 #
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
@@ -105,13 +105,13 @@ speak_to() # ADDRESS
 			in_ns b $ip route replace $A0X/$whole dev eth0 src $BLO
 			ok "$what: attach succeeds on both sides" both_up $path $BLO $A0X
 
-			# b chooses the address.
+			# b sends to a's second address, so a answers from this address.
 			is "$what: b reaches a's second address" "$(answers 1 b 10.99.0.1)" 1
 			uses "$what, second address" $A0X eth0
 			in_ns a $ip address del $A0X/$len dev eth0
 			uses "$what, the second address is deleted" $A0 eth0
 
-			# The route chooses the NIC.
+			# A better route leads through eth1.
 			in_ns a $ip route add $BLO/$whole via $B1 metric 10
 			uses "$what, a better route" $A1 eth1
 			in_ns a ip link set eth1 down

@@ -357,8 +357,8 @@ static void a_link_down_holds_frames_until_it_is_up(void **state)
 	close(fd);
 }
 
-/* Frames that never complete count as in flight, and as lost when the socket is closed. Every NIC
- * of a virtual machine completes its frames, so the test removes three of the idle frames. */
+/* Frames that never complete count as in flight, and as lost when the socket is closed. A veth
+ * completes every frame, so the test takes three frames from the idle list instead. */
 static void what_never_completes_is_counted(void **state)
 {
 	struct path_stats sum = { 0 };

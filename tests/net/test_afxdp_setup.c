@@ -83,7 +83,7 @@ static void chunks_fit_the_mtu(void **state)
 
 		config.mtu = table[i].mtu;
 		assert_int_equal(afxdp_new(&path, &config, &why), 0);
-		assert_false(afxdp_zero_copy(path)); /* read back: veth has no zero-copy */
+		assert_false(afxdp_zero_copy(path)); /* a veth has no zero-copy */
 		assert_int_equal(path->ops->alloc(path, tx, 1, FRAME_BYTES), 1);
 		assert_int_equal(tx[0].room, table[i].room);
 		tx[0].len = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tuning.c - tuning.h on a veth pair: offloads and channels, their record, and the undoing. */
+/* test_tuning.c - makes, records and undoes changes of a veth's offloads and channels. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

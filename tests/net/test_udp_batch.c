@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_udp_batch.c - batches and trains of the UDP path against plain sockets in another namespace.
- * Every datagram arrives once, complete and in order, and a failure affects only its own message.
+ * test_udp_batch.c - the UDP path against plain sockets in another namespace: batches, and trains
+ * (several datagrams that the kernel takes or gives as one). Every datagram arrives once, complete
+ * and in order, and a failure affects only its own message.
  */
 #include "udp_pair.h"
 

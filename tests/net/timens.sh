@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # In a time namespace the daemon's CLOCK_BOOTTIME differs from the clock of the BPF programs. The
-# heartbeat uses the clock of the BPF programs, so XDP steers data to the workers even if the daemon
-# runs in a time namespace. While data arrives through the UDP sockets, `show` does not say that XDP
-# receives it.
+# XDP program steers data only to workers with a recent heartbeat. The heartbeats use the clock of
+# the BPF programs, so the workers receive data in a time namespace, too. While data arrives through
+# the UDP sockets, `show` does not say that XDP receives it.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 

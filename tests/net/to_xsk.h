@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * to_xsk.h - an XDP program of a few instructions. It redirects all UDP to the queue's AF_XDP
- * socket and passes the rest, so that a test of the socket needs no program of bpf/.
+ * to_xsk.h - an XDP program of a few instructions, so that a test of an AF_XDP socket needs no
+ * program of bpf/. It redirects UDP, and IPv6 packets that begin with destination options, to the
+ * queue's AF_XDP socket, and passes the rest.
  */
 #ifndef WGXDP_TEST_TO_XSK_H
 #define WGXDP_TEST_TO_XSK_H

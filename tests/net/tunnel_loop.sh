@@ -48,8 +48,8 @@ up_b() # PATH
 		peer a AllowedIPs=10.99.0.1/32)
 }
 
-# The inner tunnel needs no path options: its endpoint is behind the outer tunnel, whose interface
-# has no AF_XDP, so it always uses the UDP socket.
+# The inner tunnel needs no path options. Its endpoint is behind the outer tunnel, whose interface
+# has no AF_XDP, so the inner tunnel always uses the UDP socket.
 up_a2()
 {
 	ours a "$A2" < <(
@@ -74,7 +74,8 @@ pings() { pinged a "$1" "${2:-3}"; }
 cpu() { awk '{ print $14 + $15 }' "/proc/$(daemon_pid a "$A")/stat"; } # in 10 ms
 INWARD="the route to the endpoint leads into the tunnel itself"
 
-# Twenty packets of the host for the tunnel are dropped as loops, and cause no other packets.
+# The host sends twenty packets into the tunnel. They are dropped as loops, none of them leaves, and
+# the sender gets ICMP errors.
 twenty() # WHAT
 {
 	local before entered sent

@@ -100,9 +100,10 @@ sleeps() # OPTIONS...
 	return "$status"
 }
 
-# After it has sent a request, a worker waits for the reply before it sleeps, so it sleeps once per
-# ping instead of twice. The other node runs on another CPU, because a wait ends when its CPU runs
-# another thread. On a busy machine other programs end many waits, so there are many attempts.
+# A worker that has sent a request polls for the reply before it sleeps, so it sleeps once per ping
+# instead of twice. wireguard-go runs on another CPU, because the worker stops polling when its CPU
+# runs another thread. On a busy machine other programs often stop the polling, so the test makes
+# many attempts.
 waits_for_replies()
 {
 	local with without i pid status=1

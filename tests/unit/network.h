@@ -44,7 +44,7 @@ struct datagram {
 	uint64_t number; /* number of the message; a repeated message keeps it */
 	unsigned sender;
 	bool forged;   /* damaged: it must change nothing */
-	bool accepted; /* in the history: a node has accepted it */
+	bool accepted; /* a node has accepted it; set only in world->history */
 	size_t len;
 	uint8_t data[wire_data_len(PACKET_MAX)];
 };
@@ -101,7 +101,7 @@ struct world {
 	struct datagram *queue; /* in the order of arrival */
 	struct datagram history[HISTORY_LEN];
 	uint64_t number;
-	uint64_t calm;	       /* the message number when the network became good */
+	uint64_t calm;	       /* number of the last message before the network became reliable */
 	uint64_t disturbed_ns; /* when a message with a number up to calm last arrived */
 	uint64_t forgot;       /* the message number when a node last lost its timestamps */
 	struct witness witness;

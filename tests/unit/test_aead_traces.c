@@ -76,8 +76,8 @@ static bool has_avx512(void)
 	STORE4(width, 16, 17, 18, 19)                                                              \
 	STORE4(width, 20, 21, 22, 23) STORE4(width, 24, 25, 26, 27) STORE4(width, 28, 29, 30, 31)
 
-/* Clears the registers in which the C library of the main thread may have left data: a new thread
- * inherits them. The backends without AVX-512 do not touch zmm16 to zmm31. */
+/* Clears the vector registers, because a new thread inherits what the C library has left in them on
+ * the main thread. The backends without AVX-512 would not overwrite zmm16 to zmm31. */
 static void forget_registers(void)
 {
 	if (has_avx512())
@@ -311,7 +311,7 @@ static bool is_public(uint64_t word, size_t n, uint32_t len)
 	return false;
 }
 
-/* Fails if a word of @now differs from @before, and is not public. Then it depends on the key. */
+/* Fails if a word depends on the key: if it differs between @before and @now and is not public. */
 static void compare(const void *before, const void *now, size_t bytes, const struct run *r)
 {
 	const uint64_t *a = before, *b = now;

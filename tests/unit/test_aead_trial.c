@@ -43,7 +43,7 @@ static void run_backend(char letter, size_t fast, size_t n)
 static void seal_a(struct aead_job *jobs, size_t n)
 {
 	assert_int_equal(jobs[n - 1].len, PACKET_LEN);
-	run_backend('a', 3, n); /* in the first turn */
+	run_backend('a', 3, n); /* run 3 is in the first turn */
 }
 
 static void seal_b(struct aead_job *jobs, size_t n)

@@ -110,8 +110,8 @@ static void test_oracle(void **state)
 	}
 }
 
-/* Checks the XDP variant against every vector that has a key and whose data consists of whole
- * words. The data is unaligned. */
+/* Checks blake2s_from_midstate(), which the XDP program uses, against every vector that has a key
+ * and whose data consists of whole words. The data is unaligned. */
 static void test_midstate(void **state)
 {
 	uint8_t key[32], data[1024 + 1], expected[32];
@@ -135,8 +135,8 @@ static void test_midstate(void **state)
 	assert_true(tried >= 20);
 }
 
-/* XDP hashes what precedes mac1 in a message of type 1 or 2. The vectors include inputs of both of
- * these lengths. */
+/* The XDP program hashes what precedes mac1 in an initiation or a response. The vectors include
+ * inputs of these two lengths. */
 _Static_assert(sizeof(struct wire_initiation) - sizeof(struct wire_macs) == 116, "in blake2s.txt");
 _Static_assert(sizeof(struct wire_response) - sizeof(struct wire_macs) == 60, "in blake2s.txt");
 

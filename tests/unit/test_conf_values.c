@@ -214,7 +214,8 @@ static void peer_values(void **state)
 	conf_done(&c);
 }
 
-/* 255 x 256 x 2 prefixes on one peer, and 2000 peers: every one is kept, in order. */
+/* The first peer has 1 + 255 * 256 * 2 prefixes, and all are kept, in order. 2000 further peers
+ * share 256 prefixes. Each of these moves to the last peer that names it, with a warning. */
 static void many(void **state)
 {
 	size_t room = 8 << 20, at = 0;

@@ -34,7 +34,8 @@ static struct {
 	unsigned size, used, drain;
 } queue;
 
-/* If not NULL: another worker decrypts the first message of this session while a batch is sent. */
+/* If not NULL, sending a batch confirms this session, as if another worker had decrypted its first
+ * message meanwhile. */
 static struct session *confirmed_by_batch;
 
 static struct worker worker;
@@ -125,7 +126,7 @@ static int setup(void **state)
 	memset(peers, 0, sizeof(peers));
 	worker.config.handoff = handoff_new();
 	worker.config.suspend = &suspend;
-	/* Egress compares this time with the real clock before it sends anything. */
+	/* Set the real time, because egress compares now_ns with the clock before it sends. */
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	worker.now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	worker.mtu = 1420;
@@ -352,7 +353,7 @@ static void use_afxdp(void)
 	worker.port_count = 1;
 }
 
-/* 9. Like test 7, while a third peer sends much more by another NIC, which is fast. */
+/* 9. Like test 7, but a third peer sends much more through another NIC, which is fast. */
 static void test_shares_of_each_queue(void **state)
 {
 	const unsigned counts[PEERS] = { 20, 1, 150 }, batches = 3000;
