@@ -124,7 +124,7 @@ static unsigned alloc_frames(struct transport *transport, struct tx_frame *frame
 	return n;
 }
 
-/* Returns true if this NIC can send @f without fragmentation. */
+/* Returns true if AF_XDP can send @f on this NIC without fragmentation. */
 static bool sendable(const struct afxdp *a, const struct tx_frame *f)
 {
 	return f->encap && f->encap->xsk_ok && f->encap->ifindex == a->transport.ifindex &&

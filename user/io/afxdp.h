@@ -14,7 +14,7 @@ enum afxdp_zc { AFXDP_ZC_AUTO, AFXDP_ZC_ON, AFXDP_ZC_OFF };
 struct afxdp_config {
 	const char *nic;
 	uint32_t ifindex;
-	uint32_t layer3; /* interface on which IP receives packets: the NIC, its bridge or bond */
+	uint32_t layer3; /* interface where IP receives packets: the NIC, or its bridge or bond */
 	uint32_t queue;
 	uint32_t mtu;	    /* MTU of the NIC; decides whether a chunk has 2048 or 4096 bytes */
 	uint32_t rx_frames; /* rx_frames and tx_frames are powers of two; 0 = 4096 */

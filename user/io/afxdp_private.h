@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * afxdp_private.h - shared by afxdp.c (the operations of the transport, which only its reader
- * calls) and afxdp_setup.c.
+ * afxdp_private.h - shared by afxdp.c (the operations of transport.h) and afxdp_setup.c.
  */
 #ifndef WGXDP_AFXDP_PRIVATE_H
 #define WGXDP_AFXDP_PRIVATE_H
@@ -12,7 +11,7 @@
 
 struct afxdp {
 	struct transport transport;
-	/* hot: used each turn of the loop */
+	/* hot: used in each turn of the worker's loop */
 	struct xsk_ring_cons rx, completion;
 	struct xsk_ring_prod fill, tx;
 	uint8_t *area;

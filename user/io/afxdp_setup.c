@@ -36,7 +36,8 @@ static size_t area_bytes(const struct afxdp *a)
 	return (size_t)(a->rx_frames + a->tx_frames) * a->chunk;
 }
 
-/* Deletes the socket, then the UMEM. The deletion of the UMEM closes the descriptor of both. */
+/* Deletes the socket, then the UMEM. The socket uses the descriptor of the UMEM, which
+ * xsk_umem__delete() closes. */
 static void close_socket(struct afxdp *a)
 {
 	if (a->socket)

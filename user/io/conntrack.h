@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conntrack.h - queries the kernel's connection tracking. AF_XDP must not send the packets of an
- * outer flow that the host translates (NAT), and an ICMP error must quote the addresses and ports
- * that an inner packet had before its translation. Control thread.
+ * conntrack.h - queries the kernel's connection tracking, for two reasons. AF_XDP must not send the
+ * packets of an outer flow that the host translates (NAT). An ICMP error must quote the addresses
+ * and ports that an inner packet had before its translation. Control thread.
  */
 #ifndef WGXDP_CONNTRACK_H
 #define WGXDP_CONNTRACK_H

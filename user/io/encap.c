@@ -97,8 +97,8 @@ bool encap_same(const struct encap *a, const struct encap *b)
 	if (a->roam_count != b->roam_count || a->mtu != b->mtu || a->via_tunnel != b->via_tunnel ||
 	    a->source_port != b->source_port || a->why != b->why || a->xsk_ok != b->xsk_ok)
 		return false;
-	/* Three members need no comparison: @ip_sum and @udp_sum depend only on the header, and
-	 * @translated shows in @why, which is compared above. */
+	/* Three members need no comparison: @ip_sum and @udp_sum depend only on @header, and if
+	 * @translated differs, @why differs, too. */
 	return encap_next_same(&a->next, &b->next) && a->ifindex == b->ifindex &&
 	       a->header_len == b->header_len && !memcmp(a->header, b->header, sizeof(a->header));
 }

@@ -66,7 +66,7 @@ static inline unsigned encap_overhead(const struct encap *e)
 	return e->endpoint.remote.sa.sa_family == AF_INET ? 28 : 48;
 }
 
-/* Writes the headers into the e->header_len bytes before @payload, and fills in the lengths for a
+/* Writes the headers into the e->header_len bytes before @payload. Fills in the lengths for a
  * payload of @len bytes, the class @tclass (DSCP and ECN), the IPv4 ID @id, and the checksums. The
  * caller has checked that @len fits the path's MTU. Worker. */
 void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id,

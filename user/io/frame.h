@@ -42,7 +42,7 @@ struct tx_frame {
 	const struct encap
 		*encap;	 /* the destination; set by the caller; valid until send() returns */
 	uint8_t tclass;	 /* DSCP and ECN; alloc() sets it to 0 */
-	bool no_gso;	 /* send singly, because the kernel refused a train to this peer */
+	bool no_gso;	 /* do not use UDP_SEGMENT: the kernel refused it for this peer */
 	int gso_error;	 /* out: the errno with which the kernel refused segmentation, else 0 */
 	uint64_t handle; /* private to the transport */
 };

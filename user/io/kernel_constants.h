@@ -44,8 +44,8 @@
 #define NETDEV_QUEUE_TYPE_TX 1
 #endif
 
-/* Linux 6.6: attach types of tcx. Macros do not collide with the enum if a distribution has added
- * tcx to older headers. */
+/* Linux 6.6: attach types of tcx. They are macros, because macros do not collide with the enum if a
+ * distribution has added tcx to older headers. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define BPF_TCX_INGRESS ((enum bpf_attach_type)46)
 #define BPF_TCX_EGRESS ((enum bpf_attach_type)47)

@@ -113,8 +113,8 @@ void neighbours_drop(struct neighbours *n, uint32_t user)
 		end_managing(n, &next);
 }
 
-/* Returns true if the neighbour entry of @next has an owner. Each entry that we manage has exactly
- * one: one of its users. When the owner leaves, neighbours_drop() makes another user the owner. */
+/* Returns true if the neighbour entry of @next has an owner. Exactly one user of each entry that we
+ * manage is its owner. When the owner leaves, neighbours_drop() makes another user the owner. */
 static bool has_owner(const struct neighbours *n, const struct encap_next *next)
 {
 	for (uint32_t u = neighbours_first(n, next); u != SLOT_INDEX_NONE;

@@ -105,10 +105,10 @@ int netlink_addresses(struct netlink *nl,
 int netlink_link_addresses(struct netlink *nl, uint32_t ifindex, struct prefix **list,
 			   uint32_t *count);
 
-/* Sets *@missing to the first of the @count addresses in @list that the link does not have with the
- * same prefix length, or to NULL if the link has all. An address whose duplicate detection is in
- * progress is not missing. Each new IPv6 address is in this state for a short time, even on a link
- * without duplicate detection. Returns 0 or -errno. */
+/* Finds the first of the @count addresses in @list that the link does not have with the same prefix
+ * length. Sets *@missing to this address, or to NULL if the link has all of them. An address whose
+ * duplicate detection is in progress is not missing. Each new IPv6 address is in this state for a
+ * short time, even on a link without duplicate detection. Returns 0 or -errno. */
 int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct prefix *list,
 			    size_t count, const struct prefix **missing);
 
@@ -118,7 +118,7 @@ struct netlink_route {
 	uint8_t gateway_family;	 /* AF_INET6 for IPv4 via IPv6 */
 	uint8_t gateway[16];
 	bool has_source;
-	uint8_t source[16]; /* e->local if set, else chosen by the kernel */
+	uint8_t source[16]; /* the caller's source address if set, else the kernel's choice */
 	bool encapsulated;  /* the route adds headers (ip route ... encap) */
 	uint8_t hoplimit;   /* the route's TTL; 0 = the route sets none */
 	uint32_t mtu; /* the smaller of the route's MTU (or its cached path MTU) and the link's
@@ -150,14 +150,14 @@ int netlink_default_route(struct netlink *nl, uint8_t family, const struct netli
  * -EXDEV (refused), or another -errno (not known). */
 int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16 port);
 
-/* A unicast route whose packets are sent by a given link. */
+/* A unicast route whose packets leave through a given link. */
 struct netlink_device_route {
 	struct prefix to;
 	uint32_t table;
 	uint32_t mtu; /* MTU of the route itself (RTAX_MTU); 0 = none */
 };
 
-/* Lists the routes, in all tables, whose packets are sent by the link @ifindex, in any order.
+/* Lists the routes of all tables whose packets leave through the link @ifindex, in any order.
  * Returns 0 with *@count routes in *@list, which the caller frees, or -errno. */
 int netlink_device_routes(struct netlink *nl, uint32_t ifindex, struct netlink_device_route **list,
 			  size_t *count);
@@ -234,8 +234,8 @@ void netlink_watch_neighbours(struct netlink_watch *w,
 void netlink_watch_routes(struct netlink_watch *w,
 			  void (*fn)(void *ctx, const struct prefix *destination), void *ctx);
 
-/* Limits the reported routes to those that send packets by the link @ifindex. Changed rules and
- * next hops still set NETLINK_CHANGED_ROUTE. */
+/* Limits the reported routes to those whose packets leave through the link @ifindex. Changed rules
+ * and next hops still set NETLINK_CHANGED_ROUTE. */
 void netlink_watch_routes_by(struct netlink_watch *w, uint32_t ifindex);
 
 /* Reads the messages that have arrived. Returns a set of enum netlink_changed, in which all flags

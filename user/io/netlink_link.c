@@ -18,8 +18,8 @@
 
 static void parse_xdp(const struct nlattr *xdp, struct netlink_link *l)
 {
-	/* If one program is attached, the kernel sends PROG_ID; if several (MULTI), one ID for each
-	 * mode. */
+	/* If one program is attached, the kernel sends its ID as PROG_ID. If several are attached
+	 * (MULTI), the kernel sends one ID for each mode. */
 	static const uint16_t ids[] = { IFLA_XDP_PROG_ID, IFLA_XDP_DRV_PROG_ID,
 					IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID };
 	const struct nlattr *a = netlink_nested(xdp, IFLA_XDP_ATTACHED, 1);

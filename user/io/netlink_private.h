@@ -57,7 +57,7 @@ bool netlink_parse_link(const struct nlmsghdr *nlh, struct netlink_link *out);
  * other than IPv4 and IPv6. */
 bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbour_event *out);
 
-/* Returns true if the route in this RTM_NEWROUTE or RTM_DELROUTE sends packets by the link
+/* Returns true if packets of the route in this RTM_NEWROUTE or RTM_DELROUTE leave through the link
  * @ifindex. Also returns true if the route names a next-hop object, because that object may name
  * the link. */
 bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex);

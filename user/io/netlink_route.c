@@ -156,8 +156,8 @@ static struct query query_for(const struct endpoint *e, const struct netlink_flo
 	q.port = e->remote.v6.sin6_port;
 	if (!IN6_IS_ADDR_UNSPECIFIED(&e->local.v6))
 		q.from = e->local.v6.s6_addr;
-	/* Only a link-local address is bound to a link. Any other address may now be reached
-	 * through another link. */
+	/* Query a link-local address on its link. Query any other address without a link, because
+	 * its route may have moved to another link since e->ifindex was set. */
 	if (IN6_IS_ADDR_LINKLOCAL(&e->remote.v6.sin6_addr))
 		q.ifindex = e->remote.v6.sin6_scope_id ? e->remote.v6.sin6_scope_id : e->ifindex;
 	return q;
@@ -290,7 +290,8 @@ bool netlink_parse_neighbour(const struct nlmsghdr *nlh, struct netlink_neighbou
 	    (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6))
 		return false;
 	a = netlink_attr(nlh, sizeof(*ndm), NDA_DST, netlink_addr_len(ndm->ndm_family));
-	if (!a || take_neighbour(nlh, &n)) /* a deletion leaves @n invalid */
+	/* For RTM_DELNEIGH, take_neighbour() returns 0 and leaves n.valid false. */
+	if (!a || take_neighbour(nlh, &n))
 		return false;
 	*out = (struct netlink_neighbour_event){
 		.ifindex = (uint32_t)ndm->ndm_ifindex,

@@ -64,7 +64,7 @@ static int dump_routes(struct netlink *nl, uint8_t family, uint16_t filter, uint
 	return err;
 }
 
-/* Routes by a link ----------------------------------------------------------------------------- */
+/* Routes through a link ------------------------------------------------------------------------ */
 
 bool netlink_route_leaves_by(const struct nlmsghdr *nlh, uint32_t ifindex)
 {

@@ -4,8 +4,8 @@
  *
  *   endpoint ─▶ route ─┬─▶ none, or to this host ──────────────────────────────▶ UDP socket
  *                      ├─▶ into the tunnel itself (via_tunnel) ────────────────▶ UDP socket
- *                      ├─▶ by a link that is not attached, or has no MACs ─────▶ UDP socket
- *                      └─▶ by an attached NIC ─▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
+ *                      ├─▶ via a link that is not attached, or has no MACs ────▶ UDP socket
+ *                      └─▶ via an attached NIC ▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
  *                                                           └─▶ valid ─────────▶ AF_XDP
  *
  * neighbours.h keeps the kernel's neighbour entry fresh as long as a peer uses it.
@@ -36,8 +36,8 @@ static int compare_address(void *ctx, uint32_t ifindex, uint8_t family, const ui
 	       !memcmp(addr, w->addr, family == AF_INET ? 4 : 16);
 }
 
-/* Returns true if the sticky source, e->local, is an address of the interface on which it was last
- * used. */
+/* Returns true if the sticky source, e->local, is an address of the interface e->ifindex, on which
+ * a message to this address last arrived. */
 static bool source_is_on_last_link(const struct nexthop_env *env, const struct endpoint *e)
 {
 	struct wanted w = { e->ifindex, (uint8_t)e->remote.sa.sa_family, &e->local };
@@ -47,9 +47,8 @@ static bool source_is_on_last_link(const struct nexthop_env *env, const struct e
 
 /* Queries the route and fills in the source, e->local. A source that is already set (the sticky
  * source) is dropped in two cases: this host no longer has the address; or the address belongs to
- * the interface on which it was last used, but the route now leads through another interface. The
- * address of a third interface, such as the loopback interface, is kept, because it suits every
- * route. */
+ * the interface e->ifindex, but the route now leads through another interface. The address of a
+ * third interface, such as the loopback interface, is kept, because it suits every route. */
 static int find_route(const struct nexthop_env *env, struct endpoint *e, struct netlink_route *r)
 {
 	const struct netlink_flow flow = { env->fwmark, env->source_port };
@@ -78,7 +77,7 @@ static bool is_nic(const struct nexthop_env *env, uint32_t ifindex)
 	return false;
 }
 
-/* Returns why AF_XDP cannot send packets of this route, or NULL. Leaves the neighbour unchecked. */
+/* Returns why AF_XDP cannot send packets of this route, or NULL. Does not check the neighbour. */
 static const char *obstacle(const struct nexthop_env *env, const struct endpoint *e,
 			    const struct netlink_route *r, struct netlink_link *link)
 {

@@ -53,7 +53,7 @@ struct transport {
 	const struct transport_ops *ops;
 	int fd;		  /* fd for poll(): readable when recv() has frames; -1 = none */
 	uint32_t ifindex; /* ifindex of the NIC; 0 = any (udp) */
-	uint32_t layer3;  /* interface on which IP receives packets: the NIC, its bridge or bond */
+	uint32_t layer3;  /* interface where IP receives packets: the NIC, or its bridge or bond */
 	uint32_t mtu;	  /* the largest IP packet sent without fragmenting; 0 = no limit (udp) */
 	/* Set by sweep(): how many frames the kernel has not consumed from the tx ring yet.
 	 * poll() does not wake for them, so the worker sweeps again soon while this is not 0.

@@ -82,10 +82,10 @@ static int set_addr_gen_none(struct netlink *nl, uint32_t ifindex)
 	return netlink_talk(nl, nlh, NULL, NULL);
 }
 
-/* Turns ICMP redirects off. A host that relays packets between peers sends them by the interface on
- * which they arrived, and the kernel would answer such packets with redirects. The kernel does so
- * if either `all` or the interface allows redirects. So both are turned off, as the kernel's
- * WireGuard does. Failure (a read-only /proc) is ignored, because redirects are only a nuisance. */
+/* Turns ICMP redirects off. A host that relays packets between peers sends them back through the
+ * interface on which they arrived. The kernel would answer such packets with redirects if either
+ * `all` or the interface allows them. So both are turned off, as the kernel's WireGuard does.
+ * Failure (a read-only /proc) is ignored, because redirects are only a nuisance. */
 static void disable_redirects(const char *name)
 {
 	const char *const interfaces[] = { "all", name };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_batch.c - the worker's side of the UDP transport: many datagrams per system call. udp.c has
- * the picture.
+ * udp_batch.c - the worker's side of the UDP transport: many datagrams per system call. udp.c has a
+ * diagram.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * udp_private.h - shared by udp.c (setup, and functions for any thread) and udp_batch.c (the
- * operations of the transport, which only its reader calls).
+ * operations of transport.h).
  */
 #ifndef WGXDP_UDP_PRIVATE_H
 #define WGXDP_UDP_PRIVATE_H
@@ -61,7 +61,7 @@ struct udp {
 	bool gso;		  /* UDP_SEGMENT may be used */
 	bool gro;		  /* UDP_GRO is on */
 	bool quiet[UDP_FAMILIES]; /* there was no datagram when the family was last read */
-	unsigned calls;		  /* how often udp_recv() had room to read a socket */
+	unsigned calls;		  /* calls of udp_recv() that had room for more datagrams */
 	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned the datagrams in
 	 * slots [0, at), and the datagrams before @offset in slot [at]. */
 	unsigned filled, at;

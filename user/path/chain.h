@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chain.h - shared by the worker's loop (worker.c) and its two chains (ingress.c; egress.c and
- * seal.c); private to path/. README.md has the picture. Each step of a chain works on a whole
+ * seal.c); private to path/. README.md has a diagram. Each step of a chain works on a whole
  * batch. A step drops a packet by giving it a reason. The packet is counted once: by that step, or
  * at the end of the chain. The functions named chain_ are in worker.c.
  */
@@ -49,7 +49,7 @@ struct out_packet {
 	uint8_t *data;
 	struct gso gso;
 	struct peer *peer;
-	struct session *session; /* NULL = staged or dropped */
+	struct session *session; /* NULL = the packet is staged (waits for a session) or dropped */
 	const struct encap *encap;
 	uint64_t counter; /* counter of the packet's first message */
 	unsigned sent;	  /* number of its messages that were sent */
@@ -122,7 +122,7 @@ struct worker {
 	unsigned port_count;
 	uint64_t busy_poll_ns;	/* the longest busy_poll_ns of all ports */
 	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
-	bool expects_reply;	/* this turn only sent one message, to which a reply may come */
+	bool expects_reply;	/* this turn did nothing but send one message: wait for a reply */
 	struct reply_wait reply_wait;
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
@@ -144,7 +144,7 @@ struct worker {
 	_Atomic bool debug;
 	_Atomic(const struct route_mtu *) route_mtus; /* NULL = no route has an MTU */
 	_Atomic uint64_t drops[REASON_COUNT];	      /* single writer: the worker's thread */
-	struct spsc flushes; /* receiver indices; written by the control thread */
+	struct spsc flushes; /* flush commands: session indices; written by the control thread */
 	int wake_fd;
 	_Atomic bool stop;
 	pthread_t thread;

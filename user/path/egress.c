@@ -261,10 +261,10 @@ static bool gather_staged(struct worker *w, struct peer *p)
 	return sent;
 }
 
-/* Repeats the round as long as it sends a batch. In such a round, a session may have had too few
- * counters left, so that its packets were staged again, and the peer may already have its next
- * session. The loop ends, because each round that sends a batch empties a stage or finishes a
- * session. */
+/* Sends the staged packets of all peers, and repeats this pass until it sends nothing. A pass may
+ * stage packets again, because their session had too few counters left; the next pass sends them if
+ * the peer already has its next session. The loop ends, because each pass that sends a batch
+ * empties a stage or finishes a session. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;

@@ -125,7 +125,7 @@ bool gso_parse(struct gso *g, const struct virtio_net_hdr *vnet, uint8_t *packet
 			return false;
 		sum = raw_get16(packet + vnet->csum_start + vnet->csum_offset);
 	} else if (inetsum_fold(inetsum_add(packet + g->l4, len - g->l4, sum)) != 0xffff) {
-		return false; /* wrong; the new checksums of the segments would hide that */
+		return false; /* wrong checksum; new checksums in the segments would hide it */
 	}
 	g->size = vnet->gso_size;
 	g->segments = (len - g->header_len + g->size - 1u) / g->size;

@@ -20,7 +20,7 @@
 
 enum note_kind {
 	NOTE_WANT_HANDSHAKE, /* a packet waits for a session, or the session is due for renewal */
-	NOTE_CONFIRMED,	     /* a message was decrypted under peer->next */
+	NOTE_CONFIRMED,	     /* a message was decrypted with the keys of the session peer->next */
 	NOTE_ROAMED,	     /* an authenticated message came from another endpoint */
 	NOTE_WATCH,	     /* check this peer's timers */
 	NOTE_NO_GSO,	     /* the kernel refuses UDP_SEGMENT on the path to this peer */

@@ -98,8 +98,8 @@ static bool has_roamed(struct peer *p, const struct rx_frame *f)
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }
 
-/* Returns true for two datagrams of one session that arrived in one train, because both frames
- * point to the same copy of the addresses. May return false for other frames even if their
+/* Returns true for two datagrams of one session that the kernel joined (UDP_GRO), because both
+ * frames point to the same copy of the addresses. May return false for other frames even if their
  * addresses are equal. */
 static bool same_outer(const struct in_packet *a, const struct in_packet *b)
 {

@@ -9,15 +9,16 @@
  *                                      until a source is ready, the time is  │
  *                                      over, or another thread has run ──────┴▶ poll(), sleeping
  *
- * A wait costs CPU time, and a thread that waits is not preferred when the reply comes, as a thread
- * that wakes would be. So three rules limit the waits:
- *   - A wait takes at most REPLY_WAIT_NS. It ends early if one look at the sources took longer than
- *     REPLY_WAIT_LOOK_NS: then another thread has probably run on this CPU.
- *   - The waits of a worker take at most 1 / REPLY_WAIT_SHARE of the time that passes, and
- *     REPLY_WAIT_BURST_NS more.
- *   - A wait without a reply is a miss. Two misses make the worker leave out the next two waits,
- *     m misses the next 2^m - 2; a reply halves m. If one look took longer than REPLY_WAIT_NS, the
- *     CPU is busy, and m becomes REPLY_WAIT_MISSES, which is its limit.
+ * A wait costs CPU time. When the reply comes, the scheduler does not prefer the waiting thread, as
+ * it would prefer a thread that wakes up. So three rules limit the waits. In these rules, a look is
+ * one poll() and the sched_yield() after it.
+ *   - A wait takes at most REPLY_WAIT_NS. It ends early if one look took longer than
+ *     REPLY_WAIT_LOOK_NS, because another thread has then probably run on this CPU.
+ *   - The waits of a worker take at most 1 / REPLY_WAIT_SHARE of the time that passes, plus
+ *     REPLY_WAIT_BURST_NS.
+ *   - A wait without a reply is a miss. After m misses the worker leaves out the next 2^m - 2
+ *     waits. A reply halves m. If one look of a miss took longer than REPLY_WAIT_NS, the CPU is
+ *     busy, and m becomes REPLY_WAIT_MISSES, its maximum.
  *
  * Any message from outside counts as the reply. If the host sends a second packet first, the wait
  * ends as a miss.
@@ -41,8 +42,9 @@ struct pollfd;
 struct reply_wait {
 	unsigned misses;
 	uint32_t skip; /* number of waits that are still to be left out */
-	/* CLOCK_MONOTONIC. If this is later than now, the waits so far took more than their share,
-	 * and without another wait they will be back within it at this time. */
+	/* CLOCK_MONOTONIC. If this time is in the future, the waits so far have taken more than
+	 * 1 / REPLY_WAIT_SHARE of the time that has passed. If no further wait is made, they will
+	 * be down to this share at this time. */
 	uint64_t even_at_ns;
 };
 

@@ -92,8 +92,8 @@ static void take_counters(struct worker *w, struct out_packet *p, const struct o
 }
 
 /* Returns the largest length to which segments of the packet may be padded: the least of the
- * tunnel's MTU, the MTU of the route into the tunnel, and what the overhead leaves of the MTU of
- * the outer path. */
+ * tunnel's MTU, the MTU of the route into the tunnel, and the MTU of the outer path minus the
+ * overhead. */
 static uint32_t padding_limit(const struct worker *w, const struct out_packet *p)
 {
 	const struct route_mtu *routes = atomic_load_explicit(&w->route_mtus, memory_order_acquire);
@@ -271,7 +271,7 @@ static void transmit(struct worker *w)
 }
 
 /* The kernel refused UDP_SEGMENT on the path to this peer, and the messages were sent singly. Later
- * messages to this peer are not sent in trains. */
+ * messages to this peer are sent singly, too. */
 static void note_gso_refused(struct worker *w, struct peer *p, int error)
 {
 	if (atomic_exchange_explicit(&p->no_gso, true, memory_order_relaxed))

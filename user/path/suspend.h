@@ -56,9 +56,9 @@ static inline uint64_t suspend_copies(const struct suspend *a)
 /* Records a report that this virtual machine was restored or cloned. Any thread. */
 void suspend_copied(struct suspend *a);
 
-/* The control thread calls suspend_begin(), wipes all keys, and calls suspend_end() with the mark.
- * If a suspend or a call of suspend_copied() comes between the two calls, suspend_stale() stays
- * true, so the keys are wiped again. */
+/* The control thread calls suspend_begin(), wipes all keys, and gives suspend_end() the mark that
+ * suspend_begin() returned. If a suspend or a call of suspend_copied() comes between the two calls,
+ * suspend_stale() stays true, so the keys are wiped again. */
 struct suspend_mark {
 	int64_t slept_ns;
 	uint64_t copies;

@@ -218,7 +218,7 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 		udp_hot = n > 0;
 		moved += n;
 	} else {
-		w->udp->ops->sweep(w->udp); /* as ingress_run() does: measures the send buffer */
+		w->udp->ops->sweep(w->udp); /* measure the send buffers, as ingress_run() does */
 	}
 	if (w->tun_ready)
 		from_host = egress_run(w);
@@ -233,8 +233,8 @@ static unsigned turn(struct worker *w, unsigned number, bool *retry)
 }
 
 /* Reads the clocks at the start of a turn. Checks whether the keys are stale only if that is
- * possible: turns less than SUSPEND_GAP_NS apart cannot span a suspend, and while the number of
- * copies is unchanged, no new report says that this virtual machine was restored or cloned. */
+ * possible: the host cannot have been suspended between two turns less than SUSPEND_GAP_NS apart,
+ * and suspend_copies() changes when this virtual machine is reported to be restored or cloned. */
 static void read_clocks(struct worker *w)
 {
 	uint64_t before_ns = w->now_ns, copies = suspend_copies(w->config.suspend);
