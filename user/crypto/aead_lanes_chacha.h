@@ -92,7 +92,7 @@ static INLINE void load_state(v32 x[16], const struct blocks *b, int first_slot)
 	x[15] = *(const v32 *)(b->high + first_slot);
 }
 
-/* Computes @groups groups of LANES blocks each, at most GROUPS, from slot @slot on. */
+/* Computes @groups groups of LANES blocks each, from slot @slot on. @groups is at most GROUPS. */
 static INLINE void compute_lanes(const struct blocks *b, int slot, int groups)
 {
 	v32 x[GROUPS][16], first[GROUPS][16];

@@ -42,8 +42,8 @@ static INLINE v64 mul32(v64 a, v64 b)
 	return (v64)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
 }
 
-/* A rotation by 16 bits swaps the halves of each word, and one by 8 bits is a table lookup whose
- * indices are constant. */
+/* A rotation by 16 bits swaps the halves of each word. A rotation by 8 bits is a table lookup with
+ * constant indices. */
 static INLINE v32 rotl16(v32 x)
 {
 	return (v32)vrev32q_u16((uint16x8_t)x);

@@ -64,9 +64,10 @@ void poly_scalar_blocks(struct poly_scalar *p, const uint8_t *data, size_t n);
 /* @out[i] := r^(i+1) for i < @n. @out[i][2] is at most 4. */
 void poly_scalar_powers(uint64_t (*out)[3], size_t n, const struct poly_scalar *p);
 
-/* Writes the last one or two blocks of a packet of @len bytes to @tail: the bytes after its last
- * whole block, which are at @rest, padded with zeros; and the block of lengths, which holds 0 for
- * the associated data and @len. Returns the number of blocks. RFC 8439 2.8 */
+/* Writes the last one or two blocks of a packet of @len bytes to @tail. If bytes are left after the
+ * last whole block, the first block holds these bytes (at @rest), padded with zeros. The last block
+ * holds two lengths: 0, because there is no associated data, and @len. Returns the number of
+ * blocks. RFC 8439 2.8 */
 size_t poly_tail(uint8_t tail[static 2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len);
 
 /* Writes the tag of @mac. @p already holds the first @done blocks of its data; this function adds

@@ -105,8 +105,9 @@ static bool seals(const struct aead_backend *b, struct scratch *s, size_t first,
 	return memcmp(digest, answer, sizeof(answer)) == 0;
 }
 
-/* Returns true if all packets can be opened. With @alter, alters every second packet first, and
- * returns true if the others are opened and the altered ones are refused, with zeroed outputs. */
+/* Returns true if all packets can be opened. With @alter, alters every second packet first. Then
+ * returns true if the altered packets are refused, with zeroed outputs, and the others are
+ * opened. */
 static bool opens(const struct aead_backend *b, struct scratch *s, size_t first, bool alter)
 {
 	bool good = true;

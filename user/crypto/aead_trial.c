@@ -18,7 +18,7 @@
 #include "wgxdp/limits.h"
 
 #define N_PACKETS 8
-#define PACKET_LEN 1424 /* a full packet has 1420 bytes with the usual MTU */
+#define PACKET_LEN 1424 /* about a full packet: the usual MTU of a tunnel is 1420 */
 #define N_TURNS 8
 #define N_RUNS 8 /* calls of seal_batch() in each turn */
 
