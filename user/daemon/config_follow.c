@@ -28,7 +28,7 @@ void config_follow_end_record(const struct config_follow *c, const struct ending
 		hook_record_remove(c->options->interface);
 }
 
-/* Sets the port. If the kernel chose the current port and may choose again, keeps the current port,
+/* Sets the port. If @port is 0 and the kernel chose the current port, keeps the current port,
  * because peers know it. */
 static int set_port(void *ctx, uint16_t port)
 {

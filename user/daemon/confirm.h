@@ -3,10 +3,10 @@
  * confirm.h - `attach --confirm SECONDS`: undoes everything unless the user runs `wgxdp confirm` in
  * time, which shows that the host can still be reached.
  *
- *   attach commits ─▶ PENDING ─┬─ `wgxdp confirm` ─▶ OFF: the tunnel stays up
- *                              └─ SECONDS ─▶ EXPIRED: attach's background process detaches,
- *                                            hooks included ─ 60 s ─▶ the daemon ends by itself,
- *                                            because that process may have been killed
+ *   attach succeeds ─▶ PENDING ─┬─ `wgxdp confirm` ─▶ OFF: the tunnel stays up
+ *                               └─ SECONDS ─▶ EXPIRED: attach's background process detaches,
+ *                                             hooks included ─ 60 s ─▶ the daemon ends by itself,
+ *                                             because that process may have been killed
  *
  * Control thread.
  */

@@ -163,7 +163,7 @@ struct undo {
 	FILE *record;
 };
 
-/* Undoes the record in the network namespace of the calling thread. */
+/* Removes what the dead owner left in the network namespace of the calling thread. */
 static int undo(void *ctx)
 {
 	const struct undo *u = ctx;

@@ -34,9 +34,9 @@ int crash_record_begin(struct crash_record *r, int lock_fd);
  * the kernel no longer does. Returns 0 or -errno. */
 int crash_record_neighbour(struct crash_record *r, const struct encap_next *next, bool managed);
 
-/* Undoes what the dead owner of @interface left in the kernel, as recorded in the file of @lock_fd.
- * Does so in the network namespace of that owner, if the namespace still exists (io/netns.h). The
- * caller holds the lock. */
+/* Removes what the dead owner of @interface left in its network namespace, if this namespace still
+ * exists (io/netns.h). Reads the owner's record from the file of @lock_fd. The caller holds the
+ * lock. */
 void crash_record_undo(const char *interface, int lock_fd);
 
 #endif

@@ -223,8 +223,8 @@ static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level
 	err = start_host(d, conf, f);
 	if (!err)
 		err = start_follow(d, conf, f);
-	/* Send "up" only now, because the command may end after this message. A detach that follows
-	 * needs the record of the hooks, which start_follow() has written. */
+	/* Send "up" only now: the attach command may exit on this message, and the user may then
+	 * run `wgxdp detach`, which needs the record of the hooks that start_follow() writes. */
 	if (!err)
 		ending_tell(&d->ending, "up", d->dataplane.udp.port);
 	return err;
@@ -290,7 +290,7 @@ static enum log_level level_wanted(const struct options *options, const struct c
 
 static void serve(struct daemon *d)
 {
-	if (d->ending.lease_fd < 0) /* no command holds a lease, so no commit will come */
+	if (d->ending.lease_fd < 0) /* no command will commit (lease.h), so we are ready */
 		notify_ready();
 	if (diag_is_on())
 		diag_set(&d->diag, true);

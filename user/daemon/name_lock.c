@@ -37,8 +37,8 @@ static void read_pid(int fd, char pid[static PID_LEN])
 	pid[strspn(pid, "0123456789")] = '\0';
 }
 
-/* Returns true if the process has ended or was killed. The kernel closes the descriptors of a
- * killed process late. Reads the state, the flags and the pending signals, see proc(5). */
+/* Returns true if the process has ended or was killed. A killed process may still hold the lock,
+ * because the kernel closes its descriptors late. Reads /proc/PID/stat, see proc(5). */
 static bool is_dying(const char *pid)
 {
 	char path[32 + PID_LEN], line[512] = "", state;

@@ -60,8 +60,8 @@ static void retire(struct reload *r)
 
 /* Changes ------------------------------------------------------------------------------------ */
 
-/* Sets port, mark and key. Sets the port first, because this step fails if another program uses the
- * port. */
+/* Sets port, mark and key. Sets the port first: if another program uses the port, this step fails,
+ * and nothing else has been changed yet. */
 static int set_interface(struct reload *r, struct fault *f)
 {
 	const struct conf_diff *d = &r->job.diff;

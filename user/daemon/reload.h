@@ -35,7 +35,7 @@ struct reload_ops {
 	int (*set_fwmark)(void *ctx, const struct conf *conf);
 	/* Sets addresses, MTU, routes, DNS and the record of the hooks. May fill in endpoints of
 	 * @conf. Returns 0; 1 if the interface is in another namespace, so that a reload must set
-	 * the host when the interface is back; or -errno with @f filled in. */
+	 * up the host when the interface is back; or -errno with @f filled in. */
 	int (*set_host)(void *ctx, struct conf *conf, struct fault *f);
 	/* Reload number @run has ended. @error is NULL if the whole file was applied. */
 	void (*ended)(void *ctx, unsigned run, const char *error);
@@ -83,7 +83,7 @@ void reload_done(struct reload *r); /* does nothing if *r is all zero */
  * called with this number. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
 
-/* Begins a reload if an earlier one could not set the host. */
+/* If the last reload could not set up the host, begins another reload. */
 void reload_host_again(struct reload *r);
 
 #endif

@@ -18,11 +18,12 @@
  * kernel send an event, but this causes only new handshakes. Synthetic events, which are made by
  * writing to a file in sysfs, have other keys (SYNTH_ARG_...). In the log, only lines of facility
  * "kernel" are trusted, because lines that processes write to /dev/kmsg have another facility.
- * Records of the log that were overwritten before they were read may have announced a new ID, and
- * so may uevents that overran the socket. Lost records and lost uevents count as a report if the
- * machine has a device with a generation ID. Other hosts can flood the log through a firewall's log
- * rule, so lost messages count at most once in LOST_GAP_NS. Messages that are lost within this time
- * count when the time is over.
+ *
+ * Messages can be lost: the log overwrites old records, and the uevent socket may overflow. A lost
+ * message may have announced a new ID, so it counts as a report if the machine has a device with a
+ * generation ID. Other hosts can flood the log through a firewall's log rule, so lost messages
+ * count at most once in LOST_GAP_NS. Messages that are lost within this time count when the time is
+ * over.
  */
 #include "daemon/vmgenid.h"
 

@@ -3,8 +3,9 @@
  * watchdog.h - tells the service manager, twice in each interval of its watchdog, that the daemon
  * works. The notification proves that the event loop runs, because the loop fires the timer, and
  * that each worker has run a turn since the last notification. If a worker hangs, the daemon is
- * silent, so systemd kills and restarts it. run_program() notifies, too, before it waits for a
- * program, because several slow programs in a row are no hang. Control thread.
+ * silent, so systemd kills and restarts it. run_program() also notifies the service manager before
+ * it waits for a program, because the daemon does not hang if several programs in a row are slow.
+ * Control thread.
  */
 #ifndef WGXDP_WATCHDOG_H
 #define WGXDP_WATCHDOG_H
