@@ -102,8 +102,8 @@ void dataplane_network_changed(struct dataplane *d);
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
 /* Fills in the path of data in each direction. If the counts in @stats show that incoming data
- * arrives through the UDP sockets, rx_xdp is false even while XDP is attached. @why tells why data
- * goes through the UDP sockets, or is "". */
+ * arrives through the UDP sockets, rx_xdp is false even while XDP is attached. `why` is the reason
+ * why data goes through the UDP sockets, or "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];

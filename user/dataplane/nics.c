@@ -12,8 +12,8 @@
 #include "io/xdp_features.h"
 #include "util/log.h"
 
-/* Stored as the id of the program that occupies a NIC if that id is unknown. No program has this
- * id, so is_free() reports the NIC as free, and the daemon tries to attach again. */
+/* The value of nic->occupant if we do not know which XDP program occupies the NIC. No program has
+ * this id, so is_free() returns true, and the daemon tries to attach again. */
 #define OCCUPANT_UNKNOWN UINT32_MAX
 
 static uint32_t carrier_downs(const struct nics_env *env, const struct nic *nic)
@@ -254,8 +254,9 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU,
- * another bridge or bond, or other qdiscs or filters; or its driver has forgotten our program. */
+/* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU or
+ * another bridge or bond above it; its driver has forgotten our program; or the first filter or
+ * qdisc that AF_XDP bypasses has appeared, or the last one is gone. */
 static bool must_reopen(const struct nics_env *env, const struct nic *nic,
 			const struct netlink_link *link)
 {

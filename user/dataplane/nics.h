@@ -34,7 +34,7 @@ struct nic {
 	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
 	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
-	uint32_t layer3;	     /* the NIC, or the bridge or bond above it, at the last open */
+	uint32_t layer3;	     /* netlink_layer3() of the NIC when it was opened last */
 	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
 	uint32_t carrier_downs;	     /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;

@@ -11,9 +11,8 @@
 #include "host/plan.h"
 #include "util/fault.h"
 
-/* To apply a config and then, if that fails, to restore the last one, the control thread waits for
- * up to five programs altogether. The timeout is short, because systemd's watchdog restarts a
- * daemon that is silent for 30 s (configs/wgxdp@.service). */
+/* The timeout is short, because the control thread does nothing else while it waits. If a config
+ * cannot be applied and the last one is restored, up to five programs run one after another. */
 #define DNS_TIMEOUT_MS 5000
 #define DNS_NAME_LEN 64
 

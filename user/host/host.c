@@ -312,7 +312,7 @@ static void undo(struct host *h, const struct state *s)
 		log_error("some settings of the host could not be undone: %s", f.text);
 	guard_done(&h->guard);
 	h->set_valid_mark = false;
-	/* The next attach or detach undoes the rest. */
+	/* Record what could not be undone. The next attach or detach tries again. */
 	(void)record_write(h->config.interface, &r, NULL);
 }
 

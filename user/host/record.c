@@ -304,5 +304,6 @@ void host_record_undo(const char *interface)
 	else if (err)
 		log_error("some host settings of a daemon that was killed could not be undone: %s",
 			  *u.fault.text ? u.fault.text : strerror(-err));
-	(void)record_write(interface, &r, NULL); /* the next attach or detach undoes the rest */
+	/* Record what could not be undone. The next attach or detach tries again. */
+	(void)record_write(interface, &r, NULL);
 }

@@ -54,7 +54,7 @@ static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
 
 /* The mark ---------------------------------------------------------------------------------- */
 
-/* Locks the directory /run/wgxdp, because a lock file in this directory would have to be removed
+/* Locks the directory /run/wgxdp itself. A lock file in this directory would have to be removed
  * later, and its name could clash with the file of an interface. */
 int rules_lock(void)
 {

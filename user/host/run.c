@@ -176,8 +176,8 @@ int run_program(char *const argv[], const char *input, unsigned timeout_ms, stru
 	struct child c = { .pid = -1, .pid_fd = -1, .output = -1 };
 	int err;
 
-	/* Several programs in a row could otherwise exceed the time of the service manager's
-	 * watchdog. */
+	/* Notify the watchdog for each program, because several programs in a row may take longer
+	 * than its interval. */
 	notify_watchdog();
 	sigaction(SIGCHLD, &default_action, &before);
 	err = start(&c, argv, input);

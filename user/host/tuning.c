@@ -178,8 +178,8 @@ void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex)
 
 	if (ethtool_offloads(nic, states))
 		return;
-	/* Record the offloads in reverse, because undo_all() undoes the last change first. The
-	 * kernel refuses to switch on segmentation before checksums. */
+	/* Record the offloads in reverse order. Then undo_all(), which undoes the last change
+	 * first, switches on checksums before segmentation, as the kernel requires. */
 	for (int i = ETHTOOL_OFFLOADS - 1; i >= 0 && t->count < TUNING_MAX; i--) {
 		change.offload = (enum ethtool_offload)i;
 		if (states[i].on && !states[i].fixed && !is_recorded(t, &change))
@@ -241,8 +241,8 @@ static bool forwards(const char *family, const char *nic)
 	return file_switched_on(path, false);
 }
 
-/* Returns true if the link, or a bridge or bond above it, forwards packets. The kernel switches LRO
- * off on such a link, because merged packets cannot be forwarded. Forwarding may have been switched
+/* Returns true if LRO must stay off, because the link, or a bridge or bond above it, forwards
+ * packets, and packets that LRO has merged cannot be forwarded. Forwarding may have been switched
  * on, for example by a PostUp hook, after the driver or wgxdp switched LRO off. */
 static bool must_not_merge(struct netlink *nl, const struct netlink_link *link)
 {
@@ -317,7 +317,8 @@ void tuning_undo(struct tuning *t)
 	err = undo_all(t);
 	if (err)
 		log_error("the settings of the NICs cannot be restored: %s", strerror(-err));
-	(void)write_record(t, NULL); /* the next attach or detach undoes the rest */
+	/* Record what could not be undone. The next attach or detach tries again. */
+	(void)write_record(t, NULL);
 }
 
 void tuning_record_undo(const char *interface)
