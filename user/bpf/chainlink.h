@@ -6,9 +6,9 @@
  *
  *   NIC ──▶ xdp_dispatcher ──▶ theirs ──▶ wgxdp_ingress ──▶ theirs ──▶ the stack
  *
- * Unlike a bpf_link (xdplink.h), an entry outlives its owner, because libxdp pins it. The heartbeat
- * of a dead owner is stale, so the program passes all packets until chainlink_clean() removes the
- * program.
+ * Unlike a bpf_link (xdplink.h), an entry outlives the daemon that owns it, because libxdp pins the
+ * entry. A dead daemon writes no heartbeat. The program notices this and passes all packets, until
+ * chainlink_clean() removes the program.
  *
  * The dispatcher needs programs of type EXT. If the kernel refuses these, libxdp silently attaches
  * the program without a dispatcher, so no other program can use the NIC. We treat this as an error

@@ -6,13 +6,13 @@
  *   loader_new ──▶ creates the maps and pins them in /sys/fs/bpf/wgxdp/<interface>/ (0700, root)
  *   loader_attach ─▶ XDP on a NIC by bpf_link, which dies with its owner and cannot be replaced
  *   loader_attach_chained ─▶ XDP in libxdp's dispatcher, together with other programs
- *   loader_attach_nic_tc ─▶ the same checks by TC after GRO, for a NIC whose rx is udp
+ *   loader_attach_nic_tc ─▶ the same checks in a TC program after GRO, if UDP sockets receive data
  *   loader_attach_tunnel ─▶ both TC programs on the tunnel interface
  *   loader_reuseport_prog ─▶ the program for the UDP sockets of the port
  * loader_set_*, _session_*, _peer_*, _allowed_* ─▶ update the maps when a peer or the host changes
  *   loader_free ───▶ detaches everything and removes the pins
  *
- * loader_new() loads the programs of the NIC. The other programs are loaded when they are first
+ * loader_new() loads the programs for NICs. The other programs are loaded when they are first
  * needed. If the kernel refuses a program, the result is -ENOTSUP, and the daemon goes on without
  * that program. TC programs are attached in the network namespace of the calling thread.
  */
@@ -75,12 +75,13 @@ void loader_detach(struct loader *l, uint32_t ifindex);
 /* Returns true if our program is still attached; another program may have detached it by force. */
 bool loader_attached(const struct loader *l, uint32_t ifindex);
 
-/* Attaches the TC egress and ingress programs of the tunnel interface. From then on a packet that a
- * worker writes is dropped unless the worker's element of tun_writer holds the slot of the peer
- * that owns the packet's source address. A program that is already attached stays attached. After
- * the interface has moved to another namespace, call this again from a thread in that namespace,
- * because clsact filters do not survive the move. Returns 0, or an error of loader_attach_nic_tc();
- * on failure neither program is attached. */
+/* Attaches the TC egress and ingress programs of the tunnel interface. From then on, before a
+ * worker writes a packet, the worker's element of tun_writer must hold the slot of the peer that
+ * sent the packet. The ingress program drops the packet if this peer does not own the packet's
+ * source address. A program that is already attached stays attached. After the interface has moved
+ * to another namespace, call this again from a thread in that namespace, because clsact filters do
+ * not survive the move. Returns 0, or an error of loader_attach_nic_tc(); on failure neither
+ * program is attached. */
 int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, bool *tcx,
 			 struct fault *f);
 void loader_detach_tunnel(struct loader *l);
@@ -112,11 +113,12 @@ int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, 
  * owns the fd. */
 int loader_reuseport_prog(struct loader *l);
 
-/* Sets the socket of @family (AF_INET, AF_INET6) that gets the handshakes (@member is SOCKS_DAEMON)
- * or the data for a worker (SOCKS_WORKER(i)). @fd must be bound and belong to the SO_REUSEPORT
- * group of the port, which exists once a second socket has joined. If @fd is -1, the entry is
- * removed; the kernel also removes the entry when the socket is closed. Returns 0, -EINVAL (not in
- * a group), -EBUSY (the socket already has an entry) or -ERANGE. */
+/* Sets the UDP socket of @family (AF_INET, AF_INET6) that gets the handshakes, if @member is
+ * SOCKS_DAEMON, or the data for worker i, if @member is SOCKS_WORKER(i). @fd must be bound and
+ * belong to the SO_REUSEPORT group of the port. The group exists only after a second socket has
+ * joined. If @fd is -1, the entry is removed; the kernel also removes the entry when the socket is
+ * closed. Returns 0, -EINVAL (not in a group), -EBUSY (the socket already has an entry) or
+ * -ERANGE. */
 int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, int fd);
 
 /* Gives the program the NIC's new MAC address. (loader_attach() reads the current address itself.)
@@ -133,9 +135,10 @@ int loader_set_socket(struct loader *l, uint32_t ifindex, uint32_t queue, int fd
  * than LISTEN_MAX; nothing has changed). */
 int loader_set_listen(struct loader *l, const struct listen_key *keys, unsigned n);
 
-/* Tells the programs whether the host forwards IPv4 and IPv6 packets. If the host does, a packet
- * that is addressed to us but fails a check goes to the stack and is counted in the map `passes`.
- * With --strict the caller sets both to false. */
+/* Tells the programs whether the host forwards IPv4 and IPv6 packets. This decides what happens to
+ * a packet that is addressed to us but fails a check. If the host forwards, the packet goes to the
+ * stack and is counted in the map `passes`; otherwise it is dropped. With --strict the caller sets
+ * both to false. */
 void loader_set_forwarding(struct loader *l, bool ipv4, bool ipv6);
 
 /* Adds or changes a session. Returns 0, -ENOSPC (the map is full) or -ENOMEM. */

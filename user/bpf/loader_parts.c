@@ -90,8 +90,8 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 	return err;
 }
 
-/* The ingress filter was attached first. If this created the clsact qdisc, detaching the ingress
- * filter removes the qdisc, but only if no other filter is left. So detach egress first. */
+/* Detaches egress first. If attaching ingress created the clsact qdisc, detaching ingress removes
+ * the qdisc, but only if no filter is left. */
 void loader_detach_tunnel(struct loader *l)
 {
 	tclink_close(&l->egress);
@@ -103,8 +103,8 @@ bool loader_tunnel_attached(const struct loader *l)
 	return tclink_where(&l->ingress) && tclink_where(&l->egress);
 }
 
-/* An upper bound for the size of .bss. The struct of the skeleton is too small, because it lacks
- * the static variables. */
+/* An upper bound for the value size of the map .bss. The skeleton's struct is smaller than the
+ * value, because the struct lacks the static variables. */
 #define BSS_MAX 1024
 
 uint64_t loader_tunnel_steered(const struct loader *l)

@@ -45,8 +45,8 @@ struct loader {
 	void *event_ctx;
 };
 
-/* Size of the largest value of a per-CPU map. The kernel rounds each value up to a multiple of 8
- * bytes, which this size already is. */
+/* Size of the largest value of a per-CPU map. The kernel rounds the size of each value up to a
+ * multiple of 8 bytes, but this size is already such a multiple. */
 #define PER_CPU_VALUE sizeof(struct peer_stats_value)
 
 /* Explains in @f why loading has failed with @err. Returns the error that loader_new() returns. */

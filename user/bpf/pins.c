@@ -21,8 +21,8 @@
 
 #define PARENT PINS_ROOT "/wgxdp"
 
-/* How long to wait for the lock of a killed daemon, which the kernel releases late in the process's
- * exit. */
+/* How long to wait for the lock of a killed daemon. The kernel releases the lock only late in the
+ * exit of the process. */
 #define LOCK_WAIT_MS 2000
 #define POLL_MS 10
 

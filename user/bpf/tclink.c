@@ -170,7 +170,8 @@ static bool clsact_alive(const struct tclink *t)
 
 static void close_clsact(const struct tclink *t)
 {
-	/* If the interface has moved, its ifindex may now belong to another interface. */
+	/* If the interface has moved to another namespace, the kernel has removed our filter, and
+	 * another interface may now have the same ifindex. */
 	if (!clsact_alive(t))
 		return;
 	remove_filter(t->ifindex, t->side, t->handle, t->priority);

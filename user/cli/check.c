@@ -32,7 +32,7 @@
 
 struct findings {
 	unsigned faults, warnings;
-	bool unseen; /* settings that AF_XDP would bypass were not read, for lack of root */
+	bool unseen; /* without root, the settings that AF_XDP would bypass were not read */
 };
 
 static void print_finding(void *ctx, enum conf_severity severity, const char *sentence)
@@ -150,8 +150,8 @@ static void check_nic(struct netlink *nl, const struct options *options, const c
 	n->unseen |= !facts.privileged && (judgement.rx_xdp || judgement.tx_xdp);
 }
 
-/* Checks the NICs that attach would choose. If the tunnel is up, checks only that the NICs that the
- * user named exist, because `wgxdp show` then says which path data takes and why. Returns 0, or
+/* Checks the NICs that attach would choose. If the tunnel is up, checks only whether each NIC that
+ * the user named exists. (`wgxdp show` then says which path data takes and why.) Returns 0, or
  * -errno with @f filled in if a named NIC does not exist. */
 static int check_nics(struct netlink *nl, const struct options *options, const struct conf *c,
 		      bool up, struct findings *n, struct fault *f)

@@ -31,7 +31,7 @@ static bool clean_up_dead(const char *interface, bool *served)
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
 	/* The daemon may have died before it created all files. A failed attach may have left only
-	 * the record of the host. */
+	 * the record of the host's settings (host/record.h). */
 	if (access(control, F_OK) != 0 && !name_lock_exists(interface) &&
 	    !host_record_exists(interface))
 		return false;

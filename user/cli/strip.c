@@ -28,8 +28,8 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Copies to @key the part of the line before '=', or the whole line if there is no '=', without its
- * comment and without white space around it. */
+/* Copies to @key the part of the line before the first '=' or '#', or the whole line if it has
+ * neither. Leaves out white space at both ends. */
 static void key_of(const char *line, char *key, size_t size)
 {
 	size_t len = strcspn(line, "#=");

@@ -208,7 +208,7 @@ static int read_line(struct conf_parser *p, char *line)
 	} else if (*line) {
 		err = read_setting(p, line);
 	} else if (!comment && p->name_below) {
-		give_name(p); /* an empty line separates the name from the next [Peer] */
+		give_name(p); /* an empty line follows: the name is not the next peer's */
 	}
 	if (named) {
 		memcpy(p->name, name, sizeof(name));

@@ -5,9 +5,10 @@
  *   text ─▶ conf_parse ─▶ struct conf: the configuration that `wg setconf` of this text would set
  *   file ─▶ conf_read ──▶ the same, and a warning if others may read the private key
  *
- * Two blocks of one peer are merged, and each prefix belongs to the peer that has it after the last
- * line, so the caller applies final values instead of lines. Errors are "file:line:column: value:
- * what is wrong; what to do". Errors never contain private or preshared keys.
+ * The struct describes the state after the last line: blocks of the same peer are merged, and each
+ * prefix belongs to only one peer. So the caller need not apply the lines one by one. Errors are
+ * "file:line:column: value: what is wrong; what to do". Errors never contain private or preshared
+ * keys.
  */
 #ifndef WGXDP_CONF_H
 #define WGXDP_CONF_H

@@ -280,8 +280,8 @@ static bool quick_differs(const struct conf *a, const struct conf *b)
 	       lists_differ(&a->dns_search, &b->dns_search);
 }
 
-/* Returns true if settings of the host may differ. Allowed IPs count, because they become routes,
- * and endpoints count, because the MTU may depend on them. */
+/* Returns true if settings of the host may differ. The routes depend on the allowed IPs, and the
+ * MTU may depend on the endpoints. */
 static bool host_differs(const struct conf_diff *d, const struct conf *old, const struct conf *new)
 {
 	for (size_t i = 0; i < d->count; i++)

@@ -119,8 +119,8 @@ static uint32_t code_point(const char *at, size_t len)
 }
 
 /* Returns true if the character is invisible: control characters, the soft hyphen, spaces,
- * direction marks, line separators, joiners, fillers, variation selectors and tags. A value with
- * such a character would look right in a message. */
+ * direction marks, line separators, joiners, fillers, variation selectors and tags. A message must
+ * name such a character, because a value that contains it looks right. */
 static bool is_invisible(uint32_t code)
 {
 	static const struct {

@@ -82,7 +82,7 @@ static bool read_netmask(const char *text, uint8_t *length)
 	if (inet_pton(AF_INET, text, &mask) != 1)
 		return false;
 	ones = ntohl(mask.s_addr);
-	if (~ones & (~ones + 1)) /* a bit 1 follows a bit 0 */
+	if (~ones & (~ones + 1)) /* a 1 bit follows a 0 bit */
 		return false;
 	*length = (uint8_t)__builtin_popcount(ones);
 	return true;

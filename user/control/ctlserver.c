@@ -18,7 +18,8 @@ struct ctlserver {
 	struct waiting *waiting;
 };
 
-/* The event that a client waits for: FOR_END, FOR_DECISION, or the number of a reload. */
+/* The event that a client waits for: the end of the daemon (FOR_END), the decision whether the
+ * tunnel stays (FOR_DECISION), or the end of a reload (the number of the reload). */
 #define FOR_END 0
 #define FOR_DECISION UINT_MAX
 

@@ -50,7 +50,7 @@ struct server_client {
 	bool ending; /* the protocol wants the client closed after its answers are sent */
 	uint64_t active_ns;
 	struct buffer in, out;
-	char session[]; /* protocol->session_size */
+	char session[]; /* protocol->session_size bytes */
 };
 
 struct server {
@@ -266,8 +266,8 @@ static void on_client(void *ctx, int fd, uint32_t events)
 	struct server_client *c = ctx;
 
 	(void)fd;
-	/* A client that has hung up can receive no answer, but its unread lines are still
-	 * handled. */
+	/* A client that has hung up can receive no answer. But the lines that it sent are still
+	 * handled, unless it waits for a deferred answer. */
 	if ((events & EPOLLERR) ||
 	    ((events & EPOLLHUP) && (lines_are_over(c) || c->state == WAITS)))
 		close_client(c);

@@ -61,7 +61,7 @@ struct server_config {
 	mode_t directory_mode; /* mode of the file's directory, which is created if it is missing */
 	int inherited_fd;      /* a listening socket bound to @path, or -1 */
 	const struct server_protocol *protocol;
-	void *ctx; /* context of protocol and deleted */
+	void *ctx; /* argument of deleted() and of the functions in @protocol */
 	/* Called once, from the loop, when the socket file was deleted or replaced. May be NULL. */
 	void (*deleted)(void *ctx);
 };
@@ -76,9 +76,9 @@ void server_free(struct server *s);
 
 /* Completes the answer to the line for which line() returned SERVER_LATER: appends the contents of
  * @answer, which the caller still owns. Later the loop sends the answer, or closes the client if
- * @answer has failed or memory ran out. server_send() itself closes no client and handles no line,
- * so every callback may call it. Call it only once for a line, and not after the client's close
- * callback. */
+ * answer->failed is set or memory ran out. server_send() itself closes no client and handles no
+ * line, so every callback may call it. Call it only once for a line, and not after the client's
+ * close callback. */
 void server_send(struct server_client *client, const struct buffer *answer);
 
 /* Stops the handling of lines: no further line of any client is handled, and an answer that

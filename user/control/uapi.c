@@ -78,8 +78,8 @@ static int replace_peers(struct uapi_session *s, const char *value)
 	return 0;
 }
 
-/* Removes some of the peers that existed when replace_peers= was read. Returns true if some are
- * left. The device's list of peers is sorted by serial. */
+/* Removes some of the peers that existed when replace_peers= was read. These peers come first in
+ * the device's list, which is sorted by serial. Returns true if some of them are left. */
 static bool clear_some(struct uapi_session *s)
 {
 	struct device *d = s->uapi->device;

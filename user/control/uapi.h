@@ -54,8 +54,8 @@ struct uapi_session {
 	bool replaces; /* the allowed IPs of this peer are being replaced */
 	uint8_t peer_key[WIRE_KEY_LEN];
 	uint64_t clear_serial; /* UAPI_SET: peers up to this serial are being removed; 0 = none */
-	/* UAPI_GET: the last peer in the reply. Peers that were added after the reply began are
-	 * omitted. */
+	/* UAPI_GET: @got is the last peer in the reply so far. Peers with a serial above
+	 * last_serial are omitted, because they were added after the reply began. */
 	struct device_place got;
 	uint64_t last_serial;
 };

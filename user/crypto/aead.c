@@ -4,9 +4,10 @@
  * runs. A backend is used only after it has passed a known-answer test. docs/aead.md explains the
  * backends.
  *
- *   auto:  candidate? ─▶ passes the test? ─▶ measure ─▶ the first of these in the table, or a later
- *                                                       one that is much faster; the reference
- *                                                       backend only if no other one is left
+ *   auto:  runs on this CPU and does not slow the core? ─▶ passes the test? ─▶ measure
+ *            ─▶ use the first of these backends in the table, or a later one that is much faster
+ *
+ * "auto" uses the reference backend only if no other backend is left.
  */
 #include <errno.h>
 #include <string.h>
@@ -40,8 +41,8 @@ static bool is_candidate(const struct aead_backend *b)
 	return b->usable() && !(b->slows_core && b->slows_core());
 }
 
-/* Collects the candidates that pass the test, in the order of the table. Returns their number.
- * *@failed: as for aead_select(). */
+/* Collects the backends that "auto" may use and that pass the test, in the order of the table.
+ * Returns their number. *@failed: as for aead_select(). */
 static size_t find_good(const struct aead_backend *good[N_BACKENDS], const char **failed)
 {
 	size_t n = 0;
@@ -57,11 +58,11 @@ static size_t find_good(const struct aead_backend *good[N_BACKENDS], const char 
 	return n;
 }
 
-/* Chooses among the candidates that pass the test. The order of the table decides, unless a
- * later backend needs less than three quarters of the time of the best one before it. A smaller
- * difference may be noise, and a machine should have the same backend after each start. The time of
- * libsodium is not measured: it was compiled without the sanitizers of a test build, which slow the
- * other backends down. *@failed: as for aead_select(). */
+/* Chooses the backend for "auto". The order of the table decides, unless a later backend needs less
+ * than three quarters of the time of the best one before it. A smaller difference may be noise, and
+ * a machine should have the same backend after each start. The time of libsodium is not measured,
+ * because libsodium is compiled without the sanitizers of a test build, which slow the other
+ * backends down. *@failed: as for aead_select(). */
 static int select_best(const char **failed)
 {
 	const struct aead_backend *good[N_BACKENDS];

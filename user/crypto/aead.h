@@ -53,8 +53,9 @@ struct aead_backend {
 	const char *name;
 	/* Returns true if this CPU can run the backend. Any thread. */
 	bool (*usable)(void);
-	/* Returns true if all other code on the core is so much slower with the backend, on this
-	 * CPU, that another backend serves the program better. NULL: on no CPU. Any thread. */
+	/* Returns true if, on this CPU, the backend slows all other code on the core so much that
+	 * the program as a whole is faster with another backend. NULL: false on every CPU. Any
+	 * thread. */
 	bool (*slows_core)(void);
 	void (*seal_batch)(struct aead_job *jobs, size_t n);
 	void (*open_batch)(struct aead_job *jobs, size_t n);

@@ -17,8 +17,8 @@
 #include "crypto/ct.h"
 #include "crypto/wipe.h"
 
-/* The compiler must unroll the short loops over words and limbs, because only then do the arrays
- * live in registers. clang unrolls them at -O2, gcc only at -O3. */
+/* The compiler must unroll the short loops over words and limbs, so that the arrays stay in
+ * registers. clang unrolls these loops at -O2, gcc only at -O3. */
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl"))), apply_to = function)
 #else

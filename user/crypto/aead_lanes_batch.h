@@ -3,9 +3,9 @@
  * aead_lanes_batch.h - seals and opens batches in the lanes of SIMD registers. Only the SIMD
  * backends include this file.
  *
- * The ChaCha20 blocks of all packets form one queue, and the lanes take blocks from it in order.
- * Below, Ka is block 0 of packet a, which is its Poly1305 key, and a0, a1, ... are its data blocks.
- * At a bar the slots are full, and the lanes compute the blocks in them:
+ * The ChaCha20 blocks of all packets are put into slots, one after another. Below, Ka is block 0 of
+ * packet a, which is its Poly1305 key, and a0, a1, ... are its data blocks. At a bar all slots are
+ * full, and the lanes compute the blocks in them:
  *
  *     seal   Ka a0 a1 a2 Kb b0 Kc c0 | c1 c2 c3 ...
  *     open   Ka Kb Kc Kd Ke Kf Kg Kh | ... then the tags are checked, then a0 a1 a2 b0 ...
@@ -290,9 +290,9 @@ static bool fit_into_slots(const struct aead_job *jobs, size_t n)
 	return blocks <= SLOTS;
 }
 
-/* Returns the number of bytes from @array, which is in the frame of the calling function and has
- * @len bytes, to the end of that frame. The compiler may leave a gap above the array, and the gap
- * would keep what earlier functions left there. On arm64 nothing is above the array. */
+/* Returns the number of bytes from @array to the end of the stack frame of the calling function.
+ * The array is in this frame and has @len bytes. The compiler may leave a gap above the array, and
+ * the gap would keep what earlier functions left there. On arm64 nothing is above the array. */
 static INLINE size_t to_end_of_frame(const uint8_t *array, size_t len)
 {
 #if defined(__x86_64__)
@@ -304,9 +304,9 @@ static INLINE size_t to_end_of_frame(const uint8_t *array, size_t len)
 #endif
 }
 
-/* Both functions overwrite the stack frames of functions that have returned. The compiler may have
- * spilled parts of the ChaCha20 state and of Poly1305 sums to these frames. A stack protector would
- * put a canary above the array, and then find it overwritten. */
+/* wipe_deep_stack() and wipe_shallow_stack() overwrite the stack frames of functions that have
+ * returned. The compiler may have spilled parts of the ChaCha20 state and of Poly1305 sums to these
+ * frames. A stack protector would put a canary above the array, and then find it overwritten. */
 static __attribute__((noinline, no_stack_protector)) void wipe_deep_stack(void)
 {
 	uint8_t below[DEEP_STACK_BYTES];
