@@ -14,8 +14,8 @@
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* For each kind: the text before and after the subject of a line, and the drop reason whose
- * counter gives the number of occurrences (REASON_none: d->all gives the number). */
+/* A line consists of @before, the peer or address (see subject()), and @behind. The number of
+ * occurrences comes from the drop counter of @reason, or from d->all if @reason is REASON_none. */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;
@@ -52,7 +52,7 @@ bool diag_is_on(void)
 	return log_get_level() >= LOG_LEVEL_DEBUG;
 }
 
-/* Lines a second ------------------------------------------------------------------------------- */
+/* Limit of lines per second -------------------------------------------------------------------- */
 
 static enum reason reason_of(unsigned kind)
 {
@@ -101,8 +101,8 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Ends each second that is over at @now_ns. Every kind has a second of its own, which begins with
- * the first line of that kind. */
+/* For each kind whose current second is over at @now_ns, logs how many lines were left out. The
+ * second of a kind begins with the first line of that kind. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;

@@ -57,8 +57,8 @@ void diag_event(struct diag *d, enum device_event event, const struct peer *peer
 		const struct endpoint *from);
 /* Logs that @peer sent an inner packet from @source, which is not among its allowed IPs. */
 void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
-/* Logs, even without debugging, that the kernel refused, with @error, UDP segmentation of datagrams
- * to @peer. */
+/* Logs that the kernel refused UDP segmentation (GSO) of datagrams to @peer, and the errno @error.
+ * Logs this even while debugging is off. */
 void diag_no_gso(const struct peer *peer, int error);
 
 #endif

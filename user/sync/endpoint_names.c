@@ -148,8 +148,8 @@ static bool has_address(const struct resolver_answer *a, const struct endpoint *
 	return false;
 }
 
-/* Returns an endpoint of the answer: the address that the peer has now if the answer contains it,
- * else the best address. */
+/* Returns the endpoint to use: the peer's current address if the answer contains it, else the best
+ * address of the answer; the port is that of the name. */
 static struct endpoint choose(const struct endpoint_name *name)
 {
 	const struct endpoint *now = &name->peer->endpoint;
@@ -353,8 +353,8 @@ void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, u
 	    now_ns > name->unanswered.last_ns + SAME_ATTEMPT_NS)
 		name->unanswered.first_ns = now_ns;
 	name->unanswered.last_ns = now_ns;
-	/* Leave the lookup and the replacement to the next pass, because the caller is about to
-	 * send an initiation. */
+	/* Do not replace the endpoint now, but in the next pass: a replacement sends an initiation,
+	 * and the caller is about to send one, too. */
 	name->review_ns = now_ns;
 	if (!name->looking && now_ns >= name->last_look_ns + STALE_EVERY_NS)
 		name->look_up_ns = now_ns;

@@ -81,8 +81,9 @@ struct endpoint_names_ops {
 	/* Returns the rank of an endpoint; 0 = no route. The endpoint with the highest rank is
 	 * used; of several with this rank, the first in the answer. */
 	unsigned (*rank)(void *ctx, const struct endpoint *e);
-	/* Returns true if a fwmark is set. A lookup without an answer is then repeated with the
-	 * fwmark, because the queries may have been routed into a tunnel that is down. */
+	/* Returns true if the device has a fwmark. If it has one, the retries of an unanswered
+	 * lookup alternate between queries with and without the fwmark, because queries without it
+	 * may have been routed into a tunnel that is down. */
 	bool (*has_fwmark)(void *ctx);
 };
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* Returns true if @a is a global address that RFC 6724 2.1 prefers to IPv4. Its policy table gives
- * unique local, 6to4 and Teredo addresses a lower precedence than IPv4. The other prefixes with a
- * lower precedence are obsolete. */
+ * unique local, 6to4 and Teredo addresses a lower precedence than IPv4. The obsolete prefixes ::/96
+ * and 3ffe::/16 also have a lower precedence, but are not checked here. */
 static bool is_global_v6(const uint8_t a[static 16])
 {
 	static const uint8_t teredo[4] = { 0x20, 0x01, 0, 0 };

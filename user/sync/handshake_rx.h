@@ -8,6 +8,9 @@
  *               └▶ hand-off: messages ──┐
  *   leader of the UDP group ─▶ inbox ───┴─▶ MESSAGES_PER_TURN ─▶ device_handshake_input
  *
+ * The leader is a pair of UDP sockets (dataplane/udp_group.h). If there is only one worker, that
+ * worker reads the leader, and the inbox stays empty.
+ *
  * If the ring of notes is full, a worker drops the note, which may have been the only one about a
  * staged packet. The control thread then checks all peers, some of them in each turn.
  *
@@ -41,7 +44,7 @@ struct handshake_rx {
 	} sources[WORKERS_MAX];
 	unsigned source_count;
 	int leader_fd;		      /* -1 = not watched */
-	struct loop_timer rest_timer; /* armed if a turn left messages, notes or slots to check */
+	struct loop_timer rest_timer; /* armed while messages, notes or slots are unhandled */
 	uint64_t under_load_until_ns;
 	uint32_t catch_up_slot; /* next slot to check after notes were lost */
 	uint32_t catch_up_left; /* number of slots still to check */
@@ -54,8 +57,8 @@ void handshake_rx_done(struct handshake_rx *rx); /* does nothing if never initia
 /* Watches the workers' hand-offs. Returns 0 or -errno. */
 int handshake_rx_watch(struct handshake_rx *rx);
 
-/* Watches the leader of the current UDP group, if the control thread reads it. Returns 0 or
- * -errno. */
+/* Watches the leader of the current UDP group. Does nothing if there is only one worker, because
+ * that worker reads the leader. Returns 0 or -errno. */
 int handshake_rx_watch_leader(struct handshake_rx *rx);
 void handshake_rx_unwatch_leader(struct handshake_rx *rx); /* does nothing if it is not watched */
 

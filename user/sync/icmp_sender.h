@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * icmp_sender.h - sends ICMP errors for inner packets that could not be sent. As with the kernel's
- * WireGuard, each error is sent in the namespace of the tunnel interface, from the host's address
- * on the side of the packet's sender:
+ * WireGuard, each error is sent in the namespace of the tunnel interface. Its source is the address
+ * that the host uses towards the packet's sender:
  *
  *   worker ─▶ hand-off: unsent packet ─▶ undo NAT (conntrack) ─▶ ICMP error ─▶ raw socket ─▶ sender
  *
- * An error that is written into the tunnel interface cannot have this source address, because the
- * stack would drop the error as martian. Control thread.
+ * Errors are not written into the tunnel interface, because the stack drops a received packet whose
+ * source is an address of this host (martian). Control thread.
  */
 #ifndef WGXDP_ICMP_SENDER_H
 #define WGXDP_ICMP_SENDER_H

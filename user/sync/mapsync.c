@@ -124,7 +124,8 @@ static void sync_listen(struct mapsync *m)
 		log_error("cannot give XDP the addresses of this host: %s; until a retry succeeds, "
 			  "all data goes through the UDP sockets",
 			  strerror(-err));
-		/* Clear the map: stale entries could match another process's port. */
+		/* Clear the map, because old entries may contain a port that we no longer use, and
+		 * that another process may use now. */
 		loader_set_listen(m->config.loader, NULL, 0);
 		loop_timer_arm(&m->listen_timer, loop_now_ns() + LISTEN_RETRY_NS);
 	}

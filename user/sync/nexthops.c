@@ -149,8 +149,8 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
 	struct encap *e = NULL;
 
-	/* A peer with a key of low order gets no encap: its handshakes never succeed, so its
-	 * packets would wait for ever. */
+	/* No handshake can succeed with a peer whose key is of low order. Such a peer gets no
+	 * encap, so that workers drop packets to it instead of staging them. */
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
 	    noise_remote_unusable(&p->remote, &n->config.device->identity)) {
 		nexthops_forget(n, p);
@@ -424,7 +424,8 @@ static void hop_changed(struct nexthops *n, const struct encap_next *hop)
 	schedule_round(n);
 }
 
-/* Returns true if @e already has the MAC of the event. */
+/* Returns true if the event changes nothing for @e: @e already has the MAC of the event, or the
+ * neighbour is not valid and @e does not use AF_XDP anyway. */
 static bool is_up_to_date(const struct encap *e, const struct netlink_neighbour_event *event)
 {
 	return e->xsk_ok == event->valid &&

@@ -92,8 +92,8 @@ void nexthops_set_tunnel(struct nexthops *n, uint32_t ifindex);
 
 /* Resolves the peer and publishes its encap now. */
 void nexthops_peer(struct nexthops *n, struct peer *p);
-/* Like nexthops_peer(), but called just after a handshake, which has created or renewed the
- * conntrack entry. */
+/* Like nexthops_peer(), for a call just after a handshake. If there is no conntrack entry at that
+ * time, the host does not apply NAT to the flow to the peer. */
 void nexthops_met(struct nexthops *n, struct peer *p);
 /* Resolves the peer like nexthops_peer(), but only if workers have reported a new endpoint since
  * its encap was resolved. */
@@ -101,8 +101,9 @@ void nexthops_roamed(struct nexthops *n, struct peer *p);
 /* Unpublishes the peer's encap, because the peer is being removed. */
 void nexthops_forget(struct nexthops *n, struct peer *p);
 
-/* Returns true if @from, the source of an authenticated message, can be the address of another
- * host. */
+/* Returns true if @from, the source of an authenticated message, can be the endpoint of a peer. A
+ * broadcast address cannot, nor can an address of this host, unless the message arrived on the
+ * loopback interface. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from);
 
 /* Returns the rank of an endpoint by its current route; see endpoint_rank.h. */
@@ -114,7 +115,7 @@ void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event
 /* Makes the next round resolve the peers whose endpoints are in @destination, because a route to
  * @destination has changed. */
 void nexthops_route_changed(struct nexthops *n, const struct prefix *destination);
-/* Requests a round of all peers, because something else has changed. */
+/* Requests a round of all peers, after a change that may concern any of them. */
 void nexthops_changed(struct nexthops *n);
 /* Begins a round of all peers now. */
 void nexthops_now(struct nexthops *n);

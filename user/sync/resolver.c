@@ -31,7 +31,7 @@ struct file_state {
 struct resolver_query {
 	struct resolver_query *next;
 	struct resolver *resolver;
-	resolver_fn fn; /* NULL = cancelled */
+	resolver_fn fn; /* NULL = cancelled, or the result was delivered */
 	void *ctx;
 	unsigned pending;  /* families whose lookup has not ended */
 	uint64_t until_ns; /* end of the wait for the other family; LOOP_NEVER = no end */
@@ -247,7 +247,8 @@ static void half_ended(void *ctx, int status, int timeouts, struct ares_addrinfo
 	bool *has = half->family == AF_INET ? &q->answer.has_v4 : &q->answer.has_v6;
 
 	(void)timeouts;
-	/* EBADNAME: c-ares sends no query, because the text is not a valid name. */
+	/* EBADNAME: the text is not a valid name, so c-ares sends no query. Handle this like an
+	 * answer that the name does not exist. */
 	*has = status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA ||
 	       status == ARES_EBADNAME;
 	q->exists |= status == ARES_SUCCESS || status == ARES_ENODATA;

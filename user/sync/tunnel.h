@@ -32,8 +32,8 @@ struct tunnel_ops {
 	 * interface is then set down again. */
 	int (*link_up)(void *ctx);
 	void (*link_down)(void *ctx);
-	/* Tells the ifindex of the interface in our namespace, or 0 if the interface is in another
-	 * namespace. */
+	/* Called with the ifindex of the interface in our namespace, or with 0 if the interface is
+	 * in another namespace. Repeated calls with the same value are possible. */
 	void (*at_home)(void *ctx, uint32_t ifindex);
 	/* Called when the interface was deleted (@exit_code 0) or cannot be followed to its new
 	 * namespace (1). The daemon then ends. */
@@ -59,8 +59,8 @@ struct tunnel {
 	bool tc_refused;	 /* the last attempt to attach TC failed */
 	bool no_tcx;		 /* TC is attached by clsact, because the kernel has no tcx */
 	bool steered;		 /* RPS queues packets before they reach TC */
-	/* The totals when a check last saw that RPS had queued more packets: packets that RPS had
-	 * queued, and data messages that had been received. */
+	/* Two totals, recorded when RPS was last seen to have queued more packets: the packets that
+	 * RPS had queued, and the data messages that the workers had received. */
 	uint64_t rps_packets, steered_rx;
 	bool link_changed;  /* an event reported a change that is not handled yet */
 	bool link_gone;	    /* an event reported a removal that is not handled yet */

@@ -8,8 +8,8 @@
 
 #include "wgxdp/limits.h"
 
-/* Returns the time of clock @id in ns. CLOCK_BOOTTIME may be negative in a time namespace; the
- * result converts to the right int64_t. Cannot fail for a clock that the kernel has. Any thread. */
+/* Returns the time of clock @id in ns. Cannot fail for a clock that the kernel has. In a time
+ * namespace, CLOCK_BOOTTIME may be negative: cast the result to int64_t then. Any thread. */
 static inline uint64_t clock_ns(clockid_t id)
 {
 	struct timespec ts;

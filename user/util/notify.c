@@ -89,7 +89,7 @@ void notify_close(void)
 static void send_message(const char *message)
 {
 	if (notify_fd >= 0 && send(notify_fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-		return; /* a service whose reports are lost is ended by systemd's own timeouts */
+		return; /* ignored: if systemd misses a report, its timeouts end the service */
 }
 
 void notify_ready(void)

@@ -350,7 +350,8 @@ int device_peer_allow(struct device *d, struct peer *p, const struct prefix *pre
 	if (err)
 		return err;
 	err = allowedips_insert(d->allowed, &masked, p, &p->allowed);
-	/* The insertion fails only for a prefix that no peer had, so the map entry is new, too. */
+	/* The insertion fails only for a prefix that no peer had. So the map entry is new, too, and
+	 * its removal restores the old state. */
 	if (err)
 		d->mirror->allowed_end(d->mirror_ctx, &masked);
 	return err;

@@ -47,11 +47,13 @@ struct device_ops {
 	int (*send)(void *ctx, struct peer *peer, const struct endpoint *to, const void *msg,
 		    size_t len);
 	/* Returns true if @from, the source of an authenticated message, can be the endpoint of a
-	 * peer. Asks the routing table, because an address of this host or a broadcast address
-	 * cannot be an endpoint. NULL: every source is accepted. */
+	 * peer. Asks the routing table, because neither a broadcast address nor an address of this
+	 * host can be an endpoint (except on the loopback interface). NULL: every source is
+	 * accepted. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
 	/* The peer's endpoint, name or time of last handshake changed. @endpoint_changed is also
-	 * true if the peer's key turned out to be of low order. */
+	 * true if the peer's key turned out to be of low order, because then nothing may be sent to
+	 * the endpoint any more. */
 	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
 	/* At least two initiations have had no answer, and the next one is about to be sent. The
 	 * peer may have moved to another address. May be NULL. */

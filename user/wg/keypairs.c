@@ -85,7 +85,7 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 
 /* Enters @s under its index, first in the map and then in the index table. After an error, no
  * worker can have found @s, so the caller may free @s without retiring it. If we are the initiator,
- * the index still belongs to the pending handshake. */
+ * the index then still belongs to the pending handshake. */
 static int publish_session(struct device *d, struct peer *p, struct session *s)
 {
 	int err = d->mirror->index_begin(d->mirror_ctx, s->local_index, p, false);

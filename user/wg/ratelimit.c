@@ -6,9 +6,10 @@
  *   newest ⇄ bucket ⇄ ... ⇄ bucket ⇄ oldest               all buckets, by last use
  *
  * A source without a bucket gets the least recently used bucket. The hash is keyed, so that an
- * attacker cannot choose sources that share a chain. A bucket stores the elapsed time in ns that
- * has not been spent yet, instead of a number of tokens. A token costs 1 s / rate. So no fraction
- * of a token is lost between two calls.
+ * attacker cannot choose sources that share a chain.
+ *
+ * A bucket stores unspent time (saved_ns) instead of a number of tokens, so that no fraction of a
+ * token is lost between two calls. One token costs 1 s / rate of this time.
  */
 #include "wg/ratelimit.h"
 

@@ -7,13 +7,19 @@
  *                                                           if one is set,
  *                                                           exchange(watched, true)   (E)
  *
- * All exchanges are acquire-release on one variable. If B comes before C, C reads what B wrote, and
- * D sees A. If one or more B come between C and E, the first B returns false, and its worker tells
- * the control thread to check the timers. E reads what the last B wrote, and the check comes after
- * E. Therefore the check sees the A of each of these workers. If B comes after E, the next check
- * reads what B wrote. The next check comes at most CHECK_NS after E, and the deadline is at least
- * CHECK_NS after the time that A stored. The worker read that time when its turn began, perhaps
- * before E. So the check can be late, but by no more than the part of the worker's turn before B.
+ * A check of the timers consists of C, D and E, see timers_next(). All exchanges are
+ * acquire-release on one variable. So after an exchange, a thread sees everything that other
+ * threads stored before their earlier exchanges:
+ *
+ *   B before C           D sees the time that A stored.
+ *   B between C and E    The first such B reads false, so its worker tells the control thread to
+ *                        check the timers. That check comes after E. It sees the A of every worker
+ *                        whose B came before E.
+ *   B after E            The next check sees A. It comes at most CHECK_NS after E, and the deadline
+ *                        is at least CHECK_NS after the time that A stored.
+ *
+ * In the last case the check may be late, because the worker may have read the time before E, when
+ * its turn began. The delay is at most the part of the worker's turn before B.
  */
 #include "wg/timers.h"
 

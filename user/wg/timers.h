@@ -13,7 +13,7 @@
  * The control thread derives all deadlines from the timestamps, so a data packet never arms or
  * cancels a timer. A packet does not wake the control thread if the control thread will read the
  * timestamps within 10 s anyway, because the timer that a packet starts runs for at least 10 s. So
- * a peer with steady traffic costs the control thread one look at its timestamps in 10 s. The flag
+ * the control thread reads the timestamps of a peer with steady traffic once in 10 s. The flag
  * @watched is true if a worker has told the control thread to look, or if the control thread will
  * look within 10 s anyway:
  *
