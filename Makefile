@@ -76,8 +76,8 @@ ifneq ($(filter-out $(NEED_NO_LIBS),$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
   LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
 endif
-# The value is expanded only when a test is linked, because building wgxdp itself does not need
-# cmocka.
+# `=`, and not `:=`: make looks for cmocka only when it links a test, because wgxdp itself does not
+# need cmocka.
 TEST_LDLIBS = $(call require,cmocka)$(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
 CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
@@ -131,7 +131,7 @@ SHARED := $(O)/tests/libshared.a
 SHARED_SRC := $(sort $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
 WGXDP := $(O)/wgxdp
 
-# Each AEAD backend except the libsodium one is for one architecture, and so is its test.
+# OTHERS: tests of AEAD backends that exist only on another architecture. They are not built.
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 OTHERS := $(wildcard $(patsubst %,tests/unit/test_aead_%*.c,\
 	$(if $(filter aarch64,$(MACHINE)),avx sse,neon)))

@@ -42,8 +42,8 @@ static __always_inline bool host_forwards(const struct verdict_packet *p)
 	return p->d.ipv6 ? forwarding6 : forwarding4;
 }
 
-/* True if libxdp's dispatcher calls this program. The dispatcher keeps the program attached even
- * after the daemon was killed (chainlink.h). */
+/* True if libxdp's dispatcher calls this program. The dispatcher stays attached when the daemon is
+ * killed (chainlink.h), so the program then drops nothing while the heartbeat is stale. */
 const volatile bool chained;
 
 /* --- XDP ------------------------------------------------------------------------------------- */

@@ -114,7 +114,7 @@ struct {
 	__uint(max_entries, EVENTS_BYTES);
 } events SEC(".maps");
 
-/* worker -> slot of the peer whose packet the worker is writing */
+/* worker -> slot of the peer whose packet the worker is writing to the tunnel interface */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -132,7 +132,8 @@ struct {
 	__type(value, __u64);
 } heartbeat SEC(".maps");
 
-/* ifindex -> MAC address, number and workers of a NIC that a program is attached to */
+/* ifindex of a NIC with our program -> the NIC's MAC address, its number for xsks_key(), and the
+ * worker of each of its queues */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, NICS_MAX);

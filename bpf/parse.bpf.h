@@ -86,8 +86,8 @@ static __always_inline bool ipv4_checksum_valid(const struct cursor *c, const st
 	for (int i = 0; i < 15; i++, word++) {
 		if (i >= ip->ihl)
 			break;
-		/* The verifier needs the next check here; without this barrier clang 19
-		 * moves it. */
+		/* The verifier needs the next check at this place. Without the barrier clang 19
+		 * moves the check. */
 		barrier_var(word);
 		if ((const void *)(word + 1) > c->end)
 			return false;

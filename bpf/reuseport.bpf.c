@@ -42,7 +42,7 @@ static __always_inline __u32 live_worker(__u32 worker)
 	return worker;
 }
 
-/* Returns the member of the group whose socket gets the message: SOCKS_DAEMON or SOCKS_WORKER(). */
+/* Returns which socket of the group gets the message: SOCKS_DAEMON or SOCKS_WORKER(n). */
 static __always_inline __u32 member_for(const struct wire_data *data)
 {
 	__u32 index = __le32_to_cpu(data->receiver_index);

@@ -38,8 +38,8 @@ static __always_inline int skb_drop(const struct __sk_buff *skb, enum event_hook
 
 	if (e) {
 		head_len = sample_head_len(skb->len);
-		/* skb->len may include the Ethernet header. Then this read fails for a short
-		 * packet, and the sample has no head. */
+		/* If skb->len includes the Ethernet header, head_len may exceed the length of a
+		 * short IP packet. The read then fails, and the sample has no head. */
 		if (skb_read_ip(skb, 0, e->head, head_len))
 			e->head_len = head_len;
 		bpf_ringbuf_submit(e, 0);

@@ -57,8 +57,8 @@
 #define HANDSHAKE_RATE_PER_S 100 /* per source, while under load; the default of --handshake-rate */
 #define HANDSHAKE_BURST 200	 /* per source, while under load */
 
-/* A pass over many peers returns to the event loop after this time and goes on in its next turn, so
- * that handshakes do not wait for the end of the pass. */
+/* Work on many peers pauses after this time and continues in the next turn of the event loop, so
+ * that handshakes need not wait until all peers are done. */
 #define PASS_TURN_NS (5 * NS_PER_MS)
 
 #define IFNAME_MAX 15 /* bytes of an interface name, without the NUL */

@@ -54,7 +54,7 @@ enum session_kind {
 
 struct session_value {
 	__u32 slot;   /* slot of the peer */
-	__u16 worker; /* the worker that gets data messages which arrive by UDP */
+	__u16 worker; /* the worker whose UDP socket gets the session's data messages */
 	__u8 kind;    /* enum session_kind */
 	__u8 zero;
 };
@@ -114,7 +114,7 @@ struct drops_value {
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */
 };
 
-/* events: samples of the packets counted in drops, at most EVENTS_PER_S for each reason. */
+/* events: samples of dropped packets, at most EVENTS_PER_S per second for each reason. */
 #define EVENTS_PER_S 10
 #define EVENTS_BYTES (1U << 16) /* size of the ring; when it is full, further samples are lost */
 #define EVENT_HEAD_LEN 64	/* IPv6, UDP and the header of a data message */
@@ -129,7 +129,7 @@ enum event_hook {
 struct event {
 	__u32 reason; /* enum reason */
 	__u32 ifindex;
-	__u32 bytes; /* as counted in drops */
+	__u32 bytes; /* length of the packet, measured as in struct drops_value */
 	__u16 head_len;
 	__u8 hook; /* enum event_hook */
 	__u8 zero;

@@ -3,9 +3,9 @@
  * reasons.h - why a packet was dropped or passed. Included by the BPF programs, the workers, the
  * daemon, the commands and the tests.
  *
- *   BPF ─▶ `drops` ────┐
- *   workers ─▶ memory ─┼─▶ daemon adds them up ─▶ `wgxdp show`: "name: packets (sentence)"
- *   device->counts ────┘
+ *   BPF programs: the map `drops` ─────┐
+ *   workers: counters in memory ───────┼─▶ daemon: sum ─▶ `wgxdp show`: "name: packets (sentence)"
+ *   handshake engine: device->counts ──┘
  *
  * X(id, name, sentence). Other programs use the ids (maps) and names (JSON): append new ones, and
  * never renumber, rename or reuse one.

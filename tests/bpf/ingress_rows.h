@@ -11,9 +11,9 @@
 #include "frames.h"
 #include "wgxdp/reasons.h"
 
-#define SESSION 0x89abcdef   /* a data index of the peer in SLOT */
-#define PENDING 0x01020304   /* index of an initiation that we sent to the peer in SLOT */
-#define GONE_PEER 0x55555555 /* a data index of a peer whose counters are deleted */
+#define SESSION 0x89abcdef   /* receiver index of a session of the peer in SLOT */
+#define PENDING 0x01020304   /* receiver index of an initiation that we sent to that peer */
+#define GONE_PEER 0x55555555 /* receiver index of a session of a peer without counters */
 #define UNKNOWN 0xefcdab89   /* SESSION with its bytes swapped */
 #define SLOT 70000
 

@@ -11,7 +11,7 @@
 
 #define PEERS 16
 #define STEPS 6000
-#define LOOKUPS 8 /* after each step */
+#define LOOKUPS 8 /* per address family, after each call of step() */
 
 static char names[PEERS]; /* the address of each byte stands for a peer */
 #define PEER(i) ((struct peer *)&names[i])

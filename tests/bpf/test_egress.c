@@ -198,9 +198,9 @@ static void test_row(void **state)
 
 /* --- limits and odd packets ------------------------------------------------------------------ */
 
-/* During a flood of packets without a peer, only as many pass as the limit per second allows. The
- * flood spans one or two seconds of the clock, or three on a slow machine. Packets for
- * peers are not limited. */
+/* During a flood of packets without a peer, at most LIMIT_PER_S of them pass in each second of the
+ * clock. The flood spans at most three of these seconds, so up to three times the limit may pass.
+ * Packets for peers are not limited. */
 static void test_no_peer_limit(void **state)
 {
 	const struct row nobody = { .to = { 3, 1 } }, peer = { .to = { 1, 1 } };

@@ -266,8 +266,9 @@ static int see(void *ctx, void *data, size_t len)
 	return 0;
 }
 
-/* Every packet of a flood is counted. For each reason, the number of samples per second is limited.
- * The flood spans one or two seconds of the clock, or three on a slow machine. */
+/* Every packet of a flood is counted. For each reason, at most EVENTS_PER_S samples are written in
+ * each second of the clock. A flood spans at most three of these seconds, so up to three times
+ * the limit may be written. */
 static void test_samples(void **state)
 {
 	const struct frame_spec specs[] = { { ANY(4, 9, SESSION) },

@@ -133,7 +133,7 @@ static void test_nic_goes_away(void **state)
 
 /* --- foreign filters ------------------------------------------------------------------------- */
 
-/* A foreign filter and its qdisc stay. */
+/* A foreign filter that existed before the loader attached is still there after it detaches. */
 static void test_foreign_filter_before(void **state)
 {
 	(void)state;
@@ -147,7 +147,8 @@ static void test_foreign_filter_before(void **state)
 	remove_foreign();
 }
 
-/* A foreign filter in the qdisc that we created stays, on ingress and on egress. */
+/* When the loader detaches, a foreign filter in the qdisc that the loader created stays, on ingress
+ * and on egress. */
 static void test_foreign_filter_after(void **state)
 {
 	(void)state;
@@ -166,7 +167,8 @@ static void test_foreign_filter_after(void **state)
 	remove_foreign();
 }
 
-/* An empty foreign qdisc stays, because its owner may be about to add filters. */
+/* When the loader detaches, an empty foreign qdisc stays, because its owner may be about to add
+ * filters. */
 static void test_foreign_qdisc(void **state)
 {
 	(void)state;

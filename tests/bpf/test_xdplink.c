@@ -122,9 +122,8 @@ static void test_not_displaced(void **state)
 	loader_free(other);
 }
 
-/* The error names the interface that owns the program, even if its name contains a dot, which
- * becomes a colon in the name of the pin directory. If the program is not pinned, the error names
- * only the program. */
+/* The error names the interface that owns the program, even an interface wg.1, whose pin directory
+ * is named wg:1. If its map xsks is not pinned, the error names only the program. */
 static void test_owner_is_named(void **state)
 {
 	struct loader *other;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_names.c - DNS gives any answers at any time, while peers are heard, roam, and get other
- * names. An answer never moves a live peer that has kept its name, and every endpoint is one that a
- * peer can have.
+ * fuzz_names.c - DNS gives any answers at any time, while peers send packets, roam, and get other
+ * names. If a peer has been heard recently and has kept its name, an answer never changes its
+ * endpoint. No endpoint becomes an address that no peer can have.
  *
  * The input is a list of steps: a byte that selects the step, and the bytes that the step needs.
  */
@@ -30,7 +30,7 @@ static struct device device;
 struct play {
 	struct endpoint_names names;
 	struct peer *peers[PEERS];
-	bool renamed[PEERS]; /* the next answer may move even a live peer */
+	bool renamed[PEERS]; /* the next answer may change the endpoint even of a live peer */
 	bool was_answered[PEERS];
 	struct endpoint_name *asked[PEERS];
 	uint64_t now_ns;

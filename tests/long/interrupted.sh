@@ -17,7 +17,7 @@ TREE=$DIRECTORY/tree
 # tools/vm and tools/toolchain export the name of the directory that they use.
 processes() { grep -lzE "^(job|root)=$DIRECTORY/" /proc/[0-9]*/environ 2>/dev/null; }
 has_file() { compgen -G "$1" >/dev/null; }
-# Uses only builtins of the shell, because the child may have this name only for a moment.
+# Uses only shell builtins, which are fast, because a child may be named NAME only for a moment.
 has_child() # NAME
 {
 	local children='' child name=''

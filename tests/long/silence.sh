@@ -61,8 +61,8 @@ for i in "${!pairs[@]}"; do
 	read -r _ _ sender <<<"${pairs[i]}"
 	to=10.99.0.2
 	[ "$sender" = a ] || to=10.99.0.1
-	# The datagram goes to a closed port, so an ICMP error comes back. Neither side sends
-	# anything else, because no peer's AllowedIPs contain a multicast address.
+	# The datagram goes to a closed port, so an ICMP error comes back. Nothing else enters the
+	# tunnel, because no peer's AllowedIPs contain the addresses of the kernel's own multicast.
 	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9"
 done
 DATA=$((16 + 48 + 16)) # 34 bytes, padded to 48; the ICMP error has 62, padded to 64

@@ -14,7 +14,7 @@ need_root
 need_cmd wireguard-go wg jq ping
 need_cryptography
 
-#      scenario   path  in b    initiator
+#      scenario   path  in b    initiator      "-" in b: the test node
 table=("given_up   xdp  -"
 	"given_up   udp  -"
 	"unanswered xdp  -"

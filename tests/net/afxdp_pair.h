@@ -15,7 +15,7 @@
 #define FAR_PORT 40000
 #define RX_FRAMES 256 /* few frames, so that the rings wrap many times */
 #define TX_FRAMES 128
-#define FRAME_BYTES 1900 /* room in a chunk of 2048 */
+#define FRAME_BYTES 1900 /* of UDP payload; fits into a chunk of 2048 bytes */
 
 static struct fault why;
 static struct transport *path;

@@ -63,7 +63,8 @@ class Address(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("198.18.0.80", 80), Address).serve_forever()' 2>/dev/null
 wait_for 5 eval "in_ns i ss -Hltn | grep -q :80"
 
-# The root file system. resolvconf does what openresolv does for one interface.
+# The files resolvconf and entrypoint are for the containers. resolvconf does what openresolv does
+# for one interface. entrypoint sets up the root file system and runs the container's command.
 cat >"$TMP/resolvconf" <<'END'
 #!/bin/sh
 case $1 in

@@ -115,9 +115,9 @@ seen() # PATH
 	chains
 }
 
-# Sends 20 pings. Prints how many of the pings and answers a tap on NIC sees. A tap on a NIC with UDP
-# segmentation sees several messages, which were sealed together, as one packet. A ping is 84 bytes,
-# and its message 128.
+# Sends 20 pings. Prints how many of the pings and answers a tap on NIC sees. With UDP
+# segmentation, messages that were sealed together reach the tap as one packet. The tap therefore
+# counts bytes: the message of a ping has 128.
 tapped() # NIC
 {
 	in_ns a /usr/bin/python3 -c '

@@ -53,7 +53,8 @@ ok "generic: attach succeeds" attach --rx xdp --xdp-mode generic
 is "generic: the mode is generic" "$(show a "$A" .path.xdp_mode)" generic
 ok "generic: the log says which data takes the UDP sockets" eval \
 	"in_ns a '$WGXDP' logs '$A' | grep -q 'generic mode; GRO and GSO packets'"
-# Linux 5.10 splits trains before they leave by veth, so they arrive as in native mode.
+# Linux 5.10 splits a train into its datagrams before they leave by veth, so they arrive one by one,
+# as in native mode.
 arrives=native
 in_ns b ethtool -k eth0 | grep -q '^tx-udp-segmentation: on' && arrives=generic
 python_tap "generic: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" $arrives

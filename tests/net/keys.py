@@ -157,7 +157,8 @@ class Keys:
         say("private key changed: the new session works in the other direction",
             self.reaches_host(session))
 
-        # The key changes right after a session began, when the worker may be asleep.
+        # Each key change comes right after a session began, when the worker may be asleep. Even
+        # then the worker must not seal the next packet in the old session.
         good = 0
         for round_ in range(10):
             which = round_ % 2

@@ -303,9 +303,9 @@ internet()
 }
 clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
 
-# Prints how many of COUNT pings are answered. All pings are sent at once, so that no answer arrives
-# before the last ping is sent. Then ping(8) waits up to 5 s for the answers. If an answer had
-# arrived earlier, ping would wait only for about two round trips.
+# Prints how many of COUNT pings are answered. After its last ping, ping(8) waits about two round
+# trips if it has received an answer, and otherwise up to 5 s. All pings are therefore sent at once,
+# before an answer can arrive.
 answers() # COUNT NS ADDRESS...
 {
 	local count=$1 ns=$2
