@@ -59,7 +59,8 @@ refuses "a second detach is refused" 1 "$A" in_ns a "$WGXDP" detach "$A"
 usable_aeads()
 {
 	local flag
-	for flag in avx512ifma:avx512ifma avx512vl:avx512 avx2:avx2 sse2:sse2 asimd:neon; do
+	for flag in avx512ifma:avx512ifma avx512ifma:avx512ifma256 avx512vl:avx512 \
+		avx2:avx2 sse2:sse2 asimd:neon; do
 		! grep -qw "${flag%:*}" /proc/cpuinfo || echo "${flag#*:}"
 	done | grep . || echo libsodium
 }

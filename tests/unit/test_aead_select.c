@@ -19,6 +19,7 @@
 #define aead_neon first
 #endif
 #define aead_avx512ifma first
+#define aead_avx512ifma256 unusable
 #define aead_avx512 second
 #define aead_avx2 third
 #define aead_sse2 fourth
@@ -27,6 +28,7 @@ static void trial(const struct aead_backend *const *b, size_t n, uint64_t *ns);
 #include "crypto/aead.c" /* NOLINT(bugprone-suspicious-include) */
 #undef aead_neon
 #undef aead_avx512ifma
+#undef aead_avx512ifma256
 #undef aead_avx512
 #undef aead_avx2
 #undef aead_sse2
@@ -98,6 +100,12 @@ static bool is_fourth_usable(void)
 	return fourth_usable;
 }
 
+static bool is_never_usable(void)
+{
+	return false;
+}
+
+const struct aead_backend unusable = { "unusable", is_never_usable, NULL, NULL, NULL };
 const struct aead_backend third = { "third", is_second_usable, NULL, NULL, NULL };
 const struct aead_backend fourth = { "fourth", is_fourth_usable, NULL, broken_seal, broken_open };
 

@@ -19,7 +19,7 @@
  * every CPU. */
 static const struct aead_backend *const backends[] = {
 #if defined(__x86_64__)
-	&aead_avx512ifma, &aead_avx512, &aead_avx2, &aead_sse2,
+	&aead_avx512ifma, &aead_avx512ifma256, &aead_avx512, &aead_avx2, &aead_sse2,
 #elif defined(AEAD_HAS_NEON)
 	&aead_neon,
 #endif

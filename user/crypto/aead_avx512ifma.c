@@ -33,6 +33,8 @@
 
 #include "crypto/aead_lanes_256.h"
 
+#include "crypto/aead_ifma_zmm.h"
+
 #include "crypto/aead_ifma_poly.h"
 #include "crypto/aead_lanes_chacha.h"
 

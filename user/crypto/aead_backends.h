@@ -14,7 +14,7 @@ extern const struct aead_backend aead_libsodium;
 
 #if defined(__x86_64__)
 /* 16 lanes of 32 bits, with and without IFMA. */
-extern const struct aead_backend aead_avx512ifma, aead_avx512;
+extern const struct aead_backend aead_avx512ifma, aead_avx512ifma256, aead_avx512;
 
 /* 8 lanes of 32 bits. */
 extern const struct aead_backend aead_avx2;
